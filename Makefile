@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# synward. `make` builds build/synward; `make help` lists the rest.
+
+BUILD    ?= build
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+OPT      ?= -O2 -g
+SANITIZE ?=
+V        ?= 0
+Q        := $(if $(filter 0,$(V)),@)
+
+# What Debian 12 calls the things that `make`, `make check` and `make demo` need, and those for `make lint` alone.
+DEPS      := gcc make pkg-config liburing-dev libnl-route-3-dev libmnl-dev libjson-c-dev libsodium-dev \
+             nettle-dev libpcap-dev libcriterion-dev iproute2 python3 curl debootstrap ca-certificates
+DEPS_LINT := clang clang-format clang-tidy cppcheck libclang-rt-14-dev
+
+PACKAGES := liburing libnl-route-3.0 json-c libsodium libpcap
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
+# Looked up when a recipe runs, so that `make deps` may come first in the same run.
+PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
+PKG_LIBS   = $(shell pkg-config --libs $(PACKAGES))
+ALL_CFLAGS = -std=gnu11 $(OPT) $(WARNINGS) -fno-strict-aliasing -pthread -D_GNU_SOURCE -I. $(PKG_CFLAGS) \
+             $(SANITIZE) $(CFLAGS)
+ALL_LDLIBS = $(PKG_LIBS) -pthread $(LDLIBS)
+
+# One archive per folder, so that each part, and each test program, links only what it may include.
+ENGINE_SRC   := $(wildcard engine/*.c engine/protocols/*.c)
+PROFILES_SRC := $(wildcard profiles/*.c)
+BRIDGE_SRC   := $(wildcard bridge/*.c)
+CLI_SRC      := $(filter-out cli/main.c,$(wildcard cli/*.c))
+SOURCES      := $(ENGINE_SRC) $(PROFILES_SRC) $(BRIDGE_SRC) $(CLI_SRC) cli/main.c
+LIB_engine   := $(BUILD)/libengine.a
+LIB_profiles := $(BUILD)/libprofiles.a $(LIB_engine)
+LIB_bridge   := $(BUILD)/libbridge.a $(LIB_profiles)
+LIB_cli      := $(BUILD)/libcli.a $(LIB_bridge)
+SERVERS := $(patsubst tests/servers/%.c,$(BUILD)/tests/servers/%,$(wildcard tests/servers/*.c))
+UNITS   := $(BUILD)/tests/unit-engine $(BUILD)/tests/unit-profiles $(BUILD)/tests/unit-bridge $(BUILD)/tests/unit-cli
+SIM     := $(BUILD)/tests/sim
+C_FILES  = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
+
+.PHONY: all help deps deps-lint check check-unit check-net demo lint sanitize install clean root
+all: $(BUILD)/synward
+
+help:
+	@sed -n 's/^#: //p' Makefile
+
+#: make            builds build/synward
+$(BUILD)/synward: $(BUILD)/cli/main.o $(LIB_cli)
+	$(Q)echo "LINK $@"
+	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
+
+$(BUILD)/libengine.a: $(ENGINE_SRC:%.c=$(BUILD)/%.o)
+$(BUILD)/libprofiles.a: $(PROFILES_SRC:%.c=$(BUILD)/%.o)
+$(BUILD)/libbridge.a: $(BRIDGE_SRC:%.c=$(BUILD)/%.o)
+$(BUILD)/libcli.a: $(CLI_SRC:%.c=$(BUILD)/%.o)
+$(BUILD)/lib%.a:
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)echo "CC   $<"
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+#: make deps       installs what building and testing needs, from Debian's packages
+deps:
+	@sh tests/deps.sh $(DEPS)
+
+deps-lint:
+	@sh tests/deps.sh $(DEPS_LINT)
+
+# Unit tests: one Criterion program per folder of tests/, one file per source. The simulator is one more.
+define unit_program
+$(BUILD)/tests/unit-$(1): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/$(1)/*.c tests/$(1)/protocols/*.c)) $(LIB_$(1))
+	$$(Q)echo "LINK $$@"
+	$$(Q)$$(CC) $$(SANITIZE) $$(LDFLAGS) -o $$@ $$^ $$(ALL_LDLIBS) -lcriterion
+endef
+$(foreach folder,engine profiles bridge cli,$(eval $(call unit_program,$(folder))))
+
+$(SIM): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/sim/*.c)) $(LIB_engine)
+	$(Q)echo "LINK $@"
+	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS) -lcriterion
+
+# The servers, clients and floods that the namespace tests and the demo use.
+$(BUILD)/tests/servers/%: $(BUILD)/tests/servers/%.o
+	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -pthread
+
+#: make check      all tests: unit, simulator, namespaces (as root), real servers
+check: deps
+	@$(MAKE) --no-print-directory all $(UNITS) $(SIM) $(SERVERS)
+	@SYNWARD=$(BUILD)/synward sh tests/run.sh $(BUILD) all
+
+#: make check-unit unit tests and the simulator only: no root needed
+check-unit: all $(UNITS) $(SIM)
+	@SYNWARD=$(BUILD)/synward sh tests/run.sh $(BUILD) unit
+
+#: make demo       shows the main job on real traffic, in namespaces (as root); REAL=1 with nginx and dovecot
+demo: deps
+	@$(MAKE) --no-print-directory all $(SERVERS)
+	@REAL=$(REAL) SYNWARD=$(BUILD)/synward python3 tests/demo/demo.py
+
+#: make root       nginx, dovecot and the tools of the tests in a private root under build/
+root: deps
+	@sh tests/root/make-root.sh $(BUILD)/root
+
+#: make lint       clang-format, clang-tidy, cppcheck, and both compilers
+lint: deps deps-lint
+	clang-format --dry-run --Werror $(C_FILES)
+	$(MAKE) --no-print-directory BUILD=$(BUILD)/clang CC=clang all
+	clang-tidy --quiet $(SOURCES) -- -std=gnu11 -D_GNU_SOURCE -I. $(PKG_CFLAGS)
+	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
+		--suppress=missingInclude -I. engine profiles bridge cli
+
+#: make sanitize   unit tests and simulator under ASan and UBSan
+sanitize: deps
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/sanitize OPT="-O1 -g" \
+		SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" check-unit
+
+#: make install    into DESTDIR and PREFIX
+install: all
+	install -Dm755 $(BUILD)/synward $(DESTDIR)$(PREFIX)/sbin/synward
+
+#: make clean      removes build/
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

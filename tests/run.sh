@@ -1,0 +1,70 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# run.sh BUILD unit|all - runs the test programs of BUILD one after the other and ends with "N passed, N failed".
+#
+# unit: Criterion programs, simulator, order of includes. all: also the namespace tests, which need root.
+set -u
+build=$1
+what=$2
+here=$(dirname "$0")
+log=$build/tests/run.log
+passed=0
+failed=0
+
+# count PASSED FAILED
+count() {
+	passed=$((passed + $1))
+	failed=$((failed + $2))
+}
+
+# A Criterion program: its last line says "Tested: n | Passing: n | Failing: n | Crashing: n". One that ends without it failed.
+criterion() {
+	echo "== $1"
+	"$1" --color=never >"$log" 2>&1
+	code=$?
+	grep -v '^\[----\] *$' "$log"
+	line=$(tail -n 5 "$log" | sed -n 's/.*Passing: \([0-9]*\) | Failing: \([0-9]*\) | Crashing: \([0-9]*\).*/\1 \2 \3/p')
+	if [ -z "$line" ]; then
+		echo "FAILED $1: ended with exit code $code and no summary"
+		count 0 1
+		return
+	fi
+	# shellcheck disable=SC2086 # three numbers
+	set -- $line
+	count "$1" $(($2 + $3))
+}
+
+# A script of ours: its last line says "... N passed, N failed".
+script() {
+	echo "== $*"
+	"$@" >"$log.script" 2>&1 &
+	tail -f --pid=$! -n +1 "$log.script"
+	wait $!
+	code=$?
+	line=$(sed -n 's/.*\([^0-9]\|^\)\([0-9][0-9]*\) passed, \([0-9][0-9]*\) failed.*/\2 \3/p' "$log.script" | tail -n 1)
+	[ -n "$line" ] || line="0 1"
+	case "$code:$line" in
+	0:*) ;;
+	*" 0") line="${line% 0} 1" ;;
+	esac
+	# shellcheck disable=SC2086 # two numbers
+	count $line
+}
+
+script sh "$here/includes.sh"
+for program in "$build"/tests/unit-engine "$build"/tests/unit-profiles "$build"/tests/unit-bridge "$build"/tests/unit-cli \
+	"$build"/tests/sim; do
+	criterion "$program"
+done
+if [ "$what" = all ]; then
+	if [ "$(id -u)" != 0 ]; then
+		echo "FAILED namespace tests: not root: run make check as root"
+		count 0 1
+	elif sh "$here/root/make-root.sh" "$build/root"; then
+		script python3 "$here/net/run-all.py"
+	else
+		count 0 1
+	fi
+fi
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
