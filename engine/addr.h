@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * addr.h - IP addresses, VLAN IDs, and the keys made of them.
+ *
+ * One code path for both families: an IPv4 address is kept as its IPv4-mapped IPv6 form (::ffff:a.b.c.d,
+ * RFC 4291 2.5.5.2), so that keys of both families have one layout, without holes, and compare with memcmp.
+ *
+ * Limit: two VLAN tags at most (802.1Q inside 802.1Q or 802.1ad). PCP and DEI are not part of a key, so that
+ * a host that marks its ACKs with another priority than its SYNs stays one connection.
+ */
+#ifndef SYNWARD_ENGINE_ADDR_H
+#define SYNWARD_ENGINE_ADDR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Network byte order. */
+struct ip_addr {
+    uint8_t bytes[16];
+};
+
+#define VLAN_PRESENT 0x1000u /* set in vlan_ids.id[] where there is a tag; the low 12 bits are the VLAN ID */
+#define VLAN_ID_MASK 0x0fffu
+
+/* Outer tag first; 0 where there is none. */
+struct vlan_ids {
+    uint16_t id[2];
+};
+
+/* One protected service. Port in host byte order. */
+struct server_key {
+    struct ip_addr addr;
+    struct vlan_ids vlan;
+    uint16_t port;
+};
+
+/*
+ * One connection. `client` is the host on the client side of the bridge and `server` the one on the server
+ * side, whoever opened the connection. Ports in host byte order.
+ */
+struct flow_key {
+    struct ip_addr client;
+    struct ip_addr server;
+    uint16_t client_port;
+    uint16_t server_port;
+    struct vlan_ids vlan;
+};
+
+_Static_assert(sizeof(struct server_key) == 22, "server_key has no padding: it is compared with memcmp");
+_Static_assert(sizeof(struct flow_key) == 40, "flow_key has no padding: it is compared with memcmp");
+
+#define ADDR_TEXT_BYTES 46 /* longest RFC 5952 text of an address with its terminating zero */
+
+/* `v4` and `v6` point at 4 and 16 bytes in network byte order. Inline, as every frame that crosses needs them. */
+static inline struct ip_addr addr_from_v4(const uint8_t v4[4])
+{
+    struct ip_addr addr = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0}};
+
+    memcpy(addr.bytes + 12, v4, 4);
+    return addr;
+}
+
+static inline struct ip_addr addr_from_v6(const uint8_t v6[16])
+{
+    struct ip_addr addr;
+
+    memcpy(addr.bytes, v6, sizeof(addr.bytes));
+    return addr;
+}
+
+static inline bool addr_is_v4(const struct ip_addr *addr)
+{
+    static const struct ip_addr mapped = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0}};
+    uint64_t head, zero;
+    uint32_t tail, ones;
+
+    memcpy(&head, addr->bytes, sizeof(head));
+    memcpy(&tail, addr->bytes + 8, sizeof(tail));
+    memcpy(&zero, mapped.bytes, sizeof(zero));
+    memcpy(&ones, mapped.bytes + 8, sizeof(ones));
+    return head == zero && tail == ones;
+}
+
+/* Writes the address as RFC 5952 text (IPv4 as dotted quad), zero terminated; returns `text`. */
+char *addr_to_text(const struct ip_addr *addr, char text[ADDR_TEXT_BYTES]);
+/* Reads dotted-quad or RFC 4291 text without brackets or zone. False and `addr` untouched where it is neither. */
+bool addr_from_text(const char *text, struct ip_addr *addr);
+
+static inline bool server_key_equal(const struct server_key *a, const struct server_key *b)
+{
+    return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+/* Five words at once, without a branch for each: this runs for every TCP frame. */
+static inline bool flow_key_equal(const struct flow_key *a, const struct flow_key *b)
+{
+    uint64_t left[5], right[5];
+
+    memcpy(left, a, sizeof(left));
+    memcpy(right, b, sizeof(right));
+    return ((left[0] ^ right[0]) | (left[1] ^ right[1]) | (left[2] ^ right[2]) | (left[3] ^ right[3]) |
+            (left[4] ^ right[4])) == 0;
+}
+
+/* The server that a flow belongs to. */
+static inline struct server_key flow_key_server(const struct flow_key *key)
+{
+    return (struct server_key){.addr = key->server, .vlan = key->vlan, .port = key->server_port};
+}
+
+/*
+ * A keyed 64-bit hash for tables (not for cookies): two 64 x 64 -> 128 bit multiplications per 16 bytes, with
+ * a secret seed so that a client cannot aim at one bucket. Cheaper than SipHash, which tables do not need.
+ */
+uint64_t table_hash(const uint64_t seed[2], const void *data, size_t bytes);
+
+#endif

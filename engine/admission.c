@@ -1,0 +1,797 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * admission.c - judges a client's segment by itself alone: no flow, no memory, only the cookie. See admission.h.
+ *
+ * What a segment can be, and which x (the client's ISN) it then speaks of:
+ *
+ *      seq = x+1, data, FIN or nothing      the request, a closing, the handshake's ACK
+ *      seq = x, 0 or 1 byte                 keepalive or window probe (RFC 9293 3.8.4)
+ *      seq = x+2, ack one higher, nothing   the last ACK of a closing that we answered
+ *      seq beyond x+1, an assembly open     more of a request that came in pieces
+ */
+#include "engine/admission.h"
+
+#include "engine/bytes.h"
+#include "engine/cookie.h"
+#include "engine/observe.h"
+#include "engine/opening.h"
+#include "engine/splice.h"
+
+#include <string.h>
+
+#define MSS_DEFAULT_V4      536  /* RFC 9293 3.7.1 */
+#define MSS_DEFAULT_V6      1220
+#define WINDOW_DEFAULT      64240
+#define OPEN_PER_SECOND     1000 /* ENGINE 2.5 */
+#define OPEN_PER_SOURCE     200
+#define PURE_ACK_ZEROS_MAX  8 /* bytes of padding that odd stacks send as payload (protocols.md, pitfall 20) */
+#define STRAYS_PER_SECOND   100
+#define STRAY_RST_AFTER_MS  3000
+#define LIMIT_SCOPE_OPENING 0x80000000u /* or'ed with the server's index */
+
+/* --- proving ------------------------------------------------------------------------------------------------- */
+
+/* Tries `ack` as c+1 and as c+1+g of one promise. */
+static bool prove_promise(const struct engine *engine, const struct passage *passage, const struct promise *promise,
+                          uint32_t x, uint32_t ack, struct proof *proof)
+{
+    const struct cookie_keys *keys = &engine->config.keys;
+    uint32_t c = ack - 1;
+
+    proof->promise = promise;
+    proof->x = x;
+    proof->greeted = false;
+    if (!cookie_check(keys, &passage->key, x, promise->generation, c, passage->now_us, &proof->client)) {
+        c -= promise->greeting_bytes;
+        proof->greeted = true;
+        if (!promise->greeting_bytes ||
+            !cookie_check(keys, &passage->key, x, promise->generation, c, passage->now_us, &proof->client))
+            return false;
+    }
+    proof->c = c;
+    proof->timestamps = passage->options.present & OPTION_TIMESTAMPS;
+    if (proof->timestamps)
+        cookie_refine(&passage->key, passage->options.tsecr, &proof->client);
+    return true;
+}
+
+/* True where a cookie of this server without a profile may still be on its way. */
+static bool default_promise_counts(const struct server *server, uint64_t now_us)
+{
+    return !server->policy || (server->unprofiled_us && now_us - server->unprofiled_us < COOKIE_LIFETIME_US);
+}
+
+static bool prove(const struct engine *engine, const struct passage *passage, const struct server *server, uint32_t x,
+                  uint32_t ack, struct proof *proof)
+{
+    const struct server_policy *policy = server->policy;
+    bool ipv4 = passage->frame.ip_version == 4;
+
+    if (policy && prove_promise(engine, passage, &policy->now, x, ack, proof))
+        return true;
+    if (policy && policy->has_before && passage->now_us < policy->before_until_us &&
+        prove_promise(engine, passage, &policy->before, x, ack, proof))
+        return true;
+    return default_promise_counts(server, passage->now_us) &&
+           prove_promise(engine, passage, &engine->default_promise[ipv4 ? 0 : 1], x, ack, proof);
+}
+
+/* --- stateless answers --------------------------------------------------------------------------------------- */
+
+static uint16_t next_ip_id(struct server *server, const struct promise *promise, const struct passage *passage)
+{
+    if (promise->synack.ip_id == IP_ID_INCREMENT)
+        return server->ip_id++;
+    if (promise->synack.ip_id == IP_ID_RANDOM)
+        return (uint16_t)(passage->now_us * 40503u ^ passage->key.client_port);
+    return 0;
+}
+
+/* What every segment that we send in the server's name says; seq, ack and flags are the caller's. */
+static void speak_for(const struct engine *engine, const struct promise *promise, const struct flow_key *key,
+                      struct segment *segment)
+{
+    memset(segment, 0, sizeof(*segment));
+    segment->src = key->server;
+    segment->dst = key->client;
+    segment->src_port = key->server_port;
+    segment->dst_port = key->client_port;
+    segment->ttl = promise->synack.ttl ? promise->synack.ttl : 64;
+    segment->df = promise->synack.df;
+    if (!addr_is_v4(&key->server))
+        segment->flow_label = (uint32_t)table_hash(engine->config.keys.tsval, key, sizeof(*key)) & 0xfffff;
+}
+
+/* The promised window as it stands in segments after the handshake (RFC 7323 2.3). */
+static uint16_t promised_window(const struct promise *promise, const struct cookie_options *client)
+{
+    if (client->window_scale == WSCALE_NONE || promise->synack.window_scale_state != CAPABILITY_GRANTED)
+        return promise->synack.window;
+    return splice_window(promise->synack.window, (int8_t)-promise->synack.window_scale);
+}
+
+static void speak_established(const struct engine *engine, const struct passage *passage, const struct proof *proof,
+                              struct segment *segment, uint8_t options[12])
+{
+    speak_for(engine, proof->promise, &passage->key, segment);
+    segment->flags = TCP_ACK;
+    segment->seq = passage->frame.ack;
+    segment->ack = passage->frame.seq + frame_seq_bytes(&passage->frame);
+    segment->window = promised_window(proof->promise, &proof->client);
+    if (proof->timestamps) {
+        uint32_t tsval = cookie_tsval(&engine->config.keys, &passage->key, &proof->client, passage->now_us);
+
+        segment->options = options;
+        segment->options_bytes = segment_timestamps(options, tsval, passage->options.tsval);
+    }
+}
+
+/* --- SYN ------------------------------------------------------------------------------------------------------ */
+
+static uint16_t client_mss(const struct passage *passage)
+{
+    if (passage->options.present & OPTION_MSS && passage->options.mss)
+        return passage->options.mss;
+    return passage->frame.ip_version == 4 ? MSS_DEFAULT_V4 : MSS_DEFAULT_V6;
+}
+
+/* What our SYN-ACK grants of what this SYN offers, as the cookie will carry it. */
+static struct cookie_options granted_options(const struct passage *passage, const struct synack_features *features)
+{
+    uint8_t scale = passage->options.wscale > WSCALE_MAX ? WSCALE_MAX : passage->options.wscale;
+
+    return (struct cookie_options){
+        .mss = client_mss(passage),
+        .window_scale = features->window_scale == WSCALE_NONE ? WSCALE_NONE : scale,
+        .sack = features->sack,
+        .ecn = features->ecn,
+    };
+}
+
+/* Remembers the SYN-ACK of a service that greets: if the client's ACK is lost nobody else would repeat anything. */
+static void remember_synack(struct engine *engine, const struct passage *passage, const struct promise *promise,
+                            const struct cookie_options *client, uint32_t c, uint8_t offered)
+{
+    struct resend_entry *entry = resend_add(engine->synacks, &passage->key, 0, passage->now_us);
+
+    if (!entry)
+        return;
+    entry->seq = c;
+    entry->ack = passage->frame.seq + 1;
+    entry->tsecr = passage->options.tsval;
+    entry->generation = promise->generation;
+    entry->offered = offered;
+    entry->client_wscale = client->window_scale;
+    entry->client_mss = client->mss;
+    link_header_reverse(&passage->frame, &entry->link);
+}
+
+/* The SYN-ACK for these features; `segment->options` points at `options`. */
+static void speak_synack(struct engine *engine, const struct flow_key *key, const struct promise *promise,
+                         const struct synack_features *features, const struct cookie_options *client, uint32_t tsecr,
+                         uint64_t now_us, struct segment *segment, uint8_t options[TCP_OPTIONS_MAX])
+{
+    uint32_t tsval = features->timestamps ? cookie_tsval(&engine->config.keys, key, client, now_us) : 0;
+
+    speak_for(engine, promise, key, segment);
+    segment->flags = (uint8_t)(TCP_SYN | TCP_ACK | (features->ecn ? TCP_ECE : 0));
+    /* A window of 0 would stop every client (ENGINE 5.2); it stands in a profile only where none was seen. */
+    segment->window = features->window ? features->window : WINDOW_DEFAULT;
+    segment->options = options;
+    segment->options_bytes = (uint8_t)synack_options(features, tsval, tsecr, options);
+}
+
+static void answer_syn(struct engine *engine, struct passage *passage, struct server *server)
+{
+    const struct frame *frame = &passage->frame;
+    const struct promise *promise = server_promise_now(engine, server, frame->ip_version == 4);
+    uint8_t offered = synack_offer_of(&passage->options, frame->flags, frame->accurate_ecn);
+    uint8_t options[TCP_OPTIONS_MAX];
+    struct synack_features features;
+    struct cookie_options client;
+    struct link_header link;
+    struct segment segment;
+    uint32_t c;
+
+    synack_plan(&promise->synack, offered, &features);
+    client = granted_options(passage, &features);
+    c = cookie_make(&engine->config.keys, &passage->key, frame->seq, promise->generation, &client, passage->now_us);
+    speak_synack(engine, &passage->key, promise, &features, &client, passage->options.tsval, passage->now_us,
+                 &segment, options);
+    segment.seq = c;
+    segment.ack = frame->seq + 1;
+    segment.ip_id = next_ip_id(server, promise, passage);
+    if (!server->policy)
+        server->unprofiled_us = passage->now_us;
+    if (server_opening(server) == OPENING_GREET)
+        remember_synack(engine, passage, promise, &client, c, offered);
+    link_header_reverse(frame, &link);
+    passage_reply(engine, passage, &link, &segment);
+    engine->counters.cookies_sent++;
+}
+
+/* ENGINE 4: a signed SYN cannot be answered by anybody but its server; offsets would break it. Passed, rarely. */
+static void pass_authenticated(struct engine *engine, struct passage *passage)
+{
+    if (token_take(&engine->strays, STRAYS_PER_SECOND, STRAYS_PER_SECOND, passage->now_us))
+        passage_forward(passage);
+    else
+        passage_drop(engine, passage, DROP_open_limit);
+}
+
+static void admit_syn(struct engine *engine, struct passage *passage, struct server *server)
+{
+    struct observed_trigger trigger;
+
+    engine->counters.cookies_syn++;
+    if (passage->frame.flags & (TCP_FIN | TCP_RST)) {
+        passage_drop(engine, passage, DROP_bad_segment);
+        return;
+    }
+    if (passage->options.present & OPTION_AUTHENTICATED) {
+        pass_authenticated(engine, passage);
+        return;
+    }
+    answer_syn(engine, passage, server);
+    rate_add(&server->synacks_sent, passage->now_us);
+    if (server_trigger(&engine->servers, server, passage->now_us, &trigger))
+        observe_trigger(engine, server, &trigger, passage->now_us);
+}
+
+/* --- a handshake completed ------------------------------------------------------------------------------------ */
+
+/* Counts a handshake once, although it is proved anew by every segment. */
+static void count_proof(struct engine *engine, const struct passage *passage, struct server *server)
+{
+    bool counted = tag_age_ms(&engine->proved, &passage->key, 0, passage->now_us) >= 0;
+
+    tag_put(&engine->proved, &passage->key, 0, passage->now_us);
+    if (counted)
+        return;
+    engine->counters.cookies_accepted++;
+    rate_add(&server->cookies_accepted, passage->now_us);
+}
+
+/* ENGINE 2.5: opens without a request check, under limits for the server and for each source. */
+static void open_limited(struct engine *engine, struct passage *passage, struct server *server,
+                         const struct proof *proof, struct flow *closing, const uint8_t *data, uint32_t bytes, bool fin)
+{
+    const struct server_policy *policy = server->policy;
+    uint32_t per_server = policy && policy->open_per_second ? policy->open_per_second : OPEN_PER_SECOND;
+    uint32_t per_source =
+        policy && policy->open_per_source_per_second ? policy->open_per_source_per_second : OPEN_PER_SOURCE;
+    uint32_t scope = LIMIT_SCOPE_OPENING | (uint32_t)(server - engine->servers.slots);
+
+    if (!source_limiter_take(&engine->sources, &passage->key.client, scope, per_source, per_source, passage->now_us) ||
+        !token_take(&server->openings, per_server, per_server, passage->now_us)) {
+        passage_reset(engine, passage, DROP_open_limit);
+        return;
+    }
+    opening_begin(engine, passage, server, proof, closing, data, bytes, fin);
+}
+
+/* True where the greeting goes out in one segment that the client has room for (RFC 9293 3.7.1, RFC 6691). */
+static bool greeting_fits(const struct passage *passage, const struct proof *proof)
+{
+    uint32_t mss = proof->client.mss - (proof->timestamps ? 12u : 0u);
+    uint32_t scale = proof->client.window_scale == WSCALE_NONE ? 0 : proof->client.window_scale;
+    uint32_t window = (uint32_t)passage->frame.window << scale;
+
+    return proof->promise->greeting_bytes <= mss && proof->promise->greeting_bytes <= window;
+}
+
+static void speak_greeting(const struct proof *proof, struct segment *segment)
+{
+    segment->flags |= TCP_PSH;
+    segment->payload = proof->promise->greeting;
+    segment->payload_bytes = proof->promise->greeting_bytes;
+}
+
+/* Remembers that G was said, or is to be said after `grace_us`. False: the source has its share of the ring. */
+static bool remember_greeting(struct engine *engine, const struct passage *passage, const struct proof *proof,
+                              uint64_t grace_us)
+{
+    struct resend_entry *entry = resend_add(engine->greetings, &passage->key, grace_us, passage->now_us);
+
+    if (!entry)
+        return false;
+    entry->seq = proof->c + 1;
+    entry->ack = proof->x + 1;
+    entry->tsecr = passage->options.tsval;
+    entry->timestamps = proof->timestamps;
+    entry->generation = proof->promise->generation;
+    entry->client_wscale = proof->client.window_scale;
+    entry->client_mss = proof->client.mss;
+    link_header_reverse(&passage->frame, &entry->link);
+    return true;
+}
+
+/* The segment that says the greeting in answer to the frame. */
+static void speak_greeting_now(const struct engine *engine, const struct passage *passage, const struct proof *proof,
+                               struct link_header *link, struct segment *segment, uint8_t options[12])
+{
+    speak_established(engine, passage, proof, segment, options);
+    speak_greeting(proof, segment);
+    segment->ack = proof->x + 1;
+    link_header_reverse(&passage->frame, link);
+}
+
+/* ENGINE 2.1: G at c+1, at once or after a grace for clients that speak anyway. */
+static void greet(struct engine *engine, struct passage *passage, struct server *server, const struct proof *proof)
+{
+    const struct protocol *protocol = protocol_by_id(server->policy->greeting_protocol);
+    uint32_t grace_us = protocol ? protocol->greeting_grace_us : 0;
+    struct link_header link;
+    struct segment segment;
+    uint8_t options[12];
+
+    if (remember_greeting(engine, passage, proof, grace_us) && grace_us) {
+        passage_drop(engine, passage, DROP_answered);
+        return;
+    }
+    speak_greeting_now(engine, passage, proof, &link, &segment, options);
+    passage_reply(engine, passage, &link, &segment);
+    engine->counters.greetings_sent++;
+}
+
+/* True where G was said to this client already, or is about to be. */
+static bool greeted_already(struct engine *engine, const struct passage *passage, const struct proof *proof)
+{
+    const struct resend_entry *entry = resend_find(engine->greetings, &passage->key);
+
+    return entry && entry->ack == proof->x + 1;
+}
+
+/* The bare ACK that completes a handshake, or any that repeats it. */
+static void admit_bare(struct engine *engine, struct passage *passage, struct server *server,
+                       const struct proof *proof, struct flow *closing)
+{
+    enum opening_kind opening = server_opening(server);
+
+    count_proof(engine, passage, server);
+    resend_remove(engine->synacks, &passage->key);
+    if (proof->greeted)
+        resend_remove(engine->greetings, &passage->key);
+    if (opening == OPENING_GREET && !proof->greeted && proof->promise->greeting_bytes &&
+        greeted_already(engine, passage, proof)) {
+        passage_drop(engine, passage, DROP_answered);
+        return;
+    }
+    if (opening == OPENING_GREET && !proof->greeted && proof->promise->greeting_bytes &&
+        greeting_fits(passage, proof)) {
+        greet(engine, passage, server, proof);
+        return;
+    }
+    /* A greeting that does not fit, or a promise from before there was one: the server greets for itself. */
+    if (opening == OPENING_COOKIE || opening == OPENING_PASS || (opening == OPENING_GREET && !proof->greeted)) {
+        open_limited(engine, passage, server, proof, closing, NULL, 0, false);
+        return;
+    }
+    passage_drop(engine, passage, DROP_answered);
+}
+
+/* --- the request ------------------------------------------------------------------------------------------------ */
+
+/* What the client has said so far: the frame's payload, or an assembly that it was added to. */
+struct request {
+    const uint8_t *data;
+    uint32_t bytes;
+    bool fin;
+    struct assembly *assembly; /* NULL: it all stands in the frame */
+};
+
+static void refuse_request(struct engine *engine, struct passage *passage, const struct request *request)
+{
+    engine->counters.requests_mismatched++;
+    if (request->assembly)
+        assembly_close(engine->assemblies, request->assembly);
+    resend_remove(engine->greetings, &passage->key);
+    passage_reset(engine, passage, DROP_mismatch);
+}
+
+/* Too short to decide on: kept for 10 s. False: there is no room, or the client has no more to say. */
+static bool assemble(struct engine *engine, struct passage *passage, const struct proof *proof,
+                     const struct request *request, enum assembly_result added)
+{
+    struct assembly *assembly = request->assembly;
+
+    engine->counters.requests_need_more++;
+    if (assembly)
+        return added != ASSEMBLY_UNCHANGED && added != ASSEMBLY_FULL;
+    assembly = assembly_open(engine->assemblies, &passage->key, proof->x, proof->c, passage->now_us);
+    if (!assembly)
+        return false;
+    assembly->promise_generation = proof->promise->generation;
+    if (assembly_add(assembly, 0, request->data, request->bytes) != ASSEMBLY_FULL)
+        return true;
+    assembly_close(engine->assemblies, assembly);
+    return false;
+}
+
+static void open_request(struct engine *engine, struct passage *passage, struct server *server,
+                         const struct proof *proof, struct flow *closing, const struct request *request, bool limited)
+{
+    if (limited)
+        open_limited(engine, passage, server, proof, closing, request->data, request->bytes, request->fin);
+    else
+        opening_begin(engine, passage, server, proof, closing, request->data, request->bytes, request->fin);
+    if (request->assembly)
+        assembly_close(engine->assemblies, request->assembly);
+}
+
+/* SMTP's rule (ENGINE 2.2): who talks before the greeting is no mail client. */
+static bool talks_too_early(const struct server *server, const struct proof *proof)
+{
+    const struct protocol *protocol =
+        server->policy ? protocol_by_id(server->policy->greeting_protocol) : NULL;
+
+    return protocol && protocol->early_talk_is_wrong && !proof->greeted && proof->promise->greeting_bytes;
+}
+
+/*
+ * Its request came with the handshake's own ACK, before anything could be said to it: G goes out beside the opening, so that the
+ * server's own greeting may be swallowed as for everybody (ENGINE 2.4).
+ */
+static void greet_beside(struct engine *engine, const struct passage *passage, const struct server *server,
+                         const struct proof *proof)
+{
+    struct link_header link;
+    struct segment segment;
+    uint8_t options[12];
+
+    if (server_opening(server) != OPENING_GREET || proof->greeted || greeted_already(engine, passage, proof) ||
+        !proof->promise->greeting_bytes || !greeting_fits(passage, proof) ||
+        !remember_greeting(engine, passage, proof, 0))
+        return;
+    speak_greeting_now(engine, passage, proof, &link, &segment, options);
+    engine_emit(engine, SIDE_CLIENT, &link, &segment);
+    engine->counters.greetings_sent++;
+}
+
+static void judge_request(struct engine *engine, struct passage *passage, struct server *server,
+                          const struct proof *proof, struct flow *closing, const struct request *request,
+                          enum assembly_result added)
+{
+    if (talks_too_early(server, proof)) {
+        refuse_request(engine, passage, request);
+        return;
+    }
+    switch (policy_check_request(server->policy, request->data, request->bytes)) {
+    case MATCH_YES:
+        engine->counters.requests_matched++;
+        greet_beside(engine, passage, server, proof);
+        open_request(engine, passage, server, proof, closing, request, false);
+        return;
+    case MATCH_NO:
+        refuse_request(engine, passage, request);
+        return;
+    case MATCH_MORE:
+        break;
+    }
+    if (request->fin)
+        refuse_request(engine, passage, request); /* nothing more will come */
+    else if (assemble(engine, passage, proof, request, added))
+        passage_hold(passage);
+    else
+        open_request(engine, passage, server, proof, closing, request, true);
+}
+
+/* A request already handed to the server on this (tuple, x) must not run twice (ENGINE 5.8). */
+static bool served_already(const struct engine *engine, const struct passage *passage, const struct proof *proof)
+{
+    return tag_age_ms(&engine->served, &passage->key, proof->x, passage->now_us) >= 0;
+}
+
+static void admit_data(struct engine *engine, struct passage *passage, struct server *server,
+                       const struct proof *proof, struct flow *closing, const struct request *request,
+                       enum assembly_result added)
+{
+    enum opening_kind opening = server_opening(server);
+
+    if (served_already(engine, passage, proof)) {
+        passage_reset(engine, passage, DROP_stray);
+        return;
+    }
+    count_proof(engine, passage, server);
+    resend_remove(engine->synacks, &passage->key);
+    if (opening == OPENING_CHECK || opening == OPENING_GREET)
+        judge_request(engine, passage, server, proof, closing, request, added);
+    else
+        open_request(engine, passage, server, proof, closing, request, true);
+}
+
+/* Zero bytes of padding where data is due, not pushed: the ACK of an odd stack. */
+static bool is_padding(const struct frame *frame)
+{
+    const uint8_t *payload = frame_payload(frame);
+
+    if (frame->payload_bytes > PURE_ACK_ZEROS_MAX || (frame->flags & (TCP_PSH | TCP_FIN)))
+        return false;
+    for (uint32_t at = 0; at < frame->payload_present; at++)
+        if (payload[at])
+            return false;
+    return true;
+}
+
+/* --- closing, keepalive --------------------------------------------------------------------------------------- */
+
+/* A client that leaves before it has asked: FIN+ACK, as an idle server would (with G before it where that is due). */
+static void admit_fin(struct engine *engine, struct passage *passage, struct server *server,
+                      const struct proof *proof)
+{
+    struct link_header link;
+    struct segment segment;
+    uint8_t options[12];
+
+    count_proof(engine, passage, server);
+    resend_remove(engine->synacks, &passage->key);
+    resend_remove(engine->greetings, &passage->key);
+    speak_established(engine, passage, proof, &segment, options);
+    segment.flags |= TCP_FIN;
+    if (server_opening(server) == OPENING_GREET && !proof->greeted && greeting_fits(passage, proof))
+        speak_greeting(proof, &segment);
+    link_header_reverse(&passage->frame, &link);
+    passage_reply(engine, passage, &link, &segment);
+}
+
+static void answer_keepalive(struct engine *engine, struct passage *passage, const struct proof *proof)
+{
+    struct link_header link;
+    struct segment segment;
+    uint8_t options[12];
+
+    speak_established(engine, passage, proof, &segment, options);
+    segment.ack = proof->x + 1;
+    link_header_reverse(&passage->frame, &link);
+    passage_reply(engine, passage, &link, &segment);
+}
+
+/* --- dispatch --------------------------------------------------------------------------------------------------- */
+
+/* More of a request that is being put together. */
+static bool admit_assembled(struct engine *engine, struct passage *passage, struct server *server,
+                            struct flow *closing)
+{
+    struct assembly *assembly = assembly_find(engine->assemblies, &passage->key);
+    const struct frame *frame = &passage->frame;
+    uint32_t offset = assembly ? frame->seq - (assembly->x + 1) : 0;
+    enum assembly_result added = ASSEMBLY_UNCHANGED;
+    struct request request;
+    struct proof proof;
+
+    if (!assembly || offset > ASSEMBLY_BYTES || !frame_seq_bytes(frame) ||
+        !prove(engine, passage, server, assembly->x, frame->ack, &proof))
+        return false;
+    if (frame->payload_bytes)
+        added = assembly_add(assembly, offset, frame_payload(frame), frame->payload_bytes);
+    if (added == ASSEMBLY_GAP) {
+        passage_drop(engine, passage, DROP_hold_full);
+        return true;
+    }
+    if ((frame->flags & TCP_FIN) && offset + frame->payload_bytes == assembly->bytes)
+        assembly->fin = true;
+    request = (struct request){assembly->data, assembly->bytes, assembly->fin, assembly};
+    admit_data(engine, passage, server, &proof, closing, &request, added);
+    return true;
+}
+
+/* A segment that takes sequence space at x+1. */
+static void admit_at_start(struct engine *engine, struct passage *passage, struct server *server,
+                           const struct proof *proof, struct flow *closing)
+{
+    const struct frame *frame = &passage->frame;
+    struct request request = {frame_payload(frame), frame->payload_bytes, frame->flags & TCP_FIN, NULL};
+
+    if (!frame->payload_bytes && (frame->flags & TCP_FIN))
+        admit_fin(engine, passage, server, proof);
+    else if (!frame->payload_bytes || is_padding(frame))
+        admit_bare(engine, passage, server, proof, closing);
+    else
+        admit_data(engine, passage, server, proof, closing, &request, ASSEMBLY_GREW);
+}
+
+static bool admit_ack(struct engine *engine, struct passage *passage, struct server *server, struct flow *closing)
+{
+    const struct frame *frame = &passage->frame;
+    const struct flow_cold *cold = closing ? flow_cold(&engine->flows, closing) : NULL;
+    bool empty = !frame_seq_bytes(frame);
+    struct proof proof;
+
+    /* The closing connection's own segments, told without a hash; a new one on the tuple has another x (ENGINE 5.7). */
+    if (cold && (frame->seq - 1 == cold->client_isn || frame->seq == cold->client_next))
+        return false;
+    if (admit_assembled(engine, passage, server, closing))
+        return true;
+    if (prove(engine, passage, server, frame->seq - 1, frame->ack, &proof)) {
+        admit_at_start(engine, passage, server, &proof, closing);
+        return true;
+    }
+    if (frame->payload_bytes <= 1 && prove(engine, passage, server, frame->seq, frame->ack, &proof)) {
+        answer_keepalive(engine, passage, &proof);
+        return true;
+    }
+    if (empty && prove(engine, passage, server, frame->seq - 2, frame->ack - 1, &proof)) {
+        passage_drop(engine, passage, DROP_answered);
+        return true;
+    }
+    return false;
+}
+
+/* A RST of a client that we have greeted, or promised to: it wants nothing more. Never answered. */
+static void admit_rst(struct engine *engine, struct passage *passage)
+{
+    const struct resend_entry *entry = resend_find(engine->greetings, &passage->key);
+
+    if (entry && entry->ack == passage->frame.seq)
+        resend_remove(engine->greetings, &passage->key);
+    entry = resend_find(engine->synacks, &passage->key);
+    if (entry && entry->ack == passage->frame.seq)
+        resend_remove(engine->synacks, &passage->key);
+}
+
+bool admission(struct engine *engine, struct passage *passage, struct server *server, struct flow *closing)
+{
+    uint8_t flags = passage->frame.flags;
+    bool attack = server->mode == MODE_ATTACK;
+
+    if (flags & TCP_RST) {
+        admit_rst(engine, passage);
+        if (closing || !attack)
+            return false;
+        passage_drop(engine, passage, DROP_answered);
+        return true;
+    }
+    if (!frame_checksum_good(&passage->frame)) {
+        passage_drop(engine, passage, DROP_bad_checksum);
+        return true;
+    }
+    if ((flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && attack) {
+        admit_syn(engine, passage, server);
+        return true;
+    }
+    if ((flags & (TCP_SYN | TCP_ACK)) == TCP_ACK)
+        return admit_ack(engine, passage, server, closing);
+    if (closing || !attack)
+        return false;
+    passage_drop(engine, passage, DROP_bad_segment);
+    return true;
+}
+
+/* --- strays ----------------------------------------------------------------------------------------------------- */
+
+void admission_stray(struct engine *engine, struct passage *passage)
+{
+    bool proved_lately = tag_age_ms(&engine->proved, &passage->key, 0, passage->now_us) >= 0;
+
+    engine->counters.cookies_rejected++;
+    /* A reordered first flight: its beginning is on the way, the client will repeat this. */
+    if (proved_lately || !token_take(&engine->strays, STRAYS_PER_SECOND, STRAYS_PER_SECOND, passage->now_us)) {
+        passage_drop(engine, passage, DROP_bad_cookie);
+        return;
+    }
+    if (tag_age_ms(&engine->stray, &passage->key, 0, passage->now_us) < 0)
+        tag_put(&engine->stray, &passage->key, 0, passage->now_us);
+    passage_forward(passage);
+}
+
+void admission_stray_reset(struct engine *engine, struct passage *passage)
+{
+    int64_t age_ms = tag_age_ms(&engine->stray, &passage->key, 0, passage->now_us);
+
+    if (age_ms >= 0 && age_ms < STRAY_RST_AFTER_MS)
+        passage_drop(engine, passage, DROP_swallowed);
+    else
+        passage_forward(passage);
+}
+
+/* --- saying it again --------------------------------------------------------------------------------------------- */
+
+/* A stateless segment for an entry: timestamps from the cookie's clock. */
+static struct cookie_options entry_options(const struct resend_entry *entry)
+{
+    return (struct cookie_options){.mss = entry->client_mss, .window_scale = entry->client_wscale};
+}
+
+static void resend_greeting(struct engine *engine, const struct resend_entry *entry, const struct promise *promise,
+                            uint64_t now_us)
+{
+    struct cookie_options client = entry_options(entry);
+    struct segment segment;
+    uint8_t options[12];
+
+    speak_for(engine, promise, &entry->key, &segment);
+    segment.flags = TCP_ACK | TCP_PSH;
+    segment.seq = entry->seq;
+    segment.ack = entry->ack;
+    segment.window = promised_window(promise, &client);
+    segment.payload = promise->greeting;
+    segment.payload_bytes = promise->greeting_bytes;
+    if (entry->timestamps) {
+        uint32_t tsval = cookie_tsval(&engine->config.keys, &entry->key, &client, now_us);
+
+        segment.options = options;
+        segment.options_bytes = segment_timestamps(options, tsval, entry->tsecr);
+    }
+    engine_emit(engine, SIDE_CLIENT, &entry->link, &segment);
+}
+
+void admission_greet_flow(struct engine *engine, const struct flow *flow, const struct link_header *to_client,
+                          const struct promise *promise, uint32_t tsecr)
+{
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    struct segment segment;
+    uint8_t options[12];
+
+    speak_for(engine, promise, &flow->key, &segment);
+    segment.flags = TCP_ACK | TCP_PSH;
+    segment.seq = flow->ack_floor + flow->delta - promise->greeting_bytes;
+    segment.ack = cold->client_isn + 1;
+    segment.window = promised_window(promise, &(struct cookie_options){.window_scale = 0});
+    segment.payload = promise->greeting;
+    segment.payload_bytes = promise->greeting_bytes;
+    if (cold->timestamps) {
+        segment.options = options;
+        segment.options_bytes = segment_timestamps(options, cold->opening + flow->ts_delta, tsecr);
+    }
+    engine_emit(engine, SIDE_CLIENT, to_client, &segment);
+    engine->counters.greetings_resent++;
+}
+
+/* A greeting that is due: to a client that waits, or beside a flow that was opened before it was acknowledged. */
+static void greeting_due(struct engine *engine, const struct resend_entry *entry, uint64_t now_us)
+{
+    const struct flow *flow = flow_find(&engine->flows, &entry->key);
+    struct server_key key = flow_key_server(&entry->key);
+    const struct server *server = server_find(&engine->servers, &key);
+    const struct promise *promise =
+        server ? server_promise(engine, server, addr_is_v4(&entry->key.server), entry->generation, now_us) : NULL;
+
+    if (!promise || !promise->greeting_bytes)
+        return;
+    if (!flow || flow->state == FLOW_OPENING) {
+        resend_greeting(engine, entry, promise, now_us);
+        if (entry->stage == 0)
+            engine->counters.greetings_sent++;
+        else
+            engine->counters.greetings_resent++;
+    } else if (flow->state == FLOW_SPLICED && (flow->flags & FLOW_GREETING_DUE)) {
+        admission_greet_flow(engine, flow, &entry->link, promise, entry->tsecr);
+    }
+}
+
+static void synack_due(struct engine *engine, const struct resend_entry *entry, uint64_t now_us)
+{
+    struct server_key key = flow_key_server(&entry->key);
+    struct server *server = server_find(&engine->servers, &key);
+    const struct promise *promise =
+        server ? server_promise(engine, server, addr_is_v4(&entry->key.server), entry->generation, now_us) : NULL;
+    struct cookie_options client = entry_options(entry);
+    uint8_t options[TCP_OPTIONS_MAX];
+    struct synack_features features;
+    struct segment segment;
+
+    if (!promise || flow_find(&engine->flows, &entry->key))
+        return;
+    synack_plan(&promise->synack, entry->offered, &features);
+    client.ecn = features.ecn;
+    speak_synack(engine, &entry->key, promise, &features, &client, entry->tsecr, now_us, &segment, options);
+    segment.seq = entry->seq;
+    segment.ack = entry->ack;
+    engine_emit(engine, SIDE_CLIENT, &entry->link, &segment);
+    engine->counters.cookies_sent++;
+}
+
+bool admission_resend(struct engine *engine, uint64_t now_us)
+{
+    bool last;
+    const struct resend_entry *entry = resend_due(engine->greetings, now_us, &last);
+
+    if (entry) {
+        greeting_due(engine, entry, now_us);
+        return true;
+    }
+    entry = resend_due(engine->synacks, now_us, &last);
+    if (entry)
+        synack_due(engine, entry, now_us);
+    return entry != NULL;
+}

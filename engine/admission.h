@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * admission.h - attack mode for clients that have no flow: cookie, greeting, request check (ENGINE 1 to 4).
+ *
+ * Nothing here allocates anything for a client before its request is proved, but for slots of fixed pools that may be
+ * overwritten (resend rings, tags) or run out (assemblies) at any time:
+ *
+ *      SYN ............................ SYN-ACK(c), built in the SYN's buffer
+ *      ACK(x+1, c+1) .................. counted; a service that greets: G at c+1; one opened by cookie: opened
+ *      data(x+1, c+1 or c+1+g) ........ match: opened; mismatch: reset; need more: assembly
+ *      FIN, keepalive, last ACK ....... answered as the server would, without state
+ *      anything else .................. no good cookie: a small rate is let through, the rest is dropped
+ */
+#ifndef SYNWARD_ENGINE_ADMISSION_H
+#define SYNWARD_ENGINE_ADMISSION_H
+
+#include "engine/shard.h"
+
+/* A cookie found good: what is known of the client from one segment. */
+struct proof {
+    const struct promise *promise;
+    uint32_t x, c;
+    bool greeted;                 /* acknowledges c+1+g */
+    bool timestamps;              /* were granted: the segment carries them */
+    struct cookie_options client; /* what we granted, and the client's MSS */
+};
+
+/*
+ * Judges a client's segment. `closing`: the closing flow on its tuple, or NULL. False: the segment proves nothing (and is neither a SYN
+ * nor malformed), no verdict was given, and the caller decides.
+ */
+bool admission(struct engine *engine, struct passage *passage, struct server *server, struct flow *closing);
+
+/* What becomes of a segment that proves nothing, to a server in attack mode (ENGINE 4, "bad or expired cookie"). */
+void admission_stray(struct engine *engine, struct passage *passage);
+/* A server's RST without a flow: the answer to such a segment, or to nobody. */
+void admission_stray_reset(struct engine *engine, struct passage *passage);
+
+/* Sends what the resend rings have due, one entry; false where nothing is due. */
+bool admission_resend(struct engine *engine, uint64_t now_us);
+
+/*
+ * Says the greeting once more to a client whose flow is open already, out of the client side. `tsecr` is the client's newest
+ * TSval, used where timestamps were granted.
+ */
+void admission_greet_flow(struct engine *engine, const struct flow *flow, const struct link_header *to_client,
+                          const struct promise *promise, uint32_t tsecr);
+
+#endif

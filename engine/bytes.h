@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * bytes.h - reading and writing numbers in network byte order (big endian), at any alignment.
+ *
+ * These do not check bounds: frame.c and tcp_options.c check once, then read with these. The compiler turns
+ * each into one load and one byte swap.
+ */
+#ifndef SYNWARD_ENGINE_BYTES_H
+#define SYNWARD_ENGINE_BYTES_H
+
+#include <stdint.h>
+
+static inline uint16_t load_be16(const uint8_t *at)
+{
+    return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+static inline uint32_t load_be32(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | (uint32_t)at[3];
+}
+
+static inline void store_be16(uint8_t *at, uint16_t value)
+{
+    at[0] = (uint8_t)(value >> 8);
+    at[1] = (uint8_t)value;
+}
+
+static inline void store_be32(uint8_t *at, uint32_t value)
+{
+    at[0] = (uint8_t)(value >> 24);
+    at[1] = (uint8_t)(value >> 16);
+    at[2] = (uint8_t)(value >> 8);
+    at[3] = (uint8_t)value;
+}
+
+/* Sequence numbers compare modulo 2^32 (RFC 9293 3.4): true when `a` comes before `b`. */
+static inline int seq_before(uint32_t a, uint32_t b)
+{
+    return (int32_t)(a - b) < 0;
+}
+
+/* The later of two sequence numbers or of two TSvals (RFC 7323 5.2), modulo 2^32. */
+static inline uint32_t seq_max(uint32_t a, uint32_t b)
+{
+    return seq_before(a, b) ? b : a;
+}
+
+#endif

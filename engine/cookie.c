@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * cookie.c - makes and checks cookies; the only file that knows their bits.
+ *
+ * What it must do: prove that whoever sends a segment has received our SYN-ACK, without memory. Whoever has not must guess.
+ *
+ * Arithmetic of guessing. A segment is tried as ack-1 and ack-1-g, each for the promise now and the one before: at most 4 candidates,
+ * and each passes a blind guess with 2^-24, as every value of the 7 option bits decodes and the epoch bit is in clear. At the
+ * full rate of one core, R = 750,000 segments a second:
+ *
+ *      usual   1 candidate     R * 1 / 2^24 = 0.045 passes a second, one in 22 s
+ *      worst   4 candidates    R * 4 / 2^24 = 0.18  passes a second, one in 5.6 s
+ *
+ * Trying all values for one tuple in order instead of at random makes the first pass certain after the same times; a new epoch changes
+ * every MAC after 240 s. What a pass wins is one connection opened to the server in somebody else's name, and only if the same
+ * segment carries a valid request; the guesser sees no answer and cannot know which segment it was. On a service that greets, a pass
+ * without data sends one greeting (and its two repeats) to the address that was forged. 750,000 segments a second for one request in 6 s is
+ * dearer than making one real connection. With one candidate a guesser of 1 Mbit/s (about 1,500 segments a second) waits 3 hours.
+ * The options are not in the MAC's input, so a client can flip bits of its own cookie: it gains a scale, an MSS or SACK that it did not offer,
+ * on its own connection.
+ *
+ * MSS. Two bits: an index into a table of the family, read back as the entry, never more than the client's own unless that was
+ * below the first entry (216: what a datagram of 256 bytes can carry; hosts that say less are embedded ones with a few segments
+ * in hand). 536 and 1220 are the defaults of RFC 9293 3.7.1; 1300 and 1360 cover tunnels and mobile networks; 1460 and 1440 are Ethernet. With timestamps, 4
+ * bits say in which sixteenth of the way to the next entry the MSS lies: exact for 1380, 1400, 1440 and 1450 over IPv4, and the last entry's way is
+ * 8,000 long so that its last step is that of 9,000-byte frames (8960, 8940).
+ *
+ * Limits: TSval goes in steps of 64 ms; a tuple whose options change within one step may see the bits go back.
+ */
+#include "engine/cookie.h"
+
+#include <sodium/crypto_shorthash.h>
+#include <string.h>
+
+#include "engine/tcp_options.h"
+
+#define EPOCH_BIT     0x80000000u
+#define OPTIONS_MASK  0x7f000000u
+#define MAC_MASK      0x00ffffffu
+#define OPTIONS_SHIFT 24
+#define MSS_ENTRIES   4
+#define FINER_STEPS   16u
+#define TS_FINER      0x0fu
+#define TS_ECN        0x10u
+#define TS_SPARE      0x20u /* always 0 in ours */
+
+_Static_assert(crypto_shorthash_KEYBYTES == 16, "SipHash-2-4 has a 16-byte key");
+_Static_assert(crypto_shorthash_BYTES == sizeof(uint64_t), "SipHash-2-4 gives 64 bits");
+
+/* Ascending; one more than entries: the end of the last one's interval. */
+static const uint16_t mss_tables[2][MSS_ENTRIES + 1] = {
+    {216, 536, 1300, 1460, 1460 + 8000},  /* IPv4 */
+    {216, 1220, 1360, 1440, 1440 + 8000}, /* IPv6 */
+};
+
+/* The MAC's input: fixed size, no padding, whole words. */
+struct mac_input {
+    struct flow_key key;
+    uint32_t x;
+    uint32_t generation;
+    uint64_t epoch;
+};
+
+_Static_assert(sizeof(struct mac_input) == 56, "the MAC's input has no padding");
+
+static const uint16_t *mss_table(const struct flow_key *key)
+{
+    return mss_tables[addr_is_v4(&key->client) ? 0 : 1];
+}
+
+/* The last entry that is not above `mss`, or the first. */
+static unsigned mss_index(const uint16_t *table, uint16_t mss)
+{
+    unsigned index = 0;
+
+    while (index + 1 < MSS_ENTRIES && table[index + 1] <= mss)
+        index++;
+    return index;
+}
+
+/* The sixteenth of the interval from entry `index` that `mss` lies in. */
+static uint32_t finer_of(const uint16_t *table, unsigned index, uint16_t mss)
+{
+    uint32_t width = (uint32_t)(table[index + 1] - table[index]), step;
+
+    if (mss <= table[index])
+        return 0;
+    step = (uint32_t)(mss - table[index]) * FINER_STEPS / width;
+    return step < FINER_STEPS ? step : FINER_STEPS - 1;
+}
+
+static uint16_t finer_to_mss(const uint16_t *table, unsigned index, uint32_t step)
+{
+    uint32_t width = (uint32_t)(table[index + 1] - table[index]);
+
+    return (uint16_t)(table[index] + step * width / FINER_STEPS);
+}
+
+static uint64_t cookie_hash(const struct cookie_keys *keys, const struct flow_key *key, uint32_t x,
+                            uint32_t generation, uint64_t epoch)
+{
+    struct mac_input input = {*key, x, generation, epoch};
+    uint8_t out[crypto_shorthash_BYTES];
+    uint64_t hash;
+
+    crypto_shorthash(out, (const unsigned char *)&input, sizeof(input), keys->mac);
+    memcpy(&hash, out, sizeof(hash));
+    return hash;
+}
+
+uint32_t cookie_make(const struct cookie_keys *keys, const struct flow_key *key, uint32_t x,
+                     uint32_t generation, const struct cookie_options *options, uint64_t now_us)
+{
+    uint64_t epoch = now_us / COOKIE_EPOCH_US;
+    uint32_t hash = (uint32_t)cookie_hash(keys, key, x, generation, epoch);
+    uint32_t scale = options->window_scale <= WSCALE_MAX ? options->window_scale : WSCALE_NONE;
+    uint32_t bits = scale << 3 | (uint32_t)options->sack << 2 | mss_index(mss_table(key), options->mss);
+
+    return (epoch & 1 ? EPOCH_BIT : 0) | ((bits << OPTIONS_SHIFT ^ hash) & OPTIONS_MASK) | (hash & MAC_MASK);
+}
+
+bool cookie_check(const struct cookie_keys *keys, const struct flow_key *key, uint32_t x, uint32_t generation,
+                  uint32_t c, uint64_t now_us, struct cookie_options *options)
+{
+    uint64_t epoch = now_us / COOKIE_EPOCH_US;
+    uint32_t hash, bits;
+
+    if ((epoch & 1) != c >> 31) {
+        if (epoch == 0)
+            return false;
+        epoch--;
+    }
+    hash = (uint32_t)cookie_hash(keys, key, x, generation, epoch);
+    if ((c ^ hash) & MAC_MASK)
+        return false;
+    bits = ((c ^ hash) & OPTIONS_MASK) >> OPTIONS_SHIFT;
+    *options = (struct cookie_options){
+        .mss = mss_table(key)[bits & 3],
+        .window_scale = (uint8_t)(bits >> 3),
+        .sack = (bits & 4) != 0,
+    };
+    return true;
+}
+
+/* Milliseconds on a clock that starts elsewhere for each tuple, so that TSvals tell nothing of other connections (RFC 7323 7.1). */
+static uint32_t tuple_ms(const struct cookie_keys *keys, const struct flow_key *key, uint64_t now_us)
+{
+    return (uint32_t)(now_us / 1000) + (uint32_t)table_hash(keys->tsval, key, sizeof(*key));
+}
+
+uint32_t cookie_tsval(const struct cookie_keys *keys, const struct flow_key *key,
+                      const struct cookie_options *options, uint64_t now_us)
+{
+    const uint16_t *table = mss_table(key);
+    uint32_t bits = finer_of(table, mss_index(table, options->mss), options->mss);
+
+    if (options->ecn)
+        bits |= TS_ECN;
+    return (tuple_ms(keys, key, now_us) & ~COOKIE_TS_BITS) | bits;
+}
+
+uint32_t cookie_tsval_ceiling(const struct cookie_keys *keys, const struct flow_key *key, uint64_t now_us)
+{
+    return (tuple_ms(keys, key, now_us) | COOKIE_TS_BITS) + 1;
+}
+
+void cookie_refine(const struct flow_key *key, uint32_t tsecr, struct cookie_options *options)
+{
+    const uint16_t *table = mss_table(key);
+
+    /* Not one of ours: some stacks echo 0 or their own clock. What is in the cookie stands. */
+    if (tsecr & TS_SPARE)
+        return;
+    options->ecn = (tsecr & TS_ECN) != 0;
+    options->mss = finer_to_mss(table, mss_index(table, options->mss), tsecr & TS_FINER);
+}

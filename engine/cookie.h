@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * cookie.h - the ISN of our SYN-ACK, and the TSval that goes with it (ENGINE 3, RFC 4987 3.6).
+ *
+ *      31     30    27   26   25 24  23                     0
+ *      epoch | wscale | SACK | MSS | MAC                      |      wscale 15 = none
+ *
+ * MAC (24 bits) and the mask of bits 24 to 30 come from one SipHash-2-4 under a secret key over: addresses, ports, VLAN
+ * IDs, the client's ISN, the epoch's number and the promise's generation. The options are not in the input; masked, they lie
+ * high, so that an ack of c+1+g is hardly ever taken for a c+1 with other options. The epoch's lowest bit is in clear: one hash
+ * decides a candidate. An epoch lasts COOKIE_EPOCH_US, so a cookie lives 4 to 8 minutes.
+ *
+ *      TSval = ((ms + offset of the tuple) & ~63) | bits         bits: 5 = 0, 4 = ECN, 3..0 = finer MSS
+ *
+ * What a blind guess costs and wins, and what the MSS table loses, is worked out at the head of cookie.c.
+ */
+#ifndef SYNWARD_ENGINE_COOKIE_H
+#define SYNWARD_ENGINE_COOKIE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/addr.h"
+
+#define COOKIE_EPOCH_US    (240ull * 1000 * 1000)
+#define COOKIE_LIFETIME_US (2 * COOKIE_EPOCH_US)
+#define COOKIE_TS_BITS     63u
+
+/* Secrets, the same in every shard and for the life of the process. */
+struct cookie_keys {
+    uint8_t mac[16];   /* SipHash-2-4 key */
+    uint64_t tsval[2]; /* seed of the per-tuple TSval offset */
+};
+
+/* What a cookie (and the TSval beside it) carries. */
+struct cookie_options {
+    uint16_t mss;         /* the client's MSS; read back rounded down to the table, or finer with a TSval */
+    uint8_t window_scale; /* what our SYN-ACK granted: the client's scale, or WSCALE_NONE */
+    bool sack;
+    bool ecn; /* only read back where there is a TSval */
+};
+
+/* A cookie for the connection `key` with client ISN `x`, promised under `generation`. `now_us` counts from a fixed start. */
+uint32_t cookie_make(const struct cookie_keys *keys, const struct flow_key *key, uint32_t x, uint32_t generation,
+                     const struct cookie_options *options, uint64_t now_us);
+
+/*
+ * True where `c` is a cookie of this connection, epoch now or before, made under `generation`. Fills `options` (mss from the cookie's own
+ * two bits). One hash.
+ */
+bool cookie_check(const struct cookie_keys *keys, const struct flow_key *key, uint32_t x, uint32_t generation,
+                  uint32_t c, uint64_t now_us, struct cookie_options *options);
+
+/* TSval of a stateless segment for this tuple, with the bits that `options` asks for (RFC 7323 5.4 clock: 1 ms in steps of 64). */
+uint32_t cookie_tsval(const struct cookie_keys *keys, const struct flow_key *key, const struct cookie_options *options,
+                      uint64_t now_us);
+/* The first TSval above every stateless one that this tuple can have been sent up to now: (newest | 63) + 1. */
+uint32_t cookie_tsval_ceiling(const struct cookie_keys *keys, const struct flow_key *key, uint64_t now_us);
+/* Reads the finer MSS and ECN from the TSecr that a client echoes into `options` already filled by cookie_check(). */
+void cookie_refine(const struct flow_key *key, uint32_t tsecr, struct cookie_options *options);
+
+#endif

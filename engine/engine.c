@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * engine.c - one shard: memory, the way of a frame through the stages, time, and what is asked of it from outside.
+ */
+#include "engine/engine.h"
+
+#include <string.h>
+
+#include "engine/admission.h"
+#include "engine/observe.h"
+#include "engine/opening.h"
+#include "engine/shard.h"
+#include "engine/splice.h"
+#include "engine/track.h"
+
+#define TICK_WORK 16 /* things done by one engine_tick(): each may put one or two segments into the outbox */
+
+/* --- memory ------------------------------------------------------------------------------------------------------ */
+
+void engine_config_defaults(struct engine_config *config)
+{
+    memset(config, 0, sizeof(*config));
+    config->flows_max = 262144;
+    config->openings_max = 1024;
+    config->greeted_max = 65536;
+    config->assemblies_max = 1024;
+    config->servers_max = 4096;
+    config->sources_max = 16384;
+    config->observations_max = 256;
+}
+
+/* Walks over the memory: with a base it hands out pieces, without one it only adds up. */
+struct layout {
+    uint8_t *base;
+    size_t used;
+};
+
+static void *place(struct layout *layout, size_t bytes)
+{
+    void *at = layout->base ? layout->base + layout->used : NULL;
+
+    layout->used += (bytes + 63) & ~(size_t)63;
+    return at;
+}
+
+/* The pieces, in the order in which they lie. */
+struct pieces {
+    void *engine, *outbox, *observations, *servers, *sources, *greetings, *synacks, *proved, *stray, *served;
+    void *assemblies, *openings, *flows;
+};
+
+static size_t lay_out(const struct engine_config *config, uint8_t *base, struct pieces *pieces)
+{
+    struct layout layout = {base, 0};
+
+    pieces->engine = place(&layout, sizeof(struct engine));
+    pieces->outbox = place(&layout, OUTBOX_BYTES);
+    pieces->observations = place(&layout, config->observations_max * sizeof(struct observation));
+    pieces->servers = place(&layout, config->servers_max * sizeof(struct server));
+    pieces->sources = place(&layout, config->sources_max * sizeof(struct source_bucket));
+    pieces->greetings = place(&layout, resend_ring_bytes(config->greeted_max));
+    pieces->synacks = place(&layout, resend_ring_bytes(config->greeted_max));
+    pieces->proved = place(&layout, TAGS_PROVED * sizeof(struct tag));
+    pieces->stray = place(&layout, TAGS_STRAY * sizeof(struct tag));
+    pieces->served = place(&layout, TAGS_SERVED * sizeof(struct tag));
+    pieces->assemblies = place(&layout, assembly_pool_bytes(config->assemblies_max));
+    pieces->openings = place(&layout, opening_pool_bytes(config->openings_max));
+    pieces->flows = place(&layout, flow_table_bytes(config->flows_max));
+    return layout.used;
+}
+
+size_t engine_bytes(const struct engine_config *config)
+{
+    struct pieces pieces;
+
+    return lay_out(config, NULL, &pieces);
+}
+
+/*
+ * Tables that a flood fills at random places are touched now, so that resident memory does not move under attack. Pools that are used from one
+ * end (flows, openings, assemblies) grow with honest use only.
+ */
+static void touch(const struct pieces *pieces)
+{
+    uint8_t *from = pieces->outbox, *to = pieces->assemblies;
+
+    memset(from, 0, (size_t)(to - from));
+}
+
+struct engine *engine_init(void *memory, const struct engine_config *config, uint64_t now_us)
+{
+    const uint64_t *seed = config->table_seed;
+    struct pieces pieces;
+    struct engine *engine;
+
+    lay_out(config, memory, &pieces);
+    touch(&pieces);
+    engine = pieces.engine;
+    memset(engine, 0, sizeof(*engine));
+    engine->config = *config;
+    engine->now_us = now_us;
+    engine->outbox.memory = pieces.outbox;
+    engine->outbox.capacity = OUTBOX_BYTES;
+    engine->observations.slots = pieces.observations;
+    engine->observations.capacity = config->observations_max;
+    server_table_init(&engine->servers, pieces.servers, config->servers_max, seed);
+    source_limiter_init(&engine->sources, pieces.sources, config->sources_max, seed);
+    engine->greetings = resend_ring_init(pieces.greetings, config->greeted_max, seed);
+    engine->synacks = resend_ring_init(pieces.synacks, config->greeted_max, seed);
+    tag_table_init(&engine->proved, pieces.proved, TAGS_PROVED, 3000, seed);
+    tag_table_init(&engine->stray, pieces.stray, TAGS_STRAY, 30000, seed);
+    tag_table_init(&engine->served, pieces.served, TAGS_SERVED, 120000, seed);
+    engine->assemblies = assembly_pool_init(pieces.assemblies, config->assemblies_max, seed);
+    opening_pool_init(&engine->openings, pieces.openings, config->openings_max, now_us);
+    flow_table_init(&engine->flows, pieces.flows, config->flows_max, seed, &engine->counters);
+    for (int family = 0; family < 2; family++) {
+        engine->default_promise[family].generation = DEFAULT_PROMISE_GENERATION;
+        synack_default_model(family == 0, &engine->default_promise[family].synack);
+    }
+    return engine;
+}
+
+/* --- verdicts ---------------------------------------------------------------------------------------------------- */
+
+void passage_forward(struct passage *passage)
+{
+    passage->verdict->action = VERDICT_FORWARD;
+    passage->verdict->bytes = passage->bytes;
+}
+
+void passage_drop(struct engine *engine, struct passage *passage, enum drop_reason reason)
+{
+    passage->verdict->action = VERDICT_DROP;
+    passage->verdict->reason = reason;
+    passage->verdict->bytes = 0;
+    engine->counters.drops[reason]++;
+}
+
+void passage_hold(struct passage *passage)
+{
+    passage->verdict->action = VERDICT_HOLD;
+    passage->verdict->bytes = 0;
+}
+
+void passage_reply(struct engine *engine, struct passage *passage, const struct link_header *link,
+                   const struct segment *segment)
+{
+    uint32_t bytes = segment_write(passage->buffer, passage->capacity, link, segment);
+
+    if (!bytes) {
+        passage_drop(engine, passage, DROP_no_room);
+        return;
+    }
+    passage->verdict->action = VERDICT_REPLY;
+    passage->verdict->bytes = bytes;
+}
+
+void passage_reset(struct engine *engine, struct passage *passage, enum drop_reason reason)
+{
+    struct link_header link;
+    struct segment segment;
+
+    engine->counters.drops[reason]++;
+    segment_reset_reply(&passage->frame, &link, &segment);
+    passage_reply(engine, passage, &link, &segment);
+}
+
+void engine_emit(struct engine *engine, enum side to, const struct link_header *link, const struct segment *segment)
+{
+    struct outbox *outbox = &engine->outbox;
+    uint32_t bytes = 0;
+
+    if (outbox->count < OUTBOX_FRAMES)
+        bytes = segment_write(outbox->memory + outbox->used, outbox->capacity - outbox->used, link, segment);
+    if (!bytes) {
+        engine->counters.drops[DROP_outbox_full]++;
+        return;
+    }
+    outbox->frames[outbox->count++] = (struct outbox_frame){to, outbox->used, bytes};
+    outbox->used += (bytes + 7) & ~7u;
+}
+
+/* --- flows and servers -------------------------------------------------------------------------------------------- */
+
+struct server *flow_server(struct engine *engine, const struct flow *flow)
+{
+    uint16_t server = flow_cold(&engine->flows, flow)->server;
+
+    return server ? &engine->servers.slots[server - 1] : NULL;
+}
+
+/* Keeps server->half_open_flows the number of half-open flows that point at it. */
+static void count_half_open(struct engine *engine, const struct flow *flow, int change)
+{
+    struct server *server = flow_server(engine, flow);
+
+    if (server && flow->state == FLOW_HALF_OPEN)
+        server->half_open_flows += (uint32_t)change;
+}
+
+void flow_bind_server(struct engine *engine, struct flow *flow, struct server *server)
+{
+    count_half_open(engine, flow, -1);
+    flow_cold(&engine->flows, flow)->server =
+        server ? (uint16_t)(server - engine->servers.slots + 1) : (uint16_t)0;
+    count_half_open(engine, flow, 1);
+}
+
+void engine_flow_state(struct engine *engine, struct flow *flow, enum flow_state state, uint64_t now_us)
+{
+    count_half_open(engine, flow, -1);
+    flow_set_state(&engine->flows, flow, state, now_us);
+    count_half_open(engine, flow, 1);
+}
+
+void engine_flow_free(struct engine *engine, struct flow *flow)
+{
+    count_half_open(engine, flow, -1);
+    flow_free(&engine->flows, flow);
+}
+
+void engine_flow_close(struct engine *engine, struct flow *flow, enum flow_end reason, uint64_t now_us)
+{
+    bool observed = flow->state == FLOW_ESTABLISHED || flow->state == FLOW_SPLICED || flow->state == FLOW_GREETING ||
+                    flow->state == FLOW_HALF_OPEN;
+
+    if (observed)
+        observe_end(engine, flow, reason, now_us);
+    engine_flow_state(engine, flow, FLOW_CLOSING, now_us);
+}
+
+struct flow *engine_flow_new(struct engine *engine, const struct flow_key *key, enum flow_state state, uint64_t now_us)
+{
+    struct flow *old = flow_evictable(&engine->flows);
+
+    if (old) {
+        engine->counters.flows_evicted++;
+        if (old->state == FLOW_HALF_OPEN)
+            observe_end(engine, old, END_EVICTED, now_us);
+        engine_flow_free(engine, old);
+    }
+    return flow_new(&engine->flows, key, state, now_us);
+}
+
+const struct promise *server_promise_now(const struct engine *engine, const struct server *server, bool ipv4)
+{
+    return server->policy ? &server->policy->now : &engine->default_promise[ipv4 ? 0 : 1];
+}
+
+const struct promise *server_promise(const struct engine *engine, const struct server *server, bool ipv4,
+                                     uint32_t generation, uint64_t now_us)
+{
+    const struct server_policy *policy = server->policy;
+
+    if (policy && policy->now.generation == generation)
+        return &policy->now;
+    if (policy && policy->has_before && policy->before.generation == generation &&
+        now_us < policy->before_until_us)
+        return &policy->before;
+    return generation == DEFAULT_PROMISE_GENERATION ? &engine->default_promise[ipv4 ? 0 : 1] : NULL;
+}
+
+enum opening_kind server_opening(const struct server *server)
+{
+    return server->policy ? server->policy->opening : OPENING_COOKIE;
+}
+
+/* --- the way of a frame -------------------------------------------------------------------------------------------- */
+
+static bool protects(const struct server *server)
+{
+    return server->mode == MODE_ATTACK && server_opening(server) != OPENING_PASS;
+}
+
+/* A client's segment that belongs to no flow. */
+static void client_without_flow(struct engine *engine, struct passage *passage)
+{
+    struct server_key key = flow_key_server(&passage->key);
+    struct server *server = server_find(&engine->servers, &key);
+    bool attack = server && protects(server);
+
+    if (!attack && !(server && server_recently_attacked(server, passage->now_us))) {
+        track_client(engine, passage, server);
+        return;
+    }
+    if (admission(engine, passage, server, NULL))
+        return;
+    if (attack)
+        admission_stray(engine, passage);
+    else
+        track_client(engine, passage, server);
+}
+
+static void server_without_flow(struct engine *engine, struct passage *passage)
+{
+    struct server_key key = flow_key_server(&passage->key);
+    const struct server *server = passage->frame.flags & TCP_RST ? server_find(&engine->servers, &key) : NULL;
+
+    if (server && protects(server))
+        admission_stray_reset(engine, passage);
+    else
+        track_server(engine, passage);
+}
+
+/* The opening failed, or the client reset it: whatever still comes from either side is told so. */
+static void refused_flow(struct engine *engine, struct passage *passage)
+{
+    if (passage->frame.flags & TCP_RST)
+        passage_drop(engine, passage, DROP_stray);
+    else
+        passage_reset(engine, passage, DROP_stray);
+}
+
+/* A closing connection: the tuple may be in use again already (ENGINE 5.7). */
+static void closing_flow(struct engine *engine, struct passage *passage, struct flow *flow)
+{
+    struct server *server = flow_server(engine, flow);
+    bool syn = (passage->frame.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+
+    if (passage->from == SIDE_CLIENT && server &&
+        (protects(server) || server_recently_attacked(server, passage->now_us)) &&
+        admission(engine, passage, server, flow))
+        return;
+    if (passage->from == SIDE_CLIENT && syn)
+        track_flow(engine, passage, flow);
+    else if (flow->flags & FLOW_REFUSED)
+        refused_flow(engine, passage);
+    else if (flow->flags & FLOW_EDIT)
+        splice_frame(engine, passage, flow);
+    else
+        track_flow(engine, passage, flow);
+}
+
+static void tcp_frame(struct engine *engine, struct passage *passage)
+{
+    const struct frame *frame = &passage->frame;
+    struct flow *flow;
+
+    passage->key = frame_flow_key(frame, passage->from);
+    if (tcp_options_parse(frame_options(frame), frame->options_bytes, &passage->options) != OPTIONS_OK &&
+        passage->from == SIDE_CLIENT)
+        passage->options.present |= OPTION_OTHER; /* what was read before the bad option counts (RFC 9293 3.1) */
+    flow = flow_find(&engine->flows, &passage->key);
+    switch (flow ? (enum flow_state)flow->state : FLOW_FREE) {
+    case FLOW_SPLICED:
+        splice_frame(engine, passage, flow);
+        return;
+    case FLOW_OPENING:
+    case FLOW_GREETING:
+        opening_frame(engine, passage, flow);
+        return;
+    case FLOW_CLOSING:
+        closing_flow(engine, passage, flow);
+        return;
+    case FLOW_HALF_OPEN:
+    case FLOW_ESTABLISHED:
+    case FLOW_OUTBOUND:
+        track_flow(engine, passage, flow);
+        return;
+    case FLOW_FREE:
+    case FLOW_STATES:
+        break;
+    }
+    if (passage->from == SIDE_CLIENT)
+        client_without_flow(engine, passage);
+    else
+        server_without_flow(engine, passage);
+}
+
+void engine_input(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes, uint32_t wire_bytes,
+                  uint32_t capacity, uint64_t now_us, struct verdict *verdict)
+{
+    struct passage passage = {
+        .from = from, .buffer = buffer, .bytes = bytes, .capacity = capacity, .now_us = now_us, .verdict = verdict};
+    struct frame *frame = &passage.frame;
+
+    engine->now_us = now_us;
+    passage_forward(&passage);
+    if (bytes < OFFLOAD_BYTES)
+        return;
+    switch (frame_parse(frame, (struct offload *)(void *)buffer, buffer + OFFLOAD_BYTES, bytes - OFFLOAD_BYTES,
+                        wire_bytes - OFFLOAD_BYTES, capacity - OFFLOAD_BYTES)) {
+    case FRAME_TCP:
+        tcp_frame(engine, &passage);
+        return;
+    case FRAME_TCP_FRAGMENT:
+        if (from == SIDE_CLIENT && server_host_attacked(&engine->servers, &frame->dst, &frame->vlan))
+            passage_drop(engine, &passage, DROP_fragment);
+        return;
+    case FRAME_MALFORMED:
+        if (from == SIDE_CLIENT && server_host_attacked(&engine->servers, &frame->dst, &frame->vlan))
+            passage_drop(engine, &passage, DROP_bad_segment);
+        return;
+    case FRAME_OTHER:
+    case FRAME_ICMP_ERROR:
+        return;
+    }
+}
+
+/* --- time ---------------------------------------------------------------------------------------------------------- */
+
+static bool expire_flow(struct engine *engine, uint64_t now_us)
+{
+    struct flow *flow = flow_expired(&engine->flows, now_us, TICK_WORK);
+
+    if (!flow)
+        return false;
+    if (flow->state != FLOW_CLOSING) {
+        engine->counters.flows_expired++;
+        engine_flow_close(engine, flow, END_EXPIRED, now_us);
+    }
+    engine_flow_free(engine, flow);
+    return true;
+}
+
+bool engine_tick(struct engine *engine, uint64_t now_us)
+{
+    engine->now_us = now_us;
+    assembly_expire(engine->assemblies, now_us);
+    for (int work = 0; work < TICK_WORK; work++) {
+        bool some = opening_tick(engine, now_us) || admission_resend(engine, now_us) || expire_flow(engine, now_us);
+
+        if (!some)
+            return false;
+    }
+    return true;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint64_t engine_next_deadline(const struct engine *engine)
+{
+    uint64_t next = timer_wheel_next(&engine->openings.wheel);
+
+    next = earlier(next, resend_next(engine->greetings));
+    next = earlier(next, resend_next(engine->synacks));
+    next = earlier(next, assembly_next(engine->assemblies));
+    return earlier(next, flow_next_expiry(&engine->flows, engine->now_us));
+}
+
+/* --- from outside ---------------------------------------------------------------------------------------------------- */
+
+struct outbox *engine_outbox(struct engine *engine)
+{
+    return &engine->outbox;
+}
+
+struct observation_queue *engine_observations(struct engine *engine)
+{
+    return &engine->observations;
+}
+
+struct counters *engine_counters(struct engine *engine)
+{
+    return &engine->counters;
+}
+
+void engine_adopt_policy(struct engine *engine, const struct policy *policy, uint64_t now_us)
+{
+    engine->policy = policy;
+    server_table_adopt(&engine->servers, policy, now_us);
+}
+
+void engine_set_setting(struct engine *engine, const struct server_key *server, enum mode_setting setting,
+                        uint64_t now_us)
+{
+    struct server *one = server ? server_add(&engine->servers, server, now_us) : NULL;
+
+    if (!server || one)
+        server_set_setting(&engine->servers, one, setting, now_us);
+}
+
+void engine_set_mode(struct engine *engine, const struct server_key *server, enum mode mode, uint64_t now_us)
+{
+    struct server *one = server_find(&engine->servers, server);
+
+    if (one && server_setting(&engine->servers, one) == SETTING_AUTO)
+        server_set_mode(one, mode, mode == MODE_ATTACK ? TRIGGER_HALF_OPEN : TRIGGER_NONE, 0, now_us);
+}
+
+uint32_t engine_servers(const struct engine *engine, struct server_info *out, uint32_t max, uint64_t now_us)
+{
+    uint32_t count = 0;
+
+    for (uint32_t slot = 0; slot < engine->servers.capacity; slot++) {
+        const struct server *server = &engine->servers.slots[slot];
+
+        if (!server->used)
+            continue;
+        if (count < max)
+            out[count] = (struct server_info){
+                .key = server->key,
+                .mode = server->mode,
+                .setting = server->setting,
+                .since_us = server->since_us,
+                .cause = server->cause,
+                .cause_value = server->cause_value,
+                .half_open = server_half_open(server, now_us),
+            };
+        count++;
+    }
+    return count;
+}
+
+uint32_t engine_flows(const struct engine *engine, struct flow_info *out, uint32_t max, uint64_t now_us)
+{
+    uint32_t count = 0;
+
+    for (uint32_t index = 0; index < engine->flows.unused; index++) {
+        const struct flow *flow = &engine->flows.flows[index];
+
+        if (flow->state == FLOW_FREE)
+            continue;
+        if (count < max)
+            out[count] = (struct flow_info){
+                .key = flow->key,
+                .state = flow_state_name((enum flow_state)flow->state),
+                .spliced = flow->flags & FLOW_EDIT,
+                .delta = flow->delta,
+                .age_us = (uint64_t)(flow_clock(now_us) - flow_cold(&engine->flows, flow)->born) << 16,
+            };
+        count++;
+    }
+    return count;
+}

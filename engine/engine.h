@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * engine.h - the decision: frames in, verdicts out.
+ *
+ * An engine is one shard: it belongs to one thread, is made in memory that the caller gives, and makes no system call, reads no
+ * clock, allocates nothing after init, logs nothing and has no global. Time comes in as microseconds of one monotonic clock
+ * that every shard shares (cookies of one shard are good in another). Both directions of a flow must reach the same shard.
+ *
+ *      engine_input(frame) -> verdict       + outbox (segments of our own)  + observations
+ *      engine_tick(now)    -> more work?    + outbox                        + observations
+ *
+ * After each of the two the caller empties the outbox (engine_outbox(), then outbox.count = outbox.used = 0); the observation queue
+ * is emptied once a batch (count = 0).
+ */
+#ifndef SYNWARD_ENGINE_ENGINE_H
+#define SYNWARD_ENGINE_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/addr.h"
+#include "engine/cookie.h"
+#include "engine/counters.h"
+#include "engine/observation.h"
+#include "engine/policy.h"
+#include "engine/verdict.h"
+
+enum mode { MODE_NORMAL, MODE_ATTACK };
+
+/* What the operator asked for. INHERIT is only for a single server: it follows the setting for all. */
+enum mode_setting { SETTING_INHERIT, SETTING_AUTO, SETTING_NORMAL, SETTING_ATTACK };
+
+struct engine_config {
+    uint32_t flows_max;        /* entries of the flow table, default 262144 */
+    uint32_t openings_max;     /* connections being opened at once, with 16 KiB of held data each; default 1024 */
+    uint32_t greeted_max;      /* slots of each resend ring, power of two, default 65536 */
+    uint32_t assemblies_max;   /* requests being put together, default 1024 */
+    uint32_t servers_max;      /* default 4096 */
+    uint32_t sources_max;      /* per-source limits, power of two, default 16384 */
+    uint32_t observations_max; /* queue between two batches, default 256 */
+    bool captures;             /* offline learning: truncated frames are taken as they are */
+    struct cookie_keys keys;   /* the same in every shard */
+    uint64_t table_seed[2];    /* of the hash tables; random, any */
+};
+
+struct engine;
+
+/* Fills in the defaults above; keys and table_seed stay zero and are the caller's to set. */
+void engine_config_defaults(struct engine_config *config);
+
+/* Bytes that engine_init() needs. */
+size_t engine_bytes(const struct engine_config *config);
+
+/*
+ * Makes an engine in `memory` (aligned to 64, zeroed, engine_bytes() long; it stays the caller's, and dies with the engine). Memory is touched only as
+ * it is used. The setting is SETTING_AUTO, no policy.
+ */
+struct engine *engine_init(void *memory, const struct engine_config *config, uint64_t now_us);
+
+/*
+ * Decides on one frame. `buffer` begins with the offload header; `bytes` counts it; `capacity` is the whole buffer (a
+ * reply may be up to 128 bytes longer than what came in). For captures `wire_bytes` may exceed `bytes`; else pass the same.
+ */
+void engine_input(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes, uint32_t wire_bytes,
+                  uint32_t capacity, uint64_t now_us, struct verdict *verdict);
+
+/* Does what is due by `now_us`, a bounded amount. True: more is due, call again after emptying the outbox. */
+bool engine_tick(struct engine *engine, uint64_t now_us);
+/* When engine_tick() is next worth calling; UINT64_MAX: never, unless a frame comes. */
+uint64_t engine_next_deadline(const struct engine *engine);
+
+struct outbox *engine_outbox(struct engine *engine);
+struct observation_queue *engine_observations(struct engine *engine);
+/* The worker counts its frames here too. */
+struct counters *engine_counters(struct engine *engine);
+
+/* From here on the engine reads `policy` (may be NULL) and no longer the one before. */
+void engine_adopt_policy(struct engine *engine, const struct policy *policy, uint64_t now_us);
+
+/* The operator's setting, for all (server NULL) or for one. NORMAL and ATTACK are in force on return; AUTO leaves the mode as it is. */
+void engine_set_setting(struct engine *engine, const struct server_key *server, enum mode_setting setting,
+                        uint64_t now_us);
+/* The main thread's word under AUTO: another shard fired, or it has been quiet long enough. */
+void engine_set_mode(struct engine *engine, const struct server_key *server, enum mode mode, uint64_t now_us);
+
+struct server_info {
+    struct server_key key;
+    enum mode mode;
+    enum mode_setting setting; /* SETTING_INHERIT: none of its own */
+    uint64_t since_us;         /* of the mode */
+    enum trigger_cause cause;  /* of the mode, TRIGGER_NONE where the operator set it */
+    uint32_t cause_value;
+    uint32_t half_open; /* now, as the trigger counts it */
+};
+/* Writes up to `max` servers; returns how many there are. */
+uint32_t engine_servers(const struct engine *engine, struct server_info *out, uint32_t max, uint64_t now_us);
+
+struct flow_info {
+    struct flow_key key;
+    const char *state; /* static text */
+    bool spliced;
+    uint32_t delta; /* server to client: seq += delta */
+    uint64_t age_us;
+};
+/* Writes up to `max` flows; returns how many there are. */
+uint32_t engine_flows(const struct engine *engine, struct flow_info *out, uint32_t max, uint64_t now_us);
+
+#endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * flow.c - the table of connections: hash chains over two arrays, a list for each class of states. See flow.h.
+ */
+#include "engine/flow.h"
+
+#include <string.h>
+
+static const char *const state_names[] = {
+    [FLOW_FREE] = "free",       [FLOW_HALF_OPEN] = "half-open", [FLOW_ESTABLISHED] = "established",
+    [FLOW_OUTBOUND] = "outbound", [FLOW_OPENING] = "opening",   [FLOW_GREETING] = "greeting",
+    [FLOW_SPLICED] = "spliced", [FLOW_CLOSING] = "closing",
+};
+_Static_assert(sizeof(state_names) / sizeof(state_names[0]) == FLOW_STATES, "every state has a name");
+
+static const enum flow_list_id list_of_state[FLOW_STATES] = {
+    [FLOW_FREE] = FLOW_LIST_NONE,      [FLOW_HALF_OPEN] = FLOW_LIST_HALF_OPEN, [FLOW_ESTABLISHED] = FLOW_LIST_LIVE,
+    [FLOW_OUTBOUND] = FLOW_LIST_LIVE,  [FLOW_OPENING] = FLOW_LIST_OPENING,     [FLOW_GREETING] = FLOW_LIST_OPENING,
+    [FLOW_SPLICED] = FLOW_LIST_LIVE,   [FLOW_CLOSING] = FLOW_LIST_CLOSING,
+};
+
+/* How long an entry stays in a list before it is looked at; 0: it has timers of its own (opening.c). */
+static const uint32_t list_life[FLOW_LISTS] = {
+    [FLOW_LIST_HALF_OPEN] = FLOW_HALF_OPEN_LIFE,
+    [FLOW_LIST_LIVE] = FLOW_IDLE_CHECK,
+    [FLOW_LIST_CLOSING] = FLOW_CLOSING_LIFE,
+};
+
+const char *flow_state_name(enum flow_state state)
+{
+    return state_names[state];
+}
+
+static size_t align64(size_t bytes)
+{
+    return (bytes + 63) & ~(size_t)63;
+}
+
+static uint32_t bucket_count(uint32_t capacity)
+{
+    uint32_t count = 1;
+
+    while (count < capacity)
+        count <<= 1;
+    return count;
+}
+
+size_t flow_table_bytes(uint32_t capacity)
+{
+    return align64(capacity * sizeof(struct flow)) + align64(capacity * sizeof(struct flow_cold)) +
+           align64(bucket_count(capacity) * sizeof(uint32_t));
+}
+
+void flow_table_init(struct flow_table *table, void *memory, uint32_t capacity, const uint64_t seed[2],
+                     struct counters *counters)
+{
+    uint8_t *at = memory;
+
+    memset(table, 0, sizeof(*table));
+    table->flows = (struct flow *)(void *)at;
+    at += align64(capacity * sizeof(struct flow));
+    table->cold = (struct flow_cold *)(void *)at;
+    at += align64(capacity * sizeof(struct flow_cold));
+    table->buckets = (uint32_t *)(void *)at;
+    table->capacity = capacity;
+    table->bucket_mask = bucket_count(capacity) - 1;
+    table->free_head = FLOW_NONE;
+    memcpy(table->seed, seed, sizeof(table->seed));
+    table->counters = counters;
+    for (int list = 0; list < FLOW_LISTS; list++)
+        table->lists[list] = (struct flow_list){FLOW_NONE, FLOW_NONE, 0};
+}
+
+static uint32_t *bucket_of(const struct flow_table *table, const struct flow_key *key)
+{
+    return &table->buckets[table_hash(table->seed, key, sizeof(*key)) & table->bucket_mask];
+}
+
+struct flow *flow_find(const struct flow_table *table, const struct flow_key *key)
+{
+    for (uint32_t at = *bucket_of(table, key); at; at = table->cold[at - 1].bucket_next) {
+        struct flow *flow = &table->flows[at - 1];
+
+        if (flow_key_equal(&flow->key, key))
+            return flow;
+    }
+    return NULL;
+}
+
+/* --- lists ------------------------------------------------------------------------------------------------ */
+
+static void list_append(struct flow_table *table, enum flow_list_id id, uint32_t index, uint32_t clock)
+{
+    struct flow_list *list = &table->lists[id];
+    struct flow_cold *cold = &table->cold[index];
+
+    cold->older = list->newest;
+    cold->newer = FLOW_NONE;
+    cold->listed = clock;
+    if (list->newest == FLOW_NONE)
+        list->oldest = index;
+    else
+        table->cold[list->newest].newer = index;
+    list->newest = index;
+    list->count++;
+}
+
+static void list_remove(struct flow_table *table, enum flow_list_id id, uint32_t index)
+{
+    struct flow_list *list = &table->lists[id];
+    struct flow_cold *cold = &table->cold[index];
+
+    if (cold->older == FLOW_NONE)
+        list->oldest = cold->newer;
+    else
+        table->cold[cold->older].newer = cold->newer;
+    if (cold->newer == FLOW_NONE)
+        list->newest = cold->older;
+    else
+        table->cold[cold->newer].older = cold->older;
+    list->count--;
+}
+
+/* --- states ----------------------------------------------------------------------------------------------- */
+
+static void gauge_add(struct flow_table *table, enum flow_state state, uint64_t change)
+{
+    switch (state) {
+    case FLOW_HALF_OPEN:
+    case FLOW_ESTABLISHED:
+    case FLOW_OUTBOUND:
+        table->counters->flows_tracked += change;
+        break;
+    case FLOW_OPENING:
+    case FLOW_GREETING:
+        table->counters->flows_pending += change;
+        break;
+    case FLOW_SPLICED:
+        table->counters->flows_spliced += change;
+        break;
+    case FLOW_CLOSING:
+        table->counters->flows_closing += change;
+        break;
+    case FLOW_FREE:
+    case FLOW_STATES:
+        break;
+    }
+}
+
+void flow_set_state(struct flow_table *table, struct flow *flow, enum flow_state state, uint64_t now_us)
+{
+    uint32_t index = flow_index(table, flow);
+    enum flow_list_id from = list_of_state[flow->state], to = list_of_state[state];
+
+    gauge_add(table, (enum flow_state)flow->state, (uint64_t)-1);
+    gauge_add(table, state, 1);
+    flow->state = (uint8_t)state;
+    if (from != FLOW_LIST_NONE)
+        list_remove(table, from, index);
+    if (to != FLOW_LIST_NONE)
+        list_append(table, to, index, flow_clock(now_us));
+}
+
+void flow_renew(struct flow_table *table, struct flow *flow, uint64_t now_us)
+{
+    flow_set_state(table, flow, (enum flow_state)flow->state, now_us);
+}
+
+/* --- entries ---------------------------------------------------------------------------------------------- */
+
+struct flow *flow_evictable(const struct flow_table *table)
+{
+    if (table->free_head != FLOW_NONE || table->unused < table->capacity)
+        return NULL;
+    if (table->lists[FLOW_LIST_CLOSING].count)
+        return &table->flows[table->lists[FLOW_LIST_CLOSING].oldest];
+    if (table->lists[FLOW_LIST_HALF_OPEN].count)
+        return &table->flows[table->lists[FLOW_LIST_HALF_OPEN].oldest];
+    return NULL;
+}
+
+static uint32_t take_entry(struct flow_table *table)
+{
+    uint32_t index = table->free_head;
+
+    if (index != FLOW_NONE) {
+        table->free_head = table->cold[index].bucket_next;
+        return index;
+    }
+    return table->unused < table->capacity ? table->unused++ : FLOW_NONE;
+}
+
+struct flow *flow_new(struct flow_table *table, const struct flow_key *key, enum flow_state state, uint64_t now_us)
+{
+    uint32_t index = take_entry(table);
+    uint32_t *bucket = bucket_of(table, key);
+    struct flow *flow;
+
+    if (index == FLOW_NONE)
+        return NULL;
+    flow = &table->flows[index];
+    memset(flow, 0, sizeof(*flow));
+    memset(&table->cold[index], 0, sizeof(table->cold[index]));
+    flow->key = *key;
+    flow->used = flow_clock(now_us);
+    table->cold[index].serial = ++table->serial;
+    table->cold[index].born = flow->used;
+    table->cold[index].bucket_next = *bucket;
+    table->cold[index].opening = FLOW_NONE;
+    *bucket = index + 1;
+    flow_set_state(table, flow, state, now_us);
+    return flow;
+}
+
+void flow_free(struct flow_table *table, struct flow *flow)
+{
+    uint32_t index = flow_index(table, flow);
+    uint32_t *at = bucket_of(table, &flow->key);
+
+    flow_set_state(table, flow, FLOW_FREE, 0);
+    while (*at != index + 1)
+        at = &table->cold[*at - 1].bucket_next;
+    *at = table->cold[index].bucket_next;
+    table->cold[index].bucket_next = table->free_head;
+    table->free_head = index;
+}
+
+/* --- time ------------------------------------------------------------------------------------------------- */
+
+/* True where the head of `id` has waited its time. */
+static bool head_due(const struct flow_table *table, enum flow_list_id id, uint32_t clock)
+{
+    const struct flow_list *list = &table->lists[id];
+
+    return list->count && list_life[id] && clock - table->cold[list->oldest].listed >= list_life[id];
+}
+
+/* A live flow is looked at once a minute, and stays unless it has been idle for long. */
+static bool still_in_use(enum flow_list_id id, const struct flow *flow, uint32_t clock)
+{
+    return id == FLOW_LIST_LIVE && clock - flow->used < FLOW_IDLE_LIFE;
+}
+
+struct flow *flow_expired(struct flow_table *table, uint64_t now_us, uint32_t budget)
+{
+    uint32_t clock = flow_clock(now_us);
+
+    for (int id = FLOW_LIST_NONE + 1; id < FLOW_LISTS; id++) {
+        while (head_due(table, (enum flow_list_id)id, clock)) {
+            struct flow *flow = &table->flows[table->lists[id].oldest];
+
+            if (!still_in_use((enum flow_list_id)id, flow, clock))
+                return flow;
+            if (budget-- == 0)
+                return NULL;
+            flow_renew(table, flow, now_us);
+        }
+    }
+    return NULL;
+}
+
+uint64_t flow_next_expiry(const struct flow_table *table, uint64_t now_us)
+{
+    uint64_t next = UINT64_MAX;
+    uint32_t clock = flow_clock(now_us);
+
+    for (int id = FLOW_LIST_NONE + 1; id < FLOW_LISTS; id++) {
+        uint32_t waited, left;
+        uint64_t due;
+
+        if (!table->lists[id].count || !list_life[id])
+            continue;
+        waited = clock - table->cold[table->lists[id].oldest].listed;
+        left = waited < list_life[id] ? list_life[id] - waited : 0;
+        due = ((now_us >> 16) + left) << 16;
+        next = due < next ? due : next;
+    }
+    return next;
+}

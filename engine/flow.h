@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * flow.h - the table of connections of one shard.
+ *
+ * Memory. An entry takes 124 bytes: a hot line of 64 that a forwarded segment reads, a cold part of 56 beside it, and
+ * its share of the hash index. Both parts are arrays with the same index; a lookup costs the bucket and the hot line.
+ *
+ * States, and what may happen in each:
+ *
+ *      HALF_OPEN --ACK--> ESTABLISHED --+                     tracked: nothing is changed on the way
+ *      OUTBOUND ------------------------+--> CLOSING --> free
+ *      OPENING --> GREETING --> SPLICED +                     opened by us, changed on the way
+ *          +------------------------^
+ *
+ * Every state belongs to one list, oldest first. A list is a timer and an order of eviction at once: all its entries wait
+ * for the same time, so only its head need be looked at, and traffic never touches it (an entry that was used meanwhile goes to
+ * the tail when its turn comes). When the table is full the oldest closing entry makes room, then the oldest half-open one;
+ * established and spliced flows are never evicted.
+ */
+#ifndef SYNWARD_ENGINE_FLOW_H
+#define SYNWARD_ENGINE_FLOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/addr.h"
+#include "engine/counters.h"
+
+#define FLOW_NONE UINT32_MAX
+
+/* Clock of the table: uint32_t, in steps of 65,536 us. */
+static inline uint32_t flow_clock(uint64_t now_us)
+{
+    return (uint32_t)(now_us >> 16);
+}
+#define FLOW_CLOCK_SECONDS(s) ((uint32_t)((s)*1000000ull >> 16))
+
+#define FLOW_HALF_OPEN_LIFE FLOW_CLOCK_SECONDS(60)
+#define FLOW_CLOSING_LIFE   FLOW_CLOCK_SECONDS(240)  /* RFC 9293 3.6.1: 2 MSL */
+#define FLOW_IDLE_LIFE      FLOW_CLOCK_SECONDS(7440) /* RFC 5382 REQ-5: at least 2 h 4 min */
+#define FLOW_IDLE_CHECK     FLOW_CLOCK_SECONDS(60)
+
+enum flow_state {
+    FLOW_FREE,
+    FLOW_HALF_OPEN,   /* SYN seen, handshake not completed */
+    FLOW_ESTABLISHED, /* handshake completed, or picked up in the middle */
+    FLOW_OUTBOUND,    /* opened from the server side: passes in every mode */
+    FLOW_OPENING,     /* our SYN is on its way to the server */
+    FLOW_GREETING,    /* the server accepted; its greeting is being compared */
+    FLOW_SPLICED,     /* both halves joined by offsets */
+    FLOW_CLOSING,     /* RST, or FIN both ways; offsets stay */
+    FLOW_STATES
+};
+
+enum flow_list_id { FLOW_LIST_NONE, FLOW_LIST_HALF_OPEN, FLOW_LIST_LIVE, FLOW_LIST_OPENING, FLOW_LIST_CLOSING, FLOW_LISTS };
+
+enum flow_flags {
+    FLOW_EDIT = 1 << 0,          /* spliced (also while closing): the offsets apply */
+    FLOW_CLIENT_FIN = 1 << 1,
+    FLOW_SERVER_FIN = 1 << 2,
+    FLOW_RESET = 1 << 3,         /* closing by a RST: valid data makes it live again */
+    FLOW_NO_SACK = 1 << 4,       /* promised but not granted: the client's blocks become NOPs */
+    FLOW_NO_ECN = 1 << 5,        /* promised but not asked for or not granted: ECT is cleared */
+    FLOW_GREETING_DUE = 1 << 6,  /* the client has not acknowledged our greeting yet */
+    FLOW_REFUSED = 1 << 7,       /* closing because the opening failed: the server's late answers are reset */
+};
+
+/* Hot: what a forwarded segment needs. */
+struct flow {
+    struct flow_key key;
+    uint32_t delta;       /* server to client: seq += delta; client to server: ack -= delta */
+    uint32_t ts_delta;    /* the same for TSval and TSecr */
+    uint32_t ack_floor;   /* least ack towards the server, in its numbers: ISN + 1 + greeting */
+    uint32_t tsecr_floor; /* least TSecr towards the server: the newest TSval of its that we echoed */
+    uint32_t used;        /* flow_clock() of the last segment */
+    uint8_t state;        /* enum flow_state */
+    uint8_t flags;        /* enum flow_flags */
+    int8_t to_client_shift, to_server_shift; /* of windows: left where positive */
+};
+
+/* Cold: handshake, closing, observations, bookkeeping. */
+struct flow_cold {
+    uint32_t serial;          /* tells this connection from others on the same entry; wraps after 2^32 of them */
+    uint32_t born;            /* flow_clock() of its beginning */
+    uint32_t bucket_next;     /* hash chain */
+    uint32_t older, newer;    /* list of the state */
+    uint32_t listed;          /* flow_clock() when it was put at the list's tail */
+    uint32_t client_isn;
+    uint32_t server_isn;      /* in the server's numbers */
+    uint32_t client_next;     /* highest sequence number seen from the client, plus one */
+    uint32_t server_next;     /* the same from the server, in its numbers */
+    uint32_t opening;         /* OPENING, GREETING: index into the pool. Later with GREETING_DUE: newest TSval of the server */
+    uint16_t server;          /* index into the server table + 1; 0: none */
+    uint16_t server_mss;      /* granted to us by the server; 0: never limits */
+    uint16_t sampled[2];      /* payload bytes copied into observations, by enum side */
+    uint8_t offered;          /* half-open: enum synack_offer; FLOW_OFFER_UNKNOWN */
+    uint8_t generation;       /* GREETING_DUE: lowest bits of the promise's */
+    bool timestamps;          /* opened by us: granted on both halves */
+    uint8_t spare;
+};
+
+#define FLOW_OFFER_UNKNOWN 0xff
+
+_Static_assert(sizeof(struct flow) == 64, "the hot part is one cache line");
+_Static_assert(sizeof(struct flow_cold) <= 56, "64 + 56 + 4 of index stays within 128 bytes a flow");
+
+struct flow_list {
+    uint32_t oldest, newest, count;
+};
+
+struct flow_table {
+    struct flow *flows;
+    struct flow_cold *cold;
+    uint32_t *buckets; /* index + 1 of the first entry; 0: empty, so that zeroed memory is an empty table */
+    uint32_t capacity, bucket_mask;
+    uint32_t unused;    /* entries from here on were never used */
+    uint32_t free_head; /* chain of freed ones through bucket_next */
+    uint32_t serial;
+    uint64_t seed[2];
+    struct flow_list lists[FLOW_LISTS];
+    struct counters *counters; /* the gauges are kept here */
+};
+
+/* Bytes of memory (64-aligned, zeroed) for `capacity` entries. */
+size_t flow_table_bytes(uint32_t capacity);
+void flow_table_init(struct flow_table *table, void *memory, uint32_t capacity, const uint64_t seed[2],
+                     struct counters *counters);
+
+struct flow *flow_find(const struct flow_table *table, const struct flow_key *key);
+/*
+ * A new entry in `state` for a key that has none; NULL where the table is full of flows that may not be evicted. The entry that had
+ * to go is told by flow_evictable() beforehand.
+ */
+struct flow *flow_new(struct flow_table *table, const struct flow_key *key, enum flow_state state, uint64_t now_us);
+/* Where the table is full: the entry to be freed before flow_new(), or NULL (room is there, or nothing may go). */
+struct flow *flow_evictable(const struct flow_table *table);
+/* The one place where a state changes: lists and gauges follow. */
+void flow_set_state(struct flow_table *table, struct flow *flow, enum flow_state state, uint64_t now_us);
+void flow_free(struct flow_table *table, struct flow *flow);
+/* Puts the entry at its list's tail: its time begins anew. */
+void flow_renew(struct flow_table *table, struct flow *flow, uint64_t now_us);
+/* An entry whose time is over, or NULL. Those used meanwhile are renewed on the way (at most `budget` of them). */
+struct flow *flow_expired(struct flow_table *table, uint64_t now_us, uint32_t budget);
+/* No entry's time is over before this; UINT64_MAX: none. */
+uint64_t flow_next_expiry(const struct flow_table *table, uint64_t now_us);
+
+static inline uint32_t flow_index(const struct flow_table *table, const struct flow *flow)
+{
+    return (uint32_t)(flow - table->flows);
+}
+
+static inline struct flow_cold *flow_cold(const struct flow_table *table, const struct flow *flow)
+{
+    return &table->cold[flow_index(table, flow)];
+}
+
+/* "half-open", "established", "outbound", "opening", "greeting", "spliced", "closing". */
+const char *flow_state_name(enum flow_state state);
+
+#endif

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * frame.c - the walk from the Ethernet header to the TCP payload, and the edits of a TCP frame in place.
+ *
+ *      frame_parse -> link layer -> parse_v4 -> parse_tcp | parse_icmp
+ *                                \> parse_v6 -> (extension headers) /
+ *
+ * Every step is given `end`, the offset behind the IP packet as its header states it, and checks once that what it reads lies below
+ * both `end` and the bytes present; the readers of bytes.h do not check again. This runs for every frame that crosses: no loop but those over
+ * tags and extension headers, and no clearing of the whole view.
+ *
+ * What is told apart with care, because a server in attack mode must not be reached around the cookie:
+ *  - a first fragment whose TCP header is not even named within it is FRAME_MALFORMED (RFC 7112 5);
+ *  - so is a chain of extension headers that goes on beyond FRAME_EXTENSIONS_MAX: TCP could follow.
+ * The protocol of a packet whose IP header is cut off or contradicts itself cannot be known; no host takes it either: FRAME_OTHER.
+ *
+ * Limits: the destination in a routing header is not looked at, so the checksum of a TCP segment that still has a hop to go is not
+ * verified rightly; ESP and IPv4 AH are opaque (FRAME_OTHER).
+ */
+#include "engine/frame.h"
+
+#include "engine/bytes.h"
+#include "engine/checksum.h"
+
+#define ETHERTYPE_AT    12
+#define ETHERTYPE_IPV4  0x0800
+#define ETHERTYPE_IPV6  0x86dd
+#define ETHERTYPE_VLAN  0x8100
+#define ETHERTYPE_QINQ  0x88a8
+#define ETHERTYPE_QINQ1 0x9100 /* before 802.1ad */
+#define VLAN_TAG_BYTES  4
+
+#define IPV4_HEADER_BYTES 20
+#define IPV4_FRAGMENT     0x3fff /* more fragments, or an offset */
+#define IPV4_DF           0x4000
+#define IPV6_HEADER_BYTES 40
+#define IPV6_FRAGMENT_AT  0xfff8 /* offset bits of the fragment header */
+
+#define ICMP_HEADER_BYTES 8
+#define TCP_CHECKSUM_AT   16
+#define TCP_AE            0x01 /* in the byte of the data offset */
+
+enum ip_protocol {
+    PROTO_HOP_BY_HOP = 0,
+    PROTO_ICMP = 1,
+    PROTO_TCP = 6,
+    PROTO_ROUTING = 43,
+    PROTO_FRAGMENT = 44,
+    PROTO_AH = 51,
+    PROTO_ICMPV6 = 58,
+    PROTO_DESTINATION = 60,
+};
+
+static inline enum frame_kind parse_tcp(struct frame *frame, uint32_t l4, uint32_t end)
+{
+    const uint8_t *tcp = frame->data + l4;
+    uint32_t present_end = end < frame->bytes ? end : frame->bytes;
+    uint32_t ports, header, header_bytes, payload;
+
+    if (l4 + TCP_HEADER_BYTES > present_end)
+        return FRAME_MALFORMED;
+    ports = load_be32(tcp);
+    header = load_be32(tcp + 12); /* data offset, flags, window */
+    header_bytes = (header >> 28) * 4;
+    payload = l4 + header_bytes;
+    if (header_bytes < TCP_HEADER_BYTES || payload > present_end)
+        return FRAME_MALFORMED;
+    frame->l4 = (uint16_t)l4;
+    frame->payload = (uint16_t)payload;
+    frame->src_port = (uint16_t)(ports >> 16);
+    frame->dst_port = (uint16_t)ports;
+    frame->seq = load_be32(tcp + 4);
+    frame->ack = load_be32(tcp + 8);
+    frame->accurate_ecn = (header >> 24 & TCP_AE) != 0;
+    frame->flags = (uint8_t)(header >> 16);
+    frame->window = (uint16_t)header;
+    frame->urgent = load_be16(tcp + 18);
+    frame->options_bytes = (uint8_t)(header_bytes - TCP_HEADER_BYTES);
+    frame->payload_bytes = end - payload;
+    frame->payload_present = present_end - payload;
+    return FRAME_TCP;
+}
+
+/* RFC 792 and RFC 1812 for IPv4: unreachable, quench, redirect, time exceeded, parameter problem; RFC 4443 2.1 for IPv6. */
+static bool icmp_quotes_packet(uint8_t ip_version, uint8_t type)
+{
+    if (ip_version == 6)
+        return type >= 1 && type <= 4;
+    return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
+}
+
+static enum frame_kind __attribute__((noinline)) parse_icmp(struct frame *frame, uint32_t l4, uint32_t end)
+{
+    uint32_t present_end = end < frame->bytes ? end : frame->bytes;
+
+    if (l4 + ICMP_HEADER_BYTES > present_end || !icmp_quotes_packet(frame->ip_version, frame->data[l4]))
+        return FRAME_OTHER;
+    frame->l4 = (uint16_t)l4;
+    frame->payload = (uint16_t)(l4 + ICMP_HEADER_BYTES);
+    frame->payload_bytes = end - frame->payload;
+    frame->payload_present = present_end - frame->payload;
+    return FRAME_ICMP_ERROR;
+}
+
+/*
+ * The length that an IPv4 header states. 0 is what senders write into super-frames above 64 KiB, and what captures made in front of
+ * segmentation offload hold: then the packet goes to the end of the frame.
+ */
+static inline uint32_t v4_total_bytes(const struct frame *frame, uint32_t stated, uint32_t wire_bytes)
+{
+    if (stated == 0 && (frame->offload == NULL || frame->offload->gso_type != OFFLOAD_GSO_NONE))
+        return wire_bytes - frame->l3;
+    return stated;
+}
+
+/* Words of the header are loaded once each and taken apart in registers: parsing is the largest part of what a forwarded segment costs. */
+static enum frame_kind parse_v4(struct frame *frame, uint32_t wire_bytes)
+{
+    const uint8_t *ip = frame->data + frame->l3;
+    uint32_t first, second, third, header_bytes, total_bytes;
+    uint8_t protocol;
+
+    if (frame->bytes < (uint32_t)frame->l3 + IPV4_HEADER_BYTES || ip[0] >> 4 != 4)
+        return FRAME_OTHER;
+    first = load_be32(ip);
+    second = load_be32(ip + 4);
+    third = load_be32(ip + 8);
+    protocol = (uint8_t)(third >> 16);
+    if (protocol != PROTO_TCP && protocol != PROTO_ICMP)
+        return FRAME_OTHER;
+    frame->ip_version = 4;
+    frame->tos = (uint8_t)(first >> 16);
+    frame->ip_id = (uint16_t)(second >> 16);
+    frame->df = (second & IPV4_DF) != 0;
+    frame->ttl = (uint8_t)(third >> 24);
+    frame->flow_label = 0;
+    frame->src = addr_from_v4(ip + 12);
+    frame->dst = addr_from_v4(ip + 16);
+    if (second & IPV4_FRAGMENT)
+        return protocol == PROTO_TCP ? FRAME_TCP_FRAGMENT : FRAME_OTHER;
+    header_bytes = (first >> 24 & 15) * 4;
+    total_bytes = v4_total_bytes(frame, first & 0xffff, wire_bytes);
+    if (header_bytes < IPV4_HEADER_BYTES || total_bytes < header_bytes ||
+        frame->l3 + total_bytes > wire_bytes)
+        return protocol == PROTO_TCP ? FRAME_MALFORMED : FRAME_OTHER;
+    if (protocol == PROTO_TCP)
+        return parse_tcp(frame, frame->l3 + header_bytes, frame->l3 + total_bytes);
+    return parse_icmp(frame, frame->l3 + header_bytes, frame->l3 + total_bytes);
+}
+
+/* Where the walk over IPv6 extension headers has come to. */
+struct chain {
+    uint32_t at;  /* offset of the next header */
+    uint8_t next; /* its protocol */
+    bool fragment;
+    bool later_fragment; /* what follows is not a header */
+};
+
+static bool is_extension(uint8_t protocol)
+{
+    return protocol == PROTO_HOP_BY_HOP || protocol == PROTO_ROUTING || protocol == PROTO_FRAGMENT ||
+           protocol == PROTO_AH || protocol == PROTO_DESTINATION;
+}
+
+/* One step along the chain (RFC 8200 4, RFC 4302 2.2). False where the header does not lie below `limit`. */
+static bool chain_step(const uint8_t *data, uint32_t limit, struct chain *chain)
+{
+    const uint8_t *header = data + chain->at;
+    uint32_t bytes = 8;
+
+    if (chain->at + bytes > limit)
+        return false;
+    if (chain->next == PROTO_FRAGMENT) {
+        chain->fragment = true;
+        chain->later_fragment = (load_be16(header + 2) & IPV6_FRAGMENT_AT) != 0;
+    } else if (chain->next == PROTO_AH) {
+        bytes = ((uint32_t)header[1] + 2) * 4;
+    } else {
+        bytes = ((uint32_t)header[1] + 1) * 8;
+    }
+    if (chain->at + bytes > limit)
+        return false;
+    chain->next = header[0];
+    chain->at += bytes;
+    return true;
+}
+
+/* Walks to the end of the chain; FRAME_TCP where an unfragmented header of whatever protocol follows. Apart, as it is rare. */
+static enum frame_kind __attribute__((noinline))
+walk_chain(struct frame *frame, uint32_t end, struct chain *chain)
+{
+    uint32_t limit = end < frame->bytes ? end : frame->bytes;
+
+    for (unsigned i = 0; is_extension(chain->next) && !chain->later_fragment; i++) {
+        if (i == FRAME_EXTENSIONS_MAX)
+            return FRAME_MALFORMED;
+        if (!chain_step(frame->data, limit, chain))
+            return chain->fragment ? FRAME_MALFORMED : FRAME_OTHER;
+    }
+    if (chain->fragment)
+        return chain->next == PROTO_TCP ? FRAME_TCP_FRAGMENT : FRAME_OTHER;
+    return FRAME_TCP;
+}
+
+/* Apart from parse_v4, so that the commoner path keeps no more registers than it needs. */
+static enum frame_kind __attribute__((noinline)) parse_v6(struct frame *frame, uint32_t wire_bytes)
+{
+    const uint8_t *ip = frame->data + frame->l3;
+    struct chain chain = {.at = (uint32_t)frame->l3 + IPV6_HEADER_BYTES};
+    uint32_t first, end;
+
+    if (frame->bytes < chain.at || ip[0] >> 4 != 6)
+        return FRAME_OTHER;
+    first = load_be32(ip);
+    end = chain.at + load_be16(ip + 4);
+    chain.next = ip[6];
+    frame->ip_version = 6;
+    frame->tos = (uint8_t)(first >> 20);
+    frame->flow_label = first & 0xfffff;
+    frame->ttl = ip[7];
+    frame->df = true;
+    frame->ip_id = 0;
+    frame->src = addr_from_v6(ip + 8);
+    frame->dst = addr_from_v6(ip + 24);
+    if (chain.next != PROTO_TCP) {
+        enum frame_kind kind = walk_chain(frame, end < wire_bytes ? end : wire_bytes, &chain);
+
+        if (kind != FRAME_TCP)
+            return kind;
+    }
+    if (chain.next != PROTO_TCP && chain.next != PROTO_ICMPV6)
+        return FRAME_OTHER;
+    if (end > wire_bytes)
+        return chain.next == PROTO_TCP ? FRAME_MALFORMED : FRAME_OTHER;
+    if (chain.next == PROTO_TCP)
+        return parse_tcp(frame, chain.at, end);
+    return parse_icmp(frame, chain.at, end);
+}
+
+static inline bool is_vlan_tag(uint16_t ethertype)
+{
+    return ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_QINQ || ethertype == ETHERTYPE_QINQ1;
+}
+
+static enum frame_kind parse_link(struct frame *frame, uint32_t wire_bytes)
+{
+    uint32_t at = ETHERTYPE_AT;
+    uint16_t ethertype;
+
+    if (frame->bytes < ETH_HEADER_BYTES)
+        return FRAME_OTHER;
+    ethertype = load_be16(frame->data + at);
+    for (unsigned tag = 0; is_vlan_tag(ethertype); tag++) {
+        if (tag == 2 || at + VLAN_TAG_BYTES + 2 > frame->bytes)
+            return FRAME_OTHER;
+        frame->vlan.id[tag] = (uint16_t)(VLAN_PRESENT | (load_be16(frame->data + at + 2) & VLAN_ID_MASK));
+        at += VLAN_TAG_BYTES;
+        ethertype = load_be16(frame->data + at);
+    }
+    frame->l3 = (uint16_t)(at + 2);
+    if (ethertype == ETHERTYPE_IPV4)
+        return parse_v4(frame, wire_bytes);
+    if (ethertype == ETHERTYPE_IPV6)
+        return parse_v6(frame, wire_bytes);
+    return FRAME_OTHER;
+}
+
+enum frame_kind frame_parse(struct frame *frame, struct offload *offload, uint8_t *data, uint32_t bytes,
+                            uint32_t wire_bytes, uint32_t capacity)
+{
+    frame->offload = offload;
+    frame->data = data;
+    frame->bytes = bytes;
+    frame->capacity = capacity;
+    frame->vlan = (struct vlan_ids){{0, 0}};
+    frame->kind = parse_link(frame, wire_bytes);
+    return frame->kind;
+}
+
+struct flow_key frame_flow_key(const struct frame *frame, enum side from)
+{
+    if (from == SIDE_CLIENT)
+        return (struct flow_key){frame->src, frame->dst, frame->src_port, frame->dst_port, frame->vlan};
+    return (struct flow_key){frame->dst, frame->src, frame->dst_port, frame->src_port, frame->vlan};
+}
+
+static inline bool checksum_is_partial(const struct frame *frame)
+{
+    return frame->offload != NULL && (frame->offload->flags & OFFLOAD_NEEDS_CHECKSUM);
+}
+
+bool frame_checksum_good(const struct frame *frame)
+{
+    uint32_t header_bytes = (uint32_t)(frame->payload - frame->l4), l4_bytes;
+    uint64_t sum;
+
+    if (frame->ip_version == 4) {
+        const uint8_t *ip = frame->data + frame->l3;
+
+        if (checksum_fold(checksum_add(0, ip, (size_t)(ip[0] & 15) * 4)) != 0xffff)
+            return false;
+    }
+    if (frame->offload != NULL && (frame->offload->flags & (OFFLOAD_NEEDS_CHECKSUM | OFFLOAD_CHECKSUM_VALID)))
+        return true;
+    if (frame->payload_present < frame->payload_bytes)
+        return true;
+    l4_bytes = header_bytes + frame->payload_bytes;
+    sum = checksum_pseudo(&frame->src, &frame->dst, PROTO_TCP, l4_bytes);
+    return checksum_fold(checksum_add(sum, frame_tcp(frame), l4_bytes)) == 0xffff;
+}
+
+/* Replaces 32 bits at `at`, which the TCP checksum covers, at an even offset from the TCP header. */
+static inline void tcp_replace32(struct frame *frame, uint8_t *at, uint32_t value)
+{
+    if (!checksum_is_partial(frame))
+        checksum_update32(frame_tcp(frame) + TCP_CHECKSUM_AT, load_be32(at), value);
+    store_be32(at, value);
+}
+
+static inline void tcp_replace16(struct frame *frame, uint8_t *at, uint16_t value)
+{
+    if (!checksum_is_partial(frame))
+        checksum_update16(frame_tcp(frame) + TCP_CHECKSUM_AT, load_be16(at), value);
+    store_be16(at, value);
+}
+
+void frame_set_seq(struct frame *frame, uint32_t seq)
+{
+    tcp_replace32(frame, frame_tcp(frame) + 4, seq);
+    frame->seq = seq;
+}
+
+void frame_set_ack(struct frame *frame, uint32_t ack)
+{
+    tcp_replace32(frame, frame_tcp(frame) + 8, ack);
+    frame->ack = ack;
+}
+
+void frame_set_window(struct frame *frame, uint16_t window)
+{
+    tcp_replace16(frame, frame_tcp(frame) + 14, window);
+    frame->window = window;
+}
+
+void frame_set_flags(struct frame *frame, uint8_t flags)
+{
+    uint8_t *at = frame_tcp(frame) + 12;
+
+    tcp_replace16(frame, at, (uint16_t)(at[0] << 8 | flags));
+    frame->flags = flags;
+}
+
+void frame_set_ecn(struct frame *frame, enum ip_ecn ecn)
+{
+    uint8_t *ip = frame->data + frame->l3;
+    uint8_t tos = (uint8_t)((frame->tos & ~3u) | ecn);
+
+    if (frame->ip_version == 4) {
+        checksum_update16(ip + 10, load_be16(ip), (uint16_t)(ip[0] << 8 | tos));
+        ip[1] = tos;
+    } else {
+        /* The traffic class lies across the first two bytes; its ECN bits are bits 5 and 4 of the second (RFC 8200 3). */
+        ip[1] = (uint8_t)((ip[1] & 0xcf) | ecn << 4);
+    }
+    frame->tos = tos;
+}
+
+/* At an odd offset each byte weighs in the other half of its word: the same as the number rotated by one byte (RFC 1071 2(B)). */
+static inline uint32_t as_summed(uint32_t value, bool odd)
+{
+    return odd ? value << 8 | value >> 24 : value;
+}
+
+void frame_set_be32(struct frame *frame, uint32_t offset, uint32_t value)
+{
+    uint8_t *at = frame->data + offset;
+    bool odd = (offset - frame->l4) & 1;
+
+    if (!checksum_is_partial(frame))
+        checksum_update32(frame_tcp(frame) + TCP_CHECKSUM_AT, as_summed(load_be32(at), odd),
+                          as_summed(value, odd));
+    store_be32(at, value);
+}
+
+void frame_nop_options(struct frame *frame, uint32_t offset, uint32_t bytes)
+{
+    const uint16_t nop = 1; /* TCP_OPT_NOP */
+
+    for (; bytes > 0; offset++, bytes--) {
+        unsigned shift = (offset - frame->l4) & 1 ? 0 : 8;
+
+        if (!checksum_is_partial(frame))
+            checksum_update16(frame_tcp(frame) + TCP_CHECKSUM_AT, (uint16_t)(frame->data[offset] << shift),
+                              (uint16_t)(nop << shift));
+        frame->data[offset] = (uint8_t)nop;
+    }
+}
+
+void frame_limit_gso(struct frame *frame, uint16_t mss)
+{
+    struct offload *offload = frame->offload;
+
+    if (offload != NULL && offload->gso_type != OFFLOAD_GSO_NONE && mss > 0 && offload->gso_bytes > mss)
+        offload->gso_bytes = mss;
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * frame.h - the one bounds-checked way to look into a frame.
+ *
+ * frame_parse() walks Ethernet, up to two VLAN tags (802.1Q 0x8100, 802.1ad 0x88a8, and 0x9100), IPv4 with
+ * options or IPv6 with a bounded chain of extension headers (hop-by-hop, routing, destination options, fragment,
+ * authentication; at most FRAME_EXTENSIONS_MAX), and the TCP header. Afterwards every offset in the view is known to lie inside
+ * the frame; options are parsed on demand (tcp_options.h). Parsing fails closed: what does not fit is
+ * FRAME_MALFORMED, and the engine never answers or edits such a frame.
+ *
+ * A capture may hold less of a frame than was on the wire: `wire_bytes` says how long it was. On a live bridge
+ * both are the same, and an IP length beyond the frame is FRAME_MALFORMED.
+ *
+ * Ethernet padding behind the IP packet is not payload; it stays where it is.
+ */
+#ifndef SYNWARD_ENGINE_FRAME_H
+#define SYNWARD_ENGINE_FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/addr.h"
+#include "engine/offload.h"
+
+#define ETH_HEADER_BYTES     14
+#define LINK_HEADER_MAX      22 /* Ethernet header with two VLAN tags */
+#define FRAME_EXTENSIONS_MAX 8
+#define TCP_HEADER_BYTES     20
+
+enum side { SIDE_CLIENT, SIDE_SERVER };
+static inline enum side side_other(enum side side)
+{
+    return side == SIDE_CLIENT ? SIDE_SERVER : SIDE_CLIENT;
+}
+
+enum tcp_flags {
+    TCP_FIN = 0x01,
+    TCP_SYN = 0x02,
+    TCP_RST = 0x04,
+    TCP_PSH = 0x08,
+    TCP_ACK = 0x10,
+    TCP_URG = 0x20,
+    TCP_ECE = 0x40,
+    TCP_CWR = 0x80,
+};
+
+enum ip_ecn { ECN_NOT_ECT = 0, ECN_ECT1 = 1, ECN_ECT0 = 2, ECN_CE = 3 };
+
+enum frame_kind {
+    FRAME_OTHER,        /* not TCP, not an ICMP error: passes as it is */
+    FRAME_TCP,          /* every field below is valid */
+    FRAME_TCP_FRAGMENT, /* a fragment (first or later) of an IP packet that carries TCP; addresses are valid */
+    FRAME_ICMP_ERROR,   /* ICMP or ICMPv6 error; addresses and l4 are valid, and payload is the quoted packet */
+    FRAME_MALFORMED,    /* says that it is TCP over IP, but does not fit; addresses are valid, nothing behind them */
+};
+
+/*
+ * A view of one frame in a buffer that the caller owns. Offsets count from `data`. Numbers are in host byte order.
+ */
+struct frame {
+    enum frame_kind kind;
+    struct offload *offload; /* in front of data; NULL where there is none (captures) */
+    uint8_t *data;           /* Ethernet header */
+    uint32_t bytes;          /* bytes present from data on */
+    uint32_t capacity;       /* bytes that may be written from data on */
+    uint16_t l3;             /* offset of the IP header: 14, 18 or 22 */
+    uint16_t l4;             /* offset of the TCP or ICMP header */
+    uint16_t payload;        /* offset of the TCP payload */
+    uint8_t ip_version;      /* 4 or 6 */
+    uint8_t ttl;             /* TTL or hop limit */
+    uint8_t tos;             /* DSCP and ECN */
+    bool df;                 /* IPv4 don't fragment; true for IPv6 */
+    uint16_t ip_id;          /* IPv4 identification; 0 for IPv6 */
+    uint32_t flow_label;     /* IPv6, 20 bits; 0 for IPv4 */
+    struct vlan_ids vlan;
+    struct ip_addr src, dst;
+
+    uint16_t src_port, dst_port;
+    uint32_t seq, ack;
+    uint16_t window; /* as it stands in the header, unscaled */
+    uint16_t urgent;
+    uint8_t flags;              /* enum tcp_flags */
+    bool accurate_ecn;          /* the AE (former NS) bit, RFC 9768 */
+    uint8_t options_bytes;      /* 0 to 40, options begin at l4 + 20 */
+    uint32_t payload_bytes;     /* on the wire, by the IP header */
+    uint32_t payload_present;   /* of them in the buffer; less only in truncated captures */
+};
+
+/*
+ * Fills `frame` for `bytes` bytes at `data` of a frame that was `wire_bytes` long on the wire (>= bytes). `offload` may be NULL.
+ * `capacity` >= bytes. Never reads beyond `bytes`. Returns frame->kind.
+ */
+enum frame_kind frame_parse(struct frame *frame, struct offload *offload, uint8_t *data, uint32_t bytes,
+                            uint32_t wire_bytes, uint32_t capacity);
+
+/* Key of the connection that a FRAME_TCP seen coming in on `from` belongs to. */
+struct flow_key frame_flow_key(const struct frame *frame, enum side from);
+
+/* Sequence space that the segment takes: payload, SYN and FIN (RFC 9293 3.4). */
+static inline uint32_t frame_seq_bytes(const struct frame *frame)
+{
+    return frame->payload_bytes + ((frame->flags & TCP_SYN) != 0) + ((frame->flags & TCP_FIN) != 0);
+}
+
+static inline uint8_t *frame_tcp(const struct frame *frame)
+{
+    return frame->data + frame->l4;
+}
+
+static inline const uint8_t *frame_options(const struct frame *frame)
+{
+    return frame->data + frame->l4 + TCP_HEADER_BYTES;
+}
+
+static inline const uint8_t *frame_payload(const struct frame *frame)
+{
+    return frame->data + frame->payload;
+}
+
+/*
+ * True unless the frame carries a full TCP checksum that is wrong (RFC 9293 3.1; the IPv4 header checksum is looked at too).
+ * Partial checksums and those that the kernel vouches for are taken as good.
+ */
+bool frame_checksum_good(const struct frame *frame);
+
+/*
+ * Edits of a FRAME_TCP in place. Each keeps the checksum right by increments (RFC 1624) where it is full, leaves it alone where it is
+ * partial, and keeps the view in step.
+ */
+void frame_set_seq(struct frame *frame, uint32_t seq);
+void frame_set_ack(struct frame *frame, uint32_t ack);
+void frame_set_window(struct frame *frame, uint16_t window);
+void frame_set_flags(struct frame *frame, uint8_t flags);
+/* Replaces the ECN field of the IP header (IPv4 header checksum kept right). */
+void frame_set_ecn(struct frame *frame, enum ip_ecn ecn);
+/* Replaces 32 bits of the TCP options or payload at `offset` bytes from data, at any alignment. */
+void frame_set_be32(struct frame *frame, uint32_t offset, uint32_t value);
+/* Overwrites `bytes` bytes of options at `offset` from data with NOPs. */
+void frame_nop_options(struct frame *frame, uint32_t offset, uint32_t bytes);
+/* Clears an edit's way for super-frames: lowers gso_bytes to `mss` where it is larger. */
+void frame_limit_gso(struct frame *frame, uint16_t mss);
+
+#endif

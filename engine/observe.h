@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * observe.h - makes observations of what passes (observation.h), for tracked flows and for those that we opened alike.
+ *
+ * Sequence numbers are those of the connection as the server sees it: for a spliced flow observe the server's frames before,
+ * and the client's after they are translated.
+ */
+#ifndef SYNWARD_ENGINE_OBSERVE_H
+#define SYNWARD_ENGINE_OBSERVE_H
+
+#include "engine/shard.h"
+
+void observe_synack(struct engine *engine, const struct flow *flow, const struct passage *passage, bool repeated);
+void observe_established(struct engine *engine, const struct flow *flow, uint64_t now_us);
+/* Payload of the frame, cut into observations of at most OBSERVATION_DATA_BYTES, up to the flow's cap. */
+void observe_frame_data(struct engine *engine, struct flow *flow, const struct passage *passage);
+/* The same for bytes that stand elsewhere: `seq` and `ack` in the server's numbers. */
+void observe_data(struct engine *engine, struct flow *flow, enum side from, uint32_t seq, uint32_t ack,
+                  const uint8_t *data, uint32_t present, uint32_t wire_bytes, uint64_t now_us);
+void observe_end(struct engine *engine, const struct flow *flow, enum flow_end reason, uint64_t now_us);
+void observe_trigger(struct engine *engine, const struct server *server, const struct observed_trigger *trigger,
+                     uint64_t now_us);
+void observe_unequal_greeting(struct engine *engine, const struct flow *flow, bool negative, uint64_t now_us);
+
+/* What a SYN-ACK says, as synack.h describes it. */
+void observe_features(const struct frame *frame, const struct tcp_options *options, struct synack_features *features);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * policy.c - looks up a server in a policy, and checks requests against it.
+ */
+#include "engine/policy.h"
+
+#include <string.h>
+
+const struct server_policy *policy_find(const struct policy *policy, const struct server_key *key)
+{
+    uint32_t low = 0, high = policy != NULL ? policy->count : 0;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = memcmp(&policy->servers[middle].key, key, sizeof(*key));
+
+        if (order == 0)
+            return &policy->servers[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+enum match pattern_check(const struct pattern *pattern, const uint8_t *request, size_t bytes)
+{
+    for (uint8_t i = 0; i < pattern->pairs && i < PATTERN_PAIRS_MAX; i++) {
+        if (pattern->pair[i].offset >= bytes)
+            return MATCH_MORE;
+        if (request[pattern->pair[i].offset] != pattern->pair[i].byte)
+            return MATCH_NO;
+    }
+    return bytes == 0 || bytes < pattern->least_bytes ? MATCH_MORE : MATCH_YES;
+}
+
+enum match policy_check_request(const struct server_policy *server, const uint8_t *request, size_t bytes)
+{
+    enum protocol_id matched;
+    enum match protocol = protocols_check(server->protocols, request, bytes, &matched), pattern;
+
+    if (protocol == MATCH_YES || !server->has_pattern || !(server->protocols & 1u << PROTOCOL_UNKNOWN))
+        return protocol;
+    pattern = pattern_check(&server->pattern, request, bytes);
+    return pattern == MATCH_NO ? protocol : pattern;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pop3.c - POP3: the server greets, "+OK ..." (RFC 1939 4).
+ *
+ * The first command is one that the AUTHORIZATION state allows: a verb of four letters in any case (RFC 1939 3), then a space or the
+ * end of the line. The verb decides; its arguments are the server's to judge. Clients wait for the greeting, so there is no grace.
+ *
+ * The first line of the answer decides acceptance, also where commands were pipelined: "+OK", or "+ " where AUTH goes on (RFC 5034 4).
+ *
+ * Limits: a greeting or answer line is at most 512 bytes with its CRLF (RFC 1939 3); commands of private extensions (XCLIENT)
+ * are not known.
+ */
+#include "engine/protocols/protocol.h"
+
+#define VERB_BYTES     4
+#define LINE_BYTES_MAX 512
+
+/* RFC 1939 (USER, APOP, QUIT), 2449 (CAPA), 2595 (STLS), 5034 (AUTH), 6856 (UTF8, LANG). */
+static const char verbs[][VERB_BYTES + 1] = {"USER", "CAPA", "AUTH", "APOP", "STLS", "QUIT", "UTF8", "LANG"};
+
+static uint8_t upper(uint8_t c)
+{
+    return c >= 'a' && c <= 'z' ? (uint8_t)(c - 'a' + 'A') : c;
+}
+
+static bool begins_verb(const char *verb, const uint8_t *request, size_t bytes)
+{
+    for (size_t i = 0; i < VERB_BYTES && i < bytes; i++) {
+        if (upper(request[i]) != (uint8_t)verb[i])
+            return false;
+    }
+    return true;
+}
+
+static bool ends_word(uint8_t c)
+{
+    return c == ' ' || c == '\r' || c == '\n';
+}
+
+static enum match pop3_check(const uint8_t *request, size_t bytes)
+{
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+        if (!begins_verb(verbs[i], request, bytes))
+            continue;
+        if (bytes <= VERB_BYTES)
+            return MATCH_MORE;
+        return ends_word(request[VERB_BYTES]) ? MATCH_YES : MATCH_NO;
+    }
+    return MATCH_NO;
+}
+
+/* How data begins, compared with a status word that a space or the end of the line must follow. */
+static enum match begins_status(const char *status, const uint8_t *data, size_t bytes)
+{
+    size_t i = 0;
+
+    for (; status[i] != 0; i++) {
+        if (i == bytes)
+            return MATCH_MORE;
+        if (data[i] != (uint8_t)status[i])
+            return MATCH_NO;
+    }
+    if (i == bytes)
+        return MATCH_MORE;
+    return ends_word(data[i]) ? MATCH_YES : MATCH_NO;
+}
+
+static enum acceptance pop3_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
+                                    size_t answer_bytes)
+{
+    enum match ok = begins_status("+OK", answer, answer_bytes),
+               goes_on = begins_status("+", answer, answer_bytes);
+
+    (void)request;
+    (void)request_bytes;
+    if (ok == MATCH_YES || goes_on == MATCH_YES)
+        return ACCEPTANCE_ACCEPTED;
+    if (ok == MATCH_MORE || begins_status("-ERR", answer, answer_bytes) == MATCH_MORE)
+        return ACCEPTANCE_MORE;
+    return ACCEPTANCE_REFUSED;
+}
+
+/* The line's length with its LF; 0 where the LF is not among the first LINE_BYTES_MAX bytes. */
+static size_t line_bytes(const uint8_t *data, size_t bytes)
+{
+    for (size_t i = 0; i < bytes && i < LINE_BYTES_MAX; i++) {
+        if (data[i] == '\n')
+            return i + 1;
+    }
+    return 0;
+}
+
+static enum greeting_verdict pop3_greeting(const uint8_t *data, size_t bytes, size_t *greeting_bytes)
+{
+    enum match ok = begins_status("+OK", data, bytes), err = begins_status("-ERR", data, bytes);
+    size_t length = line_bytes(data, bytes);
+
+    if (ok == MATCH_NO && err == MATCH_NO)
+        return GREETING_NOT;
+    if (length == 0)
+        return bytes < LINE_BYTES_MAX ? GREETING_MORE : GREETING_NOT;
+    *greeting_bytes = length;
+    return ok == MATCH_YES ? GREETING_POSITIVE : GREETING_NEGATIVE;
+}
+
+const struct protocol protocol_pop3 = {
+    .id = PROTOCOL_POP3,
+    .name = "pop3",
+    .server_first = true,
+    .check = pop3_check,
+    .accepts = pop3_accepts,
+    .greeting = pop3_greeting,
+};

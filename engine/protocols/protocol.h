@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * protocol.h - what an application protocol is to synward, and the registry of those that it knows.
+ *
+ * A protocol is one descriptor in a file of its own and one line in registry.c. All functions are pure and read at most the bytes given.
+ */
+#ifndef SYNWARD_ENGINE_PROTOCOL_H
+#define SYNWARD_ENGINE_PROTOCOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bit numbers in server_policy.protocols; the order is that of the registry. */
+enum protocol_id { PROTOCOL_UNKNOWN, PROTOCOL_HTTP, PROTOCOL_POP3, PROTOCOLS_COUNT };
+
+enum match { MATCH_NO, MATCH_YES, MATCH_MORE };
+enum acceptance { ACCEPTANCE_REFUSED, ACCEPTANCE_ACCEPTED, ACCEPTANCE_MORE };
+enum greeting_verdict {
+    GREETING_NOT,      /* is not a greeting of this protocol */
+    GREETING_POSITIVE, /* whole and welcoming */
+    GREETING_NEGATIVE, /* whole and refusing: never learned */
+    GREETING_MORE,     /* the beginning of one */
+};
+
+struct protocol {
+    enum protocol_id id;
+    const char *name; /* as in JSON (DESIGN 6) */
+    bool server_first;
+    bool early_talk_is_wrong; /* data with ack = c+1 is a mismatch although a greeting is due (SMTP) */
+    uint32_t greeting_grace_us; /* how long to wait for clients that speak anyway */
+    /* Are these first bytes of the client a request of this protocol? Hot. */
+    enum match (*check)(const uint8_t *request, size_t bytes);
+    /* Did the server's answer accept the request? Both from their first byte (a greeting is not part of the answer). */
+    enum acceptance (*accepts)(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
+                               size_t answer_bytes);
+    /* Classifies the server's first bytes; `*greeting_bytes` is the greeting's length where it is whole. NULL: never greets. */
+    enum greeting_verdict (*greeting)(const uint8_t *data, size_t bytes, size_t *greeting_bytes);
+};
+
+/* NULL for PROTOCOL_UNKNOWN and beyond. */
+const struct protocol *protocol_by_id(enum protocol_id id);
+/* PROTOCOL_UNKNOWN for "unknown"; -1 for a name that DESIGN 6 does not list as built. */
+int protocol_id_from_name(const char *name);
+const char *protocol_name(enum protocol_id id);
+
+/* The first protocol in the registry whose check matches, PROTOCOL_UNKNOWN where none does (also while more would be needed). */
+enum protocol_id protocol_of_request(const uint8_t *request, size_t bytes);
+/* The same for a greeting, positive or negative. */
+enum protocol_id protocol_of_greeting(const uint8_t *data, size_t bytes, size_t *greeting_bytes);
+
+/* Checks against every protocol in `accepted` (bits 1 << id): YES if one matches, MORE if one still may. */
+enum match protocols_check(uint64_t accepted, const uint8_t *request, size_t bytes, enum protocol_id *matched);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * registry.c - the protocols that synward knows: one line each, in the order in which requests are tried.
+ */
+#include "engine/protocols/protocol.h"
+
+#include "engine/text.h"
+
+extern const struct protocol protocol_http1, protocol_pop3;
+
+static const struct protocol *const registry[PROTOCOLS_COUNT] = {
+    [PROTOCOL_UNKNOWN] = NULL,
+    [PROTOCOL_HTTP] = &protocol_http1,
+    [PROTOCOL_POP3] = &protocol_pop3,
+};
+
+#define FIRST_PROTOCOL (PROTOCOL_UNKNOWN + 1)
+
+const struct protocol *protocol_by_id(enum protocol_id id)
+{
+    return (unsigned)id < PROTOCOLS_COUNT ? registry[id] : NULL;
+}
+
+const char *protocol_name(enum protocol_id id)
+{
+    const struct protocol *protocol = protocol_by_id(id);
+
+    return protocol != NULL ? protocol->name : "unknown";
+}
+
+int protocol_id_from_name(const char *name)
+{
+    for (int id = PROTOCOL_UNKNOWN; id < PROTOCOLS_COUNT; id++) {
+        if (text_equal(protocol_name((enum protocol_id)id), name))
+            return id;
+    }
+    return -1;
+}
+
+enum match protocols_check(uint64_t accepted, const uint8_t *request, size_t bytes, enum protocol_id *matched)
+{
+    enum match best = MATCH_NO;
+
+    *matched = PROTOCOL_UNKNOWN;
+    for (unsigned id = FIRST_PROTOCOL; id < PROTOCOLS_COUNT; id++) {
+        enum match match;
+
+        if (!(accepted >> id & 1))
+            continue;
+        match = registry[id]->check(request, bytes);
+        if (match == MATCH_YES) {
+            *matched = (enum protocol_id)id;
+            return MATCH_YES;
+        }
+        if (match == MATCH_MORE)
+            best = MATCH_MORE;
+    }
+    return best;
+}
+
+enum protocol_id protocol_of_request(const uint8_t *request, size_t bytes)
+{
+    enum protocol_id matched;
+
+    protocols_check(~0ull, request, bytes, &matched);
+    return matched;
+}
+
+enum protocol_id protocol_of_greeting(const uint8_t *data, size_t bytes, size_t *greeting_bytes)
+{
+    *greeting_bytes = 0;
+    for (unsigned id = FIRST_PROTOCOL; id < PROTOCOLS_COUNT; id++) {
+        size_t length = 0;
+        enum greeting_verdict verdict;
+
+        if (registry[id]->greeting == NULL)
+            continue;
+        verdict = registry[id]->greeting(data, bytes, &length);
+        if (verdict == GREETING_POSITIVE || verdict == GREETING_NEGATIVE) {
+            *greeting_bytes = length;
+            return (enum protocol_id)id;
+        }
+    }
+    return PROTOCOL_UNKNOWN;
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * server.c - see server.h.
+ *
+ * A server is looked for from the slot that its key hashes to on, up to the first free slot, at most SERVER_PROBES_MAX
+ * slots: what has no room there is not in the table, so that a full table costs no walk over all of it for each frame.
+ *
+ *                 trigger under AUTO, operator, another shard
+ *      NORMAL  ------------------------------------------------>  ATTACK
+ *              <------------------------------------------------
+ *                 operator, main thread after 30 s of quiet
+ */
+#include "engine/server.h"
+
+#include <string.h>
+
+#define RATE_STEP_US (TRIGGER_WINDOW_US / RATE_BUCKETS)
+
+/* Empties the buckets between the newest one and that of `step`. Time that goes backwards counts into the newest. */
+static void rate_advance(struct rate_window *window, uint64_t step)
+{
+    if (step <= window->step)
+        return;
+
+    uint64_t passed = step - window->step;
+    uint64_t stale = passed < RATE_BUCKETS ? passed : RATE_BUCKETS;
+
+    for (uint64_t i = 0; i < stale; i++)
+        window->bucket[(step - i) % RATE_BUCKETS] = 0;
+    window->step = step;
+}
+
+void rate_add(struct rate_window *window, uint64_t now_us)
+{
+    rate_advance(window, now_us / RATE_STEP_US);
+    window->bucket[window->step % RATE_BUCKETS]++;
+}
+
+uint32_t rate_sum(const struct rate_window *window, uint64_t now_us)
+{
+    struct rate_window now = *window;
+    uint32_t sum = 0;
+
+    rate_advance(&now, now_us / RATE_STEP_US);
+    for (uint32_t i = 0; i < RATE_BUCKETS; i++)
+        sum += now.bucket[i];
+    return sum;
+}
+
+void server_table_init(struct server_table *table, struct server *slots, uint32_t capacity,
+                       const uint64_t seed[2])
+{
+    *table = (struct server_table){
+        .slots = slots,
+        .capacity = capacity,
+        .seed = {seed[0], seed[1]},
+        .setting = SETTING_AUTO,
+    };
+}
+
+/* The server's slot, or the free one where it would go; NULL where there is neither. */
+static struct server *server_slot(const struct server_table *table, const struct server_key *key)
+{
+    uint64_t home = table_hash(table->seed, key, sizeof(*key));
+    uint32_t probes = table->capacity < SERVER_PROBES_MAX ? table->capacity : SERVER_PROBES_MAX;
+
+    for (uint32_t i = 0; i < probes; i++) {
+        struct server *server = &table->slots[(home + i) & (table->capacity - 1)];
+        if (!server->used || server_key_equal(&server->key, key))
+            return server;
+    }
+    return NULL;
+}
+
+struct server *server_find(struct server_table *table, const struct server_key *key)
+{
+    struct server *server = server_slot(table, key);
+
+    return server != NULL && server->used ? server : NULL;
+}
+
+/* AUTO (and INHERIT, which server_setting() has resolved) leaves the mode as it is. */
+static void server_apply(struct server *server, enum mode_setting setting, uint64_t now_us)
+{
+    if (setting == SETTING_NORMAL)
+        server_set_mode(server, MODE_NORMAL, TRIGGER_NONE, 0, now_us);
+    if (setting == SETTING_ATTACK)
+        server_set_mode(server, MODE_ATTACK, TRIGGER_NONE, 0, now_us);
+}
+
+/* The same walk as server_slot(), over the hosts that lie in the same slots. */
+static struct server_host *host_slot(const struct server_table *table, const struct ip_addr *addr,
+                                     const struct vlan_ids *vlan)
+{
+    struct server_host wanted = {.key = {*addr, *vlan}};
+    uint64_t home = table_hash(table->seed, &wanted.key, sizeof(wanted.key));
+    uint32_t probes = table->capacity < SERVER_PROBES_MAX ? table->capacity : SERVER_PROBES_MAX;
+
+    for (uint32_t i = 0; i < probes; i++) {
+        struct server_host *host = &table->slots[(home + i) & (table->capacity - 1)].host_slot;
+        if (!host->used || memcmp(&host->key, &wanted.key, sizeof(wanted.key)) == 0)
+            return host;
+    }
+    return NULL;
+}
+
+static struct server_host *host_add(const struct server_table *table, const struct server_key *key)
+{
+    struct server_host *host = host_slot(table, &key->addr, &key->vlan);
+
+    if (host != NULL && !host->used)
+        *host = (struct server_host){.key = {key->addr, key->vlan}, .used = true};
+    return host;
+}
+
+uint32_t server_host_attacked(const struct server_table *table, const struct ip_addr *addr, const struct vlan_ids *vlan)
+{
+    const struct server_host *host = host_slot(table, addr, vlan);
+
+    return host != NULL && host->used ? host->attacked_ports : 0;
+}
+
+struct server *server_add(struct server_table *table, const struct server_key *key, uint64_t now_us)
+{
+    struct server *server = server_slot(table, key);
+
+    if (server == NULL || server->used)
+        return server;
+    *server = (struct server){
+        .key = *key, .used = true, .mode = MODE_NORMAL, .since_us = now_us, .host_slot = server->host_slot};
+    server->host = host_add(table, key);
+    server_apply(server, server_setting(table, server), now_us);
+    table->count++;
+    return server;
+}
+
+void server_table_adopt(struct server_table *table, const struct policy *policy, uint64_t now_us)
+{
+    for (uint32_t i = 0; i < table->capacity; i++)
+        table->slots[i].policy = NULL;
+    for (uint32_t i = 0; policy != NULL && i < policy->count; i++) {
+        struct server *server = server_add(table, &policy->servers[i].key, now_us);
+        if (server != NULL)
+            server->policy = &policy->servers[i];
+    }
+}
+
+enum mode_setting server_setting(const struct server_table *table, const struct server *server)
+{
+    return server->setting != SETTING_INHERIT ? server->setting : table->setting;
+}
+
+void server_set_setting(struct server_table *table, struct server *server, enum mode_setting setting,
+                        uint64_t now_us)
+{
+    if (server != NULL) {
+        server->setting = setting;
+        server_apply(server, server_setting(table, server), now_us);
+        return;
+    }
+    /* For all there is nothing to inherit from. */
+    table->setting = setting != SETTING_INHERIT ? setting : SETTING_AUTO;
+    for (uint32_t i = 0; i < table->capacity; i++)
+        if (table->slots[i].used && table->slots[i].setting == SETTING_INHERIT)
+            server_apply(&table->slots[i], table->setting, now_us);
+}
+
+void server_set_mode(struct server *server, enum mode mode, enum trigger_cause cause, uint32_t value,
+                     uint64_t now_us)
+{
+    if (server->mode == mode)
+        return;
+    if (mode == MODE_ATTACK) {
+        /* What was counted before belongs to an earlier attack. */
+        memset(&server->synacks_sent, 0, sizeof(server->synacks_sent));
+        memset(&server->cookies_accepted, 0, sizeof(server->cookies_accepted));
+    } else {
+        server->attack_ended_us = now_us != 0 ? now_us : 1; /* 0 says never */
+    }
+    if (server->host != NULL)
+        server->host->attacked_ports += mode == MODE_ATTACK ? 1 : UINT32_MAX;
+    server->mode = mode;
+    server->cause = cause;
+    server->cause_value = value;
+    server->since_us = now_us;
+}
+
+uint32_t server_half_open(const struct server *server, uint64_t now_us)
+{
+    if (server->mode == MODE_NORMAL)
+        return server->half_open_flows;
+
+    uint32_t sent = rate_sum(&server->synacks_sent, now_us);
+    uint32_t accepted = rate_sum(&server->cookies_accepted, now_us);
+
+    /* A cookie may be accepted long after its SYN-ACK left the window. */
+    return sent > accepted ? sent - accepted : 0;
+}
+
+static uint32_t half_open_threshold(const struct server *server)
+{
+    if (server->policy == NULL || server->policy->trigger_half_open == 0)
+        return TRIGGER_HALF_OPEN_DEFAULT;
+    return server->policy->trigger_half_open;
+}
+
+bool server_trigger(struct server_table *table, struct server *server, uint64_t now_us,
+                    struct observed_trigger *trigger)
+{
+    /* ENGINE 6: where the answers do not cross the bridge, an attack mode could not know who is served. */
+    if (server_setting(table, server) != SETTING_AUTO || !server->answered)
+        return false;
+
+    bool switches = server->mode == MODE_NORMAL;
+    bool due = server->reported_us == 0 || now_us >= server->reported_us + TRIGGER_REPORT_US;
+    if (!switches && !due)
+        return false; /* before counting: this is called for every SYN of a flood */
+
+    uint32_t value = server_half_open(server, now_us);
+    if (value <= half_open_threshold(server))
+        return false;
+    if (switches)
+        server_set_mode(server, MODE_ATTACK, TRIGGER_HALF_OPEN, value, now_us);
+    server->reported_us = now_us;
+    *trigger = (struct observed_trigger){.cause = TRIGGER_HALF_OPEN, .value = value, .switched = switches};
+    return true;
+}
+
+bool server_recently_attacked(const struct server *server, uint64_t now_us)
+{
+    return server->mode == MODE_NORMAL && server->attack_ended_us != 0 &&
+           now_us < server->attack_ended_us + COOKIE_LIFETIME_US;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * shard.h - what the files of the engine share: the engine itself, and one frame on its way through it.
+ *
+ * For the engine's own files only; everybody else uses engine.h.
+ *
+ *      engine.c    --> no flow --------> track.c (normal mode), admission.c (attack mode)
+ *       (parse,    --> tracked flow ---> track.c
+ *        look up)  --> opening flow ---> opening.c, real_greeting.c
+ *                  --> spliced flow ---> splice.c
+ */
+#ifndef SYNWARD_ENGINE_SHARD_H
+#define SYNWARD_ENGINE_SHARD_H
+
+#include "engine/assembly.h"
+#include "engine/engine.h"
+#include "engine/flow.h"
+#include "engine/frame.h"
+#include "engine/limiter.h"
+#include "engine/opening_pool.h"
+#include "engine/resend.h"
+#include "engine/segment.h"
+#include "engine/server.h"
+#include "engine/tags.h"
+#include "engine/tcp_options.h"
+
+#define OUTBOX_BYTES (192u * 1024)
+
+/* The promise made for a server without a profile; its generation is never given by compile. */
+#define DEFAULT_PROMISE_GENERATION 0xffffffffu
+
+#define TAGS_PROVED 16384u         /* cookies accepted in the last 3 s */
+#define TAGS_STRAY  16384u         /* untracked segments let through in the last 30 s */
+#define TAGS_SERVED (1024u * 1024) /* requests handed to a server in the last 120 s */
+
+struct engine {
+    struct engine_config config;
+    uint64_t now_us; /* of the newest call: what is due is counted from here */
+    struct counters counters;
+    struct outbox outbox;
+    struct observation_queue observations;
+    const struct policy *policy;
+    struct promise default_promise[2]; /* IPv4, IPv6 */
+    struct server_table servers;
+    struct flow_table flows;
+    struct opening_pool openings;
+    struct assembly_pool *assemblies;
+    struct resend_ring *greetings; /* greetings to be said again */
+    struct resend_ring *synacks;   /* SYN-ACKs of services that greet */
+    struct source_limiter sources;
+    struct token_bucket strays; /* untracked segments let through */
+    struct tag_table proved, stray, served;
+};
+
+/* One frame on its way through the engine. */
+struct passage {
+    struct frame frame;
+    struct tcp_options options; /* parsed by engine.c for every FRAME_TCP */
+    enum side from;
+    uint8_t *buffer; /* offload header */
+    uint32_t bytes, capacity;
+    uint64_t now_us;
+    struct flow_key key;
+    struct verdict *verdict;
+};
+
+/* --- verdicts --------------------------------------------------------------------------------------------- */
+
+void passage_forward(struct passage *passage);
+void passage_drop(struct engine *engine, struct passage *passage, enum drop_reason reason);
+/* The payload was copied; the frame is done with. */
+void passage_hold(struct passage *passage);
+/* Builds `segment` in the frame's own buffer and sends it back where the frame came from. */
+void passage_reply(struct engine *engine, struct passage *passage, const struct link_header *link,
+                   const struct segment *segment);
+/* Answers with a RST that the frame's sender must accept; counts `reason`. */
+void passage_reset(struct engine *engine, struct passage *passage, enum drop_reason reason);
+/* A segment of our own, out of `to`; a full outbox drops and counts. */
+void engine_emit(struct engine *engine, enum side to, const struct link_header *link, const struct segment *segment);
+
+/* --- small things that several stages ask ------------------------------------------------------------------ */
+
+/* The server that a flow belongs to, or NULL. */
+struct server *flow_server(struct engine *engine, const struct flow *flow);
+void flow_bind_server(struct engine *engine, struct flow *flow, struct server *server);
+/* flow_set_state() and the half-open count of the flow's server. */
+void engine_flow_state(struct engine *engine, struct flow *flow, enum flow_state state, uint64_t now_us);
+/* A new flow, after making room where the table is full; NULL: nothing may go. */
+struct flow *engine_flow_new(struct engine *engine, const struct flow_key *key, enum flow_state state,
+                             uint64_t now_us);
+/* Frees a flow with all that hangs on it. */
+void engine_flow_free(struct engine *engine, struct flow *flow);
+/* Makes a flow closing, and says so to the learner. */
+void engine_flow_close(struct engine *engine, struct flow *flow, enum flow_end reason, uint64_t now_us);
+
+/* The promise with this generation that still counts for the server, or NULL. `ipv4` chooses the default promise. */
+const struct promise *server_promise(const struct engine *engine, const struct server *server, bool ipv4,
+                                     uint32_t generation, uint64_t now_us);
+/* The one made now; never NULL. */
+const struct promise *server_promise_now(const struct engine *engine, const struct server *server, bool ipv4);
+enum opening_kind server_opening(const struct server *server);
+
+#endif

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* splice.c - edits segments on their way between the two halves of an opened connection. See splice.h. */
+#include "engine/splice.h"
+
+#include "engine/admission.h"
+#include "engine/bytes.h"
+#include "engine/observe.h"
+#include "engine/track.h"
+
+#include <string.h>
+
+/* RFC 7323 2.3: fields are scaled by shifts that each side announced; ours differ where the server granted less than promised. */
+uint16_t splice_window(uint16_t window, int8_t shift)
+{
+    uint32_t scaled;
+
+    if (shift == 0 || window == 0)
+        return window;
+    scaled = shift > 0 ? (uint32_t)window << shift : (uint32_t)window >> -shift;
+    if (scaled == 0)
+        return 1;
+    return scaled > UINT16_MAX ? UINT16_MAX : (uint16_t)scaled;
+}
+
+/* Offset from data of an option that begins `at` bytes into the options. */
+static uint32_t option_at(const struct frame *frame, uint8_t at)
+{
+    return frame->l4 + TCP_HEADER_BYTES + (uint32_t)at;
+}
+
+void splice_to_client(struct passage *passage, const struct flow *flow)
+{
+    struct frame *frame = &passage->frame;
+    const struct tcp_options *options = &passage->options;
+
+    frame_set_seq(frame, frame->seq + flow->delta);
+    if (options->present & OPTION_TIMESTAMPS)
+        frame_set_be32(frame, option_at(frame, options->ts_at), options->tsval + flow->ts_delta);
+    if (flow->to_client_shift && !(frame->flags & TCP_SYN))
+        frame_set_window(frame, splice_window(frame->window, flow->to_client_shift));
+}
+
+/* --- client to server ------------------------------------------------------------------------------------------ */
+
+/* Writes `bytes` (>= 4) option bytes at `at`, four at a time; the last four may overlap those before. */
+static void rewrite_options(struct frame *frame, uint32_t at, const uint8_t *option, uint32_t bytes)
+{
+    for (uint32_t done = 0; done < bytes; done += 4) {
+        uint32_t place = done + 4 > bytes ? bytes - 4 : done;
+
+        frame_set_be32(frame, at + place, load_be32(option + place));
+    }
+}
+
+/*
+ * Moves SACK blocks into the server's numbers (RFC 2018 3). What lies below the floor is our greeting, of which the server's half
+ * knows nothing: such blocks go, and the option is closed up with NOPs behind it.
+ */
+static void splice_sack(struct frame *frame, const struct tcp_options *options, const struct flow *flow)
+{
+    uint32_t at = option_at(frame, options->sack_at);
+    uint32_t bytes = 2 + 8u * options->sack_blocks, kept = 0;
+    uint8_t option[TCP_OPTIONS_MAX];
+
+    if (flow->flags & FLOW_NO_SACK) {
+        frame_nop_options(frame, at, bytes);
+        return;
+    }
+    memset(option, TCP_OPT_NOP, sizeof(option));
+    for (uint32_t block = 0; block < options->sack_blocks; block++) {
+        uint32_t left = load_be32(frame->data + at + 2 + 8 * block) - flow->delta;
+        uint32_t right = load_be32(frame->data + at + 6 + 8 * block) - flow->delta;
+
+        if (!seq_before(flow->ack_floor, right))
+            continue;
+        store_be32(option + 2 + 8 * kept, seq_max(left, flow->ack_floor));
+        store_be32(option + 6 + 8 * kept, right);
+        kept++;
+    }
+    if (kept) {
+        option[0] = TCP_OPT_SACK;
+        option[1] = (uint8_t)(2 + 8 * kept);
+    }
+    rewrite_options(frame, at, option, bytes);
+}
+
+/* ENGINE 5.1: a TSecr that echoes our stateless clock becomes the newest TSval of the server that we echoed ourselves. */
+static void splice_tsecr(struct frame *frame, const struct tcp_options *options, const struct flow *flow)
+{
+    uint32_t tsecr = seq_max(options->tsecr - flow->ts_delta, flow->tsecr_floor);
+
+    frame_set_be32(frame, option_at(frame, (uint8_t)(options->ts_at + 4)), tsecr);
+}
+
+static void splice_to_server(struct passage *passage, const struct flow *flow)
+{
+    struct frame *frame = &passage->frame;
+    const struct tcp_options *options = &passage->options;
+
+    if (frame->flags & TCP_ACK)
+        frame_set_ack(frame, seq_max(frame->ack - flow->delta, flow->ack_floor));
+    if (options->present & OPTION_SACK)
+        splice_sack(frame, options, flow);
+    if (options->present & OPTION_TIMESTAMPS)
+        splice_tsecr(frame, options, flow);
+    if (flow->to_server_shift && !(frame->flags & TCP_SYN))
+        frame_set_window(frame, splice_window(frame->window, flow->to_server_shift));
+    if ((flow->flags & FLOW_NO_ECN) && (frame->tos & 3) != ECN_NOT_ECT)
+        frame_set_ecn(frame, ECN_NOT_ECT);
+}
+
+/* The promise whose greeting this flow was opened with, or NULL where it is forgotten by now. */
+static const struct promise *greeting_of_flow(struct engine *engine, const struct flow *flow)
+{
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    const struct server *server = flow_server(engine, flow);
+    const struct server_policy *policy = server ? server->policy : NULL;
+    uint32_t bytes = flow->ack_floor - (cold->server_isn + 1);
+
+    if (!policy)
+        return NULL;
+    if ((uint8_t)policy->now.generation == cold->generation && policy->now.greeting_bytes == bytes)
+        return &policy->now;
+    if (policy->has_before && (uint8_t)policy->before.generation == cold->generation &&
+        policy->before.greeting_bytes == bytes)
+        return &policy->before;
+    return NULL;
+}
+
+/*
+ * The client answers without having our greeting: what follows it stands out of order there, and the server will never
+ * repeat what it knows to be acknowledged. So a bare ACK that asks for it is answered by us (ENGINE 2.4).
+ */
+static void greeting_still_due(struct engine *engine, struct passage *passage, struct flow *flow)
+{
+    const struct frame *frame = &passage->frame;
+    const struct promise *promise;
+    struct link_header link;
+
+    if (!(frame->flags & TCP_ACK))
+        return;
+    if (!seq_before(frame->ack - flow->delta, flow->ack_floor)) {
+        flow->flags = (uint8_t)(flow->flags & ~FLOW_GREETING_DUE);
+        resend_remove(engine->greetings, &flow->key);
+        return;
+    }
+    promise = greeting_of_flow(engine, flow);
+    if (frame->payload_bytes || !promise)
+        return;
+    link_header_reverse(frame, &link);
+    admission_greet_flow(engine, flow, &link, promise, passage->options.tsval);
+}
+
+/* The server did not get, or not understand, what completed its handshake: say it again ourselves (ENGINE 2.3). */
+static void repeated_synack(struct engine *engine, struct passage *passage, const struct flow *flow)
+{
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    struct segment segment;
+    struct link_header link;
+    uint8_t options[12];
+
+    segment_reset_reply(&passage->frame, &link, &segment);
+    segment.flags = TCP_ACK;
+    segment.seq = cold->client_next;
+    segment.ack = passage->frame.seq + 1;
+    segment.window = splice_window(1024, flow->to_server_shift);
+    if (passage->options.present & OPTION_TIMESTAMPS) {
+        segment.options_bytes = segment_timestamps(options, passage->options.tsecr, passage->options.tsval);
+        segment.options = options;
+    }
+    passage_reply(engine, passage, &link, &segment);
+}
+
+static void splice_from_server(struct engine *engine, struct passage *passage, struct flow *flow)
+{
+    struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    const struct frame *frame = &passage->frame;
+
+    if ((frame->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && frame->seq == cold->server_isn) {
+        repeated_synack(engine, passage, flow);
+        return;
+    }
+    if (flow->flags & FLOW_GREETING_DUE && passage->options.present & OPTION_TIMESTAMPS)
+        cold->opening = seq_max(cold->opening, passage->options.tsval);
+    track_progress(engine, passage, flow);
+    if (flow->state == FLOW_SPLICED)
+        observe_frame_data(engine, flow, passage);
+    track_closing(engine, passage, flow, FLOW_SPLICED);
+    splice_to_client(passage, flow);
+    passage_forward(passage);
+}
+
+static void splice_from_client(struct engine *engine, struct passage *passage, struct flow *flow)
+{
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+
+    if (flow->flags & FLOW_GREETING_DUE)
+        greeting_still_due(engine, passage, flow);
+    splice_to_server(passage, flow);
+    if (cold->server_mss)
+        frame_limit_gso(&passage->frame, cold->server_mss);
+    track_progress(engine, passage, flow);
+    if (flow->state == FLOW_SPLICED)
+        observe_frame_data(engine, flow, passage);
+    track_closing(engine, passage, flow, FLOW_SPLICED);
+    passage_forward(passage);
+}
+
+void splice_frame(struct engine *engine, struct passage *passage, struct flow *flow)
+{
+    if (passage->from == SIDE_SERVER)
+        splice_from_server(engine, passage, flow);
+    else
+        splice_from_client(engine, passage, flow);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * tcp_options.h - the one reader of TCP options (RFC 9293 3.1, 7323, 2018).
+ *
+ * tcp_options_parse() walks the options once, with bounds, and fails closed: a length of 0 or 1, or one that
+ * reaches beyond the header, ends the walk with OPTIONS_BAD. A known kind with a wrong length counts as unknown. The first
+ * of a repeated option wins.
+ */
+#ifndef SYNWARD_ENGINE_TCP_OPTIONS_H
+#define SYNWARD_ENGINE_TCP_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TCP_OPTIONS_MAX 40
+#define WSCALE_NONE     15 /* "no window scale option" wherever a scale of 0..14 may stand */
+#define WSCALE_MAX      14 /* RFC 7323 2.3 */
+
+enum tcp_option_kind {
+    TCP_OPT_EOL = 0,
+    TCP_OPT_NOP = 1,
+    TCP_OPT_MSS = 2,
+    TCP_OPT_WSCALE = 3,
+    TCP_OPT_SACK_PERMITTED = 4,
+    TCP_OPT_SACK = 5,
+    TCP_OPT_TIMESTAMPS = 8,
+    TCP_OPT_MD5 = 19,
+    TCP_OPT_AO = 29,
+    TCP_OPT_MPTCP = 30,
+    TCP_OPT_FAST_OPEN = 34,
+};
+
+/* Bits of tcp_options.present. */
+enum tcp_option_bits {
+    OPTION_MSS = 1 << 0,
+    OPTION_WSCALE = 1 << 1,
+    OPTION_SACK_PERMITTED = 1 << 2,
+    OPTION_TIMESTAMPS = 1 << 3,
+    OPTION_SACK = 1 << 4,
+    OPTION_AUTHENTICATED = 1 << 5, /* TCP-MD5 (RFC 2385) or TCP-AO (RFC 5925) */
+    OPTION_OTHER = 1 << 6,
+};
+
+enum options_result { OPTIONS_OK, OPTIONS_BAD };
+
+struct tcp_options {
+    uint8_t present; /* enum tcp_option_bits */
+    uint8_t wscale;  /* as offered, 0..255; WSCALE_NONE where absent. Above 14 is to be read as 14 (RFC 7323 2.3) */
+    uint16_t mss;    /* 0 where absent */
+    uint32_t tsval;
+    uint32_t tsecr;
+    uint8_t ts_at;       /* offset of TSval from the first option byte */
+    uint8_t sack_at;     /* offset of the SACK option's kind byte */
+    uint8_t sack_blocks; /* 0 to 4 */
+    uint8_t layout_bytes;
+    uint8_t layout[TCP_OPTIONS_MAX]; /* the kinds in order of appearance, NOPs included, up to and without EOL */
+};
+
+/* Reads `bytes` (<= 40) option bytes at `at`. On OPTIONS_BAD, what was read before the bad option is filled in. */
+enum options_result tcp_options_parse(const uint8_t *at, size_t bytes, struct tcp_options *options);
+
+/* "mss", "sack", "timestamps", "window_scale", "nop", "eol" for the kinds that profiles name; NULL for others. */
+const char *tcp_option_name(uint8_t kind);
+/* The reverse; -1 for a name that no option has. */
+int tcp_option_kind_from_name(const char *name);
+
+#endif

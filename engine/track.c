@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* track.c - normal mode: flows from their SYN to their end. See track.h. */
+#include "engine/track.h"
+
+#include "engine/bytes.h"
+#include "engine/observe.h"
+
+static bool is_syn(const struct frame *frame)
+{
+    return (frame->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
+static bool is_synack(const struct frame *frame)
+{
+    return (frame->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
+}
+
+/* Counts towards the trigger, and reports it where it fires. */
+static void half_open_added(struct engine *engine, struct server *server, uint64_t now_us)
+{
+    struct observed_trigger trigger;
+
+    if (server && server_trigger(&engine->servers, server, now_us, &trigger))
+        observe_trigger(engine, server, &trigger, now_us);
+}
+
+/* (Re)starts `flow` as the connection that this SYN asks for. */
+static void begin_half_open(struct engine *engine, const struct passage *passage, struct flow *flow,
+                            struct server *server)
+{
+    struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    const struct frame *frame = &passage->frame;
+
+    flow->flags = 0;
+    flow->used = flow_clock(passage->now_us);
+    flow->delta = flow->ts_delta = 0;
+    flow->to_client_shift = flow->to_server_shift = 0;
+    cold->serial = ++engine->flows.serial;
+    cold->born = flow->used;
+    cold->client_isn = frame->seq;
+    cold->client_next = frame->seq + 1;
+    cold->server_isn = cold->server_next = 0;
+    cold->sampled[SIDE_CLIENT] = cold->sampled[SIDE_SERVER] = 0;
+    cold->offered = synack_offer_of(&passage->options, frame->flags, frame->accurate_ecn);
+    flow_bind_server(engine, flow, server);
+    engine_flow_state(engine, flow, FLOW_HALF_OPEN, passage->now_us);
+    half_open_added(engine, server, passage->now_us);
+}
+
+void track_client(struct engine *engine, struct passage *passage, struct server *server)
+{
+    passage_forward(passage);
+    if (is_syn(&passage->frame)) {
+        struct flow *flow = engine_flow_new(engine, &passage->key, FLOW_HALF_OPEN, passage->now_us);
+
+        if (flow)
+            begin_half_open(engine, passage, flow, server);
+    }
+}
+
+/* A flow whose beginning was not seen, or was forgotten. */
+static struct flow *pick_up(struct engine *engine, const struct passage *passage, enum flow_state state)
+{
+    struct flow *flow = engine_flow_new(engine, &passage->key, state, passage->now_us);
+    const struct frame *frame = &passage->frame;
+    struct flow_cold *cold;
+
+    if (!flow)
+        return NULL;
+    cold = flow_cold(&engine->flows, flow);
+    cold->offered = FLOW_OFFER_UNKNOWN;
+    /* Nothing of it is sampled: offsets from the ISN are not known. */
+    cold->sampled[SIDE_CLIENT] = cold->sampled[SIDE_SERVER] = UINT16_MAX;
+    cold->client_isn = frame->ack - 1;
+    cold->client_next = frame->ack;
+    cold->server_isn = frame->seq;
+    cold->server_next = frame->seq + frame_seq_bytes(frame);
+    return flow;
+}
+
+void track_server(struct engine *engine, struct passage *passage)
+{
+    const struct frame *frame = &passage->frame;
+
+    passage_forward(passage);
+    if (frame->flags & TCP_RST)
+        return;
+    if (is_syn(frame)) {
+        /* The server side opens a connection of its own: it passes in every mode. */
+        struct flow *flow = engine_flow_new(engine, &passage->key, FLOW_OUTBOUND, passage->now_us);
+
+        if (flow)
+            flow_cold(&engine->flows, flow)->server_isn = frame->seq;
+        return;
+    }
+    if (is_synack(frame)) {
+        /* Its SYN was pushed out by a flood (ENGINE 5.13): who answers is a server all the same. */
+        struct server_key key = flow_key_server(&passage->key);
+        struct server *server = server_add(&engine->servers, &key, passage->now_us);
+        struct flow *flow = pick_up(engine, passage, FLOW_HALF_OPEN);
+
+        if (server)
+            server->answered = true;
+        if (flow)
+            flow_bind_server(engine, flow, server);
+        return;
+    }
+    if (frame->flags & TCP_ACK)
+        pick_up(engine, passage, FLOW_ESTABLISHED);
+}
+
+/* --- frames of a flow --------------------------------------------------------------------------------------- */
+
+void track_progress(struct engine *engine, const struct passage *passage, struct flow *flow)
+{
+    struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    uint32_t *next = passage->from == SIDE_CLIENT ? &cold->client_next : &cold->server_next;
+
+    *next = seq_max(*next, passage->frame.seq + frame_seq_bytes(&passage->frame));
+    flow->used = flow_clock(passage->now_us);
+}
+
+void track_closing(struct engine *engine, struct passage *passage, struct flow *flow, enum flow_state live)
+{
+    const struct frame *frame = &passage->frame;
+    bool client = passage->from == SIDE_CLIENT;
+
+    if (frame->flags & TCP_RST) {
+        if (flow->state != FLOW_CLOSING) {
+            flow->flags |= FLOW_RESET;
+            engine_flow_close(engine, flow, client ? END_CLIENT_RESET : END_SERVER_RESET, passage->now_us);
+        }
+        return;
+    }
+    if (flow->state == FLOW_CLOSING && (flow->flags & FLOW_RESET) && frame->payload_bytes) {
+        /* The host refused the RST, or has not heard of it yet; in that case it will send one of its own. */
+        flow->flags = (uint8_t)(flow->flags & ~FLOW_RESET);
+        engine_flow_state(engine, flow, live, passage->now_us);
+    }
+    if (frame->flags & TCP_FIN)
+        flow->flags |= client ? FLOW_CLIENT_FIN : FLOW_SERVER_FIN;
+    if (flow->state != FLOW_CLOSING && (flow->flags & FLOW_CLIENT_FIN) && (flow->flags & FLOW_SERVER_FIN))
+        engine_flow_close(engine, flow, END_FIN, passage->now_us);
+}
+
+/* The server answers the SYN: from here on it is known, and its half-open connections count. */
+static void half_open_answered(struct engine *engine, const struct passage *passage, struct flow *flow)
+{
+    struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    const struct frame *frame = &passage->frame;
+    bool repeated = cold->server_next == frame->seq + 1;
+    struct server_key key = flow_key_server(&flow->key);
+    struct server *server = server_add(&engine->servers, &key, passage->now_us);
+
+    if (server)
+        server->answered = true;
+    cold->server_isn = frame->seq;
+    cold->server_next = frame->seq + 1;
+    if (!cold->server) {
+        flow_bind_server(engine, flow, server);
+        half_open_added(engine, server, passage->now_us);
+    }
+    observe_synack(engine, flow, passage, repeated);
+}
+
+/* A SYN on a flow that is there: a repeat, a new attempt, or nonsense that the host will judge. */
+static void track_syn(struct engine *engine, struct passage *passage, struct flow *flow)
+{
+    struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    struct server_key key = flow_key_server(&flow->key);
+
+    if (flow->state == FLOW_HALF_OPEN && cold->client_isn == passage->frame.seq)
+        return;
+    if (flow->state == FLOW_HALF_OPEN || flow->state == FLOW_CLOSING)
+        begin_half_open(engine, passage, flow, server_find(&engine->servers, &key));
+}
+
+static void track_synack(struct engine *engine, struct passage *passage, struct flow *flow)
+{
+    struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    const struct frame *frame = &passage->frame;
+
+    if (flow->state == FLOW_HALF_OPEN && frame->ack == cold->client_isn + 1) {
+        half_open_answered(engine, passage, flow);
+        return;
+    }
+    if (flow->state == FLOW_OUTBOUND || frame->seq == cold->server_isn || frame->ack == cold->client_next)
+        return;
+    /* The server has forgotten the connection that we know and answers a new SYN on its tuple. */
+    flow->flags = 0;
+    cold->serial = ++engine->flows.serial;
+    cold->client_isn = frame->ack - 1;
+    cold->client_next = frame->ack;
+    cold->offered = FLOW_OFFER_UNKNOWN;
+    cold->sampled[SIDE_CLIENT] = cold->sampled[SIDE_SERVER] = 0;
+    engine_flow_state(engine, flow, FLOW_HALF_OPEN, passage->now_us);
+    half_open_answered(engine, passage, flow);
+}
+
+/* The client's first segment that acknowledges the server's SYN completes the handshake. */
+static void track_completion(struct engine *engine, const struct passage *passage, struct flow *flow)
+{
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    const struct frame *frame = &passage->frame;
+
+    if (passage->from != SIDE_CLIENT || !(frame->flags & TCP_ACK) || (frame->flags & TCP_RST))
+        return;
+    if (!cold->server_next || seq_before(frame->ack, cold->server_isn + 1))
+        return;
+    engine_flow_state(engine, flow, FLOW_ESTABLISHED, passage->now_us);
+    if (cold->offered != FLOW_OFFER_UNKNOWN)
+        observe_established(engine, flow, passage->now_us);
+}
+
+void track_flow(struct engine *engine, struct passage *passage, struct flow *flow)
+{
+    const struct frame *frame = &passage->frame;
+    enum flow_state live = flow->state == FLOW_OUTBOUND ? FLOW_OUTBOUND : FLOW_ESTABLISHED;
+
+    passage_forward(passage);
+    if (is_syn(frame)) {
+        if (passage->from == SIDE_CLIENT)
+            track_syn(engine, passage, flow);
+        return;
+    }
+    if (is_synack(frame)) {
+        if (passage->from == SIDE_SERVER)
+            track_synack(engine, passage, flow);
+        return;
+    }
+    if (flow->state == FLOW_HALF_OPEN)
+        track_completion(engine, passage, flow);
+    track_progress(engine, passage, flow);
+    if (flow->state == FLOW_ESTABLISHED)
+        observe_frame_data(engine, flow, passage);
+    track_closing(engine, passage, flow, live);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * track.h - normal mode: following connections without touching them.
+ *
+ * Every frame here is forwarded as it came. Tracking gives the learner its observations, the triggers their half-open
+ * count, and attack mode the knowledge of which connections were there before it.
+ */
+#ifndef SYNWARD_ENGINE_TRACK_H
+#define SYNWARD_ENGINE_TRACK_H
+
+#include "engine/shard.h"
+
+/* A frame of a flow that is half-open, established, outbound, or closing without having been spliced. */
+void track_flow(struct engine *engine, struct passage *passage, struct flow *flow);
+/* A client's frame without a flow, to a server in normal mode (`server`) or to none that is known (NULL). */
+void track_client(struct engine *engine, struct passage *passage, struct server *server);
+/* A server-side frame without a flow, in any mode. */
+void track_server(struct engine *engine, struct passage *passage);
+
+/*
+ * FIN and RST of a frame that passes on `flow`, tracked or spliced, whose seq is in the numbers of the side it comes from: closes
+ * the flow, or makes one live again that a RST had closed (ENGINE 5.7). `live` is the state to come back to.
+ */
+void track_closing(struct engine *engine, struct passage *passage, struct flow *flow, enum flow_state live);
+
+/* Notes how far a side has sent (in the server's numbers), and that the flow was used. */
+void track_progress(struct engine *engine, const struct passage *passage, struct flow *flow);
+
+#endif

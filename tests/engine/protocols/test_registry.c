@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* test_registry.c - every protocol has an entry and a name, and data is given to the right one. */
+#include <criterion/criterion.h>
+
+#include <string.h>
+
+#include "engine/protocols/protocol.h"
+
+static enum protocol_id request_of(const char *text)
+{
+    return protocol_of_request((const uint8_t *)text, strlen(text));
+}
+
+static enum protocol_id greeting_of(const char *text, size_t *bytes)
+{
+    return protocol_of_greeting((const uint8_t *)text, strlen(text), bytes);
+}
+
+Test(registry, entries_are_whole)
+{
+    for (int i = PROTOCOL_UNKNOWN + 1; i < PROTOCOLS_COUNT; i++) {
+        const struct protocol *protocol = protocol_by_id((enum protocol_id)i);
+
+        cr_assert_not_null(protocol);
+        cr_assert_eq((int)protocol->id, i);
+        cr_assert_not_null(protocol->check);
+        cr_assert_not_null(protocol->accepts);
+        cr_assert_eq(protocol->server_first, protocol->greeting != NULL);
+        cr_assert_eq(protocol_id_from_name(protocol->name), i);
+        cr_assert_str_eq(protocol_name((enum protocol_id)i), protocol->name);
+    }
+    cr_assert_null(protocol_by_id(PROTOCOL_UNKNOWN));
+    cr_assert_null(protocol_by_id(PROTOCOLS_COUNT));
+}
+
+Test(registry, names)
+{
+    cr_assert_eq(protocol_id_from_name("unknown"), (int)PROTOCOL_UNKNOWN);
+    cr_assert_eq(protocol_id_from_name("http"), (int)PROTOCOL_HTTP);
+    cr_assert_eq(protocol_id_from_name("pop3"), (int)PROTOCOL_POP3);
+    cr_assert_eq(protocol_id_from_name("http2"), -1);
+    cr_assert_eq(protocol_id_from_name(""), -1);
+    cr_assert_str_eq(protocol_name(PROTOCOL_UNKNOWN), "unknown");
+    cr_assert_str_eq(protocol_name(PROTOCOLS_COUNT), "unknown");
+}
+
+Test(registry, of_a_request)
+{
+    cr_assert_eq(request_of("GET / HTTP/1.1\r\n"), PROTOCOL_HTTP);
+    cr_assert_eq(request_of("USER me\r\n"), PROTOCOL_POP3);
+    cr_assert_eq(request_of("GET /"), PROTOCOL_UNKNOWN);
+    cr_assert_eq(request_of("\x16\x03\x01"), PROTOCOL_UNKNOWN);
+    cr_assert_eq(request_of(""), PROTOCOL_UNKNOWN);
+}
+
+Test(registry, of_a_greeting)
+{
+    size_t bytes = 99;
+
+    cr_assert_eq(greeting_of("+OK hi\r\n", &bytes), PROTOCOL_POP3);
+    cr_assert_eq(bytes, 8u);
+    cr_assert_eq(greeting_of("-ERR no\r\n", &bytes), PROTOCOL_POP3);
+    cr_assert_eq(greeting_of("+OK hi", &bytes), PROTOCOL_UNKNOWN);
+    cr_assert_eq(bytes, 0u);
+    cr_assert_eq(greeting_of("220 hi\r\n", &bytes), PROTOCOL_UNKNOWN);
+}
+
+Test(registry, check_of_several)
+{
+    enum protocol_id matched;
+    const uint8_t *user = (const uint8_t *)"USER me";
+    const uint64_t http = 1u << PROTOCOL_HTTP, pop3 = 1u << PROTOCOL_POP3;
+
+    cr_assert_eq(protocols_check(http | pop3, user, 7, &matched), MATCH_YES);
+    cr_assert_eq(matched, PROTOCOL_POP3);
+    cr_assert_eq(protocols_check(http, user, 7, &matched), MATCH_MORE);
+    cr_assert_eq(matched, PROTOCOL_UNKNOWN);
+    cr_assert_eq(protocols_check(0, user, 7, &matched), MATCH_NO);
+    cr_assert_eq(protocols_check(~0ull << PROTOCOLS_COUNT | 1, user, 7, &matched), MATCH_NO);
+    cr_assert_eq(protocols_check(pop3, user, 3, &matched), MATCH_MORE);
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* test_segment.c - segments of our own read back as what was said, with right checksums; resets that a host accepts. */
+#include <criterion/criterion.h>
+
+#include <string.h>
+
+#include "engine/bytes.h"
+#include "engine/segment.h"
+#include "tests/engine/random.h"
+#include "tests/engine/support_frames.h"
+
+static struct link_header link_to(uint16_t ethertype)
+{
+    struct link_header link = {.bytes = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1}, .length = 14};
+
+    store_be16(link.bytes + 12, ethertype);
+    return link;
+}
+
+static struct segment v4_segment(void)
+{
+    struct segment segment = {
+        .seq = 1, .ack = 2, .flags = TCP_ACK, .window = 3, .ttl = 61, .tos = 0x12, .ip_id = 99};
+
+    endpoint_read("192.0.2.1:80", &segment.src, &segment.src_port);
+    endpoint_read("192.0.2.7:1000", &segment.dst, &segment.dst_port);
+    return segment;
+}
+
+Test(segment, v4_reads_back)
+{
+    struct link_header link = link_to(0x0800);
+    struct segment segment = v4_segment();
+    struct test_frame frame;
+    char text[WORDS_BYTES];
+
+    segment.df = true;
+    frame.bytes = segment_write(frame.buffer, sizeof(frame.buffer), &link, &segment);
+    cr_assert_eq(frame.bytes, 10u + 14 + 20 + 20);
+    cr_assert_eq(frame.bytes, segment_bytes(&link, &segment));
+    cr_assert_eq(frame_read(&frame), FRAME_TCP);
+    cr_assert_str_eq(frame_to_words(&frame.view, text),
+                     "192.0.2.1:80 > 192.0.2.7:1000 [.] seq 1 ack 2 win 3 len 0");
+    cr_assert_eq(frame.view.ttl, 61);
+    cr_assert_eq(frame.view.tos, 0x12);
+    cr_assert_eq(frame.view.ip_id, 99);
+    cr_assert(frame.view.df);
+    cr_assert(frame_checksum_right(&frame.view));
+    cr_assert_arr_eq(frame.buffer, ((uint8_t[OFFLOAD_BYTES]){0}), OFFLOAD_BYTES);
+    segment.df = false;
+    frame.bytes = segment_write(frame.buffer, sizeof(frame.buffer), &link, &segment);
+    frame_read(&frame);
+    cr_assert_not(frame.view.df);
+}
+
+Test(segment, ack_is_zero_without_its_flag)
+{
+    struct link_header link = link_to(0x0800);
+    struct segment segment = v4_segment();
+    struct test_frame frame;
+
+    segment.flags = TCP_RST;
+    frame.bytes = segment_write(frame.buffer, sizeof(frame.buffer), &link, &segment);
+    frame_read(&frame);
+    cr_assert_eq(frame.view.ack, 0u);
+    cr_assert(frame_checksum_right(&frame.view));
+}
+
+Test(segment, random_segments_have_right_checksums)
+{
+    struct random random = random_begin("segment/random");
+    uint8_t payload[1500], options[TCP_OPTIONS_MAX];
+    struct test_frame frame;
+
+    for (unsigned round = 0; round < 2000; round++) {
+        bool v4 = random_below(&random, 2);
+        struct link_header link = link_to(v4 ? 0x0800 : 0x86dd);
+        struct segment segment = v4_segment();
+
+        for (size_t i = 0; i < sizeof(payload); i++)
+            payload[i] = (uint8_t)random_next(&random);
+        memcpy(options, payload, sizeof(options));
+        if (!v4) {
+            memcpy(segment.src.bytes, payload + 100, 16);
+            memcpy(segment.dst.bytes, payload + 116, 16);
+        }
+        segment.seq = (uint32_t)random_next(&random);
+        segment.flow_label = random_below(&random, 1u << 20);
+        segment.options = options;
+        segment.options_bytes = (uint8_t)(4 * random_below(&random, 11));
+        segment.payload = payload;
+        segment.payload_bytes = random_below(&random, sizeof(payload));
+        frame.bytes = segment_write(frame.buffer, sizeof(frame.buffer), &link, &segment);
+        cr_assert_eq(frame_read(&frame), FRAME_TCP);
+        cr_assert(frame_checksum_right(&frame.view), "round %u", round);
+        cr_assert(frame_checksum_good(&frame.view));
+        cr_assert_eq(frame.view.payload_bytes, segment.payload_bytes);
+        cr_assert_arr_eq(frame_payload(&frame.view), payload, segment.payload_bytes);
+        cr_assert_eq(frame.view.options_bytes, segment.options_bytes);
+        cr_assert_arr_eq(frame_options(&frame.view), options, segment.options_bytes);
+        cr_assert_eq(frame.view.flow_label, v4 ? 0 : segment.flow_label);
+    }
+}
+
+Test(segment, super_frame_of_both_families)
+{
+    static uint8_t payload[60000];
+    struct segment segment = v4_segment();
+    struct link_header link = link_to(0x0800);
+    struct test_frame frame;
+
+    segment.payload = payload;
+    segment.payload_bytes = sizeof(payload);
+    segment.gso_bytes = 1448;
+    frame.bytes = segment_write(frame.buffer, sizeof(frame.buffer), &link, &segment);
+    cr_assert_eq(frame_read(&frame), FRAME_TCP);
+    cr_assert(frame_checksum_right(&frame.view));
+    cr_assert_eq(frame.view.offload->flags, OFFLOAD_NEEDS_CHECKSUM);
+    cr_assert_eq(frame.view.offload->gso_type, OFFLOAD_GSO_TCPV4);
+    cr_assert_eq(frame.view.offload->gso_bytes, 1448);
+    cr_assert_eq(frame.view.offload->header_bytes, 54);
+    cr_assert_eq(frame.view.offload->checksum_start, 34);
+    cr_assert_eq(frame.view.offload->checksum_offset, 16);
+
+    link = link_to(0x86dd);
+    endpoint_read("[2001:db8::1]:1", &segment.src, &segment.src_port);
+    endpoint_read("[2001:db8::2]:2", &segment.dst, &segment.dst_port);
+    frame.bytes = segment_write(frame.buffer, sizeof(frame.buffer), &link, &segment);
+    cr_assert_eq(frame_read(&frame), FRAME_TCP);
+    cr_assert(frame_checksum_right(&frame.view));
+    cr_assert_eq(frame.view.offload->gso_type, OFFLOAD_GSO_TCPV6);
+    cr_assert_eq(frame.view.offload->header_bytes, 74);
+    cr_assert_eq(frame.view.offload->checksum_start, 54);
+}
+
+Test(segment, no_room_writes_nothing)
+{
+    static uint8_t payload[65536];
+    struct link_header link = link_to(0x0800);
+    struct segment segment = v4_segment();
+    uint8_t buffer[64];
+
+    memset(buffer, 0xee, sizeof(buffer));
+    cr_assert_eq(segment_write(buffer, 63, &link, &segment), 0u);
+    cr_assert_eq(buffer[0], 0xee);
+    cr_assert_eq(segment_write(buffer, 64, &link, &segment), 64u);
+    segment.payload = payload;
+    segment.payload_bytes = 65496; /* one more than IPv4 can state */
+    cr_assert_eq(segment_write(payload, sizeof(payload) * 2, &link, &segment), 0u);
+    segment.payload_bytes = UINT32_MAX - 50;
+    cr_assert_eq(segment_write(payload, UINT32_MAX, &link, &segment), 0u);
+}
+
+Test(segment, payload_may_stand_in_its_place)
+{
+    struct link_header link = link_to(0x0800);
+    struct segment segment = v4_segment();
+    struct test_frame frame;
+
+    memcpy(frame.buffer + 64, "hello", 5);
+    segment.payload = frame.buffer + 64;
+    segment.payload_bytes = 5;
+    frame.bytes = segment_write(frame.buffer, sizeof(frame.buffer), &link, &segment);
+    frame_read(&frame);
+    cr_assert_eq(memcmp(frame_payload(&frame.view), "hello", 5), 0);
+    cr_assert(frame_checksum_right(&frame.view));
+}
+
+Test(segment, link_headers)
+{
+    struct frame_words words = {
+        .from = "192.0.2.7:1", .to = "192.0.2.1:2", .flags = "S", .vlan = {0xe005, 9}};
+    struct link_header copy, reverse;
+    struct test_frame frame;
+
+    frame_write(&frame, &words);
+    link_header_copy(&frame.view, &copy);
+    link_header_reverse(&frame.view, &reverse);
+    cr_assert_eq(copy.length, 22);
+    cr_assert_arr_eq(copy.bytes, frame_data(&frame), 22);
+    cr_assert_eq(reverse.length, 22);
+    cr_assert_arr_eq(reverse.bytes, copy.bytes + 6, 6);
+    cr_assert_arr_eq(reverse.bytes + 6, copy.bytes, 6);
+    cr_assert_arr_eq(reverse.bytes + 12, copy.bytes + 12, 10, "priority and both tags are kept");
+}
+
+Test(segment, timestamps_option)
+{
+    uint8_t written[12], expected[TCP_OPTIONS_MAX];
+
+    cr_assert_eq(segment_timestamps(written, 4000000000u, 5), 12);
+    cr_assert_eq(options_write("nop nop ts=4000000000/5", expected), 12);
+    cr_assert_arr_eq(written, expected, 12);
+}
+
+static void reset_in_words(const struct frame_words *words, char text[WORDS_BYTES])
+{
+    struct test_frame frame, reset;
+    struct link_header link;
+    struct segment segment;
+
+    frame_write(&frame, words);
+    segment_reset_reply(&frame.view, &link, &segment);
+    reset.bytes = segment_write(reset.buffer, sizeof(reset.buffer), &link, &segment);
+    frame_read(&reset);
+    cr_assert(frame_checksum_right(&reset.view));
+    cr_assert_arr_eq(frame_data(&reset), frame_data(&frame) + 6, 6);
+    frame_to_words(&reset.view, text);
+}
+
+Test(segment, reset_takes_the_ack_as_seq)
+{
+    char text[WORDS_BYTES];
+
+    reset_in_words(
+        &(struct frame_words){
+            .from = "192.0.2.7:1", .to = "192.0.2.1:2", .flags = "P.", .seq = 9, .ack = 70, .payload = "x"},
+        text);
+    cr_assert_str_eq(text, "192.0.2.1:2 > 192.0.2.7:1 [R] seq 70 win 0 len 0");
+}
+
+Test(segment, reset_without_ack_acknowledges)
+{
+    char text[WORDS_BYTES];
+
+    reset_in_words(
+        &(struct frame_words){
+            .from = "[fd00::7]:1", .to = "[fd00::1]:2", .flags = "S", .seq = 0xffffffff, .payload = "abc"},
+        text);
+    cr_assert_str_eq(text, "[fd00::1]:2 > [fd00::7]:1 [R.] seq 0 ack 3 win 0 len 0");
+}
