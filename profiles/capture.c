@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * capture.c - see capture.h.
+ *
+ *      pcap --> link header made Ethernet --> direction --> engine (normal mode) --> observations --> learner
+ *
+ * The engine and the learner are the same as on a live wire. Time is the capture's own, never running back. Checksums do not matter: captures made
+ * on a sending host have them unfinished, and the engine does not verify what only passes.
+ */
+#include "profiles/capture.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <pcap/pcap.h>
+
+#include "engine/bytes.h"
+#include "engine/engine.h"
+#include "profiles/direction.h"
+#include "profiles/learner.h"
+
+#define CAPTURE_FRAME_MAX (256u * 1024) /* libpcap's own limit for a snapshot */
+#define CAPTURE_ROOM      256u          /* for offload and Ethernet header, and what an engine may append */
+#define ETHERTYPE_IPV4    0x0800
+#define ETHERTYPE_IPV6    0x86dd
+#define START_US          (1ull * 1000 * 1000)
+
+struct capture {
+    pcap_t *pcap;
+    int link_type;
+    struct direction_table *directions;
+    struct learner *learner;
+    void *memory;
+    size_t memory_bytes;
+    struct engine *engine;
+    uint8_t *buffer;
+    uint64_t first_wall_us, wall_us; /* of the first frame and of the present one */
+    struct capture_summary *summary;
+};
+
+/* ---- link types ---- */
+
+/* How long the link header is and where its EtherType stands; `type_at` < 0: told from the IP version. False: not known. */
+static bool link_shape(int link_type, uint32_t *header_bytes, int *type_at)
+{
+    *type_at = -1;
+    switch (link_type) {
+    case DLT_EN10MB:
+        *header_bytes = ETH_HEADER_BYTES;
+        *type_at = 12;
+        return true;
+    case DLT_LINUX_SLL:
+        *header_bytes = 16;
+        *type_at = 14;
+        return true;
+    case DLT_LINUX_SLL2:
+        *header_bytes = 20;
+        *type_at = 0;
+        return true;
+    case DLT_NULL: /* an address family, in the byte order and with the numbers of who knows which system */
+    case DLT_LOOP:
+        *header_bytes = 4;
+        return true;
+    case DLT_RAW:
+    case DLT_IPV4:
+    case DLT_IPV6:
+        *header_bytes = 0;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/*
+ * Lays the frame behind the offload header in `buffer`, with an Ethernet header. Returns its bytes there, 0 where it cannot be one of ours;
+ * `*wire_bytes` becomes its length on such a wire.
+ */
+static uint32_t lay_frame(const struct capture *capture, const struct pcap_pkthdr *header, const uint8_t *packet,
+                          uint32_t *wire_bytes)
+{
+    uint8_t *frame = capture->buffer + OFFLOAD_BYTES;
+    uint32_t link_bytes;
+    int type_at;
+    if (!link_shape(capture->link_type, &link_bytes, &type_at) || header->caplen <= link_bytes ||
+        header->caplen > CAPTURE_FRAME_MAX)
+        return 0;
+    const uint32_t rest = header->caplen - link_bytes;
+    const uint8_t version = packet[link_bytes] >> 4;
+    const uint16_t guessed = version == 6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
+    memset(capture->buffer, 0, OFFLOAD_BYTES + ETH_HEADER_BYTES);
+    if (capture->link_type == DLT_EN10MB)
+        memcpy(frame, packet, 12);
+    store_be16(frame + 12, type_at >= 0 ? load_be16(packet + type_at) : guessed);
+    memcpy(frame + ETH_HEADER_BYTES, packet + link_bytes, rest);
+    const uint32_t on_wire = header->len > header->caplen ? header->len : header->caplen;
+    *wire_bytes = on_wire - link_bytes + ETH_HEADER_BYTES;
+    return rest + ETH_HEADER_BYTES;
+}
+
+/* ---- frames ---- */
+
+static void learn_observations(struct capture *capture)
+{
+    struct observation_queue *queue = engine_observations(capture->engine);
+    for (uint32_t i = 0; i < queue->count; i++)
+        learner_observe(capture->learner, &queue->slots[i], capture->wall_us);
+    queue->count = 0;
+    struct outbox *outbox = engine_outbox(capture->engine);
+    outbox->count = outbox->used = 0;
+}
+
+static uint64_t advance_clock(struct capture *capture, const struct pcap_pkthdr *header)
+{
+    const uint64_t wall_us = (uint64_t)header->ts.tv_sec * 1000000 + (uint64_t)header->ts.tv_usec;
+    if (capture->summary->frames == 0)
+        capture->first_wall_us = capture->wall_us = wall_us;
+    if (wall_us > capture->wall_us)
+        capture->wall_us = wall_us;
+    return capture->wall_us - capture->first_wall_us + START_US;
+}
+
+static void take_frame(struct capture *capture, const struct pcap_pkthdr *header, const uint8_t *packet)
+{
+    const uint64_t now_us = advance_clock(capture, header);
+    capture->summary->frames++;
+    uint32_t wire_bytes = 0;
+    const uint32_t bytes = lay_frame(capture, header, packet, &wire_bytes);
+    struct frame frame;
+    if (bytes == 0 || frame_parse(&frame, NULL, capture->buffer + OFFLOAD_BYTES, bytes, wire_bytes,
+                                  CAPTURE_FRAME_MAX) != FRAME_TCP) {
+        capture->summary->frames_passed_over++;
+        return;
+    }
+    capture->summary->tcp_frames++;
+    while (engine_tick(capture->engine, now_us))
+        learn_observations(capture);
+    struct verdict verdict;
+    engine_input(capture->engine, direction_of(capture->directions, &frame), capture->buffer, bytes + OFFLOAD_BYTES,
+                 wire_bytes + OFFLOAD_BYTES, CAPTURE_FRAME_MAX + CAPTURE_ROOM, now_us, &verdict);
+    learn_observations(capture);
+    learner_tick(capture->learner, now_us, capture->wall_us);
+}
+
+/* ---- the whole file ---- */
+
+static bool open_engine(struct capture *capture)
+{
+    struct engine_config config;
+    engine_config_defaults(&config);
+    config.captures = true;
+    config.table_seed[0] = 0x452821e638d01377u;
+    config.table_seed[1] = 0xbe5466cf34e90c6cu;
+    capture->memory_bytes = engine_bytes(&config);
+    capture->memory = mmap(NULL, capture->memory_bytes, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (capture->memory == MAP_FAILED) {
+        capture->memory = NULL;
+        return false;
+    }
+    capture->engine = engine_init(capture->memory, &config, START_US);
+    engine_set_setting(capture->engine, NULL, SETTING_NORMAL, START_US);
+    return true;
+}
+
+static bool open_parts(struct capture *capture, struct store *store)
+{
+    capture->directions = direction_new();
+    capture->learner = learner_new(store);
+    capture->buffer = calloc(1, CAPTURE_FRAME_MAX + CAPTURE_ROOM);
+    return capture->directions && capture->learner && capture->buffer && open_engine(capture);
+}
+
+static void close_parts(struct capture *capture)
+{
+    direction_free(capture->directions);
+    learner_free(capture->learner);
+    free(capture->buffer);
+    if (capture->memory)
+        munmap(capture->memory, capture->memory_bytes);
+    pcap_close(capture->pcap);
+}
+
+/* A file may end in mid-packet; anything else that stops the reading is an error, though what came before was learned. */
+static bool read_frames(struct capture *capture, const char *path, struct error *error)
+{
+    struct pcap_pkthdr *header;
+    const uint8_t *packet;
+    int result;
+    while ((result = pcap_next_ex(capture->pcap, &header, &packet)) == 1)
+        take_frame(capture, header, packet);
+    if (result == PCAP_ERROR_BREAK)
+        return true;
+    capture->summary->truncated = strstr(pcap_geterr(capture->pcap), "truncated") != NULL;
+    return capture->summary->truncated ||
+           error_set(error, EXIT_FAILED, "cannot read %s after frame %llu: %s", path,
+                     (unsigned long long)capture->summary->frames, pcap_geterr(capture->pcap));
+}
+
+static void finish(struct capture *capture)
+{
+    learner_flush(capture->learner, capture->wall_us);
+    const struct learner_stats stats = learner_stats(capture->learner);
+    capture->summary->flows = stats.flows;
+    capture->summary->handshakes = stats.handshakes;
+    capture->summary->requests = stats.requests_accepted;
+}
+
+bool capture_learn(const char *path, struct store *store, struct capture_summary *summary, struct error *error)
+{
+    char reason[PCAP_ERRBUF_SIZE];
+    memset(summary, 0, sizeof(*summary));
+    struct capture capture = {.summary = summary, .pcap = pcap_open_offline(path, reason)};
+    if (!capture.pcap)
+        return error_set(error, EXIT_FAILED, "cannot read %s as a capture: %s", path, reason);
+    capture.link_type = pcap_datalink(capture.pcap);
+    uint32_t link_bytes;
+    int type_at;
+    bool done;
+    if (!link_shape(capture.link_type, &link_bytes, &type_at))
+        done = error_set(error, EXIT_FAILED, "cannot learn from %s: link type %d (%s) is not known", path,
+                         capture.link_type, pcap_datalink_val_to_description_or_dlt(capture.link_type));
+    else if (!open_parts(&capture, store))
+        done = error_set(error, EXIT_FAILED, "cannot learn from %s: out of memory", path);
+    else
+        done = read_frames(&capture, path, error);
+    if (capture.engine)
+        finish(&capture);
+    close_parts(&capture);
+    return done;
+}

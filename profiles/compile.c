@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * compile.c - see compile.h.
+ *
+ * How a server is opened (ENGINE 1, 2, 2.5 and 6):
+ *
+ *      speaks first   armed, can be checked        otherwise
+ *      client         CHECK                        COOKIE_REQUEST (known from >= SPEAKER_FLOWS flows), else COOKIE
+ *      server         GREET where the greeting     COOKIE
+ *                     is stable, else COOKIE
+ *      not known      -                            COOKIE
+ *
+ * "Can be checked": the check in force has a protocol with accepted requests, or a pattern. A service that no file knows is greeted for
+ * as well, once its requests have a pattern. Where accepted requests are of a kind that nothing describes
+ * (unknown, and nothing in common), no check is made: it would turn away clients that the server takes.
+ *
+ * Promises. A changed promise takes a generation of its own; the one before stays good for a cookie lifetime. While clients may hold
+ * cookies of both (the profile was in attack mode lately, profile.cookies_until_us), a third waits. In normal mode nobody holds any, and
+ * what is learned takes effect at once.
+ */
+#include "profiles/compile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/cookie.h"
+#include "profiles/profile.h"
+
+#define SPEAKER_FLOWS 3
+
+/* ---- promises ---- */
+
+static bool variants_equal(const struct synack_variant *a, const struct synack_variant *b)
+{
+    return a->offered == b->offered && a->ecn == b->ecn && a->window == b->window &&
+           a->layout_bytes == b->layout_bytes && memcmp(a->layout, b->layout, a->layout_bytes) == 0;
+}
+
+/* How often a variant was seen is not promised to anybody. */
+static bool models_equal(const struct synack_model *a, const struct synack_model *b)
+{
+    if (a->mss_state != b->mss_state || a->window_scale_state != b->window_scale_state || a->sack != b->sack ||
+        a->timestamps != b->timestamps || a->ecn != b->ecn || a->mss != b->mss ||
+        a->window_scale != b->window_scale || a->window != b->window || a->ttl != b->ttl || a->df != b->df ||
+        a->ip_id != b->ip_id || a->variants_count != b->variants_count)
+        return false;
+    for (uint8_t i = 0; i < a->variants_count; i++)
+        if (!variants_equal(&a->variants[i], &b->variants[i]))
+            return false;
+    return true;
+}
+
+static bool promises_equal(const struct promise *a, const struct promise *b)
+{
+    return a->greeting_bytes == b->greeting_bytes && memcmp(a->greeting, b->greeting, a->greeting_bytes) == 0 &&
+           models_equal(&a->synack, &b->synack);
+}
+
+static void make_promise(const struct profile *profile, enum opening_kind opening, struct promise *promise)
+{
+    promise->synack = profile->tcp.model;
+    if (opening != OPENING_GREET)
+        return;
+    promise->greeting_bytes = profile->greeting.bytes;
+    memcpy(promise->greeting, profile->greeting.latest, profile->greeting.bytes);
+}
+
+static bool before_in_use(const struct server_policy *server, uint64_t now_us)
+{
+    return server->has_before && server->before_until_us > now_us;
+}
+
+/* Carries over what was promised, and puts the new promise beside it where it differs. */
+static void settle_promise(struct server_policy *server, const struct server_policy *previous, bool cookies_out,
+                           uint32_t generation, uint64_t now_us)
+{
+    if (!previous) {
+        server->now.generation = generation;
+        return;
+    }
+    const bool same = promises_equal(&server->now, &previous->now);
+    const bool waits = !same && cookies_out && before_in_use(previous, now_us);
+    if (same || waits) {
+        server->now = previous->now;
+        if (before_in_use(previous, now_us)) {
+            server->has_before = true;
+            server->before = previous->before;
+            server->before_until_us = previous->before_until_us;
+        }
+        return;
+    }
+    server->now.generation = generation;
+    server->has_before = true;
+    server->before = previous->now;
+    server->before_until_us = now_us + COOKIE_LIFETIME_US;
+}
+
+/* ---- opening ---- */
+
+/* Fills in what requests are checked against. False where they cannot be checked. */
+static bool set_check(const struct profile *profile, struct server_policy *server)
+{
+    const uint64_t unknown = UINT64_C(1) << PROTOCOL_UNKNOWN;
+    const enum request_check check = profile_check(profile);
+    if (check == CHECK_NONE)
+        return false;
+    server->has_pattern = pattern_model_get(&profile->pattern, &server->pattern);
+    if (!server->has_pattern && profile->pattern.accepted >= PATTERN_REQUESTS_MIN)
+        return false;
+    server->protocols = check == CHECK_PROTOCOL ? profile->accepted & ~unknown : 0;
+    if (server->has_pattern)
+        server->protocols |= unknown;
+    return server->protocols != 0;
+}
+
+static bool greeting_is_stable(const struct profile *profile)
+{
+    return profile_greeting_kind(profile) == GREETING_STABLE && profile->greeting.count >= GREETING_RELEARNED;
+}
+
+static enum opening_kind choose_opening(const struct profile *profile, bool checked)
+{
+    const bool known_client = profile->client_first >= SPEAKER_FLOWS;
+    switch (profile_speaks_first(profile)) {
+    case SPEAKER_CLIENT:
+        if (checked && profile_armed(profile))
+            return OPENING_CHECK;
+        return known_client ? OPENING_COOKIE_REQUEST : OPENING_COOKIE;
+    case SPEAKER_SERVER:
+        return checked && profile_armed(profile) && greeting_is_stable(profile) ? OPENING_GREET : OPENING_COOKIE;
+    case SPEAKER_UNKNOWN:
+        break;
+    }
+    return OPENING_COOKIE;
+}
+
+static enum protocol_id greeting_protocol(const struct profile *profile)
+{
+    size_t bytes = 0;
+    const struct greeting_model *greeting = &profile->greeting;
+    return greeting->bytes > 0 ? protocol_of_greeting(greeting->latest, greeting->bytes, &bytes) : PROTOCOL_UNKNOWN;
+}
+
+static void compile_server(const struct profile *profile, const struct server_policy *previous, uint32_t generation,
+                           uint64_t now_us, struct server_policy *server)
+{
+    server->key = profile->key;
+    server->armed = profile_armed(profile);
+    const bool checked = set_check(profile, server);
+    server->opening = choose_opening(profile, checked);
+    server->greeting_protocol = greeting_protocol(profile);
+    server->open_per_second = profile->settings.open_per_second;
+    server->open_per_source_per_second = profile->settings.open_per_source;
+    server->trigger_half_open = profile->settings.trigger_half_open;
+    make_promise(profile, server->opening, &server->now);
+    settle_promise(server, previous, profile->cookies_until_us > now_us, generation, now_us);
+    /* While a promise without greeting is still in force, nobody can be greeted. */
+    if (server->opening == OPENING_GREET && server->now.greeting_bytes == 0)
+        server->opening = OPENING_COOKIE;
+}
+
+static int by_key(const void *left, const void *right)
+{
+    const struct server_policy *a = left, *b = right;
+    return memcmp(&a->key, &b->key, sizeof(a->key));
+}
+
+struct policy *policy_compile(const struct store *store, const struct policy *previous, uint64_t now_us)
+{
+    const uint32_t count = (uint32_t)store_count(store);
+    struct policy *policy = calloc(1, policy_bytes(count));
+    if (!policy)
+        return NULL;
+    policy->generation = previous ? previous->generation + 1 : 1;
+    policy->count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct profile *profile = store_at(store, i);
+        compile_server(profile, policy_find(previous, &profile->key), (uint32_t)policy->generation, now_us,
+                       &policy->servers[i]);
+    }
+    qsort(policy->servers, count, sizeof(*policy->servers), by_key);
+    return policy;
+}

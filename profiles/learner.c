@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * learner.c - see learner.h.
+ *
+ * A followed flow collects evidence until each of its facts is decided, and gives each to the profile once:
+ *
+ *      SYN-ACK      hint to the capabilities; compared with the plan of the profile as it is, the result kept
+ *      ESTABLISHED  counts: handshake, vote, comparison
+ *      data         server's bytes with nothing acknowledged are unprompted (a greeting, or a refusal);
+ *                   from the first byte beyond them that comes with an acknowledgement on, they are the answer
+ *      END, idle    what is still open is decided with what is there
+ *
+ *      server:  |--- unprompted ---|--- answer ...            greeting + request and answer: both facts done,
+ *      client:  |--- request ---|                             memory given back, the flow waits for its end only
+ *
+ * Memory is bounded: LEARNER_FLOWS flows (the one idle longest gives way), LEARNER_STREAM_BYTES of data for all together.
+ */
+#include "profiles/learner.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/cookie.h"
+#include "profiles/profile.h"
+#include "profiles/stream.h"
+
+#define LEARNER_FLOWS        16384u
+#define LEARNER_BUCKETS      16384u /* power of two */
+#define LEARNER_STREAM_BYTES (16u * 1024 * 1024)
+#define LEARNER_IDLE_US      (600ull * 1000 * 1000) /* a greeting may take five minutes */
+#define PADDING_BYTES_MAX    6
+
+#define NO_FLOW UINT32_MAX
+
+/* Identifies a flow across shards: ids are unique in one shard only. No padding. */
+struct flow_name {
+    uint64_t id;
+    struct ip_addr client;
+    struct server_key server;
+    uint16_t client_port;
+};
+_Static_assert(sizeof(struct flow_name) == 48, "flow_name has no padding: it is hashed and compared with memcmp");
+
+struct learner_flow {
+    struct flow_name name;
+    uint32_t hash_next, older, newer;
+    uint64_t active_us;
+    struct observed_handshake handshake;
+    bool established, compared, equal; /* of the SYN-ACK */
+    bool early;            /* the client's request was recognised before it was answered */
+    bool voice_done;       /* who spoke first */
+    bool greeting_done;
+    bool request_done;
+    struct stream client, server;
+    uint32_t unprompted_bytes; /* up to here the server spoke with nothing acknowledged */
+    uint32_t prompted_at;      /* first server byte that came with an acknowledgement; UINT32_MAX: none yet */
+    uint32_t server_end;       /* highest server byte seen */
+    uint32_t request_bytes;    /* acknowledged by the segment at prompted_at */
+};
+
+struct learner {
+    struct store *store;
+    struct learner_flow *flows;
+    uint32_t buckets[LEARNER_BUCKETS];
+    uint32_t free_flows; /* list through hash_next */
+    uint32_t oldest, newest;
+    uint32_t used;
+    uint32_t fresh; /* slots from here on were never used */
+    uint64_t stream_bytes;
+    struct learner_stats stats;
+};
+
+/* ---- flows ---- */
+
+struct learner *learner_new(struct store *store)
+{
+    struct learner *learner = calloc(1, sizeof(*learner));
+    if (!learner)
+        return NULL;
+    /* calloc of this size is not touched before use: an idle learner costs nothing. */
+    learner->flows = calloc(LEARNER_FLOWS, sizeof(*learner->flows));
+    if (!learner->flows) {
+        free(learner);
+        return NULL;
+    }
+    learner->store = store;
+    learner->free_flows = learner->oldest = learner->newest = NO_FLOW;
+    memset(learner->buckets, 0xff, sizeof(learner->buckets));
+    return learner;
+}
+
+void learner_free(struct learner *learner)
+{
+    if (!learner)
+        return;
+    for (uint32_t i = learner->oldest; i != NO_FLOW; i = learner->flows[i].newer) {
+        stream_free(&learner->flows[i].client);
+        stream_free(&learner->flows[i].server);
+    }
+    free(learner->flows);
+    free(learner);
+}
+
+static struct flow_name name_of(const struct observation *observation)
+{
+    return (struct flow_name){
+        .id = observation->flow_id,
+        .client = observation->client,
+        .server = observation->server,
+        .client_port = observation->client_port,
+    };
+}
+
+static uint32_t *bucket_of(struct learner *learner, const struct flow_name *name)
+{
+    /* The number of flows is bounded and flow ids are the engine's own: no client can aim at a bucket. */
+    static const uint64_t seed[2] = {0x243f6a8885a308d3u, 0x13198a2e03707344u};
+    return &learner->buckets[table_hash(seed, name, sizeof(*name)) & (LEARNER_BUCKETS - 1)];
+}
+
+static struct learner_flow *flow_find(struct learner *learner, const struct flow_name *name)
+{
+    for (uint32_t i = *bucket_of(learner, name); i != NO_FLOW; i = learner->flows[i].hash_next)
+        if (memcmp(&learner->flows[i].name, name, sizeof(*name)) == 0)
+            return &learner->flows[i];
+    return NULL;
+}
+
+static void age_unlink(struct learner *learner, const struct learner_flow *flow)
+{
+    if (flow->older == NO_FLOW)
+        learner->oldest = flow->newer;
+    else
+        learner->flows[flow->older].newer = flow->newer;
+    if (flow->newer == NO_FLOW)
+        learner->newest = flow->older;
+    else
+        learner->flows[flow->newer].older = flow->older;
+}
+
+static void age_append(struct learner *learner, struct learner_flow *flow)
+{
+    const uint32_t index = (uint32_t)(flow - learner->flows);
+    flow->older = learner->newest;
+    flow->newer = NO_FLOW;
+    if (learner->newest == NO_FLOW)
+        learner->oldest = index;
+    else
+        learner->flows[learner->newest].newer = index;
+    learner->newest = index;
+}
+
+static void drop_streams(struct learner *learner, struct learner_flow *flow)
+{
+    learner->stream_bytes -= (uint64_t)flow->client.capacity + flow->server.capacity;
+    stream_free(&flow->client);
+    stream_free(&flow->server);
+}
+
+static void flow_forget(struct learner *learner, struct learner_flow *flow)
+{
+    const uint32_t index = (uint32_t)(flow - learner->flows);
+    uint32_t *link = bucket_of(learner, &flow->name);
+    while (*link != index)
+        link = &learner->flows[*link].hash_next;
+    *link = flow->hash_next;
+    age_unlink(learner, flow);
+    drop_streams(learner, flow);
+    flow->hash_next = learner->free_flows;
+    learner->free_flows = index;
+    learner->used--;
+}
+
+static uint32_t slot_take(struct learner *learner)
+{
+    if (learner->free_flows == NO_FLOW)
+        return learner->fresh++;
+    const uint32_t index = learner->free_flows;
+    learner->free_flows = learner->flows[index].hash_next;
+    return index;
+}
+
+static void flow_end(struct learner *learner, struct learner_flow *flow, uint64_t wall_us);
+
+static void evict_oldest(struct learner *learner, uint64_t wall_us)
+{
+    learner->stats.flows_evicted++;
+    flow_end(learner, &learner->flows[learner->oldest], wall_us);
+}
+
+static struct learner_flow *flow_add(struct learner *learner, const struct flow_name *name, uint64_t wall_us)
+{
+    if (learner->used >= LEARNER_FLOWS)
+        evict_oldest(learner, wall_us);
+    const uint32_t index = slot_take(learner);
+    struct learner_flow *flow = &learner->flows[index];
+    uint32_t *bucket = bucket_of(learner, name);
+    *flow = (struct learner_flow){.name = *name, .hash_next = *bucket, .prompted_at = UINT32_MAX};
+    *bucket = index;
+    age_append(learner, flow);
+    learner->used++;
+    learner->stats.flows++;
+    return flow;
+}
+
+static struct profile *profile_of(struct learner *learner, const struct learner_flow *flow)
+{
+    return store_add(learner->store, &flow->name.server);
+}
+
+/* ---- handshake ---- */
+
+static void on_synack(struct learner *learner, const struct observation *observation, uint64_t wall_us)
+{
+    const struct observed_handshake *handshake = &observation->handshake;
+    const struct flow_name name = name_of(observation);
+    if (flow_find(learner, &name))
+        return; /* the server's SYN-ACK once more */
+    struct profile *profile = store_add(learner->store, &observation->server);
+    if (!profile)
+        return;
+    struct learner_flow *flow = flow_add(learner, &name, wall_us);
+    flow->handshake = *handshake;
+    flow->active_us = observation->time_us;
+    if (capabilities_compares(&profile->tcp, handshake->offered)) {
+        struct synack_features planned;
+        synack_plan(&profile->tcp.model, handshake->offered, &planned);
+        flow->compared = true;
+        flow->equal = synack_features_equal(&planned, &handshake->granted);
+    }
+    capabilities_hint(&profile->tcp, handshake->offered, &handshake->granted);
+    profile_seen(profile, wall_us);
+    store_touch(learner->store);
+}
+
+static void establish(struct learner *learner, struct learner_flow *flow, uint64_t wall_us)
+{
+    struct profile *profile = flow->established ? NULL : profile_of(learner, flow);
+    if (!profile)
+        return;
+    flow->established = true;
+    learner->stats.handshakes++;
+    profile->handshakes++;
+    if (flow->compared)
+        fidelity_add(&profile->fidelity, flow->equal);
+    capabilities_vote(&profile->tcp, flow->handshake.offered, &flow->handshake.granted, flow->handshake.ip_id);
+    profile_seen(profile, wall_us);
+    store_touch(learner->store);
+}
+
+/* ---- data ---- */
+
+static uint32_t answer_offset(const struct learner_flow *flow)
+{
+    return flow->prompted_at > flow->unprompted_bytes ? flow->prompted_at : flow->unprompted_bytes;
+}
+
+/* Server data beyond the unprompted one, that came with an acknowledgement of client data. */
+static bool answered(const struct learner_flow *flow)
+{
+    return flow->prompted_at != UINT32_MAX && flow->server_end > flow->unprompted_bytes;
+}
+
+static void voice(struct learner_flow *flow, struct profile *profile, enum speaker speaker)
+{
+    if (flow->voice_done)
+        return;
+    flow->voice_done = true;
+    profile_spoke_first(profile, speaker);
+}
+
+static void learn_greeting(struct learner_flow *flow, struct profile *profile, enum protocol_id protocol,
+                           size_t bytes)
+{
+    flow->greeting_done = true;
+    voice(flow, profile, SPEAKER_SERVER);
+    profile_greeting(profile, flow->server.data, bytes);
+    profile_name(profile, protocol, protocol == PROTOCOL_UNKNOWN ? NAMED_BY_ANSWER : NAMED_BY_PROTOCOL);
+    /* What a greeting that came in two pieces said after the client spoke is not an answer. */
+    if (bytes > flow->unprompted_bytes)
+        flow->unprompted_bytes = (uint32_t)bytes;
+}
+
+/*
+ * Unprompted data is a greeting where a protocol says so, or where the client's data was answered afterwards. True where it is decided.
+ */
+static bool judge_greeting(struct learner_flow *flow, struct profile *profile, bool ended)
+{
+    if (flow->greeting_done || flow->unprompted_bytes == 0)
+        return flow->greeting_done;
+    const uint16_t there = stream_bytes(&flow->server);
+    size_t bytes = 0;
+    const enum protocol_id id = there > 0 ? protocol_of_greeting(flow->server.data, there, &bytes) : PROTOCOL_UNKNOWN;
+    const struct protocol *protocol = protocol_by_id(id);
+    const enum greeting_verdict verdict =
+        protocol && protocol->greeting ? protocol->greeting(flow->server.data, there, &bytes) : GREETING_NOT;
+    if (verdict == GREETING_POSITIVE) {
+        learn_greeting(flow, profile, id, bytes);
+    } else if (verdict == GREETING_NEGATIVE || (there > 0 && looks_like_refusal(flow->server.data, there))) {
+        flow->greeting_done = true; /* neither a greeting nor a voice */
+        flow->voice_done = true;
+    } else if (answered(flow) && there >= flow->unprompted_bytes && verdict != GREETING_MORE) {
+        learn_greeting(flow, profile, PROTOCOL_UNKNOWN, flow->unprompted_bytes);
+    } else if (ended && there > 0) {
+        voice(flow, profile, SPEAKER_UNKNOWN); /* it spoke, and closed */
+        profile_name(profile, PROTOCOL_UNKNOWN, NAMED_BY_DATA);
+    }
+    return flow->greeting_done;
+}
+
+/*
+ * What the request speaks. Protocols share words (FTP and POP3 both say USER and AUTH): one whose server greets counts only where the server did
+ * greet in it.
+ */
+static enum protocol_id request_protocol(const struct learner_flow *flow)
+{
+    const uint16_t asked = stream_bytes(&flow->client), said = stream_bytes(&flow->server);
+    const enum protocol_id id = asked > 0 ? protocol_of_request(flow->client.data, asked) : PROTOCOL_UNKNOWN;
+    const struct protocol *protocol = protocol_by_id(id);
+    if (!protocol || !protocol->server_first || !protocol->greeting)
+        return id;
+    size_t bytes = 0;
+    const bool greeted = said > 0 && protocol->greeting(flow->server.data, said, &bytes) != GREETING_NOT;
+    return greeted ? id : PROTOCOL_UNKNOWN;
+}
+
+/*
+ * A client of a server-first protocol spoke so early that the server's greeting already acknowledges it: the greeting is still a greeting. Who
+ * speaks first cannot be told from this flow.
+ */
+static void note_early_talk(struct learner_flow *flow)
+{
+    if (flow->unprompted_bytes > 0 || flow->prompted_at != 0)
+        return;
+    const struct protocol *protocol = protocol_by_id(request_protocol(flow));
+    if (!protocol || !protocol->server_first || !protocol->greeting)
+        return;
+    size_t bytes = 0;
+    const enum greeting_verdict verdict =
+        protocol->greeting(flow->server.data, stream_bytes(&flow->server), &bytes);
+    flow->voice_done = true;
+    if (verdict == GREETING_POSITIVE || verdict == GREETING_NEGATIVE)
+        flow->unprompted_bytes = (uint32_t)bytes;
+}
+
+static void refuse_request(struct learner *learner, struct learner_flow *flow)
+{
+    flow->request_done = true;
+    learner->stats.requests_refused++;
+}
+
+static void accept_request(struct learner *learner, struct learner_flow *flow, struct profile *profile,
+                           enum protocol_id id, size_t request_bytes)
+{
+    flow->request_done = true;
+    learner->stats.requests_accepted++;
+    profile_request_accepted(profile, id, flow->client.data, request_bytes);
+}
+
+static enum acceptance acceptance_of(enum protocol_id id, const struct learner_flow *flow, size_t request_bytes)
+{
+    const uint32_t from = answer_offset(flow);
+    const uint16_t there = stream_bytes(&flow->server);
+    if (there <= from)
+        return ACCEPTANCE_MORE;
+    const uint8_t *answer = flow->server.data + from;
+    const size_t answer_bytes = there - from;
+    const struct protocol *protocol = protocol_by_id(id);
+    if (protocol)
+        return protocol->accepts(flow->client.data, request_bytes, answer, answer_bytes);
+    return looks_like_refusal(answer, answer_bytes) ? ACCEPTANCE_REFUSED : ACCEPTANCE_ACCEPTED;
+}
+
+/* The request is what the client had said when it was first answered; a known protocol may look at all that is there. */
+static void judge_request(struct learner *learner, struct learner_flow *flow, struct profile *profile, bool ended)
+{
+    const uint16_t there = stream_bytes(&flow->client);
+    if (flow->request_done || there == 0)
+        return;
+    const enum protocol_id id = request_protocol(flow);
+    if (id != PROTOCOL_UNKNOWN && !flow->early) {
+        flow->early = true;
+        profile_name(profile, id, NAMED_BY_REQUEST);
+    }
+    if (!answered(flow)) {
+        if (ended) {
+            profile_name(profile, id, NAMED_BY_DATA);
+            refuse_request(learner, flow);
+        }
+        return;
+    }
+    const uint32_t acked = flow->request_bytes < there ? flow->request_bytes : there;
+    const size_t request_bytes = id == PROTOCOL_UNKNOWN ? acked : there;
+    switch (acceptance_of(id, flow, request_bytes)) {
+    case ACCEPTANCE_ACCEPTED:
+        accept_request(learner, flow, profile, id, request_bytes);
+        break;
+    case ACCEPTANCE_REFUSED:
+        profile_name(profile, id, NAMED_BY_DATA);
+        refuse_request(learner, flow);
+        break;
+    case ACCEPTANCE_MORE:
+        if (ended)
+            refuse_request(learner, flow);
+        break;
+    }
+}
+
+static void judge(struct learner *learner, struct learner_flow *flow, bool ended)
+{
+    struct profile *profile = profile_of(learner, flow);
+    if (!profile)
+        return;
+    note_early_talk(flow);
+    const bool greeted = judge_greeting(flow, profile, ended);
+    if (flow->unprompted_bytes == 0 && flow->prompted_at == 0)
+        voice(flow, profile, SPEAKER_CLIENT);
+    judge_request(learner, flow, profile, ended);
+    store_touch(learner->store);
+    if (flow->request_done && flow->voice_done && (greeted || flow->unprompted_bytes == 0))
+        drop_streams(learner, flow);
+}
+
+/* Everything that can be learned of this flow was. */
+static bool decided(const struct learner_flow *flow)
+{
+    return flow->request_done && flow->voice_done && (flow->greeting_done || flow->unprompted_bytes == 0);
+}
+
+/* "Pure" ACKs of odd stacks carry a few zero bytes where data is due, not pushed: no data (protocols.md, pitfall 20). */
+static bool is_padding(const struct observed_data *data)
+{
+    if (data->push || data->wire_bytes > PADDING_BYTES_MAX)
+        return false;
+    for (uint16_t i = 0; i < data->bytes; i++)
+        if (data->data[i] != 0)
+            return false;
+    return true;
+}
+
+static void note_server_data(struct learner_flow *flow, const struct observed_data *data)
+{
+    const uint32_t end = data->offset + data->wire_bytes;
+    if (end < data->offset)
+        return;
+    if (data->peer_acked == 0) {
+        if (end > flow->unprompted_bytes)
+            flow->unprompted_bytes = end;
+    } else if (end > flow->unprompted_bytes && data->offset < flow->prompted_at) {
+        flow->prompted_at = data->offset;
+        flow->request_bytes = data->peer_acked;
+    }
+    if (end > flow->server_end)
+        flow->server_end = end;
+}
+
+static void take_data(struct learner *learner, struct learner_flow *flow, const struct observed_data *data)
+{
+    struct stream *stream = data->from == SIDE_SERVER ? &flow->server : &flow->client;
+    learner->stream_bytes -= stream->capacity;
+    stream_add(stream, data->offset, data->data, data->bytes);
+    learner->stream_bytes += stream->capacity;
+}
+
+static void on_data(struct learner *learner, struct learner_flow *flow, const struct observed_data *data,
+                    uint64_t wall_us)
+{
+    if (data->bytes > OBSERVATION_DATA_BYTES || is_padding(data))
+        return;
+    if (data->from == SIDE_SERVER && data->peer_acked > 0)
+        establish(learner, flow, wall_us); /* the server has the client's ACK, whether we saw it or not */
+    if (decided(flow))
+        return;
+    if (data->from == SIDE_SERVER)
+        note_server_data(flow, data);
+    take_data(learner, flow, data);
+    judge(learner, flow, false);
+    while (learner->stream_bytes > LEARNER_STREAM_BYTES && learner->oldest != learner->newest)
+        evict_oldest(learner, wall_us);
+}
+
+/* ---- end ---- */
+
+static void flow_end(struct learner *learner, struct learner_flow *flow, uint64_t wall_us)
+{
+    if (flow->established && !decided(flow))
+        judge(learner, flow, true);
+    struct profile *profile = flow->established ? store_find(learner->store, &flow->name.server) : NULL;
+    if (profile)
+        profile_seen(profile, wall_us);
+    flow_forget(learner, flow);
+}
+
+/* The engine found the real greeting unequal to the promised one: the shadow check's verdict, from the real thing. */
+static void on_greeting(struct learner *learner, const struct observation *observation)
+{
+    struct profile *profile = store_find(learner->store, &observation->server);
+    if (!profile || observation->greeting.negative)
+        return;
+    fidelity_add(&profile->fidelity, false);
+    profile_greeting_drift(profile, &observation->client, observation->time_us);
+    store_touch(learner->store);
+}
+
+/* In attack mode clients hold cookies: the promise in force must stay good for as long as they live (compile.c). */
+static void note_attack(struct learner *learner, const struct observation *observation)
+{
+    const bool attacked = observation->opened || observation->kind == OBSERVED_GREETING ||
+                          observation->kind == OBSERVED_TRIGGER;
+    struct profile *profile = attacked ? store_find(learner->store, &observation->server) : NULL;
+    if (profile)
+        profile->cookies_until_us = observation->time_us + COOKIE_LIFETIME_US;
+}
+
+void learner_observe(struct learner *learner, const struct observation *observation, uint64_t wall_us)
+{
+    note_attack(learner, observation);
+    if (observation->kind == OBSERVED_SYNACK) {
+        on_synack(learner, observation, wall_us);
+        return;
+    }
+    if (observation->kind == OBSERVED_GREETING) {
+        on_greeting(learner, observation);
+        return;
+    }
+    if (observation->kind == OBSERVED_TRIGGER)
+        return;
+    const struct flow_name name = name_of(observation);
+    struct learner_flow *flow = flow_find(learner, &name);
+    if (!flow) {
+        learner->stats.flows_without_handshake += observation->kind == OBSERVED_ESTABLISHED;
+        return;
+    }
+    flow->active_us = observation->time_us;
+    age_unlink(learner, flow);
+    age_append(learner, flow);
+    if (observation->kind == OBSERVED_ESTABLISHED)
+        establish(learner, flow, wall_us);
+    else if (observation->kind == OBSERVED_DATA)
+        on_data(learner, flow, &observation->data, wall_us);
+    else
+        flow_end(learner, flow, wall_us);
+}
+
+void learner_tick(struct learner *learner, uint64_t now_us, uint64_t wall_us)
+{
+    while (learner->oldest != NO_FLOW && learner->flows[learner->oldest].active_us + LEARNER_IDLE_US < now_us)
+        flow_end(learner, &learner->flows[learner->oldest], wall_us);
+}
+
+void learner_flush(struct learner *learner, uint64_t wall_us)
+{
+    while (learner->oldest != NO_FLOW)
+        flow_end(learner, &learner->flows[learner->oldest], wall_us);
+}
+
+void learner_forget(struct learner *learner, const struct server_key *server)
+{
+    for (uint32_t i = learner->oldest; i != NO_FLOW;) {
+        struct learner_flow *flow = &learner->flows[i];
+        i = flow->newer;
+        if (server_key_equal(&flow->name.server, server))
+            flow_forget(learner, flow);
+    }
+}
+
+struct learner_stats learner_stats(const struct learner *learner)
+{
+    return learner->stats;
+}

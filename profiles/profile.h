@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * profile.h - all that is known of one server.
+ *
+ * A profile is plain data, changed only through the profile_*() functions below (by the learner), through settings.h (by the operator) and by
+ * profile_json.c (reading a store). What is *shown* of it (who speaks first, the request check, armed) is derived when asked for, so that no
+ * two fields can contradict each other.
+ */
+#ifndef SYNWARD_PROFILES_PROFILE_H
+#define SYNWARD_PROFILES_PROFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/addr.h"
+#include "engine/policy.h"
+#include "engine/protocols/protocol.h"
+#include "profiles/capabilities.h"
+#include "profiles/fidelity.h"
+#include "profiles/greeting_model.h"
+#include "profiles/pattern.h"
+
+#define ARMED_HANDSHAKES 8
+#define ARMED_REQUESTS   8
+#define ARMED_FIDELITY   0.98
+
+#define DRIFT_PREFIXES 3                       /* unequal greetings from this many networks disarm */
+#define DRIFT_LIFE_US  (600ull * 1000 * 1000) /* an unequal greeting is remembered this long */
+
+enum speaker { SPEAKER_UNKNOWN, SPEAKER_CLIENT, SPEAKER_SERVER };
+
+/* How well application.protocol is founded; a better foundation replaces the name, an equal one does not. */
+enum naming {
+    NAMED_NOT,
+    NAMED_BY_DATA,     /* data that no protocol file knows, not confirmed by the server */
+    NAMED_BY_REQUEST,  /* a request of a known protocol, not accepted (yet) */
+    NAMED_BY_ANSWER,   /* the server answered what no protocol file knows, or greeted in it */
+    NAMED_BY_PROTOCOL, /* the server accepted a request of a known protocol, or greeted in it */
+};
+
+/* The operator's choice of what is enforced. The default follows what was learned. */
+enum request_check { CHECK_DEFAULT, CHECK_PROTOCOL, CHECK_PATTERN, CHECK_NONE };
+
+/* Zero stands for the default everywhere. */
+struct profile_settings {
+    enum request_check check;
+    uint32_t trigger_half_open;
+    uint32_t open_per_second;
+    uint32_t open_per_source;
+};
+
+/* Networks whose clients met an unequal greeting lately; not saved. */
+struct greeting_drift {
+    uint8_t count;
+    struct {
+        struct ip_addr network;
+        uint64_t time_us;
+    } seen[DRIFT_PREFIXES];
+};
+
+struct profile {
+    struct server_key key;
+    struct capabilities tcp;
+    enum protocol_id protocol; /* meaningful unless `named` is NAMED_NOT */
+    enum naming named;
+    /* Flows by who spoke first. Unprompted data followed by a close without any answer counts apart: it decides only while nothing else is known. */
+    uint32_t client_first, server_first, server_only;
+    struct greeting_model greeting;
+    uint64_t accepted; /* protocols with accepted requests, bits 1 << enum protocol_id */
+    struct pattern_model pattern;
+    struct profile_settings settings;
+    uint64_t handshakes, requests;
+    struct fidelity fidelity;
+    int64_t first_seen_s, last_seen_s; /* seconds since 1970; 0: never */
+
+    /* Of this process only, not saved. */
+    uint64_t cookies_until_us; /* until then clients may hold cookies made under the promise in force */
+    struct greeting_drift drift;
+};
+
+void profile_init(struct profile *profile, const struct server_key *key);
+
+/* Facts, each once per connection. */
+void profile_seen(struct profile *profile, uint64_t wall_us);
+void profile_name(struct profile *profile, enum protocol_id protocol, enum naming naming);
+void profile_spoke_first(struct profile *profile, enum speaker speaker);
+/* A positive greeting; compares it with what the profile held before. */
+void profile_greeting(struct profile *profile, const uint8_t *greeting, size_t bytes);
+void profile_request_accepted(struct profile *profile, enum protocol_id protocol, const uint8_t *request,
+                              size_t bytes);
+/*
+ * The server's greeting was not the promised one, seen by a client of `client`'s network (/24, /64). True where this disarmed the
+ * profile: the greeting, the accepted requests and the fidelity begin anew.
+ */
+bool profile_greeting_drift(struct profile *profile, const struct ip_addr *client, uint64_t now_us);
+
+/* What follows from the facts. */
+enum speaker profile_speaks_first(const struct profile *profile);
+bool profile_armed(const struct profile *profile);
+/* The check in force: CHECK_PROTOCOL, CHECK_PATTERN or CHECK_NONE. */
+enum request_check profile_check(const struct profile *profile);
+/* The greeting counts only where the server speaks first. */
+enum greeting_kind profile_greeting_kind(const struct profile *profile);
+
+const char *speaker_name(enum speaker speaker);           /* "client", "server", NULL */
+const char *request_check_name(enum request_check check); /* "protocol", "pattern", "none"; NULL for the default */
+/* CHECK_DEFAULT for a name that is none of the above. */
+enum request_check request_check_from_name(const char *name);
+
+#endif
