@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * daemon.c - see daemon.h.
+ *
+ * Start: everything that can be wrong without touching the system is looked at first (sides, store, control socket), then come TAPs, workers, and last the
+ * control socket. What was made is unmade in the opposite order, on failure as at the end.
+ *
+ * Main loop: one epoll over signals, the workers' bell and the control socket, with the time of the next duty as its limit:
+ *
+ *      each second           learner_tick, servers back to normal mode, old policies freed
+ *      COMPILE_DELAY_US      after a change of the store: a new policy for the workers (not while changes pour in)
+ *      SAVE_DELAY_US         after a change of the store: the file
+ */
+#include "bridge/daemon.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "bridge/clock.h"
+#include "bridge/control.h"
+#include "bridge/link.h"
+#include "bridge/log.h"
+#include "bridge/mode_text.h"
+#include "bridge/server_text.h"
+#include "bridge/shards.h"
+#include "bridge/side.h"
+#include "bridge/tap.h"
+#include "engine/version.h"
+#include "profiles/compile.h"
+#include "profiles/learner.h"
+
+#define SECOND_US        1000000ull
+#define COMPILE_DELAY_US (200ull * 1000)
+#define SAVE_DELAY_US    (10 * SECOND_US)
+#define WORKERS          1u
+#define NEVER            UINT64_MAX
+
+struct daemon_port {
+    struct side_spec spec;
+    struct link *link;
+    struct tap tap;
+    uint32_t mtu;             /* as last read */
+    uint64_t overflow_before; /* of a persistent TAP, before we attached */
+};
+
+struct daemon {
+    struct daemon_options options;
+    uint64_t start_us;
+    enum mode_setting mode;
+    bool learning;
+    struct daemon_port ports[2]; /* by enum side */
+    struct store *store;
+    struct learner *learner;
+    struct shards *shards;
+    struct control *control;
+    int epoll_fd, signal_fd;
+    bool signals_blocked, stopping;
+    sigset_t signals_before;
+    uint64_t compiled_revision, saved_revision;
+    uint64_t tick_us, compile_us, save_us; /* when due */
+};
+
+/* ---- the face that the control socket sees ---- */
+
+uint64_t daemon_uptime_us(const struct daemon *daemon)
+{
+    return clock_now_us() - daemon->start_us;
+}
+
+enum mode_setting daemon_mode(const struct daemon *daemon)
+{
+    return daemon->mode;
+}
+
+bool daemon_learning(const struct daemon *daemon)
+{
+    return daemon->learning;
+}
+
+void daemon_set_learning(struct daemon *daemon, bool on)
+{
+    if (daemon->learning && !on)
+        learner_flush(daemon->learner, clock_wall_us());
+    daemon->learning = on;
+    shards_set_learning(daemon->shards, on);
+}
+
+void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon_side *out)
+{
+    const struct daemon_port *port = &daemon->ports[side];
+    *out = (struct daemon_side){.spec = port->spec.text,
+                                .device = port->spec.device,
+                                .netns = port->spec.netns[0] == '\0' ? NULL : port->spec.netns,
+                                .mtu = port->mtu};
+    /* The user may have changed it since. */
+    link_mtu(port->link, &out->mtu, NULL);
+}
+
+bool daemon_servers(struct daemon *daemon, struct daemon_server **servers, uint32_t *count,
+                    struct error *error)
+{
+    struct server_info *infos;
+    if (!shards_servers(daemon->shards, &infos, count, error))
+        return false;
+    *servers = calloc((size_t)*count + 1, sizeof(**servers));
+    const uint64_t now_us = clock_now_us(), wall_us = clock_wall_us();
+    for (uint32_t i = 0; *servers != NULL && i < *count; i++) {
+        const uint64_t age_us = now_us > infos[i].since_us ? now_us - infos[i].since_us : 0;
+        (*servers)[i] = (struct daemon_server){.info = infos[i],
+                                               .since_wall_s = (int64_t)((wall_us - age_us) / SECOND_US)};
+    }
+    free(infos);
+    return *servers != NULL || error_set(error, EXIT_FAILED, "out of memory for the list of servers");
+}
+
+bool daemon_counters(struct daemon *daemon, struct counters *out, struct error *error)
+{
+    if (!shards_counters(daemon->shards, out, error))
+        return false;
+    for (int side = 0; side < 2; side++) {
+        const struct daemon_port *port = &daemon->ports[side];
+        uint64_t overflow = 0;
+        if (!link_overflow(port->link, &overflow, error))
+            return false;
+        out->frames_tap_overflow += overflow - port->overflow_before;
+    }
+    return true;
+}
+
+bool daemon_flows(struct daemon *daemon, struct flow_info **flows, uint32_t *count, struct error *error)
+{
+    return shards_flows(daemon->shards, flows, count, error);
+}
+
+bool daemon_set_mode(struct daemon *daemon, const struct server_key *server, enum mode_setting setting,
+                     struct error *error)
+{
+    if (!shards_set_setting(daemon->shards, server, setting, clock_now_us(), error))
+        return false;
+    if (server == NULL)
+        daemon->mode = setting;
+    return true;
+}
+
+struct store *daemon_store(struct daemon *daemon)
+{
+    return daemon->store;
+}
+
+/* Schedules what a changed store asks for; the first change counts, those that follow do not put it off. */
+void daemon_store_changed(struct daemon *daemon)
+{
+    const uint64_t now_us = clock_now_us(), revision = store_revision(daemon->store);
+    if (revision != daemon->compiled_revision && daemon->compile_us == NEVER)
+        daemon->compile_us = now_us + COMPILE_DELAY_US;
+    if (revision != daemon->saved_revision && daemon->save_us == NEVER)
+        daemon->save_us = now_us + SAVE_DELAY_US;
+}
+
+bool daemon_forget(struct daemon *daemon, const struct server_key *key)
+{
+    if (!store_forget(daemon->store, key))
+        return false;
+    learner_forget(daemon->learner, key);
+    daemon_store_changed(daemon);
+    return true;
+}
+
+/* ---- start ---- */
+
+static bool read_sides(struct daemon *daemon, struct error *error)
+{
+    struct side_spec *client = &daemon->ports[SIDE_CLIENT].spec, *server = &daemon->ports[SIDE_SERVER].spec;
+    if (!side_parse(daemon->options.client_side, client, error) ||
+        !side_parse(daemon->options.server_side, server, error))
+        return false;
+    if (side_same(client, server))
+        return error_set(error, EXIT_USAGE, "both sides are %s: a bridge needs two different interfaces",
+                         client->text);
+    return true;
+}
+
+static bool load_store(struct daemon *daemon, struct error *error)
+{
+    daemon->store = store_new();
+    daemon->learner = daemon->store == NULL ? NULL : learner_new(daemon->store);
+    if (daemon->learner == NULL)
+        return error_set(error, EXIT_FAILED, "out of memory for the profiles");
+    if (!store_load(daemon->store, daemon->options.store_path, error))
+        return false;
+    daemon->saved_revision = daemon->compiled_revision = store_revision(daemon->store);
+    return true;
+}
+
+/* From here on the signals wait for the main loop, in every thread. */
+static bool catch_signals(struct daemon *daemon, struct error *error)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGPIPE);
+    daemon->signals_blocked = pthread_sigmask(SIG_BLOCK, &signals, &daemon->signals_before) == 0;
+    /* A client that hangs up is told by its socket. */
+    sigdelset(&signals, SIGPIPE);
+    daemon->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (daemon->signal_fd < 0)
+        return error_set(error, EXIT_FAILED, "cannot catch signals: %s", strerror(errno));
+    return true;
+}
+
+static bool open_port(struct daemon_port *port, struct error *error)
+{
+    port->link = link_open(&port->spec, error);
+    if (port->link == NULL || !tap_open(&port->tap, &port->spec, error) ||
+        !link_mtu(port->link, &port->mtu, error))
+        return false;
+    return !port->tap.persistent || link_overflow(port->link, &port->overflow_before, error);
+}
+
+/*
+ * Both sides get one MTU. A TAP that was there before has the MTU that its user wants, so that a new one follows it; of two that were there the
+ * smaller wins.
+ */
+static bool agree_mtu(struct daemon *daemon, struct error *error)
+{
+    struct daemon_port *client = &daemon->ports[SIDE_CLIENT], *server = &daemon->ports[SIDE_SERVER];
+    uint32_t mtu = client->mtu < server->mtu ? client->mtu : server->mtu;
+    if (client->tap.persistent != server->tap.persistent)
+        mtu = client->tap.persistent ? client->mtu : server->mtu;
+    for (int side = 0; side < 2; side++) {
+        struct daemon_port *port = &daemon->ports[side];
+        if (port->mtu != mtu && !link_set_mtu(port->link, mtu, error))
+            return false;
+        port->mtu = mtu;
+    }
+    return true;
+}
+
+static bool open_ports(struct daemon *daemon, struct error *error)
+{
+    return open_port(&daemon->ports[SIDE_CLIENT], error) && open_port(&daemon->ports[SIDE_SERVER], error) &&
+           agree_mtu(daemon, error) && link_set_up(daemon->ports[SIDE_CLIENT].link, error) &&
+           link_set_up(daemon->ports[SIDE_SERVER].link, error);
+}
+
+static bool start_shards(struct daemon *daemon, struct error *error)
+{
+    const struct tap *client = &daemon->ports[SIDE_CLIENT].tap, *server = &daemon->ports[SIDE_SERVER].tap;
+    struct worker_options workers[WORKERS];
+    memset(workers, 0, sizeof(workers));
+    struct worker_options *options = &workers[0];
+    options->fds[SIDE_CLIENT] = client->fd;
+    options->fds[SIDE_SERVER] = server->fd;
+    options->nowait_writes = client->nowait_writes && server->nowait_writes;
+    options->single_reads = daemon->options.single_reads;
+    options->learning = daemon->options.learning;
+    options->mode = daemon->options.mode;
+    engine_config_defaults(&options->engine);
+    randombytes_buf(&options->engine.keys, sizeof(options->engine.keys));
+    randombytes_buf(options->engine.table_seed, sizeof(options->engine.table_seed));
+    struct policy *policy = policy_compile(daemon->store, NULL, clock_now_us());
+    if (policy == NULL)
+        return error_set(error, EXIT_FAILED, "out of memory for the policy of %zu profiles",
+                         store_count(daemon->store));
+    daemon->shards = shards_start(workers, WORKERS, policy, error);
+    sodium_memzero(workers, sizeof(workers));
+    return daemon->shards != NULL;
+}
+
+static bool watch_fd(struct daemon *daemon, int fd, struct error *error)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    if (epoll_ctl(daemon->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0)
+        return true;
+    return error_set(error, EXIT_FAILED, "cannot watch a file: %s", strerror(errno));
+}
+
+static bool watch_all(struct daemon *daemon, struct error *error)
+{
+    daemon->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (daemon->epoll_fd < 0)
+        return error_set(error, EXIT_FAILED, "cannot make an epoll: %s", strerror(errno));
+    return watch_fd(daemon, daemon->signal_fd, error) && watch_fd(daemon, shards_fd(daemon->shards), error);
+}
+
+static bool open_control(struct daemon *daemon, struct error *error)
+{
+    daemon->control = control_open(daemon, daemon->options.control_path, error);
+    return daemon->control != NULL && watch_fd(daemon, control_fd(daemon->control), error);
+}
+
+static bool start(struct daemon *daemon, struct error *error)
+{
+    if (sodium_init() < 0)
+        return error_set(error, EXIT_FAILED, "no source of random numbers: libsodium cannot start");
+    return read_sides(daemon, error) && load_store(daemon, error) &&
+           control_check(daemon->options.control_path, error) && catch_signals(daemon, error) &&
+           open_ports(daemon, error) && start_shards(daemon, error) && watch_all(daemon, error) &&
+           open_control(daemon, error);
+}
+
+static void log_ready(const struct daemon *daemon)
+{
+    log_line(LOG_LEVEL_INFO, "%s ready: client %s, server %s, mode %s, learning %s, %zu profiles, control %s",
+             SYNWARD_VERSION, daemon->options.client_side, daemon->options.server_side,
+             mode_setting_name(daemon->options.mode), daemon->options.learning ? "on" : "off",
+             store_count(daemon->store), daemon->options.control_path);
+    if (!shards_multishot(daemon->shards))
+        log_line(LOG_LEVEL_INFO, "%s",
+                 daemon->options.single_reads
+                     ? "single reads, as asked for"
+                     : "this kernel has no multishot reads (Linux 6.7): single reads, slower");
+}
+
+/* ---- main loop ---- */
+
+static void observed(void *context, const struct observation *observation)
+{
+    struct daemon *daemon = context;
+    if (daemon->learning)
+        learner_observe(daemon->learner, observation, clock_wall_us());
+}
+
+static void switched(void *context, const struct observation *observation)
+{
+    (void)context;
+    char text[SERVER_TEXT_BYTES];
+    log_line(LOG_LEVEL_WARNING, "%s: attack mode, %u half-open connections",
+             server_to_text(&observation->server.addr, observation->server.port, text),
+             observation->trigger.value);
+}
+
+static void returned(void *context, const struct server_key *server)
+{
+    (void)context;
+    char text[SERVER_TEXT_BYTES];
+    log_line(LOG_LEVEL_INFO, "%s: quiet, back to normal mode",
+             server_to_text(&server->addr, server->port, text));
+}
+
+static void compile_policy(struct daemon *daemon, uint64_t now_us)
+{
+    daemon->compile_us = NEVER;
+    const uint64_t revision = store_revision(daemon->store);
+    struct policy *policy = policy_compile(daemon->store, shards_policy(daemon->shards), now_us);
+    if (policy != NULL && shards_publish(daemon->shards, policy)) {
+        daemon->compiled_revision = revision;
+        return;
+    }
+    free(policy);
+    daemon->compile_us = now_us + SECOND_US;
+    log_line(LOG_LEVEL_ERROR, "out of memory for a new policy: the one before stays in force");
+}
+
+/* What was saved is what the revision was before: a change in the meantime will be seen. */
+static bool save_store(struct daemon *daemon, struct error *error)
+{
+    const uint64_t revision = store_revision(daemon->store);
+    if (!store_save(daemon->store, daemon->options.store_path, error))
+        return false;
+    daemon->saved_revision = revision;
+    return true;
+}
+
+static void save_when_due(struct daemon *daemon, uint64_t now_us)
+{
+    struct error error = {0};
+    daemon->save_us = NEVER;
+    if (save_store(daemon, &error))
+        return;
+    log_line(LOG_LEVEL_ERROR, "%s", error.text);
+    daemon->save_us = now_us + SAVE_DELAY_US;
+}
+
+static void do_what_is_due(struct daemon *daemon, const struct shards_hooks *hooks, uint64_t now_us)
+{
+    if (now_us >= daemon->tick_us) {
+        daemon->tick_us = now_us + SECOND_US;
+        learner_tick(daemon->learner, now_us, clock_wall_us());
+        shards_tick(daemon->shards, hooks, now_us);
+    }
+    daemon_store_changed(daemon);
+    if (now_us >= daemon->compile_us)
+        compile_policy(daemon, now_us);
+    if (now_us >= daemon->save_us)
+        save_when_due(daemon, now_us);
+}
+
+static int wait_ms(const struct daemon *daemon, uint64_t now_us)
+{
+    uint64_t due_us = daemon->tick_us;
+    if (daemon->compile_us < due_us)
+        due_us = daemon->compile_us;
+    if (daemon->save_us < due_us)
+        due_us = daemon->save_us;
+    return due_us <= now_us ? 0 : (int)((due_us - now_us + 999) / 1000);
+}
+
+static void handle_event(struct daemon *daemon, int fd, const struct shards_hooks *hooks, uint64_t now_us)
+{
+    if (fd == daemon->signal_fd)
+        daemon->stopping = true;
+    else if (fd == shards_fd(daemon->shards))
+        shards_drain(daemon->shards, hooks, now_us);
+    else
+        control_handle(daemon->control);
+}
+
+/* False: a worker failed. */
+static bool main_loop(struct daemon *daemon, struct error *error)
+{
+    const struct shards_hooks hooks = {
+        .observed = observed, .switched = switched, .returned = returned, .context = daemon};
+    daemon->tick_us = clock_now_us() + SECOND_US;
+    while (!daemon->stopping) {
+        struct epoll_event events[4];
+        const int count = epoll_wait(daemon->epoll_fd, events, 4, wait_ms(daemon, clock_now_us()));
+        const uint64_t now_us = clock_now_us();
+        for (int i = 0; i < count; i++)
+            handle_event(daemon, events[i].data.fd, &hooks, now_us);
+        if (shards_failed(daemon->shards, error))
+            return false;
+        do_what_is_due(daemon, &hooks, now_us);
+    }
+    return true;
+}
+
+/* ---- end ---- */
+
+/* What the workers saw last is learned too; then the file, also where nothing changed but there is none yet. */
+static bool save_at_end(struct daemon *daemon, struct error *error)
+{
+    const struct shards_hooks hooks = {
+        .observed = observed, .switched = switched, .returned = returned, .context = daemon};
+    shards_drain(daemon->shards, &hooks, clock_now_us());
+    if (daemon->learning)
+        learner_flush(daemon->learner, clock_wall_us());
+    const bool there = access(daemon->options.store_path, F_OK) == 0;
+    return (there && store_revision(daemon->store) == daemon->saved_revision) || save_store(daemon, error);
+}
+
+static void close_port(struct daemon_port *port)
+{
+    /* A ring lets go of its files a moment after it was closed; the interface must be gone when we are. */
+    if (port->tap.fd >= 0 && !port->tap.persistent)
+        link_remove(port->link);
+    tap_close(&port->tap);
+    link_close(port->link);
+}
+
+/* A second SIGTERM that came meanwhile is spent where the first one has been obeyed. */
+static void release_signals(const struct daemon *daemon)
+{
+    const struct timespec at_once = {0};
+    sigset_t spent;
+    sigemptyset(&spent);
+    sigaddset(&spent, SIGTERM);
+    sigaddset(&spent, SIGINT);
+    sigaddset(&spent, SIGHUP);
+    sigaddset(&spent, SIGPIPE);
+    while (daemon->stopping && sigtimedwait(&spent, NULL, &at_once) > 0)
+        continue;
+    pthread_sigmask(SIG_SETMASK, &daemon->signals_before, NULL);
+}
+
+static void finish(struct daemon *daemon)
+{
+    control_close(daemon->control);
+    shards_stop(daemon->shards);
+    close_port(&daemon->ports[SIDE_SERVER]);
+    close_port(&daemon->ports[SIDE_CLIENT]);
+    learner_free(daemon->learner);
+    store_free(daemon->store);
+    if (daemon->epoll_fd >= 0)
+        close(daemon->epoll_fd);
+    if (daemon->signal_fd >= 0)
+        close(daemon->signal_fd);
+    if (daemon->signals_blocked)
+        release_signals(daemon);
+    free(daemon);
+}
+
+static bool serve_until_stopped(struct daemon *daemon, struct error *error)
+{
+    log_ready(daemon);
+    const bool ok = main_loop(daemon, error);
+    struct error save_error = {0};
+    if (save_at_end(daemon, &save_error))
+        return ok;
+    /* A worker's failure is the cause: an error of the last save must not hide it. */
+    if (ok)
+        *error = save_error;
+    else
+        log_line(LOG_LEVEL_ERROR, "%s", save_error.text);
+    return false;
+}
+
+enum exit_code daemon_run(const struct daemon_options *options, struct error *error)
+{
+    struct daemon *daemon = calloc(1, sizeof(*daemon));
+    *error = (struct error){0};
+    if (daemon == NULL) {
+        error_set(error, EXIT_FAILED, "out of memory");
+        return error->code;
+    }
+    daemon->options = *options;
+    daemon->start_us = clock_now_us();
+    daemon->mode = options->mode;
+    daemon->learning = options->learning;
+    daemon->epoll_fd = daemon->signal_fd = -1;
+    daemon->ports[SIDE_CLIENT].tap.fd = daemon->ports[SIDE_SERVER].tap.fd = -1;
+    daemon->compile_us = daemon->save_us = NEVER;
+    const bool ok = start(daemon, error) && serve_until_stopped(daemon, error);
+    finish(daemon);
+    if (ok)
+        log_line(LOG_LEVEL_INFO, "stopped");
+    return error->code;
+}

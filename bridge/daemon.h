@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * daemon.h - the composition root of `synward run`: sides, workers, learner, store, control socket, main loop.
+ *
+ * The main thread runs everything but the workers. What follows the constructor is the face that the control socket's commands
+ * see (control.c); all of it is called on the main thread, and waits at most DAEMON_ANSWER_US for a worker.
+ */
+#ifndef SYNWARD_BRIDGE_DAEMON_H
+#define SYNWARD_BRIDGE_DAEMON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/engine.h"
+#include "profiles/error.h"
+#include "profiles/store.h"
+
+#define DAEMON_ANSWER_US (2000ull * 1000)
+
+struct daemon_options {
+    const char *client_side, *server_side; /* DESIGN 3: netns:NAME/IFNAME, tap:IFNAME */
+    const char *store_path;
+    const char *control_path;
+    enum mode_setting mode; /* SETTING_AUTO, SETTING_NORMAL or SETTING_ATTACK */
+    bool learning;
+    bool single_reads; /* hidden --single-reads: behave as if multishot reads were missing */
+};
+
+struct daemon;
+
+/* Runs until SIGTERM or SIGINT. Returns an exit code of DESIGN 6; `error` explains one that is not 0. */
+enum exit_code daemon_run(const struct daemon_options *options, struct error *error);
+
+struct daemon_side {
+    const char *spec;   /* as given */
+    const char *device; /* interface name */
+    const char *netns;  /* NULL: our own */
+    uint32_t mtu;
+};
+
+struct daemon_server {
+    struct server_info info; /* since_us on the monotonic clock */
+    int64_t since_wall_s;    /* seconds since 1970 */
+};
+
+uint64_t daemon_uptime_us(const struct daemon *daemon);
+enum mode_setting daemon_mode(const struct daemon *daemon);
+bool daemon_learning(const struct daemon *daemon);
+void daemon_set_learning(struct daemon *daemon, bool on);
+void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon_side *out);
+
+/* Servers known to any worker, merged (attack mode in one shard is attack mode); `*servers` is malloc'ed, the caller frees it. */
+bool daemon_servers(struct daemon *daemon, struct daemon_server **servers, uint32_t *count, struct error *error);
+/* Sum over the workers, with the TAPs' own drop counts. */
+bool daemon_counters(struct daemon *daemon, struct counters *out, struct error *error);
+/* malloc'ed, the caller frees it. */
+bool daemon_flows(struct daemon *daemon, struct flow_info **flows, uint32_t *count, struct error *error);
+/*
+ * Sets the mode setting: `server` NULL for all; else one server (SETTING_INHERIT gives it back to the setting for all). In force when it returns.
+ */
+bool daemon_set_mode(struct daemon *daemon, const struct server_key *server, enum mode_setting setting,
+                     struct error *error);
+
+/* The store that the learner fills. After changing it call daemon_store_changed(): workers get a new policy, the file is saved. */
+struct store *daemon_store(struct daemon *daemon);
+void daemon_store_changed(struct daemon *daemon);
+/* Forgets a profile and makes the learner start it afresh. False: no such profile. */
+bool daemon_forget(struct daemon *daemon, const struct server_key *key);
+
+#endif

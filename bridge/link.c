@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* link.c - see link.h. Every question asks the kernel anew: nothing is cached, so that what others change is seen. */
+#include "bridge/link.h"
+
+#include <linux/netlink.h>
+#include <netlink/errno.h>
+#include <netlink/netlink.h>
+#include <netlink/route/link.h>
+#include <netlink/socket.h>
+#include <stdlib.h>
+
+#include "bridge/netns.h"
+
+struct link {
+    const struct side_spec *side;
+    struct nl_sock *socket;
+};
+
+static bool link_error(const struct link *link, const char *what, int code, struct error *error)
+{
+    char place[SIDE_PLACE_BYTES];
+    return error_set(error, EXIT_FAILED, "%s %s%s: %s", what, link->side->device,
+                     side_place(link->side, place),
+                     code == -NLE_PERM ? "needs CAP_NET_ADMIN, run as root" : nl_geterror(code));
+}
+
+struct link *link_open(const struct side_spec *side, struct error *error)
+{
+    struct link *link = calloc(1, sizeof(*link));
+    struct netns_return back;
+    if (link == NULL) {
+        error_set(error, EXIT_FAILED, "out of memory for the link of side %s", side->text);
+        return NULL;
+    }
+    link->side = side;
+    link->socket = nl_socket_alloc();
+    if (link->socket == NULL) {
+        error_set(error, EXIT_FAILED, "out of memory for the link of side %s", side->text);
+        link_close(link);
+        return NULL;
+    }
+    if (!netns_enter(side->netns, &back, error)) {
+        link_close(link);
+        return NULL;
+    }
+    const int code = nl_connect(link->socket, NETLINK_ROUTE);
+    netns_leave(&back);
+    if (code == 0)
+        return link;
+    link_error(link, "no netlink for", code, error);
+    link_close(link);
+    return NULL;
+}
+
+void link_close(struct link *link)
+{
+    if (link == NULL)
+        return;
+    nl_socket_free(link->socket);
+    free(link);
+}
+
+/* The caller gives it back with rtnl_link_put(). */
+static struct rtnl_link *fetch(const struct link *link, struct error *error)
+{
+    struct rtnl_link *found = NULL;
+    const int code = rtnl_link_get_kernel(link->socket, 0, link->side->device, &found);
+    if (code == 0)
+        return found;
+    link_error(link, "cannot look up interface", code, error);
+    return NULL;
+}
+
+/* Applies `wish` to the interface, and frees it. */
+static bool change(struct link *link, struct rtnl_link *wish, const char *what, struct error *error)
+{
+    struct rtnl_link *found = wish == NULL ? NULL : fetch(link, error);
+    int code = 0;
+    if (found != NULL)
+        code = rtnl_link_change(link->socket, found, wish, 0);
+    const bool ok = found != NULL && (code == 0 || link_error(link, what, code, error));
+    if (found != NULL)
+        rtnl_link_put(found);
+    if (wish != NULL)
+        rtnl_link_put(wish);
+    else
+        error_set(error, EXIT_FAILED, "out of memory to change interface %s", link->side->device);
+    return ok;
+}
+
+bool link_set_up(struct link *link, struct error *error)
+{
+    struct rtnl_link *wish = rtnl_link_alloc();
+    if (wish != NULL)
+        rtnl_link_set_flags(wish, IFF_UP);
+    return change(link, wish, "cannot bring up interface", error);
+}
+
+bool link_set_mtu(struct link *link, uint32_t mtu, struct error *error)
+{
+    struct rtnl_link *wish = rtnl_link_alloc();
+    if (wish != NULL)
+        rtnl_link_set_mtu(wish, mtu);
+    return change(link, wish, "cannot set the MTU of interface", error);
+}
+
+bool link_mtu(const struct link *link, uint32_t *mtu, struct error *error)
+{
+    struct rtnl_link *found = fetch(link, error);
+    if (found == NULL)
+        return false;
+    *mtu = rtnl_link_get_mtu(found);
+    rtnl_link_put(found);
+    return true;
+}
+
+bool link_overflow(const struct link *link, uint64_t *frames, struct error *error)
+{
+    struct rtnl_link *found = fetch(link, error);
+    if (found == NULL)
+        return false;
+    *frames = rtnl_link_get_stat(found, RTNL_LINK_TX_DROPPED);
+    rtnl_link_put(found);
+    return true;
+}
+
+void link_remove(struct link *link)
+{
+    struct rtnl_link *found = fetch(link, NULL);
+    if (found == NULL)
+        return;
+    rtnl_link_delete(link->socket, found);
+    rtnl_link_put(found);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * link.h - one interface seen through netlink: up and down, MTU, drop counts.
+ *
+ * The netlink socket is opened inside the interface's namespace and stays there. Main thread only.
+ */
+#ifndef SYNWARD_BRIDGE_LINK_H
+#define SYNWARD_BRIDGE_LINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bridge/side.h"
+#include "profiles/error.h"
+
+struct link;
+
+/* The interface need not exist yet. `side` must outlive the link. */
+struct link *link_open(const struct side_spec *side, struct error *error);
+void link_close(struct link *link);
+
+bool link_set_up(struct link *link, struct error *error);
+bool link_mtu(const struct link *link, uint32_t *mtu, struct error *error);
+bool link_set_mtu(struct link *link, uint32_t mtu, struct error *error);
+/* Frames that the kernel could not queue towards us since the interface was made: for a TAP, those its queue had no room for. */
+bool link_overflow(const struct link *link, uint64_t *frames, struct error *error);
+/* Removes the interface, if it is there: it is gone on return, even where a file still refers to it. */
+void link_remove(struct link *link);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* mode_text.h - the words of the command line, the config file and JSON for modes and switches. */
+#ifndef SYNWARD_BRIDGE_MODE_TEXT_H
+#define SYNWARD_BRIDGE_MODE_TEXT_H
+
+#include <stdbool.h>
+
+#include "engine/engine.h"
+#include "profiles/error.h"
+
+/* Reads auto, normal, attack. False with EXIT_USAGE for any other word. */
+bool mode_setting_parse(const char *text, enum mode_setting *out, struct error *error);
+/* The word for it; NULL for SETTING_INHERIT. */
+const char *mode_setting_name(enum mode_setting setting);
+const char *mode_name(enum mode mode);
+
+/* Reads on, off. False with EXIT_USAGE for any other word; `what` names the switch. */
+bool switch_parse(const char *what, const char *text, bool *out, struct error *error);
+
+#endif

@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ring.c - see ring.h.
+ *
+ *      buffers:  | 0 .. 175 client reads | 176 .. 351 server reads | 352 .. 359 large sends | 360 .. 615 small sends |
+ *
+ * Reads. With multishot (Linux 6.7) one request per side stays armed and takes a buffer from the side's registered ring for every frame;
+ * it ends when the ring is empty, and is armed again when a buffer has come back. Without it one single read per
+ * side is armed, and when it completes the rest of the queue is drained with plain read(). More than one armed read per side would be woken together by
+ * every frame, and after 128 vain wake-ups io_uring hands a request to another thread, which breaks the order of frames.
+ *
+ * Writes. The fds are O_NONBLOCK and io_uring issues writes inline, in the order of submission, so that their completions are there when
+ * the submission returns. RWF_NOWAIT makes a full queue an error instead of a retry from behind. A TAP's send buffer is
+ * unlimited: there it does not happen.
+ *
+ * The wait asks for the writes queued and one completion more, so that the writes alone do not end it. DEFER_TASKRUN lets reads run only
+ * inside that call: a batch does not grow while it is worked on.
+ *
+ * Completions are copied out of the completion queue at once: writes give their buffer back, reads go to the queue of `ready` frames, which cannot
+ * overflow because each holds a read buffer.
+ */
+#include "bridge/ring.h"
+
+#include <errno.h>
+#include <liburing.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define READS_PER_SIDE   176u
+#define READS            (2 * READS_PER_SIDE)
+#define LARGE_SENDS      8u
+#define SMALL_SENDS      256u
+#define BUFFERS          (READS + LARGE_SENDS + SMALL_SENDS)
+#define SMALL_BYTES      2048u
+#define READ_BYTES       (RING_BUFFER_BYTES - RING_SLACK_BYTES)
+#define LARGE_AREA_BYTES ((READS + LARGE_SENDS) * RING_BUFFER_BYTES)
+#define POOL_BYTES       (LARGE_AREA_BYTES + SMALL_SENDS * SMALL_BYTES)
+#define HUGE_PAGE_BYTES  (2u << 20)
+#define POOL_ALLOCATED   ((POOL_BYTES + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES)
+
+#define READ_RING_ENTRIES 256u /* power of two >= READS_PER_SIDE */
+#define SUBMISSIONS       1024u
+#define COMPLETIONS       2048u
+#define READY_SLOTS       512u /* power of two >= READS */
+
+/* Linux 6.7; liburing 2.3 does not know it. */
+#define OPCODE_READ_MULTISHOT 49
+
+_Static_assert(POOL_ALLOCATED <= RING_BYTES_MAX, "the promise of ring.h");
+_Static_assert(RING_BUFFER_BYTES % 64 == 0 && SMALL_BYTES % 64 == 0, "buffers begin on cache lines");
+_Static_assert(BUFFERS < COMPLETIONS, "completions never overflow: each holds a buffer, but for a few");
+_Static_assert(READY_SLOTS >= READS && READ_RING_ENTRIES >= READS_PER_SIDE, "all reads fit");
+
+enum operation { OPERATION_READ, OPERATION_WRITE, OPERATION_WAKE, OPERATION_CANCEL };
+
+/* What comes back with a completion. */
+union ticket {
+    uint64_t number;
+    struct {
+        uint8_t operation; /* enum operation */
+        uint8_t side;      /* read from, or written to */
+        uint16_t buffer;   /* unless a multishot read */
+        uint32_t bytes;
+    } __attribute__((packed));
+};
+_Static_assert(sizeof(union ticket) == sizeof(uint64_t), "a ticket is a user_data");
+
+struct ready {
+    uint16_t buffer;
+    uint8_t side;
+    uint32_t bytes;
+};
+
+struct stack {
+    uint32_t count;
+    uint16_t buffers[SMALL_SENDS];
+};
+_Static_assert(SMALL_SENDS >= READS_PER_SIDE, "a stack holds any kind of buffer");
+
+struct lane {
+    int fd;
+    bool armed;              /* a read is in flight */
+    uint32_t kernel_buffers; /* multishot: those in `ring` */
+    uint32_t given;          /* of them, not yet published */
+    struct io_uring_buf_ring *ring;
+    struct stack free; /* single reads */
+};
+
+struct ring {
+    struct io_uring uring;
+    bool uring_open, multishot, refused;
+    bool woken, wake_armed;
+    int wake_fd, write_flags;
+    int gone_side, gone_reason; /* gone_side -1: none */
+    uint32_t writes;            /* in flight */
+    uint64_t wake_value;
+    uint8_t *pool;
+    struct lane lanes[2];
+    struct stack large, small;
+    uint32_t ready_head, ready_tail;
+    struct ready ready[READY_SLOTS];
+    struct ring_counts counts;
+};
+
+static uint8_t *buffer_data(const struct ring *ring, uint32_t buffer)
+{
+    if (buffer < READS + LARGE_SENDS)
+        return ring->pool + (size_t)buffer * RING_BUFFER_BYTES;
+    return ring->pool + LARGE_AREA_BYTES + (size_t)(buffer - READS - LARGE_SENDS) * SMALL_BYTES;
+}
+
+static void stack_push(struct stack *stack, uint32_t buffer)
+{
+    stack->buffers[stack->count++] = (uint16_t)buffer;
+}
+
+static bool stack_pop(struct stack *stack, uint32_t *buffer)
+{
+    if (stack->count == 0)
+        return false;
+    *buffer = stack->buffers[--stack->count];
+    return true;
+}
+
+/* To the kernel's ring; publish_buffers() makes it see them. */
+static void give_to_kernel(struct ring *ring, struct lane *lane, uint32_t buffer)
+{
+    io_uring_buf_ring_add(lane->ring, buffer_data(ring, buffer), READ_BYTES, (unsigned short)buffer,
+                          io_uring_buf_ring_mask(READ_RING_ENTRIES), (int)lane->given++);
+    lane->kernel_buffers++;
+}
+
+static void publish_buffers(struct lane *lane)
+{
+    if (lane->given > 0)
+        io_uring_buf_ring_advance(lane->ring, (int)lane->given);
+    lane->given = 0;
+}
+
+static void give_back(struct ring *ring, uint32_t buffer)
+{
+    if (buffer >= READS + LARGE_SENDS) {
+        stack_push(&ring->small, buffer);
+    } else if (buffer >= READS) {
+        stack_push(&ring->large, buffer);
+    } else {
+        struct lane *lane = &ring->lanes[buffer / READS_PER_SIDE];
+        if (ring->multishot)
+            give_to_kernel(ring, lane, buffer);
+        else
+            stack_push(&lane->free, buffer);
+    }
+}
+
+static void push_ready(struct ring *ring, enum side side, uint32_t buffer, uint32_t bytes)
+{
+    ring->ready[ring->ready_tail++ & (READY_SLOTS - 1)] =
+        (struct ready){.buffer = (uint16_t)buffer, .side = (uint8_t)side, .bytes = bytes};
+}
+
+static void side_gone(struct ring *ring, enum side side, int reason)
+{
+    if (ring->gone_side >= 0)
+        return;
+    ring->gone_side = (int)side;
+    ring->gone_reason = reason;
+}
+
+static bool is_transient(int reason)
+{
+    return reason == EAGAIN || reason == EINTR || reason == ENOBUFS || reason == ECANCELED ||
+           reason == ENOMEM;
+}
+
+/* What a read brought, by io_uring or by read(): frame, end or error. True: a frame. */
+static bool take_read(struct ring *ring, enum side side, uint32_t buffer, ssize_t result, int reason)
+{
+    if (result > 0 && (uint32_t)result < READ_BYTES) {
+        push_ready(ring, side, buffer, (uint32_t)result);
+        return true;
+    }
+    /* A frame that fills the buffer was cut, and no packet is that long: it cannot be passed on whole. */
+    give_back(ring, buffer);
+    if (result == 0 || (result < 0 && !is_transient(reason)))
+        side_gone(ring, side, reason);
+    return result > 0;
+}
+
+static void complete_multishot(struct ring *ring, enum side side, const struct io_uring_cqe *cqe)
+{
+    struct lane *lane = &ring->lanes[side];
+    if ((cqe->flags & IORING_CQE_F_MORE) == 0)
+        lane->armed = false;
+    if ((cqe->flags & IORING_CQE_F_BUFFER) != 0) {
+        lane->kernel_buffers--;
+        take_read(ring, side, cqe->flags >> IORING_CQE_BUFFER_SHIFT, cqe->res, -cqe->res);
+        return;
+    }
+    if (cqe->res == -EINVAL || cqe->res == -EOPNOTSUPP || cqe->res == -EBADFD)
+        ring->refused = true;
+    if (cqe->res == 0 || (cqe->res < 0 && !is_transient(-cqe->res)))
+        side_gone(ring, side, -cqe->res);
+}
+
+/* One read completed: the queue behind it is drained by plain reads, in order, as far as there are buffers. */
+static void complete_single(struct ring *ring, enum side side, uint32_t buffer, int result)
+{
+    struct lane *lane = &ring->lanes[side];
+    lane->armed = false;
+    bool more = take_read(ring, side, buffer, result, -result);
+    while (more && stack_pop(&lane->free, &buffer)) {
+        const ssize_t bytes = read(lane->fd, buffer_data(ring, buffer), READ_BYTES);
+        more = take_read(ring, side, buffer, bytes, bytes < 0 ? errno : 0);
+    }
+}
+
+static void complete(struct ring *ring, const struct io_uring_cqe *cqe)
+{
+    const union ticket ticket = {.number = cqe->user_data};
+    const enum side side = (enum side)ticket.side;
+    switch ((enum operation)ticket.operation) {
+    case OPERATION_READ:
+        if (ring->multishot)
+            complete_multishot(ring, side, cqe);
+        else
+            complete_single(ring, side, ticket.buffer, cqe->res);
+        break;
+    case OPERATION_WRITE:
+        ring->writes--;
+        if (cqe->res == (int32_t)ticket.bytes)
+            ring->counts.written[side]++;
+        else
+            ring->counts.refused[side]++;
+        give_back(ring, ticket.buffer);
+        break;
+    case OPERATION_WAKE:
+        ring->wake_armed = false;
+        ring->woken = true;
+        break;
+    case OPERATION_CANCEL:
+        break;
+    }
+}
+
+static void collect(struct ring *ring)
+{
+    struct io_uring_cqe *cqe;
+    unsigned head, count = 0;
+    io_uring_for_each_cqe(&ring->uring, head, cqe)
+    {
+        complete(ring, cqe);
+        count++;
+    }
+    io_uring_cq_advance(&ring->uring, count);
+}
+
+/* Writes complete as they are submitted, so that this frees their buffers. */
+static void flush(struct ring *ring)
+{
+    io_uring_submit(&ring->uring);
+    collect(ring);
+}
+
+static struct io_uring_sqe *next_sqe(struct ring *ring)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
+    if (sqe != NULL)
+        return sqe;
+    io_uring_submit(&ring->uring);
+    return io_uring_get_sqe(&ring->uring);
+}
+
+static void set_ticket(struct io_uring_sqe *sqe, enum operation operation, enum side side, uint32_t buffer,
+                       uint32_t bytes)
+{
+    const union ticket ticket = {
+        .operation = (uint8_t)operation, .side = (uint8_t)side, .buffer = (uint16_t)buffer, .bytes = bytes};
+    sqe->user_data = ticket.number;
+}
+
+/* The registered files are client, server, wake. */
+static void arm_read(struct ring *ring, enum side side)
+{
+    struct lane *lane = &ring->lanes[side];
+    uint32_t buffer = 0;
+    publish_buffers(lane);
+    if (lane->armed || ring->gone_side == (int)side)
+        return;
+    if (ring->multishot ? lane->kernel_buffers == 0 : !stack_pop(&lane->free, &buffer))
+        return;
+    struct io_uring_sqe *sqe = next_sqe(ring);
+    if (ring->multishot) {
+        io_uring_prep_rw(OPCODE_READ_MULTISHOT, sqe, (int)side, NULL, 0, 0);
+        sqe->flags = IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
+        sqe->buf_group = (uint16_t)side;
+    } else {
+        io_uring_prep_read(sqe, (int)side, buffer_data(ring, buffer), READ_BYTES, 0);
+        sqe->flags = IOSQE_FIXED_FILE;
+    }
+    set_ticket(sqe, OPERATION_READ, side, buffer, 0);
+    lane->armed = true;
+}
+
+static void arm_wake(struct ring *ring)
+{
+    if (ring->wake_armed)
+        return;
+    struct io_uring_sqe *sqe = next_sqe(ring);
+    io_uring_prep_read(sqe, 2, &ring->wake_value, sizeof(ring->wake_value), 0);
+    sqe->flags = IOSQE_FIXED_FILE;
+    set_ticket(sqe, OPERATION_WAKE, SIDE_CLIENT, 0, 0);
+    ring->wake_armed = true;
+}
+
+static void queue_write(struct ring *ring, uint32_t buffer, enum side to, uint32_t bytes)
+{
+    struct io_uring_sqe *sqe = next_sqe(ring);
+    io_uring_prep_write(sqe, (int)to, buffer_data(ring, buffer), bytes, 0);
+    sqe->flags = IOSQE_FIXED_FILE;
+    sqe->rw_flags = ring->write_flags;
+    set_ticket(sqe, OPERATION_WRITE, to, buffer, bytes);
+    ring->writes++;
+}
+
+void ring_wait(struct ring *ring, uint64_t timeout_us)
+{
+    arm_wake(ring);
+    arm_read(ring, SIDE_CLIENT);
+    arm_read(ring, SIDE_SERVER);
+    /* A side without buffers gets them from the writes now queued, and must be armed soon: no waiting beyond those. */
+    const bool idle = (ring->lanes[0].armed || ring->gone_side == SIDE_CLIENT) &&
+                      (ring->lanes[1].armed || ring->gone_side == SIDE_SERVER) && timeout_us > 0;
+    const unsigned wanted = ring->writes + (idle ? 1 : 0);
+    struct io_uring_cqe *first = NULL;
+    struct __kernel_timespec limit = {.tv_sec = (int64_t)(timeout_us / 1000000u),
+                                      .tv_nsec = (int64_t)(timeout_us % 1000000u) * 1000};
+    if (wanted == 0)
+        io_uring_submit_and_get_events(&ring->uring);
+    else
+        io_uring_submit_and_wait_timeout(&ring->uring, &first, wanted,
+                                         timeout_us == UINT64_MAX ? NULL : &limit, NULL);
+    collect(ring);
+}
+
+bool ring_next(struct ring *ring, struct ring_frame *frame)
+{
+    if (ring->ready_head == ring->ready_tail)
+        return false;
+    const struct ready *ready = &ring->ready[ring->ready_head++ & (READY_SLOTS - 1)];
+    *frame = (struct ring_frame){.from = (enum side)ready->side,
+                                 .buffer = ready->buffer,
+                                 .data = buffer_data(ring, ready->buffer),
+                                 .bytes = ready->bytes,
+                                 .capacity = RING_BUFFER_BYTES};
+    return true;
+}
+
+bool ring_woken(struct ring *ring)
+{
+    const bool woken = ring->woken;
+    ring->woken = false;
+    return woken;
+}
+
+bool ring_gone(const struct ring *ring, enum side *side, int *reason)
+{
+    if (ring->gone_side < 0)
+        return false;
+    *side = (enum side)ring->gone_side;
+    *reason = ring->gone_reason;
+    return true;
+}
+
+void ring_write(struct ring *ring, const struct ring_frame *frame, enum side to, uint32_t bytes)
+{
+    queue_write(ring, frame->buffer, to, bytes);
+}
+
+void ring_release(struct ring *ring, const struct ring_frame *frame)
+{
+    give_back(ring, frame->buffer);
+}
+
+bool ring_send(struct ring *ring, enum side to, const uint8_t *data, uint32_t bytes)
+{
+    if (bytes > RING_BUFFER_BYTES)
+        return false;
+    struct stack *stack = bytes <= SMALL_BYTES ? &ring->small : &ring->large;
+    uint32_t buffer;
+    if (stack->count == 0)
+        flush(ring);
+    if (!stack_pop(stack, &buffer))
+        return false;
+    memcpy(buffer_data(ring, buffer), data, bytes);
+    queue_write(ring, buffer, to, bytes);
+    return true;
+}
+
+const struct ring_counts *ring_counts(const struct ring *ring)
+{
+    return &ring->counts;
+}
+
+bool ring_multishot(const struct ring *ring)
+{
+    return ring->multishot;
+}
+
+static bool setup_error(int code, struct error *error)
+{
+    if (code == -ENOSYS || code == -EPERM)
+        return error_set(error, EXIT_FAILED,
+                         "io_uring is not available (%s): set the sysctl kernel.io_uring_disabled to 0, or "
+                         "allow io_uring in the container",
+                         strerror(-code));
+    if (code == -EINVAL)
+        return error_set(error, EXIT_FAILED,
+                         "io_uring of this kernel is too old: Linux 6.1 or newer is needed");
+    return error_set(error, EXIT_FAILED, "cannot set up io_uring: %s", strerror(-code));
+}
+
+static bool open_uring(struct ring *ring, const struct ring_options *options, struct error *error)
+{
+    struct io_uring_params params = {.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+                                              IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL,
+                                     .cq_entries = COMPLETIONS};
+    int code = io_uring_queue_init_params(SUBMISSIONS, &ring->uring, &params);
+    if (code < 0)
+        return setup_error(code, error);
+    ring->uring_open = true;
+    /* Saves a look-up per call; where it fails nothing is lost. */
+    io_uring_register_ring_fd(&ring->uring);
+    const int files[3] = {options->fds[SIDE_CLIENT], options->fds[SIDE_SERVER], options->wake_fd};
+    code = io_uring_register_files(&ring->uring, files, 3);
+    return code == 0 || setup_error(code, error);
+}
+
+static bool allocate_pool(struct ring *ring, struct error *error)
+{
+    ring->pool = aligned_alloc(HUGE_PAGE_BYTES, POOL_ALLOCATED);
+    if (ring->pool == NULL)
+        return error_set(error, EXIT_FAILED, "out of memory: a worker needs %u MiB of buffers",
+                         RING_BYTES_MAX >> 20);
+    madvise(ring->pool, POOL_ALLOCATED, MADV_HUGEPAGE);
+    memset(ring->pool, 0, POOL_BYTES);
+    for (uint32_t buffer = BUFFERS; buffer-- > READS;)
+        give_back(ring, buffer);
+    return true;
+}
+
+static bool opcode_known(struct ring *ring, int opcode)
+{
+    struct io_uring_probe *probe = io_uring_get_probe_ring(&ring->uring);
+    const bool known = probe != NULL && io_uring_opcode_supported(probe, opcode);
+    io_uring_free_probe(probe);
+    return known;
+}
+
+static bool register_read_ring(struct ring *ring, enum side side)
+{
+    struct lane *lane = &ring->lanes[side];
+    const size_t bytes = READ_RING_ENTRIES * sizeof(struct io_uring_buf);
+    lane->ring = aligned_alloc((size_t)sysconf(_SC_PAGESIZE), bytes);
+    if (lane->ring == NULL)
+        return false;
+    memset(lane->ring, 0, bytes);
+    struct io_uring_buf_reg registration = {.ring_addr = (uint64_t)(uintptr_t)lane->ring,
+                                            .ring_entries = READ_RING_ENTRIES,
+                                            .bgid = (uint16_t)side};
+    if (io_uring_register_buf_ring(&ring->uring, &registration, 0) == 0)
+        return true;
+    free(lane->ring);
+    lane->ring = NULL;
+    return false;
+}
+
+static void unregister_read_rings(struct ring *ring)
+{
+    for (int side = 0; side < 2; side++) {
+        struct lane *lane = &ring->lanes[side];
+        if (lane->ring == NULL)
+            continue;
+        io_uring_unregister_buf_ring(&ring->uring, side);
+        free(lane->ring);
+        lane->ring = NULL;
+    }
+}
+
+static void fill_lanes(struct ring *ring)
+{
+    for (uint32_t buffer = READS; buffer-- > 0;)
+        give_back(ring, buffer);
+}
+
+/* Whether the kernel names the opcode is one thing; whether it takes it on these files is found by doing it. */
+static bool try_multishot(struct ring *ring)
+{
+    ring->multishot = opcode_known(ring, OPCODE_READ_MULTISHOT) && register_read_ring(ring, SIDE_CLIENT) &&
+                      register_read_ring(ring, SIDE_SERVER);
+    if (!ring->multishot)
+        return false;
+    fill_lanes(ring);
+    arm_read(ring, SIDE_CLIENT);
+    arm_read(ring, SIDE_SERVER);
+    flush(ring);
+    return !ring->refused;
+}
+
+/* After a refused attempt nothing was read: every read buffer is free. */
+static void use_single_reads(struct ring *ring)
+{
+    unregister_read_rings(ring);
+    ring->multishot = ring->refused = false;
+    ring->gone_side = -1;
+    for (int side = 0; side < 2; side++) {
+        ring->lanes[side].armed = false;
+        ring->lanes[side].kernel_buffers = ring->lanes[side].given = 0;
+        ring->lanes[side].free.count = 0;
+    }
+    fill_lanes(ring);
+}
+
+struct ring *ring_open(const struct ring_options *options, struct error *error)
+{
+    struct ring *ring = calloc(1, sizeof(*ring));
+    if (ring == NULL) {
+        error_set(error, EXIT_FAILED, "out of memory for a ring");
+        return NULL;
+    }
+    ring->gone_side = -1;
+    ring->wake_fd = options->wake_fd;
+    ring->write_flags = options->nowait_writes ? RWF_NOWAIT : 0;
+    for (int side = 0; side < 2; side++)
+        ring->lanes[side].fd = options->fds[side];
+    if (!open_uring(ring, options, error) || !allocate_pool(ring, error)) {
+        ring_close(ring);
+        return NULL;
+    }
+    if (options->single_reads || !try_multishot(ring))
+        use_single_reads(ring);
+    return ring;
+}
+
+/* Ends what is in flight before the memory goes, and lets go of the files now, not when the kernel comes to it. */
+static void cancel_all(struct ring *ring)
+{
+    struct io_uring_sync_cancel_reg cancel = {.flags = IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL,
+                                              .timeout = {.tv_sec = 0, .tv_nsec = 100 * 1000 * 1000}};
+    io_uring_submit(&ring->uring);
+    io_uring_register_sync_cancel(&ring->uring, &cancel);
+    io_uring_submit_and_get_events(&ring->uring);
+    io_uring_unregister_files(&ring->uring);
+}
+
+void ring_close(struct ring *ring)
+{
+    if (ring == NULL)
+        return;
+    if (ring->uring_open) {
+        cancel_all(ring);
+        unregister_read_rings(ring);
+        io_uring_queue_exit(&ring->uring);
+    }
+    free(ring->pool);
+    free(ring);
+}

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * shards.c - see shards.h.
+ *
+ * Memory that a worker writes into (`scratch`) belongs to the shards, not to the caller: where a worker is too late with its answer, it is
+ * put aside until the worker has ended, so that a late write hits nothing else.
+ */
+#include "bridge/shards.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge/mode_watch.h"
+
+/* Entries beyond the number that a worker named first: tables grow while one asks. */
+#define GROWTH_SPARE 256u
+
+/* What a worker writes its answer into. `next`: put aside. */
+struct scratch {
+    struct scratch *next;
+    uint32_t count;
+    union {
+        struct counters counters;
+        struct server_info servers[1];
+        struct flow_info flows[1];
+        uint8_t bytes[1];
+    };
+};
+
+struct shards {
+    uint32_t count;
+    struct worker *workers[WORKERS_MAX];
+    struct policy_handover *policies;
+    struct mode_watch *watch;
+    struct waker bell;
+    enum mode_setting setting; /* for all servers */
+    struct scratch *aside;
+};
+
+static bool start_workers(struct shards *shards, const struct worker_options *options, uint32_t count,
+                          struct error *error)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct worker_options mine = options[i];
+        mine.index = i;
+        mine.policies = shards->policies;
+        mine.bell = &shards->bell;
+        shards->workers[i] = worker_start(&mine, error);
+        if (shards->workers[i] == NULL)
+            return false;
+        shards->count++;
+    }
+    return true;
+}
+
+struct shards *shards_start(const struct worker_options *options, uint32_t count, struct policy *first,
+                            struct error *error)
+{
+    struct shards *shards = calloc(1, sizeof(*shards));
+    if (shards == NULL) {
+        free(first);
+        error_set(error, EXIT_FAILED, "out of memory for the workers");
+        return NULL;
+    }
+    shards->setting = options[0].mode;
+    shards->policies = policy_handover_new(count);
+    shards->watch = mode_watch_new();
+    const bool bell = waker_open(&shards->bell);
+    if (shards->policies == NULL || shards->watch == NULL || !bell ||
+        (first != NULL && !policy_handover_publish(shards->policies, first))) {
+        free(first);
+        error_set(error, EXIT_FAILED, "out of memory for the workers");
+    } else if (start_workers(shards, options, count, error)) {
+        return shards;
+    }
+    shards_stop(shards);
+    return NULL;
+}
+
+void shards_stop(struct shards *shards)
+{
+    if (shards == NULL)
+        return;
+    for (uint32_t i = 0; i < shards->count; i++)
+        worker_stop(shards->workers[i]);
+    while (shards->aside != NULL) {
+        struct scratch *next = shards->aside->next;
+        free(shards->aside);
+        shards->aside = next;
+    }
+    policy_handover_free(shards->policies);
+    mode_watch_free(shards->watch);
+    waker_close(&shards->bell);
+    free(shards);
+}
+
+int shards_fd(const struct shards *shards)
+{
+    return shards->bell.fd;
+}
+
+bool shards_failed(const struct shards *shards, struct error *error)
+{
+    for (uint32_t i = 0; i < shards->count; i++)
+        if (worker_failed(shards->workers[i], error))
+            return true;
+    return false;
+}
+
+bool shards_multishot(const struct shards *shards)
+{
+    return worker_multishot(shards->workers[0]);
+}
+
+/* A mailbox too full to take it is tried again by the next firing, at most a second later. */
+static void tell_mode(struct shards *shards, const struct server_key *server, enum mode mode)
+{
+    const struct worker_request request = {.kind = REQUEST_MODE, .server = *server, .mode = mode};
+    for (uint32_t i = 0; i < shards->count; i++)
+        worker_tell(shards->workers[i], &request);
+}
+
+/* The shard that fired is told as well: it costs nothing, and an operator's word may have crossed with the report. */
+static void handle_trigger(struct shards *shards, const struct observation *trigger,
+                           const struct shards_hooks *hooks, uint64_t now_us)
+{
+    const bool new = mode_watch_fired(shards->watch, &trigger->server, now_us);
+    if (new || trigger->trigger.switched)
+        tell_mode(shards, &trigger->server, MODE_ATTACK);
+    if (new && trigger->trigger.switched)
+        hooks->switched(hooks->context, trigger);
+}
+
+void shards_drain(struct shards *shards, const struct shards_hooks *hooks, uint64_t now_us)
+{
+    waker_clear(&shards->bell);
+    for (uint32_t i = 0; i < shards->count; i++) {
+        const struct observation *observation;
+        while ((observation = worker_next_trigger(shards->workers[i])) != NULL)
+            handle_trigger(shards, observation, hooks, now_us);
+        uint32_t fetched = 0;
+        while (fetched < SHARDS_DRAIN_MAX &&
+               (observation = worker_next_observation(shards->workers[i])) != NULL) {
+            hooks->observed(hooks->context, observation);
+            fetched++;
+        }
+        if (fetched == SHARDS_DRAIN_MAX)
+            waker_ring(&shards->bell);
+    }
+}
+
+void shards_tick(struct shards *shards, const struct shards_hooks *hooks, uint64_t now_us)
+{
+    struct server_key server;
+    while (mode_watch_take_due(shards->watch, now_us, &server)) {
+        tell_mode(shards, &server, MODE_NORMAL);
+        hooks->returned(hooks->context, &server);
+    }
+    policy_handover_reclaim(shards->policies);
+}
+
+bool shards_publish(struct shards *shards, struct policy *policy)
+{
+    if (!policy_handover_publish(shards->policies, policy))
+        return false;
+    for (uint32_t i = 0; i < shards->count; i++)
+        worker_wake(shards->workers[i]);
+    return true;
+}
+
+const struct policy *shards_policy(const struct shards *shards)
+{
+    return policy_handover_newest(shards->policies);
+}
+
+bool shards_set_learning(struct shards *shards, bool learning)
+{
+    const struct worker_request request = {.kind = REQUEST_LEARNING, .learning = learning};
+    bool told = true;
+    for (uint32_t i = 0; i < shards->count; i++)
+        told = worker_tell(shards->workers[i], &request) && told;
+    return told;
+}
+
+/*
+ * AUTO leaves a server in the mode that it has. One that the operator had put into attack mode is watched from now on as if a trigger had
+ * fired, so that it comes back when it is quiet; one that the operator decides for is not watched. `server` NULL: all.
+ */
+static bool watch_anew(struct shards *shards, const struct server_key *server, uint64_t now_us,
+                       struct error *error)
+{
+    struct server_info *servers;
+    uint32_t count;
+    mode_watch_forget(shards->watch, server);
+    if (!shards_servers(shards, &servers, &count, error))
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct server_info *info = &servers[i];
+        const enum mode_setting setting = info->setting == SETTING_INHERIT ? shards->setting : info->setting;
+        if (info->mode == MODE_ATTACK && setting == SETTING_AUTO &&
+            (server == NULL || server_key_equal(server, &info->key)))
+            mode_watch_fired(shards->watch, &info->key, now_us);
+    }
+    free(servers);
+    return true;
+}
+
+bool shards_set_setting(struct shards *shards, const struct server_key *server, enum mode_setting setting,
+                        uint64_t now_us, struct error *error)
+{
+    struct worker_request request = {.kind = REQUEST_SETTING, .for_all = server == NULL, .setting = setting};
+    if (server != NULL)
+        request.server = *server;
+    for (uint32_t i = 0; i < shards->count; i++)
+        if (!worker_ask(shards->workers[i], &request, error))
+            return false;
+    if (server == NULL)
+        shards->setting = setting;
+    return watch_anew(shards, server, now_us, error);
+}
+
+static struct scratch *scratch_new(size_t payload_bytes, struct error *error)
+{
+    const size_t bytes = offsetof(struct scratch, bytes) + payload_bytes;
+    struct scratch *scratch = calloc(1, bytes > sizeof(*scratch) ? bytes : sizeof(*scratch));
+    if (scratch == NULL)
+        error_set(error, EXIT_FAILED, "out of memory for the answer of a worker");
+    return scratch;
+}
+
+/* True: the answer is in `scratch`. Else it is no longer the caller's. */
+static bool ask(struct shards *shards, uint32_t worker, const struct worker_request *request,
+                struct scratch *scratch, struct error *error)
+{
+    if (worker_ask(shards->workers[worker], request, error))
+        return true;
+    scratch->next = shards->aside;
+    shards->aside = scratch;
+    return false;
+}
+
+bool shards_counters(struct shards *shards, struct counters *out, struct error *error)
+{
+    memset(out, 0, sizeof(*out));
+    for (uint32_t i = 0; i < shards->count; i++) {
+        struct scratch *scratch = scratch_new(sizeof(scratch->counters), error);
+        if (scratch == NULL)
+            return false;
+        const struct worker_request request = {.kind = REQUEST_COUNTERS, .counters = &scratch->counters};
+        if (!ask(shards, i, &request, scratch, error))
+            return false;
+        counters_add(out, &scratch->counters);
+        free(scratch);
+    }
+    return true;
+}
+
+/*
+ * Asks a worker for a table: first how long it is, then for all of it. `*found` entries are in the result, which the caller frees;
+ * NULL: `error`.
+ */
+static struct scratch *ask_table(struct shards *shards, uint32_t worker, enum worker_request_kind kind,
+                                 size_t entry_bytes, uint32_t *found, struct error *error)
+{
+    uint32_t room = 0;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        struct scratch *scratch = scratch_new(room * entry_bytes, error);
+        if (scratch == NULL)
+            return NULL;
+        struct worker_request request = {.kind = kind, .max = room, .count = &scratch->count};
+        if (kind == REQUEST_SERVERS)
+            request.servers = scratch->servers;
+        else
+            request.flows = scratch->flows;
+        if (!ask(shards, worker, &request, scratch, error))
+            return NULL;
+        *found = scratch->count < room ? scratch->count : room;
+        if (attempt == 1)
+            return scratch;
+        room = scratch->count + GROWTH_SPARE;
+        free(scratch);
+    }
+    return NULL;
+}
+
+/* Makes room for `more` entries behind `*count`. */
+static bool grow(void **table, uint32_t count, uint32_t more, size_t entry_bytes, struct error *error)
+{
+    /* One more than needed: realloc(0) would look like a failure. */
+    void *larger = realloc(*table, ((size_t)count + more + 1) * entry_bytes);
+    if (larger == NULL)
+        return error_set(error, EXIT_FAILED, "out of memory for the answers of the workers");
+    *table = larger;
+    return true;
+}
+
+static void merge_server(struct server_info *into, const struct server_info *from)
+{
+    const uint32_t half_open = into->half_open + from->half_open;
+    const bool takes_over =
+        from->mode == MODE_ATTACK && (into->mode != MODE_ATTACK || from->since_us < into->since_us);
+    if (takes_over)
+        *into = *from;
+    into->half_open = half_open;
+}
+
+static int compare_servers(const void *a, const void *b)
+{
+    const struct server_info *left = a, *right = b;
+    return memcmp(&left->key, &right->key, sizeof(left->key));
+}
+
+/* Sorts by server and folds what several shards said of one. Returns how many are left. */
+static uint32_t fold_servers(struct server_info *servers, uint32_t count)
+{
+    uint32_t kept = 0;
+    qsort(servers, count, sizeof(*servers), compare_servers);
+    for (uint32_t i = 0; i < count; i++) {
+        if (kept > 0 && server_key_equal(&servers[kept - 1].key, &servers[i].key))
+            merge_server(&servers[kept - 1], &servers[i]);
+        else
+            servers[kept++] = servers[i];
+    }
+    return kept;
+}
+
+/* The tables of all shards, one behind the other. */
+static bool gather(struct shards *shards, enum worker_request_kind kind, size_t entry_bytes, void **table,
+                   uint32_t *count, struct error *error)
+{
+    *table = NULL;
+    *count = 0;
+    for (uint32_t i = 0; i < shards->count; i++) {
+        uint32_t found = 0;
+        struct scratch *scratch = ask_table(shards, i, kind, entry_bytes, &found, error);
+        const bool ok = scratch != NULL && grow(table, *count, found, entry_bytes, error);
+        if (ok)
+            memcpy((uint8_t *)*table + *count * entry_bytes, scratch->bytes, found * entry_bytes);
+        free(scratch);
+        if (!ok) {
+            free(*table);
+            *table = NULL;
+            return false;
+        }
+        *count += found;
+    }
+    return true;
+}
+
+bool shards_servers(struct shards *shards, struct server_info **servers, uint32_t *count, struct error *error)
+{
+    void *table;
+    const bool ok = gather(shards, REQUEST_SERVERS, sizeof(**servers), &table, count, error);
+    *servers = table;
+    if (ok)
+        *count = fold_servers(*servers, *count);
+    return ok;
+}
+
+bool shards_flows(struct shards *shards, struct flow_info **flows, uint32_t *count, struct error *error)
+{
+    void *table;
+    const bool ok = gather(shards, REQUEST_FLOWS, sizeof(**flows), &table, count, error);
+    *flows = table;
+    return ok;
+}
