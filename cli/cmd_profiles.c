@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* cmd_profiles.c - `synward profiles`: show, export, import, forget, set. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge/control_protocol.h"
+#include "bridge/document.h"
+#include "bridge/server_text.h"
+#include "cli/commands.h"
+#include "cli/control_client.h"
+#include "cli/file.h"
+#include "cli/output.h"
+#include "cli/profile_text.h"
+#include "cli/store_reader.h"
+
+static struct json_object *server_request(const char *command, const char *server)
+{
+    struct json_object *request = control_request(command);
+
+    if (server)
+        json_object_object_add(request, "server", json_object_new_string(server));
+    return request;
+}
+
+static bool check_source(const struct arguments *arguments, struct error *error)
+{
+    if (option_given(arguments, OPTION_STORE) && option_given(arguments, OPTION_CONTROL))
+        return error_set(error, EXIT_USAGE,
+                         "--store reads a file and --control asks a daemon: give one of them");
+    return true;
+}
+
+/* Profiles from the store that --store names, else from the daemon. */
+static struct json_object *profiles_document(const struct arguments *arguments, const char *server,
+                                             struct error *error)
+{
+    struct server_selector selector;
+
+    if (!check_source(arguments, error) || (server && !server_selector_parse(server, &selector, error)))
+        return NULL;
+    if (option_given(arguments, OPTION_STORE))
+        return store_document(arguments->value[OPTION_STORE], server ? &selector : NULL, error);
+    return control_ask(arguments, server_request("profiles", server), error);
+}
+
+static void print_whole_profiles(struct json_object *profiles)
+{
+    for (size_t i = 0; i < json_object_array_length(profiles); i++) {
+        if (i > 0)
+            putchar('\n');
+        print_profile(json_object_array_get_idx(profiles, i));
+    }
+}
+
+bool cmd_profiles(const struct arguments *arguments, struct error *error)
+{
+    const char *server = command_word(arguments, 0);
+    struct json_object *document = profiles_document(arguments, server, error);
+
+    if (!document)
+        return false;
+    if (option_given(arguments, OPTION_JSON))
+        output_json(document);
+    else if (server)
+        print_whole_profiles(json_object_object_get(document, "profiles"));
+    else
+        print_profile_table(json_object_object_get(document, "profiles"));
+    json_object_put(document);
+    return true;
+}
+
+static void print_exported(const struct arguments *arguments, const char *path, size_t count)
+{
+    struct json_object *report;
+
+    if (!option_given(arguments, OPTION_JSON)) {
+        printf("%zu profiles written to %s\n", count, path);
+        return;
+    }
+    report = document_new();
+    json_object_object_add(report, "exported", json_object_new_int64((int64_t)count));
+    json_object_object_add(report, "file", json_object_new_string(path));
+    output_json(report);
+    json_object_put(report);
+}
+
+bool cmd_profiles_export(const struct arguments *arguments, struct error *error)
+{
+    const char *path = command_word(arguments, 0);
+    struct json_object *document = profiles_document(arguments, NULL, error);
+    bool done = true;
+
+    if (!document)
+        return false;
+    if (strcmp(path, "-") == 0) {
+        output_json(document);
+    } else {
+        const char *text = json_object_to_json_string_ext(
+            document, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+
+        done = file_replace(path, text, strlen(text), error);
+        if (done)
+            print_exported(arguments, path,
+                           json_object_array_length(json_object_object_get(document, "profiles")));
+    }
+    json_object_put(document);
+    return done;
+}
+
+/* Asks, and prints the answer's document or one line made of `format` and the number at `key`. */
+static bool ask_for_count(const struct arguments *arguments, struct json_object *request, const char *key,
+                          const char *words, struct error *error)
+{
+    struct json_object *document = control_ask(arguments, request, error);
+
+    if (!document)
+        return false;
+    if (option_given(arguments, OPTION_JSON))
+        output_json(document);
+    else
+        printf("%s profiles %s\n", output_field(document, key), words);
+    json_object_put(document);
+    return true;
+}
+
+bool cmd_profiles_import(const struct arguments *arguments, struct error *error)
+{
+    const char *path = command_word(arguments, 0);
+    struct json_object *request;
+    size_t bytes;
+    char *contents = file_read(path, CONTROL_REQUEST_MAX / 2, &bytes, error);
+
+    if (!contents)
+        return false;
+    request = control_request("import");
+    json_object_object_add(request, "name", json_object_new_string(path));
+    json_object_object_add(request, "contents", json_object_new_string_len(contents, (int)bytes));
+    free(contents);
+    return ask_for_count(arguments, request, "imported", "imported", error);
+}
+
+/* A server with its port, which changes need. */
+static bool check_server(const char *text, const char *command, struct error *error)
+{
+    struct server_selector selector;
+
+    if (!server_selector_parse(text, &selector, error))
+        return false;
+    return selector.port != 0 ||
+           error_set(error, EXIT_USAGE, "profiles %s: %.100s has no port: write SERVER:PORT", command, text);
+}
+
+bool cmd_profiles_forget(const struct arguments *arguments, struct error *error)
+{
+    const char *server = command_word(arguments, 0);
+
+    if (!check_server(server, "forget", error))
+        return false;
+    return ask_for_count(arguments, server_request("forget", server), "forgotten", "forgotten", error);
+}
+
+bool cmd_profiles_set(const struct arguments *arguments, struct error *error)
+{
+    const char *server = command_word(arguments, 0), *setting = command_word(arguments, 1);
+    const char *equals = strchr(setting, '=');
+    struct json_object *request, *document;
+
+    if (!check_server(server, "set", error))
+        return false;
+    if (!equals || equals == setting)
+        return error_set(error, EXIT_USAGE, "profiles set: %.100s: write KEY=VALUE, such as check=none",
+                         setting);
+    request = server_request("set", server);
+    json_object_object_add(request, "key", json_object_new_string_len(setting, (int)(equals - setting)));
+    json_object_object_add(request, "value", json_object_new_string(equals + 1));
+    document = control_ask(arguments, request, error);
+    if (!document)
+        return false;
+    if (option_given(arguments, OPTION_JSON))
+        output_json(document);
+    else
+        print_whole_profiles(json_object_object_get(document, "profiles"));
+    json_object_put(document);
+    return true;
+}

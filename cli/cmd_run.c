@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* cmd_run.c - `synward run`: options from the command line and the config file, then the daemon. */
+#include <string.h>
+
+#include "bridge/config.h"
+#include "bridge/control_protocol.h"
+#include "bridge/daemon.h"
+#include "bridge/mode_text.h"
+#include "cli/commands.h"
+
+/* What the command line says, else the config file, else the default. */
+static const char *choose(const struct arguments *arguments, enum option_id id, const char *configured,
+                          const char *otherwise)
+{
+    if (option_given(arguments, id))
+        return arguments->value[id];
+    return configured ? configured : otherwise;
+}
+
+static bool choose_mode(const struct arguments *arguments, const struct config *config,
+                        enum mode_setting *mode, struct error *error)
+{
+    *mode = config->mode == SETTING_INHERIT ? SETTING_AUTO : config->mode;
+    return !option_given(arguments, OPTION_MODE) ||
+           mode_setting_parse(arguments->value[OPTION_MODE], mode, error);
+}
+
+static bool choose_learning(const struct arguments *arguments, const struct config *config, bool *learning,
+                            struct error *error)
+{
+    *learning = config->has_learning ? config->learning : true;
+    return !option_given(arguments, OPTION_LEARN) ||
+           switch_parse("learn", arguments->value[OPTION_LEARN], learning, error);
+}
+
+static bool choose_sides(const struct arguments *arguments, const struct config *config,
+                         struct daemon_options *options, struct error *error)
+{
+    options->client_side = choose(arguments, OPTION_CLIENT, config->client, NULL);
+    options->server_side = choose(arguments, OPTION_SERVER, config->server, NULL);
+    if (!options->client_side || !options->server_side)
+        return error_set(
+            error, EXIT_USAGE, "run: --%s is missing: give both sides, such as --client %s --server %s",
+            options->client_side ? "server" : "client", "netns:clients/sw0", "netns:servers/sw1");
+    if (strcmp(options->client_side, options->server_side) == 0)
+        return error_set(error, EXIT_USAGE, "run: both sides are %.200s: give two", options->client_side);
+    return true;
+}
+
+static bool run_daemon(const struct arguments *arguments, const struct config *config, struct error *error)
+{
+    struct daemon_options options = {
+        .store_path = choose(arguments, OPTION_STORE, config->store, STORE_PATH_DEFAULT),
+        .control_path = choose(arguments, OPTION_CONTROL, config->control, CONTROL_SOCKET_DEFAULT),
+        .single_reads = option_given(arguments, OPTION_SINGLE_READS),
+    };
+
+    if (!choose_sides(arguments, config, &options, error) ||
+        !choose_mode(arguments, config, &options.mode, error) ||
+        !choose_learning(arguments, config, &options.learning, error))
+        return false;
+    return daemon_run(&options, error) == EXIT_DONE;
+}
+
+bool cmd_run(const struct arguments *arguments, struct error *error)
+{
+    struct config config = {.mode = SETTING_INHERIT};
+    bool done = (!option_given(arguments, OPTION_CONFIG) ||
+                 config_load(&config, arguments->value[OPTION_CONFIG], error)) &&
+                run_daemon(arguments, &config, error);
+
+    config_free(&config);
+    return done;
+}

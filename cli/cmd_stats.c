@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * cmd_stats.c - `synward stats`: every counter with what it counts, in the words of engine/counters.h.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/control_client.h"
+#include "cli/output.h"
+#include "cli/table.h"
+#include "engine/counters.h"
+
+static const struct {
+    const char *group, *name, *text;
+} explanations[] = {
+#define COUNTER_TEXT(group_name, counter_name, words) {#group_name, #counter_name, words},
+#define DROP_TEXT(drop_name, words)                   {"drops", #drop_name, words},
+    SYNWARD_COUNTERS(COUNTER_TEXT) SYNWARD_DROPS(DROP_TEXT)
+#undef COUNTER_TEXT
+#undef DROP_TEXT
+};
+
+/* Nothing for a counter of a newer daemon. */
+static const char *explain(const char *group, const char *name)
+{
+    for (size_t i = 0; i < sizeof(explanations) / sizeof(explanations[0]); i++)
+        if (strcmp(explanations[i].group, group) == 0 && strcmp(explanations[i].name, name) == 0)
+            return explanations[i].text;
+    return "";
+}
+
+static void add_group(struct table *table, const char *group, struct json_object *counters)
+{
+    const char *shown = group;
+
+    json_object_object_foreach(counters, name, value)
+    {
+        table_cell(table, "%s", shown);
+        table_cell(table, "%s", name);
+        table_cell(table, "%s", json_object_get_string(value));
+        table_cell(table, "%s", explain(group, name));
+        shown = "";
+    }
+}
+
+static void print_stats(struct json_object *document)
+{
+    static const struct table_column columns[] = {
+        {NULL, ALIGN_LEFT}, {NULL, ALIGN_LEFT}, {NULL, ALIGN_RIGHT}, {NULL, ALIGN_LEFT}};
+    struct table *table = table_new(4, columns);
+
+    json_object_object_foreach(document, group, counters)
+    {
+        if (strcmp(group, "synward") != 0 && json_object_is_type(counters, json_type_object))
+            add_group(table, group, counters);
+    }
+    table_print(table, stdout, 0);
+    table_free(table);
+}
+
+bool cmd_stats(const struct arguments *arguments, struct error *error)
+{
+    struct json_object *document = control_ask(arguments, control_request("stats"), error);
+
+    if (!document)
+        return false;
+    if (option_given(arguments, OPTION_JSON))
+        output_json(document);
+    else
+        print_stats(document);
+    json_object_put(document);
+    return true;
+}

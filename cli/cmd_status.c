@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* cmd_status.c - `synward status`. */
+#include <stdio.h>
+
+#include "cli/cmd_mode.h"
+#include "cli/commands.h"
+#include "cli/control_client.h"
+#include "cli/output.h"
+#include "cli/table.h"
+
+static void print_head(struct json_object *document)
+{
+    char uptime[OUTPUT_DURATION_BYTES];
+    struct json_object *head = json_object_object_get(document, "synward");
+
+    output_duration(json_object_get_double(json_object_object_get(document, "uptime_s")), uptime);
+    printf("synward %s, mode %s, learning %s, up %s\n", output_field(head, "version"),
+           output_field(document, "mode"),
+           json_object_get_boolean(json_object_object_get(document, "learning")) ? "on" : "off", uptime);
+}
+
+static void print_side(struct table *table, const char *name, struct json_object *side)
+{
+    table_cell(table, "%s side", name);
+    table_cell(table, "%s", output_field(side, "side"));
+    table_cell(table, "device %s", output_field(side, "device"));
+    table_cell(table, "mtu %s", output_field(side, "mtu"));
+}
+
+static void print_sides(struct json_object *sides)
+{
+    static const struct table_column columns[] = {
+        {NULL, ALIGN_LEFT}, {NULL, ALIGN_LEFT}, {NULL, ALIGN_LEFT}, {NULL, ALIGN_LEFT}};
+    struct table *table = table_new(4, columns);
+
+    print_side(table, "client", json_object_object_get(sides, "client"));
+    print_side(table, "server", json_object_object_get(sides, "server"));
+    table_print(table, stdout, 2);
+    table_free(table);
+}
+
+bool cmd_status(const struct arguments *arguments, struct error *error)
+{
+    struct json_object *document = control_ask(arguments, control_request("status"), error);
+
+    if (!document)
+        return false;
+    if (option_given(arguments, OPTION_JSON)) {
+        output_json(document);
+    } else {
+        print_head(document);
+        print_sides(json_object_object_get(document, "sides"));
+        putchar('\n');
+        print_server_modes(json_object_object_get(document, "servers"));
+    }
+    json_object_put(document);
+    return true;
+}

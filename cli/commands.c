@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * commands.c - the table, and the way from argv through it to a handler.
+ *
+ * Handlers explain what went wrong in `error`; it is printed here and nowhere else.
+ */
+#include "cli/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/output.h"
+#include "profiles/settings.h"
+
+#define DAEMON_OPTIONS           (OPTION_BIT(CONTROL) | OPTION_BIT(JSON))
+#define TEXT_OF(number)          TEXT_OF_EXPANDED(number)
+#define TEXT_OF_EXPANDED(number) #number
+#define EVERY_VLAN                                                                                           \
+    "VLANs are not written: where the same address and port exist in several VLANs,\n"                       \
+    "the command is for all of them.\n"
+#define SERVER_FORMS                                                                                         \
+    "SERVER:PORT is 10.77.0.2:110 or [fd77::2]:110; an address alone stands for all\n"                       \
+    "its ports.\n" EVERY_VLAN
+
+static const struct command commands[] = {
+    {.name = "run",
+     .forms = {"--client SIDE --server SIDE [--store FILE] [--control SOCKET] [--mode auto|normal|attack] "
+               "[--learn on|off] [--config FILE]"},
+     .options = OPTION_BIT(CLIENT) | OPTION_BIT(SERVER) | OPTION_BIT(STORE) | OPTION_BIT(CONTROL) |
+                OPTION_BIT(MODE) | OPTION_BIT(LEARN) | OPTION_BIT(CONFIG) | OPTION_BIT(SINGLE_READS),
+     .summary = "bridge two sides, learn the servers, protect them",
+     .help = "Runs in the foreground until SIGTERM or SIGINT, and logs on stderr. A side is one\n"
+             "of\n"
+             "  netns:NAME/IFNAME  a TAP made inside a network namespace, as its network card\n"
+             "  tap:IFNAME         a TAP in our own namespace, for you to bridge\n"
+             "The control socket appears when both sides are up.\n"
+             "\n"
+             "The config file is one JSON object with the keys client, server, store,\n"
+             "control, mode and learn, each a string as the option of that name takes it.\n",
+     .handle = cmd_run},
+    {.name = "status",
+     .forms = {"[--json] [--control SOCKET]"},
+     .options = DAEMON_OPTIONS,
+     .summary = "mode, sides, servers and their modes, uptime",
+     .help = "MODE is what is in force for a server, SETTING what was asked for it alone (or\n"
+             "the setting for all), CAUSE what made synward protect it.\n",
+     .handle = cmd_status},
+    {.name = "profiles",
+     .forms = {"[SERVER[:PORT]] [--json] [--control SOCKET | --store FILE]"},
+     .most_words = 1,
+     .options = DAEMON_OPTIONS | OPTION_BIT(STORE),
+     .summary = "what has been learned: a table, or one server's whole profile",
+     .help =
+         "With --store a store is read without a daemon.\n"
+         "A profile is armed, that is, speaks for its server, from " TEXT_OF(
+             ARMED_HANDSHAKES) " handshakes, " TEXT_OF(ARMED_REQUESTS) "\n"
+                                                                       "accepted requests and a fidelity "
+                                                                       "of " TEXT_OF(
+                                                                           ARMED_FIDELITY) " on. Fidelity is "
+                                                                                           "how often what "
+                                                                                           "synward\n"
+                                                                                           "would have said "
+                                                                                           "equalled what "
+                                                                                           "the server did "
+                                                                                           "say."
+                                                                                           "\n" SERVER_FORMS,
+     .handle = cmd_profiles},
+    {.name = "profiles export",
+     .forms = {"FILE [--json] [--control SOCKET | --store FILE]"},
+     .least_words = 1,
+     .most_words = 1,
+     .options = DAEMON_OPTIONS | OPTION_BIT(STORE),
+     .summary = "write all profiles to a file",
+     .help = "FILE is replaced as a whole, or not at all; - is stdout.\n",
+     .handle = cmd_profiles_export},
+    {.name = "profiles import",
+     .forms = {"FILE [--json] [--control SOCKET]"},
+     .least_words = 1,
+     .most_words = 1,
+     .options = DAEMON_OPTIONS,
+     .summary = "take profiles from a file",
+     .help = "FILE has the form of a store (`synward profiles export` writes it); - is stdin.\n"
+             "A server in both takes the file's profile. All of the file is taken, or nothing.\n",
+     .handle = cmd_profiles_import},
+    {.name = "profiles forget",
+     .forms = {"SERVER:PORT [--json] [--control SOCKET]"},
+     .least_words = 1,
+     .most_words = 1,
+     .options = DAEMON_OPTIONS,
+     .summary = "forget a server's profile and learn it afresh",
+     .help = EVERY_VLAN,
+     .handle = cmd_profiles_forget},
+    {.name = "profiles set",
+     .forms = {"SERVER:PORT KEY=VALUE [--json] [--control SOCKET]"},
+     .least_words = 2,
+     .most_words = 2,
+     .options = DAEMON_OPTIONS,
+     .summary = "change a setting of a server's profile",
+     .help = "Keys: " SETTING_KEYS ".\n"
+             "check is protocol, pattern or none: how first requests are checked. The others\n"
+             "are numbers: half-open connections that start protection, and connections opened\n"
+             "a second without a request, per server and per source. Any key takes default.\n" EVERY_VLAN,
+     .handle = cmd_profiles_set},
+    {.name = "learn",
+     .forms = {"on|off [--json] [--control SOCKET]", "--pcap FILE [--store FILE] [--json]"},
+     .most_words = 1,
+     .options = DAEMON_OPTIONS | OPTION_BIT(PCAP) | OPTION_BIT(STORE),
+     .summary = "switch learning on or off; learn from a capture",
+     .help = "With --pcap a capture is learned into a store (made if missing), without a daemon\n"
+             "and without being root. A daemon that uses the same store would overwrite it:\n"
+             "learn into another file, then `synward profiles import` that.\n",
+     .handle = cmd_learn},
+    {.name = "mode",
+     .forms = {"[auto|normal|attack] [SERVER[:PORT]] [--json] [--control SOCKET]"},
+     .most_words = 2,
+     .options = DAEMON_OPTIONS,
+     .summary = "show or set the mode, for all servers or for one",
+     .help = "  auto    each server is protected while it is attacked\n"
+             "  normal  frames pass untouched, servers are learned\n"
+             "  attack  only proved connections reach the servers\n"
+             "A server keeps a mode of its own until `synward mode default SERVER` gives it\n"
+             "back to the mode for all. The mode is in force when the command returns.\n" SERVER_FORMS,
+     .handle = cmd_mode},
+    {.name = "flows",
+     .forms = {"[--json] [--control SOCKET]"},
+     .options = DAEMON_OPTIONS,
+     .summary = "the connections that are followed",
+     .help = "DELTA is what is added to the server's sequence numbers on a spliced connection.\n",
+     .handle = cmd_flows},
+    {.name = "stats",
+     .forms = {"[--json] [--control SOCKET]"},
+     .options = DAEMON_OPTIONS,
+     .summary = "counters: frames, cookies, greetings, requests, flows, drops",
+     .handle = cmd_stats},
+    {.name = "help",
+     .forms = {"[COMMAND]"},
+     .most_words = 2,
+     .summary = "list the commands, or explain one",
+     .handle = cmd_help},
+    {.name = "version",
+     .forms = {""},
+     .options = OPTION_BIT(JSON),
+     .summary = "print the version",
+     .handle = cmd_version},
+    {.name = "completion",
+     .forms = {"bash"},
+     .least_words = 1,
+     .most_words = 1,
+     .summary = "print a completion script for the shell",
+     .help = "For this shell: source <(synward completion bash)\n",
+     .handle = cmd_completion},
+};
+
+#define COMMANDS_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+const struct command *commands_all(size_t *count)
+{
+    *count = COMMANDS_COUNT;
+    return commands;
+}
+
+static size_t words_in(const char *name)
+{
+    return strchr(name, ' ') ? 2 : 1;
+}
+
+static bool names_command(const struct arguments *arguments, const struct command *command)
+{
+    const char *space = strchr(command->name, ' ');
+    size_t first = space ? (size_t)(space - command->name) : strlen(command->name);
+
+    if (arguments->word_count < words_in(command->name) || strlen(arguments->words[0]) != first ||
+        memcmp(arguments->words[0], command->name, first) != 0)
+        return false;
+    return !space || strcmp(arguments->words[1], space + 1) == 0;
+}
+
+const struct command *command_find(const struct arguments *arguments, size_t *used)
+{
+    const struct command *found = NULL;
+
+    *used = 0;
+    for (size_t i = 0; i < COMMANDS_COUNT; i++) {
+        if (words_in(commands[i].name) > *used && names_command(arguments, &commands[i])) {
+            found = &commands[i];
+            *used = words_in(found->name);
+        }
+    }
+    return found;
+}
+
+const char *command_word(const struct arguments *arguments, size_t index)
+{
+    size_t used;
+
+    command_find(arguments, &used);
+    return used + index < arguments->word_count ? arguments->words[used + index] : NULL;
+}
+
+static bool unknown_command(const char *word, struct error *error)
+{
+    const char *names[COMMANDS_COUNT], *near;
+
+    for (size_t i = 0; i < COMMANDS_COUNT; i++)
+        names[i] = commands[i].name;
+    near = nearest_name(word, names, COMMANDS_COUNT);
+    if (near)
+        return error_set(error, EXIT_USAGE, "unknown command %.100s: did you mean `synward %s`?", word, near);
+    return error_set(error, EXIT_USAGE, "unknown command %.100s: `synward help` lists them", word);
+}
+
+/* Do the words and options fit the command? */
+static bool check_usage(const struct command *command, const struct arguments *arguments, size_t used,
+                        struct error *error)
+{
+    size_t words = arguments->word_count - used;
+
+    for (enum option_id id = 0; id < OPTIONS_COUNT; id++)
+        if (id != OPTION_HELP && option_given(arguments, id) && !(command->options & (1u << id)))
+            return error_set(error, EXIT_USAGE, "%s: takes no --%s: see `synward help %s`", command->name,
+                             option_info(id)->name, command->name);
+    if (words < command->least_words)
+        return error_set(error, EXIT_USAGE, "%s: too few words: usage: synward %s %s", command->name,
+                         command->name, command->forms[0]);
+    if (words > command->most_words)
+        return error_set(error, EXIT_USAGE, "%s: too many words: %.100s: see `synward help %s`",
+                         command->name, arguments->words[used + command->most_words], command->name);
+    return true;
+}
+
+/* `synward --help` and `synward --version`, the two options without a command. */
+static bool run_bare_option(int argc, char *const *argv, bool *ran, struct error *error)
+{
+    static const struct arguments none;
+
+    *ran = argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "--version") == 0);
+    if (*ran)
+        return argv[1][2] == 'h' ? cmd_help(&none, error) : cmd_version(&none, error);
+    if (argc < 2)
+        return error_set(error, EXIT_USAGE, "no command: `synward help` lists them");
+    if (argv[1][0] == '-')
+        return error_set(error, EXIT_USAGE, "%.100s: options stand after the command: see `synward help`",
+                         argv[1]);
+    return true;
+}
+
+/* --help, wherever it stands, is heard even where the rest is wrong. */
+static bool run_help_option(int argc, char *const *argv, bool *ran, struct error *error)
+{
+    struct arguments words = {.words = {"help"}, .word_count = 1};
+    struct arguments named = {0};
+    size_t used;
+
+    *ran = false;
+    for (int i = 2; i < argc && !*ran && strcmp(argv[i], "--") != 0; i++)
+        *ran = strcmp(argv[i], "--help") == 0;
+    if (!*ran)
+        return true;
+    for (int i = 1; i < argc && i <= 2 && argv[i][0] != '-'; i++)
+        named.words[named.word_count++] = argv[i];
+    if (!command_find(&named, &used))
+        return unknown_command(argv[1], error);
+    memcpy(&words.words[1], named.words, sizeof(named.words[0]) * used);
+    words.word_count += used;
+    return cmd_help(&words, error);
+}
+
+static bool run_command(int argc, char *const *argv, struct error *error)
+{
+    struct arguments arguments;
+    const struct command *command;
+    size_t used;
+    bool ran;
+
+    if (!run_bare_option(argc, argv, &ran, error) || ran)
+        return error->code == EXIT_DONE;
+    if (!run_help_option(argc, argv, &ran, error) || ran)
+        return error->code == EXIT_DONE;
+    arguments = (struct arguments){.words = {argv[1]}, .word_count = 1};
+    if (!command_find(&arguments, &used))
+        return unknown_command(argv[1], error);
+    if (!arguments_parse(&arguments, argc, argv, error))
+        return false;
+    command = command_find(&arguments, &used);
+    return check_usage(command, &arguments, used, error) && command->handle(&arguments, error);
+}
+
+int command_line(int argc, char *const *argv)
+{
+    struct error error = {.code = EXIT_DONE};
+
+    if (run_command(argc, argv, &error) && output_flush(&error))
+        return EXIT_DONE;
+    return (int)output_error(&error);
+}

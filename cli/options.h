@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * options.h - options and words of a command line, told apart.
+ *
+ * Options begin with "--" and stand anywhere after the command; a value follows as the next word or after "=". "--" alone ends them. Given
+ * twice, the last counts. Which of them a command takes is said in the table of commands.c.
+ */
+#ifndef SYNWARD_CLI_OPTIONS_H
+#define SYNWARD_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "profiles/error.h"
+
+/* X(id, name, name of the value or NULL, hidden, help) */
+#define CLI_OPTIONS(X)                                                                                       \
+    X(CLIENT, "client", "SIDE", false, "where the clients are")                                              \
+    X(SERVER, "server", "SIDE", false, "where the servers are")                                              \
+    X(STORE, "store", "FILE", false, "file of the profiles (/var/lib/synward/profiles.json)")                \
+    X(CONTROL, "control", "SOCKET", false, "control socket of the daemon (/run/synward/control.sock)")       \
+    X(MODE, "mode", "auto|normal|attack", false, "mode to start in (auto)")                                  \
+    X(LEARN, "learn", "on|off", false, "learn profiles (on)")                                                \
+    X(CONFIG, "config", "FILE", false, "read options from a JSON file; the command line wins")               \
+    X(PCAP, "pcap", "FILE", false, "learn from a capture (pcap or pcapng)")                                  \
+    X(JSON, "json", NULL, false, "print one JSON object instead of tables")                                  \
+    X(HELP, "help", NULL, false, "explain the command")                                                      \
+    X(SINGLE_READS, "single-reads", NULL, true, "read as on kernels that have no multishot reads")
+
+enum option_id {
+#define CLI_OPTION_ENUM(id, name, value, hidden, help) OPTION_##id,
+    CLI_OPTIONS(CLI_OPTION_ENUM)
+#undef CLI_OPTION_ENUM
+        OPTIONS_COUNT
+};
+
+#define OPTION_BIT(id) (1u << OPTION_##id)
+
+struct option_info {
+    const char *name, *value, *help;
+    bool hidden;
+};
+
+#define WORDS_MAX 8
+
+struct arguments {
+    const char *words[WORDS_MAX]; /* the command's own first */
+    size_t word_count;
+    const char *value[OPTIONS_COUNT]; /* NULL: not given; "" for an option without value */
+};
+
+const struct option_info *option_info(enum option_id id);
+bool option_given(const struct arguments *arguments, enum option_id id);
+
+/* Reads argv[1..argc). False with EXIT_USAGE for an unknown option, a missing or needless value, or too many words. */
+bool arguments_parse(struct arguments *out, int argc, char *const *argv, struct error *error);
+
+/* The name of `count` that is nearest to `word`, NULL where none is near. */
+const char *nearest_name(const char *word, const char *const *names, size_t count);
+
+#endif
