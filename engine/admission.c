@@ -19,7 +19,7 @@
 
 #include <string.h>
 
-#define MSS_DEFAULT_V4      536  /* RFC 9293 3.7.1 */
+#define MSS_DEFAULT_V4      536 /* RFC 9293 3.7.1 */
 #define MSS_DEFAULT_V6      1220
 #define WINDOW_DEFAULT      64240
 #define OPEN_PER_SECOND     1000 /* ENGINE 2.5 */
@@ -32,8 +32,8 @@
 /* --- proving ------------------------------------------------------------------------------------------------- */
 
 /* Tries `ack` as c+1 and as c+1+g of one promise. */
-static bool prove_promise(const struct engine *engine, const struct passage *passage, const struct promise *promise,
-                          uint32_t x, uint32_t ack, struct proof *proof)
+static bool prove_promise(const struct engine *engine, const struct passage *passage,
+                          const struct promise *promise, uint32_t x, uint32_t ack, struct proof *proof)
 {
     const struct cookie_keys *keys = &engine->config.keys;
     uint32_t c = ack - 1;
@@ -61,8 +61,8 @@ static bool default_promise_counts(const struct server *server, uint64_t now_us)
     return !server->policy || (server->unprofiled_us && now_us - server->unprofiled_us < COOKIE_LIFETIME_US);
 }
 
-static bool prove(const struct engine *engine, const struct passage *passage, const struct server *server, uint32_t x,
-                  uint32_t ack, struct proof *proof)
+static bool prove(const struct engine *engine, const struct passage *passage, const struct server *server,
+                  uint32_t x, uint32_t ack, struct proof *proof)
 {
     const struct server_policy *policy = server->policy;
     bool ipv4 = passage->frame.ip_version == 4;
@@ -78,7 +78,8 @@ static bool prove(const struct engine *engine, const struct passage *passage, co
 
 /* --- stateless answers --------------------------------------------------------------------------------------- */
 
-static uint16_t next_ip_id(struct server *server, const struct promise *promise, const struct passage *passage)
+static uint16_t next_ip_id(struct server *server, const struct promise *promise,
+                           const struct passage *passage)
 {
     if (promise->synack.ip_id == IP_ID_INCREMENT)
         return server->ip_id++;
@@ -110,8 +111,8 @@ static uint16_t promised_window(const struct promise *promise, const struct cook
     return splice_window(promise->synack.window, (int8_t)-promise->synack.window_scale);
 }
 
-static void speak_established(const struct engine *engine, const struct passage *passage, const struct proof *proof,
-                              struct segment *segment, uint8_t options[12])
+static void speak_established(const struct engine *engine, const struct passage *passage,
+                              const struct proof *proof, struct segment *segment, uint8_t options[12])
 {
     speak_for(engine, proof->promise, &passage->key, segment);
     segment->flags = TCP_ACK;
@@ -136,7 +137,8 @@ static uint16_t client_mss(const struct passage *passage)
 }
 
 /* What our SYN-ACK grants of what this SYN offers, as the cookie will carry it. */
-static struct cookie_options granted_options(const struct passage *passage, const struct synack_features *features)
+static struct cookie_options granted_options(const struct passage *passage,
+                                             const struct synack_features *features)
 {
     uint8_t scale = passage->options.wscale > WSCALE_MAX ? WSCALE_MAX : passage->options.wscale;
 
@@ -149,8 +151,9 @@ static struct cookie_options granted_options(const struct passage *passage, cons
 }
 
 /* Remembers the SYN-ACK of a service that greets: if the client's ACK is lost nobody else would repeat anything. */
-static void remember_synack(struct engine *engine, const struct passage *passage, const struct promise *promise,
-                            const struct cookie_options *client, uint32_t c, uint8_t offered)
+static void remember_synack(struct engine *engine, const struct passage *passage,
+                            const struct promise *promise, const struct cookie_options *client, uint32_t c,
+                            uint8_t offered)
 {
     struct resend_entry *entry = resend_add(engine->synacks, &passage->key, 0, passage->now_us);
 
@@ -168,8 +171,9 @@ static void remember_synack(struct engine *engine, const struct passage *passage
 
 /* The SYN-ACK for these features; `segment->options` points at `options`. */
 static void speak_synack(struct engine *engine, const struct flow_key *key, const struct promise *promise,
-                         const struct synack_features *features, const struct cookie_options *client, uint32_t tsecr,
-                         uint64_t now_us, struct segment *segment, uint8_t options[TCP_OPTIONS_MAX])
+                         const struct synack_features *features, const struct cookie_options *client,
+                         uint32_t tsecr, uint64_t now_us, struct segment *segment,
+                         uint8_t options[TCP_OPTIONS_MAX])
 {
     uint32_t tsval = features->timestamps ? cookie_tsval(&engine->config.keys, key, client, now_us) : 0;
 
@@ -195,7 +199,8 @@ static void answer_syn(struct engine *engine, struct passage *passage, struct se
 
     synack_plan(&promise->synack, offered, &features);
     client = granted_options(passage, &features);
-    c = cookie_make(&engine->config.keys, &passage->key, frame->seq, promise->generation, &client, passage->now_us);
+    c = cookie_make(&engine->config.keys, &passage->key, frame->seq, promise->generation, &client,
+                    passage->now_us);
     speak_synack(engine, &passage->key, promise, &features, &client, passage->options.tsval, passage->now_us,
                  &segment, options);
     segment.seq = c;
@@ -254,7 +259,8 @@ static void count_proof(struct engine *engine, const struct passage *passage, st
 
 /* ENGINE 2.5: opens without a request check, under limits for the server and for each source. */
 static void open_limited(struct engine *engine, struct passage *passage, struct server *server,
-                         const struct proof *proof, struct flow *closing, const uint8_t *data, uint32_t bytes, bool fin)
+                         const struct proof *proof, struct flow *closing, const uint8_t *data, uint32_t bytes,
+                         bool fin)
 {
     const struct server_policy *policy = server->policy;
     uint32_t per_server = policy && policy->open_per_second ? policy->open_per_second : OPEN_PER_SECOND;
@@ -262,7 +268,8 @@ static void open_limited(struct engine *engine, struct passage *passage, struct 
         policy && policy->open_per_source_per_second ? policy->open_per_source_per_second : OPEN_PER_SOURCE;
     uint32_t scope = LIMIT_SCOPE_OPENING | (uint32_t)(server - engine->servers.slots);
 
-    if (!source_limiter_take(&engine->sources, &passage->key.client, scope, per_source, per_source, passage->now_us) ||
+    if (!source_limiter_take(&engine->sources, &passage->key.client, scope, per_source, per_source,
+                             passage->now_us) ||
         !token_take(&server->openings, per_server, per_server, passage->now_us)) {
         passage_reset(engine, passage, DROP_open_limit);
         return;
@@ -307,8 +314,9 @@ static bool remember_greeting(struct engine *engine, const struct passage *passa
 }
 
 /* The segment that says the greeting in answer to the frame. */
-static void speak_greeting_now(const struct engine *engine, const struct passage *passage, const struct proof *proof,
-                               struct link_header *link, struct segment *segment, uint8_t options[12])
+static void speak_greeting_now(const struct engine *engine, const struct passage *passage,
+                               const struct proof *proof, struct link_header *link, struct segment *segment,
+                               uint8_t options[12])
 {
     speak_established(engine, passage, proof, segment, options);
     speak_greeting(proof, segment);
@@ -317,7 +325,8 @@ static void speak_greeting_now(const struct engine *engine, const struct passage
 }
 
 /* ENGINE 2.1: G at c+1, at once or after a grace for clients that speak anyway. */
-static void greet(struct engine *engine, struct passage *passage, struct server *server, const struct proof *proof)
+static void greet(struct engine *engine, struct passage *passage, struct server *server,
+                  const struct proof *proof)
 {
     const struct protocol *protocol = protocol_by_id(server->policy->greeting_protocol);
     uint32_t grace_us = protocol ? protocol->greeting_grace_us : 0;
@@ -363,7 +372,8 @@ static void admit_bare(struct engine *engine, struct passage *passage, struct se
         return;
     }
     /* A greeting that does not fit, or a promise from before there was one: the server greets for itself. */
-    if (opening == OPENING_COOKIE || opening == OPENING_PASS || (opening == OPENING_GREET && !proof->greeted)) {
+    if (opening == OPENING_COOKIE || opening == OPENING_PASS ||
+        (opening == OPENING_GREET && !proof->greeted)) {
         open_limited(engine, passage, server, proof, closing, NULL, 0, false);
         return;
     }
@@ -409,7 +419,8 @@ static bool assemble(struct engine *engine, struct passage *passage, const struc
 }
 
 static void open_request(struct engine *engine, struct passage *passage, struct server *server,
-                         const struct proof *proof, struct flow *closing, const struct request *request, bool limited)
+                         const struct proof *proof, struct flow *closing, const struct request *request,
+                         bool limited)
 {
     if (limited)
         open_limited(engine, passage, server, proof, closing, request->data, request->bytes, request->fin);
@@ -439,9 +450,9 @@ static void greet_beside(struct engine *engine, const struct passage *passage, c
     struct segment segment;
     uint8_t options[12];
 
-    if (server_opening(server) != OPENING_GREET || proof->greeted || greeted_already(engine, passage, proof) ||
-        !proof->promise->greeting_bytes || !greeting_fits(passage, proof) ||
-        !remember_greeting(engine, passage, proof, 0))
+    if (server_opening(server) != OPENING_GREET || proof->greeted ||
+        greeted_already(engine, passage, proof) || !proof->promise->greeting_bytes ||
+        !greeting_fits(passage, proof) || !remember_greeting(engine, passage, proof, 0))
         return;
     speak_greeting_now(engine, passage, proof, &link, &segment, options);
     engine_emit(engine, SIDE_CLIENT, &link, &segment);
@@ -477,7 +488,8 @@ static void judge_request(struct engine *engine, struct passage *passage, struct
 }
 
 /* A request already handed to the server on this (tuple, x) must not run twice (ENGINE 5.8). */
-static bool served_already(const struct engine *engine, const struct passage *passage, const struct proof *proof)
+static bool served_already(const struct engine *engine, const struct passage *passage,
+                           const struct proof *proof)
 {
     return tag_age_ms(&engine->served, &passage->key, proof->x, passage->now_us) >= 0;
 }
@@ -590,7 +602,8 @@ static void admit_at_start(struct engine *engine, struct passage *passage, struc
         admit_data(engine, passage, server, proof, closing, &request, ASSEMBLY_GREW);
 }
 
-static bool admit_ack(struct engine *engine, struct passage *passage, struct server *server, struct flow *closing)
+static bool admit_ack(struct engine *engine, struct passage *passage, struct server *server,
+                      struct flow *closing)
 {
     const struct frame *frame = &passage->frame;
     const struct flow_cold *cold = closing ? flow_cold(&engine->flows, closing) : NULL;
@@ -665,7 +678,8 @@ void admission_stray(struct engine *engine, struct passage *passage)
 
     engine->counters.cookies_rejected++;
     /* A reordered first flight: its beginning is on the way, the client will repeat this. */
-    if (proved_lately || !token_take(&engine->strays, STRAYS_PER_SECOND, STRAYS_PER_SECOND, passage->now_us)) {
+    if (proved_lately ||
+        !token_take(&engine->strays, STRAYS_PER_SECOND, STRAYS_PER_SECOND, passage->now_us)) {
         passage_drop(engine, passage, DROP_bad_cookie);
         return;
     }
@@ -692,8 +706,8 @@ static struct cookie_options entry_options(const struct resend_entry *entry)
     return (struct cookie_options){.mss = entry->client_mss, .window_scale = entry->client_wscale};
 }
 
-static void resend_greeting(struct engine *engine, const struct resend_entry *entry, const struct promise *promise,
-                            uint64_t now_us)
+static void resend_greeting(struct engine *engine, const struct resend_entry *entry,
+                            const struct promise *promise, uint64_t now_us)
 {
     struct cookie_options client = entry_options(entry);
     struct segment segment;
@@ -744,7 +758,8 @@ static void greeting_due(struct engine *engine, const struct resend_entry *entry
     struct server_key key = flow_key_server(&entry->key);
     const struct server *server = server_find(&engine->servers, &key);
     const struct promise *promise =
-        server ? server_promise(engine, server, addr_is_v4(&entry->key.server), entry->generation, now_us) : NULL;
+        server ? server_promise(engine, server, addr_is_v4(&entry->key.server), entry->generation, now_us)
+               : NULL;
 
     if (!promise || !promise->greeting_bytes)
         return;
@@ -764,7 +779,8 @@ static void synack_due(struct engine *engine, const struct resend_entry *entry, 
     struct server_key key = flow_key_server(&entry->key);
     struct server *server = server_find(&engine->servers, &key);
     const struct promise *promise =
-        server ? server_promise(engine, server, addr_is_v4(&entry->key.server), entry->generation, now_us) : NULL;
+        server ? server_promise(engine, server, addr_is_v4(&entry->key.server), entry->generation, now_us)
+               : NULL;
     struct cookie_options client = entry_options(entry);
     uint8_t options[TCP_OPTIONS_MAX];
     struct synack_features features;

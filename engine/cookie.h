@@ -41,8 +41,8 @@ struct cookie_options {
 };
 
 /* A cookie for the connection `key` with client ISN `x`, promised under `generation`. `now_us` counts from a fixed start. */
-uint32_t cookie_make(const struct cookie_keys *keys, const struct flow_key *key, uint32_t x, uint32_t generation,
-                     const struct cookie_options *options, uint64_t now_us);
+uint32_t cookie_make(const struct cookie_keys *keys, const struct flow_key *key, uint32_t x,
+                     uint32_t generation, const struct cookie_options *options, uint64_t now_us);
 
 /*
  * True where `c` is a cookie of this connection, epoch now or before, made under `generation`. Fills `options` (mss from the cookie's own
@@ -52,8 +52,8 @@ bool cookie_check(const struct cookie_keys *keys, const struct flow_key *key, ui
                   uint32_t c, uint64_t now_us, struct cookie_options *options);
 
 /* TSval of a stateless segment for this tuple, with the bits that `options` asks for (RFC 7323 5.4 clock: 1 ms in steps of 64). */
-uint32_t cookie_tsval(const struct cookie_keys *keys, const struct flow_key *key, const struct cookie_options *options,
-                      uint64_t now_us);
+uint32_t cookie_tsval(const struct cookie_keys *keys, const struct flow_key *key,
+                      const struct cookie_options *options, uint64_t now_us);
 /* The first TSval above every stateless one that this tuple can have been sent up to now: (newest | 63) + 1. */
 uint32_t cookie_tsval_ceiling(const struct cookie_keys *keys, const struct flow_key *key, uint64_t now_us);
 /* Reads the finer MSS and ECN from the TSecr that a client echoes into `options` already filled by cookie_check(). */

@@ -165,7 +165,8 @@ void passage_reset(struct engine *engine, struct passage *passage, enum drop_rea
     passage_reply(engine, passage, &link, &segment);
 }
 
-void engine_emit(struct engine *engine, enum side to, const struct link_header *link, const struct segment *segment)
+void engine_emit(struct engine *engine, enum side to, const struct link_header *link,
+                 const struct segment *segment)
 {
     struct outbox *outbox = &engine->outbox;
     uint32_t bytes = 0;
@@ -221,15 +222,16 @@ void engine_flow_free(struct engine *engine, struct flow *flow)
 
 void engine_flow_close(struct engine *engine, struct flow *flow, enum flow_end reason, uint64_t now_us)
 {
-    bool observed = flow->state == FLOW_ESTABLISHED || flow->state == FLOW_SPLICED || flow->state == FLOW_GREETING ||
-                    flow->state == FLOW_HALF_OPEN;
+    bool observed = flow->state == FLOW_ESTABLISHED || flow->state == FLOW_SPLICED ||
+                    flow->state == FLOW_GREETING || flow->state == FLOW_HALF_OPEN;
 
     if (observed)
         observe_end(engine, flow, reason, now_us);
     engine_flow_state(engine, flow, FLOW_CLOSING, now_us);
 }
 
-struct flow *engine_flow_new(struct engine *engine, const struct flow_key *key, enum flow_state state, uint64_t now_us)
+struct flow *engine_flow_new(struct engine *engine, const struct flow_key *key, enum flow_state state,
+                             uint64_t now_us)
 {
     struct flow *old = flow_evictable(&engine->flows);
 
@@ -339,7 +341,8 @@ static void tcp_frame(struct engine *engine, struct passage *passage)
     passage->key = frame_flow_key(frame, passage->from);
     if (tcp_options_parse(frame_options(frame), frame->options_bytes, &passage->options) != OPTIONS_OK &&
         passage->from == SIDE_CLIENT)
-        passage->options.present |= OPTION_OTHER; /* what was read before the bad option counts (RFC 9293 3.1) */
+        passage->options.present |=
+            OPTION_OTHER; /* what was read before the bad option counts (RFC 9293 3.1) */
     flow = flow_find(&engine->flows, &passage->key);
     switch (flow ? (enum flow_state)flow->state : FLOW_FREE) {
     case FLOW_SPLICED:
@@ -370,16 +373,20 @@ static void tcp_frame(struct engine *engine, struct passage *passage)
 void engine_input(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes, uint32_t wire_bytes,
                   uint32_t capacity, uint64_t now_us, struct verdict *verdict)
 {
-    struct passage passage = {
-        .from = from, .buffer = buffer, .bytes = bytes, .capacity = capacity, .now_us = now_us, .verdict = verdict};
+    struct passage passage = {.from = from,
+                              .buffer = buffer,
+                              .bytes = bytes,
+                              .capacity = capacity,
+                              .now_us = now_us,
+                              .verdict = verdict};
     struct frame *frame = &passage.frame;
 
     engine->now_us = now_us;
     passage_forward(&passage);
     if (bytes < OFFLOAD_BYTES)
         return;
-    switch (frame_parse(frame, (struct offload *)(void *)buffer, buffer + OFFLOAD_BYTES, bytes - OFFLOAD_BYTES,
-                        wire_bytes - OFFLOAD_BYTES, capacity - OFFLOAD_BYTES)) {
+    switch (frame_parse(frame, (struct offload *)(void *)buffer, buffer + OFFLOAD_BYTES,
+                        bytes - OFFLOAD_BYTES, wire_bytes - OFFLOAD_BYTES, capacity - OFFLOAD_BYTES)) {
     case FRAME_TCP:
         tcp_frame(engine, &passage);
         return;
@@ -418,7 +425,8 @@ bool engine_tick(struct engine *engine, uint64_t now_us)
     engine->now_us = now_us;
     assembly_expire(engine->assemblies, now_us);
     for (int work = 0; work < TICK_WORK; work++) {
-        bool some = opening_tick(engine, now_us) || admission_resend(engine, now_us) || expire_flow(engine, now_us);
+        bool some =
+            opening_tick(engine, now_us) || admission_resend(engine, now_us) || expire_flow(engine, now_us);
 
         if (!some)
             return false;

@@ -7,16 +7,17 @@
 #include <string.h>
 
 static const char *const state_names[] = {
-    [FLOW_FREE] = "free",       [FLOW_HALF_OPEN] = "half-open", [FLOW_ESTABLISHED] = "established",
-    [FLOW_OUTBOUND] = "outbound", [FLOW_OPENING] = "opening",   [FLOW_GREETING] = "greeting",
-    [FLOW_SPLICED] = "spliced", [FLOW_CLOSING] = "closing",
+    [FLOW_FREE] = "free",         [FLOW_HALF_OPEN] = "half-open", [FLOW_ESTABLISHED] = "established",
+    [FLOW_OUTBOUND] = "outbound", [FLOW_OPENING] = "opening",     [FLOW_GREETING] = "greeting",
+    [FLOW_SPLICED] = "spliced",   [FLOW_CLOSING] = "closing",
 };
 _Static_assert(sizeof(state_names) / sizeof(state_names[0]) == FLOW_STATES, "every state has a name");
 
 static const enum flow_list_id list_of_state[FLOW_STATES] = {
-    [FLOW_FREE] = FLOW_LIST_NONE,      [FLOW_HALF_OPEN] = FLOW_LIST_HALF_OPEN, [FLOW_ESTABLISHED] = FLOW_LIST_LIVE,
-    [FLOW_OUTBOUND] = FLOW_LIST_LIVE,  [FLOW_OPENING] = FLOW_LIST_OPENING,     [FLOW_GREETING] = FLOW_LIST_OPENING,
-    [FLOW_SPLICED] = FLOW_LIST_LIVE,   [FLOW_CLOSING] = FLOW_LIST_CLOSING,
+    [FLOW_FREE] = FLOW_LIST_NONE,        [FLOW_HALF_OPEN] = FLOW_LIST_HALF_OPEN,
+    [FLOW_ESTABLISHED] = FLOW_LIST_LIVE, [FLOW_OUTBOUND] = FLOW_LIST_LIVE,
+    [FLOW_OPENING] = FLOW_LIST_OPENING,  [FLOW_GREETING] = FLOW_LIST_OPENING,
+    [FLOW_SPLICED] = FLOW_LIST_LIVE,     [FLOW_CLOSING] = FLOW_LIST_CLOSING,
 };
 
 /* How long an entry stays in a list before it is looked at; 0: it has timers of its own (opening.c). */
@@ -190,7 +191,8 @@ static uint32_t take_entry(struct flow_table *table)
     return table->unused < table->capacity ? table->unused++ : FLOW_NONE;
 }
 
-struct flow *flow_new(struct flow_table *table, const struct flow_key *key, enum flow_state state, uint64_t now_us)
+struct flow *flow_new(struct flow_table *table, const struct flow_key *key, enum flow_state state,
+                      uint64_t now_us)
 {
     uint32_t index = take_entry(table);
     uint32_t *bucket = bucket_of(table, key);

@@ -53,17 +53,24 @@ enum flow_state {
     FLOW_STATES
 };
 
-enum flow_list_id { FLOW_LIST_NONE, FLOW_LIST_HALF_OPEN, FLOW_LIST_LIVE, FLOW_LIST_OPENING, FLOW_LIST_CLOSING, FLOW_LISTS };
+enum flow_list_id {
+    FLOW_LIST_NONE,
+    FLOW_LIST_HALF_OPEN,
+    FLOW_LIST_LIVE,
+    FLOW_LIST_OPENING,
+    FLOW_LIST_CLOSING,
+    FLOW_LISTS
+};
 
 enum flow_flags {
-    FLOW_EDIT = 1 << 0,          /* spliced (also while closing): the offsets apply */
+    FLOW_EDIT = 1 << 0, /* spliced (also while closing): the offsets apply */
     FLOW_CLIENT_FIN = 1 << 1,
     FLOW_SERVER_FIN = 1 << 2,
-    FLOW_RESET = 1 << 3,         /* closing by a RST: valid data makes it live again */
-    FLOW_NO_SACK = 1 << 4,       /* promised but not granted: the client's blocks become NOPs */
-    FLOW_NO_ECN = 1 << 5,        /* promised but not asked for or not granted: ECT is cleared */
-    FLOW_GREETING_DUE = 1 << 6,  /* the client has not acknowledged our greeting yet */
-    FLOW_REFUSED = 1 << 7,       /* closing because the opening failed: the server's late answers are reset */
+    FLOW_RESET = 1 << 3,        /* closing by a RST: valid data makes it live again */
+    FLOW_NO_SACK = 1 << 4,      /* promised but not granted: the client's blocks become NOPs */
+    FLOW_NO_ECN = 1 << 5,       /* promised but not asked for or not granted: ECT is cleared */
+    FLOW_GREETING_DUE = 1 << 6, /* the client has not acknowledged our greeting yet */
+    FLOW_REFUSED = 1 << 7,      /* closing because the opening failed: the server's late answers are reset */
 };
 
 /* Hot: what a forwarded segment needs. */
@@ -81,22 +88,23 @@ struct flow {
 
 /* Cold: handshake, closing, observations, bookkeeping. */
 struct flow_cold {
-    uint32_t serial;          /* tells this connection from others on the same entry; wraps after 2^32 of them */
-    uint32_t born;            /* flow_clock() of its beginning */
-    uint32_t bucket_next;     /* hash chain */
-    uint32_t older, newer;    /* list of the state */
-    uint32_t listed;          /* flow_clock() when it was put at the list's tail */
+    uint32_t serial;       /* tells this connection from others on the same entry; wraps after 2^32 of them */
+    uint32_t born;         /* flow_clock() of its beginning */
+    uint32_t bucket_next;  /* hash chain */
+    uint32_t older, newer; /* list of the state */
+    uint32_t listed;       /* flow_clock() when it was put at the list's tail */
     uint32_t client_isn;
-    uint32_t server_isn;      /* in the server's numbers */
-    uint32_t client_next;     /* highest sequence number seen from the client, plus one */
-    uint32_t server_next;     /* the same from the server, in its numbers */
-    uint32_t opening;         /* OPENING, GREETING: index into the pool. Later with GREETING_DUE: newest TSval of the server */
-    uint16_t server;          /* index into the server table + 1; 0: none */
-    uint16_t server_mss;      /* granted to us by the server; 0: never limits */
-    uint16_t sampled[2];      /* payload bytes copied into observations, by enum side */
-    uint8_t offered;          /* half-open: enum synack_offer; FLOW_OFFER_UNKNOWN */
-    uint8_t generation;       /* GREETING_DUE: lowest bits of the promise's */
-    bool timestamps;          /* opened by us: granted on both halves */
+    uint32_t server_isn;  /* in the server's numbers */
+    uint32_t client_next; /* highest sequence number seen from the client, plus one */
+    uint32_t server_next; /* the same from the server, in its numbers */
+    uint32_t
+        opening; /* OPENING, GREETING: index into the pool. Later with GREETING_DUE: newest TSval of the server */
+    uint16_t server;     /* index into the server table + 1; 0: none */
+    uint16_t server_mss; /* granted to us by the server; 0: never limits */
+    uint16_t sampled[2]; /* payload bytes copied into observations, by enum side */
+    uint8_t offered;     /* half-open: enum synack_offer; FLOW_OFFER_UNKNOWN */
+    uint8_t generation;  /* GREETING_DUE: lowest bits of the promise's */
+    bool timestamps;     /* opened by us: granted on both halves */
     uint8_t spare;
 };
 
@@ -132,7 +140,8 @@ struct flow *flow_find(const struct flow_table *table, const struct flow_key *ke
  * A new entry in `state` for a key that has none; NULL where the table is full of flows that may not be evicted. The entry that had
  * to go is told by flow_evictable() beforehand.
  */
-struct flow *flow_new(struct flow_table *table, const struct flow_key *key, enum flow_state state, uint64_t now_us);
+struct flow *flow_new(struct flow_table *table, const struct flow_key *key, enum flow_state state,
+                      uint64_t now_us);
 /* Where the table is full: the entry to be freed before flow_new(), or NULL (room is there, or nothing may go). */
 struct flow *flow_evictable(const struct flow_table *table);
 /* The one place where a state changes: lists and gauges follow. */

@@ -51,8 +51,8 @@ enum frame_kind {
     FRAME_OTHER,        /* not TCP, not an ICMP error: passes as it is */
     FRAME_TCP,          /* every field below is valid */
     FRAME_TCP_FRAGMENT, /* a fragment (first or later) of an IP packet that carries TCP; addresses are valid */
-    FRAME_ICMP_ERROR,   /* ICMP or ICMPv6 error; addresses and l4 are valid, and payload is the quoted packet */
-    FRAME_MALFORMED,    /* says that it is TCP over IP, but does not fit; addresses are valid, nothing behind them */
+    FRAME_ICMP_ERROR, /* ICMP or ICMPv6 error; addresses and l4 are valid, and payload is the quoted packet */
+    FRAME_MALFORMED, /* says that it is TCP over IP, but does not fit; addresses are valid, nothing behind them */
 };
 
 /*
@@ -80,11 +80,11 @@ struct frame {
     uint32_t seq, ack;
     uint16_t window; /* as it stands in the header, unscaled */
     uint16_t urgent;
-    uint8_t flags;              /* enum tcp_flags */
-    bool accurate_ecn;          /* the AE (former NS) bit, RFC 9768 */
-    uint8_t options_bytes;      /* 0 to 40, options begin at l4 + 20 */
-    uint32_t payload_bytes;     /* on the wire, by the IP header */
-    uint32_t payload_present;   /* of them in the buffer; less only in truncated captures */
+    uint8_t flags;            /* enum tcp_flags */
+    bool accurate_ecn;        /* the AE (former NS) bit, RFC 9768 */
+    uint8_t options_bytes;    /* 0 to 40, options begin at l4 + 20 */
+    uint32_t payload_bytes;   /* on the wire, by the IP header */
+    uint32_t payload_present; /* of them in the buffer; less only in truncated captures */
 };
 
 /*

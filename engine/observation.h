@@ -33,7 +33,7 @@ enum observation_kind {
 };
 
 enum flow_end {
-    END_FIN,          /* FIN both ways */
+    END_FIN, /* FIN both ways */
     END_CLIENT_RESET,
     END_SERVER_RESET, /* also: refused */
     END_EXPIRED,      /* idle too long */
@@ -51,10 +51,10 @@ struct observed_handshake {
 
 struct observed_data {
     enum side from;
-    uint32_t offset;      /* of the first byte, from that side's ISN + 1 */
-    uint32_t peer_acked;  /* how many bytes of the other side's data it acknowledges (0: it had seen none) */
-    uint32_t wire_bytes;  /* payload of the segment; more than `bytes` where the cap cut it */
-    uint16_t bytes;       /* copied here */
+    uint32_t offset;     /* of the first byte, from that side's ISN + 1 */
+    uint32_t peer_acked; /* how many bytes of the other side's data it acknowledges (0: it had seen none) */
+    uint32_t wire_bytes; /* payload of the segment; more than `bytes` where the cap cut it */
+    uint16_t bytes;      /* copied here */
     bool push;
     uint8_t data[OBSERVATION_DATA_BYTES];
 };

@@ -5,8 +5,8 @@
 #include <string.h>
 
 /* A slot with what every observation of this flow says, or NULL where the queue is full. */
-static struct observation *observation_new(struct engine *engine, const struct flow *flow, enum observation_kind kind,
-                                           uint64_t now_us)
+static struct observation *observation_new(struct engine *engine, const struct flow *flow,
+                                           enum observation_kind kind, uint64_t now_us)
 {
     struct observation_queue *queue = &engine->observations;
     struct observation *slot;
@@ -29,7 +29,8 @@ static struct observation *observation_new(struct engine *engine, const struct f
     return slot;
 }
 
-void observe_features(const struct frame *frame, const struct tcp_options *options, struct synack_features *features)
+void observe_features(const struct frame *frame, const struct tcp_options *options,
+                      struct synack_features *features)
 {
     memset(features, 0, sizeof(*features));
     features->mss = options->mss;
@@ -47,7 +48,8 @@ void observe_features(const struct frame *frame, const struct tcp_options *optio
     memcpy(features->layout, options->layout, features->layout_bytes);
 }
 
-void observe_synack(struct engine *engine, const struct flow *flow, const struct passage *passage, bool repeated)
+void observe_synack(struct engine *engine, const struct flow *flow, const struct passage *passage,
+                    bool repeated)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
     struct observation *slot;
@@ -128,8 +130,8 @@ void observe_end(struct engine *engine, const struct flow *flow, enum flow_end r
     slot->end.server_bytes = cold->server_next - (cold->server_isn + 1);
 }
 
-void observe_trigger(struct engine *engine, const struct server *server, const struct observed_trigger *trigger,
-                     uint64_t now_us)
+void observe_trigger(struct engine *engine, const struct server *server,
+                     const struct observed_trigger *trigger, uint64_t now_us)
 {
     struct observation *slot = observation_new(engine, NULL, OBSERVED_TRIGGER, now_us);
 

@@ -10,7 +10,8 @@
 
 #include "engine/shard.h"
 
-void observe_synack(struct engine *engine, const struct flow *flow, const struct passage *passage, bool repeated);
+void observe_synack(struct engine *engine, const struct flow *flow, const struct passage *passage,
+                    bool repeated);
 void observe_established(struct engine *engine, const struct flow *flow, uint64_t now_us);
 /* Payload of the frame, cut into observations of at most OBSERVATION_DATA_BYTES, up to the flow's cap. */
 void observe_frame_data(struct engine *engine, struct flow *flow, const struct passage *passage);
@@ -18,11 +19,12 @@ void observe_frame_data(struct engine *engine, struct flow *flow, const struct p
 void observe_data(struct engine *engine, struct flow *flow, enum side from, uint32_t seq, uint32_t ack,
                   const uint8_t *data, uint32_t present, uint32_t wire_bytes, uint64_t now_us);
 void observe_end(struct engine *engine, const struct flow *flow, enum flow_end reason, uint64_t now_us);
-void observe_trigger(struct engine *engine, const struct server *server, const struct observed_trigger *trigger,
-                     uint64_t now_us);
+void observe_trigger(struct engine *engine, const struct server *server,
+                     const struct observed_trigger *trigger, uint64_t now_us);
 void observe_unequal_greeting(struct engine *engine, const struct flow *flow, bool negative, uint64_t now_us);
 
 /* What a SYN-ACK says, as synack.h describes it. */
-void observe_features(const struct frame *frame, const struct tcp_options *options, struct synack_features *features);
+void observe_features(const struct frame *frame, const struct tcp_options *options,
+                      struct synack_features *features);
 
 #endif

@@ -63,8 +63,8 @@ static void send_syn(struct engine *engine, const struct flow *flow, struct open
     segment.seq = flow_cold(&engine->flows, flow)->client_isn;
     segment.window = unscaled_window(opening);
     segment.options = options;
-    segment.options_bytes = (uint8_t)synack_open_options(&granted, opening->client.mss, opening->client.window_scale,
-                                                         opening->client_tsval, options);
+    segment.options_bytes = (uint8_t)synack_open_options(
+        &granted, opening->client.mss, opening->client.window_scale, opening->client_tsval, options);
     engine_emit(engine, SIDE_SERVER, &opening->to_server, &segment);
     opening->attempts++;
 }
@@ -93,7 +93,8 @@ static void fill_opening(struct opening *opening, const struct passage *passage,
     opening->client_ack = frame->ack;
     opening->client_window = frame->window;
     opening->greeting_bytes = greeted ? promise->greeting_bytes : 0;
-    if (frame->payload_bytes && passage->frame.offload && passage->frame.offload->gso_type != OFFLOAD_GSO_NONE)
+    if (frame->payload_bytes && passage->frame.offload &&
+        passage->frame.offload->gso_type != OFFLOAD_GSO_NONE)
         opening->gso_bytes = passage->frame.offload->gso_bytes;
 }
 
@@ -125,8 +126,9 @@ static bool was_greeted(const struct engine *engine, const struct proof *proof, 
     return proof->promise->greeting_bytes && (proof->greeted || (entry && entry->ack == proof->x + 1));
 }
 
-void opening_begin(struct engine *engine, struct passage *passage, struct server *server, const struct proof *proof,
-                   struct flow *closing, const uint8_t *data, uint32_t bytes, bool fin)
+void opening_begin(struct engine *engine, struct passage *passage, struct server *server,
+                   const struct proof *proof, struct flow *closing, const uint8_t *data, uint32_t bytes,
+                   bool fin)
 {
     struct flow *flow = make_flow(engine, passage, closing);
     struct flow_cold *cold;
@@ -230,15 +232,18 @@ static void note_client(struct engine *engine, const struct passage *passage, st
     if (passage->options.present & OPTION_TIMESTAMPS)
         opening->client_tsval = seq_max(opening->client_tsval, passage->options.tsval);
     opening->client_window = frame->window;
-    if (seq_before(opening->client_ack, frame->ack) && frame->ack - opening->c <= 1u + opening->greeting_bytes)
+    if (seq_before(opening->client_ack, frame->ack) &&
+        frame->ack - opening->c <= 1u + opening->greeting_bytes)
         opening->client_ack = frame->ack;
-    if ((flow->flags & FLOW_GREETING_DUE) && opening->client_ack == opening->c + 1 + opening->greeting_bytes) {
+    if ((flow->flags & FLOW_GREETING_DUE) &&
+        opening->client_ack == opening->c + 1 + opening->greeting_bytes) {
         flow->flags = (uint8_t)(flow->flags & ~FLOW_GREETING_DUE);
         resend_remove(engine->greetings, &flow->key);
     }
 }
 
-static void client_frame(struct engine *engine, struct passage *passage, struct flow *flow, struct opening *opening)
+static void client_frame(struct engine *engine, struct passage *passage, struct flow *flow,
+                         struct opening *opening)
 {
     const struct frame *frame = &passage->frame;
     uint32_t offset = frame->seq - (flow_cold(&engine->flows, flow)->client_isn + 1);
@@ -257,8 +262,8 @@ static void client_frame(struct engine *engine, struct passage *passage, struct 
         return;
     }
     note_client(engine, passage, flow, opening);
-    held = frame->payload_bytes && opening_hold_add(&engine->openings, opening, offset, frame_payload(frame),
-                                                    frame->payload_bytes);
+    held = frame->payload_bytes &&
+           opening_hold_add(&engine->openings, opening, offset, frame_payload(frame), frame->payload_bytes);
     if ((frame->flags & TCP_FIN) && offset + frame->payload_bytes == opening->held_bytes)
         opening->fin = true;
     if (held)
@@ -294,11 +299,12 @@ static void note_grants(struct engine *engine, const struct passage *passage, st
 {
     const struct tcp_options *options = &passage->options;
     const struct server *server = flow_server(engine, flow);
-    const struct promise *promise = server_promise(engine, server, addr_is_v4(&flow->key.server), opening->generation,
-                                                   passage->now_us);
+    const struct promise *promise =
+        server_promise(engine, server, addr_is_v4(&flow->key.server), opening->generation, passage->now_us);
     uint8_t client_scale = opening->client.window_scale;
     int promised = promise && client_scale != WSCALE_NONE ? promise->synack.window_scale : 0;
-    int real = options->present & OPTION_WSCALE ? (options->wscale > WSCALE_MAX ? WSCALE_MAX : options->wscale) : 0;
+    int real =
+        options->present & OPTION_WSCALE ? (options->wscale > WSCALE_MAX ? WSCALE_MAX : options->wscale) : 0;
 
     flow->to_client_shift = (int8_t)(real - promised);
     if (client_scale != WSCALE_NONE && !(options->present & OPTION_WSCALE))
@@ -325,11 +331,12 @@ static void fix_offsets(struct engine *engine, const struct passage *passage, st
     flow->ack_floor = y + 1;
     flow->tsecr_floor = opening->server_tsval;
     if (opening->timestamps)
-        flow->ts_delta = cookie_tsval_ceiling(&engine->config.keys, &flow->key, passage->now_us) -
-                         opening->server_tsval;
+        flow->ts_delta =
+            cookie_tsval_ceiling(&engine->config.keys, &flow->key, passage->now_us) - opening->server_tsval;
 }
 
-static void server_accepts(struct engine *engine, struct passage *passage, struct flow *flow, struct opening *opening)
+static void server_accepts(struct engine *engine, struct passage *passage, struct flow *flow,
+                           struct opening *opening)
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
 
@@ -371,7 +378,8 @@ static void old_connection(struct engine *engine, struct passage *passage, const
     send_syn(engine, flow, opening);
 }
 
-static void server_frame(struct engine *engine, struct passage *passage, struct flow *flow, struct opening *opening)
+static void server_frame(struct engine *engine, struct passage *passage, struct flow *flow,
+                         struct opening *opening)
 {
     const struct frame *frame = &passage->frame;
     bool ours = frame->ack == flow_cold(&engine->flows, flow)->client_isn + 1;

@@ -22,8 +22,9 @@
  * Opens the connection that `proof` stands for, holding `bytes` of data from x+1 (and a FIN behind them). `closing` is freed. Gives the
  * verdict; where there is no room the frame is dropped and counted, and the client will repeat it.
  */
-void opening_begin(struct engine *engine, struct passage *passage, struct server *server, const struct proof *proof,
-                   struct flow *closing, const uint8_t *data, uint32_t bytes, bool fin);
+void opening_begin(struct engine *engine, struct passage *passage, struct server *server,
+                   const struct proof *proof, struct flow *closing, const uint8_t *data, uint32_t bytes,
+                   bool fin);
 
 /* A frame of a flow that is OPENING or GREETING, from either side. */
 void opening_frame(struct engine *engine, struct passage *passage, struct flow *flow);

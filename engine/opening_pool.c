@@ -82,8 +82,8 @@ uint8_t *opening_hold(const struct opening_pool *pool, const struct opening *ope
     return opening->hold == OPENING_NONE ? NULL : pool->holds + (size_t)opening->hold * HOLD_BYTES;
 }
 
-bool opening_hold_add(struct opening_pool *pool, struct opening *opening, uint32_t offset, const uint8_t *data,
-                      uint32_t bytes)
+bool opening_hold_add(struct opening_pool *pool, struct opening *opening, uint32_t offset,
+                      const uint8_t *data, uint32_t bytes)
 {
     uint8_t *hold = opening_hold(pool, opening);
     uint32_t known;

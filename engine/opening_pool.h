@@ -20,11 +20,11 @@
 #include "engine/segment.h"
 #include "engine/timer_wheel.h"
 
-#define HOLD_BYTES         (16u * 1024)
-#define OPENINGS_PER_HOLD  4
-#define OPENING_NONE       UINT32_MAX
+#define HOLD_BYTES          (16u * 1024)
+#define OPENINGS_PER_HOLD   4
+#define OPENING_NONE        UINT32_MAX
 #define OPENING_WHEEL_SLOTS 512
-#define OPENING_TICK_US    10000
+#define OPENING_TICK_US     10000
 
 struct opening {
     uint32_t flow;                /* index into the flow table */
@@ -36,12 +36,12 @@ struct opening {
     uint32_t client_flow_label;
     struct cookie_options client; /* what was promised to the client, and its MSS */
     bool timestamps;
-    bool ecn;               /* asked of the server */
-    uint32_t c;             /* our ISN towards the client */
-    uint32_t generation;    /* of the promise */
-    uint32_t client_tsval;  /* newest */
-    uint32_t client_ack;    /* newest, in our numbers */
-    uint16_t client_window; /* newest, as in the header */
+    bool ecn;                /* asked of the server */
+    uint32_t c;              /* our ISN towards the client */
+    uint32_t generation;     /* of the promise */
+    uint32_t client_tsval;   /* newest */
+    uint32_t client_ack;     /* newest, in our numbers */
+    uint16_t client_window;  /* newest, as in the header */
     uint16_t greeting_bytes; /* g; 0: the server does not greet, or does so itself */
     uint16_t greeting_seen;  /* of the real greeting, from its first byte */
     uint32_t server_tsval;   /* newest */
@@ -73,7 +73,7 @@ void opening_give_back(struct opening_pool *pool, uint32_t index);
 /* The hold buffer, HOLD_BYTES long, or NULL. */
 uint8_t *opening_hold(const struct opening_pool *pool, const struct opening *opening);
 /* Adds bytes that begin `offset` bytes after x+1: what joins on and fits. False where nothing of it is held now. */
-bool opening_hold_add(struct opening_pool *pool, struct opening *opening, uint32_t offset, const uint8_t *data,
-                      uint32_t bytes);
+bool opening_hold_add(struct opening_pool *pool, struct opening *opening, uint32_t offset,
+                      const uint8_t *data, uint32_t bytes);
 
 #endif

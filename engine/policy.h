@@ -24,9 +24,9 @@
 
 /* How a proved client gets to the server in attack mode (ENGINE 1, 2 and 2.5). */
 enum opening_kind {
-    OPENING_CHECK,          /* client first: the request is checked, then opened */
-    OPENING_GREET,          /* server first: greeted for the server, the request checked, then opened */
-    OPENING_COOKIE,         /* opened after a good cookie at the bare ACK, under limits; the server greets itself */
+    OPENING_CHECK,  /* client first: the request is checked, then opened */
+    OPENING_GREET,  /* server first: greeted for the server, the request checked, then opened */
+    OPENING_COOKIE, /* opened after a good cookie at the bare ACK, under limits; the server greets itself */
     OPENING_COOKIE_REQUEST, /* the same, but only when the client has sent data (it is known to speak first) */
     OPENING_PASS,           /* never protected: everything passes untouched */
 };
@@ -53,7 +53,7 @@ struct server_policy {
     bool armed;
     enum opening_kind opening;
     enum protocol_id greeting_protocol; /* whose greeting it is; classifies unequal greetings */
-    uint64_t protocols;                 /* accepted ones, bits 1 << enum protocol_id; PROTOCOL_UNKNOWN means the pattern */
+    uint64_t protocols; /* accepted ones, bits 1 << enum protocol_id; PROTOCOL_UNKNOWN means the pattern */
     bool has_pattern;
     struct pattern pattern;
     struct promise now;

@@ -18,8 +18,8 @@ static struct opening *opening_of(struct engine *engine, const struct flow *flow
  * Is it a refusal ("-ERR", "421 too many")? Then it tells nothing about the greeting, and this client alone is turned away.
  * The beginning is what we promised, as far as it was equal; the rest stands in the frame.
  */
-static bool is_negative(const struct server *server, const struct promise *promise, uint32_t seen, const uint8_t *rest,
-                        uint32_t rest_bytes)
+static bool is_negative(const struct server *server, const struct promise *promise, uint32_t seen,
+                        const uint8_t *rest, uint32_t rest_bytes)
 {
     const struct protocol *protocol =
         server->policy ? protocol_by_id(server->policy->greeting_protocol) : NULL;
@@ -78,8 +78,8 @@ static void greeting_data(struct engine *engine, struct passage *passage, struct
     part = new_bytes < part ? new_bytes : part;
     if (memcmp(promise->greeting + opening->greeting_seen, frame_payload(frame) + known, part) != 0) {
         unequal(engine, passage, flow,
-                is_negative(flow_server(engine, flow), promise, opening->greeting_seen, frame_payload(frame) + known,
-                            new_bytes));
+                is_negative(flow_server(engine, flow), promise, opening->greeting_seen,
+                            frame_payload(frame) + known, new_bytes));
         return;
     }
     opening->greeting_seen = (uint16_t)(opening->greeting_seen + part);
@@ -95,8 +95,9 @@ void real_greeting_frame(struct engine *engine, struct passage *passage, struct 
     struct opening *opening = opening_of(engine, flow);
     const struct frame *frame = &passage->frame;
     uint32_t expected = flow_cold(&engine->flows, flow)->server_next;
-    const struct promise *promise = server_promise(engine, flow_server(engine, flow), addr_is_v4(&flow->key.server),
-                                                   opening->generation, passage->now_us);
+    const struct promise *promise =
+        server_promise(engine, flow_server(engine, flow), addr_is_v4(&flow->key.server), opening->generation,
+                       passage->now_us);
 
     if (!frame_checksum_good(frame)) {
         passage_drop(engine, passage, DROP_bad_checksum);

@@ -113,7 +113,8 @@ static struct server_host *host_add(const struct server_table *table, const stru
     return host;
 }
 
-uint32_t server_host_attacked(const struct server_table *table, const struct ip_addr *addr, const struct vlan_ids *vlan)
+uint32_t server_host_attacked(const struct server_table *table, const struct ip_addr *addr,
+                              const struct vlan_ids *vlan)
 {
     const struct server_host *host = host_slot(table, addr, vlan);
 

@@ -70,7 +70,8 @@ struct server {
     uint16_t ip_id;                     /* next, for servers that count up */
     const struct server_policy *policy; /* NULL: not profiled */
     struct server_host *host;           /* of this server's address; NULL: there was no room for it */
-    struct server_host host_slot;       /* a slot of the table of hosts, which lies in the same memory: nothing to do with this server */
+    struct server_host
+        host_slot; /* a slot of the table of hosts, which lies in the same memory: nothing to do with this server */
 };
 
 struct server_table {
@@ -88,7 +89,8 @@ struct server *server_find(struct server_table *table, const struct server_key *
 /* Finds or makes; NULL where the table is full. A new server's mode follows the setting in force. */
 struct server *server_add(struct server_table *table, const struct server_key *key, uint64_t now_us);
 /* How many servers at this address are in attack mode. */
-uint32_t server_host_attacked(const struct server_table *table, const struct ip_addr *addr, const struct vlan_ids *vlan);
+uint32_t server_host_attacked(const struct server_table *table, const struct ip_addr *addr,
+                              const struct vlan_ids *vlan);
 /* Points every server at its entry of `policy` (NULL where it has none) and makes those that are missing. */
 void server_table_adopt(struct server_table *table, const struct policy *policy, uint64_t now_us);
 

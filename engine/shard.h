@@ -76,7 +76,8 @@ void passage_reply(struct engine *engine, struct passage *passage, const struct 
 /* Answers with a RST that the frame's sender must accept; counts `reason`. */
 void passage_reset(struct engine *engine, struct passage *passage, enum drop_reason reason);
 /* A segment of our own, out of `to`; a full outbox drops and counts. */
-void engine_emit(struct engine *engine, enum side to, const struct link_header *link, const struct segment *segment);
+void engine_emit(struct engine *engine, enum side to, const struct link_header *link,
+                 const struct segment *segment);
 
 /* --- small things that several stages ask ------------------------------------------------------------------ */
 

@@ -104,7 +104,7 @@ size_t synack_options(const struct synack_features *features, uint32_t tsval, ui
 void synack_default_model(bool ipv4, struct synack_model *model);
 
 /* The SYN that opens to the server, offering exactly what `features` granted: Linux's option order. Returns bytes written. */
-size_t synack_open_options(const struct synack_features *granted, uint16_t mss, uint8_t window_scale, uint32_t tsval,
-                           uint8_t out[TCP_OPTIONS_MAX]);
+size_t synack_open_options(const struct synack_features *granted, uint16_t mss, uint8_t window_scale,
+                           uint32_t tsval, uint8_t out[TCP_OPTIONS_MAX]);
 
 #endif

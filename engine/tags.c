@@ -15,7 +15,8 @@ void tag_table_init(struct tag_table *table, struct tag *slots, uint32_t count, 
 }
 
 /* The slot of (key, extra); `*tag` is what stands in it when it is ours. */
-static struct tag *slot_of(const struct tag_table *table, const struct flow_key *key, uint32_t extra, uint32_t *tag)
+static struct tag *slot_of(const struct tag_table *table, const struct flow_key *key, uint32_t extra,
+                           uint32_t *tag)
 {
     struct {
         struct flow_key key;

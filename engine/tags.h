@@ -16,8 +16,9 @@
 #include "engine/addr.h"
 
 struct tag {
-    uint32_t tag;   /* 0: never used */
-    uint32_t at_ms; /* wraps after 49 days: a life is far shorter, and stale slots only answer wrongly with 2^-32 */
+    uint32_t tag; /* 0: never used */
+    uint32_t
+        at_ms; /* wraps after 49 days: a life is far shorter, and stale slots only answer wrongly with 2^-32 */
 };
 
 struct tag_table {
@@ -34,7 +35,8 @@ void tag_table_init(struct tag_table *table, struct tag *slots, uint32_t count, 
 /* Remembers (key, extra) from now on. */
 void tag_put(struct tag_table *table, const struct flow_key *key, uint32_t extra, uint64_t now_us);
 /* Milliseconds since it was put, or -1 where it is not there or its life is over. */
-int64_t tag_age_ms(const struct tag_table *table, const struct flow_key *key, uint32_t extra, uint64_t now_us);
+int64_t tag_age_ms(const struct tag_table *table, const struct flow_key *key, uint32_t extra,
+                   uint64_t now_us);
 void tag_remove(struct tag_table *table, const struct flow_key *key, uint32_t extra);
 
 #endif

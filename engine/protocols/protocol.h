@@ -27,7 +27,7 @@ struct protocol {
     enum protocol_id id;
     const char *name; /* as in JSON (DESIGN 6) */
     bool server_first;
-    bool early_talk_is_wrong; /* data with ack = c+1 is a mismatch although a greeting is due (SMTP) */
+    bool early_talk_is_wrong;   /* data with ack = c+1 is a mismatch although a greeting is due (SMTP) */
     uint32_t greeting_grace_us; /* how long to wait for clients that speak anyway */
     /* Are these first bytes of the client a request of this protocol? Hot. */
     enum match (*check)(const uint8_t *request, size_t bytes);
@@ -50,6 +50,7 @@ enum protocol_id protocol_of_request(const uint8_t *request, size_t bytes);
 enum protocol_id protocol_of_greeting(const uint8_t *data, size_t bytes, size_t *greeting_bytes);
 
 /* Checks against every protocol in `accepted` (bits 1 << id): YES if one matches, MORE if one still may. */
-enum match protocols_check(uint64_t accepted, const uint8_t *request, size_t bytes, enum protocol_id *matched);
+enum match protocols_check(uint64_t accepted, const uint8_t *request, size_t bytes,
+                           enum protocol_id *matched);
 
 #endif

@@ -155,11 +155,13 @@ Test(flow, live_one_expires_only_when_idle)
     flow = make(&f, 1, FLOW_SPLICED, 0);
     for (now_us = 0; now_us < used_until_us; now_us += 600 * SECOND_US) {
         flow->used = flow_clock(now_us);
-        cr_assert_null(flow_expired(&f.table, now_us, 10), "in use at %llu s", (unsigned long long)(now_us / SECOND_US));
+        cr_assert_null(flow_expired(&f.table, now_us, 10), "in use at %llu s",
+                       (unsigned long long)(now_us / SECOND_US));
     }
     now_us -= 600 * SECOND_US;
     for (uint64_t idle_s = 0; idle_s < 7430; idle_s += 61)
-        cr_assert_null(flow_expired(&f.table, now_us + idle_s * SECOND_US, 10), "idle for %llu s", (unsigned long long)idle_s);
+        cr_assert_null(flow_expired(&f.table, now_us + idle_s * SECOND_US, 10), "idle for %llu s",
+                       (unsigned long long)idle_s);
     cr_assert_eq(flow_expired(&f.table, now_us + 7520 * SECOND_US, 10), flow);
     free(f.memory);
 }
@@ -172,7 +174,8 @@ Test(flow, looking_through_live_ones_is_bounded)
     for (uint32_t number = 0; number < 64; number++)
         make(&f, number, FLOW_ESTABLISHED, 0);
     cr_assert_null(flow_expired(&f.table, 61 * SECOND_US, 10));
-    cr_assert_leq(flow_next_expiry(&f.table, 61 * SECOND_US), 61 * SECOND_US, "54 of them are still to be looked at");
+    cr_assert_leq(flow_next_expiry(&f.table, 61 * SECOND_US), 61 * SECOND_US,
+                  "54 of them are still to be looked at");
     free(f.memory);
 }
 
