@@ -150,6 +150,14 @@ static struct cookie_options granted_options(const struct passage *passage,
     };
 }
 
+/* True where the client may wait for the server, and so would not repeat a lost ACK: it must be asked again. */
+static bool opening_waits_for_ack(const struct server *server)
+{
+    enum opening_kind opening = server_opening(server);
+
+    return opening == OPENING_GREET || opening == OPENING_COOKIE;
+}
+
 /* Remembers the SYN-ACK of a service that greets: if the client's ACK is lost nobody else would repeat anything. */
 static void remember_synack(struct engine *engine, const struct passage *passage,
                             const struct promise *promise, const struct cookie_options *client, uint32_t c,
@@ -164,8 +172,7 @@ static void remember_synack(struct engine *engine, const struct passage *passage
     entry->tsecr = passage->options.tsval;
     entry->generation = promise->generation;
     entry->offered = offered;
-    entry->client_wscale = client->window_scale;
-    entry->client_mss = client->mss;
+    entry->client = *client;
     link_header_reverse(&passage->frame, &entry->link);
 }
 
@@ -208,7 +215,7 @@ static void answer_syn(struct engine *engine, struct passage *passage, struct se
     segment.ip_id = next_ip_id(server, promise, passage);
     if (!server->policy)
         server->unprofiled_us = passage->now_us;
-    if (server_opening(server) == OPENING_GREET)
+    if (opening_waits_for_ack(server))
         remember_synack(engine, passage, promise, &client, c, offered);
     link_header_reverse(frame, &link);
     passage_reply(engine, passage, &link, &segment);
@@ -307,8 +314,7 @@ static bool remember_greeting(struct engine *engine, const struct passage *passa
     entry->tsecr = passage->options.tsval;
     entry->timestamps = proof->timestamps;
     entry->generation = proof->promise->generation;
-    entry->client_wscale = proof->client.window_scale;
-    entry->client_mss = proof->client.mss;
+    entry->client = proof->client;
     link_header_reverse(&passage->frame, &entry->link);
     return true;
 }
@@ -491,7 +497,7 @@ static void judge_request(struct engine *engine, struct passage *passage, struct
 static bool served_already(const struct engine *engine, const struct passage *passage,
                            const struct proof *proof)
 {
-    return tag_age_ms(&engine->served, &passage->key, proof->x, passage->now_us) >= 0;
+    return served_lately(&engine->served, &passage->key, proof->x, passage->now_us);
 }
 
 static void admit_data(struct engine *engine, struct passage *passage, struct server *server,
@@ -546,12 +552,18 @@ static void admit_fin(struct engine *engine, struct passage *passage, struct ser
     passage_reply(engine, passage, &link, &segment);
 }
 
-static void answer_keepalive(struct engine *engine, struct passage *passage, const struct proof *proof)
+/* RFC 9293 3.8.4. Where the handshake's ACK was lost, it stands for that ACK. */
+static void admit_keepalive(struct engine *engine, struct passage *passage, struct server *server,
+                            const struct proof *proof, struct flow *closing)
 {
     struct link_header link;
     struct segment segment;
     uint8_t options[12];
 
+    if (opening_waits_for_ack(server) && !proof->greeted && !greeted_already(engine, passage, proof)) {
+        admit_bare(engine, passage, server, proof, closing);
+        return;
+    }
     speak_established(engine, passage, proof, &segment, options);
     segment.ack = proof->x + 1;
     link_header_reverse(&passage->frame, &link);
@@ -602,11 +614,31 @@ static void admit_at_start(struct engine *engine, struct passage *passage, struc
         admit_data(engine, passage, server, proof, closing, &request, ASSEMBLY_GREW);
 }
 
+/*
+ * Beyond x+1 a segment alone proves nothing: its beginning was lost and will be repeated. A client that we greeted lately is
+ * remembered, though, and its ACK of the greeting counts.
+ */
+static bool admit_greeted(struct engine *engine, struct passage *passage, const struct server *server)
+{
+    const struct resend_entry *entry = resend_find(engine->greetings, &passage->key);
+    const struct frame *frame = &passage->frame;
+    struct proof proof;
+
+    if (!entry || frame->seq - entry->ack > UINT16_MAX ||
+        !prove(engine, passage, server, entry->ack - 1, frame->ack, &proof))
+        return false;
+    if (proof.greeted)
+        resend_remove(engine->greetings, &passage->key);
+    passage_drop(engine, passage, DROP_answered);
+    return true;
+}
+
 static bool admit_ack(struct engine *engine, struct passage *passage, struct server *server,
                       struct flow *closing)
 {
     const struct frame *frame = &passage->frame;
-    const struct flow_cold *cold = closing ? flow_cold(&engine->flows, closing) : NULL;
+    const struct flow_cold *cold =
+        closing && closing->state == FLOW_CLOSING ? flow_cold(&engine->flows, closing) : NULL;
     bool empty = !frame_seq_bytes(frame);
     struct proof proof;
 
@@ -620,14 +652,14 @@ static bool admit_ack(struct engine *engine, struct passage *passage, struct ser
         return true;
     }
     if (frame->payload_bytes <= 1 && prove(engine, passage, server, frame->seq, frame->ack, &proof)) {
-        answer_keepalive(engine, passage, &proof);
+        admit_keepalive(engine, passage, server, &proof, closing);
         return true;
     }
     if (empty && prove(engine, passage, server, frame->seq - 2, frame->ack - 1, &proof)) {
         passage_drop(engine, passage, DROP_answered);
         return true;
     }
-    return false;
+    return admit_greeted(engine, passage, server);
 }
 
 /* A RST of a client that we have greeted, or promised to: it wants nothing more. Never answered. */
@@ -700,16 +732,9 @@ void admission_stray_reset(struct engine *engine, struct passage *passage)
 
 /* --- saying it again --------------------------------------------------------------------------------------------- */
 
-/* A stateless segment for an entry: timestamps from the cookie's clock. */
-static struct cookie_options entry_options(const struct resend_entry *entry)
-{
-    return (struct cookie_options){.mss = entry->client_mss, .window_scale = entry->client_wscale};
-}
-
 static void resend_greeting(struct engine *engine, const struct resend_entry *entry,
                             const struct promise *promise, uint64_t now_us)
 {
-    struct cookie_options client = entry_options(entry);
     struct segment segment;
     uint8_t options[12];
 
@@ -717,11 +742,11 @@ static void resend_greeting(struct engine *engine, const struct resend_entry *en
     segment.flags = TCP_ACK | TCP_PSH;
     segment.seq = entry->seq;
     segment.ack = entry->ack;
-    segment.window = promised_window(promise, &client);
+    segment.window = promised_window(promise, &entry->client);
     segment.payload = promise->greeting;
     segment.payload_bytes = promise->greeting_bytes;
     if (entry->timestamps) {
-        uint32_t tsval = cookie_tsval(&engine->config.keys, &entry->key, &client, now_us);
+        uint32_t tsval = cookie_tsval(&engine->config.keys, &entry->key, &entry->client, now_us);
 
         segment.options = options;
         segment.options_bytes = segment_timestamps(options, tsval, entry->tsecr);
@@ -781,7 +806,6 @@ static void synack_due(struct engine *engine, const struct resend_entry *entry, 
     const struct promise *promise =
         server ? server_promise(engine, server, addr_is_v4(&entry->key.server), entry->generation, now_us)
                : NULL;
-    struct cookie_options client = entry_options(entry);
     uint8_t options[TCP_OPTIONS_MAX];
     struct synack_features features;
     struct segment segment;
@@ -789,8 +813,7 @@ static void synack_due(struct engine *engine, const struct resend_entry *entry, 
     if (!promise || flow_find(&engine->flows, &entry->key))
         return;
     synack_plan(&promise->synack, entry->offered, &features);
-    client.ecn = features.ecn;
-    speak_synack(engine, &entry->key, promise, &features, &client, entry->tsecr, now_us, &segment, options);
+    speak_synack(engine, &entry->key, promise, &features, &entry->client, entry->tsecr, now_us, &segment, options);
     segment.seq = entry->seq;
     segment.ack = entry->ack;
     engine_emit(engine, SIDE_CLIENT, &entry->link, &segment);

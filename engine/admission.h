@@ -26,7 +26,7 @@ struct proof {
 };
 
 /*
- * Judges a client's segment. `closing`: the closing flow on its tuple, or NULL. False: the segment proves nothing (and is neither a SYN
+ * Judges a client's segment. `closing`: the closing or half-open flow on its tuple that a proof would replace, or NULL. False: the segment proves nothing (and is neither a SYN
  * nor malformed), no verdict was given, and the caller decides.
  */
 bool admission(struct engine *engine, struct passage *passage, struct server *server, struct flow *closing);

@@ -89,11 +89,15 @@ static uint32_t finer_of(const uint16_t *table, unsigned index, uint16_t mss)
     return step < FINER_STEPS ? step : FINER_STEPS - 1;
 }
 
+/*
+ * The least MSS that lies in that sixteenth: never more than the client's own, and read back it gives the same bits, so that a later
+ * stateless segment's TSval does not fall behind the SYN-ACK's.
+ */
 static uint16_t finer_to_mss(const uint16_t *table, unsigned index, uint32_t step)
 {
     uint32_t width = (uint32_t)(table[index + 1] - table[index]);
 
-    return (uint16_t)(table[index] + step * width / FINER_STEPS);
+    return (uint16_t)(table[index] + (step * width + FINER_STEPS - 1) / FINER_STEPS);
 }
 
 static uint64_t cookie_hash(const struct cookie_keys *keys, const struct flow_key *key, uint32_t x,

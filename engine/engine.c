@@ -13,6 +13,7 @@
 #include "engine/splice.h"
 #include "engine/track.h"
 
+#define SYNACKS_SHARE 4 /* SYN-ACKs to be repeated get a quarter of the greetings' slots: a flood overwrites them anyway */
 #define TICK_WORK 16 /* things done by one engine_tick(): each may put one or two segments into the outbox */
 
 /* --- memory ------------------------------------------------------------------------------------------------------ */
@@ -45,8 +46,8 @@ static void *place(struct layout *layout, size_t bytes)
 
 /* The pieces, in the order in which they lie. */
 struct pieces {
-    void *engine, *outbox, *observations, *servers, *sources, *greetings, *synacks, *proved, *stray, *served;
-    void *assemblies, *openings, *flows;
+    void *engine, *outbox, *observations, *sources, *greetings, *synacks, *proved, *stray, *served;
+    void *servers, *assemblies, *openings, *flows;
 };
 
 static size_t lay_out(const struct engine_config *config, uint8_t *base, struct pieces *pieces)
@@ -56,13 +57,13 @@ static size_t lay_out(const struct engine_config *config, uint8_t *base, struct 
     pieces->engine = place(&layout, sizeof(struct engine));
     pieces->outbox = place(&layout, OUTBOX_BYTES);
     pieces->observations = place(&layout, config->observations_max * sizeof(struct observation));
-    pieces->servers = place(&layout, config->servers_max * sizeof(struct server));
     pieces->sources = place(&layout, config->sources_max * sizeof(struct source_bucket));
     pieces->greetings = place(&layout, resend_ring_bytes(config->greeted_max));
-    pieces->synacks = place(&layout, resend_ring_bytes(config->greeted_max));
+    pieces->synacks = place(&layout, resend_ring_bytes(config->greeted_max / SYNACKS_SHARE));
     pieces->proved = place(&layout, TAGS_PROVED * sizeof(struct tag));
     pieces->stray = place(&layout, TAGS_STRAY * sizeof(struct tag));
-    pieces->served = place(&layout, TAGS_SERVED * sizeof(struct tag));
+    pieces->served = place(&layout, SERVED_SLOTS * sizeof(uint32_t));
+    pieces->servers = place(&layout, config->servers_max * sizeof(struct server));
     pieces->assemblies = place(&layout, assembly_pool_bytes(config->assemblies_max));
     pieces->openings = place(&layout, opening_pool_bytes(config->openings_max));
     pieces->flows = place(&layout, flow_table_bytes(config->flows_max));
@@ -78,11 +79,11 @@ size_t engine_bytes(const struct engine_config *config)
 
 /*
  * Tables that a flood fills at random places are touched now, so that resident memory does not move under attack. Pools that are used from one
- * end (flows, openings, assemblies) grow with honest use only.
+ * end (flows, openings, assemblies), and servers, grow with honest use only.
  */
 static void touch(const struct pieces *pieces)
 {
-    uint8_t *from = pieces->outbox, *to = pieces->assemblies;
+    uint8_t *from = pieces->observations, *to = pieces->servers;
 
     memset(from, 0, (size_t)(to - from));
 }
@@ -106,10 +107,10 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
     server_table_init(&engine->servers, pieces.servers, config->servers_max, seed);
     source_limiter_init(&engine->sources, pieces.sources, config->sources_max, seed);
     engine->greetings = resend_ring_init(pieces.greetings, config->greeted_max, seed);
-    engine->synacks = resend_ring_init(pieces.synacks, config->greeted_max, seed);
+    engine->synacks = resend_ring_init(pieces.synacks, config->greeted_max / SYNACKS_SHARE, seed);
     tag_table_init(&engine->proved, pieces.proved, TAGS_PROVED, 3000, seed);
     tag_table_init(&engine->stray, pieces.stray, TAGS_STRAY, 30000, seed);
-    tag_table_init(&engine->served, pieces.served, TAGS_SERVED, 120000, seed);
+    served_init(&engine->served, pieces.served, SERVED_SLOTS, seed);
     engine->assemblies = assembly_pool_init(pieces.assemblies, config->assemblies_max, seed);
     opening_pool_init(&engine->openings, pieces.openings, config->openings_max, now_us);
     flow_table_init(&engine->flows, pieces.flows, config->flows_max, seed, &engine->counters);
@@ -274,23 +275,27 @@ static bool protects(const struct server *server)
     return server->mode == MODE_ATTACK && server_opening(server) != OPENING_PASS;
 }
 
+/* True where cookies of this server may be on their way to clients, or back. */
+static bool cookies_out(const struct server *server, uint64_t now_us)
+{
+    return protects(server) ||
+           (server->attack_ended_us && now_us - server->attack_ended_us < COOKIE_LIFETIME_US);
+}
+
 /* A client's segment that belongs to no flow. */
 static void client_without_flow(struct engine *engine, struct passage *passage)
 {
     struct server_key key = flow_key_server(&passage->key);
     struct server *server = server_find(&engine->servers, &key);
-    bool attack = server && protects(server);
+    bool plain = (passage->frame.flags & (TCP_SYN | TCP_ACK)) != TCP_ACK || (passage->frame.flags & TCP_RST);
 
-    if (!attack && !(server && server_recently_attacked(server, passage->now_us))) {
+    /* For a cookie lifetime after an attack, what is no SYN and no RST may belong to a cookie (ENGINE 5.13). */
+    if (!server || !cookies_out(server, passage->now_us) || (plain && !protects(server))) {
         track_client(engine, passage, server);
         return;
     }
-    if (admission(engine, passage, server, NULL))
-        return;
-    if (attack)
+    if (!admission(engine, passage, server, NULL))
         admission_stray(engine, passage);
-    else
-        track_client(engine, passage, server);
 }
 
 static void server_without_flow(struct engine *engine, struct passage *passage)
@@ -298,7 +303,7 @@ static void server_without_flow(struct engine *engine, struct passage *passage)
     struct server_key key = flow_key_server(&passage->key);
     const struct server *server = passage->frame.flags & TCP_RST ? server_find(&engine->servers, &key) : NULL;
 
-    if (server && protects(server))
+    if (server && cookies_out(server, passage->now_us))
         admission_stray_reset(engine, passage);
     else
         track_server(engine, passage);
@@ -320,8 +325,7 @@ static void closing_flow(struct engine *engine, struct passage *passage, struct 
     bool syn = (passage->frame.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 
     if (passage->from == SIDE_CLIENT && server &&
-        (protects(server) || server_recently_attacked(server, passage->now_us)) &&
-        admission(engine, passage, server, flow))
+        cookies_out(server, passage->now_us) && admission(engine, passage, server, flow))
         return;
     if (passage->from == SIDE_CLIENT && syn)
         track_flow(engine, passage, flow);
@@ -331,6 +335,34 @@ static void closing_flow(struct engine *engine, struct passage *passage, struct 
         splice_frame(engine, passage, flow);
     else
         track_flow(engine, passage, flow);
+}
+
+/*
+ * A half-open connection finishes untouched in every mode, but for two clients that a switch of modes caught in the middle (ENGINE 5.13): one
+ * whose SYN the server never answered gets a cookie when it asks again; and one that acknowledges our SYN-ACK, not the
+ * server's, has its proof looked at.
+ */
+static void half_open_flow(struct engine *engine, struct passage *passage, struct flow *flow)
+{
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    const struct frame *frame = &passage->frame;
+    struct server *server = flow_server(engine, flow);
+    bool syn = (frame->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+
+    if (passage->from == SIDE_CLIENT && server && cookies_out(server, passage->now_us)) {
+        if (syn && !cold->server_next && protects(server)) {
+            engine_flow_free(engine, flow);
+            client_without_flow(engine, passage);
+            return;
+        }
+        if (!syn && !(frame->flags & TCP_RST) && frame->ack != cold->server_isn + 1) {
+            /* What it acknowledges is ours, or nobody's: the server would reset it. */
+            if (!admission(engine, passage, server, flow))
+                passage_drop(engine, passage, DROP_bad_cookie);
+            return;
+        }
+    }
+    track_flow(engine, passage, flow);
 }
 
 static void tcp_frame(struct engine *engine, struct passage *passage)
@@ -356,6 +388,8 @@ static void tcp_frame(struct engine *engine, struct passage *passage)
         closing_flow(engine, passage, flow);
         return;
     case FLOW_HALF_OPEN:
+        half_open_flow(engine, passage, flow);
+        return;
     case FLOW_ESTABLISHED:
     case FLOW_OUTBOUND:
         track_flow(engine, passage, flow);
@@ -483,8 +517,10 @@ void engine_set_setting(struct engine *engine, const struct server_key *server, 
 
 void engine_set_mode(struct engine *engine, const struct server_key *server, enum mode mode, uint64_t now_us)
 {
-    struct server *one = server_find(&engine->servers, server);
+    struct server *one = server_add(&engine->servers, server, now_us);
 
+    if (one)
+        one->answered = true; /* in another shard, or the main thread would not speak of it */
     if (one && server_setting(&engine->servers, one) == SETTING_AUTO)
         server_set_mode(one, mode, mode == MODE_ATTACK ? TRIGGER_HALF_OPEN : TRIGGER_NONE, 0, now_us);
 }

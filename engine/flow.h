@@ -100,7 +100,7 @@ struct flow_cold {
     uint32_t
         opening; /* OPENING, GREETING: index into the pool. Later with GREETING_DUE: newest TSval of the server */
     uint16_t server;     /* index into the server table + 1; 0: none */
-    uint16_t server_mss; /* granted to us by the server; 0: never limits */
+    uint16_t server_mss; /* payload of a segment that the server takes, options off; 0: no limit */
     uint16_t sampled[2]; /* payload bytes copied into observations, by enum side */
     uint8_t offered;     /* half-open: enum synack_offer; FLOW_OFFER_UNKNOWN */
     uint8_t generation;  /* GREETING_DUE: lowest bits of the promise's */

@@ -69,6 +69,12 @@ static void send_syn(struct engine *engine, const struct flow *flow, struct open
     opening->attempts++;
 }
 
+static void set_timer(struct engine *engine, uint32_t index, uint64_t due_us)
+{
+    engine->openings.openings[index].due_us = due_us;
+    timer_wheel_set(&engine->openings.wheel, index, due_us);
+}
+
 /* --- beginning -------------------------------------------------------------------------------------------------- */
 
 static void fill_opening(struct opening *opening, const struct passage *passage, const struct proof *proof,
@@ -152,7 +158,7 @@ void opening_begin(struct engine *engine, struct passage *passage, struct server
     opening->fin = fin && opening->held_bytes == bytes;
     tag_remove(&engine->stray, &passage->key, 0);
     send_syn(engine, flow, opening);
-    timer_wheel_set(&engine->openings.wheel, cold->opening, passage->now_us + SYN_FIRST_US);
+    set_timer(engine, cold->opening, passage->now_us + SYN_FIRST_US);
     passage_hold(passage);
 }
 
@@ -313,7 +319,9 @@ static void note_grants(struct engine *engine, const struct passage *passage, st
         flow->flags |= FLOW_NO_SACK;
     if (!opening->ecn || !(passage->frame.flags & TCP_ECE))
         flow->flags |= FLOW_NO_ECN;
-    flow_cold(&engine->flows, flow)->server_mss = options->mss;
+    if (options->mss > TIMESTAMPS_BYTES)
+        flow_cold(&engine->flows, flow)->server_mss =
+            (uint16_t)(options->mss - (opening->timestamps ? TIMESTAMPS_BYTES : 0));
 }
 
 /* The offsets between both halves, fixed from here on. */
@@ -353,7 +361,7 @@ static void server_accepts(struct engine *engine, struct passage *passage, struc
     observe_established(engine, flow, passage->now_us);
     if (opening->greeting_bytes) {
         engine_flow_state(engine, flow, FLOW_GREETING, passage->now_us);
-        timer_wheel_set(&engine->openings.wheel, cold->opening, passage->now_us + GREETING_WAIT_US);
+        set_timer(engine, cold->opening, passage->now_us + GREETING_WAIT_US);
         opening_acknowledge(engine, passage, flow, opening);
         return;
     }
@@ -417,17 +425,12 @@ void opening_frame(struct engine *engine, struct passage *passage, struct flow *
 
 /* --- the splice --------------------------------------------------------------------------------------------------- */
 
-/* Largest payload of one segment to the server: what it granted, what the client used, less the timestamps. */
+/* Largest payload of one segment to the server: what it granted, and what the client itself used. */
 static uint16_t segment_limit(const struct flow_cold *cold, const struct opening *opening)
 {
-    uint32_t mss = opening->client.mss;
+    uint16_t limit = cold->server_mss ? cold->server_mss : opening->client.mss;
 
-    if (cold->server_mss && (cold->server_mss < mss || opening->gso_bytes > mss))
-        mss = cold->server_mss;
-    mss -= opening->timestamps && mss > TIMESTAMPS_BYTES ? TIMESTAMPS_BYTES : 0;
-    if (opening->gso_bytes && opening->gso_bytes < mss)
-        mss = opening->gso_bytes;
-    return (uint16_t)mss;
+    return opening->gso_bytes && opening->gso_bytes < limit ? opening->gso_bytes : limit;
 }
 
 /* The held bytes, or nothing, in the segment that completes the handshake or follows the greeting. */
@@ -468,7 +471,7 @@ void opening_release(struct engine *engine, struct flow *flow, uint64_t now_us)
     flow->tsecr_floor = server_tsval;
     send_held(engine, flow, opening, now_us);
     if (opening->held_bytes)
-        tag_put(&engine->served, &flow->key, cold->client_isn, now_us);
+        served_note(&engine->served, &flow->key, cold->client_isn, now_us);
     if (opening->fin)
         flow->flags |= FLOW_CLIENT_FIN;
     opening_give_back(&engine->openings, cold->opening);
@@ -489,9 +492,11 @@ bool opening_tick(struct engine *engine, uint64_t now_us)
         return false;
     opening = &engine->openings.openings[index];
     flow = &engine->flows.flows[opening->flow];
-    if (flow->state == FLOW_OPENING && opening->attempts < SYN_ATTEMPTS) {
+    if (now_us < opening->due_us) {
+        timer_wheel_set(&engine->openings.wheel, index, opening->due_us);
+    } else if (flow->state == FLOW_OPENING && opening->attempts < SYN_ATTEMPTS) {
         send_syn(engine, flow, opening);
-        timer_wheel_set(&engine->openings.wheel, index, now_us + (SYN_FIRST_US << (opening->attempts - 1)));
+        set_timer(engine, index, now_us + (SYN_FIRST_US << (opening->attempts - 1)));
     } else {
         opening_fail(engine, flow, true, now_us);
     }

@@ -27,6 +27,7 @@
 #define OPENING_TICK_US     10000
 
 struct opening {
+    uint64_t due_us;              /* of its timer: the wheel may be early (timer_wheel.h) */
     uint32_t flow;                /* index into the flow table */
     struct link_header to_server; /* as the client addressed it */
     struct link_header to_client;

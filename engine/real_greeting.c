@@ -42,10 +42,7 @@ static void unequal(struct engine *engine, struct passage *passage, struct flow 
     opening_fail(engine, flow, true, passage->now_us);
 }
 
-/*
- * The greeting is whole: the held request goes out, and acknowledges it. What the frame carries beyond it belongs to the client,
- * who trims the part that it has had from us (both are aligned at their ends).
- */
+/* The greeting is whole: the held request goes out, and acknowledges it. What the frame carries beyond it is the client's. */
 static void whole(struct engine *engine, struct passage *passage, struct flow *flow, uint32_t frame_end)
 {
     bool more = seq_before(flow_cold(&engine->flows, flow)->server_next, frame_end);

@@ -187,7 +187,7 @@ struct resend_entry *resend_find(struct resend_ring *ring, const struct flow_key
 
     if (slot == NULL)
         return NULL;
-    slot->entry.stage = slot->stage;
+    slot->entry.stage = slot->stage & 3u;
     return &slot->entry;
 }
 
@@ -218,7 +218,7 @@ struct resend_entry *resend_due(struct resend_ring *ring, uint64_t now_us, bool 
 
     if (slot == NULL || slot->due_us > now_us)
         return NULL;
-    slot->entry.stage = slot->stage;
+    slot->entry.stage = slot->stage & 3u;
     *last = slot->stage == STAGES - 1;
     if (*last) {
         slot_free(ring, slot);

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "engine/addr.h"
+#include "engine/cookie.h"
 #include "engine/segment.h"
 
 #define RESEND_FIRST_US  (1000ull * 1000) /* after the first sending */
@@ -34,13 +35,12 @@ struct resend_entry {
     uint32_t ack; /* x + 1 */
     uint32_t tsecr;
     uint32_t generation; /* of the promise */
-    bool timestamps;
-    uint8_t stage;   /* what is due next: 0, 1, 2 */
-    uint8_t offered; /* SYN-ACK: enum synack_offer */
-    uint8_t client_wscale;
-    uint16_t client_mss;
-    struct link_header link; /* towards the client */
-    uint64_t sent_us;        /* of the first sending */
+    uint8_t stage : 2; /* what is due next: 0, 1, 2 */
+    bool timestamps : 1;
+    uint8_t offered;              /* SYN-ACK: enum synack_offer */
+    struct cookie_options client; /* what was granted, for the bits of the TSval */
+    struct link_header link;      /* towards the client */
+    uint64_t sent_us;             /* of the first sending */
 };
 
 struct resend_ring;

@@ -167,3 +167,28 @@ void segment_reset_reply(const struct frame *frame, struct link_header *link, st
         segment->ack = frame->seq + frame_seq_bytes(frame);
     }
 }
+
+void segment_of_frame(const struct frame *frame, struct link_header *link, struct segment *segment)
+{
+    link_header_copy(frame, link);
+    *segment = (struct segment){
+        .src = frame->src,
+        .dst = frame->dst,
+        .src_port = frame->src_port,
+        .dst_port = frame->dst_port,
+        .seq = frame->seq,
+        .ack = frame->ack,
+        .flags = frame->flags,
+        .window = frame->window,
+        .ttl = frame->ttl,
+        .tos = frame->tos,
+        .df = frame->df,
+        .ip_id = frame->ip_id,
+        .flow_label = frame->flow_label,
+        .options = frame_options(frame),
+        .options_bytes = frame->options_bytes,
+        .payload = frame_payload(frame),
+        .payload_bytes = frame->payload_bytes,
+        .gso_bytes = frame->offload && frame->offload->gso_type != OFFLOAD_GSO_NONE ? frame->offload->gso_bytes : 0,
+    };
+}

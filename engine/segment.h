@@ -54,6 +54,9 @@ uint32_t segment_bytes(const struct link_header *link, const struct segment *seg
 uint32_t segment_write(uint8_t *buffer, uint32_t capacity, const struct link_header *link,
                        const struct segment *segment);
 
+/* What `frame` (FRAME_TCP) says, going the same way; options and payload point into it. */
+void segment_of_frame(const struct frame *frame, struct link_header *link, struct segment *segment);
+
 /* NOP NOP timestamps, 12 bytes (RFC 7323 appendix A). Returns 12. */
 uint8_t segment_timestamps(uint8_t out[12], uint32_t tsval, uint32_t tsecr);
 

@@ -20,6 +20,7 @@
 #include "engine/opening_pool.h"
 #include "engine/resend.h"
 #include "engine/segment.h"
+#include "engine/served.h"
 #include "engine/server.h"
 #include "engine/tags.h"
 #include "engine/tcp_options.h"
@@ -31,7 +32,7 @@
 
 #define TAGS_PROVED 16384u         /* cookies accepted in the last 3 s */
 #define TAGS_STRAY  16384u         /* untracked segments let through in the last 30 s */
-#define TAGS_SERVED (1024u * 1024) /* requests handed to a server in the last 120 s */
+#define SERVED_SLOTS (1024u * 1024) /* requests handed to a server in the last 60 to 120 s */
 
 struct engine {
     struct engine_config config;
@@ -49,7 +50,8 @@ struct engine {
     struct resend_ring *synacks;   /* SYN-ACKs of services that greet */
     struct source_limiter sources;
     struct token_bucket strays; /* untracked segments let through */
-    struct tag_table proved, stray, served;
+    struct tag_table proved, stray;
+    struct served_table served;
 };
 
 /* One frame on its way through the engine. */

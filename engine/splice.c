@@ -151,8 +151,8 @@ static void greeting_still_due(struct engine *engine, struct passage *passage, s
     admission_greet_flow(engine, flow, &link, promise, passage->options.tsval);
 }
 
-/* The server did not get, or not understand, what completed its handshake: say it again ourselves (ENGINE 2.3). */
-static void repeated_synack(struct engine *engine, struct passage *passage, const struct flow *flow)
+/* An ACK to the server, in the client's name, for what it repeats although we had acknowledged it. */
+static void acknowledge_again(struct engine *engine, struct passage *passage, const struct flow *flow)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
     struct segment segment;
@@ -162,7 +162,7 @@ static void repeated_synack(struct engine *engine, struct passage *passage, cons
     segment_reset_reply(&passage->frame, &link, &segment);
     segment.flags = TCP_ACK;
     segment.seq = cold->client_next;
-    segment.ack = passage->frame.seq + 1;
+    segment.ack = seq_max(cold->server_next, flow->ack_floor);
     segment.window = splice_window(1024, flow->to_server_shift);
     if (passage->options.present & OPTION_TIMESTAMPS) {
         segment.options_bytes = segment_timestamps(options, passage->options.tsecr, passage->options.tsval);
@@ -171,13 +171,52 @@ static void repeated_synack(struct engine *engine, struct passage *passage, cons
     passage_reply(engine, passage, &link, &segment);
 }
 
+/*
+ * Bytes of the server's greeting never reach the client, who had them from us, also not on retransmission (ENGINE 2.4). What
+ * stands behind them in the same frame does, in a segment of its own. Returns false where the frame holds nothing of the greeting.
+ */
+static bool swallow_greeting(struct engine *engine, struct passage *passage, const struct flow *flow)
+{
+    const struct frame *frame = &passage->frame;
+    uint32_t greeting = flow->ack_floor - frame->seq;
+    uint8_t options[TCP_OPTIONS_MAX];
+    struct link_header link;
+    struct segment segment;
+
+    if (!frame->payload_bytes || !seq_before(frame->seq, flow->ack_floor))
+        return false;
+    if (frame->payload_bytes <= greeting && !(frame->flags & TCP_FIN)) {
+        acknowledge_again(engine, passage, flow);
+        return true;
+    }
+    segment_of_frame(frame, &link, &segment);
+    memcpy(options, frame_options(frame), frame->options_bytes);
+    if (passage->options.present & OPTION_TIMESTAMPS)
+        store_be32(options + passage->options.ts_at, passage->options.tsval + flow->ts_delta);
+    segment.options = options;
+    segment.seq = flow->ack_floor + flow->delta;
+    segment.window = splice_window(frame->window, flow->to_client_shift);
+    segment.payload += greeting;
+    segment.payload_bytes -= greeting;
+    if (segment.payload_bytes <= segment.gso_bytes)
+        segment.gso_bytes = 0;
+    engine_emit(engine, SIDE_CLIENT, &link, &segment);
+    passage_drop(engine, passage, DROP_swallowed);
+    return true;
+}
+
+static bool repeated_synack(const struct frame *frame, const struct flow_cold *cold)
+{
+    return (frame->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && frame->seq == cold->server_isn;
+}
+
 static void splice_from_server(struct engine *engine, struct passage *passage, struct flow *flow)
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
     const struct frame *frame = &passage->frame;
 
-    if ((frame->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && frame->seq == cold->server_isn) {
-        repeated_synack(engine, passage, flow);
+    if (repeated_synack(frame, cold)) {
+        acknowledge_again(engine, passage, flow);
         return;
     }
     if (flow->flags & FLOW_GREETING_DUE && passage->options.present & OPTION_TIMESTAMPS)
@@ -186,6 +225,8 @@ static void splice_from_server(struct engine *engine, struct passage *passage, s
     if (flow->state == FLOW_SPLICED)
         observe_frame_data(engine, flow, passage);
     track_closing(engine, passage, flow, FLOW_SPLICED);
+    if (swallow_greeting(engine, passage, flow))
+        return;
     splice_to_client(passage, flow);
     passage_forward(passage);
 }

@@ -3,8 +3,8 @@
  * tags.h - a fixed table of 32-bit tags that remembers for a while that something happened to a connection.
  *
  * One slot per hash, overwritten early under load; a tag tells connections apart with an error of 2^-32 per question.
- * Correctness may lean on a tag that is there, never on one that is not. Used for three things (ENGINE 4 and 5.8): cookies accepted lately,
- * untracked segments let through, and requests already handed to a server.
+ * Correctness may lean on a tag that is there, never on one that is not. Used for cookies accepted lately and
+ * for untracked segments that were let through (ENGINE 4).
  */
 #ifndef SYNWARD_ENGINE_TAGS_H
 #define SYNWARD_ENGINE_TAGS_H
