@@ -38,7 +38,7 @@ LIB_bridge   := $(BUILD)/libbridge.a $(LIB_profiles)
 LIB_cli      := $(BUILD)/libcli.a $(LIB_bridge)
 SERVERS := $(patsubst tests/servers/%.c,$(BUILD)/tests/servers/%,$(wildcard tests/servers/*.c))
 UNITS   := $(BUILD)/tests/unit-engine $(BUILD)/tests/unit-profiles $(BUILD)/tests/unit-bridge $(BUILD)/tests/unit-cli
-SIM     := $(BUILD)/tests/sim
+SIM     := $(BUILD)/tests/simulator
 C_FILES  = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
 .PHONY: all help deps deps-lint check check-unit check-net demo lint sanitize install clean root

@@ -50,7 +50,8 @@ void daemon_set_learning(struct daemon *daemon, bool on);
 void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon_side *out);
 
 /* Servers known to any worker, merged (attack mode in one shard is attack mode); `*servers` is malloc'ed, the caller frees it. */
-bool daemon_servers(struct daemon *daemon, struct daemon_server **servers, uint32_t *count, struct error *error);
+bool daemon_servers(struct daemon *daemon, struct daemon_server **servers, uint32_t *count,
+                    struct error *error);
 /* Sum over the workers, with the TAPs' own drop counts. */
 bool daemon_counters(struct daemon *daemon, struct counters *out, struct error *error);
 /* malloc'ed, the caller frees it. */

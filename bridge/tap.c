@@ -13,14 +13,19 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <limits.h>
+#include <linux/rtnetlink.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "bridge/clock.h"
 #include "bridge/netns.h"
 #include "engine/offload.h"
 
+#define RELEASE_US   (500ull * 1000)
 #define TUN_PATH     "/dev/net/tun"
 #define TUN_OFFLOADS (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN)
 
@@ -60,12 +65,55 @@ static bool attach_error(const struct side_spec *side, int reason, struct error 
     return error_set(error, EXIT_FAILED, "cannot make TAP %s%s: %s", side->device, place, strerror(reason));
 }
 
+/* Tells of every change of an interface in the namespace that the thread is in; -1: cannot. */
+static int listen_to_links(void)
+{
+    const struct sockaddr_nl group = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+    const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+    if (fd >= 0 && bind(fd, (const struct sockaddr *)&group, sizeof(group)) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* Waits for the next change, until `until_us`. False: there was none. */
+static bool wait_for_link(int listener, uint64_t until_us)
+{
+    uint8_t news[8192];
+    const uint64_t now_us = clock_now_us();
+    struct pollfd changed = {.fd = listener, .events = POLLIN};
+    if (listener < 0 || now_us >= until_us || poll(&changed, 1, (int)((until_us - now_us + 999) / 1000)) != 1)
+        return false;
+    while (recv(listener, news, sizeof(news), 0) > 0)
+        continue;
+    return true;
+}
+
+/*
+ * TUNSETIFF. When a daemon was killed the kernel takes its ring apart a moment after the process is gone, and its TAP with it: a name in
+ * use gets RELEASE_US to become free.
+ */
+static int set_interface(int fd, struct ifreq *request)
+{
+    const uint64_t until_us = clock_now_us() + RELEASE_US;
+    const int listener = listen_to_links();
+    int reason;
+    do
+        reason = ioctl(fd, TUNSETIFF, request) == 0 ? 0 : errno;
+    while (reason == EBUSY && wait_for_link(listener, until_us));
+    if (listener >= 0)
+        close(listener);
+    return reason;
+}
+
 static bool attach(struct tap *tap, const struct side_spec *side, struct error *error)
 {
     struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
     memcpy(request.ifr_name, side->device, sizeof(request.ifr_name));
-    if (ioctl(tap->fd, TUNSETIFF, &request) != 0)
-        return attach_error(side, errno, error);
+    const int reason = set_interface(tap->fd, &request);
+    if (reason != 0)
+        return attach_error(side, reason, error);
     if (ioctl(tap->fd, TUNGETIFF, &request) == 0)
         tap->persistent = (request.ifr_flags & IFF_PERSIST) != 0;
     return true;

@@ -49,17 +49,30 @@ static void print_options(const struct command *command)
     table_free(table);
 }
 
-/* Lines of forms that are too long break before an option. */
+/* Length of the piece of a form that stays on one line: "[...]" with all that is inside, an option with its value, a word. */
+static size_t piece_length(const char *form)
+{
+    size_t length = 0, depth = 0;
+
+    do {
+        depth += form[length] == '[';
+        depth -= form[length] == ']';
+        length++;
+    } while (form[length] && (depth > 0 || form[length] != ' '));
+    if (form[0] == '-' && form[length] == ' ' && form[length + 1] >= 'A' && form[length + 1] <= 'Z')
+        length += 1 + strcspn(form + length + 1, " ");
+    return length;
+}
+
+/* Forms that are too long for a line break before a piece. */
 static void print_form(const struct command *command, const char *form)
 {
     size_t column = strlen("usage: synward ") + strlen(command->name), indent = column + 1;
 
     printf("usage: synward %s", command->name);
     while (*form) {
-        size_t length = form[0] == '[' ? strcspn(form, "]") + 1 : strcspn(form, " ");
+        const size_t length = piece_length(form);
 
-        if (form[0] == '-' && form[length] == ' ' && form[length + 1] >= 'A' && form[length + 1] <= 'Z')
-            length += 1 + strcspn(form + length + 1, " "); /* an option and its value */
         if (column + 1 + length > 80) {
             printf("\n%*s", (int)indent - 1, "");
             column = indent - 1;

@@ -195,7 +195,7 @@ static void add_evidence(struct table *table, struct json_object *evidence)
     char fidelity[16];
 
     table_cell(table, "evidence");
-    table_cell(table, "%s handshakes, %s accepted requests, fidelity %s, %s",
+    table_cell(table, "handshakes %s, accepted requests %s, fidelity %s, %s",
                output_field(evidence, "handshakes"), output_field(evidence, "requests"),
                fidelity_text(evidence, fidelity),
                json_object_get_boolean(get(evidence, "armed")) ? "armed" : "not armed");

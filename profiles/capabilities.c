@@ -77,8 +77,8 @@ void capabilities_refresh(struct capabilities *capabilities)
         model->ip_id = ip_id_kind(&capabilities->ip_id);
 }
 
-static void learn_values(struct capabilities *capabilities, uint8_t offered, const struct synack_features *granted,
-                         vote_function *learn)
+static void learn_values(struct capabilities *capabilities, uint8_t offered,
+                         const struct synack_features *granted, vote_function *learn)
 {
     if ((offered & OFFER_MSS) || granted->mss)
         learn(&capabilities->mss, granted->mss);
@@ -101,7 +101,8 @@ static bool variant_says(const struct synack_variant *variant, const struct syna
            memcmp(variant->layout, granted->layout, variant->layout_bytes) == 0;
 }
 
-static void variant_set(struct synack_variant *variant, uint8_t offered, const struct synack_features *granted)
+static void variant_set(struct synack_variant *variant, uint8_t offered,
+                        const struct synack_features *granted)
 {
     variant->offered = offered;
     variant->ecn = granted->ecn;
@@ -132,7 +133,8 @@ static int variant_place(struct synack_model *model, bool proved)
     return least;
 }
 
-void capabilities_hint(struct capabilities *capabilities, uint8_t offered, const struct synack_features *granted)
+void capabilities_hint(struct capabilities *capabilities, uint8_t offered,
+                       const struct synack_features *granted)
 {
     struct synack_model *model = &capabilities->model;
     learn_values(capabilities, offered, granted, vote_hint);
@@ -147,8 +149,8 @@ void capabilities_hint(struct capabilities *capabilities, uint8_t offered, const
     capabilities_refresh(capabilities);
 }
 
-void capabilities_vote(struct capabilities *capabilities, uint8_t offered, const struct synack_features *granted,
-                       uint16_t ip_id)
+void capabilities_vote(struct capabilities *capabilities, uint8_t offered,
+                       const struct synack_features *granted, uint16_t ip_id)
 {
     struct synack_model *model = &capabilities->model;
     learn_values(capabilities, offered, granted, vote_cast);

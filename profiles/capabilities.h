@@ -23,7 +23,7 @@
 
 struct ip_id_samples {
     uint16_t last;
-    uint8_t samples, zeros; /* SYN-ACKs seen; those with 0 */
+    uint8_t samples, zeros;     /* SYN-ACKs seen; those with 0 */
     uint8_t steps, small_steps; /* differences to the one before; those between 1 and IP_ID_STEP_MAX */
 };
 
@@ -36,9 +36,10 @@ struct capabilities {
 };
 
 void capabilities_init(struct capabilities *capabilities, bool ipv4);
-void capabilities_hint(struct capabilities *capabilities, uint8_t offered, const struct synack_features *granted);
-void capabilities_vote(struct capabilities *capabilities, uint8_t offered, const struct synack_features *granted,
-                       uint16_t ip_id);
+void capabilities_hint(struct capabilities *capabilities, uint8_t offered,
+                       const struct synack_features *granted);
+void capabilities_vote(struct capabilities *capabilities, uint8_t offered,
+                       const struct synack_features *granted, uint16_t ip_id);
 /* True where a completed handshake with this offer was seen: then a comparison says something. */
 bool capabilities_compares(const struct capabilities *capabilities, uint8_t offered);
 /* Brings the model's top-level values in step with the votes and variants; for whoever filled those in (profile_json.c). */

@@ -76,8 +76,8 @@ static bool link_shape(int link_type, uint32_t *header_bytes, int *type_at)
  * Lays the frame behind the offload header in `buffer`, with an Ethernet header. Returns its bytes there, 0 where it cannot be one of ours;
  * `*wire_bytes` becomes its length on such a wire.
  */
-static uint32_t lay_frame(const struct capture *capture, const struct pcap_pkthdr *header, const uint8_t *packet,
-                          uint32_t *wire_bytes)
+static uint32_t lay_frame(const struct capture *capture, const struct pcap_pkthdr *header,
+                          const uint8_t *packet, uint32_t *wire_bytes)
 {
     uint8_t *frame = capture->buffer + OFFLOAD_BYTES;
     uint32_t link_bytes;
@@ -136,8 +136,9 @@ static void take_frame(struct capture *capture, const struct pcap_pkthdr *header
     while (engine_tick(capture->engine, now_us))
         learn_observations(capture);
     struct verdict verdict;
-    engine_input(capture->engine, direction_of(capture->directions, &frame), capture->buffer, bytes + OFFLOAD_BYTES,
-                 wire_bytes + OFFLOAD_BYTES, CAPTURE_FRAME_MAX + CAPTURE_ROOM, now_us, &verdict);
+    engine_input(capture->engine, direction_of(capture->directions, &frame), capture->buffer,
+                 bytes + OFFLOAD_BYTES, wire_bytes + OFFLOAD_BYTES, CAPTURE_FRAME_MAX + CAPTURE_ROOM, now_us,
+                 &verdict);
     learn_observations(capture);
     learner_tick(capture->learner, now_us, capture->wall_us);
 }
@@ -206,7 +207,8 @@ static void finish(struct capture *capture)
     capture->summary->requests = stats.requests_accepted;
 }
 
-bool capture_learn(const char *path, struct store *store, struct capture_summary *summary, struct error *error)
+bool capture_learn(const char *path, struct store *store, struct capture_summary *summary,
+                   struct error *error)
 {
     char reason[PCAP_ERRBUF_SIZE];
     memset(summary, 0, sizeof(*summary));

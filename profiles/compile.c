@@ -39,8 +39,8 @@ static bool variants_equal(const struct synack_variant *a, const struct synack_v
 /* How often a variant was seen is not promised to anybody. */
 static bool models_equal(const struct synack_model *a, const struct synack_model *b)
 {
-    if (a->mss_state != b->mss_state || a->window_scale_state != b->window_scale_state || a->sack != b->sack ||
-        a->timestamps != b->timestamps || a->ecn != b->ecn || a->mss != b->mss ||
+    if (a->mss_state != b->mss_state || a->window_scale_state != b->window_scale_state ||
+        a->sack != b->sack || a->timestamps != b->timestamps || a->ecn != b->ecn || a->mss != b->mss ||
         a->window_scale != b->window_scale || a->window != b->window || a->ttl != b->ttl || a->df != b->df ||
         a->ip_id != b->ip_id || a->variants_count != b->variants_count)
         return false;
@@ -52,8 +52,8 @@ static bool models_equal(const struct synack_model *a, const struct synack_model
 
 static bool promises_equal(const struct promise *a, const struct promise *b)
 {
-    return a->greeting_bytes == b->greeting_bytes && memcmp(a->greeting, b->greeting, a->greeting_bytes) == 0 &&
-           models_equal(&a->synack, &b->synack);
+    return a->greeting_bytes == b->greeting_bytes &&
+           memcmp(a->greeting, b->greeting, a->greeting_bytes) == 0 && models_equal(&a->synack, &b->synack);
 }
 
 static void make_promise(const struct profile *profile, enum opening_kind opening, struct promise *promise)
@@ -71,8 +71,8 @@ static bool before_in_use(const struct server_policy *server, uint64_t now_us)
 }
 
 /* Carries over what was promised, and puts the new promise beside it where it differs. */
-static void settle_promise(struct server_policy *server, const struct server_policy *previous, bool cookies_out,
-                           uint32_t generation, uint64_t now_us)
+static void settle_promise(struct server_policy *server, const struct server_policy *previous,
+                           bool cookies_out, uint32_t generation, uint64_t now_us)
 {
     if (!previous) {
         server->now.generation = generation;
@@ -127,7 +127,8 @@ static enum opening_kind choose_opening(const struct profile *profile, bool chec
             return OPENING_CHECK;
         return known_client ? OPENING_COOKIE_REQUEST : OPENING_COOKIE;
     case SPEAKER_SERVER:
-        return checked && profile_armed(profile) && greeting_is_stable(profile) ? OPENING_GREET : OPENING_COOKIE;
+        return checked && profile_armed(profile) && greeting_is_stable(profile) ? OPENING_GREET
+                                                                                : OPENING_COOKIE;
     case SPEAKER_UNKNOWN:
         break;
     }
@@ -138,11 +139,12 @@ static enum protocol_id greeting_protocol(const struct profile *profile)
 {
     size_t bytes = 0;
     const struct greeting_model *greeting = &profile->greeting;
-    return greeting->bytes > 0 ? protocol_of_greeting(greeting->latest, greeting->bytes, &bytes) : PROTOCOL_UNKNOWN;
+    return greeting->bytes > 0 ? protocol_of_greeting(greeting->latest, greeting->bytes, &bytes)
+                               : PROTOCOL_UNKNOWN;
 }
 
-static void compile_server(const struct profile *profile, const struct server_policy *previous, uint32_t generation,
-                           uint64_t now_us, struct server_policy *server)
+static void compile_server(const struct profile *profile, const struct server_policy *previous,
+                           uint32_t generation, uint64_t now_us, struct server_policy *server)
 {
     server->key = profile->key;
     server->armed = profile_armed(profile);

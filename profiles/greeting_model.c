@@ -107,7 +107,8 @@ static bool negative_reply_code(const uint8_t *data, size_t bytes)
 /* "HTTP/1.1 408": a client error or server error (RFC 9110 15.5, 15.6), asked for or not. */
 static bool http_error(const uint8_t *data, size_t bytes)
 {
-    return bytes >= 10 && begins(data, bytes, "HTTP/1.") && data[8] == ' ' && (data[9] == '4' || data[9] == '5');
+    return bytes >= 10 && begins(data, bytes, "HTTP/1.") && data[8] == ' ' &&
+           (data[9] == '4' || data[9] == '5');
 }
 
 /* One packet: three bytes of length (little endian), sequence number, 0xff. */
@@ -125,8 +126,8 @@ static bool tls_alert(const uint8_t *data, size_t bytes)
 
 bool looks_like_refusal(const uint8_t *data, size_t bytes)
 {
-    static const char *const texts[] = {"-ERR", "-DENIED", "-NOAUTH", "* BYE", "Exceeded MaxStartups",
-                                        "Not allowed at this time"};
+    static const char *const texts[] = {
+        "-ERR", "-DENIED", "-NOAUTH", "* BYE", "Exceeded MaxStartups", "Not allowed at this time"};
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
         if (begins(data, bytes, texts[i]))
             return true;

@@ -67,8 +67,8 @@ struct json_object *read_member(struct json_reader *reader, struct json_object *
     return member;
 }
 
-static bool number_in_range(struct json_reader *reader, struct json_object *value, const char *key, uint64_t max,
-                            uint64_t *out)
+static bool number_in_range(struct json_reader *reader, struct json_object *value, const char *key,
+                            uint64_t max, uint64_t *out)
 {
     /* json-c holds what does not fit int64 as uint64; asking for the former saturates, so the sign is asked first. */
     const uint64_t number = json_object_get_uint64(value);
@@ -79,7 +79,8 @@ static bool number_in_range(struct json_reader *reader, struct json_object *valu
     return true;
 }
 
-bool read_uint(struct json_reader *reader, struct json_object *object, const char *key, uint64_t max, uint64_t *out)
+bool read_uint(struct json_reader *reader, struct json_object *object, const char *key, uint64_t max,
+               uint64_t *out)
 {
     struct json_object *member = read_member(reader, object, key, json_type_int);
     return member && number_in_range(reader, member, key, max, out);
@@ -111,8 +112,8 @@ static int hex_digit(char digit)
     return -1;
 }
 
-bool read_hex(struct json_reader *reader, struct json_object *object, const char *key, uint8_t *out, size_t max,
-              size_t *bytes)
+bool read_hex(struct json_reader *reader, struct json_object *object, const char *key, uint8_t *out,
+              size_t max, size_t *bytes)
 {
     const char *text = read_text(reader, object, key);
     if (!text)
@@ -130,7 +131,8 @@ bool read_hex(struct json_reader *reader, struct json_object *object, const char
     return true;
 }
 
-bool read_element(struct json_reader *reader, struct json_object *array, size_t index, uint64_t max, uint64_t *out)
+bool read_element(struct json_reader *reader, struct json_object *array, size_t index, uint64_t max,
+                  uint64_t *out)
 {
     char key[24];
     snprintf(key, sizeof(key), "%zu", index);

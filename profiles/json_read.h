@@ -34,14 +34,16 @@ void reader_leave(struct json_reader *reader, size_t mark);
 /* The member `key`, NULL where it is missing or null. A wrong type is a fault. */
 struct json_object *read_member(struct json_reader *reader, struct json_object *object, const char *key,
                                 enum json_type type);
-bool read_uint(struct json_reader *reader, struct json_object *object, const char *key, uint64_t max, uint64_t *out);
+bool read_uint(struct json_reader *reader, struct json_object *object, const char *key, uint64_t max,
+               uint64_t *out);
 bool read_bool(struct json_reader *reader, struct json_object *object, const char *key, bool *out);
 const char *read_text(struct json_reader *reader, struct json_object *object, const char *key);
 /* Hex digits; at most `max` bytes. */
-bool read_hex(struct json_reader *reader, struct json_object *object, const char *key, uint8_t *out, size_t max,
-              size_t *bytes);
+bool read_hex(struct json_reader *reader, struct json_object *object, const char *key, uint8_t *out,
+              size_t max, size_t *bytes);
 /* Element `index` of an array as a number up to `max`; a wrong one is a fault. */
-bool read_element(struct json_reader *reader, struct json_object *array, size_t index, uint64_t max, uint64_t *out);
+bool read_element(struct json_reader *reader, struct json_object *array, size_t index, uint64_t max,
+                  uint64_t *out);
 
 /* Offset in `text` (a document that parses) of the value at `path` ("profiles.3.tcp.mss"), or of the deepest one on the way that is there. */
 size_t json_locate(const char *text, size_t bytes, const char *path);

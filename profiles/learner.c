@@ -39,7 +39,8 @@ struct flow_name {
     struct server_key server;
     uint16_t client_port;
 };
-_Static_assert(sizeof(struct flow_name) == 48, "flow_name has no padding: it is hashed and compared with memcmp");
+_Static_assert(sizeof(struct flow_name) == 48,
+               "flow_name has no padding: it is hashed and compared with memcmp");
 
 struct learner_flow {
     struct flow_name name;
@@ -47,8 +48,8 @@ struct learner_flow {
     uint64_t active_us;
     struct observed_handshake handshake;
     bool established, compared, equal; /* of the SYN-ACK */
-    bool early;            /* the client's request was recognised before it was answered */
-    bool voice_done;       /* who spoke first */
+    bool early;                        /* the client's request was recognised before it was answered */
+    bool voice_done;                   /* who spoke first */
     bool greeting_done;
     bool request_done;
     struct stream client, server;
@@ -243,7 +244,8 @@ static void establish(struct learner *learner, struct learner_flow *flow, uint64
     profile->handshakes++;
     if (flow->compared)
         fidelity_add(&profile->fidelity, flow->equal);
-    capabilities_vote(&profile->tcp, flow->handshake.offered, &flow->handshake.granted, flow->handshake.ip_id);
+    capabilities_vote(&profile->tcp, flow->handshake.offered, &flow->handshake.granted,
+                      flow->handshake.ip_id);
     profile_seen(profile, wall_us);
     store_touch(learner->store);
 }
@@ -290,7 +292,8 @@ static bool judge_greeting(struct learner_flow *flow, struct profile *profile, b
         return flow->greeting_done;
     const uint16_t there = stream_bytes(&flow->server);
     size_t bytes = 0;
-    const enum protocol_id id = there > 0 ? protocol_of_greeting(flow->server.data, there, &bytes) : PROTOCOL_UNKNOWN;
+    const enum protocol_id id =
+        there > 0 ? protocol_of_greeting(flow->server.data, there, &bytes) : PROTOCOL_UNKNOWN;
     const struct protocol *protocol = protocol_by_id(id);
     const enum greeting_verdict verdict =
         protocol && protocol->greeting ? protocol->greeting(flow->server.data, there, &bytes) : GREETING_NOT;
@@ -357,7 +360,8 @@ static void accept_request(struct learner *learner, struct learner_flow *flow, s
     profile_request_accepted(profile, id, flow->client.data, request_bytes);
 }
 
-static enum acceptance acceptance_of(enum protocol_id id, const struct learner_flow *flow, size_t request_bytes)
+static enum acceptance acceptance_of(enum protocol_id id, const struct learner_flow *flow,
+                                     size_t request_bytes)
 {
     const uint32_t from = answer_offset(flow);
     const uint16_t there = stream_bytes(&flow->server);
@@ -372,7 +376,8 @@ static enum acceptance acceptance_of(enum protocol_id id, const struct learner_f
 }
 
 /* The request is what the client had said when it was first answered; a known protocol may look at all that is there. */
-static void judge_request(struct learner *learner, struct learner_flow *flow, struct profile *profile, bool ended)
+static void judge_request(struct learner *learner, struct learner_flow *flow, struct profile *profile,
+                          bool ended)
 {
     const uint16_t there = stream_bytes(&flow->client);
     if (flow->request_done || there == 0)

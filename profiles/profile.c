@@ -139,8 +139,10 @@ const char *speaker_name(enum speaker speaker)
     return names[speaker];
 }
 
-static const char *const check_names[] = {
-    [CHECK_DEFAULT] = NULL, [CHECK_PROTOCOL] = "protocol", [CHECK_PATTERN] = "pattern", [CHECK_NONE] = "none"};
+static const char *const check_names[] = {[CHECK_DEFAULT] = NULL,
+                                          [CHECK_PROTOCOL] = "protocol",
+                                          [CHECK_PATTERN] = "pattern",
+                                          [CHECK_NONE] = "none"};
 
 const char *request_check_name(enum request_check check)
 {

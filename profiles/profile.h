@@ -25,7 +25,7 @@
 #define ARMED_REQUESTS   8
 #define ARMED_FIDELITY   0.98
 
-#define DRIFT_PREFIXES 3                       /* unequal greetings from this many networks disarm */
+#define DRIFT_PREFIXES 3                      /* unequal greetings from this many networks disarm */
 #define DRIFT_LIFE_US  (600ull * 1000 * 1000) /* an unequal greeting is remembered this long */
 
 enum speaker { SPEAKER_UNKNOWN, SPEAKER_CLIENT, SPEAKER_SERVER };
@@ -103,8 +103,9 @@ enum request_check profile_check(const struct profile *profile);
 /* The greeting counts only where the server speaks first. */
 enum greeting_kind profile_greeting_kind(const struct profile *profile);
 
-const char *speaker_name(enum speaker speaker);           /* "client", "server", NULL */
-const char *request_check_name(enum request_check check); /* "protocol", "pattern", "none"; NULL for the default */
+const char *speaker_name(enum speaker speaker); /* "client", "server", NULL */
+const char *
+request_check_name(enum request_check check); /* "protocol", "pattern", "none"; NULL for the default */
 /* CHECK_DEFAULT for a name that is none of the above. */
 enum request_check request_check_from_name(const char *name);
 

@@ -78,7 +78,7 @@ static struct json_object *number_or_none(enum capability state, uint64_t value)
 static const char *ip_id_text(enum ip_id_kind kind)
 {
     static const char *const names[] = {
-        [IP_ID_UNKNOWN] = NULL, [IP_ID_ZERO] = "zero", [IP_ID_INCREMENT] = "increment",
+        [IP_ID_UNKNOWN] = NULL,    [IP_ID_ZERO] = "zero", [IP_ID_INCREMENT] = "increment",
         [IP_ID_RANDOM] = "random", [IP_ID_NONE] = "none",
     };
     return names[kind];
@@ -167,7 +167,8 @@ static struct json_object *tcp_to_json(const struct capabilities *tcp)
     struct json_object *object = json_object_new_object();
     json_object_object_add(object, "mss", number_or_none(model->mss_state, model->mss));
     json_object_object_add(object, "window", model->variants_count ? number(model->window) : NULL);
-    json_object_object_add(object, "window_scale", number_or_none(model->window_scale_state, model->window_scale));
+    json_object_object_add(object, "window_scale",
+                           number_or_none(model->window_scale_state, model->window_scale));
     json_object_object_add(object, "sack", capability(model->sack));
     json_object_object_add(object, "timestamps", capability(model->timestamps));
     json_object_object_add(object, "ecn", capability(model->ecn));
@@ -383,7 +384,8 @@ struct json_object *profile_to_json(const struct profile *profile)
 {
     char server[ADDR_TEXT_BYTES];
     struct json_object *object = json_object_new_object();
-    json_object_object_add(object, "server", json_object_new_string(addr_to_text(&profile->key.addr, server)));
+    json_object_object_add(object, "server",
+                           json_object_new_string(addr_to_text(&profile->key.addr, server)));
     json_object_object_add(object, "port", number(profile->key.port));
     json_object_object_add(object, "vlan", vlan_to_json(&profile->key.vlan));
     json_object_object_add(object, "tcp", tcp_to_json(&profile->tcp));

@@ -87,7 +87,8 @@ static void read_number_or_none(struct json_reader *reader, struct json_object *
     vote->value = (uint32_t)number;
 }
 
-static void read_flag(struct json_reader *reader, struct json_object *object, const char *key, struct vote *vote)
+static void read_flag(struct json_reader *reader, struct json_object *object, const char *key,
+                      struct vote *vote)
 {
     bool value;
     if (!read_bool(reader, object, key, &value))
@@ -111,13 +112,15 @@ static void read_offered(struct json_reader *reader, struct json_object *object,
         reader_fail(reader, "offered", "is missing");
     for (size_t i = 0; array && i < json_object_array_length(array); i++) {
         struct json_object *element = json_object_array_get_idx(array, i);
-        const char *name = json_object_is_type(element, json_type_string) ? json_object_get_string(element) : "";
+        const char *name =
+            json_object_is_type(element, json_type_string) ? json_object_get_string(element) : "";
         uint8_t bit = 0;
         for (size_t offer = 0; offer < sizeof(offers) / sizeof(*offers); offer++)
             if (strcmp(offers[offer].name, name) == 0)
                 bit = offers[offer].bit;
         if (!bit)
-            reader_fail(reader, "offered", "'%s' is not one of mss, sack, timestamps, window_scale, ecn", name);
+            reader_fail(reader, "offered", "'%s' is not one of mss, sack, timestamps, window_scale, ecn",
+                        name);
         *offered |= bit;
     }
 }
@@ -130,7 +133,8 @@ static int option_kind(struct json_object *element)
     return kind >= 0 && kind <= UINT8_MAX ? (int)kind : -1;
 }
 
-static void read_layout(struct json_reader *reader, struct json_object *object, struct synack_variant *variant)
+static void read_layout(struct json_reader *reader, struct json_object *object,
+                        struct synack_variant *variant)
 {
     struct json_object *array = read_member(reader, object, "options", json_type_array);
     const size_t options = array ? json_object_array_length(array) : 0;
@@ -234,7 +238,8 @@ static void read_tcp(struct json_reader *reader, struct json_object *profile_jso
 
 /* ---- shown: application ---- */
 
-static bool read_protocol(struct json_reader *reader, const char *key, const char *name, enum protocol_id *out)
+static bool read_protocol(struct json_reader *reader, const char *key, const char *name,
+                          enum protocol_id *out)
 {
     const int id = protocol_id_from_name(name);
     if (id < 0)
@@ -260,7 +265,8 @@ static void restore_greeting(struct greeting_model *greeting, enum greeting_kind
         greeting->prefix = GREETING_NAME_MIN;
 }
 
-static void read_greeting(struct json_reader *reader, struct json_object *application, struct profile *profile)
+static void read_greeting(struct json_reader *reader, struct json_object *application,
+                          struct profile *profile)
 {
     struct json_object *object = read_member(reader, application, "greeting", json_type_object);
     struct greeting_model *greeting = &profile->greeting;
@@ -330,7 +336,8 @@ static void read_accepted(struct json_reader *reader, struct json_object *reques
     for (size_t i = 0; array && i < json_object_array_length(array); i++) {
         struct json_object *element = json_object_array_get_idx(array, i);
         enum protocol_id id = PROTOCOL_UNKNOWN;
-        const char *name = json_object_is_type(element, json_type_string) ? json_object_get_string(element) : "";
+        const char *name =
+            json_object_is_type(element, json_type_string) ? json_object_get_string(element) : "";
         if (read_protocol(reader, "protocols", name, &id))
             profile->accepted |= UINT64_C(1) << id;
     }
@@ -359,8 +366,8 @@ static enum request_check read_check(struct json_reader *reader, struct json_obj
     return check;
 }
 
-static void read_application(struct json_reader *reader, struct json_object *profile_json, struct profile *profile,
-                             struct shown *shown)
+static void read_application(struct json_reader *reader, struct json_object *profile_json,
+                             struct profile *profile, struct shown *shown)
 {
     struct json_object *object = read_member(reader, profile_json, "application", json_type_object);
     if (!object)
@@ -416,8 +423,8 @@ static void read_fidelity(struct json_reader *reader, struct json_object *object
     fidelity_restore(&profile->fidelity, value, profile->handshakes);
 }
 
-static void read_evidence(struct json_reader *reader, struct json_object *profile_json, struct profile *profile,
-                          struct shown *shown)
+static void read_evidence(struct json_reader *reader, struct json_object *profile_json,
+                          struct profile *profile, struct shown *shown)
 {
     struct json_object *object = read_member(reader, profile_json, "evidence", json_type_object);
     if (!object)
@@ -435,7 +442,8 @@ static void read_evidence(struct json_reader *reader, struct json_object *profil
 
 /* ---- settings and state ---- */
 
-static void read_settings(struct json_reader *reader, struct json_object *profile_json, struct profile *profile)
+static void read_settings(struct json_reader *reader, struct json_object *profile_json,
+                          struct profile *profile)
 {
     struct json_object *object = read_member(reader, profile_json, "settings", json_type_object);
     if (!object)
@@ -509,7 +517,8 @@ static void read_ip_id_state(struct json_reader *reader, struct json_object *obj
         tcp->ip_id = stated.ip_id;
 }
 
-static void read_first_speakers(struct json_reader *reader, struct json_object *object, struct profile *profile)
+static void read_first_speakers(struct json_reader *reader, struct json_object *object,
+                                struct profile *profile)
 {
     struct profile stated = *profile;
     stated.client_first = stated.server_first = stated.server_only = 0;
@@ -523,7 +532,8 @@ static void read_first_speakers(struct json_reader *reader, struct json_object *
     profile->server_only = stated.server_only;
 }
 
-static void read_greeting_state(struct json_reader *reader, struct json_object *object, struct profile *profile)
+static void read_greeting_state(struct json_reader *reader, struct json_object *object,
+                                struct profile *profile)
 {
     const struct greeting_model *shown = &profile->greeting;
     struct greeting_model stated = {0};
@@ -540,8 +550,8 @@ static void read_greeting_state(struct json_reader *reader, struct json_object *
     read_bool(reader, object, "too_long", &stated.too_long);
     const bool not_shown = shown->count == 0 && profile_speaks_first(profile) != SPEAKER_SERVER;
     const bool same = not_shown || (shown->bytes == stated.bytes &&
-                                            memcmp(shown->latest, stated.latest, stated.bytes) == 0 &&
-                                            greeting_model_kind(shown) == greeting_model_kind(&stated));
+                                    memcmp(shown->latest, stated.latest, stated.bytes) == 0 &&
+                                    greeting_model_kind(shown) == greeting_model_kind(&stated));
     if (same)
         profile->greeting = stated;
 }
@@ -573,7 +583,8 @@ static bool patterns_equal(const struct pattern_model *a, const struct pattern_m
     return memcmp(&left, &right, sizeof(left)) == 0;
 }
 
-static void read_pattern_state(struct json_reader *reader, struct json_object *object, struct profile *profile)
+static void read_pattern_state(struct json_reader *reader, struct json_object *object,
+                               struct profile *profile)
 {
     struct pattern_model stated = {0};
     uint8_t mask[PATTERN_WINDOW] = {0};
@@ -591,8 +602,8 @@ static void read_pattern_state(struct json_reader *reader, struct json_object *o
         profile->pattern = stated;
 }
 
-static void read_fidelity_state(struct json_reader *reader, struct json_object *state, struct profile *profile,
-                                const struct shown *shown)
+static void read_fidelity_state(struct json_reader *reader, struct json_object *state,
+                                struct profile *profile, const struct shown *shown)
 {
     const char *text = read_text(reader, state, "fidelity");
     const size_t count = text ? strlen(text) : 0;
@@ -604,7 +615,8 @@ static void read_fidelity_state(struct json_reader *reader, struct json_object *
     for (size_t i = 0; i < count; i++)
         stated.ring |= (uint64_t)(text[i] == '1') << i;
     const double apart = fidelity_value(&stated) - shown->fidelity;
-    if (shown->has_fidelity && fidelity_known(&stated) && apart < FIDELITY_ROUNDED && apart > -FIDELITY_ROUNDED)
+    if (shown->has_fidelity && fidelity_known(&stated) && apart < FIDELITY_ROUNDED &&
+        apart > -FIDELITY_ROUNDED)
         profile->fidelity = stated;
 }
 
@@ -632,7 +644,8 @@ static void read_state(struct json_reader *reader, struct json_object *profile_j
         reader_leave(reader, inner);
     }
     uint64_t named;
-    if (read_uint(reader, state, "named", NAMED_BY_PROTOCOL, &named) && (named == 0) == (profile->named == NAMED_NOT))
+    if (read_uint(reader, state, "named", NAMED_BY_PROTOCOL, &named) &&
+        (named == 0) == (profile->named == NAMED_NOT))
         profile->named = (enum naming)named;
     read_fidelity_state(reader, state, profile, shown);
     reader_leave(reader, mark);

@@ -30,11 +30,13 @@ uint32_t *setting_number(struct profile_settings *settings, size_t index)
 static bool set_check(struct profile_settings *settings, const char *value, struct error *error)
 {
     if (strcmp(value, "keyword") == 0)
-        return error_set(error, EXIT_USAGE,
-                         "check=keyword is not available in this version; use protocol, pattern, none or default");
+        return error_set(
+            error, EXIT_USAGE,
+            "check=keyword is not available in this version; use protocol, pattern, none or default");
     const enum request_check check = request_check_from_name(value);
     if (check == CHECK_DEFAULT && strcmp(value, "default") != 0)
-        return error_set(error, EXIT_USAGE, "check='%s' is not valid; use protocol, pattern, none or default", value);
+        return error_set(error, EXIT_USAGE, "check='%s' is not valid; use protocol, pattern, none or default",
+                         value);
     settings->check = check;
     return true;
 }
@@ -49,8 +51,8 @@ static bool set_number(uint32_t *setting, const char *key, const char *value, st
     errno = 0;
     const unsigned long number = strtoul(value, &end, 10);
     if (value[0] < '0' || value[0] > '9' || *end || errno || number < 1 || number > SETTING_NUMBER_MAX)
-        return error_set(error, EXIT_USAGE, "%s='%s' is not valid; use a number from 1 to %u, or default", key, value,
-                         SETTING_NUMBER_MAX);
+        return error_set(error, EXIT_USAGE, "%s='%s' is not valid; use a number from 1 to %u, or default",
+                         key, value, SETTING_NUMBER_MAX);
     *setting = (uint32_t)number;
     return true;
 }

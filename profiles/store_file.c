@@ -43,7 +43,8 @@ static bool read_all(int fd, struct text *text, const char *path, struct error *
             capacity = capacity ? capacity * 2 : 65536;
             char *bytes = capacity <= STORE_FILE_MAX ? realloc(text->bytes, capacity) : NULL;
             if (!bytes)
-                return error_set(error, EXIT_FAILED, "cannot read %s: it is larger than %u MiB; is it a store?", path,
+                return error_set(error, EXIT_FAILED,
+                                 "cannot read %s: it is larger than %u MiB; is it a store?", path,
                                  STORE_FILE_MAX >> 20);
             text->bytes = bytes;
         }
@@ -106,8 +107,8 @@ static struct json_object *parse(const struct text *text, const char *path, stru
 }
 
 /* The members that every document of ours begins with. NULL and the error set where they do not fit. */
-static struct json_object *check_document(struct json_object *document, const struct text *text, const char *path,
-                                          struct error *error)
+static struct json_object *check_document(struct json_object *document, const struct text *text,
+                                          const char *path, struct error *error)
 {
     struct json_fault fault = {0};
     struct json_reader reader = {.fault = &fault};
@@ -131,13 +132,14 @@ static struct json_object *check_document(struct json_object *document, const st
     if (!reader.failed)
         return profiles;
     char reason[JSON_PATH_BYTES + JSON_REASON_BYTES];
-    snprintf(reason, sizeof(reason), "%s%s%s", fault.path[0] ? fault.path : "the document", " ", fault.reason);
+    snprintf(reason, sizeof(reason), "%s%s%s", fault.path[0] ? fault.path : "the document", " ",
+             fault.reason);
     parse_fault(text, json_locate(text->bytes, text->length, fault.path), path, reason, error);
     return NULL;
 }
 
-static bool profile_fault(const struct text *text, size_t index, const struct json_fault *fault, const char *path,
-                          struct error *error)
+static bool profile_fault(const struct text *text, size_t index, const struct json_fault *fault,
+                          const char *path, struct error *error)
 {
     char place[JSON_PATH_BYTES + 32], reason[JSON_PATH_BYTES + JSON_REASON_BYTES + 64];
     snprintf(place, sizeof(place), "profiles.%zu%s%s", index, fault->path[0] ? "." : "", fault->path);
@@ -164,7 +166,8 @@ static bool add_profiles(struct store *store, struct json_object *profiles, cons
         else if (profile)
             *profile = *read;
         else
-            done = error_set(error, EXIT_FAILED, "cannot read %s: more profiles than there is room for", path);
+            done =
+                error_set(error, EXIT_FAILED, "cannot read %s: more profiles than there is room for", path);
     }
     free(read);
     return done;
@@ -207,19 +210,22 @@ static bool merge(struct store *store, const struct store *read, const char *pat
     const size_t count = store_count(read);
     for (size_t i = 0; i < count; i++)
         if (!store_add(store, &store_at(read, i)->key))
-            return error_set(error, EXIT_FAILED, "cannot import %s: more profiles than there is room for", path);
+            return error_set(error, EXIT_FAILED, "cannot import %s: more profiles than there is room for",
+                             path);
     for (size_t i = 0; i < count; i++)
         *store_find(store, &store_at(read, i)->key) = *store_at(read, i);
     store_touch(store);
     return true;
 }
 
-bool store_import_text(struct store *store, const char *bytes, size_t length, const char *name, struct error *error)
+bool store_import_text(struct store *store, const char *bytes, size_t length, const char *name,
+                       struct error *error)
 {
     struct text text = {.bytes = strndup(bytes, length), .length = length};
     struct store *read = store_new();
-    const bool done = text.bytes && read ? load_text(read, &text, name, error) && merge(store, read, name, error)
-                                         : error_set(error, EXIT_FAILED, "cannot import %s: out of memory", name);
+    const bool done = text.bytes && read
+                          ? load_text(read, &text, name, error) && merge(store, read, name, error)
+                          : error_set(error, EXIT_FAILED, "cannot import %s: out of memory", name);
     store_free(read);
     free(text.bytes);
     return done;
@@ -274,7 +280,8 @@ static enum found whose(int fd)
 static bool open_beside(struct saving *saving, struct error *error)
 {
     for (int tries = 0; tries < LOCK_TRIES; tries++) {
-        saving->fd = open(saving->beside, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, STORE_FILE_MODE);
+        saving->fd =
+            open(saving->beside, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, STORE_FILE_MODE);
         if (saving->fd < 0)
             return fail(saving, "cannot open", error);
         if (flock(saving->fd, LOCK_EX) < 0)
@@ -347,8 +354,8 @@ static bool replace(const struct saving *saving, const char *text, size_t length
         return error_set(error, EXIT_FAILED, "cannot save the store: rename %s to %s: %s", saving->beside,
                          saving->path, strerror(errno));
     if (!sync_folder(saving->path))
-        return error_set(error, EXIT_FAILED, "cannot save the store: fsync of the folder of %s: %s", saving->path,
-                         strerror(errno));
+        return error_set(error, EXIT_FAILED, "cannot save the store: fsync of the folder of %s: %s",
+                         saving->path, strerror(errno));
     return true;
 }
 
@@ -356,8 +363,8 @@ static bool check_target(const char *path, struct error *error)
 {
     struct stat status;
     if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
-        return error_set(error, EXIT_FAILED, "cannot save the store: %s is not a file; name another with --store",
-                         path);
+        return error_set(error, EXIT_FAILED,
+                         "cannot save the store: %s is not a file; name another with --store", path);
     return true;
 }
 
@@ -371,7 +378,8 @@ bool store_save(const struct store *store, const char *path, struct error *error
     struct json_object *document = store_to_json(store);
     size_t length = 0;
     const char *text = json_object_to_json_string_length(
-        document, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
+        document, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE,
+        &length);
     bool done = saving.path && text && asprintf(&saving.beside, "%s.new", saving.path) >= 0;
     if (!done)
         error_set(error, EXIT_FAILED, "cannot save the store %s: out of memory", path);

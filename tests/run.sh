@@ -53,7 +53,7 @@ script() {
 
 script sh "$here/includes.sh"
 for program in "$build"/tests/unit-engine "$build"/tests/unit-profiles "$build"/tests/unit-bridge "$build"/tests/unit-cli \
-	"$build"/tests/sim; do
+	"$build"/tests/simulator; do
 	criterion "$program"
 done
 if [ "$what" = all ]; then

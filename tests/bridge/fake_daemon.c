@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* fake_daemon.c - see fake_daemon.h. */
+#include "tests/bridge/fake_daemon.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct server_key fake_key(const char *address, uint16_t port, uint16_t vlan)
+{
+    struct server_key key = {.port = port};
+
+    if (!addr_from_text(address, &key.addr))
+        abort();
+    key.vlan.id[0] = vlan ? (uint16_t)(vlan | VLAN_PRESENT) : 0;
+    return key;
+}
+
+static void add_server(struct daemon *daemon, struct server_key key)
+{
+    struct daemon_server *server = &daemon->servers[daemon->server_count++];
+
+    server->info = (struct server_info){.key = key, .mode = MODE_NORMAL, .setting = SETTING_INHERIT};
+    server->since_wall_s = 1767225600; /* 2026-01-01T00:00:00Z */
+}
+
+static void add_flow(struct daemon *daemon, const char *client, uint16_t port, struct server_key server,
+                     bool spliced)
+{
+    struct flow_info *flow = &daemon->flows[daemon->flow_count++];
+
+    *flow = (struct flow_info){.state = spliced ? "spliced" : "tracked",
+                               .spliced = spliced,
+                               .delta = 4294967295u,
+                               .age_us = 1249999};
+    flow->key.client = fake_key(client, port, 0).addr;
+    flow->key.client_port = port;
+    flow->key.server = server.addr;
+    flow->key.server_port = server.port;
+    flow->key.vlan = server.vlan;
+}
+
+void fake_daemon_init(struct daemon *daemon)
+{
+    *daemon =
+        (struct daemon){.mode = SETTING_AUTO, .learning = true, .uptime_us = 12900000, .store = store_new()};
+    add_server(daemon, fake_key("10.77.0.2", 110, 0));
+    add_server(daemon, fake_key("fd77::2", 80, 10));
+    add_server(daemon, fake_key("fd77::2", 80, 20));
+    daemon->servers[1].info.mode = MODE_ATTACK;
+    daemon->servers[1].info.cause = TRIGGER_HALF_OPEN;
+    daemon->servers[1].info.cause_value = 212;
+    add_flow(daemon, "10.77.0.1", 40312, daemon->servers[0].info.key, true);
+    add_flow(daemon, "fd77::1", 40313, daemon->servers[1].info.key, false);
+    daemon->counters.frames_client_in = 7;
+    daemon->counters.drops[DROP_bad_cookie] = UINT64_MAX;
+}
+
+void fake_daemon_close(struct daemon *daemon)
+{
+    store_free(daemon->store);
+}
+
+enum exit_code daemon_run(const struct daemon_options *options, struct error *error)
+{
+    (void)options;
+    error_set(error, EXIT_FAILED, "the fake daemon does not run");
+    return EXIT_FAILED;
+}
+
+uint64_t daemon_uptime_us(const struct daemon *daemon)
+{
+    return daemon->uptime_us;
+}
+
+enum mode_setting daemon_mode(const struct daemon *daemon)
+{
+    return daemon->mode;
+}
+
+bool daemon_learning(const struct daemon *daemon)
+{
+    return daemon->learning;
+}
+
+void daemon_set_learning(struct daemon *daemon, bool on)
+{
+    daemon->learning = on;
+}
+
+void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon_side *out)
+{
+    (void)daemon;
+    if (side == SIDE_CLIENT)
+        *out = (struct daemon_side){.spec = "netns:c/sw0", .device = "sw0", .netns = "c", .mtu = 1500};
+    else
+        *out = (struct daemon_side){.spec = "tap:sw1", .device = "sw1", .netns = NULL, .mtu = 9000};
+}
+
+static void *copy(const void *from, size_t bytes)
+{
+    void *to = malloc(bytes);
+
+    if (!to)
+        abort();
+    return memcpy(to, from, bytes);
+}
+
+bool daemon_servers(struct daemon *daemon, struct daemon_server **servers, uint32_t *count,
+                    struct error *error)
+{
+    if (daemon->worker_hangs)
+        return error_set(error, EXIT_FAILED, "the worker does not answer");
+    *servers = copy(daemon->servers, sizeof(daemon->servers));
+    *count = daemon->server_count;
+    return true;
+}
+
+bool daemon_counters(struct daemon *daemon, struct counters *out, struct error *error)
+{
+    if (daemon->worker_hangs)
+        return error_set(error, EXIT_FAILED, "the worker does not answer");
+    *out = daemon->counters;
+    return true;
+}
+
+bool daemon_flows(struct daemon *daemon, struct flow_info **flows, uint32_t *count, struct error *error)
+{
+    if (daemon->worker_hangs)
+        return error_set(error, EXIT_FAILED, "the worker does not answer");
+    *flows = copy(daemon->flows, sizeof(daemon->flows));
+    *count = daemon->flow_count;
+    return true;
+}
+
+bool daemon_set_mode(struct daemon *daemon, const struct server_key *server, enum mode_setting setting,
+                     struct error *error)
+{
+    if (daemon->worker_hangs)
+        return error_set(error, EXIT_FAILED, "the worker does not answer");
+    daemon->mode_changes++;
+    if (!server)
+        daemon->mode = setting;
+    for (uint32_t i = 0; server && i < daemon->server_count; i++)
+        if (server_key_equal(&daemon->servers[i].info.key, server))
+            daemon->servers[i].info.setting = setting;
+    return true;
+}
+
+struct store *daemon_store(struct daemon *daemon)
+{
+    return daemon->store;
+}
+
+void daemon_store_changed(struct daemon *daemon)
+{
+    daemon->store_changes++;
+}
+
+bool daemon_forget(struct daemon *daemon, const struct server_key *key)
+{
+    daemon->store_changes++;
+    return store_forget(daemon->store, key);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * fake_daemon.h - a daemon without sides or workers, for tests of the control socket.
+ *
+ * It defines every function of bridge/daemon.h, so that the real one is not linked.
+ */
+#ifndef SYNWARD_TESTS_FAKE_DAEMON_H
+#define SYNWARD_TESTS_FAKE_DAEMON_H
+
+#include "bridge/daemon.h"
+
+struct daemon {
+    enum mode_setting mode;
+    bool learning;
+    uint64_t uptime_us;
+    struct store *store;
+    struct daemon_server servers[4];
+    uint32_t server_count;
+    struct flow_info flows[4];
+    uint32_t flow_count;
+    struct counters counters;
+    unsigned store_changes, mode_changes;
+    bool worker_hangs; /* questions to the worker fail */
+};
+
+struct server_key fake_key(const char *address, uint16_t port, uint16_t vlan);
+/* A daemon with two servers (one of them in two VLANs) and two flows. */
+void fake_daemon_init(struct daemon *daemon);
+void fake_daemon_close(struct daemon *daemon);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The config file of `synward run`. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "bridge/config.h"
+
+static bool parse(struct config *config, const char *text, struct error *error)
+{
+    *error = (struct error){0};
+    return config_parse(config, text, strlen(text), "c.json", error);
+}
+
+Test(config, all_keys)
+{
+    struct config config;
+    struct error error;
+
+    cr_assert(parse(&config,
+                    "{\"client\": \"netns:c/sw0\", \"server\": \"tap:sw1\", \"store\": \"s.json\",\n"
+                    " \"control\": \"c.sock\", \"mode\": \"attack\", \"learn\": \"off\"}\n",
+                    &error),
+              "%s", error.text);
+    cr_assert_str_eq(config.client, "netns:c/sw0");
+    cr_assert_str_eq(config.server, "tap:sw1");
+    cr_assert_str_eq(config.store, "s.json");
+    cr_assert_str_eq(config.control, "c.sock");
+    cr_assert_eq(config.mode, SETTING_ATTACK);
+    cr_assert(config.has_learning && !config.learning);
+    config_free(&config);
+}
+
+Test(config, empty_object)
+{
+    struct config config;
+    struct error error;
+
+    cr_assert(parse(&config, "{}", &error));
+    cr_assert_null(config.client);
+    cr_assert_eq(config.mode, SETTING_INHERIT);
+    cr_assert_not(config.has_learning);
+}
+
+Test(config, errors_name_file_line_and_reason)
+{
+    static const struct {
+        const char *text, *begins;
+    } bad[] = {
+        {"{\n \"client\": \"mode\",\n \"mode\": \"calm\"}", "config: c.json:3: mode: not a mode: calm"},
+        {"{\"client\":\n\n 5}", "config: c.json:3: client: not a string"},
+        {"{\"client\": null}", "config: c.json:1: client: not a string"},
+        {"{\n\"clients\": \"x\"}", "config: c.json:2: clients: unknown key"},
+        {"{\"store\": \"\"}", "config: c.json:1: store: is empty"},
+        {"{\"learn\": \"maybe\"}", "config: c.json:1: learn: learn: maybe"},
+        {"[]", "config: c.json:1: not one JSON object"},
+        {"{}\n{}", "config: c.json:2: "},
+        {"{\n\n", "config: c.json:3: ends too early"},
+        {"{\"mode\"\n: \"auto\",\n}", "config: c.json:3: "},
+        {"", "config: c.json:1: ends too early"},
+    };
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct config config;
+        struct error error;
+
+        cr_assert_not(parse(&config, bad[i].text, &error), "%s", bad[i].text);
+        cr_assert_eq(error.code, EXIT_FAILED);
+        cr_expect_eq(strncmp(error.text, bad[i].begins, strlen(bad[i].begins)), 0, "%s: %s", bad[i].text,
+                     error.text);
+        cr_assert_null(config.client);
+    }
+}
+
+Test(config, missing_file)
+{
+    struct config config;
+    struct error error = {0};
+
+    cr_assert_not(config_load(&config, "/nonexistent/c.json", &error));
+    cr_assert_eq(error.code, EXIT_FAILED);
+    cr_assert(strstr(error.text, "/nonexistent/c.json"));
+}

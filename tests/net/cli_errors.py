@@ -1,0 +1,243 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every way in which a command can fail: one line on stderr, the right exit code, nothing on stdout, and the machine as before.
+
+Each case is run between two pictures of what it could have harmed: interfaces of both namespaces and of our own, the namespaces, the files of
+the lab's folder with their contents.
+"""
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import stat
+
+import runner
+from lab import SYNWARD, Lab, Process, check, check_equal, run, wait_until
+
+FAILED, USAGE, NOT_FOUND, UNREACHABLE = 1, 2, 3, 4
+NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]
+
+
+def contents(path):
+    mode = os.lstat(path).st_mode
+    if not stat.S_ISREG(mode):
+        return stat.S_IFMT(mode)
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def interfaces(namespace=None):
+    argv = ["ip", *(["-n", namespace] if namespace else []), "-j", "link", "show"]
+    return sorted(link["ifname"] for link in json.loads(run(*argv)))
+
+
+def picture(lab):
+    """What a command that failed must have left alone."""
+    files = {name: contents(os.path.join(lab.folder, name)) for name in sorted(os.listdir(lab.folder))}
+    for noise in [name for name in files if name.endswith(".log")]:
+        del files[noise]
+    ours = [name for name in interfaces() if name.startswith("swtest")]
+    return files, interfaces(lab.client.name), interfaces(lab.server.name), ours
+
+
+def fails(lab, argv, code, *fragments, before=()):
+    """Runs `synward argv...` and demands a proper failure."""
+    was = picture(lab)
+    done = run(*before, SYNWARD, *argv, ok=False, timeout=20)
+    what = f"synward {' '.join(argv)}"
+    check_equal(done.returncode, code, f"{what}: exit code ({done.stderr.strip()})")
+    check_equal(done.stdout, "", f"{what}: stdout")
+    lines = done.stderr.splitlines()
+    check_equal(len(lines), 1, f"{what}: lines on stderr: {done.stderr!r}")
+    check(lines[0].startswith("synward: "), f"{what}: {lines[0]}")
+    for fragment in fragments:
+        check(fragment in lines[0], f"{what}: no {fragment!r} in {lines[0]!r}")
+    check_equal(picture(lab), was, f"{what}: the machine afterwards")
+    return lines[0]
+
+
+def run_arguments(lab, **other):
+    options = {"client": f"netns:{lab.client.name}/sw0", "server": f"netns:{lab.server.name}/sw1", "store": lab.store,
+               "control": lab.control, **other}
+    return ["run", *(word for name, value in options.items() for word in (f"--{name}", value))]
+
+
+def write(path, text):
+    with open(path, "w") as file:
+        file.write(text)
+
+
+def test_bad_arguments():
+    with Lab() as lab:
+        cases = [[], ["statsu"], ["doctor"], ["status", "now"], ["status", "--frob"], ["profiles", "forget", "10.0.0.1"], ["profiles", "x:y"],
+                 ["learn"], ["learn", "perhaps"], ["mode", "calm"], ["run"], ["run", "--client"], run_arguments(lab, mode="calm"),
+                 run_arguments(lab, learn="perhaps"), run_arguments(lab, client="sw0"), run_arguments(lab, client="netns:/sw0"),
+                 run_arguments(lab, client="netns:x/"), run_arguments(lab, client="tap:" + "x" * 40)]
+        for argv in cases:
+            fails(lab, argv, USAGE)
+        return f"{len(cases)} cases"
+
+
+def test_daemon_not_reachable():
+    with Lab() as lab:
+        commands = [["status"], ["profiles"], ["profiles", "10.0.0.1:80"], ["profiles", "export", os.path.join(lab.folder, "out")],
+                    ["profiles", "forget", "10.0.0.1:80"], ["profiles", "set", "10.0.0.1:80", "check=none"], ["learn", "on"],
+                    ["mode"], ["mode", "attack", "10.0.0.1"], ["flows"], ["stats"]]
+        for argv in commands:
+            fails(lab, [*argv, "--control", lab.control], UNREACHABLE, "synward run")
+            fails(lab, [*argv, "--json", "--control", lab.control], UNREACHABLE)
+        with contextlib.closing(socket.socket(socket.AF_UNIX)) as stale:
+            stale.bind(lab.control)
+        fails(lab, ["status", "--control", lab.control], UNREACHABLE, "synward run")
+        return f"{len(commands)} commands"
+
+
+def test_no_tun_device():
+    with Lab() as lab:
+        hide = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /dev/net && exec "$@"', "sh"]
+        fails(lab, run_arguments(lab), FAILED, "/dev/net/tun", before=hide)
+
+
+def test_not_root():
+    with Lab() as lab:
+        shutil.copy(SYNWARD, os.path.join(lab.folder, "synward"))
+        os.chmod(lab.folder, 0o777)
+        was = picture(lab)
+        done = run(*NOBODY, os.path.join(lab.folder, "synward"), *run_arguments(lab), ok=False)
+        check_equal(done.returncode, FAILED, f"exit code ({done.stderr})")
+        check_equal(len(done.stderr.splitlines()), 1, f"lines on stderr {done.stderr!r}")
+        check("root" in done.stderr, f"says root: {done.stderr}")
+        check_equal(picture(lab), was, "the machine afterwards")
+
+
+def test_no_such_namespace():
+    with Lab() as lab:
+        fails(lab, run_arguments(lab, client="netns:swtest-none/sw0"), FAILED, "swtest-none")
+        fails(lab, run_arguments(lab, server="netns:swtest-none/sw1"), FAILED, "swtest-none")
+
+
+def test_name_taken():
+    with Lab() as lab:
+        for namespace, interface in ((lab.client, "sw0"), (lab.server, "sw1")):
+            namespace.run("ip", "link", "add", interface, "type", "veth", "peer", "name", "taken")
+            fails(lab, run_arguments(lab), FAILED, interface)
+            namespace.run("ip", "link", "del", interface)
+
+
+def test_store_that_does_not_parse():
+    with Lab() as lab:
+        head = '{"synward": {"version": "0.1.0", "schema": 1},\n "profiles": [\n'
+        bad = [('{"synward": {"version": "0.1.0", "schema": 1},\n "profiles": [}', ":2:"), ("", ":1:"), ("[]", ":1:"), (head, ":"),
+               (head + '  {"server": "nowhere", "port": 80, "vlan": []}]}', ":3:"), ("\x00\x01\x02", ":1:")]
+        for text, line in bad:
+            write(lab.store, text)
+            fails(lab, run_arguments(lab), FAILED, lab.store, line)
+            fails(lab, ["profiles", "--store", lab.store], FAILED, lab.store, line)
+            fails(lab, ["learn", "--pcap", "/dev/null", "--store", lab.store], FAILED, lab.store, line)
+        return f"{len(bad)} stores"
+
+
+def test_missing_folder():
+    with Lab() as lab:
+        missing = os.path.join(lab.folder, "missing")
+        fails(lab, run_arguments(lab, store=f"{missing}/profiles.json"), FAILED, missing)
+        fails(lab, run_arguments(lab, control=f"{missing}/control.sock"), FAILED, missing)
+        fails(lab, ["learn", "--pcap", "/dev/null", "--store", f"{missing}/p.json"], FAILED, missing)
+        fails(lab, ["profiles", "--store", f"{missing}/p.json"], FAILED, missing)
+        fails(lab, run_arguments(lab, config=f"{missing}/c.json"), FAILED, missing)
+
+
+def test_config_that_does_not_parse():
+    with Lab() as lab:
+        path = os.path.join(lab.folder, "config.json")
+        for text, line in (('{\n"mode": "calm"}', ":2:"), ('{"clients": "x"}', ":1:"), ("{", ":1:"), ('{"client":\n7}', ":2:")):
+            write(path, text)
+            fails(lab, ["run", "--config", path], FAILED, path, line)
+
+
+def test_capture_that_is_none():
+    with Lab() as lab:
+        path = os.path.join(lab.folder, "capture.pcap")
+        fails(lab, ["learn", "--pcap", path, "--store", lab.store], FAILED, path)
+        write(path, "this is no capture, although it is long enough for the header of one\n")
+        fails(lab, ["learn", "--pcap", path, "--store", lab.store], FAILED, path)
+
+
+def test_control_path_is_no_socket():
+    with Lab() as lab:
+        write(lab.control, "keep me")
+        fails(lab, run_arguments(lab), FAILED, lab.control)
+
+
+def test_socket_in_use():
+    with Lab() as lab, Lab() as other:
+        lab.start()
+        line = fails(other, run_arguments(other, control=lab.control), FAILED, lab.control, "in use", str(lab.daemon.pid))
+        run(SYNWARD, "status", "--control", lab.control)
+        return line.split(": ", 1)[1][:40]
+
+
+def test_stale_socket_is_replaced():
+    with Lab() as lab:
+        with contextlib.closing(socket.socket(socket.AF_UNIX)) as stale:
+            stale.bind(lab.control)
+        daemon = lab._keep(Process([SYNWARD, *run_arguments(lab)], lab.log("stale")))
+        wait_until(lambda: run(SYNWARD, "status", "--control", lab.control, ok=False).returncode == 0, 10, "the daemon answers")
+        check_equal(stat.S_IMODE(os.stat(lab.control).st_mode), 0o600, "mode of the socket")
+        code, _ = daemon.stop()
+        check_equal(code, 0, "exit code")
+        check(not os.path.exists(lab.control), "the socket is gone")
+
+
+def test_socket_of_a_killed_daemon():
+    with Lab() as lab:
+        first = Process([SYNWARD, *run_arguments(lab)], lab.log("first"))
+        try:
+            wait_until(lambda: os.path.exists(lab.control), 10, "the first daemon is ready")
+        finally:
+            first.stop(signal.SIGKILL)
+        # The kernel takes the TAPs of a dead process away in its own time.
+        wait_until(lambda: "sw0" not in interfaces(lab.client.name) and "sw1" not in interfaces(lab.server.name), 5, "TAPs gone")
+        fails(lab, ["status", "--control", lab.control], UNREACHABLE)
+        lab._keep(Process([SYNWARD, *run_arguments(lab)], lab.log("second")))
+        wait_until(lambda: run(SYNWARD, "status", "--control", lab.control, ok=False).returncode == 0, 10, "the second answers")
+
+
+def test_unknown_server():
+    with Lab() as lab:
+        lab.start()
+        at = ["--control", lab.control]
+        fails(lab, ["profiles", "10.9.9.9", *at], NOT_FOUND, "10.9.9.9")
+        fails(lab, ["profiles", "[fd99::9]:80", "--json", *at], NOT_FOUND, "[fd99::9]:80")
+        fails(lab, ["profiles", "forget", "10.9.9.9:80", *at], NOT_FOUND, "10.9.9.9:80")
+        fails(lab, ["profiles", "set", "10.9.9.9:80", "check=none", *at], NOT_FOUND, "10.9.9.9:80")
+        fails(lab, ["mode", "attack", "10.9.9.9:80", *at], NOT_FOUND, "10.9.9.9:80")
+        fails(lab, ["mode", "10.9.9.9", *at], NOT_FOUND, "10.9.9.9")
+
+
+def test_bad_import_changes_nothing():
+    with Lab() as lab:
+        lab.start()
+        path = os.path.join(lab.folder, "import.json")
+        write(path, '{"synward": {"version": "0.1.0", "schema": 1},\n "profiles": [}')
+        before = run(SYNWARD, "profiles", "--json", "--control", lab.control)
+        fails(lab, ["profiles", "import", path, "--control", lab.control], FAILED, path, ":2:")
+        fails(lab, ["profiles", "import", path + "-missing", "--control", lab.control], FAILED, path)
+        fails(lab, ["profiles", "export", os.path.join(lab.folder, "missing/out"), "--control", lab.control], FAILED, "missing/out")
+        check_equal(run(SYNWARD, "profiles", "--json", "--control", lab.control), before, "profiles")
+
+
+def test_permission_denied():
+    with Lab() as lab:
+        lab.start()
+        shutil.copy(SYNWARD, os.path.join(lab.folder, "synward"))
+        os.chmod(lab.folder, 0o755)
+        done = run(*NOBODY, os.path.join(lab.folder, "synward"), "status", "--control", lab.control, ok=False)
+        check_equal((done.returncode, done.stdout), (UNREACHABLE, ""), f"exit code and output ({done.stderr})")
+        check("permission denied: run as root" in done.stderr, done.stderr)
+
+
+if __name__ == "__main__":
+    runner.main(globals())

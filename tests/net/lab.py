@@ -1,0 +1,538 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Two network namespaces joined by synward, and everything in them taken away at the end, whatever happens.
+
+    with Lab() as lab:                  namespaces exist, nothing joins them
+        lab.start(mode="normal")        synward runs (its control socket answers), addresses are set
+        http = lab.http()               a small server listens in the server's namespace
+        lab.fetch("http", count=10)
+        lab.cli("profiles")             what `synward profiles --json` prints
+
+    client  10.77.0.1/24  fd77::1/64    owns 10.78.0.0/16 too (many sources for real connections)
+    server  10.77.0.2/24  fd77::2/64    sends 10.78/16, 10.79/16 (raw client), 10.200/16 (flood) to the client
+
+Names hold the process id, so labs never meet; labs of processes that are dead are swept up at the start. With stand_in=True (or
+SYNWARD_STAND_IN=1) a plain veth pair takes synward's place: servers, clients and tests are proven without the daemon, and
+what only the daemon can answer is empty.
+"""
+import atexit
+import contextlib
+import ctypes
+import itertools
+import json
+import os
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(PROJECT, os.environ.get("BUILD", "build"))
+SYNWARD = os.path.abspath(os.environ.get("SYNWARD", os.path.join(BUILD, "synward")))
+PROGRAMS = os.path.join(BUILD, "tests/servers")
+ROOT = os.path.join(PROJECT, "build/root")
+TRACE = os.environ.get("TRACE")  # a folder for captures
+STAND_IN = os.environ.get("SYNWARD_STAND_IN") == "1"
+
+CLIENT4, SERVER4 = "10.77.0.1", "10.77.0.2"
+CLIENT6, SERVER6 = "fd77::1", "fd77::2"
+TALKERS = "10.78.0.0/16"
+RAW4, RAW6 = "10.79.0.1", "fd79::1"
+FLOOD = "10.200.0.0/16"
+CLIENT_IF, SERVER_IF = "sw0", "sw1"
+
+CLONE_NEWNET = 0x40000000
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+_counter = itertools.count()
+_labs = []
+
+
+class Failure(Exception):
+    """A test's expectation that did not hold."""
+
+
+def check(condition, why):
+    if not condition:
+        raise Failure(why)
+
+
+def check_equal(got, wanted, what):
+    check(got == wanted, f"{what}: {got!r}, wanted {wanted!r}")
+
+
+def wait_until(condition, timeout_s, what):
+    """Asks until the answer is true, and returns it; the pause between two questions is short."""
+    end = time.monotonic() + timeout_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise Failure(f"after {timeout_s} s still not: {what}")
+        time.sleep(0.01)
+
+
+def run(*argv, ok=True, timeout=60):
+    """Runs a program to its end; its standard output. With ok=False the CompletedProcess, whatever the exit code."""
+    done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=timeout, start_new_session=True)
+    if not ok:
+        return done
+    if done.returncode != 0:
+        raise Failure(f"{' '.join(map(str, argv))}: exit {done.returncode}: {(done.stderr or done.stdout).strip()[-400:]}")
+    return done.stdout
+
+
+def _die_with_parent():
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+class Process:
+    """A program in the background. It dies with the test, even if that is killed."""
+
+    def __init__(self, argv, log):
+        self.name = os.path.basename(str(argv[0]))
+        self.log = log
+        with open(log, "ab") as errors:
+            self.popen = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
+                                          start_new_session=True, preexec_fn=_die_with_parent)
+        self.pid = self.popen.pid
+
+    def running(self):
+        return self.popen.poll() is None
+
+    def stop(self, how=signal.SIGTERM, timeout=5):
+        """Ends it; returns (exit code, standard output)."""
+        if self.running():
+            self.popen.send_signal(how)
+        try:
+            out, _ = self.popen.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            out, _ = self.popen.communicate()
+        return self.popen.returncode, out.decode(errors="replace")
+
+    def finish(self, timeout=120):
+        """Waits for its own end; its standard output."""
+        out, _ = self.popen.communicate(timeout=timeout)
+        if self.popen.returncode != 0:
+            raise Failure(f"{self.name}: exit {self.popen.returncode}: {self.errors()}")
+        return out.decode()
+
+    def report(self, timeout=120):
+        return json.loads(self.finish(timeout))
+
+    def stop_report(self):
+        _, out = self.stop()
+        return json.loads(out)
+
+    def errors(self):
+        with open(self.log, errors="replace") as log:
+            return log.read().strip()[-600:]
+
+    def resident_kib(self):
+        with open(f"/proc/{self.pid}/status") as status:
+            return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1))
+
+
+class Server(Process):
+    """A server of tests/servers. `counts()` reads the counters that it keeps in a mapped file."""
+
+    def __init__(self, namespace, argv, log, counts):
+        super().__init__(["ip", "netns", "exec", namespace.name] + argv, log)
+        self.counts_path = counts
+        line = self.popen.stdout.readline()
+        check(line == b"ready\n", f"{argv[0]} did not start: {self.errors()}")
+
+    def counts(self):
+        with open(self.counts_path, "rb") as counts:
+            return dict(zip(("accepted", "requests", "refused", "open"), struct.unpack("4Q", counts.read(32))))
+
+    def accepted(self):
+        return self.counts()["accepted"]
+
+
+class Namespace:
+    def __init__(self, name):
+        self.name = name
+
+    def create(self):
+        run("ip", "netns", "add", self.name)
+        self.run("ip", "link", "set", "lo", "up")
+        self.sysctl({"net.ipv4.conf.all.rp_filter": 0, "net.ipv4.conf.default.rp_filter": 0,
+                     "net.ipv6.conf.default.accept_dad": 0, "net.ipv6.conf.default.router_solicitations": 0,
+                     "net.ipv4.tcp_no_metrics_save": 1})
+
+    def run(self, *argv, **options):
+        return run("ip", "netns", "exec", self.name, *argv, **options)
+
+    def sysctl(self, settings):
+        for key, value in settings.items():
+            self.run("sysctl", "-qw", f"{key}={value}")
+
+    def pids(self):
+        return [int(p) for p in run("ip", "netns", "pids", self.name, ok=False).stdout.split()]
+
+    @contextlib.contextmanager
+    def inside(self):
+        """The calling thread is in the namespace meanwhile; sockets made there stay there."""
+        with open("/proc/self/ns/net") as here, open(f"/run/netns/{self.name}") as there:
+            _enter(there)
+            try:
+                yield
+            finally:
+                _enter(here)
+
+    def counter(self, name):
+        """One of the kernel's own: TcpPassiveOpens, TcpRetransSegs, TcpExtListenOverflows ..."""
+        for line in self.run("nstat", "-asz", name).splitlines():
+            if line.startswith(name):
+                return int(line.split()[1])
+        raise Failure(f"no kernel counter {name}")
+
+    def mac(self, interface):
+        return json.loads(run("ip", "-n", self.name, "-j", "link", "show", interface))[0]["address"]
+
+    def listens(self, port):
+        return bool(self.run("ss", "-Hltn", f"sport = :{port}").strip())
+
+    def remove(self):
+        """Kills all that lives in it, then the namespace itself."""
+        for _ in range(50):
+            pids = self.pids()
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            if not pids:
+                break
+            time.sleep(0.02)
+        run("ip", "netns", "del", self.name, ok=False)
+
+
+def _enter(namespace_file):
+    if _libc.setns(namespace_file.fileno(), CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+class Lab:
+    def __init__(self, stand_in=None, client_sysctls=None, server_sysctls=None):
+        self.stand_in = STAND_IN if stand_in is None else stand_in
+        self.daemon = None
+        self.processes = []
+        self.mode = None
+        number = next(_counter)
+        self.client = Namespace(f"sw{os.getpid()}c{number}")
+        self.server = Namespace(f"sw{os.getpid()}s{number}")
+        self.folder = os.path.join(tempfile.gettempdir(), f"synward-{os.getpid()}-{number}")
+        _labs.append(self)  # from here on close() finds all there is, whatever comes between
+        os.mkdir(self.folder, 0o700)
+        self.control = os.path.join(self.folder, "control.sock")
+        self.store = os.path.join(self.folder, "profiles.json")
+        self.client.create()
+        self.server.create()
+        self.client.sysctl(client_sysctls or {})
+        self.server.sysctl(server_sysctls or {})
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, _type, error, _traceback):
+        fault = self.close()
+        if fault and isinstance(error, (Failure, type(None))):
+            raise Failure(f"{error}; {fault}" if error else fault) from None
+
+    # the wire
+
+    def start(self, mode="normal", extra=(), mtu=1500):
+        if self.stand_in:
+            run("ip", "link", "add", CLIENT_IF, "netns", self.client.name, "type", "veth", "peer", "name", SERVER_IF, "netns",
+                self.server.name)
+        else:
+            self._start_daemon(mode, extra)
+        self.mode = mode
+        self._addresses(mtu)
+        if TRACE:
+            self._trace()
+
+    def _trace(self):
+        """Both ends' frames go to files, for a person who wants to know what happened."""
+        for namespace, interface, end in ((self.client, CLIENT_IF, "client"), (self.server, SERVER_IF, "server")):
+            path = os.path.join(TRACE, f"{namespace.name}-{end}.pcap")
+            tcpdump = self._keep(Process(["ip", "netns", "exec", namespace.name, "tcpdump", "-i", interface, "-U", "--immediate-mode", "-s",
+                                          "200", "-Z", "root", "-w", path], self.log("tcpdump")))
+            wait_until(lambda t=tcpdump: "listening on" in t.errors(), 5, "tcpdump listens")
+
+    def _start_daemon(self, mode, extra):
+        argv = [SYNWARD, "run", "--client", f"netns:{self.client.name}/{CLIENT_IF}", "--server",
+                f"netns:{self.server.name}/{SERVER_IF}", "--store", self.store, "--control", self.control, "--mode", mode, *extra]
+        self.daemon = self._keep(Process(argv, self.log("daemon")))
+        def ready():
+            check(self.daemon.running(), f"synward ended: {self.daemon.errors()}")
+            return os.path.exists(self.control)
+        wait_until(ready, 10, "the control socket is there")
+
+    def _addresses(self, mtu):
+        for namespace, interface, four, six in ((self.client, CLIENT_IF, CLIENT4, CLIENT6), (self.server, SERVER_IF, SERVER4, SERVER6)):
+            batch = [f"addr add {four}/24 dev {interface}", f"addr add {six}/64 dev {interface} nodad"]
+            if mtu != 1500:
+                batch.append(f"link set {interface} mtu {mtu}")
+            batch.append(f"link set {interface} up")
+            for line in batch:
+                run("ip", "-n", namespace.name, *line.split())
+        self._ip(self.client, f"route replace local {TALKERS} dev lo")
+        for net in (TALKERS, "10.79.0.0/16", FLOOD):
+            self._ip(self.server, f"route replace {net} via {CLIENT4}")
+        for net in ("fd79::/64", "fd99::/64"):
+            self._ip(self.server, f"route replace {net} via {CLIENT6}")
+        # Neighbours are set by hand: no test then waits for, or loses a packet to, address resolution.
+        client_mac, server_mac = self.client.mac(CLIENT_IF), self.server.mac(SERVER_IF)
+        for address in (SERVER4, SERVER6):
+            self._ip(self.client, f"neigh replace {address} lladdr {server_mac} dev {CLIENT_IF} nud permanent")
+        for address in (CLIENT4, CLIENT6):
+            self._ip(self.server, f"neigh replace {address} lladdr {client_mac} dev {SERVER_IF} nud permanent")
+
+    @staticmethod
+    def _ip(namespace, line):
+        run("ip", "-n", namespace.name, *line.split())
+
+    def stop_daemon(self, how=signal.SIGTERM):
+        """Ends synward; returns (exit code, seconds it took)."""
+        if self.stand_in:
+            run("ip", "-n", self.client.name, "link", "del", CLIENT_IF)
+            return 0, 0.0
+        begin = time.monotonic()
+        code, _ = self.daemon.stop(how)
+        return code, time.monotonic() - begin
+
+    # the daemon's answers
+
+    def cli(self, *arguments):
+        """What the command prints with --json, as a dict. Empty in a stand-in."""
+        if self.stand_in:
+            return {}
+        return json.loads(run(SYNWARD, *arguments, "--json", "--control", self.control))
+
+    def cli_text(self, *arguments):
+        return "(no daemon)\n" if self.stand_in else run(SYNWARD, *arguments, "--control", self.control)
+
+    def set_mode(self, mode, server=None):
+        self.mode = mode
+        self.cli("mode", mode, *([server] if server else []))
+
+    def profile(self, port, address=SERVER4):
+        for profile in self.cli("profiles").get("profiles", []):
+            if profile["port"] == port and profile["server"] == address:
+                return profile
+        return None
+
+    def server_mode(self, port, address=SERVER4):
+        for server in self.cli("status").get("servers", []):
+            if server["port"] == port and server["server"] == address:
+                return server["mode"]
+        return None
+
+    def flows(self):
+        return self.cli("flows").get("flows", [])
+
+    def stats(self):
+        return self.cli("stats")
+
+    def resident_kib(self):
+        return 0 if self.stand_in else self.daemon.resident_kib()
+
+    def wait_armed(self, port, address=SERVER4):
+        if self.stand_in:
+            return
+        def armed():
+            profile = self.profile(port, address)
+            return profile and profile["evidence"]["armed"]
+        try:
+            wait_until(armed, 4, "armed")
+        except Failure:
+            profile = self.profile(port, address)
+            raise Failure(f"[{address}]:{port} is not armed: {profile and profile['evidence']}") from None
+
+    def wait_no_flows(self, timeout_s=5):
+        """Nothing but closing entries is left (those keep the offsets of connections that have ended)."""
+        def live():
+            return [f for f in self.flows() if f["state"] != "closing"]
+        wait_until(lambda: not live(), timeout_s, f"no flow is held ({live()[:3]})")
+
+    def learn(self, kind, port, address=SERVER4, count=12, **options):
+        """Real connections in normal mode until the profile is armed."""
+        result = self.fetch(kind, port=port, address=address, count=count, **options)
+        check_equal(result["failed"], 0, f"fetches while learning ({result})")
+        self.wait_armed(port, address)
+        return result
+
+    # programs
+
+    def log(self, name):
+        return os.path.join(self.folder, f"{name}-{len(self.processes)}.log")
+
+    def _keep(self, process):
+        self.processes.append(process)
+        return process
+
+    def _server(self, program, port, options):
+        counts = os.path.join(self.folder, f"counts-{len(self.processes)}")
+        argv = [os.path.join(PROGRAMS, program), "--port", port, "--count", counts]
+        for key, value in options.items():
+            argv += [f"--{key.replace('_', '-')}", value]
+        return self._keep(Server(self.server, argv, self.log(program), counts))
+
+    def http(self, port=80, **options):
+        return self._server("http_server", port, options)
+
+    def pop3(self, port=110, **options):
+        return self._server("pop3_server", port, options)
+
+    def _from_root(self, script, port):
+        rundir = os.path.join(self.folder, script)
+        os.makedirs(rundir, exist_ok=True)
+        process = self._keep(Process([os.path.join(PROJECT, "tests/root", script), self.server.name, ROOT, rundir], self.log(script)))
+        def ready():
+            check(process.running(), f"{script}: {process.errors()}")
+            return self.server.listens(port)
+        wait_until(ready, 15, f"{script} listens on {port}")
+        return process
+
+    def nginx(self):
+        return self._from_root("run-nginx.sh", 80)
+
+    def dovecot(self):
+        return self._from_root("run-dovecot.sh", 110)
+
+    def in_root(self, *argv, side="client", **options):
+        """Runs a program of the private root in the client's (or server's) namespace; the lab's folder is /mnt."""
+        return run(os.path.join(PROJECT, "tests/root/enter.sh"), getattr(self, side).name, ROOT, self.folder, *argv, **options)
+
+    def spawn(self, *argv, side="client"):
+        namespace = getattr(self, side)
+        return self._keep(Process(["ip", "netns", "exec", namespace.name, *argv], self.log(os.path.basename(str(argv[0])))))
+
+    def _program(self, name, arguments, options):
+        argv = [os.path.join(PROGRAMS, name), *arguments]
+        for key, value in options.items():
+            argv += [f"--{key.replace('_', '-')}", value]
+        return self.spawn(*argv)
+
+    def start_fetch(self, kind, port, address=SERVER4, **options):
+        return self._program("fetch", [kind, address, port], options)
+
+    def fetch(self, kind, port, address=SERVER4, count=1, **options):
+        return self.start_fetch(kind, port, address, count=count, **options).report()
+
+    def start_talkers(self, port, address=SERVER4, count=500, **options):
+        if ":" not in address:
+            options.setdefault("sources", TALKERS)
+        return self._program("talkers", [address, port], {"count": count, **options})
+
+    def talkers(self, port, **options):
+        return self.start_talkers(port, **options).report()
+
+    def start_flood(self, port, address=SERVER4, count=100000, **options):
+        return self._program("flood", [CLIENT_IF, self.server.mac(SERVER_IF), address, port], {"count": count, **options})
+
+    def flood(self, port, **options):
+        return self.start_flood(port, **options).report()
+
+    # the end
+
+    def close(self):
+        """Ends and removes everything. Returns what was wrong with the daemon, if anything was."""
+        if self not in _labs:
+            return None
+        with _signals_held():
+            fault = self._daemon_fault()
+            for process in reversed(self.processes):
+                with contextlib.suppress(Exception):
+                    process.stop(timeout=2)
+            for namespace in (self.client, self.server):
+                namespace.remove()
+            shutil.rmtree(self.folder, ignore_errors=True)
+            _labs.remove(self)
+            return fault
+
+    def _daemon_fault(self):
+        """A daemon that died, or that a sanitizer complained of, fails the test, whatever else it was about."""
+        if not self.daemon:
+            return None
+        died = self.daemon.popen.poll()
+        if died is None:
+            died, _ = self.daemon.stop(timeout=5)
+        errors = self.daemon.errors()
+        if died not in (0, -signal.SIGKILL) or "runtime error:" in errors or "Sanitizer" in errors:
+            return f"synward ended with {died}: {errors}"
+        return None
+
+
+@contextlib.contextmanager
+def _signals_held():
+    """Cleaning up is not cut short by a second Ctrl-C."""
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
+def close_all():
+    """Closes whatever is open; what was wrong with the daemons."""
+    return [fault for lab in list(_labs) if (fault := lab.close())]
+
+
+def _on_signal(number, _frame):
+    raise SystemExit(128 + number)
+
+
+def leftovers(pid):
+    """What a process of this id left behind: namespaces, folders, processes inside its namespaces."""
+    found = []
+    for name in _namespace_names():
+        if re.fullmatch(rf"sw{pid}[cs]\d+", name):
+            found.append(f"namespace {name}")
+    found += [f"folder {f}" for f in os.listdir(tempfile.gettempdir()) if f.startswith(f"synward-{pid}-")]
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{entry}/cmdline", "rb") as line:
+                text = line.read().decode(errors="replace")
+                if re.search(rf"\bsw{pid}[cs]\d+\b|synward-{pid}-", text):
+                    found.append(f"process {entry}: {text[:80]!r}")
+    return found
+
+
+def _namespace_names():
+    return os.listdir("/run/netns") if os.path.isdir("/run/netns") else []
+
+
+def _sweep():
+    """Removes the namespaces and folders of test processes that were killed before they could."""
+    for name in _namespace_names():
+        match = re.fullmatch(r"sw(\d+)[cs]\d+", name)
+        if match and not os.path.exists(f"/proc/{match.group(1)}"):
+            for pid in run("ip", "netns", "pids", name, ok=False).stdout.split():
+                with contextlib.suppress(OSError):
+                    os.kill(int(pid), signal.SIGKILL)
+            run("ip", "netns", "del", name, ok=False)
+    for folder in os.listdir(tempfile.gettempdir()):
+        match = re.match(r"synward-(\d+)-", folder)
+        if match and not os.path.exists(f"/proc/{match.group(1)}"):
+            shutil.rmtree(os.path.join(tempfile.gettempdir(), folder), ignore_errors=True)
+
+
+def make_root():
+    """The private root, made on first use."""
+    run(os.path.join(PROJECT, "tests/root/make-root.sh"), ROOT, timeout=900)
+
+
+if os.geteuid() != 0:
+    sys.exit("the namespace tests need root")
+signal.signal(signal.SIGTERM, _on_signal)
+signal.signal(signal.SIGHUP, _on_signal)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+atexit.register(close_all)
+_sweep()

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The application ACK on a live wire: greetings in pieces, early clients, lost, changed and varying greetings."""
+import os
+import signal
+import time
+
+import runner
+from lab import Lab, check, check_equal, wait_until
+from rawtcp import RawClient
+
+GREETING = b"+OK ready\r\n"
+
+
+def learned(lab, count=12, **server):
+    lab.start(mode="normal")
+    pop3 = lab.pop3(**server)
+    normal = lab.learn("pop3", 110, count=count)
+    lab.set_mode("attack")
+    return pop3, normal
+
+
+def check_greeting_profile(lab, kind, text):
+    if not lab.stand_in:
+        greeting = lab.profile(110)["application"]["greeting"]
+        check_equal((greeting["kind"], greeting["text"]), (kind, text), "the learned greeting")
+
+
+def session(connection):
+    """USER to QUIT, from behind the greeting."""
+    for command in (b"USER test\r\n", b"PASS secret\r\n", b"STAT\r\n", b"QUIT\r\n"):
+        connection.send(command)
+        answer = connection.line()
+        check(answer.startswith(b"+OK"), f"answer to {command!r}: {answer!r}")
+    connection.finish()
+
+
+def test_greeting_in_two_pieces():
+    with Lab() as lab:
+        _, normal = learned(lab, split_ms=30)
+        check_greeting_profile(lab, "stable", "+OK ready\r\n")
+        attack = lab.fetch("pop3", 110, count=50)
+        check_equal((attack["failed"], attack["digest"]), (0, normal["digest"]), f"sessions in attack mode ({attack})")
+
+
+def test_late_greeting():
+    """The server takes 400 ms to greet: the client's request waits, nothing times out."""
+    with Lab() as lab:
+        learned(lab, count=9, greeting_delay_ms=400)
+        attack = lab.fetch("pop3", 110, count=3)
+        check_equal(attack["failed"], 0, f"sessions in attack mode ({attack})")
+
+
+def test_client_speaks_before_the_greeting():
+    with Lab() as lab:
+        _, normal = learned(lab)
+        attack = lab.fetch("pop3", 110, count=100, early="yes")
+        check_equal((attack["failed"], attack["distinct"]), (0, 1), f"early clients ({attack})")
+        check_equal(attack["digest"], normal["digest"], "what they were told")
+
+
+def test_greeting_lost_on_the_way():
+    with Lab() as lab:
+        pop3, _ = learned(lab)
+        accepted = pop3.accepted()
+        raw = RawClient(lab)
+        connection = raw.connection(110)
+        connection.handshake()
+        first = connection.receive(3.0, lambda s: s.data)
+        check(first and first.data == GREETING, f"the greeting: {first}")
+        begin = time.monotonic()
+        again = connection.receive(5.0, lambda s: s.data)
+        took = time.monotonic() - begin
+        check(again is not None, "the greeting is not sent again")
+        check_equal((again.seq, again.data), (first.seq, first.data), "the greeting sent again")
+        check((0.1 if lab.stand_in else 0.7) < took < 2.0, f"sent again after {took:.2f} s")
+        if not lab.stand_in:
+            check_equal(pop3.accepted(), accepted, "connections the server accepted for it so far")
+        connection.ack = (first.seq + len(first.data)) & 0xFFFFFFFF
+        session(connection)
+        raw.close()
+        return f"again after {took:.2f} s"
+
+
+def test_lost_greeting_then_request():
+    """The client missed the greeting and speaks: acknowledging nothing of it, then all of it."""
+    with Lab() as lab:
+        learned(lab)
+        raw = RawClient(lab)
+        connection = raw.connection(110)
+        connection.handshake()
+        check(connection.receive(3.0, lambda s: s.data), "no greeting")
+        connection.send(b"USER test\r\n")
+        both = connection.read(lambda data: data.count(b"\n") == 2, 8)
+        check_equal(both, GREETING + b"+OK\r\n", "greeting, then the answer")
+        connection.send(b"QUIT\r\n")
+        check_equal(connection.line(), b"+OK bye\r\n", "the end")
+        connection.finish()
+        raw.close()
+
+
+def test_changed_greeting_disarms_and_is_relearned():
+    with Lab() as lab:
+        path = os.path.join(lab.folder, "greeting")
+        with open(path, "w") as greeting:
+            greeting.write("+OK ready\n")
+        pop3, _ = learned(lab, greeting_file=path)
+        with open(path, "w") as greeting:
+            greeting.write("+OK a new version is ready\n")
+        pop3.popen.send_signal(signal.SIGHUP)
+        if lab.stand_in:
+            return "nothing to disarm"
+        one = lab.fetch("pop3", 110, source="10.78.1.1", timeout_ms=3000)
+        check_equal((one["ok"], one["reset"]), (0, 1), f"the first client is reset ({one})")
+        check(lab.profile(110)["evidence"]["armed"], "one client disarmed the profile")
+        for source in ("10.78.2.1", "10.78.3.1"):
+            lab.fetch("pop3", 110, source=source, timeout_ms=3000)
+        wait_until(lambda: not lab.profile(110)["evidence"]["armed"], 3, "disarmed after three from different prefixes")
+        wait_until(lambda: lab.fetch("pop3", 110)["ok"], 2, "clients of a server that cannot be spoken for get through")
+        check_equal(lab.fetch("pop3", 110, count=5)["failed"], 0, "those that follow")
+        lab.set_mode("normal")
+        lab.learn("pop3", 110, count=16)
+        check_greeting_profile(lab, "stable", "+OK a new version is ready\r\n")
+        lab.set_mode("attack")
+        check_equal(lab.fetch("pop3", 110, count=20)["failed"], 0, "clients after it was learned anew")
+
+
+def test_one_prefix_cannot_disarm():
+    with Lab() as lab:
+        path = os.path.join(lab.folder, "greeting")
+        with open(path, "w") as greeting:
+            greeting.write("+OK ready\n")
+        pop3, _ = learned(lab, greeting_file=path)
+        with open(path, "w") as greeting:
+            greeting.write("+OK other\n")
+        pop3.popen.send_signal(signal.SIGHUP)
+        if lab.stand_in:
+            return "nothing to disarm"
+        lab.fetch("pop3", 110, count=10, source="10.78.1.1", timeout_ms=3000)
+        check(lab.profile(110)["evidence"]["armed"], "ten resets of one client disarmed the profile")
+
+
+def test_apop_greeting_is_never_faked():
+    with Lab() as lab:
+        lab.start(mode="normal")
+        pop3 = lab.pop3(apop="yes")
+        fetched = lab.fetch("pop3", 110, count=12)
+        check_equal(fetched["failed"], 0, "fetches in normal mode")
+        if not lab.stand_in:
+            wait_until(lambda: lab.profile(110) and lab.profile(110)["evidence"]["requests"] >= 8, 4, "the requests are learned")
+            kind = lab.profile(110)["application"]["greeting"]["kind"]
+            check(kind in ("template", "variable"), f"an APOP greeting is {kind}")
+        lab.set_mode("attack")
+        raw, seen = RawClient(lab), []
+        for _ in range(3):
+            accepted = pop3.accepted()
+            connection = raw.connection(110)
+            connection.handshake()
+            seen.append(connection.line())
+            check_equal(pop3.accepted() - accepted, 1, "the greeting is the server's own")
+            session(connection)
+        raw.close()
+        check_equal(len(set(seen)), 3, f"greetings differ: {seen}")
+        check_equal(lab.fetch("pop3", 110, count=20)["failed"], 0, "fetches in attack mode")
+
+
+def test_wrong_request_is_reset_before_the_server():
+    with Lab() as lab:
+        pop3, _ = learned(lab)
+        accepted = pop3.accepted()
+        raw = RawClient(lab)
+        connection = raw.connection(110)
+        connection.handshake()
+        check_equal(connection.line(), GREETING, "the greeting")
+        connection.send(b"GET / HTTP/1.1\r\n\r\n")
+        if not lab.stand_in:
+            connection.wait_reset()
+            check_equal(pop3.accepted(), accepted, "connections accepted")
+        raw.close()
+
+
+def test_wrong_clients_do_not_unlearn_who_speaks_first():
+    """Over a slow server the greeting acknowledges what an impatient client said: no proof that the client speaks first."""
+    with Lab() as lab:
+        lab.start(mode="normal")
+        lab.pop3(greeting_delay_ms=100)
+        lab.learn("pop3", 110, count=12)
+        lab.talkers(110, count=100, concurrency=100, say="http", hold_ms=400)
+        lab.set_mode("attack")
+        if not lab.stand_in:
+            check_equal(lab.profile(110)["application"]["speaks_first"], "server", "who speaks first")
+        check_equal(lab.fetch("pop3", 110, count=5, timeout_ms=2000)["failed"], 0, "sessions in attack mode")
+
+
+runner.main(globals())

@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is not TCP to a server crosses byte for byte and in order, both ways, with multishot reads and with single ones.
+
+Frames are sent and received on packet sockets, under a source address that nobody else uses: what the kernels say of their own accord is
+not mistaken for them. A VLAN tag that the receiving kernel has taken off is put back from what it says about it.
+"""
+import contextlib
+import hashlib
+import random
+import socket
+import struct
+import threading
+import time
+
+import runner
+from lab import CLIENT_IF, SERVER_IF, SERVER4, Lab, check, check_equal
+
+ETH_P_ALL = 3
+SOL_PACKET, PACKET_AUXDATA, PACKET_OUTGOING = 263, 8, 4
+TP_STATUS_VLAN_VALID, TP_STATUS_VLAN_TPID_VALID = 1 << 4, 1 << 6
+SO_RCVBUFFORCE = 33
+MARK = bytes.fromhex("025a17e0aa01")
+PEER = bytes.fromhex("025a17e0bb02")
+WINDOW = 200  # frames under way at once: far below the 1,000 that a TAP's queue holds
+PATIENCE_S = 3
+
+
+class Wire:
+    """One end: a packet socket on the TAP inside its namespace."""
+
+    def __init__(self, namespace, interface):
+        with namespace.inside():
+            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 32 << 20)
+        self.socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+        self.socket.bind((interface, ETH_P_ALL))
+        self.socket.settimeout(PATIENCE_S)
+
+    def send(self, frame):
+        self.socket.send(frame)
+
+    def receive(self):
+        """The next frame with our mark that came in; None where none comes."""
+        while True:
+            try:
+                frame, ancillary, _, address = self.socket.recvmsg(70000, 64)
+            except socket.timeout:
+                return None
+            if frame[6:12] == MARK and address[2] != PACKET_OUTGOING:
+                return self._retag(frame, ancillary)
+
+    @staticmethod
+    def _retag(frame, ancillary):
+        for level, kind, data in ancillary:
+            if level == SOL_PACKET and kind == PACKET_AUXDATA:
+                status, _, _, _, _, tci, tpid = struct.unpack("=IIIHHHH", data[:20])
+                if status & TP_STATUS_VLAN_VALID:
+                    tpid = tpid if status & TP_STATUS_VLAN_TPID_VALID else 0x8100
+                    return frame[:12] + struct.pack("!HH", tpid, tci) + frame[12:]
+        return frame
+
+
+def checksum(data):
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def ethernet(kind, payload, to=PEER):
+    frame = to + MARK + struct.pack("!H", kind) + payload
+    return frame + b"\0" * (60 - len(frame))
+
+
+def ipv4(protocol, payload, to=bytes([198, 51, 100, 9]), fragment=0, options=b""):
+    words = 5 + len(options) // 4
+    header = struct.pack("!BBHHHBBH4s4s", 0x40 | words, 0, words * 4 + len(payload), 0x1234, fragment, 64, protocol, 0,
+                         bytes([192, 0, 2, 7]), to) + options
+    return header[:10] + struct.pack("!H", checksum(header)) + header[12:] + payload
+
+
+def ipv6(next_header, payload):
+    return struct.pack("!IHBB16s16s", 0x60012345, len(payload), next_header, 64, socket.inet_pton(socket.AF_INET6, "2001:db8::7"),
+                       socket.inet_pton(socket.AF_INET6, "2001:db8:1::9")) + payload
+
+
+def udp(data):
+    return struct.pack("!HHHH", 5353, 5354, 8 + len(data), 0) + data
+
+
+def tcp(flags, data=b""):
+    return struct.pack("!HHIIBBHHH", 40000, 8080, 1, 2, 0x50, flags, 64240, 0xBEEF, 0) + data
+
+
+def corpus(dice):
+    """(name, frame): one of each kind that must not be touched."""
+    blob = dice.randbytes
+    extension = lambda following: struct.pack("!BB6x", following, 0)
+    yield "ARP request", ethernet(0x0806, struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, 1, MARK, bytes([192, 0, 2, 7]), b"\0" * 6,
+                                                      bytes([192, 0, 2, 99])), b"\xff" * 6)
+    yield "LLDP", ethernet(0x88CC, bytes.fromhex("0207045254001234560403616263060200780000"), bytes.fromhex("0180c200000e"))
+    stp = bytes.fromhex("424203000002023c8000001122334455000000008000001122334455800100001400020 00f00".replace(" ", ""))
+    yield "STP", ethernet(len(stp), stp, bytes.fromhex("0180c2000000"))
+    yield "LACP", ethernet(0x8809, b"\x01\x01" + blob(108), bytes.fromhex("0180c2000002"))
+    yield "pause", ethernet(0x8808, b"\0\x01\0\xff", bytes.fromhex("0180c2000001"))
+    yield "VLAN", ethernet(0x8100, struct.pack("!HH", 0x6064, 0x0800) + ipv4(17, udp(blob(100))))
+    yield "VLAN priority tag", ethernet(0x8100, struct.pack("!HH", 0xE000, 0x88B5) + blob(64))
+    yield "QinQ", ethernet(0x88A8, struct.pack("!HHHH", 200, 0x8100, 0x1064, 0x0800) + ipv4(17, udp(blob(300))))
+    yield "three tags", ethernet(0x88A8, struct.pack("!HHHHHH", 200, 0x8100, 100, 0x8100, 300, 0x0800) + ipv4(17, udp(blob(90))))
+    yield "unknown ethertype", ethernet(0x88B5, blob(400))
+    yield "PPPoE", ethernet(0x8864, b"\x11\0\0\x07\0\x14\0\x21" + blob(60))
+    yield "MPLS", ethernet(0x8847, bytes.fromhex("000641ff") + ipv4(17, udp(blob(30))))
+    yield "IPv4 UDP", ethernet(0x0800, ipv4(17, udp(blob(512))))
+    yield "IPv4 with options", ethernet(0x0800, ipv4(17, udp(blob(50)), options=b"\x94\x04\0\0"))
+    yield "IPv4 multicast", ethernet(0x0800, ipv4(17, udp(blob(80)), to=bytes([239, 1, 2, 3])), bytes.fromhex("01005e010203"))
+    yield "IPv4 first fragment", ethernet(0x0800, ipv4(17, udp(blob(1000)), fragment=0x2000))
+    yield "IPv4 later fragment", ethernet(0x0800, ipv4(17, blob(700), fragment=126))
+    yield "TCP fragment", ethernet(0x0800, ipv4(6, tcp(0x10, blob(400)), fragment=0x2000))
+    yield "ICMP echo", ethernet(0x0800, ipv4(1, b"\x08\0\0\0" + blob(56)))
+    yield "GRE", ethernet(0x0800, ipv4(47, blob(120)))
+    yield "SCTP", ethernet(0x0800, ipv4(132, blob(120)))
+    yield "TCP, wrong checksum, no flow", ethernet(0x0800, ipv4(6, tcp(0x10, blob(33))))
+    yield "TCP, all flags", ethernet(0x0800, ipv4(6, tcp(0xFF)))
+    yield "IPv4 with a wrong length", ethernet(0x0800, ipv4(6, tcp(0x02))[:2] + b"\xff\xff" + ipv4(6, tcp(0x02))[4:])
+    yield "IPv6 UDP", ethernet(0x86DD, ipv6(17, udp(blob(200))))
+    yield "IPv6 hop-by-hop", ethernet(0x86DD, ipv6(0, extension(17) + udp(blob(99))))
+    yield "IPv6 extension chain", ethernet(0x86DD, ipv6(0, extension(60) + extension(43) + extension(60) + extension(17) + udp(blob(41))))
+    yield "IPv6 fragment", ethernet(0x86DD, ipv6(44, struct.pack("!BBHI", 17, 0, 1, 77) + blob(640)))
+    yield "IPv6 nothing follows", ethernet(0x86DD, ipv6(59, blob(20)))
+    yield "IPv6 neighbour solicitation", ethernet(0x86DD, ipv6(58, b"\x87\0\0\0" + b"\0" * 4 + blob(16)), bytes.fromhex("3333ff000009"))
+
+
+def sizes(dice, longest):
+    """Every size at the ends of the range, and some between."""
+    span = sorted(set(range(60, 140)) | set(range(longest - 40, longest + 1)) | {dice.randrange(140, longest) for _ in range(200)})
+    for size in span:
+        yield f"{size} bytes", ethernet(0x88B6, dice.randbytes(size - 14))
+
+
+def cross(source, target, frames):
+    """Sends the (name, frame) pairs a window at a time; each must come out as it went in, in its turn."""
+    for begin in range(0, len(frames), WINDOW):
+        window = frames[begin:begin + WINDOW]
+        for _, frame in window:
+            source.send(frame)
+        for name, frame in window:
+            got = target.receive()
+            check(got is not None, f"{name}: did not arrive")
+            check(got == frame, f"{name}: sent {frame.hex()[:160]}, got {got.hex()[:160]}")
+
+
+@contextlib.contextmanager
+def wires(single, mtu=1500):
+    with Lab() as lab:
+        if lab.stand_in and single:
+            raise runner.Skip("needs the daemon")
+        lab.start(mode="normal", extra=["--single-reads"] if single else [], mtu=mtu)
+        yield lab, Wire(lab.client, CLIENT_IF), Wire(lab.server, SERVER_IF)
+
+
+def both_ways(single, make, mtu=1500):
+    seed = random.SystemRandom().randrange(1 << 32)
+    with wires(single, mtu) as (_, client, server):
+        for source, target in ((client, server), (server, client)):
+            frames = list(make(random.Random(seed)))
+            try:
+                cross(source, target, frames)
+            except Exception as why:
+                raise type(why)(f"{why} (seed {seed})") from None
+    return f"{len(frames)} frames each way"
+
+
+def test_kinds_multishot():
+    return both_ways(False, corpus)
+
+
+def test_kinds_single():
+    return both_ways(True, corpus)
+
+
+def test_sizes_multishot():
+    return both_ways(False, lambda dice: sizes(dice, 1514))
+
+
+def test_sizes_single():
+    return both_ways(True, lambda dice: sizes(dice, 1514))
+
+
+def test_jumbo_multishot():
+    return both_ways(False, lambda dice: sizes(dice, 9014), mtu=9000)
+
+
+def test_jumbo_single():
+    return both_ways(True, lambda dice: sizes(dice, 9014), mtu=9000)
+
+
+def count_out(wire, count, failures):
+    """Receives `count` numbered frames; they must come in order."""
+    for number in range(count):
+        frame = wire.receive()
+        if frame is None:
+            failures.append(f"frame {number} did not arrive")
+            return
+        found = struct.unpack_from("!I", frame, 14)[0]
+        if found != number:
+            failures.append(f"frame {found} came in the place of {number}")
+            return
+
+
+def order(single):
+    """Bursts both ways at once, as fast as they can be sent, in sizes that make one overtake the other if any could."""
+    count, burst = 20000, 250
+    with wires(single) as (_, client, server):
+        failures = []
+        dice = random.Random(7)
+        for begin in range(0, count, burst):
+            takers = [threading.Thread(target=count_out, args=(w, burst, failures)) for w in (client, server)]
+            for taker in takers:
+                taker.start()
+            for number in range(burst):
+                frame = ethernet(0x88B6, struct.pack("!I", number) + b"\0" * dice.choice((0, 0, 0, 1400)))
+                client.send(frame)
+                server.send(frame)
+            for taker in takers:
+                taker.join()
+            check(not failures, f"after {begin} frames: {failures}")
+    return f"{count} frames each way"
+
+
+def test_order_multishot():
+    return order(False)
+
+
+def test_order_single():
+    return order(True)
+
+
+def serve_hash(listener, out):
+    connection, _ = listener.accept()
+    digest = hashlib.sha256()
+    with connection:
+        while data := connection.recv(1 << 18):
+            digest.update(data)
+    out.append(digest.hexdigest())
+
+
+def super_frames(single):
+    """A TCP stream whose sender leaves segmentation and checksums to the wire arrives intact, as frames of up to 64 KiB."""
+    total, piece = 64 << 20, random.Random(3).randbytes(1 << 20)
+    with wires(single) as (lab, client, server):
+        client.socket.close()
+        server.socket.close()
+        with lab.server.inside():
+            listener = socket.create_server((SERVER4, 5001))
+        with lab.client.inside():
+            sender = socket.socket()
+        received = []
+        taker = threading.Thread(target=serve_hash, args=(listener, received))
+        taker.start()
+        digest = hashlib.sha256()
+        sender.connect((SERVER4, 5001))
+        begin = time.monotonic()
+        for _ in range(total // len(piece)):
+            sender.sendall(piece)
+            digest.update(piece)
+        sender.close()
+        taker.join(30)
+        seconds = time.monotonic() - begin
+        listener.close()
+        check_equal(received, [digest.hexdigest()], "the stream's hash")
+        frames = lab.stats().get("frames", {}).get("client_in")
+        if frames:
+            check(total / frames > 4000, f"{frames} frames for {total} bytes: no super-frames")
+    return f"{total * 8 / seconds / 1e9:.1f} Gb/s"
+
+
+def test_super_frames_multishot():
+    return super_frames(False)
+
+
+def test_super_frames_single():
+    return super_frames(True)
+
+
+runner.main(globals())

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test_capture.c - real captures against the truth that comes with them (../shared/captures; skipped where it is absent), and small ones made
+ * here for the link types and the ways in which a file can end.
+ */
+#include <criterion/criterion.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/bytes.h"
+#include "engine/frame.h"
+#include "profiles/capture.h"
+#include "profiles/profile.h"
+
+#define CAPTURES "../shared/captures"
+
+/* ---- the real ones ---- */
+
+enum column { FILE_NAME, SERVER, PORT, LABEL, SPEAKS_FIRST, MSS, WSCALE, SACK, TIMESTAMPS, COLUMNS };
+
+struct score {
+    unsigned facts, wrong;
+};
+
+static void judge(struct score *score, char *const row[], const char *fact, const char *want, const char *got)
+{
+    score->facts++;
+    if (strcmp(want, got) == 0)
+        return;
+    score->wrong++;
+    fprintf(stderr, "%s %s:%s: %s is '%s', the truth is '%s'\n", row[FILE_NAME], row[SERVER], row[PORT], fact,
+            got, want);
+}
+
+static const char *flag_text(enum capability state)
+{
+    return state == CAPABILITY_UNKNOWN ? "?" : state == CAPABILITY_GRANTED ? "1" : "0";
+}
+
+static const char *number_text(char text[16], enum capability state, unsigned value)
+{
+    snprintf(text, 16, "%u", value);
+    return state == CAPABILITY_UNKNOWN ? "?" : state == CAPABILITY_GRANTED ? text : "none";
+}
+
+static const char *speaker_text(const struct profile *profile)
+{
+    const char *const texts[] = {[SPEAKER_UNKNOWN] = "?", [SPEAKER_CLIENT] = "0", [SPEAKER_SERVER] = "1"};
+    return texts[profile_speaks_first(profile)];
+}
+
+static void judge_profile(struct score *score, char *const row[], const struct profile *profile)
+{
+    const struct synack_model *model = &profile->tcp.model;
+    char text[16];
+    judge(score, row, "mss", row[MSS], number_text(text, model->mss_state, model->mss));
+    judge(score, row, "wscale", row[WSCALE],
+          number_text(text, model->window_scale_state, model->window_scale));
+    judge(score, row, "sack", row[SACK], flag_text(model->sack));
+    judge(score, row, "timestamps", row[TIMESTAMPS], flag_text(model->timestamps));
+    judge(score, row, "speaks first", row[SPEAKS_FIRST], speaker_text(profile));
+    const bool known = strcmp(row[LABEL], "http") == 0 || strcmp(row[LABEL], "pop3") == 0;
+    const char *protocol = profile->named ? protocol_name(profile->protocol) : "unknown";
+    judge(score, row, "protocol", known ? row[LABEL] : "unknown", protocol);
+}
+
+static bool split_row(char *line, char *row[COLUMNS])
+{
+    for (int i = 0; i < COLUMNS; i++) {
+        row[i] = strsep(&line, "\t\n");
+        if (!row[i])
+            return false;
+    }
+    return true;
+}
+
+static struct store *learn(const char *path, struct capture_summary *summary)
+{
+    struct store *store = store_new();
+    struct error error = {0};
+    cr_assert(capture_learn(path, store, summary, &error), "%s", error.text);
+    return store;
+}
+
+static void judge_row(struct score *score, char *const row[], const struct store *store)
+{
+    struct server_key key = {.port = (uint16_t)atoi(row[PORT])};
+    cr_assert(addr_from_text(row[SERVER], &key.addr), "%s", row[SERVER]);
+    const struct profile *profile = NULL;
+    for (size_t i = 0; i < store_count(store); i++) {
+        const struct profile *candidate = store_at(store, i); /* in any VLAN */
+        if (candidate->key.port == key.port && memcmp(&candidate->key.addr, &key.addr, sizeof(key.addr)) == 0)
+            profile = candidate;
+    }
+    struct profile nothing;
+    profile_init(&nothing, &key);
+    if (!profile)
+        fprintf(stderr, "%s %s:%s: no profile\n", row[FILE_NAME], row[SERVER], row[PORT]);
+    judge_profile(score, row, profile ? profile : &nothing);
+}
+
+Test(capture, real_captures_against_their_truth, .timeout = 120)
+{
+    FILE *truth = fopen(CAPTURES "/truth.tsv", "r");
+    if (!truth)
+        cr_skip_test("skipped: no " CAPTURES);
+    char *line = NULL, last[256] = "";
+    size_t capacity = 0, files = 0;
+    struct store *store = NULL;
+    struct score score = {0};
+    cr_assert(getline(&line, &capacity, truth) > 0, "truth.tsv is empty");
+    while (getline(&line, &capacity, truth) > 0) {
+        char *row[COLUMNS], path[512];
+        if (!split_row(line, row))
+            continue;
+        if (strcmp(last, row[FILE_NAME]) != 0) {
+            struct capture_summary summary;
+            snprintf(last, sizeof(last), "%s", row[FILE_NAME]);
+            snprintf(path, sizeof(path), CAPTURES "/%s", last);
+            store_free(store);
+            store = learn(path, &summary);
+            files++;
+        }
+        judge_row(&score, row, store);
+    }
+    store_free(store);
+    free(line);
+    fclose(truth);
+    fprintf(stderr, "captures: %zu files, %u facts, %u wrong\n", files, score.facts, score.wrong);
+    cr_assert_eq(files, 66);
+    cr_assert(score.wrong * 100 <= score.facts, "%u of %u facts are wrong", score.wrong, score.facts);
+}
+
+/* ---- made here ---- */
+
+/* A classic pcap file of one connection, with every frame behind `link_bytes` bytes of link header. */
+struct maker {
+    char path[64];
+    FILE *file;
+    const uint8_t *link;
+    uint32_t link_bytes;
+    uint32_t frames;
+};
+
+static struct maker begin_capture(uint32_t link_type, const uint8_t *link, uint32_t link_bytes)
+{
+    struct maker maker = {.link = link, .link_bytes = link_bytes};
+    const uint32_t header[6] = {0xa1b2c3d4, 2 | 4 << 16, 0, 0, 65535, link_type};
+    snprintf(maker.path, sizeof(maker.path), "/tmp/synward-test-capture-XXXXXX");
+    const int fd = mkstemp(maker.path);
+    cr_assert_geq(fd, 0);
+    maker.file = fdopen(fd, "w");
+    cr_assert_eq(fwrite(header, sizeof(header), 1, maker.file), 1);
+    return maker;
+}
+
+struct tcp_segment {
+    bool from_server;
+    uint16_t client_port, server_port;
+    uint32_t seq, ack;
+    uint8_t flags;
+    const char *payload;
+};
+
+/* Both ends have the same address, as on a loopback interface; checksums are left at 0, as offload leaves them. */
+static void add_segment(struct maker *maker, const struct tcp_segment *segment)
+{
+    uint8_t packet[512] = {0};
+    const uint32_t payload = segment->payload ? (uint32_t)strlen(segment->payload) : 0, bytes = 44 + payload;
+    packet[0] = 0x45;
+    store_be16(packet + 2, (uint16_t)bytes);
+    packet[8] = 64;
+    packet[9] = 6;
+    store_be32(packet + 12, 0x7f000001);
+    store_be32(packet + 16, 0x7f000001);
+    store_be16(packet + 20, segment->from_server ? segment->server_port : segment->client_port);
+    store_be16(packet + 22, segment->from_server ? segment->client_port : segment->server_port);
+    store_be32(packet + 24, segment->seq);
+    store_be32(packet + 28, segment->ack);
+    packet[32] = 6 << 4;
+    packet[33] = segment->flags;
+    store_be16(packet + 34, 60000);
+    store_be32(packet + 40, 0x020405b4); /* MSS 1460 */
+    memcpy(packet + 44, segment->payload ? segment->payload : "", payload);
+    const uint32_t record[4] = {1767225600 + maker->frames, 0, maker->link_bytes + bytes,
+                                maker->link_bytes + bytes};
+    cr_assert_eq(fwrite(record, sizeof(record), 1, maker->file), 1);
+    cr_assert_eq(fwrite(maker->link, 1, maker->link_bytes, maker->file), maker->link_bytes);
+    cr_assert_eq(fwrite(packet, 1, bytes, maker->file), bytes);
+    maker->frames++;
+}
+
+/* A whole HTTP fetch from `client_port` to `server_port`. */
+static void add_fetch(struct maker *maker, uint16_t client_port, uint16_t server_port)
+{
+    const char get[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n", ok[] = "HTTP/1.1 200 OK\r\n\r\n";
+    const uint32_t x = 1000, y = 5000, asked = sizeof(get) - 1, said = sizeof(ok) - 1;
+    const struct tcp_segment segments[] = {
+        {.seq = x, .flags = TCP_SYN},
+        {.from_server = true, .seq = y, .ack = x + 1, .flags = TCP_SYN | TCP_ACK},
+        {.seq = x + 1, .ack = y + 1, .flags = TCP_ACK},
+        {.seq = x + 1, .ack = y + 1, .flags = TCP_ACK | TCP_PSH, .payload = get},
+        {.from_server = true, .seq = y + 1, .ack = x + 1 + asked, .flags = TCP_ACK | TCP_PSH, .payload = ok},
+        {.seq = x + 1 + asked, .ack = y + 1 + said, .flags = TCP_ACK | TCP_FIN},
+        {.from_server = true, .seq = y + 1 + said, .ack = x + 2 + asked, .flags = TCP_ACK | TCP_FIN},
+        {.seq = x + 2 + asked, .ack = y + 2 + said, .flags = TCP_ACK},
+    };
+    for (size_t i = 0; i < sizeof(segments) / sizeof(*segments); i++) {
+        struct tcp_segment segment = segments[i];
+        segment.client_port = client_port;
+        segment.server_port = server_port;
+        add_segment(maker, &segment);
+    }
+}
+
+static void check_fetch(const struct store *store, uint16_t port)
+{
+    struct server_key key = {.port = port};
+    cr_assert(addr_from_text("127.0.0.1", &key.addr));
+    const struct profile *profile = store_find(store, &key);
+    cr_assert_not_null(profile, "port %u", port);
+    cr_assert_eq(profile->handshakes, 1);
+    cr_assert_eq(profile->requests, 1);
+    cr_assert_eq(profile->tcp.model.mss, 1460);
+    cr_assert_eq(profile->protocol, PROTOCOL_HTTP);
+    cr_assert_eq(profile->first_seen_s / 1000, 1767225);
+}
+
+Test(capture, link_types)
+{
+    static const uint8_t ethernet[] = {1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 7, 8, 0}, null[] = {2, 0, 0, 0},
+                         loop[] = {0, 0, 0, 2}, sll[] = {0, 0, 3, 4, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0},
+                         sll2[] = {8, 0, 0, 0, 0, 0, 0, 1, 3, 4, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0};
+    const struct {
+        uint32_t link_type;
+        const uint8_t *link;
+        uint32_t link_bytes;
+    } types[] = {{1, ethernet, sizeof(ethernet)},
+                 {0, null, sizeof(null)},
+                 {108, loop, sizeof(loop)},
+                 {101, loop, 0},
+                 {228, loop, 0},
+                 {113, sll, sizeof(sll)},
+                 {276, sll2, sizeof(sll2)}};
+    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+        struct maker maker = begin_capture(types[i].link_type, types[i].link, types[i].link_bytes);
+        struct capture_summary summary;
+        add_fetch(&maker, 40000, 8080);
+        fclose(maker.file);
+        struct store *store = learn(maker.path, &summary);
+        unlink(maker.path);
+        cr_assert_eq(store_count(store), 1, "link type %u", types[i].link_type);
+        cr_assert_eq(summary.tcp_frames, 8);
+        check_fetch(store, 8080);
+        store_free(store);
+    }
+}
+
+Test(capture, same_ports_with_roles_exchanged_are_two_servers)
+{
+    struct maker maker = begin_capture(101, (const uint8_t *)"", 0);
+    struct capture_summary summary;
+    add_fetch(&maker, 40000, 8080);
+    add_fetch(&maker, 8080, 40000);
+    fclose(maker.file);
+    struct store *store = learn(maker.path, &summary);
+    unlink(maker.path);
+    cr_assert_eq(store_count(store), 2);
+    check_fetch(store, 8080);
+    check_fetch(store, 40000);
+    store_free(store);
+}
+
+Test(capture, file_that_ends_in_mid_packet_is_learned_up_to_there)
+{
+    struct maker maker = begin_capture(101, (const uint8_t *)"", 0);
+    struct capture_summary summary;
+    add_fetch(&maker, 40000, 8080);
+    add_fetch(&maker, 40001, 8080);
+    const long end = ftell(maker.file);
+    fclose(maker.file);
+    cr_assert_eq(truncate(maker.path, end - 10), 0);
+    struct store *store = learn(maker.path, &summary);
+    unlink(maker.path);
+    cr_assert(summary.truncated);
+    cr_assert_eq(summary.frames, 15);
+    cr_assert_eq(summary.handshakes, 2);
+    store_free(store);
+}
+
+Test(capture, what_is_no_capture_is_an_error)
+{
+    struct store *store = store_new();
+    struct capture_summary summary;
+    struct error error = {0};
+    cr_assert_not(capture_learn("/nonexistent.pcap", store, &summary, &error));
+    cr_assert(strstr(error.text, "/nonexistent.pcap"), "%s", error.text);
+    cr_assert_not(capture_learn("/dev/null", store, &summary, &error));
+    struct maker maker = begin_capture(147, (const uint8_t *)"", 0);
+    fclose(maker.file);
+    cr_assert_not(capture_learn(maker.path, store, &summary, &error));
+    cr_assert(strstr(error.text, "link type 147"), "%s", error.text);
+    unlink(maker.path);
+    cr_assert_eq(store_count(store), 0);
+    store_free(store);
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* test_compile.c - from what was learned to what the engine is told. */
+#include <criterion/criterion.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/cookie.h"
+#include "profiles/compile.h"
+#include "profiles/settings.h"
+#include "tests/profiles/observations.h"
+
+static struct store *store;
+static struct learner *learner;
+static struct policy *policy;
+
+static void setup(void)
+{
+    store = store_new();
+    learner = learner_new(store);
+}
+
+static void teardown(void)
+{
+    learner_free(learner);
+    store_free(store);
+    free(policy);
+    policy = NULL;
+}
+
+TestSuite(compile, .init = setup, .fini = teardown);
+
+static const struct server_policy *compiled(uint64_t now_us)
+{
+    struct policy *next = policy_compile(store, policy, now_us);
+    free(policy);
+    policy = next;
+    cr_assert_eq(policy->count, 1);
+    return &policy->servers[0];
+}
+
+static void flows(uint64_t from, uint64_t to, const char *greeting, const char *request, const char *answer)
+{
+    for (uint64_t id = from; id <= to; id++)
+        talk_whole(learner, id, greeting, request, answer);
+}
+
+#define GET "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+#define OK  "HTTP/1.1 200 OK\r\n\r\n"
+
+Test(compile, client_first_goes_from_cookie_to_check)
+{
+    flows(1, 2, NULL, GET, OK);
+    cr_assert_eq(compiled(1)->opening, OPENING_COOKIE);
+    flows(3, 3, NULL, GET, OK);
+    cr_assert_eq(compiled(2)->opening, OPENING_COOKIE_REQUEST);
+    flows(4, 8, NULL, GET, OK);
+    const struct server_policy *server = compiled(3);
+    cr_assert_eq(server->opening, OPENING_CHECK);
+    cr_assert(server->armed);
+    cr_assert_eq(server->protocols, 1u << PROTOCOL_HTTP);
+    cr_assert_not(server->has_pattern);
+    cr_assert_eq(server->now.greeting_bytes, 0);
+    cr_assert(profile_set(store_at(store, 0), "check", "none", NULL));
+    cr_assert_eq(compiled(4)->opening, OPENING_COOKIE_REQUEST);
+    cr_assert(profile_set(store_at(store, 0), "check", "pattern", NULL));
+    cr_assert_eq(compiled(5)->opening, OPENING_COOKIE_REQUEST, "there is no pattern");
+}
+
+Test(compile, server_first_is_greeted_for_when_armed_and_stable)
+{
+    flows(1, 7, "+OK ready\r\n", "USER a\r\n", "+OK\r\n");
+    cr_assert_eq(compiled(1)->opening, OPENING_COOKIE);
+    flows(8, 8, "+OK ready\r\n", "USER a\r\n", "+OK\r\n");
+    const struct server_policy *server = compiled(2);
+    cr_assert_eq(server->opening, OPENING_GREET);
+    cr_assert_eq(server->greeting_protocol, PROTOCOL_POP3);
+    cr_assert_eq(server->now.greeting_bytes, 11);
+    cr_assert_eq(memcmp(server->now.greeting, "+OK ready\r\n", 11), 0);
+}
+
+Test(compile, varying_greeting_is_never_faked)
+{
+    char greeting[64];
+    for (uint64_t id = 1; id <= 80; id++) {
+        snprintf(greeting, sizeof(greeting), "+OK <%d@host>\r\n", (int)id);
+        talk_whole(learner, id, greeting, "USER a\r\n", "+OK\r\n");
+        cr_assert_eq(compiled(id)->opening, OPENING_COOKIE);
+    }
+}
+
+Test(compile, unknown_service_is_checked_by_its_pattern)
+{
+    char request[32];
+    for (uint64_t id = 1; id <= 8; id++) {
+        snprintf(request, sizeof(request), "HELO %d", (int)id);
+        talk_whole(learner, id, "220 here\r\n", request, "250 hello\r\n");
+    }
+    const struct server_policy *server = compiled(1);
+    cr_assert_eq(server->opening, OPENING_GREET);
+    cr_assert(server->has_pattern);
+    cr_assert_eq(server->protocols, 1u << PROTOCOL_UNKNOWN);
+    cr_assert_eq(policy_check_request(server, (const uint8_t *)"HELO 9", 6), MATCH_YES);
+    cr_assert_eq(policy_check_request(server, (const uint8_t *)GET, strlen(GET)), MATCH_NO);
+}
+
+Test(compile, unknown_service_without_anything_in_common_is_not_checked)
+{
+    char request[8] = "aaaaaa";
+    for (uint64_t id = 1; id <= 10; id++) {
+        memset(request, (int)('a' + id), 6);
+        talk_whole(learner, id, NULL, request, "yes");
+    }
+    cr_assert(compiled(1)->armed);
+    cr_assert_eq(compiled(2)->opening, OPENING_COOKIE_REQUEST);
+}
+
+Test(compile, generation_changes_with_the_bytes_only)
+{
+    flows(1, 8, "+OK ready\r\n", "USER a\r\n", "+OK\r\n");
+    const uint32_t first = compiled(100)->now.generation;
+    flows(9, 12, "+OK ready\r\n", "USER a\r\n", "+OK\r\n");
+    cr_assert_eq(compiled(200)->now.generation, first);
+    cr_assert_not(compiled(300)->has_before);
+    store_at(store, 0)->tcp.model.ttl = 63;
+    const struct server_policy *server = compiled(400);
+    cr_assert_neq(server->now.generation, first);
+    cr_assert(server->has_before);
+    cr_assert_eq(server->before.generation, first);
+    cr_assert_eq(server->before_until_us, 400 + COOKIE_LIFETIME_US);
+}
+
+Test(compile, third_promise_waits_while_cookies_are_out)
+{
+    flows(1, 8, "+OK ready\r\n", "USER a\r\n", "+OK\r\n");
+    struct profile *profile = store_at(store, 0);
+    const uint32_t first = compiled(100)->now.generation;
+    profile->cookies_until_us = 10 * COOKIE_LIFETIME_US;
+    profile->tcp.model.ttl = 63;
+    const uint32_t second = compiled(200)->now.generation;
+    profile->tcp.model.ttl = 62;
+    const struct server_policy *server = compiled(300);
+    cr_assert_eq(server->now.generation, second);
+    cr_assert_eq(server->now.synack.ttl, 63);
+    cr_assert_eq(server->before.generation, first);
+    server = compiled(200 + COOKIE_LIFETIME_US);
+    cr_assert_eq(server->now.synack.ttl, 62);
+    cr_assert_eq(server->before.generation, second);
+    profile->cookies_until_us = 0;
+    profile->tcp.model.ttl = 61;
+    server = compiled(300 + COOKIE_LIFETIME_US);
+    cr_assert_eq(server->now.synack.ttl, 61, "nobody holds a cookie: at once");
+}
+
+Test(compile, servers_stand_in_the_order_that_the_engine_searches)
+{
+    for (uint16_t i = 0; i < 500; i++) {
+        const uint8_t v4[4] = {10, 0, (uint8_t)(i * 7), (uint8_t)(i * 13)};
+        const struct server_key key = {.addr = addr_from_v4(v4), .port = (uint16_t)(i * 4099)};
+        store_add(store, &key);
+    }
+    policy = policy_compile(store, NULL, 1);
+    for (size_t i = 0; i < store_count(store); i++)
+        cr_assert_not_null(policy_find(policy, &store_at(store, i)->key));
+}

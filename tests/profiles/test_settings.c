@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <criterion/criterion.h>
+
+#include <string.h>
+
+#include "profiles/settings.h"
+
+Test(settings, keys_are_set_and_reset)
+{
+    struct profile profile = {0};
+    struct error error = {0};
+    cr_assert(profile_set(&profile, "check", "none", &error));
+    cr_assert_eq(profile_check(&profile), CHECK_NONE);
+    cr_assert(profile_set(&profile, "check", "default", &error));
+    cr_assert_eq(profile_check(&profile), CHECK_PROTOCOL);
+    cr_assert(profile_set(&profile, "trigger.half_open", "1", &error));
+    cr_assert(profile_set(&profile, "open_per_second", "1000000", &error));
+    cr_assert(profile_set(&profile, "open_per_source", "50", &error));
+    cr_assert_eq(profile.settings.trigger_half_open, 1);
+    cr_assert_eq(profile.settings.open_per_second, 1000000);
+    cr_assert_eq(profile.settings.open_per_source, 50);
+    cr_assert(profile_set(&profile, "open_per_source", "default", &error));
+    cr_assert_eq(profile.settings.open_per_source, 0);
+    cr_assert_eq(error.code, EXIT_DONE);
+}
+
+Test(settings, wrong_ones_change_nothing_and_say_what_would_do)
+{
+    static const char *const bad[][3] = {
+        {"check", "maybe", "none"},
+        {"check", "keyword", "not available"},
+        {"check", "", "none"},
+        {"open_per_second", "0", "from 1"},
+        {"open_per_second", "-1", "from 1"},
+        {"open_per_second", "1x", "from 1"},
+        {"open_per_second", "", "from 1"},
+        {"open_per_second", "99999999999999999999", "from 1"},
+        {"colour", "red", "trigger.half_open"},
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        struct profile profile = {0};
+        struct error error = {0};
+        cr_assert_not(profile_set(&profile, bad[i][0], bad[i][1], &error), "%s=%s", bad[i][0], bad[i][1]);
+        cr_assert_eq(error.code, EXIT_USAGE);
+        cr_assert(strstr(error.text, bad[i][2]), "%s", error.text);
+        cr_assert_eq(profile.settings.check, CHECK_DEFAULT);
+        cr_assert_eq(profile.settings.open_per_second, 0);
+    }
+}

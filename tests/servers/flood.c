@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * flood - a bounded number of SYNs with made-up source addresses, as fast as asked or as fast as it can.
+ *
+ *      flood IFNAME DESTINATION-MAC ADDRESS PORT --count N [--rate N-PER-SECOND] [--sources A.B.C.D/BITS] [--seed N]
+ *
+ * For the tests' own namespaces only: the frames go out of IFNAME and end at the test's server. Source port, ISN and host part
+ * of the source are pseudo-random by --seed; options are those of a Linux client (MSS, SACK, timestamps, window scale).
+ * With an IPv6 ADDRESS the sources are fd99::/64.
+ */
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
+#include <stdio.h>
+
+#include "tests/servers/common.h"
+
+#define BATCH       64u
+#define TCP_BYTES   40u
+#define FRAME_BYTES (14u + 40u + TCP_BYTES)
+
+/* Long enough for the other end to get some work done on a machine with few cores. */
+static const struct timespec queue_full_pause = {.tv_nsec = 100000};
+
+static const uint8_t syn_options[20] = {2, 4, 0x05, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7};
+
+static struct {
+    struct sockaddr_storage server;
+    uint8_t destination[6], source[6];
+    uint16_t port;
+    uint64_t count, rate;
+    uint32_t base, mask;
+    uint64_t seed;
+} options = {.count = 1000, .base = 0x0ac80000u, .mask = 0xffff0000u, .seed = 1};
+
+static uint32_t sum_bytes(uint32_t sum, const uint8_t *data, size_t bytes)
+{
+    for (size_t i = 0; i + 1 < bytes; i += 2)
+        sum += (uint32_t)(data[i] << 8 | data[i + 1]);
+    return sum;
+}
+
+static uint16_t sum_finish(uint32_t sum)
+{
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return htons((uint16_t)~sum);
+}
+
+static void put_tcp(uint8_t *at, uint32_t pseudo_sum)
+{
+    const uint64_t r = next_random(&options.seed);
+    struct tcphdr tcp = {.source = htons((uint16_t)(1024 + (r & 0x7fff))),
+                         .dest = htons(options.port),
+                         .seq = (uint32_t)(r >> 32),
+                         .doff = TCP_BYTES / 4,
+                         .syn = 1,
+                         .window = htons(64240)};
+    memcpy(at, &tcp, sizeof(tcp));
+    memcpy(at + sizeof(tcp), syn_options, sizeof(syn_options));
+    tcp.check = sum_finish(sum_bytes(pseudo_sum + IPPROTO_TCP + TCP_BYTES, at, TCP_BYTES));
+    memcpy(at, &tcp, sizeof(tcp));
+}
+
+static size_t make_ipv4(uint8_t *frame)
+{
+    const uint32_t host = (uint32_t)(next_random(&options.seed) >> 32) & ~options.mask;
+    struct iphdr ip = {.version = 4,
+                       .ihl = 5,
+                       .tot_len = htons(20 + TCP_BYTES),
+                       .frag_off = htons(0x4000),
+                       .ttl = 64,
+                       .protocol = IPPROTO_TCP,
+                       .saddr = htonl((options.base & options.mask) | host),
+                       .daddr = ((const struct sockaddr_in *)&options.server)->sin_addr.s_addr};
+    memcpy(frame + 14, &ip, sizeof(ip));
+    ip.check = sum_finish(sum_bytes(0, frame + 14, sizeof(ip)));
+    memcpy(frame + 14, &ip, sizeof(ip));
+    put_tcp(frame + 34, sum_bytes(0, frame + 26, 8));
+    return 34 + TCP_BYTES;
+}
+
+static size_t make_ipv6(uint8_t *frame)
+{
+    struct ip6_hdr ip = {.ip6_flow = htonl(6u << 28),
+                         .ip6_plen = htons(TCP_BYTES),
+                         .ip6_nxt = IPPROTO_TCP,
+                         .ip6_hlim = 64,
+                         .ip6_dst = ((const struct sockaddr_in6 *)&options.server)->sin6_addr};
+    const uint64_t host = next_random(&options.seed);
+    ip.ip6_src.s6_addr[0] = 0xfd;
+    ip.ip6_src.s6_addr[1] = 0x99;
+    memcpy(&ip.ip6_src.s6_addr[8], &host, sizeof(host));
+    memcpy(frame + 14, &ip, sizeof(ip));
+    put_tcp(frame + 54, sum_bytes(0, frame + 22, 32));
+    return 54 + TCP_BYTES;
+}
+
+static size_t make_frame(uint8_t *frame)
+{
+    const bool ipv6 = options.server.ss_family == AF_INET6;
+    memcpy(frame, options.destination, 6);
+    memcpy(frame + 6, options.source, 6);
+    frame[12] = ipv6 ? 0x86 : 0x08;
+    frame[13] = ipv6 ? 0xdd : 0x00;
+    return ipv6 ? make_ipv6(frame) : make_ipv4(frame);
+}
+
+static int open_interface(const char *name)
+{
+    const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+    const struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(name)};
+    if (fd < 0 || to.sll_ifindex == 0 || bind(fd, (const struct sockaddr *)&to, sizeof(to)) < 0)
+        die("%s", name);
+    struct sockaddr_ll own;
+    socklen_t bytes = sizeof(own);
+    getsockname(fd, (struct sockaddr *)&own, &bytes);
+    memcpy(options.source, own.sll_addr, 6);
+    set_option(fd, SOL_PACKET, PACKET_QDISC_BYPASS, 1);
+    return fd;
+}
+
+/* Keeps to the rate: waits until `sent` frames are due. */
+static void pace(uint64_t start_us, uint64_t sent)
+{
+    if (!options.rate)
+        return;
+    const uint64_t due_us = start_us + sent * 1000000 / options.rate;
+    const struct timespec due = {.tv_sec = (time_t)(due_us / 1000000),
+                                 .tv_nsec = (long)(due_us % 1000000) * 1000};
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
+}
+
+/* Returns how many frames the kernel took; a full queue (ENOBUFS) is waited for. */
+static uint64_t run(int fd)
+{
+    static uint8_t frames[BATCH][FRAME_BYTES];
+    struct iovec parts[BATCH];
+    struct mmsghdr messages[BATCH] = {0};
+    const uint64_t start_us = now_us();
+    uint64_t sent = 0;
+    while (sent < options.count) {
+        const uint64_t left = options.count - sent;
+        const unsigned batch = left < BATCH ? (unsigned)left : BATCH;
+        for (unsigned i = 0; i < batch; i++) {
+            parts[i] = (struct iovec){.iov_base = frames[i], .iov_len = make_frame(frames[i])};
+            messages[i].msg_hdr.msg_iov = &parts[i];
+            messages[i].msg_hdr.msg_iovlen = 1;
+        }
+        for (unsigned done = 0; done < batch;) {
+            const int n = sendmmsg(fd, messages + done, batch - done, 0);
+            if (n < 0 && errno != ENOBUFS && errno != EAGAIN && errno != EINTR)
+                die("sendmmsg");
+            if (n < 0)
+                nanosleep(&queue_full_pause, NULL);
+            done += n > 0 ? (unsigned)n : 0;
+        }
+        sent += batch;
+        pace(start_us, sent);
+    }
+    return now_us() - start_us;
+}
+
+static void set_flood_option(const char *name, char *value)
+{
+    if (strcmp(name, "--count") == 0)
+        options.count = number(value);
+    else if (strcmp(name, "--rate") == 0)
+        options.rate = number(value);
+    else if (strcmp(name, "--seed") == 0)
+        options.seed = number(value) * 2 + 1; /* never 0 */
+    else if (strcmp(name, "--sources") == 0) {
+        char *slash = strchr(value, '/');
+        struct in_addr base;
+        const uint64_t bits = slash ? number(slash + 1) : 32;
+        if (slash)
+            *slash = 0;
+        if (inet_pton(AF_INET, value, &base) != 1 || bits < 1 || bits > 32)
+            die("not a range: %s", value);
+        options.base = ntohl(base.s_addr);
+        options.mask = (uint32_t)(0xffffffffull << (32 - bits));
+    } else
+        die("no such option: %s", name);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 5 || argc % 2 == 0)
+        die("usage: flood IFNAME DESTINATION-MAC ADDRESS PORT [OPTION VALUE]...");
+    socklen_t bytes;
+    unsigned mac[6];
+    if (sscanf(argv[2], "%x:%x:%x:%x:%x:%x", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5]) != 6)
+        die("not a MAC address: %s", argv[2]);
+    for (int i = 0; i < 6; i++)
+        options.destination[i] = (uint8_t)mac[i];
+    options.port = (uint16_t)number(argv[4]);
+    options.server = address_of(argv[3], options.port, &bytes);
+    for (int i = 5; i + 1 < argc; i += 2)
+        set_flood_option(argv[i], argv[i + 1]);
+    const int fd = open_interface(argv[1]);
+    const uint64_t took_us = run(fd);
+    printf("{\"sent\": %llu, \"took_us\": %llu}\n", (unsigned long long)options.count,
+           (unsigned long long)took_us);
+    return 0;
+}

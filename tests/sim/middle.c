@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* middle.c - see middle.h. */
+#include "tests/sim/middle.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* Small, so that limits are met; memory is mapped, not filled, so that only what is used counts. */
+static void small_tables(struct engine_config *config)
+{
+    engine_config_defaults(config);
+    config->flows_max = 4096;
+    config->openings_max = 64;
+    config->greeted_max = 1024;
+    config->assemblies_max = 64;
+    config->servers_max = 64;
+    config->sources_max = 1024;
+    config->observations_max = 256;
+    for (unsigned i = 0; i < sizeof config->keys.mac; i++)
+        config->keys.mac[i] = (uint8_t)(i * 7 + 1);
+    config->keys.tsval[0] = 0x1234567890abcdefu;
+    config->keys.tsval[1] = 0xfedcba0987654321u;
+    config->table_seed[0] = 11;
+    config->table_seed[1] = 13;
+}
+
+struct middle *middle_new(void (*change)(struct engine_config *config), uint64_t now_us)
+{
+    struct middle *middle = calloc(1, sizeof *middle);
+    struct engine_config config = {0};
+    small_tables(&config);
+    if (change != NULL)
+        change(&config);
+    middle->memory_bytes = engine_bytes(&config);
+    middle->memory = mmap(NULL, middle->memory_bytes, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (middle->memory == MAP_FAILED) {
+        perror("mmap of the engine's memory");
+        abort();
+    }
+    middle->engine = engine_init(middle->memory, &config, now_us);
+    middle->buffer = malloc(PACKET_BUFFER_BYTES);
+    middle->mtu = 1500;
+    return middle;
+}
+
+void middle_free(struct middle *middle)
+{
+    if (middle == NULL)
+        return;
+    munmap(middle->memory, middle->memory_bytes);
+    free(middle->policy);
+    free(middle->buffer);
+    free(middle);
+}
+
+void middle_adopt(struct middle *middle, struct policy *policy, uint64_t now_us)
+{
+    engine_adopt_policy(middle->engine, policy, now_us);
+    free(middle->policy);
+    middle->policy = policy;
+}
+
+static const char *check_leaving(const struct middle *middle, const uint8_t *buffer, uint32_t bytes)
+{
+    struct packet packet;
+    const char *wrong = packet_read(&packet, buffer, bytes);
+    if (wrong != NULL)
+        return wrong;
+    uint32_t ip_bytes = addr_is_v4(&packet.src) ? 20 : 40;
+    uint32_t payload = packet.gso_bytes > 0 ? packet.gso_bytes : packet.payload_bytes;
+    if (ip_bytes + 20 + packet.options_bytes + payload > middle->mtu)
+        return "longer than the MTU";
+    return NULL;
+}
+
+/* A frame that is passed on may be as wrong as it came; one of our own may not. */
+static void leave(struct middle *middle, enum side to, const uint8_t *buffer, uint32_t bytes, bool exempt,
+                  bool reply)
+{
+    const char *wrong = exempt ? NULL : check_leaving(middle, buffer, bytes);
+    if (wrong != NULL)
+        middle->complaint(middle->context, to, buffer, bytes, wrong);
+    middle->sink(middle->context, to, buffer, bytes, reply);
+}
+
+static void empty_outbox(struct middle *middle)
+{
+    struct outbox *outbox = engine_outbox(middle->engine);
+    for (uint32_t i = 0; i < outbox->count; i++) {
+        const struct outbox_frame *frame = &outbox->frames[i];
+        leave(middle, frame->to, outbox->memory + frame->offset, frame->bytes, false, true);
+    }
+    outbox->count = 0;
+    outbox->used = 0;
+}
+
+static void empty_observations(struct middle *middle)
+{
+    struct observation_queue *queue = engine_observations(middle->engine);
+    for (uint32_t i = 0; i < queue->count; i++) {
+        middle->observed[queue->slots[i].kind]++;
+        if (middle->observer != NULL)
+            middle->observer(middle->observer_context, &queue->slots[i]);
+    }
+    queue->count = 0;
+}
+
+void middle_input(struct middle *middle, enum side from, const uint8_t *buffer, uint32_t bytes,
+                  uint64_t now_us)
+{
+    struct packet packet;
+    bool wrong_already = packet_read(&packet, buffer, bytes) != NULL;
+    struct verdict verdict = {0};
+    memcpy(middle->buffer, buffer, bytes);
+    engine_input(middle->engine, from, middle->buffer, bytes, bytes, PACKET_BUFFER_BYTES, now_us, &verdict);
+    middle->last = verdict;
+    if (verdict.action == VERDICT_FORWARD)
+        leave(middle, side_other(from), middle->buffer, verdict.bytes, wrong_already, false);
+    else if (verdict.action == VERDICT_REPLY)
+        leave(middle, from, middle->buffer, verdict.bytes, false, true);
+    empty_outbox(middle);
+    empty_observations(middle);
+}
+
+void middle_tick(struct middle *middle, uint64_t now_us)
+{
+    bool more = true;
+    for (int rounds = 0; more && rounds < 100000; rounds++) {
+        more = engine_tick(middle->engine, now_us);
+        empty_outbox(middle);
+        empty_observations(middle);
+    }
+}
+
+uint64_t middle_deadline(const struct middle *middle)
+{
+    return engine_next_deadline(middle->engine);
+}
+
+const struct counters *middle_counters(struct middle *middle)
+{
+    return engine_counters(middle->engine);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * steps.h - the beginnings that many scenarios share, said once.
+ *
+ * All use the client's offer <mss 1460,sackOK,TS,nop,wscale 7>. Symbols afterwards: x, c, t (our TSval), then y and v (the
+ * TSval of our SYN to the server). The server's own TSval S is 5000.
+ */
+#ifndef SYNWARD_SIM_STEPS_H
+#define SYNWARD_SIM_STEPS_H
+
+#include "tests/sim/scenario.h"
+
+#define GET_REQUEST "GET / HTTP/1.1\r\n\r\n" /* 18 bytes */
+#define GREETING    "+OK ready\r\n"          /* 11 bytes, POP3_PROMISE */
+
+/* A scenario in attack mode with the four servers of fixture_all(), all with Linux's settings. */
+struct scenario *attack_scenario(void);
+/* The same in normal mode. */
+struct scenario *normal_scenario(void);
+/* SYN and our SYN-ACK. */
+void step_syn(struct scenario *s);
+/* And the client's bare ACK, which on a client-first service is answered with silence. */
+void step_handshake(struct scenario *s);
+/* And the request GET_REQUEST, which opens: our SYN comes out to the server. */
+void step_request(struct scenario *s);
+/* The server's SYN-ACK(y), and the held request that goes out for it. */
+void step_open(struct scenario *s);
+/* SYN, SYN-ACK, ACK, then the greeting that we say for POP3. The connection is 40000 > 110. */
+void step_greeted(struct scenario *s);
+/* A client that got G asks "USER sim\r\n" (10 bytes): our SYN comes out to the server. */
+void step_greeted_request(struct scenario *s);
+/* The server's SYN-ACK, which we acknowledge ourselves. */
+void step_greeted_synack(struct scenario *s);
+
+#endif
