@@ -327,14 +327,12 @@ static void closing_flow(struct engine *engine, struct passage *passage, struct 
     if (passage->from == SIDE_CLIENT && server &&
         cookies_out(server, passage->now_us) && admission(engine, passage, server, flow))
         return;
-    if (passage->from == SIDE_CLIENT && syn)
+    if ((passage->from == SIDE_CLIENT && syn) || !(flow->flags & (FLOW_REFUSED | FLOW_EDIT)))
         track_flow(engine, passage, flow);
     else if (flow->flags & FLOW_REFUSED)
         refused_flow(engine, passage);
-    else if (flow->flags & FLOW_EDIT)
-        splice_frame(engine, passage, flow);
     else
-        track_flow(engine, passage, flow);
+        splice_frame(engine, passage, flow);
 }
 
 /*

@@ -13,7 +13,8 @@ static const char *const state_names[] = {
 };
 _Static_assert(sizeof(state_names) / sizeof(state_names[0]) == FLOW_STATES, "every state has a name");
 
-static const enum flow_list_id list_of_state[FLOW_STATES] = {
+/* FLOW_STATES, which no entry is ever in, has a place too, so that the table answers for every value of the enum. */
+static const enum flow_list_id list_of_state[FLOW_STATES + 1] = {
     [FLOW_FREE] = FLOW_LIST_NONE,        [FLOW_HALF_OPEN] = FLOW_LIST_HALF_OPEN,
     [FLOW_ESTABLISHED] = FLOW_LIST_LIVE, [FLOW_OUTBOUND] = FLOW_LIST_LIVE,
     [FLOW_OPENING] = FLOW_LIST_OPENING,  [FLOW_GREETING] = FLOW_LIST_OPENING,

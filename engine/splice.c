@@ -151,7 +151,10 @@ static void greeting_still_due(struct engine *engine, struct passage *passage, s
     admission_greet_flow(engine, flow, &link, promise, passage->options.tsval);
 }
 
-/* An ACK to the server, in the client's name, for what it repeats although we had acknowledged it. */
+/*
+ * An ACK to the server, in the client's name, for what it repeats although we had acknowledged it: its handshake and greeting, and
+ * nothing beyond, which is the client's to acknowledge.
+ */
 static void acknowledge_again(struct engine *engine, struct passage *passage, const struct flow *flow)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
@@ -162,7 +165,7 @@ static void acknowledge_again(struct engine *engine, struct passage *passage, co
     segment_reset_reply(&passage->frame, &link, &segment);
     segment.flags = TCP_ACK;
     segment.seq = cold->client_next;
-    segment.ack = seq_max(cold->server_next, flow->ack_floor);
+    segment.ack = flow->ack_floor;
     segment.window = splice_window(1024, flow->to_server_shift);
     if (passage->options.present & OPTION_TIMESTAMPS) {
         segment.options_bytes = segment_timestamps(options, passage->options.tsecr, passage->options.tsval);
