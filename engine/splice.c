@@ -186,7 +186,8 @@ static bool swallow_greeting(struct engine *engine, struct passage *passage, con
     struct link_header link;
     struct segment segment;
 
-    if (!frame->payload_bytes || !seq_before(frame->seq, flow->ack_floor))
+    /* A flipped bit may make any data look like old greeting: what is damaged is the host's to drop. */
+    if (!frame->payload_bytes || !seq_before(frame->seq, flow->ack_floor) || !frame_checksum_good(frame))
         return false;
     if (frame->payload_bytes <= greeting && !(frame->flags & TCP_FIN)) {
         acknowledge_again(engine, passage, flow);
@@ -210,7 +211,8 @@ static bool swallow_greeting(struct engine *engine, struct passage *passage, con
 
 static bool repeated_synack(const struct frame *frame, const struct flow_cold *cold)
 {
-    return (frame->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && frame->seq == cold->server_isn;
+    return (frame->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && frame->seq == cold->server_isn &&
+           frame_checksum_good(frame);
 }
 
 static void splice_from_server(struct engine *engine, struct passage *passage, struct flow *flow)

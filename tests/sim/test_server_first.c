@@ -194,6 +194,34 @@ Test(server_first, rule_2_4_retransmitted_greeting_is_swallowed_and_acknowledged
     scenario_end(s);
 }
 
+Test(server_first, rule_2_4_swallowing_acknowledges_the_greeting_and_no_more)
+{
+    struct scenario *s = attack_scenario();
+    step_greeted_synack(s);
+    inject(s, SERVER, "P. y+1 ack x+1 win 509 <nop,nop,TS val 5001 ecr 130> | " GREETING);
+    expect(s, SERVER, "P. x+1 ack y+12 win 502 <nop,nop,TS val 130 ecr 5001> | USER sim\r\n");
+    inject(s, SERVER, "P. y+12 ack x+11 win 509 <nop,nop,TS val 5010 ecr 130> | +OK\r\n");
+    expect(s, CLIENT, "P. c+12 ack x+11 win 509 <nop,nop,TS val * ecr 130> | +OK\r\n");
+    /* the client has not acknowledged +OK: an ACK of ours for the repeated greeting must not either */
+    inject(s, SERVER, "P. y+1 ack x+11 win 509 <nop,nop,TS val 5201 ecr 130> | " GREETING);
+    expect(s, SERVER, ". * ack y+12");
+    scenario_end(s);
+}
+
+Test(server_first, rule_2_4_wrong_checksum_is_not_taken_for_the_greeting)
+{
+    struct scenario *s = attack_scenario();
+    step_open(s); /* client first: there is no greeting at all */
+    inject(s, SERVER, "P. y+1 ack x+19 win 509 <nop,nop,TS val 5010 ecr 120> | HTTP/1.1 200 OK\r\n");
+    expect(s, CLIENT, "P. c+1 ack x+19 win 509 <nop,nop,TS val * ecr 120> | HTTP/1.1 200 OK\r\n");
+    s->bad_checksum = true; /* a bit of its seq was flipped on the way */
+    inject(s, SERVER, "P. y-2097152 ack x+19 win 509 <nop,nop,TS val 5011 ecr 120> | more");
+    if (s->out[SERVER].count > 0)
+        scenario_fail(s, __FILE__, __LINE__, "a frame that does not check was answered");
+    scenario_drain(s);
+    scenario_end(s);
+}
+
 Test(server_first, rule_2_4_greeting_and_more_in_one_segment)
 {
     struct scenario *s = attack_scenario();
