@@ -127,4 +127,4 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(foreach d,engine profiles bridge cli tests,$(BUILD)/$(d)) -name '*.d' -type f 2>/dev/null)

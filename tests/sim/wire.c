@@ -92,7 +92,8 @@ static void travel(struct wire *wire, const struct link *link, enum side side, b
     memcpy(event.frame, frame, bytes);
     bool partial = (frame[0] & OFFLOAD_NEEDS_CHECKSUM) != 0; /* nothing would tell the host */
     uint32_t l3 = OFFLOAD_BYTES + LINK_HEADER_MAX;
-    if (!partial && rng_chance(&wire->rng, link->corrupts))
+    /* Once on the way at most: two flipped bits may cancel out in a sum of 16-bit words, and then nobody could tell. */
+    if (!partial && into_middle && rng_chance(&wire->rng, link->corrupts))
         event.frame[l3 + rng_below(&wire->rng, bytes - l3)] ^= (uint8_t)(1u << rng_below(&wire->rng, 8));
     heap_push(wire, &event);
 }
