@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,13 +32,13 @@
 #include "bridge/clock.h"
 #include "bridge/control_commands.h"
 #include "bridge/control_protocol.h"
-#include "bridge/document.h"
 
 #define CONNECTIONS_MAX    32
 #define REQUESTS_TOTAL_MAX (2 * (size_t)CONTROL_REQUEST_MAX)
 #define EVENTS_MAX         16
 #define TURN_BYTES         (256u * 1024) /* read or written for one connection before the others have their turn */
 #define BUFFER_FIRST_BYTES 4096u
+#define LARGE_BYTES        (1u << 20)
 
 /* epoll data: a connection's index, or one of these. */
 #define EVENT_LISTENER CONNECTIONS_MAX
@@ -56,6 +57,7 @@ struct connection {
     uint64_t deadline_ms;
     char *buffer;
     size_t capacity, filled, sent;
+    bool large; /* memory is to be given back at the end */
 };
 
 struct control {
@@ -103,6 +105,8 @@ static void connection_close(struct control *control, struct connection *connect
     close(connection->fd);
     control->buffered_bytes -= connection->capacity;
     free(connection->buffer);
+    if (connection->large)
+        malloc_trim(0);
     *connection = (struct connection){.state = CONNECTION_FREE, .fd = -1};
 }
 
@@ -133,35 +137,16 @@ static size_t connection_index(const struct control *control, const struct conne
     return (size_t)(connection - control->connections);
 }
 
-/* The buffer becomes the text of `document` and a newline. */
-static bool connection_load(struct control *control, struct connection *connection,
-                            struct json_object *document)
+/* From READING to WRITING. Takes `answer`; NULL: there is none. */
+static void connection_answer(struct control *control, struct connection *connection, char *answer,
+                              size_t bytes)
 {
-    size_t bytes = 0;
-    const char *text = json_object_to_json_string_length(
-        document, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &bytes);
-    char *copy = text ? malloc(bytes + 1) : NULL;
-
-    if (!copy)
-        return false;
-    memcpy(copy, text, bytes);
-    copy[bytes] = '\n';
     free(connection->buffer);
-    control->buffered_bytes += bytes + 1 - connection->capacity;
-    connection->buffer = copy;
-    connection->capacity = connection->filled = bytes + 1;
+    control->buffered_bytes += bytes - connection->capacity;
+    connection->buffer = answer;
+    connection->capacity = connection->filled = bytes;
     connection->sent = 0;
-    return true;
-}
-
-/* From READING to WRITING. Takes `document`. */
-static void connection_answer(struct control *control, struct connection *connection,
-                              struct json_object *document)
-{
-    bool loaded = document && connection_load(control, connection, document);
-
-    json_object_put(document);
-    if (!loaded ||
+    if (!answer ||
         !watch(control, EPOLL_CTL_MOD, connection->fd, EPOLLOUT, connection_index(control, connection))) {
         connection_close(control, connection);
         return;
@@ -174,9 +159,11 @@ static void connection_answer(struct control *control, struct connection *connec
 static void connection_refuse(struct control *control, struct connection *connection, const char *text)
 {
     struct error error;
+    size_t bytes = 0;
 
     error_set(&error, EXIT_FAILED, "%s", text);
-    connection_answer(control, connection, document_error(&error));
+    char *answer = control_error(&error, &bytes);
+    connection_answer(control, connection, answer, bytes);
 }
 
 /* Makes room for more of the request. False: refused, the connection is no longer READING. */
@@ -208,6 +195,19 @@ static bool connection_grow(struct control *control, struct connection *connecti
     return true;
 }
 
+/*
+ * The first `bytes` of the buffer are the request. Where it or its answer is large, so was what was needed on the way: what the allocator keeps of that
+ * is given back when the connection ends.
+ */
+static void connection_ask(struct control *control, struct connection *connection, size_t bytes)
+{
+    size_t answer_bytes = 0;
+    char *answer = control_answer(control->daemon, connection->buffer, bytes, &answer_bytes);
+
+    connection->large = bytes > LARGE_BYTES || answer_bytes > LARGE_BYTES;
+    connection_answer(control, connection, answer, answer_bytes);
+}
+
 /* A request ends at its newline, or where the client shuts down its half. An empty one is no question. */
 static bool connection_try_request(struct control *control, struct connection *connection, size_t searched,
                                    bool ended)
@@ -222,7 +222,7 @@ static bool connection_try_request(struct control *control, struct connection *c
     if (bytes == 0)
         connection_close(control, connection);
     else
-        connection_answer(control, connection, control_answer(control->daemon, connection->buffer, bytes));
+        connection_ask(control, connection, bytes);
     return true;
 }
 

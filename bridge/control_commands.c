@@ -5,10 +5,12 @@
  * Where a request names a server, it is the text that the operator wrote, and all servers that it fits are meant: an address without
  * a port stands for all its ports, and neither names a VLAN.
  *
- * A handler returns NULL with `error` filled, or the document.
+ * A handler returns NULL with `error` filled, or the document. One whose document may have many thousands of entries writes its text instead: as a
+ * tree of objects it would take twenty times the memory.
  */
 #include "bridge/control_commands.h"
 
+#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -404,42 +406,51 @@ static struct json_object *answer_mode(struct daemon *daemon, struct json_object
     return document;
 }
 
-static struct json_object *flow_document(const struct flow_info *flow)
+/* Takes `document`. Where memory is out nothing is written. */
+static void write_document(FILE *out, struct json_object *document)
 {
-    struct json_object *object = json_object_new_object();
-    char text[SERVER_TEXT_BYTES], age[32];
+    const char *text =
+        json_object_to_json_string_ext(document, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 
-    json_object_object_add(
-        object, "client",
-        json_object_new_string(server_to_text(&flow->key.client, flow->key.client_port, text)));
-    json_object_object_add(
-        object, "server",
-        json_object_new_string(server_to_text(&flow->key.server, flow->key.server_port, text)));
-    json_object_object_add(object, "vlan", document_vlan(&flow->key.vlan));
-    json_object_object_add(object, "state", json_object_new_string(flow->state));
-    snprintf(age, sizeof(age), "%.1f", (double)flow->age_us / 1e6);
-    json_object_object_add(object, "age_s", json_object_new_double_s((double)flow->age_us / 1e6, age));
-    json_object_object_add(object, "delta", flow->spliced ? json_object_new_int64(flow->delta) : NULL);
-    return object;
+    if (text)
+        fputs(text, out);
+    json_object_put(document);
 }
 
-static struct json_object *answer_flows(struct daemon *daemon, struct json_object *request,
-                                        struct error *error)
+/* Nothing in it needs an escape. */
+static void write_flow(FILE *out, const struct flow_info *flow)
+{
+    char client[SERVER_TEXT_BYTES], server[SERVER_TEXT_BYTES];
+
+    fprintf(out, "{\"client\":\"%s\",\"server\":\"%s\",\"vlan\":",
+            server_to_text(&flow->key.client, flow->key.client_port, client),
+            server_to_text(&flow->key.server, flow->key.server_port, server));
+    write_document(out, document_vlan(&flow->key.vlan));
+    fprintf(out, ",\"state\":\"%s\",\"age_s\":%.1f,\"delta\":", flow->state, (double)flow->age_us / 1e6);
+    if (flow->spliced)
+        fprintf(out, "%u}", flow->delta);
+    else
+        fputs("null}", out);
+}
+
+static bool write_flows(struct daemon *daemon, FILE *out, struct error *error)
 {
     struct flow_info *flows = NULL;
-    struct json_object *document, *array;
     uint32_t count = 0;
 
-    (void)request;
     if (!daemon_flows(daemon, &flows, &count, error))
-        return NULL;
-    array = json_object_new_array();
-    for (uint32_t i = 0; i < count; i++)
-        json_object_array_add(array, flow_document(&flows[i]));
+        return false;
+    fputs("{\"synward\":", out);
+    write_document(out, synward_to_json());
+    fputs(",\"flows\":[", out);
+    for (uint32_t i = 0; i < count; i++) {
+        if (i > 0)
+            fputc(',', out);
+        write_flow(out, &flows[i]);
+    }
+    fputs("]}", out);
     free(flows);
-    document = document_new();
-    json_object_object_add(document, "flows", array);
-    return document;
+    return true;
 }
 
 static void add_counter(void *context, const char *group, const char *name, const char *text, uint64_t value)
@@ -469,18 +480,22 @@ static struct json_object *answer_stats(struct daemon *daemon, struct json_objec
 }
 
 typedef struct json_object *handler(struct daemon *daemon, struct json_object *request, struct error *error);
+typedef bool writer(struct daemon *daemon, FILE *out, struct error *error);
 
-static const struct {
+struct control_command {
     const char *name;
-    handler *handle;
-} commands[] = {
-    {"status", answer_status}, {"profiles", answer_profiles}, {"export", answer_export},
-    {"import", answer_import}, {"forget", answer_forget},     {"set", answer_set},
-    {"learn", answer_learn},   {"mode", answer_mode},         {"flows", answer_flows},
-    {"stats", answer_stats},
+    handler *handle; /* or */
+    writer *write;
 };
 
-static handler *find_handler(struct json_object *request, struct error *error)
+static const struct control_command commands[] = {
+    {"status", answer_status, NULL}, {"profiles", answer_profiles, NULL}, {"export", answer_export, NULL},
+    {"import", answer_import, NULL}, {"forget", answer_forget, NULL},     {"set", answer_set, NULL},
+    {"learn", answer_learn, NULL},   {"mode", answer_mode, NULL},         {"flows", NULL, write_flows},
+    {"stats", answer_stats, NULL},
+};
+
+static const struct control_command *find_command(struct json_object *request, struct error *error)
 {
     const char *name;
 
@@ -493,7 +508,7 @@ static handler *find_handler(struct json_object *request, struct error *error)
         return NULL;
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
         if (strcmp(name, commands[i].name) == 0)
-            return commands[i].handle;
+            return &commands[i];
     error_set(error, EXIT_USAGE, "this daemon (synward " SYNWARD_VERSION ") has no command \"%.60s\"", name);
     return NULL;
 }
@@ -527,19 +542,96 @@ static struct json_object *parse_request(const char *request, size_t bytes, stru
     return NULL;
 }
 
-struct json_object *control_answer(struct daemon *daemon, const char *request, size_t bytes)
+/* Writes the answer, or fills `error`: then nothing was written. */
+static void write_answer(struct daemon *daemon, const char *request, size_t bytes, FILE *out,
+                         struct error *error)
+{
+    struct json_object *parsed = parse_request(request, bytes, error), *document;
+    const struct control_command *command = error->code == EXIT_DONE ? find_command(parsed, error) : NULL;
+
+    if (command && command->write) {
+        command->write(daemon, out, error);
+    } else if (command) {
+        document = command->handle(daemon, parsed, error);
+        if (document)
+            write_document(out, document);
+        else if (error->code == EXIT_DONE)
+            error_set(error, EXIT_FAILED, "out of memory");
+    }
+    json_object_put(parsed);
+}
+
+/*
+ * The text of an answer as it grows. open_memstream() would do, but it touches all that it sets aside, and copies at each growth; large blocks are moved by
+ * realloc() without being touched.
+ */
+struct text {
+    char *data;
+    size_t bytes, capacity;
+};
+
+static ssize_t text_write(void *cookie, const char *data, size_t bytes)
+{
+    struct text *text = cookie;
+
+    if (text->capacity - text->bytes < bytes) {
+        size_t capacity = text->bytes + bytes + text->bytes / 2;
+        char *grown = realloc(text->data, capacity);
+
+        if (!grown)
+            return 0;
+        text->data = grown;
+        text->capacity = capacity;
+    }
+    memcpy(text->data + text->bytes, data, bytes);
+    text->bytes += bytes;
+    return (ssize_t)bytes;
+}
+
+static FILE *text_open(struct text *text)
+{
+    *text = (struct text){0};
+    return fopencookie(text, "w", (cookie_io_functions_t){.write = text_write});
+}
+
+/* The newline, and what all of it has become; NULL where memory ran out. */
+static char *text_close(FILE *out, struct text *text, size_t *bytes)
+{
+    fputc('\n', out);
+    const bool failed = ferror(out) != 0;
+
+    *bytes = 0;
+    if (fclose(out) == 0 && !failed && text->bytes > 1) {
+        *bytes = text->bytes;
+        return text->data;
+    }
+    free(text->data);
+    return NULL;
+}
+
+char *control_answer(struct daemon *daemon, const char *request, size_t bytes, size_t *answer_bytes)
 {
     struct error error = {0};
-    struct json_object *parsed = parse_request(request, bytes, &error), *document = NULL;
-    handler *handle = error.code == EXIT_DONE ? find_handler(parsed, &error) : NULL;
+    struct text text;
+    FILE *out = text_open(&text);
 
-    if (handle)
-        document = handle(daemon, parsed, &error);
-    json_object_put(parsed);
-    if (!document) {
-        if (error.code == EXIT_DONE)
-            error_set(&error, EXIT_FAILED, "out of memory");
-        document = document_error(&error);
-    }
-    return document;
+    *answer_bytes = 0;
+    if (!out)
+        return NULL;
+    write_answer(daemon, request, bytes, out, &error);
+    if (error.code != EXIT_DONE)
+        write_document(out, document_error(&error));
+    return text_close(out, &text, answer_bytes);
+}
+
+char *control_error(const struct error *error, size_t *answer_bytes)
+{
+    struct text text;
+    FILE *out = text_open(&text);
+
+    *answer_bytes = 0;
+    if (!out)
+        return NULL;
+    write_document(out, document_error(error));
+    return text_close(out, &text, answer_bytes);
 }

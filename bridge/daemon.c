@@ -5,10 +5,11 @@
  * Start: everything that can be wrong without touching the system is looked at first (sides, store, control socket), then come TAPs, workers, and last the
  * control socket. What was made is unmade in the opposite order, on failure as at the end.
  *
- * Main loop: one epoll over signals, the workers' bell and the control socket, with the time of the next duty as its limit:
+ * Main loop: one epoll over signals, the workers' bell, changes of the interfaces and the control socket, with the time of the next duty as its limit:
  *
  *      each second           learner_tick, servers back to normal mode, old policies freed
  *      COMPILE_DELAY_US      after a change of the store: a new policy for the workers (not while changes pour in)
+ *      RECOMPILE_US          without a change too: a promise may have waited for its turn (compile.h)
  *      SAVE_DELAY_US         after a change of the store: the file
  */
 #include "bridge/daemon.h"
@@ -38,15 +39,17 @@
 
 #define SECOND_US        1000000ull
 #define COMPILE_DELAY_US (200ull * 1000)
+#define RECOMPILE_US     (60 * SECOND_US)
 #define SAVE_DELAY_US    (10 * SECOND_US)
 #define WORKERS          1u
+#define EVENTS_MAX       8
 #define NEVER            UINT64_MAX
 
 struct daemon_port {
     struct side_spec spec;
     struct link *link;
     struct tap tap;
-    uint32_t mtu;             /* as last read */
+    uint32_t mtu;             /* as last read or set */
     uint64_t overflow_before; /* of a persistent TAP, before we attached */
 };
 
@@ -64,7 +67,7 @@ struct daemon {
     bool signals_blocked, stopping;
     sigset_t signals_before;
     uint64_t compiled_revision, saved_revision;
-    uint64_t tick_us, compile_us, save_us; /* when due */
+    uint64_t tick_us, compile_us, recompile_us, save_us; /* when due */
 };
 
 /* ---- the face that the control socket sees ---- */
@@ -139,9 +142,27 @@ bool daemon_flows(struct daemon *daemon, struct flow_info **flows, uint32_t *cou
     return shards_flows(daemon->shards, flows, count, error);
 }
 
+static void compile_policy(struct daemon *daemon, uint64_t now_us)
+{
+    const uint64_t revision = store_revision(daemon->store);
+    daemon->compile_us = NEVER;
+    daemon->recompile_us = now_us + RECOMPILE_US;
+    struct policy *policy = policy_compile(daemon->store, shards_policy(daemon->shards), now_us);
+    if (policy != NULL && shards_publish(daemon->shards, policy)) {
+        daemon->compiled_revision = revision;
+        return;
+    }
+    free(policy);
+    daemon->compile_us = now_us + SECOND_US;
+    log_line(LOG_LEVEL_ERROR, "out of memory for a new policy: the one before stays in force");
+}
+
 bool daemon_set_mode(struct daemon *daemon, const struct server_key *server, enum mode_setting setting,
                      struct error *error)
 {
+    /* What the operator was told of the profiles must hold under the new mode. */
+    if (store_revision(daemon->store) != daemon->compiled_revision)
+        compile_policy(daemon, clock_now_us());
     if (!shards_set_setting(daemon->shards, server, setting, clock_now_us(), error))
         return false;
     if (server == NULL)
@@ -289,6 +310,12 @@ static bool watch_all(struct daemon *daemon, struct error *error)
     daemon->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (daemon->epoll_fd < 0)
         return error_set(error, EXIT_FAILED, "cannot make an epoll: %s", strerror(errno));
+    for (int side = 0; side < 2; side++) {
+        const int events = link_events(daemon->ports[side].link);
+        /* Without it an MTU that changes is not followed, and nothing else. */
+        if (events >= 0 && !watch_fd(daemon, events, error))
+            return false;
+    }
     return watch_fd(daemon, daemon->signal_fd, error) && watch_fd(daemon, shards_fd(daemon->shards), error);
 }
 
@@ -347,20 +374,6 @@ static void returned(void *context, const struct server_key *server)
              server_to_text(&server->addr, server->port, text));
 }
 
-static void compile_policy(struct daemon *daemon, uint64_t now_us)
-{
-    daemon->compile_us = NEVER;
-    const uint64_t revision = store_revision(daemon->store);
-    struct policy *policy = policy_compile(daemon->store, shards_policy(daemon->shards), now_us);
-    if (policy != NULL && shards_publish(daemon->shards, policy)) {
-        daemon->compiled_revision = revision;
-        return;
-    }
-    free(policy);
-    daemon->compile_us = now_us + SECOND_US;
-    log_line(LOG_LEVEL_ERROR, "out of memory for a new policy: the one before stays in force");
-}
-
 /* What was saved is what the revision was before: a change in the meantime will be seen. */
 static bool save_store(struct daemon *daemon, struct error *error)
 {
@@ -389,7 +402,7 @@ static void do_what_is_due(struct daemon *daemon, const struct shards_hooks *hoo
         shards_tick(daemon->shards, hooks, now_us);
     }
     daemon_store_changed(daemon);
-    if (now_us >= daemon->compile_us)
+    if (now_us >= daemon->compile_us || now_us >= daemon->recompile_us)
         compile_policy(daemon, now_us);
     if (now_us >= daemon->save_us)
         save_when_due(daemon, now_us);
@@ -405,13 +418,48 @@ static int wait_ms(const struct daemon *daemon, uint64_t now_us)
     return due_us <= now_us ? 0 : (int)((due_us - now_us + 999) / 1000);
 }
 
+/*
+ * A bridge has one MTU: what was changed on one side is copied to the other, or frames that one host may send the other could not receive. Where both
+ * were changed the client side's counts.
+ */
+static void follow_mtu(struct daemon *daemon)
+{
+    for (int side = 0; side < 2; side++) {
+        struct daemon_port *port = &daemon->ports[side], *other = &daemon->ports[!side];
+        struct error error = {0};
+        uint32_t mtu;
+        if (!link_mtu(port->link, &mtu, &error) || mtu == port->mtu)
+            continue;
+        port->mtu = mtu;
+        if (other->mtu == mtu)
+            continue;
+        if (!link_set_mtu(other->link, mtu, &error)) {
+            log_line(LOG_LEVEL_WARNING, "%s has MTU %u now: %s", port->spec.text, mtu, error.text);
+            continue;
+        }
+        other->mtu = mtu;
+        log_line(LOG_LEVEL_INFO, "%s: MTU %u, as %s has now", other->spec.text, mtu, port->spec.text);
+    }
+}
+
+static bool follow_links(struct daemon *daemon, int fd)
+{
+    for (int side = 0; side < 2; side++)
+        if (fd == link_events(daemon->ports[side].link)) {
+            link_heard(fd);
+            follow_mtu(daemon);
+            return true;
+        }
+    return false;
+}
+
 static void handle_event(struct daemon *daemon, int fd, const struct shards_hooks *hooks, uint64_t now_us)
 {
     if (fd == daemon->signal_fd)
         daemon->stopping = true;
     else if (fd == shards_fd(daemon->shards))
         shards_drain(daemon->shards, hooks, now_us);
-    else
+    else if (!follow_links(daemon, fd))
         control_handle(daemon->control);
 }
 
@@ -422,8 +470,8 @@ static bool main_loop(struct daemon *daemon, struct error *error)
         .observed = observed, .switched = switched, .returned = returned, .context = daemon};
     daemon->tick_us = clock_now_us() + SECOND_US;
     while (!daemon->stopping) {
-        struct epoll_event events[4];
-        const int count = epoll_wait(daemon->epoll_fd, events, 4, wait_ms(daemon, clock_now_us()));
+        struct epoll_event events[EVENTS_MAX];
+        const int count = epoll_wait(daemon->epoll_fd, events, EVENTS_MAX, wait_ms(daemon, clock_now_us()));
         const uint64_t now_us = clock_now_us();
         for (int i = 0; i < count; i++)
             handle_event(daemon, events[i].data.fd, &hooks, now_us);
@@ -519,6 +567,7 @@ enum exit_code daemon_run(const struct daemon_options *options, struct error *er
     daemon->epoll_fd = daemon->signal_fd = -1;
     daemon->ports[SIDE_CLIENT].tap.fd = daemon->ports[SIDE_SERVER].tap.fd = -1;
     daemon->compile_us = daemon->save_us = NEVER;
+    daemon->recompile_us = daemon->start_us + RECOMPILE_US;
     const bool ok = start(daemon, error) && serve_until_stopped(daemon, error);
     finish(daemon);
     if (ok)

@@ -2,19 +2,43 @@
 /* link.c - see link.h. Every question asks the kernel anew: nothing is cached, so that what others change is seen. */
 #include "bridge/link.h"
 
+#include <errno.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <netlink/errno.h>
 #include <netlink/netlink.h>
 #include <netlink/route/link.h>
 #include <netlink/socket.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "bridge/netns.h"
 
 struct link {
     const struct side_spec *side;
     struct nl_sock *socket;
+    int events;
 };
+
+int link_listen(void)
+{
+    const struct sockaddr_nl group = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+    const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+    if (fd >= 0 && bind(fd, (const struct sockaddr *)&group, sizeof(group)) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+void link_heard(int listener)
+{
+    uint8_t news[8192];
+    /* ENOBUFS says that news were lost: others follow, and none is read anyway. */
+    while (recv(listener, news, sizeof(news), 0) > 0 || errno == ENOBUFS)
+        continue;
+}
 
 static bool link_error(const struct link *link, const char *what, int code, struct error *error)
 {
@@ -33,6 +57,7 @@ struct link *link_open(const struct side_spec *side, struct error *error)
         return NULL;
     }
     link->side = side;
+    link->events = -1;
     link->socket = nl_socket_alloc();
     if (link->socket == NULL) {
         error_set(error, EXIT_FAILED, "out of memory for the link of side %s", side->text);
@@ -44,6 +69,8 @@ struct link *link_open(const struct side_spec *side, struct error *error)
         return NULL;
     }
     const int code = nl_connect(link->socket, NETLINK_ROUTE);
+    if (code == 0)
+        link->events = link_listen();
     netns_leave(&back);
     if (code == 0)
         return link;
@@ -56,8 +83,15 @@ void link_close(struct link *link)
 {
     if (link == NULL)
         return;
+    if (link->events >= 0)
+        close(link->events);
     nl_socket_free(link->socket);
     free(link);
+}
+
+int link_events(const struct link *link)
+{
+    return link->events;
 }
 
 /* The caller gives it back with rtnl_link_put(). */

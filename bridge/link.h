@@ -15,9 +15,18 @@
 
 struct link;
 
+/*
+ * A socket that becomes readable when an interface changes in the namespace that the thread is in; -1, with errno: there is none.
+ * What it says is not read: link_heard() empties it, and who wants to know asks the kernel.
+ */
+int link_listen(void);
+void link_heard(int listener);
+
 /* The interface need not exist yet. `side` must outlive the link. */
 struct link *link_open(const struct side_spec *side, struct error *error);
 void link_close(struct link *link);
+/* link_listen() in the interface's namespace; -1: none. The link's. */
+int link_events(const struct link *link);
 
 bool link_set_up(struct link *link, struct error *error);
 bool link_mtu(const struct link *link, uint32_t *mtu, struct error *error);

@@ -2,7 +2,7 @@
 /*
  * ring.c - see ring.h.
  *
- *      buffers:  | 0 .. 175 client reads | 176 .. 351 server reads | 352 .. 359 large sends | 360 .. 615 small sends |
+ *      buffers:  | 0 .. 111 client reads | 112 .. 223 server reads | 224 .. 231 large sends | 232 .. 487 small sends |
  *
  * Reads. With multishot (Linux 6.7) one request per side stays armed and takes a buffer from the side's registered ring for every frame;
  * it ends when the ring is empty, and is armed again when a buffer has come back. Without it one single read per
@@ -30,7 +30,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define READS_PER_SIDE   176u
+#define READS_PER_SIDE   112u
 #define READS            (2 * READS_PER_SIDE)
 #define LARGE_SENDS      8u
 #define SMALL_SENDS      256u
@@ -42,10 +42,10 @@
 #define HUGE_PAGE_BYTES  (2u << 20)
 #define POOL_ALLOCATED   ((POOL_BYTES + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES)
 
-#define READ_RING_ENTRIES 256u /* power of two >= READS_PER_SIDE */
+#define READ_RING_ENTRIES 128u /* power of two >= READS_PER_SIDE */
 #define SUBMISSIONS       1024u
 #define COMPLETIONS       2048u
-#define READY_SLOTS       512u /* power of two >= READS */
+#define READY_SLOTS       256u /* power of two >= READS */
 
 /* Linux 6.7; liburing 2.3 does not know it. */
 #define OPCODE_READ_MULTISHOT 49

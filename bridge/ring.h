@@ -23,7 +23,7 @@
 #include "engine/frame.h"
 #include "profiles/error.h"
 
-#define RING_BYTES_MAX (24u << 20)
+#define RING_BYTES_MAX (16u << 20)
 /* A 64 KiB packet, virtio and Ethernet headers with two tags, and room for a reply that is longer than what came. */
 #define RING_BUFFER_BYTES 65792u
 #define RING_SLACK_BYTES  192u

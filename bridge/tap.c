@@ -13,15 +13,14 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <limits.h>
-#include <linux/rtnetlink.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "bridge/clock.h"
+#include "bridge/link.h"
 #include "bridge/netns.h"
 #include "engine/offload.h"
 
@@ -65,28 +64,14 @@ static bool attach_error(const struct side_spec *side, int reason, struct error 
     return error_set(error, EXIT_FAILED, "cannot make TAP %s%s: %s", side->device, place, strerror(reason));
 }
 
-/* Tells of every change of an interface in the namespace that the thread is in; -1: cannot. */
-static int listen_to_links(void)
-{
-    const struct sockaddr_nl group = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
-    const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
-    if (fd >= 0 && bind(fd, (const struct sockaddr *)&group, sizeof(group)) != 0) {
-        close(fd);
-        return -1;
-    }
-    return fd;
-}
-
 /* Waits for the next change, until `until_us`. False: there was none. */
 static bool wait_for_link(int listener, uint64_t until_us)
 {
-    uint8_t news[8192];
     const uint64_t now_us = clock_now_us();
     struct pollfd changed = {.fd = listener, .events = POLLIN};
     if (listener < 0 || now_us >= until_us || poll(&changed, 1, (int)((until_us - now_us + 999) / 1000)) != 1)
         return false;
-    while (recv(listener, news, sizeof(news), 0) > 0)
-        continue;
+    link_heard(listener);
     return true;
 }
 
@@ -97,7 +82,7 @@ static bool wait_for_link(int listener, uint64_t until_us)
 static int set_interface(int fd, struct ifreq *request)
 {
     const uint64_t until_us = clock_now_us() + RELEASE_US;
-    const int listener = listen_to_links();
+    const int listener = link_listen();
     int reason;
     do
         reason = ioctl(fd, TUNSETIFF, request) == 0 ? 0 : errno;

@@ -168,6 +168,7 @@ static void snapshot_counters(struct worker *worker, struct counters *out)
     const struct ring_counts *counts = ring_counts(worker->ring);
     counters->frames_client_out = counts->written[SIDE_CLIENT];
     counters->frames_server_out = counts->written[SIDE_SERVER];
+    counters->frames_refused = counts->refused[SIDE_CLIENT] + counts->refused[SIDE_SERVER];
     *out = *counters;
 }
 
@@ -207,6 +208,8 @@ static void serve_requests(struct worker *worker, uint64_t now_us)
     waker_clear(&worker->bell);
     while ((posted = mailbox_peek(worker->requests)) != NULL) {
         const uint64_t ticket = posted->ticket;
+        /* A policy published before the request was made is in force when it is served. */
+        adopt_policy(worker, now_us);
         serve(worker, &posted->request, now_us);
         mailbox_pop(worker->requests);
         atomic_store_explicit(&worker->answered, ticket, memory_order_release);

@@ -73,7 +73,7 @@ bool worker_multishot(const struct worker *worker);
 /* Without waiting for it to be done. False: its mailbox is full. */
 bool worker_tell(struct worker *worker, const struct worker_request *request);
 /*
- * Returns when it is done, false (and `error`) after DAEMON_ANSWER_US. What the request points at must then stay where
+ * Returns when it is done, under the newest policy published before; false (and `error`) after DAEMON_ANSWER_US. What the request points at must then stay where
  * it is until the worker was stopped: it may still be written.
  */
 bool worker_ask(struct worker *worker, const struct worker_request *request, struct error *error);

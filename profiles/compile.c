@@ -16,7 +16,8 @@
  *
  * Promises. A changed promise takes a generation of its own; the one before stays good for a cookie lifetime. While clients may hold
  * cookies of both (the profile was in attack mode lately, profile.cookies_until_us), a third waits. In normal mode nobody holds any, and
- * what is learned takes effect at once.
+ * what is learned takes effect at once. A server whose greeting changed and was learned anew during an attack is therefore opened by cookie,
+ * and greets itself, until the promise of its new greeting may be given.
  */
 #include "profiles/compile.h"
 
@@ -120,7 +121,7 @@ static bool greeting_is_stable(const struct profile *profile)
 
 static enum opening_kind choose_opening(const struct profile *profile, bool checked)
 {
-    const bool known_client = profile->client_first >= SPEAKER_FLOWS;
+    const bool known_client = profile->voices[VOICE_CLIENT] >= SPEAKER_FLOWS;
     switch (profile_speaks_first(profile)) {
     case SPEAKER_CLIENT:
         if (checked && profile_armed(profile))
@@ -143,6 +144,13 @@ static enum protocol_id greeting_protocol(const struct profile *profile)
                                : PROTOCOL_UNKNOWN;
 }
 
+/* The promise in force may be an older one, without a greeting or with another. */
+static bool promises_greeting_of(const struct server_policy *server, const struct profile *profile)
+{
+    return server->now.greeting_bytes > 0 &&
+           greeting_model_equals(&profile->greeting, server->now.greeting, server->now.greeting_bytes);
+}
+
 static void compile_server(const struct profile *profile, const struct server_policy *previous,
                            uint32_t generation, uint64_t now_us, struct server_policy *server)
 {
@@ -156,8 +164,7 @@ static void compile_server(const struct profile *profile, const struct server_po
     server->trigger_half_open = profile->settings.trigger_half_open;
     make_promise(profile, server->opening, &server->now);
     settle_promise(server, previous, profile->cookies_until_us > now_us, generation, now_us);
-    /* While a promise without greeting is still in force, nobody can be greeted. */
-    if (server->opening == OPENING_GREET && server->now.greeting_bytes == 0)
+    if (server->opening == OPENING_GREET && !promises_greeting_of(server, profile))
         server->opening = OPENING_COOKIE;
 }
 

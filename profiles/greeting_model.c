@@ -86,29 +86,38 @@ const char *greeting_kind_name(enum greeting_kind kind)
     return names[kind];
 }
 
-static bool begins(const uint8_t *data, size_t bytes, const char *text)
+enum match greeting_model_begins(const struct greeting_model *model, const uint8_t *data, size_t bytes)
 {
-    const size_t length = strlen(text);
-    return bytes >= length && memcmp(data, text, length) == 0;
+    const bool stable = greeting_model_kind(model) == GREETING_STABLE;
+    const uint16_t known = stable ? model->bytes : model->prefix;
+    if (model->count == 0)
+        return MATCH_NO;
+    if (!stable && known < GREETING_NAME_MIN)
+        return MATCH_YES;
+    if (memcmp(data, model->latest, bytes < known ? bytes : known) != 0)
+        return MATCH_NO;
+    return bytes < known ? MATCH_MORE : MATCH_YES;
 }
 
-static bool is_digit(uint8_t byte)
+static uint8_t lower(uint8_t c)
 {
-    return byte >= '0' && byte <= '9';
+    return c >= 'A' && c <= 'Z' ? (uint8_t)(c - 'A' + 'a') : c;
 }
 
-/* "421 " and "554-": negative completions of RFC 5321 4.2.1 and RFC 959 4.2.1. */
-static bool negative_reply_code(const uint8_t *data, size_t bytes)
+/* Without regard to case; `text` is lower case, a '0' in it stands for any digit, a '4' for the first digit of an error code. */
+static enum match begins(const uint8_t *data, size_t bytes, const char *text)
 {
-    return bytes >= 4 && (data[0] == '4' || data[0] == '5') && is_digit(data[1]) && is_digit(data[2]) &&
-           (data[3] == ' ' || data[3] == '-');
-}
-
-/* "HTTP/1.1 408": a client error or server error (RFC 9110 15.5, 15.6), asked for or not. */
-static bool http_error(const uint8_t *data, size_t bytes)
-{
-    return bytes >= 10 && begins(data, bytes, "HTTP/1.") && data[8] == ' ' &&
-           (data[9] == '4' || data[9] == '5');
+    for (size_t i = 0; text[i] != 0; i++) {
+        if (i == bytes)
+            return MATCH_MORE;
+        const uint8_t c = lower(data[i]);
+        const bool fits = text[i] == '0'   ? c >= '0' && c <= '9'
+                          : text[i] == '4' ? c == '4' || c == '5'
+                                           : c == (uint8_t)text[i];
+        if (!fits)
+            return MATCH_NO;
+    }
+    return MATCH_YES;
 }
 
 /* One packet: three bytes of length (little endian), sequence number, 0xff. */
@@ -119,18 +128,44 @@ static bool mysql_error(const uint8_t *data, size_t bytes)
 }
 
 /* RFC 8446 5.1: content type 21, legacy version 3.x. */
-static bool tls_alert(const uint8_t *data, size_t bytes)
+static enum match tls_alert(const uint8_t *data, size_t bytes)
 {
-    return bytes >= 3 && data[0] == 21 && data[1] == 3 && data[2] <= 4;
+    const uint8_t form[] = {21, 3};
+    if (memcmp(data, form, bytes < sizeof(form) ? bytes : sizeof(form)) != 0)
+        return MATCH_NO;
+    return bytes < 3 ? MATCH_MORE : data[2] <= 4 ? MATCH_YES : MATCH_NO;
 }
 
-bool looks_like_refusal(const uint8_t *data, size_t bytes)
+/* RFC 9051 7.1.3: "tag BAD text", with whatever the client's first word was for a tag. */
+static bool tagged_bad(const uint8_t *data, size_t bytes)
 {
-    static const char *const texts[] = {
-        "-ERR", "-DENIED", "-NOAUTH", "* BYE", "Exceeded MaxStartups", "Not allowed at this time"};
-    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
-        if (begins(data, bytes, texts[i]))
-            return true;
-    return negative_reply_code(data, bytes) || http_error(data, bytes) || mysql_error(data, bytes) ||
-           tls_alert(data, bytes);
+    size_t i = 0;
+    while (i < bytes && i < 32 && data[i] > ' ' && data[i] < 0x7f)
+        i++;
+    return i > 0 && begins(data + i, bytes - i, " bad ") == MATCH_YES;
+}
+
+enum match looks_like_refusal(const uint8_t *data, size_t bytes)
+{
+    /*
+     * "421 " and "554-": RFC 5321 4.2.1, RFC 959 4.2.1. "HTTP/1.1 408": RFC 9110 15.5, 15.6, asked for or not. A page without a status line is
+     * what web servers say to clients that named no HTTP version.
+     */
+    static const char *const texts[] = {"-err",           "-denied",      "-noauth",
+                                        "* bye",          "* bad",        "exceeded maxstartups",
+                                        "error",          "invalid ",     "400 ",
+                                        "400-",           "http/0.0 400", "not allowed at this time",
+                                        "unknown",        "bad request",  "unrecognized",
+                                        "unrecognised",   "syntax error", "protocol error",
+                                        "<!doctype html", "<html"};
+    enum match found = tls_alert(data, bytes);
+    if (bytes == 0)
+        return MATCH_NO;
+    if (mysql_error(data, bytes) || tagged_bad(data, bytes))
+        return MATCH_YES;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts) && found != MATCH_YES; i++) {
+        const enum match match = begins(data, bytes, texts[i]);
+        found = match == MATCH_NO ? found : match;
+    }
+    return found;
 }

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "engine/policy.h"
+#include "engine/protocols/protocol.h"
 
 #define GREETING_RELEARNED 8
 #define GREETING_NAME_MIN  4 /* a template's prefix must be long enough to say what speaks */
@@ -37,14 +38,21 @@ enum greeting_kind greeting_model_kind(const struct greeting_model *model);
 /* True where the model would have sent exactly these bytes. Only meaningful for GREETING_STABLE. */
 bool greeting_model_equals(const struct greeting_model *model, const uint8_t *greeting, size_t bytes);
 
+/*
+ * Does data begin as the server's greetings do? Stable: with all of it. Otherwise: with what all had in common in front, and where that is too short to say
+ * anything, any data may be one. MORE: the beginning of that.
+ */
+enum match greeting_model_begins(const struct greeting_model *model, const uint8_t *data, size_t bytes);
+
 /* "stable", "template", "variable"; NULL for GREETING_UNKNOWN. */
 const char *greeting_kind_name(enum greeting_kind kind);
 
 /*
- * True for what servers say when they refuse a client, whatever they speak: 4xx and 5xx replies of FTP and SMTP, HTTP errors, -ERR,
- * -DENIED, * BYE, a MySQL ERR packet, a TLS alert, "Exceeded MaxStartups". Such words are never a greeting, and are no
- * acceptance of a request that no protocol file knows.
+ * What servers say when they refuse a client, whatever they speak: 4xx and 5xx replies of FTP and SMTP, HTTP errors and bare
+ * HTML pages, -ERR, -DENIED, * BYE, * BAD and "tag BAD", a MySQL ERR packet, a TLS alert, "Exceeded MaxStartups", "ERROR", "unknown command",
+ * "invalid ...". Such words are never a greeting, and are no acceptance of a request that no protocol file knows. MORE: so far it
+ * is the beginning of one; a client with a tiny window can have a server say it byte by byte.
  */
-bool looks_like_refusal(const uint8_t *data, size_t bytes);
+enum match looks_like_refusal(const uint8_t *data, size_t bytes);
 
 #endif

@@ -9,9 +9,16 @@
  *      data         server's bytes with nothing acknowledged are unprompted (a greeting, or a refusal);
  *                   from the first byte beyond them that comes with an acknowledgement on, they are the answer
  *      END, idle    what is still open is decided with what is there
+ *      GREETING     in attack mode: the greeting was not the promised one. It counts by its source only (profile_greeting_drift)
  *
  *      server:  |--- unprompted ---|--- answer ...            greeting + request and answer: both facts done,
  *      client:  |--- request ---|                             memory given back, the flow waits for its end only
+ *
+ * A server may be slower than its client: its greeting then acknowledges the client's data, as an answer would. What is a greeting of a known
+ * protocol, or begins as this server's greetings do, is a late greeting and no answer: wrong clients must not teach us anything.
+ *
+ * Where we opened the connection (attack mode), the engine compares the greeting and releases the client's data after it: only then it
+ * is looked at here.
  *
  * Memory is bounded: LEARNER_FLOWS flows (the one idle longest gives way), LEARNER_STREAM_BYTES of data for all together.
  */
@@ -48,6 +55,7 @@ struct learner_flow {
     uint64_t active_us;
     struct observed_handshake handshake;
     bool established, compared, equal; /* of the SYN-ACK */
+    bool opened;                       /* by us, in attack mode */
     bool early;                        /* the client's request was recognised before it was answered */
     bool voice_done;                   /* who spoke first */
     bool greeting_done;
@@ -222,6 +230,7 @@ static void on_synack(struct learner *learner, const struct observation *observa
         return;
     struct learner_flow *flow = flow_add(learner, &name, wall_us);
     flow->handshake = *handshake;
+    flow->opened = observation->opened;
     flow->active_us = observation->time_us;
     if (capabilities_compares(&profile->tcp, handshake->offered)) {
         struct synack_features planned;
@@ -263,19 +272,25 @@ static bool answered(const struct learner_flow *flow)
     return flow->prompted_at != UINT32_MAX && flow->server_end > flow->unprompted_bytes;
 }
 
-static void voice(struct learner_flow *flow, struct profile *profile, enum speaker speaker)
+static void voice(struct learner_flow *flow, struct profile *profile, enum voice voice)
 {
     if (flow->voice_done)
         return;
     flow->voice_done = true;
-    profile_spoke_first(profile, speaker);
+    profile_spoke_first(profile, voice);
+}
+
+/* The server's first data came after the client's: it may have answered. */
+static bool client_spoke_first(const struct learner_flow *flow)
+{
+    return flow->unprompted_bytes == 0 && flow->prompted_at == 0;
 }
 
 static void learn_greeting(struct learner_flow *flow, struct profile *profile, enum protocol_id protocol,
                            size_t bytes)
 {
     flow->greeting_done = true;
-    voice(flow, profile, SPEAKER_SERVER);
+    voice(flow, profile, VOICE_SERVER);
     profile_greeting(profile, flow->server.data, bytes);
     profile_name(profile, protocol, protocol == PROTOCOL_UNKNOWN ? NAMED_BY_ANSWER : NAMED_BY_PROTOCOL);
     /* What a greeting that came in two pieces said after the client spoke is not an answer. */
@@ -283,32 +298,86 @@ static void learn_greeting(struct learner_flow *flow, struct profile *profile, e
         flow->unprompted_bytes = (uint32_t)bytes;
 }
 
-/*
- * Unprompted data is a greeting where a protocol says so, or where the client's data was answered afterwards. True where it is decided.
- */
-static bool judge_greeting(struct learner_flow *flow, struct profile *profile, bool ended)
+/* A greeting in pieces, or one with more behind it, is as long as the one that is known. */
+static enum match begins_as_known(const struct learner_flow *flow, const struct profile *profile)
 {
-    if (flow->greeting_done || flow->unprompted_bytes == 0)
-        return flow->greeting_done;
+    const enum greeting_kind kind = profile_greeting_kind(profile);
+    return kind == GREETING_STABLE
+               ? greeting_model_begins(&profile->greeting, flow->server.data, stream_bytes(&flow->server))
+               : MATCH_NO;
+}
+
+/* Unprompted data that is no protocol's greeting. MORE where it is not decided yet. */
+static enum match judge_unknown_greeting(struct learner_flow *flow, struct profile *profile)
+{
     const uint16_t there = stream_bytes(&flow->server);
-    size_t bytes = 0;
-    const enum protocol_id id =
-        there > 0 ? protocol_of_greeting(flow->server.data, there, &bytes) : PROTOCOL_UNKNOWN;
-    const struct protocol *protocol = protocol_by_id(id);
-    const enum greeting_verdict verdict =
-        protocol && protocol->greeting ? protocol->greeting(flow->server.data, there, &bytes) : GREETING_NOT;
-    if (verdict == GREETING_POSITIVE) {
-        learn_greeting(flow, profile, id, bytes);
-    } else if (verdict == GREETING_NEGATIVE || (there > 0 && looks_like_refusal(flow->server.data, there))) {
+    const enum match refusal = looks_like_refusal(flow->server.data, there);
+    if (refusal == MATCH_YES) {
         flow->greeting_done = true; /* neither a greeting nor a voice */
         flow->voice_done = true;
-    } else if (answered(flow) && there >= flow->unprompted_bytes && verdict != GREETING_MORE) {
-        learn_greeting(flow, profile, PROTOCOL_UNKNOWN, flow->unprompted_bytes);
-    } else if (ended && there > 0) {
-        voice(flow, profile, SPEAKER_UNKNOWN); /* it spoke, and closed */
+        return MATCH_NO;
+    }
+    const enum match known = begins_as_known(flow, profile);
+    if (known == MATCH_MORE || refusal == MATCH_MORE || !answered(flow) || there < flow->unprompted_bytes)
+        return MATCH_MORE;
+    learn_greeting(flow, profile, PROTOCOL_UNKNOWN,
+                   known == MATCH_YES ? profile->greeting.bytes : flow->unprompted_bytes);
+    return MATCH_YES;
+}
+
+static enum match match_of(enum greeting_verdict verdict)
+{
+    return verdict == GREETING_MORE ? MATCH_MORE : verdict == GREETING_POSITIVE ? MATCH_YES : MATCH_NO;
+}
+
+/* How the server's first data fits the greeting of any protocol; `*protocol` is set for YES, and for NO where it refuses. */
+static enum match protocol_greeting(const struct learner_flow *flow, enum protocol_id *protocol,
+                                    size_t *bytes)
+{
+    enum match best = MATCH_NO;
+    *protocol = PROTOCOL_UNKNOWN;
+    for (int id = PROTOCOL_UNKNOWN + 1; id < PROTOCOLS_COUNT; id++) {
+        const struct protocol *candidate = protocol_by_id((enum protocol_id)id);
+        if (!candidate->greeting)
+            continue;
+        const enum greeting_verdict verdict =
+            candidate->greeting(flow->server.data, stream_bytes(&flow->server), bytes);
+        if (verdict == GREETING_POSITIVE || verdict == GREETING_NEGATIVE) {
+            *protocol = (enum protocol_id)id;
+            return match_of(verdict);
+        }
+        best = verdict == GREETING_MORE ? MATCH_MORE : best;
+    }
+    return best;
+}
+
+/*
+ * Unprompted data is a greeting where a protocol says so, or where the client's data was answered afterwards. MORE where it is not decided yet.
+ */
+static enum match judge_greeting(struct learner_flow *flow, struct profile *profile, bool ended)
+{
+    if (flow->greeting_done || flow->unprompted_bytes == 0)
+        return MATCH_NO;
+    if (stream_bytes(&flow->server) == 0)
+        return MATCH_MORE;
+    if (flow->opened && stream_bytes(&flow->client) == 0)
+        return MATCH_MORE; /* also at its end: it may have been unequal, and our being told so lost */
+    size_t bytes = 0;
+    enum protocol_id id;
+    enum match match = protocol_greeting(flow, &id, &bytes);
+    if (match == MATCH_YES) {
+        learn_greeting(flow, profile, id, bytes);
+    } else if (id != PROTOCOL_UNKNOWN) {
+        flow->greeting_done = true; /* neither a greeting nor a voice */
+        flow->voice_done = true;
+    } else if (match == MATCH_NO) {
+        match = judge_unknown_greeting(flow, profile);
+    }
+    if (ended && !flow->greeting_done) {
+        voice(flow, profile, VOICE_SERVER_ONLY);
         profile_name(profile, PROTOCOL_UNKNOWN, NAMED_BY_DATA);
     }
-    return flow->greeting_done;
+    return match;
 }
 
 /*
@@ -328,28 +397,35 @@ static enum protocol_id request_protocol(const struct learner_flow *flow)
 }
 
 /*
- * A client of a server-first protocol spoke so early that the server's greeting already acknowledges it: the greeting is still a greeting. Who
- * speaks first cannot be told from this flow.
+ * A client spoke so early that the server's greeting already acknowledges it: the greeting is no answer, and says nothing about who speaks first. It
+ * is learned where the request speaks the same protocol; otherwise it may be an answer that only looks like one ("+OK"). MORE where it is not whole.
  */
-static void note_early_talk(struct learner_flow *flow)
+static enum match judge_late_greeting(struct learner_flow *flow, const struct profile *profile)
 {
-    if (flow->unprompted_bytes > 0 || flow->prompted_at != 0)
-        return;
-    const struct protocol *protocol = protocol_by_id(request_protocol(flow));
-    if (!protocol || !protocol->server_first || !protocol->greeting)
-        return;
+    if (!client_spoke_first(flow) || stream_bytes(&flow->server) == 0)
+        return MATCH_NO;
     size_t bytes = 0;
-    const enum greeting_verdict verdict =
-        protocol->greeting(flow->server.data, stream_bytes(&flow->server), &bytes);
+    enum protocol_id id;
+    enum match match = protocol_greeting(flow, &id, &bytes);
+    const bool same = id != PROTOCOL_UNKNOWN && request_protocol(flow) == id;
+    if (match == MATCH_NO && !same && profile_speaks_first(profile) == SPEAKER_SERVER) {
+        match = greeting_model_begins(&profile->greeting, flow->server.data, stream_bytes(&flow->server));
+        bytes = begins_as_known(flow, profile) == MATCH_YES ? profile->greeting.bytes : flow->server_end;
+    }
+    if (match != MATCH_YES && !same)
+        return match;
     flow->voice_done = true;
-    if (verdict == GREETING_POSITIVE || verdict == GREETING_NEGATIVE)
-        flow->unprompted_bytes = (uint32_t)bytes;
+    flow->greeting_done = !same;
+    flow->unprompted_bytes = (uint32_t)bytes;
+    return MATCH_YES;
 }
 
-static void refuse_request(struct learner *learner, struct learner_flow *flow)
+static void refuse_request(struct learner *learner, struct learner_flow *flow, struct profile *profile)
 {
     flow->request_done = true;
     learner->stats.requests_refused++;
+    if (client_spoke_first(flow))
+        voice(flow, profile, VOICE_CLIENT_REFUSED);
 }
 
 static void accept_request(struct learner *learner, struct learner_flow *flow, struct profile *profile,
@@ -357,7 +433,31 @@ static void accept_request(struct learner *learner, struct learner_flow *flow, s
 {
     flow->request_done = true;
     learner->stats.requests_accepted++;
+    if (client_spoke_first(flow))
+        voice(flow, profile, VOICE_CLIENT);
     profile_request_accepted(profile, id, flow->client.data, request_bytes);
+}
+
+/*
+ * No protocol file knows the request: any answer accepts it, but for a refusal, and for words of a protocol whose clients speak first: a
+ * web server that answers, whatever it answers, was not spoken to in HTTP.
+ */
+static enum acceptance unknown_acceptance(const struct learner_flow *flow, size_t request_bytes,
+                                          const uint8_t *answer, size_t answer_bytes)
+{
+    enum match refusal = looks_like_refusal(answer, answer_bytes);
+    for (int id = PROTOCOL_UNKNOWN + 1; id < PROTOCOLS_COUNT && refusal != MATCH_YES; id++) {
+        const struct protocol *protocol = protocol_by_id((enum protocol_id)id);
+        if (protocol->server_first)
+            continue;
+        const enum acceptance words =
+            protocol->accepts(flow->client.data, request_bytes, answer, answer_bytes);
+        if (words != ACCEPTANCE_REFUSED)
+            refusal = words == ACCEPTANCE_MORE ? MATCH_MORE : MATCH_YES;
+    }
+    return refusal == MATCH_NO    ? ACCEPTANCE_ACCEPTED
+           : refusal == MATCH_YES ? ACCEPTANCE_REFUSED
+                                  : ACCEPTANCE_MORE;
 }
 
 static enum acceptance acceptance_of(enum protocol_id id, const struct learner_flow *flow,
@@ -372,7 +472,17 @@ static enum acceptance acceptance_of(enum protocol_id id, const struct learner_f
     const struct protocol *protocol = protocol_by_id(id);
     if (protocol)
         return protocol->accepts(flow->client.data, request_bytes, answer, answer_bytes);
-    return looks_like_refusal(answer, answer_bytes) ? ACCEPTANCE_REFUSED : ACCEPTANCE_ACCEPTED;
+    return unknown_acceptance(flow, request_bytes, answer, answer_bytes);
+}
+
+/* The connection ended without an answer that counts. */
+static void give_up_request(struct learner *learner, struct learner_flow *flow, struct profile *profile)
+{
+    if (flow->request_done || stream_bytes(&flow->client) == 0)
+        return;
+    const enum protocol_id id = request_protocol(flow);
+    profile_name(profile, id, id == PROTOCOL_UNKNOWN ? NAMED_BY_DATA : NAMED_BY_REQUEST);
+    refuse_request(learner, flow, profile);
 }
 
 /* The request is what the client had said when it was first answered; a known protocol may look at all that is there. */
@@ -388,10 +498,8 @@ static void judge_request(struct learner *learner, struct learner_flow *flow, st
         profile_name(profile, id, NAMED_BY_REQUEST);
     }
     if (!answered(flow)) {
-        if (ended) {
-            profile_name(profile, id, NAMED_BY_DATA);
-            refuse_request(learner, flow);
-        }
+        if (ended)
+            give_up_request(learner, flow, profile);
         return;
     }
     const uint32_t acked = flow->request_bytes < there ? flow->request_bytes : there;
@@ -402,13 +510,19 @@ static void judge_request(struct learner *learner, struct learner_flow *flow, st
         break;
     case ACCEPTANCE_REFUSED:
         profile_name(profile, id, NAMED_BY_DATA);
-        refuse_request(learner, flow);
+        refuse_request(learner, flow, profile);
         break;
     case ACCEPTANCE_MORE:
         if (ended)
-            refuse_request(learner, flow);
+            refuse_request(learner, flow, profile);
         break;
     }
+}
+
+/* Everything that can be learned of this flow was. */
+static bool decided(const struct learner_flow *flow)
+{
+    return flow->request_done && flow->voice_done && (flow->greeting_done || flow->unprompted_bytes == 0);
 }
 
 static void judge(struct learner *learner, struct learner_flow *flow, bool ended)
@@ -416,20 +530,19 @@ static void judge(struct learner *learner, struct learner_flow *flow, bool ended
     struct profile *profile = profile_of(learner, flow);
     if (!profile)
         return;
-    note_early_talk(flow);
-    const bool greeted = judge_greeting(flow, profile, ended);
-    if (flow->unprompted_bytes == 0 && flow->prompted_at == 0)
-        voice(flow, profile, SPEAKER_CLIENT);
+    const enum match late = judge_late_greeting(flow, profile),
+                     greeting = judge_greeting(flow, profile, ended);
+    if (late == MATCH_MORE || greeting == MATCH_MORE) {
+        if (!ended)
+            return; /* what may be part of a greeting must not be taken for an answer */
+        give_up_request(learner, flow, profile);
+    }
     judge_request(learner, flow, profile, ended);
+    if (ended && client_spoke_first(flow))
+        voice(flow, profile, VOICE_CLIENT_REFUSED);
     store_touch(learner->store);
-    if (flow->request_done && flow->voice_done && (greeted || flow->unprompted_bytes == 0))
+    if (decided(flow))
         drop_streams(learner, flow);
-}
-
-/* Everything that can be learned of this flow was. */
-static bool decided(const struct learner_flow *flow)
-{
-    return flow->request_done && flow->voice_done && (flow->greeting_done || flow->unprompted_bytes == 0);
 }
 
 /* "Pure" ACKs of odd stacks carry a few zero bytes where data is due, not pushed: no data (protocols.md, pitfall 20). */
@@ -496,14 +609,22 @@ static void flow_end(struct learner *learner, struct learner_flow *flow, uint64_
     flow_forget(learner, flow);
 }
 
-/* The engine found the real greeting unequal to the promised one: the shadow check's verdict, from the real thing. */
+/*
+ * The engine found the real greeting unequal to the promised one, and resets this connection. One client must not be able to disarm: nothing
+ * that was said on it is learned, only its source counts.
+ */
 static void on_greeting(struct learner *learner, const struct observation *observation)
 {
+    const struct flow_name name = name_of(observation);
+    struct learner_flow *flow = flow_find(learner, &name);
+    if (flow) {
+        flow->greeting_done = flow->voice_done = flow->request_done = true;
+        drop_streams(learner, flow);
+    }
     struct profile *profile = store_find(learner->store, &observation->server);
     if (!profile || observation->greeting.negative)
         return;
-    fidelity_add(&profile->fidelity, false);
-    profile_greeting_drift(profile, &observation->client, observation->time_us);
+    profile_greeting_drift(profile, &observation->client);
     store_touch(learner->store);
 }
 

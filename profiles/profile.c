@@ -28,31 +28,20 @@ void profile_name(struct profile *profile, enum protocol_id protocol, enum namin
     profile->protocol = protocol;
 }
 
-static void count(uint32_t *counter)
+void profile_spoke_first(struct profile *profile, enum voice voice)
 {
-    if (*counter < UINT32_MAX)
-        ++*counter;
-}
-
-void profile_spoke_first(struct profile *profile, enum speaker speaker)
-{
-    switch (speaker) {
-    case SPEAKER_CLIENT:
-        count(&profile->client_first);
-        break;
-    case SPEAKER_SERVER:
-        count(&profile->server_first);
-        break;
-    case SPEAKER_UNKNOWN:
-        count(&profile->server_only);
-        break;
-    }
+    if (profile->voices[voice] < UINT32_MAX)
+        profile->voices[voice]++;
 }
 
 void profile_greeting(struct profile *profile, const uint8_t *greeting, size_t bytes)
 {
-    if (greeting_model_kind(&profile->greeting) == GREETING_STABLE)
-        fidelity_add(&profile->fidelity, greeting_model_equals(&profile->greeting, greeting, bytes));
+    if (greeting_model_kind(&profile->greeting) == GREETING_STABLE) {
+        const bool equal = greeting_model_equals(&profile->greeting, greeting, bytes);
+        fidelity_add(&profile->fidelity, equal);
+        if (equal)
+            profile->drift.count = 0;
+    }
     greeting_model_add(&profile->greeting, greeting, bytes);
 }
 
@@ -66,34 +55,25 @@ void profile_request_accepted(struct profile *profile, enum protocol_id protocol
     profile_name(profile, protocol, protocol == PROTOCOL_UNKNOWN ? NAMED_BY_ANSWER : NAMED_BY_PROTOCOL);
 }
 
-/* IPv4 to /24, IPv6 to /64: hosts of one network are one voice. */
-static struct ip_addr network_of(const struct ip_addr *addr)
+/* IPv4 as it is, IPv6 to /64: what one client may have is one voice. */
+static struct ip_addr source_of(const struct ip_addr *addr)
 {
-    struct ip_addr network = *addr;
-    const size_t kept = addr_is_v4(addr) ? 15 : 8;
-    memset(network.bytes + kept, 0, sizeof(network.bytes) - kept);
-    return network;
+    struct ip_addr source = *addr;
+    if (!addr_is_v4(addr))
+        memset(source.bytes + 8, 0, sizeof(source.bytes) - 8);
+    return source;
 }
 
-static void forget_old_drift(struct greeting_drift *drift, uint64_t now_us)
-{
-    uint8_t kept = 0;
-    for (uint8_t i = 0; i < drift->count; i++)
-        if (drift->seen[i].time_us + DRIFT_LIFE_US > now_us)
-            drift->seen[kept++] = drift->seen[i];
-    drift->count = kept;
-}
-
-bool profile_greeting_drift(struct profile *profile, const struct ip_addr *client, uint64_t now_us)
+bool profile_greeting_drift(struct profile *profile, const struct ip_addr *client)
 {
     struct greeting_drift *drift = &profile->drift;
-    const struct ip_addr network = network_of(client);
-    forget_old_drift(drift, now_us);
+    const struct ip_addr source = source_of(client);
+    if (!profile_armed(profile))
+        return false;
     for (uint8_t i = 0; i < drift->count; i++)
-        if (memcmp(&drift->seen[i].network, &network, sizeof(network)) == 0)
+        if (memcmp(&drift->sources[i], &source, sizeof(source)) == 0)
             return false;
-    drift->seen[drift->count].network = network;
-    drift->seen[drift->count].time_us = now_us;
+    drift->sources[drift->count] = source;
     if (++drift->count < DRIFT_PREFIXES)
         return false;
     drift->count = 0;
@@ -105,9 +85,12 @@ bool profile_greeting_drift(struct profile *profile, const struct ip_addr *clien
 
 enum speaker profile_speaks_first(const struct profile *profile)
 {
-    if (profile->client_first + profile->server_first == 0)
-        return profile->server_only > 0 ? SPEAKER_SERVER : SPEAKER_UNKNOWN;
-    return profile->server_first > profile->client_first ? SPEAKER_SERVER : SPEAKER_CLIENT;
+    const uint32_t *voices = profile->voices;
+    if (voices[VOICE_CLIENT] + (uint64_t)voices[VOICE_SERVER] > 0)
+        return voices[VOICE_SERVER] > voices[VOICE_CLIENT] ? SPEAKER_SERVER : SPEAKER_CLIENT;
+    if (voices[VOICE_CLIENT_REFUSED] > 0)
+        return SPEAKER_CLIENT;
+    return voices[VOICE_SERVER_ONLY] > 0 ? SPEAKER_SERVER : SPEAKER_UNKNOWN;
 }
 
 bool profile_armed(const struct profile *profile)
@@ -137,6 +120,15 @@ const char *speaker_name(enum speaker speaker)
     static const char *const names[] = {
         [SPEAKER_UNKNOWN] = NULL, [SPEAKER_CLIENT] = "client", [SPEAKER_SERVER] = "server"};
     return names[speaker];
+}
+
+const char *voice_name(enum voice voice)
+{
+    static const char *const names[] = {[VOICE_CLIENT] = "client",
+                                        [VOICE_SERVER] = "server",
+                                        [VOICE_CLIENT_REFUSED] = "client_refused",
+                                        [VOICE_SERVER_ONLY] = "server_only"};
+    return names[voice];
 }
 
 static const char *const check_names[] = {[CHECK_DEFAULT] = NULL,

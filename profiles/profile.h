@@ -25,10 +25,18 @@
 #define ARMED_REQUESTS   8
 #define ARMED_FIDELITY   0.98
 
-#define DRIFT_PREFIXES 3                      /* unequal greetings from this many networks disarm */
-#define DRIFT_LIFE_US  (600ull * 1000 * 1000) /* an unequal greeting is remembered this long */
+#define DRIFT_PREFIXES 3 /* unequal greetings seen from this many sources disarm */
 
 enum speaker { SPEAKER_UNKNOWN, SPEAKER_CLIENT, SPEAKER_SERVER };
+
+/* What one connection says about who speaks first. The weak ones decide only while no strong one of either kind is known. */
+enum voice {
+    VOICE_CLIENT,         /* strong: the server's first data accepted the client's request */
+    VOICE_SERVER,         /* strong: it greeted */
+    VOICE_CLIENT_REFUSED, /* weak: the server's first data came upon the client's, and did not accept it */
+    VOICE_SERVER_ONLY,    /* weak: unprompted data followed by a close, without any answer */
+    VOICES_COUNT,
+};
 
 /* How well application.protocol is founded; a better foundation replaces the name, an equal one does not. */
 enum naming {
@@ -50,13 +58,10 @@ struct profile_settings {
     uint32_t open_per_source;
 };
 
-/* Networks whose clients met an unequal greeting lately; not saved. */
+/* Sources whose clients met an unequal greeting since the last equal one; not saved. */
 struct greeting_drift {
     uint8_t count;
-    struct {
-        struct ip_addr network;
-        uint64_t time_us;
-    } seen[DRIFT_PREFIXES];
+    struct ip_addr sources[DRIFT_PREFIXES];
 };
 
 struct profile {
@@ -64,8 +69,7 @@ struct profile {
     struct capabilities tcp;
     enum protocol_id protocol; /* meaningful unless `named` is NAMED_NOT */
     enum naming named;
-    /* Flows by who spoke first. Unprompted data followed by a close without any answer counts apart: it decides only while nothing else is known. */
-    uint32_t client_first, server_first, server_only;
+    uint32_t voices[VOICES_COUNT]; /* connections, by who spoke first */
     struct greeting_model greeting;
     uint64_t accepted; /* protocols with accepted requests, bits 1 << enum protocol_id */
     struct pattern_model pattern;
@@ -84,16 +88,20 @@ void profile_init(struct profile *profile, const struct server_key *key);
 /* Facts, each once per connection. */
 void profile_seen(struct profile *profile, uint64_t wall_us);
 void profile_name(struct profile *profile, enum protocol_id protocol, enum naming naming);
-void profile_spoke_first(struct profile *profile, enum speaker speaker);
-/* A positive greeting; compares it with what the profile held before. */
+void profile_spoke_first(struct profile *profile, enum voice voice);
+/*
+ * A positive greeting; compares it with what the profile held before. One that equals the promised one proves that those seen to be unequal
+ * before were accidents: their count begins anew.
+ */
 void profile_greeting(struct profile *profile, const uint8_t *greeting, size_t bytes);
 void profile_request_accepted(struct profile *profile, enum protocol_id protocol, const uint8_t *request,
                               size_t bytes);
 /*
- * The server's greeting was not the promised one, seen by a client of `client`'s network (/24, /64). True where this disarmed the
- * profile: the greeting, the accepted requests and the fidelity begin anew.
+ * The server's greeting was not the promised one, seen by `client` (counted by IPv4 address or IPv6 /64). True where this disarmed the
+ * profile: the greeting, the accepted requests and the fidelity begin anew. A profile that is not armed promises nothing: what is seen
+ * then are connections begun before it was disarmed, and they do not count.
  */
-bool profile_greeting_drift(struct profile *profile, const struct ip_addr *client, uint64_t now_us);
+bool profile_greeting_drift(struct profile *profile, const struct ip_addr *client);
 
 /* What follows from the facts. */
 enum speaker profile_speaks_first(const struct profile *profile);
@@ -104,6 +112,7 @@ enum request_check profile_check(const struct profile *profile);
 enum greeting_kind profile_greeting_kind(const struct profile *profile);
 
 const char *speaker_name(enum speaker speaker); /* "client", "server", NULL */
+const char *voice_name(enum voice voice);       /* as in the store's state.first_speakers */
 const char *
 request_check_name(enum request_check check); /* "protocol", "pattern", "none"; NULL for the default */
 /* CHECK_DEFAULT for a name that is none of the above. */

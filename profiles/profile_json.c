@@ -352,9 +352,8 @@ static struct json_object *pattern_state_to_json(const struct pattern_model *pat
 static struct json_object *first_speakers_to_json(const struct profile *profile)
 {
     struct json_object *object = json_object_new_object();
-    json_object_object_add(object, "client", number(profile->client_first));
-    json_object_object_add(object, "server", number(profile->server_first));
-    json_object_object_add(object, "server_only", number(profile->server_only));
+    for (int voice = 0; voice < VOICES_COUNT; voice++)
+        json_object_object_add(object, voice_name((enum voice)voice), number(profile->voices[voice]));
     return object;
 }
 

@@ -350,9 +350,9 @@ static void read_speaker(struct json_reader *reader, struct json_object *applica
     if (!speaker)
         return;
     if (strcmp(speaker, "client") == 0)
-        profile->client_first = flows ? flows : 1;
+        profile->voices[VOICE_CLIENT] = flows ? flows : 1;
     else if (strcmp(speaker, "server") == 0)
-        profile->server_first = flows ? flows : 1;
+        profile->voices[VOICE_SERVER] = flows ? flows : 1;
     else
         reader_fail(reader, "speaks_first", "'%s' is neither client nor server", speaker);
 }
@@ -521,15 +521,11 @@ static void read_first_speakers(struct json_reader *reader, struct json_object *
                                 struct profile *profile)
 {
     struct profile stated = *profile;
-    stated.client_first = stated.server_first = stated.server_only = 0;
-    read_u32(reader, object, "client", &stated.client_first);
-    read_u32(reader, object, "server", &stated.server_first);
-    read_u32(reader, object, "server_only", &stated.server_only);
-    if (profile_speaks_first(&stated) != profile_speaks_first(profile))
-        return;
-    profile->client_first = stated.client_first;
-    profile->server_first = stated.server_first;
-    profile->server_only = stated.server_only;
+    memset(stated.voices, 0, sizeof(stated.voices));
+    for (int voice = 0; voice < VOICES_COUNT; voice++)
+        read_u32(reader, object, voice_name((enum voice)voice), &stated.voices[voice]);
+    if (profile_speaks_first(&stated) == profile_speaks_first(profile))
+        memcpy(profile->voices, stated.voices, sizeof(stated.voices));
 }
 
 static void read_greeting_state(struct json_reader *reader, struct json_object *object,

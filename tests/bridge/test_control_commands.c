@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Requests to the daemon and their answers, without a socket. */
 #include <criterion/criterion.h>
+#include <json-c/json.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bridge/control_commands.h"
@@ -24,20 +26,28 @@ TestSuite(control_commands, .init = setup, .fini = teardown);
 
 static struct json_object *ask(const char *request)
 {
-    return control_answer(&daemon_under_test, request, strlen(request));
+    size_t bytes = 0;
+    char *text = control_answer(&daemon_under_test, request, strlen(request), &bytes);
+    cr_assert_eq(text[bytes - 1], '\n');
+    text[bytes - 1] = '\0';
+    struct json_object *document = json_tokener_parse(text);
+    cr_assert_eq(strlen(text), bytes - 1);
+    free(text);
+    return document;
 }
 
 /* The answer, but for its first object, as plain text. */
 static void assert_answer(const char *request, const char *rest)
 {
-    struct json_object *document = ask(request);
-    const char *text =
-        json_object_to_json_string_ext(document, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+    size_t bytes = 0;
+    char *text = control_answer(&daemon_under_test, request, strlen(request), &bytes);
     const char *head = "{\"synward\":{\"version\":\"0.1.0\",\"schema\":1},";
 
     cr_assert_eq(strncmp(text, head, strlen(head)), 0, "%s", text);
+    cr_assert_eq(text[bytes - 1], '\n');
+    text[bytes - 1] = '\0';
     cr_assert_str_eq(text + strlen(head), rest);
-    json_object_put(document);
+    free(text);
 }
 
 static void assert_error(const char *request, int code, const char *fragment)
@@ -266,10 +276,13 @@ Test(control_commands, malformed_requests)
 
 Test(control_commands, zero_byte_is_no_blank)
 {
-    struct json_object *document = control_answer(&daemon_under_test, "{\"command\":\"status\"}\0", 21);
-
+    size_t answer_bytes = 0;
+    char *text = control_answer(&daemon_under_test, "{\"command\":\"status\"}\0", 21, &answer_bytes);
+    text[answer_bytes - 1] = '\0';
+    struct json_object *document = json_tokener_parse(text);
     cr_assert_not_null(json_object_object_get(document, "error"));
     json_object_put(document);
+    free(text);
 }
 
 Test(control_commands, deep_nesting_is_refused)

@@ -153,6 +153,40 @@ Test(compile, third_promise_waits_while_cookies_are_out)
     cr_assert_eq(server->now.synack.ttl, 61, "nobody holds a cookie: at once");
 }
 
+Test(compile, greeting_learned_anew_waits_for_its_promise_and_the_old_one_is_never_sent)
+{
+    flows(1, 8, "+OK ready\r\n", "USER a\r\n", "+OK\r\n");
+    cr_assert_eq(compiled(100)->opening, OPENING_GREET);
+    struct profile *profile = store_at(store, 0);
+    profile->cookies_until_us = 10 * COOKIE_LIFETIME_US;
+    memset(&profile->greeting, 0, sizeof(profile->greeting));
+    profile->requests = 0;
+    cr_assert_eq(compiled(200)->opening, OPENING_COOKIE);
+    flows(9, 16, "+OK changed\r\n", "USER a\r\n", "+OK\r\n");
+    cr_assert(profile_armed(profile));
+    cr_assert_eq(compiled(300)->opening, OPENING_COOKIE, "cookies of two promises are out");
+    const struct server_policy *server = compiled(200 + COOKIE_LIFETIME_US);
+    cr_assert_eq(server->opening, OPENING_GREET);
+    cr_assert_eq(server->now.greeting_bytes, 13);
+}
+
+Test(compile, promise_of_another_greeting_that_is_still_in_force_is_not_sent)
+{
+    flows(1, 8, "+OK ready\r\n", "USER a\r\n", "+OK\r\n");
+    struct profile *profile = store_at(store, 0);
+    compiled(100);
+    profile->tcp.model.ttl = 63;
+    cr_assert_eq(compiled(200)->opening, OPENING_GREET);
+    profile->cookies_until_us = 10 * COOKIE_LIFETIME_US;
+    profile->tcp.model.ttl = 64;
+    memset(&profile->greeting, 0, sizeof(profile->greeting));
+    flows(9, 16, "+OK changed\r\n", "USER a\r\n", "+OK\r\n");
+    cr_assert(profile_armed(profile));
+    const struct server_policy *server = compiled(300);
+    cr_assert_eq(server->now.greeting_bytes, 11, "the third waits");
+    cr_assert_eq(server->opening, OPENING_COOKIE);
+}
+
 Test(compile, servers_stand_in_the_order_that_the_engine_searches)
 {
     for (uint16_t i = 0; i < 500; i++) {

@@ -71,14 +71,21 @@ Test(greeting_model, too_long_is_never_stable)
 
 Test(greeting_model, refusals_are_known)
 {
-    static const char *const refusals[] = {"421 x",   "554-x",          "-ERR x",
-                                           "* BYE x", "HTTP/1.1 503 x", "\x15\x03\x03"};
-    static const char *const others[] = {"220 x", "+OK", "HTTP/1.1 200 OK", "4", "421", "SSH-2.0-x",
-                                         "* OK",  ""};
+    static const char *const refusals[] = {"421 x",         "554-x",          "-ERR x",
+                                           "* BYE x",       "HTTP/1.1 503 x", "\x15\x03\x03",
+                                           "GET BAD Error", "* BAD x",        "<html><title>400 Bad Request",
+                                           "ERROR",         "Unknown command"};
+    static const char *const beginnings[] = {"4", "421", "-", "HTTP/1.1", "\x15", "* B", "<htm", "Unk"};
+    static const char *const others[] = {"220 x", "+OK", "HTTP/1.1 200 OK", "SSH-2.0-x", "* OK", "", "42 x"};
     for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++)
-        cr_assert(looks_like_refusal((const uint8_t *)refusals[i], strlen(refusals[i])), "%s", refusals[i]);
+        cr_assert_eq(looks_like_refusal((const uint8_t *)refusals[i], strlen(refusals[i])), MATCH_YES, "%s",
+                     refusals[i]);
+    for (size_t i = 0; i < sizeof(beginnings) / sizeof(*beginnings); i++)
+        cr_assert_eq(looks_like_refusal((const uint8_t *)beginnings[i], strlen(beginnings[i])), MATCH_MORE,
+                     "%s", beginnings[i]);
     for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
-        cr_assert_not(looks_like_refusal((const uint8_t *)others[i], strlen(others[i])), "%s", others[i]);
+        cr_assert_eq(looks_like_refusal((const uint8_t *)others[i], strlen(others[i])), MATCH_NO, "%s",
+                     others[i]);
     const uint8_t mysql[] = {3, 0, 0, 0, 0xff, 0x10, 0x04};
-    cr_assert(looks_like_refusal(mysql, sizeof(mysql)));
+    cr_assert_eq(looks_like_refusal(mysql, sizeof(mysql)), MATCH_YES);
 }

@@ -62,7 +62,7 @@ Test(learner, facts_of_a_long_connection_count_before_it_ends_and_once)
     server_says(&talk, "HTTP/1.1 200 OK\r\n\r\n");
     talk_close(&talk);
     cr_assert_eq(server()->requests, 1);
-    cr_assert_eq(server()->client_first, 1);
+    cr_assert_eq(server()->voices[VOICE_CLIENT], 1);
 }
 
 Test(learner, handshake_that_nobody_completed_is_no_evidence)
@@ -249,37 +249,328 @@ Test(learner, zero_bytes_of_pure_acks_are_no_data)
     cr_assert_eq(server()->requests, 1);
 }
 
-Test(learner, three_networks_with_an_unequal_greeting_disarm)
+/* ---- wrong clients ---- */
+
+#define HTTP_GET "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+#define HTTP_OK  "HTTP/1.1 200 OK\r\n\r\n"
+
+enum timing { PROMPT_SERVER, LATE_SERVER, LATE_IN_PIECES, CLIENT_BETWEEN_PIECES, TINY_WINDOW, TIMINGS };
+
+/* One byte to a segment, as a client with a window of one byte has it. */
+static void server_says_slowly(struct talk *talk, const char *text)
 {
-    for (uint64_t id = 1; id <= 8; id++)
+    for (char byte[2] = {0}; *text; text++) {
+        byte[0] = *text;
+        server_says(talk, byte);
+    }
+}
+
+static void server_says_in_two(struct talk *talk, const char *text)
+{
+    char first[64];
+    const size_t half = strlen(text) / 2;
+    snprintf(first, sizeof(first), "%.*s", (int)half, text);
+    server_says(talk, first);
+    server_says(talk, text + half);
+}
+
+static void greet_wrong_client(struct talk *talk, const char *greeting, const char *request,
+                               enum timing timing)
+{
+    char first[4];
+    snprintf(first, sizeof(first), "%.3s", greeting);
+    if (timing == PROMPT_SERVER)
+        server_says(talk, greeting);
+    else if (timing == CLIENT_BETWEEN_PIECES)
+        server_says(talk, first);
+    client_says(talk, request);
+    if (timing == LATE_SERVER)
+        server_says(talk, greeting);
+    else if (timing == LATE_IN_PIECES)
+        server_says_in_two(talk, greeting);
+    else if (timing == TINY_WINDOW)
+        server_says_slowly(talk, greeting);
+    else if (timing == CLIENT_BETWEEN_PIECES)
+        server_says(talk, greeting + strlen(first));
+}
+
+static void talk_wrongly(uint64_t id, const char *greeting, const char *request, const char *answer,
+                         enum timing timing)
+{
+    struct talk talk = talk_open(learner, id);
+    if (greeting)
+        greet_wrong_client(&talk, greeting, request, timing);
+    else
+        client_says(&talk, request);
+    if (answer && timing == TINY_WINDOW)
+        server_says_slowly(&talk, answer);
+    else if (answer)
+        server_says(&talk, answer);
+    if (timing == TINY_WINDOW && id % 2 == 0)
+        client_says(&talk, request);
+    talk_close(&talk);
+}
+
+/* What wrong clients must not change. */
+struct held {
+    enum speaker speaker;
+    enum greeting_kind kind;
+    uint64_t accepted, requests;
+    bool armed, has_pattern;
+    enum protocol_id protocol;
+    enum request_check check;
+    double fidelity;
+    struct pattern pattern;
+    uint16_t greeting_bytes;
+    uint8_t greeting[GREETING_BYTES_MAX];
+};
+
+static void note_held(struct held *held)
+{
+    const struct profile *profile = server();
+    memset(held, 0, sizeof(*held)); /* they are compared with memcmp */
+    held->speaker = profile_speaks_first(profile);
+    held->kind = profile_greeting_kind(profile);
+    held->accepted = profile->accepted;
+    held->requests = profile->requests;
+    held->armed = profile_armed(profile);
+    held->protocol = profile->protocol;
+    held->check = profile_check(profile);
+    held->fidelity = fidelity_value(&profile->fidelity);
+    held->has_pattern = pattern_model_get(&profile->pattern, &held->pattern);
+    held->greeting_bytes = profile->greeting.bytes;
+    memcpy(held->greeting, profile->greeting.latest, profile->greeting.bytes);
+}
+
+static const char *random_request(uint64_t *state, char request[24])
+{
+    for (int i = 0; i < 23; i++) {
+        *state = *state * 6364136223846793005u + 1442695040888963407u;
+        request[i] = (char)(1 + (*state >> 33) % 255);
+    }
+    request[23] = 0;
+    return request;
+}
+
+/* A thousand of each kind against what was learned: `answers` are what such a server says to what it does not understand. */
+static void check_wrong_clients(const char *greeting, const char *const answers[], size_t answers_count)
+{
+    static const char *const requests[] = {HTTP_GET,
+                                           "\x13"
+                                           "BitTorrent protocol",
+                                           "SSH-2.0-x\r\n", "EHLO a\r\n", NULL};
+    struct held before;
+    note_held(&before);
+    uint64_t id = 1000, state = 20261122;
+    cr_assert(before.armed);
+    for (int timing = 0; timing < (greeting ? TIMINGS : 1); timing++)
+        for (size_t kind = 0; kind < sizeof(requests) / sizeof(*requests); kind++)
+            for (int round = 0; round < 1000; round++) {
+                char noise[24];
+                const char *request = requests[kind] ? requests[kind] : random_request(&state, noise);
+                const char *answer = answers[(size_t)round % answers_count];
+                if (!greeting && strcmp(request, HTTP_GET) == 0)
+                    continue;
+                talk_wrongly(id++, greeting, request, answer, (enum timing)timing);
+                struct held after;
+                note_held(&after);
+                cr_assert_eq(memcmp(&before, &after, sizeof(before)), 0,
+                             "timing %d, request %d '%s', answer '%s', round %d: speaker %d, kind %d, "
+                             "accepted %d, requests %d, armed %d, fidelity %f",
+                             timing, (int)kind, request, answer ? answer : "", round, after.speaker,
+                             after.kind, (int)after.accepted, (int)after.requests, after.armed,
+                             after.fidelity);
+            }
+}
+
+Test(learner, wrong_clients_of_a_pop3_server_change_nothing)
+{
+    static const char *const answers[] = {"-ERR unknown command\r\n", NULL, "-ERR\r\n-ERR\r\n", "-"};
+    for (uint64_t id = 1; id <= 12; id++)
+        talk_whole(learner, id, "+OK ready\r\n", "USER a\r\n", "+OK\r\n");
+    check_wrong_clients("+OK ready\r\n", answers, 4);
+}
+
+Test(learner, wrong_clients_of_a_server_that_no_file_knows_change_nothing)
+{
+    static const char *const answers[] = {"500 what?\r\n", NULL, "530 log in first\r\n", "50"};
+    for (uint64_t id = 1; id <= 12; id++)
+        talk_whole(learner, id, "220-one\r\n220 two\r\n",
+                   id % 3   ? "HELO a\r\n"
+                   : id % 2 ? "HELO b\r\n"
+                            : "HELO c\r\n",
+                   "250 hello\r\n");
+    check_wrong_clients("220-one\r\n220 two\r\n", answers, 4);
+}
+
+Test(learner, wrong_clients_of_a_web_server_change_nothing)
+{
+    static const char *const answers[] = {"HTTP/1.1 400 Bad Request\r\n\r\n",
+                                          NULL,
+                                          "<html><head><title>400 Bad Request</title>",
+                                          "HTTP/1.1 301 Moved\r\n\r\n",
+                                          "HTTP/1.",
+                                          "HTTP/1.1 200 OK\r\n\r\n",
+                                          "\x15\x03\x01"};
+    for (uint64_t id = 1; id <= 12; id++)
+        talk_whole(learner, id, NULL, HTTP_GET, HTTP_OK);
+    check_wrong_clients(NULL, answers, 7);
+}
+
+Test(learner, refused_request_says_who_speaks_first_only_while_nothing_better_does)
+{
+    for (uint64_t id = 1; id <= 100; id++)
+        talk_whole(learner, id, NULL, HTTP_GET, "HTTP/1.1 403 Forbidden\r\n\r\n");
+    cr_assert_eq(profile_speaks_first(server()), SPEAKER_CLIENT);
+    cr_assert_eq(server()->voices[VOICE_CLIENT], 0);
+    cr_assert_eq(server()->voices[VOICE_CLIENT_REFUSED], 100);
+    talk_whole(learner, 101, "+OK ready\r\n", "USER a\r\n", "+OK\r\n");
+    cr_assert_eq(profile_speaks_first(server()), SPEAKER_SERVER);
+}
+
+Test(learner, answer_that_looks_like_a_greeting_does_not_accept_but_the_next_one_may)
+{
+    struct talk talk = talk_open(learner, 1);
+    client_says(&talk, "*2\r\n$4\r\nAUTH\r\n$1\r\na\r\n");
+    server_says(&talk, "+OK\r\n");
+    cr_assert_eq(server()->requests, 0);
+    client_says(&talk, "*2\r\n$3\r\nGET\r\n$1\r\na\r\n");
+    server_says(&talk, "$1\r\nb\r\n");
+    cr_assert_eq(server()->requests, 1);
+    cr_assert_eq(server()->greeting.count, 0);
+    talk_close(&talk);
+}
+
+/* ---- a greeting that is not the promised one ---- */
+
+static struct ip_addr source(uint8_t number)
+{
+    const uint8_t v4[4] = {192, 0, 2, number};
+    return addr_from_v4(v4);
+}
+
+static void learn_pop3(void)
+{
+    for (uint64_t id = 1; id <= 12; id++)
         talk_whole(learner, id, "+OK ready\r\n", "USER a\r\n", "+OK\r\n");
     cr_assert(profile_armed(server()));
-    for (unsigned network = 0; network < 6; network++) {
-        const uint8_t v4[4] = {192, 0, (uint8_t)(network / 2), (uint8_t)network};
-        const struct observation observation = {.kind = OBSERVED_GREETING,
-                                                .time_us = 1000 + network,
-                                                .server = test_server(),
-                                                .client = addr_from_v4(v4)};
-        cr_assert_eq(server()->greeting.count > 0, network <= 4, "network %u", network);
-        learner_observe(learner, &observation, WALL_US);
+}
+
+/* A client whose connection we opened: the greeting, then either the engine's finding that it is unequal, or the released request. */
+static struct talk talk_opened(uint64_t id, struct ip_addr client)
+{
+    const struct synack_features granted = test_synack();
+    struct talk talk = {.learner = learner};
+    talk.base = (struct observation){.opened = true,
+                                     .flow_id = id,
+                                     .time_us = id * 1000000,
+                                     .server = test_server(),
+                                     .client = client,
+                                     .client_port = 40000};
+    struct observation observation = talk.base;
+    observation.handshake = (struct observed_handshake){.offered = OFFER_ALL, .granted = granted};
+    talk_observe(&talk, &observation, OBSERVED_SYNACK);
+    talk_establish(&talk);
+    return talk;
+}
+
+static void meet_unequal(uint64_t id, struct ip_addr client, const char *greeting, bool told)
+{
+    struct talk talk = talk_opened(id, client);
+    struct observation observation = talk.base;
+    server_says(&talk, greeting);
+    observation.greeting.negative = greeting[0] == '-';
+    if (told)
+        talk_observe(&talk, &observation, OBSERVED_GREETING);
+    talk_close(&talk);
+}
+
+static void meet_whole(uint64_t id, struct ip_addr client, const char *greeting)
+{
+    struct talk talk = talk_opened(id, client);
+    server_says(&talk, greeting);
+    client_says(&talk, "USER a\r\n");
+    server_says(&talk, "+OK\r\n");
+    talk_close(&talk);
+}
+
+Test(learner, one_source_with_unequal_greetings_changes_nothing)
+{
+    learn_pop3();
+    struct held before;
+    note_held(&before);
+    for (uint64_t id = 100; id < 1100; id++) {
+        meet_unequal(id, source((uint8_t)(id % 2)), "+OK changed\r\n", id % 5 > 0);
+        struct held after;
+        note_held(&after);
+        cr_assert_eq(memcmp(&before, &after, sizeof(before)), 0, "after %d", (int)id);
+    }
+}
+
+Test(learner, one_ipv6_network_is_one_source)
+{
+    learn_pop3();
+    for (uint8_t host = 1; host < 100; host++) {
+        struct ip_addr client;
+        cr_assert(addr_from_text("fd77::1", &client));
+        client.bytes[15] = host;
+        meet_unequal(100 + host, client, "+OK changed\r\n", true);
+    }
+    cr_assert(profile_armed(server()));
+}
+
+Test(learner, three_sources_disarm_and_the_new_greeting_is_learned_while_we_open)
+{
+    learn_pop3();
+    for (uint8_t i = 1; i <= 3; i++) {
+        cr_assert(profile_armed(server()));
+        meet_unequal(100 + i, source(i), "+OK changed\r\n", true);
     }
     cr_assert_not(profile_armed(server()));
     cr_assert_eq(server()->greeting.count, 0);
     cr_assert_eq(server()->requests, 0);
+    for (uint8_t i = 1; i <= 8; i++) {
+        cr_assert_not(profile_armed(server()));
+        /* Connections begun under the old promise still come to their end. */
+        for (uint8_t late = 0; late < 4; late++)
+            meet_unequal(200 + i * 10u + late, source((uint8_t)(i * 10 + late)), "+OK changed\r\n", true);
+        meet_whole(300 + i, source(i), "+OK changed\r\n");
+    }
+    cr_assert(profile_armed(server()));
+    cr_assert_eq(profile_greeting_kind(server()), GREETING_STABLE);
+    cr_assert_eq(server()->greeting.bytes, strlen("+OK changed\r\n"));
+    cr_assert_eq(fidelity_value(&server()->fidelity), 1.0);
+}
+
+Test(learner, three_sources_disarm_and_the_new_greeting_is_learned_in_normal_mode)
+{
+    learn_pop3();
+    for (uint8_t i = 1; i <= 3; i++)
+        meet_unequal(100 + i, source(i), "+OK changed\r\n", true);
+    for (uint64_t id = 200; id < 208; id++)
+        talk_whole(learner, id, "+OK changed\r\n", "USER a\r\n", "+OK\r\n");
+    cr_assert(profile_armed(server()));
+    cr_assert_eq(profile_greeting_kind(server()), GREETING_STABLE);
+}
+
+Test(learner, equal_greeting_makes_the_count_of_unequal_ones_begin_anew)
+{
+    learn_pop3();
+    for (uint8_t i = 1; i <= 30; i++) {
+        meet_unequal(100 + i, source(i), "+OK changed\r\n", true);
+        if (i % 2 == 0)
+            meet_whole(200 + i, source(i), "+OK ready\r\n");
+    }
+    cr_assert(profile_armed(server()));
 }
 
 Test(learner, negative_greeting_disarms_nobody)
 {
-    talk_whole(learner, 1, "+OK ready\r\n", "USER a\r\n", "+OK\r\n");
-    for (uint8_t network = 0; network < 9; network++) {
-        const uint8_t v4[4] = {192, 0, network, 1};
-        const struct observation observation = {.kind = OBSERVED_GREETING,
-                                                .server = test_server(),
-                                                .client = addr_from_v4(v4),
-                                                .greeting.negative = true};
-        learner_observe(learner, &observation, WALL_US);
-    }
-    cr_assert_eq(server()->greeting.count, 1);
+    learn_pop3();
+    for (uint8_t i = 1; i < 100; i++)
+        meet_unequal(100 + i, source(i), "-ERR busy\r\n", true);
+    cr_assert(profile_armed(server()));
+    cr_assert_eq(server()->greeting.count, 12);
 }
 
 Test(learner, flows_beyond_its_room_push_out_the_oldest)

@@ -88,7 +88,7 @@ Test(profile_json, every_kind_of_profile_survives)
     binary->key.vlan.id[1] = VLAN_PRESENT | 200;
     binary->fidelity.ring &= ~UINT64_C(4);
     round_trip(binary);
-    binary->client_first = 1000; /* its greeting is no longer shown, but kept */
+    binary->voices[VOICE_CLIENT] = 1000; /* its greeting is no longer shown, but kept */
     round_trip(binary);
     round_trip(learned(one, "+OK <1@a>\r\n", "USER %d\r\n", "-ERR\r\n", 1));
     store_free(http);

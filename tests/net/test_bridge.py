@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The daemon as a process: what it holds in memory, how fast it ends, and that what it says is already so."""
+import signal
+
+import runner
+from lab import CLIENT_IF, SERVER_IF, Lab, check, check_equal, wait_until
+
+RESIDENT_MAX_KIB = 64 << 10  # DESIGN 7: with 100,000 flows and one worker
+FLOWS = 100_000
+FLOW_BYTES = 124
+FLOWS_MAX = 262_144
+LEARNER_KIB = 12 << 10  # connections that the learner follows, observations under way
+
+
+def daemon_only(lab):
+    if lab.stand_in:
+        raise runner.Skip("needs the daemon")
+
+
+def mtu(namespace, interface):
+    return int(namespace.run("ip", "-o", "link", "show", interface).split(" mtu ")[1].split()[0])
+
+
+def test_armed_is_in_force_at_once():
+    """From the answer that says `armed` on, attack mode checks requests: no connection passes unchecked in between."""
+    for port in range(8001, 8011):
+        with Lab() as lab:
+            daemon_only(lab)
+            lab.start(mode="normal")
+            http = lab.http(port)
+            lab.learn("http", port)
+            accepted = http.accepted()
+            lab.set_mode("attack")
+            lab.talkers(port, count=20, say="bittorrent", hold_ms=100)
+            check_equal(http.accepted(), accepted, "connections accepted right after the switch")
+
+
+def test_memory_with_many_flows():
+    with Lab() as lab:
+        daemon_only(lab)
+        lab.start(mode="normal")
+        lab.http()
+        lab.learn("http", 80)
+        before = lab.resident_kib()
+        lab.flood(80, count=FLOWS + FLOWS // 10, rate=100_000)
+        check(len(lab.flows()) >= FLOWS, "flows")
+        wait_until(lambda: lab.resident_kib() <= RESIDENT_MAX_KIB, 2, f"resident within the budget ({lab.resident_kib()} KiB)")
+        with_flows = lab.resident_kib()
+        for _ in range(3):
+            lab.flows()
+        wait_until(lambda: lab.resident_kib() <= with_flows + 1024, 2, "the memory of answers is given back")
+        return f"{before >> 10} MiB idle, {with_flows >> 10} MiB with {FLOWS} flows"
+
+
+def test_memory_is_bounded_in_normal_mode():
+    """A million spoofed SYNs that no trigger may stop: the table fills, and nothing else grows."""
+    with Lab() as lab:
+        daemon_only(lab)
+        lab.start(mode="normal")
+        lab.http()
+        lab.learn("http", 80)
+        before = lab.resident_kib()
+        lab.flood(80, count=1_000_000)
+        grown = lab.resident_kib() - before
+        check(grown <= FLOWS_MAX * FLOW_BYTES // 1024 + LEARNER_KIB, f"grown by {grown} KiB")
+        lab.flood(80, count=300_000, seed=2)
+        again = lab.resident_kib() - before
+        check(again <= grown + 1024, f"grown by {grown} KiB, then by {again} KiB")
+        return f"{before >> 10} MiB idle, {grown >> 10} MiB more"
+
+
+def test_the_end_under_load():
+    worst = 0
+    for mode in ("normal", "attack"):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with Lab() as lab:
+                daemon_only(lab)
+                lab.start(mode="normal")
+                lab.http()
+                lab.learn("http", 80)
+                lab.set_mode(mode)
+                flood = lab.start_flood(80, count=100_000_000)
+                fetching = lab.start_fetch("http", 80)
+                sent = lab.stats()["frames"]["client_in"]
+                wait_until(lambda: lab.stats()["frames"]["client_in"] > sent + 50_000, 10, "the flood is under way")
+                code, took = lab.stop_daemon(number)
+                flood.stop()
+                fetching.stop()
+                check_equal(code, 0, "exit code")
+                check(took <= 0.25, f"{mode} mode: took {took * 1000:.0f} ms")
+                worst = max(worst, took)
+    return f"at most {worst * 1000:.0f} ms"
+
+
+def test_an_mtu_is_copied():
+    with Lab() as lab:
+        daemon_only(lab)
+        lab.start(mode="normal")
+        ends = (lab.client, CLIENT_IF), (lab.server, SERVER_IF)
+        for (here, there), wanted in ((ends, 9000), (ends[::-1], 1400), (ends, 1500)):
+            here[0].run("ip", "link", "set", here[1], "mtu", wanted)
+            wait_until(lambda: mtu(*there) == wanted, 2, f"MTU {wanted} on the other side")
+            check_equal(mtu(*here), wanted, "the MTU that was set")
+            check_equal([s["mtu"] for s in lab.cli("status")["sides"].values()], [wanted, wanted], "MTUs in status")
+
+
+runner.main(globals())
