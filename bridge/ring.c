@@ -464,10 +464,10 @@ static bool register_read_ring(struct ring *ring, enum side side)
 {
     struct lane *lane = &ring->lanes[side];
     const size_t bytes = READ_RING_ENTRIES * sizeof(struct io_uring_buf);
-    lane->ring = aligned_alloc((size_t)sysconf(_SC_PAGESIZE), bytes);
-    if (lane->ring == NULL)
+    void *memory;
+    if (posix_memalign(&memory, (size_t)sysconf(_SC_PAGESIZE), bytes) != 0)
         return false;
-    memset(lane->ring, 0, bytes);
+    lane->ring = memset(memory, 0, bytes);
     struct io_uring_buf_reg registration = {.ring_addr = (uint64_t)(uintptr_t)lane->ring,
                                             .ring_entries = READ_RING_ENTRIES,
                                             .bgid = (uint16_t)side};

@@ -122,6 +122,12 @@ void bench_end(struct bench *bench)
     free(bench);
 }
 
+void bench_client(struct bench *bench, uint16_t number)
+{
+    snprintf(bench->client_text, sizeof(bench->client_text), "198.51.100.8:%u", number);
+    bench->client = bench->client_text;
+}
+
 struct server_policy *bench_policy(struct bench *bench, const char *server)
 {
     struct server_key key = {0};
@@ -289,7 +295,9 @@ void bench_expect(struct bench *bench, enum side to, struct frame_words words, i
     fill_in(bench, side_other(to), &words);
     adopt_open_words(is, &words, hex);
     frame_write(&wanted, &words);
-    cr_assert_str_eq(frame_to_words(is, is_text), frame_to_words(&wanted.view, wanted_text), "line %d", line);
+    frame_to_words(is, is_text);
+    frame_to_words(&wanted.view, wanted_text);
+    cr_assert_str_eq(is_text, wanted_text, "line %d:\n  came   %s\n  wanted %s", line, is_text, wanted_text);
     cr_assert_arr_eq(frame_payload(is), frame_payload(&wanted.view), is->payload_bytes, "line %d: payload", line);
     compare_ip(is, &wanted.view, &words, line);
 }

@@ -52,6 +52,7 @@ struct bench {
     struct policy *policy;
     uint64_t now_us;
     const char *client, *server; /* endpoints that the words leave out */
+    char client_text[32];        /* of bench_client() */
     uint16_t vlan[2];
     struct test_frame sent; /* the frame that went in last, as the engine left it */
     struct verdict verdict; /* on it */
@@ -73,6 +74,8 @@ struct bench *bench_new_sized(enum mode_setting setting, const struct engine_con
 /* Fails where a frame is left in a queue. */
 void bench_end(struct bench *bench);
 
+/* Another client from here on, the `number`th of one source address. */
+void bench_client(struct bench *bench, uint16_t number);
 struct server_policy *bench_policy(struct bench *bench, const char *server);
 struct server *bench_server(struct bench *bench, const char *server);
 struct flow *bench_flow(struct bench *bench);

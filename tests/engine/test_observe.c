@@ -143,7 +143,6 @@ static enum flow_end end_of(struct bench *b)
 Test(observe, reasons_for_the_end)
 {
     struct bench *b = bench_new(SETTING_NORMAL);
-    char client[32];
 
     handshake(b, OFFERS, OFFERS);
     client_sends(b, .flags = "R", .seq = X + 1);
@@ -156,9 +155,9 @@ Test(observe, reasons_for_the_end)
     handshake(b, OFFERS, OFFERS);
     bench_wait(b, 7600 * SECOND_US);
     cr_assert_eq(end_of(b), END_EXPIRED);
-    for (int port = 1; port <= 65; port++) {
-        snprintf(client, sizeof(client), "198.51.100.8:%d", port);
-        client_sends(b, .from = client, .flags = "S", .seq = X, .options = OFFERS);
+    for (uint16_t port = 1; port <= 65; port++) {
+        bench_client(b, port);
+        client_sends(b, .flags = "S", .seq = X, .options = OFFERS);
     }
     cr_assert_eq(end_of(b), END_EVICTED);
     bench_end(b);
