@@ -166,13 +166,14 @@ static size_t words_in(const char *name)
 
 static bool names_command(const struct arguments *arguments, const struct command *command)
 {
-    const char *space = strchr(command->name, ' ');
-    size_t first = space ? (size_t)(space - command->name) : strlen(command->name);
+    const char *name = command->name, *space = strchr(name, ' ');
+    size_t first;
 
-    if (arguments->word_count < words_in(command->name) || strlen(arguments->words[0]) != first ||
-        memcmp(arguments->words[0], command->name, first) != 0)
-        return false;
-    return !space || strcmp(arguments->words[1], space + 1) == 0;
+    if (!space)
+        return arguments->word_count >= 1 && strcmp(arguments->words[0], name) == 0;
+    first = (size_t)(space - name);
+    return arguments->word_count >= 2 && strlen(arguments->words[0]) == first &&
+           memcmp(arguments->words[0], name, first) == 0 && strcmp(arguments->words[1], space + 1) == 0;
 }
 
 const struct command *command_find(const struct arguments *arguments, size_t *used)

@@ -5,28 +5,19 @@
 #include <stdio.h>
 #include <string.h>
 
-static void escape_byte(unsigned char byte, char out[5])
+/* Returns how many characters stand in `out`, 4 at most. */
+static size_t escape_byte(unsigned char byte, char out[5])
 {
-    switch (byte) {
-    case '\r':
-        strcpy(out, "\\r");
-        return;
-    case '\n':
-        strcpy(out, "\\n");
-        return;
-    case '\t':
-        strcpy(out, "\\t");
-        return;
-    case '\\':
-        strcpy(out, "\\\\");
-        return;
-    default:
-        break;
-    }
-    if (byte >= 0x20 && byte < 0x7f)
-        snprintf(out, 5, "%c", byte);
+    static const char letters[] = {['\r'] = 'r', ['\n'] = 'n', ['\t'] = 't', ['\\'] = '\\'};
+    int length;
+
+    if (byte < sizeof(letters) && letters[byte] != '\0')
+        length = snprintf(out, 5, "\\%c", letters[byte]);
+    else if (byte >= 0x20 && byte < 0x7f)
+        length = snprintf(out, 5, "%c", byte);
     else
-        snprintf(out, 5, "\\x%02x", byte);
+        length = snprintf(out, 5, "\\x%02x", byte);
+    return (size_t)length;
 }
 
 char *escape_text(const char *text, size_t bytes, char *out, size_t capacity)
@@ -35,10 +26,8 @@ char *escape_text(const char *text, size_t bytes, char *out, size_t capacity)
 
     for (size_t i = 0; i < bytes; i++) {
         char piece[5];
-        size_t length;
+        const size_t length = escape_byte((unsigned char)text[i], piece);
 
-        escape_byte((unsigned char)text[i], piece);
-        length = strlen(piece);
         if (used + length >= capacity)
             break;
         memcpy(out + used, piece, length);

@@ -6,7 +6,7 @@
 
 static const struct option_info options[OPTIONS_COUNT] = {
 #define CLI_OPTION_INFO(id, name_text, value_text, hidden_flag, help_text)                                   \
-    [OPTION_##id] = {.name = name_text, .value = value_text, .help = help_text, .hidden = hidden_flag},
+    [OPTION_##id] = {.name = (name_text), .value = (value_text), .help = (help_text), .hidden = (hidden_flag)},
     CLI_OPTIONS(CLI_OPTION_INFO)
 #undef CLI_OPTION_INFO
 };

@@ -78,12 +78,15 @@ void table_print(const struct table *table, FILE *out, unsigned indent)
             print_cell(table, out, i, table->column[i].heading, &pending);
         fputc('\n', out);
     }
-    for (size_t i = 0; i < table->count; i++) {
-        if (i % table->columns == 0)
+    for (size_t i = 0, column = 0; i < table->count; i++) {
+        if (column == 0)
             pending = indent;
-        print_cell(table, out, i % table->columns, table->cells[i], &pending);
-        if ((i + 1) % table->columns == 0 || i + 1 == table->count)
+        print_cell(table, out, column, table->cells[i], &pending);
+        column++;
+        if (column == table->columns || i + 1 == table->count) {
             fputc('\n', out);
+            column = 0;
+        }
     }
 }
 

@@ -576,7 +576,12 @@ static bool patterns_equal(const struct pattern_model *a, const struct pattern_m
     const bool has_left = pattern_model_get(a, &left), has_right = pattern_model_get(b, &right);
     if (!has_left || !has_right)
         return has_left == has_right;
-    return memcmp(&left, &right, sizeof(left)) == 0;
+    if (left.least_bytes != right.least_bytes || left.pairs != right.pairs)
+        return false;
+    for (uint8_t i = 0; i < left.pairs; i++)
+        if (left.pair[i].offset != right.pair[i].offset || left.pair[i].byte != right.pair[i].byte)
+            return false;
+    return true;
 }
 
 static void read_pattern_state(struct json_reader *reader, struct json_object *object,

@@ -93,7 +93,7 @@ static bool make_room(struct store *store)
     if (store->count < store->capacity)
         return true;
     const size_t capacity = store->capacity ? store->capacity * 2 : 64;
-    struct profile **profiles = realloc(store->profiles, capacity * sizeof(*profiles));
+    struct profile **profiles = realloc(store->profiles, capacity * sizeof(struct profile *));
     if (!profiles)
         return false;
     store->profiles = profiles;
@@ -113,7 +113,7 @@ struct profile *store_add(struct store *store, const struct server_key *key)
         return NULL;
     profile_init(profile, key);
     memmove(store->profiles + place + 1, store->profiles + place,
-            (store->count - place) * sizeof(*store->profiles));
+            (store->count - place) * sizeof(struct profile *));
     store->profiles[place] = profile;
     store->count++;
     store->revision++;
@@ -129,7 +129,7 @@ bool store_forget(struct store *store, const struct server_key *key)
     free(store->profiles[place]);
     store->count--;
     memmove(store->profiles + place, store->profiles + place + 1,
-            (store->count - place) * sizeof(*store->profiles));
+            (store->count - place) * sizeof(struct profile *));
     store->revision++;
     return true;
 }

@@ -368,26 +368,36 @@ static bool check_target(const char *path, struct error *error)
     return true;
 }
 
+static bool save_text(const char *path, const char *beside, const char *text, size_t length,
+                      struct error *error)
+{
+    struct saving saving = {.path = path, .beside = beside, .fd = -1};
+    const bool done = open_beside(&saving, error) && replace(&saving, text, length, error);
+    if (saving.fd >= 0)
+        close(saving.fd);
+    return done;
+}
+
 bool store_save(const struct store *store, const char *path, struct error *error)
 {
     if (!check_folder(path, error) || !check_target(path, error))
         return false;
-    struct saving saving = {.path = realpath(path, NULL), .fd = -1};
-    if (!saving.path)
-        saving.path = strdup(path);
+    char *target = realpath(path, NULL), *beside = NULL;
+    if (!target)
+        target = strdup(path);
     struct json_object *document = store_to_json(store);
     size_t length = 0;
     const char *text = json_object_to_json_string_length(
         document, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE,
         &length);
-    bool done = saving.path && text && asprintf(&saving.beside, "%s.new", saving.path) >= 0;
-    if (!done)
+    bool done = false;
+    if (target && text && asprintf(&beside, "%s.new", target) >= 0) {
+        done = save_text(target, beside, text, length, error);
+        free(beside);
+    } else {
         error_set(error, EXIT_FAILED, "cannot save the store %s: out of memory", path);
-    done = done && open_beside(&saving, error) && replace(&saving, text, length, error);
-    if (saving.fd >= 0)
-        close(saving.fd);
+    }
     json_object_put(document);
-    free(saving.beside);
-    free(saving.path);
+    free(target);
     return done;
 }

@@ -620,7 +620,7 @@ Test(admission, server_without_a_profile)
     c = b->seen.view.seq;
     client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1);
     held(b);
-    to_server(b, .flags = "S", .seq = X, .options = "mss=1360 nop nop sack nop ws=2");
+    to_server(b, .flags = "S", .seq = X, .options = "mss=1300 nop nop sack nop ws=2");
     bench_end(b);
 }
 
