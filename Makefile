@@ -11,6 +11,7 @@ OPT      ?= -O2 -g
 SANITIZE ?=
 V        ?= 0
 Q        := $(if $(filter 0,$(V)),@)
+SAY      ?= echo
 
 # What Debian 12 calls the things that `make`, `make check` and `make demo` need, and those for `make lint` alone.
 DEPS      := gcc make pkg-config liburing-dev libnl-route-3-dev libmnl-dev libjson-c-dev libsodium-dev \
@@ -41,7 +42,8 @@ UNITS   := $(BUILD)/tests/unit-engine $(BUILD)/tests/unit-profiles $(BUILD)/test
 SIM     := $(BUILD)/tests/simulator
 C_FILES  = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
-.PHONY: all help deps deps-lint check check-unit check-net demo lint sanitize install clean root
+.PHONY: all help deps deps-lint check check-unit check-net demo sanitize install clean root \
+        lint lint-format lint-gcc lint-clang lint-tidy lint-cppcheck
 all: $(BUILD)/synward
 
 help:
@@ -49,7 +51,7 @@ help:
 
 #: make            builds build/synward
 $(BUILD)/synward: $(BUILD)/cli/main.o $(LIB_cli)
-	$(Q)echo "LINK $@"
+	$(Q)$(SAY) "LINK $@"
 	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
 
 $(BUILD)/libengine.a: $(ENGINE_SRC:%.c=$(BUILD)/%.o)
@@ -62,7 +64,7 @@ $(BUILD)/lib%.a:
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(Q)echo "CC   $<"
+	$(Q)$(SAY) "CC   $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 #: make deps       installs what building and testing needs, from Debian's packages
@@ -75,13 +77,13 @@ deps-lint:
 # Unit tests: one Criterion program per folder of tests/, one file per source. The simulator is one more.
 define unit_program
 $(BUILD)/tests/unit-$(1): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/$(1)/*.c tests/$(1)/protocols/*.c)) $(LIB_$(1))
-	$$(Q)echo "LINK $$@"
+	$$(Q)$$(SAY) "LINK $$@"
 	$$(Q)$$(CC) $$(SANITIZE) $$(LDFLAGS) -o $$@ $$^ $$(ALL_LDLIBS) -lcriterion
 endef
 $(foreach folder,engine profiles bridge cli,$(eval $(call unit_program,$(folder))))
 
 $(SIM): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/sim/*.c)) $(LIB_engine)
-	$(Q)echo "LINK $@"
+	$(Q)$(SAY) "LINK $@"
 	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS) -lcriterion
 
 # The servers, clients and floods that the namespace tests and the demo use.
@@ -106,12 +108,27 @@ demo: deps
 root: deps
 	@sh tests/root/make-root.sh $(BUILD)/root
 
-#: make lint       clang-format, clang-tidy, cppcheck, and both compilers
+#: make lint       clang-format, gcc and clang over everything, clang-tidy, cppcheck; prints findings only
 lint: deps deps-lint
-	clang-format --dry-run --Werror $(C_FILES)
-	$(MAKE) --no-print-directory BUILD=$(BUILD)/clang CC=clang all
-	clang-tidy --quiet $(SOURCES) -- -std=gnu11 -D_GNU_SOURCE -I. $(PKG_CFLAGS)
-	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
+	@$(MAKE) --no-print-directory -k -j$$(nproc) -Otarget SAY=: lint-format lint-gcc lint-clang lint-cppcheck
+
+lint-format:
+	@clang-format --dry-run --Werror $(C_FILES)
+
+lint-gcc: all $(UNITS) $(SIM) $(SERVERS)
+
+# The objects tell which sources, by their headers too, have changed since they were last looked at.
+lint-clang:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/clang CC=clang all lint-tidy
+
+lint-tidy: $(SOURCES:%.c=$(BUILD)/%.tidy) $(UNITS) $(SIM) $(SERVERS)
+
+$(BUILD)/%.tidy: $(BUILD)/%.o .clang-tidy
+	@clang-tidy --quiet $*.c -- -std=gnu11 -D_GNU_SOURCE -I. $(PKG_CFLAGS) 2>$@.log || { cat $@.log; exit 1; }
+	@touch $@
+
+lint-cppcheck:
+	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
 		--suppress=missingInclude -I. engine profiles bridge cli
 
 #: make sanitize   unit tests and simulator under ASan and UBSan

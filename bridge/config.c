@@ -83,8 +83,8 @@ static struct json_object *parse_object(const struct source *source, struct erro
     result = json_tokener_get_error(tokener);
     end = json_tokener_get_parse_end(tokener);
     json_tokener_free(tokener);
-    while (result == json_tokener_success && end < source->bytes && memchr(" \t\r\n", source->text[end], 4))
-        end++;
+    if (result == json_tokener_success)
+        end = json_space_end(source->text, source->bytes, end);
     if (result == json_tokener_success && end == source->bytes &&
         json_object_is_type(object, json_type_object))
         return object;

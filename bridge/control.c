@@ -360,7 +360,7 @@ static void folder_of(const struct sockaddr_un *address, char folder[sizeof(addr
     memcpy(folder, address->sun_path, sizeof(address->sun_path));
     slash = strrchr(folder, '/');
     if (!slash)
-        strcpy(folder, ".");
+        memcpy(folder, ".", sizeof("."));
     else
         slash[slash == folder ? 1 : 0] = '\0';
 }

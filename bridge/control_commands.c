@@ -19,6 +19,7 @@
 #include "bridge/document.h"
 #include "bridge/mode_text.h"
 #include "engine/version.h"
+#include "profiles/json_read.h"
 #include "profiles/profile_json.h"
 #include "profiles/settings.h"
 
@@ -77,6 +78,7 @@ static bool request_server(struct json_object *request, struct server_selector *
 {
     struct json_object *value = NULL;
 
+    *selector = (struct server_selector){0};
     *given = json_object_object_get_ex(request, "server", &value) && value;
     if (!*given)
         return true;
@@ -531,8 +533,7 @@ static struct json_object *parse_request(const char *request, size_t bytes, stru
     end = json_tokener_get_parse_end(tokener);
     json_tokener_free(tokener);
     if (result == json_tokener_success) {
-        while (end < bytes && strchr(" \t\r\n", request[end]) && request[end] != '\0')
-            end++;
+        end = json_space_end(request, bytes, end);
         if (end == bytes)
             return parsed;
     }

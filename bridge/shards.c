@@ -283,15 +283,14 @@ static struct scratch *ask_table(struct shards *shards, uint32_t worker, enum wo
     return NULL;
 }
 
-/* Makes room for `more` entries behind `*count`. */
-static bool grow(void **table, uint32_t count, uint32_t more, size_t entry_bytes, struct error *error)
+/* The table with room for `more` entries behind `count`; NULL, the table untouched, where memory is out. */
+static void *grow(void *table, uint32_t count, uint32_t more, size_t entry_bytes, struct error *error)
 {
     /* One more than needed: realloc(0) would look like a failure. */
-    void *larger = realloc(*table, ((size_t)count + more + 1) * entry_bytes);
+    void *larger = realloc(table, ((size_t)count + more + 1) * entry_bytes);
     if (larger == NULL)
-        return error_set(error, EXIT_FAILED, "out of memory for the answers of the workers");
-    *table = larger;
-    return true;
+        error_set(error, EXIT_FAILED, "out of memory for the answers of the workers");
+    return larger;
 }
 
 static void merge_server(struct server_info *into, const struct server_info *from)
@@ -333,16 +332,18 @@ static bool gather(struct shards *shards, enum worker_request_kind kind, size_t 
     for (uint32_t i = 0; i < shards->count; i++) {
         uint32_t found = 0;
         struct scratch *scratch = ask_table(shards, i, kind, entry_bytes, &found, error);
-        const bool ok = scratch != NULL && grow(table, *count, found, entry_bytes, error);
-        if (ok)
-            memcpy((uint8_t *)*table + *count * entry_bytes, scratch->bytes, found * entry_bytes);
+        uint8_t *larger = scratch != NULL ? grow(*table, *count, found, entry_bytes, error) : NULL;
+        if (larger != NULL) {
+            memcpy(larger + *count * entry_bytes, scratch->bytes, found * entry_bytes);
+            *table = larger;
+            *count += found;
+        }
         free(scratch);
-        if (!ok) {
+        if (larger == NULL) {
             free(*table);
             *table = NULL;
             return false;
         }
-        *count += found;
     }
     return true;
 }

@@ -5,8 +5,8 @@
 #include <string.h>
 
 static const struct option_info options[OPTIONS_COUNT] = {
-#define CLI_OPTION_INFO(id, name_text, value_text, hidden_flag, help_text)                                   \
-    [OPTION_##id] = {.name = (name_text), .value = (value_text), .help = (help_text), .hidden = (hidden_flag)},
+#define CLI_OPTION_INFO(id, label, argument, secret, text)                                                   \
+    [OPTION_##id] = {.name = (label), .value = (argument), .help = (text), .hidden = (secret)},
     CLI_OPTIONS(CLI_OPTION_INFO)
 #undef CLI_OPTION_INFO
 };

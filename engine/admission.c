@@ -19,13 +19,13 @@
 
 #include <string.h>
 
-#define MSS_DEFAULT_V4      536 /* RFC 9293 3.7.1 */
-#define MSS_DEFAULT_V6      1220
 #define WINDOW_DEFAULT      64240
 #define OPEN_PER_SECOND     1000 /* ENGINE 2.5 */
 #define OPEN_PER_SOURCE     200
 #define PURE_ACK_ZEROS_MAX  8 /* bytes of padding that odd stacks send as payload (protocols.md, pitfall 20) */
 #define STRAYS_PER_SECOND   100
+#define AUTHENTICATED_PER_SECOND 5 /* each server: a flood of them leaves some 300 half-open there at most */
+#define MSS_LEAST 204 /* of any client, timestamps off: the smallest entry of the cookie's table less 12 */
 #define STRAY_RST_AFTER_MS  3000
 #define LIMIT_SCOPE_OPENING 0x80000000u /* or'ed with the server's index */
 
@@ -55,10 +55,10 @@ static bool prove_promise(const struct engine *engine, const struct passage *pas
     return true;
 }
 
-/* True where a cookie of this server without a profile may still be on its way. */
+/* True where a cookie made for this server without a profile may still be on its way. */
 static bool default_promise_counts(const struct server *server, uint64_t now_us)
 {
-    return !server->policy || (server->unprofiled_us && now_us - server->unprofiled_us < COOKIE_LIFETIME_US);
+    return server->unprofiled_us && now_us - server->unprofiled_us < COOKIE_LIFETIME_US;
 }
 
 static bool prove(const struct engine *engine, const struct passage *passage, const struct server *server,
@@ -214,7 +214,7 @@ static void answer_syn(struct engine *engine, struct passage *passage, struct se
     segment.ack = frame->seq + 1;
     segment.ip_id = next_ip_id(server, promise, passage);
     if (!server->policy)
-        server->unprofiled_us = passage->now_us;
+        server->unprofiled_us = passage->now_us ? passage->now_us : 1;
     if (opening_waits_for_ack(server))
         remember_synack(engine, passage, promise, &client, c, offered);
     link_header_reverse(frame, &link);
@@ -223,9 +223,9 @@ static void answer_syn(struct engine *engine, struct passage *passage, struct se
 }
 
 /* ENGINE 4: a signed SYN cannot be answered by anybody but its server; offsets would break it. Passed, rarely. */
-static void pass_authenticated(struct engine *engine, struct passage *passage)
+static void pass_authenticated(struct engine *engine, struct passage *passage, struct server *server)
 {
-    if (token_take(&engine->strays, STRAYS_PER_SECOND, STRAYS_PER_SECOND, passage->now_us))
+    if (token_take(&server->authenticated, AUTHENTICATED_PER_SECOND, AUTHENTICATED_PER_SECOND, passage->now_us))
         passage_forward(passage);
     else
         passage_drop(engine, passage, DROP_open_limit);
@@ -241,7 +241,7 @@ static void admit_syn(struct engine *engine, struct passage *passage, struct ser
         return;
     }
     if (passage->options.present & OPTION_AUTHENTICATED) {
-        pass_authenticated(engine, passage);
+        pass_authenticated(engine, passage, server);
         return;
     }
     answer_syn(engine, passage, server);
@@ -284,21 +284,24 @@ static void open_limited(struct engine *engine, struct passage *passage, struct 
     opening_begin(engine, passage, server, proof, closing, data, bytes, fin);
 }
 
-/* True where the greeting goes out in one segment that the client has room for (RFC 9293 3.7.1, RFC 6691). */
+/* True where the client has room for the greeting now. */
 static bool greeting_fits(const struct passage *passage, const struct proof *proof)
 {
-    uint32_t mss = proof->client.mss - (proof->timestamps ? 12u : 0u);
     uint32_t scale = proof->client.window_scale == WSCALE_NONE ? 0 : proof->client.window_scale;
     uint32_t window = (uint32_t)passage->frame.window << scale;
 
-    return proof->promise->greeting_bytes <= mss && proof->promise->greeting_bytes <= window;
+    return proof->promise->greeting_bytes <= window;
 }
 
-static void speak_greeting(const struct proof *proof, struct segment *segment)
+/* Puts G into the segment; for a client whose MSS is smaller, as a super-frame that leaves the TAP in pieces (RFC 6691). */
+static void speak_greeting(const struct promise *promise, uint16_t mss, bool timestamps, struct segment *segment)
 {
+    uint16_t limit = (uint16_t)(mss - (timestamps ? 12 : 0));
+
     segment->flags |= TCP_PSH;
-    segment->payload = proof->promise->greeting;
-    segment->payload_bytes = proof->promise->greeting_bytes;
+    segment->payload = promise->greeting;
+    segment->payload_bytes = promise->greeting_bytes;
+    segment->gso_bytes = promise->greeting_bytes > limit ? limit : 0;
 }
 
 /* Remembers that G was said, or is to be said after `grace_us`. False: the source has its share of the ring. */
@@ -325,7 +328,7 @@ static void speak_greeting_now(const struct engine *engine, const struct passage
                                uint8_t options[12])
 {
     speak_established(engine, passage, proof, segment, options);
-    speak_greeting(proof, segment);
+    speak_greeting(proof->promise, proof->client.mss, proof->timestamps, segment);
     segment->ack = proof->x + 1;
     link_header_reverse(&passage->frame, link);
 }
@@ -367,17 +370,15 @@ static void admit_bare(struct engine *engine, struct passage *passage, struct se
     resend_remove(engine->synacks, &passage->key);
     if (proof->greeted)
         resend_remove(engine->greetings, &passage->key);
-    if (opening == OPENING_GREET && !proof->greeted && proof->promise->greeting_bytes &&
-        greeted_already(engine, passage, proof)) {
-        passage_drop(engine, passage, DROP_answered);
+    if (opening == OPENING_GREET && !proof->greeted && proof->promise->greeting_bytes) {
+        /* Said already, or no room for it yet: a window that opens, or a keepalive, asks again. */
+        if (greeted_already(engine, passage, proof) || !greeting_fits(passage, proof))
+            passage_drop(engine, passage, DROP_answered);
+        else
+            greet(engine, passage, server, proof);
         return;
     }
-    if (opening == OPENING_GREET && !proof->greeted && proof->promise->greeting_bytes &&
-        greeting_fits(passage, proof)) {
-        greet(engine, passage, server, proof);
-        return;
-    }
-    /* A greeting that does not fit, or a promise from before there was one: the server greets for itself. */
+    /* A promise from before there was a greeting: the server greets for itself. */
     if (opening == OPENING_COOKIE || opening == OPENING_PASS ||
         (opening == OPENING_GREET && !proof->greeted)) {
         open_limited(engine, passage, server, proof, closing, NULL, 0, false);
@@ -547,7 +548,7 @@ static void admit_fin(struct engine *engine, struct passage *passage, struct ser
     speak_established(engine, passage, proof, &segment, options);
     segment.flags |= TCP_FIN;
     if (server_opening(server) == OPENING_GREET && !proof->greeted && greeting_fits(passage, proof))
-        speak_greeting(proof, &segment);
+        speak_greeting(proof->promise, proof->client.mss, proof->timestamps, &segment);
     link_header_reverse(&passage->frame, &link);
     passage_reply(engine, passage, &link, &segment);
 }
@@ -739,12 +740,11 @@ static void resend_greeting(struct engine *engine, const struct resend_entry *en
     uint8_t options[12];
 
     speak_for(engine, promise, &entry->key, &segment);
-    segment.flags = TCP_ACK | TCP_PSH;
+    segment.flags = TCP_ACK;
     segment.seq = entry->seq;
     segment.ack = entry->ack;
     segment.window = promised_window(promise, &entry->client);
-    segment.payload = promise->greeting;
-    segment.payload_bytes = promise->greeting_bytes;
+    speak_greeting(promise, entry->client.mss, entry->timestamps, &segment);
     if (entry->timestamps) {
         uint32_t tsval = cookie_tsval(&engine->config.keys, &entry->key, &entry->client, now_us);
 
@@ -752,6 +752,14 @@ static void resend_greeting(struct engine *engine, const struct resend_entry *en
         segment.options_bytes = segment_timestamps(options, tsval, entry->tsecr);
     }
     engine_emit(engine, SIDE_CLIENT, &entry->link, &segment);
+}
+
+/* The newest TSval that the server has sent on this flow, as far as it is remembered while the greeting is due. */
+static uint32_t newest_tsval(const struct engine *engine, const struct flow *flow)
+{
+    uint32_t opening = flow_cold(&engine->flows, flow)->opening;
+
+    return flow->state == FLOW_GREETING ? engine->openings.openings[opening].server_tsval : opening;
 }
 
 void admission_greet_flow(struct engine *engine, const struct flow *flow, const struct link_header *to_client,
@@ -762,18 +770,23 @@ void admission_greet_flow(struct engine *engine, const struct flow *flow, const 
     uint8_t options[12];
 
     speak_for(engine, promise, &flow->key, &segment);
-    segment.flags = TCP_ACK | TCP_PSH;
-    segment.seq = flow->ack_floor + flow->delta - promise->greeting_bytes;
+    segment.flags = TCP_ACK;
+    segment.seq = cold->server_isn + 1 + flow->delta;
     segment.ack = cold->client_isn + 1;
-    segment.window = promised_window(promise, &(struct cookie_options){.window_scale = 0});
-    segment.payload = promise->greeting;
-    segment.payload_bytes = promise->greeting_bytes;
+    segment.window = promised_window(promise, &(struct cookie_options){.window_scale = cold->client_scale});
+    speak_greeting(promise, MSS_LEAST, false, &segment);
     if (cold->timestamps) {
         segment.options = options;
-        segment.options_bytes = segment_timestamps(options, cold->opening + flow->ts_delta, tsecr);
+        segment.options_bytes = segment_timestamps(options, newest_tsval(engine, flow) + flow->ts_delta, tsecr);
     }
     engine_emit(engine, SIDE_CLIENT, to_client, &segment);
     engine->counters.greetings_resent++;
+}
+
+/* True where a flow on the entry's tuple is another, older connection, or there is none. */
+static bool flow_is_another(const struct engine *engine, const struct flow *flow, const struct resend_entry *entry)
+{
+    return !flow || (flow->state == FLOW_CLOSING && flow_cold(&engine->flows, flow)->client_isn + 1 != entry->ack);
 }
 
 /* A greeting that is due: to a client that waits, or beside a flow that was opened before it was acknowledged. */
@@ -788,13 +801,13 @@ static void greeting_due(struct engine *engine, const struct resend_entry *entry
 
     if (!promise || !promise->greeting_bytes)
         return;
-    if (!flow || flow->state == FLOW_OPENING) {
+    if (flow_is_another(engine, flow, entry) || flow->state == FLOW_OPENING) {
         resend_greeting(engine, entry, promise, now_us);
         if (entry->stage == 0)
             engine->counters.greetings_sent++;
         else
             engine->counters.greetings_resent++;
-    } else if (flow->state == FLOW_SPLICED && (flow->flags & FLOW_GREETING_DUE)) {
+    } else if ((flow->state == FLOW_SPLICED || flow->state == FLOW_GREETING) && (flow->flags & FLOW_GREETING_DUE)) {
         admission_greet_flow(engine, flow, &entry->link, promise, entry->tsecr);
     }
 }
@@ -810,7 +823,7 @@ static void synack_due(struct engine *engine, const struct resend_entry *entry, 
     struct synack_features features;
     struct segment segment;
 
-    if (!promise || flow_find(&engine->flows, &entry->key))
+    if (!promise || !flow_is_another(engine, flow_find(&engine->flows, &entry->key), entry))
         return;
     synack_plan(&promise->synack, entry->offered, &features);
     speak_synack(engine, &entry->key, promise, &features, &entry->client, entry->tsecr, now_us, &segment, options);

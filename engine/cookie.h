@@ -22,6 +22,9 @@
 
 #include "engine/addr.h"
 
+#define MSS_DEFAULT_V4 536 /* of a SYN without the option: RFC 9293 3.7.1 */
+#define MSS_DEFAULT_V6 1220
+
 #define COOKIE_EPOCH_US    (240ull * 1000 * 1000)
 #define COOKIE_LIFETIME_US (2 * COOKIE_EPOCH_US)
 #define COOKIE_TS_BITS     63u

@@ -234,7 +234,7 @@ void engine_flow_close(struct engine *engine, struct flow *flow, enum flow_end r
 struct flow *engine_flow_new(struct engine *engine, const struct flow_key *key, enum flow_state state,
                              uint64_t now_us)
 {
-    struct flow *old = flow_evictable(&engine->flows);
+    struct flow *old = flow_evictable(&engine->flows, state);
 
     if (old) {
         engine->counters.flows_evicted++;
@@ -389,6 +389,7 @@ static void tcp_frame(struct engine *engine, struct passage *passage)
         half_open_flow(engine, passage, flow);
         return;
     case FLOW_ESTABLISHED:
+    case FLOW_ASKING:
     case FLOW_OUTBOUND:
         track_flow(engine, passage, flow);
         return;

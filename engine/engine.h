@@ -39,7 +39,6 @@ struct engine_config {
     uint32_t servers_max;      /* default 4096 */
     uint32_t sources_max;      /* per-source limits, power of two, default 16384 */
     uint32_t observations_max; /* queue between two batches, default 256 */
-    bool captures;             /* offline learning: truncated frames are taken as they are */
     struct cookie_keys keys;   /* the same in every shard */
     uint64_t table_seed[2];    /* of the hash tables; random, any */
 };
@@ -60,7 +59,7 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
 
 /*
  * Decides on one frame. `buffer` begins with the offload header; `bytes` counts it; `capacity` is the whole buffer (a
- * reply may be up to 128 bytes longer than what came in). For captures `wire_bytes` may exceed `bytes`; else pass the same.
+ * reply with a greeting is up to 1,600 bytes long; one that does not fit is dropped and counted). For captures `wire_bytes` may exceed `bytes`; else pass the same.
  */
 void engine_input(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes, uint32_t wire_bytes,
                   uint32_t capacity, uint64_t now_us, struct verdict *verdict);

@@ -8,6 +8,7 @@
 
 static const char *const state_names[] = {
     [FLOW_FREE] = "free",         [FLOW_HALF_OPEN] = "half-open", [FLOW_ESTABLISHED] = "established",
+    [FLOW_ASKING] = "asking",
     [FLOW_OUTBOUND] = "outbound", [FLOW_OPENING] = "opening",     [FLOW_GREETING] = "greeting",
     [FLOW_SPLICED] = "spliced",   [FLOW_CLOSING] = "closing",
 };
@@ -16,7 +17,7 @@ _Static_assert(sizeof(state_names) / sizeof(state_names[0]) == FLOW_STATES, "eve
 /* FLOW_STATES, which no entry is ever in, has a place too, so that the table answers for every value of the enum. */
 static const enum flow_list_id list_of_state[FLOW_STATES + 1] = {
     [FLOW_FREE] = FLOW_LIST_NONE,        [FLOW_HALF_OPEN] = FLOW_LIST_HALF_OPEN,
-    [FLOW_ESTABLISHED] = FLOW_LIST_LIVE, [FLOW_OUTBOUND] = FLOW_LIST_LIVE,
+    [FLOW_ESTABLISHED] = FLOW_LIST_LIVE, [FLOW_ASKING] = FLOW_LIST_HALF_OPEN, [FLOW_OUTBOUND] = FLOW_LIST_LIVE,
     [FLOW_OPENING] = FLOW_LIST_OPENING,  [FLOW_GREETING] = FLOW_LIST_OPENING,
     [FLOW_SPLICED] = FLOW_LIST_LIVE,     [FLOW_CLOSING] = FLOW_LIST_CLOSING,
 };
@@ -130,6 +131,7 @@ static void gauge_add(struct flow_table *table, enum flow_state state, uint64_t 
     switch (state) {
     case FLOW_HALF_OPEN:
     case FLOW_ESTABLISHED:
+    case FLOW_ASKING:
     case FLOW_OUTBOUND:
         table->counters->flows_tracked += change;
         break;
@@ -170,15 +172,21 @@ void flow_renew(struct flow_table *table, struct flow *flow, uint64_t now_us)
 
 /* --- entries ---------------------------------------------------------------------------------------------- */
 
-struct flow *flow_evictable(const struct flow_table *table)
+static struct flow *oldest_of(const struct flow_table *table, enum flow_list_id id)
 {
+    const struct flow_list *list = &table->lists[id];
+
+    return list->count ? &table->flows[list->oldest] : NULL;
+}
+
+struct flow *flow_evictable(const struct flow_table *table, enum flow_state state)
+{
+    bool proved = list_of_state[state] != FLOW_LIST_HALF_OPEN;
+    struct flow *first = oldest_of(table, proved ? FLOW_LIST_CLOSING : FLOW_LIST_HALF_OPEN);
+
     if (table->free_head != FLOW_NONE || table->unused < table->capacity)
         return NULL;
-    if (table->lists[FLOW_LIST_CLOSING].count)
-        return &table->flows[table->lists[FLOW_LIST_CLOSING].oldest];
-    if (table->lists[FLOW_LIST_HALF_OPEN].count)
-        return &table->flows[table->lists[FLOW_LIST_HALF_OPEN].oldest];
-    return NULL;
+    return first ? first : oldest_of(table, proved ? FLOW_LIST_HALF_OPEN : FLOW_LIST_CLOSING);
 }
 
 static uint32_t take_entry(struct flow_table *table)
@@ -238,9 +246,11 @@ static bool head_due(const struct flow_table *table, enum flow_list_id id, uint3
     return list->count && list_life[id] && clock - table->cold[list->oldest].listed >= list_life[id];
 }
 
-/* A live flow is looked at once a minute, and stays unless it has been idle for long. */
+/* A live flow is looked at once a minute, and stays unless it has been idle for long; a closing one stays while it is used. */
 static bool still_in_use(enum flow_list_id id, const struct flow *flow, uint32_t clock)
 {
+    if (id == FLOW_LIST_CLOSING)
+        return clock - flow->used < FLOW_CLOSING_LIFE;
     return id == FLOW_LIST_LIVE && clock - flow->used < FLOW_IDLE_LIFE;
 }
 

@@ -8,14 +8,15 @@
  * States, and what may happen in each:
  *
  *      HALF_OPEN --ACK--> ESTABLISHED --+                     tracked: nothing is changed on the way
- *      OUTBOUND ------------------------+--> CLOSING --> free
+ *      ASKING -----------> OUTBOUND ----+--> CLOSING --> free
  *      OPENING --> GREETING --> SPLICED +                     opened by us, changed on the way
  *          +------------------------^
  *
  * Every state belongs to one list, oldest first. A list is a timer and an order of eviction at once: all its entries wait
  * for the same time, so only its head need be looked at, and traffic never touches it (an entry that was used meanwhile goes to
- * the tail when its turn comes). When the table is full the oldest closing entry makes room, then the oldest half-open one;
- * established and spliced flows are never evicted.
+ * the tail when its turn comes). When the table is full, a half-open entry makes room for a half-open one, so that SYNs, which
+ * can be spoofed, push out nothing else as long as there are any; a proved connection takes the place of the oldest closing
+ * entry, then of the oldest half-open one. Established and spliced flows are never evicted.
  */
 #ifndef SYNWARD_ENGINE_FLOW_H
 #define SYNWARD_ENGINE_FLOW_H
@@ -45,6 +46,7 @@ enum flow_state {
     FLOW_FREE,
     FLOW_HALF_OPEN,   /* SYN seen, handshake not completed */
     FLOW_ESTABLISHED, /* handshake completed, or picked up in the middle */
+    FLOW_ASKING,      /* the server side's own SYN, not answered yet */
     FLOW_OUTBOUND,    /* opened from the server side: passes in every mode */
     FLOW_OPENING,     /* our SYN is on its way to the server */
     FLOW_GREETING,    /* the server accepted; its greeting is being compared */
@@ -105,7 +107,7 @@ struct flow_cold {
     uint8_t offered;     /* half-open: enum synack_offer; FLOW_OFFER_UNKNOWN */
     uint8_t generation;  /* GREETING_DUE: lowest bits of the promise's */
     bool timestamps;     /* opened by us: granted on both halves */
-    uint8_t spare;
+    uint8_t client_scale;     /* opened by us: the client's window scale, WSCALE_NONE */
 };
 
 #define FLOW_OFFER_UNKNOWN 0xff
@@ -142,8 +144,8 @@ struct flow *flow_find(const struct flow_table *table, const struct flow_key *ke
  */
 struct flow *flow_new(struct flow_table *table, const struct flow_key *key, enum flow_state state,
                       uint64_t now_us);
-/* Where the table is full: the entry to be freed before flow_new(), or NULL (room is there, or nothing may go). */
-struct flow *flow_evictable(const struct flow_table *table);
+/* Where the table is full: the entry to be freed before flow_new() in `state`, or NULL (room is there, or nothing may go). */
+struct flow *flow_evictable(const struct flow_table *table, enum flow_state state);
 /* The one place where a state changes: lists and gauges follow. */
 void flow_set_state(struct flow_table *table, struct flow *flow, enum flow_state state, uint64_t now_us);
 void flow_free(struct flow_table *table, struct flow *flow);
@@ -164,7 +166,7 @@ static inline struct flow_cold *flow_cold(const struct flow_table *table, const 
     return &table->cold[flow_index(table, flow)];
 }
 
-/* "half-open", "established", "outbound", "opening", "greeting", "spliced", "closing". */
+/* "half-open", "established", "asking", "outbound", "opening", "greeting", "spliced", "closing". */
 const char *flow_state_name(enum flow_state state);
 
 #endif

@@ -28,6 +28,7 @@
 #define ETHERTYPE_VLAN  0x8100
 #define ETHERTYPE_QINQ  0x88a8
 #define ETHERTYPE_QINQ1 0x9100 /* before 802.1ad */
+#define VLAN_TAGS_WALKED 8u
 #define VLAN_TAG_BYTES  4
 
 #define IPV4_HEADER_BYTES 20
@@ -242,27 +243,43 @@ static inline bool is_vlan_tag(uint16_t ethertype)
     return ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_QINQ || ethertype == ETHERTYPE_QINQ1;
 }
 
-static enum frame_kind parse_link(struct frame *frame, uint32_t wire_bytes)
+static enum frame_kind parse_network(struct frame *frame, uint16_t ethertype, uint32_t wire_bytes)
 {
-    uint32_t at = ETHERTYPE_AT;
-    uint16_t ethertype;
-
-    if (frame->bytes < ETH_HEADER_BYTES)
-        return FRAME_OTHER;
-    ethertype = load_be16(frame->data + at);
-    for (unsigned tag = 0; is_vlan_tag(ethertype); tag++) {
-        if (tag == 2 || at + VLAN_TAG_BYTES + 2 > frame->bytes)
-            return FRAME_OTHER;
-        frame->vlan.id[tag] = (uint16_t)(VLAN_PRESENT | (load_be16(frame->data + at + 2) & VLAN_ID_MASK));
-        at += VLAN_TAG_BYTES;
-        ethertype = load_be16(frame->data + at);
-    }
-    frame->l3 = (uint16_t)(at + 2);
     if (ethertype == ETHERTYPE_IPV4)
         return parse_v4(frame, wire_bytes);
     if (ethertype == ETHERTYPE_IPV6)
         return parse_v6(frame, wire_bytes);
     return FRAME_OTHER;
+}
+
+/*
+ * A tag with VLAN ID 0 carries a priority only (802.1Q 9.6), and hosts take such a frame as they would without it, so it is not part
+ * of a key. With more tags than a link header of ours holds, TCP fails closed: hosts may strip more than we can answer with.
+ */
+static enum frame_kind parse_link(struct frame *frame, uint32_t wire_bytes)
+{
+    uint32_t at = ETHERTYPE_AT;
+    unsigned tags = 0, ids = 0;
+    uint16_t ethertype;
+    enum frame_kind kind;
+
+    if (frame->bytes < ETH_HEADER_BYTES)
+        return FRAME_OTHER;
+    ethertype = load_be16(frame->data + at);
+    for (; is_vlan_tag(ethertype); tags++) {
+        uint16_t id;
+
+        if (tags == VLAN_TAGS_WALKED || at + VLAN_TAG_BYTES + 2 > frame->bytes)
+            return FRAME_OTHER;
+        id = load_be16(frame->data + at + 2) & VLAN_ID_MASK;
+        if (id && ids < 2)
+            frame->vlan.id[ids++] = (uint16_t)(VLAN_PRESENT | id);
+        at += VLAN_TAG_BYTES;
+        ethertype = load_be16(frame->data + at);
+    }
+    frame->l3 = (uint16_t)(at + 2);
+    kind = parse_network(frame, ethertype, wire_bytes);
+    return kind == FRAME_TCP && frame->l3 > LINK_HEADER_MAX ? FRAME_MALFORMED : kind;
 }
 
 enum frame_kind frame_parse(struct frame *frame, struct offload *offload, uint8_t *data, uint32_t bytes,

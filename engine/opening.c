@@ -95,6 +95,8 @@ static void fill_opening(struct opening *opening, const struct passage *passage,
     opening->ecn = proof->timestamps ? proof->client.ecn : (frame->tos & 3) != ECN_NOT_ECT;
     opening->c = proof->c;
     opening->generation = promise->generation;
+    if (proof->client.window_scale != WSCALE_NONE && promise->synack.window_scale_state == CAPABILITY_GRANTED)
+        opening->promised_scale = promise->synack.window_scale;
     opening->client_tsval = passage->options.tsval;
     opening->client_ack = frame->ack;
     opening->client_window = frame->window;
@@ -105,11 +107,16 @@ static void fill_opening(struct opening *opening, const struct passage *passage,
 }
 
 /* The flow and its opening, or NULL where there is no room for either. */
-static struct flow *make_flow(struct engine *engine, const struct passage *passage, struct flow *closing)
+static struct flow *make_flow(struct engine *engine, const struct passage *passage, struct server *server,
+                              struct flow *closing)
 {
-    uint32_t index = opening_take(&engine->openings);
+    uint32_t index;
     struct flow *flow;
 
+    /* One silent server must not take the pool from all the others. */
+    if (server->openings_now >= engine->openings.openings_max / 2)
+        return NULL;
+    index = opening_take(&engine->openings);
     if (index == OPENING_NONE)
         return NULL;
     if (closing)
@@ -121,7 +128,19 @@ static struct flow *make_flow(struct engine *engine, const struct passage *passa
     }
     flow_cold(&engine->flows, flow)->opening = index;
     engine->openings.openings[index].flow = flow_index(&engine->flows, flow);
+    flow_bind_server(engine, flow, server);
+    server->openings_now++;
     return flow;
+}
+
+/* Takes the opening off its flow. */
+static void opening_done(struct engine *engine, struct flow *flow)
+{
+    struct flow_cold *cold = flow_cold(&engine->flows, flow);
+
+    opening_give_back(&engine->openings, cold->opening);
+    cold->opening = OPENING_NONE;
+    flow_server(engine, flow)->openings_now--;
 }
 
 /* True where the client was greeted by us: then the server's own greeting is swallowed. */
@@ -136,7 +155,7 @@ void opening_begin(struct engine *engine, struct passage *passage, struct server
                    const struct proof *proof, struct flow *closing, const uint8_t *data, uint32_t bytes,
                    bool fin)
 {
-    struct flow *flow = make_flow(engine, passage, closing);
+    struct flow *flow = make_flow(engine, passage, server, closing);
     struct flow_cold *cold;
     struct opening *opening;
 
@@ -150,8 +169,8 @@ void opening_begin(struct engine *engine, struct passage *passage, struct server
     cold->client_isn = proof->x;
     cold->client_next = proof->x + 1;
     cold->timestamps = proof->timestamps;
+    cold->client_scale = proof->client.window_scale;
     cold->generation = (uint8_t)proof->promise->generation;
-    flow_bind_server(engine, flow, server);
     if (opening->greeting_bytes && !proof->greeted)
         flow->flags |= FLOW_GREETING_DUE;
     opening_hold_add(&engine->openings, opening, 0, data, bytes);
@@ -195,10 +214,7 @@ static void reset_client(struct engine *engine, const struct flow *flow, const s
 /* Leaves the flow closing, and its opening given back: late answers of the server are reset. */
 static void give_up(struct engine *engine, struct flow *flow, enum flow_end reason, uint64_t now_us)
 {
-    struct flow_cold *cold = flow_cold(&engine->flows, flow);
-
-    opening_give_back(&engine->openings, cold->opening);
-    cold->opening = FLOW_NONE;
+    opening_done(engine, flow);
     resend_remove(engine->greetings, &flow->key);
     flow->flags |= FLOW_REFUSED;
     engine_flow_close(engine, flow, reason, now_us);
@@ -223,7 +239,8 @@ static void client_reset(struct engine *engine, struct passage *passage, struct 
     uint32_t offset = passage->frame.seq - (flow_cold(&engine->flows, flow)->client_isn + 1);
 
     passage_drop(engine, passage, DROP_answered);
-    if (offset > HOLD_BYTES)
+    /* RFC 5961 3.2, as far as we know what the client has sent. */
+    if (offset > opening->held_bytes + 1u)
         return;
     reset_server(engine, flow, opening);
     give_up(engine, flow, END_CLIENT_RESET, passage->now_us);
@@ -263,7 +280,9 @@ static void client_frame(struct engine *engine, struct passage *passage, struct 
         client_reset(engine, passage, flow, opening);
         return;
     }
-    if ((frame->flags & TCP_SYN) || !(frame->flags & TCP_ACK)) {
+    /* Who does not know our numbers is not the client (RFC 5961 5.2). */
+    if ((frame->flags & TCP_SYN) || !(frame->flags & TCP_ACK) ||
+        frame->ack - (opening->c + 1) > opening->greeting_bytes) {
         passage_drop(engine, passage, DROP_answered);
         return;
     }
@@ -300,28 +319,26 @@ void opening_acknowledge(struct engine *engine, struct passage *passage, const s
 }
 
 /* Where the server grants less than we promised in its name, the splice makes up for it (ENGINE 5.3). */
-static void note_grants(struct engine *engine, const struct passage *passage, struct flow *flow,
+static void note_grants(const struct engine *engine, const struct passage *passage, struct flow *flow,
                         const struct opening *opening)
 {
     const struct tcp_options *options = &passage->options;
-    const struct server *server = flow_server(engine, flow);
-    const struct promise *promise =
-        server_promise(engine, server, addr_is_v4(&flow->key.server), opening->generation, passage->now_us);
     uint8_t client_scale = opening->client.window_scale;
-    int promised = promise && client_scale != WSCALE_NONE ? promise->synack.window_scale : 0;
+    uint16_t mss = options->mss                      ? options->mss
+                   : passage->frame.ip_version == 4 ? MSS_DEFAULT_V4
+                                                    : MSS_DEFAULT_V6;
     int real =
         options->present & OPTION_WSCALE ? (options->wscale > WSCALE_MAX ? WSCALE_MAX : options->wscale) : 0;
 
-    flow->to_client_shift = (int8_t)(real - promised);
+    flow->to_client_shift = (int8_t)(real - opening->promised_scale);
     if (client_scale != WSCALE_NONE && !(options->present & OPTION_WSCALE))
         flow->to_server_shift = (int8_t)client_scale;
     if (opening->client.sack && !(options->present & OPTION_SACK_PERMITTED))
         flow->flags |= FLOW_NO_SACK;
     if (!opening->ecn || !(passage->frame.flags & TCP_ECE))
         flow->flags |= FLOW_NO_ECN;
-    if (options->mss > TIMESTAMPS_BYTES)
-        flow_cold(&engine->flows, flow)->server_mss =
-            (uint16_t)(options->mss - (opening->timestamps ? TIMESTAMPS_BYTES : 0));
+    if (mss > TIMESTAMPS_BYTES)
+        flow_cold(&engine->flows, flow)->server_mss = (uint16_t)(mss - (opening->timestamps ? TIMESTAMPS_BYTES : 0));
 }
 
 /* The offsets between both halves, fixed from here on. */
@@ -428,7 +445,7 @@ void opening_frame(struct engine *engine, struct passage *passage, struct flow *
 /* Largest payload of one segment to the server: what it granted, and what the client itself used. */
 static uint16_t segment_limit(const struct flow_cold *cold, const struct opening *opening)
 {
-    uint16_t limit = cold->server_mss ? cold->server_mss : opening->client.mss;
+    uint16_t limit = cold->server_mss;
 
     return opening->gso_bytes && opening->gso_bytes < limit ? opening->gso_bytes : limit;
 }
@@ -470,11 +487,10 @@ void opening_release(struct engine *engine, struct flow *flow, uint64_t now_us)
     flow->ack_floor = cold->server_next;
     flow->tsecr_floor = server_tsval;
     send_held(engine, flow, opening, now_us);
-    if (opening->held_bytes)
-        served_note(&engine->served, &flow->key, cold->client_isn, now_us);
+    served_note(&engine->served, &flow->key, cold->client_isn, now_us);
     if (opening->fin)
         flow->flags |= FLOW_CLIENT_FIN;
-    opening_give_back(&engine->openings, cold->opening);
+    opening_done(engine, flow);
     cold->opening = server_tsval;
     engine_flow_state(engine, flow, FLOW_SPLICED, now_us);
     engine->counters.flows_opened++;

@@ -38,6 +38,7 @@ struct opening {
     struct cookie_options client; /* what was promised to the client, and its MSS */
     bool timestamps;
     bool ecn;                /* asked of the server */
+    uint8_t promised_scale;  /* the server's window scale as the client was told, 0 where there is none */
     uint32_t c;              /* our ISN towards the client */
     uint32_t generation;     /* of the promise */
     uint32_t client_tsval;   /* newest */

@@ -65,8 +65,10 @@ struct server {
     uint64_t reported_us;     /* last report of its trigger */
     uint64_t unprofiled_us;   /* when a cookie was last made for it without a profile; 0: never */
     uint32_t half_open_flows; /* in normal mode */
+    uint32_t openings_now;    /* connections being opened to it */
     struct rate_window synacks_sent, cookies_accepted;
     struct token_bucket openings;
+    struct token_bucket authenticated; /* SYNs with TCP-MD5 or TCP-AO that were passed on */
     uint16_t ip_id;                     /* next, for servers that count up */
     const struct server_policy *policy; /* NULL: not profiled */
     struct server_host *host;           /* of this server's address; NULL: there was no room for it */

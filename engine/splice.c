@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#define FLOOR_DISTANCE (1u << 30)
+
 /* RFC 7323 2.3: fields are scaled by shifts that each side announced; ours differ where the server granted less than promised. */
 uint16_t splice_window(uint16_t window, int8_t shift)
 {
@@ -151,6 +153,12 @@ static void greeting_still_due(struct engine *engine, struct passage *passage, s
     admission_greet_flow(engine, flow, &link, promise, passage->options.tsval);
 }
 
+/* The client's newest window is not remembered: 16 KiB, which any host has room for, as it stands in its header. */
+static uint16_t small_window(const struct flow_cold *cold)
+{
+    return (uint16_t)(cold->client_scale == WSCALE_NONE ? 16384 : (16384 >> cold->client_scale) | 1);
+}
+
 /*
  * An ACK to the server, in the client's name, for what it repeats although we had acknowledged it: its handshake and greeting, and
  * nothing beyond, which is the client's to acknowledge.
@@ -166,7 +174,7 @@ static void acknowledge_again(struct engine *engine, struct passage *passage, co
     segment.flags = TCP_ACK;
     segment.seq = cold->client_next;
     segment.ack = flow->ack_floor;
-    segment.window = splice_window(1024, flow->to_server_shift);
+    segment.window = splice_window(small_window(cold), flow->to_server_shift);
     if (passage->options.present & OPTION_TIMESTAMPS) {
         segment.options_bytes = segment_timestamps(options, passage->options.tsecr, passage->options.tsval);
         segment.options = options;
@@ -209,6 +217,21 @@ static bool swallow_greeting(struct engine *engine, struct passage *passage, con
     return true;
 }
 
+/*
+ * The floors are compared modulo 2^32: they follow the server at a distance, or they would seem to lie ahead after 2 GiB (and 2^31 ticks).
+ * A distance of 2^30 is more than any window (RFC 7323 2.3). Only the server moves them.
+ */
+static void follow_floors(struct flow *flow, const struct flow_cold *cold, const struct tcp_options *options)
+{
+    if (cold->server_next - flow->ack_floor > FLOOR_DISTANCE) {
+        flow->ack_floor = cold->server_next - FLOOR_DISTANCE;
+        flow->flags = (uint8_t)(flow->flags & ~FLOW_GREETING_DUE);
+    }
+    if ((options->present & OPTION_TIMESTAMPS) && options->tsval - flow->tsecr_floor > FLOOR_DISTANCE &&
+        !seq_before(options->tsval, flow->tsecr_floor))
+        flow->tsecr_floor = options->tsval - FLOOR_DISTANCE;
+}
+
 static bool repeated_synack(const struct frame *frame, const struct flow_cold *cold)
 {
     return (frame->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && frame->seq == cold->server_isn &&
@@ -224,9 +247,14 @@ static void splice_from_server(struct engine *engine, struct passage *passage, s
         acknowledge_again(engine, passage, flow);
         return;
     }
+    if ((frame->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && frame->ack != cold->client_isn + 1) {
+        track_forgotten(engine, passage, flow);
+        return;
+    }
     if (flow->flags & FLOW_GREETING_DUE && passage->options.present & OPTION_TIMESTAMPS)
         cold->opening = seq_max(cold->opening, passage->options.tsval);
     track_progress(engine, passage, flow);
+    follow_floors(flow, cold, &passage->options);
     if (flow->state == FLOW_SPLICED)
         observe_frame_data(engine, flow, passage);
     track_closing(engine, passage, flow, FLOW_SPLICED);

@@ -5,6 +5,10 @@
 #include "engine/bytes.h"
 #include "engine/observe.h"
 
+/* How far from the newest number: a RST or FIN counts; and a client's segment moves it (a full TAP may lose 64 MiB in a row). */
+#define CLOSING_BYTES  (1u << 20)
+#define PROGRESS_BYTES (1u << 26)
+
 static bool is_syn(const struct frame *frame)
 {
     return (frame->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
@@ -87,10 +91,7 @@ void track_server(struct engine *engine, struct passage *passage)
         return;
     if (is_syn(frame)) {
         /* The server side opens a connection of its own: it passes in every mode. */
-        struct flow *flow = engine_flow_new(engine, &passage->key, FLOW_OUTBOUND, passage->now_us);
-
-        if (flow)
-            flow_cold(&engine->flows, flow)->server_isn = frame->seq;
+        engine_flow_new(engine, &passage->key, FLOW_ASKING, passage->now_us);
         return;
     }
     if (is_synack(frame)) {
@@ -111,13 +112,38 @@ void track_server(struct engine *engine, struct passage *passage)
 
 /* --- frames of a flow --------------------------------------------------------------------------------------- */
 
+/*
+ * True where the sequence number is within `bytes` of what its side has sent last. What comes from elsewhere in the number
+ * space is somebody's guess: the host will refuse it (RFC 5961 3), and it must not make us forget the connection.
+ */
+static bool near_newest(const struct engine *engine, const struct passage *passage, const struct flow *flow,
+                        uint32_t bytes)
+{
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    uint32_t next = passage->from == SIDE_CLIENT ? cold->client_next : cold->server_next;
+
+    return passage->frame.seq - (next - bytes) <= 2 * bytes;
+}
+
 void track_progress(struct engine *engine, const struct passage *passage, struct flow *flow)
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
     uint32_t *next = passage->from == SIDE_CLIENT ? &cold->client_next : &cold->server_next;
 
-    *next = seq_max(*next, passage->frame.seq + frame_seq_bytes(&passage->frame));
+    if (passage->from == SIDE_SERVER || near_newest(engine, passage, flow, PROGRESS_BYTES))
+        *next = seq_max(*next, passage->frame.seq + frame_seq_bytes(&passage->frame));
     flow->used = flow_clock(passage->now_us);
+}
+
+/*
+ * After a RST: true where the connection lives on all the same. The host refused the RST, or has not heard of it yet, in which
+ * case it will send one of its own. A server that took or sent a RST says nothing but RST afterwards.
+ */
+static bool lives_on(const struct engine *engine, const struct passage *passage, const struct flow *flow)
+{
+    uint32_t since = flow_clock(passage->now_us) - flow_cold(&engine->flows, flow)->listed;
+
+    return passage->frame.payload_bytes || (passage->from == SIDE_SERVER && since >= FLOW_CLOCK_SECONDS(1));
 }
 
 void track_closing(struct engine *engine, struct passage *passage, struct flow *flow, enum flow_state live)
@@ -125,6 +151,8 @@ void track_closing(struct engine *engine, struct passage *passage, struct flow *
     const struct frame *frame = &passage->frame;
     bool client = passage->from == SIDE_CLIENT;
 
+    if ((frame->flags & (TCP_RST | TCP_FIN)) && !near_newest(engine, passage, flow, CLOSING_BYTES))
+        return;
     if (frame->flags & TCP_RST) {
         if (flow->state != FLOW_CLOSING) {
             flow->flags |= FLOW_RESET;
@@ -132,8 +160,7 @@ void track_closing(struct engine *engine, struct passage *passage, struct flow *
         }
         return;
     }
-    if (flow->state == FLOW_CLOSING && (flow->flags & FLOW_RESET) && frame->payload_bytes) {
-        /* The host refused the RST, or has not heard of it yet; in that case it will send one of its own. */
+    if (flow->state == FLOW_CLOSING && (flow->flags & FLOW_RESET) && lives_on(engine, passage, flow)) {
         flow->flags = (uint8_t)(flow->flags & ~FLOW_RESET);
         engine_flow_state(engine, flow, live, passage->now_us);
     }
@@ -163,7 +190,10 @@ static void half_open_answered(struct engine *engine, const struct passage *pass
     observe_synack(engine, flow, passage, repeated);
 }
 
-/* A SYN on a flow that is there: a repeat, a new attempt, or nonsense that the host will judge. */
+/*
+ * A SYN on a flow that is there: a repeat, a new attempt, or nonsense that the host will judge. A spliced connection that is
+ * closing keeps its offsets until the server answers the new SYN (track_forgotten): a blind RST and a blind SYN are cheap.
+ */
 static void track_syn(struct engine *engine, struct passage *passage, struct flow *flow)
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
@@ -171,8 +201,26 @@ static void track_syn(struct engine *engine, struct passage *passage, struct flo
 
     if (flow->state == FLOW_HALF_OPEN && cold->client_isn == passage->frame.seq)
         return;
-    if (flow->state == FLOW_HALF_OPEN || flow->state == FLOW_CLOSING)
+    if (flow->state == FLOW_HALF_OPEN || (flow->state == FLOW_CLOSING && !(flow->flags & FLOW_EDIT)))
         begin_half_open(engine, passage, flow, server_find(&engine->servers, &key));
+}
+
+void track_forgotten(struct engine *engine, struct passage *passage, struct flow *flow)
+{
+    struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    const struct frame *frame = &passage->frame;
+
+    passage_forward(passage);
+    flow->flags = 0;
+    flow->delta = flow->ts_delta = 0;
+    flow->to_client_shift = flow->to_server_shift = 0;
+    cold->serial = ++engine->flows.serial;
+    cold->client_isn = frame->ack - 1;
+    cold->client_next = frame->ack;
+    cold->offered = FLOW_OFFER_UNKNOWN;
+    cold->sampled[SIDE_CLIENT] = cold->sampled[SIDE_SERVER] = 0;
+    engine_flow_state(engine, flow, FLOW_HALF_OPEN, passage->now_us);
+    half_open_answered(engine, passage, flow);
 }
 
 static void track_synack(struct engine *engine, struct passage *passage, struct flow *flow)
@@ -184,20 +232,16 @@ static void track_synack(struct engine *engine, struct passage *passage, struct 
         half_open_answered(engine, passage, flow);
         return;
     }
-    if (flow->state == FLOW_OUTBOUND || frame->seq == cold->server_isn || frame->ack == cold->client_next)
+    if (flow->state == FLOW_ASKING || flow->state == FLOW_OUTBOUND || frame->seq == cold->server_isn ||
+        frame->ack == cold->client_next)
         return;
-    /* The server has forgotten the connection that we know and answers a new SYN on its tuple. */
-    flow->flags = 0;
-    cold->serial = ++engine->flows.serial;
-    cold->client_isn = frame->ack - 1;
-    cold->client_next = frame->ack;
-    cold->offered = FLOW_OFFER_UNKNOWN;
-    cold->sampled[SIDE_CLIENT] = cold->sampled[SIDE_SERVER] = 0;
-    engine_flow_state(engine, flow, FLOW_HALF_OPEN, passage->now_us);
-    half_open_answered(engine, passage, flow);
+    track_forgotten(engine, passage, flow);
 }
 
-/* The client's first segment that acknowledges the server's SYN completes the handshake. */
+/*
+ * The client's first segment that acknowledges the server's SYN completes the handshake. Only one that knows the server's ISN and
+ * its own: anything laxer would let a blind ACK make a live flow of a spoofed SYN, and hide a flood.
+ */
 static void track_completion(struct engine *engine, const struct passage *passage, struct flow *flow)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
@@ -205,11 +249,43 @@ static void track_completion(struct engine *engine, const struct passage *passag
 
     if (passage->from != SIDE_CLIENT || !(frame->flags & TCP_ACK) || (frame->flags & TCP_RST))
         return;
-    if (!cold->server_next || seq_before(frame->ack, cold->server_isn + 1))
+    if (!cold->server_next || frame->ack - (cold->server_isn + 1) > cold->server_next - (cold->server_isn + 1) ||
+        frame->seq - (cold->client_isn + 1) > UINT16_MAX)
         return;
     engine_flow_state(engine, flow, FLOW_ESTABLISHED, passage->now_us);
     if (cold->offered != FLOW_OFFER_UNKNOWN)
         observe_established(engine, flow, passage->now_us);
+}
+
+/*
+ * A RST on a half-open flow. The host takes it only where the number is exact (RFC 9293 3.10.7.4), so nothing else
+ * changes anything here: a RST is cheaper to spoof than a handshake.
+ */
+static void half_open_reset(struct engine *engine, const struct passage *passage, struct flow *flow)
+{
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    const struct frame *frame = &passage->frame;
+    bool client = passage->from == SIDE_CLIENT;
+    bool exact = client ? frame->seq == cold->client_isn + 1
+                        : (frame->flags & TCP_ACK) && frame->ack == cold->client_isn + 1;
+
+    if (!exact)
+        return;
+    if (cold->server_next)
+        engine_flow_close(engine, flow, client ? END_CLIENT_RESET : END_SERVER_RESET, passage->now_us);
+    else
+        engine_flow_free(engine, flow); /* a closed port: nothing to remember */
+}
+
+/* Whoever is asked answers: the server side's connection is real. */
+static void asking_answered(struct engine *engine, const struct passage *passage, struct flow *flow)
+{
+    if (passage->from != SIDE_CLIENT)
+        return;
+    if (passage->frame.flags & TCP_RST)
+        engine_flow_free(engine, flow);
+    else
+        engine_flow_state(engine, flow, FLOW_OUTBOUND, passage->now_us);
 }
 
 void track_flow(struct engine *engine, struct passage *passage, struct flow *flow)
@@ -218,6 +294,14 @@ void track_flow(struct engine *engine, struct passage *passage, struct flow *flo
     enum flow_state live = flow->state == FLOW_OUTBOUND ? FLOW_OUTBOUND : FLOW_ESTABLISHED;
 
     passage_forward(passage);
+    if (flow->state == FLOW_ASKING) {
+        asking_answered(engine, passage, flow);
+        return;
+    }
+    if (flow->state == FLOW_HALF_OPEN && (frame->flags & TCP_RST)) {
+        half_open_reset(engine, passage, flow);
+        return;
+    }
     if (is_syn(frame)) {
         if (passage->from == SIDE_CLIENT)
             track_syn(engine, passage, flow);

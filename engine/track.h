@@ -23,6 +23,9 @@ void track_server(struct engine *engine, struct passage *passage);
  */
 void track_closing(struct engine *engine, struct passage *passage, struct flow *flow, enum flow_state live);
 
+/* A server's SYN-ACK that answers another SYN than the flow's: it has forgotten that connection, and so do we. Forwards it. */
+void track_forgotten(struct engine *engine, struct passage *passage, struct flow *flow);
+
 /* Notes how far a side has sent (in the server's numbers), and that the flow was used. */
 void track_progress(struct engine *engine, const struct passage *passage, struct flow *flow);
 

@@ -149,7 +149,6 @@ static bool open_engine(struct capture *capture)
 {
     struct engine_config config;
     engine_config_defaults(&config);
-    config.captures = true;
     config.table_seed[0] = 0x452821e638d01377u;
     config.table_seed[1] = 0xbe5466cf34e90c6cu;
     capture->memory_bytes = engine_bytes(&config);

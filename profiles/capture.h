@@ -18,6 +18,7 @@ struct capture_summary {
 };
 
 /* Learns from the capture at `path` into `store`. False: the file cannot be read as a capture. */
-bool capture_learn(const char *path, struct store *store, struct capture_summary *summary, struct error *error);
+bool capture_learn(const char *path, struct store *store, struct capture_summary *summary,
+                   struct error *error);
 
 #endif

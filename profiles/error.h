@@ -24,6 +24,7 @@ struct error {
 };
 
 /* Fills `error` (may be NULL) and returns false, so that a caller can `return error_set(...)`. */
-__attribute__((format(printf, 3, 4))) _Bool error_set(struct error *error, enum exit_code code, const char *format, ...);
+__attribute__((format(printf, 3, 4))) _Bool error_set(struct error *error, enum exit_code code,
+                                                      const char *format, ...);
 
 #endif

@@ -2,7 +2,6 @@
 /* json_read.c - see json_read.h. */
 #include "profiles/json_read.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,10 +147,17 @@ struct cursor {
     const char *at, *end;
 };
 
+size_t json_space_end(const char *text, size_t bytes, size_t offset)
+{
+    while (offset < bytes &&
+           (text[offset] == ' ' || text[offset] == '\t' || text[offset] == '\r' || text[offset] == '\n'))
+        offset++;
+    return offset;
+}
+
 static void skip_space(struct cursor *cursor)
 {
-    while (cursor->at < cursor->end && isspace((unsigned char)*cursor->at))
-        cursor->at++;
+    cursor->at += json_space_end(cursor->at, (size_t)(cursor->end - cursor->at), 0);
 }
 
 static void skip_text(struct cursor *cursor)

@@ -28,7 +28,8 @@ bool store_save(const struct store *store, const char *path, struct error *error
 /* Merges a file of profiles (same form as the store) over the store: a server in both takes the file's. All or nothing. */
 bool store_import(struct store *store, const char *path, struct error *error);
 /* The same for a document in memory; `name` stands for the path in errors. */
-bool store_import_text(struct store *store, const char *bytes, size_t length, const char *name, struct error *error);
+bool store_import_text(struct store *store, const char *bytes, size_t length, const char *name,
+                       struct error *error);
 
 size_t store_count(const struct store *store);
 /* In the order of (address, port, VLAN); valid until the store changes. */

@@ -247,8 +247,8 @@ bool store_import(struct store *store, const char *path, struct error *error)
 /* ---- saving ---- */
 
 struct saving {
-    char *path;   /* where the store is to be, symbolic links followed */
-    char *beside; /* PATH.new */
+    const char *path;   /* where the store is to be, symbolic links followed */
+    const char *beside; /* PATH.new */
     int fd;
 };
 

@@ -211,7 +211,8 @@ static void collect_outbox(struct bench *bench)
     struct outbox *outbox = engine_outbox(bench->engine);
 
     for (uint32_t i = 0; i < outbox->count; i++)
-        queue_add(bench, outbox->frames[i].to, outbox->memory + outbox->frames[i].offset, outbox->frames[i].bytes);
+        queue_add(bench, outbox->frames[i].to, outbox->memory + outbox->frames[i].offset,
+                  outbox->frames[i].bytes);
     outbox->count = outbox->used = 0;
 }
 
@@ -245,7 +246,8 @@ const struct frame *bench_take(struct bench *bench, enum side to, int line)
     memmove(bench->queue + at, bench->queue + at + 1, (bench->queued - at) * sizeof(bench->queue[0]));
     if (bench->seen.view.kind == FRAME_TCP) {
         cr_assert(bench->damaged || frame_checksum_right(&bench->seen.view), "line %d: checksum", line);
-        tcp_options_parse(frame_options(&bench->seen.view), bench->seen.view.options_bytes, &bench->seen_options);
+        tcp_options_parse(frame_options(&bench->seen.view), bench->seen.view.options_bytes,
+                          &bench->seen_options);
     }
     return &bench->seen.view;
 }
@@ -269,12 +271,14 @@ static void adopt_open_words(const struct frame *is, struct frame_words *words, 
     words->options = is->options_bytes > 0 ? hex : NULL;
 }
 
-static void compare_ip(const struct frame *is, const struct frame *wanted, const struct frame_words *words, int line)
+static void compare_ip(const struct frame *is, const struct frame *wanted, const struct frame_words *words,
+                       int line)
 {
     cr_assert_eq(is->l3, wanted->l3, "line %d: link header", line);
     cr_assert_arr_eq(is->data, wanted->data, wanted->l3, "line %d: link header", line);
     cr_assert_eq(is->tos, words->tos, "line %d: ToS is %u", line, is->tos);
-    cr_assert_eq(is->offload->gso_bytes, words->gso_bytes, "line %d: segments of %u", line, is->offload->gso_bytes);
+    cr_assert_eq(is->offload->gso_bytes, words->gso_bytes, "line %d: segments of %u", line,
+                 is->offload->gso_bytes);
     if (words->ttl != 0)
         cr_assert_eq(is->ttl, words->ttl, "line %d: TTL is %u", line, is->ttl);
     if (words->ip_id != 0)
@@ -298,7 +302,8 @@ void bench_expect(struct bench *bench, enum side to, struct frame_words words, i
     frame_to_words(is, is_text);
     frame_to_words(&wanted.view, wanted_text);
     cr_assert_str_eq(is_text, wanted_text, "line %d:\n  came   %s\n  wanted %s", line, is_text, wanted_text);
-    cr_assert_arr_eq(frame_payload(is), frame_payload(&wanted.view), is->payload_bytes, "line %d: payload", line);
+    cr_assert_arr_eq(frame_payload(is), frame_payload(&wanted.view), is->payload_bytes, "line %d: payload",
+                     line);
     compare_ip(is, &wanted.view, &words, line);
 }
 
@@ -309,7 +314,8 @@ void bench_expect_nothing(struct bench *bench, int line)
     if (bench->queued == 0)
         return;
     frame_copy(&bench->seen, bench->queue[0].buffer, bench->queue[0].bytes);
-    cr_assert_fail("line %d: left for the %s: %s", line, bench->queue[0].to == SIDE_CLIENT ? "client" : "server",
+    cr_assert_fail("line %d: left for the %s: %s", line,
+                   bench->queue[0].to == SIDE_CLIENT ? "client" : "server",
                    frame_to_words(&bench->seen.view, text));
 }
 
@@ -327,6 +333,7 @@ void bench_expect_verdict(struct bench *bench, enum verdict_action action, enum 
 
 #define TICKS_MAX 1000
 
+/* Ticks until no deadline is past; the same moment may not keep a worker busy for ever. */
 static void tick(struct bench *bench)
 {
     int calls = 0;
@@ -335,9 +342,8 @@ static void tick(struct bench *bench)
     do {
         more = engine_tick(bench->engine, bench->now_us);
         collect_outbox(bench);
-        cr_assert_lt(++calls, TICKS_MAX, "engine_tick() never comes to an end");
-    } while (more);
-    cr_assert_gt(engine_next_deadline(bench->engine), bench->now_us, "a deadline is past, but nothing was due");
+        cr_assert_lt(++calls, TICKS_MAX, "a deadline stays past whatever engine_tick() does");
+    } while (more || engine_next_deadline(bench->engine) <= bench->now_us);
 }
 
 void bench_wait(struct bench *bench, uint64_t us)

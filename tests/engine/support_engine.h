@@ -31,12 +31,12 @@
 #define POP3_6   "[2001:db8::1]:110"
 #define STRANGER "192.0.2.1:2000" /* a port without a profile */
 
-#define X        1000u /* the client's ISN */
-#define Y        5000u /* the server's */
-#define OFFERS   "mss=1460 nop nop sack nop ws=7"
-#define REQUEST  "GET / HTTP/1.1\r\n\r\n"
-#define USER     "USER a\r\n"
-#define GREETING "+OK ready\r\n"
+#define X               1000u /* the client's ISN */
+#define Y               5000u /* the server's */
+#define OFFERS          "mss=1460 nop nop sack nop ws=7"
+#define REQUEST         "GET / HTTP/1.1\r\n\r\n"
+#define USER            "USER a\r\n"
+#define GREETING        "+OK ready\r\n"
 #define GREETING_LENGTH 11u
 #define SECOND_US       1000000ull
 
@@ -93,7 +93,7 @@ const struct frame *bench_take(struct bench *bench, enum side to, int line);
 void bench_expect(struct bench *bench, enum side to, struct frame_words words, int line);
 void bench_expect_nothing(struct bench *bench, int line);
 void bench_expect_verdict(struct bench *bench, enum verdict_action action, enum drop_reason reason, int line);
-/* Lets time pass, with engine_tick() at each deadline. Fails where a deadline is in the past although a tick found nothing due. */
+/* Lets time pass, with engine_tick() at each deadline. Fails where a deadline stays in the past although there is nothing to do. */
 void bench_wait(struct bench *bench, uint64_t us);
 
 /* "nop nop ts=10/20"; good until the call after the next seven. */

@@ -89,7 +89,7 @@ Test(flow, gauges_follow_the_states)
     free(f.memory);
 }
 
-Test(flow, closing_ones_make_room_first_then_half_open_ones_never_live_ones)
+Test(flow, live_ones_never_make_room)
 {
     struct fixture f;
     struct flow *half_open, *closing;
@@ -98,15 +98,15 @@ Test(flow, closing_ones_make_room_first_then_half_open_ones_never_live_ones)
     half_open = make(&f, 1, FLOW_HALF_OPEN, 0);
     make(&f, 2, FLOW_ESTABLISHED, 0);
     make(&f, 3, FLOW_SPLICED, 0);
-    cr_assert_null(flow_evictable(&f.table), "there is room");
+    cr_assert_null(flow_evictable(&f.table, FLOW_OPENING), "there is room");
     closing = make(&f, 4, FLOW_CLOSING, 0);
-    cr_assert_eq(flow_evictable(&f.table), closing);
+    cr_assert_eq(flow_evictable(&f.table, FLOW_OPENING), closing);
     flow_free(&f.table, closing);
     make(&f, 5, FLOW_OPENING, 0);
-    cr_assert_eq(flow_evictable(&f.table), half_open);
+    cr_assert_eq(flow_evictable(&f.table, FLOW_OPENING), half_open);
     flow_free(&f.table, half_open);
     make(&f, 6, FLOW_OUTBOUND, 0);
-    cr_assert_null(flow_evictable(&f.table), "live and opening flows stay");
+    cr_assert_null(flow_evictable(&f.table, FLOW_OPENING), "live and opening flows stay");
     cr_assert_null(make(&f, 7, FLOW_HALF_OPEN, 0), "the table is full");
     free(f.memory);
 }
@@ -119,9 +119,9 @@ Test(flow, oldest_of_its_kind_goes_first)
     table_of(&f, 2);
     first = make(&f, 1, FLOW_HALF_OPEN, 0);
     second = make(&f, 2, FLOW_HALF_OPEN, 0);
-    cr_assert_eq(flow_evictable(&f.table), first);
+    cr_assert_eq(flow_evictable(&f.table, FLOW_OPENING), first);
     flow_renew(&f.table, first, SECOND_US);
-    cr_assert_eq(flow_evictable(&f.table), second);
+    cr_assert_eq(flow_evictable(&f.table, FLOW_OPENING), second);
     free(f.memory);
 }
 
@@ -210,4 +210,35 @@ Test(flow, every_state_has_its_own_name)
     for (int a = 0; a < FLOW_STATES; a++)
         for (int b = 0; b < a; b++)
             cr_assert_str_neq(flow_state_name((enum flow_state)a), flow_state_name((enum flow_state)b));
+}
+
+/* A SYN can be spoofed: it pushes out other SYNs before anything that was proved. */
+Test(flow, half_open_ones_make_room_for_half_open_ones)
+{
+    struct fixture f;
+    struct flow *half_open, *closing;
+
+    table_of(&f, 2);
+    closing = make(&f, 1, FLOW_CLOSING, 0);
+    half_open = make(&f, 2, FLOW_HALF_OPEN, 0);
+    cr_assert_eq(flow_evictable(&f.table, FLOW_HALF_OPEN), half_open);
+    cr_assert_eq(flow_evictable(&f.table, FLOW_ASKING), half_open);
+    cr_assert_eq(flow_evictable(&f.table, FLOW_OPENING), closing);
+    cr_assert_eq(flow_evictable(&f.table, FLOW_ESTABLISHED), closing);
+    flow_set_state(&f.table, half_open, FLOW_ESTABLISHED, 0);
+    cr_assert_eq(flow_evictable(&f.table, FLOW_HALF_OPEN), closing, "the last resort");
+    free(f.memory);
+}
+
+Test(flow, closing_one_stays_while_it_is_used)
+{
+    struct fixture f;
+    struct flow *flow;
+
+    table_of(&f, 2);
+    flow = make(&f, 1, FLOW_CLOSING, 0);
+    flow->used = flow_clock(200 * SECOND_US);
+    cr_assert_null(flow_expired(&f.table, 241 * SECOND_US, 10), "used 41 s ago");
+    cr_assert_eq(flow_expired(&f.table, 490 * SECOND_US, 10), flow);
+    free(f.memory);
 }

@@ -86,6 +86,21 @@ Test(frame, accurate_ecn_bit)
     cr_assert(frame_checksum_right(&frame.view));
 }
 
+/* 802.1Q 9.6: VLAN ID 0 is a priority and nothing else; hosts take the frame as one without a tag. */
+Test(frame, priority_tag_is_no_vlan)
+{
+    struct frame_words words = {.from = "192.0.2.7:1000", .to = "192.0.2.1:80", .flags = "S", .vlan = {0x6000}};
+    struct test_frame frame;
+
+    cr_assert_eq(kind_of(&words, &frame), FRAME_TCP);
+    cr_assert_eq(frame.view.l3, 18);
+    cr_assert_eq(frame.view.vlan.id[0], 0);
+    words.vlan[1] = 200;
+    cr_assert_eq(kind_of(&words, &frame), FRAME_TCP);
+    cr_assert_eq(frame.view.vlan.id[0], VLAN_PRESENT | 200, "the first one that names a VLAN");
+    cr_assert_eq(frame.view.vlan.id[1], 0);
+}
+
 Test(frame, vlan_tags)
 {
     struct frame_words words = v4_words;
@@ -101,7 +116,7 @@ Test(frame, vlan_tags)
     cr_assert_eq(frame.view.l3, 22);
     cr_assert_eq(frame.view.vlan.id[1], VLAN_PRESENT | 200);
     frame_insert(&frame, 12, (const uint8_t[]){0x91, 0x00, 0, 1}, 4);
-    cr_assert_eq(frame_read(&frame), FRAME_OTHER, "three tags are not followed");
+    cr_assert_eq(frame_read(&frame), FRAME_MALFORMED, "three tags are more than an answer could carry");
 }
 
 Test(frame, flow_key_is_the_same_both_ways)

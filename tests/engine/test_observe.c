@@ -20,8 +20,8 @@ static const struct observation *observed(struct bench *b, enum observation_kind
 
 #define saw(b, kind) observed(b, kind, __LINE__)
 
-static const struct observation *saw_data(struct bench *b, enum side from, uint32_t offset, uint32_t peer_acked,
-                                          const char *text)
+static const struct observation *saw_data(struct bench *b, enum side from, uint32_t offset,
+                                          uint32_t peer_acked, const char *text)
 {
     const struct observation *seen = saw(b, OBSERVED_DATA);
 
@@ -206,7 +206,8 @@ Test(observe, repeated_data_comes_to_an_end)
 
     handshake(b, OFFERS, OFFERS);
     for (int i = 0; i < 50; i++) {
-        client_sends(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = data, .payload_bytes = sizeof(data));
+        client_sends(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = data,
+                     .payload_bytes = sizeof(data));
         while ((seen = bench_observed(b)) != NULL)
             copied += seen->kind == OBSERVED_DATA ? seen->data.bytes : 0;
         if (i == 30)

@@ -64,8 +64,10 @@ Test(splice, options_at_any_alignment)
     tsval = b->seen_options.tsval;
     client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .options = ts(110, tsval), .payload = REQUEST);
     take(b, SIDE_SERVER);
-    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = "mss=1460 sack ts=0xfffffff0/110 nop ws=7");
-    to_server(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .options = ts(110, 0), .payload = REQUEST);
+    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1,
+                .options = "mss=1460 sack ts=4294967280/110 nop ws=7");
+    to_server(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .options = ts(110, 4294967280),
+              .payload = REQUEST);
     for (size_t i = 0; i < 3; i++) {
         char options[80];
 
@@ -97,7 +99,8 @@ Test(splice, timestamps_go_on_above_the_stateless_ones)
     tsval = before = b->seen_options.tsval;
     client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .options = ts(110, tsval), .payload = REQUEST);
     take(b, SIDE_SERVER);
-    server_builds(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = "mss=1460 sack ts=4294967280/110 nop ws=7");
+    server_builds(b, .flags = "S.", .seq = Y, .ack = X + 1,
+                  .options = "mss=1460 sack ts=4294967280/110 nop ws=7");
     bench_put(b, SIDE_SERVER);
     take(b, SIDE_SERVER);
     cr_assert_eq(b->seen_options.tsecr, s, "S exactly");
@@ -125,15 +128,15 @@ Test(splice, partial_checksums_are_left_alone)
     uint16_t before;
     uint32_t c = open_http(b, OFFERS, "mss=1460 nop ws=2");
 
-    server_builds(b, .flags = "P.", .seq = Y + 1, .ack = X + 19, .payload = data, .payload_bytes = sizeof(data),
-                  .gso_bytes = 1460);
+    server_builds(b, .flags = "P.", .seq = Y + 1, .ack = X + 19, .payload = data,
+                  .payload_bytes = sizeof(data), .gso_bytes = 1460);
     before = load_be16(frame_tcp(&b->sent.view) + 16);
     bench_put(b, SIDE_SERVER);
     to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 19, .payload = data, .payload_bytes = sizeof(data),
               .gso_bytes = 1460);
     cr_assert_eq(load_be16(frame_tcp(&b->seen.view) + 16), before);
-    client_builds(b, .flags = ".", .seq = X + 19, .ack = c + 1, .payload = data, .payload_bytes = sizeof(data),
-                  .gso_bytes = 1460, .options = "nop nop blocks=1-2");
+    client_builds(b, .flags = ".", .seq = X + 19, .ack = c + 1, .payload = data,
+                  .payload_bytes = sizeof(data), .gso_bytes = 1460, .options = "nop nop blocks=1-2");
     before = load_be16(frame_tcp(&b->sent.view) + 16);
     bench_put(b, SIDE_CLIENT);
     to_server(b, .flags = ".", .seq = X + 19, .ack = Y + 1, .payload = data, .payload_bytes = sizeof(data),
@@ -204,7 +207,8 @@ static const char *blocks(uint32_t from, const uint32_t *edges, unsigned count)
     size_t used = (size_t)sprintf(out, "nop nop blocks=");
 
     for (unsigned i = 0; i < count; i++)
-        used += (size_t)sprintf(out + used, "%s%u-%u", i > 0 ? "," : "", from + edges[2 * i], from + edges[2 * i + 1]);
+        used += (size_t)sprintf(out + used, "%s%u-%u", i > 0 ? "," : "", from + edges[2 * i],
+                                from + edges[2 * i + 1]);
     return out;
 }
 
@@ -248,12 +252,18 @@ Test(splice, super_frames_are_limited_to_the_servers_segments)
     static uint8_t data[5000];
     uint32_t c = open_http(b, OFFERS, "mss=1000 nop nop sack nop ws=7");
 
-    client_says(b, .flags = "P.", .seq = X + 19, .ack = c + 1, .payload = data, .payload_bytes = 5000, .gso_bytes = 1460);
-    to_server(b, .flags = "P.", .seq = X + 19, .ack = Y + 1, .payload = data, .payload_bytes = 5000, .gso_bytes = 1000);
-    client_says(b, .flags = "P.", .seq = X + 19, .ack = c + 1, .payload = data, .payload_bytes = 5000, .gso_bytes = 900);
-    to_server(b, .flags = "P.", .seq = X + 19, .ack = Y + 1, .payload = data, .payload_bytes = 5000, .gso_bytes = 900);
-    server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 19, .payload = data, .payload_bytes = 5000, .gso_bytes = 1460);
-    to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 19, .payload = data, .payload_bytes = 5000, .gso_bytes = 1460);
+    client_says(b, .flags = "P.", .seq = X + 19, .ack = c + 1, .payload = data, .payload_bytes = 5000,
+                .gso_bytes = 1460);
+    to_server(b, .flags = "P.", .seq = X + 19, .ack = Y + 1, .payload = data, .payload_bytes = 5000,
+              .gso_bytes = 1000);
+    client_says(b, .flags = "P.", .seq = X + 19, .ack = c + 1, .payload = data, .payload_bytes = 5000,
+                .gso_bytes = 900);
+    to_server(b, .flags = "P.", .seq = X + 19, .ack = Y + 1, .payload = data, .payload_bytes = 5000,
+              .gso_bytes = 900);
+    server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 19, .payload = data, .payload_bytes = 5000,
+                .gso_bytes = 1460);
+    to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 19, .payload = data, .payload_bytes = 5000,
+              .gso_bytes = 1460);
     bench_end(b);
 }
 
@@ -332,11 +342,15 @@ Test(splice, random_segments_keep_right_checksums)
         snprintf(options, sizeof(options), "%s%s%u-%u,%u-%u", random_below(&random, 2) ? "nop " : "",
                  "nop blocks=", random_below(&random, UINT32_MAX), random_below(&random, UINT32_MAX),
                  c + random_below(&random, 90), c + random_below(&random, 90));
-        bench_build(b, from, (struct frame_words){.flags = "P.", .seq = seq + random_below(&random, 1 << 20),
-                                                  .ack = ack + random_below(&random, 1 << 20),
-                                                  .window = (uint16_t)random_next(&random), .payload = data,
-                                                  .payload_bytes = 1 + random_below(&random, 64), .options = options,
-                                                  .tos = (uint8_t)random_next(&random)});
+        bench_build(b, from,
+                    (struct frame_words){.flags = "P.",
+                                         .seq = seq + random_below(&random, 1 << 20),
+                                         .ack = ack + random_below(&random, 1 << 20),
+                                         .window = (uint16_t)random_next(&random),
+                                         .payload = data,
+                                         .payload_bytes = 1 + random_below(&random, 64),
+                                         .options = options,
+                                         .tos = (uint8_t)random_next(&random)});
         bench_put(b, from);
         forwarded(b);
         take(b, side_other(from));
