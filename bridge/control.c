@@ -6,12 +6,13 @@
  *                    |                                                |
  *                    +------ late, gone, out of room: close ----------+
  *
- * Everything is bounded. There are CONNECTIONS_MAX connections; when one more comes, the oldest that has not yet stated its request makes room
- * (a silent client cannot keep an operator out), or else the oldest. A request is at most CONTROL_REQUEST_MAX long, and all requests together at
- * most REQUESTS_TOTAL_MAX. A connection has a deadline for its request and another for taking the answer, kept by one timerfd.
+ * Everything is bounded. There are CONNECTIONS_MAX connections; when one more comes, the oldest that has not yet
+ * stated its request makes room (a silent client cannot keep an operator out), or else the oldest. A request is at
+ * most CONTROL_REQUEST_MAX long, and all requests together at most REQUESTS_TOTAL_MAX. A connection has a deadline
+ * for its request and another for taking the answer, kept by one timerfd.
  *
- * The socket is made under a name of its own, mode 0600 before it is bound, and moved to its place when it listens: who finds the path can
- * connect. link() does not replace, so that of two daemons that start at once only one wins.
+ * The socket is made under a name of its own, mode 0600 before it is bound, and moved to its place when it listens:
+ * who finds the path can connect. link() does not replace, so that of two daemons that start at once only one wins.
  */
 #include "bridge/control.h"
 
@@ -196,8 +197,8 @@ static bool connection_grow(struct control *control, struct connection *connecti
 }
 
 /*
- * The first `bytes` of the buffer are the request. Where it or its answer is large, so was what was needed on the way: what the allocator keeps of that
- * is given back when the connection ends.
+ * The first `bytes` of the buffer are the request. Where it or its answer is large, so was what was needed on the
+ * way: what the allocator keeps of that is given back when the connection ends.
  */
 static void connection_ask(struct control *control, struct connection *connection, size_t bytes)
 {
@@ -250,7 +251,10 @@ static void connection_read(struct control *control, struct connection *connecti
     }
 }
 
-/* A free place; where there is none, one is made by closing the oldest connection, those that have not asked yet first. */
+/*
+ * A free place; where there is none, one is made by closing the oldest connection, those that have not asked yet
+ * first.
+ */
 static struct connection *connection_place(struct control *control)
 {
     struct connection *oldest = NULL;
@@ -309,7 +313,10 @@ static void handle_event(struct control *control, const struct epoll_event *even
         accept_connections(control);
     if (event->data.u64 >= CONNECTIONS_MAX)
         return;
-    /* An event may be of a connection that gave up its place in this round: reads and writes of its successor find nothing, and wait. */
+    /*
+     * An event may be of a connection that gave up its place in this round: reads and writes of its successor find
+     * nothing, and wait.
+     */
     connection = &control->connections[event->data.u64];
     if (connection->state == CONNECTION_READING)
         connection_read(control, connection);
@@ -480,8 +487,8 @@ static int listen_at(const struct sockaddr_un *birth, struct error *error)
 }
 
 /*
- * Removes the stale socket. Between finding it stale and removing it another daemon may have replaced it: so it is moved aside and asked
- * again, and what turns out to live is put back.
+ * Removes the stale socket. Between finding it stale and removing it another daemon may have replaced it: so it is
+ * moved aside and asked again, and what turns out to live is put back.
  */
 static void remove_stale(const struct sockaddr_un *address, const struct sockaddr_un *birth)
 {

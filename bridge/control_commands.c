@@ -2,11 +2,11 @@
 /*
  * control_commands.c - requests to the daemon, and their answers (doc/control-protocol.md lists them all).
  *
- * Where a request names a server, it is the text that the operator wrote, and all servers that it fits are meant: an address without
- * a port stands for all its ports, and neither names a VLAN.
+ * Where a request names a server, it is the text that the operator wrote, and all servers that it fits are meant:
+ * an address without a port stands for all its ports, and neither names a VLAN.
  *
- * A handler returns NULL with `error` filled, or the document. One whose document may have many thousands of entries writes its text instead: as a
- * tree of objects it would take twenty times the memory.
+ * A handler returns NULL with `error` filled, or the document. One whose document may have many thousands of
+ * entries writes its text instead: as a tree of objects it would take twenty times the memory.
  */
 #include "bridge/control_commands.h"
 
@@ -563,8 +563,8 @@ static void write_answer(struct daemon *daemon, const char *request, size_t byte
 }
 
 /*
- * The text of an answer as it grows. open_memstream() would do, but it touches all that it sets aside, and copies at each growth; large blocks are moved by
- * realloc() without being touched.
+ * The text of an answer as it grows. open_memstream() would do, but it touches all that it sets aside, and copies
+ * at each growth; large blocks are moved by realloc() without being touched.
  */
 struct text {
     char *data;

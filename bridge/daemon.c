@@ -2,10 +2,12 @@
 /*
  * daemon.c - see daemon.h.
  *
- * Start: everything that can be wrong without touching the system is looked at first (sides, store, control socket), then come TAPs, workers, and last the
- * control socket. What was made is unmade in the opposite order, on failure as at the end.
+ * Start: everything that can be wrong without touching the system is looked at first (sides, store, control
+ * socket), then come TAPs, workers, and last the control socket. What was made is unmade in the opposite order, on
+ * failure as at the end.
  *
- * Main loop: one epoll over signals, the workers' bell, changes of the interfaces and the control socket, with the time of the next duty as its limit:
+ * Main loop: one epoll over signals, the workers' bell, changes of the interfaces and the control socket, with the
+ * time of the next duty as its limit:
  *
  *      each second           learner_tick, servers back to normal mode, old policies freed
  *      COMPILE_DELAY_US      after a change of the store: a new policy for the workers (not while changes pour in)
@@ -248,8 +250,8 @@ static bool open_port(struct daemon_port *port, struct error *error)
 }
 
 /*
- * Both sides get one MTU. A TAP that was there before has the MTU that its user wants, so that a new one follows it; of two that were there the
- * smaller wins.
+ * Both sides get one MTU. A TAP that was there before has the MTU that its user wants, so that a new one follows
+ * it; of two that were there the smaller wins.
  */
 static bool agree_mtu(struct daemon *daemon, struct error *error)
 {
@@ -419,8 +421,8 @@ static int wait_ms(const struct daemon *daemon, uint64_t now_us)
 }
 
 /*
- * A bridge has one MTU: what was changed on one side is copied to the other, or frames that one host may send the other could not receive. Where both
- * were changed the client side's counts.
+ * A bridge has one MTU: what was changed on one side is copied to the other, or frames that one host may send the
+ * other could not receive. Where both were changed the client side's counts.
  */
 static void follow_mtu(struct daemon *daemon)
 {

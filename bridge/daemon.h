@@ -2,8 +2,9 @@
 /*
  * daemon.h - the composition root of `synward run`: sides, workers, learner, store, control socket, main loop.
  *
- * The main thread runs everything but the workers. What follows the constructor is the face that the control socket's commands
- * see (control.c); all of it is called on the main thread, and waits at most DAEMON_ANSWER_US for a worker.
+ * The main thread runs everything but the workers. What follows the constructor is the face that the control
+ * socket's commands see (control.c); all of it is called on the main thread, and waits at most DAEMON_ANSWER_US for
+ * a worker.
  */
 #ifndef SYNWARD_BRIDGE_DAEMON_H
 #define SYNWARD_BRIDGE_DAEMON_H
@@ -49,7 +50,10 @@ bool daemon_learning(const struct daemon *daemon);
 void daemon_set_learning(struct daemon *daemon, bool on);
 void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon_side *out);
 
-/* Servers known to any worker, merged (attack mode in one shard is attack mode); `*servers` is malloc'ed, the caller frees it. */
+/*
+ * Servers known to any worker, merged (attack mode in one shard is attack mode); `*servers` is malloc'ed, the
+ * caller frees it.
+ */
 bool daemon_servers(struct daemon *daemon, struct daemon_server **servers, uint32_t *count,
                     struct error *error);
 /* Sum over the workers, with the TAPs' own drop counts. */
@@ -57,12 +61,16 @@ bool daemon_counters(struct daemon *daemon, struct counters *out, struct error *
 /* malloc'ed, the caller frees it. */
 bool daemon_flows(struct daemon *daemon, struct flow_info **flows, uint32_t *count, struct error *error);
 /*
- * Sets the mode setting: `server` NULL for all; else one server (SETTING_INHERIT gives it back to the setting for all). In force when it returns.
+ * Sets the mode setting: `server` NULL for all; else one server (SETTING_INHERIT gives it back to the setting for
+ * all). In force when it returns.
  */
 bool daemon_set_mode(struct daemon *daemon, const struct server_key *server, enum mode_setting setting,
                      struct error *error);
 
-/* The store that the learner fills. After changing it call daemon_store_changed(): workers get a new policy, the file is saved. */
+/*
+ * The store that the learner fills. After changing it call daemon_store_changed(): workers get a new policy, the
+ * file is saved.
+ */
 struct store *daemon_store(struct daemon *daemon);
 void daemon_store_changed(struct daemon *daemon);
 /* Forgets a profile and makes the learner start it afresh. False: no such profile. */

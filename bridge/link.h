@@ -16,8 +16,8 @@
 struct link;
 
 /*
- * A socket that becomes readable when an interface changes in the namespace that the thread is in; -1, with errno: there is none.
- * What it says is not read: link_heard() empties it, and who wants to know asks the kernel.
+ * A socket that becomes readable when an interface changes in the namespace that the thread is in; -1, with errno:
+ * there is none. What it says is not read: link_heard() empties it, and who wants to know asks the kernel.
  */
 int link_listen(void);
 void link_heard(int listener);
@@ -31,7 +31,10 @@ int link_events(const struct link *link);
 bool link_set_up(struct link *link, struct error *error);
 bool link_mtu(const struct link *link, uint32_t *mtu, struct error *error);
 bool link_set_mtu(struct link *link, uint32_t mtu, struct error *error);
-/* Frames that the kernel could not queue towards us since the interface was made: for a TAP, those its queue had no room for. */
+/*
+ * Frames that the kernel could not queue towards us since the interface was made: for a TAP, those its queue had no
+ * room for.
+ */
 bool link_overflow(const struct link *link, uint64_t *frames, struct error *error);
 /* Removes the interface, if it is there: it is gone on return, even where a file still refers to it. */
 void link_remove(struct link *link);

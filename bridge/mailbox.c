@@ -4,8 +4,9 @@
  *
  *      | head (consumer) | tail (producer) |  slots: index & (capacity - 1)
  *
- * Both indices only grow and wrap; tail - head items are in the queue. Each side keeps its index on a cache line of its own, with the
- * last value that it saw of the other's, so that a put touches the consumer's line only when the queue looks full.
+ * Both indices only grow and wrap; tail - head items are in the queue. Each side keeps its index on a cache line of
+ * its own, with the last value that it saw of the other's, so that a put touches the consumer's line only when the
+ * queue looks full.
  */
 #include "bridge/mailbox.h"
 
@@ -49,8 +50,8 @@ void waker_ring(struct waker *waker)
 }
 
 /*
- * The flag falls after the eventfd was read: a producer that found it up has put its item in before, and the exchange makes that item
- * visible to the emptying that follows.
+ * The flag falls after the eventfd was read: a producer that found it up has put its item in before, and the
+ * exchange makes that item visible to the emptying that follows.
  */
 void waker_clear(struct waker *waker)
 {

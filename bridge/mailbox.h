@@ -5,8 +5,8 @@
  *      producer: mailbox_put() ... mailbox_put(), waker_ring()
  *      consumer: waker_clear(), then mailbox_peek()/mailbox_pop() until it is empty
  *
- * A full queue drops and counts, it never waits. One bell may serve several mailboxes and several producers. Ringing costs a
- * system call only when the consumer has looked since the last ring.
+ * A full queue drops and counts, it never waits. One bell may serve several mailboxes and several producers.
+ * Ringing costs a system call only when the consumer has looked since the last ring.
  */
 #ifndef SYNWARD_BRIDGE_MAILBOX_H
 #define SYNWARD_BRIDGE_MAILBOX_H
@@ -33,7 +33,10 @@ struct mailbox;
 struct mailbox *mailbox_new(uint32_t capacity, size_t item_bytes);
 void mailbox_free(struct mailbox *mailbox);
 
-/* Producer. Copies the first `bytes` (<= item_bytes) of the item; the rest of its slot holds what was there before. False: full, counted. */
+/*
+ * Producer. Copies the first `bytes` (<= item_bytes) of the item; the rest of its slot holds what was there before.
+ * False: full, counted.
+ */
 bool mailbox_put(struct mailbox *mailbox, const void *item, size_t bytes);
 /* Consumer: the oldest item, good until mailbox_pop(); NULL: empty. */
 const void *mailbox_peek(struct mailbox *mailbox);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* mode_watch.c - see mode_watch.h. A plain array: servers in attack mode are few, and firings come at most once a second for each. */
+/*
+ * mode_watch.c - see mode_watch.h. A plain array: servers in attack mode are few, and firings come at most once a
+ * second for each.
+ */
 #include "bridge/mode_watch.h"
 
 #include <stdlib.h>

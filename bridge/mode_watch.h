@@ -2,9 +2,9 @@
 /*
  * mode_watch.h - which servers a trigger put into attack mode, and when they may return (ENGINE 6).
  *
- * A shard switches itself into attack mode; only the main thread decides on the return: MODE_QUIET_US after the last firing of any shard, at the
- * soonest MODE_LEAST_US after the switch. Plain data, no clock of its own; at most MODE_WATCH_SERVERS servers, those beyond it stay in
- * attack mode until a later firing finds room.
+ * A shard switches itself into attack mode; only the main thread decides on the return: MODE_QUIET_US after the
+ * last firing of any shard, at the soonest MODE_LEAST_US after the switch. Plain data, no clock of its own; at most
+ * MODE_WATCH_SERVERS servers, those beyond it stay in attack mode until a later firing finds room.
  */
 #ifndef SYNWARD_BRIDGE_MODE_WATCH_H
 #define SYNWARD_BRIDGE_MODE_WATCH_H

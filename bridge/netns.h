@@ -2,8 +2,8 @@
 /*
  * netns.h - a step into a named network namespace, and back.
  *
- * Only the calling thread moves. What is opened inside (a TAP, a netlink socket) stays in that namespace, so that the step is taken at
- * start and never again.
+ * Only the calling thread moves. What is opened inside (a TAP, a netlink socket) stays in that namespace, so that
+ * the step is taken at start and never again.
  */
 #ifndef SYNWARD_BRIDGE_NETNS_H
 #define SYNWARD_BRIDGE_NETNS_H

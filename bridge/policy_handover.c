@@ -2,9 +2,9 @@
 /*
  * policy_handover.c - see policy_handover.h.
  *
- * Pointer and generation travel together in a node behind one atomic pointer. A worker that has loaded node G but not yet
- * acknowledged it still shows an older generation, so that the oldest acknowledged generation is a floor of what anybody reads or is
- * about to read: nodes below it are free.
+ * Pointer and generation travel together in a node behind one atomic pointer. A worker that has loaded node G but
+ * not yet acknowledged it still shows an older generation, so that the oldest acknowledged generation is a floor of
+ * what anybody reads or is about to read: nodes below it are free.
  */
 #include "bridge/policy_handover.h"
 

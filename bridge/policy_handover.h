@@ -32,8 +32,8 @@ const struct policy *policy_handover_newest(const struct policy_handover *handov
 uint32_t policy_handover_reclaim(struct policy_handover *handover);
 
 /*
- * Worker: true where there is a policy newer than `*generation` (0 at first); then `*policy` is it. After the engine has
- * adopted it, policy_handover_acknowledge() lets the ones before go.
+ * Worker: true where there is a policy newer than `*generation` (0 at first); then `*policy` is it. After the
+ * engine has adopted it, policy_handover_acknowledge() lets the ones before go.
  */
 bool policy_handover_adopt(struct policy_handover *handover, uint64_t *generation,
                            const struct policy **policy);

@@ -4,20 +4,21 @@
  *
  *      buffers:  | 0 .. 111 client reads | 112 .. 223 server reads | 224 .. 231 large sends | 232 .. 487 small sends |
  *
- * Reads. With multishot (Linux 6.7) one request per side stays armed and takes a buffer from the side's registered ring for every frame;
- * it ends when the ring is empty, and is armed again when a buffer has come back. Without it one single read per
- * side is armed, and when it completes the rest of the queue is drained with plain read(). More than one armed read per side would be woken together by
- * every frame, and after 128 vain wake-ups io_uring hands a request to another thread, which breaks the order of frames.
+ * Reads. With multishot (Linux 6.7) one request per side stays armed and takes a buffer from the side's registered
+ * ring for every frame; it ends when the ring is empty, and is armed again when a buffer has come back. Without it
+ * one single read per side is armed, and when it completes the rest of the queue is drained with plain read(). More
+ * than one armed read per side would be woken together by every frame, and after 128 vain wake-ups io_uring hands a
+ * request to another thread, which breaks the order of frames.
  *
- * Writes. The fds are O_NONBLOCK and io_uring issues writes inline, in the order of submission, so that their completions are there when
- * the submission returns. RWF_NOWAIT makes a full queue an error instead of a retry from behind. A TAP's send buffer is
- * unlimited: there it does not happen.
+ * Writes. The fds are O_NONBLOCK and io_uring issues writes inline, in the order of submission, so that their
+ * completions are there when the submission returns. RWF_NOWAIT makes a full queue an error instead of a retry from
+ * behind. A TAP's send buffer is unlimited: there it does not happen.
  *
- * The wait asks for the writes queued and one completion more, so that the writes alone do not end it. DEFER_TASKRUN lets reads run only
- * inside that call: a batch does not grow while it is worked on.
+ * The wait asks for the writes queued and one completion more, so that the writes alone do not end it.
+ * DEFER_TASKRUN lets reads run only inside that call: a batch does not grow while it is worked on.
  *
- * Completions are copied out of the completion queue at once: writes give their buffer back, reads go to the queue of `ready` frames, which cannot
- * overflow because each holds a read buffer.
+ * Completions are copied out of the completion queue at once: writes give their buffer back, reads go to the queue
+ * of `ready` frames, which cannot overflow because each holds a read buffer.
  */
 #include "bridge/ring.h"
 

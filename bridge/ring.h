@@ -8,11 +8,12 @@
  *          ring_release(frame)         ... or is forgotten
  *          ring_send(...)              a frame of our own, copied, behind those queued before it
  *
- * A buffer has one owner: the kernel until it holds a frame, the caller from ring_next() on, the kernel again from ring_write() until the write
- * completes. Frames leave each side in the order of the calls. A write that finds no room fails and is counted; it is never
- * tried again behind others.
+ * A buffer has one owner: the kernel until it holds a frame, the caller from ring_next() on, the kernel again from
+ * ring_write() until the write completes. Frames leave each side in the order of the calls. A write that finds no
+ * room fails and is counted; it is never tried again behind others.
  *
- * Everything happens on the thread that opened the ring. All memory (RING_BYTES_MAX at most) is touched when it is opened.
+ * Everything happens on the thread that opened the ring. All memory (RING_BYTES_MAX at most) is touched when it is
+ * opened.
  */
 #ifndef SYNWARD_BRIDGE_RING_H
 #define SYNWARD_BRIDGE_RING_H
@@ -55,7 +56,10 @@ void ring_close(struct ring *ring);
 /* False: single reads, by option or because the kernel has no others. */
 bool ring_multishot(const struct ring *ring);
 
-/* Waits until a frame, a wake-up or `timeout_us` (UINT64_MAX: for ever). All frames of the batch before must have been taken. */
+/*
+ * Waits until a frame, a wake-up or `timeout_us` (UINT64_MAX: for ever). All frames of the batch before must have
+ * been taken.
+ */
 void ring_wait(struct ring *ring, uint64_t timeout_us);
 bool ring_next(struct ring *ring, struct ring_frame *frame);
 /* True once after wake_fd was rung. */

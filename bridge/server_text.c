@@ -19,8 +19,8 @@ static uint16_t port_parse(const char *text)
 }
 
 /*
- * Splits `text` into address and port text. `*port` is NULL where none is written. A single colon ends an IPv4 address; an IPv6 address with a
- * port needs brackets, since fd77::2:110 is itself an address.
+ * Splits `text` into address and port text. `*port` is NULL where none is written. A single colon ends an IPv4
+ * address; an IPv6 address with a port needs brackets, since fd77::2:110 is itself an address.
  */
 static bool split(const char *text, char address[ADDR_TEXT_BYTES], const char **port, bool *bracketed)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * server_text.h - servers as people write them: 10.77.0.2:110, [fd77::2]:110, and 10.77.0.2, [fd77::2] or fd77::2 for all ports.
+ * server_text.h - servers as people write them: 10.77.0.2:110, [fd77::2]:110, and 10.77.0.2, [fd77::2] or fd77::2
+ * for all ports.
  *
  * VLANs are not written: where one address and port exist in several VLANs, all of them are meant.
  */

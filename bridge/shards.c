@@ -2,8 +2,8 @@
 /*
  * shards.c - see shards.h.
  *
- * Memory that a worker writes into (`scratch`) belongs to the shards, not to the caller: where a worker is too late with its answer, it is
- * put aside until the worker has ended, so that a late write hits nothing else.
+ * Memory that a worker writes into (`scratch`) belongs to the shards, not to the caller: where a worker is too late
+ * with its answer, it is put aside until the worker has ended, so that a late write hits nothing else.
  */
 #include "bridge/shards.h"
 
@@ -183,8 +183,9 @@ bool shards_set_learning(struct shards *shards, bool learning)
 }
 
 /*
- * AUTO leaves a server in the mode that it has. One that the operator had put into attack mode is watched from now on as if a trigger had
- * fired, so that it comes back when it is quiet; one that the operator decides for is not watched. `server` NULL: all.
+ * AUTO leaves a server in the mode that it has. One that the operator had put into attack mode is watched from now
+ * on as if a trigger had fired, so that it comes back when it is quiet; one that the operator decides for is not
+ * watched. `server` NULL: all.
  */
 static bool watch_anew(struct shards *shards, const struct server_key *server, uint64_t now_us,
                        struct error *error)
@@ -256,8 +257,8 @@ bool shards_counters(struct shards *shards, struct counters *out, struct error *
 }
 
 /*
- * Asks a worker for a table: first how long it is, then for all of it. `*found` entries are in the result, which the caller frees;
- * NULL: `error`.
+ * Asks a worker for a table: first how long it is, then for all of it. `*found` entries are in the result, which
+ * the caller frees; NULL: `error`.
  */
 static struct scratch *ask_table(struct shards *shards, uint32_t worker, enum worker_request_kind kind,
                                  size_t entry_bytes, uint32_t *found, struct error *error)

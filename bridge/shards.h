@@ -2,8 +2,8 @@
 /*
  * shards.h - all workers together, as the main thread sees them.
  *
- * What one shard reports the others must know: a trigger that fired in one puts its server into attack mode in all. The return to
- * normal mode is decided here, once for all (mode_watch.h). Main thread only.
+ * What one shard reports the others must know: a trigger that fired in one puts its server into attack mode in all.
+ * The return to normal mode is decided here, once for all (mode_watch.h). Main thread only.
  */
 #ifndef SYNWARD_BRIDGE_SHARDS_H
 #define SYNWARD_BRIDGE_SHARDS_H
@@ -19,8 +19,8 @@
 struct shards;
 
 /*
- * Starts `count` workers, each from `options[i]`, whose index, policies and bell are filled in here. NULL: none is left running.
- * `first` (may be NULL) is the policy that they begin with; it is taken over.
+ * Starts `count` workers, each from `options[i]`, whose index, policies and bell are filled in here. NULL: none is
+ * left running. `first` (may be NULL) is the policy that they begin with; it is taken over.
  */
 struct shards *shards_start(const struct worker_options *options, uint32_t count, struct policy *first,
                             struct error *error);
@@ -40,12 +40,15 @@ struct shards_hooks {
 };
 
 /*
- * Fetches at most SHARDS_DRAIN_MAX observations of each worker, tells triggers to all of them. Where more is left, shards_fd() stays
- * readable.
+ * Fetches at most SHARDS_DRAIN_MAX observations of each worker, tells triggers to all of them. Where more is left,
+ * shards_fd() stays readable.
  */
 #define SHARDS_DRAIN_MAX 1024
 void shards_drain(struct shards *shards, const struct shards_hooks *hooks, uint64_t now_us);
-/* Returns servers to normal mode that have been quiet, and frees policies that nobody reads any more. About once a second. */
+/*
+ * Returns servers to normal mode that have been quiet, and frees policies that nobody reads any more. About once a
+ * second.
+ */
 void shards_tick(struct shards *shards, const struct shards_hooks *hooks, uint64_t now_us);
 
 /* Takes ownership of `policy`. False: out of memory, and it stays the caller's. */

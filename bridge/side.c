@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* side.c - see side.h. Names are checked as the kernel would check them, so that a typing error is told before anything is made. */
+/*
+ * side.c - see side.h. Names are checked as the kernel would check them, so that a typing error is told before
+ * anything is made.
+ */
 #include "bridge/side.h"
 
 #include <ctype.h>

@@ -4,8 +4,8 @@
  *
  * A TAP belongs to the namespace in which /dev/net/tun was opened, so that open and TUNSETIFF both happen inside it.
  *
- * A persistent TAP may have been set up by somebody else (a virtual machine's helper, with a virtio header of 12 bytes or little
- * endian): everything that its flags decide is set again.
+ * A persistent TAP may have been set up by somebody else (a virtual machine's helper, with a virtio header of 12
+ * bytes or little endian): everything that its flags decide is set again.
  */
 #include "bridge/tap.h"
 
@@ -76,8 +76,8 @@ static bool wait_for_link(int listener, uint64_t until_us)
 }
 
 /*
- * TUNSETIFF. When a daemon was killed the kernel takes its ring apart a moment after the process is gone, and its TAP with it: a name in
- * use gets RELEASE_US to become free.
+ * TUNSETIFF. When a daemon was killed the kernel takes its ring apart a moment after the process is gone, and its
+ * TAP with it: a name in use gets RELEASE_US to become free.
  */
 static int set_interface(int fd, struct ifreq *request)
 {
@@ -107,7 +107,10 @@ static bool attach(struct tap *tap, const struct side_spec *side, struct error *
 static bool configure(struct tap *tap, const struct side_spec *side, struct error *error)
 {
     const int header_bytes = OFFLOAD_BYTES, off = 0, unlimited = INT_MAX;
-    /* The byte order of the host is the default; kernels without cross-endian support refuse TUNSETVNETBE, and need it not. */
+    /*
+     * The byte order of the host is the default; kernels without cross-endian support refuse TUNSETVNETBE, and need
+     * it not.
+     */
     ioctl(tap->fd, TUNSETVNETLE, &off);
     ioctl(tap->fd, TUNSETVNETBE, &off);
     if (ioctl(tap->fd, TUNSETVNETHDRSZ, &header_bytes) == 0 &&
@@ -119,8 +122,8 @@ static bool configure(struct tap *tap, const struct side_spec *side, struct erro
 }
 
 /*
- * Before Linux 6.4 a TAP refuses RWF_NOWAIT with EOPNOTSUPP. A write shorter than the virtio header never becomes a frame: where the flag is known
- * it fails with EINVAL.
+ * Before Linux 6.4 a TAP refuses RWF_NOWAIT with EOPNOTSUPP. A write shorter than the virtio header never becomes a
+ * frame: where the flag is known it fails with EINVAL.
  */
 static bool takes_nowait(int fd)
 {

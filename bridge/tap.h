@@ -19,8 +19,8 @@ struct tap {
 };
 
 /*
- * Makes the interface that `side` names, or attaches to it where it is a persistent TAP that nobody holds. Any other interface of that
- * name is an error. The link is not yet up.
+ * Makes the interface that `side` names, or attaches to it where it is a persistent TAP that nobody holds. Any
+ * other interface of that name is an error. The link is not yet up.
  */
 bool tap_open(struct tap *tap, const struct side_spec *side, struct error *error);
 void tap_close(struct tap *tap);

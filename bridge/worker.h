@@ -9,7 +9,8 @@
  *      worker_next_trigger()        <-- triggers
  *      policy_handover_publish()    -- policy -->      adopted between two batches
  *
- * Everything but the loop itself is called on the main thread. The frames' files may be TAPs, or in tests datagram sockets.
+ * Everything but the loop itself is called on the main thread. The frames' files may be TAPs, or in tests datagram
+ * sockets.
  */
 #ifndef SYNWARD_BRIDGE_WORKER_H
 #define SYNWARD_BRIDGE_WORKER_H
@@ -73,8 +74,8 @@ bool worker_multishot(const struct worker *worker);
 /* Without waiting for it to be done. False: its mailbox is full. */
 bool worker_tell(struct worker *worker, const struct worker_request *request);
 /*
- * Returns when it is done, under the newest policy published before; false (and `error`) after DAEMON_ANSWER_US. What the request points at must then stay where
- * it is until the worker was stopped: it may still be written.
+ * Returns when it is done, under the newest policy published before; false (and `error`) after DAEMON_ANSWER_US.
+ * What the request points at must then stay where it is until the worker was stopped: it may still be written.
  */
 bool worker_ask(struct worker *worker, const struct worker_request *request, struct error *error);
 /* Ends its sleep, to adopt a policy. */

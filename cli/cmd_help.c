@@ -49,7 +49,10 @@ static void print_options(const struct command *command)
     table_free(table);
 }
 
-/* Length of the piece of a form that stays on one line: "[...]" with all that is inside, an option with its value, a word. */
+/*
+ * Length of the piece of a form that stays on one line: "[...]" with all that is inside, an option with its value,
+ * a word.
+ */
 static size_t piece_length(const char *form)
 {
     size_t length = 0, depth = 0;

@@ -2,8 +2,9 @@
 /*
  * control_client.c - asks the daemon (control_client.h).
  *
- * The socket is non-blocking and every wait ends at one deadline, so that a daemon that hangs cannot hang the command. A daemon may refuse a
- * request before it has all of it: a failed send is no error as long as an answer comes.
+ * The socket is non-blocking and every wait ends at one deadline, so that a daemon that hangs cannot hang the
+ * command. A daemon may refuse a request before it has all of it: a failed send is no error as long as an answer
+ * comes.
  */
 #include "cli/control_client.h"
 

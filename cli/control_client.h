@@ -14,8 +14,8 @@
 struct json_object *control_request(const char *command);
 
 /*
- * Sends `request` (taken, freed) to the socket at `path` and waits at most `timeout_ms` for the whole answer. NULL: EXIT_UNREACHABLE where nobody
- * answers, or what the daemon said was wrong. The caller owns the document.
+ * Sends `request` (taken, freed) to the socket at `path` and waits at most `timeout_ms` for the whole answer. NULL:
+ * EXIT_UNREACHABLE where nobody answers, or what the daemon said was wrong. The caller owns the document.
  */
 struct json_object *control_ask_at(const char *path, struct json_object *request, unsigned timeout_ms,
                                    struct error *error);

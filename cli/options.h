@@ -2,8 +2,8 @@
 /*
  * options.h - options and words of a command line, told apart.
  *
- * Options begin with "--" and stand anywhere after the command; a value follows as the next word or after "=". "--" alone ends them. Given
- * twice, the last counts. Which of them a command takes is said in the table of commands.c.
+ * Options begin with "--" and stand anywhere after the command; a value follows as the next word or after "=". "--"
+ * alone ends them. Given twice, the last counts. Which of them a command takes is said in the table of commands.c.
  */
 #ifndef SYNWARD_CLI_OPTIONS_H
 #define SYNWARD_CLI_OPTIONS_H

@@ -19,7 +19,10 @@ enum exit_code output_error(const struct error *error);
 /* Writes what is buffered. False, with `error`, where stdout did not take it (disk full, reader gone). */
 bool output_flush(struct error *error);
 
-/* Fields of documents for tables: "-" where the field is missing or null. Numbers and booleans come as JSON writes them. */
+/*
+ * Fields of documents for tables: "-" where the field is missing or null. Numbers and booleans come as JSON writes
+ * them.
+ */
 const char *output_field(struct json_object *object, const char *key);
 /* "yes", "no", "-". */
 const char *output_yes_no(struct json_object *object, const char *key);

@@ -2,8 +2,9 @@
 /*
  * addr.c - text of addresses and the hash of tables.
  *
- * The text functions are our own because engine/ calls nothing but string.h: inet_ntop() and inet_pton() would bring errno and
- * locale with them, and both families go through one form here. What is compared for every frame stands inline in addr.h.
+ * The text functions are our own because engine/ calls nothing but string.h: inet_ntop() and inet_pton() would
+ * bring errno and locale with them, and both families go through one form here. What is compared for every frame
+ * stands inline in addr.h.
  */
 #include "engine/addr.h"
 

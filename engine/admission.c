@@ -19,15 +19,15 @@
 
 #include <string.h>
 
-#define WINDOW_DEFAULT      64240
-#define OPEN_PER_SECOND     1000 /* ENGINE 2.5 */
-#define OPEN_PER_SOURCE     200
-#define PURE_ACK_ZEROS_MAX  8 /* bytes of padding that odd stacks send as payload (protocols.md, pitfall 20) */
-#define STRAYS_PER_SECOND   100
+#define WINDOW_DEFAULT           64240
+#define OPEN_PER_SECOND          1000 /* ENGINE 2.5 */
+#define OPEN_PER_SOURCE          200
+#define PURE_ACK_ZEROS_MAX       8 /* bytes of padding that odd stacks send as payload (protocols.md, pitfall 20) */
+#define STRAYS_PER_SECOND        100
 #define AUTHENTICATED_PER_SECOND 5 /* each server: a flood of them leaves some 300 half-open there at most */
-#define MSS_LEAST 204 /* of any client, timestamps off: the smallest entry of the cookie's table less 12 */
-#define STRAY_RST_AFTER_MS  3000
-#define LIMIT_SCOPE_OPENING 0x80000000u /* or'ed with the server's index */
+#define MSS_LEAST                204 /* of any client, timestamps off: the smallest entry of the cookie's table less 12 */
+#define STRAY_RST_AFTER_MS       3000
+#define LIMIT_SCOPE_OPENING      0x80000000u /* or'ed with the server's index */
 
 /* --- proving ------------------------------------------------------------------------------------------------- */
 
@@ -97,10 +97,7 @@ static void speak_for(const struct engine *engine, const struct promise *promise
     segment->dst = key->client;
     segment->src_port = key->server_port;
     segment->dst_port = key->client_port;
-    segment->ttl = promise->synack.ttl ? promise->synack.ttl : 64;
-    segment->df = promise->synack.df;
-    if (!addr_is_v4(&key->server))
-        segment->flow_label = (uint32_t)table_hash(engine->config.keys.tsval, key, sizeof(*key)) & 0xfffff;
+    speak_as(engine, promise, key, segment);
 }
 
 /* The promised window as it stands in segments after the handshake (RFC 7323 2.3). */
@@ -225,7 +222,8 @@ static void answer_syn(struct engine *engine, struct passage *passage, struct se
 /* ENGINE 4: a signed SYN cannot be answered by anybody but its server; offsets would break it. Passed, rarely. */
 static void pass_authenticated(struct engine *engine, struct passage *passage, struct server *server)
 {
-    if (token_take(&server->authenticated, AUTHENTICATED_PER_SECOND, AUTHENTICATED_PER_SECOND, passage->now_us))
+    if (token_take(&server->authenticated, AUTHENTICATED_PER_SECOND, AUTHENTICATED_PER_SECOND,
+                   passage->now_us))
         passage_forward(passage);
     else
         passage_drop(engine, passage, DROP_open_limit);
@@ -293,8 +291,12 @@ static bool greeting_fits(const struct passage *passage, const struct proof *pro
     return proof->promise->greeting_bytes <= window;
 }
 
-/* Puts G into the segment; for a client whose MSS is smaller, as a super-frame that leaves the TAP in pieces (RFC 6691). */
-static void speak_greeting(const struct promise *promise, uint16_t mss, bool timestamps, struct segment *segment)
+/*
+ * Puts G into the segment; for a client whose MSS is smaller, as a super-frame that leaves the TAP in pieces (RFC
+ * 6691).
+ */
+static void speak_greeting(const struct promise *promise, uint16_t mss, bool timestamps,
+                           struct segment *segment)
 {
     uint16_t limit = (uint16_t)(mss - (timestamps ? 12 : 0));
 
@@ -447,8 +449,8 @@ static bool talks_too_early(const struct server *server, const struct proof *pro
 }
 
 /*
- * Its request came with the handshake's own ACK, before anything could be said to it: G goes out beside the opening, so that the
- * server's own greeting may be swallowed as for everybody (ENGINE 2.4).
+ * Its request came with the handshake's own ACK, before anything could be said to it: G goes out beside the
+ * opening, so that the server's own greeting may be swallowed as for everybody (ENGINE 2.4).
  */
 static void greet_beside(struct engine *engine, const struct passage *passage, const struct server *server,
                          const struct proof *proof)
@@ -616,8 +618,8 @@ static void admit_at_start(struct engine *engine, struct passage *passage, struc
 }
 
 /*
- * Beyond x+1 a segment alone proves nothing: its beginning was lost and will be repeated. A client that we greeted lately is
- * remembered, though, and its ACK of the greeting counts.
+ * Beyond x+1 a segment alone proves nothing: its beginning was lost and will be repeated. A client that we greeted
+ * lately is remembered, though, and its ACK of the greeting counts.
  */
 static bool admit_greeted(struct engine *engine, struct passage *passage, const struct server *server)
 {
@@ -680,7 +682,7 @@ bool admission(struct engine *engine, struct passage *passage, struct server *se
     uint8_t flags = passage->frame.flags;
     bool attack = server->mode == MODE_ATTACK;
 
-    if (flags & TCP_RST) {
+    if ((flags & TCP_RST) && !(flags & TCP_SYN)) {
         admit_rst(engine, passage);
         if (closing || !attack)
             return false;
@@ -777,16 +779,19 @@ void admission_greet_flow(struct engine *engine, const struct flow *flow, const 
     speak_greeting(promise, MSS_LEAST, false, &segment);
     if (cold->timestamps) {
         segment.options = options;
-        segment.options_bytes = segment_timestamps(options, newest_tsval(engine, flow) + flow->ts_delta, tsecr);
+        segment.options_bytes =
+            segment_timestamps(options, newest_tsval(engine, flow) + flow->ts_delta, tsecr);
     }
     engine_emit(engine, SIDE_CLIENT, to_client, &segment);
     engine->counters.greetings_resent++;
 }
 
 /* True where a flow on the entry's tuple is another, older connection, or there is none. */
-static bool flow_is_another(const struct engine *engine, const struct flow *flow, const struct resend_entry *entry)
+static bool flow_is_another(const struct engine *engine, const struct flow *flow,
+                            const struct resend_entry *entry)
 {
-    return !flow || (flow->state == FLOW_CLOSING && flow_cold(&engine->flows, flow)->client_isn + 1 != entry->ack);
+    return !flow ||
+           (flow->state == FLOW_CLOSING && flow_cold(&engine->flows, flow)->client_isn + 1 != entry->ack);
 }
 
 /* A greeting that is due: to a client that waits, or beside a flow that was opened before it was acknowledged. */
@@ -807,7 +812,8 @@ static void greeting_due(struct engine *engine, const struct resend_entry *entry
             engine->counters.greetings_sent++;
         else
             engine->counters.greetings_resent++;
-    } else if ((flow->state == FLOW_SPLICED || flow->state == FLOW_GREETING) && (flow->flags & FLOW_GREETING_DUE)) {
+    } else if ((flow->state == FLOW_SPLICED || flow->state == FLOW_GREETING) &&
+               (flow->flags & FLOW_GREETING_DUE)) {
         admission_greet_flow(engine, flow, &entry->link, promise, entry->tsecr);
     }
 }
@@ -826,7 +832,8 @@ static void synack_due(struct engine *engine, const struct resend_entry *entry, 
     if (!promise || !flow_is_another(engine, flow_find(&engine->flows, &entry->key), entry))
         return;
     synack_plan(&promise->synack, entry->offered, &features);
-    speak_synack(engine, &entry->key, promise, &features, &entry->client, entry->tsecr, now_us, &segment, options);
+    speak_synack(engine, &entry->key, promise, &features, &entry->client, entry->tsecr, now_us, &segment,
+                 options);
     segment.seq = entry->seq;
     segment.ack = entry->ack;
     engine_emit(engine, SIDE_CLIENT, &entry->link, &segment);

@@ -26,8 +26,9 @@ struct proof {
 };
 
 /*
- * Judges a client's segment. `closing`: the closing or half-open flow on its tuple that a proof would replace, or NULL. False: the segment proves nothing (and is neither a SYN
- * nor malformed), no verdict was given, and the caller decides.
+ * Judges a client's segment. `closing`: the closing or half-open flow on its tuple that a proof would replace, or
+ * NULL. False: the segment proves nothing (and is neither a SYN nor malformed), no verdict was given, and the
+ * caller decides.
  */
 bool admission(struct engine *engine, struct passage *passage, struct server *server, struct flow *closing);
 
@@ -40,8 +41,8 @@ void admission_stray_reset(struct engine *engine, struct passage *passage);
 bool admission_resend(struct engine *engine, uint64_t now_us);
 
 /*
- * Says the greeting once more to a client whose flow is open already, out of the client side. `tsecr` is the client's newest
- * TSval, used where timestamps were granted.
+ * Says the greeting once more to a client whose flow is open already, out of the client side. `tsecr` is the
+ * client's newest TSval, used where timestamps were granted.
  */
 void admission_greet_flow(struct engine *engine, const struct flow *flow, const struct link_header *to_client,
                           const struct promise *promise, uint32_t tsecr);

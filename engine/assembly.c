@@ -2,9 +2,9 @@
 /*
  * assembly.c - see assembly.h.
  *
- * Slots are found through a chained hash index and stand in one list in the order of opening, which is the order of expiry
- * since every slot lives equally long. Index and links lie apart from the slots, so that a slot's 4 KiB are touched only
- * when it is used:
+ * Slots are found through a chained hash index and stand in one list in the order of opening, which is the order of
+ * expiry since every slot lives equally long. Index and links lie apart from the slots, so that a slot's 4 KiB are
+ * touched only when it is used:
  *
  *      | pool | buckets: first slot of each chain | links: chain, older, newer | slots |
  *

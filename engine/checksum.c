@@ -2,8 +2,9 @@
 /*
  * checksum.c - the Internet checksum over memory and over the pseudo header.
  *
- * Memory is summed in the machine's own byte order, eight bytes at a step, and swapped once at the end: the sum of RFC 1071 does not
- * depend on byte order but for that swap (RFC 1071 2(B)). What edits need stands inline in checksum.h.
+ * Memory is summed in the machine's own byte order, eight bytes at a step, and swapped once at the end: the sum of
+ * RFC 1071 does not depend on byte order but for that swap (RFC 1071 2(B)). What edits need stands inline in
+ * checksum.h.
  *
  * Limit: only the last piece of a chain of checksum_add() calls may have an odd length.
  */

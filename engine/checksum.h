@@ -29,8 +29,9 @@ static inline uint16_t checksum_fold(uint64_t sum)
 }
 
 /*
- * Sum (not folded) of the pseudo header of RFC 9293 3.1 (IPv4) or RFC 8200 8.1 (IPv6); `l4_bytes` is header and payload.
- * One formula for both: the prefix of an IPv4-mapped address adds 0xffff, which is zero in ones' complement.
+ * Sum (not folded) of the pseudo header of RFC 9293 3.1 (IPv4) or RFC 8200 8.1 (IPv6); `l4_bytes` is header and
+ * payload. One formula for both: the prefix of an IPv4-mapped address adds 0xffff, which is zero in ones'
+ * complement.
  */
 uint64_t checksum_pseudo(const struct ip_addr *src, const struct ip_addr *dst, uint8_t protocol,
                          uint32_t l4_bytes);

@@ -2,31 +2,35 @@
 /*
  * cookie.c - makes and checks cookies; the only file that knows their bits.
  *
- * What it must do: prove that whoever sends a segment has received our SYN-ACK, without memory. Whoever has not must guess.
+ * What it must do: prove that whoever sends a segment has received our SYN-ACK, without memory. Whoever has not
+ * must guess.
  *
- * Arithmetic of guessing. A segment is tried as ack-1 and ack-1-g (where there is a greeting), each for the promise now, the one before while
- * it counts, and the default one while it may be out: and there is no greeting under the
- * default promise. At most 5 for a segment with data. Each passes a blind guess with 2^-24, as every value of the 7 option bits decodes
- * and the epoch bit is in clear. At the full rate of one core, R = 750,000 segments a second:
+ * Arithmetic of guessing. A segment is tried as ack-1 and ack-1-g (where there is a greeting), each for the promise
+ * now, the one before while it counts, and the default one while it may be out: and there is no greeting under the
+ * default promise. At most 5 for a segment with data. Each passes a blind guess with 2^-24, as every value of the 7
+ * option bits decodes and the epoch bit is in clear. At the full rate of one core, R = 750,000 segments a second:
  *
  *      data, usual    1 candidate     R *  1 / 2^24 = 0.045 passes a second, one in 22 s
  *      data, worst    5 candidates    R *  5 / 2^24 = 0.22  passes a second, one in 4.5 s
  *
- * An empty ACK is tried for three ISNs (seq-1, seq and seq-2: handshake, keepalive, last ACK), so for thrice as many; it wins a greeting sent to the
- * forged address, or, on a service that is opened by cookie alone, a connection under the limits of ENGINE 2.5.
+ * An empty ACK is tried for three ISNs (seq-1, seq and seq-2: handshake, keepalive, last ACK), so for thrice as
+ * many; it wins a greeting sent to the forged address, or, on a service that is opened by cookie alone, a
+ * connection under the limits of ENGINE 2.5.
  *
- * Trying all values for one tuple in order instead of at random makes the first pass certain after the same times; a new epoch changes
- * every MAC after 240 s. What a pass wins is one connection opened to the server in somebody else's name, and only if the same
- * segment carries a valid request; the guesser sees no answer and cannot know which segment it was. On a service that greets, a pass
- * without data sends one greeting (and its two repeats) to the address that was forged. 750,000 segments a second for one request in 6 s is
- * dearer than making one real connection. With one candidate a guesser of 1 Mbit/s (about 1,500 segments a second) waits 3 hours.
- * The options are not in the MAC's input, so a client can flip bits of its own cookie: it gains a scale, an MSS or SACK that it did not offer,
- * on its own connection.
+ * Trying all values for one tuple in order instead of at random makes the first pass certain after the same times;
+ * a new epoch changes every MAC after 240 s. What a pass wins is one connection opened to the server in somebody
+ * else's name, and only if the same segment carries a valid request; the guesser sees no answer and cannot know
+ * which segment it was. On a service that greets, a pass without data sends one greeting (and its two repeats) to
+ * the address that was forged. 750,000 segments a second for one request in 6 s is dearer than making one real
+ * connection. With one candidate a guesser of 1 Mbit/s (about 1,500 segments a second) waits 3 hours. The options
+ * are not in the MAC's input, so a client can flip bits of its own cookie: it gains a scale, an MSS or SACK that it
+ * did not offer, on its own connection.
  *
- * MSS. Two bits: an index into a table of the family, read back as the entry, never more than the client's own unless that was
- * below the first entry (216: what a datagram of 256 bytes can carry; hosts that say less are embedded ones with a few segments
- * in hand). 536 and 1220 are the defaults of RFC 9293 3.7.1; 1300 and 1360 cover tunnels and mobile networks; 1460 and 1440 are Ethernet. With timestamps, 4
- * bits say in which sixteenth of the way to the next entry the MSS lies: exact for 1380, 1400, 1440 and 1450 over IPv4, and the last entry's way is
+ * MSS. Two bits: an index into a table of the family, read back as the entry, never more than the client's own
+ * unless that was below the first entry (216: what a datagram of 256 bytes can carry; hosts that say less are
+ * embedded ones with a few segments in hand). 536 and 1220 are the defaults of RFC 9293 3.7.1; 1300 and 1360 cover
+ * tunnels and mobile networks; 1460 and 1440 are Ethernet. With timestamps, 4 bits say in which sixteenth of the
+ * way to the next entry the MSS lies: exact for 1380, 1400, 1440 and 1450 over IPv4, and the last entry's way is
  * 8,000 long so that its last step is that of 9,000-byte frames (8960, 8940).
  *
  * Limits: TSval goes in steps of 64 ms; a tuple whose options change within one step may see the bits go back.
@@ -94,8 +98,8 @@ static uint32_t finer_of(const uint16_t *table, unsigned index, uint16_t mss)
 }
 
 /*
- * The least MSS that lies in that sixteenth: never more than the client's own, and read back it gives the same bits, so that a later
- * stateless segment's TSval does not fall behind the SYN-ACK's.
+ * The least MSS that lies in that sixteenth: never more than the client's own, and read back it gives the same
+ * bits, so that a later stateless segment's TSval does not fall behind the SYN-ACK's.
  */
 static uint16_t finer_to_mss(const uint16_t *table, unsigned index, uint32_t step)
 {
@@ -150,7 +154,10 @@ bool cookie_check(const struct cookie_keys *keys, const struct flow_key *key, ui
     return true;
 }
 
-/* Milliseconds on a clock that starts elsewhere for each tuple, so that TSvals tell nothing of other connections (RFC 7323 7.1). */
+/*
+ * Milliseconds on a clock that starts elsewhere for each tuple, so that TSvals tell nothing of other connections
+ * (RFC 7323 7.1).
+ */
 static uint32_t tuple_ms(const struct cookie_keys *keys, const struct flow_key *key, uint64_t now_us)
 {
     return (uint32_t)(now_us / 1000) + (uint32_t)table_hash(keys->tsval, key, sizeof(*key));

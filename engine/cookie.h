@@ -6,9 +6,9 @@
  *      epoch | wscale | SACK | MSS | MAC                      |      wscale 15 = none
  *
  * MAC (24 bits) and the mask of bits 24 to 30 come from one SipHash-2-4 under a secret key over: addresses, ports, VLAN
- * IDs, the client's ISN, the epoch's number and the promise's generation. The options are not in the input; masked, they lie
- * high, so that an ack of c+1+g is hardly ever taken for a c+1 with other options. The epoch's lowest bit is in clear: one hash
- * decides a candidate. An epoch lasts COOKIE_EPOCH_US, so a cookie lives 4 to 8 minutes.
+ * IDs, the client's ISN, the epoch's number and the promise's generation. The options are not in the input; masked,
+ * they lie high, so that an ack of c+1+g is hardly ever taken for a c+1 with other options. The epoch's lowest bit
+ * is in clear: one hash decides a candidate. An epoch lasts COOKIE_EPOCH_US, so a cookie lives 4 to 8 minutes.
  *
  *      TSval = ((ms + offset of the tuple) & ~63) | bits         bits: 5 = 0, 4 = ECN, 3..0 = finer MSS
  *
@@ -43,18 +43,24 @@ struct cookie_options {
     bool ecn; /* only read back where there is a TSval */
 };
 
-/* A cookie for the connection `key` with client ISN `x`, promised under `generation`. `now_us` counts from a fixed start. */
+/*
+ * A cookie for the connection `key` with client ISN `x`, promised under `generation`. `now_us` counts from a fixed
+ * start.
+ */
 uint32_t cookie_make(const struct cookie_keys *keys, const struct flow_key *key, uint32_t x,
                      uint32_t generation, const struct cookie_options *options, uint64_t now_us);
 
 /*
- * True where `c` is a cookie of this connection, epoch now or before, made under `generation`. Fills `options` (mss from the cookie's own
- * two bits). One hash.
+ * True where `c` is a cookie of this connection, epoch now or before, made under `generation`. Fills `options` (mss
+ * from the cookie's own two bits). One hash.
  */
 bool cookie_check(const struct cookie_keys *keys, const struct flow_key *key, uint32_t x, uint32_t generation,
                   uint32_t c, uint64_t now_us, struct cookie_options *options);
 
-/* TSval of a stateless segment for this tuple, with the bits that `options` asks for (RFC 7323 5.4 clock: 1 ms in steps of 64). */
+/*
+ * TSval of a stateless segment for this tuple, with the bits that `options` asks for (RFC 7323 5.4 clock: 1 ms in
+ * steps of 64).
+ */
 uint32_t cookie_tsval(const struct cookie_keys *keys, const struct flow_key *key,
                       const struct cookie_options *options, uint64_t now_us);
 /* The first TSval above every stateless one that this tuple can have been sent up to now: (newest | 63) + 1. */

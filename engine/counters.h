@@ -16,8 +16,8 @@
     X(frames, client_out, "frames written to the client side")                                               \
     X(frames, server_in, "frames read from the server side")                                                 \
     X(frames, server_out, "frames written to the server side")                                               \
-    X(frames, tap_overflow, "frames that a TAP's queue had no room for") \
-    X(frames, refused, "frames that a TAP would not take")                                     \
+    X(frames, tap_overflow, "frames that a TAP's queue had no room for")                                     \
+    X(frames, refused, "frames that a TAP would not take")                                                   \
     X(cookies, syn, "SYNs that came to servers in attack mode")                                              \
     X(cookies, sent, "SYN-ACKs sent with a cookie")                                                          \
     X(cookies, accepted, "handshakes completed with a good cookie")                                          \

@@ -13,8 +13,10 @@
 #include "engine/splice.h"
 #include "engine/track.h"
 
-#define SYNACKS_SHARE 4 /* SYN-ACKs to be repeated get a quarter of the greetings' slots: a flood overwrites them anyway */
-#define TICK_WORK 16 /* things done by one engine_tick(): each may put one or two segments into the outbox */
+/* SYN-ACKs to be repeated get a quarter of the greetings' slots: a flood overwrites them anyway. */
+#define SYNACKS_SHARE 4
+#define TTL_DEFAULT   64
+#define TICK_WORK     16 /* things done by one engine_tick(): each may put one or two segments into the outbox */
 
 /* --- memory ------------------------------------------------------------------------------------------------------ */
 
@@ -78,8 +80,8 @@ size_t engine_bytes(const struct engine_config *config)
 }
 
 /*
- * Tables that a flood fills at random places are touched now, so that resident memory does not move under attack. Pools that are used from one
- * end (flows, openings, assemblies), and servers, grow with honest use only.
+ * Tables that a flood fills at random places are touched now, so that resident memory does not move under attack.
+ * Pools that are used from one end (flows, openings, assemblies), and servers, grow with honest use only.
  */
 static void touch(const struct pieces *pieces)
 {
@@ -156,6 +158,29 @@ void passage_reply(struct engine *engine, struct passage *passage, const struct 
     passage->verdict->bytes = bytes;
 }
 
+void speak_as(const struct engine *engine, const struct promise *promise, const struct flow_key *key,
+              struct segment *segment)
+{
+    segment->ttl = promise->synack.ttl ? promise->synack.ttl : TTL_DEFAULT;
+    segment->df = promise->synack.df;
+    segment->flow_label = addr_is_v4(&key->server) ? 0 : flow_label_to_client(engine, key);
+}
+
+/* The same where only the connection is known: by what its server promises now. */
+static void speak_in_name_of(struct engine *engine, const struct flow_key *key, struct segment *segment)
+{
+    struct server_key server_key = flow_key_server(key);
+    const struct server *server = server_find(&engine->servers, &server_key);
+
+    if (server)
+        speak_as(engine, server_promise_now(engine, server, addr_is_v4(&key->server)), key, segment);
+}
+
+uint32_t flow_label_to_client(const struct engine *engine, const struct flow_key *key)
+{
+    return (uint32_t)table_hash(engine->config.keys.tsval, key, sizeof(*key)) & 0xfffff;
+}
+
 void passage_reset(struct engine *engine, struct passage *passage, enum drop_reason reason)
 {
     struct link_header link;
@@ -163,6 +188,8 @@ void passage_reset(struct engine *engine, struct passage *passage, enum drop_rea
 
     engine->counters.drops[reason]++;
     segment_reset_reply(&passage->frame, &link, &segment);
+    if (passage->from == SIDE_CLIENT)
+        speak_in_name_of(engine, &passage->key, &segment);
     passage_reply(engine, passage, &link, &segment);
 }
 
@@ -268,7 +295,7 @@ enum opening_kind server_opening(const struct server *server)
     return server->policy ? server->policy->opening : OPENING_COOKIE;
 }
 
-/* --- the way of a frame -------------------------------------------------------------------------------------------- */
+/* --- the way of a frame ------------------------------------------------------------------------------------------- */
 
 static bool protects(const struct server *server)
 {
@@ -324,8 +351,8 @@ static void closing_flow(struct engine *engine, struct passage *passage, struct 
     struct server *server = flow_server(engine, flow);
     bool syn = (passage->frame.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 
-    if (passage->from == SIDE_CLIENT && server &&
-        cookies_out(server, passage->now_us) && admission(engine, passage, server, flow))
+    if (passage->from == SIDE_CLIENT && server && cookies_out(server, passage->now_us) &&
+        admission(engine, passage, server, flow))
         return;
     if ((passage->from == SIDE_CLIENT && syn) || !(flow->flags & (FLOW_REFUSED | FLOW_EDIT)))
         track_flow(engine, passage, flow);
@@ -336,9 +363,9 @@ static void closing_flow(struct engine *engine, struct passage *passage, struct 
 }
 
 /*
- * A half-open connection finishes untouched in every mode, but for two clients that a switch of modes caught in the middle (ENGINE 5.13): one
- * whose SYN the server never answered gets a cookie when it asks again; and one that acknowledges our SYN-ACK, not the
- * server's, has its proof looked at.
+ * A half-open connection finishes untouched in every mode, but for two clients that a switch of modes caught in the
+ * middle (ENGINE 5.13): one whose SYN the server never answered gets a cookie when it asks again; and one that
+ * acknowledges our SYN-ACK, not the server's, has its proof looked at.
  */
 static void half_open_flow(struct engine *engine, struct passage *passage, struct flow *flow)
 {
@@ -437,14 +464,15 @@ void engine_input(struct engine *engine, enum side from, uint8_t *buffer, uint32
     }
 }
 
-/* --- time ---------------------------------------------------------------------------------------------------------- */
+/* --- time --------------------------------------------------------------------------------------------------------- */
 
 static bool expire_flow(struct engine *engine, uint64_t now_us)
 {
-    struct flow *flow = flow_expired(&engine->flows, now_us, TICK_WORK);
+    bool more;
+    struct flow *flow = flow_expired(&engine->flows, now_us, TICK_WORK, &more);
 
     if (!flow)
-        return false;
+        return more;
     if (flow->state != FLOW_CLOSING) {
         engine->counters.flows_expired++;
         engine_flow_close(engine, flow, END_EXPIRED, now_us);
@@ -482,7 +510,7 @@ uint64_t engine_next_deadline(const struct engine *engine)
     return earlier(next, flow_next_expiry(&engine->flows, engine->now_us));
 }
 
-/* --- from outside ---------------------------------------------------------------------------------------------------- */
+/* --- from outside ------------------------------------------------------------------------------------------------- */
 
 struct outbox *engine_outbox(struct engine *engine)
 {

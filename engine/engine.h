@@ -2,15 +2,16 @@
 /*
  * engine.h - the decision: frames in, verdicts out.
  *
- * An engine is one shard: it belongs to one thread, is made in memory that the caller gives, and makes no system call, reads no
- * clock, allocates nothing after init, logs nothing and has no global. Time comes in as microseconds of one monotonic clock
- * that every shard shares (cookies of one shard are good in another). Both directions of a flow must reach the same shard.
+ * An engine is one shard: it belongs to one thread, is made in memory that the caller gives, and makes no system
+ * call, reads no clock, allocates nothing after init, logs nothing and has no global. Time comes in as microseconds
+ * of one monotonic clock that every shard shares (cookies of one shard are good in another). Both directions of a
+ * flow must reach the same shard.
  *
  *      engine_input(frame) -> verdict       + outbox (segments of our own)  + observations
  *      engine_tick(now)    -> more work?    + outbox                        + observations
  *
- * After each of the two the caller empties the outbox (engine_outbox(), then outbox.count = outbox.used = 0); the observation queue
- * is emptied once a batch (count = 0).
+ * After each of the two the caller empties the outbox (engine_outbox(), then outbox.count = outbox.used = 0); the
+ * observation queue is emptied once a batch (count = 0).
  */
 #ifndef SYNWARD_ENGINE_ENGINE_H
 #define SYNWARD_ENGINE_ENGINE_H
@@ -52,14 +53,15 @@ void engine_config_defaults(struct engine_config *config);
 size_t engine_bytes(const struct engine_config *config);
 
 /*
- * Makes an engine in `memory` (aligned to 64, zeroed, engine_bytes() long; it stays the caller's, and dies with the engine). Memory is touched only as
- * it is used. The setting is SETTING_AUTO, no policy.
+ * Makes an engine in `memory` (aligned to 64, zeroed, engine_bytes() long; it stays the caller's, and dies with the
+ * engine). Memory is touched only as it is used. The setting is SETTING_AUTO, no policy.
  */
 struct engine *engine_init(void *memory, const struct engine_config *config, uint64_t now_us);
 
 /*
  * Decides on one frame. `buffer` begins with the offload header; `bytes` counts it; `capacity` is the whole buffer (a
- * reply with a greeting is up to 1,600 bytes long; one that does not fit is dropped and counted). For captures `wire_bytes` may exceed `bytes`; else pass the same.
+ * reply with a greeting is up to 1,600 bytes long; one that does not fit is dropped and counted). For captures
+ * `wire_bytes` may exceed `bytes`; else pass the same.
  */
 void engine_input(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes, uint32_t wire_bytes,
                   uint32_t capacity, uint64_t now_us, struct verdict *verdict);
@@ -77,7 +79,10 @@ struct counters *engine_counters(struct engine *engine);
 /* From here on the engine reads `policy` (may be NULL) and no longer the one before. */
 void engine_adopt_policy(struct engine *engine, const struct policy *policy, uint64_t now_us);
 
-/* The operator's setting, for all (server NULL) or for one. NORMAL and ATTACK are in force on return; AUTO leaves the mode as it is. */
+/*
+ * The operator's setting, for all (server NULL) or for one. NORMAL and ATTACK are in force on return; AUTO leaves
+ * the mode as it is.
+ */
 void engine_set_setting(struct engine *engine, const struct server_key *server, enum mode_setting setting,
                         uint64_t now_us);
 /* The main thread's word under AUTO: another shard fired, or it has been quiet long enough. */

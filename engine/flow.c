@@ -8,18 +8,18 @@
 
 static const char *const state_names[] = {
     [FLOW_FREE] = "free",         [FLOW_HALF_OPEN] = "half-open", [FLOW_ESTABLISHED] = "established",
-    [FLOW_ASKING] = "asking",
-    [FLOW_OUTBOUND] = "outbound", [FLOW_OPENING] = "opening",     [FLOW_GREETING] = "greeting",
-    [FLOW_SPLICED] = "spliced",   [FLOW_CLOSING] = "closing",
+    [FLOW_ASKING] = "asking",     [FLOW_OUTBOUND] = "outbound",   [FLOW_OPENING] = "opening",
+    [FLOW_GREETING] = "greeting", [FLOW_SPLICED] = "spliced",     [FLOW_CLOSING] = "closing",
 };
 _Static_assert(sizeof(state_names) / sizeof(state_names[0]) == FLOW_STATES, "every state has a name");
 
 /* FLOW_STATES, which no entry is ever in, has a place too, so that the table answers for every value of the enum. */
 static const enum flow_list_id list_of_state[FLOW_STATES + 1] = {
     [FLOW_FREE] = FLOW_LIST_NONE,        [FLOW_HALF_OPEN] = FLOW_LIST_HALF_OPEN,
-    [FLOW_ESTABLISHED] = FLOW_LIST_LIVE, [FLOW_ASKING] = FLOW_LIST_HALF_OPEN, [FLOW_OUTBOUND] = FLOW_LIST_LIVE,
-    [FLOW_OPENING] = FLOW_LIST_OPENING,  [FLOW_GREETING] = FLOW_LIST_OPENING,
-    [FLOW_SPLICED] = FLOW_LIST_LIVE,     [FLOW_CLOSING] = FLOW_LIST_CLOSING,
+    [FLOW_ESTABLISHED] = FLOW_LIST_LIVE, [FLOW_ASKING] = FLOW_LIST_HALF_OPEN,
+    [FLOW_OUTBOUND] = FLOW_LIST_LIVE,    [FLOW_OPENING] = FLOW_LIST_OPENING,
+    [FLOW_GREETING] = FLOW_LIST_OPENING, [FLOW_SPLICED] = FLOW_LIST_LIVE,
+    [FLOW_CLOSING] = FLOW_LIST_CLOSING,
 };
 
 /* How long an entry stays in a list before it is looked at; 0: it has timers of its own (opening.c). */
@@ -246,7 +246,10 @@ static bool head_due(const struct flow_table *table, enum flow_list_id id, uint3
     return list->count && list_life[id] && clock - table->cold[list->oldest].listed >= list_life[id];
 }
 
-/* A live flow is looked at once a minute, and stays unless it has been idle for long; a closing one stays while it is used. */
+/*
+ * A live flow is looked at once a minute, and stays unless it has been idle for long; a closing one stays while it
+ * is used.
+ */
 static bool still_in_use(enum flow_list_id id, const struct flow *flow, uint32_t clock)
 {
     if (id == FLOW_LIST_CLOSING)
@@ -254,18 +257,21 @@ static bool still_in_use(enum flow_list_id id, const struct flow *flow, uint32_t
     return id == FLOW_LIST_LIVE && clock - flow->used < FLOW_IDLE_LIFE;
 }
 
-struct flow *flow_expired(struct flow_table *table, uint64_t now_us, uint32_t budget)
+struct flow *flow_expired(struct flow_table *table, uint64_t now_us, uint32_t budget, bool *more)
 {
     uint32_t clock = flow_clock(now_us);
 
+    *more = false;
     for (int id = FLOW_LIST_NONE + 1; id < FLOW_LISTS; id++) {
         while (head_due(table, (enum flow_list_id)id, clock)) {
             struct flow *flow = &table->flows[table->lists[id].oldest];
 
             if (!still_in_use((enum flow_list_id)id, flow, clock))
                 return flow;
-            if (budget-- == 0)
+            if (budget-- == 0) {
+                *more = true;
                 return NULL;
+            }
             flow_renew(table, flow, now_us);
         }
     }

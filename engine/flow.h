@@ -12,11 +12,12 @@
  *      OPENING --> GREETING --> SPLICED +                     opened by us, changed on the way
  *          +------------------------^
  *
- * Every state belongs to one list, oldest first. A list is a timer and an order of eviction at once: all its entries wait
- * for the same time, so only its head need be looked at, and traffic never touches it (an entry that was used meanwhile goes to
- * the tail when its turn comes). When the table is full, a half-open entry makes room for a half-open one, so that SYNs, which
- * can be spoofed, push out nothing else as long as there are any; a proved connection takes the place of the oldest closing
- * entry, then of the oldest half-open one. Established and spliced flows are never evicted.
+ * Every state belongs to one list, oldest first. A list is a timer and an order of eviction at once: all its
+ * entries wait for the same time, so only its head need be looked at, and traffic never touches it (an entry that
+ * was used meanwhile goes to the tail when its turn comes). When the table is full, a half-open entry makes room
+ * for a half-open one, so that SYNs, which can be spoofed, push out nothing else as long as there are any; a proved
+ * connection takes the place of the oldest closing entry, then of the oldest half-open one. Established and spliced
+ * flows are never evicted.
  */
 #ifndef SYNWARD_ENGINE_FLOW_H
 #define SYNWARD_ENGINE_FLOW_H
@@ -101,16 +102,17 @@ struct flow_cold {
     uint32_t server_next; /* the same from the server, in its numbers */
     uint32_t
         opening; /* OPENING, GREETING: index into the pool. Later with GREETING_DUE: newest TSval of the server */
-    uint16_t server;     /* index into the server table + 1; 0: none */
-    uint16_t server_mss; /* payload of a segment that the server takes, options off; 0: no limit */
-    uint16_t sampled[2]; /* payload bytes copied into observations, by enum side */
-    uint8_t offered;     /* half-open: enum synack_offer; FLOW_OFFER_UNKNOWN */
-    uint8_t generation;  /* GREETING_DUE: lowest bits of the promise's */
-    bool timestamps;     /* opened by us: granted on both halves */
-    uint8_t client_scale;     /* opened by us: the client's window scale, WSCALE_NONE */
+    uint16_t server;      /* index into the server table + 1; 0: none */
+    uint16_t server_mss;  /* payload of a segment that the server takes, options off; 0: no limit */
+    uint16_t sampled[2];  /* payload bytes copied into observations, by enum side */
+    uint8_t offered;      /* half-open: enum synack_offer; FLOW_OFFER_UNKNOWN */
+    uint8_t generation;   /* GREETING_DUE: lowest bits of the promise's */
+    bool timestamps;      /* opened by us: granted on both halves */
+    uint8_t client_scale; /* opened by us: the client's window scale, WSCALE_NONE */
 };
 
-#define FLOW_OFFER_UNKNOWN 0xff
+#define FLOW_OFFER_UNKNOWN  0xff
+#define FLOW_OFFER_OUTBOUND 0xfe /* the server side opened it */
 
 _Static_assert(sizeof(struct flow) == 64, "the hot part is one cache line");
 _Static_assert(sizeof(struct flow_cold) <= 56, "64 + 56 + 4 of index stays within 128 bytes a flow");
@@ -139,20 +141,26 @@ void flow_table_init(struct flow_table *table, void *memory, uint32_t capacity, 
 
 struct flow *flow_find(const struct flow_table *table, const struct flow_key *key);
 /*
- * A new entry in `state` for a key that has none; NULL where the table is full of flows that may not be evicted. The entry that had
- * to go is told by flow_evictable() beforehand.
+ * A new entry in `state` for a key that has none; NULL where the table is full of flows that may not be evicted.
+ * The entry that had to go is told by flow_evictable() beforehand.
  */
 struct flow *flow_new(struct flow_table *table, const struct flow_key *key, enum flow_state state,
                       uint64_t now_us);
-/* Where the table is full: the entry to be freed before flow_new() in `state`, or NULL (room is there, or nothing may go). */
+/*
+ * Where the table is full: the entry to be freed before flow_new() in `state`, or NULL (room is there, or nothing
+ * may go).
+ */
 struct flow *flow_evictable(const struct flow_table *table, enum flow_state state);
 /* The one place where a state changes: lists and gauges follow. */
 void flow_set_state(struct flow_table *table, struct flow *flow, enum flow_state state, uint64_t now_us);
 void flow_free(struct flow_table *table, struct flow *flow);
 /* Puts the entry at its list's tail: its time begins anew. */
 void flow_renew(struct flow_table *table, struct flow *flow, uint64_t now_us);
-/* An entry whose time is over, or NULL. Those used meanwhile are renewed on the way (at most `budget` of them). */
-struct flow *flow_expired(struct flow_table *table, uint64_t now_us, uint32_t budget);
+/*
+ * An entry whose time is over, or NULL. Those used meanwhile are renewed on the way, at most `budget` of them; `*more` then says that
+ * there are others to be looked at.
+ */
+struct flow *flow_expired(struct flow_table *table, uint64_t now_us, uint32_t budget, bool *more);
 /* No entry's time is over before this; UINT64_MAX: none. */
 uint64_t flow_next_expiry(const struct flow_table *table, uint64_t now_us);
 

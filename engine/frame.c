@@ -5,31 +5,32 @@
  *      frame_parse -> link layer -> parse_v4 -> parse_tcp | parse_icmp
  *                                \> parse_v6 -> (extension headers) /
  *
- * Every step is given `end`, the offset behind the IP packet as its header states it, and checks once that what it reads lies below
- * both `end` and the bytes present; the readers of bytes.h do not check again. This runs for every frame that crosses: no loop but those over
- * tags and extension headers, and no clearing of the whole view.
+ * Every step is given `end`, the offset behind the IP packet as its header states it, and checks once that what it
+ * reads lies below both `end` and the bytes present; the readers of bytes.h do not check again. This runs for every
+ * frame that crosses: no loop but those over tags and extension headers, and no clearing of the whole view.
  *
  * What is told apart with care, because a server in attack mode must not be reached around the cookie:
  *  - a first fragment whose TCP header is not even named within it is FRAME_MALFORMED (RFC 7112 5);
  *  - so is a chain of extension headers that goes on beyond FRAME_EXTENSIONS_MAX: TCP could follow.
- * The protocol of a packet whose IP header is cut off or contradicts itself cannot be known; no host takes it either: FRAME_OTHER.
+ * The protocol of a packet whose IP header is cut off or contradicts itself cannot be known; no host takes it
+ * either: FRAME_OTHER.
  *
- * Limits: the destination in a routing header is not looked at, so the checksum of a TCP segment that still has a hop to go is not
- * verified rightly; ESP and IPv4 AH are opaque (FRAME_OTHER).
+ * Limits: the destination in a routing header is not looked at, so the checksum of a TCP segment that still has a
+ * hop to go is not verified rightly; ESP and IPv4 AH are opaque (FRAME_OTHER).
  */
 #include "engine/frame.h"
 
 #include "engine/bytes.h"
 #include "engine/checksum.h"
 
-#define ETHERTYPE_AT    12
-#define ETHERTYPE_IPV4  0x0800
-#define ETHERTYPE_IPV6  0x86dd
-#define ETHERTYPE_VLAN  0x8100
-#define ETHERTYPE_QINQ  0x88a8
-#define ETHERTYPE_QINQ1 0x9100 /* before 802.1ad */
+#define ETHERTYPE_AT     12
+#define ETHERTYPE_IPV4   0x0800
+#define ETHERTYPE_IPV6   0x86dd
+#define ETHERTYPE_VLAN   0x8100
+#define ETHERTYPE_QINQ   0x88a8
+#define ETHERTYPE_QINQ1  0x9100 /* before 802.1ad */
 #define VLAN_TAGS_WALKED 8u
-#define VLAN_TAG_BYTES  4
+#define VLAN_TAG_BYTES   4
 
 #define IPV4_HEADER_BYTES 20
 #define IPV4_FRAGMENT     0x3fff /* more fragments, or an offset */
@@ -82,7 +83,10 @@ static inline enum frame_kind parse_tcp(struct frame *frame, uint32_t l4, uint32
     return FRAME_TCP;
 }
 
-/* RFC 792 and RFC 1812 for IPv4: unreachable, quench, redirect, time exceeded, parameter problem; RFC 4443 2.1 for IPv6. */
+/*
+ * RFC 792 and RFC 1812 for IPv4: unreachable, quench, redirect, time exceeded, parameter problem; RFC 4443 2.1 for
+ * IPv6.
+ */
 static bool icmp_quotes_packet(uint8_t ip_version, uint8_t type)
 {
     if (ip_version == 6)
@@ -104,8 +108,8 @@ static enum frame_kind __attribute__((noinline)) parse_icmp(struct frame *frame,
 }
 
 /*
- * The length that an IPv4 header states. 0 is what senders write into super-frames above 64 KiB, and what captures made in front of
- * segmentation offload hold: then the packet goes to the end of the frame.
+ * The length that an IPv4 header states. 0 is what senders write into super-frames above 64 KiB, and what captures
+ * made in front of segmentation offload hold: then the packet goes to the end of the frame.
  */
 static inline uint32_t v4_total_bytes(const struct frame *frame, uint32_t stated, uint32_t wire_bytes)
 {
@@ -114,7 +118,10 @@ static inline uint32_t v4_total_bytes(const struct frame *frame, uint32_t stated
     return stated;
 }
 
-/* Words of the header are loaded once each and taken apart in registers: parsing is the largest part of what a forwarded segment costs. */
+/*
+ * Words of the header are loaded once each and taken apart in registers: parsing is the largest part of what a
+ * forwarded segment costs.
+ */
 static enum frame_kind parse_v4(struct frame *frame, uint32_t wire_bytes)
 {
     const uint8_t *ip = frame->data + frame->l3;
@@ -186,7 +193,10 @@ static bool chain_step(const uint8_t *data, uint32_t limit, struct chain *chain)
     return true;
 }
 
-/* Walks to the end of the chain; FRAME_TCP where an unfragmented header of whatever protocol follows. Apart, as it is rare. */
+/*
+ * Walks to the end of the chain; FRAME_TCP where an unfragmented header of whatever protocol follows. Apart, as it
+ * is rare.
+ */
 static enum frame_kind __attribute__((noinline))
 walk_chain(struct frame *frame, uint32_t end, struct chain *chain)
 {
@@ -253,8 +263,9 @@ static enum frame_kind parse_network(struct frame *frame, uint16_t ethertype, ui
 }
 
 /*
- * A tag with VLAN ID 0 carries a priority only (802.1Q 9.6), and hosts take such a frame as they would without it, so it is not part
- * of a key. With more tags than a link header of ours holds, TCP fails closed: hosts may strip more than we can answer with.
+ * A tag with VLAN ID 0 carries a priority only (802.1Q 9.6), and hosts take such a frame as they would without it,
+ * so it is not part of a key. With more tags than a link header of ours holds, TCP fails closed: hosts may strip
+ * more than we can answer with.
  */
 static enum frame_kind parse_link(struct frame *frame, uint32_t wire_bytes)
 {
@@ -376,13 +387,19 @@ void frame_set_ecn(struct frame *frame, enum ip_ecn ecn)
         checksum_update16(ip + 10, load_be16(ip), (uint16_t)(ip[0] << 8 | tos));
         ip[1] = tos;
     } else {
-        /* The traffic class lies across the first two bytes; its ECN bits are bits 5 and 4 of the second (RFC 8200 3). */
+        /*
+         * The traffic class lies across the first two bytes; its ECN bits are bits 5 and 4 of the second (RFC 8200
+         * 3).
+         */
         ip[1] = (uint8_t)((ip[1] & 0xcf) | ecn << 4);
     }
     frame->tos = tos;
 }
 
-/* At an odd offset each byte weighs in the other half of its word: the same as the number rotated by one byte (RFC 1071 2(B)). */
+/*
+ * At an odd offset each byte weighs in the other half of its word: the same as the number rotated by one byte (RFC
+ * 1071 2(B)).
+ */
 static inline uint32_t as_summed(uint32_t value, bool odd)
 {
     return odd ? value << 8 | value >> 24 : value;
@@ -419,4 +436,12 @@ void frame_limit_gso(struct frame *frame, uint16_t mss)
 
     if (offload != NULL && offload->gso_type != OFFLOAD_GSO_NONE && mss > 0 && offload->gso_bytes > mss)
         offload->gso_bytes = mss;
+}
+
+void frame_set_flow_label(struct frame *frame, uint32_t flow_label)
+{
+    uint8_t *at = frame->data + frame->l3;
+
+    store_be32(at, (load_be32(at) & 0xfff00000u) | (flow_label & 0xfffffu));
+    frame->flow_label = flow_label & 0xfffffu;
 }

@@ -4,8 +4,8 @@
  *
  * frame_parse() walks Ethernet, up to two VLAN tags (802.1Q 0x8100, 802.1ad 0x88a8, and 0x9100), IPv4 with
  * options or IPv6 with a bounded chain of extension headers (hop-by-hop, routing, destination options, fragment,
- * authentication; at most FRAME_EXTENSIONS_MAX), and the TCP header. Afterwards every offset in the view is known to lie inside
- * the frame; options are parsed on demand (tcp_options.h). Parsing fails closed: what does not fit is
+ * authentication; at most FRAME_EXTENSIONS_MAX), and the TCP header. Afterwards every offset in the view is known
+ * to lie inside the frame; options are parsed on demand (tcp_options.h). Parsing fails closed: what does not fit is
  * FRAME_MALFORMED, and the engine never answers or edits such a frame.
  *
  * A capture may hold less of a frame than was on the wire: `wire_bytes` says how long it was. On a live bridge
@@ -88,8 +88,8 @@ struct frame {
 };
 
 /*
- * Fills `frame` for `bytes` bytes at `data` of a frame that was `wire_bytes` long on the wire (>= bytes). `offload` may be NULL.
- * `capacity` >= bytes. Never reads beyond `bytes`. Returns frame->kind.
+ * Fills `frame` for `bytes` bytes at `data` of a frame that was `wire_bytes` long on the wire (>= bytes). `offload`
+ * may be NULL. `capacity` >= bytes. Never reads beyond `bytes`. Returns frame->kind.
  */
 enum frame_kind frame_parse(struct frame *frame, struct offload *offload, uint8_t *data, uint32_t bytes,
                             uint32_t wire_bytes, uint32_t capacity);
@@ -119,14 +119,14 @@ static inline const uint8_t *frame_payload(const struct frame *frame)
 }
 
 /*
- * True unless the frame carries a full TCP checksum that is wrong (RFC 9293 3.1; the IPv4 header checksum is looked at too).
- * Partial checksums and those that the kernel vouches for are taken as good.
+ * True unless the frame carries a full TCP checksum that is wrong (RFC 9293 3.1; the IPv4 header checksum is looked
+ * at too). Partial checksums and those that the kernel vouches for are taken as good.
  */
 bool frame_checksum_good(const struct frame *frame);
 
 /*
- * Edits of a FRAME_TCP in place. Each keeps the checksum right by increments (RFC 1624) where it is full, leaves it alone where it is
- * partial, and keeps the view in step.
+ * Edits of a FRAME_TCP in place. Each keeps the checksum right by increments (RFC 1624) where it is full, leaves it
+ * alone where it is partial, and keeps the view in step.
  */
 void frame_set_seq(struct frame *frame, uint32_t seq);
 void frame_set_ack(struct frame *frame, uint32_t ack);
@@ -134,6 +134,8 @@ void frame_set_window(struct frame *frame, uint16_t window);
 void frame_set_flags(struct frame *frame, uint8_t flags);
 /* Replaces the ECN field of the IP header (IPv4 header checksum kept right). */
 void frame_set_ecn(struct frame *frame, enum ip_ecn ecn);
+/* Replaces the flow label of an IPv6 header (20 bits); no checksum covers it. */
+void frame_set_flow_label(struct frame *frame, uint32_t flow_label);
 /* Replaces 32 bits of the TCP options or payload at `offset` bytes from data, at any alignment. */
 void frame_set_be32(struct frame *frame, uint32_t offset, uint32_t value);
 /* Overwrites `bytes` bytes of options at `offset` from data with NOPs. */

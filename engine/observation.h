@@ -2,11 +2,12 @@
 /*
  * observation.h - what the engine saw, as plain data, for the learner and for the main thread.
  *
- * An observation is a fixed-size copy: it outlives the frame. The engine appends to an observation_queue that the worker
- * empties after each batch; a full queue drops and counts (counters: observations_dropped), it never waits.
+ * An observation is a fixed-size copy: it outlives the frame. The engine appends to an observation_queue that the
+ * worker empties after each batch; a full queue drops and counts (counters: observations_dropped), it never waits.
  *
- * In normal mode they speak of the connection as it crossed the bridge; for a connection opened by us (attack mode) of its server half, in the
- * server's own sequence numbers: the learner need not know the difference, but for `opened`.
+ * In normal mode they speak of the connection as it crossed the bridge; for a connection opened by us (attack mode)
+ * of its server half, in the server's own sequence numbers: the learner need not know the difference, but for
+ * `opened`.
  *
  * Data is sampled: at most OBSERVATION_FLOW_BYTES each way per flow, from offset 0 on.
  */

@@ -70,7 +70,15 @@ void observe_established(struct engine *engine, const struct flow *flow, uint64_
     observation_new(engine, flow, OBSERVED_ESTABLISHED, now_us);
 }
 
-/* How many more payload bytes of this direction may be copied. Repeated bytes count too, so twice the cap is the end. */
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/*
+ * How many more payload bytes of this direction may be copied. Repeated bytes count too, so twice the cap is the
+ * end.
+ */
 static uint32_t sample_budget(const struct flow_cold *cold, enum side from)
 {
     uint32_t cap = 2 * OBSERVATION_FLOW_BYTES;
@@ -79,7 +87,7 @@ static uint32_t sample_budget(const struct flow_cold *cold, enum side from)
 }
 
 void observe_data(struct engine *engine, struct flow *flow, enum side from, uint32_t seq, uint32_t ack,
-                  const uint8_t *data, uint32_t present, uint32_t wire_bytes, uint64_t now_us)
+                  const uint8_t *data, uint32_t present, uint32_t wire_bytes, bool push, uint64_t now_us)
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
     uint32_t own = from == SIDE_CLIENT ? cold->client_isn : cold->server_isn;
@@ -87,7 +95,7 @@ void observe_data(struct engine *engine, struct flow *flow, enum side from, uint
     uint32_t offset = seq - (own + 1);
 
     while (wire_bytes && offset < OBSERVATION_FLOW_BYTES && sample_budget(cold, from)) {
-        uint32_t bytes = present < OBSERVATION_DATA_BYTES ? present : OBSERVATION_DATA_BYTES;
+        uint32_t bytes = least(present, least(OBSERVATION_DATA_BYTES, OBSERVATION_FLOW_BYTES - offset));
         struct observation *slot = observation_new(engine, flow, OBSERVED_DATA, now_us);
 
         if (!slot)
@@ -97,7 +105,7 @@ void observe_data(struct engine *engine, struct flow *flow, enum side from, uint
         slot->data.peer_acked = ack - (peer + 1);
         slot->data.wire_bytes = wire_bytes;
         slot->data.bytes = (uint16_t)bytes;
-        slot->data.push = false;
+        slot->data.push = push && bytes == present;
         memcpy(slot->data.data, data, bytes);
         cold->sampled[from] = (uint16_t)(cold->sampled[from] + bytes);
         if (bytes < OBSERVATION_DATA_BYTES)
@@ -115,7 +123,7 @@ void observe_frame_data(struct engine *engine, struct flow *flow, const struct p
 
     if (frame->payload_bytes)
         observe_data(engine, flow, passage->from, frame->seq, frame->ack, frame_payload(frame),
-                     frame->payload_present, frame->payload_bytes, passage->now_us);
+                     frame->payload_present, frame->payload_bytes, frame->flags & TCP_PSH, passage->now_us);
 }
 
 void observe_end(struct engine *engine, const struct flow *flow, enum flow_end reason, uint64_t now_us)
@@ -127,7 +135,7 @@ void observe_end(struct engine *engine, const struct flow *flow, enum flow_end r
         return;
     slot->end.reason = reason;
     slot->end.client_bytes = cold->client_next - (cold->client_isn + 1);
-    slot->end.server_bytes = cold->server_next - (cold->server_isn + 1);
+    slot->end.server_bytes = cold->server_next ? cold->server_next - (cold->server_isn + 1) : 0;
 }
 
 void observe_trigger(struct engine *engine, const struct server *server,

@@ -2,8 +2,8 @@
 /*
  * observe.h - makes observations of what passes (observation.h), for tracked flows and for those that we opened alike.
  *
- * Sequence numbers are those of the connection as the server sees it: for a spliced flow observe the server's frames before,
- * and the client's after they are translated.
+ * Sequence numbers are those of the connection as the server sees it: for a spliced flow observe the server's
+ * frames before, and the client's after they are translated.
  */
 #ifndef SYNWARD_ENGINE_OBSERVE_H
 #define SYNWARD_ENGINE_OBSERVE_H
@@ -17,7 +17,7 @@ void observe_established(struct engine *engine, const struct flow *flow, uint64_
 void observe_frame_data(struct engine *engine, struct flow *flow, const struct passage *passage);
 /* The same for bytes that stand elsewhere: `seq` and `ack` in the server's numbers. */
 void observe_data(struct engine *engine, struct flow *flow, enum side from, uint32_t seq, uint32_t ack,
-                  const uint8_t *data, uint32_t present, uint32_t wire_bytes, uint64_t now_us);
+                  const uint8_t *data, uint32_t present, uint32_t wire_bytes, bool push, uint64_t now_us);
 void observe_end(struct engine *engine, const struct flow *flow, enum flow_end reason, uint64_t now_us);
 void observe_trigger(struct engine *engine, const struct server *server,
                      const struct observed_trigger *trigger, uint64_t now_us);

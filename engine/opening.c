@@ -66,7 +66,6 @@ static void send_syn(struct engine *engine, const struct flow *flow, struct open
     segment.options_bytes = (uint8_t)synack_open_options(
         &granted, opening->client.mss, opening->client.window_scale, opening->client_tsval, options);
     engine_emit(engine, SIDE_SERVER, &opening->to_server, &segment);
-    opening->attempts++;
 }
 
 static void set_timer(struct engine *engine, uint32_t index, uint64_t due_us)
@@ -177,6 +176,7 @@ void opening_begin(struct engine *engine, struct passage *passage, struct server
     opening->fin = fin && opening->held_bytes == bytes;
     tag_remove(&engine->stray, &passage->key, 0);
     send_syn(engine, flow, opening);
+    opening->attempts = 1;
     set_timer(engine, cold->opening, passage->now_us + SYN_FIRST_US);
     passage_hold(passage);
 }
@@ -208,6 +208,7 @@ static void reset_client(struct engine *engine, const struct flow *flow, const s
     segment.ack = flow_cold(&engine->flows, flow)->client_isn + 1;
     segment.ttl = opening->server_ttl;
     segment.df = opening->server_df;
+    segment.flow_label = addr_is_v4(&flow->key.server) ? 0 : flow_label_to_client(engine, &flow->key);
     engine_emit(engine, SIDE_CLIENT, &opening->to_client, &segment);
 }
 
@@ -297,7 +298,7 @@ static void client_frame(struct engine *engine, struct passage *passage, struct 
         passage_drop(engine, passage, frame->payload_bytes ? DROP_hold_full : DROP_answered);
 }
 
-/* --- the server answers --------------------------------------------------------------------------------------------- */
+/* --- the server answers ------------------------------------------------------------------------------------------- */
 
 void opening_acknowledge(struct engine *engine, struct passage *passage, const struct flow *flow,
                          const struct opening *opening)
@@ -324,7 +325,7 @@ static void note_grants(const struct engine *engine, const struct passage *passa
 {
     const struct tcp_options *options = &passage->options;
     uint8_t client_scale = opening->client.window_scale;
-    uint16_t mss = options->mss                      ? options->mss
+    uint16_t mss = options->mss                     ? options->mss
                    : passage->frame.ip_version == 4 ? MSS_DEFAULT_V4
                                                     : MSS_DEFAULT_V6;
     int real =
@@ -338,7 +339,8 @@ static void note_grants(const struct engine *engine, const struct passage *passa
     if (!opening->ecn || !(passage->frame.flags & TCP_ECE))
         flow->flags |= FLOW_NO_ECN;
     if (mss > TIMESTAMPS_BYTES)
-        flow_cold(&engine->flows, flow)->server_mss = (uint16_t)(mss - (opening->timestamps ? TIMESTAMPS_BYTES : 0));
+        flow_cold(&engine->flows, flow)->server_mss =
+            (uint16_t)(mss - (opening->timestamps ? TIMESTAMPS_BYTES : 0));
 }
 
 /* The offsets between both halves, fixed from here on. */
@@ -475,7 +477,7 @@ static void send_held(struct engine *engine, struct flow *flow, struct opening *
     cold->client_next = segment.seq + opening->held_bytes + opening->fin;
     if (opening->held_bytes)
         observe_data(engine, flow, SIDE_CLIENT, segment.seq, segment.ack, held, opening->held_bytes,
-                     opening->held_bytes, now_us);
+                     opening->held_bytes, true, now_us);
 }
 
 void opening_release(struct engine *engine, struct flow *flow, uint64_t now_us)
@@ -496,7 +498,7 @@ void opening_release(struct engine *engine, struct flow *flow, uint64_t now_us)
     engine->counters.flows_opened++;
 }
 
-/* --- time ----------------------------------------------------------------------------------------------------------- */
+/* --- time --------------------------------------------------------------------------------------------------------- */
 
 bool opening_tick(struct engine *engine, uint64_t now_us)
 {
@@ -512,6 +514,7 @@ bool opening_tick(struct engine *engine, uint64_t now_us)
         timer_wheel_set(&engine->openings.wheel, index, opening->due_us);
     } else if (flow->state == FLOW_OPENING && opening->attempts < SYN_ATTEMPTS) {
         send_syn(engine, flow, opening);
+        opening->attempts++;
         set_timer(engine, index, now_us + (SYN_FIRST_US << (opening->attempts - 1)));
     } else {
         opening_fail(engine, flow, true, now_us);

@@ -9,8 +9,9 @@
  *        |                  | <---------------- greeting      |     compared, acknowledged, swallowed
  *        |                  |  held data(x+1, y+1+g') ------> |     SPLICED
  *
- * Client-first services skip the middle: the held data completes the handshake. Offsets are fixed at the SYN-ACK, since a greeting
- * is only faked where it is byte-exact (g' = g): delta = c - y, ts_delta = ceiling of our stateless TSvals - S.
+ * Client-first services skip the middle: the held data completes the handshake. Offsets are fixed at the SYN-ACK,
+ * since a greeting is only faked where it is byte-exact (g' = g): delta = c - y, ts_delta = ceiling of our
+ * stateless TSvals - S.
  */
 #ifndef SYNWARD_ENGINE_OPENING_H
 #define SYNWARD_ENGINE_OPENING_H
@@ -19,8 +20,9 @@
 #include "engine/shard.h"
 
 /*
- * Opens the connection that `proof` stands for, holding `bytes` of data from x+1 (and a FIN behind them). `closing` is freed. Gives the
- * verdict; where there is no room the frame is dropped and counted, and the client will repeat it.
+ * Opens the connection that `proof` stands for, holding `bytes` of data from x+1 (and a FIN behind them). `closing`
+ * is freed. Gives the verdict; where there is no room the frame is dropped and counted, and the client will repeat
+ * it.
  */
 void opening_begin(struct engine *engine, struct passage *passage, struct server *server,
                    const struct proof *proof, struct flow *closing, const uint8_t *data, uint32_t bytes,

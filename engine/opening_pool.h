@@ -3,11 +3,13 @@
  * opening_pool.h - fixed memory for connections that are being opened to a server.
  *
  * An opening lasts from the client's proof until the splice: a round trip to the server, usually well under a
- * millisecond. It remembers what our own segments need and holds what the client has already said (ENGINE 5.2: a first flight is
- * 14,600 bytes, so 16 KiB). Held bytes are never acknowledged to the client before the server has them.
+ * millisecond. It remembers what our own segments need and holds what the client has already said (ENGINE 5.2: a
+ * first flight is 14,600 bytes, so 16 KiB). Held bytes are never acknowledged to the client before the server has
+ * them.
  *
- * There are four openings for each hold buffer: where the buffers have run out a connection is opened without its data, which the client
- * sends again. Both are stacks: the same memory is used again and again, and a calm bridge touches little of it.
+ * There are four openings for each hold buffer: where the buffers have run out a connection is opened without its
+ * data, which the client sends again. Both are stacks: the same memory is used again and again, and a calm bridge
+ * touches little of it.
  */
 #ifndef SYNWARD_ENGINE_OPENING_POOL_H
 #define SYNWARD_ENGINE_OPENING_POOL_H

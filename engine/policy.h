@@ -2,8 +2,8 @@
 /*
  * policy.h - what the engine has been told of each server: read-only, made by profiles/compile, swapped whole.
  *
- * A policy is one allocation that its maker owns; engines only read it, between engine_adopt_policy() and the adoption of the
- * next. Mode is not policy: it lives in the shard's server state (server.h).
+ * A policy is one allocation that its maker owns; engines only read it, between engine_adopt_policy() and the
+ * adoption of the next. Mode is not policy: it lives in the shard's server state (server.h).
  *
  * Two promises are kept per server: the one made now, and the one before, whose cookies and greetings stay valid
  * for one cookie lifetime (ENGINE 3). A promise's generation changes only when its bytes change.

@@ -15,8 +15,8 @@ static struct opening *opening_of(struct engine *engine, const struct flow *flow
 }
 
 /*
- * Is it a refusal ("-ERR", "421 too many")? Then it tells nothing about the greeting, and this client alone is turned away.
- * The beginning is what we promised, as far as it was equal; the rest stands in the frame.
+ * Is it a refusal ("-ERR", "421 too many")? Then it tells nothing about the greeting, and this client alone is
+ * turned away. The beginning is what we promised, as far as it was equal; the rest stands in the frame.
  */
 static bool is_negative(const struct server *server, const struct promise *promise, uint32_t seen,
                         const uint8_t *rest, uint32_t rest_bytes)
@@ -42,7 +42,10 @@ static void unequal(struct engine *engine, struct passage *passage, struct flow 
     opening_fail(engine, flow, true, passage->now_us);
 }
 
-/* The greeting is whole: the held request goes out, and acknowledges it. What the frame carries beyond it is the client's. */
+/*
+ * The greeting is whole: the held request goes out, and acknowledges it. What the frame carries beyond it is the
+ * client's.
+ */
 static void whole(struct engine *engine, struct passage *passage, struct flow *flow, uint32_t frame_end)
 {
     bool more = seq_before(flow_cold(&engine->flows, flow)->server_next, frame_end);

@@ -5,15 +5,15 @@
  *      | ring | slots, in sets of 4 | counters by source |
  *
  * Each slot in use stands in exactly one of three lists (one for each stage), linked by slot numbers in both
- * directions. A list is appended to at its tail and taken from at its head; removed and overwritten entries leave theirs at
- * once, so that there is nothing stale to skip and no queue that could overflow.
+ * directions. A list is appended to at its tail and taken from at its head; removed and overwritten entries leave
+ * theirs at once, so that there is nothing stale to skip and no queue that could overflow.
  *
  *      list 0: waiting for its grace    list 1: for sent + 1 s    list 2: for sent + 3 s
  *
  * Sources are counted in a table of their own, by hash of their prefix. Two sources that share a counter share the
- * share, so a collision is only ever too strict. With as many counters as slots (and at least 4,096), a counter is shared with one of the up to
- * 16 sources that can fill the ring with a chance below 16 / 4,096, and 16 / 65,536 at the default size; entries of
- * other sources add one or two each, against a share of thousands.
+ * share, so a collision is only ever too strict. With as many counters as slots (and at least 4,096), a counter is
+ * shared with one of the up to 16 sources that can fill the ring with a chance below 16 / 4,096, and 16 / 65,536 at
+ * the default size; entries of other sources add one or two each, against a share of thousands.
  */
 #include "engine/resend.h"
 

@@ -3,11 +3,12 @@
  * resend.h - rings that remember, for a few seconds, what was said statelessly and may have to be said again.
  *
  * Two are kept (ENGINE 2.1): greetings sent for a server, resent after 1 and 3 s until acknowledged, and SYN-ACKs of
- * services that greet (if the client's last ACK is lost, nobody else would repeat anything). Both are fixed: N slots, found by a
- * keyed hash of the connection (4 ways, oldest entry of the set overwritten), due in the order of FIFO queues, one for each
- * delay, so that adding, finding and removing are O(1) whatever the load. Correctness never depends on an entry being
- * there: an overwritten one is left to the client's own timeout. SYNs can be spoofed, so they have a ring of
- * their own and never displace greetings. No source (IPv4 address, IPv6 /64) holds more than 1/16 of the slots.
+ * services that greet (if the client's last ACK is lost, nobody else would repeat anything). Both are fixed: N
+ * slots, found by a keyed hash of the connection (4 ways, oldest entry of the set overwritten), due in the order of
+ * FIFO queues, one for each delay, so that adding, finding and removing are O(1) whatever the load. Correctness
+ * never depends on an entry being there: an overwritten one is left to the client's own timeout. SYNs can be
+ * spoofed, so they have a ring of their own and never displace greetings. No source (IPv4 address, IPv6 /64) holds
+ * more than 1/16 of the slots.
  *
  *      add --grace--> stage 0 due (first sending) --1 s--> stage 1 due --2 s--> stage 2 due --> gone
  *      add with grace 0 starts before stage 1: the caller has sent already
@@ -35,7 +36,7 @@ struct resend_entry {
     uint32_t ack; /* x + 1 */
     uint32_t tsecr;
     uint32_t generation; /* of the promise */
-    uint8_t stage : 2; /* what is due next: 0, 1, 2 */
+    uint8_t stage : 2;   /* what is due next: 0, 1, 2 */
     bool timestamps : 1;
     uint8_t offered;              /* SYN-ACK: enum synack_offer */
     struct cookie_options client; /* what was granted, for the bits of the TSval */
@@ -50,8 +51,9 @@ size_t resend_ring_bytes(uint32_t slots);
 struct resend_ring *resend_ring_init(void *memory, uint32_t slots, const uint64_t seed[2]);
 
 /*
- * Makes (or makes anew) the entry of a connection and returns it for the caller to fill (key, stage and sent_us are set); NULL where
- * its source has its share already. `grace_us` > 0: stage 0 comes due after it; 0: stage 1 comes due after RESEND_FIRST_US.
+ * Makes (or makes anew) the entry of a connection and returns it for the caller to fill (key, stage and sent_us are
+ * set); NULL where its source has its share already. `grace_us` > 0: stage 0 comes due after it; 0: stage 1 comes
+ * due after RESEND_FIRST_US.
  */
 struct resend_entry *resend_add(struct resend_ring *ring, const struct flow_key *key, uint64_t grace_us,
                                 uint64_t now_us);
@@ -59,8 +61,9 @@ struct resend_entry *resend_find(struct resend_ring *ring, const struct flow_key
 /* Nothing happens where there is no such entry. */
 void resend_remove(struct resend_ring *ring, const struct flow_key *key);
 /*
- * The next entry that is due, NULL where none is. entry->stage says which sending is due; `*last` that it was the last one. The entry
- * has then been put in the queue of the next stage or, if last, taken out: the pointer is good until the next call on the ring.
+ * The next entry that is due, NULL where none is. entry->stage says which sending is due; `*last` that it was the
+ * last one. The entry has then been put in the queue of the next stage or, if last, taken out: the pointer is good
+ * until the next call on the ring.
  */
 struct resend_entry *resend_due(struct resend_ring *ring, uint64_t now_us, bool *last);
 /* When resend_due() next has something; UINT64_MAX: nothing queued. May be early (entries removed meanwhile). */

@@ -189,6 +189,7 @@ void segment_of_frame(const struct frame *frame, struct link_header *link, struc
         .options_bytes = frame->options_bytes,
         .payload = frame_payload(frame),
         .payload_bytes = frame->payload_bytes,
-        .gso_bytes = frame->offload && frame->offload->gso_type != OFFLOAD_GSO_NONE ? frame->offload->gso_bytes : 0,
+        .gso_bytes =
+            frame->offload && frame->offload->gso_type != OFFLOAD_GSO_NONE ? frame->offload->gso_bytes : 0,
     };
 }

@@ -2,9 +2,10 @@
 /*
  * segment.h - the one writer of segments of our own (SYN-ACK, SYN, ACK, RST, greeting, held data).
  *
- * A caller says what the segment says and over which link header it goes; segment_write() lays down offload header, link header, IP
- * header, TCP header, options and payload, with full checksums. Only where gso_bytes is set (payload larger than one segment)
- * is the checksum partial, as the kernel wants it for a super-frame (virtio 1.2, 5.1.6.2).
+ * A caller says what the segment says and over which link header it goes; segment_write() lays down offload header,
+ * link header, IP header, TCP header, options and payload, with full checksums. Only where gso_bytes is set
+ * (payload larger than one segment) is the checksum partial, as the kernel wants it for a super-frame (virtio 1.2,
+ * 5.1.6.2).
  */
 #ifndef SYNWARD_ENGINE_SEGMENT_H
 #define SYNWARD_ENGINE_SEGMENT_H
@@ -48,8 +49,9 @@ struct segment {
 uint32_t segment_bytes(const struct link_header *link, const struct segment *segment);
 
 /*
- * Writes the segment to `buffer` (the offload header comes first). options and payload may not overlap the buffer, but for
- * the payload, which may already stand at its final place. Returns bytes written, or 0 where `capacity` is too small.
+ * Writes the segment to `buffer` (the offload header comes first). options and payload may not overlap the buffer,
+ * but for the payload, which may already stand at its final place. Returns bytes written, or 0 where `capacity` is
+ * too small.
  */
 uint32_t segment_write(uint8_t *buffer, uint32_t capacity, const struct link_header *link,
                        const struct segment *segment);

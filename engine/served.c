@@ -15,7 +15,8 @@ void served_init(struct served_table *table, uint32_t *slots, uint32_t count, co
 }
 
 /* The slot, and the tag without its minute. Never 0, which is an empty slot. */
-static uint32_t *slot_of(const struct served_table *table, const struct flow_key *key, uint32_t x, uint32_t *tag)
+static uint32_t *slot_of(const struct served_table *table, const struct flow_key *key, uint32_t x,
+                         uint32_t *tag)
 {
     struct {
         struct flow_key key;

@@ -3,13 +3,15 @@
  * served.h - never twice: which requests were handed to a server lately (ENGINE 5.8).
  *
  * When held request bytes first go to a server, (connection, client ISN) leaves a tag in a fixed table. A delayed copy
- * of that request, coming when its flow is forgotten, finds the tag and is reset instead of being opened again: a POST never runs twice.
+ * of that request, coming when its flow is forgotten, finds the tag and is reset instead of being opened again: a
+ * POST never runs twice.
  *
  *      slot, 32 bits:   | 30 bits of a keyed hash | number of the minute, 2 bits |
  *
- * A tag counts in its own minute and the next one, so it lives 60 to 120 s without a clock of its own (and again 4 minutes
- * later, which hurts nobody: by then only a copy could have the same tuple and ISN). Limits: under load a slot
- * is overwritten early (counted); one question in 2^30 finds a stranger's tag, and that client has to connect once more.
+ * A tag counts in its own minute and the next one, so it lives 60 to 120 s without a clock of its own (and again 4
+ * minutes later, which hurts nobody: by then only a copy could have the same tuple and ISN). Limits: under load a
+ * slot is overwritten early (counted); one question in 2^30 finds a stranger's tag, and that client has to connect
+ * once more.
  */
 #ifndef SYNWARD_ENGINE_SERVED_H
 #define SYNWARD_ENGINE_SERVED_H

@@ -2,12 +2,12 @@
 /*
  * server.h - the mutable state of each server in one shard: mode, setting, what the triggers count.
  *
- * Entries are made by a SYN-ACK that crosses from the server side, and by adopting a policy; never by a client, so that a port scan
- * or a flood cannot fill the table. Open addressing, never deleted from (a server once seen stays; the table is
- * fixed, and a server that finds no room within SERVER_PROBES_MAX slots is passed untouched).
+ * Entries are made by a SYN-ACK that crosses from the server side, and by adopting a policy; never by a client, so
+ * that a port scan or a flood cannot fill the table. Open addressing, never deleted from (a server once seen stays;
+ * the table is fixed, and a server that finds no room within SERVER_PROBES_MAX slots is passed untouched).
  *
- * Modes. A shard switches a server to attack itself when a trigger fires under SETTING_AUTO, and reports it; the way back
- * is the main thread's word alone (server_set_mode).
+ * Modes. A shard switches a server to attack itself when a trigger fires under SETTING_AUTO, and reports it; the
+ * way back is the main thread's word alone (server_set_mode).
  *
  *      half-open, normal mode: flows whose handshake is not completed, counted by track.c
  *      half-open, attack mode: SYN-ACKs sent - cookies accepted, of the last 2 s
@@ -68,7 +68,7 @@ struct server {
     uint32_t openings_now;    /* connections being opened to it */
     struct rate_window synacks_sent, cookies_accepted;
     struct token_bucket openings;
-    struct token_bucket authenticated; /* SYNs with TCP-MD5 or TCP-AO that were passed on */
+    struct token_bucket authenticated;  /* SYNs with TCP-MD5 or TCP-AO that were passed on */
     uint16_t ip_id;                     /* next, for servers that count up */
     const struct server_policy *policy; /* NULL: not profiled */
     struct server_host *host;           /* of this server's address; NULL: there was no room for it */
@@ -109,7 +109,8 @@ void server_set_mode(struct server *server, enum mode mode, enum trigger_cause c
 uint32_t server_half_open(const struct server *server, uint64_t now_us);
 /*
  * To be called after each event that may fire a trigger. Under SETTING_AUTO, switches to attack mode where one fires.
- * Returns true where this is to be reported (switched just now, or still firing and last reported TRIGGER_REPORT_US ago).
+ * Returns true where this is to be reported (switched just now, or still firing and last reported TRIGGER_REPORT_US
+ * ago).
  */
 bool server_trigger(struct server_table *table, struct server *server, uint64_t now_us,
                     struct observed_trigger *trigger);

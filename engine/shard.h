@@ -30,8 +30,8 @@
 /* The promise made for a server without a profile; its generation is never given by compile. */
 #define DEFAULT_PROMISE_GENERATION 0xffffffffu
 
-#define TAGS_PROVED 16384u         /* cookies accepted in the last 3 s */
-#define TAGS_STRAY  16384u         /* untracked segments let through in the last 30 s */
+#define TAGS_PROVED  16384u         /* cookies accepted in the last 3 s */
+#define TAGS_STRAY   16384u         /* untracked segments let through in the last 30 s */
 #define SERVED_SLOTS (1024u * 1024) /* requests handed to a server in the last 60 to 120 s */
 
 struct engine {
@@ -80,6 +80,12 @@ void passage_reset(struct engine *engine, struct passage *passage, enum drop_rea
 /* A segment of our own, out of `to`; a full outbox drops and counts. */
 void engine_emit(struct engine *engine, enum side to, const struct link_header *link,
                  const struct segment *segment);
+
+/* TTL, DF and flow label of what we send in a server's name, as promised. */
+void speak_as(const struct engine *engine, const struct promise *promise, const struct flow_key *key,
+              struct segment *segment);
+/* The IPv6 flow label of all that goes to this client (RFC 6437): ours from the SYN-ACK on, so also the server's own segments'. */
+uint32_t flow_label_to_client(const struct engine *engine, const struct flow_key *key);
 
 /* --- small things that several stages ask ------------------------------------------------------------------ */
 

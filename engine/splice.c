@@ -11,7 +11,10 @@
 
 #define FLOOR_DISTANCE (1u << 30)
 
-/* RFC 7323 2.3: fields are scaled by shifts that each side announced; ours differ where the server granted less than promised. */
+/*
+ * RFC 7323 2.3: fields are scaled by shifts that each side announced; ours differ where the server granted less
+ * than promised.
+ */
 uint16_t splice_window(uint16_t window, int8_t shift)
 {
     uint32_t scaled;
@@ -30,7 +33,7 @@ static uint32_t option_at(const struct frame *frame, uint8_t at)
     return frame->l4 + TCP_HEADER_BYTES + (uint32_t)at;
 }
 
-void splice_to_client(struct passage *passage, const struct flow *flow)
+void splice_to_client(const struct engine *engine, struct passage *passage, const struct flow *flow)
 {
     struct frame *frame = &passage->frame;
     const struct tcp_options *options = &passage->options;
@@ -38,6 +41,8 @@ void splice_to_client(struct passage *passage, const struct flow *flow)
     frame_set_seq(frame, frame->seq + flow->delta);
     if (options->present & OPTION_TIMESTAMPS)
         frame_set_be32(frame, option_at(frame, options->ts_at), options->tsval + flow->ts_delta);
+    if (frame->ip_version == 6)
+        frame_set_flow_label(frame, flow_label_to_client(engine, &flow->key));
     if (flow->to_client_shift && !(frame->flags & TCP_SYN))
         frame_set_window(frame, splice_window(frame->window, flow->to_client_shift));
 }
@@ -55,8 +60,8 @@ static void rewrite_options(struct frame *frame, uint32_t at, const uint8_t *opt
 }
 
 /*
- * Moves SACK blocks into the server's numbers (RFC 2018 3). What lies below the floor is our greeting, of which the server's half
- * knows nothing: such blocks go, and the option is closed up with NOPs behind it.
+ * Moves SACK blocks into the server's numbers (RFC 2018 3). What lies below the floor is our greeting, of which the
+ * server's half knows nothing: such blocks go, and the option is closed up with NOPs behind it.
  */
 static void splice_sack(struct frame *frame, const struct tcp_options *options, const struct flow *flow)
 {
@@ -86,7 +91,10 @@ static void splice_sack(struct frame *frame, const struct tcp_options *options, 
     rewrite_options(frame, at, option, bytes);
 }
 
-/* ENGINE 5.1: a TSecr that echoes our stateless clock becomes the newest TSval of the server that we echoed ourselves. */
+/*
+ * ENGINE 5.1: a TSecr that echoes our stateless clock becomes the newest TSval of the server that we echoed
+ * ourselves.
+ */
 static void splice_tsecr(struct frame *frame, const struct tcp_options *options, const struct flow *flow)
 {
     uint32_t tsecr = seq_max(options->tsecr - flow->ts_delta, flow->tsecr_floor);
@@ -160,8 +168,8 @@ static uint16_t small_window(const struct flow_cold *cold)
 }
 
 /*
- * An ACK to the server, in the client's name, for what it repeats although we had acknowledged it: its handshake and greeting, and
- * nothing beyond, which is the client's to acknowledge.
+ * An ACK to the server, in the client's name, for what it repeats although we had acknowledged it: its handshake
+ * and greeting, and nothing beyond, which is the client's to acknowledge.
  */
 static void acknowledge_again(struct engine *engine, struct passage *passage, const struct flow *flow)
 {
@@ -183,8 +191,9 @@ static void acknowledge_again(struct engine *engine, struct passage *passage, co
 }
 
 /*
- * Bytes of the server's greeting never reach the client, who had them from us, also not on retransmission (ENGINE 2.4). What
- * stands behind them in the same frame does, in a segment of its own. Returns false where the frame holds nothing of the greeting.
+ * Bytes of the server's greeting never reach the client, who had them from us, also not on retransmission (ENGINE
+ * 2.4). What stands behind them in the same frame does, in a segment of its own. Returns false where the frame
+ * holds nothing of the greeting.
  */
 static bool swallow_greeting(struct engine *engine, struct passage *passage, const struct flow *flow)
 {
@@ -207,6 +216,8 @@ static bool swallow_greeting(struct engine *engine, struct passage *passage, con
         store_be32(options + passage->options.ts_at, passage->options.tsval + flow->ts_delta);
     segment.options = options;
     segment.seq = flow->ack_floor + flow->delta;
+    if (frame->ip_version == 6)
+        segment.flow_label = flow_label_to_client(engine, &flow->key);
     segment.window = splice_window(frame->window, flow->to_client_shift);
     segment.payload += greeting;
     segment.payload_bytes -= greeting;
@@ -218,8 +229,8 @@ static bool swallow_greeting(struct engine *engine, struct passage *passage, con
 }
 
 /*
- * The floors are compared modulo 2^32: they follow the server at a distance, or they would seem to lie ahead after 2 GiB (and 2^31 ticks).
- * A distance of 2^30 is more than any window (RFC 7323 2.3). Only the server moves them.
+ * The floors are compared modulo 2^32: they follow the server at a distance, or they would seem to lie ahead after
+ * 2 GiB (and 2^31 ticks). A distance of 2^30 is more than any window (RFC 7323 2.3). Only the server moves them.
  */
 static void follow_floors(struct flow *flow, const struct flow_cold *cold, const struct tcp_options *options)
 {
@@ -260,7 +271,7 @@ static void splice_from_server(struct engine *engine, struct passage *passage, s
     track_closing(engine, passage, flow, FLOW_SPLICED);
     if (swallow_greeting(engine, passage, flow))
         return;
-    splice_to_client(passage, flow);
+    splice_to_client(engine, passage, flow);
     passage_forward(passage);
 }
 

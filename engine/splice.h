@@ -5,8 +5,8 @@
  *      server to client:  seq += delta   TSval += ts_delta   window rescaled
  *      client to server:  ack -= delta   SACK -= delta   TSecr -= ts_delta   window rescaled
  *
- * The client's own sequence numbers are the same on both halves, since our SYN to the server used its ISN. Modular throughout;
- * checksums are kept by increments, partial ones need nothing (no edit changes a length).
+ * The client's own sequence numbers are the same on both halves, since our SYN to the server used its ISN. Modular
+ * throughout; checksums are kept by increments, partial ones need nothing (no edit changes a length).
  */
 #ifndef SYNWARD_ENGINE_SPLICE_H
 #define SYNWARD_ENGINE_SPLICE_H
@@ -16,7 +16,7 @@
 /* A frame of a spliced flow, also while it is closing. */
 void splice_frame(struct engine *engine, struct passage *passage, struct flow *flow);
 /* Edits a server's frame for the client. */
-void splice_to_client(struct passage *passage, const struct flow *flow);
+void splice_to_client(const struct engine *engine, struct passage *passage, const struct flow *flow);
 /* A window field for the other half; a nonzero window never becomes 0, and saturates. */
 uint16_t splice_window(uint16_t window, int8_t shift);
 

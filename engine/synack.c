@@ -2,15 +2,16 @@
 /*
  * synack.c - plans and writes the SYN-ACK that a server would send.
  *
- * The layout decides what is on the wire, so planning is: find the variant (exact or nearest), say which kinds are wanted, and
- * make the layout agree.
+ * The layout decides what is on the wire, so planning is: find the variant (exact or nearest), say which kinds are
+ * wanted, and make the layout agree.
  *
  *      exact variant     wanted = what its layout has, less what was not offered or is not known to be granted
  *      nearest variant   the same, and what the server grants of offers that this variant never had
  *      none              all that was offered and is granted
  *
- * A layout from which nothing had to be taken stands as it was seen (macOS and BSD end theirs with EOL). One that lost options stands
- * if it still is a multiple of four, as hosts align theirs; else it is laid out anew as Linux does (tcp_options_write()):
+ * A layout from which nothing had to be taken stands as it was seen (macOS and BSD end theirs with EOL). One that
+ * lost options stands if it still is a multiple of four, as hosts align theirs; else it is laid out anew as Linux
+ * does (tcp_options_write()):
  *
  *      mss | sack ts  or  nop nop ts  or  nop nop sack | nop wscale
  */
@@ -101,7 +102,10 @@ static unsigned offers_alike(uint8_t a, uint8_t b)
     return alike;
 }
 
-/* The variant most like the offer, the one seen more often of two; where `must` is set, only among those that agree in these offers. */
+/*
+ * The variant most like the offer, the one seen more often of two; where `must` is set, only among those that agree
+ * in these offers.
+ */
 static const struct synack_variant *nearest_variant(const struct synack_model *model, uint8_t offered,
                                                     uint8_t must)
 {
@@ -183,8 +187,9 @@ static uint8_t canonical_layout(uint8_t kinds, uint8_t layout[SYNACK_LAYOUT_MAX]
 }
 
 /*
- * Copies the variant's layout without what is not in `kinds` and without repeated or unknown options; the NOPs in front of an option
- * align it and go with it. False where what is left would have to be aligned anew, or would not hold all of `kinds`.
+ * Copies the variant's layout without what is not in `kinds` and without repeated or unknown options; the NOPs in
+ * front of an option align it and go with it. False where what is left would have to be aligned anew, or would not
+ * hold all of `kinds`.
  */
 static bool filtered_layout(const struct synack_variant *variant, uint8_t kinds,
                             struct synack_features *features)
@@ -224,7 +229,10 @@ static void plan_layout(const struct synack_variant *variant, uint8_t kinds, str
     features->layout_bytes = canonical_layout(kinds, features->layout);
 }
 
-/* A Linux server's window depends on whether timestamps are on (DESIGN 5), so a stranger's comes from a variant alike in that. */
+/*
+ * A Linux server's window depends on whether timestamps are on (DESIGN 5), so a stranger's comes from a variant
+ * alike in that.
+ */
 static uint16_t plan_window(const struct synack_model *model, uint8_t offered)
 {
     const struct synack_variant *variant = nearest_variant(model, offered, OFFER_TIMESTAMPS);
@@ -238,7 +246,10 @@ void synack_plan(const struct synack_model *model, uint8_t offered, struct synac
     const struct synack_variant *variant = exact != NULL ? exact : nearest_variant(model, offered, 0);
     uint8_t granted = granted_offers(model, offered), kinds = granted & (uint8_t)~OFFER_ECN;
 
-    /* An option that this variant was offered and left out stays out. MSS needs no offer, but an exact variant had its chance. */
+    /*
+     * An option that this variant was offered and left out stays out. MSS needs no offer, but an exact variant had
+     * its chance.
+     */
     if (variant != NULL) {
         uint8_t asked = exact != NULL ? (uint8_t)(offered | OFFER_MSS) : variant->offered;
 

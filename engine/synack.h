@@ -7,12 +7,14 @@
  *
  *      model + offer  --synack_plan()-->  features  --synack_options()-->  option bytes
  *
- * The engine sends what synack_plan() says; the shadow check of profiles/ compares the same plan with what the server really
- * sent (synack_features_equal()). So a promise that the check passed is the promise that the engine makes.
+ * The engine sends what synack_plan() says; the shadow check of profiles/ compares the same plan with what the
+ * server really sent (synack_features_equal()). So a promise that the check passed is the promise that the engine
+ * makes.
  *
- * Rules (ENGINE 1.1): nothing is granted that the client did not offer, but MSS, sent whenever the server sends it; only
- * options of the whitelist (MSS, SACK permitted, timestamps, window scale) are ever sent. Where no variant fits the offer,
- * the layout is that of the nearest variant with what was not offered taken out, and failing that Linux's.
+ * Rules (ENGINE 1.1): nothing is granted that the client did not offer, but MSS, sent whenever the server sends it;
+ * only options of the whitelist (MSS, SACK permitted, timestamps, window scale) are ever sent. Where no variant
+ * fits the offer, the layout is that of the nearest variant with what was not offered taken out, and failing that
+ * Linux's.
  */
 #ifndef SYNWARD_ENGINE_SYNACK_H
 #define SYNWARD_ENGINE_SYNACK_H
@@ -94,8 +96,9 @@ void synack_plan(const struct synack_model *model, uint8_t offered, struct synac
 bool synack_features_equal(const struct synack_features *a, const struct synack_features *b);
 
 /*
- * Writes the options in the order of the layout, padded with EOL to a multiple of four. `tsval` and `tsecr` fill the timestamps
- * option. Returns the number of bytes written (0 to 40), or 0 where the layout names a kind outside the whitelist.
+ * Writes the options in the order of the layout, padded with EOL to a multiple of four. `tsval` and `tsecr` fill
+ * the timestamps option. Returns the number of bytes written (0 to 40), or 0 where the layout names a kind outside
+ * the whitelist.
  */
 size_t synack_options(const struct synack_features *features, uint32_t tsval, uint32_t tsecr,
                       uint8_t out[TCP_OPTIONS_MAX]);
@@ -103,7 +106,10 @@ size_t synack_options(const struct synack_features *features, uint32_t tsval, ui
 /* ENGINE 6: the model for a server of which nothing is known: MSS 1460 or 1440, scale 7, SACK, no timestamps. */
 void synack_default_model(bool ipv4, struct synack_model *model);
 
-/* The SYN that opens to the server, offering exactly what `features` granted: Linux's option order. Returns bytes written. */
+/*
+ * The SYN that opens to the server, offering exactly what `features` granted: Linux's option order. Returns bytes
+ * written.
+ */
 size_t synack_open_options(const struct synack_features *granted, uint16_t mss, uint8_t window_scale,
                            uint32_t tsval, uint8_t out[TCP_OPTIONS_MAX]);
 

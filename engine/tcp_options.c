@@ -2,8 +2,8 @@
 /*
  * tcp_options.c - the walk over TCP options, and the names that profiles use for them.
  *
- * Nearly every segment of a connection with timestamps carries exactly NOP NOP timestamps (RFC 7323 appendix A), so that form is
- * recognised by its first word, before the walk.
+ * Nearly every segment of a connection with timestamps carries exactly NOP NOP timestamps (RFC 7323 appendix A), so
+ * that form is recognised by its first word, before the walk.
  */
 #include "engine/tcp_options.h"
 

@@ -3,8 +3,8 @@
  * tcp_options.h - the one reader of TCP options (RFC 9293 3.1, 7323, 2018).
  *
  * tcp_options_parse() walks the options once, with bounds, and fails closed: a length of 0 or 1, or one that
- * reaches beyond the header, ends the walk with OPTIONS_BAD. A known kind with a wrong length counts as unknown. The first
- * of a repeated option wins.
+ * reaches beyond the header, ends the walk with OPTIONS_BAD. A known kind with a wrong length counts as unknown.
+ * The first of a repeated option wins.
  */
 #ifndef SYNWARD_ENGINE_TCP_OPTIONS_H
 #define SYNWARD_ENGINE_TCP_OPTIONS_H

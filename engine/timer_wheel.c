@@ -2,9 +2,9 @@
 /*
  * timer_wheel.c - see timer_wheel.h.
  *
- * Slot `tick & (slots - 1)` holds the timers of one tick out of [now_tick, now_tick + slots - 1]; never two ticks share a slot.
- * first_tick saves walking over empty slots: setting a timer lowers it, walking raises it. Clearing a timer leaves it,
- * so it may be too low, never too high.
+ * Slot `tick & (slots - 1)` holds the timers of one tick out of [now_tick, now_tick + slots - 1]; never two ticks
+ * share a slot. first_tick saves walking over empty slots: setting a timer lowers it, walking raises it. Clearing a
+ * timer leaves it, so it may be too low, never too high.
  *
  * Limits: 2^32 - 1 entries. Time that goes backwards expires nothing.
  */

@@ -5,13 +5,17 @@
 #include "engine/bytes.h"
 #include "engine/observe.h"
 
-/* How far from the newest number: a RST or FIN counts; and a client's segment moves it (a full TAP may lose 64 MiB in a row). */
+/*
+ * How far from the newest number: a RST or FIN counts; and a client's segment moves it (a full TAP may lose 64 MiB
+ * in a row).
+ */
 #define CLOSING_BYTES  (1u << 20)
 #define PROGRESS_BYTES (1u << 26)
 
 static bool is_syn(const struct frame *frame)
 {
-    return (frame->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+    /* With FIN or RST no host answers it (RFC 9293 3.10.7.2). */
+    return (frame->flags & (TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST)) == TCP_SYN;
 }
 
 static bool is_synack(const struct frame *frame)
@@ -91,7 +95,10 @@ void track_server(struct engine *engine, struct passage *passage)
         return;
     if (is_syn(frame)) {
         /* The server side opens a connection of its own: it passes in every mode. */
-        engine_flow_new(engine, &passage->key, FLOW_ASKING, passage->now_us);
+        struct flow *flow = engine_flow_new(engine, &passage->key, FLOW_ASKING, passage->now_us);
+
+        if (flow)
+            flow_cold(&engine->flows, flow)->offered = FLOW_OFFER_OUTBOUND;
         return;
     }
     if (is_synack(frame)) {
@@ -113,8 +120,9 @@ void track_server(struct engine *engine, struct passage *passage)
 /* --- frames of a flow --------------------------------------------------------------------------------------- */
 
 /*
- * True where the sequence number is within `bytes` of what its side has sent last. What comes from elsewhere in the number
- * space is somebody's guess: the host will refuse it (RFC 5961 3), and it must not make us forget the connection.
+ * True where the sequence number is within `bytes` of what its side has sent last. What comes from elsewhere in the
+ * number space is somebody's guess: the host will refuse it (RFC 5961 3), and it must not make us forget the
+ * connection.
  */
 static bool near_newest(const struct engine *engine, const struct passage *passage, const struct flow *flow,
                         uint32_t bytes)
@@ -136,8 +144,8 @@ void track_progress(struct engine *engine, const struct passage *passage, struct
 }
 
 /*
- * After a RST: true where the connection lives on all the same. The host refused the RST, or has not heard of it yet, in which
- * case it will send one of its own. A server that took or sent a RST says nothing but RST afterwards.
+ * After a RST: true where the connection lives on all the same. The host refused the RST, or has not heard of it
+ * yet, in which case it will send one of its own. A server that took or sent a RST says nothing but RST afterwards.
  */
 static bool lives_on(const struct engine *engine, const struct passage *passage, const struct flow *flow)
 {
@@ -191,8 +199,9 @@ static void half_open_answered(struct engine *engine, const struct passage *pass
 }
 
 /*
- * A SYN on a flow that is there: a repeat, a new attempt, or nonsense that the host will judge. A spliced connection that is
- * closing keeps its offsets until the server answers the new SYN (track_forgotten): a blind RST and a blind SYN are cheap.
+ * A SYN on a flow that is there: a repeat, a new attempt, or nonsense that the host will judge. A spliced
+ * connection that is closing keeps its offsets until the server answers the new SYN (track_forgotten): a blind RST
+ * and a blind SYN are cheap.
  */
 static void track_syn(struct engine *engine, struct passage *passage, struct flow *flow)
 {
@@ -239,8 +248,9 @@ static void track_synack(struct engine *engine, struct passage *passage, struct 
 }
 
 /*
- * The client's first segment that acknowledges the server's SYN completes the handshake. Only one that knows the server's ISN and
- * its own: anything laxer would let a blind ACK make a live flow of a spoofed SYN, and hide a flood.
+ * The client's first segment that acknowledges the server's SYN completes the handshake. Only one that knows the
+ * server's ISN and its own: anything laxer would let a blind ACK make a live flow of a spoofed SYN, and hide a
+ * flood.
  */
 static void track_completion(struct engine *engine, const struct passage *passage, struct flow *flow)
 {
@@ -249,7 +259,8 @@ static void track_completion(struct engine *engine, const struct passage *passag
 
     if (passage->from != SIDE_CLIENT || !(frame->flags & TCP_ACK) || (frame->flags & TCP_RST))
         return;
-    if (!cold->server_next || frame->ack - (cold->server_isn + 1) > cold->server_next - (cold->server_isn + 1) ||
+    if (!cold->server_next ||
+        frame->ack - (cold->server_isn + 1) > cold->server_next - (cold->server_isn + 1) ||
         frame->seq - (cold->client_isn + 1) > UINT16_MAX)
         return;
     engine_flow_state(engine, flow, FLOW_ESTABLISHED, passage->now_us);
@@ -291,7 +302,7 @@ static void asking_answered(struct engine *engine, const struct passage *passage
 void track_flow(struct engine *engine, struct passage *passage, struct flow *flow)
 {
     const struct frame *frame = &passage->frame;
-    enum flow_state live = flow->state == FLOW_OUTBOUND ? FLOW_OUTBOUND : FLOW_ESTABLISHED;
+    bool outbound = flow_cold(&engine->flows, flow)->offered == FLOW_OFFER_OUTBOUND;
 
     passage_forward(passage);
     if (flow->state == FLOW_ASKING) {
@@ -317,5 +328,5 @@ void track_flow(struct engine *engine, struct passage *passage, struct flow *flo
     track_progress(engine, passage, flow);
     if (flow->state == FLOW_ESTABLISHED)
         observe_frame_data(engine, flow, passage);
-    track_closing(engine, passage, flow, live);
+    track_closing(engine, passage, flow, outbound ? FLOW_OUTBOUND : FLOW_ESTABLISHED);
 }

@@ -18,12 +18,16 @@ void track_client(struct engine *engine, struct passage *passage, struct server 
 void track_server(struct engine *engine, struct passage *passage);
 
 /*
- * FIN and RST of a frame that passes on `flow`, tracked or spliced, whose seq is in the numbers of the side it comes from: closes
- * the flow, or makes one live again that a RST had closed (ENGINE 5.7). `live` is the state to come back to.
+ * FIN and RST of a frame that passes on `flow`, tracked or spliced, whose seq is in the numbers of the side it
+ * comes from: closes the flow, or makes one live again that a RST had closed (ENGINE 5.7). `live` is the state to
+ * come back to.
  */
 void track_closing(struct engine *engine, struct passage *passage, struct flow *flow, enum flow_state live);
 
-/* A server's SYN-ACK that answers another SYN than the flow's: it has forgotten that connection, and so do we. Forwards it. */
+/*
+ * A server's SYN-ACK that answers another SYN than the flow's: it has forgotten that connection, and so do we.
+ * Forwards it.
+ */
 void track_forgotten(struct engine *engine, struct passage *passage, struct flow *flow);
 
 /* Notes how far a side has sent (in the server's numbers), and that the flow was used. */

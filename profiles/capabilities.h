@@ -2,8 +2,9 @@
 /*
  * capabilities.h - from SYN-ACKs to the model of a server's SYN-ACK (engine/synack.h).
  *
- * Every SYN-ACK that answers a seen SYN gives a *hint*, which fills in what is unknown; only a handshake that the client completed casts a
- * *vote* (vote.h). So a flood of SYNs, under which many stacks answer with poorer options, cannot change what is known.
+ * Every SYN-ACK that answers a seen SYN gives a *hint*, which fills in what is unknown; only a handshake that the
+ * client completed casts a *vote* (vote.h). So a flood of SYNs, under which many stacks answer with poorer options,
+ * cannot change what is known.
  *
  * A capability stays unknown until a client offered it. MSS is the exception: some servers send it unasked.
  */
@@ -42,7 +43,10 @@ void capabilities_vote(struct capabilities *capabilities, uint8_t offered,
                        const struct synack_features *granted, uint16_t ip_id);
 /* True where a completed handshake with this offer was seen: then a comparison says something. */
 bool capabilities_compares(const struct capabilities *capabilities, uint8_t offered);
-/* Brings the model's top-level values in step with the votes and variants; for whoever filled those in (profile_json.c). */
+/*
+ * Brings the model's top-level values in step with the votes and variants; for whoever filled those in
+ * (profile_json.c).
+ */
 void capabilities_refresh(struct capabilities *capabilities);
 
 #endif

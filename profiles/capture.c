@@ -4,8 +4,9 @@
  *
  *      pcap --> link header made Ethernet --> direction --> engine (normal mode) --> observations --> learner
  *
- * The engine and the learner are the same as on a live wire. Time is the capture's own, never running back. Checksums do not matter: captures made
- * on a sending host have them unfinished, and the engine does not verify what only passes.
+ * The engine and the learner are the same as on a live wire. Time is the capture's own, never running back.
+ * Checksums do not matter: captures made on a sending host have them unfinished, and the engine does not verify
+ * what only passes.
  */
 #include "profiles/capture.h"
 
@@ -41,7 +42,10 @@ struct capture {
 
 /* ---- link types ---- */
 
-/* How long the link header is and where its EtherType stands; `type_at` < 0: told from the IP version. False: not known. */
+/*
+ * How long the link header is and where its EtherType stands; `type_at` < 0: told from the IP version. False: not
+ * known.
+ */
 static bool link_shape(int link_type, uint32_t *header_bytes, int *type_at)
 {
     *type_at = -1;
@@ -73,8 +77,8 @@ static bool link_shape(int link_type, uint32_t *header_bytes, int *type_at)
 }
 
 /*
- * Lays the frame behind the offload header in `buffer`, with an Ethernet header. Returns its bytes there, 0 where it cannot be one of ours;
- * `*wire_bytes` becomes its length on such a wire.
+ * Lays the frame behind the offload header in `buffer`, with an Ethernet header. Returns its bytes there, 0 where
+ * it cannot be one of ours; `*wire_bytes` becomes its length on such a wire.
  */
 static uint32_t lay_frame(const struct capture *capture, const struct pcap_pkthdr *header,
                           const uint8_t *packet, uint32_t *wire_bytes)
@@ -181,7 +185,10 @@ static void close_parts(struct capture *capture)
     pcap_close(capture->pcap);
 }
 
-/* A file may end in mid-packet; anything else that stops the reading is an error, though what came before was learned. */
+/*
+ * A file may end in mid-packet; anything else that stops the reading is an error, though what came before was
+ * learned.
+ */
 static bool read_frames(struct capture *capture, const char *path, struct error *error)
 {
     struct pcap_pkthdr *header;

@@ -10,14 +10,16 @@
  *                     is stable, else COOKIE
  *      not known      -                            COOKIE
  *
- * "Can be checked": the check in force has a protocol with accepted requests, or a pattern. A service that no file knows is greeted for
- * as well, once its requests have a pattern. Where accepted requests are of a kind that nothing describes
- * (unknown, and nothing in common), no check is made: it would turn away clients that the server takes.
+ * "Can be checked": the check in force has a protocol with accepted requests, or a pattern. A service that no file
+ * knows is greeted for as well, once its requests have a pattern. Where accepted requests are of a kind that
+ * nothing describes (unknown, and nothing in common), no check is made: it would turn away clients that the server
+ * takes.
  *
- * Promises. A changed promise takes a generation of its own; the one before stays good for a cookie lifetime. While clients may hold
- * cookies of both (the profile was in attack mode lately, profile.cookies_until_us), a third waits. In normal mode nobody holds any, and
- * what is learned takes effect at once. A server whose greeting changed and was learned anew during an attack is therefore opened by cookie,
- * and greets itself, until the promise of its new greeting may be given.
+ * Promises. A changed promise takes a generation of its own; the one before stays good for a cookie lifetime. While
+ * clients may hold cookies of both (the profile was in attack mode lately, profile.cookies_until_us), a third
+ * waits. In normal mode nobody holds any, and what is learned takes effect at once. A server whose greeting changed
+ * and was learned anew during an attack is therefore opened by cookie, and greets itself, until the promise of its
+ * new greeting may be given.
  */
 #include "profiles/compile.h"
 

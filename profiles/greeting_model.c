@@ -104,7 +104,10 @@ static uint8_t lower(uint8_t c)
     return c >= 'A' && c <= 'Z' ? (uint8_t)(c - 'A' + 'a') : c;
 }
 
-/* Without regard to case; `text` is lower case, a '0' in it stands for any digit, a '4' for the first digit of an error code. */
+/*
+ * Without regard to case; `text` is lower case, a '0' in it stands for any digit, a '4' for the first digit of an
+ * error code.
+ */
 static enum match begins(const uint8_t *data, size_t bytes, const char *text)
 {
     for (size_t i = 0; text[i] != 0; i++) {
@@ -148,8 +151,8 @@ static bool tagged_bad(const uint8_t *data, size_t bytes)
 enum match looks_like_refusal(const uint8_t *data, size_t bytes)
 {
     /*
-     * "421 " and "554-": RFC 5321 4.2.1, RFC 959 4.2.1. "HTTP/1.1 408": RFC 9110 15.5, 15.6, asked for or not. A page without a status line is
-     * what web servers say to clients that named no HTTP version.
+     * "421 " and "554-": RFC 5321 4.2.1, RFC 959 4.2.1. "HTTP/1.1 408": RFC 9110 15.5, 15.6, asked for or not. A
+     * page without a status line is what web servers say to clients that named no HTTP version.
      */
     static const char *const texts[] = {"-err",           "-denied",      "-noauth",
                                         "* bye",          "* bad",        "exceeded maxstartups",

@@ -2,9 +2,9 @@
 /*
  * json_read.h - reading JSON values with checks, remembering the path to the first one that is wrong.
  *
- * A reader walks down with reader_enter() and up with reader_leave(); every get function leaves its target alone and returns false
- * where the field is missing, null or wrong, and only in the last case is a fault noted. So a function reads all its fields and the caller asks
- * once, at the end, whether there was a fault.
+ * A reader walks down with reader_enter() and up with reader_leave(); every get function leaves its target alone
+ * and returns false where the field is missing, null or wrong, and only in the last case is a fault noted. So a
+ * function reads all its fields and the caller asks once, at the end, whether there was a fault.
  */
 #ifndef SYNWARD_PROFILES_JSON_READ_H
 #define SYNWARD_PROFILES_JSON_READ_H
@@ -45,7 +45,10 @@ bool read_hex(struct json_reader *reader, struct json_object *object, const char
 bool read_element(struct json_reader *reader, struct json_object *array, size_t index, uint64_t max,
                   uint64_t *out);
 
-/* Offset in `text` (a document that parses) of the value at `path` ("profiles.3.tcp.mss"), or of the deepest one on the way that is there. */
+/*
+ * Offset in `text` (a document that parses) of the value at `path` ("profiles.3.tcp.mss"), or of the deepest one on
+ * the way that is there.
+ */
 size_t json_locate(const char *text, size_t bytes, const char *path);
 /* Where the white space (RFC 8259 section 2) that begins at `offset` ends; `offset` itself where there is none. */
 size_t json_space_end(const char *text, size_t bytes, size_t offset);

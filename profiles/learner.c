@@ -9,18 +9,21 @@
  *      data         server's bytes with nothing acknowledged are unprompted (a greeting, or a refusal);
  *                   from the first byte beyond them that comes with an acknowledgement on, they are the answer
  *      END, idle    what is still open is decided with what is there
- *      GREETING     in attack mode: the greeting was not the promised one. It counts by its source only (profile_greeting_drift)
+ *      GREETING     in attack mode: the greeting was not the promised one. It counts by its source only
+ *                   (profile_greeting_drift)
  *
  *      server:  |--- unprompted ---|--- answer ...            greeting + request and answer: both facts done,
  *      client:  |--- request ---|                             memory given back, the flow waits for its end only
  *
- * A server may be slower than its client: its greeting then acknowledges the client's data, as an answer would. What is a greeting of a known
- * protocol, or begins as this server's greetings do, is a late greeting and no answer: wrong clients must not teach us anything.
+ * A server may be slower than its client: its greeting then acknowledges the client's data, as an answer would.
+ * What is a greeting of a known protocol, or begins as this server's greetings do, is a late greeting and no
+ * answer: wrong clients must not teach us anything.
  *
- * Where we opened the connection (attack mode), the engine compares the greeting and releases the client's data after it: only then it
- * is looked at here.
+ * Where we opened the connection (attack mode), the engine compares the greeting and releases the client's data
+ * after it: only then it is looked at here.
  *
- * Memory is bounded: LEARNER_FLOWS flows (the one idle longest gives way), LEARNER_STREAM_BYTES of data for all together.
+ * Memory is bounded: LEARNER_FLOWS flows (the one idle longest gives way), LEARNER_STREAM_BYTES of data for all
+ * together.
  */
 #include "profiles/learner.h"
 
@@ -330,7 +333,10 @@ static enum match match_of(enum greeting_verdict verdict)
     return verdict == GREETING_MORE ? MATCH_MORE : verdict == GREETING_POSITIVE ? MATCH_YES : MATCH_NO;
 }
 
-/* How the server's first data fits the greeting of any protocol; `*protocol` is set for YES, and for NO where it refuses. */
+/*
+ * How the server's first data fits the greeting of any protocol; `*protocol` is set for YES, and for NO where it
+ * refuses.
+ */
 static enum match protocol_greeting(const struct learner_flow *flow, enum protocol_id *protocol,
                                     size_t *bytes)
 {
@@ -352,7 +358,8 @@ static enum match protocol_greeting(const struct learner_flow *flow, enum protoc
 }
 
 /*
- * Unprompted data is a greeting where a protocol says so, or where the client's data was answered afterwards. MORE where it is not decided yet.
+ * Unprompted data is a greeting where a protocol says so, or where the client's data was answered afterwards. MORE
+ * where it is not decided yet.
  */
 static enum match judge_greeting(struct learner_flow *flow, struct profile *profile, bool ended)
 {
@@ -381,8 +388,8 @@ static enum match judge_greeting(struct learner_flow *flow, struct profile *prof
 }
 
 /*
- * What the request speaks. Protocols share words (FTP and POP3 both say USER and AUTH): one whose server greets counts only where the server did
- * greet in it.
+ * What the request speaks. Protocols share words (FTP and POP3 both say USER and AUTH): one whose server greets
+ * counts only where the server did greet in it.
  */
 static enum protocol_id request_protocol(const struct learner_flow *flow)
 {
@@ -397,8 +404,9 @@ static enum protocol_id request_protocol(const struct learner_flow *flow)
 }
 
 /*
- * A client spoke so early that the server's greeting already acknowledges it: the greeting is no answer, and says nothing about who speaks first. It
- * is learned where the request speaks the same protocol; otherwise it may be an answer that only looks like one ("+OK"). MORE where it is not whole.
+ * A client spoke so early that the server's greeting already acknowledges it: the greeting is no answer, and says
+ * nothing about who speaks first. It is learned where the request speaks the same protocol; otherwise it may be an
+ * answer that only looks like one ("+OK"). MORE where it is not whole.
  */
 static enum match judge_late_greeting(struct learner_flow *flow, const struct profile *profile)
 {
@@ -439,8 +447,8 @@ static void accept_request(struct learner *learner, struct learner_flow *flow, s
 }
 
 /*
- * No protocol file knows the request: any answer accepts it, but for a refusal, and for words of a protocol whose clients speak first: a
- * web server that answers, whatever it answers, was not spoken to in HTTP.
+ * No protocol file knows the request: any answer accepts it, but for a refusal, and for words of a protocol whose
+ * clients speak first: a web server that answers, whatever it answers, was not spoken to in HTTP.
  */
 static enum acceptance unknown_acceptance(const struct learner_flow *flow, size_t request_bytes,
                                           const uint8_t *answer, size_t answer_bytes)
@@ -485,7 +493,10 @@ static void give_up_request(struct learner *learner, struct learner_flow *flow, 
     refuse_request(learner, flow, profile);
 }
 
-/* The request is what the client had said when it was first answered; a known protocol may look at all that is there. */
+/*
+ * The request is what the client had said when it was first answered; a known protocol may look at all that is
+ * there.
+ */
 static void judge_request(struct learner *learner, struct learner_flow *flow, struct profile *profile,
                           bool ended)
 {
@@ -545,7 +556,10 @@ static void judge(struct learner *learner, struct learner_flow *flow, bool ended
         drop_streams(learner, flow);
 }
 
-/* "Pure" ACKs of odd stacks carry a few zero bytes where data is due, not pushed: no data (protocols.md, pitfall 20). */
+/*
+ * "Pure" ACKs of odd stacks carry a few zero bytes where data is due, not pushed: no data (protocols.md, pitfall
+ * 20).
+ */
 static bool is_padding(const struct observed_data *data)
 {
     if (data->push || data->wire_bytes > PADDING_BYTES_MAX)
@@ -610,8 +624,8 @@ static void flow_end(struct learner *learner, struct learner_flow *flow, uint64_
 }
 
 /*
- * The engine found the real greeting unequal to the promised one, and resets this connection. One client must not be able to disarm: nothing
- * that was said on it is learned, only its source counts.
+ * The engine found the real greeting unequal to the promised one, and resets this connection. One client must not
+ * be able to disarm: nothing that was said on it is learned, only its source counts.
  */
 static void on_greeting(struct learner *learner, const struct observation *observation)
 {

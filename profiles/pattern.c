@@ -8,7 +8,10 @@
 
 static void note_distinct(struct pattern_model *model, const uint8_t *request, size_t bytes)
 {
-    /* Stored with the profile, so the seed is a constant; somebody who makes two requests collide only keeps the pattern narrow. */
+    /*
+     * Stored with the profile, so the seed is a constant; somebody who makes two requests collide only keeps the
+     * pattern narrow.
+     */
     static const uint64_t seed[2] = {0x3f84d5b5b5470917u, 0x9216d5d98979fb1bu};
     const uint64_t hash = table_hash(seed, request, bytes);
     for (uint8_t i = 0; i < model->distinct_count; i++)

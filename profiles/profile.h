@@ -2,9 +2,9 @@
 /*
  * profile.h - all that is known of one server.
  *
- * A profile is plain data, changed only through the profile_*() functions below (by the learner), through settings.h (by the operator) and by
- * profile_json.c (reading a store). What is *shown* of it (who speaks first, the request check, armed) is derived when asked for, so that no
- * two fields can contradict each other.
+ * A profile is plain data, changed only through the profile_*() functions below (by the learner), through
+ * settings.h (by the operator) and by profile_json.c (reading a store). What is *shown* of it (who speaks first,
+ * the request check, armed) is derived when asked for, so that no two fields can contradict each other.
  */
 #ifndef SYNWARD_PROFILES_PROFILE_H
 #define SYNWARD_PROFILES_PROFILE_H
@@ -29,7 +29,10 @@
 
 enum speaker { SPEAKER_UNKNOWN, SPEAKER_CLIENT, SPEAKER_SERVER };
 
-/* What one connection says about who speaks first. The weak ones decide only while no strong one of either kind is known. */
+/*
+ * What one connection says about who speaks first. The weak ones decide only while no strong one of either kind is
+ * known.
+ */
 enum voice {
     VOICE_CLIENT,         /* strong: the server's first data accepted the client's request */
     VOICE_SERVER,         /* strong: it greeted */
@@ -90,16 +93,17 @@ void profile_seen(struct profile *profile, uint64_t wall_us);
 void profile_name(struct profile *profile, enum protocol_id protocol, enum naming naming);
 void profile_spoke_first(struct profile *profile, enum voice voice);
 /*
- * A positive greeting; compares it with what the profile held before. One that equals the promised one proves that those seen to be unequal
- * before were accidents: their count begins anew.
+ * A positive greeting; compares it with what the profile held before. One that equals the promised one proves that
+ * those seen to be unequal before were accidents: their count begins anew.
  */
 void profile_greeting(struct profile *profile, const uint8_t *greeting, size_t bytes);
 void profile_request_accepted(struct profile *profile, enum protocol_id protocol, const uint8_t *request,
                               size_t bytes);
 /*
- * The server's greeting was not the promised one, seen by `client` (counted by IPv4 address or IPv6 /64). True where this disarmed the
- * profile: the greeting, the accepted requests and the fidelity begin anew. A profile that is not armed promises nothing: what is seen
- * then are connections begun before it was disarmed, and they do not count.
+ * The server's greeting was not the promised one, seen by `client` (counted by IPv4 address or IPv6 /64). True
+ * where this disarmed the profile: the greeting, the accepted requests and the fidelity begin anew. A profile that
+ * is not armed promises nothing: what is seen then are connections begun before it was disarmed, and they do not
+ * count.
  */
 bool profile_greeting_drift(struct profile *profile, const struct ip_addr *client);
 

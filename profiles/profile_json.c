@@ -242,7 +242,10 @@ static struct json_object *application_to_json(const struct profile *profile)
     return object;
 }
 
-/* Four digits are enough for people; the exact value is in the state. 1 is written 1.0, so that it stays a number with a fraction. */
+/*
+ * Four digits are enough for people; the exact value is in the state. 1 is written 1.0, so that it stays a number
+ * with a fraction.
+ */
 static struct json_object *fidelity_to_json(const struct fidelity *fidelity)
 {
     if (!fidelity_known(fidelity))

@@ -2,9 +2,9 @@
 /*
  * profile_json.h - a profile as JSON and back (DESIGN 6; doc/profile-format.md).
  *
- * Beside what DESIGN 6 shows, a profile carries "settings" (what the operator set, non-defaults only) and "state" (counters that learning goes
- * on from). Both may be missing: then settings are the defaults, and the state is made up from what is shown, as if it had
- * been learned. Fields that are not known are ignored; known ones are checked.
+ * Beside what DESIGN 6 shows, a profile carries "settings" (what the operator set, non-defaults only) and "state"
+ * (counters that learning goes on from). Both may be missing: then settings are the defaults, and the state is made
+ * up from what is shown, as if it had been learned. Fields that are not known are ignored; known ones are checked.
  */
 #ifndef SYNWARD_PROFILES_PROFILE_JSON_H
 #define SYNWARD_PROFILES_PROFILE_JSON_H

@@ -2,8 +2,8 @@
 /*
  * profile_json_read.c - reading a profile from JSON; see profile_json.h.
  *
- * First what is shown is read, and the state made up from it as if it had been learned; then the state, where there is one. Where the two
- * contradict each other (somebody edited the file), what is shown wins.
+ * First what is shown is read, and the state made up from it as if it had been learned; then the state, where there
+ * is one. Where the two contradict each other (somebody edited the file), what is shown wins.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * store.c - see store.h. An array of pointers in the order of the keys as they are compared with memcmp (address, VLAN, port would not
- * be what people expect, so the order is spelled out in key_order()). The file's side is in store_file.c.
+ * store.c - see store.h. An array of pointers in the order of the keys as they are compared with memcmp (address,
+ * VLAN, port would not be what people expect, so the order is spelled out in key_order()). The file's side is in
+ * store_file.c.
  */
 #include "profiles/store.h"
 

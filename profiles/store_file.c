@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * store_file.c - the store as a file: loading with precise errors, saving so that a crash at any moment leaves the old or the new one.
+ * store_file.c - the store as a file: loading with precise errors, saving so that a crash at any moment leaves the
+ * old or the new one.
  *
  *      save:  PATH.new (locked, emptied, written, fsync) --rename--> PATH, fsync of the folder
  *
- * PATH.new has one fixed name, so that a crash leaves at most one such file, which the next save uses again. Two processes that
- * save to one store are kept apart by a lock on it; a lock dies with its process.
+ * PATH.new has one fixed name, so that a crash leaves at most one such file, which the next save uses again. Two
+ * processes that save to one store are kept apart by a lock on it; a lock dies with its process.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -5,11 +5,13 @@
  *      request  = *( CRLF ) method SP target SP "HTTP/" DIGIT ...        RFC 9112 2.2, 3
  *      answer   = "HTTP/" DIGIT "." DIGIT SP 3DIGIT ...                  RFC 9112 4
  *
- * A method alone says nothing (NATS sends "CONNECT {", Redis "GET key"), so a request counts when its version has come, and
- * not later: the rest of the line is the server's to judge. One pass, no memory, and the first byte against the grammar ends it.
+ * A method alone says nothing (NATS sends "CONNECT {", Redis "GET key"), so a request counts when its version has
+ * come, and not later: the rest of the line is the server's to judge. One pass, no memory, and the first byte
+ * against the grammar ends it.
  *
- * Limits: a method longer than 32 bytes or a request line beyond 16 KiB (servers take 8 KiB by default) is no request; HTTP/0.9, which has no
- * version, is none either. Bytes above 0x7f are taken in a target, as browsers send them and servers take them.
+ * Limits: a method longer than 32 bytes or a request line beyond 16 KiB (servers take 8 KiB by default) is no
+ * request; HTTP/0.9, which has no version, is none either. Bytes above 0x7f are taken in a target, as browsers send
+ * them and servers take them.
  */
 #include "engine/protocols/protocol.h"
 
@@ -121,8 +123,9 @@ static enum match http1_check(const uint8_t *request, size_t bytes)
 }
 
 /*
- * Which status codes say that the server knew the request for its own. 401 and 407 do: it asks for credentials. Every other 4xx and
- * 5xx does not, first of all 400 (not understood), 403 and 404 (not here) and 421 (not this server); 408 is no answer at all.
+ * Which status codes say that the server knew the request for its own. 401 and 407 do: it asks for credentials.
+ * Every other 4xx and 5xx does not, first of all 400 (not understood), 403 and 404 (not here) and 421 (not this
+ * server); 408 is no answer at all.
  */
 static bool status_accepts(const uint8_t status[3])
 {

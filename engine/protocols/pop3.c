@@ -2,13 +2,15 @@
 /*
  * pop3.c - POP3: the server greets, "+OK ..." (RFC 1939 4).
  *
- * The first command is one that the AUTHORIZATION state allows: a verb of four letters in any case (RFC 1939 3), then a space or the
- * end of the line. The verb decides; its arguments are the server's to judge. Clients wait for the greeting, so there is no grace.
+ * The first command is one that the AUTHORIZATION state allows: a verb of four letters in any case (RFC 1939 3),
+ * then a space or the end of the line. The verb decides; its arguments are the server's to judge. Clients wait for
+ * the greeting, so there is no grace.
  *
- * The first line of the answer decides acceptance, also where commands were pipelined: "+OK", or "+ " where AUTH goes on (RFC 5034 4).
+ * The first line of the answer decides acceptance, also where commands were pipelined: "+OK", or "+ " where AUTH
+ * goes on (RFC 5034 4).
  *
- * Limits: a greeting or answer line is at most 512 bytes with its CRLF (RFC 1939 3); commands of private extensions (XCLIENT)
- * are not known.
+ * Limits: a greeting or answer line is at most 512 bytes with its CRLF (RFC 1939 3); commands of private extensions
+ * (XCLIENT) are not known.
  */
 #include "engine/protocols/protocol.h"
 

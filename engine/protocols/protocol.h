@@ -2,7 +2,8 @@
 /*
  * protocol.h - what an application protocol is to synward, and the registry of those that it knows.
  *
- * A protocol is one descriptor in a file of its own and one line in registry.c. All functions are pure and read at most the bytes given.
+ * A protocol is one descriptor in a file of its own and one line in registry.c. All functions are pure and read at
+ * most the bytes given.
  */
 #ifndef SYNWARD_ENGINE_PROTOCOL_H
 #define SYNWARD_ENGINE_PROTOCOL_H
@@ -34,7 +35,10 @@ struct protocol {
     /* Did the server's answer accept the request? Both from their first byte (a greeting is not part of the answer). */
     enum acceptance (*accepts)(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
                                size_t answer_bytes);
-    /* Classifies the server's first bytes; `*greeting_bytes` is the greeting's length where it is whole. NULL: never greets. */
+    /*
+     * Classifies the server's first bytes; `*greeting_bytes` is the greeting's length where it is whole. NULL:
+     * never greets.
+     */
     enum greeting_verdict (*greeting)(const uint8_t *data, size_t bytes, size_t *greeting_bytes);
 };
 
@@ -44,7 +48,10 @@ const struct protocol *protocol_by_id(enum protocol_id id);
 int protocol_id_from_name(const char *name);
 const char *protocol_name(enum protocol_id id);
 
-/* The first protocol in the registry whose check matches, PROTOCOL_UNKNOWN where none does (also while more would be needed). */
+/*
+ * The first protocol in the registry whose check matches, PROTOCOL_UNKNOWN where none does (also while more would
+ * be needed).
+ */
 enum protocol_id protocol_of_request(const uint8_t *request, size_t bytes);
 /* The same for a greeting, positive or negative. */
 enum protocol_id protocol_of_greeting(const uint8_t *data, size_t bytes, size_t *greeting_bytes);

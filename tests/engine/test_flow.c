@@ -11,6 +11,7 @@
 #define SECOND_US 1000000ull
 
 static const uint64_t seed[2] = {11, 22};
+static bool more; /* of the newest flow_expired() */
 
 struct fixture {
     void *memory;
@@ -134,11 +135,11 @@ Test(flow, half_open_lives_a_minute_closing_four)
     half_open = make(&f, 1, FLOW_HALF_OPEN, 0);
     closing = make(&f, 2, FLOW_CLOSING, 0);
     cr_assert_leq(flow_next_expiry(&f.table, 0), 60 * SECOND_US);
-    cr_assert_null(flow_expired(&f.table, 59 * SECOND_US, 10));
-    cr_assert_eq(flow_expired(&f.table, 61 * SECOND_US, 10), half_open);
+    cr_assert_null(flow_expired(&f.table, 59 * SECOND_US, 10, &more));
+    cr_assert_eq(flow_expired(&f.table, 61 * SECOND_US, 10, &more), half_open);
     flow_free(&f.table, half_open);
-    cr_assert_null(flow_expired(&f.table, 239 * SECOND_US, 10));
-    cr_assert_eq(flow_expired(&f.table, 241 * SECOND_US, 10), closing);
+    cr_assert_null(flow_expired(&f.table, 239 * SECOND_US, 10, &more));
+    cr_assert_eq(flow_expired(&f.table, 241 * SECOND_US, 10, &more), closing);
     flow_free(&f.table, closing);
     cr_assert_eq(flow_next_expiry(&f.table, 241 * SECOND_US), UINT64_MAX);
     free(f.memory);
@@ -155,14 +156,14 @@ Test(flow, live_one_expires_only_when_idle)
     flow = make(&f, 1, FLOW_SPLICED, 0);
     for (now_us = 0; now_us < used_until_us; now_us += 600 * SECOND_US) {
         flow->used = flow_clock(now_us);
-        cr_assert_null(flow_expired(&f.table, now_us, 10), "in use at %llu s",
+        cr_assert_null(flow_expired(&f.table, now_us, 10, &more), "in use at %llu s",
                        (unsigned long long)(now_us / SECOND_US));
     }
     now_us -= 600 * SECOND_US;
     for (uint64_t idle_s = 0; idle_s < 7430; idle_s += 61)
-        cr_assert_null(flow_expired(&f.table, now_us + idle_s * SECOND_US, 10), "idle for %llu s",
+        cr_assert_null(flow_expired(&f.table, now_us + idle_s * SECOND_US, 10, &more), "idle for %llu s",
                        (unsigned long long)idle_s);
-    cr_assert_eq(flow_expired(&f.table, now_us + 7520 * SECOND_US, 10), flow);
+    cr_assert_eq(flow_expired(&f.table, now_us + 7520 * SECOND_US, 10, &more), flow);
     free(f.memory);
 }
 
@@ -173,7 +174,8 @@ Test(flow, looking_through_live_ones_is_bounded)
     table_of(&f, 64);
     for (uint32_t number = 0; number < 64; number++)
         make(&f, number, FLOW_ESTABLISHED, 0);
-    cr_assert_null(flow_expired(&f.table, 61 * SECOND_US, 10));
+    cr_assert_null(flow_expired(&f.table, 61 * SECOND_US, 10, &more));
+    cr_assert(more);
     cr_assert_leq(flow_next_expiry(&f.table, 61 * SECOND_US), 61 * SECOND_US,
                   "54 of them are still to be looked at");
     free(f.memory);
@@ -238,7 +240,7 @@ Test(flow, closing_one_stays_while_it_is_used)
     table_of(&f, 2);
     flow = make(&f, 1, FLOW_CLOSING, 0);
     flow->used = flow_clock(200 * SECOND_US);
-    cr_assert_null(flow_expired(&f.table, 241 * SECOND_US, 10), "used 41 s ago");
-    cr_assert_eq(flow_expired(&f.table, 490 * SECOND_US, 10), flow);
+    cr_assert_null(flow_expired(&f.table, 241 * SECOND_US, 10, &more), "used 41 s ago");
+    cr_assert_eq(flow_expired(&f.table, 490 * SECOND_US, 10, &more), flow);
     free(f.memory);
 }

@@ -89,7 +89,8 @@ Test(frame, accurate_ecn_bit)
 /* 802.1Q 9.6: VLAN ID 0 is a priority and nothing else; hosts take the frame as one without a tag. */
 Test(frame, priority_tag_is_no_vlan)
 {
-    struct frame_words words = {.from = "192.0.2.7:1000", .to = "192.0.2.1:80", .flags = "S", .vlan = {0x6000}};
+    struct frame_words words = {
+        .from = "192.0.2.7:1000", .to = "192.0.2.1:80", .flags = "S", .vlan = {0x6000}};
     struct test_frame frame;
 
     cr_assert_eq(kind_of(&words, &frame), FRAME_TCP);

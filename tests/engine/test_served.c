@@ -37,7 +37,8 @@ Test(served, lives_one_to_two_minutes)
         cr_assert_not(served_lately(&table, &key, 5, begin * S_US));
         served_note(&table, &key, 5, begin * S_US);
         for (uint64_t age = 0; age <= 60; age++)
-            cr_assert(served_lately(&table, &key, 5, (begin + age) * S_US), "at %llu s", (unsigned long long)age);
+            cr_assert(served_lately(&table, &key, 5, (begin + age) * S_US), "at %llu s",
+                      (unsigned long long)age);
         cr_assert_not(served_lately(&table, &key, 5, (begin + 121) * S_US));
     }
 }
