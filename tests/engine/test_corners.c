@@ -24,7 +24,7 @@ Test(corners, old_connection_does_not_use_up_attempts)
     uint32_t c = get_cookie(b, OFFERS);
     client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = REQUEST);
     to_server(b, .flags = "S", .seq = X, .options = OFFERS);
-    for (int i = 0; i < 3; i++) {
+    for (uint32_t i = 0; i < 3; i++) {
         server_says(b, .flags = ".", .seq = 12345, .ack = 67890);
         to_server(b, .flags = "R", .seq = 67890, .window_closed = true);
         to_server(b, .flags = "S", .seq = X, .options = OFFERS);
@@ -129,7 +129,7 @@ Test(corners, held_super_frame_without_mss_of_server_fits_with_timestamps)
     client_says(b, .flags = "S", .seq = X, .options = "mss=1460 sack ts=100/0 nop ws=7");
     c = take(b, SIDE_CLIENT)->seq;
     t = b->seen_options.tsval;
-    for (int i = 0; i < 3; i++)
+    for (uint32_t i = 0; i < 3; i++)
         client_says(b, .flags = ".", .seq = X + 1 + 1000 * i, .ack = c + 1, .options = ts(110, t),
                     .payload = d + 1000 * i, .payload_bytes = 1000);
     take(b, SIDE_SERVER);
