@@ -25,7 +25,7 @@
 #define PURE_ACK_ZEROS_MAX       8 /* bytes of padding that odd stacks send as payload (protocols.md, pitfall 20) */
 #define STRAYS_PER_SECOND        100
 #define AUTHENTICATED_PER_SECOND 5 /* each server: a flood of them leaves some 300 half-open there at most */
-#define MSS_LEAST                204 /* of any client, timestamps off: the smallest entry of the cookie's table less 12 */
+#define MSS_LEAST                204 /* of any client, without timestamps: the cookie's smallest entry less 12 */
 #define STRAY_RST_AFTER_MS       3000
 #define LIMIT_SCOPE_OPENING      0x80000000u /* or'ed with the server's index */
 

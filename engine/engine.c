@@ -380,7 +380,7 @@ static void half_open_flow(struct engine *engine, struct passage *passage, struc
             client_without_flow(engine, passage);
             return;
         }
-        if (!syn && !(frame->flags & TCP_RST) && frame->ack != cold->server_isn + 1) {
+        if (!syn && !(frame->flags & TCP_RST) && !track_acknowledges(cold, frame)) {
             /* What it acknowledges is ours, or nobody's: the server would reset it. */
             if (!admission(engine, passage, server, flow))
                 passage_drop(engine, passage, DROP_bad_cookie);
@@ -398,8 +398,7 @@ static void tcp_frame(struct engine *engine, struct passage *passage)
     passage->key = frame_flow_key(frame, passage->from);
     if (tcp_options_parse(frame_options(frame), frame->options_bytes, &passage->options) != OPTIONS_OK &&
         passage->from == SIDE_CLIENT)
-        passage->options.present |=
-            OPTION_OTHER; /* what was read before the bad option counts (RFC 9293 3.1) */
+        passage->options.present |= OPTION_OTHER; /* what was read before the bad one counts */
     flow = flow_find(&engine->flows, &passage->key);
     switch (flow ? (enum flow_state)flow->state : FLOW_FREE) {
     case FLOW_SPLICED:

@@ -100,8 +100,8 @@ struct flow_cold {
     uint32_t server_isn;  /* in the server's numbers */
     uint32_t client_next; /* highest sequence number seen from the client, plus one */
     uint32_t server_next; /* the same from the server, in its numbers */
-    uint32_t
-        opening; /* OPENING, GREETING: index into the pool. Later with GREETING_DUE: newest TSval of the server */
+    /* OPENING, GREETING: index into the pool. Later with GREETING_DUE: newest TSval of the server. */
+    uint32_t opening;
     uint16_t server;      /* index into the server table + 1; 0: none */
     uint16_t server_mss;  /* payload of a segment that the server takes, options off; 0: no limit */
     uint16_t sampled[2];  /* payload bytes copied into observations, by enum side */
@@ -157,8 +157,8 @@ void flow_free(struct flow_table *table, struct flow *flow);
 /* Puts the entry at its list's tail: its time begins anew. */
 void flow_renew(struct flow_table *table, struct flow *flow, uint64_t now_us);
 /*
- * An entry whose time is over, or NULL. Those used meanwhile are renewed on the way, at most `budget` of them; `*more` then says that
- * there are others to be looked at.
+ * An entry whose time is over, or NULL. Those used meanwhile are renewed on the way, at most `budget` of them;
+ * `*more` then says that there are others to be looked at.
  */
 struct flow *flow_expired(struct flow_table *table, uint64_t now_us, uint32_t budget, bool *more);
 /* No entry's time is over before this; UINT64_MAX: none. */

@@ -33,8 +33,8 @@ struct resend_slot {
     uint64_t made; /* number in the order of making: the lowest of a set is overwritten */
     uint32_t next, previous;
     uint32_t source; /* its counter */
-    uint8_t
-        stage; /* the list that it stands in; entry.stage lags behind while resend_due()'s caller reads it */
+    /* the list that it stands in; entry.stage lags behind while resend_due()'s caller reads it */
+    uint8_t stage;
     bool used;
 } __attribute__((aligned(64)));
 

@@ -41,8 +41,8 @@ struct segment {
     uint8_t options_bytes; /* multiple of 4 */
     const uint8_t *payload;
     uint32_t payload_bytes;
-    uint16_t
-        gso_bytes; /* 0, or the segment size of a super-frame; set only where payload_bytes > gso_bytes */
+    /* 0, or the segment size of a super-frame; set only where payload_bytes > gso_bytes */
+    uint16_t gso_bytes;
 };
 
 /* Bytes of offload header, link header, headers and payload together. */

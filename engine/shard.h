@@ -84,7 +84,10 @@ void engine_emit(struct engine *engine, enum side to, const struct link_header *
 /* TTL, DF and flow label of what we send in a server's name, as promised. */
 void speak_as(const struct engine *engine, const struct promise *promise, const struct flow_key *key,
               struct segment *segment);
-/* The IPv6 flow label of all that goes to this client (RFC 6437): ours from the SYN-ACK on, so also the server's own segments'. */
+/*
+ * The IPv6 flow label of all that goes to this client (RFC 6437): ours from the SYN-ACK on, so also the server's
+ * own segments'.
+ */
 uint32_t flow_label_to_client(const struct engine *engine, const struct flow_key *key);
 
 /* --- small things that several stages ask ------------------------------------------------------------------ */

@@ -17,8 +17,8 @@
 
 struct tag {
     uint32_t tag; /* 0: never used */
-    uint32_t
-        at_ms; /* wraps after 49 days: a life is far shorter, and stale slots only answer wrongly with 2^-32 */
+    /* wraps after 49 days: a life is far shorter, and stale slots only answer wrongly with 2^-32 */
+    uint32_t at_ms;
 };
 
 struct tag_table {

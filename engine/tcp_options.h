@@ -46,8 +46,8 @@ enum options_result { OPTIONS_OK, OPTIONS_BAD };
 
 struct tcp_options {
     uint8_t present; /* enum tcp_option_bits */
-    uint8_t
-        wscale; /* as offered, 0..255; WSCALE_NONE where absent. Above 14 is to be read as 14 (RFC 7323 2.3) */
+    /* as offered, 0..255; WSCALE_NONE where absent. Above 14 is to be read as 14 (RFC 7323 2.3) */
+    uint8_t wscale;
     uint16_t mss; /* 0 where absent */
     uint32_t tsval;
     uint32_t tsecr;
@@ -55,8 +55,8 @@ struct tcp_options {
     uint8_t sack_at;     /* offset of the SACK option's kind byte */
     uint8_t sack_blocks; /* 0 to 4 */
     uint8_t layout_bytes;
-    uint8_t
-        layout[TCP_OPTIONS_MAX]; /* the kinds in order of appearance, NOPs included, up to and without EOL */
+    /* the kinds in order of appearance, NOPs included, up to and without EOL */
+    uint8_t layout[TCP_OPTIONS_MAX];
 };
 
 /* Reads `bytes` (<= 40) option bytes at `at`. On OPTIONS_BAD, what was read before the bad option is filled in. */

@@ -133,12 +133,24 @@ static bool near_newest(const struct engine *engine, const struct passage *passa
     return passage->frame.seq - (next - bytes) <= 2 * bytes;
 }
 
+/*
+ * True where a client's segment may move client_next: it knows both sides' numbers. (A full TAP may lose 64 MiB in a row; no window
+ * reaches further back than 2^30, RFC 7323 2.3.)
+ */
+static bool credible(const struct engine *engine, const struct passage *passage, const struct flow *flow)
+{
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+
+    return near_newest(engine, passage, flow, PROGRESS_BYTES) &&
+           (!cold->server_next || cold->server_next - passage->frame.ack <= 1u << 30);
+}
+
 void track_progress(struct engine *engine, const struct passage *passage, struct flow *flow)
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
     uint32_t *next = passage->from == SIDE_CLIENT ? &cold->client_next : &cold->server_next;
 
-    if (passage->from == SIDE_SERVER || near_newest(engine, passage, flow, PROGRESS_BYTES))
+    if (passage->from == SIDE_SERVER || credible(engine, passage, flow))
         *next = seq_max(*next, passage->frame.seq + frame_seq_bytes(&passage->frame));
     flow->used = flow_clock(passage->now_us);
 }
@@ -247,6 +259,12 @@ static void track_synack(struct engine *engine, struct passage *passage, struct 
     track_forgotten(engine, passage, flow);
 }
 
+bool track_acknowledges(const struct flow_cold *cold, const struct frame *frame)
+{
+    return cold->server_next &&
+           frame->ack - (cold->server_isn + 1) <= cold->server_next - (cold->server_isn + 1);
+}
+
 /*
  * The client's first segment that acknowledges the server's SYN completes the handshake. Only one that knows the
  * server's ISN and its own: anything laxer would let a blind ACK make a live flow of a spoofed SYN, and hide a
@@ -259,9 +277,7 @@ static void track_completion(struct engine *engine, const struct passage *passag
 
     if (passage->from != SIDE_CLIENT || !(frame->flags & TCP_ACK) || (frame->flags & TCP_RST))
         return;
-    if (!cold->server_next ||
-        frame->ack - (cold->server_isn + 1) > cold->server_next - (cold->server_isn + 1) ||
-        frame->seq - (cold->client_isn + 1) > UINT16_MAX)
+    if (!track_acknowledges(cold, frame) || frame->seq - (cold->client_isn + 1) > UINT16_MAX)
         return;
     engine_flow_state(engine, flow, FLOW_ESTABLISHED, passage->now_us);
     if (cold->offered != FLOW_OFFER_UNKNOWN)

@@ -30,6 +30,9 @@ void track_closing(struct engine *engine, struct passage *passage, struct flow *
  */
 void track_forgotten(struct engine *engine, struct passage *passage, struct flow *flow);
 
+/* True where a client's segment acknowledges what the server has sent, and at least its SYN. */
+bool track_acknowledges(const struct flow_cold *cold, const struct frame *frame);
+
 /* Notes how far a side has sent (in the server's numbers), and that the flow was used. */
 void track_progress(struct engine *engine, const struct passage *passage, struct flow *flow);
 

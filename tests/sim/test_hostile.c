@@ -2,8 +2,8 @@
 /*
  * test_hostile.c - what a hostile client must not achieve, and connections that outlive the wrap of a number.
  *
- * A blind attacker sees nothing of what the hosts send: it knows addresses, ports and what it sent itself, and
- * guesses the rest. A "blind" ACK has the right seq and a guessed ack, a "blind" RST or SYN any number.
+ * A blind attacker sees nothing of what the hosts send: it knows addresses, ports and what it sent itself,
+ * and guesses the rest. A "blind" ACK has the right seq and a guessed ack, a "blind" RST or SYN any number.
  */
 #include <criterion/criterion.h>
 #include <string.h>
@@ -639,7 +639,7 @@ Test(hostile, reset_while_opening_needs_the_right_number)
 
 /* --- a tuple that is used again ------------------------------------------------------------------------- */
 
-/* An older connection on this tuple, closed both ways: its entry is still there. A new one has another ISN. */
+/* An older connection on this tuple, closed both ways: its entry is still there. A new one has another x. */
 static void closed_before(struct scenario *s)
 {
     greeted_open(s);
