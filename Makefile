@@ -10,6 +10,7 @@ DESTDIR  ?=
 OPT      ?= -O2 -g
 SANITIZE ?=
 V        ?= 0
+JOBS     ?= $(shell nproc)
 Q        := $(if $(filter 0,$(V)),@)
 SAY      ?= echo
 
@@ -93,7 +94,7 @@ $(BUILD)/tests/servers/%: $(BUILD)/tests/servers/%.o
 
 #: make check      all tests: unit, simulator, namespaces (as root), real servers
 check: deps
-	@$(MAKE) --no-print-directory all $(UNITS) $(SIM) $(SERVERS)
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(UNITS) $(SIM) $(SERVERS)
 	@SYNWARD=$(BUILD)/synward sh tests/run.sh $(BUILD) all
 
 #: make check-unit unit tests and the simulator only: no root needed

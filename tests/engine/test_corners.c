@@ -16,6 +16,7 @@ Test(corners, tick_is_true_while_more_is_due)
     while (engine_tick(b->engine, b->now_us))
         continue;
     cr_assert_gt(engine_next_deadline(b->engine), b->now_us);
+    bench_end(b);
 }
 /* 5.4 after one old connection: SYN again at 1,3,7 */
 Test(corners, old_connection_does_not_use_up_attempts)
@@ -32,6 +33,7 @@ Test(corners, old_connection_does_not_use_up_attempts)
     bench_wait(b, SECOND_US + 20000);
     to_server(b, .flags = "S", .seq = X, .options = OFFERS);
     nothing(b);
+    bench_end(b);
 }
 /* End of a refused connection */
 Test(corners, end_of_refused_connection_has_no_server_bytes)
@@ -46,6 +48,7 @@ Test(corners, end_of_refused_connection_has_no_server_bytes)
         continue;
     if (o)
         cr_assert_eq(o->end.server_bytes, 0, "%u", o->end.server_bytes);
+    bench_end(b);
 }
 Test(corners, end_of_expired_half_open_has_no_server_bytes)
 {
@@ -58,6 +61,7 @@ Test(corners, end_of_expired_half_open_has_no_server_bytes)
         continue;
     if (o)
         cr_assert_eq(o->end.server_bytes, 0, "%u", o->end.server_bytes);
+    bench_end(b);
 }
 /* Push */
 Test(corners, push_is_observed)
@@ -69,6 +73,7 @@ Test(corners, push_is_observed)
     client_says(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = "a");
     take(b, SIDE_SERVER);
     cr_assert(bench_observed(b)->data.push);
+    bench_end(b);
 }
 /* Outbound revived */
 Test(corners, outbound_flow_revived_by_data_is_outbound)
@@ -86,6 +91,7 @@ Test(corners, outbound_flow_revived_by_data_is_outbound)
     take(b, SIDE_CLIENT);
     cr_assert_str_eq(bench_flow_state(b), "outbound");
     cr_assert_null(bench_observed(b));
+    bench_end(b);
 }
 /* Sampled beyond the cap */
 Test(corners, no_more_than_the_cap_is_copied)
@@ -102,6 +108,7 @@ Test(corners, no_more_than_the_cap_is_copied)
         if (o->kind == OBSERVED_DATA)
             n += o->data.bytes;
     cr_assert_leq(n, OBSERVATION_FLOW_BYTES, "%u", n);
+    bench_end(b);
 }
 /* SYN+RST reason */
 Test(corners, syn_rst_is_a_bad_segment)
@@ -109,6 +116,7 @@ Test(corners, syn_rst_is_a_bad_segment)
     struct bench *b = bench_new(SETTING_ATTACK);
     client_says(b, .flags = "SR", .seq = X, .options = OFFERS);
     dropped(b, bad_segment);
+    bench_end(b);
 }
 /* SYN+RST in normal mode is no half-open connection */
 Test(corners, syn_rst_is_no_half_open_connection)
@@ -119,6 +127,7 @@ Test(corners, syn_rst_is_no_half_open_connection)
     client_says(b, .flags = "SF", .seq = X, .options = OFFERS);
     take(b, SIDE_SERVER);
     cr_assert_eq(bench_server(b, HTTP)->half_open_flows, 0);
+    bench_end(b);
 }
 /* Server without MSS, timestamps on: segments to the server leave room for the option */
 Test(corners, held_super_frame_without_mss_of_server_fits_with_timestamps)
@@ -136,6 +145,7 @@ Test(corners, held_super_frame_without_mss_of_server_fits_with_timestamps)
     server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = "sack ts=9/110 nop ws=7");
     take(b, SIDE_SERVER);
     cr_assert_leq(b->seen.view.offload->gso_bytes, 1448, "%u", b->seen.view.offload->gso_bytes);
+    bench_end(b);
 }
 /* Reset replies speak as the server does */
 Test(corners, reset_has_the_servers_ttl_and_flow_label)
@@ -149,6 +159,7 @@ Test(corners, reset_has_the_servers_ttl_and_flow_label)
     take(b, SIDE_CLIENT);
     cr_assert_eq(b->seen.view.flow_label, label);
     cr_assert_eq(b->seen.view.ttl, 63);
+    bench_end(b);
 }
 /* The label towards the client stays when the splice begins */
 Test(corners, flow_label_towards_the_client_stays)
@@ -165,4 +176,5 @@ Test(corners, flow_label_towards_the_client_stays)
     server_says(b, .flags = ".", .seq = Y + 1, .ack = X + 19, .flow_label = 0x777);
     take(b, SIDE_CLIENT);
     cr_assert_eq(b->seen.view.flow_label, label);
+    bench_end(b);
 }
