@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * bytes.h - reading and writing numbers in network byte order (big endian), at any alignment.
+ * bytes.h - numbers in network byte order (big endian) at any alignment, sequence numbers, and rounding of sizes.
  *
  * These do not check bounds: frame.c and tcp_options.c check once, then read with these. The compiler turns
  * each into one load and one byte swap.
@@ -8,6 +8,7 @@
 #ifndef SYNWARD_ENGINE_BYTES_H
 #define SYNWARD_ENGINE_BYTES_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 static inline uint16_t load_be16(const uint8_t *at)
@@ -32,6 +33,12 @@ static inline void store_be32(uint8_t *at, uint32_t value)
     at[1] = (uint8_t)(value >> 16);
     at[2] = (uint8_t)(value >> 8);
     at[3] = (uint8_t)value;
+}
+
+/* Pieces of the engine's memory begin on cache lines. */
+static inline size_t align64(size_t bytes)
+{
+    return (bytes + 63) & ~(size_t)63;
 }
 
 /* Sequence numbers compare modulo 2^32 (RFC 9293 3.4): true when `a` comes before `b`. */

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "engine/admission.h"
+#include "engine/bytes.h"
+#include "engine/icmp.h"
 #include "engine/observe.h"
 #include "engine/opening.h"
 #include "engine/shard.h"
@@ -42,7 +44,7 @@ static void *place(struct layout *layout, size_t bytes)
 {
     void *at = layout->base ? layout->base + layout->used : NULL;
 
-    layout->used += (bytes + 63) & ~(size_t)63;
+    layout->used += align64(bytes);
     return at;
 }
 
@@ -295,17 +297,17 @@ enum opening_kind server_opening(const struct server *server)
     return server->policy ? server->policy->opening : OPENING_COOKIE;
 }
 
-/* --- the way of a frame ------------------------------------------------------------------------------------------- */
-
-static bool protects(const struct server *server)
+bool server_protected(const struct server *server)
 {
     return server->mode == MODE_ATTACK && server_opening(server) != OPENING_PASS;
 }
 
+/* --- the way of a frame ------------------------------------------------------------------------------------------- */
+
 /* True where cookies of this server may be on their way to clients, or back. */
 static bool cookies_out(const struct server *server, uint64_t now_us)
 {
-    return protects(server) ||
+    return server_protected(server) ||
            (server->attack_ended_us && now_us - server->attack_ended_us < COOKIE_LIFETIME_US);
 }
 
@@ -317,7 +319,7 @@ static void client_without_flow(struct engine *engine, struct passage *passage)
     bool plain = (passage->frame.flags & (TCP_SYN | TCP_ACK)) != TCP_ACK || (passage->frame.flags & TCP_RST);
 
     /* For a cookie lifetime after an attack, what is no SYN and no RST may belong to a cookie (ENGINE 5.13). */
-    if (!server || !cookies_out(server, passage->now_us) || (plain && !protects(server))) {
+    if (!server || !cookies_out(server, passage->now_us) || (plain && !server_protected(server))) {
         track_client(engine, passage, server);
         return;
     }
@@ -375,7 +377,7 @@ static void half_open_flow(struct engine *engine, struct passage *passage, struc
     bool syn = (frame->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 
     if (passage->from == SIDE_CLIENT && server && cookies_out(server, passage->now_us)) {
-        if (syn && !cold->server_next && protects(server)) {
+        if (syn && !cold->server_next && server_protected(server)) {
             engine_flow_free(engine, flow);
             client_without_flow(engine, passage);
             return;
@@ -457,8 +459,10 @@ void engine_input(struct engine *engine, enum side from, uint8_t *buffer, uint32
         if (from == SIDE_CLIENT && server_host_attacked(&engine->servers, &frame->dst, &frame->vlan))
             passage_drop(engine, &passage, DROP_bad_segment);
         return;
-    case FRAME_OTHER:
     case FRAME_ICMP_ERROR:
+        icmp_frame(engine, &passage);
+        return;
+    case FRAME_OTHER:
         return;
     }
 }

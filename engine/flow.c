@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "engine/bytes.h"
+
 static const char *const state_names[] = {
     [FLOW_FREE] = "free",         [FLOW_HALF_OPEN] = "half-open", [FLOW_ESTABLISHED] = "established",
     [FLOW_ASKING] = "asking",     [FLOW_OUTBOUND] = "outbound",   [FLOW_OPENING] = "opening",
@@ -32,11 +34,6 @@ static const uint32_t list_life[FLOW_LISTS] = {
 const char *flow_state_name(enum flow_state state)
 {
     return state_names[state];
-}
-
-static size_t align64(size_t bytes)
-{
-    return (bytes + 63) & ~(size_t)63;
 }
 
 static uint32_t bucket_count(uint32_t capacity)

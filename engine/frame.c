@@ -38,7 +38,9 @@
 #define IPV6_HEADER_BYTES 40
 #define IPV6_FRAGMENT_AT  0xfff8 /* offset bits of the fragment header */
 
+#define IPV4_OFFSET       0x1fff /* of a fragment */
 #define ICMP_HEADER_BYTES 8
+#define QUOTED_TCP_BYTES  8 /* RFC 792: what any error quotes of the transport header */
 #define TCP_CHECKSUM_AT   16
 #define TCP_AE            0x01 /* in the byte of the data offset */
 
@@ -198,7 +200,7 @@ static bool chain_step(const uint8_t *data, uint32_t limit, struct chain *chain)
  * is rare.
  */
 static enum frame_kind __attribute__((noinline))
-walk_chain(struct frame *frame, uint32_t end, struct chain *chain)
+walk_chain(const struct frame *frame, uint32_t end, struct chain *chain)
 {
     uint32_t limit = end < frame->bytes ? end : frame->bytes;
 
@@ -303,6 +305,55 @@ enum frame_kind frame_parse(struct frame *frame, struct offload *offload, uint8_
     frame->vlan = (struct vlan_ids){{0, 0}};
     frame->kind = parse_link(frame, wire_bytes);
     return frame->kind;
+}
+
+/* Offset of the TCP header in the IPv4 packet quoted from payload to `end`; 0: none. */
+static uint32_t quoted_v4(const struct frame *frame, uint32_t end, struct frame_quote *quote)
+{
+    const uint8_t *ip = frame->data + frame->payload;
+    uint32_t header_bytes;
+
+    if ((uint32_t)frame->payload + IPV4_HEADER_BYTES > end || ip[0] >> 4 != 4 || ip[9] != PROTO_TCP)
+        return 0;
+    header_bytes = (ip[0] & 15u) * 4;
+    if (header_bytes < IPV4_HEADER_BYTES || (load_be16(ip + 6) & IPV4_OFFSET))
+        return 0;
+    quote->src = addr_from_v4(ip + 12);
+    quote->dst = addr_from_v4(ip + 16);
+    return frame->payload + header_bytes;
+}
+
+static uint32_t quoted_v6(const struct frame *frame, uint32_t end, struct frame_quote *quote)
+{
+    const uint8_t *ip = frame->data + frame->payload;
+    struct chain chain = {.at = (uint32_t)frame->payload + IPV6_HEADER_BYTES};
+    enum frame_kind kind;
+
+    if (chain.at > end || ip[0] >> 4 != 6)
+        return 0;
+    chain.next = ip[6];
+    kind = walk_chain(frame, end, &chain);
+    if ((kind != FRAME_TCP && kind != FRAME_TCP_FRAGMENT) || chain.later_fragment || chain.next != PROTO_TCP)
+        return 0;
+    quote->src = addr_from_v6(ip + 8);
+    quote->dst = addr_from_v6(ip + 24);
+    return chain.at;
+}
+
+bool frame_parse_quote(const struct frame *frame, struct frame_quote *quote)
+{
+    uint32_t end = frame->payload + frame->payload_present;
+    uint32_t at = frame->ip_version == 4 ? quoted_v4(frame, end, quote) : quoted_v6(frame, end, quote);
+    const uint8_t *tcp = frame->data + at;
+
+    if (!at || at + QUOTED_TCP_BYTES > end)
+        return false;
+    quote->src_port = load_be16(tcp);
+    quote->dst_port = load_be16(tcp + 2);
+    quote->seq = load_be32(tcp + 4);
+    quote->tcp = at;
+    quote->tcp_present = end - at;
+    return true;
 }
 
 struct flow_key frame_flow_key(const struct frame *frame, enum side from)

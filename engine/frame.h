@@ -94,6 +94,22 @@ struct frame {
 enum frame_kind frame_parse(struct frame *frame, struct offload *offload, uint8_t *data, uint32_t bytes,
                             uint32_t wire_bytes, uint32_t capacity);
 
+/* The TCP segment that a FRAME_ICMP_ERROR is about, as far as it is quoted. */
+struct frame_quote {
+    struct ip_addr src, dst;
+    uint16_t src_port, dst_port;
+    uint32_t tcp;         /* offset of the quoted TCP header from data: even, as the checksum counts */
+    uint32_t tcp_present; /* bytes quoted from there on; ports and seq (8) at least */
+    uint32_t seq;
+};
+
+/*
+ * Reads the quote of a FRAME_ICMP_ERROR: IPv4 with options or IPv6 with extension headers, as bounded as those of a
+ * frame. Only what lies in the buffer counts: lengths in a quoted header are not believed, since routers change
+ * them, and no host reads them. False where it is no beginning of a TCP segment over the frame's own IP version.
+ */
+bool frame_parse_quote(const struct frame *frame, struct frame_quote *quote);
+
 /* Key of the connection that a FRAME_TCP seen coming in on `from` belongs to. */
 struct flow_key frame_flow_key(const struct frame *frame, enum side from);
 

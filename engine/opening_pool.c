@@ -4,10 +4,7 @@
 
 #include <string.h>
 
-static size_t align64(size_t bytes)
-{
-    return (bytes + 63) & ~(size_t)63;
-}
+#include "engine/bytes.h"
 
 size_t opening_pool_bytes(uint32_t holds)
 {

@@ -8,6 +8,7 @@
  *       (parse,    --> tracked flow ---> track.c
  *        look up)  --> opening flow ---> opening.c, real_greeting.c
  *                  --> spliced flow ---> splice.c
+ *                  --> ICMP error -----> icmp.c
  */
 #ifndef SYNWARD_ENGINE_SHARD_H
 #define SYNWARD_ENGINE_SHARD_H
@@ -111,5 +112,7 @@ const struct promise *server_promise(const struct engine *engine, const struct s
 /* The one made now; never NULL. */
 const struct promise *server_promise_now(const struct engine *engine, const struct server *server, bool ipv4);
 enum opening_kind server_opening(const struct server *server);
+/* True where we answer for the server: attack mode, and its policy does not say to let clients pass. */
+bool server_protected(const struct server *server);
 
 #endif

@@ -226,6 +226,7 @@ class Lab:
         number = next(_counter)
         self.client = Namespace(f"sw{os.getpid()}c{number}")
         self.server = Namespace(f"sw{os.getpid()}s{number}")
+        self.namespaces = [self.client, self.server]
         self.folder = os.path.join(tempfile.gettempdir(), f"synward-{os.getpid()}-{number}")
         _labs.append(self)  # from here on close() finds all there is, whatever comes between
         os.mkdir(self.folder, 0o700)
@@ -293,6 +294,13 @@ class Lab:
             self._ip(self.client, f"neigh replace {address} lladdr {server_mac} dev {CLIENT_IF} nud permanent")
         for address in (CLIENT4, CLIENT6):
             self._ip(self.server, f"neigh replace {address} lladdr {client_mac} dev {SERVER_IF} nud permanent")
+
+    def namespace(self):
+        """One more, joined to nothing, removed with the others."""
+        namespace = Namespace(f"sw{os.getpid()}c{next(_counter)}")
+        self.namespaces.append(namespace)
+        namespace.create()
+        return namespace
 
     @staticmethod
     def _ip(namespace, line):
@@ -451,7 +459,7 @@ class Lab:
             for process in reversed(self.processes):
                 with contextlib.suppress(Exception):
                     process.stop(timeout=2)
-            for namespace in (self.client, self.server):
+            for namespace in self.namespaces:
                 namespace.remove()
             shutil.rmtree(self.folder, ignore_errors=True)
             _labs.remove(self)
