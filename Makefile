@@ -43,7 +43,7 @@ UNITS   := $(BUILD)/tests/unit-engine $(BUILD)/tests/unit-profiles $(BUILD)/test
 SIM     := $(BUILD)/tests/simulator
 C_FILES  = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
-.PHONY: all help deps deps-lint check check-unit check-net demo sanitize install clean root \
+.PHONY: all help fuzz deps deps-lint check check-unit check-net demo sanitize install clean root \
         lint lint-format lint-gcc lint-clang lint-tidy lint-cppcheck
 all: $(BUILD)/synward
 
@@ -137,6 +137,11 @@ lint-cppcheck:
 sanitize: deps
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/sanitize OPT="-O1 -g" \
 		SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" check-unit
+
+FUZZ_SECONDS ?= 300
+#: make fuzz       libFuzzer targets under ASan and UBSan, FUZZ_SECONDS (300) each
+fuzz: deps deps-lint
+	@sh tests/fuzz/run.sh $(BUILD) $(FUZZ_SECONDS)
 
 #: make install    into DESTDIR and PREFIX
 install: all

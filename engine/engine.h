@@ -35,7 +35,7 @@ enum mode_setting { SETTING_INHERIT, SETTING_AUTO, SETTING_NORMAL, SETTING_ATTAC
 struct engine_config {
     uint32_t flows_max;    /* entries of the flow table, default 262144 */
     uint32_t openings_max; /* connections being opened at once, with 16 KiB of held data each; default 1024 */
-    uint32_t greeted_max;  /* slots of each resend ring, power of two, default 65536 */
+    uint32_t greeted_max;  /* greetings remembered, power of two >= 256, default 65536 */
     uint32_t assemblies_max;   /* requests being put together, default 1024 */
     uint32_t servers_max;      /* default 4096 */
     uint32_t sources_max;      /* per-source limits, power of two, default 16384 */

@@ -243,7 +243,8 @@ static enum frame_kind __attribute__((noinline)) parse_v6(struct frame *frame, u
     }
     if (chain.next != PROTO_TCP && chain.next != PROTO_ICMPV6)
         return FRAME_OTHER;
-    if (end > wire_bytes)
+    /* IPv4-mapped addresses are for programs, not for the wire (RFC 4291 2.5.5.2): here they would be the keys of IPv4. */
+    if (end > wire_bytes || addr_is_v4(&frame->src) || addr_is_v4(&frame->dst))
         return chain.next == PROTO_TCP ? FRAME_MALFORMED : FRAME_OTHER;
     if (chain.next == PROTO_TCP)
         return parse_tcp(frame, chain.at, end);
@@ -337,7 +338,7 @@ static uint32_t quoted_v6(const struct frame *frame, uint32_t end, struct frame_
         return 0;
     quote->src = addr_from_v6(ip + 8);
     quote->dst = addr_from_v6(ip + 24);
-    return chain.at;
+    return addr_is_v4(&quote->src) || addr_is_v4(&quote->dst) ? 0 : chain.at;
 }
 
 bool frame_parse_quote(const struct frame *frame, struct frame_quote *quote)

@@ -222,8 +222,12 @@ static bool merge(struct store *store, const struct store *read, const char *pat
 bool store_import_text(struct store *store, const char *bytes, size_t length, const char *name,
                        struct error *error)
 {
-    struct text text = {.bytes = strndup(bytes, length), .length = length};
+    struct text text = {.bytes = malloc(length + 1), .length = length};
     struct store *read = store_new();
+    if (text.bytes) {
+        memcpy(text.bytes, bytes, length);
+        text.bytes[length] = '\0';
+    }
     const bool done = text.bytes && read
                           ? load_text(read, &text, name, error) && merge(store, read, name, error)
                           : error_set(error, EXIT_FAILED, "cannot import %s: out of memory", name);

@@ -528,3 +528,18 @@ Test(frame, gso_is_only_lowered)
     frame.view.offload = NULL;
     frame_limit_gso(&frame.view, 8);
 }
+
+/* RFC 4291 2.5.5.2: such an address is never on the wire; taken for TCP it would have the key of an IPv4 connection. */
+Test(frame, mapped_addresses_fail_closed)
+{
+    struct frame_words words = {.from = "[2001:db8::7]:1000", .to = "[2001:db8::1]:80", .flags = "S"};
+    static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
+    struct test_frame frame;
+
+    frame_write(&frame, &words);
+    memcpy(frame_data(&frame) + 14 + 24, prefix, sizeof(prefix));
+    cr_assert_eq(frame_read(&frame), FRAME_MALFORMED, "destination");
+    frame_write(&frame, &words);
+    memcpy(frame_data(&frame) + 14 + 8, prefix, sizeof(prefix));
+    cr_assert_eq(frame_read(&frame), FRAME_MALFORMED, "source");
+}

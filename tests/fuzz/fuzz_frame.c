@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * fuzz_frame.c - the input is a byte of choices and a frame:
+ *
+ *      | bit 0: a capture without offload header, bit 1: 100 bytes more on the wire | offload header | frame |
+ *
+ * Checked: offsets lie inside the frame; every frame_set_*() leaves the view as a new look at the frame gives it, and
+ * a right checksum right; a frame taken apart by segment_of_frame() and written again says the same.
+ */
+#include "engine/frame.h"
+#include "engine/segment.h"
+#include "tests/engine/support_frames.h"
+#include "tests/fuzz/fuzz.h"
+
+enum choices { WITHOUT_OFFLOAD = 1, CUT_SHORT = 2 };
+
+/* Frame and offload header in memory of exactly their size, so that a byte beyond is noticed. */
+struct copy {
+    uint8_t *data;
+    struct offload *offload;
+    uint32_t bytes, wire_bytes;
+};
+
+static enum frame_kind look(const struct copy *copy, struct frame *frame)
+{
+    memset(frame, 0xa5, sizeof(*frame));
+    return frame_parse(frame, copy->offload, copy->data, copy->bytes, copy->wire_bytes, copy->bytes);
+}
+
+static bool is_whole(const struct frame *frame)
+{
+    return frame->payload_present == frame->payload_bytes;
+}
+
+static void check_view(const struct frame *frame)
+{
+    FUZZ_ASSERT(frame->l3 == 14 || frame->l3 == 18 || frame->l3 == 22);
+    FUZZ_ASSERT(frame->l4 >= frame->l3 + (frame->ip_version == 4 ? 20 : 40));
+    FUZZ_ASSERT(frame->options_bytes <= TCP_OPTIONS_MAX && frame->options_bytes % 4 == 0);
+    FUZZ_ASSERT(frame->payload == frame->l4 + TCP_HEADER_BYTES + frame->options_bytes);
+    FUZZ_ASSERT(frame->payload_present <= frame->payload_bytes);
+    FUZZ_ASSERT(frame->payload + frame->payload_present <= frame->bytes);
+}
+
+static void check_same(const struct frame *a, const struct frame *b)
+{
+    FUZZ_ASSERT(a->kind == b->kind && a->l3 == b->l3 && a->l4 == b->l4 && a->payload == b->payload);
+    FUZZ_ASSERT(a->ip_version == b->ip_version && a->ttl == b->ttl && a->tos == b->tos && a->df == b->df);
+    FUZZ_ASSERT(a->ip_id == b->ip_id && a->flow_label == b->flow_label);
+    FUZZ_ASSERT(memcmp(&a->vlan, &b->vlan, sizeof(a->vlan)) == 0);
+    FUZZ_ASSERT(memcmp(&a->src, &b->src, sizeof(a->src)) == 0);
+    FUZZ_ASSERT(memcmp(&a->dst, &b->dst, sizeof(a->dst)) == 0);
+    FUZZ_ASSERT(a->src_port == b->src_port && a->dst_port == b->dst_port && a->seq == b->seq);
+    FUZZ_ASSERT(a->ack == b->ack && a->window == b->window && a->urgent == b->urgent);
+    FUZZ_ASSERT(a->flags == b->flags && a->accurate_ecn == b->accurate_ecn);
+    FUZZ_ASSERT(a->options_bytes == b->options_bytes && a->payload_bytes == b->payload_bytes);
+    FUZZ_ASSERT(a->payload_present == b->payload_present);
+}
+
+/* After an edit. */
+static void check_edited(const struct copy *copy, const struct frame *frame, bool right)
+{
+    struct frame again;
+
+    look(copy, &again);
+    check_same(frame, &again);
+    FUZZ_ASSERT(!right || frame_checksum_right(frame));
+}
+
+static void edit_options(const struct copy *copy, struct frame *frame, uint32_t value, bool right)
+{
+    uint32_t options = frame->l4 + TCP_HEADER_BYTES, end = frame->payload + frame->payload_present;
+
+    for (uint32_t at = options; at + 4 <= end && at < options + 50; at += 1 + value % 5) {
+        frame_set_be32(frame, at, value + at);
+        check_edited(copy, frame, right);
+    }
+    if (frame->options_bytes > 0) {
+        uint32_t skip = value % frame->options_bytes;
+
+        frame_nop_options(frame, options + skip, frame->options_bytes - skip);
+        check_edited(copy, frame, right);
+    }
+}
+
+/* Values come from the frame itself, so that the fuzzer has them in hand. */
+static void edit(const struct copy *copy, struct frame *frame)
+{
+    bool right = is_whole(frame) && frame_checksum_right(frame);
+    uint32_t value = frame->seq ^ (uint32_t)(frame->ack << 7);
+
+    frame_set_seq(frame, frame->ack + 1);
+    check_edited(copy, frame, right);
+    frame_set_ack(frame, value);
+    check_edited(copy, frame, right);
+    frame_set_window(frame, (uint16_t)(value >> 3));
+    check_edited(copy, frame, right);
+    frame_set_flags(frame, (uint8_t)value);
+    check_edited(copy, frame, right);
+    frame_set_ecn(frame, (enum ip_ecn)(value & 3));
+    check_edited(copy, frame, right);
+    if (frame->ip_version == 6) {
+        frame_set_flow_label(frame, value);
+        check_edited(copy, frame, right);
+    }
+    edit_options(copy, frame, value, right);
+    frame_limit_gso(frame, (uint16_t)value);
+}
+
+static void check_written(const struct frame *was, const struct segment *segment, const struct frame *is)
+{
+    FUZZ_ASSERT(is->kind == FRAME_TCP && frame_checksum_right(is));
+    FUZZ_ASSERT(is->l3 == was->l3 && memcmp(is->data, was->data, is->l3) == 0);
+    FUZZ_ASSERT(is->ip_version == was->ip_version && is->ttl == was->ttl && is->tos == was->tos);
+    FUZZ_ASSERT(is->df == was->df && is->ip_id == was->ip_id && is->flow_label == was->flow_label);
+    FUZZ_ASSERT(memcmp(&is->src, &was->src, sizeof(is->src)) == 0);
+    FUZZ_ASSERT(memcmp(&is->dst, &was->dst, sizeof(is->dst)) == 0);
+    FUZZ_ASSERT(is->src_port == was->src_port && is->dst_port == was->dst_port && is->seq == was->seq);
+    FUZZ_ASSERT(is->ack == (was->flags & TCP_ACK ? was->ack : 0) && is->flags == was->flags);
+    FUZZ_ASSERT(is->window == was->window && is->options_bytes == was->options_bytes);
+    FUZZ_ASSERT(memcmp(frame_options(is), frame_options(was), is->options_bytes) == 0);
+    FUZZ_ASSERT(is->payload_bytes == was->payload_bytes && is_whole(is));
+    FUZZ_ASSERT(memcmp(frame_payload(is), frame_payload(was), is->payload_bytes) == 0);
+    FUZZ_ASSERT(is->offload->gso_bytes == segment->gso_bytes);
+}
+
+static void write_again(const struct frame *frame)
+{
+    struct link_header link;
+    struct segment segment;
+    struct frame again;
+    uint32_t bytes, wrote;
+    uint8_t *buffer;
+
+    segment_of_frame(frame, &link, &segment);
+    bytes = segment_bytes(&link, &segment);
+    buffer = malloc(bytes);
+    FUZZ_ASSERT(segment_write(buffer, bytes - 1, &link, &segment) == 0);
+    wrote = segment_write(buffer, bytes, &link, &segment);
+    FUZZ_ASSERT(wrote == bytes || (wrote == 0 && bytes > UINT16_MAX));
+    if (wrote > 0) {
+        frame_parse(&again, (struct offload *)buffer, buffer + OFFLOAD_BYTES, bytes - OFFLOAD_BYTES,
+                    bytes - OFFLOAD_BYTES, bytes - OFFLOAD_BYTES);
+        check_written(frame, &segment, &again);
+    }
+    free(buffer);
+}
+
+static void answer(const struct frame *frame)
+{
+    struct link_header link;
+    struct segment segment;
+    struct frame again;
+    uint8_t buffer[200];
+    uint32_t bytes;
+
+    segment_reset_reply(frame, &link, &segment);
+    bytes = segment_write(buffer, sizeof(buffer), &link, &segment);
+    FUZZ_ASSERT(bytes > 0);
+    frame_parse(&again, (struct offload *)buffer, buffer + OFFLOAD_BYTES, bytes - OFFLOAD_BYTES,
+                bytes - OFFLOAD_BYTES, sizeof(buffer) - OFFLOAD_BYTES);
+    FUZZ_ASSERT(again.kind == FRAME_TCP && frame_checksum_right(&again));
+    FUZZ_ASSERT(memcmp(&again.dst, &frame->src, sizeof(again.dst)) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    struct copy copy = {0};
+    struct frame frame;
+    uint8_t choices;
+
+    if (bytes < 1 + OFFLOAD_BYTES)
+        return 0;
+    choices = data[0];
+    copy.bytes = (uint32_t)(bytes - 1 - OFFLOAD_BYTES);
+    copy.wire_bytes = copy.bytes + (choices & CUT_SHORT ? 100 : 0);
+    copy.data = malloc(copy.bytes);
+    copy.offload = choices & WITHOUT_OFFLOAD ? NULL : malloc(OFFLOAD_BYTES);
+    if (copy.bytes > 0)
+        memcpy(copy.data, data + 1 + OFFLOAD_BYTES, copy.bytes);
+    if (copy.offload != NULL)
+        memcpy(copy.offload, data + 1, OFFLOAD_BYTES);
+    if (look(&copy, &frame) == FRAME_TCP) {
+        check_view(&frame);
+        frame_checksum_good(&frame);
+        if (is_whole(&frame))
+            write_again(&frame);
+        answer(&frame);
+        edit(&copy, &frame);
+    } else if (frame.kind == FRAME_ICMP_ERROR) {
+        FUZZ_ASSERT(frame.payload + frame.payload_present <= copy.bytes);
+    }
+    free(copy.data);
+    free(copy.offload);
+    return 0;
+}
