@@ -17,6 +17,7 @@ import struct
 import time
 from dataclasses import dataclass, field
 
+from frames import checksum
 from lab import CLIENT_IF, RAW4, RAW6, SERVER4, SERVER_IF, Failure
 
 FIN, SYN, RST, PSH, ACK, ECE, CWR = 0x01, 0x02, 0x04, 0x08, 0x10, 0x40, 0x80
@@ -60,15 +61,6 @@ class Segment:
                 "sack": any(n == "sack" for n, _ in self.options), "timestamps": self.option("timestamps") is not None,
                 "order": [n for n, _ in self.options], "ttl": self.ttl, "df": self.df,
                 "ip_id": "zero" if self.ip_id == 0 else "not zero", "traffic_class": self.traffic_class}
-
-
-def checksum(data):
-    if len(data) % 2:
-        data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
 
 
 def _parse_options(raw):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is not TCP to a server crosses byte for byte and in order, both ways, with multishot reads and with single ones.
+"""What is not TCP to a server crosses byte for byte and in order, both ways, in every mode, with multishot reads and with single ones.
 
 Frames are sent and received on packet sockets, under a source address that nobody else uses: what the kernels say of their own accord is
-not mistaken for them. A VLAN tag that the receiving kernel has taken off is put back from what it says about it.
+not mistaken for them.
 """
 import contextlib
 import hashlib
@@ -13,59 +13,12 @@ import threading
 import time
 
 import runner
-from lab import CLIENT_IF, SERVER_IF, SERVER4, Lab, check, check_equal
+from frames import MARK, PEER, Wire, checksum
+from lab import CLIENT_IF, SERVER_IF, SERVER4, SERVER6, Lab, check, check_equal
 
-ETH_P_ALL = 3
-SOL_PACKET, PACKET_AUXDATA, PACKET_OUTGOING = 263, 8, 4
-TP_STATUS_VLAN_VALID, TP_STATUS_VLAN_TPID_VALID = 1 << 4, 1 << 6
-SO_RCVBUFFORCE = 33
-MARK = bytes.fromhex("025a17e0aa01")
-PEER = bytes.fromhex("025a17e0bb02")
 WINDOW = 200  # frames under way at once: far below the 1,000 that a TAP's queue holds
-PATIENCE_S = 3
-
-
-class Wire:
-    """One end: a packet socket on the TAP inside its namespace."""
-
-    def __init__(self, namespace, interface):
-        with namespace.inside():
-            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 32 << 20)
-        self.socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
-        self.socket.bind((interface, ETH_P_ALL))
-        self.socket.settimeout(PATIENCE_S)
-
-    def send(self, frame):
-        self.socket.send(frame)
-
-    def receive(self):
-        """The next frame with our mark that came in; None where none comes."""
-        while True:
-            try:
-                frame, ancillary, _, address = self.socket.recvmsg(70000, 64)
-            except socket.timeout:
-                return None
-            if frame[6:12] == MARK and address[2] != PACKET_OUTGOING:
-                return self._retag(frame, ancillary)
-
-    @staticmethod
-    def _retag(frame, ancillary):
-        for level, kind, data in ancillary:
-            if level == SOL_PACKET and kind == PACKET_AUXDATA:
-                status, _, _, _, _, tci, tpid = struct.unpack("=IIIHHHH", data[:20])
-                if status & TP_STATUS_VLAN_VALID:
-                    tpid = tpid if status & TP_STATUS_VLAN_TPID_VALID else 0x8100
-                    return frame[:12] + struct.pack("!HH", tpid, tci) + frame[12:]
-        return frame
-
-
-def checksum(data):
-    data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
+LLDP = bytes.fromhex("0207045254001234560403616263060200780000")
+BPDU = bytes.fromhex("424203000002023c800000112233445500000000800000112233445580010000140002000f00")
 
 
 def ethernet(kind, payload, to=PEER):
@@ -80,9 +33,9 @@ def ipv4(protocol, payload, to=bytes([198, 51, 100, 9]), fragment=0, options=b""
     return header[:10] + struct.pack("!H", checksum(header)) + header[12:] + payload
 
 
-def ipv6(next_header, payload):
+def ipv6(next_header, payload, to="2001:db8:1::9"):
     return struct.pack("!IHBB16s16s", 0x60012345, len(payload), next_header, 64, socket.inet_pton(socket.AF_INET6, "2001:db8::7"),
-                       socket.inet_pton(socket.AF_INET6, "2001:db8:1::9")) + payload
+                       socket.inet_pton(socket.AF_INET6, to)) + payload
 
 
 def udp(data):
@@ -99,9 +52,8 @@ def corpus(dice):
     extension = lambda following: struct.pack("!BB6x", following, 0)
     yield "ARP request", ethernet(0x0806, struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, 1, MARK, bytes([192, 0, 2, 7]), b"\0" * 6,
                                                       bytes([192, 0, 2, 99])), b"\xff" * 6)
-    yield "LLDP", ethernet(0x88CC, bytes.fromhex("0207045254001234560403616263060200780000"), bytes.fromhex("0180c200000e"))
-    stp = bytes.fromhex("424203000002023c8000001122334455000000008000001122334455800100001400020 00f00".replace(" ", ""))
-    yield "STP", ethernet(len(stp), stp, bytes.fromhex("0180c2000000"))
+    yield "LLDP", ethernet(0x88CC, LLDP, bytes.fromhex("0180c200000e"))
+    yield "STP", ethernet(len(BPDU), BPDU, bytes.fromhex("0180c2000000"))
     yield "LACP", ethernet(0x8809, b"\x01\x01" + blob(108), bytes.fromhex("0180c2000002"))
     yield "pause", ethernet(0x8808, b"\0\x01\0\xff", bytes.fromhex("0180c2000001"))
     yield "VLAN", ethernet(0x8100, struct.pack("!HH", 0x6064, 0x0800) + ipv4(17, udp(blob(100))))
@@ -131,6 +83,42 @@ def corpus(dice):
     yield "IPv6 neighbour solicitation", ethernet(0x86DD, ipv6(58, b"\x87\0\0\0" + b"\0" * 4 + blob(16)), bytes.fromhex("3333ff000009"))
 
 
+def shapes(to4, to6):
+    """(name, function): makes a frame of the kind around any number of bytes. The IP ones go to a server."""
+    four, cut = socket.inet_aton(to4), 0x2000
+    arp = struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, 1, MARK, bytes([192, 0, 2, 7]), b"\0" * 6, four)
+    solicit = b"\x87\0\0\0" + b"\0" * 4 + socket.inet_pton(socket.AF_INET6, to6)
+    yield "ARP", lambda data: ethernet(0x0806, arp + data, b"\xff" * 6)
+    yield "ND", lambda data: ethernet(0x86DD, ipv6(58, solicit + data, "ff02::1:ff00:2"), bytes.fromhex("3333ff000002"))
+    yield "LLDP", lambda data: ethernet(0x88CC, LLDP + data, bytes.fromhex("0180c200000e"))
+    yield "STP", lambda data: ethernet(len(BPDU), BPDU + data, bytes.fromhex("0180c2000000"))
+    yield "LACP", lambda data: ethernet(0x8809, b"\x01\x01" + data, bytes.fromhex("0180c2000002"))
+    yield "VLAN", lambda data: ethernet(0x8100, struct.pack("!HH", 0x6064, 0x0800) + ipv4(17, udp(data), four))
+    yield "ARP in a VLAN", lambda data: ethernet(0x8100, struct.pack("!HH", 0x0007, 0x0806) + arp + data, b"\xff" * 6)
+    yield "QinQ", lambda data: ethernet(0x88A8, struct.pack("!HHHH", 0xA0C8, 0x8100, 0x1064, 0x86DD) + ipv6(17, udp(data), to6))
+    yield "unknown ethertype", lambda data: ethernet(0x88B5, data)
+    yield "UDP", lambda data: ethernet(0x0800, ipv4(17, udp(data), four))
+    yield "UDP over IPv6", lambda data: ethernet(0x86DD, ipv6(17, udp(data), to6))
+    yield "first fragment", lambda data: ethernet(0x0800, ipv4(17, udp(data), four, cut))
+    yield "later fragment", lambda data: ethernet(0x0800, ipv4(17, data, four, cut | 185))
+    yield "last fragment", lambda data: ethernet(0x0800, ipv4(17, data, four, 185))
+    yield "IPv6 fragment", lambda data: ethernet(0x86DD, ipv6(44, struct.pack("!BBHI", 17, 0, 0x5C9, 77) + data, to6))
+    yield "multicast", lambda data: ethernet(0x0800, ipv4(17, udp(data), bytes([239, 1, 2, 3])), bytes.fromhex("01005e010203"))
+    yield "IPv6 multicast", lambda data: ethernet(0x86DD, ipv6(17, udp(data), "ff05::1:3"), bytes.fromhex("333300010003"))
+    yield "TCP to nobody's server", lambda data: ethernet(0x0800, ipv4(6, tcp(0x10, data)))
+
+
+def every_kind_in_many_sizes(dice, longest, to4="198.51.100.9", to6="2001:db8:1::9"):
+    """Each shape from the shortest frame to the longest, one kind after the other in each size."""
+    steps = {60, 61, 63, 64, 65, 127, 128, 129, 590, 1513, 1514, longest - 1, longest} | {dice.randrange(60, longest) for _ in range(12)}
+    for size in sorted(steps):
+        for name, make in shapes(to4, to6):
+            headers = len(make(b"\0" * 1000)) - 1000
+            if size >= headers:
+                frame = make(dice.randbytes(size - headers))
+                yield f"{name}, {len(frame)} bytes", frame
+
+
 def sizes(dice, longest):
     """Every size at the ends of the range, and some between."""
     span = sorted(set(range(60, 140)) | set(range(longest - 40, longest + 1)) | {dice.randrange(140, longest) for _ in range(200)})
@@ -151,17 +139,18 @@ def cross(source, target, frames):
 
 
 @contextlib.contextmanager
-def wires(single, mtu=1500):
+def wires(single, mtu=1500, prepare=lambda lab: None):
     with Lab() as lab:
         if lab.stand_in and single:
             raise runner.Skip("needs the daemon")
         lab.start(mode="normal", extra=["--single-reads"] if single else [], mtu=mtu)
+        prepare(lab)
         yield lab, Wire(lab.client, CLIENT_IF), Wire(lab.server, SERVER_IF)
 
 
-def both_ways(single, make, mtu=1500):
+def both_ways(single, make, mtu=1500, prepare=lambda lab: None):
     seed = random.SystemRandom().randrange(1 << 32)
-    with wires(single, mtu) as (_, client, server):
+    with wires(single, mtu, prepare) as (_, client, server):
         for source, target in ((client, server), (server, client)):
             frames = list(make(random.Random(seed)))
             try:
@@ -193,6 +182,29 @@ def test_jumbo_multishot():
 
 def test_jumbo_single():
     return both_ways(True, lambda dice: sizes(dice, 9014), mtu=9000)
+
+
+def attacked_server(lab):
+    lab.http()
+    for address in (SERVER4, SERVER6):
+        lab.learn("http", 80, address)
+    lab.set_mode("attack")
+
+
+def test_every_kind_up_to_9014_bytes_multishot():
+    return both_ways(False, lambda dice: every_kind_in_many_sizes(dice, 9014), mtu=9000)
+
+
+def test_every_kind_up_to_9014_bytes_single():
+    return both_ways(True, lambda dice: every_kind_in_many_sizes(dice, 9014), mtu=9000)
+
+
+def test_every_kind_to_a_server_under_attack_multishot():
+    return both_ways(False, lambda dice: every_kind_in_many_sizes(dice, 9014, SERVER4, SERVER6), 9000, attacked_server)
+
+
+def test_every_kind_to_a_server_under_attack_single():
+    return both_ways(True, lambda dice: every_kind_in_many_sizes(dice, 9014, SERVER4, SERVER6), 9000, attacked_server)
 
 
 def count_out(wire, count, failures):
