@@ -13,6 +13,12 @@
 Names hold the process id, so labs never meet; labs of processes that are dead are swept up at the start. With stand_in=True (or
 SYNWARD_STAND_IN=1) a plain veth pair takes synward's place: servers, clients and tests are proven without the daemon, and
 what only the daemon can answer is empty.
+
+Lab(sides=...) says of which kind synward's sides are. The two hosts, and all that tests do with them, are the same for each:
+
+    "netns"  the hosts' network cards are synward's TAPs                                  sw0 TAP | TAP sw1
+    "port"   a namespace of the bridge's own holds the far ends of two veth pairs     sw0 veth p0 | p1 veth sw1
+    "tap"    as "port"; tc there joins p0 and p1 to TAPs that synward made   sw0 veth p0 -tc- t0 | t1 -tc- p1 veth sw1
 """
 import atexit
 import contextlib
@@ -43,6 +49,7 @@ TALKERS = "10.78.0.0/16"
 RAW4, RAW6 = "10.79.0.1", "fd79::1"
 FLOOD = "10.200.0.0/16"
 CLIENT_IF, SERVER_IF = "sw0", "sw1"
+PORTS, TAPS = ("p0", "p1"), ("t0", "t1")  # in the bridge's own namespace
 
 CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
@@ -218,8 +225,10 @@ def _enter(namespace_file):
 
 
 class Lab:
-    def __init__(self, stand_in=None, client_sysctls=None, server_sysctls=None):
+    def __init__(self, stand_in=None, client_sysctls=None, server_sysctls=None, sides="netns"):
         self.stand_in = STAND_IN if stand_in is None else stand_in
+        self.sides = sides
+        self.bridge = None  # the bridge's own namespace, where it has one
         self.daemon = None
         self.processes = []
         self.mode = None
@@ -252,11 +261,34 @@ class Lab:
             run("ip", "link", "add", CLIENT_IF, "netns", self.client.name, "type", "veth", "peer", "name", SERVER_IF, "netns",
                 self.server.name)
         else:
+            if self.sides != "netns":
+                self.make_ports(mtu)
             self._start_daemon(mode, extra)
+            if self.sides == "tap":
+                self._join_taps(mtu)
         self.mode = mode
         self._addresses(mtu)
         if TRACE:
             self._trace()
+
+    def make_ports(self, mtu=1500):
+        """Two veth pairs from the hosts to a namespace between them, where nothing joins them yet."""
+        if self.bridge:
+            return
+        self.bridge = self.namespace()
+        for port, host, interface in zip(PORTS, (self.client, self.server), (CLIENT_IF, SERVER_IF)):
+            run("ip", "link", "add", interface, "mtu", mtu, "netns", host.name, "type", "veth", "peer", "name", port, "mtu", mtu,
+                "netns", self.bridge.name)
+            self._ip(host, f"link set {interface} up")
+            self._ip(self.bridge, f"link set {port} up")
+
+    def _join_taps(self, mtu):
+        for port, tap in zip(PORTS, TAPS):
+            self._ip(self.bridge, f"link set {tap} mtu {mtu} arp off")
+            for one, other in ((port, tap), (tap, port)):
+                self.bridge.run("tc", "qdisc", "add", "dev", one, "ingress")
+                self.bridge.run("tc", "filter", "add", "dev", one, "ingress", "protocol", "all", "u32", "match", "u32", "0", "0",
+                                "action", "mirred", "egress", "redirect", "dev", other)
 
     def _trace(self):
         """Both ends' frames go to files, for a person who wants to know what happened."""
@@ -266,10 +298,23 @@ class Lab:
                                           "200", "-Z", "root", "-w", path], self.log("tcpdump")))
             wait_until(lambda t=tcpdump: "listening on" in t.errors(), 5, "tcpdump listens")
 
+    def side_names(self):
+        """What synward is told: (client side, server side)."""
+        if self.sides == "netns":
+            return f"netns:{self.client.name}/{CLIENT_IF}", f"netns:{self.server.name}/{SERVER_IF}"
+        if self.sides == "port":
+            return tuple(f"port:{port}@{self.bridge.name}" for port in PORTS)
+        return tuple(f"tap:{tap}" for tap in TAPS)
+
+    def daemon_command(self, mode="normal", extra=()):
+        client, server = self.side_names()
+        argv = [SYNWARD, "run", "--client", client, "--server", server, "--store", self.store, "--control", self.control, "--mode", mode,
+                *extra]
+        # A tap: side is made where the daemon runs.
+        return ["ip", "netns", "exec", self.bridge.name, *argv] if self.sides == "tap" else argv
+
     def _start_daemon(self, mode, extra):
-        argv = [SYNWARD, "run", "--client", f"netns:{self.client.name}/{CLIENT_IF}", "--server",
-                f"netns:{self.server.name}/{SERVER_IF}", "--store", self.store, "--control", self.control, "--mode", mode, *extra]
-        self.daemon = self._keep(Process(argv, self.log("daemon")))
+        self.daemon = self._keep(Process(self.daemon_command(mode, extra), self.log("daemon")))
         def ready():
             check(self.daemon.running(), f"synward ended: {self.daemon.errors()}")
             return os.path.exists(self.control)
