@@ -139,8 +139,8 @@ def cross(source, target, frames):
 
 
 @contextlib.contextmanager
-def wires(single, mtu=1500, prepare=lambda lab: None):
-    with Lab() as lab:
+def wires(single, mtu=1500, prepare=lambda lab: None, sides="netns"):
+    with Lab(sides=sides) as lab:
         if lab.stand_in and single:
             raise runner.Skip("needs the daemon")
         lab.start(mode="normal", extra=["--single-reads"] if single else [], mtu=mtu)
@@ -148,9 +148,9 @@ def wires(single, mtu=1500, prepare=lambda lab: None):
         yield lab, Wire(lab.client, CLIENT_IF), Wire(lab.server, SERVER_IF)
 
 
-def both_ways(single, make, mtu=1500, prepare=lambda lab: None):
+def both_ways(single, make, mtu=1500, prepare=lambda lab: None, sides="netns"):
     seed = random.SystemRandom().randrange(1 << 32)
-    with wires(single, mtu, prepare) as (_, client, server):
+    with wires(single, mtu, prepare, sides) as (_, client, server):
         for source, target in ((client, server), (server, client)):
             frames = list(make(random.Random(seed)))
             try:
@@ -168,6 +168,10 @@ def test_kinds_single():
     return both_ways(True, corpus)
 
 
+def test_kinds_tap():
+    return both_ways(False, corpus, sides="tap")
+
+
 def test_sizes_multishot():
     return both_ways(False, lambda dice: sizes(dice, 1514))
 
@@ -182,6 +186,10 @@ def test_jumbo_multishot():
 
 def test_jumbo_single():
     return both_ways(True, lambda dice: sizes(dice, 9014), mtu=9000)
+
+
+def test_jumbo_tap():
+    return both_ways(False, lambda dice: sizes(dice, 9014), mtu=9000, sides="tap")
 
 
 def attacked_server(lab):
@@ -205,6 +213,10 @@ def test_every_kind_to_a_server_under_attack_multishot():
 
 def test_every_kind_to_a_server_under_attack_single():
     return both_ways(True, lambda dice: every_kind_in_many_sizes(dice, 9014, SERVER4, SERVER6), 9000, attacked_server)
+
+
+def test_every_kind_to_a_server_under_attack_tap():
+    return both_ways(False, lambda dice: every_kind_in_many_sizes(dice, 9014, SERVER4, SERVER6), 9000, attacked_server, "tap")
 
 
 def count_out(wire, count, failures):
