@@ -95,11 +95,11 @@ class Capture:
 
 
 def untag(frame):
-    """([(tag type, priority, VLAN ID), ...], the frame without its tags)."""
+    """([(tag type, priority and VLAN ID), ...] with the outermost first, the frame without its tags)."""
     tags, at = [], 12
     while struct.unpack_from("!H", frame, at)[0] in TAG_TYPES:
         tpid, tci = struct.unpack_from("!HH", frame, at)
-        tags.append((tpid, tci >> 13, tci & 0xFFF))
+        tags.append((tpid, tci))
         at += 4
     return tags, frame[:12] + frame[at:]
 

@@ -375,9 +375,9 @@ class Lab:
         self.mode = mode
         self.cli("mode", mode, *([server] if server else []))
 
-    def profile(self, port, address=SERVER4):
+    def profile(self, port, address=SERVER4, vlan=()):
         for profile in self.cli("profiles").get("profiles", []):
-            if profile["port"] == port and profile["server"] == address:
+            if (profile["port"], profile["server"], profile["vlan"]) == (port, address, list(vlan)):
                 return profile
         return None
 
@@ -396,16 +396,16 @@ class Lab:
     def resident_kib(self):
         return 0 if self.stand_in else self.daemon.resident_kib()
 
-    def wait_armed(self, port, address=SERVER4):
+    def wait_armed(self, port, address=SERVER4, vlan=()):
         if self.stand_in:
             return
         def armed():
-            profile = self.profile(port, address)
+            profile = self.profile(port, address, vlan)
             return profile and profile["evidence"]["armed"]
         try:
             wait_until(armed, 4, "armed")
         except Failure:
-            profile = self.profile(port, address)
+            profile = self.profile(port, address, vlan)
             raise Failure(f"[{address}]:{port} is not armed: {profile and profile['evidence']}") from None
 
     def wait_no_flows(self, timeout_s=5):
@@ -414,11 +414,11 @@ class Lab:
             return [f for f in self.flows() if f["state"] != "closing"]
         wait_until(lambda: not live(), timeout_s, f"no flow is held ({live()[:3]})")
 
-    def learn(self, kind, port, address=SERVER4, count=12, **options):
+    def learn(self, kind, port, address=SERVER4, count=12, vlan=(), **options):
         """Real connections in normal mode until the profile is armed."""
         result = self.fetch(kind, port=port, address=address, count=count, **options)
         check_equal(result["failed"], 0, f"fetches while learning ({result})")
-        self.wait_armed(port, address)
+        self.wait_armed(port, address, vlan)
         return result
 
     # programs
