@@ -31,6 +31,7 @@
 #include "bridge/link.h"
 #include "bridge/log.h"
 #include "bridge/mode_text.h"
+#include "bridge/port.h"
 #include "bridge/server_text.h"
 #include "bridge/shards.h"
 #include "bridge/side.h"
@@ -49,9 +50,11 @@
 
 struct daemon_port {
     struct side_spec spec;
-    struct link *link;
+    struct link *link;     /* of the interface that the side names */
+    struct port *join;     /* NULL: that interface is the TAP itself */
+    struct link *tap_link; /* `link`, or that of the TAP which a port is joined to */
     struct tap tap;
-    uint32_t mtu;             /* as last read or set */
+    uint32_t mtu;             /* of the side's interface, as last read or set */
     uint64_t overflow_before; /* of a persistent TAP, before we attached */
 };
 
@@ -132,7 +135,7 @@ bool daemon_counters(struct daemon *daemon, struct counters *out, struct error *
     for (int side = 0; side < 2; side++) {
         const struct daemon_port *port = &daemon->ports[side];
         uint64_t overflow = 0;
-        if (!link_overflow(port->link, &overflow, error))
+        if (!link_overflow(port->tap_link, &overflow, error))
             return false;
         out->frames_tap_overflow += overflow - port->overflow_before;
     }
@@ -240,30 +243,78 @@ static bool catch_signals(struct daemon *daemon, struct error *error)
     return true;
 }
 
+/* An interface of somebody else's keeps the MTU that it has; our TAPs follow. */
+static bool mtu_fixed(const struct daemon_port *port)
+{
+    return port->join != NULL;
+}
+
+/* False, with an error, where the side cannot have this MTU. */
+static bool give_mtu(struct daemon_port *port, uint32_t mtu, struct error *error)
+{
+    if (port->mtu == mtu)
+        return true;
+    if (mtu_fixed(port))
+        return error_set(error, EXIT_FAILED,
+                         "%s keeps its MTU %u: frames larger than the smaller MTU are lost; make them equal",
+                         port->spec.text, port->mtu);
+    if (!link_set_mtu(port->link, mtu, error))
+        return false;
+    port->mtu = mtu;
+    return true;
+}
+
+/* The TAP behind a port shows the port's MTU. Nothing depends on it: a TAP takes what is redirected to it. */
+static void tell_tap_mtu(const struct daemon_port *port)
+{
+    if (port->join != NULL)
+        link_set_mtu(port->tap_link, port->mtu, NULL);
+}
+
+static bool open_links(struct daemon_port *port, struct error *error)
+{
+    port->link = port->tap_link = link_open(&port->spec, error);
+    if (port->link == NULL || !port->spec.port)
+        return port->link != NULL;
+    port->tap_link = NULL;
+    port->join = port_open(&port->spec, port->link, error);
+    if (port->join != NULL)
+        port->tap_link = link_beside(port->link, port_tap(port->join), error);
+    return port->tap_link != NULL;
+}
+
 static bool open_port(struct daemon_port *port, struct error *error)
 {
-    port->link = link_open(&port->spec, error);
-    if (port->link == NULL || !tap_open(&port->tap, &port->spec, error) ||
+    if (!open_links(port, error) ||
+        !tap_open(&port->tap, port->join == NULL ? &port->spec : port_tap(port->join), error) ||
         !link_mtu(port->link, &port->mtu, error))
         return false;
-    return !port->tap.persistent || link_overflow(port->link, &port->overflow_before, error);
+    if (port->join != NULL && !port_join(port->join, port->tap_link, port->tap.fd, error))
+        return false;
+    tell_tap_mtu(port);
+    return !port->tap.persistent || link_overflow(port->tap_link, &port->overflow_before, error);
 }
 
 /*
- * Both sides get one MTU. A TAP that was there before has the MTU that its user wants, so that a new one follows
- * it; of two that were there the smaller wins.
+ * Both sides get one MTU. A TAP that was there before, or a port, has the MTU that its user wants, so that a new one
+ * follows it; of two that were there the smaller wins.
  */
 static bool agree_mtu(struct daemon *daemon, struct error *error)
 {
     struct daemon_port *client = &daemon->ports[SIDE_CLIENT], *server = &daemon->ports[SIDE_SERVER];
+    const bool client_leads = client->tap.persistent || mtu_fixed(client);
+    const bool server_leads = server->tap.persistent || mtu_fixed(server);
     uint32_t mtu = client->mtu < server->mtu ? client->mtu : server->mtu;
-    if (client->tap.persistent != server->tap.persistent)
-        mtu = client->tap.persistent ? client->mtu : server->mtu;
+    if (client_leads != server_leads)
+        mtu = client_leads ? client->mtu : server->mtu;
     for (int side = 0; side < 2; side++) {
         struct daemon_port *port = &daemon->ports[side];
-        if (port->mtu != mtu && !link_set_mtu(port->link, mtu, error))
-            return false;
-        port->mtu = mtu;
+        struct error unequal = {0};
+        if (give_mtu(port, mtu, &unequal))
+            continue;
+        if (!mtu_fixed(port))
+            return error_set(error, unequal.code, "%s", unequal.text);
+        log_line(LOG_LEVEL_WARNING, "MTU %u on the other side: %s", mtu, unequal.text);
     }
     return true;
 }
@@ -271,8 +322,8 @@ static bool agree_mtu(struct daemon *daemon, struct error *error)
 static bool open_ports(struct daemon *daemon, struct error *error)
 {
     return open_port(&daemon->ports[SIDE_CLIENT], error) && open_port(&daemon->ports[SIDE_SERVER], error) &&
-           agree_mtu(daemon, error) && link_set_up(daemon->ports[SIDE_CLIENT].link, error) &&
-           link_set_up(daemon->ports[SIDE_SERVER].link, error);
+           agree_mtu(daemon, error) && link_set_up(daemon->ports[SIDE_CLIENT].tap_link, error) &&
+           link_set_up(daemon->ports[SIDE_SERVER].tap_link, error);
 }
 
 static bool start_shards(struct daemon *daemon, struct error *error)
@@ -314,7 +365,7 @@ static bool watch_all(struct daemon *daemon, struct error *error)
         return error_set(error, EXIT_FAILED, "cannot make an epoll: %s", strerror(errno));
     for (int side = 0; side < 2; side++) {
         const int events = link_events(daemon->ports[side].link);
-        /* Without it an MTU that changes is not followed, and nothing else. */
+        /* Without it an MTU that changes is not followed, nor a port that comes back, and nothing else. */
         if (events >= 0 && !watch_fd(daemon, events, error))
             return false;
     }
@@ -433,25 +484,28 @@ static void follow_mtu(struct daemon *daemon)
         if (!link_mtu(port->link, &mtu, &error) || mtu == port->mtu)
             continue;
         port->mtu = mtu;
+        tell_tap_mtu(port);
         if (other->mtu == mtu)
             continue;
-        if (!link_set_mtu(other->link, mtu, &error)) {
+        if (!give_mtu(other, mtu, &error))
             log_line(LOG_LEVEL_WARNING, "%s has MTU %u now: %s", port->spec.text, mtu, error.text);
-            continue;
-        }
-        other->mtu = mtu;
-        log_line(LOG_LEVEL_INFO, "%s: MTU %u, as %s has now", other->spec.text, mtu, port->spec.text);
+        else
+            log_line(LOG_LEVEL_INFO, "%s: MTU %u, as %s has now", other->spec.text, mtu, port->spec.text);
     }
 }
 
 static bool follow_links(struct daemon *daemon, int fd)
 {
-    for (int side = 0; side < 2; side++)
-        if (fd == link_events(daemon->ports[side].link)) {
-            link_heard(fd);
-            follow_mtu(daemon);
-            return true;
-        }
+    for (int side = 0; side < 2; side++) {
+        const struct daemon_port *port = &daemon->ports[side];
+        if (fd != link_events(port->link))
+            continue;
+        link_heard(fd);
+        if (port->join != NULL)
+            port_follow(port->join);
+        follow_mtu(daemon);
+        return true;
+    }
     return false;
 }
 
@@ -501,9 +555,12 @@ static bool save_at_end(struct daemon *daemon, struct error *error)
 static void close_port(struct daemon_port *port)
 {
     /* A ring lets go of its files a moment after it was closed; the interface must be gone when we are. */
+    port_close(port->join);
     if (port->tap.fd >= 0 && !port->tap.persistent)
-        link_remove(port->link);
+        link_remove(port->tap_link);
     tap_close(&port->tap);
+    if (port->tap_link != port->link)
+        link_close(port->tap_link);
     link_close(port->link);
 }
 

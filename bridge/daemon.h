@@ -19,7 +19,7 @@
 #define DAEMON_ANSWER_US (2000ull * 1000)
 
 struct daemon_options {
-    const char *client_side, *server_side; /* DESIGN 3: netns:NAME/IFNAME, tap:IFNAME */
+    const char *client_side, *server_side; /* side.h says how they are written */
     const char *store_path;
     const char *control_path;
     enum mode_setting mode; /* SETTING_AUTO, SETTING_NORMAL or SETTING_ATTACK */

@@ -3,22 +3,29 @@
 #include "bridge/link.h"
 
 #include <errno.h>
+#include <linux/if_link.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <netlink/errno.h>
 #include <netlink/netlink.h>
 #include <netlink/route/link.h>
+#include <netlink/route/link/inet6.h>
 #include <netlink/socket.h>
+#include <net/if_arp.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bridge/clock.h"
 #include "bridge/netns.h"
 
 struct link {
     const struct side_spec *side;
     struct nl_sock *socket;
     int events;
+    bool beside; /* the socket is another link's */
 };
 
 int link_listen(void)
@@ -40,6 +47,16 @@ void link_heard(int listener)
         continue;
 }
 
+bool link_wait(int listener, uint64_t until_us)
+{
+    const uint64_t now_us = clock_now_us();
+    struct pollfd changed = {.fd = listener, .events = POLLIN};
+    if (listener < 0 || now_us >= until_us || poll(&changed, 1, (int)((until_us - now_us + 999) / 1000)) != 1)
+        return false;
+    link_heard(listener);
+    return true;
+}
+
 static bool link_error(const struct link *link, const char *what, int code, struct error *error)
 {
     char place[SIDE_PLACE_BYTES];
@@ -48,16 +65,34 @@ static bool link_error(const struct link *link, const char *what, int code, stru
                      code == -NLE_PERM ? "needs CAP_NET_ADMIN, run as root" : nl_geterror(code));
 }
 
-struct link *link_open(const struct side_spec *side, struct error *error)
+static struct link *link_new(const struct side_spec *side, struct error *error)
 {
     struct link *link = calloc(1, sizeof(*link));
-    struct netns_return back;
     if (link == NULL) {
         error_set(error, EXIT_FAILED, "out of memory for the link of side %s", side->text);
         return NULL;
     }
     link->side = side;
     link->events = -1;
+    return link;
+}
+
+struct link *link_beside(const struct link *other, const struct side_spec *side, struct error *error)
+{
+    struct link *link = link_new(side, error);
+    if (link == NULL)
+        return NULL;
+    link->socket = other->socket;
+    link->beside = true;
+    return link;
+}
+
+struct link *link_open(const struct side_spec *side, struct error *error)
+{
+    struct link *link = link_new(side, error);
+    struct netns_return back;
+    if (link == NULL)
+        return NULL;
     link->socket = nl_socket_alloc();
     if (link->socket == NULL) {
         error_set(error, EXIT_FAILED, "out of memory for the link of side %s", side->text);
@@ -85,13 +120,19 @@ void link_close(struct link *link)
         return;
     if (link->events >= 0)
         close(link->events);
-    nl_socket_free(link->socket);
+    if (!link->beside)
+        nl_socket_free(link->socket);
     free(link);
 }
 
 int link_events(const struct link *link)
 {
     return link->events;
+}
+
+struct nl_sock *link_socket(const struct link *link)
+{
+    return link->socket;
 }
 
 /* The caller gives it back with rtnl_link_put(). */
@@ -103,6 +144,33 @@ static struct rtnl_link *fetch(const struct link *link, struct error *error)
         return found;
     link_error(link, "cannot look up interface", code, error);
     return NULL;
+}
+
+bool link_look(const struct link *link, struct link_state *state, struct error *error)
+{
+    struct rtnl_link *found = fetch(link, error);
+    if (found == NULL)
+        return false;
+    const unsigned flags = rtnl_link_get_flags(found);
+    struct nl_addr *mac = rtnl_link_get_addr(found);
+    *state = (struct link_state){.index = rtnl_link_get_ifindex(found),
+                                 .master = rtnl_link_get_master(found),
+                                 .ethernet = rtnl_link_get_arptype(found) == ARPHRD_ETHER,
+                                 .up = (flags & IFF_UP) != 0,
+                                 .carrier = rtnl_link_get_carrier(found) != 0};
+    if (mac != NULL && nl_addr_get_len(mac) == sizeof(state->mac))
+        memcpy(state->mac, nl_addr_get_binary_addr(mac), sizeof(state->mac));
+    rtnl_link_put(found);
+    return true;
+}
+
+bool link_index_exists(const struct link *link, int index)
+{
+    struct rtnl_link *found = NULL;
+    if (rtnl_link_get_kernel(link->socket, index, NULL, &found) != 0)
+        return false;
+    rtnl_link_put(found);
+    return true;
 }
 
 /* Applies `wish` to the interface, and frees it. */
@@ -128,6 +196,26 @@ bool link_set_up(struct link *link, struct error *error)
     if (wish != NULL)
         rtnl_link_set_flags(wish, IFF_UP);
     return change(link, wish, "cannot bring up interface", error);
+}
+
+bool link_set_down(struct link *link, struct error *error)
+{
+    struct rtnl_link *wish = rtnl_link_alloc();
+    if (wish != NULL)
+        rtnl_link_unset_flags(wish, IFF_UP);
+    return change(link, wish, "cannot take down interface", error);
+}
+
+void link_set_mute(struct link *link)
+{
+    struct rtnl_link *arp = rtnl_link_alloc(), *address = rtnl_link_alloc();
+    if (arp != NULL)
+        rtnl_link_set_flags(arp, IFF_NOARP);
+    /* Refused where the kernel has no IPv6: then there is nothing to silence either. */
+    if (address != NULL)
+        rtnl_link_inet6_set_addr_gen_mode(address, IN6_ADDR_GEN_MODE_NONE);
+    change(link, arp, "cannot turn off ARP on interface", NULL);
+    change(link, address, "cannot turn off IPv6 addresses of interface", NULL);
 }
 
 bool link_set_mtu(struct link *link, uint32_t mtu, struct error *error)

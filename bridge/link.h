@@ -21,14 +21,35 @@ struct link;
  */
 int link_listen(void);
 void link_heard(int listener);
+/* Waits for the next change, until `until_us` on the monotonic clock. False: there was none. */
+bool link_wait(int listener, uint64_t until_us);
 
 /* The interface need not exist yet. `side` must outlive the link. */
 struct link *link_open(const struct side_spec *side, struct error *error);
+/* One more interface in the namespace of `other`, by whose socket it is asked, and which must outlive it. */
+struct link *link_beside(const struct link *other, const struct side_spec *side, struct error *error);
 void link_close(struct link *link);
 /* link_listen() in the interface's namespace; -1: none. The link's. */
 int link_events(const struct link *link);
+/* For who has more to ask in that namespace. The link's. */
+struct nl_sock *link_socket(const struct link *link);
+
+struct link_state {
+    int index;
+    int master;    /* of what it is a member (bridge, bond); 0: of nothing */
+    bool ethernet; /* frames begin with an Ethernet header */
+    bool up;
+    bool carrier;
+    uint8_t mac[6]; /* where it is Ethernet */
+};
+bool link_look(const struct link *link, struct link_state *state, struct error *error);
+/* Whether this interface is still there, whatever its name is now. */
+bool link_index_exists(const struct link *link, int index);
 
 bool link_set_up(struct link *link, struct error *error);
+bool link_set_down(struct link *link, struct error *error);
+/* An interface that only carries what is not its own: no ARP, no IPv6 address by itself. Before it is brought up. */
+void link_set_mute(struct link *link);
 bool link_mtu(const struct link *link, uint32_t *mtu, struct error *error);
 bool link_set_mtu(struct link *link, uint32_t mtu, struct error *error);
 /*

@@ -39,6 +39,45 @@ static bool set_device(const char *name, struct side_spec *side, struct error *e
     return true;
 }
 
+/* `name` is that of a namespace, `form` how such a side is written. */
+static bool set_netns(const char *name, size_t length, const char *form, struct side_spec *side,
+                      struct error *error)
+{
+    if (!netns_name_valid(name, length))
+        return error_set(error, EXIT_USAGE, "side %s: '%.*s' is not the name of a namespace; write %s",
+                         side->text, (int)length, name, form);
+    memcpy(side->netns, name, length);
+    side->netns[length] = '\0';
+    return true;
+}
+
+static bool parse_netns(const char *name, struct side_spec *side, struct error *error)
+{
+    const char *slash = strchr(name, '/');
+    if (slash == NULL)
+        return error_set(error, EXIT_USAGE, "side %s: no interface; write netns:NAME/IFNAME", side->text);
+    return set_netns(name, (size_t)(slash - name), "netns:NAME/IFNAME", side, error) &&
+           set_device(slash + 1, side, error);
+}
+
+static bool parse_port(const char *name, struct side_spec *side, struct error *error)
+{
+    const char *at = strchrnul(name, '@');
+    char device[IFNAMSIZ + 1];
+    /* One that is too long stays too long. */
+    snprintf(device, sizeof(device), "%.*s", (int)(at - name), name);
+    side->port = true;
+    if (!set_device(device, side, error))
+        return false;
+    if (*at == '\0')
+        return true;
+    if (strchr(at, '/') != NULL)
+        return error_set(error, EXIT_USAGE,
+                         "side %s: '%s' is not the name of a namespace; write port:IFNAME@NETNS", side->text,
+                         at + 1);
+    return set_netns(at + 1, strlen(at + 1), "port:IFNAME@NETNS", side, error);
+}
+
 bool side_parse(const char *text, struct side_spec *side, struct error *error)
 {
     memset(side, 0, sizeof(*side));
@@ -46,24 +85,11 @@ bool side_parse(const char *text, struct side_spec *side, struct error *error)
     if (strncmp(text, "tap:", 4) == 0)
         return set_device(text + 4, side, error);
     if (strncmp(text, "port:", 5) == 0)
-        return error_set(
-            error, EXIT_USAGE,
-            "side %s: port: sides are not available in this version; use netns:NAME/IFNAME or tap:IFNAME",
-            text);
-    if (strncmp(text, "netns:", 6) != 0)
-        return error_set(error, EXIT_USAGE, "side %s: write netns:NAME/IFNAME or tap:IFNAME", text);
-    const char *name = text + 6;
-    const char *slash = strchr(name, '/');
-    if (slash == NULL)
-        return error_set(error, EXIT_USAGE, "side %s: no interface; write netns:NAME/IFNAME", text);
-    const size_t length = (size_t)(slash - name);
-    if (!netns_name_valid(name, length))
-        return error_set(error, EXIT_USAGE,
-                         "side %s: '%.*s' is not the name of a namespace; write netns:NAME/IFNAME", text,
-                         (int)length, name);
-    memcpy(side->netns, name, length);
-    side->netns[length] = '\0';
-    return set_device(slash + 1, side, error);
+        return parse_port(text + 5, side, error);
+    if (strncmp(text, "netns:", 6) == 0)
+        return parse_netns(text + 6, side, error);
+    return error_set(error, EXIT_USAGE, "side %s: write netns:NAME/IFNAME, tap:IFNAME or port:IFNAME[@NETNS]",
+                     text);
 }
 
 bool side_same(const struct side_spec *a, const struct side_spec *b)

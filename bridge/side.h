@@ -4,6 +4,7 @@
  *
  *      netns:NAME/IFNAME    a TAP made inside the network namespace NAME: it becomes its network card
  *      tap:IFNAME           a TAP in our own namespace, for the user to bridge
+ *      port:IFNAME[@NAME]   an interface that exists, in our own namespace or in NAME, joined to a TAP of ours (port.h)
  */
 #ifndef SYNWARD_BRIDGE_SIDE_H
 #define SYNWARD_BRIDGE_SIDE_H
@@ -18,6 +19,7 @@ struct side_spec {
     const char *text;         /* as given; the caller's */
     char netns[NAME_MAX + 1]; /* empty: our own namespace */
     char device[IFNAMSIZ];
+    bool port; /* the interface is not ours: it is there before us and stays */
 };
 
 /* Reads `text`, which must outlive `side`. False, with EXIT_USAGE, where it is no side. */

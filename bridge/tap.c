@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <limits.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
@@ -64,17 +63,6 @@ static bool attach_error(const struct side_spec *side, int reason, struct error 
     return error_set(error, EXIT_FAILED, "cannot make TAP %s%s: %s", side->device, place, strerror(reason));
 }
 
-/* Waits for the next change, until `until_us`. False: there was none. */
-static bool wait_for_link(int listener, uint64_t until_us)
-{
-    const uint64_t now_us = clock_now_us();
-    struct pollfd changed = {.fd = listener, .events = POLLIN};
-    if (listener < 0 || now_us >= until_us || poll(&changed, 1, (int)((until_us - now_us + 999) / 1000)) != 1)
-        return false;
-    link_heard(listener);
-    return true;
-}
-
 /*
  * TUNSETIFF. When a daemon was killed the kernel takes its ring apart a moment after the process is gone, and its
  * TAP with it: a name in use gets RELEASE_US to become free.
@@ -86,7 +74,7 @@ static int set_interface(int fd, struct ifreq *request)
     int reason;
     do
         reason = ioctl(fd, TUNSETIFF, request) == 0 ? 0 : errno;
-    while (reason == EBUSY && wait_for_link(listener, until_us));
+    while (reason == EBUSY && link_wait(listener, until_us));
     if (listener >= 0)
         close(listener);
     return reason;

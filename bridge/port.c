@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * port.c - see port.h.
+ *
+ * The order is one in which nothing leaks: both redirects stand, and with them the host is mute, before an interface is
+ * brought up. A port that was down is taken down again at the end; so that a killed process's successor knows, this
+ * is noted with the redirect.
+ */
+#include "bridge/port.h"
+
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <netlink/errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bridge/clock.h"
+#include "bridge/log.h"
+#include "bridge/netns.h"
+#include "bridge/probe.h"
+#include "bridge/redirect.h"
+
+/* After a kill the kernel takes the ring apart, and the TAP with it, a moment after the process is gone. */
+#define RELEASE_US (500ull * 1000)
+
+enum port_note { NOTE_WAS_UP = 1, NOTE_WAS_DOWN = 2 };
+
+struct port {
+    const struct side_spec *side;
+    struct side_spec tap_side;
+    struct link *link, *tap;
+    int tap_fd;
+    int index;   /* of the interface that is joined; 0: none */
+    int refused; /* of one that came back and could not be joined; 0: none */
+    bool was_down;
+    int promiscuous; /* the packet socket that holds the port so; -1: none */
+};
+
+static bool port_error(const struct port *port, const char *what, int code, struct error *error)
+{
+    return error_set(error, EXIT_FAILED, "side %s: %s: %s", port->side->text, what,
+                     code == -NLE_PERM ? "needs CAP_NET_ADMIN, run as root" : nl_geterror(code));
+}
+
+/* ---- what may be a port ---- */
+
+static bool check_kind(const struct port *port, const struct link_state *state, struct error *error)
+{
+    const char *text = port->side->text, *device = port->side->device;
+    if (!state->ethernet)
+        return error_set(error, EXIT_FAILED,
+                         "side %s: %s is not an Ethernet interface; give one whose frames have MAC addresses",
+                         text, device);
+    if (state->master != 0)
+        return error_set(
+            error, EXIT_FAILED,
+            "side %s: %s is a member of another interface (bridge, bond); take it out first: `ip "
+            "link set %s nomaster`",
+            text, device, device);
+    return true;
+}
+
+/* Waits until the TAP of a process that has just been killed is gone. */
+static int look_when_released(const struct port *port, int index, enum redirect_owner *owner, uint32_t *note)
+{
+    const uint64_t until_us = clock_now_us() + RELEASE_US;
+    const int events = link_events(port->link);
+    int code;
+    do
+        code = redirect_look(link_socket(port->link), index, owner, note);
+    while (code == 0 && *owner == REDIRECT_ALIVE && link_wait(events, until_us));
+    return code;
+}
+
+static bool check_owner(const struct port *port, enum redirect_owner owner, struct error *error)
+{
+    const char *text = port->side->text, *device = port->side->device;
+    char place[SIDE_PLACE_BYTES];
+    side_place(port->side, place);
+    if (owner == REDIRECT_ALIVE)
+        return error_set(
+            error, EXIT_FAILED,
+            "side %s: %s%s is in use by another synward (`ip link` shows its TAP); stop that first", text,
+            device, place);
+    if (owner == REDIRECT_FOREIGN)
+        return error_set(
+            error, EXIT_FAILED,
+            "side %s: %s%s has an ingress or clsact qdisc already, which is left alone; if nothing "
+            "needs it: `tc qdisc del dev %s ingress`, or clsact",
+            text, device, place, device);
+    return true;
+}
+
+/* Fills `state`. What a killed process left behind is undone. */
+static bool examine(struct port *port, struct link_state *state, struct error *error)
+{
+    enum redirect_owner owner;
+    uint32_t note;
+    if (!link_look(port->link, state, error) || !check_kind(port, state, error))
+        return false;
+    int code = look_when_released(port, state->index, &owner, &note);
+    if (code != 0)
+        return port_error(port, "cannot read its tc filters", code, error);
+    if (!check_owner(port, owner, error))
+        return false;
+    port->was_down = !state->up || (owner == REDIRECT_DEAD && note == NOTE_WAS_DOWN);
+    if (owner == REDIRECT_DEAD) {
+        log_line(LOG_LEVEL_WARNING, "%s: undoing what a killed synward left behind", port->side->text);
+        code = redirect_remove(link_socket(port->link), state->index);
+    }
+    return code == 0 || port_error(port, "cannot undo what a killed synward left behind", code, error);
+}
+
+struct port *port_open(const struct side_spec *side, struct link *link, struct error *error)
+{
+    struct port *port = calloc(1, sizeof(*port));
+    if (port == NULL) {
+        error_set(error, EXIT_FAILED, "out of memory for side %s", side->text);
+        return NULL;
+    }
+    *port = (struct port){.side = side, .link = link, .tap_fd = -1, .promiscuous = -1, .tap_side = *side};
+    struct link_state state;
+    if (!examine(port, &state, error)) {
+        port_close(port);
+        return NULL;
+    }
+    snprintf(port->tap_side.device, sizeof(port->tap_side.device), "synward%d", state.index);
+    return port;
+}
+
+const struct side_spec *port_tap(const struct port *port)
+{
+    return &port->tap_side;
+}
+
+/* ---- joining ---- */
+
+/* The membership ends with the socket, so that no crash leaves a card promiscuous. In the port's namespace. */
+static bool set_promiscuous(struct port *port, int index, struct error *error)
+{
+    const struct packet_mreq every = {.mr_ifindex = index, .mr_type = PACKET_MR_PROMISC};
+    const struct packet_mreq groups = {.mr_ifindex = index, .mr_type = PACKET_MR_ALLMULTI};
+    port->promiscuous = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+    if (port->promiscuous >= 0 &&
+        setsockopt(port->promiscuous, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &every, sizeof(every)) == 0 &&
+        setsockopt(port->promiscuous, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &groups, sizeof(groups)) == 0)
+        return true;
+    return error_set(error, EXIT_FAILED, "side %s: cannot make %s promiscuous: %s", port->side->text,
+                     port->side->device, strerror(errno));
+}
+
+/* A port without carrier (a VM's tap before the VM, an unplugged cable) takes no frame: nothing can be proved. */
+static bool prove(const struct port *port, int tap_index, bool both_ways, struct error *error)
+{
+    struct link_state state;
+    if (!link_look(port->link, &state, error))
+        return false;
+    if (!state.carrier) {
+        log_line(LOG_LEVEL_INFO, "%s: no carrier yet, joined without a probe", port->side->text);
+        return true;
+    }
+    struct probe probe = {.socket = link_socket(port->link),
+                          .port = state.index,
+                          .tap = tap_index,
+                          .tap_fd = port->tap_fd,
+                          .both_ways = both_ways};
+    memcpy(probe.mac, state.mac, sizeof(probe.mac));
+    const enum probe_result result = probe_run(&probe);
+    if (result == PROBE_PASSED)
+        return true;
+    if (result == PROBE_NOT_POSSIBLE)
+        return error_set(error, EXIT_FAILED, "side %s: cannot send a probe: %s", port->side->text,
+                         strerror(errno));
+    return error_set(
+        error, EXIT_FAILED,
+        "side %s: a probe frame was lost %s %s; does something else filter it (XDP, tcx, nftables)?",
+        port->side->text, result == PROBE_FAILED_OUT ? "on its way out of" : "on its way in from",
+        port->side->device);
+}
+
+static bool redirect_both(struct port *port, int index, int tap_index, struct error *error)
+{
+    struct nl_sock *socket = link_socket(port->link);
+    /* A join before this one led to an interface that is gone. */
+    redirect_remove(socket, tap_index);
+    int code = redirect_add(socket, tap_index, index, NOTE_WAS_UP);
+    if (code == 0)
+        code = redirect_add(socket, index, tap_index, port->was_down ? NOTE_WAS_DOWN : NOTE_WAS_UP);
+    if (code == 0) {
+        port->index = index;
+        return true;
+    }
+    if (code == -NLE_EXIST)
+        return check_owner(port, REDIRECT_FOREIGN, error);
+    return port_error(port, "cannot redirect by tc (needs clsact, u32, mirred and bpf in the kernel)", code,
+                      error);
+}
+
+/* What is made here is unmade by leave(). In the port's namespace. */
+static bool join(struct port *port, const struct link_state *state, bool both_ways, struct error *error)
+{
+    struct link_state tap;
+    return link_look(port->tap, &tap, error) && redirect_both(port, state->index, tap.index, error) &&
+           set_promiscuous(port, state->index, error) && link_set_up(port->tap, error) &&
+           (state->up || link_set_up(port->link, error)) && prove(port, tap.index, both_ways, error);
+}
+
+static void leave(struct port *port)
+{
+    if (port->index != 0 && port->was_down)
+        link_set_down(port->link, NULL);
+    if (port->index != 0)
+        redirect_remove(link_socket(port->link), port->index);
+    if (port->promiscuous >= 0)
+        close(port->promiscuous);
+    port->promiscuous = -1;
+    port->index = 0;
+}
+
+static bool join_inside(struct port *port, bool both_ways, struct error *error)
+{
+    struct link_state state;
+    struct netns_return back;
+    if (!examine(port, &state, error) || !netns_enter(port->side->netns, &back, error))
+        return false;
+    const bool ok = join(port, &state, both_ways, error);
+    netns_leave(&back);
+    if (!ok)
+        leave(port);
+    return ok;
+}
+
+bool port_join(struct port *port, struct link *tap, int tap_fd, struct error *error)
+{
+    port->tap = tap;
+    port->tap_fd = tap_fd;
+    link_set_mute(tap);
+    return join_inside(port, true, error);
+}
+
+void port_close(struct port *port)
+{
+    if (port == NULL)
+        return;
+    leave(port);
+    free(port);
+}
+
+/* ---- coming and going ---- */
+
+/* The worker reads the TAP by now: only the way out can be probed. */
+static void join_again(struct port *port, int index)
+{
+    struct error error = {0};
+    if (join_inside(port, false, &error)) {
+        log_line(LOG_LEVEL_INFO, "%s: %s is back, and joined again", port->side->text, port->side->device);
+        return;
+    }
+    /* Said once: what is tried and undone is a change too, and would lead here again. */
+    port->refused = index;
+    log_line(LOG_LEVEL_ERROR, "%s is back, but cannot be joined: %s; then start synward again",
+             port->side->device, error.text);
+}
+
+void port_follow(struct port *port)
+{
+    struct link_state state;
+    if (port->index != 0 && link_index_exists(port->link, port->index))
+        return;
+    if (port->index != 0) {
+        log_line(LOG_LEVEL_WARNING, "%s: %s has vanished; its frames pass again when it is back",
+                 port->side->text, port->side->device);
+        port->index = 0;
+        leave(port);
+    }
+    if (link_look(port->link, &state, NULL) && state.index != port->refused)
+        join_again(port, state.index);
+}
