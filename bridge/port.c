@@ -94,23 +94,32 @@ static bool check_owner(const struct port *port, enum redirect_owner owner, stru
     return true;
 }
 
-/* Fills `state`. What a killed process left behind is undone. */
-static bool examine(struct port *port, struct link_state *state, struct error *error)
+struct examined {
+    struct link_state state;
+    enum redirect_owner owner; /* REDIRECT_NONE or REDIRECT_DEAD */
+    uint32_t note;             /* REDIRECT_DEAD: what was noted */
+};
+
+/* False where the interface is no port for us. */
+static bool examine(const struct port *port, struct examined *found, struct error *error)
 {
-    enum redirect_owner owner;
-    uint32_t note;
-    if (!link_look(port->link, state, error) || !check_kind(port, state, error))
+    if (!link_look(port->link, &found->state, error) || !check_kind(port, &found->state, error))
         return false;
-    int code = look_when_released(port, state->index, &owner, &note);
+    const int code = look_when_released(port, found->state.index, &found->owner, &found->note);
     if (code != 0)
         return port_error(port, "cannot read its tc filters", code, error);
-    if (!check_owner(port, owner, error))
-        return false;
-    port->was_down = !state->up || (owner == REDIRECT_DEAD && note == NOTE_WAS_DOWN);
-    if (owner == REDIRECT_DEAD) {
-        log_line(LOG_LEVEL_WARNING, "%s: undoing what a killed synward left behind", port->side->text);
-        code = redirect_remove(link_socket(port->link), state->index);
-    }
+    return check_owner(port, found->owner, error);
+}
+
+/* A port that a killed process brought up counts as down. */
+static bool undo_left_over(struct port *port, const struct examined *found, struct error *error)
+{
+    port->was_down = !found->state.up;
+    if (found->owner != REDIRECT_DEAD)
+        return true;
+    port->was_down = port->was_down || found->note == NOTE_WAS_DOWN;
+    log_line(LOG_LEVEL_WARNING, "%s: undoing what a killed synward left behind", port->side->text);
+    const int code = redirect_remove(link_socket(port->link), found->state.index);
     return code == 0 || port_error(port, "cannot undo what a killed synward left behind", code, error);
 }
 
@@ -122,12 +131,12 @@ struct port *port_open(const struct side_spec *side, struct link *link, struct e
         return NULL;
     }
     *port = (struct port){.side = side, .link = link, .tap_fd = -1, .promiscuous = -1, .tap_side = *side};
-    struct link_state state;
-    if (!examine(port, &state, error)) {
+    struct examined found;
+    if (!examine(port, &found, error)) {
         port_close(port);
         return NULL;
     }
-    snprintf(port->tap_side.device, sizeof(port->tap_side.device), "synward%d", state.index);
+    snprintf(port->tap_side.device, sizeof(port->tap_side.device), "synward%d", found.state.index);
     return port;
 }
 
@@ -222,11 +231,12 @@ static void leave(struct port *port)
 
 static bool join_inside(struct port *port, bool both_ways, struct error *error)
 {
-    struct link_state state;
+    struct examined found;
     struct netns_return back;
-    if (!examine(port, &state, error) || !netns_enter(port->side->netns, &back, error))
+    if (!examine(port, &found, error) || !undo_left_over(port, &found, error) ||
+        !netns_enter(port->side->netns, &back, error))
         return false;
-    const bool ok = join(port, &state, both_ways, error);
+    const bool ok = join(port, &found.state, both_ways, error);
     netns_leave(&back);
     if (!ok)
         leave(port);

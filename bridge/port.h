@@ -13,7 +13,7 @@
  * interface index: synward7.
  *
  * Undone at port_close(). When we are killed the TAP goes with us, the port's promiscuous mode too; its qdisc stays
- * and, its target gone, drops everything: the wire is cut, until the next port_open() of this port undoes it, or
+ * and, its target gone, drops everything: the wire is cut, until the next port_join() of this port undoes it, or
  * `tc qdisc del dev IFNAME clsact`.
  *
  * An interface that vanishes and comes back under its name (a VM's tap, when the VM starts again) is joined anew.
@@ -29,14 +29,11 @@
 
 struct port;
 
-/*
- * Refuses what cannot be a port, and undoes what a killed process left on it. `side` and `link`, the interface's, must
- * outlive the port.
- */
+/* Refuses what cannot be a port. `side` and `link`, the interface's, must outlive the port. */
 struct port *port_open(const struct side_spec *side, struct link *link, struct error *error);
 /* The TAP to be made for it. The port's. */
 const struct side_spec *port_tap(const struct port *port);
-/* Joins the two and proves it. `tap_fd` is open, and nobody reads it yet. `tap` must outlive the port. */
+/* Undoes what a killed process left on the port, joins the two and proves it. `tap_fd` is open, and nobody reads it yet. `tap` must outlive the port. */
 bool port_join(struct port *port, struct link *tap, int tap_fd, struct error *error);
 /*
  * To be called after a change of the interfaces in that namespace: a port that has vanished is said so in the log, one

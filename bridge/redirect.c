@@ -257,11 +257,9 @@ static uint32_t leads_to(struct rtnl_cls *filter)
     struct rtnl_act *action = kind != NULL && strcmp(kind, "u32") == 0 ? rtnl_u32_get_action(filter) : NULL;
     if (action == NULL)
         return 0;
+    /* The filter keeps its action: what libnl gives here is no reference. */
     const char *action_kind = rtnl_tc_get_kind(TC_CAST(action));
-    const uint32_t target =
-        action_kind != NULL && strcmp(action_kind, "mirred") == 0 ? rtnl_mirred_get_ifindex(action) : 0;
-    rtnl_act_put(action);
-    return target;
+    return action_kind != NULL && strcmp(action_kind, "mirred") == 0 ? rtnl_mirred_get_ifindex(action) : 0;
 }
 
 struct finding {

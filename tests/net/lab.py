@@ -281,6 +281,8 @@ class Lab:
                 "netns", self.bridge.name)
             self._ip(host, f"link set {interface} up")
             self._ip(self.bridge, f"link set {port} up")
+        for port in PORTS:
+            wait_until(lambda p=port: "state UP" in self.bridge.run("ip", "link", "show", p), 5, f"{port} is up")
 
     def _join_taps(self, mtu):
         for port, tap in zip(PORTS, TAPS):
@@ -322,7 +324,7 @@ class Lab:
 
     def _addresses(self, mtu):
         for namespace, interface, four, six in ((self.client, CLIENT_IF, CLIENT4, CLIENT6), (self.server, SERVER_IF, SERVER4, SERVER6)):
-            batch = [f"addr add {four}/24 dev {interface}", f"addr add {six}/64 dev {interface} nodad"]
+            batch = [f"addr replace {four}/24 dev {interface}", f"addr replace {six}/64 dev {interface} nodad"]
             if mtu != 1500:
                 batch.append(f"link set {interface} mtu {mtu}")
             batch.append(f"link set {interface} up")
