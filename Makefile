@@ -14,9 +14,11 @@ JOBS     ?= $(shell nproc)
 Q        := $(if $(filter 0,$(V)),@)
 SAY      ?= echo
 
-# What Debian 12 calls the things that `make`, `make check` and `make demo` need, and those for `make lint` alone.
+# What Debian 12 calls the things that `make`, `make check` and `make demo` need, those for the virtual machines of
+# `make check`, and those for `make lint` alone.
 DEPS      := gcc make pkg-config liburing-dev libnl-route-3-dev libmnl-dev libjson-c-dev libsodium-dev \
              nettle-dev libpcap-dev libcriterion-dev iproute2 python3 curl debootstrap ca-certificates
+DEPS_VM   := qemu-system-x86
 DEPS_LINT := clang clang-format clang-tidy cppcheck libclang-rt-14-dev
 
 PACKAGES := liburing libnl-route-3.0 json-c libsodium libpcap
@@ -43,7 +45,7 @@ UNITS   := $(BUILD)/tests/unit-engine $(BUILD)/tests/unit-profiles $(BUILD)/test
 SIM     := $(BUILD)/tests/simulator
 C_FILES  = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
-.PHONY: all help fuzz deps deps-lint check check-unit check-net demo sanitize install clean root \
+.PHONY: all help fuzz deps deps-lint deps-vm vm check check-unit check-net demo sanitize install clean root \
         lint lint-format lint-gcc lint-clang lint-tidy lint-cppcheck
 all: $(BUILD)/synward
 
@@ -75,6 +77,9 @@ deps:
 deps-lint:
 	@sh tests/deps.sh $(DEPS_LINT)
 
+deps-vm:
+	@sh tests/deps.sh $(DEPS_VM)
+
 # Unit tests: one Criterion program per folder of tests/, one file per source. The simulator is one more.
 define unit_program
 $(BUILD)/tests/unit-$(1): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/$(1)/*.c tests/$(1)/protocols/*.c)) $(LIB_$(1))
@@ -93,7 +98,7 @@ $(BUILD)/tests/servers/%: $(BUILD)/tests/servers/%.o
 	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -pthread
 
 #: make check      all tests: unit, simulator, namespaces (as root), real servers
-check: deps
+check: deps deps-vm
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(UNITS) $(SIM) $(SERVERS)
 	@SYNWARD=$(BUILD)/synward sh tests/run.sh $(BUILD) all
 
@@ -109,6 +114,10 @@ demo: deps
 #: make root       nginx, dovecot and the tools of the tests in a private root under build/
 root: deps
 	@sh tests/root/make-root.sh $(BUILD)/root
+
+#: make vm         kernel and initramfs of the tests' virtual machines, under build/
+vm: deps deps-vm
+	@sh tests/vm/make-vm.sh $(BUILD)/vm
 
 #: make lint       clang-format, gcc and clang over everything, clang-tidy, cppcheck; prints findings only
 lint: deps deps-lint

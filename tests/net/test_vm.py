@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Two virtual machines, each on a TAP that QEMU opens; synward is the wire between the TAPs (port: sides).
+
+    guest "client" -- virtio-net -- QEMU -- vm1 --- synward --- vm2 -- QEMU -- virtio-net -- guest "server"
+
+The TAPs lie in one namespace, as they do on a host of virtual machines. The stand-in is a redirect from either TAP to the other.
+"""
+import runner
+from guest import Guest, make_vm, missing
+from lab import CLIENT4, CLIENT6, SERVER4, SERVER6, Lab, check, check_equal, run, wait_until
+
+VM_TAPS = CLIENT_TAP, SERVER_TAP = "vm1", "vm2"
+BULK_BYTES = 30_000_000
+SUPER_FRAME_BYTES = 3000  # a mean that frames of 1,514 bytes cannot have
+
+
+class Machines(Lab):
+    def __init__(self):
+        why = missing()
+        if why:
+            raise runner.Skip(why)
+        make_vm()
+        super().__init__()
+        for tap in VM_TAPS:
+            self._ip(self.client, f"tuntap add {tap} mode tap")
+
+    def side_names(self):
+        return tuple(f"port:{tap}@{self.client.name}" for tap in VM_TAPS)
+
+    def start(self, mode="normal", extra=()):
+        if self.stand_in:
+            self._join()
+        else:
+            self._start_daemon(mode, extra)
+        self.mode = mode
+
+    def _join(self):
+        for tap, other in (VM_TAPS, VM_TAPS[::-1]):
+            self._ip(self.client, f"link set {tap} up")
+            self.client.run("tc", "qdisc", "add", "dev", tap, "ingress")
+            self.client.run("tc", "filter", "add", "dev", tap, "ingress", "protocol", "all", "u32", "match", "u32", "0", "0", "action",
+                            "mirred", "egress", "redirect", "dev", other)
+
+    def boot_client(self):
+        return Guest(self, CLIENT_TAP, CLIENT4, CLIENT6)
+
+    def boot_server(self):
+        return Guest(self, SERVER_TAP, SERVER4, SERVER6)
+
+    def boot(self):
+        """Both at the same time; the server serves when this returns."""
+        client, server = self.boot_client(), self.boot_server()
+        serve(server.ready())
+        return client.ready(), server
+
+    def carrier(self, tap):
+        return "LOWER_UP" in run("ip", "-n", self.client.name, "link", "show", tap)
+
+    def received(self, tap):
+        """What the guest has sent into its TAP: (packets, bytes). A super-frame is one packet."""
+        folder = f"/sys/class/net/{tap}/statistics"
+        numbers = self.client.run("cat", f"{folder}/rx_packets", f"{folder}/rx_bytes").split()
+        return int(numbers[0]), int(numbers[1])
+
+
+def serve(server):
+    server.serve("http_server", 80)
+    server.serve("pop3_server", 110)
+
+
+def ping(client):
+    """Both families; each has to find the neighbour first (ARP, ND)."""
+    for address in (SERVER4, SERVER6):
+        client.run(f"ping -c 3 -i 0.2 -w 20 {address}")
+
+
+def fetch(client, kind, port, address=SERVER4, count=1, **options):
+    seen = client.program("fetch", kind, address, port, count=count, timeout_ms=20000, **options)
+    check_equal(seen["ok"], count, f"{kind} from [{address}]:{port} ({seen})")
+    return seen
+
+
+def learn(lab, client, address=SERVER4):
+    fetch(client, "http", 80, address, count=12)
+    fetch(client, "pop3", 110, address, count=12)
+    lab.wait_armed(80, address)
+    lab.wait_armed(110, address)
+
+
+def neighbours(namespace_or_guest):
+    """Address by address, whose hardware answered for it."""
+    lines = namespace_or_guest.run("ip neigh show").splitlines()
+    words = [line.split() for line in lines if "lladdr" in line]
+    return {w[0]: w[w.index("lladdr") + 1] for w in words if not w[0].startswith("fe80")}
+
+
+def check_wrong_requests_end_here(lab, client, server):
+    """Silent clients, and those that came for something else, 100 each: the servers' guest sees none of them."""
+    def answered():
+        return lab.stats().get("cookies", {}).get("syn", 0)
+
+    def reached():
+        return server.accepted("http_server"), server.accepted("pop3_server"), server.counter("Tcp", "PassiveOpens")
+
+    before, syns = reached(), answered()
+    for port, words in ((80, "bittorrent"), (80, "nothing"), (110, "http")):
+        seen = client.program("talkers", SERVER4, port, count=100, say=words, hold_ms=1000)
+        check_equal(seen["connected"], 100, f"handshakes with port {port} ({seen})")
+    check_equal(reached(), before, "connections that the servers and their kernel have seen")
+    check_equal(answered() - syns, 300, "SYNs answered with cookies")
+
+
+def transfer(lab, client, kind, address, sender_tap):
+    """A transfer whose bytes are compared, in frames as large as the guests' drivers make them."""
+    packets, sent_bytes = lab.received(sender_tap)
+    seen = fetch(client, kind, 80, address, bytes=BULK_BYTES)
+    packets_after, sent_bytes_after = lab.received(sender_tap)
+    mean = (sent_bytes_after - sent_bytes) // (packets_after - packets)
+    check(mean > SUPER_FRAME_BYTES, f"{kind}: {mean} bytes to a packet on {sender_tap}: there were no super-frames")
+    return f"{kind} {BULK_BYTES * 8 / seen['worst_us']:.0f} Mb/s in frames of {mean} bytes"
+
+
+def test_guests_meet_and_only_right_requests_reach_the_server():
+    """synward is there before the guests are: the TAPs have no carrier yet."""
+    with Machines() as lab:
+        lab.start()
+        client, server = lab.boot()
+        ping(client)
+        check_equal(neighbours(client), {SERVER4: server.mac, SERVER6: server.mac}, "who answered ARP and ND")
+        learn(lab, client)
+        learn(lab, client, SERVER6)
+        lab.set_mode("attack")
+        check_wrong_requests_end_here(lab, client, server)
+        fetch(client, "http", 80, count=10)
+        fetch(client, "pop3", 110, SERVER6, count=10)
+        ping(client)
+        return "; ".join([transfer(lab, client, "download", SERVER4, SERVER_TAP), transfer(lab, client, "upload", SERVER6, CLIENT_TAP)])
+
+
+def test_a_guest_goes_and_comes_back():
+    """The guests are there before synward is. Each is switched off in turn while synward stays, and finds its wire again."""
+    with Machines() as lab:
+        client, server = lab.boot()
+        lab.start()
+        learn(lab, client)
+        lab.set_mode("attack")
+        client.stop()
+        wait_until(lambda: not lab.carrier(CLIENT_TAP), 5, f"no carrier on {CLIENT_TAP} without its guest")
+        check(lab.carrier(SERVER_TAP), f"carrier on {SERVER_TAP}, whose guest runs")
+        client = lab.boot_client().ready()
+        check(lab.carrier(CLIENT_TAP), f"carrier on {CLIENT_TAP} with its guest back")
+        fetch(client, "http", 80, count=5)
+        server.stop()
+        server = lab.boot_server()
+        serve(server.ready())
+        fetch(client, "http", 80, count=5)
+        fetch(client, "pop3", 110, count=5)
+
+
+runner.main(globals())
