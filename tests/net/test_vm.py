@@ -10,7 +10,7 @@ from guest import Guest, make_vm, missing
 from lab import CLIENT4, CLIENT6, SERVER4, SERVER6, Lab, check, check_equal, run, wait_until
 
 VM_TAPS = CLIENT_TAP, SERVER_TAP = "vm1", "vm2"
-BULK_BYTES = 30_000_000
+BULK_BYTES = 50_000_000
 SUPER_FRAME_BYTES = 3000  # a mean that frames of 1,514 bytes cannot have
 
 
@@ -52,6 +52,9 @@ class Machines(Lab):
         client, server = self.boot_client(), self.boot_server()
         serve(server.ready())
         return client.ready(), server
+
+    def remove(self, tap):
+        self._ip(self.client, f"link del {tap}")
 
     def carrier(self, tap):
         return "LOWER_UP" in run("ip", "-n", self.client.name, "link", "show", tap)
@@ -138,7 +141,10 @@ def test_guests_meet_and_only_right_requests_reach_the_server():
 
 
 def test_a_guest_goes_and_comes_back():
-    """The guests are there before synward is. Each is switched off in turn while synward stays, and finds its wire again."""
+    """The guests are there before synward is. Each is switched off in turn while synward stays, and finds its wire again.
+
+    The client's TAP stays without carrier meanwhile; the server's is removed, and made again by QEMU.
+    """
     with Machines() as lab:
         client, server = lab.boot()
         lab.start()
@@ -151,10 +157,13 @@ def test_a_guest_goes_and_comes_back():
         check(lab.carrier(CLIENT_TAP), f"carrier on {CLIENT_TAP} with its guest back")
         fetch(client, "http", 80, count=5)
         server.stop()
+        lab.remove(SERVER_TAP)
         server = lab.boot_server()
         serve(server.ready())
         fetch(client, "http", 80, count=5)
         fetch(client, "pop3", 110, count=5)
+        check_equal(lab.stop_daemon()[0], 0, "exit code of synward")
+        check_equal(lab.client.run("tc", "qdisc", "show", "ingress"), "", "what is left on the TAPs")
 
 
 runner.main(globals())
