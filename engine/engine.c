@@ -32,6 +32,7 @@ void engine_config_defaults(struct engine_config *config)
     config->servers_max = 4096;
     config->sources_max = 16384;
     config->observations_max = 256;
+    config->served_max = 1024 * 1024;
 }
 
 /* Walks over the memory: with a base it hands out pieces, without one it only adds up. */
@@ -66,7 +67,7 @@ static size_t lay_out(const struct engine_config *config, uint8_t *base, struct 
     pieces->synacks = place(&layout, resend_ring_bytes(config->greeted_max / SYNACKS_SHARE));
     pieces->proved = place(&layout, TAGS_PROVED * sizeof(struct tag));
     pieces->stray = place(&layout, TAGS_STRAY * sizeof(struct tag));
-    pieces->served = place(&layout, SERVED_SLOTS * sizeof(uint32_t));
+    pieces->served = place(&layout, config->served_max * sizeof(uint32_t));
     pieces->servers = place(&layout, config->servers_max * sizeof(struct server));
     pieces->assemblies = place(&layout, assembly_pool_bytes(config->assemblies_max));
     pieces->openings = place(&layout, opening_pool_bytes(config->openings_max));
@@ -114,7 +115,7 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
     engine->synacks = resend_ring_init(pieces.synacks, config->greeted_max / SYNACKS_SHARE, seed);
     tag_table_init(&engine->proved, pieces.proved, TAGS_PROVED, 3000, seed);
     tag_table_init(&engine->stray, pieces.stray, TAGS_STRAY, 30000, seed);
-    served_init(&engine->served, pieces.served, SERVED_SLOTS, seed);
+    served_init(&engine->served, pieces.served, config->served_max, seed);
     engine->assemblies = assembly_pool_init(pieces.assemblies, config->assemblies_max, seed);
     opening_pool_init(&engine->openings, pieces.openings, config->openings_max, now_us);
     flow_table_init(&engine->flows, pieces.flows, config->flows_max, seed, &engine->counters);

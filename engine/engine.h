@@ -40,6 +40,7 @@ struct engine_config {
     uint32_t servers_max;      /* default 4096 */
     uint32_t sources_max;      /* per-source limits, power of two, default 16384 */
     uint32_t observations_max; /* queue between two batches, default 256 */
+    uint32_t served_max;       /* requests remembered as served, power of two, default 2^20 (ENGINE 5.8) */
     struct cookie_keys keys;   /* the same in every shard */
     uint64_t table_seed[2];    /* of the hash tables; random, any */
 };

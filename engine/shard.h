@@ -31,9 +31,8 @@
 /* The promise made for a server without a profile; its generation is never given by compile. */
 #define DEFAULT_PROMISE_GENERATION 0xffffffffu
 
-#define TAGS_PROVED  16384u         /* cookies accepted in the last 3 s */
-#define TAGS_STRAY   16384u         /* untracked segments let through in the last 30 s */
-#define SERVED_SLOTS (1024u * 1024) /* requests handed to a server in the last 60 to 120 s */
+#define TAGS_PROVED 16384u /* cookies accepted in the last 3 s */
+#define TAGS_STRAY  16384u /* untracked segments let through in the last 30 s */
 
 struct engine {
     struct engine_config config;
