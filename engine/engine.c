@@ -342,7 +342,9 @@ static void server_without_flow(struct engine *engine, struct passage *passage)
 /* The opening failed, or the client reset it: whatever still comes from either side is told so. */
 static void refused_flow(struct engine *engine, struct passage *passage)
 {
-    if (passage->frame.flags & TCP_RST)
+    if (!frame_checksum_good(&passage->frame))
+        passage_drop(engine, passage, DROP_bad_checksum);
+    else if (passage->frame.flags & TCP_RST)
         passage_drop(engine, passage, DROP_stray);
     else
         passage_reset(engine, passage, DROP_stray);

@@ -147,7 +147,8 @@ static void greeting_still_due(struct engine *engine, struct passage *passage, s
     const struct promise *promise;
     struct link_header link;
 
-    if (!(frame->flags & TCP_ACK))
+    /* A flipped bit may ask for what is not missing, or hide that it is: the greeting is said by nobody else. */
+    if (!(frame->flags & TCP_ACK) || !frame_checksum_good(frame))
         return;
     if (!seq_before(frame->ack - flow->delta, flow->ack_floor)) {
         flow->flags = (uint8_t)(flow->flags & ~FLOW_GREETING_DUE);

@@ -424,6 +424,21 @@ Test(opening, damaged_frames_change_nothing)
     bench_end(b);
 }
 
+/* What is damaged is not answered, also where every late answer of a refused connection is. */
+Test(opening, damaged_late_answer_is_not_reset)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c = ask(b, OFFERS);
+
+    server_says(b, .flags = "R.", .seq = 0, .ack = X + 1);
+    to_client(b, RESET_OF_CLIENT, .seq = c + 1, .ack = X + 1);
+    server_builds(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    frame_tcp(&b->sent.view)[17] ^= 4;
+    bench_put(b, SIDE_SERVER);
+    dropped(b, bad_checksum);
+    bench_end(b);
+}
+
 /* A request that was handed over is not run again after its flow is forgotten. */
 Test(opening, delayed_copy_of_a_request_is_reset)
 {

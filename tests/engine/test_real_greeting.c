@@ -223,6 +223,37 @@ Test(real_greeting, damaged_is_dropped)
 }
 
 /* Repeated after the splice, also with what follows it, also as a super-frame: never to the client a second time. */
+/* It spoke before it was greeted, and has not got the greeting: only what is undamaged asks for it, or says that it is there. */
+Test(real_greeting, damaged_ack_after_the_splice_asks_for_nothing)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c;
+
+    b->server = POP3;
+    c = get_cookie(b, OFFERS);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = USER);
+    take(b, SIDE_CLIENT);
+    to_server(b, .flags = "S", .seq = X, .options = ANY_OPTIONS);
+    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    to_server(b, .flags = ".", .seq = X + 1, .ack = Y + 1);
+    server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 1, .payload = GREETING);
+    to_server(b, .flags = "P.", .seq = X + 1, .ack = Y + 1 + SAID, .payload = USER);
+    b->damaged = true;
+    for (uint32_t ack = c + 1; ack <= c + 1 + SAID; ack += SAID) {
+        client_builds(b, .flags = ".", .seq = X + 9, .ack = ack);
+        frame_tcp(&b->sent.view)[17] ^= 4;
+        bench_put(b, SIDE_CLIENT);
+        forwarded(b);
+        take(b, SIDE_SERVER);
+        nothing(b);
+    }
+    b->damaged = false;
+    client_says(b, .flags = ".", .seq = X + 9, .ack = c + 1);
+    to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 1, .payload = GREETING);
+    take(b, SIDE_SERVER);
+    bench_end(b);
+}
+
 Test(real_greeting, repeated_after_the_splice)
 {
     struct bench *b = bench_new(SETTING_ATTACK);
