@@ -148,9 +148,10 @@ sanitize: deps
 		SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" check-unit
 
 FUZZ_SECONDS ?= 300
-#: make fuzz       libFuzzer targets under ASan and UBSan, FUZZ_SECONDS (300) each
-fuzz: deps deps-lint
-	@sh tests/fuzz/run.sh $(BUILD) $(FUZZ_SECONDS)
+#: make fuzz       libFuzzer targets under ASan and UBSan, FUZZ_SECONDS (300) each, and 10 million random inputs
+fuzz: deps fuzz-build
+	@sh tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS) 10000000
+include tests/fuzz/programs.mk
 
 #: make install    into DESTDIR and PREFIX
 install: all

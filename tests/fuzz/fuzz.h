@@ -7,6 +7,7 @@
 #define SYNWARD_TESTS_FUZZ_H
 
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

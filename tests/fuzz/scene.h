@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * scene.h - an engine with small tables between clients and servers that remember what came to them, so that a step can say
+ * "the next segment" and need not guess a cookie. fuzz_engine.c takes its steps from libFuzzer, random_inputs.c from a
+ * generator.
+ *
+ *      step, 1 byte: | segments: 3 super-frame, 2 damage, 1 partial, 0 QinQ | kind, 3 bits |
+ *
+ *      kind     then
+ *      0..2     who flags seq ack options payload window [patches]   a segment; see say()
+ *      3        who error seq length                                 an ICMP error about a segment that came before
+ *      4        side length(2) bytes                                 a frame as it stands, offload header first
+ *      5        time(2): 14 bits << (0, 8, 12 or 16 by the high 2)   microseconds pass; odd: with the ticks that are due
+ *      6        server setting                                       setting, or the main thread's mode
+ *      7        policy                                               another policy, or none
+ *
+ * Checked after each step, with abort() where it does not hold:
+ *
+ *      - verdict and outbox stay within their bounds, and every frame of our own is well-formed, of exactly its length, with right
+ *        checksums, and of the connection of the frame that caused it;
+ *      - what is passed on is of the kind that it came as, right if it was, and untouched unless its connection is spliced;
+ *      - a segment with a wrong checksum causes no answer, no opening, and is not held;
+ *      - in attack mode a client's segment makes no flow, but an opening whose ack names a cookie that was sent, and whose data may be
+ *        a request where requests are checked;
+ *      - gauges equal what the tables hold, and no table holds more than it was made for;
+ *      - ticks come to an end. scene_end(): after 9,000 s of silence nothing is left.
+ */
+#ifndef SYNWARD_TESTS_SCENE_H
+#define SYNWARD_TESTS_SCENE_H
+
+#include "engine/engine.h"
+#include "tests/fuzz/fuzz.h"
+
+#define SCENE_CLIENTS 4
+#define SCENE_SERVERS 8
+#define SCENE_VLANS   3 /* untagged, one tag, two tags */
+#define SCENE_COOKIES 64
+
+enum scene_step { STEP_SEGMENT, STEP_ICMP = 3, STEP_RAW, STEP_TIME, STEP_SETTING, STEP_POLICY };
+/* Bits of a segment's step. */
+enum step_bits { STEP_QINQ = 8, STEP_PARTIAL = 16, STEP_DAMAGED = 32, STEP_SUPER = 64 };
+
+/* What one side of a connection knows: enough to say the next segment. */
+struct talker {
+    uint32_t next;     /* end of what it said */
+    uint32_t peer_seq; /* of the last segment that came to it */
+    uint32_t peer_end;
+    uint32_t peer_ack;
+    uint32_t peer_tsval;
+    uint8_t peer_flags;
+    bool peer_data;
+};
+
+struct conversation {
+    struct talker talkers[2];        /* by enum side */
+    uint32_t cookies[SCENE_COOKIES]; /* of our SYN-ACKs */
+    uint64_t cookies_sent;
+};
+
+struct scene {
+    struct engine *engine;
+    uint64_t now_us;
+    uint64_t frames;
+    uint64_t replies, forwarded, opened; /* that the callers may see how far they come */
+    struct conversation conversations[SCENE_CLIENTS][SCENE_SERVERS][SCENE_VLANS];
+};
+
+/* Begins anew: a new engine in attack mode with the usual policy. The scene is the caller's, its engine is shared. */
+void scene_begin(struct scene *scene);
+/* Takes one step from the stream. */
+void scene_step(struct scene *scene, struct stream *stream);
+/* A long silence. */
+void scene_end(struct scene *scene);
+
+#endif
