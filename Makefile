@@ -17,9 +17,10 @@ SAY      ?= echo
 # What Debian 12 calls the things that `make`, `make check` and `make demo` need, those for the virtual machines of
 # `make check`, and those for `make lint` alone.
 DEPS      := gcc make pkg-config liburing-dev libnl-route-3-dev libmnl-dev libjson-c-dev libsodium-dev \
-             nettle-dev libpcap-dev libcriterion-dev iproute2 python3 curl debootstrap ca-certificates
+             nettle-dev libpcap-dev libcriterion-dev iproute2 python3 curl debootstrap ca-certificates \
+             clang libclang-rt-14-dev
 DEPS_VM   := qemu-system-x86
-DEPS_LINT := clang clang-format clang-tidy cppcheck libclang-rt-14-dev
+DEPS_LINT := clang-format clang-tidy cppcheck
 
 PACKAGES := liburing libnl-route-3.0 json-c libsodium libpcap
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
@@ -97,9 +98,10 @@ $(SIM): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/sim/*.c)) $(LIB_engine)
 $(BUILD)/tests/servers/%: $(BUILD)/tests/servers/%.o
 	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -pthread
 
-#: make check      all tests: unit, simulator, namespaces (as root), real servers
+#: make check      all tests: unit, simulator, fuzz targets for a minute, namespaces and virtual machines (as root)
 check: deps deps-vm
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(UNITS) $(SIM) $(SERVERS)
+	@$(MAKE) --no-print-directory fuzz-build
 	@SYNWARD=$(BUILD)/synward sh tests/run.sh $(BUILD) all
 
 #: make check-unit unit tests and the simulator only: no root needed
@@ -148,9 +150,10 @@ sanitize: deps
 		SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" check-unit
 
 FUZZ_SECONDS ?= 300
-#: make fuzz       libFuzzer targets under ASan and UBSan, FUZZ_SECONDS (300) each, and 10 million random inputs
+FUZZ_FRAMES  ?= 10000000
+#: make fuzz       fuzz targets under ASan and UBSan, FUZZ_SECONDS (300) each, and FUZZ_FRAMES (10 million) random inputs
 fuzz: deps fuzz-build
-	@sh tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS) 10000000
+	@sh tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS) $(FUZZ_FRAMES)
 include tests/fuzz/programs.mk
 
 #: make install    into DESTDIR and PREFIX

@@ -59,6 +59,7 @@ for program in "$build"/tests/unit-engine "$build"/tests/unit-profiles "$build"/
 	criterion "$program"
 done
 if [ "$what" = all ]; then
+	script sh "$here/fuzz/run.sh" "$build/fuzz" 15 2000000
 	if [ "$(id -u)" != 0 ]; then
 		echo "FAILED namespace tests: not root: run make check as root"
 		count 0 1

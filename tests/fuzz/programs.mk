@@ -10,8 +10,12 @@ FUZZ_PARTS    := $(patsubst %.c,$(BUILD)/%.o,tests/fuzz/scene.c tests/engine/sup
 FUZZ_SANITIZE := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 .PHONY: fuzz-build fuzz-programs
+# Without clang and its fuzzer nothing is built, and tests/fuzz/run.sh says so.
 fuzz-build:
-	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(FUZZ) CC=clang OPT="-O1 -g" SANITIZE="$(FUZZ_SANITIZE)" fuzz-programs
+	@mkdir -p $(FUZZ)
+	@! echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | \
+		clang -fsanitize=fuzzer,address -x c -o $(FUZZ)/probe - 2>$(FUZZ)/probe.log || \
+	$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(FUZZ) CC=clang OPT="-O1 -g" SANITIZE="$(FUZZ_SANITIZE)" fuzz-programs
 
 fuzz-programs: $(FUZZ_PROGRAMS)
 

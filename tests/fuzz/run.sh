@@ -1,90 +1,125 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# run.sh BUILD SECONDS [TARGET...] - builds the fuzz targets with clang into BUILD/fuzz and runs one after the other for
-# SECONDS each. A line for each, and at the end "N passed, N failed". Without clang and its fuzzer: one line "skipped".
+# run.sh FUZZ SECONDS FRAMES [TARGET...] - runs the fuzz programs that were built into the folder FUZZ, two at a time: targets for SECONDS
+# each (for a third of it those that no frame reaches), and FRAMES random inputs to the engine. A line for each, and at the end
+# "N passed, N failed". Where they are not built for want of clang: one line "skipped".
 #
-# What was found in a run stays in BUILD/fuzz/corpus and is where the next one begins; an input that fails is in
-# BUILD/fuzz/crashes and can be run again: BUILD/fuzz/fuzz_NAME INPUT.
+# Inputs that failed once are in tests/fuzz/regressions/TARGET and run first, each a test. What was found in a run stays in FUZZ/corpus
+# and is where the next one begins; an input that fails is in FUZZ/crashes, and the line says how to run it again.
 set -u
-build=$1
+fuzz=$1
 seconds=$2
-shift 2
-[ $# -gt 0 ] || set -- frame tcp_options engine store
-fuzz=$build/fuzz
-here=tests/fuzz
-flags="-std=gnu11 -O1 -g -Wall -Wextra -Wshadow -Wconversion -Werror -fno-strict-aliasing -D_GNU_SOURCE -I.
-	-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
-passed=0
-failed=0
-code=0
-
-mkdir -p "$fuzz/corpus" "$fuzz/crashes" "$fuzz/logs"
-if ! echo 'int LLVMFuzzerTestOneInput(void); int LLVMFuzzerTestOneInput(void) { return 0; }' |
-	clang -fsanitize=fuzzer,address -x c -o "$fuzz/probe" - 2>"$fuzz/logs/probe"; then
-	echo "skipped fuzz targets: clang and libclang-rt-14-dev are not installed"
-	exit 0
+frames=$3
+shift 3
+here=$(dirname "$0")
+# In the order in which the two lanes take about as long.
+lane1="random_inputs engine frame"
+lane2="greeting tcp_options requests store capture texts"
+if [ $# -gt 0 ]; then
+	lane1="$*"
+	lane2=
 fi
 
-engine="engine/*.c engine/protocols/*.c"
-packages=$(pkg-config --cflags --libs json-c libsodium libpcap) || exit 1
-
-# The sources of a target beside its own.
-sources() {
-	case $1 in
-	frame | engine) echo "tests/engine/support_frames.c $engine" ;;
-	*) echo "profiles/*.c $engine" ;;
-	esac
-}
+if [ ! -x "$fuzz/fuzz_engine" ]; then
+	echo "skipped fuzz targets: clang or libclang-rt-14-dev is not installed"
+	echo "0 passed, 0 failed"
+	exit 0
+fi
+rm -rf "$fuzz/logs"
+mkdir -p "$fuzz/corpus" "$fuzz/crashes" "$fuzz/logs"
 
 # Lengths that leave room for mutation and keep the runs short.
 longest() {
 	case $1 in
 	tcp_options) echo 44 ;;
+	greeting | requests | texts) echo 512 ;;
 	engine) echo 1024 ;;
 	frame) echo 2048 ;;
 	*) echo 6144 ;;
 	esac
 }
 
-finish() {
-	[ "$2" = ok ] && passed=$((passed + 1)) || failed=$((failed + 1))
-	echo "$1"
+seconds_of() {
+	case $1 in
+	requests | store | capture | texts) echo $(((seconds + 2) / 3)) ;;
+	*) echo "$seconds" ;;
+	esac
+}
+
+# failed NAME HOW-TO-REPLAY: the line, and what the program said of it.
+failed() {
+	echo "FAILED $1: replay: $2"
+	grep -E 'not true:|ERROR: |runtime error:|SUMMARY: |random_inputs: ' "$fuzz/logs/$1" | head -n 5
+}
+
+run_regressions() {
+	for input in "$here/regressions/$1"/*; do
+		[ -f "$input" ] || continue
+		if "$fuzz/fuzz_$1" "$input" >"$fuzz/logs/regression" 2>&1; then
+			echo "ok regression $1/$(basename "$input")"
+		else
+			cp "$fuzz/logs/regression" "$fuzz/logs/regression_$1"
+			failed "regression_$1" "$fuzz/fuzz_$1 $input"
+		fi
+	done
+}
+
+run_random() {
+	if "$fuzz/random_inputs" "$frames" >"$fuzz/logs/random_inputs" 2>&1; then
+		tail -n 1 "$fuzz/logs/random_inputs"
+	else
+		failed random_inputs "$fuzz/$(sed -n 's/.*to replay: //p' "$fuzz/logs/random_inputs")"
+	fi
+}
+
+run_target() {
+	words=
+	[ "$1" != store ] || words="-dict=$fuzz/words"
+	# shellcheck disable=SC2086 # no word, or one
+	timeout -k 5 $((seconds + 60)) "$fuzz/fuzz_$1" -max_total_time="$(seconds_of "$1")" -max_len="$(longest "$1")" \
+		-timeout=20 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=1 $words \
+		-artifact_prefix="$fuzz/crashes/fuzz_$1-" "$fuzz/corpus/fuzz_$1" >"$fuzz/logs/fuzz_$1" 2>&1
+	code=$?
+	runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$fuzz/logs/fuzz_$1")
+	input=$(sed -n 's/.*Test unit written to //p' "$fuzz/logs/fuzz_$1" | tail -n 1)
+	if [ $code = 0 ] && [ "${runs:-0}" -gt 0 ]; then
+		echo "ok fuzz_$1 ($runs runs)"
+	else
+		failed "fuzz_$1" "${input:+$fuzz/fuzz_$1 }${input:-see $fuzz/logs/fuzz_$1, exit code $code}"
+	fi
+}
+
+run_lane() {
+	for name; do
+		if [ "$name" = random_inputs ]; then
+			run_random
+		else
+			run_target "$name"
+		fi
+	done
 }
 
 # The keys of a profile, as words for the fuzzer.
 grep -oh '"[a-z_0-9]*"' profiles/profile_json.c profiles/settings.c profiles/profile.c | sort -u |
 	grep -v '^""$' >"$fuzz/words"
-# shellcheck disable=SC2046,SC2086 # lists of words
-if ! clang $flags -o "$fuzz/seeds" $here/seeds.c tests/engine/support_frames.c $(sources store) $packages \
-	2>"$fuzz/logs/seeds" || ! "$fuzz/seeds" "$fuzz/corpus"; then
+if ! "$fuzz/seeds" "$fuzz/corpus" >"$fuzz/logs/seeds" 2>&1; then
 	cat "$fuzz/logs/seeds"
-	echo "FAILED seeds: cannot be built or run"
+	echo "FAILED seeds: see above"
 	echo "0 passed, 1 failed"
 	exit 1
 fi
-for name; do
-	log=$fuzz/logs/fuzz_$name
-	# shellcheck disable=SC2046,SC2086 # lists of words
-	if ! clang $flags -fsanitize=fuzzer -o "$fuzz/fuzz_$name" $here/fuzz_$name.c $(sources "$name") $packages \
-		2>"$log"; then
-		cat "$log"
-		finish "FAILED fuzz_$name: does not compile" failed
-		continue
-	fi
-	words=
-	[ "$name" = store ] && words="-dict=$fuzz/words"
-	# shellcheck disable=SC2086 # no word, or one
-	timeout -k 5 $((seconds + 60)) "$fuzz/fuzz_$name" -max_total_time="$seconds" -max_len="$(longest "$name")" \
-		-timeout=20 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=1 $words \
-		-artifact_prefix="$fuzz/crashes/fuzz_$name-" "$fuzz/corpus/fuzz_$name" >"$log" 2>&1
-	code=$?
-	runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
-	input=$(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1)
-	if [ $code = 0 ] && [ "${runs:-0}" -gt 0 ]; then
-		finish "ok fuzz_$name ($runs runs)" ok
-	else
-		finish "FAILED fuzz_$name: ${input:-exit code $code, see $log}" failed
-	fi
-done
+results=$fuzz/logs/results
+for name in $lane1 $lane2; do
+	run_regressions "$name"
+done >"$results.0"
+cat "$results.0"
+# shellcheck disable=SC2086 # lists of words
+run_lane $lane2 >"$results.2" &
+# shellcheck disable=SC2086
+run_lane $lane1 >"$results.1"
+wait
+cat "$results.1" "$results.2"
+passed=$(cat "$results".? | grep -c '^ok ')
+failed=$(cat "$results".? | grep -c '^FAILED ')
 echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+[ "$failed" = 0 ]

@@ -104,7 +104,7 @@ static void option_seeds(void)
 }
 
 /*
- * Steps of fuzz_engine.c. Each segment is: 0, who, flags, seq, ack, options, payload, window. The engine begins in
+ * Steps of scene.h. Each segment is: 0, who, flags, seq, ack, options, payload, window. The engine begins in
  * attack mode. o: number of the options, 1 without and 2 with timestamps on a SYN, 4 behind it, 0 none.
  */
 #define CLIENT(server)         (server) << 3
@@ -121,7 +121,7 @@ static void option_seeds(void)
 #define ENDS(server, o)                                                                                      \
     FIN(CLIENT(server), o), ACK(SERVER(server), o), FIN(SERVER(server), o), ACK(CLIENT(server), o)
 
-/* Numbers of payloads in fuzz_engine.c. */
+/* Numbers of payloads in scene.c. */
 enum { GET = 1, USER, GET_BEGINS, GET_ENDS, GREETING, NEGATIVE, GET_LARGE = 0x41 };
 
 #define ENGINE_SEED(...)                                                                                     \
@@ -149,6 +149,154 @@ static void engine_seeds(void)
                 SYN(0, 2), 7, 3);
     ENGINE_SEED(NORMAL, SYN(7, 1), SYN_ACK(7, 1), SYN(6, 1), ATTACK, SYN(7, 1), ACK(CLIENT(7), 0), 0,
                 SERVER(7), 0x02, 0x80, 0, 1, 0, 250, 0, CLIENT(7), 0x12, 0x80, 0, 1, 0, 250);
+}
+
+/*
+ * One of each for every kind of service: a connection from SYN to FIN with its options, and what befalls it meanwhile.
+ */
+#define STAMPED_HTTP(then)                                                                                   \
+    SYN(0, 2), ACK(CLIENT(0), 4), DATA(CLIENT(0), 4, GET), SYN_ACK(0, 2), DATA(SERVER(0), 4, GET), then,     \
+        ENDS(0, 4)
+#define GREETED(then)                                                                                        \
+    SYN(2, 2), ACK(CLIENT(2), 4), DATA(CLIENT(2), 4, USER), SYN_ACK(2, 2), DATA(SERVER(2), 4, GREETING),     \
+        then, ENDS(2, 4)
+/* ICMP: 3, who, kind, sequence number, length of the quote. */
+#define TOO_BIG(side)     3, side, 0, 0, 12
+#define UNREACHABLE(side) 3, side, 10, 0, 12
+#define LONG_WAIT         5, 0xff, 0xff
+#define POLICY(which)     7, which
+
+static void deep_engine_seeds(void)
+{
+    ENGINE_SEED(STAMPED_HTTP(TOO_BIG(CLIENT(0))));
+    ENGINE_SEED(STAMPED_HTTP(TOO_BIG(SERVER(0))));
+    ENGINE_SEED(GREETED(TOO_BIG(CLIENT(2))));
+    ENGINE_SEED(SYN(0, 2), DATA(CLIENT(0), 4, GET), UNREACHABLE(SERVER(0)), SYN_ACK(0, 2), WAIT);
+    ENGINE_SEED(SYN(2, 2), DATA(CLIENT(2), 4, USER), SYN_ACK(2, 2), DATA(SERVER(2), 4, GREETING),
+                ACK(CLIENT(2), 4), WAIT, WAIT, ACK(CLIENT(2), 4), DATA(SERVER(2), 4, GREETING),
+                FIN(CLIENT(2), 4), RESET(SERVER(2)));
+    ENGINE_SEED(SYN(2, 1), FIN(CLIENT(2), 0), ACK(CLIENT(2), 0));
+    ENGINE_SEED(SYN(0, 1), 0, CLIENT(0), 0x10, 0x3f, 0, 0, 0, 250, DATA(CLIENT(0), 0, GET_BEGINS), WAIT,
+                DATA(CLIENT(0), 0, GET_BEGINS), WAIT, WAIT, WAIT, WAIT);
+    ENGINE_SEED(SYN(0, 8), SYN(0, 9), SYN(0, 13), DATA(CLIENT(0), 0, GET), SYN_ACK(0, 3),
+                DATA(CLIENT(0), 5, GET_LARGE));
+    ENGINE_SEED(SYN(0, 2), DATA(CLIENT(0), 4, GET), WAIT, WAIT, LONG_WAIT, SYN_ACK(0, 2));
+    ENGINE_SEED(SYN(0, 2), POLICY(1), DATA(CLIENT(0), 4, GET), SYN_ACK(0, 2), POLICY(2),
+                DATA(SERVER(0), 4, GET), LONG_WAIT, DATA(CLIENT(0), 4, GET));
+    ENGINE_SEED(SYN(2, 1), ACK(CLIENT(2), 0), POLICY(1), DATA(CLIENT(2), 0, USER), POLICY(0), SYN_ACK(2, 1),
+                DATA(SERVER(2), 0, GREETING));
+    ENGINE_SEED(STAMPED_HTTP(NORMAL), STAMPED_HTTP(ATTACK), SYN(0, 2), ACK(CLIENT(0), 4), RESET(CLIENT(0)));
+    ENGINE_SEED(NORMAL, SYN(3, 1), SYN_ACK(3, 1), ATTACK, ACK(CLIENT(3), 0), DATA(SERVER(3), 0, GREETING),
+                DATA(CLIENT(3), 0, USER), WAIT, SYN(6, 1), SYN_ACK(6, 1), ACK(CLIENT(6), 0));
+    ENGINE_SEED(SYN(4, 2), DATA(CLIENT(4), 4, GET), SYN_ACK(4, 1), SYN(5, 2), DATA(CLIENT(5), 4, GET),
+                SYN_ACK(5, 2), DATA(SERVER(5), 4, 0xf1), 64, CLIENT(5), 0x18, 0, 0, 4, GET, 250);
+    ENGINE_SEED(8, CLIENT(0), 0x02, 0x80, 0, 2, 0, 250, 8, CLIENT(0), 0x18, 0, 0, 4, GET, 250, 8, SERVER(0),
+                0x12, 0x80, 0, 2, 0, 250, 24, SERVER(0), 0x18, 0, 0, 4, GET, 250);
+    ENGINE_SEED(SYN(0, 1), DATA(CLIENT(0), 0, GET), ACK(SERVER(0), 0), ACK(SERVER(0), 0), SYN_ACK(0, 1),
+                RESET(SERVER(0)), DATA(SERVER(0), 0, GET), DATA(CLIENT(0), 0, GET), SYN(0, 1),
+                DATA(CLIENT(0), 0, GET));
+    ENGINE_SEED(POLICY(3), SYN(7, 1), SYN_ACK(7, 1), SYN(6, 1), SYN_ACK(6, 1), 6, 7, 3, SYN(7, 1),
+                ACK(CLIENT(7), 0), SYN_ACK(7, 1), DATA(SERVER(7), 0, GREETING));
+}
+
+/* A greeting of each kind, and server segments that cut it. */
+static void greeting_seeds(void)
+{
+    static const uint8_t cuts[][40] = {
+        {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 11},
+        {2, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 5, 1, 0, 2, 0, 9, 37, 0, 0, 0, 0, 2, 0, 0, 5, 0, 35, 0, 8, 0, 20},
+        {10, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 8, 0, 0, 0, 3, 232, 7, 0, 0, 0, 0, 8, 0, 0, 0, 11, 4, 0, 0, 0, 0},
+        {35, 2, 0, 0, 0, 0, 0, 2, 0, 0, 4, 0, 4, 0, 0, 0, 0, 5, 4, 0, 0, 0, 3, 0, 8, 1, 0, 11, 0, 8, 0, 0},
+        {1, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 40},
+        {0, 0, 0, 1, 0, 5, 'x', 0, 0, 0, 0, 4, 16, 0, 4, 0, 20, 0, 0, 4, 0, 20},
+        {20, 0, 0, 0, 0, 0, 0, 14, 0, 0, 0, 0, 6, 0, 0, 0, 0},
+    };
+
+    for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++)
+        seed("greeting", cuts[i], sizeof(cuts[i]));
+}
+
+/* Bits of protocols, a byte said more often, and what clients and servers begin with. */
+static void request_seeds(void)
+{
+    static const char *const texts[] = {
+        "GET /index.html HTTP/1.1\r\nHost: a\r\n\r\n",
+        "\r\nPOST * HTTP/1.0\r\n",
+        "HTTP/1.1 200 OK\r\n",
+        "USER a\r\nPASS b\r\n",
+        "CAPA\r\n",
+        "+OK ready\r\n",
+        "-ERR busy\r\n",
+        "+ \r\n",
+        "\x05\x01\x02\x05\x01\x02\x05\x01\x02\x05\x01\x02",
+    };
+    uint8_t bytes[200];
+
+    for (size_t i = 0; i < 2 * sizeof(texts) / sizeof(texts[0]); i++) {
+        const char *text = texts[i / 2];
+
+        memcpy(bytes, (uint8_t[]){0xff, 0xff, i % 2 ? 130 : 0, i % 2 ? 6 : 0}, 4);
+        memcpy(bytes + 4, text, strlen(text));
+        seed("requests", bytes, 4 + strlen(text));
+    }
+}
+
+static void text_seeds(void)
+{
+    static const char *const texts[] = {
+        "0{\"client\": \"netns:c/sw0\", \"server\": \"tap:sw1\", \"store\": \"/s\", \"control\": \"/c\",\n "
+        "\"mode\": "
+        "\"auto\", \"learn\": \"on\"}\n",
+        "0{\"mode\": \"attack\", \"learn\": \"off\"}",
+        "0{\"client\": 7}",
+        "0{\"port\": \"7\"}",
+        "1192.0.2.1:110",
+        "1[2001:db8::1]:80",
+        "12001:db8::1",
+        "1[::ffff:192.0.2.1]",
+    };
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        seed("texts", texts[i], strlen(texts[i]));
+}
+
+/* A capture file of one POP3 connection, in the byte order of this machine. */
+static void capture_seeds(void)
+{
+    static const struct frame_words talk[] = {
+        {.flags = "S", .seq = 1000, .options = "mss=1460 sack ts=1/0 nop ws=7"},
+        {.flags = "S.", .seq = 5000, .ack = 1001, .options = "mss=1460 sack ts=9/1 nop ws=7"},
+        {.flags = ".", .seq = 1001, .ack = 5001},
+        {.flags = "P.", .seq = 5001, .ack = 1001, .payload = "+OK ready\r\n"},
+        {.flags = "P.", .seq = 1001, .ack = 5012, .payload = "USER a\r\n"},
+        {.flags = "P.", .seq = 5012, .ack = 1009, .payload = "+OK\r\n"},
+        {.flags = "F.", .seq = 1009, .ack = 5017},
+        {.flags = "F.", .seq = 5017, .ack = 1010},
+    };
+    static struct test_frame frame;
+    uint8_t file[2000];
+    uint32_t link_types[] = {1, 101, 276}, used;
+
+    for (size_t type = 0; type < sizeof(link_types) / sizeof(link_types[0]); type++) {
+        uint32_t header[6] = {0xa1b2c3d4, 4 << 16 | 2, 0, 0, 65535, link_types[type]};
+
+        memcpy(file, header, used = sizeof(header));
+        for (uint32_t i = 0; i < sizeof(talk) / sizeof(talk[0]); i++) {
+            struct frame_words words = talk[i];
+            bool from_client = words.seq < 5000;
+            uint32_t record[4] = {1767225600, i * 1000};
+
+            words.from = from_client ? "198.51.100.7:40000" : "192.0.2.1:110";
+            words.to = from_client ? "192.0.2.1:110" : "198.51.100.7:40000";
+            frame_write(&frame, &words);
+            record[2] = record[3] = frame.view.bytes - (type == 1 ? 14 : 0);
+            memcpy(file + used, record, sizeof(record));
+            used += (uint32_t)sizeof(record);
+            memcpy(file + used, frame_data(&frame) + (type == 1 ? 14 : 0), record[2]);
+            used += record[2];
+        }
+        seed("capture", file, used);
+    }
 }
 
 /* A store of two servers as the learner leaves them. */
@@ -198,6 +346,11 @@ int main(int count, char **arguments)
     mapped_seeds();
     option_seeds();
     engine_seeds();
+    deep_engine_seeds();
+    greeting_seeds();
+    request_seeds();
+    text_seeds();
+    capture_seeds();
     store_seeds();
     return 0;
 }
