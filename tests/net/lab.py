@@ -342,6 +342,35 @@ class Lab:
         for address in (CLIENT4, CLIENT6):
             self._ip(self.server, f"neigh replace {address} lladdr {client_mac} dev {SERVER_IF} nud permanent")
 
+    def lose(self, percent, where="ends"):
+        """From now on the wire loses so many frames of 100 each way. At "ends" they are lost as they reach either host; at
+        "client" or "server" all of it is lost on that side's wire, in and out, so that synward misses frames too."""
+        sides = {"client": (self.client, CLIENT_IF), "server": (self.server, SERVER_IF)}
+        for name, (namespace, interface) in sides.items():
+            lost = f"numgen random mod 100 < {percent} counter"
+            chains = []
+            if where in ("ends", name):
+                chains.append(f"chain in {{ type filter hook ingress device {interface} priority 0; {lost} drop; }}")
+            if where == name:
+                # A frame that egress drops is reported to its sender, which no wire does; lo takes it, and it is for nobody there.
+                chains.append(f"chain out {{ type filter hook egress device {interface} priority 0; {lost} fwd to lo; }}")
+            if chains:
+                namespace.run("nft", "table netdev loss {\n" + "\n".join(chains) + "\n}\n")
+
+    def lost(self):
+        """How many frames lose() has lost so far."""
+        rules = "".join(n.run("nft", "list", "ruleset") for n in (self.client, self.server))
+        return sum(int(packets) for packets in re.findall(r"counter packets (\d+)", rules))
+
+    def no_loss(self):
+        for namespace in (self.client, self.server):
+            namespace.run("nft", "flush", "ruleset")
+
+    def single_segments(self):
+        """Both hosts send and take segments as they are on a cable: no super-frames, and so each segment is lost by itself."""
+        for namespace, interface in ((self.client, CLIENT_IF), (self.server, SERVER_IF)):
+            namespace.run("ethtool", "-K", interface, "tso", "off", "gso", "off", "gro", "off")
+
     def namespace(self):
         """One more, joined to nothing, removed with the others."""
         namespace = Namespace(f"sw{os.getpid()}c{next(_counter)}")

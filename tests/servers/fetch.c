@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fetch - a real client, one connection after the other, that checks every answer and reports.
+ * fetch - real clients, each with one connection after the other, that check every answer and report.
  *
- *      fetch http|pop3|download|upload ADDRESS PORT [--count N] [--interval-ms N] [--timeout-ms N] [--path PATH] [--bytes N]
- *            [--source ADDRESS] [--early yes] [--user NAME] [--password WORD]
+ *      fetch http|pop3|download|upload ADDRESS PORT [--count N] [--concurrency N] [--interval-ms N] [--timeout-ms N]
+ *            [--path PATH] [--bytes N] [--source ADDRESS] [--early yes] [--user NAME] [--password WORD]
  *
  *      http        GET PATH, "Connection: close"; the digest leaves out the Date line
  *      pop3        greeting, USER, PASS, STAT, RETR 1, QUIT; with --early USER is sent before the greeting is read
@@ -12,10 +12,15 @@
  *
  * Goes on until --count is reached (0 = for ever) or SIGTERM or SIGINT comes, then prints one JSON object. `distinct` says
  * how many different answers there were, `digest` is that of the first. A fetch that the signal cut off counts as `stopped`, not as failed.
+ *
+ * --concurrency: so many processes take their fetches from the one --count, and write into a tally of their own in shared memory.
  */
 #include "tests/servers/common.h"
 
-#define SAMPLES_MAX  1000000u
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#define SAMPLES_MAX  1000000u /* of each process; only those used are touched */
 #define DISTINCT_MAX 64u
 
 enum result {
@@ -35,16 +40,35 @@ static const char *const result_names[RESULTS] = {"ok",     "connect", "reset", 
 static struct {
     struct sockaddr_storage server, source;
     socklen_t server_bytes, source_bytes;
-    uint64_t count, interval_us, timeout_us, bytes;
+    uint64_t count, concurrency, interval_us, timeout_us, bytes;
     const char *host, *path, *user, *password;
     bool early;
-} options = {.timeout_us = 5000000, .path = "/", .user = "test", .password = "secret", .bytes = 1000000};
+} options = {.concurrency = 1,
+             .timeout_us = 5000000,
+             .path = "/",
+             .user = "test",
+             .password = "secret",
+             .bytes = 1000000};
+
+/* What one process has seen. */
+struct tally {
+    uint64_t results[RESULTS], digests[DISTINCT_MAX];
+    unsigned distinct;
+    int last_errno;
+    uint32_t samples_count;
+    uint32_t samples[SAMPLES_MAX];
+};
+
+/* Shared by all processes: tallies[0] is the sum in the end. */
+struct board {
+    uint64_t taken; /* fetches begun */
+    struct tally tallies[];
+};
 
 static volatile sig_atomic_t stop;
-static uint64_t results[RESULTS], digests[DISTINCT_MAX];
-static uint32_t *samples, samples_count;
-static unsigned distinct;
-static int last_errno;
+static struct board *board;
+static struct tally *tally;
+static pid_t *others; /* of the first process: they are told of a signal */
 
 struct session {
     int fd;
@@ -55,13 +79,15 @@ struct session {
 
 static void on_signal(int signal)
 {
-    (void)signal;
     stop = 1;
+    for (uint64_t i = 0; others && i < options.concurrency; i++)
+        if (others[i] > 0)
+            kill(others[i], signal);
 }
 
 static enum result from_errno(enum result otherwise)
 {
-    last_errno = errno;
+    tally->last_errno = errno;
     if (stop && errno == EINTR)
         return RESULT_STOPPED;
     if (errno == EAGAIN || errno == ETIMEDOUT || errno == EINPROGRESS)
@@ -270,13 +296,19 @@ static enum result fetch_upload(struct session *s)
     return strstr(s->buffer, expected) ? RESULT_OK : RESULT_ANSWER;
 }
 
-static void note_digest(uint64_t digest)
+static void note_digest(struct tally *into, uint64_t digest)
 {
-    for (unsigned i = 0; i < distinct; i++)
-        if (digests[i] == digest)
+    for (unsigned i = 0; i < into->distinct; i++)
+        if (into->digests[i] == digest)
             return;
-    if (distinct < DISTINCT_MAX)
-        digests[distinct++] = digest;
+    if (into->distinct < DISTINCT_MAX)
+        into->digests[into->distinct++] = digest;
+}
+
+static void note_sample(struct tally *into, uint32_t sample_us)
+{
+    if (into->samples_count < SAMPLES_MAX)
+        into->samples[into->samples_count++] = sample_us;
 }
 
 static void fetch_one(enum result (*fetch)(struct session *))
@@ -289,12 +321,11 @@ static void fetch_one(enum result (*fetch)(struct session *))
     close(s.fd);
     if (stop && result != RESULT_OK)
         result = RESULT_STOPPED;
-    results[result]++;
+    tally->results[result]++;
     if (result != RESULT_OK)
         return;
-    note_digest(s.digest);
-    if (samples_count < SAMPLES_MAX)
-        samples[samples_count++] = (uint32_t)(now_us() - start);
+    note_digest(tally, s.digest);
+    note_sample(tally, (uint32_t)(now_us() - start));
 }
 
 static int compare(const void *a, const void *b)
@@ -303,23 +334,33 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void report(void)
+static void add_tally(struct tally *sum, const struct tally *part)
 {
-    qsort(samples, samples_count, sizeof(samples[0]), compare);
+    for (int i = 0; i < RESULTS; i++)
+        sum->results[i] += part->results[i];
+    for (unsigned i = 0; i < part->distinct; i++)
+        note_digest(sum, part->digests[i]);
+    for (uint32_t i = 0; i < part->samples_count; i++)
+        note_sample(sum, part->samples[i]);
+    if (part->last_errno)
+        sum->last_errno = part->last_errno;
+}
+
+static void report(struct tally *seen)
+{
+    qsort(seen->samples, seen->samples_count, sizeof(seen->samples[0]), compare);
     uint64_t failed = 0;
     for (int i = RESULT_OK + 1; i < RESULT_STOPPED; i++)
-        failed += results[i];
-    printf("{\"ok\": %llu, \"failed\": %llu", (unsigned long long)results[RESULT_OK],
+        failed += seen->results[i];
+    printf("{\"ok\": %llu, \"failed\": %llu", (unsigned long long)seen->results[RESULT_OK],
            (unsigned long long)failed);
     for (int i = RESULT_OK + 1; i < RESULTS; i++)
-        printf(", \"%s\": %llu", result_names[i], (unsigned long long)results[i]);
-    const uint32_t none = 0;
-    const uint32_t *of = samples_count ? samples : &none;
-    const uint32_t last = samples_count ? samples_count - 1 : 0;
-    printf(", \"p50_us\": %u, \"p99_us\": %u, \"worst_us\": %u", of[last / 2],
-           of[(uint32_t)((uint64_t)last * 99 / 100)], of[last]);
-    printf(", \"distinct\": %u, \"digest\": \"%016llx\", \"error\": \"%s\"}\n", distinct,
-           (unsigned long long)digests[0], last_errno ? strerror(last_errno) : "");
+        printf(", \"%s\": %llu", result_names[i], (unsigned long long)seen->results[i]);
+    const uint32_t last = seen->samples_count ? seen->samples_count - 1 : 0;
+    printf(", \"p50_us\": %u, \"p99_us\": %u, \"worst_us\": %u", seen->samples[last / 2],
+           seen->samples[(uint32_t)((uint64_t)last * 99 / 100)], seen->samples[last]);
+    printf(", \"distinct\": %u, \"digest\": \"%016llx\", \"error\": \"%s\"}\n", seen->distinct,
+           (unsigned long long)seen->digests[0], seen->last_errno ? strerror(seen->last_errno) : "");
     fflush(stdout);
 }
 
@@ -327,6 +368,8 @@ static void set_fetch_option(const char *name, const char *value)
 {
     if (strcmp(name, "--count") == 0)
         options.count = number(value);
+    else if (strcmp(name, "--concurrency") == 0)
+        options.concurrency = number(value) ? number(value) : 1;
     else if (strcmp(name, "--interval-ms") == 0)
         options.interval_us = number(value) * 1000;
     else if (strcmp(name, "--timeout-ms") == 0)
@@ -345,6 +388,69 @@ static void set_fetch_option(const char *name, const char *value)
         options.source = address_of(value, 0, &options.source_bytes);
     else
         die("no such option: %s", name);
+}
+
+static bool take_fetch(void)
+{
+    return !stop &&
+           (options.count == 0 || __atomic_fetch_add(&board->taken, 1, __ATOMIC_RELAXED) < options.count);
+}
+
+static void fetch_all(enum result (*fetch)(struct session *))
+{
+    while (take_fetch()) {
+        fetch_one(fetch);
+        if (options.interval_us && !stop)
+            nanosleep(&(struct timespec){.tv_sec = (time_t)(options.interval_us / 1000000),
+                                         .tv_nsec = (long)(options.interval_us % 1000000) * 1000},
+                      NULL);
+    }
+}
+
+/* The processes beside this one; they end with it, or by the same signal. */
+static void start_others(enum result (*fetch)(struct session *))
+{
+    for (uint64_t i = 1; i < options.concurrency; i++) {
+        const pid_t other = fork();
+        if (other < 0)
+            die("fork");
+        if (other == 0) {
+            others = NULL;
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            tally = &board->tallies[i];
+            fetch_all(fetch);
+            _exit(0);
+        }
+        others[i] = other;
+    }
+}
+
+static void await_others(void)
+{
+    for (uint64_t i = 1; i < options.concurrency; i++) {
+        int status;
+        while (waitpid(others[i], &status, 0) < 0)
+            if (errno != EINTR)
+                die("waitpid");
+        others[i] = 0;
+        if (status)
+            die("a process of the fetch died (%d)", status);
+        add_tally(&board->tallies[0], &board->tallies[i]);
+    }
+}
+
+static void run(enum result (*fetch)(struct session *))
+{
+    others = calloc(options.concurrency, sizeof(*others));
+    board = mmap(NULL, sizeof(*board) + options.concurrency * sizeof(struct tally), PROT_READ | PROT_WRITE,
+                 MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (!others || board == MAP_FAILED)
+        die("out of memory");
+    tally = &board->tallies[0];
+    start_others(fetch);
+    fetch_all(fetch);
+    await_others();
+    report(&board->tallies[0]);
 }
 
 int main(int argc, char **argv)
@@ -367,16 +473,6 @@ int main(int argc, char **argv)
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
-    samples = calloc(SAMPLES_MAX, sizeof(samples[0]));
-    if (!samples)
-        die("out of memory");
-    for (uint64_t n = 0; !stop && (options.count == 0 || n < options.count); n++) {
-        fetch_one(fetch);
-        if (options.interval_us && !stop)
-            nanosleep(&(struct timespec){.tv_sec = (time_t)(options.interval_us / 1000000),
-                                         .tv_nsec = (long)(options.interval_us % 1000000) * 1000},
-                      NULL);
-    }
-    report();
+    run(fetch);
     return 0;
 }
