@@ -177,12 +177,12 @@ class Connection:
         self.synack = None
         self.ts_base, self.ts_recent = random.getrandbits(31), 0
 
-    def _timestamps(self):
+    def timestamps(self):
         value = (self.ts_base + int(time.monotonic() * 1000)) & 0xFFFFFFFF
         return struct.pack("!BBII", 8, 10, value, self.ts_recent)
 
     def syn_options(self):
-        parts = {"mss": lambda: struct.pack("!BBH", 2, 4, self.mss), "sack": lambda: b"\4\2", "timestamps": self._timestamps,
+        parts = {"mss": lambda: struct.pack("!BBH", 2, 4, self.mss), "sack": lambda: b"\4\2", "timestamps": self.timestamps,
                  "nop": lambda: b"\1", "window_scale": lambda: bytes((3, 3, self.scale))}
         return b"".join(parts[name]() for name in self.offered)
 
@@ -191,7 +191,7 @@ class Connection:
 
     def segment(self, flags, data=b"", seq=None, ack=None, options=None, ecn=0):
         if options is None:
-            options = b"\1\1" + self._timestamps() if self._timestamps_on() else b""
+            options = b"\1\1" + self.timestamps() if self._timestamps_on() else b""
         self.raw.send_segment(self.sport, self.dport, self.seq if seq is None else seq, self.ack if ack is None else ack, flags,
                               self.window if flags & SYN else min(self.window, 65535), options, data, self.source, ecn)
 

@@ -172,6 +172,7 @@ struct listen_options {
     int receive_buffer_bytes;
     int mss;
     int backlog;
+    int keepalive_s; /* a silent client is asked after so long, and every so often; given up with the third */
 };
 
 /* Listens on every address of both families. */
@@ -186,6 +187,12 @@ static inline int listen_on(const struct listen_options *options)
         set_option(fd, SOL_SOCKET, SO_RCVBUF, options->receive_buffer_bytes);
     if (options->mss)
         set_option(fd, IPPROTO_TCP, TCP_MAXSEG, options->mss);
+    if (options->keepalive_s) { /* sockets that it accepts inherit these */
+        set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+        set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, options->keepalive_s);
+        set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, options->keepalive_s);
+        set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 2);
+    }
     const struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons(options->port)};
     if (bind(fd, (const struct sockaddr *)&any, sizeof(any)) < 0)
         die("bind port %u", options->port);

@@ -10,6 +10,7 @@
  * Anything that is not HTTP is answered 400 and closed. Persistent connections, no pipelining beyond what lies in the buffer.
  *
  *      http_server --port N [--count FILE] [--max-connections N] [--rcvbuf BYTES] [--mss N] [--backlog N]
+ *                  [--keepalive SECONDS]
  */
 #include "tests/servers/loop.h"
 
@@ -142,7 +143,7 @@ int main(int argc, char **argv)
     const char *counts = NULL;
     if (argc % 2 == 0)
         die("usage: http_server --port N [--count FILE] [--max-connections N] [--rcvbuf BYTES] [--mss N] "
-            "[--backlog N]");
+            "[--backlog N] [--keepalive SECONDS]");
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--port") == 0)
             options.port = (uint16_t)number(argv[i + 1]);
@@ -156,6 +157,8 @@ int main(int argc, char **argv)
             options.mss = (int)number(argv[i + 1]);
         else if (strcmp(argv[i], "--backlog") == 0)
             options.backlog = (int)number(argv[i + 1]);
+        else if (strcmp(argv[i], "--keepalive") == 0)
+            options.keepalive_s = (int)number(argv[i + 1]);
         else
             die("no such option: %s", argv[i]);
     }
