@@ -70,7 +70,7 @@ static void prepare(void)
     engine_config_defaults(&config);
     config.flows_max = 4;
     config.openings_max = 1;
-    config.greeted_max = 16;
+    config.greeted_max = 256;
     config.assemblies_max = 1;
     config.servers_max = 4;
     config.sources_max = 4;

@@ -59,7 +59,7 @@ static void put(struct step *step, unsigned byte)
 }
 
 /* The numbers of options and payloads are those of scene.c. */
-enum { OPTIONS_NONE, OPTIONS_PLAIN_SYN, OPTIONS_STAMPED_SYN, OPTIONS_STAMPS = 4 };
+enum { OPTIONS_NONE, OPTIONS_PLAIN_SYN, OPTIONS_STAMPED_SYN, OPTIONS_STAMPS = 4, OPTIONS_BLOCK };
 enum { NOTHING, GET, USER, GET_BEGINS, GET_ENDS, GREETING, NEGATIVE, LARGE = 0x30 };
 
 struct segment_step {
@@ -94,7 +94,10 @@ static unsigned server_words(unsigned server)
 /* What comes next on an open connection, by what came last. */
 static struct segment_step go_on(const struct talker *talker, unsigned words, bool stamps)
 {
-    struct segment_step say = {.flags = TCP_ACK, .options = stamps ? OPTIONS_STAMPS : OPTIONS_NONE};
+    struct segment_step say = {.flags = TCP_ACK,
+                               .options = chance(3) ? OPTIONS_BLOCK | random_below(16) << 4
+                                          : stamps  ? OPTIONS_STAMPS
+                                                    : OPTIONS_NONE};
 
     if (chance(talker->peer_flags & TCP_FIN ? 60 : 5))
         say.flags |= TCP_FIN;

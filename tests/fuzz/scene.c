@@ -33,15 +33,16 @@ static const char *const server_text[SCENE_SERVERS] = {
     "192.0.2.1:25", "[2001:db8::1]:26", "192.0.2.1:22",  "192.0.2.1:2000",
 };
 
-/* The fourth: timestamps that the talker chooses. */
+/* The fourth and the fifth depend on what the talker knows: timestamps, and a SACK block near what it has got. */
 #define OPTIONS_STAMPS 4
+#define OPTIONS_BLOCK  5
 static const char *const option_text[16] = {
     NULL,
     "mss=1460 nop nop sack nop ws=7",
     "mss=1460 sack ts=1/0 nop ws=7",
     "mss=536",
     NULL,
-    "nop nop blocks=1001-2000",
+    NULL,
     "mss=1440 sack ts=900/0 nop ws=14",
     "mss=64 ws=15",
     "md5",
@@ -76,7 +77,7 @@ static void small_tables(void)
     engine_config_defaults(&config);
     config.flows_max = 12;
     config.openings_max = 1;
-    config.greeted_max = 16; /* a quarter of it is one set of resend.c */
+    config.greeted_max = 256;
     config.assemblies_max = 2;
     config.servers_max = 16;
     config.sources_max = 4;
@@ -514,15 +515,23 @@ static uint32_t number_of(uint8_t choice, const uint32_t from[4])
 }
 
 static void choose_options(uint8_t choice, const struct talker *talker, uint64_t now_us,
-                           struct segment *segment, uint8_t stamps[12])
+                           struct segment *segment, uint8_t own[12])
 {
+    uint32_t left = talker->peer_end + (choice >> 4) * 100u - 800;
+
     segment->options = option_lists[choice & 15].bytes;
     segment->options_bytes = option_lists[choice & 15].count;
-    if ((choice & 15) != OPTIONS_STAMPS)
-        return;
-    segment->options = stamps;
-    segment->options_bytes =
-        segment_timestamps(stamps, (uint32_t)(now_us / 1000), talker->peer_tsval + (choice >> 4) * 64u);
+    if ((choice & 15) == OPTIONS_STAMPS) {
+        segment->options = own;
+        segment->options_bytes =
+            segment_timestamps(own, (uint32_t)(now_us / 1000), talker->peer_tsval + (choice >> 4) * 64u);
+    } else if ((choice & 15) == OPTIONS_BLOCK) {
+        memcpy(own, (uint8_t[]){TCP_OPT_NOP, TCP_OPT_NOP, TCP_OPT_SACK, 10}, 4);
+        store_be32(own + 4, left);
+        store_be32(own + 8, left + 100);
+        segment->options = own;
+        segment->options_bytes = 12;
+    }
 }
 
 /* Low three bits: the text; high four: 0, or so many times 1,200 bytes, in a super-frame where there are more. */
@@ -620,7 +629,7 @@ static void say(struct scene *scene, struct stream *stream, uint8_t step)
 {
     static uint8_t buffer[TEST_FRAME_BYTES];
     uint8_t byte = take_u8(stream), flags = take_u8(stream), seq = take_u8(stream), ack = take_u8(stream);
-    uint8_t options = take_u8(stream), payload = take_u8(stream), window = take_u8(stream), stamps[12];
+    uint8_t options = take_u8(stream), payload = take_u8(stream), window = take_u8(stream), own[12];
     struct who who = who_of(scene, byte, step);
     struct talker *talker = who.talker;
     struct segment segment = segment_between(&who);
@@ -631,7 +640,7 @@ static void say(struct scene *scene, struct stream *stream, uint8_t step)
     segment.seq = number_of(seq, (uint32_t[4]){talker->next, talker->peer_ack, 1000, talker->next});
     segment.ack = number_of(ack, (uint32_t[4]){talker->peer_end, talker->peer_seq, 0, talker->peer_end});
     segment.window = window == 255 ? 0 : (uint16_t)(window << 8 | 1);
-    choose_options(options, talker, scene->now_us, &segment, stamps);
+    choose_options(options, talker, scene->now_us, &segment, own);
     choose_payload(payload, step & STEP_SUPER, &segment);
     choose_link(&link, &segment, who.vlan);
     bytes = segment_write(buffer, sizeof(buffer), &link, &segment);

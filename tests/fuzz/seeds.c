@@ -195,6 +195,15 @@ static void deep_engine_seeds(void)
     ENGINE_SEED(SYN(0, 1), DATA(CLIENT(0), 0, GET), ACK(SERVER(0), 0), ACK(SERVER(0), 0), SYN_ACK(0, 1),
                 RESET(SERVER(0)), DATA(SERVER(0), 0, GET), DATA(CLIENT(0), 0, GET), SYN(0, 1),
                 DATA(CLIENT(0), 0, GET));
+    /* As many at once as there is no room for. */
+    ENGINE_SEED(SYN(0, 1), 0, 2, 2, 0x80, 0, 1, 0, 250, 0, 4, 2, 0x80, 0, 1, 0, 250, 0, 6, 2, 0x80, 0, 1, 0,
+                250, DATA(0, 0, GET), DATA(2, 0, GET), DATA(4, 0, GET), DATA(6, 0, GET));
+    /* The same request again, when its flow is forgotten. */
+    ENGINE_SEED(SYN(0, 1), DATA(CLIENT(0), 0, GET), SYN_ACK(0, 1), RESET(CLIENT(0)), 5, 0x8f, 0xff, 5, 0xb9,
+                0xff, 5, 0xff, 0xff);
+    ENGINE_SEED(STAMPED_HTTP(DATA(CLIENT(0), 0x95, GET)), SYN(2, 1), WAIT, WAIT, WAIT);
+    ENGINE_SEED(GREETED(DATA(CLIENT(2), 0x95, USER)));
+    ENGINE_SEED(SYN(3, 2), DATA(CLIENT(3), 4, USER), SYN_ACK(3, 2), DATA(SERVER(3), 4, 0x30 | GREETING));
     ENGINE_SEED(POLICY(3), SYN(7, 1), SYN_ACK(7, 1), SYN(6, 1), SYN_ACK(6, 1), 6, 7, 3, SYN(7, 1),
                 ACK(CLIENT(7), 0), SYN_ACK(7, 1), DATA(SERVER(7), 0, GREETING));
 }
