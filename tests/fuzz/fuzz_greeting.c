@@ -18,15 +18,16 @@
 #include "tests/engine/support_frames.h"
 #include "tests/fuzz/fuzz.h"
 
-#define START_US     1000000000ull
-#define X            1000u       /* the client's ISN */
-#define Y            0xfffffff0u /* the server's: its numbers wrap */
-#define SAID_BYTES   40000u
-#define ASKED_BYTES  4000u
-#define STEPS_MAX    80
-#define REQUEST      "USER a\r\n"
-#define LINE_BYTES   512   /* of a POP3 answer, RFC 1939 3 */
-#define JUDGED_BYTES 2800u /* how much of an unequal greeting is looked at */
+#define START_US      1000000000ull
+#define X             1000u       /* the client's ISN */
+#define Y             0xfffffff0u /* the server's: its numbers wrap */
+#define SAID_BYTES    40000u
+#define ASKED_BYTES   4000u
+#define CHANGED_BYTES (GREETING_BYTES_MAX + 16) /* what one input may leave changed for the next */
+#define STEPS_MAX     80
+#define REQUEST       "USER a\r\n"
+#define LINE_BYTES    512   /* of a POP3 answer, RFC 1939 3 */
+#define JUDGED_BYTES  2800u /* how much of an unequal greeting is looked at */
 
 /* Bits of the first byte. */
 enum wire_bits {
@@ -65,8 +66,19 @@ static uint8_t said[SAID_BYTES], asked[ASKED_BYTES];
 static uint64_t unequal_seen;
 static bool unequal_negative;
 
+/* The first bytes of the server's stream, so that each tells where it stands. */
+static void tell_places(uint32_t bytes)
+{
+    for (uint32_t i = 0; i < bytes; i++)
+        said[i] = (uint8_t)(i * 7 + (i >> 8) + 3);
+}
+
 static void prepare(void)
 {
+    tell_places(SAID_BYTES);
+    for (uint32_t i = 0; i < ASKED_BYTES; i++)
+        asked[i] = (uint8_t)(i * 5 + 1);
+    memcpy(asked, REQUEST, strlen(REQUEST));
     engine_config_defaults(&config);
     config.flows_max = 4;
     config.openings_max = 1;
@@ -119,8 +131,7 @@ static void choose_stream(struct exchange *exchange, uint8_t real, uint16_t at, 
     const char *other = others[real >> 2 & 3];
 
     exchange->greeting_bytes = promised->greeting_bytes;
-    for (uint32_t i = 0; i < SAID_BYTES; i++)
-        said[i] = (uint8_t)(i * 7 + (i >> 8) + 3);
+    tell_places(CHANGED_BYTES);
     memcpy(said, promised->greeting, promised->greeting_bytes);
     at = (uint16_t)(at % promised->greeting_bytes);
     if ((real & 3) == 1)
@@ -129,9 +140,6 @@ static void choose_stream(struct exchange *exchange, uint8_t real, uint16_t at, 
         memcpy(said + at, other, strlen(other));
     else if ((real & 3) == 3)
         memcpy(said, other, strlen(other));
-    for (uint32_t i = 0; i < ASKED_BYTES; i++)
-        asked[i] = (uint8_t)(i * 5 + 1);
-    memcpy(asked, REQUEST, strlen(REQUEST));
 }
 
 /* "-ERR", a space or the line's end, and a whole line. */
