@@ -156,7 +156,7 @@ static void write_tcp(uint8_t *at, const struct packet *packet, uint32_t l4_byte
     store_be16(at + 2, packet->dst_port);
     store_be32(at + 4, packet->seq);
     store_be32(at + 8, packet->ack);
-    at[12] = (uint8_t)((20 + packet->options_bytes) / 4 << 4);
+    at[12] = (uint8_t)((20 + packet->options_bytes) / 4 << 4 | packet->accurate_ecn);
     at[13] = packet->flags;
     store_be16(at + 14, packet->window);
     store_be16(at + 16, 0);
@@ -333,6 +333,7 @@ static const char *read_tcp(struct packet *packet, const uint8_t *at, uint32_t l
     packet->seq = load_be32(at + 4);
     packet->ack = load_be32(at + 8);
     packet->flags = at[13];
+    packet->accurate_ecn = (at[12] & 1) != 0;
     packet->window = load_be16(at + 14);
     packet->options_bytes = (uint8_t)(header - 20);
     memcpy(packet->options, at + 20, packet->options_bytes);

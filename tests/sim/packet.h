@@ -37,6 +37,7 @@ struct packet {
     uint16_t src_port, dst_port;
     uint32_t seq, ack;
     uint8_t flags;
+    bool accurate_ecn; /* the AE bit */
     uint16_t window;
     uint8_t options_bytes;
     uint8_t options[TCP_OPTIONS_MAX];

@@ -128,7 +128,7 @@ void scenario_inject(struct scenario *scenario, const char *file, int line, enum
     if (!trace_parse(text, &scenario->symbols, &packet, &problem))
         scenario_fail(scenario, file, line, "cannot read (%s): %s", problem, text);
     if (packet.payload == NULL && packet.payload_bytes > 0)
-        packet.payload = pattern();
+        packet.payload = scenario->payload != NULL ? scenario->payload : pattern();
     packet.partial_checksum = scenario->offload || packet.gso_bytes > 0;
     uint32_t bytes = packet_write(buffer, &packet);
     if (scenario->bad_checksum)

@@ -40,8 +40,9 @@ struct scenario {
     bool offload; /* injected payload comes with partial checksums */
     uint8_t client_ttl;
     uint32_t client_flow_label;
-    bool bad_checksum; /* of the next injected segment */
-    bool quiet;        /* what comes out is thrown away: floods */
+    bool bad_checksum;      /* of the next injected segment */
+    const uint8_t *payload; /* of injected segments whose text gives only a length; NULL: a pattern */
+    bool quiet;             /* what comes out is thrown away: floods */
     struct {
         uint32_t first, count;
         struct scenario_frame frames[SCENARIO_QUEUE_FRAMES];

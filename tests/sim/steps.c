@@ -2,6 +2,8 @@
 /* steps.c - see steps.h. */
 #include "tests/sim/steps.h"
 
+#include <string.h>
+
 static struct scenario *scenario_in(enum mode_setting setting)
 {
     struct tcp_settings settings = tcp_settings_default(true);
@@ -80,4 +82,41 @@ void step_greeted_synack(struct scenario *s)
     inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect(s, SERVER, ". x+1 ack y+1 win * <nop,nop,TS val 130 ecr 5000>");
     expect_nothing(s);
+}
+
+void step_close(struct scenario *s)
+{
+    inject(s, SERVER, "P. y+1 ack x+19 win 509 <nop,nop,TS val 5005 ecr 120> | HTTP/1.1 204 No\r\n\r\n");
+    expect(s, CLIENT, "P. c+1 ack x+19 win 509 <nop,nop,TS val d ecr 120> | HTTP/1.1 204 No\r\n\r\n");
+    inject(s, SERVER, "F. y+20 ack x+19 win 509 <nop,nop,TS val 5006 ecr 120>");
+    expect(s, CLIENT, "F. c+20 ack x+19 win 509 <nop,nop,TS val d+1 ecr 120>");
+    inject(s, CLIENT, "F. x+19 ack c+21 win 501 <nop,nop,TS val 140 ecr d+1>");
+    expect(s, SERVER, "F. x+19 ack y+21 win 501 <nop,nop,TS val 140 ecr 5006>");
+    inject(s, SERVER, ". y+21 ack x+20 win 509 <nop,nop,TS val 5007 ecr 140>");
+    expect(s, CLIENT, ". c+21 ack x+20 win 509 <nop,nop,TS val d+2 ecr 140>");
+    expect_nothing(s);
+}
+
+void step_fill_table(struct scenario *s, uint32_t count)
+{
+    struct symbols symbols = s->symbols;
+    uint16_t client_port = s->client_port, server_port = s->server_port;
+    s->quiet = true;
+    s->server_port = 5555;
+    for (uint32_t i = 0; i < count; i++) {
+        s->client_port = (uint16_t)(1024 + i);
+        inject(s, SERVER, "P. 2000 ack 1000 win 502 | hello");
+    }
+    s->quiet = false;
+    s->client_port = client_port;
+    s->server_port = server_port;
+    s->symbols = symbols;
+}
+
+void step_forget(struct scenario *s, const char *symbol)
+{
+    for (uint32_t i = 0; i < s->symbols.count; i++) {
+        if (strcmp(s->symbols.at[i].name, symbol) == 0)
+            s->symbols.at[i] = s->symbols.at[--s->symbols.count];
+    }
 }

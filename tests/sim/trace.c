@@ -132,6 +132,7 @@ enum named {
     NAMED_TOS = 1 << 6,
     NAMED_ID = 1 << 7,
     NAMED_DF = 1 << 8,
+    NAMED_LABEL = 1 << 9,
 };
 
 struct reader {
@@ -324,6 +325,11 @@ static bool read_extra(struct reader *reader)
     } else if (take(reader, "df") || take(reader, "nodf")) {
         want->df = reader->at[-3] != 'o';
         reader->named |= NAMED_DF;
+    } else if (take(reader, "label")) {
+        want->flow_label = read_actual(reader, ACTUAL(flow_label));
+        reader->named |= NAMED_LABEL;
+    } else if (take(reader, "ae")) {
+        want->accurate_ecn = true;
     } else if (take(reader, "ack")) {
         want->ack = read_actual(reader, ACTUAL(ack));
     } else if (take(reader, "win")) {
@@ -396,6 +402,10 @@ static const char *compare_fields(const struct reader *reader)
         return "ip id";
     if ((reader->named & NAMED_DF) != 0 && want->df != got->df)
         return "df";
+    if ((reader->named & NAMED_LABEL) != 0 && want->flow_label != got->flow_label)
+        return "flow label";
+    if (want->accurate_ecn != got->accurate_ecn)
+        return "ae";
     return NULL;
 }
 

@@ -10,7 +10,8 @@
  *      numbers   decimal, or symbol, or symbol+-number (several terms); '*' in an expectation: any
  *      options   mss N, nop, eol, sackOK, wscale N, TS val N ecr N, sack N:N N:N, unknown-KIND; absent in an expectation: any
  *      payload   behind '|', up to the end of the text, taken as it stands; the length in brackets may be left out then ("x+1")
- *      extras    between the window and the options: gso N, ttl N, tos N, id N, df, nodf (in any order; absent in an expectation: any)
+ *      extras    between the window and the options: gso N, ttl N, tos N, id N, df, nodf, label N (in any order; absent in an expectation: any),
+ *                and ae (the bit of accurate ECN; absent: not set)
  *
  * A symbol that is met for the first time is bound to the number that stands there; when injecting, to a number made for it.
  */

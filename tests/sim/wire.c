@@ -125,20 +125,24 @@ static void complain(void *context, enum side to, const uint8_t *frame, uint32_t
     wire_fail(wire, "a frame left the engine that is wrong: %s", text);
 }
 
+void wire_insert(struct wire *wire, struct middle *middle)
+{
+    wire->middle = middle;
+    middle->sink = leave_middle;
+    middle->complaint = complain;
+    middle->context = wire;
+}
+
 struct wire *wire_new(uint64_t seed, struct middle *middle)
 {
     struct wire *wire = calloc(1, sizeof *wire);
     wire->now_us = START_US;
     wire->seed = seed;
     wire->rng.state = seed;
-    wire->middle = middle;
     wire->mtu = 1500;
     wire->trace = calloc(WIRE_TRACE_LINES, sizeof *wire->trace);
-    if (middle != NULL) {
-        middle->sink = leave_middle;
-        middle->complaint = complain;
-        middle->context = wire;
-    }
+    if (middle != NULL)
+        wire_insert(wire, middle);
     wire_set_links(wire, &(struct link){.latency_us = 5000});
     return wire;
 }

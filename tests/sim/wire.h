@@ -60,6 +60,8 @@ struct wire {
 
 /* The wire owns the middle and the hosts. Time begins at 1 s. */
 struct wire *wire_new(uint64_t seed, struct middle *middle);
+/* Puts a middle into a wire that was bare until now, and owns it. */
+void wire_insert(struct wire *wire, struct middle *middle);
 void wire_free(struct wire *wire);
 /* Sets all four links. */
 void wire_set_links(struct wire *wire, const struct link *link);
