@@ -108,6 +108,7 @@ static uint16_t promised_window(const struct promise *promise, const struct cook
     return splice_window(promise->synack.window, (int8_t)-promise->synack.window_scale);
 }
 
+/* An ACK in answer to the frame, which echoes its TSval (RFC 7323 4.3); our own TSval carries the cookie's finer bits. */
 static void speak_established(const struct engine *engine, const struct passage *passage,
                               const struct proof *proof, struct segment *segment, uint8_t options[12])
 {
@@ -155,7 +156,10 @@ static bool opening_waits_for_ack(const struct server *server)
     return opening == OPENING_GREET || opening == OPENING_COOKIE;
 }
 
-/* Remembers the SYN-ACK of a service that greets: if the client's ACK is lost nobody else would repeat anything. */
+/*
+ * Remembers the SYN-ACK of a service that greets: if the client's ACK is lost nobody else would repeat anything (the
+ * server's part of RFC 9293 3.8.1). In a ring of its own: SYNs, which can be spoofed, never displace a greeting.
+ */
 static void remember_synack(struct engine *engine, const struct passage *passage,
                             const struct promise *promise, const struct cookie_options *client, uint32_t c,
                             uint8_t offered)
@@ -183,17 +187,21 @@ static void speak_synack(struct engine *engine, const struct flow_key *key, cons
 
     speak_for(engine, promise, key, segment);
     segment->flags = (uint8_t)(TCP_SYN | TCP_ACK | (features->ecn ? TCP_ECE : 0));
-    /* A window of 0 would stop every client (ENGINE 5.2); it stands in a profile only where none was seen. */
+    /* A window of 0 would stop every client (ENGINE 5.2, RFC 9293 3.8.6); it stands in a profile only where none was seen. */
     segment->window = features->window ? features->window : WINDOW_DEFAULT;
     segment->options = options;
     segment->options_bytes = (uint8_t)synack_options(features, tsval, tsecr, options);
 }
 
+/*
+ * The SYN-ACK that the server would give, with a cookie for its ISN (RFC 4987 3.6). Data on the SYN is not acknowledged, as by a
+ * server that does not know the Fast Open cookie (RFC 7413 3): the client sends it again.
+ */
 static void answer_syn(struct engine *engine, struct passage *passage, struct server *server)
 {
     const struct frame *frame = &passage->frame;
     const struct promise *promise = server_promise_now(engine, server, frame->ip_version == 4);
-    uint8_t offered = synack_offer_of(&passage->options, frame->flags, frame->accurate_ecn);
+    uint8_t offered = synack_offer_of(&passage->options, frame->flags);
     uint8_t options[TCP_OPTIONS_MAX];
     struct synack_features features;
     struct cookie_options client;
@@ -219,7 +227,10 @@ static void answer_syn(struct engine *engine, struct passage *passage, struct se
     engine->counters.cookies_sent++;
 }
 
-/* ENGINE 4: a signed SYN cannot be answered by anybody but its server; offsets would break it. Passed, rarely. */
+/*
+ * ENGINE 4: a signed SYN cannot be answered by anybody but its server, and offsets would break what is signed with it: TCP-MD5
+ * (RFC 2385 2.0) and TCP-AO (RFC 5925 5.1) cover the header with its numbers. Passed, rarely.
+ */
 static void pass_authenticated(struct engine *engine, struct passage *passage, struct server *server)
 {
     if (token_take(&server->authenticated, AUTHENTICATED_PER_SECOND, AUTHENTICATED_PER_SECOND,
@@ -282,7 +293,7 @@ static void open_limited(struct engine *engine, struct passage *passage, struct 
     opening_begin(engine, passage, server, proof, closing, data, bytes, fin);
 }
 
-/* True where the client has room for the greeting now. */
+/* True where the client has room for the greeting now (RFC 9293 3.8.6). */
 static bool greeting_fits(const struct passage *passage, const struct proof *proof)
 {
     uint32_t scale = proof->client.window_scale == WSCALE_NONE ? 0 : proof->client.window_scale;
@@ -292,8 +303,8 @@ static bool greeting_fits(const struct passage *passage, const struct proof *pro
 }
 
 /*
- * Puts G into the segment; for a client whose MSS is smaller, as a super-frame that leaves the TAP in pieces (RFC
- * 6691).
+ * Puts G into the segment; for a client whose MSS is smaller, as a super-frame that leaves the TAP in pieces. The MSS
+ * counts what options take (RFC 9293 3.7.1).
  */
 static void speak_greeting(const struct promise *promise, uint16_t mss, bool timestamps,
                            struct segment *segment)
@@ -373,11 +384,12 @@ static void admit_bare(struct engine *engine, struct passage *passage, struct se
     if (proof->greeted)
         resend_remove(engine->greetings, &passage->key);
     if (opening == OPENING_GREET && !proof->greeted && proof->promise->greeting_bytes) {
-        /* Said already, or no room for it yet: a window that opens, or a keepalive, asks again. */
-        if (greeted_already(engine, passage, proof) || !greeting_fits(passage, proof))
+        if (greeted_already(engine, passage, proof))
             passage_drop(engine, passage, DROP_answered);
-        else
+        else if (greeting_fits(passage, proof))
             greet(engine, passage, server, proof);
+        else /* a part of G would have an ack that proves nothing; the server knows how to wait for room */
+            open_limited(engine, passage, server, proof, closing, NULL, 0, false);
         return;
     }
     /* A promise from before there was a greeting: the server greets for itself. */
@@ -399,6 +411,7 @@ struct request {
     struct assembly *assembly; /* NULL: it all stands in the frame */
 };
 
+/* As a host without the connection (RFC 9293 3.10.7.1): RST at the ack that the client named. */
 static void refuse_request(struct engine *engine, struct passage *passage, const struct request *request)
 {
     engine->counters.requests_mismatched++;
@@ -496,7 +509,10 @@ static void judge_request(struct engine *engine, struct passage *passage, struct
         open_request(engine, passage, server, proof, closing, request, true);
 }
 
-/* A request already handed to the server on this (tuple, x) must not run twice (ENGINE 5.8). */
+/*
+ * A request already handed to the server on this (tuple, x) must not run twice (ENGINE 5.8): the copy is one of RFC 7323 5.8's
+ * duplicates of an earlier incarnation, for which the server itself would no longer know better.
+ */
 static bool served_already(const struct engine *engine, const struct passage *passage,
                            const struct proof *proof)
 {
@@ -536,7 +552,7 @@ static bool is_padding(const struct frame *frame)
 
 /* --- closing, keepalive --------------------------------------------------------------------------------------- */
 
-/* A client that leaves before it has asked: FIN+ACK, as an idle server would (with G before it where that is due). */
+/* A client that leaves before it has asked: FIN+ACK, as an idle server would (RFC 9293 3.6), behind G where that is due. */
 static void admit_fin(struct engine *engine, struct passage *passage, struct server *server,
                       const struct proof *proof)
 {
@@ -555,7 +571,7 @@ static void admit_fin(struct engine *engine, struct passage *passage, struct ser
     passage_reply(engine, passage, &link, &segment);
 }
 
-/* RFC 9293 3.8.4. Where the handshake's ACK was lost, it stands for that ACK. */
+/* RFC 9293 3.8.4, and RFC 9293 3.8.6.1 for probes. Where the handshake's ACK was lost, it stands for that ACK. */
 static void admit_keepalive(struct engine *engine, struct passage *passage, struct server *server,
                             const struct proof *proof, struct flow *closing)
 {
@@ -665,7 +681,10 @@ static bool admit_ack(struct engine *engine, struct passage *passage, struct ser
     return admit_greeted(engine, passage, server);
 }
 
-/* A RST of a client that we have greeted, or promised to: it wants nothing more. Never answered. */
+/*
+ * A RST of a client that we have greeted, or promised to: it wants nothing more, where the number is exact (RFC 5961 3.2).
+ * Never answered (RFC 9293 3.10.7.1).
+ */
 static void admit_rst(struct engine *engine, struct passage *passage)
 {
     const struct resend_entry *entry = resend_find(engine->greetings, &passage->key);
@@ -689,6 +708,7 @@ bool admission(struct engine *engine, struct passage *passage, struct server *se
         passage_drop(engine, passage, DROP_answered);
         return true;
     }
+    /* Whoever answers checks first (RFC 9293 3.1); what only passes is its receiver's to check. */
     if (!frame_checksum_good(&passage->frame)) {
         passage_drop(engine, passage, DROP_bad_checksum);
         return true;
@@ -759,9 +779,10 @@ static void resend_greeting(struct engine *engine, const struct resend_entry *en
 /* The newest TSval that the server has sent on this flow, as far as it is remembered while the greeting is due. */
 static uint32_t newest_tsval(const struct engine *engine, const struct flow *flow)
 {
-    uint32_t opening = flow_cold(&engine->flows, flow)->opening;
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
 
-    return flow->state == FLOW_GREETING ? engine->openings.openings[opening].server_tsval : opening;
+    return flow->state == FLOW_GREETING ? engine->openings.openings[cold->opening].server_tsval
+                                        : cold->newest_tsval;
 }
 
 void admission_greet_flow(struct engine *engine, const struct flow *flow, const struct link_header *to_client,
@@ -794,7 +815,7 @@ static bool flow_is_another(const struct engine *engine, const struct flow *flow
            (flow->state == FLOW_CLOSING && flow_cold(&engine->flows, flow)->client_isn + 1 != entry->ack);
 }
 
-/* A greeting that is due: to a client that waits, or beside a flow that was opened before it was acknowledged. */
+/* A greeting that is due (after 1 s, RFC 6298 2.1, and 3 s): to a client that waits, or beside a flow that was opened before it was acknowledged. */
 static void greeting_due(struct engine *engine, const struct resend_entry *entry, uint64_t now_us)
 {
     const struct flow *flow = flow_find(&engine->flows, &entry->key);

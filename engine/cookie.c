@@ -3,7 +3,7 @@
  * cookie.c - makes and checks cookies; the only file that knows their bits.
  *
  * What it must do: prove that whoever sends a segment has received our SYN-ACK, without memory. Whoever has not
- * must guess.
+ * must guess (RFC 5961 5 counts such guesses).
  *
  * Arithmetic of guessing. A segment is tried as ack-1 and ack-1-g (where there is a greeting), each for the promise
  * now, the one before while it counts, and the default one while it may be out: and there is no greeting under the
@@ -120,6 +120,7 @@ static uint64_t cookie_hash(const struct cookie_keys *keys, const struct flow_ke
     return hash;
 }
 
+/* The same for a SYN that is sent again (RFC 9293 3.8.1) in the same epoch. */
 uint32_t cookie_make(const struct cookie_keys *keys, const struct flow_key *key, uint32_t x,
                      uint32_t generation, const struct cookie_options *options, uint64_t now_us)
 {

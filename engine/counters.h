@@ -51,6 +51,7 @@
     Y(swallowed, "server's handshake or greeting segments that we answered ourselves")                       \
     Y(answered, "client segments that needed no answer, or got ours")                                        \
     Y(stray, "segments of a closed or refused connection")                                                   \
+    Y(ack_storm, "empty segments thrown back and forth by both ends of a connection")                        \
     Y(outbox_full, "own segments that found no room")
 
 enum drop_reason {

@@ -472,6 +472,7 @@ void engine_input(struct engine *engine, enum side from, uint8_t *buffer, uint32
 
 /* --- time --------------------------------------------------------------------------------------------------------- */
 
+/* An end that vanished says nothing; the other one's own timers end its half (RFC 9293 3.8.3), and ours this entry. */
 static bool expire_flow(struct engine *engine, uint64_t now_us)
 {
     bool more;

@@ -89,6 +89,13 @@ struct flow {
     int8_t to_client_shift, to_server_shift; /* of windows: left where positive */
 };
 
+/* Empty segments thrown back and forth (storm.h). All zero: none seen. */
+struct flow_storm {
+    uint8_t seen[2]; /* digest of the last empty segment, by enum side */
+    uint8_t since;   /* low bits of flow_clock(): when counting began */
+    uint8_t bounces; /* STORM_FROM_SERVER, and how many */
+};
+
 /* Cold: handshake, closing, observations, bookkeeping. */
 struct flow_cold {
     uint32_t serial;       /* tells this connection from others on the same entry; wraps after 2^32 of them */
@@ -100,8 +107,11 @@ struct flow_cold {
     uint32_t server_isn;  /* in the server's numbers */
     uint32_t client_next; /* highest sequence number seen from the client, plus one */
     uint32_t server_next; /* the same from the server, in its numbers */
-    /* OPENING, GREETING: index into the pool. Later with GREETING_DUE: newest TSval of the server. */
-    uint32_t opening;
+    union {
+        uint32_t opening;        /* OPENING, GREETING: index into the pool */
+        uint32_t newest_tsval;   /* later, with GREETING_DUE: of the server */
+        struct flow_storm storm; /* later, without */
+    };
     uint16_t server;      /* index into the server table + 1; 0: none */
     uint16_t server_mss;  /* payload of a segment that the server takes, options off; 0: no limit */
     uint16_t sampled[2];  /* payload bytes copied into observations, by enum side */

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#define SYN_ATTEMPTS        4 /* at 0, 1, 3 and 7 s; reset at 15 s (RFC 6298: 1 s, doubled) */
+#define SYN_ATTEMPTS        4 /* at 0, 1, 3 and 7 s; given up at 15 s (RFC 6298 2.1 and 5.5, RFC 9293 3.8.3) */
 #define SYN_FIRST_US        (1000ull * 1000)
 #define GREETING_WAIT_US    (300ull * 1000 * 1000) /* RFC 5321 4.5.3.2.1: DNS look-ups, tarpits */
 #define OLD_CONNECTIONS_MAX 3
@@ -90,7 +90,7 @@ static void fill_opening(struct opening *opening, const struct passage *passage,
     opening->client_flow_label = frame->flow_label;
     opening->client = proof->client;
     opening->timestamps = proof->timestamps;
-    /* Without timestamps the cookie cannot say whether ECN was granted; the request itself may (ENGINE 3). */
+    /* Without timestamps the cookie cannot say whether ECN was granted; the request may: RFC 3168 6.1.1 wants no ECT else. */
     opening->ecn = proof->timestamps ? proof->client.ecn : (frame->tos & 3) != ECN_NOT_ECT;
     opening->c = proof->c;
     opening->generation = promise->generation;
@@ -105,7 +105,10 @@ static void fill_opening(struct opening *opening, const struct passage *passage,
         opening->gso_bytes = passage->frame.offload->gso_bytes;
 }
 
-/* The flow and its opening, or NULL where there is no room for either. */
+/*
+ * The flow and its opening, or NULL where there is no room for either. A closing connection on the tuple gives way, as a
+ * TIME-WAIT does to a SYN that is clearly newer (RFC 6191 2).
+ */
 static struct flow *make_flow(struct engine *engine, const struct passage *passage, struct server *server,
                               struct flow *closing)
 {
@@ -290,6 +293,7 @@ static void client_frame(struct engine *engine, struct passage *passage, struct 
     note_client(engine, passage, flow, opening);
     held = frame->payload_bytes &&
            opening_hold_add(&engine->openings, opening, offset, frame_payload(frame), frame->payload_bytes);
+    /* In its place only (RFC 9293 3.10.7.4); the client may have closed its side (RFC 9293 3.6.1) and still listen. */
     if ((frame->flags & TCP_FIN) && offset + frame->payload_bytes == opening->held_bytes)
         opening->fin = true;
     if (held)
@@ -300,6 +304,7 @@ static void client_frame(struct engine *engine, struct passage *passage, struct 
 
 /* --- the server answers ------------------------------------------------------------------------------------------- */
 
+/* Also what the server repeats (RFC 9293 3.10.7.4: what is not new is answered by an ACK). */
 void opening_acknowledge(struct engine *engine, struct passage *passage, const struct flow *flow,
                          const struct opening *opening)
 {
@@ -319,7 +324,10 @@ void opening_acknowledge(struct engine *engine, struct passage *passage, const s
     passage_reply(engine, passage, &opening->to_server, &segment);
 }
 
-/* Where the server grants less than we promised in its name, the splice makes up for it (ENGINE 5.3). */
+/*
+ * Where the server grants less than we promised in its name, the splice makes up for it (ENGINE 5.3): windows (RFC 7323
+ * 2.3), SACK blocks that were not permitted (RFC 2018 2), ECT that was not agreed on (RFC 3168 6.1.1), longer segments.
+ */
 static void note_grants(const struct engine *engine, const struct passage *passage, struct flow *flow,
                         const struct opening *opening)
 {
@@ -343,7 +351,7 @@ static void note_grants(const struct engine *engine, const struct passage *passa
             (uint16_t)(mss - (opening->timestamps ? TIMESTAMPS_BYTES : 0));
 }
 
-/* The offsets between both halves, fixed from here on. */
+/* The offsets between both halves, fixed from here on. TSval goes on above ours, or PAWS would bite (RFC 7323 5.3). */
 static void fix_offsets(struct engine *engine, const struct passage *passage, struct flow *flow,
                         struct opening *opening)
 {
@@ -388,7 +396,10 @@ static void server_accepts(struct engine *engine, struct passage *passage, struc
     opening_release(engine, flow, passage->now_us);
 }
 
-/* ENGINE 5.5: an old connection on this tuple answers our SYN with an ACK of its own. Reset it, and ask again. */
+/*
+ * ENGINE 5.5: an old connection on this tuple answers our SYN with an ACK of its own. As any client would (RFC 9293 3.5.1),
+ * reset it, and ask again.
+ */
 static void old_connection(struct engine *engine, struct passage *passage, const struct flow *flow,
                            struct opening *opening)
 {
@@ -405,6 +416,7 @@ static void old_connection(struct engine *engine, struct passage *passage, const
     send_syn(engine, flow, opening);
 }
 
+/* The server in SYN-RECEIVED or before: what a client in SYN-SENT makes of it (RFC 9293 3.10.7.3). */
 static void server_frame(struct engine *engine, struct passage *passage, struct flow *flow,
                          struct opening *opening)
 {
@@ -444,7 +456,7 @@ void opening_frame(struct engine *engine, struct passage *passage, struct flow *
 
 /* --- the splice --------------------------------------------------------------------------------------------------- */
 
-/* Largest payload of one segment to the server: what it granted, and what the client itself used. */
+/* Largest payload of one segment to the server: what it granted (RFC 9293 3.7.1), and what the client itself used. */
 static uint16_t segment_limit(const struct flow_cold *cold, const struct opening *opening)
 {
     uint16_t limit = cold->server_mss;
@@ -452,7 +464,10 @@ static uint16_t segment_limit(const struct flow_cold *cold, const struct opening
     return opening->gso_bytes && opening->gso_bytes < limit ? opening->gso_bytes : limit;
 }
 
-/* The held bytes, or nothing, in the segment that completes the handshake or follows the greeting. */
+/*
+ * The held bytes, or nothing, in the segment that completes the handshake (RFC 9293 3.5) or follows the greeting. It echoes
+ * the server's newest TSval exactly (RFC 7323 4.3): Linux drops the ACK of a handshake with any other.
+ */
 static void send_held(struct engine *engine, struct flow *flow, struct opening *opening, uint64_t now_us)
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
@@ -493,7 +508,10 @@ void opening_release(struct engine *engine, struct flow *flow, uint64_t now_us)
     if (opening->fin)
         flow->flags |= FLOW_CLIENT_FIN;
     opening_done(engine, flow);
-    cold->opening = server_tsval;
+    if (flow->flags & FLOW_GREETING_DUE)
+        cold->newest_tsval = server_tsval;
+    else
+        cold->storm = (struct flow_storm){0};
     engine_flow_state(engine, flow, FLOW_SPLICED, now_us);
     engine->counters.flows_opened++;
 }

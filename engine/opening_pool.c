@@ -85,7 +85,7 @@ bool opening_hold_add(struct opening_pool *pool, struct opening *opening, uint32
     uint8_t *hold = opening_hold(pool, opening);
     uint32_t known;
 
-    /* The FIN stands behind the held bytes: nothing comes after it. */
+    /* What is new, in order (RFC 9293 3.10.7.4). The FIN stands behind the held bytes: nothing comes after it. */
     if (!hold || opening->fin || offset > opening->held_bytes || offset + bytes <= opening->held_bytes)
         return false;
     known = opening->held_bytes - offset;

@@ -226,9 +226,3 @@ bool server_trigger(struct server_table *table, struct server *server, uint64_t 
     *trigger = (struct observed_trigger){.cause = TRIGGER_HALF_OPEN, .value = value, .switched = switches};
     return true;
 }
-
-bool server_recently_attacked(const struct server *server, uint64_t now_us)
-{
-    return server->mode == MODE_NORMAL && server->attack_ended_us != 0 &&
-           now_us < server->attack_ended_us + COOKIE_LIFETIME_US;
-}

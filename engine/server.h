@@ -114,7 +114,5 @@ uint32_t server_half_open(const struct server *server, uint64_t now_us);
  */
 bool server_trigger(struct server_table *table, struct server *server, uint64_t now_us,
                     struct observed_trigger *trigger);
-/* True for one cookie lifetime after the server left attack mode (ENGINE 5.13). */
-bool server_recently_attacked(const struct server *server, uint64_t now_us);
 
 #endif

@@ -85,7 +85,7 @@ void engine_emit(struct engine *engine, enum side to, const struct link_header *
 void speak_as(const struct engine *engine, const struct promise *promise, const struct flow_key *key,
               struct segment *segment);
 /*
- * The IPv6 flow label of all that goes to this client (RFC 6437): ours from the SYN-ACK on, so also the server's
+ * The IPv6 flow label of all that goes to this client (RFC 6437 3: one for all packets of a flow): ours from the SYN-ACK on, so also the server's
  * own segments'.
  */
 uint32_t flow_label_to_client(const struct engine *engine, const struct flow_key *key);

@@ -5,6 +5,7 @@
 #include "engine/admission.h"
 #include "engine/bytes.h"
 #include "engine/observe.h"
+#include "engine/storm.h"
 #include "engine/track.h"
 
 #include <string.h>
@@ -61,7 +62,7 @@ static void rewrite_options(struct frame *frame, uint32_t at, const uint8_t *opt
 
 /*
  * Moves SACK blocks into the server's numbers (RFC 2018 3). What lies below the floor is our greeting, of which the
- * server's half knows nothing: such blocks go, and the option is closed up with NOPs behind it.
+ * server's half knows nothing: such blocks (a D-SACK of RFC 2883 4, when it was said twice) go, and the option is closed up with NOPs behind it.
  */
 static void splice_sack(struct frame *frame, const struct tcp_options *options, const struct flow *flow)
 {
@@ -111,7 +112,8 @@ static void splice_to_server(struct passage *passage, const struct flow *flow)
         frame_set_ack(frame, seq_max(frame->ack - flow->delta, flow->ack_floor));
     if (options->present & OPTION_SACK)
         splice_sack(frame, options, flow);
-    if (options->present & OPTION_TIMESTAMPS)
+    /* Without ACK there is no echo: the field is 0 (RFC 7323 3.2). */
+    if ((options->present & OPTION_TIMESTAMPS) && (frame->flags & TCP_ACK))
         splice_tsecr(frame, options, flow);
     if (flow->to_server_shift && !(frame->flags & TCP_SYN))
         frame_set_window(frame, splice_window(frame->window, flow->to_server_shift));
@@ -137,6 +139,25 @@ static const struct promise *greeting_of_flow(struct engine *engine, const struc
     return NULL;
 }
 
+/* From here on the bounces are counted where the newest TSval stood. */
+static void greeting_acknowledged(struct flow *flow, struct flow_cold *cold)
+{
+    if (flow->flags & FLOW_GREETING_DUE)
+        cold->storm = (struct flow_storm){0};
+    flow->flags = (uint8_t)(flow->flags & ~FLOW_GREETING_DUE);
+}
+
+/*
+ * What does not fit the client's window is answered by the same ACK again (RFC 9293 3.10.7.4), which would ask for it
+ * again, at once and for ever.
+ */
+static bool has_room(const struct frame *frame, const struct flow_cold *cold, const struct promise *promise)
+{
+    uint8_t scale = cold->client_scale == WSCALE_NONE ? 0 : cold->client_scale;
+
+    return promise->greeting_bytes <= (uint32_t)frame->window << scale;
+}
+
 /*
  * The client answers without having our greeting: what follows it stands out of order there, and the server will never
  * repeat what it knows to be acknowledged. So a bare ACK that asks for it is answered by us (ENGINE 2.4).
@@ -151,12 +172,12 @@ static void greeting_still_due(struct engine *engine, struct passage *passage, s
     if (!(frame->flags & TCP_ACK) || !frame_checksum_good(frame))
         return;
     if (!seq_before(frame->ack - flow->delta, flow->ack_floor)) {
-        flow->flags = (uint8_t)(flow->flags & ~FLOW_GREETING_DUE);
+        greeting_acknowledged(flow, flow_cold(&engine->flows, flow));
         resend_remove(engine->greetings, &flow->key);
         return;
     }
     promise = greeting_of_flow(engine, flow);
-    if (frame->payload_bytes || !promise)
+    if (frame->payload_bytes || !promise || !has_room(frame, flow_cold(&engine->flows, flow), promise))
         return;
     link_header_reverse(frame, &link);
     admission_greet_flow(engine, flow, &link, promise, passage->options.tsval);
@@ -230,18 +251,22 @@ static bool swallow_greeting(struct engine *engine, struct passage *passage, con
 }
 
 /*
- * The floors are compared modulo 2^32: they follow the server at a distance, or they would seem to lie ahead after
- * 2 GiB (and 2^31 ticks). A distance of 2^30 is more than any window (RFC 7323 2.3). Only the server moves them.
+ * The floors are compared modulo 2^32 (RFC 9293 3.4): they follow the server at a distance, or they would seem to lie
+ * ahead after 2 GiB (and 2^31 ticks). A distance of 2^30 is more than any window (RFC 7323 2.3). Only the server moves
+ * them. A TSval that seems to lie behind the floor is ahead of it by more than half the circle: a clock of microseconds
+ * gets there within 36 minutes in which nobody speaks (RFC 7323 5.5). A flipped bit may look like that too.
  */
-static void follow_floors(struct flow *flow, const struct flow_cold *cold, const struct tcp_options *options)
+static void follow_floors(struct flow *flow, struct flow_cold *cold, const struct passage *passage)
 {
+    uint32_t tsval = passage->options.tsval;
+
     if (cold->server_next - flow->ack_floor > FLOOR_DISTANCE) {
         flow->ack_floor = cold->server_next - FLOOR_DISTANCE;
-        flow->flags = (uint8_t)(flow->flags & ~FLOW_GREETING_DUE);
+        greeting_acknowledged(flow, cold);
     }
-    if ((options->present & OPTION_TIMESTAMPS) && options->tsval - flow->tsecr_floor > FLOOR_DISTANCE &&
-        !seq_before(options->tsval, flow->tsecr_floor))
-        flow->tsecr_floor = options->tsval - FLOOR_DISTANCE;
+    if ((passage->options.present & OPTION_TIMESTAMPS) && tsval - flow->tsecr_floor > FLOOR_DISTANCE &&
+        frame_checksum_good(&passage->frame))
+        flow->tsecr_floor = tsval - FLOOR_DISTANCE;
 }
 
 static bool repeated_synack(const struct frame *frame, const struct flow_cold *cold)
@@ -264,9 +289,9 @@ static void splice_from_server(struct engine *engine, struct passage *passage, s
         return;
     }
     if (flow->flags & FLOW_GREETING_DUE && passage->options.present & OPTION_TIMESTAMPS)
-        cold->opening = seq_max(cold->opening, passage->options.tsval);
+        cold->newest_tsval = seq_max(cold->newest_tsval, passage->options.tsval);
     track_progress(engine, passage, flow);
-    follow_floors(flow, cold, &passage->options);
+    follow_floors(flow, cold, passage);
     if (flow->state == FLOW_SPLICED)
         observe_frame_data(engine, flow, passage);
     track_closing(engine, passage, flow, FLOW_SPLICED);
@@ -276,6 +301,7 @@ static void splice_from_server(struct engine *engine, struct passage *passage, s
     passage_forward(passage);
 }
 
+/* A SYN among it too: its receiver answers with a challenge ACK (RFC 5961 4.2), which finds its way back. */
 static void splice_from_client(struct engine *engine, struct passage *passage, struct flow *flow)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
@@ -294,6 +320,11 @@ static void splice_from_client(struct engine *engine, struct passage *passage, s
 
 void splice_frame(struct engine *engine, struct passage *passage, struct flow *flow)
 {
+    if (!(flow->flags & FLOW_GREETING_DUE) &&
+        storm_bounce(&flow_cold(&engine->flows, flow)->storm, passage)) {
+        passage_drop(engine, passage, DROP_ack_storm);
+        return;
+    }
     if (passage->from == SIDE_SERVER)
         splice_from_server(engine, passage, flow);
     else

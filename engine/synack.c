@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * synack.c - plans and writes the SYN-ACK that a server would send.
+ * synack.c - plans and writes the SYN-ACK that a server in LISTEN would send (RFC 9293 3.10.7.2). Other options than those of
+ * the whitelist are ignored, as by a server that does not know them (RFC 9293 3.1).
  *
  * The layout decides what is on the wire, so planning is: find the variant (exact or nearest), say which kinds are
  * wanted, and make the layout agree.
@@ -60,7 +61,7 @@ static size_t kind_bytes(uint8_t kind)
     }
 }
 
-uint8_t synack_offer_of(const struct tcp_options *options, uint8_t flags, bool accurate_ecn)
+uint8_t synack_offer_of(const struct tcp_options *options, uint8_t flags)
 {
     uint8_t offered = 0;
 
@@ -72,7 +73,7 @@ uint8_t synack_offer_of(const struct tcp_options *options, uint8_t flags, bool a
         offered |= OFFER_TIMESTAMPS;
     if (options->present & OPTION_WSCALE)
         offered |= OFFER_WSCALE;
-    if ((flags & TCP_ECE) && (flags & TCP_CWR) && !accurate_ecn)
+    if ((flags & TCP_ECE) && (flags & TCP_CWR))
         offered |= OFFER_ECN;
     return offered;
 }
@@ -139,7 +140,11 @@ static uint8_t variant_layout_bytes(const struct synack_variant *variant)
     return variant->layout_bytes < SYNACK_LAYOUT_MAX ? variant->layout_bytes : SYNACK_LAYOUT_MAX;
 }
 
-/* What the server gives of this offer; MSS is given unasked (ENGINE 1.1). */
+/*
+ * What the server gives of this offer: nothing that was not offered (RFC 7323 2.2 and RFC 7323 3.2, RFC 2018 2), but MSS,
+ * which is given unasked (ENGINE 1.1). A subflow of Multipath TCP (RFC 8684 3.2) gets a plain connection's answer, which
+ * its client resets.
+ */
 static uint8_t granted_offers(const struct synack_model *model, uint8_t offered)
 {
     uint8_t granted = 0;

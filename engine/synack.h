@@ -28,7 +28,7 @@
 #define SYNACK_VARIANTS_MAX 16
 #define SYNACK_LAYOUT_MAX   20
 
-/* What a SYN offers. ECN: an ECN-setup SYN of RFC 3168 6.1.1 (ECE and CWR, no AE). */
+/* What a SYN offers. ECN: an ECN-setup SYN of RFC 3168 6.1.1 (ECE and CWR). */
 enum synack_offer {
     OFFER_MSS = 1 << 0,
     OFFER_SACK = 1 << 1,
@@ -83,8 +83,11 @@ struct synack_model {
     struct synack_variant variants[SYNACK_VARIANTS_MAX];
 };
 
-/* The offer of a SYN with these parsed options and header flags (enum tcp_flags; `accurate_ecn` the AE bit). */
-uint8_t synack_offer_of(const struct tcp_options *options, uint8_t flags, bool accurate_ecn);
+/*
+ * The offer of a SYN with these parsed options and header flags (enum tcp_flags). A SYN that asks for accurate ECN (AE, CWR
+ * and ECE) offers classic ECN as well: RFC 9768 3.1.2 has its sender fall back to what a server without AE answers.
+ */
+uint8_t synack_offer_of(const struct tcp_options *options, uint8_t flags);
 
 /* The variant with exactly this offer, or NULL. */
 const struct synack_variant *synack_variant_find(const struct synack_model *model, uint8_t offered);

@@ -49,7 +49,7 @@ static void begin_half_open(struct engine *engine, const struct passage *passage
     cold->client_next = frame->seq + 1;
     cold->server_isn = cold->server_next = 0;
     cold->sampled[SIDE_CLIENT] = cold->sampled[SIDE_SERVER] = 0;
-    cold->offered = synack_offer_of(&passage->options, frame->flags, frame->accurate_ecn);
+    cold->offered = synack_offer_of(&passage->options, frame->flags);
     flow_bind_server(engine, flow, server);
     engine_flow_state(engine, flow, FLOW_HALF_OPEN, passage->now_us);
     half_open_added(engine, server, passage->now_us);
@@ -156,7 +156,7 @@ void track_progress(struct engine *engine, const struct passage *passage, struct
 }
 
 /*
- * After a RST: true where the connection lives on all the same. The host refused the RST, or has not heard of it
+ * After a RST: true where the connection lives on all the same. The host refused the RST (RFC 5961 3.2), or has not heard of it
  * yet, in which case it will send one of its own. A server that took or sent a RST says nothing but RST afterwards.
  */
 static bool lives_on(const struct engine *engine, const struct passage *passage, const struct flow *flow)
@@ -304,7 +304,7 @@ static void half_open_reset(struct engine *engine, const struct passage *passage
         engine_flow_free(engine, flow); /* a closed port: nothing to remember */
 }
 
-/* Whoever is asked answers: the server side's connection is real. */
+/* Whoever is asked answers, be it with a SYN of its own (RFC 9293 3.5): the server side's connection is real. */
 static void asking_answered(struct engine *engine, const struct passage *passage, struct flow *flow)
 {
     if (passage->from != SIDE_CLIENT)

@@ -37,8 +37,8 @@ Test(admission, nothing_is_granted_that_was_not_offered)
 
     client_says(b, .flags = "S", .seq = X);
     to_client(b, .flags = "S.", .seq = ANY, .ack = X + 1, .options = "mss=1460");
-    client_says(b, .flags = "SEWA", .seq = X, .options = "mss=1460");
-    to_client(b, .flags = "S.", .seq = ANY, .ack = X + 1, .options = "mss=1460");
+    client_says(b, .flags = "SEWA", .seq = X, .options = "mss=1460"); /* accurate ECN falls back to classic */
+    to_client(b, .flags = "S.E", .seq = ANY, .ack = X + 1, .options = "mss=1460");
     client_says(b, .flags = "SE", .seq = X, .options = "mss=1460");
     to_client(b, .flags = "S.", .seq = ANY, .ack = X + 1, .options = "mss=1460");
     client_says(b, .flags = "SEW", .seq = X, .options = "mss=1460 ws=9 nop");

@@ -214,20 +214,6 @@ Test(server, mode_records_its_cause)
     cr_assert_eq(server.attack_ended_us, 300);
 }
 
-Test(server, recently_attacked_for_one_cookie_lifetime)
-{
-    struct server server = {0};
-
-    cr_assert_not(server_recently_attacked(&server, 0));
-    server_set_mode(&server, MODE_ATTACK, TRIGGER_NONE, 0, 0);
-    server_set_mode(&server, MODE_NORMAL, TRIGGER_NONE, 0, 0);
-    cr_assert(server_recently_attacked(&server, 0), "also where the clock begins at 0");
-    server_set_mode(&server, MODE_ATTACK, TRIGGER_NONE, 0, 7);
-    server_set_mode(&server, MODE_NORMAL, TRIGGER_NONE, 0, 1000);
-    cr_assert(server_recently_attacked(&server, 999 + COOKIE_LIFETIME_US));
-    cr_assert_not(server_recently_attacked(&server, 1000 + COOKIE_LIFETIME_US));
-}
-
 Test(server, trigger_fires_above_the_threshold_only)
 {
     struct server_table table = table_of(16);

@@ -168,6 +168,46 @@ Test(hostile, timestamps_of_the_server_go_round)
     scenario_end(s);
 }
 
+/*
+ * A server whose clock counts microseconds, and 40 minutes in which nobody speaks: its TSval is ahead by more than half the circle.
+ * What the client echoes from then on must not be taken for something below the floor.
+ */
+Test(hostile, servers_clock_jumps_while_nobody_speaks)
+{
+    struct scenario *s = attack_scenario();
+    step_open(s);
+    inject(s, SERVER, ". y+1 ack x+19 win 509 <nop,nop,TS val 5100 ecr 120> | hello");
+    expect(s, CLIENT, ". c+1 ack x+19 win 509 <nop,nop,TS val q ecr 120> | hello");
+    inject(s, CLIENT, ". x+19 ack c+6 win 502 <nop,nop,TS val 130 ecr q>");
+    expect(s, SERVER, ". x+19 ack y+6 win 502 <nop,nop,TS val 130 ecr 5100>");
+    for (uint32_t round = 0; round < 4; round++) {
+        pass(s, 2400 * SECOND_US);
+        trace_bind(&s->symbols, "w", 5100 + 2400000000u * (round + 1));
+        forget(s, "q");
+        inject(s, SERVER, ". y+6 ack x+19 win 509 <nop,nop,TS val w ecr 130> | world");
+        expect(s, CLIENT, ". c+6 ack x+19 win 509 <nop,nop,TS val q ecr 130> | world");
+        inject(s, CLIENT, ". x+19 ack c+11 win 502 <nop,nop,TS val 2400130 ecr q>");
+        expect(s, SERVER, ". x+19 ack y+11 win 502 <nop,nop,TS val 2400130 ecr w>");
+        inject(s, CLIENT, ". x+19 ack c+11 win 502 <nop,nop,TS val 2400130 ecr q-1000>"); /* reordered */
+        expect(s, SERVER, ". x+19 ack y+11 win 502 <nop,nop,TS val 2400130 ecr w-1000>");
+    }
+    scenario_end(s);
+}
+
+/* A flipped bit in a TSval must not move the floor. */
+Test(hostile, damaged_timestamp_does_not_move_the_floor)
+{
+    struct scenario *s = attack_scenario();
+    step_open(s);
+    s->bad_checksum = true;
+    inject(s, SERVER, "P. y+1 ack x+19 win 509 <nop,nop,TS val 2147488748 ecr 120> | hello");
+    scenario_drain(s);
+    inject(s, CLIENT,
+           "P. x+19 ack c+1 win 502 <nop,nop,TS val 130 ecr t> | more"); /* still our stateless TSval */
+    expect(s, SERVER, "P. x+19 ack y+1 win 502 <nop,nop,TS val 130 ecr 5000> | more");
+    scenario_end(s);
+}
+
 /* --- half-open connections and blind segments ----------------------------------------------------------- */
 
 /* A spoofed connection attempt, and the server's answer to it where the SYN reached the server. */
