@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 
 #include "tests/sim/fixture.h"
+#include "tests/sim/steps.h"
 
 static void open_world(struct world *world)
 {
@@ -130,4 +131,112 @@ Test(ends, port_is_used_again)
     world_run(&world, 400000000);
     world_expect_empty(&world);
     world_close(&world);
+}
+
+/* --- as on a bare wire -------------------------------------------------------------------------------------- */
+
+enum accident {
+    SERVER_REFUSES,
+    SERVER_DEAD,
+    SERVER_DIES,
+    CLIENT_VANISHES,
+    SERVER_ABORTS,
+    CLIENT_ABORTS,
+    ACCIDENTS
+};
+
+struct outcome {
+    enum conn_end client, server; /* server: CONN_OPEN where it never had a connection */
+};
+
+static void abort_all(void *context)
+{
+    struct host *host = context;
+    for (struct conn *conn = host->conns; conn != NULL; conn = conn->next)
+        if (conn->state == TCP_ESTABLISHED)
+            conn_abort(conn);
+}
+
+/* A download that meets with an accident; on a bare wire (SETTING_INHERIT) or through the engine. */
+static struct outcome meet_with(enum accident accident, enum mode_setting setting, uint16_t port)
+{
+    struct tcp_settings settings = tcp_settings_default(true);
+    struct world world;
+    settings.retries = 7;
+    settings.keepalive_us = 20000000;
+    world_open(&world, 1, setting, &settings, &settings);
+    world.server[0]->refuses = accident == SERVER_REFUSES;
+    world.server[0]->dead = accident == SERVER_DEAD;
+    struct session *session = world_session(&world, true, 40000, port);
+    if (port == POP3_PORT)
+        session_pop3(session, POP3_PROMISE, 2000000, 1);
+    else
+        session_http_get(session, 1, 2000000, 1);
+    session_start(session, 0);
+    if (accident == SERVER_DIES || accident == CLIENT_VANISHES)
+        wire_at(world.wire, 1150000, kill_host, accident == SERVER_DIES ? world.server[0] : world.client[0]);
+    if (accident == SERVER_ABORTS || accident == CLIENT_ABORTS)
+        wire_at(world.wire, 1150000, abort_all,
+                accident == SERVER_ABORTS ? world.server[0] : world.client[0]);
+    world_run(&world, 2000000000);
+    struct outcome outcome = {session->client->end,
+                              session->server != NULL ? session->server->end : CONN_OPEN};
+    if (setting != SETTING_INHERIT)
+        world_expect_empty(&world);
+    world_close(&world);
+    return outcome;
+}
+
+/*
+ * The same on both wires, but where it lies in the matter: who got a cookie is connected before the server was asked, so that a refusal,
+ * or its silence, can only be a reset.
+ */
+Test(ends, each_end_learns_what_it_would_on_a_bare_wire)
+{
+    static const uint16_t ports[] = {HTTP_PORT, POP3_PORT};
+    for (enum accident accident = SERVER_REFUSES; accident < ACCIDENTS; accident++) {
+        for (uint32_t i = 0; i < 2; i++) {
+            struct outcome bare = meet_with(accident, SETTING_INHERIT, ports[i]);
+            struct outcome here = meet_with(accident, SETTING_ATTACK, ports[i]);
+            struct outcome normal = meet_with(accident, SETTING_NORMAL, ports[i]);
+            cr_assert_eq(normal.client, bare.client, "accident %d: client %d, bare %d", accident,
+                         normal.client, bare.client);
+            cr_assert_eq(normal.server, bare.server);
+            cr_assert_eq(here.server, bare.server, "accident %d: server %d, bare %d", accident, here.server,
+                         bare.server);
+            if (accident == SERVER_REFUSES || accident == SERVER_DEAD) {
+                cr_assert_eq(bare.client, accident == SERVER_DEAD ? CONN_TIMED_OUT : CONN_REFUSED);
+                cr_assert_eq(here.client, CONN_RESET);
+            } else {
+                cr_assert_eq(here.client, bare.client, "accident %d: client %d, bare %d", accident,
+                             here.client, bare.client);
+            }
+        }
+    }
+}
+
+/* --- never twice ---------------------------------------------------------------------------------------------- */
+
+/* Copies of a request, at every age that a segment can have (RFC 9293 3.4.2: 2 minutes), find no server that runs it again. */
+Test(ends, request_repeated_after_its_connection_closed)
+{
+    struct scenario *s = attack_scenario();
+    step_open(s);
+    step_close(s);
+    for (uint32_t second = 0; second < 120; second++) {
+        pass(s, 1000000);
+        inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | " GET_REQUEST);
+        /* to the host that has closed this connection and will not take old data, or answered by a reset; never as a new one */
+        for (uint32_t i = 0; i < s->out[SERVER].count; i++) {
+            struct packet packet;
+            const struct scenario_frame *frame =
+                &s->out[SERVER].frames[(s->out[SERVER].first + i) % SCENARIO_QUEUE_FRAMES];
+            cr_assert_null(packet_read(&packet, frame->buffer, frame->bytes));
+            cr_assert_eq(packet.flags & TCP_SYN, 0, "the server was asked again after %u s", second + 1);
+        }
+        scenario_drain(s);
+    }
+    expect_count(s, requests_matched, 1);
+    expect_count(s, flows_opened, 1);
+    scenario_end(s);
 }

@@ -81,6 +81,25 @@ Test(normal, connection_opened_by_the_server_side_passes_in_attack_mode)
     scenario_end(s);
 }
 
+Test(normal, rule_5_11_simultaneous_open_passes)
+{
+    struct scenario *s = attack_scenario();
+    inject(s, SERVER, "S y:y(0) win 64240 <mss 1460>");
+    expect(s, CLIENT, "S y:y(0) win 64240 <mss 1460>");
+    inject(s, CLIENT, "S x:x(0) win 64240 <mss 1460>"); /* crosses the server's: it is no client of ours */
+    expect(s, SERVER, "S x:x(0) win 64240 <mss 1460>");
+    inject(s, SERVER, "S. y:y(0) ack x+1 win 64240 <mss 1460>");
+    expect(s, CLIENT, "S. y:y(0) ack x+1 win 64240 <mss 1460>");
+    inject(s, CLIENT, "S. x:x(0) ack y+1 win 64240 <mss 1460>");
+    expect(s, SERVER, "S. x:x(0) ack y+1 win 64240 <mss 1460>");
+    inject(s, CLIENT, "P. x+1 ack y+1 win 64240 | data");
+    expect(s, SERVER, "P. x+1 ack y+1 win 64240 | data");
+    inject(s, SERVER, ". y+1 ack x+5 win 64240");
+    expect(s, CLIENT, ". y+1 ack x+5 win 64240");
+    expect_count(s, cookies_sent, 0);
+    scenario_end(s);
+}
+
 /* --- triggers ---------------------------------------------------------------------------------------------- */
 
 static struct server_info info_of(struct scenario *s, uint16_t port)
@@ -252,4 +271,178 @@ Test(modes, rule_5_13_spliced_connection_goes_on_in_normal_mode)
     inject(s, SERVER, "P. y+1 ack x+19 win 509 <nop,nop,TS val 5020 ecr 120> | HTTP/1.1 200 OK\r\n\r\n");
     expect(s, CLIENT, "P. c+1 ack x+19 win 509 <nop,nop,TS val * ecr 120> | HTTP/1.1 200 OK\r\n\r\n");
     scenario_end(s);
+}
+
+Test(modes, rule_3_cookie_outlives_two_switches)
+{
+    struct scenario *s = attack_scenario();
+    step_handshake(s);
+    set_mode(s, SETTING_NORMAL);
+    pass(s, 30000000);
+    set_mode(s, SETTING_ATTACK);
+    inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 30120 ecr t> | " GET_REQUEST);
+    expect(s, SERVER, "S x:x(0) win * <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>");
+    scenario_end(s);
+}
+
+/* After one lifetime no cookie can be out, and normal mode is as if there never was an attack. */
+Test(modes, rule_5_13_cookies_end_with_their_lifetime)
+{
+    struct scenario *s = attack_scenario();
+    step_handshake(s);
+    set_mode(s, SETTING_NORMAL);
+    pass(s, COOKIE_LIFETIME_US + 1000);
+    inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 480120 ecr t> | " GET_REQUEST);
+    expect(s, SERVER, "P. x+1 ack c+1 win 502 <nop,nop,TS val 480120 ecr t> | " GET_REQUEST);
+    inject(s, SERVER, "R c+1:c+1(0) win 0");
+    expect(s, CLIENT, "R c+1:c+1(0) win 0");
+    scenario_end(s);
+}
+
+Test(modes, rule_5_13_reset_does_not_pick_up)
+{
+    struct scenario *s = attack_scenario();
+    inject(s, SERVER, "R 2000:2000(0) win 0");
+    inject(s, SERVER, "R. 2000:2000(0) ack 1000 win 0");
+    scenario_drain(s);
+    expect_count(s, flows_tracked, 0);
+    inject(s, SERVER, ". 2000 ack 1000 win 502"); /* an ACK does */
+    expect(s, CLIENT, ". 2000 ack 1000 win 502");
+    expect_count(s, flows_tracked, 1);
+    scenario_end(s);
+}
+
+/* --- whole connections under switches ------------------------------------------------------------------------ */
+
+struct switching {
+    struct wire *wire;
+    enum mode_setting next;
+    uint32_t left;
+    uint64_t every_us;
+};
+
+static void switch_mode(void *context)
+{
+    struct switching *switching = context;
+    engine_set_setting(switching->wire->middle->engine, NULL, switching->next, switching->wire->now_us);
+    switching->next = switching->next == SETTING_ATTACK ? SETTING_NORMAL : SETTING_ATTACK;
+    if (--switching->left > 0)
+        wire_at(switching->wire, switching->wire->now_us + switching->every_us, switch_mode, context);
+}
+
+static void expect_undisturbed(struct world *world)
+{
+    for (struct session *session = world->stage.sessions; session != NULL; session = session->next) {
+        cr_assert(session_done(session), "port %u: client %s, has %u of %u", session->client_port,
+                  tcp_state_name(session->client->state), session->client->in.bytes, session->expected_bytes);
+        cr_assert_eq(session->servers_seen, 1, "port %u", session->client_port);
+        cr_assert_eq(session->client->seen.rto + session->server->seen.rto, 0, "port %u: a timer ran out",
+                     session->client_port);
+        cr_assert_eq(session->client->seen.paws_drops + session->server->seen.paws_drops, 0);
+        cr_assert_eq(session->client->seen.bad_segments + session->server->seen.bad_segments, 0);
+    }
+}
+
+/* Long transfers both ways, opened in either mode; the mode changes every 100 ms while they run. */
+static void transfers_under_switches(enum mode_setting begin)
+{
+    struct tcp_settings settings = tcp_settings_default(true);
+    struct world world;
+    settings.offload = true;
+    world_open(&world, 5, begin, &settings, &settings);
+    for (uint16_t i = 0; i < 6; i++) {
+        static const uint16_t ports[] = {HTTP_PORT, HTTP_PORT, POP3_PORT};
+        struct session *session = world_session(&world, i < 3, (uint16_t)(40000 + i), ports[i % 3]);
+        if (i % 3 == 0)
+            session_http_get(session, 1, 4000000, i);
+        else if (i % 3 == 1)
+            session_http_post(session, 4000000, i);
+        else
+            session_pop3(session, POP3_PROMISE, 4000000, i);
+        session_start(session, 1000000);
+    }
+    struct switching switching = {.wire = world.wire,
+                                  .next = begin == SETTING_ATTACK ? SETTING_NORMAL : SETTING_ATTACK,
+                                  .left = 20,
+                                  .every_us = 100000};
+    wire_at(world.wire, 1200000, switch_mode, &switching);
+    cr_assert(world_run(&world, 100000000));
+    expect_undisturbed(&world);
+    world_expect_empty(&world);
+    world_close(&world);
+}
+
+Test(modes, running_transfers_do_not_feel_a_switch)
+{
+    transfers_under_switches(SETTING_NORMAL);
+    transfers_under_switches(SETTING_ATTACK);
+}
+
+/* 200 clients within 200 ms on a path of 40 ms; the mode changes when half of them are on their way. */
+static void caught_in_the_middle(enum mode_setting begin, bool timestamps)
+{
+    struct tcp_settings settings = tcp_settings_default(true);
+    struct world world;
+    settings.timestamps = timestamps;
+    world_open(&world, 6, begin, &settings, &settings);
+    wire_set_links(world.wire, &(struct link){.latency_us = 10000});
+    for (uint16_t i = 0; i < 200; i++) {
+        struct session *session =
+            world_session(&world, i % 4 < 2, (uint16_t)(40000 + i), i % 2 == 0 ? HTTP_PORT : POP3_PORT);
+        if (i % 2 == 0)
+            session_http_get(session, 1, 3000, i);
+        else
+            session_pop3(session, POP3_PROMISE, 3000, i);
+        session_start(session, 1000000 + 1000u * i);
+    }
+    struct switching switching = {
+        .wire = world.wire, .next = begin == SETTING_ATTACK ? SETTING_NORMAL : SETTING_ATTACK, .left = 1};
+    wire_at(world.wire, 1120500, switch_mode, &switching);
+    cr_assert(world_run(&world, 100000000));
+    for (struct session *session = world.stage.sessions; session != NULL; session = session->next)
+        cr_assert(session_done(session), "port %u: client %s", session->client_port,
+                  tcp_state_name(session->client->state));
+    world_expect_empty(&world);
+    world_close(&world);
+}
+
+Test(modes, clients_caught_in_the_middle_get_through)
+{
+    for (int timestamps = 0; timestamps < 2; timestamps++) {
+        caught_in_the_middle(SETTING_NORMAL, timestamps != 0);
+        caught_in_the_middle(SETTING_ATTACK, timestamps != 0);
+    }
+}
+
+static struct middle *attacked_middle(const struct tcp_settings *settings, uint64_t now_us)
+{
+    struct middle *middle = middle_new(NULL, now_us);
+    engine_set_setting(middle->engine, NULL, SETTING_ATTACK, now_us);
+    middle_adopt(middle, fixture_all(settings), now_us);
+    return middle;
+}
+
+/* The bridge is put into a wire on which transfers run, in attack mode from its first frame on. */
+Test(modes, transfers_older_than_the_engine_go_on)
+{
+    struct tcp_settings settings = tcp_settings_default(true);
+    struct world world;
+    world_open(&world, 7, SETTING_INHERIT, &settings, &settings);
+    for (uint16_t i = 0; i < 4; i++) {
+        struct session *session = world_session(&world, i < 2, (uint16_t)(40000 + i), HTTP_PORT);
+        if (i % 2 == 0)
+            session_http_get(session, 1, 3000000, i);
+        else
+            session_http_post(session, 3000000, i);
+        session_start(session, 1000000);
+    }
+    wire_run(world.wire, 1150000);
+    wire_insert(world.wire, attacked_middle(&settings, world.wire->now_us));
+    cr_assert(world_run(&world, 200000000));
+    for (struct session *session = world.stage.sessions; session != NULL; session = session->next)
+        cr_assert(session_done(session), "port %u: client %s, has %u of %u", session->client_port,
+                  tcp_state_name(session->client->state), session->client->in.bytes, session->expected_bytes);
+    cr_assert_eq(world_counters(&world)->cookies_sent, 0);
+    world_expect_empty(&world);
+    world_close(&world);
 }
