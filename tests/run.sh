@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # run.sh BUILD unit|all - runs the test programs of BUILD one after the other and ends with "N passed, N failed".
 #
-# unit: Criterion programs, simulator, order of includes. all: also the namespace tests, which need root.
+# unit: Criterion programs, simulator, order of includes, list of rules. all: also the namespace tests, which need root.
 set -u
 build=$1
 what=$2
@@ -54,6 +54,7 @@ script() {
 }
 
 script sh "$here/includes.sh"
+script python3 "$here/rules.py"
 for program in "$build"/tests/unit-engine "$build"/tests/unit-profiles "$build"/tests/unit-bridge "$build"/tests/unit-cli \
 	"$build"/tests/simulator; do
 	criterion "$program"
