@@ -84,7 +84,7 @@ static void add_syn_options(const struct conn *conn, struct packet *packet, bool
             packet_add_timestamps(packet, tsval_now(conn),
                                   (packet->flags & TCP_ACK) != 0 ? conn->ts_recent : 0);
         else if (layout[i] == TCP_OPT_WSCALE)
-            packet_add_window_scale(packet, own->window_scale);
+            packet_add_window_scale(packet, conn->rcv_scale);
         else
             packet_add_nop(packet);
     }

@@ -64,14 +64,16 @@ static struct event heap_pop(struct wire *wire)
     return first;
 }
 
-static void note(struct wire *wire, enum side side, bool into, const uint8_t *frame, uint32_t bytes)
+/* Keeps the segment for the trace. Returns it, or NULL where it is not right; its payload lies in `frame`. */
+static const struct packet *note(struct wire *wire, enum side side, bool into, const uint8_t *frame,
+                                 uint32_t bytes)
 {
     struct trace_line *line = &wire->trace[wire->trace_count++ % WIRE_TRACE_LINES];
     line->at_us = wire->now_us;
     line->side = side;
     line->into = into;
-    packet_read(&line->packet, frame, bytes);
-    line->packet.payload = NULL;
+    line->wrong = packet_read(&line->packet, frame, bytes);
+    return line->wrong == NULL ? &line->packet : NULL;
 }
 
 /* Puts a copy of the frame on a link. */
@@ -110,11 +112,9 @@ static void put_on_link(struct wire *wire, enum side side, bool into_middle, con
 static void leave_middle(void *context, enum side to, const uint8_t *frame, uint32_t bytes, bool reply)
 {
     struct wire *wire = context;
-    struct packet packet;
-    (void)reply;
-    note(wire, to, false, frame, bytes);
-    if (wire->on_leave != NULL && packet_read(&packet, frame, bytes) == NULL)
-        wire->on_leave(wire, to, &packet);
+    const struct packet *packet = note(wire, to, false, frame, bytes);
+    if (wire->on_leave != NULL && packet != NULL)
+        wire->on_leave(wire, to, packet, reply);
     put_on_link(wire, to, false, frame, bytes);
 }
 
@@ -133,6 +133,9 @@ void wire_insert(struct wire *wire, struct middle *middle)
     middle->context = wire;
 }
 
+/* Of a wire that is gone, for the next one. */
+static struct trace_line *spare_trace;
+
 struct wire *wire_new(uint64_t seed, struct middle *middle)
 {
     struct wire *wire = calloc(1, sizeof *wire);
@@ -140,7 +143,8 @@ struct wire *wire_new(uint64_t seed, struct middle *middle)
     wire->seed = seed;
     wire->rng.state = seed;
     wire->mtu = 1500;
-    wire->trace = calloc(WIRE_TRACE_LINES, sizeof *wire->trace);
+    wire->trace = spare_trace != NULL ? spare_trace : calloc(WIRE_TRACE_LINES, sizeof *wire->trace);
+    spare_trace = NULL;
     if (middle != NULL)
         wire_insert(wire, middle);
     wire_set_links(wire, &(struct link){.latency_us = 5000});
@@ -156,7 +160,8 @@ void wire_free(struct wire *wire)
     for (uint32_t i = 0; i < wire->events_count; i++)
         free(wire->events[i].frame);
     free(wire->events);
-    free(wire->trace);
+    free(spare_trace);
+    spare_trace = wire->trace;
     middle_free(wire->middle);
     free(wire);
 }
@@ -202,7 +207,9 @@ static void step(struct wire *wire, const struct event *event)
     } else if (!event->into_middle) {
         deliver(wire, event);
     } else {
-        note(wire, event->side, true, event->frame, event->bytes);
+        const struct packet *packet = note(wire, event->side, true, event->frame, event->bytes);
+        if (wire->on_enter != NULL)
+            wire->on_enter(wire, event->side, packet);
         if (wire->middle != NULL)
             middle_input(wire->middle, event->side, event->frame, event->bytes, wire->now_us);
         else
@@ -224,7 +231,11 @@ void wire_run(struct wire *wire, uint64_t until_us)
         wire->now_us = next_us > wire->now_us ? next_us : wire->now_us;
         if (tick_us <= event_us) {
             uint64_t before = tick_us;
+            if (wire->on_enter != NULL)
+                wire->on_enter(wire, SIDE_CLIENT, NULL);
             middle_tick(wire->middle, wire->now_us);
+            if (wire->after_step != NULL)
+                wire->after_step(wire);
             if (middle_deadline(wire->middle) <= before && wire->now_us >= until_us)
                 break;
             if (middle_deadline(wire->middle) <= before)
@@ -250,14 +261,18 @@ void wire_fail_port(struct wire *wire, uint16_t port, const char *format, ...)
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     uint64_t first = wire->trace_count > WIRE_TRACE_LINES ? wire->trace_count - WIRE_TRACE_LINES : 0;
-    fprintf(stderr, "--- SIM_SEED=%llu, the last %llu segments:\n", (unsigned long long)wire->seed,
-            (unsigned long long)(wire->trace_count - first));
+    fprintf(stderr, "--- SIM_SEED=%llu, the last %llu segments, of which those of port %u (0: all):\n",
+            (unsigned long long)wire->seed, (unsigned long long)(wire->trace_count - first), port);
     for (uint64_t i = first; i < wire->trace_count; i++) {
         const struct trace_line *at = &wire->trace[i % WIRE_TRACE_LINES];
         if (concerns(&at->packet, port))
-            fprintf(stderr, "%s\n", trace_line(line, at->at_us, at->side, at->into, &at->packet));
+            fprintf(stderr, "%s%s%s\n", trace_line(line, at->at_us, at->side, at->into, &at->packet),
+                    at->wrong != NULL ? "  BROKEN: " : "", at->wrong != NULL ? at->wrong : "");
     }
     fprintf(stderr, "--- %s\n", text);
+    if (wire->name != NULL)
+        fprintf(stderr, "--- again: SIM_SEED=%llu build/tests/simulator --filter '%s'\n",
+                (unsigned long long)wire->seed, wire->name);
     cr_assert_fail("SIM_SEED=%llu: %s", (unsigned long long)wire->seed, text);
     abort();
 }

@@ -33,7 +33,8 @@ struct event;
 struct trace_line {
     uint64_t at_us;
     enum side side;
-    bool into; /* into the middle; else out of it */
+    bool into;         /* into the middle; else out of it */
+    const char *wrong; /* what packet_read() said; NULL: nothing */
     struct packet packet;
 };
 
@@ -53,8 +54,11 @@ struct wire {
     uint64_t trace_count;
     /* Called after each event, to judge; may be NULL. */
     void (*after_step)(struct wire *wire);
-    /* Sees every segment that leaves the middle; may be NULL. */
-    void (*on_leave)(struct wire *wire, enum side to, const struct packet *packet);
+    /* Sees every segment that comes to the middle, NULL where it is broken or time alone passes; may be NULL. */
+    void (*on_enter)(struct wire *wire, enum side from, const struct packet *packet);
+    /* Sees every segment that leaves the middle, by its own word (`reply`) or passed on; may be NULL. */
+    void (*on_leave)(struct wire *wire, enum side to, const struct packet *packet, bool reply);
+    const char *name; /* of the test, "suite/name", to be replayed; may be NULL */
     void *context;
 };
 
