@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tests/sim/host_internal.h"
+#include "tests/sim/inside.h"
 
 #define CLIENT_IDLE_US (250ull * 1000 * 1000)
 #define SERVER_IDLE_US (400ull * 1000 * 1000)
@@ -132,7 +133,7 @@ void session_expect_greeting(struct session *session, const char *promised)
 
 /* --- both ends ------------------------------------------------------------------------------------------- */
 
-static const struct stream *expected_by(const struct session *session, enum side side)
+const struct stream *session_expected_by(const struct session *session, enum side side)
 {
     if (side == SIDE_CLIENT && session->promised.bytes > 0)
         return &session->promised;
@@ -151,11 +152,36 @@ static uint32_t heard_before(const struct session *session, const struct turn *t
     return turn->heard;
 }
 
+/* How long a side waits for the other before it gives up. */
+static uint64_t idle_us(const struct session *session, enum side side)
+{
+    const struct session_manner *manner = &session->manner;
+    return (side == SIDE_CLIENT ? CLIENT_IDLE_US : SERVER_IDLE_US) + manner->first_think_us +
+           manner->think_us + manner->slow_us;
+}
+
+static uint64_t slow_us(const struct session *session)
+{
+    return session->manner.slow_us > 0 ? session->manner.slow_us : SLOW_READER_US;
+}
+
+/* True where this side stops reading now. */
+static bool stops_reading(struct session *session, enum side side, struct conn *conn)
+{
+    uint32_t slow =
+        side == SIDE_CLIENT ? session->manner.slow_reader_bytes : session->manner.slow_server_bytes;
+    if (slow == 0 || session->slowed[side] || conn->in.bytes < slow)
+        return false;
+    session->slowed[side] = true;
+    conn->hold_reading = true;
+    session->wait_us[side] = session->wire->now_us + slow_us(session);
+    return true;
+}
+
 static void rearm(struct session *session, enum side side, struct conn *conn)
 {
     uint64_t now_us = session->wire->now_us;
-    uint64_t idle_us = side == SIDE_CLIENT ? CLIENT_IDLE_US : SERVER_IDLE_US;
-    uint64_t at_us = session->heard_us[side] + idle_us;
+    uint64_t at_us = session->heard_us[side] + idle_us(session, side);
     if (session->wait_us[side] > now_us && session->wait_us[side] < at_us)
         at_us = session->wait_us[side];
     conn_set_timer(conn, at_us);
@@ -231,12 +257,7 @@ static void client_received(struct conn *conn)
 {
     struct session *session = conn->app_data;
     session->heard_us[SIDE_CLIENT] = session->wire->now_us;
-    uint32_t slow = session->manner.slow_reader_bytes;
-    if (slow > 0 && !session->slowed && conn->in.bytes >= slow) {
-        session->slowed = true;
-        conn->hold_reading = true;
-        session->wait_us[SIDE_CLIENT] = session->wire->now_us + SLOW_READER_US;
-    }
+    stops_reading(session, SIDE_CLIENT, conn);
     client_go_on(conn);
 }
 
@@ -244,7 +265,7 @@ static void client_timer(struct conn *conn)
 {
     struct session *session = conn->app_data;
     uint64_t now_us = session->wire->now_us;
-    bool tired = now_us >= session->heard_us[SIDE_CLIENT] + CLIENT_IDLE_US;
+    bool tired = now_us >= session->heard_us[SIDE_CLIENT] + idle_us(session, SIDE_CLIENT);
     if (session->manner.silent && now_us >= session->began_us + session->manner.silent_us) {
         conn_close(conn);
         session->manner.silent_us = CLIENT_IDLE_US;
@@ -265,6 +286,8 @@ static void client_established(struct conn *conn)
     session->heard_us[SIDE_CLIENT] = session->wire->now_us;
     if (session->manner.silent)
         session->wait_us[SIDE_CLIENT] = session->began_us + session->manner.silent_us;
+    else if (session->manner.first_think_us > 0)
+        session->wait_us[SIDE_CLIENT] = session->wire->now_us + session->manner.first_think_us;
     client_go_on(conn);
 }
 
@@ -285,7 +308,7 @@ static struct session *session_of(const struct conn *conn)
     struct session *found = NULL;
     for (struct session *session = stage->sessions; session != NULL; session = session->next) {
         if (session->client_port == conn->peer_port && session->server_port == conn->port &&
-            session->client != NULL &&
+            session->client != NULL && session->client->iss == conn->irs &&
             memcmp(&session->client_host->addr, &conn->peer, sizeof conn->peer) == 0 &&
             (found == NULL || found->began_us < session->began_us))
             found = session;
@@ -304,6 +327,27 @@ static void server_go_on(struct conn *conn)
         rearm(session, SIDE_SERVER, conn);
 }
 
+static void abort_server(void *context)
+{
+    struct session *session = context;
+    if (session->server != NULL)
+        conn_abort(session->server);
+}
+
+/* The server has another greeting by now. */
+static void change_greeting(struct session *session)
+{
+    const struct stage *stage = session->wire->context;
+    uint8_t *said = session->said[SIDE_SERVER].data;
+    uint32_t bytes = session->greeting_bytes;
+    if (bytes == 0 || bytes > SESSION_GREETING_MAX || stage->greeting == NULL ||
+        strlen(stage->greeting) != bytes || memcmp(said, stage->greeting, bytes) == 0)
+        return;
+    memcpy(session->old_greeting, said, bytes);
+    memcpy(said, stage->greeting, bytes);
+    session->greeting_changed = true;
+}
+
 static void server_established(struct conn *conn)
 {
     struct session *session = session_of(conn);
@@ -319,6 +363,10 @@ static void server_established(struct conn *conn)
     session->checked[SIDE_SERVER] = 0;
     session->wait_us[SIDE_SERVER] = 0;
     session->heard_us[SIDE_SERVER] = session->wire->now_us;
+    change_greeting(session);
+    if (session->manner.server_abort_us > 0)
+        wire_at(session->wire, session->wire->now_us + session->manner.server_abort_us, abort_server,
+                session);
     server_go_on(conn);
 }
 
@@ -331,6 +379,7 @@ static void server_received(struct conn *conn)
         session->server_counted = true;
         session->requests_heard++;
     }
+    stops_reading(session, SIDE_SERVER, conn);
     server_go_on(conn);
 }
 
@@ -343,10 +392,13 @@ static void server_peer_closed(struct conn *conn)
 static void server_timer(struct conn *conn)
 {
     struct session *session = conn->app_data;
-    if (session->wire->now_us >= session->heard_us[SIDE_SERVER] + SERVER_IDLE_US) {
+    uint64_t now_us = session->wire->now_us;
+    if (now_us >= session->heard_us[SIDE_SERVER] + idle_us(session, SIDE_SERVER)) {
         conn_abort(conn);
         return;
     }
+    if (conn->hold_reading && now_us >= session->wait_us[SIDE_SERVER])
+        conn_resume_reading(conn);
     server_go_on(conn);
 }
 
@@ -361,6 +413,12 @@ static void vanish(void *context)
     session->client_host->dead = true;
 }
 
+static void abort_client(void *context)
+{
+    struct session *session = context;
+    conn_abort(session->client);
+}
+
 static void connect_now(void *context)
 {
     struct session *session = context;
@@ -370,6 +428,8 @@ static void connect_now(void *context)
                                    session->server_port, &client_app, session);
     if (session->manner.vanish_us > 0)
         wire_at(session->wire, session->began_us + session->manner.vanish_us, vanish, session);
+    if (session->manner.client_abort_us > 0)
+        wire_at(session->wire, session->began_us + session->manner.client_abort_us, abort_client, session);
 }
 
 void session_start(struct session *session, uint64_t at_us)
@@ -378,21 +438,42 @@ void session_start(struct session *session, uint64_t at_us)
     if (session->promised.bytes > 0)
         stream_append(&session->promised, said->data + session->greeting_bytes,
                       said->bytes - session->greeting_bytes);
-    session->expected_bytes = expected_by(session, SIDE_CLIENT)->bytes;
+    session->expected_bytes = session_expected_by(session, SIDE_CLIENT)->bytes;
     wire_at(session->wire, at_us, connect_now, session);
 }
 
 /* --- the judge ------------------------------------------------------------------------------------------- */
 
+bool session_byte_fits(const struct session *session, enum side side, uint32_t at, uint8_t byte)
+{
+    const struct stream *expected = session_expected_by(session, side);
+    if (at >= expected->bytes)
+        return false;
+    if (side == SIDE_CLIENT && session->greeting_changed && at < session->greeting_bytes &&
+        session->old_greeting[at] == byte)
+        return true;
+    return expected->data[at] == byte;
+}
+
+/* Who was greeted as the server used to greet must not be joined to one that greets otherwise by now (ENGINE 2.4). */
+static void check_greeting(const struct session *session, const struct conn *client)
+{
+    if (session->greeting_changed && client->in.bytes > session->greeting_bytes &&
+        memcmp(client->in.data, session->said[SIDE_SERVER].data, session->greeting_bytes) != 0)
+        wire_fail_port(session->wire, session->client_port,
+                       "port %u: the client was greeted otherwise than its server greets",
+                       session->client_port);
+}
+
 static void check_received(struct session *session, enum side side, const struct conn *conn)
 {
-    const struct stream *expected = expected_by(session, side);
+    const struct stream *expected = session_expected_by(session, side);
     const char *name = side == SIDE_CLIENT ? "client" : "server";
     if (conn->in.bytes > expected->bytes)
         wire_fail_port(session->wire, session->client_port, "port %u: the %s received %u bytes, of %u",
                        session->client_port, name, conn->in.bytes, expected->bytes);
     for (uint32_t at = session->checked[side]; at < conn->in.bytes; at++) {
-        if (conn->in.data[at] != expected->data[at])
+        if (!session_byte_fits(session, side, at, conn->in.data[at]))
             wire_fail_port(session->wire, session->client_port,
                            "port %u: byte %u that the %s received is wrong", session->client_port, at, name);
     }
@@ -439,6 +520,7 @@ void session_check(struct session *session)
     if (session->client == NULL)
         return;
     check_received(session, SIDE_CLIENT, session->client);
+    check_greeting(session, session->client);
     if (session->server != NULL)
         check_received(session, SIDE_SERVER, session->server);
     check_client_acks(session);
@@ -457,6 +539,7 @@ void stage_check(struct wire *wire)
         if (!over)
             session_check(session);
     }
+    inside_check(wire);
 }
 
 bool session_ended(const struct session *session)

@@ -18,7 +18,8 @@
 
 #include "tests/sim/host.h"
 
-#define TURNS_MAX 32
+#define TURNS_MAX            32
+#define SESSION_GREETING_MAX 64
 
 struct turn {
     enum side from;
@@ -40,8 +41,20 @@ struct session_manner {
     bool silent;     /* the client never says anything, and leaves after silent_us */
     uint64_t silent_us;
     uint64_t vanish_us;         /* the client's host goes dead so long after connecting; 0: never */
-    uint32_t slow_reader_bytes; /* the client stops reading here for 3 s */
+    uint32_t slow_reader_bytes; /* the client stops reading here */
+    uint32_t slow_server_bytes; /* the server does */
+    uint64_t slow_us;           /* for so long; 0: 3 s */
     uint32_t think_us;          /* before each of the client's turns but the first */
+    uint64_t first_think_us;    /* before the first */
+    uint64_t client_abort_us, server_abort_us; /* RST so long after connecting, accepting; 0: never */
+};
+
+/* What the judge of line.h has seen of a connection: the newest numbers from each side, and to each side. */
+struct line {
+    struct line_end {
+        bool has_ts, has_ack;
+        uint32_t ts, ack;
+    } from[2], to[2];
 };
 
 struct session {
@@ -60,7 +73,14 @@ struct session {
     uint32_t next_turn[2];
     uint32_t checked[2];     /* bytes received and compared */
     uint32_t expected_bytes; /* of the server's stream, as the client expects it */
-    bool server_counted, slowed;
+    bool server_counted, slowed[2];
+    bool
+        excused; /* something happened to it that may end it early, on a bare wire too: it must end, no more */
+    bool wrong;  /* its request fits no server */
+    uint8_t
+        old_greeting[SESSION_GREETING_MAX]; /* the first greeting_bytes before the server changed its mind */
+    bool greeting_changed;
+    struct line line; /* what passed over the wire */
     uint64_t began_us, heard_us[2], wait_us[2];
     struct session *next;
 };
@@ -69,6 +89,19 @@ struct session {
 struct stage {
     struct session *sessions;
     uint32_t count;
+    const char *
+        greeting; /* said by servers that accept from now on; NULL: the session's own. As long as the first one */
+    bool lenient;  /* the line judge does not ask whose numbers a segment has: somebody sends nonsense */
+    bool promises; /* every promise is true: windows too are compared */
+    bool attack;   /* protected from first to last, and by checks: nothing without a request (inside.h) */
+    uint64_t steps_seen; /* inside.h */
+    struct {             /* line.h: the segment that the middle has just been given */
+        const struct session *session;
+        enum side from;
+        uint32_t ts_behind, ack_behind; /* how far it lies behind the newest of its side */
+        uint32_t tsecr;
+        bool has_ts;
+    } entered;
 };
 
 /* A session without turns from a port of `client` to a port of `server`; owned by the stage. */
@@ -96,6 +129,10 @@ void session_expect_greeting(struct session *session, const char *promised);
 
 /* The server's application for every port: finds the session by the client's address and port. */
 extern const struct app session_server_app;
+/* True where `byte` may stand at offset `at` of what this side hears. */
+bool session_byte_fits(const struct session *session, enum side side, uint32_t at, uint8_t byte);
+/* What this side is to hear. */
+const struct stream *session_expected_by(const struct session *session, enum side side);
 /* Connects at `at_us`. */
 void session_start(struct session *session, uint64_t at_us);
 /* All said and heard, on both sides, and both connections ended. */

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/sim/inside.h"
+#include "tests/sim/line.h"
+
 #define EMPTY_AFTER_US                                                                                       \
     (130ull * 60 * 1000 * 1000) /* RFC 5382's 2 h 4 min: a RST that was lost before it came to us */
 
@@ -151,20 +154,28 @@ static void add_hosts(struct world *world, const struct tcp_settings *client,
     }
 }
 
+void world_open_at(struct world *world, uint64_t seed, struct middle *middle, uint64_t start_us,
+                   const struct tcp_settings *client, const struct tcp_settings *server)
+{
+    *world = (struct world){0};
+    world->wire = wire_new(seed, middle, start_us);
+    world->wire->context = &world->stage;
+    world->wire->after_step = stage_check;
+    world->wire->on_enter = line_enter;
+    world->wire->on_leave = line_leave;
+    add_hosts(world, client, server);
+}
+
 void world_open(struct world *world, uint64_t seed, enum mode_setting setting,
                 const struct tcp_settings *client, const struct tcp_settings *server)
 {
     struct middle *middle = NULL;
-    *world = (struct world){0};
     if (setting != SETTING_INHERIT) {
-        middle = middle_new(NULL, 1000000);
-        engine_set_setting(middle->engine, NULL, setting, 1000000);
-        middle_adopt(middle, fixture_all(server), 1000000);
+        middle = middle_new(NULL, WIRE_START_US);
+        engine_set_setting(middle->engine, NULL, setting, WIRE_START_US);
+        middle_adopt(middle, fixture_all(server), WIRE_START_US);
     }
-    world->wire = wire_new(seed, middle);
-    world->wire->context = &world->stage;
-    world->wire->after_step = stage_check;
-    add_hosts(world, client, server);
+    world_open_at(world, seed, middle, WIRE_START_US, client, server);
 }
 
 void world_close(struct world *world)
@@ -206,11 +217,7 @@ const struct counters *world_counters(struct world *world)
 void world_expect_empty(struct world *world)
 {
     wire_run(world->wire, world->wire->now_us + EMPTY_AFTER_US);
-    const struct counters *counters = world_counters(world);
-    if (counters->flows_tracked != 0 || counters->flows_pending != 0 || counters->flows_spliced != 0)
-        wire_fail(world->wire, "left behind: %llu tracked, %llu pending, %llu spliced",
-                  (unsigned long long)counters->flows_tracked, (unsigned long long)counters->flows_pending,
-                  (unsigned long long)counters->flows_spliced);
+    inside_expect_empty(world->wire);
 }
 
 uint64_t fixture_seed(uint64_t otherwise)

@@ -49,6 +49,9 @@ struct world {
 /* With an engine in `setting`, or a bare wire (SETTING_INHERIT). */
 void world_open(struct world *world, uint64_t seed, enum mode_setting setting,
                 const struct tcp_settings *client, const struct tcp_settings *server);
+/* The same with an engine (or NULL) of the caller's making, and another beginning of time. */
+void world_open_at(struct world *world, uint64_t seed, struct middle *middle, uint64_t start_us,
+                   const struct tcp_settings *client, const struct tcp_settings *server);
 void world_close(struct world *world);
 /* A session between the hosts of one family; the port says which application listens. */
 struct session *world_session(struct world *world, bool ipv4, uint16_t client_port, uint16_t server_port);

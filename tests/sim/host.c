@@ -57,6 +57,9 @@ struct host *host_add(struct wire *wire, enum side side, const char *addr,
     host->settings = *settings;
     host->rng.state = rng_next(&wire->rng);
     host->ts_offset = (uint32_t)rng_next(&host->rng);
+    host->isn_secret = (uint32_t)rng_next(&host->rng);
+    if (rng_chance(&host->rng, 100000)) /* TSval wraps within the first seconds */
+        host->ts_offset = 0u - (uint32_t)(wire->now_us / 1000) - rng_below(&host->rng, 5000);
     host->next = wire->hosts;
     wire->hosts = host;
     return host;
@@ -84,6 +87,18 @@ void host_free(struct host *host)
     free(host);
 }
 
+/* RFC 6528: a clock of 4 us that begins elsewhere for each tuple; for one in eight it wraps soon. */
+static uint32_t first_number(const struct host *host, uint16_t port, const struct ip_addr *peer,
+                             uint16_t peer_port)
+{
+    struct rng rng = {.state = (uint64_t)host->isn_secret << 32 ^ (uint32_t)(port << 16 | peer_port)};
+    rng.state ^= load_be32(peer->bytes + 12);
+    uint32_t clock = (uint32_t)((host->wire->now_us - host->wire->began_us) / 4);
+    if (rng_chance(&rng, 125000))
+        return clock - rng_below(&rng, 4000);
+    return clock + (uint32_t)rng_next(&rng);
+}
+
 static struct conn *conn_new(struct host *host, uint16_t port, const struct ip_addr *peer, uint16_t peer_port)
 {
     struct conn *conn = calloc(1, sizeof *conn);
@@ -94,7 +109,7 @@ static struct conn *conn_new(struct host *host, uint16_t port, const struct ip_a
     memcpy(conn->tags, host->tags, sizeof conn->tags);
     memcpy(conn->peer_mac, host->peer_mac, 6);
     conn->opened_us = host->wire->now_us;
-    conn->iss = (uint32_t)rng_next(&host->rng);
+    conn->iss = first_number(host, port, peer, peer_port);
     conn->snd_una = conn->snd_nxt = conn->snd_max = conn->iss;
     conn->ts_offset = host->ts_offset;
     conn->flow_label = (uint32_t)rng_next(&host->rng) & 0xfffff;
@@ -111,6 +126,11 @@ static struct conn *conn_new(struct host *host, uint16_t port, const struct ip_a
 struct conn *host_connect(struct host *host, uint16_t port, const struct ip_addr *to, uint16_t to_port,
                           const struct app *app, void *app_data)
 {
+    for (struct conn *old = host->conns; old != NULL; old = old->next) {
+        if (old->state == TCP_TIME_WAIT && old->port == port && old->peer_port == to_port &&
+            memcmp(&old->peer, to, sizeof old->peer) == 0)
+            conn_finish(old, CONN_CLOSED); /* RFC 6191; Linux: tcp_tw_reuse */
+    }
     struct conn *conn = conn_new(host, port, to, to_port);
     conn->app = app;
     conn->app_data = app_data;
@@ -320,7 +340,9 @@ static void receive_in_syn_sent(struct conn *conn, const struct packet *got)
     conn->snd_una = got->ack;
     conn->snd_nxt = seq_max(conn->snd_nxt, conn->snd_una);
     become_established(conn);
-    if (!(conn->host->settings.data_on_ack && conn->out.bytes > 0))
+    if (conn->host->settings.padding > 0)
+        conn_send_padded_ack(conn);
+    else if (!(conn->host->settings.data_on_ack && conn->out.bytes > 0))
         conn_send_ack(conn);
     conn_output(conn);
 }
@@ -518,6 +540,7 @@ static void conn_receive(struct conn *conn, const struct packet *got)
     /* RFC 7323 4.3 (3) */
     if (conn->timestamps && got->timestamps && !seq_before(conn->last_ack_sent, got->seq))
         conn->ts_recent = got->tsval;
+    conn->keepalives = 0;
     if (conn->keepalive_at_us != TIMER_NEVER)
         conn->keepalive_at_us = conn->host->wire->now_us + conn->host->settings.keepalive_us;
     if (!receive_ack(conn, got))

@@ -11,9 +11,11 @@
  *                   probes, super-frames with partial checksums
  *   receiving       out-of-order queue, SACK (RFC 2018), delayed ACK, window that the application closes by not reading
  *   ending          FIN, half-close, simultaneous close, TIME_WAIT; RST by RFC 5961 (exact, else challenge ACK)
+ *   again           ISNs by RFC 6528 (clock and secret), so that a tuple may be used again at once; a TIME_WAIT gives way (RFC 6191)
+ *   waiting         keepalive with and without the garbage byte (RFC 1122 4.2.3.6); a peer that answers none of nine is given up
  *
- * The application is a table of callbacks. Limits: no urgent data, no ECN reaction, congestion control only as far as it
- * shapes what is sent.
+ * The application is a table of callbacks. Limits: no urgent data, no simultaneous open, no ECN reaction, congestion
+ * control only as far as it shapes what is sent.
  */
 #ifndef SYNWARD_SIM_HOST_H
 #define SYNWARD_SIM_HOST_H
@@ -35,6 +37,9 @@ struct tcp_settings {
     bool data_on_ack;      /* a client whose request rides on the handshake's own ACK */
     uint32_t window_bytes; /* receive buffer */
     uint64_t keepalive_us; /* 0: none */
+    bool keepalive_byte;   /* probes carry a byte, as old stacks' do */
+    uint8_t
+        padding; /* zero bytes behind the handshake's ACK, as odd stacks send: only where an engine takes them off */
     uint8_t ttl;
     uint8_t retries; /* of data, until the connection is given up */
 };
@@ -119,7 +124,7 @@ struct conn {
     uint32_t ts_recent, ts_first_sent, ts_last_sent, ts_offset;
     uint32_t srtt_us, rto_us, timed_seq;
     uint64_t timed_us; /* when timed_seq was sent; 0: no segment is timed */
-    uint32_t retries, probes, unacked_segments;
+    uint32_t retries, probes, unacked_segments, keepalives;
     uint64_t rto_at_us, delayed_ack_at_us, persist_at_us, keepalive_at_us, close_at_us, app_at_us;
     uint64_t armed_us; /* of the earliest event in the wire's queue */
     uint64_t challenge_us;
@@ -148,7 +153,7 @@ struct host {
     struct listener *listeners;
     struct host *next;
     struct rng rng;
-    uint32_t ts_offset;
+    uint32_t ts_offset, isn_secret;
 };
 
 /* A host on `side` of the wire, which owns it from then on. */
@@ -169,6 +174,8 @@ void conn_abort(struct conn *conn);
 /* Reads again after hold_reading. */
 void conn_resume_reading(struct conn *conn);
 void conn_set_timer(struct conn *conn, uint64_t at_us);
+/* TSval of a segment sent now. */
+uint32_t conn_tsval(const struct conn *conn);
 const char *tcp_state_name(enum tcp_state state);
 
 #endif

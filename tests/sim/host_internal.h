@@ -17,6 +17,7 @@ void conn_send_syn(struct conn *conn);
 /* In answer to `syn`; also when it comes again. */
 void conn_send_synack(struct conn *conn, const struct packet *syn);
 void conn_send_ack(struct conn *conn);
+void conn_send_padded_ack(struct conn *conn);
 /* Sends what window, congestion window and Nagle allow. */
 void conn_output(struct conn *conn);
 /* ack, window and SACK of an acceptable segment. */

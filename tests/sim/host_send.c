@@ -11,6 +11,7 @@
 #define SYN_RETRIES     6
 #define SYNACK_RETRIES  5
 #define PROBES_MAX      15
+#define KEEPALIVES_MAX  9 /* Linux: tcp_keepalive_probes */
 #define CWND_MAX        (1024u * 1024)
 #define SUPER_FRAME_MAX 65000u
 #define TIMER_NEVER     UINT64_MAX
@@ -20,7 +21,7 @@ static uint64_t now_of(const struct conn *conn)
     return conn->host->wire->now_us;
 }
 
-static uint32_t tsval_now(const struct conn *conn)
+uint32_t conn_tsval(const struct conn *conn)
 {
     return (uint32_t)(now_of(conn) / 1000) + conn->ts_offset;
 }
@@ -81,7 +82,7 @@ static void add_syn_options(const struct conn *conn, struct packet *packet, bool
         else if (layout[i] == TCP_OPT_SACK_PERMITTED)
             packet_add_sack_permitted(packet);
         else if (layout[i] == TCP_OPT_TIMESTAMPS)
-            packet_add_timestamps(packet, tsval_now(conn),
+            packet_add_timestamps(packet, conn_tsval(conn),
                                   (packet->flags & TCP_ACK) != 0 ? conn->ts_recent : 0);
         else if (layout[i] == TCP_OPT_WSCALE)
             packet_add_window_scale(packet, conn->rcv_scale);
@@ -104,7 +105,7 @@ void conn_send_syn(struct conn *conn)
     add_syn_options(conn, &packet, own->sack, own->timestamps, own->window_scale != WSCALE_NONE);
     packet.window = tcp_first_window(own, own->timestamps);
     conn->snd_nxt = conn->snd_max = conn->iss + 1;
-    conn->ts_last_sent = tsval_now(conn);
+    conn->ts_last_sent = conn_tsval(conn);
     if (conn->retries == 0)
         conn->ts_first_sent = conn->ts_last_sent;
     restart_rto(conn);
@@ -121,8 +122,8 @@ void conn_send_synack(struct conn *conn, const struct packet *syn)
     add_syn_options(conn, &packet, conn->sack, conn->timestamps, conn->scaled);
     packet.window = tcp_first_window(&conn->host->settings, conn->timestamps);
     if (conn->snd_max == conn->iss)
-        conn->ts_first_sent = tsval_now(conn);
-    conn->ts_last_sent = tsval_now(conn);
+        conn->ts_first_sent = conn_tsval(conn);
+    conn->ts_last_sent = conn_tsval(conn);
     conn->snd_nxt = conn->snd_max = conn->iss + 1;
     if (conn->rto_at_us == TIMER_NEVER)
         restart_rto(conn);
@@ -175,7 +176,7 @@ static void transmit(struct conn *conn, uint8_t flags, uint32_t seq, const uint8
     if (conn->timestamps) {
         packet_add_nop(&packet);
         packet_add_nop(&packet);
-        packet_add_timestamps(&packet, tsval_now(conn), conn->ts_recent);
+        packet_add_timestamps(&packet, conn_tsval(conn), conn->ts_recent);
     }
     if (conn->sack && conn->early.count > 0 && bytes + 28 <= conn->snd_mss)
         add_sack(conn, &packet);
@@ -195,6 +196,12 @@ static void transmit(struct conn *conn, uint8_t flags, uint32_t seq, const uint8
 void conn_send_ack(struct conn *conn)
 {
     transmit(conn, TCP_ACK, conn->snd_nxt, NULL, 0);
+}
+
+void conn_send_padded_ack(struct conn *conn)
+{
+    static const uint8_t zeros[8];
+    transmit(conn, TCP_ACK, conn->snd_nxt, zeros, conn->host->settings.padding);
 }
 
 void conn_write(struct conn *conn, const void *data, uint32_t bytes)
@@ -314,7 +321,7 @@ static void sample_rtt(struct conn *conn, const struct packet *got)
 {
     uint32_t rtt_us;
     if (conn->timestamps && got->timestamps)
-        rtt_us = (tsval_now(conn) - got->tsecr) * 1000 + 500;
+        rtt_us = (conn_tsval(conn) - got->tsecr) * 1000 + 500;
     else if (conn->timed_us != 0 && seq_before(conn->timed_seq, got->ack))
         rtt_us = (uint32_t)(now_of(conn) - conn->timed_us);
     else
@@ -495,6 +502,12 @@ void conn_send_keepalive(struct conn *conn)
     if (conn->state != TCP_ESTABLISHED && conn->state != TCP_CLOSE_WAIT)
         return;
     conn->keepalive_at_us = now_of(conn) + conn->host->settings.keepalive_us;
-    if (conn->snd_una == conn->snd_max)
-        transmit(conn, TCP_ACK, conn->snd_una - 1, NULL, 0); /* RFC 1122 4.2.3.6 */
+    if (conn->snd_una != conn->snd_max)
+        return;
+    if (conn->keepalives++ >= KEEPALIVES_MAX) {
+        conn_finish(conn, CONN_TIMED_OUT);
+        return;
+    }
+    static const uint8_t garbage = 0;
+    transmit(conn, TCP_ACK, conn->snd_una - 1, &garbage, conn->host->settings.keepalive_byte);
 }

@@ -43,8 +43,7 @@ static void *take_memory(size_t bytes)
         spare.memory = NULL;
         return memset(memory, 0, bytes);
     }
-    memory =
-        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) {
         perror("mmap of the engine's memory");
         abort();

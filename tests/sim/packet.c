@@ -83,7 +83,8 @@ struct vlan_ids packet_vlan(const struct packet *packet)
 /* RFC 1071, the plain way. */
 static uint32_t sum_words(uint32_t sum, const uint8_t *at, uint32_t bytes)
 {
-    uint32_t high = 0, low = 0; /* two plain loops, which a compiler makes fast; 65,535 bytes do not overflow */
+    uint32_t high = 0,
+             low = 0; /* two plain loops, which a compiler makes fast; 65,535 bytes do not overflow */
     for (uint32_t i = 0; i < bytes / 2; i++) {
         high += at[2 * i];
         low += at[2 * i + 1];

@@ -11,8 +11,6 @@
 #include "tests/sim/host.h"
 #include "tests/sim/trace.h"
 
-#define START_US 1000000ull
-
 /* A frame under way, or a call that is due. */
 struct event {
     uint64_t at_us, order;
@@ -136,10 +134,10 @@ void wire_insert(struct wire *wire, struct middle *middle)
 /* Of a wire that is gone, for the next one. */
 static struct trace_line *spare_trace;
 
-struct wire *wire_new(uint64_t seed, struct middle *middle)
+struct wire *wire_new(uint64_t seed, struct middle *middle, uint64_t start_us)
 {
     struct wire *wire = calloc(1, sizeof *wire);
-    wire->now_us = START_US;
+    wire->now_us = wire->began_us = start_us;
     wire->seed = seed;
     wire->rng.state = seed;
     wire->mtu = 1500;

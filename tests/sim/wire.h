@@ -39,7 +39,7 @@ struct trace_line {
 };
 
 struct wire {
-    uint64_t now_us;
+    uint64_t now_us, began_us;
     uint64_t seed;
     struct rng rng;
     struct link in[2], out[2]; /* towards the middle from a side, and from the middle to a side */
@@ -62,8 +62,10 @@ struct wire {
     void *context;
 };
 
-/* The wire owns the middle and the hosts. Time begins at 1 s. */
-struct wire *wire_new(uint64_t seed, struct middle *middle);
+#define WIRE_START_US 1000000ull
+
+/* The wire owns the middle and the hosts. */
+struct wire *wire_new(uint64_t seed, struct middle *middle, uint64_t start_us);
 /* Puts a middle into a wire that was bare until now, and owns it. */
 void wire_insert(struct wire *wire, struct middle *middle);
 void wire_free(struct wire *wire);
