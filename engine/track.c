@@ -58,7 +58,7 @@ static void begin_half_open(struct engine *engine, const struct passage *passage
 void track_client(struct engine *engine, struct passage *passage, struct server *server)
 {
     passage_forward(passage);
-    if (is_syn(&passage->frame)) {
+    if (is_syn(&passage->frame) && frame_checksum_good(&passage->frame)) {
         struct flow *flow = engine_flow_new(engine, &passage->key, FLOW_HALF_OPEN, passage->now_us);
 
         if (flow)
@@ -91,7 +91,8 @@ void track_server(struct engine *engine, struct passage *passage)
     const struct frame *frame = &passage->frame;
 
     passage_forward(passage);
-    if (frame->flags & TCP_RST)
+    /* A flipped bit in an address or a port makes a connection that does not exist (ENGINE 4). */
+    if ((frame->flags & TCP_RST) || !frame_checksum_good(frame))
         return;
     if (is_syn(frame)) {
         /* The server side opens a connection of its own: it passes in every mode. */

@@ -5,8 +5,7 @@
  *      pcap --> link header made Ethernet --> direction --> engine (normal mode) --> observations --> learner
  *
  * The engine and the learner are the same as on a live wire. Time is the capture's own, never running back.
- * Checksums do not matter: captures made on a sending host have them unfinished, and the engine does not verify
- * what only passes.
+ * Checksums do not matter: captures made on a sending host have them unfinished, so the engine is told that they are good.
  */
 #include "profiles/capture.h"
 
@@ -93,6 +92,7 @@ static uint32_t lay_frame(const struct capture *capture, const struct pcap_pkthd
     const uint8_t version = packet[link_bytes] >> 4;
     const uint16_t guessed = version == 6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
     memset(capture->buffer, 0, OFFLOAD_BYTES + ETH_HEADER_BYTES);
+    ((struct offload *)(void *)capture->buffer)->flags = OFFLOAD_CHECKSUM_VALID;
     if (capture->link_type == DLT_EN10MB)
         memcpy(frame, packet, 12);
     store_be16(frame + 12, type_at >= 0 ? load_be16(packet + type_at) : guessed);

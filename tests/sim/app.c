@@ -340,12 +340,11 @@ static void change_greeting(struct session *session)
     const struct stage *stage = session->wire->context;
     uint8_t *said = session->said[SIDE_SERVER].data;
     uint32_t bytes = session->greeting_bytes;
-    if (bytes == 0 || bytes > SESSION_GREETING_MAX || stage->greeting == NULL ||
-        strlen(stage->greeting) != bytes || memcmp(said, stage->greeting, bytes) == 0)
+    if (session->other_greeting == NULL || stage->greeting == NULL ||
+        memcmp(said, stage->greeting, bytes) == 0)
         return;
-    memcpy(session->old_greeting, said, bytes);
     memcpy(said, stage->greeting, bytes);
-    session->greeting_changed = true;
+    session->other_greeting = stage->greetings[stage->greeting == stage->greetings[0]];
 }
 
 static void server_established(struct conn *conn)
@@ -383,10 +382,13 @@ static void server_received(struct conn *conn)
     server_go_on(conn);
 }
 
+/* The client has closed: what is to be said is said, unless the server is waiting for a moment of its own. */
 static void server_peer_closed(struct conn *conn)
 {
+    const struct session *session = conn->app_data;
     server_go_on(conn);
-    conn_close(conn);
+    if (conn->fin_received && session->wire->now_us >= session->wait_us[SIDE_SERVER])
+        conn_close(conn);
 }
 
 static void server_timer(struct conn *conn)
@@ -399,7 +401,7 @@ static void server_timer(struct conn *conn)
     }
     if (conn->hold_reading && now_us >= session->wait_us[SIDE_SERVER])
         conn_resume_reading(conn);
-    server_go_on(conn);
+    server_peer_closed(conn);
 }
 
 const struct app session_server_app = {.established = server_established,
@@ -449,8 +451,8 @@ bool session_byte_fits(const struct session *session, enum side side, uint32_t a
     const struct stream *expected = session_expected_by(session, side);
     if (at >= expected->bytes)
         return false;
-    if (side == SIDE_CLIENT && session->greeting_changed && at < session->greeting_bytes &&
-        session->old_greeting[at] == byte)
+    if (side == SIDE_CLIENT && session->other_greeting != NULL && at < session->greeting_bytes &&
+        (uint8_t)session->other_greeting[at] == byte)
         return true;
     return expected->data[at] == byte;
 }
@@ -458,7 +460,8 @@ bool session_byte_fits(const struct session *session, enum side side, uint32_t a
 /* Who was greeted as the server used to greet must not be joined to one that greets otherwise by now (ENGINE 2.4). */
 static void check_greeting(const struct session *session, const struct conn *client)
 {
-    if (session->greeting_changed && client->in.bytes > session->greeting_bytes &&
+    if (session->other_greeting != NULL && session->servers_seen > 0 &&
+        client->in.bytes > session->greeting_bytes &&
         memcmp(client->in.data, session->said[SIDE_SERVER].data, session->greeting_bytes) != 0)
         wire_fail_port(session->wire, session->client_port,
                        "port %u: the client was greeted otherwise than its server greets",

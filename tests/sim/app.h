@@ -77,10 +77,9 @@ struct session {
     bool
         excused; /* something happened to it that may end it early, on a bare wire too: it must end, no more */
     bool wrong;  /* its request fits no server */
-    uint8_t
-        old_greeting[SESSION_GREETING_MAX]; /* the first greeting_bytes before the server changed its mind */
-    bool greeting_changed;
-    struct line line; /* what passed over the wire */
+    const char
+        *other_greeting; /* what the client may hear instead where its server changes it; NULL: nothing */
+    struct line line;    /* what passed over the wire */
     uint64_t began_us, heard_us[2], wait_us[2];
     struct session *next;
 };
@@ -89,8 +88,8 @@ struct session {
 struct stage {
     struct session *sessions;
     uint32_t count;
-    const char *
-        greeting; /* said by servers that accept from now on; NULL: the session's own. As long as the first one */
+    const char *greetings[2]; /* of servers that change theirs; equally long */
+    const char *greeting;     /* one of them, said from now on; NULL: the session's own */
     bool lenient;  /* the line judge does not ask whose numbers a segment has: somebody sends nonsense */
     bool promises; /* every promise is true: windows too are compared */
     bool attack;   /* protected from first to last, and by checks: nothing without a request (inside.h) */

@@ -72,6 +72,13 @@ void host_listen(struct host *host, uint16_t port, const struct app *app)
     host->listeners = listener;
 }
 
+void host_crash(struct host *host)
+{
+    host->dead = true;
+    for (struct conn *conn = host->conns; conn != NULL; conn = conn->next)
+        conn_finish(conn, CONN_ABORTED);
+}
+
 void host_free(struct host *host)
 {
     for (struct conn *conn = host->conns, *next; conn != NULL; conn = next) {
@@ -87,15 +94,15 @@ void host_free(struct host *host)
     free(host);
 }
 
-/* RFC 6528: a clock of 4 us that begins elsewhere for each tuple; for one in eight it wraps soon. */
+/* RFC 6528: a clock of 64 ns, as Linux has it, that begins elsewhere for each tuple; for one in eight it wraps soon. */
 static uint32_t first_number(const struct host *host, uint16_t port, const struct ip_addr *peer,
                              uint16_t peer_port)
 {
     struct rng rng = {.state = (uint64_t)host->isn_secret << 32 ^ (uint32_t)(port << 16 | peer_port)};
     rng.state ^= load_be32(peer->bytes + 12);
-    uint32_t clock = (uint32_t)((host->wire->now_us - host->wire->began_us) / 4);
+    uint32_t clock = (uint32_t)((host->wire->now_us - host->wire->began_us) * 16);
     if (rng_chance(&rng, 125000))
-        return clock - rng_below(&rng, 4000);
+        return clock - rng_below(&rng, 100000);
     return clock + (uint32_t)rng_next(&rng);
 }
 

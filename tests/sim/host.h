@@ -164,6 +164,8 @@ struct conn *host_connect(struct host *host, uint16_t port, const struct ip_addr
                           const struct app *app, void *app_data);
 /* A good frame for this host. */
 void host_receive(struct host *host, const struct packet *packet);
+/* Forgets every connection without a word, and is dead. */
+void host_crash(struct host *host);
 void host_free(struct host *host);
 
 void conn_write(struct conn *conn, const void *data, uint32_t bytes);

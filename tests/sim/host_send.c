@@ -206,7 +206,8 @@ void conn_send_padded_ack(struct conn *conn)
 
 void conn_write(struct conn *conn, const void *data, uint32_t bytes)
 {
-    stream_append(&conn->out, data, bytes);
+    if (!conn->fin_wanted) /* EPIPE */
+        stream_append(&conn->out, data, bytes);
 }
 
 void conn_close(struct conn *conn)

@@ -10,10 +10,15 @@
 
 static struct conn *end_of(const struct session *session, enum side side)
 {
-    struct conn *server = session->server;
-    if (side == SIDE_CLIENT)
+    const struct conn *client = session->client;
+    if (side == SIDE_CLIENT || client == NULL)
         return session->client;
-    return server != NULL && session->client != NULL && server->irs == session->client->iss ? server : NULL;
+    for (struct conn *conn = session->server_host->conns; conn != NULL; conn = conn->next) {
+        if (conn->irs == client->iss && conn->peer_port == client->port && conn->port == client->peer_port &&
+            memcmp(&conn->peer, &session->client_host->addr, sizeof conn->peer) == 0)
+            return conn;
+    }
+    return NULL;
 }
 
 static bool same_tuple(const struct session *session, enum side from, const struct packet *packet)
