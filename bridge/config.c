@@ -10,6 +10,7 @@
 
 #include "bridge/mode_text.h"
 #include "profiles/json_read.h"
+#include "profiles/settings.h"
 
 struct source {
     const char *name, *text;
@@ -47,8 +48,13 @@ static bool take(struct config *config, const char *key, const char *text, struc
         config->has_learning = true;
         return switch_parse("learn", text, &config->learning, reason);
     }
+    if (strcmp(key, "unknown") == 0)
+        return unknown_servers_parse(text, &config->unknown, reason);
+    if (trigger_key(key))
+        return trigger_set(&config->triggers, key, text, reason);
     return error_set(reason, EXIT_USAGE,
-                     "unknown key: known are client, server, store, control, mode, learn");
+                     "unknown key: known are client, server, store, control, mode, learn, unknown and the "
+                     "triggers of `synward help profiles set`");
 }
 
 static bool take_all(struct config *config, struct json_object *object, const struct source *source,

@@ -147,6 +147,34 @@ bool daemon_flows(struct daemon *daemon, struct flow_info **flows, uint32_t *cou
     return shards_flows(daemon->shards, flows, count, error);
 }
 
+bool daemon_sources(struct daemon *daemon, struct source_info **sources, uint32_t *count, struct error *error)
+{
+    return shards_sources(daemon->shards, sources, count, error);
+}
+
+bool daemon_set_source(struct daemon *daemon, const struct ip_addr *prefix, uint8_t length,
+                       enum source_state state, uint64_t for_s, struct error *error)
+{
+    const struct source_rule rule = {.prefix = *prefix,
+                                     .length = length,
+                                     .state = state,
+                                     .by = SOURCE_BY_OPERATOR,
+                                     .until_us = for_s != 0 ? clock_now_us() + for_s * SECOND_US : 0};
+    return shards_set_source(daemon->shards, &rule, error);
+}
+
+bool daemon_forget_source(struct daemon *daemon, const struct ip_addr *prefix, uint8_t length, bool *known,
+                          struct error *error)
+{
+    return shards_forget_source(daemon->shards, prefix, length, known, error);
+}
+
+int64_t daemon_wall_s(const struct daemon *daemon, uint64_t time_us)
+{
+    (void)daemon;
+    return ((int64_t)clock_wall_us() + (int64_t)(time_us - clock_now_us())) / (int64_t)SECOND_US;
+}
+
 static void compile_policy(struct daemon *daemon, uint64_t now_us)
 {
     const uint64_t revision = store_revision(daemon->store);
@@ -339,6 +367,9 @@ static bool start_shards(struct daemon *daemon, struct error *error)
     options->learning = daemon->options.learning;
     options->mode = daemon->options.mode;
     engine_config_defaults(&options->engine);
+    options->engine.shards = WORKERS;
+    options->engine.unknown = daemon->options.unknown;
+    options->engine.triggers = daemon->options.triggers;
     randombytes_buf(&options->engine.keys, sizeof(options->engine.keys));
     randombytes_buf(options->engine.table_seed, sizeof(options->engine.table_seed));
     struct policy *policy = policy_compile(daemon->store, NULL, clock_now_us());
@@ -413,10 +444,23 @@ static void observed(void *context, const struct observation *observation)
 static void switched(void *context, const struct observation *observation)
 {
     (void)context;
-    char text[SERVER_TEXT_BYTES];
-    log_line(LOG_LEVEL_WARNING, "%s: attack mode, %u half-open connections",
+    char text[SERVER_TEXT_BYTES], cause[CAUSE_TEXT_BYTES];
+    log_line(LOG_LEVEL_WARNING, "%s: attack mode, %s",
              server_to_text(&observation->server.addr, observation->server.port, text),
-             observation->trigger.value);
+             cause_to_text(observation->trigger.cause, observation->trigger.value, cause));
+}
+
+static void put_aside(void *context, const struct observation *observation)
+{
+    const struct observed_source *source = &observation->source;
+    char address[ADDR_TEXT_BYTES], server[SERVER_TEXT_BYTES];
+
+    (void)context;
+    log_line(LOG_LEVEL_WARNING,
+             "%s/%u: put aside for %llu s, %u wrong requests and %u right ones, last to %s",
+             addr_to_text(&source->prefix, address), source->length,
+             (unsigned long long)((source->until_us - observation->time_us) / SECOND_US), source->mismatches,
+             source->matches, server_to_text(&observation->server.addr, observation->server.port, server));
 }
 
 static void returned(void *context, const struct server_key *server)
@@ -522,8 +566,11 @@ static void handle_event(struct daemon *daemon, int fd, const struct shards_hook
 /* False: a worker failed. */
 static bool main_loop(struct daemon *daemon, struct error *error)
 {
-    const struct shards_hooks hooks = {
-        .observed = observed, .switched = switched, .returned = returned, .context = daemon};
+    const struct shards_hooks hooks = {.observed = observed,
+                                       .switched = switched,
+                                       .put_aside = put_aside,
+                                       .returned = returned,
+                                       .context = daemon};
     daemon->tick_us = clock_now_us() + SECOND_US;
     while (!daemon->stopping) {
         struct epoll_event events[EVENTS_MAX];
@@ -543,8 +590,11 @@ static bool main_loop(struct daemon *daemon, struct error *error)
 /* What the workers saw last is learned too; then the file, also where nothing changed but there is none yet. */
 static bool save_at_end(struct daemon *daemon, struct error *error)
 {
-    const struct shards_hooks hooks = {
-        .observed = observed, .switched = switched, .returned = returned, .context = daemon};
+    const struct shards_hooks hooks = {.observed = observed,
+                                       .switched = switched,
+                                       .put_aside = put_aside,
+                                       .returned = returned,
+                                       .context = daemon};
     shards_drain(daemon->shards, &hooks, clock_now_us());
     if (daemon->learning)
         learner_flush(daemon->learner, clock_wall_us());

@@ -24,7 +24,9 @@ struct daemon_options {
     const char *control_path;
     enum mode_setting mode; /* SETTING_AUTO, SETTING_NORMAL or SETTING_ATTACK */
     bool learning;
-    bool single_reads; /* hidden --single-reads: behave as if multishot reads were missing */
+    enum unknown_servers unknown;
+    struct trigger_limits triggers; /* for servers that have no limits of their own */
+    bool single_reads;              /* hidden --single-reads: behave as if multishot reads were missing */
 };
 
 struct daemon;
@@ -60,6 +62,17 @@ bool daemon_servers(struct daemon *daemon, struct daemon_server **servers, uint3
 bool daemon_counters(struct daemon *daemon, struct counters *out, struct error *error);
 /* malloc'ed, the caller frees it. */
 bool daemon_flows(struct daemon *daemon, struct flow_info **flows, uint32_t *count, struct error *error);
+/* Merged over the workers, sorted by prefix; times on the monotonic clock. malloc'ed, the caller frees it. */
+bool daemon_sources(struct daemon *daemon, struct source_info **sources, uint32_t *count,
+                    struct error *error);
+/* A rule of the operator; `for_s` 0: until it is removed. In force when it returns. */
+bool daemon_set_source(struct daemon *daemon, const struct ip_addr *prefix, uint8_t length,
+                       enum source_state state, uint64_t for_s, struct error *error);
+/* Rule and judgement. `*known` is false where there was neither. */
+bool daemon_forget_source(struct daemon *daemon, const struct ip_addr *prefix, uint8_t length, bool *known,
+                          struct error *error);
+/* Seconds since 1970 of a time on the monotonic clock. */
+int64_t daemon_wall_s(const struct daemon *daemon, uint64_t time_us);
 /*
  * Sets the mode setting: `server` NULL for all; else one server (SETTING_INHERIT gives it back to the setting for
  * all). In force when it returns.

@@ -2,6 +2,7 @@
 /* mode_text.c - words for modes and switches, each spelled in one place. */
 #include "bridge/mode_text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char *const setting_names[] = {
@@ -30,6 +31,40 @@ const char *mode_setting_name(enum mode_setting setting)
 const char *mode_name(enum mode mode)
 {
     return mode == MODE_ATTACK ? "attack" : "normal";
+}
+
+const char *cause_to_text(enum trigger_cause cause, uint32_t value, char text[CAUSE_TEXT_BYTES])
+{
+    static const struct {
+        const char *name, *unit;
+    } words[TRIGGER_CAUSES] = {
+        [TRIGGER_HALF_OPEN] = {"half-open", ""},
+        [TRIGGER_SILENT] = {"silent", ""},
+        [TRIGGER_ACCEPT_QUEUE] = {"accept queue", " %"},
+        [TRIGGER_SYN_RATE] = {"SYN rate", " times the usual"},
+        [TRIGGER_MISMATCH] = {"mismatches", ""},
+        [TRIGGER_REFUSED] = {"refusals", ""},
+    };
+    if (cause <= TRIGGER_NONE || cause >= TRIGGER_CAUSES)
+        return NULL;
+    if (value == 0)
+        snprintf(text, CAUSE_TEXT_BYTES, "%s", words[cause].name);
+    else
+        snprintf(text, CAUSE_TEXT_BYTES, "%s %u%s", words[cause].name, value, words[cause].unit);
+    return text;
+}
+
+bool unknown_servers_parse(const char *text, enum unknown_servers *out, struct error *error)
+{
+    static const char *const names[] = {
+        [UNKNOWN_COOKIE] = "cookie", [UNKNOWN_PASS] = "pass", [UNKNOWN_DROP] = "drop"};
+    for (enum unknown_servers unknown = UNKNOWN_COOKIE; unknown <= UNKNOWN_DROP; unknown++) {
+        if (strcmp(text, names[unknown]) == 0) {
+            *out = unknown;
+            return true;
+        }
+    }
+    return error_set(error, EXIT_USAGE, "unknown: %.100s is none of these: write cookie, pass or drop", text);
 }
 
 bool switch_parse(const char *what, const char *text, bool *out, struct error *error)

@@ -14,6 +14,16 @@ bool mode_setting_parse(const char *text, enum mode_setting *out, struct error *
 const char *mode_setting_name(enum mode_setting setting);
 const char *mode_name(enum mode mode);
 
+/*
+ * "half-open 212", "silent 240", "accept queue 85 %", "SYN rate 12 times the usual", "mismatches 150", "refusals 300"; a
+ * figure of 0 is not known and left out. NULL for TRIGGER_NONE. Returns `text`.
+ */
+#define CAUSE_TEXT_BYTES 64
+const char *cause_to_text(enum trigger_cause cause, uint32_t value, char text[CAUSE_TEXT_BYTES]);
+
+/* The words of --unknown: cookie, pass, drop. */
+bool unknown_servers_parse(const char *text, enum unknown_servers *out, struct error *error);
+
 /* Reads on, off. False with EXIT_USAGE for any other word; `what` names the switch. */
 bool switch_parse(const char *what, const char *text, bool *out, struct error *error);
 

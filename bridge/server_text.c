@@ -3,7 +3,10 @@
 #include "bridge/server_text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "engine/source.h"
 
 /* 1 to 65535 in plain decimal; 0 for anything else. */
 static uint16_t port_parse(const char *text)
@@ -89,4 +92,43 @@ char *server_to_text(const struct ip_addr *addr, uint16_t port, char text[SERVER
         snprintf(text, SERVER_TEXT_BYTES, "%s%s%s:%u", brackets ? "[" : "", address, brackets ? "]" : "",
                  port);
     return text;
+}
+
+static bool wrong_prefix(const char *text, const char *why, struct error *error)
+{
+    return error_set(error, EXIT_USAGE, "not a source: %.100s: %s: write ADDRESS or ADDRESS/LENGTH", text,
+                     why);
+}
+
+/* Digits alone, at most `most`. */
+static bool read_length(const char *text, unsigned most, uint8_t *length)
+{
+    char *end;
+    const unsigned long number = strtoul(text, &end, 10);
+
+    if (text[0] < '0' || text[0] > '9' || *end || strlen(text) > 3 || number > most)
+        return false;
+    *length = (uint8_t)number;
+    return true;
+}
+
+bool prefix_parse(const char *text, struct ip_addr *prefix, uint8_t *length, struct error *error)
+{
+    const char *slash = strchr(text, '/');
+    const size_t bytes = slash ? (size_t)(slash - text) : strlen(text);
+    char address[ADDR_TEXT_BYTES];
+
+    if (bytes >= sizeof(address))
+        return wrong_prefix(text, "too long for an address", error);
+    memcpy(address, text, bytes);
+    address[bytes] = '\0';
+    if (!addr_from_text(address, prefix))
+        return wrong_prefix(text, "no IPv4 or IPv6 address", error);
+
+    const unsigned most = addr_is_v4(prefix) ? 32 : 128;
+    *length = (uint8_t)most;
+    if (slash && !read_length(slash + 1, most, length))
+        return wrong_prefix(text, most == 32 ? "the length is 0 to 32" : "the length is 0 to 128", error);
+    *prefix = source_masked(prefix, *length);
+    return true;
 }

@@ -28,4 +28,7 @@ bool server_selector_matches(const struct server_selector *selector, const struc
 /* Address and port, an IPv6 address in brackets (RFC 5952 section 6); port 0 is not written. Returns `text`. */
 char *server_to_text(const struct ip_addr *addr, uint16_t port, char text[SERVER_TEXT_BYTES]);
 
+/* 198.51.100.7, 198.51.100.0/24, fd77::/64 as text; without a length the whole address. Bits beyond it are cleared. */
+bool prefix_parse(const char *text, struct ip_addr *prefix, uint8_t *length, struct error *error);
+
 #endif

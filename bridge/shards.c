@@ -23,6 +23,7 @@ struct scratch {
         struct counters counters;
         struct server_info servers[1];
         struct flow_info flows[1];
+        struct source_info sources[1];
         uint8_t bytes[1];
     };
 };
@@ -112,12 +113,11 @@ bool shards_multishot(const struct shards *shards)
     return worker_multishot(shards->workers[0]);
 }
 
-/* A mailbox too full to take it is tried again by the next firing, at most a second later. */
-static void tell_mode(struct shards *shards, const struct server_key *server, enum mode mode)
+/* A mailbox too full to take it: what it was for is tried again when it happens again. */
+static void tell_all(struct shards *shards, const struct worker_request *request)
 {
-    const struct worker_request request = {.kind = REQUEST_MODE, .server = *server, .mode = mode};
     for (uint32_t i = 0; i < shards->count; i++)
-        worker_tell(shards->workers[i], &request);
+        worker_tell(shards->workers[i], request);
 }
 
 /* The shard that fired is told as well: it costs nothing, and an operator's word may have crossed with the report. */
@@ -125,10 +125,39 @@ static void handle_trigger(struct shards *shards, const struct observation *trig
                            const struct shards_hooks *hooks, uint64_t now_us)
 {
     const bool new = mode_watch_fired(shards->watch, &trigger->server, now_us);
+    const struct worker_request request = {.kind = REQUEST_MODE,
+                                           .server = trigger->server,
+                                           .mode = MODE_ATTACK,
+                                           .cause = trigger->trigger.cause,
+                                           .value = trigger->trigger.value};
     if (new || trigger->trigger.switched)
-        tell_mode(shards, &trigger->server, MODE_ATTACK);
+        tell_all(shards, &request);
     if (new && trigger->trigger.switched)
         hooks->switched(hooks->context, trigger);
+}
+
+/* What one shard has judged counts in all: the next connection of this source may reach another. */
+static void handle_aside(struct shards *shards, const struct observation *aside,
+                         const struct shards_hooks *hooks)
+{
+    const struct worker_request request = {.kind = REQUEST_SET_SOURCE,
+                                           .source = {.prefix = aside->source.prefix,
+                                                      .length = aside->source.length,
+                                                      .state = SOURCE_ASIDE,
+                                                      .by = SOURCE_BY_JUDGEMENT,
+                                                      .until_us = aside->source.until_us}};
+    if (shards->count > 1)
+        tell_all(shards, &request);
+    hooks->put_aside(hooks->context, aside);
+}
+
+static void handle_report(struct shards *shards, const struct observation *report,
+                          const struct shards_hooks *hooks, uint64_t now_us)
+{
+    if (report->kind == OBSERVED_SOURCE)
+        handle_aside(shards, report, hooks);
+    else
+        handle_trigger(shards, report, hooks, now_us);
 }
 
 void shards_drain(struct shards *shards, const struct shards_hooks *hooks, uint64_t now_us)
@@ -137,7 +166,7 @@ void shards_drain(struct shards *shards, const struct shards_hooks *hooks, uint6
     for (uint32_t i = 0; i < shards->count; i++) {
         const struct observation *observation;
         while ((observation = worker_next_trigger(shards->workers[i])) != NULL)
-            handle_trigger(shards, observation, hooks, now_us);
+            handle_report(shards, observation, hooks, now_us);
         uint32_t fetched = 0;
         while (fetched < SHARDS_DRAIN_MAX &&
                (observation = worker_next_observation(shards->workers[i])) != NULL) {
@@ -153,7 +182,8 @@ void shards_tick(struct shards *shards, const struct shards_hooks *hooks, uint64
 {
     struct server_key server;
     while (mode_watch_take_due(shards->watch, now_us, &server)) {
-        tell_mode(shards, &server, MODE_NORMAL);
+        const struct worker_request request = {.kind = REQUEST_MODE, .server = server, .mode = MODE_NORMAL};
+        tell_all(shards, &request);
         hooks->returned(hooks->context, &server);
     }
     policy_handover_reclaim(shards->policies);
@@ -271,6 +301,8 @@ static struct scratch *ask_table(struct shards *shards, uint32_t worker, enum wo
         struct worker_request request = {.kind = kind, .max = room, .count = &scratch->count};
         if (kind == REQUEST_SERVERS)
             request.servers = scratch->servers;
+        else if (kind == REQUEST_SOURCES)
+            request.sources = scratch->sources;
         else
             request.flows = scratch->flows;
         if (!ask(shards, worker, &request, scratch, error))
@@ -356,6 +388,101 @@ bool shards_servers(struct shards *shards, struct server_info **servers, uint32_
     *servers = table;
     if (ok)
         *count = fold_servers(*servers, *count);
+    return ok;
+}
+
+void shards_set_accept_queue(struct shards *shards, const struct server_key *server, uint32_t used,
+                             uint32_t limit)
+{
+    const struct worker_request request = {
+        .kind = REQUEST_ACCEPT_QUEUE, .server = *server, .value = used, .max = limit};
+    tell_all(shards, &request);
+}
+
+/* Asks all for a yes or no; `*any` is whether one said yes, `*every` whether none said no. */
+static bool ask_all(struct shards *shards, struct worker_request *request, bool *any, bool *every,
+                    struct error *error)
+{
+    *any = false;
+    *every = true;
+    for (uint32_t i = 0; i < shards->count; i++) {
+        struct scratch *scratch = scratch_new(0, error);
+        if (scratch == NULL)
+            return false;
+        request->count = &scratch->count;
+        if (!ask(shards, i, request, scratch, error))
+            return false;
+        *any = *any || scratch->count != 0;
+        *every = *every && scratch->count != 0;
+        free(scratch);
+    }
+    return true;
+}
+
+bool shards_set_source(struct shards *shards, const struct source_rule *rule, struct error *error)
+{
+    struct worker_request request = {.kind = REQUEST_SET_SOURCE, .source = *rule};
+    bool any, every;
+    return ask_all(shards, &request, &any, &every, error) &&
+           (every || error_set(error, EXIT_FAILED, "no room: there are %u rules already, remove some first",
+                               SOURCE_RULES_MAX));
+}
+
+bool shards_forget_source(struct shards *shards, const struct ip_addr *prefix, uint8_t length, bool *known,
+                          struct error *error)
+{
+    struct worker_request request = {.kind = REQUEST_FORGET_SOURCE,
+                                     .source = {.prefix = *prefix, .length = length}};
+    bool every;
+    return ask_all(shards, &request, known, &every, error);
+}
+
+static int compare_sources(const void *a, const void *b)
+{
+    const struct source_info *left = a, *right = b;
+    const int order = memcmp(&left->rule.prefix, &right->rule.prefix, sizeof(left->rule.prefix));
+    if (order != 0)
+        return order;
+    if (left->rule.length != right->rule.length)
+        return (int)left->rule.length - (int)right->rule.length;
+    return (int)right->rule.by - (int)left->rule.by; /* the operator's first */
+}
+
+static bool same_source(const struct source_info *a, const struct source_info *b)
+{
+    return a->rule.by == b->rule.by && a->rule.length == b->rule.length &&
+           memcmp(&a->rule.prefix, &b->rule.prefix, sizeof(a->rule.prefix)) == 0;
+}
+
+/* The same prefix, seen by another shard: put aside in one is put aside. */
+static void merge_source(struct source_info *into, const struct source_info *from)
+{
+    if (from->rule.state == SOURCE_ASIDE && from->rule.until_us > into->rule.until_us)
+        into->rule = from->rule;
+    into->mismatches += from->mismatches;
+    into->matches += from->matches;
+}
+
+static uint32_t fold_sources(struct source_info *sources, uint32_t count)
+{
+    uint32_t kept = 0;
+    qsort(sources, count, sizeof(*sources), compare_sources);
+    for (uint32_t i = 0; i < count; i++) {
+        if (kept > 0 && same_source(&sources[kept - 1], &sources[i]))
+            merge_source(&sources[kept - 1], &sources[i]);
+        else
+            sources[kept++] = sources[i];
+    }
+    return kept;
+}
+
+bool shards_sources(struct shards *shards, struct source_info **sources, uint32_t *count, struct error *error)
+{
+    void *table;
+    const bool ok = gather(shards, REQUEST_SOURCES, sizeof(**sources), &table, count, error);
+    *sources = table;
+    if (ok)
+        *count = fold_sources(*sources, *count);
     return ok;
 }
 

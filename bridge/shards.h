@@ -35,6 +35,7 @@ bool shards_multishot(const struct shards *shards);
 typedef void shards_observer(void *context, const struct observation *observation);
 struct shards_hooks {
     shards_observer *observed, *switched;
+    shards_observer *put_aside;                                       /* a source: observation->source */
     void (*returned)(void *context, const struct server_key *server); /* to normal mode */
     void *context;
 };
@@ -63,6 +64,17 @@ bool shards_set_setting(struct shards *shards, const struct server_key *server, 
 bool shards_counters(struct shards *shards, struct counters *out, struct error *error);
 /* Merged by server: attack mode in one is attack mode; half-open counts add up. The caller frees `*servers`. */
 bool shards_servers(struct shards *shards, struct server_info **servers, uint32_t *count,
+                    struct error *error);
+/* How full a server's accept queue is (engine_set_accept_queue()); told to every shard. */
+void shards_set_accept_queue(struct shards *shards, const struct server_key *server, uint32_t used,
+                             uint32_t limit);
+/* An operator's rule, in force in every shard on return. */
+bool shards_set_source(struct shards *shards, const struct source_rule *rule, struct error *error);
+/* `*known` is false where no shard knew anything of it. */
+bool shards_forget_source(struct shards *shards, const struct ip_addr *prefix, uint8_t length, bool *known,
+                          struct error *error);
+/* Merged by prefix; the caller frees `*sources`. */
+bool shards_sources(struct shards *shards, struct source_info **sources, uint32_t *count,
                     struct error *error);
 /* The caller frees `*flows`. */
 bool shards_flows(struct shards *shards, struct flow_info **flows, uint32_t *count, struct error *error);

@@ -70,6 +70,8 @@ static size_t observation_bytes(const struct observation *observation)
         return offsetof(struct observation, data.data) + observation->data.bytes;
     case OBSERVED_SYNACK:
         return offsetof(struct observation, handshake) + sizeof(observation->handshake);
+    case OBSERVED_SOURCE:
+        return offsetof(struct observation, source) + sizeof(observation->source);
     case OBSERVED_ESTABLISHED:
     case OBSERVED_END:
     case OBSERVED_TRIGGER:
@@ -89,7 +91,7 @@ static void send_observations(struct worker *worker)
     struct counters *counters = engine_counters(worker->engine);
     for (uint32_t i = 0; i < queue->count; i++) {
         const struct observation *observation = &queue->slots[i];
-        const bool trigger = observation->kind == OBSERVED_TRIGGER;
+        const bool trigger = observation->kind == OBSERVED_TRIGGER || observation->kind == OBSERVED_SOURCE;
         if (!trigger && !worker->learning)
             continue;
         struct mailbox *mailbox = trigger ? worker->triggers : worker->observations;
@@ -172,6 +174,12 @@ static void snapshot_counters(struct worker *worker, struct counters *out)
     *out = *counters;
 }
 
+static void answer(const struct worker_request *request, bool yes)
+{
+    if (request->count != NULL)
+        *request->count = yes;
+}
+
 static void serve(struct worker *worker, const struct worker_request *request, uint64_t now_us)
 {
     switch (request->kind) {
@@ -180,7 +188,8 @@ static void serve(struct worker *worker, const struct worker_request *request, u
                            now_us);
         break;
     case REQUEST_MODE:
-        engine_set_mode(worker->engine, &request->server, request->mode, now_us);
+        engine_set_mode(worker->engine, &request->server, request->mode, request->cause, request->value,
+                        now_us);
         break;
     case REQUEST_LEARNING:
         worker->learning = request->learning;
@@ -193,6 +202,19 @@ static void serve(struct worker *worker, const struct worker_request *request, u
         break;
     case REQUEST_FLOWS:
         *request->count = engine_flows(worker->engine, request->flows, request->max, now_us);
+        break;
+    case REQUEST_ACCEPT_QUEUE:
+        engine_set_accept_queue(worker->engine, &request->server, request->value, request->max, now_us);
+        break;
+    case REQUEST_SOURCES:
+        *request->count = engine_sources(worker->engine, request->sources, request->max, now_us);
+        break;
+    case REQUEST_SET_SOURCE:
+        answer(request, engine_set_source(worker->engine, &request->source, now_us));
+        break;
+    case REQUEST_FORGET_SOURCE:
+        answer(request,
+               engine_forget_source(worker->engine, &request->source.prefix, request->source.length));
         break;
     case REQUEST_NOTHING:
         break;

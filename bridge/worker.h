@@ -36,13 +36,17 @@ struct worker_options {
 };
 
 enum worker_request_kind {
-    REQUEST_SETTING,  /* engine_set_setting(): for_all or `server`, `setting` */
-    REQUEST_MODE,     /* engine_set_mode(): `server`, `mode` */
-    REQUEST_LEARNING, /* `learning` */
-    REQUEST_COUNTERS, /* into `counters` */
-    REQUEST_SERVERS,  /* into `servers`, at most `max`; `*count` says how many there are */
-    REQUEST_FLOWS,    /* into `flows`, the same */
-    REQUEST_NOTHING,  /* answers when everything told before is done */
+    REQUEST_SETTING,      /* engine_set_setting(): for_all or `server`, `setting` */
+    REQUEST_MODE,         /* engine_set_mode(): `server`, `mode`, `cause`, `value` */
+    REQUEST_LEARNING,     /* `learning` */
+    REQUEST_COUNTERS,     /* into `counters` */
+    REQUEST_SERVERS,      /* into `servers`, at most `max`; `*count` says how many there are */
+    REQUEST_FLOWS,        /* into `flows`, the same */
+    REQUEST_ACCEPT_QUEUE, /* engine_set_accept_queue(): `server`, `value` used of `max` */
+    REQUEST_SOURCES,      /* into `sources`, the same */
+    REQUEST_SET_SOURCE, /* engine_set_source(): `source`; `*count` (may be NULL) is 1 where there was room, else 0 */
+    REQUEST_FORGET_SOURCE, /* engine_forget_source(): `source`; `*count` is 1 where it was known, else 0 */
+    REQUEST_NOTHING,       /* answers when everything told before is done */
     REQUEST_STOP,
 };
 
@@ -51,13 +55,17 @@ struct worker_request {
     bool for_all, learning;
     enum mode_setting setting;
     enum mode mode;
+    enum trigger_cause cause;
+    uint32_t value;
     struct server_key server;
+    struct source_rule source;
     uint32_t max;
     uint32_t *count;
     union {
         struct counters *counters;
         struct server_info *servers;
         struct flow_info *flows;
+        struct source_info *sources;
     };
 };
 
@@ -83,6 +91,7 @@ void worker_wake(struct worker *worker);
 
 /* The oldest not yet fetched, good until the next call; NULL: none. */
 const struct observation *worker_next_observation(struct worker *worker);
+/* OBSERVED_TRIGGER and OBSERVED_SOURCE: what all shards, and the log, must know. */
 const struct observation *worker_next_trigger(struct worker *worker);
 
 #endif

@@ -33,6 +33,14 @@ static bool choose_learning(const struct arguments *arguments, const struct conf
            switch_parse("learn", arguments->value[OPTION_LEARN], learning, error);
 }
 
+static bool choose_unknown(const struct arguments *arguments, const struct config *config,
+                           enum unknown_servers *unknown, struct error *error)
+{
+    *unknown = config->unknown;
+    return !option_given(arguments, OPTION_UNKNOWN) ||
+           unknown_servers_parse(arguments->value[OPTION_UNKNOWN], unknown, error);
+}
+
 static bool choose_sides(const struct arguments *arguments, const struct config *config,
                          struct daemon_options *options, struct error *error)
 {
@@ -52,12 +60,14 @@ static bool run_daemon(const struct arguments *arguments, const struct config *c
     struct daemon_options options = {
         .store_path = choose(arguments, OPTION_STORE, config->store, STORE_PATH_DEFAULT),
         .control_path = choose(arguments, OPTION_CONTROL, config->control, CONTROL_SOCKET_DEFAULT),
+        .triggers = config->triggers,
         .single_reads = option_given(arguments, OPTION_SINGLE_READS),
     };
 
     if (!choose_sides(arguments, config, &options, error) ||
         !choose_mode(arguments, config, &options.mode, error) ||
-        !choose_learning(arguments, config, &options.learning, error))
+        !choose_learning(arguments, config, &options.learning, error) ||
+        !choose_unknown(arguments, config, &options.unknown, error))
         return false;
     return daemon_run(&options, error) == EXIT_DONE;
 }

@@ -25,9 +25,10 @@
 static const struct command commands[] = {
     {.name = "run",
      .forms = {"--client SIDE --server SIDE [--store FILE] [--control SOCKET] [--mode auto|normal|attack] "
-               "[--learn on|off] [--config FILE]"},
+               "[--learn on|off] [--unknown cookie|pass|drop] [--config FILE]"},
      .options = OPTION_BIT(CLIENT) | OPTION_BIT(SERVER) | OPTION_BIT(STORE) | OPTION_BIT(CONTROL) |
-                OPTION_BIT(MODE) | OPTION_BIT(LEARN) | OPTION_BIT(CONFIG) | OPTION_BIT(SINGLE_READS),
+                OPTION_BIT(MODE) | OPTION_BIT(LEARN) | OPTION_BIT(UNKNOWN) | OPTION_BIT(CONFIG) |
+                OPTION_BIT(SINGLE_READS),
      .summary = "bridge two sides, learn the servers, protect them",
      .help = "Runs in the foreground until SIGTERM or SIGINT, and logs on stderr. A side is one\n"
              "of\n"
@@ -38,8 +39,14 @@ static const struct command commands[] = {
              "                     the host itself neither hears nor says anything there\n"
              "The control socket appears when both sides are up.\n"
              "\n"
+             "--unknown says what becomes of new clients of a server in attack mode that has no\n"
+             "armed profile yet: cookie lets them in after a good cookie, under limits; pass\n"
+             "lets everything through as in normal mode; drop lets nobody new in.\n"
+             "\n"
              "The config file is one JSON object with the keys client, server, store,\n"
-             "control, mode and learn, each a string as the option of that name takes it.\n",
+             "control, mode, learn and unknown, each a string as the option of that name takes\n"
+             "it, and trigger.half_open and its like (see `synward help profiles set`), which\n"
+             "then count for every server that has no setting of its own.\n",
      .handle = cmd_run},
     {.name = "status",
      .forms = {"[--json] [--control SOCKET]"},
@@ -99,10 +106,18 @@ static const struct command commands[] = {
      .most_words = 2,
      .options = DAEMON_OPTIONS,
      .summary = "change a setting of a server's profile",
-     .help = "Keys: " SETTING_KEYS ".\n"
-             "check is protocol, pattern or none: how first requests are checked. The others\n"
-             "are numbers: half-open connections that start protection, and connections opened\n"
-             "a second without a request, per server and per source. Any key takes default.\n" EVERY_VLAN,
+     .help = "check is protocol, pattern or none: how first requests are checked.\n"
+             "open_per_second and open_per_source limit connections opened without a request,\n"
+             "for the server and for each source.\n"
+             "A trigger starts protection when its figure is over the limit:\n"
+             "  trigger.half_open     handshakes not completed (200)\n"
+             "  trigger.silent        clients of the last 2 s that say nothing, if they are at\n"
+             "                        least half of all (200)\n"
+             "  trigger.accept_queue  how full it is, in per cent (80)\n"
+             "  trigger.syn_rate      SYNs, as a multiple of what is usual (off)\n"
+             "  trigger.mismatch      wrong first requests in 2 s (off)\n"
+             "  trigger.refused       RSTs of the server in answer to clients in 2 s (off)\n"
+             "Any key takes default, a trigger also off.\n" EVERY_VLAN,
      .handle = cmd_profiles_set},
     {.name = "learn",
      .forms = {"on|off [--json] [--control SOCKET]", "--pcap FILE [--store FILE] [--json]"},
@@ -130,6 +145,38 @@ static const struct command commands[] = {
      .summary = "the connections that are followed",
      .help = "DELTA is what is added to the server's sequence numbers on a spliced connection.\n",
      .handle = cmd_flows},
+    {.name = "sources",
+     .forms = {"[--json] [--control SOCKET]"},
+     .options = DAEMON_OPTIONS,
+     .summary = "client addresses that are put aside, limited or allowed",
+     .help = "Put aside is who sends wrong requests and hardly any right ones: its SYNs to\n"
+             "attacked servers are dropped, for a minute at first. Limited is an address with\n"
+             "many wrong requests and many right ones. BY says whether synward judged so.\n"
+             "`synward sources remove` also forgets a judgement.\n",
+     .handle = cmd_sources},
+    {.name = "sources add",
+     .forms = {"ADDRESS[/LENGTH] [--for SECONDS] [--json] [--control SOCKET]"},
+     .least_words = 1,
+     .most_words = 1,
+     .options = DAEMON_OPTIONS | OPTION_BIT(FOR),
+     .summary = "put an address or prefix aside",
+     .help = "Its SYNs are dropped, to every server and in every mode; connections that are\n"
+             "open stay. Where prefixes overlap the longest counts.\n",
+     .handle = cmd_sources_add},
+    {.name = "sources allow",
+     .forms = {"ADDRESS[/LENGTH] [--json] [--control SOCKET]"},
+     .least_words = 1,
+     .most_words = 1,
+     .options = DAEMON_OPTIONS,
+     .summary = "never put this address or prefix aside",
+     .handle = cmd_sources_allow},
+    {.name = "sources remove",
+     .forms = {"ADDRESS[/LENGTH] [--json] [--control SOCKET]"},
+     .least_words = 1,
+     .most_words = 1,
+     .options = DAEMON_OPTIONS,
+     .summary = "forget what was said or judged of an address or prefix",
+     .handle = cmd_sources_remove},
     {.name = "stats",
      .forms = {"[--json] [--control SOCKET]"},
      .options = DAEMON_OPTIONS,

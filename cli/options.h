@@ -22,6 +22,9 @@
     X(CONTROL, "control", "SOCKET", false, "control socket of the daemon (/run/synward/control.sock)")       \
     X(MODE, "mode", "auto|normal|attack", false, "mode to start in (auto)")                                  \
     X(LEARN, "learn", "on|off", false, "learn profiles (on)")                                                \
+    X(UNKNOWN, "unknown", "cookie|pass|drop", false,                                                         \
+      "clients of attacked servers without an armed profile (cookie)")                                       \
+    X(FOR, "for", "SECONDS", false, "how long a source stays put aside (until it is removed)")               \
     X(CONFIG, "config", "FILE", false, "read options from a JSON file; the command line wins")               \
     X(PCAP, "pcap", "FILE", false, "learn from a capture (pcap or pcapng)")                                  \
     X(JSON, "json", NULL, false, "print one JSON object instead of tables")                                  \

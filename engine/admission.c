@@ -242,8 +242,6 @@ static void pass_authenticated(struct engine *engine, struct passage *passage, s
 
 static void admit_syn(struct engine *engine, struct passage *passage, struct server *server)
 {
-    struct observed_trigger trigger;
-
     engine->counters.cookies_syn++;
     if (passage->frame.flags & (TCP_FIN | TCP_RST)) {
         passage_drop(engine, passage, DROP_bad_segment);
@@ -253,24 +251,35 @@ static void admit_syn(struct engine *engine, struct passage *passage, struct ser
         pass_authenticated(engine, passage, server);
         return;
     }
+    if (server_refuses_new(server)) {
+        passage_drop(engine, passage, DROP_unknown_server);
+        return;
+    }
+    trigger_syn(&server->counts, true, passage->now_us);
+    trigger_asked(&server->counts, (struct trigger_tag){&engine->asked, &passage->key, passage->frame.seq},
+                  passage->now_us);
+    engine_check_triggers(engine, server, passage->now_us);
     answer_syn(engine, passage, server);
-    rate_add(&server->synacks_sent, passage->now_us);
-    if (server_trigger(&engine->servers, server, passage->now_us, &trigger))
-        observe_trigger(engine, server, &trigger, passage->now_us);
 }
 
 /* --- a handshake completed ------------------------------------------------------------------------------------ */
 
 /* Counts a handshake once, although it is proved anew by every segment. */
-static void count_proof(struct engine *engine, const struct passage *passage, struct server *server)
+static void count_proof(struct engine *engine, const struct passage *passage, struct server *server,
+                        const struct proof *proof)
 {
+    const struct trigger_tag asked = {&engine->asked, &passage->key, proof->x};
+    const struct trigger_tag silent = {&engine->silent, &passage->key, proof->x};
     bool counted = tag_age_ms(&engine->proved, &passage->key, 0, passage->now_us) >= 0;
 
     tag_put(&engine->proved, &passage->key, 0, passage->now_us);
-    if (counted)
-        return;
-    engine->counters.cookies_accepted++;
-    rate_add(&server->cookies_accepted, passage->now_us);
+    if (!counted)
+        engine->counters.cookies_accepted++;
+    /* A cookie that its client repeats, or one of long ago, says nothing about those that are out now. */
+    if (trigger_answered(&server->counts, asked, passage->now_us)) {
+        trigger_handshake(&server->counts, silent, passage->now_us);
+        engine_check_triggers(engine, server, passage->now_us);
+    }
 }
 
 /* ENGINE 2.5: opens without a request check, under limits for the server and for each source. */
@@ -284,7 +293,7 @@ static void open_limited(struct engine *engine, struct passage *passage, struct 
         policy && policy->open_per_source_per_second ? policy->open_per_source_per_second : OPEN_PER_SOURCE;
     uint32_t scope = LIMIT_SCOPE_OPENING | (uint32_t)(server - engine->servers.slots);
 
-    if (!source_limiter_take(&engine->sources, &passage->key.client, scope, per_source, per_source,
+    if (!source_limiter_take(&engine->limits, &passage->key.client, scope, per_source, per_source,
                              passage->now_us) ||
         !token_take(&server->openings, per_server, per_server, passage->now_us)) {
         passage_reset(engine, passage, DROP_open_limit);
@@ -379,7 +388,7 @@ static void admit_bare(struct engine *engine, struct passage *passage, struct se
 {
     enum opening_kind opening = server_opening(server);
 
-    count_proof(engine, passage, server);
+    count_proof(engine, passage, server, proof);
     resend_remove(engine->synacks, &passage->key);
     if (proof->greeted)
         resend_remove(engine->greetings, &passage->key);
@@ -411,14 +420,32 @@ struct request {
     struct assembly *assembly; /* NULL: it all stands in the frame */
 };
 
+/* A wrong request came with a good cookie: its source did that, and nobody in its name. */
+static void judge_source(struct engine *engine, const struct passage *passage, const struct server *server)
+{
+    struct observed_source aside;
+
+    if (!source_mismatch(&engine->sources, &passage->key.client, passage->now_us, &aside))
+        return;
+    engine->counters.sources_put_aside++;
+    observe_source(engine, server, &aside, passage->now_us);
+}
+
 /* As a host without the connection (RFC 9293 3.10.7.1): RST at the ack that the client named. */
-static void refuse_request(struct engine *engine, struct passage *passage, const struct request *request)
+static void refuse_request(struct engine *engine, struct passage *passage, struct server *server,
+                           const struct request *request)
 {
     engine->counters.requests_mismatched++;
+    trigger_mismatch(&server->counts, passage->now_us);
+    engine_check_triggers(engine, server, passage->now_us);
+    judge_source(engine, passage, server);
     if (request->assembly)
         assembly_close(engine->assemblies, request->assembly);
     resend_remove(engine->greetings, &passage->key);
-    passage_reset(engine, passage, DROP_mismatch);
+    if (source_may_be_reset(&engine->sources, &passage->key.client, passage->now_us))
+        passage_reset(engine, passage, DROP_mismatch);
+    else
+        passage_drop(engine, passage, DROP_mismatch);
 }
 
 /* Too short to decide on: kept for 10 s. False: there is no room, or the client has no more to say. */
@@ -486,23 +513,24 @@ static void judge_request(struct engine *engine, struct passage *passage, struct
                           enum assembly_result added)
 {
     if (talks_too_early(server, proof)) {
-        refuse_request(engine, passage, request);
+        refuse_request(engine, passage, server, request);
         return;
     }
     switch (policy_check_request(server->policy, request->data, request->bytes)) {
     case MATCH_YES:
         engine->counters.requests_matched++;
+        source_match(&engine->sources, &passage->key.client, passage->now_us);
         greet_beside(engine, passage, server, proof);
         open_request(engine, passage, server, proof, closing, request, false);
         return;
     case MATCH_NO:
-        refuse_request(engine, passage, request);
+        refuse_request(engine, passage, server, request);
         return;
     case MATCH_MORE:
         break;
     }
     if (request->fin)
-        refuse_request(engine, passage, request); /* nothing more will come */
+        refuse_request(engine, passage, server, request); /* nothing more will come */
     else if (assemble(engine, passage, proof, request, added))
         passage_hold(passage);
     else
@@ -529,7 +557,9 @@ static void admit_data(struct engine *engine, struct passage *passage, struct se
         passage_reset(engine, passage, DROP_stray);
         return;
     }
-    count_proof(engine, passage, server);
+    count_proof(engine, passage, server, proof);
+    trigger_spoke(&server->counts, (struct trigger_tag){&engine->silent, &passage->key, proof->x},
+                  passage->now_us);
     resend_remove(engine->synacks, &passage->key);
     if (opening == OPENING_CHECK || opening == OPENING_GREET)
         judge_request(engine, passage, server, proof, closing, request, added);
@@ -560,7 +590,7 @@ static void admit_fin(struct engine *engine, struct passage *passage, struct ser
     struct segment segment;
     uint8_t options[12];
 
-    count_proof(engine, passage, server);
+    count_proof(engine, passage, server, proof);
     resend_remove(engine->synacks, &passage->key);
     resend_remove(engine->greetings, &passage->key);
     speak_established(engine, passage, proof, &segment, options);

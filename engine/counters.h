@@ -36,6 +36,7 @@
     X(flows, refused, "openings that the server refused or did not answer")                                  \
     X(flows, expired, "connections forgotten after idling")                                                  \
     X(flows, evicted, "half-done or closing connections forgotten to make room")                             \
+    X(sources, put_aside, "sources put aside for their wrong requests")                                      \
     X(learning, observations, "observations handed to the learner")                                          \
     X(learning, observations_dropped, "observations lost because the learner was behind")
 
@@ -45,6 +46,8 @@
     Y(bad_segment, "malformed, or flags that make no sense, to a server in attack mode")                     \
     Y(fragment, "fragment of a TCP packet to a server in attack mode")                                       \
     Y(mismatch, "request that does not fit")                                                                 \
+    Y(aside, "SYN of a source that is put aside")                                                            \
+    Y(unknown_server, "SYN to a server in attack mode without an armed profile (--unknown drop)")            \
     Y(open_limit, "opening over the limit of the server or the source")                                      \
     Y(no_room, "table or pool full")                                                                         \
     Y(hold_full, "data beyond what is held while opening")                                                   \

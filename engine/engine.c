@@ -33,6 +33,7 @@ void engine_config_defaults(struct engine_config *config)
     config->sources_max = 16384;
     config->observations_max = 256;
     config->served_max = 1024 * 1024;
+    config->shards = 1;
 }
 
 /* Walks over the memory: with a base it hands out pieces, without one it only adds up. */
@@ -51,7 +52,8 @@ static void *place(struct layout *layout, size_t bytes)
 
 /* The pieces, in the order in which they lie. */
 struct pieces {
-    void *engine, *outbox, *observations, *sources, *greetings, *synacks, *proved, *stray, *served;
+    void *engine, *outbox, *observations, *limits, *sources, *greetings, *synacks;
+    void *proved, *stray, *asked, *silent, *served;
     void *servers, *assemblies, *openings, *flows;
 };
 
@@ -62,11 +64,14 @@ static size_t lay_out(const struct engine_config *config, uint8_t *base, struct 
     pieces->engine = place(&layout, sizeof(struct engine));
     pieces->outbox = place(&layout, OUTBOX_BYTES);
     pieces->observations = place(&layout, config->observations_max * sizeof(struct observation));
-    pieces->sources = place(&layout, config->sources_max * sizeof(struct source_bucket));
+    pieces->limits = place(&layout, config->sources_max * sizeof(struct source_bucket));
+    pieces->sources = place(&layout, source_table_bytes(config->sources_max));
     pieces->greetings = place(&layout, resend_ring_bytes(config->greeted_max));
     pieces->synacks = place(&layout, resend_ring_bytes(config->greeted_max / SYNACKS_SHARE));
     pieces->proved = place(&layout, TAGS_PROVED * sizeof(struct tag));
     pieces->stray = place(&layout, TAGS_STRAY * sizeof(struct tag));
+    pieces->asked = place(&layout, TAGS_ASKED * sizeof(struct tag));
+    pieces->silent = place(&layout, TAGS_SILENT * sizeof(struct tag));
     pieces->served = place(&layout, config->served_max * sizeof(uint32_t));
     pieces->servers = place(&layout, config->servers_max * sizeof(struct server));
     pieces->assemblies = place(&layout, assembly_pool_bytes(config->assemblies_max));
@@ -110,11 +115,17 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
     engine->observations.slots = pieces.observations;
     engine->observations.capacity = config->observations_max;
     server_table_init(&engine->servers, pieces.servers, config->servers_max, seed);
-    source_limiter_init(&engine->sources, pieces.sources, config->sources_max, seed);
+    engine->servers.triggers = config->triggers;
+    engine->servers.shards = config->shards ? config->shards : 1;
+    engine->servers.unknown = config->unknown;
+    source_limiter_init(&engine->limits, pieces.limits, config->sources_max, seed);
+    source_table_init(&engine->sources, pieces.sources, config->sources_max, engine->servers.shards, seed);
     engine->greetings = resend_ring_init(pieces.greetings, config->greeted_max, seed);
     engine->synacks = resend_ring_init(pieces.synacks, config->greeted_max / SYNACKS_SHARE, seed);
     tag_table_init(&engine->proved, pieces.proved, TAGS_PROVED, 3000, seed);
     tag_table_init(&engine->stray, pieces.stray, TAGS_STRAY, 30000, seed);
+    tag_table_init(&engine->asked, pieces.asked, TAGS_ASKED, RATE_WINDOW_US / 1000, seed);
+    tag_table_init(&engine->silent, pieces.silent, TAGS_SILENT, RATE_WINDOW_US / 1000, seed);
     served_init(&engine->served, pieces.served, config->served_max, seed);
     engine->assemblies = assembly_pool_init(pieces.assemblies, config->assemblies_max, seed);
     opening_pool_init(&engine->openings, pieces.openings, config->openings_max, now_us);
@@ -227,7 +238,15 @@ static void count_half_open(struct engine *engine, const struct flow *flow, int 
     struct server *server = flow_server(engine, flow);
 
     if (server && flow->state == FLOW_HALF_OPEN)
-        server->half_open_flows += (uint32_t)change;
+        server->counts.half_open_flows += (uint32_t)change;
+}
+
+void engine_check_triggers(struct engine *engine, struct server *server, uint64_t now_us)
+{
+    struct observed_trigger trigger;
+
+    if (server && server_trigger(&engine->servers, server, now_us, &trigger))
+        observe_trigger(engine, server, &trigger, now_us);
 }
 
 void flow_bind_server(struct engine *engine, struct flow *flow, struct server *server)
@@ -295,7 +314,14 @@ const struct promise *server_promise(const struct engine *engine, const struct s
 
 enum opening_kind server_opening(const struct server *server)
 {
+    if (server->unknown == UNKNOWN_PASS && !(server->policy && server->policy->armed))
+        return OPENING_PASS;
     return server->policy ? server->policy->opening : OPENING_COOKIE;
+}
+
+bool server_refuses_new(const struct server *server)
+{
+    return server->unknown == UNKNOWN_DROP && !(server->policy && server->policy->armed);
 }
 
 bool server_protected(const struct server *server)
@@ -395,6 +421,23 @@ static void half_open_flow(struct engine *engine, struct passage *passage, struc
     track_flow(engine, passage, flow);
 }
 
+/* A SYN of a source that is put aside: by the operator, for all servers; by judgement, for those that are attacked. */
+static bool source_refused(struct engine *engine, const struct passage *passage)
+{
+    struct server_key key;
+    const struct server *server;
+    enum source_by by;
+
+    if (passage->from != SIDE_CLIENT || (passage->frame.flags & (TCP_SYN | TCP_ACK)) != TCP_SYN ||
+        source_state(&engine->sources, &passage->key.client, &by, passage->now_us) != SOURCE_ASIDE)
+        return false;
+    if (by == SOURCE_BY_OPERATOR)
+        return true;
+    key = flow_key_server(&passage->key);
+    server = server_find(&engine->servers, &key);
+    return server && server_protected(server);
+}
+
 static void tcp_frame(struct engine *engine, struct passage *passage)
 {
     const struct frame *frame = &passage->frame;
@@ -404,6 +447,10 @@ static void tcp_frame(struct engine *engine, struct passage *passage)
     if (tcp_options_parse(frame_options(frame), frame->options_bytes, &passage->options) != OPTIONS_OK &&
         passage->from == SIDE_CLIENT)
         passage->options.present |= OPTION_OTHER; /* what was read before the bad one counts */
+    if (source_refused(engine, passage)) {
+        passage_drop(engine, passage, DROP_aside);
+        return;
+    }
     flow = flow_find(&engine->flows, &passage->key);
     switch (flow ? (enum flow_state)flow->state : FLOW_FREE) {
     case FLOW_SPLICED:
@@ -549,14 +596,39 @@ void engine_set_setting(struct engine *engine, const struct server_key *server, 
         server_set_setting(&engine->servers, one, setting, now_us);
 }
 
-void engine_set_mode(struct engine *engine, const struct server_key *server, enum mode mode, uint64_t now_us)
+void engine_set_mode(struct engine *engine, const struct server_key *server, enum mode mode,
+                     enum trigger_cause cause, uint32_t value, uint64_t now_us)
 {
     struct server *one = server_add(&engine->servers, server, now_us);
 
-    if (one)
-        one->answered = true; /* in another shard, or the main thread would not speak of it */
     if (one && server_setting(&engine->servers, one) == SETTING_AUTO)
-        server_set_mode(one, mode, mode == MODE_ATTACK ? TRIGGER_HALF_OPEN : TRIGGER_NONE, 0, now_us);
+        server_set_mode(one, mode, cause, value, now_us);
+}
+
+void engine_set_accept_queue(struct engine *engine, const struct server_key *server, uint32_t used,
+                             uint32_t limit, uint64_t now_us)
+{
+    struct server *one = server_find(&engine->servers, server);
+
+    if (!one)
+        return;
+    trigger_accept_queue(&one->counts, used, limit, now_us);
+    engine_check_triggers(engine, one, now_us);
+}
+
+bool engine_set_source(struct engine *engine, const struct source_rule *rule, uint64_t now_us)
+{
+    return source_set(&engine->sources, rule, now_us);
+}
+
+bool engine_forget_source(struct engine *engine, const struct ip_addr *prefix, uint8_t length)
+{
+    return source_forget(&engine->sources, prefix, length);
+}
+
+uint32_t engine_sources(const struct engine *engine, struct source_info *out, uint32_t max, uint64_t now_us)
+{
+    return source_list(&engine->sources, out, max, now_us);
 }
 
 uint32_t engine_servers(const struct engine *engine, struct server_info *out, uint32_t max, uint64_t now_us)

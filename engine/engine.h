@@ -25,9 +25,17 @@
 #include "engine/counters.h"
 #include "engine/observation.h"
 #include "engine/policy.h"
+#include "engine/source.h"
 #include "engine/verdict.h"
 
 enum mode { MODE_NORMAL, MODE_ATTACK };
+
+/* What becomes in attack mode of clients of a server that has no armed profile. */
+enum unknown_servers {
+    UNKNOWN_COOKIE, /* opened after a good cookie, under limits (ENGINE 2.5 and 6) */
+    UNKNOWN_PASS,   /* let through untouched, as in normal mode */
+    UNKNOWN_DROP,   /* new ones are not let through at all */
+};
 
 /* What the operator asked for. INHERIT is only for a single server: it follows the setting for all. */
 enum mode_setting { SETTING_INHERIT, SETTING_AUTO, SETTING_NORMAL, SETTING_ATTACK };
@@ -38,11 +46,14 @@ struct engine_config {
     uint32_t greeted_max;  /* greetings remembered, power of two >= 256, default 65536 */
     uint32_t assemblies_max;   /* requests being put together, default 1024 */
     uint32_t servers_max;      /* default 4096 */
-    uint32_t sources_max;      /* per-source limits, power of two, default 16384 */
+    uint32_t sources_max;      /* sources limited, and sources judged; power of two, default 16384 */
     uint32_t observations_max; /* queue between two batches, default 256 */
     uint32_t served_max;       /* requests remembered as served, power of two, default 2^20 (ENGINE 5.8) */
-    struct cookie_keys keys;   /* the same in every shard */
-    uint64_t table_seed[2];    /* of the hash tables; random, any */
+    uint32_t shards;           /* that share a server's limits, default 1 */
+    enum unknown_servers unknown;
+    struct trigger_limits triggers; /* for servers that have no limits of their own */
+    struct cookie_keys keys;        /* the same in every shard */
+    uint64_t table_seed[2];         /* of the hash tables; random, any */
 };
 
 struct engine;
@@ -86,8 +97,25 @@ void engine_adopt_policy(struct engine *engine, const struct policy *policy, uin
  */
 void engine_set_setting(struct engine *engine, const struct server_key *server, enum mode_setting setting,
                         uint64_t now_us);
-/* The main thread's word under AUTO: another shard fired, or it has been quiet long enough. */
-void engine_set_mode(struct engine *engine, const struct server_key *server, enum mode mode, uint64_t now_us);
+/*
+ * The main thread's word under AUTO: another shard fired, for this cause and figure; or it has been quiet long enough
+ * (MODE_NORMAL, TRIGGER_NONE).
+ */
+void engine_set_mode(struct engine *engine, const struct server_key *server, enum mode mode,
+                     enum trigger_cause cause, uint32_t value, uint64_t now_us);
+/*
+ * How full the accept queue of a server is, asked of its TCP stack by the main thread: `used` of `limit` connections (0:
+ * not known). It counts for 5 s.
+ */
+void engine_set_accept_queue(struct engine *engine, const struct server_key *server, uint32_t used,
+                             uint32_t limit, uint64_t now_us);
+
+/* Of the operator, or of another shard (SOURCE_BY_JUDGEMENT). False: there is no room for more rules of the operator. */
+bool engine_set_source(struct engine *engine, const struct source_rule *rule, uint64_t now_us);
+/* Also what was judged of it. False: nothing is known of this prefix. */
+bool engine_forget_source(struct engine *engine, const struct ip_addr *prefix, uint8_t length);
+/* Writes up to `max` sources that are limited, put aside or allowed; returns how many there are. */
+uint32_t engine_sources(const struct engine *engine, struct source_info *out, uint32_t max, uint64_t now_us);
 
 struct server_info {
     struct server_key key;

@@ -30,6 +30,7 @@ enum observation_kind {
     OBSERVED_DATA,        /* data */
     OBSERVED_END,         /* end */
     OBSERVED_TRIGGER,     /* a trigger fired, or goes on firing (at most once a second per server): trigger */
+    OBSERVED_SOURCE,      /* a source was put aside: source */
     OBSERVED_GREETING,    /* the real greeting differed from the promised one: greeting */
 };
 
@@ -41,7 +42,17 @@ enum flow_end {
     END_EVICTED,      /* made room */
 };
 
-enum trigger_cause { TRIGGER_NONE, TRIGGER_HALF_OPEN };
+/* Why a server is in attack mode; trigger.h says what each figure counts. */
+enum trigger_cause {
+    TRIGGER_NONE,
+    TRIGGER_HALF_OPEN,
+    TRIGGER_SILENT,
+    TRIGGER_ACCEPT_QUEUE,
+    TRIGGER_SYN_RATE,
+    TRIGGER_MISMATCH,
+    TRIGGER_REFUSED,
+    TRIGGER_CAUSES
+};
 
 struct observed_handshake {
     uint8_t offered; /* enum synack_offer */
@@ -71,6 +82,13 @@ struct observed_trigger {
     bool switched; /* this shard went into attack mode by it */
 };
 
+struct observed_source {
+    struct ip_addr prefix;
+    uint8_t length; /* in bits, of an IPv4 address up to 32 */
+    uint32_t mismatches, matches;
+    uint64_t until_us;
+};
+
 struct observed_greeting {
     bool negative;
 };
@@ -88,6 +106,7 @@ struct observation {
         struct observed_data data;
         struct observed_end end;
         struct observed_trigger trigger;
+        struct observed_source source;
         struct observed_greeting greeting;
     };
 };

@@ -4,6 +4,20 @@
 
 #include <string.h>
 
+#define REPORTS_SHARE 16
+
+/* What the main thread must not miss, or a server would stay in attack mode. */
+static bool is_report(enum observation_kind kind)
+{
+    return kind == OBSERVED_TRIGGER || kind == OBSERVED_SOURCE;
+}
+
+/* The last slots are for reports, so that no flood of data can crowd them out. */
+static uint32_t reserved(const struct observation_queue *queue)
+{
+    return queue->capacity / REPORTS_SHARE;
+}
+
 /* A slot with what every observation of this flow says, or NULL where the queue is full. */
 static struct observation *observation_new(struct engine *engine, const struct flow *flow,
                                            enum observation_kind kind, uint64_t now_us)
@@ -11,7 +25,7 @@ static struct observation *observation_new(struct engine *engine, const struct f
     struct observation_queue *queue = &engine->observations;
     struct observation *slot;
 
-    if (queue->count == queue->capacity) {
+    if (queue->count + (is_report(kind) ? 0 : reserved(queue)) >= queue->capacity) {
         engine->counters.learning_observations_dropped++;
         return NULL;
     }
@@ -138,17 +152,36 @@ void observe_end(struct engine *engine, const struct flow *flow, enum flow_end r
     slot->end.server_bytes = cold->server_next ? cold->server_next - (cold->server_isn + 1) : 0;
 }
 
-void observe_trigger(struct engine *engine, const struct server *server,
-                     const struct observed_trigger *trigger, uint64_t now_us)
+/* One that is about a server, not about a connection. */
+static struct observation *observation_of_server(struct engine *engine, const struct server *server,
+                                                 enum observation_kind kind, uint64_t now_us)
 {
-    struct observation *slot = observation_new(engine, NULL, OBSERVED_TRIGGER, now_us);
+    struct observation *slot = observation_new(engine, NULL, kind, now_us);
 
     if (!slot)
-        return;
+        return NULL;
     slot->server = server->key;
     memset(&slot->client, 0, sizeof(slot->client));
     slot->client_port = 0;
-    slot->trigger = *trigger;
+    return slot;
+}
+
+void observe_trigger(struct engine *engine, const struct server *server,
+                     const struct observed_trigger *trigger, uint64_t now_us)
+{
+    struct observation *slot = observation_of_server(engine, server, OBSERVED_TRIGGER, now_us);
+
+    if (slot)
+        slot->trigger = *trigger;
+}
+
+void observe_source(struct engine *engine, const struct server *server, const struct observed_source *source,
+                    uint64_t now_us)
+{
+    struct observation *slot = observation_of_server(engine, server, OBSERVED_SOURCE, now_us);
+
+    if (slot)
+        slot->source = *source;
 }
 
 void observe_unequal_greeting(struct engine *engine, const struct flow *flow, bool negative, uint64_t now_us)

@@ -381,6 +381,7 @@ static void server_accepts(struct engine *engine, struct passage *passage, struc
         opening_fail(engine, flow, true, passage->now_us);
         return;
     }
+    server_answered(flow_server(engine, flow), passage->now_us);
     fix_offsets(engine, passage, flow, opening);
     note_grants(engine, passage, flow, opening);
     cold->offered = offer_to_server(opening);
@@ -429,8 +430,11 @@ static void server_frame(struct engine *engine, struct passage *passage, struct 
     }
     if (frame->flags & TCP_RST) {
         passage_drop(engine, passage, DROP_swallowed);
-        if (ours && (frame->flags & TCP_ACK))
+        if (ours && (frame->flags & TCP_ACK)) {
+            trigger_refusal(&flow_server(engine, flow)->counts, passage->now_us);
+            engine_check_triggers(engine, flow_server(engine, flow), passage->now_us);
             opening_fail(engine, flow, false, passage->now_us);
+        }
         return;
     }
     if ((frame->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && ours)

@@ -18,6 +18,7 @@
 #include "engine/addr.h"
 #include "engine/protocols/protocol.h"
 #include "engine/synack.h"
+#include "engine/trigger.h"
 
 #define GREETING_BYTES_MAX 1400
 #define PATTERN_PAIRS_MAX  32
@@ -63,8 +64,7 @@ struct server_policy {
     /* ENGINE 2.5; 0 = the default (1,000 per server and 200 per source a second). */
     uint32_t open_per_second;
     uint32_t open_per_source_per_second;
-    /* ENGINE 6; 0 = the default (200). */
-    uint32_t trigger_half_open;
+    struct trigger_limits triggers; /* ENGINE 6 */
 };
 
 struct policy {

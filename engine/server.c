@@ -14,39 +14,6 @@
 
 #include <string.h>
 
-#define RATE_STEP_US (TRIGGER_WINDOW_US / RATE_BUCKETS)
-
-/* Empties the buckets between the newest one and that of `step`. Time that goes backwards counts into the newest. */
-static void rate_advance(struct rate_window *window, uint64_t step)
-{
-    if (step <= window->step)
-        return;
-
-    uint64_t passed = step - window->step;
-    uint64_t stale = passed < RATE_BUCKETS ? passed : RATE_BUCKETS;
-
-    for (uint64_t i = 0; i < stale; i++)
-        window->bucket[(step - i) % RATE_BUCKETS] = 0;
-    window->step = step;
-}
-
-void rate_add(struct rate_window *window, uint64_t now_us)
-{
-    rate_advance(window, now_us / RATE_STEP_US);
-    window->bucket[window->step % RATE_BUCKETS]++;
-}
-
-uint32_t rate_sum(const struct rate_window *window, uint64_t now_us)
-{
-    struct rate_window now = *window;
-    uint32_t sum = 0;
-
-    rate_advance(&now, now_us / RATE_STEP_US);
-    for (uint32_t i = 0; i < RATE_BUCKETS; i++)
-        sum += now.bucket[i];
-    return sum;
-}
-
 void server_table_init(struct server_table *table, struct server *slots, uint32_t capacity,
                        const uint64_t seed[2])
 {
@@ -55,6 +22,7 @@ void server_table_init(struct server_table *table, struct server *slots, uint32_
         .capacity = capacity,
         .seed = {seed[0], seed[1]},
         .setting = SETTING_AUTO,
+        .shards = 1,
     };
 }
 
@@ -127,8 +95,12 @@ struct server *server_add(struct server_table *table, const struct server_key *k
 
     if (server == NULL || server->used)
         return server;
-    *server = (struct server){
-        .key = *key, .used = true, .mode = MODE_NORMAL, .since_us = now_us, .host_slot = server->host_slot};
+    *server = (struct server){.key = *key,
+                              .used = true,
+                              .mode = MODE_NORMAL,
+                              .since_us = now_us,
+                              .unknown = table->unknown,
+                              .host_slot = server->host_slot};
     server->host = host_add(table, key);
     server_apply(server, server_setting(table, server), now_us);
     table->count++;
@@ -171,13 +143,9 @@ void server_set_mode(struct server *server, enum mode mode, enum trigger_cause c
 {
     if (server->mode == mode)
         return;
-    if (mode == MODE_ATTACK) {
-        /* What was counted before belongs to an earlier attack. */
-        memset(&server->synacks_sent, 0, sizeof(server->synacks_sent));
-        memset(&server->cookies_accepted, 0, sizeof(server->cookies_accepted));
-    } else {
+    if (mode == MODE_NORMAL)
         server->attack_ended_us = now_us != 0 ? now_us : 1; /* 0 says never */
-    }
+    trigger_mode(&server->counts, mode == MODE_ATTACK, now_us);
     if (server->host != NULL)
         server->host->attacked_ports += mode == MODE_ATTACK ? 1 : UINT32_MAX;
     server->mode = mode;
@@ -186,43 +154,63 @@ void server_set_mode(struct server *server, enum mode mode, enum trigger_cause c
     server->since_us = now_us;
 }
 
-uint32_t server_half_open(const struct server *server, uint64_t now_us)
+void server_answered(struct server *server, uint64_t now_us)
 {
-    if (server->mode == MODE_NORMAL)
-        return server->half_open_flows;
-
-    uint32_t sent = rate_sum(&server->synacks_sent, now_us);
-    uint32_t accepted = rate_sum(&server->cookies_accepted, now_us);
-
-    /* A cookie may be accepted long after its SYN-ACK left the window. */
-    return sent > accepted ? sent - accepted : 0;
+    server->answered_us = now_us != 0 ? now_us : 1;
 }
 
-static uint32_t half_open_threshold(const struct server *server)
+uint32_t server_half_open(const struct server *server, uint64_t now_us)
 {
-    if (server->policy == NULL || server->policy->trigger_half_open == 0)
-        return TRIGGER_HALF_OPEN_DEFAULT;
-    return server->policy->trigger_half_open;
+    return trigger_half_open(&server->counts, server->mode == MODE_ATTACK, now_us);
+}
+
+static enum trigger_cause firing(const struct server_table *table, const struct server *server,
+                                 uint64_t now_us, uint32_t *value)
+{
+    static const struct trigger_limits none;
+    const bool attack = server->mode == MODE_ATTACK;
+    const struct trigger_question question = {
+        .own = server->policy != NULL ? &server->policy->triggers : &none,
+        .common = &table->triggers,
+        .shards = table->shards,
+        .attack = attack,
+        .doubled =
+            !attack && server->attack_ended_us != 0 && now_us < server->attack_ended_us + TRIGGER_LEAST_US,
+        .now_us = now_us,
+    };
+
+    return trigger_firing(&server->counts, &question, value);
 }
 
 bool server_trigger(struct server_table *table, struct server *server, uint64_t now_us,
                     struct observed_trigger *trigger)
 {
-    /* ENGINE 6: where the answers do not cross the bridge, an attack mode could not know who is served. */
-    if (server_setting(table, server) != SETTING_AUTO || !server->answered)
+    if (server_setting(table, server) != SETTING_AUTO)
         return false;
 
     bool switches = server->mode == MODE_NORMAL;
     bool due = server->reported_us == 0 || now_us >= server->reported_us + TRIGGER_REPORT_US;
     if (!switches && !due)
         return false; /* before counting: this is called for every SYN of a flood */
+    /* ENGINE 6: where the answers do not cross the bridge, an attack mode could not know who is served. */
+    if (switches && (server->answered_us == 0 || now_us >= server->answered_us + ANSWERS_FRESH_US))
+        return false;
 
-    uint32_t value = server_half_open(server, now_us);
-    if (value <= half_open_threshold(server))
+    uint32_t value;
+    enum trigger_cause cause = firing(table, server, now_us, &value);
+    if (cause == TRIGGER_NONE)
         return false;
     if (switches)
-        server_set_mode(server, MODE_ATTACK, TRIGGER_HALF_OPEN, value, now_us);
+        server_set_mode(server, MODE_ATTACK, cause, value, now_us);
     server->reported_us = now_us;
-    *trigger = (struct observed_trigger){.cause = TRIGGER_HALF_OPEN, .value = value, .switched = switches};
+    *trigger = (struct observed_trigger){.cause = cause, .value = value, .switched = switches};
     return true;
+}
+
+bool server_counts_mismatches(const struct server_table *table, const struct server *server)
+{
+    const struct server_policy *policy = server->policy;
+
+    return policy != NULL && (policy->opening == OPENING_CHECK || policy->opening == OPENING_GREET) &&
+           trigger_limit(&policy->triggers, &table->triggers, TRIGGER_MISMATCH) != TRIGGER_OFF;
 }

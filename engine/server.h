@@ -9,8 +9,9 @@
  * Modes. A shard switches a server to attack itself when a trigger fires under SETTING_AUTO, and reports it; the
  * way back is the main thread's word alone (server_set_mode).
  *
- *      half-open, normal mode: flows whose handshake is not completed, counted by track.c
- *      half-open, attack mode: SYN-ACKs sent - cookies accepted, of the last 2 s
+ * What the triggers count, and when one fires, is trigger.h's. A server whose answers do not cross the bridge would be
+ * cut off by an attack mode: nobody could be let through to it. So a trigger switches only a server that was seen to
+ * answer lately (ANSWERS_FRESH_US); a SYN-ACK is the server's word, which no client can forge or hold back.
  */
 #ifndef SYNWARD_ENGINE_SERVER_H
 #define SYNWARD_ENGINE_SERVER_H
@@ -23,24 +24,15 @@
 #include "engine/engine.h"
 #include "engine/limiter.h"
 #include "engine/policy.h"
+#include "engine/trigger.h"
 
-#define SERVER_PROBES_MAX         128
-#define TRIGGER_HALF_OPEN_DEFAULT 200
-#define TRIGGER_WINDOW_US         (2000ull * 1000)
-#define TRIGGER_REPORT_US         (1000ull * 1000) /* a firing trigger is reported at most this often */
-#define RATE_BUCKETS              8
-
+#define SERVER_PROBES_MAX 128
+#define TRIGGER_REPORT_US (1000ull * 1000) /* a firing trigger is reported at most this often */
 /*
- * Events of the last TRIGGER_WINDOW_US, in RATE_BUCKETS steps: the oldest step drops out whole, so that 1.75 to 2 s are
- * covered. All zero is an empty window.
+ * A server whose last SYN-ACK is older has stopped answering, or answers another way. A Linux server repeats SYN-ACKs at
+ * most 16 s apart while somebody might still complete its handshake.
  */
-struct rate_window {
-    uint64_t step; /* number of the newest bucket */
-    uint32_t bucket[RATE_BUCKETS];
-};
-
-void rate_add(struct rate_window *window, uint64_t now_us);
-uint32_t rate_sum(const struct rate_window *window, uint64_t now_us);
+#define ANSWERS_FRESH_US (20000ull * 1000)
 
 /* An address with servers. Only fragments and malformed segments, whose ports are unknown, are judged by it. */
 struct server_host {
@@ -55,18 +47,18 @@ struct server_host {
 struct server {
     struct server_key key;
     bool used;
-    bool answered; /* a SYN-ACK of it was seen: it exists */
     enum mode mode;
-    enum mode_setting setting; /* its own, or SETTING_INHERIT */
+    enum mode_setting setting;    /* its own, or SETTING_INHERIT */
+    enum unknown_servers unknown; /* as the table's */
     enum trigger_cause cause;
     uint32_t cause_value;
     uint64_t since_us;
     uint64_t attack_ended_us; /* 0: never in attack mode */
     uint64_t reported_us;     /* last report of its trigger */
+    uint64_t answered_us;     /* when its last SYN-ACK was seen; 0: never */
     uint64_t unprofiled_us;   /* when a cookie was last made for it without a profile; 0: never */
-    uint32_t half_open_flows; /* in normal mode */
     uint32_t openings_now;    /* connections being opened to it */
-    struct rate_window synacks_sent, cookies_accepted;
+    struct trigger_counts counts;
     struct token_bucket openings;
     struct token_bucket authenticated;  /* SYNs with TCP-MD5 or TCP-AO that were passed on */
     uint16_t ip_id;                     /* next, for servers that count up */
@@ -82,9 +74,12 @@ struct server_table {
     uint32_t count;
     uint64_t seed[2];
     enum mode_setting setting; /* for all that have none of their own; never SETTING_INHERIT */
+    struct trigger_limits triggers;
+    uint32_t shards;
+    enum unknown_servers unknown;
 };
 
-/* `slots`: zeroed memory of the caller's. The setting begins as SETTING_AUTO. */
+/* `slots`: zeroed memory of the caller's. The setting begins as SETTING_AUTO, limits as the defaults, one shard. */
 void server_table_init(struct server_table *table, struct server *slots, uint32_t capacity,
                        const uint64_t seed[2]);
 struct server *server_find(struct server_table *table, const struct server_key *key);
@@ -105,7 +100,9 @@ void server_set_setting(struct server_table *table, struct server *server, enum 
 void server_set_mode(struct server *server, enum mode mode, enum trigger_cause cause, uint32_t value,
                      uint64_t now_us);
 
-/* Half-open as defined above, for the mode in force. */
+/* A SYN-ACK of the server was seen. */
+void server_answered(struct server *server, uint64_t now_us);
+/* Half-open (trigger.h), for the mode in force. */
 uint32_t server_half_open(const struct server *server, uint64_t now_us);
 /*
  * To be called after each event that may fire a trigger. Under SETTING_AUTO, switches to attack mode where one fires.
@@ -114,5 +111,7 @@ uint32_t server_half_open(const struct server *server, uint64_t now_us);
  */
 bool server_trigger(struct server_table *table, struct server *server, uint64_t now_us,
                     struct observed_trigger *trigger);
+/* True where the server's requests can be checked, and wrong ones are to put it into attack mode. */
+bool server_counts_mismatches(const struct server_table *table, const struct server *server);
 
 #endif

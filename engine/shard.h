@@ -23,6 +23,7 @@
 #include "engine/segment.h"
 #include "engine/served.h"
 #include "engine/server.h"
+#include "engine/source.h"
 #include "engine/tags.h"
 #include "engine/tcp_options.h"
 
@@ -32,6 +33,8 @@
 #define DEFAULT_PROMISE_GENERATION 0xffffffffu
 
 #define TAGS_PROVED 16384u /* cookies accepted in the last 3 s */
+#define TAGS_ASKED  32768u /* SYN-ACKs of the last 2 s whose cookie has not come back */
+#define TAGS_SILENT 32768u /* handshakes of the last 2 s whose client has said nothing */
 #define TAGS_STRAY  16384u /* untracked segments let through in the last 30 s */
 
 struct engine {
@@ -48,9 +51,10 @@ struct engine {
     struct assembly_pool *assemblies;
     struct resend_ring *greetings; /* greetings to be said again */
     struct resend_ring *synacks;   /* SYN-ACKs of services that greet */
-    struct source_limiter sources;
-    struct token_bucket strays; /* untracked segments let through */
-    struct tag_table proved, stray;
+    struct source_limiter limits;  /* by source, for openings without a request check */
+    struct source_table sources;   /* judged */
+    struct token_bucket strays;    /* untracked segments let through */
+    struct tag_table proved, stray, asked, silent;
     struct served_table served;
 };
 
@@ -97,6 +101,8 @@ struct server *flow_server(struct engine *engine, const struct flow *flow);
 void flow_bind_server(struct engine *engine, struct flow *flow, struct server *server);
 /* flow_set_state() and the half-open count of the flow's server. */
 void engine_flow_state(struct engine *engine, struct flow *flow, enum flow_state state, uint64_t now_us);
+/* Looks whether a trigger of the server fires, after something that it counts; `server` may be NULL. */
+void engine_check_triggers(struct engine *engine, struct server *server, uint64_t now_us);
 /* A new flow, after making room where the table is full; NULL: nothing may go. */
 struct flow *engine_flow_new(struct engine *engine, const struct flow_key *key, enum flow_state state,
                              uint64_t now_us);
@@ -111,6 +117,8 @@ const struct promise *server_promise(const struct engine *engine, const struct s
 /* The one made now; never NULL. */
 const struct promise *server_promise_now(const struct engine *engine, const struct server *server, bool ipv4);
 enum opening_kind server_opening(const struct server *server);
+/* True where --unknown drop keeps new clients from a server in attack mode of which too little is known. */
+bool server_refuses_new(const struct server *server);
 /* True where we answer for the server: attack mode, and its policy does not say to let clients pass. */
 bool server_protected(const struct server *server);
 

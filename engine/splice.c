@@ -311,6 +311,7 @@ static void splice_from_client(struct engine *engine, struct passage *passage, s
     splice_to_server(passage, flow);
     if (cold->server_mss)
         frame_limit_gso(&passage->frame, cold->server_mss);
+    track_speaks(engine, passage, flow);
     track_progress(engine, passage, flow);
     if (flow->state == FLOW_SPLICED)
         observe_frame_data(engine, flow, passage);

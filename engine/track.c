@@ -23,15 +23,6 @@ static bool is_synack(const struct frame *frame)
     return (frame->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
 }
 
-/* Counts towards the trigger, and reports it where it fires. */
-static void half_open_added(struct engine *engine, struct server *server, uint64_t now_us)
-{
-    struct observed_trigger trigger;
-
-    if (server && server_trigger(&engine->servers, server, now_us, &trigger))
-        observe_trigger(engine, server, &trigger, now_us);
-}
-
 /* (Re)starts `flow` as the connection that this SYN asks for. */
 static void begin_half_open(struct engine *engine, const struct passage *passage, struct flow *flow,
                             struct server *server)
@@ -52,7 +43,9 @@ static void begin_half_open(struct engine *engine, const struct passage *passage
     cold->offered = synack_offer_of(&passage->options, frame->flags);
     flow_bind_server(engine, flow, server);
     engine_flow_state(engine, flow, FLOW_HALF_OPEN, passage->now_us);
-    half_open_added(engine, server, passage->now_us);
+    if (server)
+        trigger_syn(&server->counts, server->mode == MODE_ATTACK, passage->now_us);
+    engine_check_triggers(engine, server, passage->now_us);
 }
 
 void track_client(struct engine *engine, struct passage *passage, struct server *server)
@@ -109,7 +102,7 @@ void track_server(struct engine *engine, struct passage *passage)
         struct flow *flow = pick_up(engine, passage, FLOW_HALF_OPEN);
 
         if (server)
-            server->answered = true;
+            server_answered(server, passage->now_us);
         if (flow)
             flow_bind_server(engine, flow, server);
         return;
@@ -167,6 +160,17 @@ static bool lives_on(const struct engine *engine, const struct passage *passage,
     return passage->frame.payload_bytes || (passage->from == SIDE_SERVER && since >= FLOW_CLOCK_SECONDS(1));
 }
 
+/* A server's RST in answer to its client. */
+static void refusal_counted(struct engine *engine, const struct passage *passage, const struct flow *flow)
+{
+    struct server *server = flow_server(engine, flow);
+
+    if (passage->from != SIDE_SERVER || !server)
+        return;
+    trigger_refusal(&server->counts, passage->now_us);
+    engine_check_triggers(engine, server, passage->now_us);
+}
+
 void track_closing(struct engine *engine, struct passage *passage, struct flow *flow, enum flow_state live)
 {
     const struct frame *frame = &passage->frame;
@@ -177,6 +181,7 @@ void track_closing(struct engine *engine, struct passage *passage, struct flow *
     if (frame->flags & TCP_RST) {
         if (flow->state != FLOW_CLOSING) {
             flow->flags |= FLOW_RESET;
+            refusal_counted(engine, passage, flow);
             engine_flow_close(engine, flow, client ? END_CLIENT_RESET : END_SERVER_RESET, passage->now_us);
         }
         return;
@@ -201,12 +206,12 @@ static void half_open_answered(struct engine *engine, const struct passage *pass
     struct server *server = server_add(&engine->servers, &key, passage->now_us);
 
     if (server)
-        server->answered = true;
+        server_answered(server, passage->now_us);
     cold->server_isn = frame->seq;
     cold->server_next = frame->seq + 1;
     if (!cold->server) {
         flow_bind_server(engine, flow, server);
-        half_open_added(engine, server, passage->now_us);
+        engine_check_triggers(engine, server, passage->now_us);
     }
     observe_synack(engine, flow, passage, repeated);
 }
@@ -266,6 +271,49 @@ bool track_acknowledges(const struct flow_cold *cold, const struct frame *frame)
            frame->ack - (cold->server_isn + 1) <= cold->server_next - (cold->server_isn + 1);
 }
 
+/* Where it is remembered that the client of this flow has said nothing yet. */
+static struct trigger_tag silence_of(struct engine *engine, const struct flow *flow)
+{
+    return (struct trigger_tag){&engine->silent, &flow->key, flow_cold(&engine->flows, flow)->client_isn};
+}
+
+static void completion_counted(struct engine *engine, const struct flow *flow, uint64_t now_us)
+{
+    struct server *server = flow_server(engine, flow);
+
+    if (!server)
+        return;
+    trigger_handshake(&server->counts, silence_of(engine, flow), now_us);
+    engine_check_triggers(engine, server, now_us);
+}
+
+/* In normal mode a request is only looked at where wrong ones are to put the server into attack mode. */
+static void first_request(struct engine *engine, const struct passage *passage, struct server *server)
+{
+    const struct frame *frame = &passage->frame;
+
+    if (server->mode == MODE_ATTACK || !server_counts_mismatches(&engine->servers, server) ||
+        policy_check_request(server->policy, frame_payload(frame), frame->payload_present) != MATCH_NO)
+        return;
+    trigger_mismatch(&server->counts, passage->now_us);
+    engine_check_triggers(engine, server, passage->now_us);
+}
+
+void track_speaks(struct engine *engine, const struct passage *passage, const struct flow *flow)
+{
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    struct server *server;
+
+    if (!passage->frame.payload_bytes || cold->client_next != cold->client_isn + 1)
+        return;
+    server = flow_server(engine, flow);
+    if (!server)
+        return;
+    trigger_spoke(&server->counts, silence_of(engine, flow), passage->now_us);
+    if (passage->frame.seq == cold->client_isn + 1)
+        first_request(engine, passage, server);
+}
+
 /*
  * The client's first segment that acknowledges the server's SYN completes the handshake. Only one that knows the
  * server's ISN and its own: anything laxer would let a blind ACK make a live flow of a spoofed SYN, and hide a
@@ -281,8 +329,10 @@ static void track_completion(struct engine *engine, const struct passage *passag
     if (!track_acknowledges(cold, frame) || frame->seq - (cold->client_isn + 1) > UINT16_MAX)
         return;
     engine_flow_state(engine, flow, FLOW_ESTABLISHED, passage->now_us);
-    if (cold->offered != FLOW_OFFER_UNKNOWN)
-        observe_established(engine, flow, passage->now_us);
+    if (cold->offered == FLOW_OFFER_UNKNOWN)
+        return;
+    observe_established(engine, flow, passage->now_us);
+    completion_counted(engine, flow, passage->now_us);
 }
 
 /*
@@ -299,6 +349,7 @@ static void half_open_reset(struct engine *engine, const struct passage *passage
 
     if (!exact)
         return;
+    refusal_counted(engine, passage, flow);
     if (cold->server_next)
         engine_flow_close(engine, flow, client ? END_CLIENT_RESET : END_SERVER_RESET, passage->now_us);
     else
@@ -342,6 +393,8 @@ void track_flow(struct engine *engine, struct passage *passage, struct flow *flo
     }
     if (flow->state == FLOW_HALF_OPEN)
         track_completion(engine, passage, flow);
+    if (passage->from == SIDE_CLIENT)
+        track_speaks(engine, passage, flow);
     track_progress(engine, passage, flow);
     if (flow->state == FLOW_ESTABLISHED)
         observe_frame_data(engine, flow, passage);

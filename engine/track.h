@@ -33,6 +33,9 @@ void track_forgotten(struct engine *engine, struct passage *passage, struct flow
 /* True where a client's segment acknowledges what the server has sent, and at least its SYN. */
 bool track_acknowledges(const struct flow_cold *cold, const struct frame *frame);
 
+/* A client's data on a flow, tracked or spliced: if it is the first, the client is no longer silent (trigger.h). */
+void track_speaks(struct engine *engine, const struct passage *passage, const struct flow *flow);
+
 /* Notes how far a side has sent (in the server's numbers), and that the flow was used. */
 void track_progress(struct engine *engine, const struct passage *passage, struct flow *flow);
 

@@ -163,7 +163,7 @@ static void compile_server(const struct profile *profile, const struct server_po
     server->greeting_protocol = greeting_protocol(profile);
     server->open_per_second = profile->settings.open_per_second;
     server->open_per_source_per_second = profile->settings.open_per_source;
-    server->trigger_half_open = profile->settings.trigger_half_open;
+    server->triggers = profile->settings.triggers;
     make_promise(profile, server->opening, &server->now);
     settle_promise(server, previous, profile->cookies_until_us > now_us, generation, now_us);
     if (server->opening == OPENING_GREET && !promises_greeting_of(server, profile))

@@ -56,7 +56,7 @@ enum request_check { CHECK_DEFAULT, CHECK_PROTOCOL, CHECK_PATTERN, CHECK_NONE };
 /* Zero stands for the default everywhere. */
 struct profile_settings {
     enum request_check check;
-    uint32_t trigger_half_open;
+    struct trigger_limits triggers;
     uint32_t open_per_second;
     uint32_t open_per_source;
 };

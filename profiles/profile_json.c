@@ -279,9 +279,12 @@ static struct json_object *settings_to_json(const struct profile_settings *setti
     struct profile_settings copy = *settings;
     if (settings->check != CHECK_DEFAULT)
         json_object_object_add(object, "check", text_or_null(request_check_name(settings->check)));
-    for (size_t i = 0; setting_number_name(i); i++)
-        if (*setting_number(&copy, i) != 0)
-            json_object_object_add(object, setting_number_name(i), number(*setting_number(&copy, i)));
+    for (size_t i = 0; setting_number_info(i); i++) {
+        const uint32_t value = *setting_number(&copy, i);
+        if (value != 0)
+            json_object_object_add(object, setting_number_info(i)->name,
+                                   value == TRIGGER_OFF ? json_object_new_string("off") : number(value));
+    }
     return object;
 }
 

@@ -442,6 +442,28 @@ static void read_evidence(struct json_reader *reader, struct json_object *profil
 
 /* ---- settings and state ---- */
 
+/* A number, or "off" where that may be said. */
+static void read_setting(struct json_reader *reader, struct json_object *object,
+                         const struct setting_number *info, uint32_t *out)
+{
+    struct json_object *value = json_object_object_get(object, info->name);
+    uint64_t number;
+
+    if (info->may_be_off && json_object_is_type(value, json_type_string)) {
+        if (strcmp(json_object_get_string(value), "off") == 0)
+            *out = TRIGGER_OFF;
+        else
+            reader_fail(reader, info->name, "is neither a number nor \"off\"");
+        return;
+    }
+    if (!read_uint(reader, object, info->name, info->most, &number))
+        return;
+    if (number != 0 && number < info->least) /* 0: the default */
+        reader_fail(reader, info->name, "is %u, less than %u", (unsigned)number, info->least);
+    else
+        *out = (uint32_t)number;
+}
+
 static void read_settings(struct json_reader *reader, struct json_object *profile_json,
                           struct profile *profile)
 {
@@ -450,11 +472,8 @@ static void read_settings(struct json_reader *reader, struct json_object *profil
         return;
     const size_t mark = reader_enter(reader, "settings");
     profile->settings.check = read_check(reader, object);
-    for (size_t i = 0; setting_number_name(i); i++) {
-        uint64_t number;
-        if (read_uint(reader, object, setting_number_name(i), SETTING_NUMBER_MAX, &number))
-            *setting_number(&profile->settings, i) = (uint32_t)number;
-    }
+    for (size_t i = 0; setting_number_info(i); i++)
+        read_setting(reader, object, setting_number_info(i), setting_number(&profile->settings, i));
     reader_leave(reader, mark);
 }
 

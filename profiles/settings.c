@@ -6,20 +6,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct {
-    const char *name;
-    size_t offset;
-} numbers[] = {
-    {"trigger.half_open", offsetof(struct profile_settings, trigger_half_open)},
-    {"open_per_second", offsetof(struct profile_settings, open_per_second)},
-    {"open_per_source", offsetof(struct profile_settings, open_per_source)},
+#define NUMBER_MAX 1000000u
+
+struct number {
+    struct setting_number info;
+    size_t offset; /* in the settings */
+};
+
+#define TRIGGER(cause) (offsetof(struct profile_settings, triggers.limit) + (cause) * sizeof(uint32_t))
+
+static const struct number numbers[] = {
+    {{"open_per_second", 1, NUMBER_MAX, false}, offsetof(struct profile_settings, open_per_second)},
+    {{"open_per_source", 1, NUMBER_MAX, false}, offsetof(struct profile_settings, open_per_source)},
+    {{"trigger.half_open", 1, NUMBER_MAX, true}, TRIGGER(TRIGGER_HALF_OPEN)},
+    {{"trigger.silent", 1, NUMBER_MAX, true}, TRIGGER(TRIGGER_SILENT)},
+    {{"trigger.accept_queue", 1, 100, true}, TRIGGER(TRIGGER_ACCEPT_QUEUE)},
+    {{"trigger.syn_rate", 2, NUMBER_MAX, true}, TRIGGER(TRIGGER_SYN_RATE)},
+    {{"trigger.mismatch", 1, NUMBER_MAX, true}, TRIGGER(TRIGGER_MISMATCH)},
+    {{"trigger.refused", 1, NUMBER_MAX, true}, TRIGGER(TRIGGER_REFUSED)},
 };
 
 #define NUMBERS (sizeof(numbers) / sizeof(*numbers))
 
-const char *setting_number_name(size_t index)
+const struct setting_number *setting_number_info(size_t index)
 {
-    return index < NUMBERS ? numbers[index].name : NULL;
+    return index < NUMBERS ? &numbers[index].info : NULL;
 }
 
 uint32_t *setting_number(struct profile_settings *settings, size_t index)
@@ -41,28 +52,56 @@ static bool set_check(struct profile_settings *settings, const char *value, stru
     return true;
 }
 
-static bool set_number(uint32_t *setting, const char *key, const char *value, struct error *error)
+static bool set_number(uint32_t *setting, const struct setting_number *info, const char *value,
+                       struct error *error)
 {
-    if (strcmp(value, "default") == 0) {
-        *setting = 0;
+    char *end;
+
+    if (strcmp(value, "default") == 0 || (info->may_be_off && strcmp(value, "off") == 0)) {
+        *setting = strcmp(value, "off") == 0 ? TRIGGER_OFF : 0;
         return true;
     }
-    char *end;
     errno = 0;
     const unsigned long number = strtoul(value, &end, 10);
-    if (value[0] < '0' || value[0] > '9' || *end || errno || number < 1 || number > SETTING_NUMBER_MAX)
-        return error_set(error, EXIT_USAGE, "%s='%s' is not valid; use a number from 1 to %u, or default",
-                         key, value, SETTING_NUMBER_MAX);
+    if (value[0] < '0' || value[0] > '9' || *end || errno || number < info->least || number > info->most)
+        return error_set(error, EXIT_USAGE, "%s='%s' is not valid; use a number from %u to %u%s or default",
+                         info->name, value, info->least, info->most, info->may_be_off ? ", off" : ",");
     *setting = (uint32_t)number;
     return true;
 }
 
+/* NUMBERS where the key is none of them. */
+static size_t find_number(const char *key)
+{
+    size_t i = 0;
+
+    while (i < NUMBERS && strcmp(key, numbers[i].info.name) != 0)
+        i++;
+    return i;
+}
+
 bool profile_set(struct profile *profile, const char *key, const char *value, struct error *error)
 {
+    const size_t i = find_number(key);
+
     if (strcmp(key, "check") == 0)
         return set_check(&profile->settings, value, error);
-    for (size_t i = 0; i < NUMBERS; i++)
-        if (strcmp(key, numbers[i].name) == 0)
-            return set_number(setting_number(&profile->settings, i), key, value, error);
+    if (i < NUMBERS)
+        return set_number(setting_number(&profile->settings, i), &numbers[i].info, value, error);
     return error_set(error, EXIT_USAGE, "no setting '%s'; valid keys are " SETTING_KEYS, key);
+}
+
+bool trigger_key(const char *key)
+{
+    return strncmp(key, "trigger.", strlen("trigger.")) == 0;
+}
+
+bool trigger_set(struct trigger_limits *limits, const char *key, const char *value, struct error *error)
+{
+    struct profile profile = {.settings.triggers = *limits};
+
+    if (!trigger_key(key) || !profile_set(&profile, key, value, error))
+        return error->code == EXIT_DONE ? error_set(error, EXIT_USAGE, "no trigger '%s'", key) : false;
+    *limits = profile.settings.triggers;
+    return true;
 }

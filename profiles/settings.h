@@ -3,7 +3,10 @@
  * settings.h - what an operator may set for one server: `synward profiles set SERVER:PORT KEY=VALUE`.
  *
  *      check             protocol | pattern | none | default
- *      trigger.half_open, open_per_second, open_per_source     1 to 1000000, or "default"
+ *      open_per_second, open_per_source     1 to 1000000, or "default"
+ *      trigger.half_open, trigger.silent, trigger.mismatch, trigger.refused     the same, or "off"
+ *      trigger.accept_queue                 1 to 100 (per cent), default or off
+ *      trigger.syn_rate                     2 to 1000000 (times what is usual), default or off
  */
 #ifndef SYNWARD_PROFILES_SETTINGS_H
 #define SYNWARD_PROFILES_SETTINGS_H
@@ -14,16 +17,25 @@
 #include "profiles/error.h"
 #include "profiles/profile.h"
 
-#define SETTING_NUMBER_MAX 1000000u
-
 /* Sets one key. False, nothing changed and EXIT_USAGE for an unknown key or a value that does not fit. */
 bool profile_set(struct profile *profile, const char *key, const char *value, struct error *error);
 
+/* The same for the limits of triggers alone ("trigger.silent"), as the config file sets them for all servers. */
+bool trigger_set(struct trigger_limits *limits, const char *key, const char *value, struct error *error);
+bool trigger_key(const char *key);
+
 /* The keys that are numbers, for whoever walks them (profile_json.c): NULL ends the walk. */
-const char *setting_number_name(size_t index);
+struct setting_number {
+    const char *name;
+    uint32_t least, most;
+    bool may_be_off; /* then TRIGGER_OFF is the number */
+};
+const struct setting_number *setting_number_info(size_t index);
 uint32_t *setting_number(struct profile_settings *settings, size_t index);
 
 /* All keys as one line of text, for usage and errors. */
-#define SETTING_KEYS "check, trigger.half_open, open_per_second, open_per_source"
+#define SETTING_KEYS                                                                                         \
+    "check, open_per_second, open_per_source, trigger.half_open, trigger.silent, trigger.accept_queue, "     \
+    "trigger.syn_rate, trigger.mismatch, trigger.refused"
 
 #endif

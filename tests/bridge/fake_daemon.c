@@ -132,6 +132,50 @@ bool daemon_flows(struct daemon *daemon, struct flow_info **flows, uint32_t *cou
     return true;
 }
 
+bool daemon_sources(struct daemon *daemon, struct source_info **sources, uint32_t *count, struct error *error)
+{
+    if (daemon->worker_hangs)
+        return error_set(error, EXIT_FAILED, "the worker does not answer");
+    *sources = copy(daemon->sources, sizeof(daemon->sources));
+    *count = daemon->source_count;
+    return true;
+}
+
+bool daemon_set_source(struct daemon *daemon, const struct ip_addr *prefix, uint8_t length,
+                       enum source_state state, uint64_t for_s, struct error *error)
+{
+    if (daemon->source_count == 4)
+        return error_set(error, EXIT_FAILED, "no room");
+    daemon->sources[daemon->source_count++] = (struct source_info){.rule = {.prefix = *prefix,
+                                                                            .length = length,
+                                                                            .state = state,
+                                                                            .by = SOURCE_BY_OPERATOR,
+                                                                            .until_us = for_s * 1000000}};
+    return true;
+}
+
+bool daemon_forget_source(struct daemon *daemon, const struct ip_addr *prefix, uint8_t length, bool *known,
+                          struct error *error)
+{
+    (void)error;
+    *known = false;
+    for (uint32_t i = 0; i < daemon->source_count; i++) {
+        const struct source_rule *rule = &daemon->sources[i].rule;
+
+        if (rule->length != length || memcmp(&rule->prefix, prefix, sizeof(*prefix)) != 0)
+            continue;
+        *known = true;
+        daemon->sources[i--] = daemon->sources[--daemon->source_count];
+    }
+    return true;
+}
+
+int64_t daemon_wall_s(const struct daemon *daemon, uint64_t time_us)
+{
+    (void)daemon;
+    return 1767225600 + (int64_t)(time_us / 1000000); /* 2026-01-01T00:00:00Z */
+}
+
 bool daemon_set_mode(struct daemon *daemon, const struct server_key *server, enum mode_setting setting,
                      struct error *error)
 {

@@ -18,6 +18,8 @@ struct daemon {
     uint32_t server_count;
     struct flow_info flows[4];
     uint32_t flow_count;
+    struct source_info sources[4];
+    uint32_t source_count;
     struct counters counters;
     unsigned store_changes, mode_changes;
     bool worker_hangs; /* questions to the worker fail */

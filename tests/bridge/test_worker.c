@@ -51,7 +51,7 @@ static void returned(void *context, const struct server_key *server)
 
 static struct shards_hooks hooks(struct bench *bench)
 {
-    return (struct shards_hooks){observed, switched, returned, bench};
+    return (struct shards_hooks){observed, switched, switched, returned, bench};
 }
 
 static struct policy *empty_policy(uint64_t generation)

@@ -126,7 +126,7 @@ Test(corners, syn_rst_is_no_half_open_connection)
     take(b, SIDE_SERVER);
     client_says(b, .flags = "SF", .seq = X, .options = OFFERS);
     take(b, SIDE_SERVER);
-    cr_assert_eq(bench_server(b, HTTP)->half_open_flows, 0);
+    cr_assert_eq(bench_server(b, HTTP)->counts.half_open_flows, 0);
     bench_end(b);
 }
 /* Server without MSS, timestamps on: segments to the server leave room for the option */

@@ -232,16 +232,17 @@ Test(engine, the_main_threads_word_counts_under_auto_only)
     struct bench *b = bench_new(SETTING_AUTO);
     struct server_key key = bench_server(b, HTTP)->key;
 
-    engine_set_mode(b->engine, &key, MODE_ATTACK, b->now_us);
+    engine_set_mode(b->engine, &key, MODE_ATTACK, TRIGGER_SILENT, 7, b->now_us);
     cr_assert_eq(info_of(b, HTTP).mode, MODE_ATTACK);
-    cr_assert_eq(info_of(b, HTTP).cause, TRIGGER_HALF_OPEN);
+    cr_assert_eq(info_of(b, HTTP).cause, TRIGGER_SILENT);
+    cr_assert_eq(info_of(b, HTTP).cause_value, 7);
     client_says(b, .flags = "S", .seq = X, .options = OFFERS);
     to_client(b, .flags = "S.", .seq = ANY, .ack = X + 1, .options = OFFERS);
     cr_assert_eq(info_of(b, HTTP).half_open, 1, "SYN-ACKs sent less cookies accepted");
-    engine_set_mode(b->engine, &key, MODE_NORMAL, b->now_us);
+    engine_set_mode(b->engine, &key, MODE_NORMAL, TRIGGER_NONE, 0, b->now_us);
     cr_assert_eq(info_of(b, HTTP).mode, MODE_NORMAL);
     engine_set_setting(b->engine, NULL, SETTING_NORMAL, b->now_us);
-    engine_set_mode(b->engine, &key, MODE_ATTACK, b->now_us);
+    engine_set_mode(b->engine, &key, MODE_ATTACK, TRIGGER_SILENT, 7, b->now_us);
     cr_assert_eq(info_of(b, HTTP).mode, MODE_NORMAL);
     bench_end(b);
 }
@@ -375,8 +376,8 @@ static void anything_at_any_time(enum mode_setting setting, int steps)
     cr_assert_eq(bench_counters(b)->flows_spliced, 0);
     cr_assert_eq(bench_counters(b)->flows_closing, 0);
     cr_assert_eq(engine_flows(b->engine, NULL, 0, b->now_us), 0);
-    cr_assert_eq(bench_server(b, HTTP)->half_open_flows, 0);
-    cr_assert_eq(bench_server(b, POP3)->half_open_flows, 0);
+    cr_assert_eq(bench_server(b, HTTP)->counts.half_open_flows, 0);
+    cr_assert_eq(bench_server(b, POP3)->counts.half_open_flows, 0);
     cr_assert_eq(engine_next_deadline(b->engine), UINT64_MAX);
     engine_set_setting(b->engine, NULL, SETTING_ATTACK, b->now_us);
     b->client = CLIENT;

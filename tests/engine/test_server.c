@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tests of engine/server.c: the table, settings and modes, rate windows, and the half-open trigger. */
+/* Tests of engine/server.c: the table, settings and modes, and what a trigger that fires does. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,6 @@
 #include "tests/engine/random.h"
 
 #define SECOND_US 1000000ull
-#define STEP_US   (TRIGGER_WINDOW_US / RATE_BUCKETS)
 
 static const uint64_t seed[2] = {55, 66};
 static struct server slots[4096];
@@ -52,13 +51,13 @@ Test(server, find_and_add)
     cr_assert_null(server_find(&table, &key));
     struct server *server = server_add(&table, &key, 5);
     cr_assert_not_null(server);
-    cr_assert(server->used && !server->answered);
+    cr_assert(server->used && !server->answered_us);
     cr_assert_eq(server->mode, MODE_NORMAL);
     cr_assert_eq(server->setting, SETTING_INHERIT);
     cr_assert_eq(server->since_us, 5);
-    server->answered = true;
+    server_answered(server, 1000);
     cr_assert_eq(server_add(&table, &key, 9), server);
-    cr_assert(server->answered, "adding again changes nothing");
+    cr_assert(server->answered_us, "adding again changes nothing");
     cr_assert_eq(server_find(&table, &key), server);
     cr_assert_null(server_find(&table, &other));
     cr_assert_eq(table.count, 1);
@@ -199,7 +198,7 @@ Test(server, mode_records_its_cause)
 {
     struct server server = {0};
 
-    count(&server.synacks_sent, 50, 100);
+    count(&server.counts.unanswered, 50, 100);
     server_set_mode(&server, MODE_ATTACK, TRIGGER_HALF_OPEN, 321, 100);
     cr_assert_eq(server.cause, TRIGGER_HALF_OPEN);
     cr_assert_eq(server.cause_value, 321);
@@ -220,10 +219,10 @@ Test(server, trigger_fires_above_the_threshold_only)
     struct server *server = add(&table, 1);
     struct observed_trigger trigger;
 
-    server->answered = true;
-    server->half_open_flows = TRIGGER_HALF_OPEN_DEFAULT;
+    server_answered(server, 1000);
+    server->counts.half_open_flows = TRIGGER_HALF_OPEN_DEFAULT;
     cr_assert_not(server_trigger(&table, server, 5000, &trigger));
-    server->half_open_flows++;
+    server->counts.half_open_flows++;
     cr_assert(server_trigger(&table, server, 5000, &trigger));
     cr_assert(trigger.switched);
     cr_assert_eq(trigger.cause, TRIGGER_HALF_OPEN);
@@ -239,13 +238,13 @@ Test(server, trigger_threshold_of_the_policy)
     struct policy *policy = policy_of(1, 1);
     struct observed_trigger trigger;
 
-    policy->servers[0].trigger_half_open = 3;
+    policy->servers[0].triggers.limit[TRIGGER_HALF_OPEN] = 3;
     server_table_adopt(&table, policy, 0);
     struct server *server = add(&table, 1);
-    server->answered = true;
-    server->half_open_flows = 3;
+    server_answered(server, 1000);
+    server->counts.half_open_flows = 3;
     cr_assert_not(server_trigger(&table, server, 5000, &trigger));
-    server->half_open_flows = 4;
+    server->counts.half_open_flows = 4;
     cr_assert(server_trigger(&table, server, 5000, &trigger));
     free(policy);
 }
@@ -256,13 +255,13 @@ Test(server, trigger_only_under_auto)
     struct server *server = add(&table, 1);
     struct observed_trigger trigger;
 
-    server->answered = true;
-    server->half_open_flows = 100000;
+    server_answered(server, 1000);
+    server->counts.half_open_flows = 100000;
     server_set_setting(&table, server, SETTING_NORMAL, 0);
     cr_assert_not(server_trigger(&table, server, SECOND_US, &trigger));
     cr_assert_eq(server->mode, MODE_NORMAL);
     server_set_setting(&table, server, SETTING_ATTACK, 0);
-    count(&server->synacks_sent, 1000, SECOND_US);
+    count(&server->counts.unanswered, 1000, SECOND_US);
     cr_assert_not(server_trigger(&table, server, SECOND_US, &trigger));
 }
 
@@ -274,11 +273,11 @@ Test(server, trigger_goes_on_reporting_once_a_second)
     uint64_t begin_us = 10 * SECOND_US;
     uint32_t reports = 0;
 
-    server->answered = true;
-    server->half_open_flows = 201;
+    server_answered(server, 1000);
+    server->counts.half_open_flows = 201;
     cr_assert(server_trigger(&table, server, begin_us, &trigger));
     for (uint64_t ms = 1; ms <= 5000; ms++) {
-        rate_add(&server->synacks_sent, begin_us + ms * 1000);
+        rate_add(&server->counts.unanswered, begin_us + ms * 1000);
         if (!server_trigger(&table, server, begin_us + ms * 1000, &trigger))
             continue;
         reports++;
@@ -289,63 +288,9 @@ Test(server, trigger_goes_on_reporting_once_a_second)
 
     /* The same rate with every cookie accepted is no attack. */
     for (uint64_t ms = 8000; ms <= 12000; ms++) {
-        rate_add(&server->synacks_sent, begin_us + ms * 1000);
-        rate_add(&server->cookies_accepted, begin_us + ms * 1000);
+        rate_add(&server->counts.unanswered, begin_us + ms * 1000);
+        rate_take_back(&server->counts.unanswered, begin_us + ms * 1000);
         cr_assert_not(server_trigger(&table, server, begin_us + ms * 1000, &trigger));
-    }
-}
-
-Test(server, more_accepted_than_sent_is_zero)
-{
-    struct server server = {.mode = MODE_ATTACK};
-
-    count(&server.synacks_sent, 10, 0);
-    count(&server.cookies_accepted, 10, 3 * SECOND_US);
-    cr_assert_eq(server_half_open(&server, 3 * SECOND_US), 0);
-}
-
-Test(rate_window, slides)
-{
-    struct rate_window window = {0};
-
-    cr_assert_eq(rate_sum(&window, 0), 0);
-    cr_assert_eq(rate_sum(&window, 99 * SECOND_US), 0);
-    count(&window, 3, 0);
-    count(&window, 4, STEP_US);
-    cr_assert_eq(rate_sum(&window, STEP_US), 7);
-    cr_assert_eq(rate_sum(&window, TRIGGER_WINDOW_US - 1), 7);
-    cr_assert_eq(rate_sum(&window, TRIGGER_WINDOW_US), 4);
-    cr_assert_eq(rate_sum(&window, TRIGGER_WINDOW_US + STEP_US), 0);
-    rate_add(&window, 1000 * SECOND_US);
-    cr_assert_eq(rate_sum(&window, 1000 * SECOND_US), 1);
-}
-
-Test(rate_window, time_that_goes_back_counts_as_newest)
-{
-    struct rate_window window = {0};
-
-    rate_add(&window, 10 * SECOND_US);
-    rate_add(&window, 5 * SECOND_US);
-    cr_assert_eq(rate_sum(&window, 10 * SECOND_US), 2);
-    cr_assert_eq(rate_sum(&window, 5 * SECOND_US), 2);
-}
-
-Test(rate_window, random_against_list)
-{
-    struct random random = random_begin("rate_window");
-    struct rate_window window = {0};
-    static uint64_t steps[20000];
-    uint64_t now_us = 0;
-
-    for (uint32_t i = 0; i < 20000; i++) {
-        now_us += random_below(&random, random_below(&random, 100) == 0 ? 5 * SECOND_US : 20000);
-        rate_add(&window, now_us);
-        steps[i] = now_us / STEP_US;
-        uint64_t ask_us = now_us + random_below(&random, 3 * SECOND_US);
-        uint32_t expected = 0;
-        for (uint32_t k = i + 1; k-- > 0 && steps[k] + RATE_BUCKETS > ask_us / STEP_US;)
-            expected++;
-        cr_assert_eq(rate_sum(&window, ask_us), expected, "event %u", i);
     }
 }
 
@@ -355,9 +300,9 @@ Test(server, no_trigger_where_no_answer_was_seen)
     struct server *server = add(&table, 1);
     struct observed_trigger trigger;
 
-    server->half_open_flows = 100000;
+    server->counts.half_open_flows = 100000;
     cr_assert_not(server_trigger(&table, server, 5000, &trigger), "its answers take another way");
-    server->answered = true;
+    server_answered(server, 1000);
     cr_assert(server_trigger(&table, server, 5000, &trigger));
 }
 

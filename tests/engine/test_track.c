@@ -81,16 +81,16 @@ Test(track, half_open_count_follows_the_handshake)
     struct bench *b = bench_new(SETTING_NORMAL);
 
     client_crosses(b, .flags = "S", .seq = X, .options = OFFERS);
-    cr_assert_eq(bench_server(b, HTTP)->half_open_flows, 1);
+    cr_assert_eq(bench_server(b, HTTP)->counts.half_open_flows, 1);
     client_crosses(b, .flags = "S", .seq = X, .options = OFFERS);
-    cr_assert_eq(bench_server(b, HTTP)->half_open_flows, 1, "the same SYN again");
+    cr_assert_eq(bench_server(b, HTTP)->counts.half_open_flows, 1, "the same SYN again");
     client_crosses(b, .flags = "S", .seq = X + 77, .options = OFFERS);
-    cr_assert_eq(bench_server(b, HTTP)->half_open_flows, 1, "a new attempt on the same tuple");
+    cr_assert_eq(bench_server(b, HTTP)->counts.half_open_flows, 1, "a new attempt on the same tuple");
     server_crosses(b, .flags = "S.", .seq = Y, .ack = X + 78, .options = OFFERS);
     cr_assert_str_eq(bench_flow_state(b), "half-open");
     client_crosses(b, .flags = ".", .seq = X + 78, .ack = Y + 1);
     cr_assert_str_eq(bench_flow_state(b), "established");
-    cr_assert_eq(bench_server(b, HTTP)->half_open_flows, 0);
+    cr_assert_eq(bench_server(b, HTTP)->counts.half_open_flows, 0);
     bench_end(b);
 }
 
@@ -118,7 +118,7 @@ Test(track, reset_ends_a_half_open_connection)
     server_crosses(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
     client_crosses(b, .flags = "R", .seq = X + 1);
     cr_assert_str_eq(bench_flow_state(b), "closing");
-    cr_assert_eq(bench_server(b, HTTP)->half_open_flows, 0);
+    cr_assert_eq(bench_server(b, HTTP)->counts.half_open_flows, 0);
     bench_wait(b, 250 * SECOND_US);
     cr_assert_str_eq(bench_flow_state(b), "none");
     bench_end(b);
@@ -130,10 +130,10 @@ Test(track, half_open_expires_and_is_counted_off)
 
     client_crosses(b, .flags = "S", .seq = X, .options = OFFERS);
     bench_wait(b, 59 * SECOND_US);
-    cr_assert_eq(bench_server(b, HTTP)->half_open_flows, 1);
+    cr_assert_eq(bench_server(b, HTTP)->counts.half_open_flows, 1);
     bench_wait(b, 2 * SECOND_US);
     cr_assert_str_eq(bench_flow_state(b), "none");
-    cr_assert_eq(bench_server(b, HTTP)->half_open_flows, 0);
+    cr_assert_eq(bench_server(b, HTTP)->counts.half_open_flows, 0);
     cr_assert_eq(bench_counters(b)->flows_expired, 1);
     cr_assert_eq(bench_counters(b)->flows_tracked, 0);
     bench_end(b);
@@ -180,7 +180,7 @@ Test(track, port_is_used_again_while_closing)
     client_crosses(b, .flags = "R.", .seq = X + 1, .ack = Y + 1);
     client_crosses(b, .flags = "S", .seq = X + 5000, .options = OFFERS);
     cr_assert_str_eq(bench_flow_state(b), "half-open");
-    cr_assert_eq(bench_server(b, HTTP)->half_open_flows, 1);
+    cr_assert_eq(bench_server(b, HTTP)->counts.half_open_flows, 1);
     server_crosses(b, .flags = "S.", .seq = Y + 5000, .ack = X + 5001, .options = OFFERS);
     client_crosses(b, .flags = ".", .seq = X + 5001, .ack = Y + 5001);
     cr_assert_str_eq(bench_flow_state(b), "established");
@@ -295,7 +295,7 @@ Test(track, full_table_evicts_half_open_but_never_established)
     cr_assert_str_eq(bench_flow_state(b), "established");
     cr_assert_eq(bench_counters(b)->flows_evicted, 37);
     cr_assert_eq(bench_counters(b)->flows_tracked, 64);
-    cr_assert_eq(bench_server(b, HTTP)->half_open_flows, 63);
+    cr_assert_eq(bench_server(b, HTTP)->counts.half_open_flows, 63);
     bench_end(b);
 }
 
@@ -310,7 +310,7 @@ Test(track, table_full_of_established_flows_still_passes_frames)
     cr_assert_str_eq(bench_flow_state(b), "none");
     cr_assert_eq(bench_counters(b)->flows_tracked, 64);
     cr_assert_eq(bench_counters(b)->flows_evicted, 0);
-    cr_assert_eq(bench_server(b, HTTP)->half_open_flows, 0);
+    cr_assert_eq(bench_server(b, HTTP)->counts.half_open_flows, 0);
     bench_end(b);
 }
 
@@ -319,7 +319,7 @@ Test(track, trigger_fires_and_is_reported)
     struct bench *b = bench_new(SETTING_AUTO);
     const struct observation *seen;
 
-    bench_policy(b, HTTP)->trigger_half_open = 20;
+    bench_policy(b, HTTP)->triggers.limit[TRIGGER_HALF_OPEN] = 20;
     handshake(b, OFFERS, OFFERS);
     while (bench_observed(b) != NULL)
         continue;

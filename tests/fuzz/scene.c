@@ -97,7 +97,8 @@ static struct server_policy armed(size_t server, uint32_t generation)
         OPENING_COOKIE, OPENING_COOKIE_REQUEST, OPENING_PASS,  OPENING_COOKIE,
     };
     bool greets = openings[server] == OPENING_GREET;
-    struct server_policy policy = {.armed = true, .opening = openings[server], .trigger_half_open = 4};
+    struct server_policy policy = {
+        .armed = true, .opening = openings[server], .triggers.limit[TRIGGER_HALF_OPEN] = 4};
 
     policy.key.addr = servers[server].addr;
     policy.key.port = servers[server].port;
@@ -313,7 +314,7 @@ static void check_servers(const struct engine *engine)
     uint64_t half_open = 0, openings = 0;
 
     for (uint32_t i = 0; i < engine->servers.capacity; i++) {
-        half_open += engine->servers.slots[i].half_open_flows;
+        half_open += engine->servers.slots[i].counts.half_open_flows;
         openings += engine->servers.slots[i].openings_now;
     }
     FUZZ_ASSERT(engine->servers.count <= config.servers_max);
@@ -763,7 +764,8 @@ static void operator(struct scene *scene, struct stream *stream)
                              .port = servers[server % SCENE_SERVERS].port};
 
     if (word & 8)
-        engine_set_mode(scene->engine, &key, word & 1 ? MODE_ATTACK : MODE_NORMAL, scene->now_us);
+        engine_set_mode(scene->engine, &key, word & 1 ? MODE_ATTACK : MODE_NORMAL,
+                        word & 1 ? TRIGGER_SILENT : TRIGGER_NONE, word & 1, scene->now_us);
     else if (server & 128)
         engine_set_setting(scene->engine, NULL, (enum mode_setting)(SETTING_AUTO + word % 3), scene->now_us);
     else

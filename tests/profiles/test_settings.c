@@ -16,7 +16,7 @@ Test(settings, keys_are_set_and_reset)
     cr_assert(profile_set(&profile, "trigger.half_open", "1", &error));
     cr_assert(profile_set(&profile, "open_per_second", "1000000", &error));
     cr_assert(profile_set(&profile, "open_per_source", "50", &error));
-    cr_assert_eq(profile.settings.trigger_half_open, 1);
+    cr_assert_eq(profile.settings.triggers.limit[TRIGGER_HALF_OPEN], 1);
     cr_assert_eq(profile.settings.open_per_second, 1000000);
     cr_assert_eq(profile.settings.open_per_source, 50);
     cr_assert(profile_set(&profile, "open_per_source", "default", &error));

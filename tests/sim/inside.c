@@ -58,7 +58,7 @@ static void check_census(struct wire *wire, const struct engine *engine)
     uint32_t openings_of_servers = 0, half_open_of_servers = 0;
     for (uint32_t i = 0; i < engine->servers.capacity; i++) {
         openings_of_servers += engine->servers.slots[i].openings_now;
-        half_open_of_servers += engine->servers.slots[i].half_open_flows;
+        half_open_of_servers += engine->servers.slots[i].counts.half_open_flows;
     }
     expect_equal(wire, "tracked", engine->counters.flows_tracked, census.tracked);
     expect_equal(wire, "pending", engine->counters.flows_pending, census.pending);

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* cmd_sources.c - `synward sources`, and what an operator says of them: add, allow, remove. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/commands.h"
+#include "cli/control_client.h"
+#include "cli/output.h"
+#include "cli/table.h"
+
+#define FOR_MAX_S 31536000ul /* a year */
+
+static const struct table_column source_columns[] = {
+    {"SOURCE", ALIGN_LEFT}, {"STATE", ALIGN_LEFT}, {"BY", ALIGN_LEFT},    {"WRONG", ALIGN_RIGHT},
+    {"RIGHT", ALIGN_RIGHT}, {"SINCE", ALIGN_LEFT}, {"UNTIL", ALIGN_LEFT},
+};
+
+static void print_sources(struct json_object *sources)
+{
+    struct table *table = table_new(sizeof(source_columns) / sizeof(source_columns[0]), source_columns);
+
+    for (size_t i = 0; i < json_object_array_length(sources); i++) {
+        struct json_object *source = json_object_array_get_idx(sources, i);
+
+        table_cell(table, "%s/%d", output_field(source, "address"),
+                   json_object_get_int(json_object_object_get(source, "length")));
+        table_cell(table, "%s", output_field(source, "state"));
+        table_cell(table, "%s", output_field(source, "by"));
+        table_cell(table, "%s", output_field(source, "mismatches"));
+        table_cell(table, "%s", output_field(source, "matches"));
+        table_cell(table, "%s", output_field(source, "since"));
+        table_cell(table, "%s", output_field(source, "until"));
+    }
+    if (table_rows(table) > 0)
+        table_print(table, stdout, 0);
+    else
+        puts("no source is put aside, limited or allowed");
+    table_free(table);
+}
+
+/* Takes `request`. */
+static bool ask_and_print(const struct arguments *arguments, struct json_object *request, struct error *error)
+{
+    struct json_object *document = control_ask(arguments, request, error);
+
+    if (!document)
+        return false;
+    if (option_given(arguments, OPTION_JSON))
+        output_json(document);
+    else
+        print_sources(json_object_object_get(document, "sources"));
+    json_object_put(document);
+    return true;
+}
+
+bool cmd_sources(const struct arguments *arguments, struct error *error)
+{
+    return ask_and_print(arguments, control_request("sources"), error);
+}
+
+static struct json_object *request_for(const struct arguments *arguments, const char *action)
+{
+    struct json_object *request = control_request("sources");
+
+    json_object_object_add(request, "action", json_object_new_string(action));
+    json_object_object_add(request, "source", json_object_new_string(command_word(arguments, 0)));
+    return request;
+}
+
+bool cmd_sources_add(const struct arguments *arguments, struct error *error)
+{
+    const char *text = arguments->value[OPTION_FOR];
+    struct json_object *request;
+    unsigned long seconds = 0;
+    char *end = NULL;
+
+    errno = 0;
+    if (text)
+        seconds = strtoul(text, &end, 10);
+    if (text && (text[0] < '0' || text[0] > '9' || *end || errno || seconds < 1 || seconds > FOR_MAX_S))
+        return error_set(error, EXIT_USAGE, "sources add: --for %.40s: write seconds, from 1 to %lu", text,
+                         FOR_MAX_S);
+    request = request_for(arguments, "add");
+    if (text)
+        json_object_object_add(request, "for_s", json_object_new_int64((int64_t)seconds));
+    return ask_and_print(arguments, request, error);
+}
+
+bool cmd_sources_allow(const struct arguments *arguments, struct error *error)
+{
+    return ask_and_print(arguments, request_for(arguments, "allow"), error);
+}
+
+bool cmd_sources_remove(const struct arguments *arguments, struct error *error)
+{
+    return ask_and_print(arguments, request_for(arguments, "remove"), error);
+}

@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * source.c - judges sources. See source.h.
+ *
+ * Prefixes of both families lie in one space: an IPv4 prefix is that of the mapped address (addr.h), 96 bits longer.
+ */
+#include "engine/source.h"
+
+#include <string.h>
+
+#define SOURCE_WAYS   4u
+#define V4_BITS       96u
+#define V4_SOURCE     128u
+#define V4_NEIGHBOURS (V4_BITS + 24u)
+#define V6_SOURCE     64u
+#define V6_NEIGHBOURS 48u
+
+/* --- prefixes ------------------------------------------------------------------------------------------------ */
+
+static struct ip_addr masked(const struct ip_addr *addr, uint32_t bits)
+{
+    struct ip_addr prefix = *addr;
+
+    if (bits % 8)
+        prefix.bytes[bits / 8] &= (uint8_t)(0xff00u >> bits % 8);
+    for (uint32_t at = (bits + 7) / 8; at < sizeof(prefix.bytes); at++)
+        prefix.bytes[at] = 0;
+    return prefix;
+}
+
+static uint32_t source_bits(const struct ip_addr *addr)
+{
+    return addr_is_v4(addr) ? V4_SOURCE : V6_SOURCE;
+}
+
+static uint32_t neighbour_bits(const struct ip_addr *addr)
+{
+    return addr_is_v4(addr) ? V4_NEIGHBOURS : V6_NEIGHBOURS;
+}
+
+static uint32_t rule_bits(const struct ip_addr *prefix, uint8_t length)
+{
+    uint32_t bits = length + (addr_is_v4(prefix) ? V4_BITS : 0);
+
+    return bits < 128 ? bits : 128;
+}
+
+struct ip_addr source_masked(const struct ip_addr *addr, uint8_t length)
+{
+    return masked(addr, rule_bits(addr, length));
+}
+
+/* The length as people write it. */
+static uint8_t length_of(const struct ip_addr *prefix, uint32_t bits)
+{
+    return (uint8_t)(addr_is_v4(prefix) ? bits - V4_BITS : bits);
+}
+
+/* --- table ---------------------------------------------------------------------------------------------------- */
+
+size_t source_table_bytes(uint32_t sources)
+{
+    return sources * sizeof(struct source_entry);
+}
+
+void source_table_init(struct source_table *table, void *memory, uint32_t sources, uint32_t shards,
+                       const uint64_t seed[2])
+{
+    memset(table, 0, sizeof(*table));
+    table->slots = memory;
+    table->count = sources;
+    table->shards = shards;
+    memcpy(table->seed, seed, sizeof(table->seed));
+}
+
+static struct source_entry *set_of(const struct source_table *table, const struct ip_addr *prefix,
+                                   uint32_t bits)
+{
+    struct {
+        struct ip_addr prefix;
+        uint32_t bits;
+    } key = {*prefix, bits};
+    uint64_t hash = table_hash(table->seed, &key, sizeof(key));
+
+    return &table->slots[(hash & (table->count / SOURCE_WAYS - 1)) * SOURCE_WAYS];
+}
+
+static struct source_entry *find(const struct source_table *table, const struct ip_addr *addr, uint32_t bits)
+{
+    struct ip_addr prefix = masked(addr, bits);
+    struct source_entry *set = set_of(table, &prefix, bits);
+
+    for (uint32_t i = 0; i < SOURCE_WAYS; i++)
+        if (set[i].bits == bits && memcmp(&set[i].prefix, &prefix, sizeof(prefix)) == 0)
+            return &set[i];
+    return NULL;
+}
+
+static uint32_t half_of(uint64_t now_us)
+{
+    return (uint32_t)(now_us / SOURCE_HALF_US);
+}
+
+static uint32_t counted(const struct source_entry *source, const uint32_t halves[2], uint64_t now_us)
+{
+    uint32_t age = half_of(now_us) - source->half;
+
+    return age == 0 ? halves[0] + halves[1] : age == 1 ? halves[0] : 0;
+}
+
+static bool is_aside(const struct source_entry *source, uint64_t now_us)
+{
+    return source->until_us > now_us;
+}
+
+/* True where `a` is the one to go rather than `b`. */
+static bool less_interesting(const struct source_entry *a, const struct source_entry *b, uint64_t now_us)
+{
+    uint32_t mine = counted(a, a->mismatches, now_us), other = counted(b, b->mismatches, now_us);
+
+    if (!a->bits || !b->bits)
+        return !a->bits;
+    if (is_aside(a, now_us) || is_aside(b, now_us))
+        return is_aside(a, now_us) ? is_aside(b, now_us) && a->until_us < b->until_us : true;
+    return mine != other ? mine < other : a->half < b->half;
+}
+
+static struct source_entry *find_or_make(struct source_table *table, const struct ip_addr *addr,
+                                         uint32_t bits, uint64_t now_us)
+{
+    struct source_entry *source = find(table, addr, bits), *least;
+    struct ip_addr prefix = masked(addr, bits);
+
+    if (source)
+        return source;
+    source = set_of(table, &prefix, bits);
+    least = source;
+    for (uint32_t i = 1; i < SOURCE_WAYS; i++)
+        if (less_interesting(&source[i], least, now_us))
+            least = &source[i];
+    if (least->bits && is_aside(least, now_us))
+        table->evicted++;
+    *least = (struct source_entry){.prefix = prefix, .bits = (uint8_t)bits, .half = half_of(now_us)};
+    return least;
+}
+
+/* Makes the newest half the present one. */
+static void advance(struct source_entry *source, uint64_t now_us)
+{
+    uint32_t half = half_of(now_us), passed = half - source->half;
+
+    if (passed == 0)
+        return;
+    source->mismatches[1] = passed == 1 ? source->mismatches[0] : 0;
+    source->matches[1] = passed == 1 ? source->matches[0] : 0;
+    source->mismatches[0] = source->matches[0] = 0;
+    source->half = half;
+}
+
+/* --- judgement ------------------------------------------------------------------------------------------------ */
+
+static uint32_t enough(const struct source_table *table)
+{
+    return (SOURCE_MISMATCHES + table->shards - 1) / table->shards;
+}
+
+static bool is_bad(const struct source_table *table, const struct source_entry *source, uint64_t now_us)
+{
+    uint64_t mismatches = counted(source, source->mismatches, now_us);
+
+    return mismatches >= enough(table) &&
+           (uint64_t)counted(source, source->matches, now_us) * SOURCE_SHARE < mismatches;
+}
+
+static void put_aside_until(struct source_table *table, struct source_entry *source, uint64_t until_us,
+                            uint64_t now_us)
+{
+    source->since_us = now_us;
+    source->until_us = until_us;
+    if (until_us > table->aside_until_us)
+        table->aside_until_us = until_us;
+}
+
+/* For a minute, and twice as long as the last time where it was put aside in the hour before. */
+static void put_aside(struct source_table *table, struct source_entry *source, uint64_t now_us)
+{
+    if (now_us > source->until_us + SOURCE_FORGIVEN_US)
+        source->strikes = 0;
+    put_aside_until(table, source, now_us + (SOURCE_ASIDE_US << source->strikes), now_us);
+    if (source->strikes < SOURCE_STRIKES_MAX)
+        source->strikes++;
+}
+
+static void describe(const struct source_entry *source, uint64_t now_us, struct observed_source *out)
+{
+    *out = (struct observed_source){
+        .prefix = source->prefix,
+        .length = length_of(&source->prefix, source->bits),
+        .mismatches = counted(source, source->mismatches, now_us),
+        .matches = counted(source, source->matches, now_us),
+        .until_us = source->until_us,
+    };
+}
+
+/* A source has been put aside: what was counted of it counts for its prefix, which may follow it. */
+static void blame_prefix(struct source_table *table, const struct source_entry *source, bool first_time,
+                         uint64_t now_us, struct observed_source *aside)
+{
+    struct source_entry copy = *source; /* making the prefix's entry may displace it */
+    struct source_entry *prefix = find_or_make(table, &copy.prefix, neighbour_bits(&copy.prefix), now_us);
+
+    advance(prefix, now_us);
+    prefix->mismatches[0] += counted(&copy, copy.mismatches, now_us);
+    prefix->matches[0] += counted(&copy, copy.matches, now_us);
+    if (first_time && prefix->asides < UINT16_MAX)
+        prefix->asides++;
+    if (prefix->asides < SOURCE_MANY || is_aside(prefix, now_us) || !is_bad(table, prefix, now_us))
+        return;
+    put_aside(table, prefix, now_us);
+    describe(prefix, now_us, aside);
+}
+
+static const struct source_rule *rule_for(const struct source_table *table, const struct ip_addr *addr,
+                                          uint64_t now_us);
+
+bool source_mismatch(struct source_table *table, const struct ip_addr *addr, uint64_t now_us,
+                     struct observed_source *aside)
+{
+    const struct source_rule *rule = rule_for(table, addr, now_us);
+    struct source_entry *source, *prefix;
+
+    if (rule && rule->state == SOURCE_ALLOWED)
+        return false;
+    source = find_or_make(table, addr, source_bits(addr), now_us);
+    prefix = find(table, addr, neighbour_bits(addr));
+    advance(source, now_us);
+    source->mismatches[0]++;
+    if (prefix) {
+        advance(prefix, now_us);
+        prefix->mismatches[0]++;
+    }
+    if (counted(source, source->mismatches, now_us) == enough(table))
+        source->since_us = now_us;
+    if (is_aside(source, now_us) || !is_bad(table, source, now_us))
+        return false;
+    put_aside(table, source, now_us);
+    describe(source, now_us, aside);
+    blame_prefix(table, source, source->strikes == 1, now_us, aside);
+    return true;
+}
+
+void source_match(struct source_table *table, const struct ip_addr *addr, uint64_t now_us)
+{
+    struct source_entry *source = find(table, addr, source_bits(addr));
+    struct source_entry *prefix = find(table, addr, neighbour_bits(addr));
+
+    if (source) {
+        advance(source, now_us);
+        source->matches[0]++;
+    }
+    if (prefix) {
+        advance(prefix, now_us);
+        prefix->matches[0]++;
+    }
+}
+
+static bool judged_aside(const struct source_table *table, const struct ip_addr *addr, uint64_t now_us)
+{
+    const struct source_entry *source, *prefix;
+
+    if (now_us >= table->aside_until_us)
+        return false; /* nearly always: a flood costs no look-up here */
+    source = find(table, addr, source_bits(addr));
+    if (source && is_aside(source, now_us))
+        return true;
+    prefix = find(table, addr, neighbour_bits(addr));
+    return prefix && is_aside(prefix, now_us);
+}
+
+enum source_state source_state(const struct source_table *table, const struct ip_addr *addr,
+                               enum source_by *by, uint64_t now_us)
+{
+    const struct source_rule *rule = rule_for(table, addr, now_us);
+
+    if (by)
+        *by = rule ? SOURCE_BY_OPERATOR : SOURCE_BY_JUDGEMENT;
+    if (rule)
+        return rule->state;
+    return judged_aside(table, addr, now_us) ? SOURCE_ASIDE : SOURCE_CLEAR;
+}
+
+static bool is_limited(const struct source_table *table, const struct source_entry *source, uint64_t now_us)
+{
+    return counted(source, source->mismatches, now_us) >= enough(table);
+}
+
+bool source_may_be_reset(struct source_table *table, const struct ip_addr *addr, uint64_t now_us)
+{
+    struct source_entry *source = find(table, addr, source_bits(addr));
+
+    if (!source || !is_limited(table, source, now_us))
+        return true;
+    return token_take(&source->resets, SOURCE_RESETS_PER_SECOND, SOURCE_RESETS_PER_SECOND, now_us);
+}
+
+/* --- the operator's rules -------------------------------------------------------------------------------------- */
+
+static bool rule_lives(const struct source_rule *rule, uint64_t now_us)
+{
+    return rule->until_us == 0 || now_us < rule->until_us;
+}
+
+/* The place of a prefix among the rules of a run, or where it would go; `*found` says which. */
+static uint32_t place_in(const struct source_table *table, uint32_t first, uint32_t count,
+                         const struct ip_addr *prefix, bool *found)
+{
+    uint32_t low = first, high = first + count;
+
+    *found = false;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = memcmp(&table->rules[middle].prefix, prefix, sizeof(*prefix));
+
+        if (order == 0) {
+            *found = true;
+            return middle;
+        }
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static const struct source_rule *rule_for(const struct source_table *table, const struct ip_addr *addr,
+                                          uint64_t now_us)
+{
+    for (uint32_t i = 0; i < table->runs_count; i++) {
+        const struct source_run *run = &table->runs[i];
+        struct ip_addr prefix = masked(addr, run->bits);
+
+        if (run->bits < V4_BITS && addr_is_v4(addr))
+            return NULL; /* ::/0 is all of IPv6, and nothing else */
+        bool found;
+        uint32_t place = place_in(table, run->first, run->count, &prefix, &found);
+
+        if (found && rule_lives(&table->rules[place], now_us))
+            return &table->rules[place];
+    }
+    return NULL;
+}
+
+static void make_runs(struct source_table *table)
+{
+    table->runs_count = 0;
+    for (uint32_t i = 0; i < table->rules_count; i++) {
+        uint8_t bits = (uint8_t)rule_bits(&table->rules[i].prefix, table->rules[i].length);
+        struct source_run *last = table->runs_count ? &table->runs[table->runs_count - 1] : NULL;
+
+        if (last && last->bits == bits)
+            last->count++;
+        else
+            table->runs[table->runs_count++] = (struct source_run){bits, (uint16_t)i, 1};
+    }
+}
+
+static void rule_remove(struct source_table *table, uint32_t place)
+{
+    memmove(&table->rules[place], &table->rules[place + 1],
+            (table->rules_count - place - 1) * sizeof(table->rules[0]));
+    table->rules_count--;
+    make_runs(table);
+}
+
+/* The place of (prefix, bits) among all rules. */
+static uint32_t place_of(const struct source_table *table, const struct ip_addr *prefix, uint32_t bits,
+                         bool *found)
+{
+    *found = false;
+    for (uint32_t i = 0; i < table->runs_count; i++) {
+        const struct source_run *run = &table->runs[i];
+
+        if (run->bits == bits)
+            return place_in(table, run->first, run->count, prefix, found);
+        if (run->bits < bits)
+            return run->first;
+    }
+    return table->rules_count;
+}
+
+static void remove_expired(struct source_table *table, uint64_t now_us)
+{
+    for (uint32_t i = table->rules_count; i-- > 0;)
+        if (!rule_lives(&table->rules[i], now_us))
+            rule_remove(table, i);
+}
+
+static bool set_rule(struct source_table *table, const struct source_rule *rule, uint32_t bits,
+                     uint64_t now_us)
+{
+    struct ip_addr prefix = masked(&rule->prefix, bits);
+    bool found;
+    uint32_t place;
+
+    remove_expired(table, now_us);
+    place = place_of(table, &prefix, bits, &found);
+    if (!found && table->rules_count == SOURCE_RULES_MAX)
+        return false;
+    if (!found) {
+        memmove(&table->rules[place + 1], &table->rules[place],
+                (table->rules_count - place) * sizeof(table->rules[0]));
+        table->rules_count++;
+    }
+    table->rules[place] = *rule;
+    table->rules[place].prefix = prefix;
+    table->rules[place].length = length_of(&prefix, bits);
+    table->rules[place].since_us = now_us;
+    make_runs(table);
+    return true;
+}
+
+bool source_set(struct source_table *table, const struct source_rule *rule, uint64_t now_us)
+{
+    uint32_t bits = rule_bits(&rule->prefix, rule->length);
+    struct source_entry *source;
+
+    if (rule->by == SOURCE_BY_OPERATOR)
+        return set_rule(table, rule, bits, now_us);
+    source = find_or_make(table, &rule->prefix, bits, now_us);
+    if (rule->until_us > source->until_us)
+        put_aside_until(table, source, rule->until_us, now_us);
+    return true;
+}
+
+bool source_forget(struct source_table *table, const struct ip_addr *prefix, uint8_t length)
+{
+    uint32_t bits = rule_bits(prefix, length);
+    struct ip_addr wanted = masked(prefix, bits);
+    struct source_entry *source = find(table, &wanted, bits);
+    bool found;
+    uint32_t place = place_of(table, &wanted, bits, &found);
+
+    if (found)
+        rule_remove(table, place);
+    if (source)
+        *source = (struct source_entry){0};
+    return found || source != NULL;
+}
+
+/* --- listing ---------------------------------------------------------------------------------------------------- */
+
+static struct source_info info_of(const struct source_table *table, const struct source_entry *source,
+                                  uint64_t now_us)
+{
+    struct source_info info = {
+        .rule = {.prefix = source->prefix,
+                 .length = length_of(&source->prefix, source->bits),
+                 .state = SOURCE_CLEAR,
+                 .by = SOURCE_BY_JUDGEMENT,
+                 .since_us = source->since_us},
+        .mismatches = counted(source, source->mismatches, now_us),
+        .matches = counted(source, source->matches, now_us),
+    };
+    bool single = source->bits == source_bits(&source->prefix);
+
+    if (is_aside(source, now_us)) {
+        info.rule.state = SOURCE_ASIDE;
+        info.rule.until_us = source->until_us;
+    } else if (single && is_limited(table, source, now_us)) {
+        info.rule.state = SOURCE_LIMITED;
+    }
+    return info;
+}
+
+/* What is counted of a single address that has a rule. */
+static struct source_info rule_info(const struct source_table *table, const struct source_rule *rule,
+                                    uint64_t now_us)
+{
+    const struct source_entry *source = find(table, &rule->prefix, rule_bits(&rule->prefix, rule->length));
+    struct source_info info = {.rule = *rule};
+
+    if (source) {
+        info.mismatches = counted(source, source->mismatches, now_us);
+        info.matches = counted(source, source->matches, now_us);
+    }
+    return info;
+}
+
+uint32_t source_list(const struct source_table *table, struct source_info *out, uint32_t max, uint64_t now_us)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < table->rules_count; i++) {
+        if (!rule_lives(&table->rules[i], now_us))
+            continue;
+        if (count < max)
+            out[count] = rule_info(table, &table->rules[i], now_us);
+        count++;
+    }
+    for (uint32_t i = 0; i < table->count; i++) {
+        struct source_info info;
+
+        if (!table->slots[i].bits)
+            continue;
+        info = info_of(table, &table->slots[i], now_us);
+        if (info.rule.state == SOURCE_CLEAR)
+            continue;
+        if (count < max)
+            out[count] = info;
+        count++;
+    }
+    return count;
+}
