@@ -172,6 +172,14 @@ def test_kinds_tap():
     return both_ways(False, corpus, sides="tap")
 
 
+def test_kinds_port():
+    return both_ways(False, corpus, sides="port")
+
+
+def test_jumbo_port():
+    return both_ways(False, lambda dice: sizes(dice, 9014), mtu=9000, sides="port")
+
+
 def test_sizes_multishot():
     return both_ways(False, lambda dice: sizes(dice, 1514))
 
@@ -219,6 +227,14 @@ def test_every_kind_to_a_server_under_attack_tap():
     return both_ways(False, lambda dice: every_kind_in_many_sizes(dice, 9014, SERVER4, SERVER6), 9000, attacked_server, "tap")
 
 
+def test_every_kind_up_to_9014_bytes_port():
+    return both_ways(False, lambda dice: every_kind_in_many_sizes(dice, 9014), mtu=9000, sides="port")
+
+
+def test_every_kind_to_a_server_under_attack_port():
+    return both_ways(False, lambda dice: every_kind_in_many_sizes(dice, 9014, SERVER4, SERVER6), 9000, attacked_server, "port")
+
+
 def count_out(wire, count, failures):
     """Receives `count` numbered frames; they must come in order."""
     for number in range(count):
@@ -232,10 +248,10 @@ def count_out(wire, count, failures):
             return
 
 
-def order(single):
+def order(single, sides="netns"):
     """Bursts both ways at once, as fast as they can be sent, in sizes that make one overtake the other if any could."""
     count, burst = 20000, 250
-    with wires(single) as (_, client, server):
+    with wires(single, sides=sides) as (_, client, server):
         failures = []
         dice = random.Random(7)
         for begin in range(0, count, burst):
@@ -260,6 +276,10 @@ def test_order_single():
     return order(True)
 
 
+def test_order_port():
+    return order(False, sides="port")
+
+
 def serve_hash(listener, out):
     connection, _ = listener.accept()
     digest = hashlib.sha256()
@@ -269,10 +289,10 @@ def serve_hash(listener, out):
     out.append(digest.hexdigest())
 
 
-def super_frames(single):
+def super_frames(single, sides="netns"):
     """A TCP stream whose sender leaves segmentation and checksums to the wire arrives intact, as frames of up to 64 KiB."""
     total, piece = 64 << 20, random.Random(3).randbytes(1 << 20)
-    with wires(single) as (lab, client, server):
+    with wires(single, sides=sides) as (lab, client, server):
         client.socket.close()
         server.socket.close()
         with lab.server.inside():
@@ -305,6 +325,10 @@ def test_super_frames_multishot():
 
 def test_super_frames_single():
     return super_frames(True)
+
+
+def test_super_frames_port():
+    return super_frames(False, sides="port")
 
 
 runner.main(globals())
