@@ -167,10 +167,11 @@ bool link_look(const struct link *link, struct link_state *state, struct error *
 bool link_index_exists(const struct link *link, int index)
 {
     struct rtnl_link *found = NULL;
-    if (rtnl_link_get_kernel(link->socket, index, NULL, &found) != 0)
-        return false;
-    rtnl_link_put(found);
-    return true;
+    const int code = rtnl_link_get_kernel(link->socket, index, NULL, &found);
+    if (code == 0)
+        rtnl_link_put(found);
+    /* A question that failed for another reason is no answer. */
+    return code != -NLE_NODEV && code != -NLE_OBJ_NOTFOUND;
 }
 
 /* Applies `wish` to the interface, and frees it. */

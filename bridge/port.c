@@ -36,6 +36,7 @@ struct port {
     int index;   /* of the interface that is joined; 0: none */
     int refused; /* of one that came back and could not be joined; 0: none */
     bool was_down;
+    bool proved;     /* or found not to work, and said so */
     int promiscuous; /* the packet socket that holds the port so; -1: none */
 };
 
@@ -161,33 +162,45 @@ static bool set_promiscuous(struct port *port, int index, struct error *error)
                      port->side->device, strerror(errno));
 }
 
-/* A port without carrier (a VM's tap before the VM, an unplugged cable) takes no frame: nothing can be proved. */
-static bool prove(const struct port *port, int tap_index, bool both_ways, struct error *error)
+static bool probe_error(const struct port *port, enum probe_result result, int reason, struct error *error)
 {
-    struct link_state state;
-    if (!link_look(port->link, &state, error))
-        return false;
-    if (!state.carrier) {
-        log_line(LOG_LEVEL_INFO, "%s: no carrier yet, joined without a probe", port->side->text);
-        return true;
-    }
-    struct probe probe = {.socket = link_socket(port->link),
-                          .port = state.index,
-                          .tap = tap_index,
-                          .tap_fd = port->tap_fd,
-                          .both_ways = both_ways};
-    memcpy(probe.mac, state.mac, sizeof(probe.mac));
-    const enum probe_result result = probe_run(&probe);
-    if (result == PROBE_PASSED)
-        return true;
     if (result == PROBE_NOT_POSSIBLE)
         return error_set(error, EXIT_FAILED, "side %s: cannot send a probe: %s", port->side->text,
-                         strerror(errno));
+                         strerror(reason));
     return error_set(
         error, EXIT_FAILED,
-        "side %s: a probe frame was lost %s %s; does something else filter it (XDP, tcx, nftables)?",
+        "side %s: a probe frame was lost %s %s; does something else filter it (XDP, tc, nftables)?",
         port->side->text, result == PROBE_FAILED_OUT ? "on its way out of" : "on its way in from",
         port->side->device);
+}
+
+/* A port without carrier (a VM's tap before the VM, an unplugged cable) takes no frame: it is proved when it has. */
+static bool prove(struct port *port, const struct link_state *state, bool both_ways, struct error *error)
+{
+    struct link_state tap;
+    if (!link_look(port->tap, &tap, error))
+        return false;
+    struct probe probe = {.socket = link_socket(port->link),
+                          .port = state->index,
+                          .tap = tap.index,
+                          .tap_fd = port->tap_fd,
+                          .both_ways = both_ways};
+    memcpy(probe.mac, state->mac, sizeof(probe.mac));
+    const enum probe_result result = probe_run(&probe);
+    port->proved = true;
+    return result == PROBE_PASSED || probe_error(port, result, errno, error);
+}
+
+static bool prove_if_possible(struct port *port, bool both_ways, struct error *error)
+{
+    struct link_state state;
+    port->proved = false;
+    if (!link_look(port->link, &state, error))
+        return false;
+    if (state.carrier)
+        return prove(port, &state, both_ways, error);
+    log_line(LOG_LEVEL_INFO, "%s: no carrier yet, joined without a probe", port->side->text);
+    return true;
 }
 
 static bool redirect_both(struct port *port, int index, int tap_index, struct error *error)
@@ -214,7 +227,7 @@ static bool join(struct port *port, const struct link_state *state, bool both_wa
     struct link_state tap;
     return link_look(port->tap, &tap, error) && redirect_both(port, state->index, tap.index, error) &&
            set_promiscuous(port, state->index, error) && link_set_up(port->tap, error) &&
-           (state->up || link_set_up(port->link, error)) && prove(port, tap.index, both_ways, error);
+           (state->up || link_set_up(port->link, error)) && prove_if_possible(port, both_ways, error);
 }
 
 static void leave(struct port *port)
@@ -275,11 +288,31 @@ static void join_again(struct port *port, int index)
              port->side->device, error.text);
 }
 
+/* The frame that could not be sent when it was joined. */
+static void prove_late(struct port *port)
+{
+    struct link_state state;
+    struct netns_return back;
+    struct error error = {0};
+    if (!link_look(port->link, &state, NULL) || state.index != port->index || !state.carrier ||
+        !netns_enter(port->side->netns, &back, NULL))
+        return;
+    const bool ok = prove(port, &state, false, &error);
+    netns_leave(&back);
+    if (ok)
+        log_line(LOG_LEVEL_INFO, "%s: carrier, and a probe passed", port->side->text);
+    else
+        log_line(LOG_LEVEL_WARNING, "%s", error.text);
+}
+
 void port_follow(struct port *port)
 {
     struct link_state state;
-    if (port->index != 0 && link_index_exists(port->link, port->index))
+    if (port->index != 0 && link_index_exists(port->link, port->index)) {
+        if (!port->proved)
+            prove_late(port);
         return;
+    }
     if (port->index != 0) {
         log_line(LOG_LEVEL_WARNING, "%s: %s has vanished; its frames pass again when it is back",
                  port->side->text, port->side->device);

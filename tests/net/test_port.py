@@ -402,7 +402,7 @@ def test_a_tap_without_a_guest():
             host = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(PROBE_TYPE))
         host.bind((CLIENT_IF, PROBE_TYPE))
         host.settimeout(3)
-        wait_until(lambda: "LOWER_UP" in bridge_ip(lab, "link", "show", "vm1"), 3, "vm1 has carrier")
+        wait_until(lambda: "carrier, and a probe passed" in lab.daemon.errors(), 3, "vm1 has carrier, and is proved")
         frame = bytes.fromhex("02aaaaaaaaaa02bbbbbbbbbb88b5") + b"from the guest".ljust(200)
         guest.write(frame)
         check_equal(host.recv(2000), frame, "the frame from the guest")
