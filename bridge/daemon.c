@@ -605,12 +605,14 @@ static bool save_at_end(struct daemon *daemon, struct error *error)
 static void close_port(struct daemon_port *port)
 {
     /* A ring lets go of its files a moment after it was closed; the interface must be gone when we are. */
-    port_close(port->join);
+    if (port->join != NULL)
+        port_leave(port->join);
     if (port->tap.fd >= 0 && !port->tap.persistent)
         link_remove(port->tap_link);
     tap_close(&port->tap);
     if (port->tap_link != port->link)
         link_close(port->tap_link);
+    port_free(port->join);
     link_close(port->link);
 }
 

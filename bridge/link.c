@@ -135,6 +135,11 @@ struct nl_sock *link_socket(const struct link *link)
     return link->socket;
 }
 
+static bool is_gone(int code)
+{
+    return code == -NLE_NODEV || code == -NLE_OBJ_NOTFOUND;
+}
+
 /* The caller gives it back with rtnl_link_put(). */
 static struct rtnl_link *fetch(const struct link *link, struct error *error)
 {
@@ -142,7 +147,12 @@ static struct rtnl_link *fetch(const struct link *link, struct error *error)
     const int code = rtnl_link_get_kernel(link->socket, 0, link->side->device, &found);
     if (code == 0)
         return found;
-    link_error(link, "cannot look up interface", code, error);
+    char place[SIDE_PLACE_BYTES];
+    if (is_gone(code))
+        error_set(error, EXIT_FAILED, "side %s: no interface %s%s; `ip link` there shows those there are",
+                  link->side->text, link->side->device, side_place(link->side, place));
+    else
+        link_error(link, "cannot look up interface", code, error);
     return NULL;
 }
 
@@ -171,7 +181,7 @@ bool link_index_exists(const struct link *link, int index)
     if (code == 0)
         rtnl_link_put(found);
     /* A question that failed for another reason is no answer. */
-    return code != -NLE_NODEV && code != -NLE_OBJ_NOTFOUND;
+    return !is_gone(code);
 }
 
 /* Applies `wish` to the interface, and frees it. */

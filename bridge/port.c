@@ -134,7 +134,7 @@ struct port *port_open(const struct side_spec *side, struct link *link, struct e
     *port = (struct port){.side = side, .link = link, .tap_fd = -1, .promiscuous = -1, .tap_side = *side};
     struct examined found;
     if (!examine(port, &found, error)) {
-        port_close(port);
+        port_free(port);
         return NULL;
     }
     snprintf(port->tap_side.device, sizeof(port->tap_side.device), "synward%d", found.state.index);
@@ -221,7 +221,7 @@ static bool redirect_both(struct port *port, int index, int tap_index, struct er
                       error);
 }
 
-/* What is made here is unmade by leave(). In the port's namespace. */
+/* What is made here is unmade by port_leave(). In the port's namespace. */
 static bool join(struct port *port, const struct link_state *state, bool both_ways, struct error *error)
 {
     struct link_state tap;
@@ -230,9 +230,11 @@ static bool join(struct port *port, const struct link_state *state, bool both_wa
            (state->up || link_set_up(port->link, error)) && prove_if_possible(port, both_ways, error);
 }
 
-static void leave(struct port *port)
+void port_leave(struct port *port)
 {
-    if (port->index != 0 && port->was_down)
+    struct link_state state;
+    /* By its name: another may have that by now. */
+    if (port->was_down && link_look(port->link, &state, NULL) && state.index == port->index)
         link_set_down(port->link, NULL);
     if (port->index != 0)
         redirect_remove(link_socket(port->link), port->index);
@@ -252,7 +254,7 @@ static bool join_inside(struct port *port, bool both_ways, struct error *error)
     const bool ok = join(port, &found.state, both_ways, error);
     netns_leave(&back);
     if (!ok)
-        leave(port);
+        port_leave(port);
     return ok;
 }
 
@@ -264,11 +266,8 @@ bool port_join(struct port *port, struct link *tap, int tap_fd, struct error *er
     return join_inside(port, true, error);
 }
 
-void port_close(struct port *port)
+void port_free(struct port *port)
 {
-    if (port == NULL)
-        return;
-    leave(port);
     free(port);
 }
 
@@ -317,7 +316,7 @@ void port_follow(struct port *port)
         log_line(LOG_LEVEL_WARNING, "%s: %s has vanished; its frames pass again when it is back",
                  port->side->text, port->side->device);
         port->index = 0;
-        leave(port);
+        port_leave(port);
     }
     if (link_look(port->link, &state, NULL) && state.index != port->refused)
         join_again(port, state.index);

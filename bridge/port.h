@@ -12,7 +12,7 @@
  * wire. The port's addresses, routes and MTU stay as they are. The TAP is called synward and the port's
  * interface index: synward7.
  *
- * Undone at port_close(). When we are killed the TAP goes with us, the port's promiscuous mode too; its qdisc stays
+ * Undone by port_leave(). When we are killed the TAP goes with us, the port's promiscuous mode too; its qdisc stays
  * and, its target gone, drops everything: the wire is cut, until the next port_join() of this port undoes it, or
  * `tc qdisc del dev IFNAME clsact`.
  *
@@ -40,7 +40,9 @@ bool port_join(struct port *port, struct link *tap, int tap_fd, struct error *er
  * that is back is joined.
  */
 void port_follow(struct port *port);
-/* Undoes what is there of it. NULL is fine. */
-void port_close(struct port *port);
+/* Undoes what port_join() did. */
+void port_leave(struct port *port);
+/* Of a port that was left. What refers to port_tap() ends before. NULL is fine. */
+void port_free(struct port *port);
 
 #endif
