@@ -54,7 +54,8 @@ class Machines(Lab):
         return client.ready(), server
 
     def remove(self, tap):
-        self._ip(self.client, f"link del {tap}")
+        if not self.stand_in:  # whose redirects nobody would make again
+            self._ip(self.client, f"link del {tap}")
 
     def carrier(self, tap):
         return "LOWER_UP" in run("ip", "-n", self.client.name, "link", "show", tap)
@@ -165,6 +166,8 @@ def test_a_guest_goes_and_comes_back():
         serve(server.ready())
         fetch(client, "http", 80, count=5)
         fetch(client, "pop3", 110, count=5)
+        if lab.stand_in:
+            return
         check_equal(lab.stop_daemon()[0], 0, "exit code of synward")
         check_equal(lab.client.run("tc", "qdisc", "show", "ingress"), "", "what is left on the TAPs")
 
