@@ -483,12 +483,34 @@ void frame_nop_options(struct frame *frame, uint32_t offset, uint32_t bytes)
     }
 }
 
+/* The kernel cuts it where it leaves a TAP, and finishes the checksums (virtio 1.2, 5.1.6.2). */
+static void make_super_frame(struct frame *frame, uint16_t mss)
+{
+    uint32_t l4_bytes = frame->payload - frame->l4 + frame->payload_bytes;
+    uint64_t sum = checksum_pseudo(&frame->src, &frame->dst, PROTO_TCP, l4_bytes);
+
+    store_be16(frame_tcp(frame) + TCP_CHECKSUM_AT, checksum_fold(sum));
+    *frame->offload = (struct offload){
+        .flags = OFFLOAD_NEEDS_CHECKSUM,
+        .gso_type = (uint8_t)((frame->ip_version == 4 ? OFFLOAD_GSO_TCPV4 : OFFLOAD_GSO_TCPV6) |
+                              (frame->flags & TCP_CWR ? OFFLOAD_GSO_ECN : 0)),
+        .header_bytes = frame->payload,
+        .gso_bytes = mss,
+        .checksum_start = frame->l4,
+        .checksum_offset = TCP_CHECKSUM_AT,
+    };
+}
+
 void frame_limit_gso(struct frame *frame, uint16_t mss)
 {
     struct offload *offload = frame->offload;
 
-    if (offload != NULL && offload->gso_type != OFFLOAD_GSO_NONE && mss > 0 && offload->gso_bytes > mss)
-        offload->gso_bytes = mss;
+    if (offload == NULL || mss == 0)
+        return;
+    if (offload->gso_type != OFFLOAD_GSO_NONE)
+        offload->gso_bytes = offload->gso_bytes > mss ? mss : offload->gso_bytes;
+    else if (frame->payload_bytes > mss && !(frame->flags & TCP_URG) && frame_checksum_good(frame))
+        make_super_frame(frame, mss);
 }
 
 void frame_set_flow_label(struct frame *frame, uint32_t flow_label)

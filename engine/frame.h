@@ -156,7 +156,11 @@ void frame_set_flow_label(struct frame *frame, uint32_t flow_label);
 void frame_set_be32(struct frame *frame, uint32_t offset, uint32_t value);
 /* Overwrites `bytes` bytes of options at `offset` from data with NOPs. */
 void frame_nop_options(struct frame *frame, uint32_t offset, uint32_t bytes);
-/* Clears an edit's way for super-frames: lowers gso_bytes to `mss` where it is larger. */
+/*
+ * For a host whose segments may carry `mss` bytes of payload (0: no limit): lowers gso_bytes, and makes a super-frame
+ * of a single segment that is larger. What is urgent (its pointer would be copied into every piece) or damaged (its checksum would be
+ * made right) stays as it is.
+ */
 void frame_limit_gso(struct frame *frame, uint16_t mss);
 
 #endif

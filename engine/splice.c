@@ -10,7 +10,8 @@
 
 #include <string.h>
 
-#define FLOOR_DISTANCE (1u << 30)
+#define FLOOR_DISTANCE   (1u << 30)
+#define TIMESTAMPS_BYTES 12 /* that every segment carries where they were granted */
 
 /*
  * RFC 7323 2.3: fields are scaled by shifts that each side announced; ours differ where the server granted less
@@ -301,6 +302,15 @@ static void splice_from_server(struct engine *engine, struct passage *passage, s
     passage_forward(passage);
 }
 
+/* Payload of a segment to the server: its MSS less the options of this one, SACK blocks too (RFC 6691 2). 0: no limit. */
+static uint16_t server_limit(const struct flow_cold *cold, const struct frame *frame)
+{
+    uint32_t usual = cold->timestamps ? TIMESTAMPS_BYTES : 0;
+    uint32_t more = frame->options_bytes > usual ? frame->options_bytes - usual : 0;
+
+    return (uint16_t)(cold->server_mss > more ? cold->server_mss - more : cold->server_mss);
+}
+
 /* A SYN among it too: its receiver answers with a challenge ACK (RFC 5961 4.2), which finds its way back. */
 static void splice_from_client(struct engine *engine, struct passage *passage, struct flow *flow)
 {
@@ -309,8 +319,7 @@ static void splice_from_client(struct engine *engine, struct passage *passage, s
     if (flow->flags & FLOW_GREETING_DUE)
         greeting_still_due(engine, passage, flow);
     splice_to_server(passage, flow);
-    if (cold->server_mss)
-        frame_limit_gso(&passage->frame, cold->server_mss);
+    frame_limit_gso(&passage->frame, server_limit(cold, &passage->frame));
     track_speaks(engine, passage, flow);
     track_progress(engine, passage, flow);
     if (flow->state == FLOW_SPLICED)

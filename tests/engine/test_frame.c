@@ -523,10 +523,56 @@ Test(frame, gso_is_only_lowered)
     frame_limit_gso(&frame.view, 8);
     cr_assert_eq(frame.view.offload->gso_bytes, 8);
     frame_write(&frame, &v4_words);
-    frame_limit_gso(&frame.view, 8);
-    cr_assert_eq(frame.view.offload->gso_bytes, 0);
     frame.view.offload = NULL;
     frame_limit_gso(&frame.view, 8);
+}
+
+static void check_cut_into(const struct frame_words *words, uint8_t gso_type)
+{
+    struct test_frame frame;
+    const struct offload *offload;
+
+    frame_write(&frame, words);
+    offload = frame.view.offload;
+    frame_limit_gso(&frame.view, (uint16_t)frame.view.payload_bytes);
+    cr_assert_eq(offload->gso_type, OFFLOAD_GSO_NONE, "it fits");
+    frame_limit_gso(&frame.view, 8);
+    cr_assert_eq(offload->gso_type, gso_type);
+    cr_assert_eq(offload->gso_bytes, 8);
+    cr_assert_eq(offload->header_bytes, frame.view.payload);
+    cr_assert(frame_checksum_right(&frame.view));
+    frame_read(&frame);
+    cr_assert_eq(frame.view.kind, FRAME_TCP);
+}
+
+Test(frame, segment_that_is_too_large_becomes_a_super_frame)
+{
+    struct frame_words words = v4_words;
+
+    check_cut_into(&words, OFFLOAD_GSO_TCPV4);
+    words.flags = "W.";
+    check_cut_into(&words, OFFLOAD_GSO_TCPV4 | OFFLOAD_GSO_ECN);
+    words.from = "[2001:db8::7]:1000";
+    words.to = "[2001:db8::1]:80";
+    words.flags = "P.";
+    check_cut_into(&words, OFFLOAD_GSO_TCPV6);
+}
+
+/* RFC 9293 3.1: a wrong checksum made right would hand damaged bytes to the server's program. */
+Test(frame, damaged_or_urgent_segment_stays_as_it_is)
+{
+    struct frame_words words = v4_words;
+    struct test_frame frame;
+
+    frame_write(&frame, &words);
+    frame.view.data[frame.view.payload] ^= 1;
+    frame_limit_gso(&frame.view, 8);
+    cr_assert_eq(frame.view.offload->gso_type, OFFLOAD_GSO_NONE);
+    cr_assert_not(frame_checksum_good(&frame.view));
+    words.flags = "U.";
+    frame_write(&frame, &words);
+    frame_limit_gso(&frame.view, 8);
+    cr_assert_eq(frame.view.offload->gso_type, OFFLOAD_GSO_NONE);
 }
 
 /* RFC 4291 2.5.5.2: such an address is never on the wire; taken for TCP it would have the key of an IPv4 connection. */

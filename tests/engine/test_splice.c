@@ -136,11 +136,11 @@ Test(splice, partial_checksums_are_left_alone)
               .gso_bytes = 1460);
     cr_assert_eq(load_be16(frame_tcp(&b->seen.view) + 16), before);
     client_builds(b, .flags = ".", .seq = X + 19, .ack = c + 1, .payload = data,
-                  .payload_bytes = sizeof(data), .gso_bytes = 1460, .options = "nop nop blocks=1-2");
+                  .payload_bytes = sizeof(data), .gso_bytes = 1448, .options = "nop nop blocks=1-2");
     before = load_be16(frame_tcp(&b->sent.view) + 16);
     bench_put(b, SIDE_CLIENT);
     to_server(b, .flags = ".", .seq = X + 19, .ack = Y + 1, .payload = data, .payload_bytes = sizeof(data),
-              .gso_bytes = 1460, .options = "nop nop nop nop nop nop nop nop nop nop nop nop");
+              .gso_bytes = 1448, .options = "nop nop nop nop nop nop nop nop nop nop nop nop");
     cr_assert_eq(load_be16(frame_tcp(&b->seen.view) + 16), before);
     bench_end(b);
 }
@@ -260,6 +260,15 @@ Test(splice, super_frames_are_limited_to_the_servers_segments)
                 .gso_bytes = 900);
     to_server(b, .flags = "P.", .seq = X + 19, .ack = Y + 1, .payload = data, .payload_bytes = 5000,
               .gso_bytes = 900);
+    /* A single segment is as large as we promised; the server's card may not take it. */
+    client_says(b, .flags = "P.", .seq = X + 19, .ack = c + 1, .payload = data, .payload_bytes = 1460);
+    to_server(b, .flags = "P.", .seq = X + 19, .ack = Y + 1, .payload = data, .payload_bytes = 1460,
+              .gso_bytes = 1000);
+    /* SACK blocks take room too. */
+    client_says(b, .flags = "P.", .seq = X + 19, .ack = c + 1, .payload = data, .payload_bytes = 1448,
+                .options = blocks(c, (const uint32_t[]){5, 9}, 1));
+    to_server(b, .flags = "P.", .seq = X + 19, .ack = Y + 1, .payload = data, .payload_bytes = 1448,
+              .gso_bytes = 988, .options = blocks(Y, (const uint32_t[]){5, 9}, 1));
     server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 19, .payload = data, .payload_bytes = 5000,
                 .gso_bytes = 1460);
     to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 19, .payload = data, .payload_bytes = 5000,
