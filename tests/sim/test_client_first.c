@@ -416,6 +416,24 @@ Test(client_first, rule_5_3_smaller_mss_lowers_super_frames)
     scenario_end(s);
 }
 
+Test(client_first, rule_5_3_smaller_mss_cuts_single_segments)
+{
+    struct scenario *s = attack_scenario();
+    s->offload = true;
+    step_request(s);
+    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1000,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 120 ecr 5000> | " GET_REQUEST);
+    /* as large as we promised: no super-frame yet, and more than the server's card may take */
+    inject(s, CLIENT, "P. x+19:x+1467(1448) ack c+1 win 502 <nop,nop,TS val 130 ecr t>");
+    expect(s, SERVER, "P. x+19:x+1467(1448) ack y+1 win 502 gso 988 <nop,nop,TS val 130 ecr 5000>");
+    inject(s, CLIENT, "P. x+1467:x+2455(988) ack c+1 win 502 <nop,nop,TS val 140 ecr t>");
+    expect(s, SERVER, "P. x+1467:x+2455(988) ack y+1 win 502 <nop,nop,TS val 140 ecr 5000>");
+    s->offload = false; /* a full checksum becomes a partial one */
+    inject(s, CLIENT, "P. x+2455:x+3903(1448) ack c+1 win 502 <nop,nop,TS val 150 ecr t>");
+    expect(s, SERVER, "P. x+2455:x+3903(1448) ack y+1 win 502 gso 988 <nop,nop,TS val 150 ecr 5000>");
+    scenario_end(s);
+}
+
 Test(client_first, rule_5_4_silent_server_gets_the_syn_again_then_the_client_a_reset)
 {
     struct scenario *s = attack_scenario();
