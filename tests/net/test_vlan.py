@@ -61,8 +61,8 @@ def check_wrong_clients(network, servers):
     check_equal({port: server.accepted() for port, server in servers.items()}, before, "connections accepted")
 
 
-def attacked(vlan):
-    with Lab() as lab:
+def attacked(vlan, sides="netns"):
+    with Lab(sides=sides) as lab:
         network, servers = protected(lab, vlan)
         frames = check_tags(lab, network, vlan)
         if not lab.stand_in:
@@ -77,6 +77,11 @@ def test_attack_in_a_vlan():
 
 def test_attack_in_qinq():
     return attacked([200, 7])
+
+
+def test_attack_in_qinq_between_taps():
+    """What a port sends through tc has its outer tag beside the frame, not in it."""
+    return attacked([200, 7], "tap")
 
 
 def test_same_address_in_two_vlans():
