@@ -18,7 +18,9 @@
 /* SYN-ACKs to be repeated get a quarter of the greetings' slots: a flood overwrites them anyway. */
 #define SYNACKS_SHARE 4
 #define TTL_DEFAULT   64
-#define TICK_WORK     16 /* things done by one engine_tick(): each may put one or two segments into the outbox */
+#define CLOSING_WINDOW                                                                                       \
+    (1u << 26)       /* how far an ack of a closing connection may lie behind its server's newest */
+#define TICK_WORK 16 /* things done by one engine_tick(): each may put one or two segments into the outbox */
 
 /* --- memory ------------------------------------------------------------------------------------------------------ */
 
@@ -376,6 +378,23 @@ static void refused_flow(struct engine *engine, struct passage *passage)
         passage_reset(engine, passage, DROP_stray);
 }
 
+/*
+ * True where a client's segment can be the closing connection's own: it acknowledges what that server has sent lately, and says
+ * nothing new behind the client's FIN. What is neither its own nor a proof is the beginning of another one that came out of
+ * order; translated, it would have the server reset a connection that is about to be made.
+ */
+static bool of_closing_flow(const struct engine *engine, const struct frame *frame, const struct flow *flow)
+{
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+
+    if (!(frame->flags & TCP_ACK) || (frame->flags & (TCP_SYN | TCP_RST)))
+        return true;
+    if (cold->server_next - (frame->ack - flow->delta) > CLOSING_WINDOW)
+        return false;
+    return !(flow->flags & FLOW_CLIENT_FIN) ||
+           !seq_before(cold->client_next, frame->seq + frame_seq_bytes(frame));
+}
+
 /* A closing connection: the tuple may be in use again already (ENGINE 5.7). */
 static void closing_flow(struct engine *engine, struct passage *passage, struct flow *flow)
 {
@@ -385,6 +404,11 @@ static void closing_flow(struct engine *engine, struct passage *passage, struct 
     if (passage->from == SIDE_CLIENT && server && cookies_out(server, passage->now_us) &&
         admission(engine, passage, server, flow))
         return;
+    if (passage->from == SIDE_CLIENT && (flow->flags & FLOW_EDIT) && server && server_protected(server) &&
+        !of_closing_flow(engine, &passage->frame, flow)) {
+        passage_drop(engine, passage, DROP_bad_cookie);
+        return;
+    }
     if ((passage->from == SIDE_CLIENT && syn) || !(flow->flags & (FLOW_REFUSED | FLOW_EDIT)))
         track_flow(engine, passage, flow);
     else if (flow->flags & FLOW_REFUSED)

@@ -398,8 +398,8 @@ static void server_accepts(struct engine *engine, struct passage *passage, struc
 }
 
 /*
- * ENGINE 5.5: an old connection on this tuple answers our SYN with an ACK of its own. As any client would (RFC 9293 3.5.1),
- * reset it, and ask again.
+ * ENGINE 5.5: an old connection on this tuple answers our SYN with an ACK of its own, or one that is half-open, from
+ * another SYN, with its SYN-ACK. As any client would (RFC 9293 3.5.1, and 3.10.7.3, first check), reset it, and ask again.
  */
 static void old_connection(struct engine *engine, struct passage *passage, const struct flow *flow,
                            struct opening *opening)
@@ -439,7 +439,7 @@ static void server_frame(struct engine *engine, struct passage *passage, struct 
     }
     if ((frame->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && ours)
         server_accepts(engine, passage, flow, opening);
-    else if ((frame->flags & (TCP_SYN | TCP_ACK)) == TCP_ACK && !ours)
+    else if ((frame->flags & TCP_ACK) && !ours)
         old_connection(engine, passage, flow, opening);
     else
         passage_drop(engine, passage, DROP_swallowed);

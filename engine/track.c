@@ -128,13 +128,18 @@ static bool near_newest(const struct engine *engine, const struct passage *passa
 }
 
 /*
- * True where a client's segment may move client_next: it knows both sides' numbers. (A full TAP may lose 64 MiB in a row; no window
- * reaches further back than 2^30, RFC 7323 2.3.)
+ * True where a segment may move its side's newest number: a client's must know both sides' numbers. (A full TAP may lose 64 MiB in a
+ * row; no window reaches further back than 2^30, RFC 7323 2.3.) A flipped bit in a sequence number must not move it far, as the floors
+ * and the end of the connection are judged by it: a long step is believed only with a good checksum.
  */
 static bool credible(const struct engine *engine, const struct passage *passage, const struct flow *flow)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
 
+    if (!near_newest(engine, passage, flow, CLOSING_BYTES) && !frame_checksum_good(&passage->frame))
+        return false;
+    if (passage->from == SIDE_SERVER)
+        return true;
     return near_newest(engine, passage, flow, PROGRESS_BYTES) &&
            (!cold->server_next || cold->server_next - passage->frame.ack <= 1u << 30);
 }
@@ -144,7 +149,7 @@ void track_progress(struct engine *engine, const struct passage *passage, struct
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
     uint32_t *next = passage->from == SIDE_CLIENT ? &cold->client_next : &cold->server_next;
 
-    if (passage->from == SIDE_SERVER || credible(engine, passage, flow))
+    if (credible(engine, passage, flow))
         *next = seq_max(*next, passage->frame.seq + frame_seq_bytes(&passage->frame));
     flow->used = flow_clock(passage->now_us);
 }
@@ -176,7 +181,8 @@ void track_closing(struct engine *engine, struct passage *passage, struct flow *
     const struct frame *frame = &passage->frame;
     bool client = passage->from == SIDE_CLIENT;
 
-    if ((frame->flags & (TCP_RST | TCP_FIN)) && !near_newest(engine, passage, flow, CLOSING_BYTES))
+    if ((frame->flags & (TCP_RST | TCP_FIN)) &&
+        (!near_newest(engine, passage, flow, CLOSING_BYTES) || !frame_checksum_good(frame)))
         return;
     if (frame->flags & TCP_RST) {
         if (flow->state != FLOW_CLOSING) {
@@ -373,6 +379,9 @@ void track_flow(struct engine *engine, struct passage *passage, struct flow *flo
     bool outbound = flow_cold(&engine->flows, flow)->offered == FLOW_OFFER_OUTBOUND;
 
     passage_forward(passage);
+    /* What begins or ends a connection must not be a flipped bit; the host will drop it. */
+    if ((frame->flags & (TCP_SYN | TCP_RST)) && !frame_checksum_good(frame))
+        return;
     if (flow->state == FLOW_ASKING) {
         asking_answered(engine, passage, flow);
         return;

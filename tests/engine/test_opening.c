@@ -363,8 +363,9 @@ Test(opening, old_connection_on_the_tuple)
     server_says(b, .flags = ".", .seq = 12345, .ack = 67890);
     to_server(b, .flags = "R", .seq = 67890, .window_closed = true);
     to_server(b, .flags = "S", .seq = X, .options = OFFERS);
-    server_says(b, .flags = "S.", .seq = Y, .ack = 67890, .options = OFFERS);
-    dropped(b, swallowed);
+    server_says(b, .flags = "S.", .seq = Y, .ack = 67890, .options = OFFERS); /* half-open from another SYN */
+    to_server(b, .flags = "R", .seq = 67890, .window_closed = true);
+    to_server(b, .flags = "S", .seq = X, .options = OFFERS);
     server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
     to_server(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = REQUEST);
     bench_end(b);

@@ -74,7 +74,7 @@ static struct tcp_settings random_settings(struct chaos_world *chaos)
     settings.data_on_ack = rng_chance(rng, 300000);
     settings.window_bytes = rng_chance(rng, 300000) ? 20000 + rng_below(rng, 40000) : 256 * 1024;
     if (rng_chance(rng, 200000))
-        settings.keepalive_us = has(chaos, CHAOS_SLOW) ? 45 * SECOND_US : 700000;
+        settings.keepalive_us = has(chaos, CHAOS_SLOW) ? 45 * SECOND_US : 2 * SECOND_US;
     settings.keepalive_byte = rng_chance(rng, 300000);
     return settings;
 }
@@ -553,11 +553,19 @@ static bool left_to_its_timeout(const struct session *session)
            session->client->end == CONN_ABORTED;
 }
 
+/* ENGINE 5.4: four SYNs to the server; where loss takes them all the client is reset after 15 s. */
+static bool opening_gave_up(const struct session *session)
+{
+    return session->servers_seen == 0 && session->client->end == CONN_RESET &&
+           session->client->ended_us - session->began_us >= 15 * SECOND_US;
+}
+
 static void judge_session(const struct chaos_world *chaos, const struct session *session)
 {
     struct wire *wire = chaos->world.wire;
     bool wrong_passed = chaos->world.stage.attack && session->wrong && session->servers_seen > 0;
-    bool limit = has(chaos, CHAOS_ROUGH) && wire->middle != NULL && left_to_its_timeout(session);
+    bool limit = has(chaos, CHAOS_ROUGH) && wire->middle != NULL &&
+                 (left_to_its_timeout(session) || opening_gave_up(session));
     bool fine = session->excused || limit ? session_ended(session) : session_done(session);
     if (wrong_passed)
         wire_fail_port(wire, session->client_port, "port %u > %u: a wrong request reached the server",

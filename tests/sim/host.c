@@ -167,6 +167,7 @@ void conn_finish(struct conn *conn, enum conn_end end)
     if (conn->state == TCP_CLOSED)
         return;
     conn->state = TCP_CLOSED;
+    conn->ended_us = conn->host->wire->now_us;
     if (conn->end == CONN_OPEN)
         conn->end = end;
     conn->rto_at_us = conn->delayed_ack_at_us = conn->persist_at_us = TIMER_NEVER;
@@ -313,6 +314,8 @@ static void accept_syn(struct host *host, const struct listener *listener, const
 static void become_established(struct conn *conn)
 {
     conn->state = TCP_ESTABLISHED;
+    if (conn->retries > 0)
+        conn->rto_us = 3000000; /* RFC 6298 5.7 */
     conn->retries = 0;
     conn->rto_at_us = TIMER_NEVER;
     if (conn->host->settings.keepalive_us != 0)
@@ -399,8 +402,11 @@ static bool acceptable(struct conn *conn, const struct packet *got)
         return false;
     if (conn->state == TCP_SYN_RCVD && (got->flags & TCP_SYN) != 0)
         conn_send_synack(conn, got);
-    else
+    else if (packet_seq_bytes(got) > 0 && (got->flags & TCP_SYN) == 0)
         conn_send_ack(conn); /* duplicate: our ACK may have been lost */
+    else
+        conn_challenge(
+            conn); /* seldom, or two ends that do not agree would never stop (Linux: tcp_oow_rate_limited()) */
     return false;
 }
 

@@ -98,7 +98,7 @@ struct conn {
     enum tcp_state state;
     enum conn_end end;
     bool accepted; /* passive */
-    uint64_t opened_us;
+    uint64_t opened_us, ended_us;
 
     uint32_t iss, irs;
     uint32_t snd_una, snd_nxt, snd_max, snd_wnd, snd_wl1, snd_wl2;

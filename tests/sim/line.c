@@ -140,18 +140,23 @@ static uint32_t allowed(const struct judged *judged, bool ts)
     return made_by ? lag : 0;
 }
 
-static bool echoes_a_repeat(const struct judged *judged)
+/* The engine's own answer to a segment that the server repeats: it says no more than was said long ago. */
+static bool answers_a_repeat(const struct judged *judged)
 {
     const struct stage *stage = judged->wire->context;
-    return judged->reply && judged->to == SIDE_SERVER && stage->entered.from == SIDE_SERVER &&
-           stage->entered.has_ts && stage->entered.tsecr == judged->packet->tsval;
+    const struct packet *packet = judged->packet;
+    return judged->reply && judged->to == SIDE_SERVER && packet->payload_bytes == 0 &&
+           stage->entered.session == judged->session && stage->entered.from == SIDE_SERVER &&
+           (!packet->timestamps || stage->entered.tsecr == packet->tsval);
 }
 
 static void judge_order(const struct judged *judged)
 {
     const struct packet *packet = judged->packet;
     struct line_end *end = &judged->session->line.to[judged->to];
-    if (packet->timestamps && !echoes_a_repeat(judged)) {
+    if (answers_a_repeat(judged))
+        return;
+    if (packet->timestamps) {
         if (end->has_ts && behind(end->ts, packet->tsval) > allowed(judged, true))
             WRONG(judged, "TSval goes back by %u", behind(end->ts, packet->tsval));
         end->ts = end->has_ts ? seq_max(end->ts, packet->tsval) : packet->tsval;
@@ -182,8 +187,8 @@ static void judge_ack(const struct judged *judged)
 {
     const struct packet *packet = judged->packet;
     const struct conn *receiver = judged->receiver;
-    if ((packet->flags & TCP_ACK) == 0 || (packet->flags & TCP_SYN) != 0)
-        return;
+    if ((packet->flags & TCP_ACK) == 0 || receiver->state == TCP_SYN_RCVD)
+        return; /* a half-open host resets who acknowledges what it has not sent: strays may come (ENGINE 4) */
     uint32_t acked = packet->ack - (receiver->iss + 1);
     bool lone_fin = judged->to == SIDE_CLIENT && receiver->out.bytes == 0 && receiver->fin_sent && acked == 1;
     if (seq_before(receiver->snd_max, packet->ack))
@@ -231,6 +236,9 @@ static void judge_window(const struct judged *judged)
     uint32_t announced = sender->rcv_adv - (sender->irs + 1);
     if (judged->to == SIDE_SERVER)
         announced += judged->session->greeting_bytes - judged->session->promise_bytes;
+    /* An ack from below the greeting is raised to its end (ENGINE 2.4), and the edge with it. */
+    if (judged->to == SIDE_SERVER && packet->ack - (receiver->iss + 1) == judged->session->greeting_bytes)
+        announced += judged->session->greeting_bytes;
     if (seq_before(announced + unit, edge))
         WRONG(judged, "the window's right edge is %u, the other host announced %u", edge, announced);
 }
