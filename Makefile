@@ -46,7 +46,7 @@ UNITS   := $(BUILD)/tests/unit-engine $(BUILD)/tests/unit-profiles $(BUILD)/test
 SIM     := $(BUILD)/tests/simulator
 C_FILES  = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
-.PHONY: all help fuzz deps deps-lint deps-vm vm check check-unit check-net demo sanitize install clean root \
+.PHONY: all help fuzz soak deps deps-lint deps-vm vm check check-unit check-net demo sanitize install clean root \
         lint lint-format lint-gcc lint-clang lint-tidy lint-cppcheck
 all: $(BUILD)/synward
 
@@ -155,6 +155,12 @@ FUZZ_FRAMES  ?= 10000000
 fuzz: deps fuzz-build
 	@sh tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS) $(FUZZ_FRAMES)
 include tests/fuzz/programs.mk
+
+SOAK_CONNECTIONS ?= 10000000
+SOAK_FIRST       ?= 1
+#: make soak       SOAK_CONNECTIONS (10000000) random connections in the simulator, from seed SOAK_FIRST (1) on
+soak: $(SIM)
+	@python3 tests/sim/soak.py $(SIM) $(SOAK_CONNECTIONS) $(SOAK_FIRST)
 
 #: make install    into DESTDIR and PREFIX
 install: all

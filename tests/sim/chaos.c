@@ -10,7 +10,7 @@
 #include "tests/sim/inside.h"
 
 #define SESSIONS       8
-#define SESSIONS_MAX   (2 * SESSIONS)
+#define SESSIONS_MAX   (2 * SESSIONS + 1)
 #define LIMIT_US       (6000ull * 1000 * 1000)
 #define SECOND_US      1000000ull
 #define COOKIE_SAFE_US (200ull * SECOND_US) /* every cookie still lives after this */

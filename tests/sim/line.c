@@ -187,8 +187,8 @@ static void judge_ack(const struct judged *judged)
 {
     const struct packet *packet = judged->packet;
     const struct conn *receiver = judged->receiver;
-    if ((packet->flags & TCP_ACK) == 0 || receiver->state == TCP_SYN_RCVD)
-        return; /* a half-open host resets who acknowledges what it has not sent: strays may come (ENGINE 4) */
+    if ((packet->flags & TCP_ACK) == 0)
+        return;
     uint32_t acked = packet->ack - (receiver->iss + 1);
     bool lone_fin = judged->to == SIDE_CLIENT && receiver->out.bytes == 0 && receiver->fin_sent && acked == 1;
     if (seq_before(receiver->snd_max, packet->ack))
@@ -262,6 +262,8 @@ void line_leave(struct wire *wire, enum side to, const struct packet *packet, bo
     judge_payload(&judged);
     if (judged.receiver->state == TCP_CLOSED || judged.session->client->state == TCP_CLOSED)
         return;
+    if (judged.receiver->state == TCP_SYN_RCVD)
+        return; /* a half-open host resets who acknowledges what it has not sent: strays may come (ENGINE 4) */
     judge_order(&judged);
     judge_ack(&judged);
     judge_sack(&judged);
