@@ -90,9 +90,8 @@ struct stage {
     uint32_t count;
     const char *greetings[2]; /* of servers that change theirs; equally long */
     const char *greeting;     /* one of them, said from now on; NULL: the session's own */
-    bool lenient;  /* the line judge does not ask whose numbers a segment has: somebody sends nonsense */
-    bool promises; /* every promise is true: windows too are compared */
-    bool attack;   /* protected from first to last, and by checks: nothing without a request (inside.h) */
+    bool lenient; /* the line judge does not ask whose numbers a segment has: somebody sends nonsense */
+    bool attack;  /* protected from first to last, and by checks: nothing without a request (inside.h) */
     uint64_t steps_seen; /* inside.h */
     struct {             /* line.h: the segment that the middle has just been given */
         const struct session *session;

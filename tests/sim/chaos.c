@@ -629,7 +629,6 @@ static void open_world(struct chaos_world *chaos, const char *name, uint64_t see
     chaos->drifts_left = rng_below(&chaos->rng, 5);
     chaos->blinds_left = rng_below(&chaos->rng, 12);
     world->stage.lenient = has(chaos, CHAOS_BLIND);
-    world->stage.promises = !has(chaos, CHAOS_DRIFT);
     world->stage.attack = chaos->setting == SETTING_ATTACK &&
                           !has(chaos, CHAOS_SWITCHES | CHAOS_DRIFT | CHAOS_BLIND | CHAOS_SLOW);
 }

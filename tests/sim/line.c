@@ -225,10 +225,9 @@ static void judge_sack(const struct judged *judged)
 
 static void judge_window(const struct judged *judged)
 {
-    const struct stage *stage = judged->wire->context;
     const struct packet *packet = judged->packet;
     const struct conn *sender = judged->sender, *receiver = judged->receiver;
-    if (!stage->promises || judged->reply || sender == NULL || sender->state == TCP_SYN_SENT ||
+    if (judged->reply || sender == NULL || sender->state == TCP_SYN_SENT ||
         (packet->flags & (TCP_SYN | TCP_ACK)) != TCP_ACK || seq_before(packet->ack, receiver->snd_una))
         return;
     uint32_t unit = 1u << (receiver->snd_scale > sender->rcv_scale ? receiver->snd_scale : sender->rcv_scale);
