@@ -8,7 +8,7 @@
  * directions. A list is appended to at its tail and taken from at its head; removed and overwritten entries leave
  * theirs at once, so that there is nothing stale to skip and no queue that could overflow.
  *
- *      list 0: waiting for its grace    list 1: for sent + 1 s    list 2: for sent + 3 s
+ *      list 0: waiting for its grace    list 1: for sent + 1 s    list 2: for sent + 3 s    list 3: for sent + 7 s
  *
  * Sources are counted in a table of their own, by hash of their prefix. Two sources that share a counter share the
  * share, so a collision is only ever too strict. With as many counters as slots (and at least 4,096), a counter is
@@ -22,7 +22,7 @@
 #include "engine/limiter.h"
 
 #define WAYS         4u
-#define STAGES       3u
+#define STAGES       4u
 #define SHARES       16u
 #define COUNTERS_MIN 4096u
 #define NO_SLOT      UINT32_MAX
@@ -229,7 +229,9 @@ struct resend_entry *resend_due(struct resend_ring *ring, uint64_t now_us, bool 
         slot->entry.sent_us = now_us;
         list_append(ring, slot, 1, now_us + RESEND_FIRST_US);
     } else {
-        list_append(ring, slot, 2, slot->entry.sent_us + RESEND_SECOND_US);
+        const uint64_t after_us = slot->stage == 1 ? RESEND_SECOND_US : RESEND_THIRD_US;
+
+        list_append(ring, slot, (uint8_t)(slot->stage + 1), slot->entry.sent_us + after_us);
     }
     return &slot->entry;
 }

@@ -2,7 +2,7 @@
 /*
  * resend.h - rings that remember, for a few seconds, what was said statelessly and may have to be said again.
  *
- * Two are kept (ENGINE 2.1): greetings sent for a server, resent after 1 and 3 s until acknowledged, and SYN-ACKs of
+ * Two are kept (ENGINE 2.1): greetings sent for a server, resent after 1, 3 and 7 s until acknowledged, and SYN-ACKs of
  * services that greet (if the client's last ACK is lost, nobody else would repeat anything). Both are fixed: N
  * slots, found by a keyed hash of the connection (4 ways, oldest entry of the set overwritten), due in the order of
  * FIFO queues, one for each delay, so that adding, finding and removing are O(1) whatever the load. Correctness
@@ -10,7 +10,7 @@
  * spoofed, so they have a ring of their own and never displace greetings. No source (IPv4 address, IPv6 /64) holds
  * more than 1/16 of the slots.
  *
- *      add --grace--> stage 0 due (first sending) --1 s--> stage 1 due --2 s--> stage 2 due --> gone
+ *      add --grace--> stage 0 due (first sending) --1 s--> stage 1 due --2 s--> stage 2 due --4 s--> stage 3 due --> gone
  *      add with grace 0 starts before stage 1: the caller has sent already
  *
  * The queues are in the order of entering. Where graces differ, a short one behind a long one waits for it: an entry
@@ -29,6 +29,8 @@
 
 #define RESEND_FIRST_US  (1000ull * 1000) /* after the first sending */
 #define RESEND_SECOND_US (3000ull * 1000) /* after the first sending */
+#define RESEND_THIRD_US                                                                                      \
+    (7000ull * 1000) /* after the first sending: one loss more, as for our SYN (RFC 6298 5.5) */
 
 struct resend_entry {
     struct flow_key key;
@@ -36,7 +38,7 @@ struct resend_entry {
     uint32_t ack; /* x + 1 */
     uint32_t tsecr;
     uint32_t generation; /* of the promise */
-    uint8_t stage : 2;   /* what is due next: 0, 1, 2 */
+    uint8_t stage : 2;   /* what is due next: 0 to 3 */
     bool timestamps : 1;
     uint8_t offered;              /* SYN-ACK: enum synack_offer */
     struct cookie_options client; /* what was granted, for the bits of the TSval */

@@ -32,12 +32,12 @@ static struct flow_key key_of(uint32_t source, uint16_t port)
 
 static const struct resend_entry *expect_due(struct resend_ring *ring, uint64_t now_us, uint8_t stage)
 {
-    bool last = stage != 2;
+    bool last = stage != 3;
     const struct resend_entry *entry = resend_due(ring, now_us, &last);
 
     cr_assert_not_null(entry, "nothing due");
     cr_assert_eq(entry->stage, stage);
-    cr_assert_eq(last, stage == 2);
+    cr_assert_eq(last, stage == 3);
     return entry;
 }
 
@@ -62,7 +62,7 @@ Test(resend, empty)
     free(ring);
 }
 
-/* 0 sent; 1 s first again; 3 s second again; gone. */
+/* 0 sent; 1 s first again; 3 s second again; 7 s third again; gone. */
 Test(resend, without_grace)
 {
     struct resend_ring *ring = ring_of(SLOTS);
@@ -78,6 +78,8 @@ Test(resend, without_grace)
     cr_assert_eq(resend_find(ring, &key)->stage, 2, "what is due next");
     expect_quiet(ring, 499 + RESEND_SECOND_US);
     expect_due(ring, 500 + RESEND_SECOND_US, 2);
+    expect_quiet(ring, 499 + RESEND_THIRD_US);
+    expect_due(ring, 500 + RESEND_THIRD_US, 3);
     cr_assert_eq(resend_count(ring), 0);
     cr_assert_null(resend_find(ring, &key));
     cr_assert_eq(resend_next(ring), UINT64_MAX);
@@ -98,6 +100,7 @@ Test(resend, with_grace)
     expect_due(ring, 27 * MS + RESEND_FIRST_US + 5, 1);
     expect_quiet(ring, 27 * MS + RESEND_SECOND_US - 1);
     expect_due(ring, 27 * MS + RESEND_SECOND_US, 2);
+    expect_due(ring, 27 * MS + RESEND_THIRD_US, 3);
     free(ring);
 }
 
@@ -136,6 +139,8 @@ Test(resend, removed_comes_no_more)
     resend_remove(ring, &keys[0]);
     cr_assert(flow_key_equal(&expect_due(ring, 10 + RESEND_SECOND_US, 2)->key, &keys[2]));
     expect_quiet(ring, 10 + RESEND_SECOND_US);
+    cr_assert(flow_key_equal(&expect_due(ring, 10 + RESEND_THIRD_US, 3)->key, &keys[2]));
+    expect_quiet(ring, 10 + RESEND_THIRD_US);
     free(ring);
 }
 
@@ -160,7 +165,7 @@ Test(resend, source_holds_its_share_only)
     cr_assert_not_null(resend_add(ring, &key, 0, 9000), "removing gives back");
 
     bool last;
-    while (resend_due(ring, 9000 + 2 * RESEND_SECOND_US, &last) != NULL)
+    while (resend_due(ring, 9000 + 2 * RESEND_THIRD_US, &last) != NULL)
         continue;
     cr_assert_eq(resend_count(ring), 0);
     key = key_of(1, 60000);
@@ -208,7 +213,7 @@ Test(resend, flood_overwrites)
         if (now_us == UINT64_MAX || resend_due(ring, now_us, &last) == NULL)
             break;
     }
-    cr_assert_eq(due, 2 * 1024);
+    cr_assert_eq(due, 3 * 1024);
     cr_assert_eq(resend_count(ring), 0);
     free(ring);
 }
@@ -274,12 +279,14 @@ static void model_due(struct resend_ring *ring, struct model *models, uint64_t n
         struct model *model = &models[entry->key.client_port];
         cr_assert(model->there && model->due_us <= now_us);
         cr_assert_eq(entry->stage, model->stage);
-        cr_assert_eq(last, model->stage == 2);
+        cr_assert_eq(last, model->stage == 3);
         if (model->stage == 0)
             model->sent_us = now_us;
         cr_assert_eq(entry->sent_us, model->sent_us);
         model->there = !last;
-        model->due_us = model->sent_us + (model->stage == 0 ? RESEND_FIRST_US : RESEND_SECOND_US);
+        model->due_us = model->sent_us + (model->stage == 0   ? RESEND_FIRST_US
+                                          : model->stage == 1 ? RESEND_SECOND_US
+                                                              : RESEND_THIRD_US);
         model->stage++;
     }
 }
