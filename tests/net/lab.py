@@ -256,6 +256,19 @@ class Lab:
 
     # the wire
 
+    def persistent_cards(self):
+        """The cards are there before synward, with their addresses, and stay when it ends."""
+        for namespace, interface in ((self.client, CLIENT_IF), (self.server, SERVER_IF)):
+            run("ip", "-n", namespace.name, "tuntap", "add", "dev", interface, "mode", "tap", "vnet_hdr")
+
+    def restart(self, mode, how=signal.SIGKILL):
+        """Another synward takes over persistent cards."""
+        self.daemon.stop(how)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.control)  # what a killed one leaves behind; its being there says when the next is ready
+        self._start_daemon(mode, ())
+        self.mode = mode
+
     def start(self, mode="normal", extra=(), mtu=1500):
         if self.stand_in:
             run("ip", "link", "add", CLIENT_IF, "netns", self.client.name, "type", "veth", "peer", "name", SERVER_IF, "netns",
@@ -357,14 +370,25 @@ class Lab:
             if chains:
                 namespace.run("nft", "table netdev loss {\n" + "\n".join(chains) + "\n}\n")
 
+    def block(self, side, what):
+        """Nothing that nft's `what` matches reaches that side's host until unblock()."""
+        namespace, interface = {"client": (self.client, CLIENT_IF), "server": (self.server, SERVER_IF)}[side]
+        chain = f"chain in {{ type filter hook ingress device {interface} priority 1; {what} counter drop; }}"
+        namespace.run("nft", "table netdev block {\n" + chain + "\n}\n")
+
+    def kept_away(self, side):
+        """How many frames block() has kept from that side's host so far."""
+        namespace = self.client if side == "client" else self.server
+        return int(re.search(r"counter packets (\d+)", namespace.run("nft", "list", "table", "netdev", "block")).group(1))
+
+    def unblock(self, side):
+        namespace = self.client if side == "client" else self.server
+        namespace.run("nft", "delete", "table", "netdev", "block")
+
     def lost(self):
         """How many frames lose() has lost so far."""
-        rules = "".join(n.run("nft", "list", "ruleset") for n in (self.client, self.server))
-        return sum(int(packets) for packets in re.findall(r"counter packets (\d+)", rules))
-
-    def no_loss(self):
-        for namespace in (self.client, self.server):
-            namespace.run("nft", "flush", "ruleset")
+        tables = [n.run("nft", "list", "table", "netdev", "loss", ok=False).stdout for n in (self.client, self.server)]
+        return sum(int(packets) for packets in re.findall(r"counter packets (\d+)", "".join(tables)))
 
     def single_segments(self):
         """Both hosts send and take segments as they are on a cable: no super-frames, and so each segment is lost by itself."""

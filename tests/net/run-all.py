@@ -16,7 +16,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 FILES = ["cli_errors.py", "transparency.py", "test_bridge.py", "test_greetings.py", "test_wire.py",
          "test_synack.py", "test_pmtu.py", "test_vlan.py", "test_transfer.py", "test_real.py",
          "test_modes.py", "test_port.py", "test_recipes.py", "test_vm.py", "test_protect.py",
-         "test_fingerprints.py", "test_demo.py", "test_ends.py", "test_mtu.py"]
+         "test_fingerprints.py", "test_demo.py", "test_ends.py", "test_mtu.py", "test_switch.py",
+         "test_loss.py"]
 LIMIT_S = 240
 
 
