@@ -417,6 +417,15 @@ static void old_connection(struct engine *engine, struct passage *passage, const
     send_syn(engine, flow, opening);
 }
 
+/*
+ * The SYN-ACK grants what our SYN did not ask for: it is that of a half-open connection from another SYN of this client, one that
+ * passed before the mode changed. The two halves would scale windows differently (RFC 7323 2.2).
+ */
+static bool grants_unasked(const struct passage *passage, const struct opening *opening)
+{
+    return (passage->options.present & OPTION_WSCALE) && opening->client.window_scale == WSCALE_NONE;
+}
+
 /* The server in SYN-RECEIVED or before: what a client in SYN-SENT makes of it (RFC 9293 3.10.7.3). */
 static void server_frame(struct engine *engine, struct passage *passage, struct flow *flow,
                          struct opening *opening)
@@ -437,7 +446,10 @@ static void server_frame(struct engine *engine, struct passage *passage, struct 
         }
         return;
     }
-    if ((frame->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && ours)
+    if ((frame->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && ours &&
+        grants_unasked(passage, opening))
+        old_connection(engine, passage, flow, opening);
+    else if ((frame->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && ours)
         server_accepts(engine, passage, flow, opening);
     else if ((frame->flags & TCP_ACK) && !ours)
         old_connection(engine, passage, flow, opening);

@@ -12,6 +12,8 @@
 
 #define FLOOR_DISTANCE   (1u << 30)
 #define TIMESTAMPS_BYTES 12 /* that every segment carries where they were granted */
+#define GREETED_BYTES                                                                                        \
+    (1u << 20) /* how far a client that has not our greeting yet may lie behind its newest number */
 
 /*
  * RFC 7323 2.3: fields are scaled by shifts that each side announced; ours differ where the server granted less
@@ -160,6 +162,16 @@ static bool has_room(const struct frame *frame, const struct flow_cold *cold, co
 }
 
 /*
+ * A blind segment must neither end the waiting for the client's ACK nor have the greeting said again: it does not know the
+ * client's numbers (RFC 5961 5), nor its clock (RFC 7323 3.2).
+ */
+static bool from_due_client(const struct passage *passage, const struct flow_cold *cold)
+{
+    return cold->client_next - passage->frame.seq <= GREETED_BYTES &&
+           (!cold->timestamps || (passage->options.present & OPTION_TIMESTAMPS));
+}
+
+/*
  * The client answers without having our greeting: what follows it stands out of order there, and the server will never
  * repeat what it knows to be acknowledged. So a bare ACK that asks for it is answered by us (ENGINE 2.4).
  */
@@ -170,7 +182,8 @@ static void greeting_still_due(struct engine *engine, struct passage *passage, s
     struct link_header link;
 
     /* A flipped bit may ask for what is not missing, or hide that it is: the greeting is said by nobody else. */
-    if (!(frame->flags & TCP_ACK) || !frame_checksum_good(frame))
+    if (!(frame->flags & TCP_ACK) || !frame_checksum_good(frame) ||
+        !from_due_client(passage, flow_cold(&engine->flows, flow)))
         return;
     if (!seq_before(frame->ack - flow->delta, flow->ack_floor)) {
         greeting_acknowledged(flow, flow_cold(&engine->flows, flow));

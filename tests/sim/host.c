@@ -98,7 +98,7 @@ void host_free(struct host *host)
 static uint32_t first_number(const struct host *host, uint16_t port, const struct ip_addr *peer,
                              uint16_t peer_port)
 {
-    struct rng rng = {.state = (uint64_t)host->isn_secret << 32 ^ (uint32_t)(port << 16 | peer_port)};
+    struct rng rng = {.state = (uint64_t)host->isn_secret << 32 ^ ((uint32_t)port << 16 | peer_port)};
     rng.state ^= load_be32(peer->bytes + 12);
     uint32_t clock = (uint32_t)((host->wire->now_us - host->wire->began_us) * 16);
     if (rng_chance(&rng, 125000))
