@@ -202,17 +202,24 @@ static void describe(const struct source_entry *source, uint64_t now_us, struct 
     };
 }
 
-/* A source has been put aside: what was counted of it counts for its prefix, which may follow it. */
-static void blame_prefix(struct source_table *table, const struct source_entry *source, bool first_time,
-                         uint64_t now_us, struct observed_source *aside)
+/*
+ * A source has been put aside, and its prefix may follow. A prefix is counted from the first such source on; what
+ * was counted of that one counts for it.
+ */
+static void blame_prefix(struct source_table *table, const struct source_entry *source, uint64_t now_us,
+                         struct observed_source *aside)
 {
     struct source_entry copy = *source; /* making the prefix's entry may displace it */
-    struct source_entry *prefix = find_or_make(table, &copy.prefix, neighbour_bits(&copy.prefix), now_us);
+    uint32_t bits = neighbour_bits(&copy.prefix);
+    struct source_entry *prefix = find(table, &copy.prefix, bits);
 
+    if (!prefix) {
+        prefix = find_or_make(table, &copy.prefix, bits, now_us);
+        prefix->mismatches[0] = counted(&copy, copy.mismatches, now_us);
+        prefix->matches[0] = counted(&copy, copy.matches, now_us);
+    }
     advance(prefix, now_us);
-    prefix->mismatches[0] += counted(&copy, copy.mismatches, now_us);
-    prefix->matches[0] += counted(&copy, copy.matches, now_us);
-    if (first_time && prefix->asides < UINT16_MAX)
+    if (copy.strikes == 1 && prefix->asides < UINT16_MAX)
         prefix->asides++;
     if (prefix->asides < SOURCE_MANY || is_aside(prefix, now_us) || !is_bad(table, prefix, now_us))
         return;
@@ -245,7 +252,7 @@ bool source_mismatch(struct source_table *table, const struct ip_addr *addr, uin
         return false;
     put_aside(table, source, now_us);
     describe(source, now_us, aside);
-    blame_prefix(table, source, source->strikes == 1, now_us, aside);
+    blame_prefix(table, source, now_us, aside);
     return true;
 }
 

@@ -109,7 +109,7 @@ void trigger_refusal(struct trigger_counts *counts, uint64_t now_us)
 
 void trigger_accept_queue(struct trigger_counts *counts, uint32_t used, uint32_t limit, uint64_t now_us)
 {
-    counts->accept_queue_percent = limit ? (uint32_t)(100ull * used / limit) : 0;
+    counts->accept_queue_percent = limit ? (uint32_t)((100ull * used + limit - 1) / limit) : 0;
     counts->accept_queue_us = limit ? now_us : 0;
 }
 
