@@ -80,3 +80,23 @@ Test(config, missing_file)
     cr_assert_eq(error.code, EXIT_FAILED);
     cr_assert(strstr(error.text, "/nonexistent/c.json"));
 }
+
+Test(config, unknown_servers_and_triggers)
+{
+    struct config config;
+    struct error error;
+
+    cr_assert(parse(&config,
+                    "{\"unknown\": \"drop\", \"trigger.half_open\": \"400\", \"trigger.silent\": \"off\"}",
+                    &error),
+              "%s", error.text);
+    cr_assert_eq(config.unknown, UNKNOWN_DROP);
+    cr_assert_eq(config.triggers.limit[TRIGGER_HALF_OPEN], 400);
+    cr_assert_eq(config.triggers.limit[TRIGGER_SILENT], TRIGGER_OFF);
+    cr_assert_eq(config.triggers.limit[TRIGGER_REFUSED], 0);
+    config_free(&config);
+    cr_assert_not(parse(&config, "{\"trigger.half_open\": \"many\"}", &error));
+    cr_assert(strstr(error.text, "c.json:1: trigger.half_open"), "%s", error.text);
+    cr_assert_not(parse(&config, "{\"trigger.size\": \"1\"}", &error));
+    cr_assert_not(parse(&config, "{\"unknown\": \"maybe\"}", &error));
+}

@@ -304,3 +304,31 @@ Test(control_commands, hanging_worker)
     assert_error("{\"command\":\"mode\",\"setting\":\"auto\",\"server\":\"1.1.1.1\"}", EXIT_FAILED,
                  "does not answer");
 }
+
+Test(control_commands, sources)
+{
+    assert_answer("{\"command\": \"sources\"}", "\"sources\":[]}");
+    assert_answer(
+        "{\"command\": \"sources\", \"action\": \"add\", \"source\": \"10.1.2.3/24\", \"for_s\": 60}",
+        "\"sources\":[{\"address\":\"10.1.2.0\",\"length\":24,\"state\":\"aside\",\"by\":\"operator\","
+        "\"mismatches\":0,\"matches\":0,\"since\":\"2026-01-01T00:00:00Z\","
+        "\"until\":\"2026-01-01T00:01:00Z\"}]}");
+    assert_answer("{\"command\": \"sources\", \"action\": \"remove\", \"source\": \"10.1.2.0/24\"}",
+                  "\"sources\":[]}");
+    assert_answer(
+        "{\"command\": \"sources\", \"action\": \"allow\", \"source\": \"fd77::1\"}",
+        "\"sources\":[{\"address\":\"fd77::1\",\"length\":128,\"state\":\"allowed\",\"by\":\"operator\","
+        "\"mismatches\":0,\"matches\":0,\"since\":\"2026-01-01T00:00:00Z\",\"until\":null}]}");
+    assert_error("{\"command\": \"sources\", \"action\": \"remove\", \"source\": \"10.1.2.0/24\"}", 3,
+                 "nothing is known of 10.1.2.0/24");
+    assert_error("{\"command\": \"sources\", \"action\": \"add\"}", 2, "\"source\"");
+    assert_error("{\"command\": \"sources\", \"action\": \"add\", \"source\": \"nowhere\"}", 2,
+                 "not a source");
+    assert_error("{\"command\": \"sources\", \"action\": \"ban\", \"source\": \"10.1.2.3\"}", 2, "no action");
+    assert_error("{\"command\": \"sources\", \"action\": 7}", 2, "\"action\"");
+    assert_error("{\"command\": \"sources\", \"action\": \"add\", \"source\": \"10.1.2.3\", \"for_s\": 0}", 2,
+                 "for_s");
+    assert_error(
+        "{\"command\": \"sources\", \"action\": \"add\", \"source\": \"10.1.2.3\", \"for_s\": \"1\"}", 2,
+        "for_s");
+}

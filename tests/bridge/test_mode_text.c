@@ -36,3 +36,30 @@ Test(mode_text, switches)
     cr_assert_not(switch_parse("learn", "yes", &on, &error));
     cr_assert_str_eq(error.text, "learn: yes is neither: write on or off");
 }
+
+Test(mode_text, causes)
+{
+    static const char *const words[TRIGGER_CAUSES] = {
+        [TRIGGER_HALF_OPEN] = "half-open 81",         [TRIGGER_SILENT] = "silent 81",
+        [TRIGGER_ACCEPT_QUEUE] = "accept queue 81 %", [TRIGGER_SYN_RATE] = "SYN rate 81 times the usual",
+        [TRIGGER_MISMATCH] = "mismatches 81",         [TRIGGER_REFUSED] = "refusals 81"};
+    char text[CAUSE_TEXT_BYTES];
+
+    cr_assert_null(cause_to_text(TRIGGER_NONE, 5, text));
+    for (enum trigger_cause cause = TRIGGER_NONE + 1; cause < TRIGGER_CAUSES; cause++)
+        cr_assert_str_eq(cause_to_text(cause, 81, text), words[cause]);
+    cr_assert_str_eq(cause_to_text(TRIGGER_SILENT, 0, text), "silent");
+}
+
+Test(mode_text, unknown_servers)
+{
+    enum unknown_servers unknown = UNKNOWN_DROP;
+    struct error error = {0};
+
+    cr_assert(unknown_servers_parse("cookie", &unknown, &error) && unknown == UNKNOWN_COOKIE);
+    cr_assert(unknown_servers_parse("pass", &unknown, &error) && unknown == UNKNOWN_PASS);
+    cr_assert(unknown_servers_parse("drop", &unknown, &error) && unknown == UNKNOWN_DROP);
+    cr_assert_not(unknown_servers_parse("allow", &unknown, &error));
+    cr_assert_eq(error.code, EXIT_USAGE);
+    cr_assert_eq(unknown, UNKNOWN_DROP);
+}

@@ -92,3 +92,35 @@ Test(server_text, matches)
     cr_assert(addr_from_text("10.77.0.3", &key.addr));
     cr_assert_not(server_selector_matches(&all, &key));
 }
+
+Test(server_text, prefixes)
+{
+    static const struct {
+        const char *text, *addr;
+        uint8_t length;
+    } good[] = {{"198.51.100.7", "198.51.100.7", 32},
+                {"198.51.100.7/24", "198.51.100.0", 24},
+                {"198.51.100.7/31", "198.51.100.6", 31},
+                {"0.0.0.0/0", "0.0.0.0", 0},
+                {"fd77::2", "fd77::2", 128},
+                {"fd77::ffff:2/64", "fd77::", 64},
+                {"::/0", "::", 0}};
+    static const char *const bad[] = {
+        "",           "/24",       "198.51.100.7/33", "198.51.100.7/", "198.51.100.7/-1", "fd77::2/129",
+        "fd77::2/1x", "[fd77::2]", "host/8",          "10.0.0.1:80",   "10.0.0.1/0000"};
+    struct ip_addr prefix, expected;
+    uint8_t length;
+
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        cr_assert(prefix_parse(good[i].text, &prefix, &length, NULL), "%s", good[i].text);
+        cr_assert(addr_from_text(good[i].addr, &expected));
+        cr_assert_eq(memcmp(&prefix, &expected, sizeof(prefix)), 0, "%s", good[i].text);
+        cr_assert_eq(length, good[i].length);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct error error = {0};
+        cr_assert_not(prefix_parse(bad[i], &prefix, &length, &error), "%s", bad[i]);
+        cr_assert_eq(error.code, EXIT_USAGE);
+        cr_assert(strstr(error.text, "not a source"));
+    }
+}

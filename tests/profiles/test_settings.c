@@ -21,6 +21,18 @@ Test(settings, keys_are_set_and_reset)
     cr_assert_eq(profile.settings.open_per_source, 50);
     cr_assert(profile_set(&profile, "open_per_source", "default", &error));
     cr_assert_eq(profile.settings.open_per_source, 0);
+    cr_assert(profile_set(&profile, "trigger.silent", "off", &error));
+    cr_assert(profile_set(&profile, "trigger.accept_queue", "100", &error));
+    cr_assert(profile_set(&profile, "trigger.syn_rate", "2", &error));
+    cr_assert(profile_set(&profile, "trigger.mismatch", "3", &error));
+    cr_assert(profile_set(&profile, "trigger.refused", "4", &error));
+    cr_assert_eq(profile.settings.triggers.limit[TRIGGER_SILENT], TRIGGER_OFF);
+    cr_assert_eq(profile.settings.triggers.limit[TRIGGER_ACCEPT_QUEUE], 100);
+    cr_assert_eq(profile.settings.triggers.limit[TRIGGER_SYN_RATE], 2);
+    cr_assert_eq(profile.settings.triggers.limit[TRIGGER_MISMATCH], 3);
+    cr_assert_eq(profile.settings.triggers.limit[TRIGGER_REFUSED], 4);
+    cr_assert(profile_set(&profile, "trigger.silent", "default", &error));
+    cr_assert_eq(profile.settings.triggers.limit[TRIGGER_SILENT], 0);
     cr_assert_eq(error.code, EXIT_DONE);
 }
 
@@ -35,6 +47,10 @@ Test(settings, wrong_ones_change_nothing_and_say_what_would_do)
         {"open_per_second", "1x", "from 1"},
         {"open_per_second", "", "from 1"},
         {"open_per_second", "99999999999999999999", "from 1"},
+        {"open_per_second", "off", "or default"},
+        {"trigger.accept_queue", "101", "1 to 100"},
+        {"trigger.syn_rate", "1", "from 2"},
+        {"trigger.silent", "none", "off or default"},
         {"colour", "red", "trigger.half_open"},
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
