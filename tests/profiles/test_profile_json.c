@@ -84,6 +84,8 @@ Test(profile_json, every_kind_of_profile_survives)
     struct profile *binary = learned(unknown, "\xff\xfd\x18", "\x05\x01%d", "\x05\x01", 9);
     cr_assert(profile_set(binary, "check", "none", NULL));
     cr_assert(profile_set(binary, "open_per_source", "17", NULL));
+    cr_assert(profile_set(binary, "trigger.silent", "off", NULL));
+    cr_assert(profile_set(binary, "trigger.half_open", "400", NULL));
     binary->key.vlan.id[0] = VLAN_PRESENT | 100;
     binary->key.vlan.id[1] = VLAN_PRESENT | 200;
     binary->fidelity.ring &= ~UINT64_C(4);
