@@ -149,7 +149,8 @@ void track_progress(struct engine *engine, const struct passage *passage, struct
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
     uint32_t *next = passage->from == SIDE_CLIENT ? &cold->client_next : &cold->server_next;
 
-    if (credible(engine, passage, flow))
+    /* A RST is at most an answer: one to a stray of before this connection has numbers of its own. */
+    if (!(passage->frame.flags & TCP_RST) && credible(engine, passage, flow))
         *next = seq_max(*next, passage->frame.seq + frame_seq_bytes(&passage->frame));
     flow->used = flow_clock(passage->now_us);
 }

@@ -9,7 +9,7 @@
 #include "tests/sim/host_internal.h"
 
 #define TIME_WAIT_US   (60ull * 1000 * 1000)
-#define FIN_WAIT_2_US  (60ull * 1000 * 1000)
+#define FIN_WAIT_2_US  (600ull * 1000 * 1000) /* the application still reads: not an orphan's 60 s */
 #define CHALLENGE_US   500000ull /* at most one challenge ACK in this time (Linux: tcp_invalid_ratelimit) */
 #define DELAYED_ACK_US 40000ull
 #define TIMER_NEVER    UINT64_MAX

@@ -163,7 +163,9 @@ static void judge_order(const struct judged *judged)
         end->has_ts = true;
     }
     bool greeting = judged->reply && judged->to == SIDE_CLIENT && packet->payload_bytes > 0;
-    if ((packet->flags & TCP_ACK) == 0 || greeting)
+    const struct conn *receiver = judged->receiver;
+    bool left = judged->to == SIDE_CLIENT && receiver->out.bytes == 0 && receiver->fin_sent;
+    if ((packet->flags & TCP_ACK) == 0 || greeting || left)
         return;
     if (end->has_ack && behind(end->ack, packet->ack) > allowed(judged, false))
         WRONG(judged, "ack goes back by %u", behind(end->ack, packet->ack));
