@@ -461,7 +461,8 @@ static void receive_data(struct conn *conn, const struct packet *got)
 {
     uint32_t before = conn->rcv_nxt;
     bool out_of_order = got->seq != conn->rcv_nxt || conn->early.count > 0;
-    if (got->payload_bytes > 0) {
+    if (got->payload_bytes > 0 &&
+        !conn->fin_received) { /* RFC 9293 3.10.7.4: behind the FIN there is nothing */
         take_payload(conn, got);
         schedule_ack(conn, out_of_order || got->payload_bytes > conn->snd_mss);
     }
