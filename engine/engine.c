@@ -404,7 +404,7 @@ static void closing_flow(struct engine *engine, struct passage *passage, struct 
     if (passage->from == SIDE_CLIENT && server && cookies_out(server, passage->now_us) &&
         admission(engine, passage, server, flow))
         return;
-    if (passage->from == SIDE_CLIENT && (flow->flags & FLOW_EDIT) && server && server_protected(server) &&
+    if (passage->from == SIDE_CLIENT && !(flow->flags & FLOW_REFUSED) && server && server_protected(server) &&
         !of_closing_flow(engine, &passage->frame, flow)) {
         passage_drop(engine, passage, DROP_bad_cookie);
         return;
