@@ -10,7 +10,9 @@
 
 #include <string.h>
 
-#define FLOOR_DISTANCE   (1u << 30)
+#define FLOOR_DISTANCE (1u << 30)
+/* So old is a segment of the tuple's last connection at most: 2 MSL (RFC 9293 3.4.2) in microseconds is less. */
+#define OLD_TSVAL_TICKS  (1u << 28)
 #define TIMESTAMPS_BYTES 12 /* that every segment carries where they were granted */
 #define GREETED_BYTES                                                                                        \
     (1u << 20) /* how far a client that has not our greeting yet may lie behind its newest number */
@@ -279,7 +281,7 @@ static void follow_floors(struct flow *flow, struct flow_cold *cold, const struc
         greeting_acknowledged(flow, cold);
     }
     if ((passage->options.present & OPTION_TIMESTAMPS) && tsval - flow->tsecr_floor > FLOOR_DISTANCE &&
-        frame_checksum_good(&passage->frame))
+        flow->tsecr_floor - tsval > OLD_TSVAL_TICKS && frame_checksum_good(&passage->frame))
         flow->tsecr_floor = tsval - FLOOR_DISTANCE;
 }
 

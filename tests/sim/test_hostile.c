@@ -194,6 +194,18 @@ Test(hostile, servers_clock_jumps_while_nobody_speaks)
     scenario_end(s);
 }
 
+/* The port was used before: a segment of the older connection comes late, and its TSval is a little below our floor. */
+Test(hostile, late_segment_of_an_older_connection_does_not_move_the_floor)
+{
+    struct scenario *s = attack_scenario();
+    step_open(s);
+    inject(s, SERVER, ". y-2000000 ack x-3000000 win 509 <nop,nop,TS val 4923 ecr 60>");
+    scenario_drain(s);
+    inject(s, CLIENT, ". x+19 ack c+1 win 502 <nop,nop,TS val 311 ecr t>"); /* still our stateless TSval */
+    expect(s, SERVER, ". x+19 ack y+1 win 502 <nop,nop,TS val 311 ecr 5000>");
+    scenario_end(s);
+}
+
 /* A flipped bit in a TSval must not move the floor. */
 Test(hostile, damaged_timestamp_does_not_move_the_floor)
 {
