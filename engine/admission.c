@@ -393,12 +393,14 @@ static void admit_bare(struct engine *engine, struct passage *passage, struct se
     if (proof->greeted)
         resend_remove(engine->greetings, &passage->key);
     if (opening == OPENING_GREET && !proof->greeted && proof->promise->greeting_bytes) {
-        if (greeted_already(engine, passage, proof))
-            passage_drop(engine, passage, DROP_answered);
-        else if (greeting_fits(passage, proof))
+        /*
+         * A part of G would have an ack that proves nothing, and to let the server greet would open it to whoever announces a
+         * tiny window. So the client is greeted once it says that it has room (RFC 9293 3.8.6).
+         */
+        if (!greeted_already(engine, passage, proof) && greeting_fits(passage, proof))
             greet(engine, passage, server, proof);
-        else /* a part of G would have an ack that proves nothing; the server knows how to wait for room */
-            open_limited(engine, passage, server, proof, closing, NULL, 0, false);
+        else
+            passage_drop(engine, passage, DROP_answered);
         return;
     }
     /* A promise from before there was a greeting: the server greets for itself. */
