@@ -203,6 +203,20 @@ static void describe(const struct source_entry *source, uint64_t now_us, struct 
 }
 
 /*
+ * A source that is forgiven and put aside again would count twice: the count begins anew as fast as sources are
+ * forgiven, but for a prefix that is not forgiven itself.
+ */
+static void restart_asides(struct source_entry *prefix, uint64_t now_us)
+{
+    uint64_t last_us = prefix->until_us > prefix->asides_us ? prefix->until_us : prefix->asides_us;
+
+    if (prefix->asides && now_us <= last_us + SOURCE_FORGIVEN_US)
+        return;
+    prefix->asides = 0;
+    prefix->asides_us = now_us;
+}
+
+/*
  * A source has been put aside, and its prefix may follow. A prefix is counted from the first such source on; what
  * was counted of that one counts for it.
  */
@@ -219,6 +233,7 @@ static void blame_prefix(struct source_table *table, const struct source_entry *
         prefix->matches[0] = counted(&copy, copy.matches, now_us);
     }
     advance(prefix, now_us);
+    restart_asides(prefix, now_us);
     if (copy.strikes == 1 && prefix->asides < UINT16_MAX)
         prefix->asides++;
     if (prefix->asides < SOURCE_MANY || is_aside(prefix, now_us) || !is_bad(table, prefix, now_us))

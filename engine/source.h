@@ -11,7 +11,7 @@
  *                                                               SOURCE_RESETS_PER_SECOND, else dropped in silence; a CGNAT
  *                                                               is one address, and its honest clients get through
  *
- * Many together: where 16 sources of one IPv4 /24 or IPv6 /48 have been put aside, and the share of all that is counted
+ * Many together: where 16 sources of one IPv4 /24 or IPv6 /48 have been put aside within an hour, and the share of all that is counted
  * under that prefix is as bad, the prefix is put aside.
  *
  * Memory is fixed: 4-way sets, an entry is made by a mismatch only. Where a set is full the least interesting entry
@@ -98,8 +98,10 @@ struct source_entry {
     uint64_t until_us; /* put aside until then; 0: never was */
     uint32_t half;     /* number of the newest half */
     uint32_t mismatches[2], matches[2];
-    uint16_t asides; /* of a prefix: sources of it that were put aside */
-    uint8_t bits;    /* of the prefix, as IPv6; 0: a free slot */
+    uint64_t asides_us; /* when counting them began */
+    uint16_t
+        asides;   /* of a prefix: sources of it that were put aside within an hour, or since it was itself */
+    uint8_t bits; /* of the prefix, as IPv6; 0: a free slot */
     uint8_t strikes;
     struct token_bucket resets;
 };
