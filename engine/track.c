@@ -257,6 +257,18 @@ void track_forgotten(struct engine *engine, struct passage *passage, struct flow
     half_open_answered(engine, passage, flow);
 }
 
+/*
+ * The server repeats its SYN-ACK although its client's RST was seen: it did not take that RST (Linux: an old TSval; or it was lost), and
+ * still waits. A flood must not hide behind RSTs that cost nothing.
+ */
+static bool waits_on(const struct passage *passage, const struct flow *flow, const struct flow_cold *cold)
+{
+    const uint8_t established = FLOW_EDIT | FLOW_CLIENT_FIN | FLOW_SERVER_FIN | FLOW_RESET;
+
+    return flow->state == FLOW_CLOSING && !(flow->flags & established) &&
+           passage->frame.seq == cold->server_isn && passage->frame.ack == cold->client_isn + 1;
+}
+
 static void track_synack(struct engine *engine, struct passage *passage, struct flow *flow)
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
@@ -264,6 +276,11 @@ static void track_synack(struct engine *engine, struct passage *passage, struct 
 
     if (flow->state == FLOW_HALF_OPEN && frame->ack == cold->client_isn + 1) {
         half_open_answered(engine, passage, flow);
+        return;
+    }
+    if (waits_on(passage, flow, cold)) {
+        engine_flow_state(engine, flow, FLOW_HALF_OPEN, passage->now_us);
+        engine_check_triggers(engine, flow_server(engine, flow), passage->now_us);
         return;
     }
     if (flow->state == FLOW_ASKING || flow->state == FLOW_OUTBOUND || frame->seq == cold->server_isn ||
@@ -333,7 +350,8 @@ static void track_completion(struct engine *engine, const struct passage *passag
 
     if (passage->from != SIDE_CLIENT || !(frame->flags & TCP_ACK) || (frame->flags & TCP_RST))
         return;
-    if (!track_acknowledges(cold, frame) || frame->seq - (cold->client_isn + 1) > UINT16_MAX)
+    if (!track_acknowledges(cold, frame) || frame->seq - (cold->client_isn + 1) > UINT16_MAX ||
+        !frame_checksum_good(frame))
         return;
     engine_flow_state(engine, flow, FLOW_ESTABLISHED, passage->now_us);
     if (cold->offered == FLOW_OFFER_UNKNOWN)
@@ -344,14 +362,15 @@ static void track_completion(struct engine *engine, const struct passage *passag
 
 /*
  * A RST on a half-open flow. The host takes it only where the number is exact (RFC 9293 3.10.7.4), so nothing else
- * changes anything here: a RST is cheaper to spoof than a handshake.
+ * changes anything here: a RST is cheaper to spoof than a handshake. Linux and BSD also look at an ack where there is one.
  */
 static void half_open_reset(struct engine *engine, const struct passage *passage, struct flow *flow)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
     const struct frame *frame = &passage->frame;
     bool client = passage->from == SIDE_CLIENT;
-    bool exact = client ? frame->seq == cold->client_isn + 1
+    bool guessed_ack = cold->server_next && (frame->flags & TCP_ACK) && !track_acknowledges(cold, frame);
+    bool exact = client ? frame->seq == cold->client_isn + 1 && !guessed_ack
                         : (frame->flags & TCP_ACK) && frame->ack == cold->client_isn + 1;
 
     if (!exact)
