@@ -435,6 +435,11 @@ static void half_open_flow(struct engine *engine, struct passage *passage, struc
             client_without_flow(engine, passage);
             return;
         }
+        /* Another connection on the tuple: what is there passes by nothing but its own SYN. */
+        if (syn && frame->seq != cold->client_isn && server_protected(server)) {
+            admission(engine, passage, server, flow);
+            return;
+        }
         if (!syn && !(frame->flags & TCP_RST) && !track_acknowledges(cold, frame)) {
             /* What it acknowledges is ours, or nobody's: the server would reset it. */
             if (!admission(engine, passage, server, flow))

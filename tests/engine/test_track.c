@@ -124,6 +124,88 @@ Test(track, reset_ends_a_half_open_connection)
     bench_end(b);
 }
 
+/*
+ * Linux and BSD ignore a RST in SYN-RECEIVED whose ack is not theirs, and Linux one with an old TSval: a flood that sends such a
+ * RST behind each spoofed SYN fills the backlog all the same, and must not look like connections that ended.
+ */
+Test(track, a_reset_that_the_server_ignores_hides_no_half_open_connection)
+{
+    struct bench *b = bench_new(SETTING_NORMAL);
+
+    client_crosses(b, .flags = "S", .seq = X, .options = OFFERS);
+    server_crosses(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    client_crosses(b, .flags = "R.", .seq = X + 1, .ack = 77);
+    cr_assert_eq(bench_server(b, HTTP)->counts.half_open_flows, 1, "its ack is a guess");
+    client_crosses(b, .flags = "R.", .seq = X + 1, .ack = Y + 1);
+    cr_assert_eq(bench_server(b, HTTP)->counts.half_open_flows, 0);
+    server_crosses(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    cr_assert_eq(bench_server(b, HTTP)->counts.half_open_flows, 1, "the server waits on");
+    cr_assert_str_eq(bench_flow_state(b), "half-open");
+    client_crosses(b, .flags = "R", .seq = X + 1);
+    cr_assert_eq(bench_server(b, HTTP)->counts.half_open_flows, 0,
+                 "a host without the connection says it again");
+    bench_end(b);
+}
+
+/* What ended as a connection does not become half-open by a SYN-ACK that comes late. */
+Test(track, a_late_synack_revives_only_what_never_was_established)
+{
+    struct bench *b = bench_new(SETTING_NORMAL);
+
+    handshake(b, OFFERS, OFFERS);
+    client_crosses(b, .flags = "R.", .seq = X + 1, .ack = Y + 1);
+    server_crosses(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    cr_assert_str_eq(bench_flow_state(b), "closing");
+    cr_assert_eq(bench_server(b, HTTP)->counts.half_open_flows, 0);
+    bench_end(b);
+}
+
+/* The server drops what is damaged, and stays half-open. */
+Test(track, a_damaged_ack_completes_nothing)
+{
+    struct bench *b = bench_new(SETTING_NORMAL);
+
+    client_crosses(b, .flags = "S", .seq = X, .options = OFFERS);
+    server_crosses(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    b->damaged = true;
+    client_builds(b, .flags = ".", .seq = X + 1, .ack = Y + 1);
+    frame_tcp(&b->sent.view)[16] ^= 0x55;
+    crosses_unchanged(b, SIDE_CLIENT);
+    cr_assert_str_eq(bench_flow_state(b), "half-open");
+    cr_assert_eq(bench_server(b, HTTP)->counts.half_open_flows, 1);
+    b->damaged = false;
+    client_crosses(b, .flags = ".", .seq = X + 1, .ack = Y + 1);
+    cr_assert_str_eq(bench_flow_state(b), "established");
+    bench_end(b);
+}
+
+/*
+ * A half-open connection that was there before the attack finishes untouched, and nothing more: another SYN on its tuple asks for
+ * another connection, and gets a cookie. Else whoever holds such tuples reaches the server around it, again and again.
+ */
+Test(track, half_open_from_before_lets_no_other_syn_through)
+{
+    struct bench *b = bench_new(SETTING_AUTO);
+    uint32_t c;
+
+    engine_set_setting(b->engine, NULL, SETTING_NORMAL, b->now_us);
+    client_crosses(b, .flags = "S", .seq = X, .options = OFFERS);
+    server_crosses(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    engine_set_setting(b->engine, NULL, SETTING_ATTACK, b->now_us);
+    client_crosses(b, .flags = "S", .seq = X, .options = OFFERS); /* the same again is the server's */
+    c = 0;
+    client_says(b, .flags = "S", .seq = X + 9000, .options = OFFERS);
+    c = take(b, SIDE_CLIENT)->seq;
+    replied(b);
+    nothing(b);
+    server_crosses(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    /* Its ACK of the server's SYN completes the old one; a request under the cookie opens the new one. */
+    client_says(b, .flags = "P.", .seq = X + 9001, .ack = c + 1, .payload = REQUEST);
+    to_server(b, .flags = "S", .seq = X + 9000, .options = ANY_OPTIONS);
+    nothing(b);
+    bench_end(b);
+}
+
 Test(track, half_open_expires_and_is_counted_off)
 {
     struct bench *b = bench_new(SETTING_NORMAL);
