@@ -422,11 +422,21 @@ struct request {
     struct assembly *assembly; /* NULL: it all stands in the frame */
 };
 
-/* A wrong request came with a good cookie: its source did that, and nobody in its name. */
-static void judge_source(struct engine *engine, const struct passage *passage, const struct server *server)
+/*
+ * A wrong request came with a good cookie: its source did that, and nobody in its name. It counts once for each connection: a host
+ * repeats what is not answered, which is what a limited source meets, and a cookie guessed once must blame nobody a hundred times.
+ */
+static void blame(struct engine *engine, const struct passage *passage, struct server *server,
+                  const struct proof *proof)
 {
     struct observed_source aside;
 
+    if (tag_age_ms(&engine->blamed, &passage->key, proof->x, passage->now_us) >= 0)
+        return;
+    tag_put(&engine->blamed, &passage->key, proof->x, passage->now_us);
+    engine->counters.requests_mismatched++;
+    trigger_mismatch(&server->counts, passage->now_us);
+    engine_check_triggers(engine, server, passage->now_us);
     if (!source_mismatch(&engine->sources, &passage->key.client, passage->now_us, &aside))
         return;
     engine->counters.sources_put_aside++;
@@ -435,12 +445,9 @@ static void judge_source(struct engine *engine, const struct passage *passage, c
 
 /* As a host without the connection (RFC 9293 3.10.7.1): RST at the ack that the client named. */
 static void refuse_request(struct engine *engine, struct passage *passage, struct server *server,
-                           const struct request *request)
+                           const struct proof *proof, const struct request *request)
 {
-    engine->counters.requests_mismatched++;
-    trigger_mismatch(&server->counts, passage->now_us);
-    engine_check_triggers(engine, server, passage->now_us);
-    judge_source(engine, passage, server);
+    blame(engine, passage, server, proof);
     if (request->assembly)
         assembly_close(engine->assemblies, request->assembly);
     resend_remove(engine->greetings, &passage->key);
@@ -515,7 +522,7 @@ static void judge_request(struct engine *engine, struct passage *passage, struct
                           enum assembly_result added)
 {
     if (talks_too_early(server, proof)) {
-        refuse_request(engine, passage, server, request);
+        refuse_request(engine, passage, server, proof, request);
         return;
     }
     switch (policy_check_request(server->policy, request->data, request->bytes)) {
@@ -526,13 +533,13 @@ static void judge_request(struct engine *engine, struct passage *passage, struct
         open_request(engine, passage, server, proof, closing, request, false);
         return;
     case MATCH_NO:
-        refuse_request(engine, passage, server, request);
+        refuse_request(engine, passage, server, proof, request);
         return;
     case MATCH_MORE:
         break;
     }
     if (request->fin)
-        refuse_request(engine, passage, server, request); /* nothing more will come */
+        refuse_request(engine, passage, server, proof, request); /* nothing more will come */
     else if (assemble(engine, passage, proof, request, added))
         passage_hold(passage);
     else

@@ -55,7 +55,7 @@ static void *place(struct layout *layout, size_t bytes)
 /* The pieces, in the order in which they lie. */
 struct pieces {
     void *engine, *outbox, *observations, *limits, *sources, *greetings, *synacks;
-    void *proved, *stray, *asked, *silent, *served;
+    void *proved, *stray, *asked, *silent, *blamed, *served;
     void *servers, *assemblies, *openings, *flows;
 };
 
@@ -74,6 +74,7 @@ static size_t lay_out(const struct engine_config *config, uint8_t *base, struct 
     pieces->stray = place(&layout, TAGS_STRAY * sizeof(struct tag));
     pieces->asked = place(&layout, TAGS_ASKED * sizeof(struct tag));
     pieces->silent = place(&layout, TAGS_SILENT * sizeof(struct tag));
+    pieces->blamed = place(&layout, TAGS_BLAMED * sizeof(struct tag));
     pieces->served = place(&layout, config->served_max * sizeof(uint32_t));
     pieces->servers = place(&layout, config->servers_max * sizeof(struct server));
     pieces->assemblies = place(&layout, assembly_pool_bytes(config->assemblies_max));
@@ -128,6 +129,7 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
     tag_table_init(&engine->stray, pieces.stray, TAGS_STRAY, 30000, seed);
     tag_table_init(&engine->asked, pieces.asked, TAGS_ASKED, RATE_WINDOW_US / 1000, seed);
     tag_table_init(&engine->silent, pieces.silent, TAGS_SILENT, RATE_WINDOW_US / 1000, seed);
+    tag_table_init(&engine->blamed, pieces.blamed, TAGS_BLAMED, 2 * SOURCE_HALF_US / 1000, seed);
     served_init(&engine->served, pieces.served, config->served_max, seed);
     engine->assemblies = assembly_pool_init(pieces.assemblies, config->assemblies_max, seed);
     opening_pool_init(&engine->openings, pieces.openings, config->openings_max, now_us);

@@ -35,6 +35,7 @@
 #define TAGS_PROVED 16384u /* cookies accepted in the last 3 s */
 #define TAGS_ASKED  32768u /* SYN-ACKs of the last 2 s whose cookie has not come back */
 #define TAGS_SILENT 32768u /* handshakes of the last 2 s whose client has said nothing */
+#define TAGS_BLAMED 16384u /* wrong requests of the last 10 s */
 #define TAGS_STRAY  16384u /* untracked segments let through in the last 30 s */
 
 struct engine {
@@ -54,7 +55,7 @@ struct engine {
     struct source_limiter limits;  /* by source, for openings without a request check */
     struct source_table sources;   /* judged */
     struct token_bucket strays;    /* untracked segments let through */
-    struct tag_table proved, stray, asked, silent;
+    struct tag_table proved, stray, asked, silent, blamed;
     struct served_table served;
 };
 

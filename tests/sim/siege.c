@@ -119,11 +119,13 @@ static void at_client(struct siege *siege, const struct packet *packet)
         siege->reset[kind]++;
     } else if (synack) {
         put(siege, SIDE_CLIENT, &answer);
-        if (kind == KIND_WRONG)
+        for (uint32_t i = 0; kind == KIND_WRONG && i <= siege->repeats; i++)
             say(siege, SIDE_CLIENT, answer,
                 "\x13"
                 "BitTorrent protocol        ");
-        else if (kind != KIND_SILENT)
+        if (kind == KIND_WRONG)
+            return;
+        if (kind != KIND_SILENT)
             say(siege, SIDE_CLIENT, answer, "GET / HTTP/1.1\r\n\r\n");
     } else if (packet->payload_bytes) {
         siege->served[kind]++;

@@ -51,6 +51,23 @@ Test(sources, what_can_be_spoofed_does_not_count)
     siege_end(s);
 }
 
+/*
+ * 60 wrong connections, of which each repeats its request three times as hosts do where no answer comes, are 60: no
+ * repeat counts. (They would come most where the RSTs of a limited source are saved.)
+ */
+Test(sources, repeated_requests_count_once)
+{
+    struct siege *s = attacked();
+
+    s->repeats = 3;
+    siege_flood(s, KIND_WRONG, false, HTTP_PORT, 60, SECOND_US);
+    siege_wait(s, SECOND_US);
+    cr_assert_eq(s->asides, 0);
+    cr_assert_eq(middle_counters(s->middle)->requests_mismatched, s->begun[KIND_WRONG], "%u of %u",
+                 (unsigned)middle_counters(s->middle)->requests_mismatched, s->begun[KIND_WRONG]);
+    siege_end(s);
+}
+
 /* In normal mode nothing is dropped that the operator has not put aside. */
 Test(sources, judgement_counts_for_attacked_servers_only)
 {
