@@ -15,6 +15,8 @@
 /* Entries beyond the number that a worker named first: tables grow while one asks. */
 #define GROWTH_SPARE 256u
 
+#define RETURNS_MAX 256u /* servers returned to normal mode by one tick */
+
 /* What a worker writes its answer into. `next`: put aside. */
 struct scratch {
     struct scratch *next;
@@ -113,11 +115,13 @@ bool shards_multishot(const struct shards *shards)
     return worker_multishot(shards->workers[0]);
 }
 
-/* A mailbox too full to take it: what it was for is tried again when it happens again. */
-static void tell_all(struct shards *shards, const struct worker_request *request)
+/* False: a mailbox was too full to take it. What happens again is then told again. */
+static bool tell_all(struct shards *shards, const struct worker_request *request)
 {
+    bool told = true;
     for (uint32_t i = 0; i < shards->count; i++)
-        worker_tell(shards->workers[i], request);
+        told = worker_tell(shards->workers[i], request) && told;
+    return told;
 }
 
 /* The shard that fired is told as well: it costs nothing, and an operator's word may have crossed with the report. */
@@ -181,10 +185,13 @@ void shards_drain(struct shards *shards, const struct shards_hooks *hooks, uint6
 void shards_tick(struct shards *shards, const struct shards_hooks *hooks, uint64_t now_us)
 {
     struct server_key server;
-    while (mode_watch_take_due(shards->watch, now_us, &server)) {
+    /* After `mode auto` thousands are due at once; the mailboxes have room for others meanwhile. */
+    for (uint32_t i = 0; i < RETURNS_MAX && mode_watch_take_due(shards->watch, now_us, &server); i++) {
         const struct worker_request request = {.kind = REQUEST_MODE, .server = server, .mode = MODE_NORMAL};
-        tell_all(shards, &request);
-        hooks->returned(hooks->context, &server);
+        if (tell_all(shards, &request))
+            hooks->returned(hooks->context, &server);
+        else /* a later tick tries again: nobody else would */
+            mode_watch_fired(shards->watch, &server, now_us);
     }
     policy_handover_reclaim(shards->policies);
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "bridge/clock.h"
+#include "bridge/mode_watch.h"
 
 #define SHARDS      2u
 #define PATIENCE_MS 5000
@@ -255,6 +256,46 @@ Test(shards, a_trigger_in_one_protects_in_all)
     send_segment(&bench, 1, SIDE_CLIENT, 7, 5000, TCP_SYN);
     cr_assert_eq(next_flags(&bench, 1, SIDE_CLIENT, PATIENCE_MS), SYNACK);
     cr_assert_eq(next_flags(&bench, 1, SIDE_SERVER, 0), -1);
+    stop(&bench);
+}
+
+static uint32_t in_attack_mode(struct bench *bench)
+{
+    struct server_info *servers;
+    uint32_t count = 0, attacked = 0;
+    struct error error = {0};
+    cr_assert(shards_servers(bench->shards, &servers, &count, &error), "%s", error.text);
+    for (uint32_t i = 0; i < count; i++)
+        attacked += servers[i].mode == MODE_ATTACK;
+    free(servers);
+    return attacked;
+}
+
+/* So many at once that a worker's mailbox does not hold the word for all: none of them is forgotten. */
+Test(shards, quiet_returns_thousands_to_normal)
+{
+    const uint32_t servers = 2000;
+    struct policy *policy = calloc(1, policy_bytes(servers));
+    struct bench bench;
+    struct error error = {0};
+    start(&bench, false);
+    policy->generation = 2;
+    policy->count = servers;
+    for (uint32_t i = 0; i < servers; i++) {
+        cr_assert(addr_from_text("192.0.2.1", &policy->servers[i].key.addr));
+        policy->servers[i].key.port = (uint16_t)(1 + i);
+    }
+    shards_publish(bench.shards, policy);
+    uint64_t now_us = clock_now_us();
+    cr_assert(shards_set_setting(bench.shards, NULL, SETTING_ATTACK, now_us, &error));
+    const uint32_t attacked = in_attack_mode(&bench);
+    cr_assert_gt(attacked, 1500);
+    cr_assert(shards_set_setting(bench.shards, NULL, SETTING_AUTO, now_us, &error));
+    const struct shards_hooks those = hooks(&bench);
+    for (int i = 0; i < 10 && in_attack_mode(&bench) > 0; i++)
+        shards_tick(bench.shards, &those, now_us += MODE_QUIET_US);
+    cr_assert_eq(in_attack_mode(&bench), 0, "%u of %u stay in attack mode", in_attack_mode(&bench), attacked);
+    cr_assert_eq(bench.returned, attacked, "each is said once");
     stop(&bench);
 }
 
