@@ -634,6 +634,8 @@ void engine_set_mode(struct engine *engine, const struct server_key *server, enu
 
     if (one && server_setting(&engine->servers, one) == SETTING_AUTO)
         server_set_mode(one, mode, cause, value, now_us);
+    if (one && mode == MODE_ATTACK)
+        server_told(one);
 }
 
 void engine_set_accept_queue(struct engine *engine, const struct server_key *server, uint32_t used,

@@ -98,8 +98,8 @@ void engine_adopt_policy(struct engine *engine, const struct policy *policy, uin
 void engine_set_setting(struct engine *engine, const struct server_key *server, enum mode_setting setting,
                         uint64_t now_us);
 /*
- * The main thread's word under AUTO: another shard fired, for this cause and figure; or it has been quiet long enough
- * (MODE_NORMAL, TRIGGER_NONE).
+ * The main thread's word under AUTO: another shard fired, for this cause and figure, or this one, whose report is confirmed
+ * so; or it has been quiet long enough (MODE_NORMAL, TRIGGER_NONE).
  */
 void engine_set_mode(struct engine *engine, const struct server_key *server, enum mode mode,
                      enum trigger_cause cause, uint32_t value, uint64_t now_us);

@@ -149,9 +149,15 @@ void server_set_mode(struct server *server, enum mode mode, enum trigger_cause c
     if (server->host != NULL)
         server->host->attacked_ports += mode == MODE_ATTACK ? 1 : UINT32_MAX;
     server->mode = mode;
+    server->unconfirmed = false;
     server->cause = cause;
     server->cause_value = value;
     server->since_us = now_us;
+}
+
+void server_told(struct server *server)
+{
+    server->unconfirmed = false;
 }
 
 void server_answered(struct server *server, uint64_t now_us)
@@ -198,12 +204,18 @@ bool server_trigger(struct server_table *table, struct server *server, uint64_t 
 
     uint32_t value;
     enum trigger_cause cause = firing(table, server, now_us, &value);
-    if (cause == TRIGGER_NONE)
+    if (cause == TRIGGER_NONE && !server->unconfirmed)
         return false;
-    if (switches)
+    if (switches) {
         server_set_mode(server, MODE_ATTACK, cause, value, now_us);
+        server->unconfirmed = true;
+    }
     server->reported_us = now_us;
-    *trigger = (struct observed_trigger){.cause = cause, .value = value, .switched = switches};
+    *trigger = (struct observed_trigger){
+        .cause = server->unconfirmed ? server->cause : cause,
+        .value = server->unconfirmed ? server->cause_value : value,
+        .switched = server->unconfirmed,
+    };
     return true;
 }
 

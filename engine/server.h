@@ -50,6 +50,7 @@ struct server {
     enum mode mode;
     enum mode_setting setting;    /* its own, or SETTING_INHERIT */
     enum unknown_servers unknown; /* as the table's */
+    bool unconfirmed; /* it switched itself to attack, and the main thread may not have heard of it */
     enum trigger_cause cause;
     uint32_t cause_value;
     uint64_t since_us;
@@ -100,14 +101,16 @@ void server_set_setting(struct server_table *table, struct server *server, enum 
 void server_set_mode(struct server *server, enum mode mode, enum trigger_cause cause, uint32_t value,
                      uint64_t now_us);
 
+/* The main thread knows that it is in attack mode. */
+void server_told(struct server *server);
 /* A SYN-ACK of the server was seen. */
 void server_answered(struct server *server, uint64_t now_us);
 /* Half-open (trigger.h), for the mode in force. */
 uint32_t server_half_open(const struct server *server, uint64_t now_us);
 /*
  * To be called after each event that may fire a trigger. Under SETTING_AUTO, switches to attack mode where one fires.
- * Returns true where this is to be reported (switched just now, or still firing and last reported TRIGGER_REPORT_US
- * ago).
+ * Returns true where this is to be reported: switched just now; or last reported TRIGGER_REPORT_US ago and still firing, or not
+ * confirmed by server_told(): a report may find no room, and only the main thread ends the attack mode.
  */
 bool server_trigger(struct server_table *table, struct server *server, uint64_t now_us,
                     struct observed_trigger *trigger);

@@ -276,6 +276,7 @@ Test(server, trigger_goes_on_reporting_once_a_second)
     server_answered(server, 1000);
     server->counts.half_open_flows = 201;
     cr_assert(server_trigger(&table, server, begin_us, &trigger));
+    server_told(server);
     for (uint64_t ms = 1; ms <= 5000; ms++) {
         rate_add(&server->counts.unanswered, begin_us + ms * 1000);
         if (!server_trigger(&table, server, begin_us + ms * 1000, &trigger))
@@ -292,6 +293,30 @@ Test(server, trigger_goes_on_reporting_once_a_second)
         rate_take_back(&server->counts.unanswered, begin_us + ms * 1000);
         cr_assert_not(server_trigger(&table, server, begin_us + ms * 1000, &trigger));
     }
+}
+
+/*
+ * A report may find no room on its way. Until the main thread has shown that it knows, it is repeated, although the flood is
+ * over: nobody else would ever end the attack mode.
+ */
+Test(server, a_switch_is_reported_until_the_main_thread_knows)
+{
+    struct server_table table = table_of(16);
+    struct server *server = add(&table, 1);
+    struct observed_trigger trigger;
+    uint64_t begin_us = 10 * SECOND_US;
+
+    server_answered(server, 1000);
+    server->counts.half_open_flows = 201;
+    cr_assert(server_trigger(&table, server, begin_us, &trigger));
+    server->counts.half_open_flows = 0;
+    cr_assert_not(server_trigger(&table, server, begin_us + SECOND_US / 2, &trigger));
+    cr_assert(server_trigger(&table, server, begin_us + SECOND_US, &trigger));
+    cr_assert(trigger.switched);
+    cr_assert_eq(trigger.cause, TRIGGER_HALF_OPEN);
+    cr_assert_eq(trigger.value, 201);
+    server_told(server);
+    cr_assert_not(server_trigger(&table, server, begin_us + 3 * SECOND_US, &trigger));
 }
 
 Test(server, no_trigger_where_no_answer_was_seen)

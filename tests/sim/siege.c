@@ -169,6 +169,8 @@ static void observe(void *context, const struct observation *observation)
     siege->fired_us[port] = observation->time_us;
     if (!observation->trigger.switched)
         return;
+    engine_set_mode(siege->middle->engine, &observation->server, MODE_ATTACK, observation->trigger.cause,
+                    observation->trigger.value, siege->now_us);
     siege->switches++;
     siege->attack_us[port] = observation->time_us;
     siege->trigger = observation->trigger;
