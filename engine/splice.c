@@ -270,7 +270,8 @@ static bool swallow_greeting(struct engine *engine, struct passage *passage, con
  * The floors are compared modulo 2^32 (RFC 9293 3.4): they follow the server at a distance, or they would seem to lie
  * ahead after 2 GiB (and 2^31 ticks). A distance of 2^30 is more than any window (RFC 7323 2.3). Only the server moves
  * them. A TSval that seems to lie behind the floor is ahead of it by more than half the circle: a clock of microseconds
- * gets there within 36 minutes in which nobody speaks (RFC 7323 5.5). A flipped bit may look like that too.
+ * gets there within 36 minutes in which nobody speaks (RFC 7323 5.5). A flipped bit may look like that too, and so does a segment
+ * of the tuple's last connection that comes late: its sequence number lies below this one's (RFC 6528 3).
  */
 static void follow_floors(struct flow *flow, struct flow_cold *cold, const struct passage *passage)
 {
@@ -281,7 +282,8 @@ static void follow_floors(struct flow *flow, struct flow_cold *cold, const struc
         greeting_acknowledged(flow, cold);
     }
     if ((passage->options.present & OPTION_TIMESTAMPS) && tsval - flow->tsecr_floor > FLOOR_DISTANCE &&
-        flow->tsecr_floor - tsval > OLD_TSVAL_TICKS && frame_checksum_good(&passage->frame))
+        flow->tsecr_floor - tsval > OLD_TSVAL_TICKS && !seq_before(passage->frame.seq + 1, flow->ack_floor) &&
+        frame_checksum_good(&passage->frame))
         flow->tsecr_floor = tsval - FLOOR_DISTANCE;
 }
 
