@@ -382,34 +382,59 @@ static bool greeted_already(struct engine *engine, const struct passage *passage
     return entry && entry->ack == proof->x + 1;
 }
 
+/*
+ * A request already handed to the server on this (tuple, x) must not run twice (ENGINE 5.8): the copy is one of RFC 7323 5.8's
+ * duplicates of an earlier incarnation, for which the server itself would no longer know better.
+ */
+static bool served_already(const struct engine *engine, const struct passage *passage,
+                           const struct proof *proof)
+{
+    return served_lately(&engine->served, &passage->key, proof->x, passage->now_us);
+}
+
+/* G has arrived. Its entry goes, but a copy of an ACK from before it must not be greeted again, nor by the server. */
+static void greeting_heard(struct engine *engine, const struct passage *passage, const struct proof *proof)
+{
+    resend_remove(engine->greetings, &passage->key);
+    served_note(&engine->served, &passage->key, proof->c, passage->now_us);
+}
+
+/* A late copy of the ACK of a client that was served, has left, or has heard G since. */
+static bool bare_is_late(const struct engine *engine, const struct passage *passage,
+                         const struct proof *proof)
+{
+    bool heard = !proof->greeted && proof->promise->greeting_bytes &&
+                 served_lately(&engine->served, &passage->key, proof->c, passage->now_us);
+
+    return heard || served_already(engine, passage, proof);
+}
+
 /* The bare ACK that completes a handshake, or any that repeats it. */
 static void admit_bare(struct engine *engine, struct passage *passage, struct server *server,
                        const struct proof *proof, struct flow *closing)
 {
     enum opening_kind opening = server_opening(server);
+    /* for words of its server's, which are due from now on */
+    bool waits =
+        opening == OPENING_COOKIE || opening == OPENING_PASS || (opening == OPENING_GREET && !proof->greeted);
 
     count_proof(engine, passage, server, proof);
     resend_remove(engine->synacks, &passage->key);
     if (proof->greeted)
-        resend_remove(engine->greetings, &passage->key);
-    if (opening == OPENING_GREET && !proof->greeted && proof->promise->greeting_bytes) {
-        /*
-         * A part of G would have an ack that proves nothing, and to let the server greet would open it to whoever announces a
-         * tiny window. So the client is greeted once it says that it has room (RFC 9293 3.8.6).
-         */
-        if (!greeted_already(engine, passage, proof) && greeting_fits(passage, proof))
-            greet(engine, passage, server, proof);
-        else
-            passage_drop(engine, passage, DROP_answered);
-        return;
-    }
-    /* A promise from before there was a greeting: the server greets for itself. */
-    if (opening == OPENING_COOKIE || opening == OPENING_PASS ||
-        (opening == OPENING_GREET && !proof->greeted)) {
+        greeting_heard(engine, passage, proof);
+    if (!waits || bare_is_late(engine, passage, proof))
+        passage_drop(engine, passage, DROP_answered);
+    else if (opening != OPENING_GREET || !proof->promise->greeting_bytes)
+        /* A promise from before there was a greeting: the server greets for itself. */
         open_limited(engine, passage, server, proof, closing, NULL, 0, false);
-        return;
-    }
-    passage_drop(engine, passage, DROP_answered);
+    else if (!greeted_already(engine, passage, proof) && greeting_fits(passage, proof))
+        greet(engine, passage, server, proof);
+    else
+        /*
+         * Without room for all of G: a part of it would have an ack that proves nothing, and to let the server greet would open
+         * it to whoever announces a tiny window. The client is greeted once it says that it has room (RFC 9293 3.8.6).
+         */
+        passage_drop(engine, passage, DROP_answered);
 }
 
 /* --- the request ------------------------------------------------------------------------------------------------ */
@@ -546,16 +571,6 @@ static void judge_request(struct engine *engine, struct passage *passage, struct
         open_request(engine, passage, server, proof, closing, request, true);
 }
 
-/*
- * A request already handed to the server on this (tuple, x) must not run twice (ENGINE 5.8): the copy is one of RFC 7323 5.8's
- * duplicates of an earlier incarnation, for which the server itself would no longer know better.
- */
-static bool served_already(const struct engine *engine, const struct passage *passage,
-                           const struct proof *proof)
-{
-    return served_lately(&engine->served, &passage->key, proof->x, passage->now_us);
-}
-
 static void admit_data(struct engine *engine, struct passage *passage, struct server *server,
                        const struct proof *proof, struct flow *closing, const struct request *request,
                        enum assembly_result added)
@@ -602,6 +617,7 @@ static void admit_fin(struct engine *engine, struct passage *passage, struct ser
     count_proof(engine, passage, server, proof);
     resend_remove(engine->synacks, &passage->key);
     resend_remove(engine->greetings, &passage->key);
+    served_note(&engine->served, &passage->key, proof->x, passage->now_us);
     speak_established(engine, passage, proof, &segment, options);
     segment.flags |= TCP_FIN;
     if (server_opening(server) == OPENING_GREET && !proof->greeted && greeting_fits(passage, proof))
@@ -686,7 +702,7 @@ static bool admit_greeted(struct engine *engine, struct passage *passage, const 
         !prove(engine, passage, server, entry->ack - 1, frame->ack, &proof))
         return false;
     if (proof.greeted)
-        resend_remove(engine->greetings, &passage->key);
+        greeting_heard(engine, passage, &proof);
     passage_drop(engine, passage, DROP_answered);
     return true;
 }

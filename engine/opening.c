@@ -146,11 +146,13 @@ static void opening_done(struct engine *engine, struct flow *flow)
 }
 
 /* True where the client was greeted by us: then the server's own greeting is swallowed. */
-static bool was_greeted(const struct engine *engine, const struct proof *proof, const struct flow_key *key)
+static bool was_greeted(const struct engine *engine, const struct proof *proof, const struct flow_key *key,
+                        uint64_t now_us)
 {
     const struct resend_entry *entry = resend_find(engine->greetings, key);
 
-    return proof->promise->greeting_bytes && (proof->greeted || (entry && entry->ack == proof->x + 1));
+    return proof->promise->greeting_bytes && (proof->greeted || (entry && entry->ack == proof->x + 1) ||
+                                              served_lately(&engine->served, key, proof->c, now_us));
 }
 
 void opening_begin(struct engine *engine, struct passage *passage, struct server *server,
@@ -167,7 +169,8 @@ void opening_begin(struct engine *engine, struct passage *passage, struct server
     }
     cold = flow_cold(&engine->flows, flow);
     opening = &engine->openings.openings[cold->opening];
-    fill_opening(opening, passage, proof, proof->promise, was_greeted(engine, proof, &flow->key));
+    fill_opening(opening, passage, proof, proof->promise,
+                 was_greeted(engine, proof, &flow->key, passage->now_us));
     cold->client_isn = proof->x;
     cold->client_next = proof->x + 1;
     cold->timestamps = proof->timestamps;
@@ -418,12 +421,37 @@ static void old_connection(struct engine *engine, struct passage *passage, const
 }
 
 /*
- * The SYN-ACK grants what our SYN did not ask for: it is that of a half-open connection from another SYN of this client, one that
- * passed before the mode changed. The two halves would scale windows differently (RFC 7323 2.2).
+ * True where the SYN-ACK is that of a half-open connection from another SYN of this client, one that passed before the mode changed:
+ * it grants a scale that we did not ask for (the two halves would scale windows differently, RFC 7323 2.2), or lacks the
+ * timestamps that this server grants by what is known of it. The next one without them is this server as it is now.
  */
-static bool grants_unasked(const struct passage *passage, const struct opening *opening)
+static bool answers_another_syn(const struct passage *passage, const struct opening *opening)
 {
-    return (passage->options.present & OPTION_WSCALE) && opening->client.window_scale == WSCALE_NONE;
+    if ((passage->options.present & OPTION_WSCALE) && opening->client.window_scale == WSCALE_NONE)
+        return true;
+    return !opening->refused && opening->timestamps && !(passage->options.present & OPTION_TIMESTAMPS);
+}
+
+/*
+ * The server said it twice, to the first SYN and to ours: one RST is enough, a second would hit the connection that our next
+ * SYN makes (RFC 9293 3.10.7.4: its number would be exact). Where the RST is lost, our timer asks again.
+ */
+static void synack_arrives(struct engine *engine, struct passage *passage, struct flow *flow,
+                           struct opening *opening)
+{
+    uint32_t isn = passage->frame.seq;
+
+    if (opening->refused_lately && isn == opening->refused_isn) {
+        passage_drop(engine, passage, DROP_swallowed);
+        return;
+    }
+    if (!answers_another_syn(passage, opening)) {
+        server_accepts(engine, passage, flow, opening);
+        return;
+    }
+    opening->refused = opening->refused_lately = true;
+    opening->refused_isn = isn;
+    old_connection(engine, passage, flow, opening);
 }
 
 /* The server in SYN-RECEIVED or before: what a client in SYN-SENT makes of it (RFC 9293 3.10.7.3). */
@@ -446,11 +474,8 @@ static void server_frame(struct engine *engine, struct passage *passage, struct 
         }
         return;
     }
-    if ((frame->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && ours &&
-        grants_unasked(passage, opening))
-        old_connection(engine, passage, flow, opening);
-    else if ((frame->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && ours)
-        server_accepts(engine, passage, flow, opening);
+    if ((frame->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && ours)
+        synack_arrives(engine, passage, flow, opening);
     else if ((frame->flags & TCP_ACK) && !ours)
         old_connection(engine, passage, flow, opening);
     else
@@ -548,6 +573,7 @@ bool opening_tick(struct engine *engine, uint64_t now_us)
         timer_wheel_set(&engine->openings.wheel, index, opening->due_us);
     } else if (flow->state == FLOW_OPENING && opening->attempts < SYN_ATTEMPTS) {
         send_syn(engine, flow, opening);
+        opening->refused_lately = false;
         opening->attempts++;
         set_timer(engine, index, now_us + (SYN_FIRST_US << (opening->attempts - 1)));
     } else {

@@ -241,6 +241,9 @@ Test(opening, server_without_timestamps_after_all)
     uint32_t tsval, c = ask_with_timestamps(b, "S", 0, &tsval);
 
     take(b, SIDE_SERVER);
+    server_says(b, .flags = "S.", .seq = Y - 1000, .ack = X + 1, .options = OFFERS);
+    to_server(b, .flags = "R", .seq = X + 1, .window_closed = true);
+    take(b, SIDE_SERVER);
     server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
     bench_expect_verdict(b, VERDICT_DROP, DROP_swallowed, __LINE__);
     to_client(b, RESET_OF_CLIENT, .seq = c + 1, .ack = X + 1);

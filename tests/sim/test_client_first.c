@@ -394,10 +394,15 @@ Test(client_first, rule_5_3_no_sack_turns_blocks_into_nops)
     scenario_end(s);
 }
 
+/* The first SYN-ACK may be that of a SYN of long ago; the second is the server's own word. */
 Test(client_first, rule_5_3_no_timestamps_resets)
 {
     struct scenario *s = attack_scenario();
     step_request(s);
+    inject(s, SERVER, "S. z:z(0) ack x+1 win 64240 <mss 1460,nop,nop,sackOK,nop,wscale 7>");
+    expect(s, SERVER, "R x+1:x+1(0) win 0");
+    expect(s, SERVER, "S x:x(0) win * <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>");
+    expect_nothing(s);
     inject(s, SERVER, "S. y:y(0) ack x+1 win 64240 <mss 1460,nop,nop,sackOK,nop,wscale 7>");
     expect(s, CLIENT, "R. c+1:c+1(0) ack x+1");
     expect(s, SERVER, "R x+1:x+1(0)");
