@@ -18,11 +18,17 @@
 
 _Static_assert(sizeof OTHER_GREETING == sizeof POP3_PROMISE, "a session's greeting is changed in place");
 
-/* What the policy says of all servers. */
+/* What the policy says of all servers; a promise is made of it. */
 struct knowledge {
     struct tcp_settings settings;
-    const char *greeting;
-    bool disarmed, forgotten;
+    const char *greeting; /* NULL: nothing is said in the servers' name */
+};
+
+/* From a moment on sessions may fail that they would not fail else, whenever they begin; ended by period_end(). */
+typedef bool concerns(const struct session *session);
+struct period {
+    concerns *whom; /* NULL: it does not last */
+    uint64_t since_us;
 };
 
 struct chaos_world {
@@ -34,7 +40,9 @@ struct chaos_world {
     struct tcp_settings truth; /* the servers' */
     const char *greeting;      /* the servers' */
     struct knowledge known, known_before;
-    bool has_before;
+    const char *learned_greeting; /* the newest; promised as soon as a promise may be made */
+    bool disarmed, forgotten, has_before;
+    struct period no_timestamps, wrong_greeting, refusing, dead;
     uint64_t before_until_us;
     uint32_t generation, switches_left, drifts_left, blinds_left;
     struct session *sessions[SESSIONS_MAX]; /* in the order of their making */
@@ -137,10 +145,18 @@ static void fill_promise(struct promise *promise, const struct knowledge *known,
     promise->generation = generation;
     fixture_synack_model(&own, &promise->synack);
     promise->synack.ip_id = by->now.synack.ip_id;
-    if (!greets || known->disarmed)
+    if (!greets || known->greeting == NULL)
         return;
     promise->greeting_bytes = (uint16_t)strlen(known->greeting);
     memcpy(promise->greeting, known->greeting, promise->greeting_bytes);
+}
+
+/* As profiles/compile.c has it: a promise that has to wait is honoured, but its greeting is not said any more. */
+static enum opening_kind opening_now(const struct chaos_world *chaos, enum opening_kind opening)
+{
+    if (opening == OPENING_GREET)
+        return chaos->disarmed || chaos->known.greeting != chaos->learned_greeting ? OPENING_COOKIE : opening;
+    return chaos->disarmed && opening == OPENING_CHECK ? OPENING_COOKIE_REQUEST : opening;
 }
 
 static void adopt(struct chaos_world *chaos)
@@ -157,28 +173,86 @@ static void adopt(struct chaos_world *chaos)
         server->has_before = chaos->has_before;
         server->before_until_us = chaos->before_until_us;
         fill_promise(&server->before, &chaos->known_before, chaos->generation - 1, greets, server);
-        if (chaos->known.disarmed && server->opening != OPENING_COOKIE)
-            server->opening = greets ? OPENING_COOKIE : OPENING_COOKIE_REQUEST;
+        server->opening = opening_now(chaos, server->opening);
     }
-    if (chaos->known.forgotten)
+    if (chaos->forgotten)
         policy->count = 0;
     middle_adopt(middle, policy, now_of(chaos));
 }
+
+/* --- whom what happens may end ------------------------------------------------------------------------------ */
 
 static bool ended(const struct session *session)
 {
     return session->client != NULL && session_ended(session);
 }
 
-/* All that have not ended; or only those that have begun; or only those to servers that greet. */
-static void excuse(struct chaos_world *chaos, bool begun_only, bool greeted_only)
+/* True where its server has accepted it, and the client has heard or said what proves that no greeting is compared any more. */
+static bool joined(const struct session *session)
+{
+    const struct conn *server = session->server;
+    bool greeted = session->greeting_bytes == 0 || (session->client->in.bytes >= session->greeting_bytes &&
+                                                    server != NULL && server->in.bytes > 0);
+    return server != NULL && server->state != TCP_CLOSED && greeted;
+}
+
+static bool all(const struct session *session)
+{
+    return session != NULL;
+}
+
+static bool greeted(const struct session *session)
+{
+    return session->greeting_bytes > 0;
+}
+
+static bool with_timestamps(const struct session *session)
+{
+    return session->client_host->settings.timestamps;
+}
+
+/* Those under way that no server has accepted yet; `joined_too`: the others as well. */
+static void excuse(struct chaos_world *chaos, concerns *whom, bool joined_too)
 {
     for (uint32_t i = 0; i < chaos->count; i++) {
         struct session *session = chaos->sessions[i];
-        bool greeted = session->server_port == POP3_PORT;
-        if (!ended(session) && (!begun_only || session->client != NULL) && (!greeted_only || greeted))
+        if (session->client != NULL && !ended(session) && (joined_too || !joined(session)) && whom(session))
             session->excused = true;
     }
+}
+
+static void period_begin(struct chaos_world *chaos, struct period *period, concerns *whom)
+{
+    excuse(chaos, whom, false);
+    if (period->whom == NULL)
+        *period = (struct period){whom, now_of(chaos)};
+}
+
+/* Who began meanwhile has met it, or may still. */
+static void period_end(struct chaos_world *chaos, struct period *period)
+{
+    for (uint32_t i = 0; period->whom != NULL && i < chaos->count; i++) {
+        struct session *session = chaos->sessions[i];
+        if (session->client != NULL && session->began_us >= period->since_us && period->whom(session))
+            session->excused = true;
+    }
+    period->whom = NULL;
+}
+
+static void end_all_periods(struct chaos_world *chaos)
+{
+    period_end(chaos, &chaos->no_timestamps);
+    period_end(chaos, &chaos->wrong_greeting);
+    period_end(chaos, &chaos->refusing);
+    period_end(chaos, &chaos->dead);
+}
+
+/* --- drift ---------------------------------------------------------------------------------------------------- */
+
+static bool same_settings(const struct tcp_settings *a, const struct tcp_settings *b)
+{
+    return a->mss == b->mss && a->window_scale == b->window_scale && a->sack == b->sack &&
+           a->timestamps == b->timestamps && a->ecn == b->ecn;
 }
 
 /* The learner has caught up; a promise is changed no more than once in a cookie's life (ENGINE 3). */
@@ -186,14 +260,19 @@ static void learn(void *context)
 {
     struct chaos_world *chaos = context;
     uint64_t now_us = now_of(chaos);
-    if (chaos->known.forgotten || (chaos->has_before && now_us < chaos->before_until_us))
-        return;
-    chaos->known_before = chaos->known;
-    chaos->has_before = true;
-    chaos->before_until_us = now_us + COOKIE_LIFETIME_US;
-    chaos->known.settings = chaos->truth;
-    chaos->known.greeting = chaos->greeting;
-    chaos->generation++;
+    const char *greeting = chaos->disarmed ? NULL : chaos->greeting;
+    bool same = same_settings(&chaos->known.settings, &chaos->truth) && chaos->known.greeting == greeting;
+    chaos->learned_greeting = chaos->greeting;
+    if (!same && !(chaos->has_before && now_us < chaos->before_until_us)) {
+        chaos->known_before = chaos->known;
+        chaos->has_before = true;
+        chaos->before_until_us = now_us + COOKIE_LIFETIME_US;
+        chaos->known = (struct knowledge){chaos->truth, greeting};
+        chaos->generation++;
+    }
+    if (!chaos->known.settings.timestamps || chaos->truth.timestamps)
+        period_end(chaos, &chaos->no_timestamps);
+    period_end(chaos, &chaos->wrong_greeting);
     adopt(chaos);
 }
 
@@ -209,8 +288,9 @@ static void servers_change_settings(struct chaos_world *chaos)
 {
     struct tcp_settings fresh = random_settings(chaos);
     struct tcp_settings *truth = &chaos->truth;
-    if (truth->timestamps && !fresh.timestamps) /* ENGINE 5.3: such clients are reset */
-        excuse(chaos, false, false);
+    bool promised = chaos->known.settings.timestamps || chaos->known_before.settings.timestamps;
+    if (promised && !fresh.timestamps) /* ENGINE 5.3: who has them is reset */
+        period_begin(chaos, &chaos->no_timestamps, with_timestamps);
     truth->mss = fresh.mss;
     truth->window_scale = fresh.window_scale;
     truth->sack = fresh.sack;
@@ -226,6 +306,23 @@ static void servers_change_settings(struct chaos_world *chaos)
     }
 }
 
+/* Greeted as the servers used to, and reset. */
+static void servers_change_greeting(struct chaos_world *chaos)
+{
+    chaos->greeting = chaos->world.stage.greetings[chaos->greeting == chaos->world.stage.greetings[0]];
+    chaos->world.stage.greeting = chaos->greeting;
+    period_begin(chaos, &chaos->wrong_greeting, greeted);
+}
+
+/* The promise that a cookie was made of is gone: who holds one is a stranger. Cookies made meanwhile outlive its return. */
+static void profile_forgotten_or_back(struct chaos_world *chaos)
+{
+    chaos->forgotten = !chaos->forgotten;
+    if (chaos->forgotten)
+        excuse(chaos, all, false);
+    adopt(chaos);
+}
+
 static void drift(void *context)
 {
     struct chaos_world *chaos = context;
@@ -236,22 +333,15 @@ static void drift(void *context)
         learn_at_once_or_later(chaos);
         break;
     case 2:
-        chaos->greeting = chaos->world.stage.greetings[chaos->greeting == chaos->world.stage.greetings[0]];
-        chaos->world.stage.greeting = chaos->greeting;
-        excuse(chaos, false, true); /* greeted as it used to be, and reset */
+        servers_change_greeting(chaos);
         learn_at_once_or_later(chaos);
         break;
     case 3:
-        excuse(chaos, true,
-               true); /* greeted, and then nobody knows of a greeting: a promise that counts no more */
-        chaos->known.disarmed = !chaos->known.disarmed;
+        chaos->disarmed = !chaos->disarmed;
         learn(chaos);
-        adopt(chaos);
         break;
     case 4:
-        excuse(chaos, true, false); /* the promise that its cookie was made of is gone */
-        chaos->known.forgotten = !chaos->known.forgotten;
-        adopt(chaos);
+        profile_forgotten_or_back(chaos);
         break;
     }
     if (chaos->drifts_left-- > 0)
@@ -274,12 +364,14 @@ static void servers_accept(void *context)
     struct chaos_world *chaos = context;
     for (int family = 0; family < 2; family++)
         chaos->world.server[family]->refuses = chaos->world.server[family]->dead = false;
+    period_end(chaos, &chaos->refusing);
+    period_end(chaos, &chaos->dead);
 }
 
 static void servers_refuse(void *context)
 {
     struct chaos_world *chaos = context;
-    excuse(chaos, false, false);
+    period_begin(chaos, &chaos->refusing, all);
     for (int family = 0; family < 2; family++)
         chaos->world.server[family]->refuses = true;
     later(chaos, 3000000, servers_accept);
@@ -289,7 +381,8 @@ static void servers_refuse(void *context)
 static void servers_crash(void *context)
 {
     struct chaos_world *chaos = context;
-    excuse(chaos, false, false);
+    excuse(chaos, all, true);
+    period_begin(chaos, &chaos->dead, all);
     for (int family = 0; family < 2; family++)
         host_crash(chaos->world.server[family]);
     later(chaos, 60000000, servers_accept);
@@ -622,7 +715,8 @@ static void open_world(struct chaos_world *chaos, const char *name, uint64_t see
     world->stage.greetings[0] = POP3_PROMISE;
     world->stage.greetings[1] = OTHER_GREETING;
     chaos->greeting = world->stage.greetings[0];
-    chaos->known = chaos->known_before = (struct knowledge){chaos->truth, chaos->greeting, false, false};
+    chaos->known = chaos->known_before = (struct knowledge){chaos->truth, chaos->greeting};
+    chaos->learned_greeting = chaos->greeting;
     if (world->wire->middle != NULL)
         adopt(chaos);
     chaos->switches_left = 20;
@@ -643,6 +737,7 @@ uint32_t chaos_run(const char *name, uint64_t seed, enum mode_setting setting, u
         memcpy(host->tags, chaos.tags, sizeof host->tags);
     for (uint32_t rounds = 0; rounds < SESSIONS && !(rounds > 0 && all_connected(&chaos)); rounds++)
         world_run(&chaos.world, LIMIT_US);
+    end_all_periods(&chaos);
     for (uint32_t i = 0; i < chaos.count; i++)
         judge_session(&chaos, chaos.sessions[i]);
     if (setting != SETTING_INHERIT)
