@@ -46,7 +46,7 @@ UNITS   := $(BUILD)/tests/unit-engine $(BUILD)/tests/unit-profiles $(BUILD)/test
 SIM     := $(BUILD)/tests/simulator
 C_FILES  = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
-.PHONY: all help fuzz soak deps deps-lint deps-vm vm check check-unit check-net demo sanitize install clean root \
+.PHONY: all help fuzz soak deps deps-lint deps-vm vm check check-unit demo sanitize install clean root \
         lint lint-format lint-gcc lint-clang lint-tidy lint-cppcheck
 all: $(BUILD)/synward
 

@@ -39,7 +39,8 @@ criterion() {
 # A script of ours: its last line says "... N passed, N failed".
 script() {
 	echo "== $*"
-	"$@" >"$log.script" 2>&1 &
+	: >"$log.script" # before tail opens it
+	"$@" >>"$log.script" 2>&1 &
 	tail -f --pid=$! -n +1 "$log.script"
 	wait $!
 	code=$?

@@ -16,7 +16,7 @@ import shutil
 import socket
 import time
 
-from lab import PROJECT, Failure, Process, check, run
+from lab import PROJECT, Failure, check, run
 
 VM = os.path.join(PROJECT, "build/vm")
 QEMU = "qemu-system-x86_64"

@@ -11,7 +11,6 @@ What the ends saw is compared by word and by order of magnitude in time:
 One difference lies in the method: a server that nobody answers for is found out by the request, not by the SYN, since the handshake was ours.
 Its clients are "reset" where the bare wire says "refused" to their SYN or lets it time out; the scenarios say so.
 """
-import contextlib
 import errno
 import signal
 import socket

@@ -14,7 +14,7 @@ import struct
 import time
 
 import runner
-from lab import (CLIENT4, CLIENT6, CLIENT_IF, PORTS, SERVER4, SERVER6, SERVER_IF, Lab, Process, check, check_equal, run, wait_until)
+from lab import (CLIENT4, CLIENT6, CLIENT_IF, PORTS, SERVER4, SERVER6, SERVER_IF, Lab, check, check_equal, run, wait_until)
 
 ETH_P_ALL, PACKET_OUTGOING = 3, 4
 PROBE_TYPE = 0x88B5

@@ -32,7 +32,9 @@ if [ -f "$STAMP" ] && [ "$(cat "$STAMP")" = "$PACKAGES" ]; then
 fi
 command -v debootstrap >/dev/null || fail "debootstrap is not installed (make deps)"
 
+# shellcheck disable=SC1091 # every Debian has it
 CODENAME=$(. /etc/os-release && echo "$VERSION_CODENAME")
+# shellcheck disable=SC2016 # names of apt, not of the shell
 MIRROR=$(apt-get indextargets --format '$(SITE) $(CODENAME) $(COMPONENT)' "Created-By: Packages" |
     awk -v want="$CODENAME" '$2 == want && $3 == "main" { print $1; exit }')
 [ -n "$MIRROR" ] || fail "apt knows no mirror for $CODENAME main (run apt-get update)"
