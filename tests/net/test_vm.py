@@ -99,7 +99,10 @@ def neighbours(namespace_or_guest):
 
 
 def check_wrong_requests_end_here(lab, client, server):
-    """Silent clients, and those that came for something else, 100 each: the servers' guest sees none of them."""
+    """Silent clients, and those that came for something else, 40 each: the servers' guest sees none of them.
+
+    All come from one address, which 100 wrong requests in ten seconds would put aside.
+    """
     def answered():
         return lab.stats().get("cookies", {}).get("syn", 0)
 
@@ -111,8 +114,8 @@ def check_wrong_requests_end_here(lab, client, server):
 
     before, syns_answered, syns_sent = reached(), answered(), sent()
     for port, words in ((80, "bittorrent"), (80, "nothing"), (110, "http")):
-        seen = client.program("talkers", SERVER4, port, count=100, say=words, hold_ms=1000)
-        check_equal(seen["connected"], 100, f"handshakes with port {port} ({seen})")
+        seen = client.program("talkers", SERVER4, port, count=40, say=words, hold_ms=1000)
+        check_equal(seen["connected"], 40, f"handshakes with port {port} ({seen})")
     check_equal(reached(), before, "connections that the servers and their kernel have seen")
     check_equal(answered() - syns_answered, sent() - syns_sent, "SYNs answered with cookies")
 
