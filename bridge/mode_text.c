@@ -64,7 +64,8 @@ bool unknown_servers_parse(const char *text, enum unknown_servers *out, struct e
             return true;
         }
     }
-    return error_set(error, EXIT_USAGE, "unknown: %.100s is none of these: write cookie, pass or drop", text);
+    return error_set(error, EXIT_USAGE,
+                     "not a choice for unknown servers: %.100s: write cookie, pass or drop", text);
 }
 
 bool switch_parse(const char *what, const char *text, bool *out, struct error *error)

@@ -77,7 +77,7 @@ static void print_exported(const struct arguments *arguments, const char *path, 
     struct json_object *report;
 
     if (!option_given(arguments, OPTION_JSON)) {
-        printf("%zu profiles written to %s\n", count, path);
+        printf("%zu profile%s written to %s\n", count, count == 1 ? "" : "s", path);
         return;
     }
     report = document_new();
@@ -121,7 +121,8 @@ static bool ask_for_count(const struct arguments *arguments, struct json_object 
     if (option_given(arguments, OPTION_JSON))
         output_json(document);
     else
-        printf("%s profiles %s\n", output_field(document, key), words);
+        printf("%s profile%s %s\n", output_field(document, key),
+               json_object_get_int64(json_object_object_get(document, key)) == 1 ? "" : "s", words);
     json_object_put(document);
     return true;
 }

@@ -113,7 +113,8 @@ static const struct command commands[] = {
              "  trigger.half_open     handshakes not completed (200)\n"
              "  trigger.silent        clients of the last 2 s that say nothing, if they are at\n"
              "                        least half of all (200)\n"
-             "  trigger.accept_queue  how full it is, in per cent (80)\n"
+             "  trigger.accept_queue  how full it is, in per cent (80); nothing in this version\n"
+             "                        tells synward, so it never fires\n"
              "  trigger.syn_rate      SYNs, as a multiple of what is usual (off)\n"
              "  trigger.mismatch      wrong first requests in 2 s (off)\n"
              "  trigger.refused       RSTs of the server in answer to clients in 2 s (off)\n"
@@ -133,17 +134,29 @@ static const struct command commands[] = {
      .most_words = 2,
      .options = DAEMON_OPTIONS,
      .summary = "show or set the mode, for all servers or for one",
-     .help = "  auto    each server is protected while it is attacked\n"
-             "  normal  frames pass untouched, servers are learned\n"
-             "  attack  only proved connections reach the servers\n"
-             "A server keeps a mode of its own until `synward mode default SERVER` gives it\n"
-             "back to the mode for all. The mode is in force when the command returns.\n" SERVER_FORMS,
+     .help =
+         "  auto    each server is protected while it is attacked\n"
+         "  normal  frames pass untouched, servers are learned\n"
+         "  attack  only proved connections reach the servers\n"
+         "A server keeps a mode of its own until `synward mode default SERVER` gives it\n"
+         "back to the mode for all. The mode is in force when the command returns; a server\n"
+         "that is given back to auto in attack mode stays there until it was quiet for 30 s.\n" SERVER_FORMS,
      .handle = cmd_mode},
     {.name = "flows",
      .forms = {"[--json] [--control SOCKET]"},
      .options = DAEMON_OPTIONS,
      .summary = "the connections that are followed",
-     .help = "DELTA is what is added to the server's sequence numbers on a spliced connection.\n",
+     .help = "STATE is\n"
+             "  half-open    SYN seen, handshake not completed\n"
+             "  established  passes without change\n"
+             "  asking       the server side asks for a connection\n"
+             "  outbound     one that the server side opened\n"
+             "  opening      proved, the server is being asked\n"
+             "  greeting     opened, the server's own greeting is awaited\n"
+             "  spliced      both halves joined\n"
+             "  closing      over, remembered for late segments\n"
+             "DELTA is what is added to the server's sequence numbers where both halves were\n"
+             "joined.\n",
      .handle = cmd_flows},
     {.name = "sources",
      .forms = {"[--json] [--control SOCKET]"},
@@ -180,7 +193,7 @@ static const struct command commands[] = {
     {.name = "stats",
      .forms = {"[--json] [--control SOCKET]"},
      .options = DAEMON_OPTIONS,
-     .summary = "counters: frames, cookies, greetings, requests, flows, drops",
+     .summary = "counters: frames, cookies, requests, flows, sources, drops",
      .handle = cmd_stats},
     {.name = "help",
      .forms = {"[COMMAND]"},
