@@ -4,8 +4,9 @@
  *
  *      flood IFNAME DESTINATION-MAC ADDRESS PORT --count N [--rate N-PER-SECOND] [--sources A.B.C.D/BITS] [--seed N]
  *
- * For the tests' own namespaces only: the frames go out of IFNAME and end at the test's server. Source port, ISN and host part
- * of the source are pseudo-random by --seed; options are those of a Linux client (MSS, SACK, timestamps, window scale).
+ * For the tests' own namespaces only: the frames go out of IFNAME and end at the test's server. IPv4 sources come in turn, in
+ * no order; source port and ISN are pseudo-random by --seed; options are those of a Linux client (MSS, SACK, timestamps,
+ * window scale).
  * With an IPv6 ADDRESS the sources are fd99::/64.
  */
 #include <linux/if_packet.h>
@@ -32,7 +33,7 @@ static struct {
     uint16_t port;
     uint64_t count, rate;
     uint32_t base, mask;
-    uint64_t seed;
+    uint64_t seed, made;
 } options = {.count = 1000, .base = 0x0ac80000u, .mask = 0xffff0000u, .seed = 1};
 
 static uint32_t sum_bytes(uint32_t sum, const uint8_t *data, size_t bytes)
@@ -66,7 +67,8 @@ static void put_tcp(uint8_t *at, uint32_t pseudo_sum)
 
 static size_t make_ipv4(uint8_t *frame)
 {
-    const uint32_t host = (uint32_t)(next_random(&options.seed) >> 32) & ~options.mask;
+    /* An odd factor: every address once before any comes again. */
+    const uint32_t host = (uint32_t)options.made++ * 2654435761u & ~options.mask;
     struct iphdr ip = {.version = 4,
                        .ihl = 5,
                        .tot_len = htons(20 + TCP_BYTES),
@@ -133,6 +135,13 @@ static void pace(uint64_t start_us, uint64_t sent)
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
 }
 
+/* As many at once as are due within a few ms: a slow rate is a trickle, not a burst now and then. */
+static unsigned batch_most(void)
+{
+    const uint64_t due = options.rate ? options.rate / 256 + 1 : BATCH;
+    return due < BATCH ? (unsigned)due : BATCH;
+}
+
 /* Returns how many frames the kernel took; a full queue (ENOBUFS) is waited for. */
 static uint64_t run(int fd)
 {
@@ -143,7 +152,7 @@ static uint64_t run(int fd)
     uint64_t sent = 0;
     while (sent < options.count) {
         const uint64_t left = options.count - sent;
-        const unsigned batch = left < BATCH ? (unsigned)left : BATCH;
+        const unsigned batch = left < batch_most() ? (unsigned)left : batch_most();
         for (unsigned i = 0; i < batch; i++) {
             parts[i] = (struct iovec){.iov_base = frames[i], .iov_len = make_frame(frames[i])};
             messages[i].msg_hdr.msg_iov = &parts[i];

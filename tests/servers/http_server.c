@@ -10,7 +10,9 @@
  * Anything that is not HTTP is answered 400 and closed. Persistent connections, no pipelining beyond what lies in the buffer.
  *
  *      http_server --port N [--count FILE] [--max-connections N] [--rcvbuf BYTES] [--mss N] [--backlog N]
- *                  [--keepalive SECONDS]
+ *                  [--keepalive SECONDS] [--refuse ADDRESS]
+ *
+ * --refuse  connections from there are reset as soon as they are accepted
  */
 #include "tests/servers/loop.h"
 
@@ -24,6 +26,12 @@ static void protocol_start(struct connection *c)
 static void protocol_timer(struct connection *c)
 {
     (void)c;
+}
+
+static void protocol_refuse(struct connection *c)
+{
+    const struct linger now = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }
 
 static void answer(struct connection *c, const char *status, uint64_t length)
@@ -143,7 +151,7 @@ int main(int argc, char **argv)
     const char *counts = NULL;
     if (argc % 2 == 0)
         die("usage: http_server --port N [--count FILE] [--max-connections N] [--rcvbuf BYTES] [--mss N] "
-            "[--backlog N] [--keepalive SECONDS]");
+            "[--backlog N] [--keepalive SECONDS] [--refuse ADDRESS]");
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--port") == 0)
             options.port = (uint16_t)number(argv[i + 1]);
@@ -159,6 +167,8 @@ int main(int argc, char **argv)
             options.backlog = (int)number(argv[i + 1]);
         else if (strcmp(argv[i], "--keepalive") == 0)
             options.keepalive_s = (int)number(argv[i + 1]);
+        else if (strcmp(argv[i], "--refuse") == 0)
+            loop.refused = argv[i + 1];
         else
             die("no such option: %s", argv[i]);
     }

@@ -35,11 +35,14 @@ static void protocol_start(struct connection *c);
 /* Returns how many of the bytes it took; the rest stays for the next call. */
 static size_t protocol_input(struct connection *c, char *data, size_t bytes);
 static void protocol_timer(struct connection *c);
+/* In place of protocol_start(), for who is not wanted (loop.refused); the connection is closed after it. */
+static void protocol_refuse(struct connection *c);
 
 static struct {
     int epoll, listener;
     bool accepting;
     uint64_t connections_max;
+    const char *refused; /* an address that is turned away; NULL: nobody */
     struct counts *counts;
     struct connection *timers;
     volatile sig_atomic_t stop, reload;
@@ -152,6 +155,17 @@ static void connection_read(struct connection *c)
     connection_write(c);
 }
 
+static bool is_refused(int fd)
+{
+    struct sockaddr_in6 peer;
+    socklen_t bytes = sizeof(peer);
+    char text[INET6_ADDRSTRLEN];
+    if (!loop.refused || getpeername(fd, (struct sockaddr *)&peer, &bytes) < 0)
+        return false;
+    inet_ntop(AF_INET6, &peer.sin6_addr, text, sizeof(text));
+    return strcmp(strncmp(text, "::ffff:", 7) == 0 ? text + 7 : text, loop.refused) == 0;
+}
+
 static void accept_one(int fd)
 {
     struct connection *c = malloc(sizeof(*c));
@@ -163,7 +177,13 @@ static void accept_one(int fd)
     loop.counts->accepted++;
     loop.counts->open++;
     watch(loop.epoll, EPOLL_CTL_ADD, fd, EPOLLIN, c);
-    protocol_start(c);
+    if (is_refused(fd)) {
+        loop.counts->refused++;
+        c->closing = true;
+        protocol_refuse(c);
+    } else {
+        protocol_start(c);
+    }
     connection_write(c);
 }
 

@@ -3,12 +3,13 @@
  * pop3_server - a small POP3 server for the tests: one mailbox, one message, any user and password.
  *
  *      pop3_server --port N [--greeting TEXT | --greeting-file FILE] [--split-ms MS] [--apop yes] [--greeting-delay-ms MS]
- *                  [--count FILE] [--max-connections N]
+ *                  [--count FILE] [--max-connections N] [--refuse ADDRESS]
  *
  * --split-ms          the greeting goes out in two pieces with this pause between them
  * --greeting-delay-ms the greeting is late by this much
  * --apop yes          the greeting ends in a timestamp that differs each time (RFC 1939 7)
  * --greeting-file     the greeting is read from the file, and again at SIGHUP
+ * --refuse            connections from there hear "-ERR" in place of the greeting
  */
 #include "tests/servers/loop.h"
 
@@ -64,6 +65,11 @@ static void protocol_start(struct connection *c)
         timer_in(c, delay_us);
     else
         greet(c);
+}
+
+static void protocol_refuse(struct connection *c)
+{
+    say(c, "-ERR too many connections\r\n");
 }
 
 static size_t protocol_input(struct connection *c, char *data, size_t bytes);
@@ -128,7 +134,7 @@ int main(int argc, char **argv)
     if (argc % 2 == 0)
         die("usage: pop3_server --port N [--greeting TEXT | --greeting-file FILE] [--split-ms MS] "
             "[--greeting-delay-ms MS]"
-            " [--apop yes] [--count FILE] [--max-connections N]");
+            " [--apop yes] [--count FILE] [--max-connections N] [--refuse ADDRESS]");
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--port") == 0)
             options.port = (uint16_t)number(argv[i + 1]);
@@ -146,6 +152,8 @@ int main(int argc, char **argv)
             counts = argv[i + 1];
         else if (strcmp(argv[i], "--max-connections") == 0)
             loop.connections_max = number(argv[i + 1]);
+        else if (strcmp(argv[i], "--refuse") == 0)
+            loop.refused = argv[i + 1];
         else
             die("no such option: %s", argv[i]);
     }

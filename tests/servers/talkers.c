@@ -5,7 +5,7 @@
  *      talkers ADDRESS PORT --count N [--concurrency N] [--say nothing|http|pop3|bittorrent|random] [--hold-ms MS]
  *              [--sources A.B.C.D/BITS] [--end rst|fin] [--connect-timeout-ms MS]
  *
- * Each connects (from an address of --sources where given: the namespace must own the whole range), says what it has to
+ * Each connects (from the addresses of --sources in turn where given: the namespace must own the whole range), says what it has to
  * say, waits --hold-ms for an answer or an end, and ends. Then one JSON object is printed. SIGTERM and SIGINT end it early.
  *
  * Limits: sources are IPv4 only; all connections have the same two time limits.
@@ -82,7 +82,8 @@ static void talker_bind(const struct talker *t)
 {
     if (!options.source_base)
         return;
-    const uint32_t host = (uint32_t)(next_random(&random_state) >> 32) & ~options.source_mask;
+    /* An odd factor: every address once, in no order, before any comes again. */
+    const uint32_t host = (uint32_t)seen.started * 2654435761u & ~options.source_mask;
     const struct sockaddr_in source = {
         .sin_family = AF_INET, .sin_addr.s_addr = htonl((options.source_base & options.source_mask) | host)};
     set_option(t->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
