@@ -5,6 +5,11 @@
  *      accept --> READING --newline or end--> control_answer() --> WRITING --all sent--> close
  *                    |                                                |
  *                    +------ late, gone, out of room: close ----------+
+ *                    |
+ *                 "watch" --> WATCHING --gone--> close
+ *
+ * A watcher (at most WATCHERS_MAX of them) stays and is told events (events.h) as they come, without a deadline. What its socket
+ * does not take waits in the ring of events, not here: at most one chunk of WATCH_CHUNK events is set aside for it.
  *
  * Everything is bounded. There are CONNECTIONS_MAX connections; when one more comes, the oldest that has not yet
  * stated its request makes room (a silent client cannot keep an operator out), or else the oldest. A request is at
@@ -33,8 +38,12 @@
 #include "bridge/clock.h"
 #include "bridge/control_commands.h"
 #include "bridge/control_protocol.h"
+#include "bridge/daemon.h"
+#include "bridge/events.h"
 
 #define CONNECTIONS_MAX    32
+#define WATCHERS_MAX       8
+#define WATCH_CHUNK        64
 #define REQUESTS_TOTAL_MAX (2 * (size_t)CONTROL_REQUEST_MAX)
 #define EVENTS_MAX         16
 #define TURN_BYTES         (256u * 1024) /* read or written for one connection before the others have their turn */
@@ -47,8 +56,9 @@
 
 enum connection_state {
     CONNECTION_FREE,
-    CONNECTION_READING, /* buffer[0..filled): the request so far */
-    CONNECTION_WRITING, /* buffer[sent..filled): what is left of the answer */
+    CONNECTION_READING,  /* buffer[0..filled): the request so far */
+    CONNECTION_WRITING,  /* buffer[sent..filled): what is left of the answer */
+    CONNECTION_WATCHING, /* buffer[sent..filled): events on their way; `reader` says which come next */
 };
 
 struct connection {
@@ -59,6 +69,7 @@ struct connection {
     char *buffer;
     size_t capacity, filled, sent;
     bool large; /* memory is to be given back at the end */
+    struct event_reader reader;
 };
 
 struct control {
@@ -111,8 +122,8 @@ static void connection_close(struct control *control, struct connection *connect
     *connection = (struct connection){.state = CONNECTION_FREE, .fd = -1};
 }
 
-/* Sends what the socket takes now; the rest waits for EPOLLOUT. */
-static void connection_write(struct control *control, struct connection *connection)
+/* Sends what the socket takes now; the rest waits for EPOLLOUT. Where it fails the connection is closed. */
+static void connection_send(struct control *control, struct connection *connection)
 {
     size_t turn = 0;
 
@@ -129,6 +140,11 @@ static void connection_write(struct control *control, struct connection *connect
         connection->sent += (size_t)sent;
         turn += (size_t)sent;
     }
+}
+
+static void connection_write(struct control *control, struct connection *connection)
+{
+    connection_send(control, connection);
     if (connection->sent == connection->filled)
         connection_close(control, connection);
 }
@@ -138,15 +154,59 @@ static size_t connection_index(const struct control *control, const struct conne
     return (size_t)(connection - control->connections);
 }
 
-/* From READING to WRITING. Takes `answer`; NULL: there is none. */
-static void connection_answer(struct control *control, struct connection *connection, char *answer,
+/* Takes `buffer` in the place of what there was. */
+static void connection_buffer(struct control *control, struct connection *connection, char *buffer,
                               size_t bytes)
 {
     free(connection->buffer);
     control->buffered_bytes += bytes - connection->capacity;
-    connection->buffer = answer;
+    connection->buffer = buffer;
     connection->capacity = connection->filled = bytes;
     connection->sent = 0;
+}
+
+/*
+ * One chunk of events for a watcher, where it has taken the one before. EPOLLOUT is asked for as long as there is something
+ * to send; a watcher that is gone shows without being asked for (EPOLLHUP).
+ */
+static void connection_stream(struct control *control, struct connection *connection)
+{
+    const struct events *events = daemon_events(control->daemon);
+    size_t bytes = 0;
+
+    if (connection->sent == connection->filled) {
+        char *lines = events_read(events, &connection->reader, WATCH_CHUNK, &bytes);
+
+        connection_buffer(control, connection, lines, bytes);
+    }
+    connection_send(control, connection);
+    if (connection->state == CONNECTION_FREE)
+        return;
+    const bool more = connection->sent < connection->filled || events_waiting(events, &connection->reader);
+
+    if (!watch(control, EPOLL_CTL_MOD, connection->fd, more ? EPOLLOUT : 0,
+               connection_index(control, connection)))
+        connection_close(control, connection);
+}
+
+void control_tell(struct control *control)
+{
+    const struct events *events = daemon_events(control->daemon);
+
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+        struct connection *connection = &control->connections[i];
+
+        if (connection->state == CONNECTION_WATCHING && connection->sent == connection->filled &&
+            events_waiting(events, &connection->reader))
+            connection_stream(control, connection);
+    }
+}
+
+/* From READING to WRITING. Takes `answer`; NULL: there is none. */
+static void connection_answer(struct control *control, struct connection *connection, char *answer,
+                              size_t bytes)
+{
+    connection_buffer(control, connection, answer, bytes);
     if (!answer ||
         !watch(control, EPOLL_CTL_MOD, connection->fd, EPOLLOUT, connection_index(control, connection))) {
         connection_close(control, connection);
@@ -196,6 +256,33 @@ static bool connection_grow(struct control *control, struct connection *connecti
     return true;
 }
 
+static unsigned count_watchers(const struct control *control)
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+        count += control->connections[i].state == CONNECTION_WATCHING;
+    return count;
+}
+
+/* From READING to WATCHING: what it hears first is the answer to its request. */
+static void connection_watch(struct control *control, struct connection *connection, size_t bytes)
+{
+    size_t answer_bytes = 0;
+    char *answer;
+
+    if (count_watchers(control) == WATCHERS_MAX) {
+        connection_refuse(control, connection, "too many watch already: end one of them");
+        return;
+    }
+    connection->reader = events_reader(daemon_events(control->daemon));
+    answer = control_answer(control->daemon, connection->buffer, bytes, &answer_bytes);
+    connection_buffer(control, connection, answer, answer_bytes);
+    connection->state = CONNECTION_WATCHING;
+    connection->deadline_ms = UINT64_MAX;
+    connection_stream(control, connection);
+}
+
 /*
  * The first `bytes` of the buffer are the request. Where it or its answer is large, so was what was needed on the
  * way: what the allocator keeps of that is given back when the connection ends.
@@ -203,6 +290,11 @@ static bool connection_grow(struct control *control, struct connection *connecti
 static void connection_ask(struct control *control, struct connection *connection, size_t bytes)
 {
     size_t answer_bytes = 0;
+
+    if (control_asks_to_watch(connection->buffer, bytes)) {
+        connection_watch(control, connection, bytes);
+        return;
+    }
     char *answer = control_answer(control->daemon, connection->buffer, bytes, &answer_bytes);
 
     connection->large = bytes > LARGE_BYTES || answer_bytes > LARGE_BYTES;
@@ -322,6 +414,10 @@ static void handle_event(struct control *control, const struct epoll_event *even
         connection_read(control, connection);
     else if (connection->state == CONNECTION_WRITING)
         connection_write(control, connection);
+    else if (connection->state == CONNECTION_WATCHING && (event->events & (EPOLLHUP | EPOLLERR)))
+        connection_close(control, connection);
+    else if (connection->state == CONNECTION_WATCHING)
+        connection_stream(control, connection);
 }
 
 void control_handle(struct control *control)

@@ -34,6 +34,9 @@ int control_fd(const struct control *control);
 /* Accepts, reads, answers and gives up on those that are late: a bounded amount of each, without waiting. */
 void control_handle(struct control *control);
 
+/* Events have been added: those who watch are told, as far as their sockets take it. Never waits. */
+void control_tell(struct control *control);
+
 /* How long a client may take to send its request, and again to take the answer; CONTROL_TIMEOUT_MS unless set. */
 void control_set_timeout_ms(struct control *control, unsigned timeout_ms);
 

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bridge/clock.h"
 #include "bridge/daemon.h"
 #include "bridge/document.h"
 #include "bridge/mode_text.h"
@@ -23,7 +24,8 @@
 #include "profiles/profile_json.h"
 #include "profiles/settings.h"
 
-#define SOURCE_FOR_MAX_S 31536000 /* a year */
+#define SOURCE_FOR_MAX_S  31536000 /* a year */
+#define WATCH_REQUEST_MAX 1024
 
 struct key_list {
     struct server_key *keys;
@@ -564,6 +566,23 @@ static struct json_object *answer_stats(struct daemon *daemon, struct json_objec
     return document;
 }
 
+/* The first line of a watcher: from here on it is told what happens. */
+static struct json_object *answer_watch(struct daemon *daemon, struct json_object *request,
+                                        struct error *error)
+{
+    struct json_object *document = document_new();
+    char time[TIME_TEXT_BYTES];
+
+    (void)request;
+    (void)error;
+    json_object_object_add(document, "time",
+                           json_object_new_string(time_to_text((int64_t)(clock_wall_us() / 1000000), time)));
+    json_object_object_add(document, "event", json_object_new_string("watch"));
+    json_object_object_add(document, "state", json_object_new_string(mode_setting_name(daemon_mode(daemon))));
+    json_object_object_add(document, "text", json_object_new_string("what happens from here on"));
+    return document;
+}
+
 typedef struct json_object *handler(struct daemon *daemon, struct json_object *request, struct error *error);
 typedef bool writer(struct daemon *daemon, FILE *out, struct error *error);
 
@@ -577,7 +596,7 @@ static const struct control_command commands[] = {
     {"status", answer_status, NULL}, {"profiles", answer_profiles, NULL}, {"export", answer_export, NULL},
     {"import", answer_import, NULL}, {"forget", answer_forget, NULL},     {"set", answer_set, NULL},
     {"learn", answer_learn, NULL},   {"mode", answer_mode, NULL},         {"flows", NULL, write_flows},
-    {"stats", answer_stats, NULL},   {"sources", answer_sources, NULL},
+    {"stats", answer_stats, NULL},   {"sources", answer_sources, NULL},   {"watch", answer_watch, NULL},
 };
 
 static const struct control_command *find_command(struct json_object *request, struct error *error)
@@ -624,6 +643,17 @@ static struct json_object *parse_request(const char *request, size_t bytes, stru
     error_set(error, EXIT_USAGE, "the request is not one JSON object: byte %zu: %s", end,
               result == json_tokener_success ? "more follows" : json_tokener_error_desc(result));
     return NULL;
+}
+
+bool control_asks_to_watch(const char *request, size_t bytes)
+{
+    struct error error = {0};
+    struct json_object *parsed = bytes <= WATCH_REQUEST_MAX ? parse_request(request, bytes, &error) : NULL;
+    const struct control_command *command = parsed ? find_command(parsed, &error) : NULL;
+    const bool watch = command && command->handle == answer_watch;
+
+    json_object_put(parsed);
+    return watch;
 }
 
 /* Writes the answer, or fills `error`: then nothing was written. */

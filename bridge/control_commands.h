@@ -8,6 +8,7 @@
 #ifndef SYNWARD_BRIDGE_CONTROL_COMMANDS_H
 #define SYNWARD_BRIDGE_CONTROL_COMMANDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "profiles/error.h"
@@ -19,6 +20,8 @@ struct daemon;
  * something is wrong. The caller frees it. No zero ends it. NULL, and 0 bytes: out of memory.
  */
 char *control_answer(struct daemon *daemon, const char *request, size_t bytes, size_t *answer_bytes);
+/* True for {"command": "watch"}: its answer is the first line of many, and the connection stays. */
+bool control_asks_to_watch(const char *request, size_t bytes);
 /* The same for a document that says `error`. */
 char *control_error(const struct error *error, size_t *answer_bytes);
 

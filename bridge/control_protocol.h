@@ -9,6 +9,8 @@
  *      {"synward": {"version": "0.1.0", "schema": 1}, ...the document that --json prints...}
  *      {"synward": {...}, "error": {"code": 3, "text": "no server 10.77.0.9:80; `synward status` lists those known"}}
  *
+ * The exception is "watch": its connection stays, and each event is one more line (doc/control-protocol.md).
+ *
  * `code` is the exit code of the command line. An import carries the file's contents, so that the daemon need not
  * be able to read it.
  */

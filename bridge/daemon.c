@@ -28,10 +28,12 @@
 
 #include "bridge/clock.h"
 #include "bridge/control.h"
+#include "bridge/events.h"
 #include "bridge/link.h"
 #include "bridge/log.h"
 #include "bridge/mode_text.h"
 #include "bridge/port.h"
+#include "bridge/report.h"
 #include "bridge/server_text.h"
 #include "bridge/shards.h"
 #include "bridge/side.h"
@@ -46,6 +48,7 @@
 #define SAVE_DELAY_US    (10 * SECOND_US)
 #define WORKERS          1u
 #define EVENTS_MAX       8
+#define COUNTERS_TICKS   2u /* seconds between two looks at the counters for events */
 #define NEVER            UINT64_MAX
 
 struct daemon_port {
@@ -68,10 +71,13 @@ struct daemon {
     struct learner *learner;
     struct shards *shards;
     struct control *control;
+    struct events *events;
+    struct report *report;
     int epoll_fd, signal_fd;
     bool signals_blocked, stopping;
     sigset_t signals_before;
     uint64_t compiled_revision, saved_revision;
+    unsigned ticks;
     uint64_t tick_us, compile_us, recompile_us, save_us; /* when due */
 };
 
@@ -96,8 +102,15 @@ void daemon_set_learning(struct daemon *daemon, bool on)
 {
     if (daemon->learning && !on)
         learner_flush(daemon->learner, clock_wall_us());
+    if (daemon->learning != on)
+        report_learning(daemon->report, on);
     daemon->learning = on;
     shards_set_learning(daemon->shards, on);
+}
+
+struct events *daemon_events(const struct daemon *daemon)
+{
+    return daemon->events;
 }
 
 void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon_side *out)
@@ -128,18 +141,26 @@ bool daemon_servers(struct daemon *daemon, struct daemon_server **servers, uint3
     return *servers != NULL || error_set(error, EXIT_FAILED, "out of memory for the list of servers");
 }
 
-bool daemon_counters(struct daemon *daemon, struct counters *out, struct error *error)
+/* The workers' counters, and beside them what each TAP had no room for. */
+static bool read_counters(struct daemon *daemon, struct counters *out, uint64_t overflow[2],
+                          struct error *error)
 {
     if (!shards_counters(daemon->shards, out, error))
         return false;
     for (int side = 0; side < 2; side++) {
         const struct daemon_port *port = &daemon->ports[side];
-        uint64_t overflow = 0;
-        if (!link_overflow(port->tap_link, &overflow, error))
+        if (!link_overflow(port->tap_link, &overflow[side], error))
             return false;
-        out->frames_tap_overflow += overflow - port->overflow_before;
+        overflow[side] -= port->overflow_before;
+        out->frames_tap_overflow += overflow[side];
     }
     return true;
+}
+
+bool daemon_counters(struct daemon *daemon, struct counters *out, struct error *error)
+{
+    uint64_t overflow[2];
+    return read_counters(daemon, out, overflow, error);
 }
 
 bool daemon_flows(struct daemon *daemon, struct flow_info **flows, uint32_t *count, struct error *error)
@@ -160,13 +181,21 @@ bool daemon_set_source(struct daemon *daemon, const struct ip_addr *prefix, uint
                                      .state = state,
                                      .by = SOURCE_BY_OPERATOR,
                                      .until_us = for_s != 0 ? clock_now_us() + for_s * SECOND_US : 0};
-    return shards_set_source(daemon->shards, &rule, error);
+    if (!shards_set_source(daemon->shards, &rule, error))
+        return false;
+    report_rule(daemon->report, &rule);
+    return true;
 }
 
 bool daemon_forget_source(struct daemon *daemon, const struct ip_addr *prefix, uint8_t length, bool *known,
                           struct error *error)
 {
-    return shards_forget_source(daemon->shards, prefix, length, known, error);
+    const struct source_rule rule = {.prefix = *prefix, .length = length, .state = SOURCE_CLEAR};
+    if (!shards_forget_source(daemon->shards, prefix, length, known, error))
+        return false;
+    if (*known)
+        report_rule(daemon->report, &rule);
+    return true;
 }
 
 int64_t daemon_wall_s(const struct daemon *daemon, uint64_t time_us)
@@ -198,6 +227,7 @@ bool daemon_set_mode(struct daemon *daemon, const struct server_key *server, enu
         compile_policy(daemon, clock_now_us());
     if (!shards_set_setting(daemon->shards, server, setting, clock_now_us(), error))
         return false;
+    report_setting(daemon->report, server, setting);
     if (server == NULL)
         daemon->mode = setting;
     return true;
@@ -250,6 +280,7 @@ static bool load_store(struct daemon *daemon, struct error *error)
     if (!store_load(daemon->store, daemon->options.store_path, error))
         return false;
     daemon->saved_revision = daemon->compiled_revision = store_revision(daemon->store);
+    report_tick(daemon->report, daemon->store, NULL, NULL);
     return true;
 }
 
@@ -413,6 +444,10 @@ static bool start(struct daemon *daemon, struct error *error)
 {
     if (sodium_init() < 0)
         return error_set(error, EXIT_FAILED, "no source of random numbers: libsodium cannot start");
+    daemon->events = events_new();
+    daemon->report = daemon->events == NULL ? NULL : report_new(daemon->events);
+    if (daemon->report == NULL)
+        return error_set(error, EXIT_FAILED, "out of memory for the events");
     return read_sides(daemon, error) && load_store(daemon, error) &&
            control_check(daemon->options.control_path, error) && catch_signals(daemon, error) &&
            open_ports(daemon, error) && start_shards(daemon, error) && watch_all(daemon, error) &&
@@ -437,38 +472,28 @@ static void log_ready(const struct daemon *daemon)
 static void observed(void *context, const struct observation *observation)
 {
     struct daemon *daemon = context;
+    if (observation->kind == OBSERVED_GREETING)
+        report_greeting(daemon->report, observation);
     if (daemon->learning)
         learner_observe(daemon->learner, observation, clock_wall_us());
 }
 
 static void switched(void *context, const struct observation *observation)
 {
-    (void)context;
-    char text[SERVER_TEXT_BYTES], cause[CAUSE_TEXT_BYTES];
-    log_line(LOG_LEVEL_WARNING, "%s: attack mode, %s",
-             server_to_text(&observation->server.addr, observation->server.port, text),
-             cause_to_text(observation->trigger.cause, observation->trigger.value, cause));
+    const struct daemon *daemon = context;
+    report_attack(daemon->report, &observation->server, &observation->trigger);
 }
 
 static void put_aside(void *context, const struct observation *observation)
 {
-    const struct observed_source *source = &observation->source;
-    char address[ADDR_TEXT_BYTES], server[SERVER_TEXT_BYTES];
-
-    (void)context;
-    log_line(LOG_LEVEL_WARNING,
-             "%s/%u: put aside for %llu s, %u wrong requests and %u right ones, last to %s",
-             addr_to_text(&source->prefix, address), source->length,
-             (unsigned long long)((source->until_us - observation->time_us) / SECOND_US), source->mismatches,
-             source->matches, server_to_text(&observation->server.addr, observation->server.port, server));
+    const struct daemon *daemon = context;
+    report_aside(daemon->report, observation);
 }
 
 static void returned(void *context, const struct server_key *server)
 {
-    (void)context;
-    char text[SERVER_TEXT_BYTES];
-    log_line(LOG_LEVEL_INFO, "%s: quiet, back to normal mode",
-             server_to_text(&server->addr, server->port, text));
+    const struct daemon *daemon = context;
+    report_normal(daemon->report, server);
 }
 
 /* What was saved is what the revision was before: a change in the meantime will be seen. */
@@ -478,6 +503,7 @@ static bool save_store(struct daemon *daemon, struct error *error)
     if (!store_save(daemon->store, daemon->options.store_path, error))
         return false;
     daemon->saved_revision = revision;
+    report_saved(daemon->report, daemon->options.store_path, store_count(daemon->store));
     return true;
 }
 
@@ -487,8 +513,18 @@ static void save_when_due(struct daemon *daemon, uint64_t now_us)
     daemon->save_us = NEVER;
     if (save_store(daemon, &error))
         return;
-    log_line(LOG_LEVEL_ERROR, "%s", error.text);
+    report_save_failed(daemon->report, error.text);
     daemon->save_us = now_us + SAVE_DELAY_US;
+}
+
+/* Each second what is told by a state; the workers are asked, so not in each. */
+static void tick_report(struct daemon *daemon)
+{
+    struct counters counters;
+    uint64_t overflow[2];
+    const bool ask = daemon->ticks++ % COUNTERS_TICKS == 0;
+    const bool counted = ask && read_counters(daemon, &counters, overflow, NULL);
+    report_tick(daemon->report, daemon->store, counted ? &counters : NULL, overflow);
 }
 
 static void do_what_is_due(struct daemon *daemon, const struct shards_hooks *hooks, uint64_t now_us)
@@ -497,6 +533,7 @@ static void do_what_is_due(struct daemon *daemon, const struct shards_hooks *hoo
         daemon->tick_us = now_us + SECOND_US;
         learner_tick(daemon->learner, now_us, clock_wall_us());
         shards_tick(daemon->shards, hooks, now_us);
+        tick_report(daemon);
     }
     daemon_store_changed(daemon);
     if (now_us >= daemon->compile_us || now_us >= daemon->recompile_us)
@@ -538,6 +575,20 @@ static void follow_mtu(struct daemon *daemon)
     }
 }
 
+static void follow_port(struct daemon *daemon, const struct daemon_port *port)
+{
+    switch (port_follow(port->join)) {
+    case PORT_LOST:
+        report_side_lost(daemon->report, port->spec.text, port->spec.device);
+        break;
+    case PORT_BACK:
+        report_side_back(daemon->report, port->spec.text, port->spec.device);
+        break;
+    case PORT_AS_BEFORE:
+        break;
+    }
+}
+
 static bool follow_links(struct daemon *daemon, int fd)
 {
     for (int side = 0; side < 2; side++) {
@@ -546,7 +597,7 @@ static bool follow_links(struct daemon *daemon, int fd)
             continue;
         link_heard(fd);
         if (port->join != NULL)
-            port_follow(port->join);
+            follow_port(daemon, port);
         follow_mtu(daemon);
         return true;
     }
@@ -581,6 +632,7 @@ static bool main_loop(struct daemon *daemon, struct error *error)
         if (shards_failed(daemon->shards, error))
             return false;
         do_what_is_due(daemon, &hooks, now_us);
+        control_tell(daemon->control);
     }
     return true;
 }
@@ -639,6 +691,8 @@ static void finish(struct daemon *daemon)
     close_port(&daemon->ports[SIDE_CLIENT]);
     learner_free(daemon->learner);
     store_free(daemon->store);
+    report_free(daemon->report);
+    events_free(daemon->events);
     if (daemon->epoll_fd >= 0)
         close(daemon->epoll_fd);
     if (daemon->signal_fd >= 0)
@@ -653,7 +707,9 @@ static bool serve_until_stopped(struct daemon *daemon, struct error *error)
     log_ready(daemon);
     const bool ok = main_loop(daemon, error);
     struct error save_error = {0};
-    if (save_at_end(daemon, &save_error))
+    const bool saved = save_at_end(daemon, &save_error);
+    control_tell(daemon->control); /* as far as they take it now */
+    if (saved)
         return ok;
     /* A worker's failure is the cause: an error of the last save must not hide it. */
     if (ok)

@@ -30,6 +30,7 @@ struct daemon_options {
 };
 
 struct daemon;
+struct events;
 
 /* Runs until SIGTERM or SIGINT. Returns an exit code of DESIGN 6; `error` explains one that is not 0. */
 enum exit_code daemon_run(const struct daemon_options *options, struct error *error);
@@ -51,6 +52,9 @@ enum mode_setting daemon_mode(const struct daemon *daemon);
 bool daemon_learning(const struct daemon *daemon);
 void daemon_set_learning(struct daemon *daemon, bool on);
 void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon_side *out);
+
+/* What happened; the daemon's. */
+struct events *daemon_events(const struct daemon *daemon);
 
 /*
  * Servers known to any worker, merged (attack mode in one shard is attack mode); `*servers` is malloc'ed, the

@@ -274,17 +274,16 @@ void port_free(struct port *port)
 /* ---- coming and going ---- */
 
 /* The worker reads the TAP by now: only the way out can be probed. */
-static void join_again(struct port *port, int index)
+static bool join_again(struct port *port, int index)
 {
     struct error error = {0};
-    if (join_inside(port, false, &error)) {
-        log_line(LOG_LEVEL_INFO, "%s: %s is back, and joined again", port->side->text, port->side->device);
-        return;
-    }
+    if (join_inside(port, false, &error))
+        return true;
     /* Said once: what is tried and undone is a change too, and would lead here again. */
     port->refused = index;
     log_line(LOG_LEVEL_ERROR, "%s is back, but cannot be joined: %s; then start synward again",
              port->side->device, error.text);
+    return false;
 }
 
 /* The frame that could not be sent when it was joined. */
@@ -304,20 +303,21 @@ static void prove_late(struct port *port)
         log_line(LOG_LEVEL_WARNING, "%s", error.text);
 }
 
-void port_follow(struct port *port)
+enum port_change port_follow(struct port *port)
 {
     struct link_state state;
+    enum port_change change = PORT_AS_BEFORE;
     if (port->index != 0 && link_index_exists(port->link, port->index)) {
         if (!port->proved)
             prove_late(port);
-        return;
+        return PORT_AS_BEFORE;
     }
     if (port->index != 0) {
-        log_line(LOG_LEVEL_WARNING, "%s: %s has vanished; its frames pass again when it is back",
-                 port->side->text, port->side->device);
+        change = PORT_LOST;
         port->index = 0;
         port_leave(port);
     }
-    if (link_look(port->link, &state, NULL) && state.index != port->refused)
-        join_again(port, state.index);
+    if (link_look(port->link, &state, NULL) && state.index != port->refused && join_again(port, state.index))
+        change = PORT_BACK;
+    return change;
 }

@@ -35,11 +35,12 @@ struct port *port_open(const struct side_spec *side, struct link *link, struct e
 const struct side_spec *port_tap(const struct port *port);
 /* Undoes what a killed process left on the port, joins the two and proves it. `tap_fd` is open, and nobody reads it yet. `tap` must outlive the port. */
 bool port_join(struct port *port, struct link *tap, int tap_fd, struct error *error);
+enum port_change { PORT_AS_BEFORE, PORT_LOST, PORT_BACK };
 /*
- * To be called after a change of the interfaces in that namespace: a port that has vanished is said so in the log, one
- * that is back is joined.
+ * To be called after a change of the interfaces in that namespace: says whether the port has vanished; one that is back is
+ * joined.
  */
-void port_follow(struct port *port);
+enum port_change port_follow(struct port *port);
 /* Undoes what port_join() did. */
 void port_leave(struct port *port);
 /* Of a port that was left. What refers to port_tap() ends before. NULL is fine. */

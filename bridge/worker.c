@@ -92,7 +92,7 @@ static void send_observations(struct worker *worker)
     for (uint32_t i = 0; i < queue->count; i++) {
         const struct observation *observation = &queue->slots[i];
         const bool trigger = observation->kind == OBSERVED_TRIGGER || observation->kind == OBSERVED_SOURCE;
-        if (!trigger && !worker->learning)
+        if (!trigger && !worker->learning && observation->kind != OBSERVED_GREETING)
             continue;
         struct mailbox *mailbox = trigger ? worker->triggers : worker->observations;
         if (!mailbox_put(mailbox, observation, observation_bytes(observation)))

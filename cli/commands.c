@@ -195,6 +195,15 @@ static const struct command commands[] = {
      .options = DAEMON_OPTIONS,
      .summary = "counters: frames, cookies, requests, flows, sources, drops",
      .handle = cmd_stats},
+    {.name = "watch",
+     .forms = {"[--json] [--control SOCKET]"},
+     .options = DAEMON_OPTIONS,
+     .summary = "tell what happens, as it happens, until Ctrl-C",
+     .help = "Switches of mode with their cause, greetings that changed, profiles armed and\n"
+             "disarmed, sources put aside and released, the store, full tables, lost frames,\n"
+             "sides that vanish and come back. With --json one object a line. Who reads too\n"
+             "slowly is told how many events were lost.\n",
+     .handle = cmd_watch},
     {.name = "help",
      .forms = {"[COMMAND]"},
      .most_words = 2,

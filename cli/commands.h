@@ -39,7 +39,7 @@ const char *command_word(const struct arguments *arguments, size_t index);
 int command_line(int argc, char *const *argv);
 
 /* Handlers, one file per noun. */
-command_handler cmd_run, cmd_status, cmd_learn, cmd_mode, cmd_flows, cmd_stats;
+command_handler cmd_run, cmd_status, cmd_learn, cmd_mode, cmd_flows, cmd_stats, cmd_watch;
 command_handler cmd_profiles, cmd_profiles_export, cmd_profiles_import, cmd_profiles_forget, cmd_profiles_set;
 command_handler cmd_sources, cmd_sources_add, cmd_sources_allow, cmd_sources_remove;
 command_handler cmd_help, cmd_version, cmd_completion;

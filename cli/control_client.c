@@ -11,9 +11,11 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -187,6 +189,132 @@ struct json_object *control_ask_at(const char *path, struct json_object *request
     free(exchange.answer);
     json_object_put(request);
     return document;
+}
+
+/* ---- a stream of lines ---- */
+
+struct stream {
+    struct exchange exchange; /* `answer`: a line that is not whole yet, and what came behind it */
+    int signals;
+    bool first; /* no line came yet */
+    control_listener *heard;
+    void *context;
+};
+
+enum stream_end { STREAM_GOES_ON, STREAM_ENOUGH, STREAM_FAILED };
+
+/* One whole line. */
+static enum stream_end hear_line(struct stream *stream, const char *text, size_t bytes, struct error *error)
+{
+    const struct exchange line = {
+        .path = stream->exchange.path, .answer = (char *)text, .answer_bytes = bytes};
+    struct json_object *document = read_answer(&line, error);
+    bool more;
+
+    if (!document)
+        return STREAM_FAILED;
+    stream->first = false;
+    more = stream->heard(stream->context, document);
+    json_object_put(document);
+    return more ? STREAM_GOES_ON : STREAM_ENOUGH;
+}
+
+static enum stream_end hear_lines(struct stream *stream, struct error *error)
+{
+    struct exchange *exchange = &stream->exchange;
+    size_t done = 0;
+    enum stream_end end = STREAM_GOES_ON;
+
+    while (end == STREAM_GOES_ON) {
+        const char *newline = memchr(exchange->answer + done, '\n', exchange->answer_bytes - done);
+
+        if (!newline)
+            break;
+        end = hear_line(stream, exchange->answer + done, (size_t)(newline - exchange->answer) - done, error);
+        done = (size_t)(newline - exchange->answer) + 1;
+    }
+    exchange->answer_bytes -= done;
+    memmove(exchange->answer, exchange->answer + done, exchange->answer_bytes);
+    return end;
+}
+
+static enum stream_end stream_ended(const struct stream *stream, struct error *error)
+{
+    error_set(error, EXIT_UNREACHABLE,
+              stream->first ? "the daemon at %.200s closed without an answer: try again"
+                            : "the daemon at %.200s has ended",
+              stream->exchange.path);
+    return STREAM_FAILED;
+}
+
+static enum stream_end receive_lines(struct stream *stream, struct error *error)
+{
+    struct exchange *exchange = &stream->exchange;
+    ssize_t received;
+
+    if (!make_room(exchange, error))
+        return STREAM_FAILED;
+    received = recv(exchange->fd, exchange->answer + exchange->answer_bytes,
+                    exchange->capacity - exchange->answer_bytes, 0);
+    if (received < 0 && (errno == EAGAIN || errno == EINTR))
+        return STREAM_GOES_ON;
+    if (received <= 0)
+        return stream_ended(stream, error);
+    exchange->answer_bytes += (size_t)received;
+    return hear_lines(stream, error);
+}
+
+static enum stream_end stream_turn(struct stream *stream, struct error *error)
+{
+    struct pollfd watched[] = {{.fd = stream->signals, .events = POLLIN},
+                               {.fd = stream->exchange.fd, .events = POLLIN}};
+    const uint64_t now = clock_now_us() / 1000;
+    int wait_ms = -1;
+
+    if (stream->first && now >= stream->exchange.deadline_ms) {
+        wait_for(&stream->exchange, POLLIN, error); /* says so */
+        return STREAM_FAILED;
+    }
+    if (stream->first)
+        wait_ms = (int)(stream->exchange.deadline_ms - now);
+    if (poll(watched, 2, wait_ms) <= 0)
+        return STREAM_GOES_ON;
+    if (watched[0].revents)
+        return STREAM_ENOUGH;
+    return receive_lines(stream, error);
+}
+
+bool control_listen_at(const char *path, struct json_object *request, unsigned timeout_ms,
+                       control_listener *heard, void *context, struct error *error)
+{
+    struct stream stream = {
+        .exchange = {.path = path, .fd = -1, .deadline_ms = clock_now_us() / 1000 + timeout_ms},
+        .first = true,
+        .heard = heard,
+        .context = context};
+    enum stream_end end = STREAM_FAILED;
+    sigset_t ending, before;
+
+    sigemptyset(&ending);
+    sigaddset(&ending, SIGINT);
+    sigaddset(&ending, SIGTERM);
+    sigprocmask(SIG_BLOCK, &ending, &before);
+    stream.signals = signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (connect_to(&stream.exchange, error) && send_request(&stream.exchange, request, error))
+        end = STREAM_GOES_ON;
+    while (end == STREAM_GOES_ON)
+        end = stream_turn(&stream, error);
+    if (stream.exchange.fd >= 0)
+        close(stream.exchange.fd);
+    if (stream.signals >= 0) {
+        struct signalfd_siginfo spent;
+        (void)!read(stream.signals, &spent, sizeof(spent)); /* or it would end us now */
+        close(stream.signals);
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    free(stream.exchange.answer);
+    json_object_put(request);
+    return end == STREAM_ENOUGH;
 }
 
 struct json_object *control_ask(const struct arguments *arguments, struct json_object *request,

@@ -19,6 +19,14 @@ struct json_object *control_request(const char *command);
  */
 struct json_object *control_ask_at(const char *path, struct json_object *request, unsigned timeout_ms,
                                    struct error *error);
+/*
+ * Sends `request` (taken, freed) and gives each line of the answer, as it comes, to `heard`, until SIGINT or SIGTERM (true),
+ * `heard` has had enough (true), or the daemon ends (EXIT_UNREACHABLE). The first line must come within `timeout_ms`.
+ */
+typedef bool control_listener(void *context, struct json_object *line); /* false: enough; the line is lent */
+bool control_listen_at(const char *path, struct json_object *request, unsigned timeout_ms,
+                       control_listener *heard, void *context, struct error *error);
+
 /* The same at the socket that --control names, or the default. */
 struct json_object *control_ask(const struct arguments *arguments, struct json_object *request,
                                 struct error *error);

@@ -41,8 +41,11 @@ static void add_flow(struct daemon *daemon, const char *client, uint16_t port, s
 
 void fake_daemon_init(struct daemon *daemon)
 {
-    *daemon =
-        (struct daemon){.mode = SETTING_AUTO, .learning = true, .uptime_us = 12900000, .store = store_new()};
+    *daemon = (struct daemon){.mode = SETTING_AUTO,
+                              .learning = true,
+                              .uptime_us = 12900000,
+                              .store = store_new(),
+                              .events = events_new()};
     add_server(daemon, fake_key("10.77.0.2", 110, 0));
     add_server(daemon, fake_key("fd77::2", 80, 10));
     add_server(daemon, fake_key("fd77::2", 80, 20));
@@ -58,6 +61,12 @@ void fake_daemon_init(struct daemon *daemon)
 void fake_daemon_close(struct daemon *daemon)
 {
     store_free(daemon->store);
+    events_free(daemon->events);
+}
+
+struct events *daemon_events(const struct daemon *daemon)
+{
+    return daemon->events;
 }
 
 enum exit_code daemon_run(const struct daemon_options *options, struct error *error)

@@ -8,8 +8,10 @@
 #define SYNWARD_TESTS_FAKE_DAEMON_H
 
 #include "bridge/daemon.h"
+#include "bridge/events.h"
 
 struct daemon {
+    struct events *events;
     enum mode_setting mode;
     bool learning;
     uint64_t uptime_us;

@@ -410,3 +410,135 @@ Test(control, close_with_clients_waiting)
     close(first);
     close(second);
 }
+
+/* ---- watchers ---- */
+
+static void happen(uint64_t second, const char *text)
+{
+    struct event event = {.kind = EVENT_LEARNING, .level = LOG_LEVEL_DEBUG, .state = "on"};
+
+    snprintf(event.text, sizeof(event.text), "%s", text);
+    events_add(fake.events, &event, second * 1000000, 0);
+}
+
+/* Turns until what `fd` heard holds `wanted`. */
+static void hear_until(struct control *control, int fd, const char *wanted, char *text, size_t capacity)
+{
+    size_t bytes = 0;
+
+    text[0] = '\0';
+    while (!strstr(text, wanted)) {
+        struct pollfd watched[] = {{.fd = control_fd(control), .events = POLLIN},
+                                   {.fd = fd, .events = POLLIN}};
+
+        cr_assert_gt(poll(watched, 2, WAIT_MS), 0, "never heard %s, only %s", wanted, text);
+        control_handle(control);
+        ssize_t received = recv(fd, text + bytes, capacity - 1 - bytes, MSG_DONTWAIT);
+        cr_assert(received > 0 || (received < 0 && errno == EAGAIN), "closed after %s", text);
+        bytes += received > 0 ? (size_t)received : 0;
+        text[bytes] = '\0';
+    }
+}
+
+static int watch_events(struct control *control)
+{
+    int fd = connect_client();
+    char text[4096];
+
+    say(fd, "{\"command\":\"watch\"}\n");
+    hear_until(control, fd, "\"event\":\"watch\"", text, sizeof(text));
+    cr_assert_eq(strncmp(text, "{\"synward\":", 11), 0);
+    return fd;
+}
+
+Test(control, watchers_hear_what_happens_from_then_on)
+{
+    struct control *control = open_control();
+    char text[4096];
+
+    happen(1, "before");
+    int one = watch_events(control), two = watch_events(control);
+
+    happen(2, "first");
+    control_tell(control);
+    happen(3, "second");
+    control_tell(control);
+    hear_until(control, one, "second", text, sizeof(text));
+    cr_expect(strstr(text, "first") && !strstr(text, "before"), "%s", text);
+    hear_until(control, two, "second", text, sizeof(text));
+    ask_status(control);
+    close(one);
+    close(two);
+    control_close(control);
+}
+
+/* A client that shuts down its half, as `echo ... | socat` does, goes on listening. */
+Test(control, a_watcher_may_shut_down_its_half)
+{
+    struct control *control = open_control();
+    char text[4096];
+    int fd = watch_events(control);
+
+    shutdown(fd, SHUT_WR);
+    happen(1, "something");
+    control_tell(control);
+    hear_until(control, fd, "something", text, sizeof(text));
+    close(fd);
+    control_close(control);
+}
+
+Test(control, a_ninth_watcher_is_refused_until_one_is_gone)
+{
+    struct control *control = open_control();
+    char text[4096];
+    int fds[8], late = -1;
+
+    for (int i = 0; i < 8; i++)
+        fds[i] = watch_events(control);
+    late = connect_client();
+    say(late, "{\"command\":\"watch\"}\n");
+    hear(control, late, text, sizeof(text));
+    cr_expect(strstr(text, "\"error\":{\"code\":1,\"text\":\"too many watch already"), "%s", text);
+    close(late);
+    close(fds[3]);
+    turn(control);
+    fds[3] = watch_events(control);
+    for (int i = 0; i < 8; i++)
+        close(fds[i]);
+    control_close(control);
+}
+
+/* One who never reads costs the others nothing, and learns in the end how much it missed. */
+Test(control, a_slow_watcher_loses_events_with_a_count)
+{
+    struct control *control = open_control();
+    int slow = watch_events(control), quick = watch_events(control);
+    static char text[8 * 1024 * 1024];
+    char name[16];
+
+    for (unsigned i = 0; i < 5000; i++) {
+        snprintf(name, sizeof(name), "number %u.", i);
+        happen(i, name);
+        control_tell(control);
+        control_handle(control);
+        while (recv(quick, text, sizeof(text), MSG_DONTWAIT) > 0)
+            continue;
+    }
+    ask_status(control);
+    happen(6000, "the last");
+    control_tell(control);
+    hear_until(control, quick, "the last", text, sizeof(text));
+    cr_expect_null(strstr(text, "\"lost\""), "the quick one lost nothing");
+    hear_until(control, slow, "the last", text, sizeof(text));
+    cr_expect_not_null(strstr(text, "\"number 0.\""));
+    cr_expect_not_null(strstr(text, "\"event\":\"lost\",\"lost\":"));
+    unsigned lines = 0;
+    for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++)
+        lines++;
+    const char *count = strstr(text, "\"lost\":");
+    cr_assert_not_null(count);
+    cr_expect_eq((unsigned)atoi(count + strlen("\"lost\":")) + lines - 1, 5001, "told and lost make all");
+    close(slow);
+    close(quick);
+    control_close(control);
+}

@@ -17,7 +17,7 @@ FILES = ["cli_errors.py", "transparency.py", "test_bridge.py", "test_greetings.p
          "test_synack.py", "test_pmtu.py", "test_vlan.py", "test_transfer.py", "test_real.py",
          "test_modes.py", "test_port.py", "test_recipes.py", "test_vm.py", "test_protect.py",
          "test_fingerprints.py", "test_demo.py", "test_ends.py", "test_mtu.py", "test_switch.py",
-         "test_loss.py", "test_auto.py"]
+         "test_loss.py", "test_auto.py", "test_watch.py"]
 LIMIT_S = 240
 
 
