@@ -287,11 +287,11 @@ void engine_flow_close(struct engine *engine, struct flow *flow, enum flow_end r
 struct flow *engine_flow_new(struct engine *engine, const struct flow_key *key, enum flow_state state,
                              uint64_t now_us)
 {
-    struct flow *old = flow_evictable(&engine->flows, state);
+    struct flow *old = flow_evictable(&engine->flows, state, now_us);
 
     if (old) {
         engine->counters.flows_evicted++;
-        if (old->state == FLOW_HALF_OPEN)
+        if (old->state == FLOW_HALF_OPEN || old->state == FLOW_ESTABLISHED || old->state == FLOW_SPLICED)
             observe_end(engine, old, END_EVICTED, now_us);
         engine_flow_free(engine, old);
     }

@@ -25,6 +25,8 @@ static const enum flow_list_id list_of_state[FLOW_STATES + 1] = {
 };
 
 /* How long an entry stays in a list before it is looked at; 0: it has timers of its own (opening.c). */
+#define ABANDONED_LOOKED_AT 32
+
 static const uint32_t list_life[FLOW_LISTS] = {
     [FLOW_LIST_HALF_OPEN] = FLOW_HALF_OPEN_LIFE,
     [FLOW_LIST_LIVE] = FLOW_IDLE_CHECK,
@@ -176,14 +178,34 @@ static struct flow *oldest_of(const struct flow_table *table, enum flow_list_id 
     return list->count ? &table->flows[list->oldest] : NULL;
 }
 
-struct flow *flow_evictable(const struct flow_table *table, enum flow_state state)
+/*
+ * A live one that its server has closed and its client has left: among the first few of the list, which is in no order of use. Who
+ * opens connections and never closes them would fill the table with such, for two hours.
+ */
+static struct flow *abandoned(const struct flow_table *table, uint64_t now_us)
+{
+    uint32_t index = table->lists[FLOW_LIST_LIVE].count ? table->lists[FLOW_LIST_LIVE].oldest : FLOW_NONE;
+
+    for (uint32_t looked = 0; index != FLOW_NONE && looked < ABANDONED_LOOKED_AT; looked++) {
+        struct flow *flow = &table->flows[index];
+
+        if ((flow->flags & FLOW_SERVER_FIN) && flow_clock(now_us) - flow->used >= FLOW_CLOSING_LIFE)
+            return flow;
+        index = table->cold[index].newer;
+    }
+    return NULL;
+}
+
+struct flow *flow_evictable(const struct flow_table *table, enum flow_state state, uint64_t now_us)
 {
     bool proved = list_of_state[state] != FLOW_LIST_HALF_OPEN;
     struct flow *first = oldest_of(table, proved ? FLOW_LIST_CLOSING : FLOW_LIST_HALF_OPEN);
 
     if (table->free_head != FLOW_NONE || table->unused < table->capacity)
         return NULL;
-    return first ? first : oldest_of(table, proved ? FLOW_LIST_HALF_OPEN : FLOW_LIST_CLOSING);
+    if (!first)
+        first = oldest_of(table, proved ? FLOW_LIST_HALF_OPEN : FLOW_LIST_CLOSING);
+    return first || !proved ? first : abandoned(table, now_us);
 }
 
 static uint32_t take_entry(struct flow_table *table)

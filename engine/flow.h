@@ -16,8 +16,8 @@
  * entries wait for the same time, so only its head need be looked at, and traffic never touches it (an entry that
  * was used meanwhile goes to the tail when its turn comes). When the table is full, a half-open entry makes room
  * for a half-open one, so that SYNs, which can be spoofed, push out nothing else as long as there are any; a proved
- * connection takes the place of the oldest closing entry, then of the oldest half-open one. Established and spliced
- * flows are never evicted.
+ * connection takes the place of the oldest closing entry, then of the oldest half-open one, then of one that its server has
+ * closed and nobody has used for FLOW_CLOSING_LIFE. Other established and spliced flows are never evicted.
  */
 #ifndef SYNWARD_ENGINE_FLOW_H
 #define SYNWARD_ENGINE_FLOW_H
@@ -160,7 +160,7 @@ struct flow *flow_new(struct flow_table *table, const struct flow_key *key, enum
  * Where the table is full: the entry to be freed before flow_new() in `state`, or NULL (room is there, or nothing
  * may go).
  */
-struct flow *flow_evictable(const struct flow_table *table, enum flow_state state);
+struct flow *flow_evictable(const struct flow_table *table, enum flow_state state, uint64_t now_us);
 /* The one place where a state changes: lists and gauges follow. */
 void flow_set_state(struct flow_table *table, struct flow *flow, enum flow_state state, uint64_t now_us);
 void flow_free(struct flow_table *table, struct flow *flow);

@@ -99,16 +99,36 @@ Test(flow, live_ones_never_make_room)
     half_open = make(&f, 1, FLOW_HALF_OPEN, 0);
     make(&f, 2, FLOW_ESTABLISHED, 0);
     make(&f, 3, FLOW_SPLICED, 0);
-    cr_assert_null(flow_evictable(&f.table, FLOW_OPENING), "there is room");
+    cr_assert_null(flow_evictable(&f.table, FLOW_OPENING, 0), "there is room");
     closing = make(&f, 4, FLOW_CLOSING, 0);
-    cr_assert_eq(flow_evictable(&f.table, FLOW_OPENING), closing);
+    cr_assert_eq(flow_evictable(&f.table, FLOW_OPENING, 0), closing);
     flow_free(&f.table, closing);
     make(&f, 5, FLOW_OPENING, 0);
-    cr_assert_eq(flow_evictable(&f.table, FLOW_OPENING), half_open);
+    cr_assert_eq(flow_evictable(&f.table, FLOW_OPENING, 0), half_open);
     flow_free(&f.table, half_open);
     make(&f, 6, FLOW_OUTBOUND, 0);
-    cr_assert_null(flow_evictable(&f.table, FLOW_OPENING), "live and opening flows stay");
+    cr_assert_null(flow_evictable(&f.table, FLOW_OPENING, 0), "live and opening flows stay");
     cr_assert_null(make(&f, 7, FLOW_HALF_OPEN, 0), "the table is full");
+    free(f.memory);
+}
+
+/* Opened, closed by the server, and left: no such memory keeps a proved client out for two hours. */
+Test(flow, abandoned_ones_make_room_for_proved_ones)
+{
+    const uint64_t later_us = 241 * SECOND_US;
+    struct fixture f;
+    struct flow *idle, *closed;
+
+    table_of(&f, 2);
+    idle = make(&f, 1, FLOW_ESTABLISHED, 0);
+    closed = make(&f, 2, FLOW_ESTABLISHED, 0);
+    cr_assert_null(flow_evictable(&f.table, FLOW_OPENING, later_us), "idle only");
+    closed->flags |= FLOW_SERVER_FIN;
+    idle->flags |= FLOW_CLIENT_FIN; /* the server may be at work on its answer */
+    cr_assert_eq(flow_evictable(&f.table, FLOW_OPENING, later_us), closed);
+    cr_assert_null(flow_evictable(&f.table, FLOW_HALF_OPEN, later_us), "not for what can be spoofed");
+    closed->used = flow_clock(later_us - SECOND_US);
+    cr_assert_null(flow_evictable(&f.table, FLOW_OPENING, later_us), "its client still speaks");
     free(f.memory);
 }
 
@@ -120,9 +140,9 @@ Test(flow, oldest_of_its_kind_goes_first)
     table_of(&f, 2);
     first = make(&f, 1, FLOW_HALF_OPEN, 0);
     second = make(&f, 2, FLOW_HALF_OPEN, 0);
-    cr_assert_eq(flow_evictable(&f.table, FLOW_OPENING), first);
+    cr_assert_eq(flow_evictable(&f.table, FLOW_OPENING, 0), first);
     flow_renew(&f.table, first, SECOND_US);
-    cr_assert_eq(flow_evictable(&f.table, FLOW_OPENING), second);
+    cr_assert_eq(flow_evictable(&f.table, FLOW_OPENING, 0), second);
     free(f.memory);
 }
 
@@ -223,12 +243,12 @@ Test(flow, half_open_ones_make_room_for_half_open_ones)
     table_of(&f, 2);
     closing = make(&f, 1, FLOW_CLOSING, 0);
     half_open = make(&f, 2, FLOW_HALF_OPEN, 0);
-    cr_assert_eq(flow_evictable(&f.table, FLOW_HALF_OPEN), half_open);
-    cr_assert_eq(flow_evictable(&f.table, FLOW_ASKING), half_open);
-    cr_assert_eq(flow_evictable(&f.table, FLOW_OPENING), closing);
-    cr_assert_eq(flow_evictable(&f.table, FLOW_ESTABLISHED), closing);
+    cr_assert_eq(flow_evictable(&f.table, FLOW_HALF_OPEN, 0), half_open);
+    cr_assert_eq(flow_evictable(&f.table, FLOW_ASKING, 0), half_open);
+    cr_assert_eq(flow_evictable(&f.table, FLOW_OPENING, 0), closing);
+    cr_assert_eq(flow_evictable(&f.table, FLOW_ESTABLISHED, 0), closing);
     flow_set_state(&f.table, half_open, FLOW_ESTABLISHED, 0);
-    cr_assert_eq(flow_evictable(&f.table, FLOW_HALF_OPEN), closing, "the last resort");
+    cr_assert_eq(flow_evictable(&f.table, FLOW_HALF_OPEN, 0), closing, "the last resort");
     free(f.memory);
 }
 
