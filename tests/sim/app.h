@@ -54,6 +54,7 @@ struct line {
     struct line_end {
         bool has_ts, has_ack;
         uint32_t ts, ack;
+        uint16_t mss; /* from: announced by its SYN, the largest; 0: it was not seen */
     } from[2], to[2];
 };
 

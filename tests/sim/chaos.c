@@ -13,6 +13,7 @@
 #define SESSIONS_MAX   (2 * SESSIONS + 1)
 #define LIMIT_US       (6000ull * 1000 * 1000)
 #define SECOND_US      1000000ull
+#define FEW_FLOWS      32
 #define COOKIE_SAFE_US (200ull * SECOND_US) /* every cookie still lives after this */
 #define OTHER_GREETING "+OK howdy\r\n"      /* as long as POP3_PROMISE */
 
@@ -124,6 +125,13 @@ static void tight_pools(struct engine_config *config)
     config->openings_max = 1;
     config->assemblies_max = 1;
     config->greeted_max = 256;
+}
+
+static void few_flows(struct engine_config *config)
+{
+    config->flows_max = FEW_FLOWS;
+    config->greeted_max = 256;
+    config->sources_max = 64;
 }
 
 static void small_tables(struct engine_config *config)
@@ -407,6 +415,45 @@ static void link_cut(void *context)
     later(chaos, 4000000, links_mended);
 }
 
+static bool all_over(const struct chaos_world *chaos)
+{
+    for (uint32_t i = 0; i < chaos->count; i++) {
+        const struct session *session = chaos->sessions[i];
+        const struct conn *client = session->client, *server = session->server;
+        if (client == NULL || server == NULL || server->state != TCP_CLOSED ||
+            (client->state != TCP_CLOSED && client->state != TCP_TIME_WAIT))
+            return false;
+    }
+    return true;
+}
+
+/* So many other connections, older than the engine, say a word and are reset that none of ours is remembered. */
+static void forget_the_closed(void *context)
+{
+    struct chaos_world *chaos = context;
+    const struct host *client = chaos->world.client[0], *server = chaos->world.server[0];
+    struct packet packet = {.ttl = 61, .df = true, .window = 1000, .seq = 1000, .ack = 2000};
+    if (!all_over(chaos)) {
+        later(chaos, 200000, forget_the_closed);
+        return;
+    }
+    if (inside_tags_lost(chaos->world.wire) > 0) /* ENGINE 5.8's stated limit */
+        return;
+    memcpy(packet.from_mac, server->mac, 6);
+    memcpy(packet.to_mac, client->mac, 6);
+    memcpy(packet.tags, chaos->tags, sizeof packet.tags);
+    packet.src = server->addr;
+    packet.dst = client->addr;
+    packet.src_port = 5555;
+    for (uint16_t i = 0; i < 2 * FEW_FLOWS; i++) {
+        packet.dst_port = (uint16_t)(1024 + i);
+        packet.flags = TCP_ACK;
+        wire_send(chaos->world.wire, SIDE_SERVER, &packet);
+        packet.flags = TCP_RST;
+        wire_send(chaos->world.wire, SIDE_SERVER, &packet);
+    }
+}
+
 /* A segment that its server never takes for the client's: off by a quarter of the number space and more. */
 static void blind(void *context)
 {
@@ -566,8 +613,8 @@ static void make_sessions(struct chaos_world *chaos)
     struct rng *rng = &chaos->rng;
     struct world *world = &chaos->world;
     struct tcp_settings other = random_settings(chaos), padded = tcp_settings_default(true);
-    if (chaos->setting == SETTING_ATTACK && !has(chaos, CHAOS_ROUGH | CHAOS_SWITCHES | CHAOS_DRIFT) &&
-        rng_chance(rng, 300000))
+    if (chaos->setting == SETTING_ATTACK &&
+        !has(chaos, CHAOS_ROUGH | CHAOS_SWITCHES | CHAOS_DRIFT | CHAOS_LATE) && rng_chance(rng, 300000))
         padded.padding = (uint8_t)(1 + rng_below(rng, 6));
     other.mss = other.mss > 1440 ? 1440 : other.mss;
     padded.mss = 1440;
@@ -614,6 +661,8 @@ static void make_events(struct chaos_world *chaos)
         later(chaos, 600000, drift);
     if (has(chaos, CHAOS_BLIND))
         later(chaos, 400000, blind);
+    if (has(chaos, CHAOS_LATE))
+        later(chaos, 400000, forget_the_closed);
     if (has(chaos, CHAOS_ROUGH) && rng_chance(rng, 150000))
         later(chaos, 800000, link_cut);
     if (has(chaos, CHAOS_ENDS) && rng_chance(rng, 100000))
@@ -663,6 +712,9 @@ static void judge_session(const struct chaos_world *chaos, const struct session 
     if (wrong_passed)
         wire_fail_port(wire, session->client_port, "port %u > %u: a wrong request reached the server",
                        session->client_port, session->server_port);
+    if (has(chaos, CHAOS_LATE) && session->servers_seen > 1)
+        wire_fail_port(wire, session->client_port, "port %u > %u: %u connections at the server",
+                       session->client_port, session->server_port, session->servers_seen);
     if (!fine)
         wire_fail_port(
             wire, session->client_port,
@@ -692,7 +744,10 @@ static struct middle *make_middle(const struct chaos_world *chaos, uint64_t star
 {
     if (chaos->setting == SETTING_INHERIT)
         return NULL;
-    struct middle *middle = middle_new(has(chaos, CHAOS_TIGHT) ? tight_pools : small_tables, start_us);
+    struct middle *middle = middle_new(has(chaos, CHAOS_TIGHT)  ? tight_pools
+                                       : has(chaos, CHAOS_LATE) ? few_flows
+                                                                : small_tables,
+                                       start_us);
     engine_set_setting(middle->engine, NULL, chaos->setting, start_us);
     return middle;
 }
@@ -711,6 +766,8 @@ static void open_world(struct chaos_world *chaos, const char *name, uint64_t see
         world->wire->in[side] = random_link(chaos);
         world->wire->out[side] = random_link(chaos);
     }
+    if (has(chaos, CHAOS_LATE))
+        world->wire->in[SIDE_CLIENT].late = 500000;
     chaos->generation = 1;
     world->stage.greetings[0] = POP3_PROMISE;
     world->stage.greetings[1] = OTHER_GREETING;
@@ -724,7 +781,7 @@ static void open_world(struct chaos_world *chaos, const char *name, uint64_t see
     chaos->blinds_left = rng_below(&chaos->rng, 12);
     world->stage.lenient = has(chaos, CHAOS_BLIND);
     world->stage.attack = chaos->setting == SETTING_ATTACK &&
-                          !has(chaos, CHAOS_SWITCHES | CHAOS_DRIFT | CHAOS_BLIND | CHAOS_SLOW);
+                          !has(chaos, CHAOS_SWITCHES | CHAOS_DRIFT | CHAOS_BLIND | CHAOS_SLOW | CHAOS_LATE);
 }
 
 uint32_t chaos_run(const char *name, uint64_t seed, enum mode_setting setting, uint32_t recipe)

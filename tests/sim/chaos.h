@@ -13,6 +13,7 @@
  *      DRIFT     servers that change settings and greetings, at once known to the policy or later; profiles disarmed, forgotten
  *      BLIND     spoofed segments on the tuples of running connections, with numbers that no host takes
  *      TIGHT     pools of one or two openings and assemblies
+ *      LATE      every second segment of a client comes again within 50 s; meanwhile the engine has forgotten the closed connections
  *
  * Whatever happens, both hosts must end every connection and the judges (app.h, line.h, inside.h) must have nothing to say. A
  * session that nothing happened to must also be done: all said, all heard. Which of them are excused is decided where it happens.
@@ -31,6 +32,7 @@ enum chaos {
     CHAOS_DRIFT = 1 << 5,
     CHAOS_BLIND = 1 << 6,
     CHAOS_TIGHT = 1 << 7,
+    CHAOS_LATE = 1 << 8,
 };
 
 /* Runs one world; returns how many connections it had. SETTING_INHERIT: a bare wire. `name`: of the test. */

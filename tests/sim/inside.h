@@ -16,6 +16,8 @@
 
 /* After a step; does nothing on a bare wire. */
 void inside_check(struct wire *wire);
+/* How many served requests were forgotten because another one's tag took their place. */
+uint64_t inside_tags_lost(const struct wire *wire);
 /* Fails the test unless the engine holds nothing any more. */
 void inside_expect_empty(struct wire *wire);
 

@@ -6,6 +6,7 @@
 
 #include "engine/bytes.h"
 
+#define MSS_DEFAULT   536
 #define ODD_BYTES_MAX 8 /* zero bytes of odd stacks' ACKs */
 
 static struct conn *end_of(const struct session *session, enum side side)
@@ -69,6 +70,12 @@ static uint32_t behind(uint32_t newest, uint32_t value)
     return seq_before(value, newest) ? newest - value : 0;
 }
 
+static void note_mss(struct line_end *end, const struct packet *packet)
+{
+    uint16_t mss = packet->mss != 0 ? packet->mss : MSS_DEFAULT;
+    end->mss = end->mss > mss ? end->mss : mss;
+}
+
 void line_enter(struct wire *wire, enum side from, const struct packet *packet)
 {
     struct stage *stage = wire->context;
@@ -77,6 +84,8 @@ void line_enter(struct wire *wire, enum side from, const struct packet *packet)
     if (session == NULL)
         return;
     struct line_end *end = &session->line.from[from];
+    if ((packet->flags & TCP_SYN) != 0)
+        note_mss(end, packet);
     stage->entered.session = session;
     stage->entered.from = from;
     stage->entered.has_ts = packet->timestamps;
@@ -163,9 +172,7 @@ static void judge_order(const struct judged *judged)
         end->has_ts = true;
     }
     bool greeting = judged->reply && judged->to == SIDE_CLIENT && packet->payload_bytes > 0;
-    const struct conn *receiver = judged->receiver;
-    bool left = judged->to == SIDE_CLIENT && receiver->out.bytes == 0 && receiver->fin_sent;
-    if ((packet->flags & TCP_ACK) == 0 || greeting || left)
+    if ((packet->flags & TCP_ACK) == 0 || greeting)
         return;
     if (end->has_ack && behind(end->ack, packet->ack) > allowed(judged, false))
         WRONG(judged, "ack goes back by %u", behind(end->ack, packet->ack));
@@ -225,6 +232,17 @@ static void judge_sack(const struct judged *judged)
     }
 }
 
+/* RFC 6691 2: the MSS counts neither header's options, but what is sent has to leave room for them. */
+static void judge_mss(const struct judged *judged)
+{
+    const struct packet *packet = judged->packet;
+    uint32_t mss = judged->session->line.from[judged->to].mss;
+    uint32_t part = packet->gso_bytes > 0 ? packet->gso_bytes : packet->payload_bytes;
+    if (mss > 0 && packet->payload_bytes > 0 && part + packet->options_bytes > mss)
+        WRONG(judged, "%u bytes of payload and %u of options in a segment, its MSS is %u", part,
+              packet->options_bytes, mss);
+}
+
 static void judge_window(const struct judged *judged)
 {
     const struct packet *packet = judged->packet;
@@ -265,6 +283,7 @@ void line_leave(struct wire *wire, enum side to, const struct packet *packet, bo
         return;
     if (judged.receiver->state == TCP_SYN_RCVD)
         return; /* a half-open host resets who acknowledges what it has not sent: strays may come (ENGINE 4) */
+    judge_mss(&judged);
     judge_order(&judged);
     judge_ack(&judged);
     judge_sack(&judged);

@@ -10,13 +10,13 @@
  *      SACK      only what the other host holds
  *      TSecr     a TSval that the receiver has really sent, at least its first and not of the future
  *      window    of a segment passed on: its right edge is not beyond the one that the other host has announced
+ *      MSS       payload and options of a segment, or of each that a super-frame is cut into, are no more than the receiver announced
  *      going back: TSval and ack lie behind the newest sent to this host by no more than the segment that came in lay
  *                behind the newest of its own sender; what a link before the middle turned over is not the middle's fault
  *
  * Not judged: RSTs (the hosts are: RFC 5961), what carries no connection's numbers (a stray of the tuple's last connection; on a tuple
  * that is used once, with payload, it is a violation unless the stage is lenient), keepalive garbage and zero padding.
- * A client that leaves without a word is told so without memory (ENGINE 4): an older ACK of its own that comes later may open a
- * connection that it resets. A greeting that the engine says again goes out with the ack x+1 of its first time; the ACK with which the engine
+ * A greeting that the engine says again goes out with the ack x+1 of its first time; the ACK with which the engine
  * answers a segment that the server repeats has the TSval which that segment echoes and the ack of that time. Both are old, and truly
  * so: a host ignores them. An ack that is raised to the greeting's end takes the window's edge along, by the greeting's length at most.
  */

@@ -74,11 +74,11 @@ static const struct packet *note(struct wire *wire, enum side side, bool into, c
     return line->wrong == NULL ? &line->packet : NULL;
 }
 
-/* Puts a copy of the frame on a link. */
+/* Puts a copy of the frame on a link; it is `late_us` longer under way than others. */
 static void travel(struct wire *wire, const struct link *link, enum side side, bool into_middle,
-                   const uint8_t *frame, uint32_t bytes)
+                   const uint8_t *frame, uint32_t bytes, uint64_t late_us)
 {
-    uint64_t delay_us = link->latency_us;
+    uint64_t delay_us = link->latency_us + late_us;
     if (rng_chance(&wire->rng, link->loss))
         return;
     if (rng_chance(&wire->rng, link->reorders))
@@ -102,9 +102,11 @@ static void put_on_link(struct wire *wire, enum side side, bool into_middle, con
                         uint32_t bytes)
 {
     const struct link *link = into_middle ? &wire->in[side] : &wire->out[side];
-    travel(wire, link, side, into_middle, frame, bytes);
+    travel(wire, link, side, into_middle, frame, bytes, 0);
     if (rng_chance(&wire->rng, link->duplicates))
-        travel(wire, link, side, into_middle, frame, bytes);
+        travel(wire, link, side, into_middle, frame, bytes, 0);
+    if (link->late > 0 && rng_chance(&wire->rng, link->late))
+        travel(wire, link, side, into_middle, frame, bytes, rng_below(&wire->rng, WIRE_LATE_US));
 }
 
 static void leave_middle(void *context, enum side to, const uint8_t *frame, uint32_t bytes, bool reply)

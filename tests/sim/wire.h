@@ -26,6 +26,7 @@ struct host;
 struct link {
     uint64_t latency_us;
     uint32_t loss, duplicates, reorders, corrupts; /* per million frames */
+    uint32_t late;                                 /* the same: copies that come up to WIRE_LATE_US later */
 };
 
 struct event;
@@ -63,6 +64,7 @@ struct wire {
 };
 
 #define WIRE_START_US 1000000ull
+#define WIRE_LATE_US  50000000u
 
 /* The wire owns the middle and the hosts. */
 struct wire *wire_new(uint64_t seed, struct middle *middle, uint64_t start_us);
