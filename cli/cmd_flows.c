@@ -25,8 +25,9 @@ static void add_vlan(struct table *table, struct json_object *vlan)
                    json_object_get_int(json_object_array_get_idx(vlan, 1)));
 }
 
-static void print_flows(struct json_object *flows)
+static void print_flows(struct json_object *document)
 {
+    struct json_object *flows = json_object_object_get(document, "flows");
     struct table *table = table_new(6, flow_columns);
 
     for (size_t i = 0; i < json_object_array_length(flows); i++) {
@@ -48,14 +49,5 @@ static void print_flows(struct json_object *flows)
 
 bool cmd_flows(const struct arguments *arguments, struct error *error)
 {
-    struct json_object *document = control_ask(arguments, control_request("flows"), error);
-
-    if (!document)
-        return false;
-    if (option_given(arguments, OPTION_JSON))
-        output_json(document);
-    else
-        print_flows(json_object_object_get(document, "flows"));
-    json_object_put(document);
-    return true;
+    return control_show(arguments, control_request("flows"), print_flows, error);
 }

@@ -82,10 +82,16 @@ static bool learn_capture(const struct arguments *arguments, struct error *error
     return done;
 }
 
+static void print_learning(struct json_object *document)
+{
+    printf("learning %s\n",
+           json_object_get_boolean(json_object_object_get(document, "learning")) ? "on" : "off");
+}
+
 bool cmd_learn(const struct arguments *arguments, struct error *error)
 {
     const char *word = command_word(arguments, 0);
-    struct json_object *request, *document;
+    struct json_object *request;
     bool on;
 
     if (option_given(arguments, OPTION_PCAP))
@@ -98,14 +104,5 @@ bool cmd_learn(const struct arguments *arguments, struct error *error)
         return false;
     request = control_request("learn");
     json_object_object_add(request, "learning", json_object_new_boolean(on));
-    document = control_ask(arguments, request, error);
-    if (!document)
-        return false;
-    if (option_given(arguments, OPTION_JSON))
-        output_json(document);
-    else
-        printf("learning %s\n",
-               json_object_get_boolean(json_object_object_get(document, "learning")) ? "on" : "off");
-    json_object_put(document);
-    return true;
+    return control_show(arguments, request, print_learning, error);
 }

@@ -70,7 +70,7 @@ static void print_modes(struct json_object *document)
 
 bool cmd_mode(const struct arguments *arguments, struct error *error)
 {
-    struct json_object *request, *document;
+    struct json_object *request;
     const char *setting, *server;
 
     if (!read_words(arguments, &setting, &server, error))
@@ -80,13 +80,5 @@ bool cmd_mode(const struct arguments *arguments, struct error *error)
         json_object_object_add(request, "setting", json_object_new_string(setting));
     if (server)
         json_object_object_add(request, "server", json_object_new_string(server));
-    document = control_ask(arguments, request, error);
-    if (!document)
-        return false;
-    if (option_given(arguments, OPTION_JSON))
-        output_json(document);
-    else
-        print_modes(document);
-    json_object_put(document);
-    return true;
+    return control_show(arguments, request, print_modes, error);
 }

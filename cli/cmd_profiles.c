@@ -46,8 +46,10 @@ static struct json_object *profiles_document(const struct arguments *arguments, 
     return control_ask(arguments, server_request("profiles", server), error);
 }
 
-static void print_whole_profiles(struct json_object *profiles)
+static void print_whole_profiles(struct json_object *document)
 {
+    struct json_object *profiles = json_object_object_get(document, "profiles");
+
     for (size_t i = 0; i < json_object_array_length(profiles); i++) {
         if (i > 0)
             putchar('\n');
@@ -65,7 +67,7 @@ bool cmd_profiles(const struct arguments *arguments, struct error *error)
     if (option_given(arguments, OPTION_JSON))
         output_json(document);
     else if (server)
-        print_whole_profiles(json_object_object_get(document, "profiles"));
+        print_whole_profiles(document);
     else
         print_profile_table(json_object_object_get(document, "profiles"));
     json_object_put(document);
@@ -110,21 +112,21 @@ bool cmd_profiles_export(const struct arguments *arguments, struct error *error)
     return done;
 }
 
-/* Asks, and prints the answer's document or one line made of `format` and the number at `key`. */
-static bool ask_for_count(const struct arguments *arguments, struct json_object *request, const char *key,
-                          const char *words, struct error *error)
+static void print_count(struct json_object *document, const char *key)
 {
-    struct json_object *document = control_ask(arguments, request, error);
+    const char *end = json_object_get_int64(json_object_object_get(document, key)) == 1 ? "" : "s";
 
-    if (!document)
-        return false;
-    if (option_given(arguments, OPTION_JSON))
-        output_json(document);
-    else
-        printf("%s profile%s %s\n", output_field(document, key),
-               json_object_get_int64(json_object_object_get(document, key)) == 1 ? "" : "s", words);
-    json_object_put(document);
-    return true;
+    printf("%s profile%s %s\n", output_field(document, key), end, key);
+}
+
+static void print_imported(struct json_object *document)
+{
+    print_count(document, "imported");
+}
+
+static void print_forgotten(struct json_object *document)
+{
+    print_count(document, "forgotten");
 }
 
 bool cmd_profiles_import(const struct arguments *arguments, struct error *error)
@@ -140,7 +142,7 @@ bool cmd_profiles_import(const struct arguments *arguments, struct error *error)
     json_object_object_add(request, "name", json_object_new_string(path));
     json_object_object_add(request, "contents", json_object_new_string_len(contents, (int)bytes));
     free(contents);
-    return ask_for_count(arguments, request, "imported", "imported", error);
+    return control_show(arguments, request, print_imported, error);
 }
 
 /* A server with its port, which changes need. */
@@ -160,14 +162,14 @@ bool cmd_profiles_forget(const struct arguments *arguments, struct error *error)
 
     if (!check_server(server, "forget", error))
         return false;
-    return ask_for_count(arguments, server_request("forget", server), "forgotten", "forgotten", error);
+    return control_show(arguments, server_request("forget", server), print_forgotten, error);
 }
 
 bool cmd_profiles_set(const struct arguments *arguments, struct error *error)
 {
     const char *server = command_word(arguments, 0), *setting = command_word(arguments, 1);
     const char *equals = strchr(setting, '=');
-    struct json_object *request, *document;
+    struct json_object *request;
 
     if (!check_server(server, "set", error))
         return false;
@@ -177,13 +179,5 @@ bool cmd_profiles_set(const struct arguments *arguments, struct error *error)
     request = server_request("set", server);
     json_object_object_add(request, "key", json_object_new_string_len(setting, (int)(equals - setting)));
     json_object_object_add(request, "value", json_object_new_string(equals + 1));
-    document = control_ask(arguments, request, error);
-    if (!document)
-        return false;
-    if (option_given(arguments, OPTION_JSON))
-        output_json(document);
-    else
-        print_whole_profiles(json_object_object_get(document, "profiles"));
-    json_object_put(document);
-    return true;
+    return control_show(arguments, request, print_whole_profiles, error);
 }

@@ -16,8 +16,9 @@ static const struct table_column source_columns[] = {
     {"RIGHT", ALIGN_RIGHT}, {"SINCE", ALIGN_LEFT}, {"UNTIL", ALIGN_LEFT},
 };
 
-static void print_sources(struct json_object *sources)
+static void print_sources(struct json_object *document)
 {
+    struct json_object *sources = json_object_object_get(document, "sources");
     struct table *table = table_new(sizeof(source_columns) / sizeof(source_columns[0]), source_columns);
 
     for (size_t i = 0; i < json_object_array_length(sources); i++) {
@@ -39,24 +40,9 @@ static void print_sources(struct json_object *sources)
     table_free(table);
 }
 
-/* Takes `request`. */
-static bool ask_and_print(const struct arguments *arguments, struct json_object *request, struct error *error)
-{
-    struct json_object *document = control_ask(arguments, request, error);
-
-    if (!document)
-        return false;
-    if (option_given(arguments, OPTION_JSON))
-        output_json(document);
-    else
-        print_sources(json_object_object_get(document, "sources"));
-    json_object_put(document);
-    return true;
-}
-
 bool cmd_sources(const struct arguments *arguments, struct error *error)
 {
-    return ask_and_print(arguments, control_request("sources"), error);
+    return control_show(arguments, control_request("sources"), print_sources, error);
 }
 
 static struct json_object *request_for(const struct arguments *arguments, const char *action)
@@ -84,15 +70,15 @@ bool cmd_sources_add(const struct arguments *arguments, struct error *error)
     request = request_for(arguments, "add");
     if (text)
         json_object_object_add(request, "for_s", json_object_new_int64((int64_t)seconds));
-    return ask_and_print(arguments, request, error);
+    return control_show(arguments, request, print_sources, error);
 }
 
 bool cmd_sources_allow(const struct arguments *arguments, struct error *error)
 {
-    return ask_and_print(arguments, request_for(arguments, "allow"), error);
+    return control_show(arguments, request_for(arguments, "allow"), print_sources, error);
 }
 
 bool cmd_sources_remove(const struct arguments *arguments, struct error *error)
 {
-    return ask_and_print(arguments, request_for(arguments, "remove"), error);
+    return control_show(arguments, request_for(arguments, "remove"), print_sources, error);
 }

@@ -61,14 +61,5 @@ static void print_stats(struct json_object *document)
 
 bool cmd_stats(const struct arguments *arguments, struct error *error)
 {
-    struct json_object *document = control_ask(arguments, control_request("stats"), error);
-
-    if (!document)
-        return false;
-    if (option_given(arguments, OPTION_JSON))
-        output_json(document);
-    else
-        print_stats(document);
-    json_object_put(document);
-    return true;
+    return control_show(arguments, control_request("stats"), print_stats, error);
 }

@@ -39,20 +39,15 @@ static void print_sides(struct json_object *sides)
     table_free(table);
 }
 
+static void print_status(struct json_object *document)
+{
+    print_head(document);
+    print_sides(json_object_object_get(document, "sides"));
+    putchar('\n');
+    print_server_modes(json_object_object_get(document, "servers"));
+}
+
 bool cmd_status(const struct arguments *arguments, struct error *error)
 {
-    struct json_object *document = control_ask(arguments, control_request("status"), error);
-
-    if (!document)
-        return false;
-    if (option_given(arguments, OPTION_JSON)) {
-        output_json(document);
-    } else {
-        print_head(document);
-        print_sides(json_object_object_get(document, "sides"));
-        putchar('\n');
-        print_server_modes(json_object_object_get(document, "servers"));
-    }
-    json_object_put(document);
-    return true;
+    return control_show(arguments, control_request("status"), print_status, error);
 }

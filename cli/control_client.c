@@ -23,6 +23,7 @@
 #include "bridge/clock.h"
 #include "bridge/control_protocol.h"
 #include "bridge/document.h"
+#include "cli/output.h"
 
 struct exchange {
     const char *path;
@@ -323,4 +324,19 @@ struct json_object *control_ask(const struct arguments *arguments, struct json_o
     const char *path = arguments->value[OPTION_CONTROL];
 
     return control_ask_at(path ? path : CONTROL_SOCKET_DEFAULT, request, CONTROL_TIMEOUT_MS, error);
+}
+
+bool control_show(const struct arguments *arguments, struct json_object *request,
+                  void (*print)(struct json_object *document), struct error *error)
+{
+    struct json_object *document = control_ask(arguments, request, error);
+
+    if (!document)
+        return false;
+    if (option_given(arguments, OPTION_JSON))
+        output_json(document);
+    else
+        print(document);
+    json_object_put(document);
+    return true;
 }

@@ -30,5 +30,8 @@ bool control_listen_at(const char *path, struct json_object *request, unsigned t
 /* The same at the socket that --control names, or the default. */
 struct json_object *control_ask(const struct arguments *arguments, struct json_object *request,
                                 struct error *error);
+/* Asks so, and prints the document: as it is with --json, else by `print`. Takes `request`. */
+bool control_show(const struct arguments *arguments, struct json_object *request,
+                  void (*print)(struct json_object *document), struct error *error);
 
 #endif
