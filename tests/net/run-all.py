@@ -1,66 +1,128 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs the namespace tests one file after the other and sums them up: `run-all.py [FILE ...]`.
+"""Runs the namespace tests, file by file, and sums them up: `run-all.py [FILE ...]`.
+
+Most files wait more than they work, and their namespaces have nothing to do with each other: of these two run at a time. Those that
+compare times, or load the machine as far as it goes, run alone afterwards. A file's lines are printed when it has ended.
 
 Each file prints its own lines and ends with "N passed, N failed"; one that ends without is a failure too.
 """
 import os
+import queue
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-# Short ones first: what is broken altogether shows early.
-FILES = ["cli_errors.py", "transparency.py", "test_bridge.py", "test_greetings.py", "test_wire.py",
-         "test_synack.py", "test_pmtu.py", "test_vlan.py", "test_transfer.py", "test_real.py",
-         "test_modes.py", "test_port.py", "test_recipes.py", "test_vm.py", "test_protect.py",
-         "test_fingerprints.py", "test_demo.py", "test_ends.py", "test_mtu.py", "test_switch.py",
-         "test_loss.py", "test_auto.py", "test_watch.py"]
+ALONE = ["test_transfer.py", "test_real.py", "test_mtu.py", "test_fingerprints.py", "test_auto.py", "test_protect.py", "test_demo.py",
+         "test_loss.py", "test_watch.py"]
+# Short ones first: what is broken altogether shows early. Then the longest, so that they are not left over at the end.
+TOGETHER = ["cli_errors.py", "test_wire.py", "test_synack.py", "test_switch.py", "test_bridge.py", "test_modes.py", "test_vm.py",
+            "test_port.py", "test_ends.py", "transparency.py", "test_greetings.py", "test_vlan.py", "test_recipes.py",
+            "test_pmtu.py"]
+LANES = 2
 LIMIT_S = 240
 
 
-def run_file(name):
-    """Returns (passed, failed)."""
-    print(f"== {name}", flush=True)
-    process = subprocess.Popen([sys.executable, os.path.join(HERE, name)], stdout=subprocess.PIPE, text=True, start_new_session=True)
-    summary = None
-    signal.alarm(LIMIT_S)
+class Results:
+    """What the files said, and which of them are running; used by all lanes."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._running = set()
+        self._over = False
+        self.passed = self.failed = 0
+
+    def start(self, name):
+        """None when the run is over."""
+        with self._lock:
+            if self._over:
+                return None
+            process = subprocess.Popen([sys.executable, os.path.join(HERE, name)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                       text=True, start_new_session=True)
+            self._running.add(process)
+            return process
+
+    def add(self, process, name, said, passed, failed, seconds):
+        with self._lock:
+            self._running.discard(process)
+            self.passed += passed
+            self.failed += failed
+            print(f"== {name} ({seconds:.0f} s)\n{said}", end="", flush=True)
+
+    def end(self):
+        """Ends what is running; each cleans up after itself."""
+        with self._lock:
+            self._over = True
+            for process in self._running:
+                process.terminate()
+
+
+def judge(name, process, said, in_time):
+    """(what is printed, passed, failed)"""
+    found = re.findall(r"(\d+) passed, (\d+) failed", said)
+    if not in_time:
+        return f"{said}FAILED {name}: took more than {LIMIT_S} s\n", 0, 1
+    if not found:
+        return f"{said}FAILED {name}: ended without a summary, exit code {process.returncode}\n", 0, 1
+    passed, failed = map(int, found[-1])
+    return said, passed, failed or (1 if process.returncode else 0)
+
+
+def run_file(results, name):
+    begin = time.monotonic()
+    process = results.start(name)
+    if not process:
+        return
+    in_time = True
     try:
-        for line in process.stdout:
-            print(line, end="", flush=True)
-            summary = re.search(r"(\d+) passed, (\d+) failed", line) or summary
-        process.wait()
-    except BaseException as end:
-        process.terminate()  # it cleans up after itself
-        process.wait(timeout=30)
-        if not isinstance(end, TimeoutError):
-            raise
-        print(f"FAILED {name}: took more than {LIMIT_S} s", flush=True)
-        return 0, 1
-    finally:
-        signal.alarm(0)
-    if summary is None:
-        print(f"FAILED {name}: ended without a summary, exit code {process.returncode}", flush=True)
-        return 0, 1
-    passed, failed = int(summary.group(1)), int(summary.group(2))
-    return passed, failed or (1 if process.returncode else 0)
+        said, _ = process.communicate(timeout=LIMIT_S)
+    except subprocess.TimeoutExpired:
+        in_time = False
+        process.terminate()
+        said, _ = process.communicate()
+    results.add(process, name, *judge(name, process, said, in_time), time.monotonic() - begin)
 
 
-def on_alarm(*_):
-    raise TimeoutError
+def run_lanes(results, names, lanes):
+    left = queue.SimpleQueue()
+    for name in names:
+        left.put(name)
+
+    def lane():
+        while True:
+            try:
+                name = left.get_nowait()
+            except queue.Empty:
+                return
+            run_file(results, name)
+
+    threads = [threading.Thread(target=lane) for _ in range(lanes)]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            thread.join()
+    except BaseException:
+        results.end()
+        for thread in threads:
+            thread.join()
+        raise
 
 
 def main():
-    signal.signal(signal.SIGALRM, on_alarm)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    files = sys.argv[1:] or [f for f in FILES if os.path.exists(os.path.join(HERE, f))]
+    unlisted = sorted(f for f in os.listdir(HERE) if re.fullmatch(r"test_\w+\.py", f) and f not in ALONE + TOGETHER)
+    wanted = sys.argv[1:] or ALONE + unlisted + TOGETHER
+    results = Results()
     begin = time.monotonic()
-    results = [run_file(name) for name in files]
-    passed, failed = (sum(column) for column in zip(*results))
-    print(f"namespace tests: {passed} passed, {failed} failed ({time.monotonic() - begin:.0f} s)")
-    return 1 if failed else 0
+    run_lanes(results, [name for name in TOGETHER if name in wanted], LANES)
+    run_lanes(results, [name for name in wanted if name not in TOGETHER], 1)
+    print(f"namespace tests: {results.passed} passed, {results.failed} failed ({time.monotonic() - begin:.0f} s)")
+    return 1 if results.failed else 0
 
 
 sys.exit(main())

@@ -5,7 +5,7 @@ import signal
 import runner
 from lab import CLIENT_IF, SERVER_IF, SYNWARD, Lab, check, check_equal, run, wait_until
 
-RESIDENT_MAX_KIB = 64 << 10  # DESIGN 7: with 100,000 flows and one worker
+RESIDENT_MAX_KIB = 64 << 10  # with 100,000 flows and one worker
 FLOWS = 100_000
 FLOW_BYTES = 124
 FLOWS_MAX = 262_144

@@ -98,15 +98,20 @@ def test_lost_greeting_then_request():
         raw.close()
 
 
+def greeting_changes(lab, text):
+    """A POP3 server that was learned with another greeting says `text` from now on."""
+    path = os.path.join(lab.folder, "greeting")
+    with open(path, "w") as greeting:
+        greeting.write("+OK ready\n")
+    pop3, _ = learned(lab, greeting_file=path)
+    with open(path, "w") as greeting:
+        greeting.write(text)
+    pop3.popen.send_signal(signal.SIGHUP)
+
+
 def test_changed_greeting_disarms_and_is_relearned():
     with Lab() as lab:
-        path = os.path.join(lab.folder, "greeting")
-        with open(path, "w") as greeting:
-            greeting.write("+OK ready\n")
-        pop3, _ = learned(lab, greeting_file=path)
-        with open(path, "w") as greeting:
-            greeting.write("+OK a new version is ready\n")
-        pop3.popen.send_signal(signal.SIGHUP)
+        greeting_changes(lab, "+OK a new version is ready\n")
         if lab.stand_in:
             return "nothing to disarm"
         one = lab.fetch("pop3", 110, source="10.78.1.1", timeout_ms=3000)
@@ -126,13 +131,7 @@ def test_changed_greeting_disarms_and_is_relearned():
 
 def test_one_prefix_cannot_disarm():
     with Lab() as lab:
-        path = os.path.join(lab.folder, "greeting")
-        with open(path, "w") as greeting:
-            greeting.write("+OK ready\n")
-        pop3, _ = learned(lab, greeting_file=path)
-        with open(path, "w") as greeting:
-            greeting.write("+OK other\n")
-        pop3.popen.send_signal(signal.SIGHUP)
+        greeting_changes(lab, "+OK other\n")
         if lab.stand_in:
             return "nothing to disarm"
         lab.fetch("pop3", 110, count=10, source="10.78.1.1", timeout_ms=3000)
