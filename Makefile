@@ -16,9 +16,8 @@ SAY      ?= echo
 
 # What Debian 12 calls the things that `make`, `make check` and `make demo` need, those for the virtual machines of
 # `make check`, and those for `make lint` alone.
-DEPS      := gcc make pkg-config liburing-dev libnl-route-3-dev libmnl-dev libjson-c-dev libsodium-dev \
-             nettle-dev libpcap-dev libcriterion-dev iproute2 nftables ethtool python3 curl debootstrap ca-certificates \
-             clang libclang-rt-14-dev
+DEPS      := gcc make pkg-config liburing-dev libnl-route-3-dev libjson-c-dev libsodium-dev libpcap-dev \
+             libcriterion-dev iproute2 nftables ethtool python3 curl debootstrap ca-certificates clang libclang-rt-14-dev
 DEPS_VM   := qemu-system-x86
 DEPS_LINT := clang-format clang-tidy cppcheck
 
@@ -110,7 +109,7 @@ check-unit: all $(UNITS) $(SIM)
 
 #: make demo       shows the main job on real traffic, in namespaces (as root); REAL=1 with nginx and dovecot
 demo: deps
-	@$(MAKE) --no-print-directory all $(SERVERS)
+	@$(MAKE) --no-print-directory $(if $(filter 0,$(V)),-s) all $(SERVERS)
 	@REAL=$(REAL) SYNWARD=$(BUILD)/synward python3 tests/demo/demo.py
 
 #: make root       nginx, dovecot and the tools of the tests in a private root under build/
