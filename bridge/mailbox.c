@@ -7,6 +7,8 @@
  * Both indices only grow and wrap; tail - head items are in the queue. Each side keeps its index on a cache line of
  * its own, with the last value that it saw of the other's, so that a put touches the consumer's line only when the
  * queue looks full.
+ *
+ * The slots are touched at the start: a queue that is walked through once takes no more memory than a new one.
  */
 #include "bridge/mailbox.h"
 
@@ -68,9 +70,13 @@ struct mailbox *mailbox_new(uint32_t capacity, size_t item_bytes)
     memset(mailbox, 0, sizeof(*mailbox));
     mailbox->capacity = capacity;
     mailbox->item_bytes = (item_bytes + 15) & ~(size_t)15;
-    mailbox->slots = calloc(capacity, mailbox->item_bytes);
-    if (mailbox->slots != NULL)
+    const size_t bytes =
+        (capacity * mailbox->item_bytes + CACHE_LINE_BYTES - 1) & ~(size_t)(CACHE_LINE_BYTES - 1);
+    mailbox->slots = aligned_alloc(CACHE_LINE_BYTES, bytes); /* calloc() would leave the pages for later */
+    if (mailbox->slots != NULL) {
+        memset(mailbox->slots, 0, bytes);
         return mailbox;
+    }
     free(mailbox);
     return NULL;
 }
