@@ -45,7 +45,7 @@ UNITS   := $(BUILD)/tests/unit-engine $(BUILD)/tests/unit-profiles $(BUILD)/test
 SIM     := $(BUILD)/tests/simulator
 C_FILES  = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
-.PHONY: all help fuzz soak deps deps-lint deps-vm vm check check-unit demo sanitize install clean root \
+.PHONY: all help fuzz soak deps deps-lint deps-vm vm check check-unit demo bench-attack sanitize install clean root \
         lint lint-format lint-gcc lint-clang lint-tidy lint-cppcheck
 all: $(BUILD)/synward
 
@@ -154,6 +154,11 @@ FUZZ_FRAMES  ?= 10000000
 fuzz: deps fuzz-build
 	@sh tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS) $(FUZZ_FRAMES)
 include tests/fuzz/programs.mk
+
+#: make bench-attack six attacks in namespaces, measured, and memory (as root); WRITE=1 puts the table into doc/attacks.md
+bench-attack: deps
+	@$(MAKE) --no-print-directory all $(SERVERS)
+	@SYNWARD=$(BUILD)/synward python3 tests/bench/attack.py $(if $(filter 1,$(WRITE)),--write)
 
 SOAK_CONNECTIONS ?= 10000000
 SOAK_FIRST       ?= 1

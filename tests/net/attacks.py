@@ -21,11 +21,14 @@ WRONG_WORDS = {80: "bittorrent", 110: "http"}
 
 
 class Attack:
-    """`words`: what real addresses say (None: the sources are spoofed). `setting`: set before it. `switches`: to attack mode."""
+    """`words`: what real addresses say (None: the sources are spoofed). `setting`: set before it. `switches`: to attack mode,
+    which `stops` it."""
 
-    def __init__(self, name, words=None, sources=None, rate=None, setting=None, switches=True, concurrency=200, hold_ms=200):
+    def __init__(self, name, words=None, sources=None, rate=None, setting=None, switches=True, stops=None, concurrency=200, hold_ms=200):
         self.name, self.words, self.sources, self.rate, self.setting = name, words, sources, rate, setting
-        self.switches, self.concurrency, self.hold_ms = switches, concurrency, hold_ms
+        self.switches, self.stops = switches, switches if stops is None else stops
+        self.concurrency, self.hold_ms = concurrency, hold_ms
+        self.slow = rate is not None and rate < 100
 
     def start(self, lab, port, seconds):
         if self.words is None:
@@ -44,9 +47,11 @@ ATTACKS = [
     Attack("real addresses that say nothing", "nothing", "10.78.0.0/16", concurrency=500, hold_ms=1000),
     Attack("real addresses, wrong requests", "wrong", "10.78.0.0/16", switches=False),
     Attack("the same with trigger.mismatch=100", "wrong", "10.78.0.0/16", setting="trigger.mismatch=100"),
+    Attack("the same from 4 addresses only", "wrong", "10.78.0.0/30", setting="trigger.mismatch=100"),
     Attack("right requests from 4 addresses", "right", "10.78.0.0/30", concurrency=50, hold_ms=20, switches=False),
     Attack("one client makes the server refuse", "right", f"{REFUSED}/32", concurrency=20, hold_ms=100, switches=False),
-    Attack("the same with trigger.refused=100", "right", f"{REFUSED}/32", setting="trigger.refused=100", concurrency=20, hold_ms=100),
+    Attack("the same with trigger.refused=100", "right", f"{REFUSED}/32", setting="trigger.refused=100", stops=False,
+           concurrency=20, hold_ms=100),
     Attack("half-open connections, 60 a second", rate=60),
 ]
 
@@ -137,3 +142,30 @@ def measure(lab, servers, attack, port, seconds):
 def check_nobody_failed(result):
     for whose in ("honest", "other"):
         check_equal(result[whose]["failed"], 0, f"failures of honest clients ({whose}: {result[whose]})")
+
+
+def memory_of_spoofed(lab, count):
+    """Resident memory around a flood of so many SYNs, each from an address of its own; it begins in normal mode."""
+    lab.server.run("ip", "route", "replace", "11.0.0.0/8", "via", CLIENT4)
+    return _memory(lab, lambda: lab.flood(80, count=count, sources="11.0.0.0/8"))
+
+
+def memory_of_real(lab, count):
+    """The same around so many handshakes, each from an address of its own, and each with a wrong request."""
+    lab.client.run("ip", "route", "replace", "local", "10.128.0.0/12", "dev", "lo")
+    lab.server.run("ip", "route", "replace", "10.128.0.0/12", "via", CLIENT4)
+    lab.set_mode("attack")
+    seen = {}
+
+    def clients():
+        seen.update(lab.talkers(80, count=count, sources="10.128.0.0/12", concurrency=200, say="bittorrent", hold_ms=1000))
+    result = _memory(lab, clients)
+    check_equal(seen["connected"], count, f"handshakes ({seen})")
+    return result
+
+
+def _memory(lab, what):
+    lab.wait_no_flows()
+    before_kib = lab.resident_kib()
+    what()
+    return {"moved_kib": lab.resident_kib() - before_kib, "resident_kib": lab.resident_kib()}
