@@ -113,10 +113,15 @@ static bool is_aside(const struct source_entry *source, uint64_t now_us)
     return source->until_us > now_us;
 }
 
+static uint32_t requests_of(const struct source_entry *source, uint64_t now_us)
+{
+    return counted(source, source->mismatches, now_us) + counted(source, source->matches, now_us);
+}
+
 /* True where `a` is the one to go rather than `b`. */
 static bool less_interesting(const struct source_entry *a, const struct source_entry *b, uint64_t now_us)
 {
-    uint32_t mine = counted(a, a->mismatches, now_us), other = counted(b, b->mismatches, now_us);
+    uint32_t mine = requests_of(a, now_us), other = requests_of(b, now_us);
 
     if (!a->bits || !b->bits)
         return !a->bits;
@@ -125,7 +130,34 @@ static bool less_interesting(const struct source_entry *a, const struct source_e
     return mine != other ? mine < other : a->half < b->half;
 }
 
+static struct source_entry *least_interesting(const struct source_table *table, const struct ip_addr *prefix,
+                                              uint32_t bits, uint64_t now_us)
+{
+    struct source_entry *set = set_of(table, prefix, bits), *least = set;
+
+    for (uint32_t i = 1; i < SOURCE_WAYS; i++)
+        if (less_interesting(&set[i], least, now_us))
+            least = &set[i];
+    return least;
+}
+
 static struct source_entry *find_or_make(struct source_table *table, const struct ip_addr *addr,
+                                         uint32_t bits, uint64_t now_us)
+{
+    struct source_entry *source = find(table, addr, bits);
+    struct ip_addr prefix = masked(addr, bits);
+
+    if (source)
+        return source;
+    source = least_interesting(table, &prefix, bits, now_us);
+    if (source->bits && is_aside(source, now_us))
+        table->evicted++;
+    *source = (struct source_entry){.prefix = prefix, .bits = (uint8_t)bits, .half = half_of(now_us)};
+    return source;
+}
+
+/* The same for who sent nothing wrong yet, in place of one who did so as little; NULL: there is none. */
+static struct source_entry *find_or_note(struct source_table *table, const struct ip_addr *addr,
                                          uint32_t bits, uint64_t now_us)
 {
     struct source_entry *source = find(table, addr, bits), *least;
@@ -133,15 +165,11 @@ static struct source_entry *find_or_make(struct source_table *table, const struc
 
     if (source)
         return source;
-    source = set_of(table, &prefix, bits);
-    least = source;
-    for (uint32_t i = 1; i < SOURCE_WAYS; i++)
-        if (less_interesting(&source[i], least, now_us))
-            least = &source[i];
-    if (least->bits && is_aside(least, now_us))
-        table->evicted++;
-    *least = (struct source_entry){.prefix = prefix, .bits = (uint8_t)bits, .half = half_of(now_us)};
-    return least;
+    least = least_interesting(table, &prefix, bits, now_us);
+    if (least->bits && (least->strikes || least->asides || counted(least, least->mismatches, now_us) ||
+                        counted(least, least->matches, now_us) > 1))
+        return NULL;
+    return find_or_make(table, addr, bits, now_us);
 }
 
 /* Makes the newest half the present one. */
@@ -273,7 +301,7 @@ bool source_mismatch(struct source_table *table, const struct ip_addr *addr, uin
 
 void source_match(struct source_table *table, const struct ip_addr *addr, uint64_t now_us)
 {
-    struct source_entry *source = find(table, addr, source_bits(addr));
+    struct source_entry *source = find_or_note(table, addr, source_bits(addr), now_us);
     struct source_entry *prefix = find(table, addr, neighbour_bits(addr));
 
     if (source) {
@@ -465,9 +493,11 @@ bool source_forget(struct source_table *table, const struct ip_addr *prefix, uin
 
     if (found)
         rule_remove(table, place);
-    if (source)
+    if (source) {
+        found = found || source->until_us || source->mismatches[0] || source->mismatches[1];
         *source = (struct source_entry){0};
-    return found || source != NULL;
+    }
+    return found;
 }
 
 /* --- listing ---------------------------------------------------------------------------------------------------- */

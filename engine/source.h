@@ -14,9 +14,12 @@
  * Many together: where 16 sources of one IPv4 /24 or IPv6 /48 have been put aside within an hour, and the share of all that is counted
  * under that prefix is as bad, the prefix is put aside.
  *
- * Memory is fixed: 4-way sets, an entry is made by a mismatch only. Where a set is full the least interesting entry
- * goes: one that is not put aside before one that is, then the one with fewer mismatches, then the older one. A
- * million sources with one wrong request each displace nobody who is put aside.
+ * What came before the first mismatch counts too: the honest ones behind an address may have been there first.
+ *
+ * Memory is fixed: 4-way sets. Where a set is full the least interesting entry goes: one that is not put aside before
+ * one that is, then the one with fewer requests, then the older one. A match finds room only in place of an entry that
+ * nothing but one match, or nothing of late, is known of. A million sources with one request each, right or wrong,
+ * displace nobody who is put aside, and no address of many honest clients.
  *
  * Beside it stand the operator's own rules, up to SOURCE_RULES_MAX prefixes of any length: put aside (SYNs to every server
  * are dropped, in every mode), or allowed (never limited nor put aside). The longest prefix decides, and before any

@@ -200,6 +200,49 @@ Test(source, a_million_of_them_displace_nobody_who_is_aside)
     cr_assert_eq(table.evicted, 0);
 }
 
+/* The honest ones behind an address may have been there first. */
+Test(source, matches_before_the_first_mismatch_count)
+{
+    begin(SLOTS);
+    right("198.51.100.7", 20);
+    cr_assert_not(wrong("198.51.100.7", 200));
+    cr_assert_eq(state("198.51.100.7"), SOURCE_CLEAR);
+    cr_assert(wrong("198.51.100.7", 1), "less than a tenth now");
+}
+
+Test(source, a_million_others_displace_no_address_of_many_honest_clients)
+{
+    struct random random = random_begin("source");
+    struct observed_source aside;
+
+    begin(SLOTS);
+    for (uint32_t i = 0; i < 1000000; i++, now_us += 20) {
+        uint8_t v4[4] = {(uint8_t)(1 + random_below(&random, 100)), (uint8_t)random_below(&random, 256),
+                         (uint8_t)random_below(&random, 256), (uint8_t)random_below(&random, 256)};
+        struct ip_addr addr = addr_from_v4(v4);
+        if (i % 200 == 0)
+            right("198.51.100.7", 1);
+        if (random_below(&random, 2))
+            source_match(&table, &addr, now_us);
+        else
+            source_mismatch(&table, &addr, now_us, &aside);
+    }
+    cr_assert_not(wrong("198.51.100.7", 1000));
+    cr_assert_eq(state("198.51.100.7"), SOURCE_CLEAR);
+}
+
+/* Nothing was thought of it: there is nothing to take back. */
+Test(source, forgetting_who_did_nothing_wrong)
+{
+    struct ip_addr addr = at("198.51.100.7");
+
+    begin(SLOTS);
+    right("198.51.100.7", 20);
+    cr_assert_not(source_forget(&table, &addr, 32));
+    wrong("198.51.100.7", 1);
+    cr_assert(source_forget(&table, &addr, 32));
+}
+
 Test(source, rules_longest_prefix_decides)
 {
     enum source_by by;
