@@ -10,6 +10,8 @@
  *                     is stable, else COOKIE
  *      not known      -                            COOKIE
  *
+ * A server whose greeting was only ever seen behind its clients' first data (SSH) counts as speaking first.
+ *
  * "Can be checked": the check in force has a protocol with accepted requests, or a pattern. A service that no file
  * knows is greeted for as well, once its requests have a pattern. Where accepted requests are of a kind that
  * nothing describes (unknown, and nothing in common), no check is made: it would turn away clients that the server
@@ -118,13 +120,25 @@ static bool set_check(const struct profile *profile, struct server_policy *serve
 
 static bool greeting_is_stable(const struct profile *profile)
 {
-    return profile_greeting_kind(profile) == GREETING_STABLE && profile->greeting.count >= GREETING_RELEARNED;
+    return greeting_model_kind(&profile->greeting) == GREETING_STABLE &&
+           profile->greeting.count >= GREETING_RELEARNED;
+}
+
+/*
+ * Where all clients seen spoke so early that the greeting acknowledged their data (SSH), the server greets
+ * nevertheless, and others will wait for that.
+ */
+static enum speaker who_is_waited_for(const struct profile *profile)
+{
+    const enum speaker speaker = profile_speaks_first(profile);
+    const bool greets = profile->greeting.count > 0 && profile->voices[VOICE_CLIENT] == 0;
+    return speaker == SPEAKER_CLIENT && greets ? SPEAKER_SERVER : speaker;
 }
 
 static enum opening_kind choose_opening(const struct profile *profile, bool checked)
 {
     const bool known_client = profile->voices[VOICE_CLIENT] >= SPEAKER_FLOWS;
-    switch (profile_speaks_first(profile)) {
+    switch (who_is_waited_for(profile)) {
     case SPEAKER_CLIENT:
         if (checked && profile_armed(profile))
             return OPENING_CHECK;
@@ -138,12 +152,16 @@ static enum opening_kind choose_opening(const struct profile *profile, bool chec
     return OPENING_COOKIE;
 }
 
+/* Where protocols share a greeting (FTP, SMTP), the one in which requests were accepted. */
 static enum protocol_id greeting_protocol(const struct profile *profile)
 {
     size_t bytes = 0;
     const struct greeting_model *greeting = &profile->greeting;
-    return greeting->bytes > 0 ? protocol_of_greeting(greeting->latest, greeting->bytes, &bytes)
-                               : PROTOCOL_UNKNOWN;
+    if (greeting->bytes == 0)
+        return PROTOCOL_UNKNOWN;
+    const uint64_t protocols = protocols_of_greeting(greeting->latest, greeting->bytes, &bytes),
+                   accepted = protocols & profile->accepted;
+    return protocol_first(accepted ? accepted : protocols);
 }
 
 /* The promise in force may be an older one, without a greeting or with another. */

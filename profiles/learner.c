@@ -289,13 +289,21 @@ static bool client_spoke_first(const struct learner_flow *flow)
     return flow->unprompted_bytes == 0 && flow->prompted_at == 0;
 }
 
-static void learn_greeting(struct learner_flow *flow, struct profile *profile, enum protocol_id protocol,
+/* A greeting that several protocols share names the first of them, until a request that is accepted tells. */
+static void name_by_greeting(struct profile *profile, uint64_t protocols)
+{
+    const bool alone = protocols != 0 && (protocols & (protocols - 1)) == 0;
+    profile_name(profile, protocol_first(protocols), alone ? NAMED_BY_PROTOCOL : NAMED_BY_ANSWER);
+}
+
+/* `protocols` that greet so, as bits; none: no file knows it. */
+static void learn_greeting(struct learner_flow *flow, struct profile *profile, uint64_t protocols,
                            size_t bytes)
 {
     flow->greeting_done = true;
     voice(flow, profile, VOICE_SERVER);
     profile_greeting(profile, flow->server.data, bytes);
-    profile_name(profile, protocol, protocol == PROTOCOL_UNKNOWN ? NAMED_BY_ANSWER : NAMED_BY_PROTOCOL);
+    name_by_greeting(profile, protocols);
     /* What a greeting that came in two pieces said after the client spoke is not an answer. */
     if (bytes > flow->unprompted_bytes)
         flow->unprompted_bytes = (uint32_t)bytes;
@@ -323,8 +331,7 @@ static enum match judge_unknown_greeting(struct learner_flow *flow, struct profi
     const enum match known = begins_as_known(flow, profile);
     if (known == MATCH_MORE || refusal == MATCH_MORE || !answered(flow) || there < flow->unprompted_bytes)
         return MATCH_MORE;
-    learn_greeting(flow, profile, PROTOCOL_UNKNOWN,
-                   known == MATCH_YES ? profile->greeting.bytes : flow->unprompted_bytes);
+    learn_greeting(flow, profile, 0, known == MATCH_YES ? profile->greeting.bytes : flow->unprompted_bytes);
     return MATCH_YES;
 }
 
@@ -334,25 +341,23 @@ static enum match match_of(enum greeting_verdict verdict)
 }
 
 /*
- * How the server's first data fits the greeting of any protocol; `*protocol` is set for YES, and for NO where it
- * refuses.
+ * How the server's first data fits the greeting of any protocol; `*protocols` are those that greet so (bits), set
+ * for YES, and for NO where it refuses.
  */
-static enum match protocol_greeting(const struct learner_flow *flow, enum protocol_id *protocol,
-                                    size_t *bytes)
+static enum match protocol_greeting(const struct learner_flow *flow, uint64_t *protocols, size_t *bytes)
 {
     enum match best = MATCH_NO;
-    *protocol = PROTOCOL_UNKNOWN;
+    *protocols = protocols_of_greeting(flow->server.data, stream_bytes(&flow->server), bytes);
     for (int id = PROTOCOL_UNKNOWN + 1; id < PROTOCOLS_COUNT; id++) {
         const struct protocol *candidate = protocol_by_id((enum protocol_id)id);
-        if (!candidate->greeting)
+        if (!candidate->greeting || (*protocols && !(*protocols >> id & 1)))
             continue;
-        const enum greeting_verdict verdict =
-            candidate->greeting(flow->server.data, stream_bytes(&flow->server), bytes);
-        if (verdict == GREETING_POSITIVE || verdict == GREETING_NEGATIVE) {
-            *protocol = (enum protocol_id)id;
-            return match_of(verdict);
-        }
-        best = verdict == GREETING_MORE ? MATCH_MORE : best;
+        size_t length = 0;
+        const enum match match =
+            match_of(candidate->greeting(flow->server.data, stream_bytes(&flow->server), &length));
+        if (*protocols)
+            return match;
+        best = match == MATCH_NO ? best : match;
     }
     return best;
 }
@@ -370,11 +375,11 @@ static enum match judge_greeting(struct learner_flow *flow, struct profile *prof
     if (flow->opened && stream_bytes(&flow->client) == 0)
         return MATCH_MORE; /* also at its end: it may have been unequal, and our being told so lost */
     size_t bytes = 0;
-    enum protocol_id id;
-    enum match match = protocol_greeting(flow, &id, &bytes);
+    uint64_t protocols;
+    enum match match = protocol_greeting(flow, &protocols, &bytes);
     if (match == MATCH_YES) {
-        learn_greeting(flow, profile, id, bytes);
-    } else if (id != PROTOCOL_UNKNOWN) {
+        learn_greeting(flow, profile, protocols, bytes);
+    } else if (protocols) {
         flow->greeting_done = true; /* neither a greeting nor a voice */
         flow->voice_done = true;
     } else if (match == MATCH_NO) {
@@ -387,41 +392,67 @@ static enum match judge_greeting(struct learner_flow *flow, struct profile *prof
     return match;
 }
 
+/* The server's first data is, or may become, a greeting of this protocol. */
+static bool greeted_in(const struct learner_flow *flow, const struct protocol *protocol)
+{
+    const uint16_t said = stream_bytes(&flow->server);
+    size_t bytes = 0;
+    return said > 0 && protocol->greeting(flow->server.data, said, &bytes) != GREETING_NOT;
+}
+
 /*
  * What the request speaks. Protocols share words (FTP and POP3 both say USER and AUTH): one whose server greets
- * counts only where the server did greet in it.
+ * counts only where the server did greet in it, and then before those whose clients speak first.
  */
 static enum protocol_id request_protocol(const struct learner_flow *flow)
 {
-    const uint16_t asked = stream_bytes(&flow->client), said = stream_bytes(&flow->server);
-    const enum protocol_id id = asked > 0 ? protocol_of_request(flow->client.data, asked) : PROTOCOL_UNKNOWN;
-    const struct protocol *protocol = protocol_by_id(id);
-    if (!protocol || !protocol->server_first || !protocol->greeting)
-        return id;
-    size_t bytes = 0;
-    const bool greeted = said > 0 && protocol->greeting(flow->server.data, said, &bytes) != GREETING_NOT;
-    return greeted ? id : PROTOCOL_UNKNOWN;
+    uint64_t greets = 0, waits = 0, matches;
+    enum protocol_id id;
+    for (int i = PROTOCOL_UNKNOWN + 1; i < PROTOCOLS_COUNT; i++) {
+        const struct protocol *protocol = protocol_by_id((enum protocol_id)i);
+        if (!protocol->greeting)
+            waits |= UINT64_C(1) << i;
+        else if (greeted_in(flow, protocol))
+            greets |= UINT64_C(1) << i;
+    }
+    const uint16_t asked = stream_bytes(&flow->client);
+    for (int round = 0; round < 2 && asked > 0; round++) {
+        matches = round == 0 ? greets : waits;
+        if (protocols_check(matches, flow->client.data, asked, &id) == MATCH_YES)
+            return id;
+    }
+    return PROTOCOL_UNKNOWN;
+}
+
+/* Clients of such a protocol do not wait for its greeting, and are right. */
+static bool either_may_begin(uint64_t protocols)
+{
+    const struct protocol *protocol = protocol_by_id(protocol_first(protocols));
+    return protocol && protocol->greeting_grace_us > 0;
 }
 
 /*
  * A client spoke so early that the server's greeting already acknowledges it: the greeting is no answer, and says
  * nothing about who speaks first. It is learned where the request speaks the same protocol; otherwise it may be an
- * answer that only looks like one ("+OK"). MORE where it is not whole.
+ * answer that only looks like one ("+OK"). Where either may begin (SSH), the client did, which decides as long as no
+ * connection tells more. MORE where it is not whole.
  */
-static enum match judge_late_greeting(struct learner_flow *flow, const struct profile *profile)
+static enum match judge_late_greeting(struct learner_flow *flow, struct profile *profile)
 {
     if (!client_spoke_first(flow) || stream_bytes(&flow->server) == 0)
         return MATCH_NO;
     size_t bytes = 0;
-    enum protocol_id id;
-    enum match match = protocol_greeting(flow, &id, &bytes);
-    const bool same = id != PROTOCOL_UNKNOWN && request_protocol(flow) == id;
+    uint64_t protocols;
+    enum match match = protocol_greeting(flow, &protocols, &bytes);
+    const bool same = protocols >> request_protocol(flow) & 1;
     if (match == MATCH_NO && !same && profile_speaks_first(profile) == SPEAKER_SERVER) {
         match = greeting_model_begins(&profile->greeting, flow->server.data, stream_bytes(&flow->server));
         bytes = begins_as_known(flow, profile) == MATCH_YES ? profile->greeting.bytes : flow->server_end;
     }
     if (match != MATCH_YES && !same)
         return match;
+    if (match == MATCH_YES && same && either_may_begin(protocols))
+        voice(flow, profile, VOICE_CLIENT_REFUSED);
     flow->voice_done = true;
     flow->greeting_done = !same;
     flow->unprompted_bytes = (uint32_t)bytes;
@@ -447,40 +478,68 @@ static void accept_request(struct learner *learner, struct learner_flow *flow, s
 }
 
 /*
- * No protocol file knows the request: any answer accepts it, but for a refusal, and for words of a protocol whose
- * clients speak first: a web server that answers, whatever it answers, was not spoken to in HTTP.
+ * The protocol whose clients alone are answered so, whatever they asked. `*match`: MORE where the answer is but the
+ * beginning of one.
+ */
+static enum protocol_id answer_protocol(const struct learner_flow *flow, size_t request_bytes,
+                                        const uint8_t *answer, size_t answer_bytes, enum match *match)
+{
+    *match = MATCH_NO;
+    for (int id = PROTOCOL_UNKNOWN + 1; id < PROTOCOLS_COUNT; id++) {
+        const struct protocol *protocol = protocol_by_id((enum protocol_id)id);
+        if (!protocol->answers_alone)
+            continue;
+        const enum acceptance words =
+            protocol->accepts(flow->client.data, request_bytes, answer, answer_bytes);
+        if (words == ACCEPTANCE_ACCEPTED) {
+            *match = MATCH_YES;
+            return (enum protocol_id)id;
+        }
+        *match = words == ACCEPTANCE_MORE ? MATCH_MORE : *match;
+    }
+    return PROTOCOL_UNKNOWN;
+}
+
+/*
+ * No protocol file knows the request: any answer accepts it, but for a refusal, and for words of a protocol that
+ * alone answers so: a web server that answers, whatever it answers, was not spoken to in HTTP.
  */
 static enum acceptance unknown_acceptance(const struct learner_flow *flow, size_t request_bytes,
                                           const uint8_t *answer, size_t answer_bytes)
 {
-    enum match refusal = looks_like_refusal(answer, answer_bytes);
-    for (int id = PROTOCOL_UNKNOWN + 1; id < PROTOCOLS_COUNT && refusal != MATCH_YES; id++) {
-        const struct protocol *protocol = protocol_by_id((enum protocol_id)id);
-        if (protocol->server_first)
-            continue;
-        const enum acceptance words =
-            protocol->accepts(flow->client.data, request_bytes, answer, answer_bytes);
-        if (words != ACCEPTANCE_REFUSED)
-            refusal = words == ACCEPTANCE_MORE ? MATCH_MORE : MATCH_YES;
-    }
-    return refusal == MATCH_NO    ? ACCEPTANCE_ACCEPTED
-           : refusal == MATCH_YES ? ACCEPTANCE_REFUSED
-                                  : ACCEPTANCE_MORE;
+    enum match words;
+    const enum match refusal = looks_like_refusal(answer, answer_bytes);
+    answer_protocol(flow, request_bytes, answer, answer_bytes, &words);
+    if (refusal == MATCH_YES || words == MATCH_YES)
+        return ACCEPTANCE_REFUSED;
+    return refusal == MATCH_MORE || words == MATCH_MORE ? ACCEPTANCE_MORE : ACCEPTANCE_ACCEPTED;
 }
 
 static enum acceptance acceptance_of(enum protocol_id id, const struct learner_flow *flow,
                                      size_t request_bytes)
 {
-    const uint32_t from = answer_offset(flow);
+    const struct protocol *protocol = protocol_by_id(id);
+    const uint32_t from = protocol && protocol->answers_in_advance ? 0 : answer_offset(flow);
     const uint16_t there = stream_bytes(&flow->server);
     if (there <= from)
         return ACCEPTANCE_MORE;
     const uint8_t *answer = flow->server.data + from;
     const size_t answer_bytes = there - from;
-    const struct protocol *protocol = protocol_by_id(id);
     if (protocol)
         return protocol->accepts(flow->client.data, request_bytes, answer, answer_bytes);
     return unknown_acceptance(flow, request_bytes, answer, answer_bytes);
+}
+
+/* A server that refuses what nobody knows in words of one protocol speaks that (TLS to a hello of SSLv2). */
+static void name_by_refusal(const struct learner_flow *flow, struct profile *profile, enum protocol_id id,
+                            size_t request_bytes)
+{
+    const uint32_t from = answer_offset(flow);
+    const uint16_t there = stream_bytes(&flow->server);
+    enum match words;
+    if (id == PROTOCOL_UNKNOWN && there > from)
+        id = answer_protocol(flow, request_bytes, flow->server.data + from, there - from, &words);
+    profile_name(profile, id, id == PROTOCOL_UNKNOWN ? NAMED_BY_DATA : NAMED_BY_REQUEST);
 }
 
 /* The connection ended without an answer that counts. */
@@ -520,7 +579,7 @@ static void judge_request(struct learner *learner, struct learner_flow *flow, st
         accept_request(learner, flow, profile, id, request_bytes);
         break;
     case ACCEPTANCE_REFUSED:
-        profile_name(profile, id, NAMED_BY_DATA);
+        name_by_refusal(flow, profile, id, request_bytes);
         refuse_request(learner, flow, profile);
         break;
     case ACCEPTANCE_MORE:

@@ -12,59 +12,16 @@
  * Limits: a greeting or answer line is at most 512 bytes with its CRLF (RFC 1939 3); commands of private extensions
  * (XCLIENT) are not known.
  */
-#include "engine/protocols/protocol.h"
+#include "engine/protocols/words.h"
 
-#define VERB_BYTES     4
 #define LINE_BYTES_MAX 512
 
 /* RFC 1939 (USER, APOP, QUIT), 2449 (CAPA), 2595 (STLS), 5034 (AUTH), 6856 (UTF8, LANG). */
-static const char verbs[][VERB_BYTES + 1] = {"USER", "CAPA", "AUTH", "APOP", "STLS", "QUIT", "UTF8", "LANG"};
-
-static uint8_t upper(uint8_t c)
-{
-    return c >= 'a' && c <= 'z' ? (uint8_t)(c - 'a' + 'A') : c;
-}
-
-static bool begins_verb(const char *verb, const uint8_t *request, size_t bytes)
-{
-    for (size_t i = 0; i < VERB_BYTES && i < bytes; i++) {
-        if (upper(request[i]) != (uint8_t)verb[i])
-            return false;
-    }
-    return true;
-}
-
-static bool ends_word(uint8_t c)
-{
-    return c == ' ' || c == '\r' || c == '\n';
-}
+static const char *const verbs[] = {"USER", "CAPA", "AUTH", "APOP", "STLS", "QUIT", "UTF8", "LANG"};
 
 static enum match pop3_check(const uint8_t *request, size_t bytes)
 {
-    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-        if (!begins_verb(verbs[i], request, bytes))
-            continue;
-        if (bytes <= VERB_BYTES)
-            return MATCH_MORE;
-        return ends_word(request[VERB_BYTES]) ? MATCH_YES : MATCH_NO;
-    }
-    return MATCH_NO;
-}
-
-/* How data begins, compared with a status word that a space or the end of the line must follow. */
-static enum match begins_status(const char *status, const uint8_t *data, size_t bytes)
-{
-    size_t i = 0;
-
-    for (; status[i] != 0; i++) {
-        if (i == bytes)
-            return MATCH_MORE;
-        if (data[i] != (uint8_t)status[i])
-            return MATCH_NO;
-    }
-    if (i == bytes)
-        return MATCH_MORE;
-    return ends_word(data[i]) ? MATCH_YES : MATCH_NO;
+    return begins_verb(verbs, COUNT_OF(verbs), request, bytes);
 }
 
 static enum acceptance pop3_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
@@ -82,20 +39,10 @@ static enum acceptance pop3_accepts(const uint8_t *request, size_t request_bytes
     return ACCEPTANCE_REFUSED;
 }
 
-/* The line's length with its LF; 0 where the LF is not among the first LINE_BYTES_MAX bytes. */
-static size_t line_bytes(const uint8_t *data, size_t bytes)
-{
-    for (size_t i = 0; i < bytes && i < LINE_BYTES_MAX; i++) {
-        if (data[i] == '\n')
-            return i + 1;
-    }
-    return 0;
-}
-
 static enum greeting_verdict pop3_greeting(const uint8_t *data, size_t bytes, size_t *greeting_bytes)
 {
     enum match ok = begins_status("+OK", data, bytes), err = begins_status("-ERR", data, bytes);
-    size_t length = line_bytes(data, bytes);
+    size_t length = line_bytes(data, bytes, LINE_BYTES_MAX);
 
     if (ok == MATCH_NO && err == MATCH_NO)
         return GREETING_NOT;

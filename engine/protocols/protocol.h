@@ -13,7 +13,30 @@
 #include <stdint.h>
 
 /* Bit numbers in server_policy.protocols; the order is that of the registry. */
-enum protocol_id { PROTOCOL_UNKNOWN, PROTOCOL_HTTP, PROTOCOL_POP3, PROTOCOLS_COUNT };
+enum protocol_id {
+    PROTOCOL_UNKNOWN,
+    PROTOCOL_HTTP,
+    PROTOCOL_TLS,
+    PROTOCOL_HTTP2,
+    PROTOCOL_SSH,
+    PROTOCOL_POP3,
+    PROTOCOL_IMAP,
+    PROTOCOL_FTP,
+    PROTOCOL_SMTP,
+    PROTOCOL_MYSQL,
+    PROTOCOL_POSTGRESQL,
+    PROTOCOL_REDIS,
+    PROTOCOL_MQTT,
+    PROTOCOL_BITTORRENT,
+    PROTOCOL_TELNET,
+    PROTOCOL_RDP,
+    PROTOCOL_SMB,
+    PROTOCOL_SIP,
+    PROTOCOL_GNUTELLA,
+    PROTOCOL_EDONKEY,
+    PROTOCOL_DNS,
+    PROTOCOLS_COUNT
+};
 
 enum match { MATCH_NO, MATCH_YES, MATCH_MORE };
 enum acceptance { ACCEPTANCE_REFUSED, ACCEPTANCE_ACCEPTED, ACCEPTANCE_MORE };
@@ -29,6 +52,8 @@ struct protocol {
     const char *name; /* as in JSON (DESIGN 6) */
     bool server_first;
     bool early_talk_is_wrong;   /* data with ack = c+1 is a mismatch although a greeting is due (SMTP) */
+    bool answers_in_advance;    /* what the server said unprompted counts for a part of its answer (Telnet) */
+    bool answers_alone;         /* no other protocol answers so: where it does, the server speaks this one */
     uint32_t greeting_grace_us; /* how long to wait for clients that speak anyway */
     /* Are these first bytes of the client a request of this protocol? Hot. */
     enum match (*check)(const uint8_t *request, size_t bytes);
@@ -48,12 +73,20 @@ const struct protocol *protocol_by_id(enum protocol_id id);
 int protocol_id_from_name(const char *name);
 const char *protocol_name(enum protocol_id id);
 
+/* The first of a set (bits 1 << id) in the registry's order; PROTOCOL_UNKNOWN for none. */
+enum protocol_id protocol_first(uint64_t protocols);
+
 /*
  * The first protocol in the registry whose check matches, PROTOCOL_UNKNOWN where none does (also while more would
  * be needed).
  */
 enum protocol_id protocol_of_request(const uint8_t *request, size_t bytes);
-/* The same for a greeting, positive or negative. */
+/*
+ * All in which data greets, positive or negative, as bits 1 << id: FTP and SMTP share "220", and their refusals.
+ * `*greeting_bytes` is the greeting's length; all agree on it.
+ */
+uint64_t protocols_of_greeting(const uint8_t *data, size_t bytes, size_t *greeting_bytes);
+/* The first of them, PROTOCOL_UNKNOWN where there is none. */
 enum protocol_id protocol_of_greeting(const uint8_t *data, size_t bytes, size_t *greeting_bytes);
 
 /* Checks against every protocol in `accepted` (bits 1 << id): YES if one matches, MORE if one still may. */

@@ -2,7 +2,7 @@
 /*
  * fuzz_requests.c - what the engine and the learner ask the protocols, of data that comes in pieces. The input:
  *
- *      protocols repeat at cut | data          bits of accepted protocols; the byte before `at` stands there so many times more
+ *      protocols(3) repeat at cut | data       bits of accepted protocols; the byte before `at` stands there so many times more
  *
  * Checked for each prefix: nothing beyond it is read (it lies in memory of its own), and the answer stays what it was once it was yes or
  * no, for requests, patterns, greetings and acceptance; what waits for more is never named. A pattern learned of pieces of the
@@ -157,9 +157,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     static uint8_t all[DATA_MAX];
     struct stream stream = {data, data + bytes};
     struct answers answers = {.request = MATCH_MORE, .pattern = MATCH_MORE};
-    struct text text = {.bytes = all, .protocols = take_u16(&stream)};
+    struct text text = {.bytes = all};
     size_t step;
 
+    text.protocols = (uint64_t)take_u8(&stream) << 16;
+    text.protocols |= take_u16(&stream);
     text.count = spread(&stream, all);
     text.cut = text.count / 2;
     for (int id = 0; id < PROTOCOLS_COUNT; id++) {

@@ -228,26 +228,63 @@ static void greeting_seeds(void)
 /* Bits of protocols, a byte said more often, and what clients and servers begin with. */
 static void request_seeds(void)
 {
-    static const char *const texts[] = {
-        "GET /index.html HTTP/1.1\r\nHost: a\r\n\r\n",
-        "\r\nPOST * HTTP/1.0\r\n",
-        "HTTP/1.1 200 OK\r\n",
-        "USER a\r\nPASS b\r\n",
-        "CAPA\r\n",
-        "+OK ready\r\n",
-        "-ERR busy\r\n",
-        "+ \r\n",
-        "\x05\x01\x02\x05\x01\x02\x05\x01\x02\x05\x01\x02",
+#define TEXT(text)                                                                                           \
+    {                                                                                                        \
+        (text), sizeof(text) - 1                                                                             \
+    }
+    static const struct {
+        const char *bytes;
+        size_t count;
+    } texts[] = {
+        TEXT("GET /index.html HTTP/1.1\r\nHost: a\r\n\r\n"),
+        TEXT("\r\nPOST * HTTP/1.0\r\n"),
+        TEXT("HTTP/1.1 200 OK\r\n"),
+        TEXT("USER a\r\nPASS b\r\n"),
+        TEXT("CAPA\r\n"),
+        TEXT("+OK ready\r\n"),
+        TEXT("-ERR busy\r\n"),
+        TEXT("+ \r\n"),
+        TEXT("\5\1\2\5\1\2\5\1\2\5\1\2"),
+        TEXT("\x16\3\1\0\xc1\1\0\0\xbd\3\3"),
+        TEXT("\x16\3\3\0\x7a\2\0\0\x76\3\3"),
+        TEXT("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+        TEXT("\0\0\x12\4\0\0\0\0\0\0\3\0\0\0\x80"),
+        TEXT("SSH-2.0-x\r\n\0\0\1\x6c\4\x14"),
+        TEXT("Exceeded MaxStartups\r\n"),
+        TEXT("a1 CAPABILITY\r\n"),
+        TEXT("* OK [CAPABILITY IMAP4rev1] ready\r\n* BYE\r\n"),
+        TEXT("220-one\r\n220 two ESMTP\r\n"),
+        TEXT("421 too many\r\n"),
+        TEXT("EHLO a\r\n"),
+        TEXT("\x17\0\0\0\xff\x10\4Too many connections"),
+        TEXT("\x20\0\0\1\x85\xae\xff\x19\0\0\0\1\xff"),
+        TEXT("\0\0\0\x26\0\3\0\0user\0oryx\0"),
+        TEXT("\0\0\0\x08\x04\xd2\x16\x2f"),
+        TEXT("*2\r\n$7\r\nCOMMAND\r\n"),
+        TEXT("GET key\r\n"),
+        TEXT("\x10\x11\0\4MQTT\4\2\0\x3c"),
+        TEXT("\x20\2\0\0"),
+        TEXT("\023BitTorrent protocol\0\0\0\0\0\0\0\0"
+             "01234567890123456789"),
+        TEXT("\xff\xfd\3\xff\xfb\x18"),
+        TEXT("\3\0\0\x13\x0e\xe0\0\0\0\0\0\1\0\x08\0\x0b\0\0\0"),
+        TEXT("\0\0\0\x54\xffSMB\x72\0\0\0\0"),
+        TEXT("\0\0\0\x66\xfeSMB\x40\0\1\0\0\0\0\0\0\0"),
+        TEXT("\x81\0\0\x44\x20"
+             "EEEF"),
+        TEXT("INVITE sip:a@b SIP/2.0\r\n"),
+        TEXT("GNUTELLA CONNECT/0.6\r\n"),
+        TEXT("\xe3\x77\0\0\0\1\x10"),
+        TEXT("\0\x1d\x12\x34\1\0\0\1\0\0\0\0\0\0\7example\3org\0\0\1\0\1"),
     };
     uint8_t bytes[200];
 
     for (size_t i = 0; i < 2 * sizeof(texts) / sizeof(texts[0]); i++) {
-        const char *text = texts[i / 2];
-
-        memcpy(bytes, (uint8_t[]){0xff, 0xff, i % 2 ? 130 : 0, i % 2 ? 6 : 0}, 4);
-        memcpy(bytes + 4, text, strlen(text));
-        seed("requests", bytes, 4 + strlen(text));
+        memcpy(bytes, (uint8_t[]){0xff, 0xff, 0xff, i % 2 ? 130 : 0, i % 2 ? 6 : 0}, 5);
+        memcpy(bytes + 5, texts[i / 2].bytes, texts[i / 2].count);
+        seed("requests", bytes, 5 + texts[i / 2].count);
     }
+#undef TEXT
 }
 
 static void text_seeds(void)

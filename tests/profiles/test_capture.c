@@ -62,7 +62,8 @@ static void judge_profile(struct score *score, char *const row[], const struct p
     judge(score, row, "sack", row[SACK], flag_text(model->sack));
     judge(score, row, "timestamps", row[TIMESTAMPS], flag_text(model->timestamps));
     judge(score, row, "speaks first", row[SPEAKS_FIRST], speaker_text(profile));
-    const bool known = strcmp(row[LABEL], "http") == 0 || strcmp(row[LABEL], "pop3") == 0;
+    const bool known =
+        protocol_id_from_name(row[LABEL]) > PROTOCOL_UNKNOWN; /* "ftp-data" is no protocol of a server */
     const char *protocol = profile->named ? protocol_name(profile->protocol) : "unknown";
     judge(score, row, "protocol", known ? row[LABEL] : "unknown", protocol);
 }
@@ -131,7 +132,8 @@ Test(capture, real_captures_against_their_truth, .timeout = 120)
     fclose(truth);
     fprintf(stderr, "captures: %zu files, %u facts, %u wrong\n", files, score.facts, score.wrong);
     cr_assert_eq(files, 66);
-    cr_assert(score.wrong * 100 <= score.facts, "%u of %u facts are wrong", score.wrong, score.facts);
+    /* The encrypted BitTorrent of bittorrent_tcp_miss.pcapng is for no protocol file to know. */
+    cr_assert(score.wrong <= 1, "%u of %u facts are wrong", score.wrong, score.facts);
 }
 
 /* ---- made here ---- */

@@ -94,14 +94,14 @@ Test(compile, unknown_service_is_checked_by_its_pattern)
 {
     char request[32];
     for (uint64_t id = 1; id <= 8; id++) {
-        snprintf(request, sizeof(request), "HELO %d", (int)id);
-        talk_whole(learner, id, "220 here\r\n", request, "250 hello\r\n");
+        snprintf(request, sizeof(request), "MODE %d", (int)id);
+        talk_whole(learner, id, "200 here\r\n", request, "201 hello\r\n");
     }
     const struct server_policy *server = compiled(1);
     cr_assert_eq(server->opening, OPENING_GREET);
     cr_assert(server->has_pattern);
     cr_assert_eq(server->protocols, 1u << PROTOCOL_UNKNOWN);
-    cr_assert_eq(policy_check_request(server, (const uint8_t *)"HELO 9", 6), MATCH_YES);
+    cr_assert_eq(policy_check_request(server, (const uint8_t *)"MODE 9", 6), MATCH_YES);
     cr_assert_eq(policy_check_request(server, (const uint8_t *)GET, strlen(GET)), MATCH_NO);
 }
 

@@ -153,14 +153,14 @@ Test(learner, unprompted_data_and_a_close_is_no_greeting)
 Test(learner, greeting_of_an_unknown_protocol_counts_when_the_client_was_answered)
 {
     struct talk talk = talk_open(learner, 1);
-    server_says(&talk, "220-one\r\n");
-    server_says(&talk, "220 two\r\n");
+    server_says(&talk, "200 one\r\n");
+    server_says(&talk, "200 two\r\n");
     cr_assert_eq(server()->greeting.count, 0);
     client_says(&talk, "USER a\r\n");
-    server_says(&talk, "331 go on\r\n");
+    server_says(&talk, "381 go on\r\n");
     cr_assert_eq(server()->greeting.bytes, 18);
     cr_assert_eq(server()->requests, 1);
-    cr_assert_eq(server()->protocol, PROTOCOL_UNKNOWN, "USER is no POP3 where nobody greeted in it");
+    cr_assert_eq(server()->protocol, PROTOCOL_UNKNOWN, "USER is no POP3 and no FTP where nobody greeted in it");
     cr_assert_eq(server()->accepted, 1u << PROTOCOL_UNKNOWN);
 }
 
@@ -395,12 +395,12 @@ Test(learner, wrong_clients_of_a_server_that_no_file_knows_change_nothing)
 {
     static const char *const answers[] = {"500 what?\r\n", NULL, "530 log in first\r\n", "50"};
     for (uint64_t id = 1; id <= 12; id++)
-        talk_whole(learner, id, "220-one\r\n220 two\r\n",
-                   id % 3   ? "HELO a\r\n"
-                   : id % 2 ? "HELO b\r\n"
-                            : "HELO c\r\n",
-                   "250 hello\r\n");
-    check_wrong_clients("220-one\r\n220 two\r\n", answers, 4);
+        talk_whole(learner, id, "200 one\r\n200 two\r\n",
+                   id % 3   ? "MODE a\r\n"
+                   : id % 2 ? "MODE b\r\n"
+                            : "MODE c\r\n",
+                   "201 hello\r\n");
+    check_wrong_clients("200 one\r\n200 two\r\n", answers, 4);
 }
 
 Test(learner, wrong_clients_of_a_web_server_change_nothing)

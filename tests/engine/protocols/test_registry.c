@@ -38,7 +38,8 @@ Test(registry, names)
     cr_assert_eq(protocol_id_from_name("unknown"), (int)PROTOCOL_UNKNOWN);
     cr_assert_eq(protocol_id_from_name("http"), (int)PROTOCOL_HTTP);
     cr_assert_eq(protocol_id_from_name("pop3"), (int)PROTOCOL_POP3);
-    cr_assert_eq(protocol_id_from_name("http2"), -1);
+    cr_assert_eq(protocol_id_from_name("http2"), (int)PROTOCOL_HTTP2);
+    cr_assert_eq(protocol_id_from_name("http3"), -1);
     cr_assert_eq(protocol_id_from_name(""), -1);
     cr_assert_str_eq(protocol_name(PROTOCOL_UNKNOWN), "unknown");
     cr_assert_str_eq(protocol_name(PROTOCOLS_COUNT), "unknown");
@@ -50,6 +51,7 @@ Test(registry, of_a_request)
     cr_assert_eq(request_of("USER me\r\n"), PROTOCOL_POP3);
     cr_assert_eq(request_of("GET /"), PROTOCOL_UNKNOWN);
     cr_assert_eq(request_of("\x16\x03\x01"), PROTOCOL_UNKNOWN);
+    cr_assert_eq(request_of("EHLO a\r\n"), PROTOCOL_SMTP);
     cr_assert_eq(request_of(""), PROTOCOL_UNKNOWN);
 }
 
@@ -62,7 +64,38 @@ Test(registry, of_a_greeting)
     cr_assert_eq(greeting_of("-ERR no\r\n", &bytes), PROTOCOL_POP3);
     cr_assert_eq(greeting_of("+OK hi", &bytes), PROTOCOL_UNKNOWN);
     cr_assert_eq(bytes, 0u);
-    cr_assert_eq(greeting_of("220 hi\r\n", &bytes), PROTOCOL_UNKNOWN);
+    cr_assert_eq(greeting_of("hi\r\n", &bytes), PROTOCOL_UNKNOWN);
+    cr_assert_eq(greeting_of("220 mx ESMTP\r\n", &bytes), PROTOCOL_SMTP);
+    cr_assert_eq(greeting_of("* OK hi\r\n", &bytes), PROTOCOL_IMAP);
+    cr_assert_eq(greeting_of("SSH-2.0-x\r\n", &bytes), PROTOCOL_SSH);
+}
+
+Test(registry, greeting_that_protocols_share)
+{
+    const uint64_t ftp = 1u << PROTOCOL_FTP, smtp = 1u << PROTOCOL_SMTP;
+    size_t bytes = 99;
+
+    cr_assert_eq(protocols_of_greeting((const uint8_t *)"220 hi\r\n!", 9, &bytes), ftp | smtp);
+    cr_assert_eq(bytes, 8u);
+    cr_assert_eq(protocols_of_greeting((const uint8_t *)"421 no\r\n", 8, &bytes), ftp | smtp);
+    cr_assert_eq(protocols_of_greeting((const uint8_t *)"220 hi\r", 7, &bytes), 0);
+    cr_assert_eq(bytes, 0u);
+    cr_assert_eq(protocol_first(ftp | smtp), PROTOCOL_FTP);
+    cr_assert_eq(protocol_first(smtp), PROTOCOL_SMTP);
+    cr_assert_eq(protocol_first(0), PROTOCOL_UNKNOWN);
+    cr_assert_eq(protocol_first(1), PROTOCOL_UNKNOWN);
+}
+
+Test(registry, names_are_those_that_profiles_show)
+{
+    static const char *const names[] = {"http",     "http2",   "tls",    "ssh",   "telnet",     "ftp",
+                                        "pop3",     "smtp",    "imap",   "mysql", "bittorrent", "postgresql",
+                                        "rdp",      "edonkey", "redis",  "smb",   "sip",        "mqtt",
+                                        "gnutella", "dns",     "unknown"};
+
+    cr_assert_eq(sizeof(names) / sizeof(names[0]), (size_t)PROTOCOLS_COUNT);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        cr_expect_geq(protocol_id_from_name(names[i]), 0, "%s", names[i]);
 }
 
 Test(registry, check_of_several)

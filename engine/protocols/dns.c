@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dns.c - DNS over TCP: the client speaks first (RFC 1035 4.2.2, 4.1.1).
+ *
+ *      byte       0 1      2 3   4  5                        6 7       8 9       10 11        12 13
+ *      request    length   id    QR=0 opcode ... / Z rcode=0 questions answers   authority    additional
+ *                 >= 17                                      1         0, 1      0, 1         0 to 3
+ *      answer     length   id    QR=1 ...        / rcode 0 or 3 (no such name) accepts
+ *
+ * Fourteen bytes decide. A NOTIFY may have an answer in it, an IXFR an authority (RFC 1996 3.7, RFC 1995 3). Clients were
+ * seen to send the two bytes of length alone.
+ *
+ * Limits: UPDATE (RFC 2136), which counts other things there, is not known.
+ */
+#include "engine/protocols/words.h"
+
+#define HEADER_BYTES  14
+#define MESSAGE_LEAST 17 /* header, root name, type and class */
+#define OPCODE_QUERY  0
+#define OPCODE_NOTIFY 4
+#define QR            0x80
+#define MUST_BE_ZERO  0xcf /* RA, Z and the code; AD and CD may be set (RFC 4035 4.6) */
+#define NO_SUCH_NAME  3
+
+static unsigned opcode(const uint8_t *data)
+{
+    return data[4] >> 3 & 15;
+}
+
+static bool fits_count(const uint8_t *data, size_t at)
+{
+    static const uint8_t most[] = {1, 1, 1, 3}; /* of questions, answers, authority, additional */
+
+    if (at % 2 == 0)
+        return data[at] == 0;
+    return data[at] <= most[(at - 6) / 2] && (at != 7 || data[7] == 1);
+}
+
+static bool fits_query(const uint8_t *data, size_t at)
+{
+    switch (at) {
+    case 0:
+    case 2:
+    case 3:
+        return true;
+    case 1:
+        return ((unsigned)data[0] << 8 | data[1]) >= MESSAGE_LEAST;
+    case 4:
+        return !(data[4] & QR) && (opcode(data) == OPCODE_QUERY || opcode(data) == OPCODE_NOTIFY);
+    case 5:
+        return !(data[5] & MUST_BE_ZERO);
+    default:
+        return fits_count(data, at);
+    }
+}
+
+static enum match dns_check(const uint8_t *request, size_t bytes)
+{
+    return match_bytes(fits_query, HEADER_BYTES, request, bytes);
+}
+
+static enum acceptance dns_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
+                                   size_t answer_bytes)
+{
+    unsigned code;
+
+    if (answer_bytes < 6)
+        return ACCEPTANCE_MORE;
+    if (request_bytes < 4 || begins_exactly(request + 2, 2, answer + 2, 2) != MATCH_YES || !(answer[4] & QR))
+        return ACCEPTANCE_REFUSED;
+    code = answer[5] & 15;
+    return code == 0 || code == NO_SUCH_NAME ? ACCEPTANCE_ACCEPTED : ACCEPTANCE_REFUSED;
+}
+
+const struct protocol protocol_dns = {
+    .id = PROTOCOL_DNS,
+    .name = "dns",
+    .check = dns_check,
+    .accepts = dns_accepts,
+};

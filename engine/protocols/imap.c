@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * imap.c - IMAP: the server greets, "* OK ..." (RFC 9051 7.1).
+ *
+ *      request    tag SP command ...       any tag (clients were seen to use "." and "C00000"), and a command that
+ *                                          needs no login (RFC 9051 6.1, 6.2; RFC 2971; RFC 4978)
+ *      answer     tag "OK", "+ ...", or an untagged line accept; tag "NO" or "BAD", "* BYE", "* BAD" refuse
+ *
+ * "* BYE" refuses, and "* PREAUTH" is not spoken for: it is said to some clients only.
+ *
+ * Limits: a tag has at most 32 bytes, a greeting at most 2 KiB.
+ */
+#include "engine/protocols/words.h"
+
+#define TAG_BYTES_MAX  32
+#define LINE_BYTES_MAX 2048
+
+static const char *const commands[] = {"CAPABILITY", "LOGIN",  "AUTHENTICATE", "STARTTLS", "NOOP",
+                                       "LOGOUT",     "ENABLE", "COMPRESS",     "ID"};
+
+/* RFC 9051 9: any character of an atom but '+'. */
+static bool is_tag(uint8_t c)
+{
+    switch (c) {
+    case '(':
+    case ')':
+    case '{':
+    case '%':
+    case '*':
+    case '"':
+    case '\\':
+    case '+':
+        return false;
+    default:
+        return c > ' ' && c < 0x7f;
+    }
+}
+
+/* The length of the tag, up to what is no part of one or is one too many. */
+static size_t tag_bytes(const uint8_t *data, size_t bytes)
+{
+    size_t at = 0;
+
+    while (at < bytes && at <= TAG_BYTES_MAX && is_tag(data[at]))
+        at++;
+    return at;
+}
+
+static enum match imap_check(const uint8_t *request, size_t bytes)
+{
+    size_t tag = tag_bytes(request, bytes);
+
+    if (tag > TAG_BYTES_MAX)
+        return MATCH_NO;
+    if (tag == bytes)
+        return MATCH_MORE;
+    if (tag == 0 || request[tag] != ' ')
+        return MATCH_NO;
+    return begins_verb(commands, COUNT_OF(commands), request + tag + 1, bytes - tag - 1);
+}
+
+static enum match untagged_accepts(const uint8_t *answer, size_t bytes)
+{
+    enum match bye = begins_word("* BYE", answer, bytes), bad = begins_word("* BAD", answer, bytes);
+
+    if (bye == MATCH_YES || bad == MATCH_YES)
+        return MATCH_NO;
+    return bye == MATCH_MORE || bad == MATCH_MORE ? MATCH_MORE : begins_exactly("* ", 2, answer, bytes);
+}
+
+static enum match tagged_accepts(const uint8_t *tag, size_t tag_bytes, const uint8_t *answer, size_t bytes)
+{
+    enum match match = begins_exactly(tag, tag_bytes, answer, bytes);
+
+    return match == MATCH_YES ? begins_word(" OK", answer + tag_bytes, bytes - tag_bytes) : match;
+}
+
+static enum acceptance imap_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
+                                    size_t answer_bytes)
+{
+    enum match untagged = untagged_accepts(answer, answer_bytes);
+
+    if (answer_bytes == 0)
+        return ACCEPTANCE_MORE;
+    if (answer[0] == '*')
+        return acceptance_of(untagged);
+    if (answer[0] == '+')
+        return ACCEPTANCE_ACCEPTED;
+    return acceptance_of(tagged_accepts(request, tag_bytes(request, request_bytes), answer, answer_bytes));
+}
+
+static enum greeting_verdict imap_greeting(const uint8_t *data, size_t bytes, size_t *greeting_bytes)
+{
+    static const char *const status[] = {"OK", "BYE", "PREAUTH"};
+    enum match match = begins_exactly("* ", 2, data, bytes);
+    size_t length = line_bytes(data, bytes, LINE_BYTES_MAX);
+
+    if (match == MATCH_YES)
+        match = begins_verb(status, COUNT_OF(status), data + 2, bytes - 2);
+    if (match != MATCH_YES)
+        return match == MATCH_NO ? GREETING_NOT : GREETING_MORE;
+    if (length == 0)
+        return bytes < LINE_BYTES_MAX ? GREETING_MORE : GREETING_NOT;
+    *greeting_bytes = length;
+    return begins_verb(status, 1, data + 2, bytes - 2) == MATCH_YES ? GREETING_POSITIVE : GREETING_NEGATIVE;
+}
+
+const struct protocol protocol_imap = {
+    .id = PROTOCOL_IMAP,
+    .name = "imap",
+    .server_first = true,
+    .check = imap_check,
+    .accepts = imap_accepts,
+    .greeting = imap_greeting,
+};

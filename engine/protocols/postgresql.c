@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * postgresql.c - PostgreSQL: the client speaks first (PostgreSQL's manual, "Message Formats").
+ *
+ *      request    length(4) code(4)      196608 + n: version 3.n          80877103: TLS, 80877104: GSSAPI (length 8)
+ *                                        80877102: cancel (length 16; up to 268 since version 3.2)
+ *      answer     'R' (how to authenticate) or 'v' (another version) to a start; to a wish for encryption 'S' and a
+ *                 ServerHello, 'G' and a token, or 'N' and what the client asks next (a wish for TLS: 'S' again);
+ *                 'E' refuses. One letter alone is no evidence: any text may begin with it.
+ *
+ * TLS without such a wish (since PostgreSQL 17) is tls.c's. A cancel is never answered, so it is never evidence.
+ */
+#include "engine/protocols/words.h"
+
+#define CODE_BYTES        8
+#define START_BYTES_MAX   10000 /* the server's own limit */
+#define START_BYTES_LEAST 9
+#define SPECIAL           0x04d2 /* upper half of the codes that are no version */
+#define CANCEL            0x162e
+#define TLS               0x162f
+#define GSS               0x1630
+#define TLS_HANDSHAKE     22
+#define TLS_VERSION       3
+
+static unsigned be16(const uint8_t *at)
+{
+    return (unsigned)at[0] << 8 | at[1];
+}
+
+/* Byte 4 and 5 are the code's upper half, 6 and 7 its lower one. */
+static bool fits_special(const uint8_t *data, size_t at)
+{
+    unsigned length = be16(data + 2);
+
+    switch (at) {
+    case 6:
+        return data[6] == TLS >> 8;
+    case 7:
+        if (length == 8)
+            return be16(data + 6) == TLS || be16(data + 6) == GSS;
+        return be16(data + 6) == CANCEL && length >= 16 && length <= 268;
+    default:
+        return at == 4 || data[5] == (SPECIAL & 0xff);
+    }
+}
+
+static bool fits_request(const uint8_t *data, size_t at)
+{
+    switch (at) {
+    case 0:
+    case 1:
+        return data[at] == 0;
+    case 2:
+        return data[2] <= START_BYTES_MAX >> 8;
+    case 3:
+        return be16(data + 2) >= 8 && be16(data + 2) <= START_BYTES_MAX;
+    case 4:
+        return data[4] == SPECIAL >> 8 || (data[4] == 0 && be16(data + 2) >= START_BYTES_LEAST);
+    default:
+        if (data[4] != 0)
+            return fits_special(data, at);
+        return at == 5 ? data[5] == 3 : at == 6 ? data[6] == 0 : true;
+    }
+}
+
+static enum match postgresql_check(const uint8_t *request, size_t bytes)
+{
+    return match_bytes(fits_request, CODE_BYTES, request, bytes);
+}
+
+/* How to authenticate, or another version: type(1) length(4), below 16 MiB. */
+static bool fits_message(const uint8_t *data, size_t at)
+{
+    return at == 0 ? data[0] == 'R' || data[0] == 'v' : data[1] == 0;
+}
+
+/* What follows 'N': the answer to a start, or to the other wish. */
+static bool follows_no(uint8_t first, uint8_t second)
+{
+    switch (first) {
+    case 'R':
+    case 'v':
+    case 'E':
+        return second == 0;
+    case 'S':
+        return second == TLS_HANDSHAKE;
+    case 'N':
+        return second == 'R' || second == 'v' || second == 'E';
+    default:
+        return false;
+    }
+}
+
+/* One letter, and what tells it from a text that begins with it. */
+static bool fits_encryption(const uint8_t *data, size_t at)
+{
+    if (at == 0)
+        return data[0] == 'S' || data[0] == 'N' || data[0] == 'G';
+    switch (data[0]) {
+    case 'S':
+        return data[at] == (at == 1 ? TLS_HANDSHAKE : TLS_VERSION);
+    case 'G':
+        return data[at] == 0; /* a token is shorter than 64 KiB */
+    default:
+        return at == 1 || follows_no(data[1], data[2]);
+    }
+}
+
+static enum acceptance postgresql_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
+                                          size_t answer_bytes)
+{
+    bool encrypts = request_bytes >= CODE_BYTES && be16(request + 4) == SPECIAL;
+
+    return acceptance_of(encrypts ? match_bytes(fits_encryption, 3, answer, answer_bytes)
+                                  : match_bytes(fits_message, 2, answer, answer_bytes));
+}
+
+const struct protocol protocol_postgresql = {
+    .id = PROTOCOL_POSTGRESQL,
+    .name = "postgresql",
+    .check = postgresql_check,
+    .accepts = postgresql_accepts,
+};

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * redis.c - Redis and Valkey: the client speaks first (the "Redis serialization protocol specification").
+ *
+ *      request    "*" 1*DIGIT CR LF "$" ...       an array of strings, what all libraries send
+ *                 verb [arguments] LF             an inline command, what people and probes type
+ *      answer     "+" and a letter; ":", "$", "*", "%" or "~" and a number; '-' refuses ("-NOAUTH", "-ERR", "-DENIED")
+ *
+ * An inline GET has one argument and ends its line: that is what tells it from HTTP's.
+ *
+ * Limits: inline commands are those below; an array has at most 7 digits of elements, an inline GET 512 bytes.
+ */
+#include "engine/protocols/words.h"
+
+#define DIGITS_MAX     7
+#define LINE_BYTES_MAX 512
+
+static const char *const verbs[] = {"PING",   "ECHO",   "HELLO", "INFO",    "CLIENT",   "COMMAND",
+                                    "CONFIG", "SELECT", "SET",   "DEL",     "INCR",     "EXISTS",
+                                    "KEYS",   "DBSIZE", "TIME",  "MONITOR", "SUBSCRIBE"};
+
+static enum match check_array(const uint8_t *request, size_t bytes)
+{
+    size_t at = 1;
+
+    while (at < bytes && is_digit(request[at])) {
+        if (++at > 1 + DIGITS_MAX)
+            return MATCH_NO;
+    }
+    if (at == bytes)
+        return MATCH_MORE;
+    return at == 1 ? MATCH_NO : begins_exactly("\r\n$", 3, request + at, bytes - at);
+}
+
+/* "GET key": no second argument. */
+static enum match check_get(const uint8_t *request, size_t bytes)
+{
+    size_t at = 4;
+    enum match match = begins_word("GET ", request, bytes);
+
+    if (match != MATCH_YES)
+        return match;
+    while (at < bytes && request[at] > ' ') {
+        if (++at > LINE_BYTES_MAX)
+            return MATCH_NO;
+    }
+    if (at == bytes)
+        return MATCH_MORE;
+    if (at > 4 && request[at] == '\r' && ++at == bytes)
+        return MATCH_MORE;
+    return at > 4 && request[at] == '\n' ? MATCH_YES : MATCH_NO;
+}
+
+static enum match redis_check(const uint8_t *request, size_t bytes)
+{
+    enum match get, verb;
+
+    if (bytes > 0 && request[0] == '*')
+        return check_array(request, bytes);
+    get = check_get(request, bytes);
+    verb = begins_verb(verbs, COUNT_OF(verbs), request, bytes);
+    return verb == MATCH_NO ? get : verb;
+}
+
+static bool fits_answer(const uint8_t *data, size_t at)
+{
+    if (at > 0)
+        return data[0] == '+' ? is_letter(data[1]) : is_digit(data[1]) || data[1] == '-';
+    switch (data[0]) {
+    case '+':
+    case ':':
+    case '$':
+    case '*':
+    case '%':
+    case '~':
+        return true;
+    default:
+        return false;
+    }
+}
+
+static enum acceptance redis_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
+                                     size_t answer_bytes)
+{
+    (void)request;
+    (void)request_bytes;
+    return acceptance_of(match_bytes(fits_answer, 2, answer, answer_bytes));
+}
+
+const struct protocol protocol_redis = {
+    .id = PROTOCOL_REDIS,
+    .name = "redis",
+    .check = redis_check,
+    .accepts = redis_accepts,
+};

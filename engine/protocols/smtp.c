@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * smtp.c - SMTP and LMTP: the server greets, "220 ..." (RFC 5321 3.1, 4.2, RFC 2033 4.1).
+ *
+ * The first command is EHLO, HELO or LHLO, or one of those that are allowed before it (RFC 5321 4.1.4). A client
+ * that talks before the greeting is no mail client: servers turn such away (Exim, postscreen), so does the bridge.
+ *
+ * FTP greets with 220 as well. What names FTP and not SMTP is not taken for SMTP; where a greeting names neither,
+ * the client's request tells.
+ *
+ * Limits: a greeting has at most 4 KiB; commands of private extensions (XCLIENT) are not known.
+ */
+#include "engine/protocols/words.h"
+
+static const char *const verbs[] = {"EHLO", "HELO", "LHLO", "NOOP", "HELP", "RSET", "VRFY", "EXPN", "QUIT"};
+
+static enum match smtp_check(const uint8_t *request, size_t bytes)
+{
+    return begins_verb(verbs, COUNT_OF(verbs), request, bytes);
+}
+
+static enum acceptance smtp_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
+                                    size_t answer_bytes)
+{
+    (void)request;
+    (void)request_bytes;
+    return accepted_by_code(answer, answer_bytes);
+}
+
+static enum greeting_verdict smtp_greeting(const uint8_t *data, size_t bytes, size_t *greeting_bytes)
+{
+    enum greeting_verdict verdict = greeting_by_code(data, bytes, greeting_bytes);
+
+    if (verdict != GREETING_POSITIVE || has_word("MTP", data, *greeting_bytes))
+        return verdict;
+    return has_word("FTP", data, *greeting_bytes) ? GREETING_NOT : verdict;
+}
+
+const struct protocol protocol_smtp = {
+    .id = PROTOCOL_SMTP,
+    .name = "smtp",
+    .server_first = true,
+    .early_talk_is_wrong = true,
+    .check = smtp_check,
+    .accepts = smtp_accepts,
+    .greeting = smtp_greeting,
+};

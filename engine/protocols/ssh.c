@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ssh.c - SSH (RFC 4253 4.2): the server greets with its identification, and most clients send theirs without
+ * waiting for it (OpenSSH does; PuTTY, libssh and Dropbear's client were seen to wait), hence the grace.
+ *
+ *      request, greeting    "SSH-" protoversion "-" softwareversion [SP comments] [CR] LF, at most 255 bytes
+ *      answer               length(4) padding(1) message(1)     20 to 49: key exchange (RFC 4250 4.1.2), accepted
+ *                                                               1: DISCONNECT, or text: refused
+ *
+ * The greeting is cut behind its line feed: servers send KEXINIT, which is random, right behind it (Dropbear), and
+ * the identification itself enters the hash that the key exchange signs (RFC 4253 8), so that it must be exact to
+ * the byte. "Exceeded MaxStartups" and "Not allowed at this time" refuse.
+ *
+ * Limits: lines in front of the server's identification are not taken for a part of a greeting.
+ */
+#include "engine/protocols/words.h"
+
+#define LINE_BYTES_MAX   255
+#define PACKET_BYTES_MAX 35000 /* RFC 4253 6.1 */
+#define GRACE_US         10000 /* nine of ten clients that speak anyway did within 7 ms of the SYN-ACK */
+
+static enum match ssh_check(const uint8_t *request, size_t bytes)
+{
+    return begins_exactly("SSH-", 4, request, bytes);
+}
+
+static bool fits_packet(const uint8_t *data, size_t at)
+{
+    switch (at) {
+    case 0:
+    case 1:
+        return data[at] == 0;
+    case 3:
+        return ((unsigned)data[2] << 8 | data[3]) <= PACKET_BYTES_MAX;
+    case 4:
+        return data[4] >= 4; /* RFC 4253 6: at least four bytes of padding */
+    case 5:
+        return data[5] != 1 && data[5] < 50;
+    default:
+        return true;
+    }
+}
+
+static enum acceptance ssh_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
+                                   size_t answer_bytes)
+{
+    (void)request;
+    (void)request_bytes;
+    return acceptance_of(match_bytes(fits_packet, 6, answer, answer_bytes));
+}
+
+static enum match refuses(const uint8_t *data, size_t bytes)
+{
+    enum match many = begins_word("Exceeded MaxStartups", data, bytes),
+               now = begins_word("Not allowed at this time", data, bytes);
+
+    return many == MATCH_NO ? now : many;
+}
+
+static enum greeting_verdict ssh_greeting(const uint8_t *data, size_t bytes, size_t *greeting_bytes)
+{
+    enum match match = ssh_check(data, bytes), refusal = refuses(data, bytes);
+    size_t length = line_bytes(data, bytes, LINE_BYTES_MAX);
+
+    if (match == MATCH_NO && refusal == MATCH_NO)
+        return GREETING_NOT;
+    if (length == 0)
+        return bytes < LINE_BYTES_MAX ? GREETING_MORE : GREETING_NOT;
+    if (match != MATCH_YES && refusal != MATCH_YES)
+        return GREETING_NOT;
+    *greeting_bytes = length;
+    return match == MATCH_YES ? GREETING_POSITIVE : GREETING_NEGATIVE;
+}
+
+const struct protocol protocol_ssh = {
+    .id = PROTOCOL_SSH,
+    .name = "ssh",
+    .server_first = true,
+    .greeting_grace_us = GRACE_US,
+    .check = ssh_check,
+    .accepts = ssh_accepts,
+    .greeting = ssh_greeting,
+};

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * words.c - see words.h.
+ *
+ * Limits: a method longer than 32 bytes or a request line beyond 16 KiB (web servers take 8 KiB by default) is no
+ * request line. Bytes above 0x7f are taken in a target, as browsers send them and servers take them. A greeting of
+ * FTP or SMTP beyond 4 KiB is none.
+ */
+#include "engine/protocols/words.h"
+
+#define METHOD_BYTES_MAX       32
+#define REQUEST_LINE_BYTES_MAX 16384
+#define REPLY_BYTES_MAX        4096
+#define CODE_BYTES             3
+
+enum acceptance acceptance_of(enum match match)
+{
+    return match == MATCH_YES  ? ACCEPTANCE_ACCEPTED
+           : match == MATCH_NO ? ACCEPTANCE_REFUSED
+                               : ACCEPTANCE_MORE;
+}
+
+enum match match_bytes(byte_fits *fits, size_t least, const uint8_t *data, size_t bytes)
+{
+    for (size_t at = 0; at < least; at++) {
+        if (at == bytes)
+            return MATCH_MORE;
+        if (!fits(data, at))
+            return MATCH_NO;
+    }
+    return MATCH_YES;
+}
+
+enum match begins_exactly(const void *form, size_t form_bytes, const uint8_t *data, size_t bytes)
+{
+    const uint8_t *wanted = form;
+
+    for (size_t at = 0; at < form_bytes; at++) {
+        if (at == bytes)
+            return MATCH_MORE;
+        if (data[at] != wanted[at])
+            return MATCH_NO;
+    }
+    return MATCH_YES;
+}
+
+bool is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+bool is_letter(uint8_t c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+static uint8_t upper(uint8_t c)
+{
+    return c >= 'a' && c <= 'z' ? (uint8_t)(c - 'a' + 'A') : c;
+}
+
+static size_t text_bytes(const char *text)
+{
+    size_t bytes = 0;
+
+    while (text[bytes] != 0)
+        bytes++;
+    return bytes;
+}
+
+enum match begins_word(const char *text, const uint8_t *data, size_t bytes)
+{
+    for (size_t at = 0; text[at] != 0; at++) {
+        if (at == bytes)
+            return MATCH_MORE;
+        if (upper(data[at]) != upper((uint8_t)text[at]))
+            return MATCH_NO;
+    }
+    return MATCH_YES;
+}
+
+enum match begins_form(const char *form, const uint8_t *data, size_t bytes)
+{
+    for (size_t at = 0; form[at] != 0; at++) {
+        if (at == bytes)
+            return MATCH_MORE;
+        if (form[at] == '0' ? !is_digit(data[at]) : data[at] != (uint8_t)form[at])
+            return MATCH_NO;
+    }
+    return MATCH_YES;
+}
+
+static bool ends_word(uint8_t c)
+{
+    return c == ' ' || c == '\r' || c == '\n';
+}
+
+/* What stands behind a word that fits so far. */
+static enum match word_ends(enum match word, size_t word_bytes, const uint8_t *data, size_t bytes)
+{
+    if (word != MATCH_YES)
+        return word;
+    if (bytes == word_bytes)
+        return MATCH_MORE;
+    return ends_word(data[word_bytes]) ? MATCH_YES : MATCH_NO;
+}
+
+enum match begins_status(const char *status, const uint8_t *data, size_t bytes)
+{
+    size_t status_bytes = text_bytes(status);
+
+    return word_ends(begins_exactly(status, status_bytes, data, bytes), status_bytes, data, bytes);
+}
+
+enum match begins_verb(const char *const verbs[], size_t count, const uint8_t *data, size_t bytes)
+{
+    enum match best = MATCH_NO;
+
+    for (size_t i = 0; i < count; i++) {
+        enum match match = word_ends(begins_word(verbs[i], data, bytes), text_bytes(verbs[i]), data, bytes);
+
+        if (match == MATCH_YES)
+            return MATCH_YES;
+        best = match == MATCH_MORE ? MATCH_MORE : best;
+    }
+    return best;
+}
+
+size_t empty_lines_bytes(const uint8_t *data, size_t bytes)
+{
+    size_t at = 0;
+
+    while (at < bytes && (data[at] == '\n' || (data[at] == '\r' && at + 1 < bytes && data[at + 1] == '\n')))
+        at += data[at] == '\n' ? 1 : 2;
+    return at;
+}
+
+/* tchar of RFC 9110 5.6.2. */
+static bool is_token(uint8_t c)
+{
+    if (is_digit(c) || is_letter(c))
+        return true;
+    switch (c) {
+    case '!':
+    case '#':
+    case '$':
+    case '%':
+    case '&':
+    case '\'':
+    case '*':
+    case '+':
+    case '-':
+    case '.':
+    case '^':
+    case '_':
+    case '`':
+    case '|':
+    case '~':
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The four forms of RFC 9112 3.2 begin with a slash, an asterisk, or a scheme, name or address. */
+static bool begins_target(uint8_t c)
+{
+    return c == '/' || c == '*' || c == '[' || is_digit(c) || is_letter(c);
+}
+
+static bool is_target(uint8_t c)
+{
+    return c > ' ' && c != 0x7f;
+}
+
+static enum match begins_version(const char *name, char version_max, const uint8_t *data, size_t bytes)
+{
+    size_t name_bytes = text_bytes(name);
+    enum match match = begins_exactly(name, name_bytes, data, bytes);
+
+    if (match != MATCH_YES)
+        return match;
+    if (bytes == name_bytes)
+        return MATCH_MORE;
+    return is_digit(data[name_bytes]) && data[name_bytes] <= (uint8_t)version_max ? MATCH_YES : MATCH_NO;
+}
+
+static enum match undecided(size_t bytes)
+{
+    return bytes < REQUEST_LINE_BYTES_MAX ? MATCH_MORE : MATCH_NO;
+}
+
+enum match begins_request_line(const char *name, char version_max, const uint8_t *data, size_t bytes)
+{
+    size_t at = empty_lines_bytes(data, bytes), begin = at;
+
+    if (at + 1 == bytes && data[at] == '\r')
+        return undecided(bytes);
+    while (at < bytes && is_token(data[at])) {
+        if (++at - begin > METHOD_BYTES_MAX)
+            return MATCH_NO;
+    }
+    if (at == bytes)
+        return undecided(bytes);
+    if (at == begin || data[at] != ' ')
+        return MATCH_NO;
+    begin = ++at;
+    if (at < bytes && !begins_target(data[at]))
+        return MATCH_NO;
+    while (at < bytes && at < REQUEST_LINE_BYTES_MAX && is_target(data[at]))
+        at++;
+    if (at == bytes || at == REQUEST_LINE_BYTES_MAX)
+        return undecided(at);
+    if (at == begin || data[at] != ' ')
+        return MATCH_NO;
+    at++;
+    return begins_version(name, version_max, data + at, bytes - at);
+}
+
+static bool status_accepts(const uint8_t status[3])
+{
+    if (status[0] >= '1' && status[0] <= '3')
+        return true;
+    return status[0] == '4' && status[1] == '0' && (status[2] == '1' || status[2] == '7');
+}
+
+enum acceptance accepted_by_status_line(const char *form, const uint8_t *data, size_t bytes)
+{
+    enum match match = begins_form(form, data, bytes);
+
+    if (match != MATCH_YES)
+        return acceptance_of(match);
+    return status_accepts(data + text_bytes(form) - CODE_BYTES) ? ACCEPTANCE_ACCEPTED : ACCEPTANCE_REFUSED;
+}
+
+size_t line_bytes(const uint8_t *data, size_t bytes, size_t bytes_max)
+{
+    for (size_t at = 0; at < bytes && at < bytes_max; at++) {
+        if (data[at] == '\n')
+            return at + 1;
+    }
+    return 0;
+}
+
+bool has_word(const char *word, const uint8_t *data, size_t bytes)
+{
+    for (size_t at = 0; at < bytes; at++) {
+        if (begins_word(word, data + at, bytes - at) == MATCH_YES)
+            return true;
+    }
+    return false;
+}
+
+/* A line that continues a reply has a '-' behind the code. */
+static bool ends_reply(const uint8_t *line, const uint8_t *code, size_t bytes)
+{
+    return begins_exactly(code, CODE_BYTES, line, bytes) == MATCH_YES && ends_word(line[CODE_BYTES]);
+}
+
+/* The length of a reply with all its lines; 0 where its end has not come. */
+static size_t reply_bytes(const uint8_t *data, size_t bytes)
+{
+    size_t at = 0;
+
+    for (;;) {
+        size_t line = line_bytes(data + at, bytes - at, REPLY_BYTES_MAX);
+
+        if (line == 0 || at + line > REPLY_BYTES_MAX)
+            return 0;
+        if (line > CODE_BYTES && ends_reply(data + at, data, line))
+            return at + line;
+        at += line;
+    }
+}
+
+static bool greets_or_refuses(const uint8_t *data, size_t at)
+{
+    switch (at) {
+    case 0:
+        return data[0] == '2' || data[0] == '4' || data[0] == '5';
+    case 1:
+        return data[0] == '2' ? data[1] == '2' : is_digit(data[1]);
+    case 2:
+        return data[0] == '2' ? data[2] == '0' : is_digit(data[2]);
+    default:
+        return ends_word(data[at]) || data[at] == '-';
+    }
+}
+
+enum greeting_verdict greeting_by_code(const uint8_t *data, size_t bytes, size_t *greeting_bytes)
+{
+    enum match match = match_bytes(greets_or_refuses, CODE_BYTES + 1, data, bytes);
+    size_t length;
+
+    if (match != MATCH_YES)
+        return match == MATCH_NO ? GREETING_NOT : GREETING_MORE;
+    length = reply_bytes(data, bytes);
+    if (length == 0)
+        return bytes < REPLY_BYTES_MAX ? GREETING_MORE : GREETING_NOT;
+    *greeting_bytes = length;
+    return data[0] == '2' ? GREETING_POSITIVE : GREETING_NEGATIVE;
+}
+
+static bool is_positive_code(const uint8_t *data, size_t at)
+{
+    if (at == 0)
+        return data[0] >= '1' && data[0] <= '3';
+    return at < CODE_BYTES ? is_digit(data[at]) : ends_word(data[at]) || data[at] == '-';
+}
+
+enum acceptance accepted_by_code(const uint8_t *data, size_t bytes)
+{
+    return acceptance_of(match_bytes(is_positive_code, CODE_BYTES + 1, data, bytes));
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * words.h - what the protocol files share: comparing bytes that may not all be there yet.
+ *
+ * Each function reads at most the bytes given, decides at the first byte that can decide, and never takes a yes or
+ * a no back when more bytes follow: that is what makes a check of a request in pieces safe.
+ */
+#ifndef SYNWARD_ENGINE_WORDS_H
+#define SYNWARD_ENGINE_WORDS_H
+
+#include "engine/protocols/protocol.h"
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+enum acceptance acceptance_of(enum match match);
+
+/* Does byte `at` fit? May look at it and at those before it, which do. */
+typedef bool byte_fits(const uint8_t *data, size_t at);
+/* The first `least` bytes decide, the first that does not fit says no. */
+enum match match_bytes(byte_fits *fits, size_t least, const uint8_t *data, size_t bytes);
+
+/* The data begins with exactly these bytes. */
+enum match begins_exactly(const void *form, size_t form_bytes, const uint8_t *data, size_t bytes);
+/* The data begins with this text, in any case. */
+enum match begins_word(const char *text, const uint8_t *data, size_t bytes);
+/* With this text, in which each '0' stands for any digit. */
+enum match begins_form(const char *form, const uint8_t *data, size_t bytes);
+/* With exactly this status word, followed by a space or the end of the line. */
+enum match begins_status(const char *status, const uint8_t *data, size_t bytes);
+/* With one of these verbs, in any case, followed by a space or the end of the line. */
+enum match begins_verb(const char *const verbs[], size_t count, const uint8_t *data, size_t bytes);
+
+bool is_digit(uint8_t c);
+bool is_letter(uint8_t c);
+
+/* How many bytes the empty lines in front of a request take; a lone LF counts as one (RFC 9112 2.2, RFC 3261 7.5). */
+size_t empty_lines_bytes(const uint8_t *data, size_t bytes);
+
+/* A request line of HTTP's family: `method SP target SP name DIGIT`; the digit is at most `version_max`. */
+enum match begins_request_line(const char *name, char version_max, const uint8_t *data, size_t bytes);
+/*
+ * A status line of HTTP's family, given as in begins_form() up to the three digits of the code. 401 and 407 accept:
+ * they ask for credentials. Every other 4xx and 5xx does not, first of all 400 (not understood), 403 and 404 (not
+ * here) and 421 (not this server); 408 is no answer at all.
+ */
+enum acceptance accepted_by_status_line(const char *form, const uint8_t *data, size_t bytes);
+
+/* The first line's length with its LF; 0 where the LF is not among the first `bytes_max` bytes. */
+size_t line_bytes(const uint8_t *data, size_t bytes, size_t bytes_max);
+/* Is the word (lower case) anywhere in the data, in any case? */
+bool has_word(const char *word, const uint8_t *data, size_t bytes);
+
+/*
+ * Greetings and answers of FTP and SMTP: three digits, and lines "220-..." up to "220 ..." (RFC 959 4.2, RFC 5321
+ * 4.2.1). 220 welcomes, 4xx and 5xx refuse, anything else is no greeting.
+ */
+enum greeting_verdict greeting_by_code(const uint8_t *data, size_t bytes, size_t *greeting_bytes);
+/* 1xx, 2xx and 3xx accept. */
+enum acceptance accepted_by_code(const uint8_t *data, size_t bytes);
+
+#endif

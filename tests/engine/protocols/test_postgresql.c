@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* test_postgresql.c - the start of PostgreSQL's connections, wishes for encryption, cancels. */
+#include <criterion/criterion.h>
+
+#include "tests/engine/protocols/support_samples.h"
+
+#define START BYTES("\0\0\0\x26\0\3\0\0user\0a")
+#define TLS   BYTES("\0\0\0\x08\x04\xd2\x16\x2f")
+
+Test(postgresql, requests)
+{
+    assert_samples(PROTOCOL_POSTGRESQL);
+    assert_fixed("postgresql start", 0, 3);
+    assert_wrong_at("postgresql start", 4, 1);
+    assert_wrong_at("postgresql start", 5, 2);
+    assert_wrong_at("postgresql start", 6, 1);
+    assert_fixed("postgresql tls", 4, 8);
+    assert_fixed("postgresql cancel", 4, 8);
+    assert_wrong_at("postgresql tls", 7, 0x2e);
+    assert_wrong_at("postgresql cancel", 7, 0x2f);
+}
+
+Test(postgresql, lengths)
+{
+    cr_assert_eq(check_bytes(PROTOCOL_POSTGRESQL, BYTES("\0\0\x27\x10\0\3\0\2")), MATCH_YES,
+                 "10,000 bytes, version 3.2");
+    cr_assert_eq(check_bytes(PROTOCOL_POSTGRESQL, BYTES("\0\0\x27\x11")), MATCH_NO);
+    cr_assert_eq(check_bytes(PROTOCOL_POSTGRESQL, BYTES("\0\0\0\x07")), MATCH_NO);
+    cr_assert_eq(check_bytes(PROTOCOL_POSTGRESQL, BYTES("\0\0\0\x08\0")), MATCH_NO, "a start has parameters");
+    cr_assert_eq(check_bytes(PROTOCOL_POSTGRESQL, BYTES("\0\0\1\x0c\x04\xd2\x16\x2e")), MATCH_YES,
+                 "a key of 256 bytes");
+    cr_assert_eq(check_bytes(PROTOCOL_POSTGRESQL, BYTES("\0\0\1\x0d\x04\xd2\x16\x2e")), MATCH_NO);
+}
+
+Test(postgresql, answers_to_a_start)
+{
+    assert_answer(PROTOCOL_POSTGRESQL, START, BYTES("R\0\0\0\x0c\0\0\0\5"), 2, ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_POSTGRESQL, START, BYTES("v\0\0\0\x0c\0\0\0\5"), 2, ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_POSTGRESQL, START, BYTES("E\0\0\0\x0cSFATAL"), 1, ACCEPTANCE_REFUSED);
+    assert_answer(PROTOCOL_POSTGRESQL, START, BYTES("Read the manual\n"), 2, ACCEPTANCE_REFUSED);
+    assert_answer(PROTOCOL_POSTGRESQL, START, BYTES("S\x16\3\3"), 1, ACCEPTANCE_REFUSED);
+}
+
+Test(postgresql, answers_to_a_wish)
+{
+    assert_answer(PROTOCOL_POSTGRESQL, TLS, BYTES("S\x16\3\3\0\x58\2"), 3, ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_POSTGRESQL, TLS, BYTES("NR\0\0\0\x0c\0"), 3, ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_POSTGRESQL, TLS, BYTES("NS\x16\3\3"), 3, ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_POSTGRESQL, TLS, BYTES("NNR\0\0"), 3, ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_POSTGRESQL, TLS, BYTES("G\0\0\2\x40"), 3, ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_POSTGRESQL, TLS, BYTES("Syntax error\n"), 2, ACCEPTANCE_REFUSED);
+    assert_answer(PROTOCOL_POSTGRESQL, TLS, BYTES("No\n"), 3, ACCEPTANCE_REFUSED);
+    assert_answer(PROTOCOL_POSTGRESQL, TLS, BYTES("E\0\0\0\x0c"), 1, ACCEPTANCE_REFUSED);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* test_sip.c - request lines and status lines of SIP over TCP. */
+#include <criterion/criterion.h>
+
+#include "tests/engine/protocols/support_samples.h"
+
+#define INVITE BYTES("INVITE sip:a@b SIP/2.0\r\n")
+
+Test(sip, requests)
+{
+    assert_samples(PROTOCOL_SIP);
+    cr_assert_eq(check_bytes(PROTOCOL_SIP, BYTES("OPTIONS sips:a@[2001:db8::1]:5061 SIP/2.0\r\n")),
+                 MATCH_YES);
+    cr_assert_eq(check_bytes(PROTOCOL_SIP, BYTES("\r\n\r\n")), MATCH_MORE, "a keepalive says nothing yet");
+}
+
+Test(sip, what_is_none)
+{
+    static const char *const none[] = {"GET / HTTP/1.1\r\n", "INVITE sip:a@b HTTP/1.1",
+                                       "INVITE {",           "SIP/2.0 200 OK",
+                                       "\x16\x03\x01",       "INVITE  sip:a@b SIP/2.0"};
+
+    assert_none(PROTOCOL_SIP, none, COUNT(none));
+}
+
+Test(sip, answers)
+{
+    assert_answer(PROTOCOL_SIP, INVITE, BYTES("SIP/2.0 100 Trying\r\n"), 11, ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_SIP, INVITE, BYTES("SIP/2.0 200 OK\r\n"), 11, ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_SIP, INVITE, BYTES("SIP/2.0 401 Unauthorized\r\n"), 11, ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_SIP, INVITE, BYTES("SIP/2.0 403 Forbidden\r\n"), 11, ACCEPTANCE_REFUSED);
+    assert_answer(PROTOCOL_SIP, INVITE, BYTES("SIP/2.0 503 Service Unavailable\r\n"), 11, ACCEPTANCE_REFUSED);
+    assert_answer(PROTOCOL_SIP, INVITE, BYTES("HTTP/1.1 400 Bad Request\r\n"), 1, ACCEPTANCE_REFUSED);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* test_words.c - what the protocol files share, cut at every byte. */
+#include <criterion/criterion.h>
+
+#include <string.h>
+
+#include "engine/protocols/words.h"
+
+static const uint8_t *text(const char *at)
+{
+    return (const uint8_t *)at;
+}
+
+Test(words, beginnings)
+{
+    cr_assert_eq(begins_exactly("ab", 2, text("abc"), 3), MATCH_YES);
+    cr_assert_eq(begins_exactly("ab", 2, text("a"), 1), MATCH_MORE);
+    cr_assert_eq(begins_exactly("ab", 2, text("aB"), 2), MATCH_NO);
+    cr_assert_eq(begins_exactly("ab", 0, text(""), 0), MATCH_YES);
+    cr_assert_eq(begins_word("aB1", text("Ab1x"), 4), MATCH_YES);
+    cr_assert_eq(begins_word("aB1", text("AB"), 2), MATCH_MORE);
+    cr_assert_eq(begins_word("a{", text("a["), 2), MATCH_NO, "only letters have a case");
+    cr_assert_eq(begins_form("x0-0", text("x7-9z"), 5), MATCH_YES);
+    cr_assert_eq(begins_form("x0-0", text("x7"), 2), MATCH_MORE);
+    cr_assert_eq(begins_form("x0-0", text("x/"), 2), MATCH_NO);
+}
+
+Test(words, verbs_end_where_words_end)
+{
+    static const char *const verbs[] = {"ID", "IDLE"};
+
+    cr_assert_eq(begins_verb(verbs, 2, text("id"), 2), MATCH_MORE);
+    cr_assert_eq(begins_verb(verbs, 2, text("id "), 3), MATCH_YES);
+    cr_assert_eq(begins_verb(verbs, 2, text("IDL"), 3), MATCH_MORE);
+    cr_assert_eq(begins_verb(verbs, 2, text("IDLE\n"), 5), MATCH_YES);
+    cr_assert_eq(begins_verb(verbs, 2, text("IDx"), 3), MATCH_NO);
+    cr_assert_eq(begins_verb(verbs, 0, text("ID "), 3), MATCH_NO);
+    cr_assert_eq(begins_status("+OK", text("+OK\r"), 4), MATCH_YES);
+    cr_assert_eq(begins_status("+OK", text("+ok\r"), 4), MATCH_NO);
+    cr_assert_eq(begins_status("+OK", text("+OK"), 3), MATCH_MORE);
+}
+
+Test(words, lines)
+{
+    cr_assert_eq(line_bytes(text("a\nb"), 3, 9), 2);
+    cr_assert_eq(line_bytes(text("a\nb"), 1, 9), 0);
+    cr_assert_eq(line_bytes(text("a\nb"), 3, 1), 0);
+    cr_assert_eq(empty_lines_bytes(text("\r\n\n\rx"), 5), 3);
+    cr_assert_eq(empty_lines_bytes(text("\r"), 1), 0);
+    cr_assert(has_word("smtp", text("220 x ESMTP"), 11));
+    cr_assert_not(has_word("smtp", text("220 x ESMTP"), 10));
+}
+
+Test(words, codes)
+{
+    cr_assert_eq(accepted_by_code(text("250-"), 4), ACCEPTANCE_ACCEPTED);
+    cr_assert_eq(accepted_by_code(text("150 "), 4), ACCEPTANCE_ACCEPTED);
+    cr_assert_eq(accepted_by_code(text("250"), 3), ACCEPTANCE_MORE);
+    cr_assert_eq(accepted_by_code(text("25x"), 3), ACCEPTANCE_REFUSED);
+    cr_assert_eq(accepted_by_code(text("5"), 1), ACCEPTANCE_REFUSED);
+    cr_assert_eq(accepted_by_status_line("X/0.0 000", text("X/1.1 407"), 9), ACCEPTANCE_ACCEPTED);
+    cr_assert_eq(accepted_by_status_line("X/0.0 000", text("X/1.1 408"), 9), ACCEPTANCE_REFUSED);
+    cr_assert_eq(accepted_by_status_line("X/0.0 000", text("X/1.1 40"), 8), ACCEPTANCE_MORE);
+}
+
+Test(words, request_lines)
+{
+    const char line[] = "ASK what X/2";
+
+    for (size_t bytes = 0; bytes < sizeof(line) - 1; bytes++)
+        cr_expect_eq(begins_request_line("X/", '2', text(line), bytes), MATCH_MORE, "%zu", bytes);
+    cr_assert_eq(begins_request_line("X/", '2', text(line), strlen(line)), MATCH_YES);
+    cr_assert_eq(begins_request_line("X/", '1', text(line), strlen(line)), MATCH_NO);
+    cr_assert_eq(begins_request_line("Y/", '2', text(line), strlen(line)), MATCH_NO);
+}
