@@ -17,7 +17,8 @@ SAY      ?= echo
 # What Debian 12 calls the things that `make`, `make check` and `make demo` need, those for the virtual machines of
 # `make check`, and those for `make lint` alone.
 DEPS      := gcc make pkg-config liburing-dev libnl-route-3-dev libjson-c-dev libsodium-dev libpcap-dev \
-             libcriterion-dev iproute2 nftables ethtool python3 curl debootstrap ca-certificates clang libclang-rt-14-dev
+             libcriterion-dev iproute2 nftables ethtool python3 curl debootstrap ca-certificates clang libclang-rt-14-dev \
+             valgrind
 DEPS_VM   := qemu-system-x86
 DEPS_LINT := clang-format clang-tidy cppcheck
 
@@ -43,9 +44,10 @@ LIB_cli      := $(BUILD)/libcli.a $(LIB_bridge)
 SERVERS := $(patsubst tests/servers/%.c,$(BUILD)/tests/servers/%,$(wildcard tests/servers/*.c))
 UNITS   := $(BUILD)/tests/unit-engine $(BUILD)/tests/unit-profiles $(BUILD)/tests/unit-bridge $(BUILD)/tests/unit-cli
 SIM     := $(BUILD)/tests/simulator
+BENCH   := $(BUILD)/tests/bench/engine-bench
 C_FILES  = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
-.PHONY: all help fuzz soak deps deps-lint deps-vm vm check check-unit demo bench-attack sanitize install clean root \
+.PHONY: all help instructions fuzz soak deps deps-lint deps-vm vm check check-unit demo bench-attack sanitize install clean root \
         lint lint-format lint-gcc lint-clang lint-tidy lint-cppcheck
 all: $(BUILD)/synward
 
@@ -92,20 +94,30 @@ $(SIM): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/sim/*.c)) $(LIB_engine)
 	$(Q)$(SAY) "LINK $@"
 	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS) -lcriterion
 
+# What the instructions of the engine are counted with (tests/bench/instructions.py).
+$(BENCH): $(BUILD)/tests/bench/engine_bench.o $(BUILD)/tests/engine/support_frames.o $(LIB_engine)
+	$(Q)$(SAY) "LINK $@"
+	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lsodium $(LDLIBS)
+
 # The servers, clients and floods that the namespace tests and the demo use.
 .SECONDARY: $(SERVERS:%=%.o)
 $(BUILD)/tests/servers/%: $(BUILD)/tests/servers/%.o
 	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -pthread
 
-#: make check      all tests: unit, simulator, fuzz targets for a minute, namespaces and virtual machines (as root)
+#: make check      all tests: unit, simulator, instruction counts, fuzz targets for a minute, namespaces and virtual machines (as root)
 check: deps deps-vm
-	@$(MAKE) --no-print-directory -j$(JOBS) all $(UNITS) $(SIM) $(SERVERS)
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(UNITS) $(SIM) $(SERVERS) $(BENCH)
 	@$(MAKE) --no-print-directory fuzz-build
 	@SYNWARD=$(BUILD)/synward sh tests/run.sh $(BUILD) all
 
 #: make check-unit unit tests and the simulator only: no root needed
 check-unit: all $(UNITS) $(SIM)
 	@SYNWARD=$(BUILD)/synward sh tests/run.sh $(BUILD) unit
+
+#: make instructions  instructions per frame of the engine, against their references and budgets
+instructions: deps
+	@$(MAKE) --no-print-directory $(BENCH)
+	@python3 tests/bench/instructions.py $(BENCH) $(if $(UPDATE),--update)
 
 #: make demo       shows the main job on real traffic, in namespaces (as root); REAL=1 with nginx and dovecot
 demo: deps
@@ -127,13 +139,13 @@ lint: deps deps-lint
 lint-format:
 	@clang-format --dry-run --Werror $(C_FILES)
 
-lint-gcc: all $(UNITS) $(SIM) $(SERVERS)
+lint-gcc: all $(UNITS) $(SIM) $(SERVERS) $(BENCH)
 
 # The objects tell which sources, by their headers too, have changed since they were last looked at.
 lint-clang:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/clang CC=clang all lint-tidy
 
-lint-tidy: $(SOURCES:%.c=$(BUILD)/%.tidy) $(UNITS) $(SIM) $(SERVERS)
+lint-tidy: $(SOURCES:%.c=$(BUILD)/%.tidy) $(UNITS) $(SIM) $(SERVERS) $(BENCH)
 
 $(BUILD)/%.tidy: $(BUILD)/%.o .clang-tidy
 	@clang-tidy --quiet $*.c -- -std=gnu11 -D_GNU_SOURCE -I. $(PKG_CFLAGS) 2>$@.log || { cat $@.log; exit 1; }

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # run.sh BUILD unit|all - runs the test programs of BUILD one after the other and ends with "N passed, N failed".
 #
-# unit: Criterion programs, simulator, order of includes, list of rules. all: also the namespace tests, which need root.
+# unit: Criterion programs, simulator, order of includes, list of rules. all: also the engine's instruction counts, the fuzz targets, and the
+# namespace tests, which need root.
 set -u
 build=$1
 what=$2
@@ -61,6 +62,7 @@ for program in "$build"/tests/unit-engine "$build"/tests/unit-profiles "$build"/
 	criterion "$program"
 done
 if [ "$what" = all ]; then
+	script python3 "$here/bench/instructions.py" "$build/tests/bench/engine-bench"
 	script sh "$here/fuzz/run.sh" "$build/fuzz" 15 2000000
 	if [ "$(id -u)" != 0 ]; then
 		echo "FAILED namespace tests: not root: run make check as root"
