@@ -195,14 +195,6 @@ bool addr_from_text(const char *text, struct ip_addr *addr)
     return true;
 }
 
-/* High half xor low half of the product: every input bit reaches every output bit. */
-static inline uint64_t multiply_fold(uint64_t a, uint64_t b)
-{
-    unsigned __int128 product = (unsigned __int128)a * b;
-
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
 uint64_t table_hash(const uint64_t seed[2], const void *data, size_t bytes)
 {
     /* Odd constants without structure, so that a seed of zero (in tests) still mixes. */
@@ -212,12 +204,12 @@ uint64_t table_hash(const uint64_t seed[2], const void *data, size_t bytes)
 
     for (; bytes >= sizeof(words); bytes -= sizeof(words), at += sizeof(words)) {
         memcpy(words, at, sizeof(words));
-        hash = multiply_fold(hash ^ words[0], first);
-        hash = multiply_fold(hash ^ words[1], second);
+        hash = hash_mix(hash ^ words[0], first);
+        hash = hash_mix(hash ^ words[1], second);
     }
     if (bytes >= sizeof(words[0])) {
         memcpy(words, at, sizeof(words[0]));
-        hash = multiply_fold(hash ^ words[0], first);
+        hash = hash_mix(hash ^ words[0], first);
         bytes -= sizeof(words[0]);
         at += sizeof(words[0]);
     }
@@ -225,5 +217,5 @@ uint64_t table_hash(const uint64_t seed[2], const void *data, size_t bytes)
         return hash;
     words[0] = 0;
     memcpy(words, at, bytes);
-    return multiply_fold(hash ^ words[0], second);
+    return hash_mix(hash ^ words[0], second);
 }

@@ -177,20 +177,40 @@ static void remember_synack(struct engine *engine, const struct passage *passage
     link_header_reverse(&passage->frame, &entry->link);
 }
 
-/* The SYN-ACK for these features; `segment->options` points at `options`. */
+/* What the server answers to this offer: laid out once, and kept, as all SYNs of a flood are alike. */
+static const struct synack_answer *answer_of(struct engine *engine, const struct server *server,
+                                             const struct promise *promise, uint8_t offered)
+{
+    uint32_t number = (uint32_t)(server - engine->servers.slots);
+    struct kept_answer *kept = &engine->answers[(number * 7 + offered) & (ANSWERS - 1)];
+
+    if (kept->promise != promise || kept->offered != offered) {
+        kept->promise = promise;
+        kept->offered = offered;
+        synack_prepare(&promise->synack, offered, &kept->answer);
+    }
+    return &kept->answer;
+}
+
+/* The SYN-ACK of this answer; `segment->options` points at `options`. */
 static void speak_synack(struct engine *engine, const struct flow_key *key, const struct promise *promise,
-                         const struct synack_features *features, const struct cookie_options *client,
+                         const struct synack_answer *answer, const struct cookie_options *client,
                          uint32_t tsecr, uint64_t now_us, struct segment *segment,
                          uint8_t options[TCP_OPTIONS_MAX])
 {
-    uint32_t tsval = features->timestamps ? cookie_tsval(&engine->config.keys, key, client, now_us) : 0;
+    const struct synack_features *features = &answer->features;
 
+    memcpy(options, answer->options, TCP_OPTIONS_MAX);
+    if (answer->timestamps_at) {
+        store_be32(options + answer->timestamps_at, cookie_tsval(&engine->config.keys, key, client, now_us));
+        store_be32(options + answer->timestamps_at + 4, tsecr);
+    }
     speak_for(engine, promise, key, segment);
     segment->flags = (uint8_t)(TCP_SYN | TCP_ACK | (features->ecn ? TCP_ECE : 0));
     /* A window of 0 would stop every client (ENGINE 5.2, RFC 9293 3.8.6); it stands in a profile only where none was seen. */
     segment->window = features->window ? features->window : WINDOW_DEFAULT;
     segment->options = options;
-    segment->options_bytes = (uint8_t)synack_options(features, tsval, tsecr, options);
+    segment->options_bytes = answer->options_bytes;
 }
 
 /*
@@ -202,18 +222,17 @@ static void answer_syn(struct engine *engine, struct passage *passage, struct se
     const struct frame *frame = &passage->frame;
     const struct promise *promise = server_promise_now(engine, server, frame->ip_version == 4);
     uint8_t offered = synack_offer_of(&passage->options, frame->flags);
+    const struct synack_answer *answer = answer_of(engine, server, promise, offered);
     uint8_t options[TCP_OPTIONS_MAX];
-    struct synack_features features;
     struct cookie_options client;
     struct link_header link;
     struct segment segment;
     uint32_t c;
 
-    synack_plan(&promise->synack, offered, &features);
-    client = granted_options(passage, &features);
+    client = granted_options(passage, &answer->features);
     c = cookie_make(&engine->config.keys, &passage->key, frame->seq, promise->generation, &client,
                     passage->now_us);
-    speak_synack(engine, &passage->key, promise, &features, &client, passage->options.tsval, passage->now_us,
+    speak_synack(engine, &passage->key, promise, answer, &client, passage->options.tsval, passage->now_us,
                  &segment, options);
     segment.seq = c;
     segment.ack = frame->seq + 1;
@@ -256,7 +275,7 @@ static void admit_syn(struct engine *engine, struct passage *passage, struct ser
         return;
     }
     trigger_syn(&server->counts, true, passage->now_us);
-    trigger_asked(&server->counts, (struct trigger_tag){&engine->asked, &passage->key, passage->frame.seq},
+    trigger_asked(&server->counts, (struct trigger_tag){&engine->asked, passage->hash, passage->frame.seq},
                   passage->now_us);
     engine_check_triggers(engine, server, passage->now_us);
     answer_syn(engine, passage, server);
@@ -268,11 +287,11 @@ static void admit_syn(struct engine *engine, struct passage *passage, struct ser
 static void count_proof(struct engine *engine, const struct passage *passage, struct server *server,
                         const struct proof *proof)
 {
-    const struct trigger_tag asked = {&engine->asked, &passage->key, proof->x};
-    const struct trigger_tag silent = {&engine->silent, &passage->key, proof->x};
-    bool counted = tag_age_ms(&engine->proved, &passage->key, 0, passage->now_us) >= 0;
+    const struct trigger_tag asked = {&engine->asked, passage->hash, proof->x};
+    const struct trigger_tag silent = {&engine->silent, passage->hash, proof->x};
+    bool counted = tag_age_ms(&engine->proved, passage->hash, 0, passage->now_us) >= 0;
 
-    tag_put(&engine->proved, &passage->key, 0, passage->now_us);
+    tag_put(&engine->proved, passage->hash, 0, passage->now_us);
     if (!counted)
         engine->counters.cookies_accepted++;
     /* A cookie that its client repeats, or one of long ago, says nothing about those that are out now. */
@@ -389,14 +408,14 @@ static bool greeted_already(struct engine *engine, const struct passage *passage
 static bool served_already(const struct engine *engine, const struct passage *passage,
                            const struct proof *proof)
 {
-    return served_lately(&engine->served, &passage->key, proof->x, passage->now_us);
+    return served_lately(&engine->served, passage->hash, proof->x, passage->now_us);
 }
 
 /* G has arrived. Its entry goes, but a copy of an ACK from before it must not be greeted again, nor by the server. */
 static void greeting_heard(struct engine *engine, const struct passage *passage, const struct proof *proof)
 {
     resend_remove(engine->greetings, &passage->key);
-    served_note(&engine->served, &passage->key, proof->c, passage->now_us);
+    served_note(&engine->served, passage->hash, proof->c, passage->now_us);
 }
 
 /* A late copy of the ACK of a client that was served, has left, or has heard G since. */
@@ -404,7 +423,7 @@ static bool bare_is_late(const struct engine *engine, const struct passage *pass
                          const struct proof *proof)
 {
     bool heard = !proof->greeted && proof->promise->greeting_bytes &&
-                 served_lately(&engine->served, &passage->key, proof->c, passage->now_us);
+                 served_lately(&engine->served, passage->hash, proof->c, passage->now_us);
 
     return heard || served_already(engine, passage, proof);
 }
@@ -456,9 +475,9 @@ static void blame(struct engine *engine, const struct passage *passage, struct s
 {
     struct observed_source aside;
 
-    if (tag_age_ms(&engine->blamed, &passage->key, proof->x, passage->now_us) >= 0)
+    if (tag_age_ms(&engine->blamed, passage->hash, proof->x, passage->now_us) >= 0)
         return;
-    tag_put(&engine->blamed, &passage->key, proof->x, passage->now_us);
+    tag_put(&engine->blamed, passage->hash, proof->x, passage->now_us);
     engine->counters.requests_mismatched++;
     trigger_mismatch(&server->counts, passage->now_us);
     engine_check_triggers(engine, server, passage->now_us);
@@ -582,7 +601,7 @@ static void admit_data(struct engine *engine, struct passage *passage, struct se
         return;
     }
     count_proof(engine, passage, server, proof);
-    trigger_spoke(&server->counts, (struct trigger_tag){&engine->silent, &passage->key, proof->x},
+    trigger_spoke(&server->counts, (struct trigger_tag){&engine->silent, passage->hash, proof->x},
                   passage->now_us);
     resend_remove(engine->synacks, &passage->key);
     if (opening == OPENING_CHECK || opening == OPENING_GREET)
@@ -617,7 +636,7 @@ static void admit_fin(struct engine *engine, struct passage *passage, struct ser
     count_proof(engine, passage, server, proof);
     resend_remove(engine->synacks, &passage->key);
     resend_remove(engine->greetings, &passage->key);
-    served_note(&engine->served, &passage->key, proof->x, passage->now_us);
+    served_note(&engine->served, passage->hash, proof->x, passage->now_us);
     speak_established(engine, passage, proof, &segment, options);
     segment.flags |= TCP_FIN;
     if (server_opening(server) == OPENING_GREET && !proof->greeted && greeting_fits(passage, proof))
@@ -784,7 +803,7 @@ bool admission(struct engine *engine, struct passage *passage, struct server *se
 
 void admission_stray(struct engine *engine, struct passage *passage)
 {
-    bool proved_lately = tag_age_ms(&engine->proved, &passage->key, 0, passage->now_us) >= 0;
+    bool proved_lately = tag_age_ms(&engine->proved, passage->hash, 0, passage->now_us) >= 0;
 
     engine->counters.cookies_rejected++;
     /* A reordered first flight: its beginning is on the way, the client will repeat this. */
@@ -793,14 +812,14 @@ void admission_stray(struct engine *engine, struct passage *passage)
         passage_drop(engine, passage, DROP_bad_cookie);
         return;
     }
-    if (tag_age_ms(&engine->stray, &passage->key, 0, passage->now_us) < 0)
-        tag_put(&engine->stray, &passage->key, 0, passage->now_us);
+    if (tag_age_ms(&engine->stray, passage->hash, 0, passage->now_us) < 0)
+        tag_put(&engine->stray, passage->hash, 0, passage->now_us);
     passage_forward(passage);
 }
 
 void admission_stray_reset(struct engine *engine, struct passage *passage)
 {
-    int64_t age_ms = tag_age_ms(&engine->stray, &passage->key, 0, passage->now_us);
+    int64_t age_ms = tag_age_ms(&engine->stray, passage->hash, 0, passage->now_us);
 
     if (age_ms >= 0 && age_ms < STRAY_RST_AFTER_MS)
         passage_drop(engine, passage, DROP_swallowed);
@@ -902,14 +921,12 @@ static void synack_due(struct engine *engine, const struct resend_entry *entry, 
         server ? server_promise(engine, server, addr_is_v4(&entry->key.server), entry->generation, now_us)
                : NULL;
     uint8_t options[TCP_OPTIONS_MAX];
-    struct synack_features features;
     struct segment segment;
 
     if (!promise || !flow_is_another(engine, flow_find(&engine->flows, &entry->key), entry))
         return;
-    synack_plan(&promise->synack, entry->offered, &features);
-    speak_synack(engine, &entry->key, promise, &features, &entry->client, entry->tsecr, now_us, &segment,
-                 options);
+    speak_synack(engine, &entry->key, promise, answer_of(engine, server, promise, entry->offered),
+                 &entry->client, entry->tsecr, now_us, &segment, options);
     segment.seq = entry->seq;
     segment.ack = entry->ack;
     engine_emit(engine, SIDE_CLIENT, &entry->link, &segment);

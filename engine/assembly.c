@@ -87,7 +87,7 @@ struct assembly_pool *assembly_pool_init(void *memory, uint32_t slots, const uin
 
 static uint32_t *bucket_of(const struct assembly_pool *pool, const struct flow_key *key)
 {
-    return &pool->buckets[table_hash(pool->seed, key, sizeof(*key)) & (pool->buckets_count - 1)];
+    return &pool->buckets[flow_key_hash(pool->seed, key) & (pool->buckets_count - 1)];
 }
 
 static uint32_t take_slot(struct assembly_pool *pool)
@@ -134,6 +134,8 @@ struct assembly *assembly_open(struct assembly_pool *pool, const struct flow_key
 
 struct assembly *assembly_find(struct assembly_pool *pool, const struct flow_key *key)
 {
+    if (pool->count == 0)
+        return NULL;
     for (uint32_t i = *bucket_of(pool, key); i != NO_SLOT; i = pool->links[i].chain)
         if (flow_key_equal(&pool->slots[i].key, key))
             return &pool->slots[i];

@@ -13,6 +13,67 @@
 #include "engine/bytes.h"
 
 /*
+ * Ones' complement sum in the machine's own byte order, which the whole sum may be made in and swapped once at the end (RFC 1071
+ * 2(B)): add words of any even offset with checksum_native(), then checksum_native_fold().
+ */
+static inline uint64_t checksum_native(uint64_t sum, uint64_t word)
+{
+    sum += word;
+    return sum + (sum < word);
+}
+
+/* Folds to 16 bits in host byte order, not complemented. */
+static inline uint16_t checksum_native_fold(uint64_t sum)
+{
+    uint32_t half = (uint32_t)sum + (uint32_t)(sum >> 32);
+    uint16_t folded;
+
+    half += half < (uint32_t)sum;
+    folded = (uint16_t)(half + (half >> 16));
+    folded = (uint16_t)(folded + (folded < (uint16_t)half));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    folded = __builtin_bswap16(folded);
+#endif
+    return folded;
+}
+
+/* The native sum of `bytes` bytes at `data`, an odd last byte padded with zero, added to `sum`. Inline: nearly all are headers. */
+static inline uint64_t checksum_native_add(uint64_t sum, const void *data, size_t bytes)
+{
+    const uint8_t *at = data;
+    uint64_t word;
+
+    for (; bytes >= sizeof(word); bytes -= sizeof(word), at += sizeof(word)) {
+        memcpy(&word, at, sizeof(word));
+        sum = checksum_native(sum, word);
+    }
+    for (; bytes >= 4; bytes -= 4, at += 4) {
+        uint32_t half;
+
+        memcpy(&half, at, sizeof(half));
+        sum = checksum_native(sum, half);
+    }
+    if (bytes > 0) {
+        word = 0;
+        memcpy(&word, at, bytes);
+        sum = checksum_native(sum, word);
+    }
+    return sum;
+}
+
+/* The native sum of the last words of a pseudo header: protocol and length, each as 32 bits on the wire. */
+static inline uint64_t checksum_native_length(uint8_t protocol, uint32_t l4_bytes)
+{
+    uint8_t wire[8];
+    uint64_t word;
+
+    store_be32(wire, l4_bytes);
+    store_be32(wire + 4, protocol);
+    memcpy(&word, wire, sizeof(word));
+    return word;
+}
+
+/*
  * Sum of `bytes` bytes as 16-bit big-endian words, an odd last byte padded with zero, added to `sum`; not folded, not
  * complemented. `data` may be at any alignment.
  */

@@ -125,12 +125,12 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
     source_table_init(&engine->sources, pieces.sources, config->sources_max, engine->servers.shards, seed);
     engine->greetings = resend_ring_init(pieces.greetings, config->greeted_max, seed);
     engine->synacks = resend_ring_init(pieces.synacks, config->greeted_max / SYNACKS_SHARE, seed);
-    tag_table_init(&engine->proved, pieces.proved, TAGS_PROVED, 3000, seed);
-    tag_table_init(&engine->stray, pieces.stray, TAGS_STRAY, 30000, seed);
-    tag_table_init(&engine->asked, pieces.asked, TAGS_ASKED, RATE_WINDOW_US / 1000, seed);
-    tag_table_init(&engine->silent, pieces.silent, TAGS_SILENT, RATE_WINDOW_US / 1000, seed);
-    tag_table_init(&engine->blamed, pieces.blamed, TAGS_BLAMED, 2 * SOURCE_HALF_US / 1000, seed);
-    served_init(&engine->served, pieces.served, config->served_max, seed);
+    tag_table_init(&engine->proved, pieces.proved, TAGS_PROVED, 3000);
+    tag_table_init(&engine->stray, pieces.stray, TAGS_STRAY, 30000);
+    tag_table_init(&engine->asked, pieces.asked, TAGS_ASKED, RATE_WINDOW_US / 1000);
+    tag_table_init(&engine->silent, pieces.silent, TAGS_SILENT, RATE_WINDOW_US / 1000);
+    tag_table_init(&engine->blamed, pieces.blamed, TAGS_BLAMED, 2 * SOURCE_HALF_US / 1000);
+    served_init(&engine->served, pieces.served, config->served_max);
     engine->assemblies = assembly_pool_init(pieces.assemblies, config->assemblies_max, seed);
     opening_pool_init(&engine->openings, pieces.openings, config->openings_max, now_us);
     flow_table_init(&engine->flows, pieces.flows, config->flows_max, seed, &engine->counters);
@@ -196,7 +196,7 @@ static void speak_in_name_of(struct engine *engine, const struct flow_key *key, 
 
 uint32_t flow_label_to_client(const struct engine *engine, const struct flow_key *key)
 {
-    return (uint32_t)table_hash(engine->config.keys.tsval, key, sizeof(*key)) & 0xfffff;
+    return (uint32_t)flow_key_hash(engine->config.keys.tsval, key) & 0xfffff;
 }
 
 void passage_reset(struct engine *engine, struct passage *passage, enum drop_reason reason)
@@ -460,6 +460,7 @@ static bool source_refused(struct engine *engine, const struct passage *passage)
     enum source_by by;
 
     if (passage->from != SIDE_CLIENT || (passage->frame.flags & (TCP_SYN | TCP_ACK)) != TCP_SYN ||
+        !source_any_aside(&engine->sources, passage->now_us) ||
         source_state(&engine->sources, &passage->key.client, &by, passage->now_us) != SOURCE_ASIDE)
         return false;
     if (by == SOURCE_BY_OPERATOR)
@@ -475,6 +476,7 @@ static void tcp_frame(struct engine *engine, struct passage *passage)
     struct flow *flow;
 
     passage->key = frame_flow_key(frame, passage->from);
+    passage->hash = engine_hash(engine, &passage->key);
     if (tcp_options_parse(frame_options(frame), frame->options_bytes, &passage->options) != OPTIONS_OK &&
         passage->from == SIDE_CLIENT)
         passage->options.present |= OPTION_OTHER; /* what was read before the bad one counts */
@@ -482,7 +484,7 @@ static void tcp_frame(struct engine *engine, struct passage *passage)
         passage_drop(engine, passage, DROP_aside);
         return;
     }
-    flow = flow_find(&engine->flows, &passage->key);
+    flow = flow_find_hashed(&engine->flows, &passage->key, passage->hash);
     switch (flow ? (enum flow_state)flow->state : FLOW_FREE) {
     case FLOW_SPLICED:
         splice_frame(engine, passage, flow);
@@ -515,14 +517,16 @@ static void tcp_frame(struct engine *engine, struct passage *passage)
 void engine_input(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes, uint32_t wire_bytes,
                   uint32_t capacity, uint64_t now_us, struct verdict *verdict)
 {
-    struct passage passage = {.from = from,
-                              .buffer = buffer,
-                              .bytes = bytes,
-                              .capacity = capacity,
-                              .now_us = now_us,
-                              .verdict = verdict};
+    struct passage
+        passage; /* not cleared as a whole, for it is large: frame, options and key are filled in as they are known */
     struct frame *frame = &passage.frame;
 
+    passage.from = from;
+    passage.buffer = buffer;
+    passage.bytes = bytes;
+    passage.capacity = capacity;
+    passage.now_us = now_us;
+    passage.verdict = verdict;
     engine->now_us = now_us;
     passage_forward(&passage);
     if (bytes < OFFLOAD_BYTES)
@@ -615,6 +619,7 @@ struct counters *engine_counters(struct engine *engine)
 void engine_adopt_policy(struct engine *engine, const struct policy *policy, uint64_t now_us)
 {
     engine->policy = policy;
+    memset(engine->answers, 0, sizeof(engine->answers));
     server_table_adopt(&engine->servers, policy, now_us);
 }
 

@@ -75,18 +75,23 @@ void flow_table_init(struct flow_table *table, void *memory, uint32_t capacity, 
 
 static uint32_t *bucket_of(const struct flow_table *table, const struct flow_key *key)
 {
-    return &table->buckets[table_hash(table->seed, key, sizeof(*key)) & table->bucket_mask];
+    return &table->buckets[flow_key_hash(table->seed, key) & table->bucket_mask];
 }
 
-struct flow *flow_find(const struct flow_table *table, const struct flow_key *key)
+struct flow *flow_find_hashed(const struct flow_table *table, const struct flow_key *key, uint64_t hash)
 {
-    for (uint32_t at = *bucket_of(table, key); at; at = table->cold[at - 1].bucket_next) {
+    for (uint32_t at = table->buckets[hash & table->bucket_mask]; at; at = table->cold[at - 1].bucket_next) {
         struct flow *flow = &table->flows[at - 1];
 
         if (flow_key_equal(&flow->key, key))
             return flow;
     }
     return NULL;
+}
+
+struct flow *flow_find(const struct flow_table *table, const struct flow_key *key)
+{
+    return flow_find_hashed(table, key, flow_key_hash(table->seed, key));
 }
 
 /* --- lists ------------------------------------------------------------------------------------------------ */

@@ -150,6 +150,8 @@ void flow_table_init(struct flow_table *table, void *memory, uint32_t capacity, 
                      struct counters *counters);
 
 struct flow *flow_find(const struct flow_table *table, const struct flow_key *key);
+/* The same for who has flow_key_hash() of the key under the table's seed. */
+struct flow *flow_find_hashed(const struct flow_table *table, const struct flow_key *key, uint64_t hash);
 /*
  * A new entry in `state` for a key that has none; NULL where the table is full of flows that may not be evicted.
  * The entry that had to go is told by flow_evictable() beforehand.

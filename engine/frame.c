@@ -369,25 +369,32 @@ static inline bool checksum_is_partial(const struct frame *frame)
     return frame->offload != NULL && (frame->offload->flags & OFFLOAD_NEEDS_CHECKSUM);
 }
 
+/* IPv4's own header; nearly none has options. */
+static inline bool v4_header_good(const uint8_t *ip)
+{
+    uint64_t sum = ip[0] == 0x45 ? checksum_native_add(0, ip, IPV4_HEADER_BYTES)
+                                 : checksum_native_add(0, ip, (size_t)(ip[0] & 15) * 4);
+
+    return checksum_native_fold(sum) == 0xffff;
+}
+
 bool frame_checksum_good(const struct frame *frame)
 {
-    uint32_t header_bytes = (uint32_t)(frame->payload - frame->l4), l4_bytes;
-    uint64_t sum;
+    const uint8_t *ip = frame->data + frame->l3;
+    uint32_t l4_bytes = frame->payload - (uint32_t)frame->l4 + frame->payload_bytes;
+    uint64_t sum = checksum_native_length(PROTO_TCP, l4_bytes);
 
     /* Vouched for: by a card that has seen the whole packet, or a capture taken before a card filled it in. */
     if (frame->offload != NULL && (frame->offload->flags & OFFLOAD_CHECKSUM_VALID))
         return true;
-    if (frame->ip_version == 4) {
-        const uint8_t *ip = frame->data + frame->l3;
-
-        if (checksum_fold(checksum_add(0, ip, (size_t)(ip[0] & 15) * 4)) != 0xffff)
-            return false;
-    }
+    if (frame->ip_version == 4 && !v4_header_good(ip))
+        return false;
     if (checksum_is_partial(frame) || frame->payload_present < frame->payload_bytes)
         return true;
-    l4_bytes = header_bytes + frame->payload_bytes;
-    sum = checksum_pseudo(&frame->src, &frame->dst, PROTO_TCP, l4_bytes);
-    return checksum_fold(checksum_add(sum, frame_tcp(frame), l4_bytes)) == 0xffff;
+    /* Source and destination of the pseudo header, as they stand in the packet. */
+    sum =
+        frame->ip_version == 4 ? checksum_native_add(sum, ip + 12, 8) : checksum_native_add(sum, ip + 8, 32);
+    return checksum_native_fold(checksum_native_add(sum, frame_tcp(frame), l4_bytes)) == 0xffff;
 }
 
 /* Replaces 32 bits at `at`, which the TCP checksum covers, at an even offset from the TCP header. */

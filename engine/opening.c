@@ -151,8 +151,9 @@ static bool was_greeted(const struct engine *engine, const struct proof *proof, 
 {
     const struct resend_entry *entry = resend_find(engine->greetings, key);
 
-    return proof->promise->greeting_bytes && (proof->greeted || (entry && entry->ack == proof->x + 1) ||
-                                              served_lately(&engine->served, key, proof->c, now_us));
+    return proof->promise->greeting_bytes &&
+           (proof->greeted || (entry && entry->ack == proof->x + 1) ||
+            served_lately(&engine->served, engine_hash(engine, key), proof->c, now_us));
 }
 
 void opening_begin(struct engine *engine, struct passage *passage, struct server *server,
@@ -180,7 +181,7 @@ void opening_begin(struct engine *engine, struct passage *passage, struct server
         flow->flags |= FLOW_GREETING_DUE;
     opening_hold_add(&engine->openings, opening, 0, data, bytes);
     opening->fin = fin && opening->held_bytes == bytes;
-    tag_remove(&engine->stray, &passage->key, 0);
+    tag_remove(&engine->stray, passage->hash, 0);
     send_syn(engine, flow, opening);
     opening->attempts = 1;
     set_timer(engine, cold->opening, passage->now_us + SYN_FIRST_US);
@@ -545,7 +546,7 @@ void opening_release(struct engine *engine, struct flow *flow, uint64_t now_us)
     flow->ack_floor = cold->server_next;
     flow->tsecr_floor = server_tsval;
     send_held(engine, flow, opening, now_us);
-    served_note(&engine->served, &flow->key, cold->client_isn, now_us);
+    served_note(&engine->served, engine_hash(engine, &flow->key), cold->client_isn, now_us);
     if (opening->fin)
         flow->flags |= FLOW_CLIENT_FIN;
     opening_done(engine, flow);

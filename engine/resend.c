@@ -85,15 +85,21 @@ static struct resend_slot *set_of(const struct resend_ring *ring, const struct f
 {
     uint32_t sets = ring->slots_count / WAYS;
 
-    return &ring->slots[(table_hash(ring->seed, key, sizeof(*key)) & (sets - 1)) * WAYS];
+    return &ring->slots[(flow_key_hash(ring->seed, key) & (sets - 1)) * WAYS];
 }
 
 static struct resend_slot *find_in_set(struct resend_slot *set, const struct flow_key *key)
 {
     for (uint32_t i = 0; i < WAYS; i++)
-        if (flow_key_equal(&set[i].entry.key, key) && set[i].used)
+        if (set[i].used && flow_key_equal(&set[i].entry.key, key))
             return &set[i];
     return NULL;
+}
+
+/* The connection's slot, or NULL. */
+static struct resend_slot *slot_of(const struct resend_ring *ring, const struct flow_key *key)
+{
+    return ring->count > 0 ? find_in_set(set_of(ring, key), key) : NULL;
 }
 
 /* A free slot of the set, or the oldest. */
@@ -183,7 +189,7 @@ struct resend_entry *resend_add(struct resend_ring *ring, const struct flow_key 
 
 struct resend_entry *resend_find(struct resend_ring *ring, const struct flow_key *key)
 {
-    struct resend_slot *slot = find_in_set(set_of(ring, key), key);
+    struct resend_slot *slot = slot_of(ring, key);
 
     if (slot == NULL)
         return NULL;
@@ -193,7 +199,7 @@ struct resend_entry *resend_find(struct resend_ring *ring, const struct flow_key
 
 void resend_remove(struct resend_ring *ring, const struct flow_key *key)
 {
-    struct resend_slot *slot = find_in_set(set_of(ring, key), key);
+    struct resend_slot *slot = slot_of(ring, key);
 
     if (slot != NULL)
         slot_free(ring, slot);

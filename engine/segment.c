@@ -26,7 +26,8 @@
 void link_header_copy(const struct frame *frame, struct link_header *link)
 {
     link->length = (uint8_t)frame->l3;
-    memcpy(link->bytes, frame->data, frame->l3);
+    memcpy(link->bytes, frame->data,
+           sizeof(link->bytes)); /* fixed, so no call: headers follow that are longer */
 }
 
 void link_header_reverse(const struct frame *frame, struct link_header *link)
@@ -64,7 +65,7 @@ static void write_v4(uint8_t *ip, const struct segment *segment, uint32_t l4_byt
     store_be16(ip + 10, 0);
     memcpy(ip + 12, segment->src.bytes + 12, 4);
     memcpy(ip + 16, segment->dst.bytes + 12, 4);
-    store_be16(ip + 10, (uint16_t)~checksum_fold(checksum_add(0, ip, IPV4_HEADER_BYTES)));
+    store_be16(ip + 10, (uint16_t)~checksum_native_fold(checksum_native_add(0, ip, IPV4_HEADER_BYTES)));
 }
 
 static void write_v6(uint8_t *ip, const struct segment *segment, uint32_t l4_bytes)
@@ -77,9 +78,20 @@ static void write_v6(uint8_t *ip, const struct segment *segment, uint32_t l4_byt
     memcpy(ip + 24, segment->dst.bytes, 16);
 }
 
-static void write_tcp(uint8_t *tcp, const struct segment *segment, uint32_t l4_bytes)
+/* By words, as a call for a few bytes would cost more than they do. */
+static inline void copy_options(uint8_t *at, const struct segment *segment)
 {
-    uint64_t sum = checksum_pseudo(&segment->src, &segment->dst, PROTO_TCP, l4_bytes);
+    for (uint8_t done = 0; done < segment->options_bytes; done = (uint8_t)(done + 4)) {
+        uint32_t word;
+
+        memcpy(&word, segment->options + done, sizeof(word));
+        memcpy(at + done, &word, sizeof(word));
+    }
+}
+
+/* `sum` is the native one of the pseudo header. */
+static void write_tcp(uint8_t *tcp, const struct segment *segment, uint32_t l4_bytes, uint64_t sum)
+{
     uint8_t *payload = tcp + tcp_header_bytes(segment);
 
     store_be16(tcp, segment->src_port);
@@ -90,14 +102,14 @@ static void write_tcp(uint8_t *tcp, const struct segment *segment, uint32_t l4_b
     tcp[13] = segment->flags;
     store_be16(tcp + 14, segment->window);
     store_be32(tcp + TCP_CHECKSUM_AT, 0); /* checksum and urgent pointer */
-    if (segment->options_bytes > 0)
-        memcpy(tcp + TCP_HEADER_BYTES, segment->options, segment->options_bytes);
+    copy_options(tcp + TCP_HEADER_BYTES, segment);
     if (segment->payload_bytes > 0 && segment->payload != payload)
         memcpy(payload, segment->payload, segment->payload_bytes);
     if (segment->gso_bytes > 0)
-        store_be16(tcp + TCP_CHECKSUM_AT, checksum_fold(sum));
+        store_be16(tcp + TCP_CHECKSUM_AT, checksum_native_fold(sum));
     else
-        store_be16(tcp + TCP_CHECKSUM_AT, (uint16_t)~checksum_fold(checksum_add(sum, tcp, l4_bytes)));
+        store_be16(tcp + TCP_CHECKSUM_AT,
+                   (uint16_t)~checksum_native_fold(checksum_native_add(sum, tcp, l4_bytes)));
 }
 
 /* All zero, but for a super-frame (virtio 1.2, 5.1.6.2). */
@@ -124,17 +136,23 @@ uint32_t segment_write(uint8_t *buffer, uint32_t capacity, const struct link_hea
     uint32_t ip_bytes = ip_header_bytes(segment);
     uint32_t l4_bytes = tcp_header_bytes(segment) + segment->payload_bytes;
     uint8_t *ip = buffer + OFFLOAD_BYTES + link->length;
+    uint64_t sum;
 
     if (segment->payload_bytes > UINT16_MAX || ip_bytes + l4_bytes > UINT16_MAX ||
         segment_bytes(link, segment) > capacity)
         return 0;
     write_offload(buffer, segment, link->length + ip_bytes);
-    memcpy(buffer + OFFLOAD_BYTES, link->bytes, link->length);
-    if (ip_bytes == IPV4_HEADER_BYTES)
+    memcpy(buffer + OFFLOAD_BYTES, link->bytes,
+           sizeof(link->bytes)); /* what is too much, the IP header covers */
+    sum = checksum_native_length(PROTO_TCP, l4_bytes);
+    if (ip_bytes == IPV4_HEADER_BYTES) {
         write_v4(ip, segment, l4_bytes);
-    else
+        sum = checksum_native_add(sum, ip + 12, 8);
+    } else {
         write_v6(ip, segment, l4_bytes);
-    write_tcp(ip + ip_bytes, segment, l4_bytes);
+        sum = checksum_native_add(sum, ip + 8, 32);
+    }
+    write_tcp(ip + ip_bytes, segment, l4_bytes, sum);
     return segment_bytes(link, segment);
 }
 

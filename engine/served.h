@@ -26,13 +26,13 @@
 struct served_table {
     uint32_t *slots;
     uint32_t mask;
-    uint64_t seed[2];
     uint64_t overwritten; /* tags lost before their life was over */
 };
 
 /* `slots`: `count` (a power of two) zeroed words of the caller's. */
-void served_init(struct served_table *table, uint32_t *slots, uint32_t count, const uint64_t seed[2]);
-void served_note(struct served_table *table, const struct flow_key *key, uint32_t x, uint64_t now_us);
-bool served_lately(const struct served_table *table, const struct flow_key *key, uint32_t x, uint64_t now_us);
+void served_init(struct served_table *table, uint32_t *slots, uint32_t count);
+/* `hash` is the connection's flow_key_hash(). */
+void served_note(struct served_table *table, uint64_t hash, uint32_t x, uint64_t now_us);
+bool served_lately(const struct served_table *table, uint64_t hash, uint32_t x, uint64_t now_us);
 
 #endif

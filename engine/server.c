@@ -42,9 +42,15 @@ static struct server *server_slot(const struct server_table *table, const struct
 
 struct server *server_find(struct server_table *table, const struct server_key *key)
 {
-    struct server *server = server_slot(table, key);
+    struct server *server = table->last;
 
-    return server != NULL && server->used ? server : NULL;
+    if (server != NULL && server_key_equal(&server->key, key))
+        return server;
+    server = server_slot(table, key);
+    if (server == NULL || !server->used)
+        return NULL;
+    table->last = server;
+    return server;
 }
 
 /* AUTO (and INHERIT, which server_setting() has resolved) leaves the mode as it is. */

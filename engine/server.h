@@ -71,7 +71,8 @@ struct server {
 
 struct server_table {
     struct server *slots;
-    uint32_t capacity; /* power of two */
+    struct server *last; /* found last: a flood asks for one and the same */
+    uint32_t capacity;   /* power of two */
     uint32_t count;
     uint64_t seed[2];
     enum mode_setting setting; /* for all that have none of their own; never SETTING_INHERIT */

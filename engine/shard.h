@@ -38,6 +38,15 @@
 #define TAGS_BLAMED 16384u /* wrong requests of the last 10 s */
 #define TAGS_STRAY  16384u /* untracked segments let through in the last 30 s */
 
+#define ANSWERS 256u /* SYN-ACKs kept laid out, for all servers together; a power of two */
+
+/* What a server answers to an offer, under this promise; dropped when another policy is adopted. */
+struct kept_answer {
+    const struct promise *promise; /* NULL: none */
+    uint8_t offered;
+    struct synack_answer answer;
+};
+
 struct engine {
     struct engine_config config;
     uint64_t now_us; /* of the newest call: what is due is counted from here */
@@ -46,6 +55,7 @@ struct engine {
     struct observation_queue observations;
     const struct policy *policy;
     struct promise default_promise[2]; /* IPv4, IPv6 */
+    struct kept_answer answers[ANSWERS];
     struct server_table servers;
     struct flow_table flows;
     struct opening_pool openings;
@@ -68,6 +78,7 @@ struct passage {
     uint32_t bytes, capacity;
     uint64_t now_us;
     struct flow_key key;
+    uint64_t hash; /* of the key, as engine_hash() */
     struct verdict *verdict;
 };
 
@@ -97,6 +108,11 @@ uint32_t flow_label_to_client(const struct engine *engine, const struct flow_key
 
 /* --- small things that several stages ask ------------------------------------------------------------------ */
 
+/* flow_key_hash() under the seed of the shard's tables. */
+static inline uint64_t engine_hash(const struct engine *engine, const struct flow_key *key)
+{
+    return flow_key_hash(engine->config.table_seed, key);
+}
 /* The server that a flow belongs to, or NULL. */
 struct server *flow_server(struct engine *engine, const struct flow *flow);
 void flow_bind_server(struct engine *engine, struct flow *flow, struct server *server);

@@ -80,6 +80,8 @@ void source_match(struct source_table *table, const struct ip_addr *addr, uint64
 bool source_mismatch(struct source_table *table, const struct ip_addr *addr, uint64_t now_us,
                      struct observed_source *aside);
 
+/* False: nothing may be put aside, so there is nobody to ask about. Nearly always: a flood costs no look-up then. */
+static inline bool source_any_aside(const struct source_table *table, uint64_t now_us);
 /* What is to be done with this address; `*by` (may be NULL) is who says so. */
 enum source_state source_state(const struct source_table *table, const struct ip_addr *addr,
                                enum source_by *by, uint64_t now_us);
@@ -127,5 +129,10 @@ struct source_table {
     struct source_run runs[129];
     uint64_t evicted; /* entries that were put aside and had to go */
 };
+
+static inline bool source_any_aside(const struct source_table *table, uint64_t now_us)
+{
+    return table->runs_count > 0 || now_us < table->aside_until_us;
+}
 
 #endif

@@ -320,6 +320,24 @@ size_t synack_options(const struct synack_features *features, uint32_t tsval, ui
     return used;
 }
 
+/* Where TSval stands in option bytes of ours, all of them well formed; 0: nowhere. */
+static uint8_t timestamps_at(const uint8_t *options, size_t bytes)
+{
+    size_t at = 0;
+
+    while (at < bytes && options[at] != TCP_OPT_EOL && options[at] != TCP_OPT_TIMESTAMPS)
+        at += options[at] == TCP_OPT_NOP ? 1 : options[at + 1];
+    return (uint8_t)(at < bytes && options[at] == TCP_OPT_TIMESTAMPS ? at + 2 : 0);
+}
+
+void synack_prepare(const struct synack_model *model, uint8_t offered, struct synack_answer *answer)
+{
+    memset(answer->options, 0, sizeof(answer->options));
+    synack_plan(model, offered, &answer->features);
+    answer->options_bytes = (uint8_t)synack_options(&answer->features, 0, 0, answer->options);
+    answer->timestamps_at = timestamps_at(answer->options, answer->options_bytes);
+}
+
 void synack_default_model(bool ipv4, struct synack_model *model)
 {
     /* Windows: what Linux sends without timestamps, the multiple of the MSS below 64 KiB (44 and 45 segments). */

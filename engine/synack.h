@@ -106,6 +106,17 @@ bool synack_features_equal(const struct synack_features *a, const struct synack_
 size_t synack_options(const struct synack_features *features, uint32_t tsval, uint32_t tsecr,
                       uint8_t out[TCP_OPTIONS_MAX]);
 
+/* A plan with its options laid out, so that a SYN like the last ones costs a copy of them. */
+struct synack_answer {
+    struct synack_features features;
+    uint8_t options_bytes;
+    uint8_t timestamps_at; /* where TSval goes; 0: there are none */
+    uint8_t options[TCP_OPTIONS_MAX];
+};
+
+/* synack_plan() and synack_options() for this offer. */
+void synack_prepare(const struct synack_model *model, uint8_t offered, struct synack_answer *answer);
+
 /* ENGINE 6: the model for a server of which nothing is known: MSS 1460 or 1440, scale 7, SACK, no timestamps. */
 void synack_default_model(bool ipv4, struct synack_model *model);
 

@@ -4,28 +4,21 @@
 
 #include <string.h>
 
-void tag_table_init(struct tag_table *table, struct tag *slots, uint32_t count, uint32_t life_ms,
-                    const uint64_t seed[2])
+void tag_table_init(struct tag_table *table, struct tag *slots, uint32_t count, uint32_t life_ms)
 {
     memset(table, 0, sizeof(*table));
     table->slots = slots;
     table->mask = count - 1;
     table->life_ms = life_ms;
-    memcpy(table->seed, seed, sizeof(table->seed));
 }
 
-/* The slot of (key, extra); `*tag` is what stands in it when it is ours. */
-static struct tag *slot_of(const struct tag_table *table, const struct flow_key *key, uint32_t extra,
-                           uint32_t *tag)
+/* The slot of (hash, extra); `*tag` is what stands in it when it is ours. */
+static struct tag *slot_of(const struct tag_table *table, uint64_t hash, uint32_t extra, uint32_t *tag)
 {
-    struct {
-        struct flow_key key;
-        uint32_t extra;
-    } input = {*key, extra};
-    uint64_t hash = table_hash(table->seed, &input, sizeof(input));
+    uint64_t mixed = hash_with(hash, extra);
 
-    *tag = (uint32_t)(hash >> 32) | 1;
-    return &table->slots[hash & table->mask];
+    *tag = (uint32_t)(mixed >> 32) | 1;
+    return &table->slots[mixed & table->mask];
 }
 
 static bool alive(const struct tag_table *table, const struct tag *slot, uint32_t now_ms)
@@ -33,30 +26,30 @@ static bool alive(const struct tag_table *table, const struct tag *slot, uint32_
     return slot->tag && now_ms - slot->at_ms < table->life_ms;
 }
 
-void tag_put(struct tag_table *table, const struct flow_key *key, uint32_t extra, uint64_t now_us)
+void tag_put(struct tag_table *table, uint64_t hash, uint32_t extra, uint64_t now_us)
 {
     uint32_t tag, now_ms = (uint32_t)(now_us / 1000);
-    struct tag *slot = slot_of(table, key, extra, &tag);
+    struct tag *slot = slot_of(table, hash, extra, &tag);
 
     if (slot->tag != tag && alive(table, slot, now_ms))
         table->overwritten++;
     *slot = (struct tag){tag, now_ms};
 }
 
-int64_t tag_age_ms(const struct tag_table *table, const struct flow_key *key, uint32_t extra, uint64_t now_us)
+int64_t tag_age_ms(const struct tag_table *table, uint64_t hash, uint32_t extra, uint64_t now_us)
 {
     uint32_t tag, now_ms = (uint32_t)(now_us / 1000);
-    const struct tag *slot = slot_of(table, key, extra, &tag);
+    const struct tag *slot = slot_of(table, hash, extra, &tag);
 
     if (slot->tag != tag || !alive(table, slot, now_ms))
         return -1;
     return now_ms - slot->at_ms;
 }
 
-void tag_remove(struct tag_table *table, const struct flow_key *key, uint32_t extra)
+void tag_remove(struct tag_table *table, uint64_t hash, uint32_t extra)
 {
     uint32_t tag;
-    struct tag *slot = slot_of(table, key, extra, &tag);
+    struct tag *slot = slot_of(table, hash, extra, &tag);
 
     if (slot->tag == tag)
         slot->tag = 0;

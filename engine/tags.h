@@ -25,18 +25,15 @@ struct tag_table {
     struct tag *slots;
     uint32_t mask;
     uint32_t life_ms;
-    uint64_t seed[2];
     uint64_t overwritten; /* tags lost before their life was over */
 };
 
 /* `slots`: `count` (a power of two) zeroed tags. */
-void tag_table_init(struct tag_table *table, struct tag *slots, uint32_t count, uint32_t life_ms,
-                    const uint64_t seed[2]);
-/* Remembers (key, extra) from now on. */
-void tag_put(struct tag_table *table, const struct flow_key *key, uint32_t extra, uint64_t now_us);
+void tag_table_init(struct tag_table *table, struct tag *slots, uint32_t count, uint32_t life_ms);
+/* Remembers (connection, extra) from now on; `hash` is the connection's flow_key_hash(). */
+void tag_put(struct tag_table *table, uint64_t hash, uint32_t extra, uint64_t now_us);
 /* Milliseconds since it was put, or -1 where it is not there or its life is over. */
-int64_t tag_age_ms(const struct tag_table *table, const struct flow_key *key, uint32_t extra,
-                   uint64_t now_us);
-void tag_remove(struct tag_table *table, const struct flow_key *key, uint32_t extra);
+int64_t tag_age_ms(const struct tag_table *table, uint64_t hash, uint32_t extra, uint64_t now_us);
+void tag_remove(struct tag_table *table, uint64_t hash, uint32_t extra);
 
 #endif

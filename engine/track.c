@@ -298,7 +298,8 @@ bool track_acknowledges(const struct flow_cold *cold, const struct frame *frame)
 /* Where it is remembered that the client of this flow has said nothing yet. */
 static struct trigger_tag silence_of(struct engine *engine, const struct flow *flow)
 {
-    return (struct trigger_tag){&engine->silent, &flow->key, flow_cold(&engine->flows, flow)->client_isn};
+    return (struct trigger_tag){&engine->silent, engine_hash(engine, &flow->key),
+                                flow_cold(&engine->flows, flow)->client_isn};
 }
 
 static void completion_counted(struct engine *engine, const struct flow *flow, uint64_t now_us)

@@ -50,7 +50,7 @@ void trigger_syn(struct trigger_counts *counts, bool attack, uint64_t now_us)
 /* True where the tagged event was counted, and is remembered; `*at_us` is when, in whole ms as the tags keep it. */
 static bool was_counted(struct trigger_tag at, uint64_t now_us, uint64_t *at_us)
 {
-    int64_t age_ms = tag_age_ms(at.table, at.key, at.x, now_us);
+    int64_t age_ms = tag_age_ms(at.table, at.hash, at.x, now_us);
 
     if (age_ms < 0)
         return false;
@@ -64,7 +64,7 @@ void trigger_asked(struct trigger_counts *counts, struct trigger_tag at, uint64_
 
     if (was_counted(at, now_us, &at_us))
         return;
-    tag_put(at.table, at.key, at.x, now_us);
+    tag_put(at.table, at.hash, at.x, now_us);
     rate_add(&counts->unanswered, now_us);
 }
 
@@ -75,7 +75,7 @@ static bool take_back(struct rate_window *window, struct trigger_tag at, uint64_
 
     if (!was_counted(at, now_us, &at_us))
         return false;
-    tag_remove(at.table, at.key, at.x);
+    tag_remove(at.table, at.hash, at.x);
     rate_take_back(window, at_us);
     return true;
 }
@@ -89,7 +89,7 @@ void trigger_handshake(struct trigger_counts *counts, struct trigger_tag at, uin
 {
     rate_add(&counts->handshakes, now_us);
     rate_add(&counts->silent, now_us);
-    tag_put(at.table, at.key, at.x, now_us);
+    tag_put(at.table, at.hash, at.x, now_us);
 }
 
 void trigger_spoke(struct trigger_counts *counts, struct trigger_tag at, uint64_t now_us)

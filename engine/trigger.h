@@ -79,7 +79,7 @@ struct trigger_counts {
 /* A connection and its client's ISN, and where it is remembered that it was counted. */
 struct trigger_tag {
     struct tag_table *table;
-    const struct flow_key *key;
+    uint64_t hash; /* flow_key_hash() */
     uint32_t x;
 };
 

@@ -154,25 +154,63 @@ Test(addr, server_of_a_flow)
     cr_assert_eq(server.vlan.id[0], VLAN_PRESENT | 7);
 }
 
-Test(addr, hash_depends_on_all_and_spreads)
+static uint64_t table_hash_of(const uint64_t seed[2], const struct flow_key *key)
+{
+    return table_hash(seed, key, sizeof(*key));
+}
+
+static uint64_t hash_with_number(const uint64_t seed[2], const struct flow_key *key)
+{
+    return hash_with(flow_key_hash(seed, key), 5);
+}
+
+/* 65,536 connections of one server over 256 buckets, by 8 bits of the hash at a time, up to `bits`. */
+static void spreads(uint64_t (*hash)(const uint64_t seed[2], const struct flow_key *key),
+                    const uint64_t seed[2], unsigned bits)
+{
+    struct flow_key key = {.client = addr_of("10.0.0.0"), .server = addr_of("10.0.0.2"), .server_port = 80};
+
+    for (unsigned shift = 0; shift < bits; shift += 8) {
+        uint32_t buckets[256] = {0};
+
+        for (uint32_t i = 0; i < 65536; i++) {
+            key.client.bytes[15] = (uint8_t)i;
+            key.client_port = (uint16_t)(i >> 8);
+            buckets[hash(seed, &key) >> shift & 255]++;
+        }
+        /* 256 each on average; seven standard deviations are 112. */
+        for (unsigned i = 0; i < 256; i++)
+            cr_assert(buckets[i] > 144 && buckets[i] < 368, "bucket %u holds %u, shift %u", i, buckets[i],
+                      shift);
+    }
+}
+
+Test(addr, hashes_spread)
+{
+    const uint64_t seeds[][2] = {{0, 0}, {1, 2}, {0xfedcba9876543210, 0x0123456789abcdef}};
+
+    for (size_t i = 0; i < sizeof(seeds) / sizeof(seeds[0]); i++) {
+        spreads(flow_key_hash, seeds[i], 64);
+        spreads(hash_with_number, seeds[i], 64);
+        spreads(table_hash_of, seeds[i], 8); /* tables take the lowest bits */
+    }
+}
+
+Test(addr, hashes_depend_on_all)
 {
     const uint64_t seed[2] = {1, 2}, other[2] = {1, 3};
-    uint32_t buckets[256] = {0};
     struct flow_key key = {.client = addr_of("10.0.0.0"), .server = addr_of("10.0.0.2"), .server_port = 80};
+    uint64_t hash = flow_key_hash(seed, &key);
 
     for (size_t bytes = 1; bytes <= sizeof(key); bytes++) {
         struct flow_key changed = key;
 
         ((uint8_t *)&changed)[bytes - 1] ^= 1;
         cr_assert_neq(table_hash(seed, &key, bytes), table_hash(seed, &changed, bytes));
+        cr_assert_neq(hash, flow_key_hash(seed, &changed));
     }
     cr_assert_neq(table_hash(seed, &key, sizeof(key)), table_hash(other, &key, sizeof(key)));
-    for (uint32_t i = 0; i < 65536; i++) {
-        key.client.bytes[15] = (uint8_t)i;
-        key.client_port = (uint16_t)(i >> 8);
-        buckets[table_hash(seed, &key, sizeof(key)) & 255]++;
-    }
-    /* 256 each on average; seven standard deviations are 112. */
-    for (unsigned i = 0; i < 256; i++)
-        cr_assert(buckets[i] > 144 && buckets[i] < 368, "bucket %u holds %u", i, buckets[i]);
+    cr_assert_neq(hash, flow_key_hash(other, &key));
+    cr_assert_neq(hash_with(hash, 1), hash_with(hash, 2));
+    cr_assert_neq(hash_with(hash, 1), hash_with(hash + 1, 1));
 }

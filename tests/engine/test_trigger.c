@@ -27,7 +27,7 @@ static struct bench *begin(void)
     static struct bench bench;
 
     memset(&bench, 0, sizeof(bench));
-    tag_table_init(&bench.table, bench.tags, TAGS, 2000, seed);
+    tag_table_init(&bench.table, bench.tags, TAGS, 2000);
     bench.shards = 1;
     bench.now_us = BEGIN_US;
     return &bench;
@@ -37,7 +37,7 @@ static struct bench *begin(void)
 static struct trigger_tag connection(struct bench *b, uint32_t number)
 {
     b->key.client_port = (uint16_t)number;
-    return (struct trigger_tag){&b->table, &b->key, number};
+    return (struct trigger_tag){&b->table, flow_key_hash(seed, &b->key), number};
 }
 
 static enum trigger_cause fires(struct bench *b, uint32_t *value)
