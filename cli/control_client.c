@@ -226,6 +226,8 @@ static enum stream_end hear_lines(struct stream *stream, struct error *error)
     size_t done = 0;
     enum stream_end end = STREAM_GOES_ON;
 
+    if (!exchange->answer) /* nothing came yet */
+        return STREAM_GOES_ON;
     while (end == STREAM_GOES_ON) {
         const char *newline = memchr(exchange->answer + done, '\n', exchange->answer_bytes - done);
 
