@@ -406,8 +406,8 @@ static void closing_flow(struct engine *engine, struct passage *passage, struct 
     if (passage->from == SIDE_CLIENT && server && cookies_out(server, passage->now_us) &&
         admission(engine, passage, server, flow))
         return;
-    if (passage->from == SIDE_CLIENT && !(flow->flags & FLOW_REFUSED) && server && server_protected(server) &&
-        !of_closing_flow(engine, &passage->frame, flow)) {
+    if (passage->from == SIDE_CLIENT && !(flow->flags & FLOW_REFUSED) && server &&
+        cookies_out(server, passage->now_us) && !of_closing_flow(engine, &passage->frame, flow)) {
         passage_drop(engine, passage, DROP_bad_cookie);
         return;
     }

@@ -89,3 +89,57 @@ Test(found, first_flight_out_of_order_on_a_tuple_used_again)
     expect(s, SERVER, "S x+90000:x+90000(0) win * <mss 1460,sackOK,TS val * ecr 0,nop,wscale 7>");
     scenario_end(s);
 }
+
+/* The server is half-open from the SYN that passed in normal mode: it says so twice, and must be reset once only. */
+Test(found, synack_that_grants_a_scale_not_offered)
+{
+    struct scenario *s = attack_scenario();
+    inject(s, CLIENT, "S x:x(0) win 64240 <mss 1460,sackOK,TS val 100 ecr 0>");
+    expect(s, CLIENT, "S. c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val t ecr 100>");
+    inject(s, CLIENT, "P. x+1 ack c+1 win 64240 <nop,nop,TS val 120 ecr t> | " GET_REQUEST);
+    expect(s, SERVER, "S x:x(0) win * <mss 1460,sackOK,TS val v ecr 0>");
+    inject(s, SERVER, "S. z:z(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr 90,nop,wscale 7>");
+    expect(s, SERVER, "R x+1:x+1(0) win 0");
+    expect(s, SERVER, "S x:x(0) win * <mss 1460,sackOK,TS val v ecr 0>");
+    inject(s, SERVER, "S. z:z(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    expect_nothing(s);
+    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5001 ecr v>");
+    expect(s, SERVER, "P. x+1 ack y+1 win 64240 <nop,nop,TS val 120 ecr 5001> | " GET_REQUEST);
+    scenario_end(s);
+}
+
+/* A copy of the handshake's ACK comes behind the FIN of a client that said nothing: its service is opened by cookie alone. */
+Test(found, late_ack_of_a_client_that_has_left_opens_nothing)
+{
+    struct scenario *s = attack_scenario();
+    scenario_connection(s, CLIENT_V4, 40000, SERVER_V4, COOKIE_PORT);
+    step_syn(s);
+    inject(s, CLIENT, "F. x+1:x+1(0) ack c+1 win 502 <nop,nop,TS val 115 ecr t>");
+    expect(s, CLIENT, "F. c+1:c+1(0) ack x+2 win * <nop,nop,TS val * ecr 115>");
+    inject(s, CLIENT, ". x+1 ack c+1 win 502 <nop,nop,TS val 110 ecr t>");
+    expect_nothing(s);
+    scenario_end(s);
+}
+
+/* The tuple's last connection ended in normal mode, and was tracked only. */
+Test(found, first_flight_out_of_order_on_a_tracked_tuple_used_again)
+{
+    struct scenario *s = normal_scenario();
+    inject(s, CLIENT, "S x:x(0) win 64240 <mss 1460>");
+    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460>");
+    inject(s, CLIENT, "F. x+1:x+1(0) ack y+1 win 64240");
+    inject(s, SERVER, "F. y+1:y+1(0) ack x+2 win 65160");
+    inject(s, CLIENT, ". x+2:x+2(0) ack y+2 win 64240");
+    scenario_drain(s);
+    engine_set_setting(s->middle->engine, NULL, SETTING_ATTACK, s->now_us);
+    inject(s, CLIENT, "S x+90000:x+90000(0) win 64240 <mss 1460>");
+    expect(s, CLIENT, "S. d:d(0) ack x+90001 win * <mss 1460>");
+    inject(s, CLIENT, ". x+91449:x+92897(1448) ack d+1 win 64240");
+    expect_nothing(s);
+    engine_set_setting(s->middle->engine, NULL, SETTING_NORMAL, s->now_us);
+    inject(s, CLIENT, ". x+91449:x+92897(1448) ack d+1 win 64240");
+    expect_nothing(s);
+    inject(s, CLIENT, "P. x+90001 ack d+1 win 64240 | " GET_REQUEST);
+    expect(s, SERVER, "S x+90000:x+90000(0) win * <mss 1460>");
+    scenario_end(s);
+}
