@@ -143,3 +143,40 @@ Test(found, first_flight_out_of_order_on_a_tracked_tuple_used_again)
     expect(s, SERVER, "S x+90000:x+90000(0) win * <mss 1460>");
     scenario_end(s);
 }
+
+/* A RST that the server refuses (RFC 5961 3.2) has numbers of its own: what we say in the client's name must not take them over. */
+Test(found, reset_moves_no_numbers)
+{
+    struct scenario *s = attack_scenario();
+    step_open(s);
+    inject(s, CLIENT, "R x+5000:x+5000(0) win 0");
+    expect(s, SERVER, "R x+5000:x+5000(0) win 0");
+    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5003 ecr v,nop,wscale 7>");
+    expect(s, SERVER, ". x+19 ack y+1 win * <nop,nop,TS val * ecr 5003>");
+    scenario_end(s);
+}
+
+/* The client spoke before it was greeted, and its greeting is lost: who does not know its numbers neither asks for it nor has it. */
+Test(found, blind_ack_concerns_no_greeting)
+{
+    struct scenario *s = attack_scenario();
+    scenario_connection(s, CLIENT_V4, 40000, SERVER_V4, POP3_PORT);
+    step_syn(s);
+    inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | USER sim\r\n");
+    expect(s, CLIENT, "P. c+1 ack x+1 win 509 <nop,nop,TS val * ecr 120> | " GREETING);
+    expect(s, SERVER, "S x:x(0) win * <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>");
+    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    scenario_drain(s);
+    inject(s, SERVER, "P. y+1 ack x+1 win 509 <nop,nop,TS val 5001 ecr v> | " GREETING);
+    scenario_drain(s);
+    expect_count(s, flows_spliced, 1);
+    inject(s, CLIENT, ". x+1500000000:x+1500000000(0) ack c win 1000");
+    expect(s, SERVER, ". x+1500000000:x+1500000000(0) ack y+12 win *");
+    expect_nothing(s);
+    inject(s, CLIENT, ". x+1500000000:x+1500000000(0) ack c+500 win 1000");
+    scenario_drain(s);
+    inject(s, CLIENT, ". x+11 ack c+1 win 502 <nop,nop,TS val 140 ecr t>");
+    expect(s, SERVER, ". x+11 ack y+12 win 502 <nop,nop,TS val 140 ecr *>");
+    expect(s, CLIENT, "P. c+1 ack x+1 win * <nop,nop,TS val * ecr 140> | " GREETING);
+    scenario_end(s);
+}
