@@ -245,6 +245,8 @@ static struct json_object *answer_import(struct daemon *daemon, struct json_obje
                                         name ? name : "imported file", error))
         return NULL;
     daemon_store_changed(daemon);
+    if (!daemon_bring_in_force(daemon, error))
+        return NULL;
     document = document_new();
     json_object_object_add(document, "imported", json_object_new_int64((int64_t)count_profiles(contents)));
     return document;
@@ -279,8 +281,10 @@ static struct json_object *answer_forget(struct daemon *daemon, struct json_obje
     if (requested_profiles(daemon, request, &list, error)) {
         for (size_t i = 0; i < list.count; i++)
             daemon_forget(daemon, &list.keys[i]);
-        document = document_new();
-        json_object_object_add(document, "forgotten", json_object_new_int64((int64_t)list.count));
+        if (daemon_bring_in_force(daemon, error)) {
+            document = document_new();
+            json_object_object_add(document, "forgotten", json_object_new_int64((int64_t)list.count));
+        }
     }
     free(list.keys);
     return document;
@@ -302,7 +306,7 @@ static bool set_profiles(struct daemon *daemon, const struct key_list *list, con
         store_touch(store);
         daemon_store_changed(daemon);
     }
-    return done;
+    return done && daemon_bring_in_force(daemon, error);
 }
 
 static struct json_object *answer_set(struct daemon *daemon, struct json_object *request, struct error *error)

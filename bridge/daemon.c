@@ -219,12 +219,26 @@ static void compile_policy(struct daemon *daemon, uint64_t now_us)
     log_line(LOG_LEVEL_ERROR, "out of memory for a new policy: the one before stays in force");
 }
 
+static void compile_changes(struct daemon *daemon)
+{
+    if (store_revision(daemon->store) != daemon->compiled_revision)
+        compile_policy(daemon, clock_now_us());
+}
+
+bool daemon_bring_in_force(struct daemon *daemon, struct error *error)
+{
+    struct counters unused;
+
+    compile_changes(daemon);
+    /* Whatever a worker answers, it has adopted the policy before. */
+    return shards_counters(daemon->shards, &unused, error);
+}
+
 bool daemon_set_mode(struct daemon *daemon, const struct server_key *server, enum mode_setting setting,
                      struct error *error)
 {
     /* What the operator was told of the profiles must hold under the new mode. */
-    if (store_revision(daemon->store) != daemon->compiled_revision)
-        compile_policy(daemon, clock_now_us());
+    compile_changes(daemon);
     if (!shards_set_setting(daemon->shards, server, setting, clock_now_us(), error))
         return false;
     report_setting(daemon->report, server, setting);

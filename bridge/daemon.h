@@ -90,6 +90,8 @@ bool daemon_set_mode(struct daemon *daemon, const struct server_key *server, enu
  */
 struct store *daemon_store(struct daemon *daemon);
 void daemon_store_changed(struct daemon *daemon);
+/* What has changed in the store is in force in every worker on return. */
+bool daemon_bring_in_force(struct daemon *daemon, struct error *error);
 /* Forgets a profile and makes the learner start it afresh. False: no such profile. */
 bool daemon_forget(struct daemon *daemon, const struct server_key *key);
 

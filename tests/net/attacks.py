@@ -118,7 +118,6 @@ def measure(lab, servers, attack, port, seconds):
     """Runs it; what came of it. `watch` goes on until the server is in normal mode again, or is stopped."""
     if attack.setting:
         lab.cli("profiles", "set", f"10.77.0.2:{port}", attack.setting)
-        lab.set_mode("auto")  # what was set is in force when a mode is
     lab.wait_no_flows()
     accepted, syns = servers[port].accepted(), syns_seen(lab)
     honest = Honest(lab)

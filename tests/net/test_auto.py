@@ -25,7 +25,6 @@ def test_silent_clients():
         lab.pop3()
         lab.learn("pop3", 110)
         lab.cli("profiles", "set", "10.77.0.2:80", "trigger.half_open=2000")  # three hundred connect at once
-        lab.set_mode("auto")  # what was set is in force when a mode is
         accepted = http.accepted()
         lab.talkers(80, count=1500, concurrency=300, hold_ms=1500)
         check_equal(lab.server_mode(80), "attack", "mode under silent clients")
@@ -42,7 +41,6 @@ def test_wrong_requests_where_the_trigger_is_set():
     with Lab() as lab:
         http = auto_lab(lab)
         lab.cli("profiles", "set", "10.77.0.2:80", "trigger.mismatch=100")
-        lab.set_mode("auto")
         accepted = http.accepted()
         lab.talkers(80, count=3000, concurrency=200, say="bittorrent", hold_ms=100)
         check("mismatches" in (server(lab, 80)["cause"] or ""), f"the cause: {server(lab, 80)['cause']}")

@@ -446,3 +446,93 @@ Test(modes, transfers_older_than_the_engine_go_on)
     world_expect_empty(&world);
     world_close(&world);
 }
+
+/* --- switches under load ------------------------------------------------------------------------------------- */
+
+#define LOAD_SESSIONS  800u
+#define LOAD_SWITCHES  1000u
+#define SWITCH_GAP_US  12000u /* at most; the mean is half of it */
+#define LOAD_LENGTH_US 7000000u
+
+struct load {
+    struct world world;
+    struct rng rng;
+    uint32_t switches;
+    uint64_t most_open, sum_open;
+};
+
+static void roomy(struct engine_config *config)
+{
+    config->openings_max = 1024;
+}
+
+static uint32_t open_now(const struct load *load)
+{
+    uint32_t open = 0;
+    for (const struct session *s = load->world.stage.sessions; s != NULL; s = s->next)
+        open += s->client != NULL && !session_ended(s);
+    return open;
+}
+
+static void switch_under_load(void *context)
+{
+    struct load *load = context;
+    struct wire *wire = load->world.wire;
+    uint32_t open = open_now(load);
+    load->sum_open += open;
+    load->most_open = open > load->most_open ? open : load->most_open;
+    engine_set_setting(wire->middle->engine, NULL, load->switches++ % 2 ? SETTING_NORMAL : SETTING_ATTACK,
+                       wire->now_us);
+    if (load->switches < LOAD_SWITCHES)
+        wire_at(wire, wire->now_us + 1 + rng_below(&load->rng, SWITCH_GAP_US), switch_under_load, load);
+}
+
+static void add_session(struct load *load, uint32_t number)
+{
+    static const uint16_t ports[] = {HTTP_PORT, POP3_PORT, BINARY_PORT, COOKIE_PORT};
+    uint16_t port = ports[number % 4];
+    struct session *session =
+        world_session(&load->world, rng_chance(&load->rng, 500000), (uint16_t)(20000 + number), port);
+    uint64_t seed = rng_next(&load->rng);
+    if (port == HTTP_PORT)
+        session_http_get(session, 1 + rng_below(&load->rng, 5), rng_below(&load->rng, 20000), seed);
+    else if (port == BINARY_PORT)
+        session_binary(session, rng_below(&load->rng, 20000), seed);
+    else
+        session_pop3(session, POP3_PROMISE, rng_below(&load->rng, 20000), seed);
+    session->manner.think_us = rng_below(&load->rng, 800000);
+    session->manner.first_think_us = rng_chance(&load->rng, 300000) ? rng_below(&load->rng, 2000000) : 0;
+    session_start(session, load->world.wire->now_us + rng_below(&load->rng, LOAD_LENGTH_US));
+}
+
+/* Each of 800 connections, of all kinds, is caught by many switches; each is whole in the end. */
+Test(modes, thousand_switches_under_load_lose_no_connection, .timeout = 120)
+{
+    struct tcp_settings settings = tcp_settings_default(true);
+    struct load load = {.rng = {.state = fixture_seed(4)}};
+    struct middle *middle = middle_new(roomy, WIRE_START_US);
+    struct link link = {.latency_us = 2000};
+
+    engine_set_setting(middle->engine, NULL, SETTING_NORMAL, WIRE_START_US);
+    middle_adopt(middle, fixture_all(&settings), WIRE_START_US);
+    world_open_at(&load.world, load.rng.state, middle, WIRE_START_US, &settings, &settings);
+    wire_set_links(load.world.wire, &link);
+    load.world.wire->name = "modes/thousand_switches_under_load_lose_no_connection";
+    for (uint32_t i = 0; i < LOAD_SESSIONS; i++)
+        add_session(&load, i);
+    wire_at(load.world.wire, WIRE_START_US + 1000, switch_under_load, &load);
+    world_run(&load.world, 300000000); /* TIME-WAIT too */
+    cr_assert_eq(load.switches, LOAD_SWITCHES);
+    for (struct session *s = load.world.stage.sessions; s != NULL; s = s->next)
+        if (!session_done(s) || s->client->end != CONN_CLOSED || s->server->end != CONN_CLOSED ||
+            s->client->seen.bad_segments || s->server->seen.bad_segments)
+            wire_fail_port(load.world.wire, s->client_port,
+                           "port %u > %u was lost by a switch: done %d, ends %d %d, refused %u %u",
+                           s->client_port, s->server_port, session_done(s), s->client->end, s->server->end,
+                           s->client->seen.bad_segments, s->server->seen.bad_segments);
+    cr_assert_geq(load.sum_open / LOAD_SWITCHES, 100, "hundreds are open: %llu on average",
+                  (unsigned long long)(load.sum_open / LOAD_SWITCHES));
+    cr_assert_gt(world_counters(&load.world)->flows_opened, 100);
+    world_expect_empty(&load.world);
+    world_close(&load.world);
+}
