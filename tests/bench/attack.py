@@ -131,8 +131,9 @@ def main():
     for result in results:
         wait_for_return(result)
         rows.append(row(result))
+    print("\n".join([where, "", table(rows), ""]), flush=True)
     notes = [] if options.no_memory else memory()
-    print("\n".join([where, "", table(rows), ""] + notes))
+    print("\n".join(notes))
     if options.write:
         write(where, rows, notes, options.seconds)
     for result in results:

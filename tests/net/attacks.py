@@ -17,6 +17,7 @@ from lab import CLIENT4, FLOOD, SERVER_IF, check_equal
 
 KINDS = {80: "http", 110: "pop3"}
 REFUSED = "10.78.0.9"  # whom the servers turn away
+PATIENCE_S = 900  # a million connections on a busy machine
 WRONG_WORDS = {80: "bittorrent", 110: "http"}
 
 
@@ -146,7 +147,7 @@ def check_nobody_failed(result):
 def memory_of_spoofed(lab, count):
     """Resident memory around a flood of so many SYNs, each from an address of its own; it begins in normal mode."""
     lab.server.run("ip", "route", "replace", "11.0.0.0/8", "via", CLIENT4)
-    return _memory(lab, lambda: lab.flood(80, count=count, sources="11.0.0.0/8"))
+    return _memory(lab, lambda: lab.start_flood(80, count=count, sources="11.0.0.0/8").report(timeout=PATIENCE_S))
 
 
 def memory_of_real(lab, count):
@@ -157,7 +158,8 @@ def memory_of_real(lab, count):
     seen = {}
 
     def clients():
-        seen.update(lab.talkers(80, count=count, sources="10.128.0.0/12", concurrency=200, say="bittorrent", hold_ms=1000))
+        talkers = lab.start_talkers(80, count=count, sources="10.128.0.0/12", concurrency=200, say="bittorrent", hold_ms=1000)
+        seen.update(talkers.report(timeout=PATIENCE_S))
     result = _memory(lab, clients)
     check_equal(seen["connected"], count, f"handshakes ({seen})")
     return result
