@@ -22,7 +22,7 @@ DEPS      := gcc make pkg-config liburing-dev libnl-route-3-dev libjson-c-dev li
 DEPS_VM   := qemu-system-x86
 DEPS_LINT := clang-format clang-tidy cppcheck
 
-PACKAGES := liburing libnl-route-3.0 json-c libsodium libpcap
+PACKAGES := liburing libnl-route-3.0 libmnl json-c libsodium libpcap
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
 # Looked up when a recipe runs, so that `make deps` may come first in the same run.
 PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))

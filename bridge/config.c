@@ -38,6 +38,8 @@ static bool take(struct config *config, const char *key, const char *text, struc
         return take_string(&config->client, text, reason);
     if (strcmp(key, "server") == 0)
         return take_string(&config->server, text, reason);
+    if (strcmp(key, "server-stack") == 0)
+        return take_string(&config->server_stack, text, reason);
     if (strcmp(key, "store") == 0)
         return take_string(&config->store, text, reason);
     if (strcmp(key, "control") == 0)
@@ -52,9 +54,10 @@ static bool take(struct config *config, const char *key, const char *text, struc
         return unknown_servers_parse(text, &config->unknown, reason);
     if (trigger_key(key))
         return trigger_set(&config->triggers, key, text, reason);
-    return error_set(reason, EXIT_USAGE,
-                     "unknown key: known are client, server, store, control, mode, learn, unknown and the "
-                     "triggers of `synward help profiles set`");
+    return error_set(
+        reason, EXIT_USAGE,
+        "unknown key: known are client, server, server-stack, store, control, mode, learn, unknown and the "
+        "triggers of `synward help profiles set`");
 }
 
 static bool take_all(struct config *config, struct json_object *object, const struct source *source,
@@ -149,6 +152,7 @@ void config_free(struct config *config)
 {
     free(config->client);
     free(config->server);
+    free(config->server_stack);
     free(config->store);
     free(config->control);
     *config = (struct config){.mode = SETTING_INHERIT};

@@ -5,7 +5,7 @@
  *      {"client": "netns:c/sw0", "server": "netns:s/sw1", "store": "/var/lib/synward/profiles.json",
  *       "control": "/run/synward/control.sock", "mode": "auto", "learn": "on"}
  *
- * Beside these "unknown" ("cookie", "pass", "drop") and, only here, the limits of triggers for servers that have none of
+ * Beside these "server-stack", "unknown" ("cookie", "pass", "drop") and, only here, the limits of triggers for servers that have none of
  * their own, as `synward profiles set` writes them: "trigger.half_open": "400", "trigger.silent": "off".
  *
  * Every key may be missing; an unknown one is an error. The command line wins over the file.
@@ -22,8 +22,8 @@
 #define CONFIG_BYTES_MAX (1024u * 1024)
 
 struct config {
-    char *client, *server, *store, *control; /* NULL where the file does not say */
-    enum mode_setting mode;                  /* SETTING_INHERIT where it does not */
+    char *client, *server, *server_stack, *store, *control; /* NULL where the file does not say */
+    enum mode_setting mode;                                 /* SETTING_INHERIT where it does not */
     bool has_learning, learning;
     enum unknown_servers unknown; /* UNKNOWN_COOKIE where the file does not say */
     struct trigger_limits triggers;

@@ -37,6 +37,7 @@
 #include "bridge/server_text.h"
 #include "bridge/shards.h"
 #include "bridge/side.h"
+#include "bridge/stack_watch.h"
 #include "bridge/tap.h"
 #include "engine/version.h"
 #include "profiles/compile.h"
@@ -73,6 +74,7 @@ struct daemon {
     struct control *control;
     struct events *events;
     struct report *report;
+    struct stack_watch *stack; /* NULL: the servers' TCP stack is not of this machine */
     int epoll_fd, signal_fd;
     bool signals_blocked, stopping;
     sigset_t signals_before;
@@ -426,6 +428,48 @@ static bool start_shards(struct daemon *daemon, struct error *error)
     return daemon->shards != NULL;
 }
 
+static bool tell_listening(void *context, const struct server_key *server, bool listening)
+{
+    const struct daemon *daemon = context;
+    return shards_set_listening(daemon->shards, server, listening);
+}
+
+static void tell_accept_queue(void *context, const struct server_key *server, uint32_t used, uint32_t limit)
+{
+    const struct daemon *daemon = context;
+    shards_set_accept_queue(daemon->shards, server, used, limit);
+}
+
+static void tell_fresh(void *context)
+{
+    const struct daemon *daemon = context;
+    shards_listening_fresh(daemon->shards);
+}
+
+static void tell_lost(void *context, const char *reason)
+{
+    const struct daemon *daemon = context;
+    report_stack(daemon->report, reason);
+}
+
+/* The servers' TCP stack, where it is one of this machine. Only one that was asked for must be there. */
+static bool open_stack(struct daemon *daemon, struct error *error)
+{
+    const struct stack_ears ears = {tell_listening, tell_accept_queue, tell_fresh, tell_lost, daemon};
+    const struct side_spec *side = &daemon->ports[SIDE_SERVER].spec;
+    struct error unseen = {0};
+    if (daemon->options.server_stack != NULL) {
+        daemon->stack = stack_watch_open(daemon->options.server_stack, "", &ears, error);
+        return daemon->stack != NULL;
+    }
+    if (side->port || side->netns[0] == '\0')
+        return true;
+    daemon->stack = stack_watch_open(side->netns, side->device, &ears, &unseen);
+    if (daemon->stack == NULL)
+        report_stack(daemon->report, unseen.text);
+    return true;
+}
+
 static bool watch_fd(struct daemon *daemon, int fd, struct error *error)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
@@ -464,8 +508,8 @@ static bool start(struct daemon *daemon, struct error *error)
         return error_set(error, EXIT_FAILED, "out of memory for the events");
     return read_sides(daemon, error) && load_store(daemon, error) &&
            control_check(daemon->options.control_path, error) && catch_signals(daemon, error) &&
-           open_ports(daemon, error) && start_shards(daemon, error) && watch_all(daemon, error) &&
-           open_control(daemon, error);
+           open_ports(daemon, error) && start_shards(daemon, error) && open_stack(daemon, error) &&
+           watch_all(daemon, error) && open_control(daemon, error);
 }
 
 static void log_ready(const struct daemon *daemon)
@@ -549,6 +593,7 @@ static void do_what_is_due(struct daemon *daemon, const struct shards_hooks *hoo
         shards_tick(daemon->shards, hooks, now_us);
         tick_report(daemon);
     }
+    stack_watch_turn(daemon->stack, daemon->store, shards_attacked(daemon->shards), now_us);
     daemon_store_changed(daemon);
     if (now_us >= daemon->compile_us || now_us >= daemon->recompile_us)
         compile_policy(daemon, now_us);
@@ -563,6 +608,8 @@ static int wait_ms(const struct daemon *daemon, uint64_t now_us)
         due_us = daemon->compile_us;
     if (daemon->save_us < due_us)
         due_us = daemon->save_us;
+    if (stack_watch_due(daemon->stack) < due_us)
+        due_us = stack_watch_due(daemon->stack);
     return due_us <= now_us ? 0 : (int)((due_us - now_us + 999) / 1000);
 }
 
@@ -700,6 +747,7 @@ static void release_signals(const struct daemon *daemon)
 static void finish(struct daemon *daemon)
 {
     control_close(daemon->control);
+    stack_watch_close(daemon->stack);
     shards_stop(daemon->shards);
     close_port(&daemon->ports[SIDE_SERVER]);
     close_port(&daemon->ports[SIDE_CLIENT]);

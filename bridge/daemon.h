@@ -20,6 +20,8 @@
 
 struct daemon_options {
     const char *client_side, *server_side; /* side.h says how they are written */
+    const char
+        *server_stack; /* namespace in which the servers listen; NULL: that of a netns: server side, if any */
     const char *store_path;
     const char *control_path;
     enum mode_setting mode; /* SETTING_AUTO, SETTING_NORMAL or SETTING_ATTACK */

@@ -406,6 +406,24 @@ void shards_set_accept_queue(struct shards *shards, const struct server_key *ser
     tell_all(shards, &request);
 }
 
+bool shards_set_listening(struct shards *shards, const struct server_key *server, bool listening)
+{
+    const struct worker_request request = {
+        .kind = REQUEST_LISTENING, .server = *server, .listening = listening};
+    return tell_all(shards, &request);
+}
+
+void shards_listening_fresh(struct shards *shards)
+{
+    const struct worker_request request = {.kind = REQUEST_FRESH};
+    tell_all(shards, &request);
+}
+
+bool shards_attacked(const struct shards *shards)
+{
+    return mode_watch_deadline(shards->watch) != UINT64_MAX;
+}
+
 /* Asks all for a yes or no; `*any` is whether one said yes, `*every` whether none said no. */
 static bool ask_all(struct shards *shards, struct worker_request *request, bool *any, bool *every,
                     struct error *error)

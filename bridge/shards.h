@@ -68,6 +68,12 @@ bool shards_servers(struct shards *shards, struct server_info **servers, uint32_
 /* How full a server's accept queue is (engine_set_accept_queue()); told to every shard. */
 void shards_set_accept_queue(struct shards *shards, const struct server_key *server, uint32_t used,
                              uint32_t limit);
+/* Whether anybody listens on the server's port (engine_set_listening()). False: not every shard could be told now. */
+bool shards_set_listening(struct shards *shards, const struct server_key *server, bool listening);
+/* All that was said so is true now. */
+void shards_listening_fresh(struct shards *shards);
+/* Is any server in attack mode by a trigger? */
+bool shards_attacked(const struct shards *shards);
 /* An operator's rule, in force in every shard on return. */
 bool shards_set_source(struct shards *shards, const struct source_rule *rule, struct error *error);
 /* `*known` is false where no shard knew anything of it. */

@@ -206,6 +206,12 @@ static void serve(struct worker *worker, const struct worker_request *request, u
     case REQUEST_ACCEPT_QUEUE:
         engine_set_accept_queue(worker->engine, &request->server, request->value, request->max, now_us);
         break;
+    case REQUEST_LISTENING:
+        engine_set_listening(worker->engine, &request->server, request->listening, now_us);
+        break;
+    case REQUEST_FRESH:
+        engine_listening_fresh(worker->engine, now_us);
+        break;
     case REQUEST_SOURCES:
         *request->count = engine_sources(worker->engine, request->sources, request->max, now_us);
         break;

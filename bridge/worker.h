@@ -43,6 +43,8 @@ enum worker_request_kind {
     REQUEST_SERVERS,      /* into `servers`, at most `max`; `*count` says how many there are */
     REQUEST_FLOWS,        /* into `flows`, the same */
     REQUEST_ACCEPT_QUEUE, /* engine_set_accept_queue(): `server`, `value` used of `max` */
+    REQUEST_LISTENING,    /* engine_set_listening(): `server`, `listening` */
+    REQUEST_FRESH,        /* engine_listening_fresh() */
     REQUEST_SOURCES,      /* into `sources`, the same */
     REQUEST_SET_SOURCE, /* engine_set_source(): `source`; `*count` (may be NULL) is 1 where there was room, else 0 */
     REQUEST_FORGET_SOURCE, /* engine_forget_source(): `source`; `*count` is 1 where it was known, else 0 */
@@ -52,7 +54,7 @@ enum worker_request_kind {
 
 struct worker_request {
     enum worker_request_kind kind;
-    bool for_all, learning;
+    bool for_all, learning, listening;
     enum mode_setting setting;
     enum mode mode;
     enum trigger_cause cause;

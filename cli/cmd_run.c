@@ -58,6 +58,7 @@ static bool choose_sides(const struct arguments *arguments, const struct config 
 static bool run_daemon(const struct arguments *arguments, const struct config *config, struct error *error)
 {
     struct daemon_options options = {
+        .server_stack = choose(arguments, OPTION_SERVER_STACK, config->server_stack, NULL),
         .store_path = choose(arguments, OPTION_STORE, config->store, STORE_PATH_DEFAULT),
         .control_path = choose(arguments, OPTION_CONTROL, config->control, CONTROL_SOCKET_DEFAULT),
         .triggers = config->triggers,

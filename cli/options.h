@@ -18,6 +18,7 @@
 #define CLI_OPTIONS(X)                                                                                       \
     X(CLIENT, "client", "SIDE", false, "where the clients are")                                              \
     X(SERVER, "server", "SIDE", false, "where the servers are")                                              \
+    X(SERVER_STACK, "server-stack", "NETNS", false, "namespace of this machine in which the servers listen") \
     X(STORE, "store", "FILE", false, "file of the profiles (/var/lib/synward/profiles.json)")                \
     X(CONTROL, "control", "SOCKET", false, "control socket of the daemon (/run/synward/control.sock)")       \
     X(MODE, "mode", "auto|normal|attack", false, "mode to start in (auto)")                                  \

@@ -102,6 +102,14 @@ static void add_application(struct table *table, struct json_object *application
         table_cell(table, "%s, who speaks first is unknown", known(application, "protocol"));
 }
 
+static void add_program(struct table *table, struct json_object *profile)
+{
+    if (!get(profile, "program"))
+        return;
+    table_cell(table, "program");
+    table_cell(table, "%s", known(profile, "program"));
+}
+
 static void add_greeting(struct table *table, struct json_object *greeting)
 {
     struct json_object *text = get(greeting, "text"), *hex = get(greeting, "hex");
@@ -241,6 +249,7 @@ void print_profile(struct json_object *profile)
     char server[OUTPUT_SERVER_BYTES];
 
     add_application(table, application);
+    add_program(table, profile);
     add_greeting(table, get(application, "greeting"));
     add_request(table, get(application, "request"));
     add_tcp(table, tcp);

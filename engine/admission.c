@@ -25,6 +25,7 @@
 #define PURE_ACK_ZEROS_MAX       8 /* bytes of padding that odd stacks send as payload (protocols.md, pitfall 20) */
 #define STRAYS_PER_SECOND        100
 #define AUTHENTICATED_PER_SECOND 5 /* each server: a flood of them leaves some 300 half-open there at most */
+#define UNLISTENED_PER_SECOND    10
 #define MSS_LEAST                204 /* of any client, without timestamps: the cookie's smallest entry less 12 */
 #define STRAY_RST_AFTER_MS       3000
 #define LIMIT_SCOPE_OPENING      0x80000000u /* or'ed with the server's index */
@@ -259,6 +260,18 @@ static void pass_authenticated(struct engine *engine, struct passage *passage, s
         passage_drop(engine, passage, DROP_open_limit);
 }
 
+/*
+ * Nobody listens: the client gets the RST that the server would send (RFC 9293 3.10.7.1). A few SYNs are passed on all the
+ * same, so that a server whose word proves us wrong (it has just begun to listen; its host redirects the port) has it.
+ */
+static void refuse_unlistened(struct engine *engine, struct passage *passage, struct server *server)
+{
+    if (token_take(&server->unlistened, UNLISTENED_PER_SECOND, UNLISTENED_PER_SECOND, passage->now_us))
+        passage_forward(passage);
+    else
+        passage_reset(engine, passage, DROP_unlistened);
+}
+
 static void admit_syn(struct engine *engine, struct passage *passage, struct server *server)
 {
     engine->counters.cookies_syn++;
@@ -268,6 +281,10 @@ static void admit_syn(struct engine *engine, struct passage *passage, struct ser
     }
     if (passage->options.present & OPTION_AUTHENTICATED) {
         pass_authenticated(engine, passage, server);
+        return;
+    }
+    if (server_unlistened(&engine->servers, server, passage->now_us)) {
+        refuse_unlistened(engine, passage, server);
         return;
     }
     if (server_refuses_new(server)) {

@@ -48,6 +48,7 @@
     Y(mismatch, "request that does not fit")                                                                 \
     Y(aside, "SYN of a source that is put aside")                                                            \
     Y(unknown_server, "SYN to a server in attack mode without an armed profile (--unknown drop)")            \
+    Y(unlistened, "SYN to a server in attack mode on whose port nobody listens")                             \
     Y(open_limit, "opening over the limit of the server or the source")                                      \
     Y(no_room, "table or pool full")                                                                         \
     Y(hold_full, "data beyond what is held while opening")                                                   \

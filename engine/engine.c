@@ -654,6 +654,17 @@ void engine_set_accept_queue(struct engine *engine, const struct server_key *ser
     engine_check_triggers(engine, one, now_us);
 }
 
+void engine_set_listening(struct engine *engine, const struct server_key *server, bool listening,
+                          uint64_t now_us)
+{
+    server_set_listening(&engine->servers, server, listening, now_us);
+}
+
+void engine_listening_fresh(struct engine *engine, uint64_t now_us)
+{
+    engine->servers.listening_us = now_us != 0 ? now_us : 1;
+}
+
 bool engine_set_source(struct engine *engine, const struct source_rule *rule, uint64_t now_us)
 {
     return source_set(&engine->sources, rule, now_us);

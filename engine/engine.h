@@ -110,6 +110,15 @@ void engine_set_mode(struct engine *engine, const struct server_key *server, enu
 void engine_set_accept_queue(struct engine *engine, const struct server_key *server, uint32_t used,
                              uint32_t limit, uint64_t now_us);
 
+/*
+ * Whether anybody listens on this port, asked of the same: a server that is listened on is known from then on, before its first
+ * connection; new clients of one that is not, in attack mode, are refused as it would refuse them.
+ */
+void engine_set_listening(struct engine *engine, const struct server_key *server, bool listening,
+                          uint64_t now_us);
+/* What was said so is true at this moment. It is believed for LISTENING_FRESH_US (server.h). */
+void engine_listening_fresh(struct engine *engine, uint64_t now_us);
+
 /* Of the operator, or of another shard (SOURCE_BY_JUDGEMENT). False: there is no room for more rules of the operator. */
 bool engine_set_source(struct engine *engine, const struct source_rule *rule, uint64_t now_us);
 /* Also what was judged of it. False: nothing is known of this prefix. */

@@ -169,6 +169,25 @@ void server_told(struct server *server)
 void server_answered(struct server *server, uint64_t now_us)
 {
     server->answered_us = now_us != 0 ? now_us : 1;
+    if (server->listening == LISTENING_NO)
+        server->listening = LISTENING_DENIED;
+}
+
+void server_set_listening(struct server_table *table, const struct server_key *key, bool listening,
+                          uint64_t now_us)
+{
+    struct server *server = listening ? server_add(table, key, now_us) : server_find(table, key);
+
+    if (server != NULL && listening)
+        server->listening = LISTENING_YES;
+    if (server != NULL && !listening && server->listening != LISTENING_DENIED)
+        server->listening = LISTENING_NO;
+}
+
+bool server_unlistened(const struct server_table *table, const struct server *server, uint64_t now_us)
+{
+    return server->listening == LISTENING_NO && table->listening_us != 0 &&
+           now_us - table->listening_us < LISTENING_FRESH_US;
 }
 
 uint32_t server_half_open(const struct server *server, uint64_t now_us)

@@ -34,6 +34,19 @@
  */
 #define ANSWERS_FRESH_US (20000ull * 1000)
 
+/*
+ * What the main thread, which can look into the server's TCP stack, says of its port. That nobody listens is believed for
+ * LISTENING_FRESH_US after the main thread has last looked, and no longer where the server answers nevertheless (behind a
+ * redirection of its host's, say).
+ */
+#define LISTENING_FRESH_US (3000ull * 1000)
+enum listening {
+    LISTENING_UNKNOWN,
+    LISTENING_YES,
+    LISTENING_NO,     /* SYN-ACK: to LISTENING_DENIED */
+    LISTENING_DENIED, /* until the main thread says yes */
+};
+
 /* An address with servers. Only fragments and malformed segments, whose ports are unknown, are judged by it. */
 struct server_host {
     struct {
@@ -60,6 +73,8 @@ struct server {
     uint64_t unprofiled_us;   /* when a cookie was last made for it without a profile; 0: never */
     uint32_t openings_now;    /* connections being opened to it */
     struct trigger_counts counts;
+    enum listening listening;
+    struct token_bucket unlistened; /* SYNs that were passed on although nobody listens */
     struct token_bucket openings;
     struct token_bucket authenticated;  /* SYNs with TCP-MD5 or TCP-AO that were passed on */
     uint16_t ip_id;                     /* next, for servers that count up */
@@ -79,6 +94,7 @@ struct server_table {
     struct trigger_limits triggers;
     uint32_t shards;
     enum unknown_servers unknown;
+    uint64_t listening_us; /* when the main thread has last looked who listens; 0: never */
 };
 
 /* `slots`: zeroed memory of the caller's. The setting begins as SETTING_AUTO, limits as the defaults, one shard. */
@@ -104,6 +120,10 @@ void server_set_mode(struct server *server, enum mode mode, enum trigger_cause c
 
 /* The main thread knows that it is in attack mode. */
 void server_told(struct server *server);
+void server_set_listening(struct server_table *table, const struct server_key *key, bool listening,
+                          uint64_t now_us);
+/* True where it is known that nobody listens on its port. */
+bool server_unlistened(const struct server_table *table, const struct server *server, uint64_t now_us);
 /* A SYN-ACK of the server was seen. */
 void server_answered(struct server *server, uint64_t now_us);
 /* Half-open (trigger.h), for the mode in force. */

@@ -93,6 +93,12 @@ enum speaker profile_speaks_first(const struct profile *profile)
     return voices[VOICE_SERVER_ONLY] > 0 ? SPEAKER_SERVER : SPEAKER_UNKNOWN;
 }
 
+void profile_program(struct profile *profile, const char *name)
+{
+    memset(profile->program, 0, sizeof(profile->program));
+    strncpy(profile->program, name, sizeof(profile->program) - 1);
+}
+
 bool profile_armed(const struct profile *profile)
 {
     return profile->handshakes >= ARMED_HANDSHAKES && profile->requests >= ARMED_REQUESTS &&

@@ -25,6 +25,8 @@
 #define ARMED_REQUESTS   8
 #define ARMED_FIDELITY   0.98
 
+#define PROFILE_PROGRAM_BYTES 64
+
 #define DRIFT_PREFIXES 3 /* unequal greetings seen from this many sources disarm */
 
 enum speaker { SPEAKER_UNKNOWN, SPEAKER_CLIENT, SPEAKER_SERVER };
@@ -79,7 +81,8 @@ struct profile {
     struct profile_settings settings;
     uint64_t handshakes, requests;
     struct fidelity fidelity;
-    int64_t first_seen_s, last_seen_s; /* seconds since 1970; 0: never */
+    int64_t first_seen_s, last_seen_s;   /* seconds since 1970; 0: never */
+    char program[PROFILE_PROGRAM_BYTES]; /* that listens there, as the host calls it; "": not known */
 
     /* Of this process only, not saved. */
     uint64_t cookies_until_us; /* until then clients may hold cookies made under the promise in force */
@@ -106,6 +109,9 @@ void profile_request_accepted(struct profile *profile, enum protocol_id protocol
  * count.
  */
 bool profile_greeting_drift(struct profile *profile, const struct ip_addr *client);
+
+/* The program that listens there. A longer name is cut. */
+void profile_program(struct profile *profile, const char *name);
 
 /* What follows from the facts. */
 enum speaker profile_speaks_first(const struct profile *profile);

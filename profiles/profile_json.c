@@ -397,6 +397,7 @@ struct json_object *profile_to_json(const struct profile *profile)
     json_object_object_add(object, "application", application_to_json(profile));
     json_object_object_add(object, "evidence", evidence_to_json(profile));
     json_object_object_add(object, "settings", settings_to_json(&profile->settings));
+    json_object_object_add(object, "program", text_or_null(profile->program[0] ? profile->program : NULL));
     json_object_object_add(object, "state", state_to_json(profile));
     return object;
 }

@@ -26,6 +26,14 @@ struct shown {
 
 /* ---- shown: key ---- */
 
+/* A longer name is cut: it is for people only. */
+static void read_program(struct json_reader *reader, struct json_object *object, struct profile *profile)
+{
+    const char *name = read_text(reader, object, "program");
+    if (name)
+        profile_program(profile, name);
+}
+
 static void read_vlan(struct json_reader *reader, struct json_object *object, struct vlan_ids *vlan)
 {
     struct json_object *array = read_member(reader, object, "vlan", json_type_array);
@@ -689,6 +697,7 @@ bool profile_from_json(struct json_object *json, struct profile *profile, struct
     read_key(&reader, json, &key);
     profile_init(profile, &key);
     read_evidence(&reader, json, profile, &shown); /* first: the rest is weighed by it */
+    read_program(&reader, json, profile);
     read_tcp(&reader, json, profile);
     read_application(&reader, json, profile, &shown);
     read_settings(&reader, json, profile);
