@@ -16,8 +16,8 @@ SAY      ?= echo
 
 # What Debian 12 calls the things that `make`, `make check` and `make demo` need, those for the virtual machines of
 # `make check`, and those for `make lint` alone.
-DEPS      := gcc make pkg-config liburing-dev libnl-route-3-dev libjson-c-dev libsodium-dev libpcap-dev \
-             libcriterion-dev iproute2 nftables ethtool python3 curl debootstrap ca-certificates clang libclang-rt-14-dev \
+DEPS      := gcc make pkg-config liburing-dev libnl-route-3-dev libmnl-dev libjson-c-dev libsodium-dev \
+             libpcap-dev libcriterion-dev iproute2 nftables ethtool python3 curl debootstrap ca-certificates clang libclang-rt-14-dev \
              valgrind
 DEPS_VM   := qemu-system-x86
 DEPS_LINT := clang-format clang-tidy cppcheck

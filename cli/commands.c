@@ -30,29 +30,28 @@ static const struct command commands[] = {
                 OPTION_BIT(MODE) | OPTION_BIT(SERVER_STACK) | OPTION_BIT(LEARN) | OPTION_BIT(UNKNOWN) |
                 OPTION_BIT(CONFIG) | OPTION_BIT(SINGLE_READS),
      .summary = "bridge two sides, learn the servers, protect them",
-     .help =
-         "Runs in the foreground until SIGTERM or SIGINT, and logs on stderr. A side is one\n"
-         "of\n"
-         "  netns:NAME/IFNAME  a TAP made inside a network namespace, as its network card\n"
-         "  tap:IFNAME         a TAP in our own namespace, for you to bridge\n"
-         "  port:IFNAME[@NAME] an interface that exists (a VM's tap, a veth end, a card),\n"
-         "                     in our own namespace or in NAME, joined to a TAP of ours;\n"
-         "                     the host itself neither hears nor says anything there\n"
-         "The control socket appears when both sides are up.\n"
-         "\n"
-         "Where the servers listen in a namespace of this machine (that of a netns: side, or\n"
-         "the one that --server-stack names) synward looks at their listening sockets: it\n"
-         "knows servers before their first connection, by which program they are, how full\n"
-         "their accept queues are, and on which ports nobody listens any more.\n"
-         "\n"
-         "--unknown says what becomes of new clients of a server in attack mode that has no\n"
-         "armed profile yet: cookie lets them in after a good cookie, under limits; pass\n"
-         "lets everything through as in normal mode; drop lets nobody new in.\n"
-         "\n"
-         "The config file is one JSON object with the keys client, server, store,\n"
-         "control, mode, server-stack, learn and unknown, each a string as the option of that name takes\n"
-         "it, and trigger.half_open and its like (see `synward help profiles set`), which\n"
-         "then count for every server that has no setting of its own.\n",
+     .help = "Runs in the foreground until SIGTERM or SIGINT, and logs on stderr. A side is one\n"
+             "of\n"
+             "  netns:NAME/IFNAME  a TAP made inside a network namespace, as its network card\n"
+             "  tap:IFNAME         a TAP in our own namespace, for you to bridge\n"
+             "  port:IFNAME[@NAME] an interface that exists (a VM's tap, a veth end, a card),\n"
+             "                     in our own namespace or in NAME, joined to a TAP of ours;\n"
+             "                     the host itself neither hears nor says anything there\n"
+             "The control socket appears when both sides are up.\n"
+             "\n"
+             "Where the servers listen in a namespace of this machine (that of a netns: side, or\n"
+             "the one that --server-stack names) synward looks at their listening sockets: it\n"
+             "knows servers before their first connection, by which program they are, how full\n"
+             "their accept queues are, and on which ports nobody listens any more.\n"
+             "\n"
+             "--unknown says what becomes of new clients of a server in attack mode that has no\n"
+             "armed profile yet: cookie lets them in after a good cookie, under limits; pass\n"
+             "lets everything through as in normal mode; drop lets nobody new in.\n"
+             "\n"
+             "The config file is one JSON object with the keys client, server, store,\n"
+             "control, mode, server-stack, learn and unknown, each a string as the option of\n"
+             "that name takes it, and trigger.half_open and its like (see `synward help profiles\n"
+             "set`), which then count for every server that has no setting of its own.\n",
      .handle = cmd_run},
     {.name = "status",
      .forms = {"[--json] [--control SOCKET]"},

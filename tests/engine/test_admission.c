@@ -64,6 +64,32 @@ Test(admission, ipv4_without_df_and_with_ids)
 }
 
 /* 19 and 29: only the server itself can sign an answer (RFC 2385, RFC 5925). */
+/* A few are passed on, for the server to answer; the others get the RST that it would send. */
+Test(admission, clients_of_a_port_that_nobody_listens_on_are_refused)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    const struct server_key server = bench_policy(b, HTTP)->key;
+    unsigned passed = 0;
+
+    engine_set_listening(b->engine, &server, false, b->now_us);
+    client_says(b, .flags = "S", .seq = X, .options = OFFERS);
+    to_client(b, .flags = "S.", .seq = ANY, .ack = X + 1, .options = OFFERS); /* not fresh: not believed */
+    engine_listening_fresh(b->engine, b->now_us);
+    for (unsigned i = 0; i < 50; i++) {
+        client_says(b, .flags = "S", .seq = X + i, .options = OFFERS);
+        if (b->verdict.action == VERDICT_FORWARD)
+            passed++, to_server(b, .flags = "S", .seq = X + i, .options = OFFERS);
+        else
+            to_client(b, .flags = "R.", .seq = 0, .ack = X + i + 1);
+    }
+    cr_expect_eq(passed, 10);
+    cr_expect_eq(bench_counters(b)->drops[DROP_unlistened], 40);
+    engine_set_listening(b->engine, &server, true, b->now_us);
+    client_says(b, .flags = "S", .seq = X, .options = OFFERS);
+    to_client(b, .flags = "S.", .seq = ANY, .ack = X + 1, .options = OFFERS);
+    bench_end(b);
+}
+
 Test(admission, signed_syns_pass_under_a_limit)
 {
     struct bench *b = bench_new(SETTING_ATTACK);

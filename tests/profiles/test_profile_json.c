@@ -66,7 +66,7 @@ Test(profile_json, learned_profile_is_written_as_designed)
         "\"keywords\": { } } }, "
         "\"evidence\": { \"handshakes\": 12, \"requests\": 12, \"fidelity\": 1.0, \"armed\": true, "
         "\"first_seen\": \"2026-01-01T00:00:01Z\", \"last_seen\": \"2026-01-01T00:00:12Z\" }, \"settings\": "
-        "{ } }");
+        "{ }, \"program\": null }");
     json_object_put(json);
     round_trip(profile);
     store_free(store);
@@ -86,6 +86,7 @@ Test(profile_json, every_kind_of_profile_survives)
     cr_assert(profile_set(binary, "open_per_source", "17", NULL));
     cr_assert(profile_set(binary, "trigger.silent", "off", NULL));
     cr_assert(profile_set(binary, "trigger.half_open", "400", NULL));
+    profile_program(binary, "python3");
     binary->key.vlan.id[0] = VLAN_PRESENT | 100;
     binary->key.vlan.id[1] = VLAN_PRESENT | 200;
     binary->fidelity.ring &= ~UINT64_C(4);
