@@ -142,6 +142,15 @@ static inline uint64_t flow_key_hash(const uint64_t seed[2], const struct flow_k
     return hash_mix(hash ^ words[4], second);
 }
 
+/* The same for an address, or a prefix. */
+static inline uint64_t addr_hash(const uint64_t seed[2], const struct ip_addr *addr)
+{
+    uint64_t words[2];
+
+    memcpy(words, addr, sizeof(words));
+    return hash_mix(words[0] ^ seed[0] ^ 0x9e3779b97f4a7c15u, words[1] ^ seed[1] ^ 0xd1b54a32d192ed03u);
+}
+
 static inline uint64_t hash_with(uint64_t hash, uint32_t number)
 {
     return hash_mix(hash ^ number, 0x9e3779b97f4a7c15u);

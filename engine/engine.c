@@ -143,12 +143,6 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
 
 /* --- verdicts ---------------------------------------------------------------------------------------------------- */
 
-void passage_forward(struct passage *passage)
-{
-    passage->verdict->action = VERDICT_FORWARD;
-    passage->verdict->bytes = passage->bytes;
-}
-
 void passage_drop(struct engine *engine, struct passage *passage, enum drop_reason reason)
 {
     passage->verdict->action = VERDICT_DROP;

@@ -357,13 +357,6 @@ bool frame_parse_quote(const struct frame *frame, struct frame_quote *quote)
     return true;
 }
 
-struct flow_key frame_flow_key(const struct frame *frame, enum side from)
-{
-    if (from == SIDE_CLIENT)
-        return (struct flow_key){frame->src, frame->dst, frame->src_port, frame->dst_port, frame->vlan};
-    return (struct flow_key){frame->dst, frame->src, frame->dst_port, frame->src_port, frame->vlan};
-}
-
 static inline bool checksum_is_partial(const struct frame *frame)
 {
     return frame->offload != NULL && (frame->offload->flags & OFFLOAD_NEEDS_CHECKSUM);

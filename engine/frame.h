@@ -111,7 +111,12 @@ struct frame_quote {
 bool frame_parse_quote(const struct frame *frame, struct frame_quote *quote);
 
 /* Key of the connection that a FRAME_TCP seen coming in on `from` belongs to. */
-struct flow_key frame_flow_key(const struct frame *frame, enum side from);
+static inline struct flow_key frame_flow_key(const struct frame *frame, enum side from)
+{
+    if (from == SIDE_CLIENT)
+        return (struct flow_key){frame->src, frame->dst, frame->src_port, frame->dst_port, frame->vlan};
+    return (struct flow_key){frame->dst, frame->src, frame->dst_port, frame->src_port, frame->vlan};
+}
 
 /* Sequence space that the segment takes: payload, SYN and FIN (RFC 9293 3.4). */
 static inline uint32_t frame_seq_bytes(const struct frame *frame)

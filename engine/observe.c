@@ -131,13 +131,12 @@ void observe_data(struct engine *engine, struct flow *flow, enum side from, uint
     }
 }
 
-void observe_frame_data(struct engine *engine, struct flow *flow, const struct passage *passage)
+void observe_payload(struct engine *engine, struct flow *flow, const struct passage *passage)
 {
     const struct frame *frame = &passage->frame;
 
-    if (frame->payload_bytes)
-        observe_data(engine, flow, passage->from, frame->seq, frame->ack, frame_payload(frame),
-                     frame->payload_present, frame->payload_bytes, frame->flags & TCP_PSH, passage->now_us);
+    observe_data(engine, flow, passage->from, frame->seq, frame->ack, frame_payload(frame),
+                 frame->payload_present, frame->payload_bytes, frame->flags & TCP_PSH, passage->now_us);
 }
 
 void observe_end(struct engine *engine, const struct flow *flow, enum flow_end reason, uint64_t now_us)

@@ -14,7 +14,18 @@ void observe_synack(struct engine *engine, const struct flow *flow, const struct
                     bool repeated);
 void observe_established(struct engine *engine, const struct flow *flow, uint64_t now_us);
 /* Payload of the frame, cut into observations of at most OBSERVATION_DATA_BYTES, up to the flow's cap. */
-void observe_frame_data(struct engine *engine, struct flow *flow, const struct passage *passage);
+void observe_payload(struct engine *engine, struct flow *flow, const struct passage *passage);
+
+/* The same for a frame's own; nothing to do, for nearly all of them, behind the first 4 KiB. */
+static inline void observe_frame_data(struct engine *engine, struct flow *flow, const struct passage *passage)
+{
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    uint32_t isn = passage->from == SIDE_CLIENT ? cold->client_isn : cold->server_isn;
+
+    if (passage->frame.payload_bytes && passage->frame.seq - (isn + 1) < OBSERVATION_FLOW_BYTES &&
+        cold->sampled[passage->from] < 2 * OBSERVATION_FLOW_BYTES)
+        observe_payload(engine, flow, passage);
+}
 /* The same for bytes that stand elsewhere: `seq` and `ack` in the server's numbers. */
 void observe_data(struct engine *engine, struct flow *flow, enum side from, uint32_t seq, uint32_t ack,
                   const uint8_t *data, uint32_t present, uint32_t wire_bytes, bool push, uint64_t now_us);

@@ -84,7 +84,11 @@ struct passage {
 
 /* --- verdicts --------------------------------------------------------------------------------------------- */
 
-void passage_forward(struct passage *passage);
+static inline void passage_forward(struct passage *passage)
+{
+    passage->verdict->action = VERDICT_FORWARD;
+    passage->verdict->bytes = passage->bytes;
+}
 void passage_drop(struct engine *engine, struct passage *passage, enum drop_reason reason);
 /* The payload was copied; the frame is done with. */
 void passage_hold(struct passage *passage);

@@ -21,6 +21,8 @@ static struct ip_addr masked(const struct ip_addr *addr, uint32_t bits)
 {
     struct ip_addr prefix = *addr;
 
+    if (bits == 128)
+        return prefix; /* a single IPv4 address: nearly always */
     if (bits % 8)
         prefix.bytes[bits / 8] &= (uint8_t)(0xff00u >> bits % 8);
     for (uint32_t at = (bits + 7) / 8; at < sizeof(prefix.bytes); at++)
@@ -76,24 +78,30 @@ void source_table_init(struct source_table *table, void *memory, uint32_t source
 static struct source_entry *set_of(const struct source_table *table, const struct ip_addr *prefix,
                                    uint32_t bits)
 {
-    struct {
-        struct ip_addr prefix;
-        uint32_t bits;
-    } key = {*prefix, bits};
-    uint64_t hash = table_hash(table->seed, &key, sizeof(key));
+    uint64_t hash = hash_with(addr_hash(table->seed, prefix), bits);
 
     return &table->slots[(hash & (table->count / SOURCE_WAYS - 1)) * SOURCE_WAYS];
+}
+
+static struct source_entry *find_in_set(struct source_entry *set, const struct ip_addr *prefix, uint32_t bits)
+{
+    for (uint32_t i = 0; i < SOURCE_WAYS; i++)
+        if (set[i].bits == bits && memcmp(&set[i].prefix, prefix, sizeof(*prefix)) == 0)
+            return &set[i];
+    return NULL;
 }
 
 static struct source_entry *find(const struct source_table *table, const struct ip_addr *addr, uint32_t bits)
 {
     struct ip_addr prefix = masked(addr, bits);
-    struct source_entry *set = set_of(table, &prefix, bits);
 
-    for (uint32_t i = 0; i < SOURCE_WAYS; i++)
-        if (set[i].bits == bits && memcmp(&set[i].prefix, &prefix, sizeof(prefix)) == 0)
-            return &set[i];
-    return NULL;
+    return find_in_set(set_of(table, &prefix, bits), &prefix, bits);
+}
+
+/* The entry of the prefix around a source. There is none before a first source has been blamed. */
+static struct source_entry *find_neighbours(const struct source_table *table, const struct ip_addr *addr)
+{
+    return table->prefixes_made ? find(table, addr, neighbour_bits(addr)) : NULL;
 }
 
 static uint32_t half_of(uint64_t now_us)
@@ -130,46 +138,54 @@ static bool less_interesting(const struct source_entry *a, const struct source_e
     return mine != other ? mine < other : a->half < b->half;
 }
 
-static struct source_entry *least_interesting(const struct source_table *table, const struct ip_addr *prefix,
-                                              uint32_t bits, uint64_t now_us)
+static struct source_entry *least_interesting(struct source_entry *set, uint64_t now_us)
 {
-    struct source_entry *set = set_of(table, prefix, bits), *least = set;
+    struct source_entry *least = set;
 
-    for (uint32_t i = 1; i < SOURCE_WAYS; i++)
+    for (uint32_t i = 1; i < SOURCE_WAYS && least->bits; i++)
         if (less_interesting(&set[i], least, now_us))
             least = &set[i];
     return least;
 }
 
+/* Makes an entry in the place of `old`. */
+static struct source_entry *replace(struct source_table *table, struct source_entry *old,
+                                    const struct ip_addr *prefix, uint32_t bits, uint64_t now_us)
+{
+    if (old->bits && is_aside(old, now_us))
+        table->evicted++;
+    *old = (struct source_entry){.prefix = *prefix, .bits = (uint8_t)bits, .half = half_of(now_us)};
+    return old;
+}
+
 static struct source_entry *find_or_make(struct source_table *table, const struct ip_addr *addr,
                                          uint32_t bits, uint64_t now_us)
 {
-    struct source_entry *source = find(table, addr, bits);
     struct ip_addr prefix = masked(addr, bits);
+    struct source_entry *set = set_of(table, &prefix, bits);
+    struct source_entry *source = find_in_set(set, &prefix, bits);
 
     if (source)
         return source;
-    source = least_interesting(table, &prefix, bits, now_us);
-    if (source->bits && is_aside(source, now_us))
-        table->evicted++;
-    *source = (struct source_entry){.prefix = prefix, .bits = (uint8_t)bits, .half = half_of(now_us)};
-    return source;
+    table->prefixes_made |= bits != source_bits(addr);
+    return replace(table, least_interesting(set, now_us), &prefix, bits, now_us);
 }
 
 /* The same for who sent nothing wrong yet, in place of one who did so as little; NULL: there is none. */
 static struct source_entry *find_or_note(struct source_table *table, const struct ip_addr *addr,
                                          uint32_t bits, uint64_t now_us)
 {
-    struct source_entry *source = find(table, addr, bits), *least;
     struct ip_addr prefix = masked(addr, bits);
+    struct source_entry *set = set_of(table, &prefix, bits);
+    struct source_entry *source = find_in_set(set, &prefix, bits), *least;
 
     if (source)
         return source;
-    least = least_interesting(table, &prefix, bits, now_us);
+    least = least_interesting(set, now_us);
     if (least->bits && (least->strikes || least->asides || counted(least, least->mismatches, now_us) ||
                         counted(least, least->matches, now_us) > 1))
         return NULL;
-    return find_or_make(table, addr, bits, now_us);
+    return replace(table, least, &prefix, bits, now_us);
 }
 
 /* Makes the newest half the present one. */
@@ -282,7 +298,7 @@ bool source_mismatch(struct source_table *table, const struct ip_addr *addr, uin
     if (rule && rule->state == SOURCE_ALLOWED)
         return false;
     source = find_or_make(table, addr, source_bits(addr), now_us);
-    prefix = find(table, addr, neighbour_bits(addr));
+    prefix = find_neighbours(table, addr);
     advance(source, now_us);
     source->mismatches[0]++;
     if (prefix) {
@@ -302,7 +318,7 @@ bool source_mismatch(struct source_table *table, const struct ip_addr *addr, uin
 void source_match(struct source_table *table, const struct ip_addr *addr, uint64_t now_us)
 {
     struct source_entry *source = find_or_note(table, addr, source_bits(addr), now_us);
-    struct source_entry *prefix = find(table, addr, neighbour_bits(addr));
+    struct source_entry *prefix = find_neighbours(table, addr);
 
     if (source) {
         advance(source, now_us);
@@ -323,7 +339,7 @@ static bool judged_aside(const struct source_table *table, const struct ip_addr 
     source = find(table, addr, source_bits(addr));
     if (source && is_aside(source, now_us))
         return true;
-    prefix = find(table, addr, neighbour_bits(addr));
+    prefix = find_neighbours(table, addr);
     return prefix && is_aside(prefix, now_us);
 }
 

@@ -124,6 +124,7 @@ struct source_table {
     uint32_t count, shards;
     uint64_t seed[2];
     uint64_t aside_until_us; /* nothing that was judged is put aside after that */
+    bool prefixes_made;      /* some entry is, or was, of a prefix around a source */
     uint32_t rules_count, runs_count;
     struct source_rule rules[SOURCE_RULES_MAX]; /* longest prefixes first, then by prefix */
     struct source_run runs[129];

@@ -35,53 +35,56 @@ static const struct {
     {TCP_OPT_TIMESTAMPS, "timestamps"},
 };
 
-/* The bit of an option whose length fits its kind. */
-static uint8_t option_bit(uint8_t kind, size_t length)
-{
-    switch (kind) {
-    case TCP_OPT_MSS:
-        return length == MSS_BYTES ? OPTION_MSS : OPTION_OTHER;
-    case TCP_OPT_WSCALE:
-        return length == WSCALE_BYTES ? OPTION_WSCALE : OPTION_OTHER;
-    case TCP_OPT_SACK_PERMITTED:
-        return length == SACK_PERMITTED_BYTES ? OPTION_SACK_PERMITTED : OPTION_OTHER;
-    case TCP_OPT_TIMESTAMPS:
-        return length == TIMESTAMPS_BYTES ? OPTION_TIMESTAMPS : OPTION_OTHER;
-    case TCP_OPT_SACK:
-        return length > 2 && length % SACK_BLOCK_BYTES == 2 ? OPTION_SACK : OPTION_OTHER;
-    case TCP_OPT_MD5:
-        return length == MD5_BYTES ? OPTION_AUTHENTICATED : OPTION_OTHER;
-    case TCP_OPT_AO:
-        return length >= AO_LEAST_BYTES ? OPTION_AUTHENTICATED : OPTION_OTHER;
-    default:
-        return OPTION_OTHER;
-    }
-}
-
-static void take_timestamps(const uint8_t *value, size_t offset, struct tcp_options *options)
+static inline void take_timestamps(const uint8_t *value, size_t offset, struct tcp_options *options)
 {
     options->tsval = load_be32(value);
     options->tsecr = load_be32(value + 4);
     options->ts_at = (uint8_t)offset;
 }
 
-/* Takes the option of `length` bytes at `at`, `offset` bytes behind the first option byte. */
-static void take_option(const uint8_t *at, size_t offset, size_t length, struct tcp_options *options)
+/* Notes that the option is there; false where it is so already, or where its length does not fit its kind. */
+static inline bool is_first(struct tcp_options *options, uint8_t bit, bool fits)
 {
-    uint8_t bit = option_bit(at[0], length);
+    uint8_t noted = fits ? bit : OPTION_OTHER;
+    bool first = !(options->present & noted) && fits;
 
-    if (options->present & bit)
+    options->present |= noted;
+    return first;
+}
+
+/* Takes the option of `length` bytes at `at`, `offset` bytes behind the first option byte. */
+static inline void take_option(const uint8_t *at, size_t offset, size_t length, struct tcp_options *options)
+{
+    switch (at[0]) {
+    case TCP_OPT_MSS:
+        if (is_first(options, OPTION_MSS, length == MSS_BYTES))
+            options->mss = load_be16(at + 2);
         return;
-    options->present |= bit;
-    if (bit == OPTION_MSS) {
-        options->mss = load_be16(at + 2);
-    } else if (bit == OPTION_WSCALE) {
-        options->wscale = at[2];
-    } else if (bit == OPTION_TIMESTAMPS) {
-        take_timestamps(at + 2, offset + 2, options);
-    } else if (bit == OPTION_SACK) {
-        options->sack_at = (uint8_t)offset;
-        options->sack_blocks = (uint8_t)((length - 2) / SACK_BLOCK_BYTES);
+    case TCP_OPT_WSCALE:
+        if (is_first(options, OPTION_WSCALE, length == WSCALE_BYTES))
+            options->wscale = at[2];
+        return;
+    case TCP_OPT_SACK_PERMITTED:
+        is_first(options, OPTION_SACK_PERMITTED, length == SACK_PERMITTED_BYTES);
+        return;
+    case TCP_OPT_TIMESTAMPS:
+        if (is_first(options, OPTION_TIMESTAMPS, length == TIMESTAMPS_BYTES))
+            take_timestamps(at + 2, offset + 2, options);
+        return;
+    case TCP_OPT_SACK:
+        if (is_first(options, OPTION_SACK, length > 2 && length % SACK_BLOCK_BYTES == 2)) {
+            options->sack_at = (uint8_t)offset;
+            options->sack_blocks = (uint8_t)((length - 2) / SACK_BLOCK_BYTES);
+        }
+        return;
+    case TCP_OPT_MD5:
+        is_first(options, OPTION_AUTHENTICATED, length == MD5_BYTES);
+        return;
+    case TCP_OPT_AO:
+        is_first(options, OPTION_AUTHENTICATED, length >= AO_LEAST_BYTES);
+        return;
+    default:
+        options->present |= OPTION_OTHER;
     }
 }
 
