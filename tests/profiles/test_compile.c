@@ -90,6 +90,31 @@ Test(compile, varying_greeting_is_never_faked)
     }
 }
 
+/* All of OpenSSH's clients speak at once; PuTTY's will wait. */
+Test(compile, service_that_greets_late_is_greeted_for)
+{
+    for (uint64_t id = 1; id <= 10; id++) {
+        struct talk talk = talk_open(learner, id);
+        client_says(&talk, "SSH-2.0-OpenSSH_9.2\r\n");
+        server_says(&talk, "SSH-2.0-OpenSSH_9.2\r\n");
+        talk_data(&talk, SIDE_SERVER, talk.server_bytes, talk.acked_by_server, "\0\0\4\x1c\x0a\x14", 6);
+        talk_close(&talk);
+    }
+    const struct server_policy *server = compiled(1);
+    cr_assert_eq(server->protocols, 1u << PROTOCOL_SSH);
+    cr_assert_eq(server->opening, OPENING_GREET);
+    cr_assert_eq(server->greeting_protocol, PROTOCOL_SSH);
+}
+
+Test(compile, greeting_that_protocols_share_is_of_the_accepted_one)
+{
+    for (uint64_t id = 1; id <= 10; id++)
+        talk_whole(learner, id, "220 here\r\n", "EHLO a\r\n", "250 hello\r\n");
+    const struct server_policy *server = compiled(1);
+    cr_assert_eq(server->opening, OPENING_GREET);
+    cr_assert_eq(server->greeting_protocol, PROTOCOL_SMTP, "whose early talkers are turned away");
+}
+
 Test(compile, unknown_service_is_checked_by_its_pattern)
 {
     char request[32];

@@ -160,7 +160,8 @@ Test(learner, greeting_of_an_unknown_protocol_counts_when_the_client_was_answere
     server_says(&talk, "381 go on\r\n");
     cr_assert_eq(server()->greeting.bytes, 18);
     cr_assert_eq(server()->requests, 1);
-    cr_assert_eq(server()->protocol, PROTOCOL_UNKNOWN, "USER is no POP3 and no FTP where nobody greeted in it");
+    cr_assert_eq(server()->protocol, PROTOCOL_UNKNOWN,
+                 "USER is no POP3 and no FTP where nobody greeted in it");
     cr_assert_eq(server()->accepted, 1u << PROTOCOL_UNKNOWN);
 }
 
@@ -625,4 +626,85 @@ Test(learner, garbage_never_harms)
     }
     learner_flush(learner, WALL_US);
     cr_assert_eq(store_count(store), 1);
+}
+
+/* ---- protocols that share words, or in which either may begin ---- */
+
+#define SSH_CLIENT "SSH-2.0-OpenSSH_9.2\r\n"
+#define SSH_SERVER "SSH-2.0-dropbear\r\n"
+#define NO_PACKET  "\x01\x01\x01\x10\x08\x14"
+
+static void greet_and_leave(uint64_t id, const char *greeting)
+{
+    struct talk talk = talk_open(learner, id);
+    server_says(&talk, greeting);
+    talk_close(&talk);
+}
+
+Test(learner, greeting_that_protocols_share_is_named_by_the_request)
+{
+    greet_and_leave(1, "220 here\r\n");
+    talk_whole(learner, 2, "220 here\r\n", "EHLO a\r\n", "250 hello\r\n");
+    cr_assert_eq(server()->protocol, PROTOCOL_SMTP);
+    cr_assert_eq(server()->accepted, 1u << PROTOCOL_SMTP);
+    cr_assert_eq(server()->greeting.count, 2);
+}
+
+Test(learner, greeting_that_names_ftp_is_ftps)
+{
+    talk_whole(learner, 1, "220 (vsFTPd 3.0.3, FTP)\r\n", "USER a\r\n", "331 password\r\n");
+    cr_assert_eq(server()->protocol, PROTOCOL_FTP);
+    cr_assert_eq(server()->accepted, 1u << PROTOCOL_FTP, "and USER is not POP3's here");
+}
+
+Test(learner, refusals_that_protocols_share_are_no_greeting)
+{
+    greet_and_leave(1, "421 too many\r\n");
+    talk_whole(learner, 2, "554-no\r\n554 no\r\n", "EHLO a\r\n", "250 hello\r\n");
+    greet_and_leave(3, "* BYE\r\n");
+    greet_and_leave(4, "Exceeded MaxStartups\r\n");
+    cr_assert_eq(server()->greeting.count, 0);
+    cr_assert_eq(profile_speaks_first(server()), SPEAKER_UNKNOWN);
+}
+
+Test(learner, ssh_client_that_did_not_wait_is_a_weak_voice)
+{
+    for (uint64_t id = 1; id <= 3; id++) {
+        struct talk talk = talk_open(learner, id);
+        client_says(&talk, SSH_CLIENT);
+        server_says(&talk, SSH_SERVER);
+        talk_close(&talk);
+    }
+    cr_assert_eq(server()->protocol, PROTOCOL_SSH);
+    cr_assert_eq(server()->greeting.count, 3);
+    cr_assert_eq(server()->greeting.bytes, strlen(SSH_SERVER));
+    cr_assert_eq(profile_speaks_first(server()), SPEAKER_CLIENT);
+    talk_whole(learner, 4, SSH_SERVER, SSH_CLIENT, NO_PACKET);
+    cr_assert_eq(profile_speaks_first(server()), SPEAKER_SERVER, "one that waited tells more");
+    cr_assert_eq(server()->requests, 0, "what is no packet of SSH accepts nothing");
+}
+
+Test(learner, telnet_server_that_began_has_answered)
+{
+    talk_whole(learner, 1, "\xff\xfd\x18\xff\xfd\x20", "\xff\xfb\x18", "login: ");
+    cr_assert_eq(server()->protocol, PROTOCOL_TELNET);
+    cr_assert_eq(server()->accepted, 1u << PROTOCOL_TELNET);
+    cr_assert_eq(profile_speaks_first(server()), SPEAKER_SERVER);
+    talk_whole(learner, 2, NULL, "\xff\xfb\x18", "login: ");
+    cr_assert_eq(server()->requests, 1, "text alone is anybody's");
+}
+
+Test(learner, answer_names_the_protocol_of_a_request_that_nobody_knows)
+{
+    talk_whole(learner, 1, NULL, "\x80\x7c\x01\x03\x01 SSLv2", "\x16\x03\x01\x03\x4a\x02");
+    cr_assert_eq(server()->protocol, PROTOCOL_TLS);
+    cr_assert_eq(server()->accepted, 0, "but the request is refused");
+    cr_assert_eq(learner_stats(learner).requests_refused, 1);
+}
+
+Test(learner, service_of_two_protocols_accepts_both)
+{
+    talk_whole(learner, 1, NULL, "GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\n");
+    talk_whole(learner, 2, NULL, "\x16\x03\x01\x03\x4a\x01zz", "\x16\x03\x03\x03\x4a\x02zz");
+    cr_assert_eq(server()->accepted, 1u << PROTOCOL_HTTP | 1u << PROTOCOL_TLS);
 }
