@@ -21,7 +21,7 @@ from lab import PROJECT, Failure, Lab, check_equal, wait_until  # noqa: E402
 DOCUMENT = os.path.join(PROJECT, "doc", "attacks.md")
 RETURN_WITHIN_S = 60
 HEAD = ["attack", "on", "began", "to attack mode", "cause", "SYNs at server", "accepts", "put aside", "clients that failed",
-        "p99 of its clients", "p99 of the other server's", "back to normal"]
+        "p99 of its clients", "p99 of the other server's", "lost at TAPs", "back to normal"]
 
 
 def calm(seconds):
@@ -31,7 +31,7 @@ def calm(seconds):
         honest = attacks.Honest(lab)
         time.sleep(seconds)
         reports = honest.report()
-    return [["(none)", attacks.KINDS[port], "", "", "", "", "", "", str(reports[port]["failed"]), ms(reports[port]["p99_us"]), "", ""]
+    return [["(none)", attacks.KINDS[port], "", "", "", "", "", "", str(reports[port]["failed"]), ms(reports[port]["p99_us"]), "", "", ""]
             for port in attacks.KINDS]
 
 
@@ -71,7 +71,7 @@ def row(result):
     return [result["attack"].name, attacks.KINDS[result["port"]], f"{result['begun']:,}",
             f"{(watch.attack_s - result['begin_s']) * 1000:.0f} ms" if switched else "never", watch.cause or "",
             f"{result['syns']:,}", f"{result['accepts']:,}", str(result["aside"]), str(mine["failed"] + other["failed"]), ms(mine["p99_us"]),
-            ms(other["p99_us"]), f"{watch.normal_s - result['end_s']:.0f} s" if switched else ""]
+            ms(other["p99_us"]), f"{result['overflow']:,}", f"{watch.normal_s - result['end_s']:.0f} s" if switched else ""]
 
 
 def table(rows):
