@@ -9,7 +9,8 @@
  * Servers are: what is listened on at an address that clients can reach (the first STACK_SERVERS_KNOWN of them: engines forget no
  * server, and ports that are listened on for a moment must not fill their tables), and those with a profile
  * at an address of the namespace, in whatever VLAN. A look every second, every 100 ms while servers are attacked or a queue is a
- * quarter full, and never so often that the looking takes more than half a per cent of a core.
+ * quarter full, and so seldom that the looking takes half a per cent of a core,
+ * down to every STACK_SLOWEST_US.
  *
  * That all was told is said only after a look at everything, and after all that has changed was taken by every shard: otherwise a
  * port that is listened on again could still be refused. Main thread only.
@@ -27,7 +28,7 @@
 
 #define STACK_IDLE_US       (1000ull * 1000)
 #define STACK_LOADED_US     (100ull * 1000)
-#define STACK_SLOWEST_US    (2000ull * 1000) /* however long a look takes: accept queues count for 5 s */
+#define STACK_SLOWEST_US    (4000ull * 1000) /* however long a look takes: accept queues count for 5 s */
 #define STACK_RETRY_US      (5000ull * 1000)
 #define STACK_COST          200 /* a look may take one part in so many of the time */
 #define STACK_SERVERS_KNOWN 1024u

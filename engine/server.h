@@ -39,7 +39,7 @@
  * LISTENING_FRESH_US after the main thread has last looked, and no longer where the server answers nevertheless (behind a
  * redirection of its host's, say).
  */
-#define LISTENING_FRESH_US (3000ull * 1000)
+#define LISTENING_FRESH_US (6000ull * 1000) /* longer than the main thread may take between two looks */
 enum listening {
     LISTENING_UNKNOWN,
     LISTENING_YES,
