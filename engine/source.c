@@ -315,6 +315,25 @@ bool source_mismatch(struct source_table *table, const struct ip_addr *addr, uin
     return true;
 }
 
+/*
+ * It was put aside on the first that came, and those who had their cookie already show that the share is another. Only
+ * where the wrong ones were counted here: other shards have been told, and know nothing of shares.
+ */
+static void release(struct source_table *table, struct source_entry *source, uint64_t now_us)
+{
+    struct source_entry *prefix;
+
+    if (!is_aside(source, now_us) || counted(source, source->mismatches, now_us) < enough(table) ||
+        is_bad(table, source, now_us))
+        return;
+    source->until_us = now_us;
+    if (source->strikes == 0 || --source->strikes > 0)
+        return;
+    prefix = find_neighbours(table, &source->prefix);
+    if (prefix && prefix->asides > 0)
+        prefix->asides--;
+}
+
 void source_match(struct source_table *table, const struct ip_addr *addr, uint64_t now_us)
 {
     struct source_entry *source = find_or_note(table, addr, source_bits(addr), now_us);
@@ -323,6 +342,7 @@ void source_match(struct source_table *table, const struct ip_addr *addr, uint64
     if (source) {
         advance(source, now_us);
         source->matches[0]++;
+        release(table, source, now_us);
     }
     if (prefix) {
         advance(prefix, now_us);

@@ -14,7 +14,8 @@
  * Many together: where 16 sources of one IPv4 /24 or IPv6 /48 have been put aside within an hour, and the share of all that is counted
  * under that prefix is as bad, the prefix is put aside.
  *
- * What came before the first mismatch counts too: the honest ones behind an address may have been there first.
+ * What came before the first mismatch counts too: the honest ones behind an address may have been there first. And what
+ * comes from clients that had their cookie before it was put aside: where the share is no longer as bad, it is released.
  *
  * Memory is fixed: 4-way sets. Where a set is full the least interesting entry goes: one that is not put aside before
  * one that is, then the one with fewer requests, then the older one. A match finds room only in place of an entry that

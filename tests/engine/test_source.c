@@ -210,6 +210,35 @@ Test(source, matches_before_the_first_mismatch_count)
     cr_assert(wrong("198.51.100.7", 1), "less than a tenth now");
 }
 
+/* The bad ones came first, by a moment. */
+Test(source, matches_that_were_under_way_release)
+{
+    begin(SLOTS);
+    cr_assert(wrong("198.51.100.7", 100));
+    right("198.51.100.7", 9);
+    cr_assert_eq(state("198.51.100.7"), SOURCE_ASIDE, "9 of 100 are less than a tenth");
+    right("198.51.100.7", 1);
+    cr_assert_eq(state("198.51.100.7"), SOURCE_CLEAR);
+    cr_assert(wrong("198.51.100.7", 1), "101 wrong ones for 10");
+    now_us += 61 * SECOND_US;
+    cr_assert_eq(state("198.51.100.7"), SOURCE_CLEAR, "the release took the first time back");
+}
+
+/* Another shard judged it: this one has no share to judge by. */
+Test(source, one_match_does_not_release_what_was_told)
+{
+    const struct source_rule told = {.prefix = at("198.51.100.7"),
+                                     .length = 32,
+                                     .state = SOURCE_ASIDE,
+                                     .by = SOURCE_BY_JUDGEMENT,
+                                     .until_us = BEGIN_US + 60 * SECOND_US};
+
+    begin(SLOTS);
+    cr_assert(source_set(&table, &told, now_us));
+    right("198.51.100.7", 5);
+    cr_assert_eq(state("198.51.100.7"), SOURCE_ASIDE);
+}
+
 Test(source, a_million_others_displace_no_address_of_many_honest_clients)
 {
     struct random random = random_begin("source");
