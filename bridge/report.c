@@ -23,8 +23,8 @@
     X("observations", counters->learning_observations_dropped)
 
 enum {
-#define FULL_TABLE_ONE(name, value) +1
-    TABLES = 0 FULL_TABLES(FULL_TABLE_ONE),
+#define FULL_TABLE_ONE(name, value) 0,
+    TABLES = sizeof((char[]){FULL_TABLES(FULL_TABLE_ONE)}),
 #undef FULL_TABLE_ONE
     WATCHED = TABLES + 2 /* and the TAPs */
 };

@@ -92,14 +92,15 @@ static void begin_walk(struct stack_programs *programs)
 /* The inode of "socket:[12345]"; 0 for another file. */
 static uint32_t socket_inode(int folder, const char *name)
 {
+    static const char prefix[] = "socket:[";
     char target[64];
     const ssize_t bytes = readlinkat(folder, name, target, sizeof(target) - 1);
-    unsigned inode = 0;
 
     if (bytes <= 0)
         return 0;
     target[bytes] = '\0';
-    return sscanf(target, "socket:[%u]", &inode) == 1 ? inode : 0;
+    return strncmp(target, prefix, strlen(prefix)) == 0 ? (uint32_t)strtoul(target + strlen(prefix), NULL, 10)
+                                                        : 0;
 }
 
 static void read_name(const char *process, char name[PROGRAM_NAME_BYTES])

@@ -453,21 +453,22 @@ static void admit_bare(struct engine *engine, struct passage *passage, struct se
     /* for words of its server's, which are due from now on */
     bool waits =
         opening == OPENING_COOKIE || opening == OPENING_PASS || (opening == OPENING_GREET && !proof->greeted);
+    bool greets;
 
     count_proof(engine, passage, server, proof);
     resend_remove(engine->synacks, &passage->key);
     if (proof->greeted)
         greeting_heard(engine, passage, proof);
-    if (!waits || bare_is_late(engine, passage, proof))
-        passage_drop(engine, passage, DROP_answered);
-    else if (opening != OPENING_GREET || !proof->promise->greeting_bytes)
-        /* A promise from before there was a greeting: the server greets for itself. */
+    waits = waits && !bare_is_late(engine, passage, proof);
+    greets = opening == OPENING_GREET && proof->promise->greeting_bytes;
+    if (waits && !greets)
+        /* Also on a promise from before there was a greeting: the server greets for itself. */
         open_limited(engine, passage, server, proof, closing, NULL, 0, false);
-    else if (!greeted_already(engine, passage, proof) && greeting_fits(passage, proof))
+    else if (waits && !greeted_already(engine, passage, proof) && greeting_fits(passage, proof))
         greet(engine, passage, server, proof);
     else
         /*
-         * Without room for all of G: a part of it would have an ack that proves nothing, and to let the server greet would open
+         * Without room for all of G, too: a part of it would have an ack that proves nothing, and to let the server greet would open
          * it to whoever announces a tiny window. The client is greeted once it says that it has room (RFC 9293 3.8.6).
          */
         passage_drop(engine, passage, DROP_answered);

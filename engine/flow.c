@@ -204,13 +204,16 @@ static struct flow *abandoned(const struct flow_table *table, uint64_t now_us)
 struct flow *flow_evictable(const struct flow_table *table, enum flow_state state, uint64_t now_us)
 {
     bool proved = list_of_state[state] != FLOW_LIST_HALF_OPEN;
-    struct flow *first = oldest_of(table, proved ? FLOW_LIST_CLOSING : FLOW_LIST_HALF_OPEN);
+    const enum flow_list_id first = proved ? FLOW_LIST_CLOSING : FLOW_LIST_HALF_OPEN;
+    const enum flow_list_id second = proved ? FLOW_LIST_HALF_OPEN : FLOW_LIST_CLOSING;
 
     if (table->free_head != FLOW_NONE || table->unused < table->capacity)
         return NULL;
-    if (!first)
-        first = oldest_of(table, proved ? FLOW_LIST_HALF_OPEN : FLOW_LIST_CLOSING);
-    return first || !proved ? first : abandoned(table, now_us);
+    if (table->lists[first].count)
+        return oldest_of(table, first);
+    if (table->lists[second].count)
+        return oldest_of(table, second);
+    return proved ? abandoned(table, now_us) : NULL;
 }
 
 static uint32_t take_entry(struct flow_table *table)
