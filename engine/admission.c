@@ -28,7 +28,9 @@
 #define UNLISTENED_PER_SECOND    10
 #define MSS_LEAST                204 /* of any client, without timestamps: the cookie's smallest entry less 12 */
 #define STRAY_RST_AFTER_MS       3000
-#define LIMIT_SCOPE_OPENING      0x80000000u /* or'ed with the server's index */
+/* How long a client repeats the beginning of what it says: 1, 2, 4, 8, 16 and 32 s (RFC 6298 5.5). */
+#define STRAY_OURS_US       (63ull * 1000 * 1000)
+#define LIMIT_SCOPE_OPENING 0x80000000u /* or'ed with the server's index */
 
 /* --- proving ------------------------------------------------------------------------------------------------- */
 
@@ -819,6 +821,17 @@ bool admission(struct engine *engine, struct passage *passage, struct server *se
 
 /* --- strays ----------------------------------------------------------------------------------------------------- */
 
+/*
+ * True where the segment echoes a SYN-ACK or greeting of ours (RFC 7323 3.2): the rest of a request whose beginning was lost, and
+ * with it the handshake's ACK. The server would reset what it has never heard of.
+ */
+static bool stray_is_ours(const struct engine *engine, const struct passage *passage)
+{
+    return (passage->options.present & OPTION_TIMESTAMPS) &&
+           cookie_tsecr_is_ours(&engine->config.keys, &passage->key, passage->options.tsecr, STRAY_OURS_US,
+                                passage->now_us);
+}
+
 void admission_stray(struct engine *engine, struct passage *passage)
 {
     bool proved_lately = tag_age_ms(&engine->proved, passage->hash, 0, passage->now_us) >= 0;
@@ -826,7 +839,8 @@ void admission_stray(struct engine *engine, struct passage *passage)
     engine->counters.cookies_rejected++;
     /* A reordered first flight: its beginning is on the way, the client will repeat this. */
     if (proved_lately ||
-        !token_take(&engine->strays, STRAYS_PER_SECOND, STRAYS_PER_SECOND, passage->now_us)) {
+        !token_take(&engine->strays, STRAYS_PER_SECOND, STRAYS_PER_SECOND, passage->now_us) ||
+        stray_is_ours(engine, passage)) {
         passage_drop(engine, passage, DROP_bad_cookie);
         return;
     }

@@ -207,6 +207,12 @@ uint32_t cookie_tsval_ceiling(const struct cookie_keys *keys, const struct flow_
     return (tuple_ms(keys, key, now_us) | COOKIE_TS_BITS) + 1;
 }
 
+bool cookie_tsecr_is_ours(const struct cookie_keys *keys, const struct flow_key *key, uint32_t tsecr,
+                          uint64_t age_us, uint64_t now_us)
+{
+    return (tuple_ms(keys, key, now_us) | COOKIE_TS_BITS) - tsecr <= age_us / 1000 + COOKIE_TS_BITS;
+}
+
 void cookie_refine(const struct flow_key *key, uint32_t tsecr, struct cookie_options *options)
 {
     const uint16_t *table = mss_table(key);

@@ -65,6 +65,12 @@ uint32_t cookie_tsval(const struct cookie_keys *keys, const struct flow_key *key
                       const struct cookie_options *options, uint64_t now_us);
 /* The first TSval above every stateless one that this tuple can have been sent up to now: (newest | 63) + 1. */
 uint32_t cookie_tsval_ceiling(const struct cookie_keys *keys, const struct flow_key *key, uint64_t now_us);
+/*
+ * True where `tsecr` echoes what this tuple was told by us within the last `age_us` (less than 24 days). Another server's
+ * clock looks so with age_us / 49 days.
+ */
+bool cookie_tsecr_is_ours(const struct cookie_keys *keys, const struct flow_key *key, uint32_t tsecr,
+                          uint64_t age_us, uint64_t now_us);
 /* Reads the finer MSS and ECN from the TSecr that a client echoes into `options` already filled by cookie_check(). */
 void cookie_refine(const struct flow_key *key, uint32_t tsecr, struct cookie_options *options);
 

@@ -221,6 +221,22 @@ Test(cookie, timestamps_go_forward_and_stay_below_the_ceiling)
     }
 }
 
+Test(cookie, own_echo_is_known_for_as_long_as_asked)
+{
+    struct flow_key key = flow_of("192.0.2.7:1000", "192.0.2.1:80"),
+                    other = flow_of("192.0.2.7:1001", "192.0.2.1:80");
+    const uint64_t told_us = 100000000, age_us = 10000000;
+
+    for (uint64_t later_us = 0; later_us < 12000000; later_us += 333333) {
+        uint32_t tsval = cookie_tsval(&keys, &key, &plain, told_us);
+        uint64_t now_us = told_us + later_us;
+
+        cr_assert_eq(cookie_tsecr_is_ours(&keys, &key, tsval, age_us, now_us), later_us < age_us + 64000);
+        cr_assert_not(cookie_tsecr_is_ours(&keys, &other, tsval, age_us, now_us));
+        cr_assert_not(cookie_tsecr_is_ours(&keys, &key, tsval + 20000, age_us, now_us)); /* not told yet */
+    }
+}
+
 Test(cookie, timestamp_clocks_of_two_connections_differ)
 {
     struct flow_key one = flow_of("192.0.2.7:1000", "192.0.2.1:80"),

@@ -219,6 +219,20 @@ Test(stray, rule_4_data_beyond_the_first_byte_soon_after_a_good_cookie_is_not_le
     scenario_end(s);
 }
 
+/* The handshake's ACK and the request's beginning are lost: the server never hears of the rest, and the client of no RST. */
+Test(stray, rule_4_rest_of_a_request_whose_beginning_was_lost_is_not_let_through)
+{
+    struct scenario *s = attack_scenario();
+    step_syn(s);
+    inject(s, CLIENT, "P. x+1449:x+1500(51) ack c+1 win 502 <nop,nop,TS val 120 ecr t>");
+    expect_nothing(s);
+    pass(s, 7000000);
+    inject(s, CLIENT, "P. x+1500:x+1551(51) ack c+1 win 502 <nop,nop,TS val 7120 ecr t>");
+    expect_nothing(s);
+    expect_no_state(s);
+    scenario_end(s);
+}
+
 Test(stray, rule_4_older_connection_is_let_through_and_its_reset_waits)
 {
     struct scenario *s = attack_scenario();
