@@ -35,11 +35,38 @@ enum match pattern_check(const struct pattern *pattern, const uint8_t *request, 
     return bytes == 0 || bytes < pattern->least_bytes ? MATCH_MORE : MATCH_YES;
 }
 
+/* Does a request of this protocol name what the server was seen to accept? */
+static enum match check_keywords(const struct server_policy *server, enum protocol_id id,
+                                 const uint8_t *request, size_t bytes)
+{
+    const struct protocol *protocol = protocol_by_id(id);
+    struct keywords_found found;
+    enum match readable;
+
+    if (protocol == NULL || protocol->keyword == NULL)
+        return MATCH_YES;
+    keywords_none(&found);
+    readable = protocol->keyword(request, bytes, &found);
+    if (readable != MATCH_YES)
+        return readable;
+    return keywords_accepted(&server->keywords, &found) ? MATCH_YES : MATCH_NO;
+}
+
+bool policy_wrong_keyword(const struct server_policy *server, const uint8_t *request, size_t bytes)
+{
+    enum protocol_id matched;
+
+    return server->check_keywords &&
+           protocols_check(server->protocols, request, bytes, &matched) == MATCH_YES;
+}
+
 enum match policy_check_request(const struct server_policy *server, const uint8_t *request, size_t bytes)
 {
     enum protocol_id matched;
     enum match protocol = protocols_check(server->protocols, request, bytes, &matched), pattern;
 
+    if (protocol == MATCH_YES && server->check_keywords)
+        return check_keywords(server, matched, request, bytes);
     if (protocol == MATCH_YES || !server->has_pattern || !(server->protocols & 1u << PROTOCOL_UNKNOWN))
         return protocol;
     pattern = pattern_check(&server->pattern, request, bytes);

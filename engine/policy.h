@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "engine/addr.h"
+#include "engine/keyword.h"
 #include "engine/protocols/protocol.h"
 #include "engine/synack.h"
 #include "engine/trigger.h"
@@ -57,6 +58,8 @@ struct server_policy {
     uint64_t protocols; /* accepted ones, bits 1 << enum protocol_id; PROTOCOL_UNKNOWN means the pattern */
     bool has_pattern;
     struct pattern pattern;
+    bool check_keywords; /* a request must also name only what is in `keywords` */
+    struct keyword_filter keywords;
     struct promise now;
     bool has_before;
     uint64_t before_until_us; /* the promise before is honoured until then */
@@ -82,8 +85,13 @@ static inline size_t policy_bytes(uint32_t count)
 /* Binary search; NULL where the server is not in the policy, or policy is NULL. */
 const struct server_policy *policy_find(const struct policy *policy, const struct server_key *key);
 
-/* The request check of DESIGN 5 for this server: accepted protocols, then the pattern. Hot. */
+/*
+ * The request check of DESIGN 5 for this server: accepted protocols, then the pattern; and the keywords of a request
+ * whose protocol has any (the others are right by their protocol alone). MORE until they can be read. Hot.
+ */
 enum match policy_check_request(const struct server_policy *server, const uint8_t *request, size_t bytes);
+/* Of a request that was refused: did it fit but for its keywords? */
+bool policy_wrong_keyword(const struct server_policy *server, const uint8_t *request, size_t bytes);
 
 enum match pattern_check(const struct pattern *pattern, const uint8_t *request, size_t bytes);
 

@@ -15,7 +15,7 @@
  * "Can be checked": the check in force has a protocol with accepted requests, or a pattern. A service that no file
  * knows is greeted for as well, once its requests have a pattern. Where accepted requests are of a kind that
  * nothing describes (unknown, and nothing in common), no check is made: it would turn away clients that the server
- * takes.
+ * takes. Where the operator wants keywords checked, a check is made nevertheless: what nothing describes is refused.
  *
  * Promises. A changed promise takes a generation of its own; the one before stays good for a cookie lifetime. While
  * clients may hold cookies of both (the profile was in attack mode lately, profile.cookies_until_us), a third
@@ -27,6 +27,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+#include <sodium/randombytes.h>
 
 #include "engine/cookie.h"
 #include "profiles/profile.h"
@@ -102,6 +104,14 @@ static void settle_promise(struct server_policy *server, const struct server_pol
 
 /* ---- opening ---- */
 
+/* The key is the policy's own: nobody outside can know how names hash, and no restart repeats it. */
+static void set_keywords(const struct profile *profile, struct server_policy *server)
+{
+    server->check_keywords = true;
+    randombytes_buf(server->keywords.key, sizeof(server->keywords.key));
+    keyword_set_fill(&profile->keywords, &server->keywords);
+}
+
 /* Fills in what requests are checked against. False where they cannot be checked. */
 static bool set_check(const struct profile *profile, struct server_policy *server)
 {
@@ -110,11 +120,13 @@ static bool set_check(const struct profile *profile, struct server_policy *serve
     if (check == CHECK_NONE)
         return false;
     server->has_pattern = pattern_model_get(&profile->pattern, &server->pattern);
-    if (!server->has_pattern && profile->pattern.accepted >= PATTERN_REQUESTS_MIN)
+    if (check != CHECK_KEYWORD && !server->has_pattern && profile->pattern.accepted >= PATTERN_REQUESTS_MIN)
         return false;
-    server->protocols = check == CHECK_PROTOCOL ? profile->accepted & ~unknown : 0;
+    server->protocols = check == CHECK_PATTERN ? 0 : profile->accepted & ~unknown;
     if (server->has_pattern)
         server->protocols |= unknown;
+    if (check == CHECK_KEYWORD && profile->keywords.count > 0)
+        set_keywords(profile, server);
     return server->protocols != 0;
 }
 

@@ -111,12 +111,9 @@ static int hex_digit(char digit)
     return -1;
 }
 
-bool read_hex(struct json_reader *reader, struct json_object *object, const char *key, uint8_t *out,
-              size_t max, size_t *bytes)
+bool text_to_hex(struct json_reader *reader, const char *key, const char *text, uint8_t *out, size_t max,
+                 size_t *bytes)
 {
-    const char *text = read_text(reader, object, key);
-    if (!text)
-        return false;
     const size_t digits = strlen(text);
     if (digits % 2 || digits / 2 > max)
         return reader_fail(reader, key, "is not an even number of hex digits, at most %zu", max * 2);
@@ -128,6 +125,13 @@ bool read_hex(struct json_reader *reader, struct json_object *object, const char
     }
     *bytes = digits / 2;
     return true;
+}
+
+bool read_hex(struct json_reader *reader, struct json_object *object, const char *key, uint8_t *out,
+              size_t max, size_t *bytes)
+{
+    const char *text = read_text(reader, object, key);
+    return text && text_to_hex(reader, key, text, out, max, bytes);
 }
 
 bool read_element(struct json_reader *reader, struct json_object *array, size_t index, uint64_t max,

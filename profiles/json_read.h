@@ -41,6 +41,9 @@ const char *read_text(struct json_reader *reader, struct json_object *object, co
 /* Hex digits; at most `max` bytes. */
 bool read_hex(struct json_reader *reader, struct json_object *object, const char *key, uint8_t *out,
               size_t max, size_t *bytes);
+/* The same of a text at hand; `key` names it in a fault. */
+bool text_to_hex(struct json_reader *reader, const char *key, const char *text, uint8_t *out, size_t max,
+                 size_t *bytes);
 /* Element `index` of an array as a number up to `max`; a wrong one is a fault. */
 bool read_element(struct json_reader *reader, struct json_object *array, size_t index, uint64_t max,
                   uint64_t *out);

@@ -63,6 +63,8 @@ struct learner_flow {
     bool voice_done;                   /* who spoke first */
     bool greeting_done;
     bool request_done;
+    enum protocol_id
+        asked_in; /* whose keywords are to be learned, once the server has accepted what was named */
     struct stream client, server;
     uint32_t unprompted_bytes; /* up to here the server spoke with nothing acknowledged */
     uint32_t prompted_at;      /* first server byte that came with an acknowledgement; UINT32_MAX: none yet */
@@ -467,6 +469,34 @@ static void refuse_request(struct learner *learner, struct learner_flow *flow, s
         voice(flow, profile, VOICE_CLIENT_REFUSED);
 }
 
+static void learn_keywords(struct learner_flow *flow, struct profile *profile,
+                           const struct protocol *protocol)
+{
+    struct keywords_found found;
+    keywords_none(&found);
+    if (protocol->keyword(flow->client.data, stream_bytes(&flow->client), &found) == MATCH_YES)
+        keyword_set_learn(&profile->keywords, &found);
+}
+
+/* What the request names counts when the server has accepted that, which may be later than the request itself. */
+static void judge_keywords(struct learner_flow *flow, struct profile *profile, bool ended)
+{
+    const struct protocol *protocol = protocol_by_id(flow->asked_in);
+    const uint32_t from = answer_offset(flow);
+    const uint16_t there = stream_bytes(&flow->server), asked = stream_bytes(&flow->client);
+    if (!protocol || there <= from)
+        return;
+    const enum acceptance acceptance =
+        protocol->keyword_accepts
+            ? protocol->keyword_accepts(flow->client.data, asked, flow->server.data + from, there - from)
+            : ACCEPTANCE_ACCEPTED;
+    if (acceptance == ACCEPTANCE_MORE && !ended)
+        return;
+    if (acceptance == ACCEPTANCE_ACCEPTED)
+        learn_keywords(flow, profile, protocol);
+    flow->asked_in = PROTOCOL_UNKNOWN;
+}
+
 static void accept_request(struct learner *learner, struct learner_flow *flow, struct profile *profile,
                            enum protocol_id id, size_t request_bytes)
 {
@@ -475,6 +505,8 @@ static void accept_request(struct learner *learner, struct learner_flow *flow, s
     if (client_spoke_first(flow))
         voice(flow, profile, VOICE_CLIENT);
     profile_request_accepted(profile, id, flow->client.data, request_bytes);
+    const struct protocol *protocol = protocol_by_id(id);
+    flow->asked_in = protocol && protocol->keyword ? id : PROTOCOL_UNKNOWN;
 }
 
 /*
@@ -592,7 +624,8 @@ static void judge_request(struct learner *learner, struct learner_flow *flow, st
 /* Everything that can be learned of this flow was. */
 static bool decided(const struct learner_flow *flow)
 {
-    return flow->request_done && flow->voice_done && (flow->greeting_done || flow->unprompted_bytes == 0);
+    return flow->request_done && flow->voice_done && flow->asked_in == PROTOCOL_UNKNOWN &&
+           (flow->greeting_done || flow->unprompted_bytes == 0);
 }
 
 static void judge(struct learner *learner, struct learner_flow *flow, bool ended)
@@ -608,6 +641,7 @@ static void judge(struct learner *learner, struct learner_flow *flow, bool ended
         give_up_request(learner, flow, profile);
     }
     judge_request(learner, flow, profile, ended);
+    judge_keywords(flow, profile, ended);
     if (ended && client_spoke_first(flow))
         voice(flow, profile, VOICE_CLIENT_REFUSED);
     store_touch(learner->store);

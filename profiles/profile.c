@@ -139,6 +139,7 @@ const char *voice_name(enum voice voice)
 
 static const char *const check_names[] = {[CHECK_DEFAULT] = NULL,
                                           [CHECK_PROTOCOL] = "protocol",
+                                          [CHECK_KEYWORD] = "keyword",
                                           [CHECK_PATTERN] = "pattern",
                                           [CHECK_NONE] = "none"};
 

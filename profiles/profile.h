@@ -19,6 +19,7 @@
 #include "profiles/capabilities.h"
 #include "profiles/fidelity.h"
 #include "profiles/greeting_model.h"
+#include "profiles/keywords.h"
 #include "profiles/pattern.h"
 
 #define ARMED_HANDSHAKES 8
@@ -53,7 +54,7 @@ enum naming {
 };
 
 /* The operator's choice of what is enforced. The default follows what was learned. */
-enum request_check { CHECK_DEFAULT, CHECK_PROTOCOL, CHECK_PATTERN, CHECK_NONE };
+enum request_check { CHECK_DEFAULT, CHECK_PROTOCOL, CHECK_KEYWORD, CHECK_PATTERN, CHECK_NONE };
 
 /* Zero stands for the default everywhere. */
 struct profile_settings {
@@ -78,6 +79,7 @@ struct profile {
     struct greeting_model greeting;
     uint64_t accepted; /* protocols with accepted requests, bits 1 << enum protocol_id */
     struct pattern_model pattern;
+    struct keyword_set keywords; /* of accepted requests */
     struct profile_settings settings;
     uint64_t handshakes, requests;
     struct fidelity fidelity;
@@ -116,7 +118,7 @@ void profile_program(struct profile *profile, const char *name);
 /* What follows from the facts. */
 enum speaker profile_speaks_first(const struct profile *profile);
 bool profile_armed(const struct profile *profile);
-/* The check in force: CHECK_PROTOCOL, CHECK_PATTERN or CHECK_NONE. */
+/* The check in force: any but CHECK_DEFAULT. */
 enum request_check profile_check(const struct profile *profile);
 /* The greeting counts only where the server speaks first. */
 enum greeting_kind profile_greeting_kind(const struct profile *profile);
@@ -124,7 +126,7 @@ enum greeting_kind profile_greeting_kind(const struct profile *profile);
 const char *speaker_name(enum speaker speaker); /* "client", "server", NULL */
 const char *voice_name(enum voice voice);       /* as in the store's state.first_speakers */
 const char *
-request_check_name(enum request_check check); /* "protocol", "pattern", "none"; NULL for the default */
+request_check_name(enum request_check check); /* "protocol", "keyword", ...; NULL for the default */
 /* CHECK_DEFAULT for a name that is none of the above. */
 enum request_check request_check_from_name(const char *name);
 

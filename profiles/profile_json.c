@@ -225,13 +225,44 @@ static struct json_object *pattern_to_json(const struct pattern_model *model)
     return object;
 }
 
+/* One name as JSON shows it: a hash in hex, "" for none named. */
+static struct json_object *keyword_to_json(enum keyword_kind kind, const uint8_t *name, size_t bytes)
+{
+    if (keyword_info(kind)->hash_bytes)
+        return hex(name, bytes);
+    return json_object_new_string_len((const char *)name, (int)bytes);
+}
+
+/* {kind: [...]} of those kinds that have names: the names themselves, or how often each was seen. */
+static struct json_object *keywords_to_json(const struct keyword_set *set, bool names)
+{
+    struct json_object *object = json_object_new_object();
+    for (int kind = 0; kind < KEYWORD_KINDS_COUNT; kind++) {
+        struct json_object *array = NULL;
+        uint16_t at = 0;
+        size_t text_at;
+        const uint8_t *text;
+        while ((text = keyword_set_next(set, &at, &text_at)) != NULL) {
+            const struct keyword_entry *entry = &set->entries[at - 1];
+            if (entry->kind != kind)
+                continue;
+            array = array ? array : json_object_new_array();
+            json_object_array_add(array, names ? keyword_to_json((enum keyword_kind)kind, text, entry->bytes)
+                                               : number(entry->seen));
+        }
+        if (array)
+            json_object_object_add(object, keyword_info((enum keyword_kind)kind)->name, array);
+    }
+    return object;
+}
+
 static struct json_object *application_to_json(const struct profile *profile)
 {
     struct json_object *request = json_object_new_object();
     json_object_object_add(request, "check", text_or_null(request_check_name(profile_check(profile))));
     json_object_object_add(request, "protocols", protocols_to_json(profile->accepted));
     json_object_object_add(request, "pattern", pattern_to_json(&profile->pattern));
-    json_object_object_add(request, "keywords", json_object_new_object());
+    json_object_object_add(request, "keywords", keywords_to_json(&profile->keywords, true));
 
     struct json_object *object = json_object_new_object();
     json_object_object_add(object, "protocol",
@@ -381,6 +412,7 @@ static struct json_object *state_to_json(const struct profile *profile)
     json_object_object_add(object, "first_speakers", first_speakers_to_json(profile));
     json_object_object_add(object, "greeting", greeting_state_to_json(&profile->greeting));
     json_object_object_add(object, "pattern", pattern_state_to_json(&profile->pattern));
+    json_object_object_add(object, "keywords", keywords_to_json(&profile->keywords, false));
     json_object_object_add(object, "fidelity", fidelity_state_to_json(&profile->fidelity));
     return object;
 }

@@ -338,6 +338,74 @@ static bool read_pattern(struct json_reader *reader, struct json_object *request
     return !reader->failed;
 }
 
+/* A text keyword in the form of engine/keyword.h; the case of a hand-written one is put right. */
+static bool keyword_text_from_json(struct json_reader *reader, const char *key, struct json_object *element,
+                                   bool any_case, uint8_t *name, size_t *bytes)
+{
+    const char *text = json_object_get_string(element);
+    *bytes = (size_t)json_object_get_string_len(element);
+    if (*bytes > KEYWORD_BYTES_MAX)
+        return reader_fail(reader, key, "is longer than %d bytes", KEYWORD_BYTES_MAX);
+    for (size_t i = 0; i < *bytes; i++) {
+        const bool capital = any_case && text[i] >= 'A' && text[i] <= 'Z';
+        if (text[i] <= ' ' || text[i] >= 0x7f)
+            return reader_fail(reader, key, "holds a byte that is no printable ASCII; write it as %%XX");
+        name[i] = (uint8_t)(capital ? text[i] - 'A' + 'a' : text[i]);
+    }
+    return true;
+}
+
+static bool keyword_from_json(struct json_reader *reader, const char *key, struct json_object *element,
+                              const struct keyword_info *info, uint8_t *name, size_t *bytes)
+{
+    if (!json_object_is_type(element, json_type_string))
+        return reader_fail(reader, key, "is not a text");
+    if (info->hash_bytes == 0)
+        return keyword_text_from_json(reader, key, element, info->any_case, name, bytes);
+    if (!text_to_hex(reader, key, json_object_get_string(element), name, info->hash_bytes, bytes))
+        return false;
+    return *bytes == 0 || *bytes == info->hash_bytes ||
+           reader_fail(reader, key, "is not %d hex digits", info->hash_bytes * 2);
+}
+
+static void read_keywords_of(struct json_reader *reader, struct json_object *array, enum keyword_kind kind,
+                             struct keyword_set *set)
+{
+    for (size_t i = 0; i < json_object_array_length(array) && !reader->failed; i++) {
+        uint8_t name[KEYWORD_BYTES_MAX];
+        size_t bytes = 0;
+        char key[24];
+        snprintf(key, sizeof(key), "%zu", i);
+        if (!keyword_from_json(reader, key, json_object_array_get_idx(array, i), keyword_info(kind), name,
+                               &bytes))
+            return;
+        if (!keyword_set_add(set, kind, name, bytes))
+            reader_fail(reader, key, "is one too many: at most %d of this kind, %d in all and %d bytes",
+                        keyword_info(kind)->most, KEYWORDS_MAX, KEYWORD_SET_TEXT);
+        else
+            keyword_set_seen(set, kind, i, KEYWORD_SEEN_RESTORED);
+    }
+}
+
+/* Kinds that this version does not know are left out. */
+static void read_keywords(struct json_reader *reader, struct json_object *request, struct profile *profile)
+{
+    struct json_object *object = read_member(reader, request, "keywords", json_type_object);
+    if (!object)
+        return;
+    const size_t mark = reader_enter(reader, "keywords");
+    for (int kind = 0; kind < KEYWORD_KINDS_COUNT; kind++) {
+        const char *name = keyword_info((enum keyword_kind)kind)->name;
+        struct json_object *array = read_member(reader, object, name, json_type_array);
+        if (!array)
+            continue;
+        const size_t inner = reader_enter(reader, name);
+        read_keywords_of(reader, array, (enum keyword_kind)kind, &profile->keywords);
+        reader_leave(reader, inner);
+    }
+    reader_leave(reader, mark);
+}
+
 static void read_accepted(struct json_reader *reader, struct json_object *request, struct profile *profile)
 {
     struct json_object *array = read_member(reader, request, "protocols", json_type_array);
@@ -370,7 +438,7 @@ static enum request_check read_check(struct json_reader *reader, struct json_obj
     const char *name = read_text(reader, object, "check");
     const enum request_check check = name ? request_check_from_name(name) : CHECK_DEFAULT;
     if (name && check == CHECK_DEFAULT)
-        reader_fail(reader, "check", "'%s' is not protocol, pattern or none", name);
+        reader_fail(reader, "check", "'%s' is not keyword, protocol, pattern or none", name);
     return check;
 }
 
@@ -392,6 +460,7 @@ static void read_application(struct json_reader *reader, struct json_object *pro
         struct pattern pattern;
         shown->check = read_check(reader, request);
         read_accepted(reader, request, profile);
+        read_keywords(reader, request, profile);
         if (read_pattern(reader, request, &pattern))
             pattern_model_restore(&profile->pattern, &pattern);
         reader_leave(reader, inner);
@@ -630,6 +699,26 @@ static void read_pattern_state(struct json_reader *reader, struct json_object *o
         profile->pattern = stated;
 }
 
+/* How often each keyword that is shown was accepted; a list that has another length is an old one. */
+static void read_keywords_state(struct json_reader *reader, struct json_object *object,
+                                struct profile *profile)
+{
+    for (int kind = 0; kind < KEYWORD_KINDS_COUNT; kind++) {
+        const enum keyword_kind which = (enum keyword_kind)kind;
+        struct json_object *array = read_member(reader, object, keyword_info(which)->name, json_type_array);
+        const size_t count = array ? json_object_array_length(array) : 0;
+        if (count != keyword_set_count(&profile->keywords, which))
+            continue;
+        const size_t mark = reader_enter(reader, keyword_info(which)->name);
+        for (size_t i = 0; i < count; i++) {
+            uint64_t seen;
+            if (read_element(reader, array, i, KEYWORD_SEEN_MAX, &seen))
+                keyword_set_seen(&profile->keywords, which, i, (uint8_t)seen);
+        }
+        reader_leave(reader, mark);
+    }
+}
+
 static void read_fidelity_state(struct json_reader *reader, struct json_object *state,
                                 struct profile *profile, const struct shown *shown)
 {
@@ -658,7 +747,8 @@ static void read_state(struct json_reader *reader, struct json_object *profile_j
                  {"ip_id", read_ip_id_state},
                  {"first_speakers", read_first_speakers},
                  {"greeting", read_greeting_state},
-                 {"pattern", read_pattern_state}};
+                 {"pattern", read_pattern_state},
+                 {"keywords", read_keywords_state}};
     struct json_object *state = read_member(reader, profile_json, "state", json_type_object);
     if (!state)
         return;

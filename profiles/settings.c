@@ -38,17 +38,21 @@ uint32_t *setting_number(struct profile_settings *settings, size_t index)
     return (uint32_t *)(void *)((char *)settings + numbers[index].offset);
 }
 
-static bool set_check(struct profile_settings *settings, const char *value, struct error *error)
+static bool set_check(struct profile *profile, const char *value, struct error *error)
 {
-    if (strcmp(value, "keyword") == 0)
-        return error_set(
-            error, EXIT_USAGE,
-            "check=keyword is not available in this version; use protocol, pattern, none or default");
     const enum request_check check = request_check_from_name(value);
+    struct pattern pattern;
     if (check == CHECK_DEFAULT && strcmp(value, "default") != 0)
-        return error_set(error, EXIT_USAGE, "check='%s' is not valid; use protocol, pattern, none or default",
-                         value);
-    settings->check = check;
+        return error_set(error, EXIT_USAGE,
+                         "check='%s' is not valid; use keyword, protocol, pattern, none or default", value);
+    if (check == CHECK_KEYWORD && profile->keywords.count == 0)
+        return error_set(error, EXIT_FAILED,
+                         "check=keyword: no keyword has been learned of this server yet; let it serve some "
+                         "clients first, or use protocol");
+    if (check == CHECK_PATTERN && !pattern_model_get(&profile->pattern, &pattern))
+        return error_set(error, EXIT_FAILED,
+                         "check=pattern: no pattern has been learned of this server; use protocol or none");
+    profile->settings.check = check;
     return true;
 }
 
@@ -85,7 +89,7 @@ bool profile_set(struct profile *profile, const char *key, const char *value, st
     const size_t i = find_number(key);
 
     if (strcmp(key, "check") == 0)
-        return set_check(&profile->settings, value, error);
+        return set_check(profile, value, error);
     if (i < NUMBERS)
         return set_number(setting_number(&profile->settings, i), &numbers[i].info, value, error);
     return error_set(error, EXIT_USAGE, "no setting '%s'; valid keys are " SETTING_KEYS, key);

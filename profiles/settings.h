@@ -2,7 +2,7 @@
 /*
  * settings.h - what an operator may set for one server: `synward profiles set SERVER:PORT KEY=VALUE`.
  *
- *      check             protocol | pattern | none | default
+ *      check             keyword | protocol | pattern | none | default; keyword and pattern once there are any
  *      open_per_second, open_per_source     1 to 1000000, or "default"
  *      trigger.half_open, trigger.silent, trigger.mismatch, trigger.refused     the same, or "off"
  *      trigger.accept_queue                 1 to 100 (per cent), default or off
@@ -17,7 +17,10 @@
 #include "profiles/error.h"
 #include "profiles/profile.h"
 
-/* Sets one key. False, nothing changed and EXIT_USAGE for an unknown key or a value that does not fit. */
+/*
+ * Sets one key. False and nothing changed: EXIT_USAGE for an unknown key or a value that does not fit, EXIT_FAILED
+ * for a check that nothing was learned for.
+ */
 bool profile_set(struct profile *profile, const char *key, const char *value, struct error *error);
 
 /* The same for the limits of triggers alone ("trigger.silent"), as the config file sets them for all servers. */

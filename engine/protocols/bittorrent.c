@@ -36,9 +36,19 @@ static enum acceptance bittorrent_accepts(const uint8_t *request, size_t request
     return acceptance_of(match);
 }
 
+/* The content that is asked for; it may come in a segment of its own. */
+static enum match bittorrent_keyword(const uint8_t *request, size_t bytes, struct keywords_found *found)
+{
+    if (bytes < HASH_END)
+        return MATCH_MORE;
+    return keywords_put(found, KEYWORD_INFO_HASH, request + HASH_AT, HASH_END - HASH_AT) ? MATCH_YES
+                                                                                         : MATCH_NO;
+}
+
 const struct protocol protocol_bittorrent = {
     .id = PROTOCOL_BITTORRENT,
     .name = "bittorrent",
     .check = bittorrent_check,
     .accepts = bittorrent_accepts,
+    .keyword = bittorrent_keyword,
 };

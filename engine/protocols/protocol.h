@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/keyword.h"
+
 /* Bit numbers in server_policy.protocols; the order is that of the registry. */
 enum protocol_id {
     PROTOCOL_UNKNOWN,
@@ -60,6 +62,18 @@ struct protocol {
     /* Did the server's answer accept the request? Both from their first byte (a greeting is not part of the answer). */
     enum acceptance (*accepts)(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
                                size_t answer_bytes);
+    /*
+     * Reads the keywords of a request that `check` matched, into an empty `found`: of each kind that the protocol
+     * has at least one name, or "none named". MORE until all can be read, NO where they never can (not well-formed, too
+     * long): such a request is wrong where keywords are checked. NULL: has none.
+     */
+    enum match (*keyword)(const uint8_t *request, size_t bytes, struct keywords_found *found);
+    /*
+     * Did the answer accept what the request names? For protocols that say yes to the protocol before they
+     * look for what was named. NULL: as `accepts`.
+     */
+    enum acceptance (*keyword_accepts)(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
+                                       size_t answer_bytes);
     /*
      * Classifies the server's first bytes; `*greeting_bytes` is the greeting's length where it is whole. NULL:
      * never greets.

@@ -165,7 +165,7 @@ Test(profile_json, faults_say_where_and_what)
          "application.greeting.hex"},
         {PROFILE("", "\"greeting\": {\"hex\": \"2b4f\", \"kind\": \"firm\"}", ""),
          "application.greeting.kind"},
-        {PROFILE("", "\"request\": {\"check\": \"keyword\"}", ""), "application.request.check"},
+        {PROFILE("", "\"request\": {\"check\": \"keywords\"}", ""), "application.request.check"},
         {PROFILE("", "\"request\": {\"pattern\": {\"least_bytes\": 2, \"bytes\": [[2, 1]]}}", ""),
          "application.request.pattern.bytes"},
         {PROFILE("", "", "\"fidelity\": 1.5"), "evidence.fidelity"},

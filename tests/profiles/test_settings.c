@@ -36,12 +36,33 @@ Test(settings, keys_are_set_and_reset)
     cr_assert_eq(error.code, EXIT_DONE);
 }
 
+Test(settings, a_check_needs_something_learned)
+{
+    struct profile profile = {0};
+    struct error error = {0};
+    cr_assert_not(profile_set(&profile, "check", "keyword", &error));
+    cr_assert_eq(error.code, EXIT_FAILED);
+    cr_assert(strstr(error.text, "no keyword has been learned"), "%s", error.text);
+    cr_assert_not(profile_set(&profile, "check", "pattern", &error));
+    cr_assert_eq(error.code, EXIT_FAILED);
+    cr_assert(strstr(error.text, "no pattern has been learned"), "%s", error.text);
+    cr_assert_eq(profile.settings.check, CHECK_DEFAULT);
+
+    keyword_set_add(&profile.keywords, KEYWORD_HOST, (const uint8_t *)"a.example", 9);
+    cr_assert(profile_set(&profile, "check", "keyword", &error));
+    cr_assert_eq(profile_check(&profile), CHECK_KEYWORD);
+    const struct pattern pattern = {.least_bytes = 2, .pairs = 1, .pair = {{0, 'Q'}}};
+    pattern_model_restore(&profile.pattern, &pattern);
+    cr_assert(profile_set(&profile, "check", "pattern", &error));
+    cr_assert_eq(profile_check(&profile), CHECK_PATTERN);
+}
+
 Test(settings, wrong_ones_change_nothing_and_say_what_would_do)
 {
     static const char *const bad[][3] = {
         {"check", "maybe", "none"},
-        {"check", "keyword", "not available"},
         {"check", "", "none"},
+        {"check", "Keyword", "keyword, protocol"},
         {"open_per_second", "0", "from 1"},
         {"open_per_second", "-1", "from 1"},
         {"open_per_second", "1x", "from 1"},
