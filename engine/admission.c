@@ -397,8 +397,7 @@ static void speak_greeting_now(const struct engine *engine, const struct passage
 static void greet(struct engine *engine, struct passage *passage, struct server *server,
                   const struct proof *proof)
 {
-    const struct protocol *protocol = protocol_by_id(server->policy->greeting_protocol);
-    uint32_t grace_us = protocol ? protocol->greeting_grace_us : 0;
+    uint32_t grace_us = server->policy->greeting_grace_us;
     struct link_header link;
     struct segment segment;
     uint8_t options[12];
@@ -891,6 +890,17 @@ static uint32_t newest_tsval(const struct engine *engine, const struct flow *flo
                                         : cold->newest_tsval;
 }
 
+/* c+1: the ends of both greetings are aligned, their beginnings are where their lengths put them (ENGINE 2.4). */
+static uint32_t greeting_starts(const struct engine *engine, const struct flow *flow,
+                                const struct promise *promise)
+{
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+
+    if (flow->state == FLOW_GREETING)
+        return engine->openings.openings[cold->opening].c + 1;
+    return flow->ack_floor + flow->delta - promise->greeting_bytes;
+}
+
 void admission_greet_flow(struct engine *engine, const struct flow *flow, const struct link_header *to_client,
                           const struct promise *promise, uint32_t tsecr)
 {
@@ -900,7 +910,7 @@ void admission_greet_flow(struct engine *engine, const struct flow *flow, const 
 
     speak_for(engine, promise, &flow->key, &segment);
     segment.flags = TCP_ACK;
-    segment.seq = cold->server_isn + 1 + flow->delta;
+    segment.seq = greeting_starts(engine, flow, promise);
     segment.ack = cold->client_isn + 1;
     segment.window = promised_window(promise, &(struct cookie_options){.window_scale = cold->client_scale});
     speak_greeting(promise, MSS_LEAST, false, &segment);

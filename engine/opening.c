@@ -100,6 +100,7 @@ static void fill_opening(struct opening *opening, const struct passage *passage,
     opening->client_ack = frame->ack;
     opening->client_window = frame->window;
     opening->greeting_bytes = greeted ? promise->greeting_bytes : 0;
+    opening->collects = greeted && promise->greeting_template;
     if (frame->payload_bytes && passage->frame.offload &&
         passage->frame.offload->gso_type != OFFLOAD_GSO_NONE)
         opening->gso_bytes = passage->frame.offload->gso_bytes;

@@ -10,7 +10,7 @@
  *        |                  |  held data(x+1, y+1+g') ------> |     SPLICED
  *
  * Client-first services skip the middle: the held data completes the handshake. Offsets are fixed at the SYN-ACK,
- * since a greeting is only faked where it is byte-exact (g' = g): delta = c - y, ts_delta = ceiling of our
+ * delta = c - y, and where a greeting is said for the server by template + g - g' (real_greeting.c); ts_delta = ceiling of our
  * stateless TSvals - S.
  */
 #ifndef SYNWARD_ENGINE_OPENING_H

@@ -79,6 +79,18 @@ uint8_t *opening_hold(const struct opening_pool *pool, const struct opening *ope
     return opening->hold == OPENING_NONE ? NULL : pool->holds + (size_t)opening->hold * HOLD_BYTES;
 }
 
+static uint32_t hold_room(const struct opening *opening)
+{
+    return HOLD_BYTES - (opening->collects ? HOLD_GREETING_BYTES : 0);
+}
+
+uint8_t *opening_collected(const struct opening_pool *pool, const struct opening *opening)
+{
+    uint8_t *hold = opening_hold(pool, opening);
+
+    return hold ? hold + hold_room(opening) : NULL;
+}
+
 bool opening_hold_add(struct opening_pool *pool, struct opening *opening, uint32_t offset,
                       const uint8_t *data, uint32_t bytes)
 {
@@ -91,8 +103,8 @@ bool opening_hold_add(struct opening_pool *pool, struct opening *opening, uint32
     known = opening->held_bytes - offset;
     data += known;
     bytes -= known;
-    if (bytes > HOLD_BYTES - opening->held_bytes)
-        bytes = HOLD_BYTES - opening->held_bytes;
+    if (bytes > hold_room(opening) - opening->held_bytes)
+        bytes = hold_room(opening) - opening->held_bytes;
     memcpy(hold + opening->held_bytes, data, bytes);
     opening->held_bytes = (uint16_t)(opening->held_bytes + bytes);
     return bytes > 0;

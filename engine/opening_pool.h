@@ -10,6 +10,9 @@
  * There are four openings for each hold buffer: where the buffers have run out a connection is opened without its
  * data, which the client sends again. Both are stacks: the same memory is used again and again, and a calm bridge
  * touches little of it.
+ *
+ *      hold buffer     | the client's bytes ... 14,984 | the real greeting, 1,400 |      where a template is awaited
+ *                      | the client's bytes ...                          16,384 |      otherwise
  */
 #ifndef SYNWARD_ENGINE_OPENING_POOL_H
 #define SYNWARD_ENGINE_OPENING_POOL_H
@@ -23,6 +26,7 @@
 #include "engine/timer_wheel.h"
 
 #define HOLD_BYTES          (16u * 1024)
+#define HOLD_GREETING_BYTES 1400u /* of it, for a greeting that is compared by template */
 #define OPENINGS_PER_HOLD   4
 #define OPENING_NONE        UINT32_MAX
 #define OPENING_WHEEL_SLOTS 512
@@ -48,6 +52,7 @@ struct opening {
     uint16_t client_window;  /* newest, as in the header */
     uint16_t greeting_bytes; /* g; 0: the server does not greet, or does so itself */
     uint16_t greeting_seen;  /* of the real greeting, from its first byte */
+    bool collects;           /* the real greeting is kept until it is whole: a template */
     uint32_t server_tsval;   /* newest */
     uint8_t attempts;        /* SYNs sent */
     uint8_t old_connections; /* RSTs sent to an old connection on this tuple (ENGINE 5.5) */
@@ -79,6 +84,8 @@ uint32_t opening_take(struct opening_pool *pool);
 void opening_give_back(struct opening_pool *pool, uint32_t index);
 /* The hold buffer, HOLD_BYTES long, or NULL. */
 uint8_t *opening_hold(const struct opening_pool *pool, const struct opening *opening);
+/* Room for HOLD_GREETING_BYTES of the real greeting, or NULL; of openings that collect it. */
+uint8_t *opening_collected(const struct opening_pool *pool, const struct opening *opening);
 /* Adds bytes that begin `offset` bytes after x+1: what joins on and fits. False where nothing of it is held now. */
 bool opening_hold_add(struct opening_pool *pool, struct opening *opening, uint32_t offset,
                       const uint8_t *data, uint32_t bytes);

@@ -43,9 +43,15 @@ struct pattern {
     } pair[PATTERN_PAIRS_MAX];
 };
 
+/*
+ * A template's real greeting is compared in its first `greeting_prefix` and last `greeting_suffix` bytes only, and may be
+ * longer or shorter; where it ends is told by the file of `greeting_protocol`.
+ */
 struct promise {
     uint32_t generation;
     uint16_t greeting_bytes; /* 0: no greeting */
+    bool greeting_template;  /* false: exact to the byte, both lengths mean nothing */
+    uint16_t greeting_prefix, greeting_suffix;
     uint8_t greeting[GREETING_BYTES_MAX];
     struct synack_model synack;
 };
@@ -55,6 +61,7 @@ struct server_policy {
     bool armed;
     enum opening_kind opening;
     enum protocol_id greeting_protocol; /* whose greeting it is; classifies unequal greetings */
+    uint32_t greeting_grace_us;         /* how long clients that speak anyway are waited for; 0: not at all */
     uint64_t protocols; /* accepted ones, bits 1 << enum protocol_id; PROTOCOL_UNKNOWN means the pattern */
     bool has_pattern;
     struct pattern pattern;

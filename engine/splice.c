@@ -126,22 +126,27 @@ static void splice_to_server(struct passage *passage, const struct flow *flow)
         frame_set_ecn(frame, ECN_NOT_ECT);
 }
 
+/* The flow was opened with this promise; the real greeting is as long as an exact one, and any length by template. */
+static bool promised_to(const struct flow *flow, const struct flow_cold *cold, const struct promise *promise)
+{
+    uint32_t real = flow->ack_floor - (cold->server_isn + 1);
+
+    return (uint8_t)promise->generation == cold->generation && promise->greeting_bytes &&
+           (promise->greeting_template || promise->greeting_bytes == real);
+}
+
 /* The promise whose greeting this flow was opened with, or NULL where it is forgotten by now. */
 static const struct promise *greeting_of_flow(struct engine *engine, const struct flow *flow)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
     const struct server *server = flow_server(engine, flow);
     const struct server_policy *policy = server ? server->policy : NULL;
-    uint32_t bytes = flow->ack_floor - (cold->server_isn + 1);
 
     if (!policy)
         return NULL;
-    if ((uint8_t)policy->now.generation == cold->generation && policy->now.greeting_bytes == bytes)
+    if (promised_to(flow, cold, &policy->now))
         return &policy->now;
-    if (policy->has_before && (uint8_t)policy->before.generation == cold->generation &&
-        policy->before.greeting_bytes == bytes)
-        return &policy->before;
-    return NULL;
+    return policy->has_before && promised_to(flow, cold, &policy->before) ? &policy->before : NULL;
 }
 
 /* From here on the bounces are counted where the newest TSval stood. */
