@@ -7,7 +7,8 @@
  *      speaks first   armed, can be checked        otherwise
  *      client         CHECK                        COOKIE_REQUEST (known from >= SPEAKER_FLOWS flows), else COOKIE
  *      server         GREET where the greeting     COOKIE
- *                     is stable, else COOKIE
+ *                     may be said for it
+ *                     (greeting_plan.h), else COOKIE
  *      not known      -                            COOKIE
  *
  * A server whose greeting was only ever seen behind its clients' first data (SSH) counts as speaking first.
@@ -57,19 +58,55 @@ static bool models_equal(const struct synack_model *a, const struct synack_model
     return true;
 }
 
-static bool promises_equal(const struct promise *a, const struct promise *b)
+static bool bytes_equal(const struct promise *a, const struct promise *b)
 {
-    return a->greeting_bytes == b->greeting_bytes &&
-           memcmp(a->greeting, b->greeting, a->greeting_bytes) == 0 && models_equal(&a->synack, &b->synack);
+    return a->greeting_bytes == b->greeting_bytes && memcmp(a->greeting, b->greeting, a->greeting_bytes) == 0;
 }
 
-static void make_promise(const struct profile *profile, enum opening_kind opening, struct promise *promise)
+/* Two greetings of one template: what was said in the one is as good in the other. */
+static bool of_one_template(const struct promise *a, const struct promise *b)
+{
+    const uint16_t prefix = a->greeting_prefix, suffix = a->greeting_suffix;
+
+    return a->greeting_template && b->greeting_template && prefix == b->greeting_prefix &&
+           suffix == b->greeting_suffix && memcmp(a->greeting, b->greeting, prefix) == 0 &&
+           memcmp(a->greeting + a->greeting_bytes - suffix, b->greeting + b->greeting_bytes - suffix,
+                  suffix) == 0;
+}
+
+static bool exactly_equal(const struct promise *a, const struct promise *b)
+{
+    return !a->greeting_template && !b->greeting_template && bytes_equal(a, b);
+}
+
+static bool greetings_alike(const struct promise *a, const struct promise *b)
+{
+    return exactly_equal(a, b) || of_one_template(a, b);
+}
+
+/*
+ * The one in force is as good as the new one. A template's words are renewed while nobody holds a cookie; afterwards
+ * clients hear those from before the attack.
+ */
+static bool promise_holds(const struct promise *promise, const struct promise *wanted, bool cookies_out)
+{
+    const bool same = cookies_out ? greetings_alike(promise, wanted)
+                                  : bytes_equal(promise, wanted) && greetings_alike(promise, wanted);
+
+    return same && models_equal(&promise->synack, &wanted->synack);
+}
+
+static void make_promise(const struct profile *profile, const struct greeting_plan *plan,
+                         struct promise *promise)
 {
     promise->synack = profile->tcp.model;
-    if (opening != OPENING_GREET)
+    if (!plan)
         return;
-    promise->greeting_bytes = profile->greeting.bytes;
-    memcpy(promise->greeting, profile->greeting.latest, profile->greeting.bytes);
+    promise->greeting_bytes = plan->bytes;
+    promise->greeting_template = plan->by_template;
+    promise->greeting_prefix = plan->prefix;
+    promise->greeting_suffix = plan->suffix;
+    memcpy(promise->greeting, plan->said, plan->bytes);
 }
 
 static bool before_in_use(const struct server_policy *server, uint64_t now_us)
@@ -85,7 +122,7 @@ static void settle_promise(struct server_policy *server, const struct server_pol
         server->now.generation = generation;
         return;
     }
-    const bool same = promises_equal(&server->now, &previous->now);
+    const bool same = promise_holds(&previous->now, &server->now, cookies_out);
     const bool waits = !same && cookies_out && before_in_use(previous, now_us);
     if (same || waits) {
         server->now = previous->now;
@@ -130,10 +167,10 @@ static bool set_check(const struct profile *profile, struct server_policy *serve
     return server->protocols != 0;
 }
 
-static bool greeting_is_stable(const struct profile *profile)
+/* False: the server greets for itself. */
+static bool greeting_is_known(const struct profile *profile, struct greeting_plan *plan)
 {
-    return greeting_model_kind(&profile->greeting) == GREETING_STABLE &&
-           profile->greeting.count >= GREETING_RELEARNED;
+    return profile->greeting.count >= GREETING_RELEARNED && profile_greeting_plan(profile, plan);
 }
 
 /*
@@ -147,7 +184,7 @@ static enum speaker who_is_waited_for(const struct profile *profile)
     return speaker == SPEAKER_CLIENT && greets ? SPEAKER_SERVER : speaker;
 }
 
-static enum opening_kind choose_opening(const struct profile *profile, bool checked)
+static enum opening_kind choose_opening(const struct profile *profile, bool checked, bool greets)
 {
     const bool known_client = profile->voices[VOICE_CLIENT] >= SPEAKER_FLOWS;
     switch (who_is_waited_for(profile)) {
@@ -156,47 +193,43 @@ static enum opening_kind choose_opening(const struct profile *profile, bool chec
             return OPENING_CHECK;
         return known_client ? OPENING_COOKIE_REQUEST : OPENING_COOKIE;
     case SPEAKER_SERVER:
-        return checked && profile_armed(profile) && greeting_is_stable(profile) ? OPENING_GREET
-                                                                                : OPENING_COOKIE;
+        return checked && profile_armed(profile) && greets ? OPENING_GREET : OPENING_COOKIE;
     case SPEAKER_UNKNOWN:
         break;
     }
     return OPENING_COOKIE;
 }
 
-/* Where protocols share a greeting (FTP, SMTP), the one in which requests were accepted. */
-static enum protocol_id greeting_protocol(const struct profile *profile)
+/* Clients that may not be early have nothing to gain by a wait. */
+static uint32_t greeting_grace(const struct profile *profile, enum protocol_id greets_in)
 {
-    size_t bytes = 0;
-    const struct greeting_model *greeting = &profile->greeting;
-    if (greeting->bytes == 0)
-        return PROTOCOL_UNKNOWN;
-    const uint64_t protocols = protocols_of_greeting(greeting->latest, greeting->bytes, &bytes),
-                   accepted = protocols & profile->accepted;
-    return protocol_first(accepted ? accepted : protocols);
-}
-
-/* The promise in force may be an older one, without a greeting or with another. */
-static bool promises_greeting_of(const struct server_policy *server, const struct profile *profile)
-{
-    return server->now.greeting_bytes > 0 &&
-           greeting_model_equals(&profile->greeting, server->now.greeting, server->now.greeting_bytes);
+    const struct protocol *protocol = protocol_by_id(greets_in);
+    if (protocol && protocol->early_talk_is_wrong)
+        return 0;
+    return grace_us(&profile->grace, protocol ? protocol->greeting_grace_us : 0);
 }
 
 static void compile_server(const struct profile *profile, const struct server_policy *previous,
                            uint32_t generation, uint64_t now_us, struct server_policy *server)
 {
+    struct greeting_plan plan;
+    struct promise wanted;
+
     server->key = profile->key;
     server->armed = profile_armed(profile);
     const bool checked = set_check(profile, server);
-    server->opening = choose_opening(profile, checked);
-    server->greeting_protocol = greeting_protocol(profile);
+    const bool known = greeting_is_known(profile, &plan);
+    server->opening = choose_opening(profile, checked, known);
+    server->greeting_protocol = profile_greeting_protocol(profile);
+    server->greeting_grace_us = greeting_grace(profile, server->greeting_protocol);
     server->open_per_second = profile->settings.open_per_second;
     server->open_per_source_per_second = profile->settings.open_per_source;
     server->triggers = profile->settings.triggers;
-    make_promise(profile, server->opening, &server->now);
+    make_promise(profile, server->opening == OPENING_GREET ? &plan : NULL, &server->now);
+    wanted = server->now;
     settle_promise(server, previous, profile->cookies_until_us > now_us, generation, now_us);
-    if (server->opening == OPENING_GREET && !promises_greeting_of(server, profile))
+    /* The promise in force may be an older one, without a greeting or with another. */
+    if (server->opening == OPENING_GREET && !greetings_alike(&server->now, &wanted))
         server->opening = OPENING_COOKIE;
 }
 

@@ -60,7 +60,9 @@ struct learner_flow {
     bool established, compared, equal; /* of the SYN-ACK */
     bool opened;                       /* by us, in attack mode */
     bool early;                        /* the client's request was recognised before it was answered */
-    bool voice_done;                   /* who spoke first */
+    bool spoke;                        /* the client has said something */
+    uint64_t established_us;
+    bool voice_done; /* who spoke first */
     bool greeting_done;
     bool request_done;
     enum protocol_id
@@ -254,6 +256,7 @@ static void establish(struct learner *learner, struct learner_flow *flow, uint64
     if (!profile)
         return;
     flow->established = true;
+    flow->established_us = flow->active_us;
     learner->stats.handshakes++;
     profile->handshakes++;
     if (flow->compared)
@@ -687,6 +690,23 @@ static void take_data(struct learner *learner, struct learner_flow *flow, const 
     learner->stream_bytes += stream->capacity;
 }
 
+/* Did it wait for the server? Only in normal mode: later we are the one that it waits for. */
+static void note_first_word(struct learner *learner, struct learner_flow *flow,
+                            const struct observed_data *data)
+{
+    struct profile *profile;
+    if (flow->spoke || flow->opened || data->from != SIDE_CLIENT || data->offset != 0 || !flow->established)
+        return;
+    flow->spoke = true;
+    profile = profile_of(learner, flow);
+    if (!profile)
+        return;
+    if (data->peer_acked > 0)
+        grace_waited(&profile->grace);
+    else
+        grace_early(&profile->grace, flow->active_us - flow->established_us);
+}
+
 static void on_data(struct learner *learner, struct learner_flow *flow, const struct observed_data *data,
                     uint64_t wall_us)
 {
@@ -694,6 +714,7 @@ static void on_data(struct learner *learner, struct learner_flow *flow, const st
         return;
     if (data->from == SIDE_SERVER && data->peer_acked > 0)
         establish(learner, flow, wall_us); /* the server has the client's ACK, whether we saw it or not */
+    note_first_word(learner, flow, data);
     if (decided(flow))
         return;
     if (data->from == SIDE_SERVER)
@@ -724,12 +745,15 @@ static void on_greeting(struct learner *learner, const struct observation *obser
 {
     const struct flow_name name = name_of(observation);
     struct learner_flow *flow = flow_find(learner, &name);
+    /* Telnet's, and of services that no file knows, the engine cannot tell. */
+    const bool refusal =
+        flow && looks_like_refusal(flow->server.data, stream_bytes(&flow->server)) != MATCH_NO;
     if (flow) {
         flow->greeting_done = flow->voice_done = flow->request_done = true;
         drop_streams(learner, flow);
     }
     struct profile *profile = store_find(learner->store, &observation->server);
-    if (!profile || observation->greeting.negative)
+    if (!profile || observation->greeting.negative || refusal)
         return;
     profile_greeting_drift(profile, &observation->client);
     store_touch(learner->store);

@@ -34,10 +34,36 @@ void profile_spoke_first(struct profile *profile, enum voice voice)
         profile->voices[voice]++;
 }
 
+enum protocol_id profile_greeting_protocol(const struct profile *profile)
+{
+    size_t bytes = 0;
+    const struct greeting_model *greeting = &profile->greeting;
+    if (greeting->bytes == 0)
+        return PROTOCOL_UNKNOWN;
+    const uint64_t protocols = protocols_of_greeting(greeting->latest, greeting->bytes, &bytes),
+                   accepted = protocols & profile->accepted;
+    return protocol_first(accepted ? accepted : protocols);
+}
+
+bool profile_greeting_plan(const struct profile *profile, struct greeting_plan *plan)
+{
+    return greeting_plan(&profile->greeting, protocol_by_id(profile_greeting_protocol(profile)),
+                         profile->settings.greeting, plan);
+}
+
+/* Is there something to compare with? A template counts from as many greetings on as are needed to say it. */
+static bool compares_greeting(const struct profile *profile, struct greeting_plan *plan)
+{
+    return profile_greeting_plan(profile, plan) &&
+           (greeting_model_kind(&profile->greeting) == GREETING_STABLE ||
+            profile->greeting.count >= GREETING_RELEARNED);
+}
+
 void profile_greeting(struct profile *profile, const uint8_t *greeting, size_t bytes)
 {
-    if (greeting_model_kind(&profile->greeting) == GREETING_STABLE) {
-        const bool equal = greeting_model_equals(&profile->greeting, greeting, bytes);
+    struct greeting_plan plan;
+    if (compares_greeting(profile, &plan)) {
+        const bool equal = greeting_plan_fits(&plan, greeting, bytes);
         fidelity_add(&profile->fidelity, equal);
         if (equal)
             profile->drift.count = 0;
@@ -118,6 +144,9 @@ enum greeting_kind profile_greeting_kind(const struct profile *profile)
 {
     if (profile_speaks_first(profile) != SPEAKER_SERVER)
         return GREETING_UNKNOWN;
+    const struct protocol *protocol = protocol_by_id(profile_greeting_protocol(profile));
+    if (protocol && protocol->greeting_form == GREETING_FORM_SALTED)
+        return GREETING_VARIABLE;
     return greeting_model_kind(&profile->greeting);
 }
 

@@ -18,8 +18,10 @@
 #include "engine/protocols/protocol.h"
 #include "profiles/capabilities.h"
 #include "profiles/fidelity.h"
+#include "profiles/grace.h"
 #include "profiles/greeting_model.h"
 #include "profiles/keywords.h"
+#include "profiles/greeting_plan.h"
 #include "profiles/pattern.h"
 
 #define ARMED_HANDSHAKES 8
@@ -59,6 +61,7 @@ enum request_check { CHECK_DEFAULT, CHECK_PROTOCOL, CHECK_KEYWORD, CHECK_PATTERN
 /* Zero stands for the default everywhere. */
 struct profile_settings {
     enum request_check check;
+    enum greeting_setting greeting;
     struct trigger_limits triggers;
     uint32_t open_per_second;
     uint32_t open_per_source;
@@ -77,6 +80,7 @@ struct profile {
     enum naming named;
     uint32_t voices[VOICES_COUNT]; /* connections, by who spoke first */
     struct greeting_model greeting;
+    struct grace grace;
     uint64_t accepted; /* protocols with accepted requests, bits 1 << enum protocol_id */
     struct pattern_model pattern;
     struct keyword_set keywords; /* of accepted requests */
@@ -120,8 +124,12 @@ enum speaker profile_speaks_first(const struct profile *profile);
 bool profile_armed(const struct profile *profile);
 /* The check in force: any but CHECK_DEFAULT. */
 enum request_check profile_check(const struct profile *profile);
-/* The greeting counts only where the server speaks first. */
+/* The greeting counts only where the server speaks first. One that has a salt is variable, be there but one. */
 enum greeting_kind profile_greeting_kind(const struct profile *profile);
+/* The protocol that the server greets in; where protocols share a greeting (FTP, SMTP), that of its accepted requests. */
+enum protocol_id profile_greeting_protocol(const struct profile *profile);
+/* What may be said in the server's name. False: nothing. */
+bool profile_greeting_plan(const struct profile *profile, struct greeting_plan *plan);
 
 const char *speaker_name(enum speaker speaker); /* "client", "server", NULL */
 const char *voice_name(enum voice voice);       /* as in the store's state.first_speakers */

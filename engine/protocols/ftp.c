@@ -39,6 +39,7 @@ const struct protocol protocol_ftp = {
     .id = PROTOCOL_FTP,
     .name = "ftp",
     .server_first = true,
+    .greeting_form = GREETING_FORM_TEXT,
     .check = ftp_check,
     .accepts = ftp_accepts,
     .greeting = ftp_greeting,

@@ -109,6 +109,7 @@ const struct protocol protocol_imap = {
     .id = PROTOCOL_IMAP,
     .name = "imap",
     .server_first = true,
+    .greeting_form = GREETING_FORM_TEXT,
     .check = imap_check,
     .accepts = imap_accepts,
     .greeting = imap_greeting,

@@ -105,6 +105,7 @@ const struct protocol protocol_mysql = {
     .id = PROTOCOL_MYSQL,
     .name = "mysql",
     .server_first = true,
+    .greeting_form = GREETING_FORM_SALTED,
     .check = mysql_check,
     .accepts = mysql_accepts,
     .greeting = mysql_greeting,

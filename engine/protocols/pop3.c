@@ -56,6 +56,7 @@ const struct protocol protocol_pop3 = {
     .id = PROTOCOL_POP3,
     .name = "pop3",
     .server_first = true,
+    .greeting_form = GREETING_FORM_TEXT,
     .check = pop3_check,
     .accepts = pop3_accepts,
     .greeting = pop3_greeting,

@@ -49,14 +49,23 @@ enum greeting_verdict {
     GREETING_MORE,     /* the beginning of one */
 };
 
+/* What of a greeting clients act on: says whether it may be said for a server that changes it. */
+enum greeting_form {
+    GREETING_FORM_EXACT,  /* all of it: said only where it is always the same */
+    GREETING_FORM_TEXT,   /* its first word; the rest is for people, and may be that of another connection */
+    GREETING_FORM_SALTED, /* a number that the server will ask for: never said for it */
+};
+
 struct protocol {
     enum protocol_id id;
     const char *name; /* as in JSON (DESIGN 6) */
     bool server_first;
-    bool early_talk_is_wrong;   /* data with ack = c+1 is a mismatch although a greeting is due (SMTP) */
-    bool answers_in_advance;    /* what the server said unprompted counts for a part of its answer (Telnet) */
-    bool answers_alone;         /* no other protocol answers so: where it does, the server speaks this one */
-    uint32_t greeting_grace_us; /* how long to wait for clients that speak anyway */
+    bool early_talk_is_wrong; /* data with ack = c+1 is a mismatch although a greeting is due (SMTP) */
+    bool answers_in_advance;  /* what the server said unprompted counts for a part of its answer (Telnet) */
+    bool answers_alone;       /* no other protocol answers so: where it does, the server speaks this one */
+    enum greeting_form greeting_form;
+    uint32_t
+        greeting_grace_us; /* how long to wait for clients that speak anyway, while nothing was measured */
     /* Are these first bytes of the client a request of this protocol? Hot. */
     enum match (*check)(const uint8_t *request, size_t bytes);
     /* Did the server's answer accept the request? Both from their first byte (a greeting is not part of the answer). */

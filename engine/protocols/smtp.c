@@ -40,6 +40,7 @@ const struct protocol protocol_smtp = {
     .id = PROTOCOL_SMTP,
     .name = "smtp",
     .server_first = true,
+    .greeting_form = GREETING_FORM_TEXT,
     .early_talk_is_wrong = true,
     .check = smtp_check,
     .accepts = smtp_accepts,
