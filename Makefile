@@ -15,11 +15,12 @@ Q        := $(if $(filter 0,$(V)),@)
 SAY      ?= echo
 
 # What Debian 12 calls the things that `make`, `make check` and `make demo` need, those for the virtual machines of
-# `make check`, and those for `make lint` alone.
+# `make check`, those for `make bench` and those for `make lint` alone.
 DEPS      := gcc make pkg-config liburing-dev libnl-route-3-dev libmnl-dev libjson-c-dev libsodium-dev \
              libpcap-dev libcriterion-dev iproute2 nftables ethtool python3 curl debootstrap ca-certificates clang libclang-rt-14-dev \
              valgrind
 DEPS_VM   := qemu-system-x86
+DEPS_BENCH := wrk iperf3 netsniff-ng
 DEPS_LINT := clang-format clang-tidy cppcheck
 
 PACKAGES := liburing libnl-route-3.0 libmnl json-c libsodium libpcap
@@ -45,9 +46,10 @@ SERVERS := $(patsubst tests/servers/%.c,$(BUILD)/tests/servers/%,$(wildcard test
 UNITS   := $(BUILD)/tests/unit-engine $(BUILD)/tests/unit-profiles $(BUILD)/tests/unit-bridge $(BUILD)/tests/unit-cli
 SIM     := $(BUILD)/tests/simulator
 BENCH   := $(BUILD)/tests/bench/engine-bench
+LOADS   := $(BUILD)/tests/bench/load $(BUILD)/tests/bench/reflector
 C_FILES  = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
-.PHONY: all help instructions fuzz soak deps deps-lint deps-vm vm check check-unit demo bench-attack sanitize install clean root \
+.PHONY: all help instructions fuzz soak deps deps-bench deps-lint deps-vm vm check check-unit demo bench bench-quick bench-attack sanitize install clean root \
         lint lint-format lint-gcc lint-clang lint-tidy lint-cppcheck
 all: $(BUILD)/synward
 
@@ -79,6 +81,9 @@ deps:
 deps-lint:
 	@sh tests/deps.sh $(DEPS_LINT)
 
+deps-bench:
+	@sh tests/deps.sh $(DEPS_BENCH)
+
 deps-vm:
 	@sh tests/deps.sh $(DEPS_VM)
 
@@ -103,6 +108,11 @@ $(BENCH): $(BUILD)/tests/bench/engine_bench.o $(BUILD)/tests/engine/support_fram
 .SECONDARY: $(SERVERS:%=%.o)
 $(BUILD)/tests/servers/%: $(BUILD)/tests/servers/%.o
 	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -pthread
+
+# What `make bench` loads the bridges with, and the floor that it compares them with.
+$(LOADS): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
+	$(Q)$(SAY) "LINK $@"
+	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -luring -pthread
 
 #: make check      all tests: unit, simulator, instruction counts, fuzz targets for a minute, namespaces and virtual machines (as root)
 check: deps deps-vm
@@ -139,13 +149,13 @@ lint: deps deps-lint
 lint-format:
 	@clang-format --dry-run --Werror $(C_FILES)
 
-lint-gcc: all $(UNITS) $(SIM) $(SERVERS) $(BENCH)
+lint-gcc: all $(UNITS) $(SIM) $(SERVERS) $(BENCH) $(LOADS)
 
 # The objects tell which sources, by their headers too, have changed since they were last looked at.
 lint-clang:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/clang CC=clang all lint-tidy
 
-lint-tidy: $(SOURCES:%.c=$(BUILD)/%.tidy) $(UNITS) $(SIM) $(SERVERS) $(BENCH)
+lint-tidy: $(SOURCES:%.c=$(BUILD)/%.tidy) $(UNITS) $(SIM) $(SERVERS) $(BENCH) $(LOADS)
 
 $(BUILD)/%.tidy: $(BUILD)/%.o .clang-tidy
 	@clang-tidy --quiet $*.c -- -std=gnu11 -D_GNU_SOURCE -I. $(PKG_CFLAGS) 2>$@.log || { cat $@.log; exit 1; }
@@ -171,6 +181,12 @@ include tests/fuzz/programs.mk
 bench-attack: deps
 	@$(MAKE) --no-print-directory all $(SERVERS)
 	@SYNWARD=$(BUILD)/synward python3 tests/bench/attack.py $(if $(filter 1,$(WRITE)),--write)
+
+#: make bench      speed beside a kernel bridge, nft's synproxy and bare TAPs (as root); WRITE=1 renews doc/performance.md
+#: make bench-quick  the same in 90 s: fewer rounds, fewer works
+bench bench-quick: deps deps-bench
+	@$(MAKE) --no-print-directory all $(SERVERS) $(LOADS)
+	@SYNWARD=$(BUILD)/synward python3 tests/bench/speed.py $(if $(filter bench-quick,$@),--quick) $(if $(filter 1,$(WRITE)),--write) $(BENCH_ARGS)
 
 SOAK_CONNECTIONS ?= 10000000
 SOAK_FIRST       ?= 1

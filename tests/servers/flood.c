@@ -4,6 +4,8 @@
  *
  *      flood IFNAME DESTINATION-MAC ADDRESS PORT --count N [--rate N-PER-SECOND] [--sources A.B.C.D/BITS] [--seed N]
  *
+ * Ends early on SIGTERM or SIGINT; what was sent is reported then, too.
+ *
  * For the tests' own namespaces only: the frames go out of IFNAME and end at the test's server. IPv4 sources come in turn, in
  * no order; source port and ISN are pseudo-random by --seed; options are those of a Linux client (MSS, SACK, timestamps,
  * window scale).
@@ -24,6 +26,14 @@
 
 /* Long enough for the other end to get some work done on a machine with few cores. */
 static const struct timespec queue_full_pause = {.tv_nsec = 100000};
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int signal)
+{
+    (void)signal;
+    stop = 1;
+}
 
 static const uint8_t syn_options[20] = {2, 4, 0x05, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7};
 
@@ -142,15 +152,15 @@ static unsigned batch_most(void)
     return due < BATCH ? (unsigned)due : BATCH;
 }
 
-/* Returns how many frames the kernel took; a full queue (ENOBUFS) is waited for. */
-static uint64_t run(int fd)
+/* Sends, and counts what the kernel took in `sent`; a full queue (ENOBUFS) is waited for. Returns the time taken. */
+static uint64_t run(int fd, uint64_t *total)
 {
     static uint8_t frames[BATCH][FRAME_BYTES];
     struct iovec parts[BATCH];
     struct mmsghdr messages[BATCH] = {0};
     const uint64_t start_us = now_us();
     uint64_t sent = 0;
-    while (sent < options.count) {
+    while (sent < options.count && !stop) {
         const uint64_t left = options.count - sent;
         const unsigned batch = left < batch_most() ? (unsigned)left : batch_most();
         for (unsigned i = 0; i < batch; i++) {
@@ -169,6 +179,7 @@ static uint64_t run(int fd)
         sent += batch;
         pace(start_us, sent);
     }
+    *total = sent;
     return now_us() - start_us;
 }
 
@@ -209,8 +220,11 @@ int main(int argc, char **argv)
     for (int i = 5; i + 1 < argc; i += 2)
         set_flood_option(argv[i], argv[i + 1]);
     const int fd = open_interface(argv[1]);
-    const uint64_t took_us = run(fd);
-    printf("{\"sent\": %llu, \"took_us\": %llu}\n", (unsigned long long)options.count,
-           (unsigned long long)took_us);
+    const struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    uint64_t sent = 0;
+    const uint64_t took_us = run(fd, &sent);
+    printf("{\"sent\": %llu, \"took_us\": %llu}\n", (unsigned long long)sent, (unsigned long long)took_us);
     return 0;
 }
