@@ -1,18 +1,24 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# make-root.sh DEST - a private Debian root for the tests: nginx, dovecot (POP3), curl, nmap, p0f, tcpdump.
+# make-root.sh DEST [LIST] - a private Debian root for the tests. LIST says what is in it:
 #
-# Nothing of it is installed or started on the host. debootstrap runs in mount and PID namespaces of its own, so that what it
-# mounts and what a package might start is gone when it ends, however it ends. The mirror is the one that apt uses here.
+#   tests    (default) nginx, dovecot (POP3), curl, nmap, p0f, tcpdump: what `make check` uses
+#   interop  the servers and clients of `make interop`
+#
+# Nothing of it is installed or started on the host. debootstrap and what is unpacked run in mount and PID namespaces of their own,
+# so that what they mount and what a package might start is gone when they end, however they end. The mirror is the one that apt
+# uses here.
+#
+# The programs of "interop" are unpacked, not installed: none of their install scripts runs, so nothing is set up that would have to
+# be undone, and programs that Debian does not want side by side (two FTP servers) fit into one root. The accounts that those
+# scripts would have made are made here.
 #
 # A finished root has a stamp that names its packages: with it, the script does nothing and needs no network. A root without the
 # right stamp is half made or out of date: it is removed and made again.
 #
-# Limits: root only; the amount is about 450 MB on disk.
+# Limits: root only; about 300 MB on disk for "tests", 1 GB for "interop".
 set -eu
-
-PACKAGES=nginx-light,dovecot-pop3d,curl,nmap,p0f,tcpdump
 
 fail()
 {
@@ -20,14 +26,33 @@ fail()
     exit 1
 }
 
-[ $# -eq 1 ] || fail "usage: make-root.sh DEST"
+[ $# -eq 1 ] || [ $# -eq 2 ] || fail "usage: make-root.sh DEST [tests|interop]"
 [ "$(id -u)" -eq 0 ] || fail "must be root"
+install='' unpack='' unpack_alone=''
+case ${2-tests} in
+tests)
+    install=nginx-light,dovecot-pop3d,curl,nmap,p0f,tcpdump
+    ;;
+interop)
+    unpack="nginx-light curl nghttp2-client
+        openssh-server openssh-client openssh-sftp-server dropbear-bin inetutils-telnetd inetutils-telnet inetutils-inetd
+        vsftpd lftp dovecot-pop3d dovecot-imapd exim4-daemon-light swaks
+        mariadb-server-core mariadb-client postgresql-15 redis-server redis-tools mosquitto mosquitto-clients
+        transmission-daemon transmission-cli aria2 opentracker amule-daemon amule-utils openssl"
+    unpack_alone="pure-ftpd pure-ftpd-common"
+    ;;
+*)
+    fail "no list of packages is called $2"
+    ;;
+esac
 mkdir -p "$(dirname "$1")"
 DEST=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 STAMP=$DEST/.synward-root
 LOG=$DEST.log
+# shellcheck disable=SC2086 # lists of words, on one line
+WANTED=$(echo $install $unpack $unpack_alone)
 
-if [ -f "$STAMP" ] && [ "$(cat "$STAMP")" = "$PACKAGES" ]; then
+if [ -f "$STAMP" ] && [ "$(cat "$STAMP")" = "$WANTED" ]; then
     exit 0
 fi
 command -v debootstrap >/dev/null || fail "debootstrap is not installed (make deps)"
@@ -42,9 +67,46 @@ MIRROR=$(apt-get indextargets --format '$(SITE) $(CODENAME) $(COMPONENT)' "Creat
 # Two makers at once would tear each other's root down.
 exec 9>"$DEST.lock"
 flock 9
-if [ -f "$STAMP" ] && [ "$(cat "$STAMP")" = "$PACKAGES" ]; then
+if [ -f "$STAMP" ] && [ "$(cat "$STAMP")" = "$WANTED" ]; then
     exit 0
 fi
+
+# apart COMMAND...: in namespaces of its own, its words in the log.
+apart()
+{
+    unshare --mount --pid --fork --kill-child --mount-proc "$@" >>"$LOG" 2>&1 9>&- && return
+    tail -n 5 "$LOG" >&2
+    fail "$1 failed; see $LOG"
+}
+
+# Packages, and what they need, as files only; those "alone" without what they need, which the others have brought.
+unpack_packages()
+{
+    # shellcheck disable=SC2016 # for the shell inside
+    apart chroot "$DEST" sh -euc '
+        mount -t proc proc /proc
+        apt-get -q update
+        apt-get -q -y --no-install-recommends --download-only install $1
+        cd /var/cache/apt/archives
+        apt-get -q download $2
+        for package in *.deb; do
+            dpkg-deb --fsys-tarfile "$package" | tar -x --keep-directory-symlink -C /
+        done
+        rm -f -- *.deb
+        ldconfig' sh "$unpack" "$unpack_alone"
+}
+
+# A user "tester", password "secret", whose home each test brings along; the others are what the servers run as.
+make_accounts()
+{
+    # shellcheck disable=SC2016 # for the shell inside
+    apart chroot "$DEST" sh -euc '
+        useradd -u 1000 -s /bin/sh -d /mnt/home tester
+        echo tester:secret | chpasswd
+        for name in sshd dovecot dovenull Debian-exim ftp; do
+            useradd -r -s /usr/sbin/nologin -d /mnt/nobody "$name"
+        done'
+}
 
 if grep -q " $DEST/" /proc/mounts; then
     fail "something is mounted below $DEST; unmount it first"
@@ -52,12 +114,13 @@ fi
 rm -rf "$DEST"
 trap 'rm -rf "$DEST"' EXIT
 trap 'exit 130' INT TERM HUP
-echo "Unpacking a private root with $PACKAGES (once; log: $LOG)"
-if ! unshare --mount --pid --fork --kill-child --mount-proc \
-    debootstrap --variant=minbase --include="$PACKAGES" "$CODENAME" "$DEST" "$MIRROR" >"$LOG" 2>&1 9>&-; then
-    tail -n 5 "$LOG" >&2
-    fail "debootstrap failed; see $LOG"
-fi
+echo "Unpacking a private root with $WANTED (once; log: $LOG)"
+: >"$LOG"
+apart debootstrap --variant=minbase ${install:+--include="$install"} "$CODENAME" "$DEST" "$MIRROR"
 rm -rf "$DEST"/var/cache/apt/archives/*.deb
-echo "$PACKAGES" >"$STAMP"
+if [ -n "$unpack" ]; then
+    unpack_packages
+    make_accounts
+fi
+echo "$WANTED" >"$STAMP"
 trap - EXIT
