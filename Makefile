@@ -17,13 +17,13 @@ SAY      ?= echo
 # What Debian 12 calls the things that `make`, `make check` and `make demo` need, those for the virtual machines of
 # `make check`, those for `make bench` and those for `make lint` alone.
 DEPS      := gcc make pkg-config liburing-dev libnl-route-3-dev libmnl-dev libjson-c-dev libsodium-dev \
-             libpcap-dev libcriterion-dev iproute2 nftables ethtool python3 curl debootstrap ca-certificates clang libclang-rt-14-dev \
+             nettle-dev libpcap-dev libcriterion-dev iproute2 nftables ethtool python3 curl debootstrap ca-certificates clang libclang-rt-14-dev \
              valgrind
 DEPS_VM   := qemu-system-x86
 DEPS_BENCH := wrk iperf3 netsniff-ng
 DEPS_LINT := clang-format clang-tidy cppcheck
 
-PACKAGES := liburing libnl-route-3.0 libmnl json-c libsodium libpcap
+PACKAGES := liburing libnl-route-3.0 libmnl json-c libsodium nettle libpcap
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
 # Looked up when a recipe runs, so that `make deps` may come first in the same run.
 PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
@@ -102,7 +102,7 @@ $(SIM): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/sim/*.c)) $(LIB_engine)
 # What the instructions of the engine are counted with (tests/bench/instructions.py).
 $(BENCH): $(BUILD)/tests/bench/engine_bench.o $(BUILD)/tests/engine/support_frames.o $(LIB_engine)
 	$(Q)$(SAY) "LINK $@"
-	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lsodium $(LDLIBS)
+	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lsodium -lnettle $(LDLIBS)
 
 # The servers, clients and floods that the namespace tests and the demo use.
 .SECONDARY: $(SERVERS:%=%.o)

@@ -15,6 +15,7 @@
 #include "engine/cookie.h"
 #include "engine/observe.h"
 #include "engine/opening.h"
+#include "engine/request.h"
 #include "engine/splice.h"
 
 #include <string.h>
@@ -584,11 +585,20 @@ static void judge_request(struct engine *engine, struct passage *passage, struct
                           const struct proof *proof, struct flow *closing, const struct request *request,
                           enum assembly_result added)
 {
+    enum match match;
+    bool put_off;
+
     if (talks_too_early(server, proof)) {
         refuse_request(engine, passage, server, proof, request);
         return;
     }
-    switch (policy_check_request(server->policy, request->data, request->bytes)) {
+    match = request_check(engine, server, &passage->key.client, request->data, request->bytes,
+                          passage->now_us, &put_off);
+    if (put_off) {
+        passage_drop(engine, passage, DROP_decipher_limit);
+        return;
+    }
+    switch (match) {
     case MATCH_YES:
         engine->counters.requests_matched++;
         source_match(&engine->sources, &passage->key.client, passage->now_us);

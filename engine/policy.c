@@ -60,15 +60,22 @@ bool policy_wrong_keyword(const struct server_policy *server, const uint8_t *req
            protocols_check(server->protocols, request, bytes, &matched) == MATCH_YES;
 }
 
+static enum match either(enum match a, enum match b)
+{
+    return b == MATCH_NO ? a : b;
+}
+
 enum match policy_check_request(const struct server_policy *server, const uint8_t *request, size_t bytes)
 {
     enum protocol_id matched;
-    enum match protocol = protocols_check(server->protocols, request, bytes, &matched), pattern;
+    enum match match = protocols_check(server->protocols, request, bytes, &matched);
 
-    if (protocol == MATCH_YES && server->check_keywords)
+    if (match == MATCH_YES && server->check_keywords)
         return check_keywords(server, matched, request, bytes);
-    if (protocol == MATCH_YES || !server->has_pattern || !(server->protocols & 1u << PROTOCOL_UNKNOWN))
-        return protocol;
-    pattern = pattern_check(&server->pattern, request, bytes);
-    return pattern == MATCH_NO ? protocol : pattern;
+    if (match != MATCH_YES && server->has_pattern && (server->protocols & 1u << PROTOCOL_UNKNOWN))
+        match = either(match, pattern_check(&server->pattern, request, bytes));
+    /* What it names cannot be read, so that it is nothing for a server whose keywords are asked for. */
+    if (match != MATCH_YES && (server->hidden & HIDDEN_BITTORRENT) && !server->check_keywords)
+        match = either(match, mse_check(request, bytes));
+    return match;
 }

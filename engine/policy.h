@@ -17,6 +17,7 @@
 
 #include "engine/addr.h"
 #include "engine/keyword.h"
+#include "engine/protocols/hidden.h"
 #include "engine/protocols/protocol.h"
 #include "engine/synack.h"
 #include "engine/trigger.h"
@@ -63,6 +64,8 @@ struct server_policy {
     enum protocol_id greeting_protocol; /* whose greeting it is; classifies unequal greetings */
     uint32_t greeting_grace_us;         /* how long clients that speak anyway are waited for; 0: not at all */
     uint64_t protocols; /* accepted ones, bits 1 << enum protocol_id; PROTOCOL_UNKNOWN means the pattern */
+    uint8_t hidden;     /* forms that look random and are accepted, bits of enum hidden_form */
+    uint8_t user_hash[EDONKEY_HASH_BYTES]; /* what HIDDEN_EDONKEY is deciphered with */
     bool has_pattern;
     struct pattern pattern;
     bool check_keywords; /* a request must also name only what is in `keywords` */
@@ -93,8 +96,9 @@ static inline size_t policy_bytes(uint32_t count)
 const struct server_policy *policy_find(const struct policy *policy, const struct server_key *key);
 
 /*
- * The request check of DESIGN 5 for this server: accepted protocols, then the pattern; and the keywords of a request
- * whose protocol has any (the others are right by their protocol alone). MORE until they can be read. Hot.
+ * The request check of DESIGN 5 for this server, as far as it costs no cipher: accepted protocols, then the pattern, then what
+ * only looks random; and the keywords of a request whose protocol has any (the others are right by their protocol alone). MORE
+ * until they can be read. Hot.
  */
 enum match policy_check_request(const struct server_policy *server, const uint8_t *request, size_t bytes);
 /* Of a request that was refused: did it fit but for its keywords? */

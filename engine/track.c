@@ -4,6 +4,7 @@
 
 #include "engine/bytes.h"
 #include "engine/observe.h"
+#include "engine/request.h"
 
 /*
  * How far from the newest number: a RST or FIN counts; and a client's segment moves it (a full TAP may lose 64 MiB
@@ -317,8 +318,12 @@ static void first_request(struct engine *engine, const struct passage *passage, 
 {
     const struct frame *frame = &passage->frame;
 
+    bool put_off;
+
     if (server->mode == MODE_ATTACK || !server_counts_mismatches(&engine->servers, server) ||
-        policy_check_request(server->policy, frame_payload(frame), frame->payload_present) != MATCH_NO)
+        request_check(engine, server, &passage->key.client, frame_payload(frame), frame->payload_present,
+                      passage->now_us, &put_off) != MATCH_NO ||
+        put_off)
         return;
     trigger_mismatch(&server->counts, passage->now_us);
     engine_check_triggers(engine, server, passage->now_us);

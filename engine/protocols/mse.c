@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * mse.c - BitTorrent's encrypted handshake (message stream encryption, protocol encryption): the client speaks first.
+ *
+ *      client  Ya(96)  padding(0 to 512)
+ *      server  Yb(96)  padding(0 to 512)                                             both random
+ *      client  hash(20)  hash(20)  cipher: zeros(8) offers(4) padding ...            nobody else can read this
+ *
+ * Ya is 2^a modulo the prime below. Nothing in it can be verified without a or the server's b; what can be said is what it
+ * is not: a number that would give the secret away (0, 1, P-1), one beyond P, bytes of a known protocol, or bytes that
+ * do not look random.
+ *
+ * Limits: once in 10,000 times Ya happens to begin as another protocol does (mostly Telnet's two bytes), and its client is
+ * refused, as by a host that is busy; it comes again with another Ya. A request of more than 608 bytes is refused, but
+ * one in pieces is taken by its first 96.
+ */
+#include "engine/protocols/hidden.h"
+
+#include <string.h>
+
+#define RANDOM_BYTES_LEAST 16
+#define RANDOM_BYTES_MOST  2040 /* 255 words of 8 bytes: a lane of the sums is a byte */
+#define LANES              0x0101010101010101u
+
+/* P - 1. */
+static const uint8_t largest[MSE_KEY_BYTES] = {
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xc9, 0x0f, 0xda, 0xa2, 0x21, 0x68, 0xc2, 0x34,
+    0xc4, 0xc6, 0x62, 0x8b, 0x80, 0xdc, 0x1c, 0xd1, 0x29, 0x02, 0x4e, 0x08, 0x8a, 0x67, 0xcc, 0x74,
+    0x02, 0x0b, 0xbe, 0xa6, 0x3b, 0x13, 0x9b, 0x22, 0x51, 0x4a, 0x08, 0x79, 0x8e, 0x34, 0x04, 0xdd,
+    0xef, 0x95, 0x19, 0xb3, 0xcd, 0x3a, 0x43, 0x1b, 0x30, 0x2b, 0x0a, 0x6d, 0xf2, 0x5f, 0x14, 0x37,
+    0x4f, 0xe1, 0x35, 0x6d, 0x6d, 0x51, 0xc2, 0x45, 0xe4, 0x85, 0xb5, 0x76, 0x62, 0x5e, 0x7e, 0xc6,
+    0xf4, 0x4c, 0x42, 0xe9, 0xa6, 0x3a, 0x36, 0x21, 0x00, 0x00, 0x00, 0x00, 0x00, 0x09, 0x05, 0x62,
+};
+
+/* How often bit `bit` is set in `words` words of 8 bytes, at most 255 of them. */
+static unsigned count_bit(const uint8_t *data, size_t words, unsigned bit)
+{
+    uint64_t lanes = 0, evens, pairs;
+
+    for (size_t i = 0; i < words; i++) {
+        uint64_t word;
+
+        memcpy(&word, data + i * 8, 8);
+        lanes += word >> bit & LANES;
+    }
+    evens = lanes & 0x00ff00ff00ff00ffu;
+    pairs = evens + (lanes >> 8 & 0x00ff00ff00ff00ffu);
+    return (unsigned)(pairs * 0x0001000100010001u >> 48);
+}
+
+bool looks_random(const uint8_t *data, size_t bytes)
+{
+    size_t looked_at = (bytes < RANDOM_BYTES_MOST ? bytes : RANDOM_BYTES_MOST) & ~(size_t)7;
+
+    if (bytes < RANDOM_BYTES_LEAST)
+        return false;
+    for (unsigned bit = 0; bit < 8; bit++) {
+        /* Binomial: the deviation is half the root of n; 5.2 of them are missed 2 times in 10 million. */
+        int64_t twice_off = 2 * (int64_t)count_bit(data, looked_at / 8, bit) - (int64_t)looked_at;
+
+        if (twice_off * twice_off > 27 * (int64_t)looked_at)
+            return false;
+    }
+    return true;
+}
+
+enum match mse_check(const uint8_t *request, size_t bytes)
+{
+    static const uint8_t one[MSE_KEY_BYTES] = {[MSE_KEY_BYTES - 1] = 1};
+    size_t first = bytes < MSE_KEY_BYTES ? bytes : MSE_KEY_BYTES;
+
+    if (bytes > MSE_KEY_BYTES + MSE_PADDING_BYTES || protocol_of_request(request, first) != PROTOCOL_UNKNOWN)
+        return MATCH_NO;
+    if (bytes < MSE_KEY_BYTES)
+        return MATCH_MORE;
+    if (memcmp(request, one, MSE_KEY_BYTES) <= 0 || memcmp(request, largest, MSE_KEY_BYTES) >= 0)
+        return MATCH_NO;
+    return looks_random(request, MSE_KEY_BYTES) ? MATCH_YES : MATCH_NO;
+}

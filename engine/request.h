@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * request.h - the request check of a server: the policy's (policy.h), and behind it what costs a cipher.
+ *
+ * eMule's obfuscated requests can be told by deciphering them with the server's user hash, which costs some 20 times as much as
+ * every other check together. It comes last, only where the server was seen to take such requests, and under limits:
+ * DECIPHER_PER_SECOND for a server and DECIPHER_PER_SOURCE for a source, in each shard. Beyond them a request is put off: left
+ * without an answer, for the client's host to repeat within a second. To open such a client by its cookie instead would hand a
+ * flood of them to the server, and to refuse it would blame the innocent.
+ */
+#ifndef SYNWARD_ENGINE_REQUEST_H
+#define SYNWARD_ENGINE_REQUEST_H
+
+#include "engine/shard.h"
+
+#define DECIPHER_PER_SECOND 10000u /* at some 10,000 instructions: 3 % of a core */
+#define DECIPHER_PER_SOURCE 200u
+
+/* `*put_off`: it would have to be deciphered, and the limit is reached; the answer is then MATCH_NO. */
+enum match request_check(struct engine *engine, struct server *server, const struct ip_addr *client,
+                         const uint8_t *request, size_t bytes, uint64_t now_us, bool *put_off);
+
+#endif
