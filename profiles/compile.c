@@ -164,7 +164,11 @@ static bool set_check(const struct profile *profile, struct server_policy *serve
         server->protocols |= unknown;
     if (check == CHECK_KEYWORD && profile->keywords.count > 0)
         set_keywords(profile, server);
-    return server->protocols != 0;
+    /* What BitTorrent asks for in cipher cannot be read; eMule's cipher is opened by what it asks for. */
+    if (check == CHECK_PROTOCOL || check == CHECK_KEYWORD)
+        server->hidden = check == CHECK_KEYWORD ? profile->hidden & HIDDEN_EDONKEY : profile->hidden;
+    memcpy(server->user_hash, profile->evidence.user_hash, sizeof(server->user_hash));
+    return server->protocols != 0 || server->hidden != 0;
 }
 
 /* False: the server greets for itself. */

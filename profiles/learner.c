@@ -31,6 +31,8 @@
 #include <string.h>
 
 #include "engine/cookie.h"
+#include "engine/protocols/hidden.h"
+#include "profiles/encrypted.h"
 #include "profiles/profile.h"
 #include "profiles/stream.h"
 
@@ -66,12 +68,14 @@ struct learner_flow {
     bool greeting_done;
     bool request_done;
     enum protocol_id
-        asked_in; /* whose keywords are to be learned, once the server has accepted what was named */
+        asked_in;        /* whose keywords are to be learned, once the server has accepted what was named */
+    bool like_encrypted; /* ENCRYPTED_LIKE */
     struct stream client, server;
     uint32_t unprompted_bytes; /* up to here the server spoke with nothing acknowledged */
     uint32_t prompted_at;      /* first server byte that came with an acknowledgement; UINT32_MAX: none yet */
     uint32_t server_end;       /* highest server byte seen */
     uint32_t request_bytes;    /* acknowledged by the segment at prompted_at */
+    struct flights flights;
 };
 
 struct learner {
@@ -500,6 +504,15 @@ static void judge_keywords(struct learner_flow *flow, struct profile *profile, b
     flow->asked_in = PROTOCOL_UNKNOWN;
 }
 
+/* The peer that answers in plain says by which name it is to be spoken to when obfuscated. */
+static void note_user_hash(const struct learner_flow *flow, struct profile *profile)
+{
+    const uint32_t from = answer_offset(flow);
+    const uint8_t *hash = edonkey_user_hash(flow->server.data + from, stream_bytes(&flow->server) - from);
+    if (hash)
+        profile_user_hash(profile, hash);
+}
+
 static void accept_request(struct learner *learner, struct learner_flow *flow, struct profile *profile,
                            enum protocol_id id, size_t request_bytes)
 {
@@ -510,6 +523,20 @@ static void accept_request(struct learner *learner, struct learner_flow *flow, s
     profile_request_accepted(profile, id, flow->client.data, request_bytes);
     const struct protocol *protocol = protocol_by_id(id);
     flow->asked_in = protocol && protocol->keyword ? id : PROTOCOL_UNKNOWN;
+    if (id == PROTOCOL_UNKNOWN)
+        profile_looks_random(profile, flow->client.data, request_bytes,
+                             flow->like_encrypted ? &flow->flights : NULL);
+    if (id == PROTOCOL_EDONKEY)
+        note_user_hash(flow, profile);
+}
+
+static void accept_hidden(struct learner *learner, struct learner_flow *flow, struct profile *profile,
+                          enum hidden_form form)
+{
+    flow->request_done = true;
+    learner->stats.requests_accepted++;
+    voice(flow, profile, VOICE_CLIENT);
+    profile_hidden_accepted(profile, form);
 }
 
 /*
@@ -548,6 +575,45 @@ static enum acceptance unknown_acceptance(const struct learner_flow *flow, size_
     if (refusal == MATCH_YES || words == MATCH_YES)
         return ACCEPTANCE_REFUSED;
     return refusal == MATCH_MORE || words == MATCH_MORE ? ACCEPTANCE_MORE : ACCEPTANCE_ACCEPTED;
+}
+
+/* True where it is decided now that this was an encrypted or obfuscated request, or may still be. */
+static bool judge_hidden(struct learner *learner, struct learner_flow *flow, struct profile *profile,
+                         bool ended)
+{
+    const uint16_t there = stream_bytes(&flow->client), said = stream_bytes(&flow->server);
+    if (!client_spoke_first(flow))
+        return false;
+    const enum acceptance words =
+        profile_deciphers(profile, flow->client.data, there, flow->server.data, said);
+    if (words == ACCEPTANCE_ACCEPTED)
+        accept_hidden(learner, flow, profile, HIDDEN_EDONKEY);
+    if (words == ACCEPTANCE_ACCEPTED || (words == ACCEPTANCE_MORE && !ended))
+        return true;
+    switch (encrypted_judge(&flow->flights, &flow->client, &flow->server, ended)) {
+    case ENCRYPTED_MORE:
+        return true;
+    case ENCRYPTED_PROVED:
+        accept_hidden(learner, flow, profile, HIDDEN_BITTORRENT);
+        return true;
+    case ENCRYPTED_LIKE:
+        flow->like_encrypted = true;
+        if (profile_takes_bittorrent(profile))
+            accept_hidden(learner, flow, profile, HIDDEN_BITTORRENT);
+        return flow->request_done;
+    case ENCRYPTED_UNANSWERED:
+        refuse_request(learner, flow, profile);
+        return true;
+    case ENCRYPTED_NOT:
+        break;
+    }
+    /* Who goes away in the middle of the handshake has been told nothing. */
+    if (!ended || !profile_takes_bittorrent(profile) ||
+        mse_check(flow->client.data,
+                  flow->flights.client_first < there ? flow->flights.client_first : there) != MATCH_YES)
+        return false;
+    refuse_request(learner, flow, profile);
+    return true;
 }
 
 static enum acceptance acceptance_of(enum protocol_id id, const struct learner_flow *flow,
@@ -607,6 +673,8 @@ static void judge_request(struct learner *learner, struct learner_flow *flow, st
             give_up_request(learner, flow, profile);
         return;
     }
+    if (id == PROTOCOL_UNKNOWN && judge_hidden(learner, flow, profile, ended))
+        return;
     const uint32_t acked = flow->request_bytes < there ? flow->request_bytes : there;
     const size_t request_bytes = id == PROTOCOL_UNKNOWN ? acked : there;
     switch (acceptance_of(id, flow, request_bytes)) {
@@ -719,6 +787,7 @@ static void on_data(struct learner *learner, struct learner_flow *flow, const st
         return;
     if (data->from == SIDE_SERVER)
         note_server_data(flow, data);
+    flights_note(&flow->flights, data);
     take_data(learner, flow, data);
     judge(learner, flow, false);
     while (learner->stream_bytes > LEARNER_STREAM_BYTES && learner->oldest != learner->newest)

@@ -71,6 +71,67 @@ void profile_greeting(struct profile *profile, const uint8_t *greeting, size_t b
     greeting_model_add(&profile->greeting, greeting, bytes);
 }
 
+/* ---- forms that look random ---- */
+
+/* The requests that no file knew were of this form. */
+static void unknown_was(struct profile *profile, enum hidden_form form)
+{
+    struct hidden_evidence *evidence = &profile->evidence;
+    profile->hidden |= (uint8_t)form;
+    profile->accepted &= ~(UINT64_C(1) << PROTOCOL_UNKNOWN);
+    memset(&profile->pattern, 0, sizeof(profile->pattern));
+    evidence->like = 0;
+    evidence->beginnings_count = 0;
+    profile_name(profile, hidden_protocol(form), NAMED_BY_PROTOCOL);
+}
+
+bool profile_takes_bittorrent(const struct profile *profile)
+{
+    return (profile->hidden & HIDDEN_BITTORRENT) || profile->accepted >> PROTOCOL_BITTORRENT & 1;
+}
+
+/*
+ * One likeness is enough beside BitTorrent in clear. Alone, a connection of another encrypted service may go like one of MSE;
+ * but not nearly all of many, with nothing in common, whose first flights both vary widely and never exceed 608 bytes.
+ */
+static bool unknown_was_mse(const struct profile *profile)
+{
+    const struct hidden_evidence *evidence = &profile->evidence;
+    struct pattern common;
+    if (evidence->like == 0 || profile->pattern.accepted > evidence->like + evidence->like / 8)
+        return false;
+    if (profile_takes_bittorrent(profile))
+        return true;
+    return evidence->like >= HIDDEN_LIKE_MIN && !pattern_model_get(&profile->pattern, &common) &&
+           evidence->client_most - evidence->client_least >= HIDDEN_SPREAD_MIN &&
+           evidence->server_most - evidence->server_least >= HIDDEN_SPREAD_MIN;
+}
+
+/* Those that are remembered speak for all. */
+static bool unknown_was_obfuscated(const struct profile *profile)
+{
+    const struct hidden_evidence *evidence = &profile->evidence;
+    const uint32_t unknown = profile->pattern.accepted;
+    if (!evidence->has_user_hash || evidence->beginnings_count == 0 ||
+        evidence->beginnings_count < (unknown < HIDDEN_BEGINNINGS_MAX ? unknown : HIDDEN_BEGINNINGS_MAX))
+        return false;
+    for (uint8_t i = 0; i < evidence->beginnings_count; i++)
+        if (edonkey_hidden_check(evidence->user_hash, evidence->beginnings[i], HIDDEN_BEGINNING_BYTES) !=
+            MATCH_YES)
+            return false;
+    return true;
+}
+
+static void settle_unknown(struct profile *profile)
+{
+    if (!(profile->accepted >> PROTOCOL_UNKNOWN & 1))
+        return;
+    if (unknown_was_obfuscated(profile))
+        unknown_was(profile, HIDDEN_EDONKEY);
+    else if (unknown_was_mse(profile))
+        unknown_was(profile, HIDDEN_BITTORRENT);
+}
+
 void profile_request_accepted(struct profile *profile, enum protocol_id protocol, const uint8_t *request,
                               size_t bytes)
 {
@@ -79,6 +140,59 @@ void profile_request_accepted(struct profile *profile, enum protocol_id protocol
     if (protocol == PROTOCOL_UNKNOWN)
         pattern_model_add(&profile->pattern, request, bytes);
     profile_name(profile, protocol, protocol == PROTOCOL_UNKNOWN ? NAMED_BY_ANSWER : NAMED_BY_PROTOCOL);
+    if (protocol == PROTOCOL_BITTORRENT)
+        settle_unknown(profile);
+}
+
+void profile_hidden_accepted(struct profile *profile, enum hidden_form form)
+{
+    profile->requests++;
+    profile->hidden |= (uint8_t)form;
+    profile_name(profile, hidden_protocol(form), NAMED_BY_PROTOCOL);
+    settle_unknown(profile);
+}
+
+static void note_flights(struct hidden_evidence *evidence, const struct flights *like)
+{
+    const uint16_t client = (uint16_t)like->client_first, server = (uint16_t)like->server_first;
+    const bool first = evidence->like == 0;
+    if (first || client < evidence->client_least)
+        evidence->client_least = client;
+    if (first || client > evidence->client_most)
+        evidence->client_most = client;
+    if (first || server < evidence->server_least)
+        evidence->server_least = server;
+    if (first || server > evidence->server_most)
+        evidence->server_most = server;
+    if (evidence->like < UINT32_MAX)
+        evidence->like++;
+}
+
+void profile_looks_random(struct profile *profile, const uint8_t *request, size_t bytes,
+                          const struct flights *like)
+{
+    struct hidden_evidence *evidence = &profile->evidence;
+    if (bytes >= HIDDEN_BEGINNING_BYTES && evidence->beginnings_count < HIDDEN_BEGINNINGS_MAX)
+        memcpy(evidence->beginnings[evidence->beginnings_count++], request, HIDDEN_BEGINNING_BYTES);
+    if (like)
+        note_flights(evidence, like);
+    settle_unknown(profile);
+}
+
+void profile_user_hash(struct profile *profile, const uint8_t hash[EDONKEY_HASH_BYTES])
+{
+    profile->evidence.has_user_hash = true;
+    memcpy(profile->evidence.user_hash, hash, EDONKEY_HASH_BYTES);
+    settle_unknown(profile);
+}
+
+enum acceptance profile_deciphers(const struct profile *profile, const uint8_t *request, size_t request_bytes,
+                                  const uint8_t *answer, size_t answer_bytes)
+{
+    const uint8_t *hash = profile->evidence.user_hash;
+    if (!profile->evidence.has_user_hash || edonkey_hidden_check(hash, request, request_bytes) != MATCH_YES)
+        return ACCEPTANCE_REFUSED;
+    return edonkey_hidden_accepts(hash, request, answer, answer_bytes);
 }
 
 /* IPv4 as it is, IPv6 to /64: what one client may have is one voice. */

@@ -15,8 +15,10 @@
 
 #include "engine/addr.h"
 #include "engine/policy.h"
+#include "engine/protocols/hidden.h"
 #include "engine/protocols/protocol.h"
 #include "profiles/capabilities.h"
+#include "profiles/encrypted.h"
 #include "profiles/fidelity.h"
 #include "profiles/grace.h"
 #include "profiles/greeting_model.h"
@@ -73,6 +75,21 @@ struct greeting_drift {
     struct ip_addr sources[DRIFT_PREFIXES];
 };
 
+#define HIDDEN_LIKE_MIN        8   /* accepted requests that make a likeness to MSE a fact */
+#define HIDDEN_SPREAD_MIN      128 /* bytes by which both sides' padding varied among them */
+#define HIDDEN_BEGINNINGS_MAX  8
+#define HIDDEN_BEGINNING_BYTES 9
+
+/* What accepted requests that no file knows may turn out to have been. */
+struct hidden_evidence {
+    uint32_t like;                                                 /* MSE, by their flights */
+    uint16_t client_least, client_most, server_least, server_most; /* first flights of these */
+    uint8_t beginnings_count;
+    uint8_t beginnings[HIDDEN_BEGINNINGS_MAX][HIDDEN_BEGINNING_BYTES];
+    bool has_user_hash;
+    uint8_t user_hash[EDONKEY_HASH_BYTES]; /* of the server */
+};
+
 struct profile {
     struct server_key key;
     struct capabilities tcp;
@@ -82,6 +99,8 @@ struct profile {
     struct greeting_model greeting;
     struct grace grace;
     uint64_t accepted; /* protocols with accepted requests, bits 1 << enum protocol_id */
+    uint8_t hidden;    /* forms that look random with accepted requests, bits of enum hidden_form */
+    struct hidden_evidence evidence;
     struct pattern_model pattern;
     struct keyword_set keywords; /* of accepted requests */
     struct profile_settings settings;
@@ -108,6 +127,20 @@ void profile_spoke_first(struct profile *profile, enum voice voice);
 void profile_greeting(struct profile *profile, const uint8_t *greeting, size_t bytes);
 void profile_request_accepted(struct profile *profile, enum protocol_id protocol, const uint8_t *request,
                               size_t bytes);
+void profile_hidden_accepted(struct profile *profile, enum hidden_form form);
+/*
+ * Beside profile_request_accepted(): what the unknown request may be when more is known. `like`: the flights of a
+ * connection that went as MSE does, or NULL.
+ */
+void profile_looks_random(struct profile *profile, const uint8_t *request, size_t bytes,
+                          const struct flights *like);
+/* What the eMule peer that this server is calls itself. A new one replaces the one before. */
+void profile_user_hash(struct profile *profile, const uint8_t hash[EDONKEY_HASH_BYTES]);
+/* True where what looks like MSE is that. */
+bool profile_takes_bittorrent(const struct profile *profile);
+/* An obfuscated request for this server, and its answer? REFUSED also where the request is none. */
+enum acceptance profile_deciphers(const struct profile *profile, const uint8_t *request, size_t request_bytes,
+                                  const uint8_t *answer, size_t answer_bytes);
 /*
  * The server's greeting was not the promised one, seen by `client` (counted by IPv4 address or IPv6 /64). True
  * where this disarmed the profile: the greeting, the accepted requests and the fidelity begin anew. A profile that

@@ -207,6 +207,23 @@ static struct json_object *protocols_to_json(uint64_t accepted)
     return array;
 }
 
+/* Where requests of a form that looks random are taken: in which forms each of these protocols is. */
+static struct json_object *forms_to_json(const struct profile *profile)
+{
+    struct json_object *object = json_object_new_object();
+    for (int form = 1; form < HIDDEN_FORMS; form <<= 1) {
+        const enum protocol_id id = hidden_protocol((enum hidden_form)form);
+        if (!(profile->hidden & form))
+            continue;
+        struct json_object *array = json_object_new_array();
+        if (profile->accepted >> id & 1)
+            json_object_array_add(array, json_object_new_string("plain"));
+        json_object_array_add(array, json_object_new_string(hidden_form_name((enum hidden_form)form)));
+        json_object_object_add(object, protocol_name(id), array);
+    }
+    return object;
+}
+
 static struct json_object *pattern_to_json(const struct pattern_model *model)
 {
     struct pattern pattern;
@@ -260,7 +277,10 @@ static struct json_object *application_to_json(const struct profile *profile)
 {
     struct json_object *request = json_object_new_object();
     json_object_object_add(request, "check", text_or_null(request_check_name(profile_check(profile))));
-    json_object_object_add(request, "protocols", protocols_to_json(profile->accepted));
+    json_object_object_add(request, "protocols",
+                           protocols_to_json(profile->accepted | hidden_protocols(profile->hidden)));
+    if (profile->hidden)
+        json_object_object_add(request, "forms", forms_to_json(profile));
     json_object_object_add(request, "pattern", pattern_to_json(&profile->pattern));
     json_object_object_add(request, "keywords", keywords_to_json(&profile->keywords, true));
 
@@ -403,6 +423,22 @@ static struct json_object *fidelity_state_to_json(const struct fidelity *fidelit
     return json_object_new_string_len(text, fidelity->count);
 }
 
+static struct json_object *hidden_state_to_json(const struct profile *profile)
+{
+    const struct hidden_evidence *evidence = &profile->evidence;
+    struct json_object *object = json_object_new_object();
+    struct json_object *beginnings = json_object_new_array();
+    json_object_object_add(object, "like", number(evidence->like));
+    json_object_object_add(object, "client_least", number(evidence->client_least));
+    json_object_object_add(object, "client_most", number(evidence->client_most));
+    json_object_object_add(object, "server_least", number(evidence->server_least));
+    json_object_object_add(object, "server_most", number(evidence->server_most));
+    for (uint8_t i = 0; i < evidence->beginnings_count; i++)
+        json_object_array_add(beginnings, hex(evidence->beginnings[i], HIDDEN_BEGINNING_BYTES));
+    json_object_object_add(object, "beginnings", beginnings);
+    return object;
+}
+
 static struct json_object *state_to_json(const struct profile *profile)
 {
     struct json_object *object = json_object_new_object();
@@ -413,6 +449,7 @@ static struct json_object *state_to_json(const struct profile *profile)
     json_object_object_add(object, "greeting", greeting_state_to_json(&profile->greeting));
     json_object_object_add(object, "pattern", pattern_state_to_json(&profile->pattern));
     json_object_object_add(object, "keywords", keywords_to_json(&profile->keywords, false));
+    json_object_object_add(object, "hidden", hidden_state_to_json(profile));
     json_object_object_add(object, "fidelity", fidelity_state_to_json(&profile->fidelity));
     return object;
 }

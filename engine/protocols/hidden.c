@@ -41,6 +41,17 @@ enum protocol_id hidden_protocol(enum hidden_form form)
                                      : PROTOCOL_UNKNOWN;
 }
 
+uint64_t hidden_protocols(uint8_t forms)
+{
+    uint64_t protocols = 0;
+
+    for (int form = 1; form < HIDDEN_FORMS; form <<= 1) {
+        if (forms & form)
+            protocols |= UINT64_C(1) << hidden_protocol((enum hidden_form)form);
+    }
+    return protocols;
+}
+
 const char *hidden_form_name(enum hidden_form form)
 {
     return form == HIDDEN_BITTORRENT ? "encrypted" : form == HIDDEN_EDONKEY ? "obfuscated" : NULL;

@@ -21,10 +21,12 @@
 
 enum hidden_form { HIDDEN_NONE, HIDDEN_BITTORRENT = 1, HIDDEN_EDONKEY = 2 }; /* bits of a set */
 
-#define HIDDEN_FORMS 3 /* all of them, as a set */
+#define HIDDEN_FORMS 4 /* sets are below this */
 
 /* Of the form that is alone in the set; PROTOCOL_UNKNOWN for none. */
 enum protocol_id hidden_protocol(enum hidden_form form);
+/* Those of a set, as bits 1 << id. */
+uint64_t hidden_protocols(uint8_t forms);
 /* "encrypted" (BitTorrent's) or "obfuscated" (eDonkey's): as its users call it. */
 const char *hidden_form_name(enum hidden_form form);
 
