@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 static inline uint16_t load_be16(const uint8_t *at)
 {
@@ -33,6 +34,27 @@ static inline void store_be32(uint8_t *at, uint32_t value)
     at[1] = (uint8_t)(value >> 16);
     at[2] = (uint8_t)(value >> 8);
     at[3] = (uint8_t)value;
+}
+
+/*
+ * Eight bytes as they lie on the wire, in one register: to be compared under a mask, or summed, without a swap. wire64() makes a
+ * constant of that order out of one that is written as the bytes are read.
+ */
+static inline uint64_t load_wire64(const void *at)
+{
+    uint64_t word;
+
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
+
+static inline uint64_t wire64(uint64_t value)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return __builtin_bswap64(value);
+#else
+    return value;
+#endif
 }
 
 /* Pieces of the engine's memory begin on cache lines. */

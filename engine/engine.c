@@ -160,7 +160,8 @@ void passage_hold(struct passage *passage)
 void passage_reply(struct engine *engine, struct passage *passage, const struct link_header *link,
                    const struct segment *segment)
 {
-    uint32_t bytes = segment_write(passage->buffer, passage->capacity, link, segment);
+    uint32_t bytes = segment_write(passage->frame.data - OFFLOAD_BYTES,
+                                   OFFLOAD_BYTES + passage->frame.capacity, link, segment);
 
     if (!bytes) {
         passage_drop(engine, passage, DROP_no_room);
@@ -469,8 +470,11 @@ static void tcp_frame(struct engine *engine, struct passage *passage)
     const struct frame *frame = &passage->frame;
     struct flow *flow;
 
-    passage->key = frame_flow_key(frame, passage->from);
+    frame_flow_key(frame, passage->from, &passage->key);
     passage->hash = engine_hash(engine, &passage->key);
+    flow = flow_find_hashed(&engine->flows, &passage->key, passage->hash);
+    if (flow && track_plain(engine, passage, flow))
+        return;
     if (tcp_options_parse(frame_options(frame), frame->options_bytes, &passage->options) != OPTIONS_OK &&
         passage->from == SIDE_CLIENT)
         passage->options.present |= OPTION_OTHER; /* what was read before the bad one counts */
@@ -478,7 +482,6 @@ static void tcp_frame(struct engine *engine, struct passage *passage)
         passage_drop(engine, passage, DROP_aside);
         return;
     }
-    flow = flow_find_hashed(&engine->flows, &passage->key, passage->hash);
     switch (flow ? (enum flow_state)flow->state : FLOW_FREE) {
     case FLOW_SPLICED:
         splice_frame(engine, passage, flow);
@@ -508,6 +511,19 @@ static void tcp_frame(struct engine *engine, struct passage *passage)
         server_without_flow(engine, passage);
 }
 
+/* What is no TCP segment passes, but for pieces of one that could get around the cookie. */
+static void __attribute__((noinline)) other_frame(struct engine *engine, struct passage *passage)
+{
+    const struct frame *frame = &passage->frame;
+    bool piece = frame->kind == FRAME_TCP_FRAGMENT || frame->kind == FRAME_MALFORMED;
+
+    if (frame->kind == FRAME_ICMP_ERROR)
+        icmp_frame(engine, passage);
+    else if (piece && passage->from == SIDE_CLIENT &&
+             server_host_attacked(&engine->servers, &frame->dst, &frame->vlan))
+        passage_drop(engine, passage, frame->kind == FRAME_MALFORMED ? DROP_bad_segment : DROP_fragment);
+}
+
 void engine_input(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes, uint32_t wire_bytes,
                   uint32_t capacity, uint64_t now_us, struct verdict *verdict)
 {
@@ -516,34 +532,18 @@ void engine_input(struct engine *engine, enum side from, uint8_t *buffer, uint32
     struct frame *frame = &passage.frame;
 
     passage.from = from;
-    passage.buffer = buffer;
-    passage.bytes = bytes;
-    passage.capacity = capacity;
     passage.now_us = now_us;
     passage.verdict = verdict;
     engine->now_us = now_us;
-    passage_forward(&passage);
+    verdict->action = VERDICT_FORWARD;
+    verdict->bytes = bytes;
     if (bytes < OFFLOAD_BYTES)
         return;
-    switch (frame_parse(frame, (struct offload *)(void *)buffer, buffer + OFFLOAD_BYTES,
-                        bytes - OFFLOAD_BYTES, wire_bytes - OFFLOAD_BYTES, capacity - OFFLOAD_BYTES)) {
-    case FRAME_TCP:
+    if (frame_parse(frame, (struct offload *)(void *)buffer, buffer + OFFLOAD_BYTES, bytes - OFFLOAD_BYTES,
+                    wire_bytes - OFFLOAD_BYTES, capacity - OFFLOAD_BYTES) == FRAME_TCP)
         tcp_frame(engine, &passage);
-        return;
-    case FRAME_TCP_FRAGMENT:
-        if (from == SIDE_CLIENT && server_host_attacked(&engine->servers, &frame->dst, &frame->vlan))
-            passage_drop(engine, &passage, DROP_fragment);
-        return;
-    case FRAME_MALFORMED:
-        if (from == SIDE_CLIENT && server_host_attacked(&engine->servers, &frame->dst, &frame->vlan))
-            passage_drop(engine, &passage, DROP_bad_segment);
-        return;
-    case FRAME_ICMP_ERROR:
-        icmp_frame(engine, &passage);
-        return;
-    case FRAME_OTHER:
-        return;
-    }
+    else
+        other_frame(engine, &passage);
 }
 
 /* --- time --------------------------------------------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * flow.c - the table of connections: hash chains over two arrays, a list for each class of states. See flow.h.
+ * flow.c - the table of connections: a hash index over two arrays, a list for each class of states. See flow.h.
  */
 #include "engine/flow.h"
 
@@ -38,19 +38,11 @@ const char *flow_state_name(enum flow_state state)
     return state_names[state];
 }
 
-static uint32_t bucket_count(uint32_t capacity)
-{
-    uint32_t count = 1;
-
-    while (count < capacity)
-        count <<= 1;
-    return count;
-}
-
 size_t flow_table_bytes(uint32_t capacity)
 {
-    return align64(capacity * sizeof(struct flow)) + align64(capacity * sizeof(struct flow_cold)) +
-           align64(bucket_count(capacity) * sizeof(uint32_t));
+    return align64((size_t)capacity * sizeof(struct flow)) +
+           align64((size_t)capacity * sizeof(struct flow_cold)) +
+           (size_t)FLOW_BUCKETS(capacity) * sizeof(struct flow_bucket);
 }
 
 void flow_table_init(struct flow_table *table, void *memory, uint32_t capacity, const uint64_t seed[2],
@@ -60,12 +52,12 @@ void flow_table_init(struct flow_table *table, void *memory, uint32_t capacity, 
 
     memset(table, 0, sizeof(*table));
     table->flows = (struct flow *)(void *)at;
-    at += align64(capacity * sizeof(struct flow));
+    at += align64((size_t)capacity * sizeof(struct flow));
     table->cold = (struct flow_cold *)(void *)at;
-    at += align64(capacity * sizeof(struct flow_cold));
-    table->buckets = (uint32_t *)(void *)at;
+    at += align64((size_t)capacity * sizeof(struct flow_cold));
+    table->buckets = (struct flow_bucket *)(void *)at;
     table->capacity = capacity;
-    table->bucket_mask = bucket_count(capacity) - 1;
+    table->buckets_count = FLOW_BUCKETS(capacity);
     table->free_head = FLOW_NONE;
     memcpy(table->seed, seed, sizeof(table->seed));
     table->counters = counters;
@@ -73,20 +65,71 @@ void flow_table_init(struct flow_table *table, void *memory, uint32_t capacity, 
         table->lists[list] = (struct flow_list){FLOW_NONE, FLOW_NONE, 0};
 }
 
-static uint32_t *bucket_of(const struct flow_table *table, const struct flow_key *key)
+/* --- index ------------------------------------------------------------------------------------------------ */
+
+static uint32_t next_bucket(const struct flow_table *table, uint32_t bucket)
 {
-    return &table->buckets[flow_key_hash(table->seed, key) & table->bucket_mask];
+    return bucket + 1 < table->buckets_count ? bucket + 1 : 0;
 }
 
-struct flow *flow_find_hashed(const struct flow_table *table, const struct flow_key *key, uint64_t hash)
+struct flow *flow_find_further(const struct flow_table *table, const struct flow_key *key, uint64_t hash)
 {
-    for (uint32_t at = table->buckets[hash & table->bucket_mask]; at; at = table->cold[at - 1].bucket_next) {
-        struct flow *flow = &table->flows[at - 1];
+    uint32_t at = flow_home(table, hash);
 
-        if (flow_key_equal(&flow->key, key))
+    for (uint32_t looked = 0; looked < table->buckets_count; looked++) {
+        const struct flow_bucket *bucket = &table->buckets[at];
+        struct flow *flow = flow_find_among(table, bucket, 0, key, flow_tag(hash));
+
+        if (!flow) /* the last four, and four that are known already */
+            flow = flow_find_among(table, bucket, FLOW_BUCKET_PLACES - 8, key, flow_tag(hash));
+        if (flow || !bucket->passed)
             return flow;
+        at = next_bucket(table, at);
     }
     return NULL;
+}
+
+static uint32_t free_place(const struct flow_bucket *bucket)
+{
+    uint32_t place = 0;
+
+    while (place < FLOW_BUCKET_PLACES && bucket->tags[place])
+        place++;
+    return place;
+}
+
+/* There are more than twice as many places as entries. */
+static void index_add(struct flow_table *table, uint32_t index, uint64_t hash)
+{
+    uint32_t at = flow_home(table, hash), place;
+
+    while ((place = free_place(&table->buckets[at])) == FLOW_BUCKET_PLACES) {
+        table->buckets[at].passed++;
+        at = next_bucket(table, at);
+    }
+    table->buckets[at].tags[place] = flow_tag(hash);
+    table->buckets[at].entries[place] = index;
+}
+
+/* The place of an entry in this bucket; FLOW_BUCKET_PLACES: it is in another. */
+static uint32_t place_of(const struct flow_bucket *bucket, uint32_t index)
+{
+    uint32_t place = 0;
+
+    while (place < FLOW_BUCKET_PLACES && !(bucket->tags[place] && bucket->entries[place] == index))
+        place++;
+    return place;
+}
+
+static void index_remove(struct flow_table *table, uint32_t index, uint64_t hash)
+{
+    uint32_t at = flow_home(table, hash), place;
+
+    while ((place = place_of(&table->buckets[at], index)) == FLOW_BUCKET_PLACES) {
+        table->buckets[at].passed--;
+        at = next_bucket(table, at);
+    }
+    table->buckets[at].tags[place] = 0;
 }
 
 struct flow *flow_find(const struct flow_table *table, const struct flow_key *key)
@@ -221,7 +264,7 @@ static uint32_t take_entry(struct flow_table *table)
     uint32_t index = table->free_head;
 
     if (index != FLOW_NONE) {
-        table->free_head = table->cold[index].bucket_next;
+        table->free_head = table->cold[index].older;
         return index;
     }
     return table->unused < table->capacity ? table->unused++ : FLOW_NONE;
@@ -231,7 +274,6 @@ struct flow *flow_new(struct flow_table *table, const struct flow_key *key, enum
                       uint64_t now_us)
 {
     uint32_t index = take_entry(table);
-    uint32_t *bucket = bucket_of(table, key);
     struct flow *flow;
 
     if (index == FLOW_NONE)
@@ -243,9 +285,8 @@ struct flow *flow_new(struct flow_table *table, const struct flow_key *key, enum
     flow->used = flow_clock(now_us);
     table->cold[index].serial = ++table->serial;
     table->cold[index].born = flow->used;
-    table->cold[index].bucket_next = *bucket;
     table->cold[index].opening = FLOW_NONE;
-    *bucket = index + 1;
+    index_add(table, index, flow_key_hash(table->seed, key));
     flow_set_state(table, flow, state, now_us);
     return flow;
 }
@@ -253,13 +294,10 @@ struct flow *flow_new(struct flow_table *table, const struct flow_key *key, enum
 void flow_free(struct flow_table *table, struct flow *flow)
 {
     uint32_t index = flow_index(table, flow);
-    uint32_t *at = bucket_of(table, &flow->key);
 
     flow_set_state(table, flow, FLOW_FREE, 0);
-    while (*at != index + 1)
-        at = &table->cold[*at - 1].bucket_next;
-    *at = table->cold[index].bucket_next;
-    table->cold[index].bucket_next = table->free_head;
+    index_remove(table, index, flow_key_hash(table->seed, &flow->key));
+    table->cold[index].older = table->free_head;
     table->free_head = index;
 }
 

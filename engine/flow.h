@@ -2,8 +2,14 @@
 /*
  * flow.h - the table of connections of one shard.
  *
- * Memory. An entry takes 124 bytes: a hot line of 64 that a forwarded segment reads, a cold part of 56 beside it, and
- * its share of the hash index. Both parts are arrays with the same index; a lookup costs the bucket and the hot line.
+ * Memory. An entry takes 128 bytes: a hot line of 64 that a forwarded segment reads, a cold part of 52 beside it, and
+ * 12 as its share of the hash index. Both parts are arrays with the same index. Memory is touched only as it is used, so a table
+ * may be made for as many flows as there may ever be.
+ *
+ * Index. A bucket is one cache line: places for 12 entries, and 8 bits of the hash of each, which are compared all at once. Who finds
+ * no place goes to the next bucket with one, and is counted in those that it passed: a look-up goes on only where somebody has
+ * passed. A full table has 5.3 entries to a bucket, so that hardly anybody does (one bucket in 500), and a look-up reads the
+ * bucket's line and the entry's hot one, however full the table is.
  *
  * States, and what may happen in each:
  *
@@ -100,8 +106,7 @@ struct flow_storm {
 struct flow_cold {
     uint32_t serial;       /* tells this connection from others on the same entry; wraps after 2^32 of them */
     uint32_t born;         /* flow_clock() of its beginning */
-    uint32_t bucket_next;  /* hash chain */
-    uint32_t older, newer; /* list of the state */
+    uint32_t older, newer; /* list of the state; older: chain of freed ones */
     uint32_t listed;       /* flow_clock() when it was put at the list's tail */
     uint32_t client_isn;
     uint32_t server_isn;  /* in the server's numbers */
@@ -125,7 +130,20 @@ struct flow_cold {
 #define FLOW_OFFER_OUTBOUND 0xfe /* the server side opened it */
 
 _Static_assert(sizeof(struct flow) == 64, "the hot part is one cache line");
-_Static_assert(sizeof(struct flow_cold) <= 56, "64 + 56 + 4 of index stays within 128 bytes a flow");
+_Static_assert(sizeof(struct flow_cold) <= 52, "64 + 52 + 12 of index stays within 128 bytes a flow");
+
+#define FLOW_BUCKET_PLACES 12
+/* Buckets for so many entries: 3 * 64 / 16 = 12 bytes for each. */
+#define FLOW_BUCKETS(flows) (((flows) + 15) / 16 * 3)
+
+/* All zero is an empty one. */
+struct flow_bucket {
+    uint8_t tags[FLOW_BUCKET_PLACES];     /* of the hash, never 0; 0: a free place */
+    uint32_t passed;                      /* entries that found no place here, and stand in a later bucket */
+    uint32_t entries[FLOW_BUCKET_PLACES]; /* indices */
+};
+
+_Static_assert(sizeof(struct flow_bucket) == 64, "a bucket is one cache line");
 
 struct flow_list {
     uint32_t oldest, newest, count;
@@ -134,10 +152,10 @@ struct flow_list {
 struct flow_table {
     struct flow *flows;
     struct flow_cold *cold;
-    uint32_t *buckets; /* index + 1 of the first entry; 0: empty, so that zeroed memory is an empty table */
-    uint32_t capacity, bucket_mask;
+    struct flow_bucket *buckets;
+    uint32_t capacity, buckets_count;
     uint32_t unused;    /* entries from here on were never used */
-    uint32_t free_head; /* chain of freed ones through bucket_next */
+    uint32_t free_head; /* chain of freed ones */
     uint32_t serial;
     uint64_t seed[2];
     struct flow_list lists[FLOW_LISTS];
@@ -150,8 +168,9 @@ void flow_table_init(struct flow_table *table, void *memory, uint32_t capacity, 
                      struct counters *counters);
 
 struct flow *flow_find(const struct flow_table *table, const struct flow_key *key);
-/* The same for who has flow_key_hash() of the key under the table's seed. */
-struct flow *flow_find_hashed(const struct flow_table *table, const struct flow_key *key, uint64_t hash);
+/* The same for who has flow_key_hash() of the key under the table's seed. Inline, below: every frame that crosses needs it. */
+static inline struct flow *flow_find_hashed(const struct flow_table *table, const struct flow_key *key,
+                                            uint64_t hash);
 /*
  * A new entry in `state` for a key that has none; NULL where the table is full of flows that may not be evicted.
  * The entry that had to go is told by flow_evictable() beforehand.
@@ -184,6 +203,65 @@ static inline uint32_t flow_index(const struct flow_table *table, const struct f
 static inline struct flow_cold *flow_cold(const struct flow_table *table, const struct flow *flow)
 {
     return &table->cold[flow_index(table, flow)];
+}
+
+/* Where the search for this hash begins: its low half, scaled to the number of buckets. */
+static inline uint32_t flow_home(const struct flow_table *table, uint64_t hash)
+{
+    return (uint32_t)((hash & 0xffffffff) * table->buckets_count >> 32);
+}
+
+static inline uint8_t flow_tag(uint64_t hash)
+{
+    uint8_t tag = (uint8_t)(hash >> 56);
+
+    return tag ? tag : 1;
+}
+
+/*
+ * A mark (the top bit of the byte) for each of eight tags that may be `tag`: for the first that is, in memory's order, and for some
+ * behind it that are not, where subtracting has borrowed.
+ */
+static inline uint64_t flow_tags_like(const uint8_t tags[8], uint8_t tag)
+{
+    const uint64_t ones = 0x0101010101010101u;
+    uint64_t differ;
+
+    memcpy(&differ, tags, sizeof(differ));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    differ = __builtin_bswap64(differ);
+#endif
+    differ ^= ones * tag;
+    return (differ - ones) & ~differ & ones << 7;
+}
+
+/* The entry among eight places of the bucket, from `first` on. */
+static inline struct flow *flow_find_among(const struct flow_table *table, const struct flow_bucket *bucket,
+                                           uint32_t first, const struct flow_key *key, uint8_t tag)
+{
+    for (uint64_t like = flow_tags_like(bucket->tags + first, tag); like; like &= like - 1) {
+        uint32_t place = first + ((uint32_t)__builtin_ctzll(like) >> 3);
+        struct flow *flow = &table->flows[bucket->entries[place]];
+
+        if (flow_key_equal(&flow->key, key))
+            return flow;
+    }
+    return NULL;
+}
+
+/* The rest of the search, behind the first eight places of its first bucket. */
+struct flow *flow_find_further(const struct flow_table *table, const struct flow_key *key, uint64_t hash);
+
+static inline struct flow *flow_find_hashed(const struct flow_table *table, const struct flow_key *key,
+                                            uint64_t hash)
+{
+    const struct flow_bucket *bucket = &table->buckets[flow_home(table, hash)];
+    struct flow *flow = flow_find_among(table, bucket, 0, key, flow_tag(hash));
+
+    /* Places are taken from the first on, but may have been given back: those behind eight tell for themselves. */
+    if (flow || !(bucket->passed | bucket->tags[8] | bucket->tags[9] | bucket->tags[10] | bucket->tags[11]))
+        return flow;
+    return flow_find_further(table, key, hash);
 }
 
 /* "half-open", "established", "asking", "outbound", "opening", "greeting", "spliced", "closing". */

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "engine/addr.h"
+#include "engine/bytes.h"
 #include "engine/offload.h"
 
 #define ETH_HEADER_BYTES     14
@@ -68,31 +69,78 @@ struct frame {
     uint16_t l4;             /* offset of the TCP or ICMP header */
     uint16_t payload;        /* offset of the TCP payload */
     uint8_t ip_version;      /* 4 or 6 */
-    uint8_t ttl;             /* TTL or hop limit */
-    uint8_t tos;             /* DSCP and ECN */
-    bool df;                 /* IPv4 don't fragment; true for IPv6 */
-    uint16_t ip_id;          /* IPv4 identification; 0 for IPv6 */
-    uint32_t flow_label;     /* IPv6, 20 bits; 0 for IPv4 */
-    struct vlan_ids vlan;
     struct ip_addr src, dst;
-
     uint16_t src_port, dst_port;
+    struct vlan_ids vlan;
     uint32_t seq, ack;
-    uint16_t window; /* as it stands in the header, unscaled */
-    uint16_t urgent;
+    uint16_t window;          /* as it stands in the header, unscaled */
     uint8_t flags;            /* enum tcp_flags */
-    bool accurate_ecn;        /* the AE (former NS) bit, RFC 9768 */
     uint8_t options_bytes;    /* 0 to 40, options begin at l4 + 20 */
     uint32_t payload_bytes;   /* on the wire, by the IP header */
     uint32_t payload_present; /* of them in the buffer; less only in truncated captures */
 };
 
+/* The walk of frame_parse(), for a view whose buffer is filled in. */
+enum frame_kind frame_walk(struct frame *frame, uint32_t wire_bytes);
+
 /*
  * Fills `frame` for `bytes` bytes at `data` of a frame that was `wire_bytes` long on the wire (>= bytes). `offload`
  * may be NULL. `capacity` >= bytes. Never reads beyond `bytes`. Returns frame->kind.
  */
-enum frame_kind frame_parse(struct frame *frame, struct offload *offload, uint8_t *data, uint32_t bytes,
-                            uint32_t wire_bytes, uint32_t capacity);
+static inline enum frame_kind frame_parse(struct frame *frame, struct offload *offload, uint8_t *data,
+                                          uint32_t bytes, uint32_t wire_bytes, uint32_t capacity)
+{
+    frame->offload = offload;
+    frame->data = data;
+    frame->bytes = bytes;
+    frame->capacity = capacity;
+    return frame_walk(frame, wire_bytes);
+}
+
+/* What few frames are asked for is read from the packet where it is wanted. For a frame whose addresses are valid. */
+
+static inline const uint8_t *frame_ip(const struct frame *frame)
+{
+    return frame->data + frame->l3;
+}
+
+/* TTL or hop limit. */
+static inline uint8_t frame_ttl(const struct frame *frame)
+{
+    return frame_ip(frame)[frame->ip_version == 4 ? 8 : 7];
+}
+
+/* DSCP and ECN; in IPv6 the traffic class lies across the first two bytes (RFC 8200 3). */
+static inline uint8_t frame_tos(const struct frame *frame)
+{
+    const uint8_t *ip = frame_ip(frame);
+
+    return frame->ip_version == 4 ? ip[1] : (uint8_t)(ip[0] << 4 | ip[1] >> 4);
+}
+
+/* IPv4 don't fragment; true for IPv6. */
+static inline bool frame_df(const struct frame *frame)
+{
+    return frame->ip_version != 4 || (frame_ip(frame)[6] & 0x40) != 0;
+}
+
+/* IPv4 identification; 0 for IPv6. */
+static inline uint16_t frame_ip_id(const struct frame *frame)
+{
+    return frame->ip_version == 4 ? load_be16(frame_ip(frame) + 4) : 0;
+}
+
+/* IPv6, 20 bits; 0 for IPv4. */
+static inline uint32_t frame_flow_label(const struct frame *frame)
+{
+    return frame->ip_version == 4 ? 0 : load_be32(frame_ip(frame)) & 0xfffff;
+}
+
+/* The AE (former NS) bit of a FRAME_TCP, RFC 9768. */
+static inline bool frame_accurate_ecn(const struct frame *frame)
+{
+    return (frame->data[frame->l4 + 12] & 1) != 0;
+}
 
 /* The TCP segment that a FRAME_ICMP_ERROR is about, as far as it is quoted. */
 struct frame_quote {
@@ -111,11 +159,15 @@ struct frame_quote {
 bool frame_parse_quote(const struct frame *frame, struct frame_quote *quote);
 
 /* Key of the connection that a FRAME_TCP seen coming in on `from` belongs to. */
-static inline struct flow_key frame_flow_key(const struct frame *frame, enum side from)
+static inline void frame_flow_key(const struct frame *frame, enum side from, struct flow_key *key)
 {
-    if (from == SIDE_CLIENT)
-        return (struct flow_key){frame->src, frame->dst, frame->src_port, frame->dst_port, frame->vlan};
-    return (struct flow_key){frame->dst, frame->src, frame->dst_port, frame->src_port, frame->vlan};
+    bool client = from == SIDE_CLIENT;
+
+    key->client = client ? frame->src : frame->dst;
+    key->server = client ? frame->dst : frame->src;
+    key->client_port = client ? frame->src_port : frame->dst_port;
+    key->server_port = client ? frame->dst_port : frame->src_port;
+    key->vlan = frame->vlan;
 }
 
 /* Sequence space that the segment takes: payload, SYN and FIN (RFC 9293 3.4). */

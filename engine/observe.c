@@ -54,9 +54,9 @@ void observe_features(const struct frame *frame, const struct tcp_options *optio
         features->window_scale = options->wscale > WSCALE_MAX ? WSCALE_MAX : options->wscale;
     features->sack = options->present & OPTION_SACK_PERMITTED;
     features->timestamps = options->present & OPTION_TIMESTAMPS;
-    features->ecn = (frame->flags & (TCP_ECE | TCP_CWR)) == TCP_ECE && !frame->accurate_ecn;
-    features->ttl = frame->ttl;
-    features->df = frame->df;
+    features->ecn = (frame->flags & (TCP_ECE | TCP_CWR)) == TCP_ECE && !frame_accurate_ecn(frame);
+    features->ttl = frame_ttl(frame);
+    features->df = frame_df(frame);
     features->layout_bytes =
         options->layout_bytes < SYNACK_LAYOUT_MAX ? options->layout_bytes : SYNACK_LAYOUT_MAX;
     memcpy(features->layout, options->layout, features->layout_bytes);
@@ -75,7 +75,7 @@ void observe_synack(struct engine *engine, const struct flow *flow, const struct
         return;
     slot->handshake.offered = cold->offered;
     slot->handshake.repeated = repeated;
-    slot->handshake.ip_id = passage->frame.ip_id;
+    slot->handshake.ip_id = frame_ip_id(&passage->frame);
     observe_features(&passage->frame, &passage->options, &slot->handshake.granted);
 }
 

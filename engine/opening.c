@@ -83,15 +83,15 @@ static void fill_opening(struct opening *opening, const struct passage *passage,
 
     link_header_copy(frame, &opening->to_server);
     link_header_reverse(frame, &opening->to_client);
-    opening->client_ttl = frame->ttl;
-    opening->client_tos = (uint8_t)(frame->tos & ~3);
+    opening->client_ttl = frame_ttl(frame);
+    opening->client_tos = (uint8_t)(frame_tos(frame) & ~3);
     opening->server_ttl = promise->synack.ttl ? promise->synack.ttl : 64;
     opening->server_df = promise->synack.df;
-    opening->client_flow_label = frame->flow_label;
+    opening->client_flow_label = frame_flow_label(frame);
     opening->client = proof->client;
     opening->timestamps = proof->timestamps;
     /* Without timestamps the cookie cannot say whether ECN was granted; the request may: RFC 3168 6.1.1 wants no ECT else. */
-    opening->ecn = proof->timestamps ? proof->client.ecn : (frame->tos & 3) != ECN_NOT_ECT;
+    opening->ecn = proof->timestamps ? proof->client.ecn : (frame_tos(frame) & 3) != ECN_NOT_ECT;
     opening->c = proof->c;
     opening->generation = promise->generation;
     if (proof->client.window_scale != WSCALE_NONE && promise->synack.window_scale_state == CAPABILITY_GRANTED)

@@ -74,8 +74,6 @@ struct passage {
     struct frame frame;
     struct tcp_options options; /* parsed by engine.c for every FRAME_TCP */
     enum side from;
-    uint8_t *buffer; /* offload header */
-    uint32_t bytes, capacity;
     uint64_t now_us;
     struct flow_key key;
     uint64_t hash; /* of the key, as engine_hash() */
@@ -87,7 +85,7 @@ struct passage {
 static inline void passage_forward(struct passage *passage)
 {
     passage->verdict->action = VERDICT_FORWARD;
-    passage->verdict->bytes = passage->bytes;
+    passage->verdict->bytes = OFFLOAD_BYTES + passage->frame.bytes;
 }
 void passage_drop(struct engine *engine, struct passage *passage, enum drop_reason reason);
 /* The payload was copied; the frame is done with. */

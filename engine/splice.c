@@ -122,7 +122,7 @@ static void splice_to_server(struct passage *passage, const struct flow *flow)
         splice_tsecr(frame, options, flow);
     if (flow->to_server_shift && !(frame->flags & TCP_SYN))
         frame_set_window(frame, splice_window(frame->window, flow->to_server_shift));
-    if ((flow->flags & FLOW_NO_ECN) && (frame->tos & 3) != ECN_NOT_ECT)
+    if ((flow->flags & FLOW_NO_ECN) && (frame_tos(frame) & 3) != ECN_NOT_ECT)
         frame_set_ecn(frame, ECN_NOT_ECT);
 }
 

@@ -6,11 +6,7 @@
 #include "engine/observe.h"
 #include "engine/request.h"
 
-/*
- * How far from the newest number: a RST or FIN counts; and a client's segment moves it (a full TAP may lose 64 MiB
- * in a row).
- */
-#define CLOSING_BYTES  (1u << 20)
+/* How far from the newest number a client's segment moves it (a full TAP may lose 64 MiB in a row). */
 #define PROGRESS_BYTES (1u << 26)
 
 static bool is_syn(const struct frame *frame)
@@ -137,7 +133,7 @@ static bool credible(const struct engine *engine, const struct passage *passage,
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
 
-    if (!near_newest(engine, passage, flow, CLOSING_BYTES) && !frame_checksum_good(&passage->frame))
+    if (!near_newest(engine, passage, flow, TRACK_NEAR_BYTES) && !frame_checksum_good(&passage->frame))
         return false;
     if (passage->from == SIDE_SERVER)
         return true;
@@ -184,7 +180,7 @@ void track_closing(struct engine *engine, struct passage *passage, struct flow *
     bool client = passage->from == SIDE_CLIENT;
 
     if ((frame->flags & (TCP_RST | TCP_FIN)) &&
-        (!near_newest(engine, passage, flow, CLOSING_BYTES) || !frame_checksum_good(frame)))
+        (!near_newest(engine, passage, flow, TRACK_NEAR_BYTES) || !frame_checksum_good(frame)))
         return;
     if (frame->flags & TCP_RST) {
         if (flow->state != FLOW_CLOSING) {

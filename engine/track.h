@@ -8,7 +8,42 @@
 #ifndef SYNWARD_ENGINE_TRACK_H
 #define SYNWARD_ENGINE_TRACK_H
 
+#include "engine/bytes.h"
 #include "engine/shard.h"
+
+/*
+ * How far from the newest number of its side a RST or FIN counts, and a segment is believed without a look at its checksum.
+ */
+#define TRACK_NEAR_BYTES (1u << 20)
+
+/*
+ * Passes on what nearly all frames of followed connections are, with a look at one entry and nothing else: no SYN, FIN or RST,
+ * numbers where they are expected, nothing that a trigger or the learner waits for. False: not one of them, or something is to be
+ * done; track_flow() says the same of it, at length.
+ */
+static inline bool track_plain(const struct engine *engine, const struct passage *passage, struct flow *flow)
+{
+    const struct frame *frame = &passage->frame;
+    struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    uint32_t *next = &cold->server_next, isn = cold->server_isn;
+
+    if ((flow->state != FLOW_ESTABLISHED && flow->state != FLOW_OUTBOUND) ||
+        (frame->flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) != TCP_ACK)
+        return false;
+    if (passage->from == SIDE_CLIENT) {
+        next = &cold->client_next;
+        isn = cold->client_isn;
+        /* It has not spoken yet; or its ack makes no sense. */
+        if (*next == isn + 1 || cold->server_next - frame->ack > 1u << 30)
+            return false;
+    }
+    if (frame->seq - (*next - TRACK_NEAR_BYTES) > 2 * TRACK_NEAR_BYTES ||
+        (frame->payload_bytes && frame->seq - (isn + 1) < OBSERVATION_FLOW_BYTES))
+        return false;
+    *next = seq_max(*next, frame->seq + frame->payload_bytes);
+    flow->used = flow_clock(passage->now_us);
+    return true;
+}
 
 /* A frame of a flow that is half-open, established, outbound, or closing without having been spliced. */
 void track_flow(struct engine *engine, struct passage *passage, struct flow *flow);

@@ -33,11 +33,10 @@ void direction_free(struct direction_table *table)
 /* Fills `ends`; true where the frame's sender is the lower end. */
 static bool ends_of(const struct frame *frame, struct flow_key *ends)
 {
-    const struct flow_key as_sent = frame_flow_key(frame, SIDE_CLIENT);
-    int order = memcmp(&as_sent.client, &as_sent.server, sizeof(as_sent.client));
+    int order = memcmp(&frame->src, &frame->dst, sizeof(frame->src));
     if (order == 0)
-        order = (as_sent.client_port > as_sent.server_port) - (as_sent.client_port < as_sent.server_port);
-    *ends = order <= 0 ? as_sent : frame_flow_key(frame, SIDE_SERVER);
+        order = (frame->src_port > frame->dst_port) - (frame->src_port < frame->dst_port);
+    frame_flow_key(frame, order <= 0 ? SIDE_CLIENT : SIDE_SERVER, ends);
     return order <= 0;
 }
 

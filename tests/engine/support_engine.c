@@ -276,17 +276,18 @@ static void compare_ip(const struct frame *is, const struct frame *wanted, const
 {
     cr_assert_eq(is->l3, wanted->l3, "line %d: link header", line);
     cr_assert_arr_eq(is->data, wanted->data, wanted->l3, "line %d: link header", line);
-    cr_assert_eq(is->tos, words->tos, "line %d: ToS is %u", line, is->tos);
+    cr_assert_eq(frame_tos(is), words->tos, "line %d: ToS is %u", line, frame_tos(is));
     cr_assert_eq(is->offload->gso_bytes, words->gso_bytes, "line %d: segments of %u", line,
                  is->offload->gso_bytes);
     if (words->ttl != 0)
-        cr_assert_eq(is->ttl, words->ttl, "line %d: TTL is %u", line, is->ttl);
+        cr_assert_eq(frame_ttl(is), words->ttl, "line %d: TTL is %u", line, frame_ttl(is));
     if (words->ip_id != 0)
-        cr_assert_eq(is->ip_id, words->ip_id, "line %d: IP ID is %u", line, is->ip_id);
+        cr_assert_eq(frame_ip_id(is), words->ip_id, "line %d: IP ID is %u", line, frame_ip_id(is));
     if (words->flow_label != 0)
-        cr_assert_eq(is->flow_label, words->flow_label, "line %d: flow label is %u", line, is->flow_label);
+        cr_assert_eq(frame_flow_label(is), words->flow_label, "line %d: flow label is %u", line,
+                     frame_flow_label(is));
     if (words->may_fragment)
-        cr_assert_not(is->df, "line %d: DF", line);
+        cr_assert_not(frame_df(is), "line %d: DF", line);
 }
 
 void bench_expect(struct bench *bench, enum side to, struct frame_words words, int line)

@@ -303,7 +303,7 @@ static void add_flags(struct line *line, const struct frame *frame)
         if (frame->flags & flag_letters[i].flag)
             add(line, "%c", flag_letters[i].letter);
     }
-    add(line, frame->accurate_ecn ? "A]" : "]");
+    add(line, frame_accurate_ecn(frame) ? "A]" : "]");
 }
 
 static void add_blocks(struct line *line, const uint8_t *option, unsigned count)

@@ -23,8 +23,8 @@ Test(admission, syn_is_answered_as_the_server_would)
     client_says(b, .flags = "S", .seq = X, .options = OFFERS, .ip_id = 99);
     replied(b);
     to_client(b, .flags = "S.", .seq = ANY, .ack = X + 1, .window = 65160, .options = OFFERS, .ttl = 63);
-    cr_assert_eq(b->seen.view.ip_id, 0);
-    cr_assert(b->seen.view.df);
+    cr_assert_eq(frame_ip_id(&b->seen.view), 0);
+    cr_assert(frame_df(&b->seen.view));
     no_flow(b);
     cr_assert_eq(bench_counters(b)->cookies_syn, 1);
     cr_assert_eq(bench_counters(b)->cookies_sent, 1);
@@ -56,10 +56,10 @@ Test(admission, ipv4_without_df_and_with_ids)
     bench_policy(b, HTTP)->now.synack.ip_id = IP_ID_INCREMENT;
     client_says(b, .flags = "S", .seq = X, .options = OFFERS);
     to_client(b, .flags = "S.", .seq = ANY, .ack = X + 1, .options = OFFERS, .may_fragment = true);
-    first = b->seen.view.ip_id;
+    first = frame_ip_id(&b->seen.view);
     client_says(b, .flags = "S", .seq = X, .options = OFFERS);
     to_client(b, .flags = "S.", .seq = ANY, .ack = X + 1, .options = OFFERS, .may_fragment = true);
-    cr_assert_eq(b->seen.view.ip_id, (uint16_t)(first + 1));
+    cr_assert_eq(frame_ip_id(&b->seen.view), (uint16_t)(first + 1));
     bench_end(b);
 }
 
@@ -719,7 +719,7 @@ Test(admission, ipv6_and_its_flow_label)
     client_says(b, .flags = "S", .seq = X, .options = "mss=1440", .flow_label = 0x12345, .ttl = 55);
     to_client(b, .flags = "S.", .seq = ANY, .ack = X + 1, .options = "mss=1440", .ttl = 63);
     c = b->seen.view.seq;
-    label = b->seen.view.flow_label;
+    label = frame_flow_label(&b->seen.view);
     cr_assert_neq(label, 0);
     bench_wait(b, SECOND_US);
     to_client(b, .flags = "S.", .seq = c, .ack = X + 1, .options = "mss=1440", .flow_label = label);

@@ -154,11 +154,11 @@ Test(corners, reset_has_the_servers_ttl_and_flow_label)
     uint32_t c, label;
     b->client = CLIENT6, b->server = HTTP6;
     c = get_cookie(b, OFFERS);
-    label = b->seen.view.flow_label;
+    label = frame_flow_label(&b->seen.view);
     client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = "\x16\x03\x01");
     take(b, SIDE_CLIENT);
-    cr_assert_eq(b->seen.view.flow_label, label);
-    cr_assert_eq(b->seen.view.ttl, 63);
+    cr_assert_eq(frame_flow_label(&b->seen.view), label);
+    cr_assert_eq(frame_ttl(&b->seen.view), 63);
     bench_end(b);
 }
 /* The label towards the client stays when the splice begins */
@@ -168,13 +168,13 @@ Test(corners, flow_label_towards_the_client_stays)
     uint32_t c, label;
     b->client = CLIENT6, b->server = HTTP6;
     c = get_cookie(b, OFFERS);
-    label = b->seen.view.flow_label;
+    label = frame_flow_label(&b->seen.view);
     client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = REQUEST);
     take(b, SIDE_SERVER);
     server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
     take(b, SIDE_SERVER);
     server_says(b, .flags = ".", .seq = Y + 1, .ack = X + 19, .flow_label = 0x777);
     take(b, SIDE_CLIENT);
-    cr_assert_eq(b->seen.view.flow_label, label);
+    cr_assert_eq(frame_flow_label(&b->seen.view), label);
     bench_end(b);
 }

@@ -46,10 +46,10 @@ Test(frame, v4_fields)
     cr_assert_eq(frame.view.l3, 14);
     cr_assert_eq(frame.view.l4, 34);
     cr_assert_eq(frame.view.payload, 66);
-    cr_assert_eq(frame.view.ttl, 64);
-    cr_assert_eq(frame.view.tos, 2);
-    cr_assert_eq(frame.view.ip_id, 4711);
-    cr_assert(frame.view.df);
+    cr_assert_eq(frame_ttl(&frame.view), 64);
+    cr_assert_eq(frame_tos(&frame.view), 2);
+    cr_assert_eq(frame_ip_id(&frame.view), 4711);
+    cr_assert(frame_df(&frame.view));
     cr_assert_eq(frame.view.payload_present, 18u);
     cr_assert_eq(memcmp(frame_payload(&frame.view), "GET /", 5), 0);
     cr_assert_eq(frame_seq_bytes(&frame.view), 18u);
@@ -65,10 +65,10 @@ Test(frame, v6_fields)
     cr_assert_str_eq(frame_to_words(&frame.view, text),
                      "[2001:db8::7]:1000 > [2001:db8::1]:110 [S] seq 5 win 64240 "
                      "<mss 1440,sack,ts 1/0,nop,ws 7> len 0");
-    cr_assert_eq(frame.view.flow_label, 0xabcdeu);
-    cr_assert_eq(frame.view.tos, 0xb9);
-    cr_assert_eq(frame.view.ttl, 63);
-    cr_assert(frame.view.df);
+    cr_assert_eq(frame_flow_label(&frame.view), 0xabcdeu);
+    cr_assert_eq(frame_tos(&frame.view), 0xb9);
+    cr_assert_eq(frame_ttl(&frame.view), 63);
+    cr_assert(frame_df(&frame.view));
     cr_assert_eq(frame_seq_bytes(&frame.view), 1u);
 }
 
@@ -78,10 +78,10 @@ Test(frame, accurate_ecn_bit)
     struct test_frame frame;
 
     cr_assert_eq(kind_of(&words, &frame), FRAME_TCP);
-    cr_assert_not(frame.view.accurate_ecn);
+    cr_assert_not(frame_accurate_ecn(&frame.view));
     words.flags = "SEWA";
     cr_assert_eq(kind_of(&words, &frame), FRAME_TCP);
-    cr_assert(frame.view.accurate_ecn);
+    cr_assert(frame_accurate_ecn(&frame.view));
     cr_assert_eq(frame.view.flags, TCP_SYN | TCP_ECE | TCP_CWR);
     cr_assert(frame_checksum_right(&frame.view));
 }
@@ -130,9 +130,9 @@ Test(frame, flow_key_is_the_same_both_ways)
     forth.vlan[0] = 0x6005;
     expected.vlan.id[0] = VLAN_PRESENT | 5;
     frame_write(&frame, &forth);
-    one = frame_flow_key(&frame.view, SIDE_CLIENT);
+    frame_flow_key(&frame.view, SIDE_CLIENT, &one);
     frame_write(&frame, &back);
-    other = frame_flow_key(&frame.view, SIDE_SERVER);
+    frame_flow_key(&frame.view, SIDE_SERVER, &other);
     cr_assert(flow_key_equal(&one, &other));
     cr_assert(flow_key_equal(&one, &expected));
 }
@@ -469,9 +469,9 @@ static void edit_and_compare(const struct frame_words *words)
         cr_assert_eq(view.ack, frame.view.ack);
         cr_assert_eq(view.window, frame.view.window);
         cr_assert_eq(view.flags, frame.view.flags);
-        cr_assert_eq(view.tos, frame.view.tos);
-        cr_assert_eq(view.ttl, frame.view.ttl);
-        cr_assert_eq(view.flow_label, frame.view.flow_label);
+        cr_assert_eq(frame_tos(&view), frame_tos(&frame.view));
+        cr_assert_eq(frame_ttl(&view), frame_ttl(&frame.view));
+        cr_assert_eq(frame_flow_label(&view), frame_flow_label(&frame.view));
     }
 }
 
@@ -501,7 +501,7 @@ Test(frame, edits_change_what_they_should)
     frame_read(&frame);
     cr_assert_str_eq(frame_to_words(&frame.view, text),
                      "192.0.2.7:1000 > 192.0.2.1:80 [F.] seq 100 ack 200 win 300 <nop,nop,ts 11/22> len 18");
-    cr_assert_eq(frame.view.tos, 3);
+    cr_assert_eq(frame_tos(&frame.view), 3);
     frame_nop_options(&frame.view, frame.view.l4 + 22u, 10);
     cr_assert_str_eq(frame_to_words(&frame.view, text),
                      "192.0.2.7:1000 > 192.0.2.1:80 [F.] seq 100 ack 200 win 300 "

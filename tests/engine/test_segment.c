@@ -41,16 +41,16 @@ Test(segment, v4_reads_back)
     cr_assert_eq(frame_read(&frame), FRAME_TCP);
     cr_assert_str_eq(frame_to_words(&frame.view, text),
                      "192.0.2.1:80 > 192.0.2.7:1000 [.] seq 1 ack 2 win 3 len 0");
-    cr_assert_eq(frame.view.ttl, 61);
-    cr_assert_eq(frame.view.tos, 0x12);
-    cr_assert_eq(frame.view.ip_id, 99);
-    cr_assert(frame.view.df);
+    cr_assert_eq(frame_ttl(&frame.view), 61);
+    cr_assert_eq(frame_tos(&frame.view), 0x12);
+    cr_assert_eq(frame_ip_id(&frame.view), 99);
+    cr_assert(frame_df(&frame.view));
     cr_assert(frame_checksum_right(&frame.view));
     cr_assert_arr_eq(frame.buffer, ((uint8_t[OFFLOAD_BYTES]){0}), OFFLOAD_BYTES);
     segment.df = false;
     frame.bytes = segment_write(frame.buffer, sizeof(frame.buffer), &link, &segment);
     frame_read(&frame);
-    cr_assert_not(frame.view.df);
+    cr_assert_not(frame_df(&frame.view));
 }
 
 Test(segment, ack_is_zero_without_its_flag)
@@ -98,7 +98,7 @@ Test(segment, random_segments_have_right_checksums)
         cr_assert_arr_eq(frame_payload(&frame.view), payload, segment.payload_bytes);
         cr_assert_eq(frame.view.options_bytes, segment.options_bytes);
         cr_assert_arr_eq(frame_options(&frame.view), options, segment.options_bytes);
-        cr_assert_eq(frame.view.flow_label, v4 ? 0 : segment.flow_label);
+        cr_assert_eq(frame_flow_label(&frame.view), v4 ? 0 : segment.flow_label);
     }
 }
 

@@ -237,11 +237,13 @@ static struct conversation *conversation_of(struct scene *scene, const struct fl
 /* A segment comes to a host. */
 static void deliver(struct scene *scene, const struct frame *frame, enum side to, bool ours)
 {
-    struct flow_key key = frame_flow_key(frame, side_other(to));
-    struct conversation *conversation = conversation_of(scene, &key);
+    struct conversation *conversation;
     struct tcp_options options;
     struct talker *talker;
+    struct flow_key key;
 
+    frame_flow_key(frame, side_other(to), &key);
+    conversation = conversation_of(scene, &key);
     if (conversation == NULL)
         return;
     if (ours && to == SIDE_CLIENT && (frame->flags & TCP_SYN))
@@ -279,8 +281,9 @@ static void check_own(struct scene *scene, uint8_t *buffer, uint32_t bytes, enum
     FUZZ_ASSERT((frame.offload->gso_type == OFFLOAD_GSO_NONE) == (frame.offload->gso_bytes == 0));
     FUZZ_ASSERT(frame.offload->gso_bytes == 0 || frame.payload_bytes > frame.offload->gso_bytes);
     if (cause != NULL && cause->frame.kind == FRAME_TCP) {
-        struct flow_key key = frame_flow_key(&frame, side_other(to));
+        struct flow_key key;
 
+        frame_flow_key(&frame, side_other(to), &key);
         FUZZ_ASSERT(memcmp(&key, &cause->key, sizeof(key)) == 0);
     }
     deliver(scene, &frame, to, true);
@@ -451,7 +454,7 @@ static void note_arrival(struct scene *scene, struct arrival *arrival, uint8_t *
     arrival->right = has_right_checksum(frame);
     if (frame->kind != FRAME_TCP)
         return;
-    arrival->key = frame_flow_key(frame, arrival->from);
+    frame_flow_key(frame, arrival->from, &arrival->key);
     key = flow_key_server(&arrival->key);
     server = server_find(&engine->servers, &key);
     flow = arrival_flow(scene, arrival);
