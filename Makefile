@@ -17,13 +17,13 @@ SAY      ?= echo
 # What Debian 12 calls the things that `make`, `make check` and `make demo` need, those for the virtual machines of
 # `make check`, those for `make bench` and those for `make lint` alone.
 DEPS      := gcc make pkg-config liburing-dev libnl-route-3-dev libmnl-dev libjson-c-dev libsodium-dev \
-             nettle-dev libpcap-dev libcriterion-dev iproute2 nftables ethtool python3 curl debootstrap ca-certificates clang libclang-rt-14-dev \
+             nettle-dev libpcap-dev libbpf-dev libcriterion-dev iproute2 nftables ethtool python3 curl debootstrap ca-certificates clang libclang-rt-14-dev \
              valgrind
 DEPS_VM   := qemu-system-x86
 DEPS_BENCH := wrk iperf3 netsniff-ng
 DEPS_LINT := clang-format clang-tidy cppcheck
 
-PACKAGES := liburing libnl-route-3.0 libmnl json-c libsodium nettle libpcap
+PACKAGES := liburing libnl-route-3.0 libmnl json-c libsodium nettle libpcap libbpf
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
 # Looked up when a recipe runs, so that `make deps` may come first in the same run.
 PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
@@ -73,6 +73,15 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(SAY) "CC   $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The program that steers frames into the queues of the TAPs, compiled for the kernel, carried in an object of ours.
+STEER_OBJECT := $(BUILD)/bridge/bpf/steer.o
+$(STEER_OBJECT): bridge/bpf/steer.c bridge/bpf/steer.h
+	@mkdir -p $(@D)
+	$(Q)$(SAY) "BPF  $<"
+	$(Q)clang -target bpf -O2 -g -Wall -Wextra -Wshadow -Werror -I. -I/usr/include/$$($(CC) -print-multiarch) -c -o $@ $<
+$(BUILD)/bridge/steering.o: $(STEER_OBJECT)
+$(BUILD)/bridge/steering.o: CFLAGS += -DSTEER_OBJECT='"$(STEER_OBJECT)"'
 
 #: make deps       installs what building and testing needs, from Debian's packages
 deps:
@@ -158,7 +167,7 @@ lint-clang:
 lint-tidy: $(SOURCES:%.c=$(BUILD)/%.tidy) $(UNITS) $(SIM) $(SERVERS) $(BENCH) $(LOADS)
 
 $(BUILD)/%.tidy: $(BUILD)/%.o .clang-tidy
-	@clang-tidy --quiet $*.c -- -std=gnu11 -D_GNU_SOURCE -I. $(PKG_CFLAGS) 2>$@.log || { cat $@.log; exit 1; }
+	@clang-tidy --quiet $*.c -- -std=gnu11 -D_GNU_SOURCE -I. -DSTEER_OBJECT='"$(STEER_OBJECT)"' $(PKG_CFLAGS) 2>$@.log || { cat $@.log; exit 1; }
 	@touch $@
 
 lint-cppcheck:

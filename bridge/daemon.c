@@ -38,6 +38,7 @@
 #include "bridge/shards.h"
 #include "bridge/side.h"
 #include "bridge/stack_watch.h"
+#include "bridge/steering.h"
 #include "bridge/tap.h"
 #include "engine/version.h"
 #include "profiles/compile.h"
@@ -47,7 +48,6 @@
 #define COMPILE_DELAY_US (200ull * 1000)
 #define RECOMPILE_US     (60 * SECOND_US)
 #define SAVE_DELAY_US    (10 * SECOND_US)
-#define WORKERS          1u
 #define EVENTS_MAX       8
 #define COUNTERS_TICKS   2u /* seconds between two looks at the counters for events */
 #define NEVER            UINT64_MAX
@@ -68,6 +68,9 @@ struct daemon {
     enum mode_setting mode;
     bool learning;
     struct daemon_port ports[2]; /* by enum side */
+    uint32_t workers;            /* that there can be */
+    int steering_fd;             /* program for the TAPs' queues, -1: none */
+    struct error one_queue;      /* why there is one worker, or no queue of SYNs; EXIT_DONE: there are */
     struct store *store;
     struct learner *learner;
     struct shards *shards;
@@ -358,13 +361,19 @@ static bool open_links(struct daemon_port *port, struct error *error)
     return port->tap_link != NULL;
 }
 
-static bool open_port(struct daemon_port *port, struct error *error)
+static uint32_t queues_wanted(const struct daemon *daemon)
+{
+    return daemon->steering_fd < 0 ? 1 : daemon->workers * STEER_QUEUES;
+}
+
+static bool open_port(const struct daemon *daemon, struct daemon_port *port, struct error *error)
 {
     if (!open_links(port, error) ||
-        !tap_open(&port->tap, port->join == NULL ? &port->spec : port_tap(port->join), error) ||
+        !tap_open(&port->tap, port->join == NULL ? &port->spec : port_tap(port->join), queues_wanted(daemon),
+                  daemon->steering_fd, error) ||
         !link_mtu(port->link, &port->mtu, error))
         return false;
-    if (port->join != NULL && !port_join(port->join, port->tap_link, port->tap.fd, error))
+    if (port->join != NULL && !port_join(port->join, port->tap_link, port->tap.fds[0], error))
         return false;
     tell_tap_mtu(port);
     return !port->tap.persistent || link_overflow(port->tap_link, &port->overflow_before, error);
@@ -394,37 +403,92 @@ static bool agree_mtu(struct daemon *daemon, struct error *error)
     return true;
 }
 
+/* Without the program nothing can be told apart before it is read: one queue, one worker. */
+static void load_steering(struct daemon *daemon)
+{
+    if (!daemon->options.single_queue)
+        daemon->steering_fd = steering_load(daemon->workers, &daemon->one_queue);
+    if (daemon->steering_fd < 0)
+        daemon->workers = 1;
+}
+
+/*
+ * Workers need queues of their own on both sides. Where a TAP has but one, a single worker reads it; the other TAP may still have
+ * its queue of SYNs (bpf/steer.c: what was said for many workers is right for one).
+ */
+static void settle_workers(struct daemon *daemon)
+{
+    const uint32_t wanted = queues_wanted(daemon);
+    for (int side = 0; side < 2; side++) {
+        const struct daemon_port *port = &daemon->ports[side];
+        if (port->tap.queues == wanted)
+            continue;
+        error_set(&daemon->one_queue, EXIT_FAILED, "%s has one queue: was it made without multi_queue?",
+                  port->spec.text);
+        daemon->workers = 1;
+    }
+    for (int side = 0; side < 2; side++)
+        tap_shrink(&daemon->ports[side].tap, queues_wanted(daemon));
+}
+
 static bool open_ports(struct daemon *daemon, struct error *error)
 {
-    return open_port(&daemon->ports[SIDE_CLIENT], error) && open_port(&daemon->ports[SIDE_SERVER], error) &&
-           agree_mtu(daemon, error) && link_set_up(daemon->ports[SIDE_CLIENT].tap_link, error) &&
+    struct daemon_port *client = &daemon->ports[SIDE_CLIENT], *server = &daemon->ports[SIDE_SERVER];
+    load_steering(daemon);
+    if (!open_port(daemon, client, error) || !open_port(daemon, server, error))
+        return false;
+    settle_workers(daemon);
+    return agree_mtu(daemon, error) && link_set_up(daemon->ports[SIDE_CLIENT].tap_link, error) &&
            link_set_up(daemon->ports[SIDE_SERVER].tap_link, error);
 }
 
-static bool start_shards(struct daemon *daemon, struct error *error)
+/* What all workers have in common. */
+static void fill_options(const struct daemon *daemon, struct worker_options *options)
 {
     const struct tap *client = &daemon->ports[SIDE_CLIENT].tap, *server = &daemon->ports[SIDE_SERVER].tap;
-    struct worker_options workers[WORKERS];
-    memset(workers, 0, sizeof(workers));
-    struct worker_options *options = &workers[0];
-    options->fds[SIDE_CLIENT] = client->fd;
-    options->fds[SIDE_SERVER] = server->fd;
     options->nowait_writes = client->nowait_writes && server->nowait_writes;
     options->single_reads = daemon->options.single_reads;
     options->learning = daemon->options.learning;
     options->mode = daemon->options.mode;
     engine_config_defaults(&options->engine);
-    options->engine.shards = WORKERS;
+    engine_config_share(&options->engine, daemon->workers);
     options->engine.unknown = daemon->options.unknown;
     options->engine.triggers = daemon->options.triggers;
     randombytes_buf(&options->engine.keys, sizeof(options->engine.keys));
     randombytes_buf(options->engine.table_seed, sizeof(options->engine.table_seed));
+}
+
+/* The queues of one worker. */
+static void fill_queues(const struct daemon *daemon, uint32_t index, struct worker_options *options)
+{
+    options->has_syn_fds = true;
+    for (int side = 0; side < 2; side++) {
+        const struct tap *tap = &daemon->ports[side].tap;
+        const uint32_t first = index * STEER_QUEUES;
+        options->fds[side] = tap->fds[first + STEER_FLOWS];
+        options->syn_fds[side] = first + STEER_SYNS < tap->queues ? tap->fds[first + STEER_SYNS] : -1;
+    }
+}
+
+static bool start_shards(struct daemon *daemon, struct error *error)
+{
+    const size_t bytes = daemon->workers * sizeof(struct worker_options);
+    struct worker_options *workers = calloc(1, bytes);
     struct policy *policy = policy_compile(daemon->store, NULL, clock_now_us());
-    if (policy == NULL)
+    if (workers == NULL || policy == NULL) {
+        free(workers);
+        free(policy);
         return error_set(error, EXIT_FAILED, "out of memory for the policy of %zu profiles",
                          store_count(daemon->store));
-    daemon->shards = shards_start(workers, WORKERS, policy, error);
-    sodium_memzero(workers, sizeof(workers));
+    }
+    fill_options(daemon, &workers[0]);
+    for (uint32_t i = daemon->workers; i-- > 0;) {
+        workers[i] = workers[0];
+        fill_queues(daemon, i, &workers[i]);
+    }
+    daemon->shards = shards_start(workers, daemon->workers, policy, error);
+    sodium_memzero(workers, bytes);
+    free(workers);
     return daemon->shards != NULL;
 }
 
@@ -518,6 +582,10 @@ static void log_ready(const struct daemon *daemon)
              SYNWARD_VERSION, daemon->options.client_side, daemon->options.server_side,
              mode_setting_name(daemon->options.mode), daemon->options.learning ? "on" : "off",
              store_count(daemon->store), daemon->options.control_path);
+    if (daemon->one_queue.code != EXIT_DONE)
+        log_line(daemon->options.workers > 1 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
+                 "%s: one worker%s, and SYNs wait in one queue with all else", daemon->one_queue.text,
+                 daemon->options.workers > 1 ? " instead of those asked for" : "");
     if (!shards_multishot(daemon->shards))
         log_line(LOG_LEVEL_INFO, "%s",
                  daemon->options.single_reads
@@ -720,7 +788,7 @@ static void close_port(struct daemon_port *port)
     /* A ring lets go of its files a moment after it was closed; the interface must be gone when we are. */
     if (port->join != NULL)
         port_leave(port->join);
-    if (port->tap.fd >= 0 && !port->tap.persistent)
+    if (port->tap.queues > 0 && !port->tap.persistent)
         link_remove(port->tap_link);
     tap_close(&port->tap);
     if (port->tap_link != port->link)
@@ -751,6 +819,8 @@ static void finish(struct daemon *daemon)
     shards_stop(daemon->shards);
     close_port(&daemon->ports[SIDE_SERVER]);
     close_port(&daemon->ports[SIDE_CLIENT]);
+    if (daemon->steering_fd >= 0)
+        close(daemon->steering_fd);
     learner_free(daemon->learner);
     store_free(daemon->store);
     report_free(daemon->report);
@@ -794,7 +864,8 @@ enum exit_code daemon_run(const struct daemon_options *options, struct error *er
     daemon->mode = options->mode;
     daemon->learning = options->learning;
     daemon->epoll_fd = daemon->signal_fd = -1;
-    daemon->ports[SIDE_CLIENT].tap.fd = daemon->ports[SIDE_SERVER].tap.fd = -1;
+    daemon->workers = options->workers;
+    daemon->steering_fd = -1;
     daemon->compile_us = daemon->save_us = NEVER;
     daemon->recompile_us = daemon->start_us + RECOMPILE_US;
     const bool ok = start(daemon, error) && serve_until_stopped(daemon, error);

@@ -28,7 +28,9 @@ struct daemon_options {
     bool learning;
     enum unknown_servers unknown;
     struct trigger_limits triggers; /* for servers that have no limits of their own */
+    uint32_t workers;               /* 1 to WORKERS_MAX */
     bool single_reads;              /* hidden --single-reads: behave as if multishot reads were missing */
+    bool single_queue;              /* hidden --single-queue: behave as if TAPs had one queue; one worker */
 };
 
 struct daemon;

@@ -3,6 +3,7 @@
 #include "bridge/mode_text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const setting_names[] = {
@@ -66,6 +67,17 @@ bool unknown_servers_parse(const char *text, enum unknown_servers *out, struct e
     }
     return error_set(error, EXIT_USAGE,
                      "not a choice for unknown servers: %.100s: write cookie, pass or drop", text);
+}
+
+bool workers_parse(const char *text, uint32_t *out, struct error *error)
+{
+    char *end;
+    const unsigned long workers = strtoul(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || workers == 0 || workers > WORKERS_MAX)
+        return error_set(error, EXIT_USAGE, "not a number of workers: %.100s: write 1 to %u", text,
+                         WORKERS_MAX);
+    *out = (uint32_t)workers;
+    return true;
 }
 
 bool switch_parse(const char *what, const char *text, bool *out, struct error *error)

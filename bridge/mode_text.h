@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "bridge/policy_handover.h"
 #include "engine/engine.h"
 #include "profiles/error.h"
 
@@ -23,6 +24,9 @@ const char *cause_to_text(enum trigger_cause cause, uint32_t value, char text[CA
 
 /* The words of --unknown: cookie, pass, drop. */
 bool unknown_servers_parse(const char *text, enum unknown_servers *out, struct error *error);
+
+/* How many workers: 1 to WORKERS_MAX. False with EXIT_USAGE for anything else. */
+bool workers_parse(const char *text, uint32_t *out, struct error *error);
 
 /* Reads on, off. False with EXIT_USAGE for any other word; `what` names the switch. */
 bool switch_parse(const char *what, const char *text, bool *out, struct error *error);

@@ -2,12 +2,13 @@
 /*
  * ring.c - see ring.h.
  *
- *      buffers:  | 0 .. 111 client reads | 112 .. 223 server reads | 224 .. 231 large sends | 232 .. 487 small sends |
+ *      buffers:  | 0 .. 111 client reads | 112 .. 223 server reads | 224 .. 231 large sends |
+ *                | 232 .. 487 small sends | 488 .. 551 client SYNs | 552 .. 615 server SYNs |
  *
- * Reads. With multishot (Linux 6.7) one request per side stays armed and takes a buffer from the side's registered
+ * Reads. Each queue that is read has a lane. With multishot (Linux 6.7) one request per lane stays armed and takes a buffer from the lane's registered
  * ring for every frame; it ends when the ring is empty, and is armed again when a buffer has come back. Without it
- * one single read per side is armed, and when it completes the rest of the queue is drained with plain read(). More
- * than one armed read per side would be woken together by every frame, and after 128 vain wake-ups io_uring hands a
+ * one single read per lane is armed, and when it completes the rest of the queue is drained with plain read(). More
+ * than one armed read per lane would be woken together by every frame, and after 128 vain wake-ups io_uring hands a
  * request to another thread, which breaks the order of frames.
  *
  * Writes. The fds are O_NONBLOCK and io_uring issues writes inline, in the order of submission, so that their
@@ -17,8 +18,9 @@
  * The wait asks for the writes queued and one completion more, so that the writes alone do not end it.
  * DEFER_TASKRUN lets reads run only inside that call: a batch does not grow while it is worked on.
  *
- * Completions are copied out of the completion queue at once: writes give their buffer back, reads go to the queue
- * of `ready` frames, which cannot overflow because each holds a read buffer.
+ * Completions are copied out of the completion queue at once: writes give their buffer back, reads go to one of two queues
+ * of `ready` frames, which cannot overflow because each holds a read buffer. That of SYNs comes last. It is short because its lanes have few
+ * buffers: however many SYNs wait, the others are looked for again after a moment.
  */
 #include "bridge/ring.h"
 
@@ -31,22 +33,26 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "bridge/bpf/steer.h"
+#include "engine/offload.h"
+
 #define READS_PER_SIDE   112u
 #define READS            (2 * READS_PER_SIDE)
 #define LARGE_SENDS      8u
 #define SMALL_SENDS      256u
-#define BUFFERS          (READS + LARGE_SENDS + SMALL_SENDS)
+#define SYN_READS        (2 * RING_SYNS)
+#define SYNS_BEGIN       (READS + LARGE_SENDS + SMALL_SENDS)
+#define BUFFERS          (SYNS_BEGIN + SYN_READS)
 #define SMALL_BYTES      2048u
-#define READ_BYTES       (RING_BUFFER_BYTES - RING_SLACK_BYTES)
 #define LARGE_AREA_BYTES ((READS + LARGE_SENDS) * RING_BUFFER_BYTES)
-#define POOL_BYTES       (LARGE_AREA_BYTES + SMALL_SENDS * SMALL_BYTES)
+#define POOL_BYTES       (LARGE_AREA_BYTES + (SMALL_SENDS + SYN_READS) * SMALL_BYTES)
 #define HUGE_PAGE_BYTES  (2u << 20)
 #define POOL_ALLOCATED   ((POOL_BYTES + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES)
 
 #define READ_RING_ENTRIES 128u /* power of two >= READS_PER_SIDE */
 #define SUBMISSIONS       1024u
 #define COMPLETIONS       2048u
-#define READY_SLOTS       256u /* power of two >= READS */
+#define READY_SLOTS       256u /* power of two >= READS, SYN_READS */
 
 /* Linux 6.7; liburing 2.3 does not know it. */
 #define OPCODE_READ_MULTISHOT 49
@@ -55,6 +61,8 @@ _Static_assert(POOL_ALLOCATED <= RING_BYTES_MAX, "the promise of ring.h");
 _Static_assert(RING_BUFFER_BYTES % 64 == 0 && SMALL_BYTES % 64 == 0, "buffers begin on cache lines");
 _Static_assert(BUFFERS < COMPLETIONS, "completions never overflow: each holds a buffer, but for a few");
 _Static_assert(READY_SLOTS >= READS && READ_RING_ENTRIES >= READS_PER_SIDE, "all reads fit");
+_Static_assert(READY_SLOTS >= SYN_READS && READ_RING_ENTRIES >= RING_SYNS, "all SYNs fit");
+_Static_assert(STEER_SYN_BYTES_MAX + OFFLOAD_BYTES < SMALL_BYTES - RING_SLACK_BYTES, "and each its buffer");
 
 enum operation { OPERATION_READ, OPERATION_WRITE, OPERATION_WAKE, OPERATION_CANCEL };
 
@@ -63,7 +71,7 @@ union ticket {
     uint64_t number;
     struct {
         uint8_t operation; /* enum operation */
-        uint8_t side;      /* read from, or written to */
+        uint8_t lane;      /* read from, or written to: then that of the side */
         uint16_t buffer;   /* unless a multishot read */
         uint32_t bytes;
     } __attribute__((packed));
@@ -76,14 +84,23 @@ struct ready {
     uint32_t bytes;
 };
 
+struct ready_queue {
+    uint32_t head, tail;
+    struct ready slots[READY_SLOTS];
+};
+
 struct stack {
     uint32_t count;
     uint16_t buffers[SMALL_SENDS];
 };
-_Static_assert(SMALL_SENDS >= READS_PER_SIDE, "a stack holds any kind of buffer");
+_Static_assert(SMALL_SENDS >= READS_PER_SIDE && SMALL_SENDS >= RING_SYNS, "a stack holds any kind of buffer");
+
+/* By enum side first, so that a side is the lane of its frames, and of what is written to it. */
+enum { LANE_SYNS = 2, LANES = 4, FILES = LANES + 1 };
+#define WAKE_FILE LANES
 
 struct lane {
-    int fd;
+    int fd;                  /* -1: there is none */
     bool armed;              /* a read is in flight */
     uint32_t kernel_buffers; /* multishot: those in `ring` */
     uint32_t given;          /* of them, not yet published */
@@ -100,12 +117,27 @@ struct ring {
     uint32_t writes;            /* in flight */
     uint64_t wake_value;
     uint8_t *pool;
-    struct lane lanes[2];
+    struct lane lanes[LANES];
     struct stack large, small;
-    uint32_t ready_head, ready_tail;
-    struct ready ready[READY_SLOTS];
+    struct ready_queue flows, syns;
     struct ring_counts counts;
 };
+
+static enum side lane_side(uint32_t lane)
+{
+    return (enum side)(lane % LANE_SYNS);
+}
+
+/* What a buffer holds; a read leaves RING_SLACK_BYTES of it. */
+static uint32_t buffer_bytes(uint32_t buffer)
+{
+    return buffer < READS + LARGE_SENDS ? RING_BUFFER_BYTES : SMALL_BYTES;
+}
+
+static uint32_t read_bytes(uint32_t buffer)
+{
+    return buffer_bytes(buffer) - RING_SLACK_BYTES;
+}
 
 static uint8_t *buffer_data(const struct ring *ring, uint32_t buffer)
 {
@@ -130,7 +162,7 @@ static bool stack_pop(struct stack *stack, uint32_t *buffer)
 /* To the kernel's ring; publish_buffers() makes it see them. */
 static void give_to_kernel(struct ring *ring, struct lane *lane, uint32_t buffer)
 {
-    io_uring_buf_ring_add(lane->ring, buffer_data(ring, buffer), READ_BYTES, (unsigned short)buffer,
+    io_uring_buf_ring_add(lane->ring, buffer_data(ring, buffer), read_bytes(buffer), (unsigned short)buffer,
                           io_uring_buf_ring_mask(READ_RING_ENTRIES), (int)lane->given++);
     lane->kernel_buffers++;
 }
@@ -142,25 +174,37 @@ static void publish_buffers(struct lane *lane)
     lane->given = 0;
 }
 
-static void give_back(struct ring *ring, uint32_t buffer)
+/* Of a buffer of SYNs. */
+static uint32_t syn_lane(uint32_t buffer)
 {
-    if (buffer >= READS + LARGE_SENDS) {
-        stack_push(&ring->small, buffer);
-    } else if (buffer >= READS) {
-        stack_push(&ring->large, buffer);
-    } else {
-        struct lane *lane = &ring->lanes[buffer / READS_PER_SIDE];
-        if (ring->multishot)
-            give_to_kernel(ring, lane, buffer);
-        else
-            stack_push(&lane->free, buffer);
-    }
+    return LANE_SYNS + (buffer - SYNS_BEGIN) / RING_SYNS;
 }
 
-static void push_ready(struct ring *ring, enum side side, uint32_t buffer, uint32_t bytes)
+static void give_to_lane(struct ring *ring, struct lane *lane, uint32_t buffer)
 {
-    ring->ready[ring->ready_tail++ & (READY_SLOTS - 1)] =
-        (struct ready){.buffer = (uint16_t)buffer, .side = (uint8_t)side, .bytes = bytes};
+    if (ring->multishot)
+        give_to_kernel(ring, lane, buffer);
+    else
+        stack_push(&lane->free, buffer);
+}
+
+static void give_back(struct ring *ring, uint32_t buffer)
+{
+    if (buffer >= SYNS_BEGIN)
+        give_to_lane(ring, &ring->lanes[syn_lane(buffer)], buffer);
+    else if (buffer >= READS + LARGE_SENDS)
+        stack_push(&ring->small, buffer);
+    else if (buffer >= READS)
+        stack_push(&ring->large, buffer);
+    else
+        give_to_lane(ring, &ring->lanes[buffer / READS_PER_SIDE], buffer);
+}
+
+static void push_ready(struct ring *ring, uint32_t lane, uint32_t buffer, uint32_t bytes)
+{
+    struct ready_queue *queue = lane < LANE_SYNS ? &ring->flows : &ring->syns;
+    queue->slots[queue->tail++ & (READY_SLOTS - 1)] =
+        (struct ready){.buffer = (uint16_t)buffer, .side = (uint8_t)lane_side(lane), .bytes = bytes};
 }
 
 static void side_gone(struct ring *ring, enum side side, int reason)
@@ -178,64 +222,63 @@ static bool is_transient(int reason)
 }
 
 /* What a read brought, by io_uring or by read(): frame, end or error. True: a frame. */
-static bool take_read(struct ring *ring, enum side side, uint32_t buffer, ssize_t result, int reason)
+static bool take_read(struct ring *ring, uint32_t lane, uint32_t buffer, ssize_t result, int reason)
 {
-    if (result > 0 && (uint32_t)result < READ_BYTES) {
-        push_ready(ring, side, buffer, (uint32_t)result);
+    if (result > 0 && (uint32_t)result < read_bytes(buffer)) {
+        push_ready(ring, lane, buffer, (uint32_t)result);
         return true;
     }
     /* A frame that fills the buffer was cut, and no packet is that long: it cannot be passed on whole. */
     give_back(ring, buffer);
     if (result == 0 || (result < 0 && !is_transient(reason)))
-        side_gone(ring, side, reason);
+        side_gone(ring, lane_side(lane), reason);
     return result > 0;
 }
 
-static void complete_multishot(struct ring *ring, enum side side, const struct io_uring_cqe *cqe)
+static void complete_multishot(struct ring *ring, uint32_t number, const struct io_uring_cqe *cqe)
 {
-    struct lane *lane = &ring->lanes[side];
+    struct lane *lane = &ring->lanes[number];
     if ((cqe->flags & IORING_CQE_F_MORE) == 0)
         lane->armed = false;
     if ((cqe->flags & IORING_CQE_F_BUFFER) != 0) {
         lane->kernel_buffers--;
-        take_read(ring, side, cqe->flags >> IORING_CQE_BUFFER_SHIFT, cqe->res, -cqe->res);
+        take_read(ring, number, cqe->flags >> IORING_CQE_BUFFER_SHIFT, cqe->res, -cqe->res);
         return;
     }
     if (cqe->res == -EINVAL || cqe->res == -EOPNOTSUPP || cqe->res == -EBADFD)
         ring->refused = true;
     if (cqe->res == 0 || (cqe->res < 0 && !is_transient(-cqe->res)))
-        side_gone(ring, side, -cqe->res);
+        side_gone(ring, lane_side(number), -cqe->res);
 }
 
 /* One read completed: the queue behind it is drained by plain reads, in order, as far as there are buffers. */
-static void complete_single(struct ring *ring, enum side side, uint32_t buffer, int result)
+static void complete_single(struct ring *ring, uint32_t number, uint32_t buffer, int result)
 {
-    struct lane *lane = &ring->lanes[side];
+    struct lane *lane = &ring->lanes[number];
     lane->armed = false;
-    bool more = take_read(ring, side, buffer, result, -result);
+    bool more = take_read(ring, number, buffer, result, -result);
     while (more && stack_pop(&lane->free, &buffer)) {
-        const ssize_t bytes = read(lane->fd, buffer_data(ring, buffer), READ_BYTES);
-        more = take_read(ring, side, buffer, bytes, bytes < 0 ? errno : 0);
+        const ssize_t bytes = read(lane->fd, buffer_data(ring, buffer), read_bytes(buffer));
+        more = take_read(ring, number, buffer, bytes, bytes < 0 ? errno : 0);
     }
 }
 
 static void complete(struct ring *ring, const struct io_uring_cqe *cqe)
 {
     const union ticket ticket = {.number = cqe->user_data};
-    const enum side side = (enum side)ticket.side;
     switch ((enum operation)ticket.operation) {
     case OPERATION_READ:
         if (ring->multishot)
-            complete_multishot(ring, side, cqe);
+            complete_multishot(ring, ticket.lane, cqe);
         else
-            complete_single(ring, side, ticket.buffer, cqe->res);
+            complete_single(ring, ticket.lane, ticket.buffer, cqe->res);
         break;
     case OPERATION_WRITE:
         ring->writes--;
         if (cqe->res == (int32_t)ticket.bytes)
-            ring->counts.written[side]++;
+            ring->counts.written[ticket.lane]++;
         else
-            ring->counts.refused[side]++;
+            ring->counts.refused[ticket.lane]++;
         give_back(ring, ticket.buffer);
         break;
     case OPERATION_WAKE:
@@ -275,35 +318,59 @@ static struct io_uring_sqe *next_sqe(struct ring *ring)
     return io_uring_get_sqe(&ring->uring);
 }
 
-static void set_ticket(struct io_uring_sqe *sqe, enum operation operation, enum side side, uint32_t buffer,
+static void set_ticket(struct io_uring_sqe *sqe, enum operation operation, uint32_t lane, uint32_t buffer,
                        uint32_t bytes)
 {
     const union ticket ticket = {
-        .operation = (uint8_t)operation, .side = (uint8_t)side, .buffer = (uint16_t)buffer, .bytes = bytes};
+        .operation = (uint8_t)operation, .lane = (uint8_t)lane, .buffer = (uint16_t)buffer, .bytes = bytes};
     sqe->user_data = ticket.number;
 }
 
-/* The registered files are client, server, wake. */
-static void arm_read(struct ring *ring, enum side side)
+/* Nothing comes from there any more, or ever did. */
+static bool lane_ended(const struct ring *ring, uint32_t number)
 {
-    struct lane *lane = &ring->lanes[side];
+    return ring->lanes[number].fd < 0 || ring->gone_side == (int)lane_side(number);
+}
+
+/* The registered files are those of the lanes, then the one to wake. */
+static void arm_read(struct ring *ring, uint32_t number)
+{
+    struct lane *lane = &ring->lanes[number];
     uint32_t buffer = 0;
-    publish_buffers(lane);
-    if (lane->armed || ring->gone_side == (int)side)
+    if (lane_ended(ring, number))
+        return;
+    if (ring->multishot)
+        publish_buffers(lane);
+    if (lane->armed)
         return;
     if (ring->multishot ? lane->kernel_buffers == 0 : !stack_pop(&lane->free, &buffer))
         return;
     struct io_uring_sqe *sqe = next_sqe(ring);
     if (ring->multishot) {
-        io_uring_prep_rw(OPCODE_READ_MULTISHOT, sqe, (int)side, NULL, 0, 0);
+        io_uring_prep_rw(OPCODE_READ_MULTISHOT, sqe, (int)number, NULL, 0, 0);
         sqe->flags = IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
-        sqe->buf_group = (uint16_t)side;
+        sqe->buf_group = (uint16_t)number;
     } else {
-        io_uring_prep_read(sqe, (int)side, buffer_data(ring, buffer), READ_BYTES, 0);
+        io_uring_prep_read(sqe, (int)number, buffer_data(ring, buffer), read_bytes(buffer), 0);
         sqe->flags = IOSQE_FIXED_FILE;
     }
-    set_ticket(sqe, OPERATION_READ, side, buffer, 0);
+    set_ticket(sqe, OPERATION_READ, number, buffer, 0);
     lane->armed = true;
+}
+
+static void arm_reads(struct ring *ring)
+{
+    for (uint32_t number = 0; number < LANES; number++)
+        arm_read(ring, number);
+}
+
+/* Does whatever may come end a wait? */
+static bool all_armed(const struct ring *ring)
+{
+    for (uint32_t number = 0; number < LANES; number++)
+        if (!ring->lanes[number].armed && !lane_ended(ring, number))
+            return false;
+    return true;
 }
 
 static void arm_wake(struct ring *ring)
@@ -311,9 +378,9 @@ static void arm_wake(struct ring *ring)
     if (ring->wake_armed)
         return;
     struct io_uring_sqe *sqe = next_sqe(ring);
-    io_uring_prep_read(sqe, 2, &ring->wake_value, sizeof(ring->wake_value), 0);
+    io_uring_prep_read(sqe, WAKE_FILE, &ring->wake_value, sizeof(ring->wake_value), 0);
     sqe->flags = IOSQE_FIXED_FILE;
-    set_ticket(sqe, OPERATION_WAKE, SIDE_CLIENT, 0, 0);
+    set_ticket(sqe, OPERATION_WAKE, 0, 0, 0);
     ring->wake_armed = true;
 }
 
@@ -330,11 +397,9 @@ static void queue_write(struct ring *ring, uint32_t buffer, enum side to, uint32
 void ring_wait(struct ring *ring, uint64_t timeout_us)
 {
     arm_wake(ring);
-    arm_read(ring, SIDE_CLIENT);
-    arm_read(ring, SIDE_SERVER);
-    /* A side without buffers gets them from the writes now queued, and must be armed soon: no waiting beyond those. */
-    const bool idle = (ring->lanes[0].armed || ring->gone_side == SIDE_CLIENT) &&
-                      (ring->lanes[1].armed || ring->gone_side == SIDE_SERVER) && timeout_us > 0;
+    arm_reads(ring);
+    /* A lane without buffers gets them from the writes now queued, and must be armed soon: no waiting beyond those. */
+    const bool idle = all_armed(ring) && timeout_us > 0;
     const unsigned wanted = ring->writes + (idle ? 1 : 0);
     struct io_uring_cqe *first = NULL;
     struct __kernel_timespec limit = {.tv_sec = (int64_t)(timeout_us / 1000000u),
@@ -349,14 +414,15 @@ void ring_wait(struct ring *ring, uint64_t timeout_us)
 
 bool ring_next(struct ring *ring, struct ring_frame *frame)
 {
-    if (ring->ready_head == ring->ready_tail)
+    struct ready_queue *queue = ring->flows.head != ring->flows.tail ? &ring->flows : &ring->syns;
+    if (queue->head == queue->tail)
         return false;
-    const struct ready *ready = &ring->ready[ring->ready_head++ & (READY_SLOTS - 1)];
+    const struct ready *ready = &queue->slots[queue->head++ & (READY_SLOTS - 1)];
     *frame = (struct ring_frame){.from = (enum side)ready->side,
                                  .buffer = ready->buffer,
                                  .data = buffer_data(ring, ready->buffer),
                                  .bytes = ready->bytes,
-                                 .capacity = RING_BUFFER_BYTES};
+                                 .capacity = buffer_bytes(ready->buffer)};
     return true;
 }
 
@@ -435,8 +501,10 @@ static bool open_uring(struct ring *ring, const struct ring_options *options, st
     ring->uring_open = true;
     /* Saves a look-up per call; where it fails nothing is lost. */
     io_uring_register_ring_fd(&ring->uring);
-    const int files[3] = {options->fds[SIDE_CLIENT], options->fds[SIDE_SERVER], options->wake_fd};
-    code = io_uring_register_files(&ring->uring, files, 3);
+    int files[FILES] = {[WAKE_FILE] = options->wake_fd};
+    for (uint32_t number = 0; number < LANES; number++)
+        files[number] = ring->lanes[number].fd;
+    code = io_uring_register_files(&ring->uring, files, FILES);
     return code == 0 || setup_error(code, error);
 }
 
@@ -448,7 +516,7 @@ static bool allocate_pool(struct ring *ring, struct error *error)
                          RING_BYTES_MAX >> 20);
     madvise(ring->pool, POOL_ALLOCATED, MADV_HUGEPAGE);
     memset(ring->pool, 0, POOL_BYTES);
-    for (uint32_t buffer = BUFFERS; buffer-- > READS;)
+    for (uint32_t buffer = SYNS_BEGIN; buffer-- > READS;)
         give_back(ring, buffer);
     return true;
 }
@@ -461,9 +529,9 @@ static bool opcode_known(struct ring *ring, int opcode)
     return known;
 }
 
-static bool register_read_ring(struct ring *ring, enum side side)
+static bool register_read_ring(struct ring *ring, uint32_t number)
 {
-    struct lane *lane = &ring->lanes[side];
+    struct lane *lane = &ring->lanes[number];
     const size_t bytes = READ_RING_ENTRIES * sizeof(struct io_uring_buf);
     void *memory;
     if (posix_memalign(&memory, (size_t)sysconf(_SC_PAGESIZE), bytes) != 0)
@@ -471,7 +539,7 @@ static bool register_read_ring(struct ring *ring, enum side side)
     lane->ring = memset(memory, 0, bytes);
     struct io_uring_buf_reg registration = {.ring_addr = (uint64_t)(uintptr_t)lane->ring,
                                             .ring_entries = READ_RING_ENTRIES,
-                                            .bgid = (uint16_t)side};
+                                            .bgid = (uint16_t)number};
     if (io_uring_register_buf_ring(&ring->uring, &registration, 0) == 0)
         return true;
     free(lane->ring);
@@ -479,13 +547,21 @@ static bool register_read_ring(struct ring *ring, enum side side)
     return false;
 }
 
+static bool register_read_rings(struct ring *ring)
+{
+    for (uint32_t number = 0; number < LANES; number++)
+        if (ring->lanes[number].fd >= 0 && !register_read_ring(ring, number))
+            return false;
+    return true;
+}
+
 static void unregister_read_rings(struct ring *ring)
 {
-    for (int side = 0; side < 2; side++) {
-        struct lane *lane = &ring->lanes[side];
+    for (int number = 0; number < LANES; number++) {
+        struct lane *lane = &ring->lanes[number];
         if (lane->ring == NULL)
             continue;
-        io_uring_unregister_buf_ring(&ring->uring, side);
+        io_uring_unregister_buf_ring(&ring->uring, number);
         free(lane->ring);
         lane->ring = NULL;
     }
@@ -495,18 +571,19 @@ static void fill_lanes(struct ring *ring)
 {
     for (uint32_t buffer = READS; buffer-- > 0;)
         give_back(ring, buffer);
+    for (uint32_t buffer = BUFFERS; buffer-- > SYNS_BEGIN;)
+        if (ring->lanes[syn_lane(buffer)].fd >= 0)
+            give_back(ring, buffer);
 }
 
 /* Whether the kernel names the opcode is one thing; whether it takes it on these files is found by doing it. */
 static bool try_multishot(struct ring *ring)
 {
-    ring->multishot = opcode_known(ring, OPCODE_READ_MULTISHOT) && register_read_ring(ring, SIDE_CLIENT) &&
-                      register_read_ring(ring, SIDE_SERVER);
+    ring->multishot = opcode_known(ring, OPCODE_READ_MULTISHOT) && register_read_rings(ring);
     if (!ring->multishot)
         return false;
     fill_lanes(ring);
-    arm_read(ring, SIDE_CLIENT);
-    arm_read(ring, SIDE_SERVER);
+    arm_reads(ring);
     flush(ring);
     return !ring->refused;
 }
@@ -517,10 +594,10 @@ static void use_single_reads(struct ring *ring)
     unregister_read_rings(ring);
     ring->multishot = ring->refused = false;
     ring->gone_side = -1;
-    for (int side = 0; side < 2; side++) {
-        ring->lanes[side].armed = false;
-        ring->lanes[side].kernel_buffers = ring->lanes[side].given = 0;
-        ring->lanes[side].free.count = 0;
+    for (int number = 0; number < LANES; number++) {
+        ring->lanes[number].armed = false;
+        ring->lanes[number].kernel_buffers = ring->lanes[number].given = 0;
+        ring->lanes[number].free.count = 0;
     }
     fill_lanes(ring);
 }
@@ -535,8 +612,10 @@ struct ring *ring_open(const struct ring_options *options, struct error *error)
     ring->gone_side = -1;
     ring->wake_fd = options->wake_fd;
     ring->write_flags = options->nowait_writes ? RWF_NOWAIT : 0;
-    for (int side = 0; side < 2; side++)
+    for (int side = 0; side < 2; side++) {
         ring->lanes[side].fd = options->fds[side];
+        ring->lanes[LANE_SYNS + side].fd = options->has_syn_fds ? options->syn_fds[side] : -1;
+    }
     if (!open_uring(ring, options, error) || !allocate_pool(ring, error)) {
         ring_close(ring);
         return NULL;

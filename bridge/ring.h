@@ -3,10 +3,13 @@
  * ring.h - frames in and out of both sides, in batches, over one io_uring.
  *
  *      ring_wait()                     submits what was queued, waits, collects completions: one system call a batch
- *      while (ring_next(&frame))       each frame read, in the order in which it came
+ *      while (ring_next(&frame))       each frame read, in the order of its queue
  *          ring_write(frame)           ... goes out of a side, from the buffer it came in,
  *          ring_release(frame)         ... or is forgotten
  *          ring_send(...)              a frame of our own, copied, behind those queued before it
+ *
+ * A side may have a second queue, of frames that are served last (SYNs, bpf/steer.c): in each batch, after all that came from the others, and
+ * no more than RING_SYNS of them for each side.
  *
  * A buffer has one owner: the kernel until it holds a frame, the caller from ring_next() on, the kernel again from
  * ring_write() until the write completes. Frames leave each side in the order of the calls. A write that finds no
@@ -28,9 +31,12 @@
 /* A 64 KiB packet, virtio and Ethernet headers with two tags, and room for a reply that is longer than what came. */
 #define RING_BUFFER_BYTES 65792u
 #define RING_SLACK_BYTES  192u
+#define RING_SYNS         64u
 
 struct ring_options {
-    int fds[2];         /* by enum side; O_NONBLOCK, stay the caller's */
+    int fds[2];     /* by enum side; O_NONBLOCK, stay the caller's */
+    int syn_fds[2]; /* the same sides' queues of SYNs; -1: this one has none */
+    bool has_syn_fds;
     int wake_fd;        /* eventfd that ends a wait */
     bool nowait_writes; /* the fds take RWF_NOWAIT */
     bool single_reads;  /* behave as if the kernel had no multishot reads */

@@ -11,7 +11,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_link.h>
 #include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -21,6 +24,7 @@
 #include "bridge/clock.h"
 #include "bridge/link.h"
 #include "bridge/netns.h"
+#include "bridge/steering.h"
 #include "engine/offload.h"
 
 #define RELEASE_US   (500ull * 1000)
@@ -57,38 +61,151 @@ static bool attach_error(const struct side_spec *side, int reason, struct error 
             side->device, place);
     if (reason == EINVAL || reason == EEXIST)
         return error_set(error, EXIT_FAILED,
-                         "the name %s%s is taken by an interface that is not a free, persistent, "
-                         "single-queue TAP; choose another name",
+                         "the name %s%s is taken by an interface that is not a free, persistent TAP; "
+                         "choose another name",
                          side->device, place);
     return error_set(error, EXIT_FAILED, "cannot make TAP %s%s: %s", side->device, place, strerror(reason));
 }
 
+/* What the kernel says of a TAP that is there. */
+struct tun_state {
+    bool many_queues;
+    uint32_t held; /* queues that somebody has */
+};
+
+static int note_tun(const struct nlattr *attribute, void *context)
+{
+    struct tun_state *state = context;
+    if (mnl_attr_get_type(attribute) == IFLA_TUN_MULTI_QUEUE &&
+        mnl_attr_validate(attribute, MNL_TYPE_U8) == 0)
+        state->many_queues = mnl_attr_get_u8(attribute) != 0;
+    if ((mnl_attr_get_type(attribute) == IFLA_TUN_NUM_QUEUES ||
+         mnl_attr_get_type(attribute) == IFLA_TUN_NUM_DISABLED_QUEUES) &&
+        mnl_attr_validate(attribute, MNL_TYPE_U32) == 0)
+        state->held += mnl_attr_get_u32(attribute);
+    return MNL_CB_OK;
+}
+
+static int note_info(const struct nlattr *attribute, void *context)
+{
+    const bool tun = mnl_attr_get_type(attribute) == IFLA_INFO_DATA;
+    return tun ? mnl_attr_parse_nested(attribute, note_tun, context) : MNL_CB_OK;
+}
+
+static int note_link(const struct nlattr *attribute, void *context)
+{
+    const bool info = mnl_attr_get_type(attribute) == IFLA_LINKINFO;
+    return info ? mnl_attr_parse_nested(attribute, note_info, context) : MNL_CB_OK;
+}
+
+static int note_answer(const struct nlmsghdr *message, void *context)
+{
+    return mnl_attr_parse(message, sizeof(struct ifinfomsg), note_link, context);
+}
+
+/* Asks in the namespace that the thread is in. What is no TAP has no queues. */
+static struct tun_state look_at(const char *device)
+{
+    uint8_t buffer[16384];
+    struct tun_state state = {0};
+    struct nlmsghdr *question = mnl_nlmsg_put_header(buffer);
+    question->nlmsg_type = RTM_GETLINK;
+    question->nlmsg_flags = NLM_F_REQUEST;
+    mnl_nlmsg_put_extra_header(question, sizeof(struct ifinfomsg));
+    mnl_attr_put_strz(question, IFLA_IFNAME, device);
+    struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+    if (socket == NULL)
+        return state;
+    if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) == 0 &&
+        mnl_socket_sendto(socket, question, question->nlmsg_len) >= 0) {
+        const ssize_t bytes = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
+        if (bytes > 0)
+            mnl_cb_run(buffer, (size_t)bytes, 0, 0, note_answer, &state);
+    }
+    mnl_socket_close(socket);
+    return state;
+}
+
+/* 0, or an errno. */
+static int set_interface(int fd, const char *device, short flags)
+{
+    struct ifreq request = {.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | flags)};
+    memcpy(request.ifr_name, device, sizeof(request.ifr_name));
+    return ioctl(fd, TUNSETIFF, &request) == 0 ? 0 : errno;
+}
+
 /*
- * TUNSETIFF. When a daemon was killed the kernel takes its ring apart a moment after the process is gone, and its
+ * A new TAP, with many queues if `*many`; or one that is there, as it was made. The kernel would let us join a TAP of many queues of
+ * which another process has some: what another has is taken.
+ */
+static int set_first(int fd, const char *device, bool *many)
+{
+    const int reason = set_interface(fd, device, (short)(IFF_TUN_EXCL | (*many ? IFF_MULTI_QUEUE : 0)));
+    if (reason != EBUSY)
+        return reason;
+    const struct tun_state state = look_at(device);
+    if (state.held > 0)
+        return EBUSY;
+    *many = state.many_queues;
+    return set_interface(fd, device, *many ? IFF_MULTI_QUEUE : 0);
+}
+
+/*
+ * The first queue; `*many`: of many that may be had. When a daemon was killed the kernel takes its ring apart a moment after the process is gone, and its
  * TAP with it: a name in use gets RELEASE_US to become free.
  */
-static int set_interface(int fd, struct ifreq *request)
+static int take_interface(int fd, const char *device, bool *many)
 {
     const uint64_t until_us = clock_now_us() + RELEASE_US;
     const int listener = link_listen();
+    const bool wanted = *many;
     int reason;
-    do
-        reason = ioctl(fd, TUNSETIFF, request) == 0 ? 0 : errno;
-    while (reason == EBUSY && link_wait(listener, until_us));
+    do {
+        *many = wanted;
+        reason = set_first(fd, device, many);
+    } while (reason == EBUSY && link_wait(listener, until_us));
     if (listener >= 0)
         close(listener);
     return reason;
 }
 
-static bool attach(struct tap *tap, const struct side_spec *side, struct error *error)
+/* More queues of a TAP that has one and is steered: fewer are as good as one. */
+static void add_queues(struct tap *tap, const struct side_spec *side, uint32_t queues)
 {
-    struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
-    memcpy(request.ifr_name, side->device, sizeof(request.ifr_name));
-    const int reason = set_interface(tap->fd, &request);
+    while (tap->queues < queues) {
+        const int fd = tun_open(NULL);
+        if (fd < 0)
+            return;
+        if (set_interface(fd, side->device, IFF_MULTI_QUEUE) != 0) {
+            close(fd);
+            return;
+        }
+        tap->fds[tap->queues++] = fd;
+    }
+}
+
+static bool attach(struct tap *tap, const struct side_spec *side, uint32_t queues, int program,
+                   struct error *error)
+{
+    struct ifreq request = {0};
+    bool many = queues > 1;
+    tap->fds[0] = tun_open(error);
+    if (tap->fds[0] < 0)
+        return false;
+    tap->queues = 1;
+    const int reason = take_interface(tap->fds[0], side->device, &many);
     if (reason != 0)
         return attach_error(side, reason, error);
-    if (ioctl(tap->fd, TUNGETIFF, &request) == 0)
+    if (ioctl(tap->fds[0], TUNGETIFF, &request) == 0)
         tap->persistent = (request.ifr_flags & IFF_PERSIST) != 0;
+    /* One that somebody has left behind would go on steering. */
+    if (many)
+        steering_detach(tap->fds[0]);
+    tap->steered = many && queues > 1 && program >= 0 && steering_attach(tap->fds[0], program);
+    if (tap->steered)
+        add_queues(tap, side, queues);
+    if (tap->queues < queues)
+        tap_shrink(tap, 1);
     return true;
 }
 
@@ -99,10 +216,11 @@ static bool configure(struct tap *tap, const struct side_spec *side, struct erro
      * The byte order of the host is the default; kernels without cross-endian support refuse TUNSETVNETBE, and need
      * it not.
      */
-    ioctl(tap->fd, TUNSETVNETLE, &off);
-    ioctl(tap->fd, TUNSETVNETBE, &off);
-    if (ioctl(tap->fd, TUNSETVNETHDRSZ, &header_bytes) == 0 &&
-        ioctl(tap->fd, TUNSETSNDBUF, &unlimited) == 0 && ioctl(tap->fd, TUNSETOFFLOAD, TUN_OFFLOADS) == 0)
+    ioctl(tap->fds[0], TUNSETVNETLE, &off);
+    ioctl(tap->fds[0], TUNSETVNETBE, &off);
+    if (ioctl(tap->fds[0], TUNSETVNETHDRSZ, &header_bytes) == 0 &&
+        ioctl(tap->fds[0], TUNSETSNDBUF, &unlimited) == 0 &&
+        ioctl(tap->fds[0], TUNSETOFFLOAD, TUN_OFFLOADS) == 0)
         return true;
     char place[SIDE_PLACE_BYTES];
     return error_set(error, EXIT_FAILED, "TAP %s%s takes no checksum and TSO offloads: %s", side->device,
@@ -120,25 +238,32 @@ static bool takes_nowait(int fd)
     return pwritev2(fd, &vector, 1, -1, RWF_NOWAIT) < 0 && errno != EOPNOTSUPP;
 }
 
-bool tap_open(struct tap *tap, const struct side_spec *side, struct error *error)
+bool tap_open(struct tap *tap, const struct side_spec *side, uint32_t queues, int program,
+              struct error *error)
 {
-    *tap = (struct tap){.fd = -1};
+    *tap = (struct tap){0};
     struct netns_return back;
     if (!netns_enter(side->netns, &back, error))
         return false;
-    tap->fd = tun_open(error);
-    const bool ok = tap->fd >= 0 && attach(tap, side, error) && configure(tap, side, error);
+    const bool ok = attach(tap, side, queues, program, error) && configure(tap, side, error);
     netns_leave(&back);
     if (!ok)
         tap_close(tap);
     else
-        tap->nowait_writes = takes_nowait(tap->fd);
+        tap->nowait_writes = takes_nowait(tap->fds[0]);
     return ok;
+}
+
+/* From the last one on: the kernel gives the place of a queue that goes to the last. */
+void tap_shrink(struct tap *tap, uint32_t queues)
+{
+    while (tap->queues > queues)
+        close(tap->fds[--tap->queues]);
 }
 
 void tap_close(struct tap *tap)
 {
-    if (tap->fd >= 0)
-        close(tap->fd);
-    tap->fd = -1;
+    if (tap->steered && tap->persistent)
+        steering_detach(tap->fds[0]);
+    tap_shrink(tap, 0);
 }

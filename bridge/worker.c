@@ -305,6 +305,8 @@ static void *thread_main(void *argument)
 {
     struct worker *worker = argument;
     const struct ring_options options = {.fds = {worker->options.fds[0], worker->options.fds[1]},
+                                         .syn_fds = {worker->options.syn_fds[0], worker->options.syn_fds[1]},
+                                         .has_syn_fds = worker->options.has_syn_fds,
                                          .wake_fd = worker->bell.fd,
                                          .nowait_writes = worker->options.nowait_writes,
                                          .single_reads = worker->options.single_reads};

@@ -27,6 +27,8 @@
 struct worker_options {
     uint32_t index; /* among the workers, for the policy hand-over */
     int fds[2];     /* by enum side, stay the caller's */
+    int syn_fds[2]; /* the same, of queues of SYNs; -1: this side has none */
+    bool has_syn_fds;
     bool nowait_writes, single_reads;
     bool learning;
     enum mode_setting mode;

@@ -41,6 +41,14 @@ static bool choose_unknown(const struct arguments *arguments, const struct confi
            unknown_servers_parse(arguments->value[OPTION_UNKNOWN], unknown, error);
 }
 
+static bool choose_workers(const struct arguments *arguments, const struct config *config, uint32_t *workers,
+                           struct error *error)
+{
+    *workers = config->workers ? config->workers : 1;
+    return !option_given(arguments, OPTION_WORKERS) ||
+           workers_parse(arguments->value[OPTION_WORKERS], workers, error);
+}
+
 static bool choose_sides(const struct arguments *arguments, const struct config *config,
                          struct daemon_options *options, struct error *error)
 {
@@ -63,12 +71,14 @@ static bool run_daemon(const struct arguments *arguments, const struct config *c
         .control_path = choose(arguments, OPTION_CONTROL, config->control, CONTROL_SOCKET_DEFAULT),
         .triggers = config->triggers,
         .single_reads = option_given(arguments, OPTION_SINGLE_READS),
+        .single_queue = option_given(arguments, OPTION_SINGLE_QUEUE),
     };
 
     if (!choose_sides(arguments, config, &options, error) ||
         !choose_mode(arguments, config, &options.mode, error) ||
         !choose_learning(arguments, config, &options.learning, error) ||
-        !choose_unknown(arguments, config, &options.unknown, error))
+        !choose_unknown(arguments, config, &options.unknown, error) ||
+        !choose_workers(arguments, config, &options.workers, error))
         return false;
     return daemon_run(&options, error) == EXIT_DONE;
 }

@@ -25,10 +25,12 @@
 static const struct command commands[] = {
     {.name = "run",
      .forms = {"--client SIDE --server SIDE [--store FILE] [--control SOCKET] [--mode auto|normal|attack] "
-               "[--server-stack NETNS] [--learn on|off] [--unknown cookie|pass|drop] [--config FILE]"},
+               "[--server-stack NETNS] [--learn on|off] [--unknown cookie|pass|drop] [--workers N] "
+               "[--config FILE]"},
      .options = OPTION_BIT(CLIENT) | OPTION_BIT(SERVER) | OPTION_BIT(STORE) | OPTION_BIT(CONTROL) |
                 OPTION_BIT(MODE) | OPTION_BIT(SERVER_STACK) | OPTION_BIT(LEARN) | OPTION_BIT(UNKNOWN) |
-                OPTION_BIT(CONFIG) | OPTION_BIT(SINGLE_READS),
+                OPTION_BIT(CONFIG) | OPTION_BIT(WORKERS) | OPTION_BIT(SINGLE_READS) |
+                OPTION_BIT(SINGLE_QUEUE),
      .summary = "bridge two sides, learn the servers, protect them",
      .help = "Runs in the foreground until SIGTERM or SIGINT, and logs on stderr. A side is one\n"
              "of\n"
@@ -48,9 +50,13 @@ static const struct command commands[] = {
              "armed profile yet: cookie lets them in after a good cookie, under limits; pass\n"
              "lets everything through as in normal mode; drop lets nobody new in.\n"
              "\n"
+             "--workers N: so many threads carry frames, each with 20 to 30 MiB of its own; a\n"
+             "connection has one of them. More than one needs TAPs with many queues: a\n"
+             "persistent one must have been made with multi_queue.\n"
+             "\n"
              "The config file is one JSON object with the keys client, server, store,\n"
-             "control, mode, server-stack, learn and unknown, each a string as the option of\n"
-             "that name takes it, and trigger.half_open and its like (see `synward help profiles\n"
+             "control, mode, server-stack, learn, unknown and workers, each a string as the\n"
+             "option of that name takes it, and trigger.half_open and its like (see `synward help profiles\n"
              "set`), which then count for every server that has no setting of its own.\n",
      .handle = cmd_run},
     {.name = "status",

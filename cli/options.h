@@ -25,12 +25,14 @@
     X(LEARN, "learn", "on|off", false, "learn profiles (on)")                                                \
     X(UNKNOWN, "unknown", "cookie|pass|drop", false,                                                         \
       "clients of attacked servers without an armed profile (cookie)")                                       \
+    X(WORKERS, "workers", "N", false, "threads that carry frames (1)")                                       \
     X(FOR, "for", "SECONDS", false, "how long a source stays put aside (until it is removed)")               \
     X(CONFIG, "config", "FILE", false, "read options from a JSON file; the command line wins")               \
     X(PCAP, "pcap", "FILE", false, "learn from a capture (pcap or pcapng)")                                  \
     X(JSON, "json", NULL, false, "print one JSON object instead of tables")                                  \
     X(HELP, "help", NULL, false, "explain the command")                                                      \
-    X(SINGLE_READS, "single-reads", NULL, true, "read as on kernels that have no multishot reads")
+    X(SINGLE_READS, "single-reads", NULL, true, "read as on kernels that have no multishot reads")           \
+    X(SINGLE_QUEUE, "single-queue", NULL, true, "read each side as where TAPs have one queue")
 
 enum option_id {
 #define CLI_OPTION_ENUM(id, name, value, hidden, help) OPTION_##id,

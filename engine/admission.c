@@ -256,8 +256,9 @@ static void answer_syn(struct engine *engine, struct passage *passage, struct se
  */
 static void pass_authenticated(struct engine *engine, struct passage *passage, struct server *server)
 {
-    if (token_take(&server->authenticated, AUTHENTICATED_PER_SECOND, AUTHENTICATED_PER_SECOND,
-                   passage->now_us))
+    const uint32_t limit = limit_share(engine, AUTHENTICATED_PER_SECOND);
+
+    if (token_take(&server->authenticated, limit, limit, passage->now_us))
         passage_forward(passage);
     else
         passage_drop(engine, passage, DROP_open_limit);
@@ -269,7 +270,9 @@ static void pass_authenticated(struct engine *engine, struct passage *passage, s
  */
 static void refuse_unlistened(struct engine *engine, struct passage *passage, struct server *server)
 {
-    if (token_take(&server->unlistened, UNLISTENED_PER_SECOND, UNLISTENED_PER_SECOND, passage->now_us))
+    const uint32_t limit = limit_share(engine, UNLISTENED_PER_SECOND);
+
+    if (token_take(&server->unlistened, limit, limit, passage->now_us))
         passage_forward(passage);
     else
         passage_reset(engine, passage, DROP_unlistened);
@@ -332,6 +335,8 @@ static void open_limited(struct engine *engine, struct passage *passage, struct 
         policy && policy->open_per_source_per_second ? policy->open_per_source_per_second : OPEN_PER_SOURCE;
     uint32_t scope = LIMIT_SCOPE_OPENING | (uint32_t)(server - engine->servers.slots);
 
+    per_server = limit_share(engine, per_server);
+    per_source = limit_share(engine, per_source);
     if (!source_limiter_take(&engine->limits, &passage->key.client, scope, per_source, per_source,
                              passage->now_us) ||
         !token_take(&server->openings, per_server, per_server, passage->now_us)) {
@@ -844,11 +849,11 @@ static bool stray_is_ours(const struct engine *engine, const struct passage *pas
 void admission_stray(struct engine *engine, struct passage *passage)
 {
     bool proved_lately = tag_age_ms(&engine->proved, passage->hash, 0, passage->now_us) >= 0;
+    const uint32_t limit = limit_share(engine, STRAYS_PER_SECOND);
 
     engine->counters.cookies_rejected++;
     /* A reordered first flight: its beginning is on the way, the client will repeat this. */
-    if (proved_lately ||
-        !token_take(&engine->strays, STRAYS_PER_SECOND, STRAYS_PER_SECOND, passage->now_us) ||
+    if (proved_lately || !token_take(&engine->strays, limit, limit, passage->now_us) ||
         stray_is_ours(engine, passage)) {
         passage_drop(engine, passage, DROP_bad_cookie);
         return;

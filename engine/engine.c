@@ -38,6 +38,31 @@ void engine_config_defaults(struct engine_config *config)
     config->shards = 1;
 }
 
+static uint32_t share(uint32_t whole, uint32_t shards, uint32_t least)
+{
+    return whole / shards > least ? whole / shards : least;
+}
+
+/* The same where it must be a power of two, as `whole` and `least` are. */
+static uint32_t share_power(uint32_t whole, uint32_t shards, uint32_t least)
+{
+    while (shards > 1 && whole > least) {
+        whole >>= 1;
+        shards = (shards + 1) / 2;
+    }
+    return whole;
+}
+
+void engine_config_share(struct engine_config *config, uint32_t shards)
+{
+    config->shards = shards;
+    config->flows_max = share(config->flows_max, shards, 1024);
+    config->openings_max = share(config->openings_max, shards, 64);
+    config->assemblies_max = share(config->assemblies_max, shards, 64);
+    config->greeted_max = share_power(config->greeted_max, shards, 256);
+    config->served_max = share_power(config->served_max, shards, 4096);
+}
+
 /* Walks over the memory: with a base it hands out pieces, without one it only adds up. */
 struct layout {
     uint8_t *base;

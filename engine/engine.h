@@ -61,6 +61,12 @@ struct engine;
 /* Fills in the defaults above; keys and table_seed stay zero and are the caller's to set. */
 void engine_config_defaults(struct engine_config *config);
 
+/*
+ * One of `shards`, at least 1: tables whose entries belong to connections are divided among them, so that all together hold what one
+ * would; every shard meets all servers and sources. Limits are divided by what uses them.
+ */
+void engine_config_share(struct engine_config *config, uint32_t shards);
+
 /* Bytes that engine_init() needs. */
 size_t engine_bytes(const struct engine_config *config);
 

@@ -110,6 +110,14 @@ uint32_t flow_label_to_client(const struct engine *engine, const struct flow_key
 
 /* --- small things that several stages ask ------------------------------------------------------------------ */
 
+/* What one shard may have of a limit that all share, in general: connections come to each as often as to another. */
+static inline uint32_t limit_share(const struct engine *engine, uint32_t limit)
+{
+    const uint32_t shards = engine->servers.shards;
+
+    return shards == 1 ? limit : (limit + shards - 1) / shards;
+}
+
 /* flow_key_hash() under the seed of the shard's tables. */
 static inline uint64_t engine_hash(const struct engine *engine, const struct flow_key *key)
 {
