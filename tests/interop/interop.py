@@ -63,6 +63,9 @@ class Site:
         with open(self.path(side, name), "rb") as content:
             return content.read()
 
+    def exists(self, side, name):
+        return os.path.exists(self.path(side, name))
+
     def argv(self, side, *argv):
         namespace = self.lab.server if side == "server" else self.lab.client
         return [ENTER, namespace.name, ROOT, self.folders[side], *map(str, argv)]
