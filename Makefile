@@ -20,7 +20,7 @@ DEPS      := gcc make pkg-config liburing-dev libnl-route-3-dev libmnl-dev libjs
              nettle-dev libpcap-dev libbpf-dev libcriterion-dev iproute2 nftables ethtool python3 curl debootstrap ca-certificates clang libclang-rt-14-dev \
              valgrind
 DEPS_VM   := qemu-system-x86
-DEPS_BENCH := wrk iperf3 netsniff-ng
+DEPS_BENCH := wrk iperf3
 DEPS_LINT := clang-format clang-tidy cppcheck
 
 PACKAGES := liburing libnl-route-3.0 libmnl json-c libsodium nettle libpcap libbpf
