@@ -514,16 +514,16 @@ static void blame(struct engine *engine, const struct passage *passage, struct s
 
 /* As a host without the connection (RFC 9293 3.10.7.1): RST at the ack that the client named. */
 static void refuse_request(struct engine *engine, struct passage *passage, struct server *server,
-                           const struct proof *proof, const struct request *request)
+                           const struct proof *proof, const struct request *request, enum drop_reason reason)
 {
     blame(engine, passage, server, proof);
     if (request->assembly)
         assembly_close(engine->assemblies, request->assembly);
     resend_remove(engine->greetings, &passage->key);
     if (source_may_be_reset(&engine->sources, &passage->key.client, passage->now_us))
-        passage_reset(engine, passage, DROP_mismatch);
+        passage_reset(engine, passage, reason);
     else
-        passage_drop(engine, passage, DROP_mismatch);
+        passage_drop(engine, passage, reason);
 }
 
 /* Too short to decide on: kept for 10 s. False: there is no room, or the client has no more to say. */
@@ -591,10 +591,10 @@ static void judge_request(struct engine *engine, struct passage *passage, struct
                           enum assembly_result added)
 {
     enum match match;
-    bool put_off;
+    bool put_off, wrong_keyword;
 
     if (talks_too_early(server, proof)) {
-        refuse_request(engine, passage, server, proof, request);
+        refuse_request(engine, passage, server, proof, request, DROP_mismatch);
         return;
     }
     match = request_check(engine, server, &passage->key.client, request->data, request->bytes,
@@ -611,13 +611,14 @@ static void judge_request(struct engine *engine, struct passage *passage, struct
         open_request(engine, passage, server, proof, closing, request, false);
         return;
     case MATCH_NO:
-        refuse_request(engine, passage, server, proof, request);
+        wrong_keyword = policy_wrong_keyword(server->policy, request->data, request->bytes);
+        refuse_request(engine, passage, server, proof, request, wrong_keyword ? DROP_keyword : DROP_mismatch);
         return;
     case MATCH_MORE:
         break;
     }
     if (request->fin)
-        refuse_request(engine, passage, server, proof, request); /* nothing more will come */
+        refuse_request(engine, passage, server, proof, request, DROP_mismatch); /* nothing more will come */
     else if (assemble(engine, passage, proof, request, added))
         passage_hold(passage);
     else

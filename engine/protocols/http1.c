@@ -9,6 +9,9 @@
  * come, and not later: the rest of the line is the server's to judge. One pass, no memory, and the first byte
  * against the grammar ends it. A version above 1 is none: HTTP/2's preface is its own protocol's (http2.c).
  *
+ * Its keyword is the host: that of the target where it has one (RFC 9112 3.2.2 and 3.2.3), else the Host field's,
+ * without port. A request without any (HTTP/1.0) names none. A second Host field is the server's to refuse.
+ *
  * Limits: those of request lines in words.c; HTTP/0.9, which has no version, is none either.
  */
 #include "engine/protocols/words.h"
@@ -26,10 +29,86 @@ static enum acceptance http1_accepts(const uint8_t *request, size_t request_byte
     return accepted_by_status_line("HTTP/0.0 000", answer, answer_bytes);
 }
 
+/* `http://host/...`: where the authority begins; 0 where the target has none. */
+static size_t authority_at(const uint8_t *target, size_t bytes)
+{
+    size_t colon = find_byte(':', target, bytes);
+
+    if (!is_letter(target[0]) || colon + 3 > bytes || find_byte('/', target, colon) < colon)
+        return 0;
+    return begins_exactly("://", 3, target + colon, bytes - colon) == MATCH_YES ? colon + 3 : 0;
+}
+
+static size_t authority_bytes(const uint8_t *authority, size_t bytes)
+{
+    size_t at = 0;
+
+    while (at < bytes && authority[at] != '/' && authority[at] != '?' && authority[at] != '#')
+        at++;
+    return at;
+}
+
+/* The value of a field line behind its name, without what surrounds it (RFC 9112 5). */
+static enum match put_host_field(struct keywords_found *found, const uint8_t *value, size_t bytes)
+{
+    while (bytes > 0 && value[bytes - 1] <= ' ')
+        bytes--;
+    while (bytes > 0 && (*value == ' ' || *value == '\t')) {
+        value++;
+        bytes--;
+    }
+    return put_host(found, KEYWORD_HOST, value, bytes) ? MATCH_YES : MATCH_NO;
+}
+
+static enum match host_field(const uint8_t *fields, size_t bytes, struct keywords_found *found)
+{
+    static const char name[] = "host:";
+    size_t at = 0, line;
+
+    for (;; at += line) {
+        line = line_bytes(fields + at, bytes - at, bytes);
+        if (line == 0)
+            return MATCH_MORE;
+        if (line == 1 || (line == 2 && fields[at] == '\r')) {
+            keywords_put_absent(found, KEYWORD_HOST);
+            return MATCH_YES;
+        }
+        if (begins_word(name, fields + at, line) == MATCH_YES)
+            return put_host_field(found, fields + at + sizeof(name) - 1, line - (sizeof(name) - 1));
+    }
+}
+
+static enum match http1_keyword(const uint8_t *request, size_t bytes, struct keywords_found *found)
+{
+    size_t empty = empty_lines_bytes(request, bytes), target_bytes, at;
+    size_t line = line_bytes(request + empty, bytes - empty, bytes);
+    const uint8_t *target = request_target(request + empty, line, &target_bytes);
+
+    if (line == 0)
+        return MATCH_MORE;
+    at = target_bytes > 0 ? authority_at(target, target_bytes) : 0;
+    if (at == 0 && begins_exactly("CONNECT ", 8, request + empty, line) != MATCH_YES)
+        return host_field(request + empty + line, bytes - empty - line, found);
+    return put_host(found, KEYWORD_HOST, target + at, authority_bytes(target + at, target_bytes - at))
+               ? MATCH_YES
+               : MATCH_NO;
+}
+
+/* Not "100 Continue", which a server may say before it has looked whether it knows the host. */
+static enum acceptance http1_keyword_accepts(const uint8_t *request, size_t request_bytes,
+                                             const uint8_t *answer, size_t answer_bytes)
+{
+    (void)request;
+    (void)request_bytes;
+    return accepted_by_final_status("HTTP/0.0 000", answer, answer_bytes);
+}
+
 const struct protocol protocol_http1 = {
     .id = PROTOCOL_HTTP,
     .name = "http",
     .answers_alone = true,
     .check = http1_check,
     .accepts = http1_accepts,
+    .keyword = http1_keyword,
+    .keyword_accepts = http1_keyword_accepts,
 };

@@ -8,6 +8,10 @@
  *                 ServerHello, 'G' and a token, or 'N' and what the client asks next (a wish for TLS: 'S' again);
  *                 'E' refuses. One letter alone is no evidence: any text may begin with it.
  *
+ * Its keyword is the database that a start names, or the user's where it names none. A wish for encryption names none:
+ * what follows is not the first request. Servers ask for a password before they look for the database, so a name counts
+ * when the server said what follows that ('S', 'K', 'Z').
+ *
  * TLS without such a wish (since PostgreSQL 17) is tls.c's. A cancel is never answered, so it is never evidence.
  */
 #include "engine/protocols/words.h"
@@ -115,9 +119,89 @@ static enum acceptance postgresql_accepts(const uint8_t *request, size_t request
                                   : match_bytes(fits_message, 2, answer, answer_bytes));
 }
 
+/* One of the texts of a start, from `*at` on, each ended by a zero. MORE where its end has not come. */
+static enum match take_text(const uint8_t *data, size_t bytes, size_t *at, const uint8_t **text,
+                            size_t *length)
+{
+    *text = data + *at;
+    *length = find_byte(0, *text, bytes - *at);
+    *at += *length + 1;
+    return *at > bytes ? MATCH_MORE : MATCH_YES;
+}
+
+static bool is_text(const char *word, size_t word_bytes, const uint8_t *text, size_t bytes)
+{
+    return bytes == word_bytes && begins_exactly(word, word_bytes, text, bytes) == MATCH_YES;
+}
+
+/* Names and values in turn, up to an empty name. */
+static enum match start_database(const uint8_t *data, size_t bytes, const uint8_t **database, size_t *length)
+{
+    const uint8_t *name, *value;
+    size_t at = CODE_BYTES, name_bytes, value_bytes;
+
+    *database = data;
+    for (*length = 0;;) {
+        if (take_text(data, bytes, &at, &name, &name_bytes) != MATCH_YES)
+            return MATCH_MORE;
+        if (name_bytes == 0)
+            return MATCH_YES;
+        if (take_text(data, bytes, &at, &value, &value_bytes) != MATCH_YES)
+            return MATCH_MORE;
+        if (is_text("database", 8, name, name_bytes) || is_text("user", 4, name, name_bytes)) {
+            *database = value;
+            *length = value_bytes;
+        }
+        if (name_bytes == 8 && *database == value)
+            return MATCH_YES;
+    }
+}
+
+static enum match postgresql_keyword(const uint8_t *request, size_t bytes, struct keywords_found *found)
+{
+    const uint8_t *database;
+    size_t message, length;
+    enum match match;
+
+    if (bytes < CODE_BYTES)
+        return MATCH_MORE;
+    if (be16(request + 4) == SPECIAL) {
+        keywords_put_absent(found, KEYWORD_DATABASE);
+        return MATCH_YES;
+    }
+    message = be16(request + 2);
+    match = start_database(request, bytes < message ? bytes : message, &database, &length);
+    if (match != MATCH_YES)
+        return bytes < message ? MATCH_MORE : MATCH_NO;
+    return keywords_put(found, KEYWORD_DATABASE, database, length) ? MATCH_YES : MATCH_NO;
+}
+
+/* Messages of an answer: type(1) length(4) ... */
+static enum acceptance postgresql_keyword_accepts(const uint8_t *request, size_t request_bytes,
+                                                  const uint8_t *answer, size_t answer_bytes)
+{
+    size_t at = 0;
+
+    if (request_bytes >= CODE_BYTES && be16(request + 4) == SPECIAL)
+        return postgresql_accepts(request, request_bytes, answer, answer_bytes);
+    while (at + 5 <= answer_bytes) {
+        size_t length = (size_t)be16(answer + at + 1) << 16 | be16(answer + at + 3);
+
+        if (answer[at] == 'S' || answer[at] == 'K' || answer[at] == 'Z')
+            return ACCEPTANCE_ACCEPTED;
+        /* How to authenticate, another version, a notice. */
+        if ((answer[at] != 'R' && answer[at] != 'v' && answer[at] != 'N') || length < 4)
+            return ACCEPTANCE_REFUSED;
+        at += 1 + length;
+    }
+    return ACCEPTANCE_MORE;
+}
+
 const struct protocol protocol_postgresql = {
     .id = PROTOCOL_POSTGRESQL,
     .name = "postgresql",
     .check = postgresql_check,
     .accepts = postgresql_accepts,
+    .keyword = postgresql_keyword,
+    .keyword_accepts = postgresql_keyword_accepts,
 };

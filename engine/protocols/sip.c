@@ -5,6 +5,8 @@
  *      request    *( CRLF ) method SP uri SP "SIP/" DIGIT ...      empty lines are keepalives (RFC 5626 4.4.1)
  *      answer     "SIP/2.0" SP 3DIGIT ...                          401 and 407 ask for credentials
  *
+ * Its keyword is the host of the Request-URI (RFC 3261 19.1.1); a "tel:" URI names none.
+ *
  * Like HTTP's, and like it decided by the version: before that an INVITE could be anybody's.
  */
 #include "engine/protocols/words.h"
@@ -22,10 +24,49 @@ static enum acceptance sip_accepts(const uint8_t *request, size_t request_bytes,
     return accepted_by_status_line("SIP/0.0 000", answer, answer_bytes);
 }
 
+/* `sip:user:password@host:port;parameters?headers`: where what follows the scheme begins, 0 for another scheme. */
+static size_t scheme_bytes(const uint8_t *uri, size_t bytes)
+{
+    if (begins_word("sips:", uri, bytes) == MATCH_YES)
+        return 5;
+    return begins_word("sip:", uri, bytes) == MATCH_YES ? 4 : 0;
+}
+
+static enum match sip_keyword(const uint8_t *request, size_t bytes, struct keywords_found *found)
+{
+    size_t empty = empty_lines_bytes(request, bytes), line, uri_bytes, scheme, user, end;
+    const uint8_t *uri;
+
+    line = line_bytes(request + empty, bytes - empty, bytes);
+    if (line == 0)
+        return MATCH_MORE;
+    uri = request_target(request + empty, line, &uri_bytes);
+    scheme = scheme_bytes(uri, uri_bytes);
+    if (scheme == 0) {
+        keywords_put_absent(found, KEYWORD_SIP_HOST);
+        return MATCH_YES;
+    }
+    user = find_byte('@', uri, uri_bytes); /* the user part may hold ';' and '?' */
+    end = user < uri_bytes ? user : scheme;
+    while (end < uri_bytes && uri[end] != ';' && uri[end] != '?')
+        end++;
+    return put_host(found, KEYWORD_SIP_HOST, uri + scheme, end - scheme) ? MATCH_YES : MATCH_NO;
+}
+
+static enum acceptance sip_keyword_accepts(const uint8_t *request, size_t request_bytes,
+                                           const uint8_t *answer, size_t answer_bytes)
+{
+    (void)request;
+    (void)request_bytes;
+    return accepted_by_final_status("SIP/0.0 000", answer, answer_bytes);
+}
+
 const struct protocol protocol_sip = {
     .id = PROTOCOL_SIP,
     .name = "sip",
     .answers_alone = true,
     .check = sip_check,
     .accepts = sip_accepts,
+    .keyword = sip_keyword,
+    .keyword_accepts = sip_keyword_accepts,
 };

@@ -8,11 +8,16 @@
  * FTP greets with 220 as well. What names FTP and not SMTP is not taken for SMTP; where a greeting names neither,
  * the client's request tells.
  *
+ * Its keyword is the name that EHLO gives. It is a weak one: it says who the client claims to be, not what it wants.
+ *
  * Limits: a greeting has at most 4 KiB; commands of private extensions (XCLIENT) are not known.
  */
 #include "engine/protocols/words.h"
 
 static const char *const verbs[] = {"EHLO", "HELO", "LHLO", "NOOP", "HELP", "RSET", "VRFY", "EXPN", "QUIT"};
+
+#define HELLO_BYTES 4
+static const char *const hellos[] = {"EHLO", "HELO", "LHLO"};
 
 static enum match smtp_check(const uint8_t *request, size_t bytes)
 {
@@ -36,6 +41,23 @@ static enum greeting_verdict smtp_greeting(const uint8_t *data, size_t bytes, si
     return has_word("FTP", data, *greeting_bytes) ? GREETING_NOT : verdict;
 }
 
+static enum match smtp_keyword(const uint8_t *request, size_t bytes, struct keywords_found *found)
+{
+    size_t line = line_bytes(request, bytes, bytes), end = line, at = HELLO_BYTES;
+
+    if (line == 0)
+        return MATCH_MORE;
+    while (end > 0 && request[end - 1] <= ' ')
+        end--;
+    if (begins_verb(hellos, COUNT_OF(hellos), request, line) != MATCH_YES || end <= HELLO_BYTES) {
+        keywords_put_absent(found, KEYWORD_EHLO);
+        return MATCH_YES;
+    }
+    while (request[at] == ' ')
+        at++;
+    return keywords_put(found, KEYWORD_EHLO, request + at, end - at) ? MATCH_YES : MATCH_NO;
+}
+
 const struct protocol protocol_smtp = {
     .id = PROTOCOL_SMTP,
     .name = "smtp",
@@ -44,5 +66,6 @@ const struct protocol protocol_smtp = {
     .early_talk_is_wrong = true,
     .check = smtp_check,
     .accepts = smtp_accepts,
+    .keyword = smtp_keyword,
     .greeting = smtp_greeting,
 };

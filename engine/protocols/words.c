@@ -240,6 +240,93 @@ enum acceptance accepted_by_status_line(const char *form, const uint8_t *data, s
     return status_accepts(data + text_bytes(form) - CODE_BYTES) ? ACCEPTANCE_ACCEPTED : ACCEPTANCE_REFUSED;
 }
 
+/* Where the empty line behind the first answer ends; 0 where it has not come. */
+static size_t head_bytes(const uint8_t *data, size_t bytes)
+{
+    size_t at = 0;
+
+    for (;;) {
+        size_t line = line_bytes(data + at, bytes - at, bytes);
+
+        if (line == 0)
+            return 0;
+        at += line;
+        if (line == 1 || (line == 2 && data[at - 2] == '\r'))
+            return at;
+    }
+}
+
+/* RFC 9110 15.2, RFC 3261 21.1.1. 101 is final, and a SIP server says 180 of somebody whom it knows. */
+static bool is_interim(const uint8_t status[3])
+{
+    return status[0] == '1' && status[1] == '0' && status[2] != '1';
+}
+
+enum acceptance accepted_by_final_status(const char *form, const uint8_t *data, size_t bytes)
+{
+    size_t status_at = text_bytes(form) - CODE_BYTES;
+
+    while (begins_form(form, data, bytes) == MATCH_YES && is_interim(data + status_at)) {
+        size_t head = head_bytes(data, bytes);
+
+        if (head == 0)
+            return ACCEPTANCE_MORE;
+        data += head;
+        bytes -= head;
+    }
+    return accepted_by_status_line(form, data, bytes);
+}
+
+size_t find_byte(uint8_t byte, const uint8_t *data, size_t bytes)
+{
+    size_t at = 0;
+
+    while (at < bytes && data[at] != byte)
+        at++;
+    return at;
+}
+
+const uint8_t *request_target(const uint8_t *line, size_t bytes, size_t *target_bytes)
+{
+    size_t begin = find_byte(' ', line, bytes) + 1;
+
+    if (begin >= bytes) {
+        *target_bytes = 0;
+        return line;
+    }
+    *target_bytes = find_byte(' ', line + begin, bytes - begin);
+    return line + begin;
+}
+
+/* The length of a host in front of its port. An IPv6 address stands in brackets. */
+static size_t host_bytes(const uint8_t *host, size_t bytes)
+{
+    size_t from = bytes > 0 && host[0] == '[' ? find_byte(']', host, bytes) : 0, colon;
+
+    if (from == bytes)
+        return bytes;
+    colon = from + find_byte(':', host + from, bytes - from);
+    for (size_t at = colon + 1; at < bytes; at++) {
+        if (!is_digit(host[at]))
+            return bytes; /* no port: the name is a strange one, and stays whole */
+    }
+    return colon < bytes ? colon : bytes;
+}
+
+bool put_host(struct keywords_found *found, enum keyword_kind kind, const uint8_t *authority, size_t bytes)
+{
+    size_t user = find_byte('@', authority, bytes), length;
+
+    if (user < bytes) {
+        authority += user + 1;
+        bytes -= user + 1;
+    }
+    length = host_bytes(authority, bytes);
+    if (length > 1 && authority[length - 1] == '.')
+        length--;
+    return keywords_put(found, kind, authority, length);
+}
+
 size_t line_bytes(const uint8_t *data, size_t bytes, size_t bytes_max)
 {
     for (size_t at = 0; at < bytes && at < bytes_max; at++) {

@@ -45,8 +45,21 @@ enum match begins_request_line(const char *name, char version_max, const uint8_t
  */
 enum acceptance accepted_by_status_line(const char *form, const uint8_t *data, size_t bytes);
 
+/* The same for the final answer: those that only say that one will come (100, 102, 103) are passed over. */
+enum acceptance accepted_by_final_status(const char *form, const uint8_t *data, size_t bytes);
+
 /* The first line's length with its LF; 0 where the LF is not among the first `bytes_max` bytes. */
 size_t line_bytes(const uint8_t *data, size_t bytes, size_t bytes_max);
+/*
+ * Adds the host of `[userinfo@]host[:port]`, without the dot that ends a full name (RFC 3986 3.2). False where it is
+ * too long.
+ */
+bool put_host(struct keywords_found *found, enum keyword_kind kind, const uint8_t *authority, size_t bytes);
+/* The target of a request line that is there as a whole; its length is 0 where there is none. */
+const uint8_t *request_target(const uint8_t *line, size_t bytes, size_t *target_bytes);
+/* Where the byte stands, `bytes` where it does not. */
+size_t find_byte(uint8_t byte, const uint8_t *data, size_t bytes);
+
 /* Is the word (lower case) anywhere in the data, in any case? */
 bool has_word(const char *word, const uint8_t *data, size_t bytes);
 
