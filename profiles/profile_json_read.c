@@ -383,7 +383,7 @@ static void read_keywords_of(struct json_reader *reader, struct json_object *arr
             reader_fail(reader, key, "is one too many: at most %d of this kind, %d in all and %d bytes",
                         keyword_info(kind)->most, KEYWORDS_MAX, KEYWORD_SET_TEXT);
         else
-            keyword_set_seen(set, kind, i, KEYWORD_SEEN_RESTORED);
+            keyword_set_seen(set, kind, keyword_set_count(set, kind) - 1u, KEYWORD_SEEN_RESTORED);
     }
 }
 

@@ -169,6 +169,8 @@ static enum match take_beginning(struct hello *hello, size_t *left)
         match = skip_field(hello, width == 1 ? 2 : 1, left); /* session, cipher suites, compression */
     if (match == MATCH_YES && *left > 0) /* TLS 1.2 may do without */
         match = take_length(hello, 2, left, &extensions);
+    if (match == MATCH_YES && *left != extensions)
+        return MATCH_NO; /* nothing follows them */
     *left = extensions;
     return match;
 }

@@ -108,3 +108,42 @@ Test(policy, request_by_pattern)
     cr_assert_eq(check(server, "Q\x01"), MATCH_NO, "the pattern is not accepted");
     free(server);
 }
+
+static void know(struct server_policy *server, enum keyword_kind kind, const char *name)
+{
+    keyword_filter_add(&server->keywords, kind, (const uint8_t *)name, strlen(name));
+}
+
+Test(policy, request_by_keyword)
+{
+    struct server_policy *server = calloc(1, sizeof(*server));
+
+    server->protocols = HTTP | POP3;
+    server->check_keywords = true;
+    know(server, KEYWORD_HOST, "a.example");
+    cr_assert_eq(check(server, "GET / HTTP/1.1\r\nHost: a.example\r\n"), MATCH_YES);
+    cr_assert_eq(check(server, "GET / HTTP/1.1\r\nHost: a.exa"), MATCH_MORE);
+    cr_assert_eq(check(server, "GET / HTTP/1.1\r\nHost: b.example\r\n"), MATCH_NO);
+    cr_assert_eq(check(server, "GET / HTTP/1.0\r\n\r\n"), MATCH_NO, "none named");
+    cr_assert_eq(check(server, "USER me\r\n"), MATCH_YES, "POP3 has no keywords");
+    cr_assert_eq(check(server, "\023BitTorrent protocol"), MATCH_NO);
+    know(server, KEYWORD_HOST, "");
+    cr_assert_eq(check(server, "GET / HTTP/1.0\r\n\r\n"), MATCH_YES, "it was accepted so");
+    server->check_keywords = false;
+    cr_assert_eq(check(server, "GET / HTTP/1.1\r\nHost: b.example\r\n"), MATCH_YES);
+    free(server);
+}
+
+Test(policy, tells_a_wrong_keyword_from_a_wrong_protocol)
+{
+    static const uint8_t other[] = "GET / HTTP/1.1\r\nHost: b\r\n", ssh[] = "SSH-2.0-x\r\n";
+    struct server_policy *server = calloc(1, sizeof(*server));
+
+    server->protocols = HTTP;
+    server->check_keywords = true;
+    cr_assert(policy_wrong_keyword(server, other, sizeof(other) - 1));
+    cr_assert_not(policy_wrong_keyword(server, ssh, sizeof(ssh) - 1));
+    server->check_keywords = false;
+    cr_assert_not(policy_wrong_keyword(server, other, sizeof(other) - 1));
+    free(server);
+}

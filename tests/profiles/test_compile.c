@@ -223,3 +223,57 @@ Test(compile, servers_stand_in_the_order_that_the_engine_searches)
     for (size_t i = 0; i < store_count(store); i++)
         cr_assert_not_null(policy_find(policy, &store_at(store, i)->key));
 }
+
+#define OTHER "GET / HTTP/1.1\r\nHost: b\r\n\r\n"
+
+static enum match checked(const struct server_policy *server, const char *request)
+{
+    return policy_check_request(server, (const uint8_t *)request, strlen(request));
+}
+
+Test(compile, keywords_are_checked_where_that_is_set)
+{
+    flows(1, 8, NULL, GET, OK);
+    cr_assert_eq(checked(compiled(1), OTHER), MATCH_YES);
+    cr_assert(profile_set(store_at(store, 0), "check", "keyword", NULL));
+    const struct server_policy *server = compiled(2);
+    cr_assert_eq(server->opening, OPENING_CHECK);
+    cr_assert(server->check_keywords);
+    cr_assert_eq(checked(server, GET), MATCH_YES);
+    cr_assert_eq(checked(server, OTHER), MATCH_NO);
+    cr_assert_eq(checked(server, "SSH-2.0-x\r\n"), MATCH_NO);
+    flows(9, 9, NULL, OTHER, "HTTP/1.1 421 Misdirected\r\n\r\n");
+    cr_assert_eq(checked(compiled(3), OTHER), MATCH_NO, "it was refused");
+    flows(10, 10, NULL, OTHER, OK);
+    cr_assert_eq(checked(compiled(4), OTHER), MATCH_YES);
+}
+
+Test(compile, keyword_check_without_keywords_is_one_by_protocol)
+{
+    flows(1, 8, NULL, "SSH-2.0-x\r\n", "SSH-2.0-y\r\n");
+    flows(9, 17, NULL, GET, OK);
+    struct profile *profile = store_at(store, 0);
+    profile->settings.check = CHECK_KEYWORD;
+    memset(&profile->keywords, 0, sizeof(profile->keywords)); /* as an older store may say */
+    const struct server_policy *server = compiled(1);
+    cr_assert_not(server->check_keywords);
+    cr_assert_eq(checked(server, OTHER), MATCH_YES);
+    cr_assert_eq(checked(server, "\023BitTorrent protocol"), MATCH_NO);
+}
+
+/* Encrypted peers look random; the operator wants the others' hashes checked all the same. */
+Test(compile, keyword_check_holds_beside_what_nothing_describes)
+{
+    char request[8] = "aaaaaa";
+    flows(1, 8, NULL, GET, OK);
+    for (uint64_t id = 11; id <= 20; id++) {
+        memset(request, (int)('a' + id), 6);
+        talk_whole(learner, id, NULL, request, "yes");
+    }
+    cr_assert_eq(compiled(1)->opening, OPENING_COOKIE_REQUEST);
+    cr_assert(profile_set(store_at(store, 0), "check", "keyword", NULL));
+    const struct server_policy *server = compiled(2);
+    cr_assert_eq(server->opening, OPENING_CHECK);
+    cr_assert_eq(checked(server, GET), MATCH_YES);
+    cr_assert_eq(checked(server, "\001zzzzz"), MATCH_NO);
+}

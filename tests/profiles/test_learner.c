@@ -708,3 +708,77 @@ Test(learner, service_of_two_protocols_accepts_both)
     talk_whole(learner, 2, NULL, "\x16\x03\x01\x03\x4a\x01zz", "\x16\x03\x03\x03\x4a\x02zz");
     cr_assert_eq(server()->accepted, 1u << PROTOCOL_HTTP | 1u << PROTOCOL_TLS);
 }
+
+/* ---- keywords ---- */
+
+static const char *keyword_list(const struct keyword_set *set)
+{
+    static char text[512];
+    uint16_t at = 0;
+    size_t text_at, used = 0;
+    const uint8_t *name;
+    text[0] = '\0';
+    while ((name = keyword_set_next(set, &at, &text_at)) != NULL) {
+        const struct keyword_entry *entry = &set->entries[at - 1];
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s=%.*s/%d", used ? " " : "",
+                                 keyword_info((enum keyword_kind)entry->kind)->name, entry->bytes, name,
+                                 entry->seen);
+    }
+    return text;
+}
+
+#define HTTP_OK "HTTP/1.1 200 OK\r\n\r\n"
+
+Test(learner, keywords_of_accepted_requests)
+{
+    talk_whole(learner, 1, NULL, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", HTTP_OK);
+    talk_whole(learner, 2, NULL, "GET / HTTP/1.1\r\nHost: b\r\n\r\n", "HTTP/1.1 404 Not Found\r\n\r\n");
+    talk_whole(learner, 3, NULL, "GET / HTTP/1.1\r\nHost: A:80\r\n\r\n", "HTTP/1.1 302 Found\r\n\r\n");
+    talk_whole(learner, 4, NULL, "GET / HTTP/1.1\r\nHost: c\r\n\r\n", NULL);
+    talk_whole(learner, 5, NULL, "GET / HTTP/1.0\r\n\r\n", HTTP_OK);
+    talk_whole(learner, 6, NULL,
+               "\x13"
+               "BitTorrent",
+               "no");
+    cr_assert_str_eq(keyword_list(&store_at(store, 0)->keywords), "host=a/2 host=/1");
+}
+
+/* "100 Continue" accepts HTTP, but says nothing of the host; the body follows. */
+Test(learner, keywords_count_at_the_final_answer)
+{
+    for (uint64_t id = 1; id <= 2; id++) {
+        struct talk talk = talk_open(learner, id);
+        client_says(&talk,
+                    id == 1 ? "PUT / HTTP/1.1\r\nHost: a\r\n\r\n" : "PUT / HTTP/1.1\r\nHost: b\r\n\r\n");
+        server_says(&talk, "HTTP/1.1 100 Continue\r\n\r\n");
+        client_says(&talk, "body");
+        server_says(&talk, id == 1 ? HTTP_OK : "HTTP/1.1 404 Not Found\r\n\r\n");
+        talk_close(&talk);
+    }
+    cr_assert_str_eq(keyword_list(&store_at(store, 0)->keywords), "host=a/1");
+    cr_assert_eq(store_at(store, 0)->requests, 2);
+}
+
+#define PEER(hash) "\023BitTorrent protocol........" hash
+#define HASH_A     "aaaaaaaaaaaaaaaaaaaa"
+#define HASH_B     "bbbbbbbbbbbbbbbbbbbb"
+
+Test(learner, hash_that_the_peer_has)
+{
+    talk_whole(learner, 1, NULL, PEER(HASH_A) "-TR3000-abcdefghijkl", PEER(HASH_A) "-qB4500-abcdefghijkl");
+    talk_whole(learner, 2, NULL, PEER(HASH_B) "-TR3000-abcdefghijkl", NULL);
+    talk_whole(learner, 3, NULL, PEER(HASH_B) "-TR3000-abcdefghijkl", PEER(HASH_A));
+    struct talk talk = talk_open(learner, 4); /* in pieces */
+    client_says(&talk, "\023BitTorrent protocol");
+    client_says(&talk, "........" HASH_A);
+    server_says(&talk, PEER(HASH_A));
+    talk_close(&talk);
+    cr_assert_str_eq(keyword_list(&store_at(store, 0)->keywords), "info_hash=" HASH_A "/2");
+}
+
+Test(learner, name_of_who_says_hello)
+{
+    talk_whole(learner, 1, "220 mx ESMTP\r\n", "EHLO a.example\r\n", "250 mx\r\n");
+    talk_whole(learner, 2, "220 mx ESMTP\r\n", "EHLO b.example\r\n", "550 go away\r\n");
+    cr_assert_str_eq(keyword_list(&store_at(store, 0)->keywords), "ehlo=a.example/1");
+}

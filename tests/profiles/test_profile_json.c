@@ -179,3 +179,95 @@ Test(profile_json, faults_say_where_and_what)
         cr_assert_neq(fault.reason[0], '\0');
     }
 }
+
+static void add_keyword(struct profile *profile, enum keyword_kind kind, const char *name)
+{
+    cr_assert(keyword_set_add(&profile->keywords, kind, (const uint8_t *)name, strlen(name)));
+}
+
+Test(profile_json, keywords_are_written_and_read)
+{
+    struct profile profile, read;
+    struct json_fault fault;
+    const struct server_key key = test_server();
+    profile_init(&profile, &key);
+    add_keyword(&profile, KEYWORD_HOST, "b.example");
+    add_keyword(&profile, KEYWORD_INFO_HASH,
+                "\x01\xff\x02\x03\x04\x05\x06\x07\x08\x09"
+                "ABCDEFGHIJ");
+    add_keyword(&profile, KEYWORD_HOST, "");
+    add_keyword(&profile, KEYWORD_HOST, "b.example");
+    cr_assert(profile_set(&profile, "check", "keyword", NULL));
+    round_trip(&profile);
+
+    struct json_object *json = profile_to_json(&profile);
+    struct json_object *application = json_object_object_get(json, "application"),
+                       *request = json_object_object_get(application, "request"),
+                       *state = json_object_object_get(json, "state");
+    cr_assert_str_eq(text_of(json_object_object_get(request, "keywords")),
+                     "{ \"host\": [ \"b.example\", \"\" ], "
+                     "\"info_hash\": [ \"01ff02030405060708094142434445464748494a\" ] }");
+    cr_assert_str_eq(text_of(json_object_object_get(state, "keywords")),
+                     "{ \"host\": [ 2, 1 ], \"info_hash\": [ 1 ] }");
+    cr_assert(read_text(text_of(json), &read, &fault));
+    cr_assert_eq(read.keywords.count, 3);
+    cr_assert_eq(read.keywords.text_bytes, 29);
+    json_object_put(json);
+}
+
+Test(profile_json, keywords_written_by_hand)
+{
+    struct profile profile;
+    struct json_fault fault;
+    cr_assert(read_text(PROFILE("",
+                                "\"request\": {\"check\": \"keyword\", \"keywords\": {\"host\": "
+                                "[\"WWW.Example\", \"www.example\", \"b\"], \"colour\": [\"red\"]}}",
+                                ""),
+                        &profile, &fault));
+    cr_assert_eq(profile_check(&profile), CHECK_KEYWORD);
+    cr_assert_eq(profile.keywords.count, 2);
+    cr_assert_eq(profile.keywords.text_bytes, 12);
+    cr_assert_arr_eq(profile.keywords.text, "www.example", 11);
+    cr_assert_eq(profile.keywords.entries[0].seen, KEYWORD_SEEN_RESTORED);
+    cr_assert_eq(profile.keywords.entries[1].seen, KEYWORD_SEEN_RESTORED);
+}
+
+#define KEYWORDS(text) PROFILE("", "\"request\": {\"keywords\": {" text "}}", "")
+
+Test(profile_json, faults_in_keywords)
+{
+    static const struct {
+        const char *text, *path;
+    } bad[] = {
+        {PROFILE("", "\"request\": {\"keywords\": []}", ""), "application.request.keywords"},
+        {KEYWORDS("\"host\": \"a\""), "application.request.keywords.host"},
+        {KEYWORDS("\"host\": [\"a\", 1]"), "application.request.keywords.host.1"},
+        {KEYWORDS("\"host\": [null]"), "application.request.keywords.host.0"},
+        {KEYWORDS("\"sni\": [\"a b\"]"), "application.request.keywords.sni.0"},
+        {KEYWORDS("\"sni\": [\"\\u0000\"]"), "application.request.keywords.sni.0"},
+        {KEYWORDS("\"sni\": [\"\\u00fc\"]"), "application.request.keywords.sni.0"},
+        {KEYWORDS("\"info_hash\": [\"0102\"]"), "application.request.keywords.info_hash.0"},
+        {KEYWORDS("\"info_hash\": [\"xx\"]"), "application.request.keywords.info_hash.0"},
+        {KEYWORDS("\"user_hash\": [\"00\", \"\"]"), "application.request.keywords.user_hash.0"},
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        struct profile profile;
+        struct json_fault fault;
+        cr_assert_not(read_text(bad[i].text, &profile, &fault), "%s", bad[i].text);
+        cr_assert_str_eq(fault.path, bad[i].path, "%s: %s", bad[i].text, fault.path);
+        cr_assert_neq(fault.reason[0], '\0');
+    }
+}
+
+Test(profile_json, too_many_keywords)
+{
+    char text[8192] = "{\"server\": \"10.0.0.1\", \"port\": 1, \"application\": {\"request\": {\"keywords\": "
+                      "{\"alpn\": [\"p0\"";
+    struct profile profile;
+    struct json_fault fault;
+    for (int i = 1; i <= 16; i++)
+        snprintf(text + strlen(text), sizeof(text) - strlen(text), ", \"p%d\"", i);
+    strcat(text, "]}}}}");
+    cr_assert_not(read_text(text, &profile, &fault));
+    cr_assert_str_eq(fault.path, "application.request.keywords.alpn.16");
+}

@@ -2,6 +2,7 @@
 /* test_bittorrent.c - the plain handshake of BitTorrent's peers. */
 #include <criterion/criterion.h>
 
+#include "tests/engine/protocols/support_keywords.h"
 #include "tests/engine/protocols/support_samples.h"
 
 #define BEGIN "\023BitTorrent protocol"
@@ -32,4 +33,9 @@ Test(bittorrent, answers)
     assert_answer(PROTOCOL_BITTORRENT, ASKED, BYTES("HTTP/1.1 400"), 1, ACCEPTANCE_REFUSED);
     cr_assert_eq(answer_bytes(PROTOCOL_BITTORRENT, BYTES(BEGIN), BYTES(BEGIN "\0\0\0\0\0\0\0\1" HASH)),
                  ACCEPTANCE_REFUSED, "who has not said what it wants was not answered");
+}
+
+Test(bittorrent, asks_for_a_hash)
+{
+    assert_keywords(PROTOCOL_BITTORRENT, ASKED, 48, "info_hash=3031323334353637383930313233343536373839");
 }

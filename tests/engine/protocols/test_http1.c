@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/engine/protocols/support_keywords.h"
 #include "engine/protocols/protocol.h"
 
 static enum match check(const char *request)
@@ -141,4 +142,64 @@ Test(http1, answer_cut_short)
         cr_assert_eq(answer(cut), ACCEPTANCE_MORE, "%s", cut);
     }
     cr_assert_eq(answer(whole), ACCEPTANCE_ACCEPTED);
+}
+
+#define ASKS(request, decided, host) assert_keywords(PROTOCOL_HTTP, BYTES(request), decided, "host=" host)
+
+Test(http1, names_the_host_of_its_field)
+{
+    ASKS("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n", 33, "a.example");
+    ASKS("GET / HTTP/1.1\r\nAccept: */*\r\nhOsT:\t A.Example:8080 \r\nX: y\r\n\r\n", 53, "a.example");
+    ASKS("\r\nGET / HTTP/1.1\nHost:a.example.\n\n", 33, "a.example");
+    ASKS("GET / HTTP/1.1\r\nHost: [2001:DB8::7]:80\r\n\r\n", 40, "[2001:db8::7]");
+    ASKS("GET / HTTP/1.1\r\nHost: 192.0.2.7\r\n", 33, "192.0.2.7");
+    ASKS("GET / HTTP/1.1\r\nHost: a b%\xc3\xbc\r\n", 30, "a%20b%25%C3%BC");
+    ASKS("GET / HTTP/1.1\r\nHost: a:b:c\r\n", 29, "a:b:c");
+    ASKS("GET http:/path HTTP/1.1\r\nHost: a\r\n", 34, "a");
+    ASKS("GET /http://b/ HTTP/1.1\r\nHost: a\r\n", 34, "a");
+}
+
+Test(http1, names_the_host_of_its_target)
+{
+    ASKS("GET http://B.example:80/path HTTP/1.1\r\nHost: a\r\n", 39, "b.example");
+    ASKS("GET https://me@b.example?q HTTP/1.1\r\n", 37, "b.example");
+    ASKS("CONNECT b.example:443 HTTP/1.1\r\nHost: a\r\n", 32, "b.example");
+}
+
+Test(http1, may_name_none)
+{
+    ASKS("GET / HTTP/1.0\r\n\r\n", 18, "");
+    ASKS("GET / HTTP/1.0\nX-Host: a\n\nHost: b\n", 26, "");
+    ASKS("GET / HTTP/1.1\r\nHost:\r\n\r\n", 23, "");
+}
+
+Test(http1, host_that_is_too_long)
+{
+    char request[512] = "GET / HTTP/1.1\r\nHost: ";
+
+    memset(request + 22, 'a', 300);
+    memcpy(request + 322, "\r\n", 2);
+    assert_no_keywords(PROTOCOL_HTTP, request, 324);
+    memcpy(request + 22 + 200, "\r\n", 2);
+    request[22 + 100] = '\xff'; /* a form of three bytes */
+    struct keywords_found found;
+    keywords_none(&found);
+    cr_assert_eq(protocol_by_id(PROTOCOL_HTTP)->keyword((const uint8_t *)request, 224, &found), MATCH_YES);
+    cr_assert_eq(found.names[0].bytes, 202);
+}
+
+Test(http1, host_is_accepted_by_the_final_answer)
+{
+    cr_assert_eq(keyword_answer(PROTOCOL_HTTP, BYTES("GET"), BYTES("HTTP/1.1 100 Continue\r\n\r\n")),
+                 ACCEPTANCE_MORE);
+    cr_assert_eq(keyword_answer(PROTOCOL_HTTP, BYTES("GET"),
+                                BYTES("HTTP/1.1 100 Continue\r\nX: y\r\n\r\nHTTP/1.1 404 Not Found\r\n")),
+                 ACCEPTANCE_REFUSED);
+    cr_assert_eq(
+        keyword_answer(PROTOCOL_HTTP, BYTES("GET"), BYTES("HTTP/1.1 103 E\r\n\r\nHTTP/1.1 200 OK\r\n")),
+        ACCEPTANCE_ACCEPTED);
+    cr_assert_eq(keyword_answer(PROTOCOL_HTTP, BYTES("GET"), BYTES("HTTP/1.1 101 Switching\r\n")),
+                 ACCEPTANCE_ACCEPTED);
+    cr_assert_eq(keyword_answer(PROTOCOL_HTTP, BYTES("GET"), BYTES("HTTP/1.1 421 Misdirected\r\n")),
+                 ACCEPTANCE_REFUSED);
 }

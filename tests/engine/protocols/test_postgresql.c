@@ -2,6 +2,7 @@
 /* test_postgresql.c - the start of PostgreSQL's connections, wishes for encryption, cancels. */
 #include <criterion/criterion.h>
 
+#include "tests/engine/protocols/support_keywords.h"
 #include "tests/engine/protocols/support_samples.h"
 
 #define START BYTES("\0\0\0\x26\0\3\0\0user\0a")
@@ -51,4 +52,34 @@ Test(postgresql, answers_to_a_wish)
     assert_answer(PROTOCOL_POSTGRESQL, TLS, BYTES("Syntax error\n"), 2, ACCEPTANCE_REFUSED);
     assert_answer(PROTOCOL_POSTGRESQL, TLS, BYTES("No\n"), 3, ACCEPTANCE_REFUSED);
     assert_answer(PROTOCOL_POSTGRESQL, TLS, BYTES("E\0\0\0\x0c"), 1, ACCEPTANCE_REFUSED);
+}
+
+#define STARTS(length, texts) BYTES("\0\0\0" length "\0\3\0\0" texts)
+
+Test(postgresql, names_a_database)
+{
+    assert_keywords(PROTOCOL_POSTGRESQL, STARTS("\x26", "user\0oryx\0database\0mail\0x\0yy\0\0"), 32,
+                    "database=mail");
+    assert_keywords(PROTOCOL_POSTGRESQL, STARTS("\x22", "database\0Mail\0user\0oryx\0\0\0"), 22,
+                    "database=Mail");
+    assert_keywords(PROTOCOL_POSTGRESQL, STARTS("\x13", "user\0oryx\0\0"), 19, "database=oryx");
+    assert_keywords(PROTOCOL_POSTGRESQL, BYTES("\0\0\0\x08\x04\xd2\x16\x2f"), 8, "database=");
+    assert_no_keywords(PROTOCOL_POSTGRESQL, STARTS("\x0d", "user\0oryx\0\0"));
+}
+
+#define ASKED STARTS("\x13", "user\0oryx\0\0")
+
+Test(postgresql, database_is_accepted_behind_the_password)
+{
+    cr_assert_eq(keyword_answer(PROTOCOL_POSTGRESQL, ASKED, BYTES("R\0\0\0\x0c\0\0\0\5salt")),
+                 ACCEPTANCE_MORE);
+    cr_assert_eq(keyword_answer(PROTOCOL_POSTGRESQL, ASKED,
+                                BYTES("R\0\0\0\x0c\0\0\0\5saltR\0\0\0\x08\0\0\0\0E\0\0\0\x40SFATAL")),
+                 ACCEPTANCE_REFUSED);
+    cr_assert_eq(keyword_answer(PROTOCOL_POSTGRESQL, ASKED,
+                                BYTES("R\0\0\0\x08\0\0\0\0S\0\0\0\x16"
+                                      "application_name\0\0")),
+                 ACCEPTANCE_ACCEPTED);
+    cr_assert_eq(keyword_answer(PROTOCOL_POSTGRESQL, BYTES("\0\0\0\x08\x04\xd2\x16\x2f"), BYTES("S\x16\3")),
+                 ACCEPTANCE_ACCEPTED, "nothing was named");
 }

@@ -2,6 +2,7 @@
 /* test_sip.c - request lines and status lines of SIP over TCP. */
 #include <criterion/criterion.h>
 
+#include "tests/engine/protocols/support_keywords.h"
 #include "tests/engine/protocols/support_samples.h"
 
 #define INVITE BYTES("INVITE sip:a@b SIP/2.0\r\n")
@@ -31,4 +32,25 @@ Test(sip, answers)
     assert_answer(PROTOCOL_SIP, INVITE, BYTES("SIP/2.0 403 Forbidden\r\n"), 11, ACCEPTANCE_REFUSED);
     assert_answer(PROTOCOL_SIP, INVITE, BYTES("SIP/2.0 503 Service Unavailable\r\n"), 11, ACCEPTANCE_REFUSED);
     assert_answer(PROTOCOL_SIP, INVITE, BYTES("HTTP/1.1 400 Bad Request\r\n"), 1, ACCEPTANCE_REFUSED);
+}
+
+#define ASKS(request, decided, host) assert_keywords(PROTOCOL_SIP, BYTES(request), decided, "sip_host=" host)
+
+Test(sip, names_the_host_of_its_uri)
+{
+    ASKS("INVITE sip:bob@Biloxi.com SIP/2.0\r\nVia: a\r\n", 35, "biloxi.com");
+    ASKS("\r\nREGISTER sips:ss2.biloxi.example.com:5061;transport=tcp SIP/2.0\r\n", 67,
+         "ss2.biloxi.example.com");
+    ASKS("INVITE sip:+49;ext=5?x@[2001:db8::7]:5060?subject=a SIP/2.0\n", 60, "[2001:db8::7]");
+    ASKS("INVITE tel:+49 SIP/2.0\r\n", 24, "");
+}
+
+Test(sip, host_is_accepted_by_more_than_trying)
+{
+    cr_assert_eq(keyword_answer(PROTOCOL_SIP, BYTES("INVITE"),
+                                BYTES("SIP/2.0 100 Trying\r\n\r\nSIP/2.0 404 Not Found\r\n")),
+                 ACCEPTANCE_REFUSED);
+    cr_assert_eq(keyword_answer(PROTOCOL_SIP, BYTES("INVITE"),
+                                BYTES("SIP/2.0 100 Trying\r\n\r\nSIP/2.0 180 Ringing\r\n")),
+                 ACCEPTANCE_ACCEPTED);
 }

@@ -2,6 +2,7 @@
 /* test_smtp.c - first commands, greetings and answers of SMTP and LMTP. */
 #include <criterion/criterion.h>
 
+#include "tests/engine/protocols/support_keywords.h"
 #include "tests/engine/protocols/support_samples.h"
 
 #define EHLO BYTES("EHLO a\r\n")
@@ -60,4 +61,12 @@ Test(smtp, early_talk_is_wrong)
 {
     cr_assert(protocol_by_id(PROTOCOL_SMTP)->early_talk_is_wrong);
     cr_assert_eq(protocol_by_id(PROTOCOL_SMTP)->greeting_grace_us, 0);
+}
+
+Test(smtp, names_who_says_hello)
+{
+    assert_keywords(PROTOCOL_SMTP, BYTES("EHLO MX.example.org\r\nMAIL"), 21, "ehlo=mx.example.org");
+    assert_keywords(PROTOCOL_SMTP, BYTES("helo  [192.0.2.7] \n"), 19, "ehlo=[192.0.2.7]");
+    assert_keywords(PROTOCOL_SMTP, BYTES("EHLO \r\n"), 7, "ehlo=");
+    assert_keywords(PROTOCOL_SMTP, BYTES("QUIT\r\n"), 6, "ehlo=");
 }
