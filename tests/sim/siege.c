@@ -107,6 +107,16 @@ static void at_server(struct siege *siege, const struct packet *packet)
         siege->accepted[kind]++;
 }
 
+static const char *request_of(const struct siege *siege, enum siege_kind kind)
+{
+    static const char wrong[] = "\x13"
+                                "BitTorrent protocol        ";
+
+    if (siege->requests[kind])
+        return siege->requests[kind];
+    return kind == KIND_WRONG ? wrong : "GET / HTTP/1.1\r\n\r\n";
+}
+
 static void at_client(struct siege *siege, const struct packet *packet)
 {
     enum siege_kind kind = kind_of(&packet->dst);
@@ -120,13 +130,11 @@ static void at_client(struct siege *siege, const struct packet *packet)
     } else if (synack) {
         put(siege, SIDE_CLIENT, &answer);
         for (uint32_t i = 0; kind == KIND_WRONG && i <= siege->repeats; i++)
-            say(siege, SIDE_CLIENT, answer,
-                "\x13"
-                "BitTorrent protocol        ");
+            say(siege, SIDE_CLIENT, answer, request_of(siege, kind));
         if (kind == KIND_WRONG)
             return;
         if (kind != KIND_SILENT)
-            say(siege, SIDE_CLIENT, answer, "GET / HTTP/1.1\r\n\r\n");
+            say(siege, SIDE_CLIENT, answer, request_of(siege, kind));
     } else if (packet->payload_bytes) {
         siege->served[kind]++;
         answer.flags = TCP_RST | TCP_ACK;

@@ -36,9 +36,10 @@ struct siege_frame {
 struct siege {
     struct middle *middle;
     uint64_t now_us, rtt_us;
-    bool refuses;     /* the server resets every request */
-    bool mute;        /* the server's answers take another way */
-    uint32_t repeats; /* wrong requests are said so many times more */
+    bool refuses;                /* the server resets every request */
+    bool mute;                   /* the server's answers take another way */
+    uint32_t repeats;            /* wrong requests are said so many times more */
+    const char *requests[KINDS]; /* what they ask; NULL: GET, or BitTorrent for the wrong ones */
     uint32_t next[KINDS];
     /* What came about, by kind. */
     uint32_t begun[KINDS], syns_at_server[KINDS], accepted[KINDS], served[KINDS], reset[KINDS];
