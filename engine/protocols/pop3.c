@@ -9,6 +9,9 @@
  * The first line of the answer decides acceptance, also where commands were pipelined: "+OK", or "+ " where AUTH
  * goes on (RFC 5034 4).
  *
+ * POP2 (RFC 937) greets with "+ POP2 ..." and has no name of its own: it is named for its successor. Its requests (HELO, FOLD)
+ * are other ones, and are learned as those of a protocol that no file knows, by their pattern.
+ *
  * Limits: a greeting or answer line is at most 512 bytes with its CRLF (RFC 1939 3); commands of private extensions
  * (XCLIENT) are not known.
  */
@@ -44,6 +47,8 @@ static enum greeting_verdict pop3_greeting(const uint8_t *data, size_t bytes, si
     enum match ok = begins_status("+OK", data, bytes), err = begins_status("-ERR", data, bytes);
     size_t length = line_bytes(data, bytes, LINE_BYTES_MAX);
 
+    if (ok == MATCH_NO)
+        ok = begins_word("+ POP2 ", data, bytes);
     if (ok == MATCH_NO && err == MATCH_NO)
         return GREETING_NOT;
     if (length == 0)

@@ -4,6 +4,7 @@
  * waiting for it (OpenSSH does; PuTTY, libssh and Dropbear's client were seen to wait), hence the grace.
  *
  *      request, greeting    "SSH-" protoversion "-" softwareversion [SP comments] [CR] LF, at most 255 bytes
+ *      greeting             lines of text may stand before it (RFC 4253 4.2): they are said with it
  *      answer               length(4) padding(1) message(1)     20 to 49: key exchange (RFC 4250 4.1.2), accepted
  *                                                               1: DISCONNECT, or text: refused
  *
@@ -11,11 +12,12 @@
  * the identification itself enters the hash that the key exchange signs (RFC 4253 8), so that it must be exact to
  * the byte. "Exceeded MaxStartups" and "Not allowed at this time" refuse.
  *
- * Limits: lines in front of the server's identification are not taken for a part of a greeting.
+ * Limits: lines before the identification have 2 KiB at most in all, and none begins as the greeting of another protocol does.
  */
 #include "engine/protocols/words.h"
 
 #define LINE_BYTES_MAX   255
+#define LINES_BYTES_MAX  2048
 #define PACKET_BYTES_MAX 35000 /* RFC 4253 6.1 */
 #define GRACE_US         10000 /* nine of ten clients that speak anyway did within 7 ms of the SYN-ACK */
 
@@ -57,18 +59,49 @@ static enum match refuses(const uint8_t *data, size_t bytes)
     return many == MATCH_NO ? now : many;
 }
 
+/* "220-", "+OK", "-ERR", "* OK": lines of those who greet otherwise. */
+static bool is_others(uint8_t first)
+{
+    return is_digit(first) || first == '+' || first == '-' || first == '*';
+}
+
+static bool is_text(const uint8_t *line, size_t bytes)
+{
+    for (size_t at = 0; at < bytes; at++) {
+        if (line[at] < ' ' && line[at] != '\t' && line[at] != '\r' && line[at] != '\n')
+            return false;
+    }
+    return true;
+}
+
+/* How long the lines before the identification are; 0 also where none follows (yet). */
+static size_t lines_before(const uint8_t *data, size_t bytes)
+{
+    size_t at = 0;
+
+    while (at < bytes && at <= LINES_BYTES_MAX && ssh_check(data + at, bytes - at) == MATCH_NO) {
+        size_t line = line_bytes(data + at, bytes - at, LINES_BYTES_MAX);
+
+        if (line == 0 || is_others(data[at]) || !is_text(data + at, line))
+            return 0;
+        at += line;
+    }
+    return at < bytes && at <= LINES_BYTES_MAX ? at : 0;
+}
+
 static enum greeting_verdict ssh_greeting(const uint8_t *data, size_t bytes, size_t *greeting_bytes)
 {
-    enum match match = ssh_check(data, bytes), refusal = refuses(data, bytes);
-    size_t length = line_bytes(data, bytes, LINE_BYTES_MAX);
+    size_t before = lines_before(data, bytes);
+    enum match match = ssh_check(data + before, bytes - before), refusal = refuses(data, bytes);
+    size_t length = line_bytes(data + before, bytes - before, LINE_BYTES_MAX);
 
     if (match == MATCH_NO && refusal == MATCH_NO)
         return GREETING_NOT;
     if (length == 0)
-        return bytes < LINE_BYTES_MAX ? GREETING_MORE : GREETING_NOT;
+        return bytes - before < LINE_BYTES_MAX ? GREETING_MORE : GREETING_NOT;
     if (match != MATCH_YES && refusal != MATCH_YES)
         return GREETING_NOT;
-    *greeting_bytes = length;
+    *greeting_bytes = before + length;
     return match == MATCH_YES ? GREETING_POSITIVE : GREETING_NEGATIVE;
 }
 

@@ -69,6 +69,19 @@ Test(pop3, greetings)
     cr_assert_eq(bytes, 27u);
 }
 
+/* RFC 937, page 12 */
+Test(pop3, greeting_of_pop2)
+{
+    size_t bytes;
+
+    cr_assert_eq(greet("+ POP2 USC-ISIF.ARPA Server\r\n", &bytes), GREETING_POSITIVE);
+    cr_assert_eq(bytes, 29u);
+    cr_assert_eq(greet("+ POP2 a", &bytes), GREETING_MORE);
+    cr_assert_eq(greet("+ PO", &bytes), GREETING_MORE);
+    cr_assert_eq(greet("+ POP3 a\r\n", &bytes), GREETING_NOT);
+    cr_assert_eq(check("HELO fred secret\r\n"), MATCH_NO, "an SMTP client would say that too");
+}
+
 Test(pop3, greetings_cut_short)
 {
     static const char *const cut[] = {"",  "+",    "+O",     "+OK", "+OK ready", "+OK ready\r",

@@ -2,6 +2,8 @@
 /* test_ssh.c - identifications of SSH in both directions, cut at their line feed. */
 #include <criterion/criterion.h>
 
+#include <string.h>
+
 #include "tests/engine/protocols/support_samples.h"
 
 #define CLIENT "SSH-2.0-OpenSSH_9.2p1\r\n"
@@ -28,6 +30,29 @@ Test(ssh, greetings_end_at_the_line_feed)
     assert_greeting(PROTOCOL_SSH, BYTES("SSH-1.99-OpenSSH_3.5p1\n"), GREETING_POSITIVE);
     cr_assert_eq(greet_bytes(PROTOCOL_SSH, BYTES(kexinit), &bytes), GREETING_POSITIVE);
     cr_assert_eq(bytes, 26, "KEXINIT, which is random, is no part of it");
+}
+
+/* RFC 4253 4.2: "The server MAY send other lines of data before sending the version string". */
+Test(ssh, lines_before_the_identification)
+{
+    const char text[] = "Authorised use only.\r\n\r\nSSH-2.0-x\r\n\0\0\1\x6c\4\x14";
+    char line[3000];
+    size_t bytes;
+
+    cr_assert_eq(greet_bytes(PROTOCOL_SSH, BYTES(text), &bytes), GREETING_POSITIVE);
+    cr_assert_eq(bytes, 35);
+    for (size_t count = 25; count < 35; count++)
+        cr_assert_eq(greet_bytes(PROTOCOL_SSH, text, count, &bytes), GREETING_MORE, "%zu", count);
+    cr_assert_eq(greet_bytes(PROTOCOL_SSH, text, 24, &bytes), GREETING_NOT, "so far it is anybody's");
+    cr_assert_eq(greet_bytes(PROTOCOL_SSH, BYTES("220-a\r\nSSH-2.0-x\r\n220 b\r\n"), &bytes), GREETING_NOT);
+    cr_assert_eq(greet_bytes(PROTOCOL_SSH, BYTES("\1\2\nSSH-2.0-x\r\n"), &bytes), GREETING_NOT);
+    for (size_t i = 0; i < sizeof(line); i++)
+        line[i] = i % 60 == 59 ? '\n' : 'x';
+    memcpy(line + 2040, "SSH-2.0-x\n", 10);
+    cr_assert_eq(greet_bytes(PROTOCOL_SSH, line, sizeof(line), &bytes), GREETING_POSITIVE);
+    memset(line + 2040, 'x', 10);
+    memcpy(line + 2100, "SSH-2.0-x\n", 10);
+    cr_assert_eq(greet_bytes(PROTOCOL_SSH, line, sizeof(line), &bytes), GREETING_NOT);
 }
 
 Test(ssh, refusals)
