@@ -29,7 +29,7 @@ void grace_waited(struct grace *grace)
 uint32_t grace_us(const struct grace *grace, uint32_t otherwise_us)
 {
     const uint64_t clients = (uint64_t)grace->early + grace->waited;
-    const uint32_t enough_us = grace->gap_us + grace->gap_us / 4;
+    const uint64_t enough_us = grace->gap_us + (uint64_t)grace->gap_us / 4;
 
     if (clients < GRACE_CLIENTS_MIN)
         return otherwise_us;
@@ -37,5 +37,5 @@ uint32_t grace_us(const struct grace *grace, uint32_t otherwise_us)
         return 0;
     if (enough_us < GRACE_LEAST_US)
         return GRACE_LEAST_US;
-    return enough_us < GRACE_MOST_US ? enough_us : GRACE_MOST_US;
+    return enough_us < GRACE_MOST_US ? (uint32_t)enough_us : GRACE_MOST_US;
 }

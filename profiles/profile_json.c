@@ -330,6 +330,8 @@ static struct json_object *settings_to_json(const struct profile_settings *setti
     struct profile_settings copy = *settings;
     if (settings->check != CHECK_DEFAULT)
         json_object_object_add(object, "check", text_or_null(request_check_name(settings->check)));
+    if (settings->greeting != GREETING_AS_PROTOCOL)
+        json_object_object_add(object, "greeting", text_or_null(greeting_setting_name(settings->greeting)));
     for (size_t i = 0; setting_number_info(i); i++) {
         const uint32_t value = *setting_number(&copy, i);
         if (value != 0)
@@ -380,6 +382,17 @@ static struct json_object *greeting_state_to_json(const struct greeting_model *g
     json_object_object_add(object, "longest", number(greeting->longest));
     json_object_object_add(object, "too_long", json_object_new_boolean(greeting->too_long));
     json_object_object_add(object, "latest", hex(greeting->latest, greeting->bytes));
+    return object;
+}
+
+static struct json_object *grace_to_json(const struct grace *grace)
+{
+    if (grace->early == 0 && grace->waited == 0)
+        return NULL;
+    struct json_object *object = json_object_new_object();
+    json_object_object_add(object, "early", number(grace->early));
+    json_object_object_add(object, "waited", number(grace->waited));
+    json_object_object_add(object, "gap_us", number(grace->gap_us));
     return object;
 }
 
@@ -447,6 +460,7 @@ static struct json_object *state_to_json(const struct profile *profile)
     json_object_object_add(object, "named", number(profile->named));
     json_object_object_add(object, "first_speakers", first_speakers_to_json(profile));
     json_object_object_add(object, "greeting", greeting_state_to_json(&profile->greeting));
+    json_object_object_add(object, "grace", grace_to_json(&profile->grace));
     json_object_object_add(object, "pattern", pattern_state_to_json(&profile->pattern));
     json_object_object_add(object, "keywords", keywords_to_json(&profile->keywords, false));
     json_object_object_add(object, "hidden", hidden_state_to_json(profile));

@@ -541,6 +541,15 @@ static void read_setting(struct json_reader *reader, struct json_object *object,
         *out = (uint32_t)number;
 }
 
+static enum greeting_setting read_greeting_setting(struct json_reader *reader, struct json_object *object)
+{
+    const char *name = read_text(reader, object, "greeting");
+    const enum greeting_setting setting = name ? greeting_setting_from_name(name) : GREETING_AS_PROTOCOL;
+    if (name && setting == GREETING_AS_PROTOCOL)
+        reader_fail(reader, "greeting", "'%s' is neither exact nor template", name);
+    return setting;
+}
+
 static void read_settings(struct json_reader *reader, struct json_object *profile_json,
                           struct profile *profile)
 {
@@ -549,6 +558,7 @@ static void read_settings(struct json_reader *reader, struct json_object *profil
         return;
     const size_t mark = reader_enter(reader, "settings");
     profile->settings.check = read_check(reader, object);
+    profile->settings.greeting = read_greeting_setting(reader, object);
     for (size_t i = 0; setting_number_info(i); i++)
         read_setting(reader, object, setting_number_info(i), setting_number(&profile->settings, i));
     reader_leave(reader, mark);
@@ -629,6 +639,7 @@ static void read_greeting_state(struct json_reader *reader, struct json_object *
 {
     const struct greeting_model *shown = &profile->greeting;
     struct greeting_model stated = {0};
+    struct profile would_be = *profile;
     size_t bytes = 0;
     read_hex(reader, object, "latest", stated.latest, sizeof(stated.latest), &bytes);
     stated.bytes = (uint16_t)bytes;
@@ -640,12 +651,20 @@ static void read_greeting_state(struct json_reader *reader, struct json_object *
     read_u16(reader, object, "shortest", stated.bytes, &stated.shortest);
     read_u16(reader, object, "longest", GREETING_BYTES_MAX, &stated.longest);
     read_bool(reader, object, "too_long", &stated.too_long);
+    would_be.greeting = stated;
     const bool not_shown = shown->count == 0 && profile_speaks_first(profile) != SPEAKER_SERVER;
     const bool same = not_shown || (shown->bytes == stated.bytes &&
                                     memcmp(shown->latest, stated.latest, stated.bytes) == 0 &&
-                                    greeting_model_kind(shown) == greeting_model_kind(&stated));
+                                    greeting_model_kind(shown) == profile_greeting_kind(&would_be));
     if (same)
         profile->greeting = stated;
+}
+
+static void read_grace(struct json_reader *reader, struct json_object *object, struct profile *profile)
+{
+    read_u32(reader, object, "early", &profile->grace.early);
+    read_u32(reader, object, "waited", &profile->grace.waited);
+    read_u32(reader, object, "gap_us", &profile->grace.gap_us);
 }
 
 static void read_distinct(struct json_reader *reader, struct json_object *object, struct pattern_model *model)
@@ -747,6 +766,7 @@ static void read_state(struct json_reader *reader, struct json_object *profile_j
                  {"ip_id", read_ip_id_state},
                  {"first_speakers", read_first_speakers},
                  {"greeting", read_greeting_state},
+                 {"grace", read_grace},
                  {"pattern", read_pattern_state},
                  {"keywords", read_keywords_state}};
     struct json_object *state = read_member(reader, profile_json, "state", json_type_object);

@@ -56,6 +56,16 @@ static bool set_check(struct profile *profile, const char *value, struct error *
     return true;
 }
 
+static bool set_greeting(struct profile_settings *settings, const char *value, struct error *error)
+{
+    const enum greeting_setting greeting = greeting_setting_from_name(value);
+    if (greeting == GREETING_AS_PROTOCOL && strcmp(value, "default") != 0)
+        return error_set(error, EXIT_USAGE, "greeting='%s' is not valid; use exact, template or default",
+                         value);
+    settings->greeting = greeting;
+    return true;
+}
+
 static bool set_number(uint32_t *setting, const struct setting_number *info, const char *value,
                        struct error *error)
 {
@@ -90,6 +100,8 @@ bool profile_set(struct profile *profile, const char *key, const char *value, st
 
     if (strcmp(key, "check") == 0)
         return set_check(profile, value, error);
+    if (strcmp(key, "greeting") == 0)
+        return set_greeting(&profile->settings, value, error);
     if (i < NUMBERS)
         return set_number(setting_number(&profile->settings, i), &numbers[i].info, value, error);
     return error_set(error, EXIT_USAGE, "no setting '%s'; valid keys are " SETTING_KEYS, key);

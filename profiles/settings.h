@@ -3,6 +3,7 @@
  * settings.h - what an operator may set for one server: `synward profiles set SERVER:PORT KEY=VALUE`.
  *
  *      check             keyword | protocol | pattern | none | default; keyword and pattern once there are any
+ *      greeting          exact | template | default: what may be said in the server's name (greeting_plan.h)
  *      open_per_second, open_per_source     1 to 1000000, or "default"
  *      trigger.half_open, trigger.silent, trigger.mismatch, trigger.refused     the same, or "off"
  *      trigger.accept_queue                 1 to 100 (per cent), default or off
@@ -38,7 +39,8 @@ uint32_t *setting_number(struct profile_settings *settings, size_t index);
 
 /* All keys as one line of text, for usage and errors. */
 #define SETTING_KEYS                                                                                         \
-    "check, open_per_second, open_per_source, trigger.half_open, trigger.silent, trigger.accept_queue, "     \
+    "check, greeting, open_per_second, open_per_source, trigger.half_open, trigger.silent, "                 \
+    "trigger.accept_queue, "                                                                                 \
     "trigger.syn_rate, trigger.mismatch, trigger.refused"
 
 #endif
