@@ -118,6 +118,9 @@ static const struct command commands[] = {
      .options = DAEMON_OPTIONS,
      .summary = "change a setting of a server's profile",
      .help = "check is protocol, pattern or none: how first requests are checked.\n"
+             "greeting is exact or template: whether a greeting that changes (a clock, a counter)\n"
+             "may be said for the server, where its protocol does not say so already; template also\n"
+             "leaves out the timestamp that APOP needs.\n"
              "open_per_second and open_per_source limit connections opened without a request,\n"
              "for the server and for each source.\n"
              "A trigger starts protection when its figure is over the limit:\n"
