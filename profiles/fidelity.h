@@ -3,7 +3,8 @@
  * fidelity.h - how often what we would have sent equalled what the server did send, over the last 64 comparisons.
  *
  * A connection gives up to two comparisons: its SYN-ACK (once the handshake is completed, and only within a variant
- * that was known before) and its greeting (where the profile held a stable one before). Each stands for itself: a
+ * that was known before) and its greeting (where the profile held one before that
+ * may be said for the server: greeting_plan.h). Each stands for itself: a
  * server that keeps its SYN-ACK and changes its greeting is down to one half, far below what arms.
  */
 #ifndef SYNWARD_PROFILES_FIDELITY_H

@@ -152,15 +152,39 @@ enum match looks_like_refusal(const uint8_t *data, size_t bytes)
 {
     /*
      * "421 " and "554-": RFC 5321 4.2.1, RFC 959 4.2.1. "HTTP/1.1 408": RFC 9110 15.5, 15.6, asked for or not. A
-     * page without a status line is what web servers say to clients that named no HTTP version.
+     * page without a status line is what web servers say to clients that named no HTTP version. "% ", "Password required"
+     * and the like: Telnet servers.
      */
-    static const char *const texts[] = {"-err",           "-denied",      "-noauth",
-                                        "* bye",          "* bad",        "exceeded maxstartups",
-                                        "error",          "invalid ",     "400 ",
-                                        "400-",           "http/0.0 400", "not allowed at this time",
-                                        "unknown",        "bad request",  "unrecognized",
-                                        "unrecognised",   "syntax error", "protocol error",
-                                        "<!doctype html", "<html"};
+    static const char *const texts[] = {"-err",
+                                        "-denied",
+                                        "-noauth",
+                                        "* bye",
+                                        "* bad",
+                                        "exceeded maxstartups",
+                                        "error",
+                                        "invalid ",
+                                        "400 ",
+                                        "400-",
+                                        "http/0.0 400",
+                                        "not allowed at this time",
+                                        "unknown",
+                                        "bad request",
+                                        "unrecognized",
+                                        "unrecognised",
+                                        "syntax error",
+                                        "protocol error",
+                                        "<!doctype html",
+                                        "<html",
+                                        "access denied",
+                                        "too many ",
+                                        "sorry",
+                                        "connection refused",
+                                        "connection limit",
+                                        "host is blocked",
+                                        "% ",
+                                        "password required, but none set",
+                                        "all lines ",
+                                        "line is in use"};
     enum match found = tls_alert(data, bytes);
     if (bytes == 0)
         return MATCH_NO;

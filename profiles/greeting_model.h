@@ -21,6 +21,7 @@
 #include "engine/protocols/protocol.h"
 
 #define GREETING_RELEARNED 8
+#define GREETING_COMPARED  2 /* equal ones, before the next is compared with them */
 #define GREETING_NAME_MIN  4 /* a template's prefix must be long enough to say what speaks */
 
 enum greeting_kind { GREETING_UNKNOWN, GREETING_STABLE, GREETING_TEMPLATE, GREETING_VARIABLE };
@@ -52,7 +53,7 @@ const char *greeting_kind_name(enum greeting_kind kind);
 /*
  * What servers say when they refuse a client, whatever they speak: 4xx and 5xx replies of FTP and SMTP, HTTP errors
  * and bare HTML pages, -ERR, -DENIED, * BYE, * BAD and "tag BAD", a MySQL ERR packet, a TLS alert, "Exceeded
- * MaxStartups", "ERROR", "unknown command", "invalid ...". Such words are never a greeting, and are no acceptance
+ * MaxStartups", "ERROR", "unknown command", "invalid ...", "Too many connections" of Telnet's. Such words are never a greeting, and are no acceptance
  * of a request that no protocol file knows. MORE: so far it is the beginning of one; a client with a tiny window
  * can have a server say it byte by byte.
  */

@@ -51,12 +51,15 @@ bool profile_greeting_plan(const struct profile *profile, struct greeting_plan *
                          profile->settings.greeting, plan);
 }
 
-/* Is there something to compare with? A template counts from as many greetings on as are needed to say it. */
+/*
+ * Is there something to compare with? One greeting alone may be of those that never come again (APOP), a template counts
+ * from as many on as are needed to say it.
+ */
 static bool compares_greeting(const struct profile *profile, struct greeting_plan *plan)
 {
-    return profile_greeting_plan(profile, plan) &&
-           (greeting_model_kind(&profile->greeting) == GREETING_STABLE ||
-            profile->greeting.count >= GREETING_RELEARNED);
+    const bool stable = greeting_model_kind(&profile->greeting) == GREETING_STABLE;
+    return profile->greeting.count >= (stable ? GREETING_COMPARED : GREETING_RELEARNED) &&
+           profile_greeting_plan(profile, plan);
 }
 
 void profile_greeting(struct profile *profile, const uint8_t *greeting, size_t bytes)

@@ -90,6 +90,169 @@ Test(compile, varying_greeting_is_never_faked)
     }
 }
 
+/* Promised as last learned; what clients may hold cookies for is not renewed by each connection. */
+Test(compile, greeting_that_changes_is_said_by_template)
+{
+    char greeting[96];
+    for (uint64_t id = 1; id <= 12; id++) {
+        snprintf(greeting, sizeof(greeting), "220 mail ESMTP Exim Sun, 22 Nov 2026 22:04:%02d +0000\r\n",
+                 (int)id);
+        talk_whole(learner, id, greeting, "EHLO a\r\n", "250 hello\r\n");
+    }
+    const struct server_policy *server = compiled(100);
+    const uint32_t generation = server->now.generation;
+    cr_assert_eq(server->opening, OPENING_GREET);
+    cr_assert(server->now.greeting_template);
+    cr_assert_eq(server->now.greeting_bytes, strlen(greeting));
+    cr_assert_eq(memcmp(server->now.greeting, greeting, strlen(greeting)), 0, "as last learned");
+    cr_assert_eq(server->now.greeting_prefix, strlen("220 mail ESMTP Exim "));
+    cr_assert_eq(server->now.greeting_suffix, 2);
+    store_at(store, 0)->cookies_until_us = 10 * COOKIE_LIFETIME_US;
+    talk_whole(learner, 13, "220 mail ESMTP Exim Sun, 22 Nov 2026 23:00:00 +0000\r\n", "EHLO a\r\n",
+               "250 hello\r\n");
+    server = compiled(200);
+    cr_assert_eq(server->now.generation, generation);
+    cr_assert_eq(server->opening, OPENING_GREET);
+    cr_assert_eq(memcmp(server->now.greeting, greeting, strlen(greeting)), 0);
+    store_at(store, 0)->cookies_until_us = 0;
+    server = compiled(300);
+    cr_assert_neq(server->now.generation, generation);
+    cr_assert_neq(memcmp(server->now.greeting, greeting, strlen(greeting)), 0, "calm: as last learned");
+    cr_assert(profile_set(store_at(store, 0), "greeting", "exact", NULL));
+    cr_assert_eq(compiled(400)->opening, OPENING_COOKIE);
+}
+
+/* A template that takes in more (the host counter) is another promise. */
+Test(compile, template_that_grows_wider_is_another_promise)
+{
+    char greeting[96];
+    for (uint64_t id = 1; id <= 12; id++) {
+        snprintf(greeting, sizeof(greeting),
+                 "220 mx ESMTP at 22:04:%02d, mail of the example organisation\r\n", (int)id);
+        talk_whole(learner, id, greeting, "EHLO a\r\n", "250 hello\r\n");
+    }
+    const uint32_t generation = compiled(100)->now.generation;
+    store_at(store, 0)->cookies_until_us = 10 * COOKIE_LIFETIME_US;
+    talk_whole(learner, 13, "220 mx2 ESMTP at 23:00:00, mail of the example organisation\r\n", "EHLO a\r\n",
+               "250 hello\r\n");
+    memset(&store_at(store, 0)->fidelity, 0xff, sizeof(store_at(store, 0)->fidelity.ring));
+    const struct server_policy *server = compiled(200);
+    cr_assert_eq(server->opening, OPENING_GREET);
+    cr_assert_neq(server->now.generation, generation);
+    cr_assert_eq(server->now.greeting_prefix, 4);
+    cr_assert_eq(server->before.greeting_prefix, strlen("220 mx ESMTP at "));
+}
+
+Test(compile, apop_is_spoken_for_without_its_timestamp_where_the_operator_allows)
+{
+    char greeting[64];
+    for (uint64_t id = 1; id <= 12; id++) {
+        snprintf(greeting, sizeof(greeting), "+OK ready <%d.7@host>\r\n", (int)id * 37);
+        talk_whole(learner, id, greeting, "USER a\r\n", "+OK\r\n");
+    }
+    cr_assert_eq(compiled(1)->opening, OPENING_COOKIE);
+    cr_assert(profile_set(store_at(store, 0), "greeting", "template", NULL));
+    const struct server_policy *server = compiled(2);
+    cr_assert_eq(server->opening, OPENING_GREET);
+    cr_assert_eq(server->now.greeting_bytes, 11);
+    cr_assert_eq(memcmp(server->now.greeting, "+OK ready\r\n", 11), 0);
+    cr_assert(server->now.greeting_template);
+}
+
+/* Its request check would not be asked for before it is opened, as nobody else could greet. */
+Test(compile, mysql_is_opened_by_cookie)
+{
+    for (uint64_t id = 1; id <= 12; id++) {
+        uint8_t greeting[79] = {75, 0, 0, 0, 10};
+        memcpy(greeting + 5, "8.0.36-debian", 14);
+        memset(greeting + 19, (int)('a' + id), 8); /* thread and salt */
+        memcpy(greeting + 57, "mysql_native_password", 22);
+        struct talk talk = talk_open(learner, id);
+        talk_data(&talk, SIDE_SERVER, 0, 0, greeting, sizeof(greeting));
+        talk.server_bytes = sizeof(greeting);
+        talk_data(&talk, SIDE_CLIENT, 0, talk.server_bytes, "\x40\0\0\1\x85\xa6\xff\1aaaaaaaaaaaa", 20);
+        talk_data(&talk, SIDE_SERVER, talk.server_bytes, 20, "\7\0\0\2\0\0\0\2\0\0\0", 11);
+        talk_close(&talk);
+        const struct profile *profile = store_at(store, 0);
+        cr_assert_eq(profile_greeting_kind(profile), GREETING_VARIABLE, "also where there was but one");
+        cr_assert_eq(compiled(id)->opening, OPENING_COOKIE);
+        cr_assert_eq(policy->servers[0].now.greeting_bytes, 0);
+    }
+    cr_assert_eq(store_at(store, 0)->protocol, PROTOCOL_MYSQL);
+    cr_assert_eq(store_at(store, 0)->requests, 12);
+    cr_assert(profile_set(store_at(store, 0), "greeting", "template", NULL));
+    cr_assert_eq(compiled(100)->opening, OPENING_COOKIE);
+}
+
+/* RFC 937: its requests are those of no file, and its clients get through. */
+Test(compile, pop2_is_greeted_for_and_its_requests_have_a_pattern)
+{
+    char request[32];
+    for (uint64_t id = 1; id <= 9; id++) {
+        snprintf(request, sizeof(request), "HELO %s pw\r\n", &"qwertyuiopas"[id]);
+        talk_whole(learner, id, "+ POP2 host.example server\r\n", request, "#3 messages\r\n");
+    }
+    const struct server_policy *server = compiled(1);
+    cr_assert_eq(store_at(store, 0)->protocol, PROTOCOL_POP3);
+    cr_assert_eq(server->opening, OPENING_GREET);
+    cr_assert_eq(policy_check_request(server, (const uint8_t *)"HELO new password\r\n", 19), MATCH_YES);
+    cr_assert_eq(policy_check_request(server, (const uint8_t *)GET, strlen(GET)), MATCH_NO);
+}
+
+/* Options are what begins here, or text; the clients wait, or do not. */
+Test(compile, telnet_is_exact)
+{
+    for (uint64_t id = 1; id <= 10; id++) {
+        struct talk talk = talk_open(learner, id);
+        server_says(&talk, "Debian GNU/Linux 12\r\nat 22:04\r\n\xff\xfd\x18");
+        client_says(&talk, "\xff\xfb\x18");
+        server_says(&talk, "\xff\xfb\3login: ");
+        talk_close(&talk);
+    }
+    const struct server_policy *server = compiled(1);
+    cr_assert_eq(server->protocols, 1u << PROTOCOL_TELNET);
+    cr_assert_eq(server->opening, OPENING_GREET);
+    cr_assert_not(server->now.greeting_template);
+    cr_assert_eq(server->now.greeting_bytes, 34);
+    for (uint64_t id = 11; id <= 30; id++)
+        talk_whole(learner, id, id % 2 ? "Debian at 22:04\r\n" : "Debian at 22:05\r\n", "\xff\xfb\x18",
+                   "\xff\xfb\3");
+    cr_assert_eq(compiled(2)->opening, OPENING_COOKIE);
+}
+
+/* Of eight clients and more that speak by themselves, the slower ones are waited for; of SMTP's nobody is. */
+Test(compile, grace_is_measured)
+{
+    for (uint64_t id = 1; id <= 10; id++) {
+        struct talk talk = talk_open(learner, id);
+        talk_data(&talk, SIDE_CLIENT, 0, 0, "SSH-2.0-OpenSSH_9.2\r\n", 21);
+        talk.client_bytes = talk.acked_by_server = 21;
+        server_says(&talk, "SSH-2.0-OpenSSH_9.2\r\n");
+        talk_data(&talk, SIDE_SERVER, talk.server_bytes, 21, "\0\0\4\x1c\x0a\x14", 6);
+        talk_close(&talk);
+        const uint32_t grace = compiled(id)->greeting_grace_us;
+        cr_assert(id < 8 ? grace == 10000 : grace >= 1000 && grace <= 1250, "their gap is 1 ms: %u", grace);
+    }
+    learner_forget(learner, &store_at(store, 0)->key);
+    cr_assert_eq(policy->servers[0].opening, OPENING_GREET);
+}
+
+Test(compile, early_talkers_of_mail_are_not_waited_for)
+{
+    for (uint64_t id = 1; id <= 20; id++) {
+        struct talk talk = talk_open(learner, id);
+        if (id % 2)
+            talk_data(&talk, SIDE_CLIENT, 0, 0, "EHLO a\r\n", 8);
+        server_says(&talk, "220 here\r\n");
+        if (id % 2 == 0)
+            client_says(&talk, "EHLO a\r\n");
+        talk_data(&talk, SIDE_SERVER, talk.server_bytes, 8, "250 hello\r\n", 11);
+        talk_close(&talk);
+    }
+    cr_assert_eq(compiled(1)->greeting_protocol, PROTOCOL_SMTP);
+    cr_assert_eq(policy->servers[0].greeting_grace_us, 0);
+}
+
 /* All of OpenSSH's clients speak at once; PuTTY's will wait. */
 Test(compile, service_that_greets_late_is_greeted_for)
 {

@@ -71,12 +71,28 @@ Test(greeting_model, too_long_is_never_stable)
 
 Test(greeting_model, refusals_are_known)
 {
-    static const char *const refusals[] = {"421 x",         "554-x",          "-ERR x",
-                                           "* BYE x",       "HTTP/1.1 503 x", "\x15\x03\x03",
-                                           "GET BAD Error", "* BAD x",        "<html><title>400 Bad Request",
-                                           "ERROR",         "Unknown command"};
+    static const char *const refusals[] = {"421 x",
+                                           "554-x",
+                                           "-ERR x",
+                                           "* BYE x",
+                                           "HTTP/1.1 503 x",
+                                           "\x15\x03\x03",
+                                           "GET BAD Error",
+                                           "* BAD x",
+                                           "<html><title>400 Bad Request",
+                                           "ERROR",
+                                           "Unknown command",
+                                           "Not allowed at this time",
+                                           "Exceeded MaxStartups",
+                                           "Too many users",
+                                           "Sorry, no more lines",
+                                           "% Connection refused",
+                                           "Password required, but none set",
+                                           "Access denied",
+                                           "Line is in use"};
     static const char *const beginnings[] = {"4", "421", "-", "HTTP/1.1", "\x15", "* B", "<htm", "Unk"};
-    static const char *const others[] = {"220 x", "+OK", "HTTP/1.1 200 OK", "SSH-2.0-x", "* OK", "", "42 x"};
+    static const char *const others[] = {"220 x", "+OK",     "HTTP/1.1 200 OK", "SSH-2.0-x", "* OK",     "",
+                                         "42 x",  "login: ", "\xff\xfd\x18",    "Welcome",   "100% free"};
     for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++)
         cr_assert_eq(looks_like_refusal((const uint8_t *)refusals[i], strlen(refusals[i])), MATCH_YES, "%s",
                      refusals[i]);

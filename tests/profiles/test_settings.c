@@ -13,6 +13,12 @@ Test(settings, keys_are_set_and_reset)
     cr_assert_eq(profile_check(&profile), CHECK_NONE);
     cr_assert(profile_set(&profile, "check", "default", &error));
     cr_assert_eq(profile_check(&profile), CHECK_PROTOCOL);
+    cr_assert(profile_set(&profile, "greeting", "template", &error));
+    cr_assert_eq(profile.settings.greeting, GREETING_BY_TEMPLATE);
+    cr_assert(profile_set(&profile, "greeting", "exact", &error));
+    cr_assert_eq(profile.settings.greeting, GREETING_EXACT);
+    cr_assert(profile_set(&profile, "greeting", "default", &error));
+    cr_assert_eq(profile.settings.greeting, GREETING_AS_PROTOCOL);
     cr_assert(profile_set(&profile, "trigger.half_open", "1", &error));
     cr_assert(profile_set(&profile, "open_per_second", "1000000", &error));
     cr_assert(profile_set(&profile, "open_per_source", "50", &error));
@@ -63,6 +69,7 @@ Test(settings, wrong_ones_change_nothing_and_say_what_would_do)
         {"check", "maybe", "none"},
         {"check", "", "none"},
         {"check", "Keyword", "keyword, protocol"},
+        {"greeting", "yes", "exact, template"},
         {"open_per_second", "0", "from 1"},
         {"open_per_second", "-1", "from 1"},
         {"open_per_second", "1x", "from 1"},
