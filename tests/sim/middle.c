@@ -130,6 +130,8 @@ static void empty_observations(struct middle *middle)
     struct observation_queue *queue = engine_observations(middle->engine);
     for (uint32_t i = 0; i < queue->count; i++) {
         middle->observed[queue->slots[i].kind]++;
+        middle->negative_greetings +=
+            queue->slots[i].kind == OBSERVED_GREETING && queue->slots[i].greeting.negative;
         if (middle->observer != NULL)
             middle->observer(middle->observer_context, &queue->slots[i]);
     }

@@ -35,6 +35,7 @@ struct middle {
     middle_observer *observer; /* may be NULL */
     void *observer_context;
     uint64_t observed[OBSERVED_GREETING + 1]; /* by kind */
+    uint64_t negative_greetings;              /* of those that were unequal */
     struct verdict last;
 };
 
