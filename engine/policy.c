@@ -74,8 +74,7 @@ enum match policy_check_request(const struct server_policy *server, const uint8_
         return check_keywords(server, matched, request, bytes);
     if (match != MATCH_YES && server->has_pattern && (server->protocols & 1u << PROTOCOL_UNKNOWN))
         match = either(match, pattern_check(&server->pattern, request, bytes));
-    /* What it names cannot be read, so that it is nothing for a server whose keywords are asked for. */
-    if (match != MATCH_YES && (server->hidden & HIDDEN_BITTORRENT) && !server->check_keywords)
+    if (match != MATCH_YES && (server->hidden & HIDDEN_BITTORRENT))
         match = either(match, mse_check(request, bytes));
     return match;
 }

@@ -149,6 +149,22 @@ static void set_keywords(const struct profile *profile, struct server_policy *se
     keyword_set_fill(&profile->keywords, &server->keywords);
 }
 
+/*
+ * The forms that look random. What BitTorrent asks for in cipher cannot be read, so keywords leave it out; eMule's cipher is
+ * opened by what it asks for.
+ */
+static void set_hidden(const struct profile *profile, enum request_check check, struct server_policy *server)
+{
+    const uint8_t *user_hash = profile_user_hash(profile);
+    server->hidden = check == CHECK_PATTERN ? 0 : profile->hidden;
+    if (check == CHECK_KEYWORD)
+        server->hidden &= (uint8_t)~HIDDEN_BITTORRENT;
+    if (user_hash)
+        memcpy(server->user_hash, user_hash, sizeof(server->user_hash));
+    else
+        server->hidden &= (uint8_t)~HIDDEN_EDONKEY;
+}
+
 /* Fills in what requests are checked against. False where they cannot be checked. */
 static bool set_check(const struct profile *profile, struct server_policy *server)
 {
@@ -164,10 +180,7 @@ static bool set_check(const struct profile *profile, struct server_policy *serve
         server->protocols |= unknown;
     if (check == CHECK_KEYWORD && profile->keywords.count > 0)
         set_keywords(profile, server);
-    /* What BitTorrent asks for in cipher cannot be read; eMule's cipher is opened by what it asks for. */
-    if (check == CHECK_PROTOCOL || check == CHECK_KEYWORD)
-        server->hidden = check == CHECK_KEYWORD ? profile->hidden & HIDDEN_EDONKEY : profile->hidden;
-    memcpy(server->user_hash, profile->evidence.user_hash, sizeof(server->user_hash));
+    set_hidden(profile, check, server);
     return server->protocols != 0 || server->hidden != 0;
 }
 

@@ -105,6 +105,13 @@ void keyword_set_learn(struct keyword_set *set, const struct keywords_found *fou
                         found->names[i].bytes);
 }
 
+void keyword_set_forget(struct keyword_set *set, enum keyword_kind kind)
+{
+    for (uint16_t i = set->count; i-- > 0;)
+        if (set->entries[i].kind == kind)
+            drop(set, i);
+}
+
 void keyword_set_fill(const struct keyword_set *set, struct keyword_filter *filter)
 {
     uint16_t at = 0;

@@ -37,6 +37,9 @@ bool keyword_set_add(struct keyword_set *set, enum keyword_kind kind, const uint
 /* The same for all that a request names. */
 void keyword_set_learn(struct keyword_set *set, const struct keywords_found *found);
 
+/* Drops all names of a kind: what they named has another name now. */
+void keyword_set_forget(struct keyword_set *set, enum keyword_kind kind);
+
 /* Walks the names: `*at` is 0 before the first step, and the entry's number + 1 after it. NULL: no more. */
 const uint8_t *keyword_set_next(const struct keyword_set *set, uint16_t *at, size_t *text_at);
 

@@ -510,7 +510,7 @@ static void note_user_hash(const struct learner_flow *flow, struct profile *prof
     const uint32_t from = answer_offset(flow);
     const uint8_t *hash = edonkey_user_hash(flow->server.data + from, stream_bytes(&flow->server) - from);
     if (hash)
-        profile_user_hash(profile, hash);
+        profile_name_user(profile, hash);
 }
 
 static void accept_request(struct learner *learner, struct learner_flow *flow, struct profile *profile,

@@ -110,17 +110,30 @@ static bool unknown_was_mse(const struct profile *profile)
            evidence->server_most - evidence->server_least >= HIDDEN_SPREAD_MIN;
 }
 
+const uint8_t *profile_user_hash(const struct profile *profile)
+{
+    uint16_t at = 0;
+    size_t text_at;
+    const uint8_t *name;
+    while ((name = keyword_set_next(&profile->keywords, &at, &text_at)) != NULL) {
+        const struct keyword_entry *entry = &profile->keywords.entries[at - 1];
+        if (entry->kind == KEYWORD_USER_HASH && entry->bytes == EDONKEY_HASH_BYTES)
+            return name;
+    }
+    return NULL;
+}
+
 /* Those that are remembered speak for all. */
 static bool unknown_was_obfuscated(const struct profile *profile)
 {
     const struct hidden_evidence *evidence = &profile->evidence;
     const uint32_t unknown = profile->pattern.accepted;
-    if (!evidence->has_user_hash || evidence->beginnings_count == 0 ||
+    const uint8_t *user_hash = profile_user_hash(profile);
+    if (!user_hash || evidence->beginnings_count == 0 ||
         evidence->beginnings_count < (unknown < HIDDEN_BEGINNINGS_MAX ? unknown : HIDDEN_BEGINNINGS_MAX))
         return false;
     for (uint8_t i = 0; i < evidence->beginnings_count; i++)
-        if (edonkey_hidden_check(evidence->user_hash, evidence->beginnings[i], HIDDEN_BEGINNING_BYTES) !=
-            MATCH_YES)
+        if (edonkey_hidden_check(user_hash, evidence->beginnings[i], HIDDEN_BEGINNING_BYTES) != MATCH_YES)
             return false;
     return true;
 }
@@ -182,18 +195,20 @@ void profile_looks_random(struct profile *profile, const uint8_t *request, size_
     settle_unknown(profile);
 }
 
-void profile_user_hash(struct profile *profile, const uint8_t hash[EDONKEY_HASH_BYTES])
+void profile_name_user(struct profile *profile, const uint8_t hash[EDONKEY_HASH_BYTES])
 {
-    profile->evidence.has_user_hash = true;
-    memcpy(profile->evidence.user_hash, hash, EDONKEY_HASH_BYTES);
+    const uint8_t *known = profile_user_hash(profile);
+    if (known && memcmp(known, hash, EDONKEY_HASH_BYTES) != 0)
+        keyword_set_forget(&profile->keywords, KEYWORD_USER_HASH);
+    keyword_set_add(&profile->keywords, KEYWORD_USER_HASH, hash, EDONKEY_HASH_BYTES);
     settle_unknown(profile);
 }
 
 enum acceptance profile_deciphers(const struct profile *profile, const uint8_t *request, size_t request_bytes,
                                   const uint8_t *answer, size_t answer_bytes)
 {
-    const uint8_t *hash = profile->evidence.user_hash;
-    if (!profile->evidence.has_user_hash || edonkey_hidden_check(hash, request, request_bytes) != MATCH_YES)
+    const uint8_t *hash = profile_user_hash(profile);
+    if (!hash || edonkey_hidden_check(hash, request, request_bytes) != MATCH_YES)
         return ACCEPTANCE_REFUSED;
     return edonkey_hidden_accepts(hash, request, answer, answer_bytes);
 }

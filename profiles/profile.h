@@ -86,8 +86,6 @@ struct hidden_evidence {
     uint16_t client_least, client_most, server_least, server_most; /* first flights of these */
     uint8_t beginnings_count;
     uint8_t beginnings[HIDDEN_BEGINNINGS_MAX][HIDDEN_BEGINNING_BYTES];
-    bool has_user_hash;
-    uint8_t user_hash[EDONKEY_HASH_BYTES]; /* of the server */
 };
 
 struct profile {
@@ -134,8 +132,10 @@ void profile_hidden_accepted(struct profile *profile, enum hidden_form form);
  */
 void profile_looks_random(struct profile *profile, const uint8_t *request, size_t bytes,
                           const struct flights *like);
-/* What the eMule peer that this server is calls itself. A new one replaces the one before. */
-void profile_user_hash(struct profile *profile, const uint8_t hash[EDONKEY_HASH_BYTES]);
+/* What the eMule peer that this server is calls itself. A new hash takes the place of the one before. */
+void profile_name_user(struct profile *profile, const uint8_t hash[EDONKEY_HASH_BYTES]);
+/* EDONKEY_HASH_BYTES; NULL: not known. */
+const uint8_t *profile_user_hash(const struct profile *profile);
 /* True where what looks like MSE is that. */
 bool profile_takes_bittorrent(const struct profile *profile);
 /* An obfuscated request for this server, and its answer? REFUSED also where the request is none. */

@@ -406,6 +406,40 @@ static void read_keywords(struct json_reader *reader, struct json_object *reques
     reader_leave(reader, mark);
 }
 
+/* One form of a protocol that is in `protocols` already. Returns true for the plain one. */
+static bool read_form(struct json_reader *reader, struct json_object *element, enum hidden_form form,
+                      struct profile *profile)
+{
+    const char *text = json_object_get_string(element), *name = text ? text : "";
+    if (strcmp(name, "plain") == 0)
+        return true;
+    if (strcmp(name, hidden_form_name(form)) == 0)
+        profile->hidden |= (uint8_t)form;
+    else
+        reader_fail(reader, protocol_name(hidden_protocol(form)), "'%s' is neither plain nor %s", name,
+                    hidden_form_name(form));
+    return false;
+}
+
+/* Where forms are given, "plain" must be among them. */
+static void read_forms(struct json_reader *reader, struct json_object *request, struct profile *profile)
+{
+    struct json_object *object = read_member(reader, request, "forms", json_type_object);
+    if (!object)
+        return;
+    const size_t mark = reader_enter(reader, "forms");
+    for (int form = 1; form < HIDDEN_FORMS; form <<= 1) {
+        const enum protocol_id id = hidden_protocol((enum hidden_form)form);
+        struct json_object *array = read_member(reader, object, protocol_name(id), json_type_array);
+        bool plain = !array;
+        for (size_t i = 0; array && i < json_object_array_length(array); i++)
+            plain |= read_form(reader, json_object_array_get_idx(array, i), (enum hidden_form)form, profile);
+        if (!plain)
+            profile->accepted &= ~(UINT64_C(1) << id);
+    }
+    reader_leave(reader, mark);
+}
+
 static void read_accepted(struct json_reader *reader, struct json_object *request, struct profile *profile)
 {
     struct json_object *array = read_member(reader, request, "protocols", json_type_array);
@@ -460,6 +494,7 @@ static void read_application(struct json_reader *reader, struct json_object *pro
         struct pattern pattern;
         shown->check = read_check(reader, request);
         read_accepted(reader, request, profile);
+        read_forms(reader, request, profile);
         read_keywords(reader, request, profile);
         if (read_pattern(reader, request, &pattern))
             pattern_model_restore(&profile->pattern, &pattern);
@@ -738,6 +773,34 @@ static void read_keywords_state(struct json_reader *reader, struct json_object *
     }
 }
 
+/* It tells what unknown requests may have been: of no use without them. */
+static void read_hidden_state(struct json_reader *reader, struct json_object *object, struct profile *profile)
+{
+    struct hidden_evidence stated = {0};
+    struct json_object *beginnings = read_member(reader, object, "beginnings", json_type_array);
+    const size_t count = beginnings ? json_object_array_length(beginnings) : 0;
+    read_u32(reader, object, "like", &stated.like);
+    read_u16(reader, object, "client_least", UINT16_MAX, &stated.client_least);
+    read_u16(reader, object, "client_most", UINT16_MAX, &stated.client_most);
+    read_u16(reader, object, "server_least", UINT16_MAX, &stated.server_least);
+    read_u16(reader, object, "server_most", UINT16_MAX, &stated.server_most);
+    if (count > HIDDEN_BEGINNINGS_MAX) {
+        reader_fail(reader, "beginnings", "has more than %d entries", HIDDEN_BEGINNINGS_MAX);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        size_t bytes = 0;
+        const char *text = json_object_get_string(json_object_array_get_idx(beginnings, i));
+        if (text_to_hex(reader, "beginnings", text ? text : "", stated.beginnings[i], HIDDEN_BEGINNING_BYTES,
+                        &bytes) &&
+            bytes != HIDDEN_BEGINNING_BYTES)
+            reader_fail(reader, "beginnings", "is not of %d bytes each", HIDDEN_BEGINNING_BYTES);
+    }
+    stated.beginnings_count = (uint8_t)count;
+    if (profile->accepted >> PROTOCOL_UNKNOWN & 1)
+        profile->evidence = stated;
+}
+
 static void read_fidelity_state(struct json_reader *reader, struct json_object *state,
                                 struct profile *profile, const struct shown *shown)
 {
@@ -768,7 +831,8 @@ static void read_state(struct json_reader *reader, struct json_object *profile_j
                  {"greeting", read_greeting_state},
                  {"grace", read_grace},
                  {"pattern", read_pattern_state},
-                 {"keywords", read_keywords_state}};
+                 {"keywords", read_keywords_state},
+                 {"hidden", read_hidden_state}};
     struct json_object *state = read_member(reader, profile_json, "state", json_type_object);
     if (!state)
         return;
