@@ -32,7 +32,7 @@ const char *hidden_form_name(enum hidden_form form);
 
 /*
  * True where each of the eight bits of a byte is set about as often as not: by random bytes it is missed once in
- * 500,000 times. Text, numbers in fixed fields and zeros fail. At least 16 bytes; beyond 2,040 they are not looked at.
+ * 500,000 times. Text, numbers in fixed fields and zeros fail. At least 32 bytes; beyond 2,040 they are not looked at.
  */
 bool looks_random(const uint8_t *data, size_t bytes);
 

@@ -4,12 +4,17 @@
  *
  * What two protocols both take by design is named in `shared`, with the reason; all else must be refused. So must
  * noise, but for a share that is measured and bounded.
+ *
+ * The forms that look random (hidden.h) have rows and columns of their own. The same bytes by design: MSE takes whatever looks
+ * random, so obfuscated eDonkey with enough padding as well; nothing else is taken for one of them, nor they for anything.
  */
 #include <criterion/criterion.h>
 
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/protocols/hidden.h"
+#include "tests/engine/protocols/support_hidden.h"
 #include "tests/engine/protocols/support_samples.h"
 
 /* Requests of `of` that are also requests of `taken_by`, word for word: the greeting tells which is meant. */
@@ -79,6 +84,75 @@ Test(confusion, matrix)
     for (size_t i = 0; i < COUNT(shared); i++)
         printf("by design: %s takes %s of %s\n", protocol_name(shared[i].taken_by), shared[i].words,
                protocol_name(shared[i].of));
+    fflush(stdout);
+}
+
+/* The forms that look random, each with requests of its own. */
+static const struct hidden_sample {
+    enum hidden_form form;
+    const char *name;
+    const uint8_t *head;
+    size_t head_bytes, bytes; /* random ones make up the rest */
+} hidden_samples[] = {
+    {HIDDEN_BITTORRENT, "mse", mse_public_key, sizeof(mse_public_key), sizeof(mse_public_key)},
+    {HIDDEN_BITTORRENT, "mse padded", mse_public_key, sizeof(mse_public_key), 608},
+    {HIDDEN_EDONKEY, "obfuscated", emule_request, sizeof(emule_request), sizeof(emule_request)},
+    {HIDDEN_EDONKEY, "obfuscated, padded", emule_request, sizeof(emule_request), 200},
+};
+
+static enum match check_hidden(enum hidden_form form, const void *bytes, size_t count)
+{
+    return form == HIDDEN_BITTORRENT ? mse_check(bytes, count)
+                                     : edonkey_hidden_check(emule_user_hash, bytes, count);
+}
+
+static uint64_t next_random(uint64_t *state);
+
+static size_t make_hidden(const struct hidden_sample *sample, uint8_t out[608])
+{
+    uint64_t state = 20261122;
+
+    for (size_t i = 0; i < sample->bytes; i++)
+        out[i] = (uint8_t)next_random(&state);
+    memcpy(out, sample->head, sample->head_bytes);
+    return sample->bytes;
+}
+
+/* A short obfuscated request could still become a key of MSE. */
+static enum match expected_hidden(const struct hidden_sample *sample, enum hidden_form by)
+{
+    if (sample->form == by)
+        return MATCH_YES;
+    if (by == HIDDEN_EDONKEY)
+        return MATCH_NO;
+    return sample->bytes < MSE_KEY_BYTES ? MATCH_MORE : MATCH_YES;
+}
+
+Test(confusion, forms_that_look_random)
+{
+    uint8_t request[608];
+
+    for (int by = 1; by < HIDDEN_FORMS; by <<= 1) {
+        for (size_t i = 0; i < samples_count; i++)
+            cr_expect_eq(check_hidden((enum hidden_form)by, samples[i].bytes, samples[i].count), MATCH_NO,
+                         "'%s' is taken for %s", samples[i].name, hidden_form_name((enum hidden_form)by));
+    }
+    for (size_t i = 0; i < COUNT(hidden_samples); i++) {
+        size_t bytes = make_hidden(&hidden_samples[i], request);
+
+        cr_expect_eq(protocol_of_request(request, bytes), PROTOCOL_UNKNOWN, "%s", hidden_samples[i].name);
+        for (int id = PROTOCOL_UNKNOWN + 1; id < PROTOCOLS_COUNT; id++)
+            cr_expect_eq(check_bytes((enum protocol_id)id, request, bytes), MATCH_NO, "'%s' is taken for %s",
+                         hidden_samples[i].name, protocol_name((enum protocol_id)id));
+        for (int by = 1; by < HIDDEN_FORMS; by <<= 1)
+            cr_expect_eq(check_hidden((enum hidden_form)by, request, bytes),
+                         expected_hidden(&hidden_samples[i], (enum hidden_form)by), "'%s' by %s",
+                         hidden_samples[i].name, hidden_form_name((enum hidden_form)by));
+    }
+    printf(
+        "by design: encrypted bittorrent takes obfuscated edonkey of 96 bytes and more, and random bytes\n"
+        "forms that look random: none takes one of %zu requests of other protocols, none is taken for one\n",
+        samples_count);
     fflush(stdout);
 }
 
