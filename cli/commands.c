@@ -56,8 +56,9 @@ static const struct command commands[] = {
              "\n"
              "The config file is one JSON object with the keys client, server, store,\n"
              "control, mode, server-stack, learn, unknown and workers, each a string as the\n"
-             "option of that name takes it, and trigger.half_open and its like (see `synward help profiles\n"
-             "set`), which then count for every server that has no setting of its own.\n",
+             "option of that name takes it, and trigger.half_open and its like (see\n"
+             "`synward help profiles set`), which then count for every server that has no\n"
+             "setting of its own.\n",
      .handle = cmd_run},
     {.name = "status",
      .forms = {"[--json] [--control SOCKET]"},
@@ -117,10 +118,11 @@ static const struct command commands[] = {
      .most_words = 2,
      .options = DAEMON_OPTIONS,
      .summary = "change a setting of a server's profile",
-     .help = "check is protocol, pattern or none: how first requests are checked.\n"
-             "greeting is exact or template: whether a greeting that changes (a clock, a counter)\n"
-             "may be said for the server, where its protocol does not say so already; template also\n"
-             "leaves out the timestamp that APOP needs.\n"
+     .help = "check says how first requests are checked: by protocol, keyword (the names that\n"
+             "the server was seen to serve, too), pattern, or none.\n"
+             "greeting is exact or template: whether a greeting that changes (a clock, a\n"
+             "counter) may be said for the server, where its protocol does not say so already;\n"
+             "template also leaves out the timestamp that APOP needs.\n"
              "open_per_second and open_per_source limit connections opened without a request,\n"
              "for the server and for each source.\n"
              "A trigger starts protection when its figure is over the limit:\n"

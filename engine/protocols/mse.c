@@ -18,7 +18,7 @@
 
 #include <string.h>
 
-#define RANDOM_BYTES_LEAST 32 /* fewer could be anything within the bounds */
+#define RANDOM_BYTES_LEAST 32   /* fewer could be anything within the bounds */
 #define RANDOM_BYTES_MOST  2040 /* 255 words of 8 bytes: a lane of the sums is a byte */
 #define LANES              0x0101010101010101u
 

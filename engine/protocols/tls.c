@@ -167,7 +167,7 @@ static enum match take_beginning(struct hello *hello, size_t *left)
         match = skip(hello, 2 + 32, left); /* version, random */
     for (unsigned width = 0; match == MATCH_YES && width < 3; width++)
         match = skip_field(hello, width == 1 ? 2 : 1, left); /* session, cipher suites, compression */
-    if (match == MATCH_YES && *left > 0) /* TLS 1.2 may do without */
+    if (match == MATCH_YES && *left > 0)                     /* TLS 1.2 may do without */
         match = take_length(hello, 2, left, &extensions);
     if (match == MATCH_YES && *left != extensions)
         return MATCH_NO; /* nothing follows them */
