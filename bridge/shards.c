@@ -140,19 +140,21 @@ static void handle_trigger(struct shards *shards, const struct observation *trig
         hooks->switched(hooks->context, trigger);
 }
 
-/* What one shard has judged counts in all: the next connection of this source may reach another. */
+/* What one shard has judged, or taken back, counts in all: the next connection of this source may reach another. */
 static void handle_aside(struct shards *shards, const struct observation *aside,
                          const struct shards_hooks *hooks)
 {
+    const bool released = aside->source.until_us <= aside->time_us;
     const struct worker_request request = {.kind = REQUEST_SET_SOURCE,
                                            .source = {.prefix = aside->source.prefix,
                                                       .length = aside->source.length,
-                                                      .state = SOURCE_ASIDE,
+                                                      .state = released ? SOURCE_CLEAR : SOURCE_ASIDE,
                                                       .by = SOURCE_BY_JUDGEMENT,
                                                       .until_us = aside->source.until_us}};
     if (shards->count > 1)
         tell_all(shards, &request);
-    hooks->put_aside(hooks->context, aside);
+    if (!released)
+        hooks->put_aside(hooks->context, aside);
 }
 
 static void handle_report(struct shards *shards, const struct observation *report,

@@ -512,6 +512,15 @@ static void blame(struct engine *engine, const struct passage *passage, struct s
     observe_source(engine, server, &aside, passage->now_us);
 }
 
+static void credit(struct engine *engine, const struct passage *passage, const struct server *server)
+{
+    struct observed_source released;
+
+    engine->counters.requests_matched++;
+    if (source_match(&engine->sources, &passage->key.client, passage->now_us, &released))
+        observe_source(engine, server, &released, passage->now_us);
+}
+
 /* As a host without the connection (RFC 9293 3.10.7.1): RST at the ack that the client named. */
 static void refuse_request(struct engine *engine, struct passage *passage, struct server *server,
                            const struct proof *proof, const struct request *request, enum drop_reason reason)
@@ -605,8 +614,7 @@ static void judge_request(struct engine *engine, struct passage *passage, struct
     }
     switch (match) {
     case MATCH_YES:
-        engine->counters.requests_matched++;
-        source_match(&engine->sources, &passage->key.client, passage->now_us);
+        credit(engine, passage, server);
         greet_beside(engine, passage, server, proof);
         open_request(engine, passage, server, proof, closing, request, false);
         return;

@@ -86,7 +86,7 @@ struct observed_source {
     struct ip_addr prefix;
     uint8_t length; /* in bits, of an IPv4 address up to 32 */
     uint32_t mismatches, matches;
-    uint64_t until_us;
+    uint64_t until_us; /* that of the observation, or before: released */
 };
 
 struct observed_greeting {

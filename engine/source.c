@@ -65,6 +65,19 @@ size_t source_table_bytes(uint32_t sources)
     return sources * sizeof(struct source_entry);
 }
 
+/*
+ * SOURCE_MISMATCHES of one shard, when all are alike. They are not quite: where connections fall by chance one has more than its share,
+ * and nobody may be put aside by that. Twice the square root, about two standard deviations, are added to the share.
+ */
+static uint32_t enough_in(uint32_t shards)
+{
+    uint32_t share = (SOURCE_MISMATCHES + shards - 1) / shards, root = 0;
+
+    while (shards > 1 && (root + 1) * (root + 1) <= share)
+        root++;
+    return share + 2 * root;
+}
+
 void source_table_init(struct source_table *table, void *memory, uint32_t sources, uint32_t shards,
                        const uint64_t seed[2])
 {
@@ -72,6 +85,7 @@ void source_table_init(struct source_table *table, void *memory, uint32_t source
     table->slots = memory;
     table->count = sources;
     table->shards = shards;
+    table->enough = enough_in(shards);
     memcpy(table->seed, seed, sizeof(table->seed));
 }
 
@@ -203,16 +217,11 @@ static void advance(struct source_entry *source, uint64_t now_us)
 
 /* --- judgement ------------------------------------------------------------------------------------------------ */
 
-static uint32_t enough(const struct source_table *table)
-{
-    return (SOURCE_MISMATCHES + table->shards - 1) / table->shards;
-}
-
 static bool is_bad(const struct source_table *table, const struct source_entry *source, uint64_t now_us)
 {
     uint64_t mismatches = counted(source, source->mismatches, now_us);
 
-    return mismatches >= enough(table) &&
+    return mismatches >= table->enough &&
            (uint64_t)counted(source, source->matches, now_us) * SOURCE_SHARE < mismatches;
 }
 
@@ -235,13 +244,15 @@ static void put_aside(struct source_table *table, struct source_entry *source, u
         source->strikes++;
 }
 
-static void describe(const struct source_entry *source, uint64_t now_us, struct observed_source *out)
+/* The figures are for people, who know nothing of shares: what all shards together will have, if they are alike. */
+static void describe(const struct source_table *table, const struct source_entry *source, uint64_t now_us,
+                     struct observed_source *out)
 {
     *out = (struct observed_source){
         .prefix = source->prefix,
         .length = length_of(&source->prefix, source->bits),
-        .mismatches = counted(source, source->mismatches, now_us),
-        .matches = counted(source, source->matches, now_us),
+        .mismatches = counted(source, source->mismatches, now_us) * table->shards,
+        .matches = counted(source, source->matches, now_us) * table->shards,
         .until_us = source->until_us,
     };
 }
@@ -280,10 +291,11 @@ static void blame_prefix(struct source_table *table, const struct source_entry *
     restart_asides(prefix, now_us);
     if (copy.strikes == 1 && prefix->asides < UINT16_MAX)
         prefix->asides++;
-    if (prefix->asides < SOURCE_MANY || is_aside(prefix, now_us) || !is_bad(table, prefix, now_us))
+    if (prefix->asides < (SOURCE_MANY + table->shards - 1) / table->shards || is_aside(prefix, now_us) ||
+        !is_bad(table, prefix, now_us))
         return;
     put_aside(table, prefix, now_us);
-    describe(prefix, now_us, aside);
+    describe(table, prefix, now_us, aside);
 }
 
 static const struct source_rule *rule_for(const struct source_table *table, const struct ip_addr *addr,
@@ -305,49 +317,56 @@ bool source_mismatch(struct source_table *table, const struct ip_addr *addr, uin
         advance(prefix, now_us);
         prefix->mismatches[0]++;
     }
-    if (counted(source, source->mismatches, now_us) == enough(table))
+    if (counted(source, source->mismatches, now_us) == table->enough)
         source->since_us = now_us;
     if (is_aside(source, now_us) || !is_bad(table, source, now_us))
         return false;
     put_aside(table, source, now_us);
-    describe(source, now_us, aside);
+    describe(table, source, now_us, aside);
     blame_prefix(table, source, now_us, aside);
     return true;
 }
 
 /*
  * It was put aside on the first that came, and those who had their cookie already show that the share is another. Only
- * where the wrong ones were counted here: other shards have been told, and know nothing of shares.
+ * where the wrong ones were counted here: other shards have been told, and know nothing of shares. They are told of this too.
  */
-static void release(struct source_table *table, struct source_entry *source, uint64_t now_us)
+static bool release(struct source_table *table, struct source_entry *source, uint64_t now_us)
 {
     struct source_entry *prefix;
 
-    if (!is_aside(source, now_us) || counted(source, source->mismatches, now_us) < enough(table) ||
+    if (!is_aside(source, now_us) || counted(source, source->mismatches, now_us) < table->enough ||
         is_bad(table, source, now_us))
-        return;
+        return false;
     source->until_us = now_us;
     if (source->strikes == 0 || --source->strikes > 0)
-        return;
+        return true;
     prefix = find_neighbours(table, &source->prefix);
     if (prefix && prefix->asides > 0)
         prefix->asides--;
+    return true;
 }
 
-void source_match(struct source_table *table, const struct ip_addr *addr, uint64_t now_us)
+bool source_match(struct source_table *table, const struct ip_addr *addr, uint64_t now_us,
+                  struct observed_source *released)
 {
+    bool is_released = false;
+
     struct source_entry *source = find_or_note(table, addr, source_bits(addr), now_us);
     struct source_entry *prefix = find_neighbours(table, addr);
 
     if (source) {
         advance(source, now_us);
         source->matches[0]++;
-        release(table, source, now_us);
+        is_released = release(table, source, now_us);
     }
+    if (is_released)
+        describe(table, source, now_us, released);
     if (prefix) {
         advance(prefix, now_us);
         prefix->matches[0]++;
     }
+    return is_released;
 }
 
 static bool judged_aside(const struct source_table *table, const struct ip_addr *addr, uint64_t now_us)
@@ -377,7 +396,7 @@ enum source_state source_state(const struct source_table *table, const struct ip
 
 static bool is_limited(const struct source_table *table, const struct source_entry *source, uint64_t now_us)
 {
-    return counted(source, source->mismatches, now_us) >= enough(table);
+    return counted(source, source->mismatches, now_us) >= table->enough;
 }
 
 bool source_may_be_reset(struct source_table *table, const struct ip_addr *addr, uint64_t now_us)
@@ -514,7 +533,9 @@ bool source_set(struct source_table *table, const struct source_rule *rule, uint
     if (rule->by == SOURCE_BY_OPERATOR)
         return set_rule(table, rule, bits, now_us);
     source = find_or_make(table, &rule->prefix, bits, now_us);
-    if (rule->until_us > source->until_us)
+    if (rule->state == SOURCE_CLEAR && is_aside(source, now_us))
+        source->until_us = now_us;
+    else if (rule->state == SOURCE_ASIDE && rule->until_us > source->until_us)
         put_aside_until(table, source, rule->until_us, now_us);
     return true;
 }

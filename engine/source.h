@@ -75,8 +75,12 @@ size_t source_table_bytes(uint32_t sources);
 void source_table_init(struct source_table *table, void *memory, uint32_t sources, uint32_t shards,
                        const uint64_t seed[2]);
 
-/* A first request that came with a good cookie, and fits. */
-void source_match(struct source_table *table, const struct ip_addr *addr, uint64_t now_us);
+/*
+ * A first request that came with a good cookie, and fits. True where this has released a source that was put aside: `*released`
+ * tells, its time is over now.
+ */
+bool source_match(struct source_table *table, const struct ip_addr *addr, uint64_t now_us,
+                  struct observed_source *released);
 /* One that does not. True where this put the source, or its prefix, aside: `*aside` tells. */
 bool source_mismatch(struct source_table *table, const struct ip_addr *addr, uint64_t now_us,
                      struct observed_source *aside);
@@ -123,6 +127,7 @@ struct source_run {
 struct source_table {
     struct source_entry *slots;
     uint32_t count, shards;
+    uint32_t enough; /* wrong requests, counted in this shard, that are to be judged */
     uint64_t seed[2];
     uint64_t aside_until_us; /* nothing that was judged is put aside after that */
     bool prefixes_made;      /* some entry is, or was, of a prefix around a source */

@@ -194,7 +194,7 @@ static bool syn_rate_fires(const struct trigger_counts *counts, const struct tri
     uint64_t usual = counts->usual ? counts->usual : 1;
 
     *value = (uint32_t)(sum * USUAL_SCALE / usual < TRIGGER_OFF ? sum * USUAL_SCALE / usual : TRIGGER_OFF);
-    return counts->usual_windows >= USUAL_WINDOWS && sum >= SYN_RATE_LEAST &&
+    return counts->usual_windows >= USUAL_WINDOWS && sum >= SYN_RATE_LEAST / question->shards &&
            sum * USUAL_SCALE > usual * limit * (question->doubled ? 2 : 1);
 }
 
@@ -227,8 +227,12 @@ enum trigger_cause trigger_firing(const struct trigger_counts *counts,
     for (enum trigger_cause cause = TRIGGER_NONE + 1; cause < TRIGGER_CAUSES; cause++) {
         uint32_t limit = trigger_limit(question->own, question->common, cause);
 
-        if (limit != TRIGGER_OFF && triggers[cause](counts, question, limit, value))
-            return cause;
+        if (limit == TRIGGER_OFF || !triggers[cause](counts, question, limit, value))
+            continue;
+        /* For people, who know nothing of shares: what all shards together will have, if they are alike. */
+        if (cause != TRIGGER_ACCEPT_QUEUE && cause != TRIGGER_SYN_RATE)
+            *value *= question->shards;
+        return cause;
     }
     *value = 0;
     return TRIGGER_NONE;

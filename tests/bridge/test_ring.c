@@ -293,3 +293,124 @@ Test(ring, a_side_that_is_gone_is_told_single)
 {
     gone(true);
 }
+
+/* A ring whose sides have queues of SYNs too; of the server side none where `server` is false. */
+struct syn_pairs {
+    struct pairs pairs;
+    int near[2], far[2];
+};
+
+static struct syn_pairs open_syn_pairs(bool single_reads, bool server)
+{
+    struct syn_pairs syns = {.pairs = open_pairs(single_reads), .near = {-1, -1}, .far = {-1, -1}};
+    struct error error = {0};
+    ring_close(syns.pairs.ring);
+    for (int side = 0; side < (server ? 2 : 1); side++) {
+        int fds[2];
+        cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+        syns.near[side] = fds[0];
+        syns.far[side] = fds[1];
+    }
+    const struct ring_options options = {.fds = {syns.pairs.far[0], syns.pairs.far[1]},
+                                         .syn_fds = {syns.far[0], syns.far[1]},
+                                         .has_syn_fds = true,
+                                         .wake_fd = syns.pairs.wake,
+                                         .nowait_writes = true,
+                                         .single_reads = single_reads};
+    syns.pairs.ring = ring_open(&options, &error);
+    cr_assert_not_null(syns.pairs.ring, "%s", error.text);
+    return syns;
+}
+
+static void close_syn_pairs(struct syn_pairs *syns)
+{
+    close_pairs(&syns->pairs);
+    for (int side = 0; side < 2; side++)
+        if (syns->near[side] >= 0) {
+            close(syns->near[side]);
+            close(syns->far[side]);
+        }
+}
+
+/* However many SYNs wait, and although they came first: what flows is served first, and of them a few. */
+static void syns_last(bool single_reads)
+{
+    struct syn_pairs syns = open_syn_pairs(single_reads, true);
+    uint32_t sent = 0, served = 0, flows = 0;
+    while (sent < 200 && send(syns.near[SIDE_CLIENT], &sent, sizeof(sent), 0) > 0)
+        sent++;
+    cr_assert_gt(sent, RING_SYNS, "%s", strerror(errno));
+    for (uint32_t batch = 0; served < sent; batch++) {
+        struct ring_frame frame;
+        uint32_t syns_now = 0, flows_now = 0, value = 1000 + batch;
+        if (batch < 3)
+            cr_assert_gt(send(syns.pairs.near[batch % 2], &value, sizeof(value), 0), 0);
+        ring_wait(syns.pairs.ring, 1000000);
+        for (; ring_next(syns.pairs.ring, &frame);
+             ring_write(syns.pairs.ring, &frame, frame.from, frame.bytes)) {
+            memcpy(&value, frame.data, sizeof(value));
+            if (value >= 1000) {
+                flows_now++;
+                cr_assert_eq(syns_now, 0, "batch %u: %u came behind a SYN", batch, value);
+                cr_assert_eq(frame.capacity, RING_BUFFER_BYTES);
+                continue;
+            }
+            cr_assert_eq(value, served++, "SYNs stay in order");
+            cr_assert_eq(frame.from, SIDE_CLIENT);
+            cr_assert_geq(frame.capacity, 1600, "a reply has room");
+            syns_now++;
+        }
+        cr_assert_leq(syns_now, RING_SYNS);
+        flows += flows_now;
+    }
+    cr_assert_eq(flows, 3);
+    ring_wait(syns.pairs.ring, 0);
+    /* All of them went out by the way of the frames: sockets' queues of SYNs are never written. */
+    uint32_t back = 0, value;
+    ssize_t got;
+    while (receive(syns.pairs.near[SIDE_CLIENT], &value, sizeof(value), &got))
+        back++;
+    cr_assert_eq(back, sent + 2);
+    cr_assert_not(receive(syns.near[SIDE_CLIENT], &value, sizeof(value), &got));
+    close_syn_pairs(&syns);
+}
+
+Test(ring, syns_are_served_last_multishot)
+{
+    syns_last(false);
+}
+
+Test(ring, syns_are_served_last_single)
+{
+    syns_last(true);
+}
+
+/* It sleeps while nothing comes, is woken by a SYN alone, and one side may be without their queue. */
+Test(ring, a_syn_ends_the_wait)
+{
+    struct syn_pairs syns = open_syn_pairs(false, false);
+    struct ring_frame frame;
+    const uint64_t begin_us = clock_now_us();
+    ring_wait(syns.pairs.ring, 20000);
+    cr_assert_not(ring_next(syns.pairs.ring, &frame));
+    cr_assert_geq(clock_now_us() - begin_us, 15000);
+    for (uint32_t i = 0; i < 300; i++) {
+        cr_assert_eq(send(syns.near[SIDE_CLIENT], &i, sizeof(i), 0), (ssize_t)sizeof(i));
+        ring_wait(syns.pairs.ring, 5000000);
+        cr_assert(ring_next(syns.pairs.ring, &frame));
+        ring_release(syns.pairs.ring, &frame);
+    }
+    close_syn_pairs(&syns);
+}
+
+Test(ring, a_lost_queue_of_syns_is_a_lost_side)
+{
+    struct syn_pairs syns = open_syn_pairs(false, true);
+    enum side side;
+    int reason;
+    shutdown(syns.near[SIDE_SERVER], SHUT_RDWR);
+    ring_wait(syns.pairs.ring, 1000000);
+    cr_assert(ring_gone(syns.pairs.ring, &side, &reason));
+    cr_assert_eq(side, SIDE_SERVER);
+    close_syn_pairs(&syns);
+}

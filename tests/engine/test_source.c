@@ -43,12 +43,16 @@ static bool wrong(const char *text, uint32_t times)
     return put;
 }
 
-static void right(const char *text, uint32_t times)
+/* True where the last one released it. */
+static bool right(const char *text, uint32_t times)
 {
     struct ip_addr addr = at(text);
+    struct observed_source released;
+    bool last = false;
 
     while (times-- > 0)
-        source_match(&table, &addr, now_us);
+        last = source_match(&table, &addr, now_us, &released);
+    return last;
 }
 
 static enum source_state state(const char *text)
@@ -225,6 +229,38 @@ Test(source, matches_that_were_under_way_release)
 }
 
 /* Another shard judged it: this one has no share to judge by. */
+/* Each shard has a share of the counts; what it says to people is said of all; what one takes back the others are told. */
+Test(source, two_shards_share)
+{
+    struct source_rule told = {.prefix = at("198.51.100.9"), .length = 32, .by = SOURCE_BY_JUDGEMENT};
+    struct ip_addr bad = at("198.51.100.7");
+    struct observed_source aside, released;
+
+    memset(memory, 0, sizeof(memory));
+    source_table_init(&table, memory, SLOTS, 2, seed);
+    now_us = BEGIN_US;
+    /* A half, and two deviations: that one shard has more than its half by chance puts nobody aside. */
+    const uint32_t enough = SOURCE_MISMATCHES / 2 + 2 * 7;
+    cr_assert_not(wrong("198.51.100.7", enough - 1));
+    cr_assert(source_mismatch(&table, &bad, now_us, &aside));
+    cr_assert_eq(aside.mismatches, 2 * enough, "as for both");
+    cr_assert_eq(aside.until_us, now_us + SOURCE_ASIDE_US);
+    cr_assert_not(right("198.51.100.7", enough / SOURCE_SHARE));
+    cr_assert(source_match(&table, &bad, now_us, &released));
+    cr_assert_eq(released.until_us, now_us);
+    cr_assert_eq(released.length, 32);
+    cr_assert_not(right("198.51.100.7", 1), "once");
+
+    told.state = SOURCE_ASIDE;
+    told.until_us = now_us + SOURCE_ASIDE_US;
+    cr_assert(source_set(&table, &told, now_us));
+    cr_assert_eq(state("198.51.100.9"), SOURCE_ASIDE);
+    told.state = SOURCE_CLEAR;
+    told.until_us = now_us;
+    cr_assert(source_set(&table, &told, now_us));
+    cr_assert_eq(state("198.51.100.9"), SOURCE_CLEAR);
+}
+
 Test(source, one_match_does_not_release_what_was_told)
 {
     const struct source_rule told = {.prefix = at("198.51.100.7"),
@@ -242,7 +278,7 @@ Test(source, one_match_does_not_release_what_was_told)
 Test(source, a_million_others_displace_no_address_of_many_honest_clients)
 {
     struct random random = random_begin("source");
-    struct observed_source aside;
+    struct observed_source aside, released;
 
     begin(SLOTS);
     for (uint32_t i = 0; i < 1000000; i++, now_us += 20) {
@@ -252,7 +288,7 @@ Test(source, a_million_others_displace_no_address_of_many_honest_clients)
         if (i % 200 == 0)
             right("198.51.100.7", 1);
         if (random_below(&random, 2))
-            source_match(&table, &addr, now_us);
+            source_match(&table, &addr, now_us, &released);
         else
             source_mismatch(&table, &addr, now_us, &aside);
     }

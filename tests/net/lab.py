@@ -42,7 +42,7 @@ PROGRAMS = os.path.join(BUILD, "tests/servers")
 ROOT = os.path.join(PROJECT, "build/root")
 TRACE = os.environ.get("TRACE")  # a folder for captures
 STAND_IN = os.environ.get("SYNWARD_STAND_IN") == "1"
-WORKERS = os.environ.get("SYNWARD_WORKERS")  # each daemon has so many, where the test does not say
+WORKERS = int(os.environ.get("SYNWARD_WORKERS", "1"))  # each daemon has so many, where the test does not say
 
 CLIENT4, SERVER4 = "10.77.0.1", "10.77.0.2"
 CLIENT6, SERVER6 = "fd77::1", "fd77::2"
@@ -325,7 +325,7 @@ class Lab:
     def daemon_command(self, mode="normal", extra=()):
         client, server = self.side_names()
         argv = [SYNWARD, "run", "--client", client, "--server", server, "--store", self.store, "--control", self.control, "--mode", mode,
-                *(["--workers", WORKERS] if WORKERS and "--workers" not in extra else []), *extra]
+                *(["--workers", WORKERS] if WORKERS > 1 and "--workers" not in extra else []), *extra]
         # A tap: side is made where the daemon runs.
         return ["ip", "netns", "exec", self.bridge.name, *argv] if self.sides == "tap" else argv
 

@@ -4,6 +4,7 @@
 Frames are sent and received on packet sockets, under a source address that nobody else uses: what the kernels say of their own accord is
 not mistaken for them.
 """
+import collections
 import contextlib
 import hashlib
 import random
@@ -14,7 +15,7 @@ import time
 
 import runner
 from frames import MARK, PEER, Wire, checksum
-from lab import CLIENT_IF, SERVER_IF, SERVER4, SERVER6, Lab, check, check_equal
+from lab import CLIENT_IF, SERVER_IF, SERVER4, SERVER6, WORKERS, Lab, check, check_equal
 
 WINDOW = 200  # frames under way at once: far below the 1,000 that a TAP's queue holds
 LLDP = bytes.fromhex("0207045254001234560403616263060200780000")
@@ -126,15 +127,33 @@ def sizes(dice, longest):
         yield f"{size} bytes", ethernet(0x88B6, dice.randbytes(size - 14))
 
 
+def conversation(frame):
+    """Whose frames keep their order: all, with one worker; with more, those that one worker is given (bridge/bpf/steer.c)."""
+    at, kind = 14, frame[12:14]
+    while WORKERS > 1 and kind in (b"\x81\0", b"\x88\xa8"):
+        at, kind = at + 4, frame[at + 2:at + 4]
+    if WORKERS > 1 and kind == b"\x08\0":
+        tcp = frame[at + 9] == 6 and not struct.unpack_from("!H", frame, at + 6)[0] & 0x3FFF
+        return tcp, frozenset((frame[at + 12:at + 16], frame[at + 16:at + 20]))
+    if WORKERS > 1 and kind == b"\x86\xdd":
+        return False, frozenset((frame[at + 8:at + 24], frame[at + 24:at + 40]))
+    return None
+
+
 def cross(source, target, frames):
     """Sends the (name, frame) pairs a window at a time; each must come out as it went in, in its turn."""
     for begin in range(0, len(frames), WINDOW):
         window = frames[begin:begin + WINDOW]
         for _, frame in window:
             source.send(frame)
-        for name, frame in window:
+        left = collections.defaultdict(collections.deque)
+        for pair in window:
+            left[conversation(pair[1])].append(pair)
+        for _ in window:
             got = target.receive()
-            check(got is not None, f"{name}: did not arrive")
+            check(got is not None, f"did not arrive: {[name for pairs in left.values() for name, _ in pairs][:5]}")
+            check(left[conversation(got)], f"a frame too many: {got.hex()[:160]}")
+            name, frame = left[conversation(got)].popleft()
             check(got == frame, f"{name}: sent {frame.hex()[:160]}, got {got.hex()[:160]}")
 
 
