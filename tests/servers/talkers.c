@@ -3,14 +3,19 @@
  * talkers - many real clients with bad manners: they connect, and say nothing or the wrong thing.
  *
  *      talkers ADDRESS PORT --count N [--concurrency N] [--say nothing|http|pop3|bittorrent|random] [--hold-ms MS]
- *              [--sources A.B.C.D/BITS] [--end rst|fin] [--connect-timeout-ms MS]
+ *              [--hash TEXT] [--sources A.B.C.D/BITS] [--end rst|fin] [--connect-timeout-ms MS]
  *
  * Each connects (from the addresses of --sources in turn where given: the namespace must own the whole range), says what it has to
  * say, waits --hold-ms for an answer or an end, and ends. Then one JSON object is printed. SIGTERM and SIGINT end it early.
  *
+ * --hash  the info_hash that BitTorrent's handshake asks for, 20 characters
+ *
  * Limits: sources are IPv4 only; all connections have the same two time limits.
  */
 #include "tests/servers/common.h"
+
+#define HASH_AT    28
+#define HASH_BYTES 20
 
 enum talker_state { TALKER_IDLE, TALKER_CONNECTING, TALKER_HOLDING };
 
@@ -26,8 +31,13 @@ static struct {
     uint64_t count, concurrency, hold_us, connect_timeout_us;
     uint32_t source_base, source_mask;
     const char *say;
+    const char *hash;
     bool end_with_fin;
-} options = {.concurrency = 500, .hold_us = 100000, .connect_timeout_us = 5000000, .say = "nothing"};
+} options = {.concurrency = 500,
+             .hold_us = 100000,
+             .connect_timeout_us = 5000000,
+             .say = "nothing",
+             .hash = "0123456789abcdef0123"};
 
 static struct {
     uint64_t started, connected, refused, unanswered, reset, closed, answered, held;
@@ -47,11 +57,14 @@ static size_t words(uint8_t *out, size_t room)
 {
     static const char handshake[] = "\x13"
                                     "BitTorrent protocol\0\0\0\0\0\x10\0\x05"
-                                    "0123456789abcdef0123-TT0001-abcdefghijkl";
+                                    "....................-TT0001-abcdefghijkl";
     static const char http[] = "GET / HTTP/1.1\r\nHost: wrong.example\r\n\r\n";
     static const char pop3[] = "USER nobody\r\n";
-    if (strcmp(options.say, "bittorrent") == 0)
-        return (size_t)(mempcpy(out, handshake, sizeof(handshake) - 1) - (void *)out);
+    if (strcmp(options.say, "bittorrent") == 0) {
+        memcpy(out, handshake, sizeof(handshake) - 1);
+        memcpy(out + HASH_AT, options.hash, HASH_BYTES);
+        return sizeof(handshake) - 1;
+    }
     if (strcmp(options.say, "http") == 0)
         return (size_t)(mempcpy(out, http, sizeof(http) - 1) - (void *)out);
     if (strcmp(options.say, "pop3") == 0)
@@ -206,6 +219,8 @@ static void set_talker_option(const char *name, const char *value)
         options.connect_timeout_us = number(value) * 1000;
     else if (strcmp(name, "--sources") == 0)
         set_sources(value);
+    else if (strcmp(name, "--hash") == 0 && strlen(value) == HASH_BYTES)
+        options.hash = value;
     else if (strcmp(name, "--end") == 0)
         options.end_with_fin = strcmp(value, "fin") == 0;
     else
