@@ -8,6 +8,7 @@
 #include "cli/output.h"
 #include "cli/table.h"
 #include "engine/version.h"
+#include "profiles/settings.h"
 
 static const struct table_column two_columns[] = {{NULL, ALIGN_LEFT}, {NULL, ALIGN_LEFT}};
 
@@ -168,6 +169,28 @@ static void print_completion_case(const struct command *command, const struct co
     puts("--help\" ;;");
 }
 
+/* KEY=VALUE of `profiles set`: bash takes the '=' for a word of its own. */
+static void print_completion_of_settings(void)
+{
+    static const char keys[] = SETTING_KEYS;
+
+    fputs("    if [ \"${COMP_WORDS[1]} ${COMP_WORDS[2]}\" = \"profiles set\" ] && [ \"$COMP_CWORD\" = 4 ]; "
+          "then\n"
+          "        words=\"",
+          stdout);
+    for (const char *key = keys; *key; key += strspn(key, ", ")) {
+        const size_t length = strcspn(key, ",");
+
+        printf("%.*s= ", (int)length, key);
+        key += length;
+    }
+    puts("\"\n        compopt -o nospace\n"
+         "    elif [ \"${COMP_WORDS[4]}${COMP_WORDS[5]}\" = \"check=\" ]; then\n"
+         "        words=\"" CHECK_VALUES "\"\n"
+         "        [ \"$COMP_CWORD\" = 5 ] && COMPREPLY=($words) && return\n"
+         "    fi");
+}
+
 bool cmd_completion(const struct arguments *arguments, struct error *error)
 {
     size_t count;
@@ -185,7 +208,9 @@ bool cmd_completion(const struct arguments *arguments, struct error *error)
     for (size_t i = 0; i < count; i++)
         if (!strchr(commands[i].name, ' '))
             print_completion_case(&commands[i], commands, count);
-    puts("    esac\n    COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\n"
+    puts("    esac");
+    print_completion_of_settings();
+    puts("    COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\n"
          "complete -o default -F _synward synward");
     return true;
 }

@@ -118,8 +118,12 @@ static const struct command commands[] = {
      .most_words = 2,
      .options = DAEMON_OPTIONS,
      .summary = "change a setting of a server's profile",
-     .help = "check says how first requests are checked: by protocol, keyword (the names that\n"
-             "the server was seen to serve, too), pattern, or none.\n"
+     .help = "check says how the first request of a client is checked in attack mode:\n"
+             "  protocol   it speaks one that the server accepted (the default)\n"
+             "  keyword    it also asks for a name that the server accepted: a web host, a TLS\n"
+             "             server name, a BitTorrent info_hash (`profiles SERVER` has them)\n"
+             "  pattern    it fits the pattern that was learned of requests (unknown protocols)\n"
+             "  none       a good cookie is enough\n"
              "greeting is exact or template: whether a greeting that changes (a clock, a\n"
              "counter) may be said for the server, where its protocol does not say so already;\n"
              "template also leaves out the timestamp that APOP needs.\n"

@@ -12,7 +12,8 @@
 #include "cli/output.h"
 #include "cli/table.h"
 
-#define LINE_BYTES 512
+#define LINE_BYTES  512
+#define NAMES_SHOWN 8 /* of each kind of keyword */
 
 static struct json_object *get(struct json_object *object, const char *key)
 {
@@ -129,14 +130,33 @@ static void add_greeting(struct table *table, struct json_object *greeting)
         table_cell(table, "none");
 }
 
+/* The first names of one kind; an empty one stands for requests that named none. */
+static void add_names(struct table *table, struct json_object *names)
+{
+    const size_t count = json_object_is_type(names, json_type_array) ? json_object_array_length(names) : 0;
+    char text[LINE_BYTES] = "";
+    size_t used = 0;
+
+    for (size_t i = 0; i < count && i < NAMES_SHOWN && used < LINE_BYTES; i++) {
+        const char *name = json_object_get_string(json_object_array_get_idx(names, i));
+
+        used += (size_t)snprintf(text + used, LINE_BYTES - used, "%s%s", i > 0 ? ", " : "",
+                                 name && name[0] ? name : "(none named)");
+    }
+    if (count > NAMES_SHOWN)
+        table_cell(table, "%s and %zu more (--json shows all)", text, count - NAMES_SHOWN);
+    else
+        table_cell(table, "%s", text);
+}
+
 static void add_keywords(struct table *table, struct json_object *keywords)
 {
     if (!json_object_is_type(keywords, json_type_object))
         return;
-    json_object_object_foreach(keywords, name, values)
+    json_object_object_foreach(keywords, kind, names)
     {
-        table_cell(table, "keyword %s", name);
-        table_cell(table, "%s", json_object_get_string(values));
+        table_cell(table, "keyword %s", kind);
+        add_names(table, names);
     }
 }
 

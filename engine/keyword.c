@@ -95,7 +95,8 @@ static uint64_t hash_of(const struct keyword_filter *filter, enum keyword_kind k
 
     bytes = bytes < KEYWORD_BYTES_MAX ? bytes : KEYWORD_BYTES_MAX;
     input[0] = (uint8_t)kind;
-    memcpy(input + 1, name, bytes);
+    if (bytes > 0)
+        memcpy(input + 1, name, bytes);
     crypto_shorthash((uint8_t *)&hash, input, 1 + bytes, filter->key);
     return hash;
 }

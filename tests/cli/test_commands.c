@@ -157,6 +157,16 @@ Test(commands, usage_errors_are_one_line)
     }
 }
 
+Test(commands, completion_knows_the_settings)
+{
+    catch_output();
+    cr_assert_eq(run("completion bash"), 0);
+    const char *text = caught_stdout();
+    cr_assert(strstr(text, "words=\"check= open_per_second= "), "%s", text);
+    cr_assert(strstr(text, " trigger.refused= \"\n"), "%s", text);
+    cr_assert(strstr(text, "words=\"keyword protocol pattern none default\"\n"), "%s", text);
+}
+
 Test(commands, unreachable_daemon)
 {
     static const char *const lines[] = {"status",

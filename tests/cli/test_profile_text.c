@@ -103,6 +103,23 @@ Test(profile_text, empty_table)
     json_object_put(profiles);
 }
 
+Test(profile_text, keywords)
+{
+    struct json_object *profile = json_tokener_parse(
+        "{\"server\": \"10.77.0.2\", \"port\": 80, \"vlan\": [], \"application\": {\"request\": {\"check\": "
+        "\"keyword\", \"keywords\": {\"host\": [\"a.example\", \"\"], \"alpn\": [\"1\", \"2\", \"3\", \"4\", "
+        "\"5\", \"6\", \"7\", \"8\", \"9\"], \"sni\": 5}}}}");
+
+    catch_output();
+    print_profile(profile);
+    const char *text = caught_stdout();
+    cr_assert(strstr(text, "request check  keyword\n"), "%s", text);
+    cr_assert(strstr(text, "keyword host   a.example, (none named)\n"), "%s", text);
+    cr_assert(strstr(text, "keyword alpn   1, 2, 3, 4, 5, 6, 7, 8 and 1 more (--json shows all)\n"), "%s",
+              text);
+    json_object_put(profile);
+}
+
 /* A daemon of another version may leave fields out or fill them otherwise: words come out, not a crash. */
 Test(profile_text, strange_documents)
 {

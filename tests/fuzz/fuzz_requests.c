@@ -5,7 +5,8 @@
  *      protocols(3) repeat at cut | data       bits of accepted protocols; the byte before `at` stands there so many times more
  *
  * Checked for each prefix: nothing beyond it is read (it lies in memory of its own), and the answer stays what it was once it was yes or
- * no, for requests, patterns, greetings and acceptance; what waits for more is never named. A pattern learned of pieces of the
+ * no, for requests, patterns, keywords, greetings and acceptance; keywords once read stay the same, in the one form that names have;
+ * what waits for more is never named. A pattern learned of pieces of the
  * data matches each of them.
  */
 #include "engine/policy.h"
@@ -31,7 +32,9 @@ struct answers {
     enum protocol_id matched;
     enum greeting_verdict greeting[PROTOCOLS_COUNT];
     size_t greeting_bytes[PROTOCOLS_COUNT];
-    enum acceptance acceptance[PROTOCOLS_COUNT];
+    enum acceptance acceptance[PROTOCOLS_COUNT], keyword_acceptance[PROTOCOLS_COUNT];
+    enum match keyword[PROTOCOLS_COUNT];
+    struct keywords_found found[PROTOCOLS_COUNT];
 };
 
 static enum match keep(enum match was, enum match is)
@@ -61,17 +64,69 @@ static void ask_greeting(const struct protocol *protocol, const uint8_t *copy, s
     answers->greeting[protocol->id] = is;
 }
 
+static enum acceptance keep_acceptance(enum acceptance was, enum acceptance is)
+{
+    FUZZ_ASSERT(is == ACCEPTANCE_REFUSED || is == ACCEPTANCE_ACCEPTED || is == ACCEPTANCE_MORE);
+    FUZZ_ASSERT(was == ACCEPTANCE_MORE || is == was);
+    return is;
+}
+
 static void ask_acceptance(const struct protocol *protocol, const struct text *text, const uint8_t *copy,
                            size_t bytes, struct answers *answers)
 {
-    enum acceptance was = answers->acceptance[protocol->id], is;
+    enum acceptance *acceptance = &answers->acceptance[protocol->id],
+                    *keyword = &answers->keyword_acceptance[protocol->id];
 
-    if (protocol->accepts == NULL)
+    if (protocol->accepts != NULL)
+        *acceptance = keep_acceptance(*acceptance, protocol->accepts(text->bytes, text->cut, copy, bytes));
+    if (protocol->keyword_accepts != NULL)
+        *keyword = keep_acceptance(*keyword, protocol->keyword_accepts(text->bytes, text->cut, copy, bytes));
+}
+
+static void check_form(const struct keywords_found *found)
+{
+    size_t end = 0;
+
+    FUZZ_ASSERT(found->count > 0 && found->count <= KEYWORDS_FOUND_MAX);
+    for (uint8_t i = 0; i < found->count; i++) {
+        const struct keyword_found *name = &found->names[i];
+
+        FUZZ_ASSERT(name->kind < KEYWORD_KINDS_COUNT && name->at == end);
+        end += name->bytes;
+        FUZZ_ASSERT(end <= found->text_bytes && found->text_bytes <= KEYWORDS_FOUND_TEXT);
+        const struct keyword_info *info = keyword_info((enum keyword_kind)name->kind);
+        FUZZ_ASSERT(info->hash_bytes == 0 || name->bytes == info->hash_bytes || name->bytes == 0);
+        for (uint8_t at = 0; info->hash_bytes == 0 && at < name->bytes; at++) {
+            const uint8_t byte = keyword_text(found, i)[at];
+
+            FUZZ_ASSERT(byte > ' ' && byte < 0x7f &&
+                        !(info->any_case && byte >= 'A' && byte <= 'Z' &&
+                          (at < 1 || keyword_text(found, i)[at - 1] != '%') &&
+                          (at < 2 || keyword_text(found, i)[at - 2] != '%')));
+        }
+    }
+    FUZZ_ASSERT(end == found->text_bytes);
+}
+
+static void ask_keywords(const struct protocol *protocol, const uint8_t *copy, size_t bytes,
+                         struct answers *answers)
+{
+    enum match was = answers->keyword[protocol->id], is;
+    struct keywords_found *before = &answers->found[protocol->id];
+    static struct keywords_found found;
+
+    if (protocol->keyword == NULL || answers->each[protocol->id] != MATCH_YES)
         return;
-    is = protocol->accepts(text->bytes, text->cut, copy, bytes);
-    FUZZ_ASSERT(is == ACCEPTANCE_REFUSED || is == ACCEPTANCE_ACCEPTED || is == ACCEPTANCE_MORE);
-    FUZZ_ASSERT(was == ACCEPTANCE_MORE || is == was);
-    answers->acceptance[protocol->id] = is;
+    keywords_none(&found);
+    is = keep(was, protocol->keyword(copy, bytes, &found));
+    answers->keyword[protocol->id] = is;
+    if (is != MATCH_YES)
+        return;
+    check_form(&found);
+    if (was == MATCH_YES)
+        FUZZ_ASSERT(found.count == before->count && found.text_bytes == before->text_bytes &&
+                    memcmp(found.text, before->text, found.text_bytes) == 0);
+    *before = found;
 }
 
 static void ask_registry(const struct text *text, const uint8_t *copy, size_t bytes, struct answers *answers)
@@ -104,6 +159,7 @@ static void ask_all(const struct text *text, size_t bytes, struct answers *answe
         answers->each[id] = keep(answers->each[id], protocol->check(copy, bytes));
         ask_greeting(protocol, copy, bytes, answers);
         ask_acceptance(protocol, text, copy, bytes, answers);
+        ask_keywords(protocol, copy, bytes, answers);
     }
     ask_registry(text, copy, bytes, answers);
     if (text->has_pattern)
@@ -156,10 +212,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     static uint8_t all[DATA_MAX];
     struct stream stream = {data, data + bytes};
-    struct answers answers = {.request = MATCH_MORE, .pattern = MATCH_MORE};
+    static struct answers answers;
     struct text text = {.bytes = all};
     size_t step;
 
+    answers = (struct answers){.request = MATCH_MORE, .pattern = MATCH_MORE};
     text.protocols = (uint64_t)take_u8(&stream) << 16;
     text.protocols |= take_u16(&stream);
     text.count = spread(&stream, all);
@@ -167,7 +224,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     for (int id = 0; id < PROTOCOLS_COUNT; id++) {
         answers.each[id] = MATCH_MORE;
         answers.greeting[id] = GREETING_MORE;
-        answers.acceptance[id] = ACCEPTANCE_MORE;
+        answers.acceptance[id] = answers.keyword_acceptance[id] = ACCEPTANCE_MORE;
+        answers.keyword[id] = MATCH_MORE;
     }
     learn_pattern(&text);
     step = text.count / STEPS_MAX + 1;

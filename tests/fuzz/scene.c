@@ -103,6 +103,8 @@ static struct server_policy armed(size_t server, uint32_t generation)
     policy.key.addr = servers[server].addr;
     policy.key.port = servers[server].port;
     policy.protocols = 1ull << (greets ? PROTOCOL_POP3 : PROTOCOL_HTTP);
+    policy.check_keywords = server == 1; /* a GET without Host is right there */
+    keyword_filter_add(&policy.keywords, KEYWORD_HOST, NULL, 0);
     policy.greeting_protocol = greets ? PROTOCOL_POP3 : PROTOCOL_UNKNOWN;
     policy.now.generation = generation;
     policy.now.greeting_bytes = greets ? (uint16_t)(strlen(GREETING) + (generation - 1) * 200) : 0;

@@ -275,9 +275,20 @@ static void request_seeds(void)
         TEXT("INVITE sip:a@b SIP/2.0\r\n"),
         TEXT("GNUTELLA CONNECT/0.6\r\n"),
         TEXT("\xe3\x77\0\0\0\1\x10"),
+        TEXT("GET http://me@b.example:80/ HTTP/1.1\r\nHost: a\r\n\r\n"),
+        TEXT("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 Not Found\r\n"),
+        TEXT("\x16\3\1\0\x5c\1\0\0\x58\3\3RandomRandomRandomRandomRandom12\0\0\4\x13\1\x13\2\1\0\0\x2b"
+             "\0\0\0\x10\0\x0e\0\0\x0bwww.example\0\x10\0\x13\0\x11\2\x0a\x0a\2h2\x08http/1.1\1x"),
+        TEXT("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0\0\0\x11\1\5\0\0\0\1"
+             "\x82\x86\x84\x41\x8c\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff"),
+        TEXT("\0\0\0\4\0\0\0\0\0\0\0\5\1\4\0\0\0\1\x48\x03"
+             "302"),
+        TEXT("\0\0\0\x16\0\3\0\0database\0m\0\0"),
+        TEXT("R\0\0\0\x08\0\0\0\0S\0\0\0\x06"
+             "a\0"),
         TEXT("\0\x1d\x12\x34\1\0\0\1\0\0\0\0\0\0\7example\3org\0\0\1\0\1"),
     };
-    uint8_t bytes[200];
+    uint8_t bytes[256];
 
     for (size_t i = 0; i < 2 * sizeof(texts) / sizeof(texts[0]); i++) {
         memcpy(bytes, (uint8_t[]){0xff, 0xff, 0xff, i % 2 ? 130 : 0, i % 2 ? 6 : 0}, 5);
@@ -371,6 +382,8 @@ static void store_seeds(void)
             profile_name(profile, i ? PROTOCOL_POP3 : PROTOCOL_HTTP, NAMED_BY_PROTOCOL);
             profile_request_accepted(profile, i ? PROTOCOL_POP3 : PROTOCOL_HTTP, (const uint8_t *)requests[i],
                                      strlen(requests[i]));
+            keyword_set_add(&profile->keywords, i ? KEYWORD_INFO_HASH : KEYWORD_HOST,
+                            (const uint8_t *)"0123456789abcdef0123", 20);
         }
     }
     document = store_to_json(store);
