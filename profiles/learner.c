@@ -513,6 +513,13 @@ static void note_user_hash(const struct learner_flow *flow, struct profile *prof
         profile_name_user(profile, hash);
 }
 
+static void note_unknown(const struct learner_flow *flow, struct profile *profile, size_t request_bytes)
+{
+    const uint32_t from = answer_offset(flow);
+    profile_looks_random(profile, flow->client.data, request_bytes, flow->server.data + from,
+                         stream_bytes(&flow->server) - from, flow->like_encrypted ? &flow->flights : NULL);
+}
+
 static void accept_request(struct learner *learner, struct learner_flow *flow, struct profile *profile,
                            enum protocol_id id, size_t request_bytes)
 {
@@ -524,8 +531,7 @@ static void accept_request(struct learner *learner, struct learner_flow *flow, s
     const struct protocol *protocol = protocol_by_id(id);
     flow->asked_in = protocol && protocol->keyword ? id : PROTOCOL_UNKNOWN;
     if (id == PROTOCOL_UNKNOWN)
-        profile_looks_random(profile, flow->client.data, request_bytes,
-                             flow->like_encrypted ? &flow->flights : NULL);
+        note_unknown(flow, profile, request_bytes);
     if (id == PROTOCOL_EDONKEY)
         note_user_hash(flow, profile);
 }
@@ -577,43 +583,59 @@ static enum acceptance unknown_acceptance(const struct learner_flow *flow, size_
     return refusal == MATCH_MORE || words == MATCH_MORE ? ACCEPTANCE_MORE : ACCEPTANCE_ACCEPTED;
 }
 
-/* True where it is decided now that this was an encrypted or obfuscated request, or may still be. */
+/* True where the request is one of obfuscated eMule: only the server's answer in kind accepts it. */
+static bool judge_obfuscated(struct learner *learner, struct learner_flow *flow, struct profile *profile,
+                             bool ended)
+{
+    const uint8_t *user_hash = profile_user_hash(profile);
+    if (!user_hash ||
+        edonkey_hidden_check(user_hash, flow->client.data, stream_bytes(&flow->client)) != MATCH_YES)
+        return false;
+    switch (edonkey_hidden_accepts(user_hash, flow->client.data, flow->server.data,
+                                   stream_bytes(&flow->server))) {
+    case ACCEPTANCE_ACCEPTED:
+        accept_hidden(learner, flow, profile, HIDDEN_EDONKEY);
+        break;
+    case ACCEPTANCE_MORE:
+        if (!ended)
+            break;
+        /* fall through */
+    case ACCEPTANCE_REFUSED:
+        refuse_request(learner, flow, profile);
+        break;
+    }
+    return true;
+}
+
+/* Who goes away in the middle of the handshake has been told nothing. */
+static bool left_midway(const struct learner_flow *flow, const struct profile *profile, bool ended)
+{
+    const uint16_t there = stream_bytes(&flow->client);
+    const uint32_t first = flow->flights.client_first < there ? flow->flights.client_first : there;
+    return ended && profile_takes_bittorrent(profile) && mse_check(flow->client.data, first) == MATCH_YES;
+}
+
+/* True where the request is decided by this, or may still be. */
+static bool judge_encrypted(struct learner *learner, struct learner_flow *flow, struct profile *profile,
+                            bool ended)
+{
+    const enum encrypted is = encrypted_judge(&flow->flights, &flow->client, &flow->server, ended);
+    if (is == ENCRYPTED_MORE)
+        return true;
+    flow->like_encrypted = is == ENCRYPTED_LIKE;
+    if (is == ENCRYPTED_PROVED || (is == ENCRYPTED_LIKE && profile_takes_bittorrent(profile)))
+        accept_hidden(learner, flow, profile, HIDDEN_BITTORRENT);
+    else if (is == ENCRYPTED_UNANSWERED || (is == ENCRYPTED_NOT && left_midway(flow, profile, ended)))
+        refuse_request(learner, flow, profile);
+    return flow->request_done;
+}
+
+/* What no protocol file knows may be of a form that looks random. True where it is, or may still be. */
 static bool judge_hidden(struct learner *learner, struct learner_flow *flow, struct profile *profile,
                          bool ended)
 {
-    const uint16_t there = stream_bytes(&flow->client), said = stream_bytes(&flow->server);
-    if (!client_spoke_first(flow))
-        return false;
-    const enum acceptance words =
-        profile_deciphers(profile, flow->client.data, there, flow->server.data, said);
-    if (words == ACCEPTANCE_ACCEPTED)
-        accept_hidden(learner, flow, profile, HIDDEN_EDONKEY);
-    if (words == ACCEPTANCE_ACCEPTED || (words == ACCEPTANCE_MORE && !ended))
-        return true;
-    switch (encrypted_judge(&flow->flights, &flow->client, &flow->server, ended)) {
-    case ENCRYPTED_MORE:
-        return true;
-    case ENCRYPTED_PROVED:
-        accept_hidden(learner, flow, profile, HIDDEN_BITTORRENT);
-        return true;
-    case ENCRYPTED_LIKE:
-        flow->like_encrypted = true;
-        if (profile_takes_bittorrent(profile))
-            accept_hidden(learner, flow, profile, HIDDEN_BITTORRENT);
-        return flow->request_done;
-    case ENCRYPTED_UNANSWERED:
-        refuse_request(learner, flow, profile);
-        return true;
-    case ENCRYPTED_NOT:
-        break;
-    }
-    /* Who goes away in the middle of the handshake has been told nothing. */
-    if (!ended || !profile_takes_bittorrent(profile) ||
-        mse_check(flow->client.data,
-                  flow->flights.client_first < there ? flow->flights.client_first : there) != MATCH_YES)
-        return false;
-    refuse_request(learner, flow, profile);
-    return true;
+    return client_spoke_first(flow) && (judge_obfuscated(learner, flow, profile, ended) ||
+                                        judge_encrypted(learner, flow, profile, ended));
 }
 
 static enum acceptance acceptance_of(enum protocol_id id, const struct learner_flow *flow,

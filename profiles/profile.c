@@ -123,6 +123,14 @@ const uint8_t *profile_user_hash(const struct profile *profile)
     return NULL;
 }
 
+static bool is_obfuscated(const uint8_t *user_hash, const uint8_t beginning[HIDDEN_BEGINNING_BYTES])
+{
+    const uint8_t *answer = beginning + EDONKEY_HIDDEN_BYTES;
+    return edonkey_hidden_check(user_hash, beginning, EDONKEY_HIDDEN_BYTES) == MATCH_YES &&
+           edonkey_hidden_accepts(user_hash, beginning, answer, EDONKEY_HIDDEN_ANSWER_BYTES) ==
+               ACCEPTANCE_ACCEPTED;
+}
+
 /* Those that are remembered speak for all. */
 static bool unknown_was_obfuscated(const struct profile *profile)
 {
@@ -133,7 +141,7 @@ static bool unknown_was_obfuscated(const struct profile *profile)
         evidence->beginnings_count < (unknown < HIDDEN_BEGINNINGS_MAX ? unknown : HIDDEN_BEGINNINGS_MAX))
         return false;
     for (uint8_t i = 0; i < evidence->beginnings_count; i++)
-        if (edonkey_hidden_check(user_hash, evidence->beginnings[i], HIDDEN_BEGINNING_BYTES) != MATCH_YES)
+        if (!is_obfuscated(user_hash, evidence->beginnings[i]))
             return false;
     return true;
 }
@@ -184,12 +192,16 @@ static void note_flights(struct hidden_evidence *evidence, const struct flights 
         evidence->like++;
 }
 
-void profile_looks_random(struct profile *profile, const uint8_t *request, size_t bytes,
-                          const struct flights *like)
+void profile_looks_random(struct profile *profile, const uint8_t *request, size_t request_bytes,
+                          const uint8_t *answer, size_t answer_bytes, const struct flights *like)
 {
     struct hidden_evidence *evidence = &profile->evidence;
-    if (bytes >= HIDDEN_BEGINNING_BYTES && evidence->beginnings_count < HIDDEN_BEGINNINGS_MAX)
-        memcpy(evidence->beginnings[evidence->beginnings_count++], request, HIDDEN_BEGINNING_BYTES);
+    if (request_bytes >= EDONKEY_HIDDEN_BYTES && answer_bytes >= EDONKEY_HIDDEN_ANSWER_BYTES &&
+        evidence->beginnings_count < HIDDEN_BEGINNINGS_MAX) {
+        uint8_t *beginning = evidence->beginnings[evidence->beginnings_count++];
+        memcpy(beginning, request, EDONKEY_HIDDEN_BYTES);
+        memcpy(beginning + EDONKEY_HIDDEN_BYTES, answer, EDONKEY_HIDDEN_ANSWER_BYTES);
+    }
     if (like)
         note_flights(evidence, like);
     settle_unknown(profile);
@@ -202,15 +214,6 @@ void profile_name_user(struct profile *profile, const uint8_t hash[EDONKEY_HASH_
         keyword_set_forget(&profile->keywords, KEYWORD_USER_HASH);
     keyword_set_add(&profile->keywords, KEYWORD_USER_HASH, hash, EDONKEY_HASH_BYTES);
     settle_unknown(profile);
-}
-
-enum acceptance profile_deciphers(const struct profile *profile, const uint8_t *request, size_t request_bytes,
-                                  const uint8_t *answer, size_t answer_bytes)
-{
-    const uint8_t *hash = profile_user_hash(profile);
-    if (!hash || edonkey_hidden_check(hash, request, request_bytes) != MATCH_YES)
-        return ACCEPTANCE_REFUSED;
-    return edonkey_hidden_accepts(hash, request, answer, answer_bytes);
 }
 
 /* IPv4 as it is, IPv6 to /64: what one client may have is one voice. */

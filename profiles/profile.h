@@ -78,13 +78,14 @@ struct greeting_drift {
 #define HIDDEN_LIKE_MIN        8   /* accepted requests that make a likeness to MSE a fact */
 #define HIDDEN_SPREAD_MIN      128 /* bytes by which both sides' padding varied among them */
 #define HIDDEN_BEGINNINGS_MAX  8
-#define HIDDEN_BEGINNING_BYTES 9
+#define HIDDEN_BEGINNING_BYTES (EDONKEY_HIDDEN_BYTES + EDONKEY_HIDDEN_ANSWER_BYTES)
 
 /* What accepted requests that no file knows may turn out to have been. */
 struct hidden_evidence {
     uint32_t like;                                                 /* MSE, by their flights */
     uint16_t client_least, client_most, server_least, server_most; /* first flights of these */
     uint8_t beginnings_count;
+    /* Requests with their answers, as far as they tell obfuscated eMule to who knows the user hash. */
     uint8_t beginnings[HIDDEN_BEGINNINGS_MAX][HIDDEN_BEGINNING_BYTES];
 };
 
@@ -130,17 +131,14 @@ void profile_hidden_accepted(struct profile *profile, enum hidden_form form);
  * Beside profile_request_accepted(): what the unknown request may be when more is known. `like`: the flights of a
  * connection that went as MSE does, or NULL.
  */
-void profile_looks_random(struct profile *profile, const uint8_t *request, size_t bytes,
-                          const struct flights *like);
+void profile_looks_random(struct profile *profile, const uint8_t *request, size_t request_bytes,
+                          const uint8_t *answer, size_t answer_bytes, const struct flights *like);
 /* What the eMule peer that this server is calls itself. A new hash takes the place of the one before. */
 void profile_name_user(struct profile *profile, const uint8_t hash[EDONKEY_HASH_BYTES]);
 /* EDONKEY_HASH_BYTES; NULL: not known. */
 const uint8_t *profile_user_hash(const struct profile *profile);
 /* True where what looks like MSE is that. */
 bool profile_takes_bittorrent(const struct profile *profile);
-/* An obfuscated request for this server, and its answer? REFUSED also where the request is none. */
-enum acceptance profile_deciphers(const struct profile *profile, const uint8_t *request, size_t request_bytes,
-                                  const uint8_t *answer, size_t answer_bytes);
 /*
  * The server's greeting was not the promised one, seen by `client` (counted by IPv4 address or IPv6 /64). True
  * where this disarmed the profile: the greeting, the accepted requests and the fidelity begin anew. A profile that

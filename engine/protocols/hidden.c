@@ -19,18 +19,20 @@
 
 #include "engine/protocols/words.h"
 
-#define RANDOM_AT     1
-#define RANDOM_BYTES  4
-#define MAGIC_AT      5
-#define MAGIC_BYTES   4
-#define REQUEST_LEAST (MAGIC_AT + MAGIC_BYTES)
-#define BY_CLIENT     34
-#define BY_SERVER     203
-#define THROWN_BYTES  1024
+#define RANDOM_AT    1
+#define RANDOM_BYTES 4
+#define MAGIC_AT     5
+#define MAGIC_BYTES  4
+#define BY_CLIENT    34
+#define BY_SERVER    203
+#define THROWN_BYTES 1024
 
 #define EDONKEY_HEADER_BYTES 6
 #define HELLO_ANSWER         0x4c
 #define MESSAGES_MOST        4
+
+_Static_assert(EDONKEY_HIDDEN_BYTES == MAGIC_AT + MAGIC_BYTES && EDONKEY_HIDDEN_ANSWER_BYTES == MAGIC_BYTES,
+               "the magic number decides");
 
 static const uint8_t magic[MAGIC_BYTES] = {0xc4, 0x6f, 0x5e, 0x83};
 
@@ -84,7 +86,7 @@ enum match edonkey_hidden_begins(const uint8_t *request, size_t bytes)
 {
     if ((bytes > 0 && is_plain_mark(request[0])) || protocol_of_request(request, bytes) != PROTOCOL_UNKNOWN)
         return MATCH_NO;
-    return bytes < REQUEST_LEAST ? MATCH_MORE : MATCH_YES;
+    return bytes < EDONKEY_HIDDEN_BYTES ? MATCH_MORE : MATCH_YES;
 }
 
 enum match edonkey_hidden_check(const uint8_t user_hash[EDONKEY_HASH_BYTES], const uint8_t *request,

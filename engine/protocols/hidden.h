@@ -45,7 +45,9 @@ bool looks_random(const uint8_t *data, size_t bytes);
  */
 enum match mse_check(const uint8_t *request, size_t bytes);
 
-#define EDONKEY_HASH_BYTES 16
+#define EDONKEY_HASH_BYTES          16
+#define EDONKEY_HIDDEN_BYTES        9 /* of an obfuscated request decide */
+#define EDONKEY_HIDDEN_ANSWER_BYTES 4 /* of its answer */
 
 /*
  * What can be said without a cipher: YES where it must be deciphered (9 bytes, the first of which is no plain message's,
