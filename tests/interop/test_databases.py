@@ -93,7 +93,7 @@ def mosquitto_session(site):
 
 
 SERVICES = [
-    Service("MariaDB", 3306, ("mysql",), start_mariadb, mariadb_session, greeting="template", opened="cookie"),
+    Service("MariaDB", 3306, ("mysql",), start_mariadb, mariadb_session, greeting="template|variable", opened="cookie"),
     Service("PostgreSQL", 5432, ("postgresql",), start_postgresql, postgresql_session, connections=2),
     Service("redis", 6379, ("redis",), start_redis, redis_session, connections=4),
     Service("mosquitto", 1883, ("mqtt",), start_mosquitto, mosquitto_session, connections=3),
