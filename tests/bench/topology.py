@@ -97,8 +97,9 @@ class Topology(Lab):
         return {"gbit_s": end["bits_per_second"] / 1e9, "gigabytes": end["bytes"] / 1e9}
 
     def flood_to_server(self, seconds, rate=None):
-        """SYNs from made-up addresses; at most as many as `rate` asks for in so many seconds, or what the sender can make."""
-        options = ["--rate", rate] if rate else []
+        """SYNs from made-up addresses; at most as many as `rate` asks for in so many seconds, and what finds no room is lost. Without
+        a rate as many as the other end takes."""
+        options = ["--rate", rate, "--drop", "yes"] if rate else []
         count = int((rate or 4_000_000) * seconds)
         return self.spawn(os.path.join(BUILD, "tests/servers/flood"), CLIENT_IF, self.gateway_mac(), SERVER4, HTTP_PORT, "--count",
                           count, "--sources", FLOOD, *options)

@@ -3,6 +3,10 @@
  * flood - a bounded number of SYNs with made-up source addresses, as fast as asked or as fast as it can.
  *
  *      flood IFNAME DESTINATION-MAC ADDRESS PORT --count N [--rate N-PER-SECOND] [--sources A.B.C.D/BITS] [--seed N]
+ *            [--drop yes]
+ *
+ * A full queue is waited for, and a sender that was late catches up. With --drop neither: what finds no room is lost, and what
+ * was not sent in time is not sent at all, as with a flood that comes from afar.
  *
  * Ends early on SIGTERM or SIGINT; what was sent is reported then, too.
  *
@@ -22,6 +26,7 @@
 
 #define BATCH       64u
 #define TCP_BYTES   40u
+#define LATE_US     1000u
 #define FRAME_BYTES (14u + 40u + TCP_BYTES)
 
 /* Long enough for the other end to get some work done on a machine with few cores. */
@@ -42,6 +47,7 @@ static struct {
     uint8_t destination[6], source[6];
     uint16_t port;
     uint64_t count, rate;
+    bool drop;
     uint32_t base, mask;
     uint64_t seed, made;
 } options = {.count = 1000, .base = 0x0ac80000u, .mask = 0xffff0000u, .seed = 1};
@@ -134,12 +140,17 @@ static int open_interface(const char *name)
     return fd;
 }
 
-/* Keeps to the rate: waits until `sent` frames are due. */
-static void pace(uint64_t start_us, uint64_t sent)
+/* Keeps to the rate: waits until `made` frames are due. With --drop the start moves where that was long ago. */
+static void pace(uint64_t *start_us, uint64_t made)
 {
     if (!options.rate)
         return;
-    const uint64_t due_us = start_us + sent * 1000000 / options.rate;
+    uint64_t due_us = *start_us + made * 1000000 / options.rate;
+    const uint64_t now = now_us();
+    if (options.drop && now > due_us + LATE_US) {
+        *start_us += now - due_us;
+        due_us = now;
+    }
     const struct timespec due = {.tv_sec = (time_t)(due_us / 1000000),
                                  .tv_nsec = (long)(due_us % 1000000) * 1000};
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
@@ -152,34 +163,43 @@ static unsigned batch_most(void)
     return due < BATCH ? (unsigned)due : BATCH;
 }
 
-/* Sends, and counts what the kernel took in `sent`; a full queue (ENOBUFS) is waited for. Returns the time taken. */
-static uint64_t run(int fd, uint64_t *total)
+/* Returns how many of them the kernel took. A full queue (ENOBUFS) is waited for, or with --drop costs one of them. */
+static unsigned send_batch(int fd, struct mmsghdr *messages, unsigned batch)
+{
+    unsigned taken = 0;
+    for (unsigned done = 0; done < batch;) {
+        const int n = sendmmsg(fd, messages + done, batch - done, 0);
+        if (n < 0 && errno != ENOBUFS && errno != EAGAIN && errno != EINTR)
+            die("sendmmsg");
+        if (n > 0)
+            taken += (unsigned)n;
+        else if (!options.drop)
+            nanosleep(&queue_full_pause, NULL);
+        done += n > 0 ? (unsigned)n : options.drop;
+    }
+    return taken;
+}
+
+/* Makes frames and sends them; counts in `sent` what the kernel took. Returns the time taken. */
+static uint64_t run(int fd, uint64_t *sent)
 {
     static uint8_t frames[BATCH][FRAME_BYTES];
     struct iovec parts[BATCH];
     struct mmsghdr messages[BATCH] = {0};
     const uint64_t start_us = now_us();
-    uint64_t sent = 0;
-    while (sent < options.count && !stop) {
-        const uint64_t left = options.count - sent;
+    uint64_t paced_us = start_us;
+    for (uint64_t made = 0; made < options.count && !stop;) {
+        const uint64_t left = options.count - made;
         const unsigned batch = left < batch_most() ? (unsigned)left : batch_most();
         for (unsigned i = 0; i < batch; i++) {
             parts[i] = (struct iovec){.iov_base = frames[i], .iov_len = make_frame(frames[i])};
             messages[i].msg_hdr.msg_iov = &parts[i];
             messages[i].msg_hdr.msg_iovlen = 1;
         }
-        for (unsigned done = 0; done < batch;) {
-            const int n = sendmmsg(fd, messages + done, batch - done, 0);
-            if (n < 0 && errno != ENOBUFS && errno != EAGAIN && errno != EINTR)
-                die("sendmmsg");
-            if (n < 0)
-                nanosleep(&queue_full_pause, NULL);
-            done += n > 0 ? (unsigned)n : 0;
-        }
-        sent += batch;
-        pace(start_us, sent);
+        *sent += send_batch(fd, messages, batch);
+        made += batch;
+        pace(&paced_us, made);
     }
-    *total = sent;
     return now_us() - start_us;
 }
 
@@ -191,6 +211,8 @@ static void set_flood_option(const char *name, char *value)
         options.rate = number(value);
     else if (strcmp(name, "--seed") == 0)
         options.seed = number(value) * 2 + 1; /* never 0 */
+    else if (strcmp(name, "--drop") == 0)
+        options.drop = strcmp(value, "yes") == 0;
     else if (strcmp(name, "--sources") == 0) {
         char *slash = strchr(value, '/');
         struct in_addr base;
