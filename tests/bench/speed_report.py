@@ -132,7 +132,8 @@ def budget_lines(result):
     for what, work, metric, mode, other, sign, wanted, calm in BUDGETS:
         found = spread(ratios(result, work, metric, mode, other))
         if not found:
-            lines.append((what, "-", f"{sign} {wanted}", "not measured"))
+            verdict = "**missed**" if any(troubles(result, work, mode)) else "not measured"
+            lines.append((what, "-", f"{sign} {wanted} of {result['titles'][other]}", verdict))
             continue
         met = found[0] >= wanted if sign == ">=" else found[0] <= wanted
         failed, stalled = troubles(result, work, mode) if calm else (0, 0)
