@@ -45,7 +45,7 @@ LIB_cli      := $(BUILD)/libcli.a $(LIB_bridge)
 SERVERS := $(patsubst tests/servers/%.c,$(BUILD)/tests/servers/%,$(wildcard tests/servers/*.c))
 UNITS   := $(BUILD)/tests/unit-engine $(BUILD)/tests/unit-profiles $(BUILD)/tests/unit-bridge $(BUILD)/tests/unit-cli
 SIM     := $(BUILD)/tests/simulator
-BENCH   := $(BUILD)/tests/bench/engine-bench
+BENCH   := $(BUILD)/tests/bench/engine-bench $(BUILD)/tests/bench/check-bench
 LOADS   := $(BUILD)/tests/bench/load $(BUILD)/tests/bench/reflector
 C_FILES  = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
@@ -109,7 +109,9 @@ $(SIM): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/sim/*.c)) $(LIB_engine)
 	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS) -lcriterion
 
 # What the instructions of the engine are counted with (tests/bench/instructions.py).
-$(BENCH): $(BUILD)/tests/bench/engine_bench.o $(BUILD)/tests/engine/support_frames.o $(LIB_engine)
+$(BUILD)/tests/bench/engine-bench: $(BUILD)/tests/engine/support_frames.o
+.SECONDARY: $(BENCH:%-bench=%_bench.o)
+$(BENCH): $(BUILD)/tests/bench/%-bench: $(BUILD)/tests/bench/%_bench.o $(LIB_engine)
 	$(Q)$(SAY) "LINK $@"
 	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lsodium -lnettle $(LDLIBS)
 
@@ -136,7 +138,7 @@ check-unit: all $(UNITS) $(SIM)
 #: make instructions  instructions per frame of the engine, against their references and budgets
 instructions: deps
 	@$(MAKE) --no-print-directory $(BENCH)
-	@python3 tests/bench/instructions.py $(BENCH) $(if $(UPDATE),--update)
+	@python3 tests/bench/instructions.py $(firstword $(BENCH)) $(if $(UPDATE),--update)
 
 #: make demo       shows the main job on real traffic, in namespaces (as root); REAL=1 with nginx and dovecot
 demo: deps

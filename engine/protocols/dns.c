@@ -16,16 +16,10 @@
 
 #define HEADER_BYTES  14
 #define MESSAGE_LEAST 17 /* header, root name, type and class */
-#define OPCODE_QUERY  0
-#define OPCODE_NOTIFY 4
 #define QR            0x80
+#define NO_QUERY      0xd8 /* QR, and the opcode's bits but the one that NOTIFY (4) has; QUERY is 0 */
 #define MUST_BE_ZERO  0xcf /* RA, Z and the code; AD and CD may be set (RFC 4035 4.6) */
 #define NO_SUCH_NAME  3
-
-static unsigned opcode(const uint8_t *data)
-{
-    return data[4] >> 3 & 15;
-}
 
 static bool fits_count(const uint8_t *data, size_t at)
 {
@@ -46,7 +40,7 @@ static bool fits_query(const uint8_t *data, size_t at)
     case 1:
         return ((unsigned)data[0] << 8 | data[1]) >= MESSAGE_LEAST;
     case 4:
-        return !(data[4] & QR) && (opcode(data) == OPCODE_QUERY || opcode(data) == OPCODE_NOTIFY);
+        return !(data[4] & NO_QUERY);
     case 5:
         return !(data[5] & MUST_BE_ZERO);
     default:
@@ -56,6 +50,9 @@ static bool fits_query(const uint8_t *data, size_t at)
 
 static enum match dns_check(const uint8_t *request, size_t bytes)
 {
+    /* Most of what is none ends here: this is asked of whatever comes. */
+    if (bytes > 4 && (request[4] & NO_QUERY))
+        return MATCH_NO;
     return match_bytes(fits_query, HEADER_BYTES, request, bytes);
 }
 

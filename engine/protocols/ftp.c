@@ -12,12 +12,16 @@
  */
 #include "engine/protocols/words.h"
 
-static const char *const verbs[] = {"USER", "AUTH", "FEAT", "HOST", "OPTS", "CLNT", "SYST",
-                                    "STAT", "HELP", "NOOP", "LANG", "QUIT", "REIN"};
+static const char *const *const verbs[VERBS] = {
+    [VERB('A')] = WORDS("AUTH"),         [VERB('C')] = WORDS("CLNT"), [VERB('F')] = WORDS("FEAT"),
+    [VERB('H')] = WORDS("HOST", "HELP"), [VERB('L')] = WORDS("LANG"), [VERB('N')] = WORDS("NOOP"),
+    [VERB('O')] = WORDS("OPTS"),         [VERB('Q')] = WORDS("QUIT"), [VERB('R')] = WORDS("REIN"),
+    [VERB('S')] = WORDS("SYST", "STAT"), [VERB('U')] = WORDS("USER"),
+};
 
 static enum match ftp_check(const uint8_t *request, size_t bytes)
 {
-    return begins_verb(verbs, COUNT_OF(verbs), request, bytes);
+    return begins_verb(verbs, request, bytes);
 }
 
 static enum acceptance ftp_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,

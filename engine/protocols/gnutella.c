@@ -11,10 +11,9 @@
 
 static enum match gnutella_check(const uint8_t *request, size_t bytes)
 {
-    enum match connects = begins_form("GNUTELLA CONNECT/0.0", request, bytes),
-               gives = begins_form("GIV 0", request, bytes);
+    enum match connects = begins_form("GNUTELLA CONNECT/0.0", request, bytes);
 
-    return connects == MATCH_NO ? gives : connects;
+    return connects == MATCH_NO ? begins_form("GIV 0", request, bytes) : connects;
 }
 
 static enum acceptance gnutella_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,

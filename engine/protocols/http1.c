@@ -18,7 +18,7 @@
 
 static enum match http1_check(const uint8_t *request, size_t bytes)
 {
-    return begins_request_line("HTTP/", '1', request, bytes);
+    return begins_request_line("HTTP/", '1', TARGET_WEB, request, bytes);
 }
 
 static enum acceptance http1_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,

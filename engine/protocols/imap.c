@@ -15,33 +15,25 @@
 #define TAG_BYTES_MAX  32
 #define LINE_BYTES_MAX 2048
 
-static const char *const commands[] = {"CAPABILITY", "LOGIN",  "AUTHENTICATE", "STARTTLS", "NOOP",
-                                       "LOGOUT",     "ENABLE", "COMPRESS",     "ID"};
+static const char *const *const commands[VERBS] = {
+    [VERB('A')] = WORDS("AUTHENTICATE"),    [VERB('C')] = WORDS("CAPABILITY", "COMPRESS"),
+    [VERB('E')] = WORDS("ENABLE"),          [VERB('I')] = WORDS("ID"),
+    [VERB('L')] = WORDS("LOGIN", "LOGOUT"), [VERB('N')] = WORDS("NOOP"),
+    [VERB('S')] = WORDS("STARTTLS"),
+};
 
 /* RFC 9051 9: any character of an atom but '+'. */
-static bool is_tag(uint8_t c)
-{
-    switch (c) {
-    case '(':
-    case ')':
-    case '{':
-    case '%':
-    case '*':
-    case '"':
-    case '\\':
-    case '+':
-        return false;
-    default:
-        return c > ' ' && c < 0x7f;
-    }
-}
+static const bool tags[256] = {
+    ['!'] = true,         ['#' ... '$'] = true, ['&' ... '\''] = true,
+    [',' ... '['] = true, [']' ... 'z'] = true, ['|' ... '~'] = true,
+};
 
 /* The length of the tag, up to what is no part of one or is one too many. */
 static size_t tag_bytes(const uint8_t *data, size_t bytes)
 {
-    size_t at = 0;
+    size_t at = 0, end = bytes <= TAG_BYTES_MAX ? bytes : TAG_BYTES_MAX + 1;
 
-    while (at < bytes && at <= TAG_BYTES_MAX && is_tag(data[at]))
+    while (at < end && tags[data[at]])
         at++;
     return at;
 }
@@ -56,7 +48,7 @@ static enum match imap_check(const uint8_t *request, size_t bytes)
         return MATCH_MORE;
     if (tag == 0 || request[tag] != ' ')
         return MATCH_NO;
-    return begins_verb(commands, COUNT_OF(commands), request + tag + 1, bytes - tag - 1);
+    return begins_verb(commands, request + tag + 1, bytes - tag - 1);
 }
 
 static enum match untagged_accepts(const uint8_t *answer, size_t bytes)
@@ -89,20 +81,22 @@ static enum acceptance imap_accepts(const uint8_t *request, size_t request_bytes
     return acceptance_of(tagged_accepts(request, tag_bytes(request, request_bytes), answer, answer_bytes));
 }
 
+static const char *const *const status[VERBS] = {
+    [VERB('O')] = WORDS("OK"), [VERB('B')] = WORDS("BYE"), [VERB('P')] = WORDS("PREAUTH")};
+
 static enum greeting_verdict imap_greeting(const uint8_t *data, size_t bytes, size_t *greeting_bytes)
 {
-    static const char *const status[] = {"OK", "BYE", "PREAUTH"};
     enum match match = begins_exactly("* ", 2, data, bytes);
     size_t length = line_bytes(data, bytes, LINE_BYTES_MAX);
 
     if (match == MATCH_YES)
-        match = begins_verb(status, COUNT_OF(status), data + 2, bytes - 2);
+        match = begins_verb(status, data + 2, bytes - 2);
     if (match != MATCH_YES)
         return match == MATCH_NO ? GREETING_NOT : GREETING_MORE;
     if (length == 0)
         return bytes < LINE_BYTES_MAX ? GREETING_MORE : GREETING_NOT;
     *greeting_bytes = length;
-    return begins_verb(status, 1, data + 2, bytes - 2) == MATCH_YES ? GREETING_POSITIVE : GREETING_NEGATIVE;
+    return begins_word("* OK", data, bytes) == MATCH_YES ? GREETING_POSITIVE : GREETING_NEGATIVE;
 }
 
 const struct protocol protocol_imap = {

@@ -50,6 +50,9 @@ static bool fits_request(const uint8_t *data, size_t at)
 
 static enum match mysql_check(const uint8_t *request, size_t bytes)
 {
+    /* Text ends here: this is asked of whatever comes. */
+    if (bytes > 2 && request[2] > PACKET_BYTES_MAX >> 16)
+        return MATCH_NO;
     return match_bytes(fits_request, HEADER_BYTES + 2, request, bytes);
 }
 

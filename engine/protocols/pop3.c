@@ -20,11 +20,14 @@
 #define LINE_BYTES_MAX 512
 
 /* RFC 1939 (USER, APOP, QUIT), 2449 (CAPA), 2595 (STLS), 5034 (AUTH), 6856 (UTF8, LANG). */
-static const char *const verbs[] = {"USER", "CAPA", "AUTH", "APOP", "STLS", "QUIT", "UTF8", "LANG"};
+static const char *const *const verbs[VERBS] = {
+    [VERB('A')] = WORDS("AUTH", "APOP"), [VERB('C')] = WORDS("CAPA"), [VERB('L')] = WORDS("LANG"),
+    [VERB('Q')] = WORDS("QUIT"),         [VERB('S')] = WORDS("STLS"), [VERB('U')] = WORDS("USER", "UTF8"),
+};
 
 static enum match pop3_check(const uint8_t *request, size_t bytes)
 {
-    return begins_verb(verbs, COUNT_OF(verbs), request, bytes);
+    return begins_verb(verbs, request, bytes);
 }
 
 static enum acceptance pop3_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,

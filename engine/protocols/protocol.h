@@ -112,6 +112,9 @@ uint64_t protocols_of_greeting(const uint8_t *data, size_t bytes, size_t *greeti
 /* The first of them, PROTOCOL_UNKNOWN where there is none. */
 enum protocol_id protocol_of_greeting(const uint8_t *data, size_t bytes, size_t *greeting_bytes);
 
+/* Bits of the protocols whose requests may have this byte at `at`, which is 0 or 1. */
+uint64_t protocols_beginning(unsigned at, uint8_t byte);
+
 /* Checks against every protocol in `accepted` (bits 1 << id): YES if one matches, MORE if one still may. */
 enum match protocols_check(uint64_t accepted, const uint8_t *request, size_t bytes,
                            enum protocol_id *matched);

@@ -15,9 +15,18 @@
 #define DIGITS_MAX     7
 #define LINE_BYTES_MAX 512
 
-static const char *const verbs[] = {"PING",   "ECHO",   "HELLO", "INFO",    "CLIENT",   "COMMAND",
-                                    "CONFIG", "SELECT", "SET",   "DEL",     "INCR",     "EXISTS",
-                                    "KEYS",   "DBSIZE", "TIME",  "MONITOR", "SUBSCRIBE"};
+static const char *const *const verbs[VERBS] = {
+    [VERB('C')] = WORDS("CLIENT", "COMMAND", "CONFIG"),
+    [VERB('D')] = WORDS("DEL", "DBSIZE"),
+    [VERB('E')] = WORDS("ECHO", "EXISTS"),
+    [VERB('H')] = WORDS("HELLO"),
+    [VERB('I')] = WORDS("INFO", "INCR"),
+    [VERB('K')] = WORDS("KEYS"),
+    [VERB('M')] = WORDS("MONITOR"),
+    [VERB('P')] = WORDS("PING"),
+    [VERB('S')] = WORDS("SELECT", "SET", "SUBSCRIBE"),
+    [VERB('T')] = WORDS("TIME"),
+};
 
 static enum match check_array(const uint8_t *request, size_t bytes)
 {
@@ -32,7 +41,7 @@ static enum match check_array(const uint8_t *request, size_t bytes)
     return at == 1 ? MATCH_NO : begins_exactly("\r\n$", 3, request + at, bytes - at);
 }
 
-/* "GET key": no second argument. */
+/* "GET key": no second argument, and no slash in front, which is HTTP's. */
 static enum match check_get(const uint8_t *request, size_t bytes)
 {
     size_t at = 4;
@@ -40,10 +49,11 @@ static enum match check_get(const uint8_t *request, size_t bytes)
 
     if (match != MATCH_YES)
         return match;
-    while (at < bytes && request[at] > ' ') {
-        if (++at > LINE_BYTES_MAX)
-            return MATCH_NO;
-    }
+    if (at < bytes && request[at] == '/')
+        return MATCH_NO;
+    at += graphic_bytes(request + at, (bytes <= LINE_BYTES_MAX ? bytes : LINE_BYTES_MAX + 1) - at);
+    if (at > LINE_BYTES_MAX)
+        return MATCH_NO;
     if (at == bytes)
         return MATCH_MORE;
     if (at > 4 && request[at] == '\r' && ++at == bytes)
@@ -57,8 +67,8 @@ static enum match redis_check(const uint8_t *request, size_t bytes)
 
     if (bytes > 0 && request[0] == '*')
         return check_array(request, bytes);
-    get = check_get(request, bytes);
-    verb = begins_verb(verbs, COUNT_OF(verbs), request, bytes);
+    get = bytes == 0 || request[0] == 'G' || request[0] == 'g' ? check_get(request, bytes) : MATCH_NO;
+    verb = begins_verb(verbs, request, bytes);
     return verb == MATCH_NO ? get : verb;
 }
 

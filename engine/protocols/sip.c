@@ -8,12 +8,45 @@
  * Its keyword is the host of the Request-URI (RFC 3261 19.1.1); a "tel:" URI names none.
  *
  * Like HTTP's, and like it decided by the version: before that an INVITE could be anybody's.
+ *
+ * Limits: other methods, a request line beyond 1 KiB, and a target of another scheme than sip, sips, tel or urn, are not known.
  */
 #include "engine/protocols/words.h"
 
+#define LINE_BYTES_MAX 1024
+
+/* Those that IANA lists, and those of Microsoft's clients (MS-SIP). */
+static const char *const *const methods[VERBS] = {
+    [VERB('A')] = WORDS("ACK"),
+    [VERB('B')] = WORDS("BYE", "BENOTIFY"),
+    [VERB('C')] = WORDS("CANCEL"),
+    [VERB('I')] = WORDS("INFO", "INVITE"),
+    [VERB('M')] = WORDS("MESSAGE"),
+    [VERB('N')] = WORDS("NOTIFY", "NEGOTIATE"),
+    [VERB('O')] = WORDS("OPTIONS"),
+    [VERB('P')] = WORDS("PRACK", "PUBLISH"),
+    [VERB('R')] = WORDS("REFER", "REGISTER"),
+    [VERB('S')] = WORDS("SUBSCRIBE", "SERVICE"),
+    [VERB('U')] = WORDS("UPDATE"),
+};
+
 static enum match sip_check(const uint8_t *request, size_t bytes)
 {
-    return begins_request_line("SIP/", '9', request, bytes);
+    size_t at = empty_lines_bytes(request, bytes);
+    enum match match = begins_verb(methods, request + at, bytes - at);
+
+    if (match == MATCH_NO && at + 1 == bytes && request[at] == '\r')
+        return MATCH_MORE;
+    if (match != MATCH_YES)
+        return match;
+    while (request[at] > ' ')
+        at++;
+    if (request[at++] != ' ')
+        return MATCH_NO;
+    if (bytes > LINE_BYTES_MAX)
+        bytes = LINE_BYTES_MAX;
+    match = begins_rest_of_line("SIP/", '9', TARGET_CALL, request + at, bytes - at);
+    return match == MATCH_MORE && bytes == LINE_BYTES_MAX ? MATCH_NO : match;
 }
 
 static enum acceptance sip_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,

@@ -14,14 +14,18 @@
  */
 #include "engine/protocols/words.h"
 
-static const char *const verbs[] = {"EHLO", "HELO", "LHLO", "NOOP", "HELP", "RSET", "VRFY", "EXPN", "QUIT"};
+static const char *const *const verbs[VERBS] = {
+    [VERB('E')] = WORDS("EHLO", "EXPN"), [VERB('H')] = WORDS("HELO", "HELP"), [VERB('L')] = WORDS("LHLO"),
+    [VERB('N')] = WORDS("NOOP"),         [VERB('Q')] = WORDS("QUIT"),         [VERB('R')] = WORDS("RSET"),
+    [VERB('V')] = WORDS("VRFY"),
+};
 
 #define HELLO_BYTES 4
 static const char *const hellos[] = {"EHLO", "HELO", "LHLO"};
 
 static enum match smtp_check(const uint8_t *request, size_t bytes)
 {
-    return begins_verb(verbs, COUNT_OF(verbs), request, bytes);
+    return begins_verb(verbs, request, bytes);
 }
 
 static enum acceptance smtp_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,

@@ -3,10 +3,12 @@
  * words.c - see words.h.
  *
  * Limits: a method longer than 32 bytes or a request line beyond 16 KiB (web servers take 8 KiB by default) is no
- * request line. Bytes above 0x7f are taken in a target, as browsers send them and servers take them. A greeting of
+ * request line. Bytes above 0x7e are taken in a target: browsers send them, and what servers make of them is theirs. A greeting of
  * FTP or SMTP beyond 4 KiB is none.
  */
 #include "engine/protocols/words.h"
+
+#include <string.h>
 
 #define METHOD_BYTES_MAX       32
 #define REQUEST_LINE_BYTES_MAX 16384
@@ -18,17 +20,6 @@ enum acceptance acceptance_of(enum match match)
     return match == MATCH_YES  ? ACCEPTANCE_ACCEPTED
            : match == MATCH_NO ? ACCEPTANCE_REFUSED
                                : ACCEPTANCE_MORE;
-}
-
-enum match match_bytes(byte_fits *fits, size_t least, const uint8_t *data, size_t bytes)
-{
-    for (size_t at = 0; at < least; at++) {
-        if (at == bytes)
-            return MATCH_MORE;
-        if (!fits(data, at))
-            return MATCH_NO;
-    }
-    return MATCH_YES;
 }
 
 enum match begins_exactly(const void *form, size_t form_bytes, const uint8_t *data, size_t bytes)
@@ -73,7 +64,7 @@ enum match begins_word(const char *text, const uint8_t *data, size_t bytes)
     for (size_t at = 0; text[at] != 0; at++) {
         if (at == bytes)
             return MATCH_MORE;
-        if (upper(data[at]) != upper((uint8_t)text[at]))
+        if (data[at] != (uint8_t)text[at] && upper(data[at]) != upper((uint8_t)text[at]))
             return MATCH_NO;
     }
     return MATCH_YES;
@@ -112,72 +103,122 @@ enum match begins_status(const char *status, const uint8_t *data, size_t bytes)
     return word_ends(begins_exactly(status, status_bytes, data, bytes), status_bytes, data, bytes);
 }
 
-enum match begins_verb(const char *const verbs[], size_t count, const uint8_t *data, size_t bytes)
+/* How many characters of the verb stand here; the first two are known to. */
+static size_t verb_fits(const char *verb, const uint8_t *data, size_t bytes)
+{
+    size_t at = 2;
+
+    while (verb[at] != 0 && at < bytes &&
+           (data[at] == (uint8_t)verb[at] || upper(data[at]) == (uint8_t)verb[at]))
+        at++;
+    return at;
+}
+
+enum match begins_verb(const char *const *const verbs[static VERBS], const uint8_t *data, size_t bytes)
 {
     enum match best = MATCH_NO;
-    uint8_t first = bytes > 0 ? upper(data[0]) : 0;
+    const char *const *verb;
+    uint8_t second;
 
-    for (size_t i = 0; i < count; i++) {
-        enum match match;
+    if (bytes == 0)
+        return MATCH_MORE;
+    verb = is_letter(data[0]) ? verbs[(data[0] & 0x1f) - 1] : NULL;
+    if (verb == NULL || bytes == 1)
+        return verb == NULL ? MATCH_NO : MATCH_MORE;
+    second = upper(data[1]);
+    for (; *verb != NULL; verb++) {
+        size_t fits;
 
-        /* Most verbs of a list end here: the first bytes of any request are compared with some sixty. */
-        if (bytes > 0 && first != upper((uint8_t)verbs[i][0]))
+        if ((uint8_t)(*verb)[1] != second)
             continue;
-        match = begins_word(verbs[i], data, bytes);
-        if (match == MATCH_YES)
-            match = word_ends(match, text_bytes(verbs[i]), data, bytes);
-        if (match == MATCH_YES)
+        fits = verb_fits(*verb, data, bytes);
+        if (fits == bytes)
+            best = MATCH_MORE;
+        else if ((*verb)[fits] == 0 && ends_word(data[fits]))
             return MATCH_YES;
-        best = match == MATCH_MORE ? MATCH_MORE : best;
     }
     return best;
 }
 
-size_t empty_lines_bytes(const uint8_t *data, size_t bytes)
+/* Four lines at once: a segment may be full of them. */
+static bool empty_lines_8(const uint8_t *data)
+{
+    return memcmp(data, "\r\n\r\n\r\n\r\n", 8) == 0 || memcmp(data, "\n\n\n\n\n\n\n\n", 8) == 0;
+}
+
+size_t some_empty_lines_bytes(const uint8_t *data, size_t bytes)
 {
     size_t at = 0;
 
+    if (bytes > EMPTY_BYTES_MAX)
+        bytes = EMPTY_BYTES_MAX;
+    while (bytes - at >= 8 && empty_lines_8(data + at))
+        at += 8;
     while (at < bytes && (data[at] == '\n' || (data[at] == '\r' && at + 1 < bytes && data[at + 1] == '\n')))
         at += data[at] == '\n' ? 1 : 2;
     return at;
 }
 
-/* tchar of RFC 9110 5.6.2. */
-static bool is_token(uint8_t c)
+static uint8_t lesser(uint8_t a, uint8_t b)
 {
-    if (is_digit(c) || is_letter(c))
-        return true;
-    switch (c) {
-    case '!':
-    case '#':
-    case '$':
-    case '%':
-    case '&':
-    case '\'':
-    case '*':
-    case '+':
-    case '-':
-    case '.':
-    case '^':
-    case '_':
-    case '`':
-    case '|':
-    case '~':
-        return true;
-    default:
-        return false;
-    }
+    return a < b ? a : b;
+}
+
+/* Is a byte of eight no higher than a space? Each byte borrows from its own top bit, where it is below 0x21. */
+static bool has_blank_8(const uint8_t *data)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t bytes;
+
+    memcpy(&bytes, data, sizeof(bytes));
+    return (bytes - ones * (' ' + 1)) & ~bytes & ones * 0x80;
+}
+
+/* The least of what is known and of four bytes, 16 apart. */
+static uint8_t least_of(uint8_t least, const uint8_t *data)
+{
+    return lesser(lesser(lesser(lesser(least, data[0]), data[16]), data[32]), data[48]);
+}
+
+/* These two are written so that the compiler takes 16 bytes at a time, one after the other in one register. */
+static bool has_blank_64(const uint8_t *data)
+{
+    uint8_t least = 0xff;
+
+    for (size_t i = 0; i < 16; i++)
+        least = least_of(least, data + i);
+    return least <= ' ';
+}
+
+static bool has_blank_256(const uint8_t *data)
+{
+    uint8_t least = 0xff;
+
+    for (size_t i = 0; i < 16; i++)
+        least = least_of(least_of(least_of(least_of(least, data + i), data + i + 64), data + i + 128),
+                         data + i + 192);
+    return least <= ' ';
+}
+
+size_t graphic_bytes(const uint8_t *data, size_t bytes)
+{
+    size_t at = 0;
+
+    while (bytes - at >= 256 && !has_blank_256(data + at))
+        at += 256;
+    while (bytes - at >= 64 && !has_blank_64(data + at))
+        at += 64;
+    while (bytes - at >= 8 && !has_blank_8(data + at))
+        at += 8;
+    while (at < bytes && data[at] > ' ')
+        at++;
+    return at;
 }
 
 /* The four forms of RFC 9112 3.2 begin with a slash, an asterisk, or a scheme, name or address. */
 static bool begins_target(uint8_t c)
 {
     return c == '/' || c == '*' || c == '[' || is_digit(c) || is_letter(c);
-}
-
-static bool is_target(uint8_t c)
-{
-    return c > ' ' && c != 0x7f;
 }
 
 static enum match begins_version(const char *name, char version_max, const uint8_t *data, size_t bytes)
@@ -192,36 +233,92 @@ static enum match begins_version(const char *name, char version_max, const uint8
     return is_digit(data[name_bytes]) && data[name_bytes] <= (uint8_t)version_max ? MATCH_YES : MATCH_NO;
 }
 
-static enum match undecided(size_t bytes)
+/* tchar of RFC 9110 5.6.2. */
+static const bool tokens[256] = {
+    ['!'] = true,         ['#' ... '\''] = true, ['*'] = true,         ['+'] = true,
+    ['-'] = true,         ['.'] = true,          ['0' ... '9'] = true, ['A' ... 'Z'] = true,
+    ['^' ... 'z'] = true, ['|'] = true,          ['~'] = true,
+};
+
+/* How many bytes of a token stand here, up to one more than a method may have. */
+static size_t method_bytes(const uint8_t *data, size_t bytes)
 {
-    return bytes < REQUEST_LINE_BYTES_MAX ? MATCH_MORE : MATCH_NO;
+    size_t at = 0, end = bytes <= METHOD_BYTES_MAX ? bytes : METHOD_BYTES_MAX + 1;
+
+    while (at < end && tokens[data[at]])
+        at++;
+    return at;
 }
 
-enum match begins_request_line(const char *name, char version_max, const uint8_t *data, size_t bytes)
+static enum match begins_any(const char *const words[], size_t count, const uint8_t *data, size_t bytes)
 {
-    size_t at = empty_lines_bytes(data, bytes), begin = at;
+    enum match best = MATCH_NO;
+
+    for (size_t i = 0; i < count; i++) {
+        enum match match = begins_word(words[i], data, bytes);
+
+        if (match == MATCH_YES)
+            return MATCH_YES;
+        best = match == MATCH_MORE ? MATCH_MORE : best;
+    }
+    return best;
+}
+
+/* Does the target begin with a scheme of telephony? All have three or four letters, so that one look at the colon ends most. */
+static enum match begins_call(const uint8_t *data, size_t bytes)
+{
+    static const char *const schemes[] = {"sip:", "tel:", "urn:", "sips:"};
+
+    if (bytes > 4)
+        return data[3] == ':'   ? begins_any(schemes, 3, data, bytes)
+               : data[4] == ':' ? begins_word(schemes[3], data, bytes)
+                                : MATCH_NO;
+    return begins_any(schemes, COUNT_OF(schemes), data, bytes);
+}
+
+/* The target from its first byte, and the version behind it. */
+static enum match begins_target_line(const char *name, char version_max, const uint8_t *data, size_t bytes)
+{
+    size_t target = graphic_bytes(data, bytes);
+
+    if (target == bytes)
+        return MATCH_MORE;
+    if (target == 0 || data[target] != ' ')
+        return MATCH_NO;
+    return begins_version(name, version_max, data + target + 1, bytes - target - 1);
+}
+
+enum match begins_rest_of_line(const char *name, char version_max, enum target kind, const uint8_t *data,
+                               size_t bytes)
+{
+    enum match call = begins_call(data, bytes);
+
+    if (bytes > 0 && !begins_target(data[0]))
+        return MATCH_NO;
+    if (kind == TARGET_WEB && call == MATCH_YES)
+        return MATCH_NO;
+    if (kind == TARGET_CALL && call != MATCH_YES)
+        return call;
+    return begins_target_line(name, version_max, data, bytes);
+}
+
+enum match begins_request_line(const char *name, char version_max, enum target kind, const uint8_t *data,
+                               size_t bytes)
+{
+    size_t at = empty_lines_bytes(data, bytes), method;
+    size_t end = bytes < REQUEST_LINE_BYTES_MAX ? bytes : REQUEST_LINE_BYTES_MAX;
+    enum match match;
 
     if (at + 1 == bytes && data[at] == '\r')
-        return undecided(bytes);
-    while (at < bytes && is_token(data[at])) {
-        if (++at - begin > METHOD_BYTES_MAX)
-            return MATCH_NO;
-    }
-    if (at == bytes)
-        return undecided(bytes);
-    if (at == begin || data[at] != ' ')
+        return MATCH_MORE;
+    method = method_bytes(data + at, end - at);
+    at += method;
+    if (at == bytes && method <= METHOD_BYTES_MAX)
+        return MATCH_MORE;
+    if (method == 0 || method > METHOD_BYTES_MAX || data[at] != ' ')
         return MATCH_NO;
-    begin = ++at;
-    if (at < bytes && !begins_target(data[at]))
-        return MATCH_NO;
-    while (at < bytes && at < REQUEST_LINE_BYTES_MAX && is_target(data[at]))
-        at++;
-    if (at == bytes || at == REQUEST_LINE_BYTES_MAX)
-        return undecided(at);
-    if (at == begin || data[at] != ' ')
-        return MATCH_NO;
-    at++;
-    return begins_version(name, version_max, data + at, bytes - at);
+    match = begins_rest_of_line(name, version_max, kind, data + at + 1, end - at - 1);
+    return match == MATCH_MORE && end == REQUEST_LINE_BYTES_MAX ? MATCH_NO : match;
 }
 
 static bool status_accepts(const uint8_t status[3])

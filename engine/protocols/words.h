@@ -16,8 +16,17 @@ enum acceptance acceptance_of(enum match match);
 
 /* Does byte `at` fit? May look at it and at those before it, which do. */
 typedef bool byte_fits(const uint8_t *data, size_t at);
-/* The first `least` bytes decide, the first that does not fit says no. */
-enum match match_bytes(byte_fits *fits, size_t least, const uint8_t *data, size_t bytes);
+/* The first `least` bytes decide, the first that does not fit says no. Inline, so that `fits` is as well. */
+static inline enum match match_bytes(byte_fits *fits, size_t least, const uint8_t *data, size_t bytes)
+{
+    for (size_t at = 0; at < least; at++) {
+        if (at == bytes)
+            return MATCH_MORE;
+        if (!fits(data, at))
+            return MATCH_NO;
+    }
+    return MATCH_YES;
+}
 
 /* The data begins with exactly these bytes. */
 enum match begins_exactly(const void *form, size_t form_bytes, const uint8_t *data, size_t bytes);
@@ -27,17 +36,44 @@ enum match begins_word(const char *text, const uint8_t *data, size_t bytes);
 enum match begins_form(const char *form, const uint8_t *data, size_t bytes);
 /* With exactly this status word, followed by a space or the end of the line. */
 enum match begins_status(const char *status, const uint8_t *data, size_t bytes);
-/* With one of these verbs, in any case, followed by a space or the end of the line. */
-enum match begins_verb(const char *const verbs[], size_t count, const uint8_t *data, size_t bytes);
+/*
+ * With one of these verbs, in any case, followed by a space or the end of the line. They have two letters at least, and are given
+ * in capitals, by their first letter, so that most lists are done with at once: [VERB('C')] = WORDS("CLIENT", "COMMAND", "CONFIG").
+ */
+#define VERBS        26
+#define VERB(letter) ((letter) - 'A')
+#define WORDS(...)   ((const char *const[]){__VA_ARGS__, NULL})
+enum match begins_verb(const char *const *const verbs[static VERBS], const uint8_t *data, size_t bytes);
 
 bool is_digit(uint8_t c);
 bool is_letter(uint8_t c);
 
-/* How many bytes the empty lines in front of a request take; a lone LF counts as one (RFC 9112 2.2, RFC 3261 7.5). */
-size_t empty_lines_bytes(const uint8_t *data, size_t bytes);
+/*
+ * How many bytes the empty lines in front of a request take, of EMPTY_BYTES_MAX at most; a lone LF counts as one (RFC 9112 2.2, RFC
+ * 3261 7.5).
+ */
+#define EMPTY_BYTES_MAX 128
+size_t some_empty_lines_bytes(const uint8_t *data, size_t bytes);
+static inline size_t empty_lines_bytes(const uint8_t *data, size_t bytes)
+{
+    return bytes > 0 && data[0] <= '\r' ? some_empty_lines_bytes(data, bytes) : 0;
+}
 
-/* A request line of HTTP's family: `method SP target SP name DIGIT`; the digit is at most `version_max`. */
-enum match begins_request_line(const char *name, char version_max, const uint8_t *data, size_t bytes);
+/* How many bytes above a space stand here. As cheap as it can be: a request's target may fill a segment. */
+size_t graphic_bytes(const uint8_t *data, size_t bytes);
+enum target {
+    TARGET_WEB,  /* the four forms of RFC 9112 3.2, but for what is a call's */
+    TARGET_CALL, /* sip:, sips: (RFC 3261 19.1), tel: (RFC 3966), urn: (RFC 5031) */
+};
+/*
+ * A request line of HTTP's family: `method SP target SP name DIGIT`; the digit is at most `version_max`. No line fits both
+ * kinds of target, so that only one protocol reads on to the end of a long one.
+ */
+enum match begins_request_line(const char *name, char version_max, enum target kind, const uint8_t *data,
+                               size_t bytes);
+/* The same from the target on. */
+enum match begins_rest_of_line(const char *name, char version_max, enum target kind, const uint8_t *data,
+                               size_t bytes);
 /*
  * A status line of HTTP's family, given as in begins_form() up to the three digits of the code. 401 and 407 accept:
  * they ask for credentials. Every other 4xx and 5xx does not, first of all 400 (not understood), 403 and 404 (not

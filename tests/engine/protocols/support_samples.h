@@ -1,23 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * support_samples.h - first requests of every protocol, as real clients send them, and what the tests of the
- * protocols do with bytes: each call works on a copy of its own, so that a sanitizer sees what reads beyond.
+ * support_samples.h - what the tests of the protocols do with bytes, first of all with the samples: each call works
+ * on a copy of its own, so that a sanitizer sees what reads beyond.
  */
 #ifndef SYNWARD_TESTS_SUPPORT_SAMPLES_H
 #define SYNWARD_TESTS_SUPPORT_SAMPLES_H
 
-#include "engine/protocols/protocol.h"
-
-struct sample {
-    enum protocol_id id;
-    const char *name;
-    const char *bytes;
-    size_t count;
-    size_t decided; /* the fewest bytes that decide */
-};
-
-extern const struct sample samples[];
-extern const size_t samples_count;
+#include "engine/protocols/samples.h"
 
 /* The bytes of a literal that may hold zeros. */
 #define BYTES(text)  (text), sizeof(text) - 1

@@ -112,3 +112,36 @@ Test(registry, check_of_several)
     cr_assert_eq(protocols_check(~0ull << PROTOCOLS_COUNT | 1, user, 7, &matched), MATCH_NO);
     cr_assert_eq(protocols_check(pop3, user, 3, &matched), MATCH_MORE);
 }
+
+/* A protocol's line in the registry says no more and no less than its check does of one byte, and of two. */
+static void compare_beginnings(enum protocol_id id)
+{
+    const uint64_t accepted = UINT64_C(1) << id;
+    const struct protocol *protocol = protocol_by_id(id);
+    bool seconds[256] = {false}, firsts[256] = {false};
+    enum protocol_id matched;
+
+    for (unsigned pair = 0; pair < 65536; pair++) {
+        const uint8_t request[2] = {(uint8_t)(pair >> 8), (uint8_t)pair};
+        enum match one = protocol->check(request, 1), two = protocol->check(request, 2);
+
+        cr_assert_eq(protocols_check(accepted, request, 1, &matched), one, "%s: %02x", protocol->name,
+                     request[0]);
+        cr_assert_eq(protocols_check(accepted, request, 2, &matched), two, "%s: %02x %02x", protocol->name,
+                     request[0], request[1]);
+        firsts[request[0]] |= one != MATCH_NO;
+        seconds[request[1]] |= two != MATCH_NO;
+    }
+    for (unsigned byte = 0; byte < 256; byte++) {
+        cr_expect_eq(protocols_beginning(0, (uint8_t)byte) >> id & 1, firsts[byte], "%s: first %02x",
+                     protocol->name, byte);
+        cr_expect_eq(protocols_beginning(1, (uint8_t)byte) >> id & 1, seconds[byte], "%s: second %02x",
+                     protocol->name, byte);
+    }
+}
+
+Test(registry, beginnings_are_those_of_the_checks)
+{
+    for (int id = PROTOCOL_UNKNOWN + 1; id < PROTOCOLS_COUNT; id++)
+        compare_beginnings((enum protocol_id)id);
+}

@@ -25,16 +25,22 @@ Test(words, beginnings)
     cr_assert_eq(begins_form("x0-0", text("x/"), 2), MATCH_NO);
 }
 
+static const char *const *const verbs[VERBS] = {[VERB('I')] = WORDS("ID", "IDLE"), [VERB('Z')] = WORDS("ZZ")};
+
 Test(words, verbs_end_where_words_end)
 {
-    static const char *const verbs[] = {"ID", "IDLE"};
-
-    cr_assert_eq(begins_verb(verbs, 2, text("id"), 2), MATCH_MORE);
-    cr_assert_eq(begins_verb(verbs, 2, text("id "), 3), MATCH_YES);
-    cr_assert_eq(begins_verb(verbs, 2, text("IDL"), 3), MATCH_MORE);
-    cr_assert_eq(begins_verb(verbs, 2, text("IDLE\n"), 5), MATCH_YES);
-    cr_assert_eq(begins_verb(verbs, 2, text("IDx"), 3), MATCH_NO);
-    cr_assert_eq(begins_verb(verbs, 0, text("ID "), 3), MATCH_NO);
+    cr_assert_eq(begins_verb(verbs, text("id"), 2), MATCH_MORE);
+    cr_assert_eq(begins_verb(verbs, text("id "), 3), MATCH_YES);
+    cr_assert_eq(begins_verb(verbs, text("IDL"), 3), MATCH_MORE);
+    cr_assert_eq(begins_verb(verbs, text("IDLE\n"), 5), MATCH_YES);
+    cr_assert_eq(begins_verb(verbs, text("IDx"), 3), MATCH_NO);
+    cr_assert_eq(begins_verb(verbs, text("IDL "), 4), MATCH_NO);
+    cr_assert_eq(begins_verb(verbs, text("I"), 1), MATCH_MORE);
+    cr_assert_eq(begins_verb(verbs, text("J"), 1), MATCH_NO);
+    cr_assert_eq(begins_verb(verbs, text("["), 1), MATCH_NO);
+    cr_assert_eq(begins_verb(verbs, text("z"), 1), MATCH_MORE);
+    cr_assert_eq(begins_verb(verbs, text("zZ\r"), 3), MATCH_YES);
+    cr_assert_eq(begins_verb(verbs, text(""), 0), MATCH_MORE);
     cr_assert_eq(begins_status("+OK", text("+OK\r"), 4), MATCH_YES);
     cr_assert_eq(begins_status("+OK", text("+ok\r"), 4), MATCH_NO);
     cr_assert_eq(begins_status("+OK", text("+OK"), 3), MATCH_MORE);
@@ -47,6 +53,12 @@ Test(words, lines)
     cr_assert_eq(line_bytes(text("a\nb"), 3, 1), 0);
     cr_assert_eq(empty_lines_bytes(text("\r\n\n\rx"), 5), 3);
     cr_assert_eq(empty_lines_bytes(text("\r"), 1), 0);
+    {
+        char ends[2 * EMPTY_BYTES_MAX];
+
+        memset(ends, '\n', sizeof(ends));
+        cr_assert_eq(empty_lines_bytes(text(ends), sizeof(ends)), EMPTY_BYTES_MAX);
+    }
     cr_assert(has_word("smtp", text("220 x ESMTP"), 11));
     cr_assert_not(has_word("smtp", text("220 x ESMTP"), 10));
 }
@@ -68,8 +80,37 @@ Test(words, request_lines)
     const char line[] = "ASK what X/2";
 
     for (size_t bytes = 0; bytes < sizeof(line) - 1; bytes++)
-        cr_expect_eq(begins_request_line("X/", '2', text(line), bytes), MATCH_MORE, "%zu", bytes);
-    cr_assert_eq(begins_request_line("X/", '2', text(line), strlen(line)), MATCH_YES);
-    cr_assert_eq(begins_request_line("X/", '1', text(line), strlen(line)), MATCH_NO);
-    cr_assert_eq(begins_request_line("Y/", '2', text(line), strlen(line)), MATCH_NO);
+        cr_expect_eq(begins_request_line("X/", '2', TARGET_WEB, text(line), bytes), MATCH_MORE, "%zu", bytes);
+    cr_assert_eq(begins_request_line("X/", '2', TARGET_WEB, text(line), strlen(line)), MATCH_YES);
+    cr_assert_eq(begins_request_line("X/", '1', TARGET_WEB, text(line), strlen(line)), MATCH_NO);
+    cr_assert_eq(begins_request_line("Y/", '2', TARGET_WEB, text(line), strlen(line)), MATCH_NO);
+}
+
+Test(words, targets_of_calls)
+{
+    static const char web[] = "ASK http://a X/2", call[] = "ASK SIP:a X/2";
+
+    cr_assert_eq(begins_request_line("X/", '2', TARGET_WEB, text(web), strlen(web)), MATCH_YES);
+    cr_assert_eq(begins_request_line("X/", '2', TARGET_CALL, text(web), strlen(web)), MATCH_NO);
+    cr_assert_eq(begins_request_line("X/", '2', TARGET_WEB, text(call), strlen(call)), MATCH_NO);
+    cr_assert_eq(begins_request_line("X/", '2', TARGET_CALL, text(call), strlen(call)), MATCH_YES);
+    cr_assert_eq(begins_request_line("X/", '2', TARGET_WEB, text("ASK sip"), 7), MATCH_MORE);
+    cr_assert_eq(begins_request_line("X/", '2', TARGET_CALL, text("ASK sip"), 7), MATCH_MORE);
+    cr_assert_eq(begins_request_line("X/", '2', TARGET_CALL, text("ASK /"), 5), MATCH_NO);
+}
+
+/* Wherever the byte that ends it stands, also across the strides in which it is looked for. */
+Test(words, graphic_bytes)
+{
+    uint8_t data[400];
+
+    memset(data, 0xff, sizeof(data));
+    for (size_t bytes = 0; bytes <= sizeof(data); bytes++)
+        cr_assert_eq(graphic_bytes(data, bytes), bytes);
+    for (size_t at = 0; at < sizeof(data); at++) {
+        data[at] = ' ';
+        cr_assert_eq(graphic_bytes(data, sizeof(data)), at);
+        cr_assert_eq(graphic_bytes(data, at), at);
+        data[at] = '!';
+    }
 }
