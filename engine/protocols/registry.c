@@ -50,13 +50,13 @@
 /* RFC 9051 9: any character of an atom but '+'. */
 #define TAG(b)                                                                                               \
     (TO(b, '!', '~') && !TO(b, '(', '+') && !IS(b, '"') && !IS(b, '%') && !IS(b, '\\') && !IS(b, '{'))
-/* One of these letters, in either case. */
-#define LETTERS(b, set) ((TO(b, 'A', 'Z') || TO(b, 'a', 'z')) && ((set) >> (((b)&0x1f) - 1) & 1))
+/* One of these letters, in either case: a letter's last five bits are its number. */
+#define LETTERS(b, set) ((TO(b, 'A', 'Z') || TO(b, 'a', 'z')) && ((set) >> ((b)&0x1f) & 1))
 /* clang-format off */
 enum letter {
-    A = 1,       B = 1 << 1,  C = 1 << 2,  D = 1 << 3,  E = 1 << 4,  F = 1 << 5,  G = 1 << 6,  H = 1 << 7,
-    I = 1 << 8,  K = 1 << 10, L = 1 << 11, M = 1 << 12, N = 1 << 13, O = 1 << 14, P = 1 << 15, Q = 1 << 16,
-    R = 1 << 17, S = 1 << 18, T = 1 << 19, U = 1 << 20, V = 1 << 21, X = 1 << 23, Y = 1 << 24,
+    A = 1 << 1, B = 1 << 2, C = 1 << 3, D = 1 << 4, E = 1 << 5, F = 1 << 6, G = 1 << 7, H = 1 << 8,
+    I = 1 << 9, K = 1 << 11, L = 1 << 12, M = 1 << 13, N = 1 << 14, O = 1 << 15, P = 1 << 16, Q = 1 << 17,
+    R = 1 << 18, S = 1 << 19, T = 1 << 20, U = 1 << 21, V = 1 << 22, X = 1 << 24, Y = 1 << 25,
 };
 /* clang-format on */
 
