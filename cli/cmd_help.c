@@ -188,6 +188,9 @@ static void print_completion_of_settings(void)
          "    elif [ \"${COMP_WORDS[4]}${COMP_WORDS[5]}\" = \"check=\" ]; then\n"
          "        words=\"" CHECK_VALUES "\"\n"
          "        [ \"$COMP_CWORD\" = 5 ] && COMPREPLY=($words) && return\n"
+         "    elif [ \"${COMP_WORDS[4]}${COMP_WORDS[5]}\" = \"greeting=\" ]; then\n"
+         "        words=\"" GREETING_VALUES "\"\n"
+         "        [ \"$COMP_CWORD\" = 5 ] && COMPREPLY=($words) && return\n"
          "    fi");
 }
 

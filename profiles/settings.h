@@ -44,6 +44,7 @@ uint32_t *setting_number(struct profile_settings *settings, size_t index);
     "trigger.syn_rate, trigger.mismatch, trigger.refused"
 
 /* The values of check, for completion. */
-#define CHECK_VALUES "keyword protocol pattern none default"
+#define GREETING_VALUES "exact template default"
+#define CHECK_VALUES    "keyword protocol pattern none default"
 
 #endif

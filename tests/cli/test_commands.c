@@ -165,6 +165,7 @@ Test(commands, completion_knows_the_settings)
     cr_assert(strstr(text, "words=\"check= greeting= open_per_second= "), "%s", text);
     cr_assert(strstr(text, " trigger.refused= \"\n"), "%s", text);
     cr_assert(strstr(text, "words=\"keyword protocol pattern none default\"\n"), "%s", text);
+    cr_assert(strstr(text, "words=\"exact template default\"\n"), "%s", text);
 }
 
 Test(commands, unreachable_daemon)
