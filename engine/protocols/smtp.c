@@ -21,7 +21,8 @@ static const char *const *const verbs[VERBS] = {
 };
 
 #define HELLO_BYTES 4
-static const char *const hellos[] = {"EHLO", "HELO", "LHLO"};
+static const char *const *const hellos[VERBS] = {
+    [VERB('E')] = WORDS("EHLO"), [VERB('H')] = WORDS("HELO"), [VERB('L')] = WORDS("LHLO")};
 
 static enum match smtp_check(const uint8_t *request, size_t bytes)
 {
@@ -53,7 +54,7 @@ static enum match smtp_keyword(const uint8_t *request, size_t bytes, struct keyw
         return MATCH_MORE;
     while (end > 0 && request[end - 1] <= ' ')
         end--;
-    if (begins_verb(hellos, COUNT_OF(hellos), request, line) != MATCH_YES || end <= HELLO_BYTES) {
+    if (begins_verb(hellos, request, line) != MATCH_YES || end <= HELLO_BYTES) {
         keywords_put_absent(found, KEYWORD_EHLO);
         return MATCH_YES;
     }
