@@ -96,11 +96,7 @@ static uint16_t next_ip_id(struct server *server, const struct promise *promise,
 static void speak_for(const struct engine *engine, const struct promise *promise, const struct flow_key *key,
                       struct segment *segment)
 {
-    memset(segment, 0, sizeof(*segment));
-    segment->src = key->server;
-    segment->dst = key->client;
-    segment->src_port = key->server_port;
-    segment->dst_port = key->client_port;
+    segment_begin(segment);
     speak_as(engine, promise, key, segment);
 }
 
@@ -110,6 +106,15 @@ static uint16_t promised_window(const struct promise *promise, const struct cook
     if (client->window_scale == WSCALE_NONE || promise->synack.window_scale_state != CAPABILITY_GRANTED)
         return promise->synack.window;
     return splice_window(promise->synack.window, (int8_t)-promise->synack.window_scale);
+}
+
+/* Between whom a segment of ours goes that is no answer to a frame. */
+static void address_to_client(const struct flow_key *key, struct segment *segment)
+{
+    segment->src = key->server;
+    segment->dst = key->client;
+    segment->src_port = key->server_port;
+    segment->dst_port = key->client_port;
 }
 
 /* An ACK in answer to the frame, which echoes its TSval (RFC 7323 4.3); our own TSval carries the cookie's finer bits. */
@@ -229,7 +234,6 @@ static void answer_syn(struct engine *engine, struct passage *passage, struct se
     const struct synack_answer *answer = answer_of(engine, server, promise, offered);
     uint8_t options[TCP_OPTIONS_MAX];
     struct cookie_options client;
-    struct link_header link;
     struct segment segment;
     uint32_t c;
 
@@ -245,8 +249,7 @@ static void answer_syn(struct engine *engine, struct passage *passage, struct se
         server->unprofiled_us = passage->now_us ? passage->now_us : 1;
     if (opening_waits_for_ack(server))
         remember_synack(engine, passage, promise, &client, c, offered);
-    link_header_reverse(frame, &link);
-    passage_reply(engine, passage, &link, &segment);
+    passage_answer(engine, passage, &segment);
     engine->counters.cookies_sent++;
 }
 
@@ -390,13 +393,11 @@ static bool remember_greeting(struct engine *engine, const struct passage *passa
 
 /* The segment that says the greeting in answer to the frame. */
 static void speak_greeting_now(const struct engine *engine, const struct passage *passage,
-                               const struct proof *proof, struct link_header *link, struct segment *segment,
-                               uint8_t options[12])
+                               const struct proof *proof, struct segment *segment, uint8_t options[12])
 {
     speak_established(engine, passage, proof, segment, options);
     speak_greeting(proof->promise, proof->client.mss, proof->timestamps, segment);
     segment->ack = proof->x + 1;
-    link_header_reverse(&passage->frame, link);
 }
 
 /* ENGINE 2.1: G at c+1, at once or after a grace for clients that speak anyway. */
@@ -404,7 +405,6 @@ static void greet(struct engine *engine, struct passage *passage, struct server 
                   const struct proof *proof)
 {
     uint32_t grace_us = server->policy->greeting_grace_us;
-    struct link_header link;
     struct segment segment;
     uint8_t options[12];
 
@@ -412,8 +412,8 @@ static void greet(struct engine *engine, struct passage *passage, struct server 
         passage_drop(engine, passage, DROP_answered);
         return;
     }
-    speak_greeting_now(engine, passage, proof, &link, &segment, options);
-    passage_reply(engine, passage, &link, &segment);
+    speak_greeting_now(engine, passage, proof, &segment, options);
+    passage_answer(engine, passage, &segment);
     engine->counters.greetings_sent++;
 }
 
@@ -590,7 +590,9 @@ static void greet_beside(struct engine *engine, const struct passage *passage, c
         greeted_already(engine, passage, proof) || !proof->promise->greeting_bytes ||
         !greeting_fits(passage, proof) || !remember_greeting(engine, passage, proof, 0))
         return;
-    speak_greeting_now(engine, passage, proof, &link, &segment, options);
+    speak_greeting_now(engine, passage, proof, &segment, options);
+    address_to_client(&passage->key, &segment);
+    link_header_reverse(&passage->frame, &link);
     engine_emit(engine, SIDE_CLIENT, &link, &segment);
     engine->counters.greetings_sent++;
 }
@@ -672,7 +674,6 @@ static bool is_padding(const struct frame *frame)
 static void admit_fin(struct engine *engine, struct passage *passage, struct server *server,
                       const struct proof *proof)
 {
-    struct link_header link;
     struct segment segment;
     uint8_t options[12];
 
@@ -684,15 +685,13 @@ static void admit_fin(struct engine *engine, struct passage *passage, struct ser
     segment.flags |= TCP_FIN;
     if (server_opening(server) == OPENING_GREET && !proof->greeted && greeting_fits(passage, proof))
         speak_greeting(proof->promise, proof->client.mss, proof->timestamps, &segment);
-    link_header_reverse(&passage->frame, &link);
-    passage_reply(engine, passage, &link, &segment);
+    passage_answer(engine, passage, &segment);
 }
 
 /* RFC 9293 3.8.4, and RFC 9293 3.8.6.1 for probes. Where the handshake's ACK was lost, it stands for that ACK. */
 static void admit_keepalive(struct engine *engine, struct passage *passage, struct server *server,
                             const struct proof *proof, struct flow *closing)
 {
-    struct link_header link;
     struct segment segment;
     uint8_t options[12];
 
@@ -702,8 +701,7 @@ static void admit_keepalive(struct engine *engine, struct passage *passage, stru
     }
     speak_established(engine, passage, proof, &segment, options);
     segment.ack = proof->x + 1;
-    link_header_reverse(&passage->frame, &link);
-    passage_reply(engine, passage, &link, &segment);
+    passage_answer(engine, passage, &segment);
 }
 
 /* --- dispatch --------------------------------------------------------------------------------------------------- */
@@ -902,6 +900,7 @@ static void resend_greeting(struct engine *engine, const struct resend_entry *en
         segment.options = options;
         segment.options_bytes = segment_timestamps(options, tsval, entry->tsecr);
     }
+    address_to_client(&entry->key, &segment);
     engine_emit(engine, SIDE_CLIENT, &entry->link, &segment);
 }
 
@@ -943,6 +942,7 @@ void admission_greet_flow(struct engine *engine, const struct flow *flow, const 
         segment.options_bytes =
             segment_timestamps(options, newest_tsval(engine, flow) + flow->ts_delta, tsecr);
     }
+    address_to_client(&flow->key, &segment);
     engine_emit(engine, SIDE_CLIENT, to_client, &segment);
     engine->counters.greetings_resent++;
 }
@@ -995,6 +995,7 @@ static void synack_due(struct engine *engine, const struct resend_entry *entry, 
                  &entry->client, entry->tsecr, now_us, &segment, options);
     segment.seq = entry->seq;
     segment.ack = entry->ack;
+    address_to_client(&entry->key, &segment);
     engine_emit(engine, SIDE_CLIENT, &entry->link, &segment);
     engine->counters.cookies_sent++;
 }

@@ -12,33 +12,47 @@
 #include <stdint.h>
 #include <string.h>
 
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define WIRE16(value) __builtin_bswap16(value)
+#define WIRE32(value) __builtin_bswap32(value)
+#define WIRE64(value) __builtin_bswap64(value)
+#else
+#define WIRE16(value) (value)
+#define WIRE32(value) (value)
+#define WIRE64(value) (value)
+#endif
+
 static inline uint16_t load_be16(const uint8_t *at)
 {
-    return (uint16_t)(at[0] << 8 | at[1]);
+    uint16_t value;
+
+    memcpy(&value, at, sizeof(value));
+    return WIRE16(value);
 }
 
 static inline uint32_t load_be32(const uint8_t *at)
 {
-    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | (uint32_t)at[3];
+    uint32_t value;
+
+    memcpy(&value, at, sizeof(value));
+    return WIRE32(value);
 }
 
 static inline void store_be16(uint8_t *at, uint16_t value)
 {
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
+    value = WIRE16(value);
+    memcpy(at, &value, sizeof(value));
 }
 
 static inline void store_be32(uint8_t *at, uint32_t value)
 {
-    at[0] = (uint8_t)(value >> 24);
-    at[1] = (uint8_t)(value >> 16);
-    at[2] = (uint8_t)(value >> 8);
-    at[3] = (uint8_t)value;
+    value = WIRE32(value);
+    memcpy(at, &value, sizeof(value));
 }
 
 /*
- * Eight bytes as they lie on the wire, in one register: to be compared under a mask, or summed, without a swap. wire64() makes a
- * constant of that order out of one that is written as the bytes are read.
+ * Eight bytes as they lie on the wire, in one register: to be summed, or compared under a mask with a constant that WIRE64() makes of
+ * one written as the bytes are read.
  */
 static inline uint64_t load_wire64(const void *at)
 {
@@ -46,15 +60,6 @@ static inline uint64_t load_wire64(const void *at)
 
     memcpy(&word, at, sizeof(word));
     return word;
-}
-
-static inline uint64_t wire64(uint64_t value)
-{
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    return __builtin_bswap64(value);
-#else
-    return value;
-#endif
 }
 
 /* Pieces of the engine's memory begin on cache lines. */

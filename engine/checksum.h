@@ -18,45 +18,76 @@
  */
 static inline uint64_t checksum_native(uint64_t sum, uint64_t word)
 {
-    sum += word;
-    return sum + (sum < word);
+    bool carry = __builtin_add_overflow(sum, word, &sum);
+
+    return sum + carry;
 }
 
-/* Folds to 16 bits in host byte order, not complemented. */
+/* Four bytes as a word for it. */
+static inline uint64_t checksum_native_half(const void *at)
+{
+    uint32_t half;
+
+    memcpy(&half, at, sizeof(half));
+    return half;
+}
+
+/* Folds to 16 bits as they are to lie in memory, not complemented. */
+static inline uint16_t checksum_native_fold_wire(uint64_t sum)
+{
+    uint32_t half;
+    uint16_t folded;
+    bool carry = __builtin_add_overflow((uint32_t)sum, (uint32_t)(sum >> 32), &half);
+
+    half += carry;
+    carry = __builtin_add_overflow((uint16_t)half, (uint16_t)(half >> 16), &folded);
+    return (uint16_t)(folded + carry);
+}
+
+/* The same in host byte order. */
 static inline uint16_t checksum_native_fold(uint64_t sum)
 {
-    uint32_t half = (uint32_t)sum + (uint32_t)(sum >> 32);
-    uint16_t folded;
-
-    half += half < (uint32_t)sum;
-    folded = (uint16_t)(half + (half >> 16));
-    folded = (uint16_t)(folded + (folded < (uint16_t)half));
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    folded = __builtin_bswap16(folded);
-#endif
-    return folded;
+    return WIRE16(checksum_native_fold_wire(sum));
 }
 
-/* The native sum of `bytes` bytes at `data`, an odd last byte padded with zero, added to `sum`. Inline: nearly all are headers. */
+/* Writes the checksum field over which, with the rest of what it covers, `sum` was made while the field was 0. */
+static inline void checksum_native_store(uint8_t *field, uint64_t sum)
+{
+    uint16_t checksum = (uint16_t)~checksum_native_fold_wire(sum);
+
+    memcpy(field, &checksum, sizeof(checksum));
+}
+
+/*
+ * The native sum of `bytes` bytes at `data`, an odd last byte padded with zero, added to `sum`. Inline: nearly all are headers, and
+ * short. By four words where there are so many, for the counting costs as much as the adding.
+ */
 static inline uint64_t checksum_native_add(uint64_t sum, const void *data, size_t bytes)
 {
     const uint8_t *at = data;
-    uint64_t word;
+    uint16_t pair = 0;
 
-    for (; bytes >= sizeof(word); bytes -= sizeof(word), at += sizeof(word)) {
-        memcpy(&word, at, sizeof(word));
-        sum = checksum_native(sum, word);
+    for (; bytes >= 32; bytes -= 32, at += 32) {
+        sum = checksum_native(sum, load_wire64(at));
+        sum = checksum_native(sum, load_wire64(at + 8));
+        sum = checksum_native(sum, load_wire64(at + 16));
+        sum = checksum_native(sum, load_wire64(at + 24));
     }
-    for (; bytes >= 4; bytes -= 4, at += 4) {
-        uint32_t half;
-
-        memcpy(&half, at, sizeof(half));
-        sum = checksum_native(sum, half);
+    for (; bytes >= 8; bytes -= 8, at += 8)
+        sum = checksum_native(sum, load_wire64(at));
+    if (bytes & 4) {
+        sum = checksum_native(sum, checksum_native_half(at));
+        at += 4;
     }
-    if (bytes > 0) {
-        word = 0;
-        memcpy(&word, at, bytes);
-        sum = checksum_native(sum, word);
+    if (bytes & 2) {
+        memcpy(&pair, at, sizeof(pair));
+        sum = checksum_native(sum, pair);
+        at += sizeof(pair);
+    }
+    if (bytes & 1) {
+        pair = 0;
+        memcpy(&pair, at, 1);
+        sum = checksum_native(sum, pair);
     }
     return sum;
 }
@@ -64,13 +95,7 @@ static inline uint64_t checksum_native_add(uint64_t sum, const void *data, size_
 /* The native sum of the last words of a pseudo header: protocol and length, each as 32 bits on the wire. */
 static inline uint64_t checksum_native_length(uint8_t protocol, uint32_t l4_bytes)
 {
-    uint8_t wire[8];
-    uint64_t word;
-
-    store_be32(wire, l4_bytes);
-    store_be32(wire + 4, protocol);
-    memcpy(&word, wire, sizeof(word));
-    return word;
+    return WIRE64((uint64_t)l4_bytes << 32 | protocol);
 }
 
 /*

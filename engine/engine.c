@@ -182,18 +182,29 @@ void passage_hold(struct passage *passage)
     passage->verdict->bytes = 0;
 }
 
-void passage_reply(struct engine *engine, struct passage *passage, const struct link_header *link,
-                   const struct segment *segment)
+/* `bytes` were laid into the frame's buffer; 0: there was no room. */
+static void replied(struct engine *engine, struct passage *passage, uint32_t bytes)
 {
-    uint32_t bytes = segment_write(passage->frame.data - OFFLOAD_BYTES,
-                                   OFFLOAD_BYTES + passage->frame.capacity, link, segment);
-
     if (!bytes) {
         passage_drop(engine, passage, DROP_no_room);
         return;
     }
     passage->verdict->action = VERDICT_REPLY;
     passage->verdict->bytes = bytes;
+}
+
+void passage_reply(struct engine *engine, struct passage *passage, const struct link_header *link,
+                   const struct segment *segment)
+{
+    const struct frame *frame = &passage->frame;
+
+    replied(engine, passage,
+            segment_write(frame->data - OFFLOAD_BYTES, OFFLOAD_BYTES + frame->capacity, link, segment));
+}
+
+void passage_answer(struct engine *engine, struct passage *passage, const struct segment *segment)
+{
+    replied(engine, passage, segment_answer(&passage->frame, segment));
 }
 
 void speak_as(const struct engine *engine, const struct promise *promise, const struct flow_key *key,
@@ -221,14 +232,13 @@ uint32_t flow_label_to_client(const struct engine *engine, const struct flow_key
 
 void passage_reset(struct engine *engine, struct passage *passage, enum drop_reason reason)
 {
-    struct link_header link;
     struct segment segment;
 
     engine->counters.drops[reason]++;
-    segment_reset_reply(&passage->frame, &link, &segment);
+    segment_reset_reply(&passage->frame, &segment);
     if (passage->from == SIDE_CLIENT)
         speak_in_name_of(engine, &passage->key, &segment);
-    passage_reply(engine, passage, &link, &segment);
+    passage_answer(engine, passage, &segment);
 }
 
 void engine_emit(struct engine *engine, enum side to, const struct link_header *link,
@@ -498,7 +508,7 @@ static void tcp_frame(struct engine *engine, struct passage *passage)
     frame_flow_key(frame, passage->from, &passage->key);
     passage->hash = engine_hash(engine, &passage->key);
     flow = flow_find_hashed(&engine->flows, &passage->key, passage->hash);
-    if (flow && track_plain(engine, passage, flow))
+    if (flow && (track_plain(engine, passage, flow) || splice_plain(engine, passage, flow)))
         return;
     if (tcp_options_parse(frame_options(frame), frame->options_bytes, &passage->options) != OPTIONS_OK &&
         passage->from == SIDE_CLIENT)

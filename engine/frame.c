@@ -40,7 +40,6 @@
 #define IPV4_OFFSET       0x1fff /* of a fragment */
 #define ICMP_HEADER_BYTES 8
 #define QUOTED_TCP_BYTES  8 /* RFC 792: what any error quotes of the transport header */
-#define TCP_CHECKSUM_AT   16
 
 enum ip_protocol {
     PROTO_HOP_BY_HOP = 0,
@@ -296,8 +295,8 @@ static inline bool is_plain_v4(const struct frame *frame, uint32_t wire_bytes)
 
     if (frame->bytes < ETH_HEADER_BYTES + IPV4_HEADER_BYTES)
         return false;
-    odd = (load_wire64(frame->data + 12) ^ wire64(first_is)) & wire64(first_mask);
-    odd |= (load_wire64(frame->data + 20) ^ wire64(second_is)) & wire64(second_mask);
+    odd = (load_wire64(frame->data + 12) ^ WIRE64(first_is)) & WIRE64(first_mask);
+    odd |= (load_wire64(frame->data + 20) ^ WIRE64(second_is)) & WIRE64(second_mask);
     total_bytes = load_be16(frame->data + 16);
     return !odd && total_bytes >= IPV4_HEADER_BYTES && ETH_HEADER_BYTES + total_bytes <= wire_bytes;
 }
@@ -366,11 +365,6 @@ bool frame_parse_quote(const struct frame *frame, struct frame_quote *quote)
     return true;
 }
 
-static inline bool checksum_is_partial(const struct frame *frame)
-{
-    return frame->offload != NULL && (frame->offload->flags & OFFLOAD_NEEDS_CHECKSUM);
-}
-
 /* IPv4's own header; nearly none has options. */
 static inline bool v4_header_good(const uint8_t *ip)
 {
@@ -391,7 +385,7 @@ bool frame_checksum_good(const struct frame *frame)
         return true;
     if (frame->ip_version == 4 && !v4_header_good(ip))
         return false;
-    if (checksum_is_partial(frame) || frame->payload_present < frame->payload_bytes)
+    if (frame_checksum_is_partial(frame) || frame->payload_present < frame->payload_bytes)
         return true;
     /* Source and destination of the pseudo header, as they stand in the packet. */
     sum =
@@ -402,14 +396,14 @@ bool frame_checksum_good(const struct frame *frame)
 /* Replaces 32 bits at `at`, which the TCP checksum covers, at an even offset from the TCP header. */
 static inline void tcp_replace32(struct frame *frame, uint8_t *at, uint32_t value)
 {
-    if (!checksum_is_partial(frame))
+    if (!frame_checksum_is_partial(frame))
         checksum_update32(frame_tcp(frame) + TCP_CHECKSUM_AT, load_be32(at), value);
     store_be32(at, value);
 }
 
 static inline void tcp_replace16(struct frame *frame, uint8_t *at, uint16_t value)
 {
-    if (!checksum_is_partial(frame))
+    if (!frame_checksum_is_partial(frame))
         checksum_update16(frame_tcp(frame) + TCP_CHECKSUM_AT, load_be16(at), value);
     store_be16(at, value);
 }
@@ -471,7 +465,7 @@ void frame_set_be32(struct frame *frame, uint32_t offset, uint32_t value)
     uint8_t *at = frame->data + offset;
     bool odd = (offset - frame->l4) & 1;
 
-    if (!checksum_is_partial(frame))
+    if (!frame_checksum_is_partial(frame))
         checksum_update32(frame_tcp(frame) + TCP_CHECKSUM_AT, as_summed(load_be32(at), odd),
                           as_summed(value, odd));
     store_be32(at, value);
@@ -484,7 +478,7 @@ void frame_nop_options(struct frame *frame, uint32_t offset, uint32_t bytes)
     for (; bytes > 0; offset++, bytes--) {
         unsigned shift = (offset - frame->l4) & 1 ? 0 : 8;
 
-        if (!checksum_is_partial(frame))
+        if (!frame_checksum_is_partial(frame))
             checksum_update16(frame_tcp(frame) + TCP_CHECKSUM_AT, (uint16_t)(frame->data[offset] << shift),
                               (uint16_t)(nop << shift));
         frame->data[offset] = (uint8_t)nop;

@@ -22,12 +22,14 @@
 
 #include "engine/addr.h"
 #include "engine/bytes.h"
+#include "engine/checksum.h"
 #include "engine/offload.h"
 
 #define ETH_HEADER_BYTES     14
 #define LINK_HEADER_MAX      22 /* Ethernet header with two VLAN tags */
 #define FRAME_EXTENSIONS_MAX 8
 #define TCP_HEADER_BYTES     20
+#define TCP_CHECKSUM_AT      16 /* from the TCP header */
 
 enum side { SIDE_CLIENT, SIDE_SERVER };
 static inline enum side side_other(enum side side)
@@ -196,6 +198,41 @@ static inline const uint8_t *frame_payload(const struct frame *frame)
  * at too). Partial checksums and those that the kernel vouches for are taken as good.
  */
 bool frame_checksum_good(const struct frame *frame);
+
+/* True where the checksum field holds the pseudo header's sum alone: edits behind that need no correction. */
+static inline bool frame_checksum_is_partial(const struct frame *frame)
+{
+    return frame->offload != NULL && (frame->offload->flags & OFFLOAD_NEEDS_CHECKSUM);
+}
+
+/*
+ * Several edits with one correction of the checksum at their end (RFC 1624): `sum` is the native one of ~old + new of each word that
+ * was replaced, at an even offset from the TCP header.
+ */
+struct frame_edit {
+    struct frame *frame;
+    uint64_t sum;
+};
+
+static inline void frame_edit_be32(struct frame_edit *edit, uint32_t offset, uint32_t value)
+{
+    uint8_t *at = edit->frame->data + offset;
+
+    edit->sum += (uint32_t)~checksum_native_half(at);
+    store_be32(at, value);
+    edit->sum += checksum_native_half(at);
+}
+
+static inline void frame_edit_end(const struct frame_edit *edit)
+{
+    uint8_t *field = edit->frame->data + edit->frame->l4 + TCP_CHECKSUM_AT;
+    uint16_t was;
+
+    if (frame_checksum_is_partial(edit->frame))
+        return;
+    memcpy(&was, field, sizeof(was));
+    checksum_native_store(field, edit->sum + (uint16_t)~was);
+}
 
 /*
  * Edits of a FRAME_TCP in place. Each keeps the checksum right by increments (RFC 1624) where it is full, leaves it

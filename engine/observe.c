@@ -46,6 +46,8 @@ static struct observation *observation_new(struct engine *engine, const struct f
 void observe_features(const struct frame *frame, const struct tcp_options *options,
                       struct synack_features *features)
 {
+    uint8_t layout[TCP_OPTIONS_MAX], count;
+
     memset(features, 0, sizeof(*features));
     features->mss = options->mss;
     features->window = frame->window;
@@ -57,9 +59,9 @@ void observe_features(const struct frame *frame, const struct tcp_options *optio
     features->ecn = (frame->flags & (TCP_ECE | TCP_CWR)) == TCP_ECE && !frame_accurate_ecn(frame);
     features->ttl = frame_ttl(frame);
     features->df = frame_df(frame);
-    features->layout_bytes =
-        options->layout_bytes < SYNACK_LAYOUT_MAX ? options->layout_bytes : SYNACK_LAYOUT_MAX;
-    memcpy(features->layout, options->layout, features->layout_bytes);
+    count = tcp_options_layout(frame_options(frame), frame->options_bytes, layout);
+    features->layout_bytes = count < SYNACK_LAYOUT_MAX ? count : SYNACK_LAYOUT_MAX;
+    memcpy(features->layout, layout, features->layout_bytes);
 }
 
 void observe_synack(struct engine *engine, const struct flow *flow, const struct passage *passage,

@@ -16,14 +16,19 @@ void observe_established(struct engine *engine, const struct flow *flow, uint64_
 /* Payload of the frame, cut into observations of at most OBSERVATION_DATA_BYTES, up to the flow's cap. */
 void observe_payload(struct engine *engine, struct flow *flow, const struct passage *passage);
 
-/* The same for a frame's own; nothing to do, for nearly all of them, behind the first 4 KiB. */
+/* False: nothing of the frame is for the learner; so it is for nearly all of them, behind the first 4 KiB. */
+static inline bool observe_wants(const struct frame *frame, const struct flow_cold *cold, enum side from)
+{
+    uint32_t isn = from == SIDE_CLIENT ? cold->client_isn : cold->server_isn;
+
+    return frame->seq - (isn + 1) < OBSERVATION_FLOW_BYTES && frame->payload_bytes &&
+           cold->sampled[from] < 2 * OBSERVATION_FLOW_BYTES;
+}
+
+/* observe_payload() of a frame's own. */
 static inline void observe_frame_data(struct engine *engine, struct flow *flow, const struct passage *passage)
 {
-    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
-    uint32_t isn = passage->from == SIDE_CLIENT ? cold->client_isn : cold->server_isn;
-
-    if (passage->frame.payload_bytes && passage->frame.seq - (isn + 1) < OBSERVATION_FLOW_BYTES &&
-        cold->sampled[passage->from] < 2 * OBSERVATION_FLOW_BYTES)
+    if (observe_wants(&passage->frame, flow_cold(&engine->flows, flow), passage->from))
         observe_payload(engine, flow, passage);
 }
 /* The same for bytes that stand elsewhere: `seq` and `ack` in the server's numbers. */

@@ -9,8 +9,6 @@
  */
 #include "engine/segment.h"
 
-#include <string.h>
-
 #include "engine/bytes.h"
 #include "engine/checksum.h"
 #include "engine/tcp_options.h"
@@ -20,7 +18,6 @@
 #define IPV6_HEADER_BYTES 40
 #define IPV4_DF           0x4000
 #define PROTO_TCP         6
-#define TCP_CHECKSUM_AT   16
 #define TTL_DEFAULT       64 /* RFC 1700: the recommended default */
 
 void link_header_copy(const struct frame *frame, struct link_header *link)
@@ -37,89 +34,92 @@ void link_header_reverse(const struct frame *frame, struct link_header *link)
     memcpy(link->bytes + MAC_BYTES, frame->data, MAC_BYTES);
 }
 
-static uint32_t ip_header_bytes(const struct segment *segment)
-{
-    return addr_is_v4(&segment->dst) ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES;
-}
-
 static uint32_t tcp_header_bytes(const struct segment *segment)
 {
     return TCP_HEADER_BYTES + (uint32_t)segment->options_bytes;
 }
 
+/* Of offload header, link header, headers and payload together. */
+static uint32_t bytes_of(uint32_t l3, uint32_t ip_bytes, const struct segment *segment)
+{
+    return OFFLOAD_BYTES + l3 + ip_bytes + tcp_header_bytes(segment) + segment->payload_bytes;
+}
+
 uint32_t segment_bytes(const struct link_header *link, const struct segment *segment)
 {
-    return OFFLOAD_BYTES + link->length + ip_header_bytes(segment) + tcp_header_bytes(segment) +
-           segment->payload_bytes;
+    return bytes_of(link->length, addr_is_v4(&segment->dst) ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES, segment);
 }
 
-static void write_v4(uint8_t *ip, const struct segment *segment, uint32_t l4_bytes)
+/* All but the addresses, which stand there. Returns their native sum, as the pseudo header wants it. */
+static inline uint64_t write_v4(uint8_t *restrict ip, const struct segment *restrict segment,
+                                uint32_t l4_bytes)
 {
-    ip[0] = 0x45;
-    ip[1] = segment->tos;
-    store_be16(ip + 2, (uint16_t)(IPV4_HEADER_BYTES + l4_bytes));
-    store_be16(ip + 4, segment->ip_id);
-    store_be16(ip + 6, segment->df ? IPV4_DF : 0);
-    ip[8] = segment->ttl;
-    ip[9] = PROTO_TCP;
-    store_be16(ip + 10, 0);
-    memcpy(ip + 12, segment->src.bytes + 12, 4);
-    memcpy(ip + 16, segment->dst.bytes + 12, 4);
-    store_be16(ip + 10, (uint16_t)~checksum_native_fold(checksum_native_add(0, ip, IPV4_HEADER_BYTES)));
+    uint64_t addresses = load_wire64(ip + 12), sum;
+
+    store_be32(ip, 0x45u << 24 | (uint32_t)segment->tos << 16 | (IPV4_HEADER_BYTES + l4_bytes));
+    store_be32(ip + 4, (uint32_t)segment->ip_id << 16 | (segment->df ? IPV4_DF : 0));
+    store_be32(ip + 8, (uint32_t)segment->ttl << 24 | PROTO_TCP << 16);
+    sum = checksum_native(addresses, load_wire64(ip));
+    sum = checksum_native(sum, checksum_native_half(ip + 8));
+    checksum_native_store(ip + 10, sum);
+    return addresses;
 }
 
-static void write_v6(uint8_t *ip, const struct segment *segment, uint32_t l4_bytes)
+static inline uint64_t write_v6(uint8_t *restrict ip, const struct segment *restrict segment,
+                                uint32_t l4_bytes)
 {
     store_be32(ip, 6u << 28 | (uint32_t)segment->tos << 20 | (segment->flow_label & 0xfffff));
     store_be16(ip + 4, (uint16_t)l4_bytes);
     ip[6] = PROTO_TCP;
     ip[7] = segment->ttl;
-    memcpy(ip + 8, segment->src.bytes, 16);
-    memcpy(ip + 24, segment->dst.bytes, 16);
+    return checksum_native_add(0, ip + 8, 32);
 }
 
-/* By words, as a call for a few bytes would cost more than they do. */
-static inline void copy_options(uint8_t *at, const struct segment *segment)
+/* By words, as a call for a few bytes would cost more than they do. Returns their native sum, added to `sum`. */
+static inline uint64_t write_options(uint8_t *restrict at, const struct segment *restrict segment,
+                                     uint64_t sum)
 {
-    for (uint8_t done = 0; done < segment->options_bytes; done = (uint8_t)(done + 4)) {
-        uint32_t word;
-
-        memcpy(&word, segment->options + done, sizeof(word));
-        memcpy(at + done, &word, sizeof(word));
+    for (uint32_t done = 0; done < segment->options_bytes; done += 4) {
+        memcpy(at + done, segment->options + done, 4);
+        sum = checksum_native(sum, checksum_native_half(at + done));
     }
+    return sum;
 }
 
-/* `sum` is the native one of the pseudo header. */
-static void write_tcp(uint8_t *tcp, const struct segment *segment, uint32_t l4_bytes, uint64_t sum)
+/* All but the ports, which stand there; `sum` is the native one of the addresses. */
+static inline void write_tcp(uint8_t *restrict tcp, const struct segment *restrict segment, uint32_t l4_bytes,
+                             uint64_t sum)
 {
     uint8_t *payload = tcp + tcp_header_bytes(segment);
 
-    store_be16(tcp, segment->src_port);
-    store_be16(tcp + 2, segment->dst_port);
     store_be32(tcp + 4, segment->seq);
     store_be32(tcp + 8, segment->flags & TCP_ACK ? segment->ack : 0);
-    tcp[12] = (uint8_t)(tcp_header_bytes(segment) / 4 << 4);
-    tcp[13] = segment->flags;
-    store_be16(tcp + 14, segment->window);
+    store_be32(tcp + 12,
+               tcp_header_bytes(segment) / 4 << 28 | (uint32_t)segment->flags << 16 | segment->window);
     store_be32(tcp + TCP_CHECKSUM_AT, 0); /* checksum and urgent pointer */
-    copy_options(tcp + TCP_HEADER_BYTES, segment);
+    sum = checksum_native(sum, checksum_native_length(PROTO_TCP, l4_bytes));
     if (segment->payload_bytes > 0 && segment->payload != payload)
         memcpy(payload, segment->payload, segment->payload_bytes);
-    if (segment->gso_bytes > 0)
+    if (segment->gso_bytes > 0) {
+        memcpy(tcp + TCP_HEADER_BYTES, segment->options, segment->options_bytes);
         store_be16(tcp + TCP_CHECKSUM_AT, checksum_native_fold(sum));
-    else
-        store_be16(tcp + TCP_CHECKSUM_AT,
-                   (uint16_t)~checksum_native_fold(checksum_native_add(sum, tcp, l4_bytes)));
+        return;
+    }
+    sum = checksum_native(checksum_native(sum, load_wire64(tcp)), load_wire64(tcp + 8));
+    sum = write_options(tcp + TCP_HEADER_BYTES, segment, sum);
+    if (segment->payload_bytes > 0)
+        sum = checksum_native_add(sum, payload, segment->payload_bytes);
+    checksum_native_store(tcp + TCP_CHECKSUM_AT, sum);
 }
 
 /* All zero, but for a super-frame (virtio 1.2, 5.1.6.2). */
-static void write_offload(uint8_t *buffer, const struct segment *segment, uint32_t l4)
+static inline void write_offload(uint8_t *buffer, bool v4, const struct segment *segment, uint32_t l4)
 {
     struct offload offload = {0};
 
     if (segment->gso_bytes > 0) {
         offload.flags = OFFLOAD_NEEDS_CHECKSUM;
-        offload.gso_type = addr_is_v4(&segment->dst) ? OFFLOAD_GSO_TCPV4 : OFFLOAD_GSO_TCPV6;
+        offload.gso_type = v4 ? OFFLOAD_GSO_TCPV4 : OFFLOAD_GSO_TCPV6;
         if (segment->flags & TCP_CWR)
             offload.gso_type |= OFFLOAD_GSO_ECN;
         offload.header_bytes = (uint16_t)(l4 + tcp_header_bytes(segment));
@@ -130,30 +130,75 @@ static void write_offload(uint8_t *buffer, const struct segment *segment, uint32
     memcpy(buffer, &offload, sizeof(offload));
 }
 
+/* False where it does not fit, or says more than the IP header can state. */
+static bool fits(uint32_t capacity, uint32_t l3, uint32_t ip_bytes, const struct segment *segment)
+{
+    return segment->payload_bytes <= UINT16_MAX &&
+           ip_bytes + tcp_header_bytes(segment) + segment->payload_bytes <= UINT16_MAX &&
+           bytes_of(l3, ip_bytes, segment) <= capacity;
+}
+
+/* Everything behind the link header but addresses and ports, which stand in their places. Returns the bytes of the whole. */
+static inline uint32_t write_said(uint8_t *restrict buffer, uint32_t l3, bool v4,
+                                  const struct segment *restrict segment)
+{
+    uint32_t ip_bytes = v4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES;
+    uint32_t l4_bytes = tcp_header_bytes(segment) + segment->payload_bytes;
+    uint8_t *ip = buffer + OFFLOAD_BYTES + l3;
+
+    write_offload(buffer, v4, segment, l3 + ip_bytes);
+    write_tcp(ip + ip_bytes, segment, l4_bytes,
+              v4 ? write_v4(ip, segment, l4_bytes) : write_v6(ip, segment, l4_bytes));
+    return bytes_of(l3, ip_bytes, segment);
+}
+
 uint32_t segment_write(uint8_t *buffer, uint32_t capacity, const struct link_header *link,
                        const struct segment *segment)
 {
-    uint32_t ip_bytes = ip_header_bytes(segment);
-    uint32_t l4_bytes = tcp_header_bytes(segment) + segment->payload_bytes;
+    bool v4 = addr_is_v4(&segment->dst);
+    uint32_t ip_bytes = v4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES;
     uint8_t *ip = buffer + OFFLOAD_BYTES + link->length;
-    uint64_t sum;
 
-    if (segment->payload_bytes > UINT16_MAX || ip_bytes + l4_bytes > UINT16_MAX ||
-        segment_bytes(link, segment) > capacity)
+    if (!fits(capacity, link->length, ip_bytes, segment))
         return 0;
-    write_offload(buffer, segment, link->length + ip_bytes);
     memcpy(buffer + OFFLOAD_BYTES, link->bytes,
            sizeof(link->bytes)); /* what is too much, the IP header covers */
-    sum = checksum_native_length(PROTO_TCP, l4_bytes);
-    if (ip_bytes == IPV4_HEADER_BYTES) {
-        write_v4(ip, segment, l4_bytes);
-        sum = checksum_native_add(sum, ip + 12, 8);
+    if (v4) {
+        memcpy(ip + 12, segment->src.bytes + 12, 4);
+        memcpy(ip + 16, segment->dst.bytes + 12, 4);
     } else {
-        write_v6(ip, segment, l4_bytes);
-        sum = checksum_native_add(sum, ip + 8, 32);
+        memcpy(ip + 8, segment->src.bytes, 16);
+        memcpy(ip + 24, segment->dst.bytes, 16);
     }
-    write_tcp(ip + ip_bytes, segment, l4_bytes, sum);
-    return segment_bytes(link, segment);
+    store_be32(ip + ip_bytes, (uint32_t)segment->src_port << 16 | segment->dst_port);
+    return write_said(buffer, link->length, v4, segment);
+}
+
+static inline void exchange(uint8_t *a, uint8_t *b, size_t bytes)
+{
+    uint8_t kept[16];
+
+    memcpy(kept, a, bytes);
+    memmove(a, b, bytes);
+    memcpy(b, kept, bytes);
+}
+
+uint32_t segment_answer(const struct frame *frame, const struct segment *segment)
+{
+    bool v4 = frame->ip_version == 4;
+    uint32_t ip_bytes = v4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES;
+    uint8_t *ip = frame->data + frame->l3;
+
+    if (!fits(OFFLOAD_BYTES + frame->capacity, frame->l3, ip_bytes, segment))
+        return 0;
+    exchange(frame->data, frame->data + MAC_BYTES, MAC_BYTES);
+    if (v4)
+        exchange(ip + 12, ip + 16, 4);
+    else
+        exchange(ip + 8, ip + 24, 16);
+    /* Not exchanged where they are: IPv4 options and extension headers that stood before them are gone. */
+    store_be32(ip + ip_bytes, (uint32_t)frame->dst_port << 16 | frame->src_port);
+    return write_said(frame->data - OFFLOAD_BYTES, frame->l3, v4, segment);
 }
 
 uint8_t segment_timestamps(uint8_t out[12], uint32_t tsval, uint32_t tsecr)
@@ -166,18 +211,12 @@ uint8_t segment_timestamps(uint8_t out[12], uint32_t tsval, uint32_t tsecr)
     return 12;
 }
 
-void segment_reset_reply(const struct frame *frame, struct link_header *link, struct segment *segment)
+void segment_reset_reply(const struct frame *frame, struct segment *segment)
 {
-    link_header_reverse(frame, link);
-    *segment = (struct segment){
-        .src = frame->dst,
-        .dst = frame->src,
-        .src_port = frame->dst_port,
-        .dst_port = frame->src_port,
-        .flags = TCP_RST,
-        .ttl = TTL_DEFAULT,
-        .df = true,
-    };
+    segment_begin(segment);
+    segment->flags = TCP_RST;
+    segment->ttl = TTL_DEFAULT;
+    segment->df = true;
     if (frame->flags & TCP_ACK) {
         segment->seq = frame->ack;
     } else {

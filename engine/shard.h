@@ -93,6 +93,8 @@ void passage_hold(struct passage *passage);
 /* Builds `segment` in the frame's own buffer and sends it back where the frame came from. */
 void passage_reply(struct engine *engine, struct passage *passage, const struct link_header *link,
                    const struct segment *segment);
+/* The same where all of it goes back as it came: link header, addresses and ports are the frame's (segment_answer()). */
+void passage_answer(struct engine *engine, struct passage *passage, const struct segment *segment);
 /* Answers with a RST that the frame's sender must accept; counts `reason`. */
 void passage_reset(struct engine *engine, struct passage *passage, enum drop_reason reason);
 /* A segment of our own, out of `to`; a full outbox drops and counts. */

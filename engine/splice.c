@@ -218,10 +218,9 @@ static void acknowledge_again(struct engine *engine, struct passage *passage, co
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
     struct segment segment;
-    struct link_header link;
     uint8_t options[12];
 
-    segment_reset_reply(&passage->frame, &link, &segment);
+    segment_reset_reply(&passage->frame, &segment);
     segment.flags = TCP_ACK;
     segment.seq = cold->client_next;
     segment.ack = flow->ack_floor;
@@ -230,7 +229,7 @@ static void acknowledge_again(struct engine *engine, struct passage *passage, co
         segment.options_bytes = segment_timestamps(options, passage->options.tsecr, passage->options.tsval);
         segment.options = options;
     }
-    passage_reply(engine, passage, &link, &segment);
+    passage_answer(engine, passage, &segment);
 }
 
 /*
@@ -362,4 +361,79 @@ void splice_frame(struct engine *engine, struct passage *passage, struct flow *f
         splice_from_server(engine, passage, flow);
     else
         splice_from_client(engine, passage, flow);
+}
+
+/* --- plain segments ----------------------------------------------------------------------------------------------- */
+
+/* Where a segment without options but timestamps has them, from data; 0: it has none. */
+static inline uint32_t plain_timestamps_at(const struct frame *frame)
+{
+    return frame->options_bytes ? option_at(frame, 4) : 0;
+}
+
+static inline bool has_plain_options(const struct frame *frame)
+{
+    return !frame->options_bytes || (frame->options_bytes == ALIGNED_TIMESTAMPS_BYTES &&
+                                     load_be32(frame_options(frame)) == ALIGNED_TIMESTAMPS);
+}
+
+static inline bool plain_to_client(const struct engine *engine, struct passage *passage,
+                                   const struct flow *flow, struct flow_cold *cold)
+{
+    struct frame *frame = &passage->frame;
+    struct frame_edit edit = {frame, 0};
+    uint32_t at = plain_timestamps_at(frame), tsval = at ? load_be32(frame->data + at) : 0;
+    uint32_t next = seq_max(cold->server_next, frame->seq + frame->payload_bytes);
+
+    if (flow->to_client_shift || !track_is_near(frame, cold->server_next) ||
+        next - flow->ack_floor > FLOOR_DISTANCE || seq_before(frame->seq, flow->ack_floor) ||
+        (at && tsval - flow->tsecr_floor > FLOOR_DISTANCE))
+        return false;
+    cold->server_next = next;
+    frame_edit_be32(&edit, frame->l4 + 4u, frame->seq + flow->delta);
+    if (at)
+        frame_edit_be32(&edit, at, tsval + flow->ts_delta);
+    frame_edit_end(&edit);
+    if (frame->ip_version == 6)
+        frame_set_flow_label(frame, flow_label_to_client(engine, &flow->key));
+    return true;
+}
+
+static inline bool plain_to_server(struct passage *passage, const struct flow *flow, struct flow_cold *cold)
+{
+    struct frame *frame = &passage->frame;
+    struct frame_edit edit = {frame, 0};
+    uint32_t at = plain_timestamps_at(frame);
+    uint32_t ack = seq_max(frame->ack - flow->delta, flow->ack_floor);
+
+    if (flow->to_server_shift || (flow->flags & FLOW_NO_ECN) || !track_is_near(frame, cold->client_next) ||
+        !track_client_goes_on(cold, ack))
+        return false;
+    cold->client_next = seq_max(cold->client_next, frame->seq + frame->payload_bytes);
+    frame_edit_be32(&edit, frame->l4 + 8u, ack);
+    if (at)
+        frame_edit_be32(&edit, at + 4,
+                        seq_max(load_be32(frame->data + at + 4) - flow->ts_delta, flow->tsecr_floor));
+    frame_edit_end(&edit);
+    if (frame->payload_bytes + frame->options_bytes > cold->server_mss)
+        frame_limit_gso(frame, server_limit(cold, frame));
+    return true;
+}
+
+bool splice_plain(struct engine *engine, struct passage *passage, struct flow *flow)
+{
+    struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    const struct frame *frame = &passage->frame;
+
+    /* Empty ones may be part of a storm. */
+    if ((frame->flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) != TCP_ACK || !frame->payload_bytes ||
+        flow->state != FLOW_SPLICED || (flow->flags & FLOW_GREETING_DUE) || !has_plain_options(frame) ||
+        observe_wants(frame, cold, passage->from))
+        return false;
+    if (!(passage->from == SIDE_SERVER ? plain_to_client(engine, passage, flow, cold)
+                                       : plain_to_server(passage, flow, cold)))
+        return false;
+    cold->storm = (struct flow_storm){0};
+    flow->used = flow_clock(passage->now_us);
+    return true;
 }

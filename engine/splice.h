@@ -13,7 +13,12 @@
 
 #include "engine/shard.h"
 
-/* A frame of a spliced flow, also while it is closing. */
+/*
+ * Carries what nearly all segments of a spliced flow are: no SYN, FIN or RST, numbers where they are expected, no options but
+ * timestamps, nothing that the halves differ in beyond offsets. False: not one of them; splice_frame() does the same for all.
+ */
+bool splice_plain(struct engine *engine, struct passage *passage, struct flow *flow);
+/* A frame of a spliced flow, also while it is closing; passage->options are parsed. */
 void splice_frame(struct engine *engine, struct passage *passage, struct flow *flow);
 /* Edits a server's frame for the client. */
 void splice_to_client(const struct engine *engine, struct passage *passage, const struct flow *flow);

@@ -2,8 +2,8 @@
 /*
  * tcp_options.c - the walk over TCP options, and the names that profiles use for them.
  *
- * Nearly every segment of a connection with timestamps carries exactly NOP NOP timestamps (RFC 7323 appendix A), so
- * that form is recognised by its first word, before the walk.
+ * Nearly all SYNs carry their options in one of a few forms, as each TCP lays them out in its own order. These are told by three words
+ * of constants, and read at fixed places; all others are walked.
  */
 #include "engine/tcp_options.h"
 
@@ -11,9 +11,6 @@
 
 #include "engine/bytes.h"
 #include "engine/text.h"
-
-#define ALIGNED_TIMESTAMPS_BYTES 12
-#define ALIGNED_TIMESTAMPS       0x0101080au /* NOP, NOP, kind 8, length 10 */
 
 #define MSS_BYTES            4
 #define WSCALE_BYTES         3
@@ -88,41 +85,131 @@ static inline void take_option(const uint8_t *at, size_t offset, size_t length, 
     }
 }
 
-static void options_clear(struct tcp_options *options)
+/* The length of the option at `at`, of which `bytes` are left; 0: it is bad. */
+static inline size_t option_length(const uint8_t *at, size_t bytes)
 {
-    memset(options, 0, offsetof(struct tcp_options, layout));
-    options->wscale = WSCALE_NONE;
+    if (at[0] == TCP_OPT_NOP)
+        return 1;
+    return bytes < 2 || at[1] < 2 || at[1] > bytes ? 0 : at[1];
 }
 
-enum options_result tcp_options_parse(const uint8_t *at, size_t bytes, struct tcp_options *options)
+static enum options_result walk(const uint8_t *at, size_t bytes, struct tcp_options *options)
 {
-    size_t offset = 0;
-
-    options_clear(options);
-    if (bytes == ALIGNED_TIMESTAMPS_BYTES && load_be32(at) == ALIGNED_TIMESTAMPS) {
-        static const uint8_t layout[4] = {TCP_OPT_NOP, TCP_OPT_NOP, TCP_OPT_TIMESTAMPS, 0};
-
-        options->present = OPTION_TIMESTAMPS;
-        take_timestamps(at + 4, 4, options);
-        memcpy(options->layout, layout, sizeof(layout));
-        options->layout_bytes = 3;
-        return OPTIONS_OK;
-    }
-    if (bytes > TCP_OPTIONS_MAX)
-        return OPTIONS_BAD;
-    while (offset < bytes && at[offset] != TCP_OPT_EOL) {
-        size_t length = 1;
-
-        if (at[offset] != TCP_OPT_NOP) {
-            if (bytes - offset < 2 || at[offset + 1] < 2 || at[offset + 1] > bytes - offset)
-                return OPTIONS_BAD;
-            length = at[offset + 1];
+    for (size_t offset = 0, length; offset < bytes && at[offset] != TCP_OPT_EOL; offset += length) {
+        length = option_length(at + offset, bytes - offset);
+        if (!length)
+            return OPTIONS_BAD;
+        if (at[offset] != TCP_OPT_NOP)
             take_option(at + offset, offset, length, options);
-        }
-        options->layout[options->layout_bytes++] = at[offset];
-        offset += length;
     }
     return OPTIONS_OK;
+}
+
+uint8_t tcp_options_layout(const uint8_t *at, size_t bytes, uint8_t layout[TCP_OPTIONS_MAX])
+{
+    uint8_t count = 0;
+
+    for (size_t offset = 0, length; offset < bytes && offset < TCP_OPTIONS_MAX && at[offset] != TCP_OPT_EOL;
+         offset += length) {
+        length = option_length(at + offset, bytes - offset);
+        if (!length)
+            break;
+        layout[count++] = at[offset];
+    }
+    return count;
+}
+
+/* --- forms ----------------------------------------------------------------------------------------------------- */
+
+/*
+ * A form that the options of SYNs often have: MSS first, scale and perhaps timestamps at fixed places, SACK permitted. Told by up to
+ * three words of 8 bytes, at offset 0 and where the form says, with constants where the mask is set; between them these cover all
+ * kinds and lengths.
+ */
+struct form {
+    uint8_t bytes, present;
+    uint8_t wscale_at, ts_at; /* ts_at 0: none */
+    uint8_t second_at, third_at;
+    uint64_t is[3], mask[3];
+};
+
+#define WITHOUT_TIMESTAMPS (OPTION_MSS | OPTION_WSCALE | OPTION_SACK_PERMITTED)
+#define WITH_TIMESTAMPS    (WITHOUT_TIMESTAMPS | OPTION_TIMESTAMPS)
+
+/* What is constant in a word, where the values that stand in it are left out. */
+#define BUT_MSS       WIRE64(0xffff0000ffffffffu)
+#define BUT_MSS_SCALE WIRE64(0xffff0000ffffff00u)
+#define SCALE_LAST    WIRE64(0x00000000ffffff00u)
+#define FIRST_FOUR    WIRE64(0xffffffff00000000u)
+#define LAST_FOUR     WIRE64(0x00000000ffffffffu)
+
+static const struct form forms[] = {
+    /* mss sack ts nop ws: Linux */
+    {.bytes = 20,
+     .present = WITH_TIMESTAMPS,
+     .wscale_at = 19,
+     .ts_at = 8,
+     .second_at = 12,
+     .is = {WIRE64(0x020400000402080au), WIRE64(0x01030300u)},
+     .mask = {BUT_MSS, SCALE_LAST}},
+    /* mss nop ws sack ts: the BSDs */
+    {.bytes = 20,
+     .present = WITH_TIMESTAMPS,
+     .wscale_at = 7,
+     .ts_at = 12,
+     .second_at = 8,
+     .is = {WIRE64(0x0204000001030300u), WIRE64(0x0402080a00000000u)},
+     .mask = {BUT_MSS_SCALE, FIRST_FOUR}},
+    /* mss nop ws nop nop ts sack eol eol: macOS */
+    {.bytes = 24,
+     .present = WITH_TIMESTAMPS,
+     .wscale_at = 7,
+     .ts_at = 12,
+     .second_at = 8,
+     .third_at = 16,
+     .is = {WIRE64(0x0204000001030300u), WIRE64(0x0101080a00000000u), WIRE64(0x04020000u)},
+     .mask = {BUT_MSS_SCALE, FIRST_FOUR, LAST_FOUR}},
+    /* mss nop ws nop nop sack: Windows */
+    {.bytes = 12,
+     .present = WITHOUT_TIMESTAMPS,
+     .wscale_at = 7,
+     .second_at = 4,
+     .is = {WIRE64(0x0204000001030300u), WIRE64(0x01010402u)},
+     .mask = {BUT_MSS_SCALE, LAST_FOUR}},
+    /* mss nop nop sack nop ws: Linux without timestamps */
+    {.bytes = 12,
+     .present = WITHOUT_TIMESTAMPS,
+     .wscale_at = 11,
+     .second_at = 4,
+     .is = {WIRE64(0x0204000001010402u), WIRE64(0x01030300u)},
+     .mask = {BUT_MSS, SCALE_LAST}},
+};
+
+static inline bool has_form(const uint8_t *at, const struct form *form)
+{
+    return (((load_wire64(at) ^ form->is[0]) & form->mask[0]) |
+            ((load_wire64(at + form->second_at) ^ form->is[1]) & form->mask[1]) |
+            ((load_wire64(at + form->third_at) ^ form->is[2]) & form->mask[2])) == 0;
+}
+
+static inline void read_form(const uint8_t *at, const struct form *form, struct tcp_options *options)
+{
+    options->present = form->present;
+    options->mss = load_be16(at + 2);
+    options->wscale = at[form->wscale_at];
+    if (form->ts_at)
+        take_timestamps(at + form->ts_at, form->ts_at, options);
+}
+
+enum options_result tcp_options_read(const uint8_t *at, size_t bytes, struct tcp_options *options)
+{
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        if (forms[i].bytes == bytes && has_form(at, &forms[i])) {
+            read_form(at, &forms[i], options);
+            return OPTIONS_OK;
+        }
+    }
+    return bytes > TCP_OPTIONS_MAX ? OPTIONS_BAD : walk(at, bytes, options);
 }
 
 const char *tcp_option_name(uint8_t kind)

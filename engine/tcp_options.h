@@ -12,6 +12,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+#include "engine/bytes.h"
 
 #define TCP_OPTIONS_MAX 40
 #define WSCALE_NONE     15 /* "no window scale option" wherever a scale of 0..14 may stand */
@@ -54,13 +57,37 @@ struct tcp_options {
     uint8_t ts_at;       /* offset of TSval from the first option byte */
     uint8_t sack_at;     /* offset of the SACK option's kind byte */
     uint8_t sack_blocks; /* 0 to 4 */
-    uint8_t layout_bytes;
-    /* the kinds in order of appearance, NOPs included, up to and without EOL */
-    uint8_t layout[TCP_OPTIONS_MAX];
 };
 
-/* Reads `bytes` (<= 40) option bytes at `at`. On OPTIONS_BAD, what was read before the bad option is filled in. */
-enum options_result tcp_options_parse(const uint8_t *at, size_t bytes, struct tcp_options *options);
+/* The same for options that are not just timestamps. `options` is cleared. */
+enum options_result tcp_options_read(const uint8_t *at, size_t bytes, struct tcp_options *options);
+
+#define ALIGNED_TIMESTAMPS_BYTES 12
+#define ALIGNED_TIMESTAMPS       0x0101080au /* NOP, NOP, kind 8, length 10 (RFC 7323 appendix A) */
+
+/*
+ * Reads `bytes` (<= 40) option bytes at `at`. On OPTIONS_BAD, what was read before the bad option is filled in. Inline is what nearly
+ * every segment of a connection with timestamps has.
+ */
+static inline enum options_result tcp_options_parse(const uint8_t *at, size_t bytes,
+                                                    struct tcp_options *options)
+{
+    memset(options, 0, sizeof(*options));
+    options->wscale = WSCALE_NONE;
+    if (bytes != ALIGNED_TIMESTAMPS_BYTES || load_be32(at) != ALIGNED_TIMESTAMPS)
+        return tcp_options_read(at, bytes, options);
+    options->present = OPTION_TIMESTAMPS;
+    options->tsval = load_be32(at + 4);
+    options->tsecr = load_be32(at + 8);
+    options->ts_at = 4;
+    return OPTIONS_OK;
+}
+
+/*
+ * The kinds in order of appearance, NOPs included, up to and without EOL, or up to what tcp_options_parse() finds bad. Returns how
+ * many there are.
+ */
+uint8_t tcp_options_layout(const uint8_t *at, size_t bytes, uint8_t layout[TCP_OPTIONS_MAX]);
 
 /* "mss", "sack", "timestamps", "window_scale", "nop", "eol" for the kinds that profiles name; NULL for others. */
 const char *tcp_option_name(uint8_t kind);

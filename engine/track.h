@@ -9,12 +9,25 @@
 #define SYNWARD_ENGINE_TRACK_H
 
 #include "engine/bytes.h"
+#include "engine/observe.h"
 #include "engine/shard.h"
 
 /*
  * How far from the newest number of its side a RST or FIN counts, and a segment is believed without a look at its checksum.
  */
 #define TRACK_NEAR_BYTES (1u << 20)
+
+/* True where the sequence number is close to what its side has sent last. */
+static inline bool track_is_near(const struct frame *frame, uint32_t next)
+{
+    return frame->seq - (next - TRACK_NEAR_BYTES) <= 2 * TRACK_NEAR_BYTES;
+}
+
+/* True where a client has spoken before, and acknowledges (in the server's numbers) what makes sense. */
+static inline bool track_client_goes_on(const struct flow_cold *cold, uint32_t ack)
+{
+    return cold->client_next != cold->client_isn + 1 && cold->server_next - ack <= 1u << 30;
+}
 
 /*
  * Passes on what nearly all frames of followed connections are, with a look at one entry and nothing else: no SYN, FIN or RST,
@@ -25,20 +38,12 @@ static inline bool track_plain(const struct engine *engine, const struct passage
 {
     const struct frame *frame = &passage->frame;
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
-    uint32_t *next = &cold->server_next, isn = cold->server_isn;
+    bool client = passage->from == SIDE_CLIENT;
+    uint32_t *next = client ? &cold->client_next : &cold->server_next;
 
     if ((flow->state != FLOW_ESTABLISHED && flow->state != FLOW_OUTBOUND) ||
-        (frame->flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) != TCP_ACK)
-        return false;
-    if (passage->from == SIDE_CLIENT) {
-        next = &cold->client_next;
-        isn = cold->client_isn;
-        /* It has not spoken yet; or its ack makes no sense. */
-        if (*next == isn + 1 || cold->server_next - frame->ack > 1u << 30)
-            return false;
-    }
-    if (frame->seq - (*next - TRACK_NEAR_BYTES) > 2 * TRACK_NEAR_BYTES ||
-        (frame->payload_bytes && frame->seq - (isn + 1) < OBSERVATION_FLOW_BYTES))
+        (frame->flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) != TCP_ACK || !track_is_near(frame, *next) ||
+        observe_wants(frame, cold, passage->from) || (client && !track_client_goes_on(cold, frame->ack)))
         return false;
     *next = seq_max(*next, frame->seq + frame->payload_bytes);
     flow->used = flow_clock(passage->now_us);

@@ -334,12 +334,14 @@ static void add_options(struct line *line, const struct frame *frame)
 {
     struct tcp_options options;
     enum options_result result = tcp_options_parse(frame_options(frame), frame->options_bytes, &options);
+    uint8_t layout[TCP_OPTIONS_MAX];
+    uint8_t count = tcp_options_layout(frame_options(frame), frame->options_bytes, layout);
 
-    for (unsigned i = 0; i < options.layout_bytes; i++) {
+    for (unsigned i = 0; i < count; i++) {
         add(line, i == 0 ? " <" : ",");
-        add_option(line, options.layout[i], frame, &options);
+        add_option(line, layout[i], frame, &options);
     }
-    if (options.layout_bytes > 0)
+    if (count > 0)
         add(line, ">");
     if (result == OPTIONS_BAD)
         add(line, " bad options");

@@ -2,6 +2,7 @@
 /* test_segment.c - segments of our own read back as what was said, with right checksums; resets that a host accepts. */
 #include <criterion/criterion.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/bytes.h"
@@ -193,18 +194,96 @@ Test(segment, timestamps_option)
     cr_assert_arr_eq(written, expected, 12);
 }
 
+/* The same answer by either way, to frames with and without tags, IPv4 options and payload. */
+Test(segment, answer_is_what_would_be_written)
+{
+    struct random random = random_begin("segment/answer");
+    uint8_t payload[1500], options[TCP_OPTIONS_MAX];
+
+    for (unsigned round = 0; round < 2000; round++) {
+        bool v4 = random_below(&random, 2);
+        struct frame_words words = {.from = v4 ? "192.0.2.7:1" : "[fd00::7]:1",
+                                    .to = v4 ? "192.0.2.1:2" : "[fd00::1]:2",
+                                    .flags = "S",
+                                    .options = random_below(&random, 2) ? "mss=1460 sack" : NULL,
+                                    .payload = random_below(&random, 2) ? "some of it" : NULL,
+                                    .vlan = {random_below(&random, 2) ? 0xe005 : 0, 0}};
+        struct test_frame frame, written, answer;
+        struct link_header link;
+        struct segment segment = v4_segment();
+
+        for (size_t i = 0; i < sizeof(payload); i++)
+            payload[i] = (uint8_t)random_next(&random);
+        memcpy(options, payload, sizeof(options));
+        frame_write(&frame, &words);
+        segment.flow_label = random_below(&random, 1u << 20);
+        segment.options = options;
+        segment.options_bytes = (uint8_t)(4 * random_below(&random, 11));
+        segment.payload = payload;
+        segment.payload_bytes = random_below(&random, 2) ? random_below(&random, sizeof(payload)) : 0;
+        segment.gso_bytes = segment.payload_bytes > 700 ? 700 : 0;
+        segment.src = frame.view.dst;
+        segment.dst = frame.view.src;
+        segment.src_port = frame.view.dst_port;
+        segment.dst_port = frame.view.src_port;
+        link_header_reverse(&frame.view, &link);
+        written.bytes = segment_write(written.buffer, sizeof(written.buffer), &link, &segment);
+        frame_copy(&answer, frame.buffer, frame.bytes);
+        cr_assert_eq(segment_answer(&answer.view, &segment), written.bytes);
+        cr_assert_arr_eq(answer.buffer, written.buffer, written.bytes, "round %u", round);
+    }
+}
+
+/* Neither is in the answer, which begins where they stood. */
+Test(segment, answer_to_ip_options_and_extension_headers)
+{
+    static const char *const froms[] = {"192.0.2.7:1", "[fd00::7]:1"}, *const tos[] = {"192.0.2.1:2",
+                                                                                       "[fd00::1]:2"};
+
+    for (unsigned family = 0; family < 2; family++) {
+        struct frame_words words = {.from = froms[family], .to = tos[family], .flags = "S", .seq = 5};
+        uint32_t header = family == 0 ? 20 : 40, at;
+        struct test_frame frame;
+        struct segment segment;
+        char text[WORDS_BYTES];
+
+        frame_write(&frame, &words);
+        at = OFFLOAD_BYTES + frame.view.l4;
+        memmove(frame.buffer + at + 8, frame.buffer + at, frame.bytes - at);
+        frame.bytes += 8;
+        if (family == 0) {
+            memset(frame.buffer + at, 1, 8); /* NOPs */
+            frame.buffer[at - header] = 0x47;
+            store_be16(frame.buffer + at - header + 2, (uint16_t)(header + 28));
+        } else {
+            memcpy(frame.buffer + at, (uint8_t[]){6, 0, 1, 4, 0, 0, 0, 0}, 8); /* destination options: PadN */
+            frame.buffer[at - header + 6] = 60;
+            store_be16(frame.buffer + at - header + 4, 28);
+        }
+        cr_assert_eq(frame_read(&frame), FRAME_TCP);
+        segment_reset_reply(&frame.view, &segment);
+        frame.bytes = segment_answer(&frame.view, &segment);
+        cr_assert_eq(frame_read(&frame), FRAME_TCP);
+        cr_assert_eq(frame.view.l4, frame.view.l3 + header);
+        cr_assert(frame_checksum_right(&frame.view));
+        snprintf(text, sizeof(text), "%s > %s [R.] seq 0 ack 6 win 0 len 0", tos[family], froms[family]);
+        cr_assert_str_eq(frame_to_words(&frame.view, (char[WORDS_BYTES]){0}), text);
+    }
+}
+
 static void reset_in_words(const struct frame_words *words, char text[WORDS_BYTES])
 {
     struct test_frame frame, reset;
-    struct link_header link;
     struct segment segment;
 
     frame_write(&frame, words);
-    segment_reset_reply(&frame.view, &link, &segment);
-    reset.bytes = segment_write(reset.buffer, sizeof(reset.buffer), &link, &segment);
+    frame_copy(&reset, frame.buffer, frame.bytes);
+    segment_reset_reply(&reset.view, &segment);
+    reset.bytes = segment_answer(&reset.view, &segment);
     frame_read(&reset);
     cr_assert(frame_checksum_right(&reset.view));
     cr_assert_arr_eq(frame_data(&reset), frame_data(&frame) + 6, 6);
+    cr_assert_arr_eq(frame_data(&reset) + 6, frame_data(&frame), 6);
     frame_to_words(&reset.view, text);
 }
 

@@ -36,14 +36,12 @@ static void add_variant(struct synack_model *model, uint8_t offered, uint16_t wi
                         uint32_t seen)
 {
     struct synack_variant *variant = &model->variants[model->variants_count++];
-    struct tcp_options parsed;
-    uint8_t bytes[TCP_OPTIONS_MAX];
+    uint8_t bytes[TCP_OPTIONS_MAX], layout[TCP_OPTIONS_MAX];
 
-    tcp_options_parse(bytes, options_write(options, bytes), &parsed);
     *variant = (struct synack_variant){
         .offered = offered, .ecn = (offered & OFFER_ECN) != 0, .window = window, .seen = seen};
-    variant->layout_bytes = parsed.layout_bytes;
-    memcpy(variant->layout, parsed.layout, parsed.layout_bytes);
+    variant->layout_bytes = tcp_options_layout(bytes, options_write(options, bytes), layout);
+    memcpy(variant->layout, layout, variant->layout_bytes);
 }
 
 /* The plan as "window 65160 ecn: mss=1460 ...", which must agree with its own features. */
@@ -52,7 +50,7 @@ static const char *plan_in_words(const struct synack_model *model, uint8_t offer
     static char text[300];
     struct synack_features features;
     struct tcp_options parsed;
-    uint8_t bytes[TCP_OPTIONS_MAX];
+    uint8_t bytes[TCP_OPTIONS_MAX], layout[TCP_OPTIONS_MAX], kinds;
     size_t count, used;
 
     synack_plan(model, offered, &features);
@@ -64,8 +62,9 @@ static const char *plan_in_words(const struct synack_model *model, uint8_t offer
     cr_assert_eq((parsed.present & OPTION_SACK_PERMITTED) != 0, features.sack);
     cr_assert_eq((parsed.present & OPTION_TIMESTAMPS) != 0, features.timestamps);
     used = (size_t)snprintf(text, sizeof(text), "window %u%s:", features.window, features.ecn ? " ecn" : "");
-    for (unsigned i = 0; i < parsed.layout_bytes; i++)
-        used += (size_t)snprintf(text + used, sizeof(text) - used, " %s", tcp_option_name(parsed.layout[i]));
+    kinds = tcp_options_layout(bytes, count, layout);
+    for (unsigned i = 0; i < kinds; i++)
+        used += (size_t)snprintf(text + used, sizeof(text) - used, " %s", tcp_option_name(layout[i]));
     return text;
 }
 

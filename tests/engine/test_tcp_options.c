@@ -2,6 +2,7 @@
 /* test_tcp_options.c - options as hosts send them, and as they should not. */
 #include <criterion/criterion.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/tcp_options.h"
@@ -28,6 +29,14 @@ static enum options_result parse_bytes(const uint8_t *bytes, size_t count, struc
     return result;
 }
 
+static void expect_layout(const char *text, const uint8_t *kinds, uint8_t count)
+{
+    uint8_t bytes[TCP_OPTIONS_MAX], layout[TCP_OPTIONS_MAX];
+
+    cr_assert_eq(tcp_options_layout(bytes, options_write(text, bytes), layout), count, "%s", text);
+    cr_assert_arr_eq(layout, kinds, count, "%s", text);
+}
+
 Test(tcp_options, none)
 {
     struct tcp_options options;
@@ -36,7 +45,7 @@ Test(tcp_options, none)
     cr_assert_eq(options.present, 0);
     cr_assert_eq(options.wscale, WSCALE_NONE);
     cr_assert_eq(options.mss, 0);
-    cr_assert_eq(options.layout_bytes, 0);
+    expect_layout("", NULL, 0);
 }
 
 Test(tcp_options, syn_of_linux)
@@ -51,8 +60,7 @@ Test(tcp_options, syn_of_linux)
     cr_assert_eq(options.tsval, 100u);
     cr_assert_eq(options.tsecr, 7u);
     cr_assert_eq(options.ts_at, 8);
-    cr_assert_eq(options.layout_bytes, sizeof(layout));
-    cr_assert_arr_eq(options.layout, layout, sizeof(layout));
+    expect_layout("mss=1460 sack ts=100/7 nop ws=9", layout, sizeof(layout));
 }
 
 Test(tcp_options, end_of_list_ends_the_layout)
@@ -61,26 +69,66 @@ Test(tcp_options, end_of_list_ends_the_layout)
     struct tcp_options options;
 
     cr_assert_eq(parse_words("mss=1460 nop ws=6 nop nop ts=1/0 sack eol eol", &options), OPTIONS_OK);
-    cr_assert_eq(options.layout_bytes, sizeof(layout));
-    cr_assert_arr_eq(options.layout, layout, sizeof(layout));
+    expect_layout("mss=1460 nop ws=6 nop nop ts=1/0 sack eol eol", layout, sizeof(layout));
     cr_assert_eq(parse_words("eol mss=1460", &options), OPTIONS_OK);
     cr_assert_eq(options.present, 0, "nothing counts behind the end of the list");
 }
 
-Test(tcp_options, aligned_timestamps_say_the_same_by_either_way)
+/* Four NOPs more, and the form is no longer one that is told by its words. */
+Test(tcp_options, usual_forms_say_the_same_by_either_way)
 {
-    struct tcp_options quick, slow;
+    static const char *const usual[] = {
+        "nop nop ts=4000000000/17",
+        "mss=1460 sack ts=4000000000/17 nop ws=9",
+        "mss=1460 nop ws=6 sack ts=4000000000/17",
+        "mss=1460 nop ws=6 nop nop ts=4000000000/17 sack eol eol",
+        "mss=8960 nop ws=8 nop nop sack",
+        "mss=65495 nop nop sack nop ws=14",
+    };
 
-    cr_assert_eq(parse_words("nop nop ts=4000000000/17", &quick), OPTIONS_OK);
-    cr_assert_eq(parse_words("nop nop ts=4000000000/17 nop nop nop nop", &slow), OPTIONS_OK);
-    cr_assert_eq(quick.present, OPTION_TIMESTAMPS);
-    cr_assert_eq(quick.tsval, slow.tsval);
-    cr_assert_eq(quick.tsecr, slow.tsecr);
-    cr_assert_eq(quick.ts_at, 4);
-    cr_assert_eq(quick.ts_at, slow.ts_at);
-    cr_assert_eq(quick.wscale, WSCALE_NONE);
-    cr_assert_eq(quick.layout_bytes, 3);
-    cr_assert_arr_eq(quick.layout, slow.layout, 3);
+    for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
+        char longer[128];
+        struct tcp_options quick, slow;
+
+        snprintf(longer, sizeof(longer), "%s nop nop nop nop", usual[i]);
+        cr_assert_eq(parse_words(usual[i], &quick), OPTIONS_OK);
+        cr_assert_eq(parse_words(longer, &slow), OPTIONS_OK);
+        cr_assert_arr_eq(&quick, &slow, sizeof(quick), "%s", usual[i]);
+        cr_assert(quick.present & (OPTION_TIMESTAMPS | OPTION_MSS));
+    }
+}
+
+/* One byte of a usual form changed: whatever it says then, both ways say it. */
+Test(tcp_options, nearly_usual_forms_say_the_same_by_either_way)
+{
+    static const char *const usual[] = {"nop nop ts=1/2",
+                                        "mss=1460 sack ts=1/2 nop ws=9",
+                                        "mss=1460 nop ws=6 sack ts=1/2",
+                                        "mss=1460 nop ws=6 nop nop ts=1/2 sack eol eol",
+                                        "mss=1460 nop ws=8 nop nop sack",
+                                        "mss=1460 nop nop sack nop ws=7"};
+
+    for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
+        uint8_t bytes[TCP_OPTIONS_MAX] = {0};
+        uint8_t count = options_write(usual[i], bytes);
+
+        for (uint32_t change = 0; change < count * 256u; change++) {
+            uint8_t was = bytes[change / 256];
+            struct tcp_options quick, slow;
+            enum options_result one, other;
+
+            bytes[change / 256] = (uint8_t)change;
+            memset(bytes + count, TCP_OPT_EOL, 4);
+            one = tcp_options_parse(bytes, count, &quick);
+            other = tcp_options_parse(bytes, count + 4u, &slow);
+            /* A length that reaches into what was added is bad by one way only. */
+            if (one == OPTIONS_OK) {
+                cr_assert_eq(other, OPTIONS_OK);
+                cr_assert_arr_eq(&quick, &slow, sizeof(quick), "%s, change %u", usual[i], change);
+            }
+            bytes[change / 256] = was;
+        }
+    }
 }
 
 Test(tcp_options, sack_blocks)
@@ -102,7 +150,7 @@ Test(tcp_options, first_of_two_wins)
     cr_assert_eq(parse_words("mss=1000 mss=2000 ws=1 ws=2", &options), OPTIONS_OK);
     cr_assert_eq(options.mss, 1000);
     cr_assert_eq(options.wscale, 1);
-    cr_assert_eq(options.layout_bytes, 4);
+    expect_layout("mss=1000 mss=2000 ws=1 ws=2", (const uint8_t[]){2, 2, 3, 3}, 4);
 }
 
 Test(tcp_options, authenticated_and_unknown)
@@ -132,6 +180,7 @@ Test(tcp_options, known_kind_of_wrong_length_is_unknown)
 
 Test(tcp_options, bad_lengths_end_the_walk)
 {
+    uint8_t layout[TCP_OPTIONS_MAX];
     struct tcp_options options;
 
     cr_assert_eq(parse_bytes((const uint8_t[]){2, 4, 5, 180, 8, 0, 1, 1}, 8, &options), OPTIONS_BAD);
@@ -141,7 +190,7 @@ Test(tcp_options, bad_lengths_end_the_walk)
     cr_assert_eq(options.present, 0);
     cr_assert_eq(parse_bytes((const uint8_t[]){1, 1, 1, 2}, 4, &options), OPTIONS_BAD,
                  "a kind without a length");
-    cr_assert_eq(options.layout_bytes, 3);
+    cr_assert_eq(tcp_options_layout((const uint8_t[]){1, 1, 1, 2}, 4, layout), 3);
 }
 
 Test(tcp_options, random_bytes_stay_within_bounds)
@@ -149,7 +198,7 @@ Test(tcp_options, random_bytes_stay_within_bounds)
     struct random random = random_begin("tcp_options/random");
 
     for (unsigned round = 0; round < 50000; round++) {
-        uint8_t bytes[TCP_OPTIONS_MAX];
+        uint8_t bytes[TCP_OPTIONS_MAX], layout[TCP_OPTIONS_MAX];
         size_t count = random_below(&random, TCP_OPTIONS_MAX + 1);
         struct tcp_options options;
 
@@ -157,7 +206,7 @@ Test(tcp_options, random_bytes_stay_within_bounds)
             bytes[i] =
                 (uint8_t)(random_below(&random, 2) ? random_below(&random, 12) : random_below(&random, 256));
         parse_bytes(bytes, count, &options);
-        cr_assert_leq(options.layout_bytes, count);
+        cr_assert_leq(tcp_options_layout(bytes, count, layout), count);
         cr_assert_leq(options.sack_blocks, 4);
         if (options.present & OPTION_TIMESTAMPS)
             cr_assert_leq(options.ts_at + 8u, count);

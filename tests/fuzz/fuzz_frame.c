@@ -148,14 +148,22 @@ static void write_again(const struct frame *frame)
 
 static void answer(const struct frame *frame)
 {
-    struct link_header link;
     struct segment segment;
     struct frame again;
+    struct frame answered;
     uint8_t buffer[200];
-    uint32_t bytes;
+    uint32_t bytes, kept = OFFLOAD_BYTES + frame->payload;
 
-    segment_reset_reply(frame, &link, &segment);
-    bytes = segment_write(buffer, sizeof(buffer), &link, &segment);
+    /* The headers are all that an answer without payload needs room for. */
+    if (kept > sizeof(buffer))
+        return;
+    memset(buffer, 0, OFFLOAD_BYTES);
+    memcpy(buffer + OFFLOAD_BYTES, frame->data, frame->payload);
+    answered = *frame;
+    answered.data = buffer + OFFLOAD_BYTES;
+    answered.capacity = sizeof(buffer) - OFFLOAD_BYTES;
+    segment_reset_reply(&answered, &segment);
+    bytes = segment_answer(&answered, &segment);
     FUZZ_ASSERT(bytes > 0);
     frame_parse(&again, (struct offload *)buffer, buffer + OFFLOAD_BYTES, bytes - OFFLOAD_BYTES,
                 bytes - OFFLOAD_BYTES, sizeof(buffer) - OFFLOAD_BYTES);
