@@ -91,6 +91,7 @@ Test(config, unknown_servers_and_triggers)
                     &error),
               "%s", error.text);
     cr_assert_eq(config.unknown, UNKNOWN_DROP);
+    cr_assert_eq(config.workers, 0);
     cr_assert_eq(config.triggers.limit[TRIGGER_HALF_OPEN], 400);
     cr_assert_eq(config.triggers.limit[TRIGGER_SILENT], TRIGGER_OFF);
     cr_assert_eq(config.triggers.limit[TRIGGER_REFUSED], 0);
@@ -99,4 +100,8 @@ Test(config, unknown_servers_and_triggers)
     cr_assert(strstr(error.text, "c.json:1: trigger.half_open"), "%s", error.text);
     cr_assert_not(parse(&config, "{\"trigger.size\": \"1\"}", &error));
     cr_assert_not(parse(&config, "{\"unknown\": \"maybe\"}", &error));
+    cr_assert(parse(&config, "{\"workers\": \"4\"}", &error), "%s", error.text);
+    cr_assert_eq(config.workers, 4);
+    config_free(&config);
+    cr_assert_not(parse(&config, "{\"workers\": \"0\"}", &error));
 }

@@ -26,6 +26,24 @@ Test(mode_text, refuses)
     cr_assert_str_eq(error.text, "not a mode: Auto: write auto, normal or attack");
 }
 
+Test(mode_text, workers)
+{
+    static const char *const wrong[] = {"0",  "65", "", "-1", "+2", "2 ", " 2", "two", "18446744073709551617",
+                                        "0x2"};
+    struct error error = {0};
+    uint32_t workers = 7;
+
+    cr_assert(workers_parse("1", &workers, &error) && workers == 1);
+    cr_assert(workers_parse("64", &workers, &error) && workers == 64);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        cr_assert_not(workers_parse(wrong[i], &workers, &error), "%s", wrong[i]);
+        cr_assert_eq(error.code, EXIT_USAGE);
+        cr_assert_eq(workers, 64);
+    }
+    cr_assert_not(workers_parse("65", &workers, &error));
+    cr_assert_str_eq(error.text, "not a number of workers: 65: write 1 to 64");
+}
+
 Test(mode_text, switches)
 {
     struct error error = {0};

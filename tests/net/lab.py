@@ -262,12 +262,12 @@ class Lab:
         for namespace, interface in ((self.client, CLIENT_IF), (self.server, SERVER_IF)):
             run("ip", "-n", namespace.name, "tuntap", "add", "dev", interface, "mode", "tap", "vnet_hdr")
 
-    def restart(self, mode, how=signal.SIGKILL):
+    def restart(self, mode, how=signal.SIGKILL, extra=()):
         """Another synward takes over persistent cards."""
         self.daemon.stop(how)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.control)  # what a killed one leaves behind; its being there says when the next is ready
-        self._start_daemon(mode, ())
+        self._start_daemon(mode, extra)
         self.mode = mode
 
     def start(self, mode="normal", extra=(), mtu=1500):
@@ -448,6 +448,14 @@ class Lab:
 
     def stats(self):
         return self.cli("stats")
+
+    def daemon_threads(self):
+        """Of those that the daemon made itself; io_uring may have some beside them."""
+        names = []
+        for thread in os.listdir(f"/proc/{self.daemon.pid}/task"):
+            with contextlib.suppress(FileNotFoundError), open(f"/proc/{self.daemon.pid}/task/{thread}/comm") as name:
+                names.append(name.read().strip())
+        return [name for name in names if not name.startswith("iou-")]
 
     def resident_kib(self):
         return 0 if self.stand_in else self.daemon.resident_kib()

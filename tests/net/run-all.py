@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs the namespace tests, file by file, and sums them up: `run-all.py [FILE ...]`.
 
+FILE@N runs with N workers in each daemon (SYNWARD_WORKERS, lab.py). All files hold with 2 and with 4; a cheap choice of them is run so.
+
 Most files wait more than they work, and their namespaces have nothing to do with each other: of these two run at a time. Those that
 compare times, or load the machine as far as it goes, run alone afterwards. A file's lines are printed when it has ended.
 
@@ -21,8 +23,10 @@ ALONE = ["test_transfer.py", "test_real.py", "test_mtu.py", "test_fingerprints.p
          "test_loss.py", "test_attacks.py"]
 # Short ones first: what is broken altogether shows early. Then the longest, so that they are not left over at the end.
 TOGETHER = ["cli_errors.py", "test_wire.py", "test_synack.py", "test_switch.py", "test_watch.py", "test_stack.py", "test_bridge.py", "test_modes.py", "test_vm.py",
-            "test_port.py", "test_ends.py", "transparency.py", "test_greetings.py", "test_protocols.py", "test_keywords.py", "test_vlan.py", "test_recipes.py",
+            "test_port.py", "test_queues.py", "test_ends.py", "transparency.py", "test_greetings.py", "test_protocols.py", "test_keywords.py", "test_vlan.py", "test_recipes.py",
             "test_pmtu.py"]
+TOGETHER += ["test_wire.py@2", "test_wire.py@4", "test_vlan.py@2", "test_vlan.py@4", "test_pmtu.py@2", "test_pmtu.py@4", "transparency.py@2",
+             "test_protocols.py@4"]
 LANES = 2
 LIMIT_S = 240
 
@@ -41,8 +45,10 @@ class Results:
         with self._lock:
             if self._over:
                 return None
-            process = subprocess.Popen([sys.executable, os.path.join(HERE, name)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                       text=True, start_new_session=True)
+            file, _, workers = name.partition("@")
+            process = subprocess.Popen([sys.executable, os.path.join(HERE, file)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                       text=True, start_new_session=True,
+                                       env={**os.environ, "SYNWARD_WORKERS": workers} if workers else None)
             self._running.add(process)
             return process
 
