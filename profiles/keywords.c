@@ -8,9 +8,7 @@
 
 const uint8_t *keyword_set_next(const struct keyword_set *set, uint16_t *at, size_t *text_at)
 {
-    if (*at == 0)
-        *text_at = 0;
-    else
+    if (*at > 0)
         *text_at += set->entries[*at - 1].bytes;
     return (*at)++ < set->count ? set->text + *text_at : NULL;
 }
@@ -18,7 +16,7 @@ const uint8_t *keyword_set_next(const struct keyword_set *set, uint16_t *at, siz
 static uint16_t find(const struct keyword_set *set, enum keyword_kind kind, const uint8_t *name, size_t bytes)
 {
     uint16_t at = 0;
-    size_t text_at;
+    size_t text_at = 0;
     const uint8_t *text;
     while ((text = keyword_set_next(set, &at, &text_at)) != NULL) {
         const struct keyword_entry *entry = &set->entries[at - 1];
@@ -115,7 +113,7 @@ void keyword_set_forget(struct keyword_set *set, enum keyword_kind kind)
 void keyword_set_fill(const struct keyword_set *set, struct keyword_filter *filter)
 {
     uint16_t at = 0;
-    size_t text_at;
+    size_t text_at = 0;
     const uint8_t *text;
     while ((text = keyword_set_next(set, &at, &text_at)) != NULL)
         keyword_filter_add(filter, (enum keyword_kind)set->entries[at - 1].kind, text,

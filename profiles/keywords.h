@@ -40,7 +40,7 @@ void keyword_set_learn(struct keyword_set *set, const struct keywords_found *fou
 /* Drops all names of a kind: what they named has another name now. */
 void keyword_set_forget(struct keyword_set *set, enum keyword_kind kind);
 
-/* Walks the names: `*at` is 0 before the first step, and the entry's number + 1 after it. NULL: no more. */
+/* Walks the names: `*at` and `*text_at` are 0 before the first step; then entries[*at - 1] is its entry. NULL: no more. */
 const uint8_t *keyword_set_next(const struct keyword_set *set, uint16_t *at, size_t *text_at);
 
 uint16_t keyword_set_count(const struct keyword_set *set, enum keyword_kind kind);

@@ -257,7 +257,7 @@ static struct json_object *keywords_to_json(const struct keyword_set *set, bool 
     for (int kind = 0; kind < KEYWORD_KINDS_COUNT; kind++) {
         struct json_object *array = NULL;
         uint16_t at = 0;
-        size_t text_at;
+        size_t text_at = 0;
         const uint8_t *text;
         while ((text = keyword_set_next(set, &at, &text_at)) != NULL) {
             const struct keyword_entry *entry = &set->entries[at - 1];

@@ -95,7 +95,7 @@ static enum match next_record(struct hello *hello)
 static enum match take(struct hello *hello, uint8_t *out, size_t count)
 {
     while (count > 0) {
-        size_t chunk = hello->bytes - hello->at;
+        size_t chunk;
         enum match match = hello->record_left == 0 ? next_record(hello) : MATCH_YES;
 
         if (match != MATCH_YES)
@@ -155,7 +155,7 @@ static enum match skip_field(struct hello *hello, unsigned width, size_t *left)
     return match == MATCH_YES ? skip(hello, length, left) : match;
 }
 
-/* Up to the extensions, of which `*left` bytes remain. */
+/* Up to the extensions, of which `*left` bytes remain; TLS 1.2 may do without any. */
 static enum match take_beginning(struct hello *hello, size_t *left)
 {
     size_t type, extensions = 0, rest = 4;
@@ -167,7 +167,7 @@ static enum match take_beginning(struct hello *hello, size_t *left)
         match = skip(hello, 2 + 32, left); /* version, random */
     for (unsigned width = 0; match == MATCH_YES && width < 3; width++)
         match = skip_field(hello, width == 1 ? 2 : 1, left); /* session, cipher suites, compression */
-    if (match == MATCH_YES && *left > 0)                     /* TLS 1.2 may do without */
+    if (match == MATCH_YES && *left > 0)
         match = take_length(hello, 2, left, &extensions);
     if (match == MATCH_YES && *left != extensions)
         return MATCH_NO; /* nothing follows them */

@@ -18,7 +18,7 @@ static bool add(struct keyword_set *set, enum keyword_kind kind, const char *for
 static bool has(const struct keyword_set *set, enum keyword_kind kind, const char *name)
 {
     uint16_t at = 0;
-    size_t text_at;
+    size_t text_at = 0;
     const uint8_t *text;
     while ((text = keyword_set_next(set, &at, &text_at)) != NULL) {
         const struct keyword_entry *entry = &set->entries[at - 1];

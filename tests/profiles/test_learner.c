@@ -715,7 +715,7 @@ static const char *keyword_list(const struct keyword_set *set)
 {
     static char text[512];
     uint16_t at = 0;
-    size_t text_at, used = 0;
+    size_t text_at = 0, used = 0;
     const uint8_t *name;
     text[0] = '\0';
     while ((name = keyword_set_next(set, &at, &text_at)) != NULL) {
