@@ -113,7 +113,7 @@ static bool unknown_was_mse(const struct profile *profile)
 const uint8_t *profile_user_hash(const struct profile *profile)
 {
     uint16_t at = 0;
-    size_t text_at;
+    size_t text_at = 0;
     const uint8_t *name;
     while ((name = keyword_set_next(&profile->keywords, &at, &text_at)) != NULL) {
         const struct keyword_entry *entry = &profile->keywords.entries[at - 1];
