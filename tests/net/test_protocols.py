@@ -171,4 +171,5 @@ def test_ssh_clients_that_wait_and_that_do_not():
         wrong_clients_do_not_reach(lab, service, 22, (GET, b"EHLO a\r\n", b"\x16\x03\x01\x00\xc1\x01"))
 
 
-runner.main(globals())
+if __name__ == "__main__":
+    runner.main(globals())
