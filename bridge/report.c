@@ -44,6 +44,7 @@ struct aside {
 struct known_profile {
     struct server_key key;
     bool armed;
+    uint32_t drifts;
 };
 
 struct report {
@@ -174,14 +175,26 @@ static int compare_known(const void *left, const void *right)
     return memcmp(&a->key, &b->key, sizeof(a->key));
 }
 
-static bool was_armed(const struct report *report, const struct known_profile *profile)
+static const struct known_profile *known_before(const struct report *report,
+                                                const struct known_profile *profile)
 {
-    const struct known_profile *before = report->profile_count
-                                             ? bsearch(profile, report->profiles, report->profile_count,
-                                                       sizeof(*report->profiles), compare_known)
-                                             : NULL;
+    return report->profile_count ? bsearch(profile, report->profiles, report->profile_count,
+                                           sizeof(*report->profiles), compare_known)
+                                 : NULL;
+}
 
-    return before && before->armed;
+/* A busy server is disarmed and learned anew between two looks: both are told. */
+static void compare_with_before(struct report *report, const struct known_profile *now)
+{
+    const struct known_profile *before = known_before(report, now);
+    bool armed = before && before->armed;
+
+    if (armed && before->drifts != now->drifts) {
+        report_armed(report, &now->key, false);
+        armed = false;
+    }
+    if (armed != now->armed)
+        report_armed(report, &now->key, now->armed);
 }
 
 /* What is armed at the first look was so before we were: it is no event. */
@@ -198,9 +211,9 @@ static void look_at_profiles(struct report *report, const struct store *store)
     for (size_t i = 0; i < count; i++) {
         const struct profile *profile = store_at(store, i);
 
-        now[i] = (struct known_profile){profile->key, profile_armed(profile)};
-        if (report->looked && now[i].armed != was_armed(report, &now[i]))
-            report_armed(report, &profile->key, now[i].armed);
+        now[i] = (struct known_profile){profile->key, profile_armed(profile), profile->drifts};
+        if (report->looked)
+            compare_with_before(report, &now[i]);
     }
     qsort(now, count, sizeof(*now), compare_known);
     free(report->profiles);

@@ -238,6 +238,7 @@ bool profile_greeting_drift(struct profile *profile, const struct ip_addr *clien
     if (++drift->count < DRIFT_PREFIXES)
         return false;
     drift->count = 0;
+    profile->drifts++;
     memset(&profile->greeting, 0, sizeof(profile->greeting));
     memset(&profile->fidelity, 0, sizeof(profile->fidelity));
     profile->requests = 0;

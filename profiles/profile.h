@@ -111,6 +111,7 @@ struct profile {
     /* Of this process only, not saved. */
     uint64_t cookies_until_us; /* until then clients may hold cookies made under the promise in force */
     struct greeting_drift drift;
+    uint32_t drifts; /* how often that has disarmed it */
 };
 
 void profile_init(struct profile *profile, const struct server_key *key);

@@ -99,6 +99,27 @@ Test(report, profiles_that_are_armed_or_no_longer)
     cr_expect(says("\"state\":\"disarmed\",\"server\":\"10.77.0.2\""), "%s", lines);
 }
 
+/* Twelve clients a second: it was armed, its greeting changed, and it is armed again. */
+Test(report, profile_that_was_disarmed_and_armed_between_two_looks)
+{
+    const struct server_key key = fake_key("10.77.0.2", 110, 0);
+    struct profile *profile = store_add(store, &key);
+
+    profile->handshakes = profile->requests = 20;
+    profile->fidelity = (struct fidelity){.ring = 0xff, .count = 8};
+    report_tick(report, store, NULL, no_overflow);
+    told();
+    profile->drifts++;
+    store_touch(store);
+    report_tick(report, store, NULL, no_overflow);
+    told();
+    cr_expect(says("\"state\":\"disarmed\",\"server\":\"10.77.0.2\""), "%s", lines);
+    cr_expect(says("\"state\":\"armed\",\"server\":\"10.77.0.2\""), "%s", lines);
+    store_touch(store);
+    report_tick(report, store, NULL, no_overflow);
+    cr_expect_str_empty(told(), "once");
+}
+
 Test(report, full_tables_and_taps_are_told_with_their_growth_and_seldom)
 {
     struct counters counters = {.frames_client_in = 1000};

@@ -129,6 +129,34 @@ def test_changed_greeting_disarms_and_is_relearned():
         check_equal(lab.fetch("pop3", 110, count=20)["failed"], 0, "clients after it was learned anew")
 
 
+def test_upgraded_server_is_relearned_by_itself():
+    """Auto mode, nobody does anything: three clients are lost, then all get through, and the new greeting is armed under attack still."""
+    with Lab() as lab:
+        path = os.path.join(lab.folder, "greeting")
+        with open(path, "w") as greeting:
+            greeting.write("+OK version 1 is ready\n")
+        lab.start(mode="auto")
+        pop3 = lab.pop3(greeting_file=path)
+        lab.learn("pop3", 110, count=12)
+        lab.talkers(110, count=1000, concurrency=500, hold_ms=700)
+        if lab.stand_in:
+            return "nothing to disarm"
+        check_equal(lab.server_mode(110), "attack", "mode under silent clients")
+        with open(path, "w") as greeting:
+            greeting.write("+OK another one\n")
+        pop3.popen.send_signal(signal.SIGHUP)
+        for source in ("10.78.1.1", "10.78.2.1", "10.78.3.1"):
+            check_equal(lab.fetch("pop3", 110, source=source, timeout_ms=3000)["ok"], 0, "sessions with the old greeting")
+        wait_until(lambda: not lab.profile(110)["evidence"]["armed"], 3, "disarmed")
+        wait_until(lambda: lab.fetch("pop3", 110)["ok"], 2, "the server greets by itself")
+        check_equal(lab.fetch("pop3", 110, count=12)["failed"], 0, "those that follow")
+        lab.wait_armed(110)
+        check_greeting_profile(lab, "stable", "+OK another one\r\n")
+        check_equal(lab.server_mode(110), "attack", "mode")
+        for word in ("not the learned one", "no longer armed", "the profile is armed"):
+            wait_until(lambda: word in lab.daemon.errors(), 3, f"'{word}' in the log")
+
+
 def test_one_prefix_cannot_disarm():
     with Lab() as lab:
         greeting_changes(lab, "+OK other\n")
