@@ -222,6 +222,55 @@ Test(real_greeting, damaged_is_dropped)
     bench_end(b);
 }
 
+/* --- by template: tests/sim/test_templates.c tells the rest --- */
+
+static uint32_t open_template(struct bench *b)
+{
+    struct promise *now = &bench_policy(b, POP3)->now;
+
+    now->greeting_template = true;
+    now->greeting_prefix = 4;
+    now->greeting_suffix = 2;
+    return open_pop3(b);
+}
+
+Test(real_greeting, by_template_its_end_is_where_ours_was)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c = open_template(b);
+
+    server_says(b, .flags = ".", .seq = Y + 1, .ack = X + 1, .payload = "+OK at 10:00");
+    to_server(b, .flags = ".", .seq = X + 1, .ack = Y + 13);
+    server_says(b, .flags = "P.", .seq = Y + 13, .ack = X + 1, .payload = ":01\r\n");
+    to_server(b, .flags = "P.", .seq = X + 1, .ack = Y + 18, .payload = USER);
+    nothing(b);
+    server_says(b, .flags = "P.", .seq = Y + 18, .ack = X + 9, .payload = "+OK a");
+    to_client(b, .flags = "P.", .seq = c + 1 + SAID, .ack = X + 9, .payload = "+OK a");
+    bench_end(b);
+}
+
+/* There are four openings for each buffer: without one it must stand in one frame, and its client alone is reset otherwise. */
+Test(real_greeting, by_template_without_a_buffer)
+{
+    for (int pieces = 0; pieces < 2; pieces++) {
+        struct bench *b = bench_new(SETTING_ATTACK);
+        struct opening_pool *pool = &b->engine->openings;
+        uint32_t c;
+
+        pool->free_holds_count = 0;
+        pool->holds_touched = pool->holds_max;
+        c = open_template(b);
+        if (pieces) {
+            server_says(b, .flags = ".", .seq = Y + 1, .ack = X + 1, .payload = "+OK at");
+            expect_unequal(b, c, true);
+        } else {
+            server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 1, .payload = "+OK at 10:00:01\r\n");
+            to_server(b, .flags = ".", .seq = X + 1, .ack = Y + 18);
+        }
+        bench_end(b);
+    }
+}
+
 /* Repeated after the splice, also with what follows it, also as a super-frame: never to the client a second time. */
 /* It spoke before it was greeted, and has not got the greeting: only what is undamaged asks for it, or says that it is there. */
 Test(real_greeting, damaged_ack_after_the_splice_asks_for_nothing)

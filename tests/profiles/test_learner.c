@@ -565,6 +565,62 @@ Test(learner, equal_greeting_makes_the_count_of_unequal_ones_begin_anew)
     cr_assert(profile_armed(server()));
 }
 
+/* What no protocol's file calls a refusal (Telnet's, an unknown service's), said in the words of one. */
+Test(learner, refusal_in_plain_words_disarms_nobody)
+{
+    for (uint64_t id = 1; id <= 12; id++)
+        talk_whole(learner, id, "Debian\r\n", "\xff\xfb\x18", "\xff\xfb\3");
+    cr_assert(profile_armed(server()));
+    for (uint8_t i = 1; i < 100; i++)
+        meet_unequal(100 + i, source(i), "Too many connections\r\n", true);
+    cr_assert(profile_armed(server()));
+    for (uint8_t i = 1; i <= 3; i++)
+        meet_unequal(200 + i, source(i), "Fedora\r\n", true);
+    cr_assert_not(profile_armed(server()));
+}
+
+/* "220-" to "220 ": whole, whatever the segments are, and those of the answer do not belong to it. */
+Test(learner, greeting_of_many_lines_is_whole)
+{
+    for (uint64_t id = 1; id <= 10; id++) {
+        struct talk talk = talk_open(learner, id);
+        server_says(&talk, "220-Welcome\r\n220-");
+        server_says(&talk, " to 220 services\r\n");
+        server_says(&talk, "220 ready\r\n");
+        client_says(&talk, "USER a\r\n");
+        server_says(&talk, "331 password\r\n");
+        talk_close(&talk);
+    }
+    cr_assert_eq(profile_greeting_kind(server()), GREETING_STABLE);
+    cr_assert_eq(server()->greeting.bytes, strlen("220-Welcome\r\n220- to 220 services\r\n220 ready\r\n"));
+    cr_assert(profile_armed(server()));
+}
+
+/* Never learned, whoever says them; the connection tells nothing of who speaks first either. */
+Test(learner, refusals_are_no_greetings)
+{
+    static const char *const refusals[] = {"421 too many\r\n",
+                                           "554 go away\r\n",
+                                           "554-a\r\n554 b\r\n",
+                                           "-ERR busy\r\n",
+                                           "* BYE no\r\n",
+                                           "Exceeded MaxStartups\r\n",
+                                           "Not allowed at this time\r\n",
+                                           "Too many connections\r\n",
+                                           "% Connection refused\r\n"};
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++) {
+        struct talk talk = talk_open(learner, i + 1);
+        server_says(&talk, refusals[i]);
+        client_says(&talk, "QUIT\r\n");
+        talk_close(&talk);
+    }
+    struct talk talk = talk_open(learner, 100);
+    talk_data(&talk, SIDE_SERVER, 0, 0, "\x17\0\0\0\xff\x10\4Too many connections", 27);
+    talk_close(&talk);
+    cr_assert_eq(server()->greeting.count, 0);
+    cr_assert_eq(server()->voices[VOICE_SERVER], 0);
+}
+
 Test(learner, negative_greeting_disarms_nobody)
 {
     learn_pop3();

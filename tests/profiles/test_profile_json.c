@@ -83,6 +83,8 @@ Test(profile_json, every_kind_of_profile_survives)
     round_trip(learned(http, NULL, "GET /%d HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n", 70));
     struct profile *binary = learned(unknown, "\xff\xfd\x18", "\x05\x01%d", "\x05\x01", 9);
     cr_assert(profile_set(binary, "check", "none", NULL));
+    cr_assert(profile_set(binary, "greeting", "template", NULL));
+    binary->grace = (struct grace){.early = 7, .waited = 3, .gap_us = 800};
     cr_assert(profile_set(binary, "open_per_source", "17", NULL));
     cr_assert(profile_set(binary, "trigger.silent", "off", NULL));
     cr_assert(profile_set(binary, "trigger.half_open", "400", NULL));
