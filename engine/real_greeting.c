@@ -75,7 +75,7 @@ static void unequal(struct engine *engine, struct passage *passage, struct flow 
 
 /*
  * The greeting is whole: the held request goes out, and acknowledges it. What the frame carries beyond it is the
- * client's.
+ * client's (SSH's keys behind the identification, RFC 4253 4.2).
  */
 static void whole(struct engine *engine, struct passage *passage, struct flow *flow, uint32_t frame_end)
 {
@@ -119,7 +119,8 @@ static struct said collect(struct engine *engine, const struct opening *opening,
 }
 
 /*
- * A template: the greeting is kept until its protocol says that it is whole, as its length tells where the client's bytes begin.
+ * A template: the greeting is kept until its protocol says that it is whole (RFC 959 4.2, RFC 5321 4.2.1, RFC 1939 3), as its
+ * length tells where the client's bytes begin.
  * delta = c + g - y - g': its end is where ours ended.
  */
 static void compare_template(struct engine *engine, struct passage *passage, struct flow *flow,
