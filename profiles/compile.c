@@ -229,7 +229,7 @@ static uint32_t greeting_grace(const struct profile *profile, enum protocol_id g
 static void compile_server(const struct profile *profile, const struct server_policy *previous,
                            uint32_t generation, uint64_t now_us, struct server_policy *server)
 {
-    struct greeting_plan plan;
+    struct greeting_plan plan = {0};
     struct promise wanted;
 
     server->key = profile->key;

@@ -102,8 +102,9 @@ static uint8_t lower(uint8_t c)
 /* Days, months and zones of a date (RFC 5322 3.3, and as ctime() writes it), by the first three letters. */
 static bool is_of_a_date(const uint8_t *word, size_t bytes)
 {
-    static const char names[] = "sun mon tue wed thu fri sat jan feb mar apr may jun jul aug sep oct nov dec "
-                                "gmt utc cet est edt cst cdt mst mdt pst pdt ces bst msk jst";
+    static const uint8_t names[] =
+        "sun mon tue wed thu fri sat jan feb mar apr may jun jul aug sep oct nov dec "
+        "gmt utc cet est edt cst cdt mst mdt pst pdt ces bst msk jst";
 
     for (size_t i = 0; i < bytes; i++)
         if (is_digit(word[i]))
