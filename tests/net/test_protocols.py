@@ -1,59 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Services other than HTTP and POP3, learned on a live wire and then attacked: TLS, SMTP and SSH's first words. Whoever asks in the
 right way is served as before; the others never reach the server."""
-import contextlib
 import os
-import socket
 import ssl
-import threading
 
 import runner
-from lab import CLIENT4, SERVER4, Lab, check, check_equal, run, wait_until
+from lab import Lab, check, check_equal, run, wait_until
 from rawtcp import RawClient
+from services import Service, connect, refused
 
 SSH = b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"
 KEXINIT = b"\x00\x00\x00\x2c\x06\x14" + bytes(42)
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 LEARNED = 12
-
-
-class Service:
-    """A listening socket in the server's namespace, a thread for each connection; `accepted` counts them."""
-
-    def __init__(self, lab, port, speak):
-        self.speak, self.accepted = speak, 0
-        with lab.server.inside():
-            self.listening = socket.create_server((SERVER4, port))
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self):
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self.listening.accept()
-                self.accepted += 1
-                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection):
-        with connection, contextlib.suppress(OSError):
-            connection.settimeout(10)
-            self.speak(connection)
-
-
-def connect(lab, port):
-    with lab.client.inside():
-        return socket.create_connection((SERVER4, port), timeout=10, source_address=(CLIENT4, 0))
-
-
-def refused(lab, port, data):
-    """A client that says `data` at once is reset."""
-    with connect(lab, port) as client:
-        try:
-            client.sendall(data)
-            while client.recv(1000):
-                pass
-        except ConnectionResetError:
-            return True
-    return False
 
 
 def learn_and_attack(lab, port, session, protocol, speaks_first):
