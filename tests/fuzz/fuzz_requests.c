@@ -7,9 +7,11 @@
  * Checked for each prefix: nothing beyond it is read (it lies in memory of its own), and the answer stays what it was once it was yes or
  * no, for requests, patterns, keywords, greetings and acceptance; keywords once read stay the same, in the one form that names have;
  * what waits for more is never named. A pattern learned of pieces of the
- * data matches each of them.
+ * data matches each of them. The forms that look random are asked too, with the data's own first bytes for a
+ * user hash; no request is one of these and of a known protocol.
  */
 #include "engine/policy.h"
+#include "engine/protocols/hidden.h"
 #include "engine/protocols/protocol.h"
 #include "profiles/pattern.h"
 #include "tests/fuzz/fuzz.h"
@@ -28,7 +30,7 @@ struct text {
 
 /* What was said of the prefixes so far. */
 struct answers {
-    enum match request, pattern, each[PROTOCOLS_COUNT];
+    enum match request, pattern, encrypted, each[PROTOCOLS_COUNT];
     enum protocol_id matched;
     enum greeting_verdict greeting[PROTOCOLS_COUNT];
     size_t greeting_bytes[PROTOCOLS_COUNT];
@@ -147,6 +149,27 @@ static void ask_registry(const struct text *text, const uint8_t *copy, size_t by
     answers->request = keep(answers->request, request);
 }
 
+/* A yes to MSE may be taken back where a flight is longer than any. */
+static void ask_hidden(const struct text *text, const uint8_t *copy, size_t bytes, struct answers *answers)
+{
+    uint8_t user_hash[EDONKEY_HASH_BYTES] = {0};
+    enum match obfuscated;
+
+    memcpy(user_hash, text->bytes, text->count < sizeof(user_hash) ? text->count : sizeof(user_hash));
+    if (bytes <= MSE_KEY_BYTES + MSE_PADDING_BYTES)
+        answers->encrypted = keep(answers->encrypted, mse_check(copy, bytes));
+    else
+        FUZZ_ASSERT(mse_check(copy, bytes) == MATCH_NO);
+    obfuscated = edonkey_hidden_check(user_hash, copy, bytes);
+    FUZZ_ASSERT(obfuscated == MATCH_NO || edonkey_hidden_begins(copy, bytes) == obfuscated);
+    FUZZ_ASSERT(obfuscated != MATCH_MORE || bytes < EDONKEY_HIDDEN_BYTES);
+    if (obfuscated == MATCH_YES)
+        FUZZ_ASSERT(protocol_of_request(copy, bytes) == PROTOCOL_UNKNOWN);
+    if (bytes >= EDONKEY_HIDDEN_BYTES)
+        edonkey_hidden_accepts(user_hash, copy, copy, bytes);
+    FUZZ_ASSERT(edonkey_user_hash(copy, bytes) == NULL || bytes >= EDONKEY_HASH_BYTES);
+}
+
 static void ask_all(const struct text *text, size_t bytes, struct answers *answers)
 {
     uint8_t *copy = malloc(bytes);
@@ -162,6 +185,7 @@ static void ask_all(const struct text *text, size_t bytes, struct answers *answe
         ask_keywords(protocol, copy, bytes, answers);
     }
     ask_registry(text, copy, bytes, answers);
+    ask_hidden(text, copy, bytes, answers);
     if (text->has_pattern)
         answers->pattern = keep(answers->pattern, pattern_check(&text->pattern, copy, bytes));
     free(copy);
@@ -216,7 +240,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     struct text text = {.bytes = all};
     size_t step;
 
-    answers = (struct answers){.request = MATCH_MORE, .pattern = MATCH_MORE};
+    answers = (struct answers){.request = MATCH_MORE, .pattern = MATCH_MORE, .encrypted = MATCH_MORE};
     text.protocols = (uint64_t)take_u8(&stream) << 16;
     text.protocols |= take_u16(&stream);
     text.count = spread(&stream, all);
