@@ -13,7 +13,7 @@
 
 #include "engine/shard.h"
 
-#define DECIPHER_PER_SECOND 10000u /* at some 10,000 instructions: 3 % of a core */
+#define DECIPHER_PER_SECOND 5000u /* at 22,000 instructions, some 5 us: 3 % of a core */
 #define DECIPHER_PER_SOURCE 200u
 
 /* `*put_off`: it would have to be deciphered, and the limit is reached; the answer is then MATCH_NO. */

@@ -19,8 +19,8 @@
 #include <string.h>
 
 #define RANDOM_BYTES_LEAST 32   /* fewer could be anything within the bounds */
-#define RANDOM_BYTES_MOST  2040 /* 255 words of 8 bytes: a lane of the sums is a byte */
-#define LANES              0x0101010101010101u
+#define RANDOM_BYTES_MOST  2048 /* of more no more is learned */
+#define WORDS_AT_ONCE      15   /* a field of four bits holds no more */
 
 /* P - 1. */
 static const uint8_t largest[MSE_KEY_BYTES] = {
@@ -32,33 +32,54 @@ static const uint8_t largest[MSE_KEY_BYTES] = {
     0xf4, 0x4c, 0x42, 0xe9, 0xa6, 0x3a, 0x36, 0x21, 0x00, 0x00, 0x00, 0x00, 0x00, 0x09, 0x05, 0x62,
 };
 
-/* How often bit `bit` is set in `words` words of 8 bytes, at most 255 of them. */
-static unsigned count_bit(const uint8_t *data, size_t words, unsigned bit)
+static unsigned sum_of_bytes(uint64_t word)
 {
-    uint64_t lanes = 0, evens, pairs;
+    return (unsigned)(word * 0x0101010101010101u >> 56);
+}
 
-    for (size_t i = 0; i < words; i++) {
-        uint64_t word;
+/*
+ * Adds up how often each of the eight bits is set in at most 15 words of 8 bytes. First three words at a time, in fields of two bits,
+ * then in fields of four, then all bytes of a word: some 200 instructions for 96 bytes.
+ */
+static void count_bits(const uint8_t *data, size_t words, unsigned counts[8])
+{
+    uint64_t sums[4] = {0}; /* bit 0 and bit 4, 1 and 5, 2 and 6, 3 and 7 of each byte */
 
-        memcpy(&word, data + i * 8, 8);
-        lanes += word >> bit & LANES;
+    for (size_t i = 0; i < words; i += 3) {
+        uint64_t evens = 0, odds = 0;
+
+        for (size_t at = i; at < words && at < i + 3; at++) {
+            uint64_t word;
+
+            memcpy(&word, data + at * 8, 8);
+            evens += word & 0x5555555555555555u;
+            odds += word >> 1 & 0x5555555555555555u;
+        }
+        sums[0] += evens & 0x3333333333333333u;
+        sums[1] += odds & 0x3333333333333333u;
+        sums[2] += evens >> 2 & 0x3333333333333333u;
+        sums[3] += odds >> 2 & 0x3333333333333333u;
     }
-    evens = lanes & 0x00ff00ff00ff00ffu;
-    pairs = evens + (lanes >> 8 & 0x00ff00ff00ff00ffu);
-    return (unsigned)(pairs * 0x0001000100010001u >> 48);
+    for (unsigned bit = 0; bit < 4; bit++) {
+        counts[bit] += sum_of_bytes(sums[bit] & 0x0f0f0f0f0f0f0f0fu);
+        counts[bit + 4] += sum_of_bytes(sums[bit] >> 4 & 0x0f0f0f0f0f0f0f0fu);
+    }
 }
 
 bool looks_random(const uint8_t *data, size_t bytes)
 {
-    size_t looked_at = (bytes < RANDOM_BYTES_MOST ? bytes : RANDOM_BYTES_MOST) & ~(size_t)7;
+    size_t words = (bytes < RANDOM_BYTES_MOST ? bytes : RANDOM_BYTES_MOST) / 8;
+    unsigned counts[8] = {0};
 
     if (bytes < RANDOM_BYTES_LEAST)
         return false;
+    for (size_t at = 0; at < words; at += WORDS_AT_ONCE)
+        count_bits(data + at * 8, words - at < WORDS_AT_ONCE ? words - at : WORDS_AT_ONCE, counts);
     for (unsigned bit = 0; bit < 8; bit++) {
         /* Binomial: the deviation is half the root of n; 5.2 of them are missed 2 times in 10 million. */
-        int64_t twice_off = 2 * (int64_t)count_bit(data, looked_at / 8, bit) - (int64_t)looked_at;
+        int64_t twice_off = 2 * (int64_t)counts[bit] - (int64_t)words * 8;
 
-        if (twice_off * twice_off > 27 * (int64_t)looked_at)
+        if (twice_off * twice_off > 27 * (int64_t)words * 8)
             return false;
     }
     return true;

@@ -68,6 +68,28 @@ Test(compile, client_first_goes_from_cookie_to_check)
     cr_assert_eq(compiled(5)->opening, OPENING_COOKIE_REQUEST, "there is no pattern");
 }
 
+/* What hides its keyword is not taken where keywords are checked; what cannot be deciphered is never taken. */
+Test(compile, forms_that_look_random)
+{
+    static const uint8_t hash[EDONKEY_HASH_BYTES] = {7};
+    flows(1, 8, NULL, GET, OK);
+    struct profile *profile = store_at(store, 0);
+    cr_assert_eq(compiled(1)->hidden, 0);
+    profile_hidden_accepted(profile, HIDDEN_BITTORRENT);
+    profile_hidden_accepted(profile, HIDDEN_EDONKEY);
+    cr_assert_eq(compiled(2)->hidden, HIDDEN_BITTORRENT, "the user hash is not known");
+    profile_name_user(profile, hash);
+    cr_assert_eq(compiled(3)->hidden, HIDDEN_BITTORRENT | HIDDEN_EDONKEY);
+    cr_assert_eq(memcmp(compiled(4)->user_hash, hash, sizeof(hash)), 0);
+    profile->settings.check = CHECK_KEYWORD;
+    cr_assert_eq(compiled(5)->hidden, HIDDEN_EDONKEY);
+    profile->settings.check = CHECK_PATTERN;
+    cr_assert_eq(compiled(6)->hidden, 0);
+    profile->settings.check = CHECK_DEFAULT;
+    profile->accepted = 0;
+    cr_assert_eq(compiled(7)->opening, OPENING_CHECK, "the forms are enough");
+}
+
 Test(compile, server_first_is_greeted_for_when_armed_and_stable)
 {
     flows(1, 7, "+OK ready\r\n", "USER a\r\n", "+OK\r\n");

@@ -101,6 +101,40 @@ Test(profile_json, every_kind_of_profile_survives)
     store_free(one);
 }
 
+/* Of a server that takes requests that look random, alone and beside plain ones; and before that is known. */
+Test(profile_json, forms_that_look_random_survive)
+{
+    static const uint8_t hash[EDONKEY_HASH_BYTES] = {1, 2, 3, 14};
+    static const struct flights like = {.client_first = 300, .server_first = 400};
+    struct profile profile;
+    const struct server_key key = test_server();
+    profile_init(&profile, &key);
+    profile_hidden_accepted(&profile, HIDDEN_BITTORRENT);
+    round_trip(&profile);
+    struct json_object *json = profile_to_json(&profile);
+    cr_assert_not_null(strstr(text_of(json),
+                              "\"protocols\": [ \"bittorrent\" ], \"forms\": { \"bittorrent\": [ "
+                              "\"encrypted\" ] }"));
+    json_object_put(json);
+    profile_request_accepted(&profile, PROTOCOL_BITTORRENT, hash, sizeof(hash));
+    profile_request_accepted(&profile, PROTOCOL_EDONKEY, hash, sizeof(hash));
+    profile_hidden_accepted(&profile, HIDDEN_EDONKEY);
+    profile_name_user(&profile, hash);
+    round_trip(&profile);
+    json = profile_to_json(&profile);
+    cr_assert_not_null(strstr(text_of(json), "\"forms\": { \"bittorrent\": [ \"plain\", \"encrypted\" ], "
+                                             "\"edonkey\": [ \"plain\", \"obfuscated\" ] }"));
+    cr_assert_not_null(strstr(text_of(json), "\"user_hash\": [ \"0102030e000000000000000000000000\" ]"));
+    json_object_put(json);
+
+    profile_init(&profile, &key);
+    profile_request_accepted(&profile, PROTOCOL_UNKNOWN, hash, sizeof(hash));
+    profile_looks_random(&profile, hash, sizeof(hash), hash, sizeof(hash), &like);
+    cr_assert_eq(profile.evidence.like, 1);
+    cr_assert_eq(profile.evidence.beginnings_count, 1);
+    round_trip(&profile);
+}
+
 #define PROFILE(tcp, application, evidence)                                                                  \
     "{\"server\": \"10.77.0.2\", \"port\": 110, \"vlan\": [], \"tcp\": {" tcp                                \
     "}, \"application\": {" application "}, \"evidence\": {" evidence "}}"
@@ -153,6 +187,10 @@ Test(profile_json, faults_say_where_and_what)
         {"{\"server\": \"10.0.0.1\", \"port\": 1, \"vlan\": [1, 2, 3]}", "vlan"},
         {"{\"server\": \"10.0.0.1\", \"port\": 1, \"vlan\": [4096]}", "vlan.0"},
         {"[]", ""},
+        {PROFILE("", "\"request\": {\"forms\": {\"bittorrent\": [\"plain\", \"odd\"]}}", ""),
+         "application.request.forms.bittorrent"},
+        {PROFILE("", "\"request\": {\"forms\": {\"edonkey\": [1]}}", ""),
+         "application.request.forms.edonkey"},
         {PROFILE("\"mss\": \"some\"", "", ""), "tcp.mss"},
         {PROFILE("\"window_scale\": 15", "", ""), "tcp.window_scale"},
         {PROFILE("\"sack\": 1", "", ""), "tcp.sack"},
