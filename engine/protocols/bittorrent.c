@@ -8,7 +8,7 @@
  * The answer is the same, with the same info_hash; the peer_id, in which clients pretend to be others, may come
  * later and is never looked at. A client that asks for what the peer does not have is closed on without an answer.
  *
- * Limits: the encrypted handshake (MSE/PE), which looks random, is not known.
+ * Limits: the encrypted handshake (MSE/PE), which looks random, is mse.c's.
  */
 #include "engine/protocols/words.h"
 

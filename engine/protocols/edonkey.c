@@ -10,7 +10,7 @@
  * 0xe3 is eDonkey's mark, 0xc5 eMule's, 0xd4 that of packed data. Two messages may share a segment, so the length
  * is not compared with it.
  *
- * Limits: obfuscated connections, which look random, are not known.
+ * Limits: obfuscated connections, which look random, are hidden.c's.
  */
 #include "engine/protocols/words.h"
 
