@@ -11,17 +11,38 @@
 #include "profiles/capture.h"
 #include "profiles/store.h"
 
+static void add_count(struct json_object *object, const char *name, uint64_t count)
+{
+    json_object_object_add(object, name, json_object_new_uint64(count));
+}
+
+static struct json_object *passed_over_document(const struct capture_summary *summary)
+{
+    struct json_object *object = json_object_new_object();
+
+#define ADD(member, one, more) add_count(object, #member, summary->passed_over.member);
+    CAPTURE_PASSED_OVER(ADD)
+#undef ADD
+    return object;
+}
+
 static struct json_object *capture_document(const char *capture, const struct capture_summary *summary)
 {
     struct json_object *object = json_object_new_object();
 
     json_object_object_add(object, "file", json_object_new_string(capture));
-    json_object_object_add(object, "frames", json_object_new_uint64(summary->frames));
-    json_object_object_add(object, "tcp_frames", json_object_new_uint64(summary->tcp_frames));
-    json_object_object_add(object, "frames_passed_over", json_object_new_uint64(summary->frames_passed_over));
-    json_object_object_add(object, "flows", json_object_new_uint64(summary->flows));
-    json_object_object_add(object, "handshakes", json_object_new_uint64(summary->handshakes));
-    json_object_object_add(object, "requests", json_object_new_uint64(summary->requests));
+    add_count(object, "frames", summary->frames);
+    add_count(object, "tcp_frames", summary->tcp_frames);
+    add_count(object, "frames_passed_over", summary->frames_passed_over);
+    json_object_object_add(object, "passed_over", passed_over_document(summary));
+    add_count(object, "without_handshake", summary->without_handshake);
+    add_count(object, "bad_checksums", summary->bad_checksums);
+    add_count(object, "cut_short", summary->cut_short);
+    add_count(object, "flows", summary->flows);
+    add_count(object, "handshakes", summary->handshakes);
+    add_count(object, "requests", summary->requests);
+    add_count(object, "requests_refused", summary->requests_refused);
+    add_count(object, "flows_given_up", summary->flows_given_up);
     json_object_object_add(object, "truncated", json_object_new_boolean(summary->truncated));
     return object;
 }
@@ -38,6 +59,37 @@ static void print_json(const char *capture, const char *path, size_t profiles,
     json_object_put(document);
 }
 
+static void print_reason(uint64_t count, const char *one, const char *more)
+{
+    if (count)
+        printf("  %8" PRIu64 " %s\n", count, count == 1 ? one : more);
+}
+
+/* Only what there was: most captures have few of these. */
+static void print_reasons(const struct capture_summary *summary)
+{
+    if (summary->frames_passed_over + summary->without_handshake)
+        printf("passed over, frames:\n");
+#define PRINT(member, one, more) print_reason(summary->passed_over.member, one, more);
+    CAPTURE_PASSED_OVER(PRINT)
+#undef PRINT
+    print_reason(summary->without_handshake, "of a connection whose handshake is not in the capture",
+                 "of connections whose handshakes are not in the capture");
+    if (summary->bad_checksums + summary->cut_short)
+        printf("taken as they are, frames:\n");
+    print_reason(summary->bad_checksums, "with a checksum that is wrong or not finished",
+                 "with checksums that are wrong or not finished");
+    print_reason(summary->cut_short, "cut short by the capture", "cut short by the capture");
+    if (summary->flows - summary->handshakes + summary->requests_refused + summary->flows_given_up)
+        printf("not learned from:\n");
+    print_reason(summary->flows - summary->handshakes, "handshake that was not completed",
+                 "handshakes that were not completed");
+    print_reason(summary->requests_refused, "request that the server refused",
+                 "requests that the server refused");
+    print_reason(summary->flows_given_up, "connection given up for want of room",
+                 "connections given up for want of room");
+}
+
 static void print_words(const char *capture, const char *path, size_t profiles,
                         const struct capture_summary *summary)
 {
@@ -46,6 +98,7 @@ static void print_words(const char *capture, const char *path, size_t profiles,
            summary->truncated ? "; the file ends in the middle of a frame" : "");
     printf("learned from %" PRIu64 " connections: %" PRIu64 " handshakes, %" PRIu64 " accepted requests\n",
            summary->flows, summary->handshakes, summary->requests);
+    print_reasons(summary);
     printf("%s: %zu profiles; `synward profiles --store %s` shows them\n", path, profiles, path);
 }
 

@@ -24,6 +24,7 @@
 #define CAPTURE_ROOM      256u          /* for offload and Ethernet header, and what an engine may append */
 #define ETHERTYPE_IPV4    0x0800
 #define ETHERTYPE_IPV6    0x86dd
+#define LONGEST_BYTES     (LINK_HEADER_MAX + 40u + 65535u) /* of an IPv6 packet that is no jumbogram */
 #define START_US          (1ull * 1000 * 1000)
 
 struct capture {
@@ -124,19 +125,65 @@ static uint64_t advance_clock(struct capture *capture, const struct pcap_pkthdr 
     return capture->wall_us - capture->first_wall_us + START_US;
 }
 
+/* The EtherType stands in front of the network header, also behind VLAN tags. */
+static bool is_ip(const struct frame *frame)
+{
+    const uint16_t type = frame->l3 ? load_be16(frame->data + frame->l3 - 2) : 0;
+    return type == ETHERTYPE_IPV4 || type == ETHERTYPE_IPV6;
+}
+
+static void pass_over(struct capture_summary *summary, const struct frame *frame, uint32_t bytes)
+{
+    struct capture_passed_over *reasons = &summary->passed_over;
+    summary->frames_passed_over++;
+    if (bytes == 0)
+        reasons->link++;
+    else if (frame->kind == FRAME_TCP_FRAGMENT)
+        reasons->fragments++;
+    else if (frame->kind == FRAME_MALFORMED)
+        reasons->malformed++;
+    else if (is_ip(frame))
+        reasons->not_tcp++;
+    else
+        reasons->not_ip++;
+}
+
+static void note_tcp(struct capture *capture, const struct frame *frame)
+{
+    struct capture_summary *summary = capture->summary;
+    const bool whole = frame->payload_present == frame->payload_bytes;
+    summary->tcp_frames++;
+    summary->cut_short += !whole;
+    summary->bad_checksums += whole && !frame_checksum_good(frame);
+    summary->without_handshake += !direction_known(capture->directions, frame);
+}
+
+/* Tools that cut frames may put the new length for the old one: then the IP header alone tells how long it was. */
+static enum frame_kind parse(struct capture *capture, struct frame *frame, uint32_t bytes,
+                             uint32_t *wire_bytes)
+{
+    uint8_t *data = capture->buffer + OFFLOAD_BYTES;
+    enum frame_kind kind = frame_parse(frame, NULL, data, bytes, *wire_bytes, CAPTURE_FRAME_MAX);
+    if (kind != FRAME_MALFORMED || *wire_bytes >= LONGEST_BYTES)
+        return kind;
+    kind = frame_parse(frame, NULL, data, bytes, LONGEST_BYTES, CAPTURE_FRAME_MAX);
+    if (kind == FRAME_TCP)
+        *wire_bytes = LONGEST_BYTES;
+    return kind;
+}
+
 static void take_frame(struct capture *capture, const struct pcap_pkthdr *header, const uint8_t *packet)
 {
     const uint64_t now_us = advance_clock(capture, header);
     capture->summary->frames++;
     uint32_t wire_bytes = 0;
     const uint32_t bytes = lay_frame(capture, header, packet, &wire_bytes);
-    struct frame frame;
-    if (bytes == 0 || frame_parse(&frame, NULL, capture->buffer + OFFLOAD_BYTES, bytes, wire_bytes,
-                                  CAPTURE_FRAME_MAX) != FRAME_TCP) {
-        capture->summary->frames_passed_over++;
+    struct frame frame = {0};
+    if (bytes == 0 || parse(capture, &frame, bytes, &wire_bytes) != FRAME_TCP) {
+        pass_over(capture->summary, &frame, bytes);
         return;
     }
-    capture->summary->tcp_frames++;
+    note_tcp(capture, &frame);
     while (engine_tick(capture->engine, now_us))
         learn_observations(capture);
     struct verdict verdict;
@@ -211,6 +258,8 @@ static void finish(struct capture *capture)
     capture->summary->flows = stats.flows;
     capture->summary->handshakes = stats.handshakes;
     capture->summary->requests = stats.requests_accepted;
+    capture->summary->requests_refused = stats.requests_refused;
+    capture->summary->flows_given_up = stats.flows_evicted;
 }
 
 bool capture_learn(const char *path, struct store *store, struct capture_summary *summary,

@@ -20,6 +20,8 @@ struct direction_table *direction_new(void);
 void direction_free(struct direction_table *table);
 
 /* The side that a FRAME_TCP of a capture comes from. */
+/* Has this connection's handshake begun, with this frame at the latest? */
+bool direction_known(struct direction_table *table, const struct frame *frame);
 enum side direction_of(struct direction_table *table, const struct frame *frame);
 
 #endif

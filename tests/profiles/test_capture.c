@@ -293,6 +293,85 @@ Test(capture, file_that_ends_in_mid_packet_is_learned_up_to_there)
     store_free(store);
 }
 
+/* One frame as it is given, of which `cut` bytes were on the wire but are not in the file. */
+static void add_raw(struct maker *maker, const uint8_t *frame, uint32_t bytes, uint32_t cut)
+{
+    const uint32_t record[4] = {1767225600 + maker->frames, 0, bytes, bytes + cut};
+    cr_assert_eq(fwrite(record, sizeof(record), 1, maker->file), 1);
+    cr_assert_eq(fwrite(frame, 1, bytes, maker->file), bytes);
+    maker->frames++;
+}
+
+/* 20 bytes of IPv4 and 20 behind them. */
+static void add_packet(struct maker *maker, uint8_t protocol, uint16_t offset, uint16_t total_bytes)
+{
+    uint8_t packet[40] = {0x45};
+    store_be16(packet + 2, total_bytes);
+    store_be16(packet + 6, offset);
+    packet[8] = 64;
+    packet[9] = protocol;
+    packet[32] = 5 << 4;
+    packet[33] = TCP_ACK;
+    add_raw(maker, packet, sizeof(packet), 0);
+}
+
+Test(capture, what_is_passed_over_is_counted_by_its_reason)
+{
+    struct maker maker = begin_capture(101, (const uint8_t *)"", 0);
+    struct capture_summary summary;
+    static const uint8_t cut[40] = {0x45, 0, 0, 60, 0, 0, 0, 0, 64, 6, 0, 0, 127, 0, 0, 1,    127,
+                                    0,    0, 1, 0,  5, 0, 6, 0, 0,  0, 9, 0, 0,   0, 9, 0x50, TCP_ACK};
+    add_packet(&maker, 17, 0, 40); /* UDP */
+    add_packet(&maker, 17, 0, 40);
+    add_packet(&maker, 6, 0x2000, 40); /* more fragments */
+    add_packet(&maker, 6, 0, 30);      /* a TCP header that does not fit */
+    add_packet(&maker, 6, 0, 90);      /* cut, and the file does not say so */
+    add_packet(&maker, 6, 0, 40);      /* in the middle of a connection */
+    add_raw(&maker, cut, sizeof(cut), 20);
+    add_fetch(&maker, 40000, 8080);
+    add_segment(&maker,
+                &(struct tcp_segment){.client_port = 40001, .server_port = 8080, .seq = 7, .flags = TCP_SYN});
+    add_segment(&maker, &(struct tcp_segment){.from_server = true,
+                                              .client_port = 40001,
+                                              .server_port = 8080,
+                                              .seq = 9,
+                                              .ack = 8,
+                                              .flags = TCP_SYN | TCP_ACK});
+    fclose(maker.file);
+    struct store *store = learn(maker.path, &summary);
+    unlink(maker.path);
+    store_free(store);
+    cr_assert_eq(summary.frames, 17);
+    cr_assert_eq(summary.tcp_frames, 13);
+    cr_assert_eq(summary.frames_passed_over, 4);
+    cr_assert_eq(summary.passed_over.not_tcp, 2);
+    cr_assert_eq(summary.passed_over.fragments, 1);
+    cr_assert_eq(summary.passed_over.malformed, 1);
+    cr_assert_eq(summary.passed_over.not_ip + summary.passed_over.link, 0);
+    cr_assert_eq(summary.without_handshake, 3);
+    cr_assert_eq(summary.cut_short, 2);
+    cr_assert_eq(summary.bad_checksums, 11, "the maker leaves them at 0");
+    cr_assert_eq(summary.flows, 2);
+    cr_assert_eq(summary.handshakes, 1);
+    cr_assert_eq(summary.requests, 1);
+}
+
+Test(capture, frames_that_are_not_ip_or_end_in_their_link_header)
+{
+    static const uint8_t arp[42] = {[12] = 8, [13] = 6};
+    struct maker maker = begin_capture(1, arp, 0);
+    struct capture_summary summary;
+    add_raw(&maker, arp, sizeof(arp), 0);
+    add_raw(&maker, arp, 14, 28);
+    fclose(maker.file);
+    struct store *store = learn(maker.path, &summary);
+    unlink(maker.path);
+    cr_assert_eq(store_count(store), 0);
+    cr_assert_eq(summary.passed_over.not_ip, 1);
+    cr_assert_eq(summary.passed_over.link, 1);
+    store_free(store);
+}
+
 Test(capture, what_is_no_capture_is_an_error)
 {
     struct store *store = store_new();
