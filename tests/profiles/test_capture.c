@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <pcap/pcap.h>
+
 #include "engine/bytes.h"
 #include "engine/frame.h"
 #include "profiles/capture.h"
@@ -134,6 +136,150 @@ Test(capture, real_captures_against_their_truth, .timeout = 120)
     cr_assert_eq(files, 66);
     /* The encrypted BitTorrent of bittorrent_tcp_miss.pcapng is for no protocol file to know. */
     cr_assert(score.wrong <= 1, "%u of %u facts are wrong", score.wrong, score.facts);
+}
+
+/* ---- the real ones, damaged ---- */
+
+#define DAMAGED_FRAMES_MAX 2000
+#define DAMAGED_FRAME_MAX  65536
+
+/* What befell a capture on its way: frames lost in front and in the middle, late ones, frames and the file cut. */
+struct damage {
+    unsigned first, lost_of_100, late_of_100, cut_of_100;
+};
+
+static uint32_t draw(uint64_t *state, uint32_t below)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)((*state >> 33) % below);
+}
+
+/* A copy of the capture with this damage. False where it cannot be read. */
+static bool damage_capture(const char *from, const char *to, const struct damage *damage, uint64_t *state)
+{
+    static uint8_t held[DAMAGED_FRAME_MAX];
+    char reason[PCAP_ERRBUF_SIZE];
+    pcap_t *pcap = pcap_open_offline(from, reason);
+    struct pcap_pkthdr *header, late = {0};
+    const uint8_t *packet;
+    cr_assert_not_null(pcap, "%s", reason);
+    pcap_dumper_t *dumper = pcap_dump_open(pcap, to);
+    cr_assert_not_null(dumper, "%s", pcap_geterr(pcap));
+    for (unsigned frame = 0; frame < DAMAGED_FRAMES_MAX && pcap_next_ex(pcap, &header, &packet) == 1;
+         frame++) {
+        struct pcap_pkthdr record = *header;
+        if (frame < damage->first || draw(state, 100) < damage->lost_of_100)
+            continue;
+        if (draw(state, 100) < damage->cut_of_100)
+            record.caplen = draw(state, record.caplen) + 1;
+        if (!late.caplen && draw(state, 100) < damage->late_of_100 && record.caplen <= sizeof(held)) {
+            memcpy(held, packet, record.caplen);
+            late = record;
+            continue;
+        }
+        pcap_dump((uint8_t *)dumper, &record, packet);
+        if (late.caplen)
+            pcap_dump((uint8_t *)dumper, &late, held);
+        late.caplen = 0;
+    }
+    pcap_dump_close(dumper);
+    pcap_close(pcap);
+    return true;
+}
+
+static bool contradicts(const char *want, const char *got)
+{
+    return strcmp(got, "?") != 0 && strcmp(got, "unknown") != 0 && strcmp(want, got) != 0;
+}
+
+/* What is said of a damaged capture may be less than the truth, but not something else. */
+static unsigned false_facts(char *const row[], const struct store *store, const char *what, unsigned *facts)
+{
+    struct server_key key = {.port = (uint16_t)atoi(row[PORT])};
+    cr_assert(addr_from_text(row[SERVER], &key.addr));
+    unsigned wrong = 0;
+    for (size_t i = 0; i < store_count(store); i++) {
+        const struct profile *profile = store_at(store, i);
+        if (profile->key.port != key.port || memcmp(&profile->key.addr, &key.addr, sizeof(key.addr)) != 0)
+            continue;
+        const struct synack_model *model = &profile->tcp.model;
+        char mss[16], scale[16];
+        const char *const got[] = {number_text(mss, model->mss_state, model->mss),
+                                   number_text(scale, model->window_scale_state, model->window_scale),
+                                   flag_text(model->sack), flag_text(model->timestamps),
+                                   profile->named ? protocol_name(profile->protocol) : "unknown"};
+        const char *const want[] = {row[MSS], row[WSCALE], row[SACK], row[TIMESTAMPS], row[LABEL]};
+        for (size_t fact = 0; fact < sizeof(got) / sizeof(*got); fact++) {
+            *facts += 1;
+            if (!contradicts(want[fact], got[fact]))
+                continue;
+            wrong++;
+            fprintf(stderr, "%s (%s) %s:%s: fact %zu is '%s', the truth is '%s'\n", row[FILE_NAME], what,
+                    row[SERVER], row[PORT], fact, got[fact], want[fact]);
+        }
+    }
+    return wrong;
+}
+
+static uint64_t damage_seed(void)
+{
+    const char *given = getenv("SYNWARD_TEST_SEED");
+    const uint64_t seed = given ? strtoull(given, NULL, 0) : 20261122;
+    fprintf(stderr, "capture/damaged: SYNWARD_TEST_SEED=%llu\n", (unsigned long long)seed);
+    return seed;
+}
+
+static unsigned judge_damaged(FILE *truth, const struct damage *damage, const char *what, uint64_t *state,
+                              unsigned *facts)
+{
+    char *line = NULL, last[256] = "", path[512], to[] = "/tmp/synward-test-damaged-XXXXXX";
+    size_t capacity = 0;
+    unsigned wrong = 0;
+    struct store *store = NULL;
+    close(mkstemp(to));
+    rewind(truth);
+    cr_assert(getline(&line, &capacity, truth) > 0);
+    while (getline(&line, &capacity, truth) > 0) {
+        char *row[COLUMNS];
+        struct capture_summary summary;
+        if (!split_row(line, row))
+            continue;
+        if (strcmp(last, row[FILE_NAME]) != 0) {
+            snprintf(last, sizeof(last), "%s", row[FILE_NAME]);
+            snprintf(path, sizeof(path), CAPTURES "/%s", last);
+            damage_capture(path, to, damage, state);
+            store_free(store);
+            store = learn(to, &summary);
+            cr_assert_eq(summary.tcp_frames + summary.frames_passed_over, summary.frames);
+        }
+        wrong += false_facts(row, store, what, facts);
+    }
+    store_free(store);
+    free(line);
+    unlink(to);
+    return wrong;
+}
+
+Test(capture, damaged_captures_say_less_but_nothing_false, .timeout = 240)
+{
+    static const struct {
+        const char *what;
+        struct damage damage;
+    } kinds[] = {
+        {"begun in the middle", {.first = 1}}, {"begun later", {.first = 5}},
+        {"frames lost", {.lost_of_100 = 5}},   {"frames late", {.late_of_100 = 10}},
+        {"frames cut", {.cut_of_100 = 10}},
+    };
+    FILE *truth = fopen(CAPTURES "/truth.tsv", "r");
+    uint64_t state = damage_seed();
+    unsigned facts = 0, wrong = 0;
+    if (!truth)
+        cr_skip_test("skipped: no " CAPTURES);
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+        wrong += judge_damaged(truth, &kinds[i].damage, kinds[i].what, &state, &facts);
+    fclose(truth);
+    fprintf(stderr, "damaged captures: %u facts, %u false\n", facts, wrong);
+    cr_assert_eq(wrong, 0);
 }
 
 /* ---- made here ---- */
