@@ -6,6 +6,7 @@
  */
 #include "cli/profile_text.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -162,8 +163,8 @@ static void add_keywords(struct table *table, struct json_object *keywords)
 
 static void add_request(struct table *table, struct json_object *request)
 {
-    struct json_object *pattern = get(request, "pattern");
-    char protocols[LINE_BYTES];
+    struct json_object *pattern = get(request, "pattern"), *rate = get(pattern, "false_accepts");
+    char protocols[LINE_BYTES], taken[LINE_BYTES];
 
     table_cell(table, "request check");
     table_cell(table, "%s", output_field(request, "check"));
@@ -171,7 +172,18 @@ static void add_request(struct table *table, struct json_object *request)
     table_cell(table, "%s", join(get(request, "protocols"), ", ", "nothing yet", protocols));
     if (pattern) {
         table_cell(table, "pattern");
-        table_cell(table, "%s", json_object_to_json_string_ext(pattern, JSON_C_TO_STRING_NOSLASHESCAPE));
+        table_cell(table, "%" PRId64 " bytes or more, constant %s",
+                   json_object_get_int64(get(pattern, "least_bytes")),
+                   json_object_to_json_string_ext(get(pattern, "bytes"), JSON_C_TO_STRING_NOSLASHESCAPE));
+    }
+    if (rate) {
+        table_cell(table, "pattern also takes");
+        table_cell(table, "%" PRId64 " of %" PRId64 " random requests (expected %.2g); requests of %s",
+                   json_object_get_int64(get(rate, "random")),
+                   json_object_get_int64(get(rate, "random_requests")),
+                   (double)json_object_get_int64(get(rate, "random_requests")) *
+                       json_object_get_double(get(rate, "random_expected")),
+                   join(get(rate, "protocols"), ", ", "no known protocol", taken));
     }
     add_keywords(table, get(request, "keywords"));
 }

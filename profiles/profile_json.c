@@ -11,6 +11,7 @@
 
 #include "engine/tcp_options.h"
 #include "engine/version.h"
+#include "profiles/pattern_rate.h"
 #include "profiles/settings.h"
 
 struct json_object *synward_to_json(void)
@@ -224,6 +225,18 @@ static struct json_object *forms_to_json(const struct profile *profile)
     return object;
 }
 
+static struct json_object *rate_to_json(const struct pattern *pattern)
+{
+    const struct pattern_rate rate = pattern_rate(pattern);
+    struct json_object *object = json_object_new_object();
+    json_object_object_add(object, "random", number(rate.random));
+    json_object_object_add(object, "random_requests", number(PATTERN_RANDOM_REQUESTS));
+    json_object_object_add(object, "random_expected", json_object_new_double(rate.expected));
+    json_object_object_add(object, "samples", number(rate.samples));
+    json_object_object_add(object, "protocols", protocols_to_json(rate.protocols));
+    return object;
+}
+
 static struct json_object *pattern_to_json(const struct pattern_model *model)
 {
     struct pattern pattern;
@@ -239,6 +252,7 @@ static struct json_object *pattern_to_json(const struct pattern_model *model)
     }
     json_object_object_add(object, "least_bytes", number(pattern.least_bytes));
     json_object_object_add(object, "bytes", pairs);
+    json_object_object_add(object, "false_accepts", rate_to_json(&pattern));
     return object;
 }
 

@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "engine/protocols/samples.h"
 #include "profiles/pattern.h"
+#include "profiles/pattern_rate.h"
 
 static void add(struct pattern_model *model, const char *request)
 {
@@ -79,4 +81,39 @@ Test(pattern, restored_model_gives_the_same_pattern)
     pattern_model_restore(&model, &pattern);
     cr_assert(pattern_model_get(&model, &again));
     cr_assert_eq(memcmp(&pattern, &again, sizeof(again)), 0);
+}
+
+/* Measured and expected agree: within five standard deviations of what so many draws give. */
+static void compare_with_closed_form(const struct pattern *pattern)
+{
+    const struct pattern_rate rate = pattern_rate(pattern);
+    const double expected = rate.expected * PATTERN_RANDOM_REQUESTS, off = rate.random - expected;
+    cr_assert_leq(off * off, 25 * expected + 1, "%u random requests are taken, %g expected", rate.random,
+                  expected);
+}
+
+Test(pattern, random_requests_are_taken_as_often_as_the_bytes_let_expect)
+{
+    struct pattern pattern = {.least_bytes = 4, .pairs = 1, .pair = {{3, 'x'}, {5, 0}, {6, 0xff}}};
+    cr_assert_eq(pattern_rate(&pattern).expected, 1.0 / 256);
+    cr_assert_gt(pattern_rate(&pattern).random, 300);
+    for (pattern.pairs = 1; pattern.pairs <= 3; pattern.pairs++)
+        compare_with_closed_form(&pattern);
+    pattern.pairs = 0;
+    cr_assert_eq(pattern_rate(&pattern).random, PATTERN_RANDOM_REQUESTS);
+}
+
+Test(pattern, rate_names_the_protocols_that_would_get_through)
+{
+    const struct pattern get = {
+        .least_bytes = 4, .pairs = 4, .pair = {{0, 'G'}, {1, 'E'}, {2, 'T'}, {3, ' '}}};
+    const struct pattern nobody = {
+        .least_bytes = 4, .pairs = 4, .pair = {{0, 'G'}, {1, 'E'}, {2, 'T'}, {3, 7}}};
+    const struct pattern late = {.least_bytes = 128, .pairs = 1, .pair = {{127, 'x'}}};
+    const struct pattern_rate rate = pattern_rate(&get);
+    cr_assert_eq(rate.protocols, 1u << PROTOCOL_HTTP | 1u << PROTOCOL_REDIS);
+    cr_assert_geq(rate.samples, 2);
+    cr_assert_eq(pattern_rate(&nobody).protocols, 0);
+    cr_assert_eq(pattern_rate(&nobody).samples, 0);
+    cr_assert_eq(pattern_rate(&late).samples, samples_count, "all of them may go on like that");
 }
