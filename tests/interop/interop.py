@@ -26,8 +26,8 @@ from lab import CLIENT4, PROJECT, SERVER4, Failure, Lab, Process, check, check_e
 
 ROOT = os.path.join(PROJECT, "build/interop-root")
 ENTER = os.path.join(PROJECT, "tests/root/enter.sh")
-SESSIONS_FIRST, SESSIONS_MOST = 10, 30
-SESSIONS_ATTACKED = 5
+CONNECTIONS_FIRST, SESSIONS_FIRST, SESSIONS_MOST = 10, 3, 30
+SESSIONS_ATTACKED = 4
 TESTER = 1000  # the root's user "tester"
 
 
@@ -154,7 +154,7 @@ FIRST_WORDS = [
     ("APOP", ("pop3",), b"APOP tester c4c9334bac560ecc979e58001b3e22fb\r\n"),
     ("SMTP", ("smtp",), b"EHLO a.example.org\r\n"),
     ("IMAP", ("imap",), b"a001 LOGIN tester secret\r\n"),
-    ("MySQL", ("mysql",), bytes.fromhex("200000018da20a00000000011c") + bytes(23)),
+    ("MySQL", ("mysql",), bytes.fromhex("200000018dae0a00000000011c") + bytes(23)),
     ("PostgreSQL", ("postgresql",), bytes.fromhex("0000000804d2162f")),
     ("Redis", ("redis",), b"*1\r\n$4\r\nPING\r\n"),
     ("MQTT", ("mqtt",), bytes.fromhex("100d00044d5154540402003c000161")),
@@ -196,12 +196,16 @@ def learned(site, service):
     return evidence["armed"] and evidence["handshakes"] >= 8 and evidence["requests"] >= 8
 
 
+def sessions_first(service):
+    return max(SESSIONS_FIRST, -(-CONNECTIONS_FIRST // service.connections))
+
+
 def learn(site, service):
     """Sessions in normal mode until the profile is armed; what each said."""
     said = []
     while len(said) < SESSIONS_MOST:
         said.append(service.session(site))
-        if len(said) >= SESSIONS_FIRST and settle(lambda: learned(site, service)):
+        if len(said) >= sessions_first(service) and settle(lambda: learned(site, service)):
             return said
     raise Failure(f"not armed after {len(said)} sessions: {profile_of(site, service)}")
 
@@ -291,7 +295,7 @@ def try_service(service):
         if service.opened == "check":
             said = learn(site, service)
         else:
-            said = [service.session(site) for _ in range(SESSIONS_FIRST + 2)]
+            said = [service.session(site) for _ in range(sessions_first(service) + 2)]
             check(settle(lambda: profile_of(site, service)["evidence"]["requests"] >= 8), f"not learned: {profile_of(site, service)}")
         check_profile(site, service)
         learning_s = time.monotonic() - begin

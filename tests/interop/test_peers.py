@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """BitTorrent: a torrent of 3 MB, a tracker (opentracker) and its seed in the server's namespace, downloaded by clients that have nothing of it,
 plain and encrypted, by transmission and aria2."""
-import contextlib
 import hashlib
 import json
-import os
 import shutil
 
 from interop import SERVER4, Service, add_tests, blob
@@ -65,53 +63,61 @@ def start_aria2(site, *options):
     wait_until(lambda: announced(site), 20, "the seed is announced")
 
 
-def start_transmission(site):
-    start_tracker(site)
-    site.serve("transmission-cli", "-g", "/mnt/transmission", "-w", "/mnt/seed", "-p", PEER_PORT, "-et", "--no-uplimit", "/mnt/a.torrent", port=PEER_PORT)
-    wait_until(lambda: announced(site), 20, "the seed is announced")
+def fresh(site, names):
+    """A folder for each leecher, with nothing in it."""
+    shutil.rmtree(site.path("client", "peers"), ignore_errors=True)
+    for name in names:
+        site.write("client", f"peers/{name}/transmission/settings.json", json.dumps(TRANSMISSION))
 
 
-def fresh(site):
-    for folder in ("down", "transmission/resume", "transmission/torrents"):
-        shutil.rmtree(site.path("client", folder), ignore_errors=True)
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(site.path("client", "done"))
-    return site.folder("client", "down")
+def checked(site, names):
+    for name in names:
+        check_equal(site.digest("client", f"peers/{name}/content"), hashlib.sha256(CONTENT).hexdigest(), "the content that was downloaded")
+    return f"{len(names)} whole"
 
 
-def checked(site):
-    check_equal(site.digest("client", "down/content"), hashlib.sha256(CONTENT).hexdigest(), "the content that was downloaded")
-    return "whole"
+def aria2_leecher(site, name, port, *options):
+    return site.spawn("client", *ARIA2, f"--dir=/mnt/peers/{name}", "--seed-time=0", "--bt-stop-timeout=30", f"--listen-port={port}", *options,
+                      "/mnt/a.torrent")
 
 
-def aria2_session(site, *options):
-    fresh(site)
-    site.client(*ARIA2, "--dir=/mnt/down", "--seed-time=0", "--bt-stop-timeout=30", "--listen-port=6999", *options, "/mnt/a.torrent")
-    return checked(site)
+def transmission_leecher(site, name, port):
+    """Plain. It stays as a seed when it is done, and says so by running a program."""
+    folder = f"/mnt/peers/{name}"
+    site.write("client", f"peers/{name}/finish", f"#!/bin/sh\n: >{folder}/done\n", 0o755)
+    return site.spawn("client", "transmission-cli", "-g", f"{folder}/transmission", "-w", folder, "-p", port, "-et", "-f", f"{folder}/finish",
+                      "/mnt/a.torrent")
 
 
-def transmission_session(site, encryption="-et"):
-    """It stays as a seed when it is done, and says so by running a program."""
-    fresh(site)
-    site.write("client", "finish", "#!/bin/sh\n: >/mnt/done\n", 0o755)
-    client = site.spawn("client", "transmission-cli", "-g", "/mnt/transmission", "-w", "/mnt/down", "-p", "6999", encryption, "-f", "/mnt/finish",
-                        "/mnt/a.torrent")
-    wait_until(lambda: site.exists("client", "done"), 30, "transmission has downloaded it")
-    client.stop()
-    return checked(site)
+def leech(site, kinds):
+    """As many at once, each from nothing."""
+    names = [f"{kind}-{number}" for number, kind in enumerate(kinds)]
+    fresh(site, names)
+    leechers = []
+    for number, (kind, name) in enumerate(zip(kinds, names)):
+        port = 7000 + number
+        if kind == "transmission":
+            leechers.append((name, transmission_leecher(site, name, port)))
+        else:
+            leechers.append((name, aria2_leecher(site, name, port, *(ENCRYPTED if kind == "encrypted" else ()))))
+    for name, leecher in leechers:
+        if name.startswith("transmission"):
+            wait_until(lambda n=name: site.exists("client", f"peers/{n}/done"), 40, f"{name} has downloaded it")
+            leecher.stop()
+        else:
+            leecher.finish(40)
+    return checked(site, names)
 
 
-def both_session(site):
-    site.peers = getattr(site, "peers", 0) + 1
-    return transmission_session(site) if site.peers % 2 else aria2_session(site, *ENCRYPTED)
-
-
+# Both aria2 and transmission serve a newcomer at their next look at whom to serve: seconds, however small the content.
 SERVICES = [
-    Service("opentracker", TRACKER_PORT, ("http",), start_aria2, aria2_session),
-    Service("BitTorrent, transmission, plain", PEER_PORT, ("bittorrent",), start_transmission, transmission_session),
-    Service("BitTorrent, aria2, encrypted", PEER_PORT, ("bittorrent",), lambda site: start_aria2(site, *ENCRYPTED),
-            lambda site: aria2_session(site, *ENCRYPTED)),
-    Service("BitTorrent, plain and encrypted", PEER_PORT, ("bittorrent",), start_aria2, both_session),
+    Service("opentracker", TRACKER_PORT, ("http",), start_aria2, lambda site: leech(site, ["any"] * 4), connections=4, sessions=2),
+    Service("BitTorrent plain, transmission and aria2", PEER_PORT, ("bittorrent",), start_aria2, lambda site: leech(site, ["transmission"] * 4),
+            connections=4, sessions=2),
+    Service("BitTorrent encrypted, aria2", PEER_PORT, ("bittorrent",), lambda site: start_aria2(site, *ENCRYPTED),
+            lambda site: leech(site, ["encrypted"] * 4), connections=4, sessions=2),
+    Service("BitTorrent plain and encrypted", PEER_PORT, ("bittorrent",), start_aria2, lambda site: leech(site, ["transmission", "encrypted"] * 2),
+            connections=4, sessions=2),
 ]
 
 add_tests(globals(), SERVICES)
