@@ -49,7 +49,7 @@ BENCH   := $(BUILD)/tests/bench/engine-bench $(BUILD)/tests/bench/check-bench
 LOADS   := $(BUILD)/tests/bench/load $(BUILD)/tests/bench/reflector
 C_FILES  = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
-.PHONY: all help instructions fuzz soak deps deps-bench deps-lint deps-vm vm check check-unit demo bench bench-quick bench-attack sanitize install clean root \
+.PHONY: all help interop instructions fuzz soak deps deps-bench deps-lint deps-vm vm check check-unit demo bench bench-quick bench-attack sanitize install clean root \
         lint lint-format lint-gcc lint-clang lint-tidy lint-cppcheck
 all: $(BUILD)/synward
 
@@ -130,6 +130,12 @@ check: deps deps-vm
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(UNITS) $(SIM) $(SERVERS) $(BENCH)
 	@$(MAKE) --no-print-directory fuzz-build
 	@SYNWARD=$(BUILD)/synward sh tests/run.sh $(BUILD) all
+
+#: make interop    real servers, each with its own client, learned and then attacked, in a private root under build/ (as root)
+interop: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(SERVERS)
+	@sh tests/root/make-root.sh $(BUILD)/interop-root interop
+	@SYNWARD=$(BUILD)/synward python3 tests/net/run-all.py --interop
 
 #: make check-unit unit tests and the simulator only: no root needed
 check-unit: all $(UNITS) $(SIM)

@@ -26,7 +26,7 @@ from lab import CLIENT4, PROJECT, SERVER4, Failure, Lab, Process, check, check_e
 
 ROOT = os.path.join(PROJECT, "build/interop-root")
 ENTER = os.path.join(PROJECT, "tests/root/enter.sh")
-CONNECTIONS_FIRST, SESSIONS_FIRST, SESSIONS_MOST = 10, 3, 30
+CONNECTIONS_FIRST, SESSIONS_FIRST = 10, 3
 SESSIONS_ATTACKED = 4
 TESTER = 1000  # the root's user "tester"
 
@@ -132,6 +132,7 @@ class Service:
     after: typing.Optional[typing.Callable[[Site], None]] = None  # what must hold of the server at the end
     sessions: int = SESSIONS_ATTACKED
     connections: int = 1  # of one session to this port
+    learn_most: int = 30  # sessions, before it is given up
     either_first: bool = False  # clients that speak without waiting: who is seen to be first is a matter of microseconds
 
 
@@ -203,7 +204,7 @@ def sessions_first(service):
 def learn(site, service):
     """Sessions in normal mode until the profile is armed; what each said."""
     said = []
-    while len(said) < SESSIONS_MOST:
+    while len(said) < service.learn_most:
         said.append(service.session(site))
         if len(said) >= sessions_first(service) and settle(lambda: learned(site, service)):
             return said

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs the namespace tests, file by file, and sums them up: `run-all.py [FILE ...]`.
+"""Runs the namespace tests, file by file, and sums them up: `run-all.py [FILE ...]`; those of ../interop: `run-all.py --interop [FILE ...]`.
 
 FILE@N runs with N workers in each daemon (SYNWARD_WORKERS, lab.py). All files hold with 2 and with 4; a cheap choice of them is run so.
 
@@ -27,14 +27,17 @@ TOGETHER = ["cli_errors.py", "test_wire.py", "test_synack.py", "test_switch.py",
             "test_pmtu.py"]
 TOGETHER += ["test_wire.py@2", "test_wire.py@4", "test_vlan.py@2", "test_vlan.py@4", "test_pmtu.py@2", "test_pmtu.py@4", "transparency.py@2",
              "test_protocols.py@4"]
+# The real programs; the longest first.
+INTEROP = ["test_peers.py", "test_emule.py", "test_mail.py", "test_shell.py", "test_ftp.py", "test_databases.py", "test_web.py"]
 LANES = 2
-LIMIT_S = 240
+LIMIT_S, INTEROP_LIMIT_S = 240, 600
 
 
 class Results:
     """What the files said, and which of them are running; used by all lanes."""
 
-    def __init__(self):
+    def __init__(self, folder, limit_s):
+        self.folder, self.limit_s = folder, limit_s
         self._lock = threading.Lock()
         self._running = set()
         self._over = False
@@ -46,7 +49,7 @@ class Results:
             if self._over:
                 return None
             file, _, workers = name.partition("@")
-            process = subprocess.Popen([sys.executable, os.path.join(HERE, file)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            process = subprocess.Popen([sys.executable, os.path.join(self.folder, file)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                        text=True, start_new_session=True,
                                        env={**os.environ, "SYNWARD_WORKERS": workers} if workers else None)
             self._running.add(process)
@@ -67,11 +70,11 @@ class Results:
                 process.terminate()
 
 
-def judge(name, process, said, in_time):
+def judge(name, process, said, in_time, limit_s):
     """(what is printed, passed, failed)"""
     found = re.findall(r"(\d+) passed, (\d+) failed", said)
     if not in_time:
-        return f"{said}FAILED {name}: took more than {LIMIT_S} s\n", 0, 1
+        return f"{said}FAILED {name}: took more than {limit_s} s\n", 0, 1
     if not found:
         return f"{said}FAILED {name}: ended without a summary, exit code {process.returncode}\n", 0, 1
     passed, failed = map(int, found[-1])
@@ -85,12 +88,12 @@ def run_file(results, name):
         return
     in_time = True
     try:
-        said, _ = process.communicate(timeout=LIMIT_S)
+        said, _ = process.communicate(timeout=results.limit_s)
     except subprocess.TimeoutExpired:
         in_time = False
         process.terminate()
         said, _ = process.communicate()
-    results.add(process, name, *judge(name, process, said, in_time), time.monotonic() - begin)
+    results.add(process, name, *judge(name, process, said, in_time, results.limit_s), time.monotonic() - begin)
 
 
 def run_lanes(results, names, lanes):
@@ -119,15 +122,28 @@ def run_lanes(results, names, lanes):
         raise
 
 
-def main():
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+def run_net(wanted):
     unlisted = sorted(f for f in os.listdir(HERE) if re.fullmatch(r"test_\w+\.py", f) and f not in ALONE + TOGETHER)
-    wanted = sys.argv[1:] or ALONE + unlisted + TOGETHER
-    results = Results()
-    begin = time.monotonic()
+    wanted = wanted or ALONE + unlisted + TOGETHER
+    results = Results(HERE, LIMIT_S)
     run_lanes(results, [name for name in TOGETHER if name in wanted], LANES)
     run_lanes(results, [name for name in wanted if name not in TOGETHER], 1)
-    print(f"namespace tests: {results.passed} passed, {results.failed} failed ({time.monotonic() - begin:.0f} s)")
+    return results
+
+
+def run_interop(wanted):
+    results = Results(os.path.join(os.path.dirname(HERE), "interop"), INTEROP_LIMIT_S)
+    run_lanes(results, wanted or INTEROP, LANES)
+    return results
+
+
+def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    interop = sys.argv[1:2] == ["--interop"]
+    begin = time.monotonic()
+    results = run_interop(sys.argv[2:]) if interop else run_net(sys.argv[1:])
+    print(f"{'real programs' if interop else 'namespace tests'}: {results.passed} passed, {results.failed} failed "
+          f"({time.monotonic() - begin:.0f} s)")
     return 1 if results.failed else 0
 
 
