@@ -132,6 +132,8 @@ class Service:
     after: typing.Optional[typing.Callable[[Site], None]] = None  # what must hold of the server at the end
     sessions: int = SESSIONS_ATTACKED
     connections: int = 1  # of one session to this port
+    sessions_first: int = 0  # before it is asked whether that was enough; 0: as many as make 10 connections
+    takes_random: bool = False  # a form of its protocol looks random and cannot be told from other random bytes
     learn_most: int = 30  # sessions, before it is given up
     either_first: bool = False  # clients that speak without waiting: who is seen to be first is a matter of microseconds
 
@@ -166,8 +168,7 @@ FIRST_WORDS = [
     ("BitTorrent", ("bittorrent",), b"\x13BitTorrent protocol" + bytes(8) + INFO_HASH + b"-XX0001-" + blob(4, 12)),
     ("eDonkey", ("edonkey",), bytes.fromhex("e3290000000110") + blob(5, 16) + bytes(24)),
     ("Gnutella", ("gnutella",), b"GNUTELLA CONNECT/0.6\r\nUser-Agent: a\r\n\r\n"),
-    # Encrypted BitTorrent and eMule look random: a server that takes them takes these too.
-    ("random bytes", ("bittorrent", "edonkey"), b"\xa7" + blob(6, 199)),
+    ("random bytes", ("random",), b"\xa7" + blob(6, 199)),
 ]
 
 
@@ -198,7 +199,7 @@ def learned(site, service):
 
 
 def sessions_first(service):
-    return max(SESSIONS_FIRST, -(-CONNECTIONS_FIRST // service.connections))
+    return service.sessions_first or max(SESSIONS_FIRST, -(-CONNECTIONS_FIRST // service.connections))
 
 
 def learn(site, service):
@@ -265,7 +266,8 @@ def compare_sessions(site, service, wanted):
 
 def wrong_clients(site, service):
     """Who came for something else is reset, and the server never hears of it. Returns how many there were."""
-    wrong = [(name, words) for name, right_for, words in FIRST_WORDS if not set(right_for) & set(service.protocols)]
+    wrong = [(name, words) for name, right_for, words in FIRST_WORDS 
+             if not set(right_for) & {*service.protocols, "random" if service.takes_random else ""}]
     counters = Counters(site)
     with site.lab.client.inside():
         ends = {name: say_hello(SERVER4, service.port, words) for name, words in wrong}

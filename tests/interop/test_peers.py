@@ -115,9 +115,9 @@ SERVICES = [
     Service("BitTorrent plain, transmission from aria2", PEER_PORT, ("bittorrent",), start_aria2, lambda site: leech(site, ["transmission"] * 4),
             connections=4, sessions=1),
     Service("BitTorrent encrypted, aria2", PEER_PORT, ("bittorrent",), lambda site: start_aria2(site, *ENCRYPTED),
-            lambda site: leech(site, ["encrypted"] * 4), connections=4, sessions=1),
+            lambda site: leech(site, ["encrypted"] * 4), connections=4, sessions=1, takes_random=True),
     Service("BitTorrent plain and encrypted", PEER_PORT, ("bittorrent",), start_aria2, lambda site: leech(site, ["transmission", "encrypted"] * 2),
-            connections=4, sessions=1),
+            connections=4, sessions=1, takes_random=True),
 ]
 
 add_tests(globals(), SERVICES)
