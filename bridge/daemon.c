@@ -655,6 +655,8 @@ static void tick_report(struct daemon *daemon)
 
 static void do_what_is_due(struct daemon *daemon, const struct shards_hooks *hooks, uint64_t now_us)
 {
+    if (now_us >= shards_due(daemon->shards))
+        shards_drain(daemon->shards, hooks, now_us);
     if (now_us >= daemon->tick_us) {
         daemon->tick_us = now_us + SECOND_US;
         learner_tick(daemon->learner, now_us, clock_wall_us());
@@ -676,6 +678,8 @@ static int wait_ms(const struct daemon *daemon, uint64_t now_us)
         due_us = daemon->compile_us;
     if (daemon->save_us < due_us)
         due_us = daemon->save_us;
+    if (shards_due(daemon->shards) < due_us)
+        due_us = shards_due(daemon->shards);
     if (stack_watch_due(daemon->stack) < due_us)
         due_us = stack_watch_due(daemon->stack);
     return due_us <= now_us ? 0 : (int)((due_us - now_us + 999) / 1000);

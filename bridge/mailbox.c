@@ -32,7 +32,7 @@ struct mailbox {
 
 bool waker_open(struct waker *waker)
 {
-    atomic_init(&waker->rung, false);
+    atomic_init(&waker->state, WAKER_SILENT);
     waker->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     return waker->fd >= 0;
 }
@@ -46,9 +46,24 @@ void waker_close(struct waker *waker)
 
 void waker_ring(struct waker *waker)
 {
-    if (atomic_exchange_explicit(&waker->rung, true, memory_order_acq_rel))
-        return;
-    eventfd_write(waker->fd, 1);
+    if (atomic_exchange_explicit(&waker->state, WAKER_RUNG, memory_order_acq_rel) != WAKER_RUNG)
+        eventfd_write(waker->fd, 1);
+}
+
+void waker_nudge(struct waker *waker)
+{
+    int silent = WAKER_SILENT;
+    if (atomic_compare_exchange_strong_explicit(&waker->state, &silent, WAKER_RUNG, memory_order_acq_rel,
+                                                memory_order_acquire))
+        eventfd_write(waker->fd, 1);
+}
+
+/* A ring that came since is not taken back. */
+void waker_hold(struct waker *waker)
+{
+    int silent = WAKER_SILENT;
+    atomic_compare_exchange_strong_explicit(&waker->state, &silent, WAKER_HELD, memory_order_acq_rel,
+                                            memory_order_acquire);
 }
 
 /*
@@ -59,7 +74,7 @@ void waker_clear(struct waker *waker)
 {
     eventfd_t rings;
     eventfd_read(waker->fd, &rings);
-    atomic_exchange_explicit(&waker->rung, false, memory_order_acq_rel);
+    atomic_exchange_explicit(&waker->state, WAKER_SILENT, memory_order_acq_rel);
 }
 
 struct mailbox *mailbox_new(uint32_t capacity, size_t item_bytes)

@@ -6,7 +6,9 @@
  *      consumer: waker_clear(), then mailbox_peek()/mailbox_pop() until it is empty
  *
  * A full queue drops and counts, it never waits. One bell may serve several mailboxes and several producers.
- * Ringing costs a system call only when the consumer has looked since the last ring.
+ * Ringing costs a system call only when the consumer has looked since the last ring. A consumer that will look again
+ * by itself soon says so with waker_hold(): what can wait until then need not ring, so that a steady stream of small
+ * things wakes it now and then instead of each time.
  */
 #ifndef SYNWARD_BRIDGE_MAILBOX_H
 #define SYNWARD_BRIDGE_MAILBOX_H
@@ -16,16 +18,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum waker_state {
+    WAKER_SILENT,
+    WAKER_HELD, /* the consumer will look by itself */
+    WAKER_RUNG, /* the fd is readable, or is being made so */
+};
+
 struct waker {
     int fd; /* eventfd, non-blocking: readable after a ring */
-    atomic_bool rung;
+    atomic_int state;
 };
 
 bool waker_open(struct waker *waker);
 void waker_close(struct waker *waker);
 void waker_ring(struct waker *waker);
+/* For what can wait until the consumer looks by itself, if it has said that it will. */
+void waker_nudge(struct waker *waker);
 /* To be called before the mailboxes are emptied: what is put in later rings again. */
 void waker_clear(struct waker *waker);
+/* Behind waker_clear() and the emptying, by a consumer that will empty again at a time of its own. */
+void waker_hold(struct waker *waker);
 
 struct mailbox;
 

@@ -16,6 +16,11 @@
 #define GROWTH_SPARE 256u
 
 #define RETURNS_MAX 256u /* servers returned to normal mode by one tick */
+/*
+ * Where observations come one by one (a connection brings four or so) each would cost four system calls and a switch to
+ * this thread and back, on a core that the worker or a host beside it could use. In this time a mailbox does not fill.
+ */
+#define LOOK_AGAIN_US 3000u
 
 /* What a worker writes its answer into. `next`: put aside. */
 struct scratch {
@@ -36,6 +41,7 @@ struct shards {
     struct policy_handover *policies;
     struct mode_watch *watch;
     struct waker bell;
+    uint64_t look_us;          /* when to look for observations that did not ring; UINT64_MAX: all ring */
     enum mode_setting setting; /* for all servers */
     struct scratch *aside;
 };
@@ -65,6 +71,7 @@ struct shards *shards_start(const struct worker_options *options, uint32_t count
         error_set(error, EXIT_FAILED, "out of memory for the workers");
         return NULL;
     }
+    shards->look_us = UINT64_MAX;
     shards->setting = options[0].mode;
     shards->policies = policy_handover_new(count);
     shards->watch = mode_watch_new();
@@ -168,6 +175,7 @@ static void handle_report(struct shards *shards, const struct observation *repor
 
 void shards_drain(struct shards *shards, const struct shards_hooks *hooks, uint64_t now_us)
 {
+    bool any = false;
     waker_clear(&shards->bell);
     for (uint32_t i = 0; i < shards->count; i++) {
         const struct observation *observation;
@@ -179,9 +187,18 @@ void shards_drain(struct shards *shards, const struct shards_hooks *hooks, uint6
             hooks->observed(hooks->context, observation);
             fetched++;
         }
+        any |= fetched > 0;
         if (fetched == SHARDS_DRAIN_MAX)
             waker_ring(&shards->bell);
     }
+    if (any)
+        waker_hold(&shards->bell);
+    shards->look_us = any ? now_us + LOOK_AGAIN_US : UINT64_MAX;
+}
+
+uint64_t shards_due(const struct shards *shards)
+{
+    return shards->look_us;
 }
 
 void shards_tick(struct shards *shards, const struct shards_hooks *hooks, uint64_t now_us)

@@ -26,7 +26,7 @@ struct shards *shards_start(const struct worker_options *options, uint32_t count
                             struct error *error);
 void shards_stop(struct shards *shards);
 
-/* Readable when shards_drain() has work. */
+/* Readable when shards_drain() has work that does not wait until shards_due(). */
 int shards_fd(const struct shards *shards);
 bool shards_failed(const struct shards *shards, struct error *error);
 bool shards_multishot(const struct shards *shards);
@@ -46,6 +46,8 @@ struct shards_hooks {
  */
 #define SHARDS_DRAIN_MAX 1024
 void shards_drain(struct shards *shards, const struct shards_hooks *hooks, uint64_t now_us);
+/* When shards_drain() is to be called whether shards_fd() is readable or not; UINT64_MAX: not before it is. */
+uint64_t shards_due(const struct shards *shards);
 /*
  * Returns servers to normal mode that have been quiet, and frees policies that nobody reads any more. About once a
  * second.

@@ -46,7 +46,8 @@ struct worker {
     void *engine_memory;
     size_t engine_memory_bytes;
     uint64_t policy_generation;
-    bool stopping, learning, ring_bell;
+    bool stopping, learning;
+    bool ring_bell, nudge; /* what the main thread is told of: now, or when it next looks */
 
     /* Down. */
     struct mailbox *requests;
@@ -97,12 +98,15 @@ static void send_observations(struct worker *worker)
         struct mailbox *mailbox = trigger ? worker->triggers : worker->observations;
         if (!mailbox_put(mailbox, observation, observation_bytes(observation)))
             counters->learning_observations_dropped++;
-        worker->ring_bell = true;
+        worker->ring_bell |= trigger;
+        worker->nudge |= !trigger;
     }
     queue->count = 0;
     if (worker->ring_bell)
         waker_ring(worker->options.bell);
-    worker->ring_bell = false;
+    else if (worker->nudge)
+        waker_nudge(worker->options.bell);
+    worker->ring_bell = worker->nudge = false;
 }
 
 static void send_outbox(struct worker *worker)

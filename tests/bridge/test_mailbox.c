@@ -89,6 +89,26 @@ static void *produce(void *argument)
 }
 
 /* The consumer sleeps only on the bell: a lost wake-up would make poll() time out. */
+Test(waker, a_held_one_is_not_nudged_but_rings)
+{
+    struct waker waker;
+    cr_assert(waker_open(&waker));
+    waker_nudge(&waker);
+    cr_assert(readable(&waker), "nobody has said that he will look");
+    waker_clear(&waker);
+    waker_hold(&waker);
+    waker_nudge(&waker);
+    cr_assert_not(readable(&waker));
+    waker_ring(&waker);
+    cr_assert(readable(&waker), "what is urgent rings all the same");
+    waker_hold(&waker);
+    cr_assert(readable(&waker), "a ring is not taken back");
+    waker_clear(&waker);
+    waker_nudge(&waker);
+    cr_assert(readable(&waker));
+    waker_close(&waker);
+}
+
 Test(mailbox, two_threads_lose_nothing)
 {
     struct pair pair = {.mailbox = mailbox_new(64, sizeof(struct item)), .items = 300000};

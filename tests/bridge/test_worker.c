@@ -175,7 +175,8 @@ static void drain_until(struct bench *bench, const uint32_t *counter, uint32_t w
     const struct shards_hooks mine = hooks(bench);
     while (*counter < wanted) {
         struct pollfd fd = {.fd = shards_fd(bench->shards), .events = POLLIN};
-        cr_assert_eq(poll(&fd, 1, PATIENCE_MS), 1, "%u of %u", *counter, wanted);
+        const bool due = shards_due(bench->shards) != UINT64_MAX;
+        cr_assert(poll(&fd, 1, due ? 1 : PATIENCE_MS) == 1 || due, "%u of %u", *counter, wanted);
         shards_drain(bench->shards, &mine, clock_now_us());
     }
 }
