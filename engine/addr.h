@@ -128,21 +128,19 @@ static inline uint64_t hash_mix(uint64_t a, uint64_t b)
 }
 
 /*
- * Hash of a connection for tables (not for cookies): three 64 x 64 -> 128 bit multiplications, each of words that a secret seed has
- * covered, so that a client cannot aim at one bucket. Made once for each TCP frame; what else is looked up of the connection goes by
- * this hash, or by what hash_with() makes of it and a number.
+ * Hash of a connection for tables (not for cookies): two 64 x 64 -> 128 bit multiplications, each of words that a secret seed has
+ * covered, so that a client cannot aim at one bucket. Ports and VLAN IDs share a word with the front of the client's address: a
+ * multiplication by the seed keeps who can choose both (forged addresses of IPv6) from having one undo the other. Made once for
+ * each TCP frame; what else is looked up of the connection goes by this hash, or by what hash_with() makes of it and a number.
  */
 static inline uint64_t flow_key_hash(const uint64_t seed[2], const struct flow_key *key)
 {
     /* Odd constants without structure, so that a seed of zero (in tests) still mixes. */
     const uint64_t first = seed[0] ^ 0x9e3779b97f4a7c15u, second = seed[1] ^ 0xd1b54a32d192ed03u;
-    const uint64_t ends = key_word(key, 32);
-    uint64_t hash;
+    const uint64_t client = key_word(key, 0) ^ key_word(key, 32) * (second | 1);
 
-    /* Ports and VLAN IDs twice: in the first product they are spread like the address, in the last they stand alone. */
-    hash = hash_mix(key_word(key, 0) ^ ends ^ first, key_word(key, 8) ^ second);
-    hash = hash_mix(hash ^ key_word(key, 16), key_word(key, 24) ^ first);
-    return hash_mix(hash ^ ends, second);
+    return hash_mix(hash_mix(client ^ first, key_word(key, 8) ^ second) ^ key_word(key, 16),
+                    key_word(key, 24) ^ first);
 }
 
 /* The same for an address, or a prefix. */

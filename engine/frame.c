@@ -32,7 +32,6 @@
 #define VLAN_TAGS_WALKED 8u
 #define VLAN_TAG_BYTES   4
 
-#define IPV4_HEADER_BYTES 20
 #define IPV4_FRAGMENT     0x3fff /* more fragments, or an offset */
 #define IPV6_HEADER_BYTES 40
 #define IPV6_FRAGMENT_AT  0xfff8 /* offset bits of the fragment header */
@@ -51,34 +50,6 @@ enum ip_protocol {
     PROTO_ICMPV6 = 58,
     PROTO_DESTINATION = 60,
 };
-
-static inline enum frame_kind parse_tcp(struct frame *frame, uint32_t l4, uint32_t end)
-{
-    const uint8_t *tcp = frame->data + l4;
-    uint32_t present_end = end < frame->bytes ? end : frame->bytes;
-    uint32_t ports, header, header_bytes, payload;
-
-    if (l4 + TCP_HEADER_BYTES > present_end)
-        return FRAME_MALFORMED;
-    ports = load_be32(tcp);
-    header = load_be32(tcp + 12); /* data offset, flags, window */
-    header_bytes = (header >> 28) * 4;
-    payload = l4 + header_bytes;
-    if (header_bytes < TCP_HEADER_BYTES || payload > present_end)
-        return FRAME_MALFORMED;
-    frame->l4 = (uint16_t)l4;
-    frame->payload = (uint16_t)payload;
-    frame->src_port = (uint16_t)(ports >> 16);
-    frame->dst_port = (uint16_t)ports;
-    frame->seq = load_be32(tcp + 4);
-    frame->ack = load_be32(tcp + 8);
-    frame->flags = (uint8_t)(header >> 16);
-    frame->window = (uint16_t)header;
-    frame->options_bytes = (uint8_t)(header_bytes - TCP_HEADER_BYTES);
-    frame->payload_bytes = end - payload;
-    frame->payload_present = present_end - payload;
-    return FRAME_TCP;
-}
 
 /*
  * RFC 792 and RFC 1812 for IPv4: unreachable, quench, redirect, time exceeded, parameter problem; RFC 4443 2.1 for
@@ -144,7 +115,7 @@ static enum frame_kind parse_v4(struct frame *frame, uint32_t wire_bytes)
         frame->l3 + total_bytes > wire_bytes)
         return protocol == PROTO_TCP ? FRAME_MALFORMED : FRAME_OTHER;
     if (protocol == PROTO_TCP)
-        return parse_tcp(frame, frame->l3 + header_bytes, frame->l3 + total_bytes);
+        return frame_parse_tcp(frame, frame->l3 + header_bytes, frame->l3 + total_bytes);
     return parse_icmp(frame, frame->l3 + header_bytes, frame->l3 + total_bytes);
 }
 
@@ -231,7 +202,7 @@ static enum frame_kind __attribute__((noinline)) parse_v6(struct frame *frame, u
     if (end > wire_bytes || addr_is_v4(&frame->src) || addr_is_v4(&frame->dst))
         return chain.next == PROTO_TCP ? FRAME_MALFORMED : FRAME_OTHER;
     if (chain.next == PROTO_TCP)
-        return parse_tcp(frame, chain.at, end);
+        return frame_parse_tcp(frame, chain.at, end);
     return parse_icmp(frame, chain.at, end);
 }
 
@@ -254,7 +225,7 @@ static enum frame_kind parse_network(struct frame *frame, uint16_t ethertype, ui
  * so it is not part of a key. With more tags than a link header of ours holds, TCP fails closed: hosts may strip
  * more than we can answer with.
  */
-static enum frame_kind __attribute__((noinline)) parse_link(struct frame *frame, uint32_t wire_bytes)
+static enum frame_kind parse_link(struct frame *frame, uint32_t wire_bytes)
 {
     uint32_t at = ETHERTYPE_AT;
     unsigned tags = 0, ids = 0;
@@ -280,40 +251,10 @@ static enum frame_kind __attribute__((noinline)) parse_link(struct frame *frame,
     return kind == FRAME_TCP && frame->l3 > LINK_HEADER_MAX ? FRAME_MALFORMED : kind;
 }
 
-/*
- * The frames that nearly all are, told by two words: untagged, IPv4 without options, no fragment, TCP, of a stated length that
- * the frame has. What is not one of them takes the walk above, to the same view.
- *
- *      12 EtherType 0800 | 14 version 4, 20 bytes of header | 20 no fragment | 23 protocol 6
- */
-static inline bool is_plain_v4(const struct frame *frame, uint32_t wire_bytes)
-{
-    const uint64_t first_is = 0x0800450000000000u, first_mask = 0xffffff0000000000u;
-    const uint64_t second_is = 0x0000000600000000u, second_mask = 0x3fff00ff00000000u;
-    uint32_t total_bytes;
-    uint64_t odd;
-
-    if (frame->bytes < ETH_HEADER_BYTES + IPV4_HEADER_BYTES)
-        return false;
-    odd = (load_wire64(frame->data + 12) ^ WIRE64(first_is)) & WIRE64(first_mask);
-    odd |= (load_wire64(frame->data + 20) ^ WIRE64(second_is)) & WIRE64(second_mask);
-    total_bytes = load_be16(frame->data + 16);
-    return !odd && total_bytes >= IPV4_HEADER_BYTES && ETH_HEADER_BYTES + total_bytes <= wire_bytes;
-}
-
 enum frame_kind frame_walk(struct frame *frame, uint32_t wire_bytes)
 {
-    const uint8_t *ip = frame->data + ETH_HEADER_BYTES;
-
-    frame->vlan = (struct vlan_ids){{0, 0}};
-    if (!is_plain_v4(frame, wire_bytes))
-        return frame->kind = parse_link(frame, wire_bytes);
-    frame->l3 = ETH_HEADER_BYTES;
-    frame->ip_version = 4;
-    frame->src = addr_from_v4(ip + 12);
-    frame->dst = addr_from_v4(ip + 16);
-    return frame->kind =
-               parse_tcp(frame, ETH_HEADER_BYTES + IPV4_HEADER_BYTES, ETH_HEADER_BYTES + load_be16(ip + 2));
+    frame->kind = parse_link(frame, wire_bytes);
+    return frame->kind;
 }
 
 /* Offset of the TCP header in the IPv4 packet quoted from payload to `end`; 0: none. */

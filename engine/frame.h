@@ -28,6 +28,7 @@
 #define ETH_HEADER_BYTES     14
 #define LINK_HEADER_MAX      22 /* Ethernet header with two VLAN tags */
 #define FRAME_EXTENSIONS_MAX 8
+#define IPV4_HEADER_BYTES    20
 #define TCP_HEADER_BYTES     20
 #define TCP_CHECKSUM_AT      16 /* from the TCP header */
 
@@ -82,7 +83,57 @@ struct frame {
     uint32_t payload_present; /* of them in the buffer; less only in truncated captures */
 };
 
-/* The walk of frame_parse(), for a view whose buffer is filled in. */
+/* For frame_parse(), inline, as every frame that crosses needs them. `l4`: offset of the TCP header; `end`: of the end of the packet. */
+static inline enum frame_kind frame_parse_tcp(struct frame *frame, uint32_t l4, uint32_t end)
+{
+    const uint8_t *tcp = frame->data + l4;
+    uint32_t present_end = end < frame->bytes ? end : frame->bytes;
+    uint32_t ports, header, header_bytes, payload;
+
+    if (l4 + TCP_HEADER_BYTES > present_end)
+        return FRAME_MALFORMED;
+    ports = load_be32(tcp);
+    header = load_be32(tcp + 12); /* data offset, flags, window */
+    header_bytes = (header >> 28) * 4;
+    payload = l4 + header_bytes;
+    if (header_bytes < TCP_HEADER_BYTES || payload > present_end)
+        return FRAME_MALFORMED;
+    frame->l4 = (uint16_t)l4;
+    frame->payload = (uint16_t)payload;
+    frame->src_port = (uint16_t)(ports >> 16);
+    frame->dst_port = (uint16_t)ports;
+    frame->seq = load_be32(tcp + 4);
+    frame->ack = load_be32(tcp + 8);
+    frame->flags = (uint8_t)(header >> 16);
+    frame->window = (uint16_t)header;
+    frame->options_bytes = (uint8_t)(header_bytes - TCP_HEADER_BYTES);
+    frame->payload_bytes = end - payload;
+    frame->payload_present = present_end - payload;
+    return FRAME_TCP;
+}
+
+/*
+ * The frames that nearly all are, told by two words: untagged, IPv4 without options, no fragment, TCP, of a stated length that
+ * the frame has. What is not one of them takes the walk, to the same view.
+ *
+ *      12 EtherType 0800 | 14 version 4, 20 bytes of header | 20 no fragment | 23 protocol 6
+ */
+static inline bool frame_is_plain_v4(const struct frame *frame, uint32_t wire_bytes)
+{
+    const uint64_t first_is = WIRE64(0x0800450000000000u), first_mask = WIRE64(0xffffff0000000000u);
+    const uint64_t second_is = WIRE64(0x0000000600000000u), second_mask = WIRE64(0x3fff00ff00000000u);
+    uint32_t total_bytes;
+    uint64_t odd;
+
+    if (frame->bytes < ETH_HEADER_BYTES + IPV4_HEADER_BYTES)
+        return false;
+    odd = (load_wire64(frame->data + 12) ^ first_is) & first_mask;
+    odd |= (load_wire64(frame->data + 20) ^ second_is) & second_mask;
+    total_bytes = load_be16(frame->data + 16);
+    return !odd && total_bytes >= IPV4_HEADER_BYTES && ETH_HEADER_BYTES + total_bytes <= wire_bytes;
+}
+
+/* The walk over all other frames. The view's buffer is filled in. */
 enum frame_kind frame_walk(struct frame *frame, uint32_t wire_bytes);
 
 /*
@@ -92,11 +143,22 @@ enum frame_kind frame_walk(struct frame *frame, uint32_t wire_bytes);
 static inline enum frame_kind frame_parse(struct frame *frame, struct offload *offload, uint8_t *data,
                                           uint32_t bytes, uint32_t wire_bytes, uint32_t capacity)
 {
+    const uint8_t *ip = data + ETH_HEADER_BYTES;
+
     frame->offload = offload;
     frame->data = data;
     frame->bytes = bytes;
     frame->capacity = capacity;
-    return frame_walk(frame, wire_bytes);
+    frame->vlan = (struct vlan_ids){{0, 0}};
+    if (!frame_is_plain_v4(frame, wire_bytes))
+        return frame_walk(frame, wire_bytes);
+    frame->l3 = ETH_HEADER_BYTES;
+    frame->ip_version = 4;
+    frame->src = addr_from_v4(ip + 12);
+    frame->dst = addr_from_v4(ip + 16);
+    frame->kind =
+        frame_parse_tcp(frame, ETH_HEADER_BYTES + IPV4_HEADER_BYTES, ETH_HEADER_BYTES + load_be16(ip + 2));
+    return frame->kind;
 }
 
 /* What few frames are asked for is read from the packet where it is wanted. For a frame whose addresses are valid. */

@@ -14,7 +14,6 @@
 #include "engine/tcp_options.h"
 
 #define MAC_BYTES         6
-#define IPV4_HEADER_BYTES 20
 #define IPV6_HEADER_BYTES 40
 #define IPV4_DF           0x4000
 #define PROTO_TCP         6

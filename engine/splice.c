@@ -406,8 +406,8 @@ static inline bool plain_to_server(struct passage *passage, const struct flow *f
     uint32_t at = plain_timestamps_at(frame);
     uint32_t ack = seq_max(frame->ack - flow->delta, flow->ack_floor);
 
-    if (flow->to_server_shift || (flow->flags & FLOW_NO_ECN) || !track_is_near(frame, cold->client_next) ||
-        !track_client_goes_on(cold, ack))
+    if (flow->to_server_shift || ((flow->flags & FLOW_NO_ECN) && (frame_tos(frame) & 3) != ECN_NOT_ECT) ||
+        !track_is_near(frame, cold->client_next) || !track_client_goes_on(cold, ack))
         return false;
     cold->client_next = seq_max(cold->client_next, frame->seq + frame->payload_bytes);
     frame_edit_be32(&edit, frame->l4 + 8u, ack);
@@ -415,7 +415,7 @@ static inline bool plain_to_server(struct passage *passage, const struct flow *f
         frame_edit_be32(&edit, at + 4,
                         seq_max(load_be32(frame->data + at + 4) - flow->ts_delta, flow->tsecr_floor));
     frame_edit_end(&edit);
-    if (frame->payload_bytes + frame->options_bytes > cold->server_mss)
+    if (frame->payload_bytes > server_limit(cold, frame))
         frame_limit_gso(frame, server_limit(cold, frame));
     return true;
 }
