@@ -257,7 +257,7 @@ def compare_sessions(site, service, wanted):
         check(got in wanted, f"a session differs in attack mode: {got!r}, in normal mode {wanted[-1]!r}")
     least = service.sessions * service.connections
     for group, name in [("cookies", "accepted"), ("flows", "opened")] + [("requests", "matched")] * (service.opened == "check"):
-        check(counters.moved(group, name) >= least, f"{group} {name} went up by {counters.moved(group, name)}, wanted {least}")
+        check(counters.moved(group, name) >= least, f"{group} {name} went up by {counters.moved(group, name)}, wanted {least}; {profile_of(site, service)}")
     if service.opened == "check" and service.greeting and not service.either_first:
         check(counters.moved("greetings", "sent") >= least, f"{counters.moved('greetings', 'sent')} greetings were sent, wanted {least}")
     for group, name in (("greetings", "unequal"), ("flows", "refused"), ("requests", "mismatched")):
