@@ -315,10 +315,8 @@ static void count_proof(struct engine *engine, const struct passage *passage, st
 {
     const struct trigger_tag asked = {&engine->asked, passage->hash, proof->x};
     const struct trigger_tag silent = {&engine->silent, passage->hash, proof->x};
-    bool counted = tag_age_ms(&engine->proved, passage->hash, 0, passage->now_us) >= 0;
 
-    tag_put(&engine->proved, passage->hash, 0, passage->now_us);
-    if (!counted)
+    if (!tag_put(&engine->proved, passage->hash, 0, passage->now_us))
         engine->counters.cookies_accepted++;
     /* A cookie that its client repeats, or one of long ago, says nothing about those that are out now. */
     if (trigger_answered(&server->counts, asked, passage->now_us)) {
@@ -500,9 +498,8 @@ static void blame(struct engine *engine, const struct passage *passage, struct s
 {
     struct observed_source aside;
 
-    if (tag_age_ms(&engine->blamed, passage->hash, proof->x, passage->now_us) >= 0)
+    if (!tag_put_first(&engine->blamed, passage->hash, proof->x, passage->now_us))
         return;
-    tag_put(&engine->blamed, passage->hash, proof->x, passage->now_us);
     engine->counters.requests_mismatched++;
     trigger_mismatch(&server->counts, passage->now_us);
     engine_check_triggers(engine, server, passage->now_us);
@@ -865,8 +862,7 @@ void admission_stray(struct engine *engine, struct passage *passage)
         passage_drop(engine, passage, DROP_bad_cookie);
         return;
     }
-    if (tag_age_ms(&engine->stray, passage->hash, 0, passage->now_us) < 0)
-        tag_put(&engine->stray, passage->hash, 0, passage->now_us);
+    tag_put_first(&engine->stray, passage->hash, 0, passage->now_us);
     passage_forward(passage);
 }
 

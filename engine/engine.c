@@ -168,14 +168,6 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
 
 /* --- verdicts ---------------------------------------------------------------------------------------------------- */
 
-void passage_drop(struct engine *engine, struct passage *passage, enum drop_reason reason)
-{
-    passage->verdict->action = VERDICT_DROP;
-    passage->verdict->reason = reason;
-    passage->verdict->bytes = 0;
-    engine->counters.drops[reason]++;
-}
-
 void passage_hold(struct passage *passage)
 {
     passage->verdict->action = VERDICT_HOLD;
@@ -275,11 +267,11 @@ static void count_half_open(struct engine *engine, const struct flow *flow, int 
         server->counts.half_open_flows += (uint32_t)change;
 }
 
-void engine_check_triggers(struct engine *engine, struct server *server, uint64_t now_us)
+void engine_look_at_triggers(struct engine *engine, struct server *server, uint64_t now_us)
 {
     struct observed_trigger trigger;
 
-    if (server && server_trigger(&engine->servers, server, now_us, &trigger))
+    if (server_trigger(&engine->servers, server, now_us, &trigger))
         observe_trigger(engine, server, &trigger, now_us);
 }
 
@@ -328,11 +320,6 @@ struct flow *engine_flow_new(struct engine *engine, const struct flow_key *key, 
     return flow_new(&engine->flows, key, state, now_us);
 }
 
-const struct promise *server_promise_now(const struct engine *engine, const struct server *server, bool ipv4)
-{
-    return server->policy ? &server->policy->now : &engine->default_promise[ipv4 ? 0 : 1];
-}
-
 const struct promise *server_promise(const struct engine *engine, const struct server *server, bool ipv4,
                                      uint32_t generation, uint64_t now_us)
 {
@@ -344,23 +331,6 @@ const struct promise *server_promise(const struct engine *engine, const struct s
         now_us < policy->before_until_us)
         return &policy->before;
     return generation == DEFAULT_PROMISE_GENERATION ? &engine->default_promise[ipv4 ? 0 : 1] : NULL;
-}
-
-enum opening_kind server_opening(const struct server *server)
-{
-    if (server->unknown == UNKNOWN_PASS && !(server->policy && server->policy->armed))
-        return OPENING_PASS;
-    return server->policy ? server->policy->opening : OPENING_COOKIE;
-}
-
-bool server_refuses_new(const struct server *server)
-{
-    return server->unknown == UNKNOWN_DROP && !(server->policy && server->policy->armed);
-}
-
-bool server_protected(const struct server *server)
-{
-    return server->mode == MODE_ATTACK && server_opening(server) != OPENING_PASS;
 }
 
 /* --- the way of a frame ------------------------------------------------------------------------------------------- */

@@ -182,7 +182,7 @@ void opening_begin(struct engine *engine, struct passage *passage, struct server
         flow->flags |= FLOW_GREETING_DUE;
     opening_hold_add(&engine->openings, opening, 0, data, bytes);
     opening->fin = fin && opening->held_bytes == bytes;
-    tag_remove(&engine->stray, passage->hash, 0);
+    tag_take(&engine->stray, passage->hash, 0, passage->now_us);
     send_syn(engine, flow, opening);
     opening->attempts = 1;
     set_timer(engine, cold->opening, passage->now_us + SYN_FIRST_US);

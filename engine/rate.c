@@ -2,33 +2,14 @@
 /* rate.c - see rate.h. */
 #include "engine/rate.h"
 
-/* Empties the buckets between the newest one and that of `step`. Time that goes backwards counts into the newest. */
-static void rate_advance(struct rate_window *window, uint64_t step)
+void rate_advance(struct rate_window *window, uint64_t step)
 {
-    if (step <= window->step)
-        return;
-
     uint64_t passed = step - window->step;
     uint64_t stale = passed < RATE_BUCKETS ? passed : RATE_BUCKETS;
 
     for (uint64_t i = 0; i < stale; i++)
         window->bucket[(step - i) % RATE_BUCKETS] = 0;
     window->step = step;
-}
-
-void rate_add(struct rate_window *window, uint64_t now_us)
-{
-    rate_advance(window, now_us / RATE_STEP_US);
-    window->bucket[window->step % RATE_BUCKETS]++;
-}
-
-void rate_take_back(struct rate_window *window, uint64_t at_us)
-{
-    uint64_t step = at_us / RATE_STEP_US;
-
-    if (step <= window->step && window->step - step < RATE_BUCKETS &&
-        window->bucket[step % RATE_BUCKETS] != 0)
-        window->bucket[step % RATE_BUCKETS]--;
 }
 
 /* The buckets from `oldest` to `newest`, as far as the window holds them. */

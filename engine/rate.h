@@ -20,9 +20,28 @@ struct rate_window {
     uint32_t bucket[RATE_BUCKETS];
 };
 
-void rate_add(struct rate_window *window, uint64_t now_us);
+/* Makes `step` the newest bucket's number. */
+void rate_advance(struct rate_window *window, uint64_t step);
+
+/* Inline, as the next: a flood counts each of its segments. Time that goes backwards counts into the newest bucket. */
+static inline void rate_add(struct rate_window *window, uint64_t now_us)
+{
+    uint64_t step = now_us / RATE_STEP_US;
+
+    if (step > window->step)
+        rate_advance(window, step);
+    window->bucket[window->step % RATE_BUCKETS]++;
+}
+
 /* Takes back one event that was counted at `at_us`; nothing happens where it has left the window. */
-void rate_take_back(struct rate_window *window, uint64_t at_us);
+static inline void rate_take_back(struct rate_window *window, uint64_t at_us)
+{
+    uint64_t step = at_us / RATE_STEP_US;
+
+    if (window->step - step < RATE_BUCKETS && window->bucket[step % RATE_BUCKETS] != 0)
+        window->bucket[step % RATE_BUCKETS]--;
+}
+
 uint32_t rate_sum(const struct rate_window *window, uint64_t now_us);
 /* Only those that are at least `age_us` old. */
 uint32_t rate_sum_older(const struct rate_window *window, uint64_t age_us, uint64_t now_us);

@@ -40,13 +40,10 @@ static struct server *server_slot(const struct server_table *table, const struct
     return NULL;
 }
 
-struct server *server_find(struct server_table *table, const struct server_key *key)
+struct server *server_find_other(struct server_table *table, const struct server_key *key)
 {
-    struct server *server = table->last;
+    struct server *server = server_slot(table, key);
 
-    if (server != NULL && server_key_equal(&server->key, key))
-        return server;
-    server = server_slot(table, key);
     if (server == NULL || !server->used)
         return NULL;
     table->last = server;
@@ -124,11 +121,6 @@ void server_table_adopt(struct server_table *table, const struct policy *policy,
     }
 }
 
-enum mode_setting server_setting(const struct server_table *table, const struct server *server)
-{
-    return server->setting != SETTING_INHERIT ? server->setting : table->setting;
-}
-
 void server_set_setting(struct server_table *table, struct server *server, enum mode_setting setting,
                         uint64_t now_us)
 {
@@ -184,12 +176,6 @@ void server_set_listening(struct server_table *table, const struct server_key *k
         server->listening = LISTENING_NO;
 }
 
-bool server_unlistened(const struct server_table *table, const struct server *server, uint64_t now_us)
-{
-    return server->listening == LISTENING_NO && table->listening_us != 0 &&
-           now_us - table->listening_us < LISTENING_FRESH_US;
-}
-
 uint32_t server_half_open(const struct server *server, uint64_t now_us)
 {
     return trigger_half_open(&server->counts, server->mode == MODE_ATTACK, now_us);
@@ -216,13 +202,10 @@ static enum trigger_cause firing(const struct server_table *table, const struct 
 bool server_trigger(struct server_table *table, struct server *server, uint64_t now_us,
                     struct observed_trigger *trigger)
 {
-    if (server_setting(table, server) != SETTING_AUTO)
-        return false;
-
     bool switches = server->mode == MODE_NORMAL;
-    bool due = server->reported_us == 0 || now_us >= server->reported_us + TRIGGER_REPORT_US;
-    if (!switches && !due)
-        return false; /* before counting: this is called for every SYN of a flood */
+
+    if (!server_trigger_due(table, server, now_us))
+        return false;
     /* ENGINE 6: where the answers do not cross the bridge, an attack mode could not know who is served. */
     if (switches && (server->answered_us == 0 || now_us >= server->answered_us + ANSWERS_FRESH_US))
         return false;

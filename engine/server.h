@@ -101,7 +101,14 @@ struct server_table {
 /* `slots`: zeroed memory of the caller's. The setting begins as SETTING_AUTO, limits as the defaults, one shard. */
 void server_table_init(struct server_table *table, struct server *slots, uint32_t capacity,
                        const uint64_t seed[2]);
-struct server *server_find(struct server_table *table, const struct server_key *key);
+/* server_find() of another than the one found last. */
+struct server *server_find_other(struct server_table *table, const struct server_key *key);
+static inline struct server *server_find(struct server_table *table, const struct server_key *key)
+{
+    struct server *server = table->last;
+
+    return server != NULL && server_key_equal(&server->key, key) ? server : server_find_other(table, key);
+}
 /* Finds or makes; NULL where the table is full. A new server's mode follows the setting in force. */
 struct server *server_add(struct server_table *table, const struct server_key *key, uint64_t now_us);
 /* How many servers at this address are in attack mode. */
@@ -111,7 +118,10 @@ uint32_t server_host_attacked(const struct server_table *table, const struct ip_
 void server_table_adopt(struct server_table *table, const struct policy *policy, uint64_t now_us);
 
 /* The setting that counts for this server. */
-enum mode_setting server_setting(const struct server_table *table, const struct server *server);
+static inline enum mode_setting server_setting(const struct server_table *table, const struct server *server)
+{
+    return server->setting != SETTING_INHERIT ? server->setting : table->setting;
+}
 /* The operator's word; see engine_set_setting(). `server` NULL: for all. */
 void server_set_setting(struct server_table *table, struct server *server, enum mode_setting setting,
                         uint64_t now_us);
@@ -124,11 +134,24 @@ void server_told(struct server *server);
 void server_set_listening(struct server_table *table, const struct server_key *key, bool listening,
                           uint64_t now_us);
 /* True where it is known that nobody listens on its port. */
-bool server_unlistened(const struct server_table *table, const struct server *server, uint64_t now_us);
+static inline bool server_unlistened(const struct server_table *table, const struct server *server,
+                                     uint64_t now_us)
+{
+    return server->listening == LISTENING_NO && table->listening_us != 0 &&
+           now_us - table->listening_us < LISTENING_FRESH_US;
+}
 /* A SYN-ACK of the server was seen. */
 void server_answered(struct server *server, uint64_t now_us);
 /* Half-open (trigger.h), for the mode in force. */
 uint32_t server_half_open(const struct server *server, uint64_t now_us);
+/* False: server_trigger() would say no without counting, as it does for nearly every SYN of a flood. */
+static inline bool server_trigger_due(const struct server_table *table, const struct server *server,
+                                      uint64_t now_us)
+{
+    return server_setting(table, server) == SETTING_AUTO &&
+           (server->mode == MODE_NORMAL || server->reported_us == 0 ||
+            now_us >= server->reported_us + TRIGGER_REPORT_US);
+}
 /*
  * To be called after each event that may fire a trigger. Under SETTING_AUTO, switches to attack mode where one fires.
  * Returns true where this is to be reported: switched just now; or last reported TRIGGER_REPORT_US ago and still firing, or not

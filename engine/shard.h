@@ -87,7 +87,13 @@ static inline void passage_forward(struct passage *passage)
     passage->verdict->action = VERDICT_FORWARD;
     passage->verdict->bytes = OFFLOAD_BYTES + passage->frame.bytes;
 }
-void passage_drop(struct engine *engine, struct passage *passage, enum drop_reason reason);
+static inline void passage_drop(struct engine *engine, struct passage *passage, enum drop_reason reason)
+{
+    passage->verdict->action = VERDICT_DROP;
+    passage->verdict->reason = reason;
+    passage->verdict->bytes = 0;
+    engine->counters.drops[reason]++;
+}
 /* The payload was copied; the frame is done with. */
 void passage_hold(struct passage *passage);
 /* Builds `segment` in the frame's own buffer and sends it back where the frame came from. */
@@ -131,7 +137,12 @@ void flow_bind_server(struct engine *engine, struct flow *flow, struct server *s
 /* flow_set_state() and the half-open count of the flow's server. */
 void engine_flow_state(struct engine *engine, struct flow *flow, enum flow_state state, uint64_t now_us);
 /* Looks whether a trigger of the server fires, after something that it counts; `server` may be NULL. */
-void engine_check_triggers(struct engine *engine, struct server *server, uint64_t now_us);
+void engine_look_at_triggers(struct engine *engine, struct server *server, uint64_t now_us);
+static inline void engine_check_triggers(struct engine *engine, struct server *server, uint64_t now_us)
+{
+    if (server && server_trigger_due(&engine->servers, server, now_us))
+        engine_look_at_triggers(engine, server, now_us);
+}
 /* A new flow, after making room where the table is full; NULL: nothing may go. */
 struct flow *engine_flow_new(struct engine *engine, const struct flow_key *key, enum flow_state state,
                              uint64_t now_us);
@@ -144,11 +155,29 @@ void engine_flow_close(struct engine *engine, struct flow *flow, enum flow_end r
 const struct promise *server_promise(const struct engine *engine, const struct server *server, bool ipv4,
                                      uint32_t generation, uint64_t now_us);
 /* The one made now; never NULL. */
-const struct promise *server_promise_now(const struct engine *engine, const struct server *server, bool ipv4);
-enum opening_kind server_opening(const struct server *server);
+static inline const struct promise *server_promise_now(const struct engine *engine,
+                                                       const struct server *server, bool ipv4)
+{
+    return server->policy ? &server->policy->now : &engine->default_promise[ipv4 ? 0 : 1];
+}
+
+static inline enum opening_kind server_opening(const struct server *server)
+{
+    if (server->unknown == UNKNOWN_PASS && !(server->policy && server->policy->armed))
+        return OPENING_PASS;
+    return server->policy ? server->policy->opening : OPENING_COOKIE;
+}
+
 /* True where --unknown drop keeps new clients from a server in attack mode of which too little is known. */
-bool server_refuses_new(const struct server *server);
+static inline bool server_refuses_new(const struct server *server)
+{
+    return server->unknown == UNKNOWN_DROP && !(server->policy && server->policy->armed);
+}
+
 /* True where we answer for the server: attack mode, and its policy does not say to let clients pass. */
-bool server_protected(const struct server *server);
+static inline bool server_protected(const struct server *server)
+{
+    return server->mode == MODE_ATTACK && server_opening(server) != OPENING_PASS;
+}
 
 #endif

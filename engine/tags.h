@@ -30,10 +30,76 @@ struct tag_table {
 
 /* `slots`: `count` (a power of two) zeroed tags. */
 void tag_table_init(struct tag_table *table, struct tag *slots, uint32_t count, uint32_t life_ms);
-/* Remembers (connection, extra) from now on; `hash` is the connection's flow_key_hash(). */
-void tag_put(struct tag_table *table, uint64_t hash, uint32_t extra, uint64_t now_us);
+/* The rest is inline: a flood asks several tables for each of its segments. */
+
+/* The slot of (hash, extra); `*tag` is what stands in it when it is ours. */
+static inline struct tag *tag_slot(const struct tag_table *table, uint64_t hash, uint32_t extra,
+                                   uint32_t *tag)
+{
+    uint64_t mixed = hash_with(hash, extra);
+
+    *tag = (uint32_t)(mixed >> 32) | 1;
+    return &table->slots[mixed & table->mask];
+}
+
+static inline bool tag_alive(const struct tag_table *table, const struct tag *slot, uint32_t now_ms)
+{
+    return slot->tag && now_ms - slot->at_ms < table->life_ms;
+}
+
+/*
+ * Remembers (connection, extra) from now on; `hash` is the connection's flow_key_hash(). True where it was remembered already: that
+ * begins anew.
+ */
+static inline bool tag_put(struct tag_table *table, uint64_t hash, uint32_t extra, uint64_t now_us)
+{
+    uint32_t tag, now_ms = (uint32_t)(now_us / 1000);
+    struct tag *slot = tag_slot(table, hash, extra, &tag);
+    bool alive = tag_alive(table, slot, now_ms), ours = slot->tag == tag;
+
+    if (alive && !ours)
+        table->overwritten++;
+    *slot = (struct tag){tag, now_ms};
+    return alive && ours;
+}
+
+/* Remembers it as long as it was not remembered already; true where it was not. */
+static inline bool tag_put_first(struct tag_table *table, uint64_t hash, uint32_t extra, uint64_t now_us)
+{
+    uint32_t tag, now_ms = (uint32_t)(now_us / 1000);
+    struct tag *slot = tag_slot(table, hash, extra, &tag);
+    bool alive = tag_alive(table, slot, now_ms);
+
+    if (alive && slot->tag == tag)
+        return false;
+    if (alive)
+        table->overwritten++;
+    *slot = (struct tag){tag, now_ms};
+    return true;
+}
+
 /* Milliseconds since it was put, or -1 where it is not there or its life is over. */
-int64_t tag_age_ms(const struct tag_table *table, uint64_t hash, uint32_t extra, uint64_t now_us);
-void tag_remove(struct tag_table *table, uint64_t hash, uint32_t extra);
+static inline int64_t tag_age_ms(const struct tag_table *table, uint64_t hash, uint32_t extra,
+                                 uint64_t now_us)
+{
+    uint32_t tag, now_ms = (uint32_t)(now_us / 1000);
+    const struct tag *slot = tag_slot(table, hash, extra, &tag);
+
+    if (slot->tag != tag || !tag_alive(table, slot, now_ms))
+        return -1;
+    return now_ms - slot->at_ms;
+}
+
+/* Forgets it, and says what tag_age_ms() would have said. */
+static inline int64_t tag_take(struct tag_table *table, uint64_t hash, uint32_t extra, uint64_t now_us)
+{
+    uint32_t tag, now_ms = (uint32_t)(now_us / 1000);
+    struct tag *slot = tag_slot(table, hash, extra, &tag);
+
+    if (slot->tag != tag || !tag_alive(table, slot, now_ms))
+        return -1;
+    slot->tag = 0;
+    return now_ms - slot->at_ms;
+}
 
 #endif

@@ -27,7 +27,7 @@ static void usual_add(struct trigger_counts *counts, uint64_t sum)
  * Brings the mean up to the window before the present one. Of those that have gone by, all but the first are empty, or
  * this would have been called.
  */
-static void follow_usual(struct trigger_counts *counts, uint64_t now_us)
+void trigger_follow_usual(struct trigger_counts *counts, uint64_t now_us)
 {
     uint64_t step = now_us / RATE_WINDOW_US;
 
@@ -38,68 +38,6 @@ static void follow_usual(struct trigger_counts *counts, uint64_t now_us)
         counts->usual_step++;
     }
     counts->usual_step = step;
-}
-
-void trigger_syn(struct trigger_counts *counts, bool attack, uint64_t now_us)
-{
-    if (!attack)
-        follow_usual(counts, now_us);
-    rate_add(&counts->syns, now_us);
-}
-
-/* True where the tagged event was counted, and is remembered; `*at_us` is when, in whole ms as the tags keep it. */
-static bool was_counted(struct trigger_tag at, uint64_t now_us, uint64_t *at_us)
-{
-    int64_t age_ms = tag_age_ms(at.table, at.hash, at.x, now_us);
-
-    if (age_ms < 0)
-        return false;
-    *at_us = (now_us / 1000 - (uint64_t)age_ms) * 1000;
-    return true;
-}
-
-void trigger_asked(struct trigger_counts *counts, struct trigger_tag at, uint64_t now_us)
-{
-    uint64_t at_us;
-
-    if (was_counted(at, now_us, &at_us))
-        return;
-    tag_put(at.table, at.hash, at.x, now_us);
-    rate_add(&counts->unanswered, now_us);
-}
-
-/* The event no longer counts in `window`. False: it is not remembered. */
-static bool take_back(struct rate_window *window, struct trigger_tag at, uint64_t now_us)
-{
-    uint64_t at_us;
-
-    if (!was_counted(at, now_us, &at_us))
-        return false;
-    tag_remove(at.table, at.hash, at.x);
-    rate_take_back(window, at_us);
-    return true;
-}
-
-bool trigger_answered(struct trigger_counts *counts, struct trigger_tag at, uint64_t now_us)
-{
-    return take_back(&counts->unanswered, at, now_us);
-}
-
-void trigger_handshake(struct trigger_counts *counts, struct trigger_tag at, uint64_t now_us)
-{
-    rate_add(&counts->handshakes, now_us);
-    rate_add(&counts->silent, now_us);
-    tag_put(at.table, at.hash, at.x, now_us);
-}
-
-void trigger_spoke(struct trigger_counts *counts, struct trigger_tag at, uint64_t now_us)
-{
-    take_back(&counts->silent, at, now_us);
-}
-
-void trigger_mismatch(struct trigger_counts *counts, uint64_t now_us)
-{
-    rate_add(&counts->mismatches, now_us);
 }
 
 void trigger_refusal(struct trigger_counts *counts, uint64_t now_us)

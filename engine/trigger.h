@@ -85,16 +85,59 @@ struct trigger_tag {
 
 /* --- what happens, each told when it does --- */
 
-void trigger_syn(struct trigger_counts *counts, bool attack, uint64_t now_us);
+/* Brings the mean rate of SYNs up to now: before one is counted in normal mode. */
+void trigger_follow_usual(struct trigger_counts *counts, uint64_t now_us);
+
+static inline void trigger_syn(struct trigger_counts *counts, bool attack, uint64_t now_us)
+{
+    if (!attack)
+        trigger_follow_usual(counts, now_us);
+    rate_add(&counts->syns, now_us);
+}
+
 /* A SYN-ACK of ours went out; the same again counts once. */
-void trigger_asked(struct trigger_counts *counts, struct trigger_tag at, uint64_t now_us);
+static inline void trigger_asked(struct trigger_counts *counts, struct trigger_tag at, uint64_t now_us)
+{
+    if (tag_put_first(at.table, at.hash, at.x, now_us))
+        rate_add(&counts->unanswered, now_us);
+}
+
+/* The event no longer counts in `window`. False: it is not remembered. Tags keep its time in whole ms. */
+static inline bool trigger_take_back(struct rate_window *window, struct trigger_tag at, uint64_t now_us)
+{
+    int64_t age_ms = tag_take(at.table, at.hash, at.x, now_us);
+
+    if (age_ms < 0)
+        return false;
+    rate_take_back(window, (now_us / 1000 - (uint64_t)age_ms) * 1000);
+    return true;
+}
+
 /* Its cookie came back. False: that was known, or it went out long ago. */
-bool trigger_answered(struct trigger_counts *counts, struct trigger_tag at, uint64_t now_us);
+static inline bool trigger_answered(struct trigger_counts *counts, struct trigger_tag at, uint64_t now_us)
+{
+    return trigger_take_back(&counts->unanswered, at, now_us);
+}
+
 /* A handshake was completed; its client is silent from now on. */
-void trigger_handshake(struct trigger_counts *counts, struct trigger_tag at, uint64_t now_us);
+static inline void trigger_handshake(struct trigger_counts *counts, struct trigger_tag at, uint64_t now_us)
+{
+    rate_add(&counts->handshakes, now_us);
+    rate_add(&counts->silent, now_us);
+    tag_put(at.table, at.hash, at.x, now_us);
+}
+
 /* It has said something. */
-void trigger_spoke(struct trigger_counts *counts, struct trigger_tag at, uint64_t now_us);
-void trigger_mismatch(struct trigger_counts *counts, uint64_t now_us);
+static inline void trigger_spoke(struct trigger_counts *counts, struct trigger_tag at, uint64_t now_us)
+{
+    trigger_take_back(&counts->silent, at, now_us);
+}
+
+static inline void trigger_mismatch(struct trigger_counts *counts, uint64_t now_us)
+{
+    rate_add(&counts->mismatches, now_us);
+}
+
 void trigger_refusal(struct trigger_counts *counts, uint64_t now_us);
 /* `used` of `limit` places; a limit of 0 says that nothing is known. */
 void trigger_accept_queue(struct trigger_counts *counts, uint32_t used, uint32_t limit, uint64_t now_us);

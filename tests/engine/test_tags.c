@@ -48,15 +48,28 @@ Test(tags, tells_connections_and_extras_apart, .init = setup)
     cr_assert_eq(tag_age_ms(&table, other, 7, 0), -1);
 }
 
-Test(tags, removed_ones_are_gone, .init = setup)
+Test(tags, taken_ones_are_gone, .init = setup)
 {
     uint64_t hash = hash_of(1);
 
     tag_put(&table, hash, 0, 0);
-    tag_remove(&table, hash, 1);
-    cr_assert_eq(tag_age_ms(&table, hash, 0, 0), 0, "another one was removed");
-    tag_remove(&table, hash, 0);
-    cr_assert_eq(tag_age_ms(&table, hash, 0, 0), -1);
+    cr_assert_eq(tag_take(&table, hash, 1, 0), -1);
+    cr_assert_eq(tag_age_ms(&table, hash, 0, 0), 0, "another one was taken");
+    cr_assert_eq(tag_take(&table, hash, 0, 7000), 7);
+    cr_assert_eq(tag_age_ms(&table, hash, 0, 7000), -1);
+    cr_assert_eq(tag_take(&table, hash, 0, 7000), -1);
+}
+
+Test(tags, putting_says_whether_it_is_new, .init = setup)
+{
+    uint64_t hash = hash_of(1);
+
+    cr_assert_not(tag_put(&table, hash, 0, 0));
+    cr_assert(tag_put(&table, hash, 0, 2000000));
+    cr_assert_not(tag_put_first(&table, hash, 0, 4000000));
+    cr_assert_eq(tag_age_ms(&table, hash, 0, 4999000), 2999, "it counts from the last tag_put()");
+    cr_assert(tag_put_first(&table, hash, 0, 5000000), "its life was over");
+    cr_assert_eq(table.overwritten, 0u);
 }
 
 /* A fixed table: whoever comes takes the slot, and that is counted. */
