@@ -164,11 +164,20 @@ static void handle_aside(struct shards *shards, const struct observation *aside,
         hooks->put_aside(hooks->context, aside);
 }
 
+/* The next client of a server that one shard has met may reach another. */
+static void handle_answered(struct shards *shards, const struct observation *answered)
+{
+    const struct worker_request request = {.kind = REQUEST_ANSWERED, .server = answered->server};
+    tell_all(shards, &request);
+}
+
 static void handle_report(struct shards *shards, const struct observation *report,
                           const struct shards_hooks *hooks, uint64_t now_us)
 {
     if (report->kind == OBSERVED_SOURCE)
         handle_aside(shards, report, hooks);
+    else if (report->kind == OBSERVED_ANSWERED)
+        handle_answered(shards, report);
     else
         handle_trigger(shards, report, hooks, now_us);
 }

@@ -76,6 +76,7 @@ static size_t observation_bytes(const struct observation *observation)
     case OBSERVED_ESTABLISHED:
     case OBSERVED_END:
     case OBSERVED_TRIGGER:
+    case OBSERVED_ANSWERED:
     case OBSERVED_GREETING:
         break;
     }
@@ -92,7 +93,8 @@ static void send_observations(struct worker *worker)
     struct counters *counters = engine_counters(worker->engine);
     for (uint32_t i = 0; i < queue->count; i++) {
         const struct observation *observation = &queue->slots[i];
-        const bool trigger = observation->kind == OBSERVED_TRIGGER || observation->kind == OBSERVED_SOURCE;
+        const bool trigger = observation->kind == OBSERVED_TRIGGER || observation->kind == OBSERVED_SOURCE ||
+                             observation->kind == OBSERVED_ANSWERED;
         if (!trigger && !worker->learning && observation->kind != OBSERVED_GREETING)
             continue;
         struct mailbox *mailbox = trigger ? worker->triggers : worker->observations;
@@ -209,6 +211,9 @@ static void serve(struct worker *worker, const struct worker_request *request, u
         break;
     case REQUEST_ACCEPT_QUEUE:
         engine_set_accept_queue(worker->engine, &request->server, request->value, request->max, now_us);
+        break;
+    case REQUEST_ANSWERED:
+        engine_set_answered(worker->engine, &request->server, now_us);
         break;
     case REQUEST_LISTENING:
         engine_set_listening(worker->engine, &request->server, request->listening, now_us);

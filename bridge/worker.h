@@ -45,6 +45,7 @@ enum worker_request_kind {
     REQUEST_SERVERS,      /* into `servers`, at most `max`; `*count` says how many there are */
     REQUEST_FLOWS,        /* into `flows`, the same */
     REQUEST_ACCEPT_QUEUE, /* engine_set_accept_queue(): `server`, `value` used of `max` */
+    REQUEST_ANSWERED,     /* engine_set_answered(): `server` */
     REQUEST_LISTENING,    /* engine_set_listening(): `server`, `listening` */
     REQUEST_FRESH,        /* engine_listening_fresh() */
     REQUEST_SOURCES,      /* into `sources`, the same */
@@ -95,7 +96,7 @@ void worker_wake(struct worker *worker);
 
 /* The oldest not yet fetched, good until the next call; NULL: none. */
 const struct observation *worker_next_observation(struct worker *worker);
-/* OBSERVED_TRIGGER and OBSERVED_SOURCE: what all shards, and the log, must know. */
+/* OBSERVED_TRIGGER, OBSERVED_SOURCE and OBSERVED_ANSWERED: what all shards, and the log, must know. */
 const struct observation *worker_next_trigger(struct worker *worker);
 
 #endif

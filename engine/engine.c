@@ -267,6 +267,13 @@ static void count_half_open(struct engine *engine, const struct flow *flow, int 
         server->counts.half_open_flows += (uint32_t)change;
 }
 
+/* Each shard sees the answers to some clients only: that there is a server, all must know. */
+void engine_server_answered(struct engine *engine, struct server *server, uint64_t now_us)
+{
+    if (server_answered(server, now_us) && engine->servers.shards > 1)
+        observe_answered(engine, server, now_us);
+}
+
 void engine_look_at_triggers(struct engine *engine, struct server *server, uint64_t now_us)
 {
     struct observed_trigger trigger;
@@ -640,6 +647,14 @@ void engine_set_mode(struct engine *engine, const struct server_key *server, enu
         server_set_mode(one, mode, cause, value, now_us);
     if (one && mode == MODE_ATTACK)
         server_told(one);
+}
+
+void engine_set_answered(struct engine *engine, const struct server_key *server, uint64_t now_us)
+{
+    struct server *one = server_add(&engine->servers, server, now_us);
+
+    if (one)
+        server_answered(one, now_us);
 }
 
 void engine_set_accept_queue(struct engine *engine, const struct server_key *server, uint32_t used,

@@ -109,6 +109,8 @@ void engine_set_setting(struct engine *engine, const struct server_key *server, 
  */
 void engine_set_mode(struct engine *engine, const struct server_key *server, enum mode mode,
                      enum trigger_cause cause, uint32_t value, uint64_t now_us);
+/* Another shard has seen a server answer (OBSERVED_ANSWERED). */
+void engine_set_answered(struct engine *engine, const struct server_key *server, uint64_t now_us);
 /*
  * How full the accept queue of a server is, asked of its TCP stack by the main thread: `used` of `limit` connections (0:
  * not known). It counts for 5 s.

@@ -30,8 +30,9 @@ enum observation_kind {
     OBSERVED_DATA,        /* data */
     OBSERVED_END,         /* end */
     OBSERVED_TRIGGER,     /* a trigger fired, or goes on firing (at most once a second per server): trigger */
-    OBSERVED_SOURCE,      /* a source was put aside: source */
-    OBSERVED_GREETING,    /* the real greeting differed from the promised one: greeting */
+    OBSERVED_SOURCE,      /* a source was put aside, or released: source */
+    OBSERVED_ANSWERED, /* a server has answered that this shard did not know for one; where there are others to be told */
+    OBSERVED_GREETING, /* the real greeting differed from the promised one: greeting */
 };
 
 enum flow_end {

@@ -9,7 +9,7 @@
 /* What the main thread must not miss, or a server would stay in attack mode. */
 static bool is_report(enum observation_kind kind)
 {
-    return kind == OBSERVED_TRIGGER || kind == OBSERVED_SOURCE;
+    return kind == OBSERVED_TRIGGER || kind == OBSERVED_SOURCE || kind == OBSERVED_ANSWERED;
 }
 
 /* The last slots are for reports, so that no flood of data can crowd them out. */
@@ -183,6 +183,11 @@ void observe_source(struct engine *engine, const struct server *server, const st
 
     if (slot)
         slot->source = *source;
+}
+
+void observe_answered(struct engine *engine, const struct server *server, uint64_t now_us)
+{
+    observation_of_server(engine, server, OBSERVED_ANSWERED, now_us);
 }
 
 void observe_unequal_greeting(struct engine *engine, const struct flow *flow, bool negative, uint64_t now_us)

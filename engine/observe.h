@@ -39,6 +39,7 @@ void observe_trigger(struct engine *engine, const struct server *server,
                      const struct observed_trigger *trigger, uint64_t now_us);
 void observe_source(struct engine *engine, const struct server *server, const struct observed_source *source,
                     uint64_t now_us);
+void observe_answered(struct engine *engine, const struct server *server, uint64_t now_us);
 void observe_unequal_greeting(struct engine *engine, const struct flow *flow, bool negative, uint64_t now_us);
 
 /* What a SYN-ACK says, as synack.h describes it. */

@@ -386,7 +386,7 @@ static void server_accepts(struct engine *engine, struct passage *passage, struc
         opening_fail(engine, flow, true, passage->now_us);
         return;
     }
-    server_answered(flow_server(engine, flow), passage->now_us);
+    engine_server_answered(engine, flow_server(engine, flow), passage->now_us);
     fix_offsets(engine, passage, flow, opening);
     note_grants(engine, passage, flow, opening);
     cold->offered = offer_to_server(opening);

@@ -158,11 +158,14 @@ void server_told(struct server *server)
     server->unconfirmed = false;
 }
 
-void server_answered(struct server *server, uint64_t now_us)
+bool server_answered(struct server *server, uint64_t now_us)
 {
+    const bool news = server->answered_us == 0 || server->listening == LISTENING_NO;
+
     server->answered_us = now_us != 0 ? now_us : 1;
     if (server->listening == LISTENING_NO)
         server->listening = LISTENING_DENIED;
+    return news;
 }
 
 void server_set_listening(struct server_table *table, const struct server_key *key, bool listening,

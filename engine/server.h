@@ -140,8 +140,8 @@ static inline bool server_unlistened(const struct server_table *table, const str
     return server->listening == LISTENING_NO && table->listening_us != 0 &&
            now_us - table->listening_us < LISTENING_FRESH_US;
 }
-/* A SYN-ACK of the server was seen. */
-void server_answered(struct server *server, uint64_t now_us);
+/* A SYN-ACK of the server was seen. True where this is news: it is the first, or it was said that nobody listens. */
+bool server_answered(struct server *server, uint64_t now_us);
 /* Half-open (trigger.h), for the mode in force. */
 uint32_t server_half_open(const struct server *server, uint64_t now_us);
 /* False: server_trigger() would say no without counting, as it does for nearly every SYN of a flood. */

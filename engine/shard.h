@@ -136,6 +136,8 @@ struct server *flow_server(struct engine *engine, const struct flow *flow);
 void flow_bind_server(struct engine *engine, struct flow *flow, struct server *server);
 /* flow_set_state() and the half-open count of the flow's server. */
 void engine_flow_state(struct engine *engine, struct flow *flow, enum flow_state state, uint64_t now_us);
+/* A SYN-ACK of the server was seen. */
+void engine_server_answered(struct engine *engine, struct server *server, uint64_t now_us);
 /* Looks whether a trigger of the server fires, after something that it counts; `server` may be NULL. */
 void engine_look_at_triggers(struct engine *engine, struct server *server, uint64_t now_us);
 static inline void engine_check_triggers(struct engine *engine, struct server *server, uint64_t now_us)

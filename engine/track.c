@@ -99,7 +99,7 @@ void track_server(struct engine *engine, struct passage *passage)
         struct flow *flow = pick_up(engine, passage, FLOW_HALF_OPEN);
 
         if (server)
-            server_answered(server, passage->now_us);
+            engine_server_answered(engine, server, passage->now_us);
         if (flow)
             flow_bind_server(engine, flow, server);
         return;
@@ -210,7 +210,7 @@ static void half_open_answered(struct engine *engine, const struct passage *pass
     struct server *server = server_add(&engine->servers, &key, passage->now_us);
 
     if (server)
-        server_answered(server, passage->now_us);
+        engine_server_answered(engine, server, passage->now_us);
     cold->server_isn = frame->seq;
     cold->server_next = frame->seq + 1;
     if (!cold->server) {

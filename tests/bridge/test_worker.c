@@ -76,6 +76,7 @@ static void start(struct bench *bench, bool single_reads)
             bench->far[i][side] = options[i].fds[side] = fds[1];
         }
         engine_config_defaults(&options[i].engine);
+        engine_config_share(&options[i].engine, SHARDS);
         options[i].engine.table_seed[0] = 1;
         options[i].engine.table_seed[1] = 2;
         options[i].nowait_writes = true;
@@ -212,13 +213,19 @@ Test(worker, frames_cross_and_are_counted_single)
     crosses(true);
 }
 
+/* One connection, through shard 0. */
+static void meet_server(struct bench *bench, uint32_t client_port)
+{
+    send_segment(bench, 0, SIDE_CLIENT, 1, client_port, TCP_SYN);
+    cr_assert_eq(next_flags(bench, 0, SIDE_SERVER, PATIENCE_MS), TCP_SYN);
+    send_segment(bench, 0, SIDE_SERVER, 1, client_port, SYNACK);
+    cr_assert_eq(next_flags(bench, 0, SIDE_CLIENT, PATIENCE_MS), SYNACK);
+}
+
 /* A server that has answered once, then a flood, all through shard 0: the other has never met the server. */
 static void attack(struct bench *bench)
 {
-    send_segment(bench, 0, SIDE_CLIENT, 1, 900, TCP_SYN);
-    cr_assert_eq(next_flags(bench, 0, SIDE_SERVER, PATIENCE_MS), TCP_SYN);
-    send_segment(bench, 0, SIDE_SERVER, 1, 900, SYNACK);
-    cr_assert_eq(next_flags(bench, 0, SIDE_CLIENT, PATIENCE_MS), SYNACK);
+    meet_server(bench, 900);
     for (uint32_t i = 0; i < FLOOD_SYNS; i++) {
         send_segment(bench, 0, SIDE_CLIENT, 1, 1000 + i, TCP_SYN);
         while (next_flags(bench, 0, SIDE_SERVER, 0) >= 0)
@@ -257,6 +264,46 @@ Test(shards, a_trigger_in_one_protects_in_all)
     send_segment(&bench, 1, SIDE_CLIENT, 7, 5000, TCP_SYN);
     cr_assert_eq(next_flags(&bench, 1, SIDE_CLIENT, PATIENCE_MS), SYNACK);
     cr_assert_eq(next_flags(&bench, 1, SIDE_SERVER, 0), -1);
+    stop(&bench);
+}
+
+/* Whom one shard has seen answer the others know: none of their clients reaches an attacked server unproved. */
+Test(shards, a_server_that_one_has_met_is_known_to_all)
+{
+    struct bench bench;
+    struct error error = {0};
+    start(&bench, false);
+    meet_server(&bench, 900);
+    drain_until(&bench, &bench.observed, 1);
+    cr_assert(shards_set_setting(bench.shards, NULL, SETTING_ATTACK, clock_now_us(), &error), "%s",
+              error.text);
+    send_segment(&bench, 1, SIDE_CLIENT, 7, 5000, TCP_SYN);
+    cr_assert_eq(next_flags(&bench, 1, SIDE_CLIENT, PATIENCE_MS), SYNACK);
+    cr_assert_eq(next_flags(&bench, 1, SIDE_SERVER, 0), -1);
+    stop(&bench);
+}
+
+/* The same where it was said that nobody listens there: a server's own word in one shard counts in all. */
+Test(shards, nobody_listens_is_denied_in_all)
+{
+    struct bench bench;
+    struct error error = {0};
+    start(&bench, false);
+    meet_server(&bench, 900);
+    drain_until(&bench, &bench.observed, 1);
+    struct server_key server = {.port = PORT};
+    cr_assert(addr_from_text("198.51.100.1", &server.addr));
+    cr_assert(shards_set_listening(bench.shards, &server, false));
+    shards_listening_fresh(bench.shards);
+    meet_server(&bench, 901);
+    drain_until(&bench, &bench.observed, 2);
+    cr_assert(shards_set_setting(bench.shards, NULL, SETTING_ATTACK, clock_now_us(), &error), "%s",
+              error.text);
+    for (uint32_t i = 0; i < 20; i++) {
+        send_segment(&bench, 1, SIDE_CLIENT, 7, 5000 + i, TCP_SYN);
+        cr_assert_eq(next_flags(&bench, 1, SIDE_CLIENT, PATIENCE_MS), SYNACK);
+        cr_assert_eq(next_flags(&bench, 1, SIDE_SERVER, 0), -1);
+    }
     stop(&bench);
 }
 

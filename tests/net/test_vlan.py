@@ -11,8 +11,9 @@ SUPER_FRAME_BYTES = 4000  # of payload for each frame: more than any single segm
 
 
 def protected(lab, vlan):
-    """The network with both servers learned, and attack mode in force."""
-    lab.start(mode="normal")
+    """The network with both servers learned, and attack mode in force. The servers are behind tags, in namespaces of their own: who listens at
+    the same address in the card's namespace, which synward would look at by itself, says nothing of them, so that it looks elsewhere."""
+    lab.start(mode="normal", extra=["--server-stack", lab.client.name])
     network = Network(lab, vlan)
     servers = {80: network.http(), 110: network.pop3()}
     for kind, port in (("http", 80), ("pop3", 110)):
