@@ -76,13 +76,14 @@ def openssh_session(site):
     return session(site) + listed + copy(site)
 
 
-INETD = "telnet stream tcp nowait root /usr/sbin/telnetd telnetd -h\n"
+TELNET_PORT = 2323  # at another than 23 the client waits for the server to begin
+INETD = f"{TELNET_PORT} stream tcp nowait root /usr/sbin/telnetd telnetd -h\n"
 
 
 def start_telnetd(site):
     site.folder("server", "home", owner=TESTER)
     site.write("server", "inetd.conf", INETD)
-    site.serve("/usr/sbin/inetutils-inetd", "-d", "/mnt/inetd.conf", port=23)
+    site.serve("/usr/sbin/inetutils-inetd", "-d", "/mnt/inetd.conf", port=TELNET_PORT)
 
 
 def converse(process, exchanges, timeout_s=20):
@@ -107,7 +108,7 @@ def converse(process, exchanges, timeout_s=20):
 
 def telnet_session(site):
     """Login by name and password, a command in a terminal, the end."""
-    with subprocess.Popen(site.argv("client", "inetutils-telnet", "-E", SERVER4), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    with subprocess.Popen(site.argv("client", "inetutils-telnet", "-E", SERVER4, TELNET_PORT), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, start_new_session=True, env={**os.environ, "TERM": "vt100"}) as client:
         try:
             said = converse(client, [("login: ", "tester\n"), ("assword: ", "secret\n"), ("$ ", "echo $((6*7)) $TERM; tty | cut -c1-9\n"),
@@ -121,7 +122,7 @@ def telnet_session(site):
 SERVICES = [
     Service("OpenSSH", 22, ("ssh",), start_openssh, openssh_session, greeting="stable", either_first=True, connections=5),
     Service("dropbear", 22, ("ssh",), start_dropbear, session, greeting="stable", either_first=True, connections=2),
-    Service("telnetd", 23, ("telnet",), start_telnetd, telnet_session, greeting="stable", either_first=True),
+    Service("telnetd", TELNET_PORT, ("telnet",), start_telnetd, telnet_session, greeting="stable"),
 ]
 
 add_tests(globals(), SERVICES)
