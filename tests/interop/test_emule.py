@@ -145,8 +145,8 @@ def leech(site, kinds):
 # Slots of the seed are given after a minute and more: few sessions, of many clients. The obfuscated ones can be checked once plain ones
 # have been answered with the seed's user hash.
 SERVICES = [
-    Service("eMule plain and obfuscated", SEED_PORT, ("edonkey",), start, lambda site: leech(site, ["plain", "obfuscated"] * 5), connections=10, sessions=1,
-            sessions_first=1),
+    Service("eMule plain and obfuscated", SEED_PORT, ("edonkey",), start, lambda site: leech(site, ["plain"] * 3 + ["obfuscated"] * 2), connections=5,
+            sessions=1, sessions_first=2),
 ]
 
 add_tests(globals(), SERVICES)
