@@ -104,7 +104,7 @@ def folder_of(site, side, folder, address, number, obfuscated):
 
 def start(site):
     """Two files of the seed: the directory names it as obfuscated for one of them."""
-    site.links, site.obfuscated_file = {}, None
+    site.links, site.obfuscated_file, site.leechers = {}, None, 0
     folder_of(site, "server", "seed", SERVER4, 0, True)
     for number, kind in enumerate(("plain", "obfuscated")):
         site.write("server", f"seed/Incoming/{kind}", blob(50 + number, SIZE))
@@ -117,13 +117,15 @@ def start(site):
 
 
 def leech(site, kinds):
-    """As many at once, each somebody new with nothing. The seed serves them in its own time, so it is enough that one of each kind has
+    """As many at once, each somebody new with nothing, at an address of its own: who comes with another name from a known one is turned
+    away by the seed. The seed serves them in its own time, so it is enough that one of each kind has
     the whole file; that it let all of them in is seen in synward's counters."""
     leechers = []
     for number, kind in enumerate(kinds):
         folder = f"{kind}-{number}"
         shutil.rmtree(site.path("client", folder), ignore_errors=True)
-        folder_of(site, "client", folder, f"10.78.0.{number + 1}", number, kind == "obfuscated")
+        site.leechers += 1
+        folder_of(site, "client", folder, f"10.78.0.{site.leechers}", number, kind == "obfuscated")
         site.write("client", f"{folder}/ED2KLinks", site.links[kind] + "\n")
         leechers.append((folder, kind, site.spawn("client", "amuled", "-c", f"/mnt/{folder}")))
     whole = {}
