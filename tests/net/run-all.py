@@ -28,7 +28,7 @@ TOGETHER = ["cli_errors.py", "test_wire.py", "test_synack.py", "test_switch.py",
 TOGETHER += ["test_wire.py@2", "test_wire.py@4", "test_vlan.py@2", "test_vlan.py@4", "test_pmtu.py@2", "test_pmtu.py@4", "transparency.py@2",
              "test_protocols.py@4"]
 # The real programs; the longest first.
-INTEROP = ["test_peers.py", "test_mail.py", "test_shell.py", "test_ftp.py", "test_databases.py", "test_web.py"]
+INTEROP = ["test_emule.py", "test_peers.py", "test_mail.py", "test_shell.py", "test_ftp.py", "test_databases.py", "test_web.py"]
 LANES = 2
 LIMIT_S, INTEROP_LIMIT_S = 240, 600
 
