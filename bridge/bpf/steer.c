@@ -225,7 +225,7 @@ static inline __attribute__((always_inline)) bool is_vlan_tag(__u32 ethertype)
 }
 
 #ifndef STEER_NATIVE
-SEC("socket")
+__attribute__((section("socket"), used)) /* libbpf knows by it of what kind the program is */
 #endif
 int steer(struct __sk_buff *skb)
 {
@@ -255,5 +255,5 @@ int steer(struct __sk_buff *skb)
 }
 
 #ifndef STEER_NATIVE
-char steer_license[] SEC("license") = "GPL";
+__attribute__((section("license"), used)) char steer_license[] = "GPL";
 #endif

@@ -405,7 +405,7 @@ static void bring_up(const char *device)
     memcpy(request.ifr_name, device, strlen(device));
     const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     request.ifr_flags = IFF_UP;
-    cr_assert_eq(ioctl(fd, SIOCSIFFLAGS, &request), 0);
+    cr_assert_eq(ioctl(fd, SIOCSIFFLAGS, &request), 0, "%s", strerror(errno));
     close(fd);
 }
 
