@@ -138,7 +138,7 @@ _Static_assert(sizeof(struct flow_cold) <= 52, "64 + 52 + 12 of index stays with
 
 /* All zero is an empty one. */
 struct flow_bucket {
-    uint8_t tags[FLOW_BUCKET_PLACES];     /* of the hash, never 0; 0: a free place */
+    uint8_t tags[FLOW_BUCKET_PLACES];     /* of the hash, never 0 or 1; 0: a free place */
     uint32_t passed;                      /* entries that found no place here, and stand in a later bucket */
     uint32_t entries[FLOW_BUCKET_PLACES]; /* indices */
 };
@@ -211,16 +211,17 @@ static inline uint32_t flow_home(const struct flow_table *table, uint64_t hash)
     return (uint32_t)((hash & 0xffffffff) * table->buckets_count >> 32);
 }
 
+/* Never 1: a free place behind an entry of that tag would be marked by flow_tags_like(), and who stood there once be found again. */
 static inline uint8_t flow_tag(uint64_t hash)
 {
     uint8_t tag = (uint8_t)(hash >> 56);
 
-    return tag ? tag : 1;
+    return tag > 1 ? tag : 2;
 }
 
 /*
  * A mark (the top bit of the byte) for each of eight tags that may be `tag`: for the first that is, in memory's order, and for some
- * behind it that are not, where subtracting has borrowed.
+ * behind it that are not, where subtracting has borrowed: those that differ in the lowest bit.
  */
 static inline uint64_t flow_tags_like(const uint8_t tags[8], uint8_t tag)
 {
