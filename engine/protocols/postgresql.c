@@ -8,7 +8,7 @@
  *                 ServerHello, 'G' and a token, or 'N' and what the client asks next (a wish for TLS: 'S' again);
  *                 'E' refuses. One letter alone is no evidence: any text may begin with it.
  *
- * Its keyword is the database that a start names, or the user's where it names none. A wish for encryption names none:
+ * Its keyword is the database that a start names last, or the user's where it names none. A wish for encryption names none:
  * what follows is not the first request. Servers ask for a password before they look for the database, so a name counts
  * when the server said what follows that ('S', 'K', 'Z').
  *
@@ -134,27 +134,35 @@ static bool is_text(const char *word, size_t word_bytes, const uint8_t *text, si
     return bytes == word_bytes && begins_exactly(word, word_bytes, text, bytes) == MATCH_YES;
 }
 
-/* Names and values in turn, up to an empty name. */
+/*
+ * Names and values in turn, up to an empty name. To the end, as a server takes the last of several; an empty database is the user's
+ * (ProcessStartupPacket() in its sources).
+ */
 static enum match start_database(const uint8_t *data, size_t bytes, const uint8_t **database, size_t *length)
 {
-    const uint8_t *name, *value;
-    size_t at = CODE_BYTES, name_bytes, value_bytes;
+    const uint8_t *name, *value, *user = data;
+    size_t at = CODE_BYTES, name_bytes, value_bytes, user_bytes = 0;
 
-    *database = data;
     for (*length = 0;;) {
         if (take_text(data, bytes, &at, &name, &name_bytes) != MATCH_YES)
             return MATCH_MORE;
         if (name_bytes == 0)
-            return MATCH_YES;
+            break;
         if (take_text(data, bytes, &at, &value, &value_bytes) != MATCH_YES)
             return MATCH_MORE;
-        if (is_text("database", 8, name, name_bytes) || is_text("user", 4, name, name_bytes)) {
+        if (is_text("user", 4, name, name_bytes)) {
+            user = value;
+            user_bytes = value_bytes;
+        } else if (is_text("database", 8, name, name_bytes)) {
             *database = value;
             *length = value_bytes;
         }
-        if (name_bytes == 8 && *database == value)
-            return MATCH_YES;
     }
+    if (*length == 0) {
+        *database = user;
+        *length = user_bytes;
+    }
+    return MATCH_YES;
 }
 
 static enum match postgresql_keyword(const uint8_t *request, size_t bytes, struct keywords_found *found)

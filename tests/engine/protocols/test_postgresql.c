@@ -58,13 +58,22 @@ Test(postgresql, answers_to_a_wish)
 
 Test(postgresql, names_a_database)
 {
-    assert_keywords(PROTOCOL_POSTGRESQL, STARTS("\x26", "user\0oryx\0database\0mail\0x\0yy\0\0"), 32,
+    assert_keywords(PROTOCOL_POSTGRESQL, STARTS("\x26", "user\0oryx\0database\0mail\0x\0yy\0\0"), 38,
                     "database=mail");
-    assert_keywords(PROTOCOL_POSTGRESQL, STARTS("\x22", "database\0Mail\0user\0oryx\0\0\0"), 22,
+    assert_keywords(PROTOCOL_POSTGRESQL, STARTS("\x22", "database\0Mail\0user\0oryx\0\0\0"), 33,
                     "database=Mail");
     assert_keywords(PROTOCOL_POSTGRESQL, STARTS("\x13", "user\0oryx\0\0"), 19, "database=oryx");
     assert_keywords(PROTOCOL_POSTGRESQL, BYTES("\0\0\0\x08\x04\xd2\x16\x2f"), 8, "database=");
     assert_no_keywords(PROTOCOL_POSTGRESQL, STARTS("\x0d", "user\0oryx\0\0"));
+}
+
+/* As ProcessStartupPacket() of the server's sources reads it: no name that is known may stand in front of the one that is meant. */
+Test(postgresql, last_database_is_the_one_that_is_opened)
+{
+    assert_keywords(PROTOCOL_POSTGRESQL, STARTS("\x25", "database\0mail\0database\0evil\0\0"), 37,
+                    "database=evil");
+    assert_keywords(PROTOCOL_POSTGRESQL, STARTS("\x1d", "user\0mail\0user\0evil\0\0"), 29, "database=evil");
+    assert_keywords(PROTOCOL_POSTGRESQL, STARTS("\x1d", "user\0evil\0database\0\0\0"), 29, "database=evil");
 }
 
 #define ASKED STARTS("\x13", "user\0oryx\0\0")
