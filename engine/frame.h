@@ -179,7 +179,7 @@ static inline uint8_t frame_tos(const struct frame *frame)
 {
     const uint8_t *ip = frame_ip(frame);
 
-    return frame->ip_version == 4 ? ip[1] : (uint8_t)(ip[0] << 4 | ip[1] >> 4);
+    return (uint8_t)(frame->ip_version == 4 ? ip[1] : ip[0] << 4 | ip[1] >> 4);
 }
 
 /* IPv4 don't fragment; true for IPv6. */
