@@ -6,6 +6,7 @@ from lab import Lab, check, check_equal
 
 SYNS_MOST = 1000  # of an attack, before its server is protected
 SECONDS = 3
+PATIENCE_MS = 20000  # of an honest client that waits for its answer
 MEMORY_MAY_MOVE_KIB = 1024
 
 
@@ -67,7 +68,7 @@ def test_500_honest_and_20_bad_clients_behind_one_address():
     with daemon_lab() as lab:
         attacks.start(lab)
         lab.set_mode("attack")
-        honest = lab.start_talkers(80, count=4000, concurrency=500, say="http", hold_ms=1000, sources="10.78.0.7/32")
+        honest = lab.start_talkers(80, count=4000, concurrency=500, say="http", hold_ms=1000, patience_ms=PATIENCE_MS, sources="10.78.0.7/32")
         bad = lab.start_talkers(80, count=10**9, concurrency=20, say="bittorrent", hold_ms=200, sources="10.78.0.7/32")
         report = honest.report()
         found = [(s["address"], s["state"]) for s in lab.cli("sources")["sources"]]

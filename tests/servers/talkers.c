@@ -3,12 +3,14 @@
  * talkers - many real clients with bad manners: they connect, and say nothing or the wrong thing.
  *
  *      talkers ADDRESS PORT --count N [--concurrency N] [--say nothing|http|pop3|bittorrent|random] [--hold-ms MS]
- *              [--hash TEXT] [--sources A.B.C.D/BITS] [--end rst|fin] [--connect-timeout-ms MS]
+ *              [--hash TEXT] [--sources A.B.C.D/BITS] [--end rst|fin] [--connect-timeout-ms MS] [--patience-ms MS]
  *
  * Each connects (from the addresses of --sources in turn where given: the namespace must own the whole range), says what it has to
  * say, waits --hold-ms for an answer or an end, and ends. Then one JSON object is printed. SIGTERM and SIGINT end it early.
  *
- * --hash  the info_hash that BitTorrent's handshake asks for, 20 characters
+ * --hash      the info_hash that BitTorrent's handshake asks for, 20 characters
+ * --patience  how long to wait for an answer; --hold-ms begins with it then. For honest clients: those that leave after --hold-ms,
+ *             heard or not, measure how busy the machine is.
  *
  * Limits: sources are IPv4 only; all connections have the same two time limits.
  */
@@ -22,13 +24,14 @@ enum talker_state { TALKER_IDLE, TALKER_CONNECTING, TALKER_HOLDING };
 struct talker {
     int fd;
     enum talker_state state;
+    bool answered;
     uint64_t deadline_us;
 };
 
 static struct {
     struct sockaddr_storage server;
     socklen_t server_bytes;
-    uint64_t count, concurrency, hold_us, connect_timeout_us;
+    uint64_t count, concurrency, hold_us, connect_timeout_us, patience_us;
     uint32_t source_base, source_mask;
     const char *say;
     const char *hash;
@@ -112,6 +115,7 @@ static void talker_start(struct talker *t)
     talker_bind(t);
     seen.started++;
     t->state = TALKER_CONNECTING;
+    t->answered = false;
     t->deadline_us = now_us() + options.connect_timeout_us;
     if (connect(t->fd, (const struct sockaddr *)&options.server, options.server_bytes) < 0 &&
         errno != EINPROGRESS) {
@@ -132,7 +136,7 @@ static void talker_connected(struct talker *t)
     }
     seen.connected++;
     t->state = TALKER_HOLDING;
-    t->deadline_us = now_us() + options.hold_us;
+    t->deadline_us = now_us() + (options.patience_us ? options.patience_us : options.hold_us);
     uint8_t data[256];
     const size_t say = words(data, sizeof(data));
     if (say && send(t->fd, data, say, MSG_NOSIGNAL) < 0) {
@@ -142,13 +146,24 @@ static void talker_connected(struct talker *t)
     watch(epoll, EPOLL_CTL_MOD, t->fd, EPOLLIN, t);
 }
 
+/* Once for each talker, in however many pieces the answer comes. */
+static void talker_answered(struct talker *t)
+{
+    if (t->answered)
+        return;
+    t->answered = true;
+    seen.answered++;
+    if (options.patience_us)
+        t->deadline_us = now_us() + options.hold_us;
+}
+
 /* A greeting is no answer to what was said, but shows that somebody spoke: counted apart from the ends. */
 static void talker_heard(struct talker *t)
 {
     char data[4096];
     const ssize_t got = recv(t->fd, data, sizeof(data), 0);
     if (got > 0)
-        seen.answered++;
+        talker_answered(t);
     else if (got == 0)
         talker_end(t, &seen.closed);
     else if (errno != EAGAIN)
@@ -217,6 +232,8 @@ static void set_talker_option(const char *name, const char *value)
         options.hold_us = number(value) * 1000;
     else if (strcmp(name, "--connect-timeout-ms") == 0)
         options.connect_timeout_us = number(value) * 1000;
+    else if (strcmp(name, "--patience-ms") == 0)
+        options.patience_us = number(value) * 1000;
     else if (strcmp(name, "--sources") == 0)
         set_sources(value);
     else if (strcmp(name, "--hash") == 0 && strlen(value) == HASH_BYTES)
