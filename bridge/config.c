@@ -54,12 +54,14 @@ static bool take(struct config *config, const char *key, const char *text, struc
         return unknown_servers_parse(text, &config->unknown, reason);
     if (strcmp(key, "workers") == 0)
         return workers_parse(text, &config->workers, reason);
+    if (strcmp(key, "flows") == 0)
+        return flows_parse(text, &config->flows, reason);
     if (trigger_key(key))
         return trigger_set(&config->triggers, key, text, reason);
-    return error_set(
-        reason, EXIT_USAGE,
-        "unknown key: known are client, server, server-stack, store, control, mode, learn, unknown, workers "
-        "and the triggers of `synward help profiles set`");
+    return error_set(reason, EXIT_USAGE,
+                     "unknown key: known are client, server, server-stack, store, control, mode, learn, "
+                     "unknown, workers, flows "
+                     "and the triggers of `synward help profiles set`");
 }
 
 static bool take_all(struct config *config, struct json_object *object, const struct source *source,

@@ -454,6 +454,8 @@ static void fill_options(const struct daemon *daemon, struct worker_options *opt
     engine_config_share(&options->engine, daemon->workers);
     options->engine.unknown = daemon->options.unknown;
     options->engine.triggers = daemon->options.triggers;
+    if (daemon->options.flows)
+        options->engine.flows_max = daemon->options.flows;
     randombytes_buf(&options->engine.keys, sizeof(options->engine.keys));
     randombytes_buf(options->engine.table_seed, sizeof(options->engine.table_seed));
 }

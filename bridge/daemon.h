@@ -27,6 +27,7 @@ struct daemon_options {
     enum mode_setting mode; /* SETTING_AUTO, SETTING_NORMAL or SETTING_ATTACK */
     bool learning;
     enum unknown_servers unknown;
+    uint32_t flows;                 /* connections remembered at once; 0: the engine's default */
     struct trigger_limits triggers; /* for servers that have no limits of their own */
     uint32_t workers;               /* 1 to WORKERS_MAX */
     bool single_reads;              /* hidden --single-reads: behave as if multishot reads were missing */

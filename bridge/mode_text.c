@@ -80,6 +80,18 @@ bool workers_parse(const char *text, uint32_t *out, struct error *error)
     return true;
 }
 
+bool flows_parse(const char *text, uint32_t *out, struct error *error)
+{
+    size_t digits = strspn(text, "0123456789");
+    unsigned long flows = digits > 0 && digits < 10 && text[digits] == 0 ? strtoul(text, NULL, 10) : 0;
+
+    if (flows < FLOWS_LEAST || flows > FLOWS_MOST)
+        return error_set(error, EXIT_USAGE, "not a number of flows: %.100s: write %u to %u", text,
+                         FLOWS_LEAST, FLOWS_MOST);
+    *out = (uint32_t)flows;
+    return true;
+}
+
 bool switch_parse(const char *what, const char *text, bool *out, struct error *error)
 {
     if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0)

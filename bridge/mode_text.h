@@ -27,6 +27,10 @@ bool unknown_servers_parse(const char *text, enum unknown_servers *out, struct e
 
 /* How many workers: 1 to WORKERS_MAX. False with EXIT_USAGE for anything else. */
 bool workers_parse(const char *text, uint32_t *out, struct error *error);
+/* The number of --flows: FLOWS_LEAST to FLOWS_MOST. */
+#define FLOWS_LEAST 1024u
+#define FLOWS_MOST  16777216u
+bool flows_parse(const char *text, uint32_t *out, struct error *error);
 
 /* Reads on, off. False with EXIT_USAGE for any other word; `what` names the switch. */
 bool switch_parse(const char *what, const char *text, bool *out, struct error *error);

@@ -49,6 +49,14 @@ static bool choose_workers(const struct arguments *arguments, const struct confi
            workers_parse(arguments->value[OPTION_WORKERS], workers, error);
 }
 
+static bool choose_flows(const struct arguments *arguments, const struct config *config, uint32_t *flows,
+                         struct error *error)
+{
+    *flows = config->flows;
+    return !option_given(arguments, OPTION_FLOWS) ||
+           flows_parse(arguments->value[OPTION_FLOWS], flows, error);
+}
+
 static bool choose_sides(const struct arguments *arguments, const struct config *config,
                          struct daemon_options *options, struct error *error)
 {
@@ -78,7 +86,8 @@ static bool run_daemon(const struct arguments *arguments, const struct config *c
         !choose_mode(arguments, config, &options.mode, error) ||
         !choose_learning(arguments, config, &options.learning, error) ||
         !choose_unknown(arguments, config, &options.unknown, error) ||
-        !choose_workers(arguments, config, &options.workers, error))
+        !choose_workers(arguments, config, &options.workers, error) ||
+        !choose_flows(arguments, config, &options.flows, error))
         return false;
     return daemon_run(&options, error) == EXIT_DONE;
 }

@@ -26,10 +26,10 @@ static const struct command commands[] = {
     {.name = "run",
      .forms = {"--client SIDE --server SIDE [--store FILE] [--control SOCKET] [--mode auto|normal|attack] "
                "[--server-stack NETNS] [--learn on|off] [--unknown cookie|pass|drop] [--workers N] "
-               "[--config FILE]"},
+               "[--flows N] [--config FILE]"},
      .options = OPTION_BIT(CLIENT) | OPTION_BIT(SERVER) | OPTION_BIT(STORE) | OPTION_BIT(CONTROL) |
                 OPTION_BIT(MODE) | OPTION_BIT(SERVER_STACK) | OPTION_BIT(LEARN) | OPTION_BIT(UNKNOWN) |
-                OPTION_BIT(CONFIG) | OPTION_BIT(WORKERS) | OPTION_BIT(SINGLE_READS) |
+                OPTION_BIT(FLOWS) | OPTION_BIT(CONFIG) | OPTION_BIT(WORKERS) | OPTION_BIT(SINGLE_READS) |
                 OPTION_BIT(SINGLE_QUEUE),
      .summary = "bridge two sides, learn the servers, protect them",
      .help = "Runs in the foreground until SIGTERM or SIGINT, and logs on stderr. A side is one\n"
@@ -54,9 +54,14 @@ static const struct command commands[] = {
              "connection has one of them. More than one needs TAPs with many queues: a\n"
              "persistent one must have been made with multi_queue.\n"
              "\n"
+             "--flows is how many connections are remembered at once, 128 bytes each, which\n"
+             "are taken from the system only as they are used. Live ones are never forgotten\n"
+             "to make room: a new one beyond that number passes unfollowed in normal mode, and\n"
+             "gets no answer in attack mode.\n"
+             "\n"
              "The config file is one JSON object with the keys client, server, store,\n"
-             "control, mode, server-stack, learn, unknown and workers, each a string as the\n"
-             "option of that name takes it, and trigger.half_open and its like (see\n"
+             "control, mode, server-stack, learn, unknown, workers and flows, each a string\n"
+             "as the option of that name takes it, and trigger.half_open and its like (see\n"
              "`synward help profiles set`), which then count for every server that has no\n"
              "setting of its own.\n",
      .handle = cmd_run},

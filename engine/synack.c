@@ -21,7 +21,6 @@
 #include <string.h>
 
 #include "engine/bytes.h"
-#include "engine/frame.h"
 
 #define OFFERS_COUNT 5
 
@@ -59,23 +58,6 @@ static size_t kind_bytes(uint8_t kind)
     default:
         return 0;
     }
-}
-
-uint8_t synack_offer_of(const struct tcp_options *options, uint8_t flags)
-{
-    uint8_t offered = 0;
-
-    if (options->present & OPTION_MSS)
-        offered |= OFFER_MSS;
-    if (options->present & OPTION_SACK_PERMITTED)
-        offered |= OFFER_SACK;
-    if (options->present & OPTION_TIMESTAMPS)
-        offered |= OFFER_TIMESTAMPS;
-    if (options->present & OPTION_WSCALE)
-        offered |= OFFER_WSCALE;
-    if ((flags & TCP_ECE) && (flags & TCP_CWR))
-        offered |= OFFER_ECN;
-    return offered;
 }
 
 /* A model may come from a file: never trust its counts. */

@@ -23,6 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/frame.h"
 #include "engine/tcp_options.h"
 
 #define SYNACK_VARIANTS_MAX 16
@@ -36,6 +37,10 @@ enum synack_offer {
     OFFER_WSCALE = 1 << 3,
     OFFER_ECN = 1 << 4,
 };
+
+_Static_assert((int)OFFER_MSS == OPTION_MSS && (int)OFFER_SACK == OPTION_SACK_PERMITTED &&
+                   (int)OFFER_TIMESTAMPS == OPTION_TIMESTAMPS && (int)OFFER_WSCALE == OPTION_WSCALE,
+               "an offer is what options are present");
 
 /* A capability is unknown until a client has offered it. */
 enum capability { CAPABILITY_UNKNOWN, CAPABILITY_REFUSED, CAPABILITY_GRANTED };
@@ -87,7 +92,12 @@ struct synack_model {
  * The offer of a SYN with these parsed options and header flags (enum tcp_flags). A SYN that asks for accurate ECN (AE, CWR
  * and ECE) offers classic ECN as well: RFC 9768 3.1.2 has its sender fall back to what a server without AE answers.
  */
-uint8_t synack_offer_of(const struct tcp_options *options, uint8_t flags);
+static inline uint8_t synack_offer_of(const struct tcp_options *options, uint8_t flags)
+{
+    uint8_t offered = options->present & (OFFER_MSS | OFFER_SACK | OFFER_TIMESTAMPS | OFFER_WSCALE);
+
+    return (flags & TCP_ECE) && (flags & TCP_CWR) ? offered | OFFER_ECN : offered;
+}
 
 /* The variant with exactly this offer, or NULL. */
 const struct synack_variant *synack_variant_find(const struct synack_model *model, uint8_t offered);

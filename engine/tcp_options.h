@@ -36,10 +36,11 @@ enum tcp_option_kind {
 
 /* Bits of tcp_options.present. */
 enum tcp_option_bits {
+    /* The first four are those of enum synack_offer (synack.h). */
     OPTION_MSS = 1 << 0,
-    OPTION_WSCALE = 1 << 1,
-    OPTION_SACK_PERMITTED = 1 << 2,
-    OPTION_TIMESTAMPS = 1 << 3,
+    OPTION_SACK_PERMITTED = 1 << 1,
+    OPTION_TIMESTAMPS = 1 << 2,
+    OPTION_WSCALE = 1 << 3,
     OPTION_SACK = 1 << 4,
     OPTION_AUTHENTICATED = 1 << 5, /* TCP-MD5 (RFC 2385) or TCP-AO (RFC 5925) */
     OPTION_OTHER = 1 << 6,

@@ -26,7 +26,7 @@ REFERENCES = os.path.join(HERE, "instructions.txt")
 TOLERANCE = 0.05
 FRAMES = 1000
 LOOKUP_FRAMES = 4000
-LOOKUPS = (1000, 100000, 1000000)
+LOOKUPS = (1000, 100000, 1000000, 4000000)
 CACHE = ["--cache-sim=yes", "--I1=32768,8,64", "--D1=32768,8,64", "--LL=8388608,16,64"]
 PLAIN = "glibc.cpu.hwcaps=-AVX2,-AVX,-AVX2_Usable,-AVX_Usable,-AVX512F,-AVX512VL,-ERMS,-FSRM"
 

@@ -104,4 +104,8 @@ Test(config, unknown_servers_and_triggers)
     cr_assert_eq(config.workers, 4);
     config_free(&config);
     cr_assert_not(parse(&config, "{\"workers\": \"0\"}", &error));
+    cr_assert_not(parse(&config, "{\"flows\": \"few\"}", &error));
+    cr_assert(strstr(error.text, "c.json:1: flows: not a number of flows: few"), "%s", error.text);
+    cr_assert(parse(&config, "{\"flows\": \"4000000\"}", &error), "%s", error.text);
+    cr_assert_eq(config.flows, 4000000u);
 }

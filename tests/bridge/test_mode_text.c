@@ -69,6 +69,21 @@ Test(mode_text, causes)
     cr_assert_str_eq(cause_to_text(TRIGGER_SILENT, 0, text), "silent");
 }
 
+Test(mode_text, flows)
+{
+    static const char *const wrong[] = {"",      "0",     "1023",   "16777217", "99999999999",
+                                        "-4096", "4096x", "0x1000", " 4096"};
+    struct error error = {0};
+    uint32_t flows = 7;
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        cr_assert_not(flows_parse(wrong[i], &flows, &error), "%s", wrong[i]);
+    cr_assert_eq(error.code, EXIT_USAGE);
+    cr_assert_eq(flows, 7u);
+    cr_assert(flows_parse("1024", &flows, &error) && flows == 1024);
+    cr_assert(flows_parse("16777216", &flows, &error) && flows == 16777216);
+}
+
 Test(mode_text, unknown_servers)
 {
     enum unknown_servers unknown = UNKNOWN_DROP;
