@@ -2,7 +2,7 @@
 /*
  * capture.c - see capture.h.
  *
- *      pcap --> link header made Ethernet --> direction --> engine (normal mode) --> observations --> learner
+ *      file --> link header made Ethernet --> direction --> engine (normal mode) --> observations --> learner
  *
  * The engine and the learner are the same as on a live wire. Time is the capture's own, never running back.
  * Checksums do not matter: captures made on a sending host have them unfinished, so the engine is told that they are good.
@@ -17,6 +17,7 @@
 
 #include "engine/bytes.h"
 #include "engine/engine.h"
+#include "profiles/capture_file.h"
 #include "profiles/direction.h"
 #include "profiles/learner.h"
 
@@ -28,8 +29,8 @@
 #define START_US          (1ull * 1000 * 1000)
 
 struct capture {
-    pcap_t *pcap;
-    int link_type;
+    struct capture_file *file;
+    int unknown_link_type; /* the last one met */
     struct direction_table *directions;
     struct learner *learner;
     void *memory;
@@ -80,25 +81,28 @@ static bool link_shape(int link_type, uint32_t *header_bytes, int *type_at)
  * Lays the frame behind the offload header in `buffer`, with an Ethernet header. Returns its bytes there, 0 where
  * it cannot be one of ours; `*wire_bytes` becomes its length on such a wire.
  */
-static uint32_t lay_frame(const struct capture *capture, const struct pcap_pkthdr *header,
-                          const uint8_t *packet, uint32_t *wire_bytes)
+static uint32_t lay_frame(const struct capture *capture, const struct capture_frame *captured,
+                          uint32_t *wire_bytes)
 {
     uint8_t *frame = capture->buffer + OFFLOAD_BYTES;
+    const uint8_t *packet = captured->content;
     uint32_t link_bytes;
     int type_at;
-    if (!link_shape(capture->link_type, &link_bytes, &type_at) || header->caplen <= link_bytes ||
-        header->caplen > CAPTURE_FRAME_MAX)
+    if (!link_shape(captured->link_type, &link_bytes, &type_at) || captured->bytes <= link_bytes ||
+        captured->bytes > CAPTURE_FRAME_MAX)
         return 0;
-    const uint32_t rest = header->caplen - link_bytes;
+    const uint32_t rest = captured->bytes - link_bytes;
     const uint8_t version = packet[link_bytes] >> 4;
     const uint16_t guessed = version == 6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
     memset(capture->buffer, 0, OFFLOAD_BYTES + ETH_HEADER_BYTES);
     ((struct offload *)(void *)capture->buffer)->flags = OFFLOAD_CHECKSUM_VALID;
-    if (capture->link_type == DLT_EN10MB)
+    if (captured->link_type == DLT_EN10MB)
         memcpy(frame, packet, 12);
     store_be16(frame + 12, type_at >= 0 ? load_be16(packet + type_at) : guessed);
     memcpy(frame + ETH_HEADER_BYTES, packet + link_bytes, rest);
-    const uint32_t on_wire = header->len > header->caplen ? header->len : header->caplen;
+    /* No frame is longer than that, whatever the file says. */
+    const uint32_t on_wire =
+        captured->wire_bytes < CAPTURE_FRAME_MAX ? captured->wire_bytes : CAPTURE_FRAME_MAX;
     *wire_bytes = on_wire - link_bytes + ETH_HEADER_BYTES;
     return rest + ETH_HEADER_BYTES;
 }
@@ -115,9 +119,8 @@ static void learn_observations(struct capture *capture)
     outbox->count = outbox->used = 0;
 }
 
-static uint64_t advance_clock(struct capture *capture, const struct pcap_pkthdr *header)
+static uint64_t advance_clock(struct capture *capture, uint64_t wall_us)
 {
-    const uint64_t wall_us = (uint64_t)header->ts.tv_sec * 1000000 + (uint64_t)header->ts.tv_usec;
     if (capture->summary->frames == 0)
         capture->first_wall_us = capture->wall_us = wall_us;
     if (wall_us > capture->wall_us)
@@ -172,12 +175,38 @@ static enum frame_kind parse(struct capture *capture, struct frame *frame, uint3
     return kind;
 }
 
-static void take_frame(struct capture *capture, const struct pcap_pkthdr *header, const uint8_t *packet)
+static bool cannot_learn(const char *path, int link_type, struct error *error)
 {
-    const uint64_t now_us = advance_clock(capture, header);
+    return error_set(error, EXIT_FAILED, "cannot learn from %s: link type %d (%s) is not known", path,
+                     link_type, pcap_datalink_val_to_description_or_dlt(link_type));
+}
+
+static bool link_type_known(int link_type)
+{
+    uint32_t link_bytes;
+    int type_at;
+    return link_shape(link_type, &link_bytes, &type_at);
+}
+
+/* A pcapng file may have frames of interfaces that no servers are behind (USB, Bluetooth), beside others. */
+static bool take_link_type(struct capture *capture, int link_type)
+{
+    if (link_type_known(link_type))
+        return true;
+    capture->unknown_link_type = link_type;
+    capture->summary->frames_passed_over++;
+    capture->summary->passed_over.link_type++;
+    return false;
+}
+
+static void take_frame(struct capture *capture, const struct capture_frame *captured)
+{
+    const uint64_t now_us = advance_clock(capture, captured->wall_us);
     capture->summary->frames++;
+    if (!take_link_type(capture, captured->link_type))
+        return;
     uint32_t wire_bytes = 0;
-    const uint32_t bytes = lay_frame(capture, header, packet, &wire_bytes);
+    const uint32_t bytes = lay_frame(capture, captured, &wire_bytes);
     struct frame frame = {0};
     if (bytes == 0 || parse(capture, &frame, bytes, &wire_bytes) != FRAME_TCP) {
         pass_over(capture->summary, &frame, bytes);
@@ -229,7 +258,7 @@ static void close_parts(struct capture *capture)
     free(capture->buffer);
     if (capture->memory)
         munmap(capture->memory, capture->memory_bytes);
-    pcap_close(capture->pcap);
+    capture_file_close(capture->file);
 }
 
 /*
@@ -238,17 +267,21 @@ static void close_parts(struct capture *capture)
  */
 static bool read_frames(struct capture *capture, const char *path, struct error *error)
 {
-    struct pcap_pkthdr *header;
-    const uint8_t *packet;
-    int result;
-    while ((result = pcap_next_ex(capture->pcap, &header, &packet)) == 1)
-        take_frame(capture, header, packet);
-    if (result == PCAP_ERROR_BREAK)
-        return true;
-    capture->summary->truncated = strstr(pcap_geterr(capture->pcap), "truncated") != NULL;
-    return capture->summary->truncated ||
-           error_set(error, EXIT_FAILED, "cannot read %s after frame %llu: %s", path,
-                     (unsigned long long)capture->summary->frames, pcap_geterr(capture->pcap));
+    const struct capture_summary *summary = capture->summary;
+    const int link_type = capture_file_link_type(capture->file);
+    struct capture_frame frame;
+    enum capture_read result;
+    if (link_type >= 0 && !link_type_known(link_type))
+        return cannot_learn(path, link_type, error);
+    while ((result = capture_file_next(capture->file, &frame)) == CAPTURE_FRAME)
+        take_frame(capture, &frame);
+    capture->summary->truncated = result == CAPTURE_CUT;
+    if (result == CAPTURE_ERROR)
+        return error_set(error, EXIT_FAILED, "cannot read %s after frame %llu: %s", path,
+                         (unsigned long long)summary->frames, capture_file_reason(capture->file));
+    if (summary->frames > 0 && summary->passed_over.link_type == summary->frames)
+        return cannot_learn(path, capture->unknown_link_type, error);
+    return true;
 }
 
 static void finish(struct capture *capture)
@@ -265,22 +298,13 @@ static void finish(struct capture *capture)
 bool capture_learn(const char *path, struct store *store, struct capture_summary *summary,
                    struct error *error)
 {
-    char reason[PCAP_ERRBUF_SIZE];
     memset(summary, 0, sizeof(*summary));
-    struct capture capture = {.summary = summary, .pcap = pcap_open_offline(path, reason)};
-    if (!capture.pcap)
-        return error_set(error, EXIT_FAILED, "cannot read %s as a capture: %s", path, reason);
-    capture.link_type = pcap_datalink(capture.pcap);
-    uint32_t link_bytes;
-    int type_at;
-    bool done;
-    if (!link_shape(capture.link_type, &link_bytes, &type_at))
-        done = error_set(error, EXIT_FAILED, "cannot learn from %s: link type %d (%s) is not known", path,
-                         capture.link_type, pcap_datalink_val_to_description_or_dlt(capture.link_type));
-    else if (!open_parts(&capture, store))
-        done = error_set(error, EXIT_FAILED, "cannot learn from %s: out of memory", path);
-    else
-        done = read_frames(&capture, path, error);
+    struct capture capture = {.summary = summary, .file = capture_file_open(path, error)};
+    if (!capture.file)
+        return false;
+    const bool done = open_parts(&capture, store)
+                          ? read_frames(&capture, path, error)
+                          : error_set(error, EXIT_FAILED, "cannot learn from %s: out of memory", path);
     if (capture.engine)
         finish(&capture);
     close_parts(&capture);

@@ -16,6 +16,7 @@
  * them unfinished.
  */
 #define CAPTURE_PASSED_OVER(X)                                                                               \
+    X(link_type, "of a link type that is not known", "of link types that are not known")                     \
     X(link, "cut in its link header", "cut in their link headers")                                           \
     X(not_ip, "not IP", "not IP")                                                                            \
     X(not_tcp, "of IP but not TCP", "of IP but not TCP")                                                     \

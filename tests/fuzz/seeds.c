@@ -317,7 +317,61 @@ static void text_seeds(void)
         seed("texts", texts[i], strlen(texts[i]));
 }
 
-/* A capture file of one POP3 connection, in the byte order of this machine. */
+/* Bytes of a capture file, in the byte order of this machine. */
+struct capture_bytes {
+    uint8_t bytes[2000];
+    uint32_t used;
+};
+
+static void capture_put(struct capture_bytes *file, const void *bytes, uint32_t count)
+{
+    memcpy(file->bytes + file->used, bytes, count);
+    file->used += count;
+}
+
+static void capture_block(struct capture_bytes *file, uint32_t type, const void *body, uint32_t count)
+{
+    const uint32_t bytes = 12 + ((count + 3) & ~3u);
+
+    capture_put(file, &type, sizeof(type));
+    capture_put(file, &bytes, sizeof(bytes));
+    capture_put(file, body, count);
+    capture_put(file, "\0\0\0", bytes - 12 - count);
+    capture_put(file, &bytes, sizeof(bytes));
+}
+
+/* As one record of a classic file or, with `blocks`, as a pcapng packet of the first or second interface. */
+static void capture_frame(struct capture_bytes *file, bool blocks, uint32_t number, const uint8_t *frame,
+                          uint32_t count)
+{
+    const uint32_t record[4] = {1767225600, number * 1000, count, count};
+    uint32_t packet[5 + 64] = {number & 1, 411467, 3150159872u + number * 1000, count, count};
+
+    if (blocks) {
+        memcpy(packet + 5, frame, count);
+        capture_block(file, 6, packet, 20 + count);
+        return;
+    }
+    capture_put(file, record, sizeof(record));
+    capture_put(file, frame, count);
+}
+
+static void capture_head(struct capture_bytes *file, bool blocks, uint32_t link_type)
+{
+    const uint32_t header[6] = {0xa1b2c3d4, 4 << 16 | 2, 0, 0, 65535, link_type};
+    const uint32_t section[4] = {0x1a2b3c4d, 1, UINT32_MAX, UINT32_MAX};
+    const uint32_t interface[5] = {link_type, 65535, 1 << 16 | 9, 6, 0};
+
+    if (!blocks) {
+        capture_put(file, header, sizeof(header));
+        return;
+    }
+    capture_block(file, 0x0a0d0d0a, section, sizeof(section));
+    capture_block(file, 1, interface, sizeof(interface));
+    capture_block(file, 1, interface, 8);
+}
+
+/* Capture files of one POP3 connection. */
 static void capture_seeds(void)
 {
     static const struct frame_words talk[] = {
@@ -330,29 +384,24 @@ static void capture_seeds(void)
         {.flags = "F.", .seq = 1009, .ack = 5017},
         {.flags = "F.", .seq = 5017, .ack = 1010},
     };
+    static const uint32_t link_types[] = {1, 101, 276};
     static struct test_frame frame;
-    uint8_t file[2000];
-    uint32_t link_types[] = {1, 101, 276}, used;
 
-    for (size_t type = 0; type < sizeof(link_types) / sizeof(link_types[0]); type++) {
-        uint32_t header[6] = {0xa1b2c3d4, 4 << 16 | 2, 0, 0, 65535, link_types[type]};
+    for (size_t kind = 0; kind < 2 * sizeof(link_types) / sizeof(link_types[0]); kind++) {
+        const uint32_t link_type = link_types[kind / 2], skipped = link_type == 101 ? 14 : 0;
+        struct capture_bytes file = {.used = 0};
 
-        memcpy(file, header, used = sizeof(header));
+        capture_head(&file, kind & 1, link_type);
         for (uint32_t i = 0; i < sizeof(talk) / sizeof(talk[0]); i++) {
             struct frame_words words = talk[i];
             bool from_client = words.seq < 5000;
-            uint32_t record[4] = {1767225600, i * 1000};
 
             words.from = from_client ? "198.51.100.7:40000" : "192.0.2.1:110";
             words.to = from_client ? "192.0.2.1:110" : "198.51.100.7:40000";
             frame_write(&frame, &words);
-            record[2] = record[3] = frame.view.bytes - (type == 1 ? 14 : 0);
-            memcpy(file + used, record, sizeof(record));
-            used += (uint32_t)sizeof(record);
-            memcpy(file + used, frame_data(&frame) + (type == 1 ? 14 : 0), record[2]);
-            used += record[2];
+            capture_frame(&file, kind & 1, i, frame_data(&frame) + skipped, frame.view.bytes - skipped);
         }
-        seed("capture", file, used);
+        seed("capture", file.bytes, file.used);
     }
 }
 

@@ -17,6 +17,7 @@
 #include "engine/tcp_options.h"
 #include "profiles/capture.h"
 #include "profiles/profile.h"
+#include "tests/profiles/support_capture.h"
 
 #define CAPTURES "../shared/captures"
 
@@ -311,168 +312,214 @@ Test(capture, damaged_captures_say_less_but_nothing_false, .timeout = 240)
 
 /* ---- made here ---- */
 
-/* A classic pcap file of one connection, with every frame behind `link_bytes` bytes of link header. */
-struct maker {
-    char path[64];
-    FILE *file;
-    const uint8_t *link;
-    uint32_t link_bytes;
-    uint32_t frames;
+#define ETHER "\1\2\3\4\5\6\1\2\3\4\5\7"
+
+/* A link header, and what of it the profile's key tells. */
+static const struct link {
+    uint32_t link_type;
+    const char *name;
+    const char *header;
+    uint32_t bytes;
+    bool ipv6;
+    uint16_t vlan[2];
+} links[] = {
+    {1, "Ethernet", ETHER "\x08\0", 14, false, {0}},
+    {1, "Ethernet", ETHER "\x86\xdd", 14, true, {0}},
+    {1, "VLAN", ETHER "\x81\0\x60\x64\x08\0", 18, false, {100}},
+    {1, "QinQ", ETHER "\x88\xa8\0\x64\x81\0\0\xc8\x86\xdd", 22, true, {100, 200}},
+    {1, "QinQ of the old kind", ETHER "\x91\0\0\x64\x81\0\0\xc8\x08\0", 22, false, {100, 200}},
+    {0, "null", "\2\0\0\0", 4, false, {0}},
+    {0, "null, big-endian", "\0\0\0\2", 4, false, {0}},
+    {0, "null, IPv6 of Darwin", "\x1e\0\0\0", 4, true, {0}},
+    {108, "loop", "\0\0\0\2", 4, false, {0}},
+    {101, "raw", "", 0, false, {0}},
+    {101, "raw", "", 0, true, {0}},
+    {12, "raw, by Linux's number", "", 0, false, {0}},
+    {228, "IPv4", "", 0, false, {0}},
+    {229, "IPv6", "", 0, true, {0}},
+    {113, "SLL", "\0\0\3\4\0\6\0\0\0\0\0\0\0\0\x08\0", 16, false, {0}},
+    {113, "SLL, VLAN", "\0\0\3\4\0\6\0\0\0\0\0\0\0\0\x81\0\0\x64\x08\0", 20, false, {100}},
+    {276, "SLL2", "\x86\xdd\0\0\0\0\0\1\3\4\0\6\0\0\0\0\0\0\0\0", 20, true, {0}},
 };
 
-static struct maker begin_capture(uint32_t link_type, const uint8_t *link, uint32_t link_bytes)
+static void set_link(struct maker *maker, const struct link *link)
 {
-    struct maker maker = {.link = link, .link_bytes = link_bytes};
-    const uint32_t header[6] = {0xa1b2c3d4, 2 | 4 << 16, 0, 0, 65535, link_type};
-    snprintf(maker.path, sizeof(maker.path), "/tmp/synward-test-capture-XXXXXX");
-    const int fd = mkstemp(maker.path);
-    cr_assert_geq(fd, 0);
-    maker.file = fdopen(fd, "w");
-    cr_assert_eq(fwrite(header, sizeof(header), 1, maker.file), 1);
-    return maker;
+    maker->link = (const uint8_t *)link->header;
+    maker->link_bytes = link->bytes;
+    maker->ipv6 = link->ipv6;
 }
 
-struct tcp_segment {
-    bool from_server;
-    uint16_t client_port, server_port;
-    uint32_t seq, ack;
-    uint8_t flags;
-    const char *payload;
-};
-
-/* Both ends have the same address, as on a loopback interface; checksums are left at 0, as offload leaves them. */
-static void add_segment(struct maker *maker, const struct tcp_segment *segment)
+static void check_vlan(const struct store *store, const struct link *link)
 {
-    uint8_t packet[512] = {0};
-    const uint32_t payload = segment->payload ? (uint32_t)strlen(segment->payload) : 0, bytes = 44 + payload;
-    packet[0] = 0x45;
-    store_be16(packet + 2, (uint16_t)bytes);
-    packet[8] = 64;
-    packet[9] = 6;
-    store_be32(packet + 12, 0x7f000001);
-    store_be32(packet + 16, 0x7f000001);
-    store_be16(packet + 20, segment->from_server ? segment->server_port : segment->client_port);
-    store_be16(packet + 22, segment->from_server ? segment->client_port : segment->server_port);
-    store_be32(packet + 24, segment->seq);
-    store_be32(packet + 28, segment->ack);
-    packet[32] = 6 << 4;
-    packet[33] = segment->flags;
-    store_be16(packet + 34, 60000);
-    store_be32(packet + 40, 0x020405b4); /* MSS 1460 */
-    memcpy(packet + 44, segment->payload ? segment->payload : "", payload);
-    const uint32_t record[4] = {1767225600 + maker->frames, 0, maker->link_bytes + bytes,
-                                maker->link_bytes + bytes};
-    cr_assert_eq(fwrite(record, sizeof(record), 1, maker->file), 1);
-    cr_assert_eq(fwrite(maker->link, 1, maker->link_bytes, maker->file), maker->link_bytes);
-    cr_assert_eq(fwrite(packet, 1, bytes, maker->file), bytes);
-    maker->frames++;
+    const struct server_key *key = &store_at(store, 0)->key;
+    for (unsigned i = 0; i < 2; i++)
+        cr_assert_eq(key->vlan.id[i], link->vlan[i] ? VLAN_PRESENT | link->vlan[i] : 0, "%s", link->name);
 }
 
-/* A whole HTTP fetch from `client_port` to `server_port`. */
-static void add_fetch(struct maker *maker, uint16_t client_port, uint16_t server_port)
+/* Every link type in every form of file. */
+Test(capture, link_types_in_forms_of_files)
 {
-    const char get[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n", ok[] = "HTTP/1.1 200 OK\r\n\r\n";
-    const uint32_t x = 1000, y = 5000, asked = sizeof(get) - 1, said = sizeof(ok) - 1;
-    const struct tcp_segment segments[] = {
-        {.seq = x, .flags = TCP_SYN},
-        {.from_server = true, .seq = y, .ack = x + 1, .flags = TCP_SYN | TCP_ACK},
-        {.seq = x + 1, .ack = y + 1, .flags = TCP_ACK},
-        {.seq = x + 1, .ack = y + 1, .flags = TCP_ACK | TCP_PSH, .payload = get},
-        {.from_server = true, .seq = y + 1, .ack = x + 1 + asked, .flags = TCP_ACK | TCP_PSH, .payload = ok},
-        {.seq = x + 1 + asked, .ack = y + 1 + said, .flags = TCP_ACK | TCP_FIN},
-        {.from_server = true, .seq = y + 1 + said, .ack = x + 2 + asked, .flags = TCP_ACK | TCP_FIN},
-        {.seq = x + 2 + asked, .ack = y + 2 + said, .flags = TCP_ACK},
-    };
-    for (size_t i = 0; i < sizeof(segments) / sizeof(*segments); i++) {
-        struct tcp_segment segment = segments[i];
-        segment.client_port = client_port;
-        segment.server_port = server_port;
-        add_segment(maker, &segment);
-    }
-}
-
-static void check_fetch(const struct store *store, uint16_t port)
-{
-    struct server_key key = {.port = port};
-    cr_assert(addr_from_text("127.0.0.1", &key.addr));
-    const struct profile *profile = store_find(store, &key);
-    cr_assert_not_null(profile, "port %u", port);
-    cr_assert_eq(profile->handshakes, 1);
-    cr_assert_eq(profile->requests, 1);
-    cr_assert_eq(profile->tcp.model.mss, 1460);
-    cr_assert_eq(profile->protocol, PROTOCOL_HTTP);
-    cr_assert_eq(profile->first_seen_s / 1000, 1767225);
-}
-
-Test(capture, link_types)
-{
-    static const uint8_t ethernet[] = {1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 7, 8, 0}, null[] = {2, 0, 0, 0},
-                         loop[] = {0, 0, 0, 2}, sll[] = {0, 0, 3, 4, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0},
-                         sll2[] = {8, 0, 0, 0, 0, 0, 0, 1, 3, 4, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0};
-    const struct {
-        uint32_t link_type;
-        const uint8_t *link;
-        uint32_t link_bytes;
-    } types[] = {{1, ethernet, sizeof(ethernet)},
-                 {0, null, sizeof(null)},
-                 {108, loop, sizeof(loop)},
-                 {101, loop, 0},
-                 {228, loop, 0},
-                 {113, sll, sizeof(sll)},
-                 {276, sll2, sizeof(sll2)}};
-    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
-        struct maker maker = begin_capture(types[i].link_type, types[i].link, types[i].link_bytes);
+    for (size_t i = 0; i < 8 * sizeof(links) / sizeof(*links); i++) {
+        const struct link *link = &links[i / 8];
+        struct maker maker = {.pcapng = i & 1,
+                              .nanoseconds = i >> 1 & 1,
+                              .other_order = i >> 2 & 1,
+                              .link_type = link->link_type};
         struct capture_summary summary;
+        set_link(&maker, link);
+        begin_capture(&maker);
         add_fetch(&maker, 40000, 8080);
-        fclose(maker.file);
-        struct store *store = learn(maker.path, &summary);
-        unlink(maker.path);
-        cr_assert_eq(store_count(store), 1, "link type %u", types[i].link_type);
-        cr_assert_eq(summary.tcp_frames, 8);
-        check_fetch(store, 8080);
+        struct store *store = learn_made(&maker, &summary);
+        cr_assert_eq(store_count(store), 1, "%s, form %zu", link->name, i % 8);
+        cr_assert_eq(summary.tcp_frames, 8, "%s", link->name);
+        check_fetch(store, 8080, link->ipv6);
+        check_vlan(store, link);
         store_free(store);
     }
 }
 
+/* As `dumpcap -i eth0 -i tun0 -i any` writes them, which libpcap refuses. */
+Test(capture, interfaces_of_different_kinds_in_one_pcapng)
+{
+    for (int other_order = 0; other_order < 2; other_order++) {
+        struct maker maker = {.pcapng = true, .other_order = other_order, .link_type = links[0].link_type};
+        const uint32_t count = sizeof(links) / sizeof(*links);
+        struct capture_summary summary;
+        begin_capture(&maker);
+        for (uint32_t i = 1; i < count; i++)
+            add_interface(&maker, (uint16_t)links[i].link_type, i % 2 ? 0 : 100 + i, 0, 0);
+        for (uint32_t i = 0; i < count; i++) {
+            set_link(&maker, &links[i]);
+            maker.interface = i;
+            add_fetch(&maker, 40000, (uint16_t)(8080 + i));
+        }
+        struct store *store = learn_made(&maker, &summary);
+        cr_assert_eq(store_count(store), count);
+        for (uint32_t i = 0; i < count; i++)
+            check_fetch(store, (uint16_t)(8080 + i), links[i].ipv6);
+        store_free(store);
+    }
+}
+
+Test(capture, frames_of_unknown_link_types_beside_known_ones_are_passed_over)
+{
+    struct maker maker = {.pcapng = true, .link_type = 189 /* USB */};
+    static const uint8_t frame[64];
+    struct capture_summary summary;
+    begin_capture(&maker);
+    add_interface(&maker, 101, 0, 0, 0);
+    add_raw(&maker, frame, sizeof(frame), 0);
+    maker.interface = 1;
+    add_fetch(&maker, 40000, 8080);
+    struct store *store = learn_made(&maker, &summary);
+    check_fetch(store, 8080, false);
+    cr_assert_eq(summary.passed_over.link_type, 1);
+    store_free(store);
+}
+
+Test(capture, a_pcapng_of_unknown_link_types_alone_is_an_error)
+{
+    struct maker maker = {.pcapng = true, .link_type = 189};
+    static const uint8_t frame[64];
+    begin_capture(&maker);
+    add_raw(&maker, frame, sizeof(frame), 0);
+    const char *text = learn_refused(&maker);
+    cr_assert(strstr(text, "link type 189 (USB"), "%s", text);
+}
+
+/* 14 bytes of Ethernet, 20 of IPv4 and 24 of TCP. */
+Test(capture, frames_cut_by_the_snap_length_still_show_the_handshake)
+{
+    for (int pcapng = 0; pcapng < 2; pcapng++) {
+        struct maker maker = {.pcapng = pcapng, .link_type = 1, .snap_bytes = 14 + 20 + 24 + 3};
+        struct capture_summary summary;
+        set_link(&maker, &links[0]);
+        begin_capture(&maker);
+        add_fetch(&maker, 40000, 8080);
+        struct store *store = learn_made(&maker, &summary);
+        const struct profile *profile = store_at(store, 0);
+        cr_assert_eq(store_count(store), 1);
+        cr_assert_eq(profile->handshakes, 1);
+        cr_assert_eq(profile->tcp.model.mss, 1460);
+        cr_assert_eq(profile->requests, 0, "three bytes of a request are none");
+        cr_assert_eq(summary.cut_short, 2);
+        store_free(store);
+    }
+}
+
+Test(capture, connections_without_their_beginning_teach_nothing)
+{
+    struct maker maker = {.link_type = 101};
+    struct capture_summary summary;
+    begin_capture(&maker);
+    const long header = ftell(maker.file);
+    add_fetch(&maker, 40000, 8080);
+    fclose(maker.file);
+    /* Without the SYN, the SYN-ACK and the ACK: 16 bytes of record and 44 of packet each. */
+    uint8_t bytes[1024];
+    FILE *file = fopen(maker.path, "r+");
+    cr_assert_eq(fseek(file, header + 3 * (16 + 44), SEEK_SET), 0);
+    const size_t rest = fread(bytes, 1, sizeof(bytes), file);
+    cr_assert_eq(fseek(file, header, SEEK_SET), 0);
+    cr_assert_eq(fwrite(bytes, 1, rest, file), rest);
+    cr_assert_eq(ftruncate(fileno(file), header + (long)rest), 0);
+    maker.file = file;
+    struct store *store = learn_made(&maker, &summary);
+    cr_assert_eq(summary.frames, 5);
+    cr_assert_eq(summary.without_handshake, 5);
+    cr_assert_eq(summary.flows + summary.requests, 0);
+    for (size_t i = 0; i < store_count(store); i++) {
+        cr_assert_eq(store_at(store, i)->handshakes, 0);
+        cr_assert_eq(store_at(store, i)->tcp.model.mss_state, CAPABILITY_UNKNOWN);
+    }
+    store_free(store);
+}
+
 Test(capture, same_ports_with_roles_exchanged_are_two_servers)
 {
-    struct maker maker = begin_capture(101, (const uint8_t *)"", 0);
+    struct maker maker = {.link_type = 101};
     struct capture_summary summary;
+    begin_capture(&maker);
     add_fetch(&maker, 40000, 8080);
     add_fetch(&maker, 8080, 40000);
-    fclose(maker.file);
-    struct store *store = learn(maker.path, &summary);
-    unlink(maker.path);
+    struct store *store = learn_made(&maker, &summary);
     cr_assert_eq(store_count(store), 2);
-    check_fetch(store, 8080);
-    check_fetch(store, 40000);
+    check_fetch(store, 8080, false);
+    check_fetch(store, 40000, false);
     store_free(store);
 }
 
 Test(capture, file_that_ends_in_mid_packet_is_learned_up_to_there)
 {
-    struct maker maker = begin_capture(101, (const uint8_t *)"", 0);
-    struct capture_summary summary;
-    add_fetch(&maker, 40000, 8080);
-    add_fetch(&maker, 40001, 8080);
-    const long end = ftell(maker.file);
-    fclose(maker.file);
-    cr_assert_eq(truncate(maker.path, end - 10), 0);
-    struct store *store = learn(maker.path, &summary);
-    unlink(maker.path);
-    cr_assert(summary.truncated);
-    cr_assert_eq(summary.frames, 15);
-    cr_assert_eq(summary.handshakes, 2);
-    store_free(store);
+    for (int pcapng = 0; pcapng < 2; pcapng++) {
+        struct maker maker = {.link_type = 101, .pcapng = pcapng};
+        struct capture_summary summary;
+        begin_capture(&maker);
+        add_fetch(&maker, 40000, 8080);
+        add_fetch(&maker, 40001, 8080);
+        const long end = ftell(maker.file);
+        fclose(maker.file);
+        maker.file = NULL;
+        cr_assert_eq(truncate(maker.path, end - 10), 0);
+        struct store *store = learn_made(&maker, &summary);
+        cr_assert(summary.truncated);
+        cr_assert_eq(summary.frames, 15);
+        cr_assert_eq(summary.handshakes, 2);
+        store_free(store);
+    }
 }
 
-/* One frame as it is given, of which `cut` bytes were on the wire but are not in the file. */
-static void add_raw(struct maker *maker, const uint8_t *frame, uint32_t bytes, uint32_t cut)
+Test(capture, a_file_without_frames_is_learned_from_in_vain)
 {
-    const uint32_t record[4] = {1767225600 + maker->frames, 0, bytes, bytes + cut};
-    cr_assert_eq(fwrite(record, sizeof(record), 1, maker->file), 1);
-    cr_assert_eq(fwrite(frame, 1, bytes, maker->file), bytes);
-    maker->frames++;
+    for (int pcapng = 0; pcapng < 2; pcapng++) {
+        struct maker maker = {.link_type = 1, .pcapng = pcapng};
+        struct capture_summary summary;
+        begin_capture(&maker);
+        struct store *store = learn_made(&maker, &summary);
+        cr_assert_eq(summary.frames + store_count(store), 0);
+        cr_assert_not(summary.truncated);
+        store_free(store);
+    }
 }
 
 /* 20 bytes of IPv4 and 20 behind them. */
@@ -490,10 +537,11 @@ static void add_packet(struct maker *maker, uint8_t protocol, uint16_t offset, u
 
 Test(capture, what_is_passed_over_is_counted_by_its_reason)
 {
-    struct maker maker = begin_capture(101, (const uint8_t *)"", 0);
+    struct maker maker = {.link_type = 101};
     struct capture_summary summary;
     static const uint8_t cut[40] = {0x45, 0, 0, 60, 0, 0, 0, 0, 64, 6, 0, 0, 127, 0, 0, 1,    127,
                                     0,    0, 1, 0,  5, 0, 6, 0, 0,  0, 9, 0, 0,   0, 9, 0x50, TCP_ACK};
+    begin_capture(&maker);
     add_packet(&maker, 17, 0, 40); /* UDP */
     add_packet(&maker, 17, 0, 40);
     add_packet(&maker, 6, 0x2000, 40); /* more fragments */
@@ -510,9 +558,7 @@ Test(capture, what_is_passed_over_is_counted_by_its_reason)
                                               .seq = 9,
                                               .ack = 8,
                                               .flags = TCP_SYN | TCP_ACK});
-    fclose(maker.file);
-    struct store *store = learn(maker.path, &summary);
-    unlink(maker.path);
+    struct store *store = learn_made(&maker, &summary);
     store_free(store);
     cr_assert_eq(summary.frames, 17);
     cr_assert_eq(summary.tcp_frames, 13);
@@ -532,13 +578,12 @@ Test(capture, what_is_passed_over_is_counted_by_its_reason)
 Test(capture, frames_that_are_not_ip_or_end_in_their_link_header)
 {
     static const uint8_t arp[42] = {[12] = 8, [13] = 6};
-    struct maker maker = begin_capture(1, arp, 0);
+    struct maker maker = {.link_type = 1};
     struct capture_summary summary;
+    begin_capture(&maker);
     add_raw(&maker, arp, sizeof(arp), 0);
     add_raw(&maker, arp, 14, 28);
-    fclose(maker.file);
-    struct store *store = learn(maker.path, &summary);
-    unlink(maker.path);
+    struct store *store = learn_made(&maker, &summary);
     cr_assert_eq(store_count(store), 0);
     cr_assert_eq(summary.passed_over.not_ip, 1);
     cr_assert_eq(summary.passed_over.link, 1);
@@ -553,11 +598,13 @@ Test(capture, what_is_no_capture_is_an_error)
     cr_assert_not(capture_learn("/nonexistent.pcap", store, &summary, &error));
     cr_assert(strstr(error.text, "/nonexistent.pcap"), "%s", error.text);
     cr_assert_not(capture_learn("/dev/null", store, &summary, &error));
-    struct maker maker = begin_capture(147, (const uint8_t *)"", 0);
-    fclose(maker.file);
-    cr_assert_not(capture_learn(maker.path, store, &summary, &error));
-    cr_assert(strstr(error.text, "link type 147"), "%s", error.text);
-    unlink(maker.path);
+    cr_assert(strstr(error.text, "it is empty"), "%s", error.text);
+    cr_assert_not(capture_learn("/", store, &summary, &error));
+    cr_assert(strstr(error.text, "directory"), "%s", error.text);
     cr_assert_eq(store_count(store), 0);
     store_free(store);
+    struct maker maker = {.link_type = 147};
+    begin_capture(&maker);
+    const char *text = learn_refused(&maker);
+    cr_assert(strstr(text, "link type 147"), "%s", text);
 }
