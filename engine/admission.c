@@ -840,11 +840,17 @@ bool admission(struct engine *engine, struct passage *passage, struct server *se
 /* --- strays ----------------------------------------------------------------------------------------------------- */
 
 /*
- * True where the segment echoes a SYN-ACK or greeting of ours (RFC 7323 3.2): the rest of a request whose beginning was lost, and
- * with it the handshake's ACK. The server would reset what it has never heard of.
+ * True where the segment is the rest of a request whose beginning was lost, and with it the handshake's ACK: it echoes a SYN-ACK or
+ * greeting of ours (RFC 7323 3.2), or lies within the first window behind a SYN that we answered. The server would reset what it has
+ * never heard of.
  */
 static bool stray_is_ours(const struct engine *engine, const struct passage *passage)
 {
+    uint32_t behind_syn =
+        tag_passed(&engine->asked, passage->hash, passage->frame.seq, STRAY_OURS_US / 1000, passage->now_us);
+
+    if (behind_syn > 1 && behind_syn <= UINT16_MAX)
+        return true;
     return (passage->options.present & OPTION_TIMESTAMPS) &&
            cookie_tsecr_is_ours(&engine->config.keys, &passage->key, passage->options.tsecr, STRAY_OURS_US,
                                 passage->now_us);

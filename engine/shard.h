@@ -33,7 +33,7 @@
 #define DEFAULT_PROMISE_GENERATION 0xffffffffu
 
 #define TAGS_PROVED 16384u /* cookies accepted in the last 3 s */
-#define TAGS_ASKED  32768u /* SYN-ACKs of the last 2 s whose cookie has not come back */
+#define TAGS_ASKED  32768u /* SYN-ACKs of the last 2 s whose cookie has not come back; older ones for strays */
 #define TAGS_SILENT 32768u /* handshakes of the last 2 s whose client has said nothing */
 #define TAGS_BLAMED 16384u /* wrong requests of the last 10 s */
 #define TAGS_STRAY  16384u /* untracked segments let through in the last 30 s */

@@ -2,9 +2,12 @@
 /*
  * tags.h - a fixed table of 32-bit tags that remembers for a while that something happened to a connection.
  *
- * One slot per hash, overwritten early under load; a tag tells connections apart with an error of 2^-32 per question.
+ * One slot per connection, overwritten early under load; a tag tells connections apart with an error of 2^-32 per question.
  * Correctness may lean on a tag that is there, never on one that is not. Used for cookies accepted lately and
  * for untracked segments that were let through (ENGINE 4).
+ *
+ * The slot is told by the connection alone and the tag is the sum of its hash and a number, so that a number near that one can be
+ * asked for too: tag_passed(). A tag that was taken, or whose life is over, still stands there for that until it is overwritten.
  */
 #ifndef SYNWARD_ENGINE_TAGS_H
 #define SYNWARD_ENGINE_TAGS_H
@@ -32,14 +35,13 @@ struct tag_table {
 void tag_table_init(struct tag_table *table, struct tag *slots, uint32_t count, uint32_t life_ms);
 /* The rest is inline: a flood asks several tables for each of its segments. */
 
-/* The slot of (hash, extra); `*tag` is what stands in it when it is ours. */
+/* The slot of the connection; `*tag` is what stands in it when it is ours. */
 static inline struct tag *tag_slot(const struct tag_table *table, uint64_t hash, uint32_t extra,
                                    uint32_t *tag)
 {
-    uint64_t mixed = hash_with(hash, extra);
-
-    *tag = (uint32_t)(mixed >> 32) | 1;
-    return &table->slots[mixed & table->mask];
+    *tag = (uint32_t)(hash >> 32) + extra;
+    *tag += !*tag;
+    return &table->slots[hash & table->mask];
 }
 
 static inline bool tag_alive(const struct tag_table *table, const struct tag *slot, uint32_t now_ms)
@@ -90,16 +92,31 @@ static inline int64_t tag_age_ms(const struct tag_table *table, uint64_t hash, u
     return now_ms - slot->at_ms;
 }
 
-/* Forgets it, and says what tag_age_ms() would have said. */
+/* Its life is over, and it says what tag_age_ms() would have said. */
 static inline int64_t tag_take(struct tag_table *table, uint64_t hash, uint32_t extra, uint64_t now_us)
 {
-    uint32_t tag, now_ms = (uint32_t)(now_us / 1000);
+    uint32_t tag, now_ms = (uint32_t)(now_us / 1000), age_ms;
     struct tag *slot = tag_slot(table, hash, extra, &tag);
 
     if (slot->tag != tag || !tag_alive(table, slot, now_ms))
         return -1;
-    slot->tag = 0;
-    return now_ms - slot->at_ms;
+    age_ms = now_ms - slot->at_ms;
+    slot->at_ms = now_ms - table->life_ms;
+    return age_ms;
+}
+
+/*
+ * How far `number` lies beyond the one that the connection was remembered with last, or 0 where that was not within `life_ms`, whatever
+ * the table's own life is. Of a slot that is another's: anything.
+ */
+static inline uint32_t tag_passed(const struct tag_table *table, uint64_t hash, uint32_t number,
+                                  uint32_t life_ms, uint64_t now_us)
+{
+    const struct tag *slot = &table->slots[hash & table->mask];
+
+    if (!slot->tag || (uint32_t)(now_us / 1000) - slot->at_ms >= life_ms)
+        return 0;
+    return (uint32_t)(hash >> 32) + number - slot->tag;
 }
 
 #endif

@@ -501,7 +501,7 @@ Test(admission, server_that_knows_a_stray_makes_it_a_flow)
     bench_end(b);
 }
 
-/* The second segment of a first flight comes first: 3 s after a good cookie nothing is let through. */
+/* The second segment of a first flight comes first: 3 s after a good cookie nothing is let through, of its first window nothing for a minute. */
 Test(admission, reordered_first_flight_is_not_let_through)
 {
     struct bench *b = bench_new(SETTING_ATTACK);
@@ -513,9 +513,13 @@ Test(admission, reordered_first_flight_is_not_let_through)
     bench_wait(b, 2900000);
     client_says(b, .flags = "P.", .seq = X + 1461, .ack = c + 1, .payload = "tail");
     dropped(b, bad_cookie);
+    client_says(b, .flags = "P.", .seq = X + 70000, .ack = c + 1, .payload = "tail");
+    dropped(b, bad_cookie);
     bench_wait(b, 3100000);
     client_says(b, .flags = "P.", .seq = X + 1461, .ack = c + 1, .payload = "tail");
-    to_server(b, .flags = "P.", .seq = X + 1461, .ack = c + 1, .payload = "tail");
+    dropped(b, bad_cookie);
+    client_says(b, .flags = "P.", .seq = X + 70000, .ack = c + 1, .payload = "tail");
+    to_server(b, .flags = "P.", .seq = X + 70000, .ack = c + 1, .payload = "tail");
     bench_end(b);
 }
 

@@ -72,6 +72,24 @@ Test(tags, putting_says_whether_it_is_new, .init = setup)
     cr_assert_eq(table.overwritten, 0u);
 }
 
+/* How far beyond the number; for as long as the caller says, also where it was taken. */
+Test(tags, numbers_beyond_are_told, .init = setup)
+{
+    uint64_t hash = hash_of(1);
+
+    cr_assert_eq(tag_passed(&table, hash, 8, 60000, 0), 0u, "never put");
+    tag_put(&table, hash, 7, 1000000);
+    cr_assert_eq(tag_passed(&table, hash, 7, 60000, 1000000), 0u);
+    cr_assert_eq(tag_passed(&table, hash, 8, 60000, 1000000), 1u);
+    cr_assert_eq(tag_passed(&table, hash, 6, 60000, 1000000), UINT32_MAX);
+    cr_assert_eq(tag_age_ms(&table, hash, 7, 5000000), -1, "its life is over");
+    cr_assert_eq(tag_passed(&table, hash, 65543, 60000, 60999000), 65536u);
+    cr_assert_eq(tag_passed(&table, hash, 65543, 60000, 61000000), 0u);
+    tag_put(&table, hash, UINT32_MAX, 70000000);
+    cr_assert_eq(tag_take(&table, hash, UINT32_MAX, 70000000), 0);
+    cr_assert_eq(tag_passed(&table, hash, 1, 60000, 70000000), 2u, "numbers go round");
+}
+
 /* A fixed table: whoever comes takes the slot, and that is counted. */
 Test(tags, overwrites_and_counts, .init = setup)
 {

@@ -233,6 +233,40 @@ Test(stray, rule_4_rest_of_a_request_whose_beginning_was_lost_is_not_let_through
     scenario_end(s);
 }
 
+/* The same of a client without timestamps: behind a SYN that we answered within the last minute. */
+Test(stray, rule_4_rest_of_a_request_without_timestamps_is_not_let_through)
+{
+    struct scenario *s = attack_scenario();
+    inject(s, CLIENT, "S x:x(0) win 64240 <mss 1460>");
+    expect(s, CLIENT, "S. c:c(0) ack x+1 win * <mss 1460>");
+    pass(s, 30000000);
+    inject(s, CLIENT, "P. x+1461:x+1500(39) ack c+1 win 64240");
+    expect_nothing(s);
+    pass(s, 30000000);
+    inject(s, CLIENT, "P. x+1500:x+1551(51) ack c+1 win 64240");
+    expect_nothing(s);
+    expect_no_state(s);
+    inject(s, CLIENT, "P. x+70000:x+70051(51) ack c+1 win 64240"); /* another connection's */
+    expect(s, SERVER, "P. x+70000:x+70051(51) ack c+1 win 64240");
+    inject(s, CLIENT, "P. x+1 ack c+1 win 64240 | " GET_REQUEST);
+    expect(s, SERVER, "S x:x(0) win * <mss 1460>");
+    scenario_end(s);
+}
+
+/* The handshake's ACK came, and of the request the rest alone, for longer than cookies proved are remembered. */
+Test(stray, rule_4_rest_of_a_request_long_after_the_handshake_is_not_let_through)
+{
+    struct scenario *s = attack_scenario();
+    inject(s, CLIENT, "S x:x(0) win 64240 <mss 1460>");
+    expect(s, CLIENT, "S. c:c(0) ack x+1 win * <mss 1460>");
+    inject(s, CLIENT, ". x+1 ack c+1 win 64240");
+    pass(s, 10000000);
+    inject(s, CLIENT, "P. x+1461:x+1500(39) ack c+1 win 64240");
+    expect_nothing(s);
+    expect_no_state(s);
+    scenario_end(s);
+}
+
 Test(stray, rule_4_older_connection_is_let_through_and_its_reset_waits)
 {
     struct scenario *s = attack_scenario();
