@@ -248,7 +248,8 @@ static bool swallow_greeting(struct engine *engine, struct passage *passage, con
     /* A flipped bit may make any data look like old greeting: what is damaged is the host's to drop. */
     if (!frame->payload_bytes || !seq_before(frame->seq, flow->ack_floor) || !frame_checksum_good(frame))
         return false;
-    if (frame->payload_bytes <= greeting && !(frame->flags & TCP_FIN)) {
+    /* All of it, or, with a FIN below the greeting's end, the tuple's last connection. */
+    if (frame_seq_bytes(frame) <= greeting) {
         acknowledge_again(engine, passage, flow);
         return true;
     }

@@ -180,3 +180,16 @@ Test(found, blind_ack_concerns_no_greeting)
     expect(s, CLIENT, "P. c+1 ack x+1 win * <nop,nop,TS val * ecr 140> | " GREETING);
     scenario_end(s);
 }
+
+/* The tuple's last connection said this, and a link held it back: it ends below where the greeting does, and is not what stands behind it. */
+Test(found, last_segment_of_an_older_connection_is_not_behind_the_greeting)
+{
+    struct scenario *s = attack_scenario();
+    step_open(s);
+    inject(s, SERVER, "FP. y-5000:y-4900(100) ack x-3000 win 509 <nop,nop,TS val 4923 ecr 60>");
+    expect(s, SERVER, ". x+19 ack y+1 win * <nop,nop,TS val 60 ecr 4923>");
+    expect_nothing(s);
+    expect_count(s, drops[DROP_outbox_full], 0);
+    expect_count(s, flows_spliced, 1);
+    scenario_end(s);
+}
