@@ -100,7 +100,7 @@ static inline void write_tcp(uint8_t *restrict tcp, const struct segment *restri
     if (segment->payload_bytes > 0 && segment->payload != payload)
         memcpy(payload, segment->payload, segment->payload_bytes);
     if (segment->gso_bytes > 0) {
-        memcpy(tcp + TCP_HEADER_BYTES, segment->options, segment->options_bytes);
+        write_options(tcp + TCP_HEADER_BYTES, segment, 0);
         store_be16(tcp + TCP_CHECKSUM_AT, checksum_native_fold(sum));
         return;
     }

@@ -96,7 +96,7 @@ static inline uint8_t synack_offer_of(const struct tcp_options *options, uint8_t
 {
     uint8_t offered = options->present & (OFFER_MSS | OFFER_SACK | OFFER_TIMESTAMPS | OFFER_WSCALE);
 
-    return (flags & TCP_ECE) && (flags & TCP_CWR) ? offered | OFFER_ECN : offered;
+    return (uint8_t)((flags & TCP_ECE) && (flags & TCP_CWR) ? offered | OFFER_ECN : offered);
 }
 
 /* The variant with exactly this offer, or NULL. */

@@ -45,7 +45,7 @@ Test(tcp_options, none)
     cr_assert_eq(options.present, 0);
     cr_assert_eq(options.wscale, WSCALE_NONE);
     cr_assert_eq(options.mss, 0);
-    expect_layout("", NULL, 0);
+    expect_layout("", (const uint8_t[]){0}, 0);
 }
 
 Test(tcp_options, syn_of_linux)
