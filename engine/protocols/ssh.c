@@ -12,7 +12,8 @@
  * the identification itself enters the hash that the key exchange signs (RFC 4253 8), so that it must be exact to
  * the byte. "Exceeded MaxStartups" and "Not allowed at this time" refuse.
  *
- * Limits: lines before the identification have 2 KiB at most in all, and none begins as the greeting of another protocol does.
+ * Limits: lines before the identification have 2 KiB at most in all, and none begins as the greeting of another protocol does. As long as
+ * nothing of the identification has come they are no greeting of SSH's, for any text may begin so.
  */
 #include "engine/protocols/words.h"
 
