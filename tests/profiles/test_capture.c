@@ -145,9 +145,10 @@ Test(capture, real_captures_against_their_truth, .timeout = 120)
 #define DAMAGED_FRAMES_MAX 2000
 #define DAMAGED_FRAME_MAX  65536
 
-/* What befell a capture on its way: frames lost in front and in the middle, late ones, frames and the file cut. */
+/* What befell a capture on its way: frames lost in front and in the middle, late ones, frames cut; or the file, anywhere. */
 struct damage {
     unsigned first, lost_of_100, late_of_100, cut_of_100;
+    bool file_cut;
 };
 
 static uint32_t draw(uint64_t *state, uint32_t below)
@@ -156,8 +157,28 @@ static uint32_t draw(uint64_t *state, uint32_t below)
     return (uint32_t)((*state >> 33) % below);
 }
 
-/* A copy of the capture with this damage. False where it cannot be read. */
-static bool damage_capture(const char *from, const char *to, const struct damage *damage, uint64_t *state)
+/* Cuts behind the header of a classic file; pcapng may end in its first block. */
+static void cut_file(const char *from, const char *to, uint64_t *state)
+{
+    FILE *in = fopen(from, "r"), *out = fopen(to, "w");
+    cr_assert(in && out, "%s", from);
+    cr_assert_eq(fseek(in, 0, SEEK_END), 0);
+    const uint32_t bytes = (uint32_t)ftell(in);
+    rewind(in);
+    const int first_byte = getc(in);
+    rewind(in);
+    const uint32_t least = first_byte == 0x0a ? 1 : 24, end = least + draw(state, bytes - least);
+    uint8_t *content = malloc(end);
+    cr_assert_not_null(content);
+    cr_assert_eq(fread(content, 1, end, in), end);
+    cr_assert_eq(fwrite(content, 1, end, out), end);
+    free(content);
+    fclose(in);
+    fclose(out);
+}
+
+/* A copy of the capture with this damage. */
+static void damage_capture(const char *from, const char *to, const struct damage *damage, uint64_t *state)
 {
     static uint8_t held[DAMAGED_FRAME_MAX];
     char reason[PCAP_ERRBUF_SIZE];
@@ -186,7 +207,6 @@ static bool damage_capture(const char *from, const char *to, const struct damage
     }
     pcap_dump_close(dumper);
     pcap_close(pcap);
-    return true;
 }
 
 /* Does a SYN-ACK from this port have this MSS? Servers behind routers that change it have several: what is left of them decides. */
@@ -234,9 +254,12 @@ static unsigned false_facts(char *const row[], const struct store *store, const 
         char mss[16], scale[16];
         const char *const got[] = {number_text(mss, model->mss_state, model->mss),
                                    number_text(scale, model->window_scale_state, model->window_scale),
-                                   flag_text(model->sack), flag_text(model->timestamps),
+                                   flag_text(model->sack),
+                                   flag_text(model->timestamps),
+                                   speaker_text(profile),
                                    profile->named ? protocol_name(profile->protocol) : "unknown"};
-        const char *const want[] = {row[MSS], row[WSCALE], row[SACK], row[TIMESTAMPS], row[LABEL]};
+        const char *const want[] = {row[MSS],        row[WSCALE],       row[SACK],
+                                    row[TIMESTAMPS], row[SPEAKS_FIRST], row[LABEL]};
         for (size_t fact = 0; fact < sizeof(got) / sizeof(*got); fact++) {
             *facts += 1;
             if (!contradicts(want[fact], got[fact]) || (fact == 0 && shows_mss(row, got[fact])))
@@ -275,7 +298,10 @@ static unsigned judge_damaged(FILE *truth, const struct damage *damage, const ch
         if (strcmp(last, row[FILE_NAME]) != 0) {
             snprintf(last, sizeof(last), "%s", row[FILE_NAME]);
             snprintf(path, sizeof(path), CAPTURES "/%s", last);
-            damage_capture(path, to, damage, state);
+            if (damage->file_cut)
+                cut_file(path, to, state);
+            else
+                damage_capture(path, to, damage, state);
             store_free(store);
             store = learn(to, &summary);
             cr_assert_eq(summary.tcp_frames + summary.frames_passed_over, summary.frames);
@@ -296,7 +322,8 @@ Test(capture, damaged_captures_say_less_but_nothing_false, .timeout = 240)
     } kinds[] = {
         {"begun in the middle", {.first = 1}}, {"begun later", {.first = 5}},
         {"frames lost", {.lost_of_100 = 5}},   {"frames late", {.late_of_100 = 10}},
-        {"frames cut", {.cut_of_100 = 10}},
+        {"frames cut", {.cut_of_100 = 10}},    {"file cut", {.file_cut = true}},
+        {"file cut", {.file_cut = true}},      {"file cut", {.file_cut = true}},
     };
     FILE *truth = fopen(CAPTURES "/truth.tsv", "r");
     uint64_t state = damage_seed();
