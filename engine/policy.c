@@ -75,6 +75,6 @@ enum match policy_check_request(const struct server_policy *server, const uint8_
     if (match != MATCH_YES && server->has_pattern && (server->protocols & 1u << PROTOCOL_UNKNOWN))
         match = either(match, pattern_check(&server->pattern, request, bytes));
     if (match != MATCH_YES && (server->hidden & HIDDEN_BITTORRENT))
-        match = either(match, mse_check(request, bytes));
+        match = either(match, mse_check_rest(~server->protocols, request, bytes));
     return match;
 }

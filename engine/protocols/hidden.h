@@ -44,6 +44,8 @@ bool looks_random(const uint8_t *data, size_t bytes);
  * random and no other protocol begins so? Decided with 96 bytes.
  */
 enum match mse_check(const uint8_t *request, size_t bytes);
+/* The same of a request that is known to be of no protocol but, perhaps, one of these (bits 1 << id): no protocol is asked twice. */
+enum match mse_check_rest(uint64_t protocols, const uint8_t *request, size_t bytes);
 
 #define EDONKEY_HASH_BYTES          16
 #define EDONKEY_HIDDEN_BYTES        9 /* of an obfuscated request decide */

@@ -85,16 +85,25 @@ bool looks_random(const uint8_t *data, size_t bytes)
     return true;
 }
 
-enum match mse_check(const uint8_t *request, size_t bytes)
+enum match mse_check_rest(uint64_t protocols, const uint8_t *request, size_t bytes)
 {
     static const uint8_t one[MSE_KEY_BYTES] = {[MSE_KEY_BYTES - 1] = 1};
     size_t first = bytes < MSE_KEY_BYTES ? bytes : MSE_KEY_BYTES;
+    enum protocol_id matched;
 
-    if (bytes > MSE_KEY_BYTES + MSE_PADDING_BYTES || protocol_of_request(request, first) != PROTOCOL_UNKNOWN)
+    if (bytes > MSE_KEY_BYTES + MSE_PADDING_BYTES)
         return MATCH_NO;
-    if (bytes < MSE_KEY_BYTES)
-        return MATCH_MORE;
-    if (memcmp(request, one, MSE_KEY_BYTES) <= 0 || memcmp(request, largest, MSE_KEY_BYTES) >= 0)
+    /* The cheaper question first: text does not look random. */
+    if (bytes >= MSE_KEY_BYTES &&
+        (memcmp(request, one, MSE_KEY_BYTES) <= 0 || memcmp(request, largest, MSE_KEY_BYTES) >= 0 ||
+         !looks_random(request, MSE_KEY_BYTES)))
         return MATCH_NO;
-    return looks_random(request, MSE_KEY_BYTES) ? MATCH_YES : MATCH_NO;
+    if (protocols_check(protocols, request, first, &matched) == MATCH_YES)
+        return MATCH_NO;
+    return bytes < MSE_KEY_BYTES ? MATCH_MORE : MATCH_YES;
+}
+
+enum match mse_check(const uint8_t *request, size_t bytes)
+{
+    return mse_check_rest(~UINT64_C(0), request, bytes);
 }
