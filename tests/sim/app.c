@@ -460,7 +460,7 @@ bool session_byte_fits(const struct session *session, enum side side, uint32_t a
 /* Who was greeted as the server used to greet must not be joined to one that greets otherwise by now (ENGINE 2.4). */
 static void check_greeting(const struct session *session, const struct conn *client)
 {
-    if (session->other_greeting != NULL && session->servers_seen > 0 &&
+    if (session->other_greeting != NULL && !session->any_greeting && session->servers_seen > 0 &&
         client->in.bytes > session->greeting_bytes &&
         memcmp(client->in.data, session->said[SIDE_SERVER].data, session->greeting_bytes) != 0)
         wire_fail_port(session->wire, session->client_port,

@@ -80,6 +80,7 @@ struct session {
     bool wrong;  /* its request fits no server */
     const char
         *other_greeting; /* what the client may hear instead where its server changes it; NULL: nothing */
+    bool any_greeting;   /* ... and may be joined to it all the same: it is a template's */
     struct line line;    /* what passed over the wire */
     uint64_t began_us, heard_us[2], wait_us[2];
     struct session *next;

@@ -7,6 +7,7 @@
 
 #include "engine/cookie.h"
 #include "tests/sim/fixture.h"
+#include "tests/sim/forms.h"
 #include "tests/sim/inside.h"
 
 #define SESSIONS       8
@@ -15,7 +16,9 @@
 #define SECOND_US      1000000ull
 #define FEW_FLOWS      32
 #define COOKIE_SAFE_US (200ull * SECOND_US) /* every cookie still lives after this */
-#define OTHER_GREETING "+OK howdy\r\n"      /* as long as POP3_PROMISE */
+#define BURST_MAX      40
+#define BURSTS         20
+#define OTHER_GREETING "+OK howdy\r\n" /* as long as POP3_PROMISE */
 
 _Static_assert(sizeof OTHER_GREETING == sizeof POP3_PROMISE, "a session's greeting is changed in place");
 
@@ -45,7 +48,8 @@ struct chaos_world {
     bool disarmed, forgotten, has_before;
     struct period no_timestamps, wrong_greeting, refusing, dead;
     uint64_t before_until_us;
-    uint32_t generation, switches_left, drifts_left, blinds_left;
+    struct forms forms;
+    uint32_t generation, switches_left, drifts_left, blinds_left, bursts_left;
     struct session *sessions[SESSIONS_MAX]; /* in the order of their making */
     uint32_t count;
 };
@@ -182,6 +186,8 @@ static void adopt(struct chaos_world *chaos)
         server->before_until_us = chaos->before_until_us;
         fill_promise(&server->before, &chaos->known_before, chaos->generation - 1, greets, server);
         server->opening = opening_now(chaos, server->opening);
+        if (has(chaos, CHAOS_FORMS))
+            forms_teach(&chaos->forms, server);
     }
     if (chaos->forgotten)
         policy->count = 0;
@@ -484,6 +490,41 @@ static void blind(void *context)
         later(chaos, 500000, blind);
 }
 
+/* A SYN that nobody has sent, or, on a tuple that a session will use, nobody who will answer. */
+static void spoofed_syn(struct chaos_world *chaos)
+{
+    static const uint16_t ports[] = {HTTP_PORT, POP3_PORT, BINARY_PORT, COOKIE_PORT};
+    struct rng *rng = &chaos->rng;
+    const struct session *session = chaos->sessions[rng_below(rng, chaos->count)];
+    const struct host *client = session->client_host, *server = session->server_host;
+    struct packet packet = {.ttl = 61, .df = true, .window = 1000, .flags = TCP_SYN};
+    memcpy(packet.from_mac, client->mac, 6);
+    memcpy(packet.to_mac, server->mac, 6);
+    memcpy(packet.tags, chaos->tags, sizeof packet.tags);
+    packet.src = client->addr;
+    packet.dst = server->addr;
+    packet.src_port = session->client_port;
+    packet.dst_port = session->server_port;
+    if (session->client != NULL || chaos->setting != SETTING_ATTACK || has(chaos, CHAOS_SWITCHES)) {
+        packet.src.bytes[13] = 200;
+        packet.src.bytes[14] = (uint8_t)rng_next(rng);
+        packet.src_port = (uint16_t)(1024 + rng_below(rng, 60000));
+        packet.dst_port = ports[rng_below(rng, sizeof ports / sizeof ports[0])];
+    }
+    packet.seq = (uint32_t)rng_next(rng);
+    packet_add_mss(&packet, 1460);
+    wire_send(chaos->world.wire, SIDE_CLIENT, &packet);
+}
+
+static void burst(void *context)
+{
+    struct chaos_world *chaos = context;
+    for (uint32_t i = rng_below(&chaos->rng, BURST_MAX); i > 0; i--)
+        spoofed_syn(chaos);
+    if (chaos->bursts_left-- > 0)
+        later(chaos, 100000, burst);
+}
+
 /* --- dialogues ----------------------------------------------------------------------------------------------- */
 
 static void random_dialogue(struct chaos_world *chaos, struct session *session)
@@ -491,7 +532,10 @@ static void random_dialogue(struct chaos_world *chaos, struct session *session)
     struct rng *rng = &chaos->rng;
     uint32_t bytes = rng_chance(rng, 150000) ? rng_below(rng, 100000) : rng_below(rng, 4000);
     uint64_t seed = rng_next(rng);
-    if (has(chaos, CHAOS_ENDS) && session->server_port != COOKIE_PORT && rng_chance(rng, 60000)) {
+    if (has(chaos, CHAOS_FORMS) && session->server_port != COOKIE_PORT) {
+        bool wrong = has(chaos, CHAOS_ENDS) && rng_chance(rng, 150000);
+        forms_dialogue(&chaos->forms, session, bytes, wrong, rng);
+    } else if (has(chaos, CHAOS_ENDS) && session->server_port != COOKIE_PORT && rng_chance(rng, 60000)) {
         if (session->server_port == POP3_PORT) {
             session_say_text(session, SIDE_SERVER, POP3_PROMISE);
             session->greeting_bytes = session->promise_bytes = sizeof POP3_PROMISE - 1;
@@ -575,6 +619,11 @@ static struct session *make_session(struct chaos_world *chaos, struct host *clie
         session_new(&chaos->world.stage, chaos->world.wire, client, client_port, server, server_port);
     random_dialogue(chaos, session);
     random_manner(chaos, session);
+    if (has(chaos, CHAOS_FORMS) && session->wrong) /* a beginning said twice is let in (ENGINE 1.3) */
+        session->manner.pieces = 0;
+    if (session->any_greeting &&
+        has(chaos, CHAOS_TIGHT)) /* without a buffer it must stand in one frame (ENGINE 2.4) */
+        session->manner.greeting_cut = 0;
     if (has(chaos, CHAOS_DRIFT) && session->server_port == POP3_PORT)
         session->other_greeting = OTHER_GREETING;
     if (has(chaos, CHAOS_ENDS))
@@ -663,6 +712,8 @@ static void make_events(struct chaos_world *chaos)
         later(chaos, 400000, blind);
     if (has(chaos, CHAOS_LATE))
         later(chaos, 400000, forget_the_closed);
+    if (has(chaos, CHAOS_FLOOD))
+        later(chaos, 100000, burst);
     if (has(chaos, CHAOS_ROUGH) && rng_chance(rng, 150000))
         later(chaos, 800000, link_cut);
     if (has(chaos, CHAOS_ENDS) && rng_chance(rng, 100000))
@@ -725,7 +776,7 @@ static void judge_session(const struct chaos_world *chaos, const struct session 
             session->server != NULL ? tcp_state_name(session->server->state) : "none",
             session->server != NULL ? (int)session->server->end : -1,
             session->server != NULL ? session->server->in.bytes : 0, session->said[SIDE_CLIENT].bytes);
-    if ((chaos->recipe & ~(uint32_t)(CHAOS_SWITCHES | CHAOS_SLOW)) == 0 && !session->excused) {
+    if ((chaos->recipe & ~(uint32_t)(CHAOS_SWITCHES | CHAOS_SLOW | CHAOS_FORMS)) == 0 && !session->excused) {
         expect_calm(wire, session, session->client, "client");
         expect_calm(wire, session, session->server, "server");
     }
@@ -771,12 +822,18 @@ static void open_world(struct chaos_world *chaos, const char *name, uint64_t see
     chaos->generation = 1;
     world->stage.greetings[0] = POP3_PROMISE;
     world->stage.greetings[1] = OTHER_GREETING;
+    if (has(chaos, CHAOS_FORMS)) {
+        bool any_length = chaos->setting == SETTING_ATTACK && !has(chaos, CHAOS_SWITCHES);
+        forms_init(&chaos->forms, &chaos->rng, any_length);
+        world->stage.greetings[0] = chaos->forms.said;
+    }
     chaos->greeting = world->stage.greetings[0];
     chaos->known = chaos->known_before = (struct knowledge){chaos->truth, chaos->greeting};
     chaos->learned_greeting = chaos->greeting;
     if (world->wire->middle != NULL)
         adopt(chaos);
     chaos->switches_left = 20;
+    chaos->bursts_left = BURSTS;
     chaos->drifts_left = rng_below(&chaos->rng, 5);
     chaos->blinds_left = rng_below(&chaos->rng, 12);
     world->stage.lenient = has(chaos, CHAOS_BLIND);

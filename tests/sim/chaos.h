@@ -13,6 +13,8 @@
  *      DRIFT     servers that change settings and greetings, at once known to the policy or later; profiles disarmed, forgotten
  *      BLIND     spoofed segments on the tuples of running connections, with numbers that no host takes
  *      TIGHT     pools of one or two openings and assemblies
+ *      FORMS     greetings that change, keywords, hidden forms, several protocols at one server (forms.h); not with DRIFT
+ *      FLOOD     SYNs of nobody to all servers, in bursts; under attack also on tuples that are used soon
  *      LATE      every second segment of a client comes again within 50 s; meanwhile the engine has forgotten the closed connections
  *
  * Whatever happens, both hosts must end every connection and the judges (app.h, line.h, inside.h) must have nothing to say. A
@@ -33,6 +35,8 @@ enum chaos {
     CHAOS_BLIND = 1 << 6,
     CHAOS_TIGHT = 1 << 7,
     CHAOS_LATE = 1 << 8,
+    CHAOS_FORMS = 1 << 9,
+    CHAOS_FLOOD = 1 << 10,
 };
 
 /* Runs one world; returns how many connections it had. SETTING_INHERIT: a bare wire. `name`: of the test. */
