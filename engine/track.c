@@ -137,8 +137,10 @@ static bool credible(const struct engine *engine, const struct passage *passage,
         return false;
     if (passage->from == SIDE_SERVER)
         return true;
-    return near_newest(engine, passage, flow, PROGRESS_BYTES) &&
-           (!cold->server_next || cold->server_next - passage->frame.ack <= 1u << 30);
+    if (!near_newest(engine, passage, flow, PROGRESS_BYTES))
+        return false;
+    return !cold->server_next || ((passage->frame.flags & TCP_ACK) && /* a SYN's ack of 0 says nothing */
+                                  cold->server_next - passage->frame.ack <= 1u << 30);
 }
 
 void track_progress(struct engine *engine, const struct passage *passage, struct flow *flow)

@@ -145,6 +145,13 @@ static void small_tables(struct engine_config *config)
     config->sources_max = 64;
 }
 
+/* A flood in normal mode fills any table, and closing entries make room for it (ENGINE 5.7): none of ours may. */
+static void roomy_tables(struct engine_config *config)
+{
+    small_tables(config);
+    config->flows_max = 4096;
+}
+
 /* --- what the policy says ---------------------------------------------------------------------------------- */
 
 static void fill_promise(struct promise *promise, const struct knowledge *known, uint32_t generation,
@@ -795,9 +802,10 @@ static struct middle *make_middle(const struct chaos_world *chaos, uint64_t star
 {
     if (chaos->setting == SETTING_INHERIT)
         return NULL;
-    struct middle *middle = middle_new(has(chaos, CHAOS_TIGHT)  ? tight_pools
-                                       : has(chaos, CHAOS_LATE) ? few_flows
-                                                                : small_tables,
+    struct middle *middle = middle_new(has(chaos, CHAOS_TIGHT)                                 ? tight_pools
+                                       : has(chaos, CHAOS_LATE)                                ? few_flows
+                                       : has(chaos, CHAOS_FLOOD) && has(chaos, CHAOS_SWITCHES) ? roomy_tables
+                                                                                               : small_tables,
                                        start_us);
     engine_set_setting(middle->engine, NULL, chaos->setting, start_us);
     return middle;

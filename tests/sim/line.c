@@ -257,7 +257,7 @@ static void judge_window(const struct judged *judged)
         announced += judged->session->greeting_bytes - judged->session->promise_bytes;
     /* An ack from below the greeting is raised to its end (ENGINE 2.4), and the edge with it. */
     if (judged->to == SIDE_SERVER && packet->ack - (receiver->iss + 1) == judged->session->greeting_bytes)
-        announced += judged->session->greeting_bytes;
+        announced += judged->session->promise_bytes;
     if (seq_before(announced + unit, edge))
         WRONG(judged, "the window's right edge is %u, the other host announced %u", edge, announced);
 }

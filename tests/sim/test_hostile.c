@@ -220,6 +220,18 @@ Test(hostile, damaged_timestamp_does_not_move_the_floor)
     scenario_end(s);
 }
 
+/* It passes for the host to refuse; moved by it, the client's numbers would make its own FIN somebody's guess. */
+Test(hostile, blind_syn_does_not_move_the_clients_numbers)
+{
+    struct scenario *s = attack_scenario();
+    step_open(s);
+    inject(s, CLIENT, "S x+50000000:x+50000000(0) win 1000 <mss 1460>");
+    scenario_drain(s);
+    step_close(s);
+    expect_count(s, flows_closing, 1);
+    scenario_end(s);
+}
+
 /* --- half-open connections and blind segments ----------------------------------------------------------- */
 
 /* A spoofed connection attempt, and the server's answer to it where the SYN reached the server. */
