@@ -128,16 +128,18 @@ def sizes(dice, longest):
 
 
 def conversation(frame):
-    """Whose frames keep their order: all, with one worker; with more, those that one worker is given (bridge/bpf/steer.c)."""
+    """Whose frames keep their order: those that one queue is given (bridge/bpf/steer.c). SYNs have a queue to themselves, and are
+    overtaken; of the others all keep it with one worker, and with more those of two hosts."""
     at, kind = 14, frame[12:14]
-    while WORKERS > 1 and kind in (b"\x81\0", b"\x88\xa8"):
+    while kind in (b"\x81\0", b"\x88\xa8"):
         at, kind = at + 4, frame[at + 2:at + 4]
-    if WORKERS > 1 and kind == b"\x08\0":
-        tcp = frame[at + 9] == 6 and not struct.unpack_from("!H", frame, at + 6)[0] & 0x3FFF
-        return tcp, frozenset((frame[at + 12:at + 16], frame[at + 16:at + 20]))
+    tcp = kind == b"\x08\0" and frame[at + 9] == 6 and not struct.unpack_from("!H", frame, at + 6)[0] & 0x3FFF
+    syn = tcp and frame[at + (frame[at] & 15) * 4 + 13] & 0x12 == 0x02
+    if kind == b"\x08\0":
+        return (syn, tcp, frozenset((frame[at + 12:at + 16], frame[at + 16:at + 20]))) if WORKERS > 1 else syn
     if WORKERS > 1 and kind == b"\x86\xdd":
-        return False, frozenset((frame[at + 8:at + 24], frame[at + 24:at + 40]))
-    return None
+        return False, False, frozenset((frame[at + 8:at + 24], frame[at + 24:at + 40]))
+    return False
 
 
 def cross(source, target, frames):
