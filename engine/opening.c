@@ -303,8 +303,10 @@ static void client_frame(struct engine *engine, struct passage *passage, struct 
         opening->fin = true;
     if (held)
         passage_hold(passage);
-    else
-        passage_drop(engine, passage, frame->payload_bytes ? DROP_hold_full : DROP_answered);
+    else if (frame->payload_bytes && offset + frame->payload_bytes > opening->held_bytes)
+        passage_drop(engine, passage, DROP_hold_full);
+    else /* held already: a client's probe of its tail (RFC 8985 7.3), say */
+        passage_drop(engine, passage, DROP_answered);
 }
 
 /* --- the server answers ------------------------------------------------------------------------------------------- */

@@ -221,7 +221,7 @@ Test(opening, repeated_and_overlapping_data)
     uint32_t c = ask(b, OFFERS);
 
     client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = REQUEST);
-    dropped(b, hold_full);
+    dropped(b, answered);
     client_says(b, .flags = "PF.", .seq = X + 17, .ack = c + 1, .payload = "\r\nmore");
     held(b);
     client_says(b, .flags = "S", .seq = X, .options = OFFERS);
