@@ -84,7 +84,7 @@ def test_two_servers_one_attacked():
         attacks.start(lab)
         lab.http(8080)
         lab.learn("http", 8080)
-        other = lab.start_fetch("http", 8080, count=0, interval_ms=5, concurrency=2)
+        other = lab.start_fetch("http", 8080, count=0, interval_ms=5, concurrency=2, timeout_ms=PATIENCE_MS)
         flood = lab.start_flood(80, count=150000, rate=50000)
         silent = lab.talkers(80, count=2000, concurrency=200, hold_ms=300, connect_timeout_ms=1000)
         flood.report()
