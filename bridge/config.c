@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bridge/busy_poll.h"
 #include "bridge/mode_text.h"
 #include "profiles/json_read.h"
 #include "profiles/settings.h"
@@ -56,11 +57,15 @@ static bool take(struct config *config, const char *key, const char *text, struc
         return workers_parse(text, &config->workers, reason);
     if (strcmp(key, "flows") == 0)
         return flows_parse(text, &config->flows, reason);
+    if (strcmp(key, "busy-poll") == 0) {
+        config->has_busy_poll = true;
+        return busy_poll_parse(text, &config->busy_poll, reason);
+    }
     if (trigger_key(key))
         return trigger_set(&config->triggers, key, text, reason);
     return error_set(reason, EXIT_USAGE,
                      "unknown key: known are client, server, server-stack, store, control, mode, learn, "
-                     "unknown, workers, flows "
+                     "unknown, workers, flows, busy-poll "
                      "and the triggers of `synward help profiles set`");
 }
 

@@ -5,7 +5,7 @@
  *      {"client": "netns:c/sw0", "server": "netns:s/sw1", "store": "/var/lib/synward/profiles.json",
  *       "control": "/run/synward/control.sock", "mode": "auto", "learn": "on"}
  *
- * Beside these "server-stack", "unknown" ("cookie", "pass", "drop"), "workers" ("2"), "flows" (a number, in quotes as all) and, only here, the limits of triggers for servers that have none of
+ * Beside these "server-stack", "unknown" ("cookie", "pass", "drop"), "workers" ("2"), "flows" (a number, in quotes as all), "busy-poll" ("auto") and, only here, the limits of triggers for servers that have none of
  * their own, as `synward profiles set` writes them: "trigger.half_open": "400", "trigger.silent": "off".
  *
  * Every key may be missing; an unknown one is an error. The command line wins over the file.
@@ -28,6 +28,8 @@ struct config {
     enum unknown_servers unknown; /* UNKNOWN_COOKIE where the file does not say */
     uint32_t workers;             /* 0 where the file does not say */
     uint32_t flows;               /* 0 where the file does not say */
+    bool has_busy_poll;
+    uint32_t busy_poll; /* a setting of busy_poll.h */
     struct trigger_limits triggers;
 };
 

@@ -448,6 +448,7 @@ static void fill_options(const struct daemon *daemon, struct worker_options *opt
     const struct tap *client = &daemon->ports[SIDE_CLIENT].tap, *server = &daemon->ports[SIDE_SERVER].tap;
     options->nowait_writes = client->nowait_writes && server->nowait_writes;
     options->single_reads = daemon->options.single_reads;
+    options->busy_poll = daemon->options.busy_poll;
     options->learning = daemon->options.learning;
     options->mode = daemon->options.mode;
     engine_config_defaults(&options->engine);

@@ -30,6 +30,7 @@ struct daemon_options {
     uint32_t flows;                 /* connections remembered at once; 0: the engine's default */
     struct trigger_limits triggers; /* for servers that have no limits of their own */
     uint32_t workers;               /* 1 to WORKERS_MAX */
+    uint32_t busy_poll;             /* a setting of busy_poll.h */
     bool single_reads;              /* hidden --single-reads: behave as if multishot reads were missing */
     bool single_queue;              /* hidden --single-queue: behave as if TAPs had one queue; one worker */
 };

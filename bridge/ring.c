@@ -18,6 +18,9 @@
  * The wait asks for the writes queued and one completion more, so that the writes alone do not end it.
  * DEFER_TASKRUN lets reads run only inside that call: a batch does not grow while it is worked on.
  *
+ * Busy polling looks at a word that the kernel shares: it is set when a read has something to do in the next call. So looking costs
+ * no system call but sched_yield(), which lets in whoever waits for this core; that it took long tells that somebody did.
+ *
  * Completions are copied out of the completion queue at once: writes give their buffer back, reads go to one of two queues
  * of `ready` frames, which cannot overflow because each holds a read buffer. That of SYNs comes last. It is short because its lanes have few
  * buffers: however many SYNs wait, the others are looked for again after a moment.
@@ -26,6 +29,8 @@
 
 #include <errno.h>
 #include <liburing.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -34,6 +39,8 @@
 #include <unistd.h>
 
 #include "bridge/bpf/steer.h"
+#include "bridge/busy_poll.h"
+#include "bridge/clock.h"
 #include "engine/offload.h"
 
 #define READS_PER_SIDE   112u
@@ -53,6 +60,17 @@
 #define SUBMISSIONS       1024u
 #define COMPLETIONS       2048u
 #define READY_SLOTS       256u /* power of two >= READS, SYN_READS */
+
+/* Looks between two sched_yield(); a yield that lasts longer than YIELD_US let somebody else run. */
+#define LOOKS    32u
+#define YIELD_US 15u
+
+/* Lets the core rest between two looks. */
+#if defined(__x86_64__) || defined(__i386__)
+#define PAUSE() __builtin_ia32_pause()
+#else
+#define PAUSE() atomic_signal_fence(memory_order_seq_cst)
+#endif
 
 /* Linux 6.7; liburing 2.3 does not know it. */
 #define OPCODE_READ_MULTISHOT 49
@@ -116,6 +134,7 @@ struct ring {
     int gone_side, gone_reason; /* gone_side -1: none */
     uint32_t writes;            /* in flight */
     uint64_t wake_value;
+    struct busy_poll poll;
     uint8_t *pool;
     struct lane lanes[LANES];
     struct stack large, small;
@@ -394,10 +413,53 @@ static void queue_write(struct ring *ring, uint32_t buffer, enum side to, uint32
     ring->writes++;
 }
 
-void ring_wait(struct ring *ring, uint64_t timeout_us)
+static bool frames_ready(const struct ring *ring)
 {
-    arm_wake(ring);
+    return ring->flows.head != ring->flows.tail || ring->syns.head != ring->syns.tail;
+}
+
+static bool something_came(const struct ring *ring)
+{
+    return (IO_URING_READ_ONCE(*ring->uring.sq.kflags) & IORING_SQ_TASKRUN) != 0 ||
+           io_uring_cq_ready(&ring->uring) > 0;
+}
+
+/* True: something came. False: it is time to sleep. */
+static bool look(struct ring *ring, uint64_t now_us, uint64_t until_us)
+{
+    while (now_us < until_us) {
+        for (unsigned i = 0; i < LOOKS; i++) {
+            if (something_came(ring))
+                return true;
+            PAUSE();
+        }
+        const uint64_t before_us = clock_now_us();
+        sched_yield();
+        now_us = clock_now_us();
+        if (now_us - before_us > YIELD_US && !something_came(ring)) {
+            busy_poll_lost(&ring->poll, now_us);
+            return false;
+        }
+    }
+    return something_came(ring);
+}
+
+/* What is queued goes out first. True: something came before it was time to sleep. */
+static bool look_before_sleep(struct ring *ring, uint64_t now_us, uint64_t timeout_us)
+{
+    const uint64_t until_us = busy_poll_until_us(&ring->poll, now_us, timeout_us);
+    if (until_us == now_us)
+        return false;
+    flush(ring);
+    /* A read that was armed only now may have found something at once. */
+    if (frames_ready(ring) || ring->woken || ring->gone_side >= 0)
+        return true;
     arm_reads(ring);
+    return all_armed(ring) && look(ring, now_us, until_us);
+}
+
+static void sleep_for(struct ring *ring, uint64_t timeout_us)
+{
     /* A lane without buffers gets them from the writes now queued, and must be armed soon: no waiting beyond those. */
     const bool idle = all_armed(ring) && timeout_us > 0;
     const unsigned wanted = ring->writes + (idle ? 1 : 0);
@@ -409,7 +471,19 @@ void ring_wait(struct ring *ring, uint64_t timeout_us)
     else
         io_uring_submit_and_wait_timeout(&ring->uring, &first, wanted,
                                          timeout_us == UINT64_MAX ? NULL : &limit, NULL);
+}
+
+void ring_wait(struct ring *ring, uint64_t timeout_us)
+{
+    const uint64_t since_us = clock_now_us();
+    arm_wake(ring);
+    arm_reads(ring);
+    if (look_before_sleep(ring, since_us, timeout_us))
+        io_uring_submit_and_get_events(&ring->uring);
+    else
+        sleep_for(ring, timeout_us);
     collect(ring);
+    busy_poll_waited(&ring->poll, since_us, clock_now_us(), frames_ready(ring));
 }
 
 bool ring_next(struct ring *ring, struct ring_frame *frame)
@@ -493,7 +567,8 @@ static bool setup_error(int code, struct error *error)
 static bool open_uring(struct ring *ring, const struct ring_options *options, struct error *error)
 {
     struct io_uring_params params = {.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-                                              IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL,
+                                              IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL |
+                                              IORING_SETUP_TASKRUN_FLAG,
                                      .cq_entries = COMPLETIONS};
     int code = io_uring_queue_init_params(SUBMISSIONS, &ring->uring, &params);
     if (code < 0)
@@ -602,6 +677,13 @@ static void use_single_reads(struct ring *ring)
     fill_lanes(ring);
 }
 
+/* That this thread may run on; 1 where the kernel does not tell. */
+static uint32_t cores(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof(set), &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 1;
+}
+
 struct ring *ring_open(const struct ring_options *options, struct error *error)
 {
     struct ring *ring = calloc(1, sizeof(*ring));
@@ -612,6 +694,7 @@ struct ring *ring_open(const struct ring_options *options, struct error *error)
     ring->gone_side = -1;
     ring->wake_fd = options->wake_fd;
     ring->write_flags = options->nowait_writes ? RWF_NOWAIT : 0;
+    busy_poll_init(&ring->poll, options->busy_poll, cores());
     for (int side = 0; side < 2; side++) {
         ring->lanes[side].fd = options->fds[side];
         ring->lanes[LANE_SYNS + side].fd = options->has_syn_fds ? options->syn_fds[side] : -1;

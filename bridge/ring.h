@@ -40,6 +40,7 @@ struct ring_options {
     int wake_fd;        /* eventfd that ends a wait */
     bool nowait_writes; /* the fds take RWF_NOWAIT */
     bool single_reads;  /* behave as if the kernel had no multishot reads */
+    uint32_t busy_poll; /* a setting of busy_poll.h */
 };
 
 struct ring_frame {
@@ -63,8 +64,8 @@ void ring_close(struct ring *ring);
 bool ring_multishot(const struct ring *ring);
 
 /*
- * Waits until a frame, a wake-up or `timeout_us` (UINT64_MAX: for ever). All frames of the batch before must have
- * been taken.
+ * Waits until a frame, a wake-up or `timeout_us` (UINT64_MAX: for ever), by looking for a while (busy_poll.h) and then by sleeping.
+ * All frames of the batch before must have been taken.
  */
 void ring_wait(struct ring *ring, uint64_t timeout_us);
 bool ring_next(struct ring *ring, struct ring_frame *frame);

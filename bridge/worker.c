@@ -318,7 +318,8 @@ static void *thread_main(void *argument)
                                          .has_syn_fds = worker->options.has_syn_fds,
                                          .wake_fd = worker->bell.fd,
                                          .nowait_writes = worker->options.nowait_writes,
-                                         .single_reads = worker->options.single_reads};
+                                         .single_reads = worker->options.single_reads,
+                                         .busy_poll = worker->options.busy_poll};
     const bool ok = make_engine(worker) && (worker->ring = ring_open(&options, &worker->start_error)) != NULL;
     if (!ok)
         worker->start_error.code = EXIT_FAILED;

@@ -30,6 +30,7 @@ struct worker_options {
     int syn_fds[2]; /* the same, of queues of SYNs; -1: this side has none */
     bool has_syn_fds;
     bool nowait_writes, single_reads;
+    uint32_t busy_poll; /* a setting of busy_poll.h */
     bool learning;
     enum mode_setting mode;
     struct engine_config engine;

@@ -2,6 +2,7 @@
 /* cmd_run.c - `synward run`: options from the command line and the config file, then the daemon. */
 #include <string.h>
 
+#include "bridge/busy_poll.h"
 #include "bridge/config.h"
 #include "bridge/control_protocol.h"
 #include "bridge/daemon.h"
@@ -57,6 +58,14 @@ static bool choose_flows(const struct arguments *arguments, const struct config 
            flows_parse(arguments->value[OPTION_FLOWS], flows, error);
 }
 
+static bool choose_busy_poll(const struct arguments *arguments, const struct config *config,
+                             uint32_t *busy_poll, struct error *error)
+{
+    *busy_poll = config->has_busy_poll ? config->busy_poll : BUSY_POLL_DEFAULT;
+    return !option_given(arguments, OPTION_BUSY_POLL) ||
+           busy_poll_parse(arguments->value[OPTION_BUSY_POLL], busy_poll, error);
+}
+
 static bool choose_sides(const struct arguments *arguments, const struct config *config,
                          struct daemon_options *options, struct error *error)
 {
@@ -87,7 +96,8 @@ static bool run_daemon(const struct arguments *arguments, const struct config *c
         !choose_learning(arguments, config, &options.learning, error) ||
         !choose_unknown(arguments, config, &options.unknown, error) ||
         !choose_workers(arguments, config, &options.workers, error) ||
-        !choose_flows(arguments, config, &options.flows, error))
+        !choose_flows(arguments, config, &options.flows, error) ||
+        !choose_busy_poll(arguments, config, &options.busy_poll, error))
         return false;
     return daemon_run(&options, error) == EXIT_DONE;
 }

@@ -26,11 +26,11 @@ static const struct command commands[] = {
     {.name = "run",
      .forms = {"--client SIDE --server SIDE [--store FILE] [--control SOCKET] [--mode auto|normal|attack] "
                "[--server-stack NETNS] [--learn on|off] [--unknown cookie|pass|drop] [--workers N] "
-               "[--flows N] [--config FILE]"},
+               "[--flows N] [--busy-poll off|auto|US] [--config FILE]"},
      .options = OPTION_BIT(CLIENT) | OPTION_BIT(SERVER) | OPTION_BIT(STORE) | OPTION_BIT(CONTROL) |
                 OPTION_BIT(MODE) | OPTION_BIT(SERVER_STACK) | OPTION_BIT(LEARN) | OPTION_BIT(UNKNOWN) |
-                OPTION_BIT(FLOWS) | OPTION_BIT(CONFIG) | OPTION_BIT(WORKERS) | OPTION_BIT(SINGLE_READS) |
-                OPTION_BIT(SINGLE_QUEUE),
+                OPTION_BIT(FLOWS) | OPTION_BIT(CONFIG) | OPTION_BIT(WORKERS) | OPTION_BIT(BUSY_POLL) |
+                OPTION_BIT(SINGLE_READS) | OPTION_BIT(SINGLE_QUEUE),
      .summary = "bridge two sides, learn the servers, protect them",
      .help = "Runs in the foreground until SIGTERM or SIGINT, and logs on stderr. A side is one\n"
              "of\n"
@@ -59,10 +59,14 @@ static const struct command commands[] = {
              "to make room: a new one beyond that number passes unfollowed in normal mode, and\n"
              "gets no answer in attack mode.\n"
              "\n"
+             "--busy-poll: how many microseconds a worker looks for the next frame before it\n"
+             "sleeps, where frames come that close together and nobody else wants its core;\n"
+             "auto chooses. It saves the time of waking up, and costs CPU time.\n"
+             "\n"
              "The config file is one JSON object with the keys client, server, store,\n"
-             "control, mode, server-stack, learn, unknown, workers and flows, each a string\n"
-             "as the option of that name takes it, and trigger.half_open and its like (see\n"
-             "`synward help profiles set`), which then count for every server that has no\n"
+             "control, mode, server-stack, learn, unknown, workers, flows and busy-poll, each a\n"
+             "string as the option of that name takes it, and trigger.half_open and its like\n"
+             "(see `synward help profiles set`), which then count for every server that has no\n"
              "setting of its own.\n",
      .handle = cmd_run},
     {.name = "status",

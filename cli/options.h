@@ -27,6 +27,7 @@
       "clients of attacked servers without an armed profile (cookie)")                                       \
     X(WORKERS, "workers", "N", false, "threads that carry frames (1)")                                       \
     X(FLOWS, "flows", "N", false, "connections remembered at once (262144)")                                 \
+    X(BUSY_POLL, "busy-poll", "off|auto|US", false, "look for frames so long before sleeping (off)")         \
     X(FOR, "for", "SECONDS", false, "how long a source stays put aside (until it is removed)")               \
     X(CONFIG, "config", "FILE", false, "read options from a JSON file; the command line wins")               \
     X(PCAP, "pcap", "FILE", false, "learn from a capture (pcap or pcapng)")                                  \

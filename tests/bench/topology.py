@@ -16,7 +16,7 @@ import os
 import re
 
 from lab import (BUILD, CLIENT4, CLIENT_IF, FLOOD, PORTS, SERVER4, SERVER_IF, TALKERS, Lab, Process, Server, check,
-                 run, wait_until)
+                 cpu_s, run, wait_until)
 
 LOADS = os.path.join(BUILD, "tests/bench")
 IPERF_PORT = 5201
@@ -56,13 +56,7 @@ class Topology(Lab):
 
     def cpu_s(self):
         """CPU time of the bridge's own process so far, all threads; None where the kernel alone does the work."""
-        if not self.worker:
-            return None
-        total_ns = 0
-        for task in os.listdir(f"/proc/{self.worker.pid}/task"):
-            with open(f"/proc/{self.worker.pid}/task/{task}/schedstat") as stat:
-                total_ns += int(stat.read().split()[0])
-        return total_ns / 1e9
+        return cpu_s(self.worker.pid) if self.worker else None
 
     def worker_kib(self):
         return self.worker.resident_kib() if self.worker else None

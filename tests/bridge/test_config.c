@@ -108,4 +108,13 @@ Test(config, unknown_servers_and_triggers)
     cr_assert(strstr(error.text, "c.json:1: flows: not a number of flows: few"), "%s", error.text);
     cr_assert(parse(&config, "{\"flows\": \"4000000\"}", &error), "%s", error.text);
     cr_assert_eq(config.flows, 4000000u);
+    cr_assert_not(config.has_busy_poll);
+    cr_assert(parse(&config, "{\"busy-poll\": \"off\"}", &error), "%s", error.text);
+    cr_assert(config.has_busy_poll && config.busy_poll == 0);
+    config_free(&config);
+    cr_assert(parse(&config, "{\"busy-poll\": \"40\"}", &error), "%s", error.text);
+    cr_assert(config.has_busy_poll && config.busy_poll == 40);
+    config_free(&config);
+    cr_assert_not(parse(&config, "{\"busy-poll\": \"on\"}", &error));
+    cr_assert(strstr(error.text, "c.json:1: busy-poll: not a time"), "%s", error.text);
 }

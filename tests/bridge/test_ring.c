@@ -9,11 +9,13 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bridge/busy_poll.h"
 #include "bridge/clock.h"
 
 struct pairs {
@@ -22,7 +24,7 @@ struct pairs {
     struct ring *ring;
 };
 
-static struct pairs open_pairs(bool single_reads)
+static struct pairs open_polling_pairs(bool single_reads, uint32_t busy_poll)
 {
     struct pairs pairs;
     const int bytes = 4 << 20;
@@ -38,7 +40,8 @@ static struct pairs open_pairs(bool single_reads)
     const struct ring_options options = {.fds = {pairs.far[0], pairs.far[1]},
                                          .wake_fd = pairs.wake,
                                          .nowait_writes = true,
-                                         .single_reads = single_reads};
+                                         .single_reads = single_reads,
+                                         .busy_poll = busy_poll};
     struct error error = {0};
     pairs.ring = ring_open(&options, &error);
     if (pairs.ring == NULL && strstr(error.text, "not available") != NULL)
@@ -46,6 +49,11 @@ static struct pairs open_pairs(bool single_reads)
     cr_assert_not_null(pairs.ring, "%s", error.text);
     cr_assert(!single_reads || !ring_multishot(pairs.ring));
     return pairs;
+}
+
+static struct pairs open_pairs(bool single_reads)
+{
+    return open_polling_pairs(single_reads, BUSY_POLL_OFF);
 }
 
 static void close_pairs(struct pairs *pairs)
@@ -75,9 +83,8 @@ static bool receive(int fd, void *out, size_t bytes, ssize_t *got)
     return *got >= 0;
 }
 
-static void forwards_in_order(bool single_reads)
+static void forwards_in_order(struct pairs pairs)
 {
-    struct pairs pairs = open_pairs(single_reads);
     uint32_t sent[2] = {0}, received[2] = {0};
     const uint32_t total = 20000;
     while (received[0] < total || received[1] < total) {
@@ -86,7 +93,7 @@ static void forwards_in_order(bool single_reads)
             while (sent[side] < total && send(pairs.near[side], &sent[side], sizeof(sent[side]), 0) > 0)
                 sent[side]++;
         }
-        forward_batch(pairs.ring, 0);
+        forward_batch(pairs.ring, 1000);
         for (int side = 0; side < 2; side++) {
             uint32_t number;
             ssize_t got;
@@ -107,12 +114,57 @@ static void forwards_in_order(bool single_reads)
 
 Test(ring, forwards_in_order_multishot)
 {
-    forwards_in_order(false);
+    forwards_in_order(open_pairs(false));
 }
 
 Test(ring, forwards_in_order_single)
 {
-    forwards_in_order(true);
+    forwards_in_order(open_pairs(true));
+}
+
+Test(ring, forwards_in_order_busy_polling)
+{
+    forwards_in_order(open_polling_pairs(false, BUSY_POLL_MAX_US));
+    forwards_in_order(open_polling_pairs(true, BUSY_POLL_MAX_US));
+}
+
+/* A frame at a time, each sent when the one before has arrived: what is waited for comes while the ring looks, or while it sleeps. */
+static void *echo(void *argument)
+{
+    const struct pairs *pairs = argument;
+    for (uint32_t number = 0; number < 2000; number++) {
+        struct pollfd arrived = {.fd = pairs->near[SIDE_SERVER], .events = POLLIN};
+        uint32_t got = UINT32_MAX;
+        send(pairs->near[SIDE_CLIENT], &number, sizeof(number), 0);
+        poll(&arrived, 1, -1);
+        recv(pairs->near[SIDE_SERVER], &got, sizeof(got), 0);
+        if (got != number)
+            return (void *)1;
+    }
+    return NULL;
+}
+
+static void carries_one_at_a_time(bool single_reads, uint32_t busy_poll)
+{
+    struct pairs pairs = open_polling_pairs(single_reads, busy_poll);
+    pthread_t thread;
+    void *failed;
+    cr_assert_eq(pthread_create(&thread, NULL, echo, &pairs), 0);
+    for (uint32_t frames = 0; frames < 2000;)
+        frames += forward_batch(pairs.ring, UINT64_MAX);
+    ring_wait(pairs.ring, 0); /* the last one goes out */
+    pthread_join(thread, &failed);
+    cr_assert_null(failed);
+    close_pairs(&pairs);
+}
+
+Test(ring, one_at_a_time)
+{
+    for (int single_reads = 0; single_reads < 2; single_reads++) {
+        carries_one_at_a_time(single_reads, BUSY_POLL_OFF);
+        carries_one_at_a_time(single_reads, 1);
+        carries_one_at_a_time(single_reads, BUSY_POLL_MAX_US);
+    }
 }
 
 static void largest_frames(bool single_reads)
@@ -261,6 +313,26 @@ Test(ring, a_wake_up_ends_the_wait)
         cr_assert(ring_woken(pairs.ring));
         cr_assert_not(ring_woken(pairs.ring), "it is told once");
     }
+    close_pairs(&pairs);
+}
+
+/* Frames that came close together make it look, and when nothing follows it sleeps, whatever else ends its waits. */
+Test(ring, an_idle_ring_sleeps)
+{
+    struct pairs pairs = open_polling_pairs(false, BUSY_POLL_MAX_US);
+    for (int i = 0; i < 100; i++) {
+        cr_assert_eq(send(pairs.near[SIDE_CLIENT], "frame", 5, 0), 5);
+        forward_batch(pairs.ring, UINT64_MAX);
+    }
+    const uint64_t begin_us = clock_read_us(CLOCK_THREAD_CPUTIME_ID);
+    for (int i = 0; i < 50; i++) {
+        eventfd_write(pairs.wake, 1);
+        ring_wait(pairs.ring, UINT64_MAX);
+        cr_assert(ring_woken(pairs.ring));
+        ring_wait(pairs.ring, 2000);
+    }
+    const uint64_t took_us = clock_read_us(CLOCK_THREAD_CPUTIME_ID) - begin_us;
+    cr_assert_lt(took_us, 25 * BUSY_POLL_MAX_US, "%u us of 100 ms", (unsigned)took_us);
     close_pairs(&pairs);
 }
 

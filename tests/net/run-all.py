@@ -29,7 +29,7 @@ ALONE = ["test_transfer.py", "test_real.py", "test_mtu.py", "test_fingerprints.p
 # Short ones first: what is broken altogether shows early. Then the longest, so that they are not left over at the end.
 TOGETHER = ["cli_errors.py", "cli_learn.py", "test_wire.py", "test_synack.py",
             "test_switch.py", "test_watch.py", "test_loss.py", "test_vm.py", "test_modes.py", "test_stack.py", "test_ends.py", "test_port.py",
-            "test_queues.py", "test_templates.py", "test_hidden.py", "test_keywords.py", "test_greetings.py",
+            "test_queues.py", "test_busy_poll.py", "test_templates.py", "test_hidden.py", "test_keywords.py", "test_greetings.py",
             "transparency.py", "test_protocols.py", "test_vlan.py", "test_recipes.py", "test_pmtu.py",
             "test_wire.py@2", "test_wire.py@4", "test_vlan.py@2", "test_vlan.py@4", "test_pmtu.py@2", "test_pmtu.py@4", "transparency.py@2",
             "test_protocols.py@4"]

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The look into the servers' TCP stack: servers known before their first connection, programs, accept queues, ports that nobody
 listens on, and what it costs."""
-import os
 import socket
 import time
 
 import runner
-from lab import PORTS, SERVER4, SERVER6, Lab, check, check_equal, wait_until
+from lab import PORTS, SERVER4, SERVER6, Lab, check, check_equal, cpu_s, wait_until
 
 FILLER = """
 import signal, socket, sys
@@ -37,15 +36,6 @@ def listen(lab, program, *arguments):
 
 def known(lab, port):
     return sorted(s["server"] for s in lab.cli("status")["servers"] if s["port"] == port)
-
-
-def cpu_s(pid):
-    """Exact, where /proc/PID/stat only samples, and would favour what wakes by a timer."""
-    total = 0
-    for task in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{task}/schedstat") as stat:
-            total += int(stat.read().split()[0])
-    return total / 1e9
 
 
 def test_known_before_the_first_connection():
