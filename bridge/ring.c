@@ -473,17 +473,27 @@ static void sleep_for(struct ring *ring, uint64_t timeout_us)
                                          timeout_us == UINT64_MAX ? NULL : &limit, NULL);
 }
 
-void ring_wait(struct ring *ring, uint64_t timeout_us)
+static void wait_busily(struct ring *ring, uint64_t timeout_us)
 {
     const uint64_t since_us = clock_now_us();
-    arm_wake(ring);
-    arm_reads(ring);
     if (look_before_sleep(ring, since_us, timeout_us))
         io_uring_submit_and_get_events(&ring->uring);
     else
         sleep_for(ring, timeout_us);
     collect(ring);
     busy_poll_waited(&ring->poll, since_us, clock_now_us(), frames_ready(ring));
+}
+
+void ring_wait(struct ring *ring, uint64_t timeout_us)
+{
+    arm_wake(ring);
+    arm_reads(ring);
+    if (ring->poll.limit_us > 0) {
+        wait_busily(ring, timeout_us);
+        return;
+    }
+    sleep_for(ring, timeout_us);
+    collect(ring);
 }
 
 bool ring_next(struct ring *ring, struct ring_frame *frame)
