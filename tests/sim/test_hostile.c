@@ -206,6 +206,18 @@ Test(hostile, late_segment_of_an_older_connection_does_not_move_the_floor)
     scenario_end(s);
 }
 
+/* A TSval that lies a little behind the floor is old; half the circle behind, it would be ahead. */
+Test(hostile, tsval_a_little_behind_does_not_move_the_floor)
+{
+    struct scenario *s = attack_scenario();
+    step_open(s);
+    inject(s, SERVER, ". y+1 ack x+19 win 509 <nop,nop,TS val 4990 ecr 120>");
+    scenario_drain(s);
+    inject(s, CLIENT, ". x+19 ack c+1 win 502 <nop,nop,TS val 311 ecr t>"); /* still our stateless TSval */
+    expect(s, SERVER, ". x+19 ack y+1 win 502 <nop,nop,TS val 311 ecr 5000>");
+    scenario_end(s);
+}
+
 /* A flipped bit in a TSval must not move the floor. */
 Test(hostile, damaged_timestamp_does_not_move_the_floor)
 {
