@@ -953,8 +953,8 @@ void admission_greet_flow(struct engine *engine, const struct flow *flow, const 
 static bool flow_is_another(const struct engine *engine, const struct flow *flow,
                             const struct resend_entry *entry)
 {
-    return !flow ||
-           (flow->state == FLOW_CLOSING && flow_cold(&engine->flows, flow)->client_isn + 1 != entry->ack);
+    return !flow || ((flow->state == FLOW_CLOSING || flow->state == FLOW_ESTABLISHED) &&
+                     flow_cold(&engine->flows, flow)->client_isn + 1 != entry->ack);
 }
 
 /* A greeting that is due (after 1 s, RFC 6298 2.1, and 3 s): to a client that waits, or beside a flow that was opened before it was acknowledged. */

@@ -16,11 +16,10 @@
 #include "engine/track.h"
 
 /* SYN-ACKs to be repeated get a quarter of the greetings' slots: a flood overwrites them anyway. */
-#define SYNACKS_SHARE 4
-#define TTL_DEFAULT   64
-#define CLOSING_WINDOW                                                                                       \
-    (1u << 26)       /* how far an ack of a closing connection may lie behind its server's newest */
-#define TICK_WORK 16 /* things done by one engine_tick(): each may put one or two segments into the outbox */
+#define SYNACKS_SHARE  4
+#define TTL_DEFAULT    64
+#define CLOSING_WINDOW (1u << 26) /* how far an ack of an old connection may lie behind its server's newest */
+#define TICK_WORK      16 /* things done by one engine_tick(): each may put one or two segments into the outbox */
 
 /* --- memory ------------------------------------------------------------------------------------------------------ */
 
@@ -388,11 +387,11 @@ static void refused_flow(struct engine *engine, struct passage *passage)
 }
 
 /*
- * True where a client's segment can be the closing connection's own: it acknowledges what that server has sent lately, and says
- * nothing new behind the client's FIN. What is neither its own nor a proof is the beginning of another one that came out of
- * order; translated, it would have the server reset a connection that is about to be made.
+ * True where a client's segment can be the connection's own: it acknowledges what that server has sent lately, and says
+ * nothing new behind the client's FIN. What is neither a closing connection's own nor a proof is the beginning of another one that
+ * came out of order; translated, it would have the server reset a connection that is about to be made.
  */
-static bool of_closing_flow(const struct engine *engine, const struct frame *frame, const struct flow *flow)
+static bool of_flow(const struct engine *engine, const struct frame *frame, const struct flow *flow)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
 
@@ -414,7 +413,7 @@ static void closing_flow(struct engine *engine, struct passage *passage, struct 
         admission(engine, passage, server, flow))
         return;
     if (passage->from == SIDE_CLIENT && !(flow->flags & FLOW_REFUSED) && server &&
-        cookies_out(server, passage->now_us) && !of_closing_flow(engine, &passage->frame, flow)) {
+        cookies_out(server, passage->now_us) && !of_flow(engine, &passage->frame, flow)) {
         passage_drop(engine, passage, DROP_bad_cookie);
         return;
     }
@@ -424,6 +423,24 @@ static void closing_flow(struct engine *engine, struct passage *passage, struct 
         refused_flow(engine, passage);
     else
         splice_frame(engine, passage, flow);
+}
+
+/*
+ * What the server says on a connection that we do not know makes us pick that up (ENGINE 5.13), be it only a FIN that it repeats to a
+ * client that is gone, or has come anew since, with a cookie of ours.
+ */
+static void established_flow(struct engine *engine, struct passage *passage, struct flow *flow)
+{
+    bool picked_up = flow_cold(&engine->flows, flow)->offered == FLOW_OFFER_UNKNOWN;
+
+    if (passage->from == SIDE_CLIENT && picked_up && !of_flow(engine, &passage->frame, flow)) {
+        struct server_key key = flow_key_server(&passage->key);
+        struct server *server = server_find(&engine->servers, &key);
+
+        if (server && cookies_out(server, passage->now_us) && admission(engine, passage, server, flow))
+            return;
+    }
+    track_flow(engine, passage, flow);
 }
 
 /*
@@ -509,6 +526,8 @@ static void tcp_frame(struct engine *engine, struct passage *passage)
         half_open_flow(engine, passage, flow);
         return;
     case FLOW_ESTABLISHED:
+        established_flow(engine, passage, flow);
+        return;
     case FLOW_ASKING:
     case FLOW_OUTBOUND:
         track_flow(engine, passage, flow);

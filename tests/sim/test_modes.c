@@ -263,6 +263,24 @@ Test(modes, rule_5_13_cookie_beside_a_half_open_connection_of_the_same_isn)
     scenario_end(s);
 }
 
+/* The server's half of an older connection waits for an ACK that was lost: its FIN is no reason to take the new one for the old. */
+Test(modes, rule_5_13_cookie_beside_an_older_connection_that_was_picked_up)
+{
+    struct scenario *s = attack_scenario();
+    scenario_connection(s, CLIENT_V4, 40000, SERVER_V4, POP3_PORT);
+    step_syn(s);
+    inject(s, SERVER, "F. 700000000:700000000(0) ack 900000000 win 502");
+    expect(s, CLIENT, "F. 700000000:700000000(0) ack 900000000 win 502");
+    inject(s, CLIENT, ". x+1 ack c+1 win 502 <nop,nop,TS val 110 ecr t>"); /* also its answer to that FIN */
+    expect(s, CLIENT, "P. c+1 ack x+1 win 509 <nop,nop,TS val t1 ecr 110> | " GREETING);
+    pass(s, 1100000);
+    expect(s, CLIENT,
+           "P. c+1 ack x+1 win 509 <nop,nop,TS val * ecr 110> | " GREETING); /* lost, and said again */
+    inject(s, CLIENT, "P. x+1 ack c+12 win 502 <nop,nop,TS val 130 ecr t1> | USER sim\r\n");
+    expect(s, SERVER, "S x:x(0) win * <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>");
+    scenario_end(s);
+}
+
 Test(modes, rule_5_13_spliced_connection_goes_on_in_normal_mode)
 {
     struct scenario *s = attack_scenario();
