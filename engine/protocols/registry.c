@@ -51,7 +51,7 @@
 #define TAG(b)                                                                                               \
     (TO(b, '!', '~') && !TO(b, '(', '+') && !IS(b, '"') && !IS(b, '%') && !IS(b, '\\') && !IS(b, '{'))
 /* One of these letters, in either case: a letter's last five bits are its number. */
-#define LETTERS(b, set) ((TO(b, 'A', 'Z') || TO(b, 'a', 'z')) && ((set) >> ((b)&0x1f) & 1))
+#define LETTERS(b, set) ((TO(b, 'A', 'Z') || TO(b, 'a', 'z')) && ((unsigned)(set) >> ((b)&0x1f) & 1))
 /* clang-format off */
 enum letter {
     A = 1 << 1, B = 1 << 2, C = 1 << 3, D = 1 << 4, E = 1 << 5, F = 1 << 6, G = 1 << 7, H = 1 << 8,

@@ -108,7 +108,7 @@ static size_t verb_fits(const char *verb, const uint8_t *data, size_t bytes)
 {
     size_t at = 2;
 
-    while (verb[at] != 0 && at < bytes &&
+    while (at < bytes && verb[at] != 0 &&
            (data[at] == (uint8_t)verb[at] || upper(data[at]) == (uint8_t)verb[at]))
         at++;
     return at;
