@@ -134,7 +134,7 @@ static bool mysql_error(const uint8_t *data, size_t bytes)
 static enum match tls_alert(const uint8_t *data, size_t bytes)
 {
     const uint8_t form[] = {21, 3};
-    if (memcmp(data, form, bytes < sizeof(form) ? bytes : sizeof(form)) != 0)
+    if (bytes > 0 && memcmp(data, form, bytes < sizeof(form) ? bytes : sizeof(form)) != 0)
         return MATCH_NO;
     return bytes < 3 ? MATCH_MORE : data[2] <= 4 ? MATCH_YES : MATCH_NO;
 }

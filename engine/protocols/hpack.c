@@ -126,7 +126,7 @@ static bool decode_huffman(const struct hpack_text *text, uint8_t out[HPACK_TEXT
     for (size_t at = 0; at < text->bytes * 8; at++) {
         char symbol;
 
-        code = code << 1 | (text->data[at / 8] >> (7 - at % 8) & 1u);
+        code = code << 1 | ((uint32_t)text->data[at / 8] >> (7 - at % 8) & 1u);
         symbol = symbol_of(code, ++bits);
         if (symbol == 0 && bits == CODE_BITS_MAX)
             return false;

@@ -131,8 +131,12 @@ Test(mse, an_answer_is_never_taken_back)
         enum match was = MATCH_MORE;
 
         fill(&random, data, sizeof(data));
-        if (round % 2)
-            memcpy(data, samples[(size_t)round % samples_count].bytes, random_below(&random, 9));
+        if (round % 2) {
+            const struct sample *sample = &samples[(size_t)round % samples_count];
+            const size_t begin = random_below(&random, 9);
+
+            memcpy(data, sample->bytes, begin < sample->count ? begin : sample->count);
+        }
         for (size_t bytes = 0; bytes <= sizeof(data); bytes += bytes < 100 ? 1 : 50) {
             enum match is = mse_check(data, bytes);
 
