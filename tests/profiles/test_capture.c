@@ -314,7 +314,7 @@ static unsigned judge_damaged(FILE *truth, const struct damage *damage, const ch
     return wrong;
 }
 
-Test(capture, damaged_captures_say_less_but_nothing_false, .timeout = 240)
+Test(capture, damaged_captures_say_less_but_nothing_false)
 {
     static const struct {
         const char *what;
