@@ -831,7 +831,8 @@ static void open_world(struct chaos_world *chaos, const char *name, uint64_t see
     world->stage.greetings[0] = POP3_PROMISE;
     world->stage.greetings[1] = OTHER_GREETING;
     if (has(chaos, CHAOS_FORMS)) {
-        bool any_length = chaos->setting == SETTING_ATTACK && !has(chaos, CHAOS_SWITCHES);
+        /* TIGHT: a request in pieces may find no room, and its server is opened and greets itself (ENGINE 1.3, 2.5). */
+        bool any_length = chaos->setting == SETTING_ATTACK && !has(chaos, CHAOS_SWITCHES | CHAOS_TIGHT);
         forms_init(&chaos->forms, &chaos->rng, any_length);
         world->stage.greetings[0] = chaos->forms.said;
     }
