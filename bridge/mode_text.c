@@ -69,27 +69,28 @@ bool unknown_servers_parse(const char *text, enum unknown_servers *out, struct e
                      "not a choice for unknown servers: %.100s: write cookie, pass or drop", text);
 }
 
+/* A number from `least` to `most`, of nothing but digits; `what` is what it counts. */
+static bool number_parse(const char *what, const char *text, uint32_t least, uint32_t most, uint32_t *out,
+                         struct error *error)
+{
+    const size_t digits = strspn(text, "0123456789");
+    const unsigned long number = digits > 0 && text[digits] == '\0' ? strtoul(text, NULL, 10) : 0;
+
+    if (number < least || number > most)
+        return error_set(error, EXIT_USAGE, "not a number of %s: %.100s: write %u to %u", what, text, least,
+                         most);
+    *out = (uint32_t)number;
+    return true;
+}
+
 bool workers_parse(const char *text, uint32_t *out, struct error *error)
 {
-    char *end;
-    const unsigned long workers = strtoul(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || workers == 0 || workers > WORKERS_MAX)
-        return error_set(error, EXIT_USAGE, "not a number of workers: %.100s: write 1 to %u", text,
-                         WORKERS_MAX);
-    *out = (uint32_t)workers;
-    return true;
+    return number_parse("workers", text, 1, WORKERS_MAX, out, error);
 }
 
 bool flows_parse(const char *text, uint32_t *out, struct error *error)
 {
-    size_t digits = strspn(text, "0123456789");
-    unsigned long flows = digits > 0 && digits < 10 && text[digits] == 0 ? strtoul(text, NULL, 10) : 0;
-
-    if (flows < FLOWS_LEAST || flows > FLOWS_MOST)
-        return error_set(error, EXIT_USAGE, "not a number of flows: %.100s: write %u to %u", text,
-                         FLOWS_LEAST, FLOWS_MOST);
-    *out = (uint32_t)flows;
-    return true;
+    return number_parse("flows", text, FLOWS_LEAST, FLOWS_MOST, out, error);
 }
 
 bool switch_parse(const char *what, const char *text, bool *out, struct error *error)
