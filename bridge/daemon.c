@@ -51,6 +51,8 @@
 #define EVENTS_MAX       8
 #define COUNTERS_TICKS   2u /* seconds between two looks at the counters for events */
 #define NEVER            UINT64_MAX
+/* Of each server: 1 % of a core for the learner, where a busy one has 20,000. */
+#define OBSERVED_PER_SECOND 500u
 
 struct daemon_port {
     struct side_spec spec;
@@ -453,6 +455,7 @@ static void fill_options(const struct daemon *daemon, struct worker_options *opt
     options->mode = daemon->options.mode;
     engine_config_defaults(&options->engine);
     engine_config_share(&options->engine, daemon->workers);
+    options->engine.observed_per_second = OBSERVED_PER_SECOND;
     options->engine.unknown = daemon->options.unknown;
     options->engine.triggers = daemon->options.triggers;
     if (daemon->options.flows)

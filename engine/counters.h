@@ -38,7 +38,8 @@
     X(flows, evicted, "half-done or closing connections forgotten to make room")                             \
     X(sources, put_aside, "sources put aside for their wrong requests")                                      \
     X(learning, observations, "observations handed to the learner")                                          \
-    X(learning, observations_dropped, "observations lost because the learner was behind")
+    X(learning, observations_dropped, "observations lost because the learner was behind")                    \
+    X(learning, flows_passed_over, "connections that the learner was not told of, under load")
 
 #define SYNWARD_DROPS(Y)                                                                                     \
     Y(bad_cookie, "no flow, and no good cookie")                                                             \

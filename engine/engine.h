@@ -49,7 +49,9 @@ struct engine_config {
     uint32_t sources_max;      /* sources limited, and sources judged; power of two, default 16384 */
     uint32_t observations_max; /* queue between two batches, default 256 */
     uint32_t served_max;       /* requests remembered as served, power of two, default 2^20 (ENGINE 5.8) */
-    uint32_t shards;           /* that share a server's limits, default 1 */
+    uint32_t
+        observed_per_second; /* connections of a server that are observed, under load no more; 0, the default: all */
+    uint32_t shards;         /* that share a server's limits, default 1 */
     enum unknown_servers unknown;
     struct trigger_limits triggers; /* for servers that have no limits of their own */
     struct cookie_keys keys;        /* the same in every shard */

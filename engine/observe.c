@@ -5,6 +5,8 @@
 #include <string.h>
 
 #define REPORTS_SHARE 16
+/* A crowd that comes at once is seen whole as far as this many times what a second may bring. */
+#define BURST_SECONDS 4
 
 /* What the main thread must not miss, or a server would stay in attack mode. */
 static bool is_report(enum observation_kind kind)
@@ -64,13 +66,34 @@ void observe_features(const struct frame *frame, const struct tcp_options *optio
     memcpy(features->layout, layout, features->layout_bytes);
 }
 
+/*
+ * Under load a server's connections are sampled (DESIGN 2): the learner, and the copies made for it, would cost as much again for each of
+ * twenty thousand connections a second, and the five hundredth of them teaches nothing that the others do not. Decided where the server
+ * answers, so that what nobody answers takes nobody's place; a connection is followed whole or not at all.
+ */
+static void choose_flow(struct engine *engine, const struct flow *flow, struct flow_cold *cold,
+                        uint64_t now_us)
+{
+    struct server *server = flow_server(engine, flow);
+    uint32_t limit = limit_share(engine, engine->config.observed_per_second);
+
+    if (!limit || !server || token_take(&server->observed, limit, limit * BURST_SECONDS, now_us))
+        return;
+    cold->sampled[SIDE_CLIENT] = cold->sampled[SIDE_SERVER] = OBSERVE_NOTHING;
+    engine->counters.learning_flows_passed_over++;
+}
+
 void observe_synack(struct engine *engine, const struct flow *flow, const struct passage *passage,
                     bool repeated)
 {
-    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    struct flow_cold *cold = flow_cold(&engine->flows, flow);
     struct observation *slot;
 
     if (cold->offered == FLOW_OFFER_UNKNOWN)
+        return;
+    if (!repeated)
+        choose_flow(engine, flow, cold, passage->now_us);
+    if (!observe_follows(cold))
         return;
     slot = observation_new(engine, flow, OBSERVED_SYNACK, passage->now_us);
     if (!slot)
@@ -83,7 +106,8 @@ void observe_synack(struct engine *engine, const struct flow *flow, const struct
 
 void observe_established(struct engine *engine, const struct flow *flow, uint64_t now_us)
 {
-    observation_new(engine, flow, OBSERVED_ESTABLISHED, now_us);
+    if (observe_follows(flow_cold(&engine->flows, flow)))
+        observation_new(engine, flow, OBSERVED_ESTABLISHED, now_us);
 }
 
 static uint32_t least(uint32_t a, uint32_t b)
@@ -144,7 +168,8 @@ void observe_payload(struct engine *engine, struct flow *flow, const struct pass
 void observe_end(struct engine *engine, const struct flow *flow, enum flow_end reason, uint64_t now_us)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
-    struct observation *slot = observation_new(engine, flow, OBSERVED_END, now_us);
+    struct observation *slot =
+        observe_follows(cold) ? observation_new(engine, flow, OBSERVED_END, now_us) : NULL;
 
     if (!slot)
         return;
@@ -192,7 +217,9 @@ void observe_answered(struct engine *engine, const struct server *server, uint64
 
 void observe_unequal_greeting(struct engine *engine, const struct flow *flow, bool negative, uint64_t now_us)
 {
-    struct observation *slot = observation_new(engine, flow, OBSERVED_GREETING, now_us);
+    struct observation *slot = observe_follows(flow_cold(&engine->flows, flow))
+                                   ? observation_new(engine, flow, OBSERVED_GREETING, now_us)
+                                   : NULL;
 
     if (slot)
         slot->greeting.negative = negative;

@@ -10,6 +10,18 @@
 
 #include "engine/shard.h"
 
+/* In flow_cold.sampled of both sides: the learner is told nothing of this connection. */
+#define OBSERVE_NOTHING UINT16_MAX
+
+static inline bool observe_follows(const struct flow_cold *cold)
+{
+    return cold->sampled[SIDE_CLIENT] != OBSERVE_NOTHING;
+}
+
+/*
+ * The server's answer to a SYN, ours or a client's. Here it is decided whether the learner hears of the connection: of
+ * engine_config.observed_per_second a second for each server.
+ */
 void observe_synack(struct engine *engine, const struct flow *flow, const struct passage *passage,
                     bool repeated);
 void observe_established(struct engine *engine, const struct flow *flow, uint64_t now_us);
@@ -40,6 +52,7 @@ void observe_trigger(struct engine *engine, const struct server *server,
 void observe_source(struct engine *engine, const struct server *server, const struct observed_source *source,
                     uint64_t now_us);
 void observe_answered(struct engine *engine, const struct server *server, uint64_t now_us);
+/* Of a connection that the learner follows: only then it can tell a refusal from a greeting. */
 void observe_unequal_greeting(struct engine *engine, const struct flow *flow, bool negative, uint64_t now_us);
 
 /* What a SYN-ACK says, as synack.h describes it. */

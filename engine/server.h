@@ -78,6 +78,7 @@ struct server {
     struct token_bucket openings;
     struct token_bucket authenticated;  /* SYNs with TCP-MD5 or TCP-AO that were passed on */
     struct token_bucket deciphered;     /* requests that cost a cipher (request.h) */
+    struct token_bucket observed;       /* connections that the learner hears of */
     uint16_t ip_id;                     /* next, for servers that count up */
     const struct server_policy *policy; /* NULL: not profiled */
     struct server_host *host;           /* of this server's address; NULL: there was no room for it */

@@ -68,7 +68,7 @@ static struct flow *pick_up(struct engine *engine, const struct passage *passage
     cold = flow_cold(&engine->flows, flow);
     cold->offered = FLOW_OFFER_UNKNOWN;
     /* Nothing of it is sampled: offsets from the ISN are not known. */
-    cold->sampled[SIDE_CLIENT] = cold->sampled[SIDE_SERVER] = UINT16_MAX;
+    cold->sampled[SIDE_CLIENT] = cold->sampled[SIDE_SERVER] = OBSERVE_NOTHING;
     cold->client_isn = frame->ack - 1;
     cold->client_next = frame->ack;
     cold->server_isn = frame->seq;

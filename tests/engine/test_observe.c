@@ -239,6 +239,81 @@ Test(observe, full_queue_drops_and_counts)
     bench_end(b);
 }
 
+/*
+ * Two connections of a server a second, and eight of a crowd at once: the others pass unobserved from their SYN-ACK to their end, a
+ * repeated SYN-ACK gets no second try, and other servers have their own share.
+ */
+Test(observe, a_crowd_is_sampled_by_server)
+{
+    struct engine_config config;
+    struct bench *b;
+    uint32_t followed = 0;
+
+    bench_config(&config);
+    config.observed_per_second = 2;
+    b = bench_new_sized(SETTING_NORMAL, &config);
+    for (uint16_t i = 0; i < 12; i++) {
+        bench_client(b, i);
+        client_sends(b, .flags = "S", .seq = X, .options = OFFERS);
+        server_sends(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+        server_sends(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+        client_sends(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = "one");
+        client_sends(b, .flags = "R.", .seq = X + 4, .ack = Y + 1);
+        if (i >= 8) {
+            cr_assert_null(bench_observed(b), "connection %u is one too many", i);
+            continue;
+        }
+        saw(b, OBSERVED_SYNACK);
+        cr_assert(saw(b, OBSERVED_SYNACK)->handshake.repeated);
+        saw(b, OBSERVED_ESTABLISHED);
+        saw_data(b, SIDE_CLIENT, 0, 0, "one");
+        saw(b, OBSERVED_END);
+        followed++;
+    }
+    cr_assert_eq(followed, 8);
+    cr_assert_eq(bench_counters(b)->learning_flows_passed_over, 4);
+    b->server = POP3;
+    handshake(b, OFFERS, OFFERS);
+    saw(b, OBSERVED_SYNACK);
+    saw(b, OBSERVED_ESTABLISHED);
+    b->server = HTTP;
+    bench_wait(b, SECOND_US / 2);
+    bench_client(b, 20);
+    handshake(b, OFFERS, OFFERS);
+    saw(b, OBSERVED_SYNACK);
+    saw(b, OBSERVED_ESTABLISHED);
+    bench_client(b, 21);
+    handshake(b, OFFERS, OFFERS);
+    cr_assert_null(bench_observed(b));
+    bench_end(b);
+}
+
+/* Whom we opened for, too: what it says, and how its greeting differs, is passed over with it. */
+Test(observe, an_opened_connection_may_be_passed_over)
+{
+    struct engine_config config;
+    struct bench *b;
+
+    bench_config(&config);
+    config.observed_per_second = 1;
+    b = bench_new_sized(SETTING_ATTACK, &config);
+    for (uint16_t i = 0; i < 5; i++) {
+        bench_client(b, i);
+        open_http(b, OFFERS, OFFERS);
+        if (i < 4) {
+            saw(b, OBSERVED_SYNACK);
+            saw(b, OBSERVED_ESTABLISHED);
+            saw_data(b, SIDE_CLIENT, 0, 0, REQUEST);
+        }
+        cr_assert_null(bench_observed(b));
+    }
+    server_sends(b, .flags = "P.", .seq = Y + 1, .ack = X + 19, .payload = "HTTP/1.1 200");
+    server_sends(b, .flags = "R.", .seq = Y + 13, .ack = X + 19);
+    cr_assert_null(bench_observed(b));
+    cr_assert_eq(bench_counters(b)->learning_flows_passed_over, 1);
+    bench_end(b);
+}
+
 /* A connection that we opened is told in the server's numbers. */
 Test(observe, opened_connection_in_the_servers_numbers)
 {
