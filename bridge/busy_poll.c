@@ -21,16 +21,31 @@ bool busy_poll_parse(const char *text, uint32_t *out, struct error *error)
     return true;
 }
 
-void busy_poll_init(struct busy_poll *poll, uint32_t setting, uint32_t cores)
+void busy_poll_init(struct busy_poll *poll, uint32_t setting, uint32_t cores, struct busy_poll_word *word)
 {
     *poll = (struct busy_poll){.limit_us = setting};
-    if (setting == BUSY_POLL_AUTO)
-        poll->limit_us = cores > 1 ? BUSY_POLL_AUTO_US : 0;
+    if (setting != BUSY_POLL_AUTO)
+        return;
+    poll->limit_us = cores > 1 ? BUSY_POLL_AUTO_US : 0;
+    poll->word = word;
 }
 
-uint64_t busy_poll_until_us(const struct busy_poll *poll, uint64_t now_us, uint64_t timeout_us)
+/* Says that looking would help; written where it changes only, as the line is shared. */
+static bool may_look(struct busy_poll *poll)
 {
-    if (!poll->close_together || now_us < poll->hold_until_us)
+    struct busy_poll_word *word = poll->word;
+    if (word == NULL)
+        return true;
+    if (!busy_poll_keen(word)) {
+        atomic_store_explicit(&word->keen, true, memory_order_relaxed);
+        poll->asked = true;
+    }
+    return atomic_load_explicit(&word->spare, memory_order_relaxed);
+}
+
+uint64_t busy_poll_until_us(struct busy_poll *poll, uint64_t now_us, uint64_t timeout_us)
+{
+    if (!poll->close_together || !may_look(poll) || now_us < poll->hold_until_us)
         return now_us;
     return now_us + (timeout_us < poll->limit_us ? timeout_us : poll->limit_us);
 }
@@ -38,6 +53,13 @@ uint64_t busy_poll_until_us(const struct busy_poll *poll, uint64_t now_us, uint6
 void busy_poll_waited(struct busy_poll *poll, uint64_t since_us, uint64_t now_us, bool frame)
 {
     poll->close_together = frame && now_us - since_us <= poll->limit_us;
+}
+
+bool busy_poll_asked(struct busy_poll *poll)
+{
+    const bool asked = poll->asked;
+    poll->asked = false;
+    return asked;
 }
 
 void busy_poll_lost(struct busy_poll *poll, uint64_t now_us)

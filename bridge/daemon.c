@@ -13,6 +13,7 @@
  *      COMPILE_DELAY_US      after a change of the store: a new policy for the workers (not while changes pour in)
  *      RECOMPILE_US          without a change too: a promise may have waited for its turn (compile.h)
  *      SAVE_DELAY_US         after a change of the store: the file
+ *      SPARE_CORE_EVERY_US   while a worker would busy poll: is there a core for it?
  */
 #include "bridge/daemon.h"
 
@@ -37,6 +38,7 @@
 #include "bridge/server_text.h"
 #include "bridge/shards.h"
 #include "bridge/side.h"
+#include "bridge/spare_core.h"
 #include "bridge/stack_watch.h"
 #include "bridge/steering.h"
 #include "bridge/tap.h"
@@ -85,7 +87,9 @@ struct daemon {
     sigset_t signals_before;
     uint64_t compiled_revision, saved_revision;
     unsigned ticks;
-    uint64_t tick_us, compile_us, recompile_us, save_us; /* when due */
+    struct busy_poll_word poll_word;
+    struct spare_core spare_core;
+    uint64_t tick_us, compile_us, recompile_us, save_us, spare_us; /* when due */
 };
 
 /* ---- the face that the control socket sees ---- */
@@ -445,12 +449,13 @@ static bool open_ports(struct daemon *daemon, struct error *error)
 }
 
 /* What all workers have in common. */
-static void fill_options(const struct daemon *daemon, struct worker_options *options)
+static void fill_options(struct daemon *daemon, struct worker_options *options)
 {
     const struct tap *client = &daemon->ports[SIDE_CLIENT].tap, *server = &daemon->ports[SIDE_SERVER].tap;
     options->nowait_writes = client->nowait_writes && server->nowait_writes;
     options->single_reads = daemon->options.single_reads;
     options->busy_poll = daemon->options.busy_poll;
+    options->poll_word = &daemon->poll_word;
     options->learning = daemon->options.learning;
     options->mode = daemon->options.mode;
     engine_config_defaults(&options->engine);
@@ -659,6 +664,17 @@ static void tick_report(struct daemon *daemon)
     report_tick(daemon->report, daemon->store, counted ? &counters : NULL, overflow);
 }
 
+/* As long as a worker would look for frames before it sleeps, it is told whether there is a core for that. */
+static void look_for_core(struct daemon *daemon, uint64_t now_us)
+{
+    const bool keen = atomic_exchange_explicit(&daemon->poll_word.keen, false, memory_order_relaxed);
+    daemon->spare_us = keen ? now_us + SPARE_CORE_EVERY_US : NEVER;
+    if (keen)
+        atomic_store_explicit(&daemon->poll_word.spare,
+                              spare_core_look(&daemon->spare_core, now_us, daemon->workers),
+                              memory_order_relaxed);
+}
+
 static void do_what_is_due(struct daemon *daemon, const struct shards_hooks *hooks, uint64_t now_us)
 {
     if (now_us >= shards_due(daemon->shards))
@@ -669,6 +685,8 @@ static void do_what_is_due(struct daemon *daemon, const struct shards_hooks *hoo
         shards_tick(daemon->shards, hooks, now_us);
         tick_report(daemon);
     }
+    if (now_us >= daemon->spare_us || (daemon->spare_us == NEVER && busy_poll_keen(&daemon->poll_word)))
+        look_for_core(daemon, now_us);
     stack_watch_turn(daemon->stack, daemon->store, shards_attacked(daemon->shards), now_us);
     daemon_store_changed(daemon);
     if (now_us >= daemon->compile_us || now_us >= daemon->recompile_us)
@@ -684,6 +702,8 @@ static int wait_ms(const struct daemon *daemon, uint64_t now_us)
         due_us = daemon->compile_us;
     if (daemon->save_us < due_us)
         due_us = daemon->save_us;
+    if (daemon->spare_us < due_us)
+        due_us = daemon->spare_us;
     if (shards_due(daemon->shards) < due_us)
         due_us = shards_due(daemon->shards);
     if (stack_watch_due(daemon->stack) < due_us)
@@ -876,7 +896,7 @@ enum exit_code daemon_run(const struct daemon_options *options, struct error *er
     daemon->epoll_fd = daemon->signal_fd = -1;
     daemon->workers = options->workers;
     daemon->steering_fd = -1;
-    daemon->compile_us = daemon->save_us = NEVER;
+    daemon->compile_us = daemon->save_us = daemon->spare_us = NEVER;
     daemon->recompile_us = daemon->start_us + RECOMPILE_US;
     const bool ok = start(daemon, error) && serve_until_stopped(daemon, error);
     finish(daemon);

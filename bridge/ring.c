@@ -39,7 +39,6 @@
 #include <unistd.h>
 
 #include "bridge/bpf/steer.h"
-#include "bridge/busy_poll.h"
 #include "bridge/clock.h"
 #include "engine/offload.h"
 
@@ -517,6 +516,11 @@ bool ring_woken(struct ring *ring)
     return woken;
 }
 
+bool ring_asks_for_core(struct ring *ring)
+{
+    return busy_poll_asked(&ring->poll);
+}
+
 bool ring_gone(const struct ring *ring, enum side *side, int *reason)
 {
     if (ring->gone_side < 0)
@@ -704,7 +708,7 @@ struct ring *ring_open(const struct ring_options *options, struct error *error)
     ring->gone_side = -1;
     ring->wake_fd = options->wake_fd;
     ring->write_flags = options->nowait_writes ? RWF_NOWAIT : 0;
-    busy_poll_init(&ring->poll, options->busy_poll, cores());
+    busy_poll_init(&ring->poll, options->busy_poll, cores(), options->poll_word);
     for (int side = 0; side < 2; side++) {
         ring->lanes[side].fd = options->fds[side];
         ring->lanes[LANE_SYNS + side].fd = options->has_syn_fds ? options->syn_fds[side] : -1;

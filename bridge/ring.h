@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bridge/busy_poll.h"
 #include "engine/frame.h"
 #include "profiles/error.h"
 
@@ -37,10 +38,11 @@ struct ring_options {
     int fds[2];     /* by enum side; O_NONBLOCK, stay the caller's */
     int syn_fds[2]; /* the same sides' queues of SYNs; -1: this one has none */
     bool has_syn_fds;
-    int wake_fd;        /* eventfd that ends a wait */
-    bool nowait_writes; /* the fds take RWF_NOWAIT */
-    bool single_reads;  /* behave as if the kernel had no multishot reads */
-    uint32_t busy_poll; /* a setting of busy_poll.h */
+    int wake_fd;                      /* eventfd that ends a wait */
+    bool nowait_writes;               /* the fds take RWF_NOWAIT */
+    bool single_reads;                /* behave as if the kernel had no multishot reads */
+    uint32_t busy_poll;               /* a setting of busy_poll.h */
+    struct busy_poll_word *poll_word; /* for auto; NULL: nobody else decides */
 };
 
 struct ring_frame {
@@ -71,6 +73,8 @@ void ring_wait(struct ring *ring, uint64_t timeout_us);
 bool ring_next(struct ring *ring, struct ring_frame *frame);
 /* True once after wake_fd was rung. */
 bool ring_woken(struct ring *ring);
+/* True once after a wait that would have looked for frames longer, had it been known whether there is a core for it (busy_poll.h). */
+bool ring_asks_for_core(struct ring *ring);
 /* True where a side can no longer be read, for good: which, and the errno (0: end of file). */
 bool ring_gone(const struct ring *ring, enum side *side, int *reason);
 

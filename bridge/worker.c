@@ -287,6 +287,7 @@ static void run(struct worker *worker)
             handle_frame(worker, &frame, now_us);
         more = tick(worker, now_us);
         check_sides(worker);
+        worker->nudge |= ring_asks_for_core(worker->ring);
         send_observations(worker);
     }
 }
@@ -319,7 +320,8 @@ static void *thread_main(void *argument)
                                          .wake_fd = worker->bell.fd,
                                          .nowait_writes = worker->options.nowait_writes,
                                          .single_reads = worker->options.single_reads,
-                                         .busy_poll = worker->options.busy_poll};
+                                         .busy_poll = worker->options.busy_poll,
+                                         .poll_word = worker->options.poll_word};
     const bool ok = make_engine(worker) && (worker->ring = ring_open(&options, &worker->start_error)) != NULL;
     if (!ok)
         worker->start_error.code = EXIT_FAILED;

@@ -31,6 +31,7 @@ struct worker_options {
     bool has_syn_fds;
     bool nowait_writes, single_reads;
     uint32_t busy_poll; /* a setting of busy_poll.h */
+    struct busy_poll_word *poll_word;
     bool learning;
     enum mode_setting mode;
     struct engine_config engine;

@@ -27,13 +27,13 @@ Test(busy_poll, words)
 static struct busy_poll polling(uint32_t setting, uint32_t cores)
 {
     struct busy_poll poll;
-    busy_poll_init(&poll, setting, cores);
+    busy_poll_init(&poll, setting, cores, NULL);
     busy_poll_waited(&poll, 1000, 1001, true);
     return poll;
 }
 
 /* How long it looks in a wait that begins now. */
-static uint64_t looks_us(const struct busy_poll *poll, uint64_t now_us, uint64_t timeout_us)
+static uint64_t looks_us(struct busy_poll *poll, uint64_t now_us, uint64_t timeout_us)
 {
     return busy_poll_until_us(poll, now_us, timeout_us) - now_us;
 }
@@ -41,7 +41,7 @@ static uint64_t looks_us(const struct busy_poll *poll, uint64_t now_us, uint64_t
 Test(busy_poll, looks_only_where_frames_come_close_together)
 {
     struct busy_poll poll;
-    busy_poll_init(&poll, 50, 2);
+    busy_poll_init(&poll, 50, 2, NULL);
     cr_assert_eq(looks_us(&poll, 100, UINT64_MAX), 0, "nothing has come yet");
     busy_poll_waited(&poll, 100, 150, true);
     cr_assert_eq(looks_us(&poll, 150, UINT64_MAX), 50);
@@ -55,19 +55,44 @@ Test(busy_poll, looks_only_where_frames_come_close_together)
 
 Test(busy_poll, never_longer_than_the_wait)
 {
-    const struct busy_poll poll = polling(50, 2);
+    struct busy_poll poll = polling(50, 2);
     cr_assert_eq(looks_us(&poll, 5000, 20), 20);
     cr_assert_eq(looks_us(&poll, 5000, 0), 0);
 }
 
 Test(busy_poll, off_and_auto)
 {
-    const struct busy_poll off = polling(BUSY_POLL_OFF, 2), lone = polling(BUSY_POLL_AUTO, 1),
-                           two = polling(BUSY_POLL_AUTO, 2), asked = polling(80, 1);
+    struct busy_poll off = polling(BUSY_POLL_OFF, 2), lone = polling(BUSY_POLL_AUTO, 1),
+                     two = polling(BUSY_POLL_AUTO, 2), asked = polling(80, 1);
     cr_assert_eq(looks_us(&off, 5000, UINT64_MAX), 0);
     cr_assert_eq(looks_us(&lone, 5000, UINT64_MAX), 0, "whoever answers needs the only core");
     cr_assert_eq(looks_us(&two, 5000, UINT64_MAX), BUSY_POLL_AUTO_US);
     cr_assert_eq(looks_us(&asked, 5000, UINT64_MAX), 80);
+}
+
+/* Under auto the main thread decides, and hears of those who would; a time that was asked for is nobody's business. */
+Test(busy_poll, auto_needs_a_spare_core)
+{
+    struct busy_poll_word word = {0};
+    struct busy_poll poll, asked;
+    busy_poll_init(&poll, BUSY_POLL_AUTO, 2, &word);
+    busy_poll_waited(&poll, 1000, 2000, true);
+    cr_assert_eq(looks_us(&poll, 2000, UINT64_MAX), 0);
+    cr_assert_not(atomic_load(&word.keen), "frames a millisecond apart");
+    busy_poll_waited(&poll, 2000, 2001, true);
+    cr_assert_eq(looks_us(&poll, 2001, UINT64_MAX), 0);
+    cr_assert(busy_poll_keen(&word));
+    cr_assert(busy_poll_asked(&poll));
+    cr_assert_not(busy_poll_asked(&poll), "once");
+    atomic_store(&word.spare, true);
+    cr_assert_eq(looks_us(&poll, 2001, UINT64_MAX), BUSY_POLL_AUTO_US);
+    atomic_store(&word.spare, false);
+    cr_assert_eq(looks_us(&poll, 2001, UINT64_MAX), 0);
+    atomic_store(&word.keen, false);
+    busy_poll_init(&asked, 80, 2, &word);
+    busy_poll_waited(&asked, 1000, 1001, true);
+    cr_assert_eq(looks_us(&asked, 1001, UINT64_MAX), 80);
+    cr_assert_not(atomic_load(&word.keen));
 }
 
 Test(busy_poll, a_wanted_core_is_left_alone_the_longer_the_more_often)
