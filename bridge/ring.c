@@ -18,6 +18,9 @@
  * The wait asks for the writes queued and one completion more, so that the writes alone do not end it.
  * DEFER_TASKRUN lets reads run only inside that call: a batch does not grow while it is worked on.
  *
+ * The kernel calls a sleep with reads in flight waiting for I/O, and an idle bridge would show as a core that waits for its disk. So where
+ * nothing has come for a moment it goes on sleeping by a call that asks for no such account (Linux 6.15).
+ *
  * Busy polling looks at a word that the kernel shares: it is set when a read has something to do in the next call. So looking costs
  * no system call but sched_yield(), which lets in whoever waits for this core; that it took long tells that somebody did.
  *
@@ -73,6 +76,11 @@
 
 /* Linux 6.7; liburing 2.3 does not know it. */
 #define OPCODE_READ_MULTISHOT 49
+/* Linux 6.15, the same. */
+#define FEATURE_NO_IOWAIT (1u << 17)
+#define ENTER_NO_IOWAIT   (1u << 7)
+/* As long as frames come closer together than this, one call both submits and sleeps. */
+#define MOMENT_US 10000u
 
 _Static_assert(POOL_ALLOCATED <= RING_BYTES_MAX, "the promise of ring.h");
 _Static_assert(RING_BUFFER_BYTES % 64 == 0 && SMALL_BYTES % 64 == 0, "buffers begin on cache lines");
@@ -127,7 +135,7 @@ struct lane {
 
 struct ring {
     struct io_uring uring;
-    bool uring_open, multishot, refused;
+    bool uring_open, multishot, refused, no_iowait;
     bool woken, wake_armed;
     int wake_fd, write_flags;
     int gone_side, gone_reason; /* gone_side -1: none */
@@ -417,6 +425,11 @@ static bool frames_ready(const struct ring *ring)
     return ring->flows.head != ring->flows.tail || ring->syns.head != ring->syns.tail;
 }
 
+static bool anything_ready(const struct ring *ring)
+{
+    return frames_ready(ring) || ring->woken || ring->gone_side >= 0;
+}
+
 static bool something_came(const struct ring *ring)
 {
     return (IO_URING_READ_ONCE(*ring->uring.sq.kflags) & IORING_SQ_TASKRUN) != 0 ||
@@ -451,25 +464,54 @@ static bool look_before_sleep(struct ring *ring, uint64_t now_us, uint64_t timeo
         return false;
     flush(ring);
     /* A read that was armed only now may have found something at once. */
-    if (frames_ready(ring) || ring->woken || ring->gone_side >= 0)
+    if (anything_ready(ring))
         return true;
     arm_reads(ring);
     return all_armed(ring) && look(ring, now_us, until_us);
 }
 
-static void sleep_for(struct ring *ring, uint64_t timeout_us)
+static struct __kernel_timespec timespec_of(uint64_t us)
+{
+    return (struct __kernel_timespec){.tv_sec = (int64_t)(us / 1000000u),
+                                      .tv_nsec = (int64_t)(us % 1000000u) * 1000};
+}
+
+/* Submits what is queued, and sleeps. */
+static void submit_and_sleep(struct ring *ring, uint64_t timeout_us)
 {
     /* A lane without buffers gets them from the writes now queued, and must be armed soon: no waiting beyond those. */
     const bool idle = all_armed(ring) && timeout_us > 0;
     const unsigned wanted = ring->writes + (idle ? 1 : 0);
     struct io_uring_cqe *first = NULL;
-    struct __kernel_timespec limit = {.tv_sec = (int64_t)(timeout_us / 1000000u),
-                                      .tv_nsec = (int64_t)(timeout_us % 1000000u) * 1000};
+    struct __kernel_timespec limit = timespec_of(timeout_us);
     if (wanted == 0)
         io_uring_submit_and_get_events(&ring->uring);
     else
         io_uring_submit_and_wait_timeout(&ring->uring, &first, wanted,
                                          timeout_us == UINT64_MAX ? NULL : &limit, NULL);
+}
+
+/* The same where nothing is queued, and nobody is to think that a disk is waited for. */
+static void sleep_idly(struct ring *ring, uint64_t timeout_us)
+{
+    struct __kernel_timespec limit = timespec_of(timeout_us);
+    struct io_uring_getevents_arg argument = {.ts =
+                                                  timeout_us == UINT64_MAX ? 0 : (uint64_t)(uintptr_t)&limit};
+    io_uring_enter2((unsigned)ring->uring.ring_fd, 0, 1,
+                    IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG | ENTER_NO_IOWAIT, (sigset_t *)&argument,
+                    sizeof(argument));
+}
+
+static void sleep_for(struct ring *ring, uint64_t timeout_us)
+{
+    if (!ring->no_iowait || timeout_us <= MOMENT_US) {
+        submit_and_sleep(ring, timeout_us);
+        return;
+    }
+    submit_and_sleep(ring, MOMENT_US);
+    collect(ring);
+    if (!anything_ready(ring) && all_armed(ring) && ring->writes == 0)
+        sleep_idly(ring, timeout_us == UINT64_MAX ? UINT64_MAX : timeout_us - MOMENT_US);
 }
 
 static void wait_busily(struct ring *ring, uint64_t timeout_us)
@@ -588,6 +630,7 @@ static bool open_uring(struct ring *ring, const struct ring_options *options, st
     if (code < 0)
         return setup_error(code, error);
     ring->uring_open = true;
+    ring->no_iowait = (params.features & FEATURE_NO_IOWAIT) != 0;
     /* Saves a look-up per call; where it fails nothing is lost. */
     io_uring_register_ring_fd(&ring->uring);
     int files[FILES] = {[WAKE_FILE] = options->wake_fd};
