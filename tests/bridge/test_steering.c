@@ -225,6 +225,29 @@ Test(steering, a_connection_has_one_worker)
     cr_assert_gt(tcp, 15000);
 }
 
+/* What is read at once is what the walk finds, also of frames that only look plain: any of their bytes changed, or cut anywhere. */
+Test(steering, plain_frames_as_by_the_walk)
+{
+    unsigned plain = 0;
+    for (int i = 0; i < 50000; i++) {
+        const struct ends ends = some_ends(false);
+        struct made made;
+        int queue = -1;
+        make_tcp(&made, &ends, (uint8_t)dice(256), 0, 0, dice(3) * 900);
+        if (dice(2))
+            made.data[dice(56)] = (uint8_t)dice(256);
+        if (dice(4) == 0)
+            made.bytes = dice(60);
+        struct __sk_buff skb = {.len = made.bytes};
+        queue_for(&made); /* fills what is read */
+        if (!steer_plain(&skb, &queue))
+            continue;
+        plain++;
+        cr_assert_eq(queue, steer_by_walk(&skb), "frame %d", i);
+    }
+    cr_assert_gt(plain, 20000);
+}
+
 Test(steering, workers_share_alike)
 {
     unsigned share[4] = {0};
