@@ -26,7 +26,8 @@
  *
  * Completions are copied out of the completion queue at once: writes give their buffer back, reads go to one of two queues
  * of `ready` frames, which cannot overflow because each holds a read buffer. That of SYNs comes last. It is short because its lanes have few
- * buffers: however many SYNs wait, the others are looked for again after a moment.
+ * buffers: however many SYNs wait, the others are looked for again after a moment. Where anything flows that moment is shorter still: what
+ * is left of the SYNs then stays in its queue, behind what the next look finds.
  */
 #include "bridge/ring.h"
 
@@ -146,6 +147,7 @@ struct ring {
     struct lane lanes[LANES];
     struct stack large, small;
     struct ready_queue flows, syns;
+    uint32_t syns_allowed; /* of this batch */
     struct ring_counts counts;
 };
 
@@ -420,9 +422,14 @@ static void queue_write(struct ring *ring, uint32_t buffer, enum side to, uint32
     ring->writes++;
 }
 
+static bool is_empty(const struct ready_queue *queue)
+{
+    return queue->head == queue->tail;
+}
+
 static bool frames_ready(const struct ring *ring)
 {
-    return ring->flows.head != ring->flows.tail || ring->syns.head != ring->syns.tail;
+    return !is_empty(&ring->flows) || !is_empty(&ring->syns);
 }
 
 static bool anything_ready(const struct ring *ring)
@@ -529,18 +536,32 @@ void ring_wait(struct ring *ring, uint64_t timeout_us)
 {
     arm_wake(ring);
     arm_reads(ring);
+    if (frames_ready(ring))
+        timeout_us = 0; /* SYNs that were left */
     if (ring->poll.limit_us > 0) {
         wait_busily(ring, timeout_us);
-        return;
+    } else {
+        sleep_for(ring, timeout_us);
+        collect(ring);
     }
-    sleep_for(ring, timeout_us);
-    collect(ring);
+    ring->syns_allowed = is_empty(&ring->flows) ? UINT32_MAX : RING_SYNS_BESIDE;
+}
+
+/* Where the next frame waits; NULL: this batch is over. */
+static struct ready_queue *next_queue(struct ring *ring)
+{
+    if (!is_empty(&ring->flows))
+        return &ring->flows;
+    if (is_empty(&ring->syns) || ring->syns_allowed == 0)
+        return NULL;
+    ring->syns_allowed--;
+    return &ring->syns;
 }
 
 bool ring_next(struct ring *ring, struct ring_frame *frame)
 {
-    struct ready_queue *queue = ring->flows.head != ring->flows.tail ? &ring->flows : &ring->syns;
-    if (queue->head == queue->tail)
+    struct ready_queue *queue = next_queue(ring);
+    if (queue == NULL)
         return false;
     const struct ready *ready = &queue->slots[queue->head++ & (READY_SLOTS - 1)];
     *frame = (struct ring_frame){.from = (enum side)ready->side,

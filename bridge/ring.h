@@ -9,7 +9,7 @@
  *          ring_send(...)              a frame of our own, copied, behind those queued before it
  *
  * A side may have a second queue, of frames that are served last (SYNs, bpf/steer.c): in each batch, after all that came from the others, and
- * no more than RING_SYNS of them for each side.
+ * no more than RING_SYNS of them for each side, RING_SYNS_BESIDE in all where there were others.
  *
  * A buffer has one owner: the kernel until it holds a frame, the caller from ring_next() on, the kernel again from
  * ring_write() until the write completes. Frames leave each side in the order of the calls. A write that finds no
@@ -33,6 +33,7 @@
 #define RING_BUFFER_BYTES 65792u
 #define RING_SLACK_BYTES  192u
 #define RING_SYNS         64u
+#define RING_SYNS_BESIDE  16u
 
 struct ring_options {
     int fds[2];     /* by enum side; O_NONBLOCK, stay the caller's */
@@ -67,7 +68,7 @@ bool ring_multishot(const struct ring *ring);
 
 /*
  * Waits until a frame, a wake-up or `timeout_us` (UINT64_MAX: for ever), by looking for a while (busy_poll.h) and then by sleeping.
- * All frames of the batch before must have been taken.
+ * All frames of the batch before must have been taken, until ring_next() found no more.
  */
 void ring_wait(struct ring *ring, uint64_t timeout_us);
 bool ring_next(struct ring *ring, struct ring_frame *frame);
