@@ -75,6 +75,18 @@ def streams(count):
     return Work(f"stream{count}", 2, lambda lab, seconds: lab.iperf(count, seconds))
 
 
+def memory():
+    """What a daemon of its own holds when it follows so many connections, and when it follows none."""
+    lab = topology.SynwardNormal()
+    try:
+        lab.build()
+        idle_kib = lab.worker_kib()
+        lab.flood(topology.HTTP_PORT, count=speed_report.MEMORY_FLOWS + speed_report.MEMORY_FLOWS // 10, rate=speed_report.MEMORY_FLOWS)
+        return {"idle_kib": idle_kib, "flows": len(lab.flows()), "kib": lab.worker_kib()}
+    finally:
+        lab.close()
+
+
 def all_works():
     """Floods come last, so that a round's other works find nothing of them in the hosts."""
     return ([request_response(n) for n in (1, 100)] + [connections(n) for n in (1, 32, 256)] + [streams(n) for n in (1, 8)] +
@@ -204,6 +216,8 @@ def measure_all(options):
             save(result, options.out)  # what there is, after each round
     finally:
         runner.close()
+    if "normal" in through and not options.works:
+        result["memory"] = memory()
     save(result, options.out)
     return result
 
