@@ -2,6 +2,7 @@
 """Queues and workers: SYNs push nothing out that flows, on netns: and port: sides; TAPs made with and without many queues."""
 import contextlib
 import os
+import re
 import signal
 import socket
 
@@ -9,7 +10,8 @@ import runner
 from rawtcp import RawClient
 from lab import CLIENT_IF, SERVER4, SERVER_IF, Lab, check, check_equal, run
 
-PINGS, SYNS = 200, 4000  # a queue of a TAP holds 1,000 frames
+QUEUE_FRAMES = 8192  # of each queue of a TAP that synward makes
+PINGS, SYNS = 200, 4 * QUEUE_FRAMES
 
 
 @contextlib.contextmanager
@@ -78,6 +80,10 @@ def test_in_one_queue_they_do():
     return f"{arrived} of {PINGS} arrived"
 
 
+def queue_frames(namespace, interface):
+    return int(re.search(r"qlen (\d+)", namespace.run("ip", "-o", "link", "show", interface)).group(1))
+
+
 def make_cards(lab, *options):
     for namespace, interface in ((lab.client, CLIENT_IF), (lab.server, SERVER_IF)):
         run("ip", "-n", namespace.name, "tuntap", "add", "dev", interface, "mode", "tap", "vnet_hdr", *options)
@@ -94,10 +100,12 @@ def test_cards_that_were_made_with_many_queues():
         if lab.stand_in:
             raise runner.Skip("needs the daemon")
         make_cards(lab, "multi_queue")
+        made = queue_frames(lab.client, CLIENT_IF)
         lab.start(extra=["--workers", "2"])
         lab.http()
         works(lab)
         check("one queue" not in lab.daemon.errors(), lab.daemon.errors())
+        check_equal(queue_frames(lab.client, CLIENT_IF), made, "length of the queues of a card that somebody else made")
         for how in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
             lab.restart("normal", how, extra=["--workers", "3"])
             check("one queue" not in lab.daemon.errors(), lab.daemon.errors())
@@ -133,6 +141,8 @@ def test_threads():
             raise runner.Skip("needs the daemon")
         lab.start(extra=["--workers", "4"])
         check_equal(len(lab.daemon_threads()), 5, "threads: workers and the main one")
+        check_equal((queue_frames(lab.client, CLIENT_IF), queue_frames(lab.server, SERVER_IF)), (QUEUE_FRAMES, QUEUE_FRAMES),
+                    "length of the queues of cards that it made")
         code, took_s = lab.stop_daemon()
         check_equal(code, 0, "exit code")
         return f"ended in {took_s * 1000:.0f} ms"
