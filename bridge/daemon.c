@@ -55,6 +55,12 @@
 #define NEVER            UINT64_MAX
 /* Of each server: 1 % of a core for the learner, where a busy one has 20,000. */
 #define OBSERVED_PER_SECOND 500u
+/*
+ * Of each queue of a TAP that we made. It must hold what comes while a worker is not on a core: the 1,000 of a new TAP are 7 ms of 150,000
+ * SYNs a second, which could be answered with ease, and less than the scheduler lets others run; what finds no room there comes
+ * again after 1 s at the soonest. A TAP that somebody else made keeps the length that it has.
+ */
+#define QUEUE_FRAMES 8192u
 
 struct daemon_port {
     struct side_spec spec;
@@ -379,6 +385,8 @@ static bool open_port(const struct daemon *daemon, struct daemon_port *port, str
                   daemon->steering_fd, error) ||
         !link_mtu(port->link, &port->mtu, error))
         return false;
+    if (!port->tap.persistent)
+        link_set_queues(port->tap_link, QUEUE_FRAMES);
     if (port->join != NULL && !port_join(port->join, port->tap_link, port->tap.fds[0], error))
         return false;
     tell_tap_mtu(port);

@@ -10,6 +10,8 @@
 #include <netlink/netlink.h>
 #include <netlink/route/link.h>
 #include <netlink/route/link/inet6.h>
+#include <netlink/route/qdisc.h>
+#include <netlink/route/tc.h>
 #include <netlink/socket.h>
 #include <net/if_arp.h>
 #include <poll.h>
@@ -227,6 +229,34 @@ void link_set_mute(struct link *link)
         rtnl_link_inet6_set_addr_gen_mode(address, IN6_ADDR_GEN_MODE_NONE);
     change(link, arp, "cannot turn off ARP on interface", NULL);
     change(link, address, "cannot turn off IPv6 addresses of interface", NULL);
+}
+
+/* False: the interface has the discipline that it had. */
+static bool set_noqueue(const struct link *link)
+{
+    struct rtnl_link *found = fetch(link, NULL);
+    struct rtnl_qdisc *qdisc = found == NULL ? NULL : rtnl_qdisc_alloc();
+    bool ok = false;
+    if (qdisc != NULL) {
+        rtnl_tc_set_ifindex(TC_CAST(qdisc), rtnl_link_get_ifindex(found));
+        rtnl_tc_set_parent(TC_CAST(qdisc), TC_H_ROOT);
+        ok = rtnl_tc_set_kind(TC_CAST(qdisc), "noqueue") == 0 &&
+             rtnl_qdisc_add(link->socket, qdisc, NLM_F_CREATE | NLM_F_REPLACE) == 0;
+        rtnl_qdisc_put(qdisc);
+    }
+    if (found != NULL)
+        rtnl_link_put(found);
+    return ok;
+}
+
+void link_set_queues(struct link *link, uint32_t frames)
+{
+    /* A discipline has a queue of that length for each queue that there may be: 42 MB of 256 pfifo_fast. */
+    struct rtnl_link *wish = set_noqueue(link) ? rtnl_link_alloc() : NULL;
+    if (wish == NULL)
+        return;
+    rtnl_link_set_txqlen(wish, frames);
+    change(link, wish, "cannot set the queue length of interface", NULL);
 }
 
 bool link_set_mtu(struct link *link, uint32_t mtu, struct error *error)

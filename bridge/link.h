@@ -50,6 +50,11 @@ bool link_set_up(struct link *link, struct error *error);
 bool link_set_down(struct link *link, struct error *error);
 /* An interface that only carries what is not its own: no ARP, no IPv6 address by itself. Before it is brought up. */
 void link_set_mute(struct link *link);
+/*
+ * For a TAP of our own, before it is brought up: its queues hold so many frames, and there is no queueing discipline in front of them,
+ * which would only pass on what a TAP never refuses. Where the kernel says no it stays as it is.
+ */
+void link_set_queues(struct link *link, uint32_t frames);
 bool link_mtu(const struct link *link, uint32_t *mtu, struct error *error);
 bool link_set_mtu(struct link *link, uint32_t mtu, struct error *error);
 /*

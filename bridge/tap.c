@@ -18,7 +18,6 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -30,7 +29,6 @@
 
 #define RELEASE_US   (500ull * 1000)
 #define TUN_PATH     "/dev/net/tun"
-#define QUEUE_FRAMES 8192 /* of each queue: 55 ms of 150,000 SYNs a second */
 #define TUN_OFFLOADS (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN)
 
 static int tun_open(struct error *error)
@@ -230,22 +228,6 @@ static bool configure(struct tap *tap, const struct side_spec *side, struct erro
 }
 
 /*
- * A queue must hold what comes while the worker is not on a core. The 1,000 frames of a new TAP are 7 ms of a flood that could be answered
- * with ease, less than the scheduler lets others run; what finds no room there comes again after 1 s at the soonest. A TAP that
- * somebody else made keeps the length that it has, and where the kernel says no it stays as it is.
- */
-static void lengthen(const char *device)
-{
-    struct ifreq request = {.ifr_qlen = QUEUE_FRAMES};
-    const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return;
-    memcpy(request.ifr_name, device, sizeof(request.ifr_name));
-    ioctl(fd, SIOCSIFTXQLEN, &request);
-    close(fd);
-}
-
-/*
  * Before Linux 6.4 a TAP refuses RWF_NOWAIT with EOPNOTSUPP. A write shorter than the virtio header never becomes a
  * frame: where the flag is known it fails with EINVAL.
  */
@@ -264,8 +246,6 @@ bool tap_open(struct tap *tap, const struct side_spec *side, uint32_t queues, in
     if (!netns_enter(side->netns, &back, error))
         return false;
     const bool ok = attach(tap, side, queues, program, error) && configure(tap, side, error);
-    if (ok && !tap->persistent)
-        lengthen(side->device);
     netns_leave(&back);
     if (!ok)
         tap_close(tap);
