@@ -115,8 +115,6 @@ static enum frame_kind parse_v4(struct frame *frame, uint32_t wire_bytes)
     if (protocol != PROTO_TCP && protocol != PROTO_ICMP)
         return FRAME_OTHER;
     frame->ip_version = 4;
-    frame->src = addr_from_v4(ip + 12);
-    frame->dst = addr_from_v4(ip + 16);
     if (second & IPV4_FRAGMENT)
         return protocol == PROTO_TCP ? FRAME_TCP_FRAGMENT : FRAME_OTHER;
     header_bytes = (first >> 24 & 15) * 4;
@@ -191,6 +189,7 @@ static enum frame_kind __attribute__((noinline)) parse_v6(struct frame *frame, u
 {
     const uint8_t *ip = frame->data + frame->l3;
     struct chain chain = {.at = (uint32_t)frame->l3 + IPV6_HEADER_BYTES};
+    struct ip_addr src, dst;
     uint32_t end;
 
     if (frame->bytes < chain.at || ip[0] >> 4 != 6)
@@ -198,8 +197,8 @@ static enum frame_kind __attribute__((noinline)) parse_v6(struct frame *frame, u
     end = chain.at + load_be16(ip + 4);
     chain.next = ip[6];
     frame->ip_version = 6;
-    frame->src = addr_from_v6(ip + 8);
-    frame->dst = addr_from_v6(ip + 24);
+    src = addr_from_v6(ip + 8);
+    dst = addr_from_v6(ip + 24);
     if (chain.next != PROTO_TCP) {
         enum frame_kind kind = walk_chain(frame, end < wire_bytes ? end : wire_bytes, &chain);
 
@@ -209,7 +208,7 @@ static enum frame_kind __attribute__((noinline)) parse_v6(struct frame *frame, u
     if (chain.next != PROTO_TCP && chain.next != PROTO_ICMPV6)
         return FRAME_OTHER;
     /* IPv4-mapped addresses are for programs, not for the wire (RFC 4291 2.5.5.2): here they would be the keys of IPv4. */
-    if (end > wire_bytes || addr_is_v4(&frame->src) || addr_is_v4(&frame->dst))
+    if (end > wire_bytes || addr_is_v4(&src) || addr_is_v4(&dst))
         return chain.next == PROTO_TCP ? FRAME_MALFORMED : FRAME_OTHER;
     if (chain.next == PROTO_TCP)
         return parse_tcp(frame, chain.at, end);
@@ -460,7 +459,8 @@ void frame_nop_options(struct frame *frame, uint32_t offset, uint32_t bytes)
 static void make_super_frame(struct frame *frame, uint16_t mss)
 {
     uint32_t l4_bytes = frame->payload - frame->l4 + frame->payload_bytes;
-    uint64_t sum = checksum_pseudo(&frame->src, &frame->dst, PROTO_TCP, l4_bytes);
+    struct ip_addr src = frame_src(frame), dst = frame_dst(frame);
+    uint64_t sum = checksum_pseudo(&src, &dst, PROTO_TCP, l4_bytes);
 
     store_be16(frame_tcp(frame) + TCP_CHECKSUM_AT, checksum_fold(sum));
     *frame->offload = (struct offload){
