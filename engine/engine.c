@@ -156,6 +156,7 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
     tag_table_init(&engine->blamed, pieces.blamed, TAGS_BLAMED, 2 * SOURCE_HALF_US / 1000);
     served_init(&engine->served, pieces.served, config->served_max);
     engine->assemblies = assembly_pool_init(pieces.assemblies, config->assemblies_max, seed);
+    engine->answer = &engine->answers[0];
     opening_pool_init(&engine->openings, pieces.openings, config->openings_max, now_us);
     flow_table_init(&engine->flows, pieces.flows, config->flows_max, seed, &engine->counters);
     for (int family = 0; family < 2; family++) {
@@ -555,8 +556,8 @@ static void __attribute__((noinline)) other_frame(struct engine *engine, struct 
         passage_drop(engine, passage, frame->kind == FRAME_MALFORMED ? DROP_bad_segment : DROP_fragment);
 }
 
-void engine_input(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes, uint32_t wire_bytes,
-                  uint32_t capacity, uint64_t now_us, struct verdict *verdict)
+void engine_any_frame(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes,
+                      uint32_t wire_bytes, uint32_t capacity, uint64_t now_us, struct verdict *verdict)
 {
     struct passage
         passage; /* not cleared as a whole, for it is large: frame, options and key are filled in as they are known */
@@ -645,6 +646,7 @@ void engine_adopt_policy(struct engine *engine, const struct policy *policy, uin
 {
     engine->policy = policy;
     memset(engine->answers, 0, sizeof(engine->answers));
+    engine->answer = &engine->answers[0];
     server_table_adopt(&engine->servers, policy, now_us);
 }
 
