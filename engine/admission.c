@@ -278,7 +278,7 @@ static void refuse_unlistened(struct engine *engine, struct passage *passage, st
     if (token_take(&server->unlistened, limit, limit, passage->now_us))
         passage_forward(passage);
     else
-        passage_reset(engine, passage, DROP_unlistened);
+        passage_reset_by(engine, passage, server, DROP_unlistened);
 }
 
 static void admit_syn(struct engine *engine, struct passage *passage, struct server *server)
@@ -341,7 +341,7 @@ static void open_limited(struct engine *engine, struct passage *passage, struct 
     if (!source_limiter_take(&engine->limits, &passage->key.client, scope, per_source, per_source,
                              passage->now_us) ||
         !token_take(&server->openings, per_server, per_server, passage->now_us)) {
-        passage_reset(engine, passage, DROP_open_limit);
+        passage_reset_by(engine, passage, server, DROP_open_limit);
         return;
     }
     opening_begin(engine, passage, server, proof, closing, data, bytes, fin);
@@ -492,21 +492,24 @@ struct request {
 /*
  * A wrong request came with a good cookie: its source did that, and nobody in its name. It counts once for each connection: a host
  * repeats what is not answered, which is what a limited source meets, and a cookie guessed once must blame nobody a hundred times.
+ * False where the RST is to be saved.
  */
-static void blame(struct engine *engine, const struct passage *passage, struct server *server,
+static bool blame(struct engine *engine, const struct passage *passage, struct server *server,
                   const struct proof *proof)
 {
     struct observed_source aside;
+    bool may_be_reset;
 
     if (!tag_put_first(&engine->blamed, passage->hash, proof->x, passage->now_us))
-        return;
+        return source_may_be_reset(&engine->sources, &passage->key.client, passage->now_us);
     engine->counters.requests_mismatched++;
     trigger_mismatch(&server->counts, passage->now_us);
     engine_check_triggers(engine, server, passage->now_us);
-    if (!source_mismatch(&engine->sources, &passage->key.client, passage->now_us, &aside))
-        return;
-    engine->counters.sources_put_aside++;
-    observe_source(engine, server, &aside, passage->now_us);
+    if (source_mismatch(&engine->sources, &passage->key.client, passage->now_us, &aside, &may_be_reset)) {
+        engine->counters.sources_put_aside++;
+        observe_source(engine, server, &aside, passage->now_us);
+    }
+    return may_be_reset;
 }
 
 static void credit(struct engine *engine, const struct passage *passage, const struct server *server)
@@ -522,12 +525,13 @@ static void credit(struct engine *engine, const struct passage *passage, const s
 static void refuse_request(struct engine *engine, struct passage *passage, struct server *server,
                            const struct proof *proof, const struct request *request, enum drop_reason reason)
 {
-    blame(engine, passage, server, proof);
+    bool may_be_reset = blame(engine, passage, server, proof);
+
     if (request->assembly)
         assembly_close(engine->assemblies, request->assembly);
     resend_remove(engine->greetings, &passage->key);
-    if (source_may_be_reset(&engine->sources, &passage->key.client, passage->now_us))
-        passage_reset(engine, passage, reason);
+    if (may_be_reset)
+        passage_reset_by(engine, passage, server, reason);
     else
         passage_drop(engine, passage, reason);
 }
@@ -639,7 +643,7 @@ static void admit_data(struct engine *engine, struct passage *passage, struct se
     enum opening_kind opening = server_opening(server);
 
     if (served_already(engine, passage, proof)) {
-        passage_reset(engine, passage, DROP_stray);
+        passage_reset_by(engine, passage, server, DROP_stray);
         return;
     }
     count_proof(engine, passage, server, proof);

@@ -198,22 +198,17 @@ void passage_answer(struct engine *engine, struct passage *passage, const struct
     replied(engine, passage, segment_answer(&passage->frame, segment));
 }
 
+static uint8_t promised_ttl(const struct promise *promise)
+{
+    return promise->synack.ttl ? promise->synack.ttl : TTL_DEFAULT;
+}
+
 void speak_as(const struct engine *engine, const struct promise *promise, const struct flow_key *key,
               struct segment *segment)
 {
-    segment->ttl = promise->synack.ttl ? promise->synack.ttl : TTL_DEFAULT;
+    segment->ttl = promised_ttl(promise);
     segment->df = promise->synack.df;
     segment->flow_label = addr_is_v4(&key->server) ? 0 : flow_label_to_client(engine, key);
-}
-
-/* The same where only the connection is known: by what its server promises now. */
-static void speak_in_name_of(struct engine *engine, const struct flow_key *key, struct segment *segment)
-{
-    struct server_key server_key = flow_key_server(key);
-    const struct server *server = server_find(&engine->servers, &server_key);
-
-    if (server)
-        speak_as(engine, server_promise_now(engine, server, addr_is_v4(&key->server)), key, segment);
 }
 
 uint32_t flow_label_to_client(const struct engine *engine, const struct flow_key *key)
@@ -221,15 +216,29 @@ uint32_t flow_label_to_client(const struct engine *engine, const struct flow_key
     return (uint32_t)flow_key_hash(engine->config.keys.tsval, key) & 0xfffff;
 }
 
-void passage_reset(struct engine *engine, struct passage *passage, enum drop_reason reason)
+void passage_reset_by(struct engine *engine, struct passage *passage, const struct server *server,
+                      enum drop_reason reason)
 {
-    struct segment segment;
+    bool v4 = addr_is_v4(&passage->key.server);
+    const struct promise *promise = server_promise_now(engine, server, v4);
+    uint32_t flow_label = v4 ? 0 : flow_label_to_client(engine, &passage->key);
 
     engine->counters.drops[reason]++;
-    segment_reset_reply(&passage->frame, &segment);
-    if (passage->from == SIDE_CLIENT)
-        speak_in_name_of(engine, &passage->key, &segment);
-    passage_answer(engine, passage, &segment);
+    replied(engine, passage,
+            segment_answer_reset(&passage->frame, promised_ttl(promise), promise->synack.df, flow_label));
+}
+
+void passage_reset(struct engine *engine, struct passage *passage, enum drop_reason reason)
+{
+    struct server_key key = flow_key_server(&passage->key);
+    const struct server *server = passage->from == SIDE_CLIENT ? server_find(&engine->servers, &key) : NULL;
+
+    if (server) {
+        passage_reset_by(engine, passage, server, reason);
+        return;
+    }
+    engine->counters.drops[reason]++;
+    replied(engine, passage, segment_answer_reset(&passage->frame, TTL_DEFAULT, true, 0));
 }
 
 void engine_emit(struct engine *engine, enum side to, const struct link_header *link,

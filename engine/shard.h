@@ -103,6 +103,9 @@ void passage_reply(struct engine *engine, struct passage *passage, const struct 
 void passage_answer(struct engine *engine, struct passage *passage, const struct segment *segment);
 /* Answers with a RST that the frame's sender must accept; counts `reason`. */
 void passage_reset(struct engine *engine, struct passage *passage, enum drop_reason reason);
+/* The same to a client, by whom its server has been found already. */
+void passage_reset_by(struct engine *engine, struct passage *passage, const struct server *server,
+                      enum drop_reason reason);
 /* A segment of our own, out of `to`; a full outbox drops and counts. */
 void engine_emit(struct engine *engine, enum side to, const struct link_header *link,
                  const struct segment *segment);
