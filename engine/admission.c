@@ -37,7 +37,8 @@
 
 /* Tries `ack` as c+1 and as c+1+g of one promise. */
 static bool prove_promise(const struct engine *engine, const struct passage *passage,
-                          const struct promise *promise, uint32_t x, uint32_t ack, struct proof *proof)
+                          struct cookie_kept *kept, const struct promise *promise, uint32_t x, uint32_t ack,
+                          struct proof *proof)
 {
     const struct cookie_keys *keys = &engine->config.keys;
     uint32_t c = ack - 1;
@@ -45,11 +46,12 @@ static bool prove_promise(const struct engine *engine, const struct passage *pas
     proof->promise = promise;
     proof->x = x;
     proof->greeted = false;
-    if (!cookie_check(keys, &passage->key, x, promise->generation, c, passage->now_us, &proof->client)) {
+    if (!cookie_check_kept(kept, keys, &passage->key, x, promise->generation, c, passage->now_us,
+                           &proof->client)) {
         c -= promise->greeting_bytes;
         proof->greeted = true;
-        if (!promise->greeting_bytes ||
-            !cookie_check(keys, &passage->key, x, promise->generation, c, passage->now_us, &proof->client))
+        if (!promise->greeting_bytes || !cookie_check_kept(kept, keys, &passage->key, x, promise->generation,
+                                                           c, passage->now_us, &proof->client))
             return false;
     }
     proof->c = c;
@@ -65,19 +67,20 @@ static bool default_promise_counts(const struct server *server, uint64_t now_us)
     return server->unprofiled_us && now_us - server->unprofiled_us < COOKIE_LIFETIME_US;
 }
 
-static bool prove(const struct engine *engine, const struct passage *passage, const struct server *server,
+static bool prove(const struct engine *engine, const struct passage *passage, struct server *server,
                   uint32_t x, uint32_t ack, struct proof *proof)
 {
     const struct server_policy *policy = server->policy;
     bool ipv4 = passage->frame.ip_version == 4;
 
-    if (policy && prove_promise(engine, passage, &policy->now, x, ack, proof))
+    if (policy && prove_promise(engine, passage, &server->cookies[PROMISE_NOW], &policy->now, x, ack, proof))
         return true;
     if (policy && policy->has_before && passage->now_us < policy->before_until_us &&
-        prove_promise(engine, passage, &policy->before, x, ack, proof))
+        prove_promise(engine, passage, &server->cookies[PROMISE_BEFORE], &policy->before, x, ack, proof))
         return true;
     return default_promise_counts(server, passage->now_us) &&
-           prove_promise(engine, passage, &engine->default_promise[ipv4 ? 0 : 1], x, ack, proof);
+           prove_promise(engine, passage, &server->cookies[PROMISE_DEFAULT],
+                         &engine->default_promise[ipv4 ? 0 : 1], x, ack, proof);
 }
 
 /* --- stateless answers --------------------------------------------------------------------------------------- */
@@ -238,8 +241,9 @@ static void answer_syn(struct engine *engine, struct passage *passage, struct se
     uint32_t c;
 
     client = granted_options(passage, &answer->features);
-    c = cookie_make(&engine->config.keys, &passage->key, frame->seq, promise->generation, &client,
-                    passage->now_us);
+    c = cookie_make_kept(&server->cookies[server->policy ? PROMISE_NOW : PROMISE_DEFAULT],
+                         &engine->config.keys, &passage->key, frame->seq, promise->generation, &client,
+                         passage->now_us);
     speak_synack(engine, &passage->key, promise, answer, &client, passage->options.tsval, passage->now_us,
                  &segment, options);
     segment.seq = c;
@@ -753,7 +757,7 @@ static void admit_at_start(struct engine *engine, struct passage *passage, struc
  * Beyond x+1 a segment alone proves nothing: its beginning was lost and will be repeated. A client that we greeted
  * lately is remembered, though, and its ACK of the greeting counts.
  */
-static bool admit_greeted(struct engine *engine, struct passage *passage, const struct server *server)
+static bool admit_greeted(struct engine *engine, struct passage *passage, struct server *server)
 {
     const struct resend_entry *entry = resend_find(engine->greetings, &passage->key);
     const struct frame *frame = &passage->frame;

@@ -26,6 +26,12 @@
  * are not in the MAC's input, so a client can flip bits of its own cookie: it gains a scale, an MSS or SACK that it
  * did not offer, on its own connection.
  *
+ * Two stages are as good as one. Whoever could tell the hash from chance without the secret could tell SipHash itself from chance:
+ * its outputs under the secret, which are the keys, or its outputs under one of these, which are then as good as drawn by chance (the
+ * cascade of Bellare, Canetti and Krawczyk, 1996). For this, nothing else is hashed under the secret, the halves of a key differ in
+ * their input, and all inputs are of fixed size, so that no two mean the same. The price: there are as many keys to be hit by
+ * chance as were ever made, some thousands of 2^128. A guess at the cookie itself is one at 24 bits as before.
+ *
  * MSS. Two bits: an index into a table of the family, read back as the entry, never more than the client's own
  * unless that was below the first entry (216: what a datagram of 256 bytes can carry; hosts that say less are
  * embedded ones with a few segments in hand). 536 and 1220 are the defaults of RFC 9293 3.7.1; 1300 and 1360 cover
@@ -91,55 +97,92 @@ static uint16_t finer_to_mss(const uint16_t *table, unsigned index, uint32_t ste
     return (uint16_t)(table[index] + (step * width + FINER_STEPS - 1) / FINER_STEPS);
 }
 
-/* As it lies in memory. */
-static inline uint32_t v4_of(const struct ip_addr *addr)
+/*
+ * First stage. 31 bytes: address | VLAN IDs, generation | port, epoch, half. Two outputs of 64 bits are the 128 of the key.
+ *
+ *      16 address | 4 VLAN IDs | 4 generation | 2 port | 4 epoch | 1 which half of the key
+ */
+static uint64_t key_half(const struct cookie_keys *keys, const struct flow_key *key, uint32_t generation,
+                         uint32_t epoch, uint8_t half)
 {
-    uint32_t word;
+    struct siphash state = siphash_begin(keys->mac);
+    uint32_t vlan;
 
-    memcpy(&word, addr->bytes + 12, sizeof(word));
-    return word;
+    memcpy(&vlan, &key->vlan, sizeof(vlan));
+    siphash_word(&state, key_word(&key->server, 0));
+    siphash_word(&state, key_word(&key->server, 8));
+    siphash_word(&state, vlan | (uint64_t)generation << 32);
+    return siphash_end(&state, key->server_port | (uint64_t)epoch << 16 | (uint64_t)half << 48, 31);
+}
+
+static void __attribute__((noinline))
+make_key(struct cookie_key *made, const struct cookie_keys *keys, const struct flow_key *key,
+         uint32_t generation, uint32_t epoch)
+{
+    made->begun = siphash_begin_words(key_half(keys, key, generation, epoch, 0),
+                                      key_half(keys, key, generation, epoch, 1));
+}
+
+/* The key in force: the one kept, or it is made now, once in an epoch. */
+static inline const struct siphash *key_of(struct cookie_kept *kept, const struct cookie_keys *keys,
+                                           const struct flow_key *key, uint32_t generation, uint32_t epoch)
+{
+    struct cookie_key *slot = &kept->key[epoch & 1];
+    uint64_t made_for = (uint64_t)generation << 32 | (epoch + 1);
+
+    if (slot->made_for != made_for) {
+        make_key(slot, keys, key, generation, epoch);
+        slot->made_for = made_for;
+    }
+    return &slot->begun;
 }
 
 /*
- * The MAC's input has a fixed size for each family, and the sizes tell the families apart, as SipHash takes the length in. That of
- * IPv4 is short because SipHash is a third of what a SYN costs.
+ * Second stage. The input has a fixed size for each family, and the sizes tell the families apart, as SipHash takes the length in.
+ * Short, because SipHash is the dearest part of what a SYN costs.
  *
- *      IPv4   28 bytes: both addresses | ports, VLAN IDs | x, generation | epoch
- *      IPv6   52 bytes: client | server | ports, VLAN IDs | x, generation | epoch
+ *      IPv4   10 bytes: client, x | port
+ *      IPv6   22 bytes: client | x, port
  */
-static uint32_t cookie_hash(const struct cookie_keys *keys, const struct flow_key *key, uint32_t x,
-                            uint32_t generation, uint32_t epoch)
+static inline uint32_t cookie_hash(const struct siphash *begun, const struct flow_key *key, uint32_t x)
 {
-    struct siphash state = siphash_begin(keys->mac);
-    bool v4 = addr_is_v4(&key->client) && addr_is_v4(&key->server);
+    struct siphash state = *begun;
+    uint32_t v4;
 
-    if (v4) {
-        siphash_word(&state, v4_of(&key->client) | (uint64_t)v4_of(&key->server) << 32);
-    } else {
-        siphash_word(&state, key_word(key, 0));
-        siphash_word(&state, key_word(key, 8));
-        siphash_word(&state, key_word(key, 16));
-        siphash_word(&state, key_word(key, 24));
+    if (addr_is_v4(&key->client)) {
+        memcpy(&v4, key->client.bytes + 12, sizeof(v4));
+        siphash_word(&state, v4 | (uint64_t)x << 32);
+        return (uint32_t)siphash_end(&state, key->client_port, 10);
     }
-    siphash_word(&state, key_word(key, 32));
-    siphash_word(&state, x | (uint64_t)generation << 32);
-    return (uint32_t)siphash_end(&state, epoch, v4 ? 28 : 52);
+    siphash_word(&state, key_word(&key->client, 0));
+    siphash_word(&state, key_word(&key->client, 8));
+    return (uint32_t)siphash_end(&state, x | (uint64_t)key->client_port << 32, 22);
 }
 
 /* The same for a SYN that is sent again (RFC 9293 3.8.1) in the same epoch. */
-uint32_t cookie_make(const struct cookie_keys *keys, const struct flow_key *key, uint32_t x,
-                     uint32_t generation, const struct cookie_options *options, uint64_t now_us)
+uint32_t cookie_make_kept(struct cookie_kept *kept, const struct cookie_keys *keys,
+                          const struct flow_key *key, uint32_t x, uint32_t generation,
+                          const struct cookie_options *options, uint64_t now_us)
 {
     uint64_t epoch = now_us / COOKIE_EPOCH_US;
-    uint32_t hash = cookie_hash(keys, key, x, generation, (uint32_t)epoch);
+    uint32_t hash = cookie_hash(key_of(kept, keys, key, generation, (uint32_t)epoch), key, x);
     uint32_t scale = options->window_scale <= WSCALE_MAX ? options->window_scale : WSCALE_NONE;
     uint32_t bits = scale << 3 | (uint32_t)options->sack << 2 | mss_index(mss_table(key), options->mss);
 
     return (epoch & 1 ? EPOCH_BIT : 0) | ((bits << OPTIONS_SHIFT ^ hash) & OPTIONS_MASK) | (hash & MAC_MASK);
 }
 
-bool cookie_check(const struct cookie_keys *keys, const struct flow_key *key, uint32_t x, uint32_t generation,
-                  uint32_t c, uint64_t now_us, struct cookie_options *options)
+uint32_t cookie_make(const struct cookie_keys *keys, const struct flow_key *key, uint32_t x,
+                     uint32_t generation, const struct cookie_options *options, uint64_t now_us)
+{
+    struct cookie_kept nothing = {0};
+
+    return cookie_make_kept(&nothing, keys, key, x, generation, options, now_us);
+}
+
+bool cookie_check_kept(struct cookie_kept *kept, const struct cookie_keys *keys, const struct flow_key *key,
+                       uint32_t x, uint32_t generation, uint32_t c, uint64_t now_us,
+                       struct cookie_options *options)
 {
     uint64_t epoch = now_us / COOKIE_EPOCH_US;
     uint32_t hash, bits;
@@ -149,7 +192,7 @@ bool cookie_check(const struct cookie_keys *keys, const struct flow_key *key, ui
             return false;
         epoch--;
     }
-    hash = cookie_hash(keys, key, x, generation, (uint32_t)epoch);
+    hash = cookie_hash(key_of(kept, keys, key, generation, (uint32_t)epoch), key, x);
     if ((c ^ hash) & MAC_MASK)
         return false;
     bits = ((c ^ hash) & OPTIONS_MASK) >> OPTIONS_SHIFT;
@@ -159,6 +202,14 @@ bool cookie_check(const struct cookie_keys *keys, const struct flow_key *key, ui
         .sack = (bits & 4) != 0,
     };
     return true;
+}
+
+bool cookie_check(const struct cookie_keys *keys, const struct flow_key *key, uint32_t x, uint32_t generation,
+                  uint32_t c, uint64_t now_us, struct cookie_options *options)
+{
+    struct cookie_kept nothing = {0};
+
+    return cookie_check_kept(&nothing, keys, key, x, generation, c, now_us, options);
 }
 
 /*

@@ -5,10 +5,11 @@
  *      31     30    27   26   25 24  23                     0
  *      epoch | wscale | SACK | MSS | MAC                      |      wscale 15 = none
  *
- * MAC (24 bits) and the mask of bits 24 to 30 come from one SipHash-2-4 under a secret key over: addresses, ports, VLAN
- * IDs, the client's ISN, the epoch's number and the promise's generation. The options are not in the input; masked,
- * they lie high, so that an ack of c+1+g is hardly ever taken for a c+1 with other options. The epoch's lowest bit
- * is in clear: one hash decides a candidate. An epoch lasts COOKIE_EPOCH_US, so a cookie lives 4 to 8 minutes.
+ * MAC (24 bits) and the mask of bits 24 to 30 come from SipHash-2-4 in two stages: under the secret, server (address, port,
+ * VLAN IDs), promise's generation and epoch's number give a key, which is kept beside the server; under that key, client (address,
+ * port) and the client's ISN give the hash. The options are not in the input; masked, they lie high, so that an ack of c+1+g is
+ * hardly ever taken for a c+1 with other options. The epoch's lowest bit is in clear: one hash decides a candidate. An epoch
+ * lasts COOKIE_EPOCH_US, so a cookie lives 4 to 8 minutes.
  *
  *      TSval = ((ms + offset of the tuple) & ~63) | bits         bits: 5 = 0, 4 = ECN, 3..0 = finer MSS
  *
@@ -21,6 +22,7 @@
 #include <stdint.h>
 
 #include "engine/addr.h"
+#include "engine/siphash.h"
 
 #define MSS_DEFAULT_V4 536 /* of a SYN without the option: RFC 9293 3.7.1 */
 #define MSS_DEFAULT_V6 1220
@@ -31,7 +33,7 @@
 
 /* Secrets, the same in every shard and for the life of the process. */
 struct cookie_keys {
-    uint8_t mac[16];   /* SipHash-2-4 key */
+    uint8_t mac[16];   /* SipHash-2-4 key, of the keys of servers */
     uint64_t tsval[2]; /* seed of the per-tuple TSval offset */
 };
 
@@ -43,10 +45,28 @@ struct cookie_options {
     bool ecn; /* only read back where there is a TSval */
 };
 
+/* The key of a server's cookies for one generation and one epoch, as the state that a hash under it begins with. */
+struct cookie_key {
+    uint64_t made_for; /* generation, and epoch + 1; 0: not made */
+    struct siphash begun;
+};
+
+/*
+ * Both epochs' keys of one promise of one server, by the epoch's lowest bit. It belongs to that server for good; what it is asked for
+ * is compared each time, so that nobody has to empty it when generation or epoch change. All zero is an empty one.
+ */
+struct cookie_kept {
+    struct cookie_key key[2];
+};
+
 /*
  * A cookie for the connection `key` with client ISN `x`, promised under `generation`. `now_us` counts from a fixed
- * start.
+ * start. `kept` is of the connection's server, and saves most of the work.
  */
+uint32_t cookie_make_kept(struct cookie_kept *kept, const struct cookie_keys *keys,
+                          const struct flow_key *key, uint32_t x, uint32_t generation,
+                          const struct cookie_options *options, uint64_t now_us);
+/* The same cookie, with nothing kept. */
 uint32_t cookie_make(const struct cookie_keys *keys, const struct flow_key *key, uint32_t x,
                      uint32_t generation, const struct cookie_options *options, uint64_t now_us);
 
@@ -54,6 +74,9 @@ uint32_t cookie_make(const struct cookie_keys *keys, const struct flow_key *key,
  * True where `c` is a cookie of this connection, epoch now or before, made under `generation`. Fills `options` (mss
  * from the cookie's own two bits). One hash.
  */
+bool cookie_check_kept(struct cookie_kept *kept, const struct cookie_keys *keys, const struct flow_key *key,
+                       uint32_t x, uint32_t generation, uint32_t c, uint64_t now_us,
+                       struct cookie_options *options);
 bool cookie_check(const struct cookie_keys *keys, const struct flow_key *key, uint32_t x, uint32_t generation,
                   uint32_t c, uint64_t now_us, struct cookie_options *options);
 
