@@ -79,7 +79,7 @@ static void *place(struct layout *layout, size_t bytes)
 /* The pieces, in the order in which they lie. */
 struct pieces {
     void *engine, *outbox, *observations, *limits, *sources, *greetings, *synacks;
-    void *proved, *stray, *asked, *silent, *blamed, *served;
+    void *stray, *asked, *proofs, *served;
     void *servers, *assemblies, *openings, *flows;
 };
 
@@ -94,11 +94,9 @@ static size_t lay_out(const struct engine_config *config, uint8_t *base, struct 
     pieces->sources = place(&layout, source_table_bytes(config->sources_max));
     pieces->greetings = place(&layout, resend_ring_bytes(config->greeted_max));
     pieces->synacks = place(&layout, resend_ring_bytes(config->greeted_max / SYNACKS_SHARE));
-    pieces->proved = place(&layout, TAGS_PROVED * sizeof(struct tag));
     pieces->stray = place(&layout, TAGS_STRAY * sizeof(struct tag));
     pieces->asked = place(&layout, TAGS_ASKED * sizeof(struct tag));
-    pieces->silent = place(&layout, TAGS_SILENT * sizeof(struct tag));
-    pieces->blamed = place(&layout, TAGS_BLAMED * sizeof(struct tag));
+    pieces->proofs = place(&layout, PROOFS * sizeof(struct proof_slot));
     pieces->served = place(&layout, config->served_max * sizeof(uint32_t));
     pieces->servers = place(&layout, config->servers_max * sizeof(struct server));
     pieces->assemblies = place(&layout, assembly_pool_bytes(config->assemblies_max));
@@ -149,11 +147,9 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
     source_table_init(&engine->sources, pieces.sources, config->sources_max, engine->servers.shards, seed);
     engine->greetings = resend_ring_init(pieces.greetings, config->greeted_max, seed);
     engine->synacks = resend_ring_init(pieces.synacks, config->greeted_max / SYNACKS_SHARE, seed);
-    tag_table_init(&engine->proved, pieces.proved, TAGS_PROVED, 3000);
     tag_table_init(&engine->stray, pieces.stray, TAGS_STRAY, 30000);
     tag_table_init(&engine->asked, pieces.asked, TAGS_ASKED, RATE_WINDOW_US / 1000);
-    tag_table_init(&engine->silent, pieces.silent, TAGS_SILENT, RATE_WINDOW_US / 1000);
-    tag_table_init(&engine->blamed, pieces.blamed, TAGS_BLAMED, 2 * SOURCE_HALF_US / 1000);
+    engine->proofs = (struct proof_table){pieces.proofs, PROOFS - 1};
     served_init(&engine->served, pieces.served, config->served_max);
     engine->assemblies = assembly_pool_init(pieces.assemblies, config->assemblies_max, seed);
     opening_pool_init(&engine->openings, pieces.openings, config->openings_max, now_us);

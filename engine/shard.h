@@ -19,6 +19,7 @@
 #include "engine/frame.h"
 #include "engine/limiter.h"
 #include "engine/opening_pool.h"
+#include "engine/proofs.h"
 #include "engine/resend.h"
 #include "engine/segment.h"
 #include "engine/served.h"
@@ -32,11 +33,9 @@
 /* The promise made for a server without a profile; its generation is never given by compile. */
 #define DEFAULT_PROMISE_GENERATION 0xffffffffu
 
-#define TAGS_PROVED 16384u /* cookies accepted in the last 3 s */
-#define TAGS_ASKED  32768u /* SYN-ACKs of the last 2 s whose cookie has not come back; older ones for strays */
-#define TAGS_SILENT 32768u /* handshakes of the last 2 s whose client has said nothing */
-#define TAGS_BLAMED 16384u /* wrong requests of the last 10 s */
-#define TAGS_STRAY  16384u /* untracked segments let through in the last 30 s */
+#define TAGS_ASKED 32768u /* SYN-ACKs of the last 2 s whose cookie has not come back; older ones for strays */
+#define PROOFS     32768u /* connections whose handshake was completed, with what was noted of it (proofs.h) */
+#define TAGS_STRAY 16384u /* untracked segments let through in the last 30 s */
 
 #define ANSWERS 256u /* SYN-ACKs kept laid out, for all servers together; a power of two */
 
@@ -65,7 +64,8 @@ struct engine {
     struct source_limiter limits;  /* by source, for openings without a request check */
     struct source_table sources;   /* judged */
     struct token_bucket strays;    /* untracked segments let through */
-    struct tag_table proved, stray, asked, silent, blamed;
+    struct tag_table stray, asked;
+    struct proof_table proofs;
     struct served_table served;
 };
 
@@ -84,14 +84,18 @@ struct passage {
 
 static inline void passage_forward(struct passage *passage)
 {
-    passage->verdict->action = VERDICT_FORWARD;
-    passage->verdict->bytes = OFFLOAD_BYTES + passage->frame.bytes;
+    struct verdict *verdict = passage->verdict;
+
+    verdict->action = VERDICT_FORWARD;
+    verdict->bytes = OFFLOAD_BYTES + passage->frame.bytes;
 }
 static inline void passage_drop(struct engine *engine, struct passage *passage, enum drop_reason reason)
 {
-    passage->verdict->action = VERDICT_DROP;
-    passage->verdict->reason = reason;
-    passage->verdict->bytes = 0;
+    struct verdict *verdict = passage->verdict;
+
+    verdict->action = VERDICT_DROP;
+    verdict->reason = reason;
+    verdict->bytes = 0;
     engine->counters.drops[reason]++;
 }
 /* The payload was copied; the frame is done with. */
