@@ -553,8 +553,8 @@ struct request {
  * repeats what is not answered, which is what a limited source meets, and a cookie guessed once must blame nobody a hundred times.
  * False where the RST is to be saved.
  */
-static bool blame(struct engine *engine, const struct passage *passage, struct server *server,
-                  const struct proof *proof)
+static inline bool blame(struct engine *engine, const struct passage *passage, struct server *server,
+                         const struct proof *proof)
 {
     struct observed_source aside;
     bool may_be_reset;
@@ -581,8 +581,9 @@ static void credit(struct engine *engine, const struct passage *passage, const s
 }
 
 /* As a host without the connection (RFC 9293 3.10.7.1): RST at the ack that the client named. */
-static void refuse_request(struct engine *engine, struct passage *passage, struct server *server,
-                           const struct proof *proof, const struct request *request, enum drop_reason reason)
+static inline void refuse_request(struct engine *engine, struct passage *passage, struct server *server,
+                                  const struct proof *proof, const struct request *request,
+                                  enum drop_reason reason)
 {
     bool may_be_reset = blame(engine, passage, server, proof);
 
@@ -627,12 +628,14 @@ static void open_request(struct engine *engine, struct passage *passage, struct 
 }
 
 /* SMTP's rule (ENGINE 2.2): who talks before the greeting is no mail client. */
-static bool talks_too_early(const struct server *server, const struct proof *proof)
+static inline bool talks_too_early(const struct server *server, const struct proof *proof)
 {
-    const struct protocol *protocol =
-        server->policy ? protocol_by_id(server->policy->greeting_protocol) : NULL;
+    const struct protocol *protocol;
 
-    return protocol && protocol->early_talk_is_wrong && !proof->greeted && proof->promise->greeting_bytes;
+    if (proof->greeted || !proof->promise->greeting_bytes || !server->policy)
+        return false;
+    protocol = protocol_by_id(server->policy->greeting_protocol);
+    return protocol && protocol->early_talk_is_wrong;
 }
 
 /*
@@ -657,61 +660,54 @@ static void greet_beside(struct engine *engine, const struct passage *passage, c
     engine->counters.greetings_sent++;
 }
 
-static void judge_request(struct engine *engine, struct passage *passage, struct server *server,
-                          const struct proof *proof, struct flow *closing, const struct request *request,
-                          enum assembly_result added)
+static inline void judge_request(struct engine *engine, struct passage *passage, struct server *server,
+                                 const struct proof *proof, struct flow *closing,
+                                 const struct request *request, enum assembly_result added)
 {
-    enum match match;
-    bool put_off, wrong_keyword;
+    bool early = talks_too_early(server, proof), put_off = false, wrong_keyword;
+    enum match match = early ? MATCH_NO
+                             : request_check(engine, server, &passage->key.client, request->data,
+                                             request->bytes, passage->now_us, &put_off);
 
-    if (talks_too_early(server, proof)) {
-        refuse_request(engine, passage, server, proof, request, DROP_mismatch);
-        return;
-    }
-    match = request_check(engine, server, &passage->key.client, request->data, request->bytes,
-                          passage->now_us, &put_off);
     if (put_off) {
         passage_drop(engine, passage, DROP_decipher_limit);
-        return;
-    }
-    switch (match) {
-    case MATCH_YES:
+    } else if (match == MATCH_YES) {
         credit(engine, passage, server);
         greet_beside(engine, passage, server, proof);
         open_request(engine, passage, server, proof, closing, request, false);
-        return;
-    case MATCH_NO:
-        wrong_keyword = policy_wrong_keyword(server->policy, request->data, request->bytes);
+    } else if (match == MATCH_NO || request->fin) { /* or nothing more will come */
+        wrong_keyword = match == MATCH_NO && !early &&
+                        policy_wrong_keyword(server->policy, request->data, request->bytes);
         refuse_request(engine, passage, server, proof, request, wrong_keyword ? DROP_keyword : DROP_mismatch);
-        return;
-    case MATCH_MORE:
-        break;
-    }
-    if (request->fin)
-        refuse_request(engine, passage, server, proof, request, DROP_mismatch); /* nothing more will come */
-    else if (assemble(engine, passage, proof, request, added))
+    } else if (assemble(engine, passage, proof, request, added)) {
         passage_hold(passage);
-    else
+    } else {
         open_request(engine, passage, server, proof, closing, request, true);
+    }
 }
 
-static void admit_data(struct engine *engine, struct passage *passage, struct server *server,
-                       struct proof *proof, struct flow *closing, const struct request *request,
-                       enum assembly_result added)
+/* What `request` says; `added`: what of it came with this segment. */
+static void __attribute__((noinline))
+admit_data(struct engine *engine, struct passage *passage, struct server *server, struct proof proof,
+           struct flow *closing, struct assembly *assembly, enum assembly_result added)
 {
+    const struct frame *frame = &passage->frame;
     enum opening_kind opening = server_opening(server);
+    struct request request = {frame_payload(frame), frame->payload_bytes, frame->flags & TCP_FIN, NULL};
 
-    if (served_already(engine, passage, proof)) {
+    if (served_already(engine, passage, &proof)) {
         passage_reset_by(engine, passage, server, DROP_stray);
         return;
     }
-    count_proof(engine, passage, server, proof);
-    trigger_spoke(&server->counts, proof->slot);
+    if (assembly)
+        request = (struct request){assembly->data, assembly->bytes, assembly->fin, assembly};
+    count_proof(engine, passage, server, &proof);
+    trigger_spoke(&server->counts, proof.slot);
     resend_remove(engine->synacks, &passage->key);
     if (opening == OPENING_CHECK || opening == OPENING_GREET)
-        judge_request(engine, passage, server, proof, closing, request, added);
+        judge_request(engine, passage, server, &proof, closing, &request, added);
     else
-        open_request(engine, passage, server, proof, closing, request, true);
+        open_request(engine, passage, server, &proof, closing, &request, true);
 }
 
 /* Zero bytes of padding where data is due, not pushed: the ACK of an odd stack. */
@@ -773,7 +769,6 @@ static bool __attribute__((noinline)) admit_assembled_part(struct engine *engine
     const struct frame *frame = &passage->frame;
     uint32_t offset = assembly ? frame->seq - (assembly->x + 1) : 0;
     enum assembly_result added = ASSEMBLY_UNCHANGED;
-    struct request request;
     struct proof proof;
 
     if (!assembly || offset > ASSEMBLY_BYTES || !frame_seq_bytes(frame) ||
@@ -787,8 +782,7 @@ static bool __attribute__((noinline)) admit_assembled_part(struct engine *engine
     }
     if ((frame->flags & TCP_FIN) && offset + frame->payload_bytes == assembly->bytes)
         assembly->fin = true;
-    request = (struct request){assembly->data, assembly->bytes, assembly->fin, assembly};
-    admit_data(engine, passage, server, &proof, closing, &request, added);
+    admit_data(engine, passage, server, proof, closing, assembly, added);
     return true;
 }
 
@@ -798,20 +792,17 @@ static inline bool admit_assembled(struct engine *engine, struct passage *passag
     return assembly_count(engine->assemblies) && admit_assembled_part(engine, passage, server, closing);
 }
 
-/* A segment that takes sequence space at x+1. */
+/* A bare FIN, or a few bytes, at x+1. */
 static void __attribute__((noinline))
-admit_said(struct engine *engine, struct passage *passage, struct server *server, struct proof proof,
-           struct flow *closing)
+admit_little(struct engine *engine, struct passage *passage, struct server *server, struct proof proof,
+             struct flow *closing)
 {
-    const struct frame *frame = &passage->frame;
-    struct request request = {frame_payload(frame), frame->payload_bytes, frame->flags & TCP_FIN, NULL};
-
-    if (!frame->payload_bytes)
+    if (!passage->frame.payload_bytes)
         admit_fin(engine, passage, server, &proof);
-    else if (is_padding(frame))
+    else if (is_padding(&passage->frame))
         admit_bare(engine, passage, server, &proof, closing);
     else
-        admit_data(engine, passage, server, &proof, closing, &request, ASSEMBLY_GREW);
+        admit_data(engine, passage, server, proof, closing, NULL, ASSEMBLY_GREW);
 }
 
 /*
@@ -872,8 +863,10 @@ static inline bool admit_ack(struct engine *engine, struct passage *passage, str
         return true;
     if (!prove(engine, passage, server, frame->seq - 1, frame->ack, &proof))
         return admit_elsewhere(engine, passage, server, closing);
-    if (frame->payload_bytes || (frame->flags & TCP_FIN))
-        admit_said(engine, passage, server, proof, closing);
+    if (frame->payload_bytes > PURE_ACK_ZEROS_MAX)
+        admit_data(engine, passage, server, proof, closing, NULL, ASSEMBLY_GREW);
+    else if (frame_seq_bytes(frame))
+        admit_little(engine, passage, server, proof, closing);
     else
         admit_bare(engine, passage, server, &proof, closing);
     return true;

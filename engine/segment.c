@@ -224,23 +224,22 @@ uint8_t segment_timestamps(uint8_t out[12], uint32_t tsval, uint32_t tsecr)
     return 12;
 }
 
-static inline void reset_of(const struct frame *frame, struct segment *segment)
+static inline struct segment reset_of(const struct frame *frame)
 {
-    segment_begin(segment);
-    segment->flags = TCP_RST;
-    segment->ttl = TTL_DEFAULT;
-    segment->df = true;
-    if (frame->flags & TCP_ACK) {
-        segment->seq = frame->ack;
-    } else {
-        segment->flags |= TCP_ACK;
-        segment->ack = frame->seq + frame_seq_bytes(frame);
-    }
+    bool acks = frame->flags & TCP_ACK;
+
+    return (struct segment){
+        .flags = acks ? TCP_RST : TCP_RST | TCP_ACK,
+        .ttl = TTL_DEFAULT,
+        .df = true,
+        .seq = acks ? frame->ack : 0,
+        .ack = acks ? 0 : frame->seq + frame_seq_bytes(frame),
+    };
 }
 
 void segment_reset_reply(const struct frame *frame, struct segment *segment)
 {
-    reset_of(frame, segment);
+    *segment = reset_of(frame);
 }
 
 uint32_t segment_answer_reset(const struct frame *frame, uint8_t ttl, bool df, uint32_t flow_label)
@@ -248,10 +247,9 @@ uint32_t segment_answer_reset(const struct frame *frame, uint8_t ttl, bool df, u
     bool v4 = frame->ip_version == 4;
     uint32_t ip_bytes = v4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES, l4 = frame->l3 + ip_bytes;
     uint8_t *ip = frame->data + frame->l3, *tcp = frame->data + l4;
-    struct segment segment;
+    struct segment segment = reset_of(frame);
     uint64_t sum;
 
-    reset_of(frame, &segment);
     segment.ttl = ttl;
     segment.df = df;
     segment.flow_label = flow_label;

@@ -183,8 +183,9 @@ static struct source_entry *replace(struct source_table *table, struct source_en
     return old;
 }
 
-static struct source_entry *find_or_make(struct source_table *table, const struct ip_addr *addr,
-                                         uint32_t bits, uint64_t now_us)
+/* Inline: each wrong request of a flood comes from another source. */
+static inline __attribute__((always_inline)) struct source_entry *
+find_or_make(struct source_table *table, const struct ip_addr *addr, uint32_t bits, uint64_t now_us)
 {
     struct ip_addr prefix = masked(addr, bits);
     struct source_entry *set = set_of(table, &prefix, bits);
