@@ -355,18 +355,15 @@ static bool cookies_out(const struct server *server, uint64_t now_us)
 }
 
 /* A client's segment that belongs to no flow. */
-static void client_without_flow(struct engine *engine, struct passage *passage)
+static inline void client_without_flow(struct engine *engine, struct passage *passage)
 {
-    struct server_key key = flow_key_server(&passage->key);
-    struct server *server = server_find(&engine->servers, &key);
-    bool plain = (passage->frame.flags & (TCP_SYN | TCP_ACK)) != TCP_ACK || (passage->frame.flags & TCP_RST);
+    struct server *server = server_of(&engine->servers, &passage->key);
+    bool ack = (passage->frame.flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_ACK;
 
     /* For a cookie lifetime after an attack, what is no SYN and no RST may belong to a cookie (ENGINE 5.13). */
-    if (!server || !cookies_out(server, passage->now_us) || (plain && !server_protected(server))) {
+    if (!server || !(server_protected(server) || (ack && cookies_out(server, passage->now_us))))
         track_client(engine, passage, server);
-        return;
-    }
-    if (!admission(engine, passage, server, NULL))
+    else if (!admission(engine, passage, server, NULL))
         admission_stray(engine, passage);
 }
 
@@ -483,14 +480,13 @@ static void half_open_flow(struct engine *engine, struct passage *passage, struc
 }
 
 /* A SYN of a source that is put aside: by the operator, for all servers; by judgement, for those that are attacked. */
-static bool source_refused(struct engine *engine, const struct passage *passage)
+static bool __attribute__((noinline)) source_is_refused(struct engine *engine, const struct passage *passage)
 {
     struct server_key key;
     const struct server *server;
     enum source_by by;
 
-    if (passage->from != SIDE_CLIENT || (passage->frame.flags & (TCP_SYN | TCP_ACK)) != TCP_SYN ||
-        !source_any_aside(&engine->sources, passage->now_us) ||
+    if (!source_any_aside(&engine->sources, passage->now_us) ||
         source_state(&engine->sources, &passage->key.client, &by, passage->now_us) != SOURCE_ASIDE)
         return false;
     if (by == SOURCE_BY_OPERATOR)
@@ -500,19 +496,44 @@ static bool source_refused(struct engine *engine, const struct passage *passage)
     return server && server_protected(server);
 }
 
-/* What is no plain segment of a flow. `flow` may be NULL. View, key and hash are known. */
-static inline void tcp_frame(struct engine *engine, struct passage *passage, struct flow *flow)
+static inline bool source_refused(struct engine *engine, const struct passage *passage)
+{
+    return passage->from == SIDE_CLIENT && (passage->frame.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
+           source_is_refused(engine, passage);
+}
+
+static inline void read_options(struct passage *passage)
 {
     const struct frame *frame = &passage->frame;
 
     if (tcp_options_parse(frame_options(frame), frame->options_bytes, &passage->options) != OPTIONS_OK &&
         passage->from == SIDE_CLIENT)
         passage->options.present |= OPTION_OTHER; /* what was read before the bad one counts */
+}
+
+/* A segment that belongs to no flow. View, key and hash are known. */
+static inline __attribute__((always_inline)) void stranger_frame(struct engine *engine,
+                                                                 struct passage *passage)
+{
+    read_options(passage);
+    if (source_refused(engine, passage))
+        passage_drop(engine, passage, DROP_aside);
+    else if (passage->from == SIDE_CLIENT)
+        client_without_flow(engine, passage);
+    else
+        server_without_flow(engine, passage);
+}
+
+/* What is no plain segment of its flow. View, key and hash are known. */
+static void __attribute__((noinline))
+flow_frame(struct engine *engine, struct passage *passage, struct flow *flow)
+{
+    read_options(passage);
     if (source_refused(engine, passage)) {
         passage_drop(engine, passage, DROP_aside);
         return;
     }
-    switch (flow ? (enum flow_state)flow->state : FLOW_FREE) {
+    switch ((enum flow_state)flow->state) {
     case FLOW_SPLICED:
         splice_frame(engine, passage, flow);
         return;
@@ -537,10 +558,6 @@ static inline void tcp_frame(struct engine *engine, struct passage *passage, str
     case FLOW_STATES:
         break;
     }
-    if (passage->from == SIDE_CLIENT)
-        client_without_flow(engine, passage);
-    else
-        server_without_flow(engine, passage);
 }
 
 /* What is no TCP segment passes, but for pieces of one that could get around the cookie. */
@@ -575,19 +592,28 @@ walked_frame(struct engine *engine, struct passage *passage, uint8_t *buffer, ui
     passage->hash = engine_hash(engine, &passage->key);
     index = flow_find_words(&engine->flows, flow_key_words(&passage->key), passage->hash);
     if (index == FLOW_NONE)
-        tcp_frame(engine, passage, NULL);
+        stranger_frame(engine, passage);
     else if (!plain_segment(engine, frame, passage->from, index, passage->now_us))
-        tcp_frame(engine, passage, &engine->flows.flows[index]);
+        flow_frame(engine, passage, &engine->flows.flows[index]);
 }
 
 /* A plain frame's view goes into the passage, as it is no plain segment of a flow. Key and hash are there. */
 static void __attribute__((noinline))
-plain_frame(struct engine *engine, struct passage *passage, uint8_t *buffer, uint32_t bytes,
-            uint32_t capacity, struct flow *flow)
+plain_flow_frame(struct engine *engine, struct passage *passage, uint8_t *buffer, uint32_t bytes,
+                 uint32_t capacity, struct flow *flow)
 {
     frame_fill_plain(&passage->frame, (struct offload *)(void *)buffer, buffer + OFFLOAD_BYTES,
                      bytes - OFFLOAD_BYTES, capacity - OFFLOAD_BYTES);
-    tcp_frame(engine, passage, flow);
+    flow_frame(engine, passage, flow);
+}
+
+/* The same of no flow: most of a flood comes this way. */
+static void __attribute__((noinline)) plain_stranger(struct engine *engine, struct passage *passage,
+                                                     uint8_t *buffer, uint32_t bytes, uint32_t capacity)
+{
+    frame_fill_plain(&passage->frame, (struct offload *)(void *)buffer, buffer + OFFLOAD_BYTES,
+                     bytes - OFFLOAD_BYTES, capacity - OFFLOAD_BYTES);
+    stranger_frame(engine, passage);
 }
 
 /*
@@ -620,7 +646,7 @@ void engine_input(struct engine *engine, enum side from, uint8_t *buffer, uint32
     if (index == FLOW_NONE) {
         passage.key = flow_key_of(key);
         passage.hash = hash;
-        plain_frame(engine, &passage, buffer, bytes, capacity, NULL);
+        plain_stranger(engine, &passage, buffer, bytes, capacity);
         return;
     }
     frame_fill_plain(&frame, (struct offload *)(void *)buffer, data, bytes - OFFLOAD_BYTES,
@@ -629,7 +655,7 @@ void engine_input(struct engine *engine, enum side from, uint8_t *buffer, uint32
         return;
     passage.key = engine->flows.flows[index].key;
     passage.hash = engine_hash(engine, &passage.key);
-    plain_frame(engine, &passage, buffer, bytes, capacity, &engine->flows.flows[index]);
+    plain_flow_frame(engine, &passage, buffer, bytes, capacity, &engine->flows.flows[index]);
 }
 
 /* --- time --------------------------------------------------------------------------------------------------------- */
