@@ -157,6 +157,7 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
     tag_table_init(&engine->blamed, pieces.blamed, TAGS_BLAMED, 2 * SOURCE_HALF_US / 1000);
     served_init(&engine->served, pieces.served, config->served_max);
     engine->assemblies = assembly_pool_init(pieces.assemblies, config->assemblies_max, seed);
+    engine->answer = &engine->answers[0];
     opening_pool_init(&engine->openings, pieces.openings, config->openings_max, now_us);
     flow_table_init(&engine->flows, pieces.flows, config->flows_max, seed, &engine->counters);
     for (int family = 0; family < 2; family++) {
@@ -609,8 +610,8 @@ static inline __attribute__((always_inline)) void fill_plain(struct frame *frame
  * Key, hash and view of a plain frame are made in registers: where it is a plain segment of a flow, as nearly all are, that is all
  * that they are wanted for. Otherwise they go into the passage, which is not cleared as a whole, for it is large.
  */
-void engine_input(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes, uint32_t wire_bytes,
-                  uint32_t capacity, uint64_t now_us, struct verdict *verdict)
+void engine_any_frame(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes,
+                      uint32_t wire_bytes, uint32_t capacity, uint64_t now_us, struct verdict *verdict)
 {
     uint8_t *data = buffer + OFFLOAD_BYTES;
     struct passage passage;
@@ -716,6 +717,7 @@ void engine_adopt_policy(struct engine *engine, const struct policy *policy, uin
 {
     engine->policy = policy;
     memset(engine->answers, 0, sizeof(engine->answers));
+    engine->answer = &engine->answers[0];
     server_table_adopt(&engine->servers, policy, now_us);
 }
 

@@ -43,7 +43,6 @@
 enum ip_protocol {
     PROTO_HOP_BY_HOP = 0,
     PROTO_ICMP = 1,
-    PROTO_TCP = 6,
     PROTO_ROUTING = 43,
     PROTO_FRAGMENT = 44,
     PROTO_AH = 51,
@@ -321,15 +320,6 @@ bool frame_parse_quote(const struct frame *frame, struct frame_quote *quote)
     return true;
 }
 
-/* `sum`: of the addresses of the pseudo header, as they stand in the packet. */
-static inline bool tcp_checksum_good(const struct frame *frame, uint32_t l4, uint64_t sum)
-{
-    uint32_t l4_bytes = frame->payload - l4 + frame->payload_bytes;
-
-    sum = checksum_native(sum, checksum_native_length(PROTO_TCP, l4_bytes));
-    return checksum_native_is_good(checksum_native_add_long(sum, frame->data + l4, l4_bytes));
-}
-
 /* Any frame. IPv6's header has no checksum. */
 static bool __attribute__((noinline)) any_checksum_good(const struct frame *frame)
 {
@@ -343,24 +333,23 @@ static bool __attribute__((noinline)) any_checksum_good(const struct frame *fram
         return false;
     if (frame_checksum_is_partial(frame) || frame->payload_present < frame->payload_bytes)
         return true;
-    return tcp_checksum_good(frame, frame->l4,
+    return tcp_checksum_good(frame_tcp(frame), frame->payload - (uint32_t)frame->l4 + frame->payload_bytes,
                              ipv4 ? load_wire64(ip + 12) : checksum_native_add_long(0, ip + 8, 32));
 }
 
 /* Those of a flood are verified at constant offsets: untagged, without IPv4 options, one segment that nobody vouches for. */
 bool frame_checksum_good(const struct frame *frame)
 {
-    const uint32_t l3 = ETH_HEADER_BYTES, l4 = PLAIN_L4;
     const struct offload *offload = frame->offload;
-    const uint8_t *ip = frame->data + l3;
-    uint64_t addresses, header;
+    uint64_t addresses;
 
-    if (offload == NULL || offload->flags != 0 || frame->l3 != l3 || frame->l4 != l4 ||
+    if (offload == NULL || offload->flags != 0 || frame->l3 != ETH_HEADER_BYTES || frame->l4 != PLAIN_L4 ||
         frame->payload_present < frame->payload_bytes)
         return any_checksum_good(frame);
-    addresses = load_wire64(ip + 12);
-    header = checksum_native(checksum_native(addresses, load_wire64(ip)), checksum_native_half(ip + 8));
-    return checksum_native_is_good(header) && tcp_checksum_good(frame, l4, addresses);
+    addresses = load_wire64(frame_ip(frame) + 12);
+    return frame_plain_header_good(frame->data, addresses) &&
+           tcp_checksum_good(frame->data + PLAIN_L4, frame->payload - PLAIN_L4 + frame->payload_bytes,
+                             addresses);
 }
 
 /* Replaces 32 bits at `at`, which the TCP checksum covers, at an even offset from the TCP header. */

@@ -30,7 +30,8 @@
 #define FRAME_EXTENSIONS_MAX 8
 #define IPV4_HEADER_BYTES    20
 #define TCP_HEADER_BYTES     20
-#define TCP_CHECKSUM_AT      16                                     /* from the TCP header */
+#define TCP_CHECKSUM_AT      16 /* from the TCP header */
+#define PROTO_TCP            6
 #define PLAIN_L4             (ETH_HEADER_BYTES + IPV4_HEADER_BYTES) /* where TCP begins in a plain frame */
 #define PLAIN_FRAME_BYTES    (PLAIN_L4 + TCP_HEADER_BYTES)          /* the least that it has */
 
@@ -321,6 +322,22 @@ static inline const uint8_t *frame_payload(const struct frame *frame)
  * at too). Partial checksums and those that the kernel vouches for are taken as good.
  */
 bool frame_checksum_good(const struct frame *frame);
+
+/* `sum`: of the addresses of the pseudo header, as they stand in the packet. */
+static inline bool tcp_checksum_good(const uint8_t *tcp, uint32_t l4_bytes, uint64_t sum)
+{
+    sum = checksum_native(sum, checksum_native_length(PROTO_TCP, l4_bytes));
+    return checksum_native_is_good(checksum_native_add_long(sum, tcp, l4_bytes));
+}
+
+/* The checksum of a plain frame's IPv4 header. `addresses`: as a word, which the pseudo header's sum begins with as well. */
+static inline bool frame_plain_header_good(const uint8_t *data, uint64_t addresses)
+{
+    const uint8_t *ip = data + ETH_HEADER_BYTES;
+
+    return checksum_native_is_good(
+        checksum_native(checksum_native(addresses, load_wire64(ip)), checksum_native_half(ip + 8)));
+}
 
 /* True where the checksum field holds the pseudo header's sum alone: edits behind that need no correction. */
 static inline bool frame_checksum_is_partial(const struct frame *frame)

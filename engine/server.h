@@ -57,6 +57,9 @@ struct server_host {
     uint32_t attacked_ports; /* its servers in attack mode */
 };
 
+/* Whose keys are kept of a server's cookies: those promises that may be out at once (ENGINE 3). */
+enum server_promise { PROMISE_NOW, PROMISE_BEFORE, PROMISE_DEFAULT, SERVER_PROMISES };
+
 struct server {
     struct server_key key;
     bool used;
@@ -76,11 +79,12 @@ struct server {
     enum listening listening;
     struct token_bucket unlistened; /* SYNs that were passed on although nobody listens */
     struct token_bucket openings;
-    struct token_bucket authenticated;  /* SYNs with TCP-MD5 or TCP-AO that were passed on */
-    struct token_bucket deciphered;     /* requests that cost a cipher (request.h) */
-    uint16_t ip_id;                     /* next, for servers that count up */
-    const struct server_policy *policy; /* NULL: not profiled */
-    struct server_host *host;           /* of this server's address; NULL: there was no room for it */
+    struct token_bucket authenticated;           /* SYNs with TCP-MD5 or TCP-AO that were passed on */
+    struct token_bucket deciphered;              /* requests that cost a cipher (request.h) */
+    uint16_t ip_id;                              /* next, for servers that count up */
+    const struct server_policy *policy;          /* NULL: not profiled */
+    struct cookie_kept cookies[SERVER_PROMISES]; /* by enum server_promise */
+    struct server_host *host; /* of this server's address; NULL: there was no room for it */
     struct server_host
         host_slot; /* a slot of the table of hosts, which lies in the same memory: nothing to do with this server */
 };

@@ -4,6 +4,7 @@
  *
  * For the engine's own files only; everybody else uses engine.h.
  *
+ *      syn_plain.c (plain SYNs, answered); all else:
  *      engine.c    --> no flow --------> track.c (normal mode), admission.c (attack mode)
  *       (parse,    --> tracked flow ---> track.c
  *        look up)  --> opening flow ---> opening.c, real_greeting.c
@@ -17,6 +18,7 @@
 #include "engine/engine.h"
 #include "engine/flow.h"
 #include "engine/frame.h"
+#include "engine/kept_answer.h"
 #include "engine/limiter.h"
 #include "engine/opening_pool.h"
 #include "engine/resend.h"
@@ -38,15 +40,6 @@
 #define TAGS_BLAMED 16384u /* wrong requests of the last 10 s */
 #define TAGS_STRAY  16384u /* untracked segments let through in the last 30 s */
 
-#define ANSWERS 256u /* SYN-ACKs kept laid out, for all servers together; a power of two */
-
-/* What a server answers to an offer, under this promise; dropped when another policy is adopted. */
-struct kept_answer {
-    const struct promise *promise; /* NULL: none */
-    uint8_t offered;
-    struct synack_answer answer;
-};
-
 struct engine {
     struct engine_config config;
     uint64_t now_us; /* of the newest call: what is due is counted from here */
@@ -54,8 +47,8 @@ struct engine {
     struct outbox outbox;
     struct observation_queue observations;
     const struct policy *policy;
-    struct promise default_promise[2]; /* IPv4, IPv6 */
-    struct kept_answer answers[ANSWERS];
+    struct promise default_promise[2];            /* IPv4, IPv6 */
+    struct kept_answer answers[ANSWERS], *answer; /* the one found last */
     struct server_table servers;
     struct flow_table flows;
     struct opening_pool openings;
@@ -86,6 +79,17 @@ static inline void passage_begin(struct passage *passage, enum side from, uint64
     passage->from = from;
     passage->now_us = now_us;
     passage->verdict = verdict;
+}
+
+/* What `server` answers under `promise` to a SYN that offers this (enum synack_offer). */
+static inline struct kept_answer *kept_answer_of(struct engine *engine, const struct server *server,
+                                                 const struct promise *promise, uint8_t offered)
+{
+    struct kept_answer *last = engine->answer;
+
+    return last->promise == promise && last->offered == offered
+               ? last
+               : kept_answer_other(engine, server, promise, offered);
 }
 
 /* --- verdicts --------------------------------------------------------------------------------------------- */
@@ -171,6 +175,17 @@ static inline const struct promise *server_promise_now(const struct engine *engi
     return server->policy ? &server->policy->now : &engine->default_promise[ipv4 ? 0 : 1];
 }
 
+/* The IPv4 identification of the next segment that is sent in the server's name. */
+static inline uint16_t server_ip_id(struct server *server, const struct promise *promise,
+                                    uint16_t client_port, uint64_t now_us)
+{
+    if (promise->synack.ip_id == IP_ID_INCREMENT)
+        return server->ip_id++;
+    if (promise->synack.ip_id == IP_ID_RANDOM)
+        return (uint16_t)(now_us * 40503u ^ client_port);
+    return 0;
+}
+
 static inline enum opening_kind server_opening(const struct server *server)
 {
     if (server->unknown == UNKNOWN_PASS && !(server->policy && server->policy->armed))
@@ -182,6 +197,14 @@ static inline enum opening_kind server_opening(const struct server *server)
 static inline bool server_refuses_new(const struct server *server)
 {
     return server->unknown == UNKNOWN_DROP && !(server->policy && server->policy->armed);
+}
+
+/* True where a client may wait for the server to speak, and so would not repeat a lost ACK: it must be asked again. */
+static inline bool opening_waits_for_ack(const struct server *server)
+{
+    enum opening_kind opening = server_opening(server);
+
+    return opening == OPENING_GREET || opening == OPENING_COOKIE;
 }
 
 /* True where we answer for the server: attack mode, and its policy does not say to let clients pass. */
