@@ -20,7 +20,6 @@
 
 #include <string.h>
 
-#define WINDOW_DEFAULT           64240
 #define OPEN_PER_SECOND          1000 /* ENGINE 2.5 */
 #define OPEN_PER_SOURCE          200
 #define PURE_ACK_ZEROS_MAX       8 /* bytes of padding that odd stacks send as payload (protocols.md, pitfall 20) */
@@ -125,16 +124,6 @@ struct cookie_options proof_client(const struct passage *passage, const struct p
 
 /* --- stateless answers --------------------------------------------------------------------------------------- */
 
-static uint16_t next_ip_id(struct server *server, const struct promise *promise,
-                           const struct passage *passage)
-{
-    if (promise->synack.ip_id == IP_ID_INCREMENT)
-        return server->ip_id++;
-    if (promise->synack.ip_id == IP_ID_RANDOM)
-        return (uint16_t)(passage->now_us * 40503u ^ passage->key.client_port);
-    return 0;
-}
-
 /* What every segment that we send in the server's name says; seq, ack and flags are the caller's. */
 static void speak_for(const struct engine *engine, const struct promise *promise, const struct flow_key *key,
                       struct segment *segment)
@@ -181,42 +170,8 @@ static void speak_established(const struct engine *engine, const struct passage 
 
 /* --- SYN ------------------------------------------------------------------------------------------------------ */
 
-static uint16_t client_mss(const struct passage *passage)
-{
-    if (passage->options.present & OPTION_MSS && passage->options.mss)
-        return passage->options.mss;
-    return passage->frame.ip_version == 4 ? MSS_DEFAULT_V4 : MSS_DEFAULT_V6;
-}
-
-/* What our SYN-ACK grants of what this SYN offers, as the cookie will carry it. */
-static struct cookie_options granted_options(const struct passage *passage,
-                                             const struct synack_features *features)
-{
-    uint8_t scale = passage->options.wscale > WSCALE_MAX ? WSCALE_MAX : passage->options.wscale;
-
-    return (struct cookie_options){
-        .mss = client_mss(passage),
-        .window_scale = features->window_scale == WSCALE_NONE ? WSCALE_NONE : scale,
-        .sack = features->sack,
-        .ecn = features->ecn,
-    };
-}
-
-/* True where the client may wait for the server, and so would not repeat a lost ACK: it must be asked again. */
-static bool opening_waits_for_ack(const struct server *server)
-{
-    enum opening_kind opening = server_opening(server);
-
-    return opening == OPENING_GREET || opening == OPENING_COOKIE;
-}
-
-/*
- * Remembers the SYN-ACK of a service that greets: if the client's ACK is lost nobody else would repeat anything (the
- * server's part of RFC 9293 3.8.1). In a ring of its own: SYNs, which can be spoofed, never displace a greeting.
- */
-static void remember_synack(struct engine *engine, const struct passage *passage,
-                            const struct promise *promise, const struct cookie_options *client, uint32_t c,
-                            uint8_t offered)
+void admission_remember(struct engine *engine, const struct passage *passage, const struct promise *promise,
+                        const struct cookie_options *client, uint32_t c, uint8_t offered)
 {
     struct resend_entry *entry = resend_add(engine->synacks, &passage->key, 0, passage->now_us);
 
@@ -231,40 +186,20 @@ static void remember_synack(struct engine *engine, const struct passage *passage
     link_header_reverse(&passage->frame, &entry->link);
 }
 
-/* What the server answers to this offer: laid out once, and kept, as all SYNs of a flood are alike. */
-static const struct synack_answer *answer_of(struct engine *engine, const struct server *server,
-                                             const struct promise *promise, uint8_t offered)
-{
-    uint32_t number = (uint32_t)(server - engine->servers.slots);
-    struct kept_answer *kept = &engine->answers[(number * 7 + offered) & (ANSWERS - 1)];
-
-    if (kept->promise != promise || kept->offered != offered) {
-        kept->promise = promise;
-        kept->offered = offered;
-        synack_prepare(&promise->synack, offered, &kept->answer);
-    }
-    return &kept->answer;
-}
-
 /* The SYN-ACK of this answer; `segment->options` points at `options`. */
 static void speak_synack(struct engine *engine, const struct flow_key *key, const struct promise *promise,
                          const struct synack_answer *answer, const struct cookie_options *client,
                          uint32_t tsecr, uint64_t now_us, struct segment *segment,
                          uint8_t options[TCP_OPTIONS_MAX])
 {
-    const struct synack_features *features = &answer->features;
-
     memcpy(options, answer->options, TCP_OPTIONS_MAX);
     if (answer->timestamps_at) {
         store_be32(options + answer->timestamps_at, cookie_tsval(&engine->config.keys, key, client, now_us));
         store_be32(options + answer->timestamps_at + 4, tsecr);
     }
     speak_for(engine, promise, key, segment);
-    segment->flags = (uint8_t)(TCP_SYN | TCP_ACK | (features->ecn ? TCP_ECE : 0));
-    /* A window of 0 would stop every client (ENGINE 5.2, RFC 9293 3.8.6); it stands in a profile only where none was seen. */
-    segment->window = features->window ? features->window : WINDOW_DEFAULT;
+    kept_answer_say(answer, segment);
     segment->options = options;
-    segment->options_bytes = answer->options_bytes;
 }
 
 /*
@@ -276,13 +211,13 @@ static void answer_syn(struct engine *engine, struct passage *passage, struct se
     const struct frame *frame = &passage->frame;
     const struct promise *promise = server_promise_now(engine, server, frame->ip_version == 4);
     uint8_t offered = synack_offer_of(&passage->options, frame->flags);
-    const struct synack_answer *answer = answer_of(engine, server, promise, offered);
+    const struct synack_answer *answer = &kept_answer_of(engine, server, promise, offered)->answer;
     uint8_t options[TCP_OPTIONS_MAX];
     struct cookie_options client;
     struct segment segment;
     uint32_t c;
 
-    client = granted_options(passage, &answer->features);
+    client = admission_granted(&passage->options, passage->frame.ip_version == 4, &answer->features);
     c = cookie_make_kept(&server->cookies[server->policy ? PROMISE_NOW : PROMISE_DEFAULT],
                          &engine->config.keys, &passage->key, frame->seq, promise->generation, &client,
                          passage->now_us);
@@ -290,11 +225,11 @@ static void answer_syn(struct engine *engine, struct passage *passage, struct se
                  &segment, options);
     segment.seq = c;
     segment.ack = frame->seq + 1;
-    segment.ip_id = next_ip_id(server, promise, passage);
+    segment.ip_id = server_ip_id(server, promise, passage->key.client_port, passage->now_us);
     if (!server->policy)
         server->unprofiled_us = passage->now_us ? passage->now_us : 1;
     if (opening_waits_for_ack(server))
-        remember_synack(engine, passage, promise, &client, c, offered);
+        admission_remember(engine, passage, promise, &client, c, offered);
     passage_answer(engine, passage, &segment);
     engine->counters.cookies_sent++;
 }
@@ -1082,8 +1017,9 @@ static void synack_due(struct engine *engine, const struct resend_entry *entry, 
 
     if (!promise || !flow_is_another(engine, flow_find(&engine->flows, &entry->key), entry))
         return;
-    speak_synack(engine, &entry->key, promise, answer_of(engine, server, promise, entry->offered),
-                 &entry->client, entry->tsecr, now_us, &segment, options);
+    speak_synack(engine, &entry->key, promise,
+                 &kept_answer_of(engine, server, promise, entry->offered)->answer, &entry->client,
+                 entry->tsecr, now_us, &segment, options);
     segment.seq = entry->seq;
     segment.ack = entry->ack;
     address_to_client(&entry->key, &segment);

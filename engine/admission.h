@@ -37,6 +37,29 @@ struct cookie_options proof_client(const struct passage *passage, const struct p
  */
 bool admission(struct engine *engine, struct passage *passage, struct server *server, struct flow *closing);
 
+/* What our SYN-ACK grants of what a SYN with these options offers, as the cookie will carry it. */
+static inline struct cookie_options admission_granted(const struct tcp_options *options, bool ipv4,
+                                                      const struct synack_features *features)
+{
+    uint8_t scale = options->wscale > WSCALE_MAX ? WSCALE_MAX : options->wscale;
+
+    return (struct cookie_options){
+        .mss = options->mss ? options->mss
+               : ipv4       ? MSS_DEFAULT_V4
+                            : MSS_DEFAULT_V6,
+        .window_scale = features->window_scale == WSCALE_NONE ? WSCALE_NONE : scale,
+        .sack = features->sack,
+        .ecn = features->ecn,
+    };
+}
+
+/*
+ * Remembers the SYN-ACK of a service that greets: if the client's ACK is lost nobody else would repeat anything (the
+ * server's part of RFC 9293 3.8.1). In a ring of its own: SYNs, which can be spoofed, never displace a greeting.
+ */
+void admission_remember(struct engine *engine, const struct passage *passage, const struct promise *promise,
+                        const struct cookie_options *client, uint32_t c, uint8_t offered);
+
 /* What becomes of a segment that proves nothing, to a server in attack mode (ENGINE 4, "bad or expired cookie"). */
 void admission_stray(struct engine *engine, struct passage *passage);
 /* A server's RST without a flow: the answer to such a segment, or to nobody. */

@@ -48,7 +48,6 @@
 #include "engine/siphash.h"
 #include "engine/tcp_options.h"
 
-#define EPOCH_BIT     0x80000000u
 #define OPTIONS_MASK  0x7f000000u
 #define OPTIONS_SHIFT 24
 #define MSS_ENTRIES   4
@@ -96,6 +95,25 @@ static uint16_t finer_to_mss(const uint16_t *table, unsigned index, uint32_t ste
     return (uint16_t)(table[index] + (step * width + FINER_STEPS - 1) / FINER_STEPS);
 }
 
+static uint32_t cookie_bits(const uint16_t *table, const struct cookie_options *options)
+{
+    uint32_t scale = options->window_scale <= WSCALE_MAX ? options->window_scale : WSCALE_NONE;
+
+    return (scale << 3 | (uint32_t)options->sack << 2 | mss_index(table, options->mss)) << OPTIONS_SHIFT;
+}
+
+static uint32_t tsval_bits(const uint16_t *table, const struct cookie_options *options)
+{
+    return finer_of(table, mss_index(table, options->mss), options->mss) | (options->ecn ? TS_ECN : 0);
+}
+
+struct cookie_words cookie_words_of(bool ipv4, const struct cookie_options *options)
+{
+    const uint16_t *table = mss_tables[ipv4 ? 0 : 1];
+
+    return (struct cookie_words){cookie_bits(table, options), tsval_bits(table, options)};
+}
+
 /*
  * First stage. 31 bytes: address | VLAN IDs, generation | port, epoch, half. Two outputs of 64 bits are the 128 of the key.
  *
@@ -114,26 +132,13 @@ static uint64_t key_half(const struct cookie_keys *keys, const struct flow_key *
     return siphash_end(&state, key->server_port | (uint64_t)epoch << 16 | (uint64_t)half << 48, 31);
 }
 
-static void __attribute__((noinline))
-make_key(struct cookie_key *made, const struct cookie_keys *keys, const struct flow_key *key,
-         uint32_t generation, uint32_t epoch)
+const struct siphash *cookie_key_make(struct cookie_key *made, const struct cookie_keys *keys,
+                                      const struct flow_key *key, uint32_t generation, uint32_t epoch)
 {
     made->begun = siphash_begin_words(key_half(keys, key, generation, epoch, 0),
                                       key_half(keys, key, generation, epoch, 1));
-}
-
-/* The key in force: the one kept, or it is made now, once in an epoch. */
-static inline const struct siphash *key_of(struct cookie_kept *kept, const struct cookie_keys *keys,
-                                           const struct flow_key *key, uint32_t generation, uint32_t epoch)
-{
-    struct cookie_key *slot = &kept->key[epoch & 1];
-    uint64_t made_for = (uint64_t)generation << 32 | (epoch + 1);
-
-    if (slot->made_for != made_for) {
-        make_key(slot, keys, key, generation, epoch);
-        slot->made_for = made_for;
-    }
-    return &slot->begun;
+    made->made_for = cookie_key_for(generation, epoch);
+    return &made->begun;
 }
 
 /*
@@ -150,8 +155,7 @@ static inline uint32_t cookie_hash(const struct siphash *begun, const struct flo
 
     if (addr_is_v4(&key->client)) {
         memcpy(&v4, key->client.bytes + 12, sizeof(v4));
-        siphash_word(&state, v4 | (uint64_t)x << 32);
-        return (uint32_t)siphash_end(&state, key->client_port, 10);
+        return cookie_hash_v4(begun, v4, key->client_port, x);
     }
     siphash_word(&state, key_word(&key->client, 0));
     siphash_word(&state, key_word(&key->client, 8));
@@ -164,12 +168,9 @@ uint32_t cookie_make_kept(struct cookie_kept *kept, const struct cookie_keys *ke
                           const struct cookie_options *options, uint64_t now_us)
 {
     uint64_t epoch = now_us / COOKIE_EPOCH_US;
-    uint32_t hash = cookie_hash(key_of(kept, keys, key, generation, (uint32_t)epoch), key, x);
-    uint32_t scale = options->window_scale <= WSCALE_MAX ? options->window_scale : WSCALE_NONE;
-    uint32_t bits = scale << 3 | (uint32_t)options->sack << 2 | mss_index(mss_table(key), options->mss);
+    uint32_t hash = cookie_hash(cookie_key_of(kept, keys, key, generation, (uint32_t)epoch), key, x);
 
-    return (epoch & 1 ? EPOCH_BIT : 0) | ((bits << OPTIONS_SHIFT ^ hash) & OPTIONS_MASK) |
-           (hash & COOKIE_MAC_MASK);
+    return cookie_of(hash, cookie_bits(mss_table(key), options), (uint32_t)epoch);
 }
 
 uint32_t cookie_make(const struct cookie_keys *keys, const struct flow_key *key, uint32_t x,
@@ -183,7 +184,7 @@ uint32_t cookie_make(const struct cookie_keys *keys, const struct flow_key *key,
 uint32_t cookie_hash_kept(struct cookie_kept *kept, const struct cookie_keys *keys,
                           const struct flow_key *key, uint32_t x, uint32_t generation, uint64_t epoch)
 {
-    return cookie_hash(key_of(kept, keys, key, generation, (uint32_t)epoch), key, x);
+    return cookie_hash(cookie_key_of(kept, keys, key, generation, (uint32_t)epoch), key, x);
 }
 
 struct cookie_options cookie_read(const struct flow_key *key, uint32_t read)
@@ -221,35 +222,21 @@ bool cookie_check(const struct cookie_keys *keys, const struct flow_key *key, ui
     return cookie_check_kept(&nothing, keys, key, x, generation, c, now_us, options);
 }
 
-/*
- * Milliseconds on a clock that starts elsewhere for each tuple, so that TSvals tell nothing of other connections
- * (RFC 7323 7.1).
- */
-static uint32_t tuple_ms(const struct cookie_keys *keys, const struct flow_key *key, uint64_t now_us)
-{
-    return (uint32_t)(now_us / 1000) + (uint32_t)flow_key_hash(keys->tsval, key);
-}
-
 uint32_t cookie_tsval(const struct cookie_keys *keys, const struct flow_key *key,
                       const struct cookie_options *options, uint64_t now_us)
 {
-    const uint16_t *table = mss_table(key);
-    uint32_t bits = finer_of(table, mss_index(table, options->mss), options->mss);
-
-    if (options->ecn)
-        bits |= TS_ECN;
-    return (tuple_ms(keys, key, now_us) & ~COOKIE_TS_BITS) | bits;
+    return (cookie_tuple_ms(keys, key, now_us) & ~COOKIE_TS_BITS) | tsval_bits(mss_table(key), options);
 }
 
 uint32_t cookie_tsval_ceiling(const struct cookie_keys *keys, const struct flow_key *key, uint64_t now_us)
 {
-    return (tuple_ms(keys, key, now_us) | COOKIE_TS_BITS) + 1;
+    return (cookie_tuple_ms(keys, key, now_us) | COOKIE_TS_BITS) + 1;
 }
 
 bool cookie_tsecr_is_ours(const struct cookie_keys *keys, const struct flow_key *key, uint32_t tsecr,
                           uint64_t age_us, uint64_t now_us)
 {
-    return (tuple_ms(keys, key, now_us) | COOKIE_TS_BITS) - tsecr <= age_us / 1000 + COOKIE_TS_BITS;
+    return (cookie_tuple_ms(keys, key, now_us) | COOKIE_TS_BITS) - tsecr <= age_us / 1000 + COOKIE_TS_BITS;
 }
 
 void cookie_refine(const struct flow_key *key, uint32_t tsecr, struct cookie_options *options)

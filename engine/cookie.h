@@ -46,11 +46,22 @@ struct cookie_options {
     bool ecn; /* only read back where there is a TSval */
 };
 
+/* The same as it goes onto the wire: bits 24 to 30 of a cookie, before they are masked, and bits 0 to 5 of a TSval. */
+struct cookie_words {
+    uint32_t cookie, tsval;
+};
+struct cookie_words cookie_words_of(bool ipv4, const struct cookie_options *options);
+
 /* The key of a server's cookies for one generation and one epoch, as the state that a hash under it begins with. */
 struct cookie_key {
     uint64_t made_for; /* generation, and epoch + 1; 0: not made */
     struct siphash begun;
 };
+
+static inline uint64_t cookie_key_for(uint32_t generation, uint32_t epoch)
+{
+    return (uint64_t)generation << 32 | (epoch + 1);
+}
 
 /*
  * Both epochs' keys of one promise of one server, by the epoch's lowest bit. It belongs to that server for good; what it is asked for
@@ -59,6 +70,34 @@ struct cookie_key {
 struct cookie_kept {
     struct cookie_key key[2];
 };
+
+/* The key in force: the one kept, or it is made now, once in an epoch. */
+const struct siphash *cookie_key_make(struct cookie_key *made, const struct cookie_keys *keys,
+                                      const struct flow_key *key, uint32_t generation, uint32_t epoch);
+static inline const struct siphash *cookie_key_of(struct cookie_kept *kept, const struct cookie_keys *keys,
+                                                  const struct flow_key *key, uint32_t generation,
+                                                  uint32_t epoch)
+{
+    struct cookie_key *slot = &kept->key[epoch & 1];
+
+    return slot->made_for == cookie_key_for(generation, epoch)
+               ? &slot->begun
+               : cookie_key_make(slot, keys, key, generation, epoch);
+}
+
+/* The hash of a client over IPv4; its address as it lies in the packet. */
+static inline uint32_t cookie_hash_v4(const struct siphash *key, uint32_t client, uint16_t port, uint32_t x)
+{
+    struct siphash state = *key;
+
+    siphash_word(&state, client | (uint64_t)x << 32);
+    return (uint32_t)siphash_end(&state, port, 10);
+}
+
+static inline uint32_t cookie_of(uint32_t hash, uint32_t words, uint32_t epoch)
+{
+    return epoch << 31 | ((words ^ hash) & ~(1u << 31));
+}
 
 /*
  * A cookie for the connection `key` with client ISN `x`, promised under `generation`. `now_us` counts from a fixed
@@ -107,6 +146,15 @@ bool cookie_check(const struct cookie_keys *keys, const struct flow_key *key, ui
  */
 uint32_t cookie_tsval(const struct cookie_keys *keys, const struct flow_key *key,
                       const struct cookie_options *options, uint64_t now_us);
+/*
+ * Milliseconds on a clock that starts elsewhere for each tuple, so that TSvals tell nothing of other connections
+ * (RFC 7323 7.1).
+ */
+static inline uint32_t cookie_tuple_ms(const struct cookie_keys *keys, const struct flow_key *key,
+                                       uint64_t now_us)
+{
+    return (uint32_t)(now_us / 1000) + (uint32_t)flow_key_hash(keys->tsval, key);
+}
 /* The first TSval above every stateless one that this tuple can have been sent up to now: (newest | 63) + 1. */
 uint32_t cookie_tsval_ceiling(const struct cookie_keys *keys, const struct flow_key *key, uint64_t now_us);
 /*

@@ -153,6 +153,7 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
     engine->proofs = (struct proof_table){pieces.proofs, PROOFS - 1};
     served_init(&engine->served, pieces.served, config->served_max);
     engine->assemblies = assembly_pool_init(pieces.assemblies, config->assemblies_max, seed);
+    engine->answer = &engine->answers[0];
     opening_pool_init(&engine->openings, pieces.openings, config->openings_max, now_us);
     flow_table_init(&engine->flows, pieces.flows, config->flows_max, seed, &engine->counters);
     for (int family = 0; family < 2; family++) {
@@ -502,37 +503,39 @@ static inline bool source_refused(struct engine *engine, const struct passage *p
            source_is_refused(engine, passage);
 }
 
-static inline void read_options(struct passage *passage)
+/* What all other segments than plain ones of flows have looked at first. False: it is done with. */
+static inline __attribute__((always_inline)) bool tcp_begin(struct engine *engine, struct passage *passage)
 {
     const struct frame *frame = &passage->frame;
 
     if (tcp_options_parse(frame_options(frame), frame->options_bytes, &passage->options) != OPTIONS_OK &&
         passage->from == SIDE_CLIENT)
         passage->options.present |= OPTION_OTHER; /* what was read before the bad one counts */
+    if (source_refused(engine, passage)) {
+        passage_drop(engine, passage, DROP_aside);
+        return false;
+    }
+    return true;
 }
 
-/* A segment that belongs to no flow. View, key and hash are known. */
+/* A segment that belongs to no flow: what a flood is made of. */
 static inline __attribute__((always_inline)) void stranger_frame(struct engine *engine,
                                                                  struct passage *passage)
 {
-    read_options(passage);
-    if (source_refused(engine, passage))
-        passage_drop(engine, passage, DROP_aside);
-    else if (passage->from == SIDE_CLIENT)
+    if (!tcp_begin(engine, passage))
+        return;
+    if (passage->from == SIDE_CLIENT)
         client_without_flow(engine, passage);
     else
         server_without_flow(engine, passage);
 }
 
-/* What is no plain segment of its flow. View, key and hash are known. */
+/* A segment of a flow, but for a plain one. */
 static void __attribute__((noinline))
 flow_frame(struct engine *engine, struct passage *passage, struct flow *flow)
 {
-    read_options(passage);
-    if (source_refused(engine, passage)) {
-        passage_drop(engine, passage, DROP_aside);
+    if (!tcp_begin(engine, passage))
         return;
-    }
     switch ((enum flow_state)flow->state) {
     case FLOW_SPLICED:
         splice_frame(engine, passage, flow);
@@ -560,6 +563,13 @@ flow_frame(struct engine *engine, struct passage *passage, struct flow *flow)
     }
 }
 
+static bool host_attacked(const struct engine *engine, const struct frame *frame)
+{
+    struct ip_addr host = frame_dst(frame);
+
+    return server_host_attacked(&engine->servers, &host, &frame->vlan);
+}
+
 /* What is no TCP segment passes, but for pieces of one that could get around the cookie. */
 static void __attribute__((noinline)) other_frame(struct engine *engine, struct passage *passage)
 {
@@ -568,12 +578,11 @@ static void __attribute__((noinline)) other_frame(struct engine *engine, struct 
 
     if (frame->kind == FRAME_ICMP_ERROR)
         icmp_frame(engine, passage);
-    else if (piece && passage->from == SIDE_CLIENT &&
-             server_host_attacked(&engine->servers, &frame->dst, &frame->vlan))
+    else if (piece && passage->from == SIDE_CLIENT && host_attacked(engine, frame))
         passage_drop(engine, passage, frame->kind == FRAME_MALFORMED ? DROP_bad_segment : DROP_fragment);
 }
 
-/* passage->frame is not filled in yet, and its key not known. */
+/* Not a plain frame: the view is filled in by the walk. */
 static void __attribute__((noinline))
 walked_frame(struct engine *engine, struct passage *passage, uint8_t *buffer, uint32_t bytes,
              uint32_t wire_bytes, uint32_t capacity)
@@ -597,31 +606,19 @@ walked_frame(struct engine *engine, struct passage *passage, uint8_t *buffer, ui
         flow_frame(engine, passage, &engine->flows.flows[index]);
 }
 
-/* A plain frame's view goes into the passage, as it is no plain segment of a flow. Key and hash are there. */
-static void __attribute__((noinline))
-plain_flow_frame(struct engine *engine, struct passage *passage, uint8_t *buffer, uint32_t bytes,
-                 uint32_t capacity, struct flow *flow)
+static inline __attribute__((always_inline)) void fill_plain(struct frame *frame, uint8_t *buffer,
+                                                             uint32_t bytes, uint32_t capacity)
 {
-    frame_fill_plain(&passage->frame, (struct offload *)(void *)buffer, buffer + OFFLOAD_BYTES,
-                     bytes - OFFLOAD_BYTES, capacity - OFFLOAD_BYTES);
-    flow_frame(engine, passage, flow);
-}
-
-/* The same of no flow: most of a flood comes this way. */
-static void __attribute__((noinline)) plain_stranger(struct engine *engine, struct passage *passage,
-                                                     uint8_t *buffer, uint32_t bytes, uint32_t capacity)
-{
-    frame_fill_plain(&passage->frame, (struct offload *)(void *)buffer, buffer + OFFLOAD_BYTES,
-                     bytes - OFFLOAD_BYTES, capacity - OFFLOAD_BYTES);
-    stranger_frame(engine, passage);
+    frame_fill_plain(frame, (struct offload *)(void *)buffer, buffer + OFFLOAD_BYTES, bytes - OFFLOAD_BYTES,
+                     capacity - OFFLOAD_BYTES);
 }
 
 /*
- * View, key and hash of a plain frame are made in registers: if it is a plain segment of a flow, which nearly all are, that is all
+ * Key, hash and view of a plain frame are made in registers: where it is a plain segment of a flow, as nearly all are, that is all
  * that they are wanted for. Otherwise they go into the passage, which is not cleared as a whole, for it is large.
  */
-void engine_input(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes, uint32_t wire_bytes,
-                  uint32_t capacity, uint64_t now_us, struct verdict *verdict)
+void engine_any_frame(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes,
+                      uint32_t wire_bytes, uint32_t capacity, uint64_t now_us, struct verdict *verdict)
 {
     uint8_t *data = buffer + OFFLOAD_BYTES;
     struct passage passage;
@@ -633,29 +630,30 @@ void engine_input(struct engine *engine, enum side from, uint8_t *buffer, uint32
     engine->now_us = now_us;
     verdict->action = VERDICT_FORWARD;
     verdict->bytes = bytes;
-    passage.from = from;
-    passage.now_us = now_us;
-    passage.verdict = verdict;
-    if (bytes < OFFLOAD_BYTES || !frame_is_plain(data, bytes - OFFLOAD_BYTES)) {
+    if (bytes < OFFLOAD_BYTES + PLAIN_FRAME_BYTES || !frame_is_plain(data, bytes - OFFLOAD_BYTES)) {
+        passage_begin(&passage, from, now_us, verdict);
         walked_frame(engine, &passage, buffer, bytes, wire_bytes, capacity);
         return;
     }
     key = frame_plain_words(data, from);
-    hash = flow_words_hash(engine->config.table_seed, key);
+    hash = flow_words_hash(engine->flows.seed, key);
     index = flow_find_words(&engine->flows, key, hash);
     if (index == FLOW_NONE) {
+        passage_begin(&passage, from, now_us, verdict);
         passage.key = flow_key_of(key);
         passage.hash = hash;
-        plain_stranger(engine, &passage, buffer, bytes, capacity);
+        fill_plain(&passage.frame, read_again(buffer), bytes, capacity);
+        stranger_frame(engine, &passage);
         return;
     }
-    frame_fill_plain(&frame, (struct offload *)(void *)buffer, data, bytes - OFFLOAD_BYTES,
-                     capacity - OFFLOAD_BYTES);
+    fill_plain(&frame, buffer, bytes, capacity);
     if (plain_segment(engine, &frame, from, index, now_us))
         return;
+    passage_begin(&passage, from, now_us, verdict);
     passage.key = engine->flows.flows[index].key;
     passage.hash = engine_hash(engine, &passage.key);
-    plain_flow_frame(engine, &passage, buffer, bytes, capacity, &engine->flows.flows[index]);
+    fill_plain(&passage.frame, read_again(buffer), bytes, capacity);
+    flow_frame(engine, &passage, &engine->flows.flows[index]);
 }
 
 /* --- time --------------------------------------------------------------------------------------------------------- */
@@ -726,6 +724,7 @@ void engine_adopt_policy(struct engine *engine, const struct policy *policy, uin
 {
     engine->policy = policy;
     memset(engine->answers, 0, sizeof(engine->answers));
+    engine->answer = &engine->answers[0];
     server_table_adopt(&engine->servers, policy, now_us);
 }
 

@@ -4,6 +4,7 @@
  *
  * For the engine's own files only; everybody else uses engine.h.
  *
+ *      syn_plain.c (plain SYNs, answered); all else:
  *      engine.c    --> no flow --------> track.c (normal mode), admission.c (attack mode)
  *       (parse,    --> tracked flow ---> track.c
  *        look up)  --> opening flow ---> opening.c, real_greeting.c
@@ -17,6 +18,7 @@
 #include "engine/engine.h"
 #include "engine/flow.h"
 #include "engine/frame.h"
+#include "engine/kept_answer.h"
 #include "engine/limiter.h"
 #include "engine/opening_pool.h"
 #include "engine/proofs.h"
@@ -37,15 +39,6 @@
 #define PROOFS     32768u /* connections whose handshake was completed, with what was noted of it (proofs.h) */
 #define TAGS_STRAY 16384u /* untracked segments let through in the last 30 s */
 
-#define ANSWERS 256u /* SYN-ACKs kept laid out, for all servers together; a power of two */
-
-/* What a server answers to an offer, under this promise; dropped when another policy is adopted. */
-struct kept_answer {
-    const struct promise *promise; /* NULL: none */
-    uint8_t offered;
-    struct synack_answer answer;
-};
-
 struct engine {
     struct engine_config config;
     uint64_t now_us; /* of the newest call: what is due is counted from here */
@@ -53,8 +46,8 @@ struct engine {
     struct outbox outbox;
     struct observation_queue observations;
     const struct policy *policy;
-    struct promise default_promise[2]; /* IPv4, IPv6 */
-    struct kept_answer answers[ANSWERS];
+    struct promise default_promise[2];            /* IPv4, IPv6 */
+    struct kept_answer answers[ANSWERS], *answer; /* the one found last */
     struct server_table servers;
     struct flow_table flows;
     struct opening_pool openings;
@@ -79,6 +72,25 @@ struct passage {
     uint64_t hash; /* of the key, as engine_hash() */
     struct verdict *verdict;
 };
+
+static inline void passage_begin(struct passage *passage, enum side from, uint64_t now_us,
+                                 struct verdict *verdict)
+{
+    passage->from = from;
+    passage->now_us = now_us;
+    passage->verdict = verdict;
+}
+
+/* What `server` answers under `promise` to a SYN that offers this (enum synack_offer). */
+static inline struct kept_answer *kept_answer_of(struct engine *engine, const struct server *server,
+                                                 const struct promise *promise, uint8_t offered)
+{
+    struct kept_answer *last = engine->answer;
+
+    return last->promise == promise && last->offered == offered
+               ? last
+               : kept_answer_other(engine, server, promise, offered);
+}
 
 /* --- verdicts --------------------------------------------------------------------------------------------- */
 
@@ -136,7 +148,7 @@ static inline uint32_t limit_share(const struct engine *engine, uint32_t limit)
 /* flow_key_hash() under the seed of the shard's tables. */
 static inline uint64_t engine_hash(const struct engine *engine, const struct flow_key *key)
 {
-    return flow_key_hash(engine->config.table_seed, key);
+    return flow_words_hash(engine->flows.seed, flow_key_words(key));
 }
 /* The server that a flow belongs to, or NULL. */
 struct server *flow_server(struct engine *engine, const struct flow *flow);
@@ -170,6 +182,17 @@ static inline const struct promise *server_promise_now(const struct engine *engi
     return server->policy ? &server->policy->now : &engine->default_promise[ipv4 ? 0 : 1];
 }
 
+/* The IPv4 identification of the next segment that is sent in the server's name. */
+static inline uint16_t server_ip_id(struct server *server, const struct promise *promise,
+                                    uint16_t client_port, uint64_t now_us)
+{
+    if (promise->synack.ip_id == IP_ID_INCREMENT)
+        return server->ip_id++;
+    if (promise->synack.ip_id == IP_ID_RANDOM)
+        return (uint16_t)(now_us * 40503u ^ client_port);
+    return 0;
+}
+
 static inline enum opening_kind server_opening(const struct server *server)
 {
     if (server->unknown == UNKNOWN_PASS && !(server->policy && server->policy->armed))
@@ -181,6 +204,14 @@ static inline enum opening_kind server_opening(const struct server *server)
 static inline bool server_refuses_new(const struct server *server)
 {
     return server->unknown == UNKNOWN_DROP && !(server->policy && server->policy->armed);
+}
+
+/* True where a client may wait for the server to speak, and so would not repeat a lost ACK: it must be asked again. */
+static inline bool opening_waits_for_ack(const struct server *server)
+{
+    enum opening_kind opening = server_opening(server);
+
+    return opening == OPENING_GREET || opening == OPENING_COOKIE;
 }
 
 /* True where we answer for the server: attack mode, and its policy does not say to let clients pass. */

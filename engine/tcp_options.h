@@ -84,6 +84,35 @@ static inline enum options_result tcp_options_parse(const uint8_t *at, size_t by
     return OPTIONS_OK;
 }
 
+/* mss sack ts nop ws: what is constant of it in its first and its last 8 bytes (Linux). */
+#define LINUX_SYN_BYTES 20
+#define LINUX_SYN_FIRST WIRE64(0x020400000402080au)
+#define LINUX_SYN_LAST  WIRE64(0x0000000001030300u)
+
+static inline bool tcp_options_are_linux_syn(const uint8_t *at, size_t bytes)
+{
+    return bytes == LINUX_SYN_BYTES &&
+           (((load_wire64(at) ^ LINUX_SYN_FIRST) & WIRE64(0xffff0000ffffffffu)) |
+            ((load_wire64(at + 12) ^ LINUX_SYN_LAST) & WIRE64(0x00000000ffffff00u))) == 0;
+}
+
+/* tcp_options_parse() for SYNs: inline is what nearly every one of them has. */
+static inline enum options_result tcp_options_parse_syn(const uint8_t *at, size_t bytes,
+                                                        struct tcp_options *options)
+{
+    if (!tcp_options_are_linux_syn(at, bytes))
+        return tcp_options_parse(at, bytes, options);
+    *options = (struct tcp_options){
+        .present = OPTION_MSS | OPTION_SACK_PERMITTED | OPTION_TIMESTAMPS | OPTION_WSCALE,
+        .wscale = at[19],
+        .mss = load_be16(at + 2),
+        .tsval = load_be32(at + 8),
+        .tsecr = load_be32(at + 12),
+        .ts_at = 8,
+    };
+    return OPTIONS_OK;
+}
+
 /*
  * The kinds in order of appearance, NOPs included, up to and without EOL, or up to what tcp_options_parse() finds bad. Returns how
  * many there are.
