@@ -62,6 +62,16 @@ static inline uint64_t load_wire64(const void *at)
     return word;
 }
 
+/* The last `count` (1 to 7) bytes of such a word, moved to where its first ones were; zeros behind them. */
+static inline uint64_t last_bytes_wire64(uint64_t word, unsigned count)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return word >> (64 - 8 * count);
+#else
+    return word << (64 - 8 * count);
+#endif
+}
+
 /* Pieces of the engine's memory begin on cache lines. */
 static inline size_t align64(size_t bytes)
 {

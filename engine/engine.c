@@ -11,6 +11,7 @@
 #include "engine/icmp.h"
 #include "engine/observe.h"
 #include "engine/opening.h"
+#include "engine/plain.h"
 #include "engine/shard.h"
 #include "engine/splice.h"
 #include "engine/track.h"
@@ -495,16 +496,11 @@ static bool source_refused(struct engine *engine, const struct passage *passage)
     return server && server_protected(server);
 }
 
-static void tcp_frame(struct engine *engine, struct passage *passage)
+/* What is no plain segment of a flow. `flow` may be NULL. View, key and hash are known. */
+static inline void tcp_frame(struct engine *engine, struct passage *passage, struct flow *flow)
 {
     const struct frame *frame = &passage->frame;
-    struct flow *flow;
 
-    frame_flow_key(frame, passage->from, &passage->key);
-    passage->hash = engine_hash(engine, &passage->key);
-    flow = flow_find_hashed(&engine->flows, &passage->key, passage->hash);
-    if (flow && (track_plain(engine, passage, flow) || splice_plain(engine, passage, flow)))
-        return;
     if (tcp_options_parse(frame_options(frame), frame->options_bytes, &passage->options) != OPTIONS_OK &&
         passage->from == SIDE_CLIENT)
         passage->options.present |= OPTION_OTHER; /* what was read before the bad one counts */
@@ -556,26 +552,80 @@ static void __attribute__((noinline)) other_frame(struct engine *engine, struct 
         passage_drop(engine, passage, frame->kind == FRAME_MALFORMED ? DROP_bad_segment : DROP_fragment);
 }
 
+/* passage->frame is not filled in yet, and its key not known. */
+static void __attribute__((noinline))
+walked_frame(struct engine *engine, struct passage *passage, uint8_t *buffer, uint32_t bytes,
+             uint32_t wire_bytes, uint32_t capacity)
+{
+    struct frame *frame = &passage->frame;
+    uint32_t index;
+
+    if (bytes < OFFLOAD_BYTES)
+        return;
+    if (frame_walk(frame, (struct offload *)(void *)buffer, buffer + OFFLOAD_BYTES, bytes - OFFLOAD_BYTES,
+                   wire_bytes - OFFLOAD_BYTES, capacity - OFFLOAD_BYTES) != FRAME_TCP) {
+        other_frame(engine, passage);
+        return;
+    }
+    frame_flow_key(frame, passage->from, &passage->key);
+    passage->hash = engine_hash(engine, &passage->key);
+    index = flow_find_words(&engine->flows, flow_key_words(&passage->key), passage->hash);
+    if (index == FLOW_NONE)
+        tcp_frame(engine, passage, NULL);
+    else if (!plain_segment(engine, frame, passage->from, index, passage->now_us))
+        tcp_frame(engine, passage, &engine->flows.flows[index]);
+}
+
+/* A plain frame's view goes into the passage, as it is no plain segment of a flow. Key and hash are there. */
+static void __attribute__((noinline))
+plain_frame(struct engine *engine, struct passage *passage, uint8_t *buffer, uint32_t bytes,
+            uint32_t capacity, struct flow *flow)
+{
+    frame_fill_plain(&passage->frame, (struct offload *)(void *)buffer, buffer + OFFLOAD_BYTES,
+                     bytes - OFFLOAD_BYTES, capacity - OFFLOAD_BYTES);
+    tcp_frame(engine, passage, flow);
+}
+
+/*
+ * View, key and hash of a plain frame are made in registers: if it is a plain segment of a flow, which nearly all are, that is all
+ * that they are wanted for. Otherwise they go into the passage, which is not cleared as a whole, for it is large.
+ */
 void engine_any_frame(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes,
                       uint32_t wire_bytes, uint32_t capacity, uint64_t now_us, struct verdict *verdict)
 {
-    struct passage
-        passage; /* not cleared as a whole, for it is large: frame, options and key are filled in as they are known */
-    struct frame *frame = &passage.frame;
+    uint8_t *data = buffer + OFFLOAD_BYTES;
+    struct passage passage;
+    struct flow_words key;
+    struct frame frame;
+    uint32_t index;
+    uint64_t hash;
 
-    passage.from = from;
-    passage.now_us = now_us;
-    passage.verdict = verdict;
     engine->now_us = now_us;
     verdict->action = VERDICT_FORWARD;
     verdict->bytes = bytes;
-    if (bytes < OFFLOAD_BYTES)
+    passage.from = from;
+    passage.now_us = now_us;
+    passage.verdict = verdict;
+    if (bytes < OFFLOAD_BYTES || !frame_is_plain(data, bytes - OFFLOAD_BYTES)) {
+        walked_frame(engine, &passage, buffer, bytes, wire_bytes, capacity);
         return;
-    if (frame_parse(frame, (struct offload *)(void *)buffer, buffer + OFFLOAD_BYTES, bytes - OFFLOAD_BYTES,
-                    wire_bytes - OFFLOAD_BYTES, capacity - OFFLOAD_BYTES) == FRAME_TCP)
-        tcp_frame(engine, &passage);
-    else
-        other_frame(engine, &passage);
+    }
+    key = frame_plain_words(data, from);
+    hash = flow_words_hash(engine->config.table_seed, key);
+    index = flow_find_words(&engine->flows, key, hash);
+    if (index == FLOW_NONE) {
+        passage.key = flow_key_of(key);
+        passage.hash = hash;
+        plain_frame(engine, &passage, buffer, bytes, capacity, NULL);
+        return;
+    }
+    frame_fill_plain(&frame, (struct offload *)(void *)buffer, data, bytes - OFFLOAD_BYTES,
+                     capacity - OFFLOAD_BYTES);
+    if (plain_segment(engine, &frame, from, index, now_us))
+        return;
+    passage.key = engine->flows.flows[index].key;
+    passage.hash = engine_hash(engine, &passage.key);
+    plain_frame(engine, &passage, buffer, bytes, capacity, &engine->flows.flows[index]);
 }
 
 /* --- time --------------------------------------------------------------------------------------------------------- */

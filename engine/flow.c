@@ -72,21 +72,21 @@ static uint32_t next_bucket(const struct flow_table *table, uint32_t bucket)
     return bucket + 1 < table->buckets_count ? bucket + 1 : 0;
 }
 
-struct flow *flow_find_further(const struct flow_table *table, const struct flow_key *key, uint64_t hash)
+uint32_t flow_find_further(const struct flow_table *table, struct flow_words key, uint64_t hash)
 {
     uint32_t at = flow_home(table, hash);
 
     for (uint32_t looked = 0; looked < table->buckets_count; looked++) {
         const struct flow_bucket *bucket = &table->buckets[at];
-        struct flow *flow = flow_find_among(table, bucket, 0, key, flow_tag(hash));
+        uint32_t index = flow_find_among(table, bucket, 0, key, flow_tag(hash));
 
-        if (!flow) /* the last four, and four that are known already */
-            flow = flow_find_among(table, bucket, FLOW_BUCKET_PLACES - 8, key, flow_tag(hash));
-        if (flow || !bucket->passed)
-            return flow;
+        if (index == FLOW_NONE) /* the last four, and four that are known already */
+            index = flow_find_among(table, bucket, FLOW_BUCKET_PLACES - 8, key, flow_tag(hash));
+        if (index != FLOW_NONE || !bucket->passed)
+            return index;
         at = next_bucket(table, at);
     }
-    return NULL;
+    return FLOW_NONE;
 }
 
 static uint32_t free_place(const struct flow_bucket *bucket)
@@ -134,7 +134,9 @@ static void index_remove(struct flow_table *table, uint32_t index, uint64_t hash
 
 struct flow *flow_find(const struct flow_table *table, const struct flow_key *key)
 {
-    return flow_find_hashed(table, key, flow_key_hash(table->seed, key));
+    uint32_t index = flow_find_words(table, flow_key_words(key), flow_key_hash(table->seed, key));
+
+    return index != FLOW_NONE ? &table->flows[index] : NULL;
 }
 
 /* --- lists ------------------------------------------------------------------------------------------------ */

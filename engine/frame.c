@@ -75,6 +75,16 @@ static enum frame_kind __attribute__((noinline)) parse_icmp(struct frame *frame,
     return FRAME_ICMP_ERROR;
 }
 
+static enum frame_kind parse_tcp(struct frame *frame, uint32_t l4, uint32_t end)
+{
+    uint32_t payload = frame_payload_at(frame->data, l4, end < frame->bytes ? end : frame->bytes);
+
+    if (!payload)
+        return FRAME_MALFORMED;
+    frame_fill_tcp(frame, l4, payload, end);
+    return FRAME_TCP;
+}
+
 /*
  * The length that an IPv4 header states. 0 is what senders write into super-frames above 64 KiB, and what captures
  * made in front of segmentation offload hold: then the packet goes to the end of the frame.
@@ -115,7 +125,7 @@ static enum frame_kind parse_v4(struct frame *frame, uint32_t wire_bytes)
         frame->l3 + total_bytes > wire_bytes)
         return protocol == PROTO_TCP ? FRAME_MALFORMED : FRAME_OTHER;
     if (protocol == PROTO_TCP)
-        return frame_parse_tcp(frame, frame->l3 + header_bytes, frame->l3 + total_bytes);
+        return parse_tcp(frame, frame->l3 + header_bytes, frame->l3 + total_bytes);
     return parse_icmp(frame, frame->l3 + header_bytes, frame->l3 + total_bytes);
 }
 
@@ -202,7 +212,7 @@ static enum frame_kind __attribute__((noinline)) parse_v6(struct frame *frame, u
     if (end > wire_bytes || addr_is_v4(&frame->src) || addr_is_v4(&frame->dst))
         return chain.next == PROTO_TCP ? FRAME_MALFORMED : FRAME_OTHER;
     if (chain.next == PROTO_TCP)
-        return frame_parse_tcp(frame, chain.at, end);
+        return parse_tcp(frame, chain.at, end);
     return parse_icmp(frame, chain.at, end);
 }
 
@@ -251,8 +261,14 @@ static enum frame_kind parse_link(struct frame *frame, uint32_t wire_bytes)
     return kind == FRAME_TCP && frame->l3 > LINK_HEADER_MAX ? FRAME_MALFORMED : kind;
 }
 
-enum frame_kind frame_walk(struct frame *frame, uint32_t wire_bytes)
+enum frame_kind frame_walk(struct frame *frame, struct offload *offload, uint8_t *data, uint32_t bytes,
+                           uint32_t wire_bytes, uint32_t capacity)
 {
+    frame->offload = offload;
+    frame->data = data;
+    frame->bytes = bytes;
+    frame->capacity = capacity;
+    frame->vlan = (struct vlan_ids){{0, 0}};
     frame->kind = parse_link(frame, wire_bytes);
     return frame->kind;
 }
@@ -306,32 +322,46 @@ bool frame_parse_quote(const struct frame *frame, struct frame_quote *quote)
     return true;
 }
 
-/* IPv4's own header; nearly none has options. */
-static inline bool v4_header_good(const uint8_t *ip)
+/* `sum`: of the addresses of the pseudo header, as they stand in the packet. */
+static inline bool tcp_checksum_good(const struct frame *frame, uint32_t l4, uint64_t sum)
 {
-    uint64_t sum = ip[0] == 0x45 ? checksum_native_add(0, ip, IPV4_HEADER_BYTES)
-                                 : checksum_native_add(0, ip, (size_t)(ip[0] & 15) * 4);
+    uint32_t l4_bytes = frame->payload - l4 + frame->payload_bytes;
 
-    return checksum_native_fold(sum) == 0xffff;
+    sum = checksum_native(sum, checksum_native_length(PROTO_TCP, l4_bytes));
+    return checksum_native_is_good(checksum_native_add_long(sum, frame->data + l4, l4_bytes));
 }
 
-bool frame_checksum_good(const struct frame *frame)
+/* Any frame. IPv6's header has no checksum. */
+static bool __attribute__((noinline)) any_checksum_good(const struct frame *frame)
 {
-    const uint8_t *ip = frame->data + frame->l3;
-    uint32_t l4_bytes = frame->payload - (uint32_t)frame->l4 + frame->payload_bytes;
-    uint64_t sum = checksum_native_length(PROTO_TCP, l4_bytes);
+    const uint8_t *ip = frame_ip(frame);
+    bool ipv4 = frame->ip_version == 4;
 
     /* Vouched for: by a card that has seen the whole packet, or a capture taken before a card filled it in. */
     if (frame->offload != NULL && (frame->offload->flags & OFFLOAD_CHECKSUM_VALID))
         return true;
-    if (frame->ip_version == 4 && !v4_header_good(ip))
+    if (ipv4 && !checksum_native_is_good(checksum_native_add_long(0, ip, (size_t)(ip[0] & 15) * 4)))
         return false;
     if (frame_checksum_is_partial(frame) || frame->payload_present < frame->payload_bytes)
         return true;
-    /* Source and destination of the pseudo header, as they stand in the packet. */
-    sum =
-        frame->ip_version == 4 ? checksum_native_add(sum, ip + 12, 8) : checksum_native_add(sum, ip + 8, 32);
-    return checksum_native_fold(checksum_native_add(sum, frame_tcp(frame), l4_bytes)) == 0xffff;
+    return tcp_checksum_good(frame, frame->l4,
+                             ipv4 ? load_wire64(ip + 12) : checksum_native_add_long(0, ip + 8, 32));
+}
+
+/* Those of a flood are verified at constant offsets: untagged, without IPv4 options, one segment that nobody vouches for. */
+bool frame_checksum_good(const struct frame *frame)
+{
+    const uint32_t l3 = ETH_HEADER_BYTES, l4 = PLAIN_L4;
+    const struct offload *offload = frame->offload;
+    const uint8_t *ip = frame->data + l3;
+    uint64_t addresses, header;
+
+    if (offload == NULL || offload->flags != 0 || frame->l3 != l3 || frame->l4 != l4 ||
+        frame->payload_present < frame->payload_bytes)
+        return any_checksum_good(frame);
+    addresses = load_wire64(ip + 12);
+    header = checksum_native(checksum_native(addresses, load_wire64(ip)), checksum_native_half(ip + 8));
+    return checksum_native_is_good(header) && tcp_checksum_good(frame, l4, addresses);
 }
 
 /* Replaces 32 bits at `at`, which the TCP checksum covers, at an even offset from the TCP header. */
@@ -446,19 +476,10 @@ static void make_super_frame(struct frame *frame, uint16_t mss)
 
 void frame_limit_gso(struct frame *frame, uint16_t mss)
 {
-    struct offload *offload = frame->offload;
-
-    if (offload == NULL || mss == 0)
+    if (frame->offload == NULL || mss == 0)
         return;
-    if (offload->gso_type != OFFLOAD_GSO_NONE)
-        offload->gso_bytes = offload->gso_bytes > mss ? mss : offload->gso_bytes;
+    if (frame_is_super(frame))
+        frame_lower_gso(frame, mss);
     else if (frame->payload_bytes > mss && !(frame->flags & TCP_URG) && frame_checksum_good(frame))
         make_super_frame(frame, mss);
-}
-
-void frame_set_flow_label(struct frame *frame, uint32_t flow_label)
-{
-    uint8_t *at = frame->data + frame->l3;
-
-    store_be32(at, (load_be32(at) & 0xfff00000u) | (flow_label & 0xfffffu));
 }

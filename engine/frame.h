@@ -30,7 +30,8 @@
 #define FRAME_EXTENSIONS_MAX 8
 #define IPV4_HEADER_BYTES    20
 #define TCP_HEADER_BYTES     20
-#define TCP_CHECKSUM_AT      16 /* from the TCP header */
+#define TCP_CHECKSUM_AT      16                                     /* from the TCP header */
+#define PLAIN_L4             (ETH_HEADER_BYTES + IPV4_HEADER_BYTES) /* where TCP begins in a plain frame */
 
 enum side { SIDE_CLIENT, SIDE_SERVER };
 static inline enum side side_other(enum side side)
@@ -83,58 +84,92 @@ struct frame {
     uint32_t payload_present; /* of them in the buffer; less only in truncated captures */
 };
 
-/* For frame_parse(), inline, as every frame that crosses needs them. `l4`: offset of the TCP header; `end`: of the end of the packet. */
-static inline enum frame_kind frame_parse_tcp(struct frame *frame, uint32_t l4, uint32_t end)
+/* Offset of the payload behind the TCP header at `l4`; 0: the header is too short, or does not end below `end`. */
+static inline uint32_t frame_payload_at(const uint8_t *data, uint32_t l4, uint32_t end)
+{
+    uint32_t header_bytes, payload;
+
+    if (l4 + TCP_HEADER_BYTES > end)
+        return 0;
+    header_bytes = data[l4 + 12] / 16 * 4u;
+    payload = l4 + header_bytes;
+    return header_bytes < TCP_HEADER_BYTES || payload > end ? 0 : payload;
+}
+
+/* What the TCP header at `l4` says, which lies in the frame, with the payload behind it up to `end`, or to the end of what is there. */
+static inline __attribute__((always_inline)) void frame_fill_tcp(struct frame *frame, uint32_t l4,
+                                                                 uint32_t payload, uint32_t end)
 {
     const uint8_t *tcp = frame->data + l4;
-    uint32_t present_end = end < frame->bytes ? end : frame->bytes;
-    uint32_t ports, header, header_bytes, payload;
+    uint32_t ports = load_be32(tcp);
 
-    if (l4 + TCP_HEADER_BYTES > present_end)
-        return FRAME_MALFORMED;
-    ports = load_be32(tcp);
-    header = load_be32(tcp + 12); /* data offset, flags, window */
-    header_bytes = (header >> 28) * 4;
-    payload = l4 + header_bytes;
-    if (header_bytes < TCP_HEADER_BYTES || payload > present_end)
-        return FRAME_MALFORMED;
+    frame->kind = FRAME_TCP;
     frame->l4 = (uint16_t)l4;
     frame->payload = (uint16_t)payload;
     frame->src_port = (uint16_t)(ports >> 16);
     frame->dst_port = (uint16_t)ports;
     frame->seq = load_be32(tcp + 4);
     frame->ack = load_be32(tcp + 8);
-    frame->flags = (uint8_t)(header >> 16);
-    frame->window = (uint16_t)header;
-    frame->options_bytes = (uint8_t)(header_bytes - TCP_HEADER_BYTES);
+    frame->flags = tcp[13];
+    frame->window = load_be16(tcp + 14);
+    frame->options_bytes = (uint8_t)(payload - l4 - TCP_HEADER_BYTES);
     frame->payload_bytes = end - payload;
-    frame->payload_present = present_end - payload;
-    return FRAME_TCP;
+    frame->payload_present = (end < frame->bytes ? end : frame->bytes) - payload;
+}
+
+/* Where the packet of a plain frame ends, by its IPv4 header. */
+static inline uint32_t frame_plain_end(const uint8_t *data)
+{
+    return (uint32_t)ETH_HEADER_BYTES + load_be16(data + ETH_HEADER_BYTES + 2);
 }
 
 /*
- * The frames that nearly all are, told by two words: untagged, IPv4 without options, no fragment, TCP, of a stated length that
- * the frame has. What is not one of them takes the walk, to the same view.
+ * The frames that nearly all are, told by two words: untagged, IPv4 without options, no fragment, TCP, and all that the stated length
+ * says is there.
  *
  *      12 EtherType 0800 | 14 version 4, 20 bytes of header | 20 no fragment | 23 protocol 6
  */
-static inline bool frame_is_plain_v4(const struct frame *frame, uint32_t wire_bytes)
+static inline bool frame_is_plain(const uint8_t *data, uint32_t bytes)
 {
     const uint64_t first_is = WIRE64(0x0800450000000000u), first_mask = WIRE64(0xffffff0000000000u);
     const uint64_t second_is = WIRE64(0x0000000600000000u), second_mask = WIRE64(0x3fff00ff00000000u);
-    uint32_t total_bytes;
     uint64_t odd;
 
-    if (frame->bytes < ETH_HEADER_BYTES + IPV4_HEADER_BYTES)
+    if (bytes < PLAIN_L4 + TCP_HEADER_BYTES)
         return false;
-    odd = (load_wire64(frame->data + 12) ^ first_is) & first_mask;
-    odd |= (load_wire64(frame->data + 20) ^ second_is) & second_mask;
-    total_bytes = load_be16(frame->data + 16);
-    return !odd && total_bytes >= IPV4_HEADER_BYTES && ETH_HEADER_BYTES + total_bytes <= wire_bytes;
+    odd = (load_wire64(data + 12) ^ first_is) & first_mask;
+    odd |= (load_wire64(data + 20) ^ second_is) & second_mask;
+    return !odd && frame_plain_end(data) <= bytes &&
+           frame_payload_at(data, PLAIN_L4, frame_plain_end(data)) != 0;
 }
 
-/* The walk over all other frames. The view's buffer is filled in. */
-enum frame_kind frame_walk(struct frame *frame, uint32_t wire_bytes);
+/*
+ * The view of a frame that is plain. Every offset is a constant: a view that is only looked at inline stays in registers, and what is
+ * not looked at is not read.
+ */
+static inline __attribute__((always_inline)) void frame_fill_plain(struct frame *frame,
+                                                                   struct offload *offload, uint8_t *data,
+                                                                   uint32_t bytes, uint32_t capacity)
+{
+    const uint8_t *ip = data + ETH_HEADER_BYTES;
+    uint32_t end = frame_plain_end(data);
+
+    frame->offload = offload;
+    frame->data = data;
+    frame->bytes = bytes;
+    frame->capacity = capacity;
+    frame->l3 = ETH_HEADER_BYTES;
+    frame->ip_version = 4;
+    frame->src = addr_from_v4(ip + 12);
+    frame->dst = addr_from_v4(ip + 16);
+    frame->vlan = (struct vlan_ids){{0, 0}};
+    frame_fill_tcp(frame, PLAIN_L4, PLAIN_L4 + data[PLAIN_L4 + 12] / 16 * 4u, end);
+    frame->payload_present = frame->payload_bytes;
+}
+
+/* The walk over any frame, with frame_parse()'s arguments, to the same view. */
+enum frame_kind frame_walk(struct frame *frame, struct offload *offload, uint8_t *data, uint32_t bytes,
+                           uint32_t wire_bytes, uint32_t capacity);
 
 /*
  * Fills `frame` for `bytes` bytes at `data` of a frame that was `wire_bytes` long on the wire (>= bytes). `offload`
@@ -143,22 +178,10 @@ enum frame_kind frame_walk(struct frame *frame, uint32_t wire_bytes);
 static inline enum frame_kind frame_parse(struct frame *frame, struct offload *offload, uint8_t *data,
                                           uint32_t bytes, uint32_t wire_bytes, uint32_t capacity)
 {
-    const uint8_t *ip = data + ETH_HEADER_BYTES;
-
-    frame->offload = offload;
-    frame->data = data;
-    frame->bytes = bytes;
-    frame->capacity = capacity;
-    frame->vlan = (struct vlan_ids){{0, 0}};
-    if (!frame_is_plain_v4(frame, wire_bytes))
-        return frame_walk(frame, wire_bytes);
-    frame->l3 = ETH_HEADER_BYTES;
-    frame->ip_version = 4;
-    frame->src = addr_from_v4(ip + 12);
-    frame->dst = addr_from_v4(ip + 16);
-    frame->kind =
-        frame_parse_tcp(frame, ETH_HEADER_BYTES + IPV4_HEADER_BYTES, ETH_HEADER_BYTES + load_be16(ip + 2));
-    return frame->kind;
+    if (!frame_is_plain(data, bytes))
+        return frame_walk(frame, offload, data, bytes, wire_bytes, capacity);
+    frame_fill_plain(frame, offload, data, bytes, capacity);
+    return FRAME_TCP;
 }
 
 /* What few frames are asked for is read from the packet where it is wanted. For a frame whose addresses are valid. */
@@ -234,6 +257,18 @@ static inline void frame_flow_key(const struct frame *frame, enum side from, str
     key->vlan = frame->vlan;
 }
 
+/* The same of a plain frame, by words and straight from the packet. */
+static inline struct flow_words frame_plain_words(const uint8_t *data, enum side from)
+{
+    const uint8_t *ip = data + ETH_HEADER_BYTES;
+    const uint32_t ports = load_be32(ip + IPV4_HEADER_BYTES);
+    bool client = from == SIDE_CLIENT;
+
+    return (struct flow_words){{0, addr_v4_word(ip + (client ? 12 : 16))},
+                               {0, addr_v4_word(ip + (client ? 16 : 12))},
+                               flow_ends_word(client ? ports : ports << 16 | ports >> 16)};
+}
+
 /* Sequence space that the segment takes: payload, SYN and FIN (RFC 9293 3.4). */
 static inline uint32_t frame_seq_bytes(const struct frame *frame)
 {
@@ -268,32 +303,40 @@ static inline bool frame_checksum_is_partial(const struct frame *frame)
 }
 
 /*
- * Several edits with one correction of the checksum at their end (RFC 1624): `sum` is the native one of ~old + new of each word that
- * was replaced, at an even offset from the TCP header.
+ * Several edits with one correction of the checksum at their end (RFC 1624): each of a word at an even offset from the TCP header adds
+ * the native sum of ~old + new. They look at the packet only, so that a view in registers may stay there.
  */
-struct frame_edit {
-    struct frame *frame;
-    uint64_t sum;
-};
-
-static inline void frame_edit_be32(struct frame_edit *edit, uint32_t offset, uint32_t value)
+static inline uint64_t frame_edit_be32(uint8_t *at, uint32_t value)
 {
-    uint8_t *at = edit->frame->data + offset;
+    uint64_t sum = (uint32_t)~checksum_native_half(at);
 
-    edit->sum += (uint32_t)~checksum_native_half(at);
     store_be32(at, value);
-    edit->sum += checksum_native_half(at);
+    return sum + checksum_native_half(at);
 }
 
-static inline void frame_edit_end(const struct frame_edit *edit)
+/* `sum`: of all edits. A partial checksum is over none of what was edited. */
+static inline __attribute__((always_inline)) void frame_edit_end(const struct offload *offload, uint8_t *tcp,
+                                                                 uint64_t sum)
 {
-    uint8_t *field = edit->frame->data + edit->frame->l4 + TCP_CHECKSUM_AT;
     uint16_t was;
 
-    if (frame_checksum_is_partial(edit->frame))
+    if (offload != NULL && (offload->flags & OFFLOAD_NEEDS_CHECKSUM))
         return;
-    memcpy(&was, field, sizeof(was));
-    checksum_native_store(field, edit->sum + (uint16_t)~was);
+    memcpy(&was, tcp + TCP_CHECKSUM_AT, sizeof(was));
+    checksum_native_store(tcp + TCP_CHECKSUM_AT, sum + (uint16_t)~was);
+}
+
+/* True where it stands for several segments (virtio 1.2, 5.1.6.2). */
+static inline bool frame_is_super(const struct frame *frame)
+{
+    return frame->offload != NULL && frame->offload->gso_type != OFFLOAD_GSO_NONE;
+}
+
+/* Its segments get `mss` bytes at most. */
+static inline void frame_lower_gso(struct frame *frame, uint16_t mss)
+{
+    if (frame->offload->gso_bytes > mss)
+        frame->offload->gso_bytes = mss;
 }
 
 /*
@@ -306,8 +349,13 @@ void frame_set_window(struct frame *frame, uint16_t window);
 void frame_set_flags(struct frame *frame, uint8_t flags);
 /* Replaces the ECN field of the IP header (IPv4 header checksum kept right). */
 void frame_set_ecn(struct frame *frame, enum ip_ecn ecn);
-/* Replaces the flow label of an IPv6 header (20 bits); no checksum covers it. */
-void frame_set_flow_label(struct frame *frame, uint32_t flow_label);
+/* Replaces the flow label of an IPv6 header (20 bits); no checksum covers it. Inline, so that a view in registers may stay there. */
+static inline void frame_set_flow_label(const struct frame *frame, uint32_t flow_label)
+{
+    uint8_t *at = frame->data + frame->l3;
+
+    store_be32(at, (load_be32(at) & 0xfff00000u) | (flow_label & 0xfffffu));
+}
 /* Replaces 32 bits of the TCP options or payload at `offset` bytes from data, at any alignment. */
 void frame_set_be32(struct frame *frame, uint32_t offset, uint32_t value);
 /* Overwrites `bytes` bytes of options at `offset` from data with NOPs. */
