@@ -212,6 +212,14 @@ enum options_result tcp_options_read(const uint8_t *at, size_t bytes, struct tcp
     return bytes > TCP_OPTIONS_MAX ? OPTIONS_BAD : walk(at, bytes, options);
 }
 
+struct syn_options tcp_options_of_other_syn(const uint8_t *at, size_t bytes)
+{
+    struct tcp_options options;
+
+    tcp_options_parse(at, bytes, &options);
+    return (struct syn_options){options.present, options.wscale, options.mss, options.tsval};
+}
+
 const char *tcp_option_name(uint8_t kind)
 {
     for (size_t i = 0; i < sizeof(option_names) / sizeof(option_names[0]); i++) {
