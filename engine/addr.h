@@ -180,25 +180,36 @@ static inline uint64_t hash_mix(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
+/* A seed as the hash of connections wants it. */
+struct flow_seed {
+    uint64_t first, second, odd;
+};
+
+/* Odd constants without structure, so that a seed of zero (in tests) still mixes. */
+static inline struct flow_seed flow_seed_of(const uint64_t seed[2])
+{
+    const uint64_t second = seed[1] ^ 0xd1b54a32d192ed03u;
+
+    return (struct flow_seed){seed[0] ^ 0x9e3779b97f4a7c15u, second, second | 1};
+}
+
 /*
  * Hash of a connection for tables (not for cookies): two 64 x 64 -> 128 bit multiplications, each of words that a secret seed has
  * covered, so that a client cannot aim at one bucket. Ports and VLAN IDs share a word with the front of the client's address: a
  * multiplication by the seed keeps who can choose both (forged addresses of IPv6) from having one undo the other. Made once for
  * each TCP frame; what else is looked up of the connection goes by this hash, or by what hash_with() makes of it and a number.
  */
-static inline uint64_t flow_words_hash(const uint64_t seed[2], struct flow_words words)
+static inline uint64_t flow_words_hash(struct flow_seed seed, struct flow_words words)
 {
-    /* Odd constants without structure, so that a seed of zero (in tests) still mixes. */
-    const uint64_t first = seed[0] ^ 0x9e3779b97f4a7c15u, second = seed[1] ^ 0xd1b54a32d192ed03u;
-    const uint64_t client = words.client[0] ^ words.ends * (second | 1);
+    const uint64_t client = words.client[0] ^ words.ends * seed.odd;
 
-    return hash_mix(hash_mix(client ^ first, words.client[1] ^ second) ^ words.server[0],
-                    words.server[1] ^ first);
+    return hash_mix(hash_mix(client ^ seed.first, words.client[1] ^ seed.second) ^ words.server[0],
+                    words.server[1] ^ seed.first);
 }
 
 static inline uint64_t flow_key_hash(const uint64_t seed[2], const struct flow_key *key)
 {
-    return flow_words_hash(seed, flow_key_words(key));
+    return flow_words_hash(flow_seed_of(seed), flow_key_words(key));
 }
 
 /* The same for an address, or a prefix. */

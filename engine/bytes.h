@@ -72,6 +72,16 @@ static inline uint64_t last_bytes_wire64(uint64_t word, unsigned count)
 #endif
 }
 
+/*
+ * The same pointer, as far as the compiler knows another: what lies there is read again where it is wanted, and not kept in
+ * registers, or on the stack, past code that needs them all.
+ */
+static inline uint8_t *read_again(uint8_t *at)
+{
+    __asm__("" : "+r"(at));
+    return at;
+}
+
 /* Pieces of the engine's memory begin on cache lines. */
 static inline size_t align64(size_t bytes)
 {

@@ -131,7 +131,7 @@ uint32_t cookie_tsval(const struct cookie_keys *keys, const struct flow_key *key
  */
 static inline uint32_t cookie_tuple_ms(const struct cookie_keys *keys, struct flow_words key, uint64_t now_us)
 {
-    return (uint32_t)(now_us / 1000) + (uint32_t)flow_words_hash(keys->tsval, key);
+    return (uint32_t)(now_us / 1000) + (uint32_t)flow_words_hash(flow_seed_of(keys->tsval), key);
 }
 /* The first TSval above every stateless one that this tuple can have been sent up to now: (newest | 63) + 1. */
 uint32_t cookie_tsval_ceiling(const struct cookie_keys *keys, const struct flow_key *key, uint64_t now_us);

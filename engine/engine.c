@@ -496,8 +496,8 @@ static bool source_refused(struct engine *engine, const struct passage *passage)
     return server && server_protected(server);
 }
 
-/* What is no plain segment of a flow. `flow` may be NULL. View, key and hash are known. */
-static inline void tcp_frame(struct engine *engine, struct passage *passage, struct flow *flow)
+/* What all other segments than plain ones of flows have looked at first. False: it is done with. */
+static inline __attribute__((always_inline)) bool tcp_begin(struct engine *engine, struct passage *passage)
 {
     const struct frame *frame = &passage->frame;
 
@@ -506,9 +506,30 @@ static inline void tcp_frame(struct engine *engine, struct passage *passage, str
         passage->options.present |= OPTION_OTHER; /* what was read before the bad one counts */
     if (source_refused(engine, passage)) {
         passage_drop(engine, passage, DROP_aside);
-        return;
+        return false;
     }
-    switch (flow ? (enum flow_state)flow->state : FLOW_FREE) {
+    return true;
+}
+
+/* A segment that belongs to no flow: what a flood is made of. */
+static inline __attribute__((always_inline)) void stranger_frame(struct engine *engine,
+                                                                 struct passage *passage)
+{
+    if (!tcp_begin(engine, passage))
+        return;
+    if (passage->from == SIDE_CLIENT)
+        client_without_flow(engine, passage);
+    else
+        server_without_flow(engine, passage);
+}
+
+/* A segment of a flow, but for a plain one. */
+static void __attribute__((noinline))
+flow_frame(struct engine *engine, struct passage *passage, struct flow *flow)
+{
+    if (!tcp_begin(engine, passage))
+        return;
+    switch ((enum flow_state)flow->state) {
     case FLOW_SPLICED:
         splice_frame(engine, passage, flow);
         return;
@@ -533,10 +554,13 @@ static inline void tcp_frame(struct engine *engine, struct passage *passage, str
     case FLOW_STATES:
         break;
     }
-    if (passage->from == SIDE_CLIENT)
-        client_without_flow(engine, passage);
-    else
-        server_without_flow(engine, passage);
+}
+
+static bool host_attacked(const struct engine *engine, const struct frame *frame)
+{
+    struct ip_addr host = frame_dst(frame);
+
+    return server_host_attacked(&engine->servers, &host, &frame->vlan);
 }
 
 /* What is no TCP segment passes, but for pieces of one that could get around the cookie. */
@@ -547,12 +571,11 @@ static void __attribute__((noinline)) other_frame(struct engine *engine, struct 
 
     if (frame->kind == FRAME_ICMP_ERROR)
         icmp_frame(engine, passage);
-    else if (piece && passage->from == SIDE_CLIENT &&
-             server_host_attacked(&engine->servers, &frame->dst, &frame->vlan))
+    else if (piece && passage->from == SIDE_CLIENT && host_attacked(engine, frame))
         passage_drop(engine, passage, frame->kind == FRAME_MALFORMED ? DROP_bad_segment : DROP_fragment);
 }
 
-/* passage->frame is not filled in yet, and its key not known. */
+/* Not a plain frame: the view is filled in by the walk. */
 static void __attribute__((noinline))
 walked_frame(struct engine *engine, struct passage *passage, uint8_t *buffer, uint32_t bytes,
              uint32_t wire_bytes, uint32_t capacity)
@@ -571,23 +594,20 @@ walked_frame(struct engine *engine, struct passage *passage, uint8_t *buffer, ui
     passage->hash = engine_hash(engine, &passage->key);
     index = flow_find_words(&engine->flows, flow_key_words(&passage->key), passage->hash);
     if (index == FLOW_NONE)
-        tcp_frame(engine, passage, NULL);
+        stranger_frame(engine, passage);
     else if (!plain_segment(engine, frame, passage->from, index, passage->now_us))
-        tcp_frame(engine, passage, &engine->flows.flows[index]);
+        flow_frame(engine, passage, &engine->flows.flows[index]);
 }
 
-/* A plain frame's view goes into the passage, as it is no plain segment of a flow. Key and hash are there. */
-static void __attribute__((noinline))
-plain_frame(struct engine *engine, struct passage *passage, uint8_t *buffer, uint32_t bytes,
-            uint32_t capacity, struct flow *flow)
+static inline __attribute__((always_inline)) void fill_plain(struct frame *frame, uint8_t *buffer,
+                                                             uint32_t bytes, uint32_t capacity)
 {
-    frame_fill_plain(&passage->frame, (struct offload *)(void *)buffer, buffer + OFFLOAD_BYTES,
-                     bytes - OFFLOAD_BYTES, capacity - OFFLOAD_BYTES);
-    tcp_frame(engine, passage, flow);
+    frame_fill_plain(frame, (struct offload *)(void *)buffer, buffer + OFFLOAD_BYTES, bytes - OFFLOAD_BYTES,
+                     capacity - OFFLOAD_BYTES);
 }
 
 /*
- * View, key and hash of a plain frame are made in registers: if it is a plain segment of a flow, which nearly all are, that is all
+ * Key, hash and view of a plain frame are made in registers: where it is a plain segment of a flow, as nearly all are, that is all
  * that they are wanted for. Otherwise they go into the passage, which is not cleared as a whole, for it is large.
  */
 void engine_any_frame(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes,
@@ -603,29 +623,30 @@ void engine_any_frame(struct engine *engine, enum side from, uint8_t *buffer, ui
     engine->now_us = now_us;
     verdict->action = VERDICT_FORWARD;
     verdict->bytes = bytes;
-    passage.from = from;
-    passage.now_us = now_us;
-    passage.verdict = verdict;
-    if (bytes < OFFLOAD_BYTES || !frame_is_plain(data, bytes - OFFLOAD_BYTES)) {
+    if (bytes < OFFLOAD_BYTES + PLAIN_FRAME_BYTES || !frame_is_plain(data, bytes - OFFLOAD_BYTES)) {
+        passage_begin(&passage, from, now_us, verdict);
         walked_frame(engine, &passage, buffer, bytes, wire_bytes, capacity);
         return;
     }
     key = frame_plain_words(data, from);
-    hash = flow_words_hash(engine->config.table_seed, key);
+    hash = flow_words_hash(engine->flows.seed, key);
     index = flow_find_words(&engine->flows, key, hash);
     if (index == FLOW_NONE) {
+        passage_begin(&passage, from, now_us, verdict);
         passage.key = flow_key_of(key);
         passage.hash = hash;
-        plain_frame(engine, &passage, buffer, bytes, capacity, NULL);
+        fill_plain(&passage.frame, read_again(buffer), bytes, capacity);
+        stranger_frame(engine, &passage);
         return;
     }
-    frame_fill_plain(&frame, (struct offload *)(void *)buffer, data, bytes - OFFLOAD_BYTES,
-                     capacity - OFFLOAD_BYTES);
+    fill_plain(&frame, buffer, bytes, capacity);
     if (plain_segment(engine, &frame, from, index, now_us))
         return;
+    passage_begin(&passage, from, now_us, verdict);
     passage.key = engine->flows.flows[index].key;
     passage.hash = engine_hash(engine, &passage.key);
-    plain_frame(engine, &passage, buffer, bytes, capacity, &engine->flows.flows[index]);
+    fill_plain(&passage.frame, read_again(buffer), bytes, capacity);
+    flow_frame(engine, &passage, &engine->flows.flows[index]);
 }
 
 /* --- time --------------------------------------------------------------------------------------------------------- */

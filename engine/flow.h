@@ -144,6 +144,7 @@ struct flow_bucket {
 };
 
 _Static_assert(sizeof(struct flow_bucket) == 64, "a bucket is one cache line");
+_Static_assert(offsetof(struct flow_bucket, passed) == 12, "the last tags and `passed` are one word");
 
 struct flow_list {
     uint32_t oldest, newest, count;
@@ -157,7 +158,7 @@ struct flow_table {
     uint32_t unused;    /* entries from here on were never used */
     uint32_t free_head; /* chain of freed ones */
     uint32_t serial;
-    uint64_t seed[2];
+    struct flow_seed seed;
     struct flow_list lists[FLOW_LISTS];
     struct counters *counters; /* the gauges are kept here */
 };
@@ -256,9 +257,11 @@ static inline uint32_t flow_find_words(const struct flow_table *table, struct fl
     const struct flow_bucket *bucket = &table->buckets[flow_home(table, hash)];
     uint32_t index = flow_find_among(table, bucket, 0, key, flow_tag(hash));
 
-    /* Places are taken from the first on, but may have been given back: those behind eight tell for themselves. */
-    if (index != FLOW_NONE ||
-        !(bucket->passed | bucket->tags[8] | bucket->tags[9] | bucket->tags[10] | bucket->tags[11]))
+    /*
+     * Places are taken from the first on, but may have been given back: the tags behind eight tell for themselves, in one word with
+     * how many have passed.
+     */
+    if (index != FLOW_NONE || key_word(bucket, 8) == 0)
         return index;
     return flow_find_further(table, key, hash);
 }

@@ -43,7 +43,6 @@
 enum ip_protocol {
     PROTO_HOP_BY_HOP = 0,
     PROTO_ICMP = 1,
-    PROTO_TCP = 6,
     PROTO_ROUTING = 43,
     PROTO_FRAGMENT = 44,
     PROTO_AH = 51,
@@ -115,8 +114,6 @@ static enum frame_kind parse_v4(struct frame *frame, uint32_t wire_bytes)
     if (protocol != PROTO_TCP && protocol != PROTO_ICMP)
         return FRAME_OTHER;
     frame->ip_version = 4;
-    frame->src = addr_from_v4(ip + 12);
-    frame->dst = addr_from_v4(ip + 16);
     if (second & IPV4_FRAGMENT)
         return protocol == PROTO_TCP ? FRAME_TCP_FRAGMENT : FRAME_OTHER;
     header_bytes = (first >> 24 & 15) * 4;
@@ -191,6 +188,7 @@ static enum frame_kind __attribute__((noinline)) parse_v6(struct frame *frame, u
 {
     const uint8_t *ip = frame->data + frame->l3;
     struct chain chain = {.at = (uint32_t)frame->l3 + IPV6_HEADER_BYTES};
+    struct ip_addr src, dst;
     uint32_t end;
 
     if (frame->bytes < chain.at || ip[0] >> 4 != 6)
@@ -198,8 +196,8 @@ static enum frame_kind __attribute__((noinline)) parse_v6(struct frame *frame, u
     end = chain.at + load_be16(ip + 4);
     chain.next = ip[6];
     frame->ip_version = 6;
-    frame->src = addr_from_v6(ip + 8);
-    frame->dst = addr_from_v6(ip + 24);
+    src = addr_from_v6(ip + 8);
+    dst = addr_from_v6(ip + 24);
     if (chain.next != PROTO_TCP) {
         enum frame_kind kind = walk_chain(frame, end < wire_bytes ? end : wire_bytes, &chain);
 
@@ -209,7 +207,7 @@ static enum frame_kind __attribute__((noinline)) parse_v6(struct frame *frame, u
     if (chain.next != PROTO_TCP && chain.next != PROTO_ICMPV6)
         return FRAME_OTHER;
     /* IPv4-mapped addresses are for programs, not for the wire (RFC 4291 2.5.5.2): here they would be the keys of IPv4. */
-    if (end > wire_bytes || addr_is_v4(&frame->src) || addr_is_v4(&frame->dst))
+    if (end > wire_bytes || addr_is_v4(&src) || addr_is_v4(&dst))
         return chain.next == PROTO_TCP ? FRAME_MALFORMED : FRAME_OTHER;
     if (chain.next == PROTO_TCP)
         return parse_tcp(frame, chain.at, end);
@@ -322,15 +320,6 @@ bool frame_parse_quote(const struct frame *frame, struct frame_quote *quote)
     return true;
 }
 
-/* `sum`: of the addresses of the pseudo header, as they stand in the packet. */
-static inline bool tcp_checksum_good(const struct frame *frame, uint32_t l4, uint64_t sum)
-{
-    uint32_t l4_bytes = frame->payload - l4 + frame->payload_bytes;
-
-    sum = checksum_native(sum, checksum_native_length(PROTO_TCP, l4_bytes));
-    return checksum_native_is_good(checksum_native_add_long(sum, frame->data + l4, l4_bytes));
-}
-
 /* Any frame. IPv6's header has no checksum. */
 static bool __attribute__((noinline)) any_checksum_good(const struct frame *frame)
 {
@@ -344,24 +333,23 @@ static bool __attribute__((noinline)) any_checksum_good(const struct frame *fram
         return false;
     if (frame_checksum_is_partial(frame) || frame->payload_present < frame->payload_bytes)
         return true;
-    return tcp_checksum_good(frame, frame->l4,
+    return tcp_checksum_good(frame_tcp(frame), frame->payload - (uint32_t)frame->l4 + frame->payload_bytes,
                              ipv4 ? load_wire64(ip + 12) : checksum_native_add_long(0, ip + 8, 32));
 }
 
 /* Those of a flood are verified at constant offsets: untagged, without IPv4 options, one segment that nobody vouches for. */
 bool frame_checksum_good(const struct frame *frame)
 {
-    const uint32_t l3 = ETH_HEADER_BYTES, l4 = PLAIN_L4;
     const struct offload *offload = frame->offload;
-    const uint8_t *ip = frame->data + l3;
-    uint64_t addresses, header;
+    uint64_t addresses;
 
-    if (offload == NULL || offload->flags != 0 || frame->l3 != l3 || frame->l4 != l4 ||
+    if (offload == NULL || offload->flags != 0 || frame->l3 != ETH_HEADER_BYTES || frame->l4 != PLAIN_L4 ||
         frame->payload_present < frame->payload_bytes)
         return any_checksum_good(frame);
-    addresses = load_wire64(ip + 12);
-    header = checksum_native(checksum_native(addresses, load_wire64(ip)), checksum_native_half(ip + 8));
-    return checksum_native_is_good(header) && tcp_checksum_good(frame, l4, addresses);
+    addresses = load_wire64(frame_ip(frame) + 12);
+    return frame_plain_header_good(frame->data, addresses) &&
+           tcp_checksum_good(frame->data + PLAIN_L4, frame->payload - PLAIN_L4 + frame->payload_bytes,
+                             addresses);
 }
 
 /* Replaces 32 bits at `at`, which the TCP checksum covers, at an even offset from the TCP header. */
@@ -460,7 +448,8 @@ void frame_nop_options(struct frame *frame, uint32_t offset, uint32_t bytes)
 static void make_super_frame(struct frame *frame, uint16_t mss)
 {
     uint32_t l4_bytes = frame->payload - frame->l4 + frame->payload_bytes;
-    uint64_t sum = checksum_pseudo(&frame->src, &frame->dst, PROTO_TCP, l4_bytes);
+    struct ip_addr src = frame_src(frame), dst = frame_dst(frame);
+    uint64_t sum = checksum_pseudo(&src, &dst, PROTO_TCP, l4_bytes);
 
     store_be16(frame_tcp(frame) + TCP_CHECKSUM_AT, checksum_fold(sum));
     *frame->offload = (struct offload){

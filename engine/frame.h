@@ -30,8 +30,10 @@
 #define FRAME_EXTENSIONS_MAX 8
 #define IPV4_HEADER_BYTES    20
 #define TCP_HEADER_BYTES     20
-#define TCP_CHECKSUM_AT      16                                     /* from the TCP header */
+#define TCP_CHECKSUM_AT      16 /* from the TCP header */
+#define PROTO_TCP            6
 #define PLAIN_L4             (ETH_HEADER_BYTES + IPV4_HEADER_BYTES) /* where TCP begins in a plain frame */
+#define PLAIN_FRAME_BYTES    (PLAIN_L4 + TCP_HEADER_BYTES)          /* the least that it has */
 
 enum side { SIDE_CLIENT, SIDE_SERVER };
 static inline enum side side_other(enum side side)
@@ -65,23 +67,21 @@ enum frame_kind {
  */
 struct frame {
     enum frame_kind kind;
-    struct offload *offload; /* in front of data; NULL where there is none (captures) */
-    uint8_t *data;           /* Ethernet header */
-    uint32_t bytes;          /* bytes present from data on */
-    uint32_t capacity;       /* bytes that may be written from data on */
-    uint16_t l3;             /* offset of the IP header: 14, 18 or 22 */
-    uint16_t l4;             /* offset of the TCP or ICMP header */
-    uint16_t payload;        /* offset of the TCP payload */
-    uint8_t ip_version;      /* 4 or 6 */
-    struct ip_addr src, dst;
-    uint16_t src_port, dst_port;
+    struct offload *offload;  /* in front of data; NULL where there is none (captures) */
+    uint8_t *data;            /* Ethernet header */
+    uint32_t bytes;           /* bytes present from data on */
+    uint32_t capacity;        /* bytes that may be written from data on */
+    uint32_t payload_present; /* of payload_bytes, in the buffer; less only in truncated captures */
+    uint16_t l3;              /* offset of the IP header: 14, 18 or 22 */
+    uint16_t l4;              /* offset of the TCP or ICMP header */
+    uint16_t payload;         /* offset of the TCP payload */
+    uint8_t ip_version;       /* 4 or 6 */
     struct vlan_ids vlan;
     uint32_t seq, ack;
-    uint16_t window;          /* as it stands in the header, unscaled */
-    uint8_t flags;            /* enum tcp_flags */
-    uint8_t options_bytes;    /* 0 to 40, options begin at l4 + 20 */
-    uint32_t payload_bytes;   /* on the wire, by the IP header */
-    uint32_t payload_present; /* of them in the buffer; less only in truncated captures */
+    uint16_t window;        /* as it stands in the header, unscaled */
+    uint8_t flags;          /* enum tcp_flags */
+    uint8_t options_bytes;  /* 0 to 40, options begin at l4 + 20 */
+    uint32_t payload_bytes; /* on the wire, by the IP header */
 };
 
 /* Offset of the payload behind the TCP header at `l4`; 0: the header is too short, or does not end below `end`. */
@@ -101,13 +101,10 @@ static inline __attribute__((always_inline)) void frame_fill_tcp(struct frame *f
                                                                  uint32_t payload, uint32_t end)
 {
     const uint8_t *tcp = frame->data + l4;
-    uint32_t ports = load_be32(tcp);
 
     frame->kind = FRAME_TCP;
     frame->l4 = (uint16_t)l4;
     frame->payload = (uint16_t)payload;
-    frame->src_port = (uint16_t)(ports >> 16);
-    frame->dst_port = (uint16_t)ports;
     frame->seq = load_be32(tcp + 4);
     frame->ack = load_be32(tcp + 8);
     frame->flags = tcp[13];
@@ -123,6 +120,12 @@ static inline uint32_t frame_plain_end(const uint8_t *data)
     return (uint32_t)ETH_HEADER_BYTES + load_be16(data + ETH_HEADER_BYTES + 2);
 }
 
+/* Where its payload begins, by its TCP header. */
+static inline uint32_t frame_plain_payload(const uint8_t *data)
+{
+    return PLAIN_L4 + (data[PLAIN_L4 + 12] >> 2 & 0x3cu);
+}
+
 /*
  * The frames that nearly all are, told by two words: untagged, IPv4 without options, no fragment, TCP, and all that the stated length
  * says is there.
@@ -133,14 +136,16 @@ static inline bool frame_is_plain(const uint8_t *data, uint32_t bytes)
 {
     const uint64_t first_is = WIRE64(0x0800450000000000u), first_mask = WIRE64(0xffffff0000000000u);
     const uint64_t second_is = WIRE64(0x0000000600000000u), second_mask = WIRE64(0x3fff00ff00000000u);
+    uint32_t end, payload;
     uint64_t odd;
 
-    if (bytes < PLAIN_L4 + TCP_HEADER_BYTES)
+    if (bytes < PLAIN_FRAME_BYTES)
         return false;
     odd = (load_wire64(data + 12) ^ first_is) & first_mask;
     odd |= (load_wire64(data + 20) ^ second_is) & second_mask;
-    return !odd && frame_plain_end(data) <= bytes &&
-           frame_payload_at(data, PLAIN_L4, frame_plain_end(data)) != 0;
+    end = frame_plain_end(data);
+    payload = frame_plain_payload(data);
+    return !odd && end <= bytes && payload <= end && payload >= PLAIN_FRAME_BYTES;
 }
 
 /*
@@ -151,7 +156,6 @@ static inline __attribute__((always_inline)) void frame_fill_plain(struct frame 
                                                                    struct offload *offload, uint8_t *data,
                                                                    uint32_t bytes, uint32_t capacity)
 {
-    const uint8_t *ip = data + ETH_HEADER_BYTES;
     uint32_t end = frame_plain_end(data);
 
     frame->offload = offload;
@@ -160,10 +164,8 @@ static inline __attribute__((always_inline)) void frame_fill_plain(struct frame 
     frame->capacity = capacity;
     frame->l3 = ETH_HEADER_BYTES;
     frame->ip_version = 4;
-    frame->src = addr_from_v4(ip + 12);
-    frame->dst = addr_from_v4(ip + 16);
     frame->vlan = (struct vlan_ids){{0, 0}};
-    frame_fill_tcp(frame, PLAIN_L4, PLAIN_L4 + data[PLAIN_L4 + 12] / 16 * 4u, end);
+    frame_fill_tcp(frame, PLAIN_L4, frame_plain_payload(data), end);
     frame->payload_present = frame->payload_bytes;
 }
 
@@ -189,6 +191,31 @@ static inline enum frame_kind frame_parse(struct frame *frame, struct offload *o
 static inline const uint8_t *frame_ip(const struct frame *frame)
 {
     return frame->data + frame->l3;
+}
+
+static inline struct ip_addr frame_src(const struct frame *frame)
+{
+    const uint8_t *ip = frame_ip(frame);
+
+    return frame->ip_version == 4 ? addr_from_v4(ip + 12) : addr_from_v6(ip + 8);
+}
+
+static inline struct ip_addr frame_dst(const struct frame *frame)
+{
+    const uint8_t *ip = frame_ip(frame);
+
+    return frame->ip_version == 4 ? addr_from_v4(ip + 16) : addr_from_v6(ip + 24);
+}
+
+/* Of a FRAME_TCP. */
+static inline uint16_t frame_src_port(const struct frame *frame)
+{
+    return load_be16(frame->data + frame->l4);
+}
+
+static inline uint16_t frame_dst_port(const struct frame *frame)
+{
+    return load_be16(frame->data + frame->l4 + 2);
 }
 
 /* TTL or hop limit. */
@@ -250,10 +277,10 @@ static inline void frame_flow_key(const struct frame *frame, enum side from, str
 {
     bool client = from == SIDE_CLIENT;
 
-    key->client = client ? frame->src : frame->dst;
-    key->server = client ? frame->dst : frame->src;
-    key->client_port = client ? frame->src_port : frame->dst_port;
-    key->server_port = client ? frame->dst_port : frame->src_port;
+    key->client = client ? frame_src(frame) : frame_dst(frame);
+    key->server = client ? frame_dst(frame) : frame_src(frame);
+    key->client_port = client ? frame_src_port(frame) : frame_dst_port(frame);
+    key->server_port = client ? frame_dst_port(frame) : frame_src_port(frame);
     key->vlan = frame->vlan;
 }
 
@@ -295,6 +322,22 @@ static inline const uint8_t *frame_payload(const struct frame *frame)
  * at too). Partial checksums and those that the kernel vouches for are taken as good.
  */
 bool frame_checksum_good(const struct frame *frame);
+
+/* `sum`: of the addresses of the pseudo header, as they stand in the packet. */
+static inline bool tcp_checksum_good(const uint8_t *tcp, uint32_t l4_bytes, uint64_t sum)
+{
+    sum = checksum_native(sum, checksum_native_length(PROTO_TCP, l4_bytes));
+    return checksum_native_is_good(checksum_native_add_long(sum, tcp, l4_bytes));
+}
+
+/* The checksum of a plain frame's IPv4 header. `addresses`: as a word, which the pseudo header's sum begins with as well. */
+static inline bool frame_plain_header_good(const uint8_t *data, uint64_t addresses)
+{
+    const uint8_t *ip = data + ETH_HEADER_BYTES;
+
+    return checksum_native_is_good(
+        checksum_native(checksum_native(addresses, load_wire64(ip)), checksum_native_half(ip + 8)));
+}
 
 /* True where the checksum field holds the pseudo header's sum alone: edits behind that need no correction. */
 static inline bool frame_checksum_is_partial(const struct frame *frame)

@@ -16,7 +16,6 @@
 #define MAC_BYTES         6
 #define IPV6_HEADER_BYTES 40
 #define IPV4_DF           0x4000
-#define PROTO_TCP         6
 #define TTL_DEFAULT       64 /* RFC 1700: the recommended default */
 
 void link_header_copy(const struct frame *frame, struct link_header *link)
@@ -187,6 +186,7 @@ uint32_t segment_answer(const struct frame *frame, const struct segment *segment
     bool v4 = frame->ip_version == 4;
     uint32_t ip_bytes = v4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES;
     uint8_t *ip = frame->data + frame->l3;
+    uint32_t ports = load_be32(frame_tcp(frame));
 
     if (!fits(OFFLOAD_BYTES + frame->capacity, frame->l3, ip_bytes, segment))
         return 0;
@@ -196,7 +196,7 @@ uint32_t segment_answer(const struct frame *frame, const struct segment *segment
     else
         exchange(ip + 8, ip + 24, 16);
     /* Not exchanged where they are: IPv4 options and extension headers that stood before them are gone. */
-    store_be32(ip + ip_bytes, (uint32_t)frame->dst_port << 16 | frame->src_port);
+    store_be32(ip + ip_bytes, ports << 16 | ports >> 16);
     return write_said(frame->data - OFFLOAD_BYTES, frame->l3, v4, segment);
 }
 
@@ -228,10 +228,10 @@ void segment_of_frame(const struct frame *frame, struct link_header *link, struc
 {
     link_header_copy(frame, link);
     *segment = (struct segment){
-        .src = frame->src,
-        .dst = frame->dst,
-        .src_port = frame->src_port,
-        .dst_port = frame->dst_port,
+        .src = frame_src(frame),
+        .dst = frame_dst(frame),
+        .src_port = frame_src_port(frame),
+        .dst_port = frame_dst_port(frame),
         .seq = frame->seq,
         .ack = frame->ack,
         .flags = frame->flags,

@@ -73,6 +73,14 @@ struct passage {
     struct verdict *verdict;
 };
 
+static inline void passage_begin(struct passage *passage, enum side from, uint64_t now_us,
+                                 struct verdict *verdict)
+{
+    passage->from = from;
+    passage->now_us = now_us;
+    passage->verdict = verdict;
+}
+
 /* What `server` answers under `promise` to a SYN that offers this (enum synack_offer). */
 static inline struct kept_answer *kept_answer_of(struct engine *engine, const struct server *server,
                                                  const struct promise *promise, uint8_t offered)
@@ -133,7 +141,7 @@ static inline uint32_t limit_share(const struct engine *engine, uint32_t limit)
 /* flow_key_hash() under the seed of the shard's tables. */
 static inline uint64_t engine_hash(const struct engine *engine, const struct flow_key *key)
 {
-    return flow_key_hash(engine->config.table_seed, key);
+    return flow_words_hash(engine->flows.seed, flow_key_words(key));
 }
 /* The server that a flow belongs to, or NULL. */
 struct server *flow_server(struct engine *engine, const struct flow *flow);

@@ -18,12 +18,13 @@
 #include "engine/bytes.h"
 #include "engine/checksum.h"
 
-#define PROTO_TCP 6
-#define MAC_BYTES 6
-#define ANSWER_ROOM                                                                                          \
-    (OFFLOAD_BYTES + PLAIN_L4 + TCP_HEADER_BYTES + TCP_OPTIONS_MAX) /* all that is ever written */
+#define MAC_BYTES   6
+#define ANSWER_ROOM (OFFLOAD_BYTES + PLAIN_FRAME_BYTES + TCP_OPTIONS_MAX) /* all that is ever written */
 
-/* A SYN as far as it is read, and the answer as far as it is known. */
+/*
+ * A SYN as far as it is read, and the answer as far as it is known. It stays in registers as long as only what is inline gets a
+ * pointer to it: what is not is given what it needs.
+ */
 struct syn {
     uint8_t *data; /* Ethernet header */
     uint32_t l4_bytes;
@@ -73,17 +74,11 @@ static inline bool checksums_good(const struct syn *syn)
 {
     const uint8_t flags = *(syn->data - OFFLOAD_BYTES); /* of struct offload */
     const uint64_t addresses = load_wire64(ip_of(syn) + 12);
-    uint64_t sum;
 
     if (flags & OFFLOAD_CHECKSUM_VALID)
         return true;
-    sum = checksum_native(addresses, load_wire64(ip_of(syn)));
-    if (!checksum_native_is_good(checksum_native(sum, checksum_native_half(ip_of(syn) + 8))))
-        return false;
-    if (flags & OFFLOAD_NEEDS_CHECKSUM)
-        return true;
-    sum = checksum_native(addresses, checksum_native_length(PROTO_TCP, syn->l4_bytes));
-    return checksum_native_is_good(checksum_native_add_long(sum, tcp_of(syn), syn->l4_bytes));
+    return frame_plain_header_good(syn->data, addresses) &&
+           ((flags & OFFLOAD_NEEDS_CHECKSUM) || tcp_checksum_good(tcp_of(syn), syn->l4_bytes, addresses));
 }
 
 /* Finds all that the answer needs. NULL: it is not for us. */
@@ -91,15 +86,16 @@ static inline struct server *tell(struct engine *engine, struct syn *syn)
 {
     struct server *server;
 
+    syn->l4_bytes = frame_plain_end(syn->data) - PLAIN_L4;
     /* Nothing behind the TCP header. */
-    syn->l4_bytes = load_be16(ip_of(syn) + 2) - (uint32_t)IPV4_HEADER_BYTES;
-    if (syn->l4_bytes != tcp_of(syn)[12] / 16 * 4u || source_any_aside(&engine->sources, syn->now_us))
+    if (frame_plain_payload(syn->data) != frame_plain_end(syn->data) ||
+        source_any_aside(&engine->sources, syn->now_us))
         return NULL;
     syn->key = frame_plain_words(syn->data, SIDE_CLIENT);
     server = server_of(engine, syn, load_be16(tcp_of(syn) + 2));
     if (!server || !answers(engine, server, syn->now_us))
         return NULL;
-    syn->hash = flow_words_hash(engine->config.table_seed, syn->key);
+    syn->hash = flow_words_hash(engine->flows.seed, syn->key);
     if (flow_find_words(&engine->flows, syn->key, syn->hash) != FLOW_NONE || !checksums_good(syn))
         return NULL;
     syn->options = tcp_options_of_syn(tcp_of(syn) + TCP_HEADER_BYTES, syn->l4_bytes - TCP_HEADER_BYTES);

@@ -258,7 +258,7 @@ Test(frame, v4_fragments)
     cr_assert_eq(frame_read(&frame), FRAME_TCP_FRAGMENT);
     store_be16(frame_data(&frame) + 20, 0x0001); /* last */
     cr_assert_eq(frame_read(&frame), FRAME_TCP_FRAGMENT);
-    cr_assert_eq(frame.view.dst.bytes[15], 1);
+    cr_assert_eq(frame_dst(&frame.view).bytes[15], 1);
     frame_data(&frame)[23] = 17;
     cr_assert_eq(frame_read(&frame), FRAME_OTHER);
 }
@@ -276,7 +276,7 @@ Test(frame, v6_extension_headers)
     frame_insert_extension(&frame, 0, options, sizeof(options));
     cr_assert_eq(frame.view.kind, FRAME_TCP);
     cr_assert_eq(frame.view.l4, 14 + 40 + 12 + 8 + 16 + 16);
-    cr_assert_eq(frame.view.dst_port, 110);
+    cr_assert_eq(frame_dst_port(&frame.view), 110);
     cr_assert(frame_checksum_good(&frame.view));
 }
 
@@ -315,7 +315,7 @@ Test(frame, v6_fragments)
     frame_write(&frame, &v6_words);
     frame_insert_extension(&frame, 44, fragment, sizeof(fragment)); /* first of several */
     cr_assert_eq(frame.view.kind, FRAME_TCP_FRAGMENT);
-    cr_assert_eq(frame.view.src.bytes[15], 7);
+    cr_assert_eq(frame_src(&frame.view).bytes[15], 7);
     frame_write(&frame, &v6_words);
     fragment[3] = 0;
     frame_insert_extension(&frame, 44, fragment, sizeof(fragment)); /* atomic */

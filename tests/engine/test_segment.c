@@ -222,10 +222,10 @@ Test(segment, answer_is_what_would_be_written)
         segment.payload = payload;
         segment.payload_bytes = random_below(&random, 2) ? random_below(&random, sizeof(payload)) : 0;
         segment.gso_bytes = segment.payload_bytes > 700 ? 700 : 0;
-        segment.src = frame.view.dst;
-        segment.dst = frame.view.src;
-        segment.src_port = frame.view.dst_port;
-        segment.dst_port = frame.view.src_port;
+        segment.src = frame_dst(&frame.view);
+        segment.dst = frame_src(&frame.view);
+        segment.src_port = frame_dst_port(&frame.view);
+        segment.dst_port = frame_src_port(&frame.view);
         link_header_reverse(&frame.view, &link);
         written.bytes = segment_write(written.buffer, sizeof(written.buffer), &link, &segment);
         frame_copy(&answer, frame.buffer, frame.bytes);

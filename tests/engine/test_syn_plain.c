@@ -388,14 +388,17 @@ static void acknowledge(struct pair *pair)
     static struct test_frame answer;
     char from[64], to[64];
     struct frame_words words = {.from = to, .to = from, .flags = "."};
+    struct ip_addr src, dst;
 
     frame_copy(&answer, pair->plain->sent.buffer, pair->plain->verdict.bytes);
     if (answer.view.kind != FRAME_TCP || answer.view.ip_version != 4 || answer.view.l3 != ETH_HEADER_BYTES)
         return;
-    addr_to_text(&answer.view.src, from);
-    addr_to_text(&answer.view.dst, to);
-    sprintf(from + strlen(from), ":%u", answer.view.src_port);
-    sprintf(to + strlen(to), ":%u", answer.view.dst_port);
+    src = frame_src(&answer.view);
+    dst = frame_dst(&answer.view);
+    addr_to_text(&src, from);
+    addr_to_text(&dst, to);
+    sprintf(from + strlen(from), ":%u", frame_src_port(&answer.view));
+    sprintf(to + strlen(to), ":%u", frame_dst_port(&answer.view));
     words.seq = answer.view.ack - one_in(pair, 4);
     words.ack = answer.view.seq + 1;
     frame_write(&pair->frame, &words);
