@@ -204,7 +204,8 @@ static void speak_synack(struct engine *engine, const struct flow_key *key, cons
 
 /*
  * The SYN-ACK that the server would give, with a cookie for its ISN (RFC 4987 3.6). Data on the SYN is not acknowledged, as by a
- * server that does not know the Fast Open cookie (RFC 7413 3): the client sends it again.
+ * server that does not know the Fast Open cookie (RFC 7413 3): the client sends it again. Plain SYNs do not come here, but must get
+ * the same (syn_plain.c).
  */
 static void answer_syn(struct engine *engine, struct passage *passage, struct server *server)
 {

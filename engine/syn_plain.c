@@ -18,11 +18,13 @@
 #include "engine/bytes.h"
 #include "engine/checksum.h"
 
-#define MAC_BYTES 6
-#define ANSWER_ROOM                                                                                          \
-    (OFFLOAD_BYTES + PLAIN_L4 + TCP_HEADER_BYTES + TCP_OPTIONS_MAX) /* all that is ever written */
+#define MAC_BYTES   6
+#define ANSWER_ROOM (OFFLOAD_BYTES + PLAIN_FRAME_BYTES + TCP_OPTIONS_MAX) /* all that is ever written */
 
-/* A SYN as far as it is read, and the answer as far as it is known. */
+/*
+ * A SYN as far as it is read, and the answer as far as it is known. It stays in registers as long as only what is inline gets a
+ * pointer to it: what is not is given what it needs.
+ */
 struct syn {
     uint8_t *data; /* Ethernet header */
     uint32_t l4_bytes;
@@ -84,9 +86,9 @@ static inline struct server *tell(struct engine *engine, struct syn *syn)
 {
     struct server *server;
 
-    /* Nothing behind the TCP header. */
     syn->l4_bytes = frame_plain_end(syn->data) - PLAIN_L4;
-    if (syn->l4_bytes != frame_plain_payload(syn->data) - PLAIN_L4 ||
+    /* Nothing behind the TCP header. */
+    if (frame_plain_payload(syn->data) != frame_plain_end(syn->data) ||
         source_any_aside(&engine->sources, syn->now_us))
         return NULL;
     syn->key = frame_plain_words(syn->data, SIDE_CLIENT);
