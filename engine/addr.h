@@ -106,11 +106,64 @@ static inline bool server_key_equal(const struct server_key *a, const struct ser
             (key_word(a, last) ^ key_word(b, last))) == 0;
 }
 
+/*
+ * A flow_key by words, as they lie in it: what nearly all frames have made in registers, straight from the packet, and never need
+ * elsewhere.
+ */
+struct flow_words {
+    uint64_t client[2], server[2];
+    uint64_t ends; /* ports and VLAN IDs */
+};
+
+_Static_assert(sizeof(struct flow_words) == sizeof(struct flow_key), "the same by words");
+
+static inline struct flow_words flow_key_words(const struct flow_key *key)
+{
+    return (struct flow_words){
+        {key_word(key, 0), key_word(key, 8)}, {key_word(key, 16), key_word(key, 24)}, key_word(key, 32)};
+}
+
+static inline struct flow_key flow_key_of(struct flow_words words)
+{
+    struct flow_key key;
+
+    memcpy(&key, &words, sizeof(key));
+    return key;
+}
+
+static inline bool flow_key_is(const struct flow_key *key, struct flow_words words)
+{
+    return ((key_word(key, 0) ^ words.client[0]) | (key_word(key, 8) ^ words.client[1]) |
+            (key_word(key, 16) ^ words.server[0]) | (key_word(key, 24) ^ words.server[1]) |
+            (key_word(key, 32) ^ words.ends)) == 0;
+}
+
 static inline bool flow_key_equal(const struct flow_key *a, const struct flow_key *b)
 {
-    return ((key_word(a, 0) ^ key_word(b, 0)) | (key_word(a, 8) ^ key_word(b, 8)) |
-            (key_word(a, 16) ^ key_word(b, 16)) | (key_word(a, 24) ^ key_word(b, 24)) |
-            (key_word(a, 32) ^ key_word(b, 32))) == 0;
+    return flow_key_is(a, flow_key_words(b));
+}
+
+/* The second word of an IPv4 address (addr_from_v4()); the first is 0. */
+static inline uint64_t addr_v4_word(const uint8_t v4[4])
+{
+    uint32_t word;
+
+    memcpy(&word, v4, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return (uint64_t)word << 32 | 0xffff0000u;
+#else
+    return 0xffff00000000u | word;
+#endif
+}
+
+/* The last word of a key without VLAN tags; `client_server`: the client's port in the high half, the server's in the low one. */
+static inline uint64_t flow_ends_word(uint32_t client_server)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return client_server << 16 | client_server >> 16;
+#else
+    return (uint64_t)client_server << 32;
+#endif
 }
 
 /* The server that a flow belongs to. */
@@ -127,20 +180,36 @@ static inline uint64_t hash_mix(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
+/* A seed as the hash of connections wants it. */
+struct flow_seed {
+    uint64_t first, second, odd;
+};
+
+/* Odd constants without structure, so that a seed of zero (in tests) still mixes. */
+static inline struct flow_seed flow_seed_of(const uint64_t seed[2])
+{
+    const uint64_t second = seed[1] ^ 0xd1b54a32d192ed03u;
+
+    return (struct flow_seed){seed[0] ^ 0x9e3779b97f4a7c15u, second, second | 1};
+}
+
 /*
  * Hash of a connection for tables (not for cookies): two 64 x 64 -> 128 bit multiplications, each of words that a secret seed has
  * covered, so that a client cannot aim at one bucket. Ports and VLAN IDs share a word with the front of the client's address: a
  * multiplication by the seed keeps who can choose both (forged addresses of IPv6) from having one undo the other. Made once for
  * each TCP frame; what else is looked up of the connection goes by this hash, or by what hash_with() makes of it and a number.
  */
+static inline uint64_t flow_words_hash(struct flow_seed seed, struct flow_words words)
+{
+    const uint64_t client = words.client[0] ^ words.ends * seed.odd;
+
+    return hash_mix(hash_mix(client ^ seed.first, words.client[1] ^ seed.second) ^ words.server[0],
+                    words.server[1] ^ seed.first);
+}
+
 static inline uint64_t flow_key_hash(const uint64_t seed[2], const struct flow_key *key)
 {
-    /* Odd constants without structure, so that a seed of zero (in tests) still mixes. */
-    const uint64_t first = seed[0] ^ 0x9e3779b97f4a7c15u, second = seed[1] ^ 0xd1b54a32d192ed03u;
-    const uint64_t client = key_word(key, 0) ^ key_word(key, 32) * (second | 1);
-
-    return hash_mix(hash_mix(client ^ first, key_word(key, 8) ^ second) ^ key_word(key, 16),
-                    key_word(key, 24) ^ first);
+    return flow_words_hash(flow_seed_of(seed), flow_key_words(key));
 }
 
 /* The same for an address, or a prefix. */

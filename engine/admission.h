@@ -19,11 +19,16 @@
 /* A cookie found good: what is known of the client from one segment. */
 struct proof {
     const struct promise *promise;
-    uint32_t x, c;
-    bool greeted;                 /* acknowledges c+1+g */
-    bool timestamps;              /* were granted: the segment carries them */
-    struct cookie_options client; /* what we granted, and the client's MSS */
+    struct proof_slot *slot; /* where it is remembered, once it is counted */
+    uint32_t x;
+    uint32_t read; /* what the cookie carries, for cookie_read() */
+    uint32_t c;
+    bool greeted;    /* acknowledges c+1+g */
+    bool timestamps; /* were granted: the segment carries them */
 };
+
+/* What we granted, and the client's MSS. Read from the cookie only where it is wanted: a flood's segments are judged without. */
+struct cookie_options proof_client(const struct passage *passage, const struct proof *proof);
 
 /*
  * Judges a client's segment. `closing`: the closing or half-open flow on its tuple that a proof would replace, or
@@ -31,6 +36,28 @@ struct proof {
  * caller decides.
  */
 bool admission(struct engine *engine, struct passage *passage, struct server *server, struct flow *closing);
+
+/* What our SYN-ACK grants of what a SYN with these options (as in struct tcp_options) offers, as the cookie will carry it. */
+static inline struct cookie_options admission_granted(uint16_t mss, uint8_t wscale, bool ipv4,
+                                                      const struct synack_features *features)
+{
+    uint8_t scale = wscale > WSCALE_MAX ? WSCALE_MAX : wscale;
+    uint16_t unsaid = ipv4 ? MSS_DEFAULT_V4 : MSS_DEFAULT_V6;
+
+    return (struct cookie_options){
+        .mss = mss ? mss : unsaid,
+        .window_scale = features->window_scale == WSCALE_NONE ? WSCALE_NONE : scale,
+        .sack = features->sack,
+        .ecn = features->ecn,
+    };
+}
+
+/*
+ * Remembers the SYN-ACK of a service that greets: if the client's ACK is lost nobody else would repeat anything (the
+ * server's part of RFC 9293 3.8.1). In a ring of its own: SYNs, which can be spoofed, never displace a greeting.
+ */
+void admission_remember(struct engine *engine, const struct passage *passage, const struct promise *promise,
+                        const struct cookie_options *client, uint32_t c, uint8_t offered);
 
 /* What becomes of a segment that proves nothing, to a server in attack mode (ENGINE 4, "bad or expired cookie"). */
 void admission_stray(struct engine *engine, struct passage *passage);

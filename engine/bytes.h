@@ -62,6 +62,26 @@ static inline uint64_t load_wire64(const void *at)
     return word;
 }
 
+/* The last `count` (1 to 7) bytes of such a word, moved to where its first ones were; zeros behind them. */
+static inline uint64_t last_bytes_wire64(uint64_t word, unsigned count)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return word >> (64 - 8 * count);
+#else
+    return word << (64 - 8 * count);
+#endif
+}
+
+/*
+ * The same pointer, as far as the compiler knows another: what lies there is read again where it is wanted, and not kept in
+ * registers, or on the stack, past code that needs them all.
+ */
+static inline uint8_t *read_again(uint8_t *at)
+{
+    __asm__("" : "+r"(at));
+    return at;
+}
+
 /* Pieces of the engine's memory begin on cache lines. */
 static inline size_t align64(size_t bytes)
 {

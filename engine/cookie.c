@@ -26,6 +26,12 @@
  * are not in the MAC's input, so a client can flip bits of its own cookie: it gains a scale, an MSS or SACK that it
  * did not offer, on its own connection.
  *
+ * Two stages are as good as one. Whoever could tell the hash from chance without the secret could tell SipHash itself from chance:
+ * its outputs under the secret, which are the keys, or its outputs under one of these, which are then as good as drawn by chance (the
+ * cascade of Bellare, Canetti and Krawczyk, 1996). For this, nothing else is hashed under the secret, the halves of a key differ in
+ * their input, and all inputs are of fixed size, so that no two mean the same. The price: there are as many keys to be hit by
+ * chance as were ever made, some thousands of 2^128. A guess at the cookie itself is one at 24 bits as before.
+ *
  * MSS. Two bits: an index into a table of the family, read back as the entry, never more than the client's own
  * unless that was below the first entry (216: what a datagram of 256 bytes can carry; hosts that say less are
  * embedded ones with a few segments in hand). 536 and 1220 are the defaults of RFC 9293 3.7.1; 1300 and 1360 cover
@@ -42,9 +48,7 @@
 #include "engine/siphash.h"
 #include "engine/tcp_options.h"
 
-#define EPOCH_BIT     0x80000000u
 #define OPTIONS_MASK  0x7f000000u
-#define MAC_MASK      0x00ffffffu
 #define OPTIONS_SHIFT 24
 #define MSS_ENTRIES   4
 #define FINER_STEPS   16u
@@ -91,105 +95,158 @@ static uint16_t finer_to_mss(const uint16_t *table, unsigned index, uint32_t ste
     return (uint16_t)(table[index] + (step * width + FINER_STEPS - 1) / FINER_STEPS);
 }
 
-/* As it lies in memory. */
-static inline uint32_t v4_of(const struct ip_addr *addr)
+static uint32_t cookie_bits(const uint16_t *table, const struct cookie_options *options)
 {
-    uint32_t word;
+    uint32_t scale = options->window_scale <= WSCALE_MAX ? options->window_scale : WSCALE_NONE;
 
-    memcpy(&word, addr->bytes + 12, sizeof(word));
-    return word;
+    return (scale << 3 | (uint32_t)options->sack << 2 | mss_index(table, options->mss)) << OPTIONS_SHIFT;
+}
+
+static uint32_t tsval_bits(const uint16_t *table, const struct cookie_options *options)
+{
+    return finer_of(table, mss_index(table, options->mss), options->mss) | (options->ecn ? TS_ECN : 0);
+}
+
+struct cookie_words cookie_words_of(bool ipv4, const struct cookie_options *options)
+{
+    const uint16_t *table = mss_tables[ipv4 ? 0 : 1];
+
+    return (struct cookie_words){cookie_bits(table, options), tsval_bits(table, options)};
 }
 
 /*
- * The MAC's input has a fixed size for each family, and the sizes tell the families apart, as SipHash takes the length in. That of
- * IPv4 is short because SipHash is a third of what a SYN costs.
+ * First stage. 31 bytes: address | VLAN IDs, generation | port, epoch, half. Two outputs of 64 bits are the 128 of the key.
  *
- *      IPv4   28 bytes: both addresses | ports, VLAN IDs | x, generation | epoch
- *      IPv6   52 bytes: client | server | ports, VLAN IDs | x, generation | epoch
+ *      16 address | 4 VLAN IDs | 4 generation | 2 port | 4 epoch | 1 which half of the key
  */
-static uint32_t cookie_hash(const struct cookie_keys *keys, const struct flow_key *key, uint32_t x,
-                            uint32_t generation, uint32_t epoch)
+static uint64_t key_half(const struct cookie_keys *keys, const struct server_key *server, uint32_t generation,
+                         uint32_t epoch, uint8_t half)
 {
     struct siphash state = siphash_begin(keys->mac);
-    bool v4 = addr_is_v4(&key->client) && addr_is_v4(&key->server);
+    uint32_t vlan;
 
-    if (v4) {
-        siphash_word(&state, v4_of(&key->client) | (uint64_t)v4_of(&key->server) << 32);
-    } else {
-        siphash_word(&state, key_word(key, 0));
-        siphash_word(&state, key_word(key, 8));
-        siphash_word(&state, key_word(key, 16));
-        siphash_word(&state, key_word(key, 24));
+    memcpy(&vlan, &server->vlan, sizeof(vlan));
+    siphash_word(&state, key_word(&server->addr, 0));
+    siphash_word(&state, key_word(&server->addr, 8));
+    siphash_word(&state, vlan | (uint64_t)generation << 32);
+    return siphash_end(&state, server->port | (uint64_t)epoch << 16 | (uint64_t)half << 48, 31);
+}
+
+const struct siphash *cookie_key_make(struct cookie_key *made, const struct cookie_keys *keys,
+                                      const struct server_key *server, uint32_t generation, uint32_t epoch)
+{
+    made->begun = siphash_begin_words(key_half(keys, server, generation, epoch, 0),
+                                      key_half(keys, server, generation, epoch, 1));
+    made->made_for = cookie_key_for(generation, epoch);
+    return &made->begun;
+}
+
+static inline const struct siphash *key_of(struct cookie_kept *kept, const struct cookie_keys *keys,
+                                           const struct flow_key *key, uint32_t generation, uint32_t epoch)
+{
+    const struct server_key server = flow_key_server(key);
+
+    return cookie_key_of(kept, keys, &server, generation, epoch);
+}
+
+/*
+ * Second stage. The input has a fixed size for each family, and the sizes tell the families apart, as SipHash takes the length in.
+ * Short, because SipHash is the dearest part of what a SYN costs.
+ *
+ *      IPv4   10 bytes: client, x | port
+ *      IPv6   22 bytes: client | x, port
+ */
+static inline uint32_t cookie_hash(const struct siphash *begun, const struct flow_key *key, uint32_t x)
+{
+    struct siphash state = *begun;
+    uint32_t v4;
+
+    if (addr_is_v4(&key->client)) {
+        memcpy(&v4, key->client.bytes + 12, sizeof(v4));
+        return cookie_hash_v4(begun, v4, key->client_port, x);
     }
-    siphash_word(&state, key_word(key, 32));
-    siphash_word(&state, x | (uint64_t)generation << 32);
-    return (uint32_t)siphash_end(&state, epoch, v4 ? 28 : 52);
+    siphash_word(&state, key_word(&key->client, 0));
+    siphash_word(&state, key_word(&key->client, 8));
+    return (uint32_t)siphash_end(&state, x | (uint64_t)key->client_port << 32, 22);
 }
 
 /* The same for a SYN that is sent again (RFC 9293 3.8.1) in the same epoch. */
+uint32_t cookie_make_kept(struct cookie_kept *kept, const struct cookie_keys *keys,
+                          const struct flow_key *key, uint32_t x, uint32_t generation,
+                          const struct cookie_options *options, uint64_t now_us)
+{
+    uint64_t epoch = now_us / COOKIE_EPOCH_US;
+    uint32_t hash = cookie_hash(key_of(kept, keys, key, generation, (uint32_t)epoch), key, x);
+
+    return cookie_of(hash, cookie_bits(mss_table(key), options), (uint32_t)epoch);
+}
+
 uint32_t cookie_make(const struct cookie_keys *keys, const struct flow_key *key, uint32_t x,
                      uint32_t generation, const struct cookie_options *options, uint64_t now_us)
 {
-    uint64_t epoch = now_us / COOKIE_EPOCH_US;
-    uint32_t hash = cookie_hash(keys, key, x, generation, (uint32_t)epoch);
-    uint32_t scale = options->window_scale <= WSCALE_MAX ? options->window_scale : WSCALE_NONE;
-    uint32_t bits = scale << 3 | (uint32_t)options->sack << 2 | mss_index(mss_table(key), options->mss);
+    struct cookie_kept nothing = {0};
 
-    return (epoch & 1 ? EPOCH_BIT : 0) | ((bits << OPTIONS_SHIFT ^ hash) & OPTIONS_MASK) | (hash & MAC_MASK);
+    return cookie_make_kept(&nothing, keys, key, x, generation, options, now_us);
+}
+
+uint32_t cookie_hash_kept(struct cookie_kept *kept, const struct cookie_keys *keys,
+                          const struct flow_key *key, uint32_t x, uint32_t generation, uint64_t epoch)
+{
+    return cookie_hash(key_of(kept, keys, key, generation, (uint32_t)epoch), key, x);
+}
+
+struct cookie_options cookie_read(const struct flow_key *key, uint32_t read)
+{
+    uint32_t bits = (read & OPTIONS_MASK) >> OPTIONS_SHIFT;
+
+    return (struct cookie_options){
+        .mss = mss_table(key)[bits & 3],
+        .window_scale = (uint8_t)(bits >> 3),
+        .sack = (bits & 4) != 0,
+    };
+}
+
+bool cookie_check_kept(struct cookie_kept *kept, const struct cookie_keys *keys, const struct flow_key *key,
+                       uint32_t x, uint32_t generation, uint32_t c, uint64_t now_us,
+                       struct cookie_options *options)
+{
+    uint64_t epoch = cookie_epoch(c, now_us);
+    uint32_t hash;
+
+    if (epoch == COOKIE_EPOCH_NONE)
+        return false;
+    hash = cookie_hash_kept(kept, keys, key, x, generation, epoch);
+    if (!cookie_fits(c, hash))
+        return false;
+    *options = cookie_read(key, c ^ hash);
+    return true;
 }
 
 bool cookie_check(const struct cookie_keys *keys, const struct flow_key *key, uint32_t x, uint32_t generation,
                   uint32_t c, uint64_t now_us, struct cookie_options *options)
 {
-    uint64_t epoch = now_us / COOKIE_EPOCH_US;
-    uint32_t hash, bits;
+    struct cookie_kept nothing = {0};
 
-    if ((epoch & 1) != c >> 31) {
-        if (epoch == 0)
-            return false;
-        epoch--;
-    }
-    hash = cookie_hash(keys, key, x, generation, (uint32_t)epoch);
-    if ((c ^ hash) & MAC_MASK)
-        return false;
-    bits = ((c ^ hash) & OPTIONS_MASK) >> OPTIONS_SHIFT;
-    *options = (struct cookie_options){
-        .mss = mss_table(key)[bits & 3],
-        .window_scale = (uint8_t)(bits >> 3),
-        .sack = (bits & 4) != 0,
-    };
-    return true;
-}
-
-/*
- * Milliseconds on a clock that starts elsewhere for each tuple, so that TSvals tell nothing of other connections
- * (RFC 7323 7.1).
- */
-static uint32_t tuple_ms(const struct cookie_keys *keys, const struct flow_key *key, uint64_t now_us)
-{
-    return (uint32_t)(now_us / 1000) + (uint32_t)flow_key_hash(keys->tsval, key);
+    return cookie_check_kept(&nothing, keys, key, x, generation, c, now_us, options);
 }
 
 uint32_t cookie_tsval(const struct cookie_keys *keys, const struct flow_key *key,
                       const struct cookie_options *options, uint64_t now_us)
 {
-    const uint16_t *table = mss_table(key);
-    uint32_t bits = finer_of(table, mss_index(table, options->mss), options->mss);
-
-    if (options->ecn)
-        bits |= TS_ECN;
-    return (tuple_ms(keys, key, now_us) & ~COOKIE_TS_BITS) | bits;
+    return (cookie_tuple_ms(keys, flow_key_words(key), now_us) & ~COOKIE_TS_BITS) |
+           tsval_bits(mss_table(key), options);
 }
 
 uint32_t cookie_tsval_ceiling(const struct cookie_keys *keys, const struct flow_key *key, uint64_t now_us)
 {
-    return (tuple_ms(keys, key, now_us) | COOKIE_TS_BITS) + 1;
+    return (cookie_tuple_ms(keys, flow_key_words(key), now_us) | COOKIE_TS_BITS) + 1;
 }
 
 bool cookie_tsecr_is_ours(const struct cookie_keys *keys, const struct flow_key *key, uint32_t tsecr,
                           uint64_t age_us, uint64_t now_us)
 {
-    return (tuple_ms(keys, key, now_us) | COOKIE_TS_BITS) - tsecr <= age_us / 1000 + COOKIE_TS_BITS;
+    return (cookie_tuple_ms(keys, flow_key_words(key), now_us) | COOKIE_TS_BITS) - tsecr <=
+           age_us / 1000 + COOKIE_TS_BITS;
 }
 
 void cookie_refine(const struct flow_key *key, uint32_t tsecr, struct cookie_options *options)

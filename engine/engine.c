@@ -11,6 +11,7 @@
 #include "engine/icmp.h"
 #include "engine/observe.h"
 #include "engine/opening.h"
+#include "engine/plain.h"
 #include "engine/shard.h"
 #include "engine/splice.h"
 #include "engine/track.h"
@@ -79,7 +80,7 @@ static void *place(struct layout *layout, size_t bytes)
 /* The pieces, in the order in which they lie. */
 struct pieces {
     void *engine, *outbox, *observations, *limits, *sources, *greetings, *synacks;
-    void *proved, *stray, *asked, *silent, *blamed, *served;
+    void *stray, *asked, *proofs, *served;
     void *servers, *assemblies, *openings, *flows;
 };
 
@@ -94,11 +95,9 @@ static size_t lay_out(const struct engine_config *config, uint8_t *base, struct 
     pieces->sources = place(&layout, source_table_bytes(config->sources_max));
     pieces->greetings = place(&layout, resend_ring_bytes(config->greeted_max));
     pieces->synacks = place(&layout, resend_ring_bytes(config->greeted_max / SYNACKS_SHARE));
-    pieces->proved = place(&layout, TAGS_PROVED * sizeof(struct tag));
     pieces->stray = place(&layout, TAGS_STRAY * sizeof(struct tag));
     pieces->asked = place(&layout, TAGS_ASKED * sizeof(struct tag));
-    pieces->silent = place(&layout, TAGS_SILENT * sizeof(struct tag));
-    pieces->blamed = place(&layout, TAGS_BLAMED * sizeof(struct tag));
+    pieces->proofs = place(&layout, PROOFS * sizeof(struct proof_slot));
     pieces->served = place(&layout, config->served_max * sizeof(uint32_t));
     pieces->servers = place(&layout, config->servers_max * sizeof(struct server));
     pieces->assemblies = place(&layout, assembly_pool_bytes(config->assemblies_max));
@@ -149,13 +148,12 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
     source_table_init(&engine->sources, pieces.sources, config->sources_max, engine->servers.shards, seed);
     engine->greetings = resend_ring_init(pieces.greetings, config->greeted_max, seed);
     engine->synacks = resend_ring_init(pieces.synacks, config->greeted_max / SYNACKS_SHARE, seed);
-    tag_table_init(&engine->proved, pieces.proved, TAGS_PROVED, 3000);
     tag_table_init(&engine->stray, pieces.stray, TAGS_STRAY, 30000);
     tag_table_init(&engine->asked, pieces.asked, TAGS_ASKED, RATE_WINDOW_US / 1000);
-    tag_table_init(&engine->silent, pieces.silent, TAGS_SILENT, RATE_WINDOW_US / 1000);
-    tag_table_init(&engine->blamed, pieces.blamed, TAGS_BLAMED, 2 * SOURCE_HALF_US / 1000);
+    engine->proofs = (struct proof_table){pieces.proofs, PROOFS - 1};
     served_init(&engine->served, pieces.served, config->served_max);
     engine->assemblies = assembly_pool_init(pieces.assemblies, config->assemblies_max, seed);
+    engine->answer = &engine->answers[0];
     opening_pool_init(&engine->openings, pieces.openings, config->openings_max, now_us);
     flow_table_init(&engine->flows, pieces.flows, config->flows_max, seed, &engine->counters);
     for (int family = 0; family < 2; family++) {
@@ -198,22 +196,17 @@ void passage_answer(struct engine *engine, struct passage *passage, const struct
     replied(engine, passage, segment_answer(&passage->frame, segment));
 }
 
+static uint8_t promised_ttl(const struct promise *promise)
+{
+    return promise->synack.ttl ? promise->synack.ttl : TTL_DEFAULT;
+}
+
 void speak_as(const struct engine *engine, const struct promise *promise, const struct flow_key *key,
               struct segment *segment)
 {
-    segment->ttl = promise->synack.ttl ? promise->synack.ttl : TTL_DEFAULT;
+    segment->ttl = promised_ttl(promise);
     segment->df = promise->synack.df;
     segment->flow_label = addr_is_v4(&key->server) ? 0 : flow_label_to_client(engine, key);
-}
-
-/* The same where only the connection is known: by what its server promises now. */
-static void speak_in_name_of(struct engine *engine, const struct flow_key *key, struct segment *segment)
-{
-    struct server_key server_key = flow_key_server(key);
-    const struct server *server = server_find(&engine->servers, &server_key);
-
-    if (server)
-        speak_as(engine, server_promise_now(engine, server, addr_is_v4(&key->server)), key, segment);
 }
 
 uint32_t flow_label_to_client(const struct engine *engine, const struct flow_key *key)
@@ -221,15 +214,29 @@ uint32_t flow_label_to_client(const struct engine *engine, const struct flow_key
     return (uint32_t)flow_key_hash(engine->config.keys.tsval, key) & 0xfffff;
 }
 
-void passage_reset(struct engine *engine, struct passage *passage, enum drop_reason reason)
+void passage_reset_by(struct engine *engine, struct passage *passage, const struct server *server,
+                      enum drop_reason reason)
 {
-    struct segment segment;
+    bool v4 = addr_is_v4(&passage->key.server);
+    const struct promise *promise = server_promise_now(engine, server, v4);
+    uint32_t flow_label = v4 ? 0 : flow_label_to_client(engine, &passage->key);
 
     engine->counters.drops[reason]++;
-    segment_reset_reply(&passage->frame, &segment);
-    if (passage->from == SIDE_CLIENT)
-        speak_in_name_of(engine, &passage->key, &segment);
-    passage_answer(engine, passage, &segment);
+    replied(engine, passage,
+            segment_answer_reset(&passage->frame, promised_ttl(promise), promise->synack.df, flow_label));
+}
+
+void passage_reset(struct engine *engine, struct passage *passage, enum drop_reason reason)
+{
+    struct server_key key = flow_key_server(&passage->key);
+    const struct server *server = passage->from == SIDE_CLIENT ? server_find(&engine->servers, &key) : NULL;
+
+    if (server) {
+        passage_reset_by(engine, passage, server, reason);
+        return;
+    }
+    engine->counters.drops[reason]++;
+    replied(engine, passage, segment_answer_reset(&passage->frame, TTL_DEFAULT, true, 0));
 }
 
 void engine_emit(struct engine *engine, enum side to, const struct link_header *link,
@@ -349,18 +356,15 @@ static bool cookies_out(const struct server *server, uint64_t now_us)
 }
 
 /* A client's segment that belongs to no flow. */
-static void client_without_flow(struct engine *engine, struct passage *passage)
+static inline void client_without_flow(struct engine *engine, struct passage *passage)
 {
-    struct server_key key = flow_key_server(&passage->key);
-    struct server *server = server_find(&engine->servers, &key);
-    bool plain = (passage->frame.flags & (TCP_SYN | TCP_ACK)) != TCP_ACK || (passage->frame.flags & TCP_RST);
+    struct server *server = server_of(&engine->servers, &passage->key);
+    bool ack = (passage->frame.flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_ACK;
 
     /* For a cookie lifetime after an attack, what is no SYN and no RST may belong to a cookie (ENGINE 5.13). */
-    if (!server || !cookies_out(server, passage->now_us) || (plain && !server_protected(server))) {
+    if (!server || !(server_protected(server) || (ack && cookies_out(server, passage->now_us))))
         track_client(engine, passage, server);
-        return;
-    }
-    if (!admission(engine, passage, server, NULL))
+    else if (!admission(engine, passage, server, NULL))
         admission_stray(engine, passage);
 }
 
@@ -477,14 +481,13 @@ static void half_open_flow(struct engine *engine, struct passage *passage, struc
 }
 
 /* A SYN of a source that is put aside: by the operator, for all servers; by judgement, for those that are attacked. */
-static bool source_refused(struct engine *engine, const struct passage *passage)
+static bool __attribute__((noinline)) source_is_refused(struct engine *engine, const struct passage *passage)
 {
     struct server_key key;
     const struct server *server;
     enum source_by by;
 
-    if (passage->from != SIDE_CLIENT || (passage->frame.flags & (TCP_SYN | TCP_ACK)) != TCP_SYN ||
-        !source_any_aside(&engine->sources, passage->now_us) ||
+    if (!source_any_aside(&engine->sources, passage->now_us) ||
         source_state(&engine->sources, &passage->key.client, &by, passage->now_us) != SOURCE_ASIDE)
         return false;
     if (by == SOURCE_BY_OPERATOR)
@@ -494,24 +497,44 @@ static bool source_refused(struct engine *engine, const struct passage *passage)
     return server && server_protected(server);
 }
 
-static void tcp_frame(struct engine *engine, struct passage *passage)
+static inline bool source_refused(struct engine *engine, const struct passage *passage)
+{
+    return passage->from == SIDE_CLIENT && (passage->frame.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
+           source_is_refused(engine, passage);
+}
+
+static inline void read_options(struct passage *passage)
 {
     const struct frame *frame = &passage->frame;
-    struct flow *flow;
 
-    frame_flow_key(frame, passage->from, &passage->key);
-    passage->hash = engine_hash(engine, &passage->key);
-    flow = flow_find_hashed(&engine->flows, &passage->key, passage->hash);
-    if (flow && (track_plain(engine, passage, flow) || splice_plain(engine, passage, flow)))
-        return;
     if (tcp_options_parse(frame_options(frame), frame->options_bytes, &passage->options) != OPTIONS_OK &&
         passage->from == SIDE_CLIENT)
         passage->options.present |= OPTION_OTHER; /* what was read before the bad one counts */
+}
+
+/* A segment that belongs to no flow. View, key and hash are known. */
+static inline __attribute__((always_inline)) void stranger_frame(struct engine *engine,
+                                                                 struct passage *passage)
+{
+    read_options(passage);
+    if (source_refused(engine, passage))
+        passage_drop(engine, passage, DROP_aside);
+    else if (passage->from == SIDE_CLIENT)
+        client_without_flow(engine, passage);
+    else
+        server_without_flow(engine, passage);
+}
+
+/* What is no plain segment of its flow. View, key and hash are known. */
+static void __attribute__((noinline))
+flow_frame(struct engine *engine, struct passage *passage, struct flow *flow)
+{
+    read_options(passage);
     if (source_refused(engine, passage)) {
         passage_drop(engine, passage, DROP_aside);
         return;
     }
-    switch (flow ? (enum flow_state)flow->state : FLOW_FREE) {
+    switch ((enum flow_state)flow->state) {
     case FLOW_SPLICED:
         splice_frame(engine, passage, flow);
         return;
@@ -536,10 +559,13 @@ static void tcp_frame(struct engine *engine, struct passage *passage)
     case FLOW_STATES:
         break;
     }
-    if (passage->from == SIDE_CLIENT)
-        client_without_flow(engine, passage);
-    else
-        server_without_flow(engine, passage);
+}
+
+static bool host_attacked(const struct engine *engine, const struct frame *frame)
+{
+    struct ip_addr host = frame_dst(frame);
+
+    return server_host_attacked(&engine->servers, &host, &frame->vlan);
 }
 
 /* What is no TCP segment passes, but for pieces of one that could get around the cookie. */
@@ -550,31 +576,82 @@ static void __attribute__((noinline)) other_frame(struct engine *engine, struct 
 
     if (frame->kind == FRAME_ICMP_ERROR)
         icmp_frame(engine, passage);
-    else if (piece && passage->from == SIDE_CLIENT &&
-             server_host_attacked(&engine->servers, &frame->dst, &frame->vlan))
+    else if (piece && passage->from == SIDE_CLIENT && host_attacked(engine, frame))
         passage_drop(engine, passage, frame->kind == FRAME_MALFORMED ? DROP_bad_segment : DROP_fragment);
 }
 
-void engine_input(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes, uint32_t wire_bytes,
-                  uint32_t capacity, uint64_t now_us, struct verdict *verdict)
+/* Not a plain frame: the view is filled in by the walk. */
+static void __attribute__((noinline))
+walked_frame(struct engine *engine, struct passage *passage, uint8_t *buffer, uint32_t bytes,
+             uint32_t wire_bytes, uint32_t capacity)
 {
-    struct passage
-        passage; /* not cleared as a whole, for it is large: frame, options and key are filled in as they are known */
-    struct frame *frame = &passage.frame;
+    struct frame *frame = &passage->frame;
+    uint32_t index;
 
-    passage.from = from;
-    passage.now_us = now_us;
-    passage.verdict = verdict;
+    if (bytes < OFFLOAD_BYTES)
+        return;
+    if (frame_walk(frame, (struct offload *)(void *)buffer, buffer + OFFLOAD_BYTES, bytes - OFFLOAD_BYTES,
+                   wire_bytes - OFFLOAD_BYTES, capacity - OFFLOAD_BYTES) != FRAME_TCP) {
+        other_frame(engine, passage);
+        return;
+    }
+    frame_flow_key(frame, passage->from, &passage->key);
+    passage->hash = engine_hash(engine, &passage->key);
+    index = flow_find_words(&engine->flows, flow_key_words(&passage->key), passage->hash);
+    if (index == FLOW_NONE)
+        stranger_frame(engine, passage);
+    else if (!plain_segment(engine, frame, passage->from, index, passage->now_us))
+        flow_frame(engine, passage, &engine->flows.flows[index]);
+}
+
+static inline __attribute__((always_inline)) void fill_plain(struct frame *frame, uint8_t *buffer,
+                                                             uint32_t bytes, uint32_t capacity)
+{
+    frame_fill_plain(frame, (struct offload *)(void *)buffer, buffer + OFFLOAD_BYTES, bytes - OFFLOAD_BYTES,
+                     capacity - OFFLOAD_BYTES);
+}
+
+/*
+ * Key, hash and view of a plain frame are made in registers: where it is a plain segment of a flow, as nearly all are, that is all
+ * that they are wanted for. Otherwise they go into the passage, which is not cleared as a whole, for it is large.
+ */
+void engine_any_frame(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes,
+                      uint32_t wire_bytes, uint32_t capacity, uint64_t now_us, struct verdict *verdict)
+{
+    uint8_t *data = buffer + OFFLOAD_BYTES;
+    struct passage passage;
+    struct flow_words key;
+    struct frame frame;
+    uint32_t index;
+    uint64_t hash;
+
     engine->now_us = now_us;
     verdict->action = VERDICT_FORWARD;
     verdict->bytes = bytes;
-    if (bytes < OFFLOAD_BYTES)
+    if (bytes < OFFLOAD_BYTES + PLAIN_FRAME_BYTES || !frame_is_plain(data, bytes - OFFLOAD_BYTES)) {
+        passage_begin(&passage, from, now_us, verdict);
+        walked_frame(engine, &passage, buffer, bytes, wire_bytes, capacity);
         return;
-    if (frame_parse(frame, (struct offload *)(void *)buffer, buffer + OFFLOAD_BYTES, bytes - OFFLOAD_BYTES,
-                    wire_bytes - OFFLOAD_BYTES, capacity - OFFLOAD_BYTES) == FRAME_TCP)
-        tcp_frame(engine, &passage);
-    else
-        other_frame(engine, &passage);
+    }
+    key = frame_plain_words(data, from);
+    hash = flow_words_hash(engine->flows.seed, key);
+    index = flow_find_words(&engine->flows, key, hash);
+    if (index == FLOW_NONE) {
+        passage_begin(&passage, from, now_us, verdict);
+        passage.key = flow_key_of(key);
+        passage.hash = hash;
+        fill_plain(&passage.frame, read_again(buffer), bytes, capacity);
+        stranger_frame(engine, &passage);
+        return;
+    }
+    fill_plain(&frame, buffer, bytes, capacity);
+    if (plain_segment(engine, &frame, from, index, now_us))
+        return;
+    passage_begin(&passage, from, now_us, verdict);
+    passage.key = engine->flows.flows[index].key;
+    passage.hash = engine_hash(engine, &passage.key);
+    fill_plain(&passage.frame, read_again(buffer), bytes, capacity);
+    flow_frame(engine, &passage, &engine->flows.flows[index]);
 }
 
 /* --- time --------------------------------------------------------------------------------------------------------- */
@@ -645,6 +722,7 @@ void engine_adopt_policy(struct engine *engine, const struct policy *policy, uin
 {
     engine->policy = policy;
     memset(engine->answers, 0, sizeof(engine->answers));
+    engine->answer = &engine->answers[0];
     server_table_adopt(&engine->servers, policy, now_us);
 }
 

@@ -59,7 +59,7 @@ void flow_table_init(struct flow_table *table, void *memory, uint32_t capacity, 
     table->capacity = capacity;
     table->buckets_count = FLOW_BUCKETS(capacity);
     table->free_head = FLOW_NONE;
-    memcpy(table->seed, seed, sizeof(table->seed));
+    table->seed = flow_seed_of(seed);
     table->counters = counters;
     for (int list = 0; list < FLOW_LISTS; list++)
         table->lists[list] = (struct flow_list){FLOW_NONE, FLOW_NONE, 0};
@@ -72,21 +72,21 @@ static uint32_t next_bucket(const struct flow_table *table, uint32_t bucket)
     return bucket + 1 < table->buckets_count ? bucket + 1 : 0;
 }
 
-struct flow *flow_find_further(const struct flow_table *table, const struct flow_key *key, uint64_t hash)
+uint32_t flow_find_further(const struct flow_table *table, struct flow_words key, uint64_t hash)
 {
     uint32_t at = flow_home(table, hash);
 
     for (uint32_t looked = 0; looked < table->buckets_count; looked++) {
         const struct flow_bucket *bucket = &table->buckets[at];
-        struct flow *flow = flow_find_among(table, bucket, 0, key, flow_tag(hash));
+        uint32_t index = flow_find_among(table, bucket, 0, key, flow_tag(hash));
 
-        if (!flow) /* the last four, and four that are known already */
-            flow = flow_find_among(table, bucket, FLOW_BUCKET_PLACES - 8, key, flow_tag(hash));
-        if (flow || !bucket->passed)
-            return flow;
+        if (index == FLOW_NONE) /* the last four, and four that are known already */
+            index = flow_find_among(table, bucket, FLOW_BUCKET_PLACES - 8, key, flow_tag(hash));
+        if (index != FLOW_NONE || !bucket->passed)
+            return index;
         at = next_bucket(table, at);
     }
-    return NULL;
+    return FLOW_NONE;
 }
 
 static uint32_t free_place(const struct flow_bucket *bucket)
@@ -134,7 +134,10 @@ static void index_remove(struct flow_table *table, uint32_t index, uint64_t hash
 
 struct flow *flow_find(const struct flow_table *table, const struct flow_key *key)
 {
-    return flow_find_hashed(table, key, flow_key_hash(table->seed, key));
+    uint32_t index =
+        flow_find_words(table, flow_key_words(key), flow_words_hash(table->seed, flow_key_words(key)));
+
+    return index != FLOW_NONE ? &table->flows[index] : NULL;
 }
 
 /* --- lists ------------------------------------------------------------------------------------------------ */
@@ -286,7 +289,7 @@ struct flow *flow_new(struct flow_table *table, const struct flow_key *key, enum
     table->cold[index].serial = ++table->serial;
     table->cold[index].born = flow->used;
     table->cold[index].opening = FLOW_NONE;
-    index_add(table, index, flow_key_hash(table->seed, key));
+    index_add(table, index, flow_words_hash(table->seed, flow_key_words(key)));
     flow_set_state(table, flow, state, now_us);
     return flow;
 }
@@ -296,7 +299,7 @@ void flow_free(struct flow_table *table, struct flow *flow)
     uint32_t index = flow_index(table, flow);
 
     flow_set_state(table, flow, FLOW_FREE, 0);
-    index_remove(table, index, flow_key_hash(table->seed, &flow->key));
+    index_remove(table, index, flow_words_hash(table->seed, flow_key_words(&flow->key)));
     table->cold[index].older = table->free_head;
     table->free_head = index;
 }

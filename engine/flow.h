@@ -144,6 +144,7 @@ struct flow_bucket {
 };
 
 _Static_assert(sizeof(struct flow_bucket) == 64, "a bucket is one cache line");
+_Static_assert(offsetof(struct flow_bucket, passed) == 12, "the last tags and `passed` are one word");
 
 struct flow_list {
     uint32_t oldest, newest, count;
@@ -157,7 +158,7 @@ struct flow_table {
     uint32_t unused;    /* entries from here on were never used */
     uint32_t free_head; /* chain of freed ones */
     uint32_t serial;
-    uint64_t seed[2];
+    struct flow_seed seed;
     struct flow_list lists[FLOW_LISTS];
     struct counters *counters; /* the gauges are kept here */
 };
@@ -168,9 +169,6 @@ void flow_table_init(struct flow_table *table, void *memory, uint32_t capacity, 
                      struct counters *counters);
 
 struct flow *flow_find(const struct flow_table *table, const struct flow_key *key);
-/* The same for who has flow_key_hash() of the key under the table's seed. Inline, below: every frame that crosses needs it. */
-static inline struct flow *flow_find_hashed(const struct flow_table *table, const struct flow_key *key,
-                                            uint64_t hash);
 /*
  * A new entry in `state` for a key that has none; NULL where the table is full of flows that may not be evicted.
  * The entry that had to go is told by flow_evictable() beforehand.
@@ -236,32 +234,35 @@ static inline uint64_t flow_tags_like(const uint8_t tags[8], uint8_t tag)
     return (differ - ones) & ~differ & ones << 7;
 }
 
-/* The entry among eight places of the bucket, from `first` on. */
-static inline struct flow *flow_find_among(const struct flow_table *table, const struct flow_bucket *bucket,
-                                           uint32_t first, const struct flow_key *key, uint8_t tag)
+/* The index of the entry among eight places of the bucket, from `first` on; FLOW_NONE. */
+static inline uint32_t flow_find_among(const struct flow_table *table, const struct flow_bucket *bucket,
+                                       uint32_t first, struct flow_words key, uint8_t tag)
 {
     for (uint64_t like = flow_tags_like(bucket->tags + first, tag); like; like &= like - 1) {
         uint32_t place = first + ((uint32_t)__builtin_ctzll(like) >> 3);
-        struct flow *flow = &table->flows[bucket->entries[place]];
+        uint32_t index = bucket->entries[place];
 
-        if (flow_key_equal(&flow->key, key))
-            return flow;
+        if (flow_key_is(&table->flows[index].key, key))
+            return index;
     }
-    return NULL;
+    return FLOW_NONE;
 }
 
 /* The rest of the search, behind the first eight places of its first bucket. */
-struct flow *flow_find_further(const struct flow_table *table, const struct flow_key *key, uint64_t hash);
+uint32_t flow_find_further(const struct flow_table *table, struct flow_words key, uint64_t hash);
 
-static inline struct flow *flow_find_hashed(const struct flow_table *table, const struct flow_key *key,
-                                            uint64_t hash)
+/* The same by words, which may be in registers: the entry's index, or FLOW_NONE. */
+static inline uint32_t flow_find_words(const struct flow_table *table, struct flow_words key, uint64_t hash)
 {
     const struct flow_bucket *bucket = &table->buckets[flow_home(table, hash)];
-    struct flow *flow = flow_find_among(table, bucket, 0, key, flow_tag(hash));
+    uint32_t index = flow_find_among(table, bucket, 0, key, flow_tag(hash));
 
-    /* Places are taken from the first on, but may have been given back: those behind eight tell for themselves. */
-    if (flow || !(bucket->passed | bucket->tags[8] | bucket->tags[9] | bucket->tags[10] | bucket->tags[11]))
-        return flow;
+    /*
+     * Places are taken from the first on, but may have been given back: the tags behind eight tell for themselves, in one word with
+     * how many have passed.
+     */
+    if (index != FLOW_NONE || key_word(bucket, 8) == 0)
+        return index;
     return flow_find_further(table, key, hash);
 }
 

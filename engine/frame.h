@@ -31,6 +31,9 @@
 #define IPV4_HEADER_BYTES    20
 #define TCP_HEADER_BYTES     20
 #define TCP_CHECKSUM_AT      16 /* from the TCP header */
+#define PROTO_TCP            6
+#define PLAIN_L4             (ETH_HEADER_BYTES + IPV4_HEADER_BYTES) /* where TCP begins in a plain frame */
+#define PLAIN_FRAME_BYTES    (PLAIN_L4 + TCP_HEADER_BYTES)          /* the least that it has */
 
 enum side { SIDE_CLIENT, SIDE_SERVER };
 static inline enum side side_other(enum side side)
@@ -64,77 +67,111 @@ enum frame_kind {
  */
 struct frame {
     enum frame_kind kind;
-    struct offload *offload; /* in front of data; NULL where there is none (captures) */
-    uint8_t *data;           /* Ethernet header */
-    uint32_t bytes;          /* bytes present from data on */
-    uint32_t capacity;       /* bytes that may be written from data on */
-    uint16_t l3;             /* offset of the IP header: 14, 18 or 22 */
-    uint16_t l4;             /* offset of the TCP or ICMP header */
-    uint16_t payload;        /* offset of the TCP payload */
-    uint8_t ip_version;      /* 4 or 6 */
-    struct ip_addr src, dst;
-    uint16_t src_port, dst_port;
+    struct offload *offload;  /* in front of data; NULL where there is none (captures) */
+    uint8_t *data;            /* Ethernet header */
+    uint32_t bytes;           /* bytes present from data on */
+    uint32_t capacity;        /* bytes that may be written from data on */
+    uint32_t payload_present; /* of payload_bytes, in the buffer; less only in truncated captures */
+    uint16_t l3;              /* offset of the IP header: 14, 18 or 22 */
+    uint16_t l4;              /* offset of the TCP or ICMP header */
+    uint16_t payload;         /* offset of the TCP payload */
+    uint8_t ip_version;       /* 4 or 6 */
     struct vlan_ids vlan;
     uint32_t seq, ack;
-    uint16_t window;          /* as it stands in the header, unscaled */
-    uint8_t flags;            /* enum tcp_flags */
-    uint8_t options_bytes;    /* 0 to 40, options begin at l4 + 20 */
-    uint32_t payload_bytes;   /* on the wire, by the IP header */
-    uint32_t payload_present; /* of them in the buffer; less only in truncated captures */
+    uint16_t window;        /* as it stands in the header, unscaled */
+    uint8_t flags;          /* enum tcp_flags */
+    uint8_t options_bytes;  /* 0 to 40, options begin at l4 + 20 */
+    uint32_t payload_bytes; /* on the wire, by the IP header */
 };
 
-/* For frame_parse(), inline, as every frame that crosses needs them. `l4`: offset of the TCP header; `end`: of the end of the packet. */
-static inline enum frame_kind frame_parse_tcp(struct frame *frame, uint32_t l4, uint32_t end)
+/* Offset of the payload behind the TCP header at `l4`; 0: the header is too short, or does not end below `end`. */
+static inline uint32_t frame_payload_at(const uint8_t *data, uint32_t l4, uint32_t end)
+{
+    uint32_t header_bytes, payload;
+
+    if (l4 + TCP_HEADER_BYTES > end)
+        return 0;
+    header_bytes = data[l4 + 12] / 16 * 4u;
+    payload = l4 + header_bytes;
+    return header_bytes < TCP_HEADER_BYTES || payload > end ? 0 : payload;
+}
+
+/* What the TCP header at `l4` says, which lies in the frame, with the payload behind it up to `end`, or to the end of what is there. */
+static inline __attribute__((always_inline)) void frame_fill_tcp(struct frame *frame, uint32_t l4,
+                                                                 uint32_t payload, uint32_t end)
 {
     const uint8_t *tcp = frame->data + l4;
-    uint32_t present_end = end < frame->bytes ? end : frame->bytes;
-    uint32_t ports, header, header_bytes, payload;
 
-    if (l4 + TCP_HEADER_BYTES > present_end)
-        return FRAME_MALFORMED;
-    ports = load_be32(tcp);
-    header = load_be32(tcp + 12); /* data offset, flags, window */
-    header_bytes = (header >> 28) * 4;
-    payload = l4 + header_bytes;
-    if (header_bytes < TCP_HEADER_BYTES || payload > present_end)
-        return FRAME_MALFORMED;
+    frame->kind = FRAME_TCP;
     frame->l4 = (uint16_t)l4;
     frame->payload = (uint16_t)payload;
-    frame->src_port = (uint16_t)(ports >> 16);
-    frame->dst_port = (uint16_t)ports;
     frame->seq = load_be32(tcp + 4);
     frame->ack = load_be32(tcp + 8);
-    frame->flags = (uint8_t)(header >> 16);
-    frame->window = (uint16_t)header;
-    frame->options_bytes = (uint8_t)(header_bytes - TCP_HEADER_BYTES);
+    frame->flags = tcp[13];
+    frame->window = load_be16(tcp + 14);
+    frame->options_bytes = (uint8_t)(payload - l4 - TCP_HEADER_BYTES);
     frame->payload_bytes = end - payload;
-    frame->payload_present = present_end - payload;
-    return FRAME_TCP;
+    frame->payload_present = (end < frame->bytes ? end : frame->bytes) - payload;
+}
+
+/* Where the packet of a plain frame ends, by its IPv4 header. */
+static inline uint32_t frame_plain_end(const uint8_t *data)
+{
+    return (uint32_t)ETH_HEADER_BYTES + load_be16(data + ETH_HEADER_BYTES + 2);
+}
+
+/* Where its payload begins, by its TCP header. */
+static inline uint32_t frame_plain_payload(const uint8_t *data)
+{
+    return PLAIN_L4 + (data[PLAIN_L4 + 12] >> 2 & 0x3cu);
 }
 
 /*
- * The frames that nearly all are, told by two words: untagged, IPv4 without options, no fragment, TCP, of a stated length that
- * the frame has. What is not one of them takes the walk, to the same view.
+ * The frames that nearly all are, told by two words: untagged, IPv4 without options, no fragment, TCP, and all that the stated length
+ * says is there.
  *
  *      12 EtherType 0800 | 14 version 4, 20 bytes of header | 20 no fragment | 23 protocol 6
  */
-static inline bool frame_is_plain_v4(const struct frame *frame, uint32_t wire_bytes)
+static inline bool frame_is_plain(const uint8_t *data, uint32_t bytes)
 {
     const uint64_t first_is = WIRE64(0x0800450000000000u), first_mask = WIRE64(0xffffff0000000000u);
     const uint64_t second_is = WIRE64(0x0000000600000000u), second_mask = WIRE64(0x3fff00ff00000000u);
-    uint32_t total_bytes;
+    uint32_t end, payload;
     uint64_t odd;
 
-    if (frame->bytes < ETH_HEADER_BYTES + IPV4_HEADER_BYTES)
+    if (bytes < PLAIN_FRAME_BYTES)
         return false;
-    odd = (load_wire64(frame->data + 12) ^ first_is) & first_mask;
-    odd |= (load_wire64(frame->data + 20) ^ second_is) & second_mask;
-    total_bytes = load_be16(frame->data + 16);
-    return !odd && total_bytes >= IPV4_HEADER_BYTES && ETH_HEADER_BYTES + total_bytes <= wire_bytes;
+    odd = (load_wire64(data + 12) ^ first_is) & first_mask;
+    odd |= (load_wire64(data + 20) ^ second_is) & second_mask;
+    end = frame_plain_end(data);
+    payload = frame_plain_payload(data);
+    return !odd && end <= bytes && payload <= end && payload >= PLAIN_FRAME_BYTES;
 }
 
-/* The walk over all other frames. The view's buffer is filled in. */
-enum frame_kind frame_walk(struct frame *frame, uint32_t wire_bytes);
+/*
+ * The view of a frame that is plain. Every offset is a constant: a view that is only looked at inline stays in registers, and what is
+ * not looked at is not read.
+ */
+static inline __attribute__((always_inline)) void frame_fill_plain(struct frame *frame,
+                                                                   struct offload *offload, uint8_t *data,
+                                                                   uint32_t bytes, uint32_t capacity)
+{
+    uint32_t end = frame_plain_end(data);
+
+    frame->offload = offload;
+    frame->data = data;
+    frame->bytes = bytes;
+    frame->capacity = capacity;
+    frame->l3 = ETH_HEADER_BYTES;
+    frame->ip_version = 4;
+    frame->vlan = (struct vlan_ids){{0, 0}};
+    frame_fill_tcp(frame, PLAIN_L4, frame_plain_payload(data), end);
+    frame->payload_present = frame->payload_bytes;
+}
+
+/* The walk over any frame, with frame_parse()'s arguments, to the same view. */
+enum frame_kind frame_walk(struct frame *frame, struct offload *offload, uint8_t *data, uint32_t bytes,
+                           uint32_t wire_bytes, uint32_t capacity);
 
 /*
  * Fills `frame` for `bytes` bytes at `data` of a frame that was `wire_bytes` long on the wire (>= bytes). `offload`
@@ -143,22 +180,10 @@ enum frame_kind frame_walk(struct frame *frame, uint32_t wire_bytes);
 static inline enum frame_kind frame_parse(struct frame *frame, struct offload *offload, uint8_t *data,
                                           uint32_t bytes, uint32_t wire_bytes, uint32_t capacity)
 {
-    const uint8_t *ip = data + ETH_HEADER_BYTES;
-
-    frame->offload = offload;
-    frame->data = data;
-    frame->bytes = bytes;
-    frame->capacity = capacity;
-    frame->vlan = (struct vlan_ids){{0, 0}};
-    if (!frame_is_plain_v4(frame, wire_bytes))
-        return frame_walk(frame, wire_bytes);
-    frame->l3 = ETH_HEADER_BYTES;
-    frame->ip_version = 4;
-    frame->src = addr_from_v4(ip + 12);
-    frame->dst = addr_from_v4(ip + 16);
-    frame->kind =
-        frame_parse_tcp(frame, ETH_HEADER_BYTES + IPV4_HEADER_BYTES, ETH_HEADER_BYTES + load_be16(ip + 2));
-    return frame->kind;
+    if (!frame_is_plain(data, bytes))
+        return frame_walk(frame, offload, data, bytes, wire_bytes, capacity);
+    frame_fill_plain(frame, offload, data, bytes, capacity);
+    return FRAME_TCP;
 }
 
 /* What few frames are asked for is read from the packet where it is wanted. For a frame whose addresses are valid. */
@@ -166,6 +191,31 @@ static inline enum frame_kind frame_parse(struct frame *frame, struct offload *o
 static inline const uint8_t *frame_ip(const struct frame *frame)
 {
     return frame->data + frame->l3;
+}
+
+static inline struct ip_addr frame_src(const struct frame *frame)
+{
+    const uint8_t *ip = frame_ip(frame);
+
+    return frame->ip_version == 4 ? addr_from_v4(ip + 12) : addr_from_v6(ip + 8);
+}
+
+static inline struct ip_addr frame_dst(const struct frame *frame)
+{
+    const uint8_t *ip = frame_ip(frame);
+
+    return frame->ip_version == 4 ? addr_from_v4(ip + 16) : addr_from_v6(ip + 24);
+}
+
+/* Of a FRAME_TCP. */
+static inline uint16_t frame_src_port(const struct frame *frame)
+{
+    return load_be16(frame->data + frame->l4);
+}
+
+static inline uint16_t frame_dst_port(const struct frame *frame)
+{
+    return load_be16(frame->data + frame->l4 + 2);
 }
 
 /* TTL or hop limit. */
@@ -227,11 +277,23 @@ static inline void frame_flow_key(const struct frame *frame, enum side from, str
 {
     bool client = from == SIDE_CLIENT;
 
-    key->client = client ? frame->src : frame->dst;
-    key->server = client ? frame->dst : frame->src;
-    key->client_port = client ? frame->src_port : frame->dst_port;
-    key->server_port = client ? frame->dst_port : frame->src_port;
+    key->client = client ? frame_src(frame) : frame_dst(frame);
+    key->server = client ? frame_dst(frame) : frame_src(frame);
+    key->client_port = client ? frame_src_port(frame) : frame_dst_port(frame);
+    key->server_port = client ? frame_dst_port(frame) : frame_src_port(frame);
     key->vlan = frame->vlan;
+}
+
+/* The same of a plain frame, by words and straight from the packet. */
+static inline struct flow_words frame_plain_words(const uint8_t *data, enum side from)
+{
+    const uint8_t *ip = data + ETH_HEADER_BYTES;
+    const uint32_t ports = load_be32(ip + IPV4_HEADER_BYTES);
+    bool client = from == SIDE_CLIENT;
+
+    return (struct flow_words){{0, addr_v4_word(ip + (client ? 12 : 16))},
+                               {0, addr_v4_word(ip + (client ? 16 : 12))},
+                               flow_ends_word(client ? ports : ports << 16 | ports >> 16)};
 }
 
 /* Sequence space that the segment takes: payload, SYN and FIN (RFC 9293 3.4). */
@@ -261,6 +323,22 @@ static inline const uint8_t *frame_payload(const struct frame *frame)
  */
 bool frame_checksum_good(const struct frame *frame);
 
+/* `sum`: of the addresses of the pseudo header, as they stand in the packet. */
+static inline bool tcp_checksum_good(const uint8_t *tcp, uint32_t l4_bytes, uint64_t sum)
+{
+    sum = checksum_native(sum, checksum_native_length(PROTO_TCP, l4_bytes));
+    return checksum_native_is_good(checksum_native_add_long(sum, tcp, l4_bytes));
+}
+
+/* The checksum of a plain frame's IPv4 header. `addresses`: as a word, which the pseudo header's sum begins with as well. */
+static inline bool frame_plain_header_good(const uint8_t *data, uint64_t addresses)
+{
+    const uint8_t *ip = data + ETH_HEADER_BYTES;
+
+    return checksum_native_is_good(
+        checksum_native(checksum_native(addresses, load_wire64(ip)), checksum_native_half(ip + 8)));
+}
+
 /* True where the checksum field holds the pseudo header's sum alone: edits behind that need no correction. */
 static inline bool frame_checksum_is_partial(const struct frame *frame)
 {
@@ -268,32 +346,40 @@ static inline bool frame_checksum_is_partial(const struct frame *frame)
 }
 
 /*
- * Several edits with one correction of the checksum at their end (RFC 1624): `sum` is the native one of ~old + new of each word that
- * was replaced, at an even offset from the TCP header.
+ * Several edits with one correction of the checksum at their end (RFC 1624): each of a word at an even offset from the TCP header adds
+ * the native sum of ~old + new. They look at the packet only, so that a view in registers may stay there.
  */
-struct frame_edit {
-    struct frame *frame;
-    uint64_t sum;
-};
-
-static inline void frame_edit_be32(struct frame_edit *edit, uint32_t offset, uint32_t value)
+static inline uint64_t frame_edit_be32(uint8_t *at, uint32_t value)
 {
-    uint8_t *at = edit->frame->data + offset;
+    uint64_t sum = (uint32_t)~checksum_native_half(at);
 
-    edit->sum += (uint32_t)~checksum_native_half(at);
     store_be32(at, value);
-    edit->sum += checksum_native_half(at);
+    return sum + checksum_native_half(at);
 }
 
-static inline void frame_edit_end(const struct frame_edit *edit)
+/* `sum`: of all edits. A partial checksum is over none of what was edited. */
+static inline __attribute__((always_inline)) void frame_edit_end(const struct offload *offload, uint8_t *tcp,
+                                                                 uint64_t sum)
 {
-    uint8_t *field = edit->frame->data + edit->frame->l4 + TCP_CHECKSUM_AT;
     uint16_t was;
 
-    if (frame_checksum_is_partial(edit->frame))
+    if (offload != NULL && (offload->flags & OFFLOAD_NEEDS_CHECKSUM))
         return;
-    memcpy(&was, field, sizeof(was));
-    checksum_native_store(field, edit->sum + (uint16_t)~was);
+    memcpy(&was, tcp + TCP_CHECKSUM_AT, sizeof(was));
+    checksum_native_store(tcp + TCP_CHECKSUM_AT, sum + (uint16_t)~was);
+}
+
+/* True where it stands for several segments (virtio 1.2, 5.1.6.2). */
+static inline bool frame_is_super(const struct frame *frame)
+{
+    return frame->offload != NULL && frame->offload->gso_type != OFFLOAD_GSO_NONE;
+}
+
+/* Its segments get `mss` bytes at most. */
+static inline void frame_lower_gso(struct frame *frame, uint16_t mss)
+{
+    if (frame->offload->gso_bytes > mss)
+        frame->offload->gso_bytes = mss;
 }
 
 /*
@@ -306,8 +392,13 @@ void frame_set_window(struct frame *frame, uint16_t window);
 void frame_set_flags(struct frame *frame, uint8_t flags);
 /* Replaces the ECN field of the IP header (IPv4 header checksum kept right). */
 void frame_set_ecn(struct frame *frame, enum ip_ecn ecn);
-/* Replaces the flow label of an IPv6 header (20 bits); no checksum covers it. */
-void frame_set_flow_label(struct frame *frame, uint32_t flow_label);
+/* Replaces the flow label of an IPv6 header (20 bits); no checksum covers it. Inline, so that a view in registers may stay there. */
+static inline void frame_set_flow_label(const struct frame *frame, uint32_t flow_label)
+{
+    uint8_t *at = frame->data + frame->l3;
+
+    store_be32(at, (load_be32(at) & 0xfff00000u) | (flow_label & 0xfffffu));
+}
 /* Replaces 32 bits of the TCP options or payload at `offset` bytes from data, at any alignment. */
 void frame_set_be32(struct frame *frame, uint32_t offset, uint32_t value);
 /* Overwrites `bytes` bytes of options at `offset` from data with NOPs. */

@@ -62,6 +62,7 @@ static void translate(struct passage *passage, const struct flow *flow, const st
 static bool icmp_checksum_good(const struct frame *frame)
 {
     uint32_t bytes = (uint32_t)(frame->payload - frame->l4) + frame->payload_bytes;
+    struct ip_addr src = frame_src(frame), dst = frame_dst(frame);
     uint64_t sum = 0;
 
     if (frame->offload && (frame->offload->flags & (OFFLOAD_NEEDS_CHECKSUM | OFFLOAD_CHECKSUM_VALID)))
@@ -69,7 +70,7 @@ static bool icmp_checksum_good(const struct frame *frame)
     if (frame->payload_present < frame->payload_bytes)
         return true;
     if (frame->ip_version == 6)
-        sum = checksum_pseudo(&frame->src, &frame->dst, PROTO_ICMPV6, bytes);
+        sum = checksum_pseudo(&src, &dst, PROTO_ICMPV6, bytes);
     return checksum_fold(checksum_add(sum, frame->data + frame->l4, bytes)) == 0xffff;
 }
 

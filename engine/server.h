@@ -57,6 +57,9 @@ struct server_host {
     uint32_t attacked_ports; /* its servers in attack mode */
 };
 
+/* Whose keys are kept of a server's cookies: those promises that may be out at once (ENGINE 3). */
+enum server_promise { PROMISE_NOW, PROMISE_BEFORE, PROMISE_DEFAULT, SERVER_PROMISES };
+
 struct server {
     struct server_key key;
     bool used;
@@ -76,12 +79,13 @@ struct server {
     enum listening listening;
     struct token_bucket unlistened; /* SYNs that were passed on although nobody listens */
     struct token_bucket openings;
-    struct token_bucket authenticated;  /* SYNs with TCP-MD5 or TCP-AO that were passed on */
-    struct token_bucket deciphered;     /* requests that cost a cipher (request.h) */
-    struct token_bucket observed;       /* connections that the learner hears of */
-    uint16_t ip_id;                     /* next, for servers that count up */
-    const struct server_policy *policy; /* NULL: not profiled */
-    struct server_host *host;           /* of this server's address; NULL: there was no room for it */
+    struct token_bucket authenticated;           /* SYNs with TCP-MD5 or TCP-AO that were passed on */
+    struct token_bucket deciphered;              /* requests that cost a cipher (request.h) */
+    struct token_bucket observed;                /* connections that the learner hears of */
+    uint16_t ip_id;                              /* next, for servers that count up */
+    const struct server_policy *policy;          /* NULL: not profiled */
+    struct cookie_kept cookies[SERVER_PROMISES]; /* by enum server_promise */
+    struct server_host *host; /* of this server's address; NULL: there was no room for it */
     struct server_host
         host_slot; /* a slot of the table of hosts, which lies in the same memory: nothing to do with this server */
 };
@@ -109,6 +113,23 @@ static inline struct server *server_find(struct server_table *table, const struc
     struct server *server = table->last;
 
     return server != NULL && server_key_equal(&server->key, key) ? server : server_find_other(table, key);
+}
+/* That of a connection, compared in place: a flood asks for each of its segments. */
+static inline struct server *server_of(struct server_table *table, const struct flow_key *key)
+{
+    struct server *server = table->last;
+    uint32_t vlan, its_vlan;
+
+    if (server) {
+        memcpy(&vlan, &key->vlan, sizeof(vlan));
+        memcpy(&its_vlan, &server->key.vlan, sizeof(its_vlan));
+        if (((key_word(&key->server, 0) ^ key_word(&server->key.addr, 0)) |
+             (key_word(&key->server, 8) ^ key_word(&server->key.addr, 8)) | (vlan ^ its_vlan) |
+             (uint32_t)(key->server_port ^ server->key.port)) == 0)
+            return server;
+    }
+    return server_find_other(
+        table, &(const struct server_key){.addr = key->server, .vlan = key->vlan, .port = key->server_port});
 }
 /* Finds or makes; NULL where the table is full. A new server's mode follows the setting in force. */
 struct server *server_add(struct server_table *table, const struct server_key *key, uint64_t now_us);

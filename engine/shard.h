@@ -4,6 +4,7 @@
  *
  * For the engine's own files only; everybody else uses engine.h.
  *
+ *      syn_plain.c (plain SYNs, answered); all else:
  *      engine.c    --> no flow --------> track.c (normal mode), admission.c (attack mode)
  *       (parse,    --> tracked flow ---> track.c
  *        look up)  --> opening flow ---> opening.c, real_greeting.c
@@ -17,8 +18,10 @@
 #include "engine/engine.h"
 #include "engine/flow.h"
 #include "engine/frame.h"
+#include "engine/kept_answer.h"
 #include "engine/limiter.h"
 #include "engine/opening_pool.h"
+#include "engine/proofs.h"
 #include "engine/resend.h"
 #include "engine/segment.h"
 #include "engine/served.h"
@@ -32,20 +35,9 @@
 /* The promise made for a server without a profile; its generation is never given by compile. */
 #define DEFAULT_PROMISE_GENERATION 0xffffffffu
 
-#define TAGS_PROVED 16384u /* cookies accepted in the last 3 s */
-#define TAGS_ASKED  32768u /* SYN-ACKs of the last 2 s whose cookie has not come back; older ones for strays */
-#define TAGS_SILENT 32768u /* handshakes of the last 2 s whose client has said nothing */
-#define TAGS_BLAMED 16384u /* wrong requests of the last 10 s */
-#define TAGS_STRAY  16384u /* untracked segments let through in the last 30 s */
-
-#define ANSWERS 256u /* SYN-ACKs kept laid out, for all servers together; a power of two */
-
-/* What a server answers to an offer, under this promise; dropped when another policy is adopted. */
-struct kept_answer {
-    const struct promise *promise; /* NULL: none */
-    uint8_t offered;
-    struct synack_answer answer;
-};
+#define TAGS_ASKED 32768u /* SYN-ACKs of the last 2 s whose cookie has not come back; older ones for strays */
+#define PROOFS     32768u /* connections whose handshake was completed, with what was noted of it (proofs.h) */
+#define TAGS_STRAY 16384u /* untracked segments let through in the last 30 s */
 
 struct engine {
     struct engine_config config;
@@ -54,8 +46,8 @@ struct engine {
     struct outbox outbox;
     struct observation_queue observations;
     const struct policy *policy;
-    struct promise default_promise[2]; /* IPv4, IPv6 */
-    struct kept_answer answers[ANSWERS];
+    struct promise default_promise[2];            /* IPv4, IPv6 */
+    struct kept_answer answers[ANSWERS], *answer; /* the one found last */
     struct server_table servers;
     struct flow_table flows;
     struct opening_pool openings;
@@ -65,7 +57,8 @@ struct engine {
     struct source_limiter limits;  /* by source, for openings without a request check */
     struct source_table sources;   /* judged */
     struct token_bucket strays;    /* untracked segments let through */
-    struct tag_table proved, stray, asked, silent, blamed;
+    struct tag_table stray, asked;
+    struct proof_table proofs;
     struct served_table served;
 };
 
@@ -80,18 +73,41 @@ struct passage {
     struct verdict *verdict;
 };
 
+static inline void passage_begin(struct passage *passage, enum side from, uint64_t now_us,
+                                 struct verdict *verdict)
+{
+    passage->from = from;
+    passage->now_us = now_us;
+    passage->verdict = verdict;
+}
+
+/* What `server` answers under `promise` to a SYN that offers this (enum synack_offer). */
+static inline struct kept_answer *kept_answer_of(struct engine *engine, const struct server *server,
+                                                 const struct promise *promise, uint8_t offered)
+{
+    struct kept_answer *last = engine->answer;
+
+    return last->promise == promise && last->offered == offered
+               ? last
+               : kept_answer_other(engine, server, promise, offered);
+}
+
 /* --- verdicts --------------------------------------------------------------------------------------------- */
 
 static inline void passage_forward(struct passage *passage)
 {
-    passage->verdict->action = VERDICT_FORWARD;
-    passage->verdict->bytes = OFFLOAD_BYTES + passage->frame.bytes;
+    struct verdict *verdict = passage->verdict;
+
+    verdict->action = VERDICT_FORWARD;
+    verdict->bytes = OFFLOAD_BYTES + passage->frame.bytes;
 }
 static inline void passage_drop(struct engine *engine, struct passage *passage, enum drop_reason reason)
 {
-    passage->verdict->action = VERDICT_DROP;
-    passage->verdict->reason = reason;
-    passage->verdict->bytes = 0;
+    struct verdict *verdict = passage->verdict;
+
+    verdict->action = VERDICT_DROP;
+    verdict->reason = reason;
+    verdict->bytes = 0;
     engine->counters.drops[reason]++;
 }
 /* The payload was copied; the frame is done with. */
@@ -103,6 +119,9 @@ void passage_reply(struct engine *engine, struct passage *passage, const struct 
 void passage_answer(struct engine *engine, struct passage *passage, const struct segment *segment);
 /* Answers with a RST that the frame's sender must accept; counts `reason`. */
 void passage_reset(struct engine *engine, struct passage *passage, enum drop_reason reason);
+/* The same to a client, by whom its server has been found already. */
+void passage_reset_by(struct engine *engine, struct passage *passage, const struct server *server,
+                      enum drop_reason reason);
 /* A segment of our own, out of `to`; a full outbox drops and counts. */
 void engine_emit(struct engine *engine, enum side to, const struct link_header *link,
                  const struct segment *segment);
@@ -129,7 +148,7 @@ static inline uint32_t limit_share(const struct engine *engine, uint32_t limit)
 /* flow_key_hash() under the seed of the shard's tables. */
 static inline uint64_t engine_hash(const struct engine *engine, const struct flow_key *key)
 {
-    return flow_key_hash(engine->config.table_seed, key);
+    return flow_words_hash(engine->flows.seed, flow_key_words(key));
 }
 /* The server that a flow belongs to, or NULL. */
 struct server *flow_server(struct engine *engine, const struct flow *flow);
@@ -163,6 +182,17 @@ static inline const struct promise *server_promise_now(const struct engine *engi
     return server->policy ? &server->policy->now : &engine->default_promise[ipv4 ? 0 : 1];
 }
 
+/* The IPv4 identification of the next segment that is sent in the server's name. */
+static inline uint16_t server_ip_id(struct server *server, const struct promise *promise,
+                                    uint16_t client_port, uint64_t now_us)
+{
+    if (promise->synack.ip_id == IP_ID_INCREMENT)
+        return server->ip_id++;
+    if (promise->synack.ip_id == IP_ID_RANDOM)
+        return (uint16_t)(now_us * 40503u ^ client_port);
+    return 0;
+}
+
 static inline enum opening_kind server_opening(const struct server *server)
 {
     if (server->unknown == UNKNOWN_PASS && !(server->policy && server->policy->armed))
@@ -174,6 +204,14 @@ static inline enum opening_kind server_opening(const struct server *server)
 static inline bool server_refuses_new(const struct server *server)
 {
     return server->unknown == UNKNOWN_DROP && !(server->policy && server->policy->armed);
+}
+
+/* True where a client may wait for the server to speak, and so would not repeat a lost ACK: it must be asked again. */
+static inline bool opening_waits_for_ack(const struct server *server)
+{
+    enum opening_kind opening = server_opening(server);
+
+    return opening == OPENING_GREET || opening == OPENING_COOKIE;
 }
 
 /* True where we answer for the server: attack mode, and its policy does not say to let clients pass. */

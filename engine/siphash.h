@@ -41,12 +41,16 @@ static inline void siphash_round(struct siphash *state)
     state->v2 = siphash_rotate(state->v2, 32);
 }
 
-static inline struct siphash siphash_begin(const uint8_t key[16])
+/* The key in two words. */
+static inline struct siphash siphash_begin_words(uint64_t k0, uint64_t k1)
 {
-    uint64_t k0 = load_wire64(key), k1 = load_wire64(key + 8);
-
     return (struct siphash){k0 ^ 0x736f6d6570736575u, k1 ^ 0x646f72616e646f6du, k0 ^ 0x6c7967656e657261u,
                             k1 ^ 0x7465646279746573u};
+}
+
+static inline struct siphash siphash_begin(const uint8_t key[16])
+{
+    return siphash_begin_words(load_wire64(key), load_wire64(key + 8));
 }
 
 static inline void siphash_word(struct siphash *state, uint64_t word)

@@ -10,10 +10,8 @@
 
 #include <string.h>
 
-#define FLOOR_DISTANCE (1u << 30)
 /* So old is a segment of the tuple's last connection at most: 2 MSL (RFC 9293 3.4.2) in microseconds is less. */
-#define OLD_TSVAL_TICKS  (1u << 28)
-#define TIMESTAMPS_BYTES 12 /* that every segment carries where they were granted */
+#define OLD_TSVAL_TICKS (1u << 28)
 #define GREETED_BYTES                                                                                        \
     (1u << 20) /* how far a client that has not our greeting yet may lie behind its newest number */
 
@@ -282,14 +280,14 @@ static void follow_floors(struct flow *flow, struct flow_cold *cold, const struc
 {
     uint32_t tsval = passage->options.tsval;
 
-    if (cold->server_next - flow->ack_floor > FLOOR_DISTANCE) {
-        flow->ack_floor = cold->server_next - FLOOR_DISTANCE;
+    if (cold->server_next - flow->ack_floor > SPLICE_FLOOR_FARTHEST) {
+        flow->ack_floor = cold->server_next - SPLICE_FLOOR_DISTANCE;
         greeting_acknowledged(flow, cold);
     }
-    if ((passage->options.present & OPTION_TIMESTAMPS) && tsval - flow->tsecr_floor > FLOOR_DISTANCE &&
+    if ((passage->options.present & OPTION_TIMESTAMPS) && tsval - flow->tsecr_floor > SPLICE_FLOOR_DISTANCE &&
         flow->tsecr_floor - tsval > OLD_TSVAL_TICKS && !seq_before(passage->frame.seq + 1, flow->ack_floor) &&
         frame_checksum_good(&passage->frame))
-        flow->tsecr_floor = tsval - FLOOR_DISTANCE;
+        flow->tsecr_floor = tsval - SPLICE_FLOOR_DISTANCE;
 }
 
 static bool repeated_synack(const struct frame *frame, const struct flow_cold *cold)
@@ -325,15 +323,6 @@ static void splice_from_server(struct engine *engine, struct passage *passage, s
     passage_forward(passage);
 }
 
-/* Payload of a segment to the server: its MSS less the options of this one, SACK blocks too (RFC 6691 2). 0: no limit. */
-static uint16_t server_limit(const struct flow_cold *cold, const struct frame *frame)
-{
-    uint32_t usual = cold->timestamps ? TIMESTAMPS_BYTES : 0;
-    uint32_t more = frame->options_bytes > usual ? frame->options_bytes - usual : 0;
-
-    return (uint16_t)(cold->server_mss > more ? cold->server_mss - more : cold->server_mss);
-}
-
 /* A SYN among it too: its receiver answers with a challenge ACK (RFC 5961 4.2), which finds its way back. */
 static void splice_from_client(struct engine *engine, struct passage *passage, struct flow *flow)
 {
@@ -342,7 +331,7 @@ static void splice_from_client(struct engine *engine, struct passage *passage, s
     if (flow->flags & FLOW_GREETING_DUE)
         greeting_still_due(engine, passage, flow);
     splice_to_server(passage, flow);
-    frame_limit_gso(&passage->frame, server_limit(cold, &passage->frame));
+    frame_limit_gso(&passage->frame, splice_server_limit(cold, &passage->frame));
     track_speaks(engine, passage, flow);
     track_progress(engine, passage, flow);
     if (flow->state == FLOW_SPLICED)
@@ -362,79 +351,4 @@ void splice_frame(struct engine *engine, struct passage *passage, struct flow *f
         splice_from_server(engine, passage, flow);
     else
         splice_from_client(engine, passage, flow);
-}
-
-/* --- plain segments ----------------------------------------------------------------------------------------------- */
-
-/* Where a segment without options but timestamps has them, from data; 0: it has none. */
-static inline uint32_t plain_timestamps_at(const struct frame *frame)
-{
-    return frame->options_bytes ? option_at(frame, 4) : 0;
-}
-
-static inline bool has_plain_options(const struct frame *frame)
-{
-    return !frame->options_bytes || (frame->options_bytes == ALIGNED_TIMESTAMPS_BYTES &&
-                                     load_be32(frame_options(frame)) == ALIGNED_TIMESTAMPS);
-}
-
-static inline bool plain_to_client(const struct engine *engine, struct passage *passage,
-                                   const struct flow *flow, struct flow_cold *cold)
-{
-    struct frame *frame = &passage->frame;
-    struct frame_edit edit = {frame, 0};
-    uint32_t at = plain_timestamps_at(frame), tsval = at ? load_be32(frame->data + at) : 0;
-    uint32_t next = seq_max(cold->server_next, frame->seq + frame->payload_bytes);
-
-    if (flow->to_client_shift || !track_is_near(frame, cold->server_next) ||
-        next - flow->ack_floor > FLOOR_DISTANCE || seq_before(frame->seq, flow->ack_floor) ||
-        (at && tsval - flow->tsecr_floor > FLOOR_DISTANCE))
-        return false;
-    cold->server_next = next;
-    frame_edit_be32(&edit, frame->l4 + 4u, frame->seq + flow->delta);
-    if (at)
-        frame_edit_be32(&edit, at, tsval + flow->ts_delta);
-    frame_edit_end(&edit);
-    if (frame->ip_version == 6)
-        frame_set_flow_label(frame, flow_label_to_client(engine, &flow->key));
-    return true;
-}
-
-static inline bool plain_to_server(struct passage *passage, const struct flow *flow, struct flow_cold *cold)
-{
-    struct frame *frame = &passage->frame;
-    struct frame_edit edit = {frame, 0};
-    uint32_t at = plain_timestamps_at(frame);
-    uint32_t ack = seq_max(frame->ack - flow->delta, flow->ack_floor);
-
-    if (flow->to_server_shift || ((flow->flags & FLOW_NO_ECN) && (frame_tos(frame) & 3) != ECN_NOT_ECT) ||
-        !track_is_near(frame, cold->client_next) || !track_client_goes_on(cold, ack))
-        return false;
-    cold->client_next = seq_max(cold->client_next, frame->seq + frame->payload_bytes);
-    frame_edit_be32(&edit, frame->l4 + 8u, ack);
-    if (at)
-        frame_edit_be32(&edit, at + 4,
-                        seq_max(load_be32(frame->data + at + 4) - flow->ts_delta, flow->tsecr_floor));
-    frame_edit_end(&edit);
-    if (frame->payload_bytes > server_limit(cold, frame))
-        frame_limit_gso(frame, server_limit(cold, frame));
-    return true;
-}
-
-bool splice_plain(struct engine *engine, struct passage *passage, struct flow *flow)
-{
-    struct flow_cold *cold = flow_cold(&engine->flows, flow);
-    const struct frame *frame = &passage->frame;
-
-    /* Empty ones may be part of a storm. */
-    if ((frame->flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) != TCP_ACK || !frame->payload_bytes ||
-        flow->state != FLOW_SPLICED || (flow->flags & FLOW_GREETING_DUE) || !has_plain_options(frame) ||
-        observe_wants(frame, cold, passage->from))
-        return false;
-    if (!(passage->from == SIDE_SERVER ? plain_to_client(engine, passage, flow, cold)
-                                       : plain_to_server(passage, flow, cold)))
-        return false;
-    cold->storm = (struct flow_storm){0};
-    flow->used = flow_clock(passage->now_us);
-    return true;
 }

@@ -14,10 +14,23 @@
 #include "engine/shard.h"
 
 /*
- * Carries what nearly all segments of a spliced flow are: no SYN, FIN or RST, numbers where they are expected, no options but
- * timestamps, nothing that the halves differ in beyond offsets. False: not one of them; splice_frame() does the same for all.
+ * The floors of a flow follow its server at this distance: more than any window (RFC 7323 2.3), and less than 2^31. That of acks only
+ * once it is half of it behind that, so that among the segments of a long transfer one in 512 MiB has it follow.
  */
-bool splice_plain(struct engine *engine, struct passage *passage, struct flow *flow);
+#define SPLICE_FLOOR_DISTANCE (1u << 30)
+#define SPLICE_FLOOR_FARTHEST (SPLICE_FLOOR_DISTANCE + SPLICE_FLOOR_DISTANCE / 2)
+
+#define TIMESTAMPS_BYTES 12 /* that every segment carries where they were granted */
+
+/* Payload of a segment to the server: its MSS less the options of this one, SACK blocks too (RFC 6691 2). 0: no limit. */
+static inline uint16_t splice_server_limit(const struct flow_cold *cold, const struct frame *frame)
+{
+    uint32_t usual = cold->timestamps ? TIMESTAMPS_BYTES : 0;
+    uint32_t more = frame->options_bytes > usual ? frame->options_bytes - usual : 0;
+
+    return (uint16_t)(cold->server_mss > more ? cold->server_mss - more : cold->server_mss);
+}
+
 /* A frame of a spliced flow, also while it is closing; passage->options are parsed. */
 void splice_frame(struct engine *engine, struct passage *passage, struct flow *flow);
 /* Edits a server's frame for the client. */

@@ -29,27 +29,6 @@ static inline bool track_client_goes_on(const struct flow_cold *cold, uint32_t a
     return cold->client_next != cold->client_isn + 1 && cold->server_next - ack <= 1u << 30;
 }
 
-/*
- * Passes on what nearly all frames of followed connections are, with a look at one entry and nothing else: no SYN, FIN or RST,
- * numbers where they are expected, nothing that a trigger or the learner waits for. False: not one of them, or something is to be
- * done; track_flow() says the same of it, at length.
- */
-static inline bool track_plain(const struct engine *engine, const struct passage *passage, struct flow *flow)
-{
-    const struct frame *frame = &passage->frame;
-    struct flow_cold *cold = flow_cold(&engine->flows, flow);
-    bool client = passage->from == SIDE_CLIENT;
-    uint32_t *next = client ? &cold->client_next : &cold->server_next;
-
-    if ((flow->state != FLOW_ESTABLISHED && flow->state != FLOW_OUTBOUND) ||
-        (frame->flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) != TCP_ACK || !track_is_near(frame, *next) ||
-        observe_wants(frame, cold, passage->from) || (client && !track_client_goes_on(cold, frame->ack)))
-        return false;
-    *next = seq_max(*next, frame->seq + frame->payload_bytes);
-    flow->used = flow_clock(passage->now_us);
-    return true;
-}
-
 /* A frame of a flow that is half-open, established, outbound, or closing without having been spliced. */
 void track_flow(struct engine *engine, struct passage *passage, struct flow *flow);
 /* A client's frame without a flow, to a server in normal mode (`server`) or to none that is known (NULL). */

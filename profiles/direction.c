@@ -33,9 +33,11 @@ void direction_free(struct direction_table *table)
 /* Fills `ends`; true where the frame's sender is the lower end. */
 static bool ends_of(const struct frame *frame, struct flow_key *ends)
 {
-    int order = memcmp(&frame->src, &frame->dst, sizeof(frame->src));
+    const struct ip_addr src = frame_src(frame), dst = frame_dst(frame);
+    const uint16_t src_port = frame_src_port(frame), dst_port = frame_dst_port(frame);
+    int order = memcmp(&src, &dst, sizeof(src));
     if (order == 0)
-        order = (frame->src_port > frame->dst_port) - (frame->src_port < frame->dst_port);
+        order = (src_port > dst_port) - (src_port < dst_port);
     frame_flow_key(frame, order <= 0 ? SIDE_CLIENT : SIDE_SERVER, ends);
     return order <= 0;
 }
@@ -81,7 +83,7 @@ enum side direction_of(struct direction_table *table, const struct frame *frame)
     const bool synack = (frame->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == (TCP_SYN | TCP_ACK);
 
     if (!known && !syn && !synack)
-        return frame->src_port < frame->dst_port ? SIDE_SERVER : SIDE_CLIENT;
+        return frame_src_port(frame) < frame_dst_port(frame) ? SIDE_SERVER : SIDE_CLIENT;
     if (!known || syn) {
         known = known ? known : replace(bucket, &ends);
         known->client_is_lower = syn ? from_lower : !from_lower;

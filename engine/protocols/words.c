@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "engine/bytes.h"
+
 #define METHOD_BYTES_MAX       32
 #define REQUEST_LINE_BYTES_MAX 16384
 #define REPLY_BYTES_MAX        4096
@@ -125,7 +127,7 @@ enum match begins_verb(const char *const *const verbs[static VERBS], const uint8
     verb = is_letter(data[0]) ? verbs[(data[0] & 0x1f) - 1] : NULL;
     if (verb == NULL || bytes == 1)
         return verb == NULL ? MATCH_NO : MATCH_MORE;
-    second = upper(data[1]);
+    second = data[1] & 0xdf; /* a capital: that letter, in either case */
     for (; *verb != NULL; verb++) {
         size_t fits;
 
@@ -143,7 +145,10 @@ enum match begins_verb(const char *const *const verbs[static VERBS], const uint8
 /* Four lines at once: a segment may be full of them. */
 static bool empty_lines_8(const uint8_t *data)
 {
-    return memcmp(data, "\r\n\r\n\r\n\r\n", 8) == 0 || memcmp(data, "\n\n\n\n\n\n\n\n", 8) == 0;
+    const uint64_t pairs = WIRE64(0x0d0a0d0a0d0a0d0au), single = 0x0a0a0a0a0a0a0a0au;
+    uint64_t bytes = load_wire64(data);
+
+    return bytes == pairs || bytes == single;
 }
 
 size_t some_empty_lines_bytes(const uint8_t *data, size_t bytes)
@@ -164,55 +169,107 @@ static uint8_t lesser(uint8_t a, uint8_t b)
     return a < b ? a : b;
 }
 
-/* Is a byte of eight no higher than a space? Each byte borrows from its own top bit, where it is below 0x21. */
-static bool has_blank_8(const uint8_t *data)
+/*
+ * A mark (the top bit of the byte) at the first of eight bytes, lowest first, that is no higher than a space, and perhaps at some
+ * behind it; 0: there is none. Each byte borrows from its own top bit where it is below 0x21.
+ */
+static uint64_t blanks_8(const uint8_t *data)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
     uint64_t bytes;
 
     memcpy(&bytes, data, sizeof(bytes));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    bytes = __builtin_bswap64(bytes);
+#endif
     return (bytes - ones * (' ' + 1)) & ~bytes & ones * 0x80;
 }
 
-/* The least of what is known and of four bytes, 16 apart. */
-static uint8_t least_of(uint8_t least, const uint8_t *data)
+/* The least of what is known and of four bytes, 16 apart; and of sixteen. */
+static inline uint8_t least_of_4(uint8_t least, const uint8_t *data)
 {
     return lesser(lesser(lesser(lesser(least, data[0]), data[16]), data[32]), data[48]);
 }
 
-/* These two are written so that the compiler takes 16 bytes at a time, one after the other in one register. */
+static inline uint8_t least_of_16(uint8_t least, const uint8_t *data)
+{
+    return least_of_4(least_of_4(least_of_4(least_of_4(least, data), data + 64), data + 128), data + 192);
+}
+
+/* These are written so that the compiler takes 16 bytes at a time, one after the other in one register. */
 static bool has_blank_64(const uint8_t *data)
 {
     uint8_t least = 0xff;
 
     for (size_t i = 0; i < 16; i++)
-        least = least_of(least, data + i);
+        least = least_of_4(least, data + i);
     return least <= ' ';
 }
 
-static bool has_blank_256(const uint8_t *data)
+static inline bool has_blank_256(const uint8_t *data)
 {
     uint8_t least = 0xff;
 
     for (size_t i = 0; i < 16; i++)
-        least = least_of(least_of(least_of(least_of(least, data + i), data + i + 64), data + i + 128),
-                         data + i + 192);
+        least = least_of_16(least, data + i);
     return least <= ' ';
+}
+
+static bool has_blank_512(const uint8_t *data)
+{
+    uint8_t least = 0xff;
+
+    for (size_t i = 0; i < 16; i++)
+        least = least_of_16(least_of_16(least, data + i), data + i + 256);
+    return least <= ' ';
+}
+
+/*
+ * How many bytes without a blank a request has in large pieces, beginning with one of 256; they are larger where that has none. An end
+ * that is shorter than one is looked at with some of what is known already.
+ */
+static size_t graphic_pieces(const uint8_t *data, size_t bytes)
+{
+    size_t at = 256;
+
+    if (bytes < 256 || has_blank_256(data))
+        return 0;
+    while (bytes - at >= 512 && !has_blank_512(data + at))
+        at += 512;
+    while (bytes - at >= 256 && !has_blank_256(data + at))
+        at += 256;
+    return bytes - at < 256 && !has_blank_256(data + bytes - 256) ? bytes : at;
+}
+
+/* The rest, less than eight bytes behind `at`; in front of it no blank stands. */
+static size_t graphic_end(const uint8_t *data, size_t at, size_t bytes)
+{
+    uint64_t blanks;
+
+    if (bytes >= 8 && at < bytes) {
+        blanks = blanks_8(data + bytes - 8);
+        return blanks ? bytes - 8 + ((unsigned)__builtin_ctzll(blanks) >> 3) : bytes;
+    }
+    while (at < bytes && data[at] > ' ')
+        at++;
+    return at;
 }
 
 size_t graphic_bytes(const uint8_t *data, size_t bytes)
 {
-    size_t at = 0;
+    size_t at = graphic_pieces(data, bytes);
 
-    while (bytes - at >= 256 && !has_blank_256(data + at))
-        at += 256;
     while (bytes - at >= 64 && !has_blank_64(data + at))
         at += 64;
-    while (bytes - at >= 8 && !has_blank_8(data + at))
-        at += 8;
-    while (at < bytes && data[at] > ' ')
-        at++;
-    return at;
+    if (at >= 64 && bytes - at < 64 && !has_blank_64(data + bytes - 64))
+        return bytes;
+    for (; bytes - at >= 8; at += 8) {
+        uint64_t blanks = blanks_8(data + at);
+
+        if (blanks)
+            return at + ((unsigned)__builtin_ctzll(blanks) >> 3);
+    }
+    return graphic_end(data, at, bytes);
 }
 
 /* The four forms of RFC 9112 3.2 begin with a slash, an asterisk, or a scheme, name or address. */
@@ -264,16 +321,23 @@ static enum match begins_any(const char *const words[], size_t count, const uint
     return best;
 }
 
+/* Three letters in lower case as a number: what equals it under that case's bit are those letters, in either case. */
+#define THREE(a, b, c) ((uint32_t)(a) << 16 | (uint32_t)(b) << 8 | (c))
+
 /* Does the target begin with a scheme of telephony? All have three or four letters, so that one look at the colon ends most. */
 static enum match begins_call(const uint8_t *data, size_t bytes)
 {
     static const char *const schemes[] = {"sip:", "tel:", "urn:", "sips:"};
+    uint32_t scheme;
 
-    if (bytes > 4)
-        return data[3] == ':'   ? begins_any(schemes, 3, data, bytes)
-               : data[4] == ':' ? begins_word(schemes[3], data, bytes)
-                                : MATCH_NO;
-    return begins_any(schemes, COUNT_OF(schemes), data, bytes);
+    if (bytes <= 4)
+        return begins_any(schemes, COUNT_OF(schemes), data, bytes);
+    if (data[3] != ':')
+        return data[4] == ':' ? begins_word(schemes[3], data, bytes) : MATCH_NO;
+    scheme = load_be32(data) >> 8 | 0x202020u;
+    return scheme == THREE('s', 'i', 'p') || scheme == THREE('t', 'e', 'l') || scheme == THREE('u', 'r', 'n')
+               ? MATCH_YES
+               : MATCH_NO;
 }
 
 /* The target from its first byte, and the version behind it. */

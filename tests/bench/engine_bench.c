@@ -26,6 +26,8 @@
 #define CAPACITY    68000
 #define SERVER      "10.0.0.1:80"
 #define CLIENT      "10.1.0.0:1024"
+#define SERVER6     "[fd77::1]:80"
+#define CLIENT6     "[fd77:1::]:1024"
 #define SYN_OPTIONS "mss=1460 sack ts=1/0 nop ws=7"
 #define DATA_BYTES  1448
 #define REQUEST     "GET / HTTP/1.1\r\nHost: www.example.net\r\n\r\n"
@@ -89,13 +91,13 @@ static const struct synack_model linux_model = {
                   .seen = 10}},
 };
 
-static struct policy *make_policy(void)
+static struct policy *make_policy(const char *name)
 {
     struct policy *policy = calloc(1, policy_bytes(1));
     struct server_policy *server = &policy->servers[0];
 
     policy->count = 1;
-    endpoint_read(SERVER, &server->key.addr, &server->key.port);
+    endpoint_read(name, &server->key.addr, &server->key.port);
     server->armed = true;
     server->opening = OPENING_CHECK;
     server->protocols = 1u << PROTOCOL_HTTP;
@@ -120,7 +122,7 @@ static void make_engine(struct bench *bench, uint32_t flows)
     bench->engine = engine_init(memory, &config, 0);
     bench->buffer = malloc(CAPACITY);
     bench->now_us = 10000000;
-    engine_adopt_policy(bench->engine, make_policy(), 0);
+    engine_adopt_policy(bench->engine, make_policy(SERVER), 0);
 }
 
 static void attack(struct bench *bench)
@@ -134,11 +136,14 @@ static void attack(struct bench *bench)
 static void set_client(const struct frame *view, uint8_t *buffer, enum side from, uint32_t n)
 {
     uint8_t *ip = buffer + OFFLOAD_BYTES + view->l3, *tcp = buffer + OFFLOAD_BYTES + view->l4;
-    uint8_t *addr = ip + (from == SIDE_CLIENT ? 12 : 16), *port = tcp + (from == SIDE_CLIENT ? 0 : 2);
+    bool v6 = view->ip_version == 6; /* of an IPv6 address, its last 4 bytes */
+    uint8_t *addr = ip + (v6 ? 20 : 12) + (from == SIDE_CLIENT ? 0 : v6 ? 16 : 4);
+    uint8_t *port = tcp + (from == SIDE_CLIENT ? 0 : 2);
     uint32_t addr_was = load_be32(addr), addr_is = addr_was + (n & 0xffff);
     uint16_t port_was = load_be16(port), port_is = (uint16_t)(port_was + (n >> 16));
 
-    checksum_update32(ip + 10, addr_was, addr_is);
+    if (!v6)
+        checksum_update32(ip + 10, addr_was, addr_is);
     checksum_update32(tcp + 16, addr_was, addr_is);
     checksum_update16(tcp + 16, port_was, port_is);
     store_be32(addr, addr_is);
@@ -244,6 +249,15 @@ static void begin_syn(struct bench *bench)
     make_syn(&bench->frame);
 }
 
+static void begin_syn6(struct bench *bench)
+{
+    engine_adopt_policy(bench->engine, make_policy(SERVER6), bench->now_us);
+    attack(bench);
+    frame_write(&bench->frame,
+                &(struct frame_words){
+                    .from = CLIENT6, .to = SERVER6, .flags = "S", .seq = 100, .options = SYN_OPTIONS});
+}
+
 static uint32_t next_client(struct bench *bench, uint32_t n)
 {
     return load(bench, &bench->frame, bench->from, n);
@@ -331,6 +345,7 @@ static void begin_to_server(struct bench *bench)
 
 static const struct kind kinds[] = {
     {"syn", begin_syn, next_client, SIDE_CLIENT, VERDICT_REPLY},
+    {"syn6", begin_syn6, next_client, SIDE_CLIENT, VERDICT_REPLY},
     {"ack", begin_ack, next_proof, SIDE_CLIENT, VERDICT_DROP},
     {"request-wrong", begin_wrong, next_proof, SIDE_CLIENT, VERDICT_REPLY},
     {"opening", begin_opening, next_proof, SIDE_CLIENT, VERDICT_HOLD},

@@ -377,8 +377,9 @@ Test(steering, broken_frames)
         cr_assert_lt(queue, 4 * STEER_QUEUES);
         if (kind_of(&made, &frame) != FRAME_TCP)
             continue;
-        struct ends seen = {
-            .v6 = frame.ip_version == 6, .src_port = frame.src_port, .dst_port = frame.dst_port};
+        struct ends seen = {.v6 = frame.ip_version == 6,
+                            .src_port = frame_src_port(&frame),
+                            .dst_port = frame_dst_port(&frame)};
         const uint8_t *ip = made.data + frame.l3;
         memcpy(seen.src, ip + (seen.v6 ? 8 : 12), seen.v6 ? 16 : 4);
         memcpy(seen.dst, ip + (seen.v6 ? 24 : 16), seen.v6 ? 16 : 4);

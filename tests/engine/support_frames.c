@@ -351,14 +351,17 @@ char *frame_to_words(const struct frame *frame, char text[WORDS_BYTES])
 {
     static const char *const kinds[] = {"other", "tcp", "tcp fragment", "icmp error", "malformed"};
     struct line line = {text, 0, WORDS_BYTES};
+    struct ip_addr src, dst;
 
     if (frame->kind != FRAME_TCP) {
         add(&line, "%s", kinds[frame->kind]);
         return text;
     }
-    add_endpoint(&line, &frame->src, frame->src_port);
+    src = frame_src(frame);
+    dst = frame_dst(frame);
+    add_endpoint(&line, &src, frame_src_port(frame));
     add(&line, " > ");
-    add_endpoint(&line, &frame->dst, frame->dst_port);
+    add_endpoint(&line, &dst, frame_dst_port(frame));
     add_flags(&line, frame);
     add(&line, " seq %u", frame->seq);
     if (frame->flags & TCP_ACK)
@@ -425,11 +428,12 @@ static uint32_t pseudo_sum(const struct frame *frame, uint32_t l4_bytes)
 {
     uint8_t tail[8] = {0};
     size_t skip = frame->ip_version == 4 ? 12 : 0;
-    uint32_t sum = slow_sum(0, frame->src.bytes + skip, 16 - skip);
+    struct ip_addr src = frame_src(frame), dst = frame_dst(frame);
+    uint32_t sum = slow_sum(0, src.bytes + skip, 16 - skip);
 
     store_be32(tail, l4_bytes);
     tail[7] = 6;
-    sum = slow_sum(sum, frame->dst.bytes + skip, 16 - skip);
+    sum = slow_sum(sum, dst.bytes + skip, 16 - skip);
     return slow_sum(sum, tail, sizeof(tail));
 }
 

@@ -240,6 +240,52 @@ Test(admission, bare_ack_is_counted_once)
     bench_end(b);
 }
 
+/* What a shard keeps of a server's cookies is made of what all shards have alike. */
+Test(admission, cookie_of_one_shard_is_good_in_another)
+{
+    struct bench *one = bench_new(SETTING_ATTACK), *other;
+    struct engine_config config;
+    uint32_t c;
+
+    bench_config(&config);
+    config.table_seed[0]++;
+    config.shards = 2;
+    other = bench_new_sized(SETTING_ATTACK, &config);
+    cr_assert_neq(get_cookie(other, "mss=1400 nop nop ts=5/0"), 0u); /* its own keys are made */
+    c = get_cookie(one, OFFERS);
+    client_says(other, .flags = ".", .seq = X + 1, .ack = c + 1);
+    dropped(other, answered);
+    cr_assert_eq(bench_counters(other)->cookies_accepted, 1);
+    bench_end(one);
+    bench_end(other);
+}
+
+/* Another policy is adopted, with another promise: the keys that are kept follow, for both promises and in both epochs. */
+Test(admission, cookies_follow_the_promise)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    struct server_policy *http = bench_policy(b, HTTP);
+    uint32_t first = get_cookie(b, OFFERS), second;
+
+    http->before = http->now;
+    http->has_before = true;
+    http->before_until_us = b->now_us + COOKIE_LIFETIME_US;
+    http->now.generation++;
+    engine_adopt_policy(b->engine, b->policy, b->now_us);
+    second = get_cookie(b, OFFERS);
+    cr_assert_neq(first, second);
+    for (unsigned epochs = 0; epochs < 2; epochs++) {
+        client_says(b, .flags = ".", .seq = X + 1, .ack = first + 1);
+        dropped(b, answered);
+        client_says(b, .flags = ".", .seq = X + 1, .ack = second + 1);
+        dropped(b, answered);
+        bench_wait(b, COOKIE_EPOCH_US);
+    }
+    client_says(b, .flags = ".", .seq = X + 1, .ack = first + 1);
+    to_server(b, .flags = ".", .seq = X + 1, .ack = first + 1); /* a stray */
+    bench_end(b);
+}
+
 /* Odd stacks send a bare ACK with a few zero bytes where data is due; the request that follows wins. */
 Test(admission, zero_padding_is_a_bare_ack)
 {

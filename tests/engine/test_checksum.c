@@ -46,6 +46,37 @@ Test(checksum, every_length_and_alignment)
         for (size_t at = 0; at < 16; at++)
             cr_assert_eq(checksum_fold(checksum_add(0, bytes + at, length)), plain_sum(bytes + at, length));
     }
+    for (size_t length = 8; length <= 144; length++) {
+        for (size_t at = 0; at < 16; at++)
+            cr_assert_eq(checksum_native_fold(checksum_native_add_long(0, bytes + at, length)),
+                         plain_sum(bytes + at, length));
+    }
+}
+
+/* Any sum that is not 0 is good where it folds to 0xffff, however it was come by. */
+Test(checksum, good_is_what_folds_to_ones)
+{
+    static const uint64_t edges[] = {1,
+                                     0xfffe,
+                                     0xffff,
+                                     0x10000,
+                                     0x1fffe,
+                                     0xffffffff,
+                                     0x100000000,
+                                     UINT64_MAX - 0xffff,
+                                     UINT64_MAX - 1,
+                                     UINT64_MAX};
+    struct random random = random_begin("checksum/good");
+
+    for (size_t i = 0; i < sizeof(edges) / sizeof(edges[0]); i++)
+        cr_assert_eq(checksum_native_is_good(edges[i]), checksum_native_fold(edges[i]) == 0xffff, "%zu", i);
+    for (unsigned round = 0; round < 20000; round++) {
+        uint64_t sum = random_next(&random) >> random_below(&random, 40) | 1;
+
+        cr_assert_eq(checksum_native_is_good(sum), checksum_native_fold(sum) == 0xffff);
+        sum -= sum % 0xffff;
+        cr_assert(!sum || (checksum_native_is_good(sum) && checksum_native_fold(sum) == 0xffff));
+    }
 }
 
 Test(checksum, long_run_of_ones_does_not_overflow)

@@ -113,6 +113,52 @@ Test(cookie, belongs_to_one_connection_client_isn_generation_and_key)
     cr_assert_not(cookie_check(&other, &key, 77, 3, c, 0, &options));
 }
 
+/* What is kept of one server is asked in turn for other generations and epochs, and must never answer for the one before. */
+Test(cookie, kept_keys_make_and_accept_the_same)
+{
+    struct random random = random_begin("cookie/kept");
+    struct cookie_kept kept[2] = {0};
+    uint32_t generation = 1;
+    uint64_t now_us = 0;
+
+    for (unsigned round = 0; round < 20000; round++) {
+        struct flow_key key = round & 1 ? flow_of("[2001:db8::7]:1000", "[2001:db8::1]:80")
+                                        : flow_of("192.0.2.7:1000", "192.0.2.1:80");
+        uint32_t x = (uint32_t)random_next(&random), c, bit = 1u << random_below(&random, 24);
+        struct cookie_options in = {.mss = (uint16_t)random_next(&random),
+                                    .window_scale = (uint8_t)random_below(&random, 16),
+                                    .sack = random_below(&random, 2)};
+        struct cookie_options plainly, options;
+
+        key.client.bytes[15] = (uint8_t)random_next(&random);
+        key.client_port = (uint16_t)random_next(&random);
+        if (random_below(&random, 3) == 0)
+            generation = random_below(&random, 4) - 1; /* the default promise's is the highest */
+        if (random_below(&random, 3) == 0)
+            now_us = random_below(&random, 5) * COOKIE_EPOCH_US + random_below(&random, 1000);
+        c = cookie_make_kept(&kept[round & 1], &keys, &key, x, generation, &in, now_us);
+        cr_assert_eq(c, cookie_make(&keys, &key, x, generation, &in, now_us));
+        now_us += random_below(&random, 3) * COOKIE_EPOCH_US;
+        cr_assert_eq(cookie_check_kept(&kept[round & 1], &keys, &key, x, generation, c, now_us, &options),
+                     cookie_check(&keys, &key, x, generation, c, now_us, &plainly));
+        cr_assert_not(
+            cookie_check_kept(&kept[round & 1], &keys, &key, x, generation, c ^ bit, now_us, &options));
+        cr_assert_not(
+            cookie_check_kept(&kept[round & 1], &keys, &key, x, generation + 1, c, now_us, &options));
+    }
+}
+
+/* An empty place must not be taken for the key of generation 0 in epoch 0. */
+Test(cookie, nothing_kept_is_no_key)
+{
+    struct flow_key key = flow_of("192.0.2.7:1000", "192.0.2.1:80");
+    struct cookie_kept kept = {0};
+
+    cr_assert_eq(cookie_make_kept(&kept, &keys, &key, 5, 0, &plain, 0),
+                 cookie_make(&keys, &key, 5, 0, &plain, 0));
+    cr_assert_neq(kept.key[0].begun.v0, 0u);
+}
+
 Test(cookie, end_of_a_greeting_is_not_taken_for_another_cookie)
 {
     struct random random = random_begin("cookie/greeting");

@@ -258,7 +258,7 @@ Test(frame, v4_fragments)
     cr_assert_eq(frame_read(&frame), FRAME_TCP_FRAGMENT);
     store_be16(frame_data(&frame) + 20, 0x0001); /* last */
     cr_assert_eq(frame_read(&frame), FRAME_TCP_FRAGMENT);
-    cr_assert_eq(frame.view.dst.bytes[15], 1);
+    cr_assert_eq(frame_dst(&frame.view).bytes[15], 1);
     frame_data(&frame)[23] = 17;
     cr_assert_eq(frame_read(&frame), FRAME_OTHER);
 }
@@ -276,7 +276,7 @@ Test(frame, v6_extension_headers)
     frame_insert_extension(&frame, 0, options, sizeof(options));
     cr_assert_eq(frame.view.kind, FRAME_TCP);
     cr_assert_eq(frame.view.l4, 14 + 40 + 12 + 8 + 16 + 16);
-    cr_assert_eq(frame.view.dst_port, 110);
+    cr_assert_eq(frame_dst_port(&frame.view), 110);
     cr_assert(frame_checksum_good(&frame.view));
 }
 
@@ -315,7 +315,7 @@ Test(frame, v6_fragments)
     frame_write(&frame, &v6_words);
     frame_insert_extension(&frame, 44, fragment, sizeof(fragment)); /* first of several */
     cr_assert_eq(frame.view.kind, FRAME_TCP_FRAGMENT);
-    cr_assert_eq(frame.view.src.bytes[15], 7);
+    cr_assert_eq(frame_src(&frame.view).bytes[15], 7);
     frame_write(&frame, &v6_words);
     fragment[3] = 0;
     frame_insert_extension(&frame, 44, fragment, sizeof(fragment)); /* atomic */
@@ -435,6 +435,92 @@ Test(frame, checksum_is_verified)
     frame.view.offload = NULL;
     frame_data(&frame)[54]++;
     cr_assert_not(frame_checksum_good(&frame.view));
+}
+
+/* Of any length, as each path over it has a step of its own for what is left. */
+static void write_random_segment(struct test_frame *frame, struct random *random)
+{
+    static const char *const options[] = {NULL, "nop nop ts=10/20", "mss=1460 sack ts=1/0 nop ws=7",
+                                          "mss=1460"};
+    bool v6 = random_below(random, 4) == 0;
+    uint8_t payload[200];
+
+    for (size_t i = 0; i < sizeof(payload); i++)
+        payload[i] = (uint8_t)random_next(random);
+    frame_write(frame, &(struct frame_words){.from = v6 ? "[2001:db8::7]:1000" : "192.0.2.7:1000",
+                                             .to = v6 ? "[2001:db8::1]:110" : "192.0.2.1:80",
+                                             .flags = "P.",
+                                             .seq = (uint32_t)random_next(random),
+                                             .ack = (uint32_t)random_next(random),
+                                             .options = options[random_below(random, 4)],
+                                             .payload = payload,
+                                             .payload_bytes = 1 + random_below(random, sizeof(payload)),
+                                             .vlan = {(uint16_t)(random_below(random, 4) == 0 ? 7 : 0)},
+                                             .ip_id = (uint16_t)random_next(random)});
+    if (!v6 && random_below(random, 4) == 0)
+        frame_insert_ip_options(frame, "\1\1\1\0", 4);
+}
+
+/* Flips a bit of the IP addresses, of the TCP header or of what follows; not of what parsing goes by. */
+static void damage(struct test_frame *frame, struct random *random)
+{
+    const struct frame *view = &frame->view;
+    uint32_t from = view->ip_version == 4 ? view->l3 + 12u : view->l3 + 8u;
+    uint32_t at;
+
+    do
+        at = from + random_below(random, view->payload + view->payload_bytes - from);
+    while (at == view->l4 + 12u || (at >= view->l3 + 20u && at < view->l4 && view->ip_version == 4));
+    frame_data(frame)[at] ^= (uint8_t)(1u << random_below(random, 8));
+}
+
+/* The short way, the long way that frames without an offload header take, and a sum byte by byte must agree. */
+static void compare_checksums(struct test_frame *frame, unsigned round)
+{
+    struct frame captured;
+    bool right;
+
+    cr_assert_eq(frame_read(frame), FRAME_TCP, "round %u", round);
+    right = frame_checksum_right(&frame->view);
+    captured = frame->view;
+    captured.offload = NULL;
+    cr_assert_eq(frame_checksum_good(&frame->view), right, "round %u", round);
+    cr_assert_eq(frame_checksum_good(&captured), right, "round %u, long way", round);
+}
+
+Test(frame, checksum_of_any_segment)
+{
+    struct random random = random_begin("frame/checksum");
+    struct test_frame frame;
+
+    for (unsigned round = 0; round < 20000; round++) {
+        write_random_segment(&frame, &random);
+        cr_assert(frame_checksum_right(&frame.view), "round %u", round);
+        compare_checksums(&frame, round);
+        damage(&frame, &random);
+        compare_checksums(&frame, round);
+        cr_assert_not(frame_checksum_good(&frame.view), "round %u: a single bit", round);
+        damage(&frame, &random);
+        compare_checksums(&frame, round);
+    }
+}
+
+/* What is added to one header and taken from the other leaves the sum of both as it was. */
+Test(frame, checksums_do_not_make_up_for_each_other)
+{
+    struct frame_words words = v4_words;
+    struct test_frame frame;
+    uint8_t *data = frame_data(&frame);
+
+    frame_write(&frame, &words);
+    store_be16(data + frame.view.l3 + 4, (uint16_t)(load_be16(data + frame.view.l3 + 4) + 1));
+    cr_assert_not(frame_checksum_good(&frame.view));
+    store_be16(data + frame.view.l4 + 14, (uint16_t)(load_be16(data + frame.view.l4 + 14) - 1));
+    cr_assert_not(frame_checksum_good(&frame.view));
+    store_be16(data + frame.view.l3 + 4, (uint16_t)(load_be16(data + frame.view.l3 + 4) - 1));
+    cr_assert_not(frame_checksum_good(&frame.view));
+    store_be16(data + frame.view.l4 + 14, (uint16_t)(load_be16(data + frame.view.l4 + 14) + 1));
+    cr_assert(frame_checksum_good(&frame.view));
 }
 
 /* One of each edit, with random values; the view must say what a second reading says. */

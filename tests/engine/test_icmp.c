@@ -35,7 +35,7 @@ static uint32_t icmp_sum(const struct frame *frame)
     uint32_t bytes = frame->payload_bytes + ICMP_BYTES, sum = 0;
 
     if (frame->ip_version == 6)
-        sum = sum_bytes(sum_bytes(58 + bytes, frame->src.bytes, 16), frame->dst.bytes, 16);
+        sum = sum_bytes(sum_bytes(58 + bytes, frame_src(frame).bytes, 16), frame_dst(frame).bytes, 16);
     return sum_bytes(sum, frame->data + frame->l4, bytes);
 }
 

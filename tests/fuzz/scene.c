@@ -360,9 +360,11 @@ static uint32_t icmp_sum(const struct frame *frame)
     const uint8_t *at = frame->data + frame->l4;
 
     if (frame->ip_version == 6) {
+        struct ip_addr src = frame_src(frame), dst = frame_dst(frame);
+
         sum = 58 + bytes;
         for (unsigned i = 0; i < 16; i++)
-            sum += (uint32_t)(frame->src.bytes[i] + frame->dst.bytes[i]) << (i % 2 ? 0 : 8);
+            sum += (uint32_t)(src.bytes[i] + dst.bytes[i]) << (i % 2 ? 0 : 8);
     }
     for (uint32_t i = 0; i < bytes; i++)
         sum += (uint32_t)at[i] << (i % 2 ? 0 : 8);
@@ -578,16 +580,19 @@ static void choose_link(struct link_header *link, const struct segment *segment,
 static void make_partial(uint8_t *buffer, uint32_t bytes)
 {
     struct offload *offload = (struct offload *)buffer;
+    struct ip_addr src, dst;
     struct frame frame;
     uint32_t l4_bytes;
 
     look(&frame, buffer, bytes);
+    src = frame_src(&frame);
+    dst = frame_dst(&frame);
     l4_bytes = frame.bytes - frame.l4;
     offload->flags = OFFLOAD_NEEDS_CHECKSUM;
     offload->checksum_start = frame.l4;
     offload->checksum_offset = TCP_CHECK_AT;
     store_be16(buffer + OFFLOAD_BYTES + frame.l4 + TCP_CHECK_AT,
-               checksum_fold(checksum_pseudo(&frame.src, &frame.dst, 6, l4_bytes)));
+               checksum_fold(checksum_pseudo(&src, &dst, 6, l4_bytes)));
 }
 
 /* The four fields that `who` chooses: bit 0 the side, 1-2 the client, 3-5 the server, 6 a VLAN tag. */

@@ -146,6 +146,45 @@ Test(mse, an_answer_is_never_taken_back)
     }
 }
 
+/* Bit by bit. */
+static bool looks_random_slowly(const uint8_t *data, size_t bytes)
+{
+    long words = (long)(bytes < 2048 ? bytes : 2048) / 8, n = words * 8;
+
+    for (unsigned bit = 0; bit < 8 && bytes >= 32; bit++) {
+        long set = 0;
+
+        for (long at = 0; at < n; at++)
+            set += data[at] >> bit & 1;
+        if ((2 * set - n) * (2 * set - n) > 27 * n)
+            return false;
+    }
+    return bytes >= 32;
+}
+
+/* Bits set more or less often than by chance, each in its own measure, around what is still taken. */
+Test(mse, random_looks_are_counted_bit_by_bit)
+{
+    struct random random = random_begin("mse/bits");
+    uint8_t data[2200];
+    unsigned yes = 0;
+
+    for (unsigned round = 0; round < 20000; round++) {
+        size_t bytes = random_below(&random, 3) ? 96 : random_below(&random, sizeof(data));
+        uint8_t odd = (uint8_t)(1u << random_below(&random, 8));
+        uint32_t often = random_below(&random, 256);
+
+        for (size_t i = 0; i < bytes; i++) {
+            data[i] = (uint8_t)random_next(&random);
+            if (round % 4 && random_below(&random, 256) < often)
+                data[i] = (uint8_t)(round % 2 ? data[i] | odd : data[i] & ~odd);
+        }
+        cr_assert_eq(looks_random(data, bytes), looks_random_slowly(data, bytes), "round %u", round);
+        yes += looks_random(data, bytes);
+    }
+    cr_assert(yes > 5000 && yes < 15000, "%u", yes);
+}
+
 Test(mse, looks_random_at_all_lengths)
 {
     static const uint8_t zeros[4000];

@@ -2,6 +2,7 @@
 /* test_words.c - what the protocol files share, cut at every byte. */
 #include <criterion/criterion.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/protocols/words.h"
@@ -99,10 +100,33 @@ Test(words, targets_of_calls)
     cr_assert_eq(begins_request_line("X/", '2', TARGET_CALL, text("ASK /"), 5), MATCH_NO);
 }
 
+/* Every byte at every place of every scheme: either case of the letter, and nothing else. */
+Test(words, schemes_of_calls_letter_by_letter)
+{
+    static const char *const schemes[] = {"sip:", "tel:", "urn:", "sips:"};
+
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        for (size_t at = 0; at < strlen(schemes[i]); at++) {
+            for (unsigned byte = 0; byte < 256; byte++) {
+                char line[20];
+                bool same = (byte | (schemes[i][at] == ':' ? 0u : 0x20u)) == (uint8_t)schemes[i][at];
+                enum match match;
+
+                same = same || (i == 3 && at == 3 && byte == ':'); /* "sip::" */
+                snprintf(line, sizeof(line), "%sx SIP/2", schemes[i]);
+                line[at] = (char)byte;
+                match = begins_rest_of_line("SIP/", '9', TARGET_CALL, (const uint8_t *)line,
+                                            strlen(schemes[i]) + 7);
+                cr_assert_eq(match == MATCH_YES, same, "%s with %u at %zu", schemes[i], byte, at);
+            }
+        }
+    }
+}
+
 /* Wherever the byte that ends it stands, also across the strides in which it is looked for. */
 Test(words, graphic_bytes)
 {
-    uint8_t data[400];
+    uint8_t data[1500];
 
     memset(data, 0xff, sizeof(data));
     for (size_t bytes = 0; bytes <= sizeof(data); bytes++)
@@ -111,6 +135,10 @@ Test(words, graphic_bytes)
         data[at] = ' ';
         cr_assert_eq(graphic_bytes(data, sizeof(data)), at);
         cr_assert_eq(graphic_bytes(data, at), at);
+        if (at + 40 < sizeof(data)) /* not the first of two */
+            data[at + 1 + at % 37] = '\r';
+        cr_assert_eq(graphic_bytes(data, sizeof(data)), at);
+        data[at + (at + 40 < sizeof(data) ? 1 + at % 37 : 0)] = 0xff;
         data[at] = '!';
     }
 }
