@@ -86,7 +86,8 @@ static inline const struct siphash *cookie_key_of(struct cookie_kept *kept, cons
 }
 
 /* The hash of a client over IPv4; its address as it lies in the packet. */
-static inline uint32_t cookie_hash_v4(const struct siphash *key, uint32_t client, uint16_t port, uint32_t x)
+static inline __attribute__((always_inline)) uint32_t
+cookie_hash_v4(const struct siphash *key, uint32_t client, uint16_t port, uint32_t x)
 {
     struct siphash state = *key;
 
