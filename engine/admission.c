@@ -235,7 +235,8 @@ static void answer_syn(struct engine *engine, struct passage *passage, struct se
     struct segment segment;
     uint32_t c;
 
-    client = admission_granted(&passage->options, passage->frame.ip_version == 4, &answer->features);
+    client = admission_granted(passage->options.mss, passage->options.wscale, passage->frame.ip_version == 4,
+                               &answer->features);
     c = cookie_make_kept(&server->cookies[server->policy ? PROMISE_NOW : PROMISE_DEFAULT],
                          &engine->config.keys, &passage->key, frame->seq, promise->generation, &client,
                          passage->now_us);

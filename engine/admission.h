@@ -37,16 +37,15 @@ struct cookie_options proof_client(const struct passage *passage, const struct p
  */
 bool admission(struct engine *engine, struct passage *passage, struct server *server, struct flow *closing);
 
-/* What our SYN-ACK grants of what a SYN with these options offers, as the cookie will carry it. */
-static inline struct cookie_options admission_granted(const struct tcp_options *options, bool ipv4,
+/* What our SYN-ACK grants of what a SYN with these options (as in struct tcp_options) offers, as the cookie will carry it. */
+static inline struct cookie_options admission_granted(uint16_t mss, uint8_t wscale, bool ipv4,
                                                       const struct synack_features *features)
 {
-    uint8_t scale = options->wscale > WSCALE_MAX ? WSCALE_MAX : options->wscale;
+    uint8_t scale = wscale > WSCALE_MAX ? WSCALE_MAX : wscale;
+    uint16_t unsaid = ipv4 ? MSS_DEFAULT_V4 : MSS_DEFAULT_V6;
 
     return (struct cookie_options){
-        .mss = options->mss ? options->mss
-               : ipv4       ? MSS_DEFAULT_V4
-                            : MSS_DEFAULT_V6,
+        .mss = mss ? mss : unsaid,
         .window_scale = features->window_scale == WSCALE_NONE ? WSCALE_NONE : scale,
         .sack = features->sack,
         .ecn = features->ecn,

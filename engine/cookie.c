@@ -119,26 +119,34 @@ struct cookie_words cookie_words_of(bool ipv4, const struct cookie_options *opti
  *
  *      16 address | 4 VLAN IDs | 4 generation | 2 port | 4 epoch | 1 which half of the key
  */
-static uint64_t key_half(const struct cookie_keys *keys, const struct flow_key *key, uint32_t generation,
+static uint64_t key_half(const struct cookie_keys *keys, const struct server_key *server, uint32_t generation,
                          uint32_t epoch, uint8_t half)
 {
     struct siphash state = siphash_begin(keys->mac);
     uint32_t vlan;
 
-    memcpy(&vlan, &key->vlan, sizeof(vlan));
-    siphash_word(&state, key_word(&key->server, 0));
-    siphash_word(&state, key_word(&key->server, 8));
+    memcpy(&vlan, &server->vlan, sizeof(vlan));
+    siphash_word(&state, key_word(&server->addr, 0));
+    siphash_word(&state, key_word(&server->addr, 8));
     siphash_word(&state, vlan | (uint64_t)generation << 32);
-    return siphash_end(&state, key->server_port | (uint64_t)epoch << 16 | (uint64_t)half << 48, 31);
+    return siphash_end(&state, server->port | (uint64_t)epoch << 16 | (uint64_t)half << 48, 31);
 }
 
 const struct siphash *cookie_key_make(struct cookie_key *made, const struct cookie_keys *keys,
-                                      const struct flow_key *key, uint32_t generation, uint32_t epoch)
+                                      const struct server_key *server, uint32_t generation, uint32_t epoch)
 {
-    made->begun = siphash_begin_words(key_half(keys, key, generation, epoch, 0),
-                                      key_half(keys, key, generation, epoch, 1));
+    made->begun = siphash_begin_words(key_half(keys, server, generation, epoch, 0),
+                                      key_half(keys, server, generation, epoch, 1));
     made->made_for = cookie_key_for(generation, epoch);
     return &made->begun;
+}
+
+static inline const struct siphash *key_of(struct cookie_kept *kept, const struct cookie_keys *keys,
+                                           const struct flow_key *key, uint32_t generation, uint32_t epoch)
+{
+    const struct server_key server = flow_key_server(key);
+
+    return cookie_key_of(kept, keys, &server, generation, epoch);
 }
 
 /*
@@ -168,7 +176,7 @@ uint32_t cookie_make_kept(struct cookie_kept *kept, const struct cookie_keys *ke
                           const struct cookie_options *options, uint64_t now_us)
 {
     uint64_t epoch = now_us / COOKIE_EPOCH_US;
-    uint32_t hash = cookie_hash(cookie_key_of(kept, keys, key, generation, (uint32_t)epoch), key, x);
+    uint32_t hash = cookie_hash(key_of(kept, keys, key, generation, (uint32_t)epoch), key, x);
 
     return cookie_of(hash, cookie_bits(mss_table(key), options), (uint32_t)epoch);
 }
@@ -184,7 +192,7 @@ uint32_t cookie_make(const struct cookie_keys *keys, const struct flow_key *key,
 uint32_t cookie_hash_kept(struct cookie_kept *kept, const struct cookie_keys *keys,
                           const struct flow_key *key, uint32_t x, uint32_t generation, uint64_t epoch)
 {
-    return cookie_hash(cookie_key_of(kept, keys, key, generation, (uint32_t)epoch), key, x);
+    return cookie_hash(key_of(kept, keys, key, generation, (uint32_t)epoch), key, x);
 }
 
 struct cookie_options cookie_read(const struct flow_key *key, uint32_t read)
@@ -225,18 +233,20 @@ bool cookie_check(const struct cookie_keys *keys, const struct flow_key *key, ui
 uint32_t cookie_tsval(const struct cookie_keys *keys, const struct flow_key *key,
                       const struct cookie_options *options, uint64_t now_us)
 {
-    return (cookie_tuple_ms(keys, key, now_us) & ~COOKIE_TS_BITS) | tsval_bits(mss_table(key), options);
+    return (cookie_tuple_ms(keys, flow_key_words(key), now_us) & ~COOKIE_TS_BITS) |
+           tsval_bits(mss_table(key), options);
 }
 
 uint32_t cookie_tsval_ceiling(const struct cookie_keys *keys, const struct flow_key *key, uint64_t now_us)
 {
-    return (cookie_tuple_ms(keys, key, now_us) | COOKIE_TS_BITS) + 1;
+    return (cookie_tuple_ms(keys, flow_key_words(key), now_us) | COOKIE_TS_BITS) + 1;
 }
 
 bool cookie_tsecr_is_ours(const struct cookie_keys *keys, const struct flow_key *key, uint32_t tsecr,
                           uint64_t age_us, uint64_t now_us)
 {
-    return (cookie_tuple_ms(keys, key, now_us) | COOKIE_TS_BITS) - tsecr <= age_us / 1000 + COOKIE_TS_BITS;
+    return (cookie_tuple_ms(keys, flow_key_words(key), now_us) | COOKIE_TS_BITS) - tsecr <=
+           age_us / 1000 + COOKIE_TS_BITS;
 }
 
 void cookie_refine(const struct flow_key *key, uint32_t tsecr, struct cookie_options *options)

@@ -73,16 +73,16 @@ struct cookie_kept {
 
 /* The key in force: the one kept, or it is made now, once in an epoch. */
 const struct siphash *cookie_key_make(struct cookie_key *made, const struct cookie_keys *keys,
-                                      const struct flow_key *key, uint32_t generation, uint32_t epoch);
+                                      const struct server_key *server, uint32_t generation, uint32_t epoch);
 static inline const struct siphash *cookie_key_of(struct cookie_kept *kept, const struct cookie_keys *keys,
-                                                  const struct flow_key *key, uint32_t generation,
+                                                  const struct server_key *server, uint32_t generation,
                                                   uint32_t epoch)
 {
     struct cookie_key *slot = &kept->key[epoch & 1];
 
     return slot->made_for == cookie_key_for(generation, epoch)
                ? &slot->begun
-               : cookie_key_make(slot, keys, key, generation, epoch);
+               : cookie_key_make(slot, keys, server, generation, epoch);
 }
 
 /* The hash of a client over IPv4; its address as it lies in the packet. */
@@ -151,10 +151,9 @@ uint32_t cookie_tsval(const struct cookie_keys *keys, const struct flow_key *key
  * Milliseconds on a clock that starts elsewhere for each tuple, so that TSvals tell nothing of other connections
  * (RFC 7323 7.1).
  */
-static inline uint32_t cookie_tuple_ms(const struct cookie_keys *keys, const struct flow_key *key,
-                                       uint64_t now_us)
+static inline uint32_t cookie_tuple_ms(const struct cookie_keys *keys, struct flow_words key, uint64_t now_us)
 {
-    return (uint32_t)(now_us / 1000) + (uint32_t)flow_key_hash(keys->tsval, key);
+    return (uint32_t)(now_us / 1000) + (uint32_t)flow_words_hash(flow_seed_of(keys->tsval), key);
 }
 /* The first TSval above every stateless one that this tuple can have been sent up to now: (newest | 63) + 1. */
 uint32_t cookie_tsval_ceiling(const struct cookie_keys *keys, const struct flow_key *key, uint64_t now_us);

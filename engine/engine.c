@@ -503,39 +503,37 @@ static inline bool source_refused(struct engine *engine, const struct passage *p
            source_is_refused(engine, passage);
 }
 
-/* What all other segments than plain ones of flows have looked at first. False: it is done with. */
-static inline __attribute__((always_inline)) bool tcp_begin(struct engine *engine, struct passage *passage)
+static inline void read_options(struct passage *passage)
 {
     const struct frame *frame = &passage->frame;
 
     if (tcp_options_parse(frame_options(frame), frame->options_bytes, &passage->options) != OPTIONS_OK &&
         passage->from == SIDE_CLIENT)
         passage->options.present |= OPTION_OTHER; /* what was read before the bad one counts */
-    if (source_refused(engine, passage)) {
-        passage_drop(engine, passage, DROP_aside);
-        return false;
-    }
-    return true;
 }
 
-/* A segment that belongs to no flow: what a flood is made of. */
+/* A segment that belongs to no flow. View, key and hash are known. */
 static inline __attribute__((always_inline)) void stranger_frame(struct engine *engine,
                                                                  struct passage *passage)
 {
-    if (!tcp_begin(engine, passage))
-        return;
-    if (passage->from == SIDE_CLIENT)
+    read_options(passage);
+    if (source_refused(engine, passage))
+        passage_drop(engine, passage, DROP_aside);
+    else if (passage->from == SIDE_CLIENT)
         client_without_flow(engine, passage);
     else
         server_without_flow(engine, passage);
 }
 
-/* A segment of a flow, but for a plain one. */
+/* What is no plain segment of its flow. View, key and hash are known. */
 static void __attribute__((noinline))
 flow_frame(struct engine *engine, struct passage *passage, struct flow *flow)
 {
-    if (!tcp_begin(engine, passage))
+    read_options(passage);
+    if (source_refused(engine, passage)) {
+        passage_drop(engine, passage, DROP_aside);
         return;
+    }
     switch ((enum flow_state)flow->state) {
     case FLOW_SPLICED:
         splice_frame(engine, passage, flow);

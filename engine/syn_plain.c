@@ -18,37 +18,46 @@
 #include "engine/bytes.h"
 #include "engine/checksum.h"
 
-#define SYN_PLAIN_BYTES (ETH_HEADER_BYTES + IPV4_HEADER_BYTES + TCP_HEADER_BYTES)
-#define MAC_BYTES       6
-#define ANSWER_ROOM     (OFFLOAD_BYTES + SYN_PLAIN_BYTES + TCP_OPTIONS_MAX) /* all that is ever written */
+#define MAC_BYTES 6
+#define ANSWER_ROOM                                                                                          \
+    (OFFLOAD_BYTES + PLAIN_L4 + TCP_HEADER_BYTES + TCP_OPTIONS_MAX) /* all that is ever written */
 
 /* A SYN as far as it is read, and the answer as far as it is known. */
 struct syn {
-    uint8_t *buffer, *data, *ip, *tcp;
+    uint8_t *data; /* Ethernet header */
     uint32_t l4_bytes;
-    uint64_t now_us;
-    uint64_t hash;
-    struct flow_words words;
-    struct flow_key key;
+    uint16_t client_port;
     uint32_t x;
-    struct tcp_options options;
+    uint64_t now_us;
+    struct flow_words key;
+    uint64_t hash;
+    struct syn_options options;
     struct kept_answer *kept;
 };
 
+static inline uint8_t *ip_of(const struct syn *syn)
+{
+    return syn->data + ETH_HEADER_BYTES;
+}
+
+static inline uint8_t *tcp_of(const struct syn *syn)
+{
+    return syn->data + PLAIN_L4;
+}
+
 /* --- told ------------------------------------------------------------------------------------------------------- */
 
-/* IPv4 without options, all of it there, and nothing behind the TCP header. */
-static inline bool read_headers(struct syn *syn, uint32_t bytes)
+static inline struct server *server_asked(struct engine *engine, const struct syn *syn, uint16_t port)
 {
-    const uint32_t end = frame_plain_end(syn->data);
+    struct server *last = engine->servers.last;
+    struct server_key key;
 
-    if (!frame_is_plain(syn->data, bytes - OFFLOAD_BYTES) || frame_plain_payload(syn->data) != end)
-        return false;
-    syn->l4_bytes = end - PLAIN_L4;
-    syn->words = frame_plain_words(syn->data, SIDE_CLIENT);
-    syn->key = flow_key_of(syn->words);
-    syn->x = load_be32(syn->tcp + 4);
-    return true;
+    if (last &&
+        !((key_word(&last->key, 0) ^ syn->key.server[0]) | (key_word(&last->key, 8) ^ syn->key.server[1]) |
+          last->key.vlan.id[0] | last->key.vlan.id[1] | (uint64_t)(last->key.port ^ port)))
+        return last;
+    key = (struct server_key){.addr = addr_from_v4(ip_of(syn) + 16), .port = port};
+    return server_find_other(&engine->servers, &key);
 }
 
 /* True where this server answers new clients with cookies. */
@@ -61,48 +70,48 @@ static inline bool answers(const struct engine *engine, const struct server *ser
 /* As frame_checksum_good(). */
 static inline bool checksums_good(const struct syn *syn)
 {
-    const uint8_t flags = syn->buffer[0]; /* of struct offload */
-    const uint64_t addresses = load_wire64(syn->ip + 12);
+    const uint8_t flags = *(syn->data - OFFLOAD_BYTES); /* of struct offload */
+    const uint64_t addresses = load_wire64(ip_of(syn) + 12);
 
     if (flags & OFFLOAD_CHECKSUM_VALID)
         return true;
     return frame_plain_header_good(syn->data, addresses) &&
-           ((flags & OFFLOAD_NEEDS_CHECKSUM) || tcp_checksum_good(syn->tcp, syn->l4_bytes, addresses));
-}
-
-static inline const struct promise *promise_of(const struct engine *engine, const struct server *server)
-{
-    return server_promise_now(engine, server, true);
+           ((flags & OFFLOAD_NEEDS_CHECKSUM) || tcp_checksum_good(tcp_of(syn), syn->l4_bytes, addresses));
 }
 
 /* Finds all that the answer needs. NULL: it is not for us. */
-static inline struct server *tell(struct engine *engine, struct syn *syn, uint32_t bytes)
+static inline struct server *tell(struct engine *engine, struct syn *syn)
 {
-    struct server_key key;
     struct server *server;
 
-    if (!read_headers(syn, bytes) || source_any_aside(&engine->sources, syn->now_us))
+    /* Nothing behind the TCP header. */
+    syn->l4_bytes = frame_plain_end(syn->data) - PLAIN_L4;
+    if (syn->l4_bytes != frame_plain_payload(syn->data) - PLAIN_L4 ||
+        source_any_aside(&engine->sources, syn->now_us))
         return NULL;
-    key = flow_key_server(&syn->key);
-    server = server_find(&engine->servers, &key);
+    syn->key = frame_plain_words(syn->data, SIDE_CLIENT);
+    server = server_asked(engine, syn, load_be16(tcp_of(syn) + 2));
     if (!server || !answers(engine, server, syn->now_us))
         return NULL;
-    syn->hash = flow_words_hash(engine->flows.seed, syn->words);
-    if (flow_find_words(&engine->flows, syn->words, syn->hash) != FLOW_NONE || !checksums_good(syn))
+    syn->hash = flow_words_hash(engine->flows.seed, syn->key);
+    if (flow_find_words(&engine->flows, syn->key, syn->hash) != FLOW_NONE || !checksums_good(syn))
         return NULL;
-    tcp_options_parse_syn(syn->tcp + TCP_HEADER_BYTES, syn->l4_bytes - TCP_HEADER_BYTES, &syn->options);
+    syn->options = tcp_options_of_syn(tcp_of(syn) + TCP_HEADER_BYTES, syn->l4_bytes - TCP_HEADER_BYTES);
     if (syn->options.present & OPTION_AUTHENTICATED)
         return NULL;
-    syn->kept = kept_answer_of(engine, server, promise_of(engine, server),
-                               synack_offer_of(&syn->options, syn->tcp[13]));
+    syn->kept = kept_answer_of(engine, server, server_promise_now(engine, server, true),
+                               synack_offer(syn->options.present, tcp_of(syn)[13]));
+    syn->client_port = load_be16(tcp_of(syn));
+    syn->x = load_be32(tcp_of(syn) + 4);
     return syn->kept->v4.tcp_bytes ? server : NULL;
 }
 
 /* --- done ------------------------------------------------------------------------------------------------------- */
 
-static void __attribute__((noinline)) renew_words(struct kept_answer *kept, const struct tcp_options *options)
+static void __attribute__((noinline)) renew_words(struct kept_answer *kept, struct syn_options options)
 {
-    const struct cookie_options client = admission_granted(options, true, &kept->answer.features);
+    const struct cookie_options client =
+        admission_granted(options.mss, options.wscale, true, &kept->answer.features);
 
     kept->words = cookie_words_of(true, &client);
 }
@@ -113,7 +122,7 @@ static inline struct cookie_words words_of(const struct syn *syn)
     const uint32_t client = 1u << 31 | (uint32_t)syn->options.mss << 8 | syn->options.wscale;
 
     if (syn->kept->client != client) {
-        renew_words(syn->kept, &syn->options);
+        renew_words(syn->kept, syn->options);
         syn->kept->client = client;
     }
     return syn->kept->words;
@@ -125,26 +134,25 @@ static inline uint32_t make_cookie(const struct engine *engine, const struct syn
     const uint32_t epoch = (uint32_t)(syn->now_us / COOKIE_EPOCH_US);
     struct cookie_kept *kept = &server->cookies[server->policy ? PROMISE_NOW : PROMISE_DEFAULT];
     const struct siphash *key =
-        cookie_key_of(kept, &engine->config.keys, &syn->key, syn->kept->promise->generation, epoch);
+        cookie_key_of(kept, &engine->config.keys, &server->key, syn->kept->promise->generation, epoch);
 
     return cookie_of(
-        cookie_hash_v4(key, (uint32_t)checksum_native_half(syn->ip + 12), syn->key.client_port, syn->x),
-        words, epoch);
+        cookie_hash_v4(key, (uint32_t)checksum_native_half(ip_of(syn) + 12), syn->client_port, syn->x), words,
+        epoch);
 }
 
-/* Few are remembered, and what that takes is read anew. */
-static void __attribute__((noinline)) remember(struct engine *engine, const struct syn *syn, uint32_t c)
+/* Few are remembered, and what that takes is read anew. `data`: Ethernet header. */
+static void __attribute__((noinline))
+remember(struct engine *engine, uint8_t *data, const struct kept_answer *kept, struct syn_options options,
+         uint32_t c, uint64_t now_us)
 {
-    const struct cookie_options client = admission_granted(&syn->options, true, &syn->kept->answer.features);
-    const uint32_t bytes = SYN_PLAIN_BYTES - TCP_HEADER_BYTES + syn->l4_bytes;
-    struct passage passage = {.from = SIDE_CLIENT,
-                              .options = syn->options,
-                              .now_us = syn->now_us,
-                              .key = syn->key,
-                              .hash = syn->hash};
+    const struct cookie_options client =
+        admission_granted(options.mss, options.wscale, true, &kept->answer.features);
+    struct passage passage = {.from = SIDE_CLIENT, .options = {.tsval = options.tsval}, .now_us = now_us};
 
-    frame_parse(&passage.frame, (struct offload *)(void *)syn->buffer, syn->data, bytes, bytes, bytes);
-    admission_remember(engine, &passage, syn->kept->promise, &client, c, syn->kept->offered);
+    frame_fill_plain(&passage.frame, NULL, data, frame_plain_end(data), frame_plain_end(data));
+    frame_flow_key(&passage.frame, SIDE_CLIENT, &passage.key);
+    admission_remember(engine, &passage, kept->promise, &client, c, kept->offered);
 }
 
 static inline void count(struct engine *engine, const struct syn *syn, struct server *server)
@@ -158,12 +166,12 @@ static inline void count(struct engine *engine, const struct syn *syn, struct se
 /* Offload header and both MACs. */
 static inline void write_link(const struct syn *syn)
 {
-    uint8_t mac[MAC_BYTES];
+    uint8_t *data = syn->data, mac[MAC_BYTES];
 
-    memset(syn->buffer, 0, OFFLOAD_BYTES);
-    memcpy(mac, syn->data, MAC_BYTES);
-    memcpy(syn->data, syn->data + MAC_BYTES, MAC_BYTES);
-    memcpy(syn->data + MAC_BYTES, mac, MAC_BYTES);
+    memset(data - OFFLOAD_BYTES, 0, OFFLOAD_BYTES);
+    memcpy(mac, data, MAC_BYTES);
+    memcpy(data, data + MAC_BYTES, MAC_BYTES);
+    memcpy(data + MAC_BYTES, mac, MAC_BYTES);
 }
 
 static inline void write_ip(const struct syn *syn, const struct answer_v4 *v4, uint64_t addresses,
@@ -171,10 +179,10 @@ static inline void write_ip(const struct syn *syn, const struct answer_v4 *v4, u
 {
     const uint64_t turned = addresses << 32 | addresses >> 32;
 
-    memcpy(syn->ip, v4->ip, sizeof(v4->ip));
-    store_be16(syn->ip + 4, id);
-    checksum_native_store(syn->ip + 10, checksum_native(addresses, v4->ip_sum + (uint64_t)WIRE16(id)));
-    memcpy(syn->ip + 12, &turned, sizeof(turned));
+    memcpy(ip_of(syn), v4->ip, sizeof(v4->ip));
+    store_be16(ip_of(syn) + 4, id);
+    checksum_native_store(ip_of(syn) + 10, checksum_native(addresses, v4->ip_sum + (uint64_t)WIRE16(id)));
+    memcpy(ip_of(syn) + 12, &turned, sizeof(turned));
 }
 
 /* Numbers, and timestamps where there are any, go into the copy and into the sum. */
@@ -183,18 +191,18 @@ static inline void write_tcp(const struct syn *syn, const struct answer_v4 *v4, 
 {
     const uint64_t numbers = WIRE64((uint64_t)c << 32 | (uint32_t)(syn->x + 1));
     const uint64_t timestamps = WIRE64((uint64_t)tsval << 32 | syn->options.tsval);
-    uint32_t ports = (uint32_t)checksum_native_half(syn->tcp);
+    uint32_t ports = (uint32_t)checksum_native_half(tcp_of(syn));
     uint64_t sum = checksum_native(checksum_native(addresses, numbers), (uint64_t)ports + v4->tcp_sum);
 
     ports = ports << 16 | ports >> 16;
-    memcpy(syn->tcp, v4->tcp, sizeof(v4->tcp));
-    memcpy(syn->tcp, &ports, sizeof(ports));
-    memcpy(syn->tcp + 4, &numbers, sizeof(numbers));
+    memcpy(tcp_of(syn), v4->tcp, sizeof(v4->tcp));
+    memcpy(tcp_of(syn), &ports, sizeof(ports));
+    memcpy(tcp_of(syn) + 4, &numbers, sizeof(numbers));
     if (v4->timestamps_at) {
-        memcpy(syn->tcp + v4->timestamps_at, &timestamps, sizeof(timestamps));
+        memcpy(tcp_of(syn) + v4->timestamps_at, &timestamps, sizeof(timestamps));
         sum = checksum_native(sum, timestamps);
     }
-    checksum_native_store(syn->tcp + TCP_CHECKSUM_AT, sum);
+    checksum_native_store(tcp_of(syn) + TCP_CHECKSUM_AT, sum);
 }
 
 static inline void answer(struct engine *engine, const struct syn *syn, struct server *server)
@@ -202,18 +210,18 @@ static inline void answer(struct engine *engine, const struct syn *syn, struct s
     const struct answer_v4 *v4 = &syn->kept->v4;
     const struct cookie_words words = words_of(syn);
     const uint32_t c = make_cookie(engine, syn, server, words.cookie);
-    const uint64_t addresses = load_wire64(syn->ip + 12);
+    const uint64_t addresses = load_wire64(ip_of(syn) + 12);
     uint32_t tsval = 0;
 
     if (!server->policy)
         server->unprofiled_us = syn->now_us ? syn->now_us : 1;
     if (opening_waits_for_ack(server))
-        remember(engine, syn, c);
+        remember(engine, syn->data, syn->kept, syn->options, c, syn->now_us);
     if (v4->timestamps_at)
         tsval =
-            (cookie_tuple_ms(&engine->config.keys, &syn->key, syn->now_us) & ~COOKIE_TS_BITS) | words.tsval;
+            (cookie_tuple_ms(&engine->config.keys, syn->key, syn->now_us) & ~COOKIE_TS_BITS) | words.tsval;
     write_link(syn);
-    write_ip(syn, v4, addresses, server_ip_id(server, syn->kept->promise, syn->key.client_port, syn->now_us));
+    write_ip(syn, v4, addresses, server_ip_id(server, syn->kept->promise, syn->client_port, syn->now_us));
     write_tcp(syn, v4, addresses, c, tsval);
     engine->counters.cookies_sent++;
 }
@@ -224,13 +232,10 @@ void engine_plain_syn(struct engine *engine, enum side from, uint8_t *buffer, ui
     struct syn syn;
     struct server *server = NULL;
 
-    syn.buffer = buffer;
     syn.data = buffer + OFFLOAD_BYTES;
-    syn.ip = syn.data + ETH_HEADER_BYTES;
-    syn.tcp = syn.ip + IPV4_HEADER_BYTES;
     syn.now_us = now_us;
-    if (capacity >= ANSWER_ROOM)
-        server = tell(engine, &syn, bytes);
+    if (capacity >= ANSWER_ROOM && frame_is_plain(syn.data, bytes - OFFLOAD_BYTES))
+        server = tell(engine, &syn);
     if (!server) {
         engine_any_frame(engine, from, buffer, bytes, wire_bytes, capacity, now_us, verdict);
         return;
@@ -239,5 +244,5 @@ void engine_plain_syn(struct engine *engine, enum side from, uint8_t *buffer, ui
     count(engine, &syn, server);
     answer(engine, &syn, server);
     verdict->action = VERDICT_REPLY;
-    verdict->bytes = (uint32_t)(OFFLOAD_BYTES + SYN_PLAIN_BYTES - TCP_HEADER_BYTES) + syn.kept->v4.tcp_bytes;
+    verdict->bytes = (uint32_t)(OFFLOAD_BYTES + PLAIN_L4) + syn.kept->v4.tcp_bytes;
 }

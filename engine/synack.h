@@ -89,14 +89,19 @@ struct synack_model {
 };
 
 /*
- * The offer of a SYN with these parsed options and header flags (enum tcp_flags). A SYN that asks for accurate ECN (AE, CWR
+ * The offer of a SYN with these options (enum tcp_option_bits) and header flags (enum tcp_flags). A SYN that asks for accurate ECN (AE, CWR
  * and ECE) offers classic ECN as well: RFC 9768 3.1.2 has its sender fall back to what a server without AE answers.
  */
-static inline uint8_t synack_offer_of(const struct tcp_options *options, uint8_t flags)
+static inline uint8_t synack_offer(uint8_t present, uint8_t flags)
 {
-    uint8_t offered = options->present & (OFFER_MSS | OFFER_SACK | OFFER_TIMESTAMPS | OFFER_WSCALE);
+    uint8_t offered = present & (OFFER_MSS | OFFER_SACK | OFFER_TIMESTAMPS | OFFER_WSCALE);
 
     return (uint8_t)((flags & TCP_ECE) && (flags & TCP_CWR) ? offered | OFFER_ECN : offered);
+}
+
+static inline uint8_t synack_offer_of(const struct tcp_options *options, uint8_t flags)
+{
+    return synack_offer(options->present, flags);
 }
 
 /* The variant with exactly this offer, or NULL. */

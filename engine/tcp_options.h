@@ -60,7 +60,7 @@ struct tcp_options {
     uint8_t sack_blocks; /* 0 to 4 */
 };
 
-/* The same for options that are not just timestamps. `options` is cleared. */
+/* The same for options that are not just timestamps. */
 enum options_result tcp_options_read(const uint8_t *at, size_t bytes, struct tcp_options *options);
 
 #define ALIGNED_TIMESTAMPS_BYTES 12
@@ -73,16 +73,24 @@ enum options_result tcp_options_read(const uint8_t *at, size_t bytes, struct tcp
 static inline enum options_result tcp_options_parse(const uint8_t *at, size_t bytes,
                                                     struct tcp_options *options)
 {
-    memset(options, 0, sizeof(*options));
-    options->wscale = WSCALE_NONE;
     if (bytes != ALIGNED_TIMESTAMPS_BYTES || load_be32(at) != ALIGNED_TIMESTAMPS)
         return tcp_options_read(at, bytes, options);
-    options->present = OPTION_TIMESTAMPS;
-    options->tsval = load_be32(at + 4);
-    options->tsecr = load_be32(at + 8);
-    options->ts_at = 4;
+    *options = (struct tcp_options){
+        .present = OPTION_TIMESTAMPS,
+        .wscale = WSCALE_NONE,
+        .tsval = load_be32(at + 4),
+        .tsecr = load_be32(at + 8),
+        .ts_at = 4,
+    };
     return OPTIONS_OK;
 }
+
+/* What a SYN is answered by, of its options. By value, so that what is read inline stays in registers. */
+struct syn_options {
+    uint8_t present, wscale; /* as in struct tcp_options, as the next */
+    uint16_t mss;
+    uint32_t tsval;
+};
 
 /* mss sack ts nop ws: what is constant of it in its first and its last 8 bytes (Linux). */
 #define LINUX_SYN_BYTES 20
@@ -96,21 +104,19 @@ static inline bool tcp_options_are_linux_syn(const uint8_t *at, size_t bytes)
             ((load_wire64(at + 12) ^ LINUX_SYN_LAST) & WIRE64(0x00000000ffffff00u))) == 0;
 }
 
-/* tcp_options_parse() for SYNs: inline is what nearly every one of them has. */
-static inline enum options_result tcp_options_parse_syn(const uint8_t *at, size_t bytes,
-                                                        struct tcp_options *options)
+/* tcp_options_parse() for SYNs: inline is what nearly all of them have. */
+struct syn_options tcp_options_of_other_syn(const uint8_t *at, size_t bytes);
+static inline struct syn_options tcp_options_of_syn(const uint8_t *at, size_t bytes)
 {
+    struct syn_options options;
+
     if (!tcp_options_are_linux_syn(at, bytes))
-        return tcp_options_parse(at, bytes, options);
-    *options = (struct tcp_options){
-        .present = OPTION_MSS | OPTION_SACK_PERMITTED | OPTION_TIMESTAMPS | OPTION_WSCALE,
-        .wscale = at[19],
-        .mss = load_be16(at + 2),
-        .tsval = load_be32(at + 8),
-        .tsecr = load_be32(at + 12),
-        .ts_at = 8,
-    };
-    return OPTIONS_OK;
+        return tcp_options_of_other_syn(at, bytes);
+    options.present = OPTION_MSS | OPTION_SACK_PERMITTED | OPTION_TIMESTAMPS | OPTION_WSCALE;
+    options.wscale = at[19];
+    options.mss = load_be16(at + 2);
+    options.tsval = load_be32(at + 8);
+    return options;
 }
 
 /*
