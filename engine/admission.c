@@ -34,30 +34,51 @@
 
 /* --- proving ------------------------------------------------------------------------------------------------- */
 
-/* Tries `ack` as c+1 and as c+1+g of one promise. */
-static bool prove_promise(const struct engine *engine, const struct passage *passage,
-                          struct cookie_kept *kept, const struct promise *promise, uint32_t x, uint32_t ack,
-                          struct proof *proof)
+/* Is `c` a cookie of one promise? Inline: the first try is what a flood of ACKs costs. */
+static inline __attribute__((always_inline)) bool
+prove_cookie(const struct engine *engine, const struct passage *passage, struct cookie_kept *kept,
+             const struct promise *promise, uint32_t x, uint32_t c, bool greeted, struct proof *proof)
 {
     const struct cookie_keys *keys = &engine->config.keys;
-    uint32_t c = ack - 1;
+    const struct flow_key *key = &passage->key;
+    uint64_t epoch = cookie_epoch(c, passage->now_us);
+    uint32_t hash, client;
 
+    if (epoch == COOKIE_EPOCH_NONE)
+        return false;
+    if (passage->frame.ip_version == 4) {
+        memcpy(&client, key->client.bytes + 12, sizeof(client));
+        hash = cookie_hash_v4(cookie_key_of_flow(kept, keys, key, promise->generation, (uint32_t)epoch),
+                              client, key->client_port, x);
+    } else {
+        hash = cookie_hash_kept(kept, keys, key, x, promise->generation, epoch);
+    }
+    if (!cookie_fits(c, hash))
+        return false;
     proof->promise = promise;
     proof->x = x;
-    proof->greeted = false;
-    if (!cookie_check_kept(kept, keys, &passage->key, x, promise->generation, c, passage->now_us,
-                           &proof->client)) {
-        c -= promise->greeting_bytes;
-        proof->greeted = true;
-        if (!promise->greeting_bytes || !cookie_check_kept(kept, keys, &passage->key, x, promise->generation,
-                                                           c, passage->now_us, &proof->client))
-            return false;
-    }
     proof->c = c;
+    proof->read = c ^ hash;
+    proof->greeted = greeted;
     proof->timestamps = passage->options.present & OPTION_TIMESTAMPS;
-    if (proof->timestamps)
-        cookie_refine(&passage->key, passage->options.tsecr, &proof->client);
     return true;
+}
+
+/* Tries `ack` as c+1+g. */
+static bool __attribute__((noinline))
+prove_greeted(const struct engine *engine, const struct passage *passage, struct cookie_kept *kept,
+              const struct promise *promise, uint32_t x, uint32_t ack, struct proof *proof)
+{
+    return promise->greeting_bytes &&
+           prove_cookie(engine, passage, kept, promise, x, ack - 1 - promise->greeting_bytes, true, proof);
+}
+
+static bool __attribute__((noinline))
+prove_promise(const struct engine *engine, const struct passage *passage, struct cookie_kept *kept,
+              const struct promise *promise, uint32_t x, uint32_t ack, struct proof *proof)
+{
+    return prove_cookie(engine, passage, kept, promise, x, ack - 1, false, proof) ||
+           prove_greeted(engine, passage, kept, promise, x, ack, proof);
 }
 
 /* True where a cookie made for this server without a profile may still be on its way. */
@@ -66,13 +87,15 @@ static bool default_promise_counts(const struct server *server, uint64_t now_us)
     return server->unprofiled_us && now_us - server->unprofiled_us < COOKIE_LIFETIME_US;
 }
 
-static bool prove(const struct engine *engine, const struct passage *passage, struct server *server,
-                  uint32_t x, uint32_t ack, struct proof *proof)
+/* By what is not the cookie itself of the promise made now. */
+static bool __attribute__((noinline))
+prove_otherwise(const struct engine *engine, const struct passage *passage, struct server *server, uint32_t x,
+                uint32_t ack, struct proof *proof)
 {
     const struct server_policy *policy = server->policy;
     bool ipv4 = passage->frame.ip_version == 4;
 
-    if (policy && prove_promise(engine, passage, &server->cookies[PROMISE_NOW], &policy->now, x, ack, proof))
+    if (policy && prove_greeted(engine, passage, &server->cookies[PROMISE_NOW], &policy->now, x, ack, proof))
         return true;
     if (policy && policy->has_before && passage->now_us < policy->before_until_us &&
         prove_promise(engine, passage, &server->cookies[PROMISE_BEFORE], &policy->before, x, ack, proof))
@@ -80,6 +103,41 @@ static bool prove(const struct engine *engine, const struct passage *passage, st
     return default_promise_counts(server, passage->now_us) &&
            prove_promise(engine, passage, &server->cookies[PROMISE_DEFAULT],
                          &engine->default_promise[ipv4 ? 0 : 1], x, ack, proof);
+}
+
+/* `ack` is c+1, or c+1+g where the client was greeted, of one of the promises that count. */
+static inline __attribute__((always_inline)) bool prove_at_once(const struct engine *engine,
+                                                                const struct passage *passage,
+                                                                struct server *server, uint32_t x,
+                                                                uint32_t ack, struct proof *proof)
+{
+    const struct server_policy *policy = server->policy;
+    struct proof other; /* whose address is given away, so that `*proof` may stay in registers */
+
+    if (policy &&
+        prove_cookie(engine, passage, &server->cookies[PROMISE_NOW], &policy->now, x, ack - 1, false, proof))
+        return true;
+    if (!prove_otherwise(engine, passage, server, x, ack, &other))
+        return false;
+    *proof = other;
+    return true;
+}
+
+/* The same where it is no flood that asks. */
+static bool __attribute__((noinline))
+prove(const struct engine *engine, const struct passage *passage, struct server *server, uint32_t x,
+      uint32_t ack, struct proof *proof)
+{
+    return prove_at_once(engine, passage, server, x, ack, proof);
+}
+
+struct cookie_options proof_client(const struct passage *passage, const struct proof *proof)
+{
+    struct cookie_options client = cookie_read(&passage->key, proof->read);
+
+    if (proof->timestamps)
+        cookie_refine(&passage->key, passage->options.tsecr, &client);
+    return client;
 }
 
 /* --- stateless answers --------------------------------------------------------------------------------------- */
@@ -113,13 +171,15 @@ static void address_to_client(const struct flow_key *key, struct segment *segmen
 static void speak_established(const struct engine *engine, const struct passage *passage,
                               const struct proof *proof, struct segment *segment, uint8_t options[12])
 {
+    const struct cookie_options client = proof_client(passage, proof);
+
     speak_for(engine, proof->promise, &passage->key, segment);
     segment->flags = TCP_ACK;
     segment->seq = passage->frame.ack;
     segment->ack = passage->frame.seq + frame_seq_bytes(&passage->frame);
-    segment->window = promised_window(proof->promise, &proof->client);
+    segment->window = promised_window(proof->promise, &client);
     if (proof->timestamps) {
-        uint32_t tsval = cookie_tsval(&engine->config.keys, &passage->key, &proof->client, passage->now_us);
+        uint32_t tsval = cookie_tsval(&engine->config.keys, &passage->key, &client, passage->now_us);
 
         segment->options = options;
         segment->options_bytes = segment_timestamps(options, tsval, passage->options.tsval);
@@ -219,7 +279,7 @@ static void refuse_unlistened(struct engine *engine, struct passage *passage, st
     if (token_take(&server->unlistened, limit, limit, passage->now_us))
         passage_forward(passage);
     else
-        passage_reset(engine, passage, DROP_unlistened);
+        passage_reset_by(engine, passage, server, DROP_unlistened);
 }
 
 static void admit_syn(struct engine *engine, struct passage *passage, struct server *server)
@@ -251,18 +311,20 @@ static void admit_syn(struct engine *engine, struct passage *passage, struct ser
 /* --- a handshake completed ------------------------------------------------------------------------------------ */
 
 /* Counts a handshake once, although it is proved anew by every segment. */
-static void count_proof(struct engine *engine, const struct passage *passage, struct server *server,
-                        const struct proof *proof)
+static inline __attribute__((always_inline)) void
+count_proof(struct engine *engine, const struct passage *passage, struct server *server, struct proof *proof)
 {
     const struct trigger_tag asked = {&engine->asked, passage->hash, proof->x};
-    const struct trigger_tag silent = {&engine->silent, passage->hash, proof->x};
+    const uint64_t now_us = passage->now_us;
+    struct proof_slot *slot = proof_slot(&engine->proofs, passage->hash, proof->x, (uint32_t)(now_us / 1000));
 
-    if (!tag_put(&engine->proved, passage->hash, 0, passage->now_us))
+    proof->slot = slot;
+    if (!proof_again(slot, (uint32_t)(now_us / 1000)))
         engine->counters.cookies_accepted++;
     /* A cookie that its client repeats, or one of long ago, says nothing about those that are out now. */
-    if (trigger_answered(&server->counts, asked, passage->now_us)) {
-        trigger_handshake(&server->counts, silent, passage->now_us);
-        engine_check_triggers(engine, server, passage->now_us);
+    if (trigger_answered(&server->counts, asked, now_us)) {
+        trigger_handshake(&server->counts, slot, rate_step(now_us));
+        engine_check_triggers(engine, server, now_us);
     }
 }
 
@@ -282,7 +344,7 @@ static void open_limited(struct engine *engine, struct passage *passage, struct 
     if (!source_limiter_take(&engine->limits, &passage->key.client, scope, per_source, per_source,
                              passage->now_us) ||
         !token_take(&server->openings, per_server, per_server, passage->now_us)) {
-        passage_reset(engine, passage, DROP_open_limit);
+        passage_reset_by(engine, passage, server, DROP_open_limit);
         return;
     }
     opening_begin(engine, passage, server, proof, closing, data, bytes, fin);
@@ -291,7 +353,8 @@ static void open_limited(struct engine *engine, struct passage *passage, struct 
 /* True where the client has room for the greeting now (RFC 9293 3.8.6). */
 static bool greeting_fits(const struct passage *passage, const struct proof *proof)
 {
-    uint32_t scale = proof->client.window_scale == WSCALE_NONE ? 0 : proof->client.window_scale;
+    const struct cookie_options client = proof_client(passage, proof);
+    uint32_t scale = client.window_scale == WSCALE_NONE ? 0 : client.window_scale;
     uint32_t window = (uint32_t)passage->frame.window << scale;
 
     return proof->promise->greeting_bytes <= window;
@@ -325,7 +388,7 @@ static bool remember_greeting(struct engine *engine, const struct passage *passa
     entry->tsecr = passage->options.tsval;
     entry->timestamps = proof->timestamps;
     entry->generation = proof->promise->generation;
-    entry->client = proof->client;
+    entry->client = proof_client(passage, proof);
     link_header_reverse(&passage->frame, &entry->link);
     return true;
 }
@@ -335,7 +398,7 @@ static void speak_greeting_now(const struct engine *engine, const struct passage
                                const struct proof *proof, struct segment *segment, uint8_t options[12])
 {
     speak_established(engine, passage, proof, segment, options);
-    speak_greeting(proof->promise, proof->client.mss, proof->timestamps, segment);
+    speak_greeting(proof->promise, proof_client(passage, proof).mss, proof->timestamps, segment);
     segment->ack = proof->x + 1;
 }
 
@@ -374,11 +437,11 @@ static bool served_already(const struct engine *engine, const struct passage *pa
     return served_lately(&engine->served, passage->hash, proof->x, passage->now_us);
 }
 
-/* G has arrived. Its entry goes, but a copy of an ACK from before it must not be greeted again, nor by the server. */
-static void greeting_heard(struct engine *engine, const struct passage *passage, const struct proof *proof)
+/* G has arrived, at c+1. Its entry goes, but a copy of an ACK from before it must not be greeted again, nor by the server. */
+static void greeting_heard(struct engine *engine, const struct passage *passage, uint32_t c)
 {
     resend_remove(engine->greetings, &passage->key);
-    served_note(&engine->served, passage->hash, proof->c, passage->now_us);
+    served_note(&engine->served, passage->hash, c, passage->now_us);
 }
 
 /* A late copy of the ACK of a client that was served, has left, or has heard G since. */
@@ -391,32 +454,42 @@ static bool bare_is_late(const struct engine *engine, const struct passage *pass
     return heard || served_already(engine, passage, proof);
 }
 
-/* The bare ACK that completes a handshake, or any that repeats it. */
-static void admit_bare(struct engine *engine, struct passage *passage, struct server *server,
-                       const struct proof *proof, struct flow *closing)
+/* Its server has the word now: greeted in its name, or opened so that it greets for itself. */
+static void __attribute__((noinline))
+admit_waiting(struct engine *engine, struct passage *passage, struct server *server, struct proof proof,
+              struct flow *closing)
 {
-    enum opening_kind opening = server_opening(server);
-    /* for words of its server's, which are due from now on */
-    bool waits =
-        opening == OPENING_COOKIE || opening == OPENING_PASS || (opening == OPENING_GREET && !proof->greeted);
-    bool greets;
+    bool greets = server_opening(server) == OPENING_GREET && proof.promise->greeting_bytes;
 
-    count_proof(engine, passage, server, proof);
-    resend_remove(engine->synacks, &passage->key);
-    if (proof->greeted)
-        greeting_heard(engine, passage, proof);
-    waits = waits && !bare_is_late(engine, passage, proof);
-    greets = opening == OPENING_GREET && proof->promise->greeting_bytes;
-    if (waits && !greets)
+    if (bare_is_late(engine, passage, &proof))
+        passage_drop(engine, passage, DROP_answered);
+    else if (!greets)
         /* Also on a promise from before there was a greeting: the server greets for itself. */
-        open_limited(engine, passage, server, proof, closing, NULL, 0, false);
-    else if (waits && !greeted_already(engine, passage, proof) && greeting_fits(passage, proof))
-        greet(engine, passage, server, proof);
+        open_limited(engine, passage, server, &proof, closing, NULL, 0, false);
+    else if (!greeted_already(engine, passage, &proof) && greeting_fits(passage, &proof))
+        greet(engine, passage, server, &proof);
     else
         /*
          * Without room for all of G, too: a part of it would have an ack that proves nothing, and to let the server greet would open
          * it to whoever announces a tiny window. The client is greeted once it says that it has room (RFC 9293 3.8.6).
          */
+        passage_drop(engine, passage, DROP_answered);
+}
+
+/* The bare ACK that completes a handshake, or any that repeats it. Inline: most of a flood of ACKs ends here. */
+static inline __attribute__((always_inline)) void admit_bare(struct engine *engine, struct passage *passage,
+                                                             struct server *server, struct proof *proof,
+                                                             struct flow *closing)
+{
+    enum opening_kind opening = server_opening(server);
+
+    count_proof(engine, passage, server, proof);
+    resend_remove(engine->synacks, &passage->key);
+    if (proof->greeted)
+        greeting_heard(engine, passage, proof->c);
+    if (opening == OPENING_COOKIE || opening == OPENING_PASS || (opening == OPENING_GREET && !proof->greeted))
+        admit_waiting(engine, passage, server, *proof, closing);
+    else
         passage_drop(engine, passage, DROP_answered);
 }
 
@@ -433,21 +506,24 @@ struct request {
 /*
  * A wrong request came with a good cookie: its source did that, and nobody in its name. It counts once for each connection: a host
  * repeats what is not answered, which is what a limited source meets, and a cookie guessed once must blame nobody a hundred times.
+ * False where the RST is to be saved.
  */
-static void blame(struct engine *engine, const struct passage *passage, struct server *server,
-                  const struct proof *proof)
+static inline bool blame(struct engine *engine, const struct passage *passage, struct server *server,
+                         const struct proof *proof)
 {
     struct observed_source aside;
+    bool may_be_reset;
 
-    if (!tag_put_first(&engine->blamed, passage->hash, proof->x, passage->now_us))
-        return;
+    if (!proof_blame(proof->slot, rate_step(passage->now_us)))
+        return source_may_be_reset(&engine->sources, &passage->key.client, passage->now_us);
     engine->counters.requests_mismatched++;
     trigger_mismatch(&server->counts, passage->now_us);
     engine_check_triggers(engine, server, passage->now_us);
-    if (!source_mismatch(&engine->sources, &passage->key.client, passage->now_us, &aside))
-        return;
-    engine->counters.sources_put_aside++;
-    observe_source(engine, server, &aside, passage->now_us);
+    if (source_mismatch(&engine->sources, &passage->key.client, passage->now_us, &aside, &may_be_reset)) {
+        engine->counters.sources_put_aside++;
+        observe_source(engine, server, &aside, passage->now_us);
+    }
+    return may_be_reset;
 }
 
 static void credit(struct engine *engine, const struct passage *passage, const struct server *server)
@@ -460,15 +536,17 @@ static void credit(struct engine *engine, const struct passage *passage, const s
 }
 
 /* As a host without the connection (RFC 9293 3.10.7.1): RST at the ack that the client named. */
-static void refuse_request(struct engine *engine, struct passage *passage, struct server *server,
-                           const struct proof *proof, const struct request *request, enum drop_reason reason)
+static inline void refuse_request(struct engine *engine, struct passage *passage, struct server *server,
+                                  const struct proof *proof, const struct request *request,
+                                  enum drop_reason reason)
 {
-    blame(engine, passage, server, proof);
+    bool may_be_reset = blame(engine, passage, server, proof);
+
     if (request->assembly)
         assembly_close(engine->assemblies, request->assembly);
     resend_remove(engine->greetings, &passage->key);
-    if (source_may_be_reset(&engine->sources, &passage->key.client, passage->now_us))
-        passage_reset(engine, passage, reason);
+    if (may_be_reset)
+        passage_reset_by(engine, passage, server, reason);
     else
         passage_drop(engine, passage, reason);
 }
@@ -505,12 +583,14 @@ static void open_request(struct engine *engine, struct passage *passage, struct 
 }
 
 /* SMTP's rule (ENGINE 2.2): who talks before the greeting is no mail client. */
-static bool talks_too_early(const struct server *server, const struct proof *proof)
+static inline bool talks_too_early(const struct server *server, const struct proof *proof)
 {
-    const struct protocol *protocol =
-        server->policy ? protocol_by_id(server->policy->greeting_protocol) : NULL;
+    const struct protocol *protocol;
 
-    return protocol && protocol->early_talk_is_wrong && !proof->greeted && proof->promise->greeting_bytes;
+    if (proof->greeted || !proof->promise->greeting_bytes || !server->policy)
+        return false;
+    protocol = protocol_by_id(server->policy->greeting_protocol);
+    return protocol && protocol->early_talk_is_wrong;
 }
 
 /*
@@ -535,62 +615,54 @@ static void greet_beside(struct engine *engine, const struct passage *passage, c
     engine->counters.greetings_sent++;
 }
 
-static void judge_request(struct engine *engine, struct passage *passage, struct server *server,
-                          const struct proof *proof, struct flow *closing, const struct request *request,
-                          enum assembly_result added)
+static inline void judge_request(struct engine *engine, struct passage *passage, struct server *server,
+                                 const struct proof *proof, struct flow *closing,
+                                 const struct request *request, enum assembly_result added)
 {
-    enum match match;
-    bool put_off, wrong_keyword;
+    bool early = talks_too_early(server, proof), put_off = false, wrong_keyword;
+    enum match match = early ? MATCH_NO
+                             : request_check(engine, server, &passage->key.client, request->data,
+                                             request->bytes, passage->now_us, &put_off);
 
-    if (talks_too_early(server, proof)) {
-        refuse_request(engine, passage, server, proof, request, DROP_mismatch);
-        return;
-    }
-    match = request_check(engine, server, &passage->key.client, request->data, request->bytes,
-                          passage->now_us, &put_off);
     if (put_off) {
         passage_drop(engine, passage, DROP_decipher_limit);
-        return;
-    }
-    switch (match) {
-    case MATCH_YES:
+    } else if (match == MATCH_YES) {
         credit(engine, passage, server);
         greet_beside(engine, passage, server, proof);
         open_request(engine, passage, server, proof, closing, request, false);
-        return;
-    case MATCH_NO:
-        wrong_keyword = policy_wrong_keyword(server->policy, request->data, request->bytes);
+    } else if (match == MATCH_NO || request->fin) { /* or nothing more will come */
+        wrong_keyword = match == MATCH_NO && !early &&
+                        policy_wrong_keyword(server->policy, request->data, request->bytes);
         refuse_request(engine, passage, server, proof, request, wrong_keyword ? DROP_keyword : DROP_mismatch);
-        return;
-    case MATCH_MORE:
-        break;
-    }
-    if (request->fin)
-        refuse_request(engine, passage, server, proof, request, DROP_mismatch); /* nothing more will come */
-    else if (assemble(engine, passage, proof, request, added))
+    } else if (assemble(engine, passage, proof, request, added)) {
         passage_hold(passage);
-    else
+    } else {
         open_request(engine, passage, server, proof, closing, request, true);
+    }
 }
 
-static void admit_data(struct engine *engine, struct passage *passage, struct server *server,
-                       const struct proof *proof, struct flow *closing, const struct request *request,
-                       enum assembly_result added)
+/* What `request` says; `added`: what of it came with this segment. */
+static void __attribute__((noinline))
+admit_data(struct engine *engine, struct passage *passage, struct server *server, struct proof proof,
+           struct flow *closing, struct assembly *assembly, enum assembly_result added)
 {
+    const struct frame *frame = &passage->frame;
     enum opening_kind opening = server_opening(server);
+    struct request request = {frame_payload(frame), frame->payload_bytes, frame->flags & TCP_FIN, NULL};
 
-    if (served_already(engine, passage, proof)) {
-        passage_reset(engine, passage, DROP_stray);
+    if (served_already(engine, passage, &proof)) {
+        passage_reset_by(engine, passage, server, DROP_stray);
         return;
     }
-    count_proof(engine, passage, server, proof);
-    trigger_spoke(&server->counts, (struct trigger_tag){&engine->silent, passage->hash, proof->x},
-                  passage->now_us);
+    if (assembly)
+        request = (struct request){assembly->data, assembly->bytes, assembly->fin, assembly};
+    count_proof(engine, passage, server, &proof);
+    trigger_spoke(&server->counts, proof.slot);
     resend_remove(engine->synacks, &passage->key);
     if (opening == OPENING_CHECK || opening == OPENING_GREET)
-        judge_request(engine, passage, server, proof, closing, request, added);
+        judge_request(engine, passage, server, &proof, closing, &request, added);
     else
-        open_request(engine, passage, server, proof, closing, request, true);
+        open_request(engine, passage, server, &proof, closing, &request, true);
 }
 
 /* Zero bytes of padding where data is due, not pushed: the ACK of an odd stack. */
@@ -610,7 +682,7 @@ static bool is_padding(const struct frame *frame)
 
 /* A client that leaves before it has asked: FIN+ACK, as an idle server would (RFC 9293 3.6), behind G where that is due. */
 static void admit_fin(struct engine *engine, struct passage *passage, struct server *server,
-                      const struct proof *proof)
+                      struct proof *proof)
 {
     struct segment segment;
     uint8_t options[12];
@@ -622,13 +694,13 @@ static void admit_fin(struct engine *engine, struct passage *passage, struct ser
     speak_established(engine, passage, proof, &segment, options);
     segment.flags |= TCP_FIN;
     if (server_opening(server) == OPENING_GREET && !proof->greeted && greeting_fits(passage, proof))
-        speak_greeting(proof->promise, proof->client.mss, proof->timestamps, &segment);
+        speak_greeting(proof->promise, proof_client(passage, proof).mss, proof->timestamps, &segment);
     passage_answer(engine, passage, &segment);
 }
 
 /* RFC 9293 3.8.4, and RFC 9293 3.8.6.1 for probes. Where the handshake's ACK was lost, it stands for that ACK. */
 static void admit_keepalive(struct engine *engine, struct passage *passage, struct server *server,
-                            const struct proof *proof, struct flow *closing)
+                            struct proof *proof, struct flow *closing)
 {
     struct segment segment;
     uint8_t options[12];
@@ -645,14 +717,13 @@ static void admit_keepalive(struct engine *engine, struct passage *passage, stru
 /* --- dispatch --------------------------------------------------------------------------------------------------- */
 
 /* More of a request that is being put together. */
-static bool admit_assembled(struct engine *engine, struct passage *passage, struct server *server,
-                            struct flow *closing)
+static bool __attribute__((noinline)) admit_assembled_part(struct engine *engine, struct passage *passage,
+                                                           struct server *server, struct flow *closing)
 {
     struct assembly *assembly = assembly_find(engine->assemblies, &passage->key);
     const struct frame *frame = &passage->frame;
     uint32_t offset = assembly ? frame->seq - (assembly->x + 1) : 0;
     enum assembly_result added = ASSEMBLY_UNCHANGED;
-    struct request request;
     struct proof proof;
 
     if (!assembly || offset > ASSEMBLY_BYTES || !frame_seq_bytes(frame) ||
@@ -666,24 +737,27 @@ static bool admit_assembled(struct engine *engine, struct passage *passage, stru
     }
     if ((frame->flags & TCP_FIN) && offset + frame->payload_bytes == assembly->bytes)
         assembly->fin = true;
-    request = (struct request){assembly->data, assembly->bytes, assembly->fin, assembly};
-    admit_data(engine, passage, server, &proof, closing, &request, added);
+    admit_data(engine, passage, server, proof, closing, assembly, added);
     return true;
 }
 
-/* A segment that takes sequence space at x+1. */
-static void admit_at_start(struct engine *engine, struct passage *passage, struct server *server,
-                           const struct proof *proof, struct flow *closing)
+static inline bool admit_assembled(struct engine *engine, struct passage *passage, struct server *server,
+                                   struct flow *closing)
 {
-    const struct frame *frame = &passage->frame;
-    struct request request = {frame_payload(frame), frame->payload_bytes, frame->flags & TCP_FIN, NULL};
+    return assembly_count(engine->assemblies) && admit_assembled_part(engine, passage, server, closing);
+}
 
-    if (!frame->payload_bytes && (frame->flags & TCP_FIN))
-        admit_fin(engine, passage, server, proof);
-    else if (!frame->payload_bytes || is_padding(frame))
-        admit_bare(engine, passage, server, proof, closing);
+/* A bare FIN, or a few bytes, at x+1. */
+static void __attribute__((noinline))
+admit_little(struct engine *engine, struct passage *passage, struct server *server, struct proof proof,
+             struct flow *closing)
+{
+    if (!passage->frame.payload_bytes)
+        admit_fin(engine, passage, server, &proof);
+    else if (is_padding(&passage->frame))
+        admit_bare(engine, passage, server, &proof, closing);
     else
-        admit_data(engine, passage, server, proof, closing, &request, ASSEMBLY_GREW);
+        admit_data(engine, passage, server, proof, closing, NULL, ASSEMBLY_GREW);
 }
 
 /*
@@ -700,38 +774,57 @@ static bool admit_greeted(struct engine *engine, struct passage *passage, struct
         !prove(engine, passage, server, entry->ack - 1, frame->ack, &proof))
         return false;
     if (proof.greeted)
-        greeting_heard(engine, passage, &proof);
+        greeting_heard(engine, passage, proof.c);
     passage_drop(engine, passage, DROP_answered);
     return true;
 }
 
-static bool admit_ack(struct engine *engine, struct passage *passage, struct server *server,
-                      struct flow *closing)
+/* The closing connection's own segments, told without a hash; a new one on the tuple has another x (ENGINE 5.7). */
+static bool is_of_closing(const struct engine *engine, const struct frame *frame, const struct flow *closing)
+{
+    const struct flow_cold *cold = flow_cold(&engine->flows, closing);
+
+    return closing->state == FLOW_CLOSING &&
+           (frame->seq - 1 == cold->client_isn || frame->seq == cold->client_next);
+}
+
+/* An ACK that does not speak of x+1. */
+static bool __attribute__((noinline))
+admit_elsewhere(struct engine *engine, struct passage *passage, struct server *server, struct flow *closing)
 {
     const struct frame *frame = &passage->frame;
-    const struct flow_cold *cold =
-        closing && closing->state == FLOW_CLOSING ? flow_cold(&engine->flows, closing) : NULL;
-    bool empty = !frame_seq_bytes(frame);
     struct proof proof;
 
-    /* The closing connection's own segments, told without a hash; a new one on the tuple has another x (ENGINE 5.7). */
-    if (cold && (frame->seq - 1 == cold->client_isn || frame->seq == cold->client_next))
-        return false;
-    if (admit_assembled(engine, passage, server, closing))
-        return true;
-    if (prove(engine, passage, server, frame->seq - 1, frame->ack, &proof)) {
-        admit_at_start(engine, passage, server, &proof, closing);
-        return true;
-    }
     if (frame->payload_bytes <= 1 && prove(engine, passage, server, frame->seq, frame->ack, &proof)) {
         admit_keepalive(engine, passage, server, &proof, closing);
         return true;
     }
-    if (empty && prove(engine, passage, server, frame->seq - 2, frame->ack - 1, &proof)) {
+    if (!frame_seq_bytes(frame) && prove(engine, passage, server, frame->seq - 2, frame->ack - 1, &proof)) {
         passage_drop(engine, passage, DROP_answered);
         return true;
     }
     return admit_greeted(engine, passage, server);
+}
+
+static inline bool admit_ack(struct engine *engine, struct passage *passage, struct server *server,
+                             struct flow *closing)
+{
+    const struct frame *frame = &passage->frame;
+    struct proof proof;
+
+    if (closing && is_of_closing(engine, frame, closing))
+        return false;
+    if (admit_assembled(engine, passage, server, closing))
+        return true;
+    if (!prove_at_once(engine, passage, server, frame->seq - 1, frame->ack, &proof))
+        return admit_elsewhere(engine, passage, server, closing);
+    if (frame->payload_bytes > PURE_ACK_ZEROS_MAX)
+        admit_data(engine, passage, server, proof, closing, NULL, ASSEMBLY_GREW);
+    else if (frame->payload_bytes || (frame->flags & TCP_FIN))
+        admit_little(engine, passage, server, proof, closing);
+    else
+        admit_bare(engine, passage, server, &proof, closing);
+    return true;
 }
 
 /*
@@ -749,7 +842,9 @@ static void admit_rst(struct engine *engine, struct passage *passage)
         resend_remove(engine->synacks, &passage->key);
 }
 
-bool admission(struct engine *engine, struct passage *passage, struct server *server, struct flow *closing)
+/* A RST, a SYN, or what has neither SYN nor ACK. */
+static bool __attribute__((noinline))
+admit_other(struct engine *engine, struct passage *passage, struct server *server, struct flow *closing)
 {
     uint8_t flags = passage->frame.flags;
     bool attack = server->mode == MODE_ATTACK;
@@ -761,7 +856,6 @@ bool admission(struct engine *engine, struct passage *passage, struct server *se
         passage_drop(engine, passage, DROP_answered);
         return true;
     }
-    /* Whoever answers checks first (RFC 9293 3.1); what only passes is its receiver's to check. */
     if (!frame_checksum_good(&passage->frame)) {
         passage_drop(engine, passage, DROP_bad_checksum);
         return true;
@@ -770,11 +864,20 @@ bool admission(struct engine *engine, struct passage *passage, struct server *se
         admit_syn(engine, passage, server);
         return true;
     }
-    if ((flags & (TCP_SYN | TCP_ACK)) == TCP_ACK)
-        return admit_ack(engine, passage, server, closing);
     if (closing || !attack)
         return false;
     passage_drop(engine, passage, DROP_bad_segment);
+    return true;
+}
+
+/* Whoever answers checks first (RFC 9293 3.1); what only passes is its receiver's to check. */
+bool admission(struct engine *engine, struct passage *passage, struct server *server, struct flow *closing)
+{
+    if ((passage->frame.flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_ACK)
+        return admit_other(engine, passage, server, closing);
+    if (frame_checksum_good(&passage->frame))
+        return admit_ack(engine, passage, server, closing);
+    passage_drop(engine, passage, DROP_bad_checksum);
     return true;
 }
 
@@ -799,7 +902,7 @@ static bool stray_is_ours(const struct engine *engine, const struct passage *pas
 
 void admission_stray(struct engine *engine, struct passage *passage)
 {
-    bool proved_lately = tag_age_ms(&engine->proved, passage->hash, 0, passage->now_us) >= 0;
+    bool proved_lately = proof_lately(&engine->proofs, passage->hash, (uint32_t)(passage->now_us / 1000));
     const uint32_t limit = limit_share(engine, STRAYS_PER_SECOND);
 
     engine->counters.cookies_rejected++;

@@ -19,11 +19,16 @@
 /* A cookie found good: what is known of the client from one segment. */
 struct proof {
     const struct promise *promise;
-    uint32_t x, c;
-    bool greeted;                 /* acknowledges c+1+g */
-    bool timestamps;              /* were granted: the segment carries them */
-    struct cookie_options client; /* what we granted, and the client's MSS */
+    struct proof_slot *slot; /* where it is remembered, once it is counted */
+    uint32_t x;
+    uint32_t read; /* what the cookie carries, for cookie_read() */
+    uint32_t c;
+    bool greeted;    /* acknowledges c+1+g */
+    bool timestamps; /* were granted: the segment carries them */
 };
+
+/* What we granted, and the client's MSS. Read from the cookie only where it is wanted: a flood's segments are judged without. */
+struct cookie_options proof_client(const struct passage *passage, const struct proof *proof);
 
 /*
  * Judges a client's segment. `closing`: the closing or half-open flow on its tuple that a proof would replace, or

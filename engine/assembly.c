@@ -22,19 +22,6 @@ struct assembly_link {
     uint32_t older, newer;
 };
 
-struct assembly_pool {
-    uint64_t seed[2];
-    uint32_t slots_count;
-    uint32_t buckets_count; /* power of two */
-    uint32_t count;
-    uint32_t free;      /* first of those that were closed, by chain */
-    uint32_t untouched; /* slots from here on were never used */
-    uint32_t oldest, newest;
-    uint32_t *buckets;
-    struct assembly_link *links;
-    struct assembly *slots;
-};
-
 static size_t aligned(size_t bytes)
 {
     return (bytes + POOL_ALIGN - 1) & ~(size_t)(POOL_ALIGN - 1);
@@ -203,9 +190,4 @@ void assembly_expire(struct assembly_pool *pool, uint64_t now_us)
 uint64_t assembly_next(const struct assembly_pool *pool)
 {
     return pool->oldest != NO_SLOT ? pool->slots[pool->oldest].until_us : UINT64_MAX;
-}
-
-uint32_t assembly_count(const struct assembly_pool *pool)
-{
-    return pool->count;
 }

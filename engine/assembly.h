@@ -37,7 +37,21 @@ enum assembly_result {
     ASSEMBLY_FULL,      /* beyond ASSEMBLY_BYTES */
 };
 
-struct assembly_pool;
+struct assembly_link;
+
+/* For assembly.c, and for assembly_count(), which every ACK of a flood asks. */
+struct assembly_pool {
+    uint64_t seed[2];
+    uint32_t slots_count;
+    uint32_t buckets_count; /* power of two */
+    uint32_t count;
+    uint32_t free;      /* first of those that were closed, by chain */
+    uint32_t untouched; /* slots from here on were never used */
+    uint32_t oldest, newest;
+    uint32_t *buckets;
+    struct assembly_link *links;
+    struct assembly *slots;
+};
 
 size_t assembly_pool_bytes(uint32_t slots);
 struct assembly_pool *assembly_pool_init(void *memory, uint32_t slots, const uint64_t seed[2]);
@@ -52,6 +66,9 @@ void assembly_close(struct assembly_pool *pool, struct assembly *assembly);
 /* Closes slots whose life is over; cheap when none is. */
 void assembly_expire(struct assembly_pool *pool, uint64_t now_us);
 uint64_t assembly_next(const struct assembly_pool *pool);
-uint32_t assembly_count(const struct assembly_pool *pool);
+static inline uint32_t assembly_count(const struct assembly_pool *pool)
+{
+    return pool->count;
+}
 
 #endif

@@ -49,7 +49,6 @@
 #include "engine/tcp_options.h"
 
 #define OPTIONS_MASK  0x7f000000u
-#define MAC_MASK      0x00ffffffu
 #define OPTIONS_SHIFT 24
 #define MSS_ENTRIES   4
 #define FINER_STEPS   16u
@@ -142,12 +141,12 @@ const struct siphash *cookie_key_make(struct cookie_key *made, const struct cook
     return &made->begun;
 }
 
-static inline const struct siphash *key_of(struct cookie_kept *kept, const struct cookie_keys *keys,
+const struct siphash *cookie_key_make_flow(struct cookie_key *made, const struct cookie_keys *keys,
                                            const struct flow_key *key, uint32_t generation, uint32_t epoch)
 {
     const struct server_key server = flow_key_server(key);
 
-    return cookie_key_of(kept, keys, &server, generation, epoch);
+    return cookie_key_make(made, keys, &server, generation, epoch);
 }
 
 /*
@@ -177,7 +176,7 @@ uint32_t cookie_make_kept(struct cookie_kept *kept, const struct cookie_keys *ke
                           const struct cookie_options *options, uint64_t now_us)
 {
     uint64_t epoch = now_us / COOKIE_EPOCH_US;
-    uint32_t hash = cookie_hash(key_of(kept, keys, key, generation, (uint32_t)epoch), key, x);
+    uint32_t hash = cookie_hash(cookie_key_of_flow(kept, keys, key, generation, (uint32_t)epoch), key, x);
 
     return cookie_of(hash, cookie_bits(mss_table(key), options), (uint32_t)epoch);
 }
@@ -190,27 +189,36 @@ uint32_t cookie_make(const struct cookie_keys *keys, const struct flow_key *key,
     return cookie_make_kept(&nothing, keys, key, x, generation, options, now_us);
 }
 
-bool cookie_check_kept(struct cookie_kept *kept, const struct cookie_keys *keys, const struct flow_key *key,
-                       uint32_t x, uint32_t generation, uint32_t c, uint64_t now_us,
-                       struct cookie_options *options)
+uint32_t cookie_hash_kept(struct cookie_kept *kept, const struct cookie_keys *keys,
+                          const struct flow_key *key, uint32_t x, uint32_t generation, uint64_t epoch)
 {
-    uint64_t epoch = now_us / COOKIE_EPOCH_US;
-    uint32_t hash, bits;
+    return cookie_hash(cookie_key_of_flow(kept, keys, key, generation, (uint32_t)epoch), key, x);
+}
 
-    if ((epoch & 1) != c >> 31) {
-        if (epoch == 0)
-            return false;
-        epoch--;
-    }
-    hash = cookie_hash(key_of(kept, keys, key, generation, (uint32_t)epoch), key, x);
-    if ((c ^ hash) & MAC_MASK)
-        return false;
-    bits = ((c ^ hash) & OPTIONS_MASK) >> OPTIONS_SHIFT;
-    *options = (struct cookie_options){
+struct cookie_options cookie_read(const struct flow_key *key, uint32_t read)
+{
+    uint32_t bits = (read & OPTIONS_MASK) >> OPTIONS_SHIFT;
+
+    return (struct cookie_options){
         .mss = mss_table(key)[bits & 3],
         .window_scale = (uint8_t)(bits >> 3),
         .sack = (bits & 4) != 0,
     };
+}
+
+bool cookie_check_kept(struct cookie_kept *kept, const struct cookie_keys *keys, const struct flow_key *key,
+                       uint32_t x, uint32_t generation, uint32_t c, uint64_t now_us,
+                       struct cookie_options *options)
+{
+    uint64_t epoch = cookie_epoch(c, now_us);
+    uint32_t hash;
+
+    if (epoch == COOKIE_EPOCH_NONE)
+        return false;
+    hash = cookie_hash_kept(kept, keys, key, x, generation, epoch);
+    if (!cookie_fits(c, hash))
+        return false;
+    *options = cookie_read(key, c ^ hash);
     return true;
 }
 

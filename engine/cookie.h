@@ -30,6 +30,7 @@
 #define COOKIE_EPOCH_US    (240ull * 1000 * 1000)
 #define COOKIE_LIFETIME_US (2 * COOKIE_EPOCH_US)
 #define COOKIE_TS_BITS     63u
+#define COOKIE_MAC_MASK    0x00ffffffu
 
 /* Secrets, the same in every shard and for the life of the process. */
 struct cookie_keys {
@@ -83,9 +84,24 @@ static inline const struct siphash *cookie_key_of(struct cookie_kept *kept, cons
                ? &slot->begun
                : cookie_key_make(slot, keys, server, generation, epoch);
 }
+/* The same for who has the key of a connection. */
+const struct siphash *cookie_key_make_flow(struct cookie_key *made, const struct cookie_keys *keys,
+                                           const struct flow_key *key, uint32_t generation, uint32_t epoch);
+static inline const struct siphash *cookie_key_of_flow(struct cookie_kept *kept,
+                                                       const struct cookie_keys *keys,
+                                                       const struct flow_key *key, uint32_t generation,
+                                                       uint32_t epoch)
+{
+    struct cookie_key *slot = &kept->key[epoch & 1];
+
+    return slot->made_for == cookie_key_for(generation, epoch)
+               ? &slot->begun
+               : cookie_key_make_flow(slot, keys, key, generation, epoch);
+}
 
 /* The hash of a client over IPv4; its address as it lies in the packet. */
-static inline uint32_t cookie_hash_v4(const struct siphash *key, uint32_t client, uint16_t port, uint32_t x)
+static inline __attribute__((always_inline)) uint32_t
+cookie_hash_v4(const struct siphash *key, uint32_t client, uint16_t port, uint32_t x)
 {
     struct siphash state = *key;
 
@@ -110,8 +126,28 @@ uint32_t cookie_make(const struct cookie_keys *keys, const struct flow_key *key,
                      uint32_t generation, const struct cookie_options *options, uint64_t now_us);
 
 /*
- * True where `c` is a cookie of this connection, epoch now or before, made under `generation`. Fills `options` (mss
- * from the cookie's own two bits). One hash.
+ * The epoch, now or before, that a cookie with this highest bit was made in; COOKIE_EPOCH_NONE: there was none before. The hash of
+ * that epoch, which cookie_hash_kept() makes, decides on all candidates with the same bit.
+ */
+#define COOKIE_EPOCH_NONE UINT64_MAX
+static inline uint64_t cookie_epoch(uint32_t c, uint64_t now_us)
+{
+    uint64_t epoch = now_us / COOKIE_EPOCH_US;
+
+    return epoch - ((epoch & 1) != c >> 31);
+}
+uint32_t cookie_hash_kept(struct cookie_kept *kept, const struct cookie_keys *keys,
+                          const struct flow_key *key, uint32_t x, uint32_t generation, uint64_t epoch);
+static inline bool cookie_fits(uint32_t c, uint32_t hash)
+{
+    return ((c ^ hash) & COOKIE_MAC_MASK) == 0;
+}
+/* What a cookie that fits carries: `read` is it xor the hash. mss is from the cookie's own two bits. */
+struct cookie_options cookie_read(const struct flow_key *key, uint32_t read);
+
+/*
+ * All this in one: true where `c` is a cookie of this connection, epoch now or before, made under `generation`. Fills `options`. One
+ * hash.
  */
 bool cookie_check_kept(struct cookie_kept *kept, const struct cookie_keys *keys, const struct flow_key *key,
                        uint32_t x, uint32_t generation, uint32_t c, uint64_t now_us,

@@ -80,7 +80,7 @@ static void *place(struct layout *layout, size_t bytes)
 /* The pieces, in the order in which they lie. */
 struct pieces {
     void *engine, *outbox, *observations, *limits, *sources, *greetings, *synacks;
-    void *proved, *stray, *asked, *silent, *blamed, *served;
+    void *stray, *asked, *proofs, *served;
     void *servers, *assemblies, *openings, *flows;
 };
 
@@ -95,11 +95,9 @@ static size_t lay_out(const struct engine_config *config, uint8_t *base, struct 
     pieces->sources = place(&layout, source_table_bytes(config->sources_max));
     pieces->greetings = place(&layout, resend_ring_bytes(config->greeted_max));
     pieces->synacks = place(&layout, resend_ring_bytes(config->greeted_max / SYNACKS_SHARE));
-    pieces->proved = place(&layout, TAGS_PROVED * sizeof(struct tag));
     pieces->stray = place(&layout, TAGS_STRAY * sizeof(struct tag));
     pieces->asked = place(&layout, TAGS_ASKED * sizeof(struct tag));
-    pieces->silent = place(&layout, TAGS_SILENT * sizeof(struct tag));
-    pieces->blamed = place(&layout, TAGS_BLAMED * sizeof(struct tag));
+    pieces->proofs = place(&layout, PROOFS * sizeof(struct proof_slot));
     pieces->served = place(&layout, config->served_max * sizeof(uint32_t));
     pieces->servers = place(&layout, config->servers_max * sizeof(struct server));
     pieces->assemblies = place(&layout, assembly_pool_bytes(config->assemblies_max));
@@ -150,11 +148,9 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
     source_table_init(&engine->sources, pieces.sources, config->sources_max, engine->servers.shards, seed);
     engine->greetings = resend_ring_init(pieces.greetings, config->greeted_max, seed);
     engine->synacks = resend_ring_init(pieces.synacks, config->greeted_max / SYNACKS_SHARE, seed);
-    tag_table_init(&engine->proved, pieces.proved, TAGS_PROVED, 3000);
     tag_table_init(&engine->stray, pieces.stray, TAGS_STRAY, 30000);
     tag_table_init(&engine->asked, pieces.asked, TAGS_ASKED, RATE_WINDOW_US / 1000);
-    tag_table_init(&engine->silent, pieces.silent, TAGS_SILENT, RATE_WINDOW_US / 1000);
-    tag_table_init(&engine->blamed, pieces.blamed, TAGS_BLAMED, 2 * SOURCE_HALF_US / 1000);
+    engine->proofs = (struct proof_table){pieces.proofs, PROOFS - 1};
     served_init(&engine->served, pieces.served, config->served_max);
     engine->assemblies = assembly_pool_init(pieces.assemblies, config->assemblies_max, seed);
     engine->answer = &engine->answers[0];
@@ -200,22 +196,17 @@ void passage_answer(struct engine *engine, struct passage *passage, const struct
     replied(engine, passage, segment_answer(&passage->frame, segment));
 }
 
+static uint8_t promised_ttl(const struct promise *promise)
+{
+    return promise->synack.ttl ? promise->synack.ttl : TTL_DEFAULT;
+}
+
 void speak_as(const struct engine *engine, const struct promise *promise, const struct flow_key *key,
               struct segment *segment)
 {
-    segment->ttl = promise->synack.ttl ? promise->synack.ttl : TTL_DEFAULT;
+    segment->ttl = promised_ttl(promise);
     segment->df = promise->synack.df;
     segment->flow_label = addr_is_v4(&key->server) ? 0 : flow_label_to_client(engine, key);
-}
-
-/* The same where only the connection is known: by what its server promises now. */
-static void speak_in_name_of(struct engine *engine, const struct flow_key *key, struct segment *segment)
-{
-    struct server_key server_key = flow_key_server(key);
-    const struct server *server = server_find(&engine->servers, &server_key);
-
-    if (server)
-        speak_as(engine, server_promise_now(engine, server, addr_is_v4(&key->server)), key, segment);
 }
 
 uint32_t flow_label_to_client(const struct engine *engine, const struct flow_key *key)
@@ -223,15 +214,29 @@ uint32_t flow_label_to_client(const struct engine *engine, const struct flow_key
     return (uint32_t)flow_key_hash(engine->config.keys.tsval, key) & 0xfffff;
 }
 
-void passage_reset(struct engine *engine, struct passage *passage, enum drop_reason reason)
+void passage_reset_by(struct engine *engine, struct passage *passage, const struct server *server,
+                      enum drop_reason reason)
 {
-    struct segment segment;
+    bool v4 = addr_is_v4(&passage->key.server);
+    const struct promise *promise = server_promise_now(engine, server, v4);
+    uint32_t flow_label = v4 ? 0 : flow_label_to_client(engine, &passage->key);
 
     engine->counters.drops[reason]++;
-    segment_reset_reply(&passage->frame, &segment);
-    if (passage->from == SIDE_CLIENT)
-        speak_in_name_of(engine, &passage->key, &segment);
-    passage_answer(engine, passage, &segment);
+    replied(engine, passage,
+            segment_answer_reset(&passage->frame, promised_ttl(promise), promise->synack.df, flow_label));
+}
+
+void passage_reset(struct engine *engine, struct passage *passage, enum drop_reason reason)
+{
+    struct server_key key = flow_key_server(&passage->key);
+    const struct server *server = passage->from == SIDE_CLIENT ? server_find(&engine->servers, &key) : NULL;
+
+    if (server) {
+        passage_reset_by(engine, passage, server, reason);
+        return;
+    }
+    engine->counters.drops[reason]++;
+    replied(engine, passage, segment_answer_reset(&passage->frame, TTL_DEFAULT, true, 0));
 }
 
 void engine_emit(struct engine *engine, enum side to, const struct link_header *link,
@@ -351,18 +356,15 @@ static bool cookies_out(const struct server *server, uint64_t now_us)
 }
 
 /* A client's segment that belongs to no flow. */
-static void client_without_flow(struct engine *engine, struct passage *passage)
+static inline void client_without_flow(struct engine *engine, struct passage *passage)
 {
-    struct server_key key = flow_key_server(&passage->key);
-    struct server *server = server_find(&engine->servers, &key);
-    bool plain = (passage->frame.flags & (TCP_SYN | TCP_ACK)) != TCP_ACK || (passage->frame.flags & TCP_RST);
+    struct server *server = server_of(&engine->servers, &passage->key);
+    bool ack = (passage->frame.flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_ACK;
 
     /* For a cookie lifetime after an attack, what is no SYN and no RST may belong to a cookie (ENGINE 5.13). */
-    if (!server || !cookies_out(server, passage->now_us) || (plain && !server_protected(server))) {
+    if (!server || !(server_protected(server) || (ack && cookies_out(server, passage->now_us))))
         track_client(engine, passage, server);
-        return;
-    }
-    if (!admission(engine, passage, server, NULL))
+    else if (!admission(engine, passage, server, NULL))
         admission_stray(engine, passage);
 }
 
@@ -479,14 +481,13 @@ static void half_open_flow(struct engine *engine, struct passage *passage, struc
 }
 
 /* A SYN of a source that is put aside: by the operator, for all servers; by judgement, for those that are attacked. */
-static bool source_refused(struct engine *engine, const struct passage *passage)
+static bool __attribute__((noinline)) source_is_refused(struct engine *engine, const struct passage *passage)
 {
     struct server_key key;
     const struct server *server;
     enum source_by by;
 
-    if (passage->from != SIDE_CLIENT || (passage->frame.flags & (TCP_SYN | TCP_ACK)) != TCP_SYN ||
-        !source_any_aside(&engine->sources, passage->now_us) ||
+    if (!source_any_aside(&engine->sources, passage->now_us) ||
         source_state(&engine->sources, &passage->key.client, &by, passage->now_us) != SOURCE_ASIDE)
         return false;
     if (by == SOURCE_BY_OPERATOR)
@@ -496,39 +497,43 @@ static bool source_refused(struct engine *engine, const struct passage *passage)
     return server && server_protected(server);
 }
 
-/* What all other segments than plain ones of flows have looked at first. False: it is done with. */
-static inline __attribute__((always_inline)) bool tcp_begin(struct engine *engine, struct passage *passage)
+static inline bool source_refused(struct engine *engine, const struct passage *passage)
+{
+    return passage->from == SIDE_CLIENT && (passage->frame.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
+           source_is_refused(engine, passage);
+}
+
+static inline void read_options(struct passage *passage)
 {
     const struct frame *frame = &passage->frame;
 
     if (tcp_options_parse(frame_options(frame), frame->options_bytes, &passage->options) != OPTIONS_OK &&
         passage->from == SIDE_CLIENT)
         passage->options.present |= OPTION_OTHER; /* what was read before the bad one counts */
-    if (source_refused(engine, passage)) {
-        passage_drop(engine, passage, DROP_aside);
-        return false;
-    }
-    return true;
 }
 
-/* A segment that belongs to no flow: what a flood is made of. */
+/* A segment that belongs to no flow. View, key and hash are known. */
 static inline __attribute__((always_inline)) void stranger_frame(struct engine *engine,
                                                                  struct passage *passage)
 {
-    if (!tcp_begin(engine, passage))
-        return;
-    if (passage->from == SIDE_CLIENT)
+    read_options(passage);
+    if (source_refused(engine, passage))
+        passage_drop(engine, passage, DROP_aside);
+    else if (passage->from == SIDE_CLIENT)
         client_without_flow(engine, passage);
     else
         server_without_flow(engine, passage);
 }
 
-/* A segment of a flow, but for a plain one. */
+/* What is no plain segment of its flow. View, key and hash are known. */
 static void __attribute__((noinline))
 flow_frame(struct engine *engine, struct passage *passage, struct flow *flow)
 {
-    if (!tcp_begin(engine, passage))
+    read_options(passage);
+    if (source_refused(engine, passage)) {
+        passage_drop(engine, passage, DROP_aside);
         return;
+    }
     switch ((enum flow_state)flow->state) {
     case FLOW_SPLICED:
         splice_frame(engine, passage, flow);

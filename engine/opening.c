@@ -80,6 +80,7 @@ static void fill_opening(struct opening *opening, const struct passage *passage,
                          const struct promise *promise, bool greeted)
 {
     const struct frame *frame = &passage->frame;
+    const struct cookie_options client = proof_client(passage, proof);
 
     link_header_copy(frame, &opening->to_server);
     link_header_reverse(frame, &opening->to_client);
@@ -88,13 +89,13 @@ static void fill_opening(struct opening *opening, const struct passage *passage,
     opening->server_ttl = promise->synack.ttl ? promise->synack.ttl : 64;
     opening->server_df = promise->synack.df;
     opening->client_flow_label = frame_flow_label(frame);
-    opening->client = proof->client;
+    opening->client = client;
     opening->timestamps = proof->timestamps;
     /* Without timestamps the cookie cannot say whether ECN was granted; the request may: RFC 3168 6.1.1 wants no ECT else. */
-    opening->ecn = proof->timestamps ? proof->client.ecn : (frame_tos(frame) & 3) != ECN_NOT_ECT;
+    opening->ecn = proof->timestamps ? client.ecn : (frame_tos(frame) & 3) != ECN_NOT_ECT;
     opening->c = proof->c;
     opening->generation = promise->generation;
-    if (proof->client.window_scale != WSCALE_NONE && promise->synack.window_scale_state == CAPABILITY_GRANTED)
+    if (client.window_scale != WSCALE_NONE && promise->synack.window_scale_state == CAPABILITY_GRANTED)
         opening->promised_scale = promise->synack.window_scale;
     opening->client_tsval = passage->options.tsval;
     opening->client_ack = frame->ack;
@@ -176,7 +177,7 @@ void opening_begin(struct engine *engine, struct passage *passage, struct server
     cold->client_isn = proof->x;
     cold->client_next = proof->x + 1;
     cold->timestamps = proof->timestamps;
-    cold->client_scale = proof->client.window_scale;
+    cold->client_scale = opening->client.window_scale;
     cold->generation = (uint8_t)proof->promise->generation;
     if (opening->greeting_bytes && !proof->greeted)
         flow->flags |= FLOW_GREETING_DUE;

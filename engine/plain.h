@@ -57,7 +57,7 @@ PLAIN_INLINE bool plain_tracked(const struct frame *frame, enum side from, struc
 }
 
 /*
- * splice_from_server(). That the numbers are well below where the floors follow (SPLICE_FLOOR_DISTANCE) is asked with a margin for what
+ * splice_from_server(). That the numbers are well below where the floor follows (SPLICE_FLOOR_FARTHEST) is asked with a margin for what
  * a near segment may add, so that one comparison serves for both ends.
  */
 PLAIN_INLINE bool plain_to_client(const struct engine *engine, struct frame *frame, const struct flow *flow,
@@ -71,7 +71,7 @@ PLAIN_INLINE bool plain_to_client(const struct engine *engine, struct frame *fra
 
     if ((plain_mode(flow) & mask) != PLAIN_MODE(FLOW_SPLICED, 0, 0, 0) ||
         !track_is_near(frame, cold->server_next) ||
-        frame->seq - flow->ack_floor > SPLICE_FLOOR_DISTANCE - margin ||
+        frame->seq - flow->ack_floor > SPLICE_FLOOR_FARTHEST - margin ||
         (at && tsval - flow->tsecr_floor > SPLICE_FLOOR_DISTANCE))
         return false;
     sum = frame_edit_be32(tcp + 4, frame->seq + flow->delta);
@@ -90,21 +90,25 @@ PLAIN_INLINE bool plain_to_server(struct frame *frame, const struct flow *flow, 
     const uint32_t mask = PLAIN_MODE(0xff, FLOW_GREETING_DUE | FLOW_NO_ECN, 0, 0xff);
     uint32_t odd = (plain_mode(flow) & mask) ^ PLAIN_MODE(FLOW_SPLICED, 0, 0, 0);
     uint8_t *tcp = frame_tcp(frame), *at = plain_tsval(frame);
-    uint32_t limit = splice_server_limit(cold, frame);
+    uint32_t more = at && !cold->timestamps ? TIMESTAMPS_BYTES : 0;
     uint32_t ack = seq_max(frame->ack - flow->delta, flow->ack_floor);
     uint64_t sum;
-    bool too_long = limit && frame->payload_bytes > limit;
+    uint16_t limit = 0; /* where it is not known to be short enough */
 
     if ((odd && (odd != PLAIN_MODE(0, FLOW_NO_ECN, 0, 0) || (frame_tos(frame) & 3) != ECN_NOT_ECT)) ||
-        !track_is_near(frame, cold->client_next) || !track_client_goes_on(cold, ack) ||
-        (too_long && !frame_is_super(frame)))
+        !track_is_near(frame, cold->client_next) || !track_client_goes_on(cold, ack))
         return false;
+    if (frame->payload_bytes + more > cold->server_mss) {
+        limit = splice_server_limit(cold, frame);
+        if (limit && frame->payload_bytes > limit && !frame_is_super(frame))
+            return false;
+    }
     sum = frame_edit_be32(tcp + 8, ack);
     if (at)
         sum += frame_edit_be32(at + 4, seq_max(load_be32(at + 4) - flow->ts_delta, flow->tsecr_floor));
     frame_edit_end(frame->offload, tcp, sum);
-    if (too_long)
-        frame_lower_gso(frame, (uint16_t)limit);
+    if (limit && frame_is_super(frame))
+        frame_lower_gso(frame, limit);
     cold->client_next = seq_max(cold->client_next, frame->seq + frame->payload_bytes);
     return true;
 }

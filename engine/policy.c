@@ -52,12 +52,11 @@ static enum match check_keywords(const struct server_policy *server, enum protoc
     return keywords_accepted(&server->keywords, &found) ? MATCH_YES : MATCH_NO;
 }
 
-bool policy_wrong_keyword(const struct server_policy *server, const uint8_t *request, size_t bytes)
+bool policy_fits_but_keywords(const struct server_policy *server, const uint8_t *request, size_t bytes)
 {
     enum protocol_id matched;
 
-    return server->check_keywords &&
-           protocols_check(server->protocols, request, bytes, &matched) == MATCH_YES;
+    return protocols_check(server->protocols, request, bytes, &matched) == MATCH_YES;
 }
 
 static enum match either(enum match a, enum match b)

@@ -102,7 +102,12 @@ const struct server_policy *policy_find(const struct policy *policy, const struc
  */
 enum match policy_check_request(const struct server_policy *server, const uint8_t *request, size_t bytes);
 /* Of a request that was refused: did it fit but for its keywords? */
-bool policy_wrong_keyword(const struct server_policy *server, const uint8_t *request, size_t bytes);
+bool policy_fits_but_keywords(const struct server_policy *server, const uint8_t *request, size_t bytes);
+static inline bool policy_wrong_keyword(const struct server_policy *server, const uint8_t *request,
+                                        size_t bytes)
+{
+    return server->check_keywords && policy_fits_but_keywords(server, request, bytes);
+}
 
 enum match pattern_check(const struct pattern *pattern, const uint8_t *request, size_t bytes);
 

@@ -2,14 +2,17 @@
 /* rate.c - see rate.h. */
 #include "engine/rate.h"
 
-void rate_advance(struct rate_window *window, uint64_t step)
+uint64_t rate_advance(struct rate_window *window, uint64_t step)
 {
     uint64_t passed = step - window->step;
     uint64_t stale = passed < RATE_BUCKETS ? passed : RATE_BUCKETS;
 
+    if (step < window->step)
+        return window->step;
     for (uint64_t i = 0; i < stale; i++)
         window->bucket[(step - i) % RATE_BUCKETS] = 0;
     window->step = step;
+    return step;
 }
 
 /* The buckets from `oldest` to `newest`, as far as the window holds them. */

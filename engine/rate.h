@@ -20,26 +20,41 @@ struct rate_window {
     uint32_t bucket[RATE_BUCKETS];
 };
 
-/* Makes `step` the newest bucket's number. */
-void rate_advance(struct rate_window *window, uint64_t step);
+/* Makes `step` the newest bucket's number where it is later, and returns the newest one's. */
+uint64_t rate_advance(struct rate_window *window, uint64_t step);
 
-/* Inline, as the next: a flood counts each of its segments. Time that goes backwards counts into the newest bucket. */
-static inline void rate_add(struct rate_window *window, uint64_t now_us)
+/* The number of the bucket of this time: made once for several windows, as a flood counts each of its segments in some. */
+static inline uint64_t rate_step(uint64_t now_us)
 {
-    uint64_t step = now_us / RATE_STEP_US;
-
-    if (step > window->step)
-        rate_advance(window, step);
-    window->bucket[window->step % RATE_BUCKETS]++;
+    return now_us / RATE_STEP_US;
 }
 
-/* Takes back one event that was counted at `at_us`; nothing happens where it has left the window. */
+/* Time that goes backwards counts into the newest bucket. */
+static inline void rate_add_step(struct rate_window *window, uint64_t step)
+{
+    if (step != window->step)
+        step = rate_advance(window, step);
+    window->bucket[step % RATE_BUCKETS]++;
+}
+
+static inline void rate_add(struct rate_window *window, uint64_t now_us)
+{
+    rate_add_step(window, rate_step(now_us));
+}
+
+/* Takes back one event that was counted in the bucket `age` before the newest one; nothing happens where that has left the window. */
+static inline void rate_take_back_aged(struct rate_window *window, uint64_t age)
+{
+    uint32_t *bucket = &window->bucket[(window->step - age) % RATE_BUCKETS];
+
+    if (age < RATE_BUCKETS && *bucket != 0)
+        --*bucket;
+}
+
+/* The same of one that was counted at `at_us`. */
 static inline void rate_take_back(struct rate_window *window, uint64_t at_us)
 {
-    uint64_t step = at_us / RATE_STEP_US;
-
-    if (window->step - step < RATE_BUCKETS && window->bucket[step % RATE_BUCKETS] != 0)
-        window->bucket[step % RATE_BUCKETS]--;
+    rate_take_back_aged(window, window->step - rate_step(at_us));
 }
 
 uint32_t rate_sum(const struct rate_window *window, uint64_t now_us);

@@ -16,8 +16,8 @@ static bool may_decipher(struct engine *engine, struct server *server, const str
            token_take(&server->deciphered, DECIPHER_PER_SECOND, DECIPHER_PER_SECOND, now_us);
 }
 
-enum match request_check(struct engine *engine, struct server *server, const struct ip_addr *client,
-                         const uint8_t *request, size_t bytes, uint64_t now_us, bool *put_off)
+enum match request_check_whole(struct engine *engine, struct server *server, const struct ip_addr *client,
+                               const uint8_t *request, size_t bytes, uint64_t now_us, bool *put_off)
 {
     const struct server_policy *policy = server->policy;
     enum match match = policy_check_request(policy, request, bytes), hidden;

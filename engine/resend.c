@@ -22,7 +22,6 @@
 #include "engine/limiter.h"
 
 #define WAYS         4u
-#define STAGES       4u
 #define SHARES       16u
 #define COUNTERS_MIN 4096u
 #define NO_SLOT      UINT32_MAX
@@ -39,21 +38,6 @@ struct resend_slot {
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct resend_slot) == 128, "two cache lines");
-
-struct resend_list {
-    uint32_t head, tail;
-};
-
-struct resend_ring {
-    uint64_t seed[2];
-    uint32_t slots_count;
-    uint32_t counters_count; /* power of two */
-    uint32_t count;
-    uint64_t made;
-    struct resend_list lists[STAGES];
-    struct resend_slot *slots;
-    uint32_t *counters;
-} __attribute__((aligned(64)));
 
 static uint32_t counters_for(uint32_t slots)
 {
@@ -76,7 +60,7 @@ struct resend_ring *resend_ring_init(void *memory, uint32_t slots, const uint64_
     ring->counters_count = counters_for(slots);
     ring->slots = (void *)(ring + 1);
     ring->counters = (void *)(ring->slots + slots);
-    for (uint32_t stage = 0; stage < STAGES; stage++)
+    for (uint32_t stage = 0; stage < RESEND_STAGES; stage++)
         ring->lists[stage] = (struct resend_list){NO_SLOT, NO_SLOT};
     return ring;
 }
@@ -197,7 +181,7 @@ struct resend_entry *resend_find(struct resend_ring *ring, const struct flow_key
     return &slot->entry;
 }
 
-void resend_remove(struct resend_ring *ring, const struct flow_key *key)
+void resend_remove_from(struct resend_ring *ring, const struct flow_key *key)
 {
     struct resend_slot *slot = slot_of(ring, key);
 
@@ -210,7 +194,7 @@ static struct resend_slot *earliest(const struct resend_ring *ring)
 {
     struct resend_slot *first = NULL;
 
-    for (uint32_t stage = 0; stage < STAGES; stage++) {
+    for (uint32_t stage = 0; stage < RESEND_STAGES; stage++) {
         uint32_t head = ring->lists[stage].head;
         if (head != NO_SLOT && (first == NULL || ring->slots[head].due_us < first->due_us))
             first = &ring->slots[head];
@@ -225,7 +209,7 @@ struct resend_entry *resend_due(struct resend_ring *ring, uint64_t now_us, bool 
     if (slot == NULL || slot->due_us > now_us)
         return NULL;
     slot->entry.stage = slot->stage & 3u;
-    *last = slot->stage == STAGES - 1;
+    *last = slot->stage == RESEND_STAGES - 1;
     if (*last) {
         slot_free(ring, slot);
         return &slot->entry;
@@ -247,9 +231,4 @@ uint64_t resend_next(const struct resend_ring *ring)
     const struct resend_slot *slot = earliest(ring);
 
     return slot != NULL ? slot->due_us : UINT64_MAX;
-}
-
-uint32_t resend_count(const struct resend_ring *ring)
-{
-    return ring->count;
 }

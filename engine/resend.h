@@ -46,7 +46,25 @@ struct resend_entry {
     uint64_t sent_us;             /* of the first sending */
 };
 
-struct resend_ring;
+#define RESEND_STAGES 4u
+
+struct resend_slot;
+
+/* For resend.c, and for what is inline, as most rings that are asked are empty. */
+struct resend_list {
+    uint32_t head, tail;
+};
+
+struct resend_ring {
+    uint64_t seed[2];
+    uint32_t slots_count;
+    uint32_t counters_count; /* power of two */
+    uint32_t count;
+    uint64_t made;
+    struct resend_list lists[RESEND_STAGES];
+    struct resend_slot *slots;
+    uint32_t *counters;
+} __attribute__((aligned(64)));
 
 size_t resend_ring_bytes(uint32_t slots);
 /* `memory`: zeroed, 64-aligned, resend_ring_bytes() long; touched only as used. `slots`: a power of two >= 64. */
@@ -60,8 +78,17 @@ struct resend_ring *resend_ring_init(void *memory, uint32_t slots, const uint64_
 struct resend_entry *resend_add(struct resend_ring *ring, const struct flow_key *key, uint64_t grace_us,
                                 uint64_t now_us);
 struct resend_entry *resend_find(struct resend_ring *ring, const struct flow_key *key);
+static inline uint32_t resend_count(const struct resend_ring *ring)
+{
+    return ring->count;
+}
 /* Nothing happens where there is no such entry. */
-void resend_remove(struct resend_ring *ring, const struct flow_key *key);
+void resend_remove_from(struct resend_ring *ring, const struct flow_key *key);
+static inline void resend_remove(struct resend_ring *ring, const struct flow_key *key)
+{
+    if (resend_count(ring))
+        resend_remove_from(ring, key);
+}
 /*
  * The next entry that is due, NULL where none is. entry->stage says which sending is due; `*last` that it was the
  * last one. The entry has then been put in the queue of the next stage or, if last, taken out: the pointer is good
@@ -70,6 +97,5 @@ void resend_remove(struct resend_ring *ring, const struct flow_key *key);
 struct resend_entry *resend_due(struct resend_ring *ring, uint64_t now_us, bool *last);
 /* When resend_due() next has something; UINT64_MAX: nothing queued. May be early (entries removed meanwhile). */
 uint64_t resend_next(const struct resend_ring *ring);
-uint32_t resend_count(const struct resend_ring *ring);
 
 #endif

@@ -84,17 +84,23 @@ static inline uint64_t write_options(uint8_t *restrict at, const struct segment 
     return sum;
 }
 
+/* The header without options and ports, which stand there; its checksum is 0. */
+static inline void write_numbers(uint8_t *restrict tcp, const struct segment *restrict segment)
+{
+    store_be32(tcp + 4, segment->seq);
+    store_be32(tcp + 8, segment->flags & TCP_ACK ? segment->ack : 0);
+    store_be32(tcp + 12,
+               tcp_header_bytes(segment) / 4 << 28 | (uint32_t)segment->flags << 16 | segment->window);
+    store_be32(tcp + TCP_CHECKSUM_AT, 0); /* checksum and urgent pointer */
+}
+
 /* All but the ports, which stand there; `sum` is the native one of the addresses. */
 static inline void write_tcp(uint8_t *restrict tcp, const struct segment *restrict segment, uint32_t l4_bytes,
                              uint64_t sum)
 {
     uint8_t *payload = tcp + tcp_header_bytes(segment);
 
-    store_be32(tcp + 4, segment->seq);
-    store_be32(tcp + 8, segment->flags & TCP_ACK ? segment->ack : 0);
-    store_be32(tcp + 12,
-               tcp_header_bytes(segment) / 4 << 28 | (uint32_t)segment->flags << 16 | segment->window);
-    store_be32(tcp + TCP_CHECKSUM_AT, 0); /* checksum and urgent pointer */
+    write_numbers(tcp, segment);
     sum = checksum_native(sum, checksum_native_length(PROTO_TCP, l4_bytes));
     if (segment->payload_bytes > 0 && segment->payload != payload)
         memcpy(payload, segment->payload, segment->payload_bytes);
@@ -181,22 +187,29 @@ static inline void exchange(uint8_t *a, uint8_t *b, size_t bytes)
     memcpy(b, kept, bytes);
 }
 
-uint32_t segment_answer(const struct frame *frame, const struct segment *segment)
+/* Exchanges both ends of a frame, for what is laid over it. */
+static inline void turn(const struct frame *frame, bool v4)
 {
-    bool v4 = frame->ip_version == 4;
-    uint32_t ip_bytes = v4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES;
     uint8_t *ip = frame->data + frame->l3;
     uint32_t ports = load_be32(frame_tcp(frame));
 
-    if (!fits(OFFLOAD_BYTES + frame->capacity, frame->l3, ip_bytes, segment))
-        return 0;
     exchange(frame->data, frame->data + MAC_BYTES, MAC_BYTES);
     if (v4)
         exchange(ip + 12, ip + 16, 4);
     else
         exchange(ip + 8, ip + 24, 16);
     /* Not exchanged where they are: IPv4 options and extension headers that stood before them are gone. */
-    store_be32(ip + ip_bytes, ports << 16 | ports >> 16);
+    store_be32(ip + (v4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES), ports << 16 | ports >> 16);
+}
+
+uint32_t segment_answer(const struct frame *frame, const struct segment *segment)
+{
+    bool v4 = frame->ip_version == 4;
+
+    if (!fits(OFFLOAD_BYTES + frame->capacity, frame->l3, v4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES,
+              segment))
+        return 0;
+    turn(frame, v4);
     return write_said(frame->data - OFFLOAD_BYTES, frame->l3, v4, segment);
 }
 
@@ -210,18 +223,45 @@ uint8_t segment_timestamps(uint8_t out[12], uint32_t tsval, uint32_t tsecr)
     return 12;
 }
 
+static inline struct segment reset_of(const struct frame *frame)
+{
+    bool acks = frame->flags & TCP_ACK;
+
+    return (struct segment){
+        .flags = acks ? TCP_RST : TCP_RST | TCP_ACK,
+        .ttl = TTL_DEFAULT,
+        .df = true,
+        .seq = acks ? frame->ack : 0,
+        .ack = acks ? 0 : frame->seq + frame_seq_bytes(frame),
+    };
+}
+
 void segment_reset_reply(const struct frame *frame, struct segment *segment)
 {
-    segment_begin(segment);
-    segment->flags = TCP_RST;
-    segment->ttl = TTL_DEFAULT;
-    segment->df = true;
-    if (frame->flags & TCP_ACK) {
-        segment->seq = frame->ack;
-    } else {
-        segment->flags |= TCP_ACK;
-        segment->ack = frame->seq + frame_seq_bytes(frame);
-    }
+    *segment = reset_of(frame);
+}
+
+uint32_t segment_answer_reset(const struct frame *frame, uint8_t ttl, bool df, uint32_t flow_label)
+{
+    bool v4 = frame->ip_version == 4;
+    uint32_t ip_bytes = v4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES, l4 = frame->l3 + ip_bytes;
+    uint8_t *ip = frame->data + frame->l3, *tcp = frame->data + l4;
+    struct segment segment = reset_of(frame);
+    uint64_t sum;
+
+    segment.ttl = ttl;
+    segment.df = df;
+    segment.flow_label = flow_label;
+    if (l4 + TCP_HEADER_BYTES > frame->capacity)
+        return 0;
+    turn(frame, v4);
+    memset(frame->data - OFFLOAD_BYTES, 0, OFFLOAD_BYTES);
+    sum = v4 ? write_v4(ip, &segment, TCP_HEADER_BYTES) : write_v6(ip, &segment, TCP_HEADER_BYTES);
+    write_numbers(tcp, &segment);
+    sum = checksum_native(sum, checksum_native_length(PROTO_TCP, TCP_HEADER_BYTES));
+    sum = checksum_native(checksum_native(sum, load_wire64(tcp)), load_wire64(tcp + 8));
+    checksum_native_store(tcp + TCP_CHECKSUM_AT, sum);
+    return OFFLOAD_BYTES + l4 + TCP_HEADER_BYTES;
 }
 
 void segment_of_frame(const struct frame *frame, struct link_header *link, struct segment *segment)

@@ -84,5 +84,7 @@ uint8_t segment_timestamps(uint8_t out[12], uint32_t tsval, uint32_t tsecr);
  * (RFC 9293 3.10.7.1).
  */
 void segment_reset_reply(const struct frame *frame, struct segment *segment);
+/* Both in one, as segment_answer(): what most of a flood of wrong requests gets. */
+uint32_t segment_answer_reset(const struct frame *frame, uint8_t ttl, bool df, uint32_t flow_label);
 
 #endif

@@ -21,7 +21,8 @@
 
 #include "engine/addr.h"
 
-#define SERVED_MINUTE_US (60ull * 1000 * 1000)
+#define SERVED_MINUTE_US   (60ull * 1000 * 1000)
+#define SERVED_MINUTE_MASK 3u
 
 struct served_table {
     uint32_t *slots;
@@ -33,6 +34,33 @@ struct served_table {
 void served_init(struct served_table *table, uint32_t *slots, uint32_t count);
 /* `hash` is the connection's flow_key_hash(). */
 void served_note(struct served_table *table, uint64_t hash, uint32_t x, uint64_t now_us);
-bool served_lately(const struct served_table *table, uint64_t hash, uint32_t x, uint64_t now_us);
+
+/* The rest is inline: each request of a flood asks. */
+
+/* The slot, and the tag without its minute. Never 0, which is an empty slot. */
+static inline uint32_t *served_slot(const struct served_table *table, uint64_t hash, uint32_t x,
+                                    uint32_t *tag)
+{
+    uint64_t mixed = hash_with(hash, x);
+
+    *tag = ((uint32_t)(mixed >> 32) & ~SERVED_MINUTE_MASK) | (SERVED_MINUTE_MASK + 1);
+    return &table->slots[mixed & table->mask];
+}
+
+/* True where the slot was written in this minute or the one before. */
+static inline bool served_counts(uint32_t slot, uint64_t now_us)
+{
+    uint32_t age = ((uint32_t)(now_us / SERVED_MINUTE_US) - slot) & SERVED_MINUTE_MASK;
+
+    return slot && age <= 1;
+}
+
+static inline bool served_lately(const struct served_table *table, uint64_t hash, uint32_t x, uint64_t now_us)
+{
+    uint32_t tag;
+    const uint32_t *slot = served_slot(table, hash, x, &tag);
+
+    return served_counts(*slot, now_us) && (*slot & ~SERVED_MINUTE_MASK) == tag;
+}
 
 #endif

@@ -113,6 +113,23 @@ static inline struct server *server_find(struct server_table *table, const struc
 
     return server != NULL && server_key_equal(&server->key, key) ? server : server_find_other(table, key);
 }
+/* That of a connection, compared in place: a flood asks for each of its segments. */
+static inline struct server *server_of(struct server_table *table, const struct flow_key *key)
+{
+    struct server *server = table->last;
+    uint32_t vlan, its_vlan;
+
+    if (server) {
+        memcpy(&vlan, &key->vlan, sizeof(vlan));
+        memcpy(&its_vlan, &server->key.vlan, sizeof(its_vlan));
+        if (((key_word(&key->server, 0) ^ key_word(&server->key.addr, 0)) |
+             (key_word(&key->server, 8) ^ key_word(&server->key.addr, 8)) | (vlan ^ its_vlan) |
+             (uint32_t)(key->server_port ^ server->key.port)) == 0)
+            return server;
+    }
+    return server_find_other(
+        table, &(const struct server_key){.addr = key->server, .vlan = key->vlan, .port = key->server_port});
+}
 /* Finds or makes; NULL where the table is full. A new server's mode follows the setting in force. */
 struct server *server_add(struct server_table *table, const struct server_key *key, uint64_t now_us);
 /* How many servers at this address are in attack mode. */

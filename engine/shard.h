@@ -21,6 +21,7 @@
 #include "engine/kept_answer.h"
 #include "engine/limiter.h"
 #include "engine/opening_pool.h"
+#include "engine/proofs.h"
 #include "engine/resend.h"
 #include "engine/segment.h"
 #include "engine/served.h"
@@ -34,11 +35,9 @@
 /* The promise made for a server without a profile; its generation is never given by compile. */
 #define DEFAULT_PROMISE_GENERATION 0xffffffffu
 
-#define TAGS_PROVED 16384u /* cookies accepted in the last 3 s */
-#define TAGS_ASKED  32768u /* SYN-ACKs of the last 2 s whose cookie has not come back; older ones for strays */
-#define TAGS_SILENT 32768u /* handshakes of the last 2 s whose client has said nothing */
-#define TAGS_BLAMED 16384u /* wrong requests of the last 10 s */
-#define TAGS_STRAY  16384u /* untracked segments let through in the last 30 s */
+#define TAGS_ASKED 32768u /* SYN-ACKs of the last 2 s whose cookie has not come back; older ones for strays */
+#define PROOFS     32768u /* connections whose handshake was completed, with what was noted of it (proofs.h) */
+#define TAGS_STRAY 16384u /* untracked segments let through in the last 30 s */
 
 struct engine {
     struct engine_config config;
@@ -58,7 +57,8 @@ struct engine {
     struct source_limiter limits;  /* by source, for openings without a request check */
     struct source_table sources;   /* judged */
     struct token_bucket strays;    /* untracked segments let through */
-    struct tag_table proved, stray, asked, silent, blamed;
+    struct tag_table stray, asked;
+    struct proof_table proofs;
     struct served_table served;
 };
 
@@ -96,14 +96,18 @@ static inline struct kept_answer *kept_answer_of(struct engine *engine, const st
 
 static inline void passage_forward(struct passage *passage)
 {
-    passage->verdict->action = VERDICT_FORWARD;
-    passage->verdict->bytes = OFFLOAD_BYTES + passage->frame.bytes;
+    struct verdict *verdict = passage->verdict;
+
+    verdict->action = VERDICT_FORWARD;
+    verdict->bytes = OFFLOAD_BYTES + passage->frame.bytes;
 }
 static inline void passage_drop(struct engine *engine, struct passage *passage, enum drop_reason reason)
 {
-    passage->verdict->action = VERDICT_DROP;
-    passage->verdict->reason = reason;
-    passage->verdict->bytes = 0;
+    struct verdict *verdict = passage->verdict;
+
+    verdict->action = VERDICT_DROP;
+    verdict->reason = reason;
+    verdict->bytes = 0;
     engine->counters.drops[reason]++;
 }
 /* The payload was copied; the frame is done with. */
@@ -115,6 +119,9 @@ void passage_reply(struct engine *engine, struct passage *passage, const struct 
 void passage_answer(struct engine *engine, struct passage *passage, const struct segment *segment);
 /* Answers with a RST that the frame's sender must accept; counts `reason`. */
 void passage_reset(struct engine *engine, struct passage *passage, enum drop_reason reason);
+/* The same to a client, by whom its server has been found already. */
+void passage_reset_by(struct engine *engine, struct passage *passage, const struct server *server,
+                      enum drop_reason reason);
 /* A segment of our own, out of `to`; a full outbox drops and counts. */
 void engine_emit(struct engine *engine, enum side to, const struct link_header *link,
                  const struct segment *segment);

@@ -17,17 +17,21 @@
 
 /* --- prefixes ------------------------------------------------------------------------------------------------ */
 
-static struct ip_addr masked(const struct ip_addr *addr, uint32_t bits)
+static struct ip_addr __attribute__((noinline)) cut(const struct ip_addr *addr, uint32_t bits)
 {
     struct ip_addr prefix = *addr;
 
-    if (bits == 128)
-        return prefix; /* a single IPv4 address: nearly always */
     if (bits % 8)
         prefix.bytes[bits / 8] &= (uint8_t)(0xff00u >> bits % 8);
     for (uint32_t at = (bits + 7) / 8; at < sizeof(prefix.bytes); at++)
         prefix.bytes[at] = 0;
     return prefix;
+}
+
+/* A single IPv4 address, nearly always, is whole. */
+static inline struct ip_addr masked(const struct ip_addr *addr, uint32_t bits)
+{
+    return bits == 128 ? *addr : cut(addr, bits);
 }
 
 static uint32_t source_bits(const struct ip_addr *addr)
@@ -97,10 +101,15 @@ static struct source_entry *set_of(const struct source_table *table, const struc
     return &table->slots[(hash & (table->count / SOURCE_WAYS - 1)) * SOURCE_WAYS];
 }
 
+static inline bool same_addr(const struct ip_addr *a, const struct ip_addr *b)
+{
+    return ((key_word(a, 0) ^ key_word(b, 0)) | (key_word(a, 8) ^ key_word(b, 8))) == 0;
+}
+
 static struct source_entry *find_in_set(struct source_entry *set, const struct ip_addr *prefix, uint32_t bits)
 {
     for (uint32_t i = 0; i < SOURCE_WAYS; i++)
-        if (set[i].bits == bits && memcmp(&set[i].prefix, prefix, sizeof(*prefix)) == 0)
+        if (set[i].bits == bits && same_addr(&set[i].prefix, prefix))
             return &set[i];
     return NULL;
 }
@@ -156,6 +165,8 @@ static struct source_entry *least_interesting(struct source_entry *set, uint64_t
 {
     struct source_entry *least = set;
 
+    if (!set->bits)
+        return set;
     for (uint32_t i = 1; i < SOURCE_WAYS && least->bits; i++)
         if (less_interesting(&set[i], least, now_us))
             least = &set[i];
@@ -172,8 +183,9 @@ static struct source_entry *replace(struct source_table *table, struct source_en
     return old;
 }
 
-static struct source_entry *find_or_make(struct source_table *table, const struct ip_addr *addr,
-                                         uint32_t bits, uint64_t now_us)
+/* Inline: each wrong request of a flood comes from another source. */
+static inline __attribute__((always_inline)) struct source_entry *
+find_or_make(struct source_table *table, const struct ip_addr *addr, uint32_t bits, uint64_t now_us)
 {
     struct ip_addr prefix = masked(addr, bits);
     struct source_entry *set = set_of(table, &prefix, bits);
@@ -216,6 +228,11 @@ static void advance(struct source_entry *source, uint64_t now_us)
 }
 
 /* --- judgement ------------------------------------------------------------------------------------------------ */
+
+static bool is_limited(const struct source_table *table, const struct source_entry *source, uint64_t now_us)
+{
+    return counted(source, source->mismatches, now_us) >= table->enough;
+}
 
 static bool is_bad(const struct source_table *table, const struct source_entry *source, uint64_t now_us)
 {
@@ -298,25 +315,19 @@ static void blame_prefix(struct source_table *table, const struct source_entry *
     describe(table, prefix, now_us, aside);
 }
 
-static const struct source_rule *rule_for(const struct source_table *table, const struct ip_addr *addr,
-                                          uint64_t now_us);
+static const struct source_rule *find_rule(const struct source_table *table, const struct ip_addr *addr,
+                                           uint64_t now_us);
 
-bool source_mismatch(struct source_table *table, const struct ip_addr *addr, uint64_t now_us,
-                     struct observed_source *aside)
+static inline const struct source_rule *rule_for(const struct source_table *table, const struct ip_addr *addr,
+                                                 uint64_t now_us)
 {
-    const struct source_rule *rule = rule_for(table, addr, now_us);
-    struct source_entry *source, *prefix;
+    return table->runs_count ? find_rule(table, addr, now_us) : NULL;
+}
 
-    if (rule && rule->state == SOURCE_ALLOWED)
-        return false;
-    source = find_or_make(table, addr, source_bits(addr), now_us);
-    prefix = find_neighbours(table, addr);
-    advance(source, now_us);
-    source->mismatches[0]++;
-    if (prefix) {
-        advance(prefix, now_us);
-        prefix->mismatches[0]++;
-    }
+/* It has sent enough that is wrong to be judged. True where it is put aside by that. */
+static bool __attribute__((noinline))
+judge(struct source_table *table, struct source_entry *source, uint64_t now_us, struct observed_source *aside)
+{
     if (counted(source, source->mismatches, now_us) == table->enough)
         source->since_us = now_us;
     if (is_aside(source, now_us) || !is_bad(table, source, now_us))
@@ -325,6 +336,35 @@ bool source_mismatch(struct source_table *table, const struct ip_addr *addr, uin
     describe(table, source, now_us, aside);
     blame_prefix(table, source, now_us, aside);
     return true;
+}
+
+static void count_mismatch(struct source_entry *source, uint64_t now_us)
+{
+    advance(source, now_us);
+    source->mismatches[0]++;
+}
+
+bool source_mismatch(struct source_table *table, const struct ip_addr *addr, uint64_t now_us,
+                     struct observed_source *aside, bool *may_be_reset)
+{
+    const struct source_rule *rule = rule_for(table, addr, now_us);
+    struct source_entry *source, *prefix;
+    bool put = false;
+
+    if (!rule || rule->state != SOURCE_ALLOWED) {
+        source = find_or_make(table, addr, source_bits(addr), now_us);
+        prefix = find_neighbours(table, addr);
+        count_mismatch(source, now_us);
+        if (prefix)
+            count_mismatch(prefix, now_us);
+        *may_be_reset = true;
+        if (!is_limited(table, source, now_us))
+            return false;
+        put = judge(table, source, now_us, aside);
+    }
+    /* Looked up anew: the entry of its prefix may have displaced it. */
+    *may_be_reset = source_may_be_reset(table, addr, now_us);
+    return put;
 }
 
 /*
@@ -394,11 +434,6 @@ enum source_state source_state(const struct source_table *table, const struct ip
     return judged_aside(table, addr, now_us) ? SOURCE_ASIDE : SOURCE_CLEAR;
 }
 
-static bool is_limited(const struct source_table *table, const struct source_entry *source, uint64_t now_us)
-{
-    return counted(source, source->mismatches, now_us) >= table->enough;
-}
-
 bool source_may_be_reset(struct source_table *table, const struct ip_addr *addr, uint64_t now_us)
 {
     struct source_entry *source = find(table, addr, source_bits(addr));
@@ -438,8 +473,8 @@ static uint32_t place_in(const struct source_table *table, uint32_t first, uint3
     return low;
 }
 
-static const struct source_rule *rule_for(const struct source_table *table, const struct ip_addr *addr,
-                                          uint64_t now_us)
+static const struct source_rule *find_rule(const struct source_table *table, const struct ip_addr *addr,
+                                           uint64_t now_us)
 {
     for (uint32_t i = 0; i < table->runs_count; i++) {
         const struct source_run *run = &table->runs[i];

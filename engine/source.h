@@ -81,9 +81,12 @@ void source_table_init(struct source_table *table, void *memory, uint32_t source
  */
 bool source_match(struct source_table *table, const struct ip_addr *addr, uint64_t now_us,
                   struct observed_source *released);
-/* One that does not. True where this put the source, or its prefix, aside: `*aside` tells. */
+/*
+ * One that does not. True where this put the source, or its prefix, aside: `*aside` tells. `*may_be_reset` is source_may_be_reset()'s
+ * answer for this request, nearly always without a second look-up.
+ */
 bool source_mismatch(struct source_table *table, const struct ip_addr *addr, uint64_t now_us,
-                     struct observed_source *aside);
+                     struct observed_source *aside, bool *may_be_reset);
 
 /* False: nothing may be put aside, so there is nobody to ask about. Nearly always: a flood costs no look-up then. */
 static inline bool source_any_aside(const struct source_table *table, uint64_t now_us);

@@ -280,7 +280,7 @@ static void follow_floors(struct flow *flow, struct flow_cold *cold, const struc
 {
     uint32_t tsval = passage->options.tsval;
 
-    if (cold->server_next - flow->ack_floor > SPLICE_FLOOR_DISTANCE) {
+    if (cold->server_next - flow->ack_floor > SPLICE_FLOOR_FARTHEST) {
         flow->ack_floor = cold->server_next - SPLICE_FLOOR_DISTANCE;
         greeting_acknowledged(flow, cold);
     }

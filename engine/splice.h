@@ -13,8 +13,12 @@
 
 #include "engine/shard.h"
 
-/* The floors of a flow follow its server at this distance: more than any window (RFC 7323 2.3), and less than 2^31. */
+/*
+ * The floors of a flow follow its server at this distance: more than any window (RFC 7323 2.3), and less than 2^31. That of acks only
+ * once it is half of it behind that, so that among the segments of a long transfer one in 512 MiB has it follow.
+ */
 #define SPLICE_FLOOR_DISTANCE (1u << 30)
+#define SPLICE_FLOOR_FARTHEST (SPLICE_FLOOR_DISTANCE + SPLICE_FLOOR_DISTANCE / 2)
 
 #define TIMESTAMPS_BYTES 12 /* that every segment carries where they were granted */
 

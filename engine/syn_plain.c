@@ -49,7 +49,7 @@ static inline uint8_t *tcp_of(const struct syn *syn)
 
 /* --- told ------------------------------------------------------------------------------------------------------- */
 
-static inline struct server *server_of(struct engine *engine, const struct syn *syn, uint16_t port)
+static inline struct server *server_asked(struct engine *engine, const struct syn *syn, uint16_t port)
 {
     struct server *last = engine->servers.last;
     struct server_key key;
@@ -92,7 +92,7 @@ static inline struct server *tell(struct engine *engine, struct syn *syn)
         source_any_aside(&engine->sources, syn->now_us))
         return NULL;
     syn->key = frame_plain_words(syn->data, SIDE_CLIENT);
-    server = server_of(engine, syn, load_be16(tcp_of(syn) + 2));
+    server = server_asked(engine, syn, load_be16(tcp_of(syn) + 2));
     if (!server || !answers(engine, server, syn->now_us))
         return NULL;
     syn->hash = flow_words_hash(engine->flows.seed, syn->key);

@@ -3,8 +3,8 @@
  * tags.h - a fixed table of 32-bit tags that remembers for a while that something happened to a connection.
  *
  * One slot per connection, overwritten early under load; a tag tells connections apart with an error of 2^-32 per question.
- * Correctness may lean on a tag that is there, never on one that is not. Used for cookies accepted lately and
- * for untracked segments that were let through (ENGINE 4).
+ * Correctness may lean on a tag that is there, never on one that is not. Used for SYN-ACKs that went out
+ * and for untracked segments that were let through (ENGINE 4).
  *
  * The slot is told by the connection alone and the tag is the sum of its hash and a number, so that a number near that one can be
  * asked for too: tag_passed(). A tag that was taken, or whose life is over, still stands there for that until it is overwritten.
@@ -50,22 +50,9 @@ static inline bool tag_alive(const struct tag_table *table, const struct tag *sl
 }
 
 /*
- * Remembers (connection, extra) from now on; `hash` is the connection's flow_key_hash(). True where it was remembered already: that
- * begins anew.
+ * Remembers (connection, extra) from now on, unless it is remembered already; true where it was not. `hash` is the connection's
+ * flow_key_hash().
  */
-static inline bool tag_put(struct tag_table *table, uint64_t hash, uint32_t extra, uint64_t now_us)
-{
-    uint32_t tag, now_ms = (uint32_t)(now_us / 1000);
-    struct tag *slot = tag_slot(table, hash, extra, &tag);
-    bool alive = tag_alive(table, slot, now_ms), ours = slot->tag == tag;
-
-    if (alive && !ours)
-        table->overwritten++;
-    *slot = (struct tag){tag, now_ms};
-    return alive && ours;
-}
-
-/* Remembers it as long as it was not remembered already; true where it was not. */
 static inline bool tag_put_first(struct tag_table *table, uint64_t hash, uint32_t extra, uint64_t now_us)
 {
     uint32_t tag, now_ms = (uint32_t)(now_us / 1000);

@@ -203,6 +203,7 @@ static inline void read_form(const uint8_t *at, const struct form *form, struct 
 
 enum options_result tcp_options_read(const uint8_t *at, size_t bytes, struct tcp_options *options)
 {
+    *options = (struct tcp_options){.wscale = WSCALE_NONE};
     for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
         if (forms[i].bytes == bytes && has_form(at, &forms[i])) {
             read_form(at, &forms[i], options);

@@ -60,7 +60,7 @@ struct tcp_options {
     uint8_t sack_blocks; /* 0 to 4 */
 };
 
-/* The same for options that are not just timestamps. `options` is cleared. */
+/* The same for options that are not just timestamps. */
 enum options_result tcp_options_read(const uint8_t *at, size_t bytes, struct tcp_options *options);
 
 #define ALIGNED_TIMESTAMPS_BYTES 12
@@ -73,14 +73,15 @@ enum options_result tcp_options_read(const uint8_t *at, size_t bytes, struct tcp
 static inline enum options_result tcp_options_parse(const uint8_t *at, size_t bytes,
                                                     struct tcp_options *options)
 {
-    memset(options, 0, sizeof(*options));
-    options->wscale = WSCALE_NONE;
     if (bytes != ALIGNED_TIMESTAMPS_BYTES || load_be32(at) != ALIGNED_TIMESTAMPS)
         return tcp_options_read(at, bytes, options);
-    options->present = OPTION_TIMESTAMPS;
-    options->tsval = load_be32(at + 4);
-    options->tsecr = load_be32(at + 8);
-    options->ts_at = 4;
+    *options = (struct tcp_options){
+        .present = OPTION_TIMESTAMPS,
+        .wscale = WSCALE_NONE,
+        .tsval = load_be32(at + 4),
+        .tsecr = load_be32(at + 8),
+        .ts_at = 4,
+    };
     return OPTIONS_OK;
 }
 

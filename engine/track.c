@@ -294,20 +294,16 @@ bool track_acknowledges(const struct flow_cold *cold, const struct frame *frame)
            frame->ack - (cold->server_isn + 1) <= cold->server_next - (cold->server_isn + 1);
 }
 
-/* Where it is remembered that the client of this flow has said nothing yet. */
-static struct trigger_tag silence_of(struct engine *engine, const struct flow *flow)
-{
-    return (struct trigger_tag){&engine->silent, engine_hash(engine, &flow->key),
-                                flow_cold(&engine->flows, flow)->client_isn};
-}
-
 static void completion_counted(struct engine *engine, const struct flow *flow, uint64_t now_us)
 {
     struct server *server = flow_server(engine, flow);
 
     if (!server)
         return;
-    trigger_handshake(&server->counts, silence_of(engine, flow), now_us);
+    trigger_handshake(&server->counts,
+                      proof_slot(&engine->proofs, engine_hash(engine, &flow->key),
+                                 flow_cold(&engine->flows, flow)->client_isn, (uint32_t)(now_us / 1000)),
+                      rate_step(now_us));
     engine_check_triggers(engine, server, now_us);
 }
 
@@ -330,6 +326,7 @@ static void first_request(struct engine *engine, const struct passage *passage, 
 void track_speaks(struct engine *engine, const struct passage *passage, const struct flow *flow)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    struct proof_slot *slot;
     struct server *server;
 
     if (!passage->frame.payload_bytes || cold->client_next != cold->client_isn + 1)
@@ -337,7 +334,9 @@ void track_speaks(struct engine *engine, const struct passage *passage, const st
     server = flow_server(engine, flow);
     if (!server)
         return;
-    trigger_spoke(&server->counts, silence_of(engine, flow), passage->now_us);
+    slot = proof_find(&engine->proofs, engine_hash(engine, &flow->key), cold->client_isn);
+    if (slot)
+        trigger_spoke(&server->counts, slot);
     if (passage->frame.seq == cold->client_isn + 1)
         first_request(engine, passage, server);
 }

@@ -16,8 +16,9 @@
  * server speaks first or the way is long, so a handshake counts SILENT_AFTER_US after it was completed. A flood must
  * not get that time for free: SILENT_BURST more than the limit count without it.
  *
- * Once each. What was counted is remembered by a tag of (connection, client ISN) and taken back when the client answers:
- * a client that repeats its own good cookies, or its data, takes back nothing but what it brought itself. Tags may be
+ * Once each. What was counted is remembered by (connection, client ISN) and taken back when the client answers: SYN-ACKs by tags
+ * (tags.h), handshakes by a mark (proofs.h), as SYNs can be forged and must not push out what was proved. A client that repeats its
+ * own good cookies, or its data, takes back nothing but what it brought itself. Tags and marks may be
  * overwritten under load: then a figure is too high, which in attack mode only prolongs it.
  *
  * Usual. The SYN rate is compared with a mean over some minutes (USUAL_WINDOWS_MAX), kept in normal mode only, and
@@ -35,6 +36,7 @@
 
 #include "engine/addr.h"
 #include "engine/observation.h"
+#include "engine/proofs.h"
 #include "engine/rate.h"
 #include "engine/tags.h"
 
@@ -102,35 +104,33 @@ static inline void trigger_asked(struct trigger_counts *counts, struct trigger_t
         rate_add(&counts->unanswered, now_us);
 }
 
-/* The event no longer counts in `window`. False: it is not remembered. Tags keep its time in whole ms. */
-static inline bool trigger_take_back(struct rate_window *window, struct trigger_tag at, uint64_t now_us)
+/* Its cookie came back. False: that was known, or it went out long ago. Tags keep the time in whole ms. */
+static inline bool trigger_answered(struct trigger_counts *counts, struct trigger_tag at, uint64_t now_us)
 {
     int64_t age_ms = tag_take(at.table, at.hash, at.x, now_us);
+    uint64_t asked_ms = now_us / 1000 - (uint64_t)age_ms;
 
     if (age_ms < 0)
         return false;
-    rate_take_back(window, (now_us / 1000 - (uint64_t)age_ms) * 1000);
+    rate_take_back_aged(&counts->unanswered, counts->unanswered.step - asked_ms / (RATE_STEP_US / 1000));
     return true;
 }
 
-/* Its cookie came back. False: that was known, or it went out long ago. */
-static inline bool trigger_answered(struct trigger_counts *counts, struct trigger_tag at, uint64_t now_us)
-{
-    return trigger_take_back(&counts->unanswered, at, now_us);
-}
-
 /* A handshake was completed; its client is silent from now on. */
-static inline void trigger_handshake(struct trigger_counts *counts, struct trigger_tag at, uint64_t now_us)
+static inline void trigger_handshake(struct trigger_counts *counts, struct proof_slot *slot, uint64_t step)
 {
-    rate_add(&counts->handshakes, now_us);
-    rate_add(&counts->silent, now_us);
-    tag_put(at.table, at.hash, at.x, now_us);
+    rate_add_step(&counts->handshakes, step);
+    rate_add_step(&counts->silent, step);
+    slot->silent = proof_mark(step);
 }
 
-/* It has said something. */
-static inline void trigger_spoke(struct trigger_counts *counts, struct trigger_tag at, uint64_t now_us)
+/* It has said something. What it is remembered by is its step, of which 16 bits are enough for the 2 s that count. */
+static inline void trigger_spoke(struct trigger_counts *counts, struct proof_slot *slot)
 {
-    trigger_take_back(&counts->silent, at, now_us);
+    if (!slot->silent)
+        return;
+    rate_take_back_aged(&counts->silent, (uint16_t)(counts->silent.step - slot->silent));
+    slot->silent = 0;
 }
 
 static inline void trigger_mismatch(struct trigger_counts *counts, uint64_t now_us)

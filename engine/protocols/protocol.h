@@ -112,8 +112,17 @@ uint64_t protocols_of_greeting(const uint8_t *data, size_t bytes, size_t *greeti
 /* The first of them, PROTOCOL_UNKNOWN where there is none. */
 enum protocol_id protocol_of_greeting(const uint8_t *data, size_t bytes, size_t *greeting_bytes);
 
-/* Bits of the protocols whose requests may have this byte at `at`, which is 0 or 1. */
-uint64_t protocols_beginning(unsigned at, uint8_t byte);
+/* By place, 0 or 1, and byte that stands there: bits of the protocols whose requests may begin so. */
+extern const uint64_t protocols_begin[2][256];
+static inline uint64_t protocols_beginning(unsigned at, uint8_t byte)
+{
+    return protocols_begin[at & 1][byte];
+}
+/* Those of `accepted` that a request of at least two bytes may be of. */
+static inline uint64_t protocols_beginning_with(uint64_t accepted, const uint8_t *request)
+{
+    return accepted & protocols_beginning(0, request[0]) & protocols_beginning(1, request[1]);
+}
 
 /* Checks against every protocol in `accepted` (bits 1 << id): YES if one matches, MORE if one still may. */
 enum match protocols_check(uint64_t accepted, const uint8_t *request, size_t bytes,

@@ -77,7 +77,7 @@ static const struct protocol *const registry[PROTOCOLS_COUNT] = {PROTOCOLS(LISTE
 #define BYTES_64(make, b)                                                                                    \
     BYTES_16(make, b), BYTES_16(make, (b) + 16), BYTES_16(make, (b) + 32), BYTES_16(make, (b) + 48)
 #define BYTES_256(make) BYTES_64(make, 0), BYTES_64(make, 64), BYTES_64(make, 128), BYTES_64(make, 192)
-static const uint64_t begins[2][256] = {{BYTES_256(FIRST)}, {BYTES_256(SECOND)}};
+const uint64_t protocols_begin[2][256] = {{BYTES_256(FIRST)}, {BYTES_256(SECOND)}};
 
 #define FIRST_PROTOCOL (PROTOCOL_UNKNOWN + 1)
 #define ALL            ((UINT64_C(1) << PROTOCOLS_COUNT) - (UINT64_C(1) << FIRST_PROTOCOL))
@@ -112,11 +112,6 @@ enum protocol_id protocol_first(uint64_t protocols)
     return PROTOCOL_UNKNOWN;
 }
 
-uint64_t protocols_beginning(unsigned at, uint8_t byte)
-{
-    return begins[at & 1][byte];
-}
-
 enum match protocols_check(uint64_t accepted, const uint8_t *request, size_t bytes, enum protocol_id *matched)
 {
     enum match best = MATCH_NO;
@@ -125,9 +120,9 @@ enum match protocols_check(uint64_t accepted, const uint8_t *request, size_t byt
     *matched = PROTOCOL_UNKNOWN;
     if (bytes == 0)
         return left ? MATCH_MORE : MATCH_NO;
-    left &= begins[0][request[0]];
+    left &= protocols_beginning(0, request[0]);
     if (bytes > 1)
-        left &= begins[1][request[1]];
+        left &= protocols_beginning(1, request[1]);
     for (; left != 0; left &= left - 1) {
         unsigned id = (unsigned)__builtin_ctzll(left);
         enum match match = registry[id]->check(request, bytes);

@@ -54,7 +54,14 @@ static void set_flow(struct pair *pair)
     struct bench *b = pair->way[0];
     struct flow flow = *bench_flow(b);
     struct flow_cold cold = *flow_cold(&b->engine->flows, bench_flow(b));
-    uint32_t distances[] = {100, 5000, 1u << 20, (1u << 30) - (1u << 21), (1u << 30) - 70, (1u << 30) + 5};
+    uint32_t distances[] = {100,
+                            5000,
+                            1u << 20,
+                            (1u << 30) - (1u << 21),
+                            (1u << 30) + 5,
+                            (3u << 29) - 70,
+                            (3u << 29) - (1u << 20) - 131072 + 9,
+                            (3u << 29) + 5};
 
     flow.delta = (uint32_t)random_next(&pair->random);
     flow.ts_delta = (uint32_t)random_next(&pair->random);
@@ -67,7 +74,7 @@ static void set_flow(struct pair *pair)
     cold.server_isn = (uint32_t)random_next(&pair->random);
     cold.client_next = cold.client_isn + 1 + (one_in(pair, 20) ? 0 : below(pair, 9000));
     cold.server_next = cold.server_isn + 1 + below(pair, 9000);
-    flow.ack_floor = cold.server_next - distances[below(pair, 6)];
+    flow.ack_floor = cold.server_next - distances[below(pair, sizeof(distances) / sizeof(distances[0]))];
     flow.tsecr_floor = (uint32_t)random_next(&pair->random);
     cold.sampled[SIDE_CLIENT] = cold.sampled[SIDE_SERVER] = one_in(pair, 2) ? UINT16_MAX : 0;
     cold.server_mss = (uint16_t)(one_in(pair, 4) ? below(pair, 100) : 1448);

@@ -308,3 +308,51 @@ Test(segment, reset_without_ack_acknowledges)
         text);
     cr_assert_str_eq(text, "[fd00::1]:2 > [fd00::7]:1 [R.] seq 0 ack 3 win 0 len 0");
 }
+
+/* A frame of any kind that may be reset, as random words and pieces make it. */
+static void random_frame(struct random *random, struct test_frame *frame)
+{
+    static const char *const flags[] = {"S", ".", "P.", "F.", "SP", "", "F", "SEW", "U."};
+    bool v4 = random_below(random, 2) == 0;
+    uint8_t payload[64] = {0};
+
+    frame_write(frame,
+                &(struct frame_words){.from = v4 ? "192.0.2.7:1" : "[fd00::7]:1",
+                                      .to = v4 ? "192.0.2.1:2" : "[fd00::1]:2",
+                                      .flags = flags[random_below(random, sizeof(flags) / sizeof(flags[0]))],
+                                      .seq = (uint32_t)random_next(random),
+                                      .ack = (uint32_t)random_next(random),
+                                      .options = random_below(random, 2) ? "nop nop ts=1/2" : NULL,
+                                      .payload = payload,
+                                      .payload_bytes = random_below(random, sizeof(payload)),
+                                      .vlan = {random_below(random, 3) ? 0 : 0x2007, 0},
+                                      .tos = (uint8_t)random_next(random)});
+    if (v4 && random_below(random, 3) == 0)
+        frame_insert_ip_options(frame, "\x01\x01\x01\x00", 4);
+}
+
+/* segment_answer_reset() is segment_answer() of segment_reset_reply(), to the byte, and refuses where that does. */
+Test(segment, reset_in_one_is_the_same)
+{
+    struct random random = random_begin("segment");
+    static struct test_frame frame, one, other;
+
+    for (uint32_t i = 0; i < 20000; i++) {
+        uint8_t ttl = (uint8_t)random_next(&random);
+        bool df = random_below(&random, 2);
+        uint32_t label = (uint32_t)random_next(&random);
+        struct segment segment;
+
+        random_frame(&random, &frame);
+        frame_copy(&one, frame.buffer, frame.bytes);
+        frame_copy(&other, frame.buffer, frame.bytes);
+        if (random_below(&random, 4) == 0)
+            one.view.capacity = other.view.capacity = frame.view.l4 + random_below(&random, 24);
+        segment_reset_reply(&other.view, &segment);
+        segment.ttl = ttl;
+        segment.df = df;
+        segment.flow_label = label;
+        cr_assert_eq(segment_answer_reset(&one.view, ttl, df, label), segment_answer(&other.view, &segment));
+        cr_assert_arr_eq(one.buffer, other.buffer, frame.bytes + 64);
+    }
+}

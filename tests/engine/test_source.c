@@ -36,10 +36,10 @@ static bool wrong(const char *text, uint32_t times)
 {
     struct ip_addr addr = at(text);
     struct observed_source aside;
-    bool put = false;
+    bool put = false, may_be_reset;
 
     while (times-- > 0)
-        put = source_mismatch(&table, &addr, now_us, &aside);
+        put = source_mismatch(&table, &addr, now_us, &aside, &may_be_reset);
     return put;
 }
 
@@ -187,10 +187,48 @@ Test(source, prefix_counts_sources_not_times)
     }
 }
 
+/* What source_mismatch() answers takes the same tokens as source_may_be_reset(). */
+Test(source, a_limited_source_is_told_so_with_its_mismatch)
+{
+    struct ip_addr addr = at("198.51.100.7");
+    struct observed_source aside;
+    uint32_t resets = 0;
+    bool may_be_reset;
+
+    begin(SLOTS);
+    for (uint32_t i = 0; i < SOURCE_MISMATCHES - 1; i++) {
+        right("198.51.100.7", 1);
+        cr_assert_not(source_mismatch(&table, &addr, now_us, &aside, &may_be_reset));
+        cr_assert(may_be_reset);
+    }
+    for (uint32_t i = 0; i < SOURCE_RESETS_PER_SECOND; i++) {
+        cr_assert_not(source_mismatch(&table, &addr, now_us, &aside, &may_be_reset));
+        resets += may_be_reset;
+        resets += i % 2 && source_may_be_reset(&table, &addr, now_us);
+    }
+    cr_assert_eq(resets, SOURCE_RESETS_PER_SECOND, "%u", resets);
+    cr_assert_not(source_may_be_reset(&table, &addr, now_us));
+    for (uint32_t i = 0; i < 10 * SOURCE_MISMATCHES; i++)
+        source_mismatch(&table, &addr, now_us, &aside, &may_be_reset);
+    cr_assert_eq(state("198.51.100.7"), SOURCE_ASIDE);
+    cr_assert_not(may_be_reset);
+    /* Who is allowed is counted no longer, and still limited by what was counted before. */
+    cr_assert(source_set(&table,
+                         &(struct source_rule){
+                             .prefix = addr, .length = 32, .state = SOURCE_ALLOWED, .by = SOURCE_BY_OPERATOR},
+                         now_us));
+    cr_assert_not(source_mismatch(&table, &addr, now_us, &aside, &may_be_reset));
+    cr_assert_not(may_be_reset);
+    now_us += 20 * SECOND_US;
+    cr_assert_not(source_mismatch(&table, &addr, now_us, &aside, &may_be_reset));
+    cr_assert(may_be_reset);
+}
+
 Test(source, a_million_of_them_displace_nobody_who_is_aside)
 {
     struct random random = random_begin("source");
     struct observed_source aside;
+    bool may_be_reset;
 
     begin(SLOTS);
     wrong("198.51.100.7", 100);
@@ -198,7 +236,7 @@ Test(source, a_million_of_them_displace_nobody_who_is_aside)
         uint8_t v4[4] = {(uint8_t)(1 + random_below(&random, 100)), (uint8_t)random_below(&random, 256),
                          (uint8_t)random_below(&random, 256), (uint8_t)random_below(&random, 256)};
         struct ip_addr addr = addr_from_v4(v4);
-        source_mismatch(&table, &addr, now_us, &aside);
+        source_mismatch(&table, &addr, now_us, &aside, &may_be_reset);
     }
     cr_assert_eq(state("198.51.100.7"), SOURCE_ASIDE);
     cr_assert_eq(table.evicted, 0);
@@ -235,6 +273,7 @@ Test(source, two_shards_share)
     struct source_rule told = {.prefix = at("198.51.100.9"), .length = 32, .by = SOURCE_BY_JUDGEMENT};
     struct ip_addr bad = at("198.51.100.7");
     struct observed_source aside, released;
+    bool may_be_reset;
 
     memset(memory, 0, sizeof(memory));
     source_table_init(&table, memory, SLOTS, 2, seed);
@@ -242,7 +281,7 @@ Test(source, two_shards_share)
     /* A half, and two deviations: that one shard has more than its half by chance puts nobody aside. */
     const uint32_t enough = SOURCE_MISMATCHES / 2 + 2 * 7;
     cr_assert_not(wrong("198.51.100.7", enough - 1));
-    cr_assert(source_mismatch(&table, &bad, now_us, &aside));
+    cr_assert(source_mismatch(&table, &bad, now_us, &aside, &may_be_reset));
     cr_assert_eq(aside.mismatches, 2 * enough, "as for both");
     cr_assert_eq(aside.until_us, now_us + SOURCE_ASIDE_US);
     cr_assert_not(right("198.51.100.7", enough / SOURCE_SHARE));
@@ -279,6 +318,7 @@ Test(source, a_million_others_displace_no_address_of_many_honest_clients)
 {
     struct random random = random_begin("source");
     struct observed_source aside, released;
+    bool may_be_reset;
 
     begin(SLOTS);
     for (uint32_t i = 0; i < 1000000; i++, now_us += 20) {
@@ -290,7 +330,7 @@ Test(source, a_million_others_displace_no_address_of_many_honest_clients)
         if (random_below(&random, 2))
             source_match(&table, &addr, now_us, &released);
         else
-            source_mismatch(&table, &addr, now_us, &aside);
+            source_mismatch(&table, &addr, now_us, &aside, &may_be_reset);
     }
     cr_assert_not(wrong("198.51.100.7", 1000));
     cr_assert_eq(state("198.51.100.7"), SOURCE_CLEAR);

@@ -16,6 +16,8 @@ struct bench {
     struct trigger_limits own, common;
     struct tag tags[TAGS];
     struct tag_table table;
+    struct proof_slot slots[TAGS];
+    struct proof_table proofs;
     struct flow_key key;
     uint32_t shards;
     bool attack, doubled;
@@ -28,6 +30,7 @@ static struct bench *begin(void)
 
     memset(&bench, 0, sizeof(bench));
     tag_table_init(&bench.table, bench.tags, TAGS, 2000);
+    bench.proofs = (struct proof_table){bench.slots, TAGS - 1};
     bench.shards = 1;
     bench.now_us = BEGIN_US;
     return &bench;
@@ -38,6 +41,13 @@ static struct trigger_tag connection(struct bench *b, uint32_t number)
 {
     b->key.client_port = (uint16_t)number;
     return (struct trigger_tag){&b->table, flow_key_hash(seed, &b->key), number};
+}
+
+static struct proof_slot *slot_of(struct bench *b, uint32_t number)
+{
+    const struct trigger_tag at = connection(b, number);
+
+    return proof_slot(&b->proofs, at.hash, at.x, (uint32_t)(b->now_us / 1000));
 }
 
 static enum trigger_cause fires(struct bench *b, uint32_t *value)
@@ -68,13 +78,13 @@ static void expect(struct bench *b, enum trigger_cause cause, uint32_t value, in
 static void handshakes(struct bench *b, uint32_t first, uint32_t count)
 {
     for (uint32_t i = first; i < first + count; i++)
-        trigger_handshake(&b->counts, connection(b, i), b->now_us);
+        trigger_handshake(&b->counts, slot_of(b, i), rate_step(b->now_us));
 }
 
 static void speaks(struct bench *b, uint32_t first, uint32_t count)
 {
     for (uint32_t i = first; i < first + count; i++)
-        trigger_spoke(&b->counts, connection(b, i), b->now_us);
+        trigger_spoke(&b->counts, slot_of(b, i));
 }
 
 Test(trigger, limits_own_before_common_before_default)
