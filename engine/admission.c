@@ -35,16 +35,24 @@
 /* --- proving ------------------------------------------------------------------------------------------------- */
 
 /* Is `c` a cookie of one promise? Inline: the first try is what a flood of ACKs costs. */
-static inline bool prove_cookie(const struct engine *engine, const struct passage *passage,
-                                struct cookie_kept *kept, const struct promise *promise, uint32_t x,
-                                uint32_t c, bool greeted, struct proof *proof)
+static inline __attribute__((always_inline)) bool
+prove_cookie(const struct engine *engine, const struct passage *passage, struct cookie_kept *kept,
+             const struct promise *promise, uint32_t x, uint32_t c, bool greeted, struct proof *proof)
 {
+    const struct cookie_keys *keys = &engine->config.keys;
+    const struct flow_key *key = &passage->key;
     uint64_t epoch = cookie_epoch(c, passage->now_us);
-    uint32_t hash;
+    uint32_t hash, client;
 
     if (epoch == COOKIE_EPOCH_NONE)
         return false;
-    hash = cookie_hash_kept(kept, &engine->config.keys, &passage->key, x, promise->generation, epoch);
+    if (passage->frame.ip_version == 4) {
+        memcpy(&client, key->client.bytes + 12, sizeof(client));
+        hash = cookie_hash_v4(cookie_key_of_flow(kept, keys, key, promise->generation, (uint32_t)epoch),
+                              client, key->client_port, x);
+    } else {
+        hash = cookie_hash_kept(kept, keys, key, x, promise->generation, epoch);
+    }
     if (!cookie_fits(c, hash))
         return false;
     proof->promise = promise;
@@ -57,17 +65,17 @@ static inline bool prove_cookie(const struct engine *engine, const struct passag
 }
 
 /* Tries `ack` as c+1+g. */
-static bool prove_greeted(const struct engine *engine, const struct passage *passage,
-                          struct cookie_kept *kept, const struct promise *promise, uint32_t x, uint32_t ack,
-                          struct proof *proof)
+static bool __attribute__((noinline))
+prove_greeted(const struct engine *engine, const struct passage *passage, struct cookie_kept *kept,
+              const struct promise *promise, uint32_t x, uint32_t ack, struct proof *proof)
 {
     return promise->greeting_bytes &&
            prove_cookie(engine, passage, kept, promise, x, ack - 1 - promise->greeting_bytes, true, proof);
 }
 
-static bool prove_promise(const struct engine *engine, const struct passage *passage,
-                          struct cookie_kept *kept, const struct promise *promise, uint32_t x, uint32_t ack,
-                          struct proof *proof)
+static bool __attribute__((noinline))
+prove_promise(const struct engine *engine, const struct passage *passage, struct cookie_kept *kept,
+              const struct promise *promise, uint32_t x, uint32_t ack, struct proof *proof)
 {
     return prove_cookie(engine, passage, kept, promise, x, ack - 1, false, proof) ||
            prove_greeted(engine, passage, kept, promise, x, ack, proof);
@@ -98,8 +106,10 @@ prove_otherwise(const struct engine *engine, const struct passage *passage, stru
 }
 
 /* `ack` is c+1, or c+1+g where the client was greeted, of one of the promises that count. */
-static inline bool prove(const struct engine *engine, const struct passage *passage, struct server *server,
-                         uint32_t x, uint32_t ack, struct proof *proof)
+static inline __attribute__((always_inline)) bool prove_at_once(const struct engine *engine,
+                                                                const struct passage *passage,
+                                                                struct server *server, uint32_t x,
+                                                                uint32_t ack, struct proof *proof)
 {
     const struct server_policy *policy = server->policy;
     struct proof other; /* whose address is given away, so that `*proof` may stay in registers */
@@ -111,6 +121,14 @@ static inline bool prove(const struct engine *engine, const struct passage *pass
         return false;
     *proof = other;
     return true;
+}
+
+/* The same where it is no flood that asks. */
+static bool __attribute__((noinline))
+prove(const struct engine *engine, const struct passage *passage, struct server *server, uint32_t x,
+      uint32_t ack, struct proof *proof)
+{
+    return prove_at_once(engine, passage, server, x, ack, proof);
 }
 
 struct cookie_options proof_client(const struct passage *passage, const struct proof *proof)
@@ -798,11 +816,11 @@ static inline bool admit_ack(struct engine *engine, struct passage *passage, str
         return false;
     if (admit_assembled(engine, passage, server, closing))
         return true;
-    if (!prove(engine, passage, server, frame->seq - 1, frame->ack, &proof))
+    if (!prove_at_once(engine, passage, server, frame->seq - 1, frame->ack, &proof))
         return admit_elsewhere(engine, passage, server, closing);
     if (frame->payload_bytes > PURE_ACK_ZEROS_MAX)
         admit_data(engine, passage, server, proof, closing, NULL, ASSEMBLY_GREW);
-    else if (frame_seq_bytes(frame))
+    else if (frame->payload_bytes || (frame->flags & TCP_FIN))
         admit_little(engine, passage, server, proof, closing);
     else
         admit_bare(engine, passage, server, &proof, closing);

@@ -27,7 +27,7 @@ static inline uint64_t siphash_rotate(uint64_t word, unsigned bits)
     return word << bits | word >> (64 - bits);
 }
 
-static inline void siphash_round(struct siphash *state)
+static inline __attribute__((always_inline)) void siphash_round(struct siphash *state)
 {
     state->v0 += state->v1;
     state->v2 += state->v3;
@@ -53,7 +53,7 @@ static inline struct siphash siphash_begin(const uint8_t key[16])
     return siphash_begin_words(load_wire64(key), load_wire64(key + 8));
 }
 
-static inline void siphash_word(struct siphash *state, uint64_t word)
+static inline __attribute__((always_inline)) void siphash_word(struct siphash *state, uint64_t word)
 {
     state->v3 ^= word;
     siphash_round(state);
@@ -62,7 +62,8 @@ static inline void siphash_word(struct siphash *state, uint64_t word)
 }
 
 /* `rest`: the last bytes of the input, fewer than 8, in the low bytes; `bytes`: of the whole input. */
-static inline uint64_t siphash_end(struct siphash *state, uint64_t rest, uint8_t bytes)
+static inline __attribute__((always_inline)) uint64_t siphash_end(struct siphash *state, uint64_t rest,
+                                                                  uint8_t bytes)
 {
     siphash_word(state, rest | (uint64_t)bytes << 56);
     state->v2 ^= 0xff;
