@@ -36,11 +36,13 @@
 
 /* Is `c` a cookie of one promise? Inline: the first try is what a flood of ACKs costs. */
 static inline __attribute__((always_inline)) bool
-prove_cookie(const struct engine *engine, const struct passage *passage, struct cookie_kept *kept,
-             const struct promise *promise, uint32_t x, uint32_t c, bool greeted, struct proof *proof)
+prove_cookie(const struct engine *engine, const struct passage *passage, struct server *server,
+             enum server_promise which, const struct promise *promise, uint32_t x, uint32_t c, bool greeted,
+             struct proof *proof)
 {
     const struct cookie_keys *keys = &engine->config.keys;
     const struct flow_key *key = &passage->key;
+    struct cookie_kept *kept = &server->cookies[which];
     uint64_t epoch = cookie_epoch(c, passage->now_us);
     uint32_t hash, client;
 
@@ -48,7 +50,7 @@ prove_cookie(const struct engine *engine, const struct passage *passage, struct 
         return false;
     if (passage->frame.ip_version == 4) {
         memcpy(&client, key->client.bytes + 12, sizeof(client));
-        hash = cookie_hash_v4(cookie_key_of_flow(kept, keys, key, promise->generation, (uint32_t)epoch),
+        hash = cookie_hash_v4(cookie_key_of(kept, keys, &server->key, promise->generation, (uint32_t)epoch),
                               client, key->client_port, x);
     } else {
         hash = cookie_hash_kept(kept, keys, key, x, promise->generation, epoch);
@@ -66,19 +68,21 @@ prove_cookie(const struct engine *engine, const struct passage *passage, struct 
 
 /* Tries `ack` as c+1+g. */
 static bool __attribute__((noinline))
-prove_greeted(const struct engine *engine, const struct passage *passage, struct cookie_kept *kept,
-              const struct promise *promise, uint32_t x, uint32_t ack, struct proof *proof)
+prove_greeted(const struct engine *engine, const struct passage *passage, struct server *server,
+              enum server_promise which, const struct promise *promise, uint32_t x, uint32_t ack,
+              struct proof *proof)
 {
-    return promise->greeting_bytes &&
-           prove_cookie(engine, passage, kept, promise, x, ack - 1 - promise->greeting_bytes, true, proof);
+    return promise->greeting_bytes && prove_cookie(engine, passage, server, which, promise, x,
+                                                   ack - 1 - promise->greeting_bytes, true, proof);
 }
 
 static bool __attribute__((noinline))
-prove_promise(const struct engine *engine, const struct passage *passage, struct cookie_kept *kept,
-              const struct promise *promise, uint32_t x, uint32_t ack, struct proof *proof)
+prove_promise(const struct engine *engine, const struct passage *passage, struct server *server,
+              enum server_promise which, const struct promise *promise, uint32_t x, uint32_t ack,
+              struct proof *proof)
 {
-    return prove_cookie(engine, passage, kept, promise, x, ack - 1, false, proof) ||
-           prove_greeted(engine, passage, kept, promise, x, ack, proof);
+    return prove_cookie(engine, passage, server, which, promise, x, ack - 1, false, proof) ||
+           prove_greeted(engine, passage, server, which, promise, x, ack, proof);
 }
 
 /* True where a cookie made for this server without a profile may still be on its way. */
@@ -95,14 +99,14 @@ prove_otherwise(const struct engine *engine, const struct passage *passage, stru
     const struct server_policy *policy = server->policy;
     bool ipv4 = passage->frame.ip_version == 4;
 
-    if (policy && prove_greeted(engine, passage, &server->cookies[PROMISE_NOW], &policy->now, x, ack, proof))
+    if (policy && prove_greeted(engine, passage, server, PROMISE_NOW, &policy->now, x, ack, proof))
         return true;
     if (policy && policy->has_before && passage->now_us < policy->before_until_us &&
-        prove_promise(engine, passage, &server->cookies[PROMISE_BEFORE], &policy->before, x, ack, proof))
+        prove_promise(engine, passage, server, PROMISE_BEFORE, &policy->before, x, ack, proof))
         return true;
     return default_promise_counts(server, passage->now_us) &&
-           prove_promise(engine, passage, &server->cookies[PROMISE_DEFAULT],
-                         &engine->default_promise[ipv4 ? 0 : 1], x, ack, proof);
+           prove_promise(engine, passage, server, PROMISE_DEFAULT, &engine->default_promise[ipv4 ? 0 : 1], x,
+                         ack, proof);
 }
 
 /* `ack` is c+1, or c+1+g where the client was greeted, of one of the promises that count. */
@@ -114,8 +118,7 @@ static inline __attribute__((always_inline)) bool prove_at_once(const struct eng
     const struct server_policy *policy = server->policy;
     struct proof other; /* whose address is given away, so that `*proof` may stay in registers */
 
-    if (policy &&
-        prove_cookie(engine, passage, &server->cookies[PROMISE_NOW], &policy->now, x, ack - 1, false, proof))
+    if (policy && prove_cookie(engine, passage, server, PROMISE_NOW, &policy->now, x, ack - 1, false, proof))
         return true;
     if (!prove_otherwise(engine, passage, server, x, ack, &other))
         return false;
