@@ -45,7 +45,7 @@ static bool may_look(struct busy_poll *poll)
 
 uint64_t busy_poll_until_us(struct busy_poll *poll, uint64_t now_us, uint64_t timeout_us)
 {
-    if (!poll->close_together || !may_look(poll) || now_us < poll->hold_until_us)
+    if (!poll->close_together || now_us < poll->hold_until_us || !may_look(poll))
         return now_us;
     return now_us + (timeout_us < poll->limit_us ? timeout_us : poll->limit_us);
 }

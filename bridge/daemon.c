@@ -676,11 +676,9 @@ static void tick_report(struct daemon *daemon)
 static void look_for_core(struct daemon *daemon, uint64_t now_us)
 {
     const bool keen = atomic_exchange_explicit(&daemon->poll_word.keen, false, memory_order_relaxed);
+    const bool spare = keen && spare_core_look(&daemon->spare_core, now_us, daemon->workers);
     daemon->spare_us = keen ? now_us + SPARE_CORE_EVERY_US : NEVER;
-    if (keen)
-        atomic_store_explicit(&daemon->poll_word.spare,
-                              spare_core_look(&daemon->spare_core, now_us, daemon->workers),
-                              memory_order_relaxed);
+    atomic_store_explicit(&daemon->poll_word.spare, spare, memory_order_relaxed);
 }
 
 static void do_what_is_due(struct daemon *daemon, const struct shards_hooks *hooks, uint64_t now_us)

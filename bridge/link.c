@@ -251,7 +251,7 @@ static bool set_noqueue(const struct link *link)
 
 void link_set_queues(struct link *link, uint32_t frames)
 {
-    /* A discipline has a queue of that length for each queue that there may be: 42 MB of 256 pfifo_fast. */
+    /* A discipline has a queue of that length for each queue that there may be: 48 MB of 256 pfifo_fast. */
     struct rtnl_link *wish = set_noqueue(link) ? rtnl_link_alloc() : NULL;
     if (wish == NULL)
         return;

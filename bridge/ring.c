@@ -474,6 +474,12 @@ static bool look_before_sleep(struct ring *ring, uint64_t now_us, uint64_t timeo
     if (anything_ready(ring))
         return true;
     arm_reads(ring);
+    /* One whose buffers have only now come back is in the kernel's hands once it is submitted. */
+    if (io_uring_sq_ready(&ring->uring) > 0) {
+        flush(ring);
+        if (anything_ready(ring))
+            return true;
+    }
     return all_armed(ring) && look(ring, now_us, until_us);
 }
 
@@ -517,7 +523,7 @@ static void sleep_for(struct ring *ring, uint64_t timeout_us)
     }
     submit_and_sleep(ring, MOMENT_US);
     collect(ring);
-    if (!anything_ready(ring) && all_armed(ring) && ring->writes == 0)
+    if (!anything_ready(ring) && all_armed(ring) && ring->writes == 0 && io_uring_sq_ready(&ring->uring) == 0)
         sleep_idly(ring, timeout_us == UINT64_MAX ? UINT64_MAX : timeout_us - MOMENT_US);
 }
 
@@ -532,6 +538,14 @@ static void wait_busily(struct ring *ring, uint64_t timeout_us)
     busy_poll_waited(&ring->poll, since_us, clock_now_us(), frames_ready(ring));
 }
 
+/* How many SYNs a batch takes: a few beside a few frames, half as many beside many, or a flood of something else would keep them out. */
+static uint32_t syns_beside(uint32_t flows)
+{
+    if (flows == 0)
+        return UINT32_MAX;
+    return flows / 2 > RING_SYNS_BESIDE ? flows / 2 : RING_SYNS_BESIDE;
+}
+
 void ring_wait(struct ring *ring, uint64_t timeout_us)
 {
     arm_wake(ring);
@@ -544,7 +558,7 @@ void ring_wait(struct ring *ring, uint64_t timeout_us)
         sleep_for(ring, timeout_us);
         collect(ring);
     }
-    ring->syns_allowed = is_empty(&ring->flows) ? UINT32_MAX : RING_SYNS_BESIDE;
+    ring->syns_allowed = syns_beside(ring->flows.tail - ring->flows.head);
 }
 
 /* Where the next frame waits; NULL: this batch is over. */

@@ -9,7 +9,7 @@
  *          ring_send(...)              a frame of our own, copied, behind those queued before it
  *
  * A side may have a second queue, of frames that are served last (SYNs, bpf/steer.c): in each batch, after all that came from the others, and
- * no more than RING_SYNS of them for each side, RING_SYNS_BESIDE in all where there were others.
+ * no more than RING_SYNS of them for each side; where there were others RING_SYNS_BESIDE in all, or half as many as those.
  *
  * A buffer has one owner: the kernel until it holds a frame, the caller from ring_next() on, the kernel again from
  * ring_write() until the write completes. Frames leave each side in the order of the calls. A write that finds no

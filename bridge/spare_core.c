@@ -11,9 +11,10 @@ bool spare_core_judge(struct spare_core *core, uint64_t idle_us, uint64_t own_us
                       uint32_t workers)
 {
     const uint64_t passed_us = now_us - core->at_us;
-    const bool comparable = core->at_us != 0 && passed_us > 0 && passed_us <= SPARE_CORE_FRESH_US &&
-                            idle_us >= core->idle_us && own_us >= core->own_us;
-    if (comparable)
+    const bool fresh = core->at_us != 0 && passed_us <= SPARE_CORE_FRESH_US;
+    if (!fresh)
+        core->spare = false;
+    else if (passed_us > 0 && idle_us >= core->idle_us && own_us >= core->own_us)
         core->spare = idle_us - core->idle_us + own_us - core->own_us >= passed_us * workers;
     core->at_us = now_us;
     core->idle_us = idle_us;

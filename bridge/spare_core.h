@@ -29,8 +29,8 @@ struct spare_core {
 };
 
 /*
- * The answer for the time since the last call, which it keeps where that was too long ago to compare with. `idle_us` of all cores and
- * `own_us` of this process count from any fixed start.
+ * The answer for the time since the last call: no where that was too long ago to compare with, and as it was where a count went
+ * backwards (cores may come and go). `idle_us` of all cores and `own_us` of this process count from any fixed start.
  */
 bool spare_core_judge(struct spare_core *core, uint64_t idle_us, uint64_t own_us, uint64_t now_us,
                       uint32_t workers);

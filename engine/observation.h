@@ -9,7 +9,8 @@
  * of its server half, in the server's own sequence numbers: the learner need not know the difference, but for
  * `opened`.
  *
- * Data is sampled: at most OBSERVATION_FLOW_BYTES each way per flow, from offset 0 on.
+ * Data is sampled: at most OBSERVATION_FLOW_BYTES each way per flow, from offset 0 on; and of a busy server's connections only some are
+ * observed, those whole (observe_choose()).
  */
 #ifndef SYNWARD_ENGINE_OBSERVATION_H
 #define SYNWARD_ENGINE_OBSERVATION_H

@@ -71,13 +71,14 @@ void observe_features(const struct frame *frame, const struct tcp_options *optio
  * twenty thousand connections a second, and the five hundredth of them teaches nothing that the others do not. Decided where the server
  * answers, so that what nobody answers takes nobody's place; a connection is followed whole or not at all.
  */
-static void choose_flow(struct engine *engine, const struct flow *flow, struct flow_cold *cold,
-                        uint64_t now_us)
+void observe_choose(struct engine *engine, const struct flow *flow, uint64_t now_us)
 {
+    struct flow_cold *cold = flow_cold(&engine->flows, flow);
     struct server *server = flow_server(engine, flow);
     uint32_t limit = limit_share(engine, engine->config.observed_per_second);
 
-    if (!limit || !server || token_take(&server->observed, limit, limit * BURST_SECONDS, now_us))
+    if (!limit || !server || !observe_follows(cold) ||
+        token_take(&server->observed, limit, limit * BURST_SECONDS, now_us))
         return;
     cold->sampled[SIDE_CLIENT] = cold->sampled[SIDE_SERVER] = OBSERVE_NOTHING;
     engine->counters.learning_flows_passed_over++;
@@ -86,14 +87,10 @@ static void choose_flow(struct engine *engine, const struct flow *flow, struct f
 void observe_synack(struct engine *engine, const struct flow *flow, const struct passage *passage,
                     bool repeated)
 {
-    struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
     struct observation *slot;
 
-    if (cold->offered == FLOW_OFFER_UNKNOWN)
-        return;
-    if (!repeated)
-        choose_flow(engine, flow, cold, passage->now_us);
-    if (!observe_follows(cold))
+    if (cold->offered == FLOW_OFFER_UNKNOWN || !observe_follows(cold))
         return;
     slot = observation_new(engine, flow, OBSERVED_SYNACK, passage->now_us);
     if (!slot)

@@ -19,9 +19,10 @@ static inline bool observe_follows(const struct flow_cold *cold)
 }
 
 /*
- * The server's answer to a SYN, ours or a client's. Here it is decided whether the learner hears of the connection: of
- * engine_config.observed_per_second a second for each server.
+ * Decides whether the learner hears of this connection, of engine_config.observed_per_second a second for each server. Once, when the
+ * server has answered its SYN for the first time.
  */
+void observe_choose(struct engine *engine, const struct flow *flow, uint64_t now_us);
 void observe_synack(struct engine *engine, const struct flow *flow, const struct passage *passage,
                     bool repeated);
 void observe_established(struct engine *engine, const struct flow *flow, uint64_t now_us);

@@ -393,6 +393,7 @@ static void server_accepts(struct engine *engine, struct passage *passage, struc
     fix_offsets(engine, passage, flow, opening);
     note_grants(engine, passage, flow, opening);
     cold->offered = offer_to_server(opening);
+    observe_choose(engine, flow, passage->now_us);
     observe_synack(engine, flow, passage, opening->attempts > 1);
     observe_established(engine, flow, passage->now_us);
     if (opening->greeting_bytes) {

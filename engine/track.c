@@ -219,6 +219,8 @@ static void half_open_answered(struct engine *engine, const struct passage *pass
         flow_bind_server(engine, flow, server);
         engine_check_triggers(engine, server, passage->now_us);
     }
+    if (!repeated)
+        observe_choose(engine, flow, passage->now_us);
     observe_synack(engine, flow, passage, repeated);
 }
 
@@ -251,7 +253,8 @@ void track_forgotten(struct engine *engine, struct passage *passage, struct flow
     cold->client_isn = frame->ack - 1;
     cold->client_next = frame->ack;
     cold->offered = FLOW_OFFER_UNKNOWN;
-    cold->sampled[SIDE_CLIENT] = cold->sampled[SIDE_SERVER] = 0;
+    cold->sampled[SIDE_CLIENT] = cold->sampled[SIDE_SERVER] =
+        OBSERVE_NOTHING; /* its beginning is not known */
     engine_flow_state(engine, flow, FLOW_HALF_OPEN, passage->now_us);
     half_open_answered(engine, passage, flow);
 }

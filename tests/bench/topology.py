@@ -155,6 +155,10 @@ class BareTap(Topology):
         sides = (f"{self.client.name}/{CLIENT_IF}", f"{self.server.name}/{SERVER_IF}")
         process = self._keep(Process([os.path.join(LOADS, "reflector"), self.what, *sides], self.log("reflector")))
         check(process.popen.stdout.readline() == b"ready\n", f"reflector: {process.errors()}")
+        # Queues as synward's own TAPs have them.
+        for host, interface in ((self.client, CLIENT_IF), (self.server, SERVER_IF)):
+            host.run("tc", "qdisc", "replace", "dev", interface, "root", "noqueue")
+            self._ip(host, f"link set {interface} txqueuelen 8192")
         self._addresses(1500)
         return process
 

@@ -462,6 +462,30 @@ Test(ring, syns_are_served_last_single)
     syns_last(true);
 }
 
+static uint32_t send_numbers(int fd, uint32_t count)
+{
+    uint32_t sent = 0;
+    while (sent < count && send(fd, &sent, sizeof(sent), 0) > 0)
+        sent++;
+    return sent;
+}
+
+/* Whatever else comes in masses cannot keep SYNs out: half as many of them get through. */
+Test(ring, many_others_leave_syns_their_share)
+{
+    struct syn_pairs syns = open_syn_pairs(false, true);
+    const uint32_t flows = send_numbers(syns.pairs.near[SIDE_CLIENT], 100);
+    uint32_t taken = 0;
+    struct ring_frame frame;
+    cr_assert_gt(flows, 4 * RING_SYNS_BESIDE);
+    cr_assert_geq(send_numbers(syns.near[SIDE_CLIENT], RING_SYNS), flows / 2);
+    ring_wait(syns.pairs.ring, 1000000);
+    for (; ring_next(syns.pairs.ring, &frame); taken++)
+        ring_release(syns.pairs.ring, &frame);
+    cr_assert_eq(taken, flows + flows / 2);
+    close_syn_pairs(&syns);
+}
+
 /* It sleeps while nothing comes, is woken by a SYN alone, and one side may be without their queue. */
 Test(ring, a_syn_ends_the_wait)
 {

@@ -45,8 +45,8 @@ Test(spare_core, an_old_look_is_no_measure)
     struct machine machine = {.now_us = 5000};
     after(&machine, STEP_US, 0, 0, 1);
     cr_assert(after(&machine, STEP_US, 1500, 0, 1));
-    cr_assert(after(&machine, SPARE_CORE_FRESH_US + 1, 0, 0, 1), "what was last known, until there is news");
-    cr_assert_not(after(&machine, STEP_US, 0, 0, 1));
+    cr_assert_not(after(&machine, SPARE_CORE_FRESH_US + 1, 2000, 0, 1), "who knows what is now");
+    cr_assert(after(&machine, STEP_US, 1500, 0, 1));
 }
 
 Test(spare_core, counts_that_go_backwards_say_nothing)

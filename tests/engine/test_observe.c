@@ -293,6 +293,7 @@ Test(observe, an_opened_connection_may_be_passed_over)
 {
     struct engine_config config;
     struct bench *b;
+    uint32_t c;
 
     bench_config(&config);
     config.observed_per_second = 1;
@@ -311,6 +312,23 @@ Test(observe, an_opened_connection_may_be_passed_over)
     server_sends(b, .flags = "R.", .seq = Y + 13, .ack = X + 19);
     cr_assert_null(bench_observed(b));
     cr_assert_eq(bench_counters(b)->learning_flows_passed_over, 1);
+    /* The same where the server answered our second SYN only. */
+    bench_client(b, 10);
+    c = get_cookie(b, OFFERS);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .window = 502, .payload = REQUEST);
+    take(b, SIDE_SERVER);
+    bench_wait(b, SECOND_US / 4 * 5); /* nor has this brought a place: it is taken at once */
+    take(b, SIDE_SERVER);
+    bench_client(b, 11);
+    open_http(b, OFFERS, OFFERS);
+    saw(b, OBSERVED_SYNACK);
+    saw(b, OBSERVED_ESTABLISHED);
+    saw_data(b, SIDE_CLIENT, 0, 0, REQUEST);
+    bench_client(b, 10);
+    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS, .window = 65160);
+    take(b, SIDE_SERVER);
+    cr_assert_null(bench_observed(b));
+    cr_assert_eq(bench_counters(b)->learning_flows_passed_over, 2);
     bench_end(b);
 }
 

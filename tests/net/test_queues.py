@@ -143,7 +143,7 @@ def test_threads():
         check_equal(len(lab.daemon_threads()), 5, "threads: workers and the main one")
         check_equal((queue_frames(lab.client, CLIENT_IF), queue_frames(lab.server, SERVER_IF)), (QUEUE_FRAMES, QUEUE_FRAMES),
                     "length of the queues of cards that it made")
-        check("qdisc noqueue" in lab.client.run("ip", "link", "show", CLIENT_IF), "a discipline in front of them costs the kernel 42 MB")
+        check("qdisc noqueue" in lab.client.run("ip", "link", "show", CLIENT_IF), "a discipline in front of them costs the kernel 48 MB")
         code, took_s = lab.stop_daemon()
         check_equal(code, 0, "exit code")
         return f"ended in {took_s * 1000:.0f} ms"
