@@ -113,7 +113,8 @@ struct server *server_add(struct server_table *table, const struct server_key *k
 void server_table_adopt(struct server_table *table, const struct policy *policy, uint64_t now_us)
 {
     for (uint32_t i = 0; i < table->capacity; i++)
-        table->slots[i].policy = NULL;
+        if (table->slots[i].policy) /* else nothing is written: a slot that was never used takes no memory */
+            table->slots[i].policy = NULL;
     for (uint32_t i = 0; policy != NULL && i < policy->count; i++) {
         struct server *server = server_add(table, &policy->servers[i].key, now_us);
         if (server != NULL)

@@ -8,10 +8,10 @@ import socket
 
 import runner
 from rawtcp import RawClient
-from lab import CLIENT_IF, SERVER4, SERVER_IF, Lab, check, check_equal, run
+from lab import CLIENT_IF, SERVER4, SERVER_IF, WORKERS, Lab, check, check_equal, run
 
 QUEUE_FRAMES = 8192  # of each queue of a TAP that synward makes
-PINGS, SYNS = 200, 4 * QUEUE_FRAMES
+PINGS, SYNS = 200, 2 * QUEUE_FRAMES * max(WORKERS, 2)
 
 
 @contextlib.contextmanager
@@ -28,7 +28,7 @@ def send_syns(lab):
     raw = RawClient(lab)
     for number in range(SYNS):
         with contextlib.suppress(OSError):  # no room
-            raw.send_segment(1024 + number, 80, number, 0, 0x02, 64240)
+            raw.send_segment(1024 + number % 60000, 80, number, 0, 0x02, 64240)
     raw.close()
 
 
