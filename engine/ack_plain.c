@@ -84,11 +84,10 @@ static inline struct server *tell(struct engine *engine, struct ack *ack)
 
 /* --- done ------------------------------------------------------------------------------------------------------- */
 
-/* True of a request that is wrong, and was not handed to the server before. */
+/* True of a request that is wrong, also where talking before the greeting is wrong as well, and was not handed to the server before. */
 static inline bool is_wrong(const struct engine *engine, const struct server *server, const struct ack *ack)
 {
-    return !server->policy->now.greeting_bytes &&
-           request_begins_wrong(server->policy, ack->data + ack->payload, ack->end - ack->payload) &&
+    return request_begins_wrong(server->policy, ack->data + ack->payload, ack->end - ack->payload) &&
            !served_lately(&engine->served, ack->hash, ack->x, ack->now_us);
 }
 

@@ -4,7 +4,7 @@
  *
  * For the engine's own files only; everybody else uses engine.h.
  *
- *      syn_plain.c (plain SYNs, answered); all else:
+ *      syn_plain.c (plain SYNs, answered), ack_plain.c (bare ACKs and first requests with good cookies); all else:
  *      engine.c    --> no flow --------> track.c (normal mode), admission.c (attack mode)
  *       (parse,    --> tracked flow ---> track.c
  *        look up)  --> opening flow ---> opening.c, real_greeting.c
