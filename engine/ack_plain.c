@@ -111,14 +111,10 @@ static inline void refuse(struct engine *engine, const struct ack *ack, struct s
 void engine_plain_ack(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes, uint64_t hash,
                       uint32_t capacity, uint64_t now_us, struct verdict *verdict)
 {
-    struct ack ack;
-    struct server *server;
+    struct ack ack = {.data = buffer + OFFLOAD_BYTES, .hash = hash, .now_us = now_us};
+    struct server *server = tell(engine, &ack);
     struct proof_slot *slot;
 
-    ack.data = buffer + OFFLOAD_BYTES;
-    ack.hash = hash;
-    ack.now_us = now_us;
-    server = tell(engine, &ack);
     if (!server) {
         engine_plain_stranger(engine, from, buffer, bytes, hash, capacity, now_us, verdict);
         return;
