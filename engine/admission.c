@@ -22,7 +22,6 @@
 
 #define OPEN_PER_SECOND          1000 /* ENGINE 2.5 */
 #define OPEN_PER_SOURCE          200
-#define PURE_ACK_ZEROS_MAX       8 /* bytes of padding that odd stacks send as payload (protocols.md, pitfall 20) */
 #define STRAYS_PER_SECOND        100
 #define AUTHENTICATED_PER_SECOND 5 /* each server: a flood of them leaves some 300 half-open there at most */
 #define UNLISTENED_PER_SECOND    10
@@ -313,22 +312,10 @@ static void admit_syn(struct engine *engine, struct passage *passage, struct ser
 
 /* --- a handshake completed ------------------------------------------------------------------------------------ */
 
-/* Counts a handshake once, although it is proved anew by every segment. */
 static inline __attribute__((always_inline)) void
 count_proof(struct engine *engine, const struct passage *passage, struct server *server, struct proof *proof)
 {
-    const struct trigger_tag asked = {&engine->asked, passage->hash, proof->x};
-    const uint64_t now_us = passage->now_us;
-    struct proof_slot *slot = proof_slot(&engine->proofs, passage->hash, proof->x, (uint32_t)(now_us / 1000));
-
-    proof->slot = slot;
-    if (!proof_again(slot, (uint32_t)(now_us / 1000)))
-        engine->counters.cookies_accepted++;
-    /* A cookie that its client repeats, or one of long ago, says nothing about those that are out now. */
-    if (trigger_answered(&server->counts, asked, now_us)) {
-        trigger_handshake(&server->counts, slot, rate_step(now_us));
-        engine_check_triggers(engine, server, now_us);
-    }
+    proof->slot = admission_count_proof(engine, server, passage->hash, proof->x, passage->now_us);
 }
 
 /* ENGINE 2.5: opens without a request check, under limits for the server and for each source. */
@@ -506,29 +493,6 @@ struct request {
     struct assembly *assembly; /* NULL: it all stands in the frame */
 };
 
-/*
- * A wrong request came with a good cookie: its source did that, and nobody in its name. It counts once for each connection: a host
- * repeats what is not answered, which is what a limited source meets, and a cookie guessed once must blame nobody a hundred times.
- * False where the RST is to be saved.
- */
-static inline bool blame(struct engine *engine, const struct passage *passage, struct server *server,
-                         const struct proof *proof)
-{
-    struct observed_source aside;
-    bool may_be_reset;
-
-    if (!proof_blame(proof->slot, rate_step(passage->now_us)))
-        return source_may_be_reset(&engine->sources, &passage->key.client, passage->now_us);
-    engine->counters.requests_mismatched++;
-    trigger_mismatch(&server->counts, passage->now_us);
-    engine_check_triggers(engine, server, passage->now_us);
-    if (source_mismatch(&engine->sources, &passage->key.client, passage->now_us, &aside, &may_be_reset)) {
-        engine->counters.sources_put_aside++;
-        observe_source(engine, server, &aside, passage->now_us);
-    }
-    return may_be_reset;
-}
-
 static void credit(struct engine *engine, const struct passage *passage, const struct server *server)
 {
     struct observed_source released;
@@ -543,7 +507,7 @@ static inline void refuse_request(struct engine *engine, struct passage *passage
                                   const struct proof *proof, const struct request *request,
                                   enum drop_reason reason)
 {
-    bool may_be_reset = blame(engine, passage, server, proof);
+    bool may_be_reset = admission_blame(engine, server, &passage->key.client, proof->slot, passage->now_us);
 
     if (request->assembly)
         assembly_close(engine->assemblies, request->assembly);
@@ -666,6 +630,26 @@ admit_data(struct engine *engine, struct passage *passage, struct server *server
         judge_request(engine, passage, server, &proof, closing, &request, added);
     else
         open_request(engine, passage, server, &proof, closing, &request, true);
+}
+
+void admission_request(struct engine *engine, uint8_t *buffer, uint32_t bytes, uint64_t hash,
+                       uint32_t capacity, uint64_t now_us, struct verdict *verdict, struct server *server,
+                       uint32_t read)
+{
+    struct passage passage;
+    struct proof proof;
+
+    passage_begin(&passage, SIDE_CLIENT, now_us, verdict);
+    passage_fill_plain(&passage, buffer, bytes, capacity, hash);
+    passage_read_options(&passage);
+    proof = (struct proof){
+        .promise = &server->policy->now,
+        .x = passage.frame.seq - 1,
+        .read = read,
+        .c = passage.frame.ack - 1,
+        .timestamps = passage.options.present & OPTION_TIMESTAMPS,
+    };
+    admit_data(engine, &passage, server, proof, NULL, NULL, ASSEMBLY_GREW);
 }
 
 /* Zero bytes of padding where data is due, not pushed: the ACK of an odd stack. */

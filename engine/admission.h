@@ -14,7 +14,10 @@
 #ifndef SYNWARD_ENGINE_ADMISSION_H
 #define SYNWARD_ENGINE_ADMISSION_H
 
+#include "engine/observe.h"
 #include "engine/shard.h"
+
+#define PURE_ACK_ZEROS_MAX 8 /* bytes of padding that odd stacks send as payload (protocols.md, pitfall 20) */
 
 /* A cookie found good: what is known of the client from one segment. */
 struct proof {
@@ -37,6 +40,62 @@ struct cookie_options proof_client(const struct passage *passage, const struct p
  */
 bool admission(struct engine *engine, struct passage *passage, struct server *server, struct flow *closing);
 
+/* --- what the short way of an ACK does as well (ack_plain.c) ---------------------------------------------------- */
+
+/*
+ * Counts a handshake once, although it is proved anew by every segment. `hash`: of the connection; `x`: the client's ISN. Returns where
+ * it is remembered.
+ */
+static inline __attribute__((always_inline)) struct proof_slot *
+admission_count_proof(struct engine *engine, struct server *server, uint64_t hash, uint32_t x,
+                      uint64_t now_us)
+{
+    const struct trigger_tag asked = {&engine->asked, hash, x};
+    struct proof_slot *slot = proof_slot(&engine->proofs, hash, x, (uint32_t)(now_us / 1000));
+
+    if (!proof_again(slot, (uint32_t)(now_us / 1000)))
+        engine->counters.cookies_accepted++;
+    /* A cookie that its client repeats, or one of long ago, says nothing about those that are out now. */
+    if (trigger_answered(&server->counts, asked, now_us)) {
+        trigger_handshake(&server->counts, slot, rate_step(now_us));
+        engine_check_triggers(engine, server, now_us);
+    }
+    return slot;
+}
+
+/*
+ * A wrong request came with a good cookie: its source did that, and nobody in its name. It counts once for each connection: a host
+ * repeats what is not answered, which is what a limited source meets, and a cookie guessed once must blame nobody a hundred times.
+ * False where the RST is to be saved.
+ */
+static inline bool admission_blame(struct engine *engine, struct server *server, const struct ip_addr *client,
+                                   struct proof_slot *slot, uint64_t now_us)
+{
+    struct observed_source aside;
+    bool may_be_reset;
+
+    if (!proof_blame(slot, rate_step(now_us)))
+        return source_may_be_reset(&engine->sources, client, now_us);
+    engine->counters.requests_mismatched++;
+    trigger_mismatch(&server->counts, now_us);
+    engine_check_triggers(engine, server, now_us);
+    if (source_mismatch(&engine->sources, client, now_us, &aside, &may_be_reset)) {
+        engine->counters.sources_put_aside++;
+        observe_source(engine, server, &aside, now_us);
+    }
+    return may_be_reset;
+}
+
+/*
+ * A request of a plain frame without a flow, proved by the cookie of its server's promise made now; `read` as in struct proof, `hash`
+ * as engine_hash(). Nothing of it may be assembled already.
+ */
+void admission_request(struct engine *engine, uint8_t *buffer, uint32_t bytes, uint64_t hash,
+                       uint32_t capacity, uint64_t now_us, struct verdict *verdict, struct server *server,
+                       uint32_t read);
+
+/* --- SYN ------------------------------------------------------------------------------------------------------- */
+
 /* What our SYN-ACK grants of what a SYN with these options (as in struct tcp_options) offers, as the cookie will carry it. */
 static inline struct cookie_options admission_granted(uint16_t mss, uint8_t wscale, bool ipv4,
                                                       const struct synack_features *features)
@@ -58,6 +117,16 @@ static inline struct cookie_options admission_granted(uint16_t mss, uint8_t wsca
  */
 void admission_remember(struct engine *engine, const struct passage *passage, const struct promise *promise,
                         const struct cookie_options *client, uint32_t c, uint8_t offered);
+
+/*
+ * A client's plain frame without a flow: the short way of bare ACKs and of wrong requests, which leaves to the general one what is
+ * neither. `hash`: of the connection, as engine_hash(). `*verdict` says to forward it.
+ */
+void engine_plain_ack(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes, uint64_t hash,
+                      uint32_t capacity, uint64_t now_us, struct verdict *verdict);
+/* The general way, from either side (engine.c). */
+void engine_plain_stranger(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes,
+                           uint64_t hash, uint32_t capacity, uint64_t now_us, struct verdict *verdict);
 
 /* What becomes of a segment that proves nothing, to a server in attack mode (ENGINE 4, "bad or expired cookie"). */
 void admission_stray(struct engine *engine, struct passage *passage);

@@ -18,7 +18,6 @@
 
 /* SYN-ACKs to be repeated get a quarter of the greetings' slots: a flood overwrites them anyway. */
 #define SYNACKS_SHARE  4
-#define TTL_DEFAULT    64
 #define CLOSING_WINDOW (1u << 26) /* how far an ack of an old connection may lie behind its server's newest */
 #define TICK_WORK      16 /* things done by one engine_tick(): each may put one or two segments into the outbox */
 
@@ -194,11 +193,6 @@ void passage_reply(struct engine *engine, struct passage *passage, const struct 
 void passage_answer(struct engine *engine, struct passage *passage, const struct segment *segment)
 {
     replied(engine, passage, segment_answer(&passage->frame, segment));
-}
-
-static uint8_t promised_ttl(const struct promise *promise)
-{
-    return promise->synack.ttl ? promise->synack.ttl : TTL_DEFAULT;
 }
 
 void speak_as(const struct engine *engine, const struct promise *promise, const struct flow_key *key,
@@ -503,20 +497,11 @@ static inline bool source_refused(struct engine *engine, const struct passage *p
            source_is_refused(engine, passage);
 }
 
-static inline void read_options(struct passage *passage)
-{
-    const struct frame *frame = &passage->frame;
-
-    if (tcp_options_parse(frame_options(frame), frame->options_bytes, &passage->options) != OPTIONS_OK &&
-        passage->from == SIDE_CLIENT)
-        passage->options.present |= OPTION_OTHER; /* what was read before the bad one counts */
-}
-
 /* A segment that belongs to no flow. View, key and hash are known. */
 static inline __attribute__((always_inline)) void stranger_frame(struct engine *engine,
                                                                  struct passage *passage)
 {
-    read_options(passage);
+    passage_read_options(passage);
     if (source_refused(engine, passage))
         passage_drop(engine, passage, DROP_aside);
     else if (passage->from == SIDE_CLIENT)
@@ -529,7 +514,7 @@ static inline __attribute__((always_inline)) void stranger_frame(struct engine *
 static void __attribute__((noinline))
 flow_frame(struct engine *engine, struct passage *passage, struct flow *flow)
 {
-    read_options(passage);
+    passage_read_options(passage);
     if (source_refused(engine, passage)) {
         passage_drop(engine, passage, DROP_aside);
         return;
@@ -582,44 +567,62 @@ static void __attribute__((noinline)) other_frame(struct engine *engine, struct 
 
 /* Not a plain frame: the view is filled in by the walk. */
 static void __attribute__((noinline))
-walked_frame(struct engine *engine, struct passage *passage, uint8_t *buffer, uint32_t bytes,
-             uint32_t wire_bytes, uint32_t capacity)
+walked_frame(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes, uint32_t wire_bytes,
+             uint32_t capacity, uint64_t now_us, struct verdict *verdict)
 {
-    struct frame *frame = &passage->frame;
+    struct passage passage;
+    struct frame *frame = &passage.frame;
     uint32_t index;
 
     if (bytes < OFFLOAD_BYTES)
         return;
+    passage_begin(&passage, from, now_us, verdict);
     if (frame_walk(frame, (struct offload *)(void *)buffer, buffer + OFFLOAD_BYTES, bytes - OFFLOAD_BYTES,
                    wire_bytes - OFFLOAD_BYTES, capacity - OFFLOAD_BYTES) != FRAME_TCP) {
-        other_frame(engine, passage);
+        other_frame(engine, &passage);
         return;
     }
-    frame_flow_key(frame, passage->from, &passage->key);
-    passage->hash = engine_hash(engine, &passage->key);
-    index = flow_find_words(&engine->flows, flow_key_words(&passage->key), passage->hash);
+    frame_flow_key(frame, from, &passage.key);
+    passage.hash = engine_hash(engine, &passage.key);
+    index = flow_find_words(&engine->flows, flow_key_words(&passage.key), passage.hash);
     if (index == FLOW_NONE)
-        stranger_frame(engine, passage);
-    else if (!plain_segment(engine, frame, passage->from, index, passage->now_us))
-        flow_frame(engine, passage, &engine->flows.flows[index]);
+        stranger_frame(engine, &passage);
+    else if (!plain_segment(engine, frame, from, index, now_us))
+        flow_frame(engine, &passage, &engine->flows.flows[index]);
 }
 
-static inline __attribute__((always_inline)) void fill_plain(struct frame *frame, uint8_t *buffer,
-                                                             uint32_t bytes, uint32_t capacity)
+void engine_plain_stranger(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes,
+                           uint64_t hash, uint32_t capacity, uint64_t now_us, struct verdict *verdict)
 {
-    frame_fill_plain(frame, (struct offload *)(void *)buffer, buffer + OFFLOAD_BYTES, bytes - OFFLOAD_BYTES,
-                     capacity - OFFLOAD_BYTES);
+    struct passage passage;
+
+    passage_begin(&passage, from, now_us, verdict);
+    passage_fill_plain(&passage, buffer, bytes, capacity, hash);
+    stranger_frame(engine, &passage);
+}
+
+/* A plain frame that is no plain segment of its flow. */
+static void __attribute__((noinline))
+plain_flow_frame(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes, uint32_t index,
+                 uint32_t capacity, uint64_t now_us, struct verdict *verdict)
+{
+    struct passage passage;
+
+    passage_begin(&passage, from, now_us, verdict);
+    passage_fill_plain(&passage, buffer, bytes, capacity, 0);
+    passage.hash = engine_hash(engine, &passage.key);
+    flow_frame(engine, &passage, &engine->flows.flows[index]);
 }
 
 /*
  * Key, hash and view of a plain frame are made in registers: where it is a plain segment of a flow, as nearly all are, that is all
- * that they are wanted for. Otherwise they go into the passage, which is not cleared as a whole, for it is large.
+ * that they are wanted for. Each other way begins at this one's end, in its place on the stack: their arguments are alike for that, and
+ * what they want of the frame they read again.
  */
 void engine_any_frame(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes,
                       uint32_t wire_bytes, uint32_t capacity, uint64_t now_us, struct verdict *verdict)
 {
     uint8_t *data = buffer + OFFLOAD_BYTES;
-    struct passage passage;
     struct flow_words key;
     struct frame frame;
     uint32_t index;
@@ -629,29 +632,23 @@ void engine_any_frame(struct engine *engine, enum side from, uint8_t *buffer, ui
     verdict->action = VERDICT_FORWARD;
     verdict->bytes = bytes;
     if (bytes < OFFLOAD_BYTES + PLAIN_FRAME_BYTES || !frame_is_plain(data, bytes - OFFLOAD_BYTES)) {
-        passage_begin(&passage, from, now_us, verdict);
-        walked_frame(engine, &passage, buffer, bytes, wire_bytes, capacity);
+        walked_frame(engine, from, buffer, bytes, wire_bytes, capacity, now_us, verdict);
         return;
     }
     key = frame_plain_words(data, from);
     hash = flow_words_hash(engine->flows.seed, key);
     index = flow_find_words(&engine->flows, key, hash);
     if (index == FLOW_NONE) {
-        passage_begin(&passage, from, now_us, verdict);
-        passage.key = flow_key_of(key);
-        passage.hash = hash;
-        fill_plain(&passage.frame, read_again(buffer), bytes, capacity);
-        stranger_frame(engine, &passage);
+        if (from == SIDE_CLIENT)
+            engine_plain_ack(engine, from, buffer, bytes, hash, capacity, now_us, verdict);
+        else
+            engine_plain_stranger(engine, from, buffer, bytes, hash, capacity, now_us, verdict);
         return;
     }
-    fill_plain(&frame, buffer, bytes, capacity);
-    if (plain_segment(engine, &frame, from, index, now_us))
-        return;
-    passage_begin(&passage, from, now_us, verdict);
-    passage.key = engine->flows.flows[index].key;
-    passage.hash = engine_hash(engine, &passage.key);
-    fill_plain(&passage.frame, read_again(buffer), bytes, capacity);
-    flow_frame(engine, &passage, &engine->flows.flows[index]);
+    frame_fill_plain(&frame, (struct offload *)(void *)buffer, data, bytes - OFFLOAD_BYTES,
+                     capacity - OFFLOAD_BYTES);
+    if (!plain_segment(engine, &frame, from, index, now_us))
+        plain_flow_frame(engine, from, buffer, bytes, index, capacity, now_us, verdict);
 }
 
 /* --- time --------------------------------------------------------------------------------------------------------- */

@@ -339,6 +339,19 @@ static inline bool frame_plain_header_good(const uint8_t *data, uint64_t address
         checksum_native(checksum_native(addresses, load_wire64(ip)), checksum_native_half(ip + 8)));
 }
 
+/* frame_checksum_good() of a plain frame whose transport part has `l4_bytes`, behind an offload header. */
+static inline __attribute__((always_inline)) bool frame_plain_checksums_good(const uint8_t *data,
+                                                                             uint32_t l4_bytes)
+{
+    const uint8_t flags = *(data - OFFLOAD_BYTES); /* of struct offload */
+    const uint64_t addresses = load_wire64(data + ETH_HEADER_BYTES + 12);
+
+    if (flags & OFFLOAD_CHECKSUM_VALID)
+        return true;
+    return frame_plain_header_good(data, addresses) &&
+           ((flags & OFFLOAD_NEEDS_CHECKSUM) || tcp_checksum_good(data + PLAIN_L4, l4_bytes, addresses));
+}
+
 /* True where the checksum field holds the pseudo header's sum alone: edits behind that need no correction. */
 static inline bool frame_checksum_is_partial(const struct frame *frame)
 {

@@ -20,19 +20,23 @@
 enum match request_check_whole(struct engine *engine, struct server *server, const struct ip_addr *client,
                                const uint8_t *request, size_t bytes, uint64_t now_us, bool *put_off);
 
+/* True of most wrong requests: their first two bytes tell, without a call, and it is not by keywords that they are wrong. */
+static inline bool request_begins_wrong(const struct server_policy *policy, const uint8_t *request,
+                                        size_t bytes)
+{
+    return bytes > 1 && !policy->has_pattern && !policy->hidden &&
+           !protocols_beginning_with(policy->protocols, request);
+}
+
 /*
- * `*put_off`: it would have to be deciphered, and the limit is reached; the answer is then MATCH_NO. Most wrong requests are told by
- * their first two bytes, without a call.
+ * `*put_off`: it would have to be deciphered, and the limit is reached; the answer is then MATCH_NO.
  */
 static inline enum match request_check(struct engine *engine, struct server *server,
                                        const struct ip_addr *client, const uint8_t *request, size_t bytes,
                                        uint64_t now_us, bool *put_off)
 {
-    const struct server_policy *policy = server->policy;
-
     *put_off = false;
-    if (bytes > 1 && !policy->has_pattern && !policy->hidden &&
-        !protocols_beginning_with(policy->protocols, request))
+    if (request_begins_wrong(server->policy, request, bytes))
         return MATCH_NO;
     return request_check_whole(engine, server, client, request, bytes, now_us, put_off);
 }

@@ -16,7 +16,6 @@
 #define MAC_BYTES         6
 #define IPV6_HEADER_BYTES 40
 #define IPV4_DF           0x4000
-#define TTL_DEFAULT       64 /* RFC 1700: the recommended default */
 
 void link_header_copy(const struct frame *frame, struct link_header *link)
 {

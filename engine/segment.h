@@ -19,6 +19,8 @@
 #include "engine/addr.h"
 #include "engine/frame.h"
 
+#define TTL_DEFAULT 64 /* RFC 1700: the recommended default */
+
 /* Ethernet header with its VLAN tags (PCP and DEI kept), up to and with the EtherType of IP. */
 struct link_header {
     uint8_t bytes[LINK_HEADER_MAX];
@@ -86,5 +88,42 @@ uint8_t segment_timestamps(uint8_t out[12], uint32_t tsval, uint32_t tsecr);
 void segment_reset_reply(const struct frame *frame, struct segment *segment);
 /* Both in one, as segment_answer(): what most of a flood of wrong requests gets. */
 uint32_t segment_answer_reset(const struct frame *frame, uint8_t ttl, bool df, uint32_t flow_label);
+
+/* The offload header of what is no super-frame, and both MACs exchanged, in front of an answer that is laid over its frame. */
+static inline void segment_turn_link(uint8_t *data)
+{
+    uint8_t mac[6];
+
+    memset(data - OFFLOAD_BYTES, 0, OFFLOAD_BYTES);
+    memcpy(mac, data, sizeof(mac));
+    memcpy(data, data + sizeof(mac), sizeof(mac));
+    memcpy(data + sizeof(mac), mac, sizeof(mac));
+}
+
+/* segment_answer_reset() of a plain frame (frame_is_plain()) with an ACK: by words, each of which goes into the sums as it is made. */
+static inline uint32_t segment_reset_plain(uint8_t *data, uint8_t ttl, bool df)
+{
+    uint8_t *ip = data + ETH_HEADER_BYTES, *tcp = data + PLAIN_L4;
+    const uint64_t addresses = load_wire64(ip + 12), turned = addresses << 32 | addresses >> 32;
+    const uint64_t first = df ? WIRE64(0x4500002800004000u) : WIRE64(0x4500002800000000u);
+    const uint32_t third = WIRE32((uint32_t)ttl << 24 | PROTO_TCP << 16);
+    const uint64_t said = WIRE64(0x5004000000000000u); /* RST, no window, no urgent pointer */
+    uint32_t ports = (uint32_t)checksum_native_half(tcp), seq = (uint32_t)checksum_native_half(tcp + 8);
+    uint64_t numbers = 0, sum;
+
+    ports = ports << 16 | ports >> 16;
+    memcpy(&numbers, &seq, sizeof(seq)); /* ack 0 */
+    segment_turn_link(data);
+    memcpy(ip, &first, sizeof(first));
+    memcpy(ip + 8, &third, sizeof(third));
+    memcpy(ip + 12, &turned, sizeof(turned));
+    checksum_native_store(ip + 10, checksum_native(addresses, first + third));
+    memcpy(tcp, &ports, sizeof(ports));
+    memcpy(tcp + 4, &numbers, sizeof(numbers));
+    memcpy(tcp + 12, &said, sizeof(said));
+    sum = (uint64_t)ports + seq + said + checksum_native_length(PROTO_TCP, TCP_HEADER_BYTES);
+    checksum_native_store(tcp + TCP_CHECKSUM_AT, checksum_native(addresses, sum));
+    return OFFLOAD_BYTES + PLAIN_FRAME_BYTES;
+}
 
 #endif

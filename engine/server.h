@@ -22,6 +22,7 @@
 
 #include "engine/addr.h"
 #include "engine/engine.h"
+#include "engine/frame.h"
 #include "engine/limiter.h"
 #include "engine/policy.h"
 #include "engine/trigger.h"
@@ -130,6 +131,20 @@ static inline struct server *server_of(struct server_table *table, const struct 
     }
     return server_find_other(
         table, &(const struct server_key){.addr = key->server, .vlan = key->vlan, .port = key->server_port});
+}
+/* That which a client's plain frame (frame_is_plain()) goes to, straight from the packet. */
+static inline struct server *server_of_plain(struct server_table *table, const uint8_t *data)
+{
+    const uint8_t *addr = data + ETH_HEADER_BYTES + 16;
+    const uint16_t port = load_be16(data + PLAIN_L4 + 2);
+    struct server *last = table->last;
+    struct server_key key;
+
+    if (last && !(key_word(&last->key, 0) | (key_word(&last->key, 8) ^ addr_v4_word(addr)) |
+                  last->key.vlan.id[0] | last->key.vlan.id[1] | (uint64_t)(last->key.port ^ port)))
+        return last;
+    key = (struct server_key){.addr = addr_from_v4(addr), .port = port};
+    return server_find_other(table, &key);
 }
 /* Finds or makes; NULL where the table is full. A new server's mode follows the setting in force. */
 struct server *server_add(struct server_table *table, const struct server_key *key, uint64_t now_us);

@@ -4,7 +4,7 @@
  *
  * For the engine's own files only; everybody else uses engine.h.
  *
- *      syn_plain.c (plain SYNs, answered); all else:
+ *      syn_plain.c (plain SYNs, answered), ack_plain.c (bare ACKs and first requests with good cookies); all else:
  *      engine.c    --> no flow --------> track.c (normal mode), admission.c (attack mode)
  *       (parse,    --> tracked flow ---> track.c
  *        look up)  --> opening flow ---> opening.c, real_greeting.c
@@ -81,6 +81,25 @@ static inline void passage_begin(struct passage *passage, enum side from, uint64
     passage->verdict = verdict;
 }
 
+/* View, key and hash of a plain frame (frame_is_plain()), after passage_begin(). */
+static inline void passage_fill_plain(struct passage *passage, uint8_t *buffer, uint32_t bytes,
+                                      uint32_t capacity, uint64_t hash)
+{
+    passage->key = flow_key_of(frame_plain_words(buffer + OFFLOAD_BYTES, passage->from));
+    passage->hash = hash;
+    frame_fill_plain(&passage->frame, (struct offload *)(void *)buffer, buffer + OFFLOAD_BYTES,
+                     bytes - OFFLOAD_BYTES, capacity - OFFLOAD_BYTES);
+}
+
+static inline void passage_read_options(struct passage *passage)
+{
+    const struct frame *frame = &passage->frame;
+
+    if (tcp_options_parse(frame_options(frame), frame->options_bytes, &passage->options) != OPTIONS_OK &&
+        passage->from == SIDE_CLIENT)
+        passage->options.present |= OPTION_OTHER; /* what was read before the bad one counts */
+}
+
 /* What `server` answers under `promise` to a SYN that offers this (enum synack_offer). */
 static inline struct kept_answer *kept_answer_of(struct engine *engine, const struct server *server,
                                                  const struct promise *promise, uint8_t offered)
@@ -101,14 +120,16 @@ static inline void passage_forward(struct passage *passage)
     verdict->action = VERDICT_FORWARD;
     verdict->bytes = OFFLOAD_BYTES + passage->frame.bytes;
 }
-static inline void passage_drop(struct engine *engine, struct passage *passage, enum drop_reason reason)
+static inline void verdict_drop(struct engine *engine, struct verdict *verdict, enum drop_reason reason)
 {
-    struct verdict *verdict = passage->verdict;
-
     verdict->action = VERDICT_DROP;
     verdict->reason = reason;
     verdict->bytes = 0;
     engine->counters.drops[reason]++;
+}
+static inline void passage_drop(struct engine *engine, struct passage *passage, enum drop_reason reason)
+{
+    verdict_drop(engine, passage->verdict, reason);
 }
 /* The payload was copied; the frame is done with. */
 void passage_hold(struct passage *passage);
@@ -180,6 +201,11 @@ static inline const struct promise *server_promise_now(const struct engine *engi
                                                        const struct server *server, bool ipv4)
 {
     return server->policy ? &server->policy->now : &engine->default_promise[ipv4 ? 0 : 1];
+}
+
+static inline uint8_t promised_ttl(const struct promise *promise)
+{
+    return promise->synack.ttl ? promise->synack.ttl : TTL_DEFAULT;
 }
 
 /* The IPv4 identification of the next segment that is sent in the server's name. */

@@ -18,7 +18,6 @@
 #include "engine/bytes.h"
 #include "engine/checksum.h"
 
-#define MAC_BYTES   6
 #define ANSWER_ROOM (OFFLOAD_BYTES + PLAIN_FRAME_BYTES + TCP_OPTIONS_MAX) /* all that is ever written */
 
 /*
@@ -49,36 +48,11 @@ static inline uint8_t *tcp_of(const struct syn *syn)
 
 /* --- told ------------------------------------------------------------------------------------------------------- */
 
-static inline struct server *server_asked(struct engine *engine, const struct syn *syn, uint16_t port)
-{
-    struct server *last = engine->servers.last;
-    struct server_key key;
-
-    if (last &&
-        !((key_word(&last->key, 0) ^ syn->key.server[0]) | (key_word(&last->key, 8) ^ syn->key.server[1]) |
-          last->key.vlan.id[0] | last->key.vlan.id[1] | (uint64_t)(last->key.port ^ port)))
-        return last;
-    key = (struct server_key){.addr = addr_from_v4(ip_of(syn) + 16), .port = port};
-    return server_find_other(&engine->servers, &key);
-}
-
 /* True where this server answers new clients with cookies. */
 static inline bool answers(const struct engine *engine, const struct server *server, uint64_t now_us)
 {
     return server_protected(server) && !server_refuses_new(server) &&
            !server_unlistened(&engine->servers, server, now_us);
-}
-
-/* As frame_checksum_good(). */
-static inline bool checksums_good(const struct syn *syn)
-{
-    const uint8_t flags = *(syn->data - OFFLOAD_BYTES); /* of struct offload */
-    const uint64_t addresses = load_wire64(ip_of(syn) + 12);
-
-    if (flags & OFFLOAD_CHECKSUM_VALID)
-        return true;
-    return frame_plain_header_good(syn->data, addresses) &&
-           ((flags & OFFLOAD_NEEDS_CHECKSUM) || tcp_checksum_good(tcp_of(syn), syn->l4_bytes, addresses));
 }
 
 /* Finds all that the answer needs. NULL: it is not for us. */
@@ -92,11 +66,12 @@ static inline struct server *tell(struct engine *engine, struct syn *syn)
         source_any_aside(&engine->sources, syn->now_us))
         return NULL;
     syn->key = frame_plain_words(syn->data, SIDE_CLIENT);
-    server = server_asked(engine, syn, load_be16(tcp_of(syn) + 2));
+    server = server_of_plain(&engine->servers, syn->data);
     if (!server || !answers(engine, server, syn->now_us))
         return NULL;
     syn->hash = flow_words_hash(engine->flows.seed, syn->key);
-    if (flow_find_words(&engine->flows, syn->key, syn->hash) != FLOW_NONE || !checksums_good(syn))
+    if (flow_find_words(&engine->flows, syn->key, syn->hash) != FLOW_NONE ||
+        !frame_plain_checksums_good(syn->data, syn->l4_bytes))
         return NULL;
     syn->options = tcp_options_of_syn(tcp_of(syn) + TCP_HEADER_BYTES, syn->l4_bytes - TCP_HEADER_BYTES);
     if (syn->options.present & OPTION_AUTHENTICATED)
@@ -165,17 +140,6 @@ static inline void count(struct engine *engine, const struct syn *syn, struct se
     engine_check_triggers(engine, server, syn->now_us);
 }
 
-/* Offload header and both MACs. */
-static inline void write_link(const struct syn *syn)
-{
-    uint8_t *data = syn->data, mac[MAC_BYTES];
-
-    memset(data - OFFLOAD_BYTES, 0, OFFLOAD_BYTES);
-    memcpy(mac, data, MAC_BYTES);
-    memcpy(data, data + MAC_BYTES, MAC_BYTES);
-    memcpy(data + MAC_BYTES, mac, MAC_BYTES);
-}
-
 static inline void write_ip(const struct syn *syn, const struct answer_v4 *v4, uint64_t addresses,
                             uint16_t id)
 {
@@ -222,7 +186,7 @@ static inline void answer(struct engine *engine, const struct syn *syn, struct s
     if (v4->timestamps_at)
         tsval =
             (cookie_tuple_ms(&engine->config.keys, syn->key, syn->now_us) & ~COOKIE_TS_BITS) | words.tsval;
-    write_link(syn);
+    segment_turn_link(syn->data);
     write_ip(syn, v4, addresses, server_ip_id(server, syn->kept->promise, syn->client_port, syn->now_us));
     write_tcp(syn, v4, addresses, c, tsval);
     engine->counters.cookies_sent++;

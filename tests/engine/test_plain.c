@@ -67,7 +67,7 @@ static void set_flow(struct pair *pair)
     flow.ts_delta = (uint32_t)random_next(&pair->random);
     flow.flags = pair->state == FLOW_SPLICED ? FLOW_EDIT : 0;
     if (one_in(pair, 8))
-        flow.flags |= (uint8_t)(1u << below(pair, 6)) & (uint8_t) ~(FLOW_RESET | FLOW_EDIT);
+        flow.flags = (uint8_t)(flow.flags | ((1u << below(pair, 6)) & ~(unsigned)(FLOW_RESET | FLOW_EDIT)));
     flow.to_client_shift = (int8_t)(one_in(pair, 8) ? (int)below(pair, 9) - 4 : 0);
     flow.to_server_shift = (int8_t)(one_in(pair, 8) ? (int)below(pair, 9) - 4 : 0);
     cold.client_isn = (uint32_t)random_next(&pair->random);

@@ -14,6 +14,7 @@
 #include "engine/checksum.h"
 #include "tests/engine/random.h"
 #include "tests/engine/support_engine.h"
+#include "tests/engine/support_twins.h"
 
 #define WORLDS 250
 #define FRAMES 220 /* in each */
@@ -277,80 +278,6 @@ static void some_syn(struct pair *pair)
         some_damage(pair);
 }
 
-/* --- comparing ---------------------------------------------------------------------------------------------------- */
-
-static void same_tags(const struct tag_table *a, const struct tag_table *b)
-{
-    cr_assert_eq(a->overwritten, b->overwritten);
-    cr_assert_arr_eq(a->slots, b->slots, (a->mask + 1) * sizeof(a->slots[0]));
-}
-
-static void same_servers(const struct server_table *a, const struct server_table *b)
-{
-    for (uint32_t i = 0; i < a->capacity; i++) {
-        const struct server *one = &a->slots[i], *other = &b->slots[i];
-
-        cr_assert_eq(one->used, other->used);
-        cr_assert_eq(one->mode, other->mode);
-        cr_assert_eq(one->unconfirmed, other->unconfirmed);
-        cr_assert_eq(one->reported_us, other->reported_us);
-        cr_assert_eq(one->unprofiled_us, other->unprofiled_us);
-        cr_assert_eq(one->ip_id, other->ip_id);
-        cr_assert_arr_eq(&one->counts, &other->counts, sizeof(one->counts));
-        cr_assert_arr_eq(&one->unlistened, &other->unlistened, sizeof(one->unlistened));
-        cr_assert_arr_eq(&one->authenticated, &other->authenticated, sizeof(one->authenticated));
-    }
-}
-
-static void same_observations(struct bench *a, struct bench *b)
-{
-    struct observation_queue *one = engine_observations(a->engine), *other = engine_observations(b->engine);
-
-    cr_assert_eq(one->count, other->count);
-    for (uint32_t i = 0; i < one->count; i++) {
-        cr_assert_eq(one->slots[i].kind, other->slots[i].kind);
-        if (one->slots[i].kind != OBSERVED_TRIGGER)
-            continue;
-        cr_assert_eq(one->slots[i].trigger.cause, other->slots[i].trigger.cause);
-        cr_assert_eq(one->slots[i].trigger.value, other->slots[i].trigger.value);
-        cr_assert_eq(one->slots[i].trigger.switched, other->slots[i].trigger.switched);
-    }
-    one->count = other->count = 0;
-}
-
-static void same_outbox(struct bench *a, struct bench *b)
-{
-    struct outbox *one = engine_outbox(a->engine), *other = engine_outbox(b->engine);
-
-    cr_assert_eq(one->count, other->count);
-    cr_assert_eq(one->used, other->used);
-    for (uint32_t i = 0; i < one->count; i++)
-        cr_assert_arr_eq(one->memory + one->frames[i].offset, other->memory + other->frames[i].offset,
-                         one->frames[i].bytes);
-    one->count = one->used = other->count = other->used = 0;
-}
-
-static void same_state(struct pair *pair)
-{
-    const struct engine *a = pair->plain->engine, *b = pair->general->engine;
-
-    cr_assert_eq(a->now_us, b->now_us);
-    cr_assert_arr_eq(&a->counters, &b->counters, sizeof(a->counters));
-    same_servers(&a->servers, &b->servers);
-    same_observations(pair->plain, pair->general);
-    same_outbox(pair->plain, pair->general);
-    cr_assert_eq(resend_count(a->synacks), resend_count(b->synacks));
-}
-
-static void same_memory(struct pair *pair)
-{
-    const struct engine *a = pair->plain->engine, *b = pair->general->engine;
-
-    same_tags(&a->asked, &b->asked);
-    cr_assert(memcmp(a->proofs.slots, b->proofs.slots, PROOFS * sizeof(a->proofs.slots[0])) == 0);
-    same_tags(&a->stray, &b->stray);
-}
-
 /* --- both ways ---------------------------------------------------------------------------------------------------- */
 
 static void put(struct bench *bench, const struct test_frame *frame, enum side from, uint32_t capacity,
@@ -377,7 +304,7 @@ static void both(struct pair *pair, enum side from)
         cr_assert_eq(a->reason, b->reason, "%s", text);
     else
         cr_assert_arr_eq(pair->plain->sent.buffer, pair->general->sent.buffer, a->bytes, "%s", text);
-    same_state(pair);
+    twins_alike(pair->plain, pair->general);
 }
 
 /* The client's ACK of the answer that stands in the buffer, or its keepalive. */
@@ -428,7 +355,7 @@ static void let_time_pass(struct pair *pair)
         more = engine_tick(pair->plain->engine, pair->plain->now_us);
         others = engine_tick(pair->general->engine, pair->general->now_us);
         cr_assert_eq(more, others);
-        same_state(pair);
+        twins_alike(pair->plain, pair->general);
     } while (more);
 }
 
@@ -484,7 +411,7 @@ Test(syn_plain, says_and_counts_what_the_general_way_does)
 
         for (uint32_t n = 0; n < FRAMES; n++)
             step(pair);
-        same_memory(pair);
+        twins_remember_alike(pair->plain, pair->general);
         short_ways += went_the_short_way(pair->plain->engine);
         cr_assert_not(went_the_short_way(pair->general->engine));
         bench_end(pair->plain);
@@ -519,7 +446,7 @@ Test(syn_plain, triggers_fire_at_the_same_frame)
         put(pair->plain, &pair->frame, SIDE_CLIENT, PLENTY, 0);
         put(pair->general, &pair->frame, SIDE_CLIENT, GENERAL_ROOM, 0);
         reports += engine_observations(pair->plain->engine)->count;
-        same_state(pair);
+        twins_alike(pair->plain, pair->general);
         pair->plain->now_us = pair->general->now_us += 3000;
     }
     cr_assert_gt(reports, 4u);
