@@ -17,9 +17,8 @@
 #include "engine/track.h"
 
 /* SYN-ACKs to be repeated get a quarter of the greetings' slots: a flood overwrites them anyway. */
-#define SYNACKS_SHARE  4
-#define CLOSING_WINDOW (1u << 26) /* how far an ack of an old connection may lie behind its server's newest */
-#define TICK_WORK      16 /* things done by one engine_tick(): each may put one or two segments into the outbox */
+#define SYNACKS_SHARE 4
+#define TICK_WORK     16 /* things done by one engine_tick(): each may put one or two segments into the outbox */
 
 /* --- memory ------------------------------------------------------------------------------------------------------ */
 
@@ -205,7 +204,8 @@ void speak_as(const struct engine *engine, const struct promise *promise, const 
 
 uint32_t flow_label_to_client(const struct engine *engine, const struct flow_key *key)
 {
-    return (uint32_t)flow_key_hash(engine->config.keys.tsval, key) & 0xfffff;
+    /* Of the half that TSval's offset is not made of (cookie.h): one must not tell the other. */
+    return (uint32_t)(flow_key_hash(engine->config.keys.tsval, key) >> 44);
 }
 
 void passage_reset_by(struct engine *engine, struct passage *passage, const struct server *server,
@@ -395,7 +395,7 @@ static bool of_flow(const struct engine *engine, const struct frame *frame, cons
 
     if (!(frame->flags & TCP_ACK) || (frame->flags & (TCP_SYN | TCP_RST)))
         return true;
-    if (cold->server_next - (frame->ack - flow->delta) > CLOSING_WINDOW)
+    if (cold->server_next - (frame->ack - flow->delta) > TRACK_OLD_BYTES)
         return false;
     return !(flow->flags & FLOW_CLIENT_FIN) ||
            !seq_before(cold->client_next, frame->seq + frame_seq_bytes(frame));

@@ -45,12 +45,21 @@ PLAIN_INLINE bool plain_options(const struct frame *frame)
                                      load_be32(frame_options(frame)) == ALIGNED_TIMESTAMPS);
 }
 
+/* A client's that is certainly of this connection, not of another on the tuple: nothing that established_flow() would judge. */
+PLAIN_INLINE bool plain_of_client(const struct frame *frame, const struct flow *flow,
+                                  const struct flow_cold *cold)
+{
+    return track_client_goes_on(cold, frame->ack) && cold->server_next - frame->ack <= TRACK_OLD_BYTES &&
+           !(flow->flags & FLOW_CLIENT_FIN);
+}
+
 /* Followed, and not changed: track_flow(). */
-PLAIN_INLINE bool plain_tracked(const struct frame *frame, enum side from, struct flow_cold *cold)
+PLAIN_INLINE bool plain_tracked(const struct frame *frame, enum side from, const struct flow *flow,
+                                struct flow_cold *cold)
 {
     uint32_t *next = from == SIDE_CLIENT ? &cold->client_next : &cold->server_next;
 
-    if (!track_is_near(frame, *next) || (from == SIDE_CLIENT && !track_client_goes_on(cold, frame->ack)))
+    if (!track_is_near(frame, *next) || (from == SIDE_CLIENT && !plain_of_client(frame, flow, cold)))
         return false;
     *next = seq_max(*next, frame->seq + frame->payload_bytes);
     return true;
@@ -136,7 +145,7 @@ PLAIN_INLINE bool plain_from(struct engine *engine, struct frame *frame, enum si
         observe_wants(frame, cold, from))
         return false;
     if (!(flow->state == FLOW_ESTABLISHED || flow->state == FLOW_OUTBOUND
-              ? plain_tracked(frame, from, cold)
+              ? plain_tracked(frame, from, flow, cold)
               : plain_spliced(engine, frame, from, flow, cold)))
         return false;
     flow->used = flow_clock(now_us);

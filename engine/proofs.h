@@ -10,8 +10,11 @@
  * pushes out nothing. A slot is overwritten early under load; the tag tells connections apart with an error of 2^-32 per
  * question. Correctness may lean on a mark that is there, never on one that is not.
  *
- * Marks are times in steps of RATE_STEP_US, 16 bits that go round after 4.5 hours: longer than a cookie lives, or a connection without
- * a word. The one value in 65,536 that would mean "no mark" is taken for the next one.
+ * Whoever repeats a good cookie, and every handshake in normal mode, takes a slot as well: some 300,000 of them a second push out marks before their
+ * time, whereupon a figure of the trigger is too high, or a wrong request counts again.
+ *
+ * Marks are times in steps of RATE_STEP_US, 15 bits that go round after 2 h 16 min: longer than a cookie lives, and than a connection idles
+ * (FLOW_IDLE_LIFE).
  */
 #ifndef SYNWARD_ENGINE_PROOFS_H
 #define SYNWARD_ENGINE_PROOFS_H
@@ -38,11 +41,18 @@ struct proof_table {
     uint32_t mask;            /* their number, a power of two, less one */
 };
 
+/* Set beside the 15 bits, so that no time looks like no mark. */
+#define PROOF_MARKED 0x8000u
+
 static inline uint16_t proof_mark(uint64_t step)
 {
-    uint16_t mark = (uint16_t)step;
+    return (uint16_t)(step | PROOF_MARKED);
+}
 
-    return (uint16_t)(mark + !mark);
+/* How many steps before `step` the mark was made. */
+static inline uint32_t proof_age(uint16_t mark, uint64_t step)
+{
+    return ((uint32_t)step - mark) & (PROOF_MARKED - 1);
 }
 
 static inline uint32_t proof_tag(uint64_t hash)
@@ -97,11 +107,9 @@ static inline bool proof_lately(const struct proof_table *table, uint64_t hash, 
 /* To be blamed once. False: it was, in the last 10 s. */
 static inline bool proof_blame(struct proof_slot *slot, uint64_t step)
 {
-    uint16_t mark = proof_mark(step);
-
-    if (slot->blamed && (uint16_t)(mark - slot->blamed) < BLAMED_STEPS)
+    if (slot->blamed && proof_age(slot->blamed, step) < BLAMED_STEPS)
         return false;
-    slot->blamed = mark;
+    slot->blamed = proof_mark(step);
     return true;
 }
 

@@ -23,6 +23,9 @@ static inline bool track_is_near(const struct frame *frame, uint32_t next)
     return frame->seq - (next - TRACK_NEAR_BYTES) <= 2 * TRACK_NEAR_BYTES;
 }
 
+/* How far an ack of an old connection may lie behind its server's newest number (engine.c). */
+#define TRACK_OLD_BYTES (1u << 26)
+
 /* True where a client has spoken before, and acknowledges (in the server's numbers) what makes sense. */
 static inline bool track_client_goes_on(const struct flow_cold *cold, uint32_t ack)
 {

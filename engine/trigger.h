@@ -124,12 +124,12 @@ static inline void trigger_handshake(struct trigger_counts *counts, struct proof
     slot->silent = proof_mark(step);
 }
 
-/* It has said something. What it is remembered by is its step, of which 16 bits are enough for the 2 s that count. */
+/* It has said something. */
 static inline void trigger_spoke(struct trigger_counts *counts, struct proof_slot *slot)
 {
     if (!slot->silent)
         return;
-    rate_take_back_aged(&counts->silent, (uint16_t)(counts->silent.step - slot->silent));
+    rate_take_back_aged(&counts->silent, proof_age(slot->silent, counts->silent.step));
     slot->silent = 0;
 }
 

@@ -133,7 +133,7 @@ static void make_segment(struct pair *pair, enum side from)
         cr_assert_eq(b->sent.view.payload_bytes, 0u);
 }
 
-/* As tcp_frame() would, but for the short way. */
+/* As engine_any_frame() would, but for the short way. */
 static void long_way(struct pair *pair, enum side from)
 {
     struct bench *b = pair->way[1];

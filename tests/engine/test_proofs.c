@@ -59,8 +59,8 @@ Test(proofs, blamed_once_in_10_s, .init = setup)
 {
     struct proof_slot *slot = proof_slot(&table, 1, 7, 0);
 
-    /* also where 16 bits go round, and where the mark would be 0 */
-    for (uint32_t begin = 16383u * SECOND_MS; begin < 16386u * SECOND_MS; begin += 250) {
+    /* also where 15 bits go round, and where they are 0 */
+    for (uint32_t begin = 8191u * SECOND_MS; begin < 8194u * SECOND_MS; begin += 250) {
         slot->blamed = 0;
         cr_assert(proof_blame(slot, step_of(begin)));
         cr_assert_not(proof_blame(slot, step_of(begin + 249)));
@@ -69,13 +69,27 @@ Test(proofs, blamed_once_in_10_s, .init = setup)
     }
 }
 
-/* Silent handshakes are taken back from the very bucket that they were counted in, once, as a plain list says. */
-Test(proofs, silence_is_taken_back_once_random, .init = setup)
+/* In each step of a whole round, and of the next: who speaks at once was never silent. */
+Test(proofs, who_speaks_at_once_is_never_silent, .init = setup)
 {
-    enum { CONNECTIONS = 40, EVENTS = 100000 };
-    struct random random = random_begin("proofs");
     static struct trigger_counts counts;
-    uint64_t counted_us[CONNECTIONS] = {0}, now_us = 100000000, silent, last_us = 0;
+
+    memset(&counts, 0, sizeof(counts));
+    for (uint64_t now_us = 0; now_us < 70000 * RATE_STEP_US; now_us += RATE_STEP_US) {
+        struct proof_slot *slot = proof_slot(&table, 1, (uint32_t)(now_us >> 8), (uint32_t)(now_us / 1000));
+
+        trigger_handshake(&counts, slot, rate_step(now_us));
+        trigger_spoke(&counts, slot);
+        cr_assert_eq(rate_sum(&counts.silent, now_us), 0, "step %llu", (unsigned long long)rate_step(now_us));
+    }
+}
+
+/* Silent handshakes are taken back from the very bucket that they were counted in, once, as a plain list says. */
+static void take_back_random(struct random random, uint64_t now_us)
+{
+    enum { CONNECTIONS = 40, EVENTS = 50000 };
+    static struct trigger_counts counts;
+    uint64_t counted_us[CONNECTIONS] = {0}, silent, last_us = 0;
 
     memset(&counts, 0, sizeof(counts));
     for (uint32_t event = 0; event < EVENTS; event++) {
@@ -100,4 +114,13 @@ Test(proofs, silence_is_taken_back_once_random, .init = setup)
         now_us += random_below(&random, 50) ? random_below(&random, 30000) : random_below(&random, 5000000);
     }
     cr_assert_gt(last_us, 0);
+}
+
+Test(proofs, silence_is_taken_back_once_random, .init = setup)
+{
+    struct random random = random_begin("proofs");
+
+    take_back_random(random, 100000000);
+    setup();
+    take_back_random(random, (PROOF_MARKED - 8000) * RATE_STEP_US); /* across the end of a round */
 }
