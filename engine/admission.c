@@ -451,9 +451,11 @@ admit_waiting(struct engine *engine, struct passage *passage, struct server *ser
 {
     bool greets = server_opening(server) == OPENING_GREET && proof.promise->greeting_bytes;
 
-    if (bare_is_late(engine, passage, &proof))
+    if (bare_is_late(engine, passage, &proof)) {
         passage_drop(engine, passage, DROP_answered);
-    else if (!greets)
+        return;
+    }
+    if (!greets)
         /* Also on a promise from before there was a greeting: the server greets for itself. */
         open_limited(engine, passage, server, &proof, closing, NULL, 0, false);
     else if (!greeted_already(engine, passage, &proof) && greeting_fits(passage, &proof))

@@ -215,8 +215,7 @@ static void some_words(struct pair *pair, struct frame_words *words)
                                        "GET / HT",
                                        "G",
                                        USER,
-                                       "\x13"
-                                       "BitTorrent protocol0123456789",
+                                       "\023BitTorrent protocol0123456789",
                                        "\x16\x03\x01\x02",
                                        "wrong one",
                                        "wrong on",
