@@ -240,6 +240,53 @@ Test(admission, bare_ack_is_counted_once)
     bench_end(b);
 }
 
+static uint32_t silent_now(struct bench *b)
+{
+    return rate_sum(&bench_server(b, HTTP)->counts.silent, b->now_us);
+}
+
+/* On the short way, and behind a tag, which no short way takes: who keeps silent counts until it has asked, rightly or wrongly. */
+Test(admission, who_has_asked_is_silent_no_more)
+{
+    static const char *const requests[] = {REQUEST, "\x13"
+                                                    "BitTorrent"};
+
+    for (unsigned i = 0; i < 4; i++) {
+        struct bench *b = bench_new(SETTING_ATTACK);
+        const uint16_t tag = i < 2 ? 0 : 0x6000; /* a priority alone */
+        uint32_t c = get_cookie(b, OFFERS);
+
+        client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1, .window = 502, .vlan = {tag});
+        dropped(b, answered);
+        cr_assert_eq(silent_now(b), 1);
+        client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .window = 502, .payload = requests[i % 2],
+                    .vlan = {tag});
+        take(b, i % 2 ? SIDE_CLIENT : SIDE_SERVER);
+        cr_assert_eq(silent_now(b), 0, "way %u", i);
+        cr_assert_eq(rate_sum(&bench_server(b, HTTP)->counts.handshakes, b->now_us), 1);
+        bench_end(b);
+    }
+}
+
+/* The same address and port behind a tag is another server: what is answered for one is not answered for the other. */
+Test(admission, a_server_is_found_by_its_vlan_too)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+
+    bench_policy(b, HTTP)->key.vlan.id[0] = VLAN_PRESENT | 5;
+    engine_adopt_policy(b->engine, b->policy, b->now_us);
+    for (int round = 0; round < 2; round++) {
+        b->vlan[0] = 5;
+        get_cookie(b, OFFERS);
+        b->vlan[0] = 0;
+        bench_client(b, (uint16_t)(10 + round));
+        client_says(b, .flags = "S", .seq = X, .options = OFFERS);
+        to_server(b, .flags = "S", .seq = X, .ack = 0, .options = OFFERS);
+        bench_client(b, (uint16_t)(20 + round));
+    }
+    bench_end(b);
+}
+
 /* What a shard keeps of a server's cookies is made of what all shards have alike. */
 Test(admission, cookie_of_one_shard_is_good_in_another)
 {
