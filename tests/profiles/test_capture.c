@@ -226,7 +226,8 @@ static bool shows_mss(char *const row[], const char *mss)
         const uint32_t bytes = header->caplen < sizeof(copy) ? header->caplen : (uint32_t)sizeof(copy);
         memcpy(copy, packet, bytes);
         if (frame_parse(&frame, NULL, copy, bytes, header->len, sizeof(copy)) != FRAME_TCP ||
-            (frame.flags & (TCP_SYN | TCP_ACK)) != (TCP_SYN | TCP_ACK) || frame_src_port(&frame) != atoi(row[PORT]))
+            (frame.flags & (TCP_SYN | TCP_ACK)) != (TCP_SYN | TCP_ACK) ||
+            frame_src_port(&frame) != atoi(row[PORT]))
             continue;
         tcp_options_parse(frame_options(&frame), frame.options_bytes, &options);
         shown = options.mss == (unsigned)atoi(mss);
