@@ -3,7 +3,8 @@
 #include "bridge/spare_core.h"
 
 #include <fcntl.h>
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -22,12 +23,23 @@ bool spare_core_judge(struct spare_core *core, uint64_t idle_us, uint64_t own_us
     return core->spare;
 }
 
+/* Of the first line: user, nice, system, idle, waiting for I/O; more follow. */
+enum { TICKS_IDLE = 3, TICKS_WAITING = 4, TICKS_READ = 5 };
+
 bool spare_core_parse(const char *text, uint32_t ticks_per_second, uint64_t *idle_us)
 {
-    unsigned long long idle, waiting;
-    if (sscanf(text, "cpu %*u %*u %*u %llu %llu", &idle, &waiting) != 2)
+    uint64_t ticks[TICKS_READ];
+    if (strncmp(text, "cpu ", 4) != 0)
         return false;
-    *idle_us = (idle + waiting) * (1000000u / ticks_per_second);
+    text += 4;
+    for (int i = 0; i < TICKS_READ; i++) {
+        char *end;
+        ticks[i] = strtoull(text, &end, 10);
+        if (end == text)
+            return false;
+        text = end;
+    }
+    *idle_us = (ticks[TICKS_IDLE] + ticks[TICKS_WAITING]) * (1000000u / ticks_per_second);
     return true;
 }
 
