@@ -64,8 +64,12 @@ bool busy_poll_asked(struct busy_poll *poll)
 
 void busy_poll_lost(struct busy_poll *poll, uint64_t now_us)
 {
-    /* A pause that has long been over says nothing of now. */
-    const bool again = poll->hold_us > 0 && now_us - poll->hold_until_us < poll->hold_us;
+    /*
+     * A pause that has long been over says nothing of now. Nor does one where there is a core to spare: the scheduler put somebody here who
+     * will be moved, and a longer pause would be the greater loss.
+     */
+    const bool again =
+        poll->word == NULL && poll->hold_us > 0 && now_us - poll->hold_until_us < poll->hold_us;
     poll->hold_us = again ? poll->hold_us * 2 : BUSY_POLL_HOLD_US;
     if (poll->hold_us > BUSY_POLL_HOLD_MAX_US)
         poll->hold_us = BUSY_POLL_HOLD_MAX_US;

@@ -5,7 +5,7 @@
  *      frames apart            what is done at the next wait
  *      up to limit_us          look again and again, limit_us at most, then sleep
  *      longer                  sleep at once: a bridge that idles, or is slow, never spins
- *      somebody took the core  sleep at once for a while, the longer the more often that happens
+ *      somebody took the core  sleep at once for a while, the longer the more often that happens (not under auto)
  *      no core to spare        sleep at once, where the setting is auto: the main thread says so (spare_core.h)
  *
  * It knows no clock: times come from the ring, which does the looking (ring.c).

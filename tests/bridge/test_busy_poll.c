@@ -95,6 +95,22 @@ Test(busy_poll, auto_needs_a_spare_core)
     cr_assert_not(atomic_load(&word.keen));
 }
 
+/* Who ran here has another core to go to. */
+Test(busy_poll, pauses_do_not_grow_beside_a_spare_core)
+{
+    struct busy_poll_word word = {.spare = true};
+    struct busy_poll poll;
+    uint64_t now_us = 5000;
+    busy_poll_init(&poll, BUSY_POLL_AUTO, 2, &word);
+    busy_poll_waited(&poll, 4000, 4001, true);
+    for (int i = 0; i < 5; i++) {
+        busy_poll_lost(&poll, now_us);
+        cr_assert_eq(looks_us(&poll, now_us + BUSY_POLL_HOLD_US - 1, UINT64_MAX), 0);
+        cr_assert_eq(looks_us(&poll, now_us + BUSY_POLL_HOLD_US, UINT64_MAX), BUSY_POLL_AUTO_US);
+        now_us += BUSY_POLL_HOLD_US;
+    }
+}
+
 Test(busy_poll, a_wanted_core_is_left_alone_the_longer_the_more_often)
 {
     struct busy_poll poll = polling(50, 2);
