@@ -147,9 +147,11 @@ void track_progress(struct engine *engine, const struct passage *passage, struct
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
     uint32_t *next = passage->from == SIDE_CLIENT ? &cold->client_next : &cold->server_next;
+    /* Until the server's SYN-ACK has come (half_open_answered()) what it says is about the tuple's last connection (RFC 5961 4.2). */
+    bool unanswered = flow->state == FLOW_HALF_OPEN && passage->from == SIDE_SERVER && !cold->server_next;
 
     /* A RST is at most an answer: one to a stray of before this connection has numbers of its own. */
-    if (!(passage->frame.flags & TCP_RST) && credible(engine, passage, flow))
+    if (!unanswered && !(passage->frame.flags & TCP_RST) && credible(engine, passage, flow))
         *next = seq_max(*next, passage->frame.seq + frame_seq_bytes(&passage->frame));
     flow->used = flow_clock(passage->now_us);
 }

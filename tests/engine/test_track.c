@@ -422,3 +422,22 @@ Test(track, trigger_fires_and_is_reported)
     cr_assert_null(bench_observed(b));
     bench_end(b);
 }
+
+/*
+ * A forged SYN on the ports of a connection that the server still has: its challenge ACK is about that one. Taken for an answer, it would have a
+ * cookie's acknowledgement look like the server's, for one client in some.
+ */
+Test(track, a_challenge_ack_is_no_answer_to_a_syn)
+{
+    struct bench *b = bench_new(SETTING_NORMAL);
+
+    client_says(b, .flags = "S", .seq = X, .options = OFFERS);
+    take(b, SIDE_SERVER);
+    server_says(b, .flags = ".", .seq = 722552500, .ack = 3212462763);
+    take(b, SIDE_CLIENT);
+    cr_assert_eq(flow_cold(&b->engine->flows, bench_flow(b))->server_next, 0);
+    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    take(b, SIDE_CLIENT);
+    cr_assert_eq(flow_cold(&b->engine->flows, bench_flow(b))->server_next, Y + 1);
+    bench_end(b);
+}
