@@ -141,12 +141,13 @@ const struct siphash *cookie_key_make(struct cookie_key *made, const struct cook
     return &made->begun;
 }
 
-const struct siphash *cookie_key_make_flow(struct cookie_key *made, const struct cookie_keys *keys,
-                                           const struct flow_key *key, uint32_t generation, uint32_t epoch)
+/* The same for who has the key of a connection. */
+static const struct siphash *key_of(struct cookie_kept *kept, const struct cookie_keys *keys,
+                                    const struct flow_key *key, uint32_t generation, uint32_t epoch)
 {
     const struct server_key server = flow_key_server(key);
 
-    return cookie_key_make(made, keys, &server, generation, epoch);
+    return cookie_key_of(kept, keys, &server, generation, epoch);
 }
 
 /*
@@ -176,7 +177,7 @@ uint32_t cookie_make_kept(struct cookie_kept *kept, const struct cookie_keys *ke
                           const struct cookie_options *options, uint64_t now_us)
 {
     uint64_t epoch = now_us / COOKIE_EPOCH_US;
-    uint32_t hash = cookie_hash(cookie_key_of_flow(kept, keys, key, generation, (uint32_t)epoch), key, x);
+    uint32_t hash = cookie_hash(key_of(kept, keys, key, generation, (uint32_t)epoch), key, x);
 
     return cookie_of(hash, cookie_bits(mss_table(key), options), (uint32_t)epoch);
 }
@@ -192,7 +193,7 @@ uint32_t cookie_make(const struct cookie_keys *keys, const struct flow_key *key,
 uint32_t cookie_hash_kept(struct cookie_kept *kept, const struct cookie_keys *keys,
                           const struct flow_key *key, uint32_t x, uint32_t generation, uint64_t epoch)
 {
-    return cookie_hash(cookie_key_of_flow(kept, keys, key, generation, (uint32_t)epoch), key, x);
+    return cookie_hash(key_of(kept, keys, key, generation, (uint32_t)epoch), key, x);
 }
 
 struct cookie_options cookie_read(const struct flow_key *key, uint32_t read)

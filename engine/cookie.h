@@ -84,20 +84,6 @@ static inline const struct siphash *cookie_key_of(struct cookie_kept *kept, cons
                ? &slot->begun
                : cookie_key_make(slot, keys, server, generation, epoch);
 }
-/* The same for who has the key of a connection. */
-const struct siphash *cookie_key_make_flow(struct cookie_key *made, const struct cookie_keys *keys,
-                                           const struct flow_key *key, uint32_t generation, uint32_t epoch);
-static inline const struct siphash *cookie_key_of_flow(struct cookie_kept *kept,
-                                                       const struct cookie_keys *keys,
-                                                       const struct flow_key *key, uint32_t generation,
-                                                       uint32_t epoch)
-{
-    struct cookie_key *slot = &kept->key[epoch & 1];
-
-    return slot->made_for == cookie_key_for(generation, epoch)
-               ? &slot->begun
-               : cookie_key_make_flow(slot, keys, key, generation, epoch);
-}
 
 /* The hash of a client over IPv4; its address as it lies in the packet. */
 static inline __attribute__((always_inline)) uint32_t

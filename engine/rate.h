@@ -51,12 +51,6 @@ static inline void rate_take_back_aged(struct rate_window *window, uint64_t age)
         --*bucket;
 }
 
-/* The same of one that was counted at `at_us`. */
-static inline void rate_take_back(struct rate_window *window, uint64_t at_us)
-{
-    rate_take_back_aged(window, window->step - rate_step(at_us));
-}
-
 uint32_t rate_sum(const struct rate_window *window, uint64_t now_us);
 /* Only those that are at least `age_us` old. */
 uint32_t rate_sum_older(const struct rate_window *window, uint64_t age_us, uint64_t now_us);

@@ -25,6 +25,9 @@ static void same_servers(const struct server_table *a, const struct server_table
         cr_assert_arr_eq(&one->counts, &other->counts, sizeof(one->counts));
         cr_assert_arr_eq(&one->unlistened, &other->unlistened, sizeof(one->unlistened));
         cr_assert_arr_eq(&one->authenticated, &other->authenticated, sizeof(one->authenticated));
+        cr_assert_arr_eq(&one->openings, &other->openings, sizeof(one->openings));
+        cr_assert_arr_eq(&one->observed, &other->observed, sizeof(one->observed));
+        cr_assert_eq(one->answered_us, other->answered_us);
     }
 }
 
@@ -68,6 +71,32 @@ void twins_alike(struct bench *one, struct bench *other)
     cr_assert_eq(resend_count(a->synacks), resend_count(b->synacks));
     cr_assert_eq(resend_count(a->greetings), resend_count(b->greetings));
     cr_assert_eq(assembly_count(a->assemblies), assembly_count(b->assemblies));
+}
+
+void twins_wait(struct bench *one, struct bench *other, uint64_t us)
+{
+    bool more, others;
+
+    one->now_us = other->now_us += us;
+    do {
+        cr_assert_eq(engine_next_deadline(one->engine), engine_next_deadline(other->engine));
+        more = engine_tick(one->engine, one->now_us);
+        others = engine_tick(other->engine, other->now_us);
+        cr_assert_eq(more, others);
+        twins_alike(one, other);
+    } while (more);
+}
+
+static void turn_rule(struct bench *bench, const struct source_rule *rule)
+{
+    if (!engine_forget_source(bench->engine, &rule->prefix, rule->length))
+        engine_set_source(bench->engine, rule, bench->now_us);
+}
+
+void twins_turn_rule(struct bench *one, struct bench *other, const struct source_rule *rule)
+{
+    turn_rule(one, rule);
+    turn_rule(other, rule);
 }
 
 void twins_remember_alike(const struct bench *one, const struct bench *other)

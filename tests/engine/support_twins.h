@@ -9,6 +9,10 @@
 
 /* Counters, servers, how much is remembered, and what was observed and sent since the last time, which is taken away. After each frame. */
 void twins_alike(struct bench *one, struct bench *other);
+/* Lets so much time pass for both, with engine_tick() as long as there is something to do. */
+void twins_wait(struct bench *one, struct bench *other, uint64_t us);
+/* Sets the operator's rule in both, or takes it back where it is set. */
+void twins_turn_rule(struct bench *one, struct bench *other, const struct source_rule *rule);
 /* The tables, byte by byte. */
 void twins_remember_alike(const struct bench *one, const struct bench *other);
 

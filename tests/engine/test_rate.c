@@ -14,6 +14,12 @@ static void count(struct rate_window *window, uint32_t events, uint64_t now_us)
         rate_add(window, now_us);
 }
 
+/* One that was counted at `at_us`. */
+static void take_back(struct rate_window *window, uint64_t at_us)
+{
+    rate_take_back_aged(window, window->step - rate_step(at_us));
+}
+
 Test(rate_window, slides)
 {
     struct rate_window window = {0};
@@ -65,15 +71,15 @@ Test(rate_window, takes_back_from_the_bucket_of_that_time)
 
     count(&window, 5, 10 * SECOND_US);
     count(&window, 2, 11 * SECOND_US);
-    rate_take_back(&window, 10 * SECOND_US);
+    take_back(&window, 10 * SECOND_US);
     cr_assert_eq(rate_sum(&window, 11 * SECOND_US), 6);
     cr_assert_eq(rate_sum(&window, 12 * SECOND_US), 2, "the four others have gone with their bucket");
-    rate_take_back(&window, 9 * SECOND_US);
-    rate_take_back(&window, 60 * SECOND_US);
-    rate_take_back(&window, 11 * SECOND_US + STEP_US);
+    take_back(&window, 9 * SECOND_US);
+    take_back(&window, 60 * SECOND_US);
+    take_back(&window, 11 * SECOND_US + STEP_US);
     cr_assert_eq(rate_sum(&window, 11 * SECOND_US), 6, "nothing was counted then");
     for (int i = 0; i < 9; i++)
-        rate_take_back(&window, 10 * SECOND_US);
+        take_back(&window, 10 * SECOND_US);
     cr_assert_eq(rate_sum(&window, 11 * SECOND_US), 2, "never below nothing");
 }
 

@@ -347,16 +347,8 @@ static void let_time_pass(struct pair *pair)
 {
     static const uint64_t some_us[] = {1, 1000, 300000, 1200000, 3000000, 10000000, COOKIE_EPOCH_US};
     const uint64_t us = 1 + random_next(&pair->random) % some_us[random_below(&pair->random, 7)];
-    bool more, others;
 
-    pair->plain->now_us = pair->general->now_us += us;
-    do {
-        cr_assert_eq(engine_next_deadline(pair->plain->engine), engine_next_deadline(pair->general->engine));
-        more = engine_tick(pair->plain->engine, pair->plain->now_us);
-        others = engine_tick(pair->general->engine, pair->general->now_us);
-        cr_assert_eq(more, others);
-        twins_alike(pair->plain, pair->general);
-    } while (more);
+    twins_wait(pair->plain, pair->general, us);
 }
 
 static void put_aside(struct pair *pair)
@@ -365,12 +357,7 @@ static void put_aside(struct pair *pair)
     uint16_t port;
 
     endpoint_read("198.51.1.0:1", &rule.prefix, &port);
-    for (int i = 0; i < 2; i++) {
-        struct bench *bench = i ? pair->general : pair->plain;
-
-        if (!engine_forget_source(bench->engine, &rule.prefix, rule.length))
-            engine_set_source(bench->engine, &rule, bench->now_us);
-    }
+    twins_turn_rule(pair->plain, pair->general, &rule);
 }
 
 static void step(struct pair *pair)
