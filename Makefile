@@ -33,9 +33,9 @@ ALL_CFLAGS = -std=gnu11 $(OPT) $(WARNINGS) -fno-strict-aliasing -pthread -D_GNU_
 ALL_LDLIBS = $(PKG_LIBS) -pthread $(LDLIBS)
 
 # One archive per folder, so that each part, and each test program, links only what it may include.
-ENGINE_SRC   := $(wildcard engine/*.c engine/protocols/*.c)
-PROFILES_SRC := $(wildcard profiles/*.c)
-BRIDGE_SRC   := $(wildcard bridge/*.c)
+ENGINE_SRC   := $(wildcard engine/*.c engine/*/*.c)
+PROFILES_SRC := $(wildcard profiles/*.c profiles/*/*.c)
+BRIDGE_SRC   := $(filter-out %.bpf.c,$(wildcard bridge/*.c bridge/*/*.c))
 CLI_SRC      := $(filter-out cli/main.c,$(wildcard cli/*.c))
 SOURCES      := $(ENGINE_SRC) $(PROFILES_SRC) $(BRIDGE_SRC) $(CLI_SRC) cli/main.c
 LIB_engine   := $(BUILD)/libengine.a
@@ -75,13 +75,13 @@ $(BUILD)/%.o: %.c
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The program that steers frames into the queues of the TAPs, compiled for the kernel, carried in an object of ours.
-STEER_OBJECT := $(BUILD)/bridge/bpf/steer.o
-$(STEER_OBJECT): bridge/bpf/steer.c bridge/bpf/steer.h
+STEER_OBJECT := $(BUILD)/bridge/bpf/steer.bpf.o
+$(STEER_OBJECT): bridge/bpf/steer.bpf.c bridge/bpf/steer.h
 	@mkdir -p $(@D)
 	$(Q)$(SAY) "BPF  $<"
 	$(Q)clang -target bpf -O2 -g -Wall -Wextra -Wshadow -Werror -I. -I/usr/include/$$($(CC) -print-multiarch) -c -o $@ $<
-$(BUILD)/bridge/steering.o: $(STEER_OBJECT)
-$(BUILD)/bridge/steering.o: CFLAGS += -DSTEER_OBJECT='"$(STEER_OBJECT)"'
+$(BUILD)/bridge/bpf/steering.o: $(STEER_OBJECT)
+$(BUILD)/bridge/bpf/steering.o: CFLAGS += -DSTEER_OBJECT='"$(STEER_OBJECT)"'
 
 #: make deps       installs what building and testing needs, from Debian's packages
 deps:
@@ -98,7 +98,7 @@ deps-vm:
 
 # Unit tests: one Criterion program per folder of tests/, one file per source. The simulator is one more.
 define unit_program
-$(BUILD)/tests/unit-$(1): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/$(1)/*.c tests/$(1)/protocols/*.c)) $(LIB_$(1))
+$(BUILD)/tests/unit-$(1): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/$(1)/*.c tests/$(1)/*/*.c)) $(LIB_$(1))
 	$$(Q)$$(SAY) "LINK $$@"
 	$$(Q)$$(CC) $$(SANITIZE) $$(LDFLAGS) -o $$@ $$^ $$(ALL_LDLIBS) -lcriterion
 endef

@@ -3,7 +3,7 @@
  * daemon.h - the composition root of `synward run`: sides, workers, learner, store, control socket, main loop.
  *
  * The main thread runs everything but the workers. What follows the constructor is the face that the control
- * socket's commands see (control.c); all of it is called on the main thread, and waits at most DAEMON_ANSWER_US for
+ * socket's commands see (control/socket.c); all of it is called on the main thread, and waits at most DAEMON_ANSWER_US for
  * a worker.
  */
 #ifndef SYNWARD_BRIDGE_DAEMON_H
@@ -14,7 +14,7 @@
 
 #include "engine/engine.h"
 #include "profiles/error.h"
-#include "profiles/store.h"
+#include "profiles/store/store.h"
 
 #define DAEMON_ANSWER_US (2000ull * 1000)
 

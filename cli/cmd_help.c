@@ -3,12 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bridge/document.h"
+#include "bridge/text/document.h"
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/table.h"
 #include "engine/version.h"
-#include "profiles/settings.h"
+#include "profiles/model/settings.h"
 
 static const struct table_column two_columns[] = {{NULL, ALIGN_LEFT}, {NULL, ALIGN_LEFT}};
 

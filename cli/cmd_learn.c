@@ -3,13 +3,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "bridge/document.h"
-#include "bridge/mode_text.h"
+#include "bridge/text/document.h"
+#include "bridge/text/mode_text.h"
 #include "cli/commands.h"
 #include "cli/control_client.h"
 #include "cli/output.h"
-#include "profiles/capture.h"
-#include "profiles/store.h"
+#include "profiles/capture/capture.h"
+#include "profiles/store/store.h"
 
 static void add_count(struct json_object *object, const char *name, uint64_t count)
 {

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bridge/mode_text.h"
-#include "bridge/server_text.h"
+#include "bridge/text/mode_text.h"
+#include "bridge/text/server_text.h"
 #include "cli/commands.h"
 #include "cli/control_client.h"
 #include "cli/output.h"

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bridge/control_protocol.h"
-#include "bridge/document.h"
-#include "bridge/server_text.h"
+#include "bridge/control/protocol.h"
+#include "bridge/text/document.h"
+#include "bridge/text/server_text.h"
 #include "cli/commands.h"
 #include "cli/control_client.h"
 #include "cli/file.h"

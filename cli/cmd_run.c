@@ -2,11 +2,11 @@
 /* cmd_run.c - `synward run`: options from the command line and the config file, then the daemon. */
 #include <string.h>
 
-#include "bridge/busy_poll.h"
-#include "bridge/config.h"
-#include "bridge/control_protocol.h"
+#include "bridge/io/busy_poll.h"
+#include "bridge/text/config.h"
+#include "bridge/control/protocol.h"
 #include "bridge/daemon.h"
-#include "bridge/mode_text.h"
+#include "bridge/text/mode_text.h"
 #include "cli/commands.h"
 
 /* What the command line says, else the config file, else the default. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * cmd_stats.c - `synward stats`: every counter with what it counts, in the words of engine/counters.h.
+ * cmd_stats.c - `synward stats`: every counter with what it counts, in the words of engine/base/counters.h.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "cli/control_client.h"
 #include "cli/output.h"
 #include "cli/table.h"
-#include "engine/counters.h"
+#include "engine/base/counters.h"
 
 static const struct {
     const char *group, *name, *text;

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bridge/control_protocol.h"
+#include "bridge/control/protocol.h"
 #include "cli/commands.h"
 #include "cli/control_client.h"
 #include "cli/escape.h"

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "cli/output.h"
-#include "profiles/settings.h"
+#include "profiles/model/settings.h"
 
 #define DAEMON_OPTIONS           (OPTION_BIT(CONTROL) | OPTION_BIT(JSON))
 #define TEXT_OF(number)          TEXT_OF_EXPANDED(number)

@@ -20,9 +20,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "bridge/clock.h"
-#include "bridge/control_protocol.h"
-#include "bridge/document.h"
+#include "bridge/base/clock.h"
+#include "bridge/control/protocol.h"
+#include "bridge/text/document.h"
 #include "cli/output.h"
 
 struct exchange {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* control_client.h - one question to the daemon, over its control socket (bridge/control_protocol.h). */
+/* control_client.h - one question to the daemon, over its control socket (bridge/control/protocol.h). */
 #ifndef SYNWARD_CLI_CONTROL_CLIENT_H
 #define SYNWARD_CLI_CONTROL_CLIENT_H
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bridge/document.h"
+#include "bridge/text/document.h"
 #include "cli/escape.h"
 
 void output_json(struct json_object *document)

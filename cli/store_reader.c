@@ -2,8 +2,8 @@
 /* store_reader.c - reads a store for the command line (store_reader.h). */
 #include "cli/store_reader.h"
 
-#include "bridge/document.h"
-#include "profiles/store.h"
+#include "bridge/text/document.h"
+#include "profiles/store/store.h"
 
 static struct json_object *load(const char *path, struct error *error)
 {

@@ -5,7 +5,7 @@
 
 #include <json-c/json.h>
 
-#include "bridge/server_text.h"
+#include "bridge/text/server_text.h"
 #include "profiles/error.h"
 
 /*

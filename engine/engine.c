@@ -6,15 +6,15 @@
 
 #include <string.h>
 
-#include "engine/admission.h"
-#include "engine/bytes.h"
-#include "engine/icmp.h"
-#include "engine/observe.h"
-#include "engine/opening.h"
-#include "engine/plain.h"
-#include "engine/shard.h"
-#include "engine/splice.h"
-#include "engine/track.h"
+#include "engine/stages/admission.h"
+#include "engine/base/bytes.h"
+#include "engine/stages/icmp.h"
+#include "engine/shard/observe.h"
+#include "engine/stages/opening.h"
+#include "engine/fast/segment.h"
+#include "engine/shard/shard.h"
+#include "engine/stages/splice.h"
+#include "engine/stages/track.h"
 
 /* SYN-ACKs to be repeated get a quarter of the greetings' slots: a flood overwrites them anyway. */
 #define SYNACKS_SHARE 4

@@ -20,13 +20,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine/addr.h"
-#include "engine/cookie.h"
-#include "engine/counters.h"
-#include "engine/observation.h"
-#include "engine/policy.h"
-#include "engine/source.h"
-#include "engine/verdict.h"
+#include "engine/base/addr.h"
+#include "engine/tcp/cookie.h"
+#include "engine/base/counters.h"
+#include "engine/shard/observation.h"
+#include "engine/server/policy.h"
+#include "engine/tables/source.h"
+#include "engine/shard/verdict.h"
 
 enum mode { MODE_NORMAL, MODE_ATTACK };
 

@@ -31,8 +31,8 @@
 
 #include <sodium/randombytes.h>
 
-#include "engine/cookie.h"
-#include "profiles/profile.h"
+#include "engine/tcp/cookie.h"
+#include "profiles/model/profile.h"
 
 #define SPEAKER_FLOWS 3
 

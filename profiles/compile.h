@@ -7,8 +7,8 @@
 
 #include <stdint.h>
 
-#include "engine/policy.h"
-#include "profiles/store.h"
+#include "engine/server/policy.h"
+#include "profiles/store/store.h"
 
 /*
  * Makes the policy for all profiles of the store. `previous` (may be NULL) is the policy now in force: promises

@@ -35,6 +35,6 @@ verdict "engine/ calls nothing of the system" \
 	"$(grep -rnE '\b(malloc|calloc|realloc|free|printf|fprintf|snprintf|time|clock_gettime|gettimeofday|rand|random|getenv|abort|exit|read|write|open|close) *\(' engine --include='*.[ch]' |
 		grep -vE ':[[:space:]]*(/?\*|//)' | grep -vE '(_free|_open|_close|_read|_write|_time) *\(')"
 verdict "engine/ has no variable that lasts" \
-	"$(grep -nE '^(static )?(struct |enum |unsigned |signed |u?int[0-9]*_t |uint[0-9]+_t |size_t |bool |char |int |long )[a-z_ *]*[a-z_]+(\[[^]]*\])?( = .*)?;$' engine/*.c engine/protocols/*.c)"
+	"$(grep -nE '^(static )?(struct |enum |unsigned |signed |u?int[0-9]*_t |uint[0-9]+_t |size_t |bool |char |int |long )[a-z_ *]*[a-z_]+(\[[^]]*\])?( = .*)?;$' engine/*.c engine/*/*.c)"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* steer.h - what the steering program (steer.c) and those who load it agree on. */
+/* steer.h - what the steering program (steer.bpf.c) and those who load it agree on. */
 #ifndef SYNWARD_BRIDGE_BPF_STEER_H
 #define SYNWARD_BRIDGE_BPF_STEER_H
 

@@ -10,7 +10,7 @@
  *
  * Limits: the encrypted handshake (MSE/PE), which looks random, is mse.c's.
  */
-#include "engine/protocols/words.h"
+#include "engine/protocols/match.h"
 
 #define PREFACE       "\023BitTorrent protocol"
 #define PREFACE_BYTES (sizeof(PREFACE) - 1)

@@ -12,7 +12,7 @@
  *
  * Limits: UPDATE (RFC 2136), which counts other things there, is not known.
  */
-#include "engine/protocols/words.h"
+#include "engine/protocols/match.h"
 
 #define HEADER_BYTES  14
 #define MESSAGE_LEAST 17 /* header, root name, type and class */

@@ -12,7 +12,7 @@
  *
  * Limits: obfuscated connections, which look random, are hidden.c's.
  */
-#include "engine/protocols/words.h"
+#include "engine/protocols/match.h"
 
 #define HEADER_BYTES 6
 #define LENGTH_LEAST 6 /* EMULEINFO's */

@@ -7,7 +7,7 @@
  *
  * Downloads between peers are HTTP's.
  */
-#include "engine/protocols/words.h"
+#include "engine/protocols/match.h"
 
 static enum match gnutella_check(const uint8_t *request, size_t bytes)
 {

@@ -17,7 +17,7 @@
 #include <nettle/md5.h>
 #include <string.h>
 
-#include "engine/protocols/words.h"
+#include "engine/protocols/match.h"
 
 #define RANDOM_AT    1
 #define RANDOM_BYTES 4

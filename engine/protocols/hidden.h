@@ -8,14 +8,14 @@
  *      obfuscated eMule  the server's user hash       deciphered, a fixed number of 32 bits     1 in 2^32
  *
  * So the first keeps out only those who speak anything else, and the second costs a cipher for each try: whoever asks
- * limits how often (request.h).
+ * limits how often (stages/request_check.h).
  *
  * Limits: the obfuscation between eMule clients and eD2k servers (a Diffie-Hellman number of 96 bytes behind one
  * byte) shows nothing that could be checked, and is too short to be told from other random bytes by its length: it
  * stays unknown.
  */
-#ifndef SYNWARD_ENGINE_HIDDEN_H
-#define SYNWARD_ENGINE_HIDDEN_H
+#ifndef SYNWARD_ENGINE_PROTOCOLS_HIDDEN_H
+#define SYNWARD_ENGINE_PROTOCOLS_HIDDEN_H
 
 #include "engine/protocols/protocol.h"
 

@@ -6,8 +6,8 @@
  * hold only as a repetition, has no texts here; of Huffman's code the symbols of up to 8 bits and "$@[]~" are known,
  * which is all that names of hosts and status codes are written with.
  */
-#ifndef SYNWARD_ENGINE_HPACK_H
-#define SYNWARD_ENGINE_HPACK_H
+#ifndef SYNWARD_ENGINE_PROTOCOLS_HPACK_H
+#define SYNWARD_ENGINE_PROTOCOLS_HPACK_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -12,9 +12,9 @@
  * Its keyword is the host: that of the target where it has one (RFC 9112 3.2.2 and 3.2.3), else the Host field's,
  * without port. A request without any (HTTP/1.0) names none. A second Host field is the server's to refuse.
  *
- * Limits: those of request lines in words.c; HTTP/0.9, which has no version, is none either.
+ * Limits: those of request lines in match.c; HTTP/0.9, which has no version, is none either.
  */
-#include "engine/protocols/words.h"
+#include "engine/protocols/match.h"
 
 static enum match http1_check(const uint8_t *request, size_t bytes)
 {

@@ -12,7 +12,7 @@
  * Limits: of a header block in several frames the first one is read. HTTP/2 inside TLS is tls.c's.
  */
 #include "engine/protocols/hpack.h"
-#include "engine/protocols/words.h"
+#include "engine/protocols/match.h"
 
 #define PREFACE      "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 #define HEADER_BYTES 9

@@ -10,7 +10,7 @@
  *
  * Limits: a tag has at most 32 bytes, a greeting at most 2 KiB.
  */
-#include "engine/protocols/words.h"
+#include "engine/protocols/match.h"
 
 #define TAG_BYTES_MAX  32
 #define LINE_BYTES_MAX 2048

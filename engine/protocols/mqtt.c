@@ -5,7 +5,7 @@
  *      request    0x10 length(1 to 4) 0 4 "MQTT" level, or 0 6 "MQIsdp" 3; the level is 3, 4 or 5, a bridge adds 0x80
  *      answer     0x20 length flags code: CONNACK; a code other than 0 refuses
  */
-#include "engine/protocols/words.h"
+#include "engine/protocols/match.h"
 
 #define LENGTH_BYTES_MAX 4
 #define NAME_BYTES_MAX   8

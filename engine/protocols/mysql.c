@@ -11,7 +11,7 @@
  *
  * Limits: a greeting or error has 8 to 255 bytes, as all have that are known; protocol 9 and clients from before 4.1 are not known.
  */
-#include "engine/protocols/words.h"
+#include "engine/protocols/match.h"
 
 #define PACKET_BYTES_MAX   16384
 #define GREETING_LEAST     8

@@ -15,7 +15,7 @@
  * Limits: a greeting or answer line is at most 512 bytes with its CRLF (RFC 1939 3); commands of private extensions
  * (XCLIENT) are not known.
  */
-#include "engine/protocols/words.h"
+#include "engine/protocols/match.h"
 
 #define LINE_BYTES_MAX 512
 

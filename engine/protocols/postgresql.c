@@ -14,7 +14,7 @@
  *
  * TLS without such a wish (since PostgreSQL 17) is tls.c's. A cancel is never answered, so it is never evidence.
  */
-#include "engine/protocols/words.h"
+#include "engine/protocols/match.h"
 
 #define CODE_BYTES        8
 #define START_BYTES_MAX   10000 /* the server's own limit */

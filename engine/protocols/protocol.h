@@ -5,14 +5,14 @@
  * A protocol is one descriptor in a file of its own and one line in registry.c. All functions are pure and read at
  * most the bytes given.
  */
-#ifndef SYNWARD_ENGINE_PROTOCOL_H
-#define SYNWARD_ENGINE_PROTOCOL_H
+#ifndef SYNWARD_ENGINE_PROTOCOLS_PROTOCOL_H
+#define SYNWARD_ENGINE_PROTOCOLS_PROTOCOL_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine/keyword.h"
+#include "engine/protocols/keyword.h"
 
 /* Bit numbers in server_policy.protocols; the order is that of the registry. */
 enum protocol_id {

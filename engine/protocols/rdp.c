@@ -8,7 +8,7 @@
  *
  * ISO's other services over TPKT (S7, MMS, on port 102) send parameters 0xc0 to 0xc2 there: they are not RDP.
  */
-#include "engine/protocols/words.h"
+#include "engine/protocols/match.h"
 
 #define HEADER_BYTES 11
 #define LI_LEAST     6

@@ -6,7 +6,7 @@
  */
 #include "engine/protocols/protocol.h"
 
-#include "engine/text.h"
+#include "engine/base/text.h"
 
 /*
  * ROW(id, descriptor, what the first byte `b` of a request may be, what the second may be). Only what may match is asked, so that many

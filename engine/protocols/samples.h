@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * samples.h - first requests of every protocol, as real clients send them: what a pattern learned from a server's requests is held
- * against (profiles/pattern_rate.h), and what the tests of the protocols and the bench check.
+ * against (profiles/model/pattern_rate.h), and what the tests of the protocols and the bench check.
  */
-#ifndef SYNWARD_ENGINE_SAMPLES_H
-#define SYNWARD_ENGINE_SAMPLES_H
+#ifndef SYNWARD_ENGINE_PROTOCOLS_SAMPLES_H
+#define SYNWARD_ENGINE_PROTOCOLS_SAMPLES_H
 
 #include "engine/protocols/protocol.h"
 

@@ -11,7 +11,7 @@
  *
  * Limits: other methods, a request line beyond 1 KiB, and a target of another scheme than sip, sips, tel or urn, are not known.
  */
-#include "engine/protocols/words.h"
+#include "engine/protocols/match.h"
 
 #define LINE_BYTES_MAX 1024
 

@@ -9,7 +9,7 @@
  *
  * The answer has the same form with status 0, or 0x82 to a session request.
  */
-#include "engine/protocols/words.h"
+#include "engine/protocols/match.h"
 
 #define SMB1              0xff
 #define SMB2              0xfe

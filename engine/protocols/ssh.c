@@ -15,7 +15,7 @@
  * Limits: lines before the identification have 2 KiB at most in all, and none begins as the greeting of another protocol does. As long as
  * nothing of the identification has come they are no greeting of SSH's, for any text may begin so.
  */
-#include "engine/protocols/words.h"
+#include "engine/protocols/match.h"
 
 #define LINE_BYTES_MAX   255
 #define LINES_BYTES_MAX  2048

@@ -11,7 +11,7 @@
  * Limits: a client that sends text before any option is not known for Telnet, nor is a server that never sends an
  * option: a service of text alone is learned as `unknown`. Text of more than 1 KiB before the first option is none.
  */
-#include "engine/protocols/words.h"
+#include "engine/protocols/match.h"
 
 #define IAC 0xff
 #define SB  0xfa

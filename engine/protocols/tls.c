@@ -19,7 +19,7 @@
  */
 #include <string.h>
 
-#include "engine/protocols/words.h"
+#include "engine/protocols/match.h"
 
 #define HELLO_BYTES      6
 #define RECORD_BYTES_MAX 16384 /* RFC 8446 5.1 */

@@ -18,7 +18,7 @@
 #include <string.h>
 #include <valgrind/callgrind.h>
 
-#include "engine/policy.h"
+#include "engine/server/policy.h"
 #include "engine/protocols/hidden.h"
 #include "engine/protocols/samples.h"
 

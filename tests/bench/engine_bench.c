@@ -18,8 +18,8 @@
 #include <string.h>
 #include <valgrind/callgrind.h>
 
-#include "engine/bytes.h"
-#include "engine/checksum.h"
+#include "engine/base/bytes.h"
+#include "engine/base/checksum.h"
 #include "engine/engine.h"
 #include "tests/engine/support_frames.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * reflector - the floor of what a bridge of two TAPs can cost: io_uring as bridge/ring.c uses it, and nothing behind it.
+ * reflector - the floor of what a bridge of two TAPs can cost: io_uring as bridge/io/ring.c uses it, and nothing behind it.
  *
  *      reflector forward NETNS/IFNAME NETNS/IFNAME     frames cross both ways, and nobody looks at them
  *      reflector answer  NETNS/IFNAME NETNS/IFNAME     every frame of the first side is taken for a SYN over IPv4 without VLAN

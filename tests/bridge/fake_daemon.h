@@ -4,11 +4,11 @@
  *
  * It defines every function of bridge/daemon.h, so that the real one is not linked.
  */
-#ifndef SYNWARD_TESTS_FAKE_DAEMON_H
-#define SYNWARD_TESTS_FAKE_DAEMON_H
+#ifndef SYNWARD_TESTS_BRIDGE_FAKE_DAEMON_H
+#define SYNWARD_TESTS_BRIDGE_FAKE_DAEMON_H
 
 #include "bridge/daemon.h"
-#include "bridge/events.h"
+#include "bridge/events/events.h"
 
 struct daemon {
     struct events *events;

@@ -2,8 +2,8 @@
 /*
  * support_answer.h - the command line against a daemon that gives one fixed answer, for tests of what it prints.
  */
-#ifndef SYNWARD_TESTS_SUPPORT_ANSWER_H
-#define SYNWARD_TESTS_SUPPORT_ANSWER_H
+#ifndef SYNWARD_TESTS_CLI_SUPPORT_ANSWER_H
+#define SYNWARD_TESTS_CLI_SUPPORT_ANSWER_H
 
 /*
  * Runs `synward WORD...` (`words` ends with NULL), whose --control leads to a child process that answers with `document`. Returns what it printed on

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* support_stdout.h - what a test prints on stdout and stderr, as text. */
-#ifndef SYNWARD_TESTS_SUPPORT_STDOUT_H
-#define SYNWARD_TESTS_SUPPORT_STDOUT_H
+#ifndef SYNWARD_TESTS_CLI_SUPPORT_STDOUT_H
+#define SYNWARD_TESTS_CLI_SUPPORT_STDOUT_H
 
 /* Sends stdout and stderr to temporary files from here on. */
 void catch_output(void);

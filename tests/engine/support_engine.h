@@ -16,11 +16,11 @@
  * The policy: HTTP at port 80 (requests checked), POP3 at 110 (greeted), both at an IPv4 and an IPv6 address; bench_policy()
  * finds an entry for the test to change.
  */
-#ifndef SYNWARD_TESTS_SUPPORT_ENGINE_H
-#define SYNWARD_TESTS_SUPPORT_ENGINE_H
+#ifndef SYNWARD_TESTS_ENGINE_SUPPORT_ENGINE_H
+#define SYNWARD_TESTS_ENGINE_SUPPORT_ENGINE_H
 
 #include "engine/engine.h"
-#include "engine/shard.h"
+#include "engine/shard/shard.h"
 #include "tests/engine/support_frames.h"
 
 #define CLIENT   "198.51.100.7:40000"

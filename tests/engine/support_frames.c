@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/bytes.h"
+#include "engine/base/bytes.h"
 
 static const struct {
     char letter;
@@ -383,7 +383,7 @@ void frame_insert(struct test_frame *frame, uint32_t at, const void *bytes, uint
     frame->bytes += count;
 }
 
-/* The sum of RFC 1071, byte by byte; kept apart from engine/checksum.c, which it judges. */
+/* The sum of RFC 1071, byte by byte; kept apart from engine/base/checksum.c, which it judges. */
 static uint32_t slow_sum(uint32_t sum, const uint8_t *at, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i++) {

@@ -10,16 +10,16 @@
  * writer under it is segment_write(); what that never writes (VLAN tags, extension headers, odd bits) is put in afterwards.
  * A mistake in the words aborts: it is the test's own.
  */
-#ifndef SYNWARD_TESTS_SUPPORT_FRAMES_H
-#define SYNWARD_TESTS_SUPPORT_FRAMES_H
+#ifndef SYNWARD_TESTS_ENGINE_SUPPORT_FRAMES_H
+#define SYNWARD_TESTS_ENGINE_SUPPORT_FRAMES_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine/frame.h"
-#include "engine/segment.h"
-#include "engine/tcp_options.h"
+#include "engine/tcp/frame.h"
+#include "engine/tcp/segment.h"
+#include "engine/tcp/options.h"
 
 #define TEST_FRAME_BYTES 68000
 #define WORDS_BYTES      400

@@ -2,8 +2,8 @@
 /*
  * support_twins.h - compares two engines that were told the same, each in its own way: a short one and the general one.
  */
-#ifndef SYNWARD_TESTS_SUPPORT_TWINS_H
-#define SYNWARD_TESTS_SUPPORT_TWINS_H
+#ifndef SYNWARD_TESTS_ENGINE_SUPPORT_TWINS_H
+#define SYNWARD_TESTS_ENGINE_SUPPORT_TWINS_H
 
 #include "tests/engine/support_engine.h"
 

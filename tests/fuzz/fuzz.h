@@ -3,8 +3,8 @@
  * fuzz.h - what the libFuzzer targets share: an assertion that is never compiled out, and a reader of the input as
  * a stream of choices. A stream that has run out gives zeros.
  */
-#ifndef SYNWARD_TESTS_FUZZ_H
-#define SYNWARD_TESTS_FUZZ_H
+#ifndef SYNWARD_TESTS_FUZZ_FUZZ_H
+#define SYNWARD_TESTS_FUZZ_FUZZ_H
 
 #include <stddef.h>
 #include <stdbool.h>

@@ -3,7 +3,7 @@
  * fuzz_capture.c - the input is a capture file for capture_learn(). What is refused is explained; what was learned of it can be written
  * as a store and read again, and a policy be made of it.
  */
-#include "profiles/capture.h"
+#include "profiles/capture/capture.h"
 
 #include <json-c/json.h>
 #include <sys/mman.h>

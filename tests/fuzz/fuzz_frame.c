@@ -7,8 +7,8 @@
  * Checked: offsets lie inside the frame; every frame_set_*() leaves the view as a new look at the frame gives it, and
  * a right checksum right; a frame taken apart by segment_of_frame() and written again says the same.
  */
-#include "engine/frame.h"
-#include "engine/segment.h"
+#include "engine/tcp/frame.h"
+#include "engine/tcp/segment.h"
 #include "tests/engine/support_frames.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -12,9 +12,9 @@
  * client is the promise and behind it the server's stream, each byte at its place (so that delta is right), and never while we wait; the
  * server gets the client's bytes at their places, not before it greeted, and no ack beyond what it said; TSval never runs back.
  */
-#include "engine/bytes.h"
+#include "engine/base/bytes.h"
 #include "engine/engine.h"
-#include "engine/shard.h"
+#include "engine/shard/shard.h"
 #include "tests/engine/support_frames.h"
 #include "tests/fuzz/fuzz.h"
 

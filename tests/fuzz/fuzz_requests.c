@@ -10,10 +10,10 @@
  * data matches each of them. The forms that look random are asked too, with the data's own first bytes for a
  * user hash; no request is one of these and of a known protocol.
  */
-#include "engine/policy.h"
+#include "engine/server/policy.h"
 #include "engine/protocols/hidden.h"
 #include "engine/protocols/protocol.h"
-#include "profiles/pattern.h"
+#include "profiles/model/pattern.h"
 #include "tests/fuzz/fuzz.h"
 
 #define DATA_MAX  40000

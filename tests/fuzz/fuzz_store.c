@@ -3,7 +3,7 @@
  * fuzz_store.c - the input is a document for store_import_text(). What is refused is explained; what is accepted is
  * written, read again and written once more, and both texts are the same. A policy is compiled from it too.
  */
-#include "profiles/store.h"
+#include "profiles/store/store.h"
 
 #include <json-c/json.h>
 

@@ -8,8 +8,8 @@
  * What is refused is explained in one line, and nothing is left in the result; a server that is understood is written, read again and
  * the same.
  */
-#include "bridge/config.h"
-#include "bridge/server_text.h"
+#include "bridge/text/config.h"
+#include "bridge/text/server_text.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_error(const struct error *error)

@@ -5,8 +5,8 @@
 FUZZ          := $(BUILD)/fuzz
 FUZZ_TARGETS  := frame tcp_options engine greeting requests store capture texts
 FUZZ_PROGRAMS := $(FUZZ_TARGETS:%=$(BUILD)/fuzz_%) $(BUILD)/random_inputs $(BUILD)/seeds
-FUZZ_PARTS    := $(patsubst %.c,$(BUILD)/%.o,tests/fuzz/scene.c tests/engine/support_frames.c bridge/busy_poll.c bridge/config.c \
-                   bridge/mode_text.c bridge/server_text.c)
+FUZZ_PARTS    := $(patsubst %.c,$(BUILD)/%.o,tests/fuzz/scene.c tests/engine/support_frames.c bridge/io/busy_poll.c bridge/text/config.c \
+                   bridge/text/mode_text.c bridge/text/server_text.c)
 FUZZ_SANITIZE := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 .PHONY: fuzz-build fuzz-programs

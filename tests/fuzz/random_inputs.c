@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "engine/frame.h"
+#include "engine/tcp/frame.h"
 #include "tests/fuzz/scene.h"
 
 #define ROUND_FRAMES 1000

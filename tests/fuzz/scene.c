@@ -2,9 +2,9 @@
 /* scene.c - see scene.h. */
 #include "tests/fuzz/scene.h"
 
-#include "engine/bytes.h"
-#include "engine/checksum.h"
-#include "engine/shard.h"
+#include "engine/base/bytes.h"
+#include "engine/base/checksum.h"
+#include "engine/shard/shard.h"
 #include "tests/engine/support_frames.h"
 
 #define START_US      1000000000ull

@@ -25,8 +25,8 @@
  *      - gauges equal what the tables hold, and no table holds more than it was made for;
  *      - ticks come to an end. scene_end(): after 9,000 s of silence nothing is left.
  */
-#ifndef SYNWARD_TESTS_SCENE_H
-#define SYNWARD_TESTS_SCENE_H
+#ifndef SYNWARD_TESTS_FUZZ_SCENE_H
+#define SYNWARD_TESTS_FUZZ_SCENE_H
 
 #include "engine/engine.h"
 #include "tests/fuzz/fuzz.h"

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "profiles/profile.h"
-#include "profiles/store.h"
+#include "profiles/model/profile.h"
+#include "profiles/store/store.h"
 #include "tests/engine/support_frames.h"
 
 static const char *folder;

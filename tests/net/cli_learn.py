@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`synward learn --pcap`: what it says and writes, with captures made here. Needs no root, no namespace and no daemon.
 
-The formats of files and frames have unit tests (tests/profiles/test_capture.c); here it is the command: words, --json, stores, exit codes.
+The formats of files and frames have unit tests (tests/profiles/capture/test_capture.c); here it is the command: words, --json, stores, exit codes.
 """
 import gzip
 import json

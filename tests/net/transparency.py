@@ -128,7 +128,7 @@ def sizes(dice, longest):
 
 
 def conversation(frame):
-    """Whose frames keep their order: those that one queue is given (bridge/bpf/steer.c). SYNs have a queue to themselves, and are
+    """Whose frames keep their order: those that one queue is given (bridge/bpf/steer.bpf.c). SYNs have a queue to themselves, and are
     overtaken; of the others all keep it with one worker, and with more those of two hosts."""
     at, kind = 14, frame[12:14]
     while kind in (b"\x81\0", b"\x88\xa8"):

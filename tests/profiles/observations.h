@@ -13,8 +13,8 @@
 
 #include <string.h>
 
-#include "profiles/learner.h"
-#include "profiles/profile.h"
+#include "profiles/learn/learner.h"
+#include "profiles/model/profile.h"
 
 #define WALL_US   (1767225600ull * 1000 * 1000) /* 2026-01-01T00:00:00Z */
 #define OFFER_ALL (OFFER_MSS | OFFER_SACK | OFFER_TIMESTAMPS | OFFER_WSCALE)

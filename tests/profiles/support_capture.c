@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/bytes.h"
-#include "engine/frame.h"
-#include "profiles/profile.h"
+#include "engine/base/bytes.h"
+#include "engine/tcp/frame.h"
+#include "profiles/model/profile.h"
 
 static uint32_t order32(const struct maker *maker, uint32_t value)
 {

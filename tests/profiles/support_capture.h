@@ -3,14 +3,14 @@
  * support_capture.h - small capture files, written byte by byte: classic ones and pcapng, in either byte order, with any link header, over
  * IPv4 or IPv6.
  */
-#ifndef SYNWARD_TESTS_SUPPORT_CAPTURE_H
-#define SYNWARD_TESTS_SUPPORT_CAPTURE_H
+#ifndef SYNWARD_TESTS_PROFILES_SUPPORT_CAPTURE_H
+#define SYNWARD_TESTS_PROFILES_SUPPORT_CAPTURE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
-#include "profiles/capture.h"
+#include "profiles/capture/capture.h"
 
 #define MAKER_FIRST_S  1767225600u
 #define MAKER_SNAPSHOT 65535u

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/cookie.h"
+#include "engine/tcp/cookie.h"
 #include "profiles/compile.h"
-#include "profiles/settings.h"
+#include "profiles/model/settings.h"
 #include "tests/profiles/observations.h"
 
 static struct store *store;

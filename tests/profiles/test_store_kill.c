@@ -16,8 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "profiles/profile.h"
-#include "profiles/store.h"
+#include "profiles/model/profile.h"
+#include "profiles/store/store.h"
 
 #define KILLS          200
 #define SMALL          40

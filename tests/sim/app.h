@@ -10,8 +10,8 @@
  * The session judges after each step (session_check()): nothing acknowledged that the peer has not got; nothing received that was
  * not sent; a request reaches one server connection only.
  */
-#ifndef SYNWARD_SIM_APP_H
-#define SYNWARD_SIM_APP_H
+#ifndef SYNWARD_TESTS_SIM_APP_H
+#define SYNWARD_TESTS_SIM_APP_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/cookie.h"
+#include "engine/tcp/cookie.h"
 #include "tests/sim/fixture.h"
 #include "tests/sim/forms.h"
 #include "tests/sim/inside.h"

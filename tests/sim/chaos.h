@@ -20,8 +20,8 @@
  * Whatever happens, both hosts must end every connection and the judges (app.h, line.h, inside.h) must have nothing to say. A
  * session that nothing happened to must also be done: all said, all heard. Which of them are excused is decided where it happens.
  */
-#ifndef SYNWARD_SIM_CHAOS_H
-#define SYNWARD_SIM_CHAOS_H
+#ifndef SYNWARD_TESTS_SIM_CHAOS_H
+#define SYNWARD_TESTS_SIM_CHAOS_H
 
 #include "engine/engine.h"
 

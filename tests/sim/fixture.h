@@ -5,10 +5,10 @@
  * What profiles/compile makes of a learned profile is laid down here directly, from the very settings with which the
  * simulated server answers: so the promise is true unless a test wants it false.
  */
-#ifndef SYNWARD_SIM_FIXTURE_H
-#define SYNWARD_SIM_FIXTURE_H
+#ifndef SYNWARD_TESTS_SIM_FIXTURE_H
+#define SYNWARD_TESTS_SIM_FIXTURE_H
 
-#include "engine/policy.h"
+#include "engine/server/policy.h"
 #include "tests/sim/app.h"
 #include "tests/sim/host.h"
 #include "tests/sim/middle.h"

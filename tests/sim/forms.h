@@ -6,10 +6,10 @@
  *      BINARY_PORT   BitTorrent, plain and encrypted, and obfuscated eMule
  *      POP3_PORT     each connection is greeted otherwise: what is said for the server is a template
  */
-#ifndef SYNWARD_SIM_FORMS_H
-#define SYNWARD_SIM_FORMS_H
+#ifndef SYNWARD_TESTS_SIM_FORMS_H
+#define SYNWARD_TESTS_SIM_FORMS_H
 
-#include "engine/policy.h"
+#include "engine/server/policy.h"
 #include "tests/sim/app.h"
 #include "tests/sim/rng.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/bytes.h"
+#include "engine/base/bytes.h"
 #include "tests/sim/host_internal.h"
 
 #define TIME_WAIT_US   (60ull * 1000 * 1000)

@@ -17,8 +17,8 @@
  * The application is a table of callbacks. Limits: no urgent data, no simultaneous open, no ECN reaction, congestion
  * control only as far as it shapes what is sent.
  */
-#ifndef SYNWARD_SIM_HOST_H
-#define SYNWARD_SIM_HOST_H
+#ifndef SYNWARD_TESTS_SIM_HOST_H
+#define SYNWARD_TESTS_SIM_HOST_H
 
 #include <stdbool.h>
 #include <stdint.h>

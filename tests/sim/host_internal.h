@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* host_internal.h - what host.c (receiving) and host_send.c (sending) share. */
-#ifndef SYNWARD_SIM_HOST_INTERNAL_H
-#define SYNWARD_SIM_HOST_INTERNAL_H
+#ifndef SYNWARD_TESTS_SIM_HOST_INTERNAL_H
+#define SYNWARD_TESTS_SIM_HOST_INTERNAL_H
 
 #include "tests/sim/host.h"
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/bytes.h"
+#include "engine/base/bytes.h"
 #include "tests/sim/host_internal.h"
 
 #define RTO_MIN_US      200000u

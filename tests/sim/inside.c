@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "engine/shard.h"
+#include "engine/shard/shard.h"
 #include "tests/sim/app.h"
 
 /* The walk over the flow table, added up. */

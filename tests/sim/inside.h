@@ -9,8 +9,8 @@
  *
  * The one file of the simulator that reads the engine's own structures; it changes nothing. The walk is done when a gauge has moved.
  */
-#ifndef SYNWARD_SIM_INSIDE_H
-#define SYNWARD_SIM_INSIDE_H
+#ifndef SYNWARD_TESTS_SIM_INSIDE_H
+#define SYNWARD_TESTS_SIM_INSIDE_H
 
 #include "tests/sim/wire.h"
 

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "engine/bytes.h"
+#include "engine/base/bytes.h"
 
 #define MSS_DEFAULT   536
 #define ODD_BYTES_MAX 8 /* zero bytes of odd stacks' ACKs */

@@ -20,8 +20,8 @@
  * answers a segment that the server repeats has the TSval which that segment echoes and the ack of that time. Both are old, and truly
  * so: a host ignores them. An ack that is raised to the greeting's end takes the window's edge along, by the greeting's length at most.
  */
-#ifndef SYNWARD_SIM_LINE_H
-#define SYNWARD_SIM_LINE_H
+#ifndef SYNWARD_TESTS_SIM_LINE_H
+#define SYNWARD_TESTS_SIM_LINE_H
 
 #include "tests/sim/app.h"
 

@@ -6,8 +6,8 @@
  * that leaves must be right in every respect (packet_read()), must not be longer than the MTU allows, and must have VLAN tags as
  * its connection has them. Frames that came in wrong and are passed on are exempt.
  */
-#ifndef SYNWARD_SIM_MIDDLE_H
-#define SYNWARD_SIM_MIDDLE_H
+#ifndef SYNWARD_TESTS_SIM_MIDDLE_H
+#define SYNWARD_TESTS_SIM_MIDDLE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "engine/bytes.h"
+#include "engine/base/bytes.h"
 
 #define ETHERTYPE_IPV4 0x0800
 #define ETHERTYPE_IPV6 0x86dd

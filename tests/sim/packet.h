@@ -2,21 +2,21 @@
 /*
  * packet.h - the simulator's own reader and writer of TCP segments in Ethernet frames.
  *
- * It shares nothing with engine/frame.c and engine/segment.c on purpose: the judge must not see with the eyes of the
+ * It shares nothing with engine/tcp/frame.c and engine/tcp/segment.c on purpose: the judge must not see with the eyes of the
  * judged. It is slow, plain, and checks everything: lengths, both checksums, the offload header. Buffers begin with
  * the offload header, as everywhere.
  *
  * Limits: two VLAN tags, no IP options, no IPv6 extension headers; ICMP is not read.
  */
-#ifndef SYNWARD_SIM_PACKET_H
-#define SYNWARD_SIM_PACKET_H
+#ifndef SYNWARD_TESTS_SIM_PACKET_H
+#define SYNWARD_TESTS_SIM_PACKET_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "engine/addr.h"
-#include "engine/frame.h"
-#include "engine/tcp_options.h"
+#include "engine/base/addr.h"
+#include "engine/tcp/frame.h"
+#include "engine/tcp/options.h"
 
 #define PACKET_BUFFER_BYTES (OFFLOAD_BYTES + LINK_HEADER_MAX + 65536u + 256u)
 #define PACKET_SACK_MAX     4

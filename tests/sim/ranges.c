@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "engine/bytes.h"
+#include "engine/base/bytes.h"
 
 static void cut_out(struct ranges *ranges, uint32_t first, uint32_t count)
 {

@@ -4,8 +4,8 @@
  *
  * Fixed size; a range that finds no room is not taken, which costs a retransmission and nothing else.
  */
-#ifndef SYNWARD_SIM_RANGES_H
-#define SYNWARD_SIM_RANGES_H
+#ifndef SYNWARD_TESTS_SIM_RANGES_H
+#define SYNWARD_TESTS_SIM_RANGES_H
 
 #include <stdint.h>
 

@@ -2,8 +2,8 @@
 /*
  * rng.h - the one source of chance in the simulator: splitmix64, seeded, so that every run replays.
  */
-#ifndef SYNWARD_SIM_RNG_H
-#define SYNWARD_SIM_RNG_H
+#ifndef SYNWARD_TESTS_SIM_RNG_H
+#define SYNWARD_TESTS_SIM_RNG_H
 
 #include <stdbool.h>
 #include <stdint.h>

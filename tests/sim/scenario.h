@@ -13,8 +13,8 @@
  * text says, addresses, ports, MACs and VLAN tags of each segment must be those of the connection. A failed
  * expectation prints the whole trace.
  */
-#ifndef SYNWARD_SIM_SCENARIO_H
-#define SYNWARD_SIM_SCENARIO_H
+#ifndef SYNWARD_TESTS_SIM_SCENARIO_H
+#define SYNWARD_TESTS_SIM_SCENARIO_H
 
 #include "tests/sim/fixture.h"
 #include "tests/sim/middle.h"

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/frame.h"
+#include "engine/tcp/frame.h"
 
 static const uint8_t macs[2][6] = {{2, 0, 0, 0, 0xc, 1}, {2, 0, 0, 0, 0x5, 1}};
 

@@ -6,8 +6,8 @@
  * million of them cost nothing. A frame takes `rtt_us` / 2 from a client to the bridge and back; the server answers at
  * once. What the main thread does is done here too: 30 s after a trigger has fired last its server returns to normal.
  */
-#ifndef SYNWARD_SIM_SIEGE_H
-#define SYNWARD_SIM_SIEGE_H
+#ifndef SYNWARD_TESTS_SIM_SIEGE_H
+#define SYNWARD_TESTS_SIM_SIEGE_H
 
 #include "tests/sim/fixture.h"
 

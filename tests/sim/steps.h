@@ -5,8 +5,8 @@
  * All use the client's offer <mss 1460,sackOK,TS,nop,wscale 7>. Symbols afterwards: x, c, t (our TSval), then y and v (the
  * TSval of our SYN to the server). The server's own TSval S is 5000.
  */
-#ifndef SYNWARD_SIM_STEPS_H
-#define SYNWARD_SIM_STEPS_H
+#ifndef SYNWARD_TESTS_SIM_STEPS_H
+#define SYNWARD_TESTS_SIM_STEPS_H
 
 #include "tests/sim/scenario.h"
 

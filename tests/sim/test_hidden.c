@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "engine/request.h"
+#include "engine/stages/request_check.h"
 #include "tests/engine/protocols/support_hidden.h"
 #include "tests/sim/steps.h"
 

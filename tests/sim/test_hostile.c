@@ -8,7 +8,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "engine/opening_pool.h"
+#include "engine/tables/opening_pool.h"
 #include "tests/sim/steps.h"
 
 #define STEP_BYTES (1u << 29) /* of the server's numbers, at once */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * test_icmp_errors.c - ENGINE 5.4 and 5.6: ICMP errors about segments of opened connections, as traces. The cases of the parser stand in
- * tests/engine/test_icmp.c.
+ * tests/engine/stages/test_icmp.c.
  *
  * An error quotes the segment that it is about, as its sender saw it: IP header and the first 8 bytes of TCP at least (RFC 792).
  */
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/bytes.h"
+#include "engine/base/bytes.h"
 #include "tests/sim/steps.h"
 
 #define SECOND_US    1000000ull

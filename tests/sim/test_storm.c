@@ -5,7 +5,7 @@
  */
 #include <criterion/criterion.h>
 
-#include "engine/storm.h"
+#include "engine/stages/ack_storm.h"
 #include "tests/sim/steps.h"
 
 #define SECOND_US 1000000ull

@@ -5,7 +5,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "engine/bytes.h"
+#include "engine/base/bytes.h"
 #include "tests/sim/steps.h"
 
 #define SECOND_US 1000000ull

@@ -15,8 +15,8 @@
  *
  * A symbol that is met for the first time is bound to the number that stands there; when injecting, to a number made for it.
  */
-#ifndef SYNWARD_SIM_TRACE_H
-#define SYNWARD_SIM_TRACE_H
+#ifndef SYNWARD_TESTS_SIM_TRACE_H
+#define SYNWARD_TESTS_SIM_TRACE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -9,8 +9,8 @@
  * equal delay keep their order. What enters and leaves the middle is kept in a ring of the last WIRE_TRACE_LINES segments and printed
  * when a check fails.
  */
-#ifndef SYNWARD_SIM_WIRE_H
-#define SYNWARD_SIM_WIRE_H
+#ifndef SYNWARD_TESTS_SIM_WIRE_H
+#define SYNWARD_TESTS_SIM_WIRE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,8 +3,8 @@
  * support_hidden.h - first bytes of the forms that look random, made by another implementation (hashlib's MD5, RC4 written
  * out, pow() of Python): a public key of MSE, and an obfuscated request of eMule with its answer.
  */
-#ifndef SYNWARD_TESTS_SUPPORT_HIDDEN_H
-#define SYNWARD_TESTS_SUPPORT_HIDDEN_H
+#ifndef SYNWARD_TESTS_ENGINE_PROTOCOLS_SUPPORT_HIDDEN_H
+#define SYNWARD_TESTS_ENGINE_PROTOCOLS_SUPPORT_HIDDEN_H
 
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* support_keywords.h - what the tests ask of a protocol's keywords; each call on a copy of its own. */
-#ifndef SYNWARD_TESTS_SUPPORT_KEYWORDS_H
-#define SYNWARD_TESTS_SUPPORT_KEYWORDS_H
+#ifndef SYNWARD_TESTS_ENGINE_PROTOCOLS_SUPPORT_KEYWORDS_H
+#define SYNWARD_TESTS_ENGINE_PROTOCOLS_SUPPORT_KEYWORDS_H
 
 #include "tests/engine/protocols/support_samples.h"
 

@@ -3,8 +3,8 @@
  * support_samples.h - what the tests of the protocols do with bytes, first of all with the samples: each call works
  * on a copy of its own, so that a sanitizer sees what reads beyond.
  */
-#ifndef SYNWARD_TESTS_SUPPORT_SAMPLES_H
-#define SYNWARD_TESTS_SUPPORT_SAMPLES_H
+#ifndef SYNWARD_TESTS_ENGINE_PROTOCOLS_SUPPORT_SAMPLES_H
+#define SYNWARD_TESTS_ENGINE_PROTOCOLS_SUPPORT_SAMPLES_H
 
 #include "engine/protocols/samples.h"
 

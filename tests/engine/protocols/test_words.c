@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/protocols/words.h"
+#include "engine/protocols/match.h"
 
 static const uint8_t *text(const char *at)
 {

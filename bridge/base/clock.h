@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * clock.h - the two clocks of the program, in microseconds.
+ *
+ * The engines of all workers share the monotonic one, so that a cookie of one is good in another; the wall clock is
+ * only for dates that people read.
+ */
+#ifndef SYNWARD_BRIDGE_BASE_CLOCK_H
+#define SYNWARD_BRIDGE_BASE_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+static inline uint64_t clock_read_us(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+static inline uint64_t clock_now_us(void)
+{
+    return clock_read_us(CLOCK_MONOTONIC);
+}
+
+/* Since 1970. */
+static inline uint64_t clock_wall_us(void)
+{
+    return clock_read_us(CLOCK_REALTIME);
+}
+
+#endif

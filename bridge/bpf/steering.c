@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * steering.c - see steering.h. The program is compiled with the rest and lies in the executable as an ELF object, which libbpf
+ * loads; its configuration is read-only data that is filled in before.
+ */
+#include "bridge/bpf/steering.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "bridge/bpf/steer.h"
+
+/* STEER_OBJECT: where the build has put it. */
+__asm__(".pushsection .rodata\n"
+        ".balign 16\n"
+        "steer_object: .incbin \"" STEER_OBJECT "\"\n"
+        "steer_object_end:\n"
+        ".popsection\n");
+extern const uint8_t steer_object[] __attribute__((visibility("hidden")));
+extern const uint8_t steer_object_end[] __attribute__((visibility("hidden")));
+
+/* What is wrong is told by our own errors. */
+static int say_nothing(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+    (void)level;
+    (void)format;
+    (void)arguments;
+    return 0;
+}
+
+static bool configure(struct bpf_object *object, uint32_t workers)
+{
+    struct steer_config config = {.workers = workers};
+    struct bpf_map *constants = bpf_object__find_map_by_name(object, ".rodata");
+    randombytes_buf(&config.seed, sizeof(config.seed));
+    return constants != NULL && bpf_map__set_initial_value(constants, &config, sizeof(config)) == 0;
+}
+
+/* The program outlives the object by this file. */
+static int file_of(const struct bpf_object *object)
+{
+    const struct bpf_program *program = bpf_object__find_program_by_name(object, STEER_PROGRAM);
+    return program == NULL ? -1 : fcntl(bpf_program__fd(program), F_DUPFD_CLOEXEC, 0);
+}
+
+int steering_load(uint32_t workers, struct error *error)
+{
+    libbpf_set_print(say_nothing);
+    /* Two labels around one piece of data. */
+    /* cppcheck-suppress comparePointers */
+    const size_t bytes = (size_t)(steer_object_end - steer_object);
+    struct bpf_object *object = bpf_object__open_mem(steer_object, bytes, NULL);
+    int file = -1, reason = errno;
+    if (object != NULL && configure(object, workers)) {
+        reason = bpf_object__load(object);
+        if (reason == 0)
+            file = file_of(object);
+        reason = -reason;
+    }
+    bpf_object__close(object);
+    if (file < 0)
+        error_set(error, EXIT_FAILED, "the kernel takes no steering program: %s", strerror(reason));
+    return file;
+}
+
+bool steering_attach(int tap_fd, int program_fd)
+{
+    return ioctl(tap_fd, TUNSETSTEERINGEBPF, &program_fd) == 0;
+}
+
+void steering_detach(int tap_fd)
+{
+    steering_attach(tap_fd, -1);
+}

@@ -1,0 +1,698 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * socket.c - the control socket: one question and one answer per connection, without ever holding up the main loop.
+ *
+ *      accept --> READING --newline or end--> control_answer() --> WRITING --all sent--> close
+ *                    |                                                |
+ *                    +------ late, gone, out of room: close ----------+
+ *                    |
+ *                 "watch" --> WATCHING --gone--> close
+ *
+ * A watcher (at most WATCHERS_MAX of them) stays and is told events (events.h) as they come, without a deadline. What its socket
+ * does not take waits in the ring of events, not here: at most one chunk of WATCH_CHUNK events is set aside for it.
+ *
+ * Everything is bounded. There are CONNECTIONS_MAX connections; when one more comes, the oldest that has not yet
+ * stated its request makes room (a silent client cannot keep an operator out), or else the oldest. A request is at
+ * most CONTROL_REQUEST_MAX long, and all requests together at most REQUESTS_TOTAL_MAX. A connection has a deadline
+ * for its request and another for taking the answer, kept by one timerfd.
+ *
+ * The socket is made under a name of its own, mode 0600 before it is bound, and moved to its place when it listens:
+ * who finds the path can connect. link() does not replace, so that of two daemons that start at once only one wins.
+ */
+#include "bridge/control/socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "bridge/base/clock.h"
+#include "bridge/control/answers.h"
+#include "bridge/control/protocol.h"
+#include "bridge/daemon.h"
+#include "bridge/events/events.h"
+
+#define CONNECTIONS_MAX    32
+#define WATCHERS_MAX       8
+#define WATCH_CHUNK        64
+#define REQUESTS_TOTAL_MAX (2 * (size_t)CONTROL_REQUEST_MAX)
+#define EVENTS_MAX         16
+#define TURN_BYTES         (256u * 1024) /* read or written for one connection before the others have their turn */
+#define BUFFER_FIRST_BYTES 4096u
+#define LARGE_BYTES        (1u << 20)
+
+/* epoll data: a connection's index, or one of these. */
+#define EVENT_LISTENER CONNECTIONS_MAX
+#define EVENT_TIMER    (CONNECTIONS_MAX + 1)
+
+enum connection_state {
+    CONNECTION_FREE,
+    CONNECTION_READING,  /* buffer[0..filled): the request so far */
+    CONNECTION_WRITING,  /* buffer[sent..filled): what is left of the answer */
+    CONNECTION_WATCHING, /* buffer[sent..filled): events on their way; `reader` says which come next */
+};
+
+struct connection {
+    enum connection_state state;
+    int fd;
+    uint64_t opened; /* running number: the lowest is the oldest */
+    uint64_t deadline_ms;
+    char *buffer;
+    size_t capacity, filled, sent;
+    bool large; /* memory is to be given back at the end */
+    struct event_reader reader;
+};
+
+struct control {
+    struct daemon *daemon;
+    int epoll_fd, listen_fd, timer_fd;
+    unsigned timeout_ms;
+    uint64_t opened;
+    size_t buffered_bytes; /* sum of the capacities of the connections' buffers */
+    dev_t device;          /* of the socket file, so that we remove only our own */
+    ino_t inode;
+    struct sockaddr_un address;
+    struct connection connections[CONNECTIONS_MAX];
+};
+
+/* Sets the timer to the earliest deadline, or off. */
+static void arm_timer(struct control *control)
+{
+    uint64_t earliest = UINT64_MAX;
+    struct itimerspec when = {0};
+
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+        const struct connection *connection = &control->connections[i];
+
+        if (connection->state != CONNECTION_FREE && connection->deadline_ms < earliest)
+            earliest = connection->deadline_ms;
+    }
+    if (earliest != UINT64_MAX) {
+        when.it_value.tv_sec = (time_t)(earliest / 1000);
+        when.it_value.tv_nsec = (long)(earliest % 1000) * 1000000;
+    }
+    timerfd_settime(control->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+static bool watch(struct control *control, int operation, int fd, uint32_t events, uint64_t data)
+{
+    struct epoll_event event = {.events = events, .data.u64 = data};
+
+    return epoll_ctl(control->epoll_fd, operation, fd, &event) == 0;
+}
+
+static void connection_close(struct control *control, struct connection *connection)
+{
+    if (connection->state == CONNECTION_FREE)
+        return;
+    close(connection->fd);
+    control->buffered_bytes -= connection->capacity;
+    free(connection->buffer);
+    if (connection->large)
+        malloc_trim(0);
+    *connection = (struct connection){.state = CONNECTION_FREE, .fd = -1};
+}
+
+/* Sends what the socket takes now; the rest waits for EPOLLOUT. Where it fails the connection is closed. */
+static void connection_send(struct control *control, struct connection *connection)
+{
+    size_t turn = 0;
+
+    while (connection->sent < connection->filled && turn < TURN_BYTES) {
+        ssize_t sent = send(connection->fd, connection->buffer + connection->sent,
+                            connection->filled - connection->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+        if (sent < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        if (sent < 0) {
+            connection_close(control, connection);
+            return;
+        }
+        connection->sent += (size_t)sent;
+        turn += (size_t)sent;
+    }
+}
+
+static void connection_write(struct control *control, struct connection *connection)
+{
+    connection_send(control, connection);
+    if (connection->sent == connection->filled)
+        connection_close(control, connection);
+}
+
+static size_t connection_index(const struct control *control, const struct connection *connection)
+{
+    return (size_t)(connection - control->connections);
+}
+
+/* Takes `buffer` in the place of what there was. */
+static void connection_buffer(struct control *control, struct connection *connection, char *buffer,
+                              size_t bytes)
+{
+    free(connection->buffer);
+    control->buffered_bytes += bytes - connection->capacity;
+    connection->buffer = buffer;
+    connection->capacity = connection->filled = bytes;
+    connection->sent = 0;
+}
+
+/*
+ * One chunk of events for a watcher, where it has taken the one before. EPOLLOUT is asked for as long as there is something
+ * to send; a watcher that is gone shows without being asked for (EPOLLHUP).
+ */
+static void connection_stream(struct control *control, struct connection *connection)
+{
+    const struct events *events = daemon_events(control->daemon);
+    size_t bytes = 0;
+
+    if (connection->sent == connection->filled) {
+        char *lines = events_read(events, &connection->reader, WATCH_CHUNK, &bytes);
+
+        connection_buffer(control, connection, lines, bytes);
+    }
+    connection_send(control, connection);
+    if (connection->state == CONNECTION_FREE)
+        return;
+    const bool more = connection->sent < connection->filled || events_waiting(events, &connection->reader);
+
+    if (!watch(control, EPOLL_CTL_MOD, connection->fd, more ? EPOLLOUT : 0,
+               connection_index(control, connection)))
+        connection_close(control, connection);
+}
+
+void control_tell(struct control *control)
+{
+    const struct events *events = daemon_events(control->daemon);
+
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+        struct connection *connection = &control->connections[i];
+
+        if (connection->state == CONNECTION_WATCHING && connection->sent == connection->filled &&
+            events_waiting(events, &connection->reader))
+            connection_stream(control, connection);
+    }
+}
+
+/* From READING to WRITING. Takes `answer`; NULL: there is none. */
+static void connection_answer(struct control *control, struct connection *connection, char *answer,
+                              size_t bytes)
+{
+    connection_buffer(control, connection, answer, bytes);
+    if (!answer ||
+        !watch(control, EPOLL_CTL_MOD, connection->fd, EPOLLOUT, connection_index(control, connection))) {
+        connection_close(control, connection);
+        return;
+    }
+    connection->state = CONNECTION_WRITING;
+    connection->deadline_ms = clock_now_us() / 1000 + control->timeout_ms;
+    connection_write(control, connection);
+}
+
+static void connection_refuse(struct control *control, struct connection *connection, const char *text)
+{
+    struct error error;
+    size_t bytes = 0;
+
+    error_set(&error, EXIT_FAILED, "%s", text);
+    char *answer = control_error(&error, &bytes);
+    connection_answer(control, connection, answer, bytes);
+}
+
+/* Makes room for more of the request. False: refused, the connection is no longer READING. */
+static bool connection_grow(struct control *control, struct connection *connection)
+{
+    size_t wanted = connection->capacity ? 2 * connection->capacity : BUFFER_FIRST_BYTES;
+    char *grown;
+
+    if (connection->filled < connection->capacity)
+        return true;
+    if (connection->filled > CONTROL_REQUEST_MAX) {
+        connection_refuse(control, connection, "the request is longer than 64 MiB: import it in parts");
+        return false;
+    }
+    if (wanted > CONTROL_REQUEST_MAX + 1) /* one more, so that a request that is too long shows */
+        wanted = CONTROL_REQUEST_MAX + 1;
+    if (control->buffered_bytes + wanted - connection->capacity > REQUESTS_TOTAL_MAX) {
+        connection_refuse(control, connection, "the daemon is busy with other requests: try again");
+        return false;
+    }
+    grown = realloc(connection->buffer, wanted);
+    if (!grown) {
+        connection_refuse(control, connection, "out of memory");
+        return false;
+    }
+    control->buffered_bytes += wanted - connection->capacity;
+    connection->buffer = grown;
+    connection->capacity = wanted;
+    return true;
+}
+
+static unsigned count_watchers(const struct control *control)
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+        count += control->connections[i].state == CONNECTION_WATCHING;
+    return count;
+}
+
+/* From READING to WATCHING: what it hears first is the answer to its request. */
+static void connection_watch(struct control *control, struct connection *connection, size_t bytes)
+{
+    size_t answer_bytes = 0;
+    char *answer;
+
+    if (count_watchers(control) == WATCHERS_MAX) {
+        connection_refuse(control, connection, "too many watch already: end one of them");
+        return;
+    }
+    connection->reader = events_reader(daemon_events(control->daemon));
+    answer = control_answer(control->daemon, connection->buffer, bytes, &answer_bytes);
+    connection_buffer(control, connection, answer, answer_bytes);
+    connection->state = CONNECTION_WATCHING;
+    connection->deadline_ms = UINT64_MAX;
+    connection_stream(control, connection);
+}
+
+/*
+ * The first `bytes` of the buffer are the request. Where it or its answer is large, so was what was needed on the
+ * way: what the allocator keeps of that is given back when the connection ends.
+ */
+static void connection_ask(struct control *control, struct connection *connection, size_t bytes)
+{
+    size_t answer_bytes = 0;
+
+    if (control_asks_to_watch(connection->buffer, bytes)) {
+        connection_watch(control, connection, bytes);
+        return;
+    }
+    char *answer = control_answer(control->daemon, connection->buffer, bytes, &answer_bytes);
+
+    connection->large = bytes > LARGE_BYTES || answer_bytes > LARGE_BYTES;
+    connection_answer(control, connection, answer, answer_bytes);
+}
+
+/* A request ends at its newline, or where the client shuts down its half. An empty one is no question. */
+static bool connection_try_request(struct control *control, struct connection *connection, size_t searched,
+                                   bool ended)
+{
+    const char *newline = connection->filled > searched
+                              ? memchr(connection->buffer + searched, '\n', connection->filled - searched)
+                              : NULL;
+    size_t bytes = newline ? (size_t)(newline - connection->buffer) : connection->filled;
+
+    if (!newline && !ended)
+        return false;
+    if (bytes == 0)
+        connection_close(control, connection);
+    else
+        connection_ask(control, connection, bytes);
+    return true;
+}
+
+static void connection_read(struct control *control, struct connection *connection)
+{
+    size_t turn = 0;
+
+    while (turn < TURN_BYTES && connection_grow(control, connection)) {
+        size_t searched = connection->filled, room = connection->capacity - connection->filled;
+        ssize_t received;
+
+        if (room > TURN_BYTES)
+            room = TURN_BYTES;
+        received = recv(connection->fd, connection->buffer + connection->filled, room, MSG_DONTWAIT);
+        if (received < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        if (received < 0) {
+            connection_close(control, connection);
+            return;
+        }
+        connection->filled += (size_t)received;
+        turn += (size_t)received;
+        if (connection_try_request(control, connection, searched, received == 0))
+            return;
+    }
+}
+
+/*
+ * A free place; where there is none, one is made by closing the oldest connection, those that have not asked yet
+ * first.
+ */
+static struct connection *connection_place(struct control *control)
+{
+    struct connection *oldest = NULL;
+
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+        struct connection *connection = &control->connections[i];
+
+        if (connection->state == CONNECTION_FREE)
+            return connection;
+        if (!oldest || connection->state < oldest->state ||
+            (connection->state == oldest->state && connection->opened < oldest->opened))
+            oldest = connection;
+    }
+    connection_close(control, oldest);
+    return oldest;
+}
+
+static void accept_connections(struct control *control)
+{
+    for (unsigned turn = 0; turn < EVENTS_MAX; turn++) {
+        int fd = accept4(control->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        struct connection *connection;
+
+        if (fd < 0)
+            return;
+        connection = connection_place(control);
+        if (!watch(control, EPOLL_CTL_ADD, fd, EPOLLIN, connection_index(control, connection))) {
+            close(fd);
+            return;
+        }
+        connection->state = CONNECTION_READING;
+        connection->fd = fd;
+        connection->opened = control->opened++;
+        connection->deadline_ms = clock_now_us() / 1000 + control->timeout_ms;
+    }
+}
+
+static void close_late(struct control *control)
+{
+    uint64_t expirations, now = clock_now_us() / 1000;
+
+    if (read(control->timer_fd, &expirations, sizeof(expirations)) < 0)
+        return; /* set anew since the event */
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+        if (control->connections[i].state != CONNECTION_FREE && control->connections[i].deadline_ms <= now)
+            connection_close(control, &control->connections[i]);
+}
+
+static void handle_event(struct control *control, const struct epoll_event *event)
+{
+    struct connection *connection;
+
+    if (event->data.u64 == EVENT_TIMER)
+        close_late(control);
+    else if (event->data.u64 == EVENT_LISTENER)
+        accept_connections(control);
+    if (event->data.u64 >= CONNECTIONS_MAX)
+        return;
+    /*
+     * An event may be of a connection that gave up its place in this round: reads and writes of its successor find
+     * nothing, and wait.
+     */
+    connection = &control->connections[event->data.u64];
+    if (connection->state == CONNECTION_READING)
+        connection_read(control, connection);
+    else if (connection->state == CONNECTION_WRITING)
+        connection_write(control, connection);
+    else if (connection->state == CONNECTION_WATCHING && (event->events & (EPOLLHUP | EPOLLERR)))
+        connection_close(control, connection);
+    else if (connection->state == CONNECTION_WATCHING)
+        connection_stream(control, connection);
+}
+
+void control_handle(struct control *control)
+{
+    struct epoll_event events[EVENTS_MAX];
+    int count = epoll_wait(control->epoll_fd, events, EVENTS_MAX, 0);
+
+    for (int i = 0; i < count; i++)
+        handle_event(control, &events[i]);
+    arm_timer(control);
+}
+
+int control_fd(const struct control *control)
+{
+    return control->epoll_fd;
+}
+
+void control_set_timeout_ms(struct control *control, unsigned timeout_ms)
+{
+    control->timeout_ms = timeout_ms;
+}
+
+/* ---- the socket's place in the file system ---- */
+
+static bool make_address(const char *path, struct sockaddr_un *address, struct error *error)
+{
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (path[0] == '\0')
+        return error_set(error, EXIT_USAGE, "control socket: the path is empty: give one");
+    if (strlen(path) >= sizeof(address->sun_path))
+        return error_set(error, EXIT_FAILED,
+                         "control socket: %.200s: longer than %zu bytes: choose a shorter path", path,
+                         sizeof(address->sun_path) - 1);
+    memcpy(address->sun_path, path, strlen(path));
+    return true;
+}
+
+/* The folder that `path` lies in. */
+static void folder_of(const struct sockaddr_un *address, char folder[sizeof(address->sun_path)])
+{
+    char *slash;
+
+    memcpy(folder, address->sun_path, sizeof(address->sun_path));
+    slash = strrchr(folder, '/');
+    if (!slash)
+        memcpy(folder, ".", sizeof("."));
+    else
+        slash[slash == folder ? 1 : 0] = '\0';
+}
+
+static bool check_folder(const struct sockaddr_un *address, struct error *error)
+{
+    char folder[sizeof(address->sun_path)];
+    struct stat status;
+
+    folder_of(address, folder);
+    if (stat(folder, &status) < 0) {
+        if (errno == ENOENT && strcmp(address->sun_path, CONTROL_SOCKET_DEFAULT) == 0)
+            return true; /* ours to make */
+        return error_set(error, EXIT_FAILED,
+                         "control socket: folder %s: %s: make it, or give another --control", folder,
+                         strerror(errno));
+    }
+    if (!S_ISDIR(status.st_mode))
+        return error_set(error, EXIT_FAILED, "control socket: %s: not a folder: give another --control",
+                         folder);
+    return true;
+}
+
+enum occupant { OCCUPANT_NONE, OCCUPANT_STALE, OCCUPANT_ERROR };
+
+/* Asks the socket who listens. A full queue (EAGAIN) is a sign of life too. */
+static enum occupant ask_occupant(const struct sockaddr_un *address, struct error *error)
+{
+    struct ucred peer = {0};
+    socklen_t peer_bytes = sizeof(peer);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int result = fd < 0 ? -1 : connect(fd, (const struct sockaddr *)address, sizeof(*address));
+    int reason = result < 0 ? errno : 0;
+
+    if (result == 0)
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_bytes);
+    if (fd >= 0)
+        close(fd);
+    if (result < 0 && reason == ECONNREFUSED)
+        return OCCUPANT_STALE;
+    if (result < 0 && reason == ENOENT)
+        return OCCUPANT_NONE;
+    if (result < 0 && reason != EAGAIN)
+        error_set(error, EXIT_FAILED, "control socket: %s: %s: give another --control", address->sun_path,
+                  strerror(reason));
+    else if (peer.pid > 0)
+        error_set(error, EXIT_FAILED,
+                  "socket in use by a running synward (pid %d) at %s: stop it or give another --control",
+                  (int)peer.pid, address->sun_path);
+    else
+        error_set(error, EXIT_FAILED,
+                  "socket in use by a running synward at %s: stop it or give another --control",
+                  address->sun_path);
+    return OCCUPANT_ERROR;
+}
+
+static enum occupant find_occupant(const struct sockaddr_un *address, struct error *error)
+{
+    struct stat status;
+
+    if (lstat(address->sun_path, &status) < 0) {
+        if (errno == ENOENT)
+            return OCCUPANT_NONE;
+        error_set(error, EXIT_FAILED, "control socket: %s: %s: give another --control", address->sun_path,
+                  strerror(errno));
+        return OCCUPANT_ERROR;
+    }
+    if (!S_ISSOCK(status.st_mode)) {
+        error_set(error, EXIT_FAILED,
+                  "control socket: %s: exists and is no socket: move it away or give another --control",
+                  address->sun_path);
+        return OCCUPANT_ERROR;
+    }
+    return ask_occupant(address, error);
+}
+
+bool control_check(const char *path, struct error *error)
+{
+    struct sockaddr_un address;
+
+    return make_address(path, &address, error) && check_folder(&address, error) &&
+           find_occupant(&address, error) != OCCUPANT_ERROR;
+}
+
+/* The name under which the socket is made: the same length for every path, in the same folder. */
+static bool birth_address(const struct sockaddr_un *address, struct sockaddr_un *birth, struct error *error)
+{
+    char folder[sizeof(address->sun_path)];
+    int bytes;
+
+    folder_of(address, folder);
+    *birth = (struct sockaddr_un){.sun_family = AF_UNIX};
+    bytes = snprintf(birth->sun_path, sizeof(birth->sun_path), "%s/.sw%d", folder, (int)getpid());
+    if (bytes < 0 || (size_t)bytes >= sizeof(birth->sun_path))
+        return error_set(error, EXIT_FAILED,
+                         "control socket: %s: the folder's path is too long: choose a shorter one",
+                         address->sun_path);
+    return true;
+}
+
+/* A listening socket at `birth`. Its mode is set before bind(), which gives the file that of the socket. */
+static int listen_at(const struct sockaddr_un *birth, struct error *error)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    (void)unlink(birth->sun_path); /* of a process that had our number and was killed here */
+    if (fd >= 0 && fchmod(fd, 0600) == 0 && bind(fd, (const struct sockaddr *)birth, sizeof(*birth)) == 0) {
+        if (listen(fd, SOMAXCONN) == 0)
+            return fd;
+        unlink(birth->sun_path);
+    }
+    error_set(error, EXIT_FAILED, "control socket: %s: %s: give another --control", birth->sun_path,
+              strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+/*
+ * Removes the stale socket. Between finding it stale and removing it another daemon may have replaced it: so it is
+ * moved aside and asked again, and what turns out to live is put back.
+ */
+static void remove_stale(const struct sockaddr_un *address, const struct sockaddr_un *birth)
+{
+    struct sockaddr_un aside = *birth;
+    size_t used = strlen(aside.sun_path);
+
+    if (used + 1 >= sizeof(aside.sun_path)) {
+        unlink(address->sun_path);
+        return;
+    }
+    aside.sun_path[used] = '~';
+    if (rename(address->sun_path, aside.sun_path) < 0)
+        return;
+    if (ask_occupant(&aside, NULL) != OCCUPANT_STALE)
+        (void)!link(aside.sun_path, address->sun_path);
+    unlink(aside.sun_path);
+}
+
+/* Gives the socket its name. Whoever is quicker than us keeps the place. */
+static bool move_into_place(struct control *control, const struct sockaddr_un *birth, struct error *error)
+{
+    const char *path = control->address.sun_path;
+    struct stat status;
+    bool linked;
+
+    if (find_occupant(&control->address, error) == OCCUPANT_STALE)
+        remove_stale(&control->address, birth);
+    linked = link(birth->sun_path, path) == 0;
+    if (!linked && find_occupant(&control->address, error) != OCCUPANT_ERROR)
+        error_set(error, EXIT_FAILED, "control socket: %s: cannot be made: give another --control", path);
+    unlink(birth->sun_path);
+    if (linked && lstat(path, &status) == 0) {
+        control->device = status.st_dev;
+        control->inode = status.st_ino;
+    }
+    return linked;
+}
+
+static bool open_socket(struct control *control, struct error *error)
+{
+    struct sockaddr_un birth;
+    char folder[sizeof(birth.sun_path)];
+
+    folder_of(&control->address, folder);
+    if (strcmp(control->address.sun_path, CONTROL_SOCKET_DEFAULT) == 0 && mkdir(folder, 0755) < 0 &&
+        errno != EEXIST)
+        return error_set(error, EXIT_FAILED,
+                         "control socket: folder %s: %s: run as root, or give another --control", folder,
+                         strerror(errno));
+    if (!birth_address(&control->address, &birth, error))
+        return false;
+    control->listen_fd = listen_at(&birth, error);
+    return control->listen_fd >= 0 && move_into_place(control, &birth, error);
+}
+
+static bool open_descriptors(struct control *control, struct error *error)
+{
+    control->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    control->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (control->epoll_fd < 0 || control->timer_fd < 0 ||
+        !watch(control, EPOLL_CTL_ADD, control->timer_fd, EPOLLIN, EVENT_TIMER))
+        return error_set(error, EXIT_FAILED, "control socket: %s", strerror(errno));
+    return true;
+}
+
+struct control *control_open(struct daemon *daemon, const char *path, struct error *error)
+{
+    struct control *control;
+
+    if (!control_check(path, error))
+        return NULL;
+    control = calloc(1, sizeof(*control));
+    if (!control) {
+        error_set(error, EXIT_FAILED, "out of memory");
+        return NULL;
+    }
+    control->daemon = daemon;
+    control->timeout_ms = CONTROL_TIMEOUT_MS;
+    control->epoll_fd = control->timer_fd = control->listen_fd = -1;
+    if (make_address(path, &control->address, error) && open_descriptors(control, error) &&
+        open_socket(control, error)) {
+        if (watch(control, EPOLL_CTL_ADD, control->listen_fd, EPOLLIN, EVENT_LISTENER))
+            return control;
+        error_set(error, EXIT_FAILED, "control socket: %s", strerror(errno));
+    }
+    control_close(control);
+    return NULL;
+}
+
+static void close_if_open(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+void control_close(struct control *control)
+{
+    struct stat status;
+
+    if (!control)
+        return;
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+        connection_close(control, &control->connections[i]);
+    if (control->inode != 0 && lstat(control->address.sun_path, &status) == 0 &&
+        status.st_dev == control->device && status.st_ino == control->inode)
+        unlink(control->address.sun_path);
+    close_if_open(control->listen_fd);
+    close_if_open(control->timer_fd);
+    close_if_open(control->epoll_fd);
+    free(control);
+}

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* report.c - see report.h. */
+#include "bridge/events/report.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge/base/clock.h"
+#include "bridge/text/mode_text.h"
+#include "bridge/text/server_text.h"
+#include "profiles/model/profile.h"
+
+#define SECOND_US 1000000ull
+
+/* What counters say of a table that has no room: X(name for people, sum of counters). */
+#define FULL_TABLES(X)                                                                                       \
+    X("flows", counters->flows_evicted)                                                                      \
+    X("pools", counters->drops[DROP_no_room])                                                                \
+    X("held data", counters->drops[DROP_hold_full])                                                          \
+    X("segments of our own", counters->drops[DROP_outbox_full])                                              \
+    X("observations", counters->learning_observations_dropped)
+
+enum {
+#define FULL_TABLE_ONE(name, value) 0,
+    TABLES = sizeof((char[]){FULL_TABLES(FULL_TABLE_ONE)}),
+#undef FULL_TABLE_ONE
+    WATCHED = TABLES + 2 /* and the TAPs */
+};
+
+/* A number that only grows, and what was told of it. */
+struct growing {
+    uint64_t told;
+    uint64_t told_us; /* 0: never */
+};
+
+struct aside {
+    struct ip_addr prefix;
+    uint8_t length;
+    uint64_t until_us;
+};
+
+struct known_profile {
+    struct server_key key;
+    bool armed;
+    uint32_t drifts;
+};
+
+struct report {
+    struct events *events;
+    struct growing growing[WATCHED];
+    uint32_t asides;
+    struct aside aside[REPORT_ASIDES];
+    uint64_t store_revision;
+    bool looked; /* at the store */
+    struct known_profile *profiles;
+    size_t profile_count;
+    bool save_failed;
+};
+
+struct report *report_new(struct events *events)
+{
+    struct report *report = calloc(1, sizeof(*report));
+
+    if (report)
+        report->events = events;
+    return report;
+}
+
+void report_free(struct report *report)
+{
+    if (report)
+        free(report->profiles);
+    free(report);
+}
+
+static void add(struct report *report, const struct event *event)
+{
+    events_add(report->events, event, clock_now_us(), clock_wall_us());
+}
+
+__attribute__((format(printf, 2, 3))) static void say(struct event *event, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(event->text, sizeof(event->text), format, arguments);
+    va_end(arguments);
+}
+
+static struct event about(enum event_kind kind, enum log_level level, const char *state,
+                          const struct server_key *server)
+{
+    struct event event = {.kind = kind, .level = level, .state = state, .has_server = server != NULL};
+
+    if (server)
+        event.server = *server;
+    return event;
+}
+
+static const char *server_text(const struct server_key *server, char text[SERVER_TEXT_BYTES])
+{
+    return server_to_text(&server->addr, server->port, text);
+}
+
+/* ---- modes ---- */
+
+void report_attack(struct report *report, const struct server_key *server,
+                   const struct observed_trigger *trigger)
+{
+    struct event event = about(EVENT_MODE, LOG_LEVEL_WARNING, mode_name(MODE_ATTACK), server);
+    char text[SERVER_TEXT_BYTES], cause[CAUSE_TEXT_BYTES];
+    const char *why = cause_to_text(trigger->cause, trigger->value, cause);
+
+    event.has_value = trigger->value != 0;
+    event.value = trigger->value;
+    snprintf(event.cause, sizeof(event.cause), "%s", why ? why : "");
+    say(&event, "%s: attack mode, %s", server_text(server, text), event.cause);
+    add(report, &event);
+}
+
+void report_normal(struct report *report, const struct server_key *server)
+{
+    struct event event = about(EVENT_MODE, LOG_LEVEL_INFO, mode_name(MODE_NORMAL), server);
+    char text[SERVER_TEXT_BYTES];
+
+    snprintf(event.cause, sizeof(event.cause), "quiet");
+    say(&event, "%s: quiet, back to normal mode", server_text(server, text));
+    add(report, &event);
+}
+
+void report_setting(struct report *report, const struct server_key *server, enum mode_setting setting)
+{
+    const char *name = setting == SETTING_INHERIT ? "default" : mode_setting_name(setting);
+    struct event event = about(EVENT_SETTING, LOG_LEVEL_INFO, name, server);
+    char text[SERVER_TEXT_BYTES];
+
+    snprintf(event.cause, sizeof(event.cause), "operator");
+    say(&event, "%s: the operator set mode %s", server ? server_text(server, text) : "all servers", name);
+    add(report, &event);
+}
+
+/* ---- profiles ---- */
+
+void report_greeting(struct report *report, const struct observation *observation)
+{
+    const bool negative = observation->greeting.negative;
+    struct event event =
+        about(EVENT_GREETING, LOG_LEVEL_WARNING, negative ? "negative" : "unequal", &observation->server);
+    char client[ADDR_TEXT_BYTES], text[SERVER_TEXT_BYTES];
+
+    snprintf(event.cause, sizeof(event.cause), "client %s", addr_to_text(&observation->client, client));
+    say(&event, "%s: %s; a client of %s was reset", server_text(&observation->server, text),
+        negative ? "it refused the client whom it was to greet" : "its greeting was not the learned one",
+        client);
+    add(report, &event);
+}
+
+static void report_armed(struct report *report, const struct server_key *server, bool armed)
+{
+    struct event event = about(EVENT_PROFILE, armed ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+                               armed ? "armed" : "disarmed", server);
+    char text[SERVER_TEXT_BYTES];
+
+    say(&event, "%s: the profile is %s", server_text(server, text),
+        armed ? "armed" : "no longer armed, its clients are let in after a cookie");
+    add(report, &event);
+}
+
+static int compare_known(const void *left, const void *right)
+{
+    const struct known_profile *a = left, *b = right;
+
+    return memcmp(&a->key, &b->key, sizeof(a->key));
+}
+
+static const struct known_profile *known_before(const struct report *report,
+                                                const struct known_profile *profile)
+{
+    return report->profile_count ? bsearch(profile, report->profiles, report->profile_count,
+                                           sizeof(*report->profiles), compare_known)
+                                 : NULL;
+}
+
+/* A busy server is disarmed and learned anew between two looks: both are told. */
+static void compare_with_before(struct report *report, const struct known_profile *now)
+{
+    const struct known_profile *before = known_before(report, now);
+    bool armed = before && before->armed;
+
+    if (armed && before->drifts != now->drifts) {
+        report_armed(report, &now->key, false);
+        armed = false;
+    }
+    if (armed != now->armed)
+        report_armed(report, &now->key, now->armed);
+}
+
+/* What is armed at the first look was so before we were: it is no event. */
+static void look_at_profiles(struct report *report, const struct store *store)
+{
+    const size_t count = store_count(store);
+    struct known_profile *now;
+
+    if (report->looked && report->store_revision == store_revision(store))
+        return;
+    now = calloc(count + 1, sizeof(*now));
+    if (!now)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        const struct profile *profile = store_at(store, i);
+
+        now[i] = (struct known_profile){profile->key, profile_armed(profile), profile->drifts};
+        if (report->looked)
+            compare_with_before(report, &now[i]);
+    }
+    qsort(now, count, sizeof(*now), compare_known);
+    free(report->profiles);
+    report->profiles = now;
+    report->profile_count = count;
+    report->store_revision = store_revision(store);
+    report->looked = true;
+}
+
+/* ---- sources ---- */
+
+static void add_source(struct report *report, struct event *event, const struct ip_addr *prefix,
+                       uint8_t length, const char *text)
+{
+    char address[ADDR_TEXT_BYTES];
+
+    snprintf(event->subject, sizeof(event->subject), "%s/%u", addr_to_text(prefix, address), length);
+    say(event, "%s: %s", event->subject, text);
+    add(report, event);
+}
+
+static struct aside *find_aside(struct report *report, const struct ip_addr *prefix, uint8_t length)
+{
+    for (uint32_t i = 0; i < report->asides; i++) {
+        struct aside *aside = &report->aside[i];
+
+        if (aside->length == length && memcmp(&aside->prefix, prefix, sizeof(*prefix)) == 0)
+            return aside;
+    }
+    return NULL;
+}
+
+static void remember_aside(struct report *report, const struct ip_addr *prefix, uint8_t length,
+                           uint64_t until_us)
+{
+    struct aside *aside = find_aside(report, prefix, length);
+
+    if (!aside && report->asides < REPORT_ASIDES)
+        aside = &report->aside[report->asides++];
+    if (aside)
+        *aside = (struct aside){*prefix, length, until_us};
+}
+
+static void forget_aside(struct report *report, struct aside *aside)
+{
+    if (aside)
+        *aside = report->aside[--report->asides];
+}
+
+void report_aside(struct report *report, const struct observation *observation)
+{
+    const struct observed_source *source = &observation->source;
+    const uint64_t for_s = (source->until_us - observation->time_us) / SECOND_US;
+    struct event event = about(EVENT_SOURCE, LOG_LEVEL_WARNING, "aside", &observation->server);
+    char server[SERVER_TEXT_BYTES], text[EVENT_TEXT_BYTES - EVENT_SUBJECT_BYTES];
+
+    snprintf(event.cause, sizeof(event.cause), "%u wrong requests and %u right ones", source->mismatches,
+             source->matches);
+    event.has_value = true;
+    event.value = source->mismatches;
+    snprintf(text, sizeof(text), "put aside for %llu s, %s, last to %s", (unsigned long long)for_s,
+             event.cause, server_text(&observation->server, server));
+    add_source(report, &event, &source->prefix, source->length, text);
+    remember_aside(report, &source->prefix, source->length, source->until_us);
+}
+
+void report_rule(struct report *report, const struct source_rule *rule)
+{
+    const bool aside = rule->state == SOURCE_ASIDE, allowed = rule->state == SOURCE_ALLOWED;
+    const char *state = aside ? "aside" : allowed ? "allowed" : "released";
+    struct event event = about(EVENT_SOURCE, LOG_LEVEL_INFO, state, NULL);
+
+    snprintf(event.cause, sizeof(event.cause), "operator");
+    add_source(report, &event, &rule->prefix, rule->length,
+               aside     ? "put aside by the operator"
+               : allowed ? "allowed by the operator"
+                         : "released by the operator");
+    forget_aside(report, find_aside(report, &rule->prefix, rule->length));
+    if (aside && rule->until_us != 0)
+        remember_aside(report, &rule->prefix, rule->length, rule->until_us);
+}
+
+static void look_at_asides(struct report *report, uint64_t now_us)
+{
+    for (uint32_t i = 0; i < report->asides;) {
+        const struct aside aside = report->aside[i];
+        struct event event = about(EVENT_SOURCE, LOG_LEVEL_INFO, "released", NULL);
+
+        if (aside.until_us > now_us) {
+            i++;
+            continue;
+        }
+        forget_aside(report, &report->aside[i]);
+        snprintf(event.cause, sizeof(event.cause), "time");
+        add_source(report, &event, &aside.prefix, aside.length, "its time is over, released");
+    }
+}
+
+/* ---- store, learning, sides ---- */
+
+/* Saving goes on every ten seconds while something is learned: the log need not know. */
+void report_saved(struct report *report, const char *path, size_t profiles)
+{
+    struct event event =
+        about(EVENT_STORE, report->save_failed ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "saved", NULL);
+
+    event.has_value = true;
+    event.value = profiles;
+    say(&event, "%.300s: saved, %zu profiles", path, profiles);
+    report->save_failed = false;
+    add(report, &event);
+}
+
+void report_save_failed(struct report *report, const char *reason)
+{
+    struct event event = about(EVENT_STORE, LOG_LEVEL_ERROR, "failed", NULL);
+
+    snprintf(event.cause, sizeof(event.cause), "%s", reason);
+    say(&event, "%s", reason);
+    report->save_failed = true;
+    add(report, &event);
+}
+
+void report_learning(struct report *report, bool on)
+{
+    struct event event = about(EVENT_LEARNING, LOG_LEVEL_INFO, on ? "on" : "off", NULL);
+
+    snprintf(event.cause, sizeof(event.cause), "operator");
+    say(&event, "learning %s", on ? "on" : "off");
+    add(report, &event);
+}
+
+void report_side_lost(struct report *report, const char *side, const char *device)
+{
+    struct event event = about(EVENT_SIDE, LOG_LEVEL_WARNING, "lost", NULL);
+
+    snprintf(event.subject, sizeof(event.subject), "%s", side);
+    say(&event, "%s: %s has vanished; its frames pass again when it is back", side, device);
+    add(report, &event);
+}
+
+void report_side_back(struct report *report, const char *side, const char *device)
+{
+    struct event event = about(EVENT_SIDE, LOG_LEVEL_INFO, "back", NULL);
+
+    snprintf(event.subject, sizeof(event.subject), "%s", side);
+    say(&event, "%s: %s is back, and joined again", side, device);
+    add(report, &event);
+}
+
+void report_stack(struct report *report, const char *reason)
+{
+    struct event event =
+        about(EVENT_STACK, reason ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, reason ? "lost" : "seen", NULL);
+
+    snprintf(event.cause, sizeof(event.cause), "%s", reason ? reason : "");
+    if (reason)
+        say(&event, "the servers' listening sockets are not known: %s", reason);
+    else
+        say(&event, "the servers' listening sockets are known again");
+    add(report, &event);
+}
+
+/* ---- what grows ---- */
+
+static void add_growth(struct report *report, size_t index, const char *name, uint64_t growth)
+{
+    const bool tap = index >= TABLES;
+    struct event event =
+        about(tap ? EVENT_OVERFLOW : EVENT_TABLE, LOG_LEVEL_WARNING, tap ? NULL : "full", NULL);
+
+    snprintf(event.subject, sizeof(event.subject), "%s", name);
+    event.has_value = true;
+    event.value = growth;
+    if (tap)
+        say(&event, "%s side: %llu frames lost, the TAP's queue was full", name, (unsigned long long)growth);
+    else
+        say(&event, "%s: no room, %llu times", name, (unsigned long long)growth);
+    add(report, &event);
+}
+
+static void look_at_growth(struct report *report, size_t index, const char *name, uint64_t total,
+                           uint64_t now_us)
+{
+    struct growing *growing = &report->growing[index];
+
+    if (total <= growing->told || (growing->told_us != 0 && now_us - growing->told_us < REPORT_TABLE_US))
+        return;
+    add_growth(report, index, name, total - growing->told);
+    growing->told = total;
+    growing->told_us = now_us;
+}
+
+static void look_at_counters(struct report *report, const struct counters *counters,
+                             const uint64_t overflow[2], uint64_t now_us)
+{
+    size_t index = 0;
+
+#define FULL_TABLE_LOOK(name, value) look_at_growth(report, index++, name, value, now_us);
+    FULL_TABLES(FULL_TABLE_LOOK)
+#undef FULL_TABLE_LOOK
+    look_at_growth(report, index++, "client", overflow[SIDE_CLIENT], now_us);
+    look_at_growth(report, index, "server", overflow[SIDE_SERVER], now_us);
+}
+
+void report_tick(struct report *report, const struct store *store, const struct counters *counters,
+                 const uint64_t overflow[2])
+{
+    const uint64_t now_us = clock_now_us();
+
+    look_at_profiles(report, store);
+    look_at_asides(report, now_us);
+    if (counters)
+        look_at_counters(report, counters, overflow, now_us);
+}

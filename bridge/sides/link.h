@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * link.h - one interface seen through netlink: up and down, MTU, drop counts.
+ *
+ * The netlink socket is opened inside the interface's namespace and stays there. Main thread only.
+ */
+#ifndef SYNWARD_BRIDGE_SIDES_LINK_H
+#define SYNWARD_BRIDGE_SIDES_LINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bridge/sides/side.h"
+#include "profiles/error.h"
+
+struct link;
+
+/*
+ * A socket that becomes readable when an interface changes in the namespace that the thread is in; -1, with errno:
+ * there is none. What it says is not read: link_heard() empties it, and who wants to know asks the kernel.
+ */
+int link_listen(void);
+void link_heard(int listener);
+/* Waits for the next change, until `until_us` on the monotonic clock. False: there was none. */
+bool link_wait(int listener, uint64_t until_us);
+
+/* The interface need not exist yet. `side` must outlive the link. */
+struct link *link_open(const struct side_spec *side, struct error *error);
+/* One more interface in the namespace of `other`, by whose socket it is asked, and which must outlive it. */
+struct link *link_beside(const struct link *other, const struct side_spec *side, struct error *error);
+void link_close(struct link *link);
+/* link_listen() in the interface's namespace; -1: none. The link's. */
+int link_events(const struct link *link);
+/* For who has more to ask in that namespace. The link's. */
+struct nl_sock *link_socket(const struct link *link);
+
+struct link_state {
+    int index;
+    int master;    /* of what it is a member (bridge, bond); 0: of nothing */
+    bool ethernet; /* frames begin with an Ethernet header */
+    bool up;
+    bool carrier;
+    uint8_t mac[6]; /* where it is Ethernet */
+};
+bool link_look(const struct link *link, struct link_state *state, struct error *error);
+/* Whether this interface is still there, whatever its name is now. */
+bool link_index_exists(const struct link *link, int index);
+
+bool link_set_up(struct link *link, struct error *error);
+bool link_set_down(struct link *link, struct error *error);
+/* An interface that only carries what is not its own: no ARP, no IPv6 address by itself. Before it is brought up. */
+void link_set_mute(struct link *link);
+/*
+ * For a TAP of our own, before it is brought up: its queues hold so many frames, and there is no queueing discipline in front of them,
+ * which would only pass on what a TAP never refuses. Where the kernel says no it stays as it is.
+ */
+void link_set_queues(struct link *link, uint32_t frames);
+bool link_mtu(const struct link *link, uint32_t *mtu, struct error *error);
+bool link_set_mtu(struct link *link, uint32_t mtu, struct error *error);
+/*
+ * Frames that the kernel could not queue towards us since the interface was made: for a TAP, those its queue had no
+ * room for.
+ */
+bool link_overflow(const struct link *link, uint64_t *frames, struct error *error);
+/* Removes the interface, if it is there: it is gone on return, even where a file still refers to it. */
+void link_remove(struct link *link);
+
+#endif

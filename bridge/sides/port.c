@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * port.c - see port.h.
+ *
+ * The order is one in which nothing leaks: both redirects stand, and with them the host is mute, before an interface is
+ * brought up. A port that was down is taken down again at the end; so that a killed process's successor knows, this
+ * is noted with the redirect.
+ */
+#include "bridge/sides/port.h"
+
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <netlink/errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bridge/base/clock.h"
+#include "bridge/base/log.h"
+#include "bridge/base/netns.h"
+#include "bridge/sides/probe.h"
+#include "bridge/sides/redirect.h"
+
+/* After a kill the kernel takes the ring apart, and the TAP with it, a moment after the process is gone. */
+#define RELEASE_US (500ull * 1000)
+
+enum port_note { NOTE_WAS_UP = 1, NOTE_WAS_DOWN = 2 };
+
+struct port {
+    const struct side_spec *side;
+    struct side_spec tap_side;
+    struct link *link, *tap;
+    int tap_fd;
+    int index;   /* of the interface that is joined; 0: none */
+    int refused; /* of one that came back and could not be joined; 0: none */
+    bool was_down;
+    bool proved;     /* or found not to work, and said so */
+    int promiscuous; /* the packet socket that holds the port so; -1: none */
+};
+
+static bool port_error(const struct port *port, const char *what, int code, struct error *error)
+{
+    return error_set(error, EXIT_FAILED, "side %s: %s: %s", port->side->text, what,
+                     code == -NLE_PERM ? "needs CAP_NET_ADMIN, run as root" : nl_geterror(code));
+}
+
+/* ---- what may be a port ---- */
+
+static bool check_kind(const struct port *port, const struct link_state *state, struct error *error)
+{
+    const char *text = port->side->text, *device = port->side->device;
+    if (!state->ethernet)
+        return error_set(error, EXIT_FAILED,
+                         "side %s: %s is not an Ethernet interface; give one whose frames have MAC addresses",
+                         text, device);
+    if (state->master != 0)
+        return error_set(
+            error, EXIT_FAILED,
+            "side %s: %s is a member of another interface (bridge, bond); take it out first: `ip "
+            "link set %s nomaster`",
+            text, device, device);
+    return true;
+}
+
+/* Waits until the TAP of a process that has just been killed is gone. */
+static int look_when_released(const struct port *port, int index, enum redirect_owner *owner, uint32_t *note)
+{
+    const uint64_t until_us = clock_now_us() + RELEASE_US;
+    const int events = link_events(port->link);
+    int code;
+    do
+        code = redirect_look(link_socket(port->link), index, owner, note);
+    while (code == 0 && *owner == REDIRECT_ALIVE && link_wait(events, until_us));
+    return code;
+}
+
+static bool check_owner(const struct port *port, enum redirect_owner owner, struct error *error)
+{
+    const char *text = port->side->text, *device = port->side->device;
+    char place[SIDE_PLACE_BYTES];
+    side_place(port->side, place);
+    if (owner == REDIRECT_ALIVE)
+        return error_set(
+            error, EXIT_FAILED,
+            "side %s: %s%s is in use by another synward (`ip link` shows its TAP); stop that first", text,
+            device, place);
+    if (owner == REDIRECT_FOREIGN)
+        return error_set(
+            error, EXIT_FAILED,
+            "side %s: %s%s has an ingress or clsact qdisc already, which is left alone; if nothing "
+            "needs it: `tc qdisc del dev %s ingress`, or clsact",
+            text, device, place, device);
+    return true;
+}
+
+struct examined {
+    struct link_state state;
+    enum redirect_owner owner; /* REDIRECT_NONE or REDIRECT_DEAD */
+    uint32_t note;             /* REDIRECT_DEAD: what was noted */
+};
+
+/* False where the interface is no port for us. */
+static bool examine(const struct port *port, struct examined *found, struct error *error)
+{
+    if (!link_look(port->link, &found->state, error) || !check_kind(port, &found->state, error))
+        return false;
+    const int code = look_when_released(port, found->state.index, &found->owner, &found->note);
+    if (code != 0)
+        return port_error(port, "cannot read its tc filters", code, error);
+    return check_owner(port, found->owner, error);
+}
+
+/* A port that a killed process brought up counts as down. */
+static bool undo_left_over(struct port *port, const struct examined *found, struct error *error)
+{
+    port->was_down = !found->state.up;
+    if (found->owner != REDIRECT_DEAD)
+        return true;
+    port->was_down = port->was_down || found->note == NOTE_WAS_DOWN;
+    log_line(LOG_LEVEL_WARNING, "%s: undoing what a killed synward left behind", port->side->text);
+    const int code = redirect_remove(link_socket(port->link), found->state.index);
+    return code == 0 || port_error(port, "cannot undo what a killed synward left behind", code, error);
+}
+
+struct port *port_open(const struct side_spec *side, struct link *link, struct error *error)
+{
+    struct port *port = calloc(1, sizeof(*port));
+    if (port == NULL) {
+        error_set(error, EXIT_FAILED, "out of memory for side %s", side->text);
+        return NULL;
+    }
+    *port = (struct port){.side = side, .link = link, .tap_fd = -1, .promiscuous = -1, .tap_side = *side};
+    struct examined found;
+    if (!examine(port, &found, error)) {
+        port_free(port);
+        return NULL;
+    }
+    snprintf(port->tap_side.device, sizeof(port->tap_side.device), "synward%d", found.state.index);
+    return port;
+}
+
+const struct side_spec *port_tap(const struct port *port)
+{
+    return &port->tap_side;
+}
+
+/* ---- joining ---- */
+
+/* The membership ends with the socket, so that no crash leaves a card promiscuous. In the port's namespace. */
+static bool set_promiscuous(struct port *port, int index, struct error *error)
+{
+    const struct packet_mreq every = {.mr_ifindex = index, .mr_type = PACKET_MR_PROMISC};
+    const struct packet_mreq groups = {.mr_ifindex = index, .mr_type = PACKET_MR_ALLMULTI};
+    port->promiscuous = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+    if (port->promiscuous >= 0 &&
+        setsockopt(port->promiscuous, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &every, sizeof(every)) == 0 &&
+        setsockopt(port->promiscuous, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &groups, sizeof(groups)) == 0)
+        return true;
+    return error_set(error, EXIT_FAILED, "side %s: cannot make %s promiscuous: %s", port->side->text,
+                     port->side->device, strerror(errno));
+}
+
+static bool probe_error(const struct port *port, enum probe_result result, int reason, struct error *error)
+{
+    if (result == PROBE_NOT_POSSIBLE)
+        return error_set(error, EXIT_FAILED, "side %s: cannot send a probe: %s", port->side->text,
+                         strerror(reason));
+    return error_set(
+        error, EXIT_FAILED,
+        "side %s: a probe frame was lost %s %s; does something else filter it (XDP, tc, nftables)?",
+        port->side->text, result == PROBE_FAILED_OUT ? "on its way out of" : "on its way in from",
+        port->side->device);
+}
+
+/* A port without carrier (a VM's tap before the VM, an unplugged cable) takes no frame: it is proved when it has. */
+static bool prove(struct port *port, const struct link_state *state, bool both_ways, struct error *error)
+{
+    struct link_state tap;
+    if (!link_look(port->tap, &tap, error))
+        return false;
+    struct probe probe = {.socket = link_socket(port->link),
+                          .port = state->index,
+                          .tap = tap.index,
+                          .tap_fd = port->tap_fd,
+                          .both_ways = both_ways};
+    memcpy(probe.mac, state->mac, sizeof(probe.mac));
+    const enum probe_result result = probe_run(&probe);
+    port->proved = true;
+    return result == PROBE_PASSED || probe_error(port, result, errno, error);
+}
+
+static bool prove_if_possible(struct port *port, bool both_ways, struct error *error)
+{
+    struct link_state state;
+    port->proved = false;
+    if (!link_look(port->link, &state, error))
+        return false;
+    if (state.carrier)
+        return prove(port, &state, both_ways, error);
+    log_line(LOG_LEVEL_INFO, "%s: no carrier yet, joined without a probe", port->side->text);
+    return true;
+}
+
+static bool redirect_both(struct port *port, int index, int tap_index, struct error *error)
+{
+    struct nl_sock *socket = link_socket(port->link);
+    /* A join before this one led to an interface that is gone. */
+    redirect_remove(socket, tap_index);
+    int code = redirect_add(socket, tap_index, index, NOTE_WAS_UP);
+    if (code == 0)
+        code = redirect_add(socket, index, tap_index, port->was_down ? NOTE_WAS_DOWN : NOTE_WAS_UP);
+    if (code == 0) {
+        port->index = index;
+        return true;
+    }
+    if (code == -NLE_EXIST)
+        return check_owner(port, REDIRECT_FOREIGN, error);
+    return port_error(port, "cannot redirect by tc (needs clsact, u32, mirred and bpf in the kernel)", code,
+                      error);
+}
+
+/* What is made here is unmade by port_leave(). In the port's namespace. */
+static bool join(struct port *port, const struct link_state *state, bool both_ways, struct error *error)
+{
+    struct link_state tap;
+    return link_look(port->tap, &tap, error) && redirect_both(port, state->index, tap.index, error) &&
+           set_promiscuous(port, state->index, error) && link_set_up(port->tap, error) &&
+           (state->up || link_set_up(port->link, error)) && prove_if_possible(port, both_ways, error);
+}
+
+void port_leave(struct port *port)
+{
+    struct link_state state;
+    /* By its name: another may have that by now. */
+    if (port->was_down && link_look(port->link, &state, NULL) && state.index == port->index)
+        link_set_down(port->link, NULL);
+    if (port->index != 0)
+        redirect_remove(link_socket(port->link), port->index);
+    if (port->promiscuous >= 0)
+        close(port->promiscuous);
+    port->promiscuous = -1;
+    port->index = 0;
+}
+
+static bool join_inside(struct port *port, bool both_ways, struct error *error)
+{
+    struct examined found;
+    struct netns_return back;
+    if (!examine(port, &found, error) || !undo_left_over(port, &found, error) ||
+        !netns_enter(port->side->netns, &back, error))
+        return false;
+    const bool ok = join(port, &found.state, both_ways, error);
+    netns_leave(&back);
+    if (!ok)
+        port_leave(port);
+    return ok;
+}
+
+bool port_join(struct port *port, struct link *tap, int tap_fd, struct error *error)
+{
+    port->tap = tap;
+    port->tap_fd = tap_fd;
+    link_set_mute(tap);
+    return join_inside(port, true, error);
+}
+
+void port_free(struct port *port)
+{
+    free(port);
+}
+
+/* ---- coming and going ---- */
+
+/* The worker reads the TAP by now: only the way out can be probed. */
+static bool join_again(struct port *port, int index)
+{
+    struct error error = {0};
+    if (join_inside(port, false, &error))
+        return true;
+    /* Said once: what is tried and undone is a change too, and would lead here again. */
+    port->refused = index;
+    log_line(LOG_LEVEL_ERROR, "%s is back, but cannot be joined: %s; then start synward again",
+             port->side->device, error.text);
+    return false;
+}
+
+/* The frame that could not be sent when it was joined. */
+static void prove_late(struct port *port)
+{
+    struct link_state state;
+    struct netns_return back;
+    struct error error = {0};
+    if (!link_look(port->link, &state, NULL) || state.index != port->index || !state.carrier ||
+        !netns_enter(port->side->netns, &back, NULL))
+        return;
+    const bool ok = prove(port, &state, false, &error);
+    netns_leave(&back);
+    if (ok)
+        log_line(LOG_LEVEL_INFO, "%s: carrier, and a probe passed", port->side->text);
+    else
+        log_line(LOG_LEVEL_WARNING, "%s", error.text);
+}
+
+enum port_change port_follow(struct port *port)
+{
+    struct link_state state;
+    enum port_change change = PORT_AS_BEFORE;
+    if (port->index != 0 && link_index_exists(port->link, port->index)) {
+        if (!port->proved)
+            prove_late(port);
+        return PORT_AS_BEFORE;
+    }
+    if (port->index != 0) {
+        change = PORT_LOST;
+        port->index = 0;
+        port_leave(port);
+    }
+    if (link_look(port->link, &state, NULL) && state.index != port->refused && join_again(port, state.index))
+        change = PORT_BACK;
+    return change;
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * redirect.c - see redirect.h.
+ *
+ * libnl-route speaks for u32 and mirred; it knows neither clsact's two hooks by name nor the bpf classifier, whose
+ * message is written here. The gate has five instructions: mirred notes in a frame where it came in (skb_iif), and a
+ * frame of the host's own has come in nowhere.
+ */
+#include "bridge/sides/redirect.h"
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <linux/tc_act/tc_mirred.h>
+#include <netlink/cache.h>
+#include <netlink/errno.h>
+#include <netlink/msg.h>
+#include <netlink/route/act/mirred.h>
+#include <netlink/route/action.h>
+#include <netlink/route/classifier.h>
+#include <netlink/route/cls/u32.h>
+#include <netlink/route/qdisc.h>
+#include <netlink/route/tc.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define OUR_PRIORITY   0x5357u /* "SW": by this our filters are known */
+#define PROBE_PRIORITY (OUR_PRIORITY - 1)
+#define PROGRAM_NAME   "synward"
+#define ROOT_TABLE     0x800 /* what the kernel calls the first hash table of u32 */
+
+/* ingress and clsact stand in the same place: an interface has one of them at most. */
+#define QDISC_PARENT TC_H_CLSACT
+#define QDISC_HANDLE TC_H_MAKE(TC_H_CLSACT, 0)
+#define HOOK_INGRESS TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)
+#define HOOK_EGRESS  TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS)
+
+/* ---- qdisc ---- */
+
+/* The caller gives it back with rtnl_qdisc_put(). NULL: out of memory. */
+static struct rtnl_qdisc *clsact_of(int interface)
+{
+    struct rtnl_qdisc *qdisc = rtnl_qdisc_alloc();
+    if (qdisc == NULL)
+        return NULL;
+    rtnl_tc_set_ifindex(TC_CAST(qdisc), interface);
+    rtnl_tc_set_parent(TC_CAST(qdisc), QDISC_PARENT);
+    rtnl_tc_set_handle(TC_CAST(qdisc), QDISC_HANDLE);
+    rtnl_tc_set_kind(TC_CAST(qdisc), "clsact");
+    return qdisc;
+}
+
+static int add_clsact(struct nl_sock *socket, int interface)
+{
+    struct rtnl_qdisc *qdisc = clsact_of(interface);
+    if (qdisc == NULL)
+        return -NLE_NOMEM;
+    const int code = rtnl_qdisc_add(socket, qdisc, NLM_F_CREATE | NLM_F_EXCL);
+    rtnl_qdisc_put(qdisc);
+    return code;
+}
+
+int redirect_remove(struct nl_sock *socket, int interface)
+{
+    struct rtnl_qdisc *qdisc = clsact_of(interface);
+    if (qdisc == NULL)
+        return -NLE_NOMEM;
+    const int code = rtnl_qdisc_delete(socket, qdisc);
+    rtnl_qdisc_put(qdisc);
+    return code;
+}
+
+/* ---- u32 and mirred: every frame that comes in ---- */
+
+static struct rtnl_act *mirred(int to)
+{
+    struct rtnl_act *action = rtnl_act_alloc();
+    if (action == NULL)
+        return NULL;
+    if (rtnl_tc_set_kind(TC_CAST(action), "mirred") == 0 &&
+        rtnl_mirred_set_action(action, TCA_EGRESS_REDIR) == 0 &&
+        rtnl_mirred_set_policy(action, TC_ACT_STOLEN) == 0 &&
+        rtnl_mirred_set_ifindex(action, (uint32_t)to) == 0)
+        return action;
+    rtnl_act_put(action);
+    return NULL;
+}
+
+/* A u32 filter with one key that every frame fits: nothing compared with nothing. */
+static int fill_match_all(struct rtnl_cls *filter, int from, uint32_t note)
+{
+    rtnl_tc_set_ifindex(TC_CAST(filter), from);
+    rtnl_tc_set_parent(TC_CAST(filter), HOOK_INGRESS);
+    rtnl_cls_set_prio(filter, OUR_PRIORITY);
+    rtnl_cls_set_protocol(filter, ETH_P_ALL);
+    int code = rtnl_tc_set_kind(TC_CAST(filter), "u32");
+    if (code != 0)
+        return code;
+    rtnl_u32_set_handle(filter, ROOT_TABLE, 0, (int)note);
+    code = rtnl_u32_add_key(filter, 0, 0, 0, 0);
+    return code == 0 ? rtnl_u32_set_cls_terminal(filter) : code;
+}
+
+static int add_rule(struct nl_sock *socket, int from, int to, uint32_t note)
+{
+    struct rtnl_cls *filter = rtnl_cls_alloc();
+    struct rtnl_act *action = mirred(to);
+    int code = filter == NULL || action == NULL ? -NLE_NOMEM : fill_match_all(filter, from, note);
+    if (code == 0)
+        code = rtnl_u32_add_action(filter, action);
+    if (code == 0)
+        code = rtnl_cls_add(socket, filter, NLM_F_CREATE | NLM_F_EXCL);
+    /* A filter that took the action holds a reference of its own. */
+    if (action != NULL)
+        rtnl_act_put(action);
+    if (filter != NULL)
+        rtnl_cls_put(filter);
+    return code;
+}
+
+/* ---- bpf: the gate, the probe ---- */
+
+struct program {
+    const struct bpf_insn *code;
+    uint32_t instructions;
+    int interface;
+    uint32_t hook;
+    uint32_t priority;
+    uint16_t ethertype;
+};
+
+/* Returns a file, or -1 with errno. */
+static int load(const struct program *program)
+{
+    union bpf_attr request;
+    memset(&request, 0, sizeof(request));
+    request.prog_type = BPF_PROG_TYPE_SCHED_CLS;
+    request.insns = (uintptr_t)program->code;
+    request.insn_cnt = program->instructions;
+    request.license = (uintptr_t) "GPL";
+    memcpy(request.prog_name, PROGRAM_NAME, sizeof(PROGRAM_NAME));
+    return (int)syscall(SYS_bpf, BPF_PROG_LOAD, &request, sizeof(request));
+}
+
+static int fill_bpf(struct nl_msg *message, const struct program *program, int file)
+{
+    struct tcmsg head = {.tcm_family = AF_UNSPEC,
+                         .tcm_ifindex = program->interface,
+                         .tcm_parent = program->hook,
+                         .tcm_info = TC_H_MAKE(program->priority << 16, htons(program->ethertype))};
+    if (nlmsg_append(message, &head, sizeof(head), NLMSG_ALIGNTO) != 0 ||
+        nla_put_string(message, TCA_KIND, "bpf") != 0)
+        return -NLE_NOMEM;
+    struct nlattr *options = nla_nest_start(message, TCA_OPTIONS);
+    if (options == NULL || nla_put_u32(message, TCA_BPF_FD, (uint32_t)file) != 0 ||
+        nla_put_string(message, TCA_BPF_NAME, PROGRAM_NAME) != 0 ||
+        nla_put_u32(message, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT) != 0)
+        return -NLE_NOMEM;
+    return nla_nest_end(message, options);
+}
+
+static int add_program(struct nl_sock *socket, const struct program *program)
+{
+    const int file = load(program);
+    if (file < 0)
+        return -nl_syserr2nlerr(errno);
+    struct nl_msg *message = nlmsg_alloc_simple(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL);
+    int code = message == NULL ? -NLE_NOMEM : fill_bpf(message, program, file);
+    if (code == 0)
+        code = nl_send_sync(socket, message); /* frees it */
+    else
+        nlmsg_free(message);
+    close(file);
+    return code;
+}
+
+/* Out of `interface` goes only what was redirected from `from`. */
+static int add_gate(struct nl_sock *socket, int interface, int from)
+{
+    const struct bpf_insn code[] = {
+        {.code = BPF_LDX | BPF_MEM | BPF_W,
+         .dst_reg = BPF_REG_2,
+         .src_reg = BPF_REG_1,
+         .off = offsetof(struct __sk_buff, ingress_ifindex)},
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_OK},
+        {.code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = BPF_REG_2, .off = 1, .imm = from},
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_SHOT},
+        {.code = BPF_JMP | BPF_EXIT},
+    };
+    const struct program gate = {.code = code,
+                                 .instructions = sizeof(code) / sizeof(code[0]),
+                                 .interface = interface,
+                                 .hook = HOOK_EGRESS,
+                                 .priority = OUR_PRIORITY,
+                                 .ethertype = ETH_P_ALL};
+    return add_program(socket, &gate);
+}
+
+/* mirred could do it, but libnl 3.7 refuses the redirect to an ingress. */
+int redirect_add_probe(struct nl_sock *socket, int from, int to, uint16_t ethertype)
+{
+    const struct bpf_insn code[] = {
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_1, .imm = to},
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = BPF_F_INGRESS},
+        {.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_redirect},
+        {.code = BPF_JMP | BPF_EXIT},
+    };
+    const struct program probe = {.code = code,
+                                  .instructions = sizeof(code) / sizeof(code[0]),
+                                  .interface = from,
+                                  .hook = HOOK_INGRESS,
+                                  .priority = PROBE_PRIORITY,
+                                  .ethertype = ethertype};
+    return add_program(socket, &probe);
+}
+
+int redirect_remove_probe(struct nl_sock *socket, int from, uint16_t ethertype)
+{
+    struct rtnl_cls *filter = rtnl_cls_alloc();
+    if (filter == NULL)
+        return -NLE_NOMEM;
+    rtnl_tc_set_ifindex(TC_CAST(filter), from);
+    rtnl_tc_set_parent(TC_CAST(filter), HOOK_INGRESS);
+    rtnl_cls_set_prio(filter, PROBE_PRIORITY);
+    rtnl_cls_set_protocol(filter, ethertype);
+    const int code = rtnl_cls_delete(socket, filter, 0);
+    rtnl_cls_put(filter);
+    return code;
+}
+
+/* ---- both ---- */
+
+int redirect_add(struct nl_sock *socket, int from, int to, uint32_t note)
+{
+    int code = add_clsact(socket, from);
+    if (code != 0)
+        return code;
+    code = add_gate(socket, from, to);
+    if (code == 0)
+        code = add_rule(socket, from, to, note);
+    if (code != 0)
+        redirect_remove(socket, from);
+    return code;
+}
+
+/* ---- what is there ---- */
+
+/* The index of the interface that this filter leads to; 0: to none, or to one that is gone. */
+static uint32_t leads_to(struct rtnl_cls *filter)
+{
+    const char *kind = rtnl_tc_get_kind(TC_CAST(filter));
+    struct rtnl_act *action = kind != NULL && strcmp(kind, "u32") == 0 ? rtnl_u32_get_action(filter) : NULL;
+    if (action == NULL)
+        return 0;
+    /* The filter keeps its action: what libnl gives here is no reference. */
+    const char *action_kind = rtnl_tc_get_kind(TC_CAST(action));
+    return action_kind != NULL && strcmp(action_kind, "mirred") == 0 ? rtnl_mirred_get_ifindex(action) : 0;
+}
+
+struct finding {
+    unsigned ours, others;
+    uint32_t target, note;
+};
+
+static int look_at_hook(struct nl_sock *socket, int interface, uint32_t hook, struct finding *finding)
+{
+    struct nl_cache *filters = NULL;
+    const int code = rtnl_cls_alloc_cache(socket, interface, hook, &filters);
+    if (code != 0)
+        return code;
+    for (struct nl_object *object = nl_cache_get_first(filters); object != NULL;
+         object = nl_cache_get_next(object)) {
+        struct rtnl_cls *filter = (struct rtnl_cls *)object;
+        const uint16_t priority = rtnl_cls_get_prio(filter);
+        const uint32_t target = leads_to(filter), handle = rtnl_tc_get_handle(TC_CAST(filter));
+        if (priority == OUR_PRIORITY || priority == PROBE_PRIORITY)
+            finding->ours++;
+        else
+            finding->others++;
+        if (target != 0)
+            finding->target = target;
+        if (hook == HOOK_INGRESS && priority == OUR_PRIORITY && (handle & REDIRECT_NOTE_MAX) != 0)
+            finding->note = handle & REDIRECT_NOTE_MAX;
+    }
+    nl_cache_free(filters);
+    return 0;
+}
+
+/* `*clsact`: it is one that may be ours. */
+static int find_qdisc(struct nl_sock *socket, int interface, bool *found, bool *clsact)
+{
+    struct nl_cache *qdiscs = NULL;
+    const int code = rtnl_qdisc_alloc_cache(socket, &qdiscs);
+    if (code != 0)
+        return code;
+    struct rtnl_qdisc *qdisc = rtnl_qdisc_get_by_parent(qdiscs, interface, QDISC_PARENT);
+    *found = qdisc != NULL;
+    *clsact = qdisc != NULL && strcmp(rtnl_tc_get_kind(TC_CAST(qdisc)), "clsact") == 0;
+    if (qdisc != NULL)
+        rtnl_qdisc_put(qdisc);
+    nl_cache_free(qdiscs);
+    return 0;
+}
+
+int redirect_look(struct nl_sock *socket, int interface, enum redirect_owner *owner, uint32_t *note)
+{
+    struct finding finding = {0};
+    bool found, clsact;
+    int code = find_qdisc(socket, interface, &found, &clsact);
+    if (code == 0 && clsact)
+        code = look_at_hook(socket, interface, HOOK_INGRESS, &finding);
+    if (code == 0 && clsact)
+        code = look_at_hook(socket, interface, HOOK_EGRESS, &finding);
+    if (code != 0)
+        return code;
+    *note = finding.note;
+    if (!found)
+        *owner = REDIRECT_NONE;
+    else if (finding.ours == 0 || finding.others != 0)
+        *owner = REDIRECT_FOREIGN;
+    else
+        *owner = finding.target != 0 ? REDIRECT_ALIVE : REDIRECT_DEAD;
+    return 0;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* document.c - pieces of the JSON documents that the daemon sends and the command line prints. */
+#include "bridge/text/document.h"
+
+#include "profiles/store/json_write.h"
+
+struct json_object *document_new(void)
+{
+    struct json_object *document = json_object_new_object();
+
+    json_object_object_add(document, "synward", synward_to_json());
+    return document;
+}
+
+struct json_object *document_error(const struct error *error)
+{
+    struct json_object *document = document_new(), *body = json_object_new_object();
+
+    json_object_object_add(body, "code", json_object_new_int((int)error->code));
+    json_object_object_add(body, "text", json_object_new_string(error->text));
+    json_object_object_add(document, "error", body);
+    return document;
+}
+
+bool document_is_error(struct json_object *document, struct error *error)
+{
+    struct json_object *body = json_object_object_get(document, "error"), *code;
+    const char *text = document_string(body, "text");
+
+    if (!body)
+        return false;
+    code = json_object_object_get(body, "code");
+    switch (json_object_get_int(code)) {
+    case EXIT_USAGE:
+        error_set(error, EXIT_USAGE, "%s", text ? text : "refused");
+        break;
+    case EXIT_NOT_FOUND:
+        error_set(error, EXIT_NOT_FOUND, "%s", text ? text : "not found");
+        break;
+    default:
+        error_set(error, EXIT_FAILED, "%s", text ? text : "failed");
+    }
+    return true;
+}
+
+const char *document_string(struct json_object *object, const char *key)
+{
+    struct json_object *value = NULL;
+
+    if (!json_object_is_type(object, json_type_object) || !json_object_object_get_ex(object, key, &value) ||
+        !json_object_is_type(value, json_type_string))
+        return NULL;
+    return json_object_get_string(value);
+}
+
+struct json_object *document_vlan(const struct vlan_ids *vlan)
+{
+    struct json_object *ids = json_object_new_array();
+
+    for (size_t i = 0; i < 2; i++)
+        if (vlan->id[i] & VLAN_PRESENT)
+            json_object_array_add(ids, json_object_new_int(vlan->id[i] & (int)VLAN_ID_MASK));
+    return ids;
+}
+
+static bool profile_selected(struct json_object *profile, const struct server_selector *selector)
+{
+    struct server_key key = {0};
+    const char *address = document_string(profile, "server");
+
+    if (!address || !addr_from_text(address, &key.addr))
+        return false;
+    key.port = (uint16_t)json_object_get_int(json_object_object_get(profile, "port"));
+    return server_selector_matches(selector, &key);
+}
+
+size_t document_select_profiles(struct json_object *document, const struct server_selector *selector)
+{
+    struct json_object *all = json_object_object_get(document, "profiles");
+    struct json_object *selected = json_object_new_array();
+    size_t count;
+
+    for (size_t i = 0; all && i < json_object_array_length(all); i++) {
+        struct json_object *profile = json_object_array_get_idx(all, i);
+
+        if (profile_selected(profile, selector))
+            json_object_array_add(selected, json_object_get(profile));
+    }
+    count = json_object_array_length(selected);
+    json_object_object_add(document, "profiles", selected); /* replaces, keeps the key's place */
+    return count;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* mode_text.c - words for modes and switches, each spelled in one place. */
+#include "bridge/text/mode_text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const setting_names[] = {
+    [SETTING_INHERIT] = NULL,
+    [SETTING_AUTO] = "auto",
+    [SETTING_NORMAL] = "normal",
+    [SETTING_ATTACK] = "attack",
+};
+
+bool mode_setting_parse(const char *text, enum mode_setting *out, struct error *error)
+{
+    for (enum mode_setting setting = SETTING_AUTO; setting <= SETTING_ATTACK; setting++) {
+        if (strcmp(text, setting_names[setting]) == 0) {
+            *out = setting;
+            return true;
+        }
+    }
+    return error_set(error, EXIT_USAGE, "not a mode: %.100s: write auto, normal or attack", text);
+}
+
+const char *mode_setting_name(enum mode_setting setting)
+{
+    return setting_names[setting];
+}
+
+const char *mode_name(enum mode mode)
+{
+    return mode == MODE_ATTACK ? "attack" : "normal";
+}
+
+const char *cause_to_text(enum trigger_cause cause, uint32_t value, char text[CAUSE_TEXT_BYTES])
+{
+    static const struct {
+        const char *name, *unit;
+    } words[TRIGGER_CAUSES] = {
+        [TRIGGER_HALF_OPEN] = {"half-open", ""},
+        [TRIGGER_SILENT] = {"silent", ""},
+        [TRIGGER_ACCEPT_QUEUE] = {"accept queue", " %"},
+        [TRIGGER_SYN_RATE] = {"SYN rate", " times the usual"},
+        [TRIGGER_MISMATCH] = {"mismatches", ""},
+        [TRIGGER_REFUSED] = {"refusals", ""},
+    };
+    if (cause <= TRIGGER_NONE || cause >= TRIGGER_CAUSES)
+        return NULL;
+    if (value == 0)
+        snprintf(text, CAUSE_TEXT_BYTES, "%s", words[cause].name);
+    else
+        snprintf(text, CAUSE_TEXT_BYTES, "%s %u%s", words[cause].name, value, words[cause].unit);
+    return text;
+}
+
+bool unknown_servers_parse(const char *text, enum unknown_servers *out, struct error *error)
+{
+    static const char *const names[] = {
+        [UNKNOWN_COOKIE] = "cookie", [UNKNOWN_PASS] = "pass", [UNKNOWN_DROP] = "drop"};
+    for (enum unknown_servers unknown = UNKNOWN_COOKIE; unknown <= UNKNOWN_DROP; unknown++) {
+        if (strcmp(text, names[unknown]) == 0) {
+            *out = unknown;
+            return true;
+        }
+    }
+    return error_set(error, EXIT_USAGE,
+                     "not a choice for unknown servers: %.100s: write cookie, pass or drop", text);
+}
+
+/* A number from `least` to `most`, of nothing but digits; `what` is what it counts. */
+static bool number_parse(const char *what, const char *text, uint32_t least, uint32_t most, uint32_t *out,
+                         struct error *error)
+{
+    const size_t digits = strspn(text, "0123456789");
+    const unsigned long number = digits > 0 && text[digits] == '\0' ? strtoul(text, NULL, 10) : 0;
+
+    if (number < least || number > most)
+        return error_set(error, EXIT_USAGE, "not a number of %s: %.100s: write %u to %u", what, text, least,
+                         most);
+    *out = (uint32_t)number;
+    return true;
+}
+
+bool workers_parse(const char *text, uint32_t *out, struct error *error)
+{
+    return number_parse("workers", text, 1, WORKERS_MAX, out, error);
+}
+
+bool flows_parse(const char *text, uint32_t *out, struct error *error)
+{
+    return number_parse("flows", text, FLOWS_LEAST, FLOWS_MOST, out, error);
+}
+
+bool switch_parse(const char *what, const char *text, bool *out, struct error *error)
+{
+    if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0)
+        return error_set(error, EXIT_USAGE, "%s: %.100s is neither: write on or off", what, text);
+    *out = strcmp(text, "on") == 0;
+    return true;
+}

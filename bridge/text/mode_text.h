@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* mode_text.h - the words of the command line, the config file and JSON for modes and switches. */
+#ifndef SYNWARD_BRIDGE_TEXT_MODE_TEXT_H
+#define SYNWARD_BRIDGE_TEXT_MODE_TEXT_H
+
+#include <stdbool.h>
+
+#include "bridge/workers/policy_handover.h"
+#include "engine/engine.h"
+#include "profiles/error.h"
+
+/* Reads auto, normal, attack. False with EXIT_USAGE for any other word. */
+bool mode_setting_parse(const char *text, enum mode_setting *out, struct error *error);
+/* The word for it; NULL for SETTING_INHERIT. */
+const char *mode_setting_name(enum mode_setting setting);
+const char *mode_name(enum mode mode);
+
+/*
+ * "half-open 212", "silent 240", "accept queue 85 %", "SYN rate 12 times the usual", "mismatches 150", "refusals 300"; a
+ * figure of 0 is not known and left out. NULL for TRIGGER_NONE. Returns `text`.
+ */
+#define CAUSE_TEXT_BYTES 64
+const char *cause_to_text(enum trigger_cause cause, uint32_t value, char text[CAUSE_TEXT_BYTES]);
+
+/* The words of --unknown: cookie, pass, drop. */
+bool unknown_servers_parse(const char *text, enum unknown_servers *out, struct error *error);
+
+/* How many workers: 1 to WORKERS_MAX. False with EXIT_USAGE for anything else. */
+bool workers_parse(const char *text, uint32_t *out, struct error *error);
+/* The number of --flows: FLOWS_LEAST to FLOWS_MOST. */
+#define FLOWS_LEAST 1024u
+#define FLOWS_MOST  16777216u
+bool flows_parse(const char *text, uint32_t *out, struct error *error);
+
+/* Reads on, off. False with EXIT_USAGE for any other word; `what` names the switch. */
+bool switch_parse(const char *what, const char *text, bool *out, struct error *error);
+
+#endif

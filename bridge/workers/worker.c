@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * worker.c - see worker.h.
+ *
+ * One turn of the loop is one batch:
+ *
+ *      wait -> now -> policy, requests -> frames -> tick -> observations up
+ *
+ * A worker that has failed (a side is gone) goes on answering requests, so that the main thread can end in order.
+ */
+#include "bridge/workers/worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "bridge/base/clock.h"
+#include "bridge/daemon.h"
+
+#define OBSERVATION_SLOTS 2048u /* 3.2 MiB; a batch brings a few hundred at most */
+#define TRIGGER_SLOTS     256u
+#define REQUEST_SLOTS     1024u
+/* Rounds of engine_tick() between two looks at the sides. */
+#define TICK_ROUNDS 8
+
+struct posted_request {
+    struct worker_request request;
+    uint64_t ticket;
+};
+
+struct worker {
+    struct worker_options options;
+    pthread_t thread;
+    sem_t ready;
+    struct error start_error;
+
+    /* The thread's own. */
+    struct ring *ring;
+    struct engine *engine;
+    void *engine_memory;
+    size_t engine_memory_bytes;
+    uint64_t policy_generation;
+    bool stopping, learning;
+    bool ring_bell, nudge; /* what the main thread is told of: now, or when it next looks */
+
+    /* Down. */
+    struct mailbox *requests;
+    struct waker bell; /* the worker's own */
+    uint64_t tickets;  /* main thread */
+    int answer_fd;
+    _Atomic uint64_t answered;
+
+    /* Up. */
+    struct mailbox *observations, *triggers;
+    bool observation_held, trigger_held; /* main thread: peeked, not popped */
+    struct error failure;                /* written before `failed` */
+    atomic_bool failed;
+};
+
+/* Only what the kind uses is copied: data observations are large and most are short. */
+static size_t observation_bytes(const struct observation *observation)
+{
+    switch (observation->kind) {
+    case OBSERVED_DATA:
+        return offsetof(struct observation, data.data) + observation->data.bytes;
+    case OBSERVED_SYNACK:
+        return offsetof(struct observation, handshake) + sizeof(observation->handshake);
+    case OBSERVED_SOURCE:
+        return offsetof(struct observation, source) + sizeof(observation->source);
+    case OBSERVED_ESTABLISHED:
+    case OBSERVED_END:
+    case OBSERVED_TRIGGER:
+    case OBSERVED_ANSWERED:
+    case OBSERVED_GREETING:
+        break;
+    }
+    return offsetof(struct observation, end) + sizeof(observation->end);
+}
+
+_Static_assert(sizeof(struct observed_end) >= sizeof(struct observed_trigger) &&
+                   sizeof(struct observed_end) >= sizeof(struct observed_greeting),
+               "observation_bytes() copies enough");
+
+static void send_observations(struct worker *worker)
+{
+    struct observation_queue *queue = engine_observations(worker->engine);
+    struct counters *counters = engine_counters(worker->engine);
+    for (uint32_t i = 0; i < queue->count; i++) {
+        const struct observation *observation = &queue->slots[i];
+        const bool trigger = observation->kind == OBSERVED_TRIGGER || observation->kind == OBSERVED_SOURCE ||
+                             observation->kind == OBSERVED_ANSWERED;
+        if (!trigger && !worker->learning && observation->kind != OBSERVED_GREETING)
+            continue;
+        struct mailbox *mailbox = trigger ? worker->triggers : worker->observations;
+        if (!mailbox_put(mailbox, observation, observation_bytes(observation)))
+            counters->learning_observations_dropped++;
+        worker->ring_bell |= trigger;
+        worker->nudge |= !trigger;
+    }
+    queue->count = 0;
+    if (worker->ring_bell)
+        waker_ring(worker->options.bell);
+    else if (worker->nudge)
+        waker_nudge(worker->options.bell);
+    worker->ring_bell = worker->nudge = false;
+}
+
+static void send_outbox(struct worker *worker)
+{
+    struct outbox *outbox = engine_outbox(worker->engine);
+    for (uint32_t i = 0; i < outbox->count; i++) {
+        const struct outbox_frame *frame = &outbox->frames[i];
+        if (!ring_send(worker->ring, frame->to, outbox->memory + frame->offset, frame->bytes))
+            engine_counters(worker->engine)->drops[DROP_outbox_full]++;
+    }
+    outbox->count = 0;
+    outbox->used = 0;
+}
+
+static void handle_frame(struct worker *worker, const struct ring_frame *frame, uint64_t now_us)
+{
+    struct counters *counters = engine_counters(worker->engine);
+    struct verdict verdict;
+    if (frame->from == SIDE_CLIENT)
+        counters->frames_client_in++;
+    else
+        counters->frames_server_in++;
+    engine_input(worker->engine, frame->from, frame->data, frame->bytes, frame->bytes, frame->capacity,
+                 now_us, &verdict);
+    switch (verdict.action) {
+    case VERDICT_FORWARD:
+        ring_write(worker->ring, frame, side_other(frame->from), verdict.bytes);
+        break;
+    case VERDICT_REPLY:
+        ring_write(worker->ring, frame, frame->from, verdict.bytes);
+        break;
+    case VERDICT_DROP:
+    case VERDICT_HOLD:
+        ring_release(worker->ring, frame);
+        break;
+    }
+    if (engine_outbox(worker->engine)->count > 0)
+        send_outbox(worker);
+}
+
+/* True: more is due at once. */
+static bool tick(struct worker *worker, uint64_t now_us)
+{
+    for (int round = 0; round < TICK_ROUNDS; round++) {
+        const bool more = engine_tick(worker->engine, now_us);
+        send_outbox(worker);
+        if (!more)
+            return false;
+    }
+    return true;
+}
+
+static void adopt_policy(struct worker *worker, uint64_t now_us)
+{
+    const struct policy *policy = NULL;
+    if (!policy_handover_adopt(worker->options.policies, &worker->policy_generation, &policy))
+        return;
+    engine_adopt_policy(worker->engine, policy, now_us);
+    policy_handover_acknowledge(worker->options.policies, worker->options.index, worker->policy_generation);
+}
+
+static void snapshot_counters(struct worker *worker, struct counters *out)
+{
+    struct counters *counters = engine_counters(worker->engine);
+    const struct ring_counts *counts = ring_counts(worker->ring);
+    counters->frames_client_out = counts->written[SIDE_CLIENT];
+    counters->frames_server_out = counts->written[SIDE_SERVER];
+    counters->frames_refused = counts->refused[SIDE_CLIENT] + counts->refused[SIDE_SERVER];
+    *out = *counters;
+}
+
+static void answer(const struct worker_request *request, bool yes)
+{
+    if (request->count != NULL)
+        *request->count = yes;
+}
+
+static void serve(struct worker *worker, const struct worker_request *request, uint64_t now_us)
+{
+    switch (request->kind) {
+    case REQUEST_SETTING:
+        engine_set_setting(worker->engine, request->for_all ? NULL : &request->server, request->setting,
+                           now_us);
+        break;
+    case REQUEST_MODE:
+        engine_set_mode(worker->engine, &request->server, request->mode, request->cause, request->value,
+                        now_us);
+        break;
+    case REQUEST_LEARNING:
+        worker->learning = request->learning;
+        break;
+    case REQUEST_COUNTERS:
+        snapshot_counters(worker, request->counters);
+        break;
+    case REQUEST_SERVERS:
+        *request->count = engine_servers(worker->engine, request->servers, request->max, now_us);
+        break;
+    case REQUEST_FLOWS:
+        *request->count = engine_flows(worker->engine, request->flows, request->max, now_us);
+        break;
+    case REQUEST_ACCEPT_QUEUE:
+        engine_set_accept_queue(worker->engine, &request->server, request->value, request->max, now_us);
+        break;
+    case REQUEST_ANSWERED:
+        engine_set_answered(worker->engine, &request->server, now_us);
+        break;
+    case REQUEST_LISTENING:
+        engine_set_listening(worker->engine, &request->server, request->listening, now_us);
+        break;
+    case REQUEST_FRESH:
+        engine_listening_fresh(worker->engine, now_us);
+        break;
+    case REQUEST_SOURCES:
+        *request->count = engine_sources(worker->engine, request->sources, request->max, now_us);
+        break;
+    case REQUEST_SET_SOURCE:
+        answer(request, engine_set_source(worker->engine, &request->source, now_us));
+        break;
+    case REQUEST_FORGET_SOURCE:
+        answer(request,
+               engine_forget_source(worker->engine, &request->source.prefix, request->source.length));
+        break;
+    case REQUEST_NOTHING:
+        break;
+    case REQUEST_STOP:
+        worker->stopping = true;
+        break;
+    }
+}
+
+static void serve_requests(struct worker *worker, uint64_t now_us)
+{
+    const struct posted_request *posted;
+    waker_clear(&worker->bell);
+    while ((posted = mailbox_peek(worker->requests)) != NULL) {
+        const uint64_t ticket = posted->ticket;
+        /* A policy published before the request was made is in force when it is served. */
+        adopt_policy(worker, now_us);
+        serve(worker, &posted->request, now_us);
+        mailbox_pop(worker->requests);
+        atomic_store_explicit(&worker->answered, ticket, memory_order_release);
+        eventfd_write(worker->answer_fd, 1);
+    }
+}
+
+static void check_sides(struct worker *worker)
+{
+    static const char *const side_names[] = {[SIDE_CLIENT] = "client", [SIDE_SERVER] = "server"};
+    enum side side;
+    int reason;
+    if (atomic_load_explicit(&worker->failed, memory_order_relaxed) ||
+        !ring_gone(worker->ring, &side, &reason))
+        return;
+    error_set(
+        &worker->failure, EXIT_FAILED,
+        "the interface of the %s side is gone (%s): was it or its namespace removed? start synward again",
+        side_names[side], reason == 0 ? "closed" : strerror(reason));
+    atomic_store_explicit(&worker->failed, true, memory_order_release);
+    worker->ring_bell = true;
+}
+
+static void run(struct worker *worker)
+{
+    bool more = false;
+    uint64_t now_us = clock_now_us();
+    while (!worker->stopping) {
+        const uint64_t deadline_us = more ? now_us : engine_next_deadline(worker->engine);
+        uint64_t wait_us = deadline_us > now_us ? deadline_us - now_us : 0;
+        ring_wait(worker->ring, deadline_us == UINT64_MAX ? UINT64_MAX : wait_us);
+        now_us = clock_now_us();
+        adopt_policy(worker, now_us);
+        if (ring_woken(worker->ring))
+            serve_requests(worker, now_us);
+        struct ring_frame frame;
+        while (ring_next(worker->ring, &frame))
+            handle_frame(worker, &frame, now_us);
+        more = tick(worker, now_us);
+        check_sides(worker);
+        worker->nudge |= ring_asks_for_core(worker->ring);
+        send_observations(worker);
+    }
+}
+
+static bool make_engine(struct worker *worker)
+{
+    const uint64_t now_us = clock_now_us();
+    worker->engine_memory_bytes = engine_bytes(&worker->options.engine);
+    worker->engine_memory = mmap(NULL, worker->engine_memory_bytes, PROT_READ | PROT_WRITE,
+                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (worker->engine_memory == MAP_FAILED) {
+        worker->engine_memory = NULL;
+        return error_set(&worker->start_error, EXIT_FAILED,
+                         "out of memory: the engine needs %zu MiB of address space",
+                         worker->engine_memory_bytes >> 20);
+    }
+    worker->engine = engine_init(worker->engine_memory, &worker->options.engine, now_us);
+    engine_set_setting(worker->engine, NULL, worker->options.mode, now_us);
+    adopt_policy(worker, now_us);
+    return true;
+}
+
+/* The ring belongs to the thread that makes it. */
+static void *thread_main(void *argument)
+{
+    struct worker *worker = argument;
+    const struct ring_options options = {.fds = {worker->options.fds[0], worker->options.fds[1]},
+                                         .syn_fds = {worker->options.syn_fds[0], worker->options.syn_fds[1]},
+                                         .has_syn_fds = worker->options.has_syn_fds,
+                                         .wake_fd = worker->bell.fd,
+                                         .nowait_writes = worker->options.nowait_writes,
+                                         .single_reads = worker->options.single_reads,
+                                         .busy_poll = worker->options.busy_poll,
+                                         .poll_word = worker->options.poll_word};
+    const bool ok = make_engine(worker) && (worker->ring = ring_open(&options, &worker->start_error)) != NULL;
+    if (!ok)
+        worker->start_error.code = EXIT_FAILED;
+    sem_post(&worker->ready);
+    if (ok)
+        run(worker);
+    ring_close(worker->ring);
+    if (worker->engine_memory != NULL)
+        munmap(worker->engine_memory, worker->engine_memory_bytes);
+    return NULL;
+}
+
+static void free_worker(struct worker *worker)
+{
+    mailbox_free(worker->requests);
+    mailbox_free(worker->observations);
+    mailbox_free(worker->triggers);
+    waker_close(&worker->bell);
+    if (worker->answer_fd >= 0)
+        close(worker->answer_fd);
+    sem_destroy(&worker->ready);
+    free(worker);
+}
+
+static struct worker *new_worker(const struct worker_options *options)
+{
+    struct worker *worker = calloc(1, sizeof(*worker));
+    if (worker == NULL)
+        return NULL;
+    worker->options = *options;
+    worker->learning = options->learning;
+    sem_init(&worker->ready, 0, 0);
+    worker->requests = mailbox_new(REQUEST_SLOTS, sizeof(struct posted_request));
+    worker->observations = mailbox_new(OBSERVATION_SLOTS, sizeof(struct observation));
+    worker->triggers = mailbox_new(TRIGGER_SLOTS, sizeof(struct observation));
+    worker->answer_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    const bool bell = waker_open(&worker->bell);
+    if (worker->requests != NULL && worker->observations != NULL && worker->triggers != NULL && bell &&
+        worker->answer_fd >= 0)
+        return worker;
+    free_worker(worker);
+    return NULL;
+}
+
+struct worker *worker_start(const struct worker_options *options, struct error *error)
+{
+    struct worker *worker = new_worker(options);
+    if (worker == NULL || pthread_create(&worker->thread, NULL, thread_main, worker) != 0) {
+        error_set(error, EXIT_FAILED, "cannot start a worker: out of memory or threads");
+        if (worker != NULL)
+            free_worker(worker);
+        return NULL;
+    }
+    while (sem_wait(&worker->ready) != 0 && errno == EINTR)
+        continue;
+    if (worker->start_error.code == EXIT_DONE)
+        return worker;
+    pthread_join(worker->thread, NULL);
+    *error = worker->start_error;
+    free_worker(worker);
+    return NULL;
+}
+
+void worker_stop(struct worker *worker)
+{
+    if (worker == NULL)
+        return;
+    const struct worker_request request = {.kind = REQUEST_STOP};
+    /* A full mailbox empties as the worker serves it. */
+    while (!worker_tell(worker, &request)) {
+        struct pollfd answer = {.fd = worker->answer_fd, .events = POLLIN};
+        eventfd_t answers;
+        poll(&answer, 1, 10);
+        eventfd_read(worker->answer_fd, &answers);
+    }
+    pthread_join(worker->thread, NULL);
+    free_worker(worker);
+}
+
+bool worker_failed(const struct worker *worker, struct error *error)
+{
+    if (!atomic_load_explicit(&worker->failed, memory_order_acquire))
+        return false;
+    *error = worker->failure;
+    return true;
+}
+
+bool worker_multishot(const struct worker *worker)
+{
+    return ring_multishot(worker->ring);
+}
+
+bool worker_tell(struct worker *worker, const struct worker_request *request)
+{
+    const struct posted_request posted = {.request = *request, .ticket = worker->tickets + 1};
+    const bool put = mailbox_put(worker->requests, &posted, sizeof(posted));
+    if (put)
+        worker->tickets++;
+    worker_wake(worker);
+    return put;
+}
+
+bool worker_ask(struct worker *worker, const struct worker_request *request, struct error *error)
+{
+    const uint64_t until_us = clock_now_us() + DAEMON_ANSWER_US;
+    const bool told = worker_tell(worker, request);
+    while (told && atomic_load_explicit(&worker->answered, memory_order_acquire) < worker->tickets) {
+        const uint64_t now_us = clock_now_us();
+        if (now_us >= until_us)
+            break;
+        struct pollfd answer = {.fd = worker->answer_fd, .events = POLLIN};
+        eventfd_t answers;
+        poll(&answer, 1, (int)((until_us - now_us + 999) / 1000));
+        eventfd_read(worker->answer_fd, &answers);
+    }
+    if (told && atomic_load_explicit(&worker->answered, memory_order_acquire) >= worker->tickets)
+        return true;
+    return error_set(error, EXIT_FAILED, "worker %u does not answer: it is overloaded, try again",
+                     worker->options.index);
+}
+
+void worker_wake(struct worker *worker)
+{
+    waker_ring(&worker->bell);
+}
+
+static const struct observation *next(struct mailbox *mailbox, bool *held)
+{
+    if (*held)
+        mailbox_pop(mailbox);
+    const struct observation *observation = mailbox_peek(mailbox);
+    *held = observation != NULL;
+    return observation;
+}
+
+const struct observation *worker_next_observation(struct worker *worker)
+{
+    return next(worker->observations, &worker->observation_held);
+}
+
+const struct observation *worker_next_trigger(struct worker *worker)
+{
+    return next(worker->triggers, &worker->trigger_held);
+}

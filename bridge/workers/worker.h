@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * worker.h - a thread with a ring, two sides, an engine shard, and nothing that blocks (DESIGN 2).
+ *
+ *      main thread                                     worker
+ *      worker_tell(), worker_ask()  -- requests -->    between two batches
+ *                                   <-- answers --
+ *      worker_next_observation()    <-- observations   after each batch
+ *      worker_next_trigger()        <-- triggers
+ *      policy_handover_publish()    -- policy -->      adopted between two batches
+ *
+ * Everything but the loop itself is called on the main thread. The frames' files may be TAPs, or in tests datagram
+ * sockets.
+ */
+#ifndef SYNWARD_BRIDGE_WORKERS_WORKER_H
+#define SYNWARD_BRIDGE_WORKERS_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bridge/workers/mailbox.h"
+#include "bridge/workers/policy_handover.h"
+#include "bridge/io/ring.h"
+#include "engine/engine.h"
+#include "profiles/error.h"
+
+struct worker_options {
+    uint32_t index; /* among the workers, for the policy hand-over */
+    int fds[2];     /* by enum side, stay the caller's */
+    int syn_fds[2]; /* the same, of queues of SYNs; -1: this side has none */
+    bool has_syn_fds;
+    bool nowait_writes, single_reads;
+    uint32_t busy_poll; /* a setting of busy_poll.h */
+    struct busy_poll_word *poll_word;
+    bool learning;
+    enum mode_setting mode;
+    struct engine_config engine;
+    struct policy_handover *policies;
+    struct waker *bell; /* rung for the main thread when there is something to fetch */
+};
+
+enum worker_request_kind {
+    REQUEST_SETTING,      /* engine_set_setting(): for_all or `server`, `setting` */
+    REQUEST_MODE,         /* engine_set_mode(): `server`, `mode`, `cause`, `value` */
+    REQUEST_LEARNING,     /* `learning` */
+    REQUEST_COUNTERS,     /* into `counters` */
+    REQUEST_SERVERS,      /* into `servers`, at most `max`; `*count` says how many there are */
+    REQUEST_FLOWS,        /* into `flows`, the same */
+    REQUEST_ACCEPT_QUEUE, /* engine_set_accept_queue(): `server`, `value` used of `max` */
+    REQUEST_ANSWERED,     /* engine_set_answered(): `server` */
+    REQUEST_LISTENING,    /* engine_set_listening(): `server`, `listening` */
+    REQUEST_FRESH,        /* engine_listening_fresh() */
+    REQUEST_SOURCES,      /* into `sources`, the same */
+    REQUEST_SET_SOURCE, /* engine_set_source(): `source`; `*count` (may be NULL) is 1 where there was room, else 0 */
+    REQUEST_FORGET_SOURCE, /* engine_forget_source(): `source`; `*count` is 1 where it was known, else 0 */
+    REQUEST_NOTHING,       /* answers when everything told before is done */
+    REQUEST_STOP,
+};
+
+struct worker_request {
+    enum worker_request_kind kind;
+    bool for_all, learning, listening;
+    enum mode_setting setting;
+    enum mode mode;
+    enum trigger_cause cause;
+    uint32_t value;
+    struct server_key server;
+    struct source_rule source;
+    uint32_t max;
+    uint32_t *count;
+    union {
+        struct counters *counters;
+        struct server_info *servers;
+        struct flow_info *flows;
+        struct source_info *sources;
+    };
+};
+
+struct worker;
+
+/* Returns when the worker reads its sides. */
+struct worker *worker_start(const struct worker_options *options, struct error *error);
+/* Ends the thread and frees everything. */
+void worker_stop(struct worker *worker);
+/* True where the worker can no longer do its work; `error` says why. The bell was rung. */
+bool worker_failed(const struct worker *worker, struct error *error);
+bool worker_multishot(const struct worker *worker);
+
+/* Without waiting for it to be done. False: its mailbox is full. */
+bool worker_tell(struct worker *worker, const struct worker_request *request);
+/*
+ * Returns when it is done, under the newest policy published before; false (and `error`) after DAEMON_ANSWER_US.
+ * What the request points at must then stay where it is until the worker was stopped: it may still be written.
+ */
+bool worker_ask(struct worker *worker, const struct worker_request *request, struct error *error);
+/* Ends its sleep, to adopt a policy. */
+void worker_wake(struct worker *worker);
+
+/* The oldest not yet fetched, good until the next call; NULL: none. */
+const struct observation *worker_next_observation(struct worker *worker);
+/* OBSERVED_TRIGGER, OBSERVED_SOURCE and OBSERVED_ANSWERED: what all shards, and the log, must know. */
+const struct observation *worker_next_trigger(struct worker *worker);
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ack_plain.c - the short way of what floods with good cookies are made of: bare ACKs that complete a handshake, and first requests.
+ *
+ * Both come in plain frames (frame_is_plain()) on tuples that no flow has, to a server in attack mode whose clients speak first and
+ * are checked (OPENING_CHECK), with a cookie of the promise made now. Nothing that is remembered of connections may have to be looked
+ * at: no request is being put together, and nothing is to be said again. Everything else is left to the general way (engine.c,
+ * admission.c) before anything was changed. Both ways must give the same bytes, counters and state; tests/engine/fast/test_ack_plain.c
+ * compares them frame by frame.
+ *
+ *      told:     server -> nothing pending -> checksums -> cookie
+ *      done:     bare                              handshake counted -> dropped
+ *                request that its first bytes tell
+ *                to be wrong, not served before    handshake counted -> source blamed -> RST written over it
+ *                any other request                 on to its check (admission_request())
+ *
+ * What is counted is counted by the same functions (admission.h), so this is only about telling what it is without a view in memory.
+ */
+#include "engine/stages/admission.h"
+#include "engine/base/bytes.h"
+#include "engine/stages/request_check.h"
+
+/* It stays in registers as long as only what is inline gets a pointer to it. */
+struct ack {
+    uint8_t *data; /* Ethernet header */
+    uint32_t payload, end;
+    uint64_t hash, now_us;
+    uint32_t x, read; /* as in struct proof */
+};
+
+static inline const uint8_t *tcp_of(const struct ack *ack)
+{
+    return ack->data + PLAIN_L4;
+}
+
+/* --- told ------------------------------------------------------------------------------------------------------- */
+
+/* True where such a server's clients are proved and checked, and nothing is pending that a segment might belong to. */
+static inline bool checks(const struct engine *engine, const struct server *server)
+{
+    return server->mode == MODE_ATTACK && server->policy && server_opening(server) == OPENING_CHECK &&
+           !(assembly_count(engine->assemblies) | resend_count(engine->synacks) |
+             resend_count(engine->greetings));
+}
+
+/* By the cookie of the promise made now. */
+static inline bool prove(const struct engine *engine, struct server *server, struct ack *ack)
+{
+    const uint32_t c = load_be32(tcp_of(ack) + 8) - 1;
+    const uint64_t epoch = cookie_epoch(c, ack->now_us);
+    const struct siphash *key;
+
+    if (epoch == COOKIE_EPOCH_NONE)
+        return false;
+    key = cookie_key_of(&server->cookies[PROMISE_NOW], &engine->config.keys, &server->key,
+                        server->policy->now.generation, (uint32_t)epoch);
+    ack->read = c ^ cookie_hash_v4(key, (uint32_t)checksum_native_half(ack->data + ETH_HEADER_BYTES + 12),
+                                   load_be16(tcp_of(ack)), ack->x);
+    return cookie_fits(ack->read, 0);
+}
+
+/* Data up to PURE_ACK_ZEROS_MAX may be padding. */
+static inline bool is_little(const struct ack *ack)
+{
+    return ack->end - ack->payload - 1 < PURE_ACK_ZEROS_MAX;
+}
+
+/* NULL: it is neither, or not for us. */
+static inline struct server *tell(struct engine *engine, struct ack *ack)
+{
+    struct server *server;
+
+    if ((tcp_of(ack)[13] & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) != TCP_ACK)
+        return NULL;
+    ack->payload = frame_plain_payload(ack->data);
+    ack->end = frame_plain_end(ack->data);
+    ack->x = load_be32(tcp_of(ack) + 4) - 1;
+    server = server_of_plain(&engine->servers, ack->data);
+    if (!server || !checks(engine, server) || is_little(ack) ||
+        !frame_plain_checksums_good(ack->data, ack->end - PLAIN_L4) || !prove(engine, server, ack))
+        return NULL;
+    return server;
+}
+
+/* --- done ------------------------------------------------------------------------------------------------------- */
+
+/* True of a request that is wrong, also where talking before the greeting is wrong as well, and was not handed to the server before. */
+static inline bool is_wrong(const struct engine *engine, const struct server *server, const struct ack *ack)
+{
+    return request_begins_wrong(server->policy, ack->data + ack->payload, ack->end - ack->payload) &&
+           !served_lately(&engine->served, ack->hash, ack->x, ack->now_us);
+}
+
+/* As refuse_request(). */
+static inline void refuse(struct engine *engine, const struct ack *ack, struct server *server,
+                          struct proof_slot *slot, struct verdict *verdict)
+{
+    const struct ip_addr client = addr_from_v4(ack->data + ETH_HEADER_BYTES + 12);
+    const struct promise *promise = &server->policy->now;
+
+    trigger_spoke(&server->counts, slot);
+    if (!admission_blame(engine, server, &client, slot, ack->now_us)) {
+        verdict_drop(engine, verdict, DROP_mismatch);
+        return;
+    }
+    engine->counters.drops[DROP_mismatch]++;
+    verdict->action = VERDICT_REPLY;
+    verdict->bytes = segment_reset_plain(ack->data, promised_ttl(promise), promise->synack.df);
+}
+
+void engine_plain_ack(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes, uint64_t hash,
+                      uint32_t capacity, uint64_t now_us, struct verdict *verdict)
+{
+    struct ack ack = {.data = buffer + OFFLOAD_BYTES, .hash = hash, .now_us = now_us};
+    struct server *server = tell(engine, &ack);
+    struct proof_slot *slot;
+
+    if (!server) {
+        engine_plain_stranger(engine, from, buffer, bytes, hash, capacity, now_us, verdict);
+        return;
+    }
+    if (ack.payload != ack.end && !is_wrong(engine, server, &ack)) {
+        admission_request(engine, buffer, bytes, hash, capacity, now_us, verdict, server, ack.read);
+        return;
+    }
+    slot = admission_count_proof(engine, server, hash, ack.x, now_us);
+    if (ack.payload == ack.end)
+        verdict_drop(engine, verdict, DROP_answered);
+    else
+        refuse(engine, &ack, server, slot, verdict);
+}

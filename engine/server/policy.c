@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * policy.c - looks up a server in a policy, and checks requests against it.
+ */
+#include "engine/server/policy.h"
+
+#include <string.h>
+
+const struct server_policy *policy_find(const struct policy *policy, const struct server_key *key)
+{
+    uint32_t low = 0, high = policy != NULL ? policy->count : 0;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = memcmp(&policy->servers[middle].key, key, sizeof(*key));
+
+        if (order == 0)
+            return &policy->servers[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+enum match pattern_check(const struct pattern *pattern, const uint8_t *request, size_t bytes)
+{
+    for (uint8_t i = 0; i < pattern->pairs && i < PATTERN_PAIRS_MAX; i++) {
+        if (pattern->pair[i].offset >= bytes)
+            return MATCH_MORE;
+        if (request[pattern->pair[i].offset] != pattern->pair[i].byte)
+            return MATCH_NO;
+    }
+    return bytes == 0 || bytes < pattern->least_bytes ? MATCH_MORE : MATCH_YES;
+}
+
+/* Does a request of this protocol name what the server was seen to accept? */
+static enum match check_keywords(const struct server_policy *server, enum protocol_id id,
+                                 const uint8_t *request, size_t bytes)
+{
+    const struct protocol *protocol = protocol_by_id(id);
+    struct keywords_found found;
+    enum match readable;
+
+    if (protocol == NULL || protocol->keyword == NULL)
+        return MATCH_YES;
+    keywords_none(&found);
+    readable = protocol->keyword(request, bytes, &found);
+    if (readable != MATCH_YES)
+        return readable;
+    return keywords_accepted(&server->keywords, &found) ? MATCH_YES : MATCH_NO;
+}
+
+bool policy_fits_but_keywords(const struct server_policy *server, const uint8_t *request, size_t bytes)
+{
+    enum protocol_id matched;
+
+    return protocols_check(server->protocols, request, bytes, &matched) == MATCH_YES;
+}
+
+static enum match either(enum match a, enum match b)
+{
+    return b == MATCH_NO ? a : b;
+}
+
+enum match policy_check_request(const struct server_policy *server, const uint8_t *request, size_t bytes)
+{
+    enum protocol_id matched;
+    enum match match = protocols_check(server->protocols, request, bytes, &matched);
+
+    if (match == MATCH_YES && server->check_keywords)
+        return check_keywords(server, matched, request, bytes);
+    if (match != MATCH_YES && server->has_pattern && (server->protocols & 1u << PROTOCOL_UNKNOWN))
+        match = either(match, pattern_check(&server->pattern, request, bytes));
+    if (match != MATCH_YES && (server->hidden & HIDDEN_BITTORRENT))
+        match = either(match, mse_check_rest(~server->protocols, request, bytes));
+    return match;
+}

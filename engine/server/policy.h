@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * policy.h - what the engine has been told of each server: read-only, made by profiles/compile, swapped whole.
+ *
+ * A policy is one allocation that its maker owns; engines only read it, between engine_adopt_policy() and the
+ * adoption of the next. Mode is not policy: it lives in the shard's server state (server.h).
+ *
+ * Two promises are kept per server: the one made now, and the one before, whose cookies and greetings stay valid
+ * for one cookie lifetime (ENGINE 3). A promise's generation changes only when its bytes change.
+ */
+#ifndef SYNWARD_ENGINE_SERVER_POLICY_H
+#define SYNWARD_ENGINE_SERVER_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/base/addr.h"
+#include "engine/protocols/keyword.h"
+#include "engine/protocols/hidden.h"
+#include "engine/protocols/protocol.h"
+#include "engine/tcp/synack.h"
+#include "engine/server/trigger.h"
+
+#define GREETING_BYTES_MAX 1400
+#define PATTERN_PAIRS_MAX  32
+
+/* How a proved client gets to the server in attack mode (ENGINE 1, 2 and 2.5). */
+enum opening_kind {
+    OPENING_CHECK,  /* client first: the request is checked, then opened */
+    OPENING_GREET,  /* server first: greeted for the server, the request checked, then opened */
+    OPENING_COOKIE, /* opened after a good cookie at the bare ACK, under limits; the server greets itself */
+    OPENING_COOKIE_REQUEST, /* the same, but only when the client has sent data (it is known to speak first) */
+    OPENING_PASS,           /* never protected: everything passes untouched */
+};
+
+/* Least length, and constant bytes at constant offsets (DESIGN 5). */
+struct pattern {
+    uint16_t least_bytes;
+    uint8_t pairs;
+    struct {
+        uint16_t offset; /* below least_bytes; ascending */
+        uint8_t byte;
+    } pair[PATTERN_PAIRS_MAX];
+};
+
+/*
+ * A template's real greeting is compared in its first `greeting_prefix` and last `greeting_suffix` bytes only, and may be
+ * longer or shorter; where it ends is told by the file of `greeting_protocol`.
+ */
+struct promise {
+    uint32_t generation;
+    uint16_t greeting_bytes; /* 0: no greeting */
+    bool greeting_template;  /* false: exact to the byte, both lengths mean nothing */
+    uint16_t greeting_prefix, greeting_suffix;
+    uint8_t greeting[GREETING_BYTES_MAX];
+    struct synack_model synack;
+};
+
+struct server_policy {
+    struct server_key key;
+    bool armed;
+    enum opening_kind opening;
+    enum protocol_id greeting_protocol; /* whose greeting it is; classifies unequal greetings */
+    uint32_t greeting_grace_us;         /* how long clients that speak anyway are waited for; 0: not at all */
+    uint64_t protocols; /* accepted ones, bits 1 << enum protocol_id; PROTOCOL_UNKNOWN means the pattern */
+    uint8_t hidden;     /* forms that look random and are accepted, bits of enum hidden_form */
+    uint8_t user_hash[EDONKEY_HASH_BYTES]; /* what HIDDEN_EDONKEY is deciphered with */
+    bool has_pattern;
+    struct pattern pattern;
+    bool check_keywords; /* a request must also name only what is in `keywords` */
+    struct keyword_filter keywords;
+    struct promise now;
+    bool has_before;
+    uint64_t before_until_us; /* the promise before is honoured until then */
+    struct promise before;
+    /* ENGINE 2.5; 0 = the default (1,000 per server and 200 per source a second). */
+    uint32_t open_per_second;
+    uint32_t open_per_source_per_second;
+    struct trigger_limits triggers; /* ENGINE 6 */
+};
+
+struct policy {
+    uint64_t generation;
+    uint32_t count;
+    struct server_policy servers[]; /* in the order of server keys (memcmp), no two alike */
+};
+
+/* Bytes of a policy with `count` servers. */
+static inline size_t policy_bytes(uint32_t count)
+{
+    return sizeof(struct policy) + count * sizeof(struct server_policy);
+}
+
+/* Binary search; NULL where the server is not in the policy, or policy is NULL. */
+const struct server_policy *policy_find(const struct policy *policy, const struct server_key *key);
+
+/*
+ * The request check of DESIGN 5 for this server, as far as it costs no cipher: accepted protocols, then the pattern, then what
+ * only looks random; and the keywords of a request whose protocol has any (the others are right by their protocol alone). MORE
+ * until they can be read. Hot.
+ */
+enum match policy_check_request(const struct server_policy *server, const uint8_t *request, size_t bytes);
+/* Of a request that was refused: did it fit but for its keywords? */
+bool policy_fits_but_keywords(const struct server_policy *server, const uint8_t *request, size_t bytes);
+static inline bool policy_wrong_keyword(const struct server_policy *server, const uint8_t *request,
+                                        size_t bytes)
+{
+    return server->check_keywords && policy_fits_but_keywords(server, request, bytes);
+}
+
+enum match pattern_check(const struct pattern *pattern, const uint8_t *request, size_t bytes);
+
+#endif

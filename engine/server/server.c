@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * server.c - see server.h.
+ *
+ * A server is looked for from the slot that its key hashes to on, up to the first free slot, at most SERVER_PROBES_MAX
+ * slots: what has no room there is not in the table, so that a full table costs no walk over all of it for each frame.
+ *
+ *                 trigger under AUTO, operator, another shard
+ *      NORMAL  ------------------------------------------------>  ATTACK
+ *              <------------------------------------------------
+ *                 operator, main thread after 30 s of quiet
+ */
+#include "engine/server/server.h"
+
+#include <string.h>
+
+void server_table_init(struct server_table *table, struct server *slots, uint32_t capacity,
+                       const uint64_t seed[2])
+{
+    *table = (struct server_table){
+        .slots = slots,
+        .capacity = capacity,
+        .seed = {seed[0], seed[1]},
+        .setting = SETTING_AUTO,
+        .shards = 1,
+    };
+}
+
+/* The server's slot, or the free one where it would go; NULL where there is neither. */
+static struct server *server_slot(const struct server_table *table, const struct server_key *key)
+{
+    uint64_t home = table_hash(table->seed, key, sizeof(*key));
+    uint32_t probes = table->capacity < SERVER_PROBES_MAX ? table->capacity : SERVER_PROBES_MAX;
+
+    for (uint32_t i = 0; i < probes; i++) {
+        struct server *server = &table->slots[(home + i) & (table->capacity - 1)];
+        if (!server->used || server_key_equal(&server->key, key))
+            return server;
+    }
+    return NULL;
+}
+
+struct server *server_find_other(struct server_table *table, const struct server_key *key)
+{
+    struct server *server = server_slot(table, key);
+
+    if (server == NULL || !server->used)
+        return NULL;
+    table->last = server;
+    return server;
+}
+
+/* AUTO (and INHERIT, which server_setting() has resolved) leaves the mode as it is. */
+static void server_apply(struct server *server, enum mode_setting setting, uint64_t now_us)
+{
+    if (setting == SETTING_NORMAL)
+        server_set_mode(server, MODE_NORMAL, TRIGGER_NONE, 0, now_us);
+    if (setting == SETTING_ATTACK)
+        server_set_mode(server, MODE_ATTACK, TRIGGER_NONE, 0, now_us);
+}
+
+/* The same walk as server_slot(), over the hosts that lie in the same slots. */
+static struct server_host *host_slot(const struct server_table *table, const struct ip_addr *addr,
+                                     const struct vlan_ids *vlan)
+{
+    struct server_host wanted = {.key = {*addr, *vlan}};
+    uint64_t home = table_hash(table->seed, &wanted.key, sizeof(wanted.key));
+    uint32_t probes = table->capacity < SERVER_PROBES_MAX ? table->capacity : SERVER_PROBES_MAX;
+
+    for (uint32_t i = 0; i < probes; i++) {
+        struct server_host *host = &table->slots[(home + i) & (table->capacity - 1)].host_slot;
+        if (!host->used || memcmp(&host->key, &wanted.key, sizeof(wanted.key)) == 0)
+            return host;
+    }
+    return NULL;
+}
+
+static struct server_host *host_add(const struct server_table *table, const struct server_key *key)
+{
+    struct server_host *host = host_slot(table, &key->addr, &key->vlan);
+
+    if (host != NULL && !host->used)
+        *host = (struct server_host){.key = {key->addr, key->vlan}, .used = true};
+    return host;
+}
+
+uint32_t server_host_attacked(const struct server_table *table, const struct ip_addr *addr,
+                              const struct vlan_ids *vlan)
+{
+    const struct server_host *host = host_slot(table, addr, vlan);
+
+    return host != NULL && host->used ? host->attacked_ports : 0;
+}
+
+struct server *server_add(struct server_table *table, const struct server_key *key, uint64_t now_us)
+{
+    struct server *server = server_slot(table, key);
+
+    if (server == NULL || server->used)
+        return server;
+    *server = (struct server){.key = *key,
+                              .used = true,
+                              .mode = MODE_NORMAL,
+                              .since_us = now_us,
+                              .unknown = table->unknown,
+                              .host_slot = server->host_slot};
+    server->host = host_add(table, key);
+    server_apply(server, server_setting(table, server), now_us);
+    table->count++;
+    return server;
+}
+
+void server_table_adopt(struct server_table *table, const struct policy *policy, uint64_t now_us)
+{
+    for (uint32_t i = 0; i < table->capacity; i++)
+        if (table->slots[i].policy) /* else nothing is written: a slot that was never used takes no memory */
+            table->slots[i].policy = NULL;
+    for (uint32_t i = 0; policy != NULL && i < policy->count; i++) {
+        struct server *server = server_add(table, &policy->servers[i].key, now_us);
+        if (server != NULL)
+            server->policy = &policy->servers[i];
+    }
+}
+
+void server_set_setting(struct server_table *table, struct server *server, enum mode_setting setting,
+                        uint64_t now_us)
+{
+    if (server != NULL) {
+        server->setting = setting;
+        server_apply(server, server_setting(table, server), now_us);
+        return;
+    }
+    /* For all there is nothing to inherit from. */
+    table->setting = setting != SETTING_INHERIT ? setting : SETTING_AUTO;
+    for (uint32_t i = 0; i < table->capacity; i++)
+        if (table->slots[i].used && table->slots[i].setting == SETTING_INHERIT)
+            server_apply(&table->slots[i], table->setting, now_us);
+}
+
+void server_set_mode(struct server *server, enum mode mode, enum trigger_cause cause, uint32_t value,
+                     uint64_t now_us)
+{
+    if (server->mode == mode)
+        return;
+    if (mode == MODE_NORMAL)
+        server->attack_ended_us = now_us != 0 ? now_us : 1; /* 0 says never */
+    trigger_mode(&server->counts, mode == MODE_ATTACK, now_us);
+    if (server->host != NULL)
+        server->host->attacked_ports += mode == MODE_ATTACK ? 1 : UINT32_MAX;
+    server->mode = mode;
+    server->unconfirmed = false;
+    server->cause = cause;
+    server->cause_value = value;
+    server->since_us = now_us;
+}
+
+void server_told(struct server *server)
+{
+    server->unconfirmed = false;
+}
+
+bool server_answered(struct server *server, uint64_t now_us)
+{
+    const bool news = server->answered_us == 0 || server->listening == LISTENING_NO;
+
+    server->answered_us = now_us != 0 ? now_us : 1;
+    if (server->listening == LISTENING_NO)
+        server->listening = LISTENING_DENIED;
+    return news;
+}
+
+void server_set_listening(struct server_table *table, const struct server_key *key, bool listening,
+                          uint64_t now_us)
+{
+    struct server *server = listening ? server_add(table, key, now_us) : server_find(table, key);
+
+    if (server != NULL && listening)
+        server->listening = LISTENING_YES;
+    if (server != NULL && !listening && server->listening != LISTENING_DENIED)
+        server->listening = LISTENING_NO;
+}
+
+uint32_t server_half_open(const struct server *server, uint64_t now_us)
+{
+    return trigger_half_open(&server->counts, server->mode == MODE_ATTACK, now_us);
+}
+
+static enum trigger_cause firing(const struct server_table *table, const struct server *server,
+                                 uint64_t now_us, uint32_t *value)
+{
+    static const struct trigger_limits none;
+    const bool attack = server->mode == MODE_ATTACK;
+    const struct trigger_question question = {
+        .own = server->policy != NULL ? &server->policy->triggers : &none,
+        .common = &table->triggers,
+        .shards = table->shards,
+        .attack = attack,
+        .doubled =
+            !attack && server->attack_ended_us != 0 && now_us < server->attack_ended_us + TRIGGER_LEAST_US,
+        .now_us = now_us,
+    };
+
+    return trigger_firing(&server->counts, &question, value);
+}
+
+bool server_trigger(struct server_table *table, struct server *server, uint64_t now_us,
+                    struct observed_trigger *trigger)
+{
+    bool switches = server->mode == MODE_NORMAL;
+
+    if (!server_trigger_due(table, server, now_us))
+        return false;
+    /* ENGINE 6: where the answers do not cross the bridge, an attack mode could not know who is served. */
+    if (switches && (server->answered_us == 0 || now_us >= server->answered_us + ANSWERS_FRESH_US))
+        return false;
+
+    uint32_t value;
+    enum trigger_cause cause = firing(table, server, now_us, &value);
+    if (cause == TRIGGER_NONE && !server->unconfirmed)
+        return false;
+    if (switches) {
+        server_set_mode(server, MODE_ATTACK, cause, value, now_us);
+        server->unconfirmed = true;
+    }
+    server->reported_us = now_us;
+    *trigger = (struct observed_trigger){
+        .cause = server->unconfirmed ? server->cause : cause,
+        .value = server->unconfirmed ? server->cause_value : value,
+        .switched = server->unconfirmed,
+    };
+    return true;
+}
+
+bool server_counts_mismatches(const struct server_table *table, const struct server *server)
+{
+    const struct server_policy *policy = server->policy;
+
+    return policy != NULL && (policy->opening == OPENING_CHECK || policy->opening == OPENING_GREET) &&
+           trigger_limit(&policy->triggers, &table->triggers, TRIGGER_MISMATCH) != TRIGGER_OFF;
+}

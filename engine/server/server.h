@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * server.h - the mutable state of each server in one shard: mode, setting, what the triggers count.
+ *
+ * Entries are made by a SYN-ACK that crosses from the server side, and by adopting a policy; never by a client, so
+ * that a port scan or a flood cannot fill the table. Open addressing, never deleted from (a server once seen stays;
+ * the table is fixed, and a server that finds no room within SERVER_PROBES_MAX slots is passed untouched).
+ *
+ * Modes. A shard switches a server to attack itself when a trigger fires under SETTING_AUTO, and reports it; the
+ * way back is the main thread's word alone (server_set_mode).
+ *
+ * What the triggers count, and when one fires, is trigger.h's. A server whose answers do not cross the bridge would be
+ * cut off by an attack mode: nobody could be let through to it. So a trigger switches only a server that was seen to
+ * answer lately (ANSWERS_FRESH_US); a SYN-ACK is the server's word, which no client can forge or hold back.
+ */
+#ifndef SYNWARD_ENGINE_SERVER_SERVER_H
+#define SYNWARD_ENGINE_SERVER_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/base/addr.h"
+#include "engine/engine.h"
+#include "engine/tcp/frame.h"
+#include "engine/base/token_bucket.h"
+#include "engine/server/policy.h"
+#include "engine/server/trigger.h"
+
+#define SERVER_PROBES_MAX 128
+#define TRIGGER_REPORT_US (1000ull * 1000) /* a firing trigger is reported at most this often */
+/*
+ * A server whose last SYN-ACK is older has stopped answering, or answers another way. A Linux server repeats SYN-ACKs at
+ * most 16 s apart while somebody might still complete its handshake.
+ */
+#define ANSWERS_FRESH_US (20000ull * 1000)
+
+/*
+ * What the main thread, which can look into the server's TCP stack, says of its port. That nobody listens is believed for
+ * LISTENING_FRESH_US after the main thread has last looked, and no longer where the server answers nevertheless (behind a
+ * redirection of its host's, say).
+ */
+#define LISTENING_FRESH_US (6000ull * 1000) /* longer than the main thread may take between two looks */
+enum listening {
+    LISTENING_UNKNOWN,
+    LISTENING_YES,
+    LISTENING_NO,     /* SYN-ACK: to LISTENING_DENIED */
+    LISTENING_DENIED, /* until the main thread says yes */
+};
+
+/* An address with servers. Only fragments and malformed segments, whose ports are unknown, are judged by it. */
+struct server_host {
+    struct {
+        struct ip_addr addr;
+        struct vlan_ids vlan;
+    } key;
+    bool used;
+    uint32_t attacked_ports; /* its servers in attack mode */
+};
+
+/* Whose keys are kept of a server's cookies: those promises that may be out at once (ENGINE 3). */
+enum server_promise { PROMISE_NOW, PROMISE_BEFORE, PROMISE_DEFAULT, SERVER_PROMISES };
+
+struct server {
+    struct server_key key;
+    bool used;
+    enum mode mode;
+    enum mode_setting setting;    /* its own, or SETTING_INHERIT */
+    enum unknown_servers unknown; /* as the table's */
+    bool unconfirmed; /* it switched itself to attack, and the main thread may not have heard of it */
+    enum trigger_cause cause;
+    uint32_t cause_value;
+    uint64_t since_us;
+    uint64_t attack_ended_us; /* 0: never in attack mode */
+    uint64_t reported_us;     /* last report of its trigger */
+    uint64_t answered_us;     /* when its last SYN-ACK was seen; 0: never */
+    uint64_t unprofiled_us;   /* when a cookie was last made for it without a profile; 0: never */
+    uint32_t openings_now;    /* connections being opened to it */
+    struct trigger_counts counts;
+    enum listening listening;
+    struct token_bucket unlistened; /* SYNs that were passed on although nobody listens */
+    struct token_bucket openings;
+    struct token_bucket authenticated;           /* SYNs with TCP-MD5 or TCP-AO that were passed on */
+    struct token_bucket deciphered;              /* requests that cost a cipher (stages/request_check.h) */
+    struct token_bucket observed;                /* connections that the learner hears of */
+    uint16_t ip_id;                              /* next, for servers that count up */
+    const struct server_policy *policy;          /* NULL: not profiled */
+    struct cookie_kept cookies[SERVER_PROMISES]; /* by enum server_promise */
+    struct server_host *host; /* of this server's address; NULL: there was no room for it */
+    struct server_host
+        host_slot; /* a slot of the table of hosts, which lies in the same memory: nothing to do with this server */
+};
+
+struct server_table {
+    struct server *slots;
+    struct server *last; /* found last: a flood asks for one and the same */
+    uint32_t capacity;   /* power of two */
+    uint32_t count;
+    uint64_t seed[2];
+    enum mode_setting setting; /* for all that have none of their own; never SETTING_INHERIT */
+    struct trigger_limits triggers;
+    uint32_t shards;
+    enum unknown_servers unknown;
+    uint64_t listening_us; /* when the main thread has last looked who listens; 0: never */
+};
+
+/* `slots`: zeroed memory of the caller's. The setting begins as SETTING_AUTO, limits as the defaults, one shard. */
+void server_table_init(struct server_table *table, struct server *slots, uint32_t capacity,
+                       const uint64_t seed[2]);
+/* server_find() of another than the one found last. */
+struct server *server_find_other(struct server_table *table, const struct server_key *key);
+static inline struct server *server_find(struct server_table *table, const struct server_key *key)
+{
+    struct server *server = table->last;
+
+    return server != NULL && server_key_equal(&server->key, key) ? server : server_find_other(table, key);
+}
+/* That of a connection, compared in place: a flood asks for each of its segments. */
+static inline struct server *server_of(struct server_table *table, const struct flow_key *key)
+{
+    struct server *server = table->last;
+    uint32_t vlan, its_vlan;
+
+    if (server) {
+        memcpy(&vlan, &key->vlan, sizeof(vlan));
+        memcpy(&its_vlan, &server->key.vlan, sizeof(its_vlan));
+        if (((key_word(&key->server, 0) ^ key_word(&server->key.addr, 0)) |
+             (key_word(&key->server, 8) ^ key_word(&server->key.addr, 8)) | (vlan ^ its_vlan) |
+             (uint32_t)(key->server_port ^ server->key.port)) == 0)
+            return server;
+    }
+    return server_find_other(
+        table, &(const struct server_key){.addr = key->server, .vlan = key->vlan, .port = key->server_port});
+}
+/* That which a client's plain frame (frame_is_plain()) goes to, straight from the packet. */
+static inline struct server *server_of_plain(struct server_table *table, const uint8_t *data)
+{
+    const uint8_t *addr = data + ETH_HEADER_BYTES + 16;
+    const uint16_t port = load_be16(data + PLAIN_L4 + 2);
+    struct server *last = table->last;
+    struct server_key key;
+
+    if (last && !(key_word(&last->key, 0) | (key_word(&last->key, 8) ^ addr_v4_word(addr)) |
+                  last->key.vlan.id[0] | last->key.vlan.id[1] | (uint64_t)(last->key.port ^ port)))
+        return last;
+    key = (struct server_key){.addr = addr_from_v4(addr), .port = port};
+    return server_find_other(table, &key);
+}
+/* Finds or makes; NULL where the table is full. A new server's mode follows the setting in force. */
+struct server *server_add(struct server_table *table, const struct server_key *key, uint64_t now_us);
+/* How many servers at this address are in attack mode. */
+uint32_t server_host_attacked(const struct server_table *table, const struct ip_addr *addr,
+                              const struct vlan_ids *vlan);
+/* Points every server at its entry of `policy` (NULL where it has none) and makes those that are missing. */
+void server_table_adopt(struct server_table *table, const struct policy *policy, uint64_t now_us);
+
+/* The setting that counts for this server. */
+static inline enum mode_setting server_setting(const struct server_table *table, const struct server *server)
+{
+    return server->setting != SETTING_INHERIT ? server->setting : table->setting;
+}
+/* The operator's word; see engine_set_setting(). `server` NULL: for all. */
+void server_set_setting(struct server_table *table, struct server *server, enum mode_setting setting,
+                        uint64_t now_us);
+/* The only place where a mode changes. Does nothing where it is in force already. */
+void server_set_mode(struct server *server, enum mode mode, enum trigger_cause cause, uint32_t value,
+                     uint64_t now_us);
+
+/* The main thread knows that it is in attack mode. */
+void server_told(struct server *server);
+void server_set_listening(struct server_table *table, const struct server_key *key, bool listening,
+                          uint64_t now_us);
+/* True where it is known that nobody listens on its port. */
+static inline bool server_unlistened(const struct server_table *table, const struct server *server,
+                                     uint64_t now_us)
+{
+    return server->listening == LISTENING_NO && table->listening_us != 0 &&
+           now_us - table->listening_us < LISTENING_FRESH_US;
+}
+/* A SYN-ACK of the server was seen. True where this is news: it is the first, or it was said that nobody listens. */
+bool server_answered(struct server *server, uint64_t now_us);
+/* Half-open (trigger.h), for the mode in force. */
+uint32_t server_half_open(const struct server *server, uint64_t now_us);
+/* False: server_trigger() would say no without counting, as it does for nearly every SYN of a flood. */
+static inline bool server_trigger_due(const struct server_table *table, const struct server *server,
+                                      uint64_t now_us)
+{
+    return server_setting(table, server) == SETTING_AUTO &&
+           (server->mode == MODE_NORMAL || server->reported_us == 0 ||
+            now_us >= server->reported_us + TRIGGER_REPORT_US);
+}
+/*
+ * To be called after each event that may fire a trigger. Under SETTING_AUTO, switches to attack mode where one fires.
+ * Returns true where this is to be reported: switched just now; or last reported TRIGGER_REPORT_US ago and still firing, or not
+ * confirmed by server_told(): a report may find no room, and only the main thread ends the attack mode.
+ */
+bool server_trigger(struct server_table *table, struct server *server, uint64_t now_us,
+                    struct observed_trigger *trigger);
+/* True where the server's requests can be checked, and wrong ones are to put it into attack mode. */
+bool server_counts_mismatches(const struct server_table *table, const struct server *server);
+
+#endif

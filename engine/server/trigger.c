@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* trigger.c - counts, and compares with limits. See trigger.h. */
+#include "engine/server/trigger.h"
+
+static const uint32_t defaults[TRIGGER_CAUSES] = {
+    [TRIGGER_NONE] = TRIGGER_OFF,
+    [TRIGGER_HALF_OPEN] = TRIGGER_HALF_OPEN_DEFAULT,
+    [TRIGGER_SILENT] = TRIGGER_SILENT_DEFAULT,
+    [TRIGGER_ACCEPT_QUEUE] = TRIGGER_ACCEPT_QUEUE_DEFAULT,
+    [TRIGGER_SYN_RATE] = TRIGGER_OFF,
+    [TRIGGER_MISMATCH] = TRIGGER_OFF,
+    [TRIGGER_REFUSED] = TRIGGER_OFF,
+};
+
+/* --- counting ------------------------------------------------------------------------------------------------ */
+
+/* One more window of 2 s with `sum` SYNs. The mean of the first ones, and from there on one that forgets. */
+static void usual_add(struct trigger_counts *counts, uint64_t sum)
+{
+    if (counts->usual_windows < USUAL_WINDOWS_MAX)
+        counts->usual_windows++;
+    counts->usual += sum * USUAL_SCALE / counts->usual_windows;
+    counts->usual -= counts->usual / counts->usual_windows;
+}
+
+/*
+ * Brings the mean up to the window before the present one. Of those that have gone by, all but the first are empty, or
+ * this would have been called.
+ */
+void trigger_follow_usual(struct trigger_counts *counts, uint64_t now_us)
+{
+    uint64_t step = now_us / RATE_WINDOW_US;
+
+    if (counts->usual_step == 0)
+        counts->usual_step = step;
+    for (uint32_t work = 0; counts->usual_step < step && work < USUAL_IDLE_WINDOWS; work++) {
+        usual_add(counts, work == 0 ? rate_sum(&counts->syns, counts->syns.step * RATE_STEP_US) : 0);
+        counts->usual_step++;
+    }
+    counts->usual_step = step;
+}
+
+void trigger_refusal(struct trigger_counts *counts, uint64_t now_us)
+{
+    rate_add(&counts->refusals, now_us);
+}
+
+void trigger_accept_queue(struct trigger_counts *counts, uint32_t used, uint32_t limit, uint64_t now_us)
+{
+    counts->accept_queue_percent = limit ? (uint32_t)((100ull * used + limit - 1) / limit) : 0;
+    counts->accept_queue_us = limit ? now_us : 0;
+}
+
+void trigger_mode(struct trigger_counts *counts, bool attack, uint64_t now_us)
+{
+    if (attack) {
+        counts->unanswered = (struct rate_window){0}; /* of an earlier attack */
+        return;
+    }
+    counts->half_open_left =
+        counts->half_open_flows < HALF_OPEN_LEFT_MAX ? counts->half_open_flows : HALF_OPEN_LEFT_MAX;
+    counts->left_until_us = now_us + HALF_OPEN_LEFT_US;
+    counts->usual_step = now_us / RATE_WINDOW_US; /* an attack is not what is usual */
+    counts->syns = (struct rate_window){0};
+}
+
+/* --- figures ------------------------------------------------------------------------------------------------- */
+
+uint32_t trigger_half_open(const struct trigger_counts *counts, bool attack, uint64_t now_us)
+{
+    uint32_t left = now_us < counts->left_until_us ? counts->half_open_left : 0;
+
+    if (attack)
+        return rate_sum(&counts->unanswered, now_us);
+    return counts->half_open_flows > left ? counts->half_open_flows - left : 0;
+}
+
+uint32_t trigger_limit(const struct trigger_limits *own, const struct trigger_limits *common,
+                       enum trigger_cause cause)
+{
+    if (own->limit[cause])
+        return own->limit[cause];
+    return common->limit[cause] ? common->limit[cause] : defaults[cause];
+}
+
+/* This shard's share. */
+static uint32_t share(uint32_t limit, const struct trigger_question *question)
+{
+    uint64_t part = (uint64_t)limit * (question->doubled ? 2 : 1);
+
+    part = (part + question->shards - 1) / question->shards;
+    return part < TRIGGER_OFF ? (uint32_t)part : TRIGGER_OFF - 1;
+}
+
+static bool half_open_fires(const struct trigger_counts *counts, const struct trigger_question *question,
+                            uint32_t limit, uint32_t *value)
+{
+    *value = trigger_half_open(counts, question->attack, question->now_us);
+    return *value > share(limit, question);
+}
+
+/* Silent for long enough; or so many that there is no waiting for it. */
+static bool silent_fires(const struct trigger_counts *counts, const struct trigger_question *question,
+                         uint32_t limit, uint32_t *value)
+{
+    uint32_t least = share(limit, question), all = rate_sum(&counts->silent, question->now_us);
+    uint32_t burst = least + SILENT_BURST / question->shards;
+
+    if (all < least)
+        return false;
+    *value = all;
+    if (all >= burst && all >= rate_sum(&counts->handshakes, question->now_us) - all)
+        return true;
+    *value = rate_sum_older(&counts->silent, SILENT_AFTER_US, question->now_us);
+    return *value >= least &&
+           *value >= rate_sum_older(&counts->handshakes, SILENT_AFTER_US, question->now_us) - *value;
+}
+
+static bool accept_queue_fires(const struct trigger_counts *counts, const struct trigger_question *question,
+                               uint32_t limit, uint32_t *value)
+{
+    *value = counts->accept_queue_percent;
+    return counts->accept_queue_us &&
+           question->now_us - counts->accept_queue_us<ACCEPT_QUEUE_FRESH_US && * value> limit;
+}
+
+/* The figure is how many times the usual rate it is. */
+static bool syn_rate_fires(const struct trigger_counts *counts, const struct trigger_question *question,
+                           uint32_t limit, uint32_t *value)
+{
+    uint64_t sum = rate_sum(&counts->syns, question->now_us);
+    uint64_t usual = counts->usual ? counts->usual : 1;
+
+    *value = (uint32_t)(sum * USUAL_SCALE / usual < TRIGGER_OFF ? sum * USUAL_SCALE / usual : TRIGGER_OFF);
+    return counts->usual_windows >= USUAL_WINDOWS && sum >= SYN_RATE_LEAST / question->shards &&
+           sum * USUAL_SCALE > usual * limit * (question->doubled ? 2 : 1);
+}
+
+static bool mismatch_fires(const struct trigger_counts *counts, const struct trigger_question *question,
+                           uint32_t limit, uint32_t *value)
+{
+    *value = rate_sum(&counts->mismatches, question->now_us);
+    return *value > share(limit, question);
+}
+
+static bool refused_fires(const struct trigger_counts *counts, const struct trigger_question *question,
+                          uint32_t limit, uint32_t *value)
+{
+    *value = rate_sum(&counts->refusals, question->now_us);
+    return *value > share(limit, question);
+}
+
+typedef bool fires(const struct trigger_counts *counts, const struct trigger_question *question,
+                   uint32_t limit, uint32_t *value);
+
+static fires *const triggers[TRIGGER_CAUSES] = {
+    [TRIGGER_HALF_OPEN] = half_open_fires,       [TRIGGER_SILENT] = silent_fires,
+    [TRIGGER_ACCEPT_QUEUE] = accept_queue_fires, [TRIGGER_SYN_RATE] = syn_rate_fires,
+    [TRIGGER_MISMATCH] = mismatch_fires,         [TRIGGER_REFUSED] = refused_fires,
+};
+
+enum trigger_cause trigger_firing(const struct trigger_counts *counts,
+                                  const struct trigger_question *question, uint32_t *value)
+{
+    for (enum trigger_cause cause = TRIGGER_NONE + 1; cause < TRIGGER_CAUSES; cause++) {
+        uint32_t limit = trigger_limit(question->own, question->common, cause);
+
+        if (limit == TRIGGER_OFF || !triggers[cause](counts, question, limit, value))
+            continue;
+        /* For people, who know nothing of shares: what all shards together will have, if they are alike. */
+        if (cause != TRIGGER_ACCEPT_QUEUE && cause != TRIGGER_SYN_RATE)
+            *value *= question->shards;
+        return cause;
+    }
+    *value = 0;
+    return TRIGGER_NONE;
+}

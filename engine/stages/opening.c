@@ -1,0 +1,589 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* opening.c - opens the connection of a client that has proved itself, and splices it. See opening.h. */
+#include "engine/stages/opening.h"
+
+#include "engine/base/bytes.h"
+#include "engine/shard/observe.h"
+#include "engine/stages/greeting_compare.h"
+#include "engine/stages/splice.h"
+
+#include <string.h>
+
+#define SYN_ATTEMPTS        4 /* at 0, 1, 3 and 7 s; given up at 15 s (RFC 6298 2.1 and 5.5, RFC 9293 3.8.3) */
+#define SYN_FIRST_US        (1000ull * 1000)
+#define GREETING_WAIT_US    (300ull * 1000 * 1000) /* RFC 5321 4.5.3.2.1: DNS look-ups, tarpits */
+#define OLD_CONNECTIONS_MAX 3
+#define TIMESTAMPS_BYTES    12
+
+/* --- segments of our own to the server ------------------------------------------------------------------------ */
+
+/* What every segment that we send in the client's name says. */
+static void speak_for_client(const struct flow *flow, const struct opening *opening, struct segment *segment)
+{
+    memset(segment, 0, sizeof(*segment));
+    segment->src = flow->key.client;
+    segment->dst = flow->key.server;
+    segment->src_port = flow->key.client_port;
+    segment->dst_port = flow->key.server_port;
+    segment->ttl = opening->client_ttl;
+    segment->tos = opening->client_tos;
+    segment->df = true;
+    segment->flow_label = opening->client_flow_label;
+}
+
+/* The client's window, unscaled, for a SYN (RFC 7323 2.2). */
+static uint16_t unscaled_window(const struct opening *opening)
+{
+    uint8_t scale = opening->client.window_scale;
+
+    return splice_window(opening->client_window, scale == WSCALE_NONE ? 0 : (int8_t)scale);
+}
+
+/* What we offer to the server: exactly what our SYN-ACK granted to the client. */
+static uint8_t offer_to_server(const struct opening *opening)
+{
+    return (uint8_t)(OFFER_MSS | (opening->client.sack ? OFFER_SACK : 0) |
+                     (opening->timestamps ? OFFER_TIMESTAMPS : 0) |
+                     (opening->client.window_scale == WSCALE_NONE ? 0 : OFFER_WSCALE) |
+                     (opening->ecn ? OFFER_ECN : 0));
+}
+
+static void send_syn(struct engine *engine, const struct flow *flow, struct opening *opening)
+{
+    struct synack_features granted = {
+        .sack = opening->client.sack,
+        .timestamps = opening->timestamps,
+        .window_scale = opening->client.window_scale,
+    };
+    uint8_t options[TCP_OPTIONS_MAX];
+    struct segment segment;
+
+    speak_for_client(flow, opening, &segment);
+    segment.flags = (uint8_t)(TCP_SYN | (opening->ecn ? TCP_ECE | TCP_CWR : 0));
+    segment.seq = flow_cold(&engine->flows, flow)->client_isn;
+    segment.window = unscaled_window(opening);
+    segment.options = options;
+    segment.options_bytes = (uint8_t)synack_open_options(
+        &granted, opening->client.mss, opening->client.window_scale, opening->client_tsval, options);
+    engine_emit(engine, SIDE_SERVER, &opening->to_server, &segment);
+}
+
+static void set_timer(struct engine *engine, uint32_t index, uint64_t due_us)
+{
+    engine->openings.openings[index].due_us = due_us;
+    timer_wheel_set(&engine->openings.wheel, index, due_us);
+}
+
+/* --- beginning -------------------------------------------------------------------------------------------------- */
+
+static void fill_opening(struct opening *opening, const struct passage *passage, const struct proof *proof,
+                         const struct promise *promise, bool greeted)
+{
+    const struct frame *frame = &passage->frame;
+    const struct cookie_options client = proof_client(passage, proof);
+
+    link_header_copy(frame, &opening->to_server);
+    link_header_reverse(frame, &opening->to_client);
+    opening->client_ttl = frame_ttl(frame);
+    opening->client_tos = (uint8_t)(frame_tos(frame) & ~3);
+    opening->server_ttl = promise->synack.ttl ? promise->synack.ttl : 64;
+    opening->server_df = promise->synack.df;
+    opening->client_flow_label = frame_flow_label(frame);
+    opening->client = client;
+    opening->timestamps = proof->timestamps;
+    /* Without timestamps the cookie cannot say whether ECN was granted; the request may: RFC 3168 6.1.1 wants no ECT else. */
+    opening->ecn = proof->timestamps ? client.ecn : (frame_tos(frame) & 3) != ECN_NOT_ECT;
+    opening->c = proof->c;
+    opening->generation = promise->generation;
+    if (client.window_scale != WSCALE_NONE && promise->synack.window_scale_state == CAPABILITY_GRANTED)
+        opening->promised_scale = promise->synack.window_scale;
+    opening->client_tsval = passage->options.tsval;
+    opening->client_ack = frame->ack;
+    opening->client_window = frame->window;
+    opening->greeting_bytes = greeted ? promise->greeting_bytes : 0;
+    opening->collects = greeted && promise->greeting_template;
+    if (frame->payload_bytes && passage->frame.offload &&
+        passage->frame.offload->gso_type != OFFLOAD_GSO_NONE)
+        opening->gso_bytes = passage->frame.offload->gso_bytes;
+}
+
+/*
+ * The flow and its opening, or NULL where there is no room for either. A closing connection on the tuple gives way, as a
+ * TIME-WAIT does to a SYN that is clearly newer (RFC 6191 2).
+ */
+static struct flow *make_flow(struct engine *engine, const struct passage *passage, struct server *server,
+                              struct flow *closing)
+{
+    uint32_t index;
+    struct flow *flow;
+
+    /* One silent server must not take the pool from all the others. */
+    if (server->openings_now >= engine->openings.openings_max / 2)
+        return NULL;
+    index = opening_take(&engine->openings);
+    if (index == OPENING_NONE)
+        return NULL;
+    if (closing)
+        engine_flow_free(engine, closing);
+    flow = engine_flow_new(engine, &passage->key, FLOW_OPENING, passage->now_us);
+    if (!flow) {
+        opening_give_back(&engine->openings, index);
+        return NULL;
+    }
+    flow_cold(&engine->flows, flow)->opening = index;
+    engine->openings.openings[index].flow = flow_index(&engine->flows, flow);
+    flow_bind_server(engine, flow, server);
+    server->openings_now++;
+    return flow;
+}
+
+/* Takes the opening off its flow. */
+static void opening_done(struct engine *engine, struct flow *flow)
+{
+    struct flow_cold *cold = flow_cold(&engine->flows, flow);
+
+    opening_give_back(&engine->openings, cold->opening);
+    cold->opening = OPENING_NONE;
+    flow_server(engine, flow)->openings_now--;
+}
+
+/* True where the client was greeted by us: then the server's own greeting is swallowed. */
+static bool was_greeted(const struct engine *engine, const struct proof *proof, const struct flow_key *key,
+                        uint64_t now_us)
+{
+    const struct resend_entry *entry = resend_find(engine->greetings, key);
+
+    return proof->promise->greeting_bytes &&
+           (proof->greeted || (entry && entry->ack == proof->x + 1) ||
+            served_lately(&engine->served, engine_hash(engine, key), proof->c, now_us));
+}
+
+void opening_begin(struct engine *engine, struct passage *passage, struct server *server,
+                   const struct proof *proof, struct flow *closing, const uint8_t *data, uint32_t bytes,
+                   bool fin)
+{
+    struct flow *flow = make_flow(engine, passage, server, closing);
+    struct flow_cold *cold;
+    struct opening *opening;
+
+    if (!flow) {
+        passage_drop(engine, passage, DROP_no_room);
+        return;
+    }
+    cold = flow_cold(&engine->flows, flow);
+    opening = &engine->openings.openings[cold->opening];
+    fill_opening(opening, passage, proof, proof->promise,
+                 was_greeted(engine, proof, &flow->key, passage->now_us));
+    cold->client_isn = proof->x;
+    cold->client_next = proof->x + 1;
+    cold->timestamps = proof->timestamps;
+    cold->client_scale = opening->client.window_scale;
+    cold->generation = (uint8_t)proof->promise->generation;
+    if (opening->greeting_bytes && !proof->greeted)
+        flow->flags |= FLOW_GREETING_DUE;
+    opening_hold_add(&engine->openings, opening, 0, data, bytes);
+    opening->fin = fin && opening->held_bytes == bytes;
+    tag_take(&engine->stray, passage->hash, 0, passage->now_us);
+    send_syn(engine, flow, opening);
+    opening->attempts = 1;
+    set_timer(engine, cold->opening, passage->now_us + SYN_FIRST_US);
+    passage_hold(passage);
+}
+
+/* --- the end of an opening that failed --------------------------------------------------------------------------- */
+
+static void reset_server(struct engine *engine, const struct flow *flow, const struct opening *opening)
+{
+    struct segment segment;
+
+    speak_for_client(flow, opening, &segment);
+    segment.flags = TCP_RST;
+    segment.seq = flow_cold(&engine->flows, flow)->client_isn + 1;
+    engine_emit(engine, SIDE_SERVER, &opening->to_server, &segment);
+}
+
+/* At the client's last ack: RFC 5961 3.2 wants a RST to hit RCV.NXT exactly. */
+static void reset_client(struct engine *engine, const struct flow *flow, const struct opening *opening)
+{
+    struct segment segment;
+
+    memset(&segment, 0, sizeof(segment));
+    segment.src = flow->key.server;
+    segment.dst = flow->key.client;
+    segment.src_port = flow->key.server_port;
+    segment.dst_port = flow->key.client_port;
+    segment.flags = TCP_RST | TCP_ACK;
+    segment.seq = opening->client_ack;
+    segment.ack = flow_cold(&engine->flows, flow)->client_isn + 1;
+    segment.ttl = opening->server_ttl;
+    segment.df = opening->server_df;
+    segment.flow_label = addr_is_v4(&flow->key.server) ? 0 : flow_label_to_client(engine, &flow->key);
+    engine_emit(engine, SIDE_CLIENT, &opening->to_client, &segment);
+}
+
+/* Leaves the flow closing, and its opening given back: late answers of the server are reset. */
+static void give_up(struct engine *engine, struct flow *flow, enum flow_end reason, uint64_t now_us)
+{
+    opening_done(engine, flow);
+    resend_remove(engine->greetings, &flow->key);
+    flow->flags |= FLOW_REFUSED;
+    engine_flow_close(engine, flow, reason, now_us);
+}
+
+void opening_fail(struct engine *engine, struct flow *flow, bool server_too, uint64_t now_us)
+{
+    const struct opening *opening = &engine->openings.openings[flow_cold(&engine->flows, flow)->opening];
+
+    engine->counters.flows_refused++;
+    reset_client(engine, flow, opening);
+    if (server_too)
+        reset_server(engine, flow, opening);
+    give_up(engine, flow, END_SERVER_RESET, now_us);
+}
+
+/* --- the client while it waits ------------------------------------------------------------------------------------ */
+
+static void client_reset(struct engine *engine, struct passage *passage, struct flow *flow,
+                         const struct opening *opening)
+{
+    uint32_t offset = passage->frame.seq - (flow_cold(&engine->flows, flow)->client_isn + 1);
+
+    passage_drop(engine, passage, DROP_answered);
+    /* RFC 5961 3.2, as far as we know what the client has sent. */
+    if (offset > opening->held_bytes + 1u)
+        return;
+    reset_server(engine, flow, opening);
+    give_up(engine, flow, END_CLIENT_RESET, passage->now_us);
+}
+
+/* The newest of what the client says about itself, for the segments that we send in its name. */
+static void note_client(struct engine *engine, const struct passage *passage, struct flow *flow,
+                        struct opening *opening)
+{
+    const struct frame *frame = &passage->frame;
+
+    if (passage->options.present & OPTION_TIMESTAMPS)
+        opening->client_tsval = seq_max(opening->client_tsval, passage->options.tsval);
+    opening->client_window = frame->window;
+    if (seq_before(opening->client_ack, frame->ack) &&
+        frame->ack - opening->c <= 1u + opening->greeting_bytes)
+        opening->client_ack = frame->ack;
+    if ((flow->flags & FLOW_GREETING_DUE) &&
+        opening->client_ack == opening->c + 1 + opening->greeting_bytes) {
+        flow->flags = (uint8_t)(flow->flags & ~FLOW_GREETING_DUE);
+        resend_remove(engine->greetings, &flow->key);
+    }
+}
+
+static void client_frame(struct engine *engine, struct passage *passage, struct flow *flow,
+                         struct opening *opening)
+{
+    const struct frame *frame = &passage->frame;
+    uint32_t offset = frame->seq - (flow_cold(&engine->flows, flow)->client_isn + 1);
+    bool held;
+
+    if (!frame_checksum_good(frame)) {
+        passage_drop(engine, passage, DROP_bad_checksum);
+        return;
+    }
+    if (frame->flags & TCP_RST) {
+        client_reset(engine, passage, flow, opening);
+        return;
+    }
+    /* Who does not know our numbers is not the client (RFC 5961 5.2). */
+    if ((frame->flags & TCP_SYN) || !(frame->flags & TCP_ACK) ||
+        frame->ack - (opening->c + 1) > opening->greeting_bytes) {
+        passage_drop(engine, passage, DROP_answered);
+        return;
+    }
+    note_client(engine, passage, flow, opening);
+    held = frame->payload_bytes &&
+           opening_hold_add(&engine->openings, opening, offset, frame_payload(frame), frame->payload_bytes);
+    /* In its place only (RFC 9293 3.10.7.4); the client may have closed its side (RFC 9293 3.6.1) and still listen. */
+    if ((frame->flags & TCP_FIN) && offset + frame->payload_bytes == opening->held_bytes)
+        opening->fin = true;
+    if (held)
+        passage_hold(passage);
+    else if (frame->payload_bytes && offset + frame->payload_bytes > opening->held_bytes)
+        passage_drop(engine, passage, DROP_hold_full);
+    else /* held already: a client's probe of its tail (RFC 8985 7.3), say */
+        passage_drop(engine, passage, DROP_answered);
+}
+
+/* --- the server answers ------------------------------------------------------------------------------------------- */
+
+/* Also what the server repeats (RFC 9293 3.10.7.4: what is not new is answered by an ACK). */
+void opening_acknowledge(struct engine *engine, struct passage *passage, const struct flow *flow,
+                         const struct opening *opening)
+{
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    struct segment segment;
+    uint8_t options[TIMESTAMPS_BYTES];
+
+    speak_for_client(flow, opening, &segment);
+    segment.flags = TCP_ACK;
+    segment.seq = cold->client_isn + 1;
+    segment.ack = cold->server_next;
+    segment.window = splice_window(opening->client_window, flow->to_server_shift);
+    if (opening->timestamps) {
+        segment.options = options;
+        segment.options_bytes = segment_timestamps(options, opening->client_tsval, opening->server_tsval);
+    }
+    passage_reply(engine, passage, &opening->to_server, &segment);
+}
+
+/*
+ * Where the server grants less than we promised in its name, the splice makes up for it (ENGINE 5.3): windows (RFC 7323
+ * 2.3), SACK blocks that were not permitted (RFC 2018 2), ECT that was not agreed on (RFC 3168 6.1.1), longer segments.
+ */
+static void note_grants(const struct engine *engine, const struct passage *passage, struct flow *flow,
+                        const struct opening *opening)
+{
+    const struct tcp_options *options = &passage->options;
+    uint8_t client_scale = opening->client.window_scale;
+    uint16_t mss = options->mss                     ? options->mss
+                   : passage->frame.ip_version == 4 ? MSS_DEFAULT_V4
+                                                    : MSS_DEFAULT_V6;
+    int real =
+        options->present & OPTION_WSCALE ? (options->wscale > WSCALE_MAX ? WSCALE_MAX : options->wscale) : 0;
+
+    flow->to_client_shift = (int8_t)(real - opening->promised_scale);
+    if (client_scale != WSCALE_NONE && !(options->present & OPTION_WSCALE))
+        flow->to_server_shift = (int8_t)client_scale;
+    if (opening->client.sack && !(options->present & OPTION_SACK_PERMITTED))
+        flow->flags |= FLOW_NO_SACK;
+    if (!opening->ecn || !(passage->frame.flags & TCP_ECE))
+        flow->flags |= FLOW_NO_ECN;
+    if (mss > TIMESTAMPS_BYTES)
+        flow_cold(&engine->flows, flow)->server_mss =
+            (uint16_t)(mss - (opening->timestamps ? TIMESTAMPS_BYTES : 0));
+}
+
+/* The offsets between both halves, fixed from here on. TSval goes on above ours, or PAWS would bite (RFC 7323 5.3). */
+static void fix_offsets(struct engine *engine, const struct passage *passage, struct flow *flow,
+                        struct opening *opening)
+{
+    struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    uint32_t y = passage->frame.seq;
+
+    cold->server_isn = y;
+    cold->server_next = y + 1;
+    opening->server_tsval = passage->options.tsval;
+    flow->flags |= FLOW_EDIT;
+    flow->delta = opening->c - y;
+    flow->ack_floor = y + 1;
+    flow->tsecr_floor = opening->server_tsval;
+    if (opening->timestamps)
+        flow->ts_delta =
+            cookie_tsval_ceiling(&engine->config.keys, &flow->key, passage->now_us) - opening->server_tsval;
+}
+
+static void server_accepts(struct engine *engine, struct passage *passage, struct flow *flow,
+                           struct opening *opening)
+{
+    struct flow_cold *cold = flow_cold(&engine->flows, flow);
+
+    if (opening->timestamps && !(passage->options.present & OPTION_TIMESTAMPS)) {
+        /* RFC 7323 3.2: the client may drop whatever comes without the timestamps that were agreed on. */
+        passage_drop(engine, passage, DROP_swallowed);
+        opening_fail(engine, flow, true, passage->now_us);
+        return;
+    }
+    engine_server_answered(engine, flow_server(engine, flow), passage->now_us);
+    fix_offsets(engine, passage, flow, opening);
+    note_grants(engine, passage, flow, opening);
+    cold->offered = offer_to_server(opening);
+    observe_choose(engine, flow, passage->now_us);
+    observe_synack(engine, flow, passage, opening->attempts > 1);
+    observe_established(engine, flow, passage->now_us);
+    if (opening->greeting_bytes) {
+        engine_flow_state(engine, flow, FLOW_GREETING, passage->now_us);
+        set_timer(engine, cold->opening, passage->now_us + GREETING_WAIT_US);
+        opening_acknowledge(engine, passage, flow, opening);
+        return;
+    }
+    passage_drop(engine, passage, DROP_swallowed);
+    opening_release(engine, flow, passage->now_us);
+}
+
+/*
+ * ENGINE 5.5: an old connection on this tuple answers our SYN with an ACK of its own, or one that is half-open, from
+ * another SYN, with its SYN-ACK. As any client would (RFC 9293 3.5.1, and 3.10.7.3, first check), reset it, and ask again.
+ */
+static void old_connection(struct engine *engine, struct passage *passage, const struct flow *flow,
+                           struct opening *opening)
+{
+    struct segment segment;
+
+    if (opening->old_connections++ >= OLD_CONNECTIONS_MAX) {
+        passage_drop(engine, passage, DROP_swallowed);
+        return;
+    }
+    speak_for_client(flow, opening, &segment);
+    segment.flags = TCP_RST;
+    segment.seq = passage->frame.ack;
+    passage_reply(engine, passage, &opening->to_server, &segment);
+    send_syn(engine, flow, opening);
+}
+
+/*
+ * True where the SYN-ACK is that of a half-open connection from another SYN of this client, one that passed before the mode changed:
+ * it grants a scale that we did not ask for (the two halves would scale windows differently, RFC 7323 2.2), or lacks the
+ * timestamps that this server grants by what is known of it. The next one without them is this server as it is now.
+ */
+static bool answers_another_syn(const struct passage *passage, const struct opening *opening)
+{
+    if ((passage->options.present & OPTION_WSCALE) && opening->client.window_scale == WSCALE_NONE)
+        return true;
+    return !opening->refused && opening->timestamps && !(passage->options.present & OPTION_TIMESTAMPS);
+}
+
+/*
+ * The server said it twice, to the first SYN and to ours: one RST is enough, a second would hit the connection that our next
+ * SYN makes (RFC 9293 3.10.7.4: its number would be exact). Where the RST is lost, our timer asks again.
+ */
+static void synack_arrives(struct engine *engine, struct passage *passage, struct flow *flow,
+                           struct opening *opening)
+{
+    uint32_t isn = passage->frame.seq;
+
+    if (opening->refused_lately && isn == opening->refused_isn) {
+        passage_drop(engine, passage, DROP_swallowed);
+        return;
+    }
+    if (!answers_another_syn(passage, opening)) {
+        server_accepts(engine, passage, flow, opening);
+        return;
+    }
+    opening->refused = opening->refused_lately = true;
+    opening->refused_isn = isn;
+    old_connection(engine, passage, flow, opening);
+}
+
+/* The server in SYN-RECEIVED or before: what a client in SYN-SENT makes of it (RFC 9293 3.10.7.3). */
+static void server_frame(struct engine *engine, struct passage *passage, struct flow *flow,
+                         struct opening *opening)
+{
+    const struct frame *frame = &passage->frame;
+    bool ours = frame->ack == flow_cold(&engine->flows, flow)->client_isn + 1;
+
+    if (!frame_checksum_good(frame)) {
+        passage_drop(engine, passage, DROP_bad_checksum);
+        return;
+    }
+    if (frame->flags & TCP_RST) {
+        passage_drop(engine, passage, DROP_swallowed);
+        if (ours && (frame->flags & TCP_ACK)) {
+            trigger_refusal(&flow_server(engine, flow)->counts, passage->now_us);
+            engine_check_triggers(engine, flow_server(engine, flow), passage->now_us);
+            opening_fail(engine, flow, false, passage->now_us);
+        }
+        return;
+    }
+    if ((frame->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && ours)
+        synack_arrives(engine, passage, flow, opening);
+    else if ((frame->flags & TCP_ACK) && !ours)
+        old_connection(engine, passage, flow, opening);
+    else
+        passage_drop(engine, passage, DROP_swallowed);
+}
+
+void opening_frame(struct engine *engine, struct passage *passage, struct flow *flow)
+{
+    struct opening *opening = &engine->openings.openings[flow_cold(&engine->flows, flow)->opening];
+
+    flow->used = flow_clock(passage->now_us);
+    if (passage->from == SIDE_CLIENT)
+        client_frame(engine, passage, flow, opening);
+    else if (flow->state == FLOW_GREETING)
+        real_greeting_frame(engine, passage, flow);
+    else
+        server_frame(engine, passage, flow, opening);
+}
+
+/* --- the splice --------------------------------------------------------------------------------------------------- */
+
+/* Largest payload of one segment to the server: what it granted (RFC 9293 3.7.1), and what the client itself used. */
+static uint16_t segment_limit(const struct flow_cold *cold, const struct opening *opening)
+{
+    uint16_t limit = cold->server_mss;
+
+    return opening->gso_bytes && opening->gso_bytes < limit ? opening->gso_bytes : limit;
+}
+
+/*
+ * The held bytes, or nothing, in the segment that completes the handshake (RFC 9293 3.5) or follows the greeting. It echoes
+ * the server's newest TSval exactly (RFC 7323 4.3): Linux drops the ACK of a handshake with any other.
+ */
+static void send_held(struct engine *engine, struct flow *flow, struct opening *opening, uint64_t now_us)
+{
+    struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    const uint8_t *held = opening_hold(&engine->openings, opening);
+    uint16_t limit = segment_limit(cold, opening);
+    uint8_t options[TIMESTAMPS_BYTES];
+    struct segment segment;
+
+    speak_for_client(flow, opening, &segment);
+    segment.flags = (uint8_t)(TCP_ACK | (opening->held_bytes ? TCP_PSH : 0) | (opening->fin ? TCP_FIN : 0));
+    segment.seq = cold->client_isn + 1;
+    segment.ack = cold->server_next;
+    segment.window = splice_window(opening->client_window, flow->to_server_shift);
+    segment.payload = held;
+    segment.payload_bytes = opening->held_bytes;
+    segment.gso_bytes = opening->held_bytes > limit ? limit : 0;
+    if (opening->timestamps) {
+        segment.options = options;
+        segment.options_bytes = segment_timestamps(options, opening->client_tsval, opening->server_tsval);
+    }
+    engine_emit(engine, SIDE_SERVER, &opening->to_server, &segment);
+    cold->client_next = segment.seq + opening->held_bytes + opening->fin;
+    if (opening->held_bytes)
+        observe_data(engine, flow, SIDE_CLIENT, segment.seq, segment.ack, held, opening->held_bytes,
+                     opening->held_bytes, true, now_us);
+}
+
+void opening_release(struct engine *engine, struct flow *flow, uint64_t now_us)
+{
+    struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    struct opening *opening = &engine->openings.openings[cold->opening];
+    uint32_t server_tsval = opening->server_tsval;
+
+    flow->ack_floor = cold->server_next;
+    flow->tsecr_floor = server_tsval;
+    send_held(engine, flow, opening, now_us);
+    served_note(&engine->served, engine_hash(engine, &flow->key), cold->client_isn, now_us);
+    if (opening->fin)
+        flow->flags |= FLOW_CLIENT_FIN;
+    opening_done(engine, flow);
+    if (flow->flags & FLOW_GREETING_DUE)
+        cold->newest_tsval = server_tsval;
+    else
+        cold->storm = (struct flow_storm){0};
+    engine_flow_state(engine, flow, FLOW_SPLICED, now_us);
+    engine->counters.flows_opened++;
+}
+
+/* --- time --------------------------------------------------------------------------------------------------------- */
+
+bool opening_tick(struct engine *engine, uint64_t now_us)
+{
+    uint32_t index = timer_wheel_expired(&engine->openings.wheel, now_us);
+    struct opening *opening;
+    struct flow *flow;
+
+    if (index == TIMER_NONE)
+        return false;
+    opening = &engine->openings.openings[index];
+    flow = &engine->flows.flows[opening->flow];
+    if (now_us < opening->due_us) {
+        timer_wheel_set(&engine->openings.wheel, index, opening->due_us);
+    } else if (flow->state == FLOW_OPENING && opening->attempts < SYN_ATTEMPTS) {
+        send_syn(engine, flow, opening);
+        opening->refused_lately = false;
+        opening->attempts++;
+        set_timer(engine, index, now_us + (SYN_FIRST_US << (opening->attempts - 1)));
+    } else {
+        opening_fail(engine, flow, true, now_us);
+    }
+    return true;
+}

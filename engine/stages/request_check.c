@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* request_check.c - see request_check.h. */
+#include "engine/stages/request_check.h"
+
+#include "engine/protocols/hidden.h"
+
+#define LIMIT_SCOPE_DECIPHER 0x40000000u /* or'ed with the server's index; admission.c has the bit above */
+
+static bool may_decipher(struct engine *engine, struct server *server, const struct ip_addr *client,
+                         uint64_t now_us)
+{
+    uint32_t scope = LIMIT_SCOPE_DECIPHER | (uint32_t)(server - engine->servers.slots);
+
+    return source_limiter_take(&engine->limits, client, scope, DECIPHER_PER_SOURCE, DECIPHER_PER_SOURCE,
+                               now_us) &&
+           token_take(&server->deciphered, DECIPHER_PER_SECOND, DECIPHER_PER_SECOND, now_us);
+}
+
+enum match request_check_whole(struct engine *engine, struct server *server, const struct ip_addr *client,
+                               const uint8_t *request, size_t bytes, uint64_t now_us, bool *put_off)
+{
+    const struct server_policy *policy = server->policy;
+    enum match match = policy_check_request(policy, request, bytes), hidden;
+
+    *put_off = false;
+    if (match == MATCH_YES || !(policy->hidden & HIDDEN_EDONKEY))
+        return match;
+    hidden = edonkey_hidden_begins(request, bytes);
+    if (hidden != MATCH_YES)
+        return hidden == MATCH_MORE ? MATCH_MORE : match;
+    if (may_decipher(engine, server, client, now_us)) {
+        hidden = edonkey_hidden_check(policy->user_hash, request, bytes);
+        return hidden == MATCH_YES ? MATCH_YES : match;
+    }
+    *put_off = match == MATCH_NO;
+    return match;
+}

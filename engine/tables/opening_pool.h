@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * opening_pool.h - fixed memory for connections that are being opened to a server.
+ *
+ * An opening lasts from the client's proof until the splice: a round trip to the server, usually well under a
+ * millisecond. It remembers what our own segments need and holds what the client has already said (ENGINE 5.2: a
+ * first flight is 14,600 bytes, so 16 KiB). Held bytes are never acknowledged to the client before the server has
+ * them.
+ *
+ * There are four openings for each hold buffer: where the buffers have run out a connection is opened without its
+ * data, which the client sends again. Both are stacks: the same memory is used again and again, and a calm bridge
+ * touches little of it.
+ *
+ *      hold buffer     | the client's bytes ... 14,984 | the real greeting, 1,400 |      where a template is awaited
+ *                      | the client's bytes ...                          16,384 |      otherwise
+ */
+#ifndef SYNWARD_ENGINE_TABLES_OPENING_POOL_H
+#define SYNWARD_ENGINE_TABLES_OPENING_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/tcp/cookie.h"
+#include "engine/tcp/segment.h"
+#include "engine/base/timer_wheel.h"
+
+#define HOLD_BYTES          (16u * 1024)
+#define HOLD_GREETING_BYTES 1400u /* of it, for a greeting that is compared by template */
+#define OPENINGS_PER_HOLD   4
+#define OPENING_NONE        UINT32_MAX
+#define OPENING_WHEEL_SLOTS 512
+#define OPENING_TICK_US     10000
+
+struct opening {
+    uint64_t due_us;              /* of its timer: the wheel may be early (timer_wheel.h) */
+    uint32_t flow;                /* index into the flow table */
+    struct link_header to_server; /* as the client addressed it */
+    struct link_header to_client;
+    uint8_t client_ttl, client_tos;
+    uint8_t server_ttl; /* of what we send in the server's name, as promised */
+    bool server_df;
+    uint32_t client_flow_label;
+    struct cookie_options client; /* what was promised to the client, and its MSS */
+    bool timestamps;
+    bool ecn;                /* asked of the server */
+    uint8_t promised_scale;  /* the server's window scale as the client was told, 0 where there is none */
+    uint32_t c;              /* our ISN towards the client */
+    uint32_t generation;     /* of the promise */
+    uint32_t client_tsval;   /* newest */
+    uint32_t client_ack;     /* newest, in our numbers */
+    uint16_t client_window;  /* newest, as in the header */
+    uint16_t greeting_bytes; /* g; 0: the server does not greet, or does so itself */
+    uint16_t greeting_seen;  /* of the real greeting, from its first byte */
+    bool collects;           /* the real greeting is kept until it is whole: a template */
+    uint32_t server_tsval;   /* newest */
+    uint8_t attempts;        /* SYNs sent */
+    uint8_t old_connections; /* RSTs sent to an old connection on this tuple (ENGINE 5.5) */
+    uint32_t refused_isn;    /* of the SYN-ACK that was reset because it answers another SYN */
+    bool refused;            /* there was one */
+    bool refused_lately;     /* since our last SYN by the timer: copies of it are under way */
+    bool fin;                /* the client's FIN follows the held bytes */
+    uint32_t hold;           /* index of the buffer; OPENING_NONE: data is not held */
+    uint16_t held_bytes;     /* contiguous from x+1 */
+    uint16_t gso_bytes;      /* segment size of a held super-frame, 0 where there was none */
+};
+
+struct opening_pool {
+    struct opening *openings;
+    uint32_t *free_openings, free_openings_count; /* stacks of indices */
+    uint8_t *holds;
+    uint32_t *free_holds, free_holds_count;
+    uint32_t openings_max, holds_max;
+    uint32_t openings_touched, holds_touched; /* those beyond were never used and are not on the stacks */
+    struct timer_wheel wheel;
+};
+
+/* Memory for `holds` buffers and OPENINGS_PER_HOLD times as many openings. 64-aligned, zeroed. */
+size_t opening_pool_bytes(uint32_t holds);
+void opening_pool_init(struct opening_pool *pool, void *memory, uint32_t holds, uint64_t now_us);
+
+/* A zeroed opening, with a hold buffer if one is left; OPENING_NONE: the pool is empty. */
+uint32_t opening_take(struct opening_pool *pool);
+void opening_give_back(struct opening_pool *pool, uint32_t index);
+/* The hold buffer, HOLD_BYTES long, or NULL. */
+uint8_t *opening_hold(const struct opening_pool *pool, const struct opening *opening);
+/* Room for HOLD_GREETING_BYTES of the real greeting, or NULL; of openings that collect it. */
+uint8_t *opening_collected(const struct opening_pool *pool, const struct opening *opening);
+/* Adds bytes that begin `offset` bytes after x+1: what joins on and fits. False where nothing of it is held now. */
+bool opening_hold_add(struct opening_pool *pool, struct opening *opening, uint32_t offset,
+                      const uint8_t *data, uint32_t bytes);
+
+#endif

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* profile.c - see profile.h. */
+#include "profiles/model/profile.h"
+
+#include <string.h>
+
+void profile_init(struct profile *profile, const struct server_key *key)
+{
+    memset(profile, 0, sizeof(*profile));
+    profile->key = *key;
+    capabilities_init(&profile->tcp, addr_is_v4(&key->addr));
+}
+
+void profile_seen(struct profile *profile, uint64_t wall_us)
+{
+    const int64_t wall_s = (int64_t)(wall_us / 1000000);
+    if (profile->first_seen_s == 0 || wall_s < profile->first_seen_s)
+        profile->first_seen_s = wall_s;
+    if (wall_s > profile->last_seen_s)
+        profile->last_seen_s = wall_s;
+}
+
+void profile_name(struct profile *profile, enum protocol_id protocol, enum naming naming)
+{
+    if (naming <= profile->named)
+        return;
+    profile->named = naming;
+    profile->protocol = protocol;
+}
+
+void profile_spoke_first(struct profile *profile, enum voice voice)
+{
+    if (profile->voices[voice] < UINT32_MAX)
+        profile->voices[voice]++;
+}
+
+enum protocol_id profile_greeting_protocol(const struct profile *profile)
+{
+    size_t bytes = 0;
+    const struct greeting_model *greeting = &profile->greeting;
+    if (greeting->bytes == 0)
+        return PROTOCOL_UNKNOWN;
+    const uint64_t protocols = protocols_of_greeting(greeting->latest, greeting->bytes, &bytes),
+                   accepted = protocols & profile->accepted;
+    return protocol_first(accepted ? accepted : protocols);
+}
+
+bool profile_greeting_plan(const struct profile *profile, struct greeting_plan *plan)
+{
+    return greeting_plan(&profile->greeting, protocol_by_id(profile_greeting_protocol(profile)),
+                         profile->settings.greeting, plan);
+}
+
+/*
+ * Is there something to compare with? One greeting alone may be of those that never come again (APOP), a template counts
+ * from as many on as are needed to say it.
+ */
+static bool compares_greeting(const struct profile *profile, struct greeting_plan *plan)
+{
+    const bool stable = greeting_model_kind(&profile->greeting) == GREETING_STABLE;
+    return profile->greeting.count >= (stable ? GREETING_COMPARED : GREETING_RELEARNED) &&
+           profile_greeting_plan(profile, plan);
+}
+
+void profile_greeting(struct profile *profile, const uint8_t *greeting, size_t bytes)
+{
+    struct greeting_plan plan;
+    if (compares_greeting(profile, &plan)) {
+        const bool equal = greeting_plan_fits(&plan, greeting, bytes);
+        fidelity_add(&profile->fidelity, equal);
+        if (equal)
+            profile->drift.count = 0;
+    }
+    greeting_model_add(&profile->greeting, greeting, bytes);
+}
+
+/* ---- forms that look random ---- */
+
+/* The requests that no file knew were of this form. */
+static void unknown_was(struct profile *profile, enum hidden_form form)
+{
+    struct hidden_evidence *evidence = &profile->evidence;
+    profile->hidden |= (uint8_t)form;
+    profile->accepted &= ~(UINT64_C(1) << PROTOCOL_UNKNOWN);
+    memset(&profile->pattern, 0, sizeof(profile->pattern));
+    evidence->like = 0;
+    evidence->beginnings_count = 0;
+    profile_name(profile, hidden_protocol(form), NAMED_BY_PROTOCOL);
+}
+
+bool profile_takes_bittorrent(const struct profile *profile)
+{
+    return (profile->hidden & HIDDEN_BITTORRENT) || profile->accepted >> PROTOCOL_BITTORRENT & 1;
+}
+
+/*
+ * One likeness is enough beside BitTorrent in clear. Alone, a connection of another encrypted service may go like one of MSE;
+ * but not nearly all of many, with nothing in common, whose first flights both vary widely and never exceed 608 bytes.
+ */
+static bool unknown_was_mse(const struct profile *profile)
+{
+    const struct hidden_evidence *evidence = &profile->evidence;
+    struct pattern common;
+    if (evidence->like == 0 || profile->pattern.accepted > evidence->like + evidence->like / 8)
+        return false;
+    if (profile_takes_bittorrent(profile))
+        return true;
+    return evidence->like >= HIDDEN_LIKE_MIN && !pattern_model_get(&profile->pattern, &common) &&
+           evidence->client_most - evidence->client_least >= HIDDEN_SPREAD_MIN &&
+           evidence->server_most - evidence->server_least >= HIDDEN_SPREAD_MIN;
+}
+
+const uint8_t *profile_user_hash(const struct profile *profile)
+{
+    uint16_t at = 0;
+    size_t text_at = 0;
+    const uint8_t *name;
+    while ((name = keyword_set_next(&profile->keywords, &at, &text_at)) != NULL) {
+        const struct keyword_entry *entry = &profile->keywords.entries[at - 1];
+        if (entry->kind == KEYWORD_USER_HASH && entry->bytes == EDONKEY_HASH_BYTES)
+            return name;
+    }
+    return NULL;
+}
+
+static bool is_obfuscated(const uint8_t *user_hash, const uint8_t beginning[HIDDEN_BEGINNING_BYTES])
+{
+    const uint8_t *answer = beginning + EDONKEY_HIDDEN_BYTES;
+    return edonkey_hidden_check(user_hash, beginning, EDONKEY_HIDDEN_BYTES) == MATCH_YES &&
+           edonkey_hidden_accepts(user_hash, beginning, answer, EDONKEY_HIDDEN_ANSWER_BYTES) ==
+               ACCEPTANCE_ACCEPTED;
+}
+
+/* Those that are remembered speak for all. */
+static bool unknown_was_obfuscated(const struct profile *profile)
+{
+    const struct hidden_evidence *evidence = &profile->evidence;
+    const uint32_t unknown = profile->pattern.accepted;
+    const uint8_t *user_hash = profile_user_hash(profile);
+    if (!user_hash || evidence->beginnings_count == 0 ||
+        evidence->beginnings_count < (unknown < HIDDEN_BEGINNINGS_MAX ? unknown : HIDDEN_BEGINNINGS_MAX))
+        return false;
+    for (uint8_t i = 0; i < evidence->beginnings_count; i++)
+        if (!is_obfuscated(user_hash, evidence->beginnings[i]))
+            return false;
+    return true;
+}
+
+static void settle_unknown(struct profile *profile)
+{
+    if (!(profile->accepted >> PROTOCOL_UNKNOWN & 1))
+        return;
+    if (unknown_was_obfuscated(profile))
+        unknown_was(profile, HIDDEN_EDONKEY);
+    else if (unknown_was_mse(profile))
+        unknown_was(profile, HIDDEN_BITTORRENT);
+}
+
+void profile_request_accepted(struct profile *profile, enum protocol_id protocol, const uint8_t *request,
+                              size_t bytes)
+{
+    profile->requests++;
+    profile->accepted |= UINT64_C(1) << protocol;
+    if (protocol == PROTOCOL_UNKNOWN)
+        pattern_model_add(&profile->pattern, request, bytes);
+    profile_name(profile, protocol, protocol == PROTOCOL_UNKNOWN ? NAMED_BY_ANSWER : NAMED_BY_PROTOCOL);
+    if (protocol == PROTOCOL_BITTORRENT)
+        settle_unknown(profile);
+}
+
+void profile_hidden_accepted(struct profile *profile, enum hidden_form form)
+{
+    profile->requests++;
+    profile->hidden |= (uint8_t)form;
+    profile_name(profile, hidden_protocol(form), NAMED_BY_PROTOCOL);
+    settle_unknown(profile);
+}
+
+static void note_flights(struct hidden_evidence *evidence, const struct flights *like)
+{
+    const uint16_t client = (uint16_t)like->client_first, server = (uint16_t)like->server_first;
+    const bool first = evidence->like == 0;
+    if (first || client < evidence->client_least)
+        evidence->client_least = client;
+    if (first || client > evidence->client_most)
+        evidence->client_most = client;
+    if (first || server < evidence->server_least)
+        evidence->server_least = server;
+    if (first || server > evidence->server_most)
+        evidence->server_most = server;
+    if (evidence->like < UINT32_MAX)
+        evidence->like++;
+}
+
+void profile_looks_random(struct profile *profile, const uint8_t *request, size_t request_bytes,
+                          const uint8_t *answer, size_t answer_bytes, const struct flights *like)
+{
+    struct hidden_evidence *evidence = &profile->evidence;
+    if (request_bytes >= EDONKEY_HIDDEN_BYTES && answer_bytes >= EDONKEY_HIDDEN_ANSWER_BYTES &&
+        evidence->beginnings_count < HIDDEN_BEGINNINGS_MAX) {
+        uint8_t *beginning = evidence->beginnings[evidence->beginnings_count++];
+        memcpy(beginning, request, EDONKEY_HIDDEN_BYTES);
+        memcpy(beginning + EDONKEY_HIDDEN_BYTES, answer, EDONKEY_HIDDEN_ANSWER_BYTES);
+    }
+    if (like)
+        note_flights(evidence, like);
+    settle_unknown(profile);
+}
+
+void profile_name_user(struct profile *profile, const uint8_t hash[EDONKEY_HASH_BYTES])
+{
+    const uint8_t *known = profile_user_hash(profile);
+    if (known && memcmp(known, hash, EDONKEY_HASH_BYTES) != 0)
+        keyword_set_forget(&profile->keywords, KEYWORD_USER_HASH);
+    keyword_set_add(&profile->keywords, KEYWORD_USER_HASH, hash, EDONKEY_HASH_BYTES);
+    settle_unknown(profile);
+}
+
+/* IPv4 as it is, IPv6 to /64: what one client may have is one voice. */
+static struct ip_addr source_of(const struct ip_addr *addr)
+{
+    struct ip_addr source = *addr;
+    if (!addr_is_v4(addr))
+        memset(source.bytes + 8, 0, sizeof(source.bytes) - 8);
+    return source;
+}
+
+bool profile_greeting_drift(struct profile *profile, const struct ip_addr *client)
+{
+    struct greeting_drift *drift = &profile->drift;
+    const struct ip_addr source = source_of(client);
+    if (!profile_armed(profile))
+        return false;
+    for (uint8_t i = 0; i < drift->count; i++)
+        if (memcmp(&drift->sources[i], &source, sizeof(source)) == 0)
+            return false;
+    drift->sources[drift->count] = source;
+    if (++drift->count < DRIFT_PREFIXES)
+        return false;
+    drift->count = 0;
+    profile->drifts++;
+    memset(&profile->greeting, 0, sizeof(profile->greeting));
+    memset(&profile->fidelity, 0, sizeof(profile->fidelity));
+    profile->requests = 0;
+    return true;
+}
+
+enum speaker profile_speaks_first(const struct profile *profile)
+{
+    const uint32_t *voices = profile->voices;
+    if (voices[VOICE_CLIENT] + (uint64_t)voices[VOICE_SERVER] > 0)
+        return voices[VOICE_SERVER] > voices[VOICE_CLIENT] ? SPEAKER_SERVER : SPEAKER_CLIENT;
+    if (voices[VOICE_CLIENT_REFUSED] > 0)
+        return SPEAKER_CLIENT;
+    return voices[VOICE_SERVER_ONLY] > 0 ? SPEAKER_SERVER : SPEAKER_UNKNOWN;
+}
+
+void profile_program(struct profile *profile, const char *name)
+{
+    memset(profile->program, 0, sizeof(profile->program));
+    strncpy(profile->program, name, sizeof(profile->program) - 1);
+}
+
+bool profile_armed(const struct profile *profile)
+{
+    return profile->handshakes >= ARMED_HANDSHAKES && profile->requests >= ARMED_REQUESTS &&
+           fidelity_known(&profile->fidelity) && fidelity_value(&profile->fidelity) >= ARMED_FIDELITY;
+}
+
+enum request_check profile_check(const struct profile *profile)
+{
+    if (profile->settings.check != CHECK_DEFAULT)
+        return profile->settings.check;
+    struct pattern pattern;
+    const bool only_unknown = profile->accepted == UINT64_C(1) << PROTOCOL_UNKNOWN;
+    return only_unknown && pattern_model_get(&profile->pattern, &pattern) ? CHECK_PATTERN : CHECK_PROTOCOL;
+}
+
+enum greeting_kind profile_greeting_kind(const struct profile *profile)
+{
+    if (profile_speaks_first(profile) != SPEAKER_SERVER)
+        return GREETING_UNKNOWN;
+    const struct protocol *protocol = protocol_by_id(profile_greeting_protocol(profile));
+    if (protocol && protocol->greeting_form == GREETING_FORM_SALTED)
+        return GREETING_VARIABLE;
+    return greeting_model_kind(&profile->greeting);
+}
+
+const char *speaker_name(enum speaker speaker)
+{
+    static const char *const names[] = {
+        [SPEAKER_UNKNOWN] = NULL, [SPEAKER_CLIENT] = "client", [SPEAKER_SERVER] = "server"};
+    return names[speaker];
+}
+
+const char *voice_name(enum voice voice)
+{
+    static const char *const names[] = {[VOICE_CLIENT] = "client",
+                                        [VOICE_SERVER] = "server",
+                                        [VOICE_CLIENT_REFUSED] = "client_refused",
+                                        [VOICE_SERVER_ONLY] = "server_only"};
+    return names[voice];
+}
+
+static const char *const check_names[] = {[CHECK_DEFAULT] = NULL,
+                                          [CHECK_PROTOCOL] = "protocol",
+                                          [CHECK_KEYWORD] = "keyword",
+                                          [CHECK_PATTERN] = "pattern",
+                                          [CHECK_NONE] = "none"};
+
+const char *request_check_name(enum request_check check)
+{
+    return check_names[check];
+}
+
+enum request_check request_check_from_name(const char *name)
+{
+    for (int check = CHECK_PROTOCOL; check <= CHECK_NONE; check++)
+        if (strcmp(name, check_names[check]) == 0)
+            return (enum request_check)check;
+    return CHECK_DEFAULT;
+}

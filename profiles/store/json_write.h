@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * json_write.h - a profile as JSON and back (DESIGN 6; doc/profile-format.md).
+ *
+ * Beside what DESIGN 6 shows, a profile carries "settings" (what the operator set, non-defaults only) and "state"
+ * (counters that learning goes on from). Both may be missing: then settings are the defaults, and the state is made
+ * up from what is shown, as if it had been learned. Fields that are not known are ignored; known ones are checked.
+ */
+#ifndef SYNWARD_PROFILES_STORE_JSON_WRITE_H
+#define SYNWARD_PROFILES_STORE_JSON_WRITE_H
+
+#include <stdbool.h>
+
+#include "profiles/model/profile.h"
+
+struct json_object;
+
+#define JSON_PATH_BYTES   128
+#define JSON_REASON_BYTES 160
+
+/* Where in the profile something is wrong ("tcp.variants.0.offered"), and what. */
+struct json_fault {
+    char path[JSON_PATH_BYTES];
+    char reason[JSON_REASON_BYTES];
+};
+
+/* The caller owns the result (json_object_put). */
+struct json_object *profile_to_json(const struct profile *profile);
+bool profile_from_json(struct json_object *json, struct profile *profile, struct json_fault *fault);
+
+/* {"version": ..., "schema": ...}, the object that every document begins with. The caller owns it. */
+struct json_object *synward_to_json(void);
+
+/* ISO 8601 in UTC with seconds, "2026-01-01T00:00:00Z". */
+#define TIME_TEXT_BYTES 32
+char *time_to_text(int64_t time_s, char text[TIME_TEXT_BYTES]);
+
+#endif

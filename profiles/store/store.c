@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * store.c - see store.h. An array of pointers in the order of the keys as they are compared with memcmp (address,
+ * VLAN, port would not be what people expect, so the order is spelled out in key_order()). The file's side is in
+ * store_file.c.
+ */
+#include "profiles/store/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "profiles/model/profile.h"
+#include "profiles/store/json_write.h"
+
+/* 16,384 profiles take about 25 MB; more servers than that stay without a profile, and so without protection. */
+#define STORE_PROFILES_MAX 16384u
+
+struct store {
+    struct profile **profiles;
+    size_t count, capacity;
+    uint64_t revision;
+};
+
+struct store *store_new(void)
+{
+    return calloc(1, sizeof(struct store));
+}
+
+void store_free(struct store *store)
+{
+    if (!store)
+        return;
+    for (size_t i = 0; i < store->count; i++)
+        free(store->profiles[i]);
+    free(store->profiles);
+    free(store);
+}
+
+/* (address, port, VLAN). */
+static int key_order(const struct server_key *a, const struct server_key *b)
+{
+    const int addr = memcmp(&a->addr, &b->addr, sizeof(a->addr));
+    if (addr != 0)
+        return addr;
+    if (a->port != b->port)
+        return a->port < b->port ? -1 : 1;
+    for (size_t i = 0; i < 2; i++)
+        if (a->vlan.id[i] != b->vlan.id[i])
+            return a->vlan.id[i] < b->vlan.id[i] ? -1 : 1;
+    return 0;
+}
+
+/* The index of the key, or the one where it belongs. */
+static size_t place_of(const struct store *store, const struct server_key *key, bool *found)
+{
+    size_t low = 0, high = store->count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const int order = key_order(&store->profiles[middle]->key, key);
+        if (order == 0) {
+            *found = true;
+            return middle;
+        }
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *found = false;
+    return low;
+}
+
+size_t store_count(const struct store *store)
+{
+    return store->count;
+}
+
+struct profile *store_at(const struct store *store, size_t index)
+{
+    return index < store->count ? store->profiles[index] : NULL;
+}
+
+struct profile *store_find(const struct store *store, const struct server_key *key)
+{
+    bool found;
+    const size_t place = place_of(store, key, &found);
+    return found ? store->profiles[place] : NULL;
+}
+
+static bool make_room(struct store *store)
+{
+    if (store->count < store->capacity)
+        return true;
+    const size_t capacity = store->capacity ? store->capacity * 2 : 64;
+    struct profile **profiles = realloc(store->profiles, capacity * sizeof(struct profile *));
+    if (!profiles)
+        return false;
+    store->profiles = profiles;
+    store->capacity = capacity;
+    return true;
+}
+
+struct profile *store_add(struct store *store, const struct server_key *key)
+{
+    bool found;
+    const size_t place = place_of(store, key, &found);
+    if (found)
+        return store->profiles[place];
+    struct profile *profile =
+        store->count < STORE_PROFILES_MAX && make_room(store) ? malloc(sizeof(*profile)) : NULL;
+    if (!profile)
+        return NULL;
+    profile_init(profile, key);
+    memmove(store->profiles + place + 1, store->profiles + place,
+            (store->count - place) * sizeof(struct profile *));
+    store->profiles[place] = profile;
+    store->count++;
+    store->revision++;
+    return profile;
+}
+
+bool store_forget(struct store *store, const struct server_key *key)
+{
+    bool found;
+    const size_t place = place_of(store, key, &found);
+    if (!found)
+        return false;
+    free(store->profiles[place]);
+    store->count--;
+    memmove(store->profiles + place, store->profiles + place + 1,
+            (store->count - place) * sizeof(struct profile *));
+    store->revision++;
+    return true;
+}
+
+uint64_t store_revision(const struct store *store)
+{
+    return store->revision;
+}
+
+void store_touch(struct store *store)
+{
+    store->revision++;
+}
+
+struct json_object *store_to_json(const struct store *store)
+{
+    struct json_object *profiles = json_object_new_array_ext((int)store->count);
+    for (size_t i = 0; i < store->count; i++)
+        json_object_array_add(profiles, profile_to_json(store->profiles[i]));
+    struct json_object *document = json_object_new_object();
+    json_object_object_add(document, "synward", synward_to_json());
+    json_object_object_add(document, "profiles", profiles);
+    return document;
+}

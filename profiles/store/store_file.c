@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * store_file.c - the store as a file: loading with precise errors, saving so that a crash at any moment leaves the
+ * old or the new one.
+ *
+ *      save:  PATH.new (locked, emptied, written, fsync) --rename--> PATH, fsync of the folder
+ *
+ * PATH.new has one fixed name, so that a crash leaves at most one such file, which the next save uses again. Two
+ * processes that save to one store are kept apart by a lock on it; a lock dies with its process.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/version.h"
+#include "profiles/store/json_reader.h"
+#include "profiles/model/profile.h"
+#include "profiles/store/json_write.h"
+#include "profiles/store/store.h"
+
+#define STORE_FILE_MAX  (256u * 1024 * 1024)
+#define STORE_FILE_MODE 0640 /* greetings and, later, keywords may name users */
+#define LOCK_TRIES      16
+
+/* ---- reading ---- */
+
+struct text {
+    char *bytes;
+    size_t length;
+};
+
+/* Reads all of `fd`, which is a regular file or a pipe. */
+static bool read_all(int fd, struct text *text, const char *path, struct error *error)
+{
+    size_t capacity = 0;
+    for (;;) {
+        if (text->length == capacity) {
+            capacity = capacity ? capacity * 2 : 65536;
+            char *bytes = capacity <= STORE_FILE_MAX ? realloc(text->bytes, capacity) : NULL;
+            if (!bytes)
+                return error_set(error, EXIT_FAILED,
+                                 "cannot read %s: it is larger than %u MiB; is it a store?", path,
+                                 STORE_FILE_MAX >> 20);
+            text->bytes = bytes;
+        }
+        const ssize_t got = read(fd, text->bytes + text->length, capacity - text->length);
+        if (got == 0)
+            return true;
+        if (got < 0 && errno != EINTR)
+            return error_set(error, EXIT_FAILED, "cannot read %s: %s", path, strerror(errno));
+        if (got > 0)
+            text->length += (size_t)got;
+    }
+}
+
+/* The folder that `path` lies in; the caller frees it. */
+static char *folder_of(const char *path)
+{
+    char *copy = strdup(path);
+    char *folder = copy ? strdup(dirname(copy)) : NULL;
+    free(copy);
+    return folder;
+}
+
+static bool check_folder(const char *path, struct error *error)
+{
+    struct stat status;
+    char *folder = folder_of(path);
+    const bool there = folder && stat(folder, &status) == 0 && S_ISDIR(status.st_mode);
+    if (!there)
+        error_set(error, EXIT_FAILED, "no folder %s for the store %s; make it, or name another with --store",
+                  folder ? folder : "", path);
+    free(folder);
+    return there;
+}
+
+static bool parse_fault(const struct text *text, size_t offset, const char *path, const char *reason,
+                        struct error *error)
+{
+    return error_set(error, EXIT_FAILED, "%s:%lu: %s; repair the file or move it away", path,
+                     json_line(text->bytes, text->length, offset), reason);
+}
+
+static struct json_object *parse(const struct text *text, const char *path, struct error *error)
+{
+    struct json_tokener *tokener = json_tokener_new();
+    if (!tokener) {
+        error_set(error, EXIT_FAILED, "cannot read %s: out of memory", path);
+        return NULL;
+    }
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    struct json_object *document = json_tokener_parse_ex(tokener, text->bytes, (int)text->length);
+    const enum json_tokener_error result = json_tokener_get_error(tokener);
+    const size_t end = json_tokener_get_parse_end(tokener);
+    json_tokener_free(tokener);
+    if (result == json_tokener_success && document)
+        return document;
+    json_object_put(document);
+    const bool early = result == json_tokener_continue;
+    parse_fault(text, end, path, early ? "the file ends too early" : json_tokener_error_desc(result), error);
+    return NULL;
+}
+
+/* The members that every document of ours begins with. NULL and the error set where they do not fit. */
+static struct json_object *check_document(struct json_object *document, const struct text *text,
+                                          const char *path, struct error *error)
+{
+    struct json_fault fault = {0};
+    struct json_reader reader = {.fault = &fault};
+    struct json_object *profiles = NULL;
+    uint64_t schema = 0;
+    if (!json_object_is_type(document, json_type_object)) {
+        reader_fail(&reader, NULL, "is not an object");
+    } else {
+        struct json_object *synward = read_member(&reader, document, "synward", json_type_object);
+        if (!synward)
+            reader_fail(&reader, "synward", "is missing; is this a profile store?");
+        else if (!read_uint(&reader, synward, "schema", INT32_MAX, &schema))
+            reader_fail(&reader, "synward.schema", "is missing");
+        else if (schema > SYNWARD_SCHEMA)
+            reader_fail(&reader, "synward.schema", "%llu is newer than this version reads (%d)",
+                        (unsigned long long)schema, SYNWARD_SCHEMA);
+        profiles = read_member(&reader, document, "profiles", json_type_array);
+        if (!profiles)
+            reader_fail(&reader, "profiles", "is missing");
+    }
+    if (!reader.failed)
+        return profiles;
+    char reason[JSON_PATH_BYTES + JSON_REASON_BYTES];
+    snprintf(reason, sizeof(reason), "%s%s%s", fault.path[0] ? fault.path : "the document", " ",
+             fault.reason);
+    parse_fault(text, json_locate(text->bytes, text->length, fault.path), path, reason, error);
+    return NULL;
+}
+
+static bool profile_fault(const struct text *text, size_t index, const struct json_fault *fault,
+                          const char *path, struct error *error)
+{
+    char place[JSON_PATH_BYTES + 32], reason[JSON_PATH_BYTES + JSON_REASON_BYTES + 64];
+    snprintf(place, sizeof(place), "profiles.%zu%s%s", index, fault->path[0] ? "." : "", fault->path);
+    snprintf(reason, sizeof(reason), "profile %zu: %s%s%s", index + 1, fault->path, fault->path[0] ? " " : "",
+             fault->reason);
+    return parse_fault(text, json_locate(text->bytes, text->length, place), path, reason, error);
+}
+
+static bool add_profiles(struct store *store, struct json_object *profiles, const struct text *text,
+                         const char *path, struct error *error)
+{
+    struct profile *read = malloc(sizeof(*read));
+    bool done = read != NULL;
+    for (size_t i = 0; done && i < json_object_array_length(profiles); i++) {
+        struct json_fault fault = {0};
+        done = profile_from_json(json_object_array_get_idx(profiles, i), read, &fault);
+        if (done && store_find(store, &read->key)) {
+            snprintf(fault.reason, sizeof(fault.reason), "is for the same server as one before it");
+            done = false;
+        }
+        struct profile *profile = done ? store_add(store, &read->key) : NULL;
+        if (!done)
+            profile_fault(text, i, &fault, path, error);
+        else if (profile)
+            *profile = *read;
+        else
+            done =
+                error_set(error, EXIT_FAILED, "cannot read %s: more profiles than there is room for", path);
+    }
+    free(read);
+    return done;
+}
+
+/* Reads a document into an empty store. */
+static bool load_text(struct store *store, const struct text *text, const char *path, struct error *error)
+{
+    struct json_object *document = parse(text, path, error);
+    struct json_object *profiles = document ? check_document(document, text, path, error) : NULL;
+    const bool done = profiles && add_profiles(store, profiles, text, path, error);
+    json_object_put(document);
+    return done;
+}
+
+/* Reads what `fd` holds into an empty store. */
+static bool load_from(struct store *store, int fd, const char *path, struct error *error)
+{
+    struct text text = {0};
+    const bool done = read_all(fd, &text, path, error) && load_text(store, &text, path, error);
+    free(text.bytes);
+    return done;
+}
+
+bool store_load(struct store *store, const char *path, struct error *error)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return check_folder(path, error);
+    if (fd < 0)
+        return error_set(error, EXIT_FAILED, "cannot open the store %s: %s", path, strerror(errno));
+    const bool done = load_from(store, fd, path, error);
+    close(fd);
+    return done;
+}
+
+/* Puts what was read over the store. All or nothing: makes every place first, fills them afterwards. */
+static bool merge(struct store *store, const struct store *read, const char *path, struct error *error)
+{
+    const size_t count = store_count(read);
+    for (size_t i = 0; i < count; i++)
+        if (!store_add(store, &store_at(read, i)->key))
+            return error_set(error, EXIT_FAILED, "cannot import %s: more profiles than there is room for",
+                             path);
+    for (size_t i = 0; i < count; i++)
+        *store_find(store, &store_at(read, i)->key) = *store_at(read, i);
+    store_touch(store);
+    return true;
+}
+
+bool store_import_text(struct store *store, const char *bytes, size_t length, const char *name,
+                       struct error *error)
+{
+    struct text text = {.bytes = malloc(length + 1), .length = length};
+    struct store *read = store_new();
+    if (text.bytes) {
+        memcpy(text.bytes, bytes, length);
+        text.bytes[length] = '\0';
+    }
+    const bool done = text.bytes && read
+                          ? load_text(read, &text, name, error) && merge(store, read, name, error)
+                          : error_set(error, EXIT_FAILED, "cannot import %s: out of memory", name);
+    store_free(read);
+    free(text.bytes);
+    return done;
+}
+
+bool store_import(struct store *store, const char *path, struct error *error)
+{
+    struct store *read = store_new();
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        error_set(error, EXIT_FAILED, "cannot open %s: %s", path, strerror(errno));
+    const bool done = read && fd >= 0 && load_from(read, fd, path, error) && merge(store, read, path, error);
+    if (fd >= 0)
+        close(fd);
+    store_free(read);
+    return done;
+}
+
+/* ---- saving ---- */
+
+struct saving {
+    const char *path;   /* where the store is to be, symbolic links followed */
+    const char *beside; /* PATH.new */
+    int fd;
+};
+
+static bool fail(const struct saving *saving, const char *what, struct error *error)
+{
+    return error_set(error, EXIT_FAILED, "cannot save the store: %s %s: %s; the old store is untouched", what,
+                     saving->beside, strerror(errno));
+}
+
+/* True where `fd` still is what the name says: another process may have renamed it while we waited for the lock. */
+static bool still_named(int fd, const char *name)
+{
+    struct stat by_fd, by_name;
+    return fstat(fd, &by_fd) == 0 && stat(name, &by_name) == 0 && by_fd.st_ino == by_name.st_ino &&
+           by_fd.st_dev == by_name.st_dev;
+}
+
+enum found { FOUND_OURS, FOUND_OTHERS, FOUND_NO_FILE };
+
+/* A file that somebody else put there, or that has a second name, is not written to. */
+static enum found whose(int fd)
+{
+    struct stat status;
+    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+        return FOUND_NO_FILE;
+    return status.st_uid == geteuid() && status.st_nlink == 1 ? FOUND_OURS : FOUND_OTHERS;
+}
+
+static bool open_beside(struct saving *saving, struct error *error)
+{
+    for (int tries = 0; tries < LOCK_TRIES; tries++) {
+        saving->fd =
+            open(saving->beside, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, STORE_FILE_MODE);
+        if (saving->fd < 0)
+            return fail(saving, "cannot open", error);
+        if (flock(saving->fd, LOCK_EX) < 0)
+            return fail(saving, "cannot lock", error);
+        if (still_named(saving->fd, saving->beside)) {
+            const enum found found = whose(saving->fd);
+            if (found == FOUND_OURS)
+                return true;
+            errno = EEXIST;
+            if (found == FOUND_NO_FILE || unlink(saving->beside) < 0)
+                return fail(saving, "something is in the way:", error);
+        }
+        close(saving->fd);
+        saving->fd = -1;
+    }
+    errno = EBUSY;
+    return fail(saving, "cannot lock", error);
+}
+
+/* A store that is there keeps its mode and owner. */
+static void keep_ownership(const struct saving *saving)
+{
+    struct stat status;
+    if (stat(saving->path, &status) < 0) {
+        (void)fchmod(saving->fd, STORE_FILE_MODE);
+        return;
+    }
+    (void)fchmod(saving->fd, status.st_mode & 0777);
+    if (status.st_uid != geteuid() && fchown(saving->fd, status.st_uid, status.st_gid) < 0)
+        return; /* only root may give files away; the store is then ours */
+}
+
+static bool write_all(int fd, const char *bytes, size_t length)
+{
+    while (length > 0) {
+        const ssize_t written = write(fd, bytes, length);
+        if (written < 0 && errno != EINTR)
+            return false;
+        if (written > 0) {
+            bytes += written;
+            length -= (size_t)written;
+        }
+    }
+    return true;
+}
+
+static bool sync_folder(const char *path)
+{
+    char *folder = folder_of(path);
+    const int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    free(folder);
+    if (fd < 0)
+        return false;
+    const bool done = fsync(fd) == 0 || errno == EINVAL; /* some file systems cannot */
+    close(fd);
+    return done;
+}
+
+static bool replace(const struct saving *saving, const char *text, size_t length, struct error *error)
+{
+    if (ftruncate(saving->fd, 0) < 0 || !write_all(saving->fd, text, length)) {
+        fail(saving, "cannot write", error);
+        unlink(saving->beside); /* give a full disk its room back; the lock is still ours */
+        return false;
+    }
+    keep_ownership(saving);
+    if (fsync(saving->fd) < 0)
+        return fail(saving, "cannot write", error);
+    if (rename(saving->beside, saving->path) < 0)
+        return error_set(error, EXIT_FAILED, "cannot save the store: rename %s to %s: %s", saving->beside,
+                         saving->path, strerror(errno));
+    if (!sync_folder(saving->path))
+        return error_set(error, EXIT_FAILED, "cannot save the store: fsync of the folder of %s: %s",
+                         saving->path, strerror(errno));
+    return true;
+}
+
+static bool check_target(const char *path, struct error *error)
+{
+    struct stat status;
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
+        return error_set(error, EXIT_FAILED,
+                         "cannot save the store: %s is not a file; name another with --store", path);
+    return true;
+}
+
+static bool save_text(const char *path, const char *beside, const char *text, size_t length,
+                      struct error *error)
+{
+    struct saving saving = {.path = path, .beside = beside, .fd = -1};
+    const bool done = open_beside(&saving, error) && replace(&saving, text, length, error);
+    if (saving.fd >= 0)
+        close(saving.fd);
+    return done;
+}
+
+bool store_save(const struct store *store, const char *path, struct error *error)
+{
+    if (!check_folder(path, error) || !check_target(path, error))
+        return false;
+    char *target = realpath(path, NULL), *beside = NULL;
+    if (!target)
+        target = strdup(path);
+    struct json_object *document = store_to_json(store);
+    size_t length = 0;
+    const char *text = json_object_to_json_string_length(
+        document, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE,
+        &length);
+    bool done = false;
+    if (target && text && asprintf(&beside, "%s.new", target) >= 0) {
+        done = save_text(target, beside, text, length, error);
+        free(beside);
+    } else {
+        error_set(error, EXIT_FAILED, "cannot save the store %s: out of memory", path);
+    }
+    json_object_put(document);
+    free(target);
+    return done;
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Requests to the daemon and their answers, without a socket. */
+#include <criterion/criterion.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge/control/answers.h"
+#include "profiles/model/profile.h"
+#include "tests/bridge/fake_daemon.h"
+
+static struct daemon daemon_under_test;
+
+static void setup(void)
+{
+    fake_daemon_init(&daemon_under_test);
+}
+
+static void teardown(void)
+{
+    fake_daemon_close(&daemon_under_test);
+}
+
+TestSuite(control_commands, .init = setup, .fini = teardown);
+
+static struct json_object *ask(const char *request)
+{
+    size_t bytes = 0;
+    char *text = control_answer(&daemon_under_test, request, strlen(request), &bytes);
+    cr_assert_eq(text[bytes - 1], '\n');
+    text[bytes - 1] = '\0';
+    struct json_object *document = json_tokener_parse(text);
+    cr_assert_eq(strlen(text), bytes - 1);
+    free(text);
+    return document;
+}
+
+/* The answer, but for its first object, as plain text. */
+static void assert_answer(const char *request, const char *rest)
+{
+    size_t bytes = 0;
+    char *text = control_answer(&daemon_under_test, request, strlen(request), &bytes);
+    const char *head = "{\"synward\":{\"version\":\"0.1.0\",\"schema\":1},";
+
+    cr_assert_eq(strncmp(text, head, strlen(head)), 0, "%s", text);
+    cr_assert_eq(text[bytes - 1], '\n');
+    text[bytes - 1] = '\0';
+    cr_assert_str_eq(text + strlen(head), rest);
+    free(text);
+}
+
+static void assert_error(const char *request, int code, const char *fragment)
+{
+    struct json_object *document = ask(request), *error = json_object_object_get(document, "error");
+
+    cr_assert_not_null(json_object_object_get(document, "synward"));
+    cr_assert_not_null(error, "%s: %s", request, json_object_to_json_string(document));
+    cr_assert_eq(json_object_get_int(json_object_object_get(error, "code")), code, "%s: %s", request,
+                 json_object_to_json_string(document));
+    cr_assert(strstr(json_object_get_string(json_object_object_get(error, "text")), fragment), "%s: %s",
+              request, json_object_to_json_string(document));
+    json_object_put(document);
+}
+
+Test(control_commands, status)
+{
+    assert_answer(
+        "{\"command\": \"status\"}",
+        "\"mode\":\"auto\",\"learning\":true,\"uptime_s\":12,"
+        "\"sides\":{\"client\":{\"side\":\"netns:c/sw0\",\"device\":\"sw0\",\"netns\":\"c\",\"mtu\":1500},"
+        "\"server\":{\"side\":\"tap:sw1\",\"device\":\"sw1\",\"netns\":null,\"mtu\":9000}},"
+        "\"servers\":[{\"server\":\"10.77.0.2\",\"port\":110,\"vlan\":[],\"mode\":\"normal\",\"setting\":"
+        "null,"
+        "\"since\":\"2026-01-01T00:00:00Z\",\"cause\":null},"
+        "{\"server\":\"fd77::2\",\"port\":80,\"vlan\":[10],\"mode\":\"attack\",\"setting\":null,"
+        "\"since\":\"2026-01-01T00:00:00Z\",\"cause\":\"half-open 212\"},"
+        "{\"server\":\"fd77::2\",\"port\":80,\"vlan\":[20],\"mode\":\"normal\",\"setting\":null,"
+        "\"since\":\"2026-01-01T00:00:00Z\",\"cause\":null}]}");
+}
+
+Test(control_commands, flows)
+{
+    assert_answer("{\"command\": \"flows\"}",
+                  "\"flows\":[{\"client\":\"10.77.0.1:40312\",\"server\":\"10.77.0.2:110\",\"vlan\":[],"
+                  "\"state\":\"spliced\",\"age_s\":1.2,\"delta\":4294967295},"
+                  "{\"client\":\"[fd77::1]:40313\",\"server\":\"[fd77::2]:80\",\"vlan\":[10],"
+                  "\"state\":\"tracked\",\"age_s\":1.2,\"delta\":null}]}");
+}
+
+Test(control_commands, stats_hold_every_counter)
+{
+    struct json_object *document = ask("{\"command\":\"stats\"}"), *group;
+
+#define EXPECT_COUNTER(group_name, name, text)                                                               \
+    group = json_object_object_get(document, #group_name);                                                   \
+    cr_assert_not_null(json_object_object_get(group, #name), #group_name "." #name);
+#define EXPECT_DROP(name, text) EXPECT_COUNTER(drops, name, text)
+    SYNWARD_COUNTERS(EXPECT_COUNTER)
+    SYNWARD_DROPS(EXPECT_DROP)
+    cr_assert_eq(json_object_get_uint64(json_object_object_get(group, "bad_cookie")), UINT64_MAX);
+    group = json_object_object_get(document, "frames");
+    cr_assert_eq(json_object_get_int(json_object_object_get(group, "client_in")), 7);
+    json_object_put(document);
+}
+
+Test(control_commands, learn)
+{
+    assert_answer("{\"command\":\"learn\",\"learning\":false}", "\"learning\":false}");
+    cr_assert_not(daemon_under_test.learning);
+    assert_answer("{\"command\":\"learn\",\"learning\":true}", "\"learning\":true}");
+    cr_assert(daemon_under_test.learning);
+    assert_error("{\"command\":\"learn\",\"learning\":\"on\"}", EXIT_USAGE, "boolean");
+    assert_error("{\"command\":\"learn\"}", EXIT_USAGE, "boolean");
+}
+
+Test(control_commands, mode_for_all)
+{
+    struct json_object *document = ask("{\"command\":\"mode\",\"setting\":\"attack\"}");
+
+    cr_assert_str_eq(json_object_get_string(json_object_object_get(document, "mode")), "attack");
+    cr_assert_eq(json_object_array_length(json_object_object_get(document, "servers")), 3);
+    cr_assert_eq(daemon_under_test.mode, SETTING_ATTACK);
+    json_object_put(document);
+}
+
+Test(control_commands, mode_for_one_means_every_vlan)
+{
+    struct json_object *document =
+        ask("{\"command\":\"mode\",\"setting\":\"normal\",\"server\":\"[fd77::2]:80\"}");
+
+    cr_assert_eq(json_object_array_length(json_object_object_get(document, "servers")), 2);
+    cr_assert_eq(daemon_under_test.servers[0].info.setting, SETTING_INHERIT);
+    cr_assert_eq(daemon_under_test.servers[1].info.setting, SETTING_NORMAL);
+    cr_assert_eq(daemon_under_test.servers[2].info.setting, SETTING_NORMAL);
+    cr_assert_eq(daemon_under_test.mode, SETTING_AUTO);
+    json_object_put(document);
+    json_object_put(ask("{\"command\":\"mode\",\"setting\":\"default\",\"server\":\"fd77::2\"}"));
+    cr_assert_eq(daemon_under_test.servers[1].info.setting, SETTING_INHERIT);
+}
+
+Test(control_commands, mode_of_a_server_known_from_its_profile_only)
+{
+    const struct server_key key = fake_key("10.77.0.9", 25, 0);
+
+    cr_assert_not_null(store_add(daemon_under_test.store, &key));
+    assert_answer("{\"command\":\"mode\",\"setting\":\"attack\",\"server\":\"10.77.0.9:25\"}",
+                  "\"mode\":\"auto\",\"servers\":[]}");
+    cr_assert_eq(daemon_under_test.mode_changes, 1);
+}
+
+Test(control_commands, mode_errors_change_nothing)
+{
+    assert_error("{\"command\":\"mode\",\"setting\":\"attack\",\"server\":\"10.77.0.9:80\"}", EXIT_NOT_FOUND,
+                 "no server 10.77.0.9:80");
+    assert_error("{\"command\":\"mode\",\"server\":\"10.77.0.9\"}", EXIT_NOT_FOUND, "no server 10.77.0.9");
+    assert_error("{\"command\":\"mode\",\"setting\":\"calm\"}", EXIT_USAGE, "not a mode");
+    assert_error("{\"command\":\"mode\",\"setting\":\"default\"}", EXIT_USAGE, "needs a server");
+    assert_error("{\"command\":\"mode\",\"setting\":1}", EXIT_USAGE, "not a string");
+    assert_error("{\"command\":\"mode\",\"setting\":\"auto\",\"server\":\"x\"}", EXIT_USAGE, "not a server");
+    assert_error("{\"command\":\"mode\",\"setting\":\"auto\",\"server\":7}", EXIT_USAGE, "not a string");
+    cr_assert_eq(daemon_under_test.mode_changes, 0);
+}
+
+static void add_profiles(void)
+{
+    const struct server_key keys[] = {fake_key("10.77.0.2", 110, 0), fake_key("10.77.0.2", 110, 7),
+                                      fake_key("10.77.0.2", 80, 0)};
+
+    for (size_t i = 0; i < 3; i++)
+        cr_assert_not_null(store_add(daemon_under_test.store, &keys[i]));
+}
+
+static size_t count_profiles(const char *request)
+{
+    struct json_object *document = ask(request), *profiles = json_object_object_get(document, "profiles");
+
+    cr_assert_not_null(profiles, "%s", json_object_to_json_string(document));
+    const size_t count = json_object_array_length(profiles);
+    json_object_put(document);
+    return count;
+}
+
+Test(control_commands, profiles)
+{
+    add_profiles();
+    cr_assert_eq(count_profiles("{\"command\":\"profiles\"}"), 3);
+    cr_assert_eq(count_profiles("{\"command\":\"profiles\",\"server\":null}"), 3);
+    cr_assert_eq(count_profiles("{\"command\":\"profiles\",\"server\":\"10.77.0.2\"}"), 3);
+    cr_assert_eq(count_profiles("{\"command\":\"profiles\",\"server\":\"10.77.0.2:110\"}"), 2);
+    cr_assert_eq(count_profiles("{\"command\":\"export\"}"), 3);
+    assert_error("{\"command\":\"profiles\",\"server\":\"10.77.0.3\"}", EXIT_NOT_FOUND,
+                 "no profile of 10.77.0.3");
+}
+
+Test(control_commands, forget)
+{
+    add_profiles();
+    assert_error("{\"command\":\"forget\",\"server\":\"10.77.0.2\"}", EXIT_USAGE, "port");
+    assert_error("{\"command\":\"forget\"}", EXIT_USAGE, "port");
+    assert_error("{\"command\":\"forget\",\"server\":\"10.77.0.2:22\"}", EXIT_NOT_FOUND, "10.77.0.2:22");
+    cr_assert_eq(store_count(daemon_under_test.store), 3);
+    assert_answer("{\"command\":\"forget\",\"server\":\"10.77.0.2:110\"}", "\"forgotten\":2}");
+    cr_assert_eq(store_count(daemon_under_test.store), 1);
+}
+
+Test(control_commands, set)
+{
+    add_profiles();
+    cr_assert_eq(
+        count_profiles(
+            "{\"command\":\"set\",\"server\":\"10.77.0.2:110\",\"key\":\"check\",\"value\":\"none\"}"),
+        2);
+    cr_assert_eq(store_at(daemon_under_test.store, 1)->settings.check, CHECK_NONE);
+    cr_assert_eq(daemon_under_test.store_changes, 1);
+    assert_error("{\"command\":\"set\",\"server\":\"10.77.0.2:110\",\"key\":\"cheque\",\"value\":\"none\"}",
+                 EXIT_USAGE, "cheque");
+    assert_error("{\"command\":\"set\",\"server\":\"10.77.0.2:110\",\"key\":\"check\"}", EXIT_USAGE, "value");
+    assert_error("{\"command\":\"set\",\"server\":\"10.77.0.2:99\",\"key\":\"check\",\"value\":\"none\"}",
+                 EXIT_NOT_FOUND, "10.77.0.2:99");
+    cr_assert_eq(daemon_under_test.store_changes, 1, "what failed changed nothing");
+}
+
+/* What is exported can be imported by a daemon that knows nothing. */
+Test(control_commands, export_then_import)
+{
+    struct json_object *exported, *request = json_object_new_object();
+
+    add_profiles();
+    exported = ask("{\"command\":\"export\"}");
+    json_object_object_add(request, "command", json_object_new_string("import"));
+    json_object_object_add(request, "name", json_object_new_string("p.json"));
+    json_object_object_add(request, "contents", json_object_new_string(json_object_to_json_string(exported)));
+    teardown();
+    setup();
+    assert_answer(json_object_to_json_string(request), "\"imported\":3}");
+    cr_assert_eq(store_count(daemon_under_test.store), 3);
+    cr_assert_eq(daemon_under_test.store_changes, 1);
+    json_object_put(request);
+    json_object_put(exported);
+}
+
+Test(control_commands, bad_import_changes_nothing)
+{
+    assert_error("{\"command\":\"import\",\"name\":\"p.json\",\"contents\":\"{\\n\\n]\"}", EXIT_FAILED,
+                 "p.json");
+    assert_error("{\"command\":\"import\",\"contents\":\"\"}", EXIT_FAILED, "imported file");
+    assert_error("{\"command\":\"import\"}", EXIT_USAGE, "contents");
+    cr_assert_eq(daemon_under_test.store_changes, 0);
+}
+
+Test(control_commands, malformed_requests)
+{
+    static const char *const bad[] = {
+        "",
+        "{",
+        "}",
+        "[]",
+        "null",
+        "7",
+        "\"status\"",
+        "{\"command\":\"status\"} x",
+        "{'command':'status'}",
+        "{}",
+        "{\"command\":7}",
+        "\x01",
+        "\xff\xfe",
+        "{\"command\":\"status\"}{}",
+        "{\"command\":null}",
+    };
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_error(bad[i], EXIT_USAGE, "");
+    assert_error("{\"command\":\"reboot\"}", EXIT_USAGE, "no command \"reboot\"");
+}
+
+Test(control_commands, zero_byte_is_no_blank)
+{
+    size_t answer_bytes = 0;
+    char *text = control_answer(&daemon_under_test, "{\"command\":\"status\"}\0", 21, &answer_bytes);
+    text[answer_bytes - 1] = '\0';
+    struct json_object *document = json_tokener_parse(text);
+    cr_assert_not_null(json_object_object_get(document, "error"));
+    json_object_put(document);
+    free(text);
+}
+
+Test(control_commands, deep_nesting_is_refused)
+{
+    char deep[4096];
+
+    memset(deep, '[', sizeof(deep) - 1);
+    deep[sizeof(deep) - 1] = '\0';
+    assert_error(deep, EXIT_USAGE, "");
+}
+
+Test(control_commands, hanging_worker)
+{
+    daemon_under_test.worker_hangs = true;
+    assert_error("{\"command\":\"status\"}", EXIT_FAILED, "does not answer");
+    assert_error("{\"command\":\"stats\"}", EXIT_FAILED, "does not answer");
+    assert_error("{\"command\":\"flows\"}", EXIT_FAILED, "does not answer");
+    assert_error("{\"command\":\"mode\",\"setting\":\"auto\"}", EXIT_FAILED, "does not answer");
+    assert_error("{\"command\":\"mode\",\"setting\":\"auto\",\"server\":\"1.1.1.1\"}", EXIT_FAILED,
+                 "does not answer");
+}
+
+Test(control_commands, sources)
+{
+    assert_answer("{\"command\": \"sources\"}", "\"sources\":[]}");
+    assert_answer(
+        "{\"command\": \"sources\", \"action\": \"add\", \"source\": \"10.1.2.3/24\", \"for_s\": 60}",
+        "\"sources\":[{\"address\":\"10.1.2.0\",\"length\":24,\"state\":\"aside\",\"by\":\"operator\","
+        "\"mismatches\":0,\"matches\":0,\"since\":\"2026-01-01T00:00:00Z\","
+        "\"until\":\"2026-01-01T00:01:00Z\"}]}");
+    assert_answer("{\"command\": \"sources\", \"action\": \"remove\", \"source\": \"10.1.2.0/24\"}",
+                  "\"sources\":[]}");
+    assert_answer(
+        "{\"command\": \"sources\", \"action\": \"allow\", \"source\": \"fd77::1\"}",
+        "\"sources\":[{\"address\":\"fd77::1\",\"length\":128,\"state\":\"allowed\",\"by\":\"operator\","
+        "\"mismatches\":0,\"matches\":0,\"since\":\"2026-01-01T00:00:00Z\",\"until\":null}]}");
+    assert_error("{\"command\": \"sources\", \"action\": \"remove\", \"source\": \"10.1.2.0/24\"}", 3,
+                 "nothing is known of 10.1.2.0/24");
+    assert_error("{\"command\": \"sources\", \"action\": \"add\"}", 2, "\"source\"");
+    assert_error("{\"command\": \"sources\", \"action\": \"add\", \"source\": \"nowhere\"}", 2,
+                 "not a source");
+    assert_error("{\"command\": \"sources\", \"action\": \"ban\", \"source\": \"10.1.2.3\"}", 2, "no action");
+    assert_error("{\"command\": \"sources\", \"action\": 7}", 2, "\"action\"");
+    assert_error("{\"command\": \"sources\", \"action\": \"add\", \"source\": \"10.1.2.3\", \"for_s\": 0}", 2,
+                 "for_s");
+    assert_error(
+        "{\"command\": \"sources\", \"action\": \"add\", \"source\": \"10.1.2.3\", \"for_s\": \"1\"}", 2,
+        "for_s");
+}

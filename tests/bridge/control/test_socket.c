@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The control socket: its place in the file system, and connections that misbehave. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "bridge/control/socket.h"
+#include "bridge/control/protocol.h"
+#include "tests/bridge/fake_daemon.h"
+
+#define WAIT_MS 10000
+
+static struct daemon fake;
+static char folder[64], path[96];
+
+static void setup(void)
+{
+    strcpy(folder, "/tmp/synward-control-XXXXXX");
+    cr_assert_not_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/c.sock", folder);
+    fake_daemon_init(&fake);
+}
+
+static void teardown(void)
+{
+    fake_daemon_close(&fake);
+    unlink(path);
+    cr_expect_eq(rmdir(folder), 0, "something was left in %s", folder);
+}
+
+TestSuite(control, .init = setup, .fini = teardown, .timeout = 60);
+
+static struct control *open_control(void)
+{
+    struct error error = {0};
+    struct control *control = control_open(&fake, path, &error);
+
+    cr_assert_not_null(control, "%s", error.text);
+    return control;
+}
+
+static int connect_client(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    strcpy(address.sun_path, path);
+    cr_assert_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0, "%s", strerror(errno));
+    return fd;
+}
+
+static void say(int fd, const char *text)
+{
+    cr_assert_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+}
+
+/* Runs the main loop's part once, when there is work. */
+static void turn(struct control *control)
+{
+    struct pollfd watched = {.fd = control_fd(control), .events = POLLIN};
+
+    cr_assert_eq(poll(&watched, 1, WAIT_MS), 1, "nothing to do");
+    control_handle(control);
+}
+
+/* Turns until the other end of `fd` has closed; what it sent goes to `text`. */
+static size_t hear(struct control *control, int fd, char *text, size_t capacity)
+{
+    size_t bytes = 0;
+
+    for (;;) {
+        ssize_t received = recv(fd, text + bytes, capacity - 1 - bytes, MSG_DONTWAIT);
+
+        if (received == 0 || (received < 0 && errno == ECONNRESET))
+            break;
+        if (received > 0)
+            bytes += (size_t)received;
+        else
+            turn(control);
+    }
+    text[bytes] = '\0';
+    return bytes;
+}
+
+static void assert_status(struct control *control, int fd)
+{
+    char text[4096];
+
+    hear(control, fd, text, sizeof(text));
+    cr_assert(strncmp(text, "{\"synward\":", 11) == 0 && strstr(text, "\"uptime_s\":12"), "%s", text);
+    cr_assert_eq(text[strlen(text) - 1], '\n');
+    close(fd);
+}
+
+static void ask_status(struct control *control)
+{
+    int fd = connect_client();
+
+    say(fd, "{\"command\":\"status\"}\n");
+    assert_status(control, fd);
+}
+
+Test(control, question_and_answer)
+{
+    struct control *control = open_control();
+
+    ask_status(control);
+    ask_status(control);
+    control_close(control);
+    cr_assert_eq(access(path, F_OK), -1, "the socket is gone");
+}
+
+Test(control, mode_is_0600)
+{
+    mode_t before = umask(0);
+    struct control *control = open_control();
+    struct stat status;
+
+    umask(before);
+    cr_assert_eq(lstat(path, &status), 0);
+    cr_assert(S_ISSOCK(status.st_mode));
+    cr_assert_eq(status.st_mode & 07777, 0600);
+    control_close(control);
+}
+
+Test(control, request_without_newline_ends_with_the_stream)
+{
+    struct control *control = open_control();
+    int fd = connect_client();
+
+    say(fd, "{\"command\":\"status\"}");
+    shutdown(fd, SHUT_WR);
+    assert_status(control, fd);
+    control_close(control);
+}
+
+Test(control, request_in_single_bytes)
+{
+    struct control *control = open_control();
+    const char *request = "{\"command\":\"status\"}\n";
+    int fd = connect_client();
+
+    for (size_t i = 0; request[i]; i++) {
+        char one[2] = {request[i], 0};
+
+        say(fd, one);
+        turn(control);
+    }
+    assert_status(control, fd);
+    control_close(control);
+}
+
+Test(control, two_clients_at_once)
+{
+    struct control *control = open_control();
+    int first = connect_client(), second = connect_client();
+
+    say(first, "{\"command\":");
+    turn(control);
+    say(second, "{\"command\":\"status\"}\n");
+    assert_status(control, second);
+    say(first, "\"status\"}\n");
+    assert_status(control, first);
+    control_close(control);
+}
+
+Test(control, malformed_request)
+{
+    struct control *control = open_control();
+    char text[4096];
+    int fd = connect_client();
+
+    say(fd, "what?\n");
+    hear(control, fd, text, sizeof(text));
+    cr_assert(strstr(text, "\"error\":{\"code\":2,"), "%s", text);
+    close(fd);
+    ask_status(control);
+    control_close(control);
+}
+
+Test(control, clients_that_leave_early)
+{
+    struct control *control = open_control();
+
+    for (int i = 0; i < 200; i++) {
+        int fd = connect_client();
+
+        if (i % 2)
+            say(fd, i % 4 == 1 ? "{\"command\":" : "{\"command\":\"stats\"}\n");
+        close(fd);
+        turn(control);
+    }
+    ask_status(control);
+    control_close(control);
+}
+
+Test(control, silent_clients_do_not_keep_others_out)
+{
+    struct control *control = open_control();
+    int silent[100];
+
+    for (size_t i = 0; i < 100; i++) {
+        silent[i] = connect_client();
+        turn(control);
+    }
+    ask_status(control);
+    for (size_t i = 0; i < 100; i++)
+        close(silent[i]);
+    control_close(control);
+}
+
+Test(control, silent_client_is_dropped_in_time)
+{
+    struct control *control = open_control();
+    char text[64];
+    int fd;
+
+    control_set_timeout_ms(control, 50);
+    fd = connect_client();
+    cr_assert_eq(hear(control, fd, text, sizeof(text)), 0, "closed without an answer");
+    close(fd);
+    control_close(control);
+}
+
+/* A client that asks and never reads: the answer is larger than the socket's buffer, so that it waits, and is dropped in time. */
+Test(control, client_that_does_not_read)
+{
+    struct control *control = open_control();
+    struct pollfd hangup;
+    int fd;
+
+    for (uint16_t port = 1; port <= 1000; port++) {
+        const struct server_key key = fake_key("10.77.0.2", port, 0);
+
+        cr_assert_not_null(store_add(fake.store, &key));
+    }
+    control_set_timeout_ms(control, 300);
+    fd = connect_client();
+    say(fd, "{\"command\":\"profiles\"}\n");
+    hangup = (struct pollfd){.fd = fd, .events = 0};
+    turn(control);
+    turn(control);
+    ask_status(control); /* meanwhile others are served */
+    while (poll(&hangup, 1, 0) == 0)
+        turn(control);
+    cr_assert(hangup.revents & POLLHUP);
+    close(fd);
+    control_close(control);
+}
+
+Test(control, long_answer_arrives_whole)
+{
+    struct control *control = open_control();
+    size_t capacity = 16 * 1024 * 1024;
+    char *text = malloc(capacity);
+    struct json_object *document;
+    int fd;
+
+    for (uint16_t port = 1; port <= 1000; port++) {
+        const struct server_key key = fake_key("10.77.0.2", port, 0);
+
+        cr_assert_not_null(store_add(fake.store, &key));
+    }
+    fd = connect_client();
+    say(fd, "{\"command\":\"profiles\"}\n");
+    cr_assert_gt(hear(control, fd, text, capacity), 300000);
+    document = json_tokener_parse(text);
+    cr_assert_eq(json_object_array_length(json_object_object_get(document, "profiles")), 1000);
+    json_object_put(document);
+    free(text);
+    close(fd);
+    control_close(control);
+}
+
+Test(control, oversized_request)
+{
+    struct control *control = open_control();
+    size_t bytes = 1024 * 1024, total = 0;
+    char *blanks = malloc(bytes), text[4096];
+    int fd = connect_client();
+
+    memset(blanks, ' ', bytes);
+    while (total <= CONTROL_REQUEST_MAX + bytes) {
+        ssize_t sent = send(fd, blanks, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        if (sent > 0)
+            total += (size_t)sent;
+        else if (errno == EAGAIN)
+            turn(control);
+        else
+            break;
+    }
+    hear(control, fd, text, sizeof(text));
+    cr_assert(strstr(text, "longer than 64 MiB"), "%s", text);
+    free(blanks);
+    close(fd);
+    ask_status(control);
+    control_close(control);
+}
+
+Test(control, stale_socket_is_replaced)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int dead = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct control *control;
+
+    strcpy(address.sun_path, path);
+    cr_assert_eq(bind(dead, (struct sockaddr *)&address, sizeof(address)), 0);
+    cr_assert_eq(listen(dead, 1), 0);
+    close(dead);
+    cr_assert(control_check(path, NULL));
+    cr_assert_eq(access(path, F_OK), 0, "asking changes nothing");
+    control = open_control();
+    ask_status(control);
+    control_close(control);
+}
+
+Test(control, live_socket_is_left_alone)
+{
+    struct control *control = open_control();
+    struct error error = {0};
+    char expected[192];
+
+    cr_assert_null(control_open(&fake, path, &error));
+    cr_assert_eq(error.code, EXIT_FAILED);
+    snprintf(expected, sizeof(expected), "socket in use by a running synward (pid %d) at %s", (int)getpid(),
+             path);
+    cr_assert_eq(strncmp(error.text, expected, strlen(expected)), 0, "%s", error.text);
+    ask_status(control);
+    control_close(control);
+}
+
+Test(control, file_that_is_no_socket_is_left_alone)
+{
+    struct error error = {0};
+    char text[8] = "";
+    int fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+
+    cr_assert_eq(write(fd, "keep", 4), 4);
+    cr_assert_null(control_open(&fake, path, &error));
+    cr_assert_eq(error.code, EXIT_FAILED);
+    cr_assert(strstr(error.text, "no socket"), "%s", error.text);
+    cr_assert_eq(pread(fd, text, 7, 0), 4);
+    cr_assert_str_eq(text, "keep");
+    close(fd);
+}
+
+Test(control, link_to_elsewhere_is_left_alone)
+{
+    struct error error = {0};
+
+    cr_assert_eq(symlink("/nonexistent/target", path), 0);
+    cr_assert_null(control_open(&fake, path, &error));
+    cr_assert(strstr(error.text, "no socket"), "%s", error.text);
+}
+
+Test(control, missing_folder)
+{
+    struct error error = {0};
+
+    cr_assert_null(control_open(&fake, "/nonexistent/c.sock", &error));
+    cr_assert_eq(error.code, EXIT_FAILED);
+    cr_assert(strstr(error.text, "/nonexistent"), "%s", error.text);
+    cr_assert_null(control_open(&fake, "", &error));
+    cr_assert_eq(error.code, EXIT_USAGE);
+}
+
+Test(control, path_too_long)
+{
+    struct error error = {0};
+    char longest[400];
+
+    memset(longest, 'x', sizeof(longest) - 1);
+    longest[0] = '/';
+    longest[sizeof(longest) - 1] = '\0';
+    cr_assert_null(control_open(&fake, longest, &error));
+    cr_assert(strstr(error.text, "longer than 107 bytes"), "%s", error.text);
+}
+
+/* Whoever took the path meanwhile keeps it. */
+Test(control, close_removes_only_its_own)
+{
+    struct control *control = open_control();
+    int fd;
+
+    cr_assert_eq(unlink(path), 0);
+    fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+    close(fd);
+    control_close(control);
+    cr_assert_eq(access(path, F_OK), 0);
+}
+
+Test(control, close_with_clients_waiting)
+{
+    struct control *control = open_control();
+    int first = connect_client(), second = connect_client();
+
+    say(first, "{\"command\"");
+    turn(control);
+    control_close(control);
+    close(first);
+    close(second);
+}
+
+/* ---- watchers ---- */
+
+static void happen(uint64_t second, const char *text)
+{
+    struct event event = {.kind = EVENT_LEARNING, .level = LOG_LEVEL_DEBUG, .state = "on"};
+
+    snprintf(event.text, sizeof(event.text), "%s", text);
+    events_add(fake.events, &event, second * 1000000, 0);
+}
+
+/* Turns until what `fd` heard holds `wanted`. */
+static void hear_until(struct control *control, int fd, const char *wanted, char *text, size_t capacity)
+{
+    size_t bytes = 0;
+
+    text[0] = '\0';
+    while (!strstr(text, wanted)) {
+        struct pollfd watched[] = {{.fd = control_fd(control), .events = POLLIN},
+                                   {.fd = fd, .events = POLLIN}};
+
+        cr_assert_gt(poll(watched, 2, WAIT_MS), 0, "never heard %s, only %s", wanted, text);
+        control_handle(control);
+        ssize_t received = recv(fd, text + bytes, capacity - 1 - bytes, MSG_DONTWAIT);
+        cr_assert(received > 0 || (received < 0 && errno == EAGAIN), "closed after %s", text);
+        bytes += received > 0 ? (size_t)received : 0;
+        text[bytes] = '\0';
+    }
+}
+
+static int watch_events(struct control *control)
+{
+    int fd = connect_client();
+    char text[4096];
+
+    say(fd, "{\"command\":\"watch\"}\n");
+    hear_until(control, fd, "\"event\":\"watch\"", text, sizeof(text));
+    cr_assert_eq(strncmp(text, "{\"synward\":", 11), 0);
+    return fd;
+}
+
+Test(control, watchers_hear_what_happens_from_then_on)
+{
+    struct control *control = open_control();
+    char text[4096];
+
+    happen(1, "before");
+    int one = watch_events(control), two = watch_events(control);
+
+    happen(2, "first");
+    control_tell(control);
+    happen(3, "second");
+    control_tell(control);
+    hear_until(control, one, "second", text, sizeof(text));
+    cr_expect(strstr(text, "first") && !strstr(text, "before"), "%s", text);
+    hear_until(control, two, "second", text, sizeof(text));
+    ask_status(control);
+    close(one);
+    close(two);
+    control_close(control);
+}
+
+/* A client that shuts down its half, as `echo ... | socat` does, goes on listening. */
+Test(control, a_watcher_may_shut_down_its_half)
+{
+    struct control *control = open_control();
+    char text[4096];
+    int fd = watch_events(control);
+
+    shutdown(fd, SHUT_WR);
+    happen(1, "something");
+    control_tell(control);
+    hear_until(control, fd, "something", text, sizeof(text));
+    close(fd);
+    control_close(control);
+}
+
+Test(control, a_ninth_watcher_is_refused_until_one_is_gone)
+{
+    struct control *control = open_control();
+    char text[4096];
+    int fds[8], late = -1;
+
+    for (int i = 0; i < 8; i++)
+        fds[i] = watch_events(control);
+    late = connect_client();
+    say(late, "{\"command\":\"watch\"}\n");
+    hear(control, late, text, sizeof(text));
+    cr_expect(strstr(text, "\"error\":{\"code\":1,\"text\":\"too many watch already"), "%s", text);
+    close(late);
+    close(fds[3]);
+    turn(control);
+    fds[3] = watch_events(control);
+    for (int i = 0; i < 8; i++)
+        close(fds[i]);
+    control_close(control);
+}
+
+/* One who never reads costs the others nothing, and learns in the end how much it missed. */
+Test(control, a_slow_watcher_loses_events_with_a_count)
+{
+    struct control *control = open_control();
+    int slow = watch_events(control), quick = watch_events(control);
+    static char text[8 * 1024 * 1024];
+    char name[16];
+
+    for (unsigned i = 0; i < 5000; i++) {
+        snprintf(name, sizeof(name), "number %u.", i);
+        happen(i, name);
+        control_tell(control);
+        control_handle(control);
+        while (recv(quick, text, sizeof(text), MSG_DONTWAIT) > 0)
+            continue;
+    }
+    ask_status(control);
+    happen(6000, "the last");
+    control_tell(control);
+    hear_until(control, quick, "the last", text, sizeof(text));
+    cr_expect_null(strstr(text, "\"lost\""), "the quick one lost nothing");
+    hear_until(control, slow, "the last", text, sizeof(text));
+    cr_expect_not_null(strstr(text, "\"number 0.\""));
+    cr_expect_not_null(strstr(text, "\"event\":\"lost\",\"lost\":"));
+    unsigned lines = 0;
+    for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++)
+        lines++;
+    const char *count = strstr(text, "\"lost\":");
+    cr_assert_not_null(count);
+    cr_expect_eq((unsigned)atoi(count + strlen("\"lost\":")) + lines - 1, 5001, "told and lost make all");
+    close(slow);
+    close(quick);
+    control_close(control);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* test_side.c - what is a side and what is not. */
+#include "bridge/sides/side.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+Test(side, namespace)
+{
+    struct side_spec side;
+    cr_assert(side_parse("netns:web-1/eth0", &side, NULL));
+    cr_assert_str_eq(side.netns, "web-1");
+    cr_assert_str_eq(side.device, "eth0");
+    char place[SIDE_PLACE_BYTES];
+    cr_assert_str_eq(side_place(&side, place), " in namespace web-1");
+}
+
+Test(side, tap)
+{
+    struct side_spec side;
+    cr_assert(side_parse("tap:sw0", &side, NULL));
+    cr_assert_str_eq(side.netns, "");
+    cr_assert_str_eq(side.device, "sw0");
+    char place[SIDE_PLACE_BYTES];
+    cr_assert_str_eq(side_place(&side, place), "");
+}
+
+Test(side, longest_names)
+{
+    struct side_spec side;
+    char text[512];
+    snprintf(text, sizeof(text), "netns:%0255d/%s", 1, "abcdefghijklmno");
+    cr_assert(side_parse(text, &side, NULL));
+    cr_assert_eq(strlen(side.netns), 255);
+    snprintf(text, sizeof(text), "netns:%0256d/%s", 1, "abcdefghijklmno");
+    cr_assert_not(side_parse(text, &side, NULL));
+    cr_assert_not(side_parse("tap:abcdefghijklmnop", &side, NULL), "16 characters are one too many");
+    snprintf(text, sizeof(text), "port:%s@%0255d", "abcdefghijklmno", 1);
+    cr_assert(side_parse(text, &side, NULL));
+    cr_assert_eq(strlen(side.netns), 255);
+    cr_assert_str_eq(side.device, "abcdefghijklmno");
+    snprintf(text, sizeof(text), "port:%s@%0256d", "abcdefghijklmno", 1);
+    cr_assert_not(side_parse(text, &side, NULL));
+}
+
+Test(side, port)
+{
+    struct side_spec side;
+    cr_assert(side_parse("port:vm1", &side, NULL));
+    cr_assert(side.port);
+    cr_assert_str_eq(side.netns, "");
+    cr_assert_str_eq(side.device, "vm1");
+    cr_assert(side_parse("port:eth0@web-1", &side, NULL));
+    cr_assert(side.port);
+    cr_assert_str_eq(side.netns, "web-1");
+    cr_assert_str_eq(side.device, "eth0");
+    cr_assert(side_parse("port:a@b@c", &side, NULL), "a namespace may have @ in its name");
+    cr_assert_str_eq(side.netns, "b@c");
+    cr_assert(side_parse("tap:vm1", &side, NULL));
+    cr_assert_not(side.port);
+}
+
+Test(side, nonsense)
+{
+    static const char *const wrong[] = {"",
+                                        "eth0",
+                                        "tap:",
+                                        "tap:a/b",
+                                        "tap:a b",
+                                        "tap:a:b",
+                                        "tap:..",
+                                        "tap:.",
+                                        "tap:a%d",
+                                        "netns:",
+                                        "netns:a",
+                                        "netns:/eth0",
+                                        "netns:a/",
+                                        "netns:../x",
+                                        "netns:./x",
+                                        "netns:a/b/c",
+                                        "TAP:eth0",
+                                        "netns:a/.",
+                                        "tap:a\nb",
+                                        "netns:a/toolongforaname1",
+                                        "port:",
+                                        "port:@",
+                                        "port:@a",
+                                        "port:eth0@",
+                                        "port:eth0@..",
+                                        "port:eth0@a/b",
+                                        "port:a/b",
+                                        "port:a b",
+                                        "port:abcdefghijklmnop",
+                                        "port:abcdefghijklmnop@x",
+                                        "Port:eth0"};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct side_spec side;
+        struct error error = {0};
+        cr_assert_not(side_parse(wrong[i], &side, &error), "'%s' was taken", wrong[i]);
+        cr_assert_eq(error.code, EXIT_USAGE);
+        cr_assert(strlen(error.text) > 0);
+    }
+}
+
+Test(side, same)
+{
+    struct side_spec a, b;
+    side_parse("netns:x/eth0", &a, NULL);
+    side_parse("netns:x/eth0", &b, NULL);
+    cr_assert(side_same(&a, &b));
+    side_parse("netns:y/eth0", &b, NULL);
+    cr_assert_not(side_same(&a, &b));
+    side_parse("netns:x/eth1", &b, NULL);
+    cr_assert_not(side_same(&a, &b));
+    side_parse("tap:eth0", &b, NULL);
+    cr_assert_not(side_same(&a, &b));
+    side_parse("port:eth0", &a, NULL);
+    cr_assert(side_same(&a, &b), "one interface cannot be ours and somebody else's");
+    side_parse("port:eth0@x", &a, NULL);
+    cr_assert_not(side_same(&a, &b));
+}

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tests of engine/server/server.c: the table, settings and modes, and what a trigger that fires does. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/server/server.h"
+#include "tests/engine/random.h"
+
+#define SECOND_US 1000000ull
+
+static const uint64_t seed[2] = {55, 66};
+static struct server slots[4096];
+
+static struct server_table table_of(uint32_t capacity)
+{
+    struct server_table table;
+
+    memset(slots, 0, sizeof(slots));
+    server_table_init(&table, slots, capacity, seed);
+    return table;
+}
+
+static struct server_key key_of(uint32_t number)
+{
+    struct server_key key = {.port = (uint16_t)number};
+    uint8_t v4[4] = {192, 0, 2, (uint8_t)(number >> 16)};
+
+    key.addr = addr_from_v4(v4);
+    return key;
+}
+
+static struct server *add(struct server_table *table, uint32_t number)
+{
+    struct server_key key = key_of(number);
+
+    return server_add(table, &key, 1000);
+}
+
+static void count(struct rate_window *window, uint32_t events, uint64_t now_us)
+{
+    while (events-- > 0)
+        rate_add(window, now_us);
+}
+
+Test(server, find_and_add)
+{
+    struct server_table table = table_of(8);
+    struct server_key key = key_of(80), other = key_of(81);
+
+    cr_assert_null(server_find(&table, &key));
+    struct server *server = server_add(&table, &key, 5);
+    cr_assert_not_null(server);
+    cr_assert(server->used && !server->answered_us);
+    cr_assert_eq(server->mode, MODE_NORMAL);
+    cr_assert_eq(server->setting, SETTING_INHERIT);
+    cr_assert_eq(server->since_us, 5);
+    server_answered(server, 1000);
+    cr_assert_eq(server_add(&table, &key, 9), server);
+    cr_assert(server->answered_us, "adding again changes nothing");
+    cr_assert_eq(server_find(&table, &key), server);
+    cr_assert_null(server_find(&table, &other));
+    cr_assert_eq(table.count, 1);
+}
+
+Test(server, full_table_finds_what_it_has)
+{
+    struct server_table table = table_of(16);
+
+    for (uint32_t i = 0; i < 16; i++)
+        cr_assert_not_null(add(&table, i));
+    cr_assert_null(add(&table, 16));
+    cr_assert_eq(table.count, 16);
+    for (uint32_t i = 0; i < 16; i++) {
+        struct server_key key = key_of(i);
+        const struct server *server = server_find(&table, &key);
+        cr_assert_not_null(server);
+        cr_assert(server_key_equal(&server->key, &key));
+    }
+    struct server_key missing = key_of(99);
+    cr_assert_null(server_find(&table, &missing));
+}
+
+/* Where probes are bounded a few may find no room near the end; whatever was given room is found. */
+Test(server, crowded_table_stays_consistent)
+{
+    struct server_table table = table_of(4096);
+    uint32_t added = 0;
+
+    for (uint32_t i = 0; i < 5000; i++)
+        added += add(&table, i) != NULL;
+    cr_assert_eq(table.count, added);
+    cr_assert_gt(added, 4096 * 9 / 10);
+    cr_assert_leq(added, 4096);
+    for (uint32_t i = 0; i < 5000; i++) {
+        struct server_key key = key_of(i);
+        added -= server_find(&table, &key) != NULL;
+    }
+    cr_assert_eq(added, 0);
+}
+
+static struct policy *policy_of(uint32_t first, uint32_t servers)
+{
+    struct policy *policy = calloc(1, policy_bytes(servers));
+
+    policy->count = servers;
+    for (uint32_t i = 0; i < servers; i++)
+        policy->servers[i].key = key_of(first + i);
+    return policy;
+}
+
+Test(server, adopts_policies)
+{
+    struct server_table table = table_of(16);
+    struct server *seen = add(&table, 1);
+    struct policy *one = policy_of(1, 3), *two = policy_of(3, 2);
+
+    server_table_adopt(&table, one, 2000);
+    cr_assert_eq(table.count, 3);
+    cr_assert_eq(seen->policy, &one->servers[0]);
+    cr_assert_eq(seen->since_us, 1000, "the mode is not touched");
+
+    server_table_adopt(&table, two, 3000);
+    cr_assert_eq(table.count, 4);
+    cr_assert_null(seen->policy);
+    cr_assert_eq(add(&table, 3)->policy, &two->servers[0]);
+    cr_assert_eq(add(&table, 4)->policy, &two->servers[1]);
+
+    server_table_adopt(&table, NULL, 4000);
+    cr_assert_eq(table.count, 4);
+    cr_assert_null(add(&table, 3)->policy);
+    free(one);
+    free(two);
+}
+
+Test(server, adopting_more_than_fits)
+{
+    struct server_table table = table_of(4);
+    struct policy *policy = policy_of(1, 9);
+    uint32_t pointed = 0;
+
+    server_table_adopt(&table, policy, 0);
+    for (uint32_t i = 0; i < 4; i++)
+        pointed += slots[i].policy != NULL && server_key_equal(&slots[i].policy->key, &slots[i].key);
+    cr_assert_eq(pointed, 4);
+    free(policy);
+}
+
+Test(server, setting_for_all)
+{
+    struct server_table table = table_of(16);
+    struct server *follows = add(&table, 1), *own = add(&table, 2);
+
+    server_set_setting(&table, own, SETTING_NORMAL, 10);
+    server_set_setting(&table, NULL, SETTING_ATTACK, 20);
+    cr_assert_eq(follows->mode, MODE_ATTACK);
+    cr_assert_eq(follows->cause, TRIGGER_NONE);
+    cr_assert_eq(follows->since_us, 20);
+    cr_assert_eq(own->mode, MODE_NORMAL);
+    for (uint32_t i = 0; i < 16; i++)
+        cr_assert(slots[i].used || slots[i].mode == MODE_NORMAL, "a free slot is left alone");
+    cr_assert_eq(add(&table, 3)->mode, MODE_ATTACK, "a new server follows the setting in force");
+
+    server_set_setting(&table, NULL, SETTING_AUTO, 30);
+    cr_assert_eq(follows->mode, MODE_ATTACK, "AUTO leaves the mode as it is");
+    cr_assert_eq(add(&table, 4)->mode, MODE_NORMAL);
+    server_set_setting(&table, NULL, SETTING_NORMAL, 40);
+    cr_assert_eq(follows->mode, MODE_NORMAL);
+    cr_assert_eq(follows->attack_ended_us, 40);
+
+    server_set_setting(&table, NULL, SETTING_INHERIT, 50);
+    cr_assert_eq(table.setting, SETTING_AUTO, "there is nothing to inherit from");
+}
+
+Test(server, setting_for_one)
+{
+    struct server_table table = table_of(16);
+    struct server *server = add(&table, 1), *other = add(&table, 2);
+
+    cr_assert_eq(server_setting(&table, server), SETTING_AUTO);
+    server_set_setting(&table, server, SETTING_ATTACK, 10);
+    cr_assert_eq(server->mode, MODE_ATTACK);
+    cr_assert_eq(other->mode, MODE_NORMAL);
+    cr_assert_eq(server_setting(&table, server), SETTING_ATTACK);
+
+    server_set_setting(&table, server, SETTING_INHERIT, 20);
+    cr_assert_eq(server_setting(&table, server), SETTING_AUTO);
+    cr_assert_eq(server->mode, MODE_ATTACK, "the setting for all is AUTO");
+    server_set_setting(&table, NULL, SETTING_NORMAL, 30);
+    server_set_setting(&table, server, SETTING_ATTACK, 40);
+    server_set_setting(&table, server, SETTING_INHERIT, 50);
+    cr_assert_eq(server->mode, MODE_NORMAL, "the setting for all applies again");
+    server_set_setting(&table, server, SETTING_AUTO, 60);
+    cr_assert_eq(server_setting(&table, server), SETTING_AUTO);
+}
+
+Test(server, mode_records_its_cause)
+{
+    struct server server = {0};
+
+    count(&server.counts.unanswered, 50, 100);
+    server_set_mode(&server, MODE_ATTACK, TRIGGER_HALF_OPEN, 321, 100);
+    cr_assert_eq(server.cause, TRIGGER_HALF_OPEN);
+    cr_assert_eq(server.cause_value, 321);
+    cr_assert_eq(server.since_us, 100);
+    cr_assert_eq(server.attack_ended_us, 0);
+    cr_assert_eq(server_half_open(&server, 100), 0, "windows begin empty");
+    server_set_mode(&server, MODE_ATTACK, TRIGGER_NONE, 0, 200);
+    cr_assert_eq(server.cause, TRIGGER_HALF_OPEN, "in force already");
+    cr_assert_eq(server.since_us, 100);
+    server_set_mode(&server, MODE_NORMAL, TRIGGER_NONE, 0, 300);
+    cr_assert_eq(server.cause, TRIGGER_NONE);
+    cr_assert_eq(server.attack_ended_us, 300);
+}
+
+Test(server, trigger_fires_above_the_threshold_only)
+{
+    struct server_table table = table_of(16);
+    struct server *server = add(&table, 1);
+    struct observed_trigger trigger;
+
+    server_answered(server, 1000);
+    server->counts.half_open_flows = TRIGGER_HALF_OPEN_DEFAULT;
+    cr_assert_not(server_trigger(&table, server, 5000, &trigger));
+    server->counts.half_open_flows++;
+    cr_assert(server_trigger(&table, server, 5000, &trigger));
+    cr_assert(trigger.switched);
+    cr_assert_eq(trigger.cause, TRIGGER_HALF_OPEN);
+    cr_assert_eq(trigger.value, TRIGGER_HALF_OPEN_DEFAULT + 1);
+    cr_assert_eq(server->mode, MODE_ATTACK);
+    cr_assert_eq(server->since_us, 5000);
+    cr_assert_eq(server_half_open(server, 5000), 0, "flows of normal mode no longer count");
+}
+
+Test(server, trigger_threshold_of_the_policy)
+{
+    struct server_table table = table_of(16);
+    struct policy *policy = policy_of(1, 1);
+    struct observed_trigger trigger;
+
+    policy->servers[0].triggers.limit[TRIGGER_HALF_OPEN] = 3;
+    server_table_adopt(&table, policy, 0);
+    struct server *server = add(&table, 1);
+    server_answered(server, 1000);
+    server->counts.half_open_flows = 3;
+    cr_assert_not(server_trigger(&table, server, 5000, &trigger));
+    server->counts.half_open_flows = 4;
+    cr_assert(server_trigger(&table, server, 5000, &trigger));
+    free(policy);
+}
+
+Test(server, trigger_only_under_auto)
+{
+    struct server_table table = table_of(16);
+    struct server *server = add(&table, 1);
+    struct observed_trigger trigger;
+
+    server_answered(server, 1000);
+    server->counts.half_open_flows = 100000;
+    server_set_setting(&table, server, SETTING_NORMAL, 0);
+    cr_assert_not(server_trigger(&table, server, SECOND_US, &trigger));
+    cr_assert_eq(server->mode, MODE_NORMAL);
+    server_set_setting(&table, server, SETTING_ATTACK, 0);
+    count(&server->counts.unanswered, 1000, SECOND_US);
+    cr_assert_not(server_trigger(&table, server, SECOND_US, &trigger));
+}
+
+Test(server, trigger_goes_on_reporting_once_a_second)
+{
+    struct server_table table = table_of(16);
+    struct server *server = add(&table, 1);
+    struct observed_trigger trigger;
+    uint64_t begin_us = 10 * SECOND_US;
+    uint32_t reports = 0;
+
+    server_answered(server, 1000);
+    server->counts.half_open_flows = 201;
+    cr_assert(server_trigger(&table, server, begin_us, &trigger));
+    server_told(server);
+    for (uint64_t ms = 1; ms <= 5000; ms++) {
+        rate_add(&server->counts.unanswered, begin_us + ms * 1000);
+        if (!server_trigger(&table, server, begin_us + ms * 1000, &trigger))
+            continue;
+        reports++;
+        cr_assert_not(trigger.switched);
+        cr_assert_gt(trigger.value, 200);
+    }
+    cr_assert_eq(reports, 5);
+
+    /* The same rate with every cookie accepted is no attack. */
+    for (uint64_t ms = 8000; ms <= 12000; ms++) {
+        rate_add(&server->counts.unanswered, begin_us + ms * 1000);
+        rate_take_back_aged(&server->counts.unanswered,
+                            server->counts.unanswered.step - rate_step(begin_us + ms * 1000));
+        cr_assert_not(server_trigger(&table, server, begin_us + ms * 1000, &trigger));
+    }
+}
+
+/*
+ * A report may find no room on its way. Until the main thread has shown that it knows, it is repeated, although the flood is
+ * over: nobody else would ever end the attack mode.
+ */
+Test(server, a_switch_is_reported_until_the_main_thread_knows)
+{
+    struct server_table table = table_of(16);
+    struct server *server = add(&table, 1);
+    struct observed_trigger trigger;
+    uint64_t begin_us = 10 * SECOND_US;
+
+    server_answered(server, 1000);
+    server->counts.half_open_flows = 201;
+    cr_assert(server_trigger(&table, server, begin_us, &trigger));
+    server->counts.half_open_flows = 0;
+    cr_assert_not(server_trigger(&table, server, begin_us + SECOND_US / 2, &trigger));
+    cr_assert(server_trigger(&table, server, begin_us + SECOND_US, &trigger));
+    cr_assert(trigger.switched);
+    cr_assert_eq(trigger.cause, TRIGGER_HALF_OPEN);
+    cr_assert_eq(trigger.value, 201);
+    server_told(server);
+    cr_assert_not(server_trigger(&table, server, begin_us + 3 * SECOND_US, &trigger));
+}
+
+Test(server, no_trigger_where_no_answer_was_seen)
+{
+    struct server_table table = table_of(16);
+    struct server *server = add(&table, 1);
+    struct observed_trigger trigger;
+
+    server->counts.half_open_flows = 100000;
+    cr_assert_not(server_trigger(&table, server, 5000, &trigger), "its answers take another way");
+    server_answered(server, 1000);
+    cr_assert(server_trigger(&table, server, 5000, &trigger));
+}
+
+Test(server, host_counts_its_attacked_ports)
+{
+    struct server_table table = table_of(16);
+    struct server *one = add(&table, 1);
+    struct server_key key = one->key;
+    struct server *two;
+
+    key.port++;
+    two = server_add(&table, &key, 0);
+    cr_assert_eq(one->host, two->host);
+    cr_assert_eq(server_host_attacked(&table, &key.addr, &key.vlan), 0);
+    server_set_mode(one, MODE_ATTACK, TRIGGER_NONE, 0, 1);
+    server_set_mode(two, MODE_ATTACK, TRIGGER_NONE, 0, 1);
+    server_set_mode(two, MODE_ATTACK, TRIGGER_NONE, 0, 2);
+    cr_assert_eq(server_host_attacked(&table, &key.addr, &key.vlan), 2);
+    server_set_mode(one, MODE_NORMAL, TRIGGER_NONE, 0, 3);
+    server_set_mode(two, MODE_NORMAL, TRIGGER_NONE, 0, 3);
+    cr_assert_eq(server_host_attacked(&table, &key.addr, &key.vlan), 0);
+    key.addr.bytes[15] ^= 0x55;
+    cr_assert_eq(server_host_attacked(&table, &key.addr, &key.vlan), 0, "an address without servers");
+}

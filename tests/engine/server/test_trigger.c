@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tests of engine/server/trigger.c: what each figure counts, and when it fires. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "engine/server/trigger.h"
+
+#define SECOND_US 1000000ull
+#define BEGIN_US  (100 * SECOND_US)
+#define TAGS      (1u << 18) /* so many that none is overwritten */
+
+static const uint64_t seed[2] = {56, 78}; /* under which no two of the tests' tags meet */
+
+struct bench {
+    struct trigger_counts counts;
+    struct trigger_limits own, common;
+    struct tag tags[TAGS];
+    struct tag_table table;
+    struct proof_slot slots[TAGS];
+    struct proof_table proofs;
+    struct flow_key key;
+    uint32_t shards;
+    bool attack, doubled;
+    uint64_t now_us;
+};
+
+static struct bench *begin(void)
+{
+    static struct bench bench;
+
+    memset(&bench, 0, sizeof(bench));
+    tag_table_init(&bench.table, bench.tags, TAGS, 2000);
+    bench.proofs = (struct proof_table){bench.slots, TAGS - 1};
+    bench.shards = 1;
+    bench.now_us = BEGIN_US;
+    return &bench;
+}
+
+/* The `number`th connection. */
+static struct trigger_tag connection(struct bench *b, uint32_t number)
+{
+    b->key.client_port = (uint16_t)number;
+    return (struct trigger_tag){&b->table, flow_key_hash(seed, &b->key), number};
+}
+
+static struct proof_slot *slot_of(struct bench *b, uint32_t number)
+{
+    const struct trigger_tag at = connection(b, number);
+
+    return proof_slot(&b->proofs, at.hash, at.x, (uint32_t)(b->now_us / 1000));
+}
+
+static enum trigger_cause fires(struct bench *b, uint32_t *value)
+{
+    const struct trigger_question question = {.own = &b->own,
+                                              .common = &b->common,
+                                              .shards = b->shards,
+                                              .attack = b->attack,
+                                              .doubled = b->doubled,
+                                              .now_us = b->now_us};
+
+    return trigger_firing(&b->counts, &question, value);
+}
+
+static void expect(struct bench *b, enum trigger_cause cause, uint32_t value, int line)
+{
+    uint32_t is;
+    enum trigger_cause found = fires(b, &is);
+
+    cr_assert_eq(found, cause, "line %d: cause %d", line, (int)found);
+    if (cause != TRIGGER_NONE)
+        cr_assert_eq(is, value, "line %d: %u", line, is);
+}
+
+#define fires_by(b, cause, value) expect(b, cause, value, __LINE__)
+#define is_calm(b)                expect(b, TRIGGER_NONE, 0, __LINE__)
+
+static void handshakes(struct bench *b, uint32_t first, uint32_t count)
+{
+    for (uint32_t i = first; i < first + count; i++)
+        trigger_handshake(&b->counts, slot_of(b, i), rate_step(b->now_us));
+}
+
+static void speaks(struct bench *b, uint32_t first, uint32_t count)
+{
+    for (uint32_t i = first; i < first + count; i++)
+        trigger_spoke(&b->counts, slot_of(b, i));
+}
+
+Test(trigger, limits_own_before_common_before_default)
+{
+    struct bench *b = begin();
+
+    cr_assert_eq(trigger_limit(&b->own, &b->common, TRIGGER_HALF_OPEN), 200);
+    cr_assert_eq(trigger_limit(&b->own, &b->common, TRIGGER_SILENT), 200);
+    cr_assert_eq(trigger_limit(&b->own, &b->common, TRIGGER_ACCEPT_QUEUE), 80);
+    cr_assert_eq(trigger_limit(&b->own, &b->common, TRIGGER_SYN_RATE), TRIGGER_OFF);
+    cr_assert_eq(trigger_limit(&b->own, &b->common, TRIGGER_MISMATCH), TRIGGER_OFF);
+    cr_assert_eq(trigger_limit(&b->own, &b->common, TRIGGER_REFUSED), TRIGGER_OFF);
+    b->common.limit[TRIGGER_SILENT] = 7;
+    cr_assert_eq(trigger_limit(&b->own, &b->common, TRIGGER_SILENT), 7);
+    b->own.limit[TRIGGER_SILENT] = TRIGGER_OFF;
+    cr_assert_eq(trigger_limit(&b->own, &b->common, TRIGGER_SILENT), TRIGGER_OFF);
+}
+
+Test(trigger, half_open_in_normal_mode)
+{
+    struct bench *b = begin();
+
+    b->counts.half_open_flows = 200;
+    is_calm(b);
+    b->counts.half_open_flows = 201;
+    fires_by(b, TRIGGER_HALF_OPEN, 201);
+    b->own.limit[TRIGGER_HALF_OPEN] = TRIGGER_OFF;
+    is_calm(b);
+}
+
+Test(trigger, limits_are_shared_and_doubled)
+{
+    struct bench *b = begin();
+
+    b->shards = 3;
+    b->counts.half_open_flows = 67;
+    is_calm(b);
+    b->counts.half_open_flows = 68;
+    fires_by(b, TRIGGER_HALF_OPEN, 3 * 68); /* as people count: all shards together */
+    b->shards = 1;
+    b->doubled = true;
+    b->counts.half_open_flows = 400;
+    is_calm(b);
+    b->counts.half_open_flows = 401;
+    fires_by(b, TRIGGER_HALF_OPEN, 401);
+}
+
+Test(trigger, what_was_half_open_at_the_return_does_not_count_again)
+{
+    struct bench *b = begin();
+
+    b->counts.half_open_flows = 201;
+    trigger_mode(&b->counts, true, b->now_us);
+    trigger_mode(&b->counts, false, b->now_us);
+    b->counts.half_open_flows = 401;
+    is_calm(b);
+    b->counts.half_open_flows = 402;
+    fires_by(b, TRIGGER_HALF_OPEN, 201);
+    b->counts.half_open_flows = 201;
+    is_calm(b);
+    b->now_us += HALF_OPEN_LEFT_US;
+    fires_by(b, TRIGGER_HALF_OPEN, 201);
+}
+
+Test(trigger, half_open_in_attack_mode_counts_each_cookie_once)
+{
+    struct bench *b = begin();
+
+    b->attack = true;
+    for (uint32_t i = 0; i < 300; i++)
+        trigger_asked(&b->counts, connection(b, i), b->now_us);
+    for (uint32_t i = 0; i < 300; i++)
+        trigger_asked(&b->counts, connection(b, i), b->now_us);
+    fires_by(b, TRIGGER_HALF_OPEN, 300);
+    for (uint32_t i = 0; i < 50; i++)
+        cr_assert(trigger_answered(&b->counts, connection(b, i), b->now_us));
+    fires_by(b, TRIGGER_HALF_OPEN, 250);
+    /* The same cookies again, and cookies that were never given lately: nothing more is taken back. */
+    for (uint32_t again = 0; again < 100; again++)
+        for (uint32_t i = 0; i < 50; i++)
+            cr_assert_not(trigger_answered(&b->counts, connection(b, i), b->now_us));
+    for (uint32_t i = 1000; i < 3000; i++)
+        cr_assert_not(trigger_answered(&b->counts, connection(b, i), b->now_us));
+    fires_by(b, TRIGGER_HALF_OPEN, 250);
+    b->now_us += RATE_WINDOW_US;
+    is_calm(b);
+}
+
+Test(trigger, silent_after_a_grace)
+{
+    struct bench *b = begin();
+
+    handshakes(b, 0, 300);
+    is_calm(b);
+    b->now_us += SILENT_AFTER_US + RATE_STEP_US;
+    fires_by(b, TRIGGER_SILENT, 300);
+    speaks(b, 0, 100);
+    fires_by(b, TRIGGER_SILENT, 200);
+    speaks(b, 100, 1);
+    is_calm(b);
+}
+
+Test(trigger, silent_at_once_where_there_are_many)
+{
+    struct bench *b = begin();
+
+    handshakes(b, 0, TRIGGER_SILENT_DEFAULT + SILENT_BURST - 1);
+    is_calm(b);
+    handshakes(b, 2000, 1);
+    fires_by(b, TRIGGER_SILENT, TRIGGER_SILENT_DEFAULT + SILENT_BURST);
+}
+
+Test(trigger, silent_must_be_half_of_all)
+{
+    struct bench *b = begin();
+
+    handshakes(b, 0, 500);
+    speaks(b, 0, 251);
+    b->now_us += SILENT_AFTER_US + RATE_STEP_US;
+    is_calm(b);
+    b = begin();
+    handshakes(b, 0, 500);
+    speaks(b, 0, 250);
+    b->now_us += SILENT_AFTER_US + RATE_STEP_US;
+    fires_by(b, TRIGGER_SILENT, 250);
+}
+
+/* Who speaks takes back what it brought itself, once. */
+Test(trigger, silence_of_others_cannot_be_broken)
+{
+    struct bench *b = begin();
+
+    handshakes(b, 0, 400);
+    b->now_us += SILENT_AFTER_US + RATE_STEP_US;
+    for (uint32_t again = 0; again < 1000; again++)
+        speaks(b, 0, 10);
+    speaks(b, 1000, 2000);
+    fires_by(b, TRIGGER_SILENT, 390);
+}
+
+/* Greeted users that think for half a second each, at 2,500 a second: some are always silent, few of all. */
+Test(trigger, thinking_users_are_not_silent)
+{
+    struct bench *b = begin();
+    uint32_t value;
+
+    for (uint32_t ms = 0; ms < 10000; ms++, b->now_us += 1000) {
+        for (uint32_t i = 0; i < 2 + ms % 2; i++)
+            handshakes(b, 3 * ms + i, 1);
+        for (uint32_t i = 0; ms >= 200 && i < 2 + ms % 2; i++)
+            speaks(b, 3 * (ms - 200) + i, 1);
+        cr_assert_eq(fires(b, &value), TRIGGER_NONE, "after %u ms: %u", ms, value);
+    }
+}
+
+Test(trigger, accept_queue)
+{
+    struct bench *b = begin();
+
+    trigger_accept_queue(&b->counts, 80, 100, b->now_us);
+    is_calm(b);
+    trigger_accept_queue(&b->counts, 4000000000u, 4096, b->now_us);
+    fires_by(b, TRIGGER_ACCEPT_QUEUE, 97656250);
+    trigger_accept_queue(&b->counts, 103, 128, b->now_us);
+    fires_by(b, TRIGGER_ACCEPT_QUEUE, 81);
+    trigger_accept_queue(&b->counts, 81, 100, b->now_us);
+    fires_by(b, TRIGGER_ACCEPT_QUEUE, 81);
+    b->own.limit[TRIGGER_ACCEPT_QUEUE] = 81;
+    is_calm(b);
+    b->own.limit[TRIGGER_ACCEPT_QUEUE] = 0;
+    b->now_us += ACCEPT_QUEUE_FRESH_US;
+    is_calm(b);
+    trigger_accept_queue(&b->counts, 81, 0, b->now_us);
+    is_calm(b);
+}
+
+static void syns(struct bench *b, uint32_t per_second, uint32_t seconds)
+{
+    for (uint64_t i = 0; i < (uint64_t)per_second * seconds; i++) {
+        trigger_syn(&b->counts, b->attack, b->now_us);
+        b->now_us += SECOND_US / per_second;
+    }
+}
+
+Test(trigger, syn_rate_against_its_own_past)
+{
+    struct bench *b = begin();
+    uint32_t value;
+
+    syns(b, 1000, 40);
+    b->own.limit[TRIGGER_SYN_RATE] = 5;
+    syns(b, 10000, 4);
+    is_calm(b); /* nothing is usual before a minute is over */
+    b = begin();
+    b->own.limit[TRIGGER_SYN_RATE] = 5;
+    syns(b, 100, 120);
+    is_calm(b);
+    syns(b, 400, 4);
+    is_calm(b);
+    syns(b, 1000, 2);
+    cr_assert_eq(fires(b, &value), TRIGGER_SYN_RATE);
+    cr_assert(value >= 6 && value <= 10, "%u", value);
+    /* In attack mode the past stays what it was. */
+    b->attack = true;
+    syns(b, 1000, 600);
+    cr_assert_eq(fires(b, &value), TRIGGER_SYN_RATE);
+    b->own.limit[TRIGGER_SYN_RATE] = 0;
+    is_calm(b);
+}
+
+Test(trigger, syn_rate_of_a_quiet_server_needs_numbers)
+{
+    struct bench *b = begin();
+
+    b->own.limit[TRIGGER_SYN_RATE] = 5;
+    syns(b, 1, 300);
+    syns(b, 90, 3);
+    is_calm(b); /* 90 times the usual, but 180 in 2 s */
+    syns(b, 200, 2);
+    uint32_t value;
+    cr_assert_eq(fires(b, &value), TRIGGER_SYN_RATE);
+}
+
+Test(trigger, mismatches_and_refusals_where_they_are_set)
+{
+    struct bench *b = begin();
+
+    for (int i = 0; i < 1000; i++) {
+        trigger_mismatch(&b->counts, b->now_us);
+        trigger_refusal(&b->counts, b->now_us);
+    }
+    is_calm(b);
+    b->common.limit[TRIGGER_REFUSED] = 1000;
+    is_calm(b);
+    b->common.limit[TRIGGER_REFUSED] = 999;
+    fires_by(b, TRIGGER_REFUSED, 1000);
+    b->own.limit[TRIGGER_MISMATCH] = 500;
+    fires_by(b, TRIGGER_MISMATCH, 1000);
+    b->now_us += RATE_WINDOW_US;
+    is_calm(b);
+}

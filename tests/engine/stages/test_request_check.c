@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* test_request.c - requests that look random: what costs a cipher comes last, and under limits. */
+#include <criterion/criterion.h>
+
+#include <string.h>
+
+#include "engine/stages/request_check.h"
+#include "tests/engine/protocols/support_hidden.h"
+#include "tests/engine/support_engine.h"
+
+#define EMULE .payload = emule_request, .payload_bytes = sizeof(emule_request)
+
+/* The server at port 80 takes these forms, and HTTP. */
+static struct server *takes(struct bench *b, uint8_t forms)
+{
+    struct server_policy *policy = bench_policy(b, HTTP);
+
+    policy->hidden = forms;
+    memcpy(policy->user_hash, emule_user_hash, sizeof(policy->user_hash));
+    return bench_server(b, HTTP);
+}
+
+static enum match check(struct bench *b, const struct ip_addr *client, const void *request, size_t bytes,
+                        bool *put_off)
+{
+    return request_check(b->engine, bench_server(b, HTTP), client, request, bytes, b->now_us, put_off);
+}
+
+static enum match check_once(struct bench *b, const void *request, size_t bytes)
+{
+    const struct ip_addr client = {{1}};
+    bool put_off;
+    enum match match = check(b, &client, request, bytes, &put_off);
+
+    cr_assert_not(put_off);
+    return match;
+}
+
+Test(request, only_what_the_server_takes)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    static const uint8_t other[16] = {0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88};
+
+    takes(b, 0);
+    cr_assert_eq(check_once(b, REQUEST, strlen(REQUEST)), MATCH_YES);
+    cr_assert_eq(check_once(b, emule_request, sizeof(emule_request)), MATCH_NO);
+    cr_assert_eq(check_once(b, mse_public_key, sizeof(mse_public_key)), MATCH_NO);
+    takes(b, HIDDEN_EDONKEY);
+    cr_assert_eq(check_once(b, REQUEST, strlen(REQUEST)), MATCH_YES);
+    cr_assert_eq(check_once(b, emule_request, sizeof(emule_request)), MATCH_YES);
+    cr_assert_eq(check_once(b, emule_request, 8), MATCH_MORE);
+    cr_assert_eq(check_once(b, mse_public_key, sizeof(mse_public_key)), MATCH_NO);
+    cr_assert_eq(check_once(b, other, sizeof(other)), MATCH_NO);
+    takes(b, HIDDEN_BITTORRENT);
+    cr_assert_eq(check_once(b, REQUEST, strlen(REQUEST)), MATCH_YES);
+    cr_assert_eq(check_once(b, mse_public_key, sizeof(mse_public_key)), MATCH_YES);
+    cr_assert_eq(check_once(b, emule_request, sizeof(emule_request)), MATCH_MORE, "may become 96 bytes");
+    cr_assert_eq(check_once(b, "USER a\r\n", 8), MATCH_NO);
+    takes(b, HIDDEN_BITTORRENT | HIDDEN_EDONKEY);
+    cr_assert_eq(check_once(b, emule_request, sizeof(emule_request)), MATCH_YES, "although MSE wants more");
+    cr_assert_eq(check_once(b, other, sizeof(other)), MATCH_MORE);
+    bench_end(b);
+}
+
+static unsigned deciphered(struct bench *b, const void *request, size_t bytes, unsigned tries,
+                           unsigned sources)
+{
+    unsigned done = 0;
+
+    for (unsigned i = 0; i < tries; i++) {
+        struct ip_addr client = {{[10] = 0xff, [11] = 0xff, [12] = 10}};
+        bool put_off;
+
+        client.bytes[14] = (uint8_t)(i % sources >> 8);
+        client.bytes[15] = (uint8_t)(i % sources);
+        cr_assert_neq(check(b, &client, request, bytes, &put_off), MATCH_YES);
+        done += !put_off;
+    }
+    return done;
+}
+
+Test(request, a_source_has_a_share_of_the_cipher)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    static const uint8_t wrong[9] = {0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99};
+    struct ip_addr other = {{2}};
+    bool put_off;
+
+    takes(b, HIDDEN_EDONKEY);
+    cr_assert_eq(deciphered(b, wrong, sizeof(wrong), 1000, 1), DECIPHER_PER_SOURCE);
+    cr_assert_eq(check(b, &other, emule_request, sizeof(emule_request), &put_off), MATCH_YES,
+                 "others have theirs");
+    cr_assert_eq(deciphered(b, "GET /", 5, 1000, 1), 1000, "what another protocol says costs nothing");
+    cr_assert_eq(deciphered(b, "\xe3\x77\0\0\0\1\x10\x1b\x42\xcd", 10, 1000, 1), 1000);
+    bench_wait(b, SECOND_US);
+    cr_assert_eq(deciphered(b, wrong, sizeof(wrong), 1000, 1), DECIPHER_PER_SOURCE);
+    bench_end(b);
+}
+
+Test(request, a_server_has_a_share_of_the_cipher)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    static const uint8_t wrong[9] = {0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99};
+    struct server *server = takes(b, HIDDEN_EDONKEY);
+    struct ip_addr client = {{2}};
+    bool put_off;
+
+    while (token_take(&server->deciphered, DECIPHER_PER_SECOND, DECIPHER_PER_SECOND, b->now_us))
+        ;
+    cr_assert_eq(deciphered(b, wrong, sizeof(wrong), 50, 50), 0);
+    cr_assert_eq(check(b, &client, emule_request, sizeof(emule_request), &put_off), MATCH_NO);
+    cr_assert(put_off, "not refused for it");
+    cr_assert_eq(check(b, &client, REQUEST, strlen(REQUEST), &put_off), MATCH_YES);
+    cr_assert_not(put_off);
+    bench_end(b);
+}
+
+/* Over the limit there is no answer; the client's host says it again, and is let through then. */
+Test(request, one_that_is_put_off_is_repeated)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    struct server *server = takes(b, HIDDEN_EDONKEY);
+    uint32_t c = get_cookie(b, OFFERS);
+
+    while (token_take(&server->deciphered, DECIPHER_PER_SECOND, DECIPHER_PER_SECOND, b->now_us))
+        ;
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .window = 502, EMULE);
+    dropped(b, decipher_limit);
+    cr_assert_eq(bench_counters(b)->requests_mismatched, 0, "nobody is blamed");
+    bench_wait(b, SECOND_US / 5);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .window = 502, EMULE);
+    held(b);
+    to_server(b, .flags = "S", .seq = X, .options = ANY_OPTIONS);
+    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .window = 65160, .options = OFFERS);
+    to_server(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, EMULE);
+    bench_end(b);
+}
+
+/* The same in pieces: what was put off is not lost. */
+Test(request, an_obfuscated_request_in_pieces)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c;
+
+    takes(b, HIDDEN_EDONKEY);
+    c = get_cookie(b, OFFERS);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = emule_request, .payload_bytes = 5);
+    held(b);
+    client_says(b, .flags = "P.", .seq = X + 6, .ack = c + 1, .payload = emule_request + 5,
+                .payload_bytes = sizeof(emule_request) - 5);
+    held(b);
+    to_server(b, .flags = "S", .seq = X, .options = ANY_OPTIONS);
+    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .window = 65160, .options = OFFERS);
+    to_server(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, EMULE);
+    bench_end(b);
+}
+
+Test(request, a_key_of_mse_in_pieces_and_a_wrong_client)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c;
+
+    takes(b, HIDDEN_BITTORRENT);
+    c = get_cookie(b, OFFERS);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = mse_public_key, .payload_bytes = 40);
+    held(b);
+    client_says(b, .flags = "P.", .seq = X + 41, .ack = c + 1, .payload = mse_public_key + 40,
+                .payload_bytes = 56);
+    held(b);
+    to_server(b, .flags = "S", .seq = X, .options = ANY_OPTIONS);
+    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .window = 65160, .options = OFFERS);
+    to_server(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = mse_public_key, .payload_bytes = 96);
+    bench_client(b, 2);
+    c = get_cookie(b, OFFERS);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = "USER a\r\n");
+    to_client(b, .flags = "R", .seq = c + 1, .window_closed = true);
+    bench_end(b);
+}

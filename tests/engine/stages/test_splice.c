@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tests of engine/stages/splice.c: every number that is edited between the two halves, and the checksums after each edit. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/base/bytes.h"
+#include "engine/stages/splice.h"
+#include "tests/engine/random.h"
+#include "tests/engine/support_engine.h"
+
+Test(splice, windows_saturate_and_never_become_zero)
+{
+    cr_assert_eq(splice_window(1000, 0), 1000);
+    cr_assert_eq(splice_window(0, 7), 0);
+    cr_assert_eq(splice_window(0, -7), 0);
+    cr_assert_eq(splice_window(1, -7), 1);
+    cr_assert_eq(splice_window(127, -7), 1);
+    cr_assert_eq(splice_window(128, -7), 1);
+    cr_assert_eq(splice_window(256, -7), 2);
+    cr_assert_eq(splice_window(511, 7), 65408);
+    cr_assert_eq(splice_window(512, 7), 65535);
+    cr_assert_eq(splice_window(65535, 14), 65535);
+    cr_assert_eq(splice_window(65535, -14), 3);
+}
+
+/* The server's ISN is chosen so that its numbers, and the offset, wrap round within the test. */
+static void crosses_both_ways(uint32_t y)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c = get_cookie(b, OFFERS);
+
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = REQUEST);
+    take(b, SIDE_SERVER);
+    server_says(b, .flags = "S.", .seq = y, .ack = X + 1, .options = OFFERS);
+    to_server(b, .flags = "P.", .seq = X + 1, .ack = y + 1, .payload = REQUEST);
+    for (uint32_t sent = 0; sent < 100000; sent += 9999) {
+        server_says(b, .flags = "P.", .seq = y + 1 + sent, .ack = X + 19, .payload = "data", .window = 333);
+        to_client(b, .flags = "P.", .seq = c + 1 + sent, .ack = X + 19, .payload = "data", .window = 333);
+        client_says(b, .flags = ".", .seq = X + 19, .ack = c + 5 + sent, .window = 444,
+                    .options = "nop nop blocks=0-0");
+        to_server(b, .flags = ".", .seq = X + 19, .ack = y + 5 + sent, .window = 444, .options = ANY_OPTIONS);
+    }
+    bench_end(b);
+}
+
+Test(splice, numbers_wrap_round)
+{
+    const uint32_t isns[] = {0, 1, 5000, 0x7ffffff0, 0x80000000, 0xfffffff0, 0xffffffff};
+
+    for (size_t i = 0; i < sizeof(isns) / sizeof(isns[0]); i++)
+        crosses_both_ways(isns[i]);
+}
+
+/* Options that stand at odd places: the checksum is right all the same (checked in bench_take()). */
+Test(splice, options_at_any_alignment)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c, tsval, delta_ts;
+    const char *places[] = {"nop nop ts=", "nop ts=", "ts="};
+
+    client_says(b, .flags = "S", .seq = X, .options = "mss=1460 sack ts=100/0 nop ws=7");
+    c = take(b, SIDE_CLIENT)->seq;
+    tsval = b->seen_options.tsval;
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .options = ts(110, tsval), .payload = REQUEST);
+    take(b, SIDE_SERVER);
+    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1,
+                .options = "mss=1460 sack ts=4294967280/110 nop ws=7");
+    to_server(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .options = ts(110, 4294967280),
+              .payload = REQUEST);
+    for (size_t i = 0; i < 3; i++) {
+        char options[80];
+
+        snprintf(options, sizeof(options), "%s5000/110", places[i]);
+        server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 19, .options = options, .payload = "a");
+        to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 19, .options = ANY_OPTIONS, .payload = "a");
+        delta_ts = b->seen_options.tsval - 5000;
+        cr_assert_eq(b->seen_options.tsecr, 110);
+        snprintf(options, sizeof(options), "%s120/%u", places[i], delta_ts + 5000);
+        client_says(b, .flags = ".", .seq = X + 19, .ack = c + 2, .options = options);
+        to_server(b, .flags = ".", .seq = X + 19, .ack = Y + 2, .options = ANY_OPTIONS);
+        cr_assert_eq(b->seen_options.tsval, 120);
+        cr_assert_eq(b->seen_options.tsecr, 5000);
+    }
+    bench_end(b);
+}
+
+/*
+ * TSval never goes back for the client, and the server never hears a TSval that it has not sent (ENGINE 5.1). The server's clock
+ * wraps round on the way.
+ */
+Test(splice, timestamps_go_on_above_the_stateless_ones)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c, tsval, before, s = 0xfffffff0;
+
+    client_says(b, .flags = "S", .seq = X, .options = "mss=1460 sack ts=100/0 nop ws=7");
+    c = take(b, SIDE_CLIENT)->seq;
+    tsval = before = b->seen_options.tsval;
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .options = ts(110, tsval), .payload = REQUEST);
+    take(b, SIDE_SERVER);
+    server_builds(b, .flags = "S.", .seq = Y, .ack = X + 1,
+                  .options = "mss=1460 sack ts=4294967280/110 nop ws=7");
+    bench_put(b, SIDE_SERVER);
+    take(b, SIDE_SERVER);
+    cr_assert_eq(b->seen_options.tsecr, s, "S exactly");
+    for (uint32_t later = 0; later < 64; later += 16) {
+        server_says(b, .flags = ".", .seq = Y + 1, .ack = X + 19, .options = ts(s + later, 110));
+        take(b, SIDE_CLIENT);
+        cr_assert(!seq_before(b->seen_options.tsval, before));
+        before = b->seen_options.tsval;
+    }
+    cr_assert(seq_before(tsval, before));
+    client_says(b, .flags = ".", .seq = X + 19, .ack = c + 1, .options = ts(130, tsval));
+    take(b, SIDE_SERVER);
+    cr_assert_eq(b->seen_options.tsecr, s, "raised to the floor");
+    client_says(b, .flags = ".", .seq = X + 19, .ack = c + 1, .options = ts(130, before));
+    take(b, SIDE_SERVER);
+    cr_assert_eq(b->seen_options.tsecr, s + 48);
+    bench_end(b);
+}
+
+/* A partial checksum covers the pseudo header only: an edit leaves it alone. */
+Test(splice, partial_checksums_are_left_alone)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    static uint8_t data[5000];
+    uint16_t before;
+    uint32_t c = open_http(b, OFFERS, "mss=1460 nop ws=2");
+
+    server_builds(b, .flags = "P.", .seq = Y + 1, .ack = X + 19, .payload = data,
+                  .payload_bytes = sizeof(data), .gso_bytes = 1460);
+    before = load_be16(frame_tcp(&b->sent.view) + 16);
+    bench_put(b, SIDE_SERVER);
+    to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 19, .payload = data, .payload_bytes = sizeof(data),
+              .gso_bytes = 1460);
+    cr_assert_eq(load_be16(frame_tcp(&b->seen.view) + 16), before);
+    client_builds(b, .flags = ".", .seq = X + 19, .ack = c + 1, .payload = data,
+                  .payload_bytes = sizeof(data), .gso_bytes = 1448, .options = "nop nop blocks=1-2");
+    before = load_be16(frame_tcp(&b->sent.view) + 16);
+    bench_put(b, SIDE_CLIENT);
+    to_server(b, .flags = ".", .seq = X + 19, .ack = Y + 1, .payload = data, .payload_bytes = sizeof(data),
+              .gso_bytes = 1448, .options = "nop nop nop nop nop nop nop nop nop nop nop nop");
+    cr_assert_eq(load_be16(frame_tcp(&b->seen.view) + 16), before);
+    bench_end(b);
+}
+
+Test(splice, smaller_scale_of_the_server)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c = open_http(b, OFFERS, "mss=1460 nop nop sack nop ws=2");
+
+    server_says(b, .flags = ".", .seq = Y + 1, .ack = X + 19, .window = 3200);
+    to_client(b, .flags = ".", .seq = c + 1, .ack = X + 19, .window = 100);
+    server_says(b, .flags = ".", .seq = Y + 1, .ack = X + 19, .window = 31);
+    to_client(b, .flags = ".", .seq = c + 1, .ack = X + 19, .window = 1);
+    server_says(b, .flags = ".", .seq = Y + 1, .ack = X + 19, .window_closed = true);
+    to_client(b, .flags = ".", .seq = c + 1, .ack = X + 19, .window_closed = true);
+    client_says(b, .flags = ".", .seq = X + 19, .ack = c + 1, .window = 502);
+    to_server(b, .flags = ".", .seq = X + 19, .ack = Y + 1, .window = 502);
+    bench_end(b);
+}
+
+Test(splice, no_scale_at_the_server)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c = open_http(b, OFFERS, "mss=1460 nop nop sack");
+
+    server_says(b, .flags = ".", .seq = Y + 1, .ack = X + 19, .window = 64000);
+    to_client(b, .flags = ".", .seq = c + 1, .ack = X + 19, .window = 500);
+    client_says(b, .flags = ".", .seq = X + 19, .ack = c + 1, .window = 502);
+    to_server(b, .flags = ".", .seq = X + 19, .ack = Y + 1, .window = 502 << 7);
+    client_says(b, .flags = ".", .seq = X + 19, .ack = c + 1, .window = 600);
+    to_server(b, .flags = ".", .seq = X + 19, .ack = Y + 1, .window = 65535);
+    bench_end(b);
+}
+
+Test(splice, larger_scale_of_the_server)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c = open_http(b, OFFERS, "mss=1460 nop nop sack nop ws=10");
+
+    server_says(b, .flags = ".", .seq = Y + 1, .ack = X + 19, .window = 100);
+    to_client(b, .flags = ".", .seq = c + 1, .ack = X + 19, .window = 800);
+    server_says(b, .flags = ".", .seq = Y + 1, .ack = X + 19, .window = 10000);
+    to_client(b, .flags = ".", .seq = c + 1, .ack = X + 19, .window = 65535);
+    bench_end(b);
+}
+
+Test(splice, sack_not_granted)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c = open_http(b, OFFERS, "mss=1460 nop ws=7");
+
+    client_says(b, .flags = ".", .seq = X + 19, .ack = c + 1, .options = "nop nop blocks=1-2,3-4");
+    to_server(b, .flags = ".", .seq = X + 19, .ack = Y + 1,
+              .options = "nop nop nop nop nop nop nop nop nop nop nop nop nop nop nop nop nop nop nop nop");
+    bench_end(b);
+}
+
+/* "nop nop blocks=..." with blocks counted from `from`. */
+static const char *blocks(uint32_t from, const uint32_t *edges, unsigned count)
+{
+    static char text[4][120];
+    static unsigned at;
+    char *out = text[at++ % 4];
+    size_t used = (size_t)sprintf(out, "nop nop blocks=");
+
+    for (unsigned i = 0; i < count; i++)
+        used += (size_t)sprintf(out + used, "%s%u-%u", i > 0 ? "," : "", from + edges[2 * i],
+                                from + edges[2 * i + 1]);
+    return out;
+}
+
+Test(splice, sack_blocks_are_moved)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c = open_http(b, OFFERS, OFFERS);
+    const uint32_t edges[] = {3000, 4460, 1500, 2960, 8000, 9460};
+
+    for (unsigned count = 1; count <= 3; count++) {
+        client_says(b, .flags = ".", .seq = X + 19, .ack = c + 1, .options = blocks(c, edges, count));
+        to_server(b, .flags = ".", .seq = X + 19, .ack = Y + 1, .options = blocks(Y, edges, count));
+    }
+    bench_end(b);
+}
+
+/* Of our greeting the server's half knows nothing: blocks in it go, a block that reaches into it is cut. */
+Test(splice, sack_blocks_below_the_floor)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c = open_pop3(b), said = GREETING_LENGTH;
+    const uint32_t low[] = {1, 12, 100, 200}, rest[] = {100, 200}, across[] = {5, 40}, cut[] = {12, 40};
+    char wanted[120];
+
+    server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 1, .payload = GREETING);
+    take(b, SIDE_SERVER);
+    client_says(b, .flags = ".", .seq = X + 9, .ack = c + 1, .options = blocks(c, low, 2));
+    snprintf(wanted, sizeof(wanted), "%s nop nop nop nop nop nop nop nop", blocks(Y, rest, 1));
+    to_server(b, .flags = ".", .seq = X + 9, .ack = Y + 1 + said, .options = wanted);
+    client_says(b, .flags = ".", .seq = X + 9, .ack = c + 1, .options = blocks(c, low, 1));
+    to_server(b, .flags = ".", .seq = X + 9, .ack = Y + 1 + said,
+              .options = "nop nop nop nop nop nop nop nop nop nop nop nop");
+    client_says(b, .flags = ".", .seq = X + 9, .ack = c + 1, .options = blocks(c, across, 1));
+    to_server(b, .flags = ".", .seq = X + 9, .ack = Y + 1 + said, .options = blocks(Y, cut, 1));
+    bench_end(b);
+}
+
+Test(splice, super_frames_are_limited_to_the_servers_segments)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    static uint8_t data[5000];
+    uint32_t c = open_http(b, OFFERS, "mss=1000 nop nop sack nop ws=7");
+
+    client_says(b, .flags = "P.", .seq = X + 19, .ack = c + 1, .payload = data, .payload_bytes = 5000,
+                .gso_bytes = 1460);
+    to_server(b, .flags = "P.", .seq = X + 19, .ack = Y + 1, .payload = data, .payload_bytes = 5000,
+              .gso_bytes = 1000);
+    client_says(b, .flags = "P.", .seq = X + 19, .ack = c + 1, .payload = data, .payload_bytes = 5000,
+                .gso_bytes = 900);
+    to_server(b, .flags = "P.", .seq = X + 19, .ack = Y + 1, .payload = data, .payload_bytes = 5000,
+              .gso_bytes = 900);
+    /* A single segment is as large as we promised; the server's card may not take it. */
+    client_says(b, .flags = "P.", .seq = X + 19, .ack = c + 1, .payload = data, .payload_bytes = 1460);
+    to_server(b, .flags = "P.", .seq = X + 19, .ack = Y + 1, .payload = data, .payload_bytes = 1460,
+              .gso_bytes = 1000);
+    /* SACK blocks take room too. */
+    client_says(b, .flags = "P.", .seq = X + 19, .ack = c + 1, .payload = data, .payload_bytes = 1448,
+                .options = blocks(c, (const uint32_t[]){5, 9}, 1));
+    to_server(b, .flags = "P.", .seq = X + 19, .ack = Y + 1, .payload = data, .payload_bytes = 1448,
+              .gso_bytes = 988, .options = blocks(Y, (const uint32_t[]){5, 9}, 1));
+    server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 19, .payload = data, .payload_bytes = 5000,
+                .gso_bytes = 1460);
+    to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 19, .payload = data, .payload_bytes = 5000,
+              .gso_bytes = 1460);
+    bench_end(b);
+}
+
+Test(splice, ends_are_translated)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c = open_http(b, OFFERS, OFFERS);
+
+    server_says(b, .flags = "R", .seq = Y + 1);
+    to_client(b, .flags = "R", .seq = c + 1);
+    cr_assert_str_eq(bench_flow_state(b), "closing");
+    client_says(b, .flags = "P.", .seq = X + 19, .ack = c + 1, .payload = "refused that RST");
+    to_server(b, .flags = "P.", .seq = X + 19, .ack = Y + 1, .payload = "refused that RST");
+    cr_assert_str_eq(bench_flow_state(b), "spliced");
+    server_says(b, .flags = "F.", .seq = Y + 1, .ack = X + 19);
+    to_client(b, .flags = "F.", .seq = c + 1, .ack = X + 19);
+    client_says(b, .flags = "F.", .seq = X + 35, .ack = c + 2);
+    to_server(b, .flags = "F.", .seq = X + 35, .ack = Y + 2);
+    cr_assert_str_eq(bench_flow_state(b), "closing");
+    server_says(b, .flags = ".", .seq = Y + 2, .ack = X + 36);
+    to_client(b, .flags = ".", .seq = c + 2, .ack = X + 36);
+    bench_end(b);
+}
+
+/* ENGINE 5.7: the tuple is used again while the old flow is remembered: a cookie for the SYN, translation for what is old. */
+Test(splice, tuple_is_used_again_while_closing)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t old = open_http(b, OFFERS, OFFERS), c;
+
+    server_says(b, .flags = "F.", .seq = Y + 1, .ack = X + 19);
+    take(b, SIDE_CLIENT);
+    client_says(b, .flags = "F.", .seq = X + 19, .ack = old + 2);
+    take(b, SIDE_SERVER);
+    client_says(b, .flags = "S", .seq = X + 70000, .options = OFFERS);
+    c = take(b, SIDE_CLIENT)->seq;
+    client_says(b, .flags = ".", .seq = X + 20, .ack = old + 2);
+    to_server(b, .flags = ".", .seq = X + 20, .ack = Y + 2);
+    client_says(b, .flags = ".", .seq = X + 70001, .ack = c + 1);
+    dropped(b, answered);
+    cr_assert_str_eq(bench_flow_state(b), "closing");
+    client_says(b, .flags = "P.", .seq = X + 70001, .ack = c + 1, .payload = REQUEST);
+    held(b);
+    to_server(b, .flags = "S", .seq = X + 70000, .options = OFFERS);
+    cr_assert_str_eq(bench_flow_state(b), "opening");
+    bench_end(b);
+}
+
+/* A SYN on a live flow is the host's to answer. */
+Test(splice, syn_on_a_live_flow)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+
+    open_http(b, OFFERS, OFFERS);
+    client_says(b, .flags = "S", .seq = X + 3, .options = OFFERS);
+    to_server(b, .flags = "S", .seq = X + 3, .options = OFFERS);
+    cr_assert_str_eq(bench_flow_state(b), "spliced");
+    bench_end(b);
+}
+
+/* Any segment with any options from either side: what comes out has a right checksum (bench_take() looks). */
+Test(splice, random_segments_keep_right_checksums)
+{
+    struct random random = random_begin("splice");
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c = open_http(b, OFFERS, "mss=1460 nop nop sack nop ws=3");
+
+    for (int i = 0; i < 5000; i++) {
+        uint8_t data[64];
+        char options[120];
+        enum side from = random_below(&random, 2) ? SIDE_CLIENT : SIDE_SERVER;
+        uint32_t seq = from == SIDE_CLIENT ? X + 19 : Y + 1, ack = from == SIDE_CLIENT ? c + 1 : X + 19;
+
+        for (size_t k = 0; k < sizeof(data); k++)
+            data[k] = (uint8_t)random_next(&random);
+        snprintf(options, sizeof(options), "%s%s%u-%u,%u-%u", random_below(&random, 2) ? "nop " : "",
+                 "nop blocks=", random_below(&random, UINT32_MAX), random_below(&random, UINT32_MAX),
+                 c + random_below(&random, 90), c + random_below(&random, 90));
+        bench_build(b, from,
+                    (struct frame_words){.flags = "P.",
+                                         .seq = seq + random_below(&random, 1 << 20),
+                                         .ack = ack + random_below(&random, 1 << 20),
+                                         .window = (uint16_t)random_next(&random),
+                                         .payload = data,
+                                         .payload_bytes = 1 + random_below(&random, 64),
+                                         .options = options,
+                                         .tos = (uint8_t)random_next(&random)});
+        bench_put(b, from);
+        forwarded(b);
+        take(b, side_other(from));
+    }
+    bench_end(b);
+}
