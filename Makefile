@@ -21,7 +21,7 @@ DEPS      := gcc make pkg-config liburing-dev libnl-route-3-dev libmnl-dev libjs
              valgrind
 DEPS_VM   := qemu-system-x86
 DEPS_BENCH := wrk iperf3
-DEPS_LINT := clang-format clang-tidy cppcheck
+DEPS_LINT := clang-format clang-tidy cppcheck black
 
 PACKAGES := liburing libnl-route-3.0 libmnl json-c libsodium nettle libpcap libbpf
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
@@ -169,6 +169,7 @@ lint: deps deps-lint
 
 lint-format:
 	@clang-format --dry-run --Werror $(C_FILES)
+	@black --quiet --check --line-length 100 $(shell git ls-files -co --exclude-standard '*.py')
 
 lint-gcc: all $(UNITS) $(SIM) $(SERVERS) $(BENCH) $(LOADS)
 

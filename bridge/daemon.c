@@ -2,16 +2,18 @@
 /*
  * daemon.c - see daemon.h.
  *
- * Start: everything that can be wrong without touching the system is looked at first (sides, store, control
- * socket), then come TAPs, workers, and last the control socket. What was made is unmade in the opposite order, on
- * failure as at the end.
+ * Start: everything that can be wrong without touching the system is looked at first (sides, store,
+ * control socket), then come TAPs, workers, and last the control socket. What was made is unmade in
+ * the opposite order, on failure as at the end.
  *
- * Main loop: one epoll over signals, the workers' bell, changes of the interfaces and the control socket, with the
- * time of the next duty as its limit:
+ * Main loop: one epoll over signals, the workers' bell, changes of the interfaces and the control
+ * socket, with the time of the next duty as its limit:
  *
  *      each second           learner_tick, servers back to normal mode, old policies freed
- *      COMPILE_DELAY_US      after a change of the store: a new policy for the workers (not while changes pour in)
- *      RECOMPILE_US          without a change too: a promise may have waited for its turn (compile.h)
+ *      COMPILE_DELAY_US      after a change of the store: a new policy for the workers (not while
+ *                            changes pour in)
+ *      RECOMPILE_US          without a change too: a promise may have waited for its turn
+ *                            (compile.h)
  *      SAVE_DELAY_US         after a change of the store: the file
  *      SPARE_CORE_EVERY_US   while a worker would busy poll: is there a core for it?
  */
@@ -56,9 +58,10 @@
 /* Of each server: 1 % of a core for the learner, where a busy one has 20,000. */
 #define OBSERVED_PER_SECOND 500u
 /*
- * Of each queue of a TAP that we made. It must hold what comes while a worker is not on a core: the 1,000 of a new TAP are 7 ms of 150,000
- * SYNs a second, which could be answered with ease, and less than the scheduler lets others run; what finds no room there comes
- * again after 1 s at the soonest. A TAP that somebody else made keeps the length that it has.
+ * Of each queue of a TAP that we made. It must hold what comes while a worker is not on a core: the
+ * 1,000 of a new TAP are 7 ms of 150,000 SYNs a second, which could be answered with ease, and less
+ * than the scheduler lets others run; what finds no room there comes again after 1 s at the
+ * soonest. A TAP that somebody else made keeps the length that it has.
  */
 #define QUEUE_FRAMES 8192u
 
@@ -80,7 +83,7 @@ struct daemon {
     struct daemon_port ports[2]; /* by enum side */
     uint32_t workers;            /* that there can be */
     int steering_fd;             /* program for the TAPs' queues, -1: none */
-    struct error one_queue;      /* why there is one worker, or no queue of SYNs; EXIT_DONE: there are */
+    struct error one_queue; /* why there is one worker, or no queue of SYNs; EXIT_DONE: there are */
     struct store *store;
     struct learner *learner;
     struct shards *shards;
@@ -98,7 +101,7 @@ struct daemon {
     uint64_t tick_us, compile_us, recompile_us, save_us, spare_us; /* when due */
 };
 
-/* ---- the face that the control socket sees ---- */
+/* --- the face that the control socket sees --------------------------------------------------- */
 
 uint64_t daemon_uptime_us(const struct daemon *daemon)
 {
@@ -151,11 +154,12 @@ bool daemon_servers(struct daemon *daemon, struct daemon_server **servers, uint3
     const uint64_t now_us = clock_now_us(), wall_us = clock_wall_us();
     for (uint32_t i = 0; *servers != NULL && i < *count; i++) {
         const uint64_t age_us = now_us > infos[i].since_us ? now_us - infos[i].since_us : 0;
-        (*servers)[i] = (struct daemon_server){.info = infos[i],
-                                               .since_wall_s = (int64_t)((wall_us - age_us) / SECOND_US)};
+        (*servers)[i] = (struct daemon_server){
+            .info = infos[i], .since_wall_s = (int64_t)((wall_us - age_us) / SECOND_US)};
     }
     free(infos);
-    return *servers != NULL || error_set(error, EXIT_FAILED, "out of memory for the list of servers");
+    return *servers != NULL ||
+           error_set(error, EXIT_FAILED, "out of memory for the list of servers");
 }
 
 /* The workers' counters, and beside them what each TAP had no room for. */
@@ -180,12 +184,14 @@ bool daemon_counters(struct daemon *daemon, struct counters *out, struct error *
     return read_counters(daemon, out, overflow, error);
 }
 
-bool daemon_flows(struct daemon *daemon, struct flow_info **flows, uint32_t *count, struct error *error)
+bool daemon_flows(struct daemon *daemon, struct flow_info **flows, uint32_t *count,
+                  struct error *error)
 {
     return shards_flows(daemon->shards, flows, count, error);
 }
 
-bool daemon_sources(struct daemon *daemon, struct source_info **sources, uint32_t *count, struct error *error)
+bool daemon_sources(struct daemon *daemon, struct source_info **sources, uint32_t *count,
+                    struct error *error)
 {
     return shards_sources(daemon->shards, sources, count, error);
 }
@@ -197,15 +203,16 @@ bool daemon_set_source(struct daemon *daemon, const struct ip_addr *prefix, uint
                                      .length = length,
                                      .state = state,
                                      .by = SOURCE_BY_OPERATOR,
-                                     .until_us = for_s != 0 ? clock_now_us() + for_s * SECOND_US : 0};
+                                     .until_us =
+                                         for_s != 0 ? clock_now_us() + for_s * SECOND_US : 0};
     if (!shards_set_source(daemon->shards, &rule, error))
         return false;
     report_rule(daemon->report, &rule);
     return true;
 }
 
-bool daemon_forget_source(struct daemon *daemon, const struct ip_addr *prefix, uint8_t length, bool *known,
-                          struct error *error)
+bool daemon_forget_source(struct daemon *daemon, const struct ip_addr *prefix, uint8_t length,
+                          bool *known, struct error *error)
 {
     const struct source_rule rule = {.prefix = *prefix, .length = length, .state = SOURCE_CLEAR};
     if (!shards_forget_source(daemon->shards, prefix, length, known, error))
@@ -251,8 +258,8 @@ bool daemon_bring_in_force(struct daemon *daemon, struct error *error)
     return shards_counters(daemon->shards, &unused, error);
 }
 
-bool daemon_set_mode(struct daemon *daemon, const struct server_key *server, enum mode_setting setting,
-                     struct error *error)
+bool daemon_set_mode(struct daemon *daemon, const struct server_key *server,
+                     enum mode_setting setting, struct error *error)
 {
     /* What the operator was told of the profiles must hold under the new mode. */
     compile_changes(daemon);
@@ -269,7 +276,8 @@ struct store *daemon_store(struct daemon *daemon)
     return daemon->store;
 }
 
-/* Schedules what a changed store asks for; the first change counts, those that follow do not put it off. */
+/* Schedules what a changed store asks for; the first change counts, those that follow do not put it
+ * off. */
 void daemon_store_changed(struct daemon *daemon)
 {
     const uint64_t now_us = clock_now_us(), revision = store_revision(daemon->store);
@@ -288,16 +296,18 @@ bool daemon_forget(struct daemon *daemon, const struct server_key *key)
     return true;
 }
 
-/* ---- start ---- */
+/* --- start ----------------------------------------------------------------------------------- */
 
 static bool read_sides(struct daemon *daemon, struct error *error)
 {
-    struct side_spec *client = &daemon->ports[SIDE_CLIENT].spec, *server = &daemon->ports[SIDE_SERVER].spec;
+    struct side_spec *client = &daemon->ports[SIDE_CLIENT].spec,
+                     *server = &daemon->ports[SIDE_SERVER].spec;
     if (!side_parse(daemon->options.client_side, client, error) ||
         !side_parse(daemon->options.server_side, server, error))
         return false;
     if (side_same(client, server))
-        return error_set(error, EXIT_USAGE, "both sides are %s: a bridge needs two different interfaces",
+        return error_set(error, EXIT_USAGE,
+                         "both sides are %s: a bridge needs two different interfaces",
                          client->text);
     return true;
 }
@@ -345,16 +355,18 @@ static bool give_mtu(struct daemon_port *port, uint32_t mtu, struct error *error
     if (port->mtu == mtu)
         return true;
     if (mtu_fixed(port))
-        return error_set(error, EXIT_FAILED,
-                         "%s keeps its MTU %u: frames larger than the smaller MTU are lost; make them equal",
-                         port->spec.text, port->mtu);
+        return error_set(
+            error, EXIT_FAILED,
+            "%s keeps its MTU %u: frames larger than the smaller MTU are lost; make them equal",
+            port->spec.text, port->mtu);
     if (!link_set_mtu(port->link, mtu, error))
         return false;
     port->mtu = mtu;
     return true;
 }
 
-/* The TAP behind a port shows the port's MTU. Nothing depends on it: a TAP takes what is redirected to it. */
+/* The TAP behind a port shows the port's MTU. Nothing depends on it: a TAP takes what is redirected
+ * to it. */
 static void tell_tap_mtu(const struct daemon_port *port)
 {
     if (port->join != NULL)
@@ -381,8 +393,8 @@ static uint32_t queues_wanted(const struct daemon *daemon)
 static bool open_port(const struct daemon *daemon, struct daemon_port *port, struct error *error)
 {
     if (!open_links(port, error) ||
-        !tap_open(&port->tap, port->join == NULL ? &port->spec : port_tap(port->join), queues_wanted(daemon),
-                  daemon->steering_fd, error) ||
+        !tap_open(&port->tap, port->join == NULL ? &port->spec : port_tap(port->join),
+                  queues_wanted(daemon), daemon->steering_fd, error) ||
         !link_mtu(port->link, &port->mtu, error))
         return false;
     if (!port->tap.persistent)
@@ -394,8 +406,8 @@ static bool open_port(const struct daemon *daemon, struct daemon_port *port, str
 }
 
 /*
- * Both sides get one MTU. A TAP that was there before, or a port, has the MTU that its user wants, so that a new one
- * follows it; of two that were there the smaller wins.
+ * Both sides get one MTU. A TAP that was there before, or a port, has the MTU that its user wants,
+ * so that a new one follows it; of two that were there the smaller wins.
  */
 static bool agree_mtu(struct daemon *daemon, struct error *error)
 {
@@ -427,8 +439,9 @@ static void load_steering(struct daemon *daemon)
 }
 
 /*
- * Workers need queues of their own on both sides. Where a TAP has but one, a single worker reads it; the other TAP may still have
- * its queue of SYNs (bpf/steer.c: what was said for many workers is right for one).
+ * Workers need queues of their own on both sides. Where a TAP has but one, a single worker reads
+ * it; the other TAP may still have its queue of SYNs (bpf/steer.c: what was said for many workers
+ * is right for one).
  */
 static void settle_workers(struct daemon *daemon)
 {
@@ -437,8 +450,8 @@ static void settle_workers(struct daemon *daemon)
         const struct daemon_port *port = &daemon->ports[side];
         if (port->tap.queues == wanted)
             continue;
-        error_set(&daemon->one_queue, EXIT_FAILED, "%s has one queue: was it made without multi_queue?",
-                  port->spec.text);
+        error_set(&daemon->one_queue, EXIT_FAILED,
+                  "%s has one queue: was it made without multi_queue?", port->spec.text);
         daemon->workers = 1;
     }
     for (int side = 0; side < 2; side++)
@@ -459,7 +472,8 @@ static bool open_ports(struct daemon *daemon, struct error *error)
 /* What all workers have in common. */
 static void fill_options(struct daemon *daemon, struct worker_options *options)
 {
-    const struct tap *client = &daemon->ports[SIDE_CLIENT].tap, *server = &daemon->ports[SIDE_SERVER].tap;
+    const struct tap *client = &daemon->ports[SIDE_CLIENT].tap,
+                     *server = &daemon->ports[SIDE_SERVER].tap;
     options->nowait_writes = client->nowait_writes && server->nowait_writes;
     options->single_reads = daemon->options.single_reads;
     options->busy_poll = daemon->options.busy_poll;
@@ -485,7 +499,8 @@ static void fill_queues(const struct daemon *daemon, uint32_t index, struct work
         const struct tap *tap = &daemon->ports[side].tap;
         const uint32_t first = index * STEER_QUEUES;
         options->fds[side] = tap->fds[first + STEER_FLOWS];
-        options->syn_fds[side] = first + STEER_SYNS < tap->queues ? tap->fds[first + STEER_SYNS] : -1;
+        options->syn_fds[side] =
+            first + STEER_SYNS < tap->queues ? tap->fds[first + STEER_SYNS] : -1;
     }
 }
 
@@ -517,7 +532,8 @@ static bool tell_listening(void *context, const struct server_key *server, bool 
     return shards_set_listening(daemon->shards, server, listening);
 }
 
-static void tell_accept_queue(void *context, const struct server_key *server, uint32_t used, uint32_t limit)
+static void tell_accept_queue(void *context, const struct server_key *server, uint32_t used,
+                              uint32_t limit)
 {
     const struct daemon *daemon = context;
     shards_set_accept_queue(daemon->shards, server, used, limit);
@@ -535,10 +551,12 @@ static void tell_lost(void *context, const char *reason)
     report_stack(daemon->report, reason);
 }
 
-/* The servers' TCP stack, where it is one of this machine. Only one that was asked for must be there. */
+/* The servers' TCP stack, where it is one of this machine. Only one that was asked for must be
+ * there. */
 static bool open_stack(struct daemon *daemon, struct error *error)
 {
-    const struct stack_ears ears = {tell_listening, tell_accept_queue, tell_fresh, tell_lost, daemon};
+    const struct stack_ears ears = {tell_listening, tell_accept_queue, tell_fresh, tell_lost,
+                                    daemon};
     const struct side_spec *side = &daemon->ports[SIDE_SERVER].spec;
     struct error unseen = {0};
     if (daemon->options.server_stack != NULL) {
@@ -568,11 +586,13 @@ static bool watch_all(struct daemon *daemon, struct error *error)
         return error_set(error, EXIT_FAILED, "cannot make an epoll: %s", strerror(errno));
     for (int side = 0; side < 2; side++) {
         const int events = link_events(daemon->ports[side].link);
-        /* Without it an MTU that changes is not followed, nor a port that comes back, and nothing else. */
+        /* Without it an MTU that changes is not followed, nor a port that comes back, and nothing
+         * else. */
         if (events >= 0 && !watch_fd(daemon, events, error))
             return false;
     }
-    return watch_fd(daemon, daemon->signal_fd, error) && watch_fd(daemon, shards_fd(daemon->shards), error);
+    return watch_fd(daemon, daemon->signal_fd, error) &&
+           watch_fd(daemon, shards_fd(daemon->shards), error);
 }
 
 static bool open_control(struct daemon *daemon, struct error *error)
@@ -597,13 +617,15 @@ static bool start(struct daemon *daemon, struct error *error)
 
 static void log_ready(const struct daemon *daemon)
 {
-    log_line(LOG_LEVEL_INFO, "%s ready: client %s, server %s, mode %s, learning %s, %zu profiles, control %s",
+    log_line(LOG_LEVEL_INFO,
+             "%s ready: client %s, server %s, mode %s, learning %s, %zu profiles, control %s",
              SYNWARD_VERSION, daemon->options.client_side, daemon->options.server_side,
              mode_setting_name(daemon->options.mode), daemon->options.learning ? "on" : "off",
              store_count(daemon->store), daemon->options.control_path);
     if (daemon->one_queue.code != EXIT_DONE)
         log_line(daemon->options.workers > 1 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
-                 "%s: one worker%s, and SYNs wait in one queue with all else", daemon->one_queue.text,
+                 "%s: one worker%s, and SYNs wait in one queue with all else",
+                 daemon->one_queue.text,
                  daemon->options.workers > 1 ? " instead of those asked for" : "");
     if (!shards_multishot(daemon->shards))
         log_line(LOG_LEVEL_INFO, "%s",
@@ -612,7 +634,7 @@ static void log_ready(const struct daemon *daemon)
                      : "this kernel has no multishot reads (Linux 6.7): single reads, slower");
 }
 
-/* ---- main loop ---- */
+/* --- main loop ------------------------------------------------------------------------------- */
 
 static void observed(void *context, const struct observation *observation)
 {
@@ -672,10 +694,12 @@ static void tick_report(struct daemon *daemon)
     report_tick(daemon->report, daemon->store, counted ? &counters : NULL, overflow);
 }
 
-/* As long as a worker would look for frames before it sleeps, it is told whether there is a core for that. */
+/* As long as a worker would look for frames before it sleeps, it is told whether there is a core
+ * for that. */
 static void look_for_core(struct daemon *daemon, uint64_t now_us)
 {
-    const bool keen = atomic_exchange_explicit(&daemon->poll_word.keen, false, memory_order_relaxed);
+    const bool keen =
+        atomic_exchange_explicit(&daemon->poll_word.keen, false, memory_order_relaxed);
     const bool spare = keen && spare_core_look(&daemon->spare_core, now_us, daemon->workers);
     daemon->spare_us = keen ? now_us + SPARE_CORE_EVERY_US : NEVER;
     atomic_store_explicit(&daemon->poll_word.spare, spare, memory_order_relaxed);
@@ -691,7 +715,8 @@ static void do_what_is_due(struct daemon *daemon, const struct shards_hooks *hoo
         shards_tick(daemon->shards, hooks, now_us);
         tick_report(daemon);
     }
-    if (now_us >= daemon->spare_us || (daemon->spare_us == NEVER && busy_poll_keen(&daemon->poll_word)))
+    if (now_us >= daemon->spare_us ||
+        (daemon->spare_us == NEVER && busy_poll_keen(&daemon->poll_word)))
         look_for_core(daemon, now_us);
     stack_watch_turn(daemon->stack, daemon->store, shards_attacked(daemon->shards), now_us);
     daemon_store_changed(daemon);
@@ -718,8 +743,8 @@ static int wait_ms(const struct daemon *daemon, uint64_t now_us)
 }
 
 /*
- * A bridge has one MTU: what was changed on one side is copied to the other, or frames that one host may send the
- * other could not receive. Where both were changed the client side's counts.
+ * A bridge has one MTU: what was changed on one side is copied to the other, or frames that one
+ * host may send the other could not receive. Where both were changed the client side's counts.
  */
 static void follow_mtu(struct daemon *daemon)
 {
@@ -736,7 +761,8 @@ static void follow_mtu(struct daemon *daemon)
         if (!give_mtu(other, mtu, &error))
             log_line(LOG_LEVEL_WARNING, "%s has MTU %u now: %s", port->spec.text, mtu, error.text);
         else
-            log_line(LOG_LEVEL_INFO, "%s: MTU %u, as %s has now", other->spec.text, mtu, port->spec.text);
+            log_line(LOG_LEVEL_INFO, "%s: MTU %u, as %s has now", other->spec.text, mtu,
+                     port->spec.text);
     }
 }
 
@@ -769,7 +795,8 @@ static bool follow_links(struct daemon *daemon, int fd)
     return false;
 }
 
-static void handle_event(struct daemon *daemon, int fd, const struct shards_hooks *hooks, uint64_t now_us)
+static void handle_event(struct daemon *daemon, int fd, const struct shards_hooks *hooks,
+                         uint64_t now_us)
 {
     if (fd == daemon->signal_fd)
         daemon->stopping = true;
@@ -790,7 +817,8 @@ static bool main_loop(struct daemon *daemon, struct error *error)
     daemon->tick_us = clock_now_us() + SECOND_US;
     while (!daemon->stopping) {
         struct epoll_event events[EVENTS_MAX];
-        const int count = epoll_wait(daemon->epoll_fd, events, EVENTS_MAX, wait_ms(daemon, clock_now_us()));
+        const int count =
+            epoll_wait(daemon->epoll_fd, events, EVENTS_MAX, wait_ms(daemon, clock_now_us()));
         const uint64_t now_us = clock_now_us();
         for (int i = 0; i < count; i++)
             handle_event(daemon, events[i].data.fd, &hooks, now_us);
@@ -802,9 +830,10 @@ static bool main_loop(struct daemon *daemon, struct error *error)
     return true;
 }
 
-/* ---- end ---- */
+/* --- end ------------------------------------------------------------------------------------- */
 
-/* What the workers saw last is learned too; then the file, also where nothing changed but there is none yet. */
+/* What the workers saw last is learned too; then the file, also where nothing changed but there is
+ * none yet. */
 static bool save_at_end(struct daemon *daemon, struct error *error)
 {
     const struct shards_hooks hooks = {.observed = observed,
@@ -816,12 +845,14 @@ static bool save_at_end(struct daemon *daemon, struct error *error)
     if (daemon->learning)
         learner_flush(daemon->learner, clock_wall_us());
     const bool there = access(daemon->options.store_path, F_OK) == 0;
-    return (there && store_revision(daemon->store) == daemon->saved_revision) || save_store(daemon, error);
+    return (there && store_revision(daemon->store) == daemon->saved_revision) ||
+           save_store(daemon, error);
 }
 
 static void close_port(struct daemon_port *port)
 {
-    /* A ring lets go of its files a moment after it was closed; the interface must be gone when we are. */
+    /* A ring lets go of its files a moment after it was closed; the interface must be gone when we
+     * are. */
     if (port->join != NULL)
         port_leave(port->join);
     if (port->tap.queues > 0 && !port->tap.persistent)

@@ -40,7 +40,8 @@ static void print_options(const struct command *command)
 
         if (info->hidden || !(command->options & (1u << id)))
             continue;
-        table_cell(table, "--%s%s%s", info->name, info->value ? " " : "", info->value ? info->value : "");
+        table_cell(table, "--%s%s%s", info->name, info->value ? " " : "",
+                   info->value ? info->value : "");
         table_cell(table, "%s", info->help);
     }
     if (table_rows(table) > 0) {
@@ -51,8 +52,8 @@ static void print_options(const struct command *command)
 }
 
 /*
- * Length of the piece of a form that stays on one line: "[...]" with all that is inside, an option with its value,
- * a word.
+ * Length of the piece of a form that stays on one line: "[...]" with all that is inside, an option
+ * with its value, a word.
  */
 static size_t piece_length(const char *form)
 {
@@ -154,14 +155,17 @@ bool cmd_version(const struct arguments *arguments, struct error *error)
     return true;
 }
 
-/* The options of a command, and the second words that it has, as completion offers them after the first word. */
-static void print_completion_case(const struct command *command, const struct command *commands, size_t count)
+/* The options of a command, and the second words that it has, as completion offers them after the
+ * first word. */
+static void print_completion_case(const struct command *command, const struct command *commands,
+                                  size_t count)
 {
     size_t length = strlen(command->name);
 
     printf("    %s) words=\"", command->name);
     for (size_t i = 0; i < count; i++)
-        if (strncmp(commands[i].name, command->name, length) == 0 && commands[i].name[length] == ' ')
+        if (strncmp(commands[i].name, command->name, length) == 0 &&
+            commands[i].name[length] == ' ')
             printf("%s ", commands[i].name + length + 1);
     for (enum option_id id = 0; id < OPTIONS_COUNT; id++)
         if (!option_info(id)->hidden && (command->options & (1u << id)))
@@ -174,7 +178,8 @@ static void print_completion_of_settings(void)
 {
     static const char keys[] = SETTING_KEYS;
 
-    fputs("    if [ \"${COMP_WORDS[1]} ${COMP_WORDS[2]}\" = \"profiles set\" ] && [ \"$COMP_CWORD\" = 4 ]; "
+    fputs("    if [ \"${COMP_WORDS[1]} ${COMP_WORDS[2]}\" = \"profiles set\" ] && [ "
+          "\"$COMP_CWORD\" = 4 ]; "
           "then\n"
           "        words=\"",
           stdout);

@@ -26,7 +26,8 @@ static struct json_object *passed_over_document(const struct capture_summary *su
     return object;
 }
 
-static struct json_object *capture_document(const char *capture, const struct capture_summary *summary)
+static struct json_object *capture_document(const char *capture,
+                                            const struct capture_summary *summary)
 {
     struct json_object *object = json_object_new_object();
 
@@ -73,7 +74,8 @@ static void print_reasons(const struct capture_summary *summary)
 #define PRINT(member, one, more) print_reason(summary->passed_over.member, one, more);
     CAPTURE_PASSED_OVER(PRINT)
 #undef PRINT
-    print_reason(summary->without_handshake, "of a connection whose handshake is not in the capture",
+    print_reason(summary->without_handshake,
+                 "of a connection whose handshake is not in the capture",
                  "of connections whose handshakes are not in the capture");
     if (summary->bad_checksums + summary->cut_short)
         printf("taken as they are, frames:\n");
@@ -96,7 +98,8 @@ static void print_words(const char *capture, const char *path, size_t profiles,
     printf("%s: %" PRIu64 " frames, %" PRIu64 " of TCP, %" PRIu64 " passed over%s\n", capture,
            summary->frames, summary->tcp_frames, summary->frames_passed_over,
            summary->truncated ? "; the file ends in the middle of a frame" : "");
-    printf("learned from %" PRIu64 " connections: %" PRIu64 " handshakes, %" PRIu64 " accepted requests\n",
+    printf("learned from %" PRIu64 " connections: %" PRIu64 " handshakes, %" PRIu64
+           " accepted requests\n",
            summary->flows, summary->handshakes, summary->requests);
     print_reasons(summary);
     printf("%s: %zu profiles; `synward profiles --store %s` shows them\n", path, profiles, path);
@@ -125,12 +128,14 @@ static bool learn_capture(const struct arguments *arguments, struct error *error
     bool done;
 
     if (command_word(arguments, 0))
-        return error_set(error, EXIT_USAGE, "learn --pcap: takes no %.100s: see `synward help learn`",
+        return error_set(error, EXIT_USAGE,
+                         "learn --pcap: takes no %.100s: see `synward help learn`",
                          command_word(arguments, 0));
     if (option_given(arguments, OPTION_CONTROL))
         return error_set(error, EXIT_USAGE, "learn --pcap: asks no daemon: leave out --control");
     store = store_new();
-    done = store ? learn_into(store, arguments, error) : error_set(error, EXIT_FAILED, "out of memory");
+    done = store ? learn_into(store, arguments, error)
+                 : error_set(error, EXIT_FAILED, "out of memory");
     store_free(store);
     return done;
 }
@@ -150,7 +155,8 @@ bool cmd_learn(const struct arguments *arguments, struct error *error)
     if (option_given(arguments, OPTION_PCAP))
         return learn_capture(arguments, error);
     if (!word)
-        return error_set(error, EXIT_USAGE, "learn: write on, off or --pcap FILE: see `synward help learn`");
+        return error_set(error, EXIT_USAGE,
+                         "learn: write on, off or --pcap FILE: see `synward help learn`");
     if (option_given(arguments, OPTION_STORE))
         return error_set(error, EXIT_USAGE, "learn %.100s: --store goes with --pcap only", word);
     if (!switch_parse("learn", word, &on, error))

@@ -54,7 +54,8 @@ static bool read_words(const struct arguments *arguments, const char **setting, 
     if (first && strcmp(first, "default") != 0 && !mode_setting_parse(first, &parsed, error))
         return false;
     if (first && strcmp(first, "default") == 0 && !second)
-        return error_set(error, EXIT_USAGE, "mode default: needs a server: write `mode auto` for all");
+        return error_set(error, EXIT_USAGE,
+                         "mode default: needs a server: write `mode auto` for all");
     if (second && !server_selector_parse(second, &selector, error))
         return false;
     *setting = first;

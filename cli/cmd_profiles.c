@@ -39,7 +39,8 @@ static struct json_object *profiles_document(const struct arguments *arguments, 
 {
     struct server_selector selector;
 
-    if (!check_source(arguments, error) || (server && !server_selector_parse(server, &selector, error)))
+    if (!check_source(arguments, error) ||
+        (server && !server_selector_parse(server, &selector, error)))
         return NULL;
     if (option_given(arguments, OPTION_STORE))
         return store_document(arguments->value[OPTION_STORE], server ? &selector : NULL, error);
@@ -101,7 +102,8 @@ bool cmd_profiles_export(const struct arguments *arguments, struct error *error)
         output_json(document);
     } else {
         const char *text = json_object_to_json_string_ext(
-            document, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+            document,
+            JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
 
         done = file_replace(path, text, strlen(text), error);
         if (done)
@@ -153,7 +155,8 @@ static bool check_server(const char *text, const char *command, struct error *er
     if (!server_selector_parse(text, &selector, error))
         return false;
     return selector.port != 0 ||
-           error_set(error, EXIT_USAGE, "profiles %s: %.100s has no port: write SERVER:PORT", command, text);
+           error_set(error, EXIT_USAGE, "profiles %s: %.100s has no port: write SERVER:PORT",
+                     command, text);
 }
 
 bool cmd_profiles_forget(const struct arguments *arguments, struct error *error)
@@ -174,10 +177,11 @@ bool cmd_profiles_set(const struct arguments *arguments, struct error *error)
     if (!check_server(server, "set", error))
         return false;
     if (!equals || equals == setting)
-        return error_set(error, EXIT_USAGE, "profiles set: %.100s: write KEY=VALUE, such as check=none",
-                         setting);
+        return error_set(error, EXIT_USAGE,
+                         "profiles set: %.100s: write KEY=VALUE, such as check=none", setting);
     request = server_request("set", server);
-    json_object_object_add(request, "key", json_object_new_string_len(setting, (int)(equals - setting)));
+    json_object_object_add(request, "key",
+                           json_object_new_string_len(setting, (int)(equals - setting)));
     json_object_object_add(request, "value", json_object_new_string(equals + 1));
     return control_show(arguments, request, print_whole_profiles, error);
 }

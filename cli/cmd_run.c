@@ -10,8 +10,8 @@
 #include "cli/commands.h"
 
 /* What the command line says, else the config file, else the default. */
-static const char *choose(const struct arguments *arguments, enum option_id id, const char *configured,
-                          const char *otherwise)
+static const char *choose(const struct arguments *arguments, enum option_id id,
+                          const char *configured, const char *otherwise)
 {
     if (option_given(arguments, id))
         return arguments->value[id];
@@ -26,8 +26,8 @@ static bool choose_mode(const struct arguments *arguments, const struct config *
            mode_setting_parse(arguments->value[OPTION_MODE], mode, error);
 }
 
-static bool choose_learning(const struct arguments *arguments, const struct config *config, bool *learning,
-                            struct error *error)
+static bool choose_learning(const struct arguments *arguments, const struct config *config,
+                            bool *learning, struct error *error)
 {
     *learning = config->has_learning ? config->learning : true;
     return !option_given(arguments, OPTION_LEARN) ||
@@ -42,16 +42,16 @@ static bool choose_unknown(const struct arguments *arguments, const struct confi
            unknown_servers_parse(arguments->value[OPTION_UNKNOWN], unknown, error);
 }
 
-static bool choose_workers(const struct arguments *arguments, const struct config *config, uint32_t *workers,
-                           struct error *error)
+static bool choose_workers(const struct arguments *arguments, const struct config *config,
+                           uint32_t *workers, struct error *error)
 {
     *workers = config->workers ? config->workers : 1;
     return !option_given(arguments, OPTION_WORKERS) ||
            workers_parse(arguments->value[OPTION_WORKERS], workers, error);
 }
 
-static bool choose_flows(const struct arguments *arguments, const struct config *config, uint32_t *flows,
-                         struct error *error)
+static bool choose_flows(const struct arguments *arguments, const struct config *config,
+                         uint32_t *flows, struct error *error)
 {
     *flows = config->flows;
     return !option_given(arguments, OPTION_FLOWS) ||
@@ -72,15 +72,18 @@ static bool choose_sides(const struct arguments *arguments, const struct config 
     options->client_side = choose(arguments, OPTION_CLIENT, config->client, NULL);
     options->server_side = choose(arguments, OPTION_SERVER, config->server, NULL);
     if (!options->client_side || !options->server_side)
-        return error_set(
-            error, EXIT_USAGE, "run: --%s is missing: give both sides, such as --client %s --server %s",
-            options->client_side ? "server" : "client", "netns:clients/sw0", "netns:servers/sw1");
+        return error_set(error, EXIT_USAGE,
+                         "run: --%s is missing: give both sides, such as --client %s --server %s",
+                         options->client_side ? "server" : "client", "netns:clients/sw0",
+                         "netns:servers/sw1");
     if (strcmp(options->client_side, options->server_side) == 0)
-        return error_set(error, EXIT_USAGE, "run: both sides are %.200s: give two", options->client_side);
+        return error_set(error, EXIT_USAGE, "run: both sides are %.200s: give two",
+                         options->client_side);
     return true;
 }
 
-static bool run_daemon(const struct arguments *arguments, const struct config *config, struct error *error)
+static bool run_daemon(const struct arguments *arguments, const struct config *config,
+                       struct error *error)
 {
     struct daemon_options options = {
         .server_stack = choose(arguments, OPTION_SERVER_STACK, config->server_stack, NULL),

@@ -19,7 +19,8 @@ static const struct table_column source_columns[] = {
 static void print_sources(struct json_object *document)
 {
     struct json_object *sources = json_object_object_get(document, "sources");
-    struct table *table = table_new(sizeof(source_columns) / sizeof(source_columns[0]), source_columns);
+    struct table *table =
+        table_new(sizeof(source_columns) / sizeof(source_columns[0]), source_columns);
 
     for (size_t i = 0; i < json_object_array_length(sources); i++) {
         struct json_object *source = json_object_array_get_idx(sources, i);
@@ -64,9 +65,10 @@ bool cmd_sources_add(const struct arguments *arguments, struct error *error)
     errno = 0;
     if (text)
         seconds = strtoul(text, &end, 10);
-    if (text && (text[0] < '0' || text[0] > '9' || *end || errno || seconds < 1 || seconds > FOR_MAX_S))
-        return error_set(error, EXIT_USAGE, "sources add: --for %.40s: write seconds, from 1 to %lu", text,
-                         FOR_MAX_S);
+    if (text &&
+        (text[0] < '0' || text[0] > '9' || *end || errno || seconds < 1 || seconds > FOR_MAX_S))
+        return error_set(error, EXIT_USAGE,
+                         "sources add: --for %.40s: write seconds, from 1 to %lu", text, FOR_MAX_S);
     request = request_for(arguments, "add");
     if (text)
         json_object_object_add(request, "for_s", json_object_new_int64((int64_t)seconds));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * cmd_stats.c - `synward stats`: every counter with what it counts, in the words of engine/base/counters.h.
+ * cmd_stats.c - `synward stats`: every counter with what it counts, in the words of
+ * engine/base/counters.h.
  */
 #include <stdio.h>
 #include <string.h>

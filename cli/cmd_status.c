@@ -16,7 +16,8 @@ static void print_head(struct json_object *document)
     output_duration(json_object_get_double(json_object_object_get(document, "uptime_s")), uptime);
     printf("synward %s, mode %s, learning %s, up %s\n", output_field(head, "version"),
            output_field(document, "mode"),
-           json_object_get_boolean(json_object_object_get(document, "learning")) ? "on" : "off", uptime);
+           json_object_get_boolean(json_object_object_get(document, "learning")) ? "on" : "off",
+           uptime);
 }
 
 static void print_side(struct table *table, const char *name, struct json_object *side)

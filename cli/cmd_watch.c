@@ -30,7 +30,8 @@ static bool heard(void *context, struct json_object *line)
     const struct watching *watching = context;
 
     if (watching->json)
-        puts(json_object_to_json_string_ext(line, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE));
+        puts(json_object_to_json_string_ext(line, JSON_C_TO_STRING_SPACED |
+                                                      JSON_C_TO_STRING_NOSLASHESCAPE));
     else
         print_line(line);
     return output_flush(watching->error);

@@ -15,22 +15,33 @@
 #define DAEMON_OPTIONS           (OPTION_BIT(CONTROL) | OPTION_BIT(JSON))
 #define TEXT_OF(number)          TEXT_OF_EXPANDED(number)
 #define TEXT_OF_EXPANDED(number) #number
-#define EVERY_VLAN                                                                                           \
-    "VLANs are not written: where the same address and port exist in several VLANs,\n"                       \
+#define EVERY_VLAN                                                                                 \
+    "VLANs are not written: where the same address and port exist in several VLANs,\n"             \
     "the command is for all of them.\n"
-#define SERVER_FORMS                                                                                         \
-    "SERVER:PORT is 10.77.0.2:110 or [fd77::2]:110; an address alone stands for all\n"                       \
+#define SERVER_FORMS                                                                               \
+    "SERVER:PORT is 10.77.0.2:110 or [fd77::2]:110; an address alone stands for all\n"             \
     "its ports.\n" EVERY_VLAN
+
+/* clang-format off */
+#define PROFILES_HELP                                                                              \
+    "With --store a store is read without a daemon.\n"                                             \
+    "A profile is armed, that is, speaks for its server, from " TEXT_OF(ARMED_HANDSHAKES)          \
+    " handshakes, " TEXT_OF(ARMED_REQUESTS) "\n"                                                   \
+    "accepted requests and a fidelity of " TEXT_OF(ARMED_FIDELITY) " on. Fidelity is how often "   \
+    "what synward\n"                                                                               \
+    "would have said equalled what the server did say.\n" SERVER_FORMS
+/* clang-format on */
 
 static const struct command commands[] = {
     {.name = "run",
-     .forms = {"--client SIDE --server SIDE [--store FILE] [--control SOCKET] [--mode auto|normal|attack] "
+     .forms = {"--client SIDE --server SIDE [--store FILE] [--control SOCKET] [--mode "
+               "auto|normal|attack] "
                "[--server-stack NETNS] [--learn on|off] [--unknown cookie|pass|drop] [--workers N] "
                "[--flows N] [--busy-poll off|auto|US] [--config FILE]"},
      .options = OPTION_BIT(CLIENT) | OPTION_BIT(SERVER) | OPTION_BIT(STORE) | OPTION_BIT(CONTROL) |
-                OPTION_BIT(MODE) | OPTION_BIT(SERVER_STACK) | OPTION_BIT(LEARN) | OPTION_BIT(UNKNOWN) |
-                OPTION_BIT(FLOWS) | OPTION_BIT(CONFIG) | OPTION_BIT(WORKERS) | OPTION_BIT(BUSY_POLL) |
-                OPTION_BIT(SINGLE_READS) | OPTION_BIT(SINGLE_QUEUE),
+                OPTION_BIT(MODE) | OPTION_BIT(SERVER_STACK) | OPTION_BIT(LEARN) |
+                OPTION_BIT(UNKNOWN) | OPTION_BIT(FLOWS) | OPTION_BIT(CONFIG) | OPTION_BIT(WORKERS) |
+                OPTION_BIT(BUSY_POLL) | OPTION_BIT(SINGLE_READS) | OPTION_BIT(SINGLE_QUEUE),
      .summary = "bridge two sides, learn the servers, protect them",
      .help = "Runs in the foreground until SIGTERM or SIGINT, and logs on stderr. A side is one\n"
              "of\n"
@@ -81,20 +92,7 @@ static const struct command commands[] = {
      .most_words = 1,
      .options = DAEMON_OPTIONS | OPTION_BIT(STORE),
      .summary = "what has been learned: a table, or one server's whole profile",
-     .help =
-         "With --store a store is read without a daemon.\n"
-         "A profile is armed, that is, speaks for its server, from " TEXT_OF(
-             ARMED_HANDSHAKES) " handshakes, " TEXT_OF(ARMED_REQUESTS) "\n"
-                                                                       "accepted requests and a fidelity "
-                                                                       "of " TEXT_OF(
-                                                                           ARMED_FIDELITY) " on. Fidelity is "
-                                                                                           "how often what "
-                                                                                           "synward\n"
-                                                                                           "would have said "
-                                                                                           "equalled what "
-                                                                                           "the server did "
-                                                                                           "say."
-                                                                                           "\n" SERVER_FORMS,
+     .help = PROFILES_HELP,
      .handle = cmd_profiles},
     {.name = "profiles export",
      .forms = {"FILE [--json] [--control SOCKET | --store FILE]"},
@@ -163,13 +161,13 @@ static const struct command commands[] = {
      .most_words = 2,
      .options = DAEMON_OPTIONS,
      .summary = "show or set the mode, for all servers or for one",
-     .help =
-         "  auto    each server is protected while it is attacked\n"
-         "  normal  frames pass untouched, servers are learned\n"
-         "  attack  only proved connections reach the servers\n"
-         "A server keeps a mode of its own until `synward mode default SERVER` gives it\n"
-         "back to the mode for all. The mode is in force when the command returns; a server\n"
-         "that is given back to auto in attack mode stays there until it was quiet for 30 s.\n" SERVER_FORMS,
+     .help = "  auto    each server is protected while it is attacked\n"
+             "  normal  frames pass untouched, servers are learned\n"
+             "  attack  only proved connections reach the servers\n"
+             "A server keeps a mode of its own until `synward mode default SERVER` gives it\n"
+             "back to the mode for all. The mode is in force when the command returns; a server\n"
+             "that is given back to auto in attack mode stays there until it was quiet for 30 "
+             "s.\n" SERVER_FORMS,
      .handle = cmd_mode},
     {.name = "flows",
      .forms = {"[--json] [--control SOCKET]"},
@@ -274,7 +272,8 @@ static bool names_command(const struct arguments *arguments, const struct comman
         return arguments->word_count >= 1 && strcmp(arguments->words[0], name) == 0;
     first = (size_t)(space - name);
     return arguments->word_count >= 2 && strlen(arguments->words[0]) == first &&
-           memcmp(arguments->words[0], name, first) == 0 && strcmp(arguments->words[1], space + 1) == 0;
+           memcmp(arguments->words[0], name, first) == 0 &&
+           strcmp(arguments->words[1], space + 1) == 0;
 }
 
 const struct command *command_find(const struct arguments *arguments, size_t *used)
@@ -307,26 +306,28 @@ static bool unknown_command(const char *word, struct error *error)
         names[i] = commands[i].name;
     near = nearest_name(word, names, COMMANDS_COUNT);
     if (near)
-        return error_set(error, EXIT_USAGE, "unknown command %.100s: did you mean `synward %s`?", word, near);
+        return error_set(error, EXIT_USAGE, "unknown command %.100s: did you mean `synward %s`?",
+                         word, near);
     return error_set(error, EXIT_USAGE, "unknown command %.100s: `synward help` lists them", word);
 }
 
 /* Do the words and options fit the command? */
-static bool check_usage(const struct command *command, const struct arguments *arguments, size_t used,
-                        struct error *error)
+static bool check_usage(const struct command *command, const struct arguments *arguments,
+                        size_t used, struct error *error)
 {
     size_t words = arguments->word_count - used;
 
     for (enum option_id id = 0; id < OPTIONS_COUNT; id++)
         if (id != OPTION_HELP && option_given(arguments, id) && !(command->options & (1u << id)))
-            return error_set(error, EXIT_USAGE, "%s: takes no --%s: see `synward help %s`", command->name,
-                             option_info(id)->name, command->name);
+            return error_set(error, EXIT_USAGE, "%s: takes no --%s: see `synward help %s`",
+                             command->name, option_info(id)->name, command->name);
     if (words < command->least_words)
-        return error_set(error, EXIT_USAGE, "%s: too few words: usage: synward %s %s", command->name,
-                         command->name, command->forms[0]);
+        return error_set(error, EXIT_USAGE, "%s: too few words: usage: synward %s %s",
+                         command->name, command->name, command->forms[0]);
     if (words > command->most_words)
         return error_set(error, EXIT_USAGE, "%s: too many words: %.100s: see `synward help %s`",
-                         command->name, arguments->words[used + command->most_words], command->name);
+                         command->name, arguments->words[used + command->most_words],
+                         command->name);
     return true;
 }
 
@@ -341,8 +342,8 @@ static bool run_bare_option(int argc, char *const *argv, bool *ran, struct error
     if (argc < 2)
         return error_set(error, EXIT_USAGE, "no command: `synward help` lists them");
     if (argv[1][0] == '-')
-        return error_set(error, EXIT_USAGE, "%.100s: options stand after the command: see `synward help`",
-                         argv[1]);
+        return error_set(error, EXIT_USAGE,
+                         "%.100s: options stand after the command: see `synward help`", argv[1]);
     return true;
 }
 

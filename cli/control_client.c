@@ -2,9 +2,9 @@
 /*
  * control_client.c - asks the daemon (control_client.h).
  *
- * The socket is non-blocking and every wait ends at one deadline, so that a daemon that hangs cannot hang the
- * command. A daemon may refuse a request before it has all of it: a failed send is no error as long as an answer
- * comes.
+ * The socket is non-blocking and every wait ends at one deadline, so that a daemon that hangs
+ * cannot hang the command. A daemon may refuse a request before it has all of it: a failed send is
+ * no error as long as an answer comes.
  */
 #include "cli/control_client.h"
 
@@ -44,12 +44,12 @@ struct json_object *control_request(const char *command)
 static bool explain_connect(const char *path, int reason, struct error *error)
 {
     if (reason == EACCES || reason == EPERM)
-        return error_set(error, EXIT_UNREACHABLE, "control socket: %.200s: permission denied: run as root",
-                         path);
-    if (reason == ENOENT || reason == ECONNREFUSED || reason == ENOTDIR)
         return error_set(error, EXIT_UNREACHABLE,
-                         "no daemon answers at %.200s: start `synward run`, or give its --control SOCKET",
-                         path);
+                         "control socket: %.200s: permission denied: run as root", path);
+    if (reason == ENOENT || reason == ECONNREFUSED || reason == ENOTDIR)
+        return error_set(
+            error, EXIT_UNREACHABLE,
+            "no daemon answers at %.200s: start `synward run`, or give its --control SOCKET", path);
     return error_set(error, EXIT_UNREACHABLE,
                      "control socket: %.200s: %s: give the daemon's --control SOCKET", path,
                      strerror(reason));
@@ -64,7 +64,8 @@ static bool connect_to(struct exchange *exchange, struct error *error)
         return explain_connect(exchange->path, ENAMETOOLONG, error);
     memcpy(address.sun_path, exchange->path, length);
     exchange->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (exchange->fd >= 0 && connect(exchange->fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+    if (exchange->fd >= 0 &&
+        connect(exchange->fd, (struct sockaddr *)&address, sizeof(address)) == 0)
         return true;
     return explain_connect(exchange->path, errno, error);
 }
@@ -83,11 +84,13 @@ static bool wait_for(const struct exchange *exchange, short events, struct error
         now = clock_now_us() / 1000;
     }
     return error_set(error, EXIT_UNREACHABLE,
-                     "the daemon at %.200s does not answer: try again, or restart it", exchange->path);
+                     "the daemon at %.200s does not answer: try again, or restart it",
+                     exchange->path);
 }
 
 /* True also where the daemon closed its ears: its answer says why. */
-static bool send_all(const struct exchange *exchange, const char *text, size_t bytes, struct error *error)
+static bool send_all(const struct exchange *exchange, const char *text, size_t bytes,
+                     struct error *error)
 {
     size_t done = 0;
 
@@ -104,7 +107,8 @@ static bool send_all(const struct exchange *exchange, const char *text, size_t b
     return true;
 }
 
-static bool send_request(const struct exchange *exchange, struct json_object *request, struct error *error)
+static bool send_request(const struct exchange *exchange, struct json_object *request,
+                         struct error *error)
 {
     size_t bytes = 0;
     const char *text = json_object_to_json_string_length(
@@ -123,7 +127,8 @@ static bool make_room(struct exchange *exchange, struct error *error)
     if (exchange->answer_bytes < exchange->capacity)
         return true;
     if (wanted > CONTROL_ANSWER_MAX)
-        return error_set(error, EXIT_FAILED, "the answer from %.200s is longer than 256 MiB", exchange->path);
+        return error_set(error, EXIT_FAILED, "the answer from %.200s is longer than 256 MiB",
+                         exchange->path);
     grown = realloc(exchange->answer, wanted);
     if (!grown)
         return error_set(error, EXIT_FAILED, "out of memory");
@@ -149,8 +154,8 @@ static bool receive_answer(struct exchange *exchange, struct error *error)
         else if (errno == EAGAIN && !wait_for(exchange, POLLIN, error))
             return false;
         else if (errno != EAGAIN && errno != EINTR)
-            return error_set(error, EXIT_UNREACHABLE, "control socket: %.200s: %s: try again", exchange->path,
-                             strerror(errno));
+            return error_set(error, EXIT_UNREACHABLE, "control socket: %.200s: %s: try again",
+                             exchange->path, strerror(errno));
     }
 }
 
@@ -165,21 +170,24 @@ static struct json_object *read_answer(const struct exchange *exchange, struct e
     if (tokener)
         json_tokener_free(tokener);
     if (exchange->answer_bytes == 0)
-        error_set(error, EXIT_UNREACHABLE, "the daemon at %.200s closed without an answer: try again",
-                  exchange->path);
-    else if (!json_object_is_type(document, json_type_object) || !json_object_object_get(document, "synward"))
         error_set(error, EXIT_UNREACHABLE,
-                  "what listens at %.200s is no synward: give the daemon's --control SOCKET", exchange->path);
+                  "the daemon at %.200s closed without an answer: try again", exchange->path);
+    else if (!json_object_is_type(document, json_type_object) ||
+             !json_object_object_get(document, "synward"))
+        error_set(error, EXIT_UNREACHABLE,
+                  "what listens at %.200s is no synward: give the daemon's --control SOCKET",
+                  exchange->path);
     else if (!document_is_error(document, error))
         return document;
     json_object_put(document);
     return NULL;
 }
 
-struct json_object *control_ask_at(const char *path, struct json_object *request, unsigned timeout_ms,
-                                   struct error *error)
+struct json_object *control_ask_at(const char *path, struct json_object *request,
+                                   unsigned timeout_ms, struct error *error)
 {
-    struct exchange exchange = {.path = path, .fd = -1, .deadline_ms = clock_now_us() / 1000 + timeout_ms};
+    struct exchange exchange = {
+        .path = path, .fd = -1, .deadline_ms = clock_now_us() / 1000 + timeout_ms};
     struct json_object *document = NULL;
 
     if (connect_to(&exchange, error) && send_request(&exchange, request, error) &&
@@ -192,7 +200,7 @@ struct json_object *control_ask_at(const char *path, struct json_object *request
     return document;
 }
 
-/* ---- a stream of lines ---- */
+/* --- a stream of lines ----------------------------------------------------------------------- */
 
 struct stream {
     struct exchange exchange; /* `answer`: a line that is not whole yet, and what came behind it */
@@ -205,7 +213,8 @@ struct stream {
 enum stream_end { STREAM_GOES_ON, STREAM_ENOUGH, STREAM_FAILED };
 
 /* One whole line. */
-static enum stream_end hear_line(struct stream *stream, const char *text, size_t bytes, struct error *error)
+static enum stream_end hear_line(struct stream *stream, const char *text, size_t bytes,
+                                 struct error *error)
 {
     const struct exchange line = {
         .path = stream->exchange.path, .answer = (char *)text, .answer_bytes = bytes};
@@ -233,7 +242,8 @@ static enum stream_end hear_lines(struct stream *stream, struct error *error)
 
         if (!newline)
             break;
-        end = hear_line(stream, exchange->answer + done, (size_t)(newline - exchange->answer) - done, error);
+        end = hear_line(stream, exchange->answer + done,
+                        (size_t)(newline - exchange->answer) - done, error);
         done = (size_t)(newline - exchange->answer) + 1;
     }
     exchange->answer_bytes -= done;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* control_client.h - one question to the daemon, over its control socket (bridge/control/protocol.h). */
+/* control_client.h - one question to the daemon, over its control socket
+ * (bridge/control/protocol.h). */
 #ifndef SYNWARD_CLI_CONTROL_CLIENT_H
 #define SYNWARD_CLI_CONTROL_CLIENT_H
 
@@ -14,16 +15,19 @@
 struct json_object *control_request(const char *command);
 
 /*
- * Sends `request` (taken, freed) to the socket at `path` and waits at most `timeout_ms` for the whole answer. NULL:
- * EXIT_UNREACHABLE where nobody answers, or what the daemon said was wrong. The caller owns the document.
+ * Sends `request` (taken, freed) to the socket at `path` and waits at most `timeout_ms` for the
+ * whole answer. NULL: EXIT_UNREACHABLE where nobody answers, or what the daemon said was wrong. The
+ * caller owns the document.
  */
-struct json_object *control_ask_at(const char *path, struct json_object *request, unsigned timeout_ms,
-                                   struct error *error);
+struct json_object *control_ask_at(const char *path, struct json_object *request,
+                                   unsigned timeout_ms, struct error *error);
 /*
- * Sends `request` (taken, freed) and gives each line of the answer, as it comes, to `heard`, until SIGINT or SIGTERM (true),
- * `heard` has had enough (true), or the daemon ends (EXIT_UNREACHABLE). The first line must come within `timeout_ms`.
+ * Sends `request` (taken, freed) and gives each line of the answer, as it comes, to `heard`, until
+ * SIGINT or SIGTERM (true), `heard` has had enough (true), or the daemon ends (EXIT_UNREACHABLE).
+ * The first line must come within `timeout_ms`.
  */
-typedef bool control_listener(void *context, struct json_object *line); /* false: enough; the line is lent */
+typedef bool control_listener(void *context,
+                              struct json_object *line); /* false: enough; the line is lent */
 bool control_listen_at(const char *path, struct json_object *request, unsigned timeout_ms,
                        control_listener *heard, void *context, struct error *error);
 

@@ -2,9 +2,9 @@
 /*
  * escape.h - text from the network made safe for a terminal.
  *
- * A greeting is what some server chose to send: escape sequences, overlong lines, text that runs backwards. Only
- * printable ASCII passes; all else becomes \r, \n, \t or \xNN, and a backslash is doubled, so that what is shown
- * tells exactly what was there.
+ * A greeting is what some server chose to send: escape sequences, overlong lines, text that runs
+ * backwards. Only printable ASCII passes; all else becomes \r, \n, \t or \xNN, and a backslash is
+ * doubled, so that what is shown tells exactly what was there.
  */
 #ifndef SYNWARD_CLI_ESCAPE_H
 #define SYNWARD_CLI_ESCAPE_H
@@ -12,11 +12,12 @@
 #include <stddef.h>
 
 /*
- * Writes `text` (`bytes` long) escaped and zero terminated; what does not fit is cut between two characters.
- * Returns `out`.
+ * Writes `text` (`bytes` long) escaped and zero terminated; what does not fit is cut between two
+ * characters. Returns `out`.
  */
 char *escape_text(const char *text, size_t bytes, char *out, size_t capacity);
-/* The same for a line of our own that may quote such text: control characters become '?', UTF-8 passes. In place. */
+/* The same for a line of our own that may quote such text: control characters become '?', UTF-8
+ * passes. In place. */
 void escape_line(char *line);
 
 #endif

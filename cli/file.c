@@ -11,7 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char *read_stream(FILE *file, const char *path, size_t max, size_t *bytes, struct error *error)
+static char *read_stream(FILE *file, const char *path, size_t max, size_t *bytes,
+                         struct error *error)
 {
     size_t capacity = 64 * 1024;
     char *text = malloc(capacity + 1);
@@ -98,7 +99,8 @@ static bool replace_regular(const char *path, const char *text, size_t bytes)
         errno = ENAMETOOLONG;
         return false;
     }
-    done = write_file(open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644), text, bytes, true) &&
+    done = write_file(open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644), text, bytes,
+                      true) &&
            rename(beside, path) == 0;
     reason = errno;
     if (!done && reason != EEXIST)
@@ -116,6 +118,6 @@ bool file_replace(const char *path, const char *text, size_t bytes, struct error
         done = write_file(open(path, O_WRONLY | O_CLOEXEC), text, bytes, false);
     else
         done = replace_regular(path, text, bytes);
-    return done ||
-           error_set(error, EXIT_FAILED, "write: %.300s: %s: give another file", path, strerror(errno));
+    return done || error_set(error, EXIT_FAILED, "write: %.300s: %s: give another file", path,
+                             strerror(errno));
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const struct option_info options[OPTIONS_COUNT] = {
-#define CLI_OPTION_INFO(id, label, argument, secret, text)                                                   \
+#define CLI_OPTION_INFO(id, label, argument, secret, text)                                         \
     [OPTION_##id] = {.name = (label), .value = (argument), .help = (text), .hidden = (secret)},
     CLI_OPTIONS(CLI_OPTION_INFO)
 #undef CLI_OPTION_INFO
@@ -40,16 +40,20 @@ static bool unknown_option(const char *word, struct error *error)
             names[count++] = options[id].name;
     near = word[1] == '-' ? nearest_name(word + 2, names, count) : NULL;
     if (near)
-        return error_set(error, EXIT_USAGE, "unknown option %.100s: did you mean --%s?", word, near);
+        return error_set(error, EXIT_USAGE, "unknown option %.100s: did you mean --%s?", word,
+                         near);
     return error_set(error, EXIT_USAGE, "unknown option %.100s: see `synward help`", word);
 }
 
-/* Reads the option at argv[*at], and its value, which may be the next word: *at is then moved on. */
-static bool take_option(struct arguments *out, int argc, char *const *argv, int *at, struct error *error)
+/* Reads the option at argv[*at], and its value, which may be the next word: *at is then moved on.
+ */
+static bool take_option(struct arguments *out, int argc, char *const *argv, int *at,
+                        struct error *error)
 {
     const char *word = argv[*at], *equals = strchr(word, '=');
     size_t length = equals ? (size_t)(equals - word) : strlen(word);
-    enum option_id id = length > 2 && word[1] == '-' ? option_find(word + 2, length - 2) : OPTIONS_COUNT;
+    enum option_id id =
+        length > 2 && word[1] == '-' ? option_find(word + 2, length - 2) : OPTIONS_COUNT;
     const char *value = equals ? equals + 1 : NULL;
 
     if (id == OPTIONS_COUNT)
@@ -59,8 +63,8 @@ static bool take_option(struct arguments *out, int argc, char *const *argv, int 
     if (options[id].value && !value && *at + 1 < argc)
         value = argv[++*at];
     if (options[id].value && (!value || value[0] == '\0'))
-        return error_set(error, EXIT_USAGE, "--%s needs a value: --%s %s", options[id].name, options[id].name,
-                         options[id].value);
+        return error_set(error, EXIT_USAGE, "--%s needs a value: --%s %s", options[id].name,
+                         options[id].name, options[id].value);
     out->value[id] = value ? value : "";
     return true;
 }
@@ -77,7 +81,8 @@ bool arguments_parse(struct arguments *out, int argc, char *const *argv, struct 
             if (!take_option(out, argc, argv, &i, error))
                 return false;
         } else if (out->word_count == WORDS_MAX) {
-            return error_set(error, EXIT_USAGE, "too many words: %.100s: see `synward help`", argv[i]);
+            return error_set(error, EXIT_USAGE, "too many words: %.100s: see `synward help`",
+                             argv[i]);
         } else {
             out->words[out->word_count++] = argv[i];
         }

@@ -2,8 +2,9 @@
 /*
  * options.h - options and words of a command line, told apart.
  *
- * Options begin with "--" and stand anywhere after the command; a value follows as the next word or after "=". "--"
- * alone ends them. Given twice, the last counts. Which of them a command takes is said in the table of commands.c.
+ * Options begin with "--" and stand anywhere after the command; a value follows as the next word or
+ * after "=". "--" alone ends them. Given twice, the last counts. Which of them a command takes is
+ * said in the table of commands.c.
  */
 #ifndef SYNWARD_CLI_OPTIONS_H
 #define SYNWARD_CLI_OPTIONS_H
@@ -15,25 +16,28 @@
 #include "profiles/error.h"
 
 /* X(id, name, name of the value or NULL, hidden, help) */
-#define CLI_OPTIONS(X)                                                                                       \
-    X(CLIENT, "client", "SIDE", false, "where the clients are")                                              \
-    X(SERVER, "server", "SIDE", false, "where the servers are")                                              \
-    X(SERVER_STACK, "server-stack", "NETNS", false, "namespace of this machine in which the servers listen") \
-    X(STORE, "store", "FILE", false, "file of the profiles (/var/lib/synward/profiles.json)")                \
-    X(CONTROL, "control", "SOCKET", false, "control socket of the daemon (/run/synward/control.sock)")       \
-    X(MODE, "mode", "auto|normal|attack", false, "mode to start in (auto)")                                  \
-    X(LEARN, "learn", "on|off", false, "learn profiles (on)")                                                \
-    X(UNKNOWN, "unknown", "cookie|pass|drop", false,                                                         \
-      "clients of attacked servers without an armed profile (cookie)")                                       \
-    X(WORKERS, "workers", "N", false, "threads that carry frames (1)")                                       \
-    X(FLOWS, "flows", "N", false, "connections remembered at once (262144)")                                 \
-    X(BUSY_POLL, "busy-poll", "off|auto|US", false, "look for frames so long before sleeping (off)")         \
-    X(FOR, "for", "SECONDS", false, "how long a source stays put aside (until it is removed)")               \
-    X(CONFIG, "config", "FILE", false, "read options from a JSON file; the command line wins")               \
-    X(PCAP, "pcap", "FILE", false, "learn from a capture (pcap or pcapng)")                                  \
-    X(JSON, "json", NULL, false, "print one JSON object instead of tables")                                  \
-    X(HELP, "help", NULL, false, "explain the command")                                                      \
-    X(SINGLE_READS, "single-reads", NULL, true, "read as on kernels that have no multishot reads")           \
+#define CLI_OPTIONS(X)                                                                             \
+    X(CLIENT, "client", "SIDE", false, "where the clients are")                                    \
+    X(SERVER, "server", "SIDE", false, "where the servers are")                                    \
+    X(SERVER_STACK, "server-stack", "NETNS", false,                                                \
+      "namespace of this machine in which the servers listen")                                     \
+    X(STORE, "store", "FILE", false, "file of the profiles (/var/lib/synward/profiles.json)")      \
+    X(CONTROL, "control", "SOCKET", false,                                                         \
+      "control socket of the daemon (/run/synward/control.sock)")                                  \
+    X(MODE, "mode", "auto|normal|attack", false, "mode to start in (auto)")                        \
+    X(LEARN, "learn", "on|off", false, "learn profiles (on)")                                      \
+    X(UNKNOWN, "unknown", "cookie|pass|drop", false,                                               \
+      "clients of attacked servers without an armed profile (cookie)")                             \
+    X(WORKERS, "workers", "N", false, "threads that carry frames (1)")                             \
+    X(FLOWS, "flows", "N", false, "connections remembered at once (262144)")                       \
+    X(BUSY_POLL, "busy-poll", "off|auto|US", false,                                                \
+      "look for frames so long before sleeping (off)")                                             \
+    X(FOR, "for", "SECONDS", false, "how long a source stays put aside (until it is removed)")     \
+    X(CONFIG, "config", "FILE", false, "read options from a JSON file; the command line wins")     \
+    X(PCAP, "pcap", "FILE", false, "learn from a capture (pcap or pcapng)")                        \
+    X(JSON, "json", NULL, false, "print one JSON object instead of tables")                        \
+    X(HELP, "help", NULL, false, "explain the command")                                            \
+    X(SINGLE_READS, "single-reads", NULL, true, "read as on kernels that have no multishot reads") \
     X(SINGLE_QUEUE, "single-queue", NULL, true, "read each side as where TAPs have one queue")
 
 enum option_id {
@@ -61,7 +65,8 @@ struct arguments {
 const struct option_info *option_info(enum option_id id);
 bool option_given(const struct arguments *arguments, enum option_id id);
 
-/* Reads argv[1..argc). False with EXIT_USAGE for an unknown option, a missing or needless value, or too many words. */
+/* Reads argv[1..argc). False with EXIT_USAGE for an unknown option, a missing or needless value, or
+ * too many words. */
 bool arguments_parse(struct arguments *out, int argc, char *const *argv, struct error *error);
 
 /* The name of `count` that is nearest to `word`, NULL where none is near. */

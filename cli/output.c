@@ -12,7 +12,8 @@
 
 void output_json(struct json_object *document)
 {
-    puts(json_object_to_json_string_ext(document, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+    puts(json_object_to_json_string_ext(document, JSON_C_TO_STRING_PRETTY |
+                                                      JSON_C_TO_STRING_SPACED |
                                                       JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
@@ -36,8 +37,8 @@ const char *output_field(struct json_object *object, const char *key)
 {
     struct json_object *value = NULL;
 
-    if (!json_object_is_type(object, json_type_object) || !json_object_object_get_ex(object, key, &value) ||
-        !value)
+    if (!json_object_is_type(object, json_type_object) ||
+        !json_object_object_get_ex(object, key, &value) || !value)
         return "-";
     return json_object_get_string(value);
 }
@@ -46,7 +47,8 @@ const char *output_yes_no(struct json_object *object, const char *key)
 {
     struct json_object *value = NULL;
 
-    if (!json_object_is_type(object, json_type_object) || !json_object_object_get_ex(object, key, &value) ||
+    if (!json_object_is_type(object, json_type_object) ||
+        !json_object_object_get_ex(object, key, &value) ||
         !json_object_is_type(value, json_type_boolean))
         return "-";
     return json_object_get_boolean(value) ? "yes" : "no";
@@ -71,8 +73,8 @@ char *output_server(struct json_object *object, char text[OUTPUT_SERVER_BYTES])
     const char *address = output_field(object, "server");
     bool brackets = strchr(address, ':') != NULL;
 
-    snprintf(text, OUTPUT_SERVER_BYTES, "%s%.46s%s:%.5s", brackets ? "[" : "", address, brackets ? "]" : "",
-             output_field(object, "port"));
+    snprintf(text, OUTPUT_SERVER_BYTES, "%s%.46s%s:%.5s", brackets ? "[" : "", address,
+             brackets ? "]" : "", output_field(object, "port"));
     append_vlan(json_object_object_get(object, "vlan"), text, OUTPUT_SERVER_BYTES);
     return text;
 }

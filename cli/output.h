@@ -2,7 +2,8 @@
 /*
  * output.h - what the command line writes: documents, answers and errors.
  *
- * The tables are made from the documents that --json prints, so that the two cannot tell different stories.
+ * The tables are made from the documents that --json prints, so that the two cannot tell different
+ * stories.
  */
 #ifndef SYNWARD_CLI_OUTPUT_H
 #define SYNWARD_CLI_OUTPUT_H
@@ -14,14 +15,16 @@
 
 /* Prints the document as --json does. */
 void output_json(struct json_object *document);
-/* One line on stderr, "synward: TEXT", safe for a terminal. Returns the exit code that the error carries. */
+/* One line on stderr, "synward: TEXT", safe for a terminal. Returns the exit code that the error
+ * carries. */
 enum exit_code output_error(const struct error *error);
-/* Writes what is buffered. False, with `error`, where stdout did not take it (disk full, reader gone). */
+/* Writes what is buffered. False, with `error`, where stdout did not take it (disk full, reader
+ * gone). */
 bool output_flush(struct error *error);
 
 /*
- * Fields of documents for tables: "-" where the field is missing or null. Numbers and booleans come as JSON writes
- * them.
+ * Fields of documents for tables: "-" where the field is missing or null. Numbers and booleans come
+ * as JSON writes them.
  */
 const char *output_field(struct json_object *object, const char *key);
 /* "yes", "no", "-". */

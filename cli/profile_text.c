@@ -2,7 +2,8 @@
 /*
  * profile_text.c - profiles for people (profile_text.h).
  *
- * What is null in the document is not known yet and shows as "-", or "unknown" where a sentence needs a word.
+ * What is null in the document is not known yet and shows as "-", or "unknown" where a sentence
+ * needs a word.
  */
 #include "cli/profile_text.h"
 
@@ -44,12 +45,14 @@ static const struct table_column profile_columns[] = {
 
 void print_profile_table(struct json_object *profiles)
 {
-    struct table *table = table_new(sizeof(profile_columns) / sizeof(profile_columns[0]), profile_columns);
+    struct table *table =
+        table_new(sizeof(profile_columns) / sizeof(profile_columns[0]), profile_columns);
     char server[OUTPUT_SERVER_BYTES], fidelity[16];
 
     for (size_t i = 0; i < json_object_array_length(profiles); i++) {
         struct json_object *profile = json_object_array_get_idx(profiles, i);
-        struct json_object *application = get(profile, "application"), *evidence = get(profile, "evidence");
+        struct json_object *application = get(profile, "application"),
+                           *evidence = get(profile, "evidence");
 
         table_cell(table, "%s", output_server(profile, server));
         table_cell(table, "%s", output_field(application, "protocol"));
@@ -120,7 +123,8 @@ static void add_greeting(struct table *table, struct json_object *greeting)
     table_cell(table, "greeting");
     if (text)
         table_cell(table, "\"%s\" (%zu bytes, %s)", json_object_get_string(text),
-                   hex ? strlen(json_object_get_string(hex)) / 2 : strlen(json_object_get_string(text)),
+                   hex ? strlen(json_object_get_string(hex)) / 2
+                       : strlen(json_object_get_string(text)),
                    kind);
     else if (hex)
         table_cell(table, "%s (%zu bytes in hex, %s)", json_object_get_string(hex),
@@ -134,7 +138,8 @@ static void add_greeting(struct table *table, struct json_object *greeting)
 /* The first names of one kind; an empty one stands for requests that named none. */
 static void add_names(struct table *table, struct json_object *names)
 {
-    const size_t count = json_object_is_type(names, json_type_array) ? json_object_array_length(names) : 0;
+    const size_t count =
+        json_object_is_type(names, json_type_array) ? json_object_array_length(names) : 0;
     char text[LINE_BYTES] = "";
     size_t used = 0;
 
@@ -172,13 +177,15 @@ static void add_request(struct table *table, struct json_object *request)
     table_cell(table, "%s", join(get(request, "protocols"), ", ", "nothing yet", protocols));
     if (pattern) {
         table_cell(table, "pattern");
-        table_cell(table, "%" PRId64 " bytes or more, constant %s",
-                   json_object_get_int64(get(pattern, "least_bytes")),
-                   json_object_to_json_string_ext(get(pattern, "bytes"), JSON_C_TO_STRING_NOSLASHESCAPE));
+        table_cell(
+            table, "%" PRId64 " bytes or more, constant %s",
+            json_object_get_int64(get(pattern, "least_bytes")),
+            json_object_to_json_string_ext(get(pattern, "bytes"), JSON_C_TO_STRING_NOSLASHESCAPE));
     }
     if (rate) {
         table_cell(table, "pattern also takes");
-        table_cell(table, "%" PRId64 " of %" PRId64 " random requests (expected %.2g); requests of %s",
+        table_cell(table,
+                   "%" PRId64 " of %" PRId64 " random requests (expected %.2g); requests of %s",
                    json_object_get_int64(get(rate, "random")),
                    json_object_get_int64(get(rate, "random_requests")),
                    (double)json_object_get_int64(get(rate, "random_requests")) *
@@ -209,9 +216,9 @@ static const char *number(struct json_object *tcp, const char *key)
 static void add_tcp(struct table *table, struct json_object *tcp)
 {
     table_cell(table, "TCP");
-    table_cell(table, "MSS %s, window %s, scale %s, SACK %s, timestamps %s, ECN %s", number(tcp, "mss"),
-               number(tcp, "window"), number(tcp, "window_scale"), capability(tcp, "sack"),
-               capability(tcp, "timestamps"), capability(tcp, "ecn"));
+    table_cell(table, "MSS %s, window %s, scale %s, SACK %s, timestamps %s, ECN %s",
+               number(tcp, "mss"), number(tcp, "window"), number(tcp, "window_scale"),
+               capability(tcp, "sack"), capability(tcp, "timestamps"), capability(tcp, "ecn"));
     table_cell(table, "IP");
     table_cell(table, "TTL %s, DF %s, ID %s", known(tcp, "ttl"),
                get(tcp, "df") ? output_yes_no(tcp, "df") : "unknown", known(tcp, "ip_id"));

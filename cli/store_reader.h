@@ -9,8 +9,8 @@
 #include "profiles/error.h"
 
 /*
- * The profiles of the store at `path`, or those that `selector` (may be NULL) names. NULL: `error`, EXIT_NOT_FOUND
- * where it names none.
+ * The profiles of the store at `path`, or those that `selector` (may be NULL) names. NULL: `error`,
+ * EXIT_NOT_FOUND where it names none.
  */
 struct json_object *store_document(const char *path, const struct server_selector *selector,
                                    struct error *error);

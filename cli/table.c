@@ -54,7 +54,8 @@ size_t table_rows(const struct table *table)
 }
 
 /* `pending` blanks are written only when something follows them. */
-static void print_cell(const struct table *table, FILE *out, size_t column, const char *text, size_t *pending)
+static void print_cell(const struct table *table, FILE *out, size_t column, const char *text,
+                       size_t *pending)
 {
     size_t length = strlen(text), fill = table->width[column] - length;
 

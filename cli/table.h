@@ -2,14 +2,14 @@
 /*
  * table.h - the one writer of aligned columns.
  *
- *      struct table *table = table_new(2, (const struct table_column[]){{"SERVER", ALIGN_LEFT}, {"AGE", ALIGN_RIGHT}});
- *      table_cell(table, "%s", server);
+ *      struct table *table = table_new(2, (const struct table_column[]){{"SERVER", ALIGN_LEFT},
+ *      {"AGE", ALIGN_RIGHT}}); table_cell(table, "%s", server);
  *      table_cell(table, "%.1f s", age);          cells fill the rows from left to right
  *      table_print(table, stdout, 0);
  *      table_free(table);
  *
- * Columns are as wide as their widest cell and stand two blanks apart; lines have no trailing blanks. What comes
- * into a cell is escaped.
+ * Columns are as wide as their widest cell and stand two blanks apart; lines have no trailing
+ * blanks. What comes into a cell is escaped.
  */
 #ifndef SYNWARD_CLI_TABLE_H
 #define SYNWARD_CLI_TABLE_H
@@ -30,8 +30,8 @@ struct table_column {
 struct table;
 
 /*
- * `columns` at most TABLE_COLUMNS_MAX; `column` is copied, the headings are not. Ends the program where memory is
- * out.
+ * `columns` at most TABLE_COLUMNS_MAX; `column` is copied, the headings are not. Ends the program
+ * where memory is out.
  */
 struct table *table_new(size_t columns, const struct table_column *column);
 __attribute__((format(printf, 2, 3))) void table_cell(struct table *table, const char *format, ...);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * engine.c - one shard: memory, the way of a frame through the stages, time, and what is asked of it from outside.
+ * engine.c - one shard: memory, the way of a frame through the stages, time, and what is asked of
+ * it from outside.
  */
 #include "engine/engine.h"
 
@@ -18,9 +19,10 @@
 
 /* SYN-ACKs to be repeated get a quarter of the greetings' slots: a flood overwrites them anyway. */
 #define SYNACKS_SHARE 4
-#define TICK_WORK     16 /* things done by one engine_tick(): each may put one or two segments into the outbox */
+/* Things done by one engine_tick(): each may put one or two segments into the outbox */
+#define TICK_WORK 16
 
-/* --- memory ------------------------------------------------------------------------------------------------------ */
+/* --- memory ---------------------------------------------------------------------------------- */
 
 void engine_config_defaults(struct engine_config *config)
 {
@@ -112,8 +114,9 @@ size_t engine_bytes(const struct engine_config *config)
 }
 
 /*
- * Tables that a flood fills at random places are touched now, so that resident memory does not move under attack.
- * Pools that are used from one end (flows, openings, assemblies), and servers, grow with honest use only.
+ * Tables that a flood fills at random places are touched now, so that resident memory does not move
+ * under attack. Pools that are used from one end (flows, openings, assemblies), and servers, grow
+ * with honest use only.
  */
 static void touch(const struct pieces *pieces)
 {
@@ -143,7 +146,8 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
     engine->servers.shards = config->shards ? config->shards : 1;
     engine->servers.unknown = config->unknown;
     source_limiter_init(&engine->limits, pieces.limits, config->sources_max, seed);
-    source_table_init(&engine->sources, pieces.sources, config->sources_max, engine->servers.shards, seed);
+    source_table_init(&engine->sources, pieces.sources, config->sources_max, engine->servers.shards,
+                      seed);
     engine->greetings = resend_ring_init(pieces.greetings, config->greeted_max, seed);
     engine->synacks = resend_ring_init(pieces.synacks, config->greeted_max / SYNACKS_SHARE, seed);
     tag_table_init(&engine->stray, pieces.stray, TAGS_STRAY, 30000);
@@ -161,7 +165,7 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
     return engine;
 }
 
-/* --- verdicts ---------------------------------------------------------------------------------------------------- */
+/* --- verdicts -------------------------------------------------------------------------------- */
 
 void passage_hold(struct passage *passage)
 {
@@ -185,8 +189,9 @@ void passage_reply(struct engine *engine, struct passage *passage, const struct 
 {
     const struct frame *frame = &passage->frame;
 
-    replied(engine, passage,
-            segment_write(frame->data - OFFLOAD_BYTES, OFFLOAD_BYTES + frame->capacity, link, segment));
+    replied(
+        engine, passage,
+        segment_write(frame->data - OFFLOAD_BYTES, OFFLOAD_BYTES + frame->capacity, link, segment));
 }
 
 void passage_answer(struct engine *engine, struct passage *passage, const struct segment *segment)
@@ -194,8 +199,8 @@ void passage_answer(struct engine *engine, struct passage *passage, const struct
     replied(engine, passage, segment_answer(&passage->frame, segment));
 }
 
-void speak_as(const struct engine *engine, const struct promise *promise, const struct flow_key *key,
-              struct segment *segment)
+void speak_as(const struct engine *engine, const struct promise *promise,
+              const struct flow_key *key, struct segment *segment)
 {
     segment->ttl = promised_ttl(promise);
     segment->df = promise->synack.df;
@@ -217,13 +222,15 @@ void passage_reset_by(struct engine *engine, struct passage *passage, const stru
 
     engine->counters.drops[reason]++;
     replied(engine, passage,
-            segment_answer_reset(&passage->frame, promised_ttl(promise), promise->synack.df, flow_label));
+            segment_answer_reset(&passage->frame, promised_ttl(promise), promise->synack.df,
+                                 flow_label));
 }
 
 void passage_reset(struct engine *engine, struct passage *passage, enum drop_reason reason)
 {
     struct server_key key = flow_key_server(&passage->key);
-    const struct server *server = passage->from == SIDE_CLIENT ? server_find(&engine->servers, &key) : NULL;
+    const struct server *server =
+        passage->from == SIDE_CLIENT ? server_find(&engine->servers, &key) : NULL;
 
     if (server) {
         passage_reset_by(engine, passage, server, reason);
@@ -240,7 +247,8 @@ void engine_emit(struct engine *engine, enum side to, const struct link_header *
     uint32_t bytes = 0;
 
     if (outbox->count < OUTBOX_FRAMES)
-        bytes = segment_write(outbox->memory + outbox->used, outbox->capacity - outbox->used, link, segment);
+        bytes = segment_write(outbox->memory + outbox->used, outbox->capacity - outbox->used, link,
+                              segment);
     if (!bytes) {
         engine->counters.drops[DROP_outbox_full]++;
         return;
@@ -249,7 +257,7 @@ void engine_emit(struct engine *engine, enum side to, const struct link_header *
     outbox->used += (bytes + 7) & ~7u;
 }
 
-/* --- flows and servers -------------------------------------------------------------------------------------------- */
+/* --- flows and servers ----------------------------------------------------------------------- */
 
 struct server *flow_server(struct engine *engine, const struct flow *flow)
 {
@@ -290,7 +298,8 @@ void flow_bind_server(struct engine *engine, struct flow *flow, struct server *s
     count_half_open(engine, flow, 1);
 }
 
-void engine_flow_state(struct engine *engine, struct flow *flow, enum flow_state state, uint64_t now_us)
+void engine_flow_state(struct engine *engine, struct flow *flow, enum flow_state state,
+                       uint64_t now_us)
 {
     count_half_open(engine, flow, -1);
     flow_set_state(&engine->flows, flow, state, now_us);
@@ -303,7 +312,8 @@ void engine_flow_free(struct engine *engine, struct flow *flow)
     flow_free(&engine->flows, flow);
 }
 
-void engine_flow_close(struct engine *engine, struct flow *flow, enum flow_end reason, uint64_t now_us)
+void engine_flow_close(struct engine *engine, struct flow *flow, enum flow_end reason,
+                       uint64_t now_us)
 {
     bool observed = flow->state == FLOW_ESTABLISHED || flow->state == FLOW_SPLICED ||
                     flow->state == FLOW_GREETING || flow->state == FLOW_HALF_OPEN;
@@ -313,22 +323,23 @@ void engine_flow_close(struct engine *engine, struct flow *flow, enum flow_end r
     engine_flow_state(engine, flow, FLOW_CLOSING, now_us);
 }
 
-struct flow *engine_flow_new(struct engine *engine, const struct flow_key *key, enum flow_state state,
-                             uint64_t now_us)
+struct flow *engine_flow_new(struct engine *engine, const struct flow_key *key,
+                             enum flow_state state, uint64_t now_us)
 {
     struct flow *old = flow_evictable(&engine->flows, state, now_us);
 
     if (old) {
         engine->counters.flows_evicted++;
-        if (old->state == FLOW_HALF_OPEN || old->state == FLOW_ESTABLISHED || old->state == FLOW_SPLICED)
+        if (old->state == FLOW_HALF_OPEN || old->state == FLOW_ESTABLISHED ||
+            old->state == FLOW_SPLICED)
             observe_end(engine, old, END_EVICTED, now_us);
         engine_flow_free(engine, old);
     }
     return flow_new(&engine->flows, key, state, now_us);
 }
 
-const struct promise *server_promise(const struct engine *engine, const struct server *server, bool ipv4,
-                                     uint32_t generation, uint64_t now_us)
+const struct promise *server_promise(const struct engine *engine, const struct server *server,
+                                     bool ipv4, uint32_t generation, uint64_t now_us)
 {
     const struct server_policy *policy = server->policy;
 
@@ -340,7 +351,7 @@ const struct promise *server_promise(const struct engine *engine, const struct s
     return generation == DEFAULT_PROMISE_GENERATION ? &engine->default_promise[ipv4 ? 0 : 1] : NULL;
 }
 
-/* --- the way of a frame ------------------------------------------------------------------------------------------- */
+/* --- the way of a frame ---------------------------------------------------------------------- */
 
 /* True where cookies of this server may be on their way to clients, or back. */
 static bool cookies_out(const struct server *server, uint64_t now_us)
@@ -355,7 +366,8 @@ static inline void client_without_flow(struct engine *engine, struct passage *pa
     struct server *server = server_of(&engine->servers, &passage->key);
     bool ack = (passage->frame.flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_ACK;
 
-    /* For a cookie lifetime after an attack, what is no SYN and no RST may belong to a cookie (ENGINE 5.13). */
+    /* For a cookie lifetime after an attack, what is no SYN and no RST may belong to a cookie
+     * (ENGINE 5.13). */
     if (!server || !(server_protected(server) || (ack && cookies_out(server, passage->now_us))))
         track_client(engine, passage, server);
     else if (!admission(engine, passage, server, NULL))
@@ -365,7 +377,8 @@ static inline void client_without_flow(struct engine *engine, struct passage *pa
 static void server_without_flow(struct engine *engine, struct passage *passage)
 {
     struct server_key key = flow_key_server(&passage->key);
-    const struct server *server = passage->frame.flags & TCP_RST ? server_find(&engine->servers, &key) : NULL;
+    const struct server *server =
+        passage->frame.flags & TCP_RST ? server_find(&engine->servers, &key) : NULL;
 
     if (server && cookies_out(server, passage->now_us))
         admission_stray_reset(engine, passage);
@@ -385,9 +398,10 @@ static void refused_flow(struct engine *engine, struct passage *passage)
 }
 
 /*
- * True where a client's segment can be the connection's own: it acknowledges what that server has sent lately, and says
- * nothing new behind the client's FIN. What is neither a closing connection's own nor a proof is the beginning of another one that
- * came out of order; translated, it would have the server reset a connection that is about to be made.
+ * True where a client's segment can be the connection's own: it acknowledges what that server has
+ * sent lately, and says nothing new behind the client's FIN. What is neither a closing connection's
+ * own nor a proof is the beginning of another one that came out of order; translated, it would have
+ * the server reset a connection that is about to be made.
  */
 static bool of_flow(const struct engine *engine, const struct frame *frame, const struct flow *flow)
 {
@@ -424,8 +438,9 @@ static void closing_flow(struct engine *engine, struct passage *passage, struct 
 }
 
 /*
- * What the server says on a connection that we do not know makes us pick that up (ENGINE 5.13), be it only a FIN that it repeats to a
- * client that is gone, or has come anew since, with a cookie of ours.
+ * What the server says on a connection that we do not know makes us pick that up (ENGINE 5.13), be
+ * it only a FIN that it repeats to a client that is gone, or has come anew since, with a cookie of
+ * ours.
  */
 static void established_flow(struct engine *engine, struct passage *passage, struct flow *flow)
 {
@@ -435,16 +450,18 @@ static void established_flow(struct engine *engine, struct passage *passage, str
         struct server_key key = flow_key_server(&passage->key);
         struct server *server = server_find(&engine->servers, &key);
 
-        if (server && cookies_out(server, passage->now_us) && admission(engine, passage, server, flow))
+        if (server && cookies_out(server, passage->now_us) &&
+            admission(engine, passage, server, flow))
             return;
     }
     track_flow(engine, passage, flow);
 }
 
 /*
- * A half-open connection finishes untouched in every mode, but for two clients that a switch of modes caught in the
- * middle (ENGINE 5.13): one whose SYN the server never answered gets a cookie when it asks again; and one that
- * acknowledges our SYN-ACK, not the server's, has its proof looked at.
+ * A half-open connection finishes untouched in every mode, but for two clients that a switch of
+ * modes caught in the middle (ENGINE 5.13): one whose SYN the server never answered gets a cookie
+ * when it asks again; and one that acknowledges our SYN-ACK, not the server's, has its proof looked
+ * at.
  */
 static void half_open_flow(struct engine *engine, struct passage *passage, struct flow *flow)
 {
@@ -474,8 +491,10 @@ static void half_open_flow(struct engine *engine, struct passage *passage, struc
     track_flow(engine, passage, flow);
 }
 
-/* A SYN of a source that is put aside: by the operator, for all servers; by judgement, for those that are attacked. */
-static bool __attribute__((noinline)) source_is_refused(struct engine *engine, const struct passage *passage)
+/* A SYN of a source that is put aside: by the operator, for all servers; by judgement, for those
+ * that are attacked. */
+static bool __attribute__((noinline))
+source_is_refused(struct engine *engine, const struct passage *passage)
 {
     struct server_key key;
     const struct server *server;
@@ -493,7 +512,8 @@ static bool __attribute__((noinline)) source_is_refused(struct engine *engine, c
 
 static inline bool source_refused(struct engine *engine, const struct passage *passage)
 {
-    return passage->from == SIDE_CLIENT && (passage->frame.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
+    return passage->from == SIDE_CLIENT &&
+           (passage->frame.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
            source_is_refused(engine, passage);
 }
 
@@ -562,13 +582,14 @@ static void __attribute__((noinline)) other_frame(struct engine *engine, struct 
     if (frame->kind == FRAME_ICMP_ERROR)
         icmp_frame(engine, passage);
     else if (piece && passage->from == SIDE_CLIENT && host_attacked(engine, frame))
-        passage_drop(engine, passage, frame->kind == FRAME_MALFORMED ? DROP_bad_segment : DROP_fragment);
+        passage_drop(engine, passage,
+                     frame->kind == FRAME_MALFORMED ? DROP_bad_segment : DROP_fragment);
 }
 
 /* Not a plain frame: the view is filled in by the walk. */
 static void __attribute__((noinline))
-walked_frame(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes, uint32_t wire_bytes,
-             uint32_t capacity, uint64_t now_us, struct verdict *verdict)
+walked_frame(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes,
+             uint32_t wire_bytes, uint32_t capacity, uint64_t now_us, struct verdict *verdict)
 {
     struct passage passage;
     struct frame *frame = &passage.frame;
@@ -577,8 +598,9 @@ walked_frame(struct engine *engine, enum side from, uint8_t *buffer, uint32_t by
     if (bytes < OFFLOAD_BYTES)
         return;
     passage_begin(&passage, from, now_us, verdict);
-    if (frame_walk(frame, (struct offload *)(void *)buffer, buffer + OFFLOAD_BYTES, bytes - OFFLOAD_BYTES,
-                   wire_bytes - OFFLOAD_BYTES, capacity - OFFLOAD_BYTES) != FRAME_TCP) {
+    if (frame_walk(frame, (struct offload *)(void *)buffer, buffer + OFFLOAD_BYTES,
+                   bytes - OFFLOAD_BYTES, wire_bytes - OFFLOAD_BYTES,
+                   capacity - OFFLOAD_BYTES) != FRAME_TCP) {
         other_frame(engine, &passage);
         return;
     }
@@ -592,7 +614,8 @@ walked_frame(struct engine *engine, enum side from, uint8_t *buffer, uint32_t by
 }
 
 void engine_plain_stranger(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes,
-                           uint64_t hash, uint32_t capacity, uint64_t now_us, struct verdict *verdict)
+                           uint64_t hash, uint32_t capacity, uint64_t now_us,
+                           struct verdict *verdict)
 {
     struct passage passage;
 
@@ -603,8 +626,8 @@ void engine_plain_stranger(struct engine *engine, enum side from, uint8_t *buffe
 
 /* A plain frame that is no plain segment of its flow. */
 static void __attribute__((noinline))
-plain_flow_frame(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes, uint32_t index,
-                 uint32_t capacity, uint64_t now_us, struct verdict *verdict)
+plain_flow_frame(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes,
+                 uint32_t index, uint32_t capacity, uint64_t now_us, struct verdict *verdict)
 {
     struct passage passage;
 
@@ -615,12 +638,14 @@ plain_flow_frame(struct engine *engine, enum side from, uint8_t *buffer, uint32_
 }
 
 /*
- * Key, hash and view of a plain frame are made in registers: where it is a plain segment of a flow, as nearly all are, that is all
- * that they are wanted for. Each other way begins at this one's end, in its place on the stack: their arguments are alike for that, and
- * what they want of the frame they read again.
+ * Key, hash and view of a plain frame are made in registers: where it is a plain segment of a flow,
+ * as nearly all are, that is all that they are wanted for. Each other way begins at this one's end,
+ * in its place on the stack: their arguments are alike for that, and what they want of the frame
+ * they read again.
  */
 void engine_any_frame(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes,
-                      uint32_t wire_bytes, uint32_t capacity, uint64_t now_us, struct verdict *verdict)
+                      uint32_t wire_bytes, uint32_t capacity, uint64_t now_us,
+                      struct verdict *verdict)
 {
     uint8_t *data = buffer + OFFLOAD_BYTES;
     struct flow_words key;
@@ -651,9 +676,10 @@ void engine_any_frame(struct engine *engine, enum side from, uint8_t *buffer, ui
         plain_flow_frame(engine, from, buffer, bytes, index, capacity, now_us, verdict);
 }
 
-/* --- time --------------------------------------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------------------ */
 
-/* An end that vanished says nothing; the other one's own timers end its half (RFC 9293 3.8.3), and ours this entry. */
+/* An end that vanished says nothing; the other one's own timers end its half (RFC 9293 3.8.3), and
+ * ours this entry. */
 static bool expire_flow(struct engine *engine, uint64_t now_us)
 {
     bool more;
@@ -674,8 +700,8 @@ bool engine_tick(struct engine *engine, uint64_t now_us)
     engine->now_us = now_us;
     assembly_expire(engine->assemblies, now_us);
     for (int work = 0; work < TICK_WORK; work++) {
-        bool some =
-            opening_tick(engine, now_us) || admission_resend(engine, now_us) || expire_flow(engine, now_us);
+        bool some = opening_tick(engine, now_us) || admission_resend(engine, now_us) ||
+                    expire_flow(engine, now_us);
 
         if (!some)
             return false;
@@ -698,7 +724,7 @@ uint64_t engine_next_deadline(const struct engine *engine)
     return earlier(next, flow_next_expiry(&engine->flows, engine->now_us));
 }
 
-/* --- from outside ------------------------------------------------------------------------------------------------- */
+/* --- from outside ---------------------------------------------------------------------------- */
 
 struct outbox *engine_outbox(struct engine *engine)
 {
@@ -723,8 +749,8 @@ void engine_adopt_policy(struct engine *engine, const struct policy *policy, uin
     server_table_adopt(&engine->servers, policy, now_us);
 }
 
-void engine_set_setting(struct engine *engine, const struct server_key *server, enum mode_setting setting,
-                        uint64_t now_us)
+void engine_set_setting(struct engine *engine, const struct server_key *server,
+                        enum mode_setting setting, uint64_t now_us)
 {
     struct server *one = server ? server_add(&engine->servers, server, now_us) : NULL;
 
@@ -783,12 +809,14 @@ bool engine_forget_source(struct engine *engine, const struct ip_addr *prefix, u
     return source_forget(&engine->sources, prefix, length);
 }
 
-uint32_t engine_sources(const struct engine *engine, struct source_info *out, uint32_t max, uint64_t now_us)
+uint32_t engine_sources(const struct engine *engine, struct source_info *out, uint32_t max,
+                        uint64_t now_us)
 {
     return source_list(&engine->sources, out, max, now_us);
 }
 
-uint32_t engine_servers(const struct engine *engine, struct server_info *out, uint32_t max, uint64_t now_us)
+uint32_t engine_servers(const struct engine *engine, struct server_info *out, uint32_t max,
+                        uint64_t now_us)
 {
     uint32_t count = 0;
 
@@ -812,7 +840,8 @@ uint32_t engine_servers(const struct engine *engine, struct server_info *out, ui
     return count;
 }
 
-uint32_t engine_flows(const struct engine *engine, struct flow_info *out, uint32_t max, uint64_t now_us)
+uint32_t engine_flows(const struct engine *engine, struct flow_info *out, uint32_t max,
+                      uint64_t now_us)
 {
     uint32_t count = 0;
 
@@ -827,7 +856,8 @@ uint32_t engine_flows(const struct engine *engine, struct flow_info *out, uint32
                 .state = flow_state_name((enum flow_state)flow->state),
                 .spliced = flow->flags & FLOW_EDIT,
                 .delta = flow->delta,
-                .age_us = (uint64_t)(flow_clock(now_us) - flow_cold(&engine->flows, flow)->born) << 16,
+                .age_us = (uint64_t)(flow_clock(now_us) - flow_cold(&engine->flows, flow)->born)
+                          << 16,
             };
         count++;
     }

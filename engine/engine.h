@@ -2,16 +2,16 @@
 /*
  * engine.h - the decision: frames in, verdicts out.
  *
- * An engine is one shard: it belongs to one thread, is made in memory that the caller gives, and makes no system
- * call, reads no clock, allocates nothing after init, logs nothing and has no global. Time comes in as microseconds
- * of one monotonic clock that every shard shares (cookies of one shard are good in another). Both directions of a
- * flow must reach the same shard.
+ * An engine is one shard: it belongs to one thread, is made in memory that the caller gives, and
+ * makes no system call, reads no clock, allocates nothing after init, logs nothing and has no
+ * global. Time comes in as microseconds of one monotonic clock that every shard shares (cookies of
+ * one shard are good in another). Both directions of a flow must reach the same shard.
  *
  *      engine_input(frame) -> verdict       + outbox (segments of our own)  + observations
  *      engine_tick(now)    -> more work?    + outbox                        + observations
  *
- * After each of the two the caller empties the outbox (engine_outbox(), then outbox.count = outbox.used = 0); the
- * observation queue is emptied once a batch (count = 0).
+ * After each of the two the caller empties the outbox (engine_outbox(), then outbox.count =
+ * outbox.used = 0); the observation queue is emptied once a batch (count = 0).
  */
 #ifndef SYNWARD_ENGINE_ENGINE_H
 #define SYNWARD_ENGINE_ENGINE_H
@@ -37,18 +37,21 @@ enum unknown_servers {
     UNKNOWN_DROP,   /* new ones are not let through at all */
 };
 
-/* What the operator asked for. INHERIT is only for a single server: it follows the setting for all. */
+/* What the operator asked for. INHERIT is only for a single server: it follows the setting for all.
+ */
 enum mode_setting { SETTING_INHERIT, SETTING_AUTO, SETTING_NORMAL, SETTING_ATTACK };
 
 struct engine_config {
-    uint32_t flows_max;    /* entries of the flow table, default 262144 */
-    uint32_t openings_max; /* connections being opened at once, with 16 KiB of held data each; default 1024 */
-    uint32_t greeted_max;  /* greetings remembered, power of two >= 256, default 65536 */
-    uint32_t assemblies_max;      /* requests being put together, default 1024 */
-    uint32_t servers_max;         /* default 4096 */
-    uint32_t sources_max;         /* sources limited, and sources judged; power of two, default 16384 */
-    uint32_t observations_max;    /* queue between two batches, default 256 */
-    uint32_t served_max;          /* requests remembered as served, power of two, default 2^20 (ENGINE 5.8) */
+    uint32_t flows_max;      /* entries of the flow table, default 262144 */
+    uint32_t openings_max;   /* connections being opened at once, with 16 KiB of held data each;
+                                default 1024 */
+    uint32_t greeted_max;    /* greetings remembered, power of two >= 256, default 65536 */
+    uint32_t assemblies_max; /* requests being put together, default 1024 */
+    uint32_t servers_max;    /* default 4096 */
+    uint32_t sources_max;    /* sources limited, and sources judged; power of two, default 16384 */
+    uint32_t observations_max; /* queue between two batches, default 256 */
+    uint32_t
+        served_max; /* requests remembered as served, power of two, default 2^20 (ENGINE 5.8) */
     uint32_t observed_per_second; /* new connections of one server, at most; 0, the default: all */
     uint32_t shards;              /* that share a server's limits, default 1 */
     enum unknown_servers unknown;
@@ -63,8 +66,9 @@ struct engine;
 void engine_config_defaults(struct engine_config *config);
 
 /*
- * One of `shards`, at least 1: tables whose entries belong to connections are divided among them, so that all together hold what one
- * would; every shard meets all servers and sources. Limits are divided by what uses them.
+ * One of `shards`, at least 1: tables whose entries belong to connections are divided among them,
+ * so that all together hold what one would; every shard meets all servers and sources. Limits are
+ * divided by what uses them.
  */
 void engine_config_share(struct engine_config *config, uint32_t shards);
 
@@ -72,18 +76,23 @@ void engine_config_share(struct engine_config *config, uint32_t shards);
 size_t engine_bytes(const struct engine_config *config);
 
 /*
- * Makes an engine in `memory` (aligned to 64, zeroed, engine_bytes() long; it stays the caller's, and dies with the
- * engine). Memory is touched only as it is used. The setting is SETTING_AUTO, no policy.
+ * Makes an engine in `memory` (aligned to 64, zeroed, engine_bytes() long; it stays the caller's,
+ * and dies with the engine). Memory is touched only as it is used. The setting is SETTING_AUTO, no
+ * policy.
  */
 struct engine *engine_init(void *memory, const struct engine_config *config, uint64_t now_us);
 
-/* The two ways of a frame, for engine_input() alone. The first leaves to the other what is not plain after all (syn_plain.c). */
+/* The two ways of a frame, for engine_input() alone. The first leaves to the other what is not
+ * plain after all (syn_plain.c). */
 void engine_plain_syn(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes,
-                      uint32_t wire_bytes, uint32_t capacity, uint64_t now_us, struct verdict *verdict);
+                      uint32_t wire_bytes, uint32_t capacity, uint64_t now_us,
+                      struct verdict *verdict);
 void engine_any_frame(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes,
-                      uint32_t wire_bytes, uint32_t capacity, uint64_t now_us, struct verdict *verdict);
+                      uint32_t wire_bytes, uint32_t capacity, uint64_t now_us,
+                      struct verdict *verdict);
 
-/* True of every frame that may be a plain SYN: by the flags, where these stand behind an IPv4 header without options. */
+/* True of every frame that may be a plain SYN: by the flags, where these stand behind an IPv4
+ * header without options. */
 static inline bool engine_perhaps_plain_syn(const uint8_t *buffer, uint32_t bytes)
 {
     const uint32_t tcp = OFFLOAD_BYTES + ETH_HEADER_BYTES + IPV4_HEADER_BYTES;
@@ -93,13 +102,13 @@ static inline bool engine_perhaps_plain_syn(const uint8_t *buffer, uint32_t byte
 }
 
 /*
- * Decides on one frame. `buffer` begins with the offload header; `bytes` counts it; `capacity` is the whole buffer (a
- * reply with a greeting is up to 1,600 bytes long; one that does not fit is dropped and counted). For captures
- * `wire_bytes` may exceed `bytes`; else pass the same.
+ * Decides on one frame. `buffer` begins with the offload header; `bytes` counts it; `capacity` is
+ * the whole buffer (a reply with a greeting is up to 1,600 bytes long; one that does not fit is
+ * dropped and counted). For captures `wire_bytes` may exceed `bytes`; else pass the same.
  */
-static inline void engine_input(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes,
-                                uint32_t wire_bytes, uint32_t capacity, uint64_t now_us,
-                                struct verdict *verdict)
+static inline void engine_input(struct engine *engine, enum side from, uint8_t *buffer,
+                                uint32_t bytes, uint32_t wire_bytes, uint32_t capacity,
+                                uint64_t now_us, struct verdict *verdict)
 {
     /* Inline, so that each way begins with nothing on the stack but what it needs itself. */
     if (from == SIDE_CLIENT && engine_perhaps_plain_syn(buffer, bytes))
@@ -108,7 +117,8 @@ static inline void engine_input(struct engine *engine, enum side from, uint8_t *
         engine_any_frame(engine, from, buffer, bytes, wire_bytes, capacity, now_us, verdict);
 }
 
-/* Does what is due by `now_us`, a bounded amount. True: more is due, call again after emptying the outbox. */
+/* Does what is due by `now_us`, a bounded amount. True: more is due, call again after emptying the
+ * outbox. */
 bool engine_tick(struct engine *engine, uint64_t now_us);
 /* When engine_tick() is next worth calling; UINT64_MAX: never, unless a frame comes. */
 uint64_t engine_next_deadline(const struct engine *engine);
@@ -122,41 +132,44 @@ struct counters *engine_counters(struct engine *engine);
 void engine_adopt_policy(struct engine *engine, const struct policy *policy, uint64_t now_us);
 
 /*
- * The operator's setting, for all (server NULL) or for one. NORMAL and ATTACK are in force on return; AUTO leaves
- * the mode as it is.
+ * The operator's setting, for all (server NULL) or for one. NORMAL and ATTACK are in force on
+ * return; AUTO leaves the mode as it is.
  */
-void engine_set_setting(struct engine *engine, const struct server_key *server, enum mode_setting setting,
-                        uint64_t now_us);
+void engine_set_setting(struct engine *engine, const struct server_key *server,
+                        enum mode_setting setting, uint64_t now_us);
 /*
- * The main thread's word under AUTO: another shard fired, for this cause and figure, or this one, whose report is confirmed
- * so; or it has been quiet long enough (MODE_NORMAL, TRIGGER_NONE).
+ * The main thread's word under AUTO: another shard fired, for this cause and figure, or this one,
+ * whose report is confirmed so; or it has been quiet long enough (MODE_NORMAL, TRIGGER_NONE).
  */
 void engine_set_mode(struct engine *engine, const struct server_key *server, enum mode mode,
                      enum trigger_cause cause, uint32_t value, uint64_t now_us);
 /* Another shard has seen a server answer (OBSERVED_ANSWERED). */
 void engine_set_answered(struct engine *engine, const struct server_key *server, uint64_t now_us);
 /*
- * How full the accept queue of a server is, asked of its TCP stack by the main thread: `used` of `limit` connections (0:
- * not known). It counts for 5 s.
+ * How full the accept queue of a server is, asked of its TCP stack by the main thread: `used` of
+ * `limit` connections (0: not known). It counts for 5 s.
  */
 void engine_set_accept_queue(struct engine *engine, const struct server_key *server, uint32_t used,
                              uint32_t limit, uint64_t now_us);
 
 /*
- * Whether anybody listens on this port, asked of the same: a server that is listened on is known from then on, before its first
- * connection; new clients of one that is not, in attack mode, are refused as it would refuse them.
+ * Whether anybody listens on this port, asked of the same: a server that is listened on is known
+ * from then on, before its first connection; new clients of one that is not, in attack mode, are
+ * refused as it would refuse them.
  */
 void engine_set_listening(struct engine *engine, const struct server_key *server, bool listening,
                           uint64_t now_us);
 /* What was said so is true at this moment. It is believed for LISTENING_FRESH_US (server.h). */
 void engine_listening_fresh(struct engine *engine, uint64_t now_us);
 
-/* Of the operator, or of another shard (SOURCE_BY_JUDGEMENT). False: there is no room for more rules of the operator. */
+/* Of the operator, or of another shard (SOURCE_BY_JUDGEMENT). False: there is no room for more
+ * rules of the operator. */
 bool engine_set_source(struct engine *engine, const struct source_rule *rule, uint64_t now_us);
 /* Also what was judged of it. False: nothing is known of this prefix. */
 bool engine_forget_source(struct engine *engine, const struct ip_addr *prefix, uint8_t length);
 /* Writes up to `max` sources that are limited, put aside or allowed; returns how many there are. */
-uint32_t engine_sources(const struct engine *engine, struct source_info *out, uint32_t max, uint64_t now_us);
+uint32_t engine_sources(const struct engine *engine, struct source_info *out, uint32_t max,
+                        uint64_t now_us);
 
 struct server_info {
     struct server_key key;
@@ -168,7 +181,8 @@ struct server_info {
     uint32_t half_open; /* now, as the trigger counts it */
 };
 /* Writes up to `max` servers; returns how many there are. */
-uint32_t engine_servers(const struct engine *engine, struct server_info *out, uint32_t max, uint64_t now_us);
+uint32_t engine_servers(const struct engine *engine, struct server_info *out, uint32_t max,
+                        uint64_t now_us);
 
 struct flow_info {
     struct flow_key key;
@@ -178,6 +192,7 @@ struct flow_info {
     uint64_t age_us;
 };
 /* Writes up to `max` flows; returns how many there are. */
-uint32_t engine_flows(const struct engine *engine, struct flow_info *out, uint32_t max, uint64_t now_us);
+uint32_t engine_flows(const struct engine *engine, struct flow_info *out, uint32_t max,
+                      uint64_t now_us);
 
 #endif

@@ -5,24 +5,28 @@
  * How a server is opened (ENGINE 1, 2, 2.5 and 6):
  *
  *      speaks first   armed, can be checked        otherwise
- *      client         CHECK                        COOKIE_REQUEST (known from >= SPEAKER_FLOWS flows), else COOKIE
+ *      client         CHECK                        COOKIE_REQUEST (known from >= SPEAKER_FLOWS
+ *                                                  flows), else COOKIE
  *      server         GREET where the greeting     COOKIE
  *                     may be said for it
  *                     (greeting_plan.h), else COOKIE
  *      not known      -                            COOKIE
  *
- * A server whose greeting was only ever seen behind its clients' first data (SSH) counts as speaking first.
+ * A server whose greeting was only ever seen behind its clients' first data (SSH) counts as
+ * speaking first.
  *
- * "Can be checked": the check in force has a protocol with accepted requests, or a pattern. A service that no file
- * knows is greeted for as well, once its requests have a pattern. Where accepted requests are of a kind that
- * nothing describes (unknown, and nothing in common), no check is made: it would turn away clients that the server
- * takes. Where the operator wants keywords checked, a check is made nevertheless: what nothing describes is refused.
+ * "Can be checked": the check in force has a protocol with accepted requests, or a pattern. A
+ * service that no file knows is greeted for as well, once its requests have a pattern. Where
+ * accepted requests are of a kind that nothing describes (unknown, and nothing in common), no check
+ * is made: it would turn away clients that the server takes. Where the operator wants keywords
+ * checked, a check is made nevertheless: what nothing describes is refused.
  *
- * Promises. A changed promise takes a generation of its own; the one before stays good for a cookie lifetime. While
- * clients may hold cookies of both (the profile was in attack mode lately, profile.cookies_until_us), a third
- * waits. In normal mode nobody holds any, and what is learned takes effect at once. A server whose greeting changed
- * and was learned anew during an attack is therefore opened by cookie, and greets itself, until the promise of its
- * new greeting may be given.
+ * Promises. A changed promise takes a generation of its own; the one before stays good for a cookie
+ * lifetime. While clients may hold cookies of both (the profile was in attack mode lately,
+ * profile.cookies_until_us), a third waits. In normal mode nobody holds any, and what is learned
+ * takes effect at once. A server whose greeting changed and was learned anew during an attack is
+ * therefore opened by cookie, and greets itself, until the promise of its new greeting may be
+ * given.
  */
 #include "profiles/compile.h"
 
@@ -36,7 +40,7 @@
 
 #define SPEAKER_FLOWS 3
 
-/* ---- promises ---- */
+/* --- promises -------------------------------------------------------------------------------- */
 
 static bool variants_equal(const struct synack_variant *a, const struct synack_variant *b)
 {
@@ -48,9 +52,10 @@ static bool variants_equal(const struct synack_variant *a, const struct synack_v
 static bool models_equal(const struct synack_model *a, const struct synack_model *b)
 {
     if (a->mss_state != b->mss_state || a->window_scale_state != b->window_scale_state ||
-        a->sack != b->sack || a->timestamps != b->timestamps || a->ecn != b->ecn || a->mss != b->mss ||
-        a->window_scale != b->window_scale || a->window != b->window || a->ttl != b->ttl || a->df != b->df ||
-        a->ip_id != b->ip_id || a->variants_count != b->variants_count)
+        a->sack != b->sack || a->timestamps != b->timestamps || a->ecn != b->ecn ||
+        a->mss != b->mss || a->window_scale != b->window_scale || a->window != b->window ||
+        a->ttl != b->ttl || a->df != b->df || a->ip_id != b->ip_id ||
+        a->variants_count != b->variants_count)
         return false;
     for (uint8_t i = 0; i < a->variants_count; i++)
         if (!variants_equal(&a->variants[i], &b->variants[i]))
@@ -60,7 +65,8 @@ static bool models_equal(const struct synack_model *a, const struct synack_model
 
 static bool bytes_equal(const struct promise *a, const struct promise *b)
 {
-    return a->greeting_bytes == b->greeting_bytes && memcmp(a->greeting, b->greeting, a->greeting_bytes) == 0;
+    return a->greeting_bytes == b->greeting_bytes &&
+           memcmp(a->greeting, b->greeting, a->greeting_bytes) == 0;
 }
 
 /* Two greetings of one template: what was said in the one is as good in the other. */
@@ -70,8 +76,8 @@ static bool of_one_template(const struct promise *a, const struct promise *b)
 
     return a->greeting_template && b->greeting_template && prefix == b->greeting_prefix &&
            suffix == b->greeting_suffix && memcmp(a->greeting, b->greeting, prefix) == 0 &&
-           memcmp(a->greeting + a->greeting_bytes - suffix, b->greeting + b->greeting_bytes - suffix,
-                  suffix) == 0;
+           memcmp(a->greeting + a->greeting_bytes - suffix,
+                  b->greeting + b->greeting_bytes - suffix, suffix) == 0;
 }
 
 static bool exactly_equal(const struct promise *a, const struct promise *b)
@@ -85,13 +91,15 @@ static bool greetings_alike(const struct promise *a, const struct promise *b)
 }
 
 /*
- * The one in force is as good as the new one. A template's words are renewed while nobody holds a cookie; afterwards
- * clients hear those from before the attack.
+ * The one in force is as good as the new one. A template's words are renewed while nobody holds a
+ * cookie; afterwards clients hear those from before the attack.
  */
-static bool promise_holds(const struct promise *promise, const struct promise *wanted, bool cookies_out)
+static bool promise_holds(const struct promise *promise, const struct promise *wanted,
+                          bool cookies_out)
 {
-    const bool same = cookies_out ? greetings_alike(promise, wanted)
-                                  : bytes_equal(promise, wanted) && greetings_alike(promise, wanted);
+    const bool same = cookies_out
+                          ? greetings_alike(promise, wanted)
+                          : bytes_equal(promise, wanted) && greetings_alike(promise, wanted);
 
     return same && models_equal(&promise->synack, &wanted->synack);
 }
@@ -139,9 +147,10 @@ static void settle_promise(struct server_policy *server, const struct server_pol
     server->before_until_us = now_us + COOKIE_LIFETIME_US;
 }
 
-/* ---- opening ---- */
+/* --- opening --------------------------------------------------------------------------------- */
 
-/* The key is the policy's own: nobody outside can know how names hash, and no restart repeats it. */
+/* The key is the policy's own: nobody outside can know how names hash, and no restart repeats it.
+ */
 static void set_keywords(const struct profile *profile, struct server_policy *server)
 {
     server->check_keywords = true;
@@ -150,10 +159,11 @@ static void set_keywords(const struct profile *profile, struct server_policy *se
 }
 
 /*
- * The forms that look random. What BitTorrent asks for in cipher cannot be read, so keywords leave it out; eMule's cipher is
- * opened by what it asks for.
+ * The forms that look random. What BitTorrent asks for in cipher cannot be read, so keywords leave
+ * it out; eMule's cipher is opened by what it asks for.
  */
-static void set_hidden(const struct profile *profile, enum request_check check, struct server_policy *server)
+static void set_hidden(const struct profile *profile, enum request_check check,
+                       struct server_policy *server)
 {
     const uint8_t *user_hash = profile_user_hash(profile);
     server->hidden = check == CHECK_PATTERN ? 0 : profile->hidden;
@@ -173,7 +183,8 @@ static bool set_check(const struct profile *profile, struct server_policy *serve
     if (check == CHECK_NONE)
         return false;
     server->has_pattern = pattern_model_get(&profile->pattern, &server->pattern);
-    if (check != CHECK_KEYWORD && !server->has_pattern && profile->pattern.accepted >= PATTERN_REQUESTS_MIN)
+    if (check != CHECK_KEYWORD && !server->has_pattern &&
+        profile->pattern.accepted >= PATTERN_REQUESTS_MIN)
         return false;
     server->protocols = check == CHECK_PATTERN ? 0 : profile->accepted & ~unknown;
     if (server->has_pattern)
@@ -191,8 +202,8 @@ static bool greeting_is_known(const struct profile *profile, struct greeting_pla
 }
 
 /*
- * Where all clients seen spoke so early that the greeting acknowledged their data (SSH), the server greets
- * nevertheless, and others will wait for that.
+ * Where all clients seen spoke so early that the greeting acknowledged their data (SSH), the server
+ * greets nevertheless, and others will wait for that.
  */
 static enum speaker who_is_waited_for(const struct profile *profile)
 {
@@ -256,7 +267,8 @@ static int by_key(const void *left, const void *right)
     return memcmp(&a->key, &b->key, sizeof(a->key));
 }
 
-struct policy *policy_compile(const struct store *store, const struct policy *previous, uint64_t now_us)
+struct policy *policy_compile(const struct store *store, const struct policy *previous,
+                              uint64_t now_us)
 {
     const uint32_t count = (uint32_t)store_count(store);
     struct policy *policy = calloc(1, policy_bytes(count));
@@ -266,8 +278,8 @@ struct policy *policy_compile(const struct store *store, const struct policy *pr
     policy->count = count;
     for (uint32_t i = 0; i < count; i++) {
         const struct profile *profile = store_at(store, i);
-        compile_server(profile, policy_find(previous, &profile->key), (uint32_t)policy->generation, now_us,
-                       &policy->servers[i]);
+        compile_server(profile, policy_find(previous, &profile->key), (uint32_t)policy->generation,
+                       now_us, &policy->servers[i]);
     }
     qsort(policy->servers, count, sizeof(*policy->servers), by_key);
     return policy;

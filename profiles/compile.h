@@ -11,11 +11,12 @@
 #include "profiles/store/store.h"
 
 /*
- * Makes the policy for all profiles of the store. `previous` (may be NULL) is the policy now in force: promises
- * whose bytes are the same keep their generation; a changed promise moves the old one to `before` for
- * COOKIE_LIFETIME_US from `now_us`, and waits where `before` is still in use. The caller owns the result (free()).
- * NULL: out of memory.
+ * Makes the policy for all profiles of the store. `previous` (may be NULL) is the policy now in
+ * force: promises whose bytes are the same keep their generation; a changed promise moves the old
+ * one to `before` for COOKIE_LIFETIME_US from `now_us`, and waits where `before` is still in use.
+ * The caller owns the result (free()). NULL: out of memory.
  */
-struct policy *policy_compile(const struct store *store, const struct policy *previous, uint64_t now_us);
+struct policy *policy_compile(const struct store *store, const struct policy *previous,
+                              uint64_t now_us);
 
 #endif

@@ -1,7 +1,7 @@
 #!/bin/sh
-# SPDX-License-Identifier: GPL-2.0-or-later
-# Includes point one way only: cli -> bridge -> profiles -> engine. And the engine is pure: nothing in it may reach for the
-# system, so what it includes from outside is a short list.
+# SPDX-License-Identifier: GPL-2.0-or-later Includes point one way only: cli -> bridge -> profiles
+# -> engine. And the engine is pure: nothing in it may reach for the system, so what it includes
+# from outside is a short list.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 passed=0

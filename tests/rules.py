@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""rules.py - doc/engine-rules.md cannot rot: each rule has its place, its tests and its RFC sections.
+"""rules.py - doc/engine-rules.md cannot rot: each rule has its place, its tests and its RFC
+sections.
 
-A row is "| rule | RFC | in engine/ | tests |". Checked: every test named is defined, every place ("file function") is there, every
-section ("9293 3.4") stands in a comment of one of the row's files, and no row is without a test.
-"""
+A row is "| rule | RFC | in engine/ | tests |". Checked: every test named is defined, every place
+("file function") is there, every section ("9293 3.4") stands in a comment of one of the row's
+files, and no row is without a test."""
 import os
 import re
 import sys
@@ -27,7 +28,9 @@ def defined_tests():
             for name in files:
                 if name.endswith(".c"):
                     text = read(os.path.join(path, name))
-                    names.update("/".join(pair) for pair in re.findall(r"^Test\((\w+),\s*(\w+)", text, re.M))
+                    names.update(
+                        "/".join(pair) for pair in re.findall(r"^Test\((\w+),\s*(\w+)", text, re.M)
+                    )
     return names
 
 

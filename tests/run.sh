@@ -1,9 +1,9 @@
 #!/bin/sh
-# SPDX-License-Identifier: GPL-2.0-or-later
-# run.sh BUILD unit|all - runs the test programs of BUILD one after the other and ends with "N passed, N failed".
+# SPDX-License-Identifier: GPL-2.0-or-later run.sh BUILD unit|all - runs the test programs of BUILD
+# one after the other and ends with "N passed, N failed".
 #
-# unit: Criterion programs, simulator, order of includes, list of rules. all: also the engine's instruction counts, the fuzz targets, and the
-# namespace tests, which need root.
+# unit: Criterion programs, simulator, order of includes, list of rules. all: also the engine's
+# instruction counts, the fuzz targets, and the namespace tests, which need root.
 set -u
 build=$1
 what=$2
@@ -18,7 +18,8 @@ count() {
 	failed=$((failed + $2))
 }
 
-# A Criterion program: its last line says "Tested: n | Passing: n | Failing: n | Crashing: n". One that ends without it failed.
+# A Criterion program: its last line says "Tested: n | Passing: n | Failing: n | Crashing: n". One
+# that ends without it failed.
 criterion() {
 	echo "== $1"
 	"$1" --color=never >"$log" 2>&1
@@ -65,7 +66,8 @@ if [ "$what" = all ]; then
 	script python3 "$here/bench/instructions.py" "$build/tests/bench/engine-bench"
 	fuzz="sh $here/fuzz/run.sh $build/fuzz 15 2000000"
 	if [ "$(id -u)" = 0 ] && sh "$here/root/make-root.sh" "$build/root"; then
-		# The namespace tests wait most of their time, and the fuzz targets need nothing but processors.
+		# The namespace tests wait most of their time, and the fuzz targets need nothing but
+		# processors.
 		script python3 "$here/net/run-all.py" --beside "$fuzz"
 	else
 		echo "FAILED namespace tests: they need root, and the private root that is made with it: run make check as root"

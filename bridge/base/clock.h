@@ -2,8 +2,8 @@
 /*
  * clock.h - the two clocks of the program, in microseconds.
  *
- * The engines of all workers share the monotonic one, so that a cookie of one is good in another; the wall clock is
- * only for dates that people read.
+ * The engines of all workers share the monotonic one, so that a cookie of one is good in another;
+ * the wall clock is only for dates that people read.
  */
 #ifndef SYNWARD_BRIDGE_BASE_CLOCK_H
 #define SYNWARD_BRIDGE_BASE_CLOCK_H

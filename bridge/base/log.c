@@ -10,7 +10,8 @@
 #define LOG_LINE_BYTES 1024
 
 static const char *const level_text[] = {"error: ", "warning: ", "", "debug: "};
-_Static_assert(sizeof(level_text) / sizeof(level_text[0]) == LOG_LEVEL_DEBUG + 1, "one text per level");
+_Static_assert(sizeof(level_text) / sizeof(level_text[0]) == LOG_LEVEL_DEBUG + 1,
+               "one text per level");
 
 void log_line(enum log_level level, const char *format, ...)
 {

@@ -19,11 +19,13 @@ static int netns_open(const char *name, struct error *error)
     snprintf(path, sizeof(path), "%s/%s", NETNS_FOLDER, name);
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)
-        error_set(error, EXIT_FAILED,
-                  "no namespace %s: `ip netns list` shows those there are, `ip netns add %s` makes one", name,
-                  name);
+        error_set(
+            error, EXIT_FAILED,
+            "no namespace %s: `ip netns list` shows those there are, `ip netns add %s` makes one",
+            name, name);
     else if (fd < 0)
-        error_set(error, EXIT_FAILED, "namespace %s: cannot open %s: %s", name, path, strerror(errno));
+        error_set(error, EXIT_FAILED, "namespace %s: cannot open %s: %s", name, path,
+                  strerror(errno));
     return fd;
 }
 
@@ -46,10 +48,11 @@ bool netns_enter(const char *name, struct netns_return *back, struct error *erro
     if (here >= 0)
         close(here);
     if (reason == EPERM)
-        return error_set(error, EXIT_FAILED,
-                         "cannot enter namespace %s: needs CAP_NET_ADMIN and CAP_SYS_ADMIN, run as root",
-                         name);
-    return error_set(error, EXIT_FAILED, "cannot enter namespace %s: %s; is %s/%s a network namespace?", name,
+        return error_set(
+            error, EXIT_FAILED,
+            "cannot enter namespace %s: needs CAP_NET_ADMIN and CAP_SYS_ADMIN, run as root", name);
+    return error_set(error, EXIT_FAILED,
+                     "cannot enter namespace %s: %s; is %s/%s a network namespace?", name,
                      strerror(reason), NETNS_FOLDER, name);
 }
 

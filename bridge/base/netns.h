@@ -2,8 +2,8 @@
 /*
  * netns.h - a step into a named network namespace, and back.
  *
- * Only the calling thread moves. What is opened inside (a TAP, a netlink socket) stays in that namespace, so that
- * the step is taken at start and never again.
+ * Only the calling thread moves. What is opened inside (a TAP, a netlink socket) stays in that
+ * namespace, so that the step is taken at start and never again.
  */
 #ifndef SYNWARD_BRIDGE_BASE_NETNS_H
 #define SYNWARD_BRIDGE_BASE_NETNS_H
@@ -18,7 +18,8 @@ struct netns_return {
 
 /* `name` as `ip netns` knows it; empty: our own, no step. */
 bool netns_enter(const char *name, struct netns_return *back, struct error *error);
-/* A thread that cannot go back would make everything else in the wrong place: the process ends (abort). */
+/* A thread that cannot go back would make everything else in the wrong place: the process ends
+ * (abort). */
 void netns_leave(struct netns_return *back);
 
 #endif

@@ -1,27 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * steer.bpf.c - runs in the kernel, for every frame on its way into a TAP of ours: into which of its queues?
+ * steer.bpf.c - runs in the kernel, for every frame on its way into a TAP of ours: into which of
+ * its queues?
  *
  *      queue = STEER_QUEUES * worker + (SYN without ACK ? STEER_SYNS : STEER_FLOWS)
  *
  *      TCP                          worker by addresses and ports, the same both ways
  *      ICMP error that quotes TCP   worker by the addresses and ports of what it quotes
- *      fragments, all else of IP    worker by addresses, so that what two hosts say to each other stays in order
+ *      fragments, all else of IP    worker by addresses, so that what two hosts say to each other
+ *                                   stays in order
  *      not IP                       the first worker
  *
- * The walk to the TCP header is that of engine/tcp/frame.c, with its limits: what is TCP there must be told apart by ports here, or
- * the two directions of a connection would meet different workers. VLAN tags are passed over: a tag may stand in the frame or, taken
- * out by the kernel, beside it.
+ * The walk to the TCP header is that of engine/tcp/frame.c, with its limits: what is TCP there must
+ * be told apart by ports here, or the two directions of a connection would meet different workers.
+ * VLAN tags are passed over: a tag may stand in the frame or, taken out by the kernel, beside it.
  *
- * The kernel takes the result modulo the number of queues: with two queues any number of workers is one with a SYN queue, with one
- * queue all is as if there were no program.
+ * The kernel takes the result modulo the number of queues: with two queues any number of workers is
+ * one with a SYN queue, with one queue all is as if there were no program.
  *
- * Order. A SYN may be overtaken by what its sender sends after it. That it sends nothing after it but the same again, before an answer
- * has come, is the rule (RFC 9293 3.5); a reset that follows at once (a port scanner's) is then met by no connection, and the server
- * gives its half of one up in time, as it would had the network exchanged the two. What was sent before the SYN, by an older connection of
- * the same ports, overtakes it only further.
+ * Order. A SYN may be overtaken by what its sender sends after it. That it sends nothing after it
+ * but the same again, before an answer has come, is the rule (RFC 9293 3.5); a reset that follows
+ * at once (a port scanner's) is then met by no connection, and the server gives its half of one up
+ * in time, as it would had the network exchanged the two. What was sent before the SYN, by an older
+ * connection of the same ports, overtakes it only further.
  *
- * Compiled for BPF; tests/bridge/bpf/test_steering.c includes it too, with STEER_NATIVE, and helpers of its own.
+ * Compiled for BPF; tests/bridge/bpf/test_steering.c includes it too, with STEER_NATIVE, and
+ * helpers of its own.
  */
 #include <linux/bpf.h>
 #include <stdbool.h>
@@ -79,7 +83,8 @@ struct tcp_begin {
     __u8 offset, flags;
 };
 
-/* What nearly all frames begin with, untagged IPv4 without options, from PLAIN_AT on: read at once, as each read is a call. */
+/* What nearly all frames begin with, untagged IPv4 without options, from PLAIN_AT on: read at once,
+ * as each read is a call. */
 #define PLAIN_AT        10
 #define IPV4_NO_OPTIONS 0x45
 struct plain_begin {
@@ -94,8 +99,8 @@ struct packet {
     __u32 transport; /* where its header stands */
     __u8 protocol;
     bool fragment; /* also a first one */
-    bool
-        headless; /* what stands there is no header: a later one, or a chain that was not walked to its end */
+    bool headless; /* what stands there is no header: a later one, or a chain that was not walked to
+                      its end */
 };
 
 static inline __attribute__((always_inline)) __u32 be16(const __u8 at[2])
@@ -103,7 +108,8 @@ static inline __attribute__((always_inline)) __u32 be16(const __u8 at[2])
     return (__u32)at[0] << 8 | at[1];
 }
 
-static inline __attribute__((always_inline)) bool load(struct __sk_buff *skb, __u32 at, void *to, __u32 bytes)
+static inline __attribute__((always_inline)) bool load(struct __sk_buff *skb, __u32 at, void *to,
+                                                       __u32 bytes)
 {
     return bpf_skb_load_bytes(skb, at, to, bytes) == 0;
 }
@@ -132,12 +138,13 @@ static inline __attribute__((always_inline)) bool parse_v4(struct __sk_buff *skb
 
 static inline __attribute__((always_inline)) bool is_extension(__u8 protocol)
 {
-    return protocol == PROTO_HOP_BY_HOP || protocol == PROTO_ROUTING || protocol == PROTO_FRAGMENT ||
-           protocol == PROTO_AH || protocol == PROTO_DESTINATION;
+    return protocol == PROTO_HOP_BY_HOP || protocol == PROTO_ROUTING ||
+           protocol == PROTO_FRAGMENT || protocol == PROTO_AH || protocol == PROTO_DESTINATION;
 }
 
 /* RFC 8200 4, RFC 4302 2.2 */
-static inline __attribute__((always_inline)) void walk_chain(struct __sk_buff *skb, struct packet *packet)
+static inline __attribute__((always_inline)) void walk_chain(struct __sk_buff *skb,
+                                                             struct packet *packet)
 {
     for (int i = 0; i <= EXTENSIONS_MAX; i++) {
         __u8 header[4];
@@ -188,13 +195,14 @@ static inline __attribute__((always_inline)) __u32 queue_of(__u64 hash, __u32 qu
     return (__u32)((hash >> 32) * steer_config.workers >> 32) * STEER_QUEUES + queue;
 }
 
-static inline __attribute__((always_inline)) __u64 mix_ports(__u64 hash, const struct tcp_begin *tcp)
+static inline __attribute__((always_inline)) __u64 mix_ports(__u64 hash,
+                                                             const struct tcp_begin *tcp)
 {
     return mix(hash, be16(tcp->src_port) ^ be16(tcp->dst_port));
 }
 
-static inline __attribute__((always_inline)) __u32 queue_of_segment(const struct __sk_buff *skb, __u64 hash,
-                                                                    const struct tcp_begin *tcp)
+static inline __attribute__((always_inline)) __u32
+queue_of_segment(const struct __sk_buff *skb, __u64 hash, const struct tcp_begin *tcp)
 {
     bool syn = (tcp->flags & (FLAG_SYN | FLAG_ACK)) == FLAG_SYN && skb->len <= STEER_SYN_BYTES_MAX;
 
@@ -219,7 +227,8 @@ static inline __attribute__((always_inline)) bool quotes_packet(bool v6, __u8 ty
     return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
 }
 
-/* To the worker that has the connection; of what it quotes, ports and sequence number are certain. */
+/* To the worker that has the connection; of what it quotes, ports and sequence number are certain.
+ */
 static inline __attribute__((always_inline)) __u32 queue_of_icmp(struct __sk_buff *skb, bool v6,
                                                                  const struct packet *packet)
 {
@@ -236,7 +245,8 @@ static inline __attribute__((always_inline)) __u32 queue_of_icmp(struct __sk_buf
 
 static inline __attribute__((always_inline)) bool is_vlan_tag(__u32 ethertype)
 {
-    return ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_QINQ || ethertype == ETHERTYPE_QINQ1;
+    return ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_QINQ ||
+           ethertype == ETHERTYPE_QINQ1;
 }
 
 /* True, and the queue, for a whole TCP segment as plain_begin has it: what the walk would find. */
@@ -248,7 +258,8 @@ static inline __attribute__((always_inline)) bool steer_plain(struct __sk_buff *
         plain.ip.version != IPV4_NO_OPTIONS || plain.ip.protocol != PROTO_TCP ||
         (be16(plain.ip.fragment) & (IPV4_MORE | IPV4_OFFSET)) != 0)
         return false;
-    *queue = (int)queue_of_segment(skb, mix(steer_config.seed, plain.ip.src ^ plain.ip.dst), &plain.tcp);
+    *queue =
+        (int)queue_of_segment(skb, mix(steer_config.seed, plain.ip.src ^ plain.ip.dst), &plain.tcp);
     return true;
 }
 

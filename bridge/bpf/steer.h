@@ -10,7 +10,8 @@
 #define STEER_FLOWS  0u
 #define STEER_SYNS   1u
 
-/* A SYN longer than this, Ethernet header included, is among what flows: the buffers of the other queue are small. */
+/* A SYN longer than this, Ethernet header included, is among what flows: the buffers of the other
+ * queue are small. */
 #define STEER_SYN_BYTES_MAX 1792u
 
 #define STEER_PROGRAM "steer"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * steering.c - see steering.h. The program is compiled with the rest and lies in the executable as an ELF object, which libbpf
- * loads; its configuration is read-only data that is filled in before.
+ * steering.c - see steering.h. The program is compiled with the rest and lies in the executable as
+ * an ELF object, which libbpf loads; its configuration is read-only data that is filled in before.
  */
 #include "bridge/bpf/steering.h"
 

@@ -2,11 +2,12 @@
 /*
  * answers.c - requests to the daemon, and their answers (doc/control-protocol.md lists them all).
  *
- * Where a request names a server, it is the text that the operator wrote, and all servers that it fits are meant:
- * an address without a port stands for all its ports, and neither names a VLAN.
+ * Where a request names a server, it is the text that the operator wrote, and all servers that it
+ * fits are meant: an address without a port stands for all its ports, and neither names a VLAN.
  *
- * A handler returns NULL with `error` filled, or the document. One whose document may have many thousands of
- * entries writes its text instead: as a tree of objects it would take twenty times the memory.
+ * A handler returns NULL with `error` filled, or the document. One whose document may have many
+ * thousands of entries writes its text instead: as a tree of objects it would take twenty times the
+ * memory.
  */
 #include "bridge/control/answers.h"
 
@@ -48,8 +49,8 @@ static bool key_list_add(struct key_list *list, const struct server_key *key, st
     return true;
 }
 
-static bool add_profiles(struct daemon *daemon, const struct server_selector *selector, struct key_list *list,
-                         struct error *error)
+static bool add_profiles(struct daemon *daemon, const struct server_selector *selector,
+                         struct key_list *list, struct error *error)
 {
     const struct store *store = daemon_store(daemon);
 
@@ -62,8 +63,8 @@ static bool add_profiles(struct daemon *daemon, const struct server_selector *se
     return true;
 }
 
-static bool add_servers(struct daemon *daemon, const struct server_selector *selector, struct key_list *list,
-                        struct error *error)
+static bool add_servers(struct daemon *daemon, const struct server_selector *selector,
+                        struct key_list *list, struct error *error)
 {
     struct daemon_server *servers = NULL;
     uint32_t count = 0;
@@ -77,8 +78,8 @@ static bool add_servers(struct daemon *daemon, const struct server_selector *sel
 }
 
 /* The request's "server". `*given` is false, and all is well, where it has none. */
-static bool request_server(struct json_object *request, struct server_selector *selector, bool *given,
-                           struct error *error)
+static bool request_server(struct json_object *request, struct server_selector *selector,
+                           bool *given, struct error *error)
 {
     struct json_object *value = NULL;
 
@@ -136,7 +137,8 @@ static struct json_object *server_document(const struct daemon_server *server)
     json_object_object_add(object, "port", json_object_new_int(server->info.key.port));
     json_object_object_add(object, "vlan", document_vlan(&server->info.key.vlan));
     json_object_object_add(object, "mode", json_object_new_string(mode_name(server->info.mode)));
-    json_object_object_add(object, "setting", optional_string(mode_setting_name(server->info.setting)));
+    json_object_object_add(object, "setting",
+                           optional_string(mode_setting_name(server->info.setting)));
     json_object_object_add(object, "since",
                            json_object_new_string(time_to_text(server->since_wall_s, since)));
     json_object_object_add(object, "cause", cause_text(&server->info));
@@ -144,8 +146,8 @@ static struct json_object *server_document(const struct daemon_server *server)
 }
 
 /* "servers" of status and mode: all, or those that `selector` (may be NULL) names. */
-static struct json_object *servers_document(struct daemon *daemon, const struct server_selector *selector,
-                                            struct error *error)
+static struct json_object *
+servers_document(struct daemon *daemon, const struct server_selector *selector, struct error *error)
 {
     struct daemon_server *servers = NULL;
     struct json_object *array;
@@ -173,7 +175,8 @@ static struct json_object *answer_status(struct daemon *daemon, struct json_obje
     json_object_object_add(sides, "client", side_document(daemon, SIDE_CLIENT));
     json_object_object_add(sides, "server", side_document(daemon, SIDE_SERVER));
     document = document_new();
-    json_object_object_add(document, "mode", json_object_new_string(mode_setting_name(daemon_mode(daemon))));
+    json_object_object_add(document, "mode",
+                           json_object_new_string(mode_setting_name(daemon_mode(daemon))));
     json_object_object_add(document, "learning", json_object_new_boolean(daemon_learning(daemon)));
     json_object_object_add(document, "uptime_s",
                            json_object_new_int64((int64_t)(daemon_uptime_us(daemon) / 1000000)));
@@ -183,7 +186,8 @@ static struct json_object *answer_status(struct daemon *daemon, struct json_obje
 }
 
 /* The profiles that `selector` (NULL: all) names; not found where there is none. */
-static struct json_object *profiles_document(struct daemon *daemon, const struct server_selector *selector,
+static struct json_object *profiles_document(struct daemon *daemon,
+                                             const struct server_selector *selector,
                                              struct error *error)
 {
     struct json_object *document = store_to_json(daemon_store(daemon));
@@ -248,13 +252,14 @@ static struct json_object *answer_import(struct daemon *daemon, struct json_obje
     if (!daemon_bring_in_force(daemon, error))
         return NULL;
     document = document_new();
-    json_object_object_add(document, "imported", json_object_new_int64((int64_t)count_profiles(contents)));
+    json_object_object_add(document, "imported",
+                           json_object_new_int64((int64_t)count_profiles(contents)));
     return document;
 }
 
 /* The profiles that the request must name, as a list that stays good while the store changes. */
-static bool requested_profiles(struct daemon *daemon, struct json_object *request, struct key_list *list,
-                               struct error *error)
+static bool requested_profiles(struct daemon *daemon, struct json_object *request,
+                               struct key_list *list, struct error *error)
 {
     struct server_selector selector;
     char text[SERVER_TEXT_BYTES];
@@ -267,7 +272,8 @@ static bool requested_profiles(struct daemon *daemon, struct json_object *reques
     if (!add_profiles(daemon, &selector, list, error))
         return false;
     if (list->count == 0)
-        return error_set(error, EXIT_NOT_FOUND, "no profile of %s: `synward profiles` lists those known",
+        return error_set(error, EXIT_NOT_FOUND,
+                         "no profile of %s: `synward profiles` lists those known",
                          server_to_text(&selector.addr, selector.port, text));
     return true;
 }
@@ -283,14 +289,16 @@ static struct json_object *answer_forget(struct daemon *daemon, struct json_obje
             daemon_forget(daemon, &list.keys[i]);
         if (daemon_bring_in_force(daemon, error)) {
             document = document_new();
-            json_object_object_add(document, "forgotten", json_object_new_int64((int64_t)list.count));
+            json_object_object_add(document, "forgotten",
+                                   json_object_new_int64((int64_t)list.count));
         }
     }
     free(list.keys);
     return document;
 }
 
-/* One setting of every profile of the list. The first refuses what all would refuse: nothing is half done. */
+/* One setting of every profile of the list. The first refuses what all would refuse: nothing is
+ * half done. */
 static bool set_profiles(struct daemon *daemon, const struct key_list *list, const char *key,
                          const char *value, struct error *error)
 {
@@ -309,16 +317,19 @@ static bool set_profiles(struct daemon *daemon, const struct key_list *list, con
     return done && daemon_bring_in_force(daemon, error);
 }
 
-static struct json_object *answer_set(struct daemon *daemon, struct json_object *request, struct error *error)
+static struct json_object *answer_set(struct daemon *daemon, struct json_object *request,
+                                      struct error *error)
 {
     struct key_list list = {0};
     struct json_object *document = NULL;
-    const char *key = request_string(request, "key", error), *value = request_string(request, "value", error);
+    const char *key = request_string(request, "key", error),
+               *value = request_string(request, "value", error);
     struct server_selector selector;
     bool given;
 
     if (key && value && requested_profiles(daemon, request, &list, error) &&
-        set_profiles(daemon, &list, key, value, error) && request_server(request, &selector, &given, error))
+        set_profiles(daemon, &list, key, value, error) &&
+        request_server(request, &selector, &given, error))
         document = profiles_document(daemon, &selector, error);
     free(list.keys);
     return document;
@@ -340,13 +351,15 @@ static struct json_object *answer_learn(struct daemon *daemon, struct json_objec
     return document;
 }
 
-/* Every server that is meant, seen on the wire or only known from a profile, gets its own setting. */
+/* Every server that is meant, seen on the wire or only known from a profile, gets its own setting.
+ */
 static bool set_mode_of(struct daemon *daemon, const struct server_selector *selector,
                         enum mode_setting setting, struct error *error)
 {
     struct key_list list = {0};
     char text[SERVER_TEXT_BYTES];
-    bool done = add_servers(daemon, selector, &list, error) && add_profiles(daemon, selector, &list, error);
+    bool done =
+        add_servers(daemon, selector, &list, error) && add_profiles(daemon, selector, &list, error);
 
     if (done && list.count == 0)
         done = error_set(error, EXIT_NOT_FOUND, "no server %s: `synward status` lists those known",
@@ -364,7 +377,8 @@ static bool requested_setting(const char *text, bool for_server, enum mode_setti
     if (strcmp(text, "default") != 0)
         return mode_setting_parse(text, setting, error);
     *setting = SETTING_INHERIT;
-    return for_server || error_set(error, EXIT_USAGE, "mode default: needs a server: write auto for all");
+    return for_server ||
+           error_set(error, EXIT_USAGE, "mode default: needs a server: write auto for all");
 }
 
 static bool apply_mode(struct daemon *daemon, struct json_object *request,
@@ -404,14 +418,16 @@ static struct json_object *answer_mode(struct daemon *daemon, struct json_object
         return NULL;
     }
     document = document_new();
-    json_object_object_add(document, "mode", json_object_new_string(mode_setting_name(daemon_mode(daemon))));
+    json_object_object_add(document, "mode",
+                           json_object_new_string(mode_setting_name(daemon_mode(daemon))));
     json_object_object_add(document, "servers", servers);
     return document;
 }
 
-/* ---- sources ---- */
+/* --- sources --------------------------------------------------------------------------------- */
 
-static struct json_object *source_document(const struct daemon *daemon, const struct source_info *info)
+static struct json_object *source_document(const struct daemon *daemon,
+                                           const struct source_info *info)
 {
     static const char *const states[] = {[SOURCE_CLEAR] = "clear",
                                          [SOURCE_LIMITED] = "limited",
@@ -421,19 +437,22 @@ static struct json_object *source_document(const struct daemon *daemon, const st
     struct json_object *object = json_object_new_object();
     char address[ADDR_TEXT_BYTES], since[TIME_TEXT_BYTES], until[TIME_TEXT_BYTES];
 
-    json_object_object_add(object, "address", json_object_new_string(addr_to_text(&rule->prefix, address)));
+    json_object_object_add(object, "address",
+                           json_object_new_string(addr_to_text(&rule->prefix, address)));
     json_object_object_add(object, "length", json_object_new_int(rule->length));
     json_object_object_add(object, "state", json_object_new_string(states[rule->state]));
-    json_object_object_add(object, "by",
-                           json_object_new_string(rule->by == SOURCE_BY_OPERATOR ? "operator" : "judgement"));
+    json_object_object_add(
+        object, "by",
+        json_object_new_string(rule->by == SOURCE_BY_OPERATOR ? "operator" : "judgement"));
     json_object_object_add(object, "mismatches", json_object_new_int64(info->mismatches));
     json_object_object_add(object, "matches", json_object_new_int64(info->matches));
     json_object_object_add(
-        object, "since", json_object_new_string(time_to_text(daemon_wall_s(daemon, rule->since_us), since)));
-    json_object_object_add(
-        object, "until",
-        rule->until_us ? json_object_new_string(time_to_text(daemon_wall_s(daemon, rule->until_us), until))
-                       : NULL);
+        object, "since",
+        json_object_new_string(time_to_text(daemon_wall_s(daemon, rule->since_us), since)));
+    json_object_object_add(object, "until",
+                           rule->until_us ? json_object_new_string(time_to_text(
+                                                daemon_wall_s(daemon, rule->until_us), until))
+                                          : NULL);
     return object;
 }
 
@@ -445,7 +464,8 @@ static bool requested_seconds(struct json_object *request, uint64_t *seconds, st
 
     *seconds = (uint64_t)number;
     return !value ||
-           (json_object_is_type(value, json_type_int) && number >= 1 && number <= SOURCE_FOR_MAX_S) ||
+           (json_object_is_type(value, json_type_int) && number >= 1 &&
+            number <= SOURCE_FOR_MAX_S) ||
            error_set(error, EXIT_USAGE, "\"for_s\" is not a number of seconds from 1 to %d",
                      SOURCE_FOR_MAX_S);
 }
@@ -459,14 +479,16 @@ static bool change_source(struct daemon *daemon, struct json_object *request, co
     uint8_t length;
     bool known;
 
-    if (!text || !prefix_parse(text, &prefix, &length, error) || !requested_seconds(request, &seconds, error))
+    if (!text || !prefix_parse(text, &prefix, &length, error) ||
+        !requested_seconds(request, &seconds, error))
         return false;
     if (strcmp(action, "add") == 0)
         return daemon_set_source(daemon, &prefix, length, SOURCE_ASIDE, seconds, error);
     if (strcmp(action, "allow") == 0)
         return daemon_set_source(daemon, &prefix, length, SOURCE_ALLOWED, seconds, error);
     if (strcmp(action, "remove") != 0)
-        return error_set(error, EXIT_USAGE, "no action \"%.40s\": add, allow and remove are known", action);
+        return error_set(error, EXIT_USAGE, "no action \"%.40s\": add, allow and remove are known",
+                         action);
     if (!daemon_forget_source(daemon, &prefix, length, &known, error))
         return false;
     return known || error_set(error, EXIT_NOT_FOUND,
@@ -500,8 +522,8 @@ static struct json_object *answer_sources(struct daemon *daemon, struct json_obj
 /* Takes `document`. Where memory is out nothing is written. */
 static void write_document(FILE *out, struct json_object *document)
 {
-    const char *text =
-        json_object_to_json_string_ext(document, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+    const char *text = json_object_to_json_string_ext(document, JSON_C_TO_STRING_PLAIN |
+                                                                    JSON_C_TO_STRING_NOSLASHESCAPE);
 
     if (text)
         fputs(text, out);
@@ -517,7 +539,8 @@ static void write_flow(FILE *out, const struct flow_info *flow)
             server_to_text(&flow->key.client, flow->key.client_port, client),
             server_to_text(&flow->key.server, flow->key.server_port, server));
     write_document(out, document_vlan(&flow->key.vlan));
-    fprintf(out, ",\"state\":\"%s\",\"age_s\":%.1f,\"delta\":", flow->state, (double)flow->age_us / 1e6);
+    fprintf(out, ",\"state\":\"%s\",\"age_s\":%.1f,\"delta\":", flow->state,
+            (double)flow->age_us / 1e6);
     if (flow->spliced)
         fprintf(out, "%u}", flow->delta);
     else
@@ -544,7 +567,8 @@ static bool write_flows(struct daemon *daemon, FILE *out, struct error *error)
     return true;
 }
 
-static void add_counter(void *context, const char *group, const char *name, const char *text, uint64_t value)
+static void add_counter(void *context, const char *group, const char *name, const char *text,
+                        uint64_t value)
 {
     struct json_object *document = context, *object = NULL;
 
@@ -579,15 +603,18 @@ static struct json_object *answer_watch(struct daemon *daemon, struct json_objec
 
     (void)request;
     (void)error;
-    json_object_object_add(document, "time",
-                           json_object_new_string(time_to_text((int64_t)(clock_wall_us() / 1000000), time)));
+    json_object_object_add(
+        document, "time",
+        json_object_new_string(time_to_text((int64_t)(clock_wall_us() / 1000000), time)));
     json_object_object_add(document, "event", json_object_new_string("watch"));
-    json_object_object_add(document, "state", json_object_new_string(mode_setting_name(daemon_mode(daemon))));
+    json_object_object_add(document, "state",
+                           json_object_new_string(mode_setting_name(daemon_mode(daemon))));
     json_object_object_add(document, "text", json_object_new_string("what happens from here on"));
     return document;
 }
 
-typedef struct json_object *handler(struct daemon *daemon, struct json_object *request, struct error *error);
+typedef struct json_object *handler(struct daemon *daemon, struct json_object *request,
+                                    struct error *error);
 typedef bool writer(struct daemon *daemon, FILE *out, struct error *error);
 
 struct control_command {
@@ -597,10 +624,12 @@ struct control_command {
 };
 
 static const struct control_command commands[] = {
-    {"status", answer_status, NULL}, {"profiles", answer_profiles, NULL}, {"export", answer_export, NULL},
-    {"import", answer_import, NULL}, {"forget", answer_forget, NULL},     {"set", answer_set, NULL},
-    {"learn", answer_learn, NULL},   {"mode", answer_mode, NULL},         {"flows", NULL, write_flows},
-    {"stats", answer_stats, NULL},   {"sources", answer_sources, NULL},   {"watch", answer_watch, NULL},
+    {"status", answer_status, NULL},   {"profiles", answer_profiles, NULL},
+    {"export", answer_export, NULL},   {"import", answer_import, NULL},
+    {"forget", answer_forget, NULL},   {"set", answer_set, NULL},
+    {"learn", answer_learn, NULL},     {"mode", answer_mode, NULL},
+    {"flows", NULL, write_flows},      {"stats", answer_stats, NULL},
+    {"sources", answer_sources, NULL}, {"watch", answer_watch, NULL},
 };
 
 static const struct control_command *find_command(struct json_object *request, struct error *error)
@@ -617,7 +646,8 @@ static const struct control_command *find_command(struct json_object *request, s
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
         if (strcmp(name, commands[i].name) == 0)
             return &commands[i];
-    error_set(error, EXIT_USAGE, "this daemon (synward " SYNWARD_VERSION ") has no command \"%.60s\"", name);
+    error_set(error, EXIT_USAGE,
+              "this daemon (synward " SYNWARD_VERSION ") has no command \"%.60s\"", name);
     return NULL;
 }
 
@@ -652,7 +682,8 @@ static struct json_object *parse_request(const char *request, size_t bytes, stru
 bool control_asks_to_watch(const char *request, size_t bytes)
 {
     struct error error = {0};
-    struct json_object *parsed = bytes <= WATCH_REQUEST_MAX ? parse_request(request, bytes, &error) : NULL;
+    struct json_object *parsed =
+        bytes <= WATCH_REQUEST_MAX ? parse_request(request, bytes, &error) : NULL;
     const struct control_command *command = parsed ? find_command(parsed, &error) : NULL;
     const bool watch = command && command->handle == answer_watch;
 
@@ -665,7 +696,8 @@ static void write_answer(struct daemon *daemon, const char *request, size_t byte
                          struct error *error)
 {
     struct json_object *parsed = parse_request(request, bytes, error), *document;
-    const struct control_command *command = error->code == EXIT_DONE ? find_command(parsed, error) : NULL;
+    const struct control_command *command =
+        error->code == EXIT_DONE ? find_command(parsed, error) : NULL;
 
     if (command && command->write) {
         command->write(daemon, out, error);
@@ -680,8 +712,8 @@ static void write_answer(struct daemon *daemon, const char *request, size_t byte
 }
 
 /*
- * The text of an answer as it grows. open_memstream() would do, but it touches all that it sets aside, and copies
- * at each growth; large blocks are moved by realloc() without being touched.
+ * The text of an answer as it grows. open_memstream() would do, but it touches all that it sets
+ * aside, and copies at each growth; large blocks are moved by realloc() without being touched.
  */
 struct text {
     char *data;

@@ -2,8 +2,8 @@
 /*
  * answers.h - what the daemon answers to each command of the control socket.
  *
- * A command is one line in the table of answers.c. A handler reads its request, acts through daemon.h, and
- * makes the document of DESIGN 6 that `--json` prints.
+ * A command is one line in the table of answers.c. A handler reads its request, acts through
+ * daemon.h, and makes the document of DESIGN 6 that `--json` prints.
  */
 #ifndef SYNWARD_BRIDGE_CONTROL_ANSWERS_H
 #define SYNWARD_BRIDGE_CONTROL_ANSWERS_H
@@ -16,10 +16,12 @@
 struct daemon;
 
 /*
- * Answers one request (`bytes` of JSON text) with the text of a document and a newline, an error document where
- * something is wrong. The caller frees it. No zero ends it. NULL, and 0 bytes: out of memory.
+ * Answers one request (`bytes` of JSON text) with the text of a document and a newline, an error
+ * document where something is wrong. The caller frees it. No zero ends it. NULL, and 0 bytes: out
+ * of memory.
  */
-char *control_answer(struct daemon *daemon, const char *request, size_t bytes, size_t *answer_bytes);
+char *control_answer(struct daemon *daemon, const char *request, size_t bytes,
+                     size_t *answer_bytes);
 /* True for {"command": "watch"}: its answer is the first line of many, and the connection stays. */
 bool control_asks_to_watch(const char *request, size_t bytes);
 /* The same for a document that says `error`. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * socket.c - the control socket: one question and one answer per connection, without ever holding up the main loop.
+ * socket.c - the control socket: one question and one answer per connection, without ever holding
+ * up the main loop.
  *
  *      accept --> READING --newline or end--> control_answer() --> WRITING --all sent--> close
  *                    |                                                |
@@ -8,16 +9,19 @@
  *                    |
  *                 "watch" --> WATCHING --gone--> close
  *
- * A watcher (at most WATCHERS_MAX of them) stays and is told events (events.h) as they come, without a deadline. What its socket
- * does not take waits in the ring of events, not here: at most one chunk of WATCH_CHUNK events is set aside for it.
+ * A watcher (at most WATCHERS_MAX of them) stays and is told events (events.h) as they come,
+ * without a deadline. What its socket does not take waits in the ring of events, not here: at most
+ * one chunk of WATCH_CHUNK events is set aside for it.
  *
- * Everything is bounded. There are CONNECTIONS_MAX connections; when one more comes, the oldest that has not yet
- * stated its request makes room (a silent client cannot keep an operator out), or else the oldest. A request is at
- * most CONTROL_REQUEST_MAX long, and all requests together at most REQUESTS_TOTAL_MAX. A connection has a deadline
- * for its request and another for taking the answer, kept by one timerfd.
+ * Everything is bounded. There are CONNECTIONS_MAX connections; when one more comes, the oldest
+ * that has not yet stated its request makes room (a silent client cannot keep an operator out), or
+ * else the oldest. A request is at most CONTROL_REQUEST_MAX long, and all requests together at most
+ * REQUESTS_TOTAL_MAX. A connection has a deadline for its request and another for taking the
+ * answer, kept by one timerfd.
  *
- * The socket is made under a name of its own, mode 0600 before it is bound, and moved to its place when it listens:
- * who finds the path can connect. link() does not replace, so that of two daemons that start at once only one wins.
+ * The socket is made under a name of its own, mode 0600 before it is bound, and moved to its place
+ * when it listens: who finds the path can connect. link() does not replace, so that of two daemons
+ * that start at once only one wins.
  */
 #include "bridge/control/socket.h"
 
@@ -46,7 +50,8 @@
 #define WATCH_CHUNK        64
 #define REQUESTS_TOTAL_MAX (2 * (size_t)CONTROL_REQUEST_MAX)
 #define EVENTS_MAX         16
-#define TURN_BYTES         (256u * 1024) /* read or written for one connection before the others have their turn */
+/* Read or written for one connection before the others have their turn */
+#define TURN_BYTES         (256u * 1024)
 #define BUFFER_FIRST_BYTES 4096u
 #define LARGE_BYTES        (1u << 20)
 
@@ -58,7 +63,8 @@ enum connection_state {
     CONNECTION_FREE,
     CONNECTION_READING,  /* buffer[0..filled): the request so far */
     CONNECTION_WRITING,  /* buffer[sent..filled): what is left of the answer */
-    CONNECTION_WATCHING, /* buffer[sent..filled): events on their way; `reader` says which come next */
+    CONNECTION_WATCHING, /* buffer[sent..filled): events on their way; `reader` says which come next
+                          */
 };
 
 struct connection {
@@ -122,7 +128,8 @@ static void connection_close(struct control *control, struct connection *connect
     *connection = (struct connection){.state = CONNECTION_FREE, .fd = -1};
 }
 
-/* Sends what the socket takes now; the rest waits for EPOLLOUT. Where it fails the connection is closed. */
+/* Sends what the socket takes now; the rest waits for EPOLLOUT. Where it fails the connection is
+ * closed. */
 static void connection_send(struct control *control, struct connection *connection)
 {
     size_t turn = 0;
@@ -166,8 +173,9 @@ static void connection_buffer(struct control *control, struct connection *connec
 }
 
 /*
- * One chunk of events for a watcher, where it has taken the one before. EPOLLOUT is asked for as long as there is something
- * to send; a watcher that is gone shows without being asked for (EPOLLHUP).
+ * One chunk of events for a watcher, where it has taken the one before. EPOLLOUT is asked for as
+ * long as there is something to send; a watcher that is gone shows without being asked for
+ * (EPOLLHUP).
  */
 static void connection_stream(struct control *control, struct connection *connection)
 {
@@ -182,7 +190,8 @@ static void connection_stream(struct control *control, struct connection *connec
     connection_send(control, connection);
     if (connection->state == CONNECTION_FREE)
         return;
-    const bool more = connection->sent < connection->filled || events_waiting(events, &connection->reader);
+    const bool more =
+        connection->sent < connection->filled || events_waiting(events, &connection->reader);
 
     if (!watch(control, EPOLL_CTL_MOD, connection->fd, more ? EPOLLOUT : 0,
                connection_index(control, connection)))
@@ -207,8 +216,8 @@ static void connection_answer(struct control *control, struct connection *connec
                               size_t bytes)
 {
     connection_buffer(control, connection, answer, bytes);
-    if (!answer ||
-        !watch(control, EPOLL_CTL_MOD, connection->fd, EPOLLOUT, connection_index(control, connection))) {
+    if (!answer || !watch(control, EPOLL_CTL_MOD, connection->fd, EPOLLOUT,
+                          connection_index(control, connection))) {
         connection_close(control, connection);
         return;
     }
@@ -217,7 +226,8 @@ static void connection_answer(struct control *control, struct connection *connec
     connection_write(control, connection);
 }
 
-static void connection_refuse(struct control *control, struct connection *connection, const char *text)
+static void connection_refuse(struct control *control, struct connection *connection,
+                              const char *text)
 {
     struct error error;
     size_t bytes = 0;
@@ -236,7 +246,8 @@ static bool connection_grow(struct control *control, struct connection *connecti
     if (connection->filled < connection->capacity)
         return true;
     if (connection->filled > CONTROL_REQUEST_MAX) {
-        connection_refuse(control, connection, "the request is longer than 64 MiB: import it in parts");
+        connection_refuse(control, connection,
+                          "the request is longer than 64 MiB: import it in parts");
         return false;
     }
     if (wanted > CONTROL_REQUEST_MAX + 1) /* one more, so that a request that is too long shows */
@@ -284,8 +295,8 @@ static void connection_watch(struct control *control, struct connection *connect
 }
 
 /*
- * The first `bytes` of the buffer are the request. Where it or its answer is large, so was what was needed on the
- * way: what the allocator keeps of that is given back when the connection ends.
+ * The first `bytes` of the buffer are the request. Where it or its answer is large, so was what was
+ * needed on the way: what the allocator keeps of that is given back when the connection ends.
  */
 static void connection_ask(struct control *control, struct connection *connection, size_t bytes)
 {
@@ -301,13 +312,15 @@ static void connection_ask(struct control *control, struct connection *connectio
     connection_answer(control, connection, answer, answer_bytes);
 }
 
-/* A request ends at its newline, or where the client shuts down its half. An empty one is no question. */
-static bool connection_try_request(struct control *control, struct connection *connection, size_t searched,
-                                   bool ended)
+/* A request ends at its newline, or where the client shuts down its half. An empty one is no
+ * question. */
+static bool connection_try_request(struct control *control, struct connection *connection,
+                                   size_t searched, bool ended)
 {
-    const char *newline = connection->filled > searched
-                              ? memchr(connection->buffer + searched, '\n', connection->filled - searched)
-                              : NULL;
+    const char *newline =
+        connection->filled > searched
+            ? memchr(connection->buffer + searched, '\n', connection->filled - searched)
+            : NULL;
     size_t bytes = newline ? (size_t)(newline - connection->buffer) : connection->filled;
 
     if (!newline && !ended)
@@ -329,7 +342,8 @@ static void connection_read(struct control *control, struct connection *connecti
 
         if (room > TURN_BYTES)
             room = TURN_BYTES;
-        received = recv(connection->fd, connection->buffer + connection->filled, room, MSG_DONTWAIT);
+        received =
+            recv(connection->fd, connection->buffer + connection->filled, room, MSG_DONTWAIT);
         if (received < 0 && (errno == EAGAIN || errno == EINTR))
             return;
         if (received < 0) {
@@ -344,8 +358,8 @@ static void connection_read(struct control *control, struct connection *connecti
 }
 
 /*
- * A free place; where there is none, one is made by closing the oldest connection, those that have not asked yet
- * first.
+ * A free place; where there is none, one is made by closing the oldest connection, those that have
+ * not asked yet first.
  */
 static struct connection *connection_place(struct control *control)
 {
@@ -391,7 +405,8 @@ static void close_late(struct control *control)
     if (read(control->timer_fd, &expirations, sizeof(expirations)) < 0)
         return; /* set anew since the event */
     for (size_t i = 0; i < CONNECTIONS_MAX; i++)
-        if (control->connections[i].state != CONNECTION_FREE && control->connections[i].deadline_ms <= now)
+        if (control->connections[i].state != CONNECTION_FREE &&
+            control->connections[i].deadline_ms <= now)
             connection_close(control, &control->connections[i]);
 }
 
@@ -406,8 +421,8 @@ static void handle_event(struct control *control, const struct epoll_event *even
     if (event->data.u64 >= CONNECTIONS_MAX)
         return;
     /*
-     * An event may be of a connection that gave up its place in this round: reads and writes of its successor find
-     * nothing, and wait.
+     * An event may be of a connection that gave up its place in this round: reads and writes of its
+     * successor find nothing, and wait.
      */
     connection = &control->connections[event->data.u64];
     if (connection->state == CONNECTION_READING)
@@ -440,7 +455,7 @@ void control_set_timeout_ms(struct control *control, unsigned timeout_ms)
     control->timeout_ms = timeout_ms;
 }
 
-/* ---- the socket's place in the file system ---- */
+/* --- the socket's place in the file system --------------------------------------------------- */
 
 static bool make_address(const char *path, struct sockaddr_un *address, struct error *error)
 {
@@ -449,8 +464,8 @@ static bool make_address(const char *path, struct sockaddr_un *address, struct e
         return error_set(error, EXIT_USAGE, "control socket: the path is empty: give one");
     if (strlen(path) >= sizeof(address->sun_path))
         return error_set(error, EXIT_FAILED,
-                         "control socket: %.200s: longer than %zu bytes: choose a shorter path", path,
-                         sizeof(address->sun_path) - 1);
+                         "control socket: %.200s: longer than %zu bytes: choose a shorter path",
+                         path, sizeof(address->sun_path) - 1);
     memcpy(address->sun_path, path, strlen(path));
     return true;
 }
@@ -478,12 +493,12 @@ static bool check_folder(const struct sockaddr_un *address, struct error *error)
         if (errno == ENOENT && strcmp(address->sun_path, CONTROL_SOCKET_DEFAULT) == 0)
             return true; /* ours to make */
         return error_set(error, EXIT_FAILED,
-                         "control socket: folder %s: %s: make it, or give another --control", folder,
-                         strerror(errno));
+                         "control socket: folder %s: %s: make it, or give another --control",
+                         folder, strerror(errno));
     }
     if (!S_ISDIR(status.st_mode))
-        return error_set(error, EXIT_FAILED, "control socket: %s: not a folder: give another --control",
-                         folder);
+        return error_set(error, EXIT_FAILED,
+                         "control socket: %s: not a folder: give another --control", folder);
     return true;
 }
 
@@ -507,12 +522,13 @@ static enum occupant ask_occupant(const struct sockaddr_un *address, struct erro
     if (result < 0 && reason == ENOENT)
         return OCCUPANT_NONE;
     if (result < 0 && reason != EAGAIN)
-        error_set(error, EXIT_FAILED, "control socket: %s: %s: give another --control", address->sun_path,
-                  strerror(reason));
+        error_set(error, EXIT_FAILED, "control socket: %s: %s: give another --control",
+                  address->sun_path, strerror(reason));
     else if (peer.pid > 0)
-        error_set(error, EXIT_FAILED,
-                  "socket in use by a running synward (pid %d) at %s: stop it or give another --control",
-                  (int)peer.pid, address->sun_path);
+        error_set(
+            error, EXIT_FAILED,
+            "socket in use by a running synward (pid %d) at %s: stop it or give another --control",
+            (int)peer.pid, address->sun_path);
     else
         error_set(error, EXIT_FAILED,
                   "socket in use by a running synward at %s: stop it or give another --control",
@@ -527,14 +543,15 @@ static enum occupant find_occupant(const struct sockaddr_un *address, struct err
     if (lstat(address->sun_path, &status) < 0) {
         if (errno == ENOENT)
             return OCCUPANT_NONE;
-        error_set(error, EXIT_FAILED, "control socket: %s: %s: give another --control", address->sun_path,
-                  strerror(errno));
+        error_set(error, EXIT_FAILED, "control socket: %s: %s: give another --control",
+                  address->sun_path, strerror(errno));
         return OCCUPANT_ERROR;
     }
     if (!S_ISSOCK(status.st_mode)) {
-        error_set(error, EXIT_FAILED,
-                  "control socket: %s: exists and is no socket: move it away or give another --control",
-                  address->sun_path);
+        error_set(
+            error, EXIT_FAILED,
+            "control socket: %s: exists and is no socket: move it away or give another --control",
+            address->sun_path);
         return OCCUPANT_ERROR;
     }
     return ask_occupant(address, error);
@@ -549,7 +566,8 @@ bool control_check(const char *path, struct error *error)
 }
 
 /* The name under which the socket is made: the same length for every path, in the same folder. */
-static bool birth_address(const struct sockaddr_un *address, struct sockaddr_un *birth, struct error *error)
+static bool birth_address(const struct sockaddr_un *address, struct sockaddr_un *birth,
+                          struct error *error)
 {
     char folder[sizeof(address->sun_path)];
     int bytes;
@@ -564,13 +582,15 @@ static bool birth_address(const struct sockaddr_un *address, struct sockaddr_un 
     return true;
 }
 
-/* A listening socket at `birth`. Its mode is set before bind(), which gives the file that of the socket. */
+/* A listening socket at `birth`. Its mode is set before bind(), which gives the file that of the
+ * socket. */
 static int listen_at(const struct sockaddr_un *birth, struct error *error)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     (void)unlink(birth->sun_path); /* of a process that had our number and was killed here */
-    if (fd >= 0 && fchmod(fd, 0600) == 0 && bind(fd, (const struct sockaddr *)birth, sizeof(*birth)) == 0) {
+    if (fd >= 0 && fchmod(fd, 0600) == 0 &&
+        bind(fd, (const struct sockaddr *)birth, sizeof(*birth)) == 0) {
         if (listen(fd, SOMAXCONN) == 0)
             return fd;
         unlink(birth->sun_path);
@@ -583,8 +603,8 @@ static int listen_at(const struct sockaddr_un *birth, struct error *error)
 }
 
 /*
- * Removes the stale socket. Between finding it stale and removing it another daemon may have replaced it: so it is
- * moved aside and asked again, and what turns out to live is put back.
+ * Removes the stale socket. Between finding it stale and removing it another daemon may have
+ * replaced it: so it is moved aside and asked again, and what turns out to live is put back.
  */
 static void remove_stale(const struct sockaddr_un *address, const struct sockaddr_un *birth)
 {
@@ -604,7 +624,8 @@ static void remove_stale(const struct sockaddr_un *address, const struct sockadd
 }
 
 /* Gives the socket its name. Whoever is quicker than us keeps the place. */
-static bool move_into_place(struct control *control, const struct sockaddr_un *birth, struct error *error)
+static bool move_into_place(struct control *control, const struct sockaddr_un *birth,
+                            struct error *error)
 {
     const char *path = control->address.sun_path;
     struct stat status;
@@ -614,7 +635,8 @@ static bool move_into_place(struct control *control, const struct sockaddr_un *b
         remove_stale(&control->address, birth);
     linked = link(birth->sun_path, path) == 0;
     if (!linked && find_occupant(&control->address, error) != OCCUPANT_ERROR)
-        error_set(error, EXIT_FAILED, "control socket: %s: cannot be made: give another --control", path);
+        error_set(error, EXIT_FAILED, "control socket: %s: cannot be made: give another --control",
+                  path);
     unlink(birth->sun_path);
     if (linked && lstat(path, &status) == 0) {
         control->device = status.st_dev;
@@ -632,8 +654,8 @@ static bool open_socket(struct control *control, struct error *error)
     if (strcmp(control->address.sun_path, CONTROL_SOCKET_DEFAULT) == 0 && mkdir(folder, 0755) < 0 &&
         errno != EEXIST)
         return error_set(error, EXIT_FAILED,
-                         "control socket: folder %s: %s: run as root, or give another --control", folder,
-                         strerror(errno));
+                         "control socket: folder %s: %s: run as root, or give another --control",
+                         folder, strerror(errno));
     if (!birth_address(&control->address, &birth, error))
         return false;
     control->listen_fd = listen_at(&birth, error);

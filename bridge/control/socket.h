@@ -2,8 +2,8 @@
 /*
  * socket.h - the control socket of `synward run` (protocol.h says what is spoken over it).
  *
- * Everything here runs on the main thread and never blocks it: sockets are non-blocking, and all of them (listener,
- * connections, time-outs) hang on one epoll descriptor that the main loop watches.
+ * Everything here runs on the main thread and never blocks it: sockets are non-blocking, and all of
+ * them (listener, connections, time-outs) hang on one epoll descriptor that the main loop watches.
  */
 #ifndef SYNWARD_BRIDGE_CONTROL_SOCKET_H
 #define SYNWARD_BRIDGE_CONTROL_SOCKET_H
@@ -16,28 +16,32 @@ struct control;
 struct daemon;
 
 /*
- * Would control_open() find its place? To be asked before anything is made: a live daemon on the socket, a path
- * that is not a socket, a missing folder and a path that is too long are told without leaving a trace.
+ * Would control_open() find its place? To be asked before anything is made: a live daemon on the
+ * socket, a path that is not a socket, a missing folder and a path that is too long are told
+ * without leaving a trace.
  */
 bool control_check(const char *path, struct error *error);
 
 /*
- * Listens at `path`, mode 0600 from the first moment. The socket appears when it is ready to be used, not before. A
- * stale socket is replaced; the folder of the default path is made if missing (0755). NULL: `error` says why, and
- * nothing was changed.
+ * Listens at `path`, mode 0600 from the first moment. The socket appears when it is ready to be
+ * used, not before. A stale socket is replaced; the folder of the default path is made if missing
+ * (0755). NULL: `error` says why, and nothing was changed.
  */
 struct control *control_open(struct daemon *daemon, const char *path, struct error *error);
 
 /* Readable when control_handle() has work. */
 int control_fd(const struct control *control);
 
-/* Accepts, reads, answers and gives up on those that are late: a bounded amount of each, without waiting. */
+/* Accepts, reads, answers and gives up on those that are late: a bounded amount of each, without
+ * waiting. */
 void control_handle(struct control *control);
 
-/* Events have been added: those who watch are told, as far as their sockets take it. Never waits. */
+/* Events have been added: those who watch are told, as far as their sockets take it. Never waits.
+ */
 void control_tell(struct control *control);
 
-/* How long a client may take to send its request, and again to take the answer; CONTROL_TIMEOUT_MS unless set. */
+/* How long a client may take to send its request, and again to take the answer; CONTROL_TIMEOUT_MS
+ * unless set. */
 void control_set_timeout_ms(struct control *control, unsigned timeout_ms);
 
 /* Removes the socket, if it is still ours, and drops all connections. `control` may be NULL. */

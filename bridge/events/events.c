@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* events.c - see events.h. Numbers of events only grow; an event lies in slot (number modulo EVENTS_KEPT). */
+/* events.c - see events.h. Numbers of events only grow; an event lies in slot (number modulo
+ * EVENTS_KEPT). */
 #include "bridge/events/events.h"
 
 #include <json-c/json.h>
@@ -48,8 +49,8 @@ static void log_event(struct kind_limits *limits, const struct event *event, uin
         return;
     }
     if (limits->unlogged > 0)
-        log_line(event->level, "%llu more of event %s were not logged", (unsigned long long)limits->unlogged,
-                 kinds[event->kind].name);
+        log_line(event->level, "%llu more of event %s were not logged",
+                 (unsigned long long)limits->unlogged, kinds[event->kind].name);
     limits->unlogged = 0;
     log_line(event->level, "%s", event->text);
 }
@@ -155,7 +156,8 @@ static bool lines_add(struct lines *lines, struct json_object *line)
     return grown != NULL;
 }
 
-char *events_read(const struct events *events, struct event_reader *reader, unsigned most, size_t *bytes)
+char *events_read(const struct events *events, struct event_reader *reader, unsigned most,
+                  size_t *bytes)
 {
     const uint64_t oldest = events->count > EVENTS_KEPT ? events->count - EVENTS_KEPT : 0;
     struct lines lines = {0};

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * events.h - what happened that an operator wants to know: a fixed ring, the log, and the lines of `synward watch`.
+ * events.h - what happened that an operator wants to know: a fixed ring, the log, and the lines of
+ * `synward watch`.
  *
- *      report.c --events_add()--> ring of EVENTS_KEPT --> one reader per watcher, at its own place (event_reader)
+ *      report.c --events_add()--> ring of EVENTS_KEPT --> one reader per watcher, at its own place
+ *      (event_reader)
  *                        \------> log, one line each
  *
- * The ring is overwritten from its oldest end whoever still reads it: a reader that is too slow loses events and is told
- * how many. A kind that comes in masses (EVENT_BURST at once, then EVENT_PER_SECOND; in the log fewer) is thinned out;
- * the next one of it that is told says how many were not. Main thread only.
+ * The ring is overwritten from its oldest end whoever still reads it: a reader that is too slow
+ * loses events and is told how many. A kind that comes in masses (EVENT_BURST at once, then
+ * EVENT_PER_SECOND; in the log fewer) is thinned out; the next one of it that is told says how many
+ * were not. Main thread only.
  */
 #ifndef SYNWARD_BRIDGE_EVENTS_EVENTS_H
 #define SYNWARD_BRIDGE_EVENTS_EVENTS_H
@@ -29,17 +32,17 @@
 #define EVENT_TEXT_BYTES     384
 
 /* X(id, name in JSON, key of the subject in JSON or NULL) */
-#define EVENT_KINDS(X)                                                                                       \
-    X(MODE, "mode", NULL)                                                                                    \
-    X(SETTING, "setting", NULL)                                                                              \
-    X(GREETING, "greeting", NULL)                                                                            \
-    X(PROFILE, "profile", NULL)                                                                              \
-    X(SOURCE, "source", "source")                                                                            \
-    X(STORE, "store", NULL)                                                                                  \
-    X(TABLE, "table", "table")                                                                               \
-    X(OVERFLOW, "overflow", "side")                                                                          \
-    X(SIDE, "side", "side")                                                                                  \
-    X(LEARNING, "learning", NULL)                                                                            \
+#define EVENT_KINDS(X)                                                                             \
+    X(MODE, "mode", NULL)                                                                          \
+    X(SETTING, "setting", NULL)                                                                    \
+    X(GREETING, "greeting", NULL)                                                                  \
+    X(PROFILE, "profile", NULL)                                                                    \
+    X(SOURCE, "source", "source")                                                                  \
+    X(STORE, "store", NULL)                                                                        \
+    X(TABLE, "table", "table")                                                                     \
+    X(OVERFLOW, "overflow", "side")                                                                \
+    X(SIDE, "side", "side")                                                                        \
+    X(LEARNING, "learning", NULL)                                                                  \
     X(STACK, "stack", NULL)
 
 enum event_kind {
@@ -69,8 +72,10 @@ struct events;
 struct events *events_new(void);
 void events_free(struct events *events);
 
-/* Keeps a copy, and logs it. `now_us` on the monotonic clock is for the limits, `wall_us` for people. */
-void events_add(struct events *events, const struct event *event, uint64_t now_us, uint64_t wall_us);
+/* Keeps a copy, and logs it. `now_us` on the monotonic clock is for the limits, `wall_us` for
+ * people. */
+void events_add(struct events *events, const struct event *event, uint64_t now_us,
+                uint64_t wall_us);
 
 /* A place among the events. All zero is the beginning of all. */
 struct event_reader {
@@ -81,9 +86,11 @@ struct event_reader {
 struct event_reader events_reader(const struct events *events);
 bool events_waiting(const struct events *events, const struct event_reader *reader);
 /*
- * What waits for the reader, as lines of JSON, at most `most` events of it; a line that says how many were lost comes before
- * what is left. malloc'ed, without a closing zero; NULL: nothing waits, or memory is out, and the reader stays.
+ * What waits for the reader, as lines of JSON, at most `most` events of it; a line that says how
+ * many were lost comes before what is left. malloc'ed, without a closing zero; NULL: nothing waits,
+ * or memory is out, and the reader stays.
  */
-char *events_read(const struct events *events, struct event_reader *reader, unsigned most, size_t *bytes);
+char *events_read(const struct events *events, struct event_reader *reader, unsigned most,
+                  size_t *bytes);
 
 #endif

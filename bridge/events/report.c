@@ -15,11 +15,11 @@
 #define SECOND_US 1000000ull
 
 /* What counters say of a table that has no room: X(name for people, sum of counters). */
-#define FULL_TABLES(X)                                                                                       \
-    X("flows", counters->flows_evicted)                                                                      \
-    X("pools", counters->drops[DROP_no_room])                                                                \
-    X("held data", counters->drops[DROP_hold_full])                                                          \
-    X("segments of our own", counters->drops[DROP_outbox_full])                                              \
+#define FULL_TABLES(X)                                                                             \
+    X("flows", counters->flows_evicted)                                                            \
+    X("pools", counters->drops[DROP_no_room])                                                      \
+    X("held data", counters->drops[DROP_hold_full])                                                \
+    X("segments of our own", counters->drops[DROP_outbox_full])                                    \
     X("observations", counters->learning_observations_dropped)
 
 enum {
@@ -92,7 +92,8 @@ __attribute__((format(printf, 2, 3))) static void say(struct event *event, const
 static struct event about(enum event_kind kind, enum log_level level, const char *state,
                           const struct server_key *server)
 {
-    struct event event = {.kind = kind, .level = level, .state = state, .has_server = server != NULL};
+    struct event event = {
+        .kind = kind, .level = level, .state = state, .has_server = server != NULL};
 
     if (server)
         event.server = *server;
@@ -104,7 +105,7 @@ static const char *server_text(const struct server_key *server, char text[SERVER
     return server_to_text(&server->addr, server->port, text);
 }
 
-/* ---- modes ---- */
+/* --- modes ----------------------------------------------------------------------------------- */
 
 void report_attack(struct report *report, const struct server_key *server,
                    const struct observed_trigger *trigger)
@@ -130,29 +131,33 @@ void report_normal(struct report *report, const struct server_key *server)
     add(report, &event);
 }
 
-void report_setting(struct report *report, const struct server_key *server, enum mode_setting setting)
+void report_setting(struct report *report, const struct server_key *server,
+                    enum mode_setting setting)
 {
     const char *name = setting == SETTING_INHERIT ? "default" : mode_setting_name(setting);
     struct event event = about(EVENT_SETTING, LOG_LEVEL_INFO, name, server);
     char text[SERVER_TEXT_BYTES];
 
     snprintf(event.cause, sizeof(event.cause), "operator");
-    say(&event, "%s: the operator set mode %s", server ? server_text(server, text) : "all servers", name);
+    say(&event, "%s: the operator set mode %s", server ? server_text(server, text) : "all servers",
+        name);
     add(report, &event);
 }
 
-/* ---- profiles ---- */
+/* --- profiles -------------------------------------------------------------------------------- */
 
 void report_greeting(struct report *report, const struct observation *observation)
 {
     const bool negative = observation->greeting.negative;
-    struct event event =
-        about(EVENT_GREETING, LOG_LEVEL_WARNING, negative ? "negative" : "unequal", &observation->server);
+    struct event event = about(EVENT_GREETING, LOG_LEVEL_WARNING, negative ? "negative" : "unequal",
+                               &observation->server);
     char client[ADDR_TEXT_BYTES], text[SERVER_TEXT_BYTES];
 
-    snprintf(event.cause, sizeof(event.cause), "client %s", addr_to_text(&observation->client, client));
+    snprintf(event.cause, sizeof(event.cause), "client %s",
+             addr_to_text(&observation->client, client));
     say(&event, "%s: %s; a client of %s was reset", server_text(&observation->server, text),
-        negative ? "it refused the client whom it was to greet" : "its greeting was not the learned one",
+        negative ? "it refused the client whom it was to greet"
+                 : "its greeting was not the learned one",
         client);
     add(report, &event);
 }
@@ -223,14 +228,15 @@ static void look_at_profiles(struct report *report, const struct store *store)
     report->looked = true;
 }
 
-/* ---- sources ---- */
+/* --- sources --------------------------------------------------------------------------------- */
 
 static void add_source(struct report *report, struct event *event, const struct ip_addr *prefix,
                        uint8_t length, const char *text)
 {
     char address[ADDR_TEXT_BYTES];
 
-    snprintf(event->subject, sizeof(event->subject), "%s/%u", addr_to_text(prefix, address), length);
+    snprintf(event->subject, sizeof(event->subject), "%s/%u", addr_to_text(prefix, address),
+             length);
     say(event, "%s: %s", event->subject, text);
     add(report, event);
 }
@@ -270,8 +276,8 @@ void report_aside(struct report *report, const struct observation *observation)
     struct event event = about(EVENT_SOURCE, LOG_LEVEL_WARNING, "aside", &observation->server);
     char server[SERVER_TEXT_BYTES], text[EVENT_TEXT_BYTES - EVENT_SUBJECT_BYTES];
 
-    snprintf(event.cause, sizeof(event.cause), "%u wrong requests and %u right ones", source->mismatches,
-             source->matches);
+    snprintf(event.cause, sizeof(event.cause), "%u wrong requests and %u right ones",
+             source->mismatches, source->matches);
     event.has_value = true;
     event.value = source->mismatches;
     snprintf(text, sizeof(text), "put aside for %llu s, %s, last to %s", (unsigned long long)for_s,
@@ -312,7 +318,7 @@ static void look_at_asides(struct report *report, uint64_t now_us)
     }
 }
 
-/* ---- store, learning, sides ---- */
+/* --- store, learning, sides ------------------------------------------------------------------ */
 
 /* Saving goes on every ten seconds while something is learned: the log need not know. */
 void report_saved(struct report *report, const char *path, size_t profiles)
@@ -366,8 +372,8 @@ void report_side_back(struct report *report, const char *side, const char *devic
 
 void report_stack(struct report *report, const char *reason)
 {
-    struct event event =
-        about(EVENT_STACK, reason ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, reason ? "lost" : "seen", NULL);
+    struct event event = about(EVENT_STACK, reason ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
+                               reason ? "lost" : "seen", NULL);
 
     snprintf(event.cause, sizeof(event.cause), "%s", reason ? reason : "");
     if (reason)
@@ -377,7 +383,7 @@ void report_stack(struct report *report, const char *reason)
     add(report, &event);
 }
 
-/* ---- what grows ---- */
+/* --- what grows ------------------------------------------------------------------------------ */
 
 static void add_growth(struct report *report, size_t index, const char *name, uint64_t growth)
 {
@@ -389,7 +395,8 @@ static void add_growth(struct report *report, size_t index, const char *name, ui
     event.has_value = true;
     event.value = growth;
     if (tap)
-        say(&event, "%s side: %llu frames lost, the TAP's queue was full", name, (unsigned long long)growth);
+        say(&event, "%s side: %llu frames lost, the TAP's queue was full", name,
+            (unsigned long long)growth);
     else
         say(&event, "%s: no room, %llu times", name, (unsigned long long)growth);
     add(report, &event);
@@ -400,7 +407,8 @@ static void look_at_growth(struct report *report, size_t index, const char *name
 {
     struct growing *growing = &report->growing[index];
 
-    if (total <= growing->told || (growing->told_us != 0 && now_us - growing->told_us < REPORT_TABLE_US))
+    if (total <= growing->told ||
+        (growing->told_us != 0 && now_us - growing->told_us < REPORT_TABLE_US))
         return;
     add_growth(report, index, name, total - growing->told);
     growing->told = total;

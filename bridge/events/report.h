@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * report.h - makes events (events.h) of what the daemon learns: one function for each thing that can happen.
+ * report.h - makes events (events.h) of what the daemon learns: one function for each thing that
+ * can happen.
  *
- * What is told by a state and not by a message (a profile that is armed now, a full table, a source whose time is over) is
- * found by report_tick(), which compares with what was so before. Main thread only.
+ * What is told by a state and not by a message (a profile that is armed now, a full table, a source
+ * whose time is over) is found by report_tick(), which compares with what was so before. Main
+ * thread only.
  */
 #ifndef SYNWARD_BRIDGE_EVENTS_REPORT_H
 #define SYNWARD_BRIDGE_EVENTS_REPORT_H
@@ -17,8 +19,9 @@
 #include "profiles/store/store.h"
 
 /* Sources put aside whose end is told; of more at once the end is not. */
-#define REPORT_ASIDES   256
-#define REPORT_TABLE_US (10ull * 1000 * 1000) /* between two events of the same full table, or TAP */
+#define REPORT_ASIDES 256
+/* Between two events of the same full table, or TAP */
+#define REPORT_TABLE_US (10ull * 1000 * 1000)
 
 struct report;
 
@@ -29,7 +32,8 @@ void report_attack(struct report *report, const struct server_key *server,
                    const struct observed_trigger *trigger);
 void report_normal(struct report *report, const struct server_key *server);
 /* The operator's; `server` NULL: for all. */
-void report_setting(struct report *report, const struct server_key *server, enum mode_setting setting);
+void report_setting(struct report *report, const struct server_key *server,
+                    enum mode_setting setting);
 void report_greeting(struct report *report, const struct observation *observation);
 /* A source put aside by its requests. */
 void report_aside(struct report *report, const struct observation *observation);
@@ -45,8 +49,9 @@ void report_side_back(struct report *report, const char *side, const char *devic
 void report_stack(struct report *report, const char *reason);
 
 /*
- * Once at the start, when the store is loaded, then about once a second. `overflow`: frames that the TAP of each side (enum side) had no room for, ever; `counters` NULL: not
- * known this time, and `overflow` neither.
+ * Once at the start, when the store is loaded, then about once a second. `overflow`: frames that
+ * the TAP of each side (enum side) had no room for, ever; `counters` NULL: not known this time, and
+ * `overflow` neither.
  */
 void report_tick(struct report *report, const struct store *store, const struct counters *counters,
                  const uint64_t overflow[2]);

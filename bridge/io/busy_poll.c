@@ -13,15 +13,18 @@ bool busy_poll_parse(const char *text, uint32_t *out, struct error *error)
         return true;
     }
     const unsigned long limit_us = strtoul(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || limit_us == 0 || limit_us > BUSY_POLL_MAX_US)
-        return error_set(error, EXIT_USAGE,
-                         "not a time for busy polling: %.100s: write off, auto or 1 to %u microseconds", text,
-                         BUSY_POLL_MAX_US);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || limit_us == 0 ||
+        limit_us > BUSY_POLL_MAX_US)
+        return error_set(
+            error, EXIT_USAGE,
+            "not a time for busy polling: %.100s: write off, auto or 1 to %u microseconds", text,
+            BUSY_POLL_MAX_US);
     *out = (uint32_t)limit_us;
     return true;
 }
 
-void busy_poll_init(struct busy_poll *poll, uint32_t setting, uint32_t cores, struct busy_poll_word *word)
+void busy_poll_init(struct busy_poll *poll, uint32_t setting, uint32_t cores,
+                    struct busy_poll_word *word)
 {
     *poll = (struct busy_poll){.limit_us = setting};
     if (setting != BUSY_POLL_AUTO)
@@ -65,8 +68,9 @@ bool busy_poll_asked(struct busy_poll *poll)
 void busy_poll_lost(struct busy_poll *poll, uint64_t now_us)
 {
     /*
-     * A pause that has long been over says nothing of now. Nor does one where there is a core to spare: the scheduler put somebody here who
-     * will be moved, and a longer pause would be the greater loss.
+     * A pause that has long been over says nothing of now. Nor does one where there is a core to
+     * spare: the scheduler put somebody here who will be moved, and a longer pause would be the
+     * greater loss.
      */
     const bool again =
         poll->word == NULL && poll->hold_us > 0 && now_us - poll->hold_until_us < poll->hold_us;

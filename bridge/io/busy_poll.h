@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * busy_poll.h - whether a worker looks for the next frame for a while before it sleeps, and for how long.
+ * busy_poll.h - whether a worker looks for the next frame for a while before it sleeps, and for how
+ * long.
  *
  *      frames apart            what is done at the next wait
  *      up to limit_us          look again and again, limit_us at most, then sleep
  *      longer                  sleep at once: a bridge that idles, or is slow, never spins
- *      somebody took the core  sleep at once for a while, the longer the more often that happens (not under auto)
- *      no core to spare        sleep at once, where the setting is auto: the main thread says so (spare_core.h)
+ *      somebody took the core  sleep at once for a while, the longer the more often that happens
+ *                              (not under auto)
+ *      no core to spare        sleep at once, where the setting is auto: the main thread says so
+ *                              (spare_core.h)
  *
  * It knows no clock: times come from the ring, which does the looking (ring.c).
  */
@@ -25,7 +28,8 @@
 #define BUSY_POLL_AUTO    UINT32_MAX
 #define BUSY_POLL_DEFAULT BUSY_POLL_AUTO
 
-/* On a core that others want, sched_yield() costs the rest of a time slice, so that it must not be asked for often. */
+/* On a core that others want, sched_yield() costs the rest of a time slice, so that it must not be
+ * asked for often. */
 #define BUSY_POLL_HOLD_US     10000u
 #define BUSY_POLL_HOLD_MAX_US 1280000u
 
@@ -38,7 +42,8 @@ struct busy_poll_word {
 struct busy_poll {
     struct busy_poll_word *word; /* NULL: nobody else decides */
     uint32_t limit_us;           /* 0: never */
-    uint32_t hold_us; /* how long the last pause was; 0: nobody took the core since something was found */
+    uint32_t hold_us; /* how long the last pause was; 0: nobody took the core since something was
+                         found */
     uint64_t hold_until_us;
     bool asked;          /* for a core, since busy_poll_asked() */
     bool close_together; /* what was waited for last came within limit_us */
@@ -48,10 +53,11 @@ struct busy_poll {
 bool busy_poll_parse(const char *text, uint32_t *out, struct error *error);
 
 /*
- * `setting` as busy_poll_parse() reads it; auto is off where the process has one core only, and asks `word` (may be NULL), which
- * stays the caller's.
+ * `setting` as busy_poll_parse() reads it; auto is off where the process has one core only, and
+ * asks `word` (may be NULL), which stays the caller's.
  */
-void busy_poll_init(struct busy_poll *poll, uint32_t setting, uint32_t cores, struct busy_poll_word *word);
+void busy_poll_init(struct busy_poll *poll, uint32_t setting, uint32_t cores,
+                    struct busy_poll_word *word);
 /* Does a worker want to know whether there is a core? */
 static inline bool busy_poll_keen(struct busy_poll_word *word)
 {

@@ -5,29 +5,34 @@
  *      buffers:  | 0 .. 111 client reads | 112 .. 223 server reads | 224 .. 231 large sends |
  *                | 232 .. 487 small sends | 488 .. 551 client SYNs | 552 .. 615 server SYNs |
  *
- * Reads. Each queue that is read has a lane. With multishot (Linux 6.7) one request per lane stays armed and takes a buffer from the lane's registered
- * ring for every frame; it ends when the ring is empty, and is armed again when a buffer has come back. Without it
- * one single read per lane is armed, and when it completes the rest of the queue is drained with plain read(). More
- * than one armed read per lane would be woken together by every frame, and after 128 vain wake-ups io_uring hands a
- * request to another thread, which breaks the order of frames.
+ * Reads. Each queue that is read has a lane. With multishot (Linux 6.7) one request per lane stays
+ * armed and takes a buffer from the lane's registered ring for every frame; it ends when the ring
+ * is empty, and is armed again when a buffer has come back. Without it one single read per lane is
+ * armed, and when it completes the rest of the queue is drained with plain read(). More than one
+ * armed read per lane would be woken together by every frame, and after 128 vain wake-ups io_uring
+ * hands a request to another thread, which breaks the order of frames.
  *
- * Writes. The fds are O_NONBLOCK and io_uring issues writes inline, in the order of submission, so that their
- * completions are there when the submission returns. RWF_NOWAIT makes a full queue an error instead of a retry from
- * behind. A TAP's send buffer is unlimited: there it does not happen.
+ * Writes. The fds are O_NONBLOCK and io_uring issues writes inline, in the order of submission, so
+ * that their completions are there when the submission returns. RWF_NOWAIT makes a full queue an
+ * error instead of a retry from behind. A TAP's send buffer is unlimited: there it does not happen.
  *
- * The wait asks for the writes queued and one completion more, so that the writes alone do not end it.
- * DEFER_TASKRUN lets reads run only inside that call: a batch does not grow while it is worked on.
+ * The wait asks for the writes queued and one completion more, so that the writes alone do not end
+ * it. DEFER_TASKRUN lets reads run only inside that call: a batch does not grow while it is worked
+ * on.
  *
- * The kernel calls a sleep with reads in flight waiting for I/O, and an idle bridge would show as a core that waits for its disk. So where
- * nothing has come for a moment it goes on sleeping by a call that asks for no such account (Linux 6.15).
+ * The kernel calls a sleep with reads in flight waiting for I/O, and an idle bridge would show as a
+ * core that waits for its disk. So where nothing has come for a moment it goes on sleeping by a
+ * call that asks for no such account (Linux 6.15).
  *
- * Busy polling looks at a word that the kernel shares: it is set when a read has something to do in the next call. So looking costs
- * no system call but sched_yield(), which lets in whoever waits for this core; that it took long tells that somebody did.
+ * Busy polling looks at a word that the kernel shares: it is set when a read has something to do in
+ * the next call. So looking costs no system call but sched_yield(), which lets in whoever waits for
+ * this core; that it took long tells that somebody did.
  *
- * Completions are copied out of the completion queue at once: writes give their buffer back, reads go to one of two queues
- * of `ready` frames, which cannot overflow because each holds a read buffer. That of SYNs comes last. It is short because its lanes have few
- * buffers: however many SYNs wait, the others are looked for again after a moment. Where anything flows that moment is shorter still: what
- * is left of the SYNs then stays in its queue, behind what the next look finds.
+ * Completions are copied out of the completion queue at once: writes give their buffer back, reads
+ * go to one of two queues of `ready` frames, which cannot overflow because each holds a read
+ * buffer. That of SYNs comes last. It is short because its lanes have few buffers: however many
+ * SYNs wait, the others are looked for again after a moment. Where anything flows that moment is
+ * shorter still: what is left of the SYNs then stays in its queue, behind what the next look finds.
  */
 #include "bridge/io/ring.h"
 
@@ -64,7 +69,8 @@
 #define COMPLETIONS       2048u
 #define READY_SLOTS       256u /* power of two >= READS, SYN_READS */
 
-/* Looks between two sched_yield(); a yield that lasts longer than YIELD_US let somebody else run. */
+/* Looks between two sched_yield(); a yield that lasts longer than YIELD_US let somebody else run.
+ */
 #define LOOKS    32u
 #define YIELD_US 15u
 
@@ -84,11 +90,14 @@
 #define MOMENT_US 10000u
 
 _Static_assert(POOL_ALLOCATED <= RING_BYTES_MAX, "the promise of ring.h");
-_Static_assert(RING_BUFFER_BYTES % 64 == 0 && SMALL_BYTES % 64 == 0, "buffers begin on cache lines");
-_Static_assert(BUFFERS < COMPLETIONS, "completions never overflow: each holds a buffer, but for a few");
+_Static_assert(RING_BUFFER_BYTES % 64 == 0 && SMALL_BYTES % 64 == 0,
+               "buffers begin on cache lines");
+_Static_assert(BUFFERS < COMPLETIONS,
+               "completions never overflow: each holds a buffer, but for a few");
 _Static_assert(READY_SLOTS >= READS && READ_RING_ENTRIES >= READS_PER_SIDE, "all reads fit");
 _Static_assert(READY_SLOTS >= SYN_READS && READ_RING_ENTRIES >= RING_SYNS, "all SYNs fit");
-_Static_assert(STEER_SYN_BYTES_MAX + OFFLOAD_BYTES < SMALL_BYTES - RING_SLACK_BYTES, "and each its buffer");
+_Static_assert(STEER_SYN_BYTES_MAX + OFFLOAD_BYTES < SMALL_BYTES - RING_SLACK_BYTES,
+               "and each its buffer");
 
 enum operation { OPERATION_READ, OPERATION_WRITE, OPERATION_WAKE, OPERATION_CANCEL };
 
@@ -119,7 +128,8 @@ struct stack {
     uint32_t count;
     uint16_t buffers[SMALL_SENDS];
 };
-_Static_assert(SMALL_SENDS >= READS_PER_SIDE && SMALL_SENDS >= RING_SYNS, "a stack holds any kind of buffer");
+_Static_assert(SMALL_SENDS >= READS_PER_SIDE && SMALL_SENDS >= RING_SYNS,
+               "a stack holds any kind of buffer");
 
 /* By enum side first, so that a side is the lane of its frames, and of what is written to it. */
 enum { LANE_SYNS = 2, LANES = 4, FILES = LANES + 1 };
@@ -190,8 +200,9 @@ static bool stack_pop(struct stack *stack, uint32_t *buffer)
 /* To the kernel's ring; publish_buffers() makes it see them. */
 static void give_to_kernel(struct ring *ring, struct lane *lane, uint32_t buffer)
 {
-    io_uring_buf_ring_add(lane->ring, buffer_data(ring, buffer), read_bytes(buffer), (unsigned short)buffer,
-                          io_uring_buf_ring_mask(READ_RING_ENTRIES), (int)lane->given++);
+    io_uring_buf_ring_add(lane->ring, buffer_data(ring, buffer), read_bytes(buffer),
+                          (unsigned short)buffer, io_uring_buf_ring_mask(READ_RING_ENTRIES),
+                          (int)lane->given++);
     lane->kernel_buffers++;
 }
 
@@ -231,8 +242,8 @@ static void give_back(struct ring *ring, uint32_t buffer)
 static void push_ready(struct ring *ring, uint32_t lane, uint32_t buffer, uint32_t bytes)
 {
     struct ready_queue *queue = lane < LANE_SYNS ? &ring->flows : &ring->syns;
-    queue->slots[queue->tail++ & (READY_SLOTS - 1)] =
-        (struct ready){.buffer = (uint16_t)buffer, .side = (uint8_t)lane_side(lane), .bytes = bytes};
+    queue->slots[queue->tail++ & (READY_SLOTS - 1)] = (struct ready){
+        .buffer = (uint16_t)buffer, .side = (uint8_t)lane_side(lane), .bytes = bytes};
 }
 
 static void side_gone(struct ring *ring, enum side side, int reason)
@@ -256,7 +267,8 @@ static bool take_read(struct ring *ring, uint32_t lane, uint32_t buffer, ssize_t
         push_ready(ring, lane, buffer, (uint32_t)result);
         return true;
     }
-    /* A frame that fills the buffer was cut, and no packet is that long: it cannot be passed on whole. */
+    /* A frame that fills the buffer was cut, and no packet is that long: it cannot be passed on
+     * whole. */
     give_back(ring, buffer);
     if (result == 0 || (result < 0 && !is_transient(reason)))
         side_gone(ring, lane_side(lane), reason);
@@ -279,7 +291,8 @@ static void complete_multishot(struct ring *ring, uint32_t number, const struct 
         side_gone(ring, lane_side(number), -cqe->res);
 }
 
-/* One read completed: the queue behind it is drained by plain reads, in order, as far as there are buffers. */
+/* One read completed: the queue behind it is drained by plain reads, in order, as far as there are
+ * buffers. */
 static void complete_single(struct ring *ring, uint32_t number, uint32_t buffer, int result)
 {
     struct lane *lane = &ring->lanes[number];
@@ -346,11 +359,13 @@ static struct io_uring_sqe *next_sqe(struct ring *ring)
     return io_uring_get_sqe(&ring->uring);
 }
 
-static void set_ticket(struct io_uring_sqe *sqe, enum operation operation, uint32_t lane, uint32_t buffer,
-                       uint32_t bytes)
+static void set_ticket(struct io_uring_sqe *sqe, enum operation operation, uint32_t lane,
+                       uint32_t buffer, uint32_t bytes)
 {
-    const union ticket ticket = {
-        .operation = (uint8_t)operation, .lane = (uint8_t)lane, .buffer = (uint16_t)buffer, .bytes = bytes};
+    const union ticket ticket = {.operation = (uint8_t)operation,
+                                 .lane = (uint8_t)lane,
+                                 .buffer = (uint16_t)buffer,
+                                 .bytes = bytes};
     sqe->user_data = ticket.number;
 }
 
@@ -492,7 +507,8 @@ static struct __kernel_timespec timespec_of(uint64_t us)
 /* Submits what is queued, and sleeps. */
 static void submit_and_sleep(struct ring *ring, uint64_t timeout_us)
 {
-    /* A lane without buffers gets them from the writes now queued, and must be armed soon: no waiting beyond those. */
+    /* A lane without buffers gets them from the writes now queued, and must be armed soon: no
+     * waiting beyond those. */
     const bool idle = all_armed(ring) && timeout_us > 0;
     const unsigned wanted = ring->writes + (idle ? 1 : 0);
     struct io_uring_cqe *first = NULL;
@@ -508,11 +524,11 @@ static void submit_and_sleep(struct ring *ring, uint64_t timeout_us)
 static void sleep_idly(struct ring *ring, uint64_t timeout_us)
 {
     struct __kernel_timespec limit = timespec_of(timeout_us);
-    struct io_uring_getevents_arg argument = {.ts =
-                                                  timeout_us == UINT64_MAX ? 0 : (uint64_t)(uintptr_t)&limit};
+    struct io_uring_getevents_arg argument = {
+        .ts = timeout_us == UINT64_MAX ? 0 : (uint64_t)(uintptr_t)&limit};
     io_uring_enter2((unsigned)ring->uring.ring_fd, 0, 1,
-                    IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG | ENTER_NO_IOWAIT, (sigset_t *)&argument,
-                    sizeof(argument));
+                    IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG | ENTER_NO_IOWAIT,
+                    (sigset_t *)&argument, sizeof(argument));
 }
 
 static void sleep_for(struct ring *ring, uint64_t timeout_us)
@@ -523,7 +539,8 @@ static void sleep_for(struct ring *ring, uint64_t timeout_us)
     }
     submit_and_sleep(ring, MOMENT_US);
     collect(ring);
-    if (!anything_ready(ring) && all_armed(ring) && ring->writes == 0 && io_uring_sq_ready(&ring->uring) == 0)
+    if (!anything_ready(ring) && all_armed(ring) && ring->writes == 0 &&
+        io_uring_sq_ready(&ring->uring) == 0)
         sleep_idly(ring, timeout_us == UINT64_MAX ? UINT64_MAX : timeout_us - MOMENT_US);
 }
 
@@ -538,7 +555,8 @@ static void wait_busily(struct ring *ring, uint64_t timeout_us)
     busy_poll_waited(&ring->poll, since_us, clock_now_us(), frames_ready(ring));
 }
 
-/* How many SYNs a batch takes: a few beside a few frames, half as many beside many, or a flood of something else would keep them out. */
+/* How many SYNs a batch takes: a few beside a few frames, half as many beside many, or a flood of
+ * something else would keep them out. */
 static uint32_t syns_beside(uint32_t flows)
 {
     if (flows == 0)
@@ -645,10 +663,11 @@ bool ring_multishot(const struct ring *ring)
 static bool setup_error(int code, struct error *error)
 {
     if (code == -ENOSYS || code == -EPERM)
-        return error_set(error, EXIT_FAILED,
-                         "io_uring is not available (%s): set the sysctl kernel.io_uring_disabled to 0, or "
-                         "allow io_uring in the container",
-                         strerror(-code));
+        return error_set(
+            error, EXIT_FAILED,
+            "io_uring is not available (%s): set the sysctl kernel.io_uring_disabled to 0, or "
+            "allow io_uring in the container",
+            strerror(-code));
     if (code == -EINVAL)
         return error_set(error, EXIT_FAILED,
                          "io_uring of this kernel is too old: Linux 6.1 or newer is needed");
@@ -657,9 +676,9 @@ static bool setup_error(int code, struct error *error)
 
 static bool open_uring(struct ring *ring, const struct ring_options *options, struct error *error)
 {
-    struct io_uring_params params = {.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-                                              IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL |
-                                              IORING_SETUP_TASKRUN_FLAG,
+    struct io_uring_params params = {.flags = IORING_SETUP_SINGLE_ISSUER |
+                                              IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE |
+                                              IORING_SETUP_SUBMIT_ALL | IORING_SETUP_TASKRUN_FLAG,
                                      .cq_entries = COMPLETIONS};
     int code = io_uring_queue_init_params(SUBMISSIONS, &ring->uring, &params);
     if (code < 0)
@@ -743,7 +762,8 @@ static void fill_lanes(struct ring *ring)
             give_back(ring, buffer);
 }
 
-/* Whether the kernel names the opcode is one thing; whether it takes it on these files is found by doing it. */
+/* Whether the kernel names the opcode is one thing; whether it takes it on these files is found by
+ * doing it. */
 static bool try_multishot(struct ring *ring)
 {
     ring->multishot = opcode_known(ring, OPCODE_READ_MULTISHOT) && register_read_rings(ring);
@@ -800,11 +820,13 @@ struct ring *ring_open(const struct ring_options *options, struct error *error)
     return ring;
 }
 
-/* Ends what is in flight before the memory goes, and lets go of the files now, not when the kernel comes to it. */
+/* Ends what is in flight before the memory goes, and lets go of the files now, not when the kernel
+ * comes to it. */
 static void cancel_all(struct ring *ring)
 {
-    struct io_uring_sync_cancel_reg cancel = {.flags = IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL,
-                                              .timeout = {.tv_sec = 0, .tv_nsec = 100 * 1000 * 1000}};
+    struct io_uring_sync_cancel_reg cancel = {
+        .flags = IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL,
+        .timeout = {.tv_sec = 0, .tv_nsec = 100 * 1000 * 1000}};
     io_uring_submit(&ring->uring);
     io_uring_register_sync_cancel(&ring->uring, &cancel);
     io_uring_submit_and_get_events(&ring->uring);

@@ -71,6 +71,6 @@ bool spare_core_look(struct spare_core *core, uint64_t now_us, uint32_t workers)
         *core = (struct spare_core){0};
         return false;
     }
-    return spare_core_judge(core, idle_us, time_us(usage.ru_utime) + time_us(usage.ru_stime), now_us,
-                            workers);
+    return spare_core_judge(core, idle_us, time_us(usage.ru_utime) + time_us(usage.ru_stime),
+                            now_us, workers);
 }

@@ -13,7 +13,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define LISTEN_STATE 10 /* TCP_LISTEN of the kernel, which no header for programs names without a clash */
+/* TCP_LISTEN of the kernel, which no header for programs names without a clash */
+#define LISTEN_STATE 10
 
 /* mnl_attr_for_each() does not compile with the warnings that we want. */
 static const struct nlattr *whole_attribute(const void *attribute, const void *end)
@@ -57,7 +58,8 @@ static void read_listener(const struct nlmsghdr *message, const struct stack_sin
     struct stack_listener listener = {0};
     const struct nlattr *attribute;
 
-    if (mnl_nlmsg_get_payload_len(message) < sizeof(*socket) || socket->idiag_state != LISTEN_STATE ||
+    if (mnl_nlmsg_get_payload_len(message) < sizeof(*socket) ||
+        socket->idiag_state != LISTEN_STATE ||
         !read_addr(socket->idiag_family, socket->id.idiag_src, &listener.addr))
         return;
     listener.any = is_any(&listener.addr);
@@ -68,7 +70,8 @@ static void read_listener(const struct nlmsghdr *message, const struct stack_sin
     listener.limit = socket->idiag_wqueue;
     for (attribute = first_attribute(message, sizeof(*socket)); attribute;
          attribute = next_attribute(attribute, mnl_nlmsg_get_payload_tail(message))) {
-        if (mnl_attr_get_type(attribute) == INET_DIAG_SKV6ONLY && mnl_attr_get_payload_len(attribute) >= 1)
+        if (mnl_attr_get_type(attribute) == INET_DIAG_SKV6ONLY &&
+            mnl_attr_get_payload_len(attribute) >= 1)
             listener.v6only = mnl_attr_get_u8(attribute) != 0;
     }
     if (listener.port != 0)
@@ -86,7 +89,8 @@ static void read_address(const struct nlmsghdr *message, const struct stack_sink
         return;
     for (attribute = first_attribute(message, sizeof(*header)); attribute;
          attribute = next_attribute(attribute, mnl_nlmsg_get_payload_tail(message))) {
-        /* Of a point-to-point link IFA_ADDRESS is the other end; IFA_LOCAL, where there is one, is ours. */
+        /* Of a point-to-point link IFA_ADDRESS is the other end; IFA_LOCAL, where there is one, is
+         * ours. */
         const bool local = mnl_attr_get_type(attribute) == IFA_LOCAL;
         const size_t wanted = header->ifa_family == AF_INET ? 4 : 16;
 
@@ -166,7 +170,8 @@ enum stack_parsed stack_parse(enum stack_subject subject, const void *datagram, 
     return STACK_MORE;
 }
 
-bool stack_listener_covers(const struct stack_listener *listener, const struct ip_addr *addr, uint16_t port)
+bool stack_listener_covers(const struct stack_listener *listener, const struct ip_addr *addr,
+                           uint16_t port)
 {
     if (listener->port != port)
         return false;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * parse.h - what the kernel answers when it is asked for listening sockets, addresses and interfaces.
+ * parse.h - what the kernel answers when it is asked for listening sockets, addresses and
+ * interfaces.
  *
- * One netlink datagram holds many messages; each is checked before it is read, and one that is cut or absurd is left out.
- * Nothing here asks the kernel: the bytes come in (probe.c), plain data goes out.
+ * One netlink datagram holds many messages; each is checked before it is read, and one that is cut
+ * or absurd is left out. Nothing here asks the kernel: the bytes come in (probe.c), plain data goes
+ * out.
  */
 #ifndef SYNWARD_BRIDGE_LISTENERS_PARSE_H
 #define SYNWARD_BRIDGE_LISTENERS_PARSE_H
@@ -19,7 +21,7 @@
 
 struct stack_listener {
     struct ip_addr addr; /* all zero where `any`, but for an IPv4 one its mapped form */
-    bool any;            /* every address: of IPv6, and unless `v6only`, or of IPv4 alone, also of IPv4 */
+    bool any; /* every address: of IPv6, and unless `v6only`, or of IPv4 alone, also of IPv4 */
     bool v6only;
     uint16_t port;        /* host byte order */
     uint32_t device;      /* bound to this interface; 0: to none */
@@ -63,6 +65,7 @@ enum stack_parsed stack_parse(enum stack_subject subject, const void *datagram, 
                               uint32_t sequence, const struct stack_sink *sink);
 
 /* Does a connection to this address and port come to this socket? */
-bool stack_listener_covers(const struct stack_listener *listener, const struct ip_addr *addr, uint16_t port);
+bool stack_listener_covers(const struct stack_listener *listener, const struct ip_addr *addr,
+                           uint16_t port);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * probe.c - see probe.h.
  *
- * Netlink makes a dump as it is read: the first piece is there when the request was sent, the next when one was taken. So
- * nothing is ever waited for, and an answer that is not there has failed.
+ * Netlink makes a dump as it is read: the first piece is there when the request was sent, the next
+ * when one was taken. So nothing is ever waited for, and an answer that is not there has failed.
  */
 #include "bridge/listeners/probe.h"
 
@@ -47,7 +47,7 @@ struct stack_probe {
     uint64_t datagram[DATAGRAM_BYTES / sizeof(uint64_t)];
 };
 
-/* ---- sockets ---- */
+/* --- sockets --------------------------------------------------------------------------------- */
 
 static struct mnl_socket *open_socket(int bus)
 {
@@ -83,7 +83,8 @@ static bool open_sockets(struct stack_probe *probe, struct error *error)
         probe->netns_inode = status.st_ino;
     netns_leave(&back);
     return (probe->diag && probe->route) ||
-           error_set(error, EXIT_FAILED, "no netlink socket for the listening sockets: %s", strerror(reason));
+           error_set(error, EXIT_FAILED, "no netlink socket for the listening sockets: %s",
+                     strerror(reason));
 }
 
 struct stack_probe *stack_probe_open(const char *netns, struct error *error)
@@ -122,7 +123,7 @@ uint64_t stack_probe_netns(const struct stack_probe *probe)
     return probe->netns_inode;
 }
 
-/* ---- what comes in ---- */
+/* --- what comes in --------------------------------------------------------------------------- */
 
 static void take_listener(void *context, const struct stack_listener *listener)
 {
@@ -148,7 +149,8 @@ static bool is_loopback(const struct ip_addr *addr)
 {
     static const struct ip_addr loopback6 = {{[15] = 1}};
 
-    return (addr_is_v4(addr) && addr->bytes[12] == 127) || memcmp(addr, &loopback6, sizeof(loopback6)) == 0;
+    return (addr_is_v4(addr) && addr->bytes[12] == 127) ||
+           memcmp(addr, &loopback6, sizeof(loopback6)) == 0;
 }
 
 static void take_address(void *context, const struct stack_address *address)
@@ -171,7 +173,7 @@ static void take_interface(void *context, const struct stack_interface *interfac
         probe->interfaces[probe->interface_count++] = *interface;
 }
 
-/* ---- asking ---- */
+/* --- asking ---------------------------------------------------------------------------------- */
 
 static bool ask_route(struct stack_probe *probe, uint16_t type)
 {
@@ -179,8 +181,8 @@ static bool ask_route(struct stack_probe *probe, uint16_t type)
     struct nlmsghdr *header = mnl_nlmsg_put_header(request);
 
     /* A family of 0, all, begins both kinds of request; ifaddrmsg is the shorter one. */
-    mnl_nlmsg_put_extra_header(header,
-                               type == RTM_GETADDR ? sizeof(struct ifaddrmsg) : sizeof(struct ifinfomsg));
+    mnl_nlmsg_put_extra_header(header, type == RTM_GETADDR ? sizeof(struct ifaddrmsg)
+                                                           : sizeof(struct ifinfomsg));
     header->nlmsg_type = type;
     header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
     header->nlmsg_seq = ++probe->sequence;
@@ -226,12 +228,12 @@ void stack_probe_begin(struct stack_probe *probe)
     probe->stage = STAGE_IDLE;
 }
 
-/* ---- the end of a round ---- */
+/* --- the end of a round ---------------------------------------------------------------------- */
 
 static bool same_listener(const struct stack_listener *a, const struct stack_listener *b)
 {
-    return a->inode == b->inode && a->port == b->port && a->device == b->device && a->v6only == b->v6only &&
-           memcmp(&a->addr, &b->addr, sizeof(a->addr)) == 0;
+    return a->inode == b->inode && a->port == b->port && a->device == b->device &&
+           a->v6only == b->v6only && memcmp(&a->addr, &b->addr, sizeof(a->addr)) == 0;
 }
 
 static bool same_addresses(const struct stack_view *now, const struct stack_view *next)
@@ -261,7 +263,8 @@ static void carry_over(struct stack_listener *to, const struct stack_listener *f
     to->looked_for = from->looked_for;
 }
 
-/* Names are carried over by inode: the kernel's order has changed, or what there is. `now` is sorted and thrown away. */
+/* Names are carried over by inode: the kernel's order has changed, or what there is. `now` is
+ * sorted and thrown away. */
 static void carry_over_moved(struct stack_probe *probe)
 {
     struct stack_view *now = &probe->now, *next = &probe->next;
@@ -270,7 +273,8 @@ static void carry_over_moved(struct stack_probe *probe)
         qsort(now->listeners, now->count, sizeof(*now->listeners), compare_inodes);
     for (uint32_t i = 0; i < next->count && now->count > 0; i++) {
         const struct stack_listener *before =
-            bsearch(&next->listeners[i], now->listeners, now->count, sizeof(*now->listeners), compare_inodes);
+            bsearch(&next->listeners[i], now->listeners, now->count, sizeof(*now->listeners),
+                    compare_inodes);
         if (before && before->inode != 0)
             carry_over(&next->listeners[i], before);
     }
@@ -305,11 +309,13 @@ static void end_round(struct stack_probe *probe)
     probe->stage = STAGE_IDLE;
 }
 
-static enum stack_round fail(struct stack_probe *probe, const char *what, int reason, struct error *error)
+static enum stack_round fail(struct stack_probe *probe, const char *what, int reason,
+                             struct error *error)
 {
     probe->failed = true;
     probe->stage = STAGE_IDLE;
-    error_set(error, EXIT_FAILED, "%s: %s", what, reason == 0 ? "the answer was cut" : strerror(reason));
+    error_set(error, EXIT_FAILED, "%s: %s", what,
+              reason == 0 ? "the answer was cut" : strerror(reason));
     return STACK_ROUND_FAILED;
 }
 
@@ -327,10 +333,11 @@ static enum stack_round next_stage(struct stack_probe *probe, struct error *erro
 static enum stack_round read_datagram(struct stack_probe *probe, struct error *error)
 {
     const struct stack_sink sink = {take_listener, take_address, take_interface, probe};
-    const enum stack_subject subject = probe->stage <= STAGE_ADDRESSES ? STACK_ROUTES : STACK_SOCKETS;
+    const enum stack_subject subject =
+        probe->stage <= STAGE_ADDRESSES ? STACK_ROUTES : STACK_SOCKETS;
     const struct mnl_socket *socket = subject == STACK_ROUTES ? probe->route : probe->diag;
-    const ssize_t bytes =
-        recv(mnl_socket_get_fd(socket), probe->datagram, sizeof(probe->datagram), MSG_DONTWAIT | MSG_TRUNC);
+    const ssize_t bytes = recv(mnl_socket_get_fd(socket), probe->datagram, sizeof(probe->datagram),
+                               MSG_DONTWAIT | MSG_TRUNC);
 
     if (bytes < 0)
         return fail(probe, "netlink answer", errno, error);

@@ -2,13 +2,16 @@
 /*
  * probe.h - the listening TCP sockets of a network namespace of this machine, asked of its kernel.
  *
- *      stack_probe_begin()   links, addresses, IPv4 listeners, IPv6 listeners: one request after the other
- *      stack_probe_turn()    reads a bounded piece of the answers, never waits     until STACK_ROUND_DONE
+ *      stack_probe_begin()   links, addresses, IPv4 listeners, IPv6 listeners: one request after
+ *                            the other
+ *      stack_probe_turn()    reads a bounded piece of the answers, never waits     until
+ *                            STACK_ROUND_DONE
  *      stack_probe_view()    what the last whole round has found
  *
- * The sockets (NETLINK_SOCK_DIAG, NETLINK_ROUTE) are opened inside the namespace and stay there. A round that fails leaves
- * the view before it in place. At most STACK_LISTENERS_MAX listeners and STACK_ADDRESSES_MAX addresses; where there are more, the
- * view is not `complete`, and says nothing about what it does not hold. Main thread only.
+ * The sockets (NETLINK_SOCK_DIAG, NETLINK_ROUTE) are opened inside the namespace and stay there. A
+ * round that fails leaves the view before it in place. At most STACK_LISTENERS_MAX listeners and
+ * STACK_ADDRESSES_MAX addresses; where there are more, the view is not `complete`, and says nothing
+ * about what it does not hold. Main thread only.
  */
 #ifndef SYNWARD_BRIDGE_LISTENERS_PROBE_H
 #define SYNWARD_BRIDGE_LISTENERS_PROBE_H
@@ -28,7 +31,8 @@ struct stack_view {
     struct stack_address *addresses; /* of the namespace, but for the loopback's own */
     uint32_t address_count;
     bool complete;
-    bool changed; /* since the round before: listeners come, gone or in another order, or addresses */
+    bool changed; /* since the round before: listeners come, gone or in another order, or addresses
+                   */
 };
 
 struct stack_probe;
@@ -44,12 +48,13 @@ enum stack_round { STACK_ROUND_GOES_ON, STACK_ROUND_DONE, STACK_ROUND_FAILED };
 /* Begins a round; what is left of one that failed is thrown away. */
 void stack_probe_begin(struct stack_probe *probe);
 enum stack_round stack_probe_turn(struct stack_probe *probe, struct error *error);
-/* Names found for its listeners may be written into it; they are carried over from round to round. */
+/* Names found for its listeners may be written into it; they are carried over from round to round.
+ */
 struct stack_view *stack_probe_view(struct stack_probe *probe);
 
 /*
- * True where servers at this address can be clients' aim through `device`: an address of it that is not tagged, and not only
- * for the link. `device` "": any but the loopback.
+ * True where servers at this address can be clients' aim through `device`: an address of it that is
+ * not tagged, and not only for the link. `device` "": any but the loopback.
  */
 bool stack_probe_serves(const struct stack_probe *probe, const struct stack_address *address,
                         const char *device);

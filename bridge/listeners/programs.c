@@ -99,8 +99,9 @@ static uint32_t socket_inode(int folder, const char *name)
     if (bytes <= 0)
         return 0;
     target[bytes] = '\0';
-    return strncmp(target, prefix, strlen(prefix)) == 0 ? (uint32_t)strtoul(target + strlen(prefix), NULL, 10)
-                                                        : 0;
+    return strncmp(target, prefix, strlen(prefix)) == 0
+               ? (uint32_t)strtoul(target + strlen(prefix), NULL, 10)
+               : 0;
 }
 
 static void read_name(const char *process, char name[PROGRAM_NAME_BYTES])

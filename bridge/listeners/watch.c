@@ -34,12 +34,12 @@ struct stack_watch {
     uint64_t store_revision;
     uint32_t count;
     struct watched_server *servers; /* by key */
-    uint32_t *chain;         /* of each listener: the next one with its port; its own number: the end */
+    uint32_t *chain; /* of each listener: the next one with its port; its own number: the end */
     uint32_t by_port[PORTS]; /* number of the first listener there, plus 1; 0: none */
 };
 
-struct stack_watch *stack_watch_open(const char *netns, const char *device, const struct stack_ears *ears,
-                                     struct error *error)
+struct stack_watch *stack_watch_open(const char *netns, const char *device,
+                                     const struct stack_ears *ears, struct error *error)
 {
     struct stack_watch *watch = calloc(1, sizeof(*watch));
 
@@ -75,7 +75,7 @@ uint64_t stack_watch_due(const struct stack_watch *watch)
     return watch ? watch->due_us : UINT64_MAX;
 }
 
-/* ---- who listens where ---- */
+/* --- who listens where ----------------------------------------------------------------------- */
 
 static bool chain_listeners(struct stack_watch *watch, const struct stack_view *view)
 {
@@ -95,8 +95,9 @@ static bool chain_listeners(struct stack_watch *watch, const struct stack_view *
 }
 
 /* The first listener from number `from` on (plus 1; 0: none) that covers this place; NULL: none. */
-static struct stack_listener *covering(const struct stack_watch *watch, const struct stack_view *view,
-                                       const struct server_key *key, uint32_t *from)
+static struct stack_listener *covering(const struct stack_watch *watch,
+                                       const struct stack_view *view, const struct server_key *key,
+                                       uint32_t *from)
 {
     while (*from != 0) {
         const uint32_t index = *from - 1;
@@ -124,7 +125,7 @@ static bool is_local(const struct stack_view *view, const struct ip_addr *addr)
     return false;
 }
 
-/* ---- the servers ---- */
+/* --- the servers ----------------------------------------------------------------------------- */
 
 static int compare_servers(const void *left, const void *right)
 {
@@ -164,11 +165,13 @@ static void add_listened(const struct stack_watch *watch, const struct stack_vie
             continue;
         for (uint32_t i = 0; i < view->count; i++) {
             const struct stack_listener *listener = &view->listeners[i];
-            const struct watched_server server = {.key = {.addr = address->addr, .port = listener->port}};
+            const struct watched_server server = {
+                .key = {.addr = address->addr, .port = listener->port}};
 
             if (stack_listener_covers(listener, &address->addr, listener->port) &&
                 (listener->device == 0 || listener->device == address->device) &&
-                (find_server(watch->servers, watch->count, &server.key) || known < STACK_SERVERS_KNOWN)) {
+                (find_server(watch->servers, watch->count, &server.key) ||
+                 known < STACK_SERVERS_KNOWN)) {
                 list_add(list, &server);
                 known++;
             }
@@ -176,7 +179,8 @@ static void add_listened(const struct stack_watch *watch, const struct stack_vie
     }
 }
 
-static void add_profiled(const struct stack_view *view, const struct store *store, struct server_list *list)
+static void add_profiled(const struct stack_view *view, const struct store *store,
+                         struct server_list *list)
 {
     for (size_t i = 0; i < store_count(store); i++) {
         const struct watched_server server = {.key = store_at(store, i)->key};
@@ -209,8 +213,8 @@ static void fold(struct stack_watch *watch, struct server_list *list)
 }
 
 /*
- * That nobody listens is said of an address that is here only: one that has moved away may be served elsewhere. What cannot be
- * seen whole is not denied either.
+ * That nobody listens is said of an address that is here only: one that has moved away may be
+ * served elsewhere. What cannot be seen whole is not denied either.
  */
 static enum told judge(const struct stack_watch *watch, const struct stack_view *view,
                        const struct watched_server *server)
@@ -222,7 +226,8 @@ static enum told judge(const struct stack_watch *watch, const struct stack_view 
     return server->told == TOLD_NO ? TOLD_YES : server->told;
 }
 
-static void list_servers(struct stack_watch *watch, const struct stack_view *view, const struct store *store)
+static void list_servers(struct stack_watch *watch, const struct stack_view *view,
+                         const struct store *store)
 {
     struct server_list list = {.servers = malloc(STACK_SERVERS_MAX * sizeof(*list.servers))};
 
@@ -259,7 +264,7 @@ static void tell(struct stack_watch *watch)
     watch->ears.fresh(watch->ears.context);
 }
 
-/* ---- accept queues ---- */
+/* --- accept queues --------------------------------------------------------------------------- */
 
 static void tell_queue(struct stack_watch *watch, const struct stack_view *view,
                        struct watched_server *server)
@@ -290,14 +295,15 @@ static void tell_queues(struct stack_watch *watch, const struct stack_view *view
         const struct stack_listener *listener = &view->listeners[i];
 
         used = used || listener->used > 0;
-        watch->loaded = watch->loaded || (listener->used > 1 && 4ull * listener->used >= listener->limit);
+        watch->loaded =
+            watch->loaded || (listener->used > 1 && 4ull * listener->used >= listener->limit);
     }
     for (uint32_t i = 0; i < watch->count; i++)
         if (used || watch->servers[i].queue)
             tell_queue(watch, view, &watch->servers[i]);
 }
 
-/* ---- programs ---- */
+/* --- programs -------------------------------------------------------------------------------- */
 
 static void want_programs(struct stack_watch *watch, const struct stack_view *view)
 {
@@ -326,7 +332,8 @@ static void take_names(struct stack_watch *watch, const struct stack_view *view)
 }
 
 /* Where nobody listens now, or the program is not found, the profile keeps the name that it has. */
-static void name_profiles(struct stack_watch *watch, const struct stack_view *view, struct store *store)
+static void name_profiles(struct stack_watch *watch, const struct stack_view *view,
+                          struct store *store)
 {
     for (size_t i = 0; i < store_count(store); i++) {
         struct profile *profile = store_at(store, i);
@@ -334,7 +341,8 @@ static void name_profiles(struct stack_watch *watch, const struct stack_view *vi
         const struct stack_listener *listener =
             is_local(view, &profile->key.addr) ? covering(watch, view, &profile->key, &from) : NULL;
 
-        if (!listener || listener->program[0] == '\0' || strcmp(profile->program, listener->program) == 0)
+        if (!listener || listener->program[0] == '\0' ||
+            strcmp(profile->program, listener->program) == 0)
             continue;
         profile_program(profile, listener->program);
         store_touch(store);
@@ -342,7 +350,7 @@ static void name_profiles(struct stack_watch *watch, const struct stack_view *vi
     watch->names_new = false;
 }
 
-/* ---- time ---- */
+/* --- time ------------------------------------------------------------------------------------ */
 
 static void see(struct stack_watch *watch, struct store *store)
 {
@@ -401,7 +409,8 @@ static void look(struct stack_watch *watch, struct store *store, bool attacked, 
     watch->cost_us = 0;
 }
 
-void stack_watch_turn(struct stack_watch *watch, struct store *store, bool attacked, uint64_t now_us)
+void stack_watch_turn(struct stack_watch *watch, struct store *store, bool attacked,
+                      uint64_t now_us)
 {
     const uint64_t began_us = clock_read_us(CLOCK_THREAD_CPUTIME_ID);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* link.c - see link.h. Every question asks the kernel anew: nothing is cached, so that what others change is seen. */
+/* link.c - see link.h. Every question asks the kernel anew: nothing is cached, so that what others
+ * change is seen. */
 #include "bridge/sides/link.h"
 
 #include <errno.h>
@@ -53,7 +54,8 @@ bool link_wait(int listener, uint64_t until_us)
 {
     const uint64_t now_us = clock_now_us();
     struct pollfd changed = {.fd = listener, .events = POLLIN};
-    if (listener < 0 || now_us >= until_us || poll(&changed, 1, (int)((until_us - now_us + 999) / 1000)) != 1)
+    if (listener < 0 || now_us >= until_us ||
+        poll(&changed, 1, (int)((until_us - now_us + 999) / 1000)) != 1)
         return false;
     link_heard(listener);
     return true;
@@ -79,7 +81,8 @@ static struct link *link_new(const struct side_spec *side, struct error *error)
     return link;
 }
 
-struct link *link_beside(const struct link *other, const struct side_spec *side, struct error *error)
+struct link *link_beside(const struct link *other, const struct side_spec *side,
+                         struct error *error)
 {
     struct link *link = link_new(side, error);
     if (link == NULL)
@@ -151,7 +154,8 @@ static struct rtnl_link *fetch(const struct link *link, struct error *error)
         return found;
     char place[SIDE_PLACE_BYTES];
     if (is_gone(code))
-        error_set(error, EXIT_FAILED, "side %s: no interface %s%s; `ip link` there shows those there are",
+        error_set(error, EXIT_FAILED,
+                  "side %s: no interface %s%s; `ip link` there shows those there are",
                   link->side->text, link->side->device, side_place(link->side, place));
     else
         link_error(link, "cannot look up interface", code, error);
@@ -251,7 +255,8 @@ static bool set_noqueue(const struct link *link)
 
 void link_set_queues(struct link *link, uint32_t frames)
 {
-    /* A discipline has a queue of that length for each queue that there may be: 48 MB of 256 pfifo_fast. */
+    /* A discipline has a queue of that length for each queue that there may be: 48 MB of 256
+     * pfifo_fast. */
     struct rtnl_link *wish = set_noqueue(link) ? rtnl_link_alloc() : NULL;
     if (wish == NULL)
         return;

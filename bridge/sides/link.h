@@ -16,8 +16,9 @@
 struct link;
 
 /*
- * A socket that becomes readable when an interface changes in the namespace that the thread is in; -1, with errno:
- * there is none. What it says is not read: link_heard() empties it, and who wants to know asks the kernel.
+ * A socket that becomes readable when an interface changes in the namespace that the thread is in;
+ * -1, with errno: there is none. What it says is not read: link_heard() empties it, and who wants
+ * to know asks the kernel.
  */
 int link_listen(void);
 void link_heard(int listener);
@@ -26,8 +27,10 @@ bool link_wait(int listener, uint64_t until_us);
 
 /* The interface need not exist yet. `side` must outlive the link. */
 struct link *link_open(const struct side_spec *side, struct error *error);
-/* One more interface in the namespace of `other`, by whose socket it is asked, and which must outlive it. */
-struct link *link_beside(const struct link *other, const struct side_spec *side, struct error *error);
+/* One more interface in the namespace of `other`, by whose socket it is asked, and which must
+ * outlive it. */
+struct link *link_beside(const struct link *other, const struct side_spec *side,
+                         struct error *error);
 void link_close(struct link *link);
 /* link_listen() in the interface's namespace; -1: none. The link's. */
 int link_events(const struct link *link);
@@ -48,21 +51,24 @@ bool link_index_exists(const struct link *link, int index);
 
 bool link_set_up(struct link *link, struct error *error);
 bool link_set_down(struct link *link, struct error *error);
-/* An interface that only carries what is not its own: no ARP, no IPv6 address by itself. Before it is brought up. */
+/* An interface that only carries what is not its own: no ARP, no IPv6 address by itself. Before it
+ * is brought up. */
 void link_set_mute(struct link *link);
 /*
- * For a TAP of our own, before it is brought up: its queues hold so many frames, and there is no queueing discipline in front of them,
- * which would only pass on what a TAP never refuses. Where the kernel says no it stays as it is.
+ * For a TAP of our own, before it is brought up: its queues hold so many frames, and there is no
+ * queueing discipline in front of them, which would only pass on what a TAP never refuses. Where
+ * the kernel says no it stays as it is.
  */
 void link_set_queues(struct link *link, uint32_t frames);
 bool link_mtu(const struct link *link, uint32_t *mtu, struct error *error);
 bool link_set_mtu(struct link *link, uint32_t mtu, struct error *error);
 /*
- * Frames that the kernel could not queue towards us since the interface was made: for a TAP, those its queue had no
- * room for.
+ * Frames that the kernel could not queue towards us since the interface was made: for a TAP, those
+ * its queue had no room for.
  */
 bool link_overflow(const struct link *link, uint64_t *frames, struct error *error);
-/* Removes the interface, if it is there: it is gone on return, even where a file still refers to it. */
+/* Removes the interface, if it is there: it is gone on return, even where a file still refers to
+ * it. */
 void link_remove(struct link *link);
 
 #endif

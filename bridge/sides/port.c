@@ -2,9 +2,9 @@
 /*
  * port.c - see port.h.
  *
- * The order is one in which nothing leaks: both redirects stand, and with them the host is mute, before an interface is
- * brought up. A port that was down is taken down again at the end; so that a killed process's successor knows, this
- * is noted with the redirect.
+ * The order is one in which nothing leaks: both redirects stand, and with them the host is mute,
+ * before an interface is brought up. A port that was down is taken down again at the end; so that a
+ * killed process's successor knows, this is noted with the redirect.
  */
 #include "bridge/sides/port.h"
 
@@ -23,7 +23,8 @@
 #include "bridge/sides/probe.h"
 #include "bridge/sides/redirect.h"
 
-/* After a kill the kernel takes the ring apart, and the TAP with it, a moment after the process is gone. */
+/* After a kill the kernel takes the ring apart, and the TAP with it, a moment after the process is
+ * gone. */
 #define RELEASE_US (500ull * 1000)
 
 enum port_note { NOTE_WAS_UP = 1, NOTE_WAS_DOWN = 2 };
@@ -46,15 +47,16 @@ static bool port_error(const struct port *port, const char *what, int code, stru
                      code == -NLE_PERM ? "needs CAP_NET_ADMIN, run as root" : nl_geterror(code));
 }
 
-/* ---- what may be a port ---- */
+/* --- what may be a port ---------------------------------------------------------------------- */
 
 static bool check_kind(const struct port *port, const struct link_state *state, struct error *error)
 {
     const char *text = port->side->text, *device = port->side->device;
     if (!state->ethernet)
-        return error_set(error, EXIT_FAILED,
-                         "side %s: %s is not an Ethernet interface; give one whose frames have MAC addresses",
-                         text, device);
+        return error_set(
+            error, EXIT_FAILED,
+            "side %s: %s is not an Ethernet interface; give one whose frames have MAC addresses",
+            text, device);
     if (state->master != 0)
         return error_set(
             error, EXIT_FAILED,
@@ -65,7 +67,8 @@ static bool check_kind(const struct port *port, const struct link_state *state, 
 }
 
 /* Waits until the TAP of a process that has just been killed is gone. */
-static int look_when_released(const struct port *port, int index, enum redirect_owner *owner, uint32_t *note)
+static int look_when_released(const struct port *port, int index, enum redirect_owner *owner,
+                              uint32_t *note)
 {
     const uint64_t until_us = clock_now_us() + RELEASE_US;
     const int events = link_events(port->link);
@@ -84,8 +87,8 @@ static bool check_owner(const struct port *port, enum redirect_owner owner, stru
     if (owner == REDIRECT_ALIVE)
         return error_set(
             error, EXIT_FAILED,
-            "side %s: %s%s is in use by another synward (`ip link` shows its TAP); stop that first", text,
-            device, place);
+            "side %s: %s%s is in use by another synward (`ip link` shows its TAP); stop that first",
+            text, device, place);
     if (owner == REDIRECT_FOREIGN)
         return error_set(
             error, EXIT_FAILED,
@@ -121,7 +124,8 @@ static bool undo_left_over(struct port *port, const struct examined *found, stru
     port->was_down = port->was_down || found->note == NOTE_WAS_DOWN;
     log_line(LOG_LEVEL_WARNING, "%s: undoing what a killed synward left behind", port->side->text);
     const int code = redirect_remove(link_socket(port->link), found->state.index);
-    return code == 0 || port_error(port, "cannot undo what a killed synward left behind", code, error);
+    return code == 0 ||
+           port_error(port, "cannot undo what a killed synward left behind", code, error);
 }
 
 struct port *port_open(const struct side_spec *side, struct link *link, struct error *error)
@@ -131,7 +135,8 @@ struct port *port_open(const struct side_spec *side, struct link *link, struct e
         error_set(error, EXIT_FAILED, "out of memory for side %s", side->text);
         return NULL;
     }
-    *port = (struct port){.side = side, .link = link, .tap_fd = -1, .promiscuous = -1, .tap_side = *side};
+    *port = (struct port){
+        .side = side, .link = link, .tap_fd = -1, .promiscuous = -1, .tap_side = *side};
     struct examined found;
     if (!examine(port, &found, error)) {
         port_free(port);
@@ -146,23 +151,27 @@ const struct side_spec *port_tap(const struct port *port)
     return &port->tap_side;
 }
 
-/* ---- joining ---- */
+/* --- joining --------------------------------------------------------------------------------- */
 
-/* The membership ends with the socket, so that no crash leaves a card promiscuous. In the port's namespace. */
+/* The membership ends with the socket, so that no crash leaves a card promiscuous. In the port's
+ * namespace. */
 static bool set_promiscuous(struct port *port, int index, struct error *error)
 {
     const struct packet_mreq every = {.mr_ifindex = index, .mr_type = PACKET_MR_PROMISC};
     const struct packet_mreq groups = {.mr_ifindex = index, .mr_type = PACKET_MR_ALLMULTI};
     port->promiscuous = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
     if (port->promiscuous >= 0 &&
-        setsockopt(port->promiscuous, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &every, sizeof(every)) == 0 &&
-        setsockopt(port->promiscuous, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &groups, sizeof(groups)) == 0)
+        setsockopt(port->promiscuous, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &every, sizeof(every)) ==
+            0 &&
+        setsockopt(port->promiscuous, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &groups, sizeof(groups)) ==
+            0)
         return true;
-    return error_set(error, EXIT_FAILED, "side %s: cannot make %s promiscuous: %s", port->side->text,
-                     port->side->device, strerror(errno));
+    return error_set(error, EXIT_FAILED, "side %s: cannot make %s promiscuous: %s",
+                     port->side->text, port->side->device, strerror(errno));
 }
 
-static bool probe_error(const struct port *port, enum probe_result result, int reason, struct error *error)
+static bool probe_error(const struct port *port, enum probe_result result, int reason,
+                        struct error *error)
 {
     if (result == PROBE_NOT_POSSIBLE)
         return error_set(error, EXIT_FAILED, "side %s: cannot send a probe: %s", port->side->text,
@@ -174,8 +183,10 @@ static bool probe_error(const struct port *port, enum probe_result result, int r
         port->side->device);
 }
 
-/* A port without carrier (a VM's tap before the VM, an unplugged cable) takes no frame: it is proved when it has. */
-static bool prove(struct port *port, const struct link_state *state, bool both_ways, struct error *error)
+/* A port without carrier (a VM's tap before the VM, an unplugged cable) takes no frame: it is
+ * proved when it has. */
+static bool prove(struct port *port, const struct link_state *state, bool both_ways,
+                  struct error *error)
 {
     struct link_state tap;
     if (!link_look(port->tap, &tap, error))
@@ -217,17 +228,21 @@ static bool redirect_both(struct port *port, int index, int tap_index, struct er
     }
     if (code == -NLE_EXIST)
         return check_owner(port, REDIRECT_FOREIGN, error);
-    return port_error(port, "cannot redirect by tc (needs clsact, u32, mirred and bpf in the kernel)", code,
-                      error);
+    return port_error(port,
+                      "cannot redirect by tc (needs clsact, u32, mirred and bpf in the kernel)",
+                      code, error);
 }
 
 /* What is made here is unmade by port_leave(). In the port's namespace. */
-static bool join(struct port *port, const struct link_state *state, bool both_ways, struct error *error)
+static bool join(struct port *port, const struct link_state *state, bool both_ways,
+                 struct error *error)
 {
     struct link_state tap;
-    return link_look(port->tap, &tap, error) && redirect_both(port, state->index, tap.index, error) &&
+    return link_look(port->tap, &tap, error) &&
+           redirect_both(port, state->index, tap.index, error) &&
            set_promiscuous(port, state->index, error) && link_set_up(port->tap, error) &&
-           (state->up || link_set_up(port->link, error)) && prove_if_possible(port, both_ways, error);
+           (state->up || link_set_up(port->link, error)) &&
+           prove_if_possible(port, both_ways, error);
 }
 
 void port_leave(struct port *port)
@@ -271,7 +286,7 @@ void port_free(struct port *port)
     free(port);
 }
 
-/* ---- coming and going ---- */
+/* --- coming and going ------------------------------------------------------------------------ */
 
 /* The worker reads the TAP by now: only the way out can be probed. */
 static bool join_again(struct port *port, int index)
@@ -317,7 +332,8 @@ enum port_change port_follow(struct port *port)
         port->index = 0;
         port_leave(port);
     }
-    if (link_look(port->link, &state, NULL) && state.index != port->refused && join_again(port, state.index))
+    if (link_look(port->link, &state, NULL) && state.index != port->refused &&
+        join_again(port, state.index))
         change = PORT_BACK;
     return change;
 }

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * port.h - a side that is an interface of somebody else's (veth end, a VM's tap, network card), joined to a TAP of ours.
+ * port.h - a side that is an interface of somebody else's (veth end, a VM's tap, network card),
+ * joined to a TAP of ours.
  *
  *                        +------- the port's namespace --------+
  *      wire ---- port ==>| ingress(port)  -->  egress(TAP) ====|==> read  \
  *           <====   <====| egress(port)  <--  ingress(TAP) <===|=== write /  worker
  *                        +-------------------------------------+
  *
- * Every frame that comes in at the port, to whatever address (it is promiscuous meanwhile), with its tags and
- * offloads, is redirected (redirect.h) before the host's stack sees it; the stack's own frames are dropped before the
- * wire. The port's addresses, routes and MTU stay as they are. The TAP is called synward and the port's
- * interface index: synward7.
+ * Every frame that comes in at the port, to whatever address (it is promiscuous meanwhile), with
+ * its tags and offloads, is redirected (redirect.h) before the host's stack sees it; the stack's
+ * own frames are dropped before the wire. The port's addresses, routes and MTU stay as they are.
+ * The TAP is called synward and the port's interface index: synward7.
  *
- * Undone by port_leave(). When we are killed the TAP goes with us, the port's promiscuous mode too; its qdisc stays
- * and, its target gone, drops everything: the wire is cut, until the next port_join() of this port undoes it, or
- * `tc qdisc del dev IFNAME clsact`.
+ * Undone by port_leave(). When we are killed the TAP goes with us, the port's promiscuous mode too;
+ * its qdisc stays and, its target gone, drops everything: the wire is cut, until the next
+ * port_join() of this port undoes it, or `tc qdisc del dev IFNAME clsact`.
  *
- * An interface that vanishes and comes back under its name (a VM's tap, when the VM starts again) is joined anew.
+ * An interface that vanishes and comes back under its name (a VM's tap, when the VM starts again)
+ * is joined anew.
  */
 #ifndef SYNWARD_BRIDGE_SIDES_PORT_H
 #define SYNWARD_BRIDGE_SIDES_PORT_H
@@ -33,12 +35,13 @@ struct port;
 struct port *port_open(const struct side_spec *side, struct link *link, struct error *error);
 /* The TAP to be made for it. The port's. */
 const struct side_spec *port_tap(const struct port *port);
-/* Undoes what a killed process left on the port, joins the two and proves it. `tap_fd` is open, and nobody reads it yet. `tap` must outlive the port. */
+/* Undoes what a killed process left on the port, joins the two and proves it. `tap_fd` is open, and
+ * nobody reads it yet. `tap` must outlive the port. */
 bool port_join(struct port *port, struct link *tap, int tap_fd, struct error *error);
 enum port_change { PORT_AS_BEFORE, PORT_LOST, PORT_BACK };
 /*
- * To be called after a change of the interfaces in that namespace: says whether the port has vanished; one that is back is
- * joined.
+ * To be called after a change of the interfaces in that namespace: says whether the port has
+ * vanished; one that is back is joined.
  */
 enum port_change port_follow(struct port *port);
 /* Undoes what port_join() did. */

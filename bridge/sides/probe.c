@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * probe.c - see probe.h. A wire may be busy, even flooded: frames that are not the probe are passed over, and one that
- * may have been crowded out is sent again, a few times.
+ * probe.c - see probe.h. A wire may be busy, even flooded: frames that are not the probe are passed
+ * over, and one that may have been crowded out is sent again, a few times.
  */
 #include "bridge/sides/probe.h"
 
@@ -42,7 +42,8 @@ static void make_frame(const struct probe *probe, struct probe_frame *frame)
     randombytes_buf(frame->nonce, sizeof(frame->nonce));
 }
 
-/* A packet socket that hears frames of our EtherType on the port, those that leave it too. -1, with errno. */
+/* A packet socket that hears frames of our EtherType on the port, those that leave it too. -1, with
+ * errno. */
 static int listen_at(int port)
 {
     struct sock_filter program[] = {
@@ -51,7 +52,8 @@ static int listen_at(int port)
         BPF_STMT(BPF_RET | BPF_K, UINT16_MAX),
         BPF_STMT(BPF_RET | BPF_K, 0),
     };
-    const struct sock_fprog filter = {.len = sizeof(program) / sizeof(program[0]), .filter = program};
+    const struct sock_fprog filter = {.len = sizeof(program) / sizeof(program[0]),
+                                      .filter = program};
     const struct sockaddr_ll address = {
         .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = port};
     /* No protocol yet: nothing is heard before the filter is there. */
@@ -67,7 +69,8 @@ static int listen_at(int port)
     return -1;
 }
 
-/* Reads `fd` until the frame comes, whose first `skip` bytes are not compared, or until the time is up. */
+/* Reads `fd` until the frame comes, whose first `skip` bytes are not compared, or until the time is
+ * up. */
 static bool await_frame(int fd, const struct probe_frame *frame, size_t skip, uint64_t until_us)
 {
     const uint8_t *wanted = (const uint8_t *)frame + OFFLOAD_BYTES;

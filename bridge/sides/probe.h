@@ -2,11 +2,14 @@
 /*
  * probe.h - proves that a TAP of ours and a port are one wire: a frame of our own makes the way.
  *
- *      out:  written to the TAP's file ----------------------------> seen by a packet socket as it leaves the port
- *      in:   written to the TAP's file --> comes in at the port (a rule for the probe alone) --> read from the file
+ *      out:  written to the TAP's file ----------------------------> seen by a packet socket as it
+ *            leaves the port
+ *      in:   written to the TAP's file --> comes in at the port (a rule for the probe alone) -->
+ *            read from the file
  *
- * The frame has the EtherType for local experiments (IEEE 802, 0x88B5), is sent from the port's own address, and to the
- * nearest-bridge group address, which no bridge passes on (802.1Q, 8.6.3). The one that goes out is seen on the wire.
+ * The frame has the EtherType for local experiments (IEEE 802, 0x88B5), is sent from the port's own
+ * address, and to the nearest-bridge group address, which no bridge passes on (802.1Q, 8.6.3). The
+ * one that goes out is seen on the wire.
  */
 #ifndef SYNWARD_BRIDGE_SIDES_PROBE_H
 #define SYNWARD_BRIDGE_SIDES_PROBE_H

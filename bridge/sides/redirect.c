@@ -2,9 +2,9 @@
 /*
  * redirect.c - see redirect.h.
  *
- * libnl-route speaks for u32 and mirred; it knows neither clsact's two hooks by name nor the bpf classifier, whose
- * message is written here. The gate has five instructions: mirred notes in a frame where it came in (skb_iif), and a
- * frame of the host's own has come in nowhere.
+ * libnl-route speaks for u32 and mirred; it knows neither clsact's two hooks by name nor the bpf
+ * classifier, whose message is written here. The gate has five instructions: mirred notes in a
+ * frame where it came in (skb_iif), and a frame of the host's own has come in nowhere.
  */
 #include "bridge/sides/redirect.h"
 
@@ -40,7 +40,7 @@
 #define HOOK_INGRESS TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)
 #define HOOK_EGRESS  TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS)
 
-/* ---- qdisc ---- */
+/* --- qdisc ----------------------------------------------------------------------------------- */
 
 /* The caller gives it back with rtnl_qdisc_put(). NULL: out of memory. */
 static struct rtnl_qdisc *clsact_of(int interface)
@@ -75,7 +75,7 @@ int redirect_remove(struct nl_sock *socket, int interface)
     return code;
 }
 
-/* ---- u32 and mirred: every frame that comes in ---- */
+/* --- u32 and mirred: every frame that comes in ----------------------------------------------- */
 
 static struct rtnl_act *mirred(int to)
 {
@@ -123,7 +123,7 @@ static int add_rule(struct nl_sock *socket, int from, int to, uint32_t note)
     return code;
 }
 
-/* ---- bpf: the gate, the probe ---- */
+/* --- bpf: the gate, the probe ---------------------------------------------------------------- */
 
 struct program {
     const struct bpf_insn *code;
@@ -233,7 +233,7 @@ int redirect_remove_probe(struct nl_sock *socket, int from, uint16_t ethertype)
     return code;
 }
 
-/* ---- both ---- */
+/* --- both ------------------------------------------------------------------------------------ */
 
 int redirect_add(struct nl_sock *socket, int from, int to, uint32_t note)
 {
@@ -248,18 +248,21 @@ int redirect_add(struct nl_sock *socket, int from, int to, uint32_t note)
     return code;
 }
 
-/* ---- what is there ---- */
+/* --- what is there --------------------------------------------------------------------------- */
 
 /* The index of the interface that this filter leads to; 0: to none, or to one that is gone. */
 static uint32_t leads_to(struct rtnl_cls *filter)
 {
     const char *kind = rtnl_tc_get_kind(TC_CAST(filter));
-    struct rtnl_act *action = kind != NULL && strcmp(kind, "u32") == 0 ? rtnl_u32_get_action(filter) : NULL;
+    struct rtnl_act *action =
+        kind != NULL && strcmp(kind, "u32") == 0 ? rtnl_u32_get_action(filter) : NULL;
     if (action == NULL)
         return 0;
     /* The filter keeps its action: what libnl gives here is no reference. */
     const char *action_kind = rtnl_tc_get_kind(TC_CAST(action));
-    return action_kind != NULL && strcmp(action_kind, "mirred") == 0 ? rtnl_mirred_get_ifindex(action) : 0;
+    return action_kind != NULL && strcmp(action_kind, "mirred") == 0
+               ? rtnl_mirred_get_ifindex(action)
+               : 0;
 }
 
 struct finding {
@@ -267,7 +270,8 @@ struct finding {
     uint32_t target, note;
 };
 
-static int look_at_hook(struct nl_sock *socket, int interface, uint32_t hook, struct finding *finding)
+static int look_at_hook(struct nl_sock *socket, int interface, uint32_t hook,
+                        struct finding *finding)
 {
     struct nl_cache *filters = NULL;
     const int code = rtnl_cls_alloc_cache(socket, interface, hook, &filters);

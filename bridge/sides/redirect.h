@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * redirect.h - what comes in at one interface goes out of another, and nothing else does: tc, through netlink.
+ * redirect.h - what comes in at one interface goes out of another, and nothing else does: tc,
+ * through netlink.
  *
- *      from: clsact --- ingress: u32, matches every frame; mirred redirects it to the egress of `to`
- *                  \--- egress:  bpf, passes what was redirected from `to`, drops what our own host would send
+ *      from: clsact --- ingress: u32, matches every frame; mirred redirects it to the egress of
+ *      `to`
+ *                  \--- egress:  bpf, passes what was redirected from `to`, drops what our own host
+ *                                would send
  *
- * Two of them, one each way, join two interfaces as a wire does. The host keeps its addresses on them, but hears
- * nothing on that wire and says nothing there. (Frames of a packet socket with PACKET_QDISC_BYPASS pass the egress
- * hook by: whoever uses that option is heard.)
+ * Two of them, one each way, join two interfaces as a wire does. The host keeps its addresses on
+ * them, but hears nothing on that wire and says nothing there. (Frames of a packet socket with
+ * PACKET_QDISC_BYPASS pass the egress hook by: whoever uses that option is heard.)
  *
- * All there is lives in the clsact qdisc: it goes with it, and with the interface. Filters of ours are known by their
- * priority, so that what a killed process left behind can be told from what others have put there.
+ * All there is lives in the clsact qdisc: it goes with it, and with the interface. Filters of ours
+ * are known by their priority, so that what a killed process left behind can be told from what
+ * others have put there.
  */
 #ifndef SYNWARD_BRIDGE_SIDES_REDIRECT_H
 #define SYNWARD_BRIDGE_SIDES_REDIRECT_H
@@ -27,22 +31,23 @@ enum redirect_owner {
 };
 
 /*
- * Looks at `interface`. `*note` is what redirect_add() was given, where it is ours. Returns 0, or libnl's error code
- * as all here do.
+ * Looks at `interface`. `*note` is what redirect_add() was given, where it is ours. Returns 0, or
+ * libnl's error code as all here do.
  */
-int redirect_look(struct nl_sock *socket, int interface, enum redirect_owner *owner, uint32_t *note);
+int redirect_look(struct nl_sock *socket, int interface, enum redirect_owner *owner,
+                  uint32_t *note);
 
 /*
- * `from` must be free: -NLE_EXIST where it is not. `note` (1 to REDIRECT_NOTE_MAX) is kept with it in the kernel. On
- * failure nothing is left behind.
+ * `from` must be free: -NLE_EXIST where it is not. `note` (1 to REDIRECT_NOTE_MAX) is kept with it
+ * in the kernel. On failure nothing is left behind.
  */
 #define REDIRECT_NOTE_MAX 0xfffu
 int redirect_add(struct nl_sock *socket, int from, int to, uint32_t note);
 int redirect_remove(struct nl_sock *socket, int interface);
 
 /*
- * While it stands, frames of this EtherType that come in at `from` come in at `to` as well, as if its wire had
- * brought them, instead of going out there.
+ * While it stands, frames of this EtherType that come in at `from` come in at `to` as well, as if
+ * its wire had brought them, instead of going out there.
  */
 int redirect_add_probe(struct nl_sock *socket, int from, int to, uint16_t ethertype);
 int redirect_remove_probe(struct nl_sock *socket, int from, uint16_t ethertype);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * side.c - see side.h. Names are checked as the kernel would check them, so that a typing error is told before
- * anything is made.
+ * side.c - see side.h. Names are checked as the kernel would check them, so that a typing error is
+ * told before anything is made.
  */
 #include "bridge/sides/side.h"
 
@@ -32,9 +32,10 @@ static bool netns_name_valid(const char *name, size_t length)
 static bool set_device(const char *name, struct side_spec *side, struct error *error)
 {
     if (!device_name_valid(name))
-        return error_set(error, EXIT_USAGE,
-                         "side %s: '%s' is not an interface name (1 to %d characters, no / : %% or space)",
-                         side->text, name, IFNAMSIZ - 1);
+        return error_set(
+            error, EXIT_USAGE,
+            "side %s: '%s' is not an interface name (1 to %d characters, no / : %% or space)",
+            side->text, name, IFNAMSIZ - 1);
     memcpy(side->device, name, strlen(name) + 1);
     return true;
 }
@@ -44,8 +45,9 @@ static bool set_netns(const char *name, size_t length, const char *form, struct 
                       struct error *error)
 {
     if (!netns_name_valid(name, length))
-        return error_set(error, EXIT_USAGE, "side %s: '%.*s' is not the name of a namespace; write %s",
-                         side->text, (int)length, name, form);
+        return error_set(error, EXIT_USAGE,
+                         "side %s: '%.*s' is not the name of a namespace; write %s", side->text,
+                         (int)length, name, form);
     memcpy(side->netns, name, length);
     side->netns[length] = '\0';
     return true;
@@ -55,7 +57,8 @@ static bool parse_netns(const char *name, struct side_spec *side, struct error *
 {
     const char *slash = strchr(name, '/');
     if (slash == NULL)
-        return error_set(error, EXIT_USAGE, "side %s: no interface; write netns:NAME/IFNAME", side->text);
+        return error_set(error, EXIT_USAGE, "side %s: no interface; write netns:NAME/IFNAME",
+                         side->text);
     return set_netns(name, (size_t)(slash - name), "netns:NAME/IFNAME", side, error) &&
            set_device(slash + 1, side, error);
 }
@@ -73,8 +76,8 @@ static bool parse_port(const char *name, struct side_spec *side, struct error *e
         return true;
     if (strchr(at, '/') != NULL)
         return error_set(error, EXIT_USAGE,
-                         "side %s: '%s' is not the name of a namespace; write port:IFNAME@NETNS", side->text,
-                         at + 1);
+                         "side %s: '%s' is not the name of a namespace; write port:IFNAME@NETNS",
+                         side->text, at + 1);
     return set_netns(at + 1, strlen(at + 1), "port:IFNAME@NETNS", side, error);
 }
 
@@ -88,8 +91,8 @@ bool side_parse(const char *text, struct side_spec *side, struct error *error)
         return parse_port(text + 5, side, error);
     if (strncmp(text, "netns:", 6) == 0)
         return parse_netns(text + 6, side, error);
-    return error_set(error, EXIT_USAGE, "side %s: write netns:NAME/IFNAME, tap:IFNAME or port:IFNAME[@NETNS]",
-                     text);
+    return error_set(error, EXIT_USAGE,
+                     "side %s: write netns:NAME/IFNAME, tap:IFNAME or port:IFNAME[@NETNS]", text);
 }
 
 bool side_same(const struct side_spec *a, const struct side_spec *b)

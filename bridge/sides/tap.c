@@ -2,10 +2,11 @@
 /*
  * tap.c - see tap.h.
  *
- * A TAP belongs to the namespace in which /dev/net/tun was opened, so that open and TUNSETIFF both happen inside it.
+ * A TAP belongs to the namespace in which /dev/net/tun was opened, so that open and TUNSETIFF both
+ * happen inside it.
  *
- * A persistent TAP may have been set up by somebody else (a virtual machine's helper, with a virtio header of 12
- * bytes or little endian): everything that its flags decide is set again.
+ * A persistent TAP may have been set up by somebody else (a virtual machine's helper, with a virtio
+ * header of 12 bytes or little endian): everything that its flags decide is set again.
  */
 #include "bridge/sides/tap.h"
 
@@ -38,7 +39,8 @@ static int tun_open(struct error *error)
         return fd;
     if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
         error_set(error, EXIT_FAILED,
-                  "no %s: load the module (`modprobe tun`), or give the container this device", TUN_PATH);
+                  "no %s: load the module (`modprobe tun`), or give the container this device",
+                  TUN_PATH);
     else if (errno == EACCES || errno == EPERM)
         error_set(error, EXIT_FAILED, "cannot open %s: needs CAP_NET_ADMIN, run as root", TUN_PATH);
     else
@@ -52,19 +54,22 @@ static bool attach_error(const struct side_spec *side, int reason, struct error 
     char place[SIDE_PLACE_BYTES];
     side_place(side, place);
     if (reason == EPERM)
-        return error_set(error, EXIT_FAILED, "cannot make TAP %s%s: needs CAP_NET_ADMIN, run as root",
-                         side->device, place);
-    if (reason == EBUSY)
-        return error_set(
-            error, EXIT_FAILED,
-            "the name %s%s is taken by a TAP that another process holds; end it or choose another name",
-            side->device, place);
-    if (reason == EINVAL || reason == EEXIST)
         return error_set(error, EXIT_FAILED,
-                         "the name %s%s is taken by an interface that is not a free, persistent TAP; "
+                         "cannot make TAP %s%s: needs CAP_NET_ADMIN, run as root", side->device,
+                         place);
+    if (reason == EBUSY)
+        return error_set(error, EXIT_FAILED,
+                         "the name %s%s is taken by a TAP that another process holds; end it or "
                          "choose another name",
                          side->device, place);
-    return error_set(error, EXIT_FAILED, "cannot make TAP %s%s: %s", side->device, place, strerror(reason));
+    if (reason == EINVAL || reason == EEXIST)
+        return error_set(
+            error, EXIT_FAILED,
+            "the name %s%s is taken by an interface that is not a free, persistent TAP; "
+            "choose another name",
+            side->device, place);
+    return error_set(error, EXIT_FAILED, "cannot make TAP %s%s: %s", side->device, place,
+                     strerror(reason));
 }
 
 /* What the kernel says of a TAP that is there. */
@@ -135,12 +140,13 @@ static int set_interface(int fd, const char *device, short flags)
 }
 
 /*
- * A new TAP, with many queues if `*many`; or one that is there, as it was made. The kernel would let us join a TAP of many queues of
- * which another process has some: what another has is taken.
+ * A new TAP, with many queues if `*many`; or one that is there, as it was made. The kernel would
+ * let us join a TAP of many queues of which another process has some: what another has is taken.
  */
 static int set_first(int fd, const char *device, bool *many)
 {
-    const int reason = set_interface(fd, device, (short)(IFF_TUN_EXCL | (*many ? IFF_MULTI_QUEUE : 0)));
+    const int reason =
+        set_interface(fd, device, (short)(IFF_TUN_EXCL | (*many ? IFF_MULTI_QUEUE : 0)));
     if (reason != EBUSY)
         return reason;
     const struct tun_state state = look_at(device);
@@ -151,8 +157,9 @@ static int set_first(int fd, const char *device, bool *many)
 }
 
 /*
- * The first queue; `*many`: of many that may be had. When a daemon was killed the kernel takes its ring apart a moment after the process is gone, and its
- * TAP with it: a name in use gets RELEASE_US to become free.
+ * The first queue; `*many`: of many that may be had. When a daemon was killed the kernel takes its
+ * ring apart a moment after the process is gone, and its TAP with it: a name in use gets RELEASE_US
+ * to become free.
  */
 static int take_interface(int fd, const char *device, bool *many)
 {
@@ -213,8 +220,8 @@ static bool configure(struct tap *tap, const struct side_spec *side, struct erro
 {
     const int header_bytes = OFFLOAD_BYTES, off = 0, unlimited = INT_MAX;
     /*
-     * The byte order of the host is the default; kernels without cross-endian support refuse TUNSETVNETBE, and need
-     * it not.
+     * The byte order of the host is the default; kernels without cross-endian support refuse
+     * TUNSETVNETBE, and need it not.
      */
     ioctl(tap->fds[0], TUNSETVNETLE, &off);
     ioctl(tap->fds[0], TUNSETVNETBE, &off);
@@ -223,13 +230,13 @@ static bool configure(struct tap *tap, const struct side_spec *side, struct erro
         ioctl(tap->fds[0], TUNSETOFFLOAD, TUN_OFFLOADS) == 0)
         return true;
     char place[SIDE_PLACE_BYTES];
-    return error_set(error, EXIT_FAILED, "TAP %s%s takes no checksum and TSO offloads: %s", side->device,
-                     side_place(side, place), strerror(errno));
+    return error_set(error, EXIT_FAILED, "TAP %s%s takes no checksum and TSO offloads: %s",
+                     side->device, side_place(side, place), strerror(errno));
 }
 
 /*
- * Before Linux 6.4 a TAP refuses RWF_NOWAIT with EOPNOTSUPP. A write shorter than the virtio header never becomes a
- * frame: where the flag is known it fails with EINVAL.
+ * Before Linux 6.4 a TAP refuses RWF_NOWAIT with EOPNOTSUPP. A write shorter than the virtio header
+ * never becomes a frame: where the flag is known it fails with EINVAL.
  */
 static bool takes_nowait(int fd)
 {

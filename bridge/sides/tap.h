@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * tap.h - a TAP of ours: opened with a virtio header in front of every frame, checksum and TSO offloads on, and where it can be with
- * many queues, into which a program (steering.h) puts the frames.
+ * tap.h - a TAP of ours: opened with a virtio header in front of every frame, checksum and TSO
+ * offloads on, and where it can be with many queues, into which a program (steering.h) puts the
+ * frames.
  *
- * The interface dies with the last reference to its files, unless it was there before us, made persistent by the user.
+ * The interface dies with the last reference to its files, unless it was there before us, made
+ * persistent by the user.
  */
 #ifndef SYNWARD_BRIDGE_SIDES_TAP_H
 #define SYNWARD_BRIDGE_SIDES_TAP_H
@@ -27,11 +29,11 @@ struct tap {
 };
 
 /*
- * Makes the interface that `side` names, or attaches to it where it is a persistent TAP that nobody holds. Any
- * other interface of that name is an error. The link is not yet up.
+ * Makes the interface that `side` names, or attaches to it where it is a persistent TAP that nobody
+ * holds. Any other interface of that name is an error. The link is not yet up.
  *
- * It has `queues`, which `program` steers (-1: one queue, no program); or one, where it was made with no more, or the kernel
- * refuses: tap->queues tells.
+ * It has `queues`, which `program` steers (-1: one queue, no program); or one, where it was made
+ * with no more, or the kernel refuses: tap->queues tells.
  */
 bool tap_open(struct tap *tap, const struct side_spec *side, uint32_t queues, int program,
               struct error *error);

@@ -63,10 +63,11 @@ static bool take(struct config *config, const char *key, const char *text, struc
     }
     if (trigger_key(key))
         return trigger_set(&config->triggers, key, text, reason);
-    return error_set(reason, EXIT_USAGE,
-                     "unknown key: known are client, server, server-stack, store, control, mode, learn, "
-                     "unknown, workers, flows, busy-poll "
-                     "and the triggers of `synward help profiles set`");
+    return error_set(
+        reason, EXIT_USAGE,
+        "unknown key: known are client, server, server-stack, store, control, mode, learn, "
+        "unknown, workers, flows, busy-poll "
+        "and the triggers of `synward help profiles set`");
 }
 
 static bool take_all(struct config *config, struct json_object *object, const struct source *source,
@@ -109,14 +110,15 @@ static struct json_object *parse_object(const struct source *source, struct erro
     json_object_put(object);
     if (result == json_tokener_continue)
         error_set(error, EXIT_FAILED,
-                  "config: %.200s:%lu: ends too early: a closing brace or quote is missing", source->name,
-                  line_at(source, source->bytes));
+                  "config: %.200s:%lu: ends too early: a closing brace or quote is missing",
+                  source->name, line_at(source, source->bytes));
     else if (result != json_tokener_success)
-        error_set(error, EXIT_FAILED, "config: %.200s:%lu: %s: see `synward help run`", source->name,
-                  line_at(source, end), json_tokener_error_desc(result));
+        error_set(error, EXIT_FAILED, "config: %.200s:%lu: %s: see `synward help run`",
+                  source->name, line_at(source, end), json_tokener_error_desc(result));
     else
-        error_set(error, EXIT_FAILED, "config: %.200s:%lu: not one JSON object: see `synward help run`",
-                  source->name, line_at(source, end == source->bytes ? 0 : end));
+        error_set(error, EXIT_FAILED,
+                  "config: %.200s:%lu: not one JSON object: see `synward help run`", source->name,
+                  line_at(source, end == source->bytes ? 0 : end));
     return NULL;
 }
 
@@ -146,9 +148,11 @@ bool config_load(struct config *config, const char *path, struct error *error)
 
     *config = (struct config){.mode = SETTING_INHERIT};
     if (failed)
-        error_set(error, EXIT_FAILED, "config: %.300s: %s: give another --config", path, strerror(errno));
+        error_set(error, EXIT_FAILED, "config: %.300s: %s: give another --config", path,
+                  strerror(errno));
     else if (bytes > CONFIG_BYTES_MAX)
-        error_set(error, EXIT_FAILED, "config: %.300s: larger than 1 MiB: give another --config", path);
+        error_set(error, EXIT_FAILED, "config: %.300s: larger than 1 MiB: give another --config",
+                  path);
     else
         loaded = config_parse(config, text, bytes, path, error);
     free(text);

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * config.h - the file of `synward run --config FILE`: what the options of the same name say, as one JSON object.
+ * config.h - the file of `synward run --config FILE`: what the options of the same name say, as one
+ * JSON object.
  *
- *      {"client": "netns:c/sw0", "server": "netns:s/sw1", "store": "/var/lib/synward/profiles.json",
+ *      {"client": "netns:c/sw0", "server": "netns:s/sw1", "store":
+ *      "/var/lib/synward/profiles.json",
  *       "control": "/run/synward/control.sock", "mode": "auto", "learn": "on"}
  *
- * Beside these "server-stack", "unknown" ("cookie", "pass", "drop"), "workers" ("2"), "flows" (a number, in quotes as all), "busy-poll" ("auto") and, only here, the limits of triggers for servers that have none of
- * their own, as `synward profiles set` writes them: "trigger.half_open": "400", "trigger.silent": "off".
+ * Beside these "server-stack", "unknown" ("cookie", "pass", "drop"), "workers" ("2"), "flows" (a
+ * number, in quotes as all), "busy-poll" ("auto") and, only here, the limits of triggers for
+ * servers that have none of their own, as `synward profiles set` writes them: "trigger.half_open":
+ * "400", "trigger.silent": "off".
  *
  * Every key may be missing; an unknown one is an error. The command line wins over the file.
  */

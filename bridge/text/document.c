@@ -47,7 +47,8 @@ const char *document_string(struct json_object *object, const char *key)
 {
     struct json_object *value = NULL;
 
-    if (!json_object_is_type(object, json_type_object) || !json_object_object_get_ex(object, key, &value) ||
+    if (!json_object_is_type(object, json_type_object) ||
+        !json_object_object_get_ex(object, key, &value) ||
         !json_object_is_type(value, json_type_string))
         return NULL;
     return json_object_get_string(value);
@@ -74,7 +75,8 @@ static bool profile_selected(struct json_object *profile, const struct server_se
     return server_selector_matches(selector, &key);
 }
 
-size_t document_select_profiles(struct json_object *document, const struct server_selector *selector)
+size_t document_select_profiles(struct json_object *document,
+                                const struct server_selector *selector)
 {
     struct json_object *all = json_object_object_get(document, "profiles");
     struct json_object *selected = json_object_new_array();

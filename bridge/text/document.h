@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * document.h - the JSON documents of DESIGN 6, as far as daemon and command line share their making.
+ * document.h - the JSON documents of DESIGN 6, as far as daemon and command line share their
+ * making.
  *
- * All functions that return an object give it to the caller (json_object_put). NULL only where memory is out.
+ * All functions that return an object give it to the caller (json_object_put). NULL only where
+ * memory is out.
  */
 #ifndef SYNWARD_BRIDGE_TEXT_DOCUMENT_H
 #define SYNWARD_BRIDGE_TEXT_DOCUMENT_H
@@ -21,7 +23,8 @@ struct json_object *document_error(const struct error *error);
 /* Reads an error document. True and `error` filled where it is one. */
 bool document_is_error(struct json_object *document, struct error *error);
 
-/* String field of an object; NULL where it is missing, null or no string. The text is the object's. */
+/* String field of an object; NULL where it is missing, null or no string. The text is the object's.
+ */
 const char *document_string(struct json_object *object, const char *key);
 
 /* [100, 10]: VLAN IDs, outer first. */
@@ -30,6 +33,7 @@ struct json_object *document_vlan(const struct vlan_ids *vlan);
 /*
  * Leaves in "profiles" of `document` only those that `selector` names. Returns how many are left.
  */
-size_t document_select_profiles(struct json_object *document, const struct server_selector *selector);
+size_t document_select_profiles(struct json_object *document,
+                                const struct server_selector *selector);
 
 #endif

@@ -70,15 +70,15 @@ bool unknown_servers_parse(const char *text, enum unknown_servers *out, struct e
 }
 
 /* A number from `least` to `most`, of nothing but digits; `what` is what it counts. */
-static bool number_parse(const char *what, const char *text, uint32_t least, uint32_t most, uint32_t *out,
-                         struct error *error)
+static bool number_parse(const char *what, const char *text, uint32_t least, uint32_t most,
+                         uint32_t *out, struct error *error)
 {
     const size_t digits = strspn(text, "0123456789");
     const unsigned long number = digits > 0 && text[digits] == '\0' ? strtoul(text, NULL, 10) : 0;
 
     if (number < least || number > most)
-        return error_set(error, EXIT_USAGE, "not a number of %s: %.100s: write %u to %u", what, text, least,
-                         most);
+        return error_set(error, EXIT_USAGE, "not a number of %s: %.100s: write %u to %u", what,
+                         text, least, most);
     *out = (uint32_t)number;
     return true;
 }

@@ -22,10 +22,12 @@ static uint16_t port_parse(const char *text)
 }
 
 /*
- * Splits `text` into address and port text. `*port` is NULL where none is written. A single colon ends an IPv4
- * address; an IPv6 address with a port needs brackets, since fd77::2:110 is itself an address.
+ * Splits `text` into address and port text. `*port` is NULL where none is written. A single colon
+ * ends an IPv4 address; an IPv6 address with a port needs brackets, since fd77::2:110 is itself an
+ * address.
  */
-static bool split(const char *text, char address[ADDR_TEXT_BYTES], const char **port, bool *bracketed)
+static bool split(const char *text, char address[ADDR_TEXT_BYTES], const char **port,
+                  bool *bracketed)
 {
     const char *begin = text, *end;
 
@@ -61,14 +63,15 @@ bool server_selector_parse(const char *text, struct server_selector *out, struct
 
     if (!split(text, address, &port, &bracketed) || !addr_from_text(address, &parsed.addr) ||
         (bracketed && !strchr(address, ':')))
-        return error_set(
-            error, EXIT_USAGE,
-            "not a server: %.100s: write 10.77.0.2:110, [fd77::2]:110, or an address alone for all its ports",
-            text);
+        return error_set(error, EXIT_USAGE,
+                         "not a server: %.100s: write 10.77.0.2:110, [fd77::2]:110, or an address "
+                         "alone for all its ports",
+                         text);
     if (port) {
         parsed.port = port_parse(port);
         if (parsed.port == 0)
-            return error_set(error, EXIT_USAGE, "not a port: %.100s: write a number from 1 to 65535", text);
+            return error_set(error, EXIT_USAGE,
+                             "not a port: %.100s: write a number from 1 to 65535", text);
     }
     *out = parsed;
     return true;
@@ -87,17 +90,18 @@ char *server_to_text(const struct ip_addr *addr, uint16_t port, char text[SERVER
 
     addr_to_text(addr, address);
     if (port == 0)
-        snprintf(text, SERVER_TEXT_BYTES, "%s%s%s", brackets ? "[" : "", address, brackets ? "]" : "");
+        snprintf(text, SERVER_TEXT_BYTES, "%s%s%s", brackets ? "[" : "", address,
+                 brackets ? "]" : "");
     else
-        snprintf(text, SERVER_TEXT_BYTES, "%s%s%s:%u", brackets ? "[" : "", address, brackets ? "]" : "",
-                 port);
+        snprintf(text, SERVER_TEXT_BYTES, "%s%s%s:%u", brackets ? "[" : "", address,
+                 brackets ? "]" : "", port);
     return text;
 }
 
 static bool wrong_prefix(const char *text, const char *why, struct error *error)
 {
-    return error_set(error, EXIT_USAGE, "not a source: %.100s: %s: write ADDRESS or ADDRESS/LENGTH", text,
-                     why);
+    return error_set(error, EXIT_USAGE, "not a source: %.100s: %s: write ADDRESS or ADDRESS/LENGTH",
+                     text, why);
 }
 
 /* Digits alone, at most `most`. */
@@ -128,7 +132,8 @@ bool prefix_parse(const char *text, struct ip_addr *prefix, uint8_t *length, str
     const unsigned most = addr_is_v4(prefix) ? 32 : 128;
     *length = (uint8_t)most;
     if (slash && !read_length(slash + 1, most, length))
-        return wrong_prefix(text, most == 32 ? "the length is 0 to 32" : "the length is 0 to 128", error);
+        return wrong_prefix(text, most == 32 ? "the length is 0 to 32" : "the length is 0 to 128",
+                            error);
     *prefix = source_masked(prefix, *length);
     return true;
 }

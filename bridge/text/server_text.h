@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * server_text.h - servers as people write them: 10.77.0.2:110, [fd77::2]:110, and 10.77.0.2, [fd77::2] or fd77::2
- * for all ports.
+ * server_text.h - servers as people write them: 10.77.0.2:110, [fd77::2]:110, and 10.77.0.2,
+ * [fd77::2] or fd77::2 for all ports.
  *
  * VLANs are not written: where one address and port exist in several VLANs, all of them are meant.
  */
@@ -25,10 +25,12 @@ struct server_selector {
 bool server_selector_parse(const char *text, struct server_selector *out, struct error *error);
 bool server_selector_matches(const struct server_selector *selector, const struct server_key *key);
 
-/* Address and port, an IPv6 address in brackets (RFC 5952 section 6); port 0 is not written. Returns `text`. */
+/* Address and port, an IPv6 address in brackets (RFC 5952 section 6); port 0 is not written.
+ * Returns `text`. */
 char *server_to_text(const struct ip_addr *addr, uint16_t port, char text[SERVER_TEXT_BYTES]);
 
-/* 198.51.100.7, 198.51.100.0/24, fd77::/64 as text; without a length the whole address. Bits beyond it are cleared. */
+/* 198.51.100.7, 198.51.100.0/24, fd77::/64 as text; without a length the whole address. Bits beyond
+ * it are cleared. */
 bool prefix_parse(const char *text, struct ip_addr *prefix, uint8_t *length, struct error *error);
 
 #endif

@@ -4,11 +4,12 @@
  *
  *      | head (consumer) | tail (producer) |  slots: index & (capacity - 1)
  *
- * Both indices only grow and wrap; tail - head items are in the queue. Each side keeps its index on a cache line of
- * its own, with the last value that it saw of the other's, so that a put touches the consumer's line only when the
- * queue looks full.
+ * Both indices only grow and wrap; tail - head items are in the queue. Each side keeps its index on
+ * a cache line of its own, with the last value that it saw of the other's, so that a put touches
+ * the consumer's line only when the queue looks full.
  *
- * The slots are touched at the start: a queue that is walked through once takes no more memory than a new one.
+ * The slots are touched at the start: a queue that is walked through once takes no more memory than
+ * a new one.
  */
 #include "bridge/workers/mailbox.h"
 
@@ -53,8 +54,8 @@ void waker_ring(struct waker *waker)
 void waker_nudge(struct waker *waker)
 {
     int silent = WAKER_SILENT;
-    if (atomic_compare_exchange_strong_explicit(&waker->state, &silent, WAKER_RUNG, memory_order_acq_rel,
-                                                memory_order_acquire))
+    if (atomic_compare_exchange_strong_explicit(&waker->state, &silent, WAKER_RUNG,
+                                                memory_order_acq_rel, memory_order_acquire))
         eventfd_write(waker->fd, 1);
 }
 
@@ -62,13 +63,13 @@ void waker_nudge(struct waker *waker)
 void waker_hold(struct waker *waker)
 {
     int silent = WAKER_SILENT;
-    atomic_compare_exchange_strong_explicit(&waker->state, &silent, WAKER_HELD, memory_order_acq_rel,
-                                            memory_order_acquire);
+    atomic_compare_exchange_strong_explicit(&waker->state, &silent, WAKER_HELD,
+                                            memory_order_acq_rel, memory_order_acquire);
 }
 
 /*
- * The flag falls after the eventfd was read: a producer that found it up has put its item in before, and the
- * exchange makes that item visible to the emptying that follows.
+ * The flag falls after the eventfd was read: a producer that found it up has put its item in
+ * before, and the exchange makes that item visible to the emptying that follows.
  */
 void waker_clear(struct waker *waker)
 {
@@ -87,7 +88,8 @@ struct mailbox *mailbox_new(uint32_t capacity, size_t item_bytes)
     mailbox->item_bytes = (item_bytes + 15) & ~(size_t)15;
     const size_t bytes =
         (capacity * mailbox->item_bytes + CACHE_LINE_BYTES - 1) & ~(size_t)(CACHE_LINE_BYTES - 1);
-    mailbox->slots = aligned_alloc(CACHE_LINE_BYTES, bytes); /* calloc() would leave the pages for later */
+    mailbox->slots =
+        aligned_alloc(CACHE_LINE_BYTES, bytes); /* calloc() would leave the pages for later */
     if (mailbox->slots != NULL) {
         memset(mailbox->slots, 0, bytes);
         return mailbox;

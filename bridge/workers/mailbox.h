@@ -5,10 +5,11 @@
  *      producer: mailbox_put() ... mailbox_put(), waker_ring()
  *      consumer: waker_clear(), then mailbox_peek()/mailbox_pop() until it is empty
  *
- * A full queue drops and counts, it never waits. One bell may serve several mailboxes and several producers.
- * Ringing costs a system call only when the consumer has looked since the last ring. A consumer that will look again
- * by itself soon says so with waker_hold(): what can wait until then need not ring, so that a steady stream of small
- * things wakes it now and then instead of each time.
+ * A full queue drops and counts, it never waits. One bell may serve several mailboxes and several
+ * producers. Ringing costs a system call only when the consumer has looked since the last ring. A
+ * consumer that will look again by itself soon says so with waker_hold(): what can wait until then
+ * need not ring, so that a steady stream of small things wakes it now and then instead of each
+ * time.
  */
 #ifndef SYNWARD_BRIDGE_WORKERS_MAILBOX_H
 #define SYNWARD_BRIDGE_WORKERS_MAILBOX_H
@@ -36,7 +37,8 @@ void waker_ring(struct waker *waker);
 void waker_nudge(struct waker *waker);
 /* To be called before the mailboxes are emptied: what is put in later rings again. */
 void waker_clear(struct waker *waker);
-/* Behind waker_clear() and the emptying, by a consumer that will empty again at a time of its own. */
+/* Behind waker_clear() and the emptying, by a consumer that will empty again at a time of its own.
+ */
 void waker_hold(struct waker *waker);
 
 struct mailbox;
@@ -46,8 +48,8 @@ struct mailbox *mailbox_new(uint32_t capacity, size_t item_bytes);
 void mailbox_free(struct mailbox *mailbox);
 
 /*
- * Producer. Copies the first `bytes` (<= item_bytes) of the item; the rest of its slot holds what was there before.
- * False: full, counted.
+ * Producer. Copies the first `bytes` (<= item_bytes) of the item; the rest of its slot holds what
+ * was there before. False: full, counted.
  */
 bool mailbox_put(struct mailbox *mailbox, const void *item, size_t bytes);
 /* Consumer: the oldest item, good until mailbox_pop(); NULL: empty. */

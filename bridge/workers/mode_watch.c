@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * mode_watch.c - see mode_watch.h. A plain array: servers in attack mode are few, and firings come at most once a
- * second for each.
+ * mode_watch.c - see mode_watch.h. A plain array: servers in attack mode are few, and firings come
+ * at most once a second for each.
  */
 #include "bridge/workers/mode_watch.h"
 
@@ -59,7 +59,8 @@ void mode_watch_forget(struct mode_watch *watch, const struct server_key *server
 
 static uint64_t due_us(const struct watched *watched)
 {
-    const uint64_t quiet_us = watched->fired_us + MODE_QUIET_US, least_us = watched->since_us + MODE_LEAST_US;
+    const uint64_t quiet_us = watched->fired_us + MODE_QUIET_US,
+                   least_us = watched->since_us + MODE_LEAST_US;
     return quiet_us > least_us ? quiet_us : least_us;
 }
 

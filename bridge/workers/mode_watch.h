@@ -2,9 +2,10 @@
 /*
  * mode_watch.h - which servers a trigger put into attack mode, and when they may return (ENGINE 6).
  *
- * A shard switches itself into attack mode; only the main thread decides on the return: MODE_QUIET_US after the
- * last firing of any shard, at the soonest MODE_LEAST_US after the switch. Plain data, no clock of its own; at most
- * MODE_WATCH_SERVERS servers, those beyond it stay in attack mode until a later firing finds room.
+ * A shard switches itself into attack mode; only the main thread decides on the return:
+ * MODE_QUIET_US after the last firing of any shard, at the soonest MODE_LEAST_US after the switch.
+ * Plain data, no clock of its own; at most MODE_WATCH_SERVERS servers, those beyond it stay in
+ * attack mode until a later firing finds room.
  */
 #ifndef SYNWARD_BRIDGE_WORKERS_MODE_WATCH_H
 #define SYNWARD_BRIDGE_WORKERS_MODE_WATCH_H
@@ -23,7 +24,8 @@ struct mode_watch;
 struct mode_watch *mode_watch_new(void);
 void mode_watch_free(struct mode_watch *watch);
 
-/* A trigger fired for `server`. True: it was not watched before, it has just gone into attack mode. */
+/* A trigger fired for `server`. True: it was not watched before, it has just gone into attack mode.
+ */
 bool mode_watch_fired(struct mode_watch *watch, const struct server_key *server, uint64_t now_us);
 /* The operator took the decision: nothing will be returned. NULL: for all. */
 void mode_watch_forget(struct mode_watch *watch, const struct server_key *server);

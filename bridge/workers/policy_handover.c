@@ -2,9 +2,10 @@
 /*
  * policy_handover.c - see policy_handover.h.
  *
- * Pointer and generation travel together in a node behind one atomic pointer. A worker that has loaded node G but
- * not yet acknowledged it still shows an older generation, so that the oldest acknowledged generation is a floor of
- * what anybody reads or is about to read: nodes below it are free.
+ * Pointer and generation travel together in a node behind one atomic pointer. A worker that has
+ * loaded node G but not yet acknowledged it still shows an older generation, so that the oldest
+ * acknowledged generation is a floor of what anybody reads or is about to read: nodes below it are
+ * free.
  */
 #include "bridge/workers/policy_handover.h"
 
@@ -118,7 +119,9 @@ bool policy_handover_adopt(struct policy_handover *handover, uint64_t *generatio
     return true;
 }
 
-void policy_handover_acknowledge(struct policy_handover *handover, uint32_t worker, uint64_t generation)
+void policy_handover_acknowledge(struct policy_handover *handover, uint32_t worker,
+                                 uint64_t generation)
 {
-    atomic_store_explicit(&handover->acknowledged[worker].generation, generation, memory_order_release);
+    atomic_store_explicit(&handover->acknowledged[worker].generation, generation,
+                          memory_order_release);
 }

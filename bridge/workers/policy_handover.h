@@ -2,8 +2,10 @@
 /*
  * policy_handover.h - how a new policy reaches the workers, and when the old one may be freed.
  *
- *      main thread: publish(policy)  ->  worker, between batches: adopt() -> engine_adopt_policy() -> acknowledge()
- *                   reclaim()        <-  frees every policy older than the oldest that some worker acknowledged
+ *      main thread: publish(policy)  ->  worker, between batches: adopt() -> engine_adopt_policy()
+ *                                        -> acknowledge()
+ *                   reclaim()        <-  frees every policy older than the oldest that some worker
+ *                                        acknowledged
  *
  * A worker that sleeps through several publications adopts only the newest.
  */
@@ -32,11 +34,12 @@ const struct policy *policy_handover_newest(const struct policy_handover *handov
 uint32_t policy_handover_reclaim(struct policy_handover *handover);
 
 /*
- * Worker: true where there is a policy newer than `*generation` (0 at first); then `*policy` is it. After the
- * engine has adopted it, policy_handover_acknowledge() lets the ones before go.
+ * Worker: true where there is a policy newer than `*generation` (0 at first); then `*policy` is it.
+ * After the engine has adopted it, policy_handover_acknowledge() lets the ones before go.
  */
 bool policy_handover_adopt(struct policy_handover *handover, uint64_t *generation,
                            const struct policy **policy);
-void policy_handover_acknowledge(struct policy_handover *handover, uint32_t worker, uint64_t generation);
+void policy_handover_acknowledge(struct policy_handover *handover, uint32_t worker,
+                                 uint64_t generation);
 
 #endif

@@ -6,7 +6,8 @@
  *
  *      wait -> now -> policy, requests -> frames -> tick -> observations up
  *
- * A worker that has failed (a side is gone) goes on answering requests, so that the main thread can end in order.
+ * A worker that has failed (a side is gone) goes on answering requests, so that the main thread can
+ * end in order.
  */
 #include "bridge/workers/worker.h"
 
@@ -93,7 +94,8 @@ static void send_observations(struct worker *worker)
     struct counters *counters = engine_counters(worker->engine);
     for (uint32_t i = 0; i < queue->count; i++) {
         const struct observation *observation = &queue->slots[i];
-        const bool trigger = observation->kind == OBSERVED_TRIGGER || observation->kind == OBSERVED_SOURCE ||
+        const bool trigger = observation->kind == OBSERVED_TRIGGER ||
+                             observation->kind == OBSERVED_SOURCE ||
                              observation->kind == OBSERVED_ANSWERED;
         if (!trigger && !worker->learning && observation->kind != OBSERVED_GREETING)
             continue;
@@ -131,8 +133,8 @@ static void handle_frame(struct worker *worker, const struct ring_frame *frame, 
         counters->frames_client_in++;
     else
         counters->frames_server_in++;
-    engine_input(worker->engine, frame->from, frame->data, frame->bytes, frame->bytes, frame->capacity,
-                 now_us, &verdict);
+    engine_input(worker->engine, frame->from, frame->data, frame->bytes, frame->bytes,
+                 frame->capacity, now_us, &verdict);
     switch (verdict.action) {
     case VERDICT_FORWARD:
         ring_write(worker->ring, frame, side_other(frame->from), verdict.bytes);
@@ -167,7 +169,8 @@ static void adopt_policy(struct worker *worker, uint64_t now_us)
     if (!policy_handover_adopt(worker->options.policies, &worker->policy_generation, &policy))
         return;
     engine_adopt_policy(worker->engine, policy, now_us);
-    policy_handover_acknowledge(worker->options.policies, worker->options.index, worker->policy_generation);
+    policy_handover_acknowledge(worker->options.policies, worker->options.index,
+                                worker->policy_generation);
 }
 
 static void snapshot_counters(struct worker *worker, struct counters *out)
@@ -190,12 +193,12 @@ static void serve(struct worker *worker, const struct worker_request *request, u
 {
     switch (request->kind) {
     case REQUEST_SETTING:
-        engine_set_setting(worker->engine, request->for_all ? NULL : &request->server, request->setting,
-                           now_us);
+        engine_set_setting(worker->engine, request->for_all ? NULL : &request->server,
+                           request->setting, now_us);
         break;
     case REQUEST_MODE:
-        engine_set_mode(worker->engine, &request->server, request->mode, request->cause, request->value,
-                        now_us);
+        engine_set_mode(worker->engine, &request->server, request->mode, request->cause,
+                        request->value, now_us);
         break;
     case REQUEST_LEARNING:
         worker->learning = request->learning;
@@ -210,7 +213,8 @@ static void serve(struct worker *worker, const struct worker_request *request, u
         *request->count = engine_flows(worker->engine, request->flows, request->max, now_us);
         break;
     case REQUEST_ACCEPT_QUEUE:
-        engine_set_accept_queue(worker->engine, &request->server, request->value, request->max, now_us);
+        engine_set_accept_queue(worker->engine, &request->server, request->value, request->max,
+                                now_us);
         break;
     case REQUEST_ANSWERED:
         engine_set_answered(worker->engine, &request->server, now_us);
@@ -228,8 +232,8 @@ static void serve(struct worker *worker, const struct worker_request *request, u
         answer(request, engine_set_source(worker->engine, &request->source, now_us));
         break;
     case REQUEST_FORGET_SOURCE:
-        answer(request,
-               engine_forget_source(worker->engine, &request->source.prefix, request->source.length));
+        answer(request, engine_forget_source(worker->engine, &request->source.prefix,
+                                             request->source.length));
         break;
     case REQUEST_NOTHING:
         break;
@@ -262,10 +266,10 @@ static void check_sides(struct worker *worker)
     if (atomic_load_explicit(&worker->failed, memory_order_relaxed) ||
         !ring_gone(worker->ring, &side, &reason))
         return;
-    error_set(
-        &worker->failure, EXIT_FAILED,
-        "the interface of the %s side is gone (%s): was it or its namespace removed? start synward again",
-        side_names[side], reason == 0 ? "closed" : strerror(reason));
+    error_set(&worker->failure, EXIT_FAILED,
+              "the interface of the %s side is gone (%s): was it or its namespace removed? start "
+              "synward again",
+              side_names[side], reason == 0 ? "closed" : strerror(reason));
     atomic_store_explicit(&worker->failed, true, memory_order_release);
     worker->ring_bell = true;
 }
@@ -314,15 +318,17 @@ static bool make_engine(struct worker *worker)
 static void *thread_main(void *argument)
 {
     struct worker *worker = argument;
-    const struct ring_options options = {.fds = {worker->options.fds[0], worker->options.fds[1]},
-                                         .syn_fds = {worker->options.syn_fds[0], worker->options.syn_fds[1]},
-                                         .has_syn_fds = worker->options.has_syn_fds,
-                                         .wake_fd = worker->bell.fd,
-                                         .nowait_writes = worker->options.nowait_writes,
-                                         .single_reads = worker->options.single_reads,
-                                         .busy_poll = worker->options.busy_poll,
-                                         .poll_word = worker->options.poll_word};
-    const bool ok = make_engine(worker) && (worker->ring = ring_open(&options, &worker->start_error)) != NULL;
+    const struct ring_options options = {
+        .fds = {worker->options.fds[0], worker->options.fds[1]},
+        .syn_fds = {worker->options.syn_fds[0], worker->options.syn_fds[1]},
+        .has_syn_fds = worker->options.has_syn_fds,
+        .wake_fd = worker->bell.fd,
+        .nowait_writes = worker->options.nowait_writes,
+        .single_reads = worker->options.single_reads,
+        .busy_poll = worker->options.busy_poll,
+        .poll_word = worker->options.poll_word};
+    const bool ok =
+        make_engine(worker) && (worker->ring = ring_open(&options, &worker->start_error)) != NULL;
     if (!ok)
         worker->start_error.code = EXIT_FAILED;
     sem_post(&worker->ready);
@@ -359,8 +365,8 @@ static struct worker *new_worker(const struct worker_options *options)
     worker->triggers = mailbox_new(TRIGGER_SLOTS, sizeof(struct observation));
     worker->answer_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     const bool bell = waker_open(&worker->bell);
-    if (worker->requests != NULL && worker->observations != NULL && worker->triggers != NULL && bell &&
-        worker->answer_fd >= 0)
+    if (worker->requests != NULL && worker->observations != NULL && worker->triggers != NULL &&
+        bell && worker->answer_fd >= 0)
         return worker;
     free_worker(worker);
     return NULL;
@@ -428,7 +434,8 @@ bool worker_ask(struct worker *worker, const struct worker_request *request, str
 {
     const uint64_t until_us = clock_now_us() + DAEMON_ANSWER_US;
     const bool told = worker_tell(worker, request);
-    while (told && atomic_load_explicit(&worker->answered, memory_order_acquire) < worker->tickets) {
+    while (told &&
+           atomic_load_explicit(&worker->answered, memory_order_acquire) < worker->tickets) {
         const uint64_t now_us = clock_now_us();
         if (now_us >= until_us)
             break;

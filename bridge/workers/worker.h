@@ -9,8 +9,8 @@
  *      worker_next_trigger()        <-- triggers
  *      policy_handover_publish()    -- policy -->      adopted between two batches
  *
- * Everything but the loop itself is called on the main thread. The frames' files may be TAPs, or in tests datagram
- * sockets.
+ * Everything but the loop itself is called on the main thread. The frames' files may be TAPs, or in
+ * tests datagram sockets.
  */
 #ifndef SYNWARD_BRIDGE_WORKERS_WORKER_H
 #define SYNWARD_BRIDGE_WORKERS_WORKER_H
@@ -40,19 +40,21 @@ struct worker_options {
 };
 
 enum worker_request_kind {
-    REQUEST_SETTING,      /* engine_set_setting(): for_all or `server`, `setting` */
-    REQUEST_MODE,         /* engine_set_mode(): `server`, `mode`, `cause`, `value` */
-    REQUEST_LEARNING,     /* `learning` */
-    REQUEST_COUNTERS,     /* into `counters` */
-    REQUEST_SERVERS,      /* into `servers`, at most `max`; `*count` says how many there are */
-    REQUEST_FLOWS,        /* into `flows`, the same */
-    REQUEST_ACCEPT_QUEUE, /* engine_set_accept_queue(): `server`, `value` used of `max` */
-    REQUEST_ANSWERED,     /* engine_set_answered(): `server` */
-    REQUEST_LISTENING,    /* engine_set_listening(): `server`, `listening` */
-    REQUEST_FRESH,        /* engine_listening_fresh() */
-    REQUEST_SOURCES,      /* into `sources`, the same */
-    REQUEST_SET_SOURCE, /* engine_set_source(): `source`; `*count` (may be NULL) is 1 where there was room, else 0 */
-    REQUEST_FORGET_SOURCE, /* engine_forget_source(): `source`; `*count` is 1 where it was known, else 0 */
+    REQUEST_SETTING,       /* engine_set_setting(): for_all or `server`, `setting` */
+    REQUEST_MODE,          /* engine_set_mode(): `server`, `mode`, `cause`, `value` */
+    REQUEST_LEARNING,      /* `learning` */
+    REQUEST_COUNTERS,      /* into `counters` */
+    REQUEST_SERVERS,       /* into `servers`, at most `max`; `*count` says how many there are */
+    REQUEST_FLOWS,         /* into `flows`, the same */
+    REQUEST_ACCEPT_QUEUE,  /* engine_set_accept_queue(): `server`, `value` used of `max` */
+    REQUEST_ANSWERED,      /* engine_set_answered(): `server` */
+    REQUEST_LISTENING,     /* engine_set_listening(): `server`, `listening` */
+    REQUEST_FRESH,         /* engine_listening_fresh() */
+    REQUEST_SOURCES,       /* into `sources`, the same */
+    REQUEST_SET_SOURCE,    /* engine_set_source(): `source`; `*count` (may be NULL) is 1 where there
+                              was room, else 0 */
+    REQUEST_FORGET_SOURCE, /* engine_forget_source(): `source`; `*count` is 1 where it was known,
+                              else 0 */
     REQUEST_NOTHING,       /* answers when everything told before is done */
     REQUEST_STOP,
 };
@@ -89,8 +91,9 @@ bool worker_multishot(const struct worker *worker);
 /* Without waiting for it to be done. False: its mailbox is full. */
 bool worker_tell(struct worker *worker, const struct worker_request *request);
 /*
- * Returns when it is done, under the newest policy published before; false (and `error`) after DAEMON_ANSWER_US.
- * What the request points at must then stay where it is until the worker was stopped: it may still be written.
+ * Returns when it is done, under the newest policy published before; false (and `error`) after
+ * DAEMON_ANSWER_US. What the request points at must then stay where it is until the worker was
+ * stopped: it may still be written.
  */
 bool worker_ask(struct worker *worker, const struct worker_request *request, struct error *error);
 /* Ends its sleep, to adopt a policy. */
@@ -98,7 +101,8 @@ void worker_wake(struct worker *worker);
 
 /* The oldest not yet fetched, good until the next call; NULL: none. */
 const struct observation *worker_next_observation(struct worker *worker);
-/* OBSERVED_TRIGGER, OBSERVED_SOURCE and OBSERVED_ANSWERED: what all shards, and the log, must know. */
+/* OBSERVED_TRIGGER, OBSERVED_SOURCE and OBSERVED_ANSWERED: what all shards, and the log, must know.
+ */
 const struct observation *worker_next_trigger(struct worker *worker);
 
 #endif

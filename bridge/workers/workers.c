@@ -2,8 +2,9 @@
 /*
  * workers.c - see workers.h.
  *
- * Memory that a worker writes into (`scratch`) belongs to the shards, not to the caller: where a worker is too late
- * with its answer, it is put aside until the worker has ended, so that a late write hits nothing else.
+ * Memory that a worker writes into (`scratch`) belongs to the shards, not to the caller: where a
+ * worker is too late with its answer, it is put aside until the worker has ended, so that a late
+ * write hits nothing else.
  */
 #include "bridge/workers/workers.h"
 
@@ -17,8 +18,9 @@
 
 #define RETURNS_MAX 256u /* servers returned to normal mode by one tick */
 /*
- * Where observations come one by one (a connection brings four or so) each would cost four system calls and a switch to
- * this thread and back, on a core that the worker or a host beside it could use. In this time a mailbox does not fill.
+ * Where observations come one by one (a connection brings four or so) each would cost four system
+ * calls and a switch to this thread and back, on a core that the worker or a host beside it could
+ * use. In this time a mailbox does not fill.
  */
 #define LOOK_AGAIN_US 3000u
 
@@ -41,13 +43,13 @@ struct shards {
     struct policy_handover *policies;
     struct mode_watch *watch;
     struct waker bell;
-    uint64_t look_us;          /* when to look for observations that did not ring; UINT64_MAX: all ring */
+    uint64_t look_us; /* when to look for observations that did not ring; UINT64_MAX: all ring */
     enum mode_setting setting; /* for all servers */
     struct scratch *aside;
 };
 
-static bool start_workers(struct shards *shards, const struct worker_options *options, uint32_t count,
-                          struct error *error)
+static bool start_workers(struct shards *shards, const struct worker_options *options,
+                          uint32_t count, struct error *error)
 {
     for (uint32_t i = 0; i < count; i++) {
         struct worker_options mine = options[i];
@@ -62,8 +64,8 @@ static bool start_workers(struct shards *shards, const struct worker_options *op
     return true;
 }
 
-struct shards *shards_start(const struct worker_options *options, uint32_t count, struct policy *first,
-                            struct error *error)
+struct shards *shards_start(const struct worker_options *options, uint32_t count,
+                            struct policy *first, struct error *error)
 {
     struct shards *shards = calloc(1, sizeof(*shards));
     if (shards == NULL) {
@@ -131,7 +133,8 @@ static bool tell_all(struct shards *shards, const struct worker_request *request
     return told;
 }
 
-/* The shard that fired is told as well: it costs nothing, and an operator's word may have crossed with the report. */
+/* The shard that fired is told as well: it costs nothing, and an operator's word may have crossed
+ * with the report. */
 static void handle_trigger(struct shards *shards, const struct observation *trigger,
                            const struct shards_hooks *hooks, uint64_t now_us)
 {
@@ -147,17 +150,19 @@ static void handle_trigger(struct shards *shards, const struct observation *trig
         hooks->switched(hooks->context, trigger);
 }
 
-/* What one shard has judged, or taken back, counts in all: the next connection of this source may reach another. */
+/* What one shard has judged, or taken back, counts in all: the next connection of this source may
+ * reach another. */
 static void handle_aside(struct shards *shards, const struct observation *aside,
                          const struct shards_hooks *hooks)
 {
     const bool released = aside->source.until_us <= aside->time_us;
-    const struct worker_request request = {.kind = REQUEST_SET_SOURCE,
-                                           .source = {.prefix = aside->source.prefix,
-                                                      .length = aside->source.length,
-                                                      .state = released ? SOURCE_CLEAR : SOURCE_ASIDE,
-                                                      .by = SOURCE_BY_JUDGEMENT,
-                                                      .until_us = aside->source.until_us}};
+    const struct worker_request request = {
+        .kind = REQUEST_SET_SOURCE,
+        .source = {.prefix = aside->source.prefix,
+                   .length = aside->source.length,
+                   .state = released ? SOURCE_CLEAR : SOURCE_ASIDE,
+                   .by = SOURCE_BY_JUDGEMENT,
+                   .until_us = aside->source.until_us}};
     if (shards->count > 1)
         tell_all(shards, &request);
     if (!released)
@@ -214,8 +219,10 @@ void shards_tick(struct shards *shards, const struct shards_hooks *hooks, uint64
 {
     struct server_key server;
     /* After `mode auto` thousands are due at once; the mailboxes have room for others meanwhile. */
-    for (uint32_t i = 0; i < RETURNS_MAX && mode_watch_take_due(shards->watch, now_us, &server); i++) {
-        const struct worker_request request = {.kind = REQUEST_MODE, .server = server, .mode = MODE_NORMAL};
+    for (uint32_t i = 0; i < RETURNS_MAX && mode_watch_take_due(shards->watch, now_us, &server);
+         i++) {
+        const struct worker_request request = {
+            .kind = REQUEST_MODE, .server = server, .mode = MODE_NORMAL};
         if (tell_all(shards, &request))
             hooks->returned(hooks->context, &server);
         else /* a later tick tries again: nobody else would */
@@ -248,9 +255,9 @@ bool shards_set_learning(struct shards *shards, bool learning)
 }
 
 /*
- * AUTO leaves a server in the mode that it has. One that the operator had put into attack mode is watched from now
- * on as if a trigger had fired, so that it comes back when it is quiet; one that the operator decides for is not
- * watched. `server` NULL: all.
+ * AUTO leaves a server in the mode that it has. One that the operator had put into attack mode is
+ * watched from now on as if a trigger had fired, so that it comes back when it is quiet; one that
+ * the operator decides for is not watched. `server` NULL: all.
  */
 static bool watch_anew(struct shards *shards, const struct server_key *server, uint64_t now_us,
                        struct error *error)
@@ -262,7 +269,8 @@ static bool watch_anew(struct shards *shards, const struct server_key *server, u
         return false;
     for (uint32_t i = 0; i < count; i++) {
         const struct server_info *info = &servers[i];
-        const enum mode_setting setting = info->setting == SETTING_INHERIT ? shards->setting : info->setting;
+        const enum mode_setting setting =
+            info->setting == SETTING_INHERIT ? shards->setting : info->setting;
         if (info->mode == MODE_ATTACK && setting == SETTING_AUTO &&
             (server == NULL || server_key_equal(server, &info->key)))
             mode_watch_fired(shards->watch, &info->key, now_us);
@@ -271,10 +279,11 @@ static bool watch_anew(struct shards *shards, const struct server_key *server, u
     return true;
 }
 
-bool shards_set_setting(struct shards *shards, const struct server_key *server, enum mode_setting setting,
-                        uint64_t now_us, struct error *error)
+bool shards_set_setting(struct shards *shards, const struct server_key *server,
+                        enum mode_setting setting, uint64_t now_us, struct error *error)
 {
-    struct worker_request request = {.kind = REQUEST_SETTING, .for_all = server == NULL, .setting = setting};
+    struct worker_request request = {
+        .kind = REQUEST_SETTING, .for_all = server == NULL, .setting = setting};
     if (server != NULL)
         request.server = *server;
     for (uint32_t i = 0; i < shards->count; i++)
@@ -312,7 +321,8 @@ bool shards_counters(struct shards *shards, struct counters *out, struct error *
         struct scratch *scratch = scratch_new(sizeof(scratch->counters), error);
         if (scratch == NULL)
             return false;
-        const struct worker_request request = {.kind = REQUEST_COUNTERS, .counters = &scratch->counters};
+        const struct worker_request request = {.kind = REQUEST_COUNTERS,
+                                               .counters = &scratch->counters};
         if (!ask(shards, i, &request, scratch, error))
             return false;
         counters_add(out, &scratch->counters);
@@ -322,11 +332,12 @@ bool shards_counters(struct shards *shards, struct counters *out, struct error *
 }
 
 /*
- * Asks a worker for a table: first how long it is, then for all of it. `*found` entries are in the result, which
- * the caller frees; NULL: `error`.
+ * Asks a worker for a table: first how long it is, then for all of it. `*found` entries are in the
+ * result, which the caller frees; NULL: `error`.
  */
-static struct scratch *ask_table(struct shards *shards, uint32_t worker, enum worker_request_kind kind,
-                                 size_t entry_bytes, uint32_t *found, struct error *error)
+static struct scratch *ask_table(struct shards *shards, uint32_t worker,
+                                 enum worker_request_kind kind, size_t entry_bytes, uint32_t *found,
+                                 struct error *error)
 {
     uint32_t room = 0;
     for (int attempt = 0; attempt < 2; attempt++) {
@@ -351,8 +362,10 @@ static struct scratch *ask_table(struct shards *shards, uint32_t worker, enum wo
     return NULL;
 }
 
-/* The table with room for `more` entries behind `count`; NULL, the table untouched, where memory is out. */
-static void *grow(void *table, uint32_t count, uint32_t more, size_t entry_bytes, struct error *error)
+/* The table with room for `more` entries behind `count`; NULL, the table untouched, where memory is
+ * out. */
+static void *grow(void *table, uint32_t count, uint32_t more, size_t entry_bytes,
+                  struct error *error)
 {
     /* One more than needed: realloc(0) would look like a failure. */
     void *larger = realloc(table, ((size_t)count + more + 1) * entry_bytes);
@@ -392,8 +405,8 @@ static uint32_t fold_servers(struct server_info *servers, uint32_t count)
 }
 
 /* The tables of all shards, one behind the other. */
-static bool gather(struct shards *shards, enum worker_request_kind kind, size_t entry_bytes, void **table,
-                   uint32_t *count, struct error *error)
+static bool gather(struct shards *shards, enum worker_request_kind kind, size_t entry_bytes,
+                   void **table, uint32_t *count, struct error *error)
 {
     *table = NULL;
     *count = 0;
@@ -416,7 +429,8 @@ static bool gather(struct shards *shards, enum worker_request_kind kind, size_t 
     return true;
 }
 
-bool shards_servers(struct shards *shards, struct server_info **servers, uint32_t *count, struct error *error)
+bool shards_servers(struct shards *shards, struct server_info **servers, uint32_t *count,
+                    struct error *error)
 {
     void *table;
     const bool ok = gather(shards, REQUEST_SERVERS, sizeof(**servers), &table, count, error);
@@ -477,12 +491,13 @@ bool shards_set_source(struct shards *shards, const struct source_rule *rule, st
     struct worker_request request = {.kind = REQUEST_SET_SOURCE, .source = *rule};
     bool any, every;
     return ask_all(shards, &request, &any, &every, error) &&
-           (every || error_set(error, EXIT_FAILED, "no room: there are %u rules already, remove some first",
-                               SOURCE_RULES_MAX));
+           (every ||
+            error_set(error, EXIT_FAILED, "no room: there are %u rules already, remove some first",
+                      SOURCE_RULES_MAX));
 }
 
-bool shards_forget_source(struct shards *shards, const struct ip_addr *prefix, uint8_t length, bool *known,
-                          struct error *error)
+bool shards_forget_source(struct shards *shards, const struct ip_addr *prefix, uint8_t length,
+                          bool *known, struct error *error)
 {
     struct worker_request request = {.kind = REQUEST_FORGET_SOURCE,
                                      .source = {.prefix = *prefix, .length = length}};
@@ -529,7 +544,8 @@ static uint32_t fold_sources(struct source_info *sources, uint32_t count)
     return kept;
 }
 
-bool shards_sources(struct shards *shards, struct source_info **sources, uint32_t *count, struct error *error)
+bool shards_sources(struct shards *shards, struct source_info **sources, uint32_t *count,
+                    struct error *error)
 {
     void *table;
     const bool ok = gather(shards, REQUEST_SOURCES, sizeof(**sources), &table, count, error);
@@ -539,7 +555,8 @@ bool shards_sources(struct shards *shards, struct source_info **sources, uint32_
     return ok;
 }
 
-bool shards_flows(struct shards *shards, struct flow_info **flows, uint32_t *count, struct error *error)
+bool shards_flows(struct shards *shards, struct flow_info **flows, uint32_t *count,
+                  struct error *error)
 {
     void *table;
     const bool ok = gather(shards, REQUEST_FLOWS, sizeof(**flows), &table, count, error);

@@ -2,9 +2,9 @@
 /*
  * addr.c - text of addresses and the hash of tables.
  *
- * The text functions are our own because engine/ calls nothing but string.h: inet_ntop() and inet_pton() would
- * bring errno and locale with them, and both families go through one form here. What is compared for every frame
- * stands inline in addr.h.
+ * The text functions are our own because engine/ calls nothing but string.h: inet_ntop() and
+ * inet_pton() would bring errno and locale with them, and both families go through one form here.
+ * What is compared for every frame stands inline in addr.h.
  */
 #include "engine/base/addr.h"
 
@@ -36,7 +36,8 @@ static char *put_hex(char *at, unsigned value)
     }
 }
 
-/* The first of the longest runs of two or more zero groups (RFC 5952 4.2); length 0 where there is none. */
+/* The first of the longest runs of two or more zero groups (RFC 5952 4.2); length 0 where there is
+ * none. */
 static void longest_zeros(const uint8_t *bytes, unsigned *first, unsigned *length)
 {
     *first = GROUPS;
@@ -127,8 +128,9 @@ static bool read_group(const char **text, uint8_t out[2])
 }
 
 /*
- * Reads groups separated by ':' (the last two perhaps as a dotted quad) up to "::" or the end. Returns the bytes
- * read, and leaves *text at the end or at the "::"; SIZE_MAX where this is no address.
+ * Reads groups separated by ':' (the last two perhaps as a dotted quad) up to "::" or the end.
+ * Returns the bytes read, and leaves *text at the end or at the "::"; SIZE_MAX where this is no
+ * address.
  */
 static size_t read_groups(const char **text, uint8_t *out, size_t room)
 {

@@ -2,11 +2,12 @@
 /*
  * addr.h - IP addresses, VLAN IDs, and the keys made of them.
  *
- * One code path for both families: an IPv4 address is kept as its IPv4-mapped IPv6 form (::ffff:a.b.c.d,
- * RFC 4291 2.5.5.2), so that keys of both families have one layout, without holes, and compare with memcmp.
+ * One code path for both families: an IPv4 address is kept as its IPv4-mapped IPv6 form
+ * (::ffff:a.b.c.d, RFC 4291 2.5.5.2), so that keys of both families have one layout, without holes,
+ * and compare with memcmp.
  *
- * Limit: two VLAN tags at most (802.1Q inside 802.1Q or 802.1ad). PCP and DEI are not part of a key, so that
- * a host that marks its ACKs with another priority than its SYNs stays one connection.
+ * Limit: two VLAN tags at most (802.1Q inside 802.1Q or 802.1ad). PCP and DEI are not part of a
+ * key, so that a host that marks its ACKs with another priority than its SYNs stays one connection.
  */
 #ifndef SYNWARD_ENGINE_BASE_ADDR_H
 #define SYNWARD_ENGINE_BASE_ADDR_H
@@ -21,7 +22,8 @@ struct ip_addr {
     uint8_t bytes[16];
 };
 
-#define VLAN_PRESENT 0x1000u /* set in vlan_ids.id[] where there is a tag; the low 12 bits are the VLAN ID */
+/* Set in vlan_ids.id[] where there is a tag; the low 12 bits are the VLAN ID */
+#define VLAN_PRESENT 0x1000u
 #define VLAN_ID_MASK 0x0fffu
 
 /* Outer tag first; 0 where there is none. */
@@ -37,8 +39,8 @@ struct server_key {
 };
 
 /*
- * One connection. `client` is the host on the client side of the bridge and `server` the one on the server
- * side, whoever opened the connection. Ports in host byte order.
+ * One connection. `client` is the host on the client side of the bridge and `server` the one on the
+ * server side, whoever opened the connection. Ports in host byte order.
  */
 struct flow_key {
     struct ip_addr client;
@@ -48,12 +50,15 @@ struct flow_key {
     struct vlan_ids vlan;
 };
 
-_Static_assert(sizeof(struct server_key) == 22, "server_key has no padding: it is compared with memcmp");
-_Static_assert(sizeof(struct flow_key) == 40, "flow_key has no padding: it is compared with memcmp");
+_Static_assert(sizeof(struct server_key) == 22,
+               "server_key has no padding: it is compared with memcmp");
+_Static_assert(sizeof(struct flow_key) == 40,
+               "flow_key has no padding: it is compared with memcmp");
 
 #define ADDR_TEXT_BYTES 46 /* longest RFC 5952 text of an address with its terminating zero */
 
-/* `v4` and `v6` point at 4 and 16 bytes in network byte order. Inline, as every frame that crosses needs them. */
+/* `v4` and `v6` point at 4 and 16 bytes in network byte order. Inline, as every frame that crosses
+ * needs them. */
 static inline struct ip_addr addr_from_v4(const uint8_t v4[4])
 {
     struct ip_addr addr = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0}};
@@ -85,7 +90,8 @@ static inline bool addr_is_v4(const struct ip_addr *addr)
 
 /* Writes the address as RFC 5952 text (IPv4 as dotted quad), zero terminated; returns `text`. */
 char *addr_to_text(const struct ip_addr *addr, char text[ADDR_TEXT_BYTES]);
-/* Reads dotted-quad or RFC 4291 text without brackets or zone. False and `addr` untouched where it is neither. */
+/* Reads dotted-quad or RFC 4291 text without brackets or zone. False and `addr` untouched where it
+ * is neither. */
 bool addr_from_text(const char *text, struct ip_addr *addr);
 
 /* Eight bytes of a key, at any alignment. */
@@ -107,8 +113,8 @@ static inline bool server_key_equal(const struct server_key *a, const struct ser
 }
 
 /*
- * A flow_key by words, as they lie in it: what nearly all frames have made in registers, straight from the packet, and never need
- * elsewhere.
+ * A flow_key by words, as they lie in it: what nearly all frames have made in registers, straight
+ * from the packet, and never need elsewhere.
  */
 struct flow_words {
     uint64_t client[2], server[2];
@@ -119,8 +125,9 @@ _Static_assert(sizeof(struct flow_words) == sizeof(struct flow_key), "the same b
 
 static inline struct flow_words flow_key_words(const struct flow_key *key)
 {
-    return (struct flow_words){
-        {key_word(key, 0), key_word(key, 8)}, {key_word(key, 16), key_word(key, 24)}, key_word(key, 32)};
+    return (struct flow_words){{key_word(key, 0), key_word(key, 8)},
+                               {key_word(key, 16), key_word(key, 24)},
+                               key_word(key, 32)};
 }
 
 static inline struct flow_key flow_key_of(struct flow_words words)
@@ -156,7 +163,8 @@ static inline uint64_t addr_v4_word(const uint8_t v4[4])
 #endif
 }
 
-/* The last word of a key without VLAN tags; `client_server`: the client's port in the high half, the server's in the low one. */
+/* The last word of a key without VLAN tags; `client_server`: the client's port in the high half,
+ * the server's in the low one. */
 static inline uint64_t flow_ends_word(uint32_t client_server)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -194,10 +202,12 @@ static inline struct flow_seed flow_seed_of(const uint64_t seed[2])
 }
 
 /*
- * Hash of a connection for tables (not for cookies): two 64 x 64 -> 128 bit multiplications, each of words that a secret seed has
- * covered, so that a client cannot aim at one bucket. Ports and VLAN IDs share a word with the front of the client's address: a
- * multiplication by the seed keeps who can choose both (forged addresses of IPv6) from having one undo the other. Made once for
- * each TCP frame; what else is looked up of the connection goes by this hash, or by what hash_with() makes of it and a number.
+ * Hash of a connection for tables (not for cookies): two 64 x 64 -> 128 bit multiplications, each
+ * of words that a secret seed has covered, so that a client cannot aim at one bucket. Ports and
+ * VLAN IDs share a word with the front of the client's address: a multiplication by the seed keeps
+ * who can choose both (forged addresses of IPv6) from having one undo the other. Made once for each
+ * TCP frame; what else is looked up of the connection goes by this hash, or by what hash_with()
+ * makes of it and a number.
  */
 static inline uint64_t flow_words_hash(struct flow_seed seed, struct flow_words words)
 {
@@ -218,7 +228,8 @@ static inline uint64_t addr_hash(const uint64_t seed[2], const struct ip_addr *a
     uint64_t words[2];
 
     memcpy(words, addr, sizeof(words));
-    return hash_mix(words[0] ^ seed[0] ^ 0x9e3779b97f4a7c15u, words[1] ^ seed[1] ^ 0xd1b54a32d192ed03u);
+    return hash_mix(words[0] ^ seed[0] ^ 0x9e3779b97f4a7c15u,
+                    words[1] ^ seed[1] ^ 0xd1b54a32d192ed03u);
 }
 
 static inline uint64_t hash_with(uint64_t hash, uint32_t number)
@@ -227,7 +238,8 @@ static inline uint64_t hash_with(uint64_t hash, uint32_t number)
 }
 
 /*
- * The same kind of hash for other keys: two multiplications per 16 bytes. Cheaper than SipHash, which tables do not need.
+ * The same kind of hash for other keys: two multiplications per 16 bytes. Cheaper than SipHash,
+ * which tables do not need.
  */
 uint64_t table_hash(const uint64_t seed[2], const void *data, size_t bytes);
 

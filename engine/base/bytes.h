@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * bytes.h - numbers in network byte order (big endian) at any alignment, sequence numbers, and rounding of sizes.
+ * bytes.h - numbers in network byte order (big endian) at any alignment, sequence numbers, and
+ * rounding of sizes.
  *
- * These do not check bounds: frame.c and tcp/options.c check once, then read with these. The compiler turns
- * each into one load and one byte swap.
+ * These do not check bounds: frame.c and tcp/options.c check once, then read with these. The
+ * compiler turns each into one load and one byte swap.
  */
 #ifndef SYNWARD_ENGINE_BASE_BYTES_H
 #define SYNWARD_ENGINE_BASE_BYTES_H
@@ -51,8 +52,8 @@ static inline void store_be32(uint8_t *at, uint32_t value)
 }
 
 /*
- * Eight bytes as they lie on the wire, in one register: to be summed, or compared under a mask with a constant that WIRE64() makes of
- * one written as the bytes are read.
+ * Eight bytes as they lie on the wire, in one register: to be summed, or compared under a mask with
+ * a constant that WIRE64() makes of one written as the bytes are read.
  */
 static inline uint64_t load_wire64(const void *at)
 {
@@ -62,7 +63,8 @@ static inline uint64_t load_wire64(const void *at)
     return word;
 }
 
-/* The last `count` (1 to 7) bytes of such a word, moved to where its first ones were; zeros behind them. */
+/* The last `count` (1 to 7) bytes of such a word, moved to where its first ones were; zeros behind
+ * them. */
 static inline uint64_t last_bytes_wire64(uint64_t word, unsigned count)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -73,8 +75,8 @@ static inline uint64_t last_bytes_wire64(uint64_t word, unsigned count)
 }
 
 /*
- * The same pointer, as far as the compiler knows another: what lies there is read again where it is wanted, and not kept in
- * registers, or on the stack, past code that needs them all.
+ * The same pointer, as far as the compiler knows another: what lies there is read again where it is
+ * wanted, and not kept in registers, or on the stack, past code that needs them all.
  */
 static inline uint8_t *read_again(uint8_t *at)
 {

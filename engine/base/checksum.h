@@ -13,8 +13,9 @@
 #include "engine/base/bytes.h"
 
 /*
- * Ones' complement sum in the machine's own byte order, which the whole sum may be made in and swapped once at the end (RFC 1071
- * 2(B)): add words of any even offset with checksum_native(), then checksum_native_fold().
+ * Ones' complement sum in the machine's own byte order, which the whole sum may be made in and
+ * swapped once at the end (RFC 1071 2(B)): add words of any even offset with checksum_native(),
+ * then checksum_native_fold().
  */
 static inline uint64_t checksum_native(uint64_t sum, uint64_t word)
 {
@@ -50,7 +51,8 @@ static inline uint16_t checksum_native_fold(uint64_t sum)
     return WIRE16(checksum_native_fold_wire(sum));
 }
 
-/* Writes the checksum field over which, with the rest of what it covers, `sum` was made while the field was 0. */
+/* Writes the checksum field over which, with the rest of what it covers, `sum` was made while the
+ * field was 0. */
 static inline void checksum_native_store(uint8_t *field, uint64_t sum)
 {
     uint16_t checksum = (uint16_t)~checksum_native_fold_wire(sum);
@@ -67,8 +69,9 @@ static inline uint64_t checksum_native_add_32(uint64_t sum, const uint8_t *at)
 }
 
 /*
- * The native sum of `bytes` bytes at `data`, an odd last byte padded with zero, added to `sum`. Inline: nearly all are headers, and
- * short. By four words where there are so many, for the counting costs as much as the adding.
+ * The native sum of `bytes` bytes at `data`, an odd last byte padded with zero, added to `sum`.
+ * Inline: nearly all are headers, and short. By four words where there are so many, for the
+ * counting costs as much as the adding.
  */
 static inline uint64_t checksum_native_add(uint64_t sum, const void *data, size_t bytes)
 {
@@ -97,8 +100,9 @@ static inline uint64_t checksum_native_add(uint64_t sum, const void *data, size_
 }
 
 /*
- * The same of at least 8 bytes, for headers with what follows them: without a loop where there are less than 64. An odd end is
- * taken from the word that ends there, of which only its last bytes are left.
+ * The same of at least 8 bytes, for headers with what follows them: without a loop where there are
+ * less than 64. An odd end is taken from the word that ends there, of which only its last bytes are
+ * left.
  */
 static inline uint64_t checksum_native_add_long(uint64_t sum, const uint8_t *at, size_t bytes)
 {
@@ -124,8 +128,9 @@ static inline uint64_t checksum_native_add_long(uint64_t sum, const uint8_t *at,
 }
 
 /*
- * True where a sum that holds its own checksum is 0 in ones' complement, as it must be: a multiple of 0xffff. For words that are
- * not all zero, which what has a protocol or a version in it never is. One multiplication, where folding takes nine steps.
+ * True where a sum that holds its own checksum is 0 in ones' complement, as it must be: a multiple
+ * of 0xffff. For words that are not all zero, which what has a protocol or a version in it never
+ * is. One multiplication, where folding takes nine steps.
  */
 static inline bool checksum_native_is_good(uint64_t sum)
 {
@@ -139,8 +144,8 @@ static inline uint64_t checksum_native_length(uint8_t protocol, uint32_t l4_byte
 }
 
 /*
- * Sum of `bytes` bytes as 16-bit big-endian words, an odd last byte padded with zero, added to `sum`; not folded, not
- * complemented. `data` may be at any alignment.
+ * Sum of `bytes` bytes as 16-bit big-endian words, an odd last byte padded with zero, added to
+ * `sum`; not folded, not complemented. `data` may be at any alignment.
  */
 uint64_t checksum_add(uint64_t sum, const void *data, size_t bytes);
 
@@ -155,14 +160,15 @@ static inline uint16_t checksum_fold(uint64_t sum)
 }
 
 /*
- * Sum (not folded) of the pseudo header of RFC 9293 3.1 (IPv4) or RFC 8200 8.1 (IPv6); `l4_bytes` is header and
- * payload. One formula for both: the prefix of an IPv4-mapped address adds 0xffff, which is zero in ones'
- * complement.
+ * Sum (not folded) of the pseudo header of RFC 9293 3.1 (IPv4) or RFC 8200 8.1 (IPv6); `l4_bytes`
+ * is header and payload. One formula for both: the prefix of an IPv4-mapped address adds 0xffff,
+ * which is zero in ones' complement.
  */
 uint64_t checksum_pseudo(const struct ip_addr *src, const struct ip_addr *dst, uint8_t protocol,
                          uint32_t l4_bytes);
 
-/* The checksum field at `field` after a 16-bit or 32-bit word that it covers changed from `old` to `new`. */
+/* The checksum field at `field` after a 16-bit or 32-bit word that it covers changed from `old` to
+ * `new`. */
 static inline void checksum_update32(uint8_t *field, uint32_t old, uint32_t new)
 {
     uint64_t sum = (uint64_t)(uint16_t)~load_be16(field) + ~old + new;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * counters.c - sums and walks the counters. Both are made from the lists in counters.h, so that a new counter is
- * one line there.
+ * counters.c - sums and walks the counters. Both are made from the lists in counters.h, so that a
+ * new counter is one line there.
  */
 #include "engine/base/counters.h"
 

@@ -1,64 +1,64 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * counters.h - every counter and every reason for a drop, once. `stats --json` and metrics are made from these
- * lists, so that names cannot drift.
+ * counters.h - every counter and every reason for a drop, once. `stats --json` and metrics are made
+ * from these lists, so that names cannot drift.
  *
- * X(group, name, text): a number in object `group` of `stats --json`. Those marked "now" in the text are gauges.
- * Y(name, text): a reason in object `drops`.
+ * X(group, name, text): a number in object `group` of `stats --json`. Those marked "now" in the
+ * text are gauges. Y(name, text): a reason in object `drops`.
  */
 #ifndef SYNWARD_ENGINE_BASE_COUNTERS_H
 #define SYNWARD_ENGINE_BASE_COUNTERS_H
 
 #include <stdint.h>
 
-#define SYNWARD_COUNTERS(X)                                                                                  \
-    X(frames, client_in, "frames read from the client side")                                                 \
-    X(frames, client_out, "frames written to the client side")                                               \
-    X(frames, server_in, "frames read from the server side")                                                 \
-    X(frames, server_out, "frames written to the server side")                                               \
-    X(frames, tap_overflow, "frames that a TAP's queue had no room for")                                     \
-    X(frames, refused, "frames that a TAP would not take")                                                   \
-    X(cookies, syn, "SYNs that came to servers in attack mode")                                              \
-    X(cookies, sent, "SYN-ACKs sent with a cookie")                                                          \
-    X(cookies, accepted, "handshakes completed with a good cookie")                                          \
-    X(cookies, rejected, "segments whose cookie was wrong or expired")                                       \
-    X(greetings, sent, "greetings sent for a server")                                                        \
-    X(greetings, resent, "greetings sent again")                                                             \
-    X(greetings, unequal, "real greetings that differed from the promised one")                              \
-    X(requests, matched, "first requests that fit the profile")                                              \
-    X(requests, mismatched, "first requests that did not")                                                   \
-    X(requests, need_more, "first segments too short to decide")                                             \
-    X(flows, tracked, "connections followed without change now")                                             \
-    X(flows, pending, "connections being opened to a server now")                                            \
-    X(flows, spliced, "connections spliced now")                                                             \
-    X(flows, closing, "closed connections still remembered now")                                             \
-    X(flows, opened, "connections opened to servers")                                                        \
-    X(flows, refused, "openings that the server refused or did not answer")                                  \
-    X(flows, expired, "connections forgotten after idling")                                                  \
-    X(flows, evicted, "half-done or closing connections forgotten to make room")                             \
-    X(sources, put_aside, "sources put aside for their wrong requests")                                      \
-    X(learning, observations, "observations handed to the learner")                                          \
-    X(learning, observations_dropped, "observations lost because the learner was behind")                    \
+#define SYNWARD_COUNTERS(X)                                                                        \
+    X(frames, client_in, "frames read from the client side")                                       \
+    X(frames, client_out, "frames written to the client side")                                     \
+    X(frames, server_in, "frames read from the server side")                                       \
+    X(frames, server_out, "frames written to the server side")                                     \
+    X(frames, tap_overflow, "frames that a TAP's queue had no room for")                           \
+    X(frames, refused, "frames that a TAP would not take")                                         \
+    X(cookies, syn, "SYNs that came to servers in attack mode")                                    \
+    X(cookies, sent, "SYN-ACKs sent with a cookie")                                                \
+    X(cookies, accepted, "handshakes completed with a good cookie")                                \
+    X(cookies, rejected, "segments whose cookie was wrong or expired")                             \
+    X(greetings, sent, "greetings sent for a server")                                              \
+    X(greetings, resent, "greetings sent again")                                                   \
+    X(greetings, unequal, "real greetings that differed from the promised one")                    \
+    X(requests, matched, "first requests that fit the profile")                                    \
+    X(requests, mismatched, "first requests that did not")                                         \
+    X(requests, need_more, "first segments too short to decide")                                   \
+    X(flows, tracked, "connections followed without change now")                                   \
+    X(flows, pending, "connections being opened to a server now")                                  \
+    X(flows, spliced, "connections spliced now")                                                   \
+    X(flows, closing, "closed connections still remembered now")                                   \
+    X(flows, opened, "connections opened to servers")                                              \
+    X(flows, refused, "openings that the server refused or did not answer")                        \
+    X(flows, expired, "connections forgotten after idling")                                        \
+    X(flows, evicted, "half-done or closing connections forgotten to make room")                   \
+    X(sources, put_aside, "sources put aside for their wrong requests")                            \
+    X(learning, observations, "observations handed to the learner")                                \
+    X(learning, observations_dropped, "observations lost because the learner was behind")          \
     X(learning, flows_passed_over, "connections that the learner was not told of, under load")
 
-#define SYNWARD_DROPS(Y)                                                                                     \
-    Y(bad_cookie, "no flow, and no good cookie")                                                             \
-    Y(bad_checksum, "TCP checksum wrong where an answer was due")                                            \
-    Y(bad_segment, "malformed, or flags that make no sense, to a server in attack mode")                     \
-    Y(fragment, "fragment of a TCP packet to a server in attack mode")                                       \
-    Y(mismatch, "request that does not fit")                                                                 \
-    Y(keyword, "request whose keyword the server was not seen to accept")                                    \
-    Y(aside, "SYN of a source that is put aside")                                                            \
-    Y(unknown_server, "SYN to a server in attack mode without an armed profile (--unknown drop)")            \
-    Y(unlistened, "SYN to a server in attack mode on whose port nobody listens")                             \
-    Y(open_limit, "opening over the limit of the server or the source")                                      \
-    Y(decipher_limit, "request to be deciphered, over the limit of the server or the source")                \
-    Y(no_room, "table or pool full")                                                                         \
-    Y(hold_full, "data beyond what is held while opening")                                                   \
-    Y(swallowed, "server's handshake or greeting segments that we answered ourselves")                       \
-    Y(answered, "client segments that needed no answer, or got ours")                                        \
-    Y(stray, "segments of a closed or refused connection")                                                   \
-    Y(ack_storm, "empty segments thrown back and forth by both ends of a connection")                        \
+#define SYNWARD_DROPS(Y)                                                                           \
+    Y(bad_cookie, "no flow, and no good cookie")                                                   \
+    Y(bad_checksum, "TCP checksum wrong where an answer was due")                                  \
+    Y(bad_segment, "malformed, or flags that make no sense, to a server in attack mode")           \
+    Y(fragment, "fragment of a TCP packet to a server in attack mode")                             \
+    Y(mismatch, "request that does not fit")                                                       \
+    Y(keyword, "request whose keyword the server was not seen to accept")                          \
+    Y(aside, "SYN of a source that is put aside")                                                  \
+    Y(unknown_server, "SYN to a server in attack mode without an armed profile (--unknown drop)")  \
+    Y(unlistened, "SYN to a server in attack mode on whose port nobody listens")                   \
+    Y(open_limit, "opening over the limit of the server or the source")                            \
+    Y(decipher_limit, "request to be deciphered, over the limit of the server or the source")      \
+    Y(no_room, "table or pool full")                                                               \
+    Y(hold_full, "data beyond what is held while opening")                                         \
+    Y(swallowed, "server's handshake or greeting segments that we answered ourselves")             \
+    Y(answered, "client segments that needed no answer, or got ours")                              \
+    Y(stray, "segments of a closed or refused connection")                                         \
+    Y(ack_storm, "empty segments thrown back and forth by both ends of a connection")              \
     Y(outbox_full, "own segments that found no room")
 
 enum drop_reason {

@@ -2,9 +2,10 @@
 /*
  * rate.h - how many events the last two seconds brought, in fixed memory.
  *
- * RATE_BUCKETS buckets of RATE_STEP_US each; the oldest drops out whole, so that 1.75 to 2 s are covered. All zero is
- * an empty window. An event may be taken back (a connection that was silent and then spoke): it leaves the bucket of
- * the time when it was counted, so that the window stays exact.
+ * RATE_BUCKETS buckets of RATE_STEP_US each; the oldest drops out whole, so that 1.75 to 2 s are
+ * covered. All zero is an empty window. An event may be taken back (a connection that was silent
+ * and then spoke): it leaves the bucket of the time when it was counted, so that the window stays
+ * exact.
  */
 #ifndef SYNWARD_ENGINE_BASE_RATE_H
 #define SYNWARD_ENGINE_BASE_RATE_H
@@ -23,7 +24,8 @@ struct rate_window {
 /* Makes `step` the newest bucket's number where it is later, and returns the newest one's. */
 uint64_t rate_advance(struct rate_window *window, uint64_t step);
 
-/* The number of the bucket of this time: made once for several windows, as a flood counts each of its segments in some. */
+/* The number of the bucket of this time: made once for several windows, as a flood counts each of
+ * its segments in some. */
 static inline uint64_t rate_step(uint64_t now_us)
 {
     return now_us / RATE_STEP_US;
@@ -42,7 +44,8 @@ static inline void rate_add(struct rate_window *window, uint64_t now_us)
     rate_add_step(window, rate_step(now_us));
 }
 
-/* Takes back one event that was counted in the bucket `age` before the newest one; nothing happens where that has left the window. */
+/* Takes back one event that was counted in the bucket `age` before the newest one; nothing happens
+ * where that has left the window. */
 static inline void rate_take_back_aged(struct rate_window *window, uint64_t age)
 {
     uint32_t *bucket = &window->bucket[(window->step - age) % RATE_BUCKETS];

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * siphash.h - SipHash-2-4 (Aumasson and Bernstein, 2012) in pieces, for inputs whose size is known when it is compiled.
+ * siphash.h - SipHash-2-4 (Aumasson and Bernstein, 2012) in pieces, for inputs whose size is known
+ * when it is compiled.
  *
- *      siphash_begin(key)  siphash_word() for each whole 8 bytes  siphash_end(the rest, and the length)
+ *      siphash_begin(key)  siphash_word() for each whole 8 bytes  siphash_end(the rest, and the
+ *                                                                 length)
  *
- * The rounds, which are all that it costs, are those of libsodium's crypto_shorthash(), with which a test compares it; what is
- * saved is what surrounds them there: calls, and a loop and a switch over the length. Cookies are made and checked with it, once
- * for each segment of a flood.
+ * The rounds, which are all that it costs, are those of libsodium's crypto_shorthash(), with which
+ * a test compares it; what is saved is what surrounds them there: calls, and a loop and a switch
+ * over the length. Cookies are made and checked with it, once for each segment of a flood.
  *
- * Words are read as they lie in memory, so the hash is the one that the paper defines on little-endian machines only; elsewhere it
- * is another one, as good.
+ * Words are read as they lie in memory, so the hash is the one that the paper defines on
+ * little-endian machines only; elsewhere it is another one, as good.
  */
 #ifndef SYNWARD_ENGINE_BASE_SIPHASH_H
 #define SYNWARD_ENGINE_BASE_SIPHASH_H
@@ -44,8 +46,8 @@ static inline __attribute__((always_inline)) void siphash_round(struct siphash *
 /* The key in two words. */
 static inline struct siphash siphash_begin_words(uint64_t k0, uint64_t k1)
 {
-    return (struct siphash){k0 ^ 0x736f6d6570736575u, k1 ^ 0x646f72616e646f6du, k0 ^ 0x6c7967656e657261u,
-                            k1 ^ 0x7465646279746573u};
+    return (struct siphash){k0 ^ 0x736f6d6570736575u, k1 ^ 0x646f72616e646f6du,
+                            k0 ^ 0x6c7967656e657261u, k1 ^ 0x7465646279746573u};
 }
 
 static inline struct siphash siphash_begin(const uint8_t key[16])
@@ -61,9 +63,10 @@ static inline __attribute__((always_inline)) void siphash_word(struct siphash *s
     state->v0 ^= word;
 }
 
-/* `rest`: the last bytes of the input, fewer than 8, in the low bytes; `bytes`: of the whole input. */
-static inline __attribute__((always_inline)) uint64_t siphash_end(struct siphash *state, uint64_t rest,
-                                                                  uint8_t bytes)
+/* `rest`: the last bytes of the input, fewer than 8, in the low bytes; `bytes`: of the whole input.
+ */
+static inline __attribute__((always_inline)) uint64_t siphash_end(struct siphash *state,
+                                                                  uint64_t rest, uint8_t bytes)
 {
     siphash_word(state, rest | (uint64_t)bytes << 56);
     state->v2 ^= 0xff;

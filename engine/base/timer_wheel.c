@@ -2,9 +2,9 @@
 /*
  * timer_wheel.c - see timer_wheel.h.
  *
- * Slot `tick & (slots - 1)` holds the timers of one tick out of [now_tick, now_tick + slots - 1]; never two ticks
- * share a slot. first_tick saves walking over empty slots: setting a timer lowers it, walking raises it. Clearing a
- * timer leaves it, so it may be too low, never too high.
+ * Slot `tick & (slots - 1)` holds the timers of one tick out of [now_tick, now_tick + slots - 1];
+ * never two ticks share a slot. first_tick saves walking over empty slots: setting a timer lowers
+ * it, walking raises it. Clearing a timer leaves it, so it may be too low, never too high.
  *
  * Limits: 2^32 - 1 entries. Time that goes backwards expires nothing.
  */
@@ -31,7 +31,8 @@ void timer_wheel_init(struct timer_wheel *wheel, uint32_t tick_us, uint32_t slot
         links[i] = (struct timer_link){TIMER_NONE, TIMER_NONE, TIMER_NONE};
 }
 
-/* The tick whose slot a timer for `due_us` goes to: rounded up, so that it is never early within a turn. */
+/* The tick whose slot a timer for `due_us` goes to: rounded up, so that it is never early within a
+ * turn. */
 static uint64_t tick_for(const struct timer_wheel *wheel, uint64_t due_us)
 {
     uint64_t tick = due_us / wheel->tick_us + (due_us % wheel->tick_us != 0);
@@ -50,7 +51,8 @@ void timer_wheel_set(struct timer_wheel *wheel, uint32_t index, uint64_t due_us)
     struct timer_link *link = &wheel->links[index];
     uint32_t *head = &wheel->heads[slot_of(wheel, tick)];
 
-    *link = (struct timer_link){.next = *head, .previous = TIMER_NONE, .slot = slot_of(wheel, tick)};
+    *link =
+        (struct timer_link){.next = *head, .previous = TIMER_NONE, .slot = slot_of(wheel, tick)};
     if (*head != TIMER_NONE)
         wheel->links[*head].previous = index;
     *head = index;
@@ -75,7 +77,8 @@ void timer_wheel_clear(struct timer_wheel *wheel, uint32_t index)
     wheel->count--;
 }
 
-/* The first tick from first_tick on whose slot holds a timer. There must be one, which bounds the walk by one turn. */
+/* The first tick from first_tick on whose slot holds a timer. There must be one, which bounds the
+ * walk by one turn. */
 static uint64_t first_used_tick(const struct timer_wheel *wheel)
 {
     uint64_t tick = wheel->first_tick;
@@ -92,7 +95,8 @@ uint32_t timer_wheel_expired(struct timer_wheel *wheel, uint64_t now_us)
     if (target < wheel->now_tick)
         return TIMER_NONE;
     if (target - wheel->now_tick >= wheel->slots) {
-        /* More than a turn has passed: every timer is due, and what is set again now should not be due at once. */
+        /* More than a turn has passed: every timer is due, and what is set again now should not be
+         * due at once. */
         wheel->now_tick = target - wheel->slots + 1;
         wheel->first_tick = wheel->now_tick;
     }

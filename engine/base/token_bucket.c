@@ -2,12 +2,12 @@
 /*
  * token_bucket.c - see token_bucket.h.
  *
- * A bucket is one point in time (the virtual scheduling form of GCRA, ITU-T I.371): when it will be full again. A
- * token taken moves that point on by one token's time; no token is left when it lies more than (burst - 1) tokens' time
- * ahead. There is nothing to refill, and all zero is full.
+ * A bucket is one point in time (the virtual scheduling form of GCRA, ITU-T I.371): when it will be
+ * full again. A token taken moves that point on by one token's time; no token is left when it lies
+ * more than (burst - 1) tokens' time ahead. There is nothing to refill, and all zero is full.
  *
- * The table keeps a 64-bit keyed hash for the source, not the source: two sources with one hash would share a bucket,
- * which at 16,384 slots is not worth comparing addresses for.
+ * The table keeps a 64-bit keyed hash for the source, not the source: two sources with one hash
+ * would share a bucket, which at 16,384 slots is not worth comparing addresses for.
  */
 #include "engine/base/token_bucket.h"
 
@@ -29,7 +29,8 @@ bool token_take(struct token_bucket *bucket, uint32_t per_second, uint32_t burst
         depth = DEPTH_MAX;
     if (bucket->full_at < now)
         bucket->full_at = now;
-    /* Emptier than empty: the limit was raised since. Without this it would wait at the old rate. */
+    /* Emptier than empty: the limit was raised since. Without this it would wait at the old rate.
+     */
     if (bucket->full_at - now > depth)
         bucket->full_at = now + depth;
     if (depth - (bucket->full_at - now) < token)
@@ -47,13 +48,14 @@ struct ip_addr source_prefix(const struct ip_addr *addr)
     return prefix;
 }
 
-void source_limiter_init(struct source_limiter *limiter, struct source_bucket *slots, uint32_t count,
-                         const uint64_t seed[2])
+void source_limiter_init(struct source_limiter *limiter, struct source_bucket *slots,
+                         uint32_t count, const uint64_t seed[2])
 {
     *limiter = (struct source_limiter){.slots = slots, .count = count, .seed = {seed[0], seed[1]}};
 }
 
-static uint64_t source_tag(const struct source_limiter *limiter, const struct ip_addr *addr, uint32_t scope)
+static uint64_t source_tag(const struct source_limiter *limiter, const struct ip_addr *addr,
+                           uint32_t scope)
 {
     struct {
         struct ip_addr prefix;
@@ -65,7 +67,8 @@ static uint64_t source_tag(const struct source_limiter *limiter, const struct ip
     return tag != 0 ? tag : 1;
 }
 
-/* The bucket of `tag`; where it has none, a free one of its set or the one used longest ago, made full. */
+/* The bucket of `tag`; where it has none, a free one of its set or the one used longest ago, made
+ * full. */
 static struct source_bucket *source_bucket(const struct source_limiter *limiter, uint64_t tag)
 {
     uint32_t sets = limiter->count / LIMITER_WAYS;

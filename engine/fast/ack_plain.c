@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ack_plain.c - the short way of what floods with good cookies are made of: bare ACKs that complete a handshake, and first requests.
+ * ack_plain.c - the short way of what floods with good cookies are made of: bare ACKs that complete
+ * a handshake, and first requests.
  *
- * Both come in plain frames (frame_is_plain()) on tuples that no flow has, to a server in attack mode whose clients speak first and
- * are checked (OPENING_CHECK), with a cookie of the promise made now. Nothing that is remembered of connections may have to be looked
- * at: no request is being put together, and nothing is to be said again. Everything else is left to the general way (engine.c,
- * admission.c) before anything was changed. Both ways must give the same bytes, counters and state; tests/engine/fast/test_ack_plain.c
- * compares them frame by frame.
+ * Both come in plain frames (frame_is_plain()) on tuples that no flow has, to a server in attack
+ * mode whose clients speak first and are checked (OPENING_CHECK), with a cookie of the promise made
+ * now. Nothing that is remembered of connections may have to be looked at: no request is being put
+ * together, and nothing is to be said again. Everything else is left to the general way (engine.c,
+ * admission.c) before anything was changed. Both ways must give the same bytes, counters and state;
+ * tests/engine/fast/test_ack_plain.c compares them frame by frame.
  *
  *      told:     server -> nothing pending -> checksums -> cookie
  *      done:     bare                              handshake counted -> dropped
  *                request that its first bytes tell
- *                to be wrong, not served before    handshake counted -> source blamed -> RST written over it
+ *                to be wrong, not served before    handshake counted -> source blamed -> RST
+ *                                                  written over it
  *                any other request                 on to its check (admission_request())
  *
- * What is counted is counted by the same functions (admission.h), so this is only about telling what it is without a view in memory.
+ * What is counted is counted by the same functions (admission.h), so this is only about telling
+ * what it is without a view in memory.
  */
 #include "engine/stages/admission.h"
 #include "engine/base/bytes.h"
@@ -33,12 +37,14 @@ static inline const uint8_t *tcp_of(const struct ack *ack)
     return ack->data + PLAIN_L4;
 }
 
-/* --- told ------------------------------------------------------------------------------------------------------- */
+/* --- told ------------------------------------------------------------------------------------ */
 
-/* True where such a server's clients are proved and checked, and nothing is pending that a segment might belong to. */
+/* True where such a server's clients are proved and checked, and nothing is pending that a segment
+ * might belong to. */
 static inline bool checks(const struct engine *engine, const struct server *server)
 {
-    return server->mode == MODE_ATTACK && server->policy && server_opening(server) == OPENING_CHECK &&
+    return server->mode == MODE_ATTACK && server->policy &&
+           server_opening(server) == OPENING_CHECK &&
            !(assembly_count(engine->assemblies) | resend_count(engine->synacks) |
              resend_count(engine->greetings));
 }
@@ -54,8 +60,9 @@ static inline bool prove(const struct engine *engine, struct server *server, str
         return false;
     key = cookie_key_of(&server->cookies[PROMISE_NOW], &engine->config.keys, &server->key,
                         server->policy->now.generation, (uint32_t)epoch);
-    ack->read = c ^ cookie_hash_v4(key, (uint32_t)checksum_native_half(ack->data + ETH_HEADER_BYTES + 12),
-                                   load_be16(tcp_of(ack)), ack->x);
+    ack->read =
+        c ^ cookie_hash_v4(key, (uint32_t)checksum_native_half(ack->data + ETH_HEADER_BYTES + 12),
+                           load_be16(tcp_of(ack)), ack->x);
     return cookie_fits(ack->read, 0);
 }
 
@@ -82,12 +89,15 @@ static inline struct server *tell(struct engine *engine, struct ack *ack)
     return server;
 }
 
-/* --- done ------------------------------------------------------------------------------------------------------- */
+/* --- done ------------------------------------------------------------------------------------ */
 
-/* True of a request that is wrong, also where talking before the greeting is wrong as well, and was not handed to the server before. */
-static inline bool is_wrong(const struct engine *engine, const struct server *server, const struct ack *ack)
+/* True of a request that is wrong, also where talking before the greeting is wrong as well, and was
+ * not handed to the server before. */
+static inline bool is_wrong(const struct engine *engine, const struct server *server,
+                            const struct ack *ack)
 {
-    return request_begins_wrong(server->policy, ack->data + ack->payload, ack->end - ack->payload) &&
+    return request_begins_wrong(server->policy, ack->data + ack->payload,
+                                ack->end - ack->payload) &&
            !served_lately(&engine->served, ack->hash, ack->x, ack->now_us);
 }
 
@@ -108,8 +118,8 @@ static inline void refuse(struct engine *engine, const struct ack *ack, struct s
     verdict->bytes = segment_reset_plain(ack->data, promised_ttl(promise), promise->synack.df);
 }
 
-void engine_plain_ack(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes, uint64_t hash,
-                      uint32_t capacity, uint64_t now_us, struct verdict *verdict)
+void engine_plain_ack(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes,
+                      uint64_t hash, uint32_t capacity, uint64_t now_us, struct verdict *verdict)
 {
     struct ack ack = {.data = buffer + OFFLOAD_BYTES, .hash = hash, .now_us = now_us};
     struct server *server = tell(engine, &ack);

@@ -1,28 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * syn_plain.c - the short way of what a flood is made of: plain SYNs to a server in attack mode, answered.
+ * syn_plain.c - the short way of what a flood is made of: plain SYNs to a server in attack mode,
+ * answered.
  *
- * Plain is an untagged SYN over IPv4 without IP options and without data, on a tuple that no flow has, to a server that answers
- * cookies. Everything out of the ordinary is left to the general way (engine.c, admission.c) before anything was changed: bad
- * checksums, sources put aside, signed SYNs, ports that nobody listens on, servers that are not spoken for, buffers with little
- * room. Both ways must give the same bytes, counters and state; tests/engine/fast/test_syn_plain.c compares them frame by frame.
+ * Plain is an untagged SYN over IPv4 without IP options and without data, on a tuple that no flow
+ * has, to a server that answers cookies. Everything out of the ordinary is left to the general way
+ * (engine.c, admission.c) before anything was changed: bad checksums, sources put aside, signed
+ * SYNs, ports that nobody listens on, servers that are not spoken for, buffers with little room.
+ * Both ways must give the same bytes, counters and state; tests/engine/fast/test_syn_plain.c
+ * compares them frame by frame.
  *
  *      told:     headers -> connection, server -> no flow -> checksums -> options -> kept answer
- *      done:     counted -> cookie, TSval -> remembered, where the client may wait -> written over the SYN
+ *      done:     counted -> cookie, TSval -> remembered, where the client may wait -> written over
+ *                the SYN
  *
- * What is told changes nothing. Everything that this has in common with the general way is one and the same function, but for
- * the checksums, which are made with the sum of the addresses that the answer needs again, and for the writing: addresses and ports
- * are turned where they stand, between them goes a copy of what is kept.
+ * What is told changes nothing. Everything that this has in common with the general way is one and
+ * the same function, but for the checksums, which are made with the sum of the addresses that the
+ * answer needs again, and for the writing: addresses and ports are turned where they stand, between
+ * them goes a copy of what is kept.
  */
 #include "engine/stages/admission.h"
 #include "engine/base/bytes.h"
 #include "engine/base/checksum.h"
 
-#define ANSWER_ROOM (OFFLOAD_BYTES + PLAIN_FRAME_BYTES + TCP_OPTIONS_MAX) /* all that is ever written */
+/* All that is ever written */
+#define ANSWER_ROOM (OFFLOAD_BYTES + PLAIN_FRAME_BYTES + TCP_OPTIONS_MAX)
 
 /*
- * A SYN as far as it is read, and the answer as far as it is known. It stays in registers as long as only what is inline gets a
- * pointer to it: what is not is given what it needs.
+ * A SYN as far as it is read, and the answer as far as it is known. It stays in registers as long
+ * as only what is inline gets a pointer to it: what is not is given what it needs.
  */
 struct syn {
     uint8_t *data; /* Ethernet header */
@@ -46,10 +52,11 @@ static inline uint8_t *tcp_of(const struct syn *syn)
     return syn->data + PLAIN_L4;
 }
 
-/* --- told ------------------------------------------------------------------------------------------------------- */
+/* --- told ------------------------------------------------------------------------------------ */
 
 /* True where this server answers new clients with cookies. */
-static inline bool answers(const struct engine *engine, const struct server *server, uint64_t now_us)
+static inline bool answers(const struct engine *engine, const struct server *server,
+                           uint64_t now_us)
 {
     return server_protected(server) && !server_refuses_new(server) &&
            !server_unlistened(&engine->servers, server, now_us);
@@ -73,7 +80,8 @@ static inline struct server *tell(struct engine *engine, struct syn *syn)
     if (flow_find_words(&engine->flows, syn->key, syn->hash) != FLOW_NONE ||
         !frame_plain_checksums_good(syn->data, syn->l4_bytes))
         return NULL;
-    syn->options = tcp_options_of_syn(tcp_of(syn) + TCP_HEADER_BYTES, syn->l4_bytes - TCP_HEADER_BYTES);
+    syn->options =
+        tcp_options_of_syn(tcp_of(syn) + TCP_HEADER_BYTES, syn->l4_bytes - TCP_HEADER_BYTES);
     if (syn->options.present & OPTION_AUTHENTICATED)
         return NULL;
     syn->kept = kept_answer_of(engine, server, server_promise_now(engine, server, true),
@@ -83,9 +91,10 @@ static inline struct server *tell(struct engine *engine, struct syn *syn)
     return syn->kept->v4.tcp_bytes ? server : NULL;
 }
 
-/* --- done ------------------------------------------------------------------------------------------------------- */
+/* --- done ------------------------------------------------------------------------------------ */
 
-static void __attribute__((noinline)) renew_words(struct kept_answer *kept, struct syn_options options)
+static void __attribute__((noinline))
+renew_words(struct kept_answer *kept, struct syn_options options)
 {
     const struct cookie_options client =
         admission_granted(options.mss, options.wscale, true, &kept->answer.features);
@@ -105,27 +114,28 @@ static inline struct cookie_words words_of(const struct syn *syn)
     return syn->kept->words;
 }
 
-static inline uint32_t make_cookie(const struct engine *engine, const struct syn *syn, struct server *server,
-                                   uint32_t words)
+static inline uint32_t make_cookie(const struct engine *engine, const struct syn *syn,
+                                   struct server *server, uint32_t words)
 {
     const uint32_t epoch = (uint32_t)(syn->now_us / COOKIE_EPOCH_US);
     struct cookie_kept *kept = &server->cookies[server->policy ? PROMISE_NOW : PROMISE_DEFAULT];
-    const struct siphash *key =
-        cookie_key_of(kept, &engine->config.keys, &server->key, syn->kept->promise->generation, epoch);
+    const struct siphash *key = cookie_key_of(kept, &engine->config.keys, &server->key,
+                                              syn->kept->promise->generation, epoch);
 
-    return cookie_of(
-        cookie_hash_v4(key, (uint32_t)checksum_native_half(ip_of(syn) + 12), syn->client_port, syn->x), words,
-        epoch);
+    return cookie_of(cookie_hash_v4(key, (uint32_t)checksum_native_half(ip_of(syn) + 12),
+                                    syn->client_port, syn->x),
+                     words, epoch);
 }
 
 /* Few are remembered, and what that takes is read anew. `data`: Ethernet header. */
 static void __attribute__((noinline))
-remember(struct engine *engine, uint8_t *data, const struct kept_answer *kept, struct syn_options options,
-         uint32_t c, uint64_t now_us)
+remember(struct engine *engine, uint8_t *data, const struct kept_answer *kept,
+         struct syn_options options, uint32_t c, uint64_t now_us)
 {
     const struct cookie_options client =
         admission_granted(options.mss, options.wscale, true, &kept->answer.features);
-    struct passage passage = {.from = SIDE_CLIENT, .options = {.tsval = options.tsval}, .now_us = now_us};
+    struct passage passage = {
+        .from = SIDE_CLIENT, .options = {.tsval = options.tsval}, .now_us = now_us};
 
     frame_fill_plain(&passage.frame, NULL, data, frame_plain_end(data), frame_plain_end(data));
     frame_flow_key(&passage.frame, SIDE_CLIENT, &passage.key);
@@ -136,7 +146,8 @@ static inline void count(struct engine *engine, const struct syn *syn, struct se
 {
     engine->counters.cookies_syn++;
     trigger_syn(&server->counts, true, syn->now_us);
-    trigger_asked(&server->counts, (struct trigger_tag){&engine->asked, syn->hash, syn->x}, syn->now_us);
+    trigger_asked(&server->counts, (struct trigger_tag){&engine->asked, syn->hash, syn->x},
+                  syn->now_us);
     engine_check_triggers(engine, server, syn->now_us);
 }
 
@@ -147,7 +158,8 @@ static inline void write_ip(const struct syn *syn, const struct answer_v4 *v4, u
 
     memcpy(ip_of(syn), v4->ip, sizeof(v4->ip));
     store_be16(ip_of(syn) + 4, id);
-    checksum_native_store(ip_of(syn) + 10, checksum_native(addresses, v4->ip_sum + (uint64_t)WIRE16(id)));
+    checksum_native_store(ip_of(syn) + 10,
+                          checksum_native(addresses, v4->ip_sum + (uint64_t)WIRE16(id)));
     memcpy(ip_of(syn) + 12, &turned, sizeof(turned));
 }
 
@@ -158,7 +170,8 @@ static inline void write_tcp(const struct syn *syn, const struct answer_v4 *v4, 
     const uint64_t numbers = WIRE64((uint64_t)c << 32 | (uint32_t)(syn->x + 1));
     const uint64_t timestamps = WIRE64((uint64_t)tsval << 32 | syn->options.tsval);
     uint32_t ports = (uint32_t)checksum_native_half(tcp_of(syn));
-    uint64_t sum = checksum_native(checksum_native(addresses, numbers), (uint64_t)ports + v4->tcp_sum);
+    uint64_t sum =
+        checksum_native(checksum_native(addresses, numbers), (uint64_t)ports + v4->tcp_sum);
 
     ports = ports << 16 | ports >> 16;
     memcpy(tcp_of(syn), v4->tcp, sizeof(v4->tcp));
@@ -184,16 +197,18 @@ static inline void answer(struct engine *engine, const struct syn *syn, struct s
     if (opening_waits_for_ack(server))
         remember(engine, syn->data, syn->kept, syn->options, c, syn->now_us);
     if (v4->timestamps_at)
-        tsval =
-            (cookie_tuple_ms(&engine->config.keys, syn->key, syn->now_us) & ~COOKIE_TS_BITS) | words.tsval;
+        tsval = (cookie_tuple_ms(&engine->config.keys, syn->key, syn->now_us) & ~COOKIE_TS_BITS) |
+                words.tsval;
     segment_turn_link(syn->data);
-    write_ip(syn, v4, addresses, server_ip_id(server, syn->kept->promise, syn->client_port, syn->now_us));
+    write_ip(syn, v4, addresses,
+             server_ip_id(server, syn->kept->promise, syn->client_port, syn->now_us));
     write_tcp(syn, v4, addresses, c, tsval);
     engine->counters.cookies_sent++;
 }
 
 void engine_plain_syn(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes,
-                      uint32_t wire_bytes, uint32_t capacity, uint64_t now_us, struct verdict *verdict)
+                      uint32_t wire_bytes, uint32_t capacity, uint64_t now_us,
+                      struct verdict *verdict)
 {
     struct syn syn;
     struct server *server = NULL;

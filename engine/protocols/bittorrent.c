@@ -5,8 +5,9 @@
  *      19 "BitTorrent protocol"   reserved(8)   info_hash(20)   peer_id(20)
  *      |---- 20 bytes decide ---|
  *
- * The answer is the same, with the same info_hash; the peer_id, in which clients pretend to be others, may come
- * later and is never looked at. A client that asks for what the peer does not have is closed on without an answer.
+ * The answer is the same, with the same info_hash; the peer_id, in which clients pretend to be
+ * others, may come later and is never looked at. A client that asks for what the peer does not have
+ * is closed on without an answer.
  *
  * Limits: the encrypted handshake (MSE/PE), which looks random, is mse.c's.
  */
@@ -22,8 +23,8 @@ static enum match bittorrent_check(const uint8_t *request, size_t bytes)
     return begins_exactly(PREFACE, PREFACE_BYTES, request, bytes);
 }
 
-static enum acceptance bittorrent_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
-                                          size_t answer_bytes)
+static enum acceptance bittorrent_accepts(const uint8_t *request, size_t request_bytes,
+                                          const uint8_t *answer, size_t answer_bytes)
 {
     enum match match = bittorrent_check(answer, answer_bytes);
 
@@ -37,7 +38,8 @@ static enum acceptance bittorrent_accepts(const uint8_t *request, size_t request
 }
 
 /* The content that is asked for; it may come in a segment of its own. */
-static enum match bittorrent_keyword(const uint8_t *request, size_t bytes, struct keywords_found *found)
+static enum match bittorrent_keyword(const uint8_t *request, size_t bytes,
+                                     struct keywords_found *found)
 {
     if (bytes < HASH_END)
         return MATCH_MORE;

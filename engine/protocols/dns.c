@@ -3,12 +3,14 @@
  * dns.c - DNS over TCP: the client speaks first (RFC 1035 4.2.2, 4.1.1).
  *
  *      byte       0 1      2 3   4  5                        6 7       8 9       10 11        12 13
- *      request    length   id    QR=0 opcode ... / Z rcode=0 questions answers   authority    additional
- *                 >= 17                                      1         0, 1      0, 1         0 to 3
+ *      request    length   id    QR=0 opcode ... / Z rcode=0 questions answers   authority
+ *                                additional
+ *                 >= 17                                      1         0, 1      0, 1         0 to
+ *                                                                      3
  *      answer     length   id    QR=1 ...        / rcode 0 or 3 (no such name) accepts
  *
- * Fourteen bytes decide. A NOTIFY may have an answer in it, an IXFR an authority (RFC 1996 3.7, RFC 1995 3). Clients were
- * seen to send the two bytes of length alone.
+ * Fourteen bytes decide. A NOTIFY may have an answer in it, an IXFR an authority (RFC 1996 3.7, RFC
+ * 1995 3). Clients were seen to send the two bytes of length alone.
  *
  * Limits: UPDATE (RFC 2136), which counts other things there, is not known.
  */
@@ -17,9 +19,10 @@
 #define HEADER_BYTES  14
 #define MESSAGE_LEAST 17 /* header, root name, type and class */
 #define QR            0x80
-#define NO_QUERY      0xd8 /* QR, and the opcode's bits but the one that NOTIFY (4) has; QUERY is 0 */
-#define MUST_BE_ZERO  0xcf /* RA, Z and the code; AD and CD may be set (RFC 4035 4.6) */
-#define NO_SUCH_NAME  3
+/* QR, and the opcode's bits but the one that NOTIFY (4) has; QUERY is 0 */
+#define NO_QUERY     0xd8
+#define MUST_BE_ZERO 0xcf /* RA, Z and the code; AD and CD may be set (RFC 4035 4.6) */
+#define NO_SUCH_NAME 3
 
 static bool fits_count(const uint8_t *data, size_t at)
 {
@@ -56,14 +59,15 @@ static enum match dns_check(const uint8_t *request, size_t bytes)
     return match_bytes(fits_query, HEADER_BYTES, request, bytes);
 }
 
-static enum acceptance dns_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
-                                   size_t answer_bytes)
+static enum acceptance dns_accepts(const uint8_t *request, size_t request_bytes,
+                                   const uint8_t *answer, size_t answer_bytes)
 {
     unsigned code;
 
     if (answer_bytes < 6)
         return ACCEPTANCE_MORE;
-    if (request_bytes < 4 || begins_exactly(request + 2, 2, answer + 2, 2) != MATCH_YES || !(answer[4] & QR))
+    if (request_bytes < 4 || begins_exactly(request + 2, 2, answer + 2, 2) != MATCH_YES ||
+        !(answer[4] & QR))
         return ACCEPTANCE_REFUSED;
     code = answer[5] & 15;
     return code == 0 || code == NO_SUCH_NAME ? ACCEPTANCE_ACCEPTED : ACCEPTANCE_REFUSED;

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * edonkey.c - eDonkey and eMule, plain: the client speaks first, to a peer (HELLO) or to a server (LOGINREQUEST).
+ * edonkey.c - eDonkey and eMule, plain: the client speaks first, to a peer (HELLO) or to a server
+ * (LOGINREQUEST).
  *
  *      byte       0                  1 to 4                    5
  *      request    0xe3, 0xc5, 0xd4   length, little endian     1: HELLO, LOGINREQUEST, EMULEINFO
- *      answer     the same           length                    0x4c HELLOANSWER, 1, 2 (EMULEINFO), 0x38 and 0x40 of
- *                                                              a server accept; 5 refuses
+ *      answer     the same           length                    0x4c HELLOANSWER, 1, 2 (EMULEINFO),
+ *                                                              0x38 and 0x40 of a server accept; 5
+ *                                                              refuses
  *
- * 0xe3 is eDonkey's mark, 0xc5 eMule's, 0xd4 that of packed data. Two messages may share a segment, so the length
- * is not compared with it.
+ * 0xe3 is eDonkey's mark, 0xc5 eMule's, 0xd4 that of packed data. Two messages may share a segment,
+ * so the length is not compared with it.
  *
  * Limits: obfuscated connections, which look random, are hidden.c's.
  */
@@ -57,8 +59,8 @@ static bool fits_answer(const uint8_t *data, size_t at)
     return false;
 }
 
-static enum acceptance edonkey_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
-                                       size_t answer_bytes)
+static enum acceptance edonkey_accepts(const uint8_t *request, size_t request_bytes,
+                                       const uint8_t *answer, size_t answer_bytes)
 {
     (void)request;
     (void)request_bytes;

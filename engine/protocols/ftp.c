@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ftp.c - FTP's control connection: the server greets, "220 ...", often in several lines (RFC 959 4.2, 5.4).
+ * ftp.c - FTP's control connection: the server greets, "220 ...", often in several lines (RFC 959
+ * 4.2, 5.4).
  *
- * The first command is one of those that need no login: RFC 959, RFC 2228 (AUTH), RFC 2389 (FEAT, OPTS), RFC 2640
- * (LANG), RFC 7151 (HOST), and CLNT, which clients send. The verb decides.
+ * The first command is one of those that need no login: RFC 959, RFC 2228 (AUTH), RFC 2389 (FEAT,
+ * OPTS), RFC 2640 (LANG), RFC 7151 (HOST), and CLNT, which clients send. The verb decides.
  *
- * SMTP greets with 220 as well. What names SMTP (or LMTP) is not taken for FTP; where a greeting names neither, the
- * client's request tells.
+ * SMTP greets with 220 as well. What names SMTP (or LMTP) is not taken for FTP; where a greeting
+ * names neither, the client's request tells.
  *
  * Limits: a greeting has at most 4 KiB. "120", ready in some minutes, is no greeting.
  */
@@ -24,8 +25,8 @@ static enum match ftp_check(const uint8_t *request, size_t bytes)
     return begins_verb(verbs, request, bytes);
 }
 
-static enum acceptance ftp_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
-                                   size_t answer_bytes)
+static enum acceptance ftp_accepts(const uint8_t *request, size_t request_bytes,
+                                   const uint8_t *answer, size_t answer_bytes)
 {
     (void)request;
     (void)request_bytes;
@@ -36,7 +37,8 @@ static enum greeting_verdict ftp_greeting(const uint8_t *data, size_t bytes, siz
 {
     enum greeting_verdict verdict = greeting_by_code(data, bytes, greeting_bytes);
 
-    return verdict == GREETING_POSITIVE && has_word("MTP", data, *greeting_bytes) ? GREETING_NOT : verdict;
+    return verdict == GREETING_POSITIVE && has_word("MTP", data, *greeting_bytes) ? GREETING_NOT
+                                                                                  : verdict;
 }
 
 const struct protocol protocol_ftp = {

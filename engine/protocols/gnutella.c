@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * gnutella.c - Gnutella's handshake (the protocol's specification 0.4 and 0.6): the client speaks first.
+ * gnutella.c - Gnutella's handshake (the protocol's specification 0.4 and 0.6): the client speaks
+ * first.
  *
- *      request    "GNUTELLA CONNECT/0." DIGIT ...   or "GIV " DIGIT, an upload that was asked for behind a firewall
- *      answer     "GNUTELLA/0.6 200 ..." or "GNUTELLA OK" accepts, 503 refuses; a GIV is answered by "GET "
+ *      request    "GNUTELLA CONNECT/0." DIGIT ...   or "GIV " DIGIT, an upload that was asked for
+ *                                                   behind a firewall
+ *      answer     "GNUTELLA/0.6 200 ..." or "GNUTELLA OK" accepts, 503 refuses; a GIV is answered
+ *                 by "GET "
  *
  * Downloads between peers are HTTP's.
  */
@@ -16,8 +19,8 @@ static enum match gnutella_check(const uint8_t *request, size_t bytes)
     return connects == MATCH_NO ? begins_form("GIV 0", request, bytes) : connects;
 }
 
-static enum acceptance gnutella_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
-                                        size_t answer_bytes)
+static enum acceptance gnutella_accepts(const uint8_t *request, size_t request_bytes,
+                                        const uint8_t *answer, size_t answer_bytes)
 {
     static const char *const forms[] = {"GNUTELLA/0.0 200", "GNUTELLA OK", "GET "};
     enum match best = MATCH_NO;

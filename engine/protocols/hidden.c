@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * hidden.c - names of the hidden forms, and eMule's obfuscated handshake between peers (the eMule project calls it protocol
- * obfuscation): the client speaks first, once it has the server's user hash from some third party.
+ * hidden.c - names of the hidden forms, and eMule's obfuscated handshake between peers (the eMule
+ * project calls it protocol obfuscation): the client speaks first, once it has the server's user
+ * hash from some third party.
  *
- *      byte     0                  1 to 4    5                        9          10         11           12
- *      request  not e3, c5, d4     random    c4 6f 5e 83              methods    preferred  padding's n  n bytes
+ *      byte     0                  1 to 4    5                        9          10         11
+ *                                                                     12
+ *      request  not e3, c5, d4     random    c4 6f 5e 83              methods    preferred
+ *                                                                     padding's n  n bytes
  *      answer   c4 6f 5e 83        method    padding's n   n bytes
- *               |------- in clear --------|  |----------------------- RC4 -------------------------------
+ *               |------- in clear --------|  |----------------------- RC4
+ *                                            -------------------------------
  *
- * The key is MD5(user hash of the server, 34 from the client or 203 from the server, the 4 random bytes), and the first 1,024
- * bytes of the stream are thrown away.
+ * The key is MD5(user hash of the server, 34 from the client or 203 from the server, the 4 random
+ * bytes), and the first 1,024 bytes of the stream are thrown away.
  */
 #include "engine/protocols/hidden.h"
 
@@ -31,7 +35,8 @@
 #define HELLO_ANSWER         0x4c
 #define MESSAGES_MOST        4
 
-_Static_assert(EDONKEY_HIDDEN_BYTES == MAGIC_AT + MAGIC_BYTES && EDONKEY_HIDDEN_ANSWER_BYTES == MAGIC_BYTES,
+_Static_assert(EDONKEY_HIDDEN_BYTES == MAGIC_AT + MAGIC_BYTES &&
+                   EDONKEY_HIDDEN_ANSWER_BYTES == MAGIC_BYTES,
                "the magic number decides");
 
 static const uint8_t magic[MAGIC_BYTES] = {0xc4, 0x6f, 0x5e, 0x83};
@@ -84,7 +89,8 @@ static bool is_plain_mark(uint8_t first)
 
 enum match edonkey_hidden_begins(const uint8_t *request, size_t bytes)
 {
-    if ((bytes > 0 && is_plain_mark(request[0])) || protocol_of_request(request, bytes) != PROTOCOL_UNKNOWN)
+    if ((bytes > 0 && is_plain_mark(request[0])) ||
+        protocol_of_request(request, bytes) != PROTOCOL_UNKNOWN)
         return MATCH_NO;
     return bytes < EDONKEY_HIDDEN_BYTES ? MATCH_MORE : MATCH_YES;
 }
@@ -101,8 +107,9 @@ enum match edonkey_hidden_check(const uint8_t user_hash[EDONKEY_HASH_BYTES], con
     return memcmp(wire, request + MAGIC_AT, MAGIC_BYTES) == 0 ? MATCH_YES : MATCH_NO;
 }
 
-enum acceptance edonkey_hidden_accepts(const uint8_t user_hash[EDONKEY_HASH_BYTES], const uint8_t *request,
-                                       const uint8_t *answer, size_t answer_bytes)
+enum acceptance edonkey_hidden_accepts(const uint8_t user_hash[EDONKEY_HASH_BYTES],
+                                       const uint8_t *request, const uint8_t *answer,
+                                       size_t answer_bytes)
 {
     uint8_t wire[MAGIC_BYTES];
 
@@ -110,12 +117,14 @@ enum acceptance edonkey_hidden_accepts(const uint8_t user_hash[EDONKEY_HASH_BYTE
     return acceptance_of(begins_exactly(wire, sizeof(wire), answer, answer_bytes));
 }
 
-/* eMule puts an EMULEINFO in front of its HELLOANSWER, and what is packed or longer than what is there ends the search. */
+/* eMule puts an EMULEINFO in front of its HELLOANSWER, and what is packed or longer than what is
+ * there ends the search. */
 const uint8_t *edonkey_user_hash(const uint8_t *answer, size_t bytes)
 {
     size_t at = 0;
 
-    for (int i = 0; i < MESSAGES_MOST && bytes - at >= EDONKEY_HEADER_BYTES + EDONKEY_HASH_BYTES; i++) {
+    for (int i = 0; i < MESSAGES_MOST && bytes - at >= EDONKEY_HEADER_BYTES + EDONKEY_HASH_BYTES;
+         i++) {
         const uint8_t *message = answer + at;
         size_t length = (size_t)message[1] | (size_t)message[2] << 8 | (size_t)message[3] << 16;
 

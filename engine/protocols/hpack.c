@@ -7,8 +7,9 @@
  *      0 0 1 size(5)                        the dynamic table's size: no field
  *      0 0 0 x index(4) [name] value        literal, not to be added
  *
- * A text is H length(7) bytes. Huffman's code is canonical: the codes of one length follow each other in the order
- * of their symbols, so that the first code and the symbols say all (RFC 7541 appendix B).
+ * A text is H length(7) bytes. Huffman's code is canonical: the codes of one length follow each
+ * other in the order of their symbols, so that the first code and the symbols say all (RFC 7541
+ * appendix B).
  */
 #include "engine/protocols/hpack.h"
 
@@ -17,8 +18,8 @@
 #define INTEGER_BYTES_MAX 4 /* 28 bits beyond the prefix: no index or length is near that */
 
 /* RFC 7541 5.1. */
-static enum hpack_result take_integer(const uint8_t *block, size_t bytes, size_t *at, unsigned prefix_bits,
-                                      uint32_t *out)
+static enum hpack_result take_integer(const uint8_t *block, size_t bytes, size_t *at,
+                                      unsigned prefix_bits, uint32_t *out)
 {
     const uint32_t mask = (1u << prefix_bits) - 1;
     uint32_t value;
@@ -44,7 +45,8 @@ static enum hpack_result take_integer(const uint8_t *block, size_t bytes, size_t
 }
 
 /* RFC 7541 5.2. */
-static enum hpack_result take_text(const uint8_t *block, size_t bytes, size_t *at, struct hpack_text *text)
+static enum hpack_result take_text(const uint8_t *block, size_t bytes, size_t *at,
+                                   struct hpack_text *text)
 {
     const bool huffman = *at < bytes && block[*at] & 0x80;
     uint32_t length;
@@ -59,8 +61,8 @@ static enum hpack_result take_text(const uint8_t *block, size_t bytes, size_t *a
     return HPACK_FIELD;
 }
 
-static enum hpack_result take_literal(const uint8_t *block, size_t bytes, size_t *at, unsigned prefix_bits,
-                                      struct hpack_field *field)
+static enum hpack_result take_literal(const uint8_t *block, size_t bytes, size_t *at,
+                                      unsigned prefix_bits, struct hpack_field *field)
 {
     enum hpack_result result = take_integer(block, bytes, at, prefix_bits, &field->index);
 
@@ -69,7 +71,8 @@ static enum hpack_result take_literal(const uint8_t *block, size_t bytes, size_t
     return result == HPACK_FIELD ? take_text(block, bytes, at, &field->value) : result;
 }
 
-enum hpack_result hpack_next(const uint8_t *block, size_t bytes, size_t *at, struct hpack_field *field)
+enum hpack_result hpack_next(const uint8_t *block, size_t bytes, size_t *at,
+                             struct hpack_field *field)
 {
     uint32_t size;
 
@@ -117,7 +120,8 @@ static char symbol_of(uint32_t code, unsigned bits)
 }
 
 /* The last byte is filled up with up to seven ones. */
-static bool decode_huffman(const struct hpack_text *text, uint8_t out[HPACK_TEXT_MAX], size_t *bytes)
+static bool decode_huffman(const struct hpack_text *text, uint8_t out[HPACK_TEXT_MAX],
+                           size_t *bytes)
 {
     uint32_t code = 0;
     unsigned bits = 0;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * hpack.h - reads the fields of the first header block of an HTTP/2 connection (RFC 7541), one after the other.
+ * hpack.h - reads the fields of the first header block of an HTTP/2 connection (RFC 7541), one
+ * after the other.
  *
- * Made for what stands first in a block: pseudo-fields. Limits: a field of the dynamic table, which a first block can
- * hold only as a repetition, has no texts here; of Huffman's code the symbols of up to 8 bits and "$@[]~" are known,
- * which is all that names of hosts and status codes are written with.
+ * Made for what stands first in a block: pseudo-fields. Limits: a field of the dynamic table, which
+ * a first block can hold only as a repetition, has no texts here; of Huffman's code the symbols of
+ * up to 8 bits and "$@[]~" are known, which is all that names of hosts and status codes are written
+ * with.
  */
 #ifndef SYNWARD_ENGINE_PROTOCOLS_HPACK_H
 #define SYNWARD_ENGINE_PROTOCOLS_HPACK_H
@@ -41,9 +43,11 @@ enum hpack_result {
 };
 
 /* The next field at `*at`, which moves behind it. */
-enum hpack_result hpack_next(const uint8_t *block, size_t bytes, size_t *at, struct hpack_field *field);
+enum hpack_result hpack_next(const uint8_t *block, size_t bytes, size_t *at,
+                             struct hpack_field *field);
 
-/* The text itself. False where it is longer than HPACK_TEXT_MAX or holds a symbol that is not known here. */
+/* The text itself. False where it is longer than HPACK_TEXT_MAX or holds a symbol that is not known
+ * here. */
 bool hpack_decode(const struct hpack_text *text, uint8_t out[HPACK_TEXT_MAX], size_t *bytes);
 
 #endif

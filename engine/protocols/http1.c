@@ -5,12 +5,14 @@
  *      request  = *( CRLF ) method SP target SP "HTTP/" DIGIT ...        RFC 9112 2.2, 3
  *      answer   = "HTTP/" DIGIT "." DIGIT SP 3DIGIT ...                  RFC 9112 4
  *
- * A method alone says nothing (NATS sends "CONNECT {", Redis "GET key"), so a request counts when its version has
- * come, and not later: the rest of the line is the server's to judge. One pass, no memory, and the first byte
- * against the grammar ends it. A version above 1 is none: HTTP/2's preface is its own protocol's (http2.c).
+ * A method alone says nothing (NATS sends "CONNECT {", Redis "GET key"), so a request counts when
+ * its version has come, and not later: the rest of the line is the server's to judge. One pass, no
+ * memory, and the first byte against the grammar ends it. A version above 1 is none: HTTP/2's
+ * preface is its own protocol's (http2.c).
  *
- * Its keyword is the host: that of the target where it has one (RFC 9112 3.2.2 and 3.2.3), else the Host field's,
- * without port. A request without any (HTTP/1.0) names none. A second Host field is the server's to refuse.
+ * Its keyword is the host: that of the target where it has one (RFC 9112 3.2.2 and 3.2.3), else the
+ * Host field's, without port. A request without any (HTTP/1.0) names none. A second Host field is
+ * the server's to refuse.
  *
  * Limits: those of request lines in match.c; HTTP/0.9, which has no version, is none either.
  */
@@ -21,8 +23,8 @@ static enum match http1_check(const uint8_t *request, size_t bytes)
     return begins_request_line("HTTP/", '1', TARGET_WEB, request, bytes);
 }
 
-static enum acceptance http1_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
-                                     size_t answer_bytes)
+static enum acceptance http1_accepts(const uint8_t *request, size_t request_bytes,
+                                     const uint8_t *answer, size_t answer_bytes)
 {
     (void)request;
     (void)request_bytes;
@@ -89,7 +91,8 @@ static enum match http1_keyword(const uint8_t *request, size_t bytes, struct key
     at = target_bytes > 0 ? authority_at(target, target_bytes) : 0;
     if (at == 0 && begins_exactly("CONNECT ", 8, request + empty, line) != MATCH_YES)
         return host_field(request + empty + line, bytes - empty - line, found);
-    return put_host(found, KEYWORD_HOST, target + at, authority_bytes(target + at, target_bytes - at))
+    return put_host(found, KEYWORD_HOST, target + at,
+                    authority_bytes(target + at, target_bytes - at))
                ? MATCH_YES
                : MATCH_NO;
 }

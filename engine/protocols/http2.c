@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * http2.c - HTTP/2 with prior knowledge (RFC 9113 3.3, 3.4): the client speaks first, a server may send its SETTINGS
- * without waiting.
+ * http2.c - HTTP/2 with prior knowledge (RFC 9113 3.3, 3.4): the client speaks first, a server may
+ * send its SETTINGS without waiting.
  *
  *      request    the preface of 24 bytes, sent as one
- *      answer     length(3) type(1) flags(1) stream(4)      SETTINGS (4) on stream 0 accepts, GOAWAY (7) or text refuses
+ *      answer     length(3) type(1) flags(1) stream(4)      SETTINGS (4) on stream 0 accepts,
+ *                                                           GOAWAY (7) or text refuses
  *
- * Its keyword is the first request's :authority, or its host field (RFC 9113 8.3.1). SETTINGS accept before any
- * request was looked at, so a name counts when the first response's status accepts.
+ * Its keyword is the first request's :authority, or its host field (RFC 9113 8.3.1). SETTINGS
+ * accept before any request was looked at, so a name counts when the first response's status
+ * accepts.
  *
  * Limits: of a header block in several frames the first one is read. HTTP/2 inside TLS is tls.c's.
  */
@@ -39,8 +41,8 @@ static bool fits_settings(const uint8_t *data, size_t at)
     }
 }
 
-static enum acceptance http2_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
-                                     size_t answer_bytes)
+static enum acceptance http2_accepts(const uint8_t *request, size_t request_bytes,
+                                     const uint8_t *answer, size_t answer_bytes)
 {
     (void)request;
     (void)request_bytes;
@@ -61,7 +63,8 @@ struct block {
 };
 
 /* Padding (RFC 9113 6.1) and priority come before the block. NO where they do not fit. */
-static enum match open_headers(const uint8_t *frame, size_t bytes, size_t length, struct block *block)
+static enum match open_headers(const uint8_t *frame, size_t bytes, size_t length,
+                               struct block *block)
 {
     const bool padded = frame[4] & PADDED;
     const size_t before = (padded ? 1u : 0u) + (frame[4] & HAS_PRIORITY ? 5u : 0u);
@@ -145,7 +148,8 @@ static bool indexed_status_accepts(uint32_t index)
     return index >= HPACK_STATUS_FIRST && index < HPACK_STATUS_FIRST + 4;
 }
 
-/* As HTTP/1's: 2xx, 3xx, 401 and 407. An interim one is the server's word as well: it comes on the request's stream. */
+/* As HTTP/1's: 2xx, 3xx, 401 and 407. An interim one is the server's word as well: it comes on the
+ * request's stream. */
 static bool status_text_accepts(const struct hpack_field *field)
 {
     uint8_t status[HPACK_TEXT_MAX];

@@ -2,9 +2,11 @@
 /*
  * imap.c - IMAP: the server greets, "* OK ..." (RFC 9051 7.1).
  *
- *      request    tag SP command ...       any tag (clients were seen to use "." and "C00000"), and a command that
- *                                          needs no login (RFC 9051 6.1, 6.2; RFC 2971; RFC 4978)
- *      answer     tag "OK", "+ ...", or an untagged line accept; tag "NO" or "BAD", "* BYE", "* BAD" refuse
+ *      request    tag SP command ...       any tag (clients were seen to use "." and "C00000"), and
+ *                                          a command that needs no login (RFC 9051 6.1, 6.2; RFC
+ *                                          2971; RFC 4978)
+ *      answer     tag "OK", "+ ...", or an untagged line accept; tag "NO" or "BAD", "* BYE", "*
+ *                 BAD" refuse
  *
  * "* BYE" refuses, and "* PREAUTH" is not spoken for: it is said to some clients only.
  *
@@ -57,18 +59,20 @@ static enum match untagged_accepts(const uint8_t *answer, size_t bytes)
 
     if (bye == MATCH_YES || bad == MATCH_YES)
         return MATCH_NO;
-    return bye == MATCH_MORE || bad == MATCH_MORE ? MATCH_MORE : begins_exactly("* ", 2, answer, bytes);
+    return bye == MATCH_MORE || bad == MATCH_MORE ? MATCH_MORE
+                                                  : begins_exactly("* ", 2, answer, bytes);
 }
 
-static enum match tagged_accepts(const uint8_t *tag, size_t tag_bytes, const uint8_t *answer, size_t bytes)
+static enum match tagged_accepts(const uint8_t *tag, size_t tag_bytes, const uint8_t *answer,
+                                 size_t bytes)
 {
     enum match match = begins_exactly(tag, tag_bytes, answer, bytes);
 
     return match == MATCH_YES ? begins_word(" OK", answer + tag_bytes, bytes - tag_bytes) : match;
 }
 
-static enum acceptance imap_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
-                                    size_t answer_bytes)
+static enum acceptance imap_accepts(const uint8_t *request, size_t request_bytes,
+                                    const uint8_t *answer, size_t answer_bytes)
 {
     enum match untagged = untagged_accepts(answer, answer_bytes);
 
@@ -78,13 +82,15 @@ static enum acceptance imap_accepts(const uint8_t *request, size_t request_bytes
         return acceptance_of(untagged);
     if (answer[0] == '+')
         return ACCEPTANCE_ACCEPTED;
-    return acceptance_of(tagged_accepts(request, tag_bytes(request, request_bytes), answer, answer_bytes));
+    return acceptance_of(
+        tagged_accepts(request, tag_bytes(request, request_bytes), answer, answer_bytes));
 }
 
 static const char *const *const status[VERBS] = {
     [VERB('O')] = WORDS("OK"), [VERB('B')] = WORDS("BYE"), [VERB('P')] = WORDS("PREAUTH")};
 
-static enum greeting_verdict imap_greeting(const uint8_t *data, size_t bytes, size_t *greeting_bytes)
+static enum greeting_verdict imap_greeting(const uint8_t *data, size_t bytes,
+                                           size_t *greeting_bytes)
 {
     enum match match = begins_exactly("* ", 2, data, bytes);
     size_t length = line_bytes(data, bytes, LINE_BYTES_MAX);

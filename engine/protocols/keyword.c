@@ -8,10 +8,11 @@
 
 #include "engine/base/text.h"
 
-_Static_assert(KEYWORD_KEY_BYTES == crypto_shorthash_KEYBYTES, "the filter's key is that of the short hash");
+_Static_assert(KEYWORD_KEY_BYTES == crypto_shorthash_KEYBYTES,
+               "the filter's key is that of the short hash");
 
 static const struct keyword_info kinds[KEYWORD_KINDS_COUNT] = {
-#define KEYWORD_INFO(kind, name, hash_bytes, any_case, most)                                                 \
+#define KEYWORD_INFO(kind, name, hash_bytes, any_case, most)                                       \
     [KEYWORD_##kind] = {name, hash_bytes, any_case, most},
     SYNWARD_KEYWORDS(KEYWORD_INFO)
 #undef KEYWORD_INFO
@@ -31,7 +32,7 @@ int keyword_kind_from_name(const char *name)
     return -1;
 }
 
-/* ---- what one request names ---- */
+/* --- what one request names ------------------------------------------------------------------ */
 
 void keywords_none(struct keywords_found *found)
 {
@@ -54,7 +55,8 @@ static size_t put_byte(uint8_t *at, uint8_t byte, bool any_case)
     return 1;
 }
 
-bool keywords_put(struct keywords_found *found, enum keyword_kind kind, const uint8_t *name, size_t bytes)
+bool keywords_put(struct keywords_found *found, enum keyword_kind kind, const uint8_t *name,
+                  size_t bytes)
 {
     const struct keyword_info *info = &kinds[kind];
     size_t begin = found->text_bytes, end = begin;
@@ -85,10 +87,10 @@ void keywords_put_absent(struct keywords_found *found, enum keyword_kind kind)
         found->names[found->count++] = (struct keyword_found){(uint8_t)kind, 0, found->text_bytes};
 }
 
-/* ---- the filter ---- */
+/* --- the filter ------------------------------------------------------------------------------ */
 
-static uint64_t hash_of(const struct keyword_filter *filter, enum keyword_kind kind, const uint8_t *name,
-                        size_t bytes)
+static uint64_t hash_of(const struct keyword_filter *filter, enum keyword_kind kind,
+                        const uint8_t *name, size_t bytes)
 {
     uint8_t input[1 + KEYWORD_BYTES_MAX];
     uint64_t hash;
@@ -131,8 +133,8 @@ void keyword_filter_add(struct keyword_filter *filter, enum keyword_kind kind, c
     filter->count++;
 }
 
-bool keyword_filter_has(const struct keyword_filter *filter, enum keyword_kind kind, const uint8_t *name,
-                        size_t bytes)
+bool keyword_filter_has(const struct keyword_filter *filter, enum keyword_kind kind,
+                        const uint8_t *name, size_t bytes)
 {
     uint64_t hash = hash_of(filter, kind, name, bytes);
     uint16_t at = place_of(filter, hash);
@@ -148,7 +150,8 @@ bool keywords_accepted(const struct keyword_filter *filter, const struct keyword
         const struct keyword_found *name = &found->names[i];
 
         named |= 1u << name->kind;
-        if (keyword_filter_has(filter, (enum keyword_kind)name->kind, keyword_text(found, i), name->bytes))
+        if (keyword_filter_has(filter, (enum keyword_kind)name->kind, keyword_text(found, i),
+                               name->bytes))
             accepted |= 1u << name->kind;
     }
     return accepted == named;

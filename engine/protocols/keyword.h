@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * keyword.h - keywords: the names in a request that say which content, or which of several services, it asks for.
+ * keyword.h - keywords: the names in a request that say which content, or which of several
+ * services, it asks for.
  *
- * A protocol file reads them from a request (protocol.h, `keyword`) into a struct keywords_found; profiles/ keeps
- * those of requests that the server accepted; a policy holds them as a filter, which the request check asks.
+ * A protocol file reads them from a request (protocol.h, `keyword`) into a struct keywords_found;
+ * profiles/ keeps those of requests that the server accepted; a policy holds them as a filter,
+ * which the request check asks.
  *
- *      request --keyword()--> keywords_found --learner--> keyword_set (profiles/) --compile--> keyword_filter
- *                                   |                                                               |
- *                                   '------------------- keywords_accepted() -----------------------'
+ *      request --keyword()--> keywords_found --learner--> keyword_set (profiles/) --compile-->
+ *      keyword_filter
+ *                                   |
+ *                                   | '------------------- keywords_accepted()
+ *                                   -----------------------'
  *
- * Names are put down in one form, so that equal ones are equal bytes: text is printable ASCII (any other byte, and
- * '%', as %XX), in lower case where the case says nothing, at most KEYWORD_BYTES_MAX long; a hash is its raw bytes. A
- * name of no bytes stands for "none named": an HTTP/1.0 request without Host, a ClientHello without SNI.
+ * Names are put down in one form, so that equal ones are equal bytes: text is printable ASCII (any
+ * other byte, and '%', as %XX), in lower case where the case says nothing, at most
+ * KEYWORD_BYTES_MAX long; a hash is its raw bytes. A name of no bytes stands for "none named": an
+ * HTTP/1.0 request without Host, a ClientHello without SNI.
  *
- * The filter holds 64-bit SipHash-2-4 values under a random key of the policy's own. Names are public to whoever
- * uses the server, so a collision gives nothing that asking for a right name would not; the key keeps anybody from
- * making one all the same, and random names pass by less than one in 2^57 with a full filter. Asking costs one hash
- * and at most eight comparisons, whatever the name.
+ * The filter holds 64-bit SipHash-2-4 values under a random key of the policy's own. Names are
+ * public to whoever uses the server, so a collision gives nothing that asking for a right name
+ * would not; the key keeps anybody from making one all the same, and random names pass by less than
+ * one in 2^57 with a full filter. Asking costs one hash and at most eight comparisons, whatever the
+ * name.
  */
 #ifndef SYNWARD_ENGINE_PROTOCOLS_KEYWORD_H
 #define SYNWARD_ENGINE_PROTOCOLS_KEYWORD_H
@@ -26,17 +32,17 @@
 #include <stdint.h>
 
 /*
- * A kind is one line here: X(kind, name in JSON, bytes of a hash or 0 for text, is the case without meaning, how
- * many a server may have).
+ * A kind is one line here: X(kind, name in JSON, bytes of a hash or 0 for text, is the case without
+ * meaning, how many a server may have).
  */
-#define SYNWARD_KEYWORDS(X)                                                                                  \
-    X(HOST, "host", 0, true, 128)             /* HTTP's Host, HTTP/2's :authority */                         \
-    X(SNI, "sni", 0, true, 128)               /* TLS: server_name */                                         \
-    X(ALPN, "alpn", 0, false, 16)             /* TLS: protocols offered */                                   \
-    X(INFO_HASH, "info_hash", 20, false, 128) /* BitTorrent */                                               \
-    X(USER_HASH, "user_hash", 16, false, 8)   /* eMule: of the peer that is asked */                         \
-    X(SIP_HOST, "sip_host", 0, true, 128)     /* SIP: host of the Request-URI */                             \
-    X(DATABASE, "database", 0, false, 128)    /* PostgreSQL */                                               \
+#define SYNWARD_KEYWORDS(X)                                                                        \
+    X(HOST, "host", 0, true, 128)             /* HTTP's Host, HTTP/2's :authority */               \
+    X(SNI, "sni", 0, true, 128)               /* TLS: server_name */                               \
+    X(ALPN, "alpn", 0, false, 16)             /* TLS: protocols offered */                         \
+    X(INFO_HASH, "info_hash", 20, false, 128) /* BitTorrent */                                     \
+    X(USER_HASH, "user_hash", 16, false, 8)   /* eMule: of the peer that is asked */               \
+    X(SIP_HOST, "sip_host", 0, true, 128)     /* SIP: host of the Request-URI */                   \
+    X(DATABASE, "database", 0, false, 128)    /* PostgreSQL */                                     \
     X(EHLO, "ehlo", 0, true, 32)              /* SMTP: weak, as it names the client */
 
 enum keyword_kind {
@@ -60,7 +66,7 @@ int keyword_kind_from_name(const char *name);
 #define KEYWORD_BYTES_MAX 255
 #define KEYWORDS_MAX      128 /* of one server, all kinds together */
 
-/* ---- what one request names ---- */
+/* --- what one request names ------------------------------------------------------------------ */
 
 #define KEYWORDS_FOUND_MAX  12 /* more (a long list of ALPN) are left out */
 #define KEYWORDS_FOUND_TEXT 768
@@ -78,10 +84,11 @@ struct keywords_found {
 
 void keywords_none(struct keywords_found *found);
 /*
- * Adds a name, as it stands on the wire, in the form above. False where it is too long, is no hash of its kind's
- * length, or has no room: then nothing is added.
+ * Adds a name, as it stands on the wire, in the form above. False where it is too long, is no hash
+ * of its kind's length, or has no room: then nothing is added.
  */
-bool keywords_put(struct keywords_found *found, enum keyword_kind kind, const uint8_t *name, size_t bytes);
+bool keywords_put(struct keywords_found *found, enum keyword_kind kind, const uint8_t *name,
+                  size_t bytes);
 /* Adds "none named" where no name of this kind was added. */
 void keywords_put_absent(struct keywords_found *found, enum keyword_kind kind);
 static inline const uint8_t *keyword_text(const struct keywords_found *found, uint8_t index)
@@ -89,7 +96,7 @@ static inline const uint8_t *keyword_text(const struct keywords_found *found, ui
     return found->text + found->names[index].at;
 }
 
-/* ---- the filter ---- */
+/* --- the filter ------------------------------------------------------------------------------ */
 
 #define KEYWORD_KEY_BYTES 16
 
@@ -102,8 +109,8 @@ struct keyword_filter {
 /* Adds a name that is in the form above; one beyond KEYWORDS_MAX is left out. */
 void keyword_filter_add(struct keyword_filter *filter, enum keyword_kind kind, const uint8_t *name,
                         size_t bytes);
-bool keyword_filter_has(const struct keyword_filter *filter, enum keyword_kind kind, const uint8_t *name,
-                        size_t bytes);
+bool keyword_filter_has(const struct keyword_filter *filter, enum keyword_kind kind,
+                        const uint8_t *name, size_t bytes);
 /* True where of each kind that was found one name is in the filter. Hot. */
 bool keywords_accepted(const struct keyword_filter *filter, const struct keywords_found *found);
 

@@ -2,9 +2,9 @@
 /*
  * match.c - see match.h.
  *
- * Limits: a method longer than 32 bytes or a request line beyond 16 KiB (web servers take 8 KiB by default) is no
- * request line. Bytes above 0x7e are taken in a target: browsers send them, and what servers make of them is theirs. A greeting of
- * FTP or SMTP beyond 4 KiB is none.
+ * Limits: a method longer than 32 bytes or a request line beyond 16 KiB (web servers take 8 KiB by
+ * default) is no request line. Bytes above 0x7e are taken in a target: browsers send them, and what
+ * servers make of them is theirs. A greeting of FTP or SMTP beyond 4 KiB is none.
  */
 #include "engine/protocols/match.h"
 
@@ -116,7 +116,8 @@ static size_t verb_fits(const char *verb, const uint8_t *data, size_t bytes)
     return at;
 }
 
-enum match begins_verb(const char *const *const verbs[static VERBS], const uint8_t *data, size_t bytes)
+enum match begins_verb(const char *const *const verbs[static VERBS], const uint8_t *data,
+                       size_t bytes)
 {
     enum match best = MATCH_NO;
     const char *const *verb;
@@ -159,7 +160,8 @@ size_t some_empty_lines_bytes(const uint8_t *data, size_t bytes)
         bytes = EMPTY_BYTES_MAX;
     while (bytes - at >= 8 && empty_lines_8(data + at))
         at += 8;
-    while (at < bytes && (data[at] == '\n' || (data[at] == '\r' && at + 1 < bytes && data[at + 1] == '\n')))
+    while (at < bytes &&
+           (data[at] == '\n' || (data[at] == '\r' && at + 1 < bytes && data[at + 1] == '\n')))
         at += data[at] == '\n' ? 1 : 2;
     return at;
 }
@@ -170,8 +172,9 @@ static uint8_t lesser(uint8_t a, uint8_t b)
 }
 
 /*
- * A mark (the top bit of the byte) at the first of eight bytes, lowest first, that is no higher than a space, and perhaps at some
- * behind it; 0: there is none. Each byte borrows from its own top bit where it is below 0x21.
+ * A mark (the top bit of the byte) at the first of eight bytes, lowest first, that is no higher
+ * than a space, and perhaps at some behind it; 0: there is none. Each byte borrows from its own top
+ * bit where it is below 0x21.
  */
 static uint64_t blanks_8(const uint8_t *data)
 {
@@ -193,10 +196,12 @@ static inline uint8_t least_of_4(uint8_t least, const uint8_t *data)
 
 static inline uint8_t least_of_16(uint8_t least, const uint8_t *data)
 {
-    return least_of_4(least_of_4(least_of_4(least_of_4(least, data), data + 64), data + 128), data + 192);
+    return least_of_4(least_of_4(least_of_4(least_of_4(least, data), data + 64), data + 128),
+                      data + 192);
 }
 
-/* These are written so that the compiler takes 16 bytes at a time, one after the other in one register. */
+/* These are written so that the compiler takes 16 bytes at a time, one after the other in one
+ * register. */
 static bool has_blank_64(const uint8_t *data)
 {
     uint8_t least = 0xff;
@@ -225,8 +230,9 @@ static bool has_blank_512(const uint8_t *data)
 }
 
 /*
- * How many bytes without a blank a request has in large pieces, beginning with one of 256; they are larger where that has none. An end
- * that is shorter than one is looked at with some of what is known already.
+ * How many bytes without a blank a request has in large pieces, beginning with one of 256; they are
+ * larger where that has none. An end that is shorter than one is looked at with some of what is
+ * known already.
  */
 static size_t graphic_pieces(const uint8_t *data, size_t bytes)
 {
@@ -278,7 +284,8 @@ static bool begins_target(uint8_t c)
     return c == '/' || c == '*' || c == '[' || is_digit(c) || is_letter(c);
 }
 
-static enum match begins_version(const char *name, char version_max, const uint8_t *data, size_t bytes)
+static enum match begins_version(const char *name, char version_max, const uint8_t *data,
+                                 size_t bytes)
 {
     size_t name_bytes = text_bytes(name);
     enum match match = begins_exactly(name, name_bytes, data, bytes);
@@ -287,7 +294,8 @@ static enum match begins_version(const char *name, char version_max, const uint8
         return match;
     if (bytes == name_bytes)
         return MATCH_MORE;
-    return is_digit(data[name_bytes]) && data[name_bytes] <= (uint8_t)version_max ? MATCH_YES : MATCH_NO;
+    return is_digit(data[name_bytes]) && data[name_bytes] <= (uint8_t)version_max ? MATCH_YES
+                                                                                  : MATCH_NO;
 }
 
 /* tchar of RFC 9110 5.6.2. */
@@ -307,7 +315,8 @@ static size_t method_bytes(const uint8_t *data, size_t bytes)
     return at;
 }
 
-static enum match begins_any(const char *const words[], size_t count, const uint8_t *data, size_t bytes)
+static enum match begins_any(const char *const words[], size_t count, const uint8_t *data,
+                             size_t bytes)
 {
     enum match best = MATCH_NO;
 
@@ -321,10 +330,12 @@ static enum match begins_any(const char *const words[], size_t count, const uint
     return best;
 }
 
-/* Three letters in lower case as a number: what equals it under that case's bit are those letters, in either case. */
+/* Three letters in lower case as a number: what equals it under that case's bit are those letters,
+ * in either case. */
 #define THREE(a, b, c) ((uint32_t)(a) << 16 | (uint32_t)(b) << 8 | (c))
 
-/* Does the target begin with a scheme of telephony? All have three or four letters, so that one look at the colon ends most. */
+/* Does the target begin with a scheme of telephony? All have three or four letters, so that one
+ * look at the colon ends most. */
 static enum match begins_call(const uint8_t *data, size_t bytes)
 {
     static const char *const schemes[] = {"sip:", "tel:", "urn:", "sips:"};
@@ -335,13 +346,15 @@ static enum match begins_call(const uint8_t *data, size_t bytes)
     if (data[3] != ':')
         return data[4] == ':' ? begins_word(schemes[3], data, bytes) : MATCH_NO;
     scheme = load_be32(data) >> 8 | 0x202020u;
-    return scheme == THREE('s', 'i', 'p') || scheme == THREE('t', 'e', 'l') || scheme == THREE('u', 'r', 'n')
+    return scheme == THREE('s', 'i', 'p') || scheme == THREE('t', 'e', 'l') ||
+                   scheme == THREE('u', 'r', 'n')
                ? MATCH_YES
                : MATCH_NO;
 }
 
 /* The target from its first byte, and the version behind it. */
-static enum match begins_target_line(const char *name, char version_max, const uint8_t *data, size_t bytes)
+static enum match begins_target_line(const char *name, char version_max, const uint8_t *data,
+                                     size_t bytes)
 {
     size_t target = graphic_bytes(data, bytes);
 
@@ -352,8 +365,8 @@ static enum match begins_target_line(const char *name, char version_max, const u
     return begins_version(name, version_max, data + target + 1, bytes - target - 1);
 }
 
-enum match begins_rest_of_line(const char *name, char version_max, enum target kind, const uint8_t *data,
-                               size_t bytes)
+enum match begins_rest_of_line(const char *name, char version_max, enum target kind,
+                               const uint8_t *data, size_t bytes)
 {
     enum match call = begins_call(data, bytes);
 
@@ -366,8 +379,8 @@ enum match begins_rest_of_line(const char *name, char version_max, enum target k
     return begins_target_line(name, version_max, data, bytes);
 }
 
-enum match begins_request_line(const char *name, char version_max, enum target kind, const uint8_t *data,
-                               size_t bytes)
+enum match begins_request_line(const char *name, char version_max, enum target kind,
+                               const uint8_t *data, size_t bytes)
 {
     size_t at = empty_lines_bytes(data, bytes), method;
     size_t end = bytes < REQUEST_LINE_BYTES_MAX ? bytes : REQUEST_LINE_BYTES_MAX;
@@ -398,7 +411,8 @@ enum acceptance accepted_by_status_line(const char *form, const uint8_t *data, s
 
     if (match != MATCH_YES)
         return acceptance_of(match);
-    return status_accepts(data + text_bytes(form) - CODE_BYTES) ? ACCEPTANCE_ACCEPTED : ACCEPTANCE_REFUSED;
+    return status_accepts(data + text_bytes(form) - CODE_BYTES) ? ACCEPTANCE_ACCEPTED
+                                                                : ACCEPTANCE_REFUSED;
 }
 
 /* Where the empty line behind the first answer ends; 0 where it has not come. */
@@ -417,7 +431,8 @@ static size_t head_bytes(const uint8_t *data, size_t bytes)
     }
 }
 
-/* RFC 9110 15.2, RFC 3261 21.1.1. 101 is final, and a SIP server says 180 of somebody whom it knows. */
+/* RFC 9110 15.2, RFC 3261 21.1.1. 101 is final, and a SIP server says 180 of somebody whom it
+ * knows. */
 static bool is_interim(const uint8_t status[3])
 {
     return status[0] == '1' && status[1] == '0' && status[2] != '1';
@@ -474,7 +489,8 @@ static size_t host_bytes(const uint8_t *host, size_t bytes)
     return colon < bytes ? colon : bytes;
 }
 
-bool put_host(struct keywords_found *found, enum keyword_kind kind, const uint8_t *authority, size_t bytes)
+bool put_host(struct keywords_found *found, enum keyword_kind kind, const uint8_t *authority,
+              size_t bytes)
 {
     size_t user = find_byte('@', authority, bytes), length;
 
@@ -509,7 +525,8 @@ bool has_word(const char *word, const uint8_t *data, size_t bytes)
 /* A line that continues a reply has a '-' behind the code. */
 static bool ends_reply(const uint8_t *line, const uint8_t *code, size_t bytes)
 {
-    return begins_exactly(code, CODE_BYTES, line, bytes) == MATCH_YES && ends_word(line[CODE_BYTES]);
+    return begins_exactly(code, CODE_BYTES, line, bytes) == MATCH_YES &&
+           ends_word(line[CODE_BYTES]);
 }
 
 /* The length of a reply with all its lines; 0 where its end has not come. */

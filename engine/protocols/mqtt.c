@@ -2,7 +2,8 @@
 /*
  * mqtt.c - MQTT: the client speaks first, with CONNECT and nothing else (MQTT 5.0 and 3.1.1, 3.1).
  *
- *      request    0x10 length(1 to 4) 0 4 "MQTT" level, or 0 6 "MQIsdp" 3; the level is 3, 4 or 5, a bridge adds 0x80
+ *      request    0x10 length(1 to 4) 0 4 "MQTT" level, or 0 6 "MQIsdp" 3; the level is 3, 4 or 5,
+ *                 a bridge adds 0x80
  *      answer     0x20 length flags code: CONNACK; a code other than 0 refuses
  */
 #include "engine/protocols/match.h"
@@ -63,8 +64,8 @@ static bool fits_connack(const uint8_t *data, size_t at)
     }
 }
 
-static enum acceptance mqtt_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
-                                    size_t answer_bytes)
+static enum acceptance mqtt_accepts(const uint8_t *request, size_t request_bytes,
+                                    const uint8_t *answer, size_t answer_bytes)
 {
     (void)request;
     (void)request_bytes;

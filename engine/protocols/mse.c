@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * mse.c - BitTorrent's encrypted handshake (message stream encryption, protocol encryption): the client speaks first.
+ * mse.c - BitTorrent's encrypted handshake (message stream encryption, protocol encryption): the
+ * client speaks first.
  *
  *      client  Ya(96)  padding(0 to 512)
  *      server  Yb(96)  padding(0 to 512)                                             both random
- *      client  hash(20)  hash(20)  cipher: zeros(8) offers(4) padding ...            nobody else can read this
+ *      client  hash(20)  hash(20)  cipher: zeros(8) offers(4) padding ...            nobody else
+ *                                  can read this
  *
- * Ya is 2^a modulo the prime below. Nothing in it can be verified without a or the server's b; what can be said is what it
- * is not: a number that would give the secret away (0, 1, P-1), one beyond P, bytes of a known protocol, or bytes that
- * do not look random.
+ * Ya is 2^a modulo the prime below. Nothing in it can be verified without a or the server's b; what
+ * can be said is what it is not: a number that would give the secret away (0, 1, P-1), one beyond
+ * P, bytes of a known protocol, or bytes that do not look random.
  *
- * Limits: once in 10,000 times Ya happens to begin as another protocol does (mostly Telnet's two bytes), and its client is
- * refused, as by a host that is busy; it comes again with another Ya. A request of more than 608 bytes is refused, but
- * one in pieces is taken by its first 96.
+ * Limits: once in 10,000 times Ya happens to begin as another protocol does (mostly Telnet's two
+ * bytes), and its client is refused, as by a host that is busy; it comes again with another Ya. A
+ * request of more than 608 bytes is refused, but one in pieces is taken by its first 96.
  */
 #include "engine/protocols/hidden.h"
 
@@ -45,12 +47,14 @@ static unsigned sum_of_bytes(uint64_t word)
     return (unsigned)(word * 0x0101010101010101u >> 56);
 }
 
-/* How often each bit of a byte is set, in fields of four bits: bit 0 and bit 4, 1 and 5, 2 and 6, 3 and 7 of each byte. */
+/* How often each bit of a byte is set, in fields of four bits: bit 0 and bit 4, 1 and 5, 2 and 6, 3
+ * and 7 of each byte. */
 struct bit_sums {
     uint64_t field[4];
 };
 
-/* Three words: as one whose bits weigh one, and one whose bits weigh two, then in fields of two bits. */
+/* Three words: as one whose bits weigh one, and one whose bits weigh two, then in fields of two
+ * bits. */
 static inline void add_bits(struct bit_sums *sums, uint64_t a, uint64_t b, uint64_t c)
 {
     const uint64_t by_two = 0x5555555555555555u, by_four = 0x3333333333333333u;
@@ -101,7 +105,8 @@ bool looks_random(const uint8_t *data, size_t bytes)
     for (size_t at = 0; at < words; at += WORDS_AT_ONCE)
         count_bits(data + at * 8, words - at < WORDS_AT_ONCE ? words - at : WORDS_AT_ONCE, counts);
     for (unsigned bit = 0; bit < 8; bit++) {
-        /* Binomial: the deviation is half the root of n; 5.2 of them are missed 2 times in 10 million. */
+        /* Binomial: the deviation is half the root of n; 5.2 of them are missed 2 times in 10
+         * million. */
         int twice_off = (int)(2 * counts[bit]) - (int)(words * 8);
 
         if (twice_off * twice_off > (int)(27 * words * 8))

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * mysql.c - MySQL and MariaDB: the server greets, with a salt that the client's answer depends on, so that nobody
- * can greet in its name: such a service is opened by cookie.
+ * mysql.c - MySQL and MariaDB: the server greets, with a salt that the client's answer depends on,
+ * so that nobody can greet in its name: such a service is opened by cookie.
  *
  *      packet     length(3, little endian) number(1) ...
- *      greeting   number 0, 0x0a: protocol 10          0xff: an error ("Too many connections"), refuses
- *      request    number 1, capabilities(4): CLIENT_PROTOCOL_41, and CLIENT_SSL where the packet ends after 32 bytes
- *      answer     number 2: 0x00 OK, 0xfe another method, 0x01 more data; 0xff refuses. To a request for TLS: a
- *                 ServerHello
+ *      greeting   number 0, 0x0a: protocol 10          0xff: an error ("Too many connections"),
+ *                                                      refuses
+ *      request    number 1, capabilities(4): CLIENT_PROTOCOL_41, and CLIENT_SSL where the packet
+ *                 ends after 32 bytes
+ *      answer     number 2: 0x00 OK, 0xfe another method, 0x01 more data; 0xff refuses. To a
+ *                 request for TLS: a ServerHello
  *
- * Limits: a greeting or error has 8 to 255 bytes, as all have that are known; protocol 9 and clients from before 4.1 are not known.
+ * Limits: a greeting or error has 8 to 255 bytes, as all have that are known; protocol 9 and
+ * clients from before 4.1 are not known.
  */
 #include "engine/protocols/match.h"
 
@@ -68,8 +71,8 @@ static bool fits_answer(const uint8_t *data, size_t at)
     }
 }
 
-static enum acceptance mysql_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
-                                     size_t answer_bytes)
+static enum acceptance mysql_accepts(const uint8_t *request, size_t request_bytes,
+                                     const uint8_t *answer, size_t answer_bytes)
 {
     if (request_bytes >= HEADER_BYTES && packet_bytes(request) == SSL_REQUEST_BYTES)
         return acceptance_of(begins_exactly("\x16\x03", 2, answer, answer_bytes));
@@ -92,7 +95,8 @@ static bool fits_greeting(const uint8_t *data, size_t at)
     }
 }
 
-static enum greeting_verdict mysql_greeting(const uint8_t *data, size_t bytes, size_t *greeting_bytes)
+static enum greeting_verdict mysql_greeting(const uint8_t *data, size_t bytes,
+                                            size_t *greeting_bytes)
 {
     enum match match = match_bytes(fits_greeting, HEADER_BYTES + 1, data, bytes);
 

@@ -2,17 +2,21 @@
 /*
  * postgresql.c - PostgreSQL: the client speaks first (PostgreSQL's manual, "Message Formats").
  *
- *      request    length(4) code(4)      196608 + n: version 3.n          80877103: TLS, 80877104: GSSAPI (length 8)
- *                                        80877102: cancel (length 16; up to 268 since version 3.2)
- *      answer     'R' (how to authenticate) or 'v' (another version) to a start; to a wish for encryption 'S' and a
- *                 ServerHello, 'G' and a token, or 'N' and what the client asks next (a wish for TLS: 'S' again);
- *                 'E' refuses. One letter alone is no evidence: any text may begin with it.
+ *      request    length(4) code(4)      196608 + n: version 3.n          80877103: TLS, 80877104:
+ *                                        GSSAPI (length 8) 80877102: cancel (length 16; up to 268
+ *                                        since version 3.2)
+ *      answer     'R' (how to authenticate) or 'v' (another version) to a start; to a wish for
+ *                 encryption 'S' and a ServerHello, 'G' and a token, or 'N' and what the client
+ *                 asks next (a wish for TLS: 'S' again); 'E' refuses. One letter alone is no
+ *                 evidence: any text may begin with it.
  *
- * Its keyword is the database that a start names last, or the user's where it names none. A wish for encryption names none:
- * what follows is not the first request. Servers ask for a password before they look for the database, so a name counts
- * when the server said what follows that ('S', 'K', 'Z').
+ * Its keyword is the database that a start names last, or the user's where it names none. A wish
+ * for encryption names none: what follows is not the first request. Servers ask for a password
+ * before they look for the database, so a name counts when the server said what follows that ('S',
+ * 'K', 'Z').
  *
- * TLS without such a wish (since PostgreSQL 17) is tls.c's. A cancel is never answered, so it is never evidence.
+ * TLS without such a wish (since PostgreSQL 17) is tls.c's. A cancel is never answered, so it is
+ * never evidence.
  */
 #include "engine/protocols/match.h"
 
@@ -110,8 +114,8 @@ static bool fits_encryption(const uint8_t *data, size_t at)
     }
 }
 
-static enum acceptance postgresql_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
-                                          size_t answer_bytes)
+static enum acceptance postgresql_accepts(const uint8_t *request, size_t request_bytes,
+                                          const uint8_t *answer, size_t answer_bytes)
 {
     bool encrypts = request_bytes >= CODE_BYTES && be16(request + 4) == SPECIAL;
 
@@ -119,7 +123,8 @@ static enum acceptance postgresql_accepts(const uint8_t *request, size_t request
                                   : match_bytes(fits_message, 2, answer, answer_bytes));
 }
 
-/* One of the texts of a start, from `*at` on, each ended by a zero. MORE where its end has not come. */
+/* One of the texts of a start, from `*at` on, each ended by a zero. MORE where its end has not
+ * come. */
 static enum match take_text(const uint8_t *data, size_t bytes, size_t *at, const uint8_t **text,
                             size_t *length)
 {
@@ -135,10 +140,11 @@ static bool is_text(const char *word, size_t word_bytes, const uint8_t *text, si
 }
 
 /*
- * Names and values in turn, up to an empty name. To the end, as a server takes the last of several; an empty database is the user's
- * (ProcessStartupPacket() in its sources).
+ * Names and values in turn, up to an empty name. To the end, as a server takes the last of several;
+ * an empty database is the user's (ProcessStartupPacket() in its sources).
  */
-static enum match start_database(const uint8_t *data, size_t bytes, const uint8_t **database, size_t *length)
+static enum match start_database(const uint8_t *data, size_t bytes, const uint8_t **database,
+                                 size_t *length)
 {
     const uint8_t *name, *value, *user = data;
     size_t at = CODE_BYTES, name_bytes, value_bytes, user_bytes = 0;
@@ -165,7 +171,8 @@ static enum match start_database(const uint8_t *data, size_t bytes, const uint8_
     return MATCH_YES;
 }
 
-static enum match postgresql_keyword(const uint8_t *request, size_t bytes, struct keywords_found *found)
+static enum match postgresql_keyword(const uint8_t *request, size_t bytes,
+                                     struct keywords_found *found)
 {
     const uint8_t *database;
     size_t message, length;

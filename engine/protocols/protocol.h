@@ -2,8 +2,8 @@
 /*
  * protocol.h - what an application protocol is to synward, and the registry of those that it knows.
  *
- * A protocol is one descriptor in a file of its own and one line in registry.c. All functions are pure and read at
- * most the bytes given.
+ * A protocol is one descriptor in a file of its own and one line in registry.c. All functions are
+ * pure and read at most the bytes given.
  */
 #ifndef SYNWARD_ENGINE_PROTOCOLS_PROTOCOL_H
 #define SYNWARD_ENGINE_PROTOCOLS_PROTOCOL_H
@@ -52,7 +52,8 @@ enum greeting_verdict {
 /* What of a greeting clients act on: says whether it may be said for a server that changes it. */
 enum greeting_form {
     GREETING_FORM_EXACT,  /* all of it: said only where it is always the same */
-    GREETING_FORM_TEXT,   /* its first word; the rest is for people, and may be that of another connection */
+    GREETING_FORM_TEXT,   /* its first word; the rest is for people, and may be that of another
+                             connection */
     GREETING_FORM_SALTED, /* a number that the server will ask for: never said for it */
 };
 
@@ -60,32 +61,37 @@ struct protocol {
     enum protocol_id id;
     const char *name; /* as in JSON (DESIGN 6) */
     bool server_first;
-    bool early_talk_is_wrong; /* data with ack = c+1 is a mismatch although a greeting is due (SMTP) */
-    bool answers_in_advance;  /* what the server said unprompted counts for a part of its answer (Telnet) */
-    bool answers_alone;       /* no other protocol answers so: where it does, the server speaks this one */
+    bool early_talk_is_wrong; /* data with ack = c+1 is a mismatch although a greeting is due (SMTP)
+                               */
+    bool answers_in_advance;  /* what the server said unprompted counts for a part of its answer
+                                 (Telnet) */
+    bool
+        answers_alone; /* no other protocol answers so: where it does, the server speaks this one */
     enum greeting_form greeting_form;
-    uint32_t
-        greeting_grace_us; /* how long to wait for clients that speak anyway, while nothing was measured */
+    uint32_t greeting_grace_us; /* how long to wait for clients that speak anyway, while nothing was
+                                   measured */
     /* Are these first bytes of the client a request of this protocol? Hot. */
     enum match (*check)(const uint8_t *request, size_t bytes);
-    /* Did the server's answer accept the request? Both from their first byte (a greeting is not part of the answer). */
+    /* Did the server's answer accept the request? Both from their first byte (a greeting is not
+     * part of the answer). */
     enum acceptance (*accepts)(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
                                size_t answer_bytes);
     /*
-     * Reads the keywords of a request that `check` matched, into an empty `found`: of each kind that the protocol
-     * has at least one name, or "none named". MORE until all can be read, NO where they never can (not well-formed, too
-     * long): such a request is wrong where keywords are checked. NULL: has none.
+     * Reads the keywords of a request that `check` matched, into an empty `found`: of each kind
+     * that the protocol has at least one name, or "none named". MORE until all can be read, NO
+     * where they never can (not well-formed, too long): such a request is wrong where keywords are
+     * checked. NULL: has none.
      */
     enum match (*keyword)(const uint8_t *request, size_t bytes, struct keywords_found *found);
     /*
-     * Did the answer accept what the request names? For protocols that say yes to the protocol before they
-     * look for what was named. NULL: as `accepts`.
+     * Did the answer accept what the request names? For protocols that say yes to the protocol
+     * before they look for what was named. NULL: as `accepts`.
      */
-    enum acceptance (*keyword_accepts)(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
-                                       size_t answer_bytes);
+    enum acceptance (*keyword_accepts)(const uint8_t *request, size_t request_bytes,
+                                       const uint8_t *answer, size_t answer_bytes);
     /*
-     * Classifies the server's first bytes; `*greeting_bytes` is the greeting's length where it is whole. NULL:
-     * never greets.
+     * Classifies the server's first bytes; `*greeting_bytes` is the greeting's length where it is
+     * whole. NULL: never greets.
      */
     enum greeting_verdict (*greeting)(const uint8_t *data, size_t bytes, size_t *greeting_bytes);
 };
@@ -100,19 +106,20 @@ const char *protocol_name(enum protocol_id id);
 enum protocol_id protocol_first(uint64_t protocols);
 
 /*
- * The first protocol in the registry whose check matches, PROTOCOL_UNKNOWN where none does (also while more would
- * be needed).
+ * The first protocol in the registry whose check matches, PROTOCOL_UNKNOWN where none does (also
+ * while more would be needed).
  */
 enum protocol_id protocol_of_request(const uint8_t *request, size_t bytes);
 /*
- * All in which data greets, positive or negative, as bits 1 << id: FTP and SMTP share "220", and their refusals.
- * `*greeting_bytes` is the greeting's length; all agree on it.
+ * All in which data greets, positive or negative, as bits 1 << id: FTP and SMTP share "220", and
+ * their refusals. `*greeting_bytes` is the greeting's length; all agree on it.
  */
 uint64_t protocols_of_greeting(const uint8_t *data, size_t bytes, size_t *greeting_bytes);
 /* The first of them, PROTOCOL_UNKNOWN where there is none. */
 enum protocol_id protocol_of_greeting(const uint8_t *data, size_t bytes, size_t *greeting_bytes);
 
-/* By place, 0 or 1, and byte that stands there: bits of the protocols whose requests may begin so. */
+/* By place, 0 or 1, and byte that stands there: bits of the protocols whose requests may begin so.
+ */
 extern const uint64_t protocols_begin[2][256];
 static inline uint64_t protocols_beginning(unsigned at, uint8_t byte)
 {
@@ -124,7 +131,8 @@ static inline uint64_t protocols_beginning_with(uint64_t accepted, const uint8_t
     return accepted & protocols_beginning(0, request[0]) & protocols_beginning(1, request[1]);
 }
 
-/* Checks against every protocol in `accepted` (bits 1 << id): YES if one matches, MORE if one still may. */
+/* Checks against every protocol in `accepted` (bits 1 << id): YES if one matches, MORE if one still
+ * may. */
 enum match protocols_check(uint64_t accepted, const uint8_t *request, size_t bytes,
                            enum protocol_id *matched);
 

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * rdp.c - RDP: the client speaks first, with an X.224 Connection Request in a TPKT (MS-RDPBCGR 2.2.1.1, RFC 1006 6).
+ * rdp.c - RDP: the client speaks first, with an X.224 Connection Request in a TPKT (MS-RDPBCGR
+ * 2.2.1.1, RFC 1006 6).
  *
  *      byte       0  1  2  3       4    5     6 7   8 9   10   11
- *      request    3  0  length     LI   0xe0  0 0   src   0    nothing, "Cookie: ...", a routing token or 1 (wishes)
- *      answer     3  0  length     LI   0xd0  ...              nothing, or 2 (accepted), 3 (refused)
+ *      request    3  0  length     LI   0xe0  0 0   src   0    nothing, "Cookie: ...", a routing
+ *                                                              token or 1 (wishes)
+ *      answer     3  0  length     LI   0xd0  ...              nothing, or 2 (accepted), 3
+ *                                                              (refused)
  *
- * ISO's other services over TPKT (S7, MMS, on port 102) send parameters 0xc0 to 0xc2 there: they are not RDP.
+ * ISO's other services over TPKT (S7, MMS, on port 102) send parameters 0xc0 to 0xc2 there: they
+ * are not RDP.
  */
 #include "engine/protocols/match.h"
 
@@ -68,12 +72,13 @@ static bool fits_answer(const uint8_t *data, size_t at)
     return at == 5 ? data[5] == 0xd0 : at == 11 ? data[11] == NEG_RSP : fits_tpkt(data, at);
 }
 
-static enum acceptance rdp_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
-                                   size_t answer_bytes)
+static enum acceptance rdp_accepts(const uint8_t *request, size_t request_bytes,
+                                   const uint8_t *answer, size_t answer_bytes)
 {
     (void)request;
     (void)request_bytes;
-    return acceptance_of(match_bytes(fits_answer, decided_at(answer, answer_bytes), answer, answer_bytes));
+    return acceptance_of(
+        match_bytes(fits_answer, decided_at(answer, answer_bytes), answer, answer_bytes));
 }
 
 const struct protocol protocol_rdp = {

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * redis.c - Redis and Valkey: the client speaks first (the "Redis serialization protocol specification").
+ * redis.c - Redis and Valkey: the client speaks first (the "Redis serialization protocol
+ * specification").
  *
  *      request    "*" 1*DIGIT CR LF "$" ...       an array of strings, what all libraries send
  *                 verb [arguments] LF             an inline command, what people and probes type
- *      answer     "+" and a letter; ":", "$", "*", "%" or "~" and a number; '-' refuses ("-NOAUTH", "-ERR", "-DENIED")
+ *      answer     "+" and a letter; ":", "$", "*", "%" or "~" and a number; '-' refuses ("-NOAUTH",
+ *                 "-ERR", "-DENIED")
  *
  * An inline GET has one argument and ends its line: that is what tells it from HTTP's.
  *
- * Limits: inline commands are those below; an array has at most 7 digits of elements, an inline GET 512 bytes.
+ * Limits: inline commands are those below; an array has at most 7 digits of elements, an inline GET
+ * 512 bytes.
  */
 #include "engine/protocols/match.h"
 
@@ -67,7 +70,8 @@ static enum match redis_check(const uint8_t *request, size_t bytes)
 
     if (bytes > 0 && request[0] == '*')
         return check_array(request, bytes);
-    get = bytes == 0 || request[0] == 'G' || request[0] == 'g' ? check_get(request, bytes) : MATCH_NO;
+    get =
+        bytes == 0 || request[0] == 'G' || request[0] == 'g' ? check_get(request, bytes) : MATCH_NO;
     verb = begins_verb(verbs, request, bytes);
     return verb == MATCH_NO ? get : verb;
 }
@@ -89,8 +93,8 @@ static bool fits_answer(const uint8_t *data, size_t at)
     }
 }
 
-static enum acceptance redis_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
-                                     size_t answer_bytes)
+static enum acceptance redis_accepts(const uint8_t *request, size_t request_bytes,
+                                     const uint8_t *answer, size_t answer_bytes)
 {
     (void)request;
     (void)request_bytes;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * samples.h - first requests of every protocol, as real clients send them: what a pattern learned from a server's requests is held
- * against (profiles/model/pattern_rate.h), and what the tests of the protocols and the bench check.
+ * samples.h - first requests of every protocol, as real clients send them: what a pattern learned
+ * from a server's requests is held against (profiles/model/pattern_rate.h), and what the tests of
+ * the protocols and the bench check.
  */
 #ifndef SYNWARD_ENGINE_PROTOCOLS_SAMPLES_H
 #define SYNWARD_ENGINE_PROTOCOLS_SAMPLES_H

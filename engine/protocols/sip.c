@@ -2,14 +2,16 @@
 /*
  * sip.c - SIP over TCP: the client speaks first (RFC 3261 7.1, 7.2).
  *
- *      request    *( CRLF ) method SP uri SP "SIP/" DIGIT ...      empty lines are keepalives (RFC 5626 4.4.1)
+ *      request    *( CRLF ) method SP uri SP "SIP/" DIGIT ...      empty lines are keepalives (RFC
+ *                                                                  5626 4.4.1)
  *      answer     "SIP/2.0" SP 3DIGIT ...                          401 and 407 ask for credentials
  *
  * Its keyword is the host of the Request-URI (RFC 3261 19.1.1); a "tel:" URI names none.
  *
  * Like HTTP's, and like it decided by the version: before that an INVITE could be anybody's.
  *
- * Limits: other methods, a request line beyond 1 KiB, and a target of another scheme than sip, sips, tel or urn, are not known.
+ * Limits: other methods, a request line beyond 1 KiB, and a target of another scheme than sip,
+ * sips, tel or urn, are not known.
  */
 #include "engine/protocols/match.h"
 
@@ -49,15 +51,16 @@ static enum match sip_check(const uint8_t *request, size_t bytes)
     return match == MATCH_MORE && bytes == LINE_BYTES_MAX ? MATCH_NO : match;
 }
 
-static enum acceptance sip_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
-                                   size_t answer_bytes)
+static enum acceptance sip_accepts(const uint8_t *request, size_t request_bytes,
+                                   const uint8_t *answer, size_t answer_bytes)
 {
     (void)request;
     (void)request_bytes;
     return accepted_by_status_line("SIP/0.0 000", answer, answer_bytes);
 }
 
-/* `sip:user:password@host:port;parameters?headers`: where what follows the scheme begins, 0 for another scheme. */
+/* `sip:user:password@host:port;parameters?headers`: where what follows the scheme begins, 0 for
+ * another scheme. */
 static size_t scheme_bytes(const uint8_t *uri, size_t bytes)
 {
     if (begins_word("sips:", uri, bytes) == MATCH_YES)

@@ -5,7 +5,8 @@
  *      byte       0    1 2 3      4     5 6 7    8            12       16
  *      SMB1       0    length     0xff  "SMB"    command(1) status(4)          command 0x72
  *      SMB2, 3    0    length     0xfe  "SMB"    size 64, charge, status(4)    command(2) 0
- *      port 139   0x81 0 0 68     32 "EEEFE..."                                a session request first (RFC 1002 4.3.2)
+ *      port 139   0x81 0 0 68     32 "EEEFE..."                                a session request
+ *                                 first (RFC 1002 4.3.2)
  *
  * The answer has the same form with status 0, or 0x82 to a session request.
  */
@@ -69,7 +70,8 @@ static enum match smb_check(const uint8_t *request, size_t bytes)
 {
     if (bytes > 0 && request[0] == SESSION_REQUEST)
         return match_bytes(fits_session, SESSION_BYTES, request, bytes);
-    return match_bytes(fits_request, is_smb2(request, bytes) ? SMB2_BYTES : SMB1_BYTES, request, bytes);
+    return match_bytes(fits_request, is_smb2(request, bytes) ? SMB2_BYTES : SMB1_BYTES, request,
+                       bytes);
 }
 
 static bool fits_answer(const uint8_t *data, size_t at)
@@ -79,14 +81,14 @@ static bool fits_answer(const uint8_t *data, size_t at)
     return at >= status_at && at < status_at + 4 ? data[at] == 0 : fits_message(data, at);
 }
 
-static enum acceptance smb_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
-                                   size_t answer_bytes)
+static enum acceptance smb_accepts(const uint8_t *request, size_t request_bytes,
+                                   const uint8_t *answer, size_t answer_bytes)
 {
     if (answer_bytes > 0 && request_bytes > 0 && request[0] == SESSION_REQUEST)
         return answer[0] == SESSION_POSITIVE ? ACCEPTANCE_ACCEPTED : ACCEPTANCE_REFUSED;
-    return acceptance_of(match_bytes(fits_answer,
-                                     is_smb2(answer, answer_bytes) ? SMB2_STATUS_BYTES : SMB1_STATUS_BYTES,
-                                     answer, answer_bytes));
+    return acceptance_of(match_bytes(
+        fits_answer, is_smb2(answer, answer_bytes) ? SMB2_STATUS_BYTES : SMB1_STATUS_BYTES, answer,
+        answer_bytes));
 }
 
 const struct protocol protocol_smb = {

@@ -2,21 +2,24 @@
 /*
  * smtp.c - SMTP and LMTP: the server greets, "220 ..." (RFC 5321 3.1, 4.2, RFC 2033 4.1).
  *
- * The first command is EHLO, HELO or LHLO, or one of those that are allowed before it (RFC 5321 4.1.4). A client
- * that talks before the greeting is no mail client: servers turn such away (Exim, postscreen), so does the bridge.
+ * The first command is EHLO, HELO or LHLO, or one of those that are allowed before it (RFC 5321
+ * 4.1.4). A client that talks before the greeting is no mail client: servers turn such away (Exim,
+ * postscreen), so does the bridge.
  *
- * FTP greets with 220 as well. What names FTP and not SMTP is not taken for SMTP; where a greeting names neither,
- * the client's request tells.
+ * FTP greets with 220 as well. What names FTP and not SMTP is not taken for SMTP; where a greeting
+ * names neither, the client's request tells.
  *
- * Its keyword is the name that EHLO gives. It is a weak one: it says who the client claims to be, not what it wants.
+ * Its keyword is the name that EHLO gives. It is a weak one: it says who the client claims to be,
+ * not what it wants.
  *
  * Limits: a greeting has at most 4 KiB; commands of private extensions (XCLIENT) are not known.
  */
 #include "engine/protocols/match.h"
 
 static const char *const *const verbs[VERBS] = {
-    [VERB('E')] = WORDS("EHLO", "EXPN"), [VERB('H')] = WORDS("HELO", "HELP"), [VERB('L')] = WORDS("LHLO"),
-    [VERB('N')] = WORDS("NOOP"),         [VERB('Q')] = WORDS("QUIT"),         [VERB('R')] = WORDS("RSET"),
+    [VERB('E')] = WORDS("EHLO", "EXPN"), [VERB('H')] = WORDS("HELO", "HELP"),
+    [VERB('L')] = WORDS("LHLO"),         [VERB('N')] = WORDS("NOOP"),
+    [VERB('Q')] = WORDS("QUIT"),         [VERB('R')] = WORDS("RSET"),
     [VERB('V')] = WORDS("VRFY"),
 };
 
@@ -29,15 +32,16 @@ static enum match smtp_check(const uint8_t *request, size_t bytes)
     return begins_verb(verbs, request, bytes);
 }
 
-static enum acceptance smtp_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
-                                    size_t answer_bytes)
+static enum acceptance smtp_accepts(const uint8_t *request, size_t request_bytes,
+                                    const uint8_t *answer, size_t answer_bytes)
 {
     (void)request;
     (void)request_bytes;
     return accepted_by_code(answer, answer_bytes);
 }
 
-static enum greeting_verdict smtp_greeting(const uint8_t *data, size_t bytes, size_t *greeting_bytes)
+static enum greeting_verdict smtp_greeting(const uint8_t *data, size_t bytes,
+                                           size_t *greeting_bytes)
 {
     enum greeting_verdict verdict = greeting_by_code(data, bytes, greeting_bytes);
 

@@ -1,26 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ssh.c - SSH (RFC 4253 4.2): the server greets with its identification, and most clients send theirs without
- * waiting for it (OpenSSH does; PuTTY, libssh and Dropbear's client were seen to wait), hence the grace.
+ * ssh.c - SSH (RFC 4253 4.2): the server greets with its identification, and most clients send
+ * theirs without waiting for it (OpenSSH does; PuTTY, libssh and Dropbear's client were seen to
+ * wait), hence the grace.
  *
- *      request, greeting    "SSH-" protoversion "-" softwareversion [SP comments] [CR] LF, at most 255 bytes
+ *      request, greeting    "SSH-" protoversion "-" softwareversion [SP comments] [CR] LF, at most
+ *                           255 bytes
  *      greeting             lines of text may stand before it (RFC 4253 4.2): they are said with it
- *      answer               length(4) padding(1) message(1)     20 to 49: key exchange (RFC 4250 4.1.2), accepted
- *                                                               1: DISCONNECT, or text: refused
+ *      answer               length(4) padding(1) message(1)     20 to 49: key exchange (RFC 4250
+ *                                                               4.1.2), accepted 1: DISCONNECT, or
+ *                                                               text: refused
  *
- * The greeting is cut behind its line feed: servers send KEXINIT, which is random, right behind it (Dropbear), and
- * the identification itself enters the hash that the key exchange signs (RFC 4253 8), so that it must be exact to
- * the byte. "Exceeded MaxStartups" and "Not allowed at this time" refuse.
+ * The greeting is cut behind its line feed: servers send KEXINIT, which is random, right behind it
+ * (Dropbear), and the identification itself enters the hash that the key exchange signs (RFC 4253
+ * 8), so that it must be exact to the byte. "Exceeded MaxStartups" and "Not allowed at this time"
+ * refuse.
  *
- * Limits: lines before the identification have 2 KiB at most in all, and none begins as the greeting of another protocol does. As long as
- * nothing of the identification has come they are no greeting of SSH's, for any text may begin so.
+ * Limits: lines before the identification have 2 KiB at most in all, and none begins as the
+ * greeting of another protocol does. As long as nothing of the identification has come they are no
+ * greeting of SSH's, for any text may begin so.
  */
 #include "engine/protocols/match.h"
 
 #define LINE_BYTES_MAX   255
 #define LINES_BYTES_MAX  2048
 #define PACKET_BYTES_MAX 35000 /* RFC 4253 6.1 */
-#define GRACE_US         10000 /* nine of ten clients that speak anyway did within 7 ms of the SYN-ACK */
+/* Nine of ten clients that speak anyway did within 7 ms of the SYN-ACK */
+#define GRACE_US 10000
 
 static enum match ssh_check(const uint8_t *request, size_t bytes)
 {
@@ -44,8 +50,8 @@ static bool fits_packet(const uint8_t *data, size_t at)
     }
 }
 
-static enum acceptance ssh_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
-                                   size_t answer_bytes)
+static enum acceptance ssh_accepts(const uint8_t *request, size_t request_bytes,
+                                   const uint8_t *answer, size_t answer_bytes)
 {
     (void)request;
     (void)request_bytes;

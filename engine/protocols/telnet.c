@@ -3,13 +3,15 @@
  * telnet.c - Telnet (RFC 854): either end may begin, and most clients do not wait.
  *
  *      request    IAC (SB, WILL, WON'T, DO, DON'T) option
- *      answer     the same, also where the server began; text (a banner, "login: ") may stand before it
+ *      answer     the same, also where the server began; text (a banner, "login: ") may stand
+ *                 before it
  *
- * What a server says first (options, a banner, both in any mixture) has no end that could be told from its bytes:
- * it is learned like the greeting of a protocol that no file knows.
+ * What a server says first (options, a banner, both in any mixture) has no end that could be told
+ * from its bytes: it is learned like the greeting of a protocol that no file knows.
  *
- * Limits: a client that sends text before any option is not known for Telnet, nor is a server that never sends an
- * option: a service of text alone is learned as `unknown`. Text of more than 1 KiB before the first option is none.
+ * Limits: a client that sends text before any option is not known for Telnet, nor is a server that
+ * never sends an option: a service of text alone is learned as `unknown`. Text of more than 1 KiB
+ * before the first option is none.
  */
 #include "engine/protocols/match.h"
 
@@ -32,11 +34,12 @@ static enum match telnet_check(const uint8_t *request, size_t bytes)
 /* ESC begins what terminals take for colours. */
 static bool is_text(uint8_t c)
 {
-    return c >= ' ' || c == '\0' || c == '\a' || c == '\b' || c == '\t' || c == '\r' || c == '\n' || c == ESC;
+    return c >= ' ' || c == '\0' || c == '\a' || c == '\b' || c == '\t' || c == '\r' || c == '\n' ||
+           c == ESC;
 }
 
-static enum acceptance telnet_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
-                                      size_t answer_bytes)
+static enum acceptance telnet_accepts(const uint8_t *request, size_t request_bytes,
+                                      const uint8_t *answer, size_t answer_bytes)
 {
     size_t at = 0;
 

@@ -1,21 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * tls.c - TLS, for HTTPS and every other service inside it: the client speaks first (RFC 8446 5.1, 4.1.2).
+ * tls.c - TLS, for HTTPS and every other service inside it: the client speaks first (RFC 8446 5.1,
+ * 4.1.2).
  *
  *      byte       0     1  2        3  4          5        6  7  8
- *      request    22    3  0..4     length        1        ...        a handshake record that begins with a ClientHello
- *      answer     22    3  0..4     length        2        ...        ServerHello; HelloRetryRequest looks the same
+ *      request    22    3  0..4     length        1        ...        a handshake record that
+ *                                                                     begins with a ClientHello
+ *      answer     22    3  0..4     length        2        ...        ServerHello;
+ *                                                                     HelloRetryRequest looks the
+ *                                                                     same
  *                 21    3  ...                                        an alert: refused
  *
- * Six bytes decide, so that a ClientHello of several segments is known by its first (post-quantum ones have 1.7 to
- * 2.2 kB). Version 3.0 in the record is what some clients of newer versions write there.
+ * Six bytes decide, so that a ClientHello of several segments is known by its first (post-quantum
+ * ones have 1.7 to 2.2 kB). Version 3.0 in the record is what some clients of newer versions write
+ * there.
  *
- * Its keywords are the server's name (SNI, RFC 6066 3) and the protocols offered (ALPN, RFC 7301 3.1): one of those must
- * be known, as the server chooses among them, in TLS 1.3 unseen. GREASE (RFC 8701) is no protocol. The hello may lie in
- * several segments and several records, so both are read when it has come as far as they stand in it. Of an encrypted
- * hello (ECH) the outer name is meant.
+ * Its keywords are the server's name (SNI, RFC 6066 3) and the protocols offered (ALPN, RFC 7301
+ * 3.1): one of those must be known, as the server chooses among them, in TLS 1.3 unseen. GREASE
+ * (RFC 8701) is no protocol. The hello may lie in several segments and several records, so both are
+ * read when it has come as far as they stand in it. Of an encrypted hello (ECH) the outer name is
+ * meant.
  *
- * Limits: the hello that clients of SSLv2 sent is refused (RFC 6176), also where it offers a newer version.
+ * Limits: the hello that clients of SSLv2 sent is refused (RFC 6176), also where it offers a newer
+ * version.
  */
 #include <string.h>
 
@@ -58,8 +65,8 @@ static enum match tls_check(const uint8_t *request, size_t bytes)
     return match_bytes(fits_client_hello, HELLO_BYTES, request, bytes);
 }
 
-static enum acceptance tls_accepts(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
-                                   size_t answer_bytes)
+static enum acceptance tls_accepts(const uint8_t *request, size_t request_bytes,
+                                   const uint8_t *answer, size_t answer_bytes)
 {
     (void)request;
     (void)request_bytes;
@@ -86,7 +93,8 @@ static enum match next_record(struct hello *hello)
         return MATCH_MORE;
     hello->record_left = (size_t)header[3] << 8 | header[4];
     hello->at += RECORD_HEADER_BYTES;
-    return header[0] == HANDSHAKE && hello->record_left > 0 && hello->record_left <= RECORD_BYTES_MAX
+    return header[0] == HANDSHAKE && hello->record_left > 0 &&
+                   hello->record_left <= RECORD_BYTES_MAX
                ? MATCH_YES
                : MATCH_NO;
 }
@@ -116,7 +124,8 @@ static enum match take(struct hello *hello, uint8_t *out, size_t count)
     return MATCH_YES;
 }
 
-/* A number of `width` bytes, at most `*left`, which is what remains of the thing that it stands in. */
+/* A number of `width` bytes, at most `*left`, which is what remains of the thing that it stands in.
+ */
 static enum match take_number(struct hello *hello, unsigned width, size_t *left, size_t *number)
 {
     uint8_t bytes[3];
@@ -166,7 +175,8 @@ static enum match take_beginning(struct hello *hello, size_t *left)
     if (match == MATCH_YES)
         match = skip(hello, 2 + 32, left); /* version, random */
     for (unsigned width = 0; match == MATCH_YES && width < 3; width++)
-        match = skip_field(hello, width == 1 ? 2 : 1, left); /* session, cipher suites, compression */
+        match =
+            skip_field(hello, width == 1 ? 2 : 1, left); /* session, cipher suites, compression */
     if (match == MATCH_YES && *left > 0)
         match = take_length(hello, 2, left, &extensions);
     if (match == MATCH_YES && *left != extensions)

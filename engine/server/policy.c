@@ -52,7 +52,8 @@ static enum match check_keywords(const struct server_policy *server, enum protoc
     return keywords_accepted(&server->keywords, &found) ? MATCH_YES : MATCH_NO;
 }
 
-bool policy_fits_but_keywords(const struct server_policy *server, const uint8_t *request, size_t bytes)
+bool policy_fits_but_keywords(const struct server_policy *server, const uint8_t *request,
+                              size_t bytes)
 {
     enum protocol_id matched;
 
@@ -64,7 +65,8 @@ static enum match either(enum match a, enum match b)
     return b == MATCH_NO ? a : b;
 }
 
-enum match policy_check_request(const struct server_policy *server, const uint8_t *request, size_t bytes)
+enum match policy_check_request(const struct server_policy *server, const uint8_t *request,
+                                size_t bytes)
 {
     enum protocol_id matched;
     enum match match = protocols_check(server->protocols, request, bytes, &matched);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * policy.h - what the engine has been told of each server: read-only, made by profiles/compile, swapped whole.
+ * policy.h - what the engine has been told of each server: read-only, made by profiles/compile,
+ * swapped whole.
  *
- * A policy is one allocation that its maker owns; engines only read it, between engine_adopt_policy() and the
- * adoption of the next. Mode is not policy: it lives in the shard's server state (server.h).
+ * A policy is one allocation that its maker owns; engines only read it, between
+ * engine_adopt_policy() and the adoption of the next. Mode is not policy: it lives in the shard's
+ * server state (server.h).
  *
- * Two promises are kept per server: the one made now, and the one before, whose cookies and greetings stay valid
- * for one cookie lifetime (ENGINE 3). A promise's generation changes only when its bytes change.
+ * Two promises are kept per server: the one made now, and the one before, whose cookies and
+ * greetings stay valid for one cookie lifetime (ENGINE 3). A promise's generation changes only when
+ * its bytes change.
  */
 #ifndef SYNWARD_ENGINE_SERVER_POLICY_H
 #define SYNWARD_ENGINE_SERVER_POLICY_H
@@ -29,8 +32,10 @@
 enum opening_kind {
     OPENING_CHECK,  /* client first: the request is checked, then opened */
     OPENING_GREET,  /* server first: greeted for the server, the request checked, then opened */
-    OPENING_COOKIE, /* opened after a good cookie at the bare ACK, under limits; the server greets itself */
-    OPENING_COOKIE_REQUEST, /* the same, but only when the client has sent data (it is known to speak first) */
+    OPENING_COOKIE, /* opened after a good cookie at the bare ACK, under limits; the server greets
+                       itself */
+    OPENING_COOKIE_REQUEST, /* the same, but only when the client has sent data (it is known to
+                               speak first) */
     OPENING_PASS,           /* never protected: everything passes untouched */
 };
 
@@ -45,8 +50,9 @@ struct pattern {
 };
 
 /*
- * A template's real greeting is compared in its first `greeting_prefix` and last `greeting_suffix` bytes only, and may be
- * longer or shorter; where it ends is told by the file of `greeting_protocol`.
+ * A template's real greeting is compared in its first `greeting_prefix` and last `greeting_suffix`
+ * bytes only, and may be longer or shorter; where it ends is told by the file of
+ * `greeting_protocol`.
  */
 struct promise {
     uint32_t generation;
@@ -62,9 +68,11 @@ struct server_policy {
     bool armed;
     enum opening_kind opening;
     enum protocol_id greeting_protocol; /* whose greeting it is; classifies unequal greetings */
-    uint32_t greeting_grace_us;         /* how long clients that speak anyway are waited for; 0: not at all */
-    uint64_t protocols; /* accepted ones, bits 1 << enum protocol_id; PROTOCOL_UNKNOWN means the pattern */
-    uint8_t hidden;     /* forms that look random and are accepted, bits of enum hidden_form */
+    uint32_t
+        greeting_grace_us; /* how long clients that speak anyway are waited for; 0: not at all */
+    uint64_t protocols;    /* accepted ones, bits 1 << enum protocol_id; PROTOCOL_UNKNOWN means the
+                              pattern */
+    uint8_t hidden;        /* forms that look random and are accepted, bits of enum hidden_form */
     uint8_t user_hash[EDONKEY_HASH_BYTES]; /* what HIDDEN_EDONKEY is deciphered with */
     bool has_pattern;
     struct pattern pattern;
@@ -96,13 +104,15 @@ static inline size_t policy_bytes(uint32_t count)
 const struct server_policy *policy_find(const struct policy *policy, const struct server_key *key);
 
 /*
- * The request check of DESIGN 5 for this server, as far as it costs no cipher: accepted protocols, then the pattern, then what
- * only looks random; and the keywords of a request whose protocol has any (the others are right by their protocol alone). MORE
- * until they can be read. Hot.
+ * The request check of DESIGN 5 for this server, as far as it costs no cipher: accepted protocols,
+ * then the pattern, then what only looks random; and the keywords of a request whose protocol has
+ * any (the others are right by their protocol alone). MORE until they can be read. Hot.
  */
-enum match policy_check_request(const struct server_policy *server, const uint8_t *request, size_t bytes);
+enum match policy_check_request(const struct server_policy *server, const uint8_t *request,
+                                size_t bytes);
 /* Of a request that was refused: did it fit but for its keywords? */
-bool policy_fits_but_keywords(const struct server_policy *server, const uint8_t *request, size_t bytes);
+bool policy_fits_but_keywords(const struct server_policy *server, const uint8_t *request,
+                              size_t bytes);
 static inline bool policy_wrong_keyword(const struct server_policy *server, const uint8_t *request,
                                         size_t bytes)
 {

@@ -2,8 +2,9 @@
 /*
  * server.c - see server.h.
  *
- * A server is looked for from the slot that its key hashes to on, up to the first free slot, at most SERVER_PROBES_MAX
- * slots: what has no room there is not in the table, so that a full table costs no walk over all of it for each frame.
+ * A server is looked for from the slot that its key hashes to on, up to the first free slot, at
+ * most SERVER_PROBES_MAX slots: what has no room there is not in the table, so that a full table
+ * costs no walk over all of it for each frame.
  *
  *                 trigger under AUTO, operator, another shard
  *      NORMAL  ------------------------------------------------>  ATTACK
@@ -113,7 +114,8 @@ struct server *server_add(struct server_table *table, const struct server_key *k
 void server_table_adopt(struct server_table *table, const struct policy *policy, uint64_t now_us)
 {
     for (uint32_t i = 0; i < table->capacity; i++)
-        if (table->slots[i].policy) /* else nothing is written: a slot that was never used takes no memory */
+        if (table->slots[i]
+                .policy) /* else nothing is written: a slot that was never used takes no memory */
             table->slots[i].policy = NULL;
     for (uint32_t i = 0; policy != NULL && i < policy->count; i++) {
         struct server *server = server_add(table, &policy->servers[i].key, now_us);
@@ -122,8 +124,8 @@ void server_table_adopt(struct server_table *table, const struct policy *policy,
     }
 }
 
-void server_set_setting(struct server_table *table, struct server *server, enum mode_setting setting,
-                        uint64_t now_us)
+void server_set_setting(struct server_table *table, struct server *server,
+                        enum mode_setting setting, uint64_t now_us)
 {
     if (server != NULL) {
         server->setting = setting;
@@ -137,8 +139,8 @@ void server_set_setting(struct server_table *table, struct server *server, enum 
             server_apply(&table->slots[i], table->setting, now_us);
 }
 
-void server_set_mode(struct server *server, enum mode mode, enum trigger_cause cause, uint32_t value,
-                     uint64_t now_us)
+void server_set_mode(struct server *server, enum mode mode, enum trigger_cause cause,
+                     uint32_t value, uint64_t now_us)
 {
     if (server->mode == mode)
         return;
@@ -195,8 +197,8 @@ static enum trigger_cause firing(const struct server_table *table, const struct 
         .common = &table->triggers,
         .shards = table->shards,
         .attack = attack,
-        .doubled =
-            !attack && server->attack_ended_us != 0 && now_us < server->attack_ended_us + TRIGGER_LEAST_US,
+        .doubled = !attack && server->attack_ended_us != 0 &&
+                   now_us < server->attack_ended_us + TRIGGER_LEAST_US,
         .now_us = now_us,
     };
 
@@ -210,7 +212,8 @@ bool server_trigger(struct server_table *table, struct server *server, uint64_t 
 
     if (!server_trigger_due(table, server, now_us))
         return false;
-    /* ENGINE 6: where the answers do not cross the bridge, an attack mode could not know who is served. */
+    /* ENGINE 6: where the answers do not cross the bridge, an attack mode could not know who is
+     * served. */
     if (switches && (server->answered_us == 0 || now_us >= server->answered_us + ANSWERS_FRESH_US))
         return false;
 
@@ -235,6 +238,7 @@ bool server_counts_mismatches(const struct server_table *table, const struct ser
 {
     const struct server_policy *policy = server->policy;
 
-    return policy != NULL && (policy->opening == OPENING_CHECK || policy->opening == OPENING_GREET) &&
+    return policy != NULL &&
+           (policy->opening == OPENING_CHECK || policy->opening == OPENING_GREET) &&
            trigger_limit(&policy->triggers, &table->triggers, TRIGGER_MISMATCH) != TRIGGER_OFF;
 }

@@ -2,16 +2,18 @@
 /*
  * server.h - the mutable state of each server in one shard: mode, setting, what the triggers count.
  *
- * Entries are made by a SYN-ACK that crosses from the server side, and by adopting a policy; never by a client, so
- * that a port scan or a flood cannot fill the table. Open addressing, never deleted from (a server once seen stays;
- * the table is fixed, and a server that finds no room within SERVER_PROBES_MAX slots is passed untouched).
+ * Entries are made by a SYN-ACK that crosses from the server side, and by adopting a policy; never
+ * by a client, so that a port scan or a flood cannot fill the table. Open addressing, never deleted
+ * from (a server once seen stays; the table is fixed, and a server that finds no room within
+ * SERVER_PROBES_MAX slots is passed untouched).
  *
- * Modes. A shard switches a server to attack itself when a trigger fires under SETTING_AUTO, and reports it; the
- * way back is the main thread's word alone (server_set_mode).
+ * Modes. A shard switches a server to attack itself when a trigger fires under SETTING_AUTO, and
+ * reports it; the way back is the main thread's word alone (server_set_mode).
  *
- * What the triggers count, and when one fires, is trigger.h's. A server whose answers do not cross the bridge would be
- * cut off by an attack mode: nobody could be let through to it. So a trigger switches only a server that was seen to
- * answer lately (ANSWERS_FRESH_US); a SYN-ACK is the server's word, which no client can forge or hold back.
+ * What the triggers count, and when one fires, is trigger.h's. A server whose answers do not cross
+ * the bridge would be cut off by an attack mode: nobody could be let through to it. So a trigger
+ * switches only a server that was seen to answer lately (ANSWERS_FRESH_US); a SYN-ACK is the
+ * server's word, which no client can forge or hold back.
  */
 #ifndef SYNWARD_ENGINE_SERVER_SERVER_H
 #define SYNWARD_ENGINE_SERVER_SERVER_H
@@ -30,17 +32,18 @@
 #define SERVER_PROBES_MAX 128
 #define TRIGGER_REPORT_US (1000ull * 1000) /* a firing trigger is reported at most this often */
 /*
- * A server whose last SYN-ACK is older has stopped answering, or answers another way. A Linux server repeats SYN-ACKs at
- * most 16 s apart while somebody might still complete its handshake.
+ * A server whose last SYN-ACK is older has stopped answering, or answers another way. A Linux
+ * server repeats SYN-ACKs at most 16 s apart while somebody might still complete its handshake.
  */
 #define ANSWERS_FRESH_US (20000ull * 1000)
 
 /*
- * What the main thread, which can look into the server's TCP stack, says of its port. That nobody listens is believed for
- * LISTENING_FRESH_US after the main thread has last looked, and no longer where the server answers nevertheless (behind a
- * redirection of its host's, say).
+ * What the main thread, which can look into the server's TCP stack, says of its port. That nobody
+ * listens is believed for LISTENING_FRESH_US after the main thread has last looked, and no longer
+ * where the server answers nevertheless (behind a redirection of its host's, say).
  */
-#define LISTENING_FRESH_US (6000ull * 1000) /* longer than the main thread may take between two looks */
+/* Longer than the main thread may take between two looks */
+#define LISTENING_FRESH_US (6000ull * 1000)
 enum listening {
     LISTENING_UNKNOWN,
     LISTENING_YES,
@@ -48,7 +51,8 @@ enum listening {
     LISTENING_DENIED, /* until the main thread says yes */
 };
 
-/* An address with servers. Only fragments and malformed segments, whose ports are unknown, are judged by it. */
+/* An address with servers. Only fragments and malformed segments, whose ports are unknown, are
+ * judged by it. */
 struct server_host {
     struct {
         struct ip_addr addr;
@@ -67,7 +71,8 @@ struct server {
     enum mode mode;
     enum mode_setting setting;    /* its own, or SETTING_INHERIT */
     enum unknown_servers unknown; /* as the table's */
-    bool unconfirmed; /* it switched itself to attack, and the main thread may not have heard of it */
+    bool unconfirmed; /* it switched itself to attack, and the main thread may not have heard of it
+                       */
     enum trigger_cause cause;
     uint32_t cause_value;
     uint64_t since_us;
@@ -80,15 +85,15 @@ struct server {
     enum listening listening;
     struct token_bucket unlistened; /* SYNs that were passed on although nobody listens */
     struct token_bucket openings;
-    struct token_bucket authenticated;           /* SYNs with TCP-MD5 or TCP-AO that were passed on */
-    struct token_bucket deciphered;              /* requests that cost a cipher (stages/request_check.h) */
-    struct token_bucket observed;                /* connections that the learner hears of */
-    uint16_t ip_id;                              /* next, for servers that count up */
-    const struct server_policy *policy;          /* NULL: not profiled */
+    struct token_bucket authenticated;  /* SYNs with TCP-MD5 or TCP-AO that were passed on */
+    struct token_bucket deciphered;     /* requests that cost a cipher (stages/request_check.h) */
+    struct token_bucket observed;       /* connections that the learner hears of */
+    uint16_t ip_id;                     /* next, for servers that count up */
+    const struct server_policy *policy; /* NULL: not profiled */
     struct cookie_kept cookies[SERVER_PROMISES]; /* by enum server_promise */
-    struct server_host *host; /* of this server's address; NULL: there was no room for it */
-    struct server_host
-        host_slot; /* a slot of the table of hosts, which lies in the same memory: nothing to do with this server */
+    struct server_host *host;     /* of this server's address; NULL: there was no room for it */
+    struct server_host host_slot; /* a slot of the table of hosts, which lies in the same memory:
+                                     nothing to do with this server */
 };
 
 struct server_table {
@@ -104,7 +109,8 @@ struct server_table {
     uint64_t listening_us; /* when the main thread has last looked who listens; 0: never */
 };
 
-/* `slots`: zeroed memory of the caller's. The setting begins as SETTING_AUTO, limits as the defaults, one shard. */
+/* `slots`: zeroed memory of the caller's. The setting begins as SETTING_AUTO, limits as the
+ * defaults, one shard. */
 void server_table_init(struct server_table *table, struct server *slots, uint32_t capacity,
                        const uint64_t seed[2]);
 /* server_find() of another than the one found last. */
@@ -113,7 +119,8 @@ static inline struct server *server_find(struct server_table *table, const struc
 {
     struct server *server = table->last;
 
-    return server != NULL && server_key_equal(&server->key, key) ? server : server_find_other(table, key);
+    return server != NULL && server_key_equal(&server->key, key) ? server
+                                                                 : server_find_other(table, key);
 }
 /* That of a connection, compared in place: a flood asks for each of its segments. */
 static inline struct server *server_of(struct server_table *table, const struct flow_key *key)
@@ -129,8 +136,9 @@ static inline struct server *server_of(struct server_table *table, const struct 
              (uint32_t)(key->server_port ^ server->key.port)) == 0)
             return server;
     }
-    return server_find_other(
-        table, &(const struct server_key){.addr = key->server, .vlan = key->vlan, .port = key->server_port});
+    return server_find_other(table, &(const struct server_key){.addr = key->server,
+                                                               .vlan = key->vlan,
+                                                               .port = key->server_port});
 }
 /* That which a client's plain frame (frame_is_plain()) goes to, straight from the packet. */
 static inline struct server *server_of_plain(struct server_table *table, const uint8_t *data)
@@ -146,25 +154,29 @@ static inline struct server *server_of_plain(struct server_table *table, const u
     key = (struct server_key){.addr = addr_from_v4(addr), .port = port};
     return server_find_other(table, &key);
 }
-/* Finds or makes; NULL where the table is full. A new server's mode follows the setting in force. */
-struct server *server_add(struct server_table *table, const struct server_key *key, uint64_t now_us);
+/* Finds or makes; NULL where the table is full. A new server's mode follows the setting in force.
+ */
+struct server *server_add(struct server_table *table, const struct server_key *key,
+                          uint64_t now_us);
 /* How many servers at this address are in attack mode. */
 uint32_t server_host_attacked(const struct server_table *table, const struct ip_addr *addr,
                               const struct vlan_ids *vlan);
-/* Points every server at its entry of `policy` (NULL where it has none) and makes those that are missing. */
+/* Points every server at its entry of `policy` (NULL where it has none) and makes those that are
+ * missing. */
 void server_table_adopt(struct server_table *table, const struct policy *policy, uint64_t now_us);
 
 /* The setting that counts for this server. */
-static inline enum mode_setting server_setting(const struct server_table *table, const struct server *server)
+static inline enum mode_setting server_setting(const struct server_table *table,
+                                               const struct server *server)
 {
     return server->setting != SETTING_INHERIT ? server->setting : table->setting;
 }
 /* The operator's word; see engine_set_setting(). `server` NULL: for all. */
-void server_set_setting(struct server_table *table, struct server *server, enum mode_setting setting,
-                        uint64_t now_us);
+void server_set_setting(struct server_table *table, struct server *server,
+                        enum mode_setting setting, uint64_t now_us);
 /* The only place where a mode changes. Does nothing where it is in force already. */
-void server_set_mode(struct server *server, enum mode mode, enum trigger_cause cause, uint32_t value,
-                     uint64_t now_us);
+void server_set_mode(struct server *server, enum mode mode, enum trigger_cause cause,
+                     uint32_t value, uint64_t now_us);
 
 /* The main thread knows that it is in attack mode. */
 void server_told(struct server *server);
@@ -177,11 +189,13 @@ static inline bool server_unlistened(const struct server_table *table, const str
     return server->listening == LISTENING_NO && table->listening_us != 0 &&
            now_us - table->listening_us < LISTENING_FRESH_US;
 }
-/* A SYN-ACK of the server was seen. True where this is news: it is the first, or it was said that nobody listens. */
+/* A SYN-ACK of the server was seen. True where this is news: it is the first, or it was said that
+ * nobody listens. */
 bool server_answered(struct server *server, uint64_t now_us);
 /* Half-open (trigger.h), for the mode in force. */
 uint32_t server_half_open(const struct server *server, uint64_t now_us);
-/* False: server_trigger() would say no without counting, as it does for nearly every SYN of a flood. */
+/* False: server_trigger() would say no without counting, as it does for nearly every SYN of a
+ * flood. */
 static inline bool server_trigger_due(const struct server_table *table, const struct server *server,
                                       uint64_t now_us)
 {
@@ -190,13 +204,15 @@ static inline bool server_trigger_due(const struct server_table *table, const st
             now_us >= server->reported_us + TRIGGER_REPORT_US);
 }
 /*
- * To be called after each event that may fire a trigger. Under SETTING_AUTO, switches to attack mode where one fires.
- * Returns true where this is to be reported: switched just now; or last reported TRIGGER_REPORT_US ago and still firing, or not
- * confirmed by server_told(): a report may find no room, and only the main thread ends the attack mode.
+ * To be called after each event that may fire a trigger. Under SETTING_AUTO, switches to attack
+ * mode where one fires. Returns true where this is to be reported: switched just now; or last
+ * reported TRIGGER_REPORT_US ago and still firing, or not confirmed by server_told(): a report may
+ * find no room, and only the main thread ends the attack mode.
  */
 bool server_trigger(struct server_table *table, struct server *server, uint64_t now_us,
                     struct observed_trigger *trigger);
-/* True where the server's requests can be checked, and wrong ones are to put it into attack mode. */
+/* True where the server's requests can be checked, and wrong ones are to put it into attack mode.
+ */
 bool server_counts_mismatches(const struct server_table *table, const struct server *server);
 
 #endif

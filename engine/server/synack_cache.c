@@ -11,7 +11,8 @@ void kept_answer_say(const struct synack_answer *answer, struct segment *segment
     const struct synack_features *features = &answer->features;
 
     segment->flags = (uint8_t)(TCP_SYN | TCP_ACK | (features->ecn ? TCP_ECE : 0));
-    /* A window of 0 would stop every client (ENGINE 5.2, RFC 9293 3.8.6); it stands in a profile only where none was seen. */
+    /* A window of 0 would stop every client (ENGINE 5.2, RFC 9293 3.8.6); it stands in a profile
+     * only where none was seen. */
     segment->window = features->window ? features->window : WINDOW_DEFAULT;
     segment->options_bytes = answer->options_bytes;
 }
@@ -25,7 +26,8 @@ static uint16_t sum_of(const uint8_t *checksum)
     return (uint16_t)~field;
 }
 
-/* Writes the segment between hosts and ports 0, which add nothing to its sums, and takes it apart. */
+/* Writes the segment between hosts and ports 0, which add nothing to its sums, and takes it apart.
+ */
 static void lay_out_v4(const struct engine *engine, struct kept_answer *kept)
 {
     static const uint8_t nobody[4] = {0};
@@ -38,7 +40,8 @@ static void lay_out_v4(const struct engine *engine, struct kept_answer *kept)
     speak_as(engine, kept->promise, &key, &segment);
     kept_answer_say(&kept->answer, &segment);
     segment.options = kept->answer.options;
-    if (!segment_write(buffer, sizeof(buffer), &link, &segment) || kept->answer.timestamps_at % 2 != 0)
+    if (!segment_write(buffer, sizeof(buffer), &link, &segment) ||
+        kept->answer.timestamps_at % 2 != 0)
         return;
     kept->v4.tcp_bytes = (uint8_t)(TCP_HEADER_BYTES + kept->answer.options_bytes);
     kept->v4.timestamps_at =

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * synack_cache.h - SYN-ACKs laid out once for each promise and offer, and kept, as all SYNs of a flood are alike.
+ * synack_cache.h - SYN-ACKs laid out once for each promise and offer, and kept, as all SYNs of a
+ * flood are alike.
  *
- * An answer is kept twice: as what it says (synack.h), for all links and both families; and as the bytes of an IPv4 packet without
- * addresses, ports, numbers and timestamps, with their sum, for plain SYNs (syn_plain.c). segment.c writes both.
+ * An answer is kept twice: as what it says (synack.h), for all links and both families; and as the
+ * bytes of an IPv4 packet without addresses, ports, numbers and timestamps, with their sum, for
+ * plain SYNs (syn_plain.c). segment.c writes both.
  *
- * ANSWERS places for all servers of a shard together, found by server and offer; who comes last stays. A promise lives as long as its
- * policy, so everything is dropped when another is adopted.
+ * ANSWERS places for all servers of a shard together, found by server and offer; who comes last
+ * stays. A promise lives as long as its policy, so everything is dropped when another is adopted.
  */
 #ifndef SYNWARD_ENGINE_SERVER_SYNACK_CACHE_H
 #define SYNWARD_ENGINE_SERVER_SYNACK_CACHE_H
@@ -18,7 +20,8 @@
 
 #define ANSWERS 256u /* a power of two */
 
-/* IP header up to its checksum, and TCP header with options. Sums are native ones (checksum.h), without the checksum fields. */
+/* IP header up to its checksum, and TCP header with options. Sums are native ones (checksum.h),
+ * without the checksum fields. */
 struct answer_v4 {
     uint8_t ip[12];
     uint8_t tcp[TCP_HEADER_BYTES + TCP_OPTIONS_MAX];

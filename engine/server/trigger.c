@@ -12,9 +12,10 @@ static const uint32_t defaults[TRIGGER_CAUSES] = {
     [TRIGGER_REFUSED] = TRIGGER_OFF,
 };
 
-/* --- counting ------------------------------------------------------------------------------------------------ */
+/* --- counting -------------------------------------------------------------------------------- */
 
-/* One more window of 2 s with `sum` SYNs. The mean of the first ones, and from there on one that forgets. */
+/* One more window of 2 s with `sum` SYNs. The mean of the first ones, and from there on one that
+ * forgets. */
 static void usual_add(struct trigger_counts *counts, uint64_t sum)
 {
     if (counts->usual_windows < USUAL_WINDOWS_MAX)
@@ -24,8 +25,8 @@ static void usual_add(struct trigger_counts *counts, uint64_t sum)
 }
 
 /*
- * Brings the mean up to the window before the present one. Of those that have gone by, all but the first are empty, or
- * this would have been called.
+ * Brings the mean up to the window before the present one. Of those that have gone by, all but the
+ * first are empty, or this would have been called.
  */
 void trigger_follow_usual(struct trigger_counts *counts, uint64_t now_us)
 {
@@ -34,7 +35,8 @@ void trigger_follow_usual(struct trigger_counts *counts, uint64_t now_us)
     if (counts->usual_step == 0)
         counts->usual_step = step;
     for (uint32_t work = 0; counts->usual_step < step && work < USUAL_IDLE_WINDOWS; work++) {
-        usual_add(counts, work == 0 ? rate_sum(&counts->syns, counts->syns.step * RATE_STEP_US) : 0);
+        usual_add(counts,
+                  work == 0 ? rate_sum(&counts->syns, counts->syns.step * RATE_STEP_US) : 0);
         counts->usual_step++;
     }
     counts->usual_step = step;
@@ -45,7 +47,8 @@ void trigger_refusal(struct trigger_counts *counts, uint64_t now_us)
     rate_add(&counts->refusals, now_us);
 }
 
-void trigger_accept_queue(struct trigger_counts *counts, uint32_t used, uint32_t limit, uint64_t now_us)
+void trigger_accept_queue(struct trigger_counts *counts, uint32_t used, uint32_t limit,
+                          uint64_t now_us)
 {
     counts->accept_queue_percent = limit ? (uint32_t)((100ull * used + limit - 1) / limit) : 0;
     counts->accept_queue_us = limit ? now_us : 0;
@@ -64,7 +67,7 @@ void trigger_mode(struct trigger_counts *counts, bool attack, uint64_t now_us)
     counts->syns = (struct rate_window){0};
 }
 
-/* --- figures ------------------------------------------------------------------------------------------------- */
+/* --- figures --------------------------------------------------------------------------------- */
 
 uint32_t trigger_half_open(const struct trigger_counts *counts, bool attack, uint64_t now_us)
 {
@@ -92,16 +95,17 @@ static uint32_t share(uint32_t limit, const struct trigger_question *question)
     return part < TRIGGER_OFF ? (uint32_t)part : TRIGGER_OFF - 1;
 }
 
-static bool half_open_fires(const struct trigger_counts *counts, const struct trigger_question *question,
-                            uint32_t limit, uint32_t *value)
+static bool half_open_fires(const struct trigger_counts *counts,
+                            const struct trigger_question *question, uint32_t limit,
+                            uint32_t *value)
 {
     *value = trigger_half_open(counts, question->attack, question->now_us);
     return *value > share(limit, question);
 }
 
 /* Silent for long enough; or so many that there is no waiting for it. */
-static bool silent_fires(const struct trigger_counts *counts, const struct trigger_question *question,
-                         uint32_t limit, uint32_t *value)
+static bool silent_fires(const struct trigger_counts *counts,
+                         const struct trigger_question *question, uint32_t limit, uint32_t *value)
 {
     uint32_t least = share(limit, question), all = rate_sum(&counts->silent, question->now_us);
     uint32_t burst = least + SILENT_BURST / question->shards;
@@ -113,11 +117,13 @@ static bool silent_fires(const struct trigger_counts *counts, const struct trigg
         return true;
     *value = rate_sum_older(&counts->silent, SILENT_AFTER_US, question->now_us);
     return *value >= least &&
-           *value >= rate_sum_older(&counts->handshakes, SILENT_AFTER_US, question->now_us) - *value;
+           *value >=
+               rate_sum_older(&counts->handshakes, SILENT_AFTER_US, question->now_us) - *value;
 }
 
-static bool accept_queue_fires(const struct trigger_counts *counts, const struct trigger_question *question,
-                               uint32_t limit, uint32_t *value)
+static bool accept_queue_fires(const struct trigger_counts *counts,
+                               const struct trigger_question *question, uint32_t limit,
+                               uint32_t *value)
 {
     *value = counts->accept_queue_percent;
     return counts->accept_queue_us &&
@@ -125,26 +131,27 @@ static bool accept_queue_fires(const struct trigger_counts *counts, const struct
 }
 
 /* The figure is how many times the usual rate it is. */
-static bool syn_rate_fires(const struct trigger_counts *counts, const struct trigger_question *question,
-                           uint32_t limit, uint32_t *value)
+static bool syn_rate_fires(const struct trigger_counts *counts,
+                           const struct trigger_question *question, uint32_t limit, uint32_t *value)
 {
     uint64_t sum = rate_sum(&counts->syns, question->now_us);
     uint64_t usual = counts->usual ? counts->usual : 1;
 
-    *value = (uint32_t)(sum * USUAL_SCALE / usual < TRIGGER_OFF ? sum * USUAL_SCALE / usual : TRIGGER_OFF);
+    *value = (uint32_t)(sum * USUAL_SCALE / usual < TRIGGER_OFF ? sum * USUAL_SCALE / usual
+                                                                : TRIGGER_OFF);
     return counts->usual_windows >= USUAL_WINDOWS && sum >= SYN_RATE_LEAST / question->shards &&
            sum * USUAL_SCALE > usual * limit * (question->doubled ? 2 : 1);
 }
 
-static bool mismatch_fires(const struct trigger_counts *counts, const struct trigger_question *question,
-                           uint32_t limit, uint32_t *value)
+static bool mismatch_fires(const struct trigger_counts *counts,
+                           const struct trigger_question *question, uint32_t limit, uint32_t *value)
 {
     *value = rate_sum(&counts->mismatches, question->now_us);
     return *value > share(limit, question);
 }
 
-static bool refused_fires(const struct trigger_counts *counts, const struct trigger_question *question,
-                          uint32_t limit, uint32_t *value)
+static bool refused_fires(const struct trigger_counts *counts,
+                          const struct trigger_question *question, uint32_t limit, uint32_t *value)
 {
     *value = rate_sum(&counts->refusals, question->now_us);
     return *value > share(limit, question);
@@ -167,7 +174,8 @@ enum trigger_cause trigger_firing(const struct trigger_counts *counts,
 
         if (limit == TRIGGER_OFF || !triggers[cause](counts, question, limit, value))
             continue;
-        /* For people, who know nothing of shares: what all shards together will have, if they are alike. */
+        /* For people, who know nothing of shares: what all shards together will have, if they are
+         * alike. */
         if (cause != TRIGGER_ACCEPT_QUEUE && cause != TRIGGER_SYN_RATE)
             *value *= question->shards;
         return cause;

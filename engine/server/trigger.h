@@ -1,32 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * trigger.h - what is counted of a server to tell whether it is attacked, and when that is so (ENGINE 6).
+ * trigger.h - what is counted of a server to tell whether it is attacked, and when that is so
+ * (ENGINE 6).
  *
  *      figure         what it is                                                      default limit
  *      half-open      normal mode: connections whose handshake is not completed       > 200
  *                     attack mode: SYN-ACKs of ours, of the last 2 s, whose cookie
  *                     has not come back
- *      silent         handshakes of the last 2 s whose client has said nothing yet    >= 200, and half of them
+ *      silent         handshakes of the last 2 s whose client has said nothing yet    >= 200, and
+ *                     half of them
  *      accept queue   how full it is, in per cent (told by the main thread)           > 80
  *      SYN rate       SYNs of the last 2 s, as a multiple of what is usual            off
  *      mismatches     wrong first requests of the last 2 s                            off
  *      refusals       RSTs of the server in answer to clients, of the last 2 s        off
  *
- * Silent. A client speaks with the first byte of data that it sends after its handshake. That takes time where the
- * server speaks first or the way is long, so a handshake counts SILENT_AFTER_US after it was completed. A flood must
- * not get that time for free: SILENT_BURST more than the limit count without it.
+ * Silent. A client speaks with the first byte of data that it sends after its handshake. That takes
+ * time where the server speaks first or the way is long, so a handshake counts SILENT_AFTER_US
+ * after it was completed. A flood must not get that time for free: SILENT_BURST more than the limit
+ * count without it.
  *
- * Once each. What was counted is remembered by (connection, client ISN) and taken back when the client answers: SYN-ACKs by tags
- * (tables/seen.h), handshakes by a mark (tables/proved.h), as SYNs can be forged and must not push out what was proved. A client that repeats its
- * own good cookies, or its data, takes back nothing but what it brought itself. Tags and marks may be
- * overwritten under load: then a figure is too high, which in attack mode only prolongs it.
+ * Once each. What was counted is remembered by (connection, client ISN) and taken back when the
+ * client answers: SYN-ACKs by tags (tables/seen.h), handshakes by a mark (tables/proved.h), as SYNs
+ * can be forged and must not push out what was proved. A client that repeats its own good cookies,
+ * or its data, takes back nothing but what it brought itself. Tags and marks may be overwritten
+ * under load: then a figure is too high, which in attack mode only prolongs it.
  *
- * Usual. The SYN rate is compared with a mean over some minutes (USUAL_WINDOWS_MAX), kept in normal mode only, and
- * only once USUAL_WINDOWS windows have been seen.
+ * Usual. The SYN rate is compared with a mean over some minutes (USUAL_WINDOWS_MAX), kept in normal
+ * mode only, and only once USUAL_WINDOWS windows have been seen.
  *
- * Hysteresis. Attack mode ends 30 s after a trigger has fired last (the main thread, mode_watch.h). For
- * TRIGGER_LEAST_US after that the limits are doubled, which holds normal mode where a flood is only dying away, and
- * lets no other through. What was half-open when normal mode came back does not count again.
+ * Hysteresis. Attack mode ends 30 s after a trigger has fired last (the main thread, mode_watch.h).
+ * For TRIGGER_LEAST_US after that the limits are doubled, which holds normal mode where a flood is
+ * only dying away, and lets no other through. What was half-open when normal mode came back does
+ * not count again.
  */
 #ifndef SYNWARD_ENGINE_SERVER_TRIGGER_H
 #define SYNWARD_ENGINE_SERVER_TRIGGER_H
@@ -45,13 +50,14 @@
 #define TRIGGER_SILENT_DEFAULT       200
 #define TRIGGER_ACCEPT_QUEUE_DEFAULT 80
 
-#define TRIGGER_LEAST_US      (10000ull * 1000)
-#define SILENT_AFTER_US       (500ull * 1000)
-#define SILENT_BURST          400
-#define HALF_OPEN_LEFT_US     (60000ull * 1000) /* how long a half-open flow is remembered */
-#define HALF_OPEN_LEFT_MAX    400
-#define SYN_RATE_LEAST        200 /* SYNs in 2 s: below that a multiple of what is usual says nothing */
-#define USUAL_WINDOWS         30  /* of 2 s, before anything is usual */
+#define TRIGGER_LEAST_US   (10000ull * 1000)
+#define SILENT_AFTER_US    (500ull * 1000)
+#define SILENT_BURST       400
+#define HALF_OPEN_LEFT_US  (60000ull * 1000) /* how long a half-open flow is remembered */
+#define HALF_OPEN_LEFT_MAX 400
+/* SYNs in 2 s: below that a multiple of what is usual says nothing */
+#define SYN_RATE_LEAST        200
+#define USUAL_WINDOWS         30 /* of 2 s, before anything is usual */
 #define USUAL_WINDOWS_MAX     128
 #define USUAL_IDLE_WINDOWS    1024 /* without any SYN: whatever was usual is forgotten */
 #define USUAL_SCALE           256
@@ -85,7 +91,7 @@ struct trigger_tag {
     uint32_t x;
 };
 
-/* --- what happens, each told when it does --- */
+/* --- what happens, each told when it does ---------------------------------------------------- */
 
 /* Brings the mean rate of SYNs up to now: before one is counted in normal mode. */
 void trigger_follow_usual(struct trigger_counts *counts, uint64_t now_us);
@@ -98,26 +104,31 @@ static inline void trigger_syn(struct trigger_counts *counts, bool attack, uint6
 }
 
 /* A SYN-ACK of ours went out; the same again counts once. */
-static inline void trigger_asked(struct trigger_counts *counts, struct trigger_tag at, uint64_t now_us)
+static inline void trigger_asked(struct trigger_counts *counts, struct trigger_tag at,
+                                 uint64_t now_us)
 {
     if (tag_put_first(at.table, at.hash, at.x, now_us))
         rate_add(&counts->unanswered, now_us);
 }
 
-/* Its cookie came back. False: that was known, or it went out long ago. Tags keep the time in whole ms. */
-static inline bool trigger_answered(struct trigger_counts *counts, struct trigger_tag at, uint64_t now_us)
+/* Its cookie came back. False: that was known, or it went out long ago. Tags keep the time in whole
+ * ms. */
+static inline bool trigger_answered(struct trigger_counts *counts, struct trigger_tag at,
+                                    uint64_t now_us)
 {
     int64_t age_ms = tag_take(at.table, at.hash, at.x, now_us);
     uint64_t asked_ms = now_us / 1000 - (uint64_t)age_ms;
 
     if (age_ms < 0)
         return false;
-    rate_take_back_aged(&counts->unanswered, counts->unanswered.step - asked_ms / (RATE_STEP_US / 1000));
+    rate_take_back_aged(&counts->unanswered,
+                        counts->unanswered.step - asked_ms / (RATE_STEP_US / 1000));
     return true;
 }
 
 /* A handshake was completed; its client is silent from now on. */
-static inline void trigger_handshake(struct trigger_counts *counts, struct proof_slot *slot, uint64_t step)
+static inline void trigger_handshake(struct trigger_counts *counts, struct proof_slot *slot,
+                                     uint64_t step)
 {
     rate_add_step(&counts->handshakes, step);
     rate_add_step(&counts->silent, step);
@@ -140,7 +151,8 @@ static inline void trigger_mismatch(struct trigger_counts *counts, uint64_t now_
 
 void trigger_refusal(struct trigger_counts *counts, uint64_t now_us);
 /* `used` of `limit` places; a limit of 0 says that nothing is known. */
-void trigger_accept_queue(struct trigger_counts *counts, uint32_t used, uint32_t limit, uint64_t now_us);
+void trigger_accept_queue(struct trigger_counts *counts, uint32_t used, uint32_t limit,
+                          uint64_t now_us);
 /* The mode changes. */
 void trigger_mode(struct trigger_counts *counts, bool attack, uint64_t now_us);
 
@@ -155,7 +167,8 @@ struct trigger_question {
     uint64_t now_us;
 };
 
-/* The first trigger, in the order of enum trigger_cause, whose figure is over its limit, and the figure. */
+/* The first trigger, in the order of enum trigger_cause, whose figure is over its limit, and the
+ * figure. */
 enum trigger_cause trigger_firing(const struct trigger_counts *counts,
                                   const struct trigger_question *question, uint32_t *value);
 

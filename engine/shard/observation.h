@@ -2,15 +2,16 @@
 /*
  * observation.h - what the engine saw, as plain data, for the learner and for the main thread.
  *
- * An observation is a fixed-size copy: it outlives the frame. The engine appends to an observation_queue that the
- * worker empties after each batch; a full queue drops and counts (counters: observations_dropped), it never waits.
+ * An observation is a fixed-size copy: it outlives the frame. The engine appends to an
+ * observation_queue that the worker empties after each batch; a full queue drops and counts
+ * (counters: observations_dropped), it never waits.
  *
- * In normal mode they speak of the connection as it crossed the bridge; for a connection opened by us (attack mode)
- * of its server half, in the server's own sequence numbers: the learner need not know the difference, but for
- * `opened`.
+ * In normal mode they speak of the connection as it crossed the bridge; for a connection opened by
+ * us (attack mode) of its server half, in the server's own sequence numbers: the learner need not
+ * know the difference, but for `opened`.
  *
- * Data is sampled: at most OBSERVATION_FLOW_BYTES each way per flow, from offset 0 on; and of a busy server's connections only some are
- * observed, those whole (observe_choose()).
+ * Data is sampled: at most OBSERVATION_FLOW_BYTES each way per flow, from offset 0 on; and of a
+ * busy server's connections only some are observed, those whole (observe_choose()).
  */
 #ifndef SYNWARD_ENGINE_SHARD_OBSERVATION_H
 #define SYNWARD_ENGINE_SHARD_OBSERVATION_H
@@ -30,10 +31,12 @@ enum observation_kind {
     OBSERVED_ESTABLISHED, /* the client completed the handshake */
     OBSERVED_DATA,        /* data */
     OBSERVED_END,         /* end */
-    OBSERVED_TRIGGER,     /* a trigger fired, or goes on firing (at most once a second per server): trigger */
+    OBSERVED_TRIGGER,     /* a trigger fired, or goes on firing (at most once a second per server):
+                             trigger */
     OBSERVED_SOURCE,      /* a source was put aside, or released: source */
-    OBSERVED_ANSWERED, /* a server has answered that this shard did not know for one; where there are others to be told */
-    OBSERVED_GREETING, /* the real greeting differed from the promised one: greeting */
+    OBSERVED_ANSWERED,    /* a server has answered that this shard did not know for one; where there
+                             are others to be told */
+    OBSERVED_GREETING,    /* the real greeting differed from the promised one: greeting */
 };
 
 enum flow_end {
@@ -66,7 +69,8 @@ struct observed_handshake {
 struct observed_data {
     enum side from;
     uint32_t offset;     /* of the first byte, from that side's ISN + 1 */
-    uint32_t peer_acked; /* how many bytes of the other side's data it acknowledges (0: it had seen none) */
+    uint32_t peer_acked; /* how many bytes of the other side's data it acknowledges (0: it had seen
+                            none) */
     uint32_t wire_bytes; /* payload of the segment; more than `bytes` where the cap cut it */
     uint16_t bytes;      /* copied here */
     bool push;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* observe.c - fills the observation queue. A full queue drops and counts: frames never wait for the learner. */
+/* observe.c - fills the observation queue. A full queue drops and counts: frames never wait for the
+ * learner. */
 #include "engine/shard/observe.h"
 
 #include <string.h>
@@ -67,9 +68,10 @@ void observe_features(const struct frame *frame, const struct tcp_options *optio
 }
 
 /*
- * Under load a server's connections are sampled (DESIGN 2): the learner, and the copies made for it, would cost as much again for each of
- * twenty thousand connections a second, and the five hundredth of them teaches nothing that the others do not. Decided where the server
- * answers, so that what nobody answers takes nobody's place; a connection is followed whole or not at all.
+ * Under load a server's connections are sampled (DESIGN 2): the learner, and the copies made for
+ * it, would cost as much again for each of twenty thousand connections a second, and the five
+ * hundredth of them teaches nothing that the others do not. Decided where the server answers, so
+ * that what nobody answers takes nobody's place; a connection is followed whole or not at all.
  */
 void observe_choose(struct engine *engine, const struct flow *flow, uint64_t now_us)
 {
@@ -113,8 +115,8 @@ static uint32_t least(uint32_t a, uint32_t b)
 }
 
 /*
- * How many more payload bytes of this direction may be copied. Repeated bytes count too, so twice the cap is the
- * end.
+ * How many more payload bytes of this direction may be copied. Repeated bytes count too, so twice
+ * the cap is the end.
  */
 static uint32_t sample_budget(const struct flow_cold *cold, enum side from)
 {
@@ -123,8 +125,9 @@ static uint32_t sample_budget(const struct flow_cold *cold, enum side from)
     return cold->sampled[from] < cap ? cap - cold->sampled[from] : 0;
 }
 
-void observe_data(struct engine *engine, struct flow *flow, enum side from, uint32_t seq, uint32_t ack,
-                  const uint8_t *data, uint32_t present, uint32_t wire_bytes, bool push, uint64_t now_us)
+void observe_data(struct engine *engine, struct flow *flow, enum side from, uint32_t seq,
+                  uint32_t ack, const uint8_t *data, uint32_t present, uint32_t wire_bytes,
+                  bool push, uint64_t now_us)
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
     uint32_t own = from == SIDE_CLIENT ? cold->client_isn : cold->server_isn;
@@ -132,7 +135,8 @@ void observe_data(struct engine *engine, struct flow *flow, enum side from, uint
     uint32_t offset = seq - (own + 1);
 
     while (wire_bytes && offset < OBSERVATION_FLOW_BYTES && sample_budget(cold, from)) {
-        uint32_t bytes = least(present, least(OBSERVATION_DATA_BYTES, OBSERVATION_FLOW_BYTES - offset));
+        uint32_t bytes =
+            least(present, least(OBSERVATION_DATA_BYTES, OBSERVATION_FLOW_BYTES - offset));
         struct observation *slot = observation_new(engine, flow, OBSERVED_DATA, now_us);
 
         if (!slot)
@@ -159,10 +163,12 @@ void observe_payload(struct engine *engine, struct flow *flow, const struct pass
     const struct frame *frame = &passage->frame;
 
     observe_data(engine, flow, passage->from, frame->seq, frame->ack, frame_payload(frame),
-                 frame->payload_present, frame->payload_bytes, frame->flags & TCP_PSH, passage->now_us);
+                 frame->payload_present, frame->payload_bytes, frame->flags & TCP_PSH,
+                 passage->now_us);
 }
 
-void observe_end(struct engine *engine, const struct flow *flow, enum flow_end reason, uint64_t now_us)
+void observe_end(struct engine *engine, const struct flow *flow, enum flow_end reason,
+                 uint64_t now_us)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
     struct observation *slot =
@@ -198,8 +204,8 @@ void observe_trigger(struct engine *engine, const struct server *server,
         slot->trigger = *trigger;
 }
 
-void observe_source(struct engine *engine, const struct server *server, const struct observed_source *source,
-                    uint64_t now_us)
+void observe_source(struct engine *engine, const struct server *server,
+                    const struct observed_source *source, uint64_t now_us)
 {
     struct observation *slot = observation_of_server(engine, server, OBSERVED_SOURCE, now_us);
 
@@ -212,7 +218,8 @@ void observe_answered(struct engine *engine, const struct server *server, uint64
     observation_of_server(engine, server, OBSERVED_ANSWERED, now_us);
 }
 
-void observe_unequal_greeting(struct engine *engine, const struct flow *flow, bool negative, uint64_t now_us)
+void observe_unequal_greeting(struct engine *engine, const struct flow *flow, bool negative,
+                              uint64_t now_us)
 {
     struct observation *slot = observe_follows(flow_cold(&engine->flows, flow))
                                    ? observation_new(engine, flow, OBSERVED_GREETING, now_us)

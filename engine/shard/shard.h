@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * shard.h - what the files of the engine share: the engine itself, and one frame on its way through it.
+ * shard.h - what the files of the engine share: the engine itself, and one frame on its way through
+ * it.
  *
  * For the engine's own files only; everybody else uses engine.h.
  *
- *      syn_plain.c (plain SYNs, answered), ack_plain.c (bare ACKs and first requests with good cookies); all else:
- *      engine.c    --> no flow --------> track.c (normal mode), admission.c (attack mode)
+ *      syn_plain.c (plain SYNs, answered), ack_plain.c (bare ACKs and first requests with good
+ *      cookies); all else: engine.c    --> no flow --------> track.c (normal mode), admission.c
+ *                                      (attack mode)
  *       (parse,    --> tracked flow ---> track.c
  *        look up)  --> opening flow ---> opening.c, stages/greeting_compare.c
  *                  --> spliced flow ---> splice.c
@@ -35,8 +37,10 @@
 /* The promise made for a server without a profile; its generation is never given by compile. */
 #define DEFAULT_PROMISE_GENERATION 0xffffffffu
 
-#define TAGS_ASKED 32768u /* SYN-ACKs of the last 2 s whose cookie has not come back; older ones for strays */
-#define PROOFS     32768u /* connections whose handshake was completed, with what was noted of it (tables/proved.h) */
+/* SYN-ACKs of the last 2 s whose cookie has not come back; older ones for strays */
+#define TAGS_ASKED 32768u
+/* Connections whose handshake was completed, with what was noted of it (tables/proved.h) */
+#define PROOFS     32768u
 #define TAGS_STRAY 16384u /* untracked segments let through in the last 30 s */
 
 struct engine {
@@ -95,7 +99,8 @@ static inline void passage_read_options(struct passage *passage)
 {
     const struct frame *frame = &passage->frame;
 
-    if (tcp_options_parse(frame_options(frame), frame->options_bytes, &passage->options) != OPTIONS_OK &&
+    if (tcp_options_parse(frame_options(frame), frame->options_bytes, &passage->options) !=
+            OPTIONS_OK &&
         passage->from == SIDE_CLIENT)
         passage->options.present |= OPTION_OTHER; /* what was read before the bad one counts */
 }
@@ -111,7 +116,7 @@ static inline struct kept_answer *kept_answer_of(struct engine *engine, const st
                : kept_answer_other(engine, server, promise, offered);
 }
 
-/* --- verdicts --------------------------------------------------------------------------------------------- */
+/* --- verdicts -------------------------------------------------------------------------------- */
 
 static inline void passage_forward(struct passage *passage)
 {
@@ -120,14 +125,16 @@ static inline void passage_forward(struct passage *passage)
     verdict->action = VERDICT_FORWARD;
     verdict->bytes = OFFLOAD_BYTES + passage->frame.bytes;
 }
-static inline void verdict_drop(struct engine *engine, struct verdict *verdict, enum drop_reason reason)
+static inline void verdict_drop(struct engine *engine, struct verdict *verdict,
+                                enum drop_reason reason)
 {
     verdict->action = VERDICT_DROP;
     verdict->reason = reason;
     verdict->bytes = 0;
     engine->counters.drops[reason]++;
 }
-static inline void passage_drop(struct engine *engine, struct passage *passage, enum drop_reason reason)
+static inline void passage_drop(struct engine *engine, struct passage *passage,
+                                enum drop_reason reason)
 {
     verdict_drop(engine, passage->verdict, reason);
 }
@@ -136,7 +143,8 @@ void passage_hold(struct passage *passage);
 /* Builds `segment` in the frame's own buffer and sends it back where the frame came from. */
 void passage_reply(struct engine *engine, struct passage *passage, const struct link_header *link,
                    const struct segment *segment);
-/* The same where all of it goes back as it came: link header, addresses and ports are the frame's (segment_answer()). */
+/* The same where all of it goes back as it came: link header, addresses and ports are the frame's
+ * (segment_answer()). */
 void passage_answer(struct engine *engine, struct passage *passage, const struct segment *segment);
 /* Answers with a RST that the frame's sender must accept; counts `reason`. */
 void passage_reset(struct engine *engine, struct passage *passage, enum drop_reason reason);
@@ -148,17 +156,18 @@ void engine_emit(struct engine *engine, enum side to, const struct link_header *
                  const struct segment *segment);
 
 /* TTL, DF and flow label of what we send in a server's name, as promised. */
-void speak_as(const struct engine *engine, const struct promise *promise, const struct flow_key *key,
-              struct segment *segment);
+void speak_as(const struct engine *engine, const struct promise *promise,
+              const struct flow_key *key, struct segment *segment);
 /*
- * The IPv6 flow label of all that goes to this client (RFC 6437 3: one for all packets of a flow): ours from the SYN-ACK on, so also the server's
- * own segments'.
+ * The IPv6 flow label of all that goes to this client (RFC 6437 3: one for all packets of a flow):
+ * ours from the SYN-ACK on, so also the server's own segments'.
  */
 uint32_t flow_label_to_client(const struct engine *engine, const struct flow_key *key);
 
-/* --- small things that several stages ask ------------------------------------------------------------------ */
+/* --- small things that several stages ask ---------------------------------------------------- */
 
-/* What one shard may have of a limit that all share, in general: connections come to each as often as to another. */
+/* What one shard may have of a limit that all share, in general: connections come to each as often
+ * as to another. */
 static inline uint32_t limit_share(const struct engine *engine, uint32_t limit)
 {
     const uint32_t shards = engine->servers.shards;
@@ -175,27 +184,32 @@ static inline uint64_t engine_hash(const struct engine *engine, const struct flo
 struct server *flow_server(struct engine *engine, const struct flow *flow);
 void flow_bind_server(struct engine *engine, struct flow *flow, struct server *server);
 /* flow_set_state() and the half-open count of the flow's server. */
-void engine_flow_state(struct engine *engine, struct flow *flow, enum flow_state state, uint64_t now_us);
+void engine_flow_state(struct engine *engine, struct flow *flow, enum flow_state state,
+                       uint64_t now_us);
 /* A SYN-ACK of the server was seen. */
 void engine_server_answered(struct engine *engine, struct server *server, uint64_t now_us);
-/* Looks whether a trigger of the server fires, after something that it counts; `server` may be NULL. */
+/* Looks whether a trigger of the server fires, after something that it counts; `server` may be
+ * NULL. */
 void engine_look_at_triggers(struct engine *engine, struct server *server, uint64_t now_us);
-static inline void engine_check_triggers(struct engine *engine, struct server *server, uint64_t now_us)
+static inline void engine_check_triggers(struct engine *engine, struct server *server,
+                                         uint64_t now_us)
 {
     if (server && server_trigger_due(&engine->servers, server, now_us))
         engine_look_at_triggers(engine, server, now_us);
 }
 /* A new flow, after making room where the table is full; NULL: nothing may go. */
-struct flow *engine_flow_new(struct engine *engine, const struct flow_key *key, enum flow_state state,
-                             uint64_t now_us);
+struct flow *engine_flow_new(struct engine *engine, const struct flow_key *key,
+                             enum flow_state state, uint64_t now_us);
 /* Frees a flow with all that hangs on it. */
 void engine_flow_free(struct engine *engine, struct flow *flow);
 /* Makes a flow closing, and says so to the learner. */
-void engine_flow_close(struct engine *engine, struct flow *flow, enum flow_end reason, uint64_t now_us);
+void engine_flow_close(struct engine *engine, struct flow *flow, enum flow_end reason,
+                       uint64_t now_us);
 
-/* The promise with this generation that still counts for the server, or NULL. `ipv4` chooses the default promise. */
-const struct promise *server_promise(const struct engine *engine, const struct server *server, bool ipv4,
-                                     uint32_t generation, uint64_t now_us);
+/* The promise with this generation that still counts for the server, or NULL. `ipv4` chooses the
+ * default promise. */
+const struct promise *server_promise(const struct engine *engine, const struct server *server,
+                                     bool ipv4, uint32_t generation, uint64_t now_us);
 /* The one made now; never NULL. */
 static inline const struct promise *server_promise_now(const struct engine *engine,
                                                        const struct server *server, bool ipv4)
@@ -226,13 +240,15 @@ static inline enum opening_kind server_opening(const struct server *server)
     return server->policy ? server->policy->opening : OPENING_COOKIE;
 }
 
-/* True where --unknown drop keeps new clients from a server in attack mode of which too little is known. */
+/* True where --unknown drop keeps new clients from a server in attack mode of which too little is
+ * known. */
 static inline bool server_refuses_new(const struct server *server)
 {
     return server->unknown == UNKNOWN_DROP && !(server->policy && server->policy->armed);
 }
 
-/* True where a client may wait for the server to speak, and so would not repeat a lost ACK: it must be asked again. */
+/* True where a client may wait for the server to speak, and so would not repeat a lost ACK: it must
+ * be asked again. */
 static inline bool opening_waits_for_ack(const struct server *server)
 {
     enum opening_kind opening = server_opening(server);
@@ -240,7 +256,8 @@ static inline bool opening_waits_for_ack(const struct server *server)
     return opening == OPENING_GREET || opening == OPENING_COOKIE;
 }
 
-/* True where we answer for the server: attack mode, and its policy does not say to let clients pass. */
+/* True where we answer for the server: attack mode, and its policy does not say to let clients
+ * pass. */
 static inline bool server_protected(const struct server *server)
 {
     return server->mode == MODE_ATTACK && server_opening(server) != OPENING_PASS;

@@ -2,9 +2,10 @@
 /*
  * verdict.h - what is to be done with a frame, and the segments of our own that go with it.
  *
- * The frame itself is edited or rebuilt in the buffer it came in. Segments of our own (held data, resent greetings,
- * SYNs to a server) are laid into the engine's outbox, which the worker empties after every engine_input() and
- * engine_tick(): they go out behind the frame that caused them, in order.
+ * The frame itself is edited or rebuilt in the buffer it came in. Segments of our own (held data,
+ * resent greetings, SYNs to a server) are laid into the engine's outbox, which the worker empties
+ * after every engine_input() and engine_tick(): they go out behind the frame that caused them, in
+ * order.
  */
 #ifndef SYNWARD_ENGINE_SHARD_VERDICT_H
 #define SYNWARD_ENGINE_SHARD_VERDICT_H

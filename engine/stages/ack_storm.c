@@ -2,8 +2,9 @@
 /*
  * ack_storm.c - see ack_storm.h.
  *
- * Limits: segments are compared by a digest of 8 bits, so one in 256 that differs counts as the same; a bounce has to follow
- * on another, so 20 in a row by chance do not happen. The clock's low 8 bits come round after 16.8 s.
+ * Limits: segments are compared by a digest of 8 bits, so one in 256 that differs counts as the
+ * same; a bounce has to follow on another, so 20 in a row by chance do not happen. The clock's low
+ * 8 bits come round after 16.8 s.
  */
 #include "engine/stages/ack_storm.h"
 
@@ -11,7 +12,8 @@
 
 #define SECOND FLOW_CLOCK_SECONDS(1)
 
-/* Of all that a host answers: numbers, window, flags, SACK; never 0. Timestamps go on while nothing else does. */
+/* Of all that a host answers: numbers, window, flags, SACK; never 0. Timestamps go on while nothing
+ * else does. */
 static uint8_t digest_of(const struct passage *passage)
 {
     const struct frame *frame = &passage->frame;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * admission.c - judges a client's segment by itself alone: no flow, no memory, only the cookie. See admission.h.
+ * admission.c - judges a client's segment by itself alone: no flow, no memory, only the cookie. See
+ * admission.h.
  *
  * What a segment can be, and which x (the client's ISN) it then speaks of:
  *
@@ -20,24 +21,27 @@
 
 #include <string.h>
 
-#define OPEN_PER_SECOND          1000 /* ENGINE 2.5 */
-#define OPEN_PER_SOURCE          200
-#define STRAYS_PER_SECOND        100
-#define AUTHENTICATED_PER_SECOND 5 /* each server: a flood of them leaves some 300 half-open there at most */
+#define OPEN_PER_SECOND   1000 /* ENGINE 2.5 */
+#define OPEN_PER_SOURCE   200
+#define STRAYS_PER_SECOND 100
+/* Each server: a flood of them leaves some 300 half-open there at most */
+#define AUTHENTICATED_PER_SECOND 5
 #define UNLISTENED_PER_SECOND    10
-#define MSS_LEAST                204 /* of any client, without timestamps: the cookie's smallest entry less 12 */
-#define STRAY_RST_AFTER_MS       3000
-/* How long a client repeats the beginning of what it says: 1, 2, 4, 8, 16 and 32 s (RFC 6298 5.5). */
+/* Of any client, without timestamps: the cookie's smallest entry less 12 */
+#define MSS_LEAST          204
+#define STRAY_RST_AFTER_MS 3000
+/* How long a client repeats the beginning of what it says: 1, 2, 4, 8, 16 and 32 s (RFC 6298 5.5).
+ */
 #define STRAY_OURS_US       (63ull * 1000 * 1000)
 #define LIMIT_SCOPE_OPENING 0x80000000u /* or'ed with the server's index */
 
-/* --- proving ------------------------------------------------------------------------------------------------- */
+/* --- proving --------------------------------------------------------------------------------- */
 
 /* Is `c` a cookie of one promise? Inline: the first try is what a flood of ACKs costs. */
 static inline __attribute__((always_inline)) bool
 prove_cookie(const struct engine *engine, const struct passage *passage, struct server *server,
-             enum server_promise which, const struct promise *promise, uint32_t x, uint32_t c, bool greeted,
-             struct proof *proof)
+             enum server_promise which, const struct promise *promise, uint32_t x, uint32_t c,
+             bool greeted, struct proof *proof)
 {
     const struct cookie_keys *keys = &engine->config.keys;
     const struct flow_key *key = &passage->key;
@@ -49,8 +53,9 @@ prove_cookie(const struct engine *engine, const struct passage *passage, struct 
         return false;
     if (passage->frame.ip_version == 4) {
         memcpy(&client, key->client.bytes + 12, sizeof(client));
-        hash = cookie_hash_v4(cookie_key_of(kept, keys, &server->key, promise->generation, (uint32_t)epoch),
-                              client, key->client_port, x);
+        hash = cookie_hash_v4(
+            cookie_key_of(kept, keys, &server->key, promise->generation, (uint32_t)epoch), client,
+            key->client_port, x);
     } else {
         hash = cookie_hash_kept(kept, keys, key, x, promise->generation, epoch);
     }
@@ -92,8 +97,8 @@ static bool default_promise_counts(const struct server *server, uint64_t now_us)
 
 /* By what is not the cookie itself of the promise made now. */
 static bool __attribute__((noinline))
-prove_otherwise(const struct engine *engine, const struct passage *passage, struct server *server, uint32_t x,
-                uint32_t ack, struct proof *proof)
+prove_otherwise(const struct engine *engine, const struct passage *passage, struct server *server,
+                uint32_t x, uint32_t ack, struct proof *proof)
 {
     const struct server_policy *policy = server->policy;
     bool ipv4 = passage->frame.ip_version == 4;
@@ -104,8 +109,8 @@ prove_otherwise(const struct engine *engine, const struct passage *passage, stru
         prove_promise(engine, passage, server, PROMISE_BEFORE, &policy->before, x, ack, proof))
         return true;
     return default_promise_counts(server, passage->now_us) &&
-           prove_promise(engine, passage, server, PROMISE_DEFAULT, &engine->default_promise[ipv4 ? 0 : 1], x,
-                         ack, proof);
+           prove_promise(engine, passage, server, PROMISE_DEFAULT,
+                         &engine->default_promise[ipv4 ? 0 : 1], x, ack, proof);
 }
 
 /* `ack` is c+1, or c+1+g where the client was greeted, of one of the promises that count. */
@@ -117,7 +122,8 @@ static inline __attribute__((always_inline)) bool prove_at_once(const struct eng
     const struct server_policy *policy = server->policy;
     struct proof other; /* whose address is given away, so that `*proof` may stay in registers */
 
-    if (policy && prove_cookie(engine, passage, server, PROMISE_NOW, &policy->now, x, ack - 1, false, proof))
+    if (policy &&
+        prove_cookie(engine, passage, server, PROMISE_NOW, &policy->now, x, ack - 1, false, proof))
         return true;
     if (!prove_otherwise(engine, passage, server, x, ack, &other))
         return false;
@@ -142,11 +148,12 @@ struct cookie_options proof_client(const struct passage *passage, const struct p
     return client;
 }
 
-/* --- stateless answers --------------------------------------------------------------------------------------- */
+/* --- stateless answers ----------------------------------------------------------------------- */
 
-/* What every segment that we send in the server's name says; seq, ack and flags are the caller's. */
-static void speak_for(const struct engine *engine, const struct promise *promise, const struct flow_key *key,
-                      struct segment *segment)
+/* What every segment that we send in the server's name says; seq, ack and flags are the caller's.
+ */
+static void speak_for(const struct engine *engine, const struct promise *promise,
+                      const struct flow_key *key, struct segment *segment)
 {
     segment_begin(segment);
     speak_as(engine, promise, key, segment);
@@ -155,7 +162,8 @@ static void speak_for(const struct engine *engine, const struct promise *promise
 /* The promised window as it stands in segments after the handshake (RFC 7323 2.3). */
 static uint16_t promised_window(const struct promise *promise, const struct cookie_options *client)
 {
-    if (client->window_scale == WSCALE_NONE || promise->synack.window_scale_state != CAPABILITY_GRANTED)
+    if (client->window_scale == WSCALE_NONE ||
+        promise->synack.window_scale_state != CAPABILITY_GRANTED)
         return promise->synack.window;
     return splice_window(promise->synack.window, (int8_t)-promise->synack.window_scale);
 }
@@ -169,9 +177,11 @@ static void address_to_client(const struct flow_key *key, struct segment *segmen
     segment->dst_port = key->client_port;
 }
 
-/* An ACK in answer to the frame, which echoes its TSval (RFC 7323 4.3); our own TSval carries the cookie's finer bits. */
+/* An ACK in answer to the frame, which echoes its TSval (RFC 7323 4.3); our own TSval carries the
+ * cookie's finer bits. */
 static void speak_established(const struct engine *engine, const struct passage *passage,
-                              const struct proof *proof, struct segment *segment, uint8_t options[12])
+                              const struct proof *proof, struct segment *segment,
+                              uint8_t options[12])
 {
     const struct cookie_options client = proof_client(passage, proof);
 
@@ -181,17 +191,19 @@ static void speak_established(const struct engine *engine, const struct passage 
     segment->ack = passage->frame.seq + frame_seq_bytes(&passage->frame);
     segment->window = promised_window(proof->promise, &client);
     if (proof->timestamps) {
-        uint32_t tsval = cookie_tsval(&engine->config.keys, &passage->key, &client, passage->now_us);
+        uint32_t tsval =
+            cookie_tsval(&engine->config.keys, &passage->key, &client, passage->now_us);
 
         segment->options = options;
         segment->options_bytes = segment_timestamps(options, tsval, passage->options.tsval);
     }
 }
 
-/* --- SYN ------------------------------------------------------------------------------------------------------ */
+/* --- SYN ------------------------------------------------------------------------------------- */
 
-void admission_remember(struct engine *engine, const struct passage *passage, const struct promise *promise,
-                        const struct cookie_options *client, uint32_t c, uint8_t offered)
+void admission_remember(struct engine *engine, const struct passage *passage,
+                        const struct promise *promise, const struct cookie_options *client,
+                        uint32_t c, uint8_t offered)
 {
     struct resend_entry *entry = resend_add(engine->synacks, &passage->key, 0, passage->now_us);
 
@@ -207,14 +219,15 @@ void admission_remember(struct engine *engine, const struct passage *passage, co
 }
 
 /* The SYN-ACK of this answer; `segment->options` points at `options`. */
-static void speak_synack(struct engine *engine, const struct flow_key *key, const struct promise *promise,
-                         const struct synack_answer *answer, const struct cookie_options *client,
-                         uint32_t tsecr, uint64_t now_us, struct segment *segment,
-                         uint8_t options[TCP_OPTIONS_MAX])
+static void speak_synack(struct engine *engine, const struct flow_key *key,
+                         const struct promise *promise, const struct synack_answer *answer,
+                         const struct cookie_options *client, uint32_t tsecr, uint64_t now_us,
+                         struct segment *segment, uint8_t options[TCP_OPTIONS_MAX])
 {
     memcpy(options, answer->options, TCP_OPTIONS_MAX);
     if (answer->timestamps_at) {
-        store_be32(options + answer->timestamps_at, cookie_tsval(&engine->config.keys, key, client, now_us));
+        store_be32(options + answer->timestamps_at,
+                   cookie_tsval(&engine->config.keys, key, client, now_us));
         store_be32(options + answer->timestamps_at + 4, tsecr);
     }
     speak_for(engine, promise, key, segment);
@@ -223,9 +236,9 @@ static void speak_synack(struct engine *engine, const struct flow_key *key, cons
 }
 
 /*
- * The SYN-ACK that the server would give, with a cookie for its ISN (RFC 4987 3.6). Data on the SYN is not acknowledged, as by a
- * server that does not know the Fast Open cookie (RFC 7413 3): the client sends it again. Plain SYNs do not come here, but must get
- * the same (syn_plain.c).
+ * The SYN-ACK that the server would give, with a cookie for its ISN (RFC 4987 3.6). Data on the SYN
+ * is not acknowledged, as by a server that does not know the Fast Open cookie (RFC 7413 3): the
+ * client sends it again. Plain SYNs do not come here, but must get the same (syn_plain.c).
  */
 static void answer_syn(struct engine *engine, struct passage *passage, struct server *server)
 {
@@ -238,13 +251,13 @@ static void answer_syn(struct engine *engine, struct passage *passage, struct se
     struct segment segment;
     uint32_t c;
 
-    client = admission_granted(passage->options.mss, passage->options.wscale, passage->frame.ip_version == 4,
-                               &answer->features);
+    client = admission_granted(passage->options.mss, passage->options.wscale,
+                               passage->frame.ip_version == 4, &answer->features);
     c = cookie_make_kept(&server->cookies[server->policy ? PROMISE_NOW : PROMISE_DEFAULT],
-                         &engine->config.keys, &passage->key, frame->seq, promise->generation, &client,
-                         passage->now_us);
-    speak_synack(engine, &passage->key, promise, answer, &client, passage->options.tsval, passage->now_us,
-                 &segment, options);
+                         &engine->config.keys, &passage->key, frame->seq, promise->generation,
+                         &client, passage->now_us);
+    speak_synack(engine, &passage->key, promise, answer, &client, passage->options.tsval,
+                 passage->now_us, &segment, options);
     segment.seq = c;
     segment.ack = frame->seq + 1;
     segment.ip_id = server_ip_id(server, promise, passage->key.client_port, passage->now_us);
@@ -257,10 +270,12 @@ static void answer_syn(struct engine *engine, struct passage *passage, struct se
 }
 
 /*
- * ENGINE 4: a signed SYN cannot be answered by anybody but its server, and offsets would break what is signed with it: TCP-MD5
- * (RFC 2385 2.0) and TCP-AO (RFC 5925 5.1) cover the header with its numbers. Passed, rarely.
+ * ENGINE 4: a signed SYN cannot be answered by anybody but its server, and offsets would break what
+ * is signed with it: TCP-MD5 (RFC 2385 2.0) and TCP-AO (RFC 5925 5.1) cover the header with its
+ * numbers. Passed, rarely.
  */
-static void pass_authenticated(struct engine *engine, struct passage *passage, struct server *server)
+static void pass_authenticated(struct engine *engine, struct passage *passage,
+                               struct server *server)
 {
     const uint32_t limit = limit_share(engine, AUTHENTICATED_PER_SECOND);
 
@@ -271,8 +286,9 @@ static void pass_authenticated(struct engine *engine, struct passage *passage, s
 }
 
 /*
- * Nobody listens: the client gets the RST that the server would send (RFC 9293 3.10.7.1). A few SYNs are passed on all the
- * same, so that a server whose word proves us wrong (it has just begun to listen; its host redirects the port) has it.
+ * Nobody listens: the client gets the RST that the server would send (RFC 9293 3.10.7.1). A few
+ * SYNs are passed on all the same, so that a server whose word proves us wrong (it has just begun
+ * to listen; its host redirects the port) has it.
  */
 static void refuse_unlistened(struct engine *engine, struct passage *passage, struct server *server)
 {
@@ -304,29 +320,34 @@ static void admit_syn(struct engine *engine, struct passage *passage, struct ser
         return;
     }
     trigger_syn(&server->counts, true, passage->now_us);
-    trigger_asked(&server->counts, (struct trigger_tag){&engine->asked, passage->hash, passage->frame.seq},
+    trigger_asked(&server->counts,
+                  (struct trigger_tag){&engine->asked, passage->hash, passage->frame.seq},
                   passage->now_us);
     engine_check_triggers(engine, server, passage->now_us);
     answer_syn(engine, passage, server);
 }
 
-/* --- a handshake completed ------------------------------------------------------------------------------------ */
+/* --- a handshake completed ------------------------------------------------------------------- */
 
-static inline __attribute__((always_inline)) void
-count_proof(struct engine *engine, const struct passage *passage, struct server *server, struct proof *proof)
+static inline __attribute__((always_inline)) void count_proof(struct engine *engine,
+                                                              const struct passage *passage,
+                                                              struct server *server,
+                                                              struct proof *proof)
 {
     proof->slot = admission_count_proof(engine, server, passage->hash, proof->x, passage->now_us);
 }
 
 /* ENGINE 2.5: opens without a request check, under limits for the server and for each source. */
 static void open_limited(struct engine *engine, struct passage *passage, struct server *server,
-                         const struct proof *proof, struct flow *closing, const uint8_t *data, uint32_t bytes,
-                         bool fin)
+                         const struct proof *proof, struct flow *closing, const uint8_t *data,
+                         uint32_t bytes, bool fin)
 {
     const struct server_policy *policy = server->policy;
-    uint32_t per_server = policy && policy->open_per_second ? policy->open_per_second : OPEN_PER_SECOND;
-    uint32_t per_source =
-        policy && policy->open_per_source_per_second ? policy->open_per_source_per_second : OPEN_PER_SOURCE;
+    uint32_t per_server =
+        policy && policy->open_per_second ? policy->open_per_second : OPEN_PER_SECOND;
+    uint32_t per_source = policy && policy->open_per_source_per_second
+                              ? policy->open_per_source_per_second
+                              : OPEN_PER_SOURCE;
     uint32_t scope = LIMIT_SCOPE_OPENING | (uint32_t)(server - engine->servers.slots);
 
     per_server = limit_share(engine, per_server);
@@ -351,8 +372,8 @@ static bool greeting_fits(const struct passage *passage, const struct proof *pro
 }
 
 /*
- * Puts G into the segment; for a client whose MSS is smaller, as a super-frame that leaves the TAP in pieces. The MSS
- * counts what options take (RFC 9293 3.7.1).
+ * Puts G into the segment; for a client whose MSS is smaller, as a super-frame that leaves the TAP
+ * in pieces. The MSS counts what options take (RFC 9293 3.7.1).
  */
 static void speak_greeting(const struct promise *promise, uint16_t mss, bool timestamps,
                            struct segment *segment)
@@ -365,11 +386,13 @@ static void speak_greeting(const struct promise *promise, uint16_t mss, bool tim
     segment->gso_bytes = promise->greeting_bytes > limit ? limit : 0;
 }
 
-/* Remembers that G was said, or is to be said after `grace_us`. False: the source has its share of the ring. */
-static bool remember_greeting(struct engine *engine, const struct passage *passage, const struct proof *proof,
-                              uint64_t grace_us)
+/* Remembers that G was said, or is to be said after `grace_us`. False: the source has its share of
+ * the ring. */
+static bool remember_greeting(struct engine *engine, const struct passage *passage,
+                              const struct proof *proof, uint64_t grace_us)
 {
-    struct resend_entry *entry = resend_add(engine->greetings, &passage->key, grace_us, passage->now_us);
+    struct resend_entry *entry =
+        resend_add(engine->greetings, &passage->key, grace_us, passage->now_us);
 
     if (!entry)
         return false;
@@ -385,7 +408,8 @@ static bool remember_greeting(struct engine *engine, const struct passage *passa
 
 /* The segment that says the greeting in answer to the frame. */
 static void speak_greeting_now(const struct engine *engine, const struct passage *passage,
-                               const struct proof *proof, struct segment *segment, uint8_t options[12])
+                               const struct proof *proof, struct segment *segment,
+                               uint8_t options[12])
 {
     speak_established(engine, passage, proof, segment, options);
     speak_greeting(proof->promise, proof_client(passage, proof).mss, proof->timestamps, segment);
@@ -410,7 +434,8 @@ static void greet(struct engine *engine, struct passage *passage, struct server 
 }
 
 /* True where G was said to this client already, or is about to be. */
-static bool greeted_already(struct engine *engine, const struct passage *passage, const struct proof *proof)
+static bool greeted_already(struct engine *engine, const struct passage *passage,
+                            const struct proof *proof)
 {
     const struct resend_entry *entry = resend_find(engine->greetings, &passage->key);
 
@@ -418,8 +443,9 @@ static bool greeted_already(struct engine *engine, const struct passage *passage
 }
 
 /*
- * A request already handed to the server on this (tuple, x) must not run twice (ENGINE 5.8): the copy is one of RFC 7323 5.8's
- * duplicates of an earlier incarnation, for which the server itself would no longer know better.
+ * A request already handed to the server on this (tuple, x) must not run twice (ENGINE 5.8): the
+ * copy is one of RFC 7323 5.8's duplicates of an earlier incarnation, for which the server itself
+ * would no longer know better.
  */
 static bool served_already(const struct engine *engine, const struct passage *passage,
                            const struct proof *proof)
@@ -427,7 +453,8 @@ static bool served_already(const struct engine *engine, const struct passage *pa
     return served_lately(&engine->served, passage->hash, proof->x, passage->now_us);
 }
 
-/* G has arrived, at c+1. Its entry goes, but a copy of an ACK from before it must not be greeted again, nor by the server. */
+/* G has arrived, at c+1. Its entry goes, but a copy of an ACK from before it must not be greeted
+ * again, nor by the server. */
 static void greeting_heard(struct engine *engine, const struct passage *passage, uint32_t c)
 {
     resend_remove(engine->greetings, &passage->key);
@@ -446,8 +473,8 @@ static bool bare_is_late(const struct engine *engine, const struct passage *pass
 
 /* Its server has the word now: greeted in its name, or opened so that it greets for itself. */
 static void __attribute__((noinline))
-admit_waiting(struct engine *engine, struct passage *passage, struct server *server, struct proof proof,
-              struct flow *closing)
+admit_waiting(struct engine *engine, struct passage *passage, struct server *server,
+              struct proof proof, struct flow *closing)
 {
     bool greets = server_opening(server) == OPENING_GREET && proof.promise->greeting_bytes;
 
@@ -462,16 +489,18 @@ admit_waiting(struct engine *engine, struct passage *passage, struct server *ser
         greet(engine, passage, server, &proof);
     else
         /*
-         * Without room for all of G, too: a part of it would have an ack that proves nothing, and to let the server greet would open
-         * it to whoever announces a tiny window. The client is greeted once it says that it has room (RFC 9293 3.8.6).
+         * Without room for all of G, too: a part of it would have an ack that proves nothing, and
+         * to let the server greet would open it to whoever announces a tiny window. The client is
+         * greeted once it says that it has room (RFC 9293 3.8.6).
          */
         passage_drop(engine, passage, DROP_answered);
 }
 
-/* The bare ACK that completes a handshake, or any that repeats it. Inline: most of a flood of ACKs ends here. */
-static inline __attribute__((always_inline)) void admit_bare(struct engine *engine, struct passage *passage,
-                                                             struct server *server, struct proof *proof,
-                                                             struct flow *closing)
+/* The bare ACK that completes a handshake, or any that repeats it. Inline: most of a flood of ACKs
+ * ends here. */
+static inline __attribute__((always_inline)) void
+admit_bare(struct engine *engine, struct passage *passage, struct server *server,
+           struct proof *proof, struct flow *closing)
 {
     enum opening_kind opening = server_opening(server);
 
@@ -479,13 +508,14 @@ static inline __attribute__((always_inline)) void admit_bare(struct engine *engi
     resend_remove(engine->synacks, &passage->key);
     if (proof->greeted)
         greeting_heard(engine, passage, proof->c);
-    if (opening == OPENING_COOKIE || opening == OPENING_PASS || (opening == OPENING_GREET && !proof->greeted))
+    if (opening == OPENING_COOKIE || opening == OPENING_PASS ||
+        (opening == OPENING_GREET && !proof->greeted))
         admit_waiting(engine, passage, server, *proof, closing);
     else
         passage_drop(engine, passage, DROP_answered);
 }
 
-/* --- the request ------------------------------------------------------------------------------------------------ */
+/* --- the request ----------------------------------------------------------------------------- */
 
 /* What the client has said so far: the frame's payload, or an assembly that it was added to. */
 struct request {
@@ -495,7 +525,8 @@ struct request {
     struct assembly *assembly; /* NULL: it all stands in the frame */
 };
 
-static void credit(struct engine *engine, const struct passage *passage, const struct server *server)
+static void credit(struct engine *engine, const struct passage *passage,
+                   const struct server *server)
 {
     struct observed_source released;
 
@@ -505,11 +536,12 @@ static void credit(struct engine *engine, const struct passage *passage, const s
 }
 
 /* As a host without the connection (RFC 9293 3.10.7.1): RST at the ack that the client named. */
-static inline void refuse_request(struct engine *engine, struct passage *passage, struct server *server,
-                                  const struct proof *proof, const struct request *request,
-                                  enum drop_reason reason)
+static inline void refuse_request(struct engine *engine, struct passage *passage,
+                                  struct server *server, const struct proof *proof,
+                                  const struct request *request, enum drop_reason reason)
 {
-    bool may_be_reset = admission_blame(engine, server, &passage->key.client, proof->slot, passage->now_us);
+    bool may_be_reset =
+        admission_blame(engine, server, &passage->key.client, proof->slot, passage->now_us);
 
     if (request->assembly)
         assembly_close(engine->assemblies, request->assembly);
@@ -520,7 +552,8 @@ static inline void refuse_request(struct engine *engine, struct passage *passage
         passage_drop(engine, passage, reason);
 }
 
-/* Too short to decide on: kept for 10 s. False: there is no room, or the client has no more to say. */
+/* Too short to decide on: kept for 10 s. False: there is no room, or the client has no more to say.
+ */
 static bool assemble(struct engine *engine, struct passage *passage, const struct proof *proof,
                      const struct request *request, enum assembly_result added)
 {
@@ -529,7 +562,8 @@ static bool assemble(struct engine *engine, struct passage *passage, const struc
     engine->counters.requests_need_more++;
     if (assembly)
         return added != ASSEMBLY_UNCHANGED && added != ASSEMBLY_FULL;
-    assembly = assembly_open(engine->assemblies, &passage->key, proof->x, proof->c, passage->now_us);
+    assembly =
+        assembly_open(engine->assemblies, &passage->key, proof->x, proof->c, passage->now_us);
     if (!assembly)
         return false;
     assembly->promise_generation = proof->promise->generation;
@@ -540,13 +574,15 @@ static bool assemble(struct engine *engine, struct passage *passage, const struc
 }
 
 static void open_request(struct engine *engine, struct passage *passage, struct server *server,
-                         const struct proof *proof, struct flow *closing, const struct request *request,
-                         bool limited)
+                         const struct proof *proof, struct flow *closing,
+                         const struct request *request, bool limited)
 {
     if (limited)
-        open_limited(engine, passage, server, proof, closing, request->data, request->bytes, request->fin);
+        open_limited(engine, passage, server, proof, closing, request->data, request->bytes,
+                     request->fin);
     else
-        opening_begin(engine, passage, server, proof, closing, request->data, request->bytes, request->fin);
+        opening_begin(engine, passage, server, proof, closing, request->data, request->bytes,
+                      request->fin);
     if (request->assembly)
         assembly_close(engine->assemblies, request->assembly);
 }
@@ -563,11 +599,12 @@ static inline bool talks_too_early(const struct server *server, const struct pro
 }
 
 /*
- * Its request came with the handshake's own ACK, before anything could be said to it: G goes out beside the
- * opening, so that the server's own greeting may be swallowed as for everybody (ENGINE 2.4).
+ * Its request came with the handshake's own ACK, before anything could be said to it: G goes out
+ * beside the opening, so that the server's own greeting may be swallowed as for everybody (ENGINE
+ * 2.4).
  */
-static void greet_beside(struct engine *engine, const struct passage *passage, const struct server *server,
-                         const struct proof *proof)
+static void greet_beside(struct engine *engine, const struct passage *passage,
+                         const struct server *server, const struct proof *proof)
 {
     struct link_header link;
     struct segment segment;
@@ -584,9 +621,10 @@ static void greet_beside(struct engine *engine, const struct passage *passage, c
     engine->counters.greetings_sent++;
 }
 
-static inline void judge_request(struct engine *engine, struct passage *passage, struct server *server,
-                                 const struct proof *proof, struct flow *closing,
-                                 const struct request *request, enum assembly_result added)
+static inline void judge_request(struct engine *engine, struct passage *passage,
+                                 struct server *server, const struct proof *proof,
+                                 struct flow *closing, const struct request *request,
+                                 enum assembly_result added)
 {
     bool early = talks_too_early(server, proof), put_off = false, wrong_keyword;
     enum match match = early ? MATCH_NO
@@ -602,7 +640,8 @@ static inline void judge_request(struct engine *engine, struct passage *passage,
     } else if (match == MATCH_NO || request->fin) { /* or nothing more will come */
         wrong_keyword = match == MATCH_NO && !early &&
                         policy_wrong_keyword(server->policy, request->data, request->bytes);
-        refuse_request(engine, passage, server, proof, request, wrong_keyword ? DROP_keyword : DROP_mismatch);
+        refuse_request(engine, passage, server, proof, request,
+                       wrong_keyword ? DROP_keyword : DROP_mismatch);
     } else if (assemble(engine, passage, proof, request, added)) {
         passage_hold(passage);
     } else {
@@ -612,12 +651,14 @@ static inline void judge_request(struct engine *engine, struct passage *passage,
 
 /* What `request` says; `added`: what of it came with this segment. */
 static void __attribute__((noinline))
-admit_data(struct engine *engine, struct passage *passage, struct server *server, struct proof proof,
-           struct flow *closing, struct assembly *assembly, enum assembly_result added)
+admit_data(struct engine *engine, struct passage *passage, struct server *server,
+           struct proof proof, struct flow *closing, struct assembly *assembly,
+           enum assembly_result added)
 {
     const struct frame *frame = &passage->frame;
     enum opening_kind opening = server_opening(server);
-    struct request request = {frame_payload(frame), frame->payload_bytes, frame->flags & TCP_FIN, NULL};
+    struct request request = {frame_payload(frame), frame->payload_bytes, frame->flags & TCP_FIN,
+                              NULL};
 
     if (served_already(engine, passage, &proof)) {
         passage_reset_by(engine, passage, server, DROP_stray);
@@ -635,8 +676,8 @@ admit_data(struct engine *engine, struct passage *passage, struct server *server
 }
 
 void admission_request(struct engine *engine, uint8_t *buffer, uint32_t bytes, uint64_t hash,
-                       uint32_t capacity, uint64_t now_us, struct verdict *verdict, struct server *server,
-                       uint32_t read)
+                       uint32_t capacity, uint64_t now_us, struct verdict *verdict,
+                       struct server *server, uint32_t read)
 {
     struct passage passage;
     struct proof proof;
@@ -667,9 +708,10 @@ static bool is_padding(const struct frame *frame)
     return true;
 }
 
-/* --- closing, keepalive --------------------------------------------------------------------------------------- */
+/* --- closing, keepalive ---------------------------------------------------------------------- */
 
-/* A client that leaves before it has asked: FIN+ACK, as an idle server would (RFC 9293 3.6), behind G where that is due. */
+/* A client that leaves before it has asked: FIN+ACK, as an idle server would (RFC 9293 3.6), behind
+ * G where that is due. */
 static void admit_fin(struct engine *engine, struct passage *passage, struct server *server,
                       struct proof *proof)
 {
@@ -683,18 +725,21 @@ static void admit_fin(struct engine *engine, struct passage *passage, struct ser
     speak_established(engine, passage, proof, &segment, options);
     segment.flags |= TCP_FIN;
     if (server_opening(server) == OPENING_GREET && !proof->greeted && greeting_fits(passage, proof))
-        speak_greeting(proof->promise, proof_client(passage, proof).mss, proof->timestamps, &segment);
+        speak_greeting(proof->promise, proof_client(passage, proof).mss, proof->timestamps,
+                       &segment);
     passage_answer(engine, passage, &segment);
 }
 
-/* RFC 9293 3.8.4, and RFC 9293 3.8.6.1 for probes. Where the handshake's ACK was lost, it stands for that ACK. */
+/* RFC 9293 3.8.4, and RFC 9293 3.8.6.1 for probes. Where the handshake's ACK was lost, it stands
+ * for that ACK. */
 static void admit_keepalive(struct engine *engine, struct passage *passage, struct server *server,
                             struct proof *proof, struct flow *closing)
 {
     struct segment segment;
     uint8_t options[12];
 
-    if (opening_waits_for_ack(server) && !proof->greeted && !greeted_already(engine, passage, proof)) {
+    if (opening_waits_for_ack(server) && !proof->greeted &&
+        !greeted_already(engine, passage, proof)) {
         admit_bare(engine, passage, server, proof, closing);
         return;
     }
@@ -703,11 +748,12 @@ static void admit_keepalive(struct engine *engine, struct passage *passage, stru
     passage_answer(engine, passage, &segment);
 }
 
-/* --- dispatch --------------------------------------------------------------------------------------------------- */
+/* --- dispatch -------------------------------------------------------------------------------- */
 
 /* More of a request that is being put together. */
-static bool __attribute__((noinline)) admit_assembled_part(struct engine *engine, struct passage *passage,
-                                                           struct server *server, struct flow *closing)
+static bool __attribute__((noinline))
+admit_assembled_part(struct engine *engine, struct passage *passage, struct server *server,
+                     struct flow *closing)
 {
     struct assembly *assembly = assembly_find(engine->assemblies, &passage->key);
     const struct frame *frame = &passage->frame;
@@ -730,16 +776,17 @@ static bool __attribute__((noinline)) admit_assembled_part(struct engine *engine
     return true;
 }
 
-static inline bool admit_assembled(struct engine *engine, struct passage *passage, struct server *server,
-                                   struct flow *closing)
+static inline bool admit_assembled(struct engine *engine, struct passage *passage,
+                                   struct server *server, struct flow *closing)
 {
-    return assembly_count(engine->assemblies) && admit_assembled_part(engine, passage, server, closing);
+    return assembly_count(engine->assemblies) &&
+           admit_assembled_part(engine, passage, server, closing);
 }
 
 /* A bare FIN, or a few bytes, at x+1. */
 static void __attribute__((noinline))
-admit_little(struct engine *engine, struct passage *passage, struct server *server, struct proof proof,
-             struct flow *closing)
+admit_little(struct engine *engine, struct passage *passage, struct server *server,
+             struct proof proof, struct flow *closing)
 {
     if (!passage->frame.payload_bytes)
         admit_fin(engine, passage, server, &proof);
@@ -750,8 +797,8 @@ admit_little(struct engine *engine, struct passage *passage, struct server *serv
 }
 
 /*
- * Beyond x+1 a segment alone proves nothing: its beginning was lost and will be repeated. A client that we greeted
- * lately is remembered, though, and its ACK of the greeting counts.
+ * Beyond x+1 a segment alone proves nothing: its beginning was lost and will be repeated. A client
+ * that we greeted lately is remembered, though, and its ACK of the greeting counts.
  */
 static bool admit_greeted(struct engine *engine, struct passage *passage, struct server *server)
 {
@@ -768,8 +815,10 @@ static bool admit_greeted(struct engine *engine, struct passage *passage, struct
     return true;
 }
 
-/* The closing connection's own segments, told without a hash; a new one on the tuple has another x (ENGINE 5.7). */
-static bool is_of_closing(const struct engine *engine, const struct frame *frame, const struct flow *closing)
+/* The closing connection's own segments, told without a hash; a new one on the tuple has another x
+ * (ENGINE 5.7). */
+static bool is_of_closing(const struct engine *engine, const struct frame *frame,
+                          const struct flow *closing)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, closing);
 
@@ -779,16 +828,19 @@ static bool is_of_closing(const struct engine *engine, const struct frame *frame
 
 /* An ACK that does not speak of x+1. */
 static bool __attribute__((noinline))
-admit_elsewhere(struct engine *engine, struct passage *passage, struct server *server, struct flow *closing)
+admit_elsewhere(struct engine *engine, struct passage *passage, struct server *server,
+                struct flow *closing)
 {
     const struct frame *frame = &passage->frame;
     struct proof proof;
 
-    if (frame->payload_bytes <= 1 && prove(engine, passage, server, frame->seq, frame->ack, &proof)) {
+    if (frame->payload_bytes <= 1 &&
+        prove(engine, passage, server, frame->seq, frame->ack, &proof)) {
         admit_keepalive(engine, passage, server, &proof, closing);
         return true;
     }
-    if (!frame_seq_bytes(frame) && prove(engine, passage, server, frame->seq - 2, frame->ack - 1, &proof)) {
+    if (!frame_seq_bytes(frame) &&
+        prove(engine, passage, server, frame->seq - 2, frame->ack - 1, &proof)) {
         passage_drop(engine, passage, DROP_answered);
         return true;
     }
@@ -817,8 +869,8 @@ static inline bool admit_ack(struct engine *engine, struct passage *passage, str
 }
 
 /*
- * A RST of a client that we have greeted, or promised to: it wants nothing more, where the number is exact (RFC 5961 3.2).
- * Never answered (RFC 9293 3.10.7.1).
+ * A RST of a client that we have greeted, or promised to: it wants nothing more, where the number
+ * is exact (RFC 5961 3.2). Never answered (RFC 9293 3.10.7.1).
  */
 static void admit_rst(struct engine *engine, struct passage *passage)
 {
@@ -832,8 +884,8 @@ static void admit_rst(struct engine *engine, struct passage *passage)
 }
 
 /* A RST, a SYN, or what has neither SYN nor ACK. */
-static bool __attribute__((noinline))
-admit_other(struct engine *engine, struct passage *passage, struct server *server, struct flow *closing)
+static bool __attribute__((noinline)) admit_other(struct engine *engine, struct passage *passage,
+                                                  struct server *server, struct flow *closing)
 {
     uint8_t flags = passage->frame.flags;
     bool attack = server->mode == MODE_ATTACK;
@@ -860,7 +912,8 @@ admit_other(struct engine *engine, struct passage *passage, struct server *serve
 }
 
 /* Whoever answers checks first (RFC 9293 3.1); what only passes is its receiver's to check. */
-bool admission(struct engine *engine, struct passage *passage, struct server *server, struct flow *closing)
+bool admission(struct engine *engine, struct passage *passage, struct server *server,
+               struct flow *closing)
 {
     if ((passage->frame.flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_ACK)
         return admit_other(engine, passage, server, closing);
@@ -870,28 +923,29 @@ bool admission(struct engine *engine, struct passage *passage, struct server *se
     return true;
 }
 
-/* --- strays ----------------------------------------------------------------------------------------------------- */
+/* --- strays ---------------------------------------------------------------------------------- */
 
 /*
- * True where the segment is the rest of a request whose beginning was lost, and with it the handshake's ACK: it echoes a SYN-ACK or
- * greeting of ours (RFC 7323 3.2), or lies within the first window behind a SYN that we answered. The server would reset what it has
- * never heard of.
+ * True where the segment is the rest of a request whose beginning was lost, and with it the
+ * handshake's ACK: it echoes a SYN-ACK or greeting of ours (RFC 7323 3.2), or lies within the first
+ * window behind a SYN that we answered. The server would reset what it has never heard of.
  */
 static bool stray_is_ours(const struct engine *engine, const struct passage *passage)
 {
-    uint32_t behind_syn =
-        tag_passed(&engine->asked, passage->hash, passage->frame.seq, STRAY_OURS_US / 1000, passage->now_us);
+    uint32_t behind_syn = tag_passed(&engine->asked, passage->hash, passage->frame.seq,
+                                     STRAY_OURS_US / 1000, passage->now_us);
 
     if (behind_syn > 1 && behind_syn <= UINT16_MAX)
         return true;
     return (passage->options.present & OPTION_TIMESTAMPS) &&
-           cookie_tsecr_is_ours(&engine->config.keys, &passage->key, passage->options.tsecr, STRAY_OURS_US,
-                                passage->now_us);
+           cookie_tsecr_is_ours(&engine->config.keys, &passage->key, passage->options.tsecr,
+                                STRAY_OURS_US, passage->now_us);
 }
 
 void admission_stray(struct engine *engine, struct passage *passage)
 {
-    bool proved_lately = proof_lately(&engine->proofs, passage->hash, (uint32_t)(passage->now_us / 1000));
+    bool proved_lately =
+        proof_lately(&engine->proofs, passage->hash, (uint32_t)(passage->now_us / 1000));
     const uint32_t limit = limit_share(engine, STRAYS_PER_SECOND);
 
     engine->counters.cookies_rejected++;
@@ -915,7 +969,7 @@ void admission_stray_reset(struct engine *engine, struct passage *passage)
         passage_forward(passage);
 }
 
-/* --- saying it again --------------------------------------------------------------------------------------------- */
+/* --- saying it again ------------------------------------------------------------------------- */
 
 static void resend_greeting(struct engine *engine, const struct resend_entry *entry,
                             const struct promise *promise, uint64_t now_us)
@@ -939,7 +993,8 @@ static void resend_greeting(struct engine *engine, const struct resend_entry *en
     engine_emit(engine, SIDE_CLIENT, &entry->link, &segment);
 }
 
-/* The newest TSval that the server has sent on this flow, as far as it is remembered while the greeting is due. */
+/* The newest TSval that the server has sent on this flow, as far as it is remembered while the
+ * greeting is due. */
 static uint32_t newest_tsval(const struct engine *engine, const struct flow *flow)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
@@ -948,7 +1003,8 @@ static uint32_t newest_tsval(const struct engine *engine, const struct flow *flo
                                         : cold->newest_tsval;
 }
 
-/* c+1: the ends of both greetings are aligned, their beginnings are where their lengths put them (ENGINE 2.4). */
+/* c+1: the ends of both greetings are aligned, their beginnings are where their lengths put them
+ * (ENGINE 2.4). */
 static uint32_t greeting_starts(const struct engine *engine, const struct flow *flow,
                                 const struct promise *promise)
 {
@@ -959,8 +1015,9 @@ static uint32_t greeting_starts(const struct engine *engine, const struct flow *
     return flow->ack_floor + flow->delta - promise->greeting_bytes;
 }
 
-void admission_greet_flow(struct engine *engine, const struct flow *flow, const struct link_header *to_client,
-                          const struct promise *promise, uint32_t tsecr)
+void admission_greet_flow(struct engine *engine, const struct flow *flow,
+                          const struct link_header *to_client, const struct promise *promise,
+                          uint32_t tsecr)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
     struct segment segment;
@@ -970,7 +1027,8 @@ void admission_greet_flow(struct engine *engine, const struct flow *flow, const 
     segment.flags = TCP_ACK;
     segment.seq = greeting_starts(engine, flow, promise);
     segment.ack = cold->client_isn + 1;
-    segment.window = promised_window(promise, &(struct cookie_options){.window_scale = cold->client_scale});
+    segment.window =
+        promised_window(promise, &(struct cookie_options){.window_scale = cold->client_scale});
     speak_greeting(promise, MSS_LEAST, false, &segment);
     if (cold->timestamps) {
         segment.options = options;
@@ -990,14 +1048,16 @@ static bool flow_is_another(const struct engine *engine, const struct flow *flow
                      flow_cold(&engine->flows, flow)->client_isn + 1 != entry->ack);
 }
 
-/* A greeting that is due (after 1 s, RFC 6298 2.1, and 3 s): to a client that waits, or beside a flow that was opened before it was acknowledged. */
+/* A greeting that is due (after 1 s, RFC 6298 2.1, and 3 s): to a client that waits, or beside a
+ * flow that was opened before it was acknowledged. */
 static void greeting_due(struct engine *engine, const struct resend_entry *entry, uint64_t now_us)
 {
     const struct flow *flow = flow_find(&engine->flows, &entry->key);
     struct server_key key = flow_key_server(&entry->key);
     const struct server *server = server_find(&engine->servers, &key);
     const struct promise *promise =
-        server ? server_promise(engine, server, addr_is_v4(&entry->key.server), entry->generation, now_us)
+        server ? server_promise(engine, server, addr_is_v4(&entry->key.server), entry->generation,
+                                now_us)
                : NULL;
 
     if (!promise || !promise->greeting_bytes)
@@ -1019,7 +1079,8 @@ static void synack_due(struct engine *engine, const struct resend_entry *entry, 
     struct server_key key = flow_key_server(&entry->key);
     struct server *server = server_find(&engine->servers, &key);
     const struct promise *promise =
-        server ? server_promise(engine, server, addr_is_v4(&entry->key.server), entry->generation, now_us)
+        server ? server_promise(engine, server, addr_is_v4(&entry->key.server), entry->generation,
+                                now_us)
                : NULL;
     uint8_t options[TCP_OPTIONS_MAX];
     struct segment segment;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* greeting_compare.c - compares what the server says with what was said in its name. See greeting_compare.h. */
+/* greeting_compare.c - compares what the server says with what was said in its name. See
+ * greeting_compare.h. */
 #include "engine/stages/greeting_compare.h"
 
 #include "engine/base/bytes.h"
@@ -33,14 +34,15 @@ static uint32_t least(uint32_t a, uint32_t b)
 }
 
 /*
- * Is it a refusal ("-ERR", "421 too many")? Then it tells nothing about the greeting, and this client alone is turned away.
- * A client with a tiny window has a server say it in pieces: what may still become a greeting, and has another first word
- * than the promised one, becomes a refusal.
+ * Is it a refusal ("-ERR", "421 too many")? Then it tells nothing about the greeting, and this
+ * client alone is turned away. A client with a tiny window has a server say it in pieces: what may
+ * still become a greeting, and has another first word than the promised one, becomes a refusal.
  */
-static bool refuses(const struct protocol *protocol, const struct promise *promise, const uint8_t *said,
-                    uint32_t bytes)
+static bool refuses(const struct protocol *protocol, const struct promise *promise,
+                    const uint8_t *said, uint32_t bytes)
 {
-    uint32_t word = least(bytes, promise->greeting_bytes < WORD_BYTES ? promise->greeting_bytes : WORD_BYTES);
+    uint32_t word =
+        least(bytes, promise->greeting_bytes < WORD_BYTES ? promise->greeting_bytes : WORD_BYTES);
     enum greeting_verdict verdict;
     size_t greeting_bytes;
 
@@ -64,7 +66,8 @@ static bool is_negative(const struct server *server, const struct promise *promi
 }
 
 /* Who closes behind it refuses as well, whatever the words are. */
-static void unequal(struct engine *engine, struct passage *passage, struct flow *flow, bool negative)
+static void unequal(struct engine *engine, struct passage *passage, struct flow *flow,
+                    bool negative)
 {
     negative = negative || (passage->frame.flags & TCP_FIN);
     engine->counters.greetings_unequal++;
@@ -74,10 +77,11 @@ static void unequal(struct engine *engine, struct passage *passage, struct flow 
 }
 
 /*
- * The greeting is whole: the held request goes out, and acknowledges it. What the frame carries beyond it is the
- * client's (SSH's keys behind the identification, RFC 4253 4.2).
+ * The greeting is whole: the held request goes out, and acknowledges it. What the frame carries
+ * beyond it is the client's (SSH's keys behind the identification, RFC 4253 4.2).
  */
-static void whole(struct engine *engine, struct passage *passage, struct flow *flow, uint32_t frame_end)
+static void whole(struct engine *engine, struct passage *passage, struct flow *flow,
+                  uint32_t frame_end)
 {
     bool more = seq_before(flow_cold(&engine->flows, flow)->server_next, frame_end);
 
@@ -104,9 +108,10 @@ struct said {
     uint32_t bytes;
 };
 
-/* Adds what is new to what was kept; without a buffer (the pool is empty) it must stand in one frame. */
-static struct said collect(struct engine *engine, const struct opening *opening, const uint8_t *data,
-                           uint32_t bytes)
+/* Adds what is new to what was kept; without a buffer (the pool is empty) it must stand in one
+ * frame. */
+static struct said collect(struct engine *engine, const struct opening *opening,
+                           const uint8_t *data, uint32_t bytes)
 {
     uint8_t *collected = opening_collected(&engine->openings, opening);
     uint32_t seen = opening->greeting_seen;
@@ -119,9 +124,9 @@ static struct said collect(struct engine *engine, const struct opening *opening,
 }
 
 /*
- * A template: the greeting is kept until its protocol says that it is whole (RFC 959 4.2, RFC 5321 4.2.1, RFC 1939 3), as its
- * length tells where the client's bytes begin.
- * delta = c + g - y - g': its end is where ours ended.
+ * A template: the greeting is kept until its protocol says that it is whole (RFC 959 4.2, RFC 5321
+ * 4.2.1, RFC 1939 3), as its length tells where the client's bytes begin. delta = c + g - y - g':
+ * its end is where ours ended.
  */
 static void compare_template(struct engine *engine, struct passage *passage, struct flow *flow,
                              const struct promise *promise, const uint8_t *data, uint32_t new_bytes)
@@ -175,7 +180,8 @@ static void greeting_data(struct engine *engine, struct passage *passage, struct
     }
     part = (uint32_t)promise->greeting_bytes - opening->greeting_seen;
     part = new_bytes < part ? new_bytes : part;
-    if (memcmp(promise->greeting + opening->greeting_seen, frame_payload(frame) + known, part) != 0) {
+    if (memcmp(promise->greeting + opening->greeting_seen, frame_payload(frame) + known, part) !=
+        0) {
         unequal(engine, passage, flow,
                 is_negative(flow_server(engine, flow), promise, opening->greeting_seen,
                             frame_payload(frame) + known, new_bytes));
@@ -195,14 +201,15 @@ void real_greeting_frame(struct engine *engine, struct passage *passage, struct 
     const struct frame *frame = &passage->frame;
     uint32_t expected = flow_cold(&engine->flows, flow)->server_next;
     const struct promise *promise =
-        server_promise(engine, flow_server(engine, flow), addr_is_v4(&flow->key.server), opening->generation,
-                       passage->now_us);
+        server_promise(engine, flow_server(engine, flow), addr_is_v4(&flow->key.server),
+                       opening->generation, passage->now_us);
 
     if (!frame_checksum_good(frame)) {
         passage_drop(engine, passage, DROP_bad_checksum);
         return;
     }
-    if ((frame->flags & TCP_RST) || !promise || promise->greeting_bytes != opening->greeting_bytes) {
+    if ((frame->flags & TCP_RST) || !promise ||
+        promise->greeting_bytes != opening->greeting_bytes) {
         passage_drop(engine, passage, DROP_swallowed);
         opening_fail(engine, flow, !(frame->flags & TCP_RST), passage->now_us);
         return;

@@ -45,7 +45,8 @@ static bool quotes_ack(const struct frame *frame, const struct frame_quote *quot
     return quote->tcp_present <= TCP_FLAGS_AT || (frame->data[quote->tcp + TCP_FLAGS_AT] & TCP_ACK);
 }
 
-static void translate(struct passage *passage, const struct flow *flow, const struct frame_quote *quote)
+static void translate(struct passage *passage, const struct flow *flow,
+                      const struct frame_quote *quote)
 {
     struct frame *frame = &passage->frame;
     uint32_t ack_at = quote->tcp + TCP_ACK_AT;
@@ -56,7 +57,7 @@ static void translate(struct passage *passage, const struct flow *flow, const st
         replace32(frame, ack_at, load_be32(frame->data + ack_at) + flow->delta);
 }
 
-/* --- errors about segments of our own --------------------------------------------------------------------------- */
+/* --- errors about segments of our own -------------------------------------------------------- */
 
 /* RFC 4443 2.3: ICMPv6 covers a pseudo header, ICMP does not. */
 static bool icmp_checksum_good(const struct frame *frame)
@@ -65,7 +66,8 @@ static bool icmp_checksum_good(const struct frame *frame)
     struct ip_addr src = frame_src(frame), dst = frame_dst(frame);
     uint64_t sum = 0;
 
-    if (frame->offload && (frame->offload->flags & (OFFLOAD_NEEDS_CHECKSUM | OFFLOAD_CHECKSUM_VALID)))
+    if (frame->offload &&
+        (frame->offload->flags & (OFFLOAD_NEEDS_CHECKSUM | OFFLOAD_CHECKSUM_VALID)))
         return true;
     if (frame->payload_present < frame->payload_bytes)
         return true;
@@ -84,8 +86,8 @@ static bool says_unreachable(const struct frame *frame)
 }
 
 /*
- * While we ask the server. On an established connection "unreachable" is a soft error (RFC 1122 4.2.3.9); for a SYN
- * that is unanswered, hosts give up (RFC 5461), and the client is told at once.
+ * While we ask the server. On an established connection "unreachable" is a soft error (RFC 1122
+ * 4.2.3.9); for a SYN that is unanswered, hosts give up (RFC 5461), and the client is told at once.
  */
 static void opening_error(struct engine *engine, struct passage *passage, struct flow *flow,
                           const struct frame_quote *quote)
@@ -94,24 +96,27 @@ static void opening_error(struct engine *engine, struct passage *passage, struct
         passage_drop(engine, passage, DROP_stray);
         return;
     }
-    if (!says_unreachable(&passage->frame) || quote->seq != flow_cold(&engine->flows, flow)->client_isn ||
+    if (!says_unreachable(&passage->frame) ||
+        quote->seq != flow_cold(&engine->flows, flow)->client_isn ||
         !icmp_checksum_good(&passage->frame))
         return;
     passage_drop(engine, passage, DROP_swallowed);
     opening_fail(engine, flow, false, passage->now_us);
 }
 
-/* From the client side about a server that we answer for: it quotes a SYN-ACK or a greeting of ours. */
+/* From the client side about a server that we answer for: it quotes a SYN-ACK or a greeting of
+ * ours. */
 static void error_without_flow(struct engine *engine, struct passage *passage)
 {
     struct server_key key = flow_key_server(&passage->key);
-    const struct server *server = passage->from == SIDE_CLIENT ? server_find(&engine->servers, &key) : NULL;
+    const struct server *server =
+        passage->from == SIDE_CLIENT ? server_find(&engine->servers, &key) : NULL;
 
     if (server && server_protected(server))
         passage_drop(engine, passage, DROP_stray);
 }
 
-/* --- the way of an error ------------------------------------------------------------------------------------------ */
+/* --- the way of an error --------------------------------------------------------------------- */
 
 static void error_of_flow(struct engine *engine, struct passage *passage, struct flow *flow,
                           const struct frame_quote *quote)
@@ -122,7 +127,8 @@ static void error_of_flow(struct engine *engine, struct passage *passage, struct
         return;
     case FLOW_GREETING:
         if (passage->from == SIDE_CLIENT)
-            passage_drop(engine, passage, DROP_stray); /* nothing of the server's has gone there yet */
+            passage_drop(engine, passage,
+                         DROP_stray); /* nothing of the server's has gone there yet */
         else
             translate(passage, flow, quote);
         return;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* opening.c - opens the connection of a client that has proved itself, and splices it. See opening.h. */
+/* opening.c - opens the connection of a client that has proved itself, and splices it. See
+ * opening.h. */
 #include "engine/stages/opening.h"
 
 #include "engine/base/bytes.h"
@@ -9,16 +10,18 @@
 
 #include <string.h>
 
-#define SYN_ATTEMPTS        4 /* at 0, 1, 3 and 7 s; given up at 15 s (RFC 6298 2.1 and 5.5, RFC 9293 3.8.3) */
+/* At 0, 1, 3 and 7 s; given up at 15 s (RFC 6298 2.1 and 5.5, RFC 9293 3.8.3) */
+#define SYN_ATTEMPTS        4
 #define SYN_FIRST_US        (1000ull * 1000)
 #define GREETING_WAIT_US    (300ull * 1000 * 1000) /* RFC 5321 4.5.3.2.1: DNS look-ups, tarpits */
 #define OLD_CONNECTIONS_MAX 3
 #define TIMESTAMPS_BYTES    12
 
-/* --- segments of our own to the server ------------------------------------------------------------------------ */
+/* --- segments of our own to the server ------------------------------------------------------- */
 
 /* What every segment that we send in the client's name says. */
-static void speak_for_client(const struct flow *flow, const struct opening *opening, struct segment *segment)
+static void speak_for_client(const struct flow *flow, const struct opening *opening,
+                             struct segment *segment)
 {
     memset(segment, 0, sizeof(*segment));
     segment->src = flow->key.client;
@@ -63,8 +66,9 @@ static void send_syn(struct engine *engine, const struct flow *flow, struct open
     segment.seq = flow_cold(&engine->flows, flow)->client_isn;
     segment.window = unscaled_window(opening);
     segment.options = options;
-    segment.options_bytes = (uint8_t)synack_open_options(
-        &granted, opening->client.mss, opening->client.window_scale, opening->client_tsval, options);
+    segment.options_bytes =
+        (uint8_t)synack_open_options(&granted, opening->client.mss, opening->client.window_scale,
+                                     opening->client_tsval, options);
     engine_emit(engine, SIDE_SERVER, &opening->to_server, &segment);
 }
 
@@ -74,10 +78,10 @@ static void set_timer(struct engine *engine, uint32_t index, uint64_t due_us)
     timer_wheel_set(&engine->openings.wheel, index, due_us);
 }
 
-/* --- beginning -------------------------------------------------------------------------------------------------- */
+/* --- beginning ------------------------------------------------------------------------------- */
 
-static void fill_opening(struct opening *opening, const struct passage *passage, const struct proof *proof,
-                         const struct promise *promise, bool greeted)
+static void fill_opening(struct opening *opening, const struct passage *passage,
+                         const struct proof *proof, const struct promise *promise, bool greeted)
 {
     const struct frame *frame = &passage->frame;
     const struct cookie_options client = proof_client(passage, proof);
@@ -91,11 +95,13 @@ static void fill_opening(struct opening *opening, const struct passage *passage,
     opening->client_flow_label = frame_flow_label(frame);
     opening->client = client;
     opening->timestamps = proof->timestamps;
-    /* Without timestamps the cookie cannot say whether ECN was granted; the request may: RFC 3168 6.1.1 wants no ECT else. */
+    /* Without timestamps the cookie cannot say whether ECN was granted; the request may: RFC 3168
+     * 6.1.1 wants no ECT else. */
     opening->ecn = proof->timestamps ? client.ecn : (frame_tos(frame) & 3) != ECN_NOT_ECT;
     opening->c = proof->c;
     opening->generation = promise->generation;
-    if (client.window_scale != WSCALE_NONE && promise->synack.window_scale_state == CAPABILITY_GRANTED)
+    if (client.window_scale != WSCALE_NONE &&
+        promise->synack.window_scale_state == CAPABILITY_GRANTED)
         opening->promised_scale = promise->synack.window_scale;
     opening->client_tsval = passage->options.tsval;
     opening->client_ack = frame->ack;
@@ -108,11 +114,11 @@ static void fill_opening(struct opening *opening, const struct passage *passage,
 }
 
 /*
- * The flow and its opening, or NULL where there is no room for either. A closing connection on the tuple gives way, as a
- * TIME-WAIT does to a SYN that is clearly newer (RFC 6191 2).
+ * The flow and its opening, or NULL where there is no room for either. A closing connection on the
+ * tuple gives way, as a TIME-WAIT does to a SYN that is clearly newer (RFC 6191 2).
  */
-static struct flow *make_flow(struct engine *engine, const struct passage *passage, struct server *server,
-                              struct flow *closing)
+static struct flow *make_flow(struct engine *engine, const struct passage *passage,
+                              struct server *server, struct flow *closing)
 {
     uint32_t index;
     struct flow *flow;
@@ -148,8 +154,8 @@ static void opening_done(struct engine *engine, struct flow *flow)
 }
 
 /* True where the client was greeted by us: then the server's own greeting is swallowed. */
-static bool was_greeted(const struct engine *engine, const struct proof *proof, const struct flow_key *key,
-                        uint64_t now_us)
+static bool was_greeted(const struct engine *engine, const struct proof *proof,
+                        const struct flow_key *key, uint64_t now_us)
 {
     const struct resend_entry *entry = resend_find(engine->greetings, key);
 
@@ -159,8 +165,8 @@ static bool was_greeted(const struct engine *engine, const struct proof *proof, 
 }
 
 void opening_begin(struct engine *engine, struct passage *passage, struct server *server,
-                   const struct proof *proof, struct flow *closing, const uint8_t *data, uint32_t bytes,
-                   bool fin)
+                   const struct proof *proof, struct flow *closing, const uint8_t *data,
+                   uint32_t bytes, bool fin)
 {
     struct flow *flow = make_flow(engine, passage, server, closing);
     struct flow_cold *cold;
@@ -190,9 +196,10 @@ void opening_begin(struct engine *engine, struct passage *passage, struct server
     passage_hold(passage);
 }
 
-/* --- the end of an opening that failed --------------------------------------------------------------------------- */
+/* --- the end of an opening that failed ------------------------------------------------------- */
 
-static void reset_server(struct engine *engine, const struct flow *flow, const struct opening *opening)
+static void reset_server(struct engine *engine, const struct flow *flow,
+                         const struct opening *opening)
 {
     struct segment segment;
 
@@ -203,7 +210,8 @@ static void reset_server(struct engine *engine, const struct flow *flow, const s
 }
 
 /* At the client's last ack: RFC 5961 3.2 wants a RST to hit RCV.NXT exactly. */
-static void reset_client(struct engine *engine, const struct flow *flow, const struct opening *opening)
+static void reset_client(struct engine *engine, const struct flow *flow,
+                         const struct opening *opening)
 {
     struct segment segment;
 
@@ -217,7 +225,8 @@ static void reset_client(struct engine *engine, const struct flow *flow, const s
     segment.ack = flow_cold(&engine->flows, flow)->client_isn + 1;
     segment.ttl = opening->server_ttl;
     segment.df = opening->server_df;
-    segment.flow_label = addr_is_v4(&flow->key.server) ? 0 : flow_label_to_client(engine, &flow->key);
+    segment.flow_label =
+        addr_is_v4(&flow->key.server) ? 0 : flow_label_to_client(engine, &flow->key);
     engine_emit(engine, SIDE_CLIENT, &opening->to_client, &segment);
 }
 
@@ -232,7 +241,8 @@ static void give_up(struct engine *engine, struct flow *flow, enum flow_end reas
 
 void opening_fail(struct engine *engine, struct flow *flow, bool server_too, uint64_t now_us)
 {
-    const struct opening *opening = &engine->openings.openings[flow_cold(&engine->flows, flow)->opening];
+    const struct opening *opening =
+        &engine->openings.openings[flow_cold(&engine->flows, flow)->opening];
 
     engine->counters.flows_refused++;
     reset_client(engine, flow, opening);
@@ -241,7 +251,7 @@ void opening_fail(struct engine *engine, struct flow *flow, bool server_too, uin
     give_up(engine, flow, END_SERVER_RESET, now_us);
 }
 
-/* --- the client while it waits ------------------------------------------------------------------------------------ */
+/* --- the client while it waits --------------------------------------------------------------- */
 
 static void client_reset(struct engine *engine, struct passage *passage, struct flow *flow,
                          const struct opening *opening)
@@ -297,9 +307,10 @@ static void client_frame(struct engine *engine, struct passage *passage, struct 
         return;
     }
     note_client(engine, passage, flow, opening);
-    held = frame->payload_bytes &&
-           opening_hold_add(&engine->openings, opening, offset, frame_payload(frame), frame->payload_bytes);
-    /* In its place only (RFC 9293 3.10.7.4); the client may have closed its side (RFC 9293 3.6.1) and still listen. */
+    held = frame->payload_bytes && opening_hold_add(&engine->openings, opening, offset,
+                                                    frame_payload(frame), frame->payload_bytes);
+    /* In its place only (RFC 9293 3.10.7.4); the client may have closed its side (RFC 9293 3.6.1)
+     * and still listen. */
     if ((frame->flags & TCP_FIN) && offset + frame->payload_bytes == opening->held_bytes)
         opening->fin = true;
     if (held)
@@ -310,7 +321,7 @@ static void client_frame(struct engine *engine, struct passage *passage, struct 
         passage_drop(engine, passage, DROP_answered);
 }
 
-/* --- the server answers ------------------------------------------------------------------------------------------- */
+/* --- the server answers ---------------------------------------------------------------------- */
 
 /* Also what the server repeats (RFC 9293 3.10.7.4: what is not new is answered by an ACK). */
 void opening_acknowledge(struct engine *engine, struct passage *passage, const struct flow *flow,
@@ -327,25 +338,28 @@ void opening_acknowledge(struct engine *engine, struct passage *passage, const s
     segment.window = splice_window(opening->client_window, flow->to_server_shift);
     if (opening->timestamps) {
         segment.options = options;
-        segment.options_bytes = segment_timestamps(options, opening->client_tsval, opening->server_tsval);
+        segment.options_bytes =
+            segment_timestamps(options, opening->client_tsval, opening->server_tsval);
     }
     passage_reply(engine, passage, &opening->to_server, &segment);
 }
 
 /*
- * Where the server grants less than we promised in its name, the splice makes up for it (ENGINE 5.3): windows (RFC 7323
- * 2.3), SACK blocks that were not permitted (RFC 2018 2), ECT that was not agreed on (RFC 3168 6.1.1), longer segments.
+ * Where the server grants less than we promised in its name, the splice makes up for it (ENGINE
+ * 5.3): windows (RFC 7323 2.3), SACK blocks that were not permitted (RFC 2018 2), ECT that was not
+ * agreed on (RFC 3168 6.1.1), longer segments.
  */
-static void note_grants(const struct engine *engine, const struct passage *passage, struct flow *flow,
-                        const struct opening *opening)
+static void note_grants(const struct engine *engine, const struct passage *passage,
+                        struct flow *flow, const struct opening *opening)
 {
     const struct tcp_options *options = &passage->options;
     uint8_t client_scale = opening->client.window_scale;
     uint16_t mss = options->mss                     ? options->mss
                    : passage->frame.ip_version == 4 ? MSS_DEFAULT_V4
                                                     : MSS_DEFAULT_V6;
-    int real =
-        options->present & OPTION_WSCALE ? (options->wscale > WSCALE_MAX ? WSCALE_MAX : options->wscale) : 0;
+    int real = options->present & OPTION_WSCALE
+                   ? (options->wscale > WSCALE_MAX ? WSCALE_MAX : options->wscale)
+                   : 0;
 
     flow->to_client_shift = (int8_t)(real - opening->promised_scale);
     if (client_scale != WSCALE_NONE && !(options->present & OPTION_WSCALE))
@@ -359,7 +373,8 @@ static void note_grants(const struct engine *engine, const struct passage *passa
             (uint16_t)(mss - (opening->timestamps ? TIMESTAMPS_BYTES : 0));
 }
 
-/* The offsets between both halves, fixed from here on. TSval goes on above ours, or PAWS would bite (RFC 7323 5.3). */
+/* The offsets between both halves, fixed from here on. TSval goes on above ours, or PAWS would bite
+ * (RFC 7323 5.3). */
 static void fix_offsets(struct engine *engine, const struct passage *passage, struct flow *flow,
                         struct opening *opening)
 {
@@ -374,8 +389,8 @@ static void fix_offsets(struct engine *engine, const struct passage *passage, st
     flow->ack_floor = y + 1;
     flow->tsecr_floor = opening->server_tsval;
     if (opening->timestamps)
-        flow->ts_delta =
-            cookie_tsval_ceiling(&engine->config.keys, &flow->key, passage->now_us) - opening->server_tsval;
+        flow->ts_delta = cookie_tsval_ceiling(&engine->config.keys, &flow->key, passage->now_us) -
+                         opening->server_tsval;
 }
 
 static void server_accepts(struct engine *engine, struct passage *passage, struct flow *flow,
@@ -384,7 +399,8 @@ static void server_accepts(struct engine *engine, struct passage *passage, struc
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
 
     if (opening->timestamps && !(passage->options.present & OPTION_TIMESTAMPS)) {
-        /* RFC 7323 3.2: the client may drop whatever comes without the timestamps that were agreed on. */
+        /* RFC 7323 3.2: the client may drop whatever comes without the timestamps that were agreed
+         * on. */
         passage_drop(engine, passage, DROP_swallowed);
         opening_fail(engine, flow, true, passage->now_us);
         return;
@@ -407,8 +423,9 @@ static void server_accepts(struct engine *engine, struct passage *passage, struc
 }
 
 /*
- * ENGINE 5.5: an old connection on this tuple answers our SYN with an ACK of its own, or one that is half-open, from
- * another SYN, with its SYN-ACK. As any client would (RFC 9293 3.5.1, and 3.10.7.3, first check), reset it, and ask again.
+ * ENGINE 5.5: an old connection on this tuple answers our SYN with an ACK of its own, or one that
+ * is half-open, from another SYN, with its SYN-ACK. As any client would (RFC 9293 3.5.1, and
+ * 3.10.7.3, first check), reset it, and ask again.
  */
 static void old_connection(struct engine *engine, struct passage *passage, const struct flow *flow,
                            struct opening *opening)
@@ -427,20 +444,23 @@ static void old_connection(struct engine *engine, struct passage *passage, const
 }
 
 /*
- * True where the SYN-ACK is that of a half-open connection from another SYN of this client, one that passed before the mode changed:
- * it grants a scale that we did not ask for (the two halves would scale windows differently, RFC 7323 2.2), or lacks the
- * timestamps that this server grants by what is known of it. The next one without them is this server as it is now.
+ * True where the SYN-ACK is that of a half-open connection from another SYN of this client, one
+ * that passed before the mode changed: it grants a scale that we did not ask for (the two halves
+ * would scale windows differently, RFC 7323 2.2), or lacks the timestamps that this server grants
+ * by what is known of it. The next one without them is this server as it is now.
  */
 static bool answers_another_syn(const struct passage *passage, const struct opening *opening)
 {
     if ((passage->options.present & OPTION_WSCALE) && opening->client.window_scale == WSCALE_NONE)
         return true;
-    return !opening->refused && opening->timestamps && !(passage->options.present & OPTION_TIMESTAMPS);
+    return !opening->refused && opening->timestamps &&
+           !(passage->options.present & OPTION_TIMESTAMPS);
 }
 
 /*
- * The server said it twice, to the first SYN and to ours: one RST is enough, a second would hit the connection that our next
- * SYN makes (RFC 9293 3.10.7.4: its number would be exact). Where the RST is lost, our timer asks again.
+ * The server said it twice, to the first SYN and to ours: one RST is enough, a second would hit the
+ * connection that our next SYN makes (RFC 9293 3.10.7.4: its number would be exact). Where the RST
+ * is lost, our timer asks again.
  */
 static void synack_arrives(struct engine *engine, struct passage *passage, struct flow *flow,
                            struct opening *opening)
@@ -460,7 +480,8 @@ static void synack_arrives(struct engine *engine, struct passage *passage, struc
     old_connection(engine, passage, flow, opening);
 }
 
-/* The server in SYN-RECEIVED or before: what a client in SYN-SENT makes of it (RFC 9293 3.10.7.3). */
+/* The server in SYN-RECEIVED or before: what a client in SYN-SENT makes of it (RFC 9293 3.10.7.3).
+ */
 static void server_frame(struct engine *engine, struct passage *passage, struct flow *flow,
                          struct opening *opening)
 {
@@ -501,9 +522,10 @@ void opening_frame(struct engine *engine, struct passage *passage, struct flow *
         server_frame(engine, passage, flow, opening);
 }
 
-/* --- the splice --------------------------------------------------------------------------------------------------- */
+/* --- the splice ------------------------------------------------------------------------------ */
 
-/* Largest payload of one segment to the server: what it granted (RFC 9293 3.7.1), and what the client itself used. */
+/* Largest payload of one segment to the server: what it granted (RFC 9293 3.7.1), and what the
+ * client itself used. */
 static uint16_t segment_limit(const struct flow_cold *cold, const struct opening *opening)
 {
     uint16_t limit = cold->server_mss;
@@ -512,10 +534,12 @@ static uint16_t segment_limit(const struct flow_cold *cold, const struct opening
 }
 
 /*
- * The held bytes, or nothing, in the segment that completes the handshake (RFC 9293 3.5) or follows the greeting. It echoes
- * the server's newest TSval exactly (RFC 7323 4.3): Linux drops the ACK of a handshake with any other.
+ * The held bytes, or nothing, in the segment that completes the handshake (RFC 9293 3.5) or follows
+ * the greeting. It echoes the server's newest TSval exactly (RFC 7323 4.3): Linux drops the ACK of
+ * a handshake with any other.
  */
-static void send_held(struct engine *engine, struct flow *flow, struct opening *opening, uint64_t now_us)
+static void send_held(struct engine *engine, struct flow *flow, struct opening *opening,
+                      uint64_t now_us)
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
     const uint8_t *held = opening_hold(&engine->openings, opening);
@@ -524,7 +548,8 @@ static void send_held(struct engine *engine, struct flow *flow, struct opening *
     struct segment segment;
 
     speak_for_client(flow, opening, &segment);
-    segment.flags = (uint8_t)(TCP_ACK | (opening->held_bytes ? TCP_PSH : 0) | (opening->fin ? TCP_FIN : 0));
+    segment.flags =
+        (uint8_t)(TCP_ACK | (opening->held_bytes ? TCP_PSH : 0) | (opening->fin ? TCP_FIN : 0));
     segment.seq = cold->client_isn + 1;
     segment.ack = cold->server_next;
     segment.window = splice_window(opening->client_window, flow->to_server_shift);
@@ -533,7 +558,8 @@ static void send_held(struct engine *engine, struct flow *flow, struct opening *
     segment.gso_bytes = opening->held_bytes > limit ? limit : 0;
     if (opening->timestamps) {
         segment.options = options;
-        segment.options_bytes = segment_timestamps(options, opening->client_tsval, opening->server_tsval);
+        segment.options_bytes =
+            segment_timestamps(options, opening->client_tsval, opening->server_tsval);
     }
     engine_emit(engine, SIDE_SERVER, &opening->to_server, &segment);
     cold->client_next = segment.seq + opening->held_bytes + opening->fin;
@@ -563,7 +589,7 @@ void opening_release(struct engine *engine, struct flow *flow, uint64_t now_us)
     engine->counters.flows_opened++;
 }
 
-/* --- time --------------------------------------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------------------ */
 
 bool opening_tick(struct engine *engine, uint64_t now_us)
 {

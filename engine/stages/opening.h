@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * opening.h - from a proved request to a splice: our SYN, the server's answer, its greeting, the held data.
+ * opening.h - from a proved request to a splice: our SYN, the server's answer, its greeting, the
+ * held data.
  *
  *      client            synward                          server
  *        | data(x+1,c+1)    |  SYN(x) ----------------------> |     OPENING (again after 1, 3, 7 s)
  *        | ...held...       | <---------------- SYN-ACK(y)    |
- *        |                  |  ACK -------------------------> |     GREETING, where we greeted for it
- *        |                  | <---------------- greeting      |     compared, acknowledged, swallowed
+ *        |                  |  ACK -------------------------> |     GREETING, where we greeted for
+ *                                                                   it
+ *        |                  | <---------------- greeting      |     compared, acknowledged,
+ *                                                                   swallowed
  *        |                  |  held data(x+1, y+1+g') ------> |     SPLICED
  *
- * Client-first services skip the middle: the held data completes the handshake. Offsets are fixed at the SYN-ACK,
- * delta = c - y, and where a greeting is said for the server by template + g - g' (greeting_compare.c); ts_delta = ceiling of our
- * stateless TSvals - S.
+ * Client-first services skip the middle: the held data completes the handshake. Offsets are fixed
+ * at the SYN-ACK, delta = c - y, and where a greeting is said for the server by template + g - g'
+ * (greeting_compare.c); ts_delta = ceiling of our stateless TSvals - S.
  */
 #ifndef SYNWARD_ENGINE_STAGES_OPENING_H
 #define SYNWARD_ENGINE_STAGES_OPENING_H
@@ -20,13 +23,13 @@
 #include "engine/shard/shard.h"
 
 /*
- * Opens the connection that `proof` stands for, holding `bytes` of data from x+1 (and a FIN behind them). `closing`
- * is freed. Gives the verdict; where there is no room the frame is dropped and counted, and the client will repeat
- * it.
+ * Opens the connection that `proof` stands for, holding `bytes` of data from x+1 (and a FIN behind
+ * them). `closing` is freed. Gives the verdict; where there is no room the frame is dropped and
+ * counted, and the client will repeat it.
  */
 void opening_begin(struct engine *engine, struct passage *passage, struct server *server,
-                   const struct proof *proof, struct flow *closing, const uint8_t *data, uint32_t bytes,
-                   bool fin);
+                   const struct proof *proof, struct flow *closing, const uint8_t *data,
+                   uint32_t bytes, bool fin);
 
 /* A frame of a flow that is OPENING or GREETING, from either side. */
 void opening_frame(struct engine *engine, struct passage *passage, struct flow *flow);
@@ -34,7 +37,7 @@ void opening_frame(struct engine *engine, struct passage *passage, struct flow *
 /* What is due among openings, one of them; false where nothing is. */
 bool opening_tick(struct engine *engine, uint64_t now_us);
 
-/* --- for greeting_compare.c -------------------------------------------------------------------------------------- */
+/* --- for greeting_compare.c ------------------------------------------------------------------ */
 
 /* ACK to the server for what it has sent so far, built in its frame's buffer. */
 void opening_acknowledge(struct engine *engine, struct passage *passage, const struct flow *flow,

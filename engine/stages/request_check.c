@@ -4,20 +4,22 @@
 
 #include "engine/protocols/hidden.h"
 
-#define LIMIT_SCOPE_DECIPHER 0x40000000u /* or'ed with the server's index; admission.c has the bit above */
+/* Or'ed with the server's index; admission.c has the bit above */
+#define LIMIT_SCOPE_DECIPHER 0x40000000u
 
 static bool may_decipher(struct engine *engine, struct server *server, const struct ip_addr *client,
                          uint64_t now_us)
 {
     uint32_t scope = LIMIT_SCOPE_DECIPHER | (uint32_t)(server - engine->servers.slots);
 
-    return source_limiter_take(&engine->limits, client, scope, DECIPHER_PER_SOURCE, DECIPHER_PER_SOURCE,
-                               now_us) &&
+    return source_limiter_take(&engine->limits, client, scope, DECIPHER_PER_SOURCE,
+                               DECIPHER_PER_SOURCE, now_us) &&
            token_take(&server->deciphered, DECIPHER_PER_SECOND, DECIPHER_PER_SECOND, now_us);
 }
 
-enum match request_check_whole(struct engine *engine, struct server *server, const struct ip_addr *client,
-                               const uint8_t *request, size_t bytes, uint64_t now_us, bool *put_off)
+enum match request_check_whole(struct engine *engine, struct server *server,
+                               const struct ip_addr *client, const uint8_t *request, size_t bytes,
+                               uint64_t now_us, bool *put_off)
 {
     const struct server_policy *policy = server->policy;
     enum match match = policy_check_request(policy, request, bytes), hidden;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * request_check.h - the request check of a server: the policy's (policy.h), and behind it what costs a cipher.
+ * request_check.h - the request check of a server: the policy's (policy.h), and behind it what
+ * costs a cipher.
  *
- * eMule's obfuscated requests can be told by deciphering them with the server's user hash, which costs some 20 times as much as
- * every other check together. It comes last, only where the server was seen to take such requests, and under limits:
- * DECIPHER_PER_SECOND for a server and DECIPHER_PER_SOURCE for a source, in each shard. Beyond them a request is put off: left
- * without an answer, for the client's host to repeat within a second. To open such a client by its cookie instead would hand a
- * flood of them to the server, and to refuse it would blame the innocent.
+ * eMule's obfuscated requests can be told by deciphering them with the server's user hash, which
+ * costs some 20 times as much as every other check together. It comes last, only where the server
+ * was seen to take such requests, and under limits: DECIPHER_PER_SECOND for a server and
+ * DECIPHER_PER_SOURCE for a source, in each shard. Beyond them a request is put off: left without
+ * an answer, for the client's host to repeat within a second. To open such a client by its cookie
+ * instead would hand a flood of them to the server, and to refuse it would blame the innocent.
  */
 #ifndef SYNWARD_ENGINE_STAGES_REQUEST_CHECK_H
 #define SYNWARD_ENGINE_STAGES_REQUEST_CHECK_H
@@ -16,11 +18,14 @@
 #define DECIPHER_PER_SECOND 5000u /* at 22,000 instructions, some 5 us: 3 % of a core */
 #define DECIPHER_PER_SOURCE 200u
 
-/* The same for what some protocol of this server may begin with, or its pattern, or what only looks random. */
-enum match request_check_whole(struct engine *engine, struct server *server, const struct ip_addr *client,
-                               const uint8_t *request, size_t bytes, uint64_t now_us, bool *put_off);
+/* The same for what some protocol of this server may begin with, or its pattern, or what only looks
+ * random. */
+enum match request_check_whole(struct engine *engine, struct server *server,
+                               const struct ip_addr *client, const uint8_t *request, size_t bytes,
+                               uint64_t now_us, bool *put_off);
 
-/* True of most wrong requests: their first two bytes tell, without a call, and it is not by keywords that they are wrong. */
+/* True of most wrong requests: their first two bytes tell, without a call, and it is not by
+ * keywords that they are wrong. */
 static inline bool request_begins_wrong(const struct server_policy *policy, const uint8_t *request,
                                         size_t bytes)
 {
@@ -29,11 +34,12 @@ static inline bool request_begins_wrong(const struct server_policy *policy, cons
 }
 
 /*
- * `*put_off`: it would have to be deciphered, and the limit is reached; the answer is then MATCH_NO.
+ * `*put_off`: it would have to be deciphered, and the limit is reached; the answer is then
+ * MATCH_NO.
  */
 static inline enum match request_check(struct engine *engine, struct server *server,
-                                       const struct ip_addr *client, const uint8_t *request, size_t bytes,
-                                       uint64_t now_us, bool *put_off)
+                                       const struct ip_addr *client, const uint8_t *request,
+                                       size_t bytes, uint64_t now_us, bool *put_off)
 {
     *put_off = false;
     if (request_begins_wrong(server->policy, request, bytes))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* splice.c - edits segments on their way between the two halves of an opened connection. See splice.h. */
+/* splice.c - edits segments on their way between the two halves of an opened connection. See
+ * splice.h. */
 #include "engine/stages/splice.h"
 
 #include "engine/stages/admission.h"
@@ -10,14 +11,15 @@
 
 #include <string.h>
 
-/* So old is a segment of the tuple's last connection at most: 2 MSL (RFC 9293 3.4.2) in microseconds is less. */
+/* So old is a segment of the tuple's last connection at most: 2 MSL (RFC 9293 3.4.2) in
+ * microseconds is less. */
 #define OLD_TSVAL_TICKS (1u << 28)
-#define GREETED_BYTES                                                                                        \
-    (1u << 20) /* how far a client that has not our greeting yet may lie behind its newest number */
+/* How far a client that has not our greeting yet may lie behind its newest number */
+#define GREETED_BYTES (1u << 20)
 
 /*
- * RFC 7323 2.3: fields are scaled by shifts that each side announced; ours differ where the server granted less
- * than promised.
+ * RFC 7323 2.3: fields are scaled by shifts that each side announced; ours differ where the server
+ * granted less than promised.
  */
 uint16_t splice_window(uint16_t window, int8_t shift)
 {
@@ -51,9 +53,10 @@ void splice_to_client(const struct engine *engine, struct passage *passage, cons
         frame_set_window(frame, splice_window(frame->window, flow->to_client_shift));
 }
 
-/* --- client to server ------------------------------------------------------------------------------------------ */
+/* --- client to server ------------------------------------------------------------------------ */
 
-/* Writes `bytes` (>= 4) option bytes at `at`, four at a time; the last four may overlap those before. */
+/* Writes `bytes` (>= 4) option bytes at `at`, four at a time; the last four may overlap those
+ * before. */
 static void rewrite_options(struct frame *frame, uint32_t at, const uint8_t *option, uint32_t bytes)
 {
     for (uint32_t done = 0; done < bytes; done += 4) {
@@ -64,10 +67,12 @@ static void rewrite_options(struct frame *frame, uint32_t at, const uint8_t *opt
 }
 
 /*
- * Moves SACK blocks into the server's numbers (RFC 2018 3). What lies below the floor is our greeting, of which the
- * server's half knows nothing: such blocks (a D-SACK of RFC 2883 4, when it was said twice) go, and the option is closed up with NOPs behind it.
+ * Moves SACK blocks into the server's numbers (RFC 2018 3). What lies below the floor is our
+ * greeting, of which the server's half knows nothing: such blocks (a D-SACK of RFC 2883 4, when it
+ * was said twice) go, and the option is closed up with NOPs behind it.
  */
-static void splice_sack(struct frame *frame, const struct tcp_options *options, const struct flow *flow)
+static void splice_sack(struct frame *frame, const struct tcp_options *options,
+                        const struct flow *flow)
 {
     uint32_t at = option_at(frame, options->sack_at);
     uint32_t bytes = 2 + 8u * options->sack_blocks, kept = 0;
@@ -96,10 +101,11 @@ static void splice_sack(struct frame *frame, const struct tcp_options *options, 
 }
 
 /*
- * ENGINE 5.1: a TSecr that echoes our stateless clock becomes the newest TSval of the server that we echoed
- * ourselves.
+ * ENGINE 5.1: a TSecr that echoes our stateless clock becomes the newest TSval of the server that
+ * we echoed ourselves.
  */
-static void splice_tsecr(struct frame *frame, const struct tcp_options *options, const struct flow *flow)
+static void splice_tsecr(struct frame *frame, const struct tcp_options *options,
+                         const struct flow *flow)
 {
     uint32_t tsecr = seq_max(options->tsecr - flow->ts_delta, flow->tsecr_floor);
 
@@ -124,8 +130,10 @@ static void splice_to_server(struct passage *passage, const struct flow *flow)
         frame_set_ecn(frame, ECN_NOT_ECT);
 }
 
-/* The flow was opened with this promise; the real greeting is as long as an exact one, and any length by template. */
-static bool promised_to(const struct flow *flow, const struct flow_cold *cold, const struct promise *promise)
+/* The flow was opened with this promise; the real greeting is as long as an exact one, and any
+ * length by template. */
+static bool promised_to(const struct flow *flow, const struct flow_cold *cold,
+                        const struct promise *promise)
 {
     uint32_t real = flow->ack_floor - (cold->server_isn + 1);
 
@@ -156,10 +164,11 @@ static void greeting_acknowledged(struct flow *flow, struct flow_cold *cold)
 }
 
 /*
- * What does not fit the client's window is answered by the same ACK again (RFC 9293 3.10.7.4), which would ask for it
- * again, at once and for ever.
+ * What does not fit the client's window is answered by the same ACK again (RFC 9293 3.10.7.4),
+ * which would ask for it again, at once and for ever.
  */
-static bool has_room(const struct frame *frame, const struct flow_cold *cold, const struct promise *promise)
+static bool has_room(const struct frame *frame, const struct flow_cold *cold,
+                     const struct promise *promise)
 {
     uint8_t scale = cold->client_scale == WSCALE_NONE ? 0 : cold->client_scale;
 
@@ -167,8 +176,8 @@ static bool has_room(const struct frame *frame, const struct flow_cold *cold, co
 }
 
 /*
- * A blind segment must neither end the waiting for the client's ACK nor have the greeting said again: it does not know the
- * client's numbers (RFC 5961 5), nor its clock (RFC 7323 3.2).
+ * A blind segment must neither end the waiting for the client's ACK nor have the greeting said
+ * again: it does not know the client's numbers (RFC 5961 5), nor its clock (RFC 7323 3.2).
  */
 static bool from_due_client(const struct passage *passage, const struct flow_cold *cold)
 {
@@ -177,8 +186,9 @@ static bool from_due_client(const struct passage *passage, const struct flow_col
 }
 
 /*
- * The client answers without having our greeting: what follows it stands out of order there, and the server will never
- * repeat what it knows to be acknowledged. So a bare ACK that asks for it is answered by us (ENGINE 2.4).
+ * The client answers without having our greeting: what follows it stands out of order there, and
+ * the server will never repeat what it knows to be acknowledged. So a bare ACK that asks for it is
+ * answered by us (ENGINE 2.4).
  */
 static void greeting_still_due(struct engine *engine, struct passage *passage, struct flow *flow)
 {
@@ -186,7 +196,8 @@ static void greeting_still_due(struct engine *engine, struct passage *passage, s
     const struct promise *promise;
     struct link_header link;
 
-    /* A flipped bit may ask for what is not missing, or hide that it is: the greeting is said by nobody else. */
+    /* A flipped bit may ask for what is not missing, or hide that it is: the greeting is said by
+     * nobody else. */
     if (!(frame->flags & TCP_ACK) || !frame_checksum_good(frame) ||
         !from_due_client(passage, flow_cold(&engine->flows, flow)))
         return;
@@ -196,23 +207,27 @@ static void greeting_still_due(struct engine *engine, struct passage *passage, s
         return;
     }
     promise = greeting_of_flow(engine, flow);
-    if (frame->payload_bytes || !promise || !has_room(frame, flow_cold(&engine->flows, flow), promise))
+    if (frame->payload_bytes || !promise ||
+        !has_room(frame, flow_cold(&engine->flows, flow), promise))
         return;
     link_header_reverse(frame, &link);
     admission_greet_flow(engine, flow, &link, promise, passage->options.tsval);
 }
 
-/* The client's newest window is not remembered: 16 KiB, which any host has room for, as it stands in its header. */
+/* The client's newest window is not remembered: 16 KiB, which any host has room for, as it stands
+ * in its header. */
 static uint16_t small_window(const struct flow_cold *cold)
 {
-    return (uint16_t)(cold->client_scale == WSCALE_NONE ? 16384 : (16384 >> cold->client_scale) | 1);
+    return (uint16_t)(cold->client_scale == WSCALE_NONE ? 16384
+                                                        : (16384 >> cold->client_scale) | 1);
 }
 
 /*
- * An ACK to the server, in the client's name, for what it repeats although we had acknowledged it: its handshake
- * and greeting, and nothing beyond, which is the client's to acknowledge.
+ * An ACK to the server, in the client's name, for what it repeats although we had acknowledged it:
+ * its handshake and greeting, and nothing beyond, which is the client's to acknowledge.
  */
-static void acknowledge_again(struct engine *engine, struct passage *passage, const struct flow *flow)
+static void acknowledge_again(struct engine *engine, struct passage *passage,
+                              const struct flow *flow)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
     struct segment segment;
@@ -224,18 +239,20 @@ static void acknowledge_again(struct engine *engine, struct passage *passage, co
     segment.ack = flow->ack_floor;
     segment.window = splice_window(small_window(cold), flow->to_server_shift);
     if (passage->options.present & OPTION_TIMESTAMPS) {
-        segment.options_bytes = segment_timestamps(options, passage->options.tsecr, passage->options.tsval);
+        segment.options_bytes =
+            segment_timestamps(options, passage->options.tsecr, passage->options.tsval);
         segment.options = options;
     }
     passage_answer(engine, passage, &segment);
 }
 
 /*
- * Bytes of the server's greeting never reach the client, who had them from us, also not on retransmission (ENGINE
- * 2.4). What stands behind them in the same frame does, in a segment of its own. Returns false where the frame
- * holds nothing of the greeting.
+ * Bytes of the server's greeting never reach the client, who had them from us, also not on
+ * retransmission (ENGINE 2.4). What stands behind them in the same frame does, in a segment of its
+ * own. Returns false where the frame holds nothing of the greeting.
  */
-static bool swallow_greeting(struct engine *engine, struct passage *passage, const struct flow *flow)
+static bool swallow_greeting(struct engine *engine, struct passage *passage,
+                             const struct flow *flow)
 {
     const struct frame *frame = &passage->frame;
     uint32_t greeting = flow->ack_floor - frame->seq;
@@ -243,8 +260,10 @@ static bool swallow_greeting(struct engine *engine, struct passage *passage, con
     struct link_header link;
     struct segment segment;
 
-    /* A flipped bit may make any data look like old greeting: what is damaged is the host's to drop. */
-    if (!frame->payload_bytes || !seq_before(frame->seq, flow->ack_floor) || !frame_checksum_good(frame))
+    /* A flipped bit may make any data look like old greeting: what is damaged is the host's to
+     * drop. */
+    if (!frame->payload_bytes || !seq_before(frame->seq, flow->ack_floor) ||
+        !frame_checksum_good(frame))
         return false;
     /* All of it, or, with a FIN below the greeting's end, the tuple's last connection. */
     if (frame_seq_bytes(frame) <= greeting) {
@@ -270,11 +289,12 @@ static bool swallow_greeting(struct engine *engine, struct passage *passage, con
 }
 
 /*
- * The floors are compared modulo 2^32 (RFC 9293 3.4): they follow the server at a distance, or they would seem to lie
- * ahead after 2 GiB (and 2^31 ticks). A distance of 2^30 is more than any window (RFC 7323 2.3). Only the server moves
- * them. A TSval that seems to lie behind the floor is ahead of it by more than half the circle: a clock of microseconds
- * gets there within 36 minutes in which nobody speaks (RFC 7323 5.5). A flipped bit may look like that too, and so does a segment
- * of the tuple's last connection that comes late: its sequence number lies below this one's (RFC 6528 3).
+ * The floors are compared modulo 2^32 (RFC 9293 3.4): they follow the server at a distance, or they
+ * would seem to lie ahead after 2 GiB (and 2^31 ticks). A distance of 2^30 is more than any window
+ * (RFC 7323 2.3). Only the server moves them. A TSval that seems to lie behind the floor is ahead
+ * of it by more than half the circle: a clock of microseconds gets there within 36 minutes in which
+ * nobody speaks (RFC 7323 5.5). A flipped bit may look like that too, and so does a segment of the
+ * tuple's last connection that comes late: its sequence number lies below this one's (RFC 6528 3).
  */
 static void follow_floors(struct flow *flow, struct flow_cold *cold, const struct passage *passage)
 {
@@ -284,16 +304,18 @@ static void follow_floors(struct flow *flow, struct flow_cold *cold, const struc
         flow->ack_floor = cold->server_next - SPLICE_FLOOR_DISTANCE;
         greeting_acknowledged(flow, cold);
     }
-    if ((passage->options.present & OPTION_TIMESTAMPS) && tsval - flow->tsecr_floor > SPLICE_FLOOR_DISTANCE &&
-        flow->tsecr_floor - tsval > OLD_TSVAL_TICKS && !seq_before(passage->frame.seq + 1, flow->ack_floor) &&
+    if ((passage->options.present & OPTION_TIMESTAMPS) &&
+        tsval - flow->tsecr_floor > SPLICE_FLOOR_DISTANCE &&
+        flow->tsecr_floor - tsval > OLD_TSVAL_TICKS &&
+        !seq_before(passage->frame.seq + 1, flow->ack_floor) &&
         frame_checksum_good(&passage->frame))
         flow->tsecr_floor = tsval - SPLICE_FLOOR_DISTANCE;
 }
 
 static bool repeated_synack(const struct frame *frame, const struct flow_cold *cold)
 {
-    return (frame->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && frame->seq == cold->server_isn &&
-           frame_checksum_good(frame);
+    return (frame->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) &&
+           frame->seq == cold->server_isn && frame_checksum_good(frame);
 }
 
 static void splice_from_server(struct engine *engine, struct passage *passage, struct flow *flow)
@@ -305,8 +327,8 @@ static void splice_from_server(struct engine *engine, struct passage *passage, s
         acknowledge_again(engine, passage, flow);
         return;
     }
-    if ((frame->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && frame->ack != cold->client_isn + 1 &&
-        frame_checksum_good(frame)) {
+    if ((frame->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) &&
+        frame->ack != cold->client_isn + 1 && frame_checksum_good(frame)) {
         track_forgotten(engine, passage, flow);
         return;
     }
@@ -323,7 +345,8 @@ static void splice_from_server(struct engine *engine, struct passage *passage, s
     passage_forward(passage);
 }
 
-/* A SYN among it too: its receiver answers with a challenge ACK (RFC 5961 4.2), which finds its way back. */
+/* A SYN among it too: its receiver answers with a challenge ACK (RFC 5961 4.2), which finds its way
+ * back. */
 static void splice_from_client(struct engine *engine, struct passage *passage, struct flow *flow)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);

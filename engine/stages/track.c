@@ -6,7 +6,8 @@
 #include "engine/shard/observe.h"
 #include "engine/stages/request_check.h"
 
-/* How far from the newest number a client's segment moves it (a full TAP may lose 64 MiB in a row). */
+/* How far from the newest number a client's segment moves it (a full TAP may lose 64 MiB in a row).
+ */
 #define PROGRESS_BYTES (1u << 26)
 
 static bool is_syn(const struct frame *frame)
@@ -57,7 +58,8 @@ void track_client(struct engine *engine, struct passage *passage, struct server 
 }
 
 /* A flow whose beginning was not seen, or was forgotten. */
-static struct flow *pick_up(struct engine *engine, const struct passage *passage, enum flow_state state)
+static struct flow *pick_up(struct engine *engine, const struct passage *passage,
+                            enum flow_state state)
 {
     struct flow *flow = engine_flow_new(engine, &passage->key, state, passage->now_us);
     const struct frame *frame = &passage->frame;
@@ -108,15 +110,15 @@ void track_server(struct engine *engine, struct passage *passage)
         pick_up(engine, passage, FLOW_ESTABLISHED);
 }
 
-/* --- frames of a flow --------------------------------------------------------------------------------------- */
+/* --- frames of a flow ------------------------------------------------------------------------ */
 
 /*
- * True where the sequence number is within `bytes` of what its side has sent last. What comes from elsewhere in the
- * number space is somebody's guess: the host will refuse it (RFC 5961 3), and it must not make us forget the
- * connection.
+ * True where the sequence number is within `bytes` of what its side has sent last. What comes from
+ * elsewhere in the number space is somebody's guess: the host will refuse it (RFC 5961 3), and it
+ * must not make us forget the connection.
  */
-static bool near_newest(const struct engine *engine, const struct passage *passage, const struct flow *flow,
-                        uint32_t bytes)
+static bool near_newest(const struct engine *engine, const struct passage *passage,
+                        const struct flow *flow, uint32_t bytes)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
     uint32_t next = passage->from == SIDE_CLIENT ? cold->client_next : cold->server_next;
@@ -125,50 +127,61 @@ static bool near_newest(const struct engine *engine, const struct passage *passa
 }
 
 /*
- * True where a segment may move its side's newest number: a client's must know both sides' numbers. (A full TAP may lose 64 MiB in a
- * row; no window reaches further back than 2^30, RFC 7323 2.3.) A flipped bit in a sequence number must not move it far, as the floors
- * and the end of the connection are judged by it: a long step is believed only with a good checksum.
+ * True where a segment may move its side's newest number: a client's must know both sides' numbers.
+ * (A full TAP may lose 64 MiB in a row; no window reaches further back than 2^30, RFC 7323 2.3.) A
+ * flipped bit in a sequence number must not move it far, as the floors and the end of the
+ * connection are judged by it: a long step is believed only with a good checksum.
  */
-static bool credible(const struct engine *engine, const struct passage *passage, const struct flow *flow)
+static bool credible(const struct engine *engine, const struct passage *passage,
+                     const struct flow *flow)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
 
-    if (!near_newest(engine, passage, flow, TRACK_NEAR_BYTES) && !frame_checksum_good(&passage->frame))
+    if (!near_newest(engine, passage, flow, TRACK_NEAR_BYTES) &&
+        !frame_checksum_good(&passage->frame))
         return false;
     if (passage->from == SIDE_SERVER)
         return true;
     if (!near_newest(engine, passage, flow, PROGRESS_BYTES))
         return false;
-    return !cold->server_next || ((passage->frame.flags & TCP_ACK) && /* a SYN's ack of 0 says nothing */
-                                  cold->server_next - passage->frame.ack <= 1u << 30);
+    return !cold->server_next ||
+           ((passage->frame.flags & TCP_ACK) && /* a SYN's ack of 0 says nothing */
+            cold->server_next - passage->frame.ack <= 1u << 30);
 }
 
 void track_progress(struct engine *engine, const struct passage *passage, struct flow *flow)
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
     uint32_t *next = passage->from == SIDE_CLIENT ? &cold->client_next : &cold->server_next;
-    /* Until the server's SYN-ACK has come (half_open_answered()) what it says is about the tuple's last connection (RFC 5961 4.2). */
-    bool unanswered = flow->state == FLOW_HALF_OPEN && passage->from == SIDE_SERVER && !cold->server_next;
+    /* Until the server's SYN-ACK has come (half_open_answered()) what it says is about the tuple's
+     * last connection (RFC 5961 4.2). */
+    bool unanswered =
+        flow->state == FLOW_HALF_OPEN && passage->from == SIDE_SERVER && !cold->server_next;
 
-    /* A RST is at most an answer: one to a stray of before this connection has numbers of its own. */
+    /* A RST is at most an answer: one to a stray of before this connection has numbers of its own.
+     */
     if (!unanswered && !(passage->frame.flags & TCP_RST) && credible(engine, passage, flow))
         *next = seq_max(*next, passage->frame.seq + frame_seq_bytes(&passage->frame));
     flow->used = flow_clock(passage->now_us);
 }
 
 /*
- * After a RST: true where the connection lives on all the same. The host refused the RST (RFC 5961 3.2), or has not heard of it
- * yet, in which case it will send one of its own. A server that took or sent a RST says nothing but RST afterwards.
+ * After a RST: true where the connection lives on all the same. The host refused the RST (RFC 5961
+ * 3.2), or has not heard of it yet, in which case it will send one of its own. A server that took
+ * or sent a RST says nothing but RST afterwards.
  */
-static bool lives_on(const struct engine *engine, const struct passage *passage, const struct flow *flow)
+static bool lives_on(const struct engine *engine, const struct passage *passage,
+                     const struct flow *flow)
 {
     uint32_t since = flow_clock(passage->now_us) - flow_cold(&engine->flows, flow)->listed;
 
-    return passage->frame.payload_bytes || (passage->from == SIDE_SERVER && since >= FLOW_CLOCK_SECONDS(1));
+    return passage->frame.payload_bytes ||
+           (passage->from == SIDE_SERVER && since >= FLOW_CLOCK_SECONDS(1));
 }
 
 /* A server's RST in answer to its client. */
-static void refusal_counted(struct engine *engine, const struct passage *passage, const struct flow *flow)
+static void refusal_counted(struct engine *engine, const struct passage *passage,
+                            const struct flow *flow)
 {
     struct server *server = flow_server(engine, flow);
 
@@ -178,7 +191,8 @@ static void refusal_counted(struct engine *engine, const struct passage *passage
     engine_check_triggers(engine, server, passage->now_us);
 }
 
-void track_closing(struct engine *engine, struct passage *passage, struct flow *flow, enum flow_state live)
+void track_closing(struct engine *engine, struct passage *passage, struct flow *flow,
+                   enum flow_state live)
 {
     const struct frame *frame = &passage->frame;
     bool client = passage->from == SIDE_CLIENT;
@@ -190,22 +204,26 @@ void track_closing(struct engine *engine, struct passage *passage, struct flow *
         if (flow->state != FLOW_CLOSING) {
             flow->flags |= FLOW_RESET;
             refusal_counted(engine, passage, flow);
-            engine_flow_close(engine, flow, client ? END_CLIENT_RESET : END_SERVER_RESET, passage->now_us);
+            engine_flow_close(engine, flow, client ? END_CLIENT_RESET : END_SERVER_RESET,
+                              passage->now_us);
         }
         return;
     }
-    if (flow->state == FLOW_CLOSING && (flow->flags & FLOW_RESET) && lives_on(engine, passage, flow)) {
+    if (flow->state == FLOW_CLOSING && (flow->flags & FLOW_RESET) &&
+        lives_on(engine, passage, flow)) {
         flow->flags = (uint8_t)(flow->flags & ~FLOW_RESET);
         engine_flow_state(engine, flow, live, passage->now_us);
     }
     if (frame->flags & TCP_FIN)
         flow->flags |= client ? FLOW_CLIENT_FIN : FLOW_SERVER_FIN;
-    if (flow->state != FLOW_CLOSING && (flow->flags & FLOW_CLIENT_FIN) && (flow->flags & FLOW_SERVER_FIN))
+    if (flow->state != FLOW_CLOSING && (flow->flags & FLOW_CLIENT_FIN) &&
+        (flow->flags & FLOW_SERVER_FIN))
         engine_flow_close(engine, flow, END_FIN, passage->now_us);
 }
 
 /* The server answers the SYN: from here on it is known, and its half-open connections count. */
-static void half_open_answered(struct engine *engine, const struct passage *passage, struct flow *flow)
+static void half_open_answered(struct engine *engine, const struct passage *passage,
+                               struct flow *flow)
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
     const struct frame *frame = &passage->frame;
@@ -227,9 +245,9 @@ static void half_open_answered(struct engine *engine, const struct passage *pass
 }
 
 /*
- * A SYN on a flow that is there: a repeat, a new attempt, or nonsense that the host will judge. A spliced
- * connection that is closing keeps its offsets until the server answers the new SYN (track_forgotten): a blind RST
- * and a blind SYN are cheap.
+ * A SYN on a flow that is there: a repeat, a new attempt, or nonsense that the host will judge. A
+ * spliced connection that is closing keeps its offsets until the server answers the new SYN
+ * (track_forgotten): a blind RST and a blind SYN are cheap.
  */
 static void track_syn(struct engine *engine, struct passage *passage, struct flow *flow)
 {
@@ -238,7 +256,8 @@ static void track_syn(struct engine *engine, struct passage *passage, struct flo
 
     if (flow->state == FLOW_HALF_OPEN && cold->client_isn == passage->frame.seq)
         return;
-    if (flow->state == FLOW_HALF_OPEN || (flow->state == FLOW_CLOSING && !(flow->flags & FLOW_EDIT)))
+    if (flow->state == FLOW_HALF_OPEN ||
+        (flow->state == FLOW_CLOSING && !(flow->flags & FLOW_EDIT)))
         begin_half_open(engine, passage, flow, server_find(&engine->servers, &key));
 }
 
@@ -262,10 +281,12 @@ void track_forgotten(struct engine *engine, struct passage *passage, struct flow
 }
 
 /*
- * The server repeats its SYN-ACK although its client's RST was seen: it did not take that RST (Linux: an old TSval; or it was lost), and
- * still waits. A flood must not hide behind RSTs that cost nothing.
+ * The server repeats its SYN-ACK although its client's RST was seen: it did not take that RST
+ * (Linux: an old TSval; or it was lost), and still waits. A flood must not hide behind RSTs that
+ * cost nothing.
  */
-static bool waits_on(const struct passage *passage, const struct flow *flow, const struct flow_cold *cold)
+static bool waits_on(const struct passage *passage, const struct flow *flow,
+                     const struct flow_cold *cold)
 {
     const uint8_t established = FLOW_EDIT | FLOW_CLIENT_FIN | FLOW_SERVER_FIN | FLOW_RESET;
 
@@ -287,8 +308,8 @@ static void track_synack(struct engine *engine, struct passage *passage, struct 
         engine_check_triggers(engine, flow_server(engine, flow), passage->now_us);
         return;
     }
-    if (flow->state == FLOW_ASKING || flow->state == FLOW_OUTBOUND || frame->seq == cold->server_isn ||
-        frame->ack == cold->client_next)
+    if (flow->state == FLOW_ASKING || flow->state == FLOW_OUTBOUND ||
+        frame->seq == cold->server_isn || frame->ack == cold->client_next)
         return;
     track_forgotten(engine, passage, flow);
 }
@@ -307,21 +328,24 @@ static void completion_counted(struct engine *engine, const struct flow *flow, u
         return;
     trigger_handshake(&server->counts,
                       proof_slot(&engine->proofs, engine_hash(engine, &flow->key),
-                                 flow_cold(&engine->flows, flow)->client_isn, (uint32_t)(now_us / 1000)),
+                                 flow_cold(&engine->flows, flow)->client_isn,
+                                 (uint32_t)(now_us / 1000)),
                       rate_step(now_us));
     engine_check_triggers(engine, server, now_us);
 }
 
-/* In normal mode a request is only looked at where wrong ones are to put the server into attack mode. */
-static void first_request(struct engine *engine, const struct passage *passage, struct server *server)
+/* In normal mode a request is only looked at where wrong ones are to put the server into attack
+ * mode. */
+static void first_request(struct engine *engine, const struct passage *passage,
+                          struct server *server)
 {
     const struct frame *frame = &passage->frame;
 
     bool put_off;
 
     if (server->mode == MODE_ATTACK || !server_counts_mismatches(&engine->servers, server) ||
-        request_check(engine, server, &passage->key.client, frame_payload(frame), frame->payload_present,
-                      passage->now_us, &put_off) != MATCH_NO ||
+        request_check(engine, server, &passage->key.client, frame_payload(frame),
+                      frame->payload_present, passage->now_us, &put_off) != MATCH_NO ||
         put_off)
         return;
     trigger_mismatch(&server->counts, passage->now_us);
@@ -347,11 +371,12 @@ void track_speaks(struct engine *engine, const struct passage *passage, const st
 }
 
 /*
- * The client's first segment that acknowledges the server's SYN completes the handshake. Only one that knows the
- * server's ISN and its own: anything laxer would let a blind ACK make a live flow of a spoofed SYN, and hide a
- * flood.
+ * The client's first segment that acknowledges the server's SYN completes the handshake. Only one
+ * that knows the server's ISN and its own: anything laxer would let a blind ACK make a live flow of
+ * a spoofed SYN, and hide a flood.
  */
-static void track_completion(struct engine *engine, const struct passage *passage, struct flow *flow)
+static void track_completion(struct engine *engine, const struct passage *passage,
+                             struct flow *flow)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
     const struct frame *frame = &passage->frame;
@@ -369,15 +394,17 @@ static void track_completion(struct engine *engine, const struct passage *passag
 }
 
 /*
- * A RST on a half-open flow. The host takes it only where the number is exact (RFC 9293 3.10.7.4), so nothing else
- * changes anything here: a RST is cheaper to spoof than a handshake. Linux and BSD also look at an ack where there is one.
+ * A RST on a half-open flow. The host takes it only where the number is exact (RFC 9293 3.10.7.4),
+ * so nothing else changes anything here: a RST is cheaper to spoof than a handshake. Linux and BSD
+ * also look at an ack where there is one.
  */
 static void half_open_reset(struct engine *engine, const struct passage *passage, struct flow *flow)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
     const struct frame *frame = &passage->frame;
     bool client = passage->from == SIDE_CLIENT;
-    bool guessed_ack = cold->server_next && (frame->flags & TCP_ACK) && !track_acknowledges(cold, frame);
+    bool guessed_ack =
+        cold->server_next && (frame->flags & TCP_ACK) && !track_acknowledges(cold, frame);
     bool exact = client ? frame->seq == cold->client_isn + 1 && !guessed_ack
                         : (frame->flags & TCP_ACK) && frame->ack == cold->client_isn + 1;
 
@@ -385,12 +412,14 @@ static void half_open_reset(struct engine *engine, const struct passage *passage
         return;
     refusal_counted(engine, passage, flow);
     if (cold->server_next)
-        engine_flow_close(engine, flow, client ? END_CLIENT_RESET : END_SERVER_RESET, passage->now_us);
+        engine_flow_close(engine, flow, client ? END_CLIENT_RESET : END_SERVER_RESET,
+                          passage->now_us);
     else
         engine_flow_free(engine, flow); /* a closed port: nothing to remember */
 }
 
-/* Whoever is asked answers, be it with a SYN of its own (RFC 9293 3.5): the server side's connection is real. */
+/* Whoever is asked answers, be it with a SYN of its own (RFC 9293 3.5): the server side's
+ * connection is real. */
 static void asking_answered(struct engine *engine, const struct passage *passage, struct flow *flow)
 {
     if (passage->from != SIDE_CLIENT)

@@ -2,13 +2,14 @@
 /*
  * assembly.c - see assembly.h.
  *
- * Slots are found through a chained hash index and stand in one list in the order of opening, which is the order of
- * expiry since every slot lives equally long. Index and links lie apart from the slots, so that a slot's 4 KiB are
- * touched only when it is used:
+ * Slots are found through a chained hash index and stand in one list in the order of opening, which
+ * is the order of expiry since every slot lives equally long. Index and links lie apart from the
+ * slots, so that a slot's 4 KiB are touched only when it is used:
  *
  *      | pool | buckets: first slot of each chain | links: chain, older, newer | slots |
  *
- * Limit: time must not go backwards between two calls of assembly_open(), or expiry is late by as much.
+ * Limit: time must not go backwards between two calls of assembly_open(), or expiry is late by as
+ * much.
  */
 #include "engine/tables/assembly.h"
 
@@ -90,7 +91,8 @@ static uint32_t take_slot(struct assembly_pool *pool)
 
 static void link_newest(struct assembly_pool *pool, uint32_t index, uint32_t *bucket)
 {
-    pool->links[index] = (struct assembly_link){.chain = *bucket, .older = pool->newest, .newer = NO_SLOT};
+    pool->links[index] =
+        (struct assembly_link){.chain = *bucket, .older = pool->newest, .newer = NO_SLOT};
     *bucket = index;
     if (pool->newest != NO_SLOT)
         pool->links[pool->newest].newer = index;
@@ -100,8 +102,8 @@ static void link_newest(struct assembly_pool *pool, uint32_t index, uint32_t *bu
     pool->count++;
 }
 
-struct assembly *assembly_open(struct assembly_pool *pool, const struct flow_key *key, uint32_t x, uint32_t c,
-                               uint64_t now_us)
+struct assembly *assembly_open(struct assembly_pool *pool, const struct flow_key *key, uint32_t x,
+                               uint32_t c, uint64_t now_us)
 {
     uint32_t index = take_slot(pool);
 

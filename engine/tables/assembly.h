@@ -2,10 +2,11 @@
 /*
  * assembly.h - a bounded pool for requests that came in pieces too small to decide on (ENGINE 1.3).
  *
- * A slot is keyed by the connection, holds x and c, is made only by data at x+1 under a good cookie, takes up to
- * ASSEMBLY_BYTES beyond it, in order, and lives ASSEMBLY_LIFE_US. Bytes are never acknowledged to the client from here.
- * Where bytes come again, the later ones win (odd stacks send zeros where data is due, protocols.md pitfall 20). The
- * pool is small and found by hash; a full pool makes nothing: the caller then opens the server under its limits.
+ * A slot is keyed by the connection, holds x and c, is made only by data at x+1 under a good
+ * cookie, takes up to ASSEMBLY_BYTES beyond it, in order, and lives ASSEMBLY_LIFE_US. Bytes are
+ * never acknowledged to the client from here. Where bytes come again, the later ones win (odd
+ * stacks send zeros where data is due, protocols.md pitfall 20). The pool is small and found by
+ * hash; a full pool makes nothing: the caller then opens the server under its limits.
  */
 #ifndef SYNWARD_ENGINE_TABLES_ASSEMBLY_H
 #define SYNWARD_ENGINE_TABLES_ASSEMBLY_H
@@ -56,8 +57,8 @@ struct assembly_pool {
 size_t assembly_pool_bytes(uint32_t slots);
 struct assembly_pool *assembly_pool_init(void *memory, uint32_t slots, const uint64_t seed[2]);
 /* A new empty slot for a connection that has none; NULL where the pool is full. */
-struct assembly *assembly_open(struct assembly_pool *pool, const struct flow_key *key, uint32_t x, uint32_t c,
-                               uint64_t now_us);
+struct assembly *assembly_open(struct assembly_pool *pool, const struct flow_key *key, uint32_t x,
+                               uint32_t c, uint64_t now_us);
 struct assembly *assembly_find(struct assembly_pool *pool, const struct flow_key *key);
 /* Adds bytes that begin `offset` bytes after x+1. */
 enum assembly_result assembly_add(struct assembly *assembly, uint32_t offset, const uint8_t *data,

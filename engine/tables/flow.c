@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * flow.c - the table of connections: a hash index over two arrays, a list for each class of states. See flow.h.
+ * flow.c - the table of connections: a hash index over two arrays, a list for each class of states.
+ * See flow.h.
  */
 #include "engine/tables/flow.h"
 
@@ -9,13 +10,21 @@
 #include "engine/base/bytes.h"
 
 static const char *const state_names[] = {
-    [FLOW_FREE] = "free",         [FLOW_HALF_OPEN] = "half-open", [FLOW_ESTABLISHED] = "established",
-    [FLOW_ASKING] = "asking",     [FLOW_OUTBOUND] = "outbound",   [FLOW_OPENING] = "opening",
-    [FLOW_GREETING] = "greeting", [FLOW_SPLICED] = "spliced",     [FLOW_CLOSING] = "closing",
+    [FLOW_FREE] = "free",
+    [FLOW_HALF_OPEN] = "half-open",
+    [FLOW_ESTABLISHED] = "established",
+    [FLOW_ASKING] = "asking",
+    [FLOW_OUTBOUND] = "outbound",
+    [FLOW_OPENING] = "opening",
+    [FLOW_GREETING] = "greeting",
+    [FLOW_SPLICED] = "spliced",
+    [FLOW_CLOSING] = "closing",
 };
-_Static_assert(sizeof(state_names) / sizeof(state_names[0]) == FLOW_STATES, "every state has a name");
+_Static_assert(sizeof(state_names) / sizeof(state_names[0]) == FLOW_STATES,
+               "every state has a name");
 
-/* FLOW_STATES, which no entry is ever in, has a place too, so that the table answers for every value of the enum. */
+/* FLOW_STATES, which no entry is ever in, has a place too, so that the table answers for every
+ * value of the enum. */
 static const enum flow_list_id list_of_state[FLOW_STATES + 1] = {
     [FLOW_FREE] = FLOW_LIST_NONE,        [FLOW_HALF_OPEN] = FLOW_LIST_HALF_OPEN,
     [FLOW_ESTABLISHED] = FLOW_LIST_LIVE, [FLOW_ASKING] = FLOW_LIST_HALF_OPEN,
@@ -24,7 +33,8 @@ static const enum flow_list_id list_of_state[FLOW_STATES + 1] = {
     [FLOW_CLOSING] = FLOW_LIST_CLOSING,
 };
 
-/* How long an entry stays in a list before it is looked at; 0: it has timers of its own (opening.c). */
+/* How long an entry stays in a list before it is looked at; 0: it has timers of its own
+ * (opening.c). */
 #define ABANDONED_LOOKED_AT 32
 
 static const uint32_t list_life[FLOW_LISTS] = {
@@ -45,8 +55,8 @@ size_t flow_table_bytes(uint32_t capacity)
            (size_t)FLOW_BUCKETS(capacity) * sizeof(struct flow_bucket);
 }
 
-void flow_table_init(struct flow_table *table, void *memory, uint32_t capacity, const uint64_t seed[2],
-                     struct counters *counters)
+void flow_table_init(struct flow_table *table, void *memory, uint32_t capacity,
+                     const uint64_t seed[2], struct counters *counters)
 {
     uint8_t *at = memory;
 
@@ -65,7 +75,7 @@ void flow_table_init(struct flow_table *table, void *memory, uint32_t capacity, 
         table->lists[list] = (struct flow_list){FLOW_NONE, FLOW_NONE, 0};
 }
 
-/* --- index ------------------------------------------------------------------------------------------------ */
+/* --- index ----------------------------------------------------------------------------------- */
 
 static uint32_t next_bucket(const struct flow_table *table, uint32_t bucket)
 {
@@ -134,15 +144,16 @@ static void index_remove(struct flow_table *table, uint32_t index, uint64_t hash
 
 struct flow *flow_find(const struct flow_table *table, const struct flow_key *key)
 {
-    uint32_t index =
-        flow_find_words(table, flow_key_words(key), flow_words_hash(table->seed, flow_key_words(key)));
+    uint32_t index = flow_find_words(table, flow_key_words(key),
+                                     flow_words_hash(table->seed, flow_key_words(key)));
 
     return index != FLOW_NONE ? &table->flows[index] : NULL;
 }
 
-/* --- lists ------------------------------------------------------------------------------------------------ */
+/* --- lists ----------------------------------------------------------------------------------- */
 
-static void list_append(struct flow_table *table, enum flow_list_id id, uint32_t index, uint32_t clock)
+static void list_append(struct flow_table *table, enum flow_list_id id, uint32_t index,
+                        uint32_t clock)
 {
     struct flow_list *list = &table->lists[id];
     struct flow_cold *cold = &table->cold[index];
@@ -174,7 +185,7 @@ static void list_remove(struct flow_table *table, enum flow_list_id id, uint32_t
     list->count--;
 }
 
-/* --- states ----------------------------------------------------------------------------------------------- */
+/* --- states ---------------------------------------------------------------------------------- */
 
 static void gauge_add(struct flow_table *table, enum flow_state state, uint64_t change)
 {
@@ -201,7 +212,8 @@ static void gauge_add(struct flow_table *table, enum flow_state state, uint64_t 
     }
 }
 
-void flow_set_state(struct flow_table *table, struct flow *flow, enum flow_state state, uint64_t now_us)
+void flow_set_state(struct flow_table *table, struct flow *flow, enum flow_state state,
+                    uint64_t now_us)
 {
     uint32_t index = flow_index(table, flow);
     enum flow_list_id from = list_of_state[flow->state], to = list_of_state[state];
@@ -220,7 +232,7 @@ void flow_renew(struct flow_table *table, struct flow *flow, uint64_t now_us)
     flow_set_state(table, flow, (enum flow_state)flow->state, now_us);
 }
 
-/* --- entries ---------------------------------------------------------------------------------------------- */
+/* --- entries --------------------------------------------------------------------------------- */
 
 static struct flow *oldest_of(const struct flow_table *table, enum flow_list_id id)
 {
@@ -230,12 +242,14 @@ static struct flow *oldest_of(const struct flow_table *table, enum flow_list_id 
 }
 
 /*
- * A live one that its server has closed and its client has left: among the first few of the list, which is in no order of use. Who
- * opens connections and never closes them would fill the table with such, for two hours.
+ * A live one that its server has closed and its client has left: among the first few of the list,
+ * which is in no order of use. Who opens connections and never closes them would fill the table
+ * with such, for two hours.
  */
 static struct flow *abandoned(const struct flow_table *table, uint64_t now_us)
 {
-    uint32_t index = table->lists[FLOW_LIST_LIVE].count ? table->lists[FLOW_LIST_LIVE].oldest : FLOW_NONE;
+    uint32_t index =
+        table->lists[FLOW_LIST_LIVE].count ? table->lists[FLOW_LIST_LIVE].oldest : FLOW_NONE;
 
     for (uint32_t looked = 0; index != FLOW_NONE && looked < ABANDONED_LOOKED_AT; looked++) {
         struct flow *flow = &table->flows[index];
@@ -304,19 +318,20 @@ void flow_free(struct flow_table *table, struct flow *flow)
     table->free_head = index;
 }
 
-/* --- time ------------------------------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------------------ */
 
 /* True where the head of `id` has waited its time. */
 static bool head_due(const struct flow_table *table, enum flow_list_id id, uint32_t clock)
 {
     const struct flow_list *list = &table->lists[id];
 
-    return list->count && list_life[id] && clock - table->cold[list->oldest].listed >= list_life[id];
+    return list->count && list_life[id] &&
+           clock - table->cold[list->oldest].listed >= list_life[id];
 }
 
 /*
- * A live flow is looked at once a minute, and stays unless it has been idle for long; a closing one stays while it
- * is used.
+ * A live flow is looked at once a minute, and stays unless it has been idle for long; a closing one
+ * stays while it is used.
  */
 static bool still_in_use(enum flow_list_id id, const struct flow *flow, uint32_t clock)
 {

@@ -2,28 +2,33 @@
 /*
  * flow.h - the table of connections of one shard.
  *
- * Memory. An entry takes 128 bytes: a hot line of 64 that a forwarded segment reads, a cold part of 52 beside it, and
- * 12 as its share of the hash index. Both parts are arrays with the same index. Memory is touched only as it is used, so a table
- * may be made for as many flows as there may ever be.
+ * Memory. An entry takes 128 bytes: a hot line of 64 that a forwarded segment reads, a cold part of
+ * 52 beside it, and 12 as its share of the hash index. Both parts are arrays with the same index.
+ * Memory is touched only as it is used, so a table may be made for as many flows as there may ever
+ * be.
  *
- * Index. A bucket is one cache line: places for 12 entries, and 8 bits of the hash of each, which are compared all at once. Who finds
- * no place goes to the next bucket with one, and is counted in those that it passed: a look-up goes on only where somebody has
- * passed. A full table has 5.3 entries to a bucket, so that hardly anybody does (one bucket in 500), and a look-up reads the
+ * Index. A bucket is one cache line: places for 12 entries, and 8 bits of the hash of each, which
+ * are compared all at once. Who finds no place goes to the next bucket with one, and is counted in
+ * those that it passed: a look-up goes on only where somebody has passed. A full table has 5.3
+ * entries to a bucket, so that hardly anybody does (one bucket in 500), and a look-up reads the
  * bucket's line and the entry's hot one, however full the table is.
  *
  * States, and what may happen in each:
  *
- *      HALF_OPEN --ACK--> ESTABLISHED --+                     tracked: nothing is changed on the way
+ *      HALF_OPEN --ACK--> ESTABLISHED --+                     tracked: nothing is changed on the
+ *                                                             way
  *      ASKING -----------> OUTBOUND ----+--> CLOSING --> free
  *      OPENING --> GREETING --> SPLICED +                     opened by us, changed on the way
  *          +------------------------^
  *
- * Every state belongs to one list, oldest first. A list is a timer and an order of eviction at once: all its
- * entries wait for the same time, so only its head need be looked at, and traffic never touches it (an entry that
- * was used meanwhile goes to the tail when its turn comes). When the table is full, a half-open entry makes room
- * for a half-open one, so that SYNs, which can be spoofed, push out nothing else as long as there are any; a proved
- * connection takes the place of the oldest closing entry, then of the oldest half-open one, then of one that its server has
- * closed and nobody has used for FLOW_CLOSING_LIFE. Other established and spliced flows are never evicted.
+ * Every state belongs to one list, oldest first. A list is a timer and an order of eviction at
+ * once: all its entries wait for the same time, so only its head need be looked at, and traffic
+ * never touches it (an entry that was used meanwhile goes to the tail when its turn comes). When
+ * the table is full, a half-open entry makes room for a half-open one, so that SYNs, which can be
+ * spoofed, push out nothing else as long as there are any; a proved connection takes the place of
+ * the oldest closing entry, then of the oldest half-open one, then of one that its server has
+ * closed and nobody has used for FLOW_CLOSING_LIFE. Other established and spliced flows are never
+ * evicted.
  */
 #ifndef SYNWARD_ENGINE_TABLES_FLOW_H
 #define SYNWARD_ENGINE_TABLES_FLOW_H
@@ -79,19 +84,21 @@ enum flow_flags {
     FLOW_NO_SACK = 1 << 4,      /* promised but not granted: the client's blocks become NOPs */
     FLOW_NO_ECN = 1 << 5,       /* promised but not asked for or not granted: ECT is cleared */
     FLOW_GREETING_DUE = 1 << 6, /* the client has not acknowledged our greeting yet */
-    FLOW_REFUSED = 1 << 7,      /* closing because the opening failed: the server's late answers are reset */
+    FLOW_REFUSED =
+        1 << 7, /* closing because the opening failed: the server's late answers are reset */
 };
 
 /* Hot: what a forwarded segment needs. */
 struct flow {
     struct flow_key key;
-    uint32_t delta;       /* server to client: seq += delta; client to server: ack -= delta */
-    uint32_t ts_delta;    /* the same for TSval and TSecr */
-    uint32_t ack_floor;   /* least ack towards the server, in its numbers: ISN + 1 + greeting */
-    uint32_t tsecr_floor; /* least TSecr towards the server: the newest TSval of its that we echoed */
-    uint32_t used;        /* flow_clock() of the last segment */
-    uint8_t state;        /* enum flow_state */
-    uint8_t flags;        /* enum flow_flags */
+    uint32_t delta;     /* server to client: seq += delta; client to server: ack -= delta */
+    uint32_t ts_delta;  /* the same for TSval and TSecr */
+    uint32_t ack_floor; /* least ack towards the server, in its numbers: ISN + 1 + greeting */
+    uint32_t
+        tsecr_floor; /* least TSecr towards the server: the newest TSval of its that we echoed */
+    uint32_t used;   /* flow_clock() of the last segment */
+    uint8_t state;   /* enum flow_state */
+    uint8_t flags;   /* enum flow_flags */
     int8_t to_client_shift, to_server_shift; /* of windows: left where positive */
 };
 
@@ -104,7 +111,8 @@ struct flow_storm {
 
 /* Cold: handshake, closing, observations, bookkeeping. */
 struct flow_cold {
-    uint32_t serial;       /* tells this connection from others on the same entry; wraps after 2^32 of them */
+    uint32_t
+        serial; /* tells this connection from others on the same entry; wraps after 2^32 of them */
     uint32_t born;         /* flow_clock() of its beginning */
     uint32_t older, newer; /* list of the state; older: chain of freed ones */
     uint32_t listed;       /* flow_clock() when it was put at the list's tail */
@@ -130,7 +138,8 @@ struct flow_cold {
 #define FLOW_OFFER_OUTBOUND 0xfe /* the server side opened it */
 
 _Static_assert(sizeof(struct flow) == 64, "the hot part is one cache line");
-_Static_assert(sizeof(struct flow_cold) <= 52, "64 + 52 + 12 of index stays within 128 bytes a flow");
+_Static_assert(sizeof(struct flow_cold) <= 52,
+               "64 + 52 + 12 of index stays within 128 bytes a flow");
 
 #define FLOW_BUCKET_PLACES 12
 /* Buckets for so many entries: 3 * 64 / 16 = 12 bytes for each. */
@@ -138,13 +147,14 @@ _Static_assert(sizeof(struct flow_cold) <= 52, "64 + 52 + 12 of index stays with
 
 /* All zero is an empty one. */
 struct flow_bucket {
-    uint8_t tags[FLOW_BUCKET_PLACES];     /* of the hash, never 0 or 1; 0: a free place */
-    uint32_t passed;                      /* entries that found no place here, and stand in a later bucket */
+    uint8_t tags[FLOW_BUCKET_PLACES]; /* of the hash, never 0 or 1; 0: a free place */
+    uint32_t passed; /* entries that found no place here, and stand in a later bucket */
     uint32_t entries[FLOW_BUCKET_PLACES]; /* indices */
 };
 
 _Static_assert(sizeof(struct flow_bucket) == 64, "a bucket is one cache line");
-_Static_assert(offsetof(struct flow_bucket, passed) == 12, "the last tags and `passed` are one word");
+_Static_assert(offsetof(struct flow_bucket, passed) == 12,
+               "the last tags and `passed` are one word");
 
 struct flow_list {
     uint32_t oldest, newest, count;
@@ -165,29 +175,30 @@ struct flow_table {
 
 /* Bytes of memory (64-aligned, zeroed) for `capacity` entries. */
 size_t flow_table_bytes(uint32_t capacity);
-void flow_table_init(struct flow_table *table, void *memory, uint32_t capacity, const uint64_t seed[2],
-                     struct counters *counters);
+void flow_table_init(struct flow_table *table, void *memory, uint32_t capacity,
+                     const uint64_t seed[2], struct counters *counters);
 
 struct flow *flow_find(const struct flow_table *table, const struct flow_key *key);
 /*
- * A new entry in `state` for a key that has none; NULL where the table is full of flows that may not be evicted.
- * The entry that had to go is told by flow_evictable() beforehand.
+ * A new entry in `state` for a key that has none; NULL where the table is full of flows that may
+ * not be evicted. The entry that had to go is told by flow_evictable() beforehand.
  */
 struct flow *flow_new(struct flow_table *table, const struct flow_key *key, enum flow_state state,
                       uint64_t now_us);
 /*
- * Where the table is full: the entry to be freed before flow_new() in `state`, or NULL (room is there, or nothing
- * may go).
+ * Where the table is full: the entry to be freed before flow_new() in `state`, or NULL (room is
+ * there, or nothing may go).
  */
 struct flow *flow_evictable(const struct flow_table *table, enum flow_state state, uint64_t now_us);
 /* The one place where a state changes: lists and gauges follow. */
-void flow_set_state(struct flow_table *table, struct flow *flow, enum flow_state state, uint64_t now_us);
+void flow_set_state(struct flow_table *table, struct flow *flow, enum flow_state state,
+                    uint64_t now_us);
 void flow_free(struct flow_table *table, struct flow *flow);
 /* Puts the entry at its list's tail: its time begins anew. */
 void flow_renew(struct flow_table *table, struct flow *flow, uint64_t now_us);
 /*
- * An entry whose time is over, or NULL. Those used meanwhile are renewed on the way, at most `budget` of them;
- * `*more` then says that there are others to be looked at.
+ * An entry whose time is over, or NULL. Those used meanwhile are renewed on the way, at most
+ * `budget` of them; `*more` then says that there are others to be looked at.
  */
 struct flow *flow_expired(struct flow_table *table, uint64_t now_us, uint32_t budget, bool *more);
 /* No entry's time is over before this; UINT64_MAX: none. */
@@ -209,7 +220,8 @@ static inline uint32_t flow_home(const struct flow_table *table, uint64_t hash)
     return (uint32_t)((hash & 0xffffffff) * table->buckets_count >> 32);
 }
 
-/* Never 1: a free place behind an entry of that tag would be marked by flow_tags_like(), and who stood there once be found again. */
+/* Never 1: a free place behind an entry of that tag would be marked by flow_tags_like(), and who
+ * stood there once be found again. */
 static inline uint8_t flow_tag(uint64_t hash)
 {
     uint8_t tag = (uint8_t)(hash >> 56);
@@ -218,8 +230,9 @@ static inline uint8_t flow_tag(uint64_t hash)
 }
 
 /*
- * A mark (the top bit of the byte) for each of eight tags that may be `tag`: for the first that is, in memory's order, and for some
- * behind it that are not, where subtracting has borrowed: those that differ in the lowest bit.
+ * A mark (the top bit of the byte) for each of eight tags that may be `tag`: for the first that is,
+ * in memory's order, and for some behind it that are not, where subtracting has borrowed: those
+ * that differ in the lowest bit.
  */
 static inline uint64_t flow_tags_like(const uint8_t tags[8], uint8_t tag)
 {
@@ -235,8 +248,9 @@ static inline uint64_t flow_tags_like(const uint8_t tags[8], uint8_t tag)
 }
 
 /* The index of the entry among eight places of the bucket, from `first` on; FLOW_NONE. */
-static inline uint32_t flow_find_among(const struct flow_table *table, const struct flow_bucket *bucket,
-                                       uint32_t first, struct flow_words key, uint8_t tag)
+static inline uint32_t flow_find_among(const struct flow_table *table,
+                                       const struct flow_bucket *bucket, uint32_t first,
+                                       struct flow_words key, uint8_t tag)
 {
     for (uint64_t like = flow_tags_like(bucket->tags + first, tag); like; like &= like - 1) {
         uint32_t place = first + ((uint32_t)__builtin_ctzll(like) >> 3);
@@ -252,14 +266,15 @@ static inline uint32_t flow_find_among(const struct flow_table *table, const str
 uint32_t flow_find_further(const struct flow_table *table, struct flow_words key, uint64_t hash);
 
 /* The same by words, which may be in registers: the entry's index, or FLOW_NONE. */
-static inline uint32_t flow_find_words(const struct flow_table *table, struct flow_words key, uint64_t hash)
+static inline uint32_t flow_find_words(const struct flow_table *table, struct flow_words key,
+                                       uint64_t hash)
 {
     const struct flow_bucket *bucket = &table->buckets[flow_home(table, hash)];
     uint32_t index = flow_find_among(table, bucket, 0, key, flow_tag(hash));
 
     /*
-     * Places are taken from the first on, but may have been given back: the tags behind eight tell for themselves, in one word with
-     * how many have passed.
+     * Places are taken from the first on, but may have been given back: the tags behind eight tell
+     * for themselves, in one word with how many have passed.
      */
     if (index != FLOW_NONE || key_word(bucket, 8) == 0)
         return index;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* opening_pool.c - two stacks over fixed memory, and a timer for each opening. See opening_pool.h. */
+/* opening_pool.c - two stacks over fixed memory, and a timer for each opening. See opening_pool.h.
+ */
 #include "engine/tables/opening_pool.h"
 
 #include <string.h>
@@ -40,7 +41,8 @@ void opening_pool_init(struct opening_pool *pool, void *memory, uint32_t holds, 
     heads = carve(&at, OPENING_WHEEL_SLOTS * sizeof(uint32_t));
     links = carve(&at, openings * sizeof(struct timer_link));
     pool->holds = carve(&at, (size_t)holds * HOLD_BYTES);
-    timer_wheel_init(&pool->wheel, OPENING_TICK_US, OPENING_WHEEL_SLOTS, heads, links, openings, now_us);
+    timer_wheel_init(&pool->wheel, OPENING_TICK_US, OPENING_WHEEL_SLOTS, heads, links, openings,
+                     now_us);
 }
 
 /* The index on top of a stack, else the first that was never used, else OPENING_NONE. */
@@ -53,14 +55,14 @@ static uint32_t stack_take(const uint32_t *stack, uint32_t *count, uint32_t *tou
 
 uint32_t opening_take(struct opening_pool *pool)
 {
-    uint32_t index = stack_take(pool->free_openings, &pool->free_openings_count, &pool->openings_touched,
-                                pool->openings_max);
+    uint32_t index = stack_take(pool->free_openings, &pool->free_openings_count,
+                                &pool->openings_touched, pool->openings_max);
 
     if (index == OPENING_NONE)
         return OPENING_NONE;
     memset(&pool->openings[index], 0, sizeof(struct opening));
-    pool->openings[index].hold =
-        stack_take(pool->free_holds, &pool->free_holds_count, &pool->holds_touched, pool->holds_max);
+    pool->openings[index].hold = stack_take(pool->free_holds, &pool->free_holds_count,
+                                            &pool->holds_touched, pool->holds_max);
     return index;
 }
 
@@ -97,8 +99,10 @@ bool opening_hold_add(struct opening_pool *pool, struct opening *opening, uint32
     uint8_t *hold = opening_hold(pool, opening);
     uint32_t known;
 
-    /* What is new, in order (RFC 9293 3.10.7.4). The FIN stands behind the held bytes: nothing comes after it. */
-    if (!hold || opening->fin || offset > opening->held_bytes || offset + bytes <= opening->held_bytes)
+    /* What is new, in order (RFC 9293 3.10.7.4). The FIN stands behind the held bytes: nothing
+     * comes after it. */
+    if (!hold || opening->fin || offset > opening->held_bytes ||
+        offset + bytes <= opening->held_bytes)
         return false;
     known = opening->held_bytes - offset;
     data += known;

@@ -2,17 +2,18 @@
 /*
  * opening_pool.h - fixed memory for connections that are being opened to a server.
  *
- * An opening lasts from the client's proof until the splice: a round trip to the server, usually well under a
- * millisecond. It remembers what our own segments need and holds what the client has already said (ENGINE 5.2: a
- * first flight is 14,600 bytes, so 16 KiB). Held bytes are never acknowledged to the client before the server has
- * them.
+ * An opening lasts from the client's proof until the splice: a round trip to the server, usually
+ * well under a millisecond. It remembers what our own segments need and holds what the client has
+ * already said (ENGINE 5.2: a first flight is 14,600 bytes, so 16 KiB). Held bytes are never
+ * acknowledged to the client before the server has them.
  *
- * There are four openings for each hold buffer: where the buffers have run out a connection is opened without its
- * data, which the client sends again. Both are stacks: the same memory is used again and again, and a calm bridge
- * touches little of it.
+ * There are four openings for each hold buffer: where the buffers have run out a connection is
+ * opened without its data, which the client sends again. Both are stacks: the same memory is used
+ * again and again, and a calm bridge touches little of it.
  *
- *      hold buffer     | the client's bytes ... 14,984 | the real greeting, 1,400 |      where a template is awaited
- *                      | the client's bytes ...                          16,384 |      otherwise
+ *      hold buffer     | the client's bytes ... 14,984 | the real greeting, 1,400 |      where a
+ *                      template is awaited | the client's bytes ...                          16,384
+ *                      |      otherwise
  */
 #ifndef SYNWARD_ENGINE_TABLES_OPENING_POOL_H
 #define SYNWARD_ENGINE_TABLES_OPENING_POOL_H
@@ -44,7 +45,8 @@ struct opening {
     struct cookie_options client; /* what was promised to the client, and its MSS */
     bool timestamps;
     bool ecn;                /* asked of the server */
-    uint8_t promised_scale;  /* the server's window scale as the client was told, 0 where there is none */
+    uint8_t promised_scale;  /* the server's window scale as the client was told, 0 where there is
+                                none */
     uint32_t c;              /* our ISN towards the client */
     uint32_t generation;     /* of the promise */
     uint32_t client_tsval;   /* newest */
@@ -71,7 +73,8 @@ struct opening_pool {
     uint8_t *holds;
     uint32_t *free_holds, free_holds_count;
     uint32_t openings_max, holds_max;
-    uint32_t openings_touched, holds_touched; /* those beyond were never used and are not on the stacks */
+    uint32_t openings_touched,
+        holds_touched; /* those beyond were never used and are not on the stacks */
     struct timer_wheel wheel;
 };
 
@@ -86,7 +89,8 @@ void opening_give_back(struct opening_pool *pool, uint32_t index);
 uint8_t *opening_hold(const struct opening_pool *pool, const struct opening *opening);
 /* Room for HOLD_GREETING_BYTES of the real greeting, or NULL; of openings that collect it. */
 uint8_t *opening_collected(const struct opening_pool *pool, const struct opening *opening);
-/* Adds bytes that begin `offset` bytes after x+1: what joins on and fits. False where nothing of it is held now. */
+/* Adds bytes that begin `offset` bytes after x+1: what joins on and fits. False where nothing of it
+ * is held now. */
 bool opening_hold_add(struct opening_pool *pool, struct opening *opening, uint32_t offset,
                       const uint8_t *data, uint32_t bytes);
 

@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * proved.h - a fixed table that remembers for a while what was proved of connections: one slot for each, all marks in it.
+ * proved.h - a fixed table that remembers for a while what was proved of connections: one slot for
+ * each, all marks in it.
  *
  *      proved    a cookie of this connection, whatever its ISN, was good in the last 3 s
- *      silent    the handshake of (connection, x) was counted as silent, and its client has said nothing since (trigger.h)
+ *      silent    the handshake of (connection, x) was counted as silent, and its client has said
+ *                nothing since (trigger.h)
  *      blamed    a wrong request of (connection, x) was counted in the last 10 s
  *
- * Apart from the tags of SYNs (seen.h), which can be forged: only handshakes that were completed get a slot, so that a flood of SYNs
- * pushes out nothing. A slot is overwritten early under load; the tag tells connections apart with an error of 2^-32 per
- * question. Correctness may lean on a mark that is there, never on one that is not.
+ * Apart from the tags of SYNs (seen.h), which can be forged: only handshakes that were completed
+ * get a slot, so that a flood of SYNs pushes out nothing. A slot is overwritten early under load;
+ * the tag tells connections apart with an error of 2^-32 per question. Correctness may lean on a
+ * mark that is there, never on one that is not.
  *
- * Whoever repeats a good cookie, and every handshake in normal mode, takes a slot as well: some 300,000 of them a second push out marks before their
- * time, whereupon a figure of the trigger is too high, or a wrong request counts again.
+ * Whoever repeats a good cookie, and every handshake in normal mode, takes a slot as well: some
+ * 300,000 of them a second push out marks before their time, whereupon a figure of the trigger is
+ * too high, or a wrong request counts again.
  *
- * Marks are times in steps of RATE_STEP_US, 15 bits that go round after 2 h 16 min: longer than a cookie lives, and than a connection idles
- * (FLOW_IDLE_LIFE).
+ * Marks are times in steps of RATE_STEP_US, 15 bits that go round after 2 h 16 min: longer than a
+ * cookie lives, and than a connection idles (FLOW_IDLE_LIFE).
  */
 #ifndef SYNWARD_ENGINE_TABLES_PROVED_H
 #define SYNWARD_ENGINE_TABLES_PROVED_H
@@ -28,8 +32,8 @@
 #define BLAMED_STEPS   (10u * 1000 * 1000 / RATE_STEP_US + 1) /* 10 s are over then */
 
 struct proof_slot {
-    uint64_t
-        who; /* tag of the connection, and above it the client's ISN, x, that the marks are of; 0: never used */
+    uint64_t who; /* tag of the connection, and above it the client's ISN, x, that the marks are of;
+                     0: never used */
     uint32_t proved_ms;
     uint16_t silent, blamed; /* 0: not marked */
 };
@@ -62,9 +66,10 @@ static inline uint32_t proof_tag(uint64_t hash)
     return tag + !tag;
 }
 
-/* The slot of (connection, x), made where it was another's; `hash` is the connection's flow_key_hash(). */
-static inline struct proof_slot *proof_slot(const struct proof_table *table, uint64_t hash, uint32_t x,
-                                            uint32_t now_ms)
+/* The slot of (connection, x), made where it was another's; `hash` is the connection's
+ * flow_key_hash(). */
+static inline struct proof_slot *proof_slot(const struct proof_table *table, uint64_t hash,
+                                            uint32_t x, uint32_t now_ms)
 {
     struct proof_slot *slot = &table->slots[hash & table->mask];
     uint32_t tag = proof_tag(hash);
@@ -80,7 +85,8 @@ static inline struct proof_slot *proof_slot(const struct proof_table *table, uin
 }
 
 /* The same, or NULL where it is another's. */
-static inline struct proof_slot *proof_find(const struct proof_table *table, uint64_t hash, uint32_t x)
+static inline struct proof_slot *proof_find(const struct proof_table *table, uint64_t hash,
+                                            uint32_t x)
 {
     struct proof_slot *slot = &table->slots[hash & table->mask];
 

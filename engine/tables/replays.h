@@ -2,16 +2,16 @@
 /*
  * replays.h - never twice: which requests were handed to a server lately (ENGINE 5.8).
  *
- * When held request bytes first go to a server, (connection, client ISN) leaves a tag in a fixed table. A delayed copy
- * of that request, coming when its flow is forgotten, finds the tag and is reset instead of being opened again: a
- * POST never runs twice.
+ * When held request bytes first go to a server, (connection, client ISN) leaves a tag in a fixed
+ * table. A delayed copy of that request, coming when its flow is forgotten, finds the tag and is
+ * reset instead of being opened again: a POST never runs twice.
  *
  *      slot, 32 bits:   | 30 bits of a keyed hash | number of the minute, 2 bits |
  *
- * A tag counts in its own minute and the next one, so it lives 60 to 120 s without a clock of its own (and again 4
- * minutes later, which hurts nobody: by then only a copy could have the same tuple and ISN). Limits: under load a
- * slot is overwritten early (counted); one question in 2^30 finds a stranger's tag, and that client has to connect
- * once more.
+ * A tag counts in its own minute and the next one, so it lives 60 to 120 s without a clock of its
+ * own (and again 4 minutes later, which hurts nobody: by then only a copy could have the same tuple
+ * and ISN). Limits: under load a slot is overwritten early (counted); one question in 2^30 finds a
+ * stranger's tag, and that client has to connect once more.
  */
 #ifndef SYNWARD_ENGINE_TABLES_REPLAYS_H
 #define SYNWARD_ENGINE_TABLES_REPLAYS_H
@@ -55,7 +55,8 @@ static inline bool served_counts(uint32_t slot, uint64_t now_us)
     return slot && age <= 1;
 }
 
-static inline bool served_lately(const struct served_table *table, uint64_t hash, uint32_t x, uint64_t now_us)
+static inline bool served_lately(const struct served_table *table, uint64_t hash, uint32_t x,
+                                 uint64_t now_us)
 {
     uint32_t tag;
     const uint32_t *slot = served_slot(table, hash, x, &tag);

@@ -4,16 +4,19 @@
  *
  *      | ring | slots, in sets of 4 | counters by source |
  *
- * Each slot in use stands in exactly one of three lists (one for each stage), linked by slot numbers in both
- * directions. A list is appended to at its tail and taken from at its head; removed and overwritten entries leave
- * theirs at once, so that there is nothing stale to skip and no queue that could overflow.
+ * Each slot in use stands in exactly one of three lists (one for each stage), linked by slot
+ * numbers in both directions. A list is appended to at its tail and taken from at its head; removed
+ * and overwritten entries leave theirs at once, so that there is nothing stale to skip and no queue
+ * that could overflow.
  *
- *      list 0: waiting for its grace    list 1: for sent + 1 s    list 2: for sent + 3 s    list 3: for sent + 7 s
+ *      list 0: waiting for its grace    list 1: for sent + 1 s    list 2: for sent + 3 s    list 3:
+ *                                                                 for sent + 7 s
  *
- * Sources are counted in a table of their own, by hash of their prefix. Two sources that share a counter share the
- * share, so a collision is only ever too strict. With as many counters as slots (and at least 4,096), a counter is
- * shared with one of the up to 16 sources that can fill the ring with a chance below 16 / 4,096, and 16 / 65,536 at
- * the default size; entries of other sources add one or two each, against a share of thousands.
+ * Sources are counted in a table of their own, by hash of their prefix. Two sources that share a
+ * counter share the share, so a collision is only ever too strict. With as many counters as slots
+ * (and at least 4,096), a counter is shared with one of the up to 16 sources that can fill the ring
+ * with a chance below 16 / 4,096, and 16 / 65,536 at the default size; entries of other sources add
+ * one or two each, against a share of thousands.
  */
 #include "engine/tables/resend.h"
 
@@ -100,7 +103,8 @@ static struct resend_slot *slot_to_fill(struct resend_slot *set)
     return oldest;
 }
 
-static void list_append(struct resend_ring *ring, struct resend_slot *slot, uint8_t stage, uint64_t due_us)
+static void list_append(struct resend_ring *ring, struct resend_slot *slot, uint8_t stage,
+                        uint64_t due_us)
 {
     struct resend_list *list = &ring->lists[stage];
     uint32_t index = (uint32_t)(slot - ring->slots);
@@ -146,8 +150,8 @@ static uint32_t source_of(const struct resend_ring *ring, const struct flow_key 
     return (uint32_t)(table_hash(ring->seed, &prefix, sizeof(prefix)) & (ring->counters_count - 1));
 }
 
-struct resend_entry *resend_add(struct resend_ring *ring, const struct flow_key *key, uint64_t grace_us,
-                                uint64_t now_us)
+struct resend_entry *resend_add(struct resend_ring *ring, const struct flow_key *key,
+                                uint64_t grace_us, uint64_t now_us)
 {
     struct resend_slot *set = set_of(ring, key);
     struct resend_slot *slot = find_in_set(set, key);
@@ -161,13 +165,15 @@ struct resend_entry *resend_add(struct resend_ring *ring, const struct flow_key 
     if (slot->used)
         slot_free(ring, slot);
 
-    slot->entry = (struct resend_entry){.key = *key, .stage = grace_us > 0 ? 0 : 1, .sent_us = now_us};
+    slot->entry =
+        (struct resend_entry){.key = *key, .stage = grace_us > 0 ? 0 : 1, .sent_us = now_us};
     slot->source = source;
     slot->made = ring->made++;
     slot->used = true;
     ring->counters[source]++;
     ring->count++;
-    list_append(ring, slot, slot->entry.stage, now_us + (grace_us > 0 ? grace_us : RESEND_FIRST_US));
+    list_append(ring, slot, slot->entry.stage,
+                now_us + (grace_us > 0 ? grace_us : RESEND_FIRST_US));
     return &slot->entry;
 }
 

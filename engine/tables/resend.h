@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * resend.h - rings that remember, for a few seconds, what was said statelessly and may have to be said again.
+ * resend.h - rings that remember, for a few seconds, what was said statelessly and may have to be
+ * said again.
  *
- * Two are kept (ENGINE 2.1): greetings sent for a server, resent after 1, 3 and 7 s until acknowledged, and SYN-ACKs of
- * services that greet (if the client's last ACK is lost, nobody else would repeat anything). Both are fixed: N
- * slots, found by a keyed hash of the connection (4 ways, oldest entry of the set overwritten), due in the order of
- * FIFO queues, one for each delay, so that adding, finding and removing are O(1) whatever the load. Correctness
- * never depends on an entry being there: an overwritten one is left to the client's own timeout. SYNs can be
- * spoofed, so they have a ring of their own and never displace greetings. No source (IPv4 address, IPv6 /64) holds
- * more than 1/16 of the slots.
+ * Two are kept (ENGINE 2.1): greetings sent for a server, resent after 1, 3 and 7 s until
+ * acknowledged, and SYN-ACKs of services that greet (if the client's last ACK is lost, nobody else
+ * would repeat anything). Both are fixed: N slots, found by a keyed hash of the connection (4 ways,
+ * oldest entry of the set overwritten), due in the order of FIFO queues, one for each delay, so
+ * that adding, finding and removing are O(1) whatever the load. Correctness never depends on an
+ * entry being there: an overwritten one is left to the client's own timeout. SYNs can be spoofed,
+ * so they have a ring of their own and never displace greetings. No source (IPv4 address, IPv6 /64)
+ * holds more than 1/16 of the slots.
  *
- *      add --grace--> stage 0 due (first sending) --1 s--> stage 1 due --2 s--> stage 2 due --4 s--> stage 3 due --> gone
- *      add with grace 0 starts before stage 1: the caller has sent already
+ *      add --grace--> stage 0 due (first sending) --1 s--> stage 1 due --2 s--> stage 2 due --4
+ *      s--> stage 3 due --> gone add with grace 0 starts before stage 1: the caller has sent
+ *      already
  *
- * The queues are in the order of entering. Where graces differ, a short one behind a long one waits for it: an entry
- * of stage 0 is late by less than the longest grace in use.
+ * The queues are in the order of entering. Where graces differ, a short one behind a long one waits
+ * for it: an entry of stage 0 is late by less than the longest grace in use.
  */
 #ifndef SYNWARD_ENGINE_TABLES_RESEND_H
 #define SYNWARD_ENGINE_TABLES_RESEND_H
@@ -29,8 +32,8 @@
 
 #define RESEND_FIRST_US  (1000ull * 1000) /* after the first sending */
 #define RESEND_SECOND_US (3000ull * 1000) /* after the first sending */
-#define RESEND_THIRD_US                                                                                      \
-    (7000ull * 1000) /* after the first sending: one loss more, as for our SYN (RFC 6298 5.5) */
+/* After the first sending: one loss more, as for our SYN (RFC 6298 5.5) */
+#define RESEND_THIRD_US (7000ull * 1000)
 
 struct resend_entry {
     struct flow_key key;
@@ -67,16 +70,17 @@ struct resend_ring {
 } __attribute__((aligned(64)));
 
 size_t resend_ring_bytes(uint32_t slots);
-/* `memory`: zeroed, 64-aligned, resend_ring_bytes() long; touched only as used. `slots`: a power of two >= 64. */
+/* `memory`: zeroed, 64-aligned, resend_ring_bytes() long; touched only as used. `slots`: a power of
+ * two >= 64. */
 struct resend_ring *resend_ring_init(void *memory, uint32_t slots, const uint64_t seed[2]);
 
 /*
- * Makes (or makes anew) the entry of a connection and returns it for the caller to fill (key, stage and sent_us are
- * set); NULL where its source has its share already. `grace_us` > 0: stage 0 comes due after it; 0: stage 1 comes
- * due after RESEND_FIRST_US.
+ * Makes (or makes anew) the entry of a connection and returns it for the caller to fill (key, stage
+ * and sent_us are set); NULL where its source has its share already. `grace_us` > 0: stage 0 comes
+ * due after it; 0: stage 1 comes due after RESEND_FIRST_US.
  */
-struct resend_entry *resend_add(struct resend_ring *ring, const struct flow_key *key, uint64_t grace_us,
-                                uint64_t now_us);
+struct resend_entry *resend_add(struct resend_ring *ring, const struct flow_key *key,
+                                uint64_t grace_us, uint64_t now_us);
 struct resend_entry *resend_find(struct resend_ring *ring, const struct flow_key *key);
 static inline uint32_t resend_count(const struct resend_ring *ring)
 {
@@ -90,12 +94,13 @@ static inline void resend_remove(struct resend_ring *ring, const struct flow_key
         resend_remove_from(ring, key);
 }
 /*
- * The next entry that is due, NULL where none is. entry->stage says which sending is due; `*last` that it was the
- * last one. The entry has then been put in the queue of the next stage or, if last, taken out: the pointer is good
- * until the next call on the ring.
+ * The next entry that is due, NULL where none is. entry->stage says which sending is due; `*last`
+ * that it was the last one. The entry has then been put in the queue of the next stage or, if last,
+ * taken out: the pointer is good until the next call on the ring.
  */
 struct resend_entry *resend_due(struct resend_ring *ring, uint64_t now_us, bool *last);
-/* When resend_due() next has something; UINT64_MAX: nothing queued. May be early (entries removed meanwhile). */
+/* When resend_due() next has something; UINT64_MAX: nothing queued. May be early (entries removed
+ * meanwhile). */
 uint64_t resend_next(const struct resend_ring *ring);
 
 #endif

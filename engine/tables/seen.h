@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * seen.h - a fixed table of 32-bit tags that remembers for a while that something happened to a connection.
+ * seen.h - a fixed table of 32-bit tags that remembers for a while that something happened to a
+ * connection.
  *
- * One slot per connection, overwritten early under load; a tag tells connections apart with an error of 2^-32 per question.
- * Correctness may lean on a tag that is there, never on one that is not. Used for SYN-ACKs that went out
- * and for untracked segments that were let through (ENGINE 4).
+ * One slot per connection, overwritten early under load; a tag tells connections apart with an
+ * error of 2^-32 per question. Correctness may lean on a tag that is there, never on one that is
+ * not. Used for SYN-ACKs that went out and for untracked segments that were let through (ENGINE 4).
  *
- * The slot is told by the connection alone and the tag is the sum of its hash and a number, so that a number near that one can be
- * asked for too: tag_passed(). A tag that was taken, or whose life is over, still stands there for that until it is overwritten.
+ * The slot is told by the connection alone and the tag is the sum of its hash and a number, so that
+ * a number near that one can be asked for too: tag_passed(). A tag that was taken, or whose life is
+ * over, still stands there for that until it is overwritten.
  */
 #ifndef SYNWARD_ENGINE_TABLES_SEEN_H
 #define SYNWARD_ENGINE_TABLES_SEEN_H
@@ -50,10 +52,11 @@ static inline bool tag_alive(const struct tag_table *table, const struct tag *sl
 }
 
 /*
- * Remembers (connection, extra) from now on, unless it is remembered already; true where it was not. `hash` is the connection's
- * flow_key_hash().
+ * Remembers (connection, extra) from now on, unless it is remembered already; true where it was
+ * not. `hash` is the connection's flow_key_hash().
  */
-static inline bool tag_put_first(struct tag_table *table, uint64_t hash, uint32_t extra, uint64_t now_us)
+static inline bool tag_put_first(struct tag_table *table, uint64_t hash, uint32_t extra,
+                                 uint64_t now_us)
 {
     uint32_t tag, now_ms = (uint32_t)(now_us / 1000);
     struct tag *slot = tag_slot(table, hash, extra, &tag);
@@ -80,7 +83,8 @@ static inline int64_t tag_age_ms(const struct tag_table *table, uint64_t hash, u
 }
 
 /* Its life is over, and it says what tag_age_ms() would have said. */
-static inline int64_t tag_take(struct tag_table *table, uint64_t hash, uint32_t extra, uint64_t now_us)
+static inline int64_t tag_take(struct tag_table *table, uint64_t hash, uint32_t extra,
+                               uint64_t now_us)
 {
     uint32_t tag, now_ms = (uint32_t)(now_us / 1000), age_ms;
     struct tag *slot = tag_slot(table, hash, extra, &tag);
@@ -93,8 +97,9 @@ static inline int64_t tag_take(struct tag_table *table, uint64_t hash, uint32_t 
 }
 
 /*
- * How far `number` lies beyond the one that the connection was remembered with last, or 0 where that was not within `life_ms`, whatever
- * the table's own life is. Of a slot that is another's: anything.
+ * How far `number` lies beyond the one that the connection was remembered with last, or 0 where
+ * that was not within `life_ms`, whatever the table's own life is. Of a slot that is another's:
+ * anything.
  */
 static inline uint32_t tag_passed(const struct tag_table *table, uint64_t hash, uint32_t number,
                                   uint32_t life_ms, uint64_t now_us)

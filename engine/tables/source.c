@@ -2,7 +2,8 @@
 /*
  * source.c - judges sources. See source.h.
  *
- * Prefixes of both families lie in one space: an IPv4 prefix is that of the mapped address (addr.h), 96 bits longer.
+ * Prefixes of both families lie in one space: an IPv4 prefix is that of the mapped address
+ * (addr.h), 96 bits longer.
  */
 #include "engine/tables/source.h"
 
@@ -15,7 +16,7 @@
 #define V6_SOURCE     64u
 #define V6_NEIGHBOURS 48u
 
-/* --- prefixes ------------------------------------------------------------------------------------------------ */
+/* --- prefixes -------------------------------------------------------------------------------- */
 
 static struct ip_addr __attribute__((noinline)) cut(const struct ip_addr *addr, uint32_t bits)
 {
@@ -62,7 +63,7 @@ static uint8_t length_of(const struct ip_addr *prefix, uint32_t bits)
     return (uint8_t)(addr_is_v4(prefix) ? bits - V4_BITS : bits);
 }
 
-/* --- table ---------------------------------------------------------------------------------------------------- */
+/* --- table ----------------------------------------------------------------------------------- */
 
 size_t source_table_bytes(uint32_t sources)
 {
@@ -70,8 +71,9 @@ size_t source_table_bytes(uint32_t sources)
 }
 
 /*
- * SOURCE_MISMATCHES of one shard, when all are alike. They are not quite: where connections fall by chance one has more than its share,
- * and nobody may be put aside by that. Twice the square root, about two standard deviations, are added to the share.
+ * SOURCE_MISMATCHES of one shard, when all are alike. They are not quite: where connections fall by
+ * chance one has more than its share, and nobody may be put aside by that. Twice the square root,
+ * about two standard deviations, are added to the share.
  */
 static uint32_t enough_in(uint32_t shards)
 {
@@ -106,7 +108,8 @@ static inline bool same_addr(const struct ip_addr *a, const struct ip_addr *b)
     return ((key_word(a, 0) ^ key_word(b, 0)) | (key_word(a, 8) ^ key_word(b, 8))) == 0;
 }
 
-static struct source_entry *find_in_set(struct source_entry *set, const struct ip_addr *prefix, uint32_t bits)
+static struct source_entry *find_in_set(struct source_entry *set, const struct ip_addr *prefix,
+                                        uint32_t bits)
 {
     for (uint32_t i = 0; i < SOURCE_WAYS; i++)
         if (set[i].bits == bits && same_addr(&set[i].prefix, prefix))
@@ -114,7 +117,8 @@ static struct source_entry *find_in_set(struct source_entry *set, const struct i
     return NULL;
 }
 
-static struct source_entry *find(const struct source_table *table, const struct ip_addr *addr, uint32_t bits)
+static struct source_entry *find(const struct source_table *table, const struct ip_addr *addr,
+                                 uint32_t bits)
 {
     struct ip_addr prefix = masked(addr, bits);
 
@@ -122,7 +126,8 @@ static struct source_entry *find(const struct source_table *table, const struct 
 }
 
 /* The entry of the prefix around a source. There is none before a first source has been blamed. */
-static struct source_entry *find_neighbours(const struct source_table *table, const struct ip_addr *addr)
+static struct source_entry *find_neighbours(const struct source_table *table,
+                                            const struct ip_addr *addr)
 {
     return table->prefixes_made ? find(table, addr, neighbour_bits(addr)) : NULL;
 }
@@ -132,7 +137,8 @@ static uint32_t half_of(uint64_t now_us)
     return (uint32_t)(now_us / SOURCE_HALF_US);
 }
 
-static uint32_t counted(const struct source_entry *source, const uint32_t halves[2], uint64_t now_us)
+static uint32_t counted(const struct source_entry *source, const uint32_t halves[2],
+                        uint64_t now_us)
 {
     uint32_t age = half_of(now_us) - source->half;
 
@@ -150,7 +156,8 @@ static uint32_t requests_of(const struct source_entry *source, uint64_t now_us)
 }
 
 /* True where `a` is the one to go rather than `b`. */
-static bool less_interesting(const struct source_entry *a, const struct source_entry *b, uint64_t now_us)
+static bool less_interesting(const struct source_entry *a, const struct source_entry *b,
+                             uint64_t now_us)
 {
     uint32_t mine = requests_of(a, now_us), other = requests_of(b, now_us);
 
@@ -197,7 +204,8 @@ find_or_make(struct source_table *table, const struct ip_addr *addr, uint32_t bi
     return replace(table, least_interesting(set, now_us), &prefix, bits, now_us);
 }
 
-/* The same for who sent nothing wrong yet, in place of one who did so as little; NULL: there is none. */
+/* The same for who sent nothing wrong yet, in place of one who did so as little; NULL: there is
+ * none. */
 static struct source_entry *find_or_note(struct source_table *table, const struct ip_addr *addr,
                                          uint32_t bits, uint64_t now_us)
 {
@@ -208,8 +216,9 @@ static struct source_entry *find_or_note(struct source_table *table, const struc
     if (source)
         return source;
     least = least_interesting(set, now_us);
-    if (least->bits && (least->strikes || least->asides || counted(least, least->mismatches, now_us) ||
-                        counted(least, least->matches, now_us) > 1))
+    if (least->bits &&
+        (least->strikes || least->asides || counted(least, least->mismatches, now_us) ||
+         counted(least, least->matches, now_us) > 1))
         return NULL;
     return replace(table, least, &prefix, bits, now_us);
 }
@@ -227,14 +236,16 @@ static void advance(struct source_entry *source, uint64_t now_us)
     source->half = half;
 }
 
-/* --- judgement ------------------------------------------------------------------------------------------------ */
+/* --- judgement ------------------------------------------------------------------------------- */
 
-static bool is_limited(const struct source_table *table, const struct source_entry *source, uint64_t now_us)
+static bool is_limited(const struct source_table *table, const struct source_entry *source,
+                       uint64_t now_us)
 {
     return counted(source, source->mismatches, now_us) >= table->enough;
 }
 
-static bool is_bad(const struct source_table *table, const struct source_entry *source, uint64_t now_us)
+static bool is_bad(const struct source_table *table, const struct source_entry *source,
+                   uint64_t now_us)
 {
     uint64_t mismatches = counted(source, source->mismatches, now_us);
 
@@ -242,8 +253,8 @@ static bool is_bad(const struct source_table *table, const struct source_entry *
            (uint64_t)counted(source, source->matches, now_us) * SOURCE_SHARE < mismatches;
 }
 
-static void put_aside_until(struct source_table *table, struct source_entry *source, uint64_t until_us,
-                            uint64_t now_us)
+static void put_aside_until(struct source_table *table, struct source_entry *source,
+                            uint64_t until_us, uint64_t now_us)
 {
     source->since_us = now_us;
     source->until_us = until_us;
@@ -261,9 +272,10 @@ static void put_aside(struct source_table *table, struct source_entry *source, u
         source->strikes++;
 }
 
-/* The figures are for people, who know nothing of shares: what all shards together will have, if they are alike. */
-static void describe(const struct source_table *table, const struct source_entry *source, uint64_t now_us,
-                     struct observed_source *out)
+/* The figures are for people, who know nothing of shares: what all shards together will have, if
+ * they are alike. */
+static void describe(const struct source_table *table, const struct source_entry *source,
+                     uint64_t now_us, struct observed_source *out)
 {
     *out = (struct observed_source){
         .prefix = source->prefix,
@@ -275,8 +287,8 @@ static void describe(const struct source_table *table, const struct source_entry
 }
 
 /*
- * A source that is forgiven and put aside again would count twice: the count begins anew as fast as sources are
- * forgiven, but for a prefix that is not forgiven itself.
+ * A source that is forgiven and put aside again would count twice: the count begins anew as fast as
+ * sources are forgiven, but for a prefix that is not forgiven itself.
  */
 static void restart_asides(struct source_entry *prefix, uint64_t now_us)
 {
@@ -289,11 +301,11 @@ static void restart_asides(struct source_entry *prefix, uint64_t now_us)
 }
 
 /*
- * A source has been put aside, and its prefix may follow. A prefix is counted from the first such source on; what
- * was counted of that one counts for it.
+ * A source has been put aside, and its prefix may follow. A prefix is counted from the first such
+ * source on; what was counted of that one counts for it.
  */
-static void blame_prefix(struct source_table *table, const struct source_entry *source, uint64_t now_us,
-                         struct observed_source *aside)
+static void blame_prefix(struct source_table *table, const struct source_entry *source,
+                         uint64_t now_us, struct observed_source *aside)
 {
     struct source_entry copy = *source; /* making the prefix's entry may displace it */
     uint32_t bits = neighbour_bits(&copy.prefix);
@@ -308,25 +320,25 @@ static void blame_prefix(struct source_table *table, const struct source_entry *
     restart_asides(prefix, now_us);
     if (copy.strikes == 1 && prefix->asides < UINT16_MAX)
         prefix->asides++;
-    if (prefix->asides < (SOURCE_MANY + table->shards - 1) / table->shards || is_aside(prefix, now_us) ||
-        !is_bad(table, prefix, now_us))
+    if (prefix->asides < (SOURCE_MANY + table->shards - 1) / table->shards ||
+        is_aside(prefix, now_us) || !is_bad(table, prefix, now_us))
         return;
     put_aside(table, prefix, now_us);
     describe(table, prefix, now_us, aside);
 }
 
-static const struct source_rule *find_rule(const struct source_table *table, const struct ip_addr *addr,
-                                           uint64_t now_us);
+static const struct source_rule *find_rule(const struct source_table *table,
+                                           const struct ip_addr *addr, uint64_t now_us);
 
-static inline const struct source_rule *rule_for(const struct source_table *table, const struct ip_addr *addr,
-                                                 uint64_t now_us)
+static inline const struct source_rule *rule_for(const struct source_table *table,
+                                                 const struct ip_addr *addr, uint64_t now_us)
 {
     return table->runs_count ? find_rule(table, addr, now_us) : NULL;
 }
 
 /* It has sent enough that is wrong to be judged. True where it is put aside by that. */
-static bool __attribute__((noinline))
-judge(struct source_table *table, struct source_entry *source, uint64_t now_us, struct observed_source *aside)
+static bool __attribute__((noinline)) judge(struct source_table *table, struct source_entry *source,
+                                            uint64_t now_us, struct observed_source *aside)
 {
     if (counted(source, source->mismatches, now_us) == table->enough)
         source->since_us = now_us;
@@ -368,8 +380,9 @@ bool source_mismatch(struct source_table *table, const struct ip_addr *addr, uin
 }
 
 /*
- * It was put aside on the first that came, and those who had their cookie already show that the share is another. Only
- * where the wrong ones were counted here: other shards have been told, and know nothing of shares. They are told of this too.
+ * It was put aside on the first that came, and those who had their cookie already show that the
+ * share is another. Only where the wrong ones were counted here: other shards have been told, and
+ * know nothing of shares. They are told of this too.
  */
 static bool release(struct source_table *table, struct source_entry *source, uint64_t now_us)
 {
@@ -409,7 +422,8 @@ bool source_match(struct source_table *table, const struct ip_addr *addr, uint64
     return is_released;
 }
 
-static bool judged_aside(const struct source_table *table, const struct ip_addr *addr, uint64_t now_us)
+static bool judged_aside(const struct source_table *table, const struct ip_addr *addr,
+                         uint64_t now_us)
 {
     const struct source_entry *source, *prefix;
 
@@ -443,7 +457,7 @@ bool source_may_be_reset(struct source_table *table, const struct ip_addr *addr,
     return token_take(&source->resets, SOURCE_RESETS_PER_SECOND, SOURCE_RESETS_PER_SECOND, now_us);
 }
 
-/* --- the operator's rules -------------------------------------------------------------------------------------- */
+/* --- the operator's rules -------------------------------------------------------------------- */
 
 static bool rule_lives(const struct source_rule *rule, uint64_t now_us)
 {
@@ -473,8 +487,8 @@ static uint32_t place_in(const struct source_table *table, uint32_t first, uint3
     return low;
 }
 
-static const struct source_rule *find_rule(const struct source_table *table, const struct ip_addr *addr,
-                                           uint64_t now_us)
+static const struct source_rule *find_rule(const struct source_table *table,
+                                           const struct ip_addr *addr, uint64_t now_us)
 {
     for (uint32_t i = 0; i < table->runs_count; i++) {
         const struct source_run *run = &table->runs[i];
@@ -514,8 +528,8 @@ static void rule_remove(struct source_table *table, uint32_t place)
 }
 
 /* The place of (prefix, bits) among all rules. */
-static uint32_t place_of(const struct source_table *table, const struct ip_addr *prefix, uint32_t bits,
-                         bool *found)
+static uint32_t place_of(const struct source_table *table, const struct ip_addr *prefix,
+                         uint32_t bits, bool *found)
 {
     *found = false;
     for (uint32_t i = 0; i < table->runs_count; i++) {
@@ -592,10 +606,10 @@ bool source_forget(struct source_table *table, const struct ip_addr *prefix, uin
     return found;
 }
 
-/* --- listing ---------------------------------------------------------------------------------------------------- */
+/* --- listing --------------------------------------------------------------------------------- */
 
-static struct source_info info_of(const struct source_table *table, const struct source_entry *source,
-                                  uint64_t now_us)
+static struct source_info info_of(const struct source_table *table,
+                                  const struct source_entry *source, uint64_t now_us)
 {
     struct source_info info = {
         .rule = {.prefix = source->prefix,
@@ -618,10 +632,11 @@ static struct source_info info_of(const struct source_table *table, const struct
 }
 
 /* What is counted of a single address that has a rule. */
-static struct source_info rule_info(const struct source_table *table, const struct source_rule *rule,
-                                    uint64_t now_us)
+static struct source_info rule_info(const struct source_table *table,
+                                    const struct source_rule *rule, uint64_t now_us)
 {
-    const struct source_entry *source = find(table, &rule->prefix, rule_bits(&rule->prefix, rule->length));
+    const struct source_entry *source =
+        find(table, &rule->prefix, rule_bits(&rule->prefix, rule->length));
     struct source_info info = {.rule = *rule};
 
     if (source) {
@@ -631,7 +646,8 @@ static struct source_info rule_info(const struct source_table *table, const stru
     return info;
 }
 
-uint32_t source_list(const struct source_table *table, struct source_info *out, uint32_t max, uint64_t now_us)
+uint32_t source_list(const struct source_table *table, struct source_info *out, uint32_t max,
+                     uint64_t now_us)
 {
     uint32_t count = 0;
 

@@ -1,30 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * source.h - what is thought of the addresses that clients come from: judged by share, never by count alone.
+ * source.h - what is thought of the addresses that clients come from: judged by share, never by
+ * count alone.
  *
- * A source is an IPv4 address or an IPv6 /64. It counts what came with a good cookie, which cannot be spoofed: first
- * requests that fit the server (matches) and that do not (mismatches), of the last 5 to 10 s.
+ * A source is an IPv4 address or an IPv6 /64. It counts what came with a good cookie, which cannot
+ * be spoofed: first requests that fit the server (matches) and that do not (mismatches), of the
+ * last 5 to 10 s.
  *
- *      mismatches >= 100, matches less than a tenth of them     put aside: its SYNs to attacked servers are dropped,
- *                                                               for 60 s, then twice as long each time, 64 min at most
- *      mismatches >= 100, more matches than that                limited: its wrong requests are reset at most
- *                                                               SOURCE_RESETS_PER_SECOND, else dropped in silence; a CGNAT
- *                                                               is one address, and its honest clients get through
+ *      mismatches >= 100, matches less than a tenth of them     put aside: its SYNs to attacked
+ *                                                               servers are dropped, for 60 s, then
+ *                                                               twice as long each time, 64 min at
+ *                                                               most
+ *      mismatches >= 100, more matches than that                limited: its wrong requests are
+ *                                                               reset at most
+ *                                                               SOURCE_RESETS_PER_SECOND, else
+ *                                                               dropped in silence; a CGNAT is one
+ *                                                               address, and its honest clients get
+ *                                                               through
  *
- * Many together: where 16 sources of one IPv4 /24 or IPv6 /48 have been put aside within an hour, and the share of all that is counted
- * under that prefix is as bad, the prefix is put aside.
+ * Many together: where 16 sources of one IPv4 /24 or IPv6 /48 have been put aside within an hour,
+ * and the share of all that is counted under that prefix is as bad, the prefix is put aside.
  *
- * What came before the first mismatch counts too: the honest ones behind an address may have been there first. And what
- * comes from clients that had their cookie before it was put aside: where the share is no longer as bad, it is released.
+ * What came before the first mismatch counts too: the honest ones behind an address may have been
+ * there first. And what comes from clients that had their cookie before it was put aside: where the
+ * share is no longer as bad, it is released.
  *
- * Memory is fixed: 4-way sets. Where a set is full the least interesting entry goes: one that is not put aside before
- * one that is, then the one with fewer requests, then the older one. A match finds room only in place of an entry that
- * nothing but one match, or nothing of late, is known of. A million sources with one request each, right or wrong,
- * displace nobody who is put aside, and no address of many honest clients.
+ * Memory is fixed: 4-way sets. Where a set is full the least interesting entry goes: one that is
+ * not put aside before one that is, then the one with fewer requests, then the older one. A match
+ * finds room only in place of an entry that nothing but one match, or nothing of late, is known of.
+ * A million sources with one request each, right or wrong, displace nobody who is put aside, and no
+ * address of many honest clients.
  *
- * Beside it stand the operator's own rules, up to SOURCE_RULES_MAX prefixes of any length: put aside (SYNs to every server
- * are dropped, in every mode), or allowed (never limited nor put aside). The longest prefix decides, and before any
- * judgement.
+ * Beside it stand the operator's own rules, up to SOURCE_RULES_MAX prefixes of any length: put
+ * aside (SYNs to every server are dropped, in every mode), or allowed (never limited nor put
+ * aside). The longest prefix decides, and before any judgement.
  */
 #ifndef SYNWARD_ENGINE_TABLES_SOURCE_H
 #define SYNWARD_ENGINE_TABLES_SOURCE_H
@@ -50,7 +59,8 @@
 enum source_state { SOURCE_CLEAR, SOURCE_LIMITED, SOURCE_ASIDE, SOURCE_ALLOWED };
 enum source_by { SOURCE_BY_JUDGEMENT, SOURCE_BY_OPERATOR };
 
-/* `length` is in bits of the address's own family: up to 32, or 128. The bits beyond it do not count. */
+/* `length` is in bits of the address's own family: up to 32, or 128. The bits beyond it do not
+ * count. */
 struct source_rule {
     struct ip_addr prefix;
     uint8_t length;
@@ -71,29 +81,33 @@ struct source_table;
 struct ip_addr source_masked(const struct ip_addr *addr, uint8_t length);
 
 size_t source_table_bytes(uint32_t sources);
-/* `memory`: zeroed, 64-aligned. `sources`: a power of two >= 4. `shards` share the counts between them. */
+/* `memory`: zeroed, 64-aligned. `sources`: a power of two >= 4. `shards` share the counts between
+ * them. */
 void source_table_init(struct source_table *table, void *memory, uint32_t sources, uint32_t shards,
                        const uint64_t seed[2]);
 
 /*
- * A first request that came with a good cookie, and fits. True where this has released a source that was put aside: `*released`
- * tells, its time is over now.
+ * A first request that came with a good cookie, and fits. True where this has released a source
+ * that was put aside: `*released` tells, its time is over now.
  */
 bool source_match(struct source_table *table, const struct ip_addr *addr, uint64_t now_us,
                   struct observed_source *released);
 /*
- * One that does not. True where this put the source, or its prefix, aside: `*aside` tells. `*may_be_reset` is source_may_be_reset()'s
- * answer for this request, nearly always without a second look-up.
+ * One that does not. True where this put the source, or its prefix, aside: `*aside` tells.
+ * `*may_be_reset` is source_may_be_reset()'s answer for this request, nearly always without a
+ * second look-up.
  */
 bool source_mismatch(struct source_table *table, const struct ip_addr *addr, uint64_t now_us,
                      struct observed_source *aside, bool *may_be_reset);
 
-/* False: nothing may be put aside, so there is nobody to ask about. Nearly always: a flood costs no look-up then. */
+/* False: nothing may be put aside, so there is nobody to ask about. Nearly always: a flood costs no
+ * look-up then. */
 static inline bool source_any_aside(const struct source_table *table, uint64_t now_us);
 /* What is to be done with this address; `*by` (may be NULL) is who says so. */
 enum source_state source_state(const struct source_table *table, const struct ip_addr *addr,
                                enum source_by *by, uint64_t now_us);
-/* False where the RST of a wrong request is to be saved: the source is limited, and had its share. */
+/* False where the RST of a wrong request is to be saved: the source is limited, and had its share.
+ */
 bool source_may_be_reset(struct source_table *table, const struct ip_addr *addr, uint64_t now_us);
 
 /* Sets or replaces. False: there is no room for more rules of the operator. */
@@ -103,7 +117,7 @@ bool source_forget(struct source_table *table, const struct ip_addr *prefix, uin
 uint32_t source_list(const struct source_table *table, struct source_info *out, uint32_t max,
                      uint64_t now_us);
 
-/* --- for the engine's memory --- */
+/* --- for the engine's memory ----------------------------------------------------------------- */
 
 struct source_entry {
     struct ip_addr prefix;
@@ -112,9 +126,9 @@ struct source_entry {
     uint32_t half;     /* number of the newest half */
     uint32_t mismatches[2], matches[2];
     uint64_t asides_us; /* when counting them began */
-    uint16_t
-        asides;   /* of a prefix: sources of it that were put aside within an hour, or since it was itself */
-    uint8_t bits; /* of the prefix, as IPv6; 0: a free slot */
+    uint16_t asides; /* of a prefix: sources of it that were put aside within an hour, or since it
+                        was itself */
+    uint8_t bits;    /* of the prefix, as IPv6; 0: a free slot */
     uint8_t strikes;
     struct token_bucket resets;
 };

@@ -5,15 +5,18 @@
  *      31     30    27   26   25 24  23                     0
  *      epoch | wscale | SACK | MSS | MAC                      |      wscale 15 = none
  *
- * MAC (24 bits) and the mask of bits 24 to 30 come from SipHash-2-4 in two stages: under the secret, server (address, port,
- * VLAN IDs), promise's generation and epoch's number give a key, which is kept beside the server; under that key, client (address,
- * port) and the client's ISN give the hash. The options are not in the input; masked, they lie high, so that an ack of c+1+g is
- * hardly ever taken for a c+1 with other options. The epoch's lowest bit is in clear: one hash decides a candidate. An epoch
- * lasts COOKIE_EPOCH_US, so a cookie lives 4 to 8 minutes.
+ * MAC (24 bits) and the mask of bits 24 to 30 come from SipHash-2-4 in two stages: under the
+ * secret, server (address, port, VLAN IDs), promise's generation and epoch's number give a key,
+ * which is kept beside the server; under that key, client (address, port) and the client's ISN give
+ * the hash. The options are not in the input; masked, they lie high, so that an ack of c+1+g is
+ * hardly ever taken for a c+1 with other options. The epoch's lowest bit is in clear: one hash
+ * decides a candidate. An epoch lasts COOKIE_EPOCH_US, so a cookie lives 4 to 8 minutes.
  *
- *      TSval = ((ms + offset of the tuple) & ~63) | bits         bits: 5 = 0, 4 = ECN, 3..0 = finer MSS
+ *      TSval = ((ms + offset of the tuple) & ~63) | bits         bits: 5 = 0, 4 = ECN, 3..0 = finer
+ *                                                                MSS
  *
- * What a blind guess costs and wins, and what the MSS table loses, is worked out at the head of cookie.c.
+ * What a blind guess costs and wins, and what the MSS table loses, is worked out at the head of
+ * cookie.c.
  */
 #ifndef SYNWARD_ENGINE_TCP_COOKIE_H
 #define SYNWARD_ENGINE_TCP_COOKIE_H
@@ -40,19 +43,21 @@ struct cookie_keys {
 
 /* What a cookie (and the TSval beside it) carries. */
 struct cookie_options {
-    uint16_t mss;         /* the client's MSS; read back rounded down to the table, or finer with a TSval */
+    uint16_t mss; /* the client's MSS; read back rounded down to the table, or finer with a TSval */
     uint8_t window_scale; /* what our SYN-ACK granted: the client's scale, or WSCALE_NONE */
     bool sack;
     bool ecn; /* only read back where there is a TSval */
 };
 
-/* The same as it goes onto the wire: bits 24 to 30 of a cookie, before they are masked, and bits 0 to 5 of a TSval. */
+/* The same as it goes onto the wire: bits 24 to 30 of a cookie, before they are masked, and bits 0
+ * to 5 of a TSval. */
 struct cookie_words {
     uint32_t cookie, tsval;
 };
 struct cookie_words cookie_words_of(bool ipv4, const struct cookie_options *options);
 
-/* The key of a server's cookies for one generation and one epoch, as the state that a hash under it begins with. */
+/* The key of a server's cookies for one generation and one epoch, as the state that a hash under it
+ * begins with. */
 struct cookie_key {
     uint64_t made_for; /* generation, and epoch + 1; 0: not made */
     struct siphash begun;
@@ -64,8 +69,9 @@ static inline uint64_t cookie_key_for(uint32_t generation, uint32_t epoch)
 }
 
 /*
- * Both epochs' keys of one promise of one server, by the epoch's lowest bit. It belongs to that server for good; what it is asked for
- * is compared each time, so that nobody has to empty it when generation or epoch change. All zero is an empty one.
+ * Both epochs' keys of one promise of one server, by the epoch's lowest bit. It belongs to that
+ * server for good; what it is asked for is compared each time, so that nobody has to empty it when
+ * generation or epoch change. All zero is an empty one.
  */
 struct cookie_kept {
     struct cookie_key key[2];
@@ -73,10 +79,12 @@ struct cookie_kept {
 
 /* The key in force: the one kept, or it is made now, once in an epoch. */
 const struct siphash *cookie_key_make(struct cookie_key *made, const struct cookie_keys *keys,
-                                      const struct server_key *server, uint32_t generation, uint32_t epoch);
-static inline const struct siphash *cookie_key_of(struct cookie_kept *kept, const struct cookie_keys *keys,
-                                                  const struct server_key *server, uint32_t generation,
-                                                  uint32_t epoch)
+                                      const struct server_key *server, uint32_t generation,
+                                      uint32_t epoch);
+static inline const struct siphash *cookie_key_of(struct cookie_kept *kept,
+                                                  const struct cookie_keys *keys,
+                                                  const struct server_key *server,
+                                                  uint32_t generation, uint32_t epoch)
 {
     struct cookie_key *slot = &kept->key[epoch & 1];
 
@@ -101,8 +109,8 @@ static inline uint32_t cookie_of(uint32_t hash, uint32_t words, uint32_t epoch)
 }
 
 /*
- * A cookie for the connection `key` with client ISN `x`, promised under `generation`. `now_us` counts from a fixed
- * start. `kept` is of the connection's server, and saves most of the work.
+ * A cookie for the connection `key` with client ISN `x`, promised under `generation`. `now_us`
+ * counts from a fixed start. `kept` is of the connection's server, and saves most of the work.
  */
 uint32_t cookie_make_kept(struct cookie_kept *kept, const struct cookie_keys *keys,
                           const struct flow_key *key, uint32_t x, uint32_t generation,
@@ -112,8 +120,9 @@ uint32_t cookie_make(const struct cookie_keys *keys, const struct flow_key *key,
                      uint32_t generation, const struct cookie_options *options, uint64_t now_us);
 
 /*
- * The epoch, now or before, that a cookie with this highest bit was made in; COOKIE_EPOCH_NONE: there was none before. The hash of
- * that epoch, which cookie_hash_kept() makes, decides on all candidates with the same bit.
+ * The epoch, now or before, that a cookie with this highest bit was made in; COOKIE_EPOCH_NONE:
+ * there was none before. The hash of that epoch, which cookie_hash_kept() makes, decides on all
+ * candidates with the same bit.
  */
 #define COOKIE_EPOCH_NONE UINT64_MAX
 static inline uint64_t cookie_epoch(uint32_t c, uint64_t now_us)
@@ -123,47 +132,53 @@ static inline uint64_t cookie_epoch(uint32_t c, uint64_t now_us)
     return epoch - ((epoch & 1) != c >> 31);
 }
 uint32_t cookie_hash_kept(struct cookie_kept *kept, const struct cookie_keys *keys,
-                          const struct flow_key *key, uint32_t x, uint32_t generation, uint64_t epoch);
+                          const struct flow_key *key, uint32_t x, uint32_t generation,
+                          uint64_t epoch);
 static inline bool cookie_fits(uint32_t c, uint32_t hash)
 {
     return ((c ^ hash) & COOKIE_MAC_MASK) == 0;
 }
-/* What a cookie that fits carries: `read` is it xor the hash. mss is from the cookie's own two bits. */
+/* What a cookie that fits carries: `read` is it xor the hash. mss is from the cookie's own two
+ * bits. */
 struct cookie_options cookie_read(const struct flow_key *key, uint32_t read);
 
 /*
- * All this in one: true where `c` is a cookie of this connection, epoch now or before, made under `generation`. Fills `options`. One
- * hash.
+ * All this in one: true where `c` is a cookie of this connection, epoch now or before, made under
+ * `generation`. Fills `options`. One hash.
  */
-bool cookie_check_kept(struct cookie_kept *kept, const struct cookie_keys *keys, const struct flow_key *key,
-                       uint32_t x, uint32_t generation, uint32_t c, uint64_t now_us,
-                       struct cookie_options *options);
-bool cookie_check(const struct cookie_keys *keys, const struct flow_key *key, uint32_t x, uint32_t generation,
-                  uint32_t c, uint64_t now_us, struct cookie_options *options);
+bool cookie_check_kept(struct cookie_kept *kept, const struct cookie_keys *keys,
+                       const struct flow_key *key, uint32_t x, uint32_t generation, uint32_t c,
+                       uint64_t now_us, struct cookie_options *options);
+bool cookie_check(const struct cookie_keys *keys, const struct flow_key *key, uint32_t x,
+                  uint32_t generation, uint32_t c, uint64_t now_us, struct cookie_options *options);
 
 /*
- * TSval of a stateless segment for this tuple, with the bits that `options` asks for (RFC 7323 5.4 clock: 1 ms in
- * steps of 64).
+ * TSval of a stateless segment for this tuple, with the bits that `options` asks for (RFC 7323 5.4
+ * clock: 1 ms in steps of 64).
  */
 uint32_t cookie_tsval(const struct cookie_keys *keys, const struct flow_key *key,
                       const struct cookie_options *options, uint64_t now_us);
 /*
- * Milliseconds on a clock that starts elsewhere for each tuple, so that TSvals tell nothing of other connections
- * (RFC 7323 7.1).
+ * Milliseconds on a clock that starts elsewhere for each tuple, so that TSvals tell nothing of
+ * other connections (RFC 7323 7.1).
  */
-static inline uint32_t cookie_tuple_ms(const struct cookie_keys *keys, struct flow_words key, uint64_t now_us)
+static inline uint32_t cookie_tuple_ms(const struct cookie_keys *keys, struct flow_words key,
+                                       uint64_t now_us)
 {
     return (uint32_t)(now_us / 1000) + (uint32_t)flow_words_hash(flow_seed_of(keys->tsval), key);
 }
-/* The first TSval above every stateless one that this tuple can have been sent up to now: (newest | 63) + 1. */
-uint32_t cookie_tsval_ceiling(const struct cookie_keys *keys, const struct flow_key *key, uint64_t now_us);
+/* The first TSval above every stateless one that this tuple can have been sent up to now: (newest |
+ * 63) + 1. */
+uint32_t cookie_tsval_ceiling(const struct cookie_keys *keys, const struct flow_key *key,
+                              uint64_t now_us);
 /*
- * True where `tsecr` echoes what this tuple was told by us within the last `age_us` (less than 24 days). Another server's
- * clock looks so with age_us / 49 days.
+ * True where `tsecr` echoes what this tuple was told by us within the last `age_us` (less than 24
+ * days). Another server's clock looks so with age_us / 49 days.
  */
-bool cookie_tsecr_is_ours(const struct cookie_keys *keys, const struct flow_key *key, uint32_t tsecr,
-                          uint64_t age_us, uint64_t now_us);
-/* Reads the finer MSS and ECN from the TSecr that a client echoes into `options` already filled by cookie_check(). */
+bool cookie_tsecr_is_ours(const struct cookie_keys *keys, const struct flow_key *key,
+                          uint32_t tsecr, uint64_t age_us, uint64_t now_us);
+/* Reads the finer MSS and ECN from the TSecr that a client echoes into `options` already filled by
+ * cookie_check(). */
 void cookie_refine(const struct flow_key *key, uint32_t tsecr, struct cookie_options *options);
 
 #endif

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * frame.c - the walk from the Ethernet header to the TCP payload, and the edits of a TCP frame in place.
+ * frame.c - the walk from the Ethernet header to the TCP payload, and the edits of a TCP frame in
+ * place.
  *
  *      frame_parse -> link layer -> parse_v4 -> parse_tcp | parse_icmp
  *                                \> parse_v6 -> (extension headers) /
  *
- * Every step is given `end`, the offset behind the IP packet as its header states it, and checks once that what it
- * reads lies below both `end` and the bytes present; the readers of bytes.h do not check again. This runs for every
- * frame that crosses: no loop but those over tags and extension headers, and no clearing of the whole view.
+ * Every step is given `end`, the offset behind the IP packet as its header states it, and checks
+ * once that what it reads lies below both `end` and the bytes present; the readers of bytes.h do
+ * not check again. This runs for every frame that crosses: no loop but those over tags and
+ * extension headers, and no clearing of the whole view.
  *
- * What is told apart with care, because a server in attack mode must not be reached around the cookie:
+ * What is told apart with care, because a server in attack mode must not be reached around the
+ * cookie:
  *  - a first fragment whose TCP header is not even named within it is FRAME_MALFORMED (RFC 7112 5);
  *  - so is a chain of extension headers that goes on beyond FRAME_EXTENSIONS_MAX: TCP could follow.
- * The protocol of a packet whose IP header is cut off or contradicts itself cannot be known; no host takes it
- * either: FRAME_OTHER.
+ * The protocol of a packet whose IP header is cut off or contradicts itself cannot be known; no
+ * host takes it either: FRAME_OTHER.
  *
- * Limits: the destination in a routing header is not looked at, so the checksum of a TCP segment that still has a
- * hop to go is not verified rightly; ESP and IPv4 AH are opaque (FRAME_OTHER).
+ * Limits: the destination in a routing header is not looked at, so the checksum of a TCP segment
+ * that still has a hop to go is not verified rightly; ESP and IPv4 AH are opaque (FRAME_OTHER).
  */
 #include "engine/tcp/frame.h"
 
@@ -51,8 +54,8 @@ enum ip_protocol {
 };
 
 /*
- * RFC 792 and RFC 1812 for IPv4: unreachable, quench, redirect, time exceeded, parameter problem; RFC 4443 2.1 for
- * IPv6.
+ * RFC 792 and RFC 1812 for IPv4: unreachable, quench, redirect, time exceeded, parameter problem;
+ * RFC 4443 2.1 for IPv6.
  */
 static bool icmp_quotes_packet(uint8_t ip_version, uint8_t type)
 {
@@ -61,11 +64,13 @@ static bool icmp_quotes_packet(uint8_t ip_version, uint8_t type)
     return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
 }
 
-static enum frame_kind __attribute__((noinline)) parse_icmp(struct frame *frame, uint32_t l4, uint32_t end)
+static enum frame_kind __attribute__((noinline))
+parse_icmp(struct frame *frame, uint32_t l4, uint32_t end)
 {
     uint32_t present_end = end < frame->bytes ? end : frame->bytes;
 
-    if (l4 + ICMP_HEADER_BYTES > present_end || !icmp_quotes_packet(frame->ip_version, frame->data[l4]))
+    if (l4 + ICMP_HEADER_BYTES > present_end ||
+        !icmp_quotes_packet(frame->ip_version, frame->data[l4]))
         return FRAME_OTHER;
     frame->l4 = (uint16_t)l4;
     frame->payload = (uint16_t)(l4 + ICMP_HEADER_BYTES);
@@ -85,10 +90,12 @@ static enum frame_kind parse_tcp(struct frame *frame, uint32_t l4, uint32_t end)
 }
 
 /*
- * The length that an IPv4 header states. 0 is what senders write into super-frames above 64 KiB, and what captures
- * made in front of segmentation offload hold: then the packet goes to the end of the frame.
+ * The length that an IPv4 header states. 0 is what senders write into super-frames above 64 KiB,
+ * and what captures made in front of segmentation offload hold: then the packet goes to the end of
+ * the frame.
  */
-static inline uint32_t v4_total_bytes(const struct frame *frame, uint32_t stated, uint32_t wire_bytes)
+static inline uint32_t v4_total_bytes(const struct frame *frame, uint32_t stated,
+                                      uint32_t wire_bytes)
 {
     if (stated == 0 && (frame->offload == NULL || frame->offload->gso_type != OFFLOAD_GSO_NONE))
         return wire_bytes - frame->l3;
@@ -96,8 +103,8 @@ static inline uint32_t v4_total_bytes(const struct frame *frame, uint32_t stated
 }
 
 /*
- * Words of the header are loaded once each and taken apart in registers: parsing is the largest part of what a
- * forwarded segment costs.
+ * Words of the header are loaded once each and taken apart in registers: parsing is the largest
+ * part of what a forwarded segment costs.
  */
 static enum frame_kind parse_v4(struct frame *frame, uint32_t wire_bytes)
 {
@@ -136,11 +143,12 @@ struct chain {
 
 static bool is_extension(uint8_t protocol)
 {
-    return protocol == PROTO_HOP_BY_HOP || protocol == PROTO_ROUTING || protocol == PROTO_FRAGMENT ||
-           protocol == PROTO_AH || protocol == PROTO_DESTINATION;
+    return protocol == PROTO_HOP_BY_HOP || protocol == PROTO_ROUTING ||
+           protocol == PROTO_FRAGMENT || protocol == PROTO_AH || protocol == PROTO_DESTINATION;
 }
 
-/* One step along the chain (RFC 8200 4, RFC 4302 2.2). False where the header does not lie below `limit`. */
+/* One step along the chain (RFC 8200 4, RFC 4302 2.2). False where the header does not lie below
+ * `limit`. */
 static bool chain_step(const uint8_t *data, uint32_t limit, struct chain *chain)
 {
     const uint8_t *header = data + chain->at;
@@ -164,8 +172,8 @@ static bool chain_step(const uint8_t *data, uint32_t limit, struct chain *chain)
 }
 
 /*
- * Walks to the end of the chain; FRAME_TCP where an unfragmented header of whatever protocol follows. Apart, as it
- * is rare.
+ * Walks to the end of the chain; FRAME_TCP where an unfragmented header of whatever protocol
+ * follows. Apart, as it is rare.
  */
 static enum frame_kind __attribute__((noinline))
 walk_chain(const struct frame *frame, uint32_t end, struct chain *chain)
@@ -206,7 +214,8 @@ static enum frame_kind __attribute__((noinline)) parse_v6(struct frame *frame, u
     }
     if (chain.next != PROTO_TCP && chain.next != PROTO_ICMPV6)
         return FRAME_OTHER;
-    /* IPv4-mapped addresses are for programs, not for the wire (RFC 4291 2.5.5.2): here they would be the keys of IPv4. */
+    /* IPv4-mapped addresses are for programs, not for the wire (RFC 4291 2.5.5.2): here they would
+     * be the keys of IPv4. */
     if (end > wire_bytes || addr_is_v4(&src) || addr_is_v4(&dst))
         return chain.next == PROTO_TCP ? FRAME_MALFORMED : FRAME_OTHER;
     if (chain.next == PROTO_TCP)
@@ -216,7 +225,8 @@ static enum frame_kind __attribute__((noinline)) parse_v6(struct frame *frame, u
 
 static inline bool is_vlan_tag(uint16_t ethertype)
 {
-    return ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_QINQ || ethertype == ETHERTYPE_QINQ1;
+    return ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_QINQ ||
+           ethertype == ETHERTYPE_QINQ1;
 }
 
 static enum frame_kind parse_network(struct frame *frame, uint16_t ethertype, uint32_t wire_bytes)
@@ -229,9 +239,9 @@ static enum frame_kind parse_network(struct frame *frame, uint16_t ethertype, ui
 }
 
 /*
- * A tag with VLAN ID 0 carries a priority only (802.1Q 9.6), and hosts take such a frame as they would without it,
- * so it is not part of a key. With more tags than a link header of ours holds, TCP fails closed: hosts may strip
- * more than we can answer with.
+ * A tag with VLAN ID 0 carries a priority only (802.1Q 9.6), and hosts take such a frame as they
+ * would without it, so it is not part of a key. With more tags than a link header of ours holds,
+ * TCP fails closed: hosts may strip more than we can answer with.
  */
 static enum frame_kind parse_link(struct frame *frame, uint32_t wire_bytes)
 {
@@ -259,8 +269,8 @@ static enum frame_kind parse_link(struct frame *frame, uint32_t wire_bytes)
     return kind == FRAME_TCP && frame->l3 > LINK_HEADER_MAX ? FRAME_MALFORMED : kind;
 }
 
-enum frame_kind frame_walk(struct frame *frame, struct offload *offload, uint8_t *data, uint32_t bytes,
-                           uint32_t wire_bytes, uint32_t capacity)
+enum frame_kind frame_walk(struct frame *frame, struct offload *offload, uint8_t *data,
+                           uint32_t bytes, uint32_t wire_bytes, uint32_t capacity)
 {
     frame->offload = offload;
     frame->data = data;
@@ -297,7 +307,8 @@ static uint32_t quoted_v6(const struct frame *frame, uint32_t end, struct frame_
         return 0;
     chain.next = ip[6];
     kind = walk_chain(frame, end, &chain);
-    if ((kind != FRAME_TCP && kind != FRAME_TCP_FRAGMENT) || chain.later_fragment || chain.next != PROTO_TCP)
+    if ((kind != FRAME_TCP && kind != FRAME_TCP_FRAGMENT) || chain.later_fragment ||
+        chain.next != PROTO_TCP)
         return 0;
     quote->src = addr_from_v6(ip + 8);
     quote->dst = addr_from_v6(ip + 24);
@@ -307,7 +318,8 @@ static uint32_t quoted_v6(const struct frame *frame, uint32_t end, struct frame_
 bool frame_parse_quote(const struct frame *frame, struct frame_quote *quote)
 {
     uint32_t end = frame->payload + frame->payload_present;
-    uint32_t at = frame->ip_version == 4 ? quoted_v4(frame, end, quote) : quoted_v6(frame, end, quote);
+    uint32_t at =
+        frame->ip_version == 4 ? quoted_v4(frame, end, quote) : quoted_v6(frame, end, quote);
     const uint8_t *tcp = frame->data + at;
 
     if (!at || at + QUOTED_TCP_BYTES > end)
@@ -326,33 +338,37 @@ static bool __attribute__((noinline)) any_checksum_good(const struct frame *fram
     const uint8_t *ip = frame_ip(frame);
     bool ipv4 = frame->ip_version == 4;
 
-    /* Vouched for: by a card that has seen the whole packet, or a capture taken before a card filled it in. */
+    /* Vouched for: by a card that has seen the whole packet, or a capture taken before a card
+     * filled it in. */
     if (frame->offload != NULL && (frame->offload->flags & OFFLOAD_CHECKSUM_VALID))
         return true;
     if (ipv4 && !checksum_native_is_good(checksum_native_add_long(0, ip, (size_t)(ip[0] & 15) * 4)))
         return false;
     if (frame_checksum_is_partial(frame) || frame->payload_present < frame->payload_bytes)
         return true;
-    return tcp_checksum_good(frame_tcp(frame), frame->payload - (uint32_t)frame->l4 + frame->payload_bytes,
+    return tcp_checksum_good(frame_tcp(frame),
+                             frame->payload - (uint32_t)frame->l4 + frame->payload_bytes,
                              ipv4 ? load_wire64(ip + 12) : checksum_native_add_long(0, ip + 8, 32));
 }
 
-/* Those of a flood are verified at constant offsets: untagged, without IPv4 options, one segment that nobody vouches for. */
+/* Those of a flood are verified at constant offsets: untagged, without IPv4 options, one segment
+ * that nobody vouches for. */
 bool frame_checksum_good(const struct frame *frame)
 {
     const struct offload *offload = frame->offload;
     uint64_t addresses;
 
-    if (offload == NULL || offload->flags != 0 || frame->l3 != ETH_HEADER_BYTES || frame->l4 != PLAIN_L4 ||
-        frame->payload_present < frame->payload_bytes)
+    if (offload == NULL || offload->flags != 0 || frame->l3 != ETH_HEADER_BYTES ||
+        frame->l4 != PLAIN_L4 || frame->payload_present < frame->payload_bytes)
         return any_checksum_good(frame);
     addresses = load_wire64(frame_ip(frame) + 12);
     return frame_plain_header_good(frame->data, addresses) &&
-           tcp_checksum_good(frame->data + PLAIN_L4, frame->payload - PLAIN_L4 + frame->payload_bytes,
-                             addresses);
+           tcp_checksum_good(frame->data + PLAIN_L4,
+                             frame->payload - PLAIN_L4 + frame->payload_bytes, addresses);
 }
 
-/* Replaces 32 bits at `at`, which the TCP checksum covers, at an even offset from the TCP header. */
+/* Replaces 32 bits at `at`, which the TCP checksum covers, at an even offset from the TCP header.
+ */
 static inline void tcp_replace32(struct frame *frame, uint8_t *at, uint32_t value)
 {
     if (!frame_checksum_is_partial(frame))
@@ -403,16 +419,16 @@ void frame_set_ecn(struct frame *frame, enum ip_ecn ecn)
         ip[1] = tos;
     } else {
         /*
-         * The traffic class lies across the first two bytes; its ECN bits are bits 5 and 4 of the second (RFC 8200
-         * 3).
+         * The traffic class lies across the first two bytes; its ECN bits are bits 5 and 4 of the
+         * second (RFC 8200 3).
          */
         ip[1] = (uint8_t)((ip[1] & 0xcf) | ecn << 4);
     }
 }
 
 /*
- * At an odd offset each byte weighs in the other half of its word: the same as the number rotated by one byte (RFC
- * 1071 2(B)).
+ * At an odd offset each byte weighs in the other half of its word: the same as the number rotated
+ * by one byte (RFC 1071 2(B)).
  */
 static inline uint32_t as_summed(uint32_t value, bool odd)
 {
@@ -438,8 +454,8 @@ void frame_nop_options(struct frame *frame, uint32_t offset, uint32_t bytes)
         unsigned shift = (offset - frame->l4) & 1 ? 0 : 8;
 
         if (!frame_checksum_is_partial(frame))
-            checksum_update16(frame_tcp(frame) + TCP_CHECKSUM_AT, (uint16_t)(frame->data[offset] << shift),
-                              (uint16_t)(nop << shift));
+            checksum_update16(frame_tcp(frame) + TCP_CHECKSUM_AT,
+                              (uint16_t)(frame->data[offset] << shift), (uint16_t)(nop << shift));
         frame->data[offset] = (uint8_t)nop;
     }
 }

@@ -2,14 +2,15 @@
 /*
  * frame.h - the one bounds-checked way to look into a frame.
  *
- * frame_parse() walks Ethernet, up to two VLAN tags (802.1Q 0x8100, 802.1ad 0x88a8, and 0x9100), IPv4 with
- * options or IPv6 with a bounded chain of extension headers (hop-by-hop, routing, destination options, fragment,
- * authentication; at most FRAME_EXTENSIONS_MAX), and the TCP header. Afterwards every offset in the view is known
- * to lie inside the frame; options are parsed on demand (options.h). Parsing fails closed: what does not fit is
- * FRAME_MALFORMED, and the engine never answers or edits such a frame.
+ * frame_parse() walks Ethernet, up to two VLAN tags (802.1Q 0x8100, 802.1ad 0x88a8, and 0x9100),
+ * IPv4 with options or IPv6 with a bounded chain of extension headers (hop-by-hop, routing,
+ * destination options, fragment, authentication; at most FRAME_EXTENSIONS_MAX), and the TCP header.
+ * Afterwards every offset in the view is known to lie inside the frame; options are parsed on
+ * demand (options.h). Parsing fails closed: what does not fit is FRAME_MALFORMED, and the engine
+ * never answers or edits such a frame.
  *
- * A capture may hold less of a frame than was on the wire: `wire_bytes` says how long it was. On a live bridge
- * both are the same, and an IP length beyond the frame is FRAME_MALFORMED.
+ * A capture may hold less of a frame than was on the wire: `wire_bytes` says how long it was. On a
+ * live bridge both are the same, and an IP length beyond the frame is FRAME_MALFORMED.
  *
  * Ethernet padding behind the IP packet is not payload; it stays where it is.
  */
@@ -32,8 +33,9 @@
 #define TCP_HEADER_BYTES     20
 #define TCP_CHECKSUM_AT      16 /* from the TCP header */
 #define PROTO_TCP            6
-#define PLAIN_L4             (ETH_HEADER_BYTES + IPV4_HEADER_BYTES) /* where TCP begins in a plain frame */
-#define PLAIN_FRAME_BYTES    (PLAIN_L4 + TCP_HEADER_BYTES)          /* the least that it has */
+/* Where TCP begins in a plain frame */
+#define PLAIN_L4          (ETH_HEADER_BYTES + IPV4_HEADER_BYTES)
+#define PLAIN_FRAME_BYTES (PLAIN_L4 + TCP_HEADER_BYTES) /* the least that it has */
 
 enum side { SIDE_CLIENT, SIDE_SERVER };
 static inline enum side side_other(enum side side)
@@ -57,13 +59,17 @@ enum ip_ecn { ECN_NOT_ECT = 0, ECN_ECT1 = 1, ECN_ECT0 = 2, ECN_CE = 3 };
 enum frame_kind {
     FRAME_OTHER,        /* not TCP, not an ICMP error: passes as it is */
     FRAME_TCP,          /* every field below is valid */
-    FRAME_TCP_FRAGMENT, /* a fragment (first or later) of an IP packet that carries TCP; addresses are valid */
-    FRAME_ICMP_ERROR, /* ICMP or ICMPv6 error; addresses and l4 are valid, and payload is the quoted packet */
-    FRAME_MALFORMED, /* says that it is TCP over IP, but does not fit; addresses are valid, nothing behind them */
+    FRAME_TCP_FRAGMENT, /* a fragment (first or later) of an IP packet that carries TCP; addresses
+                           are valid */
+    FRAME_ICMP_ERROR, /* ICMP or ICMPv6 error; addresses and l4 are valid, and payload is the quoted
+                         packet */
+    FRAME_MALFORMED,  /* says that it is TCP over IP, but does not fit; addresses are valid, nothing
+                         behind them */
 };
 
 /*
- * A view of one frame in a buffer that the caller owns. Offsets count from `data`. Numbers are in host byte order.
+ * A view of one frame in a buffer that the caller owns. Offsets count from `data`. Numbers are in
+ * host byte order.
  */
 struct frame {
     enum frame_kind kind;
@@ -84,7 +90,8 @@ struct frame {
     uint32_t payload_bytes; /* on the wire, by the IP header */
 };
 
-/* Offset of the payload behind the TCP header at `l4`; 0: the header is too short, or does not end below `end`. */
+/* Offset of the payload behind the TCP header at `l4`; 0: the header is too short, or does not end
+ * below `end`. */
 static inline uint32_t frame_payload_at(const uint8_t *data, uint32_t l4, uint32_t end)
 {
     uint32_t header_bytes, payload;
@@ -96,7 +103,8 @@ static inline uint32_t frame_payload_at(const uint8_t *data, uint32_t l4, uint32
     return header_bytes < TCP_HEADER_BYTES || payload > end ? 0 : payload;
 }
 
-/* What the TCP header at `l4` says, which lies in the frame, with the payload behind it up to `end`, or to the end of what is there. */
+/* What the TCP header at `l4` says, which lies in the frame, with the payload behind it up to
+ * `end`, or to the end of what is there. */
 static inline __attribute__((always_inline)) void frame_fill_tcp(struct frame *frame, uint32_t l4,
                                                                  uint32_t payload, uint32_t end)
 {
@@ -127,15 +135,16 @@ static inline uint32_t frame_plain_payload(const uint8_t *data)
 }
 
 /*
- * The frames that nearly all are, told by two words: untagged, IPv4 without options, no fragment, TCP, and all that the stated length
- * says is there.
+ * The frames that nearly all are, told by two words: untagged, IPv4 without options, no fragment,
+ * TCP, and all that the stated length says is there.
  *
  *      12 EtherType 0800 | 14 version 4, 20 bytes of header | 20 no fragment | 23 protocol 6
  */
 static inline bool frame_is_plain(const uint8_t *data, uint32_t bytes)
 {
     const uint64_t first_is = WIRE64(0x0800450000000000u), first_mask = WIRE64(0xffffff0000000000u);
-    const uint64_t second_is = WIRE64(0x0000000600000000u), second_mask = WIRE64(0x3fff00ff00000000u);
+    const uint64_t second_is = WIRE64(0x0000000600000000u),
+                   second_mask = WIRE64(0x3fff00ff00000000u);
     uint32_t end, payload;
     uint64_t odd;
 
@@ -149,12 +158,13 @@ static inline bool frame_is_plain(const uint8_t *data, uint32_t bytes)
 }
 
 /*
- * The view of a frame that is plain. Every offset is a constant: a view that is only looked at inline stays in registers, and what is
- * not looked at is not read.
+ * The view of a frame that is plain. Every offset is a constant: a view that is only looked at
+ * inline stays in registers, and what is not looked at is not read.
  */
 static inline __attribute__((always_inline)) void frame_fill_plain(struct frame *frame,
-                                                                   struct offload *offload, uint8_t *data,
-                                                                   uint32_t bytes, uint32_t capacity)
+                                                                   struct offload *offload,
+                                                                   uint8_t *data, uint32_t bytes,
+                                                                   uint32_t capacity)
 {
     uint32_t end = frame_plain_end(data);
 
@@ -170,15 +180,17 @@ static inline __attribute__((always_inline)) void frame_fill_plain(struct frame 
 }
 
 /* The walk over any frame, with frame_parse()'s arguments, to the same view. */
-enum frame_kind frame_walk(struct frame *frame, struct offload *offload, uint8_t *data, uint32_t bytes,
-                           uint32_t wire_bytes, uint32_t capacity);
+enum frame_kind frame_walk(struct frame *frame, struct offload *offload, uint8_t *data,
+                           uint32_t bytes, uint32_t wire_bytes, uint32_t capacity);
 
 /*
- * Fills `frame` for `bytes` bytes at `data` of a frame that was `wire_bytes` long on the wire (>= bytes). `offload`
- * may be NULL. `capacity` >= bytes. Never reads beyond `bytes`. Returns frame->kind.
+ * Fills `frame` for `bytes` bytes at `data` of a frame that was `wire_bytes` long on the wire (>=
+ * bytes). `offload` may be NULL. `capacity` >= bytes. Never reads beyond `bytes`. Returns
+ * frame->kind.
  */
-static inline enum frame_kind frame_parse(struct frame *frame, struct offload *offload, uint8_t *data,
-                                          uint32_t bytes, uint32_t wire_bytes, uint32_t capacity)
+static inline enum frame_kind frame_parse(struct frame *frame, struct offload *offload,
+                                          uint8_t *data, uint32_t bytes, uint32_t wire_bytes,
+                                          uint32_t capacity)
 {
     if (!frame_is_plain(data, bytes))
         return frame_walk(frame, offload, data, bytes, wire_bytes, capacity);
@@ -186,7 +198,8 @@ static inline enum frame_kind frame_parse(struct frame *frame, struct offload *o
     return FRAME_TCP;
 }
 
-/* What few frames are asked for is read from the packet where it is wanted. For a frame whose addresses are valid. */
+/* What few frames are asked for is read from the packet where it is wanted. For a frame whose
+ * addresses are valid. */
 
 static inline const uint8_t *frame_ip(const struct frame *frame)
 {
@@ -260,15 +273,16 @@ static inline bool frame_accurate_ecn(const struct frame *frame)
 struct frame_quote {
     struct ip_addr src, dst;
     uint16_t src_port, dst_port;
-    uint32_t tcp;         /* offset of the quoted TCP header from data: even, as the checksum counts */
+    uint32_t tcp; /* offset of the quoted TCP header from data: even, as the checksum counts */
     uint32_t tcp_present; /* bytes quoted from there on; ports and seq (8) at least */
     uint32_t seq;
 };
 
 /*
- * Reads the quote of a FRAME_ICMP_ERROR: IPv4 with options or IPv6 with extension headers, as bounded as those of a
- * frame. Only what lies in the buffer counts: lengths in a quoted header are not believed, since routers change
- * them, and no host reads them. False where it is no beginning of a TCP segment over the frame's own IP version.
+ * Reads the quote of a FRAME_ICMP_ERROR: IPv4 with options or IPv6 with extension headers, as
+ * bounded as those of a frame. Only what lies in the buffer counts: lengths in a quoted header are
+ * not believed, since routers change them, and no host reads them. False where it is no beginning
+ * of a TCP segment over the frame's own IP version.
  */
 bool frame_parse_quote(const struct frame *frame, struct frame_quote *quote);
 
@@ -318,8 +332,9 @@ static inline const uint8_t *frame_payload(const struct frame *frame)
 }
 
 /*
- * True unless the frame carries a full TCP checksum that is wrong (RFC 9293 3.1; the IPv4 header checksum is looked
- * at too). Partial checksums and those that the kernel vouches for are taken as good.
+ * True unless the frame carries a full TCP checksum that is wrong (RFC 9293 3.1; the IPv4 header
+ * checksum is looked at too). Partial checksums and those that the kernel vouches for are taken as
+ * good.
  */
 bool frame_checksum_good(const struct frame *frame);
 
@@ -330,7 +345,8 @@ static inline bool tcp_checksum_good(const uint8_t *tcp, uint32_t l4_bytes, uint
     return checksum_native_is_good(checksum_native_add_long(sum, tcp, l4_bytes));
 }
 
-/* The checksum of a plain frame's IPv4 header. `addresses`: as a word, which the pseudo header's sum begins with as well. */
+/* The checksum of a plain frame's IPv4 header. `addresses`: as a word, which the pseudo header's
+ * sum begins with as well. */
 static inline bool frame_plain_header_good(const uint8_t *data, uint64_t addresses)
 {
     const uint8_t *ip = data + ETH_HEADER_BYTES;
@@ -339,7 +355,8 @@ static inline bool frame_plain_header_good(const uint8_t *data, uint64_t address
         checksum_native(checksum_native(addresses, load_wire64(ip)), checksum_native_half(ip + 8)));
 }
 
-/* frame_checksum_good() of a plain frame whose transport part has `l4_bytes`, behind an offload header. */
+/* frame_checksum_good() of a plain frame whose transport part has `l4_bytes`, behind an offload
+ * header. */
 static inline __attribute__((always_inline)) bool frame_plain_checksums_good(const uint8_t *data,
                                                                              uint32_t l4_bytes)
 {
@@ -349,18 +366,21 @@ static inline __attribute__((always_inline)) bool frame_plain_checksums_good(con
     if (flags & OFFLOAD_CHECKSUM_VALID)
         return true;
     return frame_plain_header_good(data, addresses) &&
-           ((flags & OFFLOAD_NEEDS_CHECKSUM) || tcp_checksum_good(data + PLAIN_L4, l4_bytes, addresses));
+           ((flags & OFFLOAD_NEEDS_CHECKSUM) ||
+            tcp_checksum_good(data + PLAIN_L4, l4_bytes, addresses));
 }
 
-/* True where the checksum field holds the pseudo header's sum alone: edits behind that need no correction. */
+/* True where the checksum field holds the pseudo header's sum alone: edits behind that need no
+ * correction. */
 static inline bool frame_checksum_is_partial(const struct frame *frame)
 {
     return frame->offload != NULL && (frame->offload->flags & OFFLOAD_NEEDS_CHECKSUM);
 }
 
 /*
- * Several edits with one correction of the checksum at their end (RFC 1624): each of a word at an even offset from the TCP header adds
- * the native sum of ~old + new. They look at the packet only, so that a view in registers may stay there.
+ * Several edits with one correction of the checksum at their end (RFC 1624): each of a word at an
+ * even offset from the TCP header adds the native sum of ~old + new. They look at the packet only,
+ * so that a view in registers may stay there.
  */
 static inline uint64_t frame_edit_be32(uint8_t *at, uint32_t value)
 {
@@ -371,8 +391,8 @@ static inline uint64_t frame_edit_be32(uint8_t *at, uint32_t value)
 }
 
 /* `sum`: of all edits. A partial checksum is over none of what was edited. */
-static inline __attribute__((always_inline)) void frame_edit_end(const struct offload *offload, uint8_t *tcp,
-                                                                 uint64_t sum)
+static inline __attribute__((always_inline)) void frame_edit_end(const struct offload *offload,
+                                                                 uint8_t *tcp, uint64_t sum)
 {
     uint16_t was;
 
@@ -396,8 +416,8 @@ static inline void frame_lower_gso(struct frame *frame, uint16_t mss)
 }
 
 /*
- * Edits of a FRAME_TCP in place. Each keeps the checksum right by increments (RFC 1624) where it is full, leaves it
- * alone where it is partial, and keeps the view in step.
+ * Edits of a FRAME_TCP in place. Each keeps the checksum right by increments (RFC 1624) where it is
+ * full, leaves it alone where it is partial, and keeps the view in step.
  */
 void frame_set_seq(struct frame *frame, uint32_t seq);
 void frame_set_ack(struct frame *frame, uint32_t ack);
@@ -405,7 +425,8 @@ void frame_set_window(struct frame *frame, uint16_t window);
 void frame_set_flags(struct frame *frame, uint8_t flags);
 /* Replaces the ECN field of the IP header (IPv4 header checksum kept right). */
 void frame_set_ecn(struct frame *frame, enum ip_ecn ecn);
-/* Replaces the flow label of an IPv6 header (20 bits); no checksum covers it. Inline, so that a view in registers may stay there. */
+/* Replaces the flow label of an IPv6 header (20 bits); no checksum covers it. Inline, so that a
+ * view in registers may stay there. */
 static inline void frame_set_flow_label(const struct frame *frame, uint32_t flow_label)
 {
     uint8_t *at = frame->data + frame->l3;
@@ -417,9 +438,9 @@ void frame_set_be32(struct frame *frame, uint32_t offset, uint32_t value);
 /* Overwrites `bytes` bytes of options at `offset` from data with NOPs. */
 void frame_nop_options(struct frame *frame, uint32_t offset, uint32_t bytes);
 /*
- * For a host whose segments may carry `mss` bytes of payload (0: no limit): lowers gso_bytes, and makes a super-frame
- * of a single segment that is larger. What is urgent (its pointer would be copied into every piece) or damaged (its checksum would be
- * made right) stays as it is.
+ * For a host whose segments may carry `mss` bytes of payload (0: no limit): lowers gso_bytes, and
+ * makes a super-frame of a single segment that is larger. What is urgent (its pointer would be
+ * copied into every piece) or damaged (its checksum would be made right) stays as it is.
  */
 void frame_limit_gso(struct frame *frame, uint16_t mss);
 

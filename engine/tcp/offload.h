@@ -4,9 +4,10 @@
  *
  *      buffer:  | struct offload, 10 bytes | Ethernet header | ... |
  *
- * Numbers are in host byte order (TUNSETVNETLE/BE are not used). `checksum_start` and `header_bytes` count from
- * the Ethernet header. With OFFLOAD_NEEDS_CHECKSUM the checksum field holds only the sum of the pseudo header, and
- * whoever puts the frame on a wire finishes it: an edit of seq, ack or options then needs no checksum update.
+ * Numbers are in host byte order (TUNSETVNETLE/BE are not used). `checksum_start` and
+ * `header_bytes` count from the Ethernet header. With OFFLOAD_NEEDS_CHECKSUM the checksum field
+ * holds only the sum of the pseudo header, and whoever puts the frame on a wire finishes it: an
+ * edit of seq, ack or options then needs no checksum update.
  */
 #ifndef SYNWARD_ENGINE_TCP_OFFLOAD_H
 #define SYNWARD_ENGINE_TCP_OFFLOAD_H

@@ -2,8 +2,9 @@
 /*
  * options.c - the walk over TCP options, and the names that profiles use for them.
  *
- * Nearly all SYNs carry their options in one of a few forms, as each TCP lays them out in its own order. These are told by three words
- * of constants, and read at fixed places; all others are walked.
+ * Nearly all SYNs carry their options in one of a few forms, as each TCP lays them out in its own
+ * order. These are told by three words of constants, and read at fixed places; all others are
+ * walked.
  */
 #include "engine/tcp/options.h"
 
@@ -39,7 +40,8 @@ static inline void take_timestamps(const uint8_t *value, size_t offset, struct t
     options->ts_at = (uint8_t)offset;
 }
 
-/* Notes that the option is there; false where it is so already, or where its length does not fit its kind. */
+/* Notes that the option is there; false where it is so already, or where its length does not fit
+ * its kind. */
 static inline bool is_first(struct tcp_options *options, uint8_t bit, bool fits)
 {
     uint8_t noted = fits ? bit : OPTION_OTHER;
@@ -50,7 +52,8 @@ static inline bool is_first(struct tcp_options *options, uint8_t bit, bool fits)
 }
 
 /* Takes the option of `length` bytes at `at`, `offset` bytes behind the first option byte. */
-static inline void take_option(const uint8_t *at, size_t offset, size_t length, struct tcp_options *options)
+static inline void take_option(const uint8_t *at, size_t offset, size_t length,
+                               struct tcp_options *options)
 {
     switch (at[0]) {
     case TCP_OPT_MSS:
@@ -109,7 +112,8 @@ uint8_t tcp_options_layout(const uint8_t *at, size_t bytes, uint8_t layout[TCP_O
 {
     uint8_t count = 0;
 
-    for (size_t offset = 0, length; offset < bytes && offset < TCP_OPTIONS_MAX && at[offset] != TCP_OPT_EOL;
+    for (size_t offset = 0, length;
+         offset < bytes && offset < TCP_OPTIONS_MAX && at[offset] != TCP_OPT_EOL;
          offset += length) {
         length = option_length(at + offset, bytes - offset);
         if (!length)
@@ -119,12 +123,12 @@ uint8_t tcp_options_layout(const uint8_t *at, size_t bytes, uint8_t layout[TCP_O
     return count;
 }
 
-/* --- forms ----------------------------------------------------------------------------------------------------- */
+/* --- forms ----------------------------------------------------------------------------------- */
 
 /*
- * A form that the options of SYNs often have: MSS first, scale and perhaps timestamps at fixed places, SACK permitted. Told by up to
- * three words of 8 bytes, at offset 0 and where the form says, with constants where the mask is set; between them these cover all
- * kinds and lengths.
+ * A form that the options of SYNs often have: MSS first, scale and perhaps timestamps at fixed
+ * places, SACK permitted. Told by up to three words of 8 bytes, at offset 0 and where the form
+ * says, with constants where the mask is set; between them these cover all kinds and lengths.
  */
 struct form {
     uint8_t bytes, present;
@@ -192,7 +196,8 @@ static inline bool has_form(const uint8_t *at, const struct form *form)
             ((load_wire64(at + form->third_at) ^ form->is[2]) & form->mask[2])) == 0;
 }
 
-static inline void read_form(const uint8_t *at, const struct form *form, struct tcp_options *options)
+static inline void read_form(const uint8_t *at, const struct form *form,
+                             struct tcp_options *options)
 {
     options->present = form->present;
     options->mss = load_be16(at + 2);

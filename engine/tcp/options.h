@@ -2,9 +2,9 @@
 /*
  * options.h - the one reader of TCP options (RFC 9293 3.1, 7323, 2018).
  *
- * tcp_options_parse() walks the options once, with bounds, and fails closed: a length of 0 or 1, or one that
- * reaches beyond the header, ends the walk with OPTIONS_BAD. A known kind with a wrong length counts as unknown.
- * The first of a repeated option wins.
+ * tcp_options_parse() walks the options once, with bounds, and fails closed: a length of 0 or 1, or
+ * one that reaches beyond the header, ends the walk with OPTIONS_BAD. A known kind with a wrong
+ * length counts as unknown. The first of a repeated option wins.
  */
 #ifndef SYNWARD_ENGINE_TCP_OPTIONS_H
 #define SYNWARD_ENGINE_TCP_OPTIONS_H
@@ -67,8 +67,8 @@ enum options_result tcp_options_read(const uint8_t *at, size_t bytes, struct tcp
 #define ALIGNED_TIMESTAMPS       0x0101080au /* NOP, NOP, kind 8, length 10 (RFC 7323 appendix A) */
 
 /*
- * Reads `bytes` (<= 40) option bytes at `at`. On OPTIONS_BAD, what was read before the bad option is filled in. Inline is what nearly
- * every segment of a connection with timestamps has.
+ * Reads `bytes` (<= 40) option bytes at `at`. On OPTIONS_BAD, what was read before the bad option
+ * is filled in. Inline is what nearly every segment of a connection with timestamps has.
  */
 static inline enum options_result tcp_options_parse(const uint8_t *at, size_t bytes,
                                                     struct tcp_options *options)
@@ -85,7 +85,8 @@ static inline enum options_result tcp_options_parse(const uint8_t *at, size_t by
     return OPTIONS_OK;
 }
 
-/* What a SYN is answered by, of its options. By value, so that what is read inline stays in registers. */
+/* What a SYN is answered by, of its options. By value, so that what is read inline stays in
+ * registers. */
 struct syn_options {
     uint8_t present, wscale; /* as in struct tcp_options, as the next */
     uint16_t mss;
@@ -120,12 +121,13 @@ static inline struct syn_options tcp_options_of_syn(const uint8_t *at, size_t by
 }
 
 /*
- * The kinds in order of appearance, NOPs included, up to and without EOL, or up to what tcp_options_parse() finds bad. Returns how
- * many there are.
+ * The kinds in order of appearance, NOPs included, up to and without EOL, or up to what
+ * tcp_options_parse() finds bad. Returns how many there are.
  */
 uint8_t tcp_options_layout(const uint8_t *at, size_t bytes, uint8_t layout[TCP_OPTIONS_MAX]);
 
-/* "mss", "sack", "timestamps", "window_scale", "nop", "eol" for the kinds that profiles name; NULL for others. */
+/* "mss", "sack", "timestamps", "window_scale", "nop", "eol" for the kinds that profiles name; NULL
+ * for others. */
 const char *tcp_option_name(uint8_t kind);
 /* The reverse; -1 for a name that no option has. */
 int tcp_option_kind_from_name(const char *name);

@@ -44,10 +44,12 @@ static uint32_t bytes_of(uint32_t l3, uint32_t ip_bytes, const struct segment *s
 
 uint32_t segment_bytes(const struct link_header *link, const struct segment *segment)
 {
-    return bytes_of(link->length, addr_is_v4(&segment->dst) ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES, segment);
+    return bytes_of(link->length, addr_is_v4(&segment->dst) ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES,
+                    segment);
 }
 
-/* All but the addresses, which stand there. Returns their native sum, as the pseudo header wants it. */
+/* All but the addresses, which stand there. Returns their native sum, as the pseudo header wants
+ * it. */
 static inline uint64_t write_v4(uint8_t *restrict ip, const struct segment *restrict segment,
                                 uint32_t l4_bytes)
 {
@@ -72,7 +74,8 @@ static inline uint64_t write_v6(uint8_t *restrict ip, const struct segment *rest
     return checksum_native_add(0, ip + 8, 32);
 }
 
-/* By words, as a call for a few bytes would cost more than they do. Returns their native sum, added to `sum`. */
+/* By words, as a call for a few bytes would cost more than they do. Returns their native sum, added
+ * to `sum`. */
 static inline uint64_t write_options(uint8_t *restrict at, const struct segment *restrict segment,
                                      uint64_t sum)
 {
@@ -88,14 +91,14 @@ static inline void write_numbers(uint8_t *restrict tcp, const struct segment *re
 {
     store_be32(tcp + 4, segment->seq);
     store_be32(tcp + 8, segment->flags & TCP_ACK ? segment->ack : 0);
-    store_be32(tcp + 12,
-               tcp_header_bytes(segment) / 4 << 28 | (uint32_t)segment->flags << 16 | segment->window);
+    store_be32(tcp + 12, tcp_header_bytes(segment) / 4 << 28 | (uint32_t)segment->flags << 16 |
+                             segment->window);
     store_be32(tcp + TCP_CHECKSUM_AT, 0); /* checksum and urgent pointer */
 }
 
 /* All but the ports, which stand there; `sum` is the native one of the addresses. */
-static inline void write_tcp(uint8_t *restrict tcp, const struct segment *restrict segment, uint32_t l4_bytes,
-                             uint64_t sum)
+static inline void write_tcp(uint8_t *restrict tcp, const struct segment *restrict segment,
+                             uint32_t l4_bytes, uint64_t sum)
 {
     uint8_t *payload = tcp + tcp_header_bytes(segment);
 
@@ -116,7 +119,8 @@ static inline void write_tcp(uint8_t *restrict tcp, const struct segment *restri
 }
 
 /* All zero, but for a super-frame (virtio 1.2, 5.1.6.2). */
-static inline void write_offload(uint8_t *buffer, bool v4, const struct segment *segment, uint32_t l4)
+static inline void write_offload(uint8_t *buffer, bool v4, const struct segment *segment,
+                                 uint32_t l4)
 {
     struct offload offload = {0};
 
@@ -141,7 +145,8 @@ static bool fits(uint32_t capacity, uint32_t l3, uint32_t ip_bytes, const struct
            bytes_of(l3, ip_bytes, segment) <= capacity;
 }
 
-/* Everything behind the link header but addresses and ports, which stand in their places. Returns the bytes of the whole. */
+/* Everything behind the link header but addresses and ports, which stand in their places. Returns
+ * the bytes of the whole. */
 static inline uint32_t write_said(uint8_t *restrict buffer, uint32_t l3, bool v4,
                                   const struct segment *restrict segment)
 {
@@ -197,7 +202,8 @@ static inline void turn(const struct frame *frame, bool v4)
         exchange(ip + 12, ip + 16, 4);
     else
         exchange(ip + 8, ip + 24, 16);
-    /* Not exchanged where they are: IPv4 options and extension headers that stood before them are gone. */
+    /* Not exchanged where they are: IPv4 options and extension headers that stood before them are
+     * gone. */
     store_be32(ip + (v4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES), ports << 16 | ports >> 16);
 }
 
@@ -205,8 +211,8 @@ uint32_t segment_answer(const struct frame *frame, const struct segment *segment
 {
     bool v4 = frame->ip_version == 4;
 
-    if (!fits(OFFLOAD_BYTES + frame->capacity, frame->l3, v4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES,
-              segment))
+    if (!fits(OFFLOAD_BYTES + frame->capacity, frame->l3,
+              v4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES, segment))
         return 0;
     turn(frame, v4);
     return write_said(frame->data - OFFLOAD_BYTES, frame->l3, v4, segment);
@@ -284,7 +290,8 @@ void segment_of_frame(const struct frame *frame, struct link_header *link, struc
         .options_bytes = frame->options_bytes,
         .payload = frame_payload(frame),
         .payload_bytes = frame->payload_bytes,
-        .gso_bytes =
-            frame->offload && frame->offload->gso_type != OFFLOAD_GSO_NONE ? frame->offload->gso_bytes : 0,
+        .gso_bytes = frame->offload && frame->offload->gso_type != OFFLOAD_GSO_NONE
+                         ? frame->offload->gso_bytes
+                         : 0,
     };
 }

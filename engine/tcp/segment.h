@@ -2,11 +2,12 @@
 /*
  * segment.h - the one writer of segments of our own (SYN-ACK, SYN, ACK, RST, greeting, held data).
  *
- * A caller says what the segment says and over which link header it goes; segment_write() lays down offload header,
- * link header, IP header, TCP header, options and payload, with full checksums. Only where gso_bytes is set
- * (payload larger than one segment) is the checksum partial, as the kernel wants it for a super-frame (virtio 1.2,
- * 5.1.6.2). segment_answer() lays the same over the frame that it answers: then what the frame's link header, addresses and
- * ports say stays where it is, with both ends exchanged, which is most of what a flood costs.
+ * A caller says what the segment says and over which link header it goes; segment_write() lays down
+ * offload header, link header, IP header, TCP header, options and payload, with full checksums.
+ * Only where gso_bytes is set (payload larger than one segment) is the checksum partial, as the
+ * kernel wants it for a super-frame (virtio 1.2, 5.1.6.2). segment_answer() lays the same over the
+ * frame that it answers: then what the frame's link header, addresses and ports say stays where it
+ * is, with both ends exchanged, which is most of what a flood costs.
  */
 #ifndef SYNWARD_ENGINE_TCP_SEGMENT_H
 #define SYNWARD_ENGINE_TCP_SEGMENT_H
@@ -31,7 +32,8 @@ struct link_header {
 void link_header_copy(const struct frame *frame, struct link_header *link);
 void link_header_reverse(const struct frame *frame, struct link_header *link);
 
-/* What a segment says comes first, and between whom it goes last: an answer takes that from its frame. */
+/* What a segment says comes first, and between whom it goes last: an answer takes that from its
+ * frame. */
 struct segment {
     uint32_t seq, ack;
     uint16_t window; /* as it goes into the header */
@@ -62,16 +64,17 @@ static inline void segment_begin(struct segment *segment)
 uint32_t segment_bytes(const struct link_header *link, const struct segment *segment);
 
 /*
- * Writes the segment to `buffer` (the offload header comes first). options and payload may not overlap the buffer,
- * but for the payload, which may already stand at its final place. Returns bytes written, or 0 where `capacity` is
- * too small.
+ * Writes the segment to `buffer` (the offload header comes first). options and payload may not
+ * overlap the buffer, but for the payload, which may already stand at its final place. Returns
+ * bytes written, or 0 where `capacity` is too small.
  */
 uint32_t segment_write(uint8_t *buffer, uint32_t capacity, const struct link_header *link,
                        const struct segment *segment);
 
 /*
- * The same in the place of `frame` (FRAME_TCP with an offload header in front of it), to who sent it: link header, addresses and ports
- * are the frame's, exchanged, and those of `segment` are not looked at. The view is no longer good afterwards.
+ * The same in the place of `frame` (FRAME_TCP with an offload header in front of it), to who sent
+ * it: link header, addresses and ports are the frame's, exchanged, and those of `segment` are not
+ * looked at. The view is no longer good afterwards.
  */
 uint32_t segment_answer(const struct frame *frame, const struct segment *segment);
 
@@ -82,14 +85,15 @@ void segment_of_frame(const struct frame *frame, struct link_header *link, struc
 uint8_t segment_timestamps(uint8_t out[12], uint32_t tsval, uint32_t tsecr);
 
 /*
- * A RST that the sender of `frame` must accept, for segment_answer(): seq = its ack where it has one, else ack = its seq + length
- * (RFC 9293 3.10.7.1).
+ * A RST that the sender of `frame` must accept, for segment_answer(): seq = its ack where it has
+ * one, else ack = its seq + length (RFC 9293 3.10.7.1).
  */
 void segment_reset_reply(const struct frame *frame, struct segment *segment);
 /* Both in one, as segment_answer(): what most of a flood of wrong requests gets. */
 uint32_t segment_answer_reset(const struct frame *frame, uint8_t ttl, bool df, uint32_t flow_label);
 
-/* The offload header of what is no super-frame, and both MACs exchanged, in front of an answer that is laid over its frame. */
+/* The offload header of what is no super-frame, and both MACs exchanged, in front of an answer that
+ * is laid over its frame. */
 static inline void segment_turn_link(uint8_t *data)
 {
     uint8_t mac[6];
@@ -100,7 +104,8 @@ static inline void segment_turn_link(uint8_t *data)
     memcpy(data + sizeof(mac), mac, sizeof(mac));
 }
 
-/* segment_answer_reset() of a plain frame (frame_is_plain()) with an ACK: by words, each of which goes into the sums as it is made. */
+/* segment_answer_reset() of a plain frame (frame_is_plain()) with an ACK: by words, each of which
+ * goes into the sums as it is made. */
 static inline uint32_t segment_reset_plain(uint8_t *data, uint8_t ttl, bool df)
 {
     uint8_t *ip = data + ETH_HEADER_BYTES, *tcp = data + PLAIN_L4;
@@ -108,7 +113,8 @@ static inline uint32_t segment_reset_plain(uint8_t *data, uint8_t ttl, bool df)
     const uint64_t first = df ? WIRE64(0x4500002800004000u) : WIRE64(0x4500002800000000u);
     const uint32_t third = WIRE32((uint32_t)ttl << 24 | PROTO_TCP << 16);
     const uint64_t said = WIRE64(0x5004000000000000u); /* RST, no window, no urgent pointer */
-    uint32_t ports = (uint32_t)checksum_native_half(tcp), seq = (uint32_t)checksum_native_half(tcp + 8);
+    uint32_t ports = (uint32_t)checksum_native_half(tcp),
+             seq = (uint32_t)checksum_native_half(tcp + 8);
     uint64_t numbers = 0, sum;
 
     ports = ports << 16 | ports >> 16;

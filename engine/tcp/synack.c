@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * synack.c - plans and writes the SYN-ACK that a server in LISTEN would send (RFC 9293 3.10.7.2). Other options than those of
- * the whitelist are ignored, as by a server that does not know them (RFC 9293 3.1).
+ * synack.c - plans and writes the SYN-ACK that a server in LISTEN would send (RFC 9293 3.10.7.2).
+ * Other options than those of the whitelist are ignored, as by a server that does not know them
+ * (RFC 9293 3.1).
  *
- * The layout decides what is on the wire, so planning is: find the variant (exact or nearest), say which kinds are
- * wanted, and make the layout agree.
+ * The layout decides what is on the wire, so planning is: find the variant (exact or nearest), say
+ * which kinds are wanted, and make the layout agree.
  *
- *      exact variant     wanted = what its layout has, less what was not offered or is not known to be granted
+ *      exact variant     wanted = what its layout has, less what was not offered or is not known to
+ *                        be granted
  *      nearest variant   the same, and what the server grants of offers that this variant never had
  *      none              all that was offered and is granted
  *
- * A layout from which nothing had to be taken stands as it was seen (macOS and BSD end theirs with EOL). One that
- * lost options stands if it still is a multiple of four, as hosts align theirs; else it is laid out anew as Linux
- * does (tcp_options_write()):
+ * A layout from which nothing had to be taken stands as it was seen (macOS and BSD end theirs with
+ * EOL). One that lost options stands if it still is a multiple of four, as hosts align theirs; else
+ * it is laid out anew as Linux does (tcp_options_write()):
  *
  *      mss | sack ts  or  nop nop ts  or  nop nop sack | nop wscale
  */
@@ -63,7 +65,8 @@ static size_t kind_bytes(uint8_t kind)
 /* A model may come from a file: never trust its counts. */
 static uint8_t variants_count(const struct synack_model *model)
 {
-    return model->variants_count < SYNACK_VARIANTS_MAX ? model->variants_count : SYNACK_VARIANTS_MAX;
+    return model->variants_count < SYNACK_VARIANTS_MAX ? model->variants_count
+                                                       : SYNACK_VARIANTS_MAX;
 }
 
 const struct synack_variant *synack_variant_find(const struct synack_model *model, uint8_t offered)
@@ -86,11 +89,11 @@ static unsigned offers_alike(uint8_t a, uint8_t b)
 }
 
 /*
- * The variant most like the offer, the one seen more often of two; where `must` is set, only among those that agree
- * in these offers.
+ * The variant most like the offer, the one seen more often of two; where `must` is set, only among
+ * those that agree in these offers.
  */
-static const struct synack_variant *nearest_variant(const struct synack_model *model, uint8_t offered,
-                                                    uint8_t must)
+static const struct synack_variant *nearest_variant(const struct synack_model *model,
+                                                    uint8_t offered, uint8_t must)
 {
     const struct synack_variant *nearest = NULL;
 
@@ -123,9 +126,9 @@ static uint8_t variant_layout_bytes(const struct synack_variant *variant)
 }
 
 /*
- * What the server gives of this offer: nothing that was not offered (RFC 7323 2.2 and RFC 7323 3.2, RFC 2018 2), but MSS,
- * which is given unasked (ENGINE 1.1). A subflow of Multipath TCP (RFC 8684 3.2) gets a plain connection's answer, which
- * its client resets.
+ * What the server gives of this offer: nothing that was not offered (RFC 7323 2.2 and RFC 7323 3.2,
+ * RFC 2018 2), but MSS, which is given unasked (ENGINE 1.1). A subflow of Multipath TCP (RFC 8684
+ * 3.2) gets a plain connection's answer, which its client resets.
  */
 static uint8_t granted_offers(const struct synack_model *model, uint8_t offered)
 {
@@ -174,9 +177,9 @@ static uint8_t canonical_layout(uint8_t kinds, uint8_t layout[SYNACK_LAYOUT_MAX]
 }
 
 /*
- * Copies the variant's layout without what is not in `kinds` and without repeated or unknown options; the NOPs in
- * front of an option align it and go with it. False where what is left would have to be aligned anew, or would not
- * hold all of `kinds`.
+ * Copies the variant's layout without what is not in `kinds` and without repeated or unknown
+ * options; the NOPs in front of an option align it and go with it. False where what is left would
+ * have to be aligned anew, or would not hold all of `kinds`.
  */
 static bool filtered_layout(const struct synack_variant *variant, uint8_t kinds,
                             struct synack_features *features)
@@ -208,7 +211,8 @@ static bool filtered_layout(const struct synack_variant *variant, uint8_t kinds,
     return features->layout_bytes == count || wire_bytes % 4 == 0;
 }
 
-static void plan_layout(const struct synack_variant *variant, uint8_t kinds, struct synack_features *features)
+static void plan_layout(const struct synack_variant *variant, uint8_t kinds,
+                        struct synack_features *features)
 {
     if (variant != NULL && filtered_layout(variant, kinds, features))
         return;
@@ -217,8 +221,8 @@ static void plan_layout(const struct synack_variant *variant, uint8_t kinds, str
 }
 
 /*
- * A Linux server's window depends on whether timestamps are on (DESIGN 5), so a stranger's comes from a variant
- * alike in that.
+ * A Linux server's window depends on whether timestamps are on (DESIGN 5), so a stranger's comes
+ * from a variant alike in that.
  */
 static uint16_t plan_window(const struct synack_model *model, uint8_t offered)
 {
@@ -227,15 +231,17 @@ static uint16_t plan_window(const struct synack_model *model, uint8_t offered)
     return variant != NULL ? variant->window : model->window;
 }
 
-void synack_plan(const struct synack_model *model, uint8_t offered, struct synack_features *features)
+void synack_plan(const struct synack_model *model, uint8_t offered,
+                 struct synack_features *features)
 {
     const struct synack_variant *exact = synack_variant_find(model, offered);
-    const struct synack_variant *variant = exact != NULL ? exact : nearest_variant(model, offered, 0);
+    const struct synack_variant *variant =
+        exact != NULL ? exact : nearest_variant(model, offered, 0);
     uint8_t granted = granted_offers(model, offered), kinds = granted & (uint8_t)~OFFER_ECN;
 
     /*
-     * An option that this variant was offered and left out stays out. MSS needs no offer, but an exact variant had
-     * its chance.
+     * An option that this variant was offered and left out stays out. MSS needs no offer, but an
+     * exact variant had its chance.
      */
     if (variant != NULL) {
         uint8_t asked = exact != NULL ? (uint8_t)(offered | OFFER_MSS) : variant->offered;
@@ -249,7 +255,8 @@ void synack_plan(const struct synack_model *model, uint8_t offered, struct synac
     features->timestamps = (kinds & OFFER_TIMESTAMPS) != 0;
     features->window_scale = WSCALE_NONE;
     if (kinds & OFFER_WSCALE)
-        features->window_scale = model->window_scale < WSCALE_MAX ? model->window_scale : WSCALE_MAX;
+        features->window_scale =
+            model->window_scale < WSCALE_MAX ? model->window_scale : WSCALE_MAX;
     features->ecn = (granted & OFFER_ECN) && (exact == NULL || exact->ecn);
     features->window = exact != NULL ? exact->window : plan_window(model, offered);
     features->ttl = model->ttl;
@@ -259,14 +266,15 @@ void synack_plan(const struct synack_model *model, uint8_t offered, struct synac
 bool synack_features_equal(const struct synack_features *a, const struct synack_features *b)
 {
     return a->mss == b->mss && a->window == b->window && a->window_scale == b->window_scale &&
-           a->sack == b->sack && a->timestamps == b->timestamps && a->ecn == b->ecn && a->ttl == b->ttl &&
-           a->df == b->df && a->layout_bytes == b->layout_bytes && a->layout_bytes <= SYNACK_LAYOUT_MAX &&
+           a->sack == b->sack && a->timestamps == b->timestamps && a->ecn == b->ecn &&
+           a->ttl == b->ttl && a->df == b->df && a->layout_bytes == b->layout_bytes &&
+           a->layout_bytes <= SYNACK_LAYOUT_MAX &&
            memcmp(a->layout, b->layout, a->layout_bytes) == 0;
 }
 
 /* `at` has room for kind_bytes(kind) bytes; NOP is one byte, all others have a length. */
-static void write_option(uint8_t *at, uint8_t kind, const struct synack_features *features, uint32_t tsval,
-                         uint32_t tsecr)
+static void write_option(uint8_t *at, uint8_t kind, const struct synack_features *features,
+                         uint32_t tsval, uint32_t tsecr)
 {
     at[0] = kind;
     if (kind == TCP_OPT_NOP)
@@ -322,7 +330,8 @@ void synack_prepare(const struct synack_model *model, uint8_t offered, struct sy
 
 void synack_default_model(bool ipv4, struct synack_model *model)
 {
-    /* Windows: what Linux sends without timestamps, the multiple of the MSS below 64 KiB (44 and 45 segments). */
+    /* Windows: what Linux sends without timestamps, the multiple of the MSS below 64 KiB (44 and 45
+     * segments). */
     *model = (struct synack_model){
         .mss_state = CAPABILITY_GRANTED,
         .window_scale_state = CAPABILITY_GRANTED,
@@ -338,8 +347,8 @@ void synack_default_model(bool ipv4, struct synack_model *model)
     };
 }
 
-size_t synack_open_options(const struct synack_features *granted, uint16_t mss, uint8_t window_scale,
-                           uint32_t tsval, uint8_t out[TCP_OPTIONS_MAX])
+size_t synack_open_options(const struct synack_features *granted, uint16_t mss,
+                           uint8_t window_scale, uint32_t tsval, uint8_t out[TCP_OPTIONS_MAX])
 {
     struct synack_features offer = {.mss = mss, .window_scale = window_scale};
     uint8_t kinds = 0;

@@ -2,19 +2,20 @@
 /*
  * synack.h - what a server's SYN-ACK looks like: sole planner of our SYN-ACKs.
  *
- * A server's SYN-ACK depends on what the SYN offered. A *model* is what has been learned of it: top-level values, and
- * up to 16 *variants*, one for each combination of offers that was seen, with the exact option order and window.
+ * A server's SYN-ACK depends on what the SYN offered. A *model* is what has been learned of it:
+ * top-level values, and up to 16 *variants*, one for each combination of offers that was seen, with
+ * the exact option order and window.
  *
  *      model + offer  --synack_plan()-->  features  --synack_options()-->  option bytes
  *
- * The engine sends what synack_plan() says; the shadow check of profiles/ compares the same plan with what the
- * server really sent (synack_features_equal()). So a promise that the check passed is the promise that the engine
- * makes.
+ * The engine sends what synack_plan() says; the shadow check of profiles/ compares the same plan
+ * with what the server really sent (synack_features_equal()). So a promise that the check passed is
+ * the promise that the engine makes.
  *
- * Rules (ENGINE 1.1): nothing is granted that the client did not offer, but MSS, sent whenever the server sends it;
- * only options of the whitelist (MSS, SACK permitted, timestamps, window scale) are ever sent. Where no variant
- * fits the offer, the layout is that of the nearest variant with what was not offered taken out, and failing that
- * Linux's.
+ * Rules (ENGINE 1.1): nothing is granted that the client did not offer, but MSS, sent whenever the
+ * server sends it; only options of the whitelist (MSS, SACK permitted, timestamps, window scale)
+ * are ever sent. Where no variant fits the offer, the layout is that of the nearest variant with
+ * what was not offered taken out, and failing that Linux's.
  */
 #ifndef SYNWARD_ENGINE_TCP_SYNACK_H
 #define SYNWARD_ENGINE_TCP_SYNACK_H
@@ -89,8 +90,9 @@ struct synack_model {
 };
 
 /*
- * The offer of a SYN with these options (enum tcp_option_bits) and header flags (enum tcp_flags). A SYN that asks for accurate ECN (AE, CWR
- * and ECE) offers classic ECN as well: RFC 9768 3.1.2 has its sender fall back to what a server without AE answers.
+ * The offer of a SYN with these options (enum tcp_option_bits) and header flags (enum tcp_flags). A
+ * SYN that asks for accurate ECN (AE, CWR and ECE) offers classic ECN as well: RFC 9768 3.1.2 has
+ * its sender fall back to what a server without AE answers.
  */
 static inline uint8_t synack_offer(uint8_t present, uint8_t flags)
 {
@@ -108,15 +110,16 @@ static inline uint8_t synack_offer_of(const struct tcp_options *options, uint8_t
 const struct synack_variant *synack_variant_find(const struct synack_model *model, uint8_t offered);
 
 /* What the server would answer to a SYN with this offer. Unknown capabilities count as refused. */
-void synack_plan(const struct synack_model *model, uint8_t offered, struct synack_features *features);
+void synack_plan(const struct synack_model *model, uint8_t offered,
+                 struct synack_features *features);
 
 /* True where both say the same on the wire: every field and the whole layout. */
 bool synack_features_equal(const struct synack_features *a, const struct synack_features *b);
 
 /*
- * Writes the options in the order of the layout, padded with EOL to a multiple of four. `tsval` and `tsecr` fill
- * the timestamps option. Returns the number of bytes written (0 to 40), or 0 where the layout names a kind outside
- * the whitelist.
+ * Writes the options in the order of the layout, padded with EOL to a multiple of four. `tsval` and
+ * `tsecr` fill the timestamps option. Returns the number of bytes written (0 to 40), or 0 where the
+ * layout names a kind outside the whitelist.
  */
 size_t synack_options(const struct synack_features *features, uint32_t tsval, uint32_t tsecr,
                       uint8_t out[TCP_OPTIONS_MAX]);
@@ -130,16 +133,18 @@ struct synack_answer {
 };
 
 /* synack_plan() and synack_options() for this offer. */
-void synack_prepare(const struct synack_model *model, uint8_t offered, struct synack_answer *answer);
+void synack_prepare(const struct synack_model *model, uint8_t offered,
+                    struct synack_answer *answer);
 
-/* ENGINE 6: the model for a server of which nothing is known: MSS 1460 or 1440, scale 7, SACK, no timestamps. */
+/* ENGINE 6: the model for a server of which nothing is known: MSS 1460 or 1440, scale 7, SACK, no
+ * timestamps. */
 void synack_default_model(bool ipv4, struct synack_model *model);
 
 /*
- * The SYN that opens to the server, offering exactly what `features` granted: Linux's option order. Returns bytes
- * written.
+ * The SYN that opens to the server, offering exactly what `features` granted: Linux's option order.
+ * Returns bytes written.
  */
-size_t synack_open_options(const struct synack_features *granted, uint16_t mss, uint8_t window_scale,
-                           uint32_t tsval, uint8_t out[TCP_OPTIONS_MAX]);
+size_t synack_open_options(const struct synack_features *granted, uint16_t mss,
+                           uint8_t window_scale, uint32_t tsval, uint8_t out[TCP_OPTIONS_MAX]);
 
 #endif

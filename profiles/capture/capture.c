@@ -2,10 +2,12 @@
 /*
  * capture.c - see capture.h.
  *
- *      file --> link header made Ethernet --> direction --> engine (normal mode) --> observations --> learner
+ *      file --> link header made Ethernet --> direction --> engine (normal mode) --> observations
+ *      --> learner
  *
- * The engine and the learner are the same as on a live wire. Time is the capture's own, never running back.
- * Checksums do not matter: captures made on a sending host have them unfinished, so the engine is told that they are good.
+ * The engine and the learner are the same as on a live wire. Time is the capture's own, never
+ * running back. Checksums do not matter: captures made on a sending host have them unfinished, so
+ * the engine is told that they are good.
  */
 #include "profiles/capture/capture.h"
 
@@ -22,11 +24,12 @@
 #include "profiles/learn/learner.h"
 
 #define CAPTURE_FRAME_MAX (256u * 1024) /* libpcap's own limit for a snapshot */
-#define CAPTURE_ROOM      256u          /* for offload and Ethernet header, and what an engine may append */
+#define CAPTURE_ROOM      256u /* for offload and Ethernet header, and what an engine may append */
 #define ETHERTYPE_IPV4    0x0800
 #define ETHERTYPE_IPV6    0x86dd
-#define LONGEST_BYTES     (LINK_HEADER_MAX + 40u + 65535u) /* of an IPv6 packet that is no jumbogram */
-#define START_US          (1ull * 1000 * 1000)
+/* Of an IPv6 packet that is no jumbogram */
+#define LONGEST_BYTES (LINK_HEADER_MAX + 40u + 65535u)
+#define START_US      (1ull * 1000 * 1000)
 
 struct capture {
     struct capture_file *file;
@@ -41,11 +44,11 @@ struct capture {
     struct capture_summary *summary;
 };
 
-/* ---- link types ---- */
+/* --- link types ------------------------------------------------------------------------------ */
 
 /*
- * How long the link header is and where its EtherType stands; `type_at` < 0: told from the IP version. False: not
- * known.
+ * How long the link header is and where its EtherType stands; `type_at` < 0: told from the IP
+ * version. False: not known.
  */
 static bool link_shape(int link_type, uint32_t *header_bytes, int *type_at)
 {
@@ -63,7 +66,8 @@ static bool link_shape(int link_type, uint32_t *header_bytes, int *type_at)
         *header_bytes = 20;
         *type_at = 0;
         return true;
-    case DLT_NULL: /* an address family, in the byte order and with the numbers of who knows which system */
+    case DLT_NULL: /* an address family, in the byte order and with the numbers of who knows which
+                      system */
     case DLT_LOOP:
         *header_bytes = 4;
         return true;
@@ -78,8 +82,8 @@ static bool link_shape(int link_type, uint32_t *header_bytes, int *type_at)
 }
 
 /*
- * Lays the frame behind the offload header in `buffer`, with an Ethernet header. Returns its bytes there, 0 where
- * it cannot be one of ours; `*wire_bytes` becomes its length on such a wire.
+ * Lays the frame behind the offload header in `buffer`, with an Ethernet header. Returns its bytes
+ * there, 0 where it cannot be one of ours; `*wire_bytes` becomes its length on such a wire.
  */
 static uint32_t lay_frame(const struct capture *capture, const struct capture_frame *captured,
                           uint32_t *wire_bytes)
@@ -107,7 +111,7 @@ static uint32_t lay_frame(const struct capture *capture, const struct capture_fr
     return rest + ETH_HEADER_BYTES;
 }
 
-/* ---- frames ---- */
+/* --- frames ---------------------------------------------------------------------------------- */
 
 static void learn_observations(struct capture *capture)
 {
@@ -161,7 +165,8 @@ static void note_tcp(struct capture *capture, const struct frame *frame)
     summary->without_handshake += !direction_known(capture->directions, frame);
 }
 
-/* Tools that cut frames may put the new length for the old one: then the IP header alone tells how long it was. */
+/* Tools that cut frames may put the new length for the old one: then the IP header alone tells how
+ * long it was. */
 static enum frame_kind parse(struct capture *capture, struct frame *frame, uint32_t bytes,
                              uint32_t *wire_bytes)
 {
@@ -177,8 +182,8 @@ static enum frame_kind parse(struct capture *capture, struct frame *frame, uint3
 
 static bool cannot_learn(const char *path, int link_type, struct error *error)
 {
-    return error_set(error, EXIT_FAILED, "cannot learn from %s: link type %d (%s) is not known", path,
-                     link_type, pcap_datalink_val_to_description_or_dlt(link_type));
+    return error_set(error, EXIT_FAILED, "cannot learn from %s: link type %d (%s) is not known",
+                     path, link_type, pcap_datalink_val_to_description_or_dlt(link_type));
 }
 
 static bool link_type_known(int link_type)
@@ -188,7 +193,8 @@ static bool link_type_known(int link_type)
     return link_shape(link_type, &link_bytes, &type_at);
 }
 
-/* A pcapng file may have frames of interfaces that no servers are behind (USB, Bluetooth), beside others. */
+/* A pcapng file may have frames of interfaces that no servers are behind (USB, Bluetooth), beside
+ * others. */
 static bool take_link_type(struct capture *capture, int link_type)
 {
     if (link_type_known(link_type))
@@ -217,13 +223,13 @@ static void take_frame(struct capture *capture, const struct capture_frame *capt
         learn_observations(capture);
     struct verdict verdict;
     engine_input(capture->engine, direction_of(capture->directions, &frame), capture->buffer,
-                 bytes + OFFLOAD_BYTES, wire_bytes + OFFLOAD_BYTES, CAPTURE_FRAME_MAX + CAPTURE_ROOM, now_us,
-                 &verdict);
+                 bytes + OFFLOAD_BYTES, wire_bytes + OFFLOAD_BYTES,
+                 CAPTURE_FRAME_MAX + CAPTURE_ROOM, now_us, &verdict);
     learn_observations(capture);
     learner_tick(capture->learner, now_us, capture->wall_us);
 }
 
-/* ---- the whole file ---- */
+/* --- the whole file -------------------------------------------------------------------------- */
 
 static bool open_engine(struct capture *capture)
 {
@@ -262,8 +268,8 @@ static void close_parts(struct capture *capture)
 }
 
 /*
- * A file may end in mid-packet; anything else that stops the reading is an error, though what came before was
- * learned.
+ * A file may end in mid-packet; anything else that stops the reading is an error, though what came
+ * before was learned.
  */
 static bool read_frames(struct capture *capture, const char *path, struct error *error)
 {
@@ -302,9 +308,10 @@ bool capture_learn(const char *path, struct store *store, struct capture_summary
     struct capture capture = {.summary = summary, .file = capture_file_open(path, error)};
     if (!capture.file)
         return false;
-    const bool done = open_parts(&capture, store)
-                          ? read_frames(&capture, path, error)
-                          : error_set(error, EXIT_FAILED, "cannot learn from %s: out of memory", path);
+    const bool done =
+        open_parts(&capture, store)
+            ? read_frames(&capture, path, error)
+            : error_set(error, EXIT_FAILED, "cannot learn from %s: out of memory", path);
     if (capture.engine)
         finish(&capture);
     close_parts(&capture);

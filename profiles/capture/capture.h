@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * capture.h - offline learning: a pcap or pcapng file through the engine in normal mode into the learner.
+ * capture.h - offline learning: a pcap or pcapng file through the engine in normal mode into the
+ * learner.
  */
 #ifndef SYNWARD_PROFILES_CAPTURE_CAPTURE_H
 #define SYNWARD_PROFILES_CAPTURE_CAPTURE_H
@@ -12,15 +13,15 @@
 #include "profiles/store/store.h"
 
 /*
- * Why frames taught nothing: X(member, words for one, words for more). A bad checksum is no reason: captures made on a sending host have
- * them unfinished.
+ * Why frames taught nothing: X(member, words for one, words for more). A bad checksum is no reason:
+ * captures made on a sending host have them unfinished.
  */
-#define CAPTURE_PASSED_OVER(X)                                                                               \
-    X(link_type, "of a link type that is not known", "of link types that are not known")                     \
-    X(link, "cut in its link header", "cut in their link headers")                                           \
-    X(not_ip, "not IP", "not IP")                                                                            \
-    X(not_tcp, "of IP but not TCP", "of IP but not TCP")                                                     \
-    X(fragments, "a fragment", "fragments")                                                                  \
+#define CAPTURE_PASSED_OVER(X)                                                                     \
+    X(link_type, "of a link type that is not known", "of link types that are not known")           \
+    X(link, "cut in its link header", "cut in their link headers")                                 \
+    X(not_ip, "not IP", "not IP")                                                                  \
+    X(not_tcp, "of IP but not TCP", "of IP but not TCP")                                           \
+    X(fragments, "a fragment", "fragments")                                                        \
     X(malformed, "malformed", "malformed")
 
 struct capture_passed_over {
@@ -33,7 +34,8 @@ struct capture_summary {
     uint64_t frames, tcp_frames;
     uint64_t frames_passed_over; /* all that are not in tcp_frames: the sum of passed_over */
     struct capture_passed_over passed_over;
-    /* Among tcp_frames: of connections whose handshake the capture does not show. They teach nothing. */
+    /* Among tcp_frames: of connections whose handshake the capture does not show. They teach
+     * nothing. */
     uint64_t without_handshake;
     /* Among tcp_frames, and taken none the less. */
     uint64_t bad_checksums, cut_short;

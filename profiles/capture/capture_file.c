@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * capture_file.c - see capture_file.h. The first byte tells the kind of file, so that a pipe can be read, too: no form of a classic
- * capture begins as a pcapng file or as a compressed one does.
+ * capture_file.c - see capture_file.h. The first byte tells the kind of file, so that a pipe can be
+ * read, too: no form of a classic capture begins as a pcapng file or as a compressed one does.
  */
 #include "profiles/capture/capture_file.h"
 
@@ -15,7 +15,8 @@
 #include "profiles/capture/pcapng.h"
 
 #define PCAPNG_FIRST_BYTE 0x0a
-#define LINKTYPE_RAW      101 /* libpcap's DLT_RAW differs between systems; all other types here have one number */
+/* Libpcap's DLT_RAW differs between systems; all other types here have one number */
+#define LINKTYPE_RAW 101
 
 struct capture_file {
     FILE *file; /* closed by libpcap where `pcap` has it */
@@ -123,12 +124,12 @@ static enum capture_read next_pcapng(struct pcapng *pcapng, struct capture_frame
     struct pcapng_frame next;
     const enum pcapng_result result = pcapng_next(pcapng, &next);
     if (result == PCAPNG_FRAME)
-        *frame =
-            (struct capture_frame){.link_type = next.link_type == LINKTYPE_RAW ? DLT_RAW : next.link_type,
-                                   .wall_us = next.wall_us,
-                                   .bytes = next.bytes,
-                                   .wire_bytes = next.wire_bytes,
-                                   .content = next.content};
+        *frame = (struct capture_frame){
+            .link_type = next.link_type == LINKTYPE_RAW ? DLT_RAW : next.link_type,
+            .wall_us = next.wall_us,
+            .bytes = next.bytes,
+            .wire_bytes = next.wire_bytes,
+            .content = next.content};
     return meanings[result];
 }
 

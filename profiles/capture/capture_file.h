@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * capture_file.h - the frames of a capture file, one after the other: classic pcap of every kind by libpcap, pcapng by pcapng.h.
+ * capture_file.h - the frames of a capture file, one after the other: classic pcap of every kind by
+ * libpcap, pcapng by pcapng.h.
  */
 #ifndef SYNWARD_PROFILES_CAPTURE_CAPTURE_FILE_H
 #define SYNWARD_PROFILES_CAPTURE_CAPTURE_FILE_H

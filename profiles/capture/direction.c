@@ -70,7 +70,8 @@ bool direction_known(struct direction_table *table, const struct frame *frame)
 {
     struct flow_key ends;
     ends_of(frame, &ends);
-    return (frame->flags & (TCP_SYN | TCP_RST)) == TCP_SYN || find(bucket_of(table, &ends), &ends) != NULL;
+    return (frame->flags & (TCP_SYN | TCP_RST)) == TCP_SYN ||
+           find(bucket_of(table, &ends), &ends) != NULL;
 }
 
 enum side direction_of(struct direction_table *table, const struct frame *frame)

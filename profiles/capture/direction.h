@@ -2,10 +2,10 @@
 /*
  * direction.h - which end of a captured connection is the client.
  *
- * A bridge knows by the side that a frame came in on; a capture must be told by the frames. A SYN names its sender
- * the client, a SYN-ACK (where no SYN was seen) the server; with neither, the lower port is taken for the server's.
- * A later SYN from the other end exchanges the roles. Ends are (address, port): captures of a loopback interface
- * have one address.
+ * A bridge knows by the side that a frame came in on; a capture must be told by the frames. A SYN
+ * names its sender the client, a SYN-ACK (where no SYN was seen) the server; with neither, the
+ * lower port is taken for the server's. A later SYN from the other end exchanges the roles. Ends
+ * are (address, port): captures of a loopback interface have one address.
  *
  * The table is fixed, four entries to a bucket, the one used longest ago gives way.
  */

@@ -9,8 +9,9 @@
  *
  * Each block: type (4 bytes), length of the whole block (4), body, length again (4).
  *
- * Limits: 1,024 interfaces in a section, blocks of 16 MiB (libpcap's limit). Of a block larger than a frame can be the
- * beginning alone is looked at. Times are kept within those of a classic capture: 1970 to 2106.
+ * Limits: 1,024 interfaces in a section, blocks of 16 MiB (libpcap's limit). Of a block larger than
+ * a frame can be the beginning alone is looked at. Times are kept within those of a classic
+ * capture: 1970 to 2106.
  */
 #include "profiles/capture/pcapng.h"
 
@@ -28,9 +29,10 @@
 #define OPTION_OFFSET         14u
 #define BLOCK_FRAME_BYTES     12u /* type and both lengths */
 #define BLOCK_BYTES_MAX       (16u * 1024 * 1024)
-#define BODY_BYTES_MAX        (256u * 1024 + 20u) /* libpcap's limit for a snapshot, and what stands before it */
-#define INTERFACES_MAX        1024u
-#define WALL_SECONDS_MAX      UINT32_MAX
+/* Libpcap's limit for a snapshot, and what stands before it */
+#define BODY_BYTES_MAX   (256u * 1024 + 20u)
+#define INTERFACES_MAX   1024u
+#define WALL_SECONDS_MAX UINT32_MAX
 
 struct interface {
     uint16_t link_type;
@@ -79,7 +81,7 @@ static enum pcapng_result bad(struct pcapng *pcapng, const char *reason)
     return PCAPNG_BAD;
 }
 
-/* ---- numbers ---- */
+/* --- numbers --------------------------------------------------------------------------------- */
 
 static uint32_t load32(const struct pcapng *pcapng, const void *at)
 {
@@ -127,7 +129,7 @@ static uint64_t wall_us(const struct interface *interface, uint64_t time)
     return seconds * 1000000 + us;
 }
 
-/* ---- blocks ---- */
+/* --- blocks ---------------------------------------------------------------------------------- */
 
 static enum pcapng_result ends_early(struct pcapng *pcapng)
 {
@@ -160,11 +162,12 @@ static enum pcapng_result read_order(struct pcapng *pcapng)
         return result;
     memcpy(pcapng->body, &magic, sizeof(magic));
     pcapng->other_order = magic == __builtin_bswap32(SECTION_MAGIC);
-    return magic == SECTION_MAGIC || pcapng->other_order ? PCAPNG_FRAME : bad(pcapng, "it is no pcapng file");
+    return magic == SECTION_MAGIC || pcapng->other_order ? PCAPNG_FRAME
+                                                         : bad(pcapng, "it is no pcapng file");
 }
 
-static enum pcapng_result read_rest(struct pcapng *pcapng, struct block *block, const uint8_t length[4],
-                                    uint32_t before)
+static enum pcapng_result read_rest(struct pcapng *pcapng, struct block *block,
+                                    const uint8_t length[4], uint32_t before)
 {
     const uint32_t bytes = load32(pcapng, length);
     uint8_t again[4];
@@ -173,11 +176,13 @@ static enum pcapng_result read_rest(struct pcapng *pcapng, struct block *block, 
         return bad(pcapng, "a block has an impossible length");
     block->bytes = bytes - BLOCK_FRAME_BYTES;
     block->there = block->bytes < BODY_BYTES_MAX ? block->bytes : BODY_BYTES_MAX;
-    if ((result = read_bytes(pcapng, pcapng->body + before, block->there - before)) != PCAPNG_FRAME ||
+    if ((result = read_bytes(pcapng, pcapng->body + before, block->there - before)) !=
+            PCAPNG_FRAME ||
         (result = skip_bytes(pcapng, block->bytes - block->there)) != PCAPNG_FRAME ||
         (result = read_bytes(pcapng, again, sizeof(again))) != PCAPNG_FRAME)
         return result;
-    return load32(pcapng, again) == bytes ? PCAPNG_FRAME : bad(pcapng, "the lengths of a block differ");
+    return load32(pcapng, again) == bytes ? PCAPNG_FRAME
+                                          : bad(pcapng, "the lengths of a block differ");
 }
 
 static enum pcapng_result read_block(struct pcapng *pcapng, struct block *block)
@@ -201,7 +206,7 @@ static enum pcapng_result read_block(struct pcapng *pcapng, struct block *block)
     return read_rest(pcapng, block, head + 4, before);
 }
 
-/* ---- what they say ---- */
+/* --- what they say --------------------------------------------------------------------------- */
 
 static enum pcapng_result begin_section(struct pcapng *pcapng, const struct block *block)
 {
@@ -213,7 +218,8 @@ static enum pcapng_result begin_section(struct pcapng *pcapng, const struct bloc
 }
 
 /* Options: code (2 bytes), length (2), value, padding to 4 bytes. */
-static void read_options(const struct pcapng *pcapng, const struct block *block, struct interface *interface)
+static void read_options(const struct pcapng *pcapng, const struct block *block,
+                         struct interface *interface)
 {
     uint32_t at = 8;
     while (at + 4 <= block->there) {
@@ -226,7 +232,8 @@ static void read_options(const struct pcapng *pcapng, const struct block *block,
             interface->resolution = value[0];
         if (code == OPTION_OFFSET && bytes == 8) {
             const uint64_t first = load32(pcapng, value), second = load32(pcapng, value + 4);
-            const bool low_first = (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) != pcapng->other_order;
+            const bool low_first =
+                (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) != pcapng->other_order;
             interface->offset_s = low_first ? second << 32 | first : first << 32 | second;
         }
         at += 4 + ((bytes + 3u) & ~3u);
@@ -258,7 +265,8 @@ static enum pcapng_result set_frame(struct pcapng *pcapng, struct pcapng_frame *
     return PCAPNG_FRAME;
 }
 
-/* Enhanced: interface (4), time, high half first (8), bytes here (4), on the wire (4). The obsolete one has 2 bytes of interface, 2 of drops. */
+/* Enhanced: interface (4), time, high half first (8), bytes here (4), on the wire (4). The obsolete
+ * one has 2 bytes of interface, 2 of drops. */
 static enum pcapng_result take_packet(struct pcapng *pcapng, const struct block *block,
                                       struct pcapng_frame *frame)
 {
@@ -278,7 +286,8 @@ static enum pcapng_result take_packet(struct pcapng *pcapng, const struct block 
     return set_frame(pcapng, frame, &pcapng->interfaces[number], 20);
 }
 
-/* Of the first interface: bytes on the wire (4), and as many as its snap length and the block have room for. */
+/* Of the first interface: bytes on the wire (4), and as many as its snap length and the block have
+ * room for. */
 static enum pcapng_result take_simple(struct pcapng *pcapng, const struct block *block,
                                       struct pcapng_frame *frame)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * pcapng.h - the frames of a pcapng file (draft-ietf-opsawg-pcapng), each with the link type of its own interface.
+ * pcapng.h - the frames of a pcapng file (draft-ietf-opsawg-pcapng), each with the link type of its
+ * own interface.
  *
- * libpcap reads such a file only while all its interfaces have one link type and one snap length, which a capture of several interfaces
- * (`dumpcap -i eth0 -i tun0`) does not have.
+ * libpcap reads such a file only while all its interfaces have one link type and one snap length,
+ * which a capture of several interfaces (`dumpcap -i eth0 -i tun0`) does not have.
  */
 #ifndef SYNWARD_PROFILES_CAPTURE_PCAPNG_H
 #define SYNWARD_PROFILES_CAPTURE_PCAPNG_H
@@ -19,9 +20,9 @@ enum pcapng_result {
 };
 
 struct pcapng_frame {
-    int link_type;          /* a LINKTYPE_ of tcpdump.org */
-    uint64_t wall_us;       /* since 1970; of a block that names no time, that of the frame before it */
-    uint32_t bytes;         /* in the file */
+    int link_type;    /* a LINKTYPE_ of tcpdump.org */
+    uint64_t wall_us; /* since 1970; of a block that names no time, that of the frame before it */
+    uint32_t bytes;   /* in the file */
     uint32_t wire_bytes;    /* never less */
     const uint8_t *content; /* until the next call */
 };

@@ -2,28 +2,33 @@
 /*
  * learner.c - see learner.h.
  *
- * A followed flow collects evidence until each of its facts is decided, and gives each to the profile once:
+ * A followed flow collects evidence until each of its facts is decided, and gives each to the
+ * profile once:
  *
- *      SYN-ACK      hint to the capabilities; compared with the plan of the profile as it is, the result kept
+ *      SYN-ACK      hint to the capabilities; compared with the plan of the profile as it is, the
+ *                   result kept
  *      ESTABLISHED  counts: handshake, vote, comparison
- *      data         server's bytes with nothing acknowledged are unprompted (a greeting, or a refusal);
- *                   from the first byte beyond them that comes with an acknowledgement on, they are the answer
+ *      data         server's bytes with nothing acknowledged are unprompted (a greeting, or a
+ *                   refusal); from the first byte beyond them that comes with an acknowledgement
+ *                   on, they are the answer
  *      END, idle    what is still open is decided with what is there
- *      GREETING     in attack mode: the greeting was not the promised one. It counts by its source only
- *                   (profile_greeting_drift)
+ *      GREETING     in attack mode: the greeting was not the promised one. It counts by its source
+ *                   only (profile_greeting_drift)
  *
- *      server:  |--- unprompted ---|--- answer ...            greeting + request and answer: both facts done,
- *      client:  |--- request ---|                             memory given back, the flow waits for its end only
+ *      server:  |--- unprompted ---|--- answer ...            greeting + request and answer: both
+ *                                                             facts done,
+ *      client:  |--- request ---|                             memory given back, the flow waits for
+ *                                                             its end only
  *
- * A server may be slower than its client: its greeting then acknowledges the client's data, as an answer would.
- * What is a greeting of a known protocol, or begins as this server's greetings do, is a late greeting and no
- * answer: wrong clients must not teach us anything.
+ * A server may be slower than its client: its greeting then acknowledges the client's data, as an
+ * answer would. What is a greeting of a known protocol, or begins as this server's greetings do, is
+ * a late greeting and no answer: wrong clients must not teach us anything.
  *
- * Where we opened the connection (attack mode), the engine compares the greeting and releases the client's data
- * after it: only then it is looked at here.
+ * Where we opened the connection (attack mode), the engine compares the greeting and releases the
+ * client's data after it: only then it is looked at here.
  *
- * Memory is bounded: LEARNER_FLOWS flows (the one idle longest gives way), LEARNER_STREAM_BYTES of data for all
- * together.
+ * Memory is bounded: LEARNER_FLOWS flows (the one idle longest gives way), LEARNER_STREAM_BYTES of
+ * data for all together.
  */
 #include "profiles/learn/learner.h"
 
@@ -61,20 +66,21 @@ struct learner_flow {
     struct observed_handshake handshake;
     bool established, compared, equal; /* of the SYN-ACK */
     bool opened;                       /* by us, in attack mode */
-    bool early;                        /* the client's request was recognised before it was answered */
-    bool spoke;                        /* the client has said something */
+    bool early; /* the client's request was recognised before it was answered */
+    bool spoke; /* the client has said something */
     uint64_t established_us;
     bool voice_done; /* who spoke first */
     bool greeting_done;
     bool request_done;
-    enum protocol_id
-        asked_in;        /* whose keywords are to be learned, once the server has accepted what was named */
-    bool like_encrypted; /* ENCRYPTED_LIKE */
+    enum protocol_id asked_in; /* whose keywords are to be learned, once the server has accepted
+                                  what was named */
+    bool like_encrypted;       /* ENCRYPTED_LIKE */
     struct stream client, server;
     uint32_t unprompted_bytes; /* up to here the server spoke with nothing acknowledged */
-    uint32_t prompted_at;      /* first server byte that came with an acknowledgement; UINT32_MAX: none yet */
-    uint32_t server_end;       /* highest server byte seen */
-    uint32_t request_bytes;    /* acknowledged by the segment at prompted_at */
+    uint32_t
+        prompted_at; /* first server byte that came with an acknowledgement; UINT32_MAX: none yet */
+    uint32_t server_end;    /* highest server byte seen */
+    uint32_t request_bytes; /* acknowledged by the segment at prompted_at */
     struct flights flights;
 };
 
@@ -90,7 +96,7 @@ struct learner {
     struct learner_stats stats;
 };
 
-/* ---- flows ---- */
+/* --- flows ----------------------------------------------------------------------------------- */
 
 struct learner *learner_new(struct store *store)
 {
@@ -133,7 +139,8 @@ static struct flow_name name_of(const struct observation *observation)
 
 static uint32_t *bucket_of(struct learner *learner, const struct flow_name *name)
 {
-    /* The number of flows is bounded and flow ids are the engine's own: no client can aim at a bucket. */
+    /* The number of flows is bounded and flow ids are the engine's own: no client can aim at a
+     * bucket. */
     static const uint64_t seed[2] = {0x243f6a8885a308d3u, 0x13198a2e03707344u};
     return &learner->buckets[table_hash(seed, name, sizeof(*name)) & (LEARNER_BUCKETS - 1)];
 }
@@ -208,7 +215,8 @@ static void evict_oldest(struct learner *learner, uint64_t wall_us)
     flow_end(learner, &learner->flows[learner->oldest], wall_us);
 }
 
-static struct learner_flow *flow_add(struct learner *learner, const struct flow_name *name, uint64_t wall_us)
+static struct learner_flow *flow_add(struct learner *learner, const struct flow_name *name,
+                                     uint64_t wall_us)
 {
     if (learner->used >= LEARNER_FLOWS)
         evict_oldest(learner, wall_us);
@@ -228,9 +236,10 @@ static struct profile *profile_of(struct learner *learner, const struct learner_
     return store_add(learner->store, &flow->name.server);
 }
 
-/* ---- handshake ---- */
+/* --- handshake ------------------------------------------------------------------------------- */
 
-static void on_synack(struct learner *learner, const struct observation *observation, uint64_t wall_us)
+static void on_synack(struct learner *learner, const struct observation *observation,
+                      uint64_t wall_us)
 {
     const struct observed_handshake *handshake = &observation->handshake;
     const struct flow_name name = name_of(observation);
@@ -271,7 +280,7 @@ static void establish(struct learner *learner, struct learner_flow *flow, uint64
     store_touch(learner->store);
 }
 
-/* ---- data ---- */
+/* --- data ------------------------------------------------------------------------------------ */
 
 static uint32_t answer_offset(const struct learner_flow *flow)
 {
@@ -298,7 +307,8 @@ static bool client_spoke_first(const struct learner_flow *flow)
     return flow->unprompted_bytes == 0 && flow->prompted_at == 0;
 }
 
-/* A greeting that several protocols share names the first of them, until a request that is accepted tells. */
+/* A greeting that several protocols share names the first of them, until a request that is accepted
+ * tells. */
 static void name_by_greeting(struct profile *profile, uint64_t protocols)
 {
     const bool alone = protocols != 0 && (protocols & (protocols - 1)) == 0;
@@ -322,9 +332,9 @@ static void learn_greeting(struct learner_flow *flow, struct profile *profile, u
 static enum match begins_as_known(const struct learner_flow *flow, const struct profile *profile)
 {
     const enum greeting_kind kind = profile_greeting_kind(profile);
-    return kind == GREETING_STABLE
-               ? greeting_model_begins(&profile->greeting, flow->server.data, stream_bytes(&flow->server))
-               : MATCH_NO;
+    return kind == GREETING_STABLE ? greeting_model_begins(&profile->greeting, flow->server.data,
+                                                           stream_bytes(&flow->server))
+                                   : MATCH_NO;
 }
 
 /* Unprompted data that is no protocol's greeting. MORE where it is not decided yet. */
@@ -338,22 +348,27 @@ static enum match judge_unknown_greeting(struct learner_flow *flow, struct profi
         return MATCH_NO;
     }
     const enum match known = begins_as_known(flow, profile);
-    if (known == MATCH_MORE || refusal == MATCH_MORE || !answered(flow) || there < flow->unprompted_bytes)
+    if (known == MATCH_MORE || refusal == MATCH_MORE || !answered(flow) ||
+        there < flow->unprompted_bytes)
         return MATCH_MORE;
-    learn_greeting(flow, profile, 0, known == MATCH_YES ? profile->greeting.bytes : flow->unprompted_bytes);
+    learn_greeting(flow, profile, 0,
+                   known == MATCH_YES ? profile->greeting.bytes : flow->unprompted_bytes);
     return MATCH_YES;
 }
 
 static enum match match_of(enum greeting_verdict verdict)
 {
-    return verdict == GREETING_MORE ? MATCH_MORE : verdict == GREETING_POSITIVE ? MATCH_YES : MATCH_NO;
+    return verdict == GREETING_MORE       ? MATCH_MORE
+           : verdict == GREETING_POSITIVE ? MATCH_YES
+                                          : MATCH_NO;
 }
 
 /*
- * How the server's first data fits the greeting of any protocol; `*protocols` are those that greet so (bits), set
- * for YES, and for NO where it refuses.
+ * How the server's first data fits the greeting of any protocol; `*protocols` are those that greet
+ * so (bits), set for YES, and for NO where it refuses.
  */
-static enum match protocol_greeting(const struct learner_flow *flow, uint64_t *protocols, size_t *bytes)
+static enum match protocol_greeting(const struct learner_flow *flow, uint64_t *protocols,
+                                    size_t *bytes)
 {
     enum match best = MATCH_NO;
     *protocols = protocols_of_greeting(flow->server.data, stream_bytes(&flow->server), bytes);
@@ -372,8 +387,8 @@ static enum match protocol_greeting(const struct learner_flow *flow, uint64_t *p
 }
 
 /*
- * Unprompted data is a greeting where a protocol says so, or where the client's data was answered afterwards. MORE
- * where it is not decided yet.
+ * Unprompted data is a greeting where a protocol says so, or where the client's data was answered
+ * afterwards. MORE where it is not decided yet.
  */
 static enum match judge_greeting(struct learner_flow *flow, struct profile *profile, bool ended)
 {
@@ -382,7 +397,8 @@ static enum match judge_greeting(struct learner_flow *flow, struct profile *prof
     if (stream_bytes(&flow->server) == 0)
         return MATCH_MORE;
     if (flow->opened && stream_bytes(&flow->client) == 0)
-        return MATCH_MORE; /* also at its end: it may have been unequal, and our being told so lost */
+        return MATCH_MORE; /* also at its end: it may have been unequal, and our being told so lost
+                            */
     size_t bytes = 0;
     uint64_t protocols;
     enum match match = protocol_greeting(flow, &protocols, &bytes);
@@ -410,8 +426,9 @@ static bool greeted_in(const struct learner_flow *flow, const struct protocol *p
 }
 
 /*
- * What the request speaks. Protocols share words (FTP and POP3 both say USER and AUTH): one whose server greets
- * counts only where the server did greet in it, and then before those whose clients speak first.
+ * What the request speaks. Protocols share words (FTP and POP3 both say USER and AUTH): one whose
+ * server greets counts only where the server did greet in it, and then before those whose clients
+ * speak first.
  */
 static enum protocol_id request_protocol(const struct learner_flow *flow)
 {
@@ -441,10 +458,11 @@ static bool either_may_begin(uint64_t protocols)
 }
 
 /*
- * A client spoke so early that the server's greeting already acknowledges it: the greeting is no answer, and says
- * nothing about who speaks first. It is learned where the request speaks the same protocol; otherwise it may be an
- * answer that only looks like one ("+OK"). Where either may begin (SSH), the client did, which decides as long as no
- * connection tells more. MORE where it is not whole.
+ * A client spoke so early that the server's greeting already acknowledges it: the greeting is no
+ * answer, and says nothing about who speaks first. It is learned where the request speaks the same
+ * protocol; otherwise it may be an answer that only looks like one ("+OK"). Where either may begin
+ * (SSH), the client did, which decides as long as no connection tells more. MORE where it is not
+ * whole.
  */
 static enum match judge_late_greeting(struct learner_flow *flow, struct profile *profile)
 {
@@ -455,8 +473,10 @@ static enum match judge_late_greeting(struct learner_flow *flow, struct profile 
     enum match match = protocol_greeting(flow, &protocols, &bytes);
     const bool same = protocols >> request_protocol(flow) & 1;
     if (match == MATCH_NO && !same && profile_speaks_first(profile) == SPEAKER_SERVER) {
-        match = greeting_model_begins(&profile->greeting, flow->server.data, stream_bytes(&flow->server));
-        bytes = begins_as_known(flow, profile) == MATCH_YES ? profile->greeting.bytes : flow->server_end;
+        match = greeting_model_begins(&profile->greeting, flow->server.data,
+                                      stream_bytes(&flow->server));
+        bytes = begins_as_known(flow, profile) == MATCH_YES ? profile->greeting.bytes
+                                                            : flow->server_end;
     }
     if (match != MATCH_YES && !same)
         return match;
@@ -468,7 +488,8 @@ static enum match judge_late_greeting(struct learner_flow *flow, struct profile 
     return MATCH_YES;
 }
 
-static void refuse_request(struct learner *learner, struct learner_flow *flow, struct profile *profile)
+static void refuse_request(struct learner *learner, struct learner_flow *flow,
+                           struct profile *profile)
 {
     flow->request_done = true;
     learner->stats.requests_refused++;
@@ -485,7 +506,8 @@ static void learn_keywords(struct learner_flow *flow, struct profile *profile,
         keyword_set_learn(&profile->keywords, &found);
 }
 
-/* What the request names counts when the server has accepted that, which may be later than the request itself. */
+/* What the request names counts when the server has accepted that, which may be later than the
+ * request itself. */
 static void judge_keywords(struct learner_flow *flow, struct profile *profile, bool ended)
 {
     const struct protocol *protocol = protocol_by_id(flow->asked_in);
@@ -495,7 +517,8 @@ static void judge_keywords(struct learner_flow *flow, struct profile *profile, b
         return;
     const enum acceptance acceptance =
         protocol->keyword_accepts
-            ? protocol->keyword_accepts(flow->client.data, asked, flow->server.data + from, there - from)
+            ? protocol->keyword_accepts(flow->client.data, asked, flow->server.data + from,
+                                        there - from)
             : ACCEPTANCE_ACCEPTED;
     if (acceptance == ACCEPTANCE_MORE && !ended)
         return;
@@ -508,20 +531,23 @@ static void judge_keywords(struct learner_flow *flow, struct profile *profile, b
 static void note_user_hash(const struct learner_flow *flow, struct profile *profile)
 {
     const uint32_t from = answer_offset(flow);
-    const uint8_t *hash = edonkey_user_hash(flow->server.data + from, stream_bytes(&flow->server) - from);
+    const uint8_t *hash =
+        edonkey_user_hash(flow->server.data + from, stream_bytes(&flow->server) - from);
     if (hash)
         profile_name_user(profile, hash);
 }
 
-static void note_unknown(const struct learner_flow *flow, struct profile *profile, size_t request_bytes)
+static void note_unknown(const struct learner_flow *flow, struct profile *profile,
+                         size_t request_bytes)
 {
     const uint32_t from = answer_offset(flow);
     profile_looks_random(profile, flow->client.data, request_bytes, flow->server.data + from,
-                         stream_bytes(&flow->server) - from, flow->like_encrypted ? &flow->flights : NULL);
+                         stream_bytes(&flow->server) - from,
+                         flow->like_encrypted ? &flow->flights : NULL);
 }
 
-static void accept_request(struct learner *learner, struct learner_flow *flow, struct profile *profile,
-                           enum protocol_id id, size_t request_bytes)
+static void accept_request(struct learner *learner, struct learner_flow *flow,
+                           struct profile *profile, enum protocol_id id, size_t request_bytes)
 {
     flow->request_done = true;
     learner->stats.requests_accepted++;
@@ -536,8 +562,8 @@ static void accept_request(struct learner *learner, struct learner_flow *flow, s
         note_user_hash(flow, profile);
 }
 
-static void accept_hidden(struct learner *learner, struct learner_flow *flow, struct profile *profile,
-                          enum hidden_form form)
+static void accept_hidden(struct learner *learner, struct learner_flow *flow,
+                          struct profile *profile, enum hidden_form form)
 {
     flow->request_done = true;
     learner->stats.requests_accepted++;
@@ -546,11 +572,12 @@ static void accept_hidden(struct learner *learner, struct learner_flow *flow, st
 }
 
 /*
- * The protocol whose clients alone are answered so, whatever they asked. `*match`: MORE where the answer is but the
- * beginning of one.
+ * The protocol whose clients alone are answered so, whatever they asked. `*match`: MORE where the
+ * answer is but the beginning of one.
  */
 static enum protocol_id answer_protocol(const struct learner_flow *flow, size_t request_bytes,
-                                        const uint8_t *answer, size_t answer_bytes, enum match *match)
+                                        const uint8_t *answer, size_t answer_bytes,
+                                        enum match *match)
 {
     *match = MATCH_NO;
     for (int id = PROTOCOL_UNKNOWN + 1; id < PROTOCOLS_COUNT; id++) {
@@ -569,8 +596,9 @@ static enum protocol_id answer_protocol(const struct learner_flow *flow, size_t 
 }
 
 /*
- * No protocol file knows the request: any answer accepts it, but for a refusal, and for words of a protocol that
- * alone answers so: a web server that answers, whatever it answers, was not spoken to in HTTP.
+ * No protocol file knows the request: any answer accepts it, but for a refusal, and for words of a
+ * protocol that alone answers so: a web server that answers, whatever it answers, was not spoken to
+ * in HTTP.
  */
 static enum acceptance unknown_acceptance(const struct learner_flow *flow, size_t request_bytes,
                                           const uint8_t *answer, size_t answer_bytes)
@@ -583,13 +611,14 @@ static enum acceptance unknown_acceptance(const struct learner_flow *flow, size_
     return refusal == MATCH_MORE || words == MATCH_MORE ? ACCEPTANCE_MORE : ACCEPTANCE_ACCEPTED;
 }
 
-/* True where the request is one of obfuscated eMule: only the server's answer in kind accepts it. */
-static bool judge_obfuscated(struct learner *learner, struct learner_flow *flow, struct profile *profile,
-                             bool ended)
+/* True where the request is one of obfuscated eMule: only the server's answer in kind accepts it.
+ */
+static bool judge_obfuscated(struct learner *learner, struct learner_flow *flow,
+                             struct profile *profile, bool ended)
 {
     const uint8_t *user_hash = profile_user_hash(profile);
-    if (!user_hash ||
-        edonkey_hidden_check(user_hash, flow->client.data, stream_bytes(&flow->client)) != MATCH_YES)
+    if (!user_hash || edonkey_hidden_check(user_hash, flow->client.data,
+                                           stream_bytes(&flow->client)) != MATCH_YES)
         return false;
     switch (edonkey_hidden_accepts(user_hash, flow->client.data, flow->server.data,
                                    stream_bytes(&flow->server))) {
@@ -612,12 +641,13 @@ static bool left_midway(const struct learner_flow *flow, const struct profile *p
 {
     const uint16_t there = stream_bytes(&flow->client);
     const uint32_t first = flow->flights.client_first < there ? flow->flights.client_first : there;
-    return ended && profile_takes_bittorrent(profile) && mse_check(flow->client.data, first) == MATCH_YES;
+    return ended && profile_takes_bittorrent(profile) &&
+           mse_check(flow->client.data, first) == MATCH_YES;
 }
 
 /* True where the request is decided by this, or may still be. */
-static bool judge_encrypted(struct learner *learner, struct learner_flow *flow, struct profile *profile,
-                            bool ended)
+static bool judge_encrypted(struct learner *learner, struct learner_flow *flow,
+                            struct profile *profile, bool ended)
 {
     const enum encrypted is = encrypted_judge(&flow->flights, &flow->client, &flow->server, ended);
     if (is == ENCRYPTED_MORE)
@@ -625,14 +655,16 @@ static bool judge_encrypted(struct learner *learner, struct learner_flow *flow, 
     flow->like_encrypted = is == ENCRYPTED_LIKE;
     if (is == ENCRYPTED_PROVED || (is == ENCRYPTED_LIKE && profile_takes_bittorrent(profile)))
         accept_hidden(learner, flow, profile, HIDDEN_BITTORRENT);
-    else if (is == ENCRYPTED_UNANSWERED || (is == ENCRYPTED_NOT && left_midway(flow, profile, ended)))
+    else if (is == ENCRYPTED_UNANSWERED ||
+             (is == ENCRYPTED_NOT && left_midway(flow, profile, ended)))
         refuse_request(learner, flow, profile);
     return flow->request_done;
 }
 
-/* What no protocol file knows may be of a form that looks random. True where it is, or may still be. */
-static bool judge_hidden(struct learner *learner, struct learner_flow *flow, struct profile *profile,
-                         bool ended)
+/* What no protocol file knows may be of a form that looks random. True where it is, or may still
+ * be. */
+static bool judge_hidden(struct learner *learner, struct learner_flow *flow,
+                         struct profile *profile, bool ended)
 {
     return client_spoke_first(flow) && (judge_obfuscated(learner, flow, profile, ended) ||
                                         judge_encrypted(learner, flow, profile, ended));
@@ -653,9 +685,10 @@ static enum acceptance acceptance_of(enum protocol_id id, const struct learner_f
     return unknown_acceptance(flow, request_bytes, answer, answer_bytes);
 }
 
-/* A server that refuses what nobody knows in words of one protocol speaks that (TLS to a hello of SSLv2). */
-static void name_by_refusal(const struct learner_flow *flow, struct profile *profile, enum protocol_id id,
-                            size_t request_bytes)
+/* A server that refuses what nobody knows in words of one protocol speaks that (TLS to a hello of
+ * SSLv2). */
+static void name_by_refusal(const struct learner_flow *flow, struct profile *profile,
+                            enum protocol_id id, size_t request_bytes)
 {
     const uint32_t from = answer_offset(flow);
     const uint16_t there = stream_bytes(&flow->server);
@@ -666,7 +699,8 @@ static void name_by_refusal(const struct learner_flow *flow, struct profile *pro
 }
 
 /* The connection ended without an answer that counts. */
-static void give_up_request(struct learner *learner, struct learner_flow *flow, struct profile *profile)
+static void give_up_request(struct learner *learner, struct learner_flow *flow,
+                            struct profile *profile)
 {
     if (flow->request_done || stream_bytes(&flow->client) == 0)
         return;
@@ -676,11 +710,11 @@ static void give_up_request(struct learner *learner, struct learner_flow *flow, 
 }
 
 /*
- * The request is what the client had said when it was first answered; a known protocol may look at all that is
- * there.
+ * The request is what the client had said when it was first answered; a known protocol may look at
+ * all that is there.
  */
-static void judge_request(struct learner *learner, struct learner_flow *flow, struct profile *profile,
-                          bool ended)
+static void judge_request(struct learner *learner, struct learner_flow *flow,
+                          struct profile *profile, bool ended)
 {
     const uint16_t there = stream_bytes(&flow->client);
     if (flow->request_done || there == 0)
@@ -743,8 +777,8 @@ static void judge(struct learner *learner, struct learner_flow *flow, bool ended
 }
 
 /*
- * "Pure" ACKs of odd stacks carry a few zero bytes where data is due, not pushed: no data (protocols.md, pitfall
- * 20).
+ * "Pure" ACKs of odd stacks carry a few zero bytes where data is due, not pushed: no data
+ * (protocols.md, pitfall 20).
  */
 static bool is_padding(const struct observed_data *data)
 {
@@ -772,7 +806,8 @@ static void note_server_data(struct learner_flow *flow, const struct observed_da
         flow->server_end = end;
 }
 
-static void take_data(struct learner *learner, struct learner_flow *flow, const struct observed_data *data)
+static void take_data(struct learner *learner, struct learner_flow *flow,
+                      const struct observed_data *data)
 {
     struct stream *stream = data->from == SIDE_SERVER ? &flow->server : &flow->client;
     learner->stream_bytes -= stream->capacity;
@@ -785,7 +820,8 @@ static void note_first_word(struct learner *learner, struct learner_flow *flow,
                             const struct observed_data *data)
 {
     struct profile *profile;
-    if (flow->spoke || flow->opened || data->from != SIDE_CLIENT || data->offset != 0 || !flow->established)
+    if (flow->spoke || flow->opened || data->from != SIDE_CLIENT || data->offset != 0 ||
+        !flow->established)
         return;
     flow->spoke = true;
     profile = profile_of(learner, flow);
@@ -797,13 +833,14 @@ static void note_first_word(struct learner *learner, struct learner_flow *flow,
         grace_early(&profile->grace, flow->active_us - flow->established_us);
 }
 
-static void on_data(struct learner *learner, struct learner_flow *flow, const struct observed_data *data,
-                    uint64_t wall_us)
+static void on_data(struct learner *learner, struct learner_flow *flow,
+                    const struct observed_data *data, uint64_t wall_us)
 {
     if (data->bytes > OBSERVATION_DATA_BYTES || is_padding(data))
         return;
     if (data->from == SIDE_SERVER && data->peer_acked > 0)
-        establish(learner, flow, wall_us); /* the server has the client's ACK, whether we saw it or not */
+        establish(learner, flow,
+                  wall_us); /* the server has the client's ACK, whether we saw it or not */
     note_first_word(learner, flow, data);
     if (decided(flow))
         return;
@@ -816,21 +853,23 @@ static void on_data(struct learner *learner, struct learner_flow *flow, const st
         evict_oldest(learner, wall_us);
 }
 
-/* ---- end ---- */
+/* --- end ------------------------------------------------------------------------------------- */
 
 static void flow_end(struct learner *learner, struct learner_flow *flow, uint64_t wall_us)
 {
     if (flow->established && !decided(flow))
         judge(learner, flow, true);
-    struct profile *profile = flow->established ? store_find(learner->store, &flow->name.server) : NULL;
+    struct profile *profile =
+        flow->established ? store_find(learner->store, &flow->name.server) : NULL;
     if (profile)
         profile_seen(profile, wall_us);
     flow_forget(learner, flow);
 }
 
 /*
- * The engine found the real greeting unequal to the promised one, and resets this connection. One client must not
- * be able to disarm: nothing that was said on it is learned, only its source counts.
+ * The engine found the real greeting unequal to the promised one, and resets this connection. One
+ * client must not be able to disarm: nothing that was said on it is learned, only its source
+ * counts.
  */
 static void on_greeting(struct learner *learner, const struct observation *observation)
 {
@@ -850,7 +889,8 @@ static void on_greeting(struct learner *learner, const struct observation *obser
     store_touch(learner->store);
 }
 
-/* In attack mode clients hold cookies: the promise in force must stay good for as long as they live (compile.c). */
+/* In attack mode clients hold cookies: the promise in force must stay good for as long as they live
+ * (compile.c). */
 static void note_attack(struct learner *learner, const struct observation *observation)
 {
     const bool attacked = observation->opened || observation->kind == OBSERVED_GREETING ||
@@ -860,7 +900,8 @@ static void note_attack(struct learner *learner, const struct observation *obser
         profile->cookies_until_us = observation->time_us + COOKIE_LIFETIME_US;
 }
 
-void learner_observe(struct learner *learner, const struct observation *observation, uint64_t wall_us)
+void learner_observe(struct learner *learner, const struct observation *observation,
+                     uint64_t wall_us)
 {
     note_attack(learner, observation);
     if (observation->kind == OBSERVED_SYNACK) {
@@ -892,7 +933,8 @@ void learner_observe(struct learner *learner, const struct observation *observat
 
 void learner_tick(struct learner *learner, uint64_t now_us, uint64_t wall_us)
 {
-    while (learner->oldest != NO_FLOW && learner->flows[learner->oldest].active_us + LEARNER_IDLE_US < now_us)
+    while (learner->oldest != NO_FLOW &&
+           learner->flows[learner->oldest].active_us + LEARNER_IDLE_US < now_us)
         flow_end(learner, &learner->flows[learner->oldest], wall_us);
 }
 

@@ -2,9 +2,10 @@
 /*
  * learner.h - from observations to profiles (DESIGN 5).
  *
- * The learner follows each observed flow with a bounded reassembly of both directions and, when a fact is confirmed
- * by the server side, moves it into the server's profile in the store. It also runs the shadow check: what would we
- * have sent, by the profile as it was before this handshake, and was it what the server sent?
+ * The learner follows each observed flow with a bounded reassembly of both directions and, when a
+ * fact is confirmed by the server side, moves it into the server's profile in the store. It also
+ * runs the shadow check: what would we have sent, by the profile as it was before this handshake,
+ * and was it what the server sent?
  */
 #ifndef SYNWARD_PROFILES_LEARN_LEARNER_H
 #define SYNWARD_PROFILES_LEARN_LEARNER_H
@@ -20,17 +21,20 @@ struct learner;
 /* Learns into `store`, which stays the caller's. */
 struct learner *learner_new(struct store *store);
 void learner_free(struct learner *learner);
-/* `wall_us` is the wall clock (microseconds since 1970) at the observation, for first_seen and last_seen. */
-void learner_observe(struct learner *learner, const struct observation *observation, uint64_t wall_us);
+/* `wall_us` is the wall clock (microseconds since 1970) at the observation, for first_seen and
+ * last_seen. */
+void learner_observe(struct learner *learner, const struct observation *observation,
+                     uint64_t wall_us);
 /*
- * To be called about once a second: ends flows that were forgotten, so that their facts count too. `now_us` as in
- * the observations.
+ * To be called about once a second: ends flows that were forgotten, so that their facts count too.
+ * `now_us` as in the observations.
  */
 void learner_tick(struct learner *learner, uint64_t now_us, uint64_t wall_us);
 /* Ends every flow that is followed (end of a capture, shutdown). */
 void learner_flush(struct learner *learner, uint64_t wall_us);
 
-/* Drops the flows of one server without learning from them, so that a forgotten profile starts afresh. */
+/* Drops the flows of one server without learning from them, so that a forgotten profile starts
+ * afresh. */
 void learner_forget(struct learner *learner, const struct server_key *server);
 
 /* Counts of the learner's own, for summaries. */

@@ -94,7 +94,8 @@ static void learn_values(struct capabilities *capabilities, uint8_t offered,
     learn(&capabilities->df, granted->df);
 }
 
-static bool variant_says(const struct synack_variant *variant, const struct synack_features *granted)
+static bool variant_says(const struct synack_variant *variant,
+                         const struct synack_features *granted)
 {
     return variant->ecn == granted->ecn && variant->window == granted->window &&
            variant->layout_bytes == granted->layout_bytes &&
@@ -118,7 +119,8 @@ static int variant_index(const struct synack_model *model, uint8_t offered)
     return variant ? (int)(variant - model->variants) : -1;
 }
 
-/* The place for a variant not seen before; the least seen gives way to one that was proved, none to a hint. */
+/* The place for a variant not seen before; the least seen gives way to one that was proved, none to
+ * a hint. */
 static int variant_place(struct synack_model *model, bool proved)
 {
     if (model->variants_count < SYNACK_VARIANTS_MAX)

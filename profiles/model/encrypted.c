@@ -12,8 +12,8 @@
 #define ANSWER_LEAST  14 /* zeros(8), choice(4), a length(2) */
 #define PREFACE       "\023BitTorrent protocol"
 #define PREFACE_BYTES (sizeof(PREFACE) - 1)
-#define ANSWER_WITHIN                                                                                        \
-    (ANSWER_LEAST + MSE_PADDING_BYTES + PREFACE_BYTES) /* plain text stands here, if at all */
+/* Plain text stands here, if at all */
+#define ANSWER_WITHIN (ANSWER_LEAST + MSE_PADDING_BYTES + PREFACE_BYTES)
 
 void flights_note(struct flights *flights, const struct observed_data *data)
 {
@@ -22,7 +22,8 @@ void flights_note(struct flights *flights, const struct observed_data *data)
         return;
     if (data->from == SIDE_CLIENT && data->peer_acked == 0 && end > flights->client_first)
         flights->client_first = end;
-    if (data->from == SIDE_SERVER && data->peer_acked <= flights->client_first && end > flights->server_first)
+    if (data->from == SIDE_SERVER && data->peer_acked <= flights->client_first &&
+        end > flights->server_first)
         flights->server_first = end;
 }
 
@@ -38,11 +39,13 @@ static enum encrypted judge_flight(const struct stream *stream, uint32_t flight,
 
 static bool in_clear(const struct stream *server, uint32_t from, uint32_t bytes)
 {
-    return bytes >= PREFACE_BYTES && memmem(server->data + from, bytes, PREFACE, PREFACE_BYTES) != NULL;
+    return bytes >= PREFACE_BYTES &&
+           memmem(server->data + from, bytes, PREFACE, PREFACE_BYTES) != NULL;
 }
 
 /* The server's words behind its first flight. */
-static enum encrypted judge_answer(const struct flights *flights, const struct stream *server, bool ended)
+static enum encrypted judge_answer(const struct flights *flights, const struct stream *server,
+                                   bool ended)
 {
     const uint32_t there = stream_bytes(server) - flights->server_first;
     const uint32_t looked_at = there < ANSWER_WITHIN ? there : ANSWER_WITHIN;

@@ -11,7 +11,8 @@ double fidelity_value(const struct fidelity *fidelity)
 {
     if (fidelity->count == 0)
         return 0.0;
-    return (double)__builtin_popcountll(fidelity->ring & ring_mask(fidelity->count)) / fidelity->count;
+    return (double)__builtin_popcountll(fidelity->ring & ring_mask(fidelity->count)) /
+           fidelity->count;
 }
 
 void fidelity_restore(struct fidelity *fidelity, double value, uint64_t count)

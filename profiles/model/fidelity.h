@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fidelity.h - how often what we would have sent equalled what the server did send, over the last 64 comparisons.
+ * fidelity.h - how often what we would have sent equalled what the server did send, over the last
+ * 64 comparisons.
  *
- * A connection gives up to two comparisons: its SYN-ACK (once the handshake is completed, and only within a variant
- * that was known before) and its greeting (where the profile held one before that
- * may be said for the server: greeting_plan.h). Each stands for itself: a
- * server that keeps its SYN-ACK and changes its greeting is down to one half, far below what arms.
+ * A connection gives up to two comparisons: its SYN-ACK (once the handshake is completed, and only
+ * within a variant that was known before) and its greeting (where the profile held one before that
+ * may be said for the server: greeting_plan.h). Each stands for itself: a server that keeps its
+ * SYN-ACK and changes its greeting is down to one half, far below what arms.
  */
 #ifndef SYNWARD_PROFILES_MODEL_FIDELITY_H
 #define SYNWARD_PROFILES_MODEL_FIDELITY_H
@@ -36,7 +37,8 @@ static inline bool fidelity_known(const struct fidelity *fidelity)
 /* 0.0 to 1.0; 0.0 while nothing is known. */
 double fidelity_value(const struct fidelity *fidelity);
 
-/* A ring that has the value `value` (0.0 to 1.0) over `count` comparisons, for profiles that come without theirs. */
+/* A ring that has the value `value` (0.0 to 1.0) over `count` comparisons, for profiles that come
+ * without theirs. */
 void fidelity_restore(struct fidelity *fidelity, double value, uint64_t count);
 
 #endif

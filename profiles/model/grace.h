@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * grace.h - how long to wait for a client that may speak without being greeted, as measured in normal mode.
+ * grace.h - how long to wait for a client that may speak without being greeted, as measured in
+ * normal mode.
  *
- *      client's ACK crosses the bridge ---- gap ----> its first data does, and acknowledges nothing of the server's
+ *      client's ACK crosses the bridge ---- gap ----> its first data does, and acknowledges nothing
+ *      of the server's
  *
- * Both cross the bridge on the same way, so the gap is the client's own doing and does not depend on the round trip: it is
- * what a greeted client must be given, whether it is 1 ms away or 300 ms. In attack mode nothing is known of a client
- * but its handshake, whose TSecr is as coarse as 64 ms: so the gap is learned for each server, from its clients.
+ * Both cross the bridge on the same way, so the gap is the client's own doing and does not depend
+ * on the round trip: it is what a greeted client must be given, whether it is 1 ms away or 300 ms.
+ * In attack mode nothing is known of a client but its handshake, whose TSecr is as coarse as 64 ms:
+ * so the gap is learned for each server, from its clients.
  *
- * A short gap lowers the estimate slowly, a long one raises it at once by half the difference: it follows the slower
- * of the usual clients. Where few of them speak without being greeted nobody is made to wait.
+ * A short gap lowers the estimate slowly, a long one raises it at once by half the difference: it
+ * follows the slower of the usual clients. Where few of them speak without being greeted nobody is
+ * made to wait.
  *
  * Limits: a gap beyond 100 ms is a repetition, or a person, and does not count for the length.
  */

@@ -15,7 +15,8 @@ static uint16_t common_prefix(const uint8_t *a, size_t a_bytes, const uint8_t *b
 static uint16_t common_suffix(const uint8_t *a, size_t a_bytes, const uint8_t *b, size_t b_bytes)
 {
     uint16_t common = 0;
-    while (common < a_bytes && common < b_bytes && a[a_bytes - 1 - common] == b[b_bytes - 1 - common])
+    while (common < a_bytes && common < b_bytes &&
+           a[a_bytes - 1 - common] == b[b_bytes - 1 - common])
         common++;
     return common;
 }
@@ -30,7 +31,8 @@ static void begin_anew(struct greeting_model *model)
     model->prefix = model->suffix = model->shortest = model->longest = model->bytes;
 }
 
-bool greeting_model_equals(const struct greeting_model *model, const uint8_t *greeting, size_t bytes)
+bool greeting_model_equals(const struct greeting_model *model, const uint8_t *greeting,
+                           size_t bytes)
 {
     return !model->too_long && model->bytes == bytes && memcmp(model->latest, greeting, bytes) == 0;
 }
@@ -42,8 +44,10 @@ void greeting_model_add(struct greeting_model *model, const uint8_t *greeting, s
     const uint16_t kept = least(bytes, GREETING_BYTES_MAX);
 
     if (model->count > 0 && !same) {
-        model->prefix = least(model->prefix, common_prefix(model->latest, model->bytes, greeting, kept));
-        model->suffix = least(model->suffix, common_suffix(model->latest, model->bytes, greeting, kept));
+        model->prefix =
+            least(model->prefix, common_prefix(model->latest, model->bytes, greeting, kept));
+        model->suffix =
+            least(model->suffix, common_suffix(model->latest, model->bytes, greeting, kept));
         model->shortest = least(model->shortest, kept);
         model->longest = model->longest > kept ? model->longest : kept;
     }
@@ -86,7 +90,8 @@ const char *greeting_kind_name(enum greeting_kind kind)
     return names[kind];
 }
 
-enum match greeting_model_begins(const struct greeting_model *model, const uint8_t *data, size_t bytes)
+enum match greeting_model_begins(const struct greeting_model *model, const uint8_t *data,
+                                 size_t bytes)
 {
     const bool stable = greeting_model_kind(model) == GREETING_STABLE;
     const uint16_t known = stable ? model->bytes : model->prefix;
@@ -105,8 +110,8 @@ static uint8_t lower(uint8_t c)
 }
 
 /*
- * Without regard to case; `text` is lower case, a '0' in it stands for any digit, a '4' for the first digit of an
- * error code.
+ * Without regard to case; `text` is lower case, a '0' in it stands for any digit, a '4' for the
+ * first digit of an error code.
  */
 static enum match begins(const uint8_t *data, size_t bytes, const char *text)
 {
@@ -151,9 +156,9 @@ static bool tagged_bad(const uint8_t *data, size_t bytes)
 enum match looks_like_refusal(const uint8_t *data, size_t bytes)
 {
     /*
-     * "421 " and "554-": RFC 5321 4.2.1, RFC 959 4.2.1. "HTTP/1.1 408": RFC 9110 15.5, 15.6, asked for or not. A
-     * page without a status line is what web servers say to clients that named no HTTP version. "% ", "Password required"
-     * and the like: Telnet servers.
+     * "421 " and "554-": RFC 5321 4.2.1, RFC 959 4.2.1. "HTTP/1.1 408": RFC 9110 15.5, 15.6, asked
+     * for or not. A page without a status line is what web servers say to clients that named no
+     * HTTP version. "% ", "Password required" and the like: Telnet servers.
      */
     static const char *const texts[] = {"-err",
                                         "-denied",

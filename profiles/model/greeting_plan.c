@@ -2,8 +2,8 @@
 /*
  * greeting_plan.c - see greeting_plan.h.
  *
- * A word is what stands between spaces and ends of lines. The code at the beginning of a line ("220-") is no part of its
- * first word.
+ * A word is what stands between spaces and ends of lines. The code at the beginning of a line
+ * ("220-") is no part of its first word.
  */
 #include "profiles/model/greeting_plan.h"
 
@@ -13,7 +13,8 @@
 #define WORD_BYTES_MAX   64
 #define TIME_BYTES_LEAST 4 /* "9:59" */
 
-/* Of a greeting: from its first byte that may change to the first behind the last one. Empty: nothing changes. */
+/* Of a greeting: from its first byte that may change to the first behind the last one. Empty:
+ * nothing changes. */
 struct span {
     size_t from, to;
 };
@@ -99,7 +100,8 @@ static uint8_t lower(uint8_t c)
     return c >= 'A' && c <= 'Z' ? (uint8_t)(c - 'A' + 'a') : c;
 }
 
-/* Days, months and zones of a date (RFC 5322 3.3, and as ctime() writes it), by the first three letters. */
+/* Days, months and zones of a date (RFC 5322 3.3, and as ctime() writes it), by the first three
+ * letters. */
 static bool is_of_a_date(const uint8_t *word, size_t bytes)
 {
     static const uint8_t names[] =
@@ -116,7 +118,8 @@ static bool is_of_a_date(const uint8_t *word, size_t bytes)
     if (bytes == 2)
         return (lower(word[0]) == 'a' || lower(word[0]) == 'p') && lower(word[1]) == 'm';
     for (size_t at = 0; bytes >= 3 && bytes <= 10 && at + 3 < sizeof(names); at += 4)
-        if (lower(word[0]) == names[at] && lower(word[1]) == names[at + 1] && lower(word[2]) == names[at + 2])
+        if (lower(word[0]) == names[at] && lower(word[1]) == names[at + 1] &&
+            lower(word[2]) == names[at + 2])
             return true;
     return false;
 }
@@ -124,7 +127,8 @@ static bool is_of_a_date(const uint8_t *word, size_t bytes)
 /* What was seen to change. The suffix must not reach into the prefix of the shortest one. */
 static struct span seen_to_change(const struct greeting_model *model)
 {
-    const uint16_t room = (uint16_t)(model->shortest > model->prefix ? model->shortest - model->prefix : 0);
+    const uint16_t room =
+        (uint16_t)(model->shortest > model->prefix ? model->shortest - model->prefix : 0);
     const uint16_t suffix = model->suffix < room ? model->suffix : room;
     struct span span = {model->prefix, (size_t)model->bytes - suffix};
 
@@ -158,11 +162,13 @@ static void round_to_words(const struct greeting_plan *plan, struct span *span)
         widen(span, word_at(plan, span->from));
     for (at = span->from; at >= line_text(plan, span->from) + 2 && plan->said[at - 1] == ' ';) {
         const struct span word = word_at(plan, at - 2);
-        if (is_space(plan->said[at - 2]) || !is_of_a_date(plan->said + word.from, word.to - word.from))
+        if (is_space(plan->said[at - 2]) ||
+            !is_of_a_date(plan->said + word.from, word.to - word.from))
             break;
         at = span->from = word.from;
     }
-    for (at = span->to; at + 1 < plan->bytes && plan->said[at] == ' ' && !is_space(plan->said[at + 1]);) {
+    for (at = span->to;
+         at + 1 < plan->bytes && plan->said[at] == ' ' && !is_space(plan->said[at + 1]);) {
         const struct span word = word_at(plan, at + 1);
         if (!is_of_a_date(plan->said + word.from, word.to - word.from))
             break;
@@ -263,8 +269,8 @@ bool greeting_plan_fits(const struct greeting_plan *plan, const uint8_t *greetin
         return plan->bytes == bytes && memcmp(plan->said, greeting, bytes) == 0;
     return bytes <= GREETING_BYTES_MAX && bytes >= (size_t)plan->prefix + plan->suffix &&
            memcmp(plan->said, greeting, plan->prefix) == 0 &&
-           memcmp(plan->said + plan->bytes - plan->suffix, greeting + bytes - plan->suffix, plan->suffix) ==
-               0;
+           memcmp(plan->said + plan->bytes - plan->suffix, greeting + bytes - plan->suffix,
+                  plan->suffix) == 0;
 }
 
 static const char *const setting_names[] = {

@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * greeting_plan.h - what may be said in a server's name, and how its real greeting is then compared.
+ * greeting_plan.h - what may be said in a server's name, and how its real greeting is then
+ * compared.
  *
- * A greeting that was always the same is said as it is, and the real one must equal it to the byte. One that changes is said
- * as it was last learned, where the protocol's file says that clients read it as text (FTP, SMTP, POP3, IMAP). The real one
- * must then be equal in front of what changes and behind it:
+ * A greeting that was always the same is said as it is, and the real one must equal it to the byte.
+ * One that changes is said as it was last learned, where the protocol's file says that clients read
+ * it as text (FTP, SMTP, POP3, IMAP). The real one must then be equal in front of what changes and
+ * behind it:
  *
  *      220 mail.example.org ESMTP Exim 4.96 Sun, 22 Nov 2026 22:04:01 +0000\r\n
  *      |------------- prefix ------------|                           |suffix|
  *
- * Connections of one minute have more in common than those of a day, so what changes is taken generously: the whole
- * word, and the numbers, times and dates beside it; numbers and times of day anywhere, also where they did not change
- * yet ("You are user number 1 of 50", "Local time is now 22:04").
+ * Connections of one minute have more in common than those of a day, so what changes is taken
+ * generously: the whole word, and the numbers, times and dates beside it; numbers and times of day
+ * anywhere, also where they did not change yet ("You are user number 1 of 50", "Local time is now
+ * 22:04").
  *
- * POP3's timestamp for APOP (RFC 1939 7) is the server's promise to know it again, so a server that greets with one is
- * not spoken for, unless the operator allows templates: then it is left out, and clients of that server log in otherwise.
+ * POP3's timestamp for APOP (RFC 1939 7) is the server's promise to know it again, so a server that
+ * greets with one is not spoken for, unless the operator allows templates: then it is left out, and
+ * clients of that server log in otherwise.
  *
- * Limits: what SSH and Telnet say must be exact; MySQL's has a salt, and is never said for it. Where the changing part
- * begins within brackets (a list of capabilities) only the operator can allow it.
+ * Limits: what SSH and Telnet say must be exact; MySQL's has a salt, and is never said for it.
+ * Where the changing part begins within brackets (a list of capabilities) only the operator can
+ * allow it.
  */
 #ifndef SYNWARD_PROFILES_MODEL_GREETING_PLAN_H
 #define SYNWARD_PROFILES_MODEL_GREETING_PLAN_H
@@ -30,7 +35,8 @@
 #include "engine/protocols/protocol.h"
 #include "profiles/model/greeting_model.h"
 
-/* The operator's word: what the protocol's file says, nothing but what is always the same, or any template. */
+/* The operator's word: what the protocol's file says, nothing but what is always the same, or any
+ * template. */
 enum greeting_setting { GREETING_AS_PROTOCOL, GREETING_EXACT, GREETING_BY_TEMPLATE };
 
 struct greeting_plan {
@@ -40,7 +46,8 @@ struct greeting_plan {
     uint8_t said[GREETING_BYTES_MAX];
 };
 
-/* `protocol`: whose greeting it is, NULL where no file knows it. False: nothing may be said for this server. */
+/* `protocol`: whose greeting it is, NULL where no file knows it. False: nothing may be said for
+ * this server. */
 bool greeting_plan(const struct greeting_model *model, const struct protocol *protocol,
                    enum greeting_setting setting, struct greeting_plan *plan);
 /* Would the real greeting be taken for the one that was said? */

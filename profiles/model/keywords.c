@@ -13,7 +13,8 @@ const uint8_t *keyword_set_next(const struct keyword_set *set, uint16_t *at, siz
     return (*at)++ < set->count ? set->text + *text_at : NULL;
 }
 
-static uint16_t find(const struct keyword_set *set, enum keyword_kind kind, const uint8_t *name, size_t bytes)
+static uint16_t find(const struct keyword_set *set, enum keyword_kind kind, const uint8_t *name,
+                     size_t bytes)
 {
     uint16_t at = 0;
     size_t text_at = 0;
@@ -43,7 +44,8 @@ static void drop(struct keyword_set *set, uint16_t index)
 static uint16_t oldest_single(const struct keyword_set *set, enum keyword_kind kind)
 {
     for (uint16_t i = 0; i < set->count; i++)
-        if (set->entries[i].seen <= 1 && (kind == KEYWORD_KINDS_COUNT || set->entries[i].kind == kind))
+        if (set->entries[i].seen <= 1 &&
+            (kind == KEYWORD_KINDS_COUNT || set->entries[i].kind == kind))
             return i;
     return NONE;
 }
@@ -69,7 +71,8 @@ static bool make_room(struct keyword_set *set, enum keyword_kind kind, size_t by
 {
     for (;;) {
         const bool kind_full = keyword_set_count(set, kind) >= keyword_info(kind)->most;
-        const bool set_full = set->count == KEYWORDS_MAX || set->text_bytes + bytes > KEYWORD_SET_TEXT;
+        const bool set_full =
+            set->count == KEYWORDS_MAX || set->text_bytes + bytes > KEYWORD_SET_TEXT;
         if (!kind_full && !set_full)
             return true;
         const uint16_t index = oldest_single(set, kind_full ? kind : KEYWORD_KINDS_COUNT);
@@ -79,7 +82,8 @@ static bool make_room(struct keyword_set *set, enum keyword_kind kind, size_t by
     }
 }
 
-bool keyword_set_add(struct keyword_set *set, enum keyword_kind kind, const uint8_t *name, size_t bytes)
+bool keyword_set_add(struct keyword_set *set, enum keyword_kind kind, const uint8_t *name,
+                     size_t bytes)
 {
     const uint16_t known = find(set, kind, name, bytes);
     if (known != NONE) {

@@ -2,10 +2,11 @@
 /*
  * keywords.h - the keywords (engine/protocols/keyword.h) of the requests that one server accepted.
  *
- * Bounded: at most KEYWORDS_MAX names in KEYWORD_SET_TEXT bytes, and of each kind as many as its line in
- * engine/protocols/keyword.h says. In a full set a new name takes the place of one that was accepted only once, the oldest such
- * (of its own kind where the kind is full); where all were accepted more often, it is not learned. So a client that asks a server which accepts
- * every name for made-up ones cannot push out those in use.
+ * Bounded: at most KEYWORDS_MAX names in KEYWORD_SET_TEXT bytes, and of each kind as many as its
+ * line in engine/protocols/keyword.h says. In a full set a new name takes the place of one that was
+ * accepted only once, the oldest such (of its own kind where the kind is full); where all were
+ * accepted more often, it is not learned. So a client that asks a server which accepts every name
+ * for made-up ones cannot push out those in use.
  */
 #ifndef SYNWARD_PROFILES_MODEL_KEYWORDS_H
 #define SYNWARD_PROFILES_MODEL_KEYWORDS_H
@@ -33,19 +34,21 @@ struct keyword_set {
 };
 
 /* One more accepted request that names this. False where the set is full of names in use. */
-bool keyword_set_add(struct keyword_set *set, enum keyword_kind kind, const uint8_t *name, size_t bytes);
+bool keyword_set_add(struct keyword_set *set, enum keyword_kind kind, const uint8_t *name,
+                     size_t bytes);
 /* The same for all that a request names. */
 void keyword_set_learn(struct keyword_set *set, const struct keywords_found *found);
 
 /* Drops all names of a kind: what they named has another name now. */
 void keyword_set_forget(struct keyword_set *set, enum keyword_kind kind);
 
-/* Walks the names: `*at` and `*text_at` are 0 before the first step; then entries[*at - 1] is its entry. NULL: no more. */
+/* Walks the names: `*at` and `*text_at` are 0 before the first step; then entries[*at - 1] is its
+ * entry. NULL: no more. */
 const uint8_t *keyword_set_next(const struct keyword_set *set, uint16_t *at, size_t *text_at);
 
 uint16_t keyword_set_count(const struct keyword_set *set, enum keyword_kind kind);
-/* Sets how often the `index`th name of this kind was accepted; nothing where there is none. For names that come
- * from a file. */
+/* Sets how often the `index`th name of this kind was accepted; nothing where there is none. For
+ * names that come from a file. */
 void keyword_set_seen(struct keyword_set *set, enum keyword_kind kind, size_t index, uint8_t seen);
 
 /* Puts all names into an empty filter whose key is set. */

@@ -9,8 +9,8 @@
 static void note_distinct(struct pattern_model *model, const uint8_t *request, size_t bytes)
 {
     /*
-     * Stored with the profile, so the seed is a constant; somebody who makes two requests collide only keeps the
-     * pattern narrow.
+     * Stored with the profile, so the seed is a constant; somebody who makes two requests collide
+     * only keeps the pattern narrow.
      */
     static const uint64_t seed[2] = {0x3f84d5b5b5470917u, 0x9216d5d98979fb1bu};
     const uint64_t hash = table_hash(seed, request, bytes);
@@ -63,7 +63,8 @@ void pattern_model_restore(struct pattern_model *model, const struct pattern *pa
 {
     memset(model, 0, sizeof(*model));
     model->accepted = PATTERN_REQUESTS_MIN;
-    model->least_bytes = pattern->least_bytes < PATTERN_WINDOW ? pattern->least_bytes : PATTERN_WINDOW;
+    model->least_bytes =
+        pattern->least_bytes < PATTERN_WINDOW ? pattern->least_bytes : PATTERN_WINDOW;
     model->distinct_count = PATTERN_DISTINCT_MIN;
     for (uint8_t i = 0; i < pattern->pairs; i++) {
         if (pattern->pair[i].offset >= PATTERN_WINDOW)

@@ -2,14 +2,15 @@
 /*
  * pattern.h - what the requests that no protocol file knows have in common (DESIGN 5).
  *
- * Each accepted request narrows the model: its length may lower the least length, and each byte that differs from
- * the first request's stops being constant. Only the first PATTERN_WINDOW bytes are looked at.
+ * Each accepted request narrows the model: its length may lower the least length, and each byte
+ * that differs from the first request's stops being constant. Only the first PATTERN_WINDOW bytes
+ * are looked at.
  *
  *      first request   05 01 00 2a 7f ...
  *      constant         1  1  1  0  0          -> least_bytes 5; (0, 05) (1, 01) (2, 00)
  *
- * One client that repeats itself must not make its own parameters a rule: while fewer than three different requests
- * were seen, only the first four bytes count.
+ * One client that repeats itself must not make its own parameters a rule: while fewer than three
+ * different requests were seen, only the first four bytes count.
  */
 #ifndef SYNWARD_PROFILES_MODEL_PATTERN_H
 #define SYNWARD_PROFILES_MODEL_PATTERN_H

@@ -52,8 +52,8 @@ bool profile_greeting_plan(const struct profile *profile, struct greeting_plan *
 }
 
 /*
- * Is there something to compare with? One greeting alone may be of those that never come again (APOP), a template counts
- * from as many on as are needed to say it.
+ * Is there something to compare with? One greeting alone may be of those that never come again
+ * (APOP), a template counts from as many on as are needed to say it.
  */
 static bool compares_greeting(const struct profile *profile, struct greeting_plan *plan)
 {
@@ -74,7 +74,7 @@ void profile_greeting(struct profile *profile, const uint8_t *greeting, size_t b
     greeting_model_add(&profile->greeting, greeting, bytes);
 }
 
-/* ---- forms that look random ---- */
+/* --- forms that look random ------------------------------------------------------------------ */
 
 /* The requests that no file knew were of this form. */
 static void unknown_was(struct profile *profile, enum hidden_form form)
@@ -94,8 +94,9 @@ bool profile_takes_bittorrent(const struct profile *profile)
 }
 
 /*
- * One likeness is enough beside BitTorrent in clear. Alone, a connection of another encrypted service may go like one of MSE;
- * but not nearly all of many, with nothing in common, whose first flights both vary widely and never exceed 608 bytes.
+ * One likeness is enough beside BitTorrent in clear. Alone, a connection of another encrypted
+ * service may go like one of MSE; but not nearly all of many, with nothing in common, whose first
+ * flights both vary widely and never exceed 608 bytes.
  */
 static bool unknown_was_mse(const struct profile *profile)
 {
@@ -138,7 +139,8 @@ static bool unknown_was_obfuscated(const struct profile *profile)
     const uint32_t unknown = profile->pattern.accepted;
     const uint8_t *user_hash = profile_user_hash(profile);
     if (!user_hash || evidence->beginnings_count == 0 ||
-        evidence->beginnings_count < (unknown < HIDDEN_BEGINNINGS_MAX ? unknown : HIDDEN_BEGINNINGS_MAX))
+        evidence->beginnings_count <
+            (unknown < HIDDEN_BEGINNINGS_MAX ? unknown : HIDDEN_BEGINNINGS_MAX))
         return false;
     for (uint8_t i = 0; i < evidence->beginnings_count; i++)
         if (!is_obfuscated(user_hash, evidence->beginnings[i]))
@@ -156,14 +158,15 @@ static void settle_unknown(struct profile *profile)
         unknown_was(profile, HIDDEN_BITTORRENT);
 }
 
-void profile_request_accepted(struct profile *profile, enum protocol_id protocol, const uint8_t *request,
-                              size_t bytes)
+void profile_request_accepted(struct profile *profile, enum protocol_id protocol,
+                              const uint8_t *request, size_t bytes)
 {
     profile->requests++;
     profile->accepted |= UINT64_C(1) << protocol;
     if (protocol == PROTOCOL_UNKNOWN)
         pattern_model_add(&profile->pattern, request, bytes);
-    profile_name(profile, protocol, protocol == PROTOCOL_UNKNOWN ? NAMED_BY_ANSWER : NAMED_BY_PROTOCOL);
+    profile_name(profile, protocol,
+                 protocol == PROTOCOL_UNKNOWN ? NAMED_BY_ANSWER : NAMED_BY_PROTOCOL);
     if (protocol == PROTOCOL_BITTORRENT)
         settle_unknown(profile);
 }
@@ -264,7 +267,8 @@ void profile_program(struct profile *profile, const char *name)
 bool profile_armed(const struct profile *profile)
 {
     return profile->handshakes >= ARMED_HANDSHAKES && profile->requests >= ARMED_REQUESTS &&
-           fidelity_known(&profile->fidelity) && fidelity_value(&profile->fidelity) >= ARMED_FIDELITY;
+           fidelity_known(&profile->fidelity) &&
+           fidelity_value(&profile->fidelity) >= ARMED_FIDELITY;
 }
 
 enum request_check profile_check(const struct profile *profile)
@@ -273,7 +277,8 @@ enum request_check profile_check(const struct profile *profile)
         return profile->settings.check;
     struct pattern pattern;
     const bool only_unknown = profile->accepted == UINT64_C(1) << PROTOCOL_UNKNOWN;
-    return only_unknown && pattern_model_get(&profile->pattern, &pattern) ? CHECK_PATTERN : CHECK_PROTOCOL;
+    return only_unknown && pattern_model_get(&profile->pattern, &pattern) ? CHECK_PATTERN
+                                                                          : CHECK_PROTOCOL;
 }
 
 enum greeting_kind profile_greeting_kind(const struct profile *profile)

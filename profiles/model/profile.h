@@ -2,9 +2,10 @@
 /*
  * profile.h - all that is known of one server.
  *
- * A profile is plain data, changed only through the profile_*() functions below (by the learner), through
- * settings.h (by the operator) and by store/json_write.c (reading a store). What is *shown* of it (who speaks first,
- * the request check, armed) is derived when asked for, so that no two fields can contradict each other.
+ * A profile is plain data, changed only through the profile_*() functions below (by the learner),
+ * through settings.h (by the operator) and by store/json_write.c (reading a store). What is *shown*
+ * of it (who speaks first, the request check, armed) is derived when asked for, so that no two
+ * fields can contradict each other.
  */
 #ifndef SYNWARD_PROFILES_MODEL_PROFILE_H
 #define SYNWARD_PROFILES_MODEL_PROFILE_H
@@ -37,18 +38,20 @@
 enum speaker { SPEAKER_UNKNOWN, SPEAKER_CLIENT, SPEAKER_SERVER };
 
 /*
- * What one connection says about who speaks first. The weak ones decide only while no strong one of either kind is
- * known.
+ * What one connection says about who speaks first. The weak ones decide only while no strong one of
+ * either kind is known.
  */
 enum voice {
     VOICE_CLIENT,         /* strong: the server's first data accepted the client's request */
     VOICE_SERVER,         /* strong: it greeted */
-    VOICE_CLIENT_REFUSED, /* weak: the server's first data came upon the client's, and did not accept it */
+    VOICE_CLIENT_REFUSED, /* weak: the server's first data came upon the client's, and did not
+                             accept it */
     VOICE_SERVER_ONLY,    /* weak: unprompted data followed by a close, without any answer */
     VOICES_COUNT,
 };
 
-/* How well application.protocol is founded; a better foundation replaces the name, an equal one does not. */
+/* How well application.protocol is founded; a better foundation replaces the name, an equal one
+ * does not. */
 enum naming {
     NAMED_NOT,
     NAMED_BY_DATA,     /* data that no protocol file knows, not confirmed by the server */
@@ -85,7 +88,8 @@ struct hidden_evidence {
     uint32_t like;                                                 /* MSE, by their flights */
     uint16_t client_least, client_most, server_least, server_most; /* first flights of these */
     uint8_t beginnings_count;
-    /* Requests with their answers, as far as they tell obfuscated eMule to who knows the user hash. */
+    /* Requests with their answers, as far as they tell obfuscated eMule to who knows the user hash.
+     */
     uint8_t beginnings[HIDDEN_BEGINNINGS_MAX][HIDDEN_BEGINNING_BYTES];
 };
 
@@ -106,10 +110,12 @@ struct profile {
     uint64_t handshakes, requests;
     struct fidelity fidelity;
     int64_t first_seen_s, last_seen_s;   /* seconds since 1970; 0: never */
-    char program[PROFILE_PROGRAM_BYTES]; /* that listens there, as the host calls it; "": not known */
+    char program[PROFILE_PROGRAM_BYTES]; /* that listens there, as the host calls it; "": not known
+                                          */
 
     /* Of this process only, not saved. */
-    uint64_t cookies_until_us; /* until then clients may hold cookies made under the promise in force */
+    uint64_t
+        cookies_until_us; /* until then clients may hold cookies made under the promise in force */
     struct greeting_drift drift;
     uint32_t drifts; /* how often that has disarmed it */
 };
@@ -121,30 +127,31 @@ void profile_seen(struct profile *profile, uint64_t wall_us);
 void profile_name(struct profile *profile, enum protocol_id protocol, enum naming naming);
 void profile_spoke_first(struct profile *profile, enum voice voice);
 /*
- * A positive greeting; compares it with what the profile held before. One that equals the promised one proves that
- * those seen to be unequal before were accidents: their count begins anew.
+ * A positive greeting; compares it with what the profile held before. One that equals the promised
+ * one proves that those seen to be unequal before were accidents: their count begins anew.
  */
 void profile_greeting(struct profile *profile, const uint8_t *greeting, size_t bytes);
-void profile_request_accepted(struct profile *profile, enum protocol_id protocol, const uint8_t *request,
-                              size_t bytes);
+void profile_request_accepted(struct profile *profile, enum protocol_id protocol,
+                              const uint8_t *request, size_t bytes);
 void profile_hidden_accepted(struct profile *profile, enum hidden_form form);
 /*
- * Beside profile_request_accepted(): what the unknown request may be when more is known. `like`: the flights of a
- * connection that went as MSE does, or NULL.
+ * Beside profile_request_accepted(): what the unknown request may be when more is known. `like`:
+ * the flights of a connection that went as MSE does, or NULL.
  */
 void profile_looks_random(struct profile *profile, const uint8_t *request, size_t request_bytes,
                           const uint8_t *answer, size_t answer_bytes, const struct flights *like);
-/* What the eMule peer that this server is calls itself. A new hash takes the place of the one before. */
+/* What the eMule peer that this server is calls itself. A new hash takes the place of the one
+ * before. */
 void profile_name_user(struct profile *profile, const uint8_t hash[EDONKEY_HASH_BYTES]);
 /* EDONKEY_HASH_BYTES; NULL: not known. */
 const uint8_t *profile_user_hash(const struct profile *profile);
 /* True where what looks like MSE is that. */
 bool profile_takes_bittorrent(const struct profile *profile);
 /*
- * The server's greeting was not the promised one, seen by `client` (counted by IPv4 address or IPv6 /64). True
- * where this disarmed the profile: the greeting, the accepted requests and the fidelity begin anew. A profile that
- * is not armed promises nothing: what is seen then are connections begun before it was disarmed, and they do not
- * count.
+ * The server's greeting was not the promised one, seen by `client` (counted by IPv4 address or IPv6
+ * /64). True where this disarmed the profile: the greeting, the accepted requests and the fidelity
+ * begin anew. A profile that is not armed promises nothing: what is seen then are connections begun
+ * before it was disarmed, and they do not count.
  */
 bool profile_greeting_drift(struct profile *profile, const struct ip_addr *client);
 
@@ -156,9 +163,11 @@ enum speaker profile_speaks_first(const struct profile *profile);
 bool profile_armed(const struct profile *profile);
 /* The check in force: any but CHECK_DEFAULT. */
 enum request_check profile_check(const struct profile *profile);
-/* The greeting counts only where the server speaks first. One that has a salt is variable, be there but one. */
+/* The greeting counts only where the server speaks first. One that has a salt is variable, be there
+ * but one. */
 enum greeting_kind profile_greeting_kind(const struct profile *profile);
-/* The protocol that the server greets in; where protocols share a greeting (FTP, SMTP), that of its accepted requests. */
+/* The protocol that the server greets in; where protocols share a greeting (FTP, SMTP), that of its
+ * accepted requests. */
 enum protocol_id profile_greeting_protocol(const struct profile *profile);
 /* What may be said in the server's name. False: nothing. */
 bool profile_greeting_plan(const struct profile *profile, struct greeting_plan *plan);

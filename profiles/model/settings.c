@@ -13,7 +13,8 @@ struct number {
     size_t offset; /* in the settings */
 };
 
-#define TRIGGER(cause) (offsetof(struct profile_settings, triggers.limit) + (cause) * sizeof(uint32_t))
+#define TRIGGER(cause)                                                                             \
+    (offsetof(struct profile_settings, triggers.limit) + (cause) * sizeof(uint32_t))
 
 static const struct number numbers[] = {
     {{"open_per_second", 1, NUMBER_MAX, false}, offsetof(struct profile_settings, open_per_second)},
@@ -44,14 +45,17 @@ static bool set_check(struct profile *profile, const char *value, struct error *
     struct pattern pattern;
     if (check == CHECK_DEFAULT && strcmp(value, "default") != 0)
         return error_set(error, EXIT_USAGE,
-                         "check='%s' is not valid; use keyword, protocol, pattern, none or default", value);
+                         "check='%s' is not valid; use keyword, protocol, pattern, none or default",
+                         value);
     if (check == CHECK_KEYWORD && profile->keywords.count == 0)
-        return error_set(error, EXIT_FAILED,
-                         "check=keyword: no keyword has been learned of this server yet; let it serve some "
-                         "clients first, or use protocol");
+        return error_set(
+            error, EXIT_FAILED,
+            "check=keyword: no keyword has been learned of this server yet; let it serve some "
+            "clients first, or use protocol");
     if (check == CHECK_PATTERN && !pattern_model_get(&profile->pattern, &pattern))
-        return error_set(error, EXIT_FAILED,
-                         "check=pattern: no pattern has been learned of this server; use protocol or none");
+        return error_set(
+            error, EXIT_FAILED,
+            "check=pattern: no pattern has been learned of this server; use protocol or none");
     profile->settings.check = check;
     return true;
 }
@@ -60,8 +64,8 @@ static bool set_greeting(struct profile_settings *settings, const char *value, s
 {
     const enum greeting_setting greeting = greeting_setting_from_name(value);
     if (greeting == GREETING_AS_PROTOCOL && strcmp(value, "default") != 0)
-        return error_set(error, EXIT_USAGE, "greeting='%s' is not valid; use exact, template or default",
-                         value);
+        return error_set(error, EXIT_USAGE,
+                         "greeting='%s' is not valid; use exact, template or default", value);
     settings->greeting = greeting;
     return true;
 }
@@ -77,9 +81,11 @@ static bool set_number(uint32_t *setting, const struct setting_number *info, con
     }
     errno = 0;
     const unsigned long number = strtoul(value, &end, 10);
-    if (value[0] < '0' || value[0] > '9' || *end || errno || number < info->least || number > info->most)
-        return error_set(error, EXIT_USAGE, "%s='%s' is not valid; use a number from %u to %u%s or default",
-                         info->name, value, info->least, info->most, info->may_be_off ? ", off" : ",");
+    if (value[0] < '0' || value[0] > '9' || *end || errno || number < info->least ||
+        number > info->most)
+        return error_set(
+            error, EXIT_USAGE, "%s='%s' is not valid; use a number from %u to %u%s or default",
+            info->name, value, info->least, info->most, info->may_be_off ? ", off" : ",");
     *setting = (uint32_t)number;
     return true;
 }
@@ -112,12 +118,14 @@ bool trigger_key(const char *key)
     return strncmp(key, "trigger.", strlen("trigger.")) == 0;
 }
 
-bool trigger_set(struct trigger_limits *limits, const char *key, const char *value, struct error *error)
+bool trigger_set(struct trigger_limits *limits, const char *key, const char *value,
+                 struct error *error)
 {
     struct profile profile = {.settings.triggers = *limits};
 
     if (!trigger_key(key) || !profile_set(&profile, key, value, error))
-        return error->code == EXIT_DONE ? error_set(error, EXIT_USAGE, "no trigger '%s'", key) : false;
+        return error->code == EXIT_DONE ? error_set(error, EXIT_USAGE, "no trigger '%s'", key)
+                                        : false;
     *limits = profile.settings.triggers;
     return true;
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * settings.h - what an operator may set for one server: `synward profiles set SERVER:PORT KEY=VALUE`.
+ * settings.h - what an operator may set for one server: `synward profiles set SERVER:PORT
+ * KEY=VALUE`.
  *
- *      check             keyword | protocol | pattern | none | default; keyword and pattern once there are any
- *      greeting          exact | template | default: what may be said in the server's name (greeting_plan.h)
+ *      check             keyword | protocol | pattern | none | default; keyword and pattern once
+ *                        there are any
+ *      greeting          exact | template | default: what may be said in the server's name
+ *                        (greeting_plan.h)
  *      open_per_second, open_per_source     1 to 1000000, or "default"
  *      trigger.half_open, trigger.silent, trigger.mismatch, trigger.refused     the same, or "off"
  *      trigger.accept_queue                 1 to 100 (per cent), default or off
@@ -19,13 +22,15 @@
 #include "profiles/model/profile.h"
 
 /*
- * Sets one key. False and nothing changed: EXIT_USAGE for an unknown key or a value that does not fit, EXIT_FAILED
- * for a check that nothing was learned for.
+ * Sets one key. False and nothing changed: EXIT_USAGE for an unknown key or a value that does not
+ * fit, EXIT_FAILED for a check that nothing was learned for.
  */
 bool profile_set(struct profile *profile, const char *key, const char *value, struct error *error);
 
-/* The same for the limits of triggers alone ("trigger.silent"), as the config file sets them for all servers. */
-bool trigger_set(struct trigger_limits *limits, const char *key, const char *value, struct error *error);
+/* The same for the limits of triggers alone ("trigger.silent"), as the config file sets them for
+ * all servers. */
+bool trigger_set(struct trigger_limits *limits, const char *key, const char *value,
+                 struct error *error);
 bool trigger_key(const char *key);
 
 /* The keys that are numbers, for whoever walks them (store/json_write.c): NULL ends the walk. */
@@ -38,9 +43,9 @@ const struct setting_number *setting_number_info(size_t index);
 uint32_t *setting_number(struct profile_settings *settings, size_t index);
 
 /* All keys as one line of text, for usage and errors. */
-#define SETTING_KEYS                                                                                         \
-    "check, greeting, open_per_second, open_per_source, trigger.half_open, trigger.silent, "                 \
-    "trigger.accept_queue, "                                                                                 \
+#define SETTING_KEYS                                                                               \
+    "check, greeting, open_per_second, open_per_source, trigger.half_open, trigger.silent, "       \
+    "trigger.accept_queue, "                                                                       \
     "trigger.syn_rate, trigger.mismatch, trigger.refused"
 
 /* The values of check, for completion. */

@@ -21,8 +21,8 @@ static bool make_room(struct stream *stream, uint16_t end)
 }
 
 /*
- * Joins `added` with every range that it touches. False where there is no room for it; a later range may give way
- * to it.
+ * Joins `added` with every range that it touches. False where there is no room for it; a later
+ * range may give way to it.
  */
 static bool merge(struct stream *stream, struct stream_range added)
 {

@@ -2,12 +2,13 @@
 /*
  * vote.h - the most frequent of the values seen, in a few bytes.
  *
- * This is Boyer and Moore's majority vote: equal values strengthen the candidate, others weaken it, and one that
- * is down to nothing gives way. What most of the samples say stands at the end, and votes need no list of values.
+ * This is Boyer and Moore's majority vote: equal values strengthen the candidate, others weaken it,
+ * and one that is down to nothing gives way. What most of the samples say stands at the end, and
+ * votes need no list of values.
  *
- * Strength is capped, so that a server that was set up anew is believed after VOTES_MAX handshakes, not after as
- * many as it had before. A *hint* comes from an unproved source (a handshake that nobody completed): it fills what
- * is unknown and weighs nothing.
+ * Strength is capped, so that a server that was set up anew is believed after VOTES_MAX handshakes,
+ * not after as many as it had before. A *hint* comes from an unproved source (a handshake that
+ * nobody completed): it fills what is unknown and weighs nothing.
  */
 #ifndef SYNWARD_PROFILES_MODEL_VOTE_H
 #define SYNWARD_PROFILES_MODEL_VOTE_H

@@ -2,8 +2,9 @@
 /*
  * json_read.c - reading a profile from JSON; see json_write.h.
  *
- * First what is shown is read, and the state made up from it as if it had been learned; then the state, where there
- * is one. Where the two contradict each other (somebody edited the file), what is shown wins.
+ * First what is shown is read, and the state made up from it as if it had been learned; then the
+ * state, where there is one. Where the two contradict each other (somebody edited the file), what
+ * is shown wins.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,10 +25,11 @@ struct shown {
     double fidelity;
 };
 
-/* ---- shown: key ---- */
+/* --- shown: key ------------------------------------------------------------------------------ */
 
 /* A longer name is cut: it is for people only. */
-static void read_program(struct json_reader *reader, struct json_object *object, struct profile *profile)
+static void read_program(struct json_reader *reader, struct json_object *object,
+                         struct profile *profile)
 {
     const char *name = read_text(reader, object, "program");
     if (name)
@@ -68,7 +70,7 @@ static void read_key(struct json_reader *reader, struct json_object *object, str
     read_vlan(reader, object, &key->vlan);
 }
 
-/* ---- shown: tcp ---- */
+/* --- shown: tcp ------------------------------------------------------------------------------ */
 
 static uint8_t votes_from(uint64_t handshakes)
 {
@@ -76,8 +78,8 @@ static uint8_t votes_from(uint64_t handshakes)
 }
 
 /* A number up to `max`, "none" (read as `refused`), or null. */
-static void read_number_or_none(struct json_reader *reader, struct json_object *object, const char *key,
-                                uint64_t max, uint32_t refused, struct vote *vote)
+static void read_number_or_none(struct json_reader *reader, struct json_object *object,
+                                const char *key, uint64_t max, uint32_t refused, struct vote *vote)
 {
     struct json_object *member = NULL;
     uint64_t number = refused;
@@ -127,8 +129,8 @@ static void read_offered(struct json_reader *reader, struct json_object *object,
             if (strcmp(offers[offer].name, name) == 0)
                 bit = offers[offer].bit;
         if (!bit)
-            reader_fail(reader, "offered", "'%s' is not one of mss, sack, timestamps, window_scale, ecn",
-                        name);
+            reader_fail(reader, "offered",
+                        "'%s' is not one of mss, sack, timestamps, window_scale, ecn", name);
         *offered |= bit;
     }
 }
@@ -137,7 +139,8 @@ static int option_kind(struct json_object *element)
 {
     if (json_object_is_type(element, json_type_string))
         return tcp_option_kind_from_name(json_object_get_string(element));
-    const int64_t kind = json_object_is_type(element, json_type_int) ? json_object_get_int64(element) : -1;
+    const int64_t kind =
+        json_object_is_type(element, json_type_int) ? json_object_get_int64(element) : -1;
     return kind >= 0 && kind <= UINT8_MAX ? (int)kind : -1;
 }
 
@@ -159,7 +162,8 @@ static void read_layout(struct json_reader *reader, struct json_object *object,
     variant->layout_bytes = (uint8_t)options;
 }
 
-static void read_variant(struct json_reader *reader, struct json_object *object, struct synack_model *model)
+static void read_variant(struct json_reader *reader, struct json_object *object,
+                         struct synack_model *model)
 {
     struct synack_variant variant = {0};
     uint64_t window = 0, seen = 1;
@@ -176,12 +180,14 @@ static void read_variant(struct json_reader *reader, struct json_object *object,
     model->variants[model->variants_count++] = variant;
 }
 
-static void read_variants(struct json_reader *reader, struct json_object *object, struct capabilities *tcp)
+static void read_variants(struct json_reader *reader, struct json_object *object,
+                          struct capabilities *tcp)
 {
     struct json_object *array = read_member(reader, object, "variants", json_type_array);
     const size_t variants = array ? json_object_array_length(array) : 0;
     if (variants > SYNACK_VARIANTS_MAX) {
-        reader_fail(reader, "variants", "has %zu variants, more than %d", variants, SYNACK_VARIANTS_MAX);
+        reader_fail(reader, "variants", "has %zu variants, more than %d", variants,
+                    SYNACK_VARIANTS_MAX);
         return;
     }
     for (size_t i = 0; i < variants && !reader->failed; i++) {
@@ -198,7 +204,8 @@ static void read_variants(struct json_reader *reader, struct json_object *object
     }
 }
 
-static void read_ip_id(struct json_reader *reader, struct json_object *object, struct capabilities *tcp)
+static void read_ip_id(struct json_reader *reader, struct json_object *object,
+                       struct capabilities *tcp)
 {
     static const struct {
         const char *name;
@@ -218,7 +225,8 @@ static void read_ip_id(struct json_reader *reader, struct json_object *object, s
     reader_fail(reader, "ip_id", "'%s' is not one of zero, increment, random, none", name);
 }
 
-static void read_tcp(struct json_reader *reader, struct json_object *profile_json, struct profile *profile)
+static void read_tcp(struct json_reader *reader, struct json_object *profile_json,
+                     struct profile *profile)
 {
     struct json_object *object = read_member(reader, profile_json, "tcp", json_type_object);
     struct capabilities *tcp = &profile->tcp;
@@ -226,7 +234,8 @@ static void read_tcp(struct json_reader *reader, struct json_object *profile_jso
         return;
     const size_t mark = reader_enter(reader, "tcp");
     read_number_or_none(reader, object, "mss", UINT16_MAX, 0, &tcp->mss);
-    read_number_or_none(reader, object, "window_scale", WSCALE_MAX, WSCALE_NONE, &tcp->window_scale);
+    read_number_or_none(reader, object, "window_scale", WSCALE_MAX, WSCALE_NONE,
+                        &tcp->window_scale);
     read_flag(reader, object, "sack", &tcp->sack);
     read_flag(reader, object, "timestamps", &tcp->timestamps);
     read_flag(reader, object, "ecn", &tcp->ecn);
@@ -244,7 +253,7 @@ static void read_tcp(struct json_reader *reader, struct json_object *profile_jso
     reader_leave(reader, mark);
 }
 
-/* ---- shown: application ---- */
+/* --- shown: application ---------------------------------------------------------------------- */
 
 static bool read_protocol(struct json_reader *reader, const char *key, const char *name,
                           enum protocol_id *out)
@@ -282,7 +291,8 @@ static void read_greeting(struct json_reader *reader, struct json_object *applic
         return;
     const size_t mark = reader_enter(reader, "greeting");
     size_t bytes = 0;
-    if (!read_hex(reader, object, "hex", greeting->latest, sizeof(greeting->latest), &bytes) || bytes == 0)
+    if (!read_hex(reader, object, "hex", greeting->latest, sizeof(greeting->latest), &bytes) ||
+        bytes == 0)
         reader_fail(reader, "hex", "is missing or empty");
     greeting->bytes = (uint16_t)bytes;
     const char *name = read_text(reader, object, "kind");
@@ -296,7 +306,8 @@ static void read_greeting(struct json_reader *reader, struct json_object *applic
     reader_leave(reader, mark);
 }
 
-static void read_pairs(struct json_reader *reader, struct json_object *array, struct pattern *pattern)
+static void read_pairs(struct json_reader *reader, struct json_object *array,
+                       struct pattern *pattern)
 {
     const size_t pairs = array ? json_object_array_length(array) : 0;
     if (pairs == 0 || pairs > PATTERN_PAIRS_MAX) {
@@ -322,7 +333,8 @@ static void read_pairs(struct json_reader *reader, struct json_object *array, st
     reader_leave(reader, mark);
 }
 
-static bool read_pattern(struct json_reader *reader, struct json_object *request, struct pattern *pattern)
+static bool read_pattern(struct json_reader *reader, struct json_object *request,
+                         struct pattern *pattern)
 {
     struct json_object *object = read_member(reader, request, "pattern", json_type_object);
     memset(pattern, 0, sizeof(*pattern));
@@ -338,9 +350,11 @@ static bool read_pattern(struct json_reader *reader, struct json_object *request
     return !reader->failed;
 }
 
-/* A text keyword in the form of engine/protocols/keyword.h; the case of a hand-written one is put right. */
-static bool keyword_text_from_json(struct json_reader *reader, const char *key, struct json_object *element,
-                                   bool any_case, uint8_t *name, size_t *bytes)
+/* A text keyword in the form of engine/protocols/keyword.h; the case of a hand-written one is put
+ * right. */
+static bool keyword_text_from_json(struct json_reader *reader, const char *key,
+                                   struct json_object *element, bool any_case, uint8_t *name,
+                                   size_t *bytes)
 {
     const char *text = json_object_get_string(element);
     *bytes = (size_t)json_object_get_string_len(element);
@@ -349,14 +363,16 @@ static bool keyword_text_from_json(struct json_reader *reader, const char *key, 
     for (size_t i = 0; i < *bytes; i++) {
         const bool capital = any_case && text[i] >= 'A' && text[i] <= 'Z';
         if (text[i] <= ' ' || text[i] >= 0x7f)
-            return reader_fail(reader, key, "holds a byte that is no printable ASCII; write it as %%XX");
+            return reader_fail(reader, key,
+                               "holds a byte that is no printable ASCII; write it as %%XX");
         name[i] = (uint8_t)(capital ? text[i] - 'A' + 'a' : text[i]);
     }
     return true;
 }
 
-static bool keyword_from_json(struct json_reader *reader, const char *key, struct json_object *element,
-                              const struct keyword_info *info, uint8_t *name, size_t *bytes)
+static bool keyword_from_json(struct json_reader *reader, const char *key,
+                              struct json_object *element, const struct keyword_info *info,
+                              uint8_t *name, size_t *bytes)
 {
     if (!json_object_is_type(element, json_type_string))
         return reader_fail(reader, key, "is not a text");
@@ -368,19 +384,20 @@ static bool keyword_from_json(struct json_reader *reader, const char *key, struc
            reader_fail(reader, key, "is not %d hex digits", info->hash_bytes * 2);
 }
 
-static void read_keywords_of(struct json_reader *reader, struct json_object *array, enum keyword_kind kind,
-                             struct keyword_set *set)
+static void read_keywords_of(struct json_reader *reader, struct json_object *array,
+                             enum keyword_kind kind, struct keyword_set *set)
 {
     for (size_t i = 0; i < json_object_array_length(array) && !reader->failed; i++) {
         uint8_t name[KEYWORD_BYTES_MAX];
         size_t bytes = 0;
         char key[24];
         snprintf(key, sizeof(key), "%zu", i);
-        if (!keyword_from_json(reader, key, json_object_array_get_idx(array, i), keyword_info(kind), name,
-                               &bytes))
+        if (!keyword_from_json(reader, key, json_object_array_get_idx(array, i), keyword_info(kind),
+                               name, &bytes))
             return;
         if (!keyword_set_add(set, kind, name, bytes))
-            reader_fail(reader, key, "is one too many: at most %d of this kind, %d in all and %d bytes",
+            reader_fail(reader, key,
+                        "is one too many: at most %d of this kind, %d in all and %d bytes",
                         keyword_info(kind)->most, KEYWORDS_MAX, KEYWORD_SET_TEXT);
         else
             keyword_set_seen(set, kind, keyword_set_count(set, kind) - 1u, KEYWORD_SEEN_RESTORED);
@@ -388,7 +405,8 @@ static void read_keywords_of(struct json_reader *reader, struct json_object *arr
 }
 
 /* Kinds that this version does not know are left out. */
-static void read_keywords(struct json_reader *reader, struct json_object *request, struct profile *profile)
+static void read_keywords(struct json_reader *reader, struct json_object *request,
+                          struct profile *profile)
 {
     struct json_object *object = read_member(reader, request, "keywords", json_type_object);
     if (!object)
@@ -407,8 +425,8 @@ static void read_keywords(struct json_reader *reader, struct json_object *reques
 }
 
 /* One form of a protocol that is in `protocols` already. Returns true for the plain one. */
-static bool read_form(struct json_reader *reader, struct json_object *element, enum hidden_form form,
-                      struct profile *profile)
+static bool read_form(struct json_reader *reader, struct json_object *element,
+                      enum hidden_form form, struct profile *profile)
 {
     const char *text = json_object_get_string(element), *name = text ? text : "";
     if (strcmp(name, "plain") == 0)
@@ -416,13 +434,14 @@ static bool read_form(struct json_reader *reader, struct json_object *element, e
     if (strcmp(name, hidden_form_name(form)) == 0)
         profile->hidden |= (uint8_t)form;
     else
-        reader_fail(reader, protocol_name(hidden_protocol(form)), "'%s' is neither plain nor %s", name,
-                    hidden_form_name(form));
+        reader_fail(reader, protocol_name(hidden_protocol(form)), "'%s' is neither plain nor %s",
+                    name, hidden_form_name(form));
     return false;
 }
 
 /* Where forms are given, "plain" must be among them. */
-static void read_forms(struct json_reader *reader, struct json_object *request, struct profile *profile)
+static void read_forms(struct json_reader *reader, struct json_object *request,
+                       struct profile *profile)
 {
     struct json_object *object = read_member(reader, request, "forms", json_type_object);
     if (!object)
@@ -433,14 +452,16 @@ static void read_forms(struct json_reader *reader, struct json_object *request, 
         struct json_object *array = read_member(reader, object, protocol_name(id), json_type_array);
         bool plain = !array;
         for (size_t i = 0; array && i < json_object_array_length(array); i++)
-            plain |= read_form(reader, json_object_array_get_idx(array, i), (enum hidden_form)form, profile);
+            plain |= read_form(reader, json_object_array_get_idx(array, i), (enum hidden_form)form,
+                               profile);
         if (!plain)
             profile->accepted &= ~(UINT64_C(1) << id);
     }
     reader_leave(reader, mark);
 }
 
-static void read_accepted(struct json_reader *reader, struct json_object *request, struct profile *profile)
+static void read_accepted(struct json_reader *reader, struct json_object *request,
+                          struct profile *profile)
 {
     struct json_object *array = read_member(reader, request, "protocols", json_type_array);
     for (size_t i = 0; array && i < json_object_array_length(array); i++) {
@@ -453,10 +474,12 @@ static void read_accepted(struct json_reader *reader, struct json_object *reques
     }
 }
 
-static void read_speaker(struct json_reader *reader, struct json_object *application, struct profile *profile)
+static void read_speaker(struct json_reader *reader, struct json_object *application,
+                         struct profile *profile)
 {
     const char *speaker = read_text(reader, application, "speaks_first");
-    const uint32_t flows = profile->handshakes < UINT16_MAX ? (uint32_t)profile->handshakes : UINT16_MAX;
+    const uint32_t flows =
+        profile->handshakes < UINT16_MAX ? (uint32_t)profile->handshakes : UINT16_MAX;
     if (!speaker)
         return;
     if (strcmp(speaker, "client") == 0)
@@ -485,7 +508,8 @@ static void read_application(struct json_reader *reader, struct json_object *pro
     const size_t mark = reader_enter(reader, "application");
     const char *name = read_text(reader, object, "protocol");
     if (name && read_protocol(reader, "protocol", name, &profile->protocol))
-        profile->named = profile->protocol == PROTOCOL_UNKNOWN ? NAMED_BY_ANSWER : NAMED_BY_PROTOCOL;
+        profile->named =
+            profile->protocol == PROTOCOL_UNKNOWN ? NAMED_BY_ANSWER : NAMED_BY_PROTOCOL;
     read_speaker(reader, object, profile);
     read_greeting(reader, object, profile);
     struct json_object *request = read_member(reader, object, "request", json_type_object);
@@ -503,7 +527,7 @@ static void read_application(struct json_reader *reader, struct json_object *pro
     reader_leave(reader, mark);
 }
 
-/* ---- shown: evidence ---- */
+/* --- shown: evidence ------------------------------------------------------------------------- */
 
 static int64_t read_time(struct json_reader *reader, struct json_object *object, const char *key)
 {
@@ -517,8 +541,8 @@ static int64_t read_time(struct json_reader *reader, struct json_object *object,
     return end ? (int64_t)timegm(&utc) : 0;
 }
 
-static void read_fidelity(struct json_reader *reader, struct json_object *object, struct profile *profile,
-                          struct shown *shown)
+static void read_fidelity(struct json_reader *reader, struct json_object *object,
+                          struct profile *profile, struct shown *shown)
 {
     struct json_object *member = NULL;
     if (!json_object_object_get_ex(object, "fidelity", &member) || !member)
@@ -552,7 +576,7 @@ static void read_evidence(struct json_reader *reader, struct json_object *profil
     reader_leave(reader, mark);
 }
 
-/* ---- settings and state ---- */
+/* --- settings and state ---------------------------------------------------------------------- */
 
 /* A number, or "off" where that may be said. */
 static void read_setting(struct json_reader *reader, struct json_object *object,
@@ -576,10 +600,12 @@ static void read_setting(struct json_reader *reader, struct json_object *object,
         *out = (uint32_t)number;
 }
 
-static enum greeting_setting read_greeting_setting(struct json_reader *reader, struct json_object *object)
+static enum greeting_setting read_greeting_setting(struct json_reader *reader,
+                                                   struct json_object *object)
 {
     const char *name = read_text(reader, object, "greeting");
-    const enum greeting_setting setting = name ? greeting_setting_from_name(name) : GREETING_AS_PROTOCOL;
+    const enum greeting_setting setting =
+        name ? greeting_setting_from_name(name) : GREETING_AS_PROTOCOL;
     if (name && setting == GREETING_AS_PROTOCOL)
         reader_fail(reader, "greeting", "'%s' is neither exact nor template", name);
     return setting;
@@ -600,30 +626,32 @@ static void read_settings(struct json_reader *reader, struct json_object *profil
 }
 
 /* Counters as wide as they are in the profile. */
-static void read_u8(struct json_reader *reader, struct json_object *object, const char *key, uint8_t max,
-                    uint8_t *out)
+static void read_u8(struct json_reader *reader, struct json_object *object, const char *key,
+                    uint8_t max, uint8_t *out)
 {
     uint64_t number;
     if (read_uint(reader, object, key, max, &number))
         *out = (uint8_t)number;
 }
 
-static void read_u16(struct json_reader *reader, struct json_object *object, const char *key, uint16_t max,
-                     uint16_t *out)
+static void read_u16(struct json_reader *reader, struct json_object *object, const char *key,
+                     uint16_t max, uint16_t *out)
 {
     uint64_t number;
     if (read_uint(reader, object, key, max, &number))
         *out = (uint16_t)number;
 }
 
-static void read_u32(struct json_reader *reader, struct json_object *object, const char *key, uint32_t *out)
+static void read_u32(struct json_reader *reader, struct json_object *object, const char *key,
+                     uint32_t *out)
 {
     uint64_t number;
     if (read_uint(reader, object, key, UINT32_MAX, &number))
         *out = (uint32_t)number;
 }
 
-static void read_votes(struct json_reader *reader, struct json_object *object, struct profile *profile)
+static void read_votes(struct json_reader *reader, struct json_object *object,
+                       struct profile *profile)
 {
     struct capabilities *tcp = &profile->tcp;
     read_u8(reader, object, "mss", VOTES_MAX, &tcp->mss.votes);
@@ -642,7 +670,8 @@ static void read_votes(struct json_reader *reader, struct json_object *object, s
     }
 }
 
-static void read_ip_id_state(struct json_reader *reader, struct json_object *object, struct profile *profile)
+static void read_ip_id_state(struct json_reader *reader, struct json_object *object,
+                             struct profile *profile)
 {
     struct capabilities *tcp = &profile->tcp;
     struct capabilities shown = *tcp, stated = *tcp;
@@ -695,14 +724,16 @@ static void read_greeting_state(struct json_reader *reader, struct json_object *
         profile->greeting = stated;
 }
 
-static void read_grace(struct json_reader *reader, struct json_object *object, struct profile *profile)
+static void read_grace(struct json_reader *reader, struct json_object *object,
+                       struct profile *profile)
 {
     read_u32(reader, object, "early", &profile->grace.early);
     read_u32(reader, object, "waited", &profile->grace.waited);
     read_u32(reader, object, "gap_us", &profile->grace.gap_us);
 }
 
-static void read_distinct(struct json_reader *reader, struct json_object *object, struct pattern_model *model)
+static void read_distinct(struct json_reader *reader, struct json_object *object,
+                          struct pattern_model *model)
 {
     struct json_object *array = read_member(reader, object, "distinct", json_type_array);
     const size_t count = array ? json_object_array_length(array) : 0;
@@ -753,13 +784,15 @@ static void read_pattern_state(struct json_reader *reader, struct json_object *o
         profile->pattern = stated;
 }
 
-/* How often each keyword that is shown was accepted; a list that has another length is an old one. */
+/* How often each keyword that is shown was accepted; a list that has another length is an old one.
+ */
 static void read_keywords_state(struct json_reader *reader, struct json_object *object,
                                 struct profile *profile)
 {
     for (int kind = 0; kind < KEYWORD_KINDS_COUNT; kind++) {
         const enum keyword_kind which = (enum keyword_kind)kind;
-        struct json_object *array = read_member(reader, object, keyword_info(which)->name, json_type_array);
+        struct json_object *array =
+            read_member(reader, object, keyword_info(which)->name, json_type_array);
         const size_t count = array ? json_object_array_length(array) : 0;
         if (count != keyword_set_count(&profile->keywords, which))
             continue;
@@ -774,7 +807,8 @@ static void read_keywords_state(struct json_reader *reader, struct json_object *
 }
 
 /* It tells what unknown requests may have been: of no use without them. */
-static void read_hidden_state(struct json_reader *reader, struct json_object *object, struct profile *profile)
+static void read_hidden_state(struct json_reader *reader, struct json_object *object,
+                              struct profile *profile)
 {
     struct hidden_evidence stated = {0};
     struct json_object *beginnings = read_member(reader, object, "beginnings", json_type_array);
@@ -791,8 +825,8 @@ static void read_hidden_state(struct json_reader *reader, struct json_object *ob
     for (size_t i = 0; i < count; i++) {
         size_t bytes = 0;
         const char *text = json_object_get_string(json_object_array_get_idx(beginnings, i));
-        if (text_to_hex(reader, "beginnings", text ? text : "", stated.beginnings[i], HIDDEN_BEGINNING_BYTES,
-                        &bytes) &&
+        if (text_to_hex(reader, "beginnings", text ? text : "", stated.beginnings[i],
+                        HIDDEN_BEGINNING_BYTES, &bytes) &&
             bytes != HIDDEN_BEGINNING_BYTES)
             reader_fail(reader, "beginnings", "is not of %d bytes each", HIDDEN_BEGINNING_BYTES);
     }
@@ -819,8 +853,8 @@ static void read_fidelity_state(struct json_reader *reader, struct json_object *
         profile->fidelity = stated;
 }
 
-static void read_state(struct json_reader *reader, struct json_object *profile_json, struct profile *profile,
-                       const struct shown *shown)
+static void read_state(struct json_reader *reader, struct json_object *profile_json,
+                       struct profile *profile, const struct shown *shown)
 {
     static const struct {
         const char *key;
@@ -856,7 +890,8 @@ static void read_state(struct json_reader *reader, struct json_object *profile_j
 /* A check that is shown but does not follow from what was learned was set by somebody. */
 static void settle_check(struct profile *profile, enum request_check shown)
 {
-    if (profile->settings.check == CHECK_DEFAULT && shown != CHECK_DEFAULT && shown != profile_check(profile))
+    if (profile->settings.check == CHECK_DEFAULT && shown != CHECK_DEFAULT &&
+        shown != profile_check(profile))
         profile->settings.check = shown;
 }
 

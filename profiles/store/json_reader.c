@@ -53,8 +53,8 @@ static const char *type_text(enum json_type type)
     }
 }
 
-struct json_object *read_member(struct json_reader *reader, struct json_object *object, const char *key,
-                                enum json_type type)
+struct json_object *read_member(struct json_reader *reader, struct json_object *object,
+                                const char *key, enum json_type type)
 {
     struct json_object *member = NULL;
     if (!json_object_object_get_ex(object, key, &member) || !member)
@@ -69,17 +69,18 @@ struct json_object *read_member(struct json_reader *reader, struct json_object *
 static bool number_in_range(struct json_reader *reader, struct json_object *value, const char *key,
                             uint64_t max, uint64_t *out)
 {
-    /* json-c holds what does not fit int64 as uint64; asking for the former saturates, so the sign is asked first. */
+    /* json-c holds what does not fit int64 as uint64; asking for the former saturates, so the sign
+     * is asked first. */
     const uint64_t number = json_object_get_uint64(value);
     if (json_object_get_int64(value) < 0 || number > max)
-        return reader_fail(reader, key, "%s is not between 0 and %llu", json_object_to_json_string(value),
-                           (unsigned long long)max);
+        return reader_fail(reader, key, "%s is not between 0 and %llu",
+                           json_object_to_json_string(value), (unsigned long long)max);
     *out = number;
     return true;
 }
 
-bool read_uint(struct json_reader *reader, struct json_object *object, const char *key, uint64_t max,
-               uint64_t *out)
+bool read_uint(struct json_reader *reader, struct json_object *object, const char *key,
+               uint64_t max, uint64_t *out)
 {
     struct json_object *member = read_member(reader, object, key, json_type_int);
     return member && number_in_range(reader, member, key, max, out);
@@ -111,12 +112,13 @@ static int hex_digit(char digit)
     return -1;
 }
 
-bool text_to_hex(struct json_reader *reader, const char *key, const char *text, uint8_t *out, size_t max,
-                 size_t *bytes)
+bool text_to_hex(struct json_reader *reader, const char *key, const char *text, uint8_t *out,
+                 size_t max, size_t *bytes)
 {
     const size_t digits = strlen(text);
     if (digits % 2 || digits / 2 > max)
-        return reader_fail(reader, key, "is not an even number of hex digits, at most %zu", max * 2);
+        return reader_fail(reader, key, "is not an even number of hex digits, at most %zu",
+                           max * 2);
     for (size_t i = 0; i < digits; i += 2) {
         const int high = hex_digit(text[i]), low = hex_digit(text[i + 1]);
         if (high < 0 || low < 0)
@@ -145,7 +147,7 @@ bool read_element(struct json_reader *reader, struct json_object *array, size_t 
     return number_in_range(reader, element, key, max, out);
 }
 
-/* ---- finding a value's place in the text ---- */
+/* --- finding a value's place in the text ----------------------------------------------------- */
 
 struct cursor {
     const char *at, *end;
@@ -153,8 +155,8 @@ struct cursor {
 
 size_t json_space_end(const char *text, size_t bytes, size_t offset)
 {
-    while (offset < bytes &&
-           (text[offset] == ' ' || text[offset] == '\t' || text[offset] == '\r' || text[offset] == '\n'))
+    while (offset < bytes && (text[offset] == ' ' || text[offset] == '\t' || text[offset] == '\r' ||
+                              text[offset] == '\n'))
         offset++;
     return offset;
 }
@@ -193,7 +195,8 @@ static void skip_value(struct cursor *cursor)
     }
 }
 
-/* With the cursor on '{' or '[': moves it to the member or element called `step`. False where there is none. */
+/* With the cursor on '{' or '[': moves it to the member or element called `step`. False where there
+ * is none. */
 static bool descend(struct cursor *cursor, const char *step, size_t step_bytes)
 {
     struct cursor here = *cursor;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * json_reader.h - reading JSON values with checks, remembering the path to the first one that is wrong.
+ * json_reader.h - reading JSON values with checks, remembering the path to the first one that is
+ * wrong.
  *
- * A reader walks down with reader_enter() and up with reader_leave(); every get function leaves its target alone
- * and returns false where the field is missing, null or wrong, and only in the last case is a fault noted. So a
- * function reads all its fields and the caller asks once, at the end, whether there was a fault.
+ * A reader walks down with reader_enter() and up with reader_leave(); every get function leaves its
+ * target alone and returns false where the field is missing, null or wrong, and only in the last
+ * case is a fault noted. So a function reads all its fields and the caller asks once, at the end,
+ * whether there was a fault.
  */
 #ifndef SYNWARD_PROFILES_STORE_JSON_READER_H
 #define SYNWARD_PROFILES_STORE_JSON_READER_H
@@ -23,7 +25,8 @@ struct json_reader {
     char path[JSON_PATH_BYTES];
 };
 
-/* Notes a fault at `key` below the present path (NULL: at the path itself). The first fault stays. Returns false. */
+/* Notes a fault at `key` below the present path (NULL: at the path itself). The first fault stays.
+ * Returns false. */
 __attribute__((format(printf, 3, 4))) bool reader_fail(struct json_reader *reader, const char *key,
                                                        const char *format, ...);
 
@@ -32,28 +35,29 @@ size_t reader_enter(struct json_reader *reader, const char *key);
 void reader_leave(struct json_reader *reader, size_t mark);
 
 /* The member `key`, NULL where it is missing or null. A wrong type is a fault. */
-struct json_object *read_member(struct json_reader *reader, struct json_object *object, const char *key,
-                                enum json_type type);
-bool read_uint(struct json_reader *reader, struct json_object *object, const char *key, uint64_t max,
-               uint64_t *out);
+struct json_object *read_member(struct json_reader *reader, struct json_object *object,
+                                const char *key, enum json_type type);
+bool read_uint(struct json_reader *reader, struct json_object *object, const char *key,
+               uint64_t max, uint64_t *out);
 bool read_bool(struct json_reader *reader, struct json_object *object, const char *key, bool *out);
 const char *read_text(struct json_reader *reader, struct json_object *object, const char *key);
 /* Hex digits; at most `max` bytes. */
 bool read_hex(struct json_reader *reader, struct json_object *object, const char *key, uint8_t *out,
               size_t max, size_t *bytes);
 /* The same of a text at hand; `key` names it in a fault. */
-bool text_to_hex(struct json_reader *reader, const char *key, const char *text, uint8_t *out, size_t max,
-                 size_t *bytes);
+bool text_to_hex(struct json_reader *reader, const char *key, const char *text, uint8_t *out,
+                 size_t max, size_t *bytes);
 /* Element `index` of an array as a number up to `max`; a wrong one is a fault. */
 bool read_element(struct json_reader *reader, struct json_object *array, size_t index, uint64_t max,
                   uint64_t *out);
 
 /*
- * Offset in `text` (a document that parses) of the value at `path` ("profiles.3.tcp.mss"), or of the deepest one on
- * the way that is there.
+ * Offset in `text` (a document that parses) of the value at `path` ("profiles.3.tcp.mss"), or of
+ * the deepest one on the way that is there.
  */
 size_t json_locate(const char *text, size_t bytes, const char *path);
-/* Where the white space (RFC 8259 section 2) that begins at `offset` ends; `offset` itself where there is none. */
+/* Where the white space (RFC 8259 section 2) that begins at `offset` ends; `offset` itself where
+ * there is none. */
 size_t json_space_end(const char *text, size_t bytes, size_t offset);
 /* Number of the line, from 1, that holds `offset`. */
 unsigned long json_line(const char *text, size_t bytes, size_t offset);

@@ -31,7 +31,7 @@ char *time_to_text(int64_t time_s, char text[TIME_TEXT_BYTES])
     return text;
 }
 
-/* ---- small pieces ---- */
+/* --- small pieces ---------------------------------------------------------------------------- */
 
 static struct json_object *number(uint64_t value)
 {
@@ -66,7 +66,8 @@ static struct json_object *hex(const uint8_t *data, size_t bytes)
 
 static struct json_object *capability(enum capability state)
 {
-    return state == CAPABILITY_UNKNOWN ? NULL : json_object_new_boolean(state == CAPABILITY_GRANTED);
+    return state == CAPABILITY_UNKNOWN ? NULL
+                                       : json_object_new_boolean(state == CAPABILITY_GRANTED);
 }
 
 static struct json_object *number_or_none(enum capability state, uint64_t value)
@@ -113,7 +114,7 @@ static bool is_text(const uint8_t *data, size_t bytes)
     return true;
 }
 
-/* ---- what DESIGN 6 shows ---- */
+/* --- what DESIGN 6 shows --------------------------------------------------------------------- */
 
 static struct json_object *vlan_to_json(const struct vlan_ids *vlan)
 {
@@ -156,7 +157,8 @@ static struct json_object *variant_to_json(const struct synack_variant *variant)
     struct json_object *object = json_object_new_object();
     json_object_object_add(object, "offered", offered_to_json(variant->offered));
     json_object_object_add(object, "ecn", json_object_new_boolean(variant->ecn));
-    json_object_object_add(object, "options", layout_to_json(variant->layout, variant->layout_bytes));
+    json_object_object_add(object, "options",
+                           layout_to_json(variant->layout, variant->layout_bytes));
     json_object_object_add(object, "window", number(variant->window));
     json_object_object_add(object, "seen", number(variant->seen));
     return object;
@@ -190,10 +192,11 @@ static struct json_object *greeting_to_json(const struct profile *profile)
         return NULL;
     const struct greeting_model *greeting = &profile->greeting;
     struct json_object *object = json_object_new_object();
-    json_object_object_add(object, "text",
-                           is_text(greeting->latest, greeting->bytes)
-                               ? json_object_new_string_len((const char *)greeting->latest, greeting->bytes)
-                               : NULL);
+    json_object_object_add(
+        object, "text",
+        is_text(greeting->latest, greeting->bytes)
+            ? json_object_new_string_len((const char *)greeting->latest, greeting->bytes)
+            : NULL);
     json_object_object_add(object, "hex", hex(greeting->latest, greeting->bytes));
     json_object_object_add(object, "kind", text_or_null(greeting_kind_name(kind)));
     return object;
@@ -204,11 +207,13 @@ static struct json_object *protocols_to_json(uint64_t accepted)
     struct json_object *array = json_object_new_array();
     for (int id = 0; id < PROTOCOLS_COUNT; id++)
         if (accepted & UINT64_C(1) << id)
-            json_object_array_add(array, json_object_new_string(protocol_name((enum protocol_id)id)));
+            json_object_array_add(array,
+                                  json_object_new_string(protocol_name((enum protocol_id)id)));
     return array;
 }
 
-/* Where requests of a form that looks random are taken: in which forms each of these protocols is. */
+/* Where requests of a form that looks random are taken: in which forms each of these protocols is.
+ */
 static struct json_object *forms_to_json(const struct profile *profile)
 {
     struct json_object *object = json_object_new_object();
@@ -219,7 +224,8 @@ static struct json_object *forms_to_json(const struct profile *profile)
         struct json_object *array = json_object_new_array();
         if (profile->accepted >> id & 1)
             json_object_array_add(array, json_object_new_string("plain"));
-        json_object_array_add(array, json_object_new_string(hidden_form_name((enum hidden_form)form)));
+        json_object_array_add(array,
+                              json_object_new_string(hidden_form_name((enum hidden_form)form)));
         json_object_object_add(object, protocol_name(id), array);
     }
     return object;
@@ -257,14 +263,16 @@ static struct json_object *pattern_to_json(const struct pattern_model *model)
 }
 
 /* One name as JSON shows it: a hash in hex, "" for none named. */
-static struct json_object *keyword_to_json(enum keyword_kind kind, const uint8_t *name, size_t bytes)
+static struct json_object *keyword_to_json(enum keyword_kind kind, const uint8_t *name,
+                                           size_t bytes)
 {
     if (keyword_info(kind)->hash_bytes)
         return hex(name, bytes);
     return json_object_new_string_len((const char *)name, (int)bytes);
 }
 
-/* {kind: [...]} of those kinds that have names: the names themselves, or how often each was seen. */
+/* {kind: [...]} of those kinds that have names: the names themselves, or how often each was seen.
+ */
 static struct json_object *keywords_to_json(const struct keyword_set *set, bool names)
 {
     struct json_object *object = json_object_new_object();
@@ -278,8 +286,9 @@ static struct json_object *keywords_to_json(const struct keyword_set *set, bool 
             if (entry->kind != kind)
                 continue;
             array = array ? array : json_object_new_array();
-            json_object_array_add(array, names ? keyword_to_json((enum keyword_kind)kind, text, entry->bytes)
-                                               : number(entry->seen));
+            json_object_array_add(
+                array, names ? keyword_to_json((enum keyword_kind)kind, text, entry->bytes)
+                             : number(entry->seen));
         }
         if (array)
             json_object_object_add(object, keyword_info((enum keyword_kind)kind)->name, array);
@@ -290,9 +299,11 @@ static struct json_object *keywords_to_json(const struct keyword_set *set, bool 
 static struct json_object *application_to_json(const struct profile *profile)
 {
     struct json_object *request = json_object_new_object();
-    json_object_object_add(request, "check", text_or_null(request_check_name(profile_check(profile))));
-    json_object_object_add(request, "protocols",
-                           protocols_to_json(profile->accepted | hidden_protocols(profile->hidden)));
+    json_object_object_add(request, "check",
+                           text_or_null(request_check_name(profile_check(profile))));
+    json_object_object_add(
+        request, "protocols",
+        protocols_to_json(profile->accepted | hidden_protocols(profile->hidden)));
     if (profile->hidden)
         json_object_object_add(request, "forms", forms_to_json(profile));
     json_object_object_add(request, "pattern", pattern_to_json(&profile->pattern));
@@ -301,15 +312,16 @@ static struct json_object *application_to_json(const struct profile *profile)
     struct json_object *object = json_object_new_object();
     json_object_object_add(object, "protocol",
                            profile->named ? text_or_null(protocol_name(profile->protocol)) : NULL);
-    json_object_object_add(object, "speaks_first", text_or_null(speaker_name(profile_speaks_first(profile))));
+    json_object_object_add(object, "speaks_first",
+                           text_or_null(speaker_name(profile_speaks_first(profile))));
     json_object_object_add(object, "greeting", greeting_to_json(profile));
     json_object_object_add(object, "request", request);
     return object;
 }
 
 /*
- * Four digits are enough for people; the exact value is in the state. 1 is written 1.0, so that it stays a number
- * with a fraction.
+ * Four digits are enough for people; the exact value is in the state. 1 is written 1.0, so that it
+ * stays a number with a fraction.
  */
 static struct json_object *fidelity_to_json(const struct fidelity *fidelity)
 {
@@ -336,7 +348,7 @@ static struct json_object *evidence_to_json(const struct profile *profile)
     return object;
 }
 
-/* ---- settings and state ---- */
+/* --- settings and state ---------------------------------------------------------------------- */
 
 static struct json_object *settings_to_json(const struct profile_settings *settings)
 {
@@ -345,12 +357,14 @@ static struct json_object *settings_to_json(const struct profile_settings *setti
     if (settings->check != CHECK_DEFAULT)
         json_object_object_add(object, "check", text_or_null(request_check_name(settings->check)));
     if (settings->greeting != GREETING_AS_PROTOCOL)
-        json_object_object_add(object, "greeting", text_or_null(greeting_setting_name(settings->greeting)));
+        json_object_object_add(object, "greeting",
+                               text_or_null(greeting_setting_name(settings->greeting)));
     for (size_t i = 0; setting_number_info(i); i++) {
         const uint32_t value = *setting_number(&copy, i);
         if (value != 0)
             json_object_object_add(object, setting_number_info(i)->name,
-                                   value == TRIGGER_OFF ? json_object_new_string("off") : number(value));
+                                   value == TRIGGER_OFF ? json_object_new_string("off")
+                                                        : number(value));
     }
     return object;
 }
@@ -437,7 +451,8 @@ static struct json_object *first_speakers_to_json(const struct profile *profile)
 {
     struct json_object *object = json_object_new_object();
     for (int voice = 0; voice < VOICES_COUNT; voice++)
-        json_object_object_add(object, voice_name((enum voice)voice), number(profile->voices[voice]));
+        json_object_object_add(object, voice_name((enum voice)voice),
+                               number(profile->voices[voice]));
     return object;
 }
 
@@ -494,7 +509,8 @@ struct json_object *profile_to_json(const struct profile *profile)
     json_object_object_add(object, "application", application_to_json(profile));
     json_object_object_add(object, "evidence", evidence_to_json(profile));
     json_object_object_add(object, "settings", settings_to_json(&profile->settings));
-    json_object_object_add(object, "program", text_or_null(profile->program[0] ? profile->program : NULL));
+    json_object_object_add(object, "program",
+                           text_or_null(profile->program[0] ? profile->program : NULL));
     json_object_object_add(object, "state", state_to_json(profile));
     return object;
 }

@@ -2,9 +2,10 @@
 /*
  * json_write.h - a profile as JSON and back (DESIGN 6; doc/profile-format.md).
  *
- * Beside what DESIGN 6 shows, a profile carries "settings" (what the operator set, non-defaults only) and "state"
- * (counters that learning goes on from). Both may be missing: then settings are the defaults, and the state is made
- * up from what is shown, as if it had been learned. Fields that are not known are ignored; known ones are checked.
+ * Beside what DESIGN 6 shows, a profile carries "settings" (what the operator set, non-defaults
+ * only) and "state" (counters that learning goes on from). Both may be missing: then settings are
+ * the defaults, and the state is made up from what is shown, as if it had been learned. Fields that
+ * are not known are ignored; known ones are checked.
  */
 #ifndef SYNWARD_PROFILES_STORE_JSON_WRITE_H
 #define SYNWARD_PROFILES_STORE_JSON_WRITE_H
@@ -28,7 +29,8 @@ struct json_fault {
 struct json_object *profile_to_json(const struct profile *profile);
 bool profile_from_json(struct json_object *json, struct profile *profile, struct json_fault *fault);
 
-/* {"version": ..., "schema": ...}, the object that every document begins with. The caller owns it. */
+/* {"version": ..., "schema": ...}, the object that every document begins with. The caller owns it.
+ */
 struct json_object *synward_to_json(void);
 
 /* ISO 8601 in UTC with seconds, "2026-01-01T00:00:00Z". */

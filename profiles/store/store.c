@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * store.c - see store.h. An array of pointers in the order of the keys as they are compared with memcmp (address,
- * VLAN, port would not be what people expect, so the order is spelled out in key_order()). The file's side is in
- * store_file.c.
+ * store.c - see store.h. An array of pointers in the order of the keys as they are compared with
+ * memcmp (address, VLAN, port would not be what people expect, so the order is spelled out in
+ * key_order()). The file's side is in store_file.c.
  */
 #include "profiles/store/store.h"
 
@@ -14,7 +14,8 @@
 #include "profiles/model/profile.h"
 #include "profiles/store/json_write.h"
 
-/* 16,384 profiles take about 25 MB; more servers than that stay without a profile, and so without protection. */
+/* 16,384 profiles take about 25 MB; more servers than that stay without a profile, and so without
+ * protection. */
 #define STORE_PROFILES_MAX 16384u
 
 struct store {

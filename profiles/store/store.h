@@ -2,9 +2,9 @@
 /*
  * store.h - all profiles, in memory and in the JSON file (DESIGN 6).
  *
- * Saving writes the whole store to a new file beside the old one, fsync, rename, fsync of the folder: whoever looks
- * sees the old store or the new one, also after a crash. A file that does not parse is an error with file, line and
- * reason, and is never overwritten.
+ * Saving writes the whole store to a new file beside the old one, fsync, rename, fsync of the
+ * folder: whoever looks sees the old store or the new one, also after a crash. A file that does not
+ * parse is an error with file, line and reason, and is never overwritten.
  */
 #ifndef SYNWARD_PROFILES_STORE_STORE_H
 #define SYNWARD_PROFILES_STORE_STORE_H
@@ -24,14 +24,14 @@ struct store *store_new(void);
 void store_free(struct store *store);
 
 /*
- * Adds what the file holds to an empty store. A missing file is an empty store; a missing folder, or anything else,
- * is an error.
+ * Adds what the file holds to an empty store. A missing file is an empty store; a missing folder,
+ * or anything else, is an error.
  */
 bool store_load(struct store *store, const char *path, struct error *error);
 bool store_save(const struct store *store, const char *path, struct error *error);
 /*
- * Merges a file of profiles (same form as the store) over the store: a server in both takes the file's. All or
- * nothing.
+ * Merges a file of profiles (same form as the store) over the store: a server in both takes the
+ * file's. All or nothing.
  */
 bool store_import(struct store *store, const char *path, struct error *error);
 /* The same for a document in memory; `name` stands for the path in errors. */
@@ -42,18 +42,20 @@ size_t store_count(const struct store *store);
 /* In the order of (address, port, VLAN); valid until the store changes. */
 struct profile *store_at(const struct store *store, size_t index);
 struct profile *store_find(const struct store *store, const struct server_key *key);
-/* Finds or makes an empty profile. NULL where memory is out or the store holds STORE_PROFILES_MAX. */
+/* Finds or makes an empty profile. NULL where memory is out or the store holds STORE_PROFILES_MAX.
+ */
 struct profile *store_add(struct store *store, const struct server_key *key);
 bool store_forget(struct store *store, const struct server_key *key);
 
 /*
- * Grows with every change; the same number, the same contents. The learner says store_touch() when it changed a
- * profile.
+ * Grows with every change; the same number, the same contents. The learner says store_touch() when
+ * it changed a profile.
  */
 uint64_t store_revision(const struct store *store);
 void store_touch(struct store *store);
 
-/* The document of DESIGN 6, {"synward": ..., "profiles": [...]}; the caller owns it (json_object_put). */
+/* The document of DESIGN 6, {"synward": ..., "profiles": [...]}; the caller owns it
+ * (json_object_put). */
 struct json_object *store_to_json(const struct store *store);
 
 #endif

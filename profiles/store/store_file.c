@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * store_file.c - the store as a file: loading with precise errors, saving so that a crash at any moment leaves the
- * old or the new one.
+ * store_file.c - the store as a file: loading with precise errors, saving so that a crash at any
+ * moment leaves the old or the new one.
  *
  *      save:  PATH.new (locked, emptied, written, fsync) --rename--> PATH, fsync of the folder
  *
- * PATH.new has one fixed name, so that a crash leaves at most one such file, which the next save uses again. Two
- * processes that save to one store are kept apart by a lock on it; a lock dies with its process.
+ * PATH.new has one fixed name, so that a crash leaves at most one such file, which the next save
+ * uses again. Two processes that save to one store are kept apart by a lock on it; a lock dies with
+ * its process.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +29,7 @@
 #define STORE_FILE_MODE 0640 /* greetings and, later, keywords may name users */
 #define LOCK_TRIES      16
 
-/* ---- reading ---- */
+/* --- reading --------------------------------------------------------------------------------- */
 
 struct text {
     char *bytes;
@@ -74,14 +75,15 @@ static bool check_folder(const char *path, struct error *error)
     char *folder = folder_of(path);
     const bool there = folder && stat(folder, &status) == 0 && S_ISDIR(status.st_mode);
     if (!there)
-        error_set(error, EXIT_FAILED, "no folder %s for the store %s; make it, or name another with --store",
+        error_set(error, EXIT_FAILED,
+                  "no folder %s for the store %s; make it, or name another with --store",
                   folder ? folder : "", path);
     free(folder);
     return there;
 }
 
-static bool parse_fault(const struct text *text, size_t offset, const char *path, const char *reason,
-                        struct error *error)
+static bool parse_fault(const struct text *text, size_t offset, const char *path,
+                        const char *reason, struct error *error)
 {
     return error_set(error, EXIT_FAILED, "%s:%lu: %s; repair the file or move it away", path,
                      json_line(text->bytes, text->length, offset), reason);
@@ -103,11 +105,13 @@ static struct json_object *parse(const struct text *text, const char *path, stru
         return document;
     json_object_put(document);
     const bool early = result == json_tokener_continue;
-    parse_fault(text, end, path, early ? "the file ends too early" : json_tokener_error_desc(result), error);
+    parse_fault(text, end, path,
+                early ? "the file ends too early" : json_tokener_error_desc(result), error);
     return NULL;
 }
 
-/* The members that every document of ours begins with. NULL and the error set where they do not fit. */
+/* The members that every document of ours begins with. NULL and the error set where they do not
+ * fit. */
 static struct json_object *check_document(struct json_object *document, const struct text *text,
                                           const char *path, struct error *error)
 {
@@ -143,9 +147,10 @@ static bool profile_fault(const struct text *text, size_t index, const struct js
                           const char *path, struct error *error)
 {
     char place[JSON_PATH_BYTES + 32], reason[JSON_PATH_BYTES + JSON_REASON_BYTES + 64];
-    snprintf(place, sizeof(place), "profiles.%zu%s%s", index, fault->path[0] ? "." : "", fault->path);
-    snprintf(reason, sizeof(reason), "profile %zu: %s%s%s", index + 1, fault->path, fault->path[0] ? " " : "",
-             fault->reason);
+    snprintf(place, sizeof(place), "profiles.%zu%s%s", index, fault->path[0] ? "." : "",
+             fault->path);
+    snprintf(reason, sizeof(reason), "profile %zu: %s%s%s", index + 1, fault->path,
+             fault->path[0] ? " " : "", fault->reason);
     return parse_fault(text, json_locate(text->bytes, text->length, place), path, reason, error);
 }
 
@@ -167,15 +172,16 @@ static bool add_profiles(struct store *store, struct json_object *profiles, cons
         else if (profile)
             *profile = *read;
         else
-            done =
-                error_set(error, EXIT_FAILED, "cannot read %s: more profiles than there is room for", path);
+            done = error_set(error, EXIT_FAILED,
+                             "cannot read %s: more profiles than there is room for", path);
     }
     free(read);
     return done;
 }
 
 /* Reads a document into an empty store. */
-static bool load_text(struct store *store, const struct text *text, const char *path, struct error *error)
+static bool load_text(struct store *store, const struct text *text, const char *path,
+                      struct error *error)
 {
     struct json_object *document = parse(text, path, error);
     struct json_object *profiles = document ? check_document(document, text, path, error) : NULL;
@@ -205,14 +211,16 @@ bool store_load(struct store *store, const char *path, struct error *error)
     return done;
 }
 
-/* Puts what was read over the store. All or nothing: makes every place first, fills them afterwards. */
-static bool merge(struct store *store, const struct store *read, const char *path, struct error *error)
+/* Puts what was read over the store. All or nothing: makes every place first, fills them
+ * afterwards. */
+static bool merge(struct store *store, const struct store *read, const char *path,
+                  struct error *error)
 {
     const size_t count = store_count(read);
     for (size_t i = 0; i < count; i++)
         if (!store_add(store, &store_at(read, i)->key))
-            return error_set(error, EXIT_FAILED, "cannot import %s: more profiles than there is room for",
-                             path);
+            return error_set(error, EXIT_FAILED,
+                             "cannot import %s: more profiles than there is room for", path);
     for (size_t i = 0; i < count; i++)
         *store_find(store, &store_at(read, i)->key) = *store_at(read, i);
     store_touch(store);
@@ -242,14 +250,15 @@ bool store_import(struct store *store, const char *path, struct error *error)
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         error_set(error, EXIT_FAILED, "cannot open %s: %s", path, strerror(errno));
-    const bool done = read && fd >= 0 && load_from(read, fd, path, error) && merge(store, read, path, error);
+    const bool done =
+        read && fd >= 0 && load_from(read, fd, path, error) && merge(store, read, path, error);
     if (fd >= 0)
         close(fd);
     store_free(read);
     return done;
 }
 
-/* ---- saving ---- */
+/* --- saving ---------------------------------------------------------------------------------- */
 
 struct saving {
     const char *path;   /* where the store is to be, symbolic links followed */
@@ -259,11 +268,13 @@ struct saving {
 
 static bool fail(const struct saving *saving, const char *what, struct error *error)
 {
-    return error_set(error, EXIT_FAILED, "cannot save the store: %s %s: %s; the old store is untouched", what,
+    return error_set(error, EXIT_FAILED,
+                     "cannot save the store: %s %s: %s; the old store is untouched", what,
                      saving->beside, strerror(errno));
 }
 
-/* True where `fd` still is what the name says: another process may have renamed it while we waited for the lock. */
+/* True where `fd` still is what the name says: another process may have renamed it while we waited
+ * for the lock. */
 static bool still_named(int fd, const char *name)
 {
     struct stat by_fd, by_name;
@@ -285,8 +296,8 @@ static enum found whose(int fd)
 static bool open_beside(struct saving *saving, struct error *error)
 {
     for (int tries = 0; tries < LOCK_TRIES; tries++) {
-        saving->fd =
-            open(saving->beside, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, STORE_FILE_MODE);
+        saving->fd = open(saving->beside, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+                          STORE_FILE_MODE);
         if (saving->fd < 0)
             return fail(saving, "cannot open", error);
         if (flock(saving->fd, LOCK_EX) < 0)
@@ -345,7 +356,8 @@ static bool sync_folder(const char *path)
     return done;
 }
 
-static bool replace(const struct saving *saving, const char *text, size_t length, struct error *error)
+static bool replace(const struct saving *saving, const char *text, size_t length,
+                    struct error *error)
 {
     if (ftruncate(saving->fd, 0) < 0 || !write_all(saving->fd, text, length)) {
         fail(saving, "cannot write", error);
@@ -356,8 +368,8 @@ static bool replace(const struct saving *saving, const char *text, size_t length
     if (fsync(saving->fd) < 0)
         return fail(saving, "cannot write", error);
     if (rename(saving->beside, saving->path) < 0)
-        return error_set(error, EXIT_FAILED, "cannot save the store: rename %s to %s: %s", saving->beside,
-                         saving->path, strerror(errno));
+        return error_set(error, EXIT_FAILED, "cannot save the store: rename %s to %s: %s",
+                         saving->beside, saving->path, strerror(errno));
     if (!sync_folder(saving->path))
         return error_set(error, EXIT_FAILED, "cannot save the store: fsync of the folder of %s: %s",
                          saving->path, strerror(errno));
@@ -369,7 +381,8 @@ static bool check_target(const char *path, struct error *error)
     struct stat status;
     if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
         return error_set(error, EXIT_FAILED,
-                         "cannot save the store: %s is not a file; name another with --store", path);
+                         "cannot save the store: %s is not a file; name another with --store",
+                         path);
     return true;
 }
 
@@ -393,7 +406,8 @@ bool store_save(const struct store *store, const char *path, struct error *error
     struct json_object *document = store_to_json(store);
     size_t length = 0;
     const char *text = json_object_to_json_string_length(
-        document, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE,
+        document,
+        JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE,
         &length);
     bool done = false;
     if (target && text && asprintf(&beside, "%s.new", target) >= 0) {

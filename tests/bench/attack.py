@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Six attacks on an HTTP and on a POP3 server, one after the other, each in namespaces of its own: what they came to.
+"""Six attacks on an HTTP and on a POP3 server, one after the other, each in namespaces of its own:
+what they came to.
 
     attack.py [--seconds N] [--attack PART-OF-A-NAME] [--port 80|110] [--no-memory] [--write]
 
-A table is printed; --write puts it into doc/attacks.md too. The 30 s of quiet after which a server returns to normal mode are
-waited for by all labs together, with honest clients in each. Last, memory: 10 million spoofed sources, 1 million real ones.
-"""
+A table is printed; --write puts it into doc/attacks.md too. The 30 s of quiet after which a server
+returns to normal mode are waited for by all labs together, with honest clients in each. Last,
+memory: 10 million spoofed sources, 1 million real ones."""
 import argparse
 import os
 import platform
@@ -20,8 +21,21 @@ from lab import PROJECT, Failure, Lab, check_equal, wait_until  # noqa: E402
 
 DOCUMENT = os.path.join(PROJECT, "doc", "attacks.md")
 RETURN_WITHIN_S = 60
-HEAD = ["attack", "on", "began", "to attack mode", "cause", "SYNs at server", "accepts", "put aside", "clients that failed",
-        "p99 of its clients", "p99 of the other server's", "lost at TAPs", "back to normal"]
+HEAD = [
+    "attack",
+    "on",
+    "began",
+    "to attack mode",
+    "cause",
+    "SYNs at server",
+    "accepts",
+    "put aside",
+    "clients that failed",
+    "p99 of its clients",
+    "p99 of the other server's",
+    "lost at TAPs",
+    "back to normal",
+]
 
 
 def calm(seconds):
@@ -31,8 +45,24 @@ def calm(seconds):
         honest = attacks.Honest(lab)
         time.sleep(seconds)
         reports = honest.report()
-    return [["(none)", attacks.KINDS[port], "", "", "", "", "", "", str(reports[port]["failed"]), ms(reports[port]["p99_us"]), "", "", ""]
-            for port in attacks.KINDS]
+    return [
+        [
+            "(none)",
+            attacks.KINDS[port],
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            str(reports[port]["failed"]),
+            ms(reports[port]["p99_us"]),
+            "",
+            "",
+            "",
+        ]
+        for port in attacks.KINDS
+    ]
 
 
 def ms(us):
@@ -53,14 +83,20 @@ def run_attack(lab, attack, port, seconds):
 
 
 def wait_for_return(result):
-    """Waits until it is back to normal, and a second more, in which its clients must still be served."""
+    """Waits until it is back to normal, and a second more, in which its clients must still be
+    served."""
     watch = result["watch"]
     if "tail" not in result:
         return
-    wait_until(lambda: watch.normal_s, RETURN_WITHIN_S, f"normal mode after: {result['attack'].name}")
+    wait_until(
+        lambda: watch.normal_s, RETURN_WITHIN_S, f"normal mode after: {result['attack'].name}"
+    )
     time.sleep(1)
     reports = result["tail"].report()
-    for whose, port in (("honest", result["port"]), ("other", next(p for p in attacks.KINDS if p != result["port"]))):
+    for whose, port in (
+        ("honest", result["port"]),
+        ("other", next(p for p in attacks.KINDS if p != result["port"])),
+    ):
         result[whose]["failed"] += reports[port]["failed"]
     result["lab"].close()
 
@@ -68,15 +104,29 @@ def wait_for_return(result):
 def row(result):
     watch, mine, other = result["watch"], result["honest"], result["other"]
     switched = watch.attack_s is not None
-    return [result["attack"].name, attacks.KINDS[result["port"]], f"{result['begun']:,}",
-            f"{(watch.attack_s - result['begin_s']) * 1000:.0f} ms" if switched else "never", watch.cause or "",
-            f"{result['syns']:,}", f"{result['accepts']:,}", str(result["aside"]), str(mine["failed"] + other["failed"]), ms(mine["p99_us"]),
-            ms(other["p99_us"]), f"{result['overflow']:,}", f"{watch.normal_s - result['end_s']:.0f} s" if switched else ""]
+    return [
+        result["attack"].name,
+        attacks.KINDS[result["port"]],
+        f"{result['begun']:,}",
+        f"{(watch.attack_s - result['begin_s']) * 1000:.0f} ms" if switched else "never",
+        watch.cause or "",
+        f"{result['syns']:,}",
+        f"{result['accepts']:,}",
+        str(result["aside"]),
+        str(mine["failed"] + other["failed"]),
+        ms(mine["p99_us"]),
+        ms(other["p99_us"]),
+        f"{result['overflow']:,}",
+        f"{watch.normal_s - result['end_s']:.0f} s" if switched else "",
+    ]
 
 
 def table(rows):
     widths = [max(len(line[i]) for line in rows) for i in range(len(rows[0]))]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in rows]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |"
+        for line in rows
+    ]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
 
@@ -88,10 +138,12 @@ def memory():
     with Lab() as lab:
         attacks.start(lab)
         real = attacks.memory_of_real(lab, 1_000_000)
-    return [f"10,000,000 SYNs from as many spoofed addresses, from normal mode on: resident memory moved by {spoofed['moved_kib']} KiB "
-            f"(of {spoofed['resident_kib']:,}).",
-            f"1,000,000 handshakes of as many real addresses, each with a wrong request, in attack mode: by {real['moved_kib']} KiB "
-            f"(of {real['resident_kib']:,})."]
+    return [
+        f"10,000,000 SYNs from as many spoofed addresses, from normal mode on: resident memory moved by {spoofed['moved_kib']} KiB "
+        f"(of {spoofed['resident_kib']:,}).",
+        f"1,000,000 handshakes of as many real addresses, each with a wrong request, in attack mode: by {real['moved_kib']} KiB "
+        f"(of {real['resident_kib']:,}).",
+    ]
 
 
 def machine():
@@ -106,14 +158,26 @@ def write(where, rows, notes, seconds):
         text = old.read()
     begin, end = "<!-- made by `make bench-attack WRITE=1` -->\n", "<!-- end -->\n"
     head, rest = text.split(begin)
-    made = "\n".join([f"Measured {time.strftime('%Y-%m-%d')} on {where}; {seconds} s of each attack.", "", table(rows), ""] +
-                     [f"- {note}" for note in notes]) + "\n"
+    made = (
+        "\n".join(
+            [
+                f"Measured {time.strftime('%Y-%m-%d')} on {where}; {seconds} s of each attack.",
+                "",
+                table(rows),
+                "",
+            ]
+            + [f"- {note}" for note in notes]
+        )
+        + "\n"
+    )
     with open(DOCUMENT, "w") as new:
         new.write(head + begin + made + end + rest.split(end)[1])
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=int, default=8, help="of each attack (8)")
     parser.add_argument("--attack", default="", help="only those whose name has this in it")
     parser.add_argument("--port", type=int, choices=list(attacks.KINDS), help="only on this server")
@@ -138,7 +202,9 @@ def main():
         write(where, rows, notes, options.seconds)
     for result in results:
         attacks.check_nobody_failed(result)
-        check_equal(result["other_mode"], "normal", f"mode of the other server ({result['attack'].name})")
+        check_equal(
+            result["other_mode"], "normal", f"mode of the other server ({result['attack'].name})"
+        )
 
 
 try:

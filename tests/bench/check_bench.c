@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * check_bench.c - the check of a client's first data against every protocol at once, for instructions.py to count under callgrind.
+ * check_bench.c - the check of a client's first data against every protocol at once, for
+ * instructions.py to count under callgrind.
  *
- *      check-bench      one dump for each request, named by its row: the protocol whose request it is, or one of those below
+ *      check-bench      one dump for each request, named by its row: the protocol whose request it
+ *                       is, or one of those below
  *
  *      part             beginnings of requests: half of what decides, and all of it but one byte
  *      text, binary     of no protocol; the texts are such that many protocols look far into them
  *      long             a segment full of a request line that has not ended
- *      any              made by chance, of a fixed seed: beginnings of samples, with other bytes behind them, words, texts, bytes
+ *      any              made by chance, of a fixed seed: beginnings of samples, with other bytes
+ *                       behind them, words, texts, bytes
  *
  * The last four are checked with and without BitTorrent's encrypted form accepted, too.
  *
- * Like engine_bench.c it counts what happens inside measured() alone, and ends with 1 where a request is not taken for what it is.
+ * Like engine_bench.c it counts what happens inside measured() alone, and ends with 1 where a
+ * request is not taken for what it is.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +38,8 @@
 #endif
 
 /* The one function that is counted. */
-static enum match ONE_COPY measured(const struct server_policy *server, const uint8_t *request, size_t bytes)
+static enum match ONE_COPY measured(const struct server_policy *server, const uint8_t *request,
+                                    size_t bytes)
 {
     enum match match = policy_check_request(server, request, bytes);
 
@@ -77,9 +82,11 @@ static void count_samples(void)
 
         count(protocol_name(sample->id), sample->bytes, sample->count, MATCH_YES);
         /* What one protocol still waits for may be a whole request of another. */
-        if (protocol_of_request((const uint8_t *)sample->bytes, sample->decided - 1) == PROTOCOL_UNKNOWN)
+        if (protocol_of_request((const uint8_t *)sample->bytes, sample->decided - 1) ==
+            PROTOCOL_UNKNOWN)
             count("part", sample->bytes, sample->decided - 1, MATCH_MORE);
-        if (protocol_of_request((const uint8_t *)sample->bytes, sample->decided / 2) == PROTOCOL_UNKNOWN)
+        if (protocol_of_request((const uint8_t *)sample->bytes, sample->decided / 2) ==
+            PROTOCOL_UNKNOWN)
             count("part", sample->bytes, sample->decided / 2, MATCH_MORE);
     }
 }
@@ -96,14 +103,15 @@ static void count_nobody(void)
                                         "INVITE everybody to the party HTTP\r\n",
                                         "the quick brown fox jumps over the lazy dog\r\n",
                                         "{\"id\": 1, \"method\": \"login\"}\n"};
-    static const char binaries[][24] = {"\0\0\0\x10\0\1\2\3\4\5\6\7\x08\x09\x0a\x0b",
-                                        "\x16\3\1\xff\xff\1\2\3\4",
-                                        "\x21\0\0\1\x85\0\0\0\0\0\0\0\0\0\0\0",
-                                        "\0\0\0\x54\xffSMB\x73\0\0\0\0",
-                                        "\x10\x80\x80\x80\x80\x80\x80\x80",
-                                        "\xe3\x10\0\0\0\x09\1\2\3\4\5\6\7",
-                                        "\3\0\0\x16\x11\xe0\0\0\0\x14\0\xc1\2\1\0\xc2\2\1\2",
-                                        "\x8f\x11\x9c\xe4\x20\x01\x77\x5a\xc6\xd8\x3e\x40\x99\xab\xcd\xef"};
+    static const char binaries[][24] = {
+        "\0\0\0\x10\0\1\2\3\4\5\6\7\x08\x09\x0a\x0b",
+        "\x16\3\1\xff\xff\1\2\3\4",
+        "\x21\0\0\1\x85\0\0\0\0\0\0\0\0\0\0\0",
+        "\0\0\0\x54\xffSMB\x73\0\0\0\0",
+        "\x10\x80\x80\x80\x80\x80\x80\x80",
+        "\xe3\x10\0\0\0\x09\1\2\3\4\5\6\7",
+        "\3\0\0\x16\x11\xe0\0\0\0\x14\0\xc1\2\1\0\xc2\2\1\2",
+        "\x8f\x11\x9c\xe4\x20\x01\x77\x5a\xc6\xd8\x3e\x40\x99\xab\xcd\xef"};
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         count_both("text", texts[i], strlen(texts[i]), MATCH_NO);

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * engine_bench.c - the pure engine at one kind of work, for instructions.py to count under callgrind. It times nothing.
+ * engine_bench.c - the pure engine at one kind of work, for instructions.py to count under
+ * callgrind. It times nothing.
  *
  *      engine-bench KIND FRAMES [FLOWS]      FRAMES frames of that kind, after as many to warm up
  *
- * All that counts happens inside measured(): callgrind collects there alone (--toggle-collect), so that neither the setting up nor the
- * making of the frames is in the figures. It is switched on only after the setting up (--instr-atstart=no), which would take
- * minutes with a million flows.
+ * All that counts happens inside measured(): callgrind collects there alone (--toggle-collect), so
+ * that neither the setting up nor the making of the frames is in the figures. It is switched on
+ * only after the setting up (--instr-atstart=no), which would take minutes with a million flows.
  *
- * Every frame of a flood is another client's, as a flood's are; each of the other kinds works as far into a connection as is usual:
- * what is forwarded lies behind the bytes that are copied for the learner. A verdict other than the kind's own ends the
- * program with 1: then the figures would be those of something else.
+ * Every frame of a flood is another client's, as a flood's are; each of the other kinds works as
+ * far into a connection as is usual: what is forwarded lies behind the bytes that are copied for
+ * the learner. A verdict other than the kind's own ends the program with 1: then the figures would
+ * be those of something else.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -31,9 +33,9 @@
 #define SYN_OPTIONS "mss=1460 sack ts=1/0 nop ws=7"
 #define DATA_BYTES  1448
 #define REQUEST     "GET / HTTP/1.1\r\nHost: www.example.net\r\n\r\n"
-#define WRONG                                                                                                \
-    "\x13"                                                                                                   \
-    "BitTorrent protocol"                                                                                    \
+#define WRONG                                                                                      \
+    "\x13"                                                                                         \
+    "BitTorrent protocol"                                                                          \
     "01234567890123456789012345678901234567890123456"
 
 struct bench {
@@ -58,7 +60,8 @@ struct bench {
 /* The one function that is counted. */
 static void ONE_COPY measured(struct bench *bench, uint32_t bytes, struct verdict *verdict)
 {
-    engine_input(bench->engine, bench->from, bench->buffer, bytes, bytes, CAPACITY, bench->now_us, verdict);
+    engine_input(bench->engine, bench->from, bench->buffer, bytes, bytes, CAPACITY, bench->now_us,
+                 verdict);
     __asm__ volatile(""); /* no tail call: its return is what ends the collecting */
 }
 
@@ -68,7 +71,7 @@ static void die(const char *what, const char *kind)
     exit(1);
 }
 
-/* --- the engine -------------------------------------------------------------------------------------------- */
+/* --- the engine ------------------------------------------------------------------------------ */
 
 static const struct synack_model linux_model = {
     .mss_state = CAPABILITY_GRANTED,
@@ -130,7 +133,7 @@ static void attack(struct bench *bench)
     engine_set_setting(bench->engine, NULL, SETTING_ATTACK, bench->now_us);
 }
 
-/* --- frames ------------------------------------------------------------------------------------------------ */
+/* --- frames ---------------------------------------------------------------------------------- */
 
 /* Client number n, in the place of client 0: 16 bits more of its address, 8 of its port. */
 static void set_client(const struct frame *view, uint8_t *buffer, enum side from, uint32_t n)
@@ -160,7 +163,8 @@ static void set_numbers(const struct frame *view, uint8_t *buffer, uint32_t ack,
     store_be32(tcp + 28, tsecr);
 }
 
-static uint32_t load(struct bench *bench, const struct test_frame *frame, enum side from, uint32_t n)
+static uint32_t load(struct bench *bench, const struct test_frame *frame, enum side from,
+                     uint32_t n)
 {
     memcpy(bench->buffer, frame->buffer, frame->bytes);
     set_client(&frame->view, bench->buffer, from, n);
@@ -180,13 +184,14 @@ static enum verdict_action input(struct bench *bench, enum side from, uint32_t b
 {
     struct verdict verdict;
 
-    engine_input(bench->engine, from, bench->buffer, bytes, bytes, CAPACITY, bench->now_us, &verdict);
+    engine_input(bench->engine, from, bench->buffer, bytes, bytes, CAPACITY, bench->now_us,
+                 &verdict);
     empty_queues(bench);
     return verdict.action;
 }
 
-static void from_client(struct test_frame *frame, const char *flags, uint32_t ack, const char *options,
-                        const void *payload, uint32_t bytes)
+static void from_client(struct test_frame *frame, const char *flags, uint32_t ack,
+                        const char *options, const void *payload, uint32_t bytes)
 {
     frame_write(frame, &(struct frame_words){.from = CLIENT,
                                              .to = SERVER,
@@ -213,8 +218,9 @@ static void from_server(struct test_frame *frame, const char *flags, uint32_t se
 
 static void make_syn(struct test_frame *frame)
 {
-    frame_write(frame, &(struct frame_words){
-                           .from = CLIENT, .to = SERVER, .flags = "S", .seq = 100, .options = SYN_OPTIONS});
+    frame_write(
+        frame, &(struct frame_words){
+                   .from = CLIENT, .to = SERVER, .flags = "S", .seq = 100, .options = SYN_OPTIONS});
 }
 
 /* Client n's handshake up to our SYN-ACK. */
@@ -233,7 +239,7 @@ static void ask(struct bench *bench, uint32_t n)
     bench->tsval = options.tsval;
 }
 
-/* --- kinds ------------------------------------------------------------------------------------------------- */
+/* --- kinds ----------------------------------------------------------------------------------- */
 
 struct kind {
     const char *name;
@@ -253,9 +259,10 @@ static void begin_syn6(struct bench *bench)
 {
     engine_adopt_policy(bench->engine, make_policy(SERVER6), bench->now_us);
     attack(bench);
-    frame_write(&bench->frame,
-                &(struct frame_words){
-                    .from = CLIENT6, .to = SERVER6, .flags = "S", .seq = 100, .options = SYN_OPTIONS});
+    frame_write(
+        &bench->frame,
+        &(struct frame_words){
+            .from = CLIENT6, .to = SERVER6, .flags = "S", .seq = 100, .options = SYN_OPTIONS});
 }
 
 static uint32_t next_client(struct bench *bench, uint32_t n)
@@ -307,7 +314,8 @@ static void begin_forward(struct bench *bench)
 /* Round the flows in an order that no cache can foresee. */
 static uint32_t next_of_flows(struct bench *bench, uint32_t n)
 {
-    return load(bench, &bench->frame, bench->from, (uint32_t)((uint64_t)n * 2654435761u % bench->flows));
+    return load(bench, &bench->frame, bench->from,
+                (uint32_t)((uint64_t)n * 2654435761u % bench->flows));
 }
 
 static void splice(struct bench *bench)
@@ -329,8 +337,8 @@ static void begin_to_client(struct bench *bench)
     static uint8_t payload[DATA_BYTES];
 
     splice(bench);
-    from_server(&bench->frame, ".", 9001, 101 + (uint32_t)strlen(REQUEST), "nop nop ts=78/2", payload,
-                sizeof(payload));
+    from_server(&bench->frame, ".", 9001, 101 + (uint32_t)strlen(REQUEST), "nop nop ts=78/2",
+                payload, sizeof(payload));
 }
 
 static void begin_to_server(struct bench *bench)

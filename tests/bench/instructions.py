@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""instructions.py PROGRAM [--update] - instructions per frame of the pure engine, under callgrind, against instructions.txt.
+"""instructions.py PROGRAM [--update] - instructions per frame of the pure engine, under callgrind,
+against instructions.txt.
 
-Prints a table, and ends with "N passed, N failed": a figure fails that is more than 5 % away from its reference, above or below (then
-the reference is to be renewed with --update, and the change explained where it is committed), or that is over a budget which its
-reference meets. A budget (DESIGN 7) that was missed before is only marked: what is known of it is in doc/performance.md.
+Prints a table, and ends with "N passed, N failed": a figure fails that is more than 5 % away from
+its reference, above or below (then the reference is to be renewed with --update, and the change
+explained where it is committed), or that is over a budget which its reference meets. A budget
+(DESIGN 7) that was missed before is only marked: what is known of it is in doc/performance.md.
 
 What makes the figures the same on every machine:
   - they count instructions, not time, and only inside engine_bench.c's measured();
@@ -35,12 +37,24 @@ def callgrind(program, kind, frames, flows=1000, options=()):
     """The totals of one run, divided by its frames: {event: figure per frame}."""
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "out")
-        command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", "--toggle-collect=measured",
-                   f"--callgrind-out-file={out}", *options, program, kind, str(frames), str(flows)]
+        command = [
+            "valgrind",
+            "--tool=callgrind",
+            "--instr-atstart=no",
+            "--toggle-collect=measured",
+            f"--callgrind-out-file={out}",
+            *options,
+            program,
+            kind,
+            str(frames),
+            str(flows),
+        ]
         environment = {"PATH": os.environ["PATH"], "LD_BIND_NOW": "1", "GLIBC_TUNABLES": PLAIN}
         run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if run.returncode != 0:
-            sys.exit(f"FAILED {kind}: {' '.join(command)}: {run.stderr.strip().splitlines()[-1:]}\n0 passed, 1 failed")
+            sys.exit(
+                f"FAILED {kind}: {' '.join(command)}: {run.stderr.strip().splitlines()[-1:]}\n0 passed, 1 failed"
+            )
         with open(out, encoding="ascii") as file:
             text = file.read()
     events = re.search(r"^events: (.*)", text, re.M).group(1).split()
@@ -52,27 +66,41 @@ def checks(program):
     """{"check-ROW": instructions} of the dearest request of each row of check_bench.c."""
     figures = {}
     with tempfile.TemporaryDirectory() as folder:
-        command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", "--toggle-collect=measured",
-                   f"--callgrind-out-file={folder}/out", os.path.join(os.path.dirname(program), "check-bench")]
+        command = [
+            "valgrind",
+            "--tool=callgrind",
+            "--instr-atstart=no",
+            "--toggle-collect=measured",
+            f"--callgrind-out-file={folder}/out",
+            os.path.join(os.path.dirname(program), "check-bench"),
+        ]
         environment = {"PATH": os.environ["PATH"], "LD_BIND_NOW": "1", "GLIBC_TUNABLES": PLAIN}
         run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if run.returncode != 0:
-            sys.exit(f"FAILED checks: {' '.join(command)}: {run.stderr.strip().splitlines()[-1:]}\n0 passed, 1 failed")
+            sys.exit(
+                f"FAILED checks: {' '.join(command)}: {run.stderr.strip().splitlines()[-1:]}\n0 passed, 1 failed"
+            )
         for name in os.listdir(folder):
             with open(os.path.join(folder, name), encoding="ascii") as file:
                 text = file.read()
             row = re.search(r"Client Request: (.*)", text)
             if row:
                 total = int(re.search(r"^totals: (\d+)", text, re.M).group(1))
-                figures["check-" + row.group(1)] = max(total, figures.get("check-" + row.group(1), 0))
+                figures["check-" + row.group(1)] = max(
+                    total, figures.get("check-" + row.group(1), 0)
+                )
     return figures
 
 
 def measure(program):
-    """{figure: instructions per frame} of every kind, and of forwarding among many flows; {flows: cache misses}."""
+    """{figure: instructions per frame} of every kind, and of forwarding among many flows; {flows:
+    cache misses}."""
     kinds = [kind for kind in references()["figures"] if not kind.startswith(("lookup-", "check-"))]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        lookups = [pool.submit(callgrind, program, "forward", LOOKUP_FRAMES, flows, CACHE) for flows in reversed(LOOKUPS)]
+        lookups = [
+            pool.submit(callgrind, program, "forward", LOOKUP_FRAMES, flows, CACHE)
+            for flows in reversed(LOOKUPS)
+        ]
         runs = [pool.submit(callgrind, program, kind, FRAMES) for kind in kinds]
         figures = {kind: run.result()["Ir"] for kind, run in zip(kinds, runs)}
         misses = {}
@@ -84,7 +112,8 @@ def measure(program):
 
 
 def references():
-    """{"compiler": ..., "figures": {name: (reference, budget or None)}} of instructions.txt, in its order."""
+    """{"compiler": ..., "figures": {name: (reference, budget or None)}} of instructions.txt, in its
+    order."""
     known = {"compiler": "", "figures": {}}
     with open(REFERENCES, encoding="ascii") as file:
         for line in file:
@@ -92,14 +121,22 @@ def references():
             if words[:1] == ["compiler"]:
                 known["compiler"] = " ".join(words[1:])
             elif words:
-                known["figures"][words[0]] = (int(words[1]), int(words[2]) if words[2] != "-" else None)
+                known["figures"][words[0]] = (
+                    int(words[1]),
+                    int(words[2]) if words[2] != "-" else None,
+                )
     return known
 
 
 def built_by(program):
-    """Compiler, major version and optimisation that the engine was built with, as its debug information says."""
-    text = subprocess.run(["readelf", "--debug-dump=info", "--dwarf-depth=1", program], capture_output=True, text=True,
-                          check=False).stdout
+    """Compiler, major version and optimisation that the engine was built with, as its debug
+    information says."""
+    text = subprocess.run(
+        ["readelf", "--debug-dump=info", "--dwarf-depth=1", program],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
     for producer in re.findall(r"DW_AT_producer.*: (.*)", text):
         if not re.search(r"-O\d", producer) and "clang" not in producer:
             continue
@@ -107,7 +144,9 @@ def built_by(program):
         version = re.search(r"(?:version |GNU C\d+ )(\d+)", producer)
         level = re.findall(r"(?<!\S)-O(\S)", producer)
         extra = "".join(" " + flag for flag in re.findall(r"-fsanitize=\S+|-flto\S*", producer))
-        return f"{name} {version.group(1) if version else '?'} -O{level[-1] if level else '?'}{extra}"
+        return (
+            f"{name} {version.group(1) if version else '?'} -O{level[-1] if level else '?'}{extra}"
+        )
     return "unknown"
 
 
@@ -147,14 +186,22 @@ def main():
     comparable = compiler == known["compiler"]
     failed = 0
 
-    print(f"instructions per frame ({compiler}){'' if comparable else ': not compared, references are of ' + known['compiler']}")
+    print(
+        f"instructions per frame ({compiler}){'' if comparable else ': not compared, references are of ' + known['compiler']}"
+    )
     print(f"{'figure':<18} {'now':>6} {'budget':>7} {'reference':>10}")
     for name, (reference, budget) in known["figures"].items():
         word = verdict(figures[name], reference, budget) if comparable else ""
         failed += word.startswith("FAILED")
-        over = f"  over budget by {figures[name] - budget:.0f}" if budget and figures[name] > budget else ""
+        over = (
+            f"  over budget by {figures[name] - budget:.0f}"
+            if budget and figures[name] > budget
+            else ""
+        )
         print(f"{name:<18} {figures[name]:>6.0f} {budget or '-':>7} {reference:>10}  {word}{over}")
-    print("cache misses per forwarded frame among so many flows (D1 32 KiB, LL 8 MiB; the frame's own and the payload's are in L1)")
+    print(
+        "cache misses per forwarded frame among so many flows (D1 32 KiB, LL 8 MiB; the frame's own and the payload's are in L1)"
+    )
     for flows in LOOKUPS:
         one = misses[flows]
         print(f"{flows:>9} flows: {missed(one, 'D1'):5.2f} of D1, {missed(one, 'DL'):5.2f} of LL")

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * load - so many clients at once, each with one connection after the other: connect, request, answer, close.
+ * load - so many clients at once, each with one connection after the other: connect, request,
+ * answer, close.
  *
  *      load ADDRESS PORT [--concurrency N] [--for-ms N] [--timeout-ms N] [--sources A.B.C.D/BITS]
  *
- * The request is an HTTP GET with "Connection: close": the server closes first, so that the ports of the clients are free
- * again at once. With --sources the connections come from the addresses of that range in turn, as those of many clients
- * do; the range must be local to the machine.
+ * The request is an HTTP GET with "Connection: close": the server closes first, so that the ports
+ * of the clients are free again at once. With --sources the connections come from the addresses of
+ * that range in turn, as those of many clients do; the range must be local to the machine.
  *
- * One JSON object tells what came of it: connections done per second, percentiles of the time from connect() to the end of
- * the answer, failures by kind, and `stalls`: connections that took longer than STALL_US, which is the least time after
- * which Linux sends anything again; those that were still open after that long when the time was over are among them.
+ * One JSON object tells what came of it: connections done per second, percentiles of the time from
+ * connect() to the end of the answer, failures by kind, and `stalls`: connections that took longer
+ * than STALL_US, which is the least time after which Linux sends anything again; those that were
+ * still open after that long when the time was over are among them.
  */
 #include <inttypes.h>
 
@@ -63,7 +65,8 @@ static void bind_source(int fd)
     if (options.hosts == 0)
         return;
     const struct sockaddr_in from = {.sin_family = AF_INET,
-                                     .sin_addr.s_addr = htonl(options.base + options.next++ % options.hosts)};
+                                     .sin_addr.s_addr =
+                                         htonl(options.base + options.next++ % options.hosts)};
     set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
     if (bind(fd, (const struct sockaddr *)&from, sizeof(from)) < 0)
         die("bind to a source address");
@@ -120,7 +123,8 @@ static void client_read(struct client *client)
         return;
     if (got < 0)
         client_end(client, RESULT_RESET);
-    else if (client->have < sizeof(client->head) || memcmp(client->head, expected, client->have) != 0)
+    else if (client->have < sizeof(client->head) ||
+             memcmp(client->head, expected, client->have) != 0)
         client_end(client, RESULT_ANSWER);
     else
         client_end(client, RESULT_OK);
@@ -180,7 +184,8 @@ static void report(uint64_t took_us)
     uint64_t failed = 0;
     for (int result = RESULT_OK + 1; result < RESULTS; result++)
         failed += load.results[result];
-    printf("{\"took_us\": %" PRIu64 ", \"per_s\": %.1f, \"failed\": %" PRIu64 ", \"stalls\": %" PRIu64,
+    printf("{\"took_us\": %" PRIu64 ", \"per_s\": %.1f, \"failed\": %" PRIu64
+           ", \"stalls\": %" PRIu64,
            took_us, (double)load.results[RESULT_OK] * 1e6 / (double)took_us, failed, load.stalls);
     for (int result = 0; result < RESULTS; result++)
         printf(", \"%s\": %" PRIu64, result_names[result], load.results[result]);

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * reflector - the floor of what a bridge of two TAPs can cost: io_uring as bridge/io/ring.c uses it, and nothing behind it.
+ * reflector - the floor of what a bridge of two TAPs can cost: io_uring as bridge/io/ring.c uses
+ * it, and nothing behind it.
  *
- *      reflector forward NETNS/IFNAME NETNS/IFNAME     frames cross both ways, and nobody looks at them
- *      reflector answer  NETNS/IFNAME NETNS/IFNAME     every frame of the first side is taken for a SYN over IPv4 without VLAN
- *                                                      tags or IP options, and answered with a SYN-ACK
+ *      reflector forward NETNS/IFNAME NETNS/IFNAME     frames cross both ways, and nobody looks at
+ *                                                      them
+ *      reflector answer  NETNS/IFNAME NETNS/IFNAME     every frame of the first side is taken for a
+ *                                                      SYN over IPv4 without VLAN tags or IP
+ *                                                      options, and answered with a SYN-ACK
  *
  *      buffers:  | 0 .. 111 first side | 112 .. 223 second side |
  *
- * One multishot read is armed on each side and takes a buffer of the side's registered ring for every frame; a frame is
- * written from the buffer that it was read into, and the buffer goes back when the write completes; one system call
- * submits the writes of a batch and waits for the next. It shares no code with the bridge, so that a change there does
- * not move what the bridge is compared with. "ready" on standard output says that both TAPs are up.
+ * One multishot read is armed on each side and takes a buffer of the side's registered ring for
+ * every frame; a frame is written from the buffer that it was read into, and the buffer goes back
+ * when the write completes; one system call submits the writes of a batch and waits for the next.
+ * It shares no code with the bridge, so that a change there does not move what the bridge is
+ * compared with. "ready" on standard output says that both TAPs are up.
  */
 #include <liburing.h>
 #include <linux/if.h>
@@ -64,8 +68,8 @@ static int open_tap(char *place)
     struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
     snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
     const int header_bytes = OFFLOAD_BYTES, unlimited = INT32_MAX;
-    if (fd < 0 || ioctl(fd, TUNSETIFF, &request) < 0 || ioctl(fd, TUNSETVNETHDRSZ, &header_bytes) < 0 ||
-        ioctl(fd, TUNSETSNDBUF, &unlimited) < 0 ||
+    if (fd < 0 || ioctl(fd, TUNSETIFF, &request) < 0 ||
+        ioctl(fd, TUNSETVNETHDRSZ, &header_bytes) < 0 || ioctl(fd, TUNSETSNDBUF, &unlimited) < 0 ||
         ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN) < 0)
         die("TAP %s", name);
     return fd;
@@ -74,8 +78,9 @@ static int open_tap(char *place)
 static void give(unsigned buffer)
 {
     const unsigned side = buffer / PER_SIDE;
-    io_uring_buf_ring_add(reflector.buffers[side], buffer_data(buffer), BUFFER_BYTES, (unsigned short)buffer,
-                          io_uring_buf_ring_mask(RING_ENTRIES), (int)reflector.given[side]++);
+    io_uring_buf_ring_add(reflector.buffers[side], buffer_data(buffer), BUFFER_BYTES,
+                          (unsigned short)buffer, io_uring_buf_ring_mask(RING_ENTRIES),
+                          (int)reflector.given[side]++);
 }
 
 static void open_side(unsigned side)
@@ -83,7 +88,8 @@ static void open_side(unsigned side)
     const size_t bytes = RING_ENTRIES * sizeof(struct io_uring_buf);
     reflector.buffers[side] = aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
     memset(reflector.buffers[side], 0, bytes);
-    struct io_uring_buf_reg registration = {.ring_addr = (uint64_t)(uintptr_t)reflector.buffers[side],
+    struct io_uring_buf_reg registration = {.ring_addr =
+                                                (uint64_t)(uintptr_t)reflector.buffers[side],
                                             .ring_entries = RING_ENTRIES,
                                             .bgid = (uint16_t)side};
     if ((errno = -io_uring_register_buf_ring(&reflector.uring, &registration, 0)) != 0)
@@ -94,8 +100,9 @@ static void open_side(unsigned side)
 
 static void open_ring(const int fds[2])
 {
-    struct io_uring_params params = {.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-                                              IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL,
+    struct io_uring_params params = {.flags = IORING_SETUP_SINGLE_ISSUER |
+                                              IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE |
+                                              IORING_SETUP_SUBMIT_ALL,
                                      .cq_entries = COMPLETIONS};
     if ((errno = -io_uring_queue_init_params(SUBMISSIONS, &reflector.uring, &params)) != 0)
         die("cannot set up io_uring");
@@ -103,7 +110,8 @@ static void open_ring(const int fds[2])
     if ((errno = -io_uring_register_files(&reflector.uring, fds, 2)) != 0)
         die("cannot register files");
     const size_t huge_page = 2u << 20;
-    const size_t bytes = (2 * PER_SIDE * (size_t)BUFFER_BYTES + huge_page - 1) / huge_page * huge_page;
+    const size_t bytes =
+        (2 * PER_SIDE * (size_t)BUFFER_BYTES + huge_page - 1) / huge_page * huge_page;
     reflector.pool = aligned_alloc(huge_page, bytes);
     madvise(reflector.pool, bytes, MADV_HUGEPAGE);
     memset(reflector.pool, 0, bytes);
@@ -135,8 +143,9 @@ static void swap(uint8_t *a, uint8_t *b, size_t bytes)
 }
 
 /*
- * SYN to SYN-ACK in place: addresses and ports change places, the sequence number stays and is acknowledged, the options
- * are the client's own. The checksum is corrected for the acknowledgment and the ACK bit (RFC 1624).
+ * SYN to SYN-ACK in place: addresses and ports change places, the sequence number stays and is
+ * acknowledged, the options are the client's own. The checksum is corrected for the acknowledgment
+ * and the ACK bit (RFC 1624).
  */
 static void make_synack(uint8_t *frame)
 {

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Speed of synward beside what else could stand there: the same work through each in turn, A B A B, several rounds.
+"""Speed of synward beside what else could stand there: the same work through each in turn, A B A B,
+several rounds.
 
     speed.py [--quick] [--rounds N] [--works PART,PART] [--through NAME,NAME] [--out FILE] [--write]
     speed.py --from FILE [--write]         only tells (and writes) what a run before has found
 
-What stands between the hosts: topology.py. What was found goes to build/bench/results.json, every sample of it; tables to standard output
-and, with --write, to doc/performance.md with plots beside it (speed_report.py). A work that fails is noted, what it failed on is
-built anew, and the rest goes on; exit 1 if then something was not measured at all. Times never fail it.
-"""
+What stands between the hosts: topology.py. What was found goes to build/bench/results.json, every
+sample of it; tables to standard output and, with --write, to doc/performance.md with plots beside
+it (speed_report.py). A work that fails is noted, what it failed on is built anew, and the rest goes
+on; exit 1 if then something was not measured at all. Times never fail it."""
 import argparse
 import json
 import os
@@ -43,7 +44,9 @@ def request_response(connections):
 
 
 def connections(concurrency):
-    return Work(f"conn{concurrency}", 1.5, lambda lab, seconds: lab.load(concurrency, round(seconds * 1000)))
+    return Work(
+        f"conn{concurrency}", 1.5, lambda lab, seconds: lab.load(concurrency, round(seconds * 1000))
+    )
 
 
 def under_flood(thousands, concurrency):
@@ -55,11 +58,13 @@ def under_flood(thousands, concurrency):
         finally:
             sent = flood.stop_report()
         return {**result, "flood_per_s": sent["sent"] * 1e6 / sent["took_us"]}
+
     return Work(f"flood{thousands}-{concurrency}", 1.5, work)
 
 
 def full_speed():
     """SYN-ACKs that came out, with a sender that makes as many SYNs as it can."""
+
     def work(lab, seconds):
         flood = lab.flood_to_server(seconds + 5)
         time.sleep(FLOOD_LEAD_S)
@@ -68,6 +73,7 @@ def full_speed():
         answered, took = lab.answered() - before, time.monotonic() - begin
         sent = flood.stop_report()
         return {"per_s": answered / took, "flood_per_s": sent["sent"] * 1e6 / sent["took_us"]}
+
     return Work("syn", 1.5, work, also=[topology.BareAnswer])
 
 
@@ -81,7 +87,11 @@ def memory():
     try:
         lab.build()
         idle_kib = lab.worker_kib()
-        lab.flood(topology.HTTP_PORT, count=speed_report.MEMORY_FLOWS + speed_report.MEMORY_FLOWS // 10, rate=speed_report.MEMORY_FLOWS)
+        lab.flood(
+            topology.HTTP_PORT,
+            count=speed_report.MEMORY_FLOWS + speed_report.MEMORY_FLOWS // 10,
+            rate=speed_report.MEMORY_FLOWS,
+        )
         return {"idle_kib": idle_kib, "flows": len(lab.flows()), "kib": lab.worker_kib()}
     finally:
         lab.close()
@@ -89,12 +99,18 @@ def memory():
 
 def all_works():
     """Floods come last, so that a round's other works find nothing of them in the hosts."""
-    return ([request_response(n) for n in (1, 100)] + [connections(n) for n in (1, 32, 256)] + [streams(n) for n in (1, 8)] +
-            [under_flood(rate, n) for rate, many in FLOODS.items() for n in many] + [full_speed()])
+    return (
+        [request_response(n) for n in (1, 100)]
+        + [connections(n) for n in (1, 32, 256)]
+        + [streams(n) for n in (1, 8)]
+        + [under_flood(rate, n) for rate, many in FLOODS.items() for n in many]
+        + [full_speed()]
+    )
 
 
 class Runner:
-    """Keeps what was built from round to round; what something failed on is taken down, and built anew when it is needed."""
+    """Keeps what was built from round to round; what something failed on is taken down, and built
+    anew when it is needed."""
 
     def __init__(self, quick):
         self.quick, self.labs = quick, {}
@@ -118,24 +134,46 @@ class Runner:
 
     def measure(self, work, kind):
         lab = self.lab(kind)
-        seconds = work.seconds // 2 or 0.7 if self.quick else work.seconds  # wrk and iperf3 take whole seconds
+        seconds = (
+            work.seconds // 2 or 0.7 if self.quick else work.seconds
+        )  # wrk and iperf3 take whole seconds
         cpu, frames, answered, begin = lab.cpu_s(), lab.frames(), lab.answered(), time.monotonic()
         sample = work.run(lab, seconds)
         sample["took_s"] = time.monotonic() - begin
         sample["frames"], sample["answered"] = lab.frames() - frames, lab.answered() - answered
         if cpu is not None:
             sample["cpu_s"] = lab.cpu_s() - cpu
-            self.resident_kib[kind.name] = max(self.resident_kib.get(kind.name, 0), lab.worker_kib())
+            self.resident_kib[kind.name] = max(
+                self.resident_kib.get(kind.name, 0), lab.worker_kib()
+            )
         return sample
 
     def one(self, work, kind, number):
         """A sample, or None and a line among the errors."""
         try:
             return self.measure(work, kind)
-        except (Failure, OSError, KeyError, ValueError, IndexError, subprocess.SubprocessError) as failure:
+        except (
+            Failure,
+            OSError,
+            KeyError,
+            ValueError,
+            IndexError,
+            subprocess.SubprocessError,
+        ) as failure:
             fault = self.drop(kind)
-            self.errors.append({"work": work.name, "through": kind.name, "round": number, "error": str(fault or failure)[-400:]})
-            print(f"  {work.name} through {kind.title}: {fault or failure}", file=sys.stderr, flush=True)
+            self.errors.append(
+                {
+                    "work": work.name,
+                    "through": kind.name,
+                    "round": number,
+                    "error": str(fault or failure)[-400:],
+                }
+            )
+            print(
+                f"  {work.name} through {kind.title}: {fault or failure}",
+                file=sys.stderr,
+                flush=True,
+            )
             return None
 
     def took_s(self):
@@ -144,7 +182,11 @@ class Runner:
     def round(self, number, rounds, works, through):
         for work in works:
             if self.quick and number > 1 and self.took_s() > QUICK_LIMIT_S:
-                print(f"round {number}: the rest is left out, as {QUICK_LIMIT_S} s are over", file=sys.stderr, flush=True)
+                print(
+                    f"round {number}: the rest is left out, as {QUICK_LIMIT_S} s are over",
+                    file=sys.stderr,
+                    flush=True,
+                )
                 return
             line = []
             for kind in work.through:
@@ -152,7 +194,11 @@ class Runner:
                     sample = self.one(work, kind, number)
                     self.samples.setdefault(work.name, {}).setdefault(kind.name, []).append(sample)
                     line.append(f"{kind.name} {speed_report.brief(work.name, sample)}")
-            print(f"round {number}/{rounds} {work.name}: " + ", ".join(line), file=sys.stderr, flush=True)
+            print(
+                f"round {number}/{rounds} {work.name}: " + ", ".join(line),
+                file=sys.stderr,
+                flush=True,
+            )
 
     def close(self):
         for name in list(self.labs):
@@ -164,13 +210,22 @@ class Runner:
 def machine():
     with open("/proc/cpuinfo") as cpus:
         model = re.search(r"model name\s*:\s*(.*)", cpus.read())
-    return {"cores": os.cpu_count(), "model": model.group(1) if model else "unknown", "arch": platform.machine(),
-            "kernel": platform.release(), "load_before": round(os.getloadavg()[0], 2)}
+    return {
+        "cores": os.cpu_count(),
+        "model": model.group(1) if model else "unknown",
+        "arch": platform.machine(),
+        "kernel": platform.release(),
+        "load_before": round(os.getloadavg()[0], 2),
+    }
 
 
 def tool_versions():
     found = {}
-    for name, argv in (("wrk", ["wrk", "-v"]), ("iperf3", ["iperf3", "-v"]), ("nft", ["nft", "-v"])):
+    for name, argv in (
+        ("wrk", ["wrk", "-v"]),
+        ("iperf3", ["iperf3", "-v"]),
+        ("nft", ["nft", "-v"]),
+    ):
         done = run(*argv, ok=False)
         found[name] = ((done.stdout or done.stderr).splitlines() or ["unknown"])[0][:60]
     return found
@@ -178,10 +233,19 @@ def tool_versions():
 
 def about(options, rounds):
     commit = run("git", "-C", PROJECT, "describe", "--always", "--dirty", ok=False).stdout.strip()
-    return {"synward": {"version": run(SYNWARD, "--version", ok=False).stdout.strip() or "unknown", "schema": 1},
-            "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "commit": commit or "unknown", "machine": machine(),
-            "tools": tool_versions(), "quick": options.quick, "rounds": rounds,
-            "titles": {kind.name: kind.title for kind in [*topology.ALL, topology.BareAnswer]}}
+    return {
+        "synward": {
+            "version": run(SYNWARD, "--version", ok=False).stdout.strip() or "unknown",
+            "schema": 1,
+        },
+        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "commit": commit or "unknown",
+        "machine": machine(),
+        "tools": tool_versions(),
+        "quick": options.quick,
+        "rounds": rounds,
+        "titles": {kind.name: kind.title for kind in [*topology.ALL, topology.BareAnswer]},
+    }
 
 
 def chosen(text, names, what):
@@ -204,15 +268,25 @@ def save(result, path):
 
 def measure_all(options):
     works = all_works()
-    wanted = chosen(options.works, [w.name for w in works if not options.quick or options.works or w.name in QUICK_WORKS], "work")
-    through = chosen(options.through, [kind.name for kind in [*topology.ALL, topology.BareAnswer]], "topology")
+    wanted = chosen(
+        options.works,
+        [w.name for w in works if not options.quick or options.works or w.name in QUICK_WORKS],
+        "work",
+    )
+    through = chosen(
+        options.through, [kind.name for kind in [*topology.ALL, topology.BareAnswer]], "topology"
+    )
     rounds = options.rounds or (2 if options.quick else 5)
     result, runner = about(options, rounds), Runner(options.quick)
     try:
         for number in range(1, rounds + 1):
             runner.round(number, rounds, [work for work in works if work.name in wanted], through)
-            result.update(samples=runner.samples, errors=runner.errors, resident_kib=runner.resident_kib,
-                          took_s=runner.took_s())
+            result.update(
+                samples=runner.samples,
+                errors=runner.errors,
+                resident_kib=runner.resident_kib,
+                took_s=runner.took_s(),
+            )
             save(result, options.out)  # what there is, after each round
     finally:
         runner.close()
@@ -223,16 +297,26 @@ def measure_all(options):
 
 
 def missing(result):
-    return [f"{work} through {name}" for work, by_name in result["samples"].items() for name, samples in by_name.items()
-            if not any(samples)]
+    return [
+        f"{work} through {name}"
+        for work, by_name in result["samples"].items()
+        for name, samples in by_name.items()
+        if not any(samples)
+    ]
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="2 rounds of a few works, under 90 s")
     parser.add_argument("--rounds", type=int, help="how many (5)")
-    parser.add_argument("--works", default="", help="only those whose names begin so: rr, conn, stream, flood, syn")
-    parser.add_argument("--through", default="", help="only these: bridge, nft, tap, answer, normal, attack")
+    parser.add_argument(
+        "--works", default="", help="only those whose names begin so: rr, conn, stream, flood, syn"
+    )
+    parser.add_argument(
+        "--through", default="", help="only these: bridge, nft, tap, answer, normal, attack"
+    )
     parser.add_argument("--out", default=RESULTS, help="the JSON of results")
     parser.add_argument("--from", dest="source", help="tell what is in this JSON")
     parser.add_argument("--write", action="store_true", help="into doc/performance.md too")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a run of speed.py came to: tables in Markdown, budgets met and missed, plots in SVG.
 
-A figure is the median of the rounds, with the least and the greatest. A ratio is the median of the ratios of each round: both
-figures of a ratio were measured one after the other, so that what else the machine did, it did to both.
-"""
+A figure is the median of the rounds, with the least and the greatest. A ratio is the median of the
+ratios of each round: both figures of a ratio were measured one after the other, so that what else
+the machine did, it did to both."""
 import os
 import statistics
 
@@ -20,7 +20,16 @@ BUDGETS = [
     ("the same, beside nft synproxy (an aim)", "syn", RATE, "attack", "nft", ">=", 2.0, False),
     ("connections, 32 at once", "conn32", RATE, "attack", "bridge", ">=", 1.0, False),
     ("connections, 1 at a time, p50", "conn1", P50, "attack", "bridge", "<=", 2.0, True),
-    ("connections, 8 at once, 150,000 SYN/s", "flood150-8", RATE, "attack", "bridge", ">=", 1.0, True),
+    (
+        "connections, 8 at once, 150,000 SYN/s",
+        "flood150-8",
+        RATE,
+        "attack",
+        "bridge",
+        ">=",
+        1.0,
+        True,
+    ),
     ("one TCP stream, normal mode", "stream1", STREAM, "normal", "tap", ">=", 0.97, False),
     ("one TCP stream, attack mode", "stream1", STREAM, "attack", "tap", ">=", 0.97, False),
     ("request-response p50, normal mode", "rr1", P50, "normal", "bridge", "<=", 1.1, False),
@@ -90,39 +99,74 @@ def brief(work, sample):
         return "-"
     metric = metric_of(work)
     trouble = sample.get("failed", 0) + sample.get("stalls", 0)
-    return f"{number(sample[metric])}{UNITS[metric]}" + (f" ({trouble} failed or stalled)" if trouble else "")
+    return f"{number(sample[metric])}{UNITS[metric]}" + (
+        f" ({trouble} failed or stalled)" if trouble else ""
+    )
 
 
 def table(rows):
-    return "\n".join(["| " + " | ".join(row) + " |" for row in rows[:1]] + ["|" + "---|" * len(rows[0])] +
-                     ["| " + " | ".join(row) + " |" for row in rows[1:]])
+    return "\n".join(
+        ["| " + " | ".join(row) + " |" for row in rows[:1]]
+        + ["|" + "---|" * len(rows[0])]
+        + ["| " + " | ".join(row) + " |" for row in rows[1:]]
+    )
 
 
 def absolute_table(result):
     rows = [["work", *(result["titles"][name] for name in COLUMNS)]]
     for work in result["samples"]:
-        metrics = {P50: [P50, P99], RATE: [RATE] if work == "syn" else [RATE, P50]}.get(metric_of(work), [STREAM])
+        metrics = {P50: [P50, P99], RATE: [RATE] if work == "syn" else [RATE, P50]}.get(
+            metric_of(work), [STREAM]
+        )
         for metric in metrics:
             what = {P50: ", p50", P99: ", p99"}.get(metric, "")
-            rows.append([title_of(work) + what] +
-                        [with_spread(spread(values(result, work, name, metric)), UNITS[metric]) for name in COLUMNS])
+            rows.append(
+                [title_of(work) + what]
+                + [
+                    with_spread(spread(values(result, work, name, metric)), UNITS[metric])
+                    for name in COLUMNS
+                ]
+            )
         if work.startswith(("conn", "flood")):
-            rows.append(["... failed, stalled"] + [", ".join(map(str, troubles(result, work, name))) for name in COLUMNS])
+            rows.append(
+                ["... failed, stalled"]
+                + [", ".join(map(str, troubles(result, work, name))) for name in COLUMNS]
+            )
     answer = spread(values(result, "syn", "answer", RATE))
-    return table(rows) + (f"\n\nA bare TAP that answers every SYN itself: {with_spread(answer, '/s')}." if answer else "")
+    return table(rows) + (
+        f"\n\nA bare TAP that answers every SYN itself: {with_spread(answer, '/s')}."
+        if answer
+        else ""
+    )
 
 
 def ratio_table(result):
     """synward beside each of the others, in the metric that the work is about."""
-    rows = [["work", "metric", *(f"{mode} / {other}" for mode in ("normal", "attack") for other in ("bridge", "tap", "nft"))]]
+    rows = [
+        [
+            "work",
+            "metric",
+            *(
+                f"{mode} / {other}"
+                for mode in ("normal", "attack")
+                for other in ("bridge", "tap", "nft")
+            ),
+        ]
+    ]
     for work in result["samples"]:
         metric = metric_of(work)
         cells = []
         for mode in ("normal", "attack"):
-            for other in ("bridge", "answer" if work == "syn" and mode == "attack" else "tap", "nft"):
+            for other in (
+                "bridge",
+                "answer" if work == "syn" and mode == "attack" else "tap",
+                "nft",
+            ):
                 found = spread(ratios(result, work, metric, mode, other))
                 cells.append(f"{found[0]:.2f}" if found else "-")
-        rows.append([title_of(work), {RATE: "per second", P50: "p50", STREAM: "Gb/s"}[metric], *cells])
+        rows.append(
+            [title_of(work), {RATE: "per second", P50: "p50", STREAM: "Gb/s"}[metric], *cells]
+        )
     return table(rows)
 
 
@@ -138,15 +182,26 @@ def budget_lines(result):
         met = found[0] >= wanted if sign == ">=" else found[0] <= wanted
         failed, stalled = troubles(result, work, mode) if calm else (0, 0)
         trouble = f", {failed} failed, {stalled} stalled" if calm else ""
-        lines.append((what, f"{found[0]:.2f} ({found[1]:.2f} - {found[2]:.2f}){trouble}",
-                      f"{sign} {wanted} of {result['titles'][other]}" + (", no failure, no stall" if calm else ""),
-                      "met" if met and not failed + stalled else "**missed**"))
+        lines.append(
+            (
+                what,
+                f"{found[0]:.2f} ({found[1]:.2f} - {found[2]:.2f}){trouble}",
+                f"{sign} {wanted} of {result['titles'][other]}"
+                + (", no failure, no stall" if calm else ""),
+                "met" if met and not failed + stalled else "**missed**",
+            )
+        )
     memory = result.get("memory")
     if memory:
         mib = memory["kib"] / 1024
-        lines.append((f"resident memory with {memory['flows']:,} flows", f"{mib:.0f} MiB ({memory['idle_kib'] / 1024:.0f} idle)",
-                      f"<= {RESIDENT_MIB} MiB with {MEMORY_FLOWS:,}",
-                      "met" if mib <= RESIDENT_MIB and memory["flows"] >= MEMORY_FLOWS else "**missed**"))
+        lines.append(
+            (
+                f"resident memory with {memory['flows']:,} flows",
+                f"{mib:.0f} MiB ({memory['idle_kib'] / 1024:.0f} idle)",
+                f"<= {RESIDENT_MIB} MiB with {MEMORY_FLOWS:,}",
+                "met" if mib <= RESIDENT_MIB and memory["flows"] >= MEMORY_FLOWS else "**missed**",
+            )
+        )
     return lines
 
 
@@ -161,26 +216,52 @@ def per_unit(result, work, name, unit, scale):
 
 
 def cost_table(result):
-    rows = [["CPU seconds of the process", "for a million SYNs answered", "for a million frames forwarded", "for a gigabyte in one stream",
-             "resident memory, tables filled by floods"]]
+    rows = [
+        [
+            "CPU seconds of the process",
+            "for a million SYNs answered",
+            "for a million frames forwarded",
+            "for a gigabyte in one stream",
+            "resident memory, tables filled by floods",
+        ]
+    ]
     for name in ("tap", "answer", "normal", "attack"):
         syn = per_unit(result, "syn", name, "answered", 1e6)
-        frames = None if name == "answer" else per_unit(result, "rr100" if "rr100" in result["samples"] else "rr1", name, "frames", 1e6)
+        frames = (
+            None
+            if name == "answer"
+            else per_unit(
+                result, "rr100" if "rr100" in result["samples"] else "rr1", name, "frames", 1e6
+            )
+        )
         stream = None if name == "answer" else per_unit(result, "stream1", name, "gigabytes", 1)
         kib = result["resident_kib"].get(name)
-        rows.append([result["titles"][name], with_spread(syn), with_spread(frames), with_spread(stream),
-                     f"{kib / 1024:.0f} MiB" if kib else "-"])
+        rows.append(
+            [
+                result["titles"][name],
+                with_spread(syn),
+                with_spread(frames),
+                with_spread(stream),
+                f"{kib / 1024:.0f} MiB" if kib else "-",
+            ]
+        )
     return table(rows)
 
 
 def floods_reached(result):
-    """Where the sender could not keep to a flood's rate, because what it sends to runs on its own time."""
+    """Where the sender could not keep to a flood's rate, because what it sends to runs on its own
+    time."""
     rows = [["flood, SYN/s", *(result["titles"][name] for name in COLUMNS)]]
     for rate in ("50", "150", "300"):
         cells = []
         for name in COLUMNS:
-            found = [s["flood_per_s"] for work, by_name in result["samples"].items() if work.startswith(f"flood{rate}-")
-                     for s in by_name.get(name, []) if s]
+            found = [
+                s["flood_per_s"]
+                for work, by_name in result["samples"].items()
+                if work.startswith(f"flood{rate}-")
+                for s in by_name.get(name, [])
+                if s
+            ]
             cells.append(with_spread(spread(found)))
         if any(cell != "-" for cell in cells):
             rows.append([f"{rate},000", *cells])
@@ -189,17 +270,33 @@ def floods_reached(result):
 
 def head(result):
     machine = result["machine"]
-    return (f"Measured {result['date'][:10]} at {result['commit']} on {machine['cores']} cores ({machine['model']}, {machine['arch']}), "
-            f"Linux {machine['kernel']}, load before the start {machine['load_before']}: {result['rounds']} rounds in {result['took_s']} s. "
-            "Median (least - greatest); times and rates are this machine's.")
+    return (
+        f"Measured {result['date'][:10]} at {result['commit']} on {machine['cores']} cores ({machine['model']}, {machine['arch']}), "
+        f"Linux {machine['kernel']}, load before the start {machine['load_before']}: {result['rounds']} rounds in {result['took_s']} s. "
+        "Median (least - greatest); times and rates are this machine's."
+    )
 
 
 def text(result):
-    parts = [head(result), "Budgets, as ratios of one run:", budget_table(result), "synward beside the others, ratios:",
-             ratio_table(result), "All figures:", absolute_table(result), cost_table(result), floods_reached(result)]
+    parts = [
+        head(result),
+        "Budgets, as ratios of one run:",
+        budget_table(result),
+        "synward beside the others, ratios:",
+        ratio_table(result),
+        "All figures:",
+        absolute_table(result),
+        cost_table(result),
+        floods_reached(result),
+    ]
     if result["errors"]:
-        parts.append(f"{len(result['errors'])} samples failed: " +
-                     "; ".join(f"{e['work']} through {e['through']}, round {e['round']}: {e['error']}" for e in result["errors"][:5]))
+        parts.append(
+            f"{len(result['errors'])} samples failed: "
+            + "; ".join(
+                f"{e['work']} through {e['through']}, round {e['round']}: {e['error']}"
+                for e in result["errors"][:5]
+            )
+        )
     return "\n\n".join(part for part in parts if part)
 
 
@@ -207,18 +304,34 @@ def plot(result, title, works):
     """Ratios to the kernel bridge, a row for each (work, metric)."""
     rows = []
     for work, metric in works:
-        marks = {name: spread(ratios(result, work, metric, name, "bridge")) for name in COLUMNS[1:] + ["answer"]}
+        marks = {
+            name: spread(ratios(result, work, metric, name, "bridge"))
+            for name in COLUMNS[1:] + ["answer"]
+        }
         if any(marks.values()):
             rows.append((title_of(work) + (", p99" if metric == P99 else ""), marks))
-    return svg.dots(title, rows, {name: result["titles"][name] for name in COLUMNS[1:] + ["answer"]})
+    return svg.dots(
+        title, rows, {name: result["titles"][name] for name in COLUMNS[1:] + ["answer"]}
+    )
 
 
 def plots(result):
     samples = result["samples"]
     rates = [(work, metric_of(work)) for work in samples if metric_of(work) != P50]
-    times = [(work, metric) for work in samples for metric in (P50, P99) if work.startswith(("rr", "conn"))]
-    return {"performance-rates.svg": plot(result, "Work done per second, kernel bridge = 1 (to the right is faster)", rates),
-            "performance-times.svg": plot(result, "Time taken (p50, p99), kernel bridge = 1 (to the left is faster)", times)}
+    times = [
+        (work, metric)
+        for work in samples
+        for metric in (P50, P99)
+        if work.startswith(("rr", "conn"))
+    ]
+    return {
+        "performance-rates.svg": plot(
+            result, "Work done per second, kernel bridge = 1 (to the right is faster)", rates
+        ),
+        "performance-times.svg": plot(
+            result, "Time taken (p50, p99), kernel bridge = 1 (to the left is faster)", times
+        ),
+    }
 
 
 def write(result, folder):
@@ -231,4 +344,6 @@ def write(result, folder):
             out.write(drawing)
     images = "\n\n".join(f"![{name}]({name})" for name in drawn)
     with open(path, "w") as new:
-        new.write(before + BEGIN + text(result) + "\n\n" + images + "\n" + END + rest.split(END, 1)[1])
+        new.write(
+            before + BEGIN + text(result) + "\n\n" + images + "\n" + END + rest.split(END, 1)[1]
+        )

@@ -8,15 +8,30 @@
     SynwardNormal   client TAP | synward | TAP server
     SynwardAttack   the same in attack mode, with the server's profile learned before
 
-Every server's kernel has tcp_syncookies=1, as Linux has by default, and sends a SYN-ACK again only once, so that what a flood left
-behind is gone after 3 s. The client's host counts SYN-ACKs to the flood's addresses, and drops them, where frames come in.
-"""
+Every server's kernel has tcp_syncookies=1, as Linux has by default, and sends a SYN-ACK again only
+once, so that what a flood left behind is gone after 3 s. The client's host counts SYN-ACKs to the
+flood's addresses, and drops them, where frames come in."""
 import json
 import os
 import re
 
-from lab import (BUILD, CLIENT4, CLIENT_IF, FLOOD, PORTS, SERVER4, SERVER_IF, TALKERS, Lab, Process, Server, check,
-                 cpu_s, run, wait_until)
+from lab import (
+    BUILD,
+    CLIENT4,
+    CLIENT_IF,
+    FLOOD,
+    PORTS,
+    SERVER4,
+    SERVER_IF,
+    TALKERS,
+    Lab,
+    Process,
+    Server,
+    check,
+    cpu_s,
+    run,
+    wait_until,
+)
 
 LOADS = os.path.join(BUILD, "tests/bench")
 IPERF_PORT = 5201
@@ -27,10 +42,14 @@ class Topology(Lab):
     name = title = None
 
     def __init__(self):
-        super().__init__(stand_in=False, server_sysctls={"net.ipv4.tcp_syncookies": 1, "net.ipv4.tcp_synack_retries": 1})
+        super().__init__(
+            stand_in=False,
+            server_sysctls={"net.ipv4.tcp_syncookies": 1, "net.ipv4.tcp_synack_retries": 1},
+        )
 
     def join(self):
-        """Puts what is measured between the hosts. Returns the Process whose CPU time is counted, where there is one."""
+        """Puts what is measured between the hosts. Returns the Process whose CPU time is counted,
+        where there is one."""
         raise NotImplementedError
 
     def settle(self):
@@ -40,9 +59,15 @@ class Topology(Lab):
         self.worker = self.join()
         self.http(HTTP_PORT)
         iperf = self.spawn("iperf3", "-s", "-p", IPERF_PORT, side="server")
-        wait_until(lambda: self.server.listens(IPERF_PORT) or check(iperf.running(), iperf.errors()), 5, "iperf3 listens")
-        chain = (f"chain in {{ type filter hook ingress device {CLIENT_IF} priority 0; "
-                 f"ip daddr {FLOOD} tcp flags & (syn | ack) == syn | ack counter drop; ip daddr {FLOOD} drop; }}")
+        wait_until(
+            lambda: self.server.listens(IPERF_PORT) or check(iperf.running(), iperf.errors()),
+            5,
+            "iperf3 listens",
+        )
+        chain = (
+            f"chain in {{ type filter hook ingress device {CLIENT_IF} priority 0; "
+            f"ip daddr {FLOOD} tcp flags & (syn | ack) == syn | ack counter drop; ip daddr {FLOOD} drop; }}"
+        )
         self.client.run("nft", "table netdev flood {\n" + chain + "\n}\n")
         self.settle()
         self.load(1, 300)  # caches, neighbours, the way there
@@ -55,7 +80,8 @@ class Topology(Lab):
         return self.server.mac(SERVER_IF)
 
     def cpu_s(self):
-        """CPU time of the bridge's own process so far, all threads; None where the kernel alone does the work."""
+        """CPU time of the bridge's own process so far, all threads; None where the kernel alone
+        does the work."""
         return cpu_s(self.worker.pid) if self.worker else None
 
     def worker_kib(self):
@@ -63,40 +89,86 @@ class Topology(Lab):
 
     def frames(self):
         """Frames that have passed the client's card, both ways."""
-        stats = json.loads(run("ip", "-n", self.client.name, "-s", "-j", "link", "show", CLIENT_IF))[0]["stats64"]
+        stats = json.loads(
+            run("ip", "-n", self.client.name, "-s", "-j", "link", "show", CLIENT_IF)
+        )[0]["stats64"]
         return stats["tx"]["packets"] + stats["rx"]["packets"]
 
     def answered(self):
         """SYN-ACKs that came out for the flood's addresses."""
-        return int(re.search(r"counter packets (\d+)", self.client.run("nft", "list", "table", "netdev", "flood")).group(1))
+        return int(
+            re.search(
+                r"counter packets (\d+)", self.client.run("nft", "list", "table", "netdev", "flood")
+            ).group(1)
+        )
 
     # what it is loaded with
 
     def load(self, concurrency, for_ms):
         """Connections, so many at once: what tests/bench/load reports."""
-        process = self.spawn(os.path.join(LOADS, "load"), SERVER4, HTTP_PORT, "--concurrency", concurrency, "--for-ms", for_ms,
-                             "--sources", TALKERS)
+        process = self.spawn(
+            os.path.join(LOADS, "load"),
+            SERVER4,
+            HTTP_PORT,
+            "--concurrency",
+            concurrency,
+            "--for-ms",
+            for_ms,
+            "--sources",
+            TALKERS,
+        )
         return process.report(timeout=for_ms / 1000 + 20)
 
     def wrk(self, connections, seconds):
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "wrk.lua")
-        out = self.client.run("wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script, f"http://{SERVER4}:{HTTP_PORT}/",
-                              timeout=seconds + 20)
+        out = self.client.run(
+            "wrk",
+            "-t1",
+            f"-c{connections}",
+            f"-d{seconds}s",
+            "-s",
+            script,
+            f"http://{SERVER4}:{HTTP_PORT}/",
+            timeout=seconds + 20,
+        )
         return json.loads(out.strip().splitlines()[-1])
 
     def iperf(self, streams, seconds):
         """Gigabits a second, and how many gigabytes that were."""
-        end = json.loads(self.client.run("iperf3", "-c", SERVER4, "-p", IPERF_PORT, "-t", seconds, "-P", streams, "-J",
-                                         timeout=seconds + 20))["end"]["sum_received"]
+        end = json.loads(
+            self.client.run(
+                "iperf3",
+                "-c",
+                SERVER4,
+                "-p",
+                IPERF_PORT,
+                "-t",
+                seconds,
+                "-P",
+                streams,
+                "-J",
+                timeout=seconds + 20,
+            )
+        )["end"]["sum_received"]
         return {"gbit_s": end["bits_per_second"] / 1e9, "gigabytes": end["bytes"] / 1e9}
 
     def flood_to_server(self, seconds, rate=None):
-        """SYNs from made-up addresses; at most as many as `rate` asks for in so many seconds, and what finds no room is lost. Without
-        a rate as many as the other end takes."""
+        """SYNs from made-up addresses; at most as many as `rate` asks for in so many seconds, and
+        what finds no room is lost. Without a rate as many as the other end takes."""
         options = ["--rate", rate, "--drop", "yes"] if rate else []
         count = int((rate or 4_000_000) * seconds)
-        return self.spawn(os.path.join(BUILD, "tests/servers/flood"), CLIENT_IF, self.gateway_mac(), SERVER4, HTTP_PORT, "--count",
-                          count, "--sources", FLOOD, *options)
+        return self.spawn(
+            os.path.join(BUILD, "tests/servers/flood"),
+            CLIENT_IF,
+            self.gateway_mac(),
+            SERVER4,
+            HTTP_PORT,
+            "--count",
+            count,
+            "--sources",
+            FLOOD,
+            *options,
+        )
 
 
 class KernelBridge(Topology):
@@ -104,15 +176,28 @@ class KernelBridge(Topology):
 
     def join(self):
         self.make_ports()
-        self._ip(self.bridge, "link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0")
+        self._ip(
+            self.bridge, "link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0"
+        )
         # Where br_netfilter is there every frame would pass the IP layer's filters, too.
-        self.bridge.run("sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=0", "net.bridge.bridge-nf-call-ip6tables=0",
-                        "net.bridge.bridge-nf-call-arptables=0", ok=False)
+        self.bridge.run(
+            "sysctl",
+            "-qw",
+            "net.bridge.bridge-nf-call-iptables=0",
+            "net.bridge.bridge-nf-call-ip6tables=0",
+            "net.bridge.bridge-nf-call-arptables=0",
+            ok=False,
+        )
         for port in PORTS:
             self._ip(self.bridge, f"link set {port} master br0")
         self._ip(self.bridge, "link set br0 up")
         for port in PORTS:
-            wait_until(lambda p=port: "state forwarding" in self.bridge.run("bridge", "link", "show", "dev", p), 5, f"{port} forwards")
+            wait_until(
+                lambda p=port: "state forwarding"
+                in self.bridge.run("bridge", "link", "show", "dev", p),
+                5,
+                f"{port} forwards",
+            )
         self._addresses(1500)
 
 
@@ -131,18 +216,38 @@ class NftSynproxy(Topology):
     def join(self):
         self.make_ports()
         self._addresses(1500)
-        hosts = ((PORTS[0], self.client, CLIENT_IF, CLIENT4, SERVER4), (PORTS[1], self.server, SERVER_IF, SERVER4, CLIENT4))
+        hosts = (
+            (PORTS[0], self.client, CLIENT_IF, CLIENT4, SERVER4),
+            (PORTS[1], self.server, SERVER_IF, SERVER4, CLIENT4),
+        )
         for port, host, interface, address, other in hosts:
             self._ip(self.bridge, f"route add {address}/32 dev {port}")
-            self._ip(self.bridge, f"neigh replace {address} lladdr {host.mac(interface)} dev {port} nud permanent")
-            self._ip(host, f"neigh replace {other} lladdr {self.bridge.mac(port)} dev {interface} nud permanent")
+            self._ip(
+                self.bridge,
+                f"neigh replace {address} lladdr {host.mac(interface)} dev {port} nud permanent",
+            )
+            self._ip(
+                host,
+                f"neigh replace {other} lladdr {self.bridge.mac(port)} dev {interface} nud permanent",
+            )
         for net in (TALKERS, FLOOD):
             self._ip(self.bridge, f"route add {net} via {CLIENT4} dev {PORTS[0]} onlink")
-        self.bridge.sysctl({"net.ipv4.ip_forward": 1, "net.ipv4.conf.all.send_redirects": 0,
-                            **{f"net.ipv4.conf.{port}.proxy_arp": 1 for port in PORTS}})
+        self.bridge.sysctl(
+            {
+                "net.ipv4.ip_forward": 1,
+                "net.ipv4.conf.all.send_redirects": 0,
+                **{f"net.ipv4.conf.{port}.proxy_arp": 1 for port in PORTS},
+            }
+        )
         self.bridge.run("nft", self.RULES)
         # These are there once connections are tracked.
-        self.bridge.sysctl({"net.netfilter.nf_conntrack_tcp_loose": 0, "net.ipv4.tcp_timestamps": 1, "net.ipv4.tcp_syncookies": 1})
+        self.bridge.sysctl(
+            {
+                "net.netfilter.nf_conntrack_tcp_loose": 0,
+                "net.ipv4.tcp_timestamps": 1,
+                "net.ipv4.tcp_syncookies": 1,
+            }
+        )
 
     def gateway_mac(self):
         return self.bridge.mac(PORTS[0])
@@ -153,7 +258,9 @@ class BareTap(Topology):
 
     def join(self):
         sides = (f"{self.client.name}/{CLIENT_IF}", f"{self.server.name}/{SERVER_IF}")
-        process = self._keep(Process([os.path.join(LOADS, "reflector"), self.what, *sides], self.log("reflector")))
+        process = self._keep(
+            Process([os.path.join(LOADS, "reflector"), self.what, *sides], self.log("reflector"))
+        )
         check(process.popen.stdout.readline() == b"ready\n", f"reflector: {process.errors()}")
         # Queues as synward's own TAPs have them.
         for host, interface in ((self.client, CLIENT_IF), (self.server, SERVER_IF)):

@@ -19,12 +19,13 @@ static void add_server(struct daemon *daemon, struct server_key key)
 {
     struct daemon_server *server = &daemon->servers[daemon->server_count++];
 
-    server->info = (struct server_info){.key = key, .mode = MODE_NORMAL, .setting = SETTING_INHERIT};
+    server->info =
+        (struct server_info){.key = key, .mode = MODE_NORMAL, .setting = SETTING_INHERIT};
     server->since_wall_s = 1767225600; /* 2026-01-01T00:00:00Z */
 }
 
-static void add_flow(struct daemon *daemon, const char *client, uint16_t port, struct server_key server,
-                     bool spliced)
+static void add_flow(struct daemon *daemon, const char *client, uint16_t port,
+                     struct server_key server, bool spliced)
 {
     struct flow_info *flow = &daemon->flows[daemon->flow_count++];
 
@@ -100,7 +101,8 @@ void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon
 {
     (void)daemon;
     if (side == SIDE_CLIENT)
-        *out = (struct daemon_side){.spec = "netns:c/sw0", .device = "sw0", .netns = "c", .mtu = 1500};
+        *out =
+            (struct daemon_side){.spec = "netns:c/sw0", .device = "sw0", .netns = "c", .mtu = 1500};
     else
         *out = (struct daemon_side){.spec = "tap:sw1", .device = "sw1", .netns = NULL, .mtu = 9000};
 }
@@ -132,7 +134,8 @@ bool daemon_counters(struct daemon *daemon, struct counters *out, struct error *
     return true;
 }
 
-bool daemon_flows(struct daemon *daemon, struct flow_info **flows, uint32_t *count, struct error *error)
+bool daemon_flows(struct daemon *daemon, struct flow_info **flows, uint32_t *count,
+                  struct error *error)
 {
     if (daemon->worker_hangs)
         return error_set(error, EXIT_FAILED, "the worker does not answer");
@@ -141,7 +144,8 @@ bool daemon_flows(struct daemon *daemon, struct flow_info **flows, uint32_t *cou
     return true;
 }
 
-bool daemon_sources(struct daemon *daemon, struct source_info **sources, uint32_t *count, struct error *error)
+bool daemon_sources(struct daemon *daemon, struct source_info **sources, uint32_t *count,
+                    struct error *error)
 {
     if (daemon->worker_hangs)
         return error_set(error, EXIT_FAILED, "the worker does not answer");
@@ -155,16 +159,17 @@ bool daemon_set_source(struct daemon *daemon, const struct ip_addr *prefix, uint
 {
     if (daemon->source_count == 4)
         return error_set(error, EXIT_FAILED, "no room");
-    daemon->sources[daemon->source_count++] = (struct source_info){.rule = {.prefix = *prefix,
-                                                                            .length = length,
-                                                                            .state = state,
-                                                                            .by = SOURCE_BY_OPERATOR,
-                                                                            .until_us = for_s * 1000000}};
+    daemon->sources[daemon->source_count++] =
+        (struct source_info){.rule = {.prefix = *prefix,
+                                      .length = length,
+                                      .state = state,
+                                      .by = SOURCE_BY_OPERATOR,
+                                      .until_us = for_s * 1000000}};
     return true;
 }
 
-bool daemon_forget_source(struct daemon *daemon, const struct ip_addr *prefix, uint8_t length, bool *known,
-                          struct error *error)
+bool daemon_forget_source(struct daemon *daemon, const struct ip_addr *prefix, uint8_t length,
+                          bool *known, struct error *error)
 {
     (void)error;
     *known = false;
@@ -185,8 +190,8 @@ int64_t daemon_wall_s(const struct daemon *daemon, uint64_t time_us)
     return 1767225600 + (int64_t)(time_us / 1000000); /* 2026-01-01T00:00:00Z */
 }
 
-bool daemon_set_mode(struct daemon *daemon, const struct server_key *server, enum mode_setting setting,
-                     struct error *error)
+bool daemon_set_mode(struct daemon *daemon, const struct server_key *server,
+                     enum mode_setting setting, struct error *error)
 {
     if (daemon->worker_hangs)
         return error_set(error, EXIT_FAILED, "the worker does not answer");

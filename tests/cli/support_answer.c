@@ -41,7 +41,8 @@ static int listen_at(const char *path)
 const char *answer_printed(const char *const *words, const char *document)
 {
     static bool caught;
-    char folder[] = "/tmp/synward-answer-XXXXXX", path[64], *argv[ARGUMENTS_MAX + 4] = {(char *)"synward"};
+    char folder[] = "/tmp/synward-answer-XXXXXX", path[64],
+         *argv[ARGUMENTS_MAX + 4] = {(char *)"synward"};
     int argc = 1, listener, code;
     pid_t child;
 

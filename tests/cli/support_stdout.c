@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* support_stdout.c - see support_stdout.h. Each Criterion test is a process of its own: nothing needs to be put back. */
+/* support_stdout.c - see support_stdout.h. Each Criterion test is a process of its own: nothing
+ * needs to be put back. */
 #include "tests/cli/support_stdout.h"
 
 #include <criterion/criterion.h>

@@ -31,10 +31,12 @@ Test(commands, every_one_is_whole)
 
         cr_assert_not_null(command->handle, "%s", command->name);
         cr_assert_not_null(command->forms[0], "%s", command->name);
-        cr_assert(command->summary && strlen(command->summary) > 0 && strlen(command->summary) <= 62, "%s",
-                  command->name);
+        cr_assert(command->summary && strlen(command->summary) > 0 &&
+                      strlen(command->summary) <= 62,
+                  "%s", command->name);
         cr_assert_leq(command->least_words, command->most_words, "%s", command->name);
-        cr_assert(!command->help || command->help[strlen(command->help) - 1] == '\n', "%s", command->name);
+        cr_assert(!command->help || command->help[strlen(command->help) - 1] == '\n', "%s",
+                  command->name);
         for (enum option_id id = 0; id < OPTIONS_COUNT; id++) {
             char written[64] = "--";
             bool shown = false;
@@ -43,7 +45,8 @@ Test(commands, every_one_is_whole)
             for (size_t form = 0; form < COMMAND_FORMS_MAX && command->forms[form]; form++)
                 shown |= strstr(command->forms[form], written) != NULL;
             if (strcmp(command->name, "version") != 0 && !((1u << id) & hidden))
-                cr_expect_eq(shown, (command->options & (1u << id)) != 0, "%s %s", command->name, written);
+                cr_expect_eq(shown, (command->options & (1u << id)) != 0, "%s %s", command->name,
+                             written);
         }
         for (size_t j = 0; j < i; j++)
             cr_assert_str_neq(command->name, commands[j].name);
@@ -151,7 +154,8 @@ Test(commands, usage_errors_are_one_line)
 
         cr_expect_eq(code, EXIT_USAGE, "%s: %d", bad[i].line, code);
         cr_expect_eq(strncmp(text, "synward: ", 9), 0);
-        cr_expect_eq(strncmp(text + 9, bad[i].begins, strlen(bad[i].begins)), 0, "%s: %s", bad[i].line, text);
+        cr_expect_eq(strncmp(text + 9, bad[i].begins, strlen(bad[i].begins)), 0, "%s: %s",
+                     bad[i].line, text);
         cr_expect_eq(strchr(text, '\n'), text + strlen(text) - 1, "%s: one line", bad[i].line);
         cr_expect_str_eq(caught_stdout(), "");
     }
@@ -186,9 +190,10 @@ Test(commands, unreachable_daemon)
         strcat(strcpy(line, lines[i]), " --control /nonexistent/c.sock");
         cr_expect_eq(run(line), EXIT_UNREACHABLE, "%s", line);
         cr_expect_str_eq(caught_stdout(), "");
-        cr_expect_str_eq(caught_stderr(),
-                         "synward: no daemon answers at /nonexistent/c.sock: start `synward run`, or "
-                         "give its --control SOCKET\n");
+        cr_expect_str_eq(
+            caught_stderr(),
+            "synward: no daemon answers at /nonexistent/c.sock: start `synward run`, or "
+            "give its --control SOCKET\n");
     }
 }
 

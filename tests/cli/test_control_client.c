@@ -77,7 +77,8 @@ Test(control_client, error_keeps_its_code)
 {
     struct error error;
 
-    cr_assert_null(ask("{\"synward\":{},\"error\":{\"code\":3,\"text\":\"no server x\"}}\n", true, &error));
+    cr_assert_null(
+        ask("{\"synward\":{},\"error\":{\"code\":3,\"text\":\"no server x\"}}\n", true, &error));
     cr_assert_eq(error.code, EXIT_NOT_FOUND);
     cr_assert_str_eq(error.text, "no server x");
     cr_assert_null(ask("{\"synward\":{},\"error\":{}}\n", true, &error));
@@ -88,13 +89,15 @@ Test(control_client, answer_before_the_request_was_read)
 {
     struct error error;
 
-    cr_assert_null(ask("{\"synward\":{},\"error\":{\"code\":1,\"text\":\"too long\"}}\n", false, &error));
+    cr_assert_null(
+        ask("{\"synward\":{},\"error\":{\"code\":1,\"text\":\"too long\"}}\n", false, &error));
     cr_assert_str_eq(error.text, "too long");
 }
 
 Test(control_client, no_synward)
 {
-    static const char *const strange[] = {"", "220 mail ready\r\n", "{}", "[]", "{\"synward\":", "null"};
+    static const char *const strange[] = {"",   "220 mail ready\r\n", "{}",
+                                          "[]", "{\"synward\":",      "null"};
 
     for (size_t i = 0; i < sizeof(strange) / sizeof(strange[0]); i++) {
         struct error error;

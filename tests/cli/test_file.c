@@ -69,11 +69,13 @@ Test(file, errors)
     size_t bytes;
 
     cr_assert_null(file_read("/nonexistent/f", 100, &bytes, &error));
-    cr_assert_str_eq(error.text, "read: /nonexistent/f: No such file or directory: give another file");
+    cr_assert_str_eq(error.text,
+                     "read: /nonexistent/f: No such file or directory: give another file");
     cr_assert_null(file_read("/tmp", 100, &bytes, &error));
     cr_assert_str_eq(error.text, "read: /tmp: Is a directory: give another file");
     cr_assert_not(file_replace("/nonexistent/f", "x", 1, &error));
-    cr_assert_str_eq(error.text, "write: /nonexistent/f: No such file or directory: give another file");
+    cr_assert_str_eq(error.text,
+                     "write: /nonexistent/f: No such file or directory: give another file");
     cr_assert_not(file_replace(folder, "x", 1, &error), "a folder");
     cr_assert_not(file_replace("/dev/full", "x", 1, &error));
     cr_assert_str_eq(error.text, "write: /dev/full: No space left on device: give another file");

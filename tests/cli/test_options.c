@@ -99,6 +99,7 @@ Test(options, nearest_name)
     cr_assert_str_eq(nearest_name("laern", names, 4), "learn");
     cr_assert_null(nearest_name("x", names, 4));
     cr_assert_null(nearest_name("sources", names, 4));
-    cr_assert_null(nearest_name("a word that is far too long to be a command of this program", names, 4));
+    cr_assert_null(
+        nearest_name("a word that is far too long to be a command of this program", names, 4));
     cr_assert_null(nearest_name("status", names, 0));
 }

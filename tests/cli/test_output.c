@@ -40,7 +40,8 @@ Test(output, servers)
 {
     server_is("{\"server\":\"10.77.0.2\",\"port\":110,\"vlan\":[]}", "10.77.0.2:110");
     server_is("{\"server\":\"fd77::2\",\"port\":80,\"vlan\":[100,10]}", "[fd77::2]:80 vlan 100.10");
-    server_is("{\"server\":\"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff\",\"port\":65535,\"vlan\":[4095,4095]}",
+    server_is("{\"server\":\"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff\",\"port\":65535,\"vlan\":["
+              "4095,4095]}",
               "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535 vlan 4095.4095");
     server_is("{}", "-:-");
 }

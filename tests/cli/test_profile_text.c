@@ -8,14 +8,17 @@
 
 static const char example[] =
     "{\"server\": \"10.77.0.2\", \"port\": 110, \"vlan\": [],"
-    " \"tcp\": {\"mss\": 1460, \"window\": 65160, \"window_scale\": 7, \"sack\": true, \"timestamps\": true,"
+    " \"tcp\": {\"mss\": 1460, \"window\": 65160, \"window_scale\": 7, \"sack\": true, "
+    "\"timestamps\": true,"
     " \"ecn\": null, \"ttl\": 64, \"df\": true, \"ip_id\": \"zero\","
     " \"variants\": [{\"offered\": [\"mss\", \"sack\"], \"ecn\": false,"
     " \"options\": [\"mss\", \"sack\", \"nop\"], \"window\": 65160, \"seen\": 12}]},"
     " \"application\": {\"protocol\": \"pop3\", \"speaks_first\": \"server\","
-    " \"greeting\": {\"text\": \"+OK \\u001b[2Jready\\r\\n\", \"hex\": \"2b4f4b2072656164790d0a\", \"kind\": "
+    " \"greeting\": {\"text\": \"+OK \\u001b[2Jready\\r\\n\", \"hex\": \"2b4f4b2072656164790d0a\", "
+    "\"kind\": "
     "\"stable\"},"
-    " \"request\": {\"check\": \"protocol\", \"protocols\": [\"pop3\", \"http\"], \"pattern\": null, "
+    " \"request\": {\"check\": \"protocol\", \"protocols\": [\"pop3\", \"http\"], \"pattern\": "
+    "null, "
     "\"keywords\": {}}},"
     " \"settings\": {\"check\": \"none\"},"
     " \"evidence\": {\"handshakes\": 12, \"requests\": 10, \"fidelity\": 0.9799, \"armed\": true,"
@@ -62,17 +65,18 @@ Test(profile_text, nothing_known)
 
     catch_output();
     print_profile(profile);
-    cr_assert_str_eq(caught_stdout(),
-                     "[fd77::2]:80 vlan 10\n"
-                     "  protocol       unknown, who speaks first is unknown\n"
-                     "  greeting       none\n"
-                     "  request check  none\n"
-                     "  accepted       nothing yet\n"
-                     "  TCP            MSS unknown, window unknown, scale refused, SACK refused, timestamps "
-                     "unknown, ECN unknown\n"
-                     "  IP             TTL unknown, DF unknown, ID unknown\n"
-                     "  evidence       handshakes 0, accepted requests 0, fidelity -, not armed\n"
-                     "  seen           never\n");
+    cr_assert_str_eq(
+        caught_stdout(),
+        "[fd77::2]:80 vlan 10\n"
+        "  protocol       unknown, who speaks first is unknown\n"
+        "  greeting       none\n"
+        "  request check  none\n"
+        "  accepted       nothing yet\n"
+        "  TCP            MSS unknown, window unknown, scale refused, SACK refused, timestamps "
+        "unknown, ECN unknown\n"
+        "  IP             TTL unknown, DF unknown, ID unknown\n"
+        "  evidence       handshakes 0, accepted requests 0, fidelity -, not armed\n"
+        "  seen           never\n");
     json_object_put(profile);
 }
 
@@ -86,7 +90,8 @@ Test(profile_text, table)
     print_profile_table(profiles);
     cr_assert_str_eq(
         caught_stdout(),
-        "SERVER                PROTOCOL  SPEAKS FIRST  HANDSHAKES  REQUESTS  FIDELITY  ARMED  LAST SEEN\n"
+        "SERVER                PROTOCOL  SPEAKS FIRST  HANDSHAKES  REQUESTS  FIDELITY  ARMED  LAST "
+        "SEEN\n"
         "10.77.0.2:110         pop3      server                12        10      0.97  yes    "
         "2026-01-01T00:10:00Z\n"
         "[fd77::2]:80 vlan 10  -         -                      0         0         -  no     -\n");
@@ -105,22 +110,25 @@ Test(profile_text, empty_table)
 
 Test(profile_text, keywords)
 {
-    struct json_object *profile = json_tokener_parse(
-        "{\"server\": \"10.77.0.2\", \"port\": 80, \"vlan\": [], \"application\": {\"request\": {\"check\": "
-        "\"keyword\", \"keywords\": {\"host\": [\"a.example\", \"\"], \"alpn\": [\"1\", \"2\", \"3\", \"4\", "
-        "\"5\", \"6\", \"7\", \"8\", \"9\"], \"sni\": 5}}}}");
+    struct json_object *profile =
+        json_tokener_parse("{\"server\": \"10.77.0.2\", \"port\": 80, \"vlan\": [], "
+                           "\"application\": {\"request\": {\"check\": "
+                           "\"keyword\", \"keywords\": {\"host\": [\"a.example\", \"\"], \"alpn\": "
+                           "[\"1\", \"2\", \"3\", \"4\", "
+                           "\"5\", \"6\", \"7\", \"8\", \"9\"], \"sni\": 5}}}}");
 
     catch_output();
     print_profile(profile);
     const char *text = caught_stdout();
     cr_assert(strstr(text, "request check  keyword\n"), "%s", text);
     cr_assert(strstr(text, "keyword host   a.example, (none named)\n"), "%s", text);
-    cr_assert(strstr(text, "keyword alpn   1, 2, 3, 4, 5, 6, 7, 8 and 1 more (--json shows all)\n"), "%s",
-              text);
+    cr_assert(strstr(text, "keyword alpn   1, 2, 3, 4, 5, 6, 7, 8 and 1 more (--json shows all)\n"),
+              "%s", text);
     json_object_put(profile);
 }
 
-/* A daemon of another version may leave fields out or fill them otherwise: words come out, not a crash. */
+/* A daemon of another version may leave fields out or fill them otherwise: words come out, not a
+ * crash. */
 Test(profile_text, strange_documents)
 {
     static const char *const strange[] = {

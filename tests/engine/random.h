@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * random.h - random numbers for the engine's property tests, from a seed that is printed and can be given again:
+ * random.h - random numbers for the engine's property tests, from a seed that is printed and can be
+ * given again:
  *
  *      SYNWARD_TEST_SEED=123 build/tests/unit-engine
  *

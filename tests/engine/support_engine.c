@@ -10,7 +10,7 @@
 #define START_US (1000 * SECOND_US)
 #define CANARY   64u
 
-/* --- the engine and its policy --------------------------------------------------------------------------------- */
+/* --- the engine and its policy --------------------------------------------------------------- */
 
 void bench_config(struct engine_config *config)
 {
@@ -179,7 +179,7 @@ const struct observation *bench_observed(struct bench *bench)
     return &first;
 }
 
-/* --- frames in ---------------------------------------------------------------------------------------------------- */
+/* --- frames in ------------------------------------------------------------------------------- */
 
 static void fill_in(const struct bench *bench, enum side from, struct frame_words *words)
 {
@@ -220,8 +220,8 @@ void bench_put(struct bench *bench, enum side from)
 {
     struct test_frame *frame = &bench->sent;
 
-    engine_input(bench->engine, from, frame->buffer, frame->bytes, frame->bytes, sizeof(frame->buffer),
-                 bench->now_us, &bench->verdict);
+    engine_input(bench->engine, from, frame->buffer, frame->bytes, frame->bytes,
+                 sizeof(frame->buffer), bench->now_us, &bench->verdict);
     if (bench->verdict.action == VERDICT_FORWARD || bench->verdict.action == VERDICT_REPLY) {
         enum side to = bench->verdict.action == VERDICT_REPLY ? from : side_other(from);
 
@@ -230,7 +230,7 @@ void bench_put(struct bench *bench, enum side from)
     collect_outbox(bench);
 }
 
-/* --- frames out --------------------------------------------------------------------------------------------------- */
+/* --- frames out ------------------------------------------------------------------------------ */
 
 const struct frame *bench_take(struct bench *bench, enum side to, int line)
 {
@@ -243,9 +243,11 @@ const struct frame *bench_take(struct bench *bench, enum side to, int line)
     frame_copy(&bench->seen, bench->queue[at].buffer, bench->queue[at].bytes);
     free(bench->queue[at].buffer);
     bench->queued--;
-    memmove(bench->queue + at, bench->queue + at + 1, (bench->queued - at) * sizeof(bench->queue[0]));
+    memmove(bench->queue + at, bench->queue + at + 1,
+            (bench->queued - at) * sizeof(bench->queue[0]));
     if (bench->seen.view.kind == FRAME_TCP) {
-        cr_assert(bench->damaged || frame_checksum_right(&bench->seen.view), "line %d: checksum", line);
+        cr_assert(bench->damaged || frame_checksum_right(&bench->seen.view), "line %d: checksum",
+                  line);
         tcp_options_parse(frame_options(&bench->seen.view), bench->seen.view.options_bytes,
                           &bench->seen_options);
     }
@@ -271,8 +273,8 @@ static void adopt_open_words(const struct frame *is, struct frame_words *words, 
     words->options = is->options_bytes > 0 ? hex : NULL;
 }
 
-static void compare_ip(const struct frame *is, const struct frame *wanted, const struct frame_words *words,
-                       int line)
+static void compare_ip(const struct frame *is, const struct frame *wanted,
+                       const struct frame_words *words, int line)
 {
     cr_assert_eq(is->l3, wanted->l3, "line %d: link header", line);
     cr_assert_arr_eq(is->data, wanted->data, wanted->l3, "line %d: link header", line);
@@ -302,9 +304,10 @@ void bench_expect(struct bench *bench, enum side to, struct frame_words words, i
     frame_write(&wanted, &words);
     frame_to_words(is, is_text);
     frame_to_words(&wanted.view, wanted_text);
-    cr_assert_str_eq(is_text, wanted_text, "line %d:\n  came   %s\n  wanted %s", line, is_text, wanted_text);
-    cr_assert_arr_eq(frame_payload(is), frame_payload(&wanted.view), is->payload_bytes, "line %d: payload",
-                     line);
+    cr_assert_str_eq(is_text, wanted_text, "line %d:\n  came   %s\n  wanted %s", line, is_text,
+                     wanted_text);
+    cr_assert_arr_eq(frame_payload(is), frame_payload(&wanted.view), is->payload_bytes,
+                     "line %d: payload", line);
     compare_ip(is, &wanted.view, &words, line);
 }
 
@@ -320,7 +323,8 @@ void bench_expect_nothing(struct bench *bench, int line)
                    frame_to_words(&bench->seen.view, text));
 }
 
-void bench_expect_verdict(struct bench *bench, enum verdict_action action, enum drop_reason reason, int line)
+void bench_expect_verdict(struct bench *bench, enum verdict_action action, enum drop_reason reason,
+                          int line)
 {
     static const char *const names[] = {"forward", "reply", "drop", "hold"};
 
@@ -330,7 +334,7 @@ void bench_expect_verdict(struct bench *bench, enum verdict_action action, enum 
                      (int)bench->verdict.reason, (int)reason);
 }
 
-/* --- time --------------------------------------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------------------ */
 
 #define TICKS_MAX 1000
 
@@ -363,7 +367,7 @@ void bench_wait(struct bench *bench, uint64_t us)
     tick(bench);
 }
 
-/* --- steps that many tests take ------------------------------------------------------------------------------------- */
+/* --- steps that many tests take -------------------------------------------------------------- */
 
 const char *ts(uint32_t tsval, uint32_t tsecr)
 {
@@ -386,7 +390,8 @@ uint32_t open_http(struct bench *bench, const char *offers, const char *grants)
 {
     uint32_t c = get_cookie(bench, offers);
 
-    client_says(bench, .flags = "P.", .seq = X + 1, .ack = c + 1, .window = 502, .payload = REQUEST);
+    client_says(bench, .flags = "P.", .seq = X + 1, .ack = c + 1, .window = 502,
+                .payload = REQUEST);
     held(bench);
     to_server(bench, .flags = "S", .seq = X, .options = ANY_OPTIONS);
     server_says(bench, .flags = "S.", .seq = Y, .ack = X + 1, .window = 65160, .options = grants);
@@ -403,7 +408,8 @@ uint32_t open_pop3(struct bench *bench)
     c = get_cookie(bench, OFFERS);
     client_says(bench, .flags = ".", .seq = X + 1, .ack = c + 1, .window = 502);
     to_client(bench, .flags = "P.", .seq = c + 1, .ack = X + 1, .payload = GREETING);
-    client_says(bench, .flags = "P.", .seq = X + 1, .ack = c + 1 + said, .window = 502, .payload = USER);
+    client_says(bench, .flags = "P.", .seq = X + 1, .ack = c + 1 + said, .window = 502,
+                .payload = USER);
     held(bench);
     to_server(bench, .flags = "S", .seq = X, .options = OFFERS);
     server_says(bench, .flags = "S.", .seq = Y, .ack = X + 1, .window = 65160, .options = OFFERS);

@@ -8,13 +8,14 @@
  *      nothing(b);
  *      bench_end(b);
  *
- * The words are those of support_frames.h; who speaks to whom stands in the bench and may be left out. What comes out
- * waits in a queue for each side. to_client() and to_server() take the first frame of theirs, and compare link header, flags,
- * seq, ack, options, payload, ToS and segment size with the words; TTL, IP ID, flow label, window and DF where the words name
- * them. Every frame that comes out must have right checksums.
+ * The words are those of support_frames.h; who speaks to whom stands in the bench and may be left
+ * out. What comes out waits in a queue for each side. to_client() and to_server() take the first
+ * frame of theirs, and compare link header, flags, seq, ack, options, payload, ToS and segment size
+ * with the words; TTL, IP ID, flow label, window and DF where the words name them. Every frame that
+ * comes out must have right checksums.
  *
- * The policy: HTTP at port 80 (requests checked), POP3 at 110 (greeted), both at an IPv4 and an IPv6 address; bench_policy()
- * finds an entry for the test to change.
+ * The policy: HTTP at port 80 (requests checked), POP3 at 110 (greeted), both at an IPv4 and an
+ * IPv6 address; bench_policy() finds an entry for the test to change.
  */
 #ifndef SYNWARD_TESTS_ENGINE_SUPPORT_ENGINE_H
 #define SYNWARD_TESTS_ENGINE_SUPPORT_ENGINE_H
@@ -92,8 +93,10 @@ void bench_put(struct bench *bench, enum side from);
 const struct frame *bench_take(struct bench *bench, enum side to, int line);
 void bench_expect(struct bench *bench, enum side to, struct frame_words words, int line);
 void bench_expect_nothing(struct bench *bench, int line);
-void bench_expect_verdict(struct bench *bench, enum verdict_action action, enum drop_reason reason, int line);
-/* Lets time pass, with engine_tick() at each deadline. Fails where a deadline stays in the past although there is nothing to do. */
+void bench_expect_verdict(struct bench *bench, enum verdict_action action, enum drop_reason reason,
+                          int line);
+/* Lets time pass, with engine_tick() at each deadline. Fails where a deadline stays in the past
+ * although there is nothing to do. */
 void bench_wait(struct bench *bench, uint64_t us);
 
 /* "nop nop ts=10/20"; good until the call after the next seven. */
@@ -103,19 +106,23 @@ const char *ts(uint32_t tsval, uint32_t tsecr);
 #define server_builds(b, ...) bench_build(b, SIDE_SERVER, (struct frame_words){__VA_ARGS__})
 #define client_says(b, ...)   (client_builds(b, __VA_ARGS__), bench_put(b, SIDE_CLIENT))
 #define server_says(b, ...)   (server_builds(b, __VA_ARGS__), bench_put(b, SIDE_SERVER))
-#define to_client(b, ...)     bench_expect(b, SIDE_CLIENT, (struct frame_words){__VA_ARGS__}, __LINE__)
-#define to_server(b, ...)     bench_expect(b, SIDE_SERVER, (struct frame_words){__VA_ARGS__}, __LINE__)
-#define take(b, side)         bench_take(b, side, __LINE__)
-#define nothing(b)            bench_expect_nothing(b, __LINE__)
-#define dropped(b, reason)                                                                                   \
-    (bench_expect_verdict(b, VERDICT_DROP, DROP_##reason, __LINE__), bench_expect_nothing(b, __LINE__))
+
+#define to_client(b, ...) bench_expect(b, SIDE_CLIENT, (struct frame_words){__VA_ARGS__}, __LINE__)
+#define to_server(b, ...) bench_expect(b, SIDE_SERVER, (struct frame_words){__VA_ARGS__}, __LINE__)
+
+#define take(b, side) bench_take(b, side, __LINE__)
+#define nothing(b)    bench_expect_nothing(b, __LINE__)
+#define dropped(b, reason)                                                                         \
+    (bench_expect_verdict(b, VERDICT_DROP, DROP_##reason, __LINE__),                               \
+     bench_expect_nothing(b, __LINE__))
 #define held(b)      bench_expect_verdict(b, VERDICT_HOLD, 0, __LINE__)
 #define forwarded(b) bench_expect_verdict(b, VERDICT_FORWARD, 0, __LINE__)
 #define replied(b)   bench_expect_verdict(b, VERDICT_REPLY, 0, __LINE__)
 
 /* A SYN with these options, and its SYN-ACK taken: the cookie. */
 uint32_t get_cookie(struct bench *bench, const char *options);
-/* A request without timestamps up to the held data, which has been taken; `grants`: of the server's SYN-ACK. Returns the cookie. */
+/* A request without timestamps up to the held data, which has been taken; `grants`: of the server's
+ * SYN-ACK. Returns the cookie. */
 uint32_t open_http(struct bench *bench, const char *offers, const char *grants);
 /* The same for a greeted client, up to the server's SYN-ACK, acknowledged by us. */
 uint32_t open_pop3(struct bench *bench);

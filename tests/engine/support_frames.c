@@ -188,7 +188,8 @@ static void put_mac(uint8_t *mac, const struct ip_addr *addr)
     memcpy(mac + 2, addr->bytes + 12, 4);
 }
 
-static void put_link(struct link_header *link, const struct segment *segment, const uint16_t vlan[2])
+static void put_link(struct link_header *link, const struct segment *segment,
+                     const uint16_t vlan[2])
 {
     uint8_t at = 12;
     unsigned tags = vlan[0] == 0 ? 0 : vlan[1] == 0 ? 1 : 2;
@@ -203,7 +204,8 @@ static void put_link(struct link_header *link, const struct segment *segment, co
     link->length = (uint8_t)(at + 2);
 }
 
-/* Sets the AE bit beside the data offset, and takes it from the checksum (that of a word with bit 8 changed). */
+/* Sets the AE bit beside the data offset, and takes it from the checksum (that of a word with bit 8
+ * changed). */
 static void put_accurate_ecn(struct test_frame *frame)
 {
     uint8_t *tcp = frame_data(frame) + frame->view.l4;
@@ -257,8 +259,8 @@ enum frame_kind frame_read(struct test_frame *frame)
 {
     uint32_t bytes = frame->bytes - OFFLOAD_BYTES;
 
-    return frame_parse(&frame->view, (struct offload *)frame->buffer, frame_data(frame), bytes, bytes,
-                       sizeof(frame->buffer) - OFFLOAD_BYTES);
+    return frame_parse(&frame->view, (struct offload *)frame->buffer, frame_data(frame), bytes,
+                       bytes, sizeof(frame->buffer) - OFFLOAD_BYTES);
 }
 
 void frame_copy(struct test_frame *frame, const uint8_t *buffer, uint32_t bytes)
@@ -333,7 +335,8 @@ static void add_option(struct line *line, uint8_t kind, const struct frame *fram
 static void add_options(struct line *line, const struct frame *frame)
 {
     struct tcp_options options;
-    enum options_result result = tcp_options_parse(frame_options(frame), frame->options_bytes, &options);
+    enum options_result result =
+        tcp_options_parse(frame_options(frame), frame->options_bytes, &options);
     uint8_t layout[TCP_OPTIONS_MAX];
     uint8_t count = tcp_options_layout(frame_options(frame), frame->options_bytes, layout);
 
@@ -413,7 +416,8 @@ void frame_insert_ip_options(struct test_frame *frame, const void *options, uint
     frame_read(frame);
 }
 
-void frame_insert_extension(struct test_frame *frame, uint8_t kind, const void *header, uint32_t count)
+void frame_insert_extension(struct test_frame *frame, uint8_t kind, const void *header,
+                            uint32_t count)
 {
     uint8_t *ip = frame_data(frame) + frame->view.l3;
 

@@ -33,7 +33,8 @@ static void same_servers(const struct server_table *a, const struct server_table
 
 static void same_observations(struct bench *a, struct bench *b)
 {
-    struct observation_queue *one = engine_observations(a->engine), *other = engine_observations(b->engine);
+    struct observation_queue *one = engine_observations(a->engine),
+                             *other = engine_observations(b->engine);
 
     cr_assert_eq(one->count, other->count);
     for (uint32_t i = 0; i < one->count; i++) {
@@ -54,8 +55,8 @@ static void same_outbox(struct bench *a, struct bench *b)
     cr_assert_eq(one->count, other->count);
     cr_assert_eq(one->used, other->used);
     for (uint32_t i = 0; i < one->count; i++)
-        cr_assert_arr_eq(one->memory + one->frames[i].offset, other->memory + other->frames[i].offset,
-                         one->frames[i].bytes);
+        cr_assert_arr_eq(one->memory + one->frames[i].offset,
+                         other->memory + other->frames[i].offset, one->frames[i].bytes);
     one->count = one->used = other->count = other->used = 0;
 }
 
@@ -106,9 +107,9 @@ void twins_remember_alike(const struct bench *one, const struct bench *other)
     same_tags(&a->asked, &b->asked);
     same_tags(&a->stray, &b->stray);
     cr_assert(memcmp(a->proofs.slots, b->proofs.slots, PROOFS * sizeof(a->proofs.slots[0])) == 0);
-    cr_assert(memcmp(a->served.slots, b->served.slots, (a->served.mask + 1) * sizeof(a->served.slots[0])) ==
-              0);
+    cr_assert(memcmp(a->served.slots, b->served.slots,
+                     (a->served.mask + 1) * sizeof(a->served.slots[0])) == 0);
     cr_assert_eq(a->sources.aside_until_us, b->sources.aside_until_us);
-    cr_assert(memcmp(a->sources.slots, b->sources.slots, a->sources.count * sizeof(a->sources.slots[0])) ==
-              0);
+    cr_assert(memcmp(a->sources.slots, b->sources.slots,
+                     a->sources.count * sizeof(a->sources.slots[0])) == 0);
 }

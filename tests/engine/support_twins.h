@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * support_twins.h - compares two engines that were told the same, each in its own way: a short one and the general one.
+ * support_twins.h - compares two engines that were told the same, each in its own way: a short one
+ * and the general one.
  */
 #ifndef SYNWARD_TESTS_ENGINE_SUPPORT_TWINS_H
 #define SYNWARD_TESTS_ENGINE_SUPPORT_TWINS_H
 
 #include "tests/engine/support_engine.h"
 
-/* Counters, servers, how much is remembered, and what was observed and sent since the last time, which is taken away. After each frame. */
+/* Counters, servers, how much is remembered, and what was observed and sent since the last time,
+ * which is taken away. After each frame. */
 void twins_alike(struct bench *one, struct bench *other);
 /* Lets so much time pass for both, with engine_tick() as long as there is something to do. */
 void twins_wait(struct bench *one, struct bench *other, uint64_t us);

@@ -101,8 +101,8 @@ Test(corners, no_more_than_the_cap_is_copied)
     uint32_t n = 0;
     const struct observation *o;
     handshake(b, OFFERS, OFFERS);
-    server_says(b, .flags = ".", .seq = Y + 1, .ack = X + 1, .payload = d, .payload_bytes = sizeof(d),
-                .gso_bytes = 1460);
+    server_says(b, .flags = ".", .seq = Y + 1, .ack = X + 1, .payload = d,
+                .payload_bytes = sizeof(d), .gso_bytes = 1460);
     take(b, SIDE_CLIENT);
     while ((o = bench_observed(b)))
         if (o->kind == OBSERVED_DATA)

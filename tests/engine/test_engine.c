@@ -16,7 +16,7 @@ static void drain(struct bench *b)
     engine_observations(b->engine)->count = 0;
 }
 
-/* --- memory --------------------------------------------------------------------------------------------------- */
+/* --- memory ---------------------------------------------------------------------------------- */
 
 Test(engine, defaults)
 {
@@ -71,7 +71,8 @@ static void serve_both(struct bench *b)
     drain(b);
 }
 
-/* The smallest that each table takes. What has no room is passed, dropped or forgotten; nothing is written outside. */
+/* The smallest that each table takes. What has no room is passed, dropped or forgotten; nothing is
+ * written outside. */
 Test(engine, works_at_the_smallest_sizes)
 {
     struct engine_config config;
@@ -117,7 +118,7 @@ Test(engine, table_of_servers_is_full)
     bench_end(b);
 }
 
-/* --- odd input --------------------------------------------------------------------------------------------------- */
+/* --- odd input ------------------------------------------------------------------------------- */
 
 Test(engine, frames_too_short_for_anything_pass)
 {
@@ -126,7 +127,8 @@ Test(engine, frames_too_short_for_anything_pass)
     struct verdict verdict;
 
     for (uint32_t bytes = 0; bytes < 64; bytes++) {
-        engine_input(b->engine, SIDE_CLIENT, buffer, bytes, bytes, sizeof(buffer), b->now_us, &verdict);
+        engine_input(b->engine, SIDE_CLIENT, buffer, bytes, bytes, sizeof(buffer), b->now_us,
+                     &verdict);
         cr_assert_eq(verdict.action, VERDICT_FORWARD);
         cr_assert_eq(verdict.bytes, bytes);
     }
@@ -139,8 +141,8 @@ Test(engine, no_room_for_a_reply)
     struct bench *b = bench_new(SETTING_ATTACK);
 
     client_builds(b, .flags = "S", .seq = X);
-    engine_input(b->engine, SIDE_CLIENT, b->sent.buffer, b->sent.bytes, b->sent.bytes, b->sent.bytes,
-                 b->now_us, &b->verdict);
+    engine_input(b->engine, SIDE_CLIENT, b->sent.buffer, b->sent.bytes, b->sent.bytes,
+                 b->sent.bytes, b->now_us, &b->verdict);
     dropped(b, no_room);
     bench_end(b);
 }
@@ -177,7 +179,7 @@ Test(engine, full_outbox_is_counted)
     bench_end(b);
 }
 
-/* --- asked from outside ----------------------------------------------------------------------------------------------- */
+/* --- asked from outside ---------------------------------------------------------------------- */
 
 Test(engine, tells_its_flows)
 {
@@ -247,7 +249,8 @@ Test(engine, the_main_threads_word_counts_under_auto_only)
     bench_end(b);
 }
 
-/* The policy is taken away: cookies of the promise are no longer good, a default promise is made. */
+/* The policy is taken away: cookies of the promise are no longer good, a default promise is made.
+ */
 Test(engine, policy_is_withdrawn)
 {
     struct bench *b = bench_new(SETTING_ATTACK);
@@ -282,7 +285,7 @@ Test(engine, opening_outlives_the_attack)
     bench_end(b);
 }
 
-/* --- time ----------------------------------------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------------------ */
 
 Test(engine, an_idle_engine_has_no_deadline)
 {
@@ -291,34 +294,43 @@ Test(engine, an_idle_engine_has_no_deadline)
     cr_assert_eq(engine_next_deadline(b->engine), UINT64_MAX);
     cr_assert_not(engine_tick(b->engine, b->now_us));
     get_cookie(b, OFFERS);
-    cr_assert_eq(engine_next_deadline(b->engine), UINT64_MAX, "a SYN of a service that waits leaves nothing");
+    cr_assert_eq(engine_next_deadline(b->engine), UINT64_MAX,
+                 "a SYN of a service that waits leaves nothing");
     bench_end(b);
 }
 
 #define TALKERS 200
 
-/* One frame of a client or a server that may say anything at any time; now and then it says the right thing. */
+/* One frame of a client or a server that may say anything at any time; now and then it says the
+ * right thing. */
 static void say_something(struct bench *b, struct random *random, uint32_t cookies[TALKERS])
 {
-    static const char *const flags[] = {"S", ".", "P.", "F.", "R", "R.", "S.", "PF.", "", "SF", "SEW", "S.E"};
-    static const char *const options[] = {
-        NULL,    OFFERS,    "mss=1460 sack ts=100/0 nop ws=7", "nop nop ts=9/9", "nop nop blocks=1-2",
-        "mss=9", "hex=0200"};
-    static const char *const payloads[] = {NULL, NULL, REQUEST, USER, GREETING, "GE", "x", "-ERR no\r\n"};
+    static const char *const flags[] = {"S",  ".",   "P.", "F.", "R",   "R.",
+                                        "S.", "PF.", "",   "SF", "SEW", "S.E"};
+    static const char *const options[] = {NULL,
+                                          OFFERS,
+                                          "mss=1460 sack ts=100/0 nop ws=7",
+                                          "nop nop ts=9/9",
+                                          "nop nop blocks=1-2",
+                                          "mss=9",
+                                          "hex=0200"};
+    static const char *const payloads[] = {NULL,     NULL, REQUEST, USER,
+                                           GREETING, "GE", "x",     "-ERR no\r\n"};
     enum side from = random_below(random, 2) ? SIDE_CLIENT : SIDE_SERVER;
     uint32_t talker = random_below(random, TALKERS), *c = &cookies[talker];
     uint32_t base = from == SIDE_CLIENT ? X : Y, peer = from == SIDE_CLIENT ? *c : X;
 
     bench_client(b, (uint16_t)(1 + talker));
     b->server = talker % 2 ? HTTP : POP3;
-    bench_build(b, from,
-                (struct frame_words){
-                    .flags = flags[random_below(random, sizeof(flags) / sizeof(flags[0]))],
-                    .seq = base + random_below(random, 4) * random_below(random, 12),
-                    .ack = peer + random_below(random, 2) + random_below(random, 2) * GREETING_LENGTH,
-                    .options = options[random_below(random, sizeof(options) / sizeof(options[0]))],
-                    .payload = payloads[random_below(random, sizeof(payloads) / sizeof(payloads[0]))],
-                });
+    bench_build(
+        b, from,
+        (struct frame_words){
+            .flags = flags[random_below(random, sizeof(flags) / sizeof(flags[0]))],
+            .seq = base + random_below(random, 4) * random_below(random, 12),
+            .ack = peer + random_below(random, 2) + random_below(random, 2) * GREETING_LENGTH,
+            .options = options[random_below(random, sizeof(options) / sizeof(options[0]))],
+            .payload = payloads[random_below(random, sizeof(payloads) / sizeof(payloads[0]))],
+        });
     bench_put(b, from);
     for (uint32_t i = 0; i < b->queued; i++) {
         frame_copy(&b->seen, b->queue[i].buffer, b->queue[i].bytes);
@@ -340,7 +352,8 @@ static void behave(struct bench *b, struct random *random)
     if (b->verdict.action == VERDICT_REPLY)
         c = take(b, SIDE_CLIENT)->seq;
     drain(b);
-    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = talker % 2 ? REQUEST : USER);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1,
+                .payload = talker % 2 ? REQUEST : USER);
     drain(b);
     if (random_below(random, 2))
         server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
@@ -363,7 +376,8 @@ static void anything_at_any_time(enum mode_setting setting, int steps)
         if (random_below(&random, 200) == 0)
             bench_wait(b, random_below(&random, 400) * SECOND_US);
         if (random_below(&random, 100) == 0 && setting == SETTING_AUTO)
-            engine_set_setting(b->engine, NULL, random_below(&random, 2) ? SETTING_ATTACK : SETTING_NORMAL,
+            engine_set_setting(b->engine, NULL,
+                               random_below(&random, 2) ? SETTING_ATTACK : SETTING_NORMAL,
                                b->now_us);
         drain(b);
     }
@@ -400,7 +414,8 @@ Test(engine, random_traffic_while_the_mode_changes)
     anything_at_any_time(SETTING_AUTO, 20000);
 }
 
-/* Any byte of a good frame is changed: whatever it is then, nothing is read or written outside, and the frame has one verdict. */
+/* Any byte of a good frame is changed: whatever it is then, nothing is read or written outside, and
+ * the frame has one verdict. */
 Test(engine, mutated_frames)
 {
     struct random random = random_begin("engine");
@@ -420,7 +435,8 @@ Test(engine, mutated_frames)
                                          .options = OFFERS,
                                          .payload = REQUEST});
         for (uint32_t change = 1 + random_below(&random, 3); change > 0; change--)
-            b->sent.buffer[OFFLOAD_BYTES + 12 + random_below(&random, b->sent.bytes - OFFLOAD_BYTES - 12)] =
+            b->sent.buffer[OFFLOAD_BYTES + 12 +
+                           random_below(&random, b->sent.bytes - OFFLOAD_BYTES - 12)] =
                 (uint8_t)random_next(&random);
         if (random_below(&random, 8) == 0)
             b->sent.bytes = OFFLOAD_BYTES + random_below(&random, b->sent.bytes - OFFLOAD_BYTES);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fuzz.h - what the libFuzzer targets share: an assertion that is never compiled out, and a reader of the input as
- * a stream of choices. A stream that has run out gives zeros.
+ * fuzz.h - what the libFuzzer targets share: an assertion that is never compiled out, and a reader
+ * of the input as a stream of choices. A stream that has run out gives zeros.
  */
 #ifndef SYNWARD_TESTS_FUZZ_FUZZ_H
 #define SYNWARD_TESTS_FUZZ_FUZZ_H
@@ -13,12 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FUZZ_ASSERT(what)                                                                                    \
-    do {                                                                                                     \
-        if (!(what)) {                                                                                       \
-            fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #what);                             \
-            abort();                                                                                         \
-        }                                                                                                    \
+#define FUZZ_ASSERT(what)                                                                          \
+    do {                                                                                           \
+        if (!(what)) {                                                                             \
+            fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #what);                   \
+            abort();                                                                               \
+        }                                                                                          \
     } while (0)
 
 struct stream {

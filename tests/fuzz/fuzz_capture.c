@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fuzz_capture.c - the input is a capture file for capture_learn(). What is refused is explained; what was learned of it can be written
- * as a store and read again, and a policy be made of it.
+ * fuzz_capture.c - the input is a capture file for capture_learn(). What is refused is explained;
+ * what was learned of it can be written as a store and read again, and a policy be made of it.
  */
 #include "profiles/capture/capture.h"
 

@@ -2,10 +2,12 @@
 /*
  * fuzz_frame.c - the input is a byte of choices and a frame:
  *
- *      | bit 0: a capture without offload header, bit 1: 100 bytes more on the wire | offload header | frame |
+ *      | bit 0: a capture without offload header, bit 1: 100 bytes more on the wire | offload
+ *      header | frame |
  *
- * Checked: offsets lie inside the frame; every frame_set_*() leaves the view as a new look at the frame gives it, and
- * a right checksum right; a frame taken apart by segment_of_frame() and written again says the same.
+ * Checked: offsets lie inside the frame; every frame_set_*() leaves the view as a new look at the
+ * frame gives it, and a right checksum right; a frame taken apart by segment_of_frame() and written
+ * again says the same.
  */
 #include "engine/tcp/frame.h"
 #include "engine/tcp/segment.h"
@@ -24,7 +26,8 @@ struct copy {
 static enum frame_kind look(const struct copy *copy, struct frame *frame)
 {
     memset(frame, 0xa5, sizeof(*frame));
-    return frame_parse(frame, copy->offload, copy->data, copy->bytes, copy->wire_bytes, copy->bytes);
+    return frame_parse(frame, copy->offload, copy->data, copy->bytes, copy->wire_bytes,
+                       copy->bytes);
 }
 
 static bool is_whole(const struct frame *frame)
@@ -120,13 +123,15 @@ static void edit(const struct copy *copy, struct frame *frame)
     frame_limit_gso(frame, (uint16_t)value);
 }
 
-static void check_written(const struct frame *was, const struct segment *segment, const struct frame *is)
+static void check_written(const struct frame *was, const struct segment *segment,
+                          const struct frame *is)
 {
     FUZZ_ASSERT(is->kind == FRAME_TCP && frame_checksum_right(is));
     FUZZ_ASSERT(is->l3 == was->l3 && memcmp(is->data, was->data, is->l3) == 0);
     FUZZ_ASSERT(is->ip_version == was->ip_version && frame_ttl(is) == frame_ttl(was));
     FUZZ_ASSERT(frame_tos(is) == frame_tos(was) && frame_df(is) == frame_df(was));
-    FUZZ_ASSERT(frame_ip_id(is) == frame_ip_id(was) && frame_flow_label(is) == frame_flow_label(was));
+    FUZZ_ASSERT(frame_ip_id(is) == frame_ip_id(was) &&
+                frame_flow_label(is) == frame_flow_label(was));
     check_same_ends(is, was);
     FUZZ_ASSERT(is->seq == was->seq);
     FUZZ_ASSERT(is->ack == (was->flags & TCP_ACK ? was->ack : 0) && is->flags == was->flags);

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fuzz_greeting.c - a greeting promised, a client greeted with it, and a server that says something else or the same, cut
- * anyhow. The input:
+ * fuzz_greeting.c - a greeting promised, a client greeted with it, and a server that says something
+ * else or the same, cut anyhow. The input:
  *
- *      wire length(2) real at(2) byte    who is there, the promise, and how the real greeting differs from it
- *      kind a(2) b(2) ...                steps: segments of the server's stream, the client's, resets, time
+ *      wire length(2) real at(2) byte    who is there, the promise, and how the real greeting
+ *                                        differs from it
+ *      kind a(2) b(2) ...                steps: segments of the server's stream, the client's,
+ *                                        resets, time
  *
- * The server's stream is one text, so that a segment is an offset and a length of it: repetitions, overlaps, gaps and super-frames
- * come by themselves. The reference is a count of the bytes that came without a gap, and a memcmp() of the two texts. Checked after
- * each step: the engine waits, splices or refuses when the reference does, and tells a refusal from a change; what came to the
- * client is the promise and behind it the server's stream, each byte at its place (so that delta is right), and never while we wait; the
- * server gets the client's bytes at their places, not before it greeted, and no ack beyond what it said; TSval never runs back.
+ * The server's stream is one text, so that a segment is an offset and a length of it: repetitions,
+ * overlaps, gaps and super-frames come by themselves. The reference is a count of the bytes that
+ * came without a gap, and a memcmp() of the two texts. Checked after each step: the engine waits,
+ * splices or refuses when the reference does, and tells a refusal from a change; what came to the
+ * client is the promise and behind it the server's stream, each byte at its place (so that delta is
+ * right), and never while we wait; the server gets the client's bytes at their places, not before
+ * it greeted, and no ack beyond what it said; TSval never runs back.
  */
 #include "engine/base/bytes.h"
 #include "engine/engine.h"
@@ -18,12 +22,13 @@
 #include "tests/engine/support_frames.h"
 #include "tests/fuzz/fuzz.h"
 
-#define START_US      1000000000ull
-#define X             1000u       /* the client's ISN */
-#define Y             0xfffffff0u /* the server's: its numbers wrap */
-#define SAID_BYTES    40000u
-#define ASKED_BYTES   4000u
-#define CHANGED_BYTES (GREETING_BYTES_MAX + 16) /* what one input may leave changed for the next */
+#define START_US    1000000000ull
+#define X           1000u       /* the client's ISN */
+#define Y           0xfffffff0u /* the server's: its numbers wrap */
+#define SAID_BYTES  40000u
+#define ASKED_BYTES 4000u
+/* What one input may leave changed for the next */
+#define CHANGED_BYTES (GREETING_BYTES_MAX + 16)
 #define STEPS_MAX     80
 #define REQUEST       "USER a\r\n"
 #define LINE_BYTES    512   /* of a POP3 answer, RFC 1939 3 */
@@ -92,7 +97,7 @@ static void prepare(void)
     policy = calloc(1, policy_bytes(1));
 }
 
-/* --- the texts ---------------------------------------------------------------------------------------------------- */
+/* --- the texts ------------------------------------------------------------------------------- */
 
 /* "+OK" and a line of `length` bytes, or the short one. */
 static void promise(const char *server, uint16_t length, bool filled)
@@ -123,7 +128,8 @@ static void promise(const char *server, uint16_t length, bool filled)
     memcpy(entry->now.greeting + bytes - 2, "\r\n", 2);
 }
 
-/* The server's stream: the greeting or one that differs, and behind it bytes that tell their place. */
+/* The server's stream: the greeting or one that differs, and behind it bytes that tell their place.
+ */
 static void choose_stream(struct exchange *exchange, uint8_t real, uint16_t at, uint8_t byte)
 {
     static const char *const others[] = {"-ERR busy\r\n", "-ERR", "+OK other\r\n", "\x16\x03"};
@@ -147,11 +153,12 @@ static bool is_negative(uint32_t end)
 {
     uint32_t bytes = end < JUDGED_BYTES ? end : JUDGED_BYTES;
 
-    return bytes > 4 && memcmp(said, "-ERR", 4) == 0 && strchr(" \r\n", said[4]) != NULL && said[4] != 0 &&
-           memchr(said, '\n', bytes < LINE_BYTES ? bytes : LINE_BYTES) != NULL;
+    return bytes > 4 && memcmp(said, "-ERR", 4) == 0 && strchr(" \r\n", said[4]) != NULL &&
+           said[4] != 0 && memchr(said, '\n', bytes < LINE_BYTES ? bytes : LINE_BYTES) != NULL;
 }
 
-/* Less than a whole line that begins with another word than the promised one: who says so in pieces means a refusal. */
+/* Less than a whole line that begins with another word than the promised one: who says so in pieces
+ * means a refusal. */
 static bool begins_otherwise(uint32_t end)
 {
     size_t length;
@@ -161,7 +168,7 @@ static bool begins_otherwise(uint32_t end)
            memcmp(said, policy->servers[0].now.greeting, word) != 0;
 }
 
-/* --- what comes out ----------------------------------------------------------------------------------------------- */
+/* --- what comes out -------------------------------------------------------------------------- */
 
 static void check_to_client(struct exchange *exchange, const struct frame *frame)
 {
@@ -193,19 +200,21 @@ static void check_to_server(struct exchange *exchange, const struct frame *frame
     }
     FUZZ_ASSERT(frame->flags & TCP_ACK);
     if (exchange->expected == RELEASED)
-        FUZZ_ASSERT(acked >= exchange->greeting_bytes && acked <= exchange->said_end + exchange->fin_said);
+        FUZZ_ASSERT(acked >= exchange->greeting_bytes &&
+                    acked <= exchange->said_end + exchange->fin_said);
     else
         FUZZ_ASSERT(acked == exchange->seen);
 }
 
-static void leave(struct exchange *exchange, enum side to, uint8_t *buffer, uint32_t bytes, bool ours)
+static void leave(struct exchange *exchange, enum side to, uint8_t *buffer, uint32_t bytes,
+                  bool ours)
 {
     struct tcp_options options;
     struct frame frame;
     uint32_t data_bytes = bytes - OFFLOAD_BYTES;
 
-    FUZZ_ASSERT(frame_parse(&frame, (struct offload *)buffer, buffer + OFFLOAD_BYTES, data_bytes, data_bytes,
-                            data_bytes) == FRAME_TCP);
+    FUZZ_ASSERT(frame_parse(&frame, (struct offload *)buffer, buffer + OFFLOAD_BYTES, data_bytes,
+                            data_bytes, data_bytes) == FRAME_TCP);
     if (exchange->damage && !ours)
         return; /* the host drops it */
     FUZZ_ASSERT(frame_checksum_right(&frame));
@@ -218,7 +227,8 @@ static void leave(struct exchange *exchange, enum side to, uint8_t *buffer, uint
     tcp_options_parse(frame_options(&frame), frame.options_bytes, &options);
     if (!(options.present & OPTION_TIMESTAMPS) || (frame.flags & TCP_RST) || exchange->syn_again)
         return;
-    FUZZ_ASSERT(exchange->newest_tsval[to] == 0 || !seq_before(options.tsval, exchange->newest_tsval[to]));
+    FUZZ_ASSERT(exchange->newest_tsval[to] == 0 ||
+                !seq_before(options.tsval, exchange->newest_tsval[to]));
     exchange->newest_tsval[to] = options.tsval;
 }
 
@@ -240,7 +250,8 @@ static void empty_outbox(struct exchange *exchange)
     queue->count = 0;
 }
 
-/* The frame as it is in the engine's words: from `from`, with timestamps where the connection has them. */
+/* The frame as it is in the engine's words: from `from`, with timestamps where the connection has
+ * them. */
 static void put(struct exchange *exchange, enum side from, struct frame_words words)
 {
     static struct test_frame frame;
@@ -255,7 +266,8 @@ static void put(struct exchange *exchange, enum side from, struct frame_words wo
     if (words.options == NULL && (exchange->wire & WIRE_STAMPS)) {
         uint32_t *clock = from == SIDE_CLIENT ? &exchange->client_clock : &exchange->server_clock;
 
-        snprintf(stamps, sizeof(stamps), "nop nop ts=%u/%u", ++*clock, exchange->newest_tsval[from]);
+        snprintf(stamps, sizeof(stamps), "nop nop ts=%u/%u", ++*clock,
+                 exchange->newest_tsval[from]);
         words.options = stamps;
     }
     frame_write(&frame, &words);
@@ -263,8 +275,8 @@ static void put(struct exchange *exchange, enum side from, struct frame_words wo
         frame.buffer[frame.bytes - 1] ^= 0x55;
     else
         exchange->damage = false;
-    engine_input(exchange->engine, from, frame.buffer, frame.bytes, frame.bytes, sizeof(frame.buffer),
-                 exchange->now_us, &verdict);
+    engine_input(exchange->engine, from, frame.buffer, frame.bytes, frame.bytes,
+                 sizeof(frame.buffer), exchange->now_us, &verdict);
     if (verdict.action == VERDICT_REPLY)
         leave(exchange, from, frame.buffer, verdict.bytes, true);
     /* Of our own what goes with a verdict was caused by it, but goes out behind it. */
@@ -273,7 +285,7 @@ static void put(struct exchange *exchange, enum side from, struct frame_words wo
     empty_outbox(exchange);
 }
 
-/* --- steps -------------------------------------------------------------------------------------------------------- */
+/* --- steps ----------------------------------------------------------------------------------- */
 
 static enum flow_state state_of(const struct exchange *exchange, const struct flow **flow)
 {
@@ -344,9 +356,11 @@ static void say(struct exchange *exchange, uint8_t kind, uint32_t at, uint32_t b
                              .ack = X + 1,
                              .payload = bytes ? said + at : NULL,
                              .payload_bytes = bytes});
-    FUZZ_ASSERT((unequal_seen > unequal_before) == (before == WAITING && exchange->expected == REFUSED));
+    FUZZ_ASSERT((unequal_seen > unequal_before) ==
+                (before == WAITING && exchange->expected == REFUSED));
     if (unequal_seen > unequal_before)
-        FUZZ_ASSERT(unequal_negative == (fin || is_negative(at + bytes) || begins_otherwise(at + bytes)));
+        FUZZ_ASSERT(unequal_negative ==
+                    (fin || is_negative(at + bytes) || begins_otherwise(at + bytes)));
 }
 
 static void ask(struct exchange *exchange, uint8_t kind, uint32_t at, uint32_t bytes)
@@ -396,7 +410,8 @@ static void take_step(struct exchange *exchange, struct stream *stream)
         say(exchange, kind, a % 4096, b);
         break;
     case SAY_NEXT:
-        say(exchange, kind, exchange->seen - (a % 8 < exchange->seen ? a % 8 : exchange->seen), b % 2048);
+        say(exchange, kind, exchange->seen - (a % 8 < exchange->seen ? a % 8 : exchange->seen),
+            b % 2048);
         break;
     case SAY_END:
         say(exchange, kind, exchange->said_end, b % 4096);
@@ -420,15 +435,16 @@ static void take_step(struct exchange *exchange, struct stream *stream)
             (struct frame_words){.flags = "S.",
                                  .seq = Y,
                                  .ack = X + 1,
-                                 .options = exchange->wire & WIRE_STAMPS ? "mss=1460 sack ts=1000/1 nop ws=7"
-                                                                         : "mss=1460 nop nop sack nop ws=7"});
+                                 .options = exchange->wire & WIRE_STAMPS
+                                                ? "mss=1460 sack ts=1000/1 nop ws=7"
+                                                : "mss=1460 nop nop sack nop ws=7"});
         break;
     }
     exchange->syn_again = false;
     check_expected(exchange);
 }
 
-/* --- up to the server's SYN-ACK ----------------------------------------------------------------------------------- */
+/* --- up to the server's SYN-ACK -------------------------------------------------------------- */
 
 static void open_connection(struct exchange *exchange)
 {
@@ -443,7 +459,8 @@ static void open_connection(struct exchange *exchange)
     exchange->client_clock = 1;
     exchange->server_clock = 1000;
     if (exchange->wire & WIRE_ACKED)
-        put(exchange, SIDE_CLIENT, (struct frame_words){.flags = ".", .seq = X + 1, .ack = exchange->c + 1});
+        put(exchange, SIDE_CLIENT,
+            (struct frame_words){.flags = ".", .seq = X + 1, .ack = exchange->c + 1});
     exchange->asked_end = strlen(REQUEST);
     put(exchange, SIDE_CLIENT,
         (struct frame_words){.flags = "P.",
@@ -469,8 +486,10 @@ static void begin(struct exchange *exchange, struct stream *stream)
 
     exchange->now_us = START_US;
     exchange->wire = take_u8(stream);
-    exchange->ends[SIDE_CLIENT] = exchange->wire & WIRE_IPV6 ? "[2001:db8:1::7]:40000" : "198.51.100.7:40000";
-    exchange->ends[SIDE_SERVER] = exchange->wire & WIRE_IPV6 ? "[2001:db8::1]:110" : "192.0.2.1:110";
+    exchange->ends[SIDE_CLIENT] =
+        exchange->wire & WIRE_IPV6 ? "[2001:db8:1::7]:40000" : "198.51.100.7:40000";
+    exchange->ends[SIDE_SERVER] =
+        exchange->wire & WIRE_IPV6 ? "[2001:db8::1]:110" : "192.0.2.1:110";
     exchange->key = flow_of(exchange->ends[SIDE_CLIENT], exchange->ends[SIDE_SERVER]);
     length = take_u16(stream);
     promise(exchange->ends[SIDE_SERVER], length, exchange->wire & WIRE_FILLED);

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fuzz_requests.c - what the engine and the learner ask the protocols, of data that comes in pieces. The input:
+ * fuzz_requests.c - what the engine and the learner ask the protocols, of data that comes in
+ * pieces. The input:
  *
- *      protocols(3) repeat at cut | data       bits of accepted protocols; the byte before `at` stands there so many times more
+ *      protocols(3) repeat at cut | data       bits of accepted protocols; the byte before `at`
+ *                                              stands there so many times more
  *
- * Checked for each prefix: nothing beyond it is read (it lies in memory of its own), and the answer stays what it was once it was yes or
- * no, for requests, patterns, keywords, greetings and acceptance; keywords once read stay the same, in the one form that names have;
- * what waits for more is never named. A pattern learned of pieces of the
- * data matches each of them. The forms that look random are asked too, with the data's own first bytes for a
- * user hash; no request is one of these and of a known protocol.
+ * Checked for each prefix: nothing beyond it is read (it lies in memory of its own), and the answer
+ * stays what it was once it was yes or no, for requests, patterns, keywords, greetings and
+ * acceptance; keywords once read stay the same, in the one form that names have; what waits for
+ * more is never named. A pattern learned of pieces of the data matches each of them. The forms that
+ * look random are asked too, with the data's own first bytes for a user hash; no request is one of
+ * these and of a known protocol.
  */
 #include "engine/server/policy.h"
 #include "engine/protocols/hidden.h"
@@ -58,7 +61,8 @@ static void ask_greeting(const struct protocol *protocol, const uint8_t *copy, s
     FUZZ_ASSERT(is == GREETING_NOT || is == GREETING_POSITIVE || is == GREETING_NEGATIVE ||
                 is == GREETING_MORE);
     /* Lines alone are anybody's: they are SSH's when its identification follows. */
-    FUZZ_ASSERT(was == GREETING_MORE || is == was || (protocol->id == PROTOCOL_SSH && was == GREETING_NOT));
+    FUZZ_ASSERT(was == GREETING_MORE || is == was ||
+                (protocol->id == PROTOCOL_SSH && was == GREETING_NOT));
     if (is == GREETING_POSITIVE || is == GREETING_NEGATIVE) {
         FUZZ_ASSERT(length > 0 && length <= bytes);
         FUZZ_ASSERT(was != is || length == answers->greeting_bytes[protocol->id]);
@@ -74,16 +78,18 @@ static enum acceptance keep_acceptance(enum acceptance was, enum acceptance is)
     return is;
 }
 
-static void ask_acceptance(const struct protocol *protocol, const struct text *text, const uint8_t *copy,
-                           size_t bytes, struct answers *answers)
+static void ask_acceptance(const struct protocol *protocol, const struct text *text,
+                           const uint8_t *copy, size_t bytes, struct answers *answers)
 {
     enum acceptance *acceptance = &answers->acceptance[protocol->id],
                     *keyword = &answers->keyword_acceptance[protocol->id];
 
     if (protocol->accepts != NULL)
-        *acceptance = keep_acceptance(*acceptance, protocol->accepts(text->bytes, text->cut, copy, bytes));
+        *acceptance =
+            keep_acceptance(*acceptance, protocol->accepts(text->bytes, text->cut, copy, bytes));
     if (protocol->keyword_accepts != NULL)
-        *keyword = keep_acceptance(*keyword, protocol->keyword_accepts(text->bytes, text->cut, copy, bytes));
+        *keyword = keep_acceptance(*keyword,
+                                   protocol->keyword_accepts(text->bytes, text->cut, copy, bytes));
 }
 
 static void check_form(const struct keywords_found *found)
@@ -132,7 +138,8 @@ static void ask_keywords(const struct protocol *protocol, const uint8_t *copy, s
     *before = found;
 }
 
-static void ask_registry(const struct text *text, const uint8_t *copy, size_t bytes, struct answers *answers)
+static void ask_registry(const struct text *text, const uint8_t *copy, size_t bytes,
+                         struct answers *answers)
 {
     enum protocol_id matched;
     enum match request = protocols_check(text->protocols, copy, bytes, &matched), best = MATCH_NO;
@@ -151,12 +158,14 @@ static void ask_registry(const struct text *text, const uint8_t *copy, size_t by
 }
 
 /* A yes to MSE may be taken back where a flight is longer than any. */
-static void ask_hidden(const struct text *text, const uint8_t *copy, size_t bytes, struct answers *answers)
+static void ask_hidden(const struct text *text, const uint8_t *copy, size_t bytes,
+                       struct answers *answers)
 {
     uint8_t user_hash[EDONKEY_HASH_BYTES] = {0};
     enum match obfuscated;
 
-    memcpy(user_hash, text->bytes, text->count < sizeof(user_hash) ? text->count : sizeof(user_hash));
+    memcpy(user_hash, text->bytes,
+           text->count < sizeof(user_hash) ? text->count : sizeof(user_hash));
     if (bytes <= MSE_KEY_BYTES + MSE_PADDING_BYTES)
         answers->encrypted = keep(answers->encrypted, mse_check(copy, bytes));
     else
@@ -216,7 +225,8 @@ static void learn_pattern(struct text *text)
         FUZZ_ASSERT(text->pattern.pairs > 0 && text->pattern.pairs <= PATTERN_PAIRS_MAX);
 }
 
-/* The data, with one byte of it said many times: limits of length lie beyond what an input is long. */
+/* The data, with one byte of it said many times: limits of length lie beyond what an input is long.
+ */
 static size_t spread(struct stream *stream, uint8_t *out)
 {
     size_t times = take_u8(stream) * 150u, at = take_u8(stream), bytes = 0;
@@ -241,7 +251,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     struct text text = {.bytes = all};
     size_t step;
 
-    answers = (struct answers){.request = MATCH_MORE, .pattern = MATCH_MORE, .encrypted = MATCH_MORE};
+    answers =
+        (struct answers){.request = MATCH_MORE, .pattern = MATCH_MORE, .encrypted = MATCH_MORE};
     text.protocols = (uint64_t)take_u8(&stream) << 16;
     text.protocols |= take_u16(&stream);
     text.count = spread(&stream, all);

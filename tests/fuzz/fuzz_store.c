@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fuzz_store.c - the input is a document for store_import_text(). What is refused is explained; what is accepted is
- * written, read again and written once more, and both texts are the same. A policy is compiled from it too.
+ * fuzz_store.c - the input is a document for store_import_text(). What is refused is explained;
+ * what is accepted is written, read again and written once more, and both texts are the same. A
+ * policy is compiled from it too.
  */
 #include "profiles/store/store.h"
 

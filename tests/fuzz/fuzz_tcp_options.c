@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fuzz_tcp_options.c - the input is the option bytes. The reader is compared with a second one, written for this
- * test alone from RFC 9293 3.1, that looks each option up from the front again instead of walking once.
+ * fuzz_tcp_options.c - the input is the option bytes. The reader is compared with a second one,
+ * written for this test alone from RFC 9293 3.1, that looks each option up from the front again
+ * instead of walking once.
  */
 #include "engine/tcp/options.h"
 
 #include "engine/base/bytes.h"
 #include "tests/fuzz/fuzz.h"
 
-/* Offset of the next option behind the one at `at`; 0 where the walk ends there: EOL, bytes used up, or bad. */
+/* Offset of the next option behind the one at `at`; 0 where the walk ends there: EOL, bytes used
+ * up, or bad. */
 static size_t next_option(const uint8_t *data, size_t bytes, size_t at)
 {
     if (at >= bytes || data[at] == TCP_OPT_EOL)

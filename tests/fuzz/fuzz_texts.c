@@ -5,8 +5,8 @@
  *      even    a config file, for config_parse()
  *      odd     a server, for server_selector_parse(), up to the first zero byte
  *
- * What is refused is explained in one line, and nothing is left in the result; a server that is understood is written, read again and
- * the same.
+ * What is refused is explained in one line, and nothing is left in the result; a server that is
+ * understood is written, read again and the same.
  */
 #include "bridge/text/config.h"
 #include "bridge/text/server_text.h"
@@ -49,7 +49,8 @@ static void check_server(const char *text)
     }
     server_to_text(&selector.addr, selector.port, written);
     FUZZ_ASSERT(server_selector_parse(written, &again, &error));
-    FUZZ_ASSERT(memcmp(&selector.addr, &again.addr, sizeof(again.addr)) == 0 && selector.port == again.port);
+    FUZZ_ASSERT(memcmp(&selector.addr, &again.addr, sizeof(again.addr)) == 0 &&
+                selector.port == again.port);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * random_inputs.c FRAMES [SEED [ROUND]] - so many random frames into engines, with the checks of scene.h after each.
+ * random_inputs.c FRAMES [SEED [ROUND]] - so many random frames into engines, with the checks of
+ * scene.h after each.
  *
- * Hosts mostly say what would come next, so that connections open, talk and close in every mode; some of what they say is changed at
- * random, and some frames are random bytes altogether. Time, modes and policies change too. An engine lasts ROUND_FRAMES frames, and
- * each such round depends on the seed and its own number alone: with a ROUND, only that one is played.
+ * Hosts mostly say what would come next, so that connections open, talk and close in every mode;
+ * some of what they say is changed at random, and some frames are random bytes altogether. Time,
+ * modes and policies change too. An engine lasts ROUND_FRAMES frames, and each such round depends
+ * on the seed and its own number alone: with a ROUND, only that one is played.
  *
- * Prints one line at the end. When a check or a sanitizer stops it, the line says which round to play again.
+ * Prints one line at the end. When a check or a sanitizer stops it, the line says which round to
+ * play again.
  */
 #include <inttypes.h>
 #include <sanitizer/common_interface_defs.h>
@@ -267,8 +270,8 @@ static void play_round(uint64_t number, uint64_t frames, struct totals *totals)
 static void say_round(void)
 {
     fprintf(stderr,
-            "random_inputs: stopped in round %" PRIu64 "; to replay: random_inputs %d %" PRIu64 " %" PRIu64
-            "\n",
+            "random_inputs: stopped in round %" PRIu64 "; to replay: random_inputs %d %" PRIu64
+            " %" PRIu64 "\n",
             round_number, ROUND_FRAMES, seed, round_number);
 }
 
@@ -301,11 +304,13 @@ int main(int count, char **arguments)
         play_round(number_from(arguments[3]), frames, &totals);
     } else {
         for (uint64_t number = 0; totals.frames < frames; number++)
-            play_round(number, frames - totals.frames < ROUND_FRAMES ? frames - totals.frames : ROUND_FRAMES,
+            play_round(number,
+                       frames - totals.frames < ROUND_FRAMES ? frames - totals.frames
+                                                             : ROUND_FRAMES,
                        &totals);
     }
-    printf("ok random_inputs (%" PRIu64 " frames, %" PRIu64 " answered, %" PRIu64 " passed on, %" PRIu64
-           " connections opened, seed %" PRIu64 ")\n",
+    printf("ok random_inputs (%" PRIu64 " frames, %" PRIu64 " answered, %" PRIu64
+           " passed on, %" PRIu64 " connections opened, seed %" PRIu64 ")\n",
            totals.frames, totals.replies, totals.forwarded, totals.opened, seed);
     return 0;
 }

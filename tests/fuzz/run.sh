@@ -1,11 +1,13 @@
 #!/bin/sh
-# SPDX-License-Identifier: GPL-2.0-or-later
-# run.sh FUZZ SECONDS FRAMES [TARGET...] - runs the fuzz programs that were built into the folder FUZZ, two at a time: targets for SECONDS
-# each (for a third of it those that no frame reaches), and FRAMES random inputs to the engine. A line for each, and at the end
-# "N passed, N failed". Where they are not built for want of clang: one line "skipped".
+# SPDX-License-Identifier: GPL-2.0-or-later run.sh FUZZ SECONDS FRAMES [TARGET...] - runs the fuzz
+# programs that were built into the folder FUZZ, two at a time: targets for SECONDS each (for a
+# third of it those that no frame reaches), and FRAMES random inputs to the engine. A line for each,
+# and at the end "N passed, N failed". Where they are not built for want of clang: one line
+# "skipped".
 #
-# Inputs that failed once are in tests/fuzz/regressions/TARGET and run first, each a test. What was found in a run stays in FUZZ/corpus
-# and is where the next one begins; an input that fails is in FUZZ/crashes, and the line says how to run it again.
+# Inputs that failed once are in tests/fuzz/regressions/TARGET and run first, each a test. What was
+# found in a run stays in FUZZ/corpus and is where the next one begins; an input that fails is in
+# FUZZ/crashes, and the line says how to run it again.
 set -u
 fuzz=$1
 seconds=$2

@@ -25,15 +25,18 @@ struct endpoint {
 
 static const char *const client_text[2][SCENE_CLIENTS] = {
     {"198.51.100.7:40000", "198.51.100.7:40001", "198.51.100.8:40002", "203.0.113.9:40003"},
-    {"[2001:db8:1::7]:40000", "[2001:db8:1::7]:40001", "[2001:db8:2::7]:40002", "[2001:db8:3::7]:40003"},
+    {"[2001:db8:1::7]:40000", "[2001:db8:1::7]:40001", "[2001:db8:2::7]:40002",
+     "[2001:db8:3::7]:40003"},
 };
-/* HTTP, HTTP, POP3, POP3, opened at the cookie, opened at data behind the cookie, never protected, not known. */
+/* HTTP, HTTP, POP3, POP3, opened at the cookie, opened at data behind the cookie, never protected,
+ * not known. */
 static const char *const server_text[SCENE_SERVERS] = {
     "192.0.2.1:80", "[2001:db8::1]:80", "192.0.2.1:110", "[2001:db8::1]:110",
     "192.0.2.1:25", "[2001:db8::1]:26", "192.0.2.1:22",  "192.0.2.1:2000",
 };
 
-/* The fourth and the fifth depend on what the talker knows: timestamps, and a SACK block near what it has got. */
+/* The fourth and the fifth depend on what the talker knows: timestamps, and a SACK block near what
+ * it has got. */
 #define OPTIONS_STAMPS 4
 #define OPTIONS_BLOCK  5
 static const char *const option_text[16] = {
@@ -70,7 +73,7 @@ static struct engine_config config;
 static uint8_t *memory;
 static struct policy *policies[POLICIES];
 
-/* --- engine and policies ------------------------------------------------------------------------------------------ */
+/* --- engine and policies --------------------------------------------------------------------- */
 
 static void small_tables(void)
 {
@@ -148,12 +151,13 @@ static struct server_policy in_vlan(struct server_policy policy, unsigned vlan)
 }
 
 /*
- * The first is the usual one, with the first server in VLANs too; the second promises anew; of the third half the servers are
- * gone.
+ * The first is the usual one, with the first server in VLANs too; the second promises anew; of the
+ * third half the servers are gone.
  */
 static struct policy *policy_new(unsigned which)
 {
-    uint32_t plain = which == 2 ? SCENE_SERVERS / 2 : SCENE_SERVERS - 1, count = plain + SCENE_VLANS - 1;
+    uint32_t plain = which == 2 ? SCENE_SERVERS / 2 : SCENE_SERVERS - 1,
+             count = plain + SCENE_VLANS - 1;
     struct policy *policy = calloc(1, policy_bytes(count));
 
     policy->generation = which + 1;
@@ -177,7 +181,8 @@ static void prepare_words(void)
 {
     for (unsigned i = 0; i < SCENE_CLIENTS; i++)
         for (unsigned family = 0; family < 2; family++)
-            endpoint_read(client_text[family][i], &clients[family][i].addr, &clients[family][i].port);
+            endpoint_read(client_text[family][i], &clients[family][i].addr,
+                          &clients[family][i].port);
     for (unsigned i = 0; i < SCENE_SERVERS; i++)
         endpoint_read(server_text[i], &servers[i].addr, &servers[i].port);
     for (unsigned i = 0; i < 16; i++)
@@ -198,7 +203,7 @@ static void prepare(void)
         policies[i] = policy_new(i);
 }
 
-/* --- what comes out ----------------------------------------------------------------------------------------------- */
+/* --- what comes out -------------------------------------------------------------------------- */
 
 /* A frame on its way through the engine, as it came in. */
 struct arrival {
@@ -218,7 +223,8 @@ static size_t index_of(const struct endpoint *endpoints, size_t count, const str
 {
     size_t i = 0;
 
-    while (i < count && (endpoints[i].port != port || memcmp(&endpoints[i].addr, addr, sizeof(*addr)) != 0))
+    while (i < count &&
+           (endpoints[i].port != port || memcmp(&endpoints[i].addr, addr, sizeof(*addr)) != 0))
         i++;
     return i;
 }
@@ -266,8 +272,8 @@ static enum frame_kind look(struct frame *frame, uint8_t *buffer, uint32_t bytes
 {
     uint32_t data_bytes = bytes - OFFLOAD_BYTES;
 
-    return frame_parse(frame, (struct offload *)buffer, buffer + OFFLOAD_BYTES, data_bytes, data_bytes,
-                       data_bytes);
+    return frame_parse(frame, (struct offload *)buffer, buffer + OFFLOAD_BYTES, data_bytes,
+                       data_bytes, data_bytes);
 }
 
 /* `cause`: the frame that it answers; NULL where a tick sent it. */
@@ -333,12 +339,14 @@ static void check_gauges(const struct scene *scene)
     const struct engine *engine = scene->engine;
     const struct counters *counters = &engine->counters;
     const struct opening_pool *pool = &engine->openings;
-    uint64_t held =
-        counters->flows_tracked + counters->flows_pending + counters->flows_spliced + counters->flows_closing;
+    uint64_t held = counters->flows_tracked + counters->flows_pending + counters->flows_spliced +
+                    counters->flows_closing;
 
     /* A gauge that fell below zero is huge. */
-    FUZZ_ASSERT(counters->flows_tracked <= config.flows_max && counters->flows_pending <= config.flows_max);
-    FUZZ_ASSERT(counters->flows_spliced <= config.flows_max && counters->flows_closing <= config.flows_max);
+    FUZZ_ASSERT(counters->flows_tracked <= config.flows_max &&
+                counters->flows_pending <= config.flows_max);
+    FUZZ_ASSERT(counters->flows_spliced <= config.flows_max &&
+                counters->flows_closing <= config.flows_max);
     FUZZ_ASSERT(held <= config.flows_max && held == engine_flows(engine, NULL, 0, scene->now_us));
     FUZZ_ASSERT(openings_taken(pool) <= pool->openings_max);
     FUZZ_ASSERT(pool->holds_touched - pool->free_holds_count <= pool->holds_max);
@@ -346,14 +354,15 @@ static void check_gauges(const struct scene *scene)
     check_servers(engine);
 }
 
-/* --- what a frame did --------------------------------------------------------------------------------------------- */
+/* --- what a frame did ------------------------------------------------------------------------ */
 
 static struct flow *arrival_flow(struct scene *scene, const struct arrival *arrival)
 {
     return flow_find(&scene->engine->flows, &arrival->key);
 }
 
-/* 0xffff where the checksum of an ICMP message is right: summed byte by byte, apart from the engine's own code. */
+/* 0xffff where the checksum of an ICMP message is right: summed byte by byte, apart from the
+ * engine's own code. */
 static uint32_t icmp_sum(const struct frame *frame)
 {
     uint32_t bytes = frame->payload_bytes + ICMP_BYTES, sum = 0;
@@ -384,7 +393,8 @@ static bool has_right_checksum(const struct frame *frame)
 
 static void check_forwarded(struct scene *scene, const struct arrival *arrival, uint8_t *buffer)
 {
-    const struct flow *flow = arrival->frame.kind == FRAME_TCP ? arrival_flow(scene, arrival) : NULL;
+    const struct flow *flow =
+        arrival->frame.kind == FRAME_TCP ? arrival_flow(scene, arrival) : NULL;
     bool spliced = flow != NULL && (flow->flags & FLOW_EDIT);
     struct frame is;
 
@@ -399,12 +409,14 @@ static void check_forwarded(struct scene *scene, const struct arrival *arrival, 
         deliver(scene, &is, side_other(arrival->from), false);
 }
 
-static bool names_cookie(const struct conversation *conversation, uint32_t ack, uint32_t greeting_bytes)
+static bool names_cookie(const struct conversation *conversation, uint32_t ack,
+                         uint32_t greeting_bytes)
 {
     for (unsigned i = 0; i < SCENE_COOKIES; i++) {
         uint32_t wanted = conversation->cookies[i] + 1;
 
-        if (((ack - wanted) & MAC_OF_COOKIE) == 0 || ((ack - wanted - greeting_bytes) & MAC_OF_COOKIE) == 0)
+        if (((ack - wanted) & MAC_OF_COOKIE) == 0 ||
+            ((ack - wanted - greeting_bytes) & MAC_OF_COOKIE) == 0)
             return true;
     }
     return false;
@@ -415,7 +427,8 @@ static void check_proof(struct scene *scene, const struct arrival *arrival, cons
 {
     struct engine *engine = scene->engine;
     struct conversation *conversation = conversation_of(scene, &arrival->key);
-    const struct opening *opening = &engine->openings.openings[flow_cold(&engine->flows, flow)->opening];
+    const struct opening *opening =
+        &engine->openings.openings[flow_cold(&engine->flows, flow)->opening];
     const struct server *server = flow_server(engine, flow);
     enum opening_kind kind = server_opening(server);
     const uint8_t *held = opening_hold(&engine->openings, opening);
@@ -434,7 +447,8 @@ static void check_proof(struct scene *scene, const struct arrival *arrival, cons
 
 static void check_state(struct scene *scene, const struct arrival *arrival)
 {
-    const struct flow *flow = arrival->frame.kind == FRAME_TCP ? arrival_flow(scene, arrival) : NULL;
+    const struct flow *flow =
+        arrival->frame.kind == FRAME_TCP ? arrival_flow(scene, arrival) : NULL;
     bool was_opening = arrival->state == FLOW_OPENING || arrival->state == FLOW_GREETING;
 
     if (flow == NULL || arrival->from != SIDE_CLIENT)
@@ -463,8 +477,8 @@ static void note_arrival(struct scene *scene, struct arrival *arrival, uint8_t *
     key = flow_key_server(&arrival->key);
     server = server_find(&engine->servers, &key);
     flow = arrival_flow(scene, arrival);
-    arrival->damaged =
-        !arrival->right && !(frame->offload->flags & (OFFLOAD_NEEDS_CHECKSUM | OFFLOAD_CHECKSUM_VALID));
+    arrival->damaged = !arrival->right &&
+                       !(frame->offload->flags & (OFFLOAD_NEEDS_CHECKSUM | OFFLOAD_CHECKSUM_VALID));
     arrival->guarded = arrival->from == SIDE_CLIENT && server != NULL && server_protected(server);
     arrival->state = flow != NULL ? flow->state : FLOW_FREE;
 }
@@ -495,7 +509,8 @@ static void check_verdict(struct scene *scene, const struct arrival *arrival, ui
         FUZZ_ASSERT(engine_outbox(scene->engine)->count == 0);
 }
 
-static void input(struct scene *scene, enum side from, const uint8_t *bytes_in, uint32_t bytes, uint32_t room)
+static void input(struct scene *scene, enum side from, const uint8_t *bytes_in, uint32_t bytes,
+                  uint32_t room)
 {
     uint32_t capacity = room > bytes ? room : bytes;
     struct arrival arrival = {.from = from, .bytes_in = bytes_in, .bytes = bytes};
@@ -513,7 +528,7 @@ static void input(struct scene *scene, enum side from, const uint8_t *bytes_in, 
     free(buffer);
 }
 
-/* --- segments ----------------------------------------------------------------------------------------------------- */
+/* --- segments -------------------------------------------------------------------------------- */
 
 /* Two high bits: where to count from; six low bits: how far from there, -32 to 31. */
 static uint32_t number_of(uint8_t choice, const uint32_t from[4])
@@ -532,8 +547,8 @@ static void choose_options(uint8_t choice, const struct talker *talker, uint64_t
     segment->options_bytes = option_lists[choice & 15].count;
     if ((choice & 15) == OPTIONS_STAMPS) {
         segment->options = own;
-        segment->options_bytes =
-            segment_timestamps(own, (uint32_t)(now_us / 1000), talker->peer_tsval + (choice >> 4) * 64u);
+        segment->options_bytes = segment_timestamps(own, (uint32_t)(now_us / 1000),
+                                                    talker->peer_tsval + (choice >> 4) * 64u);
     } else if ((choice & 15) == OPTIONS_BLOCK) {
         memcpy(own, (uint8_t[]){TCP_OPT_NOP, TCP_OPT_NOP, TCP_OPT_SACK, 10}, 4);
         store_be32(own + 4, left);
@@ -543,7 +558,8 @@ static void choose_options(uint8_t choice, const struct talker *talker, uint64_t
     }
 }
 
-/* Low three bits: the text; high four: 0, or so many times 1,200 bytes, in a super-frame where there are more. */
+/* Low three bits: the text; high four: 0, or so many times 1,200 bytes, in a super-frame where
+ * there are more. */
 static void choose_payload(uint8_t choice, bool super, struct segment *segment)
 {
     segment->payload = payloads[choice & 7];
@@ -576,7 +592,8 @@ static void choose_link(struct link_header *link, const struct segment *segment,
     link->length = (uint8_t)(at + 2);
 }
 
-/* As a host's stack leaves it to the card: the checksum field holds the sum of the pseudo header. */
+/* As a host's stack leaves it to the card: the checksum field holds the sum of the pseudo header.
+ */
 static void make_partial(uint8_t *buffer, uint32_t bytes)
 {
     struct offload *offload = (struct offload *)buffer;
@@ -595,7 +612,8 @@ static void make_partial(uint8_t *buffer, uint32_t bytes)
                checksum_fold(checksum_pseudo(&src, &dst, 6, l4_bytes)));
 }
 
-/* The four fields that `who` chooses: bit 0 the side, 1-2 the client, 3-5 the server, 6 a VLAN tag. */
+/* The four fields that `who` chooses: bit 0 the side, 1-2 the client, 3-5 the server, 6 a VLAN tag.
+ */
 struct who {
     enum side from;
     unsigned vlan;
@@ -636,11 +654,13 @@ static uint32_t patch(uint8_t *buffer, uint32_t bytes, struct stream *stream)
     return bytes - (take_u8(stream) & 15);
 }
 
-/* Flags are those of TCP; bit 7 of `who`: patches follow. A window of 255 is closed; an odd one comes with room for an answer. */
+/* Flags are those of TCP; bit 7 of `who`: patches follow. A window of 255 is closed; an odd one
+ * comes with room for an answer. */
 static void say(struct scene *scene, struct stream *stream, uint8_t step)
 {
     static uint8_t buffer[TEST_FRAME_BYTES];
-    uint8_t byte = take_u8(stream), flags = take_u8(stream), seq = take_u8(stream), ack = take_u8(stream);
+    uint8_t byte = take_u8(stream), flags = take_u8(stream), seq = take_u8(stream),
+            ack = take_u8(stream);
     uint8_t options = take_u8(stream), payload = take_u8(stream), window = take_u8(stream), own[12];
     struct who who = who_of(scene, byte, step);
     struct talker *talker = who.talker;
@@ -650,14 +670,16 @@ static void say(struct scene *scene, struct stream *stream, uint8_t step)
 
     segment.flags = flags;
     segment.seq = number_of(seq, (uint32_t[4]){talker->next, talker->peer_ack, 1000, talker->next});
-    segment.ack = number_of(ack, (uint32_t[4]){talker->peer_end, talker->peer_seq, 0, talker->peer_end});
+    segment.ack =
+        number_of(ack, (uint32_t[4]){talker->peer_end, talker->peer_seq, 0, talker->peer_end});
     segment.window = window == 255 ? 0 : (uint16_t)(window << 8 | 1);
     choose_options(options, talker, scene->now_us, &segment, own);
     choose_payload(payload, step & STEP_SUPER, &segment);
     choose_link(&link, &segment, who.vlan);
     bytes = segment_write(buffer, sizeof(buffer), &link, &segment);
     FUZZ_ASSERT(bytes > 0);
-    talker->next = segment.seq + segment.payload_bytes + ((flags & TCP_SYN) != 0) + ((flags & TCP_FIN) != 0);
+    talker->next =
+        segment.seq + segment.payload_bytes + ((flags & TCP_SYN) != 0) + ((flags & TCP_FIN) != 0);
     if ((step & STEP_PARTIAL) && segment.gso_bytes == 0)
         make_partial(buffer, bytes);
     if (step & STEP_DAMAGED)
@@ -667,14 +689,16 @@ static void say(struct scene *scene, struct stream *stream, uint8_t step)
     input(scene, who.from, buffer, bytes, window & 1 ? 2048 : 0);
 }
 
-/* --- ICMP errors -------------------------------------------------------------------------------------------------- */
+/* --- ICMP errors ----------------------------------------------------------------------------- */
 
 struct icmp_kind {
     uint8_t type, code;
 };
 
-/* Makes of a TCP segment whose header and payload are `bytes` long an ICMP message of the same length. */
-static void make_icmp(struct test_frame *frame, struct icmp_kind kind, const uint8_t *quote, uint32_t bytes)
+/* Makes of a TCP segment whose header and payload are `bytes` long an ICMP message of the same
+ * length. */
+static void make_icmp(struct test_frame *frame, struct icmp_kind kind, const uint8_t *quote,
+                      uint32_t bytes)
 {
     uint8_t *ip = frame_data(frame) + frame->view.l3, *icmp = frame_data(frame) + frame->view.l4;
 
@@ -690,7 +714,8 @@ static void make_icmp(struct test_frame *frame, struct icmp_kind kind, const uin
         store_be16(icmp + 2, (uint16_t)~icmp_sum(&frame->view));
 }
 
-/* A router behind `who`'s side complains of a segment that came to that side, or of one that never did. */
+/* A router behind `who`'s side complains of a segment that came to that side, or of one that never
+ * did. */
 static void complain(struct scene *scene, struct stream *stream, uint8_t step)
 {
     static struct test_frame frame;
@@ -698,7 +723,8 @@ static void complain(struct scene *scene, struct stream *stream, uint8_t step)
         {{3, 4}, {3, 1}, {3, 3}, {3, 2}, {11, 0}, {12, 0}, {3, 13}, {4, 0}},
         {{2, 0}, {1, 0}, {1, 4}, {1, 1}, {3, 0}, {4, 0}, {1, 6}, {2, 1}},
     };
-    uint8_t byte = take_u8(stream), kind = take_u8(stream), seq = take_u8(stream), length = take_u8(stream);
+    uint8_t byte = take_u8(stream), kind = take_u8(stream), seq = take_u8(stream),
+            length = take_u8(stream);
     struct who who = who_of(scene, byte, step);
     struct segment segment = segment_between(&who), quoted = segment;
     struct link_header link;
@@ -729,7 +755,7 @@ static void complain(struct scene *scene, struct stream *stream, uint8_t step)
     input(scene, who.from, frame.buffer, frame.bytes, 0);
 }
 
-/* --- other steps -------------------------------------------------------------------------------------------------- */
+/* --- other steps ----------------------------------------------------------------------------- */
 
 static void raw(struct scene *scene, struct stream *stream)
 {
@@ -759,8 +785,8 @@ static void tick(struct scene *scene)
 
 static void wait(struct scene *scene, struct stream *stream)
 {
-    static const uint8_t shifts[4] = {0, 8, 12,
-                                      16}; /* up to 16 ms, 4 s, 67 s, and 18 min: four epochs of the cookie */
+    static const uint8_t shifts[4] = {
+        0, 8, 12, 16}; /* up to 16 ms, 4 s, 67 s, and 18 min: four epochs of the cookie */
     uint16_t time = take_u16(stream);
 
     scene->now_us += (uint64_t)(time & 0x3fff) << shifts[time >> 14];
@@ -778,7 +804,8 @@ static void operator(struct scene *scene, struct stream *stream)
         engine_set_mode(scene->engine, &key, word & 1 ? MODE_ATTACK : MODE_NORMAL,
                         word & 1 ? TRIGGER_SILENT : TRIGGER_NONE, word & 1, scene->now_us);
     else if (server & 128)
-        engine_set_setting(scene->engine, NULL, (enum mode_setting)(SETTING_AUTO + word % 3), scene->now_us);
+        engine_set_setting(scene->engine, NULL, (enum mode_setting)(SETTING_AUTO + word % 3),
+                           scene->now_us);
     else
         engine_set_setting(scene->engine, &key, (enum mode_setting)(word % 4), scene->now_us);
 }
@@ -803,7 +830,8 @@ void scene_step(struct scene *scene, struct stream *stream)
         break;
     case STEP_POLICY:
         which = take_u8(stream) % (POLICIES + 1);
-        engine_adopt_policy(scene->engine, which < POLICIES ? policies[which] : NULL, scene->now_us);
+        engine_adopt_policy(scene->engine, which < POLICIES ? policies[which] : NULL,
+                            scene->now_us);
         break;
     default:
         say(scene, stream, step);

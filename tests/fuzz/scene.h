@@ -1,26 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * scene.h - an engine with small tables between clients and servers that remember what came to them, so that a step can say
- * "the next segment" and need not guess a cookie. fuzz_engine.c takes its steps from libFuzzer, random_inputs.c from a
- * generator.
+ * scene.h - an engine with small tables between clients and servers that remember what came to
+ * them, so that a step can say "the next segment" and need not guess a cookie. fuzz_engine.c takes
+ * its steps from libFuzzer, random_inputs.c from a generator.
  *
  *      step, 1 byte: | segments: 3 super-frame, 2 damage, 1 partial, 0 QinQ | kind, 3 bits |
  *
  *      kind     then
  *      0..2     who flags seq ack options payload window [patches]   a segment; see say()
- *      3        who error seq length                                 an ICMP error about a segment that came before
- *      4        side length(2) bytes                                 a frame as it stands, offload header first
- *      5        time(2): 14 bits << (0, 8, 12 or 16 by the high 2)   microseconds pass; odd: with the ticks that are due
- *      6        server setting                                       setting, or the main thread's mode
+ *      3        who error seq length                                 an ICMP error about a segment
+ *                                                                    that came before
+ *      4        side length(2) bytes                                 a frame as it stands, offload
+ *                                                                    header first
+ *      5        time(2): 14 bits << (0, 8, 12 or 16 by the high 2)   microseconds pass; odd: with
+ *                                                                    the ticks that are due
+ *      6        server setting                                       setting, or the main thread's
+ *                                                                    mode
  *      7        policy                                               another policy, or none
  *
  * Checked after each step, with abort() where it does not hold:
  *
- *      - verdict and outbox stay within their bounds, and every frame of our own is well-formed, of exactly its length, with right
+ *      - verdict and outbox stay within their bounds, and every frame of our own is well-formed, of
+ *      exactly its length, with right
  *        checksums, and of the connection of the frame that caused it;
- *      - what is passed on is of the kind that it came as, right if it was, and untouched unless its connection is spliced;
- *      - a segment with a wrong checksum causes no answer, no opening, and is not held;
- *      - in attack mode a client's segment makes no flow, but an opening whose ack names a cookie that was sent, and whose data may be
+ *      - what is passed on is of the kind that it came as, right if it was, and untouched unless
+ *      its connection is spliced; - a segment with a wrong checksum causes no answer, no opening,
+ *      and is not held; - in attack mode a client's segment makes no flow, but an opening whose ack
+ *      names a cookie that was sent, and whose data may be
  *        a request where requests are checked;
  *      - gauges equal what the tables hold, and no table holds more than it was made for;
  *      - ticks come to an end. scene_end(): after 9,000 s of silence nothing is left.
@@ -65,7 +71,8 @@ struct scene {
     struct conversation conversations[SCENE_CLIENTS][SCENE_SERVERS][SCENE_VLANS];
 };
 
-/* Begins anew: a new engine in attack mode with the usual policy. The scene is the caller's, its engine is shared. */
+/* Begins anew: a new engine in attack mode with the usual policy. The scene is the caller's, its
+ * engine is shared. */
 void scene_begin(struct scene *scene);
 /* Takes one step from the stream. */
 void scene_step(struct scene *scene, struct stream *stream);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * seeds.c FOLDER - writes the first inputs of the fuzz targets to FOLDER/fuzz_NAME/N, so that a run begins behind the
- * first checks: frames, options, handshakes in both modes, and a store with two learned servers.
+ * seeds.c FOLDER - writes the first inputs of the fuzz targets to FOLDER/fuzz_NAME/N, so that a run
+ * begins behind the first checks: frames, options, handshakes in both modes, and a store with two
+ * learned servers.
  */
 #include <json-c/json.h>
 #include <stdio.h>
@@ -44,9 +45,23 @@ static void frame_seeds(void)
     static const struct frame_words words[] = {
         {.flags = "S", .seq = 1000, .options = "mss=1460 sack ts=1/0 nop ws=7"},
         {.flags = "S.EA", .seq = 1, .ack = 2, .options = "mss=1460 nop nop sack"},
-        {.flags = "P.", .seq = 1, .ack = 2, .options = "nop nop ts=1/2", .payload = "GET / HTTP/1.1\r\n\r\n"},
-        {.flags = ".", .seq = 1, .ack = 2, .options = "nop nop blocks=5-9,11-15", .vlan = {5}, .tos = 2},
-        {.flags = "F.", .seq = 1, .ack = 2, .vlan = {7, 5}, .flow_label = 0x12345, .payload = "odd"},
+        {.flags = "P.",
+         .seq = 1,
+         .ack = 2,
+         .options = "nop nop ts=1/2",
+         .payload = "GET / HTTP/1.1\r\n\r\n"},
+        {.flags = ".",
+         .seq = 1,
+         .ack = 2,
+         .options = "nop nop blocks=5-9,11-15",
+         .vlan = {5},
+         .tos = 2},
+        {.flags = "F.",
+         .seq = 1,
+         .ack = 2,
+         .vlan = {7, 5},
+         .flow_label = 0x12345,
+         .payload = "odd"},
         {.flags = "P.W", .seq = 1, .ack = 2, .payload = "0123456789abcdefghi", .gso_bytes = 8},
         {.flags = "R", .seq = 1, .may_fragment = true, .ip_id = 77},
     };
@@ -68,7 +83,8 @@ static void frame_seeds(void)
     }
 }
 
-/* IPv6 with IPv4-mapped addresses on the wire (RFC 4291 2.5.5.2 has them in programs only): also a raw engine step. */
+/* IPv6 with IPv4-mapped addresses on the wire (RFC 4291 2.5.5.2 has them in programs only): also a
+ * raw engine step. */
 static void mapped_seeds(void)
 {
     struct frame_words words = {
@@ -104,8 +120,9 @@ static void option_seeds(void)
 }
 
 /*
- * Steps of scene.h. Each segment is: 0, who, flags, seq, ack, options, payload, window. The engine begins in
- * attack mode. o: number of the options, 1 without and 2 with timestamps on a SYN, 4 behind it, 0 none.
+ * Steps of scene.h. Each segment is: 0, who, flags, seq, ack, options, payload, window. The engine
+ * begins in attack mode. o: number of the options, 1 without and 2 with timestamps on a SYN, 4
+ * behind it, 0 none.
  */
 #define CLIENT(server)         (server) << 3
 #define SERVER(server)         1 | (server) << 3
@@ -118,16 +135,16 @@ static void option_seeds(void)
 #define NORMAL                 6, 128, 1
 #define ATTACK                 6, 128, 2
 #define WAIT                   5, 0x50, 0x01
-#define ENDS(server, o)                                                                                      \
+#define ENDS(server, o)                                                                            \
     FIN(CLIENT(server), o), ACK(SERVER(server), o), FIN(SERVER(server), o), ACK(CLIENT(server), o)
 
 /* Numbers of payloads in scene.c. */
 enum { GET = 1, USER, GET_BEGINS, GET_ENDS, GREETING, NEGATIVE, GET_LARGE = 0x41 };
 
-#define ENGINE_SEED(...)                                                                                     \
-    do {                                                                                                     \
-        static const uint8_t steps[] = {__VA_ARGS__};                                                        \
-        seed("engine", steps, sizeof(steps));                                                                \
+#define ENGINE_SEED(...)                                                                           \
+    do {                                                                                           \
+        static const uint8_t steps[] = {__VA_ARGS__};                                              \
+        seed("engine", steps, sizeof(steps));                                                      \
     } while (0)
 
 static void engine_seeds(void)
@@ -136,30 +153,33 @@ static void engine_seeds(void)
                 DATA(SERVER(0), 4, GET), ENDS(0, 4));
     ENGINE_SEED(SYN(0, 2), ACK(CLIENT(0), 4), DATA(CLIENT(0), 4, GET), SYN_ACK(0, 2),
                 DATA(SERVER(0), 4, GET_LARGE), ACK(CLIENT(0), 4), ENDS(0, 4));
-    ENGINE_SEED(SYN(1, 1), DATA(CLIENT(1), 0, GET_BEGINS), DATA(CLIENT(1), 0, GET_ENDS), SYN_ACK(1, 1),
-                DATA(SERVER(1), 0, GET), RESET(CLIENT(1)), WAIT);
+    ENGINE_SEED(SYN(1, 1), DATA(CLIENT(1), 0, GET_BEGINS), DATA(CLIENT(1), 0, GET_ENDS),
+                SYN_ACK(1, 1), DATA(SERVER(1), 0, GET), RESET(CLIENT(1)), WAIT);
     ENGINE_SEED(SYN(2, 2), ACK(CLIENT(2), 4), DATA(CLIENT(2), 4, USER), SYN_ACK(2, 2),
-                DATA(SERVER(2), 4, GREETING), ACK(CLIENT(2), 4), DATA(SERVER(2), 4, USER), ENDS(2, 4));
+                DATA(SERVER(2), 4, GREETING), ACK(CLIENT(2), 4), DATA(SERVER(2), 4, USER),
+                ENDS(2, 4));
     ENGINE_SEED(SYN(3, 1), ACK(CLIENT(3), 0), WAIT, DATA(CLIENT(3), 0, USER), SYN_ACK(3, 1),
                 DATA(SERVER(3), 0, NEGATIVE), RESET(SERVER(3)));
-    ENGINE_SEED(SYN(4, 1), ACK(CLIENT(4), 0), SYN_ACK(4, 1), DATA(SERVER(4), 0, GREETING), ENDS(4, 0));
-    ENGINE_SEED(SYN(5, 1), ACK(CLIENT(5), 0), DATA(CLIENT(5), 0, GET_LARGE), SYN_ACK(5, 0), ENDS(5, 0),
-                SYN(5, 1));
-    ENGINE_SEED(SYN(0, 1), NORMAL, 7, 1, DATA(CLIENT(0), 0, GET), ATTACK, RESET(SERVER(0)), 7, 2, WAIT,
-                SYN(0, 2), 7, 3);
-    ENGINE_SEED(NORMAL, SYN(7, 1), SYN_ACK(7, 1), SYN(6, 1), ATTACK, SYN(7, 1), ACK(CLIENT(7), 0), 0,
-                SERVER(7), 0x02, 0x80, 0, 1, 0, 250, 0, CLIENT(7), 0x12, 0x80, 0, 1, 0, 250);
+    ENGINE_SEED(SYN(4, 1), ACK(CLIENT(4), 0), SYN_ACK(4, 1), DATA(SERVER(4), 0, GREETING),
+                ENDS(4, 0));
+    ENGINE_SEED(SYN(5, 1), ACK(CLIENT(5), 0), DATA(CLIENT(5), 0, GET_LARGE), SYN_ACK(5, 0),
+                ENDS(5, 0), SYN(5, 1));
+    ENGINE_SEED(SYN(0, 1), NORMAL, 7, 1, DATA(CLIENT(0), 0, GET), ATTACK, RESET(SERVER(0)), 7, 2,
+                WAIT, SYN(0, 2), 7, 3);
+    ENGINE_SEED(NORMAL, SYN(7, 1), SYN_ACK(7, 1), SYN(6, 1), ATTACK, SYN(7, 1), ACK(CLIENT(7), 0),
+                0, SERVER(7), 0x02, 0x80, 0, 1, 0, 250, 0, CLIENT(7), 0x12, 0x80, 0, 1, 0, 250);
 }
 
 /*
- * One of each for every kind of service: a connection from SYN to FIN with its options, and what befalls it meanwhile.
+ * One of each for every kind of service: a connection from SYN to FIN with its options, and what
+ * befalls it meanwhile.
  */
-#define STAMPED_HTTP(then)                                                                                   \
-    SYN(0, 2), ACK(CLIENT(0), 4), DATA(CLIENT(0), 4, GET), SYN_ACK(0, 2), DATA(SERVER(0), 4, GET), then,     \
-        ENDS(0, 4)
-#define GREETED(then)                                                                                        \
-    SYN(2, 2), ACK(CLIENT(2), 4), DATA(CLIENT(2), 4, USER), SYN_ACK(2, 2), DATA(SERVER(2), 4, GREETING),     \
-        then, ENDS(2, 4)
+#define STAMPED_HTTP(then)                                                                         \
+    SYN(0, 2), ACK(CLIENT(0), 4), DATA(CLIENT(0), 4, GET), SYN_ACK(0, 2), DATA(SERVER(0), 4, GET), \
+        then, ENDS(0, 4)
+#define GREETED(then)                                                                              \
+    SYN(2, 2), ACK(CLIENT(2), 4), DATA(CLIENT(2), 4, USER), SYN_ACK(2, 2),                         \
+        DATA(SERVER(2), 4, GREETING), then, ENDS(2, 4)
 /* ICMP: 3, who, kind, sequence number, length of the quote. */
 #define TOO_BIG(side)     3, side, 0, 0, 12
 #define UNREACHABLE(side) 3, side, 10, 0, 12
@@ -176,34 +196,38 @@ static void deep_engine_seeds(void)
                 ACK(CLIENT(2), 4), WAIT, WAIT, ACK(CLIENT(2), 4), DATA(SERVER(2), 4, GREETING),
                 FIN(CLIENT(2), 4), RESET(SERVER(2)));
     ENGINE_SEED(SYN(2, 1), FIN(CLIENT(2), 0), ACK(CLIENT(2), 0));
-    ENGINE_SEED(SYN(0, 1), 0, CLIENT(0), 0x10, 0x3f, 0, 0, 0, 250, DATA(CLIENT(0), 0, GET_BEGINS), WAIT,
-                DATA(CLIENT(0), 0, GET_BEGINS), WAIT, WAIT, WAIT, WAIT);
+    ENGINE_SEED(SYN(0, 1), 0, CLIENT(0), 0x10, 0x3f, 0, 0, 0, 250, DATA(CLIENT(0), 0, GET_BEGINS),
+                WAIT, DATA(CLIENT(0), 0, GET_BEGINS), WAIT, WAIT, WAIT, WAIT);
     ENGINE_SEED(SYN(0, 8), SYN(0, 9), SYN(0, 13), DATA(CLIENT(0), 0, GET), SYN_ACK(0, 3),
                 DATA(CLIENT(0), 5, GET_LARGE));
     ENGINE_SEED(SYN(0, 2), DATA(CLIENT(0), 4, GET), WAIT, WAIT, LONG_WAIT, SYN_ACK(0, 2));
     ENGINE_SEED(SYN(0, 2), POLICY(1), DATA(CLIENT(0), 4, GET), SYN_ACK(0, 2), POLICY(2),
                 DATA(SERVER(0), 4, GET), LONG_WAIT, DATA(CLIENT(0), 4, GET));
-    ENGINE_SEED(SYN(2, 1), ACK(CLIENT(2), 0), POLICY(1), DATA(CLIENT(2), 0, USER), POLICY(0), SYN_ACK(2, 1),
-                DATA(SERVER(2), 0, GREETING));
-    ENGINE_SEED(STAMPED_HTTP(NORMAL), STAMPED_HTTP(ATTACK), SYN(0, 2), ACK(CLIENT(0), 4), RESET(CLIENT(0)));
-    ENGINE_SEED(NORMAL, SYN(3, 1), SYN_ACK(3, 1), ATTACK, ACK(CLIENT(3), 0), DATA(SERVER(3), 0, GREETING),
-                DATA(CLIENT(3), 0, USER), WAIT, SYN(6, 1), SYN_ACK(6, 1), ACK(CLIENT(6), 0));
-    ENGINE_SEED(SYN(4, 2), DATA(CLIENT(4), 4, GET), SYN_ACK(4, 1), SYN(5, 2), DATA(CLIENT(5), 4, GET),
-                SYN_ACK(5, 2), DATA(SERVER(5), 4, 0xf1), 64, CLIENT(5), 0x18, 0, 0, 4, GET, 250);
-    ENGINE_SEED(8, CLIENT(0), 0x02, 0x80, 0, 2, 0, 250, 8, CLIENT(0), 0x18, 0, 0, 4, GET, 250, 8, SERVER(0),
-                0x12, 0x80, 0, 2, 0, 250, 24, SERVER(0), 0x18, 0, 0, 4, GET, 250);
-    ENGINE_SEED(SYN(0, 1), DATA(CLIENT(0), 0, GET), ACK(SERVER(0), 0), ACK(SERVER(0), 0), SYN_ACK(0, 1),
-                RESET(SERVER(0)), DATA(SERVER(0), 0, GET), DATA(CLIENT(0), 0, GET), SYN(0, 1),
-                DATA(CLIENT(0), 0, GET));
+    ENGINE_SEED(SYN(2, 1), ACK(CLIENT(2), 0), POLICY(1), DATA(CLIENT(2), 0, USER), POLICY(0),
+                SYN_ACK(2, 1), DATA(SERVER(2), 0, GREETING));
+    ENGINE_SEED(STAMPED_HTTP(NORMAL), STAMPED_HTTP(ATTACK), SYN(0, 2), ACK(CLIENT(0), 4),
+                RESET(CLIENT(0)));
+    ENGINE_SEED(NORMAL, SYN(3, 1), SYN_ACK(3, 1), ATTACK, ACK(CLIENT(3), 0),
+                DATA(SERVER(3), 0, GREETING), DATA(CLIENT(3), 0, USER), WAIT, SYN(6, 1),
+                SYN_ACK(6, 1), ACK(CLIENT(6), 0));
+    ENGINE_SEED(SYN(4, 2), DATA(CLIENT(4), 4, GET), SYN_ACK(4, 1), SYN(5, 2),
+                DATA(CLIENT(5), 4, GET), SYN_ACK(5, 2), DATA(SERVER(5), 4, 0xf1), 64, CLIENT(5),
+                0x18, 0, 0, 4, GET, 250);
+    ENGINE_SEED(8, CLIENT(0), 0x02, 0x80, 0, 2, 0, 250, 8, CLIENT(0), 0x18, 0, 0, 4, GET, 250, 8,
+                SERVER(0), 0x12, 0x80, 0, 2, 0, 250, 24, SERVER(0), 0x18, 0, 0, 4, GET, 250);
+    ENGINE_SEED(SYN(0, 1), DATA(CLIENT(0), 0, GET), ACK(SERVER(0), 0), ACK(SERVER(0), 0),
+                SYN_ACK(0, 1), RESET(SERVER(0)), DATA(SERVER(0), 0, GET), DATA(CLIENT(0), 0, GET),
+                SYN(0, 1), DATA(CLIENT(0), 0, GET));
     /* As many at once as there is no room for. */
-    ENGINE_SEED(SYN(0, 1), 0, 2, 2, 0x80, 0, 1, 0, 250, 0, 4, 2, 0x80, 0, 1, 0, 250, 0, 6, 2, 0x80, 0, 1, 0,
-                250, DATA(0, 0, GET), DATA(2, 0, GET), DATA(4, 0, GET), DATA(6, 0, GET));
+    ENGINE_SEED(SYN(0, 1), 0, 2, 2, 0x80, 0, 1, 0, 250, 0, 4, 2, 0x80, 0, 1, 0, 250, 0, 6, 2, 0x80,
+                0, 1, 0, 250, DATA(0, 0, GET), DATA(2, 0, GET), DATA(4, 0, GET), DATA(6, 0, GET));
     /* The same request again, when its flow is forgotten. */
-    ENGINE_SEED(SYN(0, 1), DATA(CLIENT(0), 0, GET), SYN_ACK(0, 1), RESET(CLIENT(0)), 5, 0x8f, 0xff, 5, 0xb9,
-                0xff, 5, 0xff, 0xff);
+    ENGINE_SEED(SYN(0, 1), DATA(CLIENT(0), 0, GET), SYN_ACK(0, 1), RESET(CLIENT(0)), 5, 0x8f, 0xff,
+                5, 0xb9, 0xff, 5, 0xff, 0xff);
     ENGINE_SEED(STAMPED_HTTP(DATA(CLIENT(0), 0x95, GET)), SYN(2, 1), WAIT, WAIT, WAIT);
     ENGINE_SEED(GREETED(DATA(CLIENT(2), 0x95, USER)));
-    ENGINE_SEED(SYN(3, 2), DATA(CLIENT(3), 4, USER), SYN_ACK(3, 2), DATA(SERVER(3), 4, 0x30 | GREETING));
+    ENGINE_SEED(SYN(3, 2), DATA(CLIENT(3), 4, USER), SYN_ACK(3, 2),
+                DATA(SERVER(3), 4, 0x30 | GREETING));
     ENGINE_SEED(POLICY(3), SYN(7, 1), SYN_ACK(7, 1), SYN(6, 1), SYN_ACK(6, 1), 6, 7, 3, SYN(7, 1),
                 ACK(CLIENT(7), 0), SYN_ACK(7, 1), DATA(SERVER(7), 0, GREETING));
 }
@@ -213,9 +237,12 @@ static void greeting_seeds(void)
 {
     static const uint8_t cuts[][40] = {
         {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 11},
-        {2, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 5, 1, 0, 2, 0, 9, 37, 0, 0, 0, 0, 2, 0, 0, 5, 0, 35, 0, 8, 0, 20},
-        {10, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 8, 0, 0, 0, 3, 232, 7, 0, 0, 0, 0, 8, 0, 0, 0, 11, 4, 0, 0, 0, 0},
-        {35, 2, 0, 0, 0, 0, 0, 2, 0, 0, 4, 0, 4, 0, 0, 0, 0, 5, 4, 0, 0, 0, 3, 0, 8, 1, 0, 11, 0, 8, 0, 0},
+        {2, 0,  0, 0, 0, 0, 0, 1, 0, 0, 0, 5,  1, 0, 2, 0,
+         9, 37, 0, 0, 0, 0, 2, 0, 0, 5, 0, 35, 0, 8, 0, 20},
+        {10,  0, 0, 0, 0, 0, 0, 0, 0, 3, 0,  8, 0, 0, 0, 3,
+         232, 7, 0, 0, 0, 0, 8, 0, 0, 0, 11, 4, 0, 0, 0, 0},
+        {35, 2, 0, 0, 0, 0, 0, 2, 0, 0, 4, 0,  4, 0, 0, 0,
+         0,  5, 4, 0, 0, 0, 3, 0, 8, 1, 0, 11, 0, 8, 0, 0},
         {1, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 40},
         {0, 0, 0, 1, 0, 5, 'x', 0, 0, 0, 0, 4, 16, 0, 4, 0, 20, 0, 0, 4, 0, 20},
         {20, 0, 0, 0, 0, 0, 0, 14, 0, 0, 0, 0, 6, 0, 0, 0, 0},
@@ -228,9 +255,9 @@ static void greeting_seeds(void)
 /* Bits of protocols, a byte said more often, and what clients and servers begin with. */
 static void request_seeds(void)
 {
-#define TEXT(text)                                                                                           \
-    {                                                                                                        \
-        (text), sizeof(text) - 1                                                                             \
+#define TEXT(text)                                                                                 \
+    {                                                                                              \
+        (text), sizeof(text) - 1                                                                   \
     }
     static const struct {
         const char *bytes;
@@ -277,7 +304,8 @@ static void request_seeds(void)
         TEXT("\xe3\x77\0\0\0\1\x10"),
         TEXT("GET http://me@b.example:80/ HTTP/1.1\r\nHost: a\r\n\r\n"),
         TEXT("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 Not Found\r\n"),
-        TEXT("\x16\3\1\0\x5c\1\0\0\x58\3\3RandomRandomRandomRandomRandom12\0\0\4\x13\1\x13\2\1\0\0\x2b"
+        TEXT("\x16\3\1\0\x5c\1\0\0\x58\3\3RandomRandomRandomRandomRandom12\0\0\4\x13\1\x13\2\1\0\0"
+             "\x2b"
              "\0\0\0\x10\0\x0e\0\0\x0bwww.example\0\x10\0\x13\0\x11\2\x0a\x0a\2h2\x08http/1.1\1x"),
         TEXT("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0\0\0\x11\1\5\0\0\0\1"
              "\x82\x86\x84\x41\x8c\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff"),
@@ -301,7 +329,8 @@ static void request_seeds(void)
 static void text_seeds(void)
 {
     static const char *const texts[] = {
-        "0{\"client\": \"netns:c/sw0\", \"server\": \"tap:sw1\", \"store\": \"/s\", \"control\": \"/c\",\n "
+        "0{\"client\": \"netns:c/sw0\", \"server\": \"tap:sw1\", \"store\": \"/s\", \"control\": "
+        "\"/c\",\n "
         "\"mode\": "
         "\"auto\", \"learn\": \"on\"}\n",
         "0{\"mode\": \"attack\", \"learn\": \"off\"}",
@@ -329,7 +358,8 @@ static void capture_put(struct capture_bytes *file, const void *bytes, uint32_t 
     file->used += count;
 }
 
-static void capture_block(struct capture_bytes *file, uint32_t type, const void *body, uint32_t count)
+static void capture_block(struct capture_bytes *file, uint32_t type, const void *body,
+                          uint32_t count)
 {
     const uint32_t bytes = 12 + ((count + 3) & ~3u);
 
@@ -340,9 +370,10 @@ static void capture_block(struct capture_bytes *file, uint32_t type, const void 
     capture_put(file, &bytes, sizeof(bytes));
 }
 
-/* As one record of a classic file or, with `blocks`, as a pcapng packet of the first or second interface. */
-static void capture_frame(struct capture_bytes *file, bool blocks, uint32_t number, const uint8_t *frame,
-                          uint32_t count)
+/* As one record of a classic file or, with `blocks`, as a pcapng packet of the first or second
+ * interface. */
+static void capture_frame(struct capture_bytes *file, bool blocks, uint32_t number,
+                          const uint8_t *frame, uint32_t count)
 {
     const uint32_t record[4] = {1767225600, number * 1000, count, count};
     uint32_t packet[5 + 64] = {number & 1, 411467, 3150159872u + number * 1000, count, count};
@@ -399,7 +430,8 @@ static void capture_seeds(void)
             words.from = from_client ? "198.51.100.7:40000" : "192.0.2.1:110";
             words.to = from_client ? "192.0.2.1:110" : "198.51.100.7:40000";
             frame_write(&frame, &words);
-            capture_frame(&file, kind & 1, i, frame_data(&frame) + skipped, frame.view.bytes - skipped);
+            capture_frame(&file, kind & 1, i, frame_data(&frame) + skipped,
+                          frame.view.bytes - skipped);
         }
         seed("capture", file.bytes, file.used);
     }
@@ -429,8 +461,8 @@ static void store_seeds(void)
             if (i)
                 profile_greeting(profile, greeting, sizeof(greeting) - 1);
             profile_name(profile, i ? PROTOCOL_POP3 : PROTOCOL_HTTP, NAMED_BY_PROTOCOL);
-            profile_request_accepted(profile, i ? PROTOCOL_POP3 : PROTOCOL_HTTP, (const uint8_t *)requests[i],
-                                     strlen(requests[i]));
+            profile_request_accepted(profile, i ? PROTOCOL_POP3 : PROTOCOL_HTTP,
+                                     (const uint8_t *)requests[i], strlen(requests[i]));
             keyword_set_add(&profile->keywords, i ? KEYWORD_INFO_HASH : KEYWORD_HOST,
                             (const uint8_t *)"0123456789abcdef0123", 20);
         }

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the tests of real programs share: a service, the place where it runs, and the one test that each goes through.
+"""What the tests of real programs share: a service, the place where it runs, and the one test that
+each goes through.
 
     Service(...)    one row of a table: how the program is started, what a session with its own client is, what is to be learned
     Site            what a row's functions get: both namespaces, a folder for each side (/mnt inside the root), programs of the root
     try_service()   learned live in normal mode; then in attack mode the same session, and clients who came for something else
 
-Servers and clients come from build/interop-root (tests/root/make-root.sh). Each row runs in namespaces of its own, all that a program
-writes lies in the lab's folder, and all goes with the lab.
+Servers and clients come from build/interop-root (tests/root/make-root.sh). Each row runs in
+namespaces of its own, all that a program writes lies in the lab's folder, and all goes with the
+lab.
 
-Whether a wrong client reached the server is told by the server's kernel: the connections that it accepted (TcpPassiveOpens).
-"""
+Whether a wrong client reached the server is told by the server's kernel: the connections that it
+accepted (TcpPassiveOpens)."""
 import dataclasses
 import hashlib
 import os
@@ -22,7 +24,18 @@ import typing
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../net"))
 # pylint: disable=wrong-import-position # they lie beside this folder
-from lab import CLIENT4, PROJECT, SERVER4, Failure, Lab, Process, check, check_equal, run, wait_until
+from lab import (
+    CLIENT4,
+    PROJECT,
+    SERVER4,
+    Failure,
+    Lab,
+    Process,
+    check,
+    check_equal,
+    run,
+    wait_until,
+)
 
 ROOT = os.path.join(PROJECT, "build/interop-root")
 ENTER = os.path.join(PROJECT, "tests/root/enter.sh")
@@ -80,7 +93,10 @@ class Site:
         namespace = lab.server if side == "server" else lab.client
 
         def ready():
-            check(process.running(), f"{argv[0]}: {process.errors()} {process.popen.stdout.read() if not process.running() else ''}")
+            check(
+                process.running(),
+                f"{argv[0]}: {process.errors()} {process.popen.stdout.read() if not process.running() else ''}",
+            )
             return namespace.listens(port)
 
         if port:
@@ -92,20 +108,48 @@ class Site:
 
     def program(self, side, *argv, ok=(0,), told="", timeout=60, env=None):
         """Runs a program of the root to its end; what it said, its errors behind the rest."""
-        done = subprocess.run(self.argv(side, *argv), input=told, capture_output=True, text=True, errors="replace", timeout=timeout,
-                              start_new_session=True, env={**os.environ, "HOME": "/mnt", "LC_ALL": "C", **(env or {})})
+        done = subprocess.run(
+            self.argv(side, *argv),
+            input=told,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            start_new_session=True,
+            env={**os.environ, "HOME": "/mnt", "LC_ALL": "C", **(env or {})},
+        )
         said = done.stdout + done.stderr
-        check(done.returncode in ok, f"{' '.join(map(str, argv))}: exit {done.returncode}: {said.strip()[-600:]}")
+        check(
+            done.returncode in ok,
+            f"{' '.join(map(str, argv))}: exit {done.returncode}: {said.strip()[-600:]}",
+        )
         return said
 
     def client(self, *argv, **options):
         return self.program("client", *argv, **options)
 
     def certificate(self, name="tls", owner=0):
-        """A key and a certificate signed by itself, as NAME.key and NAME.crt of the server's folder."""
+        """A key and a certificate signed by itself, as NAME.key and NAME.crt of the server's
+        folder."""
         key, crt = self.path("server", f"{name}.key"), self.path("server", f"{name}.crt")
-        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=a.example.org",
-            "-keyout", key, "-out", crt)
+        run(
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=a.example.org",
+            "-keyout",
+            key,
+            "-out",
+            crt,
+        )
         for path in (key, crt):
             os.chown(path, owner, owner)
         os.chmod(key, 0o600)
@@ -115,13 +159,17 @@ class Site:
 
     def connect(self, port):
         with self.lab.client.inside():
-            return socket.create_connection((SERVER4, port), timeout=10, source_address=(CLIENT4, 0))
+            return socket.create_connection(
+                (SERVER4, port), timeout=10, source_address=(CLIENT4, 0)
+            )
 
 
 @dataclasses.dataclass(frozen=True)
 class Service:
-    """`greeting`: the kind that is to be learned ("a|b": either), None where the client speaks first. `opened`: "check" (the request is checked, and a greeting
-    sent before it, where there is one) or "cookie" (opened after a good cookie, whatever the client then says)."""
+    """`greeting`: the kind that is to be learned ("a|b": either), None where the client speaks
+    first. `opened`: "check" (the request is checked, and a greeting sent before it, where there is
+    one) or "cookie" (opened after a good cookie, whatever the client then says)."""
+
     name: str
     port: int
     protocols: tuple
@@ -129,11 +177,17 @@ class Service:
     session: typing.Callable[[Site], str]
     greeting: typing.Optional[str] = None
     opened: str = "check"
-    after: typing.Optional[typing.Callable[[Site], None]] = None  # what must hold of the server at the end
+    after: typing.Optional[
+        typing.Callable[[Site], None]
+    ] = None  # what must hold of the server at the end
     sessions: int = SESSIONS_ATTACKED
     connections: int = 1  # of one session to this port
-    sessions_first: int = 0  # before it is asked whether that was enough; 0: as many as make 10 connections
-    takes_random: bool = False  # a form of its protocol looks random and cannot be told from other random bytes
+    sessions_first: int = (
+        0  # before it is asked whether that was enough; 0: as many as make 10 connections
+    )
+    takes_random: bool = (
+        False  # a form of its protocol looks random and cannot be told from other random bytes
+    )
     learn_most: int = 30  # sessions, before it is given up
     either_first: bool = False  # clients that speak without waiting: who is seen to be first is a matter of microseconds
 
@@ -142,14 +196,25 @@ def blob(seed, size):
     return random.Random(seed).randbytes(size)
 
 
-CLIENT_HELLO = bytes.fromhex("160301007a010000760303") + blob(1, 32) + bytes.fromhex("20") + blob(2, 32) + bytes.fromhex(
-    "0004130113020100 0029 002b0003020304 000a00040002001d 000d0006000404030804 0010000e000c02683208687474702f312e31")
+CLIENT_HELLO = (
+    bytes.fromhex("160301007a010000760303")
+    + blob(1, 32)
+    + bytes.fromhex("20")
+    + blob(2, 32)
+    + bytes.fromhex(
+        "0004130113020100 0029 002b0003020304 000a00040002001d 000d0006000404030804 0010000e000c02683208687474702f312e31"
+    )
+)
 INFO_HASH = blob(3, 20)
 
 # Name, the protocols for which it is right, the first bytes of such a client.
 FIRST_WORDS = [
     ("HTTP", ("http",), b"GET / HTTP/1.1\r\nHost: a.example.org\r\n\r\n"),
-    ("HTTP/2", ("http2",), b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")),
+    (
+        "HTTP/2",
+        ("http2",),
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000"),
+    ),
     ("TLS", ("tls",), CLIENT_HELLO),
     ("SSH", ("ssh",), b"SSH-2.0-OpenSSH_9.2p1\r\n"),
     ("Telnet", ("telnet",), bytes.fromhex("fffd03fffb18fffb1f")),
@@ -162,10 +227,22 @@ FIRST_WORDS = [
     ("Redis", ("redis",), b"*1\r\n$4\r\nPING\r\n"),
     ("MQTT", ("mqtt",), bytes.fromhex("100d00044d5154540402003c000161")),
     ("RDP", ("rdp",), bytes.fromhex("030000130ee000000000000100080003000000")),
-    ("SMB", ("smb",), bytes.fromhex("00000044fe534d4240000000000000000000000000000000") + bytes(48)),
+    (
+        "SMB",
+        ("smb",),
+        bytes.fromhex("00000044fe534d4240000000000000000000000000000000") + bytes(48),
+    ),
     ("SIP", ("sip",), b"OPTIONS sip:a@example.org SIP/2.0\r\nVia: SIP/2.0/TCP a\r\n\r\n"),
-    ("DNS", ("dns",), bytes.fromhex("001c1234010000010000000000000161076578616d706c6503636f6d0000010001")[:30]),
-    ("BitTorrent", ("bittorrent",), b"\x13BitTorrent protocol" + bytes(8) + INFO_HASH + b"-XX0001-" + blob(4, 12)),
+    (
+        "DNS",
+        ("dns",),
+        bytes.fromhex("001c1234010000010000000000000161076578616d706c6503636f6d0000010001")[:30],
+    ),
+    (
+        "BitTorrent",
+        ("bittorrent",),
+        b"\x13BitTorrent protocol" + bytes(8) + INFO_HASH + b"-XX0001-" + blob(4, 12),
+    ),
     ("eDonkey", ("edonkey",), bytes.fromhex("e3290000000110") + blob(5, 16) + bytes(24)),
     ("Gnutella", ("gnutella",), b"GNUTELLA CONNECT/0.6\r\nUser-Agent: a\r\n\r\n"),
     ("random bytes", ("random",), b"\xa7" + blob(6, 199)),
@@ -173,8 +250,11 @@ FIRST_WORDS = [
 
 
 def say_hello(address, port, words, timeout=5):
-    """A client who says `words` at once: "reset", "closed" or "open" (nothing came in `timeout` seconds)."""
-    with socket.create_connection((address, port), timeout=timeout, source_address=(CLIENT4, 0)) as client:
+    """A client who says `words` at once: "reset", "closed" or "open" (nothing came in `timeout`
+    seconds)."""
+    with socket.create_connection(
+        (address, port), timeout=timeout, source_address=(CLIENT4, 0)
+    ) as client:
         try:
             client.sendall(words)
             while client.recv(4096):
@@ -199,7 +279,9 @@ def learned(site, service):
 
 
 def sessions_first(service):
-    return service.sessions_first or max(SESSIONS_FIRST, -(-CONNECTIONS_FIRST // service.connections))
+    return service.sessions_first or max(
+        SESSIONS_FIRST, -(-CONNECTIONS_FIRST // service.connections)
+    )
 
 
 def learn(site, service):
@@ -223,17 +305,30 @@ def settle(condition, within_s=1.5):
 def check_profile(site, service):
     application = profile_of(site, service)["application"]
     check_equal(application["protocol"], service.protocols[0], "the protocol")
-    check_equal(sorted(application["request"]["protocols"]), sorted(service.protocols), "accepted protocols")
-    first = ("server", "client") if service.either_first else ("server" if service.greeting else "client",)
-    check(application["speaks_first"] in first, f"who speaks first: {application['speaks_first']}, wanted {' or '.join(first)}")
+    check_equal(
+        sorted(application["request"]["protocols"]), sorted(service.protocols), "accepted protocols"
+    )
+    first = (
+        ("server", "client")
+        if service.either_first
+        else ("server" if service.greeting else "client",)
+    )
+    check(
+        application["speaks_first"] in first,
+        f"who speaks first: {application['speaks_first']}, wanted {' or '.join(first)}",
+    )
     if application["speaks_first"] == "server":
-        check(application["greeting"]["kind"] in service.greeting.split("|"), f"the greeting: {application['greeting']}, wanted {service.greeting}")
+        check(
+            application["greeting"]["kind"] in service.greeting.split("|"),
+            f"the greeting: {application['greeting']}, wanted {service.greeting}",
+        )
     else:
         check_equal(application["greeting"], None, "the greeting where clients are first")
 
 
 class Counters:
-    """How far synward's counters, and the connections that the server accepted, have moved since then."""
+    """How far synward's counters, and the connections that the server accepted, have moved since
+    then."""
 
     def __init__(self, site):
         self.site = site
@@ -254,25 +349,44 @@ def compare_sessions(site, service, wanted):
     counters = Counters(site)
     for _ in range(service.sessions):
         got = service.session(site)
-        check(got in wanted, f"a session differs in attack mode: {got!r}, in normal mode {wanted[-1]!r}")
+        check(
+            got in wanted,
+            f"a session differs in attack mode: {got!r}, in normal mode {wanted[-1]!r}",
+        )
     least = service.sessions * service.connections
-    for group, name in [("cookies", "accepted"), ("flows", "opened")] + [("requests", "matched")] * (service.opened == "check"):
-        check(counters.moved(group, name) >= least, f"{group} {name} went up by {counters.moved(group, name)}, wanted {least}; {profile_of(site, service)}")
+    for group, name in [("cookies", "accepted"), ("flows", "opened")] + [
+        ("requests", "matched")
+    ] * (service.opened == "check"):
+        check(
+            counters.moved(group, name) >= least,
+            f"{group} {name} went up by {counters.moved(group, name)}, wanted {least}; {profile_of(site, service)}",
+        )
     if service.opened == "check" and service.greeting and not service.either_first:
-        check(counters.moved("greetings", "sent") >= least, f"{counters.moved('greetings', 'sent')} greetings were sent, wanted {least}")
+        check(
+            counters.moved("greetings", "sent") >= least,
+            f"{counters.moved('greetings', 'sent')} greetings were sent, wanted {least}",
+        )
     for group, name in (("greetings", "unequal"), ("flows", "refused"), ("requests", "mismatched")):
         check_equal(counters.moved(group, name), 0, f"{group} {name}")
 
 
 def wrong_clients(site, service):
-    """Who came for something else is reset, and the server never hears of it. Returns how many there were."""
-    wrong = [(name, words) for name, right_for, words in FIRST_WORDS 
-             if not set(right_for) & {*service.protocols, "random" if service.takes_random else ""}]
+    """Who came for something else is reset, and the server never hears of it. Returns how many
+    there were."""
+    wrong = [
+        (name, words)
+        for name, right_for, words in FIRST_WORDS
+        if not set(right_for) & {*service.protocols, "random" if service.takes_random else ""}
+    ]
     counters = Counters(site)
     with site.lab.client.inside():
         ends = {name: say_hello(SERVER4, service.port, words) for name, words in wrong}
     reached = counters.accepted()
-    check_equal({name: end for name, end in ends.items() if end != "reset"}, {}, "wrong clients who were not reset")
+    check_equal(
+        {name: end for name, end in ends.items() if end != "reset"},
+        {},
+        "wrong clients who were not reset",
+    )
     check_equal(reached, 0, "wrong clients who reached the server")
     check_equal(counters.moved("requests", "mismatched"), len(wrong), "requests mismatched")
     return len(wrong)
@@ -283,7 +397,11 @@ def anybody(site, service):
     counters = Counters(site)
     with site.lab.client.inside():
         say_hello(SERVER4, service.port, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", timeout=1)
-    check_equal((counters.accepted(), counters.moved("cookies", "accepted")), (1, 1), "a client of another protocol, opened by cookie alone")
+    check_equal(
+        (counters.accepted(), counters.moved("cookies", "accepted")),
+        (1, 1),
+        "a client of another protocol, opened by cookie alone",
+    )
     site.lab.flood(service.port, count=2000)
     check_equal(counters.accepted(), 1, "spoofed SYNs that reached the server")
     return "cookie only: who proves an address reaches it, whatever it wants"
@@ -299,7 +417,10 @@ def try_service(service):
             said = learn(site, service)
         else:
             said = [service.session(site) for _ in range(sessions_first(service) + 2)]
-            check(settle(lambda: profile_of(site, service)["evidence"]["requests"] >= 8), f"not learned: {profile_of(site, service)}")
+            check(
+                settle(lambda: profile_of(site, service)["evidence"]["requests"] >= 8),
+                f"not learned: {profile_of(site, service)}",
+            )
         check_profile(site, service)
         learning_s = time.monotonic() - begin
         lab.set_mode("attack", f"{SERVER4}:{service.port}")

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""eMule: an amuled that shares a file in the server's namespace, others that download it, plain and obfuscated.
+"""eMule: an amuled that shares a file in the server's namespace, others that download it, plain and
+obfuscated.
 
-amuled asks nobody before it is in the network: a directory server of a few lines, beside the clients, takes their log-ins and names the
-seed to whoever asks, with its user hash where the connection shall be obfuscated.
-"""
+amuled asks nobody before it is in the network: a directory server of a few lines, beside the
+clients, takes their log-ins and names the seed to whoever asks, with its user hash where the
+connection shall be obfuscated."""
 import contextlib
 import shutil
 import socket
@@ -17,7 +18,14 @@ from lab import check_equal, wait_until
 
 SEED_PORT, DIRECTORY_PORT = 4662, 4661
 SIZE = 300000
-LOGIN, ID_CHANGE, GET_SOURCES, GET_SOURCES_OBFUSCATED, FOUND, FOUND_OBFUSCATED = 0x01, 0x40, 0x19, 0x23, 0x42, 0x44
+LOGIN, ID_CHANGE, GET_SOURCES, GET_SOURCES_OBFUSCATED, FOUND, FOUND_OBFUSCATED = (
+    0x01,
+    0x40,
+    0x19,
+    0x23,
+    0x42,
+    0x44,
+)
 OBFUSCATED = 0x83  # supported, wanted, and the user hash follows
 CONF = """
 [eMule]
@@ -48,9 +56,8 @@ AcceptExternalConnections=1
 ECPassword=5ebe2294ecd0e0f08eab7690d2a6ee69
 ECPort={control}
 ECAddress=127.0.0.1
-"""
-# The list of directory servers: one, of which nothing more is known.
-SERVER_MET = b"\x0e" + struct.pack("<I", 1) + socket.inet_aton(CLIENT4) + struct.pack("<HI", DIRECTORY_PORT, 0)
+"""  # The list of directory servers: one, of which nothing more is known. SERVER_MET = b"\x0e" +
+struct.pack("<I", 1) + socket.inet_aton(CLIENT4) + struct.pack("<HI", DIRECTORY_PORT, 0)
 
 
 class Directory:
@@ -66,7 +73,9 @@ class Directory:
         with contextlib.suppress(OSError):
             while True:
                 connection, address = self.listening.accept()
-                threading.Thread(target=self._serve, args=(connection, socket.inet_aton(address[0])), daemon=True).start()
+                threading.Thread(
+                    target=self._serve, args=(connection, socket.inet_aton(address[0])), daemon=True
+                ).start()
 
     def _serve(self, connection, address):
         with connection, contextlib.suppress(OSError), connection.makefile("rb") as stream:
@@ -80,7 +89,9 @@ class Directory:
         if message[0] == LOGIN:
             return bytes([ID_CHANGE]) + address + bytes(4)
         if message[0] in (GET_SOURCES, GET_SOURCES_OBFUSCATED):
-            seed = message[1:17] + b"\x01" + socket.inet_aton(SERVER4) + struct.pack("<H", SEED_PORT)
+            seed = (
+                message[1:17] + b"\x01" + socket.inet_aton(SERVER4) + struct.pack("<H", SEED_PORT)
+            )
             if self.site.obfuscated_file == message[1:17]:
                 return bytes([FOUND_OBFUSCATED]) + seed + bytes([OBFUSCATED]) + user_hash(self.site)
             return bytes([FOUND]) + seed
@@ -95,8 +106,18 @@ def user_hash(site):
 
 
 def folder_of(site, side, folder, address, number, obfuscated):
-    site.write(side, f"{folder}/amule.conf", CONF.format(nick=folder, folder=folder, address=address, port=SEED_PORT, control=5700 + number,
-                                                         obfuscated=int(obfuscated)))
+    site.write(
+        side,
+        f"{folder}/amule.conf",
+        CONF.format(
+            nick=folder,
+            folder=folder,
+            address=address,
+            port=SEED_PORT,
+            control=5700 + number,
+            obfuscated=int(obfuscated),
+        ),
+    )
     site.write(side, f"{folder}/server.met", SERVER_MET)
     for name in ("Temp", "Incoming"):
         site.folder(side, f"{folder}/{name}")
@@ -113,13 +134,19 @@ def start(site):
     site.obfuscated_file = bytes.fromhex(site.links["obfuscated"].split("|")[4])
     Directory(site)
     site.serve("amuled", "-c", "/mnt/seed", port=SEED_PORT)
-    wait_until(lambda: site.exists("server", "seed/preferences.dat") and site.exists("server", "seed/known.met"), 20, "the seed shares its files")
+    wait_until(
+        lambda: site.exists("server", "seed/preferences.dat")
+        and site.exists("server", "seed/known.met"),
+        20,
+        "the seed shares its files",
+    )
 
 
 def leech(site, kinds):
-    """As many at once, each somebody new with nothing, at an address of its own: who comes with another name from a known one is turned
-    away by the seed. The seed serves them in its own time, so it is enough that one of each kind has
-    the whole file; that it let all of them in is seen in synward's counters."""
+    """As many at once, each somebody new with nothing, at an address of its own: who comes with
+    another name from a known one is turned away by the seed. The seed serves them in its own time,
+    so it is enough that one of each kind has the whole file; that it let all of them in is seen in
+    synward's counters."""
     leechers = []
     for number, kind in enumerate(kinds):
         folder = f"{kind}-{number}"
@@ -140,15 +167,27 @@ def leech(site, kinds):
     for _, _, leecher in leechers:
         leecher.stop(timeout=10)
     for kind, folder in whole.items():
-        check_equal(site.digest("client", f"{folder}/Incoming/{kind}"), site.digest("server", f"seed/Incoming/{kind}"), "the content")
+        check_equal(
+            site.digest("client", f"{folder}/Incoming/{kind}"),
+            site.digest("server", f"seed/Incoming/{kind}"),
+            "the content",
+        )
     return f"{sorted(whole)} whole"
 
 
-# Slots of the seed are given after a minute and more: few sessions, of many clients. The obfuscated ones can be checked once plain ones
-# have been answered with the seed's user hash.
+# Slots of the seed are given after a minute and more: few sessions, of many clients. The obfuscated
+# ones can be checked once plain ones have been answered with the seed's user hash.
 SERVICES = [
-    Service("eMule plain and obfuscated", SEED_PORT, ("edonkey",), start, lambda site: leech(site, ["plain"] * 3 + ["obfuscated"] * 2), connections=5,
-            sessions=1, sessions_first=2),
+    Service(
+        "eMule plain and obfuscated",
+        SEED_PORT,
+        ("edonkey",),
+        start,
+        lambda site: leech(site, ["plain"] * 3 + ["obfuscated"] * 2),
+        connections=5,
+        sessions=1,
+        sessions_first=2,
+    ),
 ]
 
 add_tests(globals(), SERVICES)

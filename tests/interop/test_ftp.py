@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""vsftpd, whose greeting never changes, and pure-ftpd, whose greeting counts users and tells the time. Clients: curl and lftp."""
+"""vsftpd, whose greeting never changes, and pure-ftpd, whose greeting counts users and tells the
+time. Clients: curl and lftp."""
 import contextlib
 
 from interop import CLIENT4, SERVER4, TESTER, Service, add_tests, blob
@@ -57,7 +58,19 @@ def start_vsftpd(site):
 
 def start_pure_ftpd(site):
     files(site)
-    site.serve("/usr/sbin/pure-ftpd", "-S", "21", "-l", "unix", "-H", "-u", "100", "-g", "/mnt/pid", port=21)
+    site.serve(
+        "/usr/sbin/pure-ftpd",
+        "-S",
+        "21",
+        "-l",
+        "unix",
+        "-H",
+        "-u",
+        "100",
+        "-g",
+        "/mnt/pid",
+        port=21,
+    )
 
 
 def curl(site, *options):
@@ -69,12 +82,17 @@ def transfers(site):
     said = curl(site, "--list-only", f"ftp://{SERVER4}/")
     curl(site, "-o", "/mnt/down", f"ftp://{SERVER4}/file")
     curl(site, "--ftp-port", CLIENT4, "-T", "/mnt/up", f"ftp://{SERVER4}/up")
-    check(site.digest("server", "home/up") == site.digest("client", "up"), "what came up was changed")
+    check(
+        site.digest("server", "home/up") == site.digest("client", "up"), "what came up was changed"
+    )
     said += site.digest("client", "down")
     for passive in ("yes", "no"):
         site.write("client", "script", LFTP.format(passive=passive, server=SERVER4))
         said += site.client("lftp", "-f", "/mnt/script", env={"LFTP_HOME": "/mnt/lftp"})
-        check(site.digest("client", "down") == site.digest("client", "up"), "what lftp had back was changed")
+        check(
+            site.digest("client", "down") == site.digest("client", "up"),
+            "what lftp had back was changed",
+        )
     return said
 
 
@@ -102,7 +120,15 @@ def pure_ftpd_session(site):
 
 SERVICES = [
     Service("vsftpd", 21, ("ftp",), start_vsftpd, vsftpd_session, greeting="stable", connections=6),
-    Service("pure-ftpd", 21, ("ftp",), start_pure_ftpd, pure_ftpd_session, greeting="template", connections=5),
+    Service(
+        "pure-ftpd",
+        21,
+        ("ftp",),
+        start_pure_ftpd,
+        pure_ftpd_session,
+        greeting="template",
+        connections=5,
+    ),
 ]
 
 add_tests(globals(), SERVICES)

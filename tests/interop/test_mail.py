@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""dovecot (POP3 with and without APOP, IMAP, STARTTLS, both inside TLS) and exim4, which refuses those who speak before its greeting.
-Clients: curl, openssl s_client, swaks."""
+"""dovecot (POP3 with and without APOP, IMAP, STARTTLS, both inside TLS) and exim4, which refuses
+those who speak before its greeting. Clients: curl, openssl s_client, swaks."""
 import re
 
 from interop import SERVER4, TESTER, Service, add_tests, check_equal
@@ -33,7 +33,8 @@ userdb {{
 """
 MAIL = "From: a@example.org\r\nSubject: one\r\n\r\nThe only message.\r\n"
 
-# Local delivery into one file; no name is looked up, and who speaks early is refused (smtp_enforce_sync, the default).
+# Local delivery into one file; no name is looked up, and who speaks early is refused
+# (smtp_enforce_sync, the default).
 EXIM = """
 primary_hostname = mx.example.org
 {banner}
@@ -82,7 +83,9 @@ def start_dovecot_apop(site):
 
 
 def curl(site, *options):
-    return site.client("curl", "-sS", "--insecure", "--max-time", "20", "--user", "tester:secret", *options)
+    return site.client(
+        "curl", "-sS", "--insecure", "--max-time", "20", "--user", "tester:secret", *options
+    )
 
 
 def fetch_pop3(site, *options, scheme="pop3"):
@@ -92,12 +95,18 @@ def fetch_pop3(site, *options, scheme="pop3"):
 
 def fetch_imap(site, *options, scheme="imap"):
     url = f"{scheme}://{SERVER4}/"
-    said = curl(site, *options, url) + curl(site, *options, url + "INBOX;UID=1") + curl(site, *options, url, "-X", "EXAMINE INBOX")
+    said = (
+        curl(site, *options, url)
+        + curl(site, *options, url + "INBOX;UID=1")
+        + curl(site, *options, url, "-X", "EXAMINE INBOX")
+    )
     return re.sub(r"UIDVALIDITY \d+", "UIDVALIDITY", said)
 
 
 def pop3_session(site):
-    return fetch_pop3(site, "--login-options", "AUTH=PLAIN") + fetch_pop3(site, "--ssl-reqd", "--login-options", "AUTH=PLAIN")
+    return fetch_pop3(site, "--login-options", "AUTH=PLAIN") + fetch_pop3(
+        site, "--ssl-reqd", "--login-options", "AUTH=PLAIN"
+    )
 
 
 def apop_session(site):
@@ -129,8 +138,23 @@ def start_exim_date(site):
 
 
 def smtp_session(site):
-    said = site.client("swaks", "--server", SERVER4, "--from", "a@example.org", "--to", "b@example.org", "--header", "Subject: one", "--body", "text",
-                       "--helo", "client.example.org", "--hide-informational", "--hide-send")
+    said = site.client(
+        "swaks",
+        "--server",
+        SERVER4,
+        "--from",
+        "a@example.org",
+        "--to",
+        "b@example.org",
+        "--header",
+        "Subject: one",
+        "--body",
+        "text",
+        "--helo",
+        "client.example.org",
+        "--hide-informational",
+        "--hide-send",
+    )
     said = re.sub(r"220 .*", "220", said)
     said = re.sub(r"id=\S+", "id=", said)
     return re.sub(r"(?m)^.*(Date|Message-Id):.*$", "", said)
@@ -145,21 +169,81 @@ def nobody_spoke_early(site):
     early.send(b"EHLO client.example.org\r\n")  # it has acknowledged no greeting
     early.wait_reset()
     raw.close()
-    check_equal(site.lab.server.counter("TcpPassiveOpens"), accepted, "early talkers who reached the server")
+    check_equal(
+        site.lab.server.counter("TcpPassiveOpens"), accepted, "early talkers who reached the server"
+    )
     for log in ("log/main", "log/reject"):
         said = site.read("server", log).decode() if site.exists("server", log) else ""
-        check("synchronization error" not in said, f"the server saw a client speak early: {said[-400:]}")
+        check(
+            "synchronization error" not in said,
+            f"the server saw a client speak early: {said[-400:]}",
+        )
     check("<= a@example.org" in site.read("server", "log/main").decode(), "no message arrived")
 
 
 SERVICES = [
-    Service("dovecot POP3, STARTTLS", 110, ("pop3",), start_dovecot, pop3_session, greeting="stable", connections=4),
-    Service("dovecot POP3 with APOP", 110, ("pop3",), start_dovecot_apop, apop_session, greeting="template", opened="cookie", connections=2),
-    Service("dovecot IMAP, STARTTLS", 143, ("imap",), start_dovecot, imap_session, greeting="stable", connections=6),
-    Service("dovecot POP3 inside TLS", 995, ("tls",), start_dovecot, lambda site: fetch_pop3(site, scheme="pop3s"), connections=2),
-    Service("dovecot IMAP inside TLS", 993, ("tls",), start_dovecot, lambda site: fetch_imap(site, scheme="imaps"), connections=3),
-    Service("exim", 25, ("smtp",), start_exim_plain, smtp_session, greeting="stable", after=nobody_spoke_early),
-    Service("exim that tells the time", 25, ("smtp",), start_exim_date, smtp_session, greeting="template", after=nobody_spoke_early),
+    Service(
+        "dovecot POP3, STARTTLS",
+        110,
+        ("pop3",),
+        start_dovecot,
+        pop3_session,
+        greeting="stable",
+        connections=4,
+    ),
+    Service(
+        "dovecot POP3 with APOP",
+        110,
+        ("pop3",),
+        start_dovecot_apop,
+        apop_session,
+        greeting="template",
+        opened="cookie",
+        connections=2,
+    ),
+    Service(
+        "dovecot IMAP, STARTTLS",
+        143,
+        ("imap",),
+        start_dovecot,
+        imap_session,
+        greeting="stable",
+        connections=6,
+    ),
+    Service(
+        "dovecot POP3 inside TLS",
+        995,
+        ("tls",),
+        start_dovecot,
+        lambda site: fetch_pop3(site, scheme="pop3s"),
+        connections=2,
+    ),
+    Service(
+        "dovecot IMAP inside TLS",
+        993,
+        ("tls",),
+        start_dovecot,
+        lambda site: fetch_imap(site, scheme="imaps"),
+        connections=3,
+    ),
+    Service(
+        "exim",
+        25,
+        ("smtp",),
+        start_exim_plain,
+        smtp_session,
+        greeting="stable",
+        after=nobody_spoke_early,
+    ),
+    Service(
+        "exim that tells the time",
+        25,
+        ("smtp",),
+        start_exim_date,
+        smtp_session,
+        greeting="template",
+        after=nobody_spoke_early,
+    ),
 ]
 
 add_tests(globals(), SERVICES)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""OpenSSH and dropbear, servers and clients against each other, with keys; telnetd under inetd, with a real login."""
+"""OpenSSH and dropbear, servers and clients against each other, with keys; telnetd under inetd,
+with a real login."""
 import os
 import select
 import subprocess
@@ -27,7 +28,9 @@ def keys(site):
     """The server's key, which clients know, and the user's, which the server knows: one of each for both families of programs."""
     site.on_server("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/mnt/host_key")
     site.client("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/mnt/key")
-    site.client("dropbearconvert", "openssh", "dropbear", "/mnt/key", "/mnt/key.dropbear", ok=(0, 1))
+    site.client(
+        "dropbearconvert", "openssh", "dropbear", "/mnt/key", "/mnt/key.dropbear", ok=(0, 1)
+    )
     site.client("dropbearkey", "-t", "ed25519", "-f", "/mnt/dbkey")
     public = site.client("dropbearkey", "-y", "-f", "/mnt/dbkey")
     line = next(line for line in public.split("\n") if line.startswith("ssh-ed25519"))
@@ -35,7 +38,9 @@ def keys(site):
     host = site.read("server", "host_key.pub").decode().split()
     site.write("client", ".ssh/known_hosts", f"{SERVER4} {host[0]} {host[1]}\n")
     home = site.folder("server", "home/.ssh", owner=TESTER)
-    site.write("server", "home/.ssh/authorized_keys", site.read("server", "authorized"), 0o600, TESTER)
+    site.write(
+        "server", "home/.ssh/authorized_keys", site.read("server", "authorized"), 0o600, TESTER
+    )
     os.chown(os.path.dirname(home), TESTER, TESTER)
     site.write("client", "up", blob(20, 300000))
 
@@ -43,22 +48,51 @@ def keys(site):
 def start_openssh(site):
     keys(site)
     site.write("server", "sshd_config", SSHD)
-    site.serve("/bin/sh", "-c", "mkdir /run/sshd && exec /usr/sbin/sshd -D -e -f /mnt/sshd_config", port=22)
+    site.serve(
+        "/bin/sh", "-c", "mkdir /run/sshd && exec /usr/sbin/sshd -D -e -f /mnt/sshd_config", port=22
+    )
 
 
 def start_dropbear(site):
     keys(site)
-    site.on_server("dropbearconvert", "openssh", "dropbear", "/mnt/host_key", "/mnt/host_key.dropbear")
-    site.serve("/usr/sbin/dropbear", "-F", "-E", "-r", "/mnt/host_key.dropbear", "-P", "/mnt/pid", "-p", "22", port=22)
+    site.on_server(
+        "dropbearconvert", "openssh", "dropbear", "/mnt/host_key", "/mnt/host_key.dropbear"
+    )
+    site.serve(
+        "/usr/sbin/dropbear",
+        "-F",
+        "-E",
+        "-r",
+        "/mnt/host_key.dropbear",
+        "-P",
+        "/mnt/pid",
+        "-p",
+        "22",
+        port=22,
+    )
 
 
-OPTIONS = ["-F", "none", "-o", "UserKnownHostsFile=/mnt/.ssh/known_hosts", "-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes", "-i", "/mnt/key"]
+OPTIONS = [
+    "-F",
+    "none",
+    "-o",
+    "UserKnownHostsFile=/mnt/.ssh/known_hosts",
+    "-o",
+    "StrictHostKeyChecking=yes",
+    "-o",
+    "BatchMode=yes",
+    "-i",
+    "/mnt/key",
+]
 
 
 def session(site):
-    """A command with input, output and an exit code, by both clients; a file to the server and back."""
+    """A command with input, output and an exit code, by both clients; a file to the server and
+    back."""
     said = site.client("ssh", *OPTIONS, f"tester@{SERVER4}", ASK, told="x" * 5000, ok=(3,))
-    said += site.client("dbclient", "-i", "/mnt/dbkey", f"tester@{SERVER4}", ASK, told="x" * 5000, ok=(3,))
+    said += site.client(
+        "dbclient", "-i", "/mnt/dbkey", f"tester@{SERVER4}", ASK, told="x" * 5000, ok=(3,)
+    )
     return said
 
 
@@ -66,7 +100,9 @@ def copy(site, *protocol):
     """A file to the server and back."""
     site.client("scp", "-q", *protocol, *OPTIONS, "/mnt/up", f"tester@{SERVER4}:up")
     site.client("scp", "-q", *protocol, *OPTIONS, f"tester@{SERVER4}:up", "/mnt/down")
-    check(site.digest("client", "down") == site.digest("client", "up"), "the file came back changed")
+    check(
+        site.digest("client", "down") == site.digest("client", "up"), "the file came back changed"
+    )
     return site.digest("server", "home/up")
 
 
@@ -87,7 +123,8 @@ def start_telnetd(site):
 
 
 def converse(process, exchanges, timeout_s=20):
-    """Answers what a program asks: (what it says, the answer), one after the other; all it said until it ended."""
+    """Answers what a program asks: (what it says, the answer), one after the other; all it said
+    until it ended."""
     said, end = "", time.monotonic() + timeout_s
     output = process.stdout.fileno()
     for wanted, answer in [*exchanges, (None, None)]:
@@ -108,20 +145,53 @@ def converse(process, exchanges, timeout_s=20):
 
 def telnet_session(site):
     """Login by name and password, a command in a terminal, the end."""
-    with subprocess.Popen(site.argv("client", "inetutils-telnet", "-E", SERVER4, TELNET_PORT), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, start_new_session=True, env={**os.environ, "TERM": "vt100"}) as client:
+    with subprocess.Popen(
+        site.argv("client", "inetutils-telnet", "-E", SERVER4, TELNET_PORT),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        env={**os.environ, "TERM": "vt100"},
+    ) as client:
         try:
-            said = converse(client, [("login: ", "tester\n"), ("assword: ", "secret\n"), ("$ ", "echo $((6*7)) $TERM; tty | cut -c1-9\n"),
-                                     ("/dev/pts/", "exit\n")])
+            said = converse(
+                client,
+                [
+                    ("login: ", "tester\n"),
+                    ("assword: ", "secret\n"),
+                    ("$ ", "echo $((6*7)) $TERM; tty | cut -c1-9\n"),
+                    ("/dev/pts/", "exit\n"),
+                ],
+            )
         finally:
             client.kill()
     keep = [line.strip() for line in said.replace("\r", "\n").split("\n")]
-    return "\n".join(line for line in keep if line and not line.startswith(("Last login", "Linux ")))
+    return "\n".join(
+        line for line in keep if line and not line.startswith(("Last login", "Linux "))
+    )
 
 
 SERVICES = [
-    Service("OpenSSH", 22, ("ssh",), start_openssh, openssh_session, greeting="stable", either_first=True, connections=5),
-    Service("dropbear", 22, ("ssh",), start_dropbear, session, greeting="stable", either_first=True, connections=2),
+    Service(
+        "OpenSSH",
+        22,
+        ("ssh",),
+        start_openssh,
+        openssh_session,
+        greeting="stable",
+        either_first=True,
+        connections=5,
+    ),
+    Service(
+        "dropbear",
+        22,
+        ("ssh",),
+        start_dropbear,
+        session,
+        greeting="stable",
+        either_first=True,
+        connections=2,
+    ),
     Service("telnetd", TELNET_PORT, ("telnet",), start_telnetd, telnet_session, greeting="stable"),
 ]
 

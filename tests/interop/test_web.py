@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""nginx: HTTP, HTTPS (HTTP/1.1 and HTTP/2 inside TLS), HTTP/2 without TLS. Clients: curl and nghttp."""
+"""nginx: HTTP, HTTPS (HTTP/1.1 and HTTP/2 inside TLS), HTTP/2 without TLS. Clients: curl and
+nghttp."""
 from interop import SERVER4, Service, add_tests, blob
 
 import runner
@@ -48,7 +49,9 @@ def curl(site, *options):
     answers = [site.client(*common, "-i", f"{url}/{path}") for path in ("", "missing")]
     site.client(*common, "-o", "/mnt/large", f"{url}/large")
     lines = "".join(answers).replace("\r", "").split("\n")
-    return "\n".join(line for line in lines if not line.lower().startswith("date:")) + site.digest("client", "large")
+    return "\n".join(line for line in lines if not line.lower().startswith("date:")) + site.digest(
+        "client", "large"
+    )
 
 
 def http(site):
@@ -56,11 +59,15 @@ def http(site):
 
 
 def https(site):
-    return curl(site, "--http1.1", f"https://{SERVER4}") + curl(site, "--http2", f"https://{SERVER4}")
+    return curl(site, "--http1.1", f"https://{SERVER4}") + curl(
+        site, "--http2", f"https://{SERVER4}"
+    )
 
 
 def http2(site):
-    return curl(site, "--http2-prior-knowledge", f"http://{SERVER4}:8080") + site.client("nghttp", f"http://{SERVER4}:8080/")
+    return curl(site, "--http2-prior-knowledge", f"http://{SERVER4}:8080") + site.client(
+        "nghttp", f"http://{SERVER4}:8080/"
+    )
 
 
 SERVICES = [

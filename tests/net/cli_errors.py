@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every way in which a command can fail: one line on stderr, the right exit code, nothing on stdout, and the machine as before.
+"""Every way in which a command can fail: one line on stderr, the right exit code, nothing on
+stdout, and the machine as before.
 
-Each case is run between two pictures of what it could have harmed: interfaces of both namespaces and of our own, the namespaces, the files of
-the lab's folder with their contents.
-"""
+Each case is run between two pictures of what it could have harmed: interfaces of both namespaces
+and of our own, the namespaces, the files of the lab's folder with their contents."""
 import contextlib
 import json
 import os
@@ -35,7 +35,9 @@ def interfaces(namespace=None):
 
 def picture(lab):
     """What a command that failed must have left alone."""
-    files = {name: contents(os.path.join(lab.folder, name)) for name in sorted(os.listdir(lab.folder))}
+    files = {
+        name: contents(os.path.join(lab.folder, name)) for name in sorted(os.listdir(lab.folder))
+    }
     for noise in [name for name in files if name.endswith(".log")]:
         del files[noise]
     ours = [name for name in interfaces() if name.startswith("swtest")]
@@ -59,8 +61,13 @@ def fails(lab, argv, code, *fragments, before=()):
 
 
 def run_arguments(lab, **other):
-    options = {"client": f"netns:{lab.client.name}/sw0", "server": f"netns:{lab.server.name}/sw1", "store": lab.store,
-               "control": lab.control, **other}
+    options = {
+        "client": f"netns:{lab.client.name}/sw0",
+        "server": f"netns:{lab.server.name}/sw1",
+        "store": lab.store,
+        "control": lab.control,
+        **other,
+    }
     return ["run", *(word for name, value in options.items() for word in (f"--{name}", value))]
 
 
@@ -71,10 +78,26 @@ def write(path, text):
 
 def test_bad_arguments():
     with Lab() as lab:
-        cases = [[], ["statsu"], ["doctor"], ["status", "now"], ["status", "--frob"], ["profiles", "forget", "10.0.0.1"], ["profiles", "x:y"],
-                 ["learn"], ["learn", "perhaps"], ["mode", "calm"], ["run"], ["run", "--client"], run_arguments(lab, mode="calm"),
-                 run_arguments(lab, learn="perhaps"), run_arguments(lab, client="sw0"), run_arguments(lab, client="netns:/sw0"),
-                 run_arguments(lab, client="netns:x/"), run_arguments(lab, client="tap:" + "x" * 40)]
+        cases = [
+            [],
+            ["statsu"],
+            ["doctor"],
+            ["status", "now"],
+            ["status", "--frob"],
+            ["profiles", "forget", "10.0.0.1"],
+            ["profiles", "x:y"],
+            ["learn"],
+            ["learn", "perhaps"],
+            ["mode", "calm"],
+            ["run"],
+            ["run", "--client"],
+            run_arguments(lab, mode="calm"),
+            run_arguments(lab, learn="perhaps"),
+            run_arguments(lab, client="sw0"),
+            run_arguments(lab, client="netns:/sw0"),
+            run_arguments(lab, client="netns:x/"),
+            run_arguments(lab, client="tap:" + "x" * 40),
+        ]
         for argv in cases:
             fails(lab, argv, USAGE)
         return f"{len(cases)} cases"
@@ -82,9 +105,19 @@ def test_bad_arguments():
 
 def test_daemon_not_reachable():
     with Lab() as lab:
-        commands = [["status"], ["profiles"], ["profiles", "10.0.0.1:80"], ["profiles", "export", os.path.join(lab.folder, "out")],
-                    ["profiles", "forget", "10.0.0.1:80"], ["profiles", "set", "10.0.0.1:80", "check=none"], ["learn", "on"],
-                    ["mode"], ["mode", "attack", "10.0.0.1"], ["flows"], ["stats"]]
+        commands = [
+            ["status"],
+            ["profiles"],
+            ["profiles", "10.0.0.1:80"],
+            ["profiles", "export", os.path.join(lab.folder, "out")],
+            ["profiles", "forget", "10.0.0.1:80"],
+            ["profiles", "set", "10.0.0.1:80", "check=none"],
+            ["learn", "on"],
+            ["mode"],
+            ["mode", "attack", "10.0.0.1"],
+            ["flows"],
+            ["stats"],
+        ]
         for argv in commands:
             fails(lab, [*argv, "--control", lab.control], UNREACHABLE, "synward run")
             fails(lab, [*argv, "--json", "--control", lab.control], UNREACHABLE)
@@ -129,13 +162,21 @@ def test_name_taken():
 def test_store_that_does_not_parse():
     with Lab() as lab:
         head = '{"synward": {"version": "0.1.0", "schema": 1},\n "profiles": [\n'
-        bad = [('{"synward": {"version": "0.1.0", "schema": 1},\n "profiles": [}', ":2:"), ("", ":1:"), ("[]", ":1:"), (head, ":"),
-               (head + '  {"server": "nowhere", "port": 80, "vlan": []}]}', ":3:"), ("\x00\x01\x02", ":1:")]
+        bad = [
+            ('{"synward": {"version": "0.1.0", "schema": 1},\n "profiles": [}', ":2:"),
+            ("", ":1:"),
+            ("[]", ":1:"),
+            (head, ":"),
+            (head + '  {"server": "nowhere", "port": 80, "vlan": []}]}', ":3:"),
+            ("\x00\x01\x02", ":1:"),
+        ]
         for text, line in bad:
             write(lab.store, text)
             fails(lab, run_arguments(lab), FAILED, lab.store, line)
             fails(lab, ["profiles", "--store", lab.store], FAILED, lab.store, line)
-            fails(lab, ["learn", "--pcap", "/dev/null", "--store", lab.store], FAILED, lab.store, line)
+            fails(
+                lab, ["learn", "--pcap", "/dev/null", "--store", lab.store], FAILED, lab.store, line
+            )
         return f"{len(bad)} stores"
 
 
@@ -144,7 +185,9 @@ def test_missing_folder():
         missing = os.path.join(lab.folder, "missing")
         fails(lab, run_arguments(lab, store=f"{missing}/profiles.json"), FAILED, missing)
         fails(lab, run_arguments(lab, control=f"{missing}/control.sock"), FAILED, missing)
-        fails(lab, ["learn", "--pcap", "/dev/null", "--store", f"{missing}/p.json"], FAILED, missing)
+        fails(
+            lab, ["learn", "--pcap", "/dev/null", "--store", f"{missing}/p.json"], FAILED, missing
+        )
         fails(lab, ["profiles", "--store", f"{missing}/p.json"], FAILED, missing)
         fails(lab, run_arguments(lab, config=f"{missing}/c.json"), FAILED, missing)
 
@@ -152,7 +195,12 @@ def test_missing_folder():
 def test_config_that_does_not_parse():
     with Lab() as lab:
         path = os.path.join(lab.folder, "config.json")
-        for text, line in (('{\n"mode": "calm"}', ":2:"), ('{"clients": "x"}', ":1:"), ("{", ":1:"), ('{"client":\n7}', ":2:")):
+        for text, line in (
+            ('{\n"mode": "calm"}', ":2:"),
+            ('{"clients": "x"}', ":1:"),
+            ("{", ":1:"),
+            ('{"client":\n7}', ":2:"),
+        ):
             write(path, text)
             fails(lab, ["run", "--config", path], FAILED, path, line)
 
@@ -174,7 +222,14 @@ def test_control_path_is_no_socket():
 def test_socket_in_use():
     with Lab() as lab, Lab() as other:
         lab.start()
-        line = fails(other, run_arguments(other, control=lab.control), FAILED, lab.control, "in use", str(lab.daemon.pid))
+        line = fails(
+            other,
+            run_arguments(other, control=lab.control),
+            FAILED,
+            lab.control,
+            "in use",
+            str(lab.daemon.pid),
+        )
         run(SYNWARD, "status", "--control", lab.control)
         return line.split(": ", 1)[1][:40]
 
@@ -184,7 +239,11 @@ def test_stale_socket_is_replaced():
         with contextlib.closing(socket.socket(socket.AF_UNIX)) as stale:
             stale.bind(lab.control)
         daemon = lab._keep(Process([SYNWARD, *run_arguments(lab)], lab.log("stale")))
-        wait_until(lambda: run(SYNWARD, "status", "--control", lab.control, ok=False).returncode == 0, 10, "the daemon answers")
+        wait_until(
+            lambda: run(SYNWARD, "status", "--control", lab.control, ok=False).returncode == 0,
+            10,
+            "the daemon answers",
+        )
         check_equal(stat.S_IMODE(os.stat(lab.control).st_mode), 0o600, "mode of the socket")
         code, _ = daemon.stop()
         check_equal(code, 0, "exit code")
@@ -199,10 +258,19 @@ def test_socket_of_a_killed_daemon():
         finally:
             first.stop(signal.SIGKILL)
         # The kernel takes the TAPs of a dead process away in its own time.
-        wait_until(lambda: "sw0" not in interfaces(lab.client.name) and "sw1" not in interfaces(lab.server.name), 5, "TAPs gone")
+        wait_until(
+            lambda: "sw0" not in interfaces(lab.client.name)
+            and "sw1" not in interfaces(lab.server.name),
+            5,
+            "TAPs gone",
+        )
         fails(lab, ["status", "--control", lab.control], UNREACHABLE)
         lab._keep(Process([SYNWARD, *run_arguments(lab)], lab.log("second")))
-        wait_until(lambda: run(SYNWARD, "status", "--control", lab.control, ok=False).returncode == 0, 10, "the second answers")
+        wait_until(
+            lambda: run(SYNWARD, "status", "--control", lab.control, ok=False).returncode == 0,
+            10,
+            "the second answers",
+        )
 
 
 def test_unknown_server():
@@ -224,9 +292,24 @@ def test_bad_import_changes_nothing():
         write(path, '{"synward": {"version": "0.1.0", "schema": 1},\n "profiles": [}')
         before = run(SYNWARD, "profiles", "--json", "--control", lab.control)
         fails(lab, ["profiles", "import", path, "--control", lab.control], FAILED, path, ":2:")
-        fails(lab, ["profiles", "import", path + "-missing", "--control", lab.control], FAILED, path)
-        fails(lab, ["profiles", "export", os.path.join(lab.folder, "missing/out"), "--control", lab.control], FAILED, "missing/out")
-        check_equal(run(SYNWARD, "profiles", "--json", "--control", lab.control), before, "profiles")
+        fails(
+            lab, ["profiles", "import", path + "-missing", "--control", lab.control], FAILED, path
+        )
+        fails(
+            lab,
+            [
+                "profiles",
+                "export",
+                os.path.join(lab.folder, "missing/out"),
+                "--control",
+                lab.control,
+            ],
+            FAILED,
+            "missing/out",
+        )
+        check_equal(
+            run(SYNWARD, "profiles", "--json", "--control", lab.control), before, "profiles"
+        )
 
 
 def test_permission_denied():
@@ -234,8 +317,19 @@ def test_permission_denied():
         lab.start()
         shutil.copy(SYNWARD, os.path.join(lab.folder, "synward"))
         os.chmod(lab.folder, 0o755)
-        done = run(*NOBODY, os.path.join(lab.folder, "synward"), "status", "--control", lab.control, ok=False)
-        check_equal((done.returncode, done.stdout), (UNREACHABLE, ""), f"exit code and output ({done.stderr})")
+        done = run(
+            *NOBODY,
+            os.path.join(lab.folder, "synward"),
+            "status",
+            "--control",
+            lab.control,
+            ok=False,
+        )
+        check_equal(
+            (done.returncode, done.stdout),
+            (UNREACHABLE, ""),
+            f"exit code and output ({done.stderr})",
+        )
         check("permission denied: run as root" in done.stderr, done.stderr)
 
 

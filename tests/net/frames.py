@@ -6,8 +6,8 @@
         ...
     seen.frames                             (coming in?, bytes) of all that crossed the card meanwhile, in order
 
-A VLAN tag that the kernel keeps beside the frame is put back where it stands on the wire. Checksums and segmentation that a host
-leaves to its card are not done yet in what that host's own card shows.
+A VLAN tag that the kernel keeps beside the frame is put back where it stands on the wire. Checksums
+and segmentation that a host leaves to its card are not done yet in what that host's own card shows.
 """
 import select
 import socket
@@ -68,7 +68,8 @@ class Wire:
 
 
 class Capture:
-    """All that crosses a card while the block runs. The kernel's buffer holds what the thread has not taken yet."""
+    """All that crosses a card while the block runs. The kernel's buffer holds what the thread has
+    not taken yet."""
 
     def __init__(self, namespace, interface):
         self.wire = Wire(namespace, interface)
@@ -95,7 +96,8 @@ class Capture:
 
 
 def untag(frame):
-    """([(tag type, priority and VLAN ID), ...] with the outermost first, the frame without its tags)."""
+    """([(tag type, priority and VLAN ID), ...] with the outermost first, the frame without its
+    tags)."""
     tags, at = [], 12
     while struct.unpack_from("!H", frame, at)[0] in TAG_TYPES:
         tpid, tci = struct.unpack_from("!HH", frame, at)

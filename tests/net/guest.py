@@ -7,9 +7,9 @@
     guest.program("fetch", "http", SERVER4, 80, count=3)    a program of tests/servers; its JSON object
     guest.stop()                                            as if the plug were pulled
 
-The guest is told, and answers, by its second serial port: a Unix socket of the lab's folder. Its kernel's messages go to a
-file there. QEMU emulates the processor (TCG), so the tests need no /dev/kvm; it dies with the test.
-"""
+The guest is told, and answers, by its second serial port: a Unix socket of the lab's folder. Its
+kernel's messages go to a file there. QEMU emulates the processor (TCG), so the tests need no
+/dev/kvm; it dies with the test."""
 import json
 import os
 import shutil
@@ -55,12 +55,36 @@ class Guest:
                 raise Failure(f"{tap}: qemu does not start: {self.process.errors()}") from None
 
     def _argv(self, control, four, six):
-        return [QEMU, "-accel", "tcg", "-m", "128", "-smp", "1", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
-                "-kernel", os.path.join(VM, "vmlinuz"), "-initrd", os.path.join(VM, "initramfs"),
-                "-append", f"console=ttyS0 quiet panic=-1 acpi=off mitigations=off ip4={four}/24 ip6={six}/64",
-                "-netdev", f"tap,id=wire,ifname={self.tap},script=no,downscript=no",
-                "-device", f"virtio-net-pci,netdev=wire,mac={self.mac},romfile=",
-                "-serial", f"file:{self._console}", "-chardev", f"socket,id=control,path={control}", "-serial", "chardev:control"]
+        return [
+            QEMU,
+            "-accel",
+            "tcg",
+            "-m",
+            "128",
+            "-smp",
+            "1",
+            "-nodefaults",
+            "-no-user-config",
+            "-no-reboot",
+            "-display",
+            "none",
+            "-kernel",
+            os.path.join(VM, "vmlinuz"),
+            "-initrd",
+            os.path.join(VM, "initramfs"),
+            "-append",
+            f"console=ttyS0 quiet panic=-1 acpi=off mitigations=off ip4={four}/24 ip6={six}/64",
+            "-netdev",
+            f"tap,id=wire,ifname={self.tap},script=no,downscript=no",
+            "-device",
+            f"virtio-net-pci,netdev=wire,mac={self.mac},romfile=",
+            "-serial",
+            f"file:{self._console}",
+            "-chardev",
+            f"socket,id=control,path={control}",
+            "-serial",
+            "chardev:control",
+        ]
 
     def _line(self, end):
         """The next line of the guest; waits for it until the clock shows `end`."""
@@ -103,7 +127,10 @@ class Guest:
         code, text = int(line.split()[2]), "\n".join(said)
         if not ok:
             return code, text
-        check(code == 0, f"guest at {self.tap}, command {number}: exit {code}: {text[-ROOM_FOR_MESSAGES:]}")
+        check(
+            code == 0,
+            f"guest at {self.tap}, command {number}: exit {code}: {text[-ROOM_FOR_MESSAGES:]}",
+        )
         return text
 
     def run(self, command, timeout=30, ok=True):
@@ -114,8 +141,14 @@ class Guest:
 
     def serve(self, name, port):
         """Starts a server; it listens when this returns."""
-        check("ready" in self.run(f"mkfifo /tmp/{name}.up; {name} --port {port} --count /tmp/{name}.counts >/tmp/{name}.up & "
-                                  f"read -r line </tmp/{name}.up; echo $line"), f"{name} in the guest at {self.tap}")
+        check(
+            "ready"
+            in self.run(
+                f"mkfifo /tmp/{name}.up; {name} --port {port} --count /tmp/{name}.counts >/tmp/{name}.up & "
+                f"read -r line </tmp/{name}.up; echo $line"
+            ),
+            f"{name} in the guest at {self.tap}",
+        )
 
     def accepted(self, name):
         """How many connections the server has accepted: the first counter of its mapped file."""

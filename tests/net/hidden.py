@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Peers whose first bytes look random: BitTorrent's message stream encryption (MSE) with a real key exchange, and eMule's protocol
-obfuscation between clients. Both ends of each, over blocking sockets; what they exchange ends up as plain bytes that can be compared."""
+"""Peers whose first bytes look random: BitTorrent's message stream encryption (MSE) with a real key
+exchange, and eMule's protocol obfuscation between clients. Both ends of each, over blocking
+sockets; what they exchange ends up as plain bytes that can be compared."""
 import hashlib
 import os
 import struct
@@ -63,7 +64,7 @@ class Wire:
             if not data:
                 raise ConnectionError("closed before the mark")
             self._seen += data
-        self._seen = self._seen[self._seen.index(mark) + len(mark):]
+        self._seen = self._seen[self._seen.index(mark) + len(mark) :]
 
     def peek(self, count):
         """The first bytes as they stand on the wire, which stay there."""
@@ -77,8 +78,11 @@ class Wire:
 
 # ---- BitTorrent ----
 
-P = int("FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DDEF9519B3CD3A431B302B0A6DF25F1437"
-        "4FE1356D6D51C245E485B576625E7EC6F44C42E9A63A36210000000000090563", 16)
+P = int(
+    "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DDEF9519B3CD3A431B302B0A6DF25F1437"
+    "4FE1356D6D51C245E485B576625E7EC6F44C42E9A63A36210000000000090563",
+    16,
+)
 KEY, PADDING = 96, 512
 NOTHING = bytes(8)
 CLEAR, CIPHER = 1, 2
@@ -98,7 +102,8 @@ def _public(secret):
 
 
 def _secret():
-    """One whose public number does not begin as Telnet does: synward refuses such a client once in 18,000 times, and it comes again."""
+    """One whose public number does not begin as Telnet does: synward refuses such a client once in
+    18,000 times, and it comes again."""
     while True:
         secret = int.from_bytes(os.urandom(20), "big")
         if _public(secret)[0] != 0xFF:
@@ -118,10 +123,21 @@ def mse_connect(connection, info_hash, offers=CLEAR | CIPHER, pad=None):
     wire, secret = Wire(connection), _secret()
     wire.send(_public(secret) + _padding(pad))
     shared = pow(int.from_bytes(wire.receive(KEY), "big"), secret, P).to_bytes(KEY, "big")
-    send, receive = Stream(_hash(b"keyA", shared, info_hash)), Stream(_hash(b"keyB", shared, info_hash))
+    send, receive = Stream(_hash(b"keyA", shared, info_hash)), Stream(
+        _hash(b"keyB", shared, info_hash)
+    )
     first = handshake(info_hash)
-    wire.send(_hash(b"req1", shared) + _xor(_hash(b"req2", info_hash), _hash(b"req3", shared)) +
-              send.crypt(NOTHING + struct.pack(">IH", offers, 7) + bytes(7) + struct.pack(">H", len(first)) + first))
+    wire.send(
+        _hash(b"req1", shared)
+        + _xor(_hash(b"req2", info_hash), _hash(b"req3", shared))
+        + send.crypt(
+            NOTHING
+            + struct.pack(">IH", offers, 7)
+            + bytes(7)
+            + struct.pack(">H", len(first))
+            + first
+        )
+    )
     wire.receive_up_to(receive.crypt(NOTHING), PADDING)
     wire.receive_by = receive
     choice, padding = struct.unpack(">IH", wire.receive(6))
@@ -141,7 +157,9 @@ def mse_accept(wire, info_hash, choice, pad=None):
     wire.receive_up_to(_hash(b"req1", shared), PADDING)
     if _xor(wire.receive(20), _hash(b"req3", shared)) != _hash(b"req2", info_hash):
         return None
-    wire.receive_by, send = Stream(_hash(b"keyA", shared, info_hash)), Stream(_hash(b"keyB", shared, info_hash))
+    wire.receive_by, send = Stream(_hash(b"keyA", shared, info_hash)), Stream(
+        _hash(b"keyB", shared, info_hash)
+    )
     nothing, _offers, padding = struct.unpack(">8sIH", wire.receive(14))
     if nothing != NOTHING:
         raise ConnectionError("not in cipher")
@@ -189,7 +207,9 @@ def emule_connect(connection, server_hash, padding=11):
     wire, part = Wire(connection), os.urandom(4)
     mark = next(b for b in os.urandom(64) if b not in MARKS and b != 0xFF)  # 0xff: as _secret()
     send = _emule_stream(server_hash, BY_CLIENT, part)
-    wire.connection.sendall(bytes([mark]) + part + send.crypt(MAGIC + bytes([0, 0, padding]) + bytes(padding)))
+    wire.connection.sendall(
+        bytes([mark]) + part + send.crypt(MAGIC + bytes([0, 0, padding]) + bytes(padding))
+    )
     wire.receive_by = _emule_stream(server_hash, BY_SERVER, part)
     magic, method, padding = struct.unpack("<4sBB", wire.receive(6))
     if magic != MAGIC or method != 0:
@@ -202,7 +222,9 @@ def emule_connect(connection, server_hash, padding=11):
 def emule_accept(wire, own_hash):
     """The server's side: it answers when the whole request is there, and wants nothing beyond it."""
     part = wire.receive(5)[1:]
-    wire.receive_by, send = _emule_stream(own_hash, BY_CLIENT, part), _emule_stream(own_hash, BY_SERVER, part)
+    wire.receive_by, send = _emule_stream(own_hash, BY_CLIENT, part), _emule_stream(
+        own_hash, BY_SERVER, part
+    )
     magic, _supported, _preferred, padding = struct.unpack("<4sBBB", wire.receive(7))
     if magic != MAGIC:
         raise ConnectionError("not obfuscated for this user hash")

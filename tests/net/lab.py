@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Two network namespaces joined by synward, and everything in them taken away at the end, whatever happens.
+"""Two network namespaces joined by synward, and everything in them taken away at the end, whatever
+happens.
 
     with Lab() as lab:                  namespaces exist, nothing joins them
         lab.start(mode="normal")        synward runs (its control socket answers), addresses are set
@@ -10,11 +11,12 @@
     client  10.77.0.1/24  fd77::1/64    owns 10.78.0.0/16 too (many sources for real connections)
     server  10.77.0.2/24  fd77::2/64    sends 10.78/16, 10.79/16 (raw client), 10.200/16 (flood) to the client
 
-Names hold the process id, so labs never meet; labs of processes that are dead are swept up at the start. With stand_in=True (or
-SYNWARD_STAND_IN=1) a plain veth pair takes synward's place: servers, clients and tests are proven without the daemon, and
-what only the daemon can answer is empty.
+Names hold the process id, so labs never meet; labs of processes that are dead are swept up at the
+start. With stand_in=True (or SYNWARD_STAND_IN=1) a plain veth pair takes synward's place: servers,
+clients and tests are proven without the daemon, and what only the daemon can answer is empty.
 
-Lab(sides=...) says of which kind synward's sides are. The two hosts, and all that tests do with them, are the same for each:
+Lab(sides=...) says of which kind synward's sides are. The two hosts, and all that tests do with
+them, are the same for each:
 
     "netns"  the hosts' network cards are synward's TAPs                                  sw0 TAP | TAP sw1
     "port"   a namespace of the bridge's own holds the far ends of two veth pairs     sw0 veth p0 | p1 veth sw1
@@ -42,7 +44,9 @@ PROGRAMS = os.path.join(BUILD, "tests/servers")
 ROOT = os.path.join(PROJECT, "build/root")
 TRACE = os.environ.get("TRACE")  # a folder for captures
 STAND_IN = os.environ.get("SYNWARD_STAND_IN") == "1"
-WORKERS = int(os.environ.get("SYNWARD_WORKERS", "1"))  # each daemon has so many, where the test does not say
+WORKERS = int(
+    os.environ.get("SYNWARD_WORKERS", "1")
+)  # each daemon has so many, where the test does not say
 
 CLIENT4, SERVER4 = "10.77.0.1", "10.77.0.2"
 CLIENT6, SERVER6 = "fd77::1", "fd77::2"
@@ -85,12 +89,21 @@ def wait_until(condition, timeout_s, what):
 
 
 def run(*argv, ok=True, timeout=60):
-    """Runs a program to its end; its standard output. With ok=False the CompletedProcess, whatever the exit code."""
-    done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=timeout, start_new_session=True)
+    """Runs a program to its end; its standard output. With ok=False the CompletedProcess, whatever
+    the exit code."""
+    done = subprocess.run(
+        [str(a) for a in argv],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        start_new_session=True,
+    )
     if not ok:
         return done
     if done.returncode != 0:
-        raise Failure(f"{' '.join(map(str, argv))}: exit {done.returncode}: {(done.stderr or done.stdout).strip()[-400:]}")
+        raise Failure(
+            f"{' '.join(map(str, argv))}: exit {done.returncode}: {(done.stderr or done.stdout).strip()[-400:]}"
+        )
     return done.stdout
 
 
@@ -105,8 +118,14 @@ class Process:
         self.name = os.path.basename(str(argv[0]))
         self.log = log
         with open(log, "ab") as errors:
-            self.popen = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
-                                          start_new_session=True, preexec_fn=_die_with_parent)
+            self.popen = subprocess.Popen(
+                [str(a) for a in argv],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                start_new_session=True,
+                preexec_fn=_die_with_parent,
+            )
         self.pid = self.popen.pid
 
     def running(self):
@@ -157,7 +176,12 @@ class Server(Process):
 
     def counts(self):
         with open(self.counts_path, "rb") as counts:
-            return dict(zip(("accepted", "requests", "refused", "open"), struct.unpack("4Q", counts.read(32))))
+            return dict(
+                zip(
+                    ("accepted", "requests", "refused", "open"),
+                    struct.unpack("4Q", counts.read(32)),
+                )
+            )
 
     def accepted(self):
         return self.counts()["accepted"]
@@ -170,9 +194,15 @@ class Namespace:
     def create(self):
         run("ip", "netns", "add", self.name)
         self.run("ip", "link", "set", "lo", "up")
-        self.sysctl({"net.ipv4.conf.all.rp_filter": 0, "net.ipv4.conf.default.rp_filter": 0,
-                     "net.ipv6.conf.default.accept_dad": 0, "net.ipv6.conf.default.router_solicitations": 0,
-                     "net.ipv4.tcp_no_metrics_save": 1})
+        self.sysctl(
+            {
+                "net.ipv4.conf.all.rp_filter": 0,
+                "net.ipv4.conf.default.rp_filter": 0,
+                "net.ipv6.conf.default.accept_dad": 0,
+                "net.ipv6.conf.default.router_solicitations": 0,
+                "net.ipv4.tcp_no_metrics_save": 1,
+            }
+        )
 
     def run(self, *argv, **options):
         return run("ip", "netns", "exec", self.name, *argv, **options)
@@ -226,7 +256,8 @@ def _enter(namespace_file):
 
 
 def cpu_s(pid):
-    """CPU time of all its threads so far: exact, where /proc/PID/stat only samples, and would favour what wakes by a timer."""
+    """CPU time of all its threads so far: exact, where /proc/PID/stat only samples, and would
+    favour what wakes by a timer."""
     total = 0
     for task in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{task}/schedstat") as stat:
@@ -269,20 +300,46 @@ class Lab:
     def persistent_cards(self):
         """The cards are there before synward, with their addresses, and stay when it ends."""
         for namespace, interface in ((self.client, CLIENT_IF), (self.server, SERVER_IF)):
-            run("ip", "-n", namespace.name, "tuntap", "add", "dev", interface, "mode", "tap", "vnet_hdr")
+            run(
+                "ip",
+                "-n",
+                namespace.name,
+                "tuntap",
+                "add",
+                "dev",
+                interface,
+                "mode",
+                "tap",
+                "vnet_hdr",
+            )
 
     def restart(self, mode, how=signal.SIGKILL, extra=()):
         """Another synward takes over persistent cards."""
         self.daemon.stop(how)
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.control)  # what a killed one leaves behind; its being there says when the next is ready
+            os.unlink(
+                self.control
+            )  # what a killed one leaves behind; its being there says when the next is ready
         self._start_daemon(mode, extra)
         self.mode = mode
 
     def start(self, mode="normal", extra=(), mtu=1500):
         if self.stand_in:
-            run("ip", "link", "add", CLIENT_IF, "netns", self.client.name, "type", "veth", "peer", "name", SERVER_IF, "netns",
-                self.server.name)
+            run(
+                "ip",
+                "link",
+                "add",
+                CLIENT_IF,
+                "netns",
+                self.client.name,
+                "type",
+                "veth",
+                "peer",
+                "name",
+                SERVER_IF,
+                "netns",
+                self.server.name,
+            )
         else:
             if self.sides != "netns":
                 self.make_ports(mtu)
@@ -300,27 +357,90 @@ class Lab:
             return
         self.bridge = self.namespace()
         for port, host, interface in zip(PORTS, (self.client, self.server), (CLIENT_IF, SERVER_IF)):
-            run("ip", "link", "add", interface, "mtu", mtu, "netns", host.name, "type", "veth", "peer", "name", port, "mtu", mtu,
-                "netns", self.bridge.name)
+            run(
+                "ip",
+                "link",
+                "add",
+                interface,
+                "mtu",
+                mtu,
+                "netns",
+                host.name,
+                "type",
+                "veth",
+                "peer",
+                "name",
+                port,
+                "mtu",
+                mtu,
+                "netns",
+                self.bridge.name,
+            )
             self._ip(host, f"link set {interface} up")
             self._ip(self.bridge, f"link set {port} up")
         for port in PORTS:
-            wait_until(lambda p=port: "state UP" in self.bridge.run("ip", "link", "show", p), 5, f"{port} is up")
+            wait_until(
+                lambda p=port: "state UP" in self.bridge.run("ip", "link", "show", p),
+                5,
+                f"{port} is up",
+            )
 
     def _join_taps(self, mtu):
         for port, tap in zip(PORTS, TAPS):
             self._ip(self.bridge, f"link set {tap} mtu {mtu} arp off")
             for one, other in ((port, tap), (tap, port)):
                 self.bridge.run("tc", "qdisc", "add", "dev", one, "ingress")
-                self.bridge.run("tc", "filter", "add", "dev", one, "ingress", "protocol", "all", "u32", "match", "u32", "0", "0",
-                                "action", "mirred", "egress", "redirect", "dev", other)
+                self.bridge.run(
+                    "tc",
+                    "filter",
+                    "add",
+                    "dev",
+                    one,
+                    "ingress",
+                    "protocol",
+                    "all",
+                    "u32",
+                    "match",
+                    "u32",
+                    "0",
+                    "0",
+                    "action",
+                    "mirred",
+                    "egress",
+                    "redirect",
+                    "dev",
+                    other,
+                )
 
     def _trace(self):
         """Both ends' frames go to files, for a person who wants to know what happened."""
-        for namespace, interface, end in ((self.client, CLIENT_IF, "client"), (self.server, SERVER_IF, "server")):
+        for namespace, interface, end in (
+            (self.client, CLIENT_IF, "client"),
+            (self.server, SERVER_IF, "server"),
+        ):
             path = os.path.join(TRACE, f"{namespace.name}-{end}.pcap")
-            tcpdump = self._keep(Process(["ip", "netns", "exec", namespace.name, "tcpdump", "-i", interface, "-U", "--immediate-mode", "-s",
-                                          "200", "-Z", "root", "-w", path], self.log("tcpdump")))
+            tcpdump = self._keep(
+                Process(
+                    [
+                        "ip",
+                        "netns",
+                        "exec",
+                        namespace.name,
+                        "tcpdump",
+                        "-i",
+                        interface,
+                        "-U",
+                        "--immediate-mode",
+                        "-s",
+                        "200",
+                        "-Z",
+                        "root",
+                        "-w",
+                        path,
+                    ],
+                    self.log("tcpdump"),
+                )
+            )
             wait_until(lambda t=tcpdump: "listening on" in t.errors(), 5, "tcpdump listens")
 
     def side_names(self):
@@ -333,21 +453,43 @@ class Lab:
 
     def daemon_command(self, mode="normal", extra=()):
         client, server = self.side_names()
-        argv = [SYNWARD, "run", "--client", client, "--server", server, "--store", self.store, "--control", self.control, "--mode", mode,
-                *(["--workers", WORKERS] if WORKERS > 1 and "--workers" not in extra else []), *extra]
+        argv = [
+            SYNWARD,
+            "run",
+            "--client",
+            client,
+            "--server",
+            server,
+            "--store",
+            self.store,
+            "--control",
+            self.control,
+            "--mode",
+            mode,
+            *(["--workers", WORKERS] if WORKERS > 1 and "--workers" not in extra else []),
+            *extra,
+        ]
         # A tap: side is made where the daemon runs.
         return ["ip", "netns", "exec", self.bridge.name, *argv] if self.sides == "tap" else argv
 
     def _start_daemon(self, mode, extra):
         self.daemon = self._keep(Process(self.daemon_command(mode, extra), self.log("daemon")))
+
         def ready():
             check(self.daemon.running(), f"synward ended: {self.daemon.errors()}")
             return os.path.exists(self.control)
+
         wait_until(ready, 10, "the control socket is there")
 
     def _addresses(self, mtu):
-        for namespace, interface, four, six in ((self.client, CLIENT_IF, CLIENT4, CLIENT6), (self.server, SERVER_IF, SERVER4, SERVER6)):
-            batch = [f"addr replace {four}/24 dev {interface}", f"addr replace {six}/64 dev {interface} nodad"]
+        for namespace, interface, four, six in (
+            (self.client, CLIENT_IF, CLIENT4, CLIENT6),
+            (self.server, SERVER_IF, SERVER4, SERVER6),
+        ):
+            batch = [
+                f"addr replace {four}/24 dev {interface}",
+                f"addr replace {six}/64 dev {interface} nodad",
+            ]
             if mtu != 1500:
                 batch.append(f"link set {interface} mtu {mtu}")
             batch.append(f"link set {interface} up")
@@ -358,38 +500,58 @@ class Lab:
             self._ip(self.server, f"route replace {net} via {CLIENT4}")
         for net in ("fd79::/64", "fd99::/64"):
             self._ip(self.server, f"route replace {net} via {CLIENT6}")
-        # Neighbours are set by hand: no test then waits for, or loses a packet to, address resolution.
+        # Neighbours are set by hand: no test then waits for, or loses a packet to, address
+        # resolution.
         client_mac, server_mac = self.client.mac(CLIENT_IF), self.server.mac(SERVER_IF)
         for address in (SERVER4, SERVER6):
-            self._ip(self.client, f"neigh replace {address} lladdr {server_mac} dev {CLIENT_IF} nud permanent")
+            self._ip(
+                self.client,
+                f"neigh replace {address} lladdr {server_mac} dev {CLIENT_IF} nud permanent",
+            )
         for address in (CLIENT4, CLIENT6):
-            self._ip(self.server, f"neigh replace {address} lladdr {client_mac} dev {SERVER_IF} nud permanent")
+            self._ip(
+                self.server,
+                f"neigh replace {address} lladdr {client_mac} dev {SERVER_IF} nud permanent",
+            )
 
     def lose(self, percent, where="ends"):
-        """From now on the wire loses so many frames of 100 each way. At "ends" they are lost as they reach either host; at
-        "client" or "server" all of it is lost on that side's wire, in and out, so that synward misses frames too."""
+        """From now on the wire loses so many frames of 100 each way. At "ends" they are lost as
+        they reach either host; at "client" or "server" all of it is lost on that side's wire, in
+        and out, so that synward misses frames too."""
         sides = {"client": (self.client, CLIENT_IF), "server": (self.server, SERVER_IF)}
         for name, (namespace, interface) in sides.items():
             lost = f"numgen random mod 100 < {percent} counter"
             chains = []
             if where in ("ends", name):
-                chains.append(f"chain in {{ type filter hook ingress device {interface} priority 0; {lost} drop; }}")
+                chains.append(
+                    f"chain in {{ type filter hook ingress device {interface} priority 0; {lost} drop; }}"
+                )
             if where == name:
-                # A frame that egress drops is reported to its sender, which no wire does; lo takes it, and it is for nobody there.
-                chains.append(f"chain out {{ type filter hook egress device {interface} priority 0; {lost} fwd to lo; }}")
+                # A frame that egress drops is reported to its sender, which no wire does; lo takes
+                # it, and it is for nobody there.
+                chains.append(
+                    f"chain out {{ type filter hook egress device {interface} priority 0; {lost} fwd to lo; }}"
+                )
             if chains:
                 namespace.run("nft", "table netdev loss {\n" + "\n".join(chains) + "\n}\n")
 
     def block(self, side, what):
         """Nothing that nft's `what` matches reaches that side's host until unblock()."""
-        namespace, interface = {"client": (self.client, CLIENT_IF), "server": (self.server, SERVER_IF)}[side]
+        namespace, interface = {
+            "client": (self.client, CLIENT_IF),
+            "server": (self.server, SERVER_IF),
+        }[side]
         chain = f"chain in {{ type filter hook ingress device {interface} priority 1; {what} counter drop; }}"
         namespace.run("nft", "table netdev block {\n" + chain + "\n}\n")
 
     def kept_away(self, side):
         """How many frames block() has kept from that side's host so far."""
         namespace = self.client if side == "client" else self.server
-        return int(re.search(r"counter packets (\d+)", namespace.run("nft", "list", "table", "netdev", "block")).group(1))
+        return int(
+            re.search(
+                r"counter packets (\d+)", namespace.run("nft", "list", "table", "netdev", "block")
+            ).group(1)
+        )
 
     def unblock(self, side):
         namespace = self.client if side == "client" else self.server
@@ -397,11 +559,17 @@ class Lab:
 
     def lost(self):
         """How many frames lose() has lost so far."""
-        tables = [n.run("nft", "list", "table", "netdev", "loss", ok=False).stdout for n in (self.client, self.server)]
-        return sum(int(packets) for packets in re.findall(r"counter packets (\d+)", "".join(tables)))
+        tables = [
+            n.run("nft", "list", "table", "netdev", "loss", ok=False).stdout
+            for n in (self.client, self.server)
+        ]
+        return sum(
+            int(packets) for packets in re.findall(r"counter packets (\d+)", "".join(tables))
+        )
 
     def single_segments(self):
-        """Both hosts send and take segments as they are on a cable: no super-frames, and so each segment is lost by itself."""
+        """Both hosts send and take segments as they are on a cable: no super-frames, and so each
+        segment is lost by itself."""
         for namespace, interface in ((self.client, CLIENT_IF), (self.server, SERVER_IF)):
             namespace.run("ethtool", "-K", interface, "tso", "off", "gso", "off", "gro", "off")
 
@@ -434,7 +602,11 @@ class Lab:
         return json.loads(run(SYNWARD, *arguments, "--json", "--control", self.control))
 
     def cli_text(self, *arguments):
-        return "(no daemon)\n" if self.stand_in else run(SYNWARD, *arguments, "--control", self.control)
+        return (
+            "(no daemon)\n"
+            if self.stand_in
+            else run(SYNWARD, *arguments, "--control", self.control)
+        )
 
     def set_mode(self, mode, server=None):
         self.mode = mode
@@ -462,7 +634,9 @@ class Lab:
         """Of those that the daemon made itself; io_uring may have some beside them."""
         names = []
         for thread in os.listdir(f"/proc/{self.daemon.pid}/task"):
-            with contextlib.suppress(FileNotFoundError), open(f"/proc/{self.daemon.pid}/task/{thread}/comm") as name:
+            with contextlib.suppress(FileNotFoundError), open(
+                f"/proc/{self.daemon.pid}/task/{thread}/comm"
+            ) as name:
                 names.append(name.read().strip())
         return [name for name in names if not name.startswith("iou-")]
 
@@ -472,19 +646,26 @@ class Lab:
     def wait_armed(self, port, address=SERVER4, vlan=()):
         if self.stand_in:
             return
+
         def armed():
             profile = self.profile(port, address, vlan)
             return profile and profile["evidence"]["armed"]
+
         try:
             wait_until(armed, 4, "armed")
         except Failure:
             profile = self.profile(port, address, vlan)
-            raise Failure(f"[{address}]:{port} is not armed: {profile and profile['evidence']}") from None
+            raise Failure(
+                f"[{address}]:{port} is not armed: {profile and profile['evidence']}"
+            ) from None
 
     def wait_no_flows(self, timeout_s=5):
-        """Nothing but closing entries is left (those keep the offsets of connections that have ended)."""
+        """Nothing but closing entries is left (those keep the offsets of connections that have
+        ended)."""
+
         def live():
             return [f for f in self.flows() if f["state"] != "closing"]
+
         wait_until(lambda: not live(), timeout_s, f"no flow is held ({live()[:3]})")
 
     def learn(self, kind, port, address=SERVER4, count=12, vlan=(), **options):
@@ -519,10 +700,17 @@ class Lab:
     def _from_root(self, script, port):
         rundir = os.path.join(self.folder, script)
         os.makedirs(rundir, exist_ok=True)
-        process = self._keep(Process([os.path.join(PROJECT, "tests/root", script), self.server.name, ROOT, rundir], self.log(script)))
+        process = self._keep(
+            Process(
+                [os.path.join(PROJECT, "tests/root", script), self.server.name, ROOT, rundir],
+                self.log(script),
+            )
+        )
+
         def ready():
             check(process.running(), f"{script}: {process.errors()}")
             return self.server.listens(port)
+
         wait_until(ready, 15, f"{script} listens on {port}")
         return process
 
@@ -533,12 +721,25 @@ class Lab:
         return self._from_root("run-dovecot.sh", 110)
 
     def in_root(self, *argv, side="client", **options):
-        """Runs a program of the private root in the client's (or server's) namespace; the lab's folder is /mnt."""
-        return run(os.path.join(PROJECT, "tests/root/enter.sh"), getattr(self, side).name, ROOT, self.folder, *argv, **options)
+        """Runs a program of the private root in the client's (or server's) namespace; the lab's
+        folder is /mnt."""
+        return run(
+            os.path.join(PROJECT, "tests/root/enter.sh"),
+            getattr(self, side).name,
+            ROOT,
+            self.folder,
+            *argv,
+            **options,
+        )
 
     def spawn(self, *argv, side="client"):
         namespace = getattr(self, side)
-        return self._keep(Process(["ip", "netns", "exec", namespace.name, *argv], self.log(os.path.basename(str(argv[0])))))
+        return self._keep(
+            Process(
+                ["ip", "netns", "exec", namespace.name, *argv],
+                self.log(os.path.basename(str(argv[0]))),
+            )
+        )
 
     def _program(self, name, arguments, options):
         argv = [os.path.join(PROGRAMS, name), *arguments]
@@ -561,7 +762,11 @@ class Lab:
         return self.start_talkers(port, **options).report()
 
     def start_flood(self, port, address=SERVER4, count=100000, **options):
-        return self._program("flood", [CLIENT_IF, self.server.mac(SERVER_IF), address, port], {"count": count, **options})
+        return self._program(
+            "flood",
+            [CLIENT_IF, self.server.mac(SERVER_IF), address, port],
+            {"count": count, **options},
+        )
 
     def flood(self, port, **options):
         return self.start_flood(port, **options).report()
@@ -584,7 +789,8 @@ class Lab:
             return fault
 
     def _daemon_fault(self):
-        """A daemon that died, or that a sanitizer complained of, fails the test, whatever else it was about."""
+        """A daemon that died, or that a sanitizer complained of, fails the test, whatever else it
+        was about."""
         if not self.daemon:
             return None
         died = self.daemon.popen.poll()
@@ -621,7 +827,9 @@ def leftovers(pid):
     for name in _namespace_names():
         if re.fullmatch(rf"sw{pid}[cs]\d+", name):
             found.append(f"namespace {name}")
-    found += [f"folder {f}" for f in os.listdir(tempfile.gettempdir()) if f.startswith(f"synward-{pid}-")]
+    found += [
+        f"folder {f}" for f in os.listdir(tempfile.gettempdir()) if f.startswith(f"synward-{pid}-")
+    ]
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             with contextlib.suppress(OSError), open(f"/proc/{entry}/cmdline", "rb") as line:

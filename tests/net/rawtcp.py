@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A TCP client made of frames: it says exactly what a test tells it to, and shows every field of what comes back.
+"""A TCP client made of frames: it says exactly what a test tells it to, and shows every field of
+what comes back.
 
     raw = RawClient(lab)
     c = raw.connection(port=80, options=EVERYTHING)
@@ -7,10 +8,10 @@
     c.send(b"GET / HTTP/1.1...")        data; what comes back is read with c.receive() or c.read()
     c.reset()
 
-It speaks from an address that the client's kernel does not own (10.79.0.1, fd79::1), over a packet socket in the client's namespace:
-the server routes that address to the client, whose kernel is no router and drops the answers in silence, so nobody else
-resets the connection. It repeats nothing by itself and acknowledges only when told (read() does).
-"""
+It speaks from an address that the client's kernel does not own (10.79.0.1, fd79::1), over a packet
+socket in the client's namespace: the server routes that address to the client, whose kernel is no
+router and drops the answers in silence, so nobody else resets the connection. It repeats nothing by
+itself and acknowledges only when told (read() does)."""
 import random
 import socket
 import struct
@@ -32,7 +33,15 @@ CLIENTS = {
     "nothing": ((), False),
     "ECN": (EVERYTHING, True),
 }
-OPTION_NAMES = {0: "end", 1: "nop", 2: "mss", 3: "window_scale", 4: "sack", 5: "sack_blocks", 8: "timestamps"}
+OPTION_NAMES = {
+    0: "end",
+    1: "nop",
+    2: "mss",
+    3: "window_scale",
+    4: "sack",
+    5: "sack_blocks",
+    8: "timestamps",
+}
 
 
 @dataclass
@@ -56,11 +65,21 @@ class Segment:
         return next((value for n, value in self.options if n == name), None)
 
     def shape(self):
-        """All that a fingerprint sees of a SYN-ACK; what differs from connection to connection is left out."""
-        return {"flags": self.flags, "window": self.window, "mss": self.option("mss"), "window_scale": self.option("window_scale"),
-                "sack": any(n == "sack" for n, _ in self.options), "timestamps": self.option("timestamps") is not None,
-                "order": [n for n, _ in self.options], "ttl": self.ttl, "df": self.df,
-                "ip_id": "zero" if self.ip_id == 0 else "not zero", "traffic_class": self.traffic_class}
+        """All that a fingerprint sees of a SYN-ACK; what differs from connection to connection is
+        left out."""
+        return {
+            "flags": self.flags,
+            "window": self.window,
+            "mss": self.option("mss"),
+            "window_scale": self.option("window_scale"),
+            "sack": any(n == "sack" for n, _ in self.options),
+            "timestamps": self.option("timestamps") is not None,
+            "order": [n for n, _ in self.options],
+            "ttl": self.ttl,
+            "df": self.df,
+            "ip_id": "zero" if self.ip_id == 0 else "not zero",
+            "traffic_class": self.traffic_class,
+        }
 
 
 def _parse_options(raw):
@@ -78,7 +97,7 @@ def _parse_options(raw):
         if length < 2:
             options.append(("broken", None))
             break
-        body = raw[at + 2:at + length]
+        body = raw[at + 2 : at + length]
         value = body
         if kind == 2:
             value = struct.unpack("!H", body)[0]
@@ -100,14 +119,32 @@ def parse(frame):
         ttl, tos, source = frame[22], frame[15], socket.inet_ntop(socket.AF_INET, frame[26:30])
         tcp, end, df = 14 + header, 14 + total, bool(fragment & 0x4000)
     elif ethertype == 0x86DD and len(frame) >= 74 and frame[20] == 6:
-        ttl, tos, source = frame[21], struct.unpack_from("!H", frame, 14)[0] >> 4 & 0xFF, socket.inet_ntop(socket.AF_INET6, frame[22:38])
+        ttl, tos, source = (
+            frame[21],
+            struct.unpack_from("!H", frame, 14)[0] >> 4 & 0xFF,
+            socket.inet_ntop(socket.AF_INET6, frame[22:38]),
+        )
         tcp, end, df, ip_id = 54, 54 + struct.unpack_from("!H", frame, 18)[0], True, 0
     else:
         return None
     sport, dport, seq, ack, offset, flags, window = struct.unpack_from("!HHIIBBH", frame, tcp)
     data_at = tcp + (offset >> 4) * 4
-    return Segment(source, sport, dport, seq, ack, flags, window, frame[data_at:end], ttl, df, ip_id, tos,
-                   _parse_options(frame[tcp + 20:data_at]), len(frame))
+    return Segment(
+        source,
+        sport,
+        dport,
+        seq,
+        ack,
+        flags,
+        window,
+        frame[data_at:end],
+        ttl,
+        df,
+        ip_id,
+        tos,
+        _parse_options(frame[tcp + 20 : data_at]),
+        len(frame),
+    )
 
 
 class RawClient:
@@ -115,7 +152,9 @@ class RawClient:
         self.lab, self.server = lab, address
         self.family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.source = source or (RAW6 if self.family == socket.AF_INET6 else RAW4)
-        self.macs = bytes.fromhex((lab.server.mac(SERVER_IF) + lab.client.mac(CLIENT_IF)).replace(":", ""))
+        self.macs = bytes.fromhex(
+            (lab.server.mac(SERVER_IF) + lab.client.mac(CLIENT_IF)).replace(":", "")
+        )
         with lab.client.inside():
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003))
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
@@ -126,15 +165,47 @@ class RawClient:
     def close(self):
         self.socket.close()
 
-    def send_segment(self, sport, dport, seq, ack, flags, window, options=b"", data=b"", source=None, ecn=0):
+    def send_segment(
+        self, sport, dport, seq, ack, flags, window, options=b"", data=b"", source=None, ecn=0
+    ):
         options += b"\1" * (-len(options) % 4)
-        tcp = struct.pack("!HHIIBBHHH", sport, dport, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, (5 + len(options) // 4) << 4, flags, window, 0,
-                          0) + options + data
-        source, target = (socket.inet_pton(self.family, a) for a in (source or self.source, self.server))
+        tcp = (
+            struct.pack(
+                "!HHIIBBHHH",
+                sport,
+                dport,
+                seq & 0xFFFFFFFF,
+                ack & 0xFFFFFFFF,
+                (5 + len(options) // 4) << 4,
+                flags,
+                window,
+                0,
+                0,
+            )
+            + options
+            + data
+        )
+        source, target = (
+            socket.inet_pton(self.family, a) for a in (source or self.source, self.server)
+        )
         pseudo = source + target + struct.pack("!IHBB", len(tcp), 0, 0, 6)
         tcp = tcp[:16] + struct.pack("!H", checksum(pseudo + tcp)) + tcp[18:]
         if self.family == socket.AF_INET:
-            ip = struct.pack("!BBHHHBBH", 0x45, ecn, 20 + len(tcp), random.randrange(1, 65536), 0x4000, 64, 6, 0) + source + target
+            ip = (
+                struct.pack(
+                    "!BBHHHBBH",
+                    0x45,
+                    ecn,
+                    20 + len(tcp),
+                    random.randrange(1, 65536),
+                    0x4000,
+                    64,
+                    6,
+                    0,
+                )
+                + source
+                + target
+            )
             ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
             ethertype = b"\x08\x00"
         else:
@@ -143,7 +214,8 @@ class RawClient:
         self.socket.send(self.macs + ethertype + ip + tcp)
 
     def receive(self, wanted, timeout_s):
-        """The first segment for which wanted(segment) is true, or None; others are kept for their connections."""
+        """The first segment for which wanted(segment) is true, or None; others are kept for their
+        connections."""
         for i, segment in enumerate(self.waiting):
             if wanted(segment):
                 return self.waiting.pop(i)
@@ -169,9 +241,27 @@ class RawClient:
 
 
 class Connection:
-    def __init__(self, raw, sport, dport, options=EVERYTHING, ecn=False, mss=1460, scale=7, window=64240, source=None):
+    def __init__(
+        self,
+        raw,
+        sport,
+        dport,
+        options=EVERYTHING,
+        ecn=False,
+        mss=1460,
+        scale=7,
+        window=64240,
+        source=None,
+    ):
         self.raw, self.sport, self.dport = raw, sport, dport
-        self.source, self.offered, self.ecn, self.mss, self.scale, self.window = source, options, ecn, mss, scale, window
+        self.source, self.offered, self.ecn, self.mss, self.scale, self.window = (
+            source,
+            options,
+            ecn,
+            mss,
+            scale,
+            window,
+        )
         self.isn = random.getrandbits(32)
         self.seq, self.ack = (self.isn + 1) & 0xFFFFFFFF, 0
         self.synack = None
@@ -182,8 +272,13 @@ class Connection:
         return struct.pack("!BBII", 8, 10, value, self.ts_recent)
 
     def syn_options(self):
-        parts = {"mss": lambda: struct.pack("!BBH", 2, 4, self.mss), "sack": lambda: b"\4\2", "timestamps": self.timestamps,
-                 "nop": lambda: b"\1", "window_scale": lambda: bytes((3, 3, self.scale))}
+        parts = {
+            "mss": lambda: struct.pack("!BBH", 2, 4, self.mss),
+            "sack": lambda: b"\4\2",
+            "timestamps": self.timestamps,
+            "nop": lambda: b"\1",
+            "window_scale": lambda: bytes((3, 3, self.scale)),
+        }
         return b"".join(parts[name]() for name in self.offered)
 
     def _timestamps_on(self):
@@ -192,16 +287,36 @@ class Connection:
     def segment(self, flags, data=b"", seq=None, ack=None, options=None, ecn=0):
         if options is None:
             options = b"\1\1" + self.timestamps() if self._timestamps_on() else b""
-        self.raw.send_segment(self.sport, self.dport, self.seq if seq is None else seq, self.ack if ack is None else ack, flags,
-                              self.window if flags & SYN else min(self.window, 65535), options, data, self.source, ecn)
+        self.raw.send_segment(
+            self.sport,
+            self.dport,
+            self.seq if seq is None else seq,
+            self.ack if ack is None else ack,
+            flags,
+            self.window if flags & SYN else min(self.window, 65535),
+            options,
+            data,
+            self.source,
+            ecn,
+        )
 
     def syn(self):
-        self.raw.send_segment(self.sport, self.dport, self.isn, 0, SYN | (ECE | CWR if self.ecn else 0), self.window,
-                              self.syn_options(), source=self.source)
+        self.raw.send_segment(
+            self.sport,
+            self.dport,
+            self.isn,
+            0,
+            SYN | (ECE | CWR if self.ecn else 0),
+            self.window,
+            self.syn_options(),
+            source=self.source,
+        )
 
     def receive(self, timeout_s=2.0, wanted=lambda s: True):
         """The next segment of this connection, or None."""
-        segment = self.raw.receive(lambda s: s.dport == self.sport and s.sport == self.dport and wanted(s), timeout_s)
+        segment = self.raw.receive(
+            lambda s: s.dport == self.sport and s.sport == self.dport and wanted(s), timeout_s
+        )
         if segment and segment.option("timestamps"):
             self.ts_recent = segment.option("timestamps")[0]
         return segment
@@ -227,7 +342,8 @@ class Connection:
             self.seq = (self.seq + len(data)) & 0xFFFFFFFF
 
     def read(self, enough, timeout_s=5.0):
-        """Reads and acknowledges data in order until enough(data) is true; returns it. A reset or silence is a Failure."""
+        """Reads and acknowledges data in order until enough(data) is true; returns it. A reset or
+        silence is a Failure."""
         data, end = b"", time.monotonic() + timeout_s
         while not enough(data):
             segment = self.receive(max(0.0, end - time.monotonic()))
@@ -240,7 +356,9 @@ class Connection:
             skip = (self.ack - segment.seq) & 0xFFFFFFFF
             if skip <= len(segment.data):
                 data += segment.data[skip:]
-                self.ack = (segment.seq + len(segment.data) + bool(segment.flags & FIN)) & 0xFFFFFFFF
+                self.ack = (
+                    segment.seq + len(segment.data) + bool(segment.flags & FIN)
+                ) & 0xFFFFFFFF
             self.segment(ACK)
             if segment.flags & FIN and not enough(data):
                 raise Failure(f"closed after {data[-80:]!r}")
@@ -268,7 +386,9 @@ class Connection:
             if segment.flags & RST:
                 return
             if segment.data or segment.flags & FIN:
-                self.ack = (segment.seq + len(segment.data) + bool(segment.flags & FIN)) & 0xFFFFFFFF
+                self.ack = (
+                    segment.seq + len(segment.data) + bool(segment.flags & FIN)
+                ) & 0xFFFFFFFF
                 self.segment(ACK)
             if segment.flags & FIN:
                 return

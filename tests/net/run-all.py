@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs the namespace tests, file by file, and sums them up: `run-all.py [--beside COMMAND] [FILE ...]`; those of ../interop:
-`run-all.py --interop [FILE ...]`.
+"""Runs the namespace tests, file by file, and sums them up: `run-all.py [--beside COMMAND] [FILE
+...]`; those of ../interop: `run-all.py --interop [FILE ...]`.
 
-FILE@N runs with N workers in each daemon (SYNWARD_WORKERS, lab.py). All files hold with 2 and with 4; a cheap choice of them is run so.
+FILE@N runs with N workers in each daemon (SYNWARD_WORKERS, lab.py). All files hold with 2 and with
+4; a cheap choice of them is run so.
 
-Most files wait more than they work, and their namespaces have nothing to do with each other: of these four run at a time. Those that
-compare times, or load the machine as far as it goes, run alone afterwards. A file's lines are printed when it has ended.
+Most files wait more than they work, and their namespaces have nothing to do with each other: of
+these four run at a time. Those that compare times, or load the machine as far as it goes, run alone
+afterwards. A file's lines are printed when it has ended.
 
---beside: a test command of another kind that runs beside the first, and has the processors while these wait. Its lines are counted too.
+--beside: a test command of another kind that runs beside the first, and has the processors while
+these wait. Its lines are counted too.
 
-Each file prints its own lines and ends with "N passed, N failed"; one that ends without is a failure too.
-"""
+Each file prints its own lines and ends with "N passed, N failed"; one that ends without is a
+failure too."""
 import argparse
 import os
 import queue
@@ -24,17 +27,62 @@ import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ALONE = ["test_transfer.py", "test_real.py", "test_mtu.py", "test_fingerprints.py", "test_auto.py", "test_protect.py", "test_demo.py",
-         "test_bridge.py", "test_attacks.py"]
-# Short ones first: what is broken altogether shows early. Then the longest, so that they are not left over at the end.
-TOGETHER = ["cli_errors.py", "cli_learn.py", "test_wire.py", "test_synack.py",
-            "test_switch.py", "test_watch.py", "test_loss.py", "test_vm.py", "test_modes.py", "test_stack.py", "test_ends.py", "test_port.py",
-            "test_queues.py", "test_busy_poll.py", "test_templates.py", "test_hidden.py", "test_keywords.py", "test_greetings.py",
-            "transparency.py", "test_protocols.py", "test_vlan.py", "test_recipes.py", "test_pmtu.py",
-            "test_wire.py@2", "test_wire.py@4", "test_vlan.py@2", "test_vlan.py@4", "test_pmtu.py@2", "test_pmtu.py@4", "transparency.py@2",
-            "test_protocols.py@4"]
+ALONE = [
+    "test_transfer.py",
+    "test_real.py",
+    "test_mtu.py",
+    "test_fingerprints.py",
+    "test_auto.py",
+    "test_protect.py",
+    "test_demo.py",
+    "test_bridge.py",
+    "test_attacks.py",
+]
+# Short ones first: what is broken altogether shows early. Then the longest, so that they are not
+# left over at the end.
+TOGETHER = [
+    "cli_errors.py",
+    "cli_learn.py",
+    "test_wire.py",
+    "test_synack.py",
+    "test_switch.py",
+    "test_watch.py",
+    "test_loss.py",
+    "test_vm.py",
+    "test_modes.py",
+    "test_stack.py",
+    "test_ends.py",
+    "test_port.py",
+    "test_queues.py",
+    "test_busy_poll.py",
+    "test_templates.py",
+    "test_hidden.py",
+    "test_keywords.py",
+    "test_greetings.py",
+    "transparency.py",
+    "test_protocols.py",
+    "test_vlan.py",
+    "test_recipes.py",
+    "test_pmtu.py",
+    "test_wire.py@2",
+    "test_wire.py@4",
+    "test_vlan.py@2",
+    "test_vlan.py@4",
+    "test_pmtu.py@2",
+    "test_pmtu.py@4",
+    "transparency.py@2",
+    "test_protocols.py@4",
+]
 # The real programs; the longest first.
-INTEROP = ["test_emule.py", "test_peers.py", "test_mail.py", "test_shell.py", "test_ftp.py", "test_databases.py", "test_web.py"]
+INTEROP = [
+    "test_emule.py",
+    "test_peers.py",
+    "test_mail.py",
+    "test_shell.py",
+    "test_ftp.py",
+    "test_databases.py",
+    "test_web.py",
+]
 LANES, INTEROP_LANES = 4, 2
 BESIDE_NICE = 10  # so that the files have a processor when they want one
 LIMIT_S, INTEROP_LIMIT_S = 240, 600
@@ -52,15 +100,24 @@ class Results:
 
     def start_file(self, name):
         file, _, workers = name.partition("@")
-        return self.start([sys.executable, os.path.join(self.folder, file)], {"SYNWARD_WORKERS": workers} if workers else {})
+        return self.start(
+            [sys.executable, os.path.join(self.folder, file)],
+            {"SYNWARD_WORKERS": workers} if workers else {},
+        )
 
     def start(self, argv, environment):
         """None when the run is over."""
         with self._lock:
             if self._over:
                 return None
-            process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-                                       env={**os.environ, **environment})
+            process = subprocess.Popen(
+                argv,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+                env={**os.environ, **environment},
+            )
             self._running.add(process)
             return process
 
@@ -85,7 +142,11 @@ def judge(name, process, said, in_time, limit_s):
     if not in_time:
         return f"{said}FAILED {name}: took more than {limit_s} s\n", 0, 1
     if not found:
-        return f"{said}FAILED {name}: ended without a summary, exit code {process.returncode}\n", 0, 1
+        return (
+            f"{said}FAILED {name}: ended without a summary, exit code {process.returncode}\n",
+            0,
+            1,
+        )
     passed, failed = map(int, found[-1])
     return said, passed, failed or (1 if process.returncode else 0)
 
@@ -95,7 +156,12 @@ def run_file(results, name):
 
 
 def run_beside(results, command):
-    follow(results, command, results.start(["nice", "-n", str(BESIDE_NICE), *shlex.split(command)], {}), time.monotonic())
+    follow(
+        results,
+        command,
+        results.start(["nice", "-n", str(BESIDE_NICE), *shlex.split(command)], {}),
+        time.monotonic(),
+    )
 
 
 def follow(results, name, process, begin):
@@ -109,7 +175,12 @@ def follow(results, name, process, begin):
         in_time = False
         process.terminate()
         said, _ = process.communicate()
-    results.add(process, name, *judge(name, process, said, in_time, results.limit_s), time.monotonic() - begin)
+    results.add(
+        process,
+        name,
+        *judge(name, process, said, in_time, results.limit_s),
+        time.monotonic() - begin,
+    )
 
 
 def run_lanes(results, names, lanes, beside=None):
@@ -141,7 +212,11 @@ def run_lanes(results, names, lanes, beside=None):
 
 
 def run_net(wanted, beside):
-    unlisted = sorted(f for f in os.listdir(HERE) if re.fullmatch(r"test_\w+\.py", f) and f not in ALONE + TOGETHER)
+    unlisted = sorted(
+        f
+        for f in os.listdir(HERE)
+        if re.fullmatch(r"test_\w+\.py", f) and f not in ALONE + TOGETHER
+    )
     wanted = wanted or ALONE + unlisted + TOGETHER
     results = Results(HERE, LIMIT_S)
     run_lanes(results, [name for name in TOGETHER if name in wanted], LANES, beside)
@@ -164,8 +239,14 @@ def main():
     given = parser.parse_args()
     begin = time.monotonic()
     results = run_interop(given.files) if given.interop else run_net(given.files, given.beside)
-    kind = "real programs" if given.interop else f"namespace tests{' and what ran beside them' if given.beside else ''}"
-    print(f"{kind}: {results.passed} passed, {results.failed} failed ({time.monotonic() - begin:.0f} s)")
+    kind = (
+        "real programs"
+        if given.interop
+        else f"namespace tests{' and what ran beside them' if given.beside else ''}"
+    )
+    print(
+        f"{kind}: {results.passed} passed, {results.failed} failed ({time.monotonic() - begin:.0f} s)"
+    )
     return 1 if results.failed else 0
 
 

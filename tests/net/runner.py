@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs the test_* functions of a file: one line each, a summary line last, exit code 1 if one failed.
+"""Runs the test_* functions of a file: one line each, a summary line last, exit code 1 if one
+failed.
 
     ok NAME (details, seconds)
     FAILED NAME: why
@@ -37,7 +38,9 @@ def run_one(name, function):
     result, text = attempt(function)
     faults = lab_module.close_all()
     if result:
-        print(f"ok {name} ({text + ', ' if text else ''}{time.monotonic() - begin:.1f} s)", flush=True)
+        print(
+            f"ok {name} ({text + ', ' if text else ''}{time.monotonic() - begin:.1f} s)", flush=True
+        )
     else:
         text = "; ".join([text] + faults).replace("\n", " | ")
         print(f"{'skipped' if result is None else 'FAILED'} {name}: {text}", flush=True)
@@ -47,7 +50,11 @@ def run_one(name, function):
 def main(module_globals):
     """`python3 test_x.py [PART-OF-A-NAME ...]`"""
     wanted = sys.argv[1:]
-    tests = [(name[5:], function) for name, function in module_globals.items() if name.startswith("test_") and callable(function)]
+    tests = [
+        (name[5:], function)
+        for name, function in module_globals.items()
+        if name.startswith("test_") and callable(function)
+    ]
     tests = [(n, f) for n, f in tests if not wanted or any(w in n for w in wanted)]
     results = [run_one(name, function) for name, function in tests]
     left = lab_module.leftovers(os.getpid())

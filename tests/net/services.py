@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Small services for tests of protocols: a server that speaks in threads, and clients that connect or are refused."""
+"""Small services for tests of protocols: a server that speaks in threads, and clients that connect
+or are refused."""
 import contextlib
 import socket
 import threading
@@ -8,7 +9,8 @@ from lab import CLIENT4, SERVER4
 
 
 class Service:
-    """A listening socket in the server's namespace, a thread for each connection; `accepted` counts them."""
+    """A listening socket in the server's namespace, a thread for each connection; `accepted` counts
+    them."""
 
     def __init__(self, lab, port, speak):
         self.speak, self.accepted = speak, 0

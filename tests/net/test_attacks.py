@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Each of the six attacks, in short: no honest client fails. Crowds behind one address, two servers, memory."""
+"""Each of the six attacks, in short: no honest client fails. Crowds behind one address, two
+servers, memory."""
 import attacks
 import runner
 from lab import Lab, check, check_equal
@@ -20,11 +21,17 @@ def daemon_lab():
 def attacked(part_of_name, port):
     attack = next(a for a in attacks.ATTACKS if part_of_name in a.name)
     with daemon_lab() as lab:
-        result = attacks.measure(lab, attacks.start(lab), attack, port, SECONDS + (2 if attack.slow else 0))
+        result = attacks.measure(
+            lab, attacks.start(lab), attack, port, SECONDS + (2 if attack.slow else 0)
+        )
         result["watch"].stop()
         attacks.check_nobody_failed(result)
         check_equal(result["other_mode"], "normal", "mode of the other server")
-        check_equal(result["watch"].attack_s is not None, attack.switches, f"attack mode came (cause {result['watch'].cause})")
+        check_equal(
+            result["watch"].attack_s is not None,
+            attack.switches,
+            f"attack mode came (cause {result['watch'].cause})",
+        )
         if attack.stops:
             check(result["syns"] <= SYNS_MOST, f"{result['syns']} SYNs reached the server")
             check(result["accepts"] <= SYNS_MOST, f"the server accepted {result['accepts']}")
@@ -64,16 +71,31 @@ def test_trickle_of_half_open():
 
 
 def test_500_honest_and_20_bad_clients_behind_one_address():
-    """They ask at a person's pace; the bad ones as often as they are let. A tenth of the requests must be right."""
+    """They ask at a person's pace; the bad ones as often as they are let. A tenth of the requests
+    must be right."""
     with daemon_lab() as lab:
         attacks.start(lab)
         lab.set_mode("attack")
-        honest = lab.start_talkers(80, count=4000, concurrency=500, say="http", hold_ms=1000, patience_ms=PATIENCE_MS, sources="10.78.0.7/32")
-        bad = lab.start_talkers(80, count=10**9, concurrency=20, say="bittorrent", hold_ms=200, sources="10.78.0.7/32")
+        honest = lab.start_talkers(
+            80,
+            count=4000,
+            concurrency=500,
+            say="http",
+            hold_ms=1000,
+            patience_ms=PATIENCE_MS,
+            sources="10.78.0.7/32",
+        )
+        bad = lab.start_talkers(
+            80, count=10**9, concurrency=20, say="bittorrent", hold_ms=200, sources="10.78.0.7/32"
+        )
         report = honest.report()
         found = [(s["address"], s["state"]) for s in lab.cli("sources")["sources"]]
         wrong = bad.stop_report()["started"]
-        check_equal(report["answered"], 4000, f"honest clients that were answered ({report}; sources {found}; {wrong} wrong)")
+        check_equal(
+            report["answered"],
+            4000,
+            f"honest clients that were answered ({report}; sources {found}; {wrong} wrong)",
+        )
         check_equal(found, [("10.78.0.7", "limited")], "sources")
         return f"beside {wrong:,} wrong requests"
 
@@ -84,7 +106,9 @@ def test_two_servers_one_attacked():
         attacks.start(lab)
         lab.http(8080)
         lab.learn("http", 8080)
-        other = lab.start_fetch("http", 8080, count=0, interval_ms=5, concurrency=2, timeout_ms=PATIENCE_MS)
+        other = lab.start_fetch(
+            "http", 8080, count=0, interval_ms=5, concurrency=2, timeout_ms=PATIENCE_MS
+        )
         flood = lab.start_flood(80, count=150000, rate=50000)
         silent = lab.talkers(80, count=2000, concurrency=200, hold_ms=300, connect_timeout_ms=1000)
         flood.report()
@@ -109,7 +133,10 @@ def test_memory_through_real_sources():
 
 
 def flat(memory):
-    check(abs(memory["moved_kib"]) <= MEMORY_MAY_MOVE_KIB, f"resident memory moved by {memory['moved_kib']} KiB")
+    check(
+        abs(memory["moved_kib"]) <= MEMORY_MAY_MOVE_KIB,
+        f"resident memory moved by {memory['moved_kib']} KiB",
+    )
     return f"memory moved by {memory['moved_kib']} KiB"
 
 

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The daemon as a process: what it holds in memory, how fast it ends, and that what it says is already so."""
+"""The daemon as a process: what it holds in memory, how fast it ends, and that what it says is
+already so."""
 import signal
 
 import runner
 from lab import CLIENT_IF, SERVER_IF, SYNWARD, WORKERS, Lab, check, check_equal, run, wait_until
 
-RESIDENT_MAX_KIB = 64 + 24 * (WORKERS - 1) << 10  # with 100,000 flows; a further worker brings its rings
+RESIDENT_MAX_KIB = (
+    64 + 24 * (WORKERS - 1) << 10
+)  # with 100,000 flows; a further worker brings its rings
 FLOWS = 100_000
 FLOW_BYTES = 124
 FLOWS_MAX = 262_144
@@ -28,7 +31,8 @@ def mtu(namespace, interface):
 
 
 def test_armed_is_in_force_at_once():
-    """From the answer that says `armed` on, attack mode checks requests: no connection passes unchecked in between."""
+    """From the answer that says `armed` on, attack mode checks requests: no connection passes
+    unchecked in between."""
     for port in range(8001, 8011):
         with Lab() as lab:
             daemon_only(lab)
@@ -50,11 +54,19 @@ def test_memory_with_many_flows():
         before = lab.resident_kib()
         lab.flood(80, count=FLOWS + FLOWS // 10, rate=100_000)
         check(len(lab.flows()) >= FLOWS, "flows")
-        wait_until(lambda: lab.resident_kib() <= RESIDENT_MAX_KIB, 2, f"resident within the budget ({lab.resident_kib()} KiB)")
+        wait_until(
+            lambda: lab.resident_kib() <= RESIDENT_MAX_KIB,
+            2,
+            f"resident within the budget ({lab.resident_kib()} KiB)",
+        )
         with_flows = lab.resident_kib()
         for _ in range(3):
             lab.flows()
-        wait_until(lambda: lab.resident_kib() <= with_flows + 1024, 2, "the memory of answers is given back")
+        wait_until(
+            lambda: lab.resident_kib() <= with_flows + 1024,
+            2,
+            "the memory of answers is given back",
+        )
         return f"{before >> 10} MiB idle, {with_flows >> 10} MiB with {FLOWS} flows"
 
 
@@ -88,7 +100,11 @@ def test_the_end_under_load():
                 flood = lab.start_flood(80, count=100_000_000)
                 fetching = lab.start_fetch("http", 80)
                 sent = lab.stats()["frames"]["client_in"]
-                wait_until(lambda: lab.stats()["frames"]["client_in"] > sent + 50_000, 10, "the flood is under way")
+                wait_until(
+                    lambda: lab.stats()["frames"]["client_in"] > sent + 50_000,
+                    10,
+                    "the flood is under way",
+                )
                 code, took = lab.stop_daemon(number)
                 flood.stop()
                 fetching.stop()
@@ -107,7 +123,11 @@ def test_an_mtu_is_copied():
             here[0].run("ip", "link", "set", here[1], "mtu", wanted)
             wait_until(lambda: mtu(*there) == wanted, 2, f"MTU {wanted} on the other side")
             check_equal(mtu(*here), wanted, "the MTU that was set")
-            check_equal([s["mtu"] for s in lab.cli("status")["sides"].values()], [wanted, wanted], "MTUs in status")
+            check_equal(
+                [s["mtu"] for s in lab.cli("status")["sides"].values()],
+                [wanted, wanted],
+                "MTUs in status",
+            )
 
 
 runner.main(globals())

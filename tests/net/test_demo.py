@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The demo ends in time and leaves nothing behind, also when it is interrupted at an awkward moment."""
+"""The demo ends in time and leaves nothing behind, also when it is interrupted at an awkward
+moment."""
 import os
 import re
 import signal
@@ -14,8 +15,13 @@ DEMO = os.path.join(PROJECT, "tests/demo/demo.py")
 
 
 def start(*arguments):
-    return subprocess.Popen([sys.executable, "-u", DEMO, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                            start_new_session=True)
+    return subprocess.Popen(
+        [sys.executable, "-u", DEMO, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def whole(*arguments):
@@ -39,7 +45,9 @@ def interrupted(until, number=signal.SIGINT):
     demo.send_signal(number)
     rest, _ = demo.communicate(timeout=20)
     check(demo.returncode in (130, 143), f"exit code {demo.returncode}: {rest[-300:]}")
-    wait_until(lambda: not leftovers(demo.pid), 3, f"nothing is left behind ({leftovers(demo.pid)})")
+    wait_until(
+        lambda: not leftovers(demo.pid), 3, f"nothing is left behind ({leftovers(demo.pid)})"
+    )
 
 
 def test_demo():

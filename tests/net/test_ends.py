@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How connections end badly: each end learns of it in attack mode as it would on a bare wire, and about when.
+"""How connections end badly: each end learns of it in attack mode as it would on a bare wire, and
+about when.
 
-Every scenario runs twice at the same time: over a plain veth pair, and through synward with all its servers learned and in attack mode.
-What the ends saw is compared by word and by order of magnitude in time:
+Every scenario runs twice at the same time: over a plain veth pair, and through synward with all its
+servers learned and in attack mode. What the ends saw is compared by word and by order of magnitude
+in time:
 
     refused, reset, timeout     the error that the program got (timeout: its own TCP gave up)
     closed                      the stream ended
     answered                    all went well
 
-One difference lies in the method: a server that nobody answers for is found out by the request, not by the SYN, since the handshake was ours.
-Its clients are "reset" where the bare wire says "refused" to their SYN or lets it time out; the scenarios say so.
-"""
+One difference lies in the method: a server that nobody answers for is found out by the request, not
+by the SYN, since the handshake was ours. Its clients are "reset" where the bare wire says "refused"
+to their SYN or lets it time out; the scenarios say so."""
 import errno
 import signal
 import socket
@@ -22,17 +24,25 @@ import runner
 from lab import SERVER4, SERVER6, STAND_IN, Failure, Lab, check, check_equal, wait_until
 from rawtcp import ACK, PSH, RST, RawClient
 
-WORDS = {errno.ECONNREFUSED: "refused", errno.ECONNRESET: "reset", errno.EPIPE: "reset", errno.ETIMEDOUT: "timeout"}
+WORDS = {
+    errno.ECONNREFUSED: "refused",
+    errno.ECONNRESET: "reset",
+    errno.EPIPE: "reset",
+    errno.ETIMEDOUT: "timeout",
+}
 PATIENCE_S = 60
 GET = b"GET / HTTP/1.1\r\nHost: synward.example\r\n\r\n"
 BULK = b"GET /bytes/50000000 HTTP/1.1\r\nHost: synward.example\r\n\r\n"
 POST = b"POST /upload HTTP/1.1\r\nHost: synward.example\r\nContent-Length: 50000000\r\n\r\n"
 CLIENT_SYSCTLS = {"net.ipv4.tcp_syn_retries": 3}
-SERVER_SYSCTLS = {"net.ipv4.tcp_retries2": 3}  # data that nobody acknowledges is given up after some seconds
+SERVER_SYSCTLS = {
+    "net.ipv4.tcp_retries2": 3
+}  # data that nobody acknowledges is given up after some seconds
 
 
 class Client:
-    """A program of the client's host; `saw` collects {what it did: (the word for how that went, seconds)}."""
+    """A program of the client's host; `saw` collects {what it did: (the word for how that went,
+    seconds)}."""
 
     def __init__(self, lab, port, address=SERVER4, user_timeout_ms=0):
         with lab.client.inside():
@@ -67,19 +77,23 @@ class Client:
 
     def ask(self, request=GET, ending=b"server\n"):
         """Says the request; reads the answer."""
+
         def action():
             self.socket.sendall(request)
             return self.until(ending)
+
         return self.attempt(action)
 
     def visit(self, request=GET, ending=b"server\n", greeting=None):
         """All of it from the SYN on, as one attempt."""
+
         def action():
             self.socket.connect(self.peer)
             if greeting and self.until(greeting) == "closed":
                 return "closed"
             self.socket.sendall(request)
             return self.until(ending)
+
         return self.attempt(action)
 
     def read_to_the_end(self):
@@ -87,13 +101,16 @@ class Client:
             while self.socket.recv(1 << 20):
                 pass
             return "closed"
+
         return self.attempt(action)
 
     def write_to_the_end(self):
         """Goes on writing; the end is an error."""
+
         def action():
             while True:
                 self.socket.sendall(b"x" * 65536)
+
         return self.attempt(action)
 
     def vanish_with_reset(self):
@@ -111,7 +128,10 @@ def asked(lab, port=80, request=GET, **options):
 
 def cut_off(host):
     """The host is gone: nothing that comes reaches it, nothing that it says leaves."""
-    chains = " ".join(f"chain {hook} {{ type filter hook {hook} priority 0; policy drop; }};" for hook in ("input", "output"))
+    chains = " ".join(
+        f"chain {hook} {{ type filter hook {hook} priority 0; policy drop; }};"
+        for hook in ("input", "output")
+    )
     host.run("nft", f"table inet gone {{ {chains} }}")
 
 
@@ -122,11 +142,13 @@ def back_again(host):
 def at_once(*actions):
     """Runs them in parallel; their results."""
     results = [None] * len(actions)
+
     def work(number):
         try:
             results[number] = actions[number]()
         except Exception as why:
             results[number] = why
+
     threads = [threading.Thread(target=work, args=(number,)) for number in range(len(actions))]
     for thread in threads:
         thread.start()
@@ -157,23 +179,35 @@ def learned(lab, servers, addresses=(SERVER4,)):
 
 
 def compare(prepare, scenario, differs=None):
-    """Runs scenario(lab, servers) in both labs; both must have seen the same, but for `differs`: {what: (bare word, our word)}."""
-    with Lab(True, CLIENT_SYSCTLS, SERVER_SYSCTLS) as bare, Lab(STAND_IN, CLIENT_SYSCTLS, SERVER_SYSCTLS) as lab:
+    """Runs scenario(lab, servers) in both labs; both must have seen the same, but for `differs`:
+    {what: (bare word, our word)}."""
+    with Lab(True, CLIENT_SYSCTLS, SERVER_SYSCTLS) as bare, Lab(
+        STAND_IN, CLIENT_SYSCTLS, SERVER_SYSCTLS
+    ) as lab:
         prepared = []
         for one in (bare, lab):
             one.start(mode="normal")
             servers = prepare(one)
             learned(one, servers)
             prepared.append(servers)
-        saw_bare, saw = at_once(lambda: scenario(bare, prepared[0]), lambda: scenario(lab, prepared[1]))
+        saw_bare, saw = at_once(
+            lambda: scenario(bare, prepared[0]), lambda: scenario(lab, prepared[1])
+        )
         check_equal(saw.keys(), saw_bare.keys(), "what was seen")
         for what, (word, seconds) in saw.items():
             wanted, bare_seconds = saw_bare[what]
             if differs and what in differs and not STAND_IN:
                 check_equal(wanted, differs[what][0], f"{what}, on the bare wire")
                 wanted = differs[what][1]
-            check_equal(word, wanted, f"{what} (after {seconds:.1f} s; on the bare wire after {bare_seconds:.1f} s)")
-            check(abs(seconds - bare_seconds) < max(2, bare_seconds), f"{what}: after {seconds:.1f} s, on the bare wire {bare_seconds:.1f} s")
+            check_equal(
+                word,
+                wanted,
+                f"{what} (after {seconds:.1f} s; on the bare wire after {bare_seconds:.1f} s)",
+            )
+            check(
+                abs(seconds - bare_seconds) < max(2, bare_seconds),
+                f"{what}: after {seconds:.1f} s, on the bare wire {bare_seconds:.1f} s",
+            )
         check_no_entry(lab)
     return ", ".join(f"{what}: {word} {seconds:.1f} s" for what, (word, seconds) in saw.items())
 
@@ -196,6 +230,7 @@ def both(lab):
 def test_port_that_nobody_ever_listened_on():
     def scenario(lab, _):
         return {"IPv4": Client(lab, 4444).connect(), "IPv6": Client(lab, 4444, SERVER6).connect()}
+
     return compare(web, scenario)
 
 
@@ -203,12 +238,18 @@ def test_listener_that_is_gone():
     def scenario(lab, servers):
         for server in servers.values():
             server.stop(signal.SIGTERM)
-        return {"http": Client(lab, 80).visit(), "pop3": Client(lab, 110).visit(b"USER test\r\n", b"\r\n", b"\r\n")}
+        return {
+            "http": Client(lab, 80).visit(),
+            "pop3": Client(lab, 110).visit(b"USER test\r\n", b"\r\n", b"\r\n"),
+        }
+
     return compare(both, scenario, {"http": ("refused", "reset"), "pop3": ("refused", "reset")})
 
 
 def test_server_killed_in_the_middle():
-    """A process that is killed: its kernel ends a download with FIN behind what was written, an upload with RST."""
+    """A process that is killed: its kernel ends a download with FIN behind what was written, an
+    upload with RST."""
+
     def prepare(lab):
         return {80: lab.http(), 81: lab.http(port=81), 110: lab.pop3()}
 
@@ -226,20 +267,32 @@ def test_server_killed_in_the_middle():
         upload.socket.sendall(b"x" * 65536)
         for server in servers.values():
             server.stop(signal.SIGKILL)
-        return dict(zip(("download", "upload", "idle"),
-                        at_once(download.read_to_the_end, upload.write_to_the_end, idle.read_to_the_end)))
+        return dict(
+            zip(
+                ("download", "upload", "idle"),
+                at_once(download.read_to_the_end, upload.write_to_the_end, idle.read_to_the_end),
+            )
+        )
+
     return compare(prepare, scenario)
 
 
 def test_server_host_that_comes_back():
-    """A host that was away for a moment goes on where it was; one that has forgotten its connections says so when it is asked."""
+    """A host that was away for a moment goes on where it was; one that has forgotten its
+    connections says so when it is asked."""
+
     def prepare(lab):
         return {80: lab.http(), 81: lab.http(port=81)}
 
     def scenario(lab, servers):
         patient, forgotten = asked(lab), asked(lab, 81)
         forgotten.socket.sendall(POST)
-        wait_until(lambda: lab.client.run("ss", "-Htno", "state", "established", "dport = :81").split()[1] == "0", 5, "the upload has begun")
+        wait_until(
+            lambda: lab.client.run("ss", "-Htno", "state", "established", "dport = :81").split()[1]
+            == "0",
+            5,
+            "the upload has begun",
+        )
         servers[81].popen.send_signal(signal.SIGSTOP)
         forgotten.socket.sendall(b"x" * 65536)
         cut_off(lab.server)
@@ -249,26 +302,43 @@ def test_server_host_that_comes_back():
         forgotten.socket.sendall(b"x" * 1000)
         wait_until(lambda: time.monotonic() - begin > 0.5, 5, "some repeats are lost")
         back_again(lab.server)
-        return dict(zip(("goes on", "forgotten"), at_once(lambda: patient.attempt(lambda: patient.until(b"server\n")),
-                                                          forgotten.write_to_the_end)))
+        return dict(
+            zip(
+                ("goes on", "forgotten"),
+                at_once(
+                    lambda: patient.attempt(lambda: patient.until(b"server\n")),
+                    forgotten.write_to_the_end,
+                ),
+            )
+        )
+
     return compare(prepare, scenario)
 
 
 def test_server_host_that_is_gone():
-    """An open connection ends when the client's host gives up; an opening with our fourth SYN, a little earlier than the client's own."""
+    """An open connection ends when the client's host gives up; an opening with our fourth SYN, a
+    little earlier than the client's own."""
+
     def scenario(lab, servers):
         running = asked(lab, user_timeout_ms=3000)
         cut_off(lab.server)
-        saw = at_once(running.ask, Client(lab, 80).visit, lambda: Client(lab, 110).visit(b"USER test\r\n", b"\r\n", b"\r\n"))
-        # A host that gives up tells nobody. The server's, when it is back, closes what it still has; the client's answers with a reset.
+        saw = at_once(
+            running.ask,
+            Client(lab, 80).visit,
+            lambda: Client(lab, 110).visit(b"USER test\r\n", b"\r\n", b"\r\n"),
+        )
+        # A host that gives up tells nobody. The server's, when it is back, closes what it still
+        # has; the client's answers with a reset.
         back_again(lab.server)
         servers[80].stop(signal.SIGKILL)
         return dict(zip(("open", "http", "pop3"), saw))
+
     return compare(both, scenario, {"http": ("timeout", "reset"), "pop3": ("timeout", "reset")})
 
 
 def test_client_that_resets():
     """In the middle of a download: the server's program hears of it at once."""
+
     def scenario(lab, servers):
         client = asked(lab)
         client.socket.sendall(BULK)
@@ -276,11 +346,14 @@ def test_client_that_resets():
         begin = time.monotonic()
         client.vanish_with_reset()
         return {"server": gone_at_the_server(servers[80], begin)}
+
     return compare(web, scenario)
 
 
 def test_client_host_that_is_gone():
-    """A server that probes idle clients, and one in the middle of a download, find out as they do on a bare wire."""
+    """A server that probes idle clients, and one in the middle of a download, find out as they do
+    on a bare wire."""
+
     def prepare(lab):
         return {80: lab.http(keepalive=1), 81: lab.http(port=81)}
 
@@ -291,8 +364,14 @@ def test_client_host_that_is_gone():
         download.socket.recv(1000)
         cut_off(lab.client)
         begin = time.monotonic()
-        saw = dict(zip(("keepalive", "retransmission"),
-                       at_once(*(lambda s=server: gone_at_the_server(s, begin) for server in servers.values()))))
+        saw = dict(
+            zip(
+                ("keepalive", "retransmission"),
+                at_once(
+                    *(lambda s=server: gone_at_the_server(s, begin) for server in servers.values())
+                ),
+            )
+        )
         back_again(lab.client)
         # It comes back, and hears from the server's kernel that nothing is left of its connections.
         saw["idle, back again"] = idle.ask()
@@ -300,6 +379,7 @@ def test_client_host_that_is_gone():
         check_equal(silent.visit()[0], "answered", "a new connection")
         silent.socket.close()
         return saw
+
     return compare(prepare, scenario)
 
 
@@ -308,7 +388,12 @@ COPIES = 20
 
 def say(connection, data):
     """Says it; returns all that a copy of the segment needs."""
-    copy = {"data": data, "seq": connection.seq, "ack": connection.ack, "options": b"\1\1" + connection.timestamps()}
+    copy = {
+        "data": data,
+        "seq": connection.seq,
+        "ack": connection.ack,
+        "options": b"\1\1" + connection.timestamps(),
+    }
     connection.segment(ACK | PSH, **copy)
     connection.seq += len(data)
     return copy
@@ -328,7 +413,8 @@ def ask_mail(connection):
 
 
 def repeat(connection, request):
-    """Copies of an old request that the net had kept: each is answered by a reset, at the number that it acknowledges."""
+    """Copies of an old request that the net had kept: each is answered by a reset, at the number
+    that it acknowledges."""
     while connection.receive(0.05):
         pass
     for _ in range(COPIES):
@@ -347,7 +433,8 @@ def end_in_order(connection):
 
 
 def test_request_repeated_after_its_connection_closed():
-    """It does not run twice: neither while the old entry is remembered nor when the client's port has served another connection since."""
+    """It does not run twice: neither while the old entry is remembered nor when the client's port
+    has served another connection since."""
     with Lab() as lab:
         lab.start(mode="normal")
         servers = both(lab)
@@ -374,7 +461,11 @@ def test_request_repeated_after_its_connection_closed():
                 after = servers[port].counts()
                 repeated += 2 * COPIES
                 for what in ("accepted", "requests"):
-                    check_equal(after[what] - before[what], 1, f"{what} by the second connection alone, port {port}, {end.__name__}")
+                    check_equal(
+                        after[what] - before[what],
+                        1,
+                        f"{what} by the second connection alone, port {port}, {end.__name__}",
+                    )
         check_no_entry(lab)
         return f"{repeated} copies"
 

@@ -9,12 +9,14 @@ import time
 import runner
 from lab import CLIENT_IF, SERVER4, Lab, check, check_equal, make_root
 
-# What nmap finds out from SYN-ACKs: option layouts, windows, the answer to an ECN SYN and to the first probe.
+# What nmap finds out from SYN-ACKs: option layouts, windows, the answer to an ECN SYN and to the
+# first probe.
 FROM_SYNACKS = ("OPS", "WIN", "ECN", "T1")
 
 
 def capture_of(lab, name, action):
-    """Runs the action and writes what crossed the client's interface meanwhile as a pcap; its path inside the private root."""
+    """Runs the action and writes what crossed the client's interface meanwhile as a pcap; its path
+    inside the private root."""
     with lab.client.inside():
         tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003))
     tap.setsockopt(socket.SOL_SOCKET, 33, 1 << 23)  # SO_RCVBUFFORCE
@@ -29,7 +31,10 @@ def capture_of(lab, name, action):
                 break
             if meta[0] == CLIENT_IF:
                 now = time.time()
-                out.write(struct.pack("<IIII", int(now), int(now % 1 * 1e6), len(frame), len(frame)) + frame)
+                out.write(
+                    struct.pack("<IIII", int(now), int(now % 1 * 1e6), len(frame), len(frame))
+                    + frame
+                )
     tap.close()
     return f"/mnt/{name}"
 
@@ -39,8 +44,14 @@ def p0f_view(lab, name):
     text = lab.in_root("p0f", "-f", "/etc/p0f/p0f.fp", "-r", path)
     blocks = [b for b in text.split(".-[ ") if "(syn+ack)" in b]
     check(len(blocks) >= 20, f"p0f saw {len(blocks)} SYN-ACKs of 20")
-    return sorted({line.strip() for b in blocks for line in b.splitlines()
-                   if re.match(r"\|\s*(os|dist|params|raw_sig)\s*=", line)})
+    return sorted(
+        {
+            line.strip()
+            for b in blocks
+            for line in b.splitlines()
+            if re.match(r"\|\s*(os|dist|params|raw_sig)\s*=", line)
+        }
+    )
 
 
 def test_p0f():
@@ -56,7 +67,9 @@ def test_p0f():
 
 
 def nmap_view(lab):
-    text = lab.in_root("nmap", "-O", "-d", "-n", "-Pn", "-p", "80,81", "--max-os-tries", "1", SERVER4, timeout=120)
+    text = lab.in_root(
+        "nmap", "-O", "-d", "-n", "-Pn", "-p", "80,81", "--max-os-tries", "1", SERVER4, timeout=120
+    )
     joined = re.sub(r"\nOS:", "", text)
     tests = dict(re.findall(r"\b(OPS|WIN|ECN|T\d)\(([^)]*)\)", joined))
     check(all(t in tests for t in FROM_SYNACKS), f"nmap's fingerprint is incomplete: {text[-600:]}")
@@ -74,7 +87,11 @@ def test_nmap():
         normal, normal_guesses = nmap_view(lab)
         lab.set_mode("attack")
         attack, attack_guesses = nmap_view(lab)
-        different = [f"{t}: {attack[t]}, the server's {normal[t]}" for t in FROM_SYNACKS if attack[t] != normal[t]]
+        different = [
+            f"{t}: {attack[t]}, the server's {normal[t]}"
+            for t in FROM_SYNACKS
+            if attack[t] != normal[t]
+        ]
         check(not different, "; ".join(different))
         check_equal(attack_guesses, normal_guesses, "nmap's guess")
         others = [t for t in normal if t not in FROM_SYNACKS and attack.get(t) != normal[t]]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The application ACK on a live wire: greetings in pieces, early clients, lost, changed and varying greetings."""
+"""The application ACK on a live wire: greetings in pieces, early clients, lost, changed and varying
+greetings."""
 import os
 import signal
 import time
@@ -39,7 +40,11 @@ def test_greeting_in_two_pieces():
         _, normal = learned(lab, split_ms=30)
         check_greeting_profile(lab, "stable", "+OK ready\r\n")
         attack = lab.fetch("pop3", 110, count=50)
-        check_equal((attack["failed"], attack["digest"]), (0, normal["digest"]), f"sessions in attack mode ({attack})")
+        check_equal(
+            (attack["failed"], attack["digest"]),
+            (0, normal["digest"]),
+            f"sessions in attack mode ({attack})",
+        )
 
 
 def test_late_greeting():
@@ -119,14 +124,24 @@ def test_changed_greeting_disarms_and_is_relearned():
         check(lab.profile(110)["evidence"]["armed"], "one client disarmed the profile")
         for source in ("10.78.2.1", "10.78.3.1"):
             lab.fetch("pop3", 110, source=source, timeout_ms=3000)
-        wait_until(lambda: not lab.profile(110)["evidence"]["armed"], 3, "disarmed after three from different prefixes")
-        wait_until(lambda: lab.fetch("pop3", 110)["ok"], 2, "clients of a server that cannot be spoken for get through")
+        wait_until(
+            lambda: not lab.profile(110)["evidence"]["armed"],
+            3,
+            "disarmed after three from different prefixes",
+        )
+        wait_until(
+            lambda: lab.fetch("pop3", 110)["ok"],
+            2,
+            "clients of a server that cannot be spoken for get through",
+        )
         check_equal(lab.fetch("pop3", 110, count=5)["failed"], 0, "those that follow")
         lab.set_mode("normal")
         lab.learn("pop3", 110, count=16)
         check_greeting_profile(lab, "stable", "+OK a new version is ready\r\n")
         lab.set_mode("attack")
-        check_equal(lab.fetch("pop3", 110, count=20)["failed"], 0, "clients after it was learned anew")
+        check_equal(
+            lab.fetch("pop3", 110, count=20)["failed"], 0, "clients after it was learned anew"
+        )
 
 
 def logged(lab, text):
@@ -135,7 +150,8 @@ def logged(lab, text):
 
 
 def test_upgraded_server_is_relearned_by_itself():
-    """Auto mode, nobody does anything: three clients are lost, then all get through, and the new greeting is armed under attack still."""
+    """Auto mode, nobody does anything: three clients are lost, then all get through, and the new
+    greeting is armed under attack still."""
     with Lab() as lab:
         path = os.path.join(lab.folder, "greeting")
         with open(path, "w") as greeting:
@@ -151,7 +167,11 @@ def test_upgraded_server_is_relearned_by_itself():
             greeting.write("+OK another one\n")
         pop3.popen.send_signal(signal.SIGHUP)
         for source in ("10.78.1.1", "10.78.2.1", "10.78.3.1"):
-            check_equal(lab.fetch("pop3", 110, source=source, timeout_ms=3000)["ok"], 0, "sessions with the old greeting")
+            check_equal(
+                lab.fetch("pop3", 110, source=source, timeout_ms=3000)["ok"],
+                0,
+                "sessions with the old greeting",
+            )
         wait_until(lambda: not lab.profile(110)["evidence"]["armed"], 3, "disarmed")
         wait_until(lambda: lab.fetch("pop3", 110)["ok"], 2, "the server greets by itself")
         check_equal(lab.fetch("pop3", 110, count=12)["failed"], 0, "those that follow")
@@ -168,7 +188,9 @@ def test_one_prefix_cannot_disarm():
         if lab.stand_in:
             return "nothing to disarm"
         lab.fetch("pop3", 110, count=10, source="10.78.1.1", timeout_ms=3000)
-        check(lab.profile(110)["evidence"]["armed"], "ten resets of one client disarmed the profile")
+        check(
+            lab.profile(110)["evidence"]["armed"], "ten resets of one client disarmed the profile"
+        )
 
 
 def test_apop_greeting_is_never_faked():
@@ -178,7 +200,11 @@ def test_apop_greeting_is_never_faked():
         fetched = lab.fetch("pop3", 110, count=12)
         check_equal(fetched["failed"], 0, "fetches in normal mode")
         if not lab.stand_in:
-            wait_until(lambda: lab.profile(110) and lab.profile(110)["evidence"]["requests"] >= 8, 4, "the requests are learned")
+            wait_until(
+                lambda: lab.profile(110) and lab.profile(110)["evidence"]["requests"] >= 8,
+                4,
+                "the requests are learned",
+            )
             kind = lab.profile(110)["application"]["greeting"]["kind"]
             check(kind in ("template", "variable"), f"an APOP greeting is {kind}")
         lab.set_mode("attack")
@@ -211,7 +237,8 @@ def test_wrong_request_is_reset_before_the_server():
 
 
 def test_wrong_clients_do_not_unlearn_who_speaks_first():
-    """Over a slow server the greeting acknowledges what an impatient client said: no proof that the client speaks first."""
+    """Over a slow server the greeting acknowledges what an impatient client said: no proof that the
+    client speaks first."""
     with Lab() as lab:
         lab.start(mode="normal")
         lab.pop3(greeting_delay_ms=100)
@@ -219,8 +246,12 @@ def test_wrong_clients_do_not_unlearn_who_speaks_first():
         lab.talkers(110, count=100, concurrency=100, say="http", hold_ms=400)
         lab.set_mode("attack")
         if not lab.stand_in:
-            check_equal(lab.profile(110)["application"]["speaks_first"], "server", "who speaks first")
-        check_equal(lab.fetch("pop3", 110, count=5, timeout_ms=2000)["failed"], 0, "sessions in attack mode")
+            check_equal(
+                lab.profile(110)["application"]["speaks_first"], "server", "who speaks first"
+            )
+        check_equal(
+            lab.fetch("pop3", 110, count=5, timeout_ms=2000)["failed"], 0, "sessions in attack mode"
+        )
 
 
 runner.main(globals())

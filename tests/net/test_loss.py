@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Clients that lack TCP options, and wires that lose frames, in attack mode: everything arrives, as it would over the bare wire.
+"""Clients that lack TCP options, and wires that lose frames, in attack mode: everything arrives, as
+it would over the bare wire.
 
-What lab.lose() loses: "ends" as the frames reach either host, so synward has seen all of them; "client" on the client's wire both
-ways, so synward misses SYNs, handshake ACKs and requests too. Sessions that lose a SYN take a second (RFC 6298 2.1), those that lose it again
-three: many run at once, and a client gives up only after a minute.
-"""
+What lab.lose() loses: "ends" as the frames reach either host, so synward has seen all of them;
+"client" on the client's wire both ways, so synward misses SYNs, handshake ACKs and requests too.
+Sessions that lose a SYN take a second (RFC 6298 2.1), those that lose it again three: many run at
+once, and a client gives up only after a minute."""
 import runner
 from lab import CLIENT_IF, SERVER4, SERVER6, SERVER_IF, Lab, check, check_equal, run
 
@@ -29,8 +30,14 @@ def attack_lab(lab, *services):
 
 def start_transfers(lab):
     """Down and up, IPv4 and IPv6, all four at once."""
-    return [(f"{kind} from {address}", lab.start_fetch(kind, 80, address, count=1, bytes=BULK_BYTES, timeout_ms=PATIENCE_MS))
-            for address in (SERVER4, SERVER6) for kind in ("download", "upload")]
+    return [
+        (
+            f"{kind} from {address}",
+            lab.start_fetch(kind, 80, address, count=1, bytes=BULK_BYTES, timeout_ms=PATIENCE_MS),
+        )
+        for address in (SERVER4, SERVER6)
+        for kind in ("download", "upload")
+    ]
 
 
 def finish_transfers(running):
@@ -106,14 +113,30 @@ def test_transfers_with_loss_without_window_scaling():
 
 
 def hurry(lab):
-    """Timers of 50 ms at least instead of 200: a host without SACK waits for them often (RFC 6582), over the bare wire too."""
+    """Timers of 50 ms at least instead of 200: a host without SACK waits for them often (RFC 6582),
+    over the bare wire too."""
     for namespace, interface in ((lab.client, CLIENT_IF), (lab.server, SERVER_IF)):
         for net in ("10.77.0.0/24", "fd77::/64"):
-            run("ip", "-n", namespace.name, "route", "replace", net, "dev", interface, "metric", "0" if "." in net else "1", "rto_min", "50ms")
+            run(
+                "ip",
+                "-n",
+                namespace.name,
+                "route",
+                "replace",
+                net,
+                "dev",
+                interface,
+                "metric",
+                "0" if "." in net else "1",
+                "rto_min",
+                "50ms",
+            )
 
 
 def test_transfers_with_loss_without_sack():
-    with Lab(client_sysctls=NO_SACK) as one, Lab(client_sysctls={**NO_TIMESTAMPS, **NO_SACK, **NO_SCALE}) as other:
+    with Lab(client_sysctls=NO_SACK) as one, Lab(
+        client_sysctls={**NO_TIMESTAMPS, **NO_SACK, **NO_SCALE}
+    ) as other:
         for lab in (one, other):
             lossy_lab(lab, "ends")
             hurry(lab)
@@ -123,20 +146,36 @@ def test_transfers_with_loss_without_sack():
 
 
 def sessions(where, address):
-    """Short sessions of both kinds beside each other. None fails, and all are told the same as without loss."""
+    """Short sessions of both kinds beside each other. None fails, and all are told the same as
+    without loss."""
     with Lab() as lab:
         attack_lab(lab, ("http", 80, address), ("pop3", 110, address))
         lab.single_segments()
         told = {kind: lab.fetch(kind, port, address, count=1)["digest"] for kind, port in SERVICES}
         lab.lose(2, where)
-        running = [(kind, lab.start_fetch(kind, port, address, count=SESSIONS, concurrency=50, timeout_ms=PATIENCE_MS))
-                   for kind, port in SERVICES]
+        running = [
+            (
+                kind,
+                lab.start_fetch(
+                    kind, port, address, count=SESSIONS, concurrency=50, timeout_ms=PATIENCE_MS
+                ),
+            )
+            for kind, port in SERVICES
+        ]
         figures = []
         for kind, fetch in running:
             result = fetch.report()
-            check_equal((result["ok"], result["failed"]), (SESSIONS, 0), f"{kind} sessions ({result})")
-            check_equal((result["distinct"], result["digest"]), (1, told[kind]), f"what {kind} clients were told")
-            figures.append(f"{kind} {result['p50_us'] / 1000:.1f} / {result['p99_us'] / 1000:.0f} / {result['worst_us'] / 1000:.0f} ms")
+            check_equal(
+                (result["ok"], result["failed"]), (SESSIONS, 0), f"{kind} sessions ({result})"
+            )
+            check_equal(
+                (result["distinct"], result["digest"]),
+                (1, told[kind]),
+                f"what {kind} clients were told",
+            )
+            figures.append(
+                f"{kind} {result['p50_us'] / 1000:.1f} / {result['p99_us'] / 1000:.0f} / {result['worst_us'] / 1000:.0f} ms"
+            )
         check(lab.lost() >= 50, f"the wire lost only {lab.lost()} frames")
         return f"p50/p99/worst {', '.join(figures)}, {lab.lost()} frames lost"
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The daemon's life: auto mode and back, connections across a switch, the end by signal, the store read again."""
+"""The daemon's life: auto mode and back, connections across a switch, the end by signal, the store
+read again."""
 import json
 import os
 import signal
@@ -27,8 +28,11 @@ def test_auto_attack_and_back():
         begin = time.monotonic()
         lab.flood(80, count=5000)
         wait_until(lambda: lab.server_mode(80) == "attack", 2, "attack mode")
-        # The flood passed until it was noticed; what the server was asked is far less than what was sent.
-        wait_until(lambda: lab.stats()["cookies"]["sent"] >= 4000, 2, "cookies for most of 5,000 SYNs")
+        # The flood passed until it was noticed; what the server was asked is far less than what was
+        # sent.
+        wait_until(
+            lambda: lab.stats()["cookies"]["sent"] >= 4000, 2, "cookies for most of 5,000 SYNs"
+        )
         check_equal(lab.fetch("http", 80, count=50)["failed"], 0, "fetches in attack mode")
         check_equal(http.accepted() - accepted, 50, "connections accepted")
         cause = next(s["cause"] for s in lab.cli("status")["servers"] if s["port"] == 80)
@@ -69,10 +73,18 @@ def test_the_end():
             check(took <= 0.25, f"{name}: took {took * 1000:.0f} ms")
             check(not os.path.exists(lab.control), f"{name}: the socket is still there")
             for namespace, interface in ((lab.client, CLIENT_IF), (lab.server, SERVER_IF)):
-                check(run("ip", "-n", namespace.name, "link", "show", interface, ok=False).returncode != 0, f"{name}: {interface} is still there")
+                check(
+                    run("ip", "-n", namespace.name, "link", "show", interface, ok=False).returncode
+                    != 0,
+                    f"{name}: {interface} is still there",
+                )
             with open(lab.store) as store:
                 profiles = json.load(store)["profiles"]
-            check_equal([(p["port"], p["evidence"]["armed"]) for p in profiles], [(80, True)], f"{name}: the saved store")
+            check_equal(
+                [(p["port"], p["evidence"]["armed"]) for p in profiles],
+                [(80, True)],
+                f"{name}: the saved store",
+            )
 
 
 def test_a_saved_profile_protects_at_once():
@@ -88,7 +100,11 @@ def test_a_saved_profile_protects_at_once():
         lab.talkers(80, count=200, say="bittorrent", hold_ms=500)
         lab.talkers(110, count=200, say="http", hold_ms=500)
         check_equal((http.accepted(), pop3.accepted()), accepted, "connections accepted")
-        check_equal(lab.fetch("http", 80, count=20)["failed"] + lab.fetch("pop3", 110, count=20)["failed"], 0, "fetches")
+        check_equal(
+            lab.fetch("http", 80, count=20)["failed"] + lab.fetch("pop3", 110, count=20)["failed"],
+            0,
+            "fetches",
+        )
 
 
 def test_single_reads():
@@ -100,7 +116,9 @@ def test_single_reads():
         lab.learn("http", 80)
         lab.set_mode("attack")
         check_equal(lab.fetch("http", 80, count=200)["failed"], 0, "fetches")
-        check_equal(lab.fetch("download", 80, bytes=50_000_000, timeout_ms=20000)["failed"], 0, "download")
+        check_equal(
+            lab.fetch("download", 80, bytes=50_000_000, timeout_ms=20000)["failed"], 0, "download"
+        )
 
 
 runner.main(globals())

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Jumbo frames, unequal MTUs, cards without offloads, more than 2 GiB, IPv6 flow labels: all through the splice.
+"""Jumbo frames, unequal MTUs, cards without offloads, more than 2 GiB, IPv6 flow labels: all
+through the splice.
 
-The sizes of segments that both hosts settle on are compared with those over a plain veth pair. What our cookie can carry of the
-client's MSS is rounded down: the server's segments may be up to 1 % smaller than on a bare wire.
+The sizes of segments that both hosts settle on are compared with those over a plain veth pair. What
+our cookie can carry of the client's MSS is rounded down: the server's segments may be up to 1 %
+smaller than on a bare wire.
 
-TAPs in the hosts' own namespaces always have one MTU, as synward copies a change of one to the other. Unequal hosts stand behind tap:
-sides, with cards of their own; the bridge between them is as wide as the wider one.
-"""
+TAPs in the hosts' own namespaces always have one MTU, as synward copies a change of one to the
+other. Unequal hosts stand behind tap: sides, with cards of their own; the bridge between them is as
+wide as the wider one."""
 import re
 import socket
 import struct
@@ -24,7 +26,10 @@ NO_OFFLOADS = ("tx", "off", "tso", "off", "gso", "off", "gro", "off")
 
 
 def set_cards(lab, client_mtu, server_mtu, features=()):
-    for namespace, interface, mtu in ((lab.client, CLIENT_IF, client_mtu), (lab.server, SERVER_IF, server_mtu)):
+    for namespace, interface, mtu in (
+        (lab.client, CLIENT_IF, client_mtu),
+        (lab.server, SERVER_IF, server_mtu),
+    ):
         run("ip", "-n", namespace.name, "link", "set", interface, "mtu", mtu)
         if features:
             namespace.run("ethtool", "-K", interface, *features)
@@ -39,8 +44,16 @@ def segment_sizes(lab, address):
         left = 100000
         while left > 0:
             left -= len(client.recv(65536))
-        near = struct.unpack_from("I", client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104), TCP_INFO_SND_MSS)[0]
-        found = lab.server.run("ss", "-Htino", "state", "established", f"sport = :80 and dport = :{client.getsockname()[1]}")
+        near = struct.unpack_from(
+            "I", client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104), TCP_INFO_SND_MSS
+        )[0]
+        found = lab.server.run(
+            "ss",
+            "-Htino",
+            "state",
+            "established",
+            f"sport = :80 and dport = :{client.getsockname()[1]}",
+        )
         return near, int(re.search(r"\bmss:(\d+)", found).group(1))
 
 
@@ -88,7 +101,10 @@ def mtus(client_mtu, server_mtu, features=()):
             client, server = segment_sizes(lab, address)
             bare_client, bare_server = wanted[address]
             check_equal(client, bare_client, f"the client's segments to {address}")
-            check(bare_server * 0.99 <= server <= bare_server, f"segments of {address}: {server}, on the bare wire {bare_server}")
+            check(
+                bare_server * 0.99 <= server <= bare_server,
+                f"segments of {address}: {server}, on the bare wire {bare_server}",
+            )
             shown.append(f"{client}/{server}")
         return f"segments {', '.join(shown)}, slowest {TRANSFER_BYTES * 8 / worst / 1000:.1f} Gb/s"
 
@@ -114,7 +130,8 @@ def test_client_1500_server_1400():
 
 
 def test_server_whose_mtu_shrinks_under_attack():
-    """Its clients were promised jumbo segments, and send them, until the profile has caught up; what it gets fits its card."""
+    """Its clients were promised jumbo segments, and send them, until the profile has caught up;
+    what it gets fits its card."""
     with Lab(sides="tap") as lab:
         attacked(lab, 9000, 9000)
         set_cards(lab, 9000, 1500)
@@ -123,8 +140,11 @@ def test_server_whose_mtu_shrinks_under_attack():
             with lab.client.inside():
                 client = socket.create_connection((address, 80), timeout=5)
             with client:
-                for request in (b"GET / HTTP/1.1\r\nHost: synward.example\r\n\r\n",
-                                b"POST / HTTP/1.1\r\nHost: synward.example\r\nContent-Length: 5000\r\n\r\n" + body):
+                for request in (
+                    b"GET / HTTP/1.1\r\nHost: synward.example\r\n\r\n",
+                    b"POST / HTTP/1.1\r\nHost: synward.example\r\nContent-Length: 5000\r\n\r\n"
+                    + body,
+                ):
                     client.sendall(request)
                     answer = client.recv(65536)
                     check(answer.startswith(b"HTTP/1.1 200 "), f"answer from {address}: {answer!r}")
@@ -142,12 +162,15 @@ def test_jumbo_without_offloads():
 
 
 def test_one_card_without_offloads():
-    """What one host left undone the other need not do: partial checksums one way, full ones the other."""
+    """What one host left undone the other need not do: partial checksums one way, full ones the
+    other."""
     with Lab() as lab:
         attacked(lab, 1500, 1500)
         lab.client.run("ethtool", "-K", CLIENT_IF, *NO_OFFLOADS)
         worst = transfer_all(lab)
-        lab.client.run("ethtool", "-K", CLIENT_IF, *(word.replace("off", "on") for word in NO_OFFLOADS))
+        lab.client.run(
+            "ethtool", "-K", CLIENT_IF, *(word.replace("off", "on") for word in NO_OFFLOADS)
+        )
         lab.server.run("ethtool", "-K", SERVER_IF, *NO_OFFLOADS)
         worst = max(worst, transfer_all(lab))
         return f"slowest {TRANSFER_BYTES * 8 / worst / 1000:.1f} Gb/s"
@@ -163,33 +186,60 @@ def test_download_of_more_than_2_gib():
 
 
 def labels(capture, incoming, server):
-    """{client's port: the flow labels of its connection's frames}, of those from the server or of those to it."""
+    """{client's port: the flow labels of its connection's frames}, of those from the server or of
+    those to it."""
     found = {}
     for inward, frame in capture.frames:
         segment = parse(frame) if inward == incoming and frame[12:14] == b"\x86\xdd" else None
         if segment and (segment.source == SERVER6) == server:
             label = struct.unpack_from("!I", frame, 14)[0] & 0xFFFFF
-            found.setdefault(segment.dport if server else segment.sport, []).append((label, segment))
+            found.setdefault(segment.dport if server else segment.sport, []).append(
+                (label, segment)
+            )
     return found
 
 
 def test_ipv6_flow_labels():
-    """One label each way for a connection's whole life, ours and the server's own frames alike; the client's arrives as it was sent."""
+    """One label each way for a connection's whole life, ours and the server's own frames alike; the
+    client's arrives as it was sent."""
     with Lab() as lab:
         attacked(lab, 1500, 1500)
         with Capture(lab.client, CLIENT_IF) as near, Capture(lab.server, SERVER_IF) as far:
-            for kind, port, count in (("http", 80, 10), ("pop3", 110, 5), ("download", 80, 1), ("upload", 80, 1)):
-                check_equal(lab.fetch(kind, port, SERVER6, count=count)["failed"], 0, f"{kind} fetches")
-            lab.talkers(110, address=SERVER6, count=5, concurrency=5, say="bittorrent", hold_ms=1000)
+            for kind, port, count in (
+                ("http", 80, 10),
+                ("pop3", 110, 5),
+                ("download", 80, 1),
+                ("upload", 80, 1),
+            ):
+                check_equal(
+                    lab.fetch(kind, port, SERVER6, count=count)["failed"], 0, f"{kind} fetches"
+                )
+            lab.talkers(
+                110, address=SERVER6, count=5, concurrency=5, say="bittorrent", hold_ms=1000
+            )
             lab.wait_no_flows()
-        answered, asked, arrived = labels(near, True, True), labels(near, False, False), labels(far, True, False)
+        answered, asked, arrived = (
+            labels(near, True, True),
+            labels(near, False, False),
+            labels(far, True, False),
+        )
         for port, seen in answered.items():
             check(seen[0][1].flags & SYN, f"port {port} begins with the SYN-ACK")
-            check_equal(len({label for label, _ in seen}), 1, f"labels to the client on port {port}: {seen[:3]}")
+            check_equal(
+                len({label for label, _ in seen}),
+                1,
+                f"labels to the client on port {port}: {seen[:3]}",
+            )
         for port, seen in arrived.items():
-            check_equal({label for label, _ in seen}, {label for label, _ in asked[port]}, f"labels to the server on port {port}")
+            check_equal(
+                {label for label, _ in seen},
+                {label for label, _ in asked[port]},
+                f"labels to the server on port {port}",
+            )
         ours = {seen[0][0] for seen in answered.values()}
-        check(len(ours) > len(answered) // 2, f"labels differ from connection to connection: {ours}")
+        check(
+            len(ours) > len(answered) // 2, f"labels differ from connection to connection: {ours}"
+        )
         check(0 not in ours, "no label is zero")
         return f"{len(answered)} connections, {sum(map(len, answered.values()))} frames"
 

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Path MTU discovery through a spliced connection (RFC 1191, RFC 8201), and "unreachable" in answer to our SYN (RFC 5461).
+"""Path MTU discovery through a spliced connection (RFC 1191, RFC 8201), and "unreachable" in answer
+to our SYN (RFC 5461).
 
     far client --1280-- router --[synward]-- server       download: the server must learn
     client --[synward]-- router --1280-- far server       upload: the client must learn
 
-The narrow link is narrow only where the router sends into it: the far host announces the MSS of 1500 bytes, and nothing but an
-ICMP error tells the sender that its segments do not fit. Without it the transfer stands still. Of the numbers in a quote Linux
-looks at seq alone, which only a download's quote has moved; test_icmp.c is about the ack of an upload's.
-"""
+The narrow link is narrow only where the router sends into it: the far host announces the MSS of
+1500 bytes, and nothing but an ICMP error tells the sender that its segments do not fit. Without it
+the transfer stands still. Of the numbers in a quote Linux looks at seq alone, which only a
+download's quote has moved; test_icmp.c is about the ack of an upload's."""
 import json
 import socket
 import time
@@ -29,11 +30,35 @@ def ip(namespace, line):
 
 
 def put_router(lab, side):
-    """The host on this side becomes a router; from here on lab.client or lab.server is a host behind it."""
-    router, far, other = getattr(lab, side), lab.namespace(), lab.server if side == "client" else lab.client
-    run("ip", "link", "add", "narrow", "netns", router.name, "mtu", str(PATH_MTU), "type", "veth", "peer", "name", "wide", "netns", far.name)
+    """The host on this side becomes a router; from here on lab.client or lab.server is a host
+    behind it."""
+    router, far, other = (
+        getattr(lab, side),
+        lab.namespace(),
+        lab.server if side == "client" else lab.client,
+    )
+    run(
+        "ip",
+        "link",
+        "add",
+        "narrow",
+        "netns",
+        router.name,
+        "mtu",
+        str(PATH_MTU),
+        "type",
+        "veth",
+        "peer",
+        "name",
+        "wide",
+        "netns",
+        far.name,
+    )
     router.sysctl({"net.ipv4.ip_forward": 1, "net.ipv6.conf.all.forwarding": 1})
-    for namespace, interface, four, six in ((router, "narrow", ROUTER4, ROUTER6), (far, "wide", FAR4, FAR6)):
+    for namespace, interface, four, six in (
+        (router, "narrow", ROUTER4, ROUTER6),
+        (far, "wide", FAR4, FAR6),
+    ):
         ip(namespace, f"addr add {four}/24 dev {interface}")
         ip(namespace, f"addr add {six}/64 dev {interface} nodad")
         ip(namespace, f"link set {interface} up")

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""port: sides: traffic through two veth pairs, a host in between that is neither heard nor hears, and nothing left behind.
+"""port: sides: traffic through two veth pairs, a host in between that is neither heard nor hears,
+and nothing left behind.
 
-Between the two hosts is the bridge's own namespace, with p0 and p1 as ports (Lab(sides="port")). That the corpus of frames crosses
-them is shown by transparency.py.
-"""
+Between the two hosts is the bridge's own namespace, with p0 and p1 as ports (Lab(sides="port")).
+That the corpus of frames crosses them is shown by transparency.py."""
 import contextlib
 import json
 import re
@@ -14,7 +14,20 @@ import struct
 import time
 
 import runner
-from lab import (CLIENT4, CLIENT6, CLIENT_IF, PORTS, SERVER4, SERVER6, SERVER_IF, Lab, check, check_equal, run, wait_until)
+from lab import (
+    CLIENT4,
+    CLIENT6,
+    CLIENT_IF,
+    PORTS,
+    SERVER4,
+    SERVER6,
+    SERVER_IF,
+    Lab,
+    check,
+    check_equal,
+    run,
+    wait_until,
+)
 
 ETH_P_ALL, PACKET_OUTGOING = 3, 4
 PROBE_TYPE = 0x88B5
@@ -41,12 +54,22 @@ def state_of_ports(lab):
     links = {}
     for link in json.loads(bridge_ip(lab, "-d", "-j", "addr")):
         addresses = [(a["local"], a["prefixlen"], a["scope"]) for a in link["addr_info"]]
-        links[link["ifname"]] = {key: link.get(key) for key in
-                                 ("flags", "mtu", "qdisc", "operstate", "promiscuity", "allmulti", "address")} | {"addresses": addresses}
-    sysctls = [lab.bridge.run("sysctl", "-n", f"net.ipv6.conf.{p}.{key}") for p in PORTS if p in links
-               for key in ("disable_ipv6", "addr_gen_mode", "accept_ra", "accept_dad", "forwarding")]
-    filters = [lab.bridge.run("tc", what, "show", "dev", p, *hook) for p in PORTS if p in links
-               for what, hook in (("qdisc", ()), ("filter", ("ingress",)), ("filter", ("egress",)))]
+        links[link["ifname"]] = {
+            key: link.get(key)
+            for key in ("flags", "mtu", "qdisc", "operstate", "promiscuity", "allmulti", "address")
+        } | {"addresses": addresses}
+    sysctls = [
+        lab.bridge.run("sysctl", "-n", f"net.ipv6.conf.{p}.{key}")
+        for p in PORTS
+        if p in links
+        for key in ("disable_ipv6", "addr_gen_mode", "accept_ra", "accept_dad", "forwarding")
+    ]
+    filters = [
+        lab.bridge.run("tc", what, "show", "dev", p, *hook)
+        for p in PORTS
+        if p in links
+        for what, hook in (("qdisc", ()), ("filter", ("ingress",)), ("filter", ("egress",)))
+    ]
     return links, sysctls, filters
 
 
@@ -87,7 +110,9 @@ def transfer(kind, address):
         after = lab.stats()["frames"]
         side = "server_in" if kind == "download" else "client_in"
         frames = after[side] - before[side]
-        check(BULK_BYTES / frames > 4000, f"{frames} frames for {BULK_BYTES} bytes: no super-frames")
+        check(
+            BULK_BYTES / frames > 4000, f"{frames} frames for {BULK_BYTES} bytes: no super-frames"
+        )
         return f"{BULK_BYTES // frames} bytes a frame, {BULK_BYTES * 8 / result['worst_us'] / 1000:.1f} Gb/s"
 
 
@@ -145,7 +170,10 @@ class Ears:
             ear.bind((interface, ETH_P_ALL))
             ear.setblocking(False)
             self.sockets.append(ear)
-        self.hosts = {bytes.fromhex(n.mac(i).replace(":", "")) for n, i in ((lab.client, CLIENT_IF), (lab.server, SERVER_IF))}
+        self.hosts = {
+            bytes.fromhex(n.mac(i).replace(":", ""))
+            for n, i in ((lab.client, CLIENT_IF), (lab.server, SERVER_IF))
+        }
 
     def strangers(self):
         """Frames heard so far that neither host sent."""
@@ -164,12 +192,21 @@ class Ears:
 
 
 def talk(lab, interface):
-    """The bridge's own host sends what it can from this interface: UDP (with ARP and ND before it), and a frame as LLDP daemons do."""
+    """The bridge's own host sends what it can from this interface: UDP (with ARP and ND before it),
+    and a frame as LLDP daemons do."""
     with lab.bridge.inside():
-        talkers = [socket.socket(family, kind, 0) for family, kind in
-                   ((socket.AF_INET, socket.SOCK_DGRAM), (socket.AF_INET6, socket.SOCK_DGRAM), (socket.AF_PACKET, socket.SOCK_RAW))]
+        talkers = [
+            socket.socket(family, kind, 0)
+            for family, kind in (
+                (socket.AF_INET, socket.SOCK_DGRAM),
+                (socket.AF_INET6, socket.SOCK_DGRAM),
+                (socket.AF_PACKET, socket.SOCK_RAW),
+            )
+        ]
     frame = bytes.fromhex("0180c200000e02aaaaaaaaaa88cc") + b"LLDP of the host".ljust(60)
-    for talker, data, to in zip(talkers, (b"udp", b"udp", frame), ((CLIENT4, 9), (CLIENT6, 9), (interface, 0))):
+    for talker, data, to in zip(
+        talkers, (b"udp", b"udp", frame), ((CLIENT4, 9), (CLIENT6, 9), (interface, 0))
+    ):
         if talker.family != socket.AF_PACKET:
             talker.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
         with contextlib.suppress(OSError):  # refused at once is as good
@@ -185,18 +222,28 @@ def passes(lab):
 
 
 def test_the_host_says_nothing():
-    """Addresses, ARP, neighbour discovery, router solicitations, multicast reports, a link that goes down and up: all stays inside."""
+    """Addresses, ARP, neighbour discovery, router solicitations, multicast reports, a link that
+    goes down and up: all stays inside."""
     with ports_lab() as lab:
         lab.start()
         ears = Ears(lab)
         for port, four, six in zip(PORTS, (BRIDGE4, "10.77.0.4"), (BRIDGE6, "fd77::4")):
-            lab.bridge.sysctl({f"net.ipv6.conf.{port}.router_solicitations": 3, f"net.ipv6.conf.{port}.accept_dad": 1})
+            lab.bridge.sysctl(
+                {
+                    f"net.ipv6.conf.{port}.router_solicitations": 3,
+                    f"net.ipv6.conf.{port}.accept_dad": 1,
+                }
+            )
             bridge_ip(lab, "addr", "add", f"{four}/24", "dev", port)
             bridge_ip(lab, "addr", "add", f"{six}/64", "dev", port)
             lab.bridge.sysctl({f"net.ipv4.conf.{port}.arp_notify": 1})
             for way in ("down", "up"):
                 bridge_ip(lab, "link", "set", port, way)
-        taps = [link["ifname"] for link in json.loads(bridge_ip(lab, "-j", "link")) if link["ifname"].startswith("synward")]
+        taps = [
+            link["ifname"]
+            for link in json.loads(bridge_ip(lab, "-j", "link"))
+            if link["ifname"].startswith("synward")
+        ]
         check_equal(len(taps), 2, f"TAPs in the bridge's namespace ({taps})")
         for interface in (*PORTS, *taps):
             talk(lab, interface)
@@ -213,7 +260,20 @@ def test_the_host_hears_nothing():
         lab.start()
         mac = lab.bridge.mac("p0")
         for address in (BRIDGE4, BRIDGE6):
-            run("ip", "-n", lab.client.name, "neigh", "replace", address, "lladdr", mac, "dev", CLIENT_IF, "nud", "permanent")
+            run(
+                "ip",
+                "-n",
+                lab.client.name,
+                "neigh",
+                "replace",
+                address,
+                "lladdr",
+                mac,
+                "dev",
+                CLIENT_IF,
+                "nud",
+                "permanent",
+            )
         names = ("IpInReceives", "Ip6InReceives", "IcmpInMsgs")
         before = {name: lab.bridge.counter(name) for name in names}
         for family, address in ((socket.AF_INET, BRIDGE4), (socket.AF_INET6, BRIDGE6)):
@@ -225,7 +285,11 @@ def test_the_host_hears_nothing():
                 check(False, f"{address} answered")
             caller.close()
         passes(lab)
-        check_equal({name: lab.bridge.counter(name) for name in names}, before, "what the bridge's own stack received")
+        check_equal(
+            {name: lab.bridge.counter(name) for name in names},
+            before,
+            "what the bridge's own stack received",
+        )
 
 
 # the end, and what was there before
@@ -249,7 +313,8 @@ def test_undone_at_the_end():
 
 
 def test_undone_after_a_kill():
-    """p1 was down before: the second process knows that from the first, which could not tell anybody."""
+    """p1 was down before: the second process knows that from the first, which could not tell
+    anybody."""
     with ports_lab() as lab:
         lab.make_ports()
         bridge_ip(lab, "link", "set", "p1", "down")
@@ -258,7 +323,10 @@ def test_undone_after_a_kill():
         lab.stop_daemon(signal.SIGKILL)
         for _ in range(3):
             lab.start()
-            check("undoing what a killed synward left behind" in lab.daemon.errors(), f"the log: {lab.daemon.errors()}")
+            check(
+                "undoing what a killed synward left behind" in lab.daemon.errors(),
+                f"the log: {lab.daemon.errors()}",
+            )
             passes(lab)
             lab.stop_daemon(signal.SIGKILL)
         lab.start()
@@ -267,7 +335,8 @@ def test_undone_after_a_kill():
 
 
 def test_undone_where_the_start_fails():
-    """The second side is refused when the first is joined already; then a probe that does not get through."""
+    """The second side is refused when the first is joined already; then a probe that does not get
+    through."""
     with ports_lab() as lab:
         lab.make_ports()
         bridge_ip(lab, "link", "set", "p0", "down")
@@ -291,10 +360,38 @@ def test_foreign_qdiscs_are_left_alone():
             lab.bridge.run("tc", "qdisc", "add", "dev", "p1", form)
             for filters in (False, True):
                 if filters:
-                    lab.bridge.run("tc", "filter", "add", "dev", "p1", "ingress", "protocol", "all", "prio", "7", "u32", "match", "u32", "0",
-                                   "0", "action", "mirred", "egress", "mirror", "dev", "lo")
+                    lab.bridge.run(
+                        "tc",
+                        "filter",
+                        "add",
+                        "dev",
+                        "p1",
+                        "ingress",
+                        "protocol",
+                        "all",
+                        "prio",
+                        "7",
+                        "u32",
+                        "match",
+                        "u32",
+                        "0",
+                        "0",
+                        "action",
+                        "mirred",
+                        "egress",
+                        "mirror",
+                        "dev",
+                        "lo",
+                    )
                 before = state_of_ports(lab)
-                line = refused(lab, [f"port:p1@{lab.bridge.name}", "ingress or clsact qdisc already", "tc qdisc del dev p1"])
+                line = refused(
+                    lab,
+                    [
+                        f"port:p1@{lab.bridge.name}",
+                        "ingress or clsact qdisc already",
+                        "tc qdisc del dev p1",
+                    ],
+                )
                 check_equal(state_of_ports(lab), before, f"the ports with a foreign {form}")
             lab.bridge.run("tc", "qdisc", "del", "dev", "p1", form)
         lab.start()
@@ -311,7 +408,9 @@ def test_refusals():
         refused(lab, ["no interface nosuch in namespace", "ip link"], client=f"port:nosuch@{name}")
         refused(lab, ["no namespace", "ip netns"], client="port:p0@nosuch-namespace")
         refused(lab, ["not an Ethernet interface"], client=f"port:lo@{name}")
-        refused(lab, ["interface name"], code=2, client=f"port:aninterfacenamewhichistoolong@{name}")
+        refused(
+            lab, ["interface name"], code=2, client=f"port:aninterfacenamewhichistoolong@{name}"
+        )
         bridge_ip(lab, "link", "add", "br0", "type", "bridge")
         bridge_ip(lab, "link", "set", "p1", "master", "br0")
         refused(lab, ["p1 is a member", "nomaster"])
@@ -332,9 +431,25 @@ def test_refusals():
 def rejoin(lab):
     """The client's wire is taken away and laid anew, as when a VM is started again."""
     run("ip", "-n", lab.bridge.name, "link", "del", "p0")
-    wait_until(lambda: "p0 has vanished" in lab.daemon.errors(), 3, "the log says that p0 has vanished")
+    wait_until(
+        lambda: "p0 has vanished" in lab.daemon.errors(), 3, "the log says that p0 has vanished"
+    )
     lab.cli("status")
-    run("ip", "link", "add", CLIENT_IF, "netns", lab.client.name, "type", "veth", "peer", "name", "p0", "netns", lab.bridge.name)
+    run(
+        "ip",
+        "link",
+        "add",
+        CLIENT_IF,
+        "netns",
+        lab.client.name,
+        "type",
+        "veth",
+        "peer",
+        "name",
+        "p0",
+        "netns",
+        lab.bridge.name,
+    )
     lab._ip(lab.bridge, "link set p0 up")
     lab._addresses(1500)
 
@@ -347,7 +462,9 @@ def test_a_port_that_comes_back():
         wait_until(lambda: "joined again" in lab.daemon.errors(), 3, "p0 is joined again")
         check_equal(lab.fetch("http", 80, count=20)["failed"], 0, "fetches afterwards")
         bridge_ip(lab, "link", "set", "p0", "name", "renamed")
-        check_equal(lab.fetch("http", 80, count=20)["failed"], 0, "fetches through a port with a new name")
+        check_equal(
+            lab.fetch("http", 80, count=20)["failed"], 0, "fetches through a port with a new name"
+        )
         code, took = lab.stop_daemon()
         check_equal(code, 0, "exit code")
         check("clsact" not in lab.bridge.run("tc", "qdisc"), "a qdisc is left behind")
@@ -367,7 +484,10 @@ def test_a_port_that_comes_back_taken():
         lab.cli("status")
         check_equal(lab.daemon.errors().count("cannot be joined"), 1, "how often it was said")
         check_equal(lab.stop_daemon()[0], 0, "exit code")
-        check("clsact" in lab.bridge.run("tc", "qdisc", "show", "dev", "p0"), "the foreign qdisc is gone")
+        check(
+            "clsact" in lab.bridge.run("tc", "qdisc", "show", "dev", "p0"),
+            "the foreign qdisc is gone",
+        )
 
 
 def mtu_of(lab, interface):
@@ -375,34 +495,58 @@ def mtu_of(lab, interface):
 
 
 def test_mtu():
-    """The TAP behind a port follows it, the status tells it; one port's is never forced on the other."""
+    """The TAP behind a port follows it, the status tells it; one port's is never forced on the
+    other."""
     with ports_lab() as lab:
         lab.start()
         index = json.loads(bridge_ip(lab, "-j", "link", "show", "p0"))[0]["ifindex"]
         bridge_ip(lab, "link", "set", "p0", "mtu", "9000")
-        wait_until(lambda: mtu_of(lab, f"synward{index}") == 9000, 3, "the TAP has the MTU of its port")
-        wait_until(lambda: "keeps its MTU 1500" in lab.daemon.errors(), 3, "the log says that they differ")
+        wait_until(
+            lambda: mtu_of(lab, f"synward{index}") == 9000, 3, "the TAP has the MTU of its port"
+        )
+        wait_until(
+            lambda: "keeps its MTU 1500" in lab.daemon.errors(), 3, "the log says that they differ"
+        )
         sides = lab.cli("status")["sides"]
-        check_equal(sides["client"], {"side": f"port:p0@{lab.bridge.name}", "device": "p0", "netns": lab.bridge.name, "mtu": 9000}, "client side")
-        check_equal((sides["server"]["mtu"], mtu_of(lab, "p1")), (1500, 1500), "the other port's MTU")
+        check_equal(
+            sides["client"],
+            {
+                "side": f"port:p0@{lab.bridge.name}",
+                "device": "p0",
+                "netns": lab.bridge.name,
+                "mtu": 9000,
+            },
+            "client side",
+        )
+        check_equal(
+            (sides["server"]["mtu"], mtu_of(lab, "p1")), (1500, 1500), "the other port's MTU"
+        )
 
 
 def test_a_tap_without_a_guest():
-    """A VM's tap before the VM: no carrier, nothing to prove, and joined all the same; when somebody holds it, frames pass."""
+    """A VM's tap before the VM: no carrier, nothing to prove, and joined all the same; when
+    somebody holds it, frames pass."""
     with ports_lab() as lab:
         lab.make_ports()
         bridge_ip(lab, "tuntap", "add", "dev", "vm1", "mode", "tap")
         name = lab.bridge.name
         lab.side_names = lambda: (f"port:p0@{name}", f"port:vm1@{name}")
         lab.start()
-        check("vm1@" in lab.daemon.errors() and "joined without a probe" in lab.daemon.errors(), f"the log: {lab.daemon.errors()}")
+        check(
+            "vm1@" in lab.daemon.errors() and "joined without a probe" in lab.daemon.errors(),
+            f"the log: {lab.daemon.errors()}",
+        )
         with lab.bridge.inside():
             guest = open_tap("vm1")
         with lab.client.inside():
             host = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(PROBE_TYPE))
         host.bind((CLIENT_IF, PROBE_TYPE))
         host.settimeout(3)
-        wait_until(lambda: "carrier, and a probe passed" in lab.daemon.errors(), 3, "vm1 has carrier, and is proved")
+        wait_until(
+            lambda: "carrier, and a probe passed" in lab.daemon.errors(),
+            3,
+            "vm1 has carrier, and is proved",
+        )
         frame = bytes.fromhex("02aaaaaaaaaa02bbbbbbbbbb88b5") + b"from the guest".ljust(200)
         guest.write(frame)
         check_equal(host.recv(2000), frame, "the frame from the guest")
@@ -414,8 +558,11 @@ def test_a_tap_without_a_guest():
 
 def open_tap(name):
     import fcntl
+
     tap = open("/dev/net/tun", "r+b", buffering=0)
-    fcntl.ioctl(tap, 0x400454CA, struct.pack("16sH", name.encode(), 0x1002))  # TUNSETIFF, IFF_TAP | IFF_NO_PI
+    fcntl.ioctl(
+        tap, 0x400454CA, struct.pack("16sH", name.encode(), 0x1002)
+    )  # TUNSETIFF, IFF_TAP | IFF_NO_PI
     return tap
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Attack mode holds: silent clients, wrong requests and spoofed SYNs reach no server, hold no flow and cost no memory."""
+"""Attack mode holds: silent clients, wrong requests and spoofed SYNs reach no server, hold no flow
+and cost no memory."""
 import runner
 from lab import SERVER6, Lab, check, check_equal
 
@@ -30,14 +31,27 @@ class Watch:
 
     def check_nothing_moved(self):
         for port, server in self.servers.items():
-            check_equal(server.accepted() - self.accepted[port], 0, f"connections accepted on port {port}")
-        check_equal(self.lab.server.counter("TcpPassiveOpens") - self.opened, 0, "connections that the server's kernel completed")
+            check_equal(
+                server.accepted() - self.accepted[port], 0, f"connections accepted on port {port}"
+            )
+        check_equal(
+            self.lab.server.counter("TcpPassiveOpens") - self.opened,
+            0,
+            "connections that the server's kernel completed",
+        )
         self.lab.wait_no_flows()
-        check(len(self.lab.flows()) <= self.flows, f"flows: {len(self.lab.flows())}, before the attack {self.flows}")
+        check(
+            len(self.lab.flows()) <= self.flows,
+            f"flows: {len(self.lab.flows())}, before the attack {self.flows}",
+        )
         moved = self.lab.resident_kib() - self.resident
         check(abs(moved) <= MEMORY_MAY_MOVE_KIB, f"resident memory moved by {moved} KiB")
         for kind, port in (("http", 80), ("pop3", 110)):
-            check_equal(self.lab.fetch(kind, port, count=10)["failed"], 0, f"{kind} fetches after the attack")
+            check_equal(
+                self.lab.fetch(kind, port, count=10)["failed"],
+                0,
+                f"{kind} fetches after the attack",
+            )
         return f"memory moved by {moved} KiB"
 
 
@@ -79,6 +93,7 @@ def test_10000_random_bytes():
     def both(lab):
         wrong(lab, 80, "random", 5000)
         wrong(lab, 110, "random", 5000)
+
     return attack(both)
 
 
@@ -102,7 +117,8 @@ def test_client_fetches_under_flood():
 
 
 def test_flood_that_began_before_the_switch():
-    """The table is full of the flood's half-open connections when attack mode comes, and the same SYNs come again."""
+    """The table is full of the flood's half-open connections when attack mode comes, and the same
+    SYNs come again."""
     with Lab() as lab:
         protected_lab(lab)
         lab.set_mode("normal")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Services other than HTTP and POP3, learned on a live wire and then attacked: TLS, SMTP and SSH's first words. Whoever asks in the
-right way is served as before; the others never reach the server."""
+"""Services other than HTTP and POP3, learned on a live wire and then attacked: TLS, SMTP and SSH's
+first words. Whoever asks in the right way is served as before; the others never reach the server.
+"""
 import os
 import ssl
 
@@ -21,7 +22,11 @@ def learn_and_attack(lab, port, session, protocol, speaks_first):
     lab.wait_armed(port)
     if not lab.stand_in:
         application = lab.profile(port)["application"]
-        check_equal((application["protocol"], application["speaks_first"]), (protocol, speaks_first), "what was learned")
+        check_equal(
+            (application["protocol"], application["speaks_first"]),
+            (protocol, speaks_first),
+            "what was learned",
+        )
         check_equal(application["request"]["protocols"], [protocol], "accepted protocols")
     lab.set_mode("attack")
 
@@ -35,7 +40,22 @@ def wrong_clients_do_not_reach(lab, service, port, wrong):
 
 def tls_service(lab, port):
     key = os.path.join(lab.folder, "key.pem")
-    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=a", "-keyout", key, "-out", key)
+    run(
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-subj",
+        "/CN=a",
+        "-keyout",
+        key,
+        "-out",
+        key,
+    )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(key)
 
@@ -65,7 +85,12 @@ def test_tls():
             tls_session(lab, 8443)
         for _ in range(5):  # a ClientHello of more than one segment
             tls_session(lab, 8443, [f"{'long' * 50}-{i}" for i in range(12)])
-        wrong_clients_do_not_reach(lab, service, 8443, (GET, b"USER a\r\n", SSH, b"\x15\x03\x01\x00\x02\x01\x00", b"\x80\x7c\x01\x03\x01"))
+        wrong_clients_do_not_reach(
+            lab,
+            service,
+            8443,
+            (GET, b"USER a\r\n", SSH, b"\x15\x03\x01\x00\x02\x01\x00", b"\x80\x7c\x01\x03\x01"),
+        )
 
 
 def smtp_speak(connection):
@@ -79,7 +104,11 @@ def smtp_speak(connection):
 
 def smtp_session(lab, port):
     with connect(lab, port) as client, client.makefile("rb") as lines:
-        for command, answer in ((None, b"220 mx.example.org ESMTP\r\n"), (b"EHLO a\r\n", b"250 ok\r\n"), (b"QUIT\r\n", b"221 bye\r\n")):
+        for command, answer in (
+            (None, b"220 mx.example.org ESMTP\r\n"),
+            (b"EHLO a\r\n", b"250 ok\r\n"),
+            (b"QUIT\r\n", b"221 bye\r\n"),
+        ):
             if command:
                 client.sendall(command)
             check_equal(lines.readline(), answer, f"answer to {command!r}")
@@ -92,7 +121,9 @@ def test_smtp_and_its_early_talkers():
         learn_and_attack(lab, 25, lambda: smtp_session(lab, 25), "smtp", "server")
         for _ in range(20):
             smtp_session(lab, 25)
-        wrong_clients_do_not_reach(lab, service, 25, (GET, b"USER a\r\n", b"\x16\x03\x01\x00\xc1\x01"))
+        wrong_clients_do_not_reach(
+            lab, service, 25, (GET, b"USER a\r\n", b"\x16\x03\x01\x00\xc1\x01")
+        )
         accepted = service.accepted
         early = RawClient(lab).connection(25)
         early.handshake()
@@ -126,8 +157,12 @@ def test_ssh_clients_that_wait_and_that_do_not():
         accepted = service.accepted
         for waits in (True, False) * 10:
             ssh_session(lab, 22, waits)
-        wait_until(lambda: service.accepted == accepted + 20, 5, "each was one connection of the server's")
-        wrong_clients_do_not_reach(lab, service, 22, (GET, b"EHLO a\r\n", b"\x16\x03\x01\x00\xc1\x01"))
+        wait_until(
+            lambda: service.accepted == accepted + 20, 5, "each was one connection of the server's"
+        )
+        wrong_clients_do_not_reach(
+            lab, service, 22, (GET, b"EHLO a\r\n", b"\x16\x03\x01\x00\xc1\x01")
+        )
 
 
 if __name__ == "__main__":

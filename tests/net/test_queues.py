@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Queues and workers: SYNs push nothing out that flows, on netns: and port: sides; TAPs made with and without many queues."""
+"""Queues and workers: SYNs push nothing out that flows, on netns: and port: sides; TAPs made with
+and without many queues."""
 import contextlib
 import os
 import re
@@ -33,7 +34,8 @@ def send_syns(lab):
 
 
 def arrived_beside_a_flood(sides, *extra):
-    """A daemon that does not get to run for a moment, while SYNs come in and behind them what flows: how much of this arrives."""
+    """A daemon that does not get to run for a moment, while SYNs come in and behind them what
+    flows: how much of this arrives."""
     with Lab(sides=sides) as lab:
         if lab.stand_in:
             raise runner.Skip("needs the daemon")
@@ -66,12 +68,16 @@ def arrived_beside_a_flood(sides, *extra):
 
 def test_syns_push_nothing_out():
     for extra in ([], ["--single-reads"], ["--workers", "2"]):
-        check_equal(arrived_beside_a_flood("netns", *extra), PINGS, f"datagrams that arrived ({extra})")
+        check_equal(
+            arrived_beside_a_flood("netns", *extra), PINGS, f"datagrams that arrived ({extra})"
+        )
 
 
 def test_syns_push_nothing_out_at_ports():
     for extra in ([], ["--workers", "2"]):
-        check_equal(arrived_beside_a_flood("port", *extra), PINGS, f"datagrams that arrived ({extra})")
+        check_equal(
+            arrived_beside_a_flood("port", *extra), PINGS, f"datagrams that arrived ({extra})"
+        )
 
 
 def test_in_one_queue_they_do():
@@ -81,12 +87,26 @@ def test_in_one_queue_they_do():
 
 
 def queue_frames(namespace, interface):
-    return int(re.search(r"qlen (\d+)", namespace.run("ip", "-o", "link", "show", interface)).group(1))
+    return int(
+        re.search(r"qlen (\d+)", namespace.run("ip", "-o", "link", "show", interface)).group(1)
+    )
 
 
 def make_cards(lab, *options):
     for namespace, interface in ((lab.client, CLIENT_IF), (lab.server, SERVER_IF)):
-        run("ip", "-n", namespace.name, "tuntap", "add", "dev", interface, "mode", "tap", "vnet_hdr", *options)
+        run(
+            "ip",
+            "-n",
+            namespace.name,
+            "tuntap",
+            "add",
+            "dev",
+            interface,
+            "mode",
+            "tap",
+            "vnet_hdr",
+            *options,
+        )
 
 
 def works(lab):
@@ -105,7 +125,11 @@ def test_cards_that_were_made_with_many_queues():
         lab.http()
         works(lab)
         check("one queue" not in lab.daemon.errors(), lab.daemon.errors())
-        check_equal(queue_frames(lab.client, CLIENT_IF), made, "length of the queues of a card that somebody else made")
+        check_equal(
+            queue_frames(lab.client, CLIENT_IF),
+            made,
+            "length of the queues of a card that somebody else made",
+        )
         for how in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
             lab.restart("normal", how, extra=["--workers", "3"])
             check("one queue" not in lab.daemon.errors(), lab.daemon.errors())
@@ -129,7 +153,11 @@ def test_cards_that_were_made_with_one_queue():
         make_cards(lab)
         lab.start(extra=["--workers", "2"])
         said = lab.daemon.errors()
-        check("has one queue: was it made without multi_queue?: one worker instead of those asked for" in said, said)
+        check(
+            "has one queue: was it made without multi_queue?: one worker instead of those asked for"
+            in said,
+            said,
+        )
         check_equal(len(lab.daemon_threads()), 2, "threads")
         lab.http()
         works(lab)
@@ -141,9 +169,15 @@ def test_threads():
             raise runner.Skip("needs the daemon")
         lab.start(extra=["--workers", "4"])
         check_equal(len(lab.daemon_threads()), 5, "threads: workers and the main one")
-        check_equal((queue_frames(lab.client, CLIENT_IF), queue_frames(lab.server, SERVER_IF)), (QUEUE_FRAMES, QUEUE_FRAMES),
-                    "length of the queues of cards that it made")
-        check("qdisc noqueue" in lab.client.run("ip", "link", "show", CLIENT_IF), "a discipline in front of them costs the kernel 48 MB")
+        check_equal(
+            (queue_frames(lab.client, CLIENT_IF), queue_frames(lab.server, SERVER_IF)),
+            (QUEUE_FRAMES, QUEUE_FRAMES),
+            "length of the queues of cards that it made",
+        )
+        check(
+            "qdisc noqueue" in lab.client.run("ip", "link", "show", CLIENT_IF),
+            "a discipline in front of them costs the kernel 48 MB",
+        )
         code, took_s = lab.stop_daemon()
         check_equal(code, 0, "exit code")
         return f"ended in {took_s * 1000:.0f} ms"

@@ -15,10 +15,20 @@ def in_both_modes(kind, port, start_server, learn_count, count):
         attack = lab.fetch(kind, port, count=count)
         check_equal(attack["failed"], 0, f"failures in attack mode ({attack})")
         check_equal(attack["ok"], count, "fetches")
-        check_equal((attack["distinct"], attack["digest"]), (normal["distinct"], normal["digest"]), "answers against normal mode")
-        check_equal(lab.server.counter("TcpPassiveOpens") - opened, count, "connections that the server accepted")
+        check_equal(
+            (attack["distinct"], attack["digest"]),
+            (normal["distinct"], normal["digest"]),
+            "answers against normal mode",
+        )
+        check_equal(
+            lab.server.counter("TcpPassiveOpens") - opened,
+            count,
+            "connections that the server accepted",
+        )
         if not lab.stand_in:
-            check_equal(lab.stats()["cookies"]["sent"] >= count, True, "each was answered by a cookie")
+            check_equal(
+                lab.stats()["cookies"]["sent"] >= count, True, "each was answered by a cookie"
+            )
         return f"p50 {attack['p50_us']} us against {normal['p50_us']} us, p99 {attack['p99_us']} us"
 
 
@@ -40,11 +50,26 @@ def test_curl_sees_no_difference():
         lab.dovecot()
         lab.learn("http", 80)
         lab.learn("pop3", 110)
+
         def ask():
-            return [lab.in_root("curl", "-sS", "-i", "-H", "Connection: close", "--max-time", "10", url).replace("\r", "")
-                    for url in ("http://10.77.0.2/", "http://[fd77::2]/", "http://10.77.0.2/missing", "pop3://test:secret@10.77.0.2/1")]
+            return [
+                lab.in_root(
+                    "curl", "-sS", "-i", "-H", "Connection: close", "--max-time", "10", url
+                ).replace("\r", "")
+                for url in (
+                    "http://10.77.0.2/",
+                    "http://[fd77::2]/",
+                    "http://10.77.0.2/missing",
+                    "pop3://test:secret@10.77.0.2/1",
+                )
+            ]
+
         def without_date(answers):
-            return ["\n".join(line for line in a.split("\n") if not line.startswith("Date:")) for a in answers]
+            return [
+                "\n".join(line for line in a.split("\n") if not line.startswith("Date:"))
+                for a in answers
+            ]
+
         normal = without_date(ask())
         lab.set_mode("attack")
         check_equal(without_date(ask()), normal, "curl's answers")

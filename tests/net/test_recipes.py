@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The commands of doc/recipes.md, word for word: each recipe is followed, tried and undone.
 
-A recipe runs in a network and mount namespace of its own, with /run and /var/lib empty, where its cards are there
-under the names that it uses: veth ends that lead to a client and to a server. Virtual machines are test_vm.py's.
-"""
+A recipe runs in a network and mount namespace of its own, with /run and /var/lib empty, where its
+cards are there under the names that it uses: veth ends that lead to a client and to a server.
+Virtual machines are test_vm.py's."""
 import os
 import re
 
@@ -76,7 +76,9 @@ def recipe(number):
     with open(RECIPES) as file:
         text = re.search(rf"^## {number}\. .*?(?=^## |\Z)", file.read(), re.M | re.S).group(0)
     forward, _, back = text.partition("\nUndo: ")
-    return tuple("".join(re.findall(r"^```sh\n(.*?)^```", part, re.M | re.S)) for part in (forward, back))
+    return tuple(
+        "".join(re.findall(r"^```sh\n(.*?)^```", part, re.M | re.S)) for part in (forward, back)
+    )
 
 
 def follow(stage, number, after=""):
@@ -84,8 +86,22 @@ def follow(stage, number, after=""):
     check(commands and undo, f"recipe {number} has commands and says how to undo them")
     script = PRELUDE + stage + commands + TRY + undo + after
     os.environ.update(SYNWARD=SYNWARD, PROGRAMS=PROGRAMS)
-    done = run("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private", "bash", "-c",
-               script, ok=False, timeout=60)
+    done = run(
+        "unshare",
+        "--net",
+        "--mount",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+        "--propagation",
+        "private",
+        "bash",
+        "-c",
+        script,
+        ok=False,
+        timeout=60,
+    )
     check_equal(done.returncode, 0, f"exit code ({done.stdout[-400:]} {done.stderr[-400:]})")
     fetched = re.findall(r"^fetched (\w+): (\d+)", done.stdout, re.M)
     check({"normal", "attack"} <= {when for when, _ in fetched}, f"fetches: {done.stdout[-400:]}")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The look into the servers' TCP stack: servers known before their first connection, programs, accept queues, ports that nobody
-listens on, and what it costs."""
+"""The look into the servers' TCP stack: servers known before their first connection, programs,
+accept queues, ports that nobody listens on, and what it costs."""
 import socket
 import time
 
@@ -43,11 +43,17 @@ def test_known_before_the_first_connection():
         stack_lab(lab)
         check_equal(known(lab, 80), [], "servers before anybody listens")
         lab.http()
-        wait_until(lambda: known(lab, 80) == [SERVER4, SERVER6], 5, "both addresses of the wildcard listener are known")
+        wait_until(
+            lambda: known(lab, 80) == [SERVER4, SERVER6],
+            5,
+            "both addresses of the wildcard listener are known",
+        )
         check_equal(lab.profile(80), None, "a profile needs a connection")
         lab.set_mode("attack")
         check_equal(lab.server_mode(80), "attack", "mode of a server that nobody has asked yet")
-        check_equal(lab.fetch("http", 80, count=5)["failed"], 0, "its first clients ever, in attack mode")
+        check_equal(
+            lab.fetch("http", 80, count=5)["failed"], 0, "its first clients ever, in attack mode"
+        )
 
 
 def test_the_program_is_named():
@@ -55,11 +61,21 @@ def test_the_program_is_named():
         stack_lab(lab)
         lab.http()
         lab.learn("http", 80)
-        wait_until(lambda: lab.profile(80)["program"] == "http_server", 5, f"program {lab.profile(80)['program']}")
-        check("program        http_server" in lab.cli_text("profiles", "10.77.0.2:80"), "the table for people")
+        wait_until(
+            lambda: lab.profile(80)["program"] == "http_server",
+            5,
+            f"program {lab.profile(80)['program']}",
+        )
+        check(
+            "program        http_server" in lab.cli_text("profiles", "10.77.0.2:80"),
+            "the table for people",
+        )
         lab.stop_daemon()
         with open(lab.store) as store:
-            check('"program":"http_server"' in store.read().replace(" ", ""), "the name is in the store")
+            check(
+                '"program":"http_server"' in store.read().replace(" ", ""),
+                "the name is in the store",
+            )
 
 
 def fill(lab, port, backlog):
@@ -67,7 +83,9 @@ def fill(lab, port, backlog):
     listen(lab, FILLER, port, backlog)
     wait_until(lambda: known(lab, port), 5, "the server is known")
     with lab.client.inside():
-        return [socket.create_connection((SERVER4, port), timeout=5) for _ in range(backlog * 9 // 10)]
+        return [
+            socket.create_connection((SERVER4, port), timeout=5) for _ in range(backlog * 9 // 10)
+        ]
 
 
 def test_a_server_that_stops_accepting():
@@ -75,7 +93,9 @@ def test_a_server_that_stops_accepting():
         stack_lab(lab)
         clients = fill(lab, 5000, 100)
         wait_until(lambda: lab.server_mode(5000) == "attack", 5, "attack mode")
-        server = next(s for s in lab.cli("status")["servers"] if s["port"] == 5000 and s["server"] == SERVER4)
+        server = next(
+            s for s in lab.cli("status")["servers"] if s["port"] == 5000 and s["server"] == SERVER4
+        )
         check_equal(server["cause"], "accept queue 90 %", "the cause")
         for client in clients:
             client.close()
@@ -90,34 +110,50 @@ def test_a_port_that_nobody_listens_on_any_more():
         lab.set_mode("attack")
         http.stop()
         wait_until(lambda: not lab.server.listens(80), 5, "nobody listens")
-        # A few are passed on, and answered by the server itself; whoever refuses them, they are refused.
+
+        # A few are passed on, and answered by the server itself; whoever refuses them, they are
+        # refused.
         def refused():
             lab.fetch("http", 80, count=20, timeout_ms=1000)
             return lab.stats()["drops"]["unlistened"]
+
         wait_until(refused, 10, "synward refuses")
         resets = lab.server.counter("TcpOutRsts")
         flood = lab.flood(80, count=5000)
         passed = lab.server.counter("TcpOutRsts") - resets
-        check(lab.stats()["drops"]["unlistened"] > 4000, f"refused: {lab.stats()['drops']['unlistened']}")
+        check(
+            lab.stats()["drops"]["unlistened"] > 4000,
+            f"refused: {lab.stats()['drops']['unlistened']}",
+        )
         check(passed < 500, f"{passed} SYNs of the flood reached the server")
         check(flood.get("resets", 1) != 0, "the flood is told so")
         lab.http()
-        wait_until(lambda: lab.fetch("http", 80, count=1, timeout_ms=1000)["failed"] == 0, 5, "served again when it listens again")
+        wait_until(
+            lambda: lab.fetch("http", 80, count=1, timeout_ms=1000)["failed"] == 0,
+            5,
+            "served again when it listens again",
+        )
         check_equal(lab.fetch("http", 80, count=50)["failed"], 0, "fetches then")
         return f"{passed} of more than 5,000 reached the server"
 
 
 def test_a_redirected_port_is_never_refused():
-    """The probe sees no listener on port 8080, and yet it is served: nft there redirects it to port 80."""
+    """The probe sees no listener on port 8080, and yet it is served: nft there redirects it to port
+    80."""
     with Lab() as lab:
         stack_lab(lab)
-        lab.server.run("nft", "table ip redirection {\nchain in {\ntype nat hook prerouting priority -100;\ntcp dport 8080 redirect to :80\n}\n}\n")
+        lab.server.run(
+            "nft",
+            "table ip redirection {\nchain in {\ntype nat hook prerouting priority -100;\ntcp dport 8080 redirect to :80\n}\n}\n",
+        )
         lab.http()
         lab.learn("http", 8080)
         lab.set_mode("attack")
         end = time.monotonic() + 4
         while time.monotonic() < end:
-            check_equal(lab.fetch("http", 8080, count=20)["failed"], 0, "fetches of the redirected port")
+            check_equal(
+                lab.fetch("http", 8080, count=20)["failed"], 0, "fetches of the redirected port"
+            )
         check_equal(lab.stats()["drops"]["unlistened"], 0, "clients refused")
 
 
@@ -155,8 +191,12 @@ def test_thousands_of_sockets():
         before, begin = cpu_s(lab.daemon.pid), time.monotonic()
         time.sleep(20)  # the interval that is measured: five looks
         share = (cpu_s(lab.daemon.pid) - before) / (time.monotonic() - begin)
-        check(share < 0.05, f"{100 * share:.2f} % of a core with 5,000 listeners")  # noise apart; the figure is for people
-        return f"{100 * share:.2f} % of a core with 5,000 listeners, {100 * without:.2f} % with none"
+        check(
+            share < 0.05, f"{100 * share:.2f} % of a core with 5,000 listeners"
+        )  # noise apart; the figure is for people
+        return (
+            f"{100 * share:.2f} % of a core with 5,000 listeners, {100 * without:.2f} % with none"
+        )
 
 
 runner.main(globals())

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Modes that change, and synwards that come and go, while connections open and run: every client gets its answer.
+"""Modes that change, and synwards that come and go, while connections open and run: every client
+gets its answer.
 
-Crowds of 200 are stopped at one point of their way, all of them; then the mode changes, and they go on:
+Crowds of 200 are stopped at one point of their way, all of them; then the mode changes, and they go
+on:
 
     client                     wire                      server        caught
       | SYN ---------------------------------------------> |           syn: none arrives        (blocked before the server)
@@ -12,8 +14,8 @@ Crowds of 200 are stopped at one point of their way, all of them; then the mode 
       | the rest ----------------------------------------> |           asked: none arrives      (in attack mode: synward's SYN)
       | <------------------------------------------- answer|           answer: none arrives
 
-In attack mode a service that greets has been greeted for at "connected", and nothing of it has reached the server before "asked".
-"""
+In attack mode a service that greets has been greeted for at "connected", and nothing of it has
+reached the server before "asked"."""
 import random
 import re
 import select
@@ -36,7 +38,9 @@ DATA = "tcp flags & psh == psh"
 
 
 class Place(NamedTuple):
-    """Where a crowd is caught: after so many steps, and what is kept from whom, from one of these steps on, until the change."""
+    """Where a crowd is caught: after so many steps, and what is kept from whom, from one of these
+    steps on, until the change."""
+
     steps: int
     blocked_from: int = 0
     side: str = ""
@@ -54,11 +58,16 @@ PLACES = {
     "asked": Place(5, 4, "server", DATA),
     "answer": Place(5, 4, "client", DATA),
 }
-IN_NORMAL_MODE = {80: ("syn", "synack", "connected", "part", "asked", "answer"),
-                  110: ("syn", "synack", "connected", "greeting", "greeted", "part", "asked", "answer")}
-IN_ATTACK_MODE = {80: ("synack", "connected", "part", "opening", "asked", "answer"),
-                  110: ("synack", "connected", "greeting", "greeted", "part", "opening", "asked", "answer")}
-# Elsewhere the loss is total already, and for a second and more: with 2 % besides it may take all four greetings (README, Limits).
+IN_NORMAL_MODE = {
+    80: ("syn", "synack", "connected", "part", "asked", "answer"),
+    110: ("syn", "synack", "connected", "greeting", "greeted", "part", "asked", "answer"),
+}
+IN_ATTACK_MODE = {
+    80: ("synack", "connected", "part", "opening", "asked", "answer"),
+    110: ("synack", "connected", "greeting", "greeted", "part", "opening", "asked", "answer"),
+}
+# Elsewhere the loss is total already, and for a second and more: with 2 % besides it may take all
+# four greetings (README, Limits).
 WITH_LOSS = ("connected", "greeted", "part", "opening", "asked")
 
 
@@ -87,8 +96,14 @@ class Crowd:
 
     def __init__(self, lab, service, address=SERVER4):
         self.service, self.server = service, (address, service.port)
-        self.steps = [self.connect, self.connected, self.hear_greeting, lambda: self.say(service.request[:2]),
-                      lambda: self.say(service.request[2:]), self.hear_answer]
+        self.steps = [
+            self.connect,
+            self.connected,
+            self.hear_greeting,
+            lambda: self.say(service.request[:2]),
+            lambda: self.say(service.request[2:]),
+            self.hear_answer,
+        ]
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         with lab.client.inside():
             self.clients = [socket.socket(family) for _ in range(CROWD)]
@@ -110,7 +125,10 @@ class Crowd:
             poll.register(number, select.POLLOUT)
         end = time.monotonic() + PATIENCE_S
         while waiting:
-            check(time.monotonic() < end, f"{len(waiting)} of {CROWD} are not connected after {PATIENCE_S} s")
+            check(
+                time.monotonic() < end,
+                f"{len(waiting)} of {CROWD} are not connected after {PATIENCE_S} s",
+            )
             for number, _ in poll.poll(100):
                 error = waiting[number].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 check(not error, f"a client could not connect: error {error}")
@@ -156,7 +174,8 @@ def learned_lab(lab, mode, address=SERVER4, **pop3):
 
 
 def catch(lab, service, where, address=SERVER4):
-    """A crowd that has come to this place: nearly all of it, where the wire itself loses frames too."""
+    """A crowd that has come to this place: nearly all of it, where the wire itself loses frames
+    too."""
     place, crowd = PLACES[where], Crowd(lab, service, address)
     crowd.go(0, place.blocked_from)
     if place.side:
@@ -234,7 +253,8 @@ def test_pop3_clients_caught_by_peace_with_loss():
 
 
 def test_caught_while_the_real_greeting_is_due():
-    """Their requests are held until the server has greeted, 200 ms after it was opened. Then the mode is another."""
+    """Their requests are held until the server has greeted, 200 ms after it was opened. Then the
+    mode is another."""
     with Lab() as lab:
         learned_lab(lab, "attack", greeting_delay_ms=200)
         crowd = Crowd(lab, Pop3)
@@ -245,15 +265,22 @@ def test_caught_while_the_real_greeting_is_due():
 
 
 def start_transfers(lab, bulk_bytes):
-    return [lab.start_fetch(kind, 80, address, count=1, bytes=bulk_bytes, timeout_ms=PATIENCE_MS)
-            for address in (SERVER4, SERVER6) for kind in ("download", "upload")]
+    return [
+        lab.start_fetch(kind, 80, address, count=1, bytes=bulk_bytes, timeout_ms=PATIENCE_MS)
+        for address in (SERVER4, SERVER6)
+        for kind in ("download", "upload")
+    ]
 
 
 def under_way(lab, running):
     """All four move data: the server has accepted them, and more than a handshake has crossed."""
+
     def moving():
         text = lab.client.run("ss", "-Htin", "state", "established", "dport", "=", ":80")
-        return len([moved for moved in re.findall(r"segs_out:(\d+)", text) if int(moved) > 20]) >= len(running)
+        return len(
+            [moved for moved in re.findall(r"segs_out:(\d+)", text) if int(moved) > 20]
+        ) >= len(running)
+
     wait_until(moving, 5, "four transfers are under way")
 
 
@@ -299,7 +326,10 @@ def test_sessions_while_modes_flap():
     with Lab() as lab:
         learned_lab(lab, "normal")
         lab.lose(2, "client")
-        running = [lab.start_fetch(kind, port, count=0, concurrency=50, timeout_ms=PATIENCE_MS) for kind, port in (("http", 80), ("pop3", 110))]
+        running = [
+            lab.start_fetch(kind, port, count=0, concurrency=50, timeout_ms=PATIENCE_MS)
+            for kind, port in (("http", 80), ("pop3", 110))
+        ]
         switches, moments, end = 0, random.Random(1), time.monotonic() + 4
         while time.monotonic() < end:
             lab.set_mode(OTHER[lab.mode])
@@ -312,7 +342,8 @@ def test_sessions_while_modes_flap():
 
 
 def older_connections(how, service, places):
-    """Connections that synward has not seen the beginning of, in attack mode: they were there before it (ENGINE 5.13)."""
+    """Connections that synward has not seen the beginning of, in attack mode: they were there
+    before it (ENGINE 5.13)."""
     with Lab() as lab:
         if lab.stand_in:
             raise runner.Skip("needs the daemon")

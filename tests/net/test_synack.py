@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Our SYN-ACK against the server's own, field by field: differently tuned servers, each with clients that offer different things."""
+"""Our SYN-ACK against the server's own, field by field: differently tuned servers, each with
+clients that offer different things."""
 import runner
 from lab import SERVER4, SERVER6, Lab, check, check_equal
 from rawtcp import CLIENTS, RawClient
@@ -35,16 +36,25 @@ def compare(expect, sysctls=None, address=SERVER4, **server):
         lab.set_mode("attack")
         attack = shapes(raw)
         raw.close()
-        different = [f"{client}: {field} {attack[client][field]!r}, the server's {value!r}" for client, shape in normal.items()
-                     for field, value in shape.items() if attack[client][field] != value]
+        different = [
+            f"{client}: {field} {attack[client][field]!r}, the server's {value!r}"
+            for client, shape in normal.items()
+            for field, value in shape.items()
+            if attack[client][field] != value
+        ]
         check(not different, "; ".join(different))
         if not lab.stand_in:
-            check(lab.stats()["cookies"]["sent"] >= len(CLIENTS), f"cookies were sent: {lab.stats()['cookies']}")
+            check(
+                lab.stats()["cookies"]["sent"] >= len(CLIENTS),
+                f"cookies were sent: {lab.stats()['cookies']}",
+            )
         return f"{len(CLIENTS)} kinds of client"
 
 
 def test_scale_10():
-    return compare({"window_scale": 10}, {"net.ipv4.tcp_rmem": "4096 131072 40000000", "net.ipv4.tcp_ecn": 1})
+    return compare(
+        {"window_scale": 10}, {"net.ipv4.tcp_rmem": "4096 131072 40000000", "net.ipv4.tcp_ecn": 1}
+    )
 
 
 def test_scale_7():

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Services whose greeting is another one each time, of other lengths, in pieces, or with more behind it: learned on a live wire, then
-attacked. Whoever asks in the right way is served as before; a wrong one never reaches the server, where it can be spoken for."""
+"""Services whose greeting is another one each time, of other lengths, in pieces, or with more
+behind it: learned on a live wire, then attacked. Whoever asks in the right way is served as before;
+a wrong one never reaches the server, where it can be spoken for."""
 import itertools
 import re
 import threading
@@ -34,14 +35,18 @@ def lines_of(connection, answers, end):
     """Answers each line by the first of `answers` that it begins with; after `end` that is all."""
     with connection.makefile("rb") as lines:
         for line in lines:
-            answer = next((answer for word, answer in answers.items() if line.startswith(word)), b"500 what\r\n")
+            answer = next(
+                (answer for word, answer in answers.items() if line.startswith(word)),
+                b"500 what\r\n",
+            )
             connection.sendall(answer)
             if line.startswith(end):
                 return
 
 
 def dialogue(lab, port, greeting, steps):
-    """The greeting must fit the pattern to its last byte; then each request has its answer, and nothing else comes."""
+    """The greeting must fit the pattern to its last byte; then each request has its answer, and
+    nothing else comes."""
     with connect(lab, port) as client:
         said = b""
         while not re.fullmatch(greeting, said, re.DOTALL):
@@ -62,7 +67,11 @@ def learn(lab, port, session, protocol, kind, opening="greets"):
     lab.wait_armed(port)
     if not lab.stand_in:
         application = lab.profile(port)["application"]
-        check_equal((application["protocol"], application["greeting"]["kind"]), (protocol, kind), "what was learned")
+        check_equal(
+            (application["protocol"], application["greeting"]["kind"]),
+            (protocol, kind),
+            "what was learned",
+        )
 
 
 def greeted_before_the_server(lab, service, port, count=5):
@@ -104,24 +113,35 @@ def at_once(session, count=20):
     return heard
 
 
-FTP_GREETING = (rb"220---------- Welcome to Pure-FTPd \[privsep\] \[TLS\] ----------\r\n220-You are user number \d+ of 50 allowed.\r\n"
-                rb"220-Local time is now \d+:\d\d. Server port: 21.\r\n220 You will be disconnected after 15 minutes of inactivity.\r\n")
+FTP_GREETING = (
+    rb"220---------- Welcome to Pure-FTPd \[privsep\] \[TLS\] ----------\r\n220-You are user number \d+ of 50 allowed.\r\n"
+    rb"220-Local time is now \d+:\d\d. Server port: 21.\r\n220 You will be disconnected after 15 minutes of inactivity.\r\n"
+)
 FTP_STEPS = ((b"USER a\r\n", b"331 password\r\n"), (b"QUIT\r\n", b"221 bye\r\n"))
 
 
 def test_ftp_user_number_and_clock_in_many_lines():
-    """As Pure-FTPd does: learned from one client after the other within a minute, so that nothing changed yet."""
+    """As Pure-FTPd does: learned from one client after the other within a minute, so that nothing
+    changed yet."""
     with Lab() as lab:
         lab.start(mode="normal")
         numbers, clock = Numbers(), ["9:58"]
 
         def speak(connection):
             with numbers as (_, now):
-                connection.sendall(b"220---------- Welcome to Pure-FTPd [privsep] [TLS] ----------\r\n"
-                                   b"220-You are user number %d of 50 allowed.\r\n" % now)
-                connection.sendall(b"220-Local time is now %s. Server port: 21.\r\n" % clock[0].encode())
-                connection.sendall(b"220 You will be disconnected after 15 minutes of inactivity.\r\n")
-                lines_of(connection, {b"USER": b"331 password\r\n", b"QUIT": b"221 bye\r\n"}, b"QUIT")
+                connection.sendall(
+                    b"220---------- Welcome to Pure-FTPd [privsep] [TLS] ----------\r\n"
+                    b"220-You are user number %d of 50 allowed.\r\n" % now
+                )
+                connection.sendall(
+                    b"220-Local time is now %s. Server port: 21.\r\n" % clock[0].encode()
+                )
+                connection.sendall(
+                    b"220 You will be disconnected after 15 minutes of inactivity.\r\n"
+                )
+                lines_of(
+                    connection, {b"USER": b"331 password\r\n", b"QUIT": b"221 bye\r\n"}, b"QUIT"
+                )
 
         def session():
             return dialogue(lab, 21, FTP_GREETING, FTP_STEPS)
@@ -132,7 +152,9 @@ def test_ftp_user_number_and_clock_in_many_lines():
         clock[0] = "10:01"
         accepted = service.accepted
         heard = at_once(session, 30)
-        wait_until(lambda: service.accepted == accepted + 30, 5, "each is one connection of the server's")
+        wait_until(
+            lambda: service.accepted == accepted + 30, 5, "each is one connection of the server's"
+        )
         if not lab.stand_in:
             check(all(b"9:58" in greeting for greeting in heard), "said as last learned")
             check_equal(lab.stats()["greetings"]["unequal"], 0, "unequal greetings")
@@ -150,7 +172,9 @@ def smtp_service(lab, greet, pieces=False):
             if pieces:
                 threading.Event().wait(0.02)
                 connection.sendall(said[9:])
-            lines_of(connection, {b"EHLO": b"250-here\r\n250 ok\r\n", b"QUIT": b"221 bye\r\n"}, b"QUIT")
+            lines_of(
+                connection, {b"EHLO": b"250-here\r\n250 ok\r\n", b"QUIT": b"221 bye\r\n"}, b"QUIT"
+            )
 
     return Service(lab, 25, speak), numbers
 
@@ -175,18 +199,29 @@ def smtp_in_attack_mode(lab, service, numbers, pattern):
 def test_smtp_host_counter():
     with Lab() as lab:
         lab.start(mode="normal")
-        service, numbers = smtp_service(lab, lambda number: b"220 mx%d.example.org ESMTP Postfix\r\n" % number)
+        service, numbers = smtp_service(
+            lab, lambda number: b"220 mx%d.example.org ESMTP Postfix\r\n" % number
+        )
         smtp_in_attack_mode(lab, service, numbers, rb"220 mx\d+.example.org ESMTP Postfix\r\n")
 
 
 def test_smtp_date_in_pieces():
-    """Its length is not known before its end is there; the first words of the date were the same for all that were learned."""
+    """Its length is not known before its end is there; the first words of the date were the same
+    for all that were learned."""
     with Lab() as lab:
         lab.start(mode="normal")
         service, numbers = smtp_service(
-            lab, lambda number: b"220 mail ESMTP Exim 4.96 Sun, %d Nov 2026 22:%02d:%02d +0000\r\n" % (22 + number // 60, number // 60 % 60, number % 60),
-            pieces=True)
-        smtp_in_attack_mode(lab, service, numbers, rb"220 mail ESMTP Exim 4.96 Sun, \d+ Nov 2026 22:\d\d:\d\d \+0000\r\n")
+            lab,
+            lambda number: b"220 mail ESMTP Exim 4.96 Sun, %d Nov 2026 22:%02d:%02d +0000\r\n"
+            % (22 + number // 60, number // 60 % 60, number % 60),
+            pieces=True,
+        )
+        smtp_in_attack_mode(
+            lab,
+            service,
+            numbers,
+            rb"220 mail ESMTP Exim 4.96 Sun, \d+ Nov 2026 22:\d\d:\d\d \+0000\r\n",
+        )
 
 
 def pop3_with_timestamps(lab):
@@ -206,11 +241,19 @@ def test_apop_is_left_out_where_the_operator_allows():
         service, numbers = pop3_with_timestamps(lab)
 
         def session():
-            return dialogue(lab, 110, rb"\+OK POP3 ready( <[\d.]+@host.example>)?\r\n", ((b"USER a\r\n", b"+OK\r\n"), (b"QUIT\r\n", b"+OK bye\r\n")))
+            return dialogue(
+                lab,
+                110,
+                rb"\+OK POP3 ready( <[\d.]+@host.example>)?\r\n",
+                ((b"USER a\r\n", b"+OK\r\n"), (b"QUIT\r\n", b"+OK bye\r\n")),
+            )
 
         learn(lab, 110, session, "pop3", "template")
         lab.set_mode("attack")
-        check(all(b"<" in greeting for greeting in at_once(session, 10)), "by default the server greets by itself")
+        check(
+            all(b"<" in greeting for greeting in at_once(session, 10)),
+            "by default the server greets by itself",
+        )
         if lab.stand_in:
             return
         lab.cli("profiles", "set", f"{SERVER4}:110", "greeting=template")
@@ -232,7 +275,8 @@ BANNER = b"Authorised use only.\r\nSSH-2.0-dropbear_2022.83\r\n"
 
 
 def test_ssh_with_lines_before_and_keys_behind():
-    """Dropbear's KEXINIT stands in the same segment: it is the client's, once, and never said by us."""
+    """Dropbear's KEXINIT stands in the same segment: it is the client's, once, and never said by
+    us."""
     with Lab() as lab:
         lab.start(mode="normal")
         numbers = Numbers()
@@ -256,11 +300,17 @@ def test_ssh_with_lines_before_and_keys_behind():
                 kexinit = words.read(len(KEXINIT))
                 number = int(kexinit[6:22])
                 check_equal(kexinit, keys(number), "the server's keys")
-                check_equal(words.read(), b"\x00\x00\x00\x0c\x0a\x1f" + b"%010d" % number, "the answer is of the same connection")
+                check_equal(
+                    words.read(),
+                    b"\x00\x00\x00\x0c\x0a\x1f" + b"%010d" % number,
+                    "the answer is of the same connection",
+                )
 
         service = Service(lab, 22, speak)
         learn(lab, 22, session, "ssh", "stable")
-        check_equal(lab.profile(22)["application"]["greeting"]["text"], BANNER.decode(), "the greeting") if not lab.stand_in else None
+        check_equal(
+            lab.profile(22)["application"]["greeting"]["text"], BANNER.decode(), "the greeting"
+        ) if not lab.stand_in else None
         lab.set_mode("attack")
         at_once(lambda: session() or True, 10)
         at_once(lambda: session(waits=False) or True, 10)
@@ -306,7 +356,13 @@ def test_mysql_greets_by_itself():
 
         def speak(connection):
             with numbers as (number, _):
-                connection.sendall(b"\x36\x00\x00\x00\x0a8.0.36\0" + b"%08d" % number + bytes(10) + b"%012d" % (number * 31) + b"\0mysql_native_p\0")
+                connection.sendall(
+                    b"\x36\x00\x00\x00\x0a8.0.36\0"
+                    + b"%08d" % number
+                    + bytes(10)
+                    + b"%012d" % (number * 31)
+                    + b"\0mysql_native_p\0"
+                )
                 if connection.recv(1000) == login:
                     connection.sendall(b"\x07\x00\x00\x02\x00\x00\x00\x02\x00\x00\x00")
                     connection.recv(1000)
@@ -315,7 +371,9 @@ def test_mysql_greets_by_itself():
             with connect(lab, 3306) as client, client.makefile("rb") as words:
                 greeting = words.read(58)
                 client.sendall(login)
-                check_equal(words.read(11), b"\x07\x00\x00\x02\x00\x00\x00\x02\x00\x00\x00", "the answer")
+                check_equal(
+                    words.read(11), b"\x07\x00\x00\x02\x00\x00\x00\x02\x00\x00\x00", "the answer"
+                )
                 return greeting
 
         Service(lab, 3306, speak)
@@ -333,11 +391,22 @@ def test_pop2():
 
         def speak(connection):
             connection.sendall(b"+ POP2 host.example Server\r\n")
-            lines_of(connection, {b"HELO": b"#3 messages in your mailbox\r\n", b"QUIT": b"+ bye\r\n"}, b"QUIT")
+            lines_of(
+                connection,
+                {b"HELO": b"#3 messages in your mailbox\r\n", b"QUIT": b"+ bye\r\n"},
+                b"QUIT",
+            )
 
         def session():
-            return dialogue(lab, 109, rb"\+ POP2 host.example Server\r\n",
-                            ((b"HELO %s secret\r\n" % next(users), b"#3 messages in your mailbox\r\n"), (b"QUIT\r\n", b"+ bye\r\n")))
+            return dialogue(
+                lab,
+                109,
+                rb"\+ POP2 host.example Server\r\n",
+                (
+                    (b"HELO %s secret\r\n" % next(users), b"#3 messages in your mailbox\r\n"),
+                    (b"QUIT\r\n", b"+ bye\r\n"),
+                ),
+            )
 
         service = Service(lab, 109, speak)
         learn(lab, 109, session, "pop3", "stable")
@@ -381,7 +450,11 @@ def test_refusals_are_not_learned_and_disarm_nobody():
         raw.close()
         full[0] = False
         profile = lab.profile(21)
-        check_equal((profile["evidence"]["armed"], profile["application"]["greeting"]["text"]), (True, "220 ftp.example.org ready\r\n"), "the profile")
+        check_equal(
+            (profile["evidence"]["armed"], profile["application"]["greeting"]["text"]),
+            (True, "220 ftp.example.org ready\r\n"),
+            "the profile",
+        )
         at_once(session, 10)
 
 

@@ -49,14 +49,18 @@ def post(total_bytes):
 
 
 def first_flight(total_bytes, sysctls, address=SERVER4, count=20):
-    """One write of the whole: nothing of it is dropped while the server is opened, and no timer runs out.
+    """One write of the whole: nothing of it is dropped while the server is opened, and no timer
+    runs out.
 
-    A machine that stalls for some milliseconds makes the client probe the tail (RFC 8985); only such probes may be sent twice.
-    """
+    A machine that stalls for some milliseconds makes the client probe the tail (RFC 8985); only
+    such probes may be sent twice."""
     with Lab(client_sysctls=sysctls) as lab:
         attack_lab(lab, address)
         request, body = post(total_bytes)
-        before = {name: lab.client.counter(name) for name in ("TcpRetransSegs", "TcpExtTCPTimeouts", "TcpExtTCPLossProbes")}
+        before = {
+            name: lab.client.counter(name)
+            for name in ("TcpRetransSegs", "TcpExtTCPTimeouts", "TcpExtTCPLossProbes")
+        }
         worst = 0.0
         for _ in range(count):
             with lab.client.inside():
@@ -97,17 +101,22 @@ def test_request_in_many_pieces():
     with Lab() as lab:
         attack_lab(lab)
         for piece in (1, 7, 40):
-            request = b"GET /bytes/100 HTTP/1.1\r\nHost: synward.example\r\nConnection: close\r\n\r\n"
+            request = (
+                b"GET /bytes/100 HTTP/1.1\r\nHost: synward.example\r\nConnection: close\r\n\r\n"
+            )
             with lab.client.inside():
                 client = socket.create_connection((SERVER4, 80), timeout=5)
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for at in range(0, len(request), piece):
-                client.send(request[at:at + piece])
+                client.send(request[at : at + piece])
             answer = b""
             while part := client.recv(65536):
                 answer += part
             client.close()
-            check(answer.startswith(b"HTTP/1.1 200") and len(answer.partition(b"\r\n\r\n")[2]) == 100, f"answer to {piece}-byte pieces")
+            check(
+                answer.startswith(b"HTTP/1.1 200") and len(answer.partition(b"\r\n\r\n")[2]) == 100,
+                f"answer to {piece}-byte pieces",
+            )
 
 
 runner.main(globals())

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Servers behind VLAN tags: learned, protected and answered with the tags that they were asked with (802.1Q, 802.1ad)."""
+"""Servers behind VLAN tags: learned, protected and answered with the tags that they were asked with
+(802.1Q, 802.1ad)."""
 import runner
 from frames import Capture, untag
 from lab import CLIENT_IF, SERVER4, SERVER6, SERVER_IF, Lab, check, check_equal
@@ -11,8 +12,9 @@ SUPER_FRAME_BYTES = 4000  # of payload for each frame: more than any single segm
 
 
 def protected(lab, vlan):
-    """The network with both servers learned, and attack mode in force. The servers are behind tags, in namespaces of their own: who listens at
-    the same address in the card's namespace, which synward would look at by itself, says nothing of them, so that it looks elsewhere."""
+    """The network with both servers learned, and attack mode in force. The servers are behind tags,
+    in namespaces of their own: who listens at the same address in the card's namespace, which
+    synward would look at by itself, says nothing of them, so that it looks elsewhere."""
     lab.start(mode="normal", extra=["--server-stack", lab.client.name])
     network = Network(lab, vlan)
     servers = {80: network.http(), 110: network.pop3()}
@@ -35,9 +37,14 @@ def tcp_frames(capture, incoming):
 
 
 def check_tags(lab, network, vlan):
-    """What a fetch of each kind looks like on both cards. Our SYN-ACK, ACK and greeting bear the tags that the client's frames bore."""
+    """What a fetch of each kind looks like on both cards. Our SYN-ACK, ACK and greeting bear the
+    tags that the client's frames bore."""
     with Capture(lab.client, CLIENT_IF) as near, Capture(lab.server, SERVER_IF) as far:
-        for kind, port, address in (("http", 80, SERVER4), ("pop3", 110, SERVER4), ("http", 80, SERVER6)):
+        for kind, port, address in (
+            ("http", 80, SERVER4),
+            ("pop3", 110, SERVER4),
+            ("http", 80, SERVER6),
+        ):
             result = network.fetch(kind, port, address)
             check_equal(result["ok"], 1, f"{kind} fetch from {address} ({result})")
     asked, answered = tags_of(vlan, CLIENT_PRIORITY), tags_of(vlan, SERVER_PRIORITY)
@@ -48,18 +55,26 @@ def check_tags(lab, network, vlan):
     check_equal(synacks, [answered if lab.stand_in else asked] * 3, "tags of the SYN-ACKs")
     for borne, segment in to_client:
         check(borne in (asked, answered), f"tags to the client: {borne} ({segment})")
-    check(any(borne == answered for borne, segment in to_client if segment.data), "no data bears the server's own priority")
+    check(
+        any(borne == answered for borne, segment in to_client if segment.data),
+        "no data bears the server's own priority",
+    )
     return len(to_client)
 
 
 def check_wrong_clients(network, servers):
-    """Silent ones and wrong requests reach nobody. 100 wrong requests of one address in ten seconds would put it aside."""
+    """Silent ones and wrong requests reach nobody. 100 wrong requests of one address in ten seconds
+    would put it aside."""
     before = {port: server.accepted() for port, server in servers.items()}
     seen = network.talkers(80, count=80, concurrency=50, say="bittorrent", hold_ms=1000)
     check_equal((seen["connected"], seen["reset"]), (80, 80), f"wrong requests ({seen})")
     seen = network.talkers(110, count=200, concurrency=100, say="nothing", hold_ms=20)
     check_equal(seen["connected"], 200, f"silent clients ({seen})")
-    check_equal({port: server.accepted() for port, server in servers.items()}, before, "connections accepted")
+    check_equal(
+        {port: server.accepted() for port, server in servers.items()},
+        before,
+        "connections accepted",
+    )
 
 
 def attacked(vlan, sides="netns"):
@@ -68,7 +83,10 @@ def attacked(vlan, sides="netns"):
         frames = check_tags(lab, network, vlan)
         if not lab.stand_in:
             check_wrong_clients(network, servers)
-            check(any(flow["vlan"] == vlan for flow in lab.flows()), f"flows name the VLAN {vlan}: {lab.flows()[:2]}")
+            check(
+                any(flow["vlan"] == vlan for flow in lab.flows()),
+                f"flows name the VLAN {vlan}: {lab.flows()[:2]}",
+            )
         return f"{frames} frames to the client"
 
 
@@ -86,7 +104,8 @@ def test_attack_in_qinq_between_taps():
 
 
 def test_same_address_in_two_vlans():
-    """Four servers with one address and port: untagged, in VLAN 7, in VLAN 8, in VLAN 7 within 200. Each has a profile of its own."""
+    """Four servers with one address and port: untagged, in VLAN 7, in VLAN 8, in VLAN 7 within 200.
+    Each has a profile of its own."""
     with Lab() as lab:
         lab.start(mode="normal")
         lab.http()
@@ -98,16 +117,22 @@ def test_same_address_in_two_vlans():
             network.learn(kinds[vlan], 80)
         lab.set_mode("attack")
         if not lab.stand_in:
-            found = {tuple(p["vlan"]): p["application"]["protocol"] for p in lab.cli("profiles")["profiles"]}
+            found = {
+                tuple(p["vlan"]): p["application"]["protocol"]
+                for p in lab.cli("profiles")["profiles"]
+            }
             check_equal(found, kinds, "profiles")
         for vlan, network in networks.items():
-            check_equal(network.fetch(kinds[vlan], 80, count=5)["ok"], 5, f"{kinds[vlan]} fetches in {vlan}")
+            check_equal(
+                network.fetch(kinds[vlan], 80, count=5)["ok"], 5, f"{kinds[vlan]} fetches in {vlan}"
+            )
         check_equal(lab.fetch("http", 80, count=5)["ok"], 5, "untagged fetches")
         return f"{len(kinds)} servers at {SERVER4}:80"
 
 
 def transfers(vlan):
-    """Both ways, both families. The hosts leave segmentation and checksums to the wire: tagged frames of up to 64 KiB cross."""
+    """Both ways, both families. The hosts leave segmentation and checksums to the wire: tagged
+    frames of up to 64 KiB cross."""
     with Lab() as lab:
         network, _ = protected(lab, vlan)
         worst, before = 0, lab.stats().get("frames")
@@ -120,7 +145,10 @@ def transfers(vlan):
             for side, bulk in (("client_in", "upload"), ("server_in", "download")):
                 # Half of the frames on a side may be bare ACKs of what goes the other way.
                 count = lab.stats()["frames"][side] - before[side]
-                check(2 * TRANSFER_BYTES / count > SUPER_FRAME_BYTES, f"{count} frames on {side}: the {bulk} was no super-frames")
+                check(
+                    2 * TRANSFER_BYTES / count > SUPER_FRAME_BYTES,
+                    f"{count} frames on {side}: the {bulk} was no super-frames",
+                )
         return f"slowest {TRANSFER_BYTES * 8 / worst / 1000:.1f} Gb/s"
 
 

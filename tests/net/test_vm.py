@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Two virtual machines, each on a TAP that QEMU opens; synward is the wire between the TAPs (port: sides).
+"""Two virtual machines, each on a TAP that QEMU opens; synward is the wire between the TAPs (port:
+sides).
 
-    guest "client" -- virtio-net -- QEMU -- vm1 --- synward --- vm2 -- QEMU -- virtio-net -- guest "server"
+guest "client" -- virtio-net -- QEMU -- vm1 --- synward --- vm2 -- QEMU -- virtio-net -- guest
+"server"
 
-The TAPs lie in one namespace, as they do on a host of virtual machines. The stand-in is a redirect from either TAP to the other.
-"""
+The TAPs lie in one namespace, as they do on a host of virtual machines. The stand-in is a redirect
+from either TAP to the other."""
 import runner
 from guest import Guest, make_vm, missing
 from lab import CLIENT4, CLIENT6, SERVER4, SERVER6, Lab, check, check_equal, run, wait_until
@@ -38,8 +40,27 @@ class Machines(Lab):
         for tap, other in (VM_TAPS, VM_TAPS[::-1]):
             self._ip(self.client, f"link set {tap} up")
             self.client.run("tc", "qdisc", "add", "dev", tap, "ingress")
-            self.client.run("tc", "filter", "add", "dev", tap, "ingress", "protocol", "all", "u32", "match", "u32", "0", "0", "action",
-                            "mirred", "egress", "redirect", "dev", other)
+            self.client.run(
+                "tc",
+                "filter",
+                "add",
+                "dev",
+                tap,
+                "ingress",
+                "protocol",
+                "all",
+                "u32",
+                "match",
+                "u32",
+                "0",
+                "0",
+                "action",
+                "mirred",
+                "egress",
+                "redirect",
+                "dev",
+                other,
+            )
 
     def boot_client(self):
         return Guest(self, CLIENT_TAP, CLIENT4, CLIENT6)
@@ -99,10 +120,12 @@ def neighbours(namespace_or_guest):
 
 
 def check_wrong_requests_end_here(lab, client, server):
-    """Silent clients, and those that came for something else, 40 each: the servers' guest sees none of them.
+    """Silent clients, and those that came for something else, 40 each: the servers' guest sees none
+    of them.
 
     All come from one address, which 100 wrong requests in ten seconds would put aside.
     """
+
     def answered():
         return lab.stats().get("cookies", {}).get("syn", 0)
 
@@ -110,7 +133,11 @@ def check_wrong_requests_end_here(lab, client, server):
         return client.counter("Tcp", "ActiveOpens") + client.counter("TcpExt", "TCPSynRetrans")
 
     def reached():
-        return server.accepted("http_server"), server.accepted("pop3_server"), server.counter("Tcp", "PassiveOpens")
+        return (
+            server.accepted("http_server"),
+            server.accepted("pop3_server"),
+            server.counter("Tcp", "PassiveOpens"),
+        )
 
     before, syns_answered, syns_sent = reached(), answered(), sent()
     for port, words in ((80, "bittorrent"), (80, "nothing"), (110, "http")):
@@ -126,7 +153,10 @@ def transfer(lab, client, kind, address, sender_tap):
     seen = fetch(client, kind, 80, address, bytes=BULK_BYTES)
     packets_after, sent_bytes_after = lab.received(sender_tap)
     mean = (sent_bytes_after - sent_bytes) // (packets_after - packets)
-    check(mean > SUPER_FRAME_BYTES, f"{kind}: {mean} bytes to a packet on {sender_tap}: there were no super-frames")
+    check(
+        mean > SUPER_FRAME_BYTES,
+        f"{kind}: {mean} bytes to a packet on {sender_tap}: there were no super-frames",
+    )
     return f"{kind} {BULK_BYTES * 8 / seen['worst_us']:.0f} Mb/s in frames of {mean} bytes"
 
 
@@ -136,7 +166,11 @@ def test_guests_meet_and_only_right_requests_reach_the_server():
         lab.start()
         client, server = lab.boot()
         ping(client)
-        check_equal(neighbours(client), {SERVER4: server.mac, SERVER6: server.mac}, "who answered ARP and ND")
+        check_equal(
+            neighbours(client),
+            {SERVER4: server.mac, SERVER6: server.mac},
+            "who answered ARP and ND",
+        )
         learn(lab, client)
         learn(lab, client, SERVER6)
         lab.set_mode("attack")
@@ -144,21 +178,29 @@ def test_guests_meet_and_only_right_requests_reach_the_server():
         fetch(client, "http", 80, count=10)
         fetch(client, "pop3", 110, SERVER6, count=10)
         ping(client)
-        return "; ".join([transfer(lab, client, "download", SERVER4, SERVER_TAP), transfer(lab, client, "upload", SERVER6, CLIENT_TAP)])
+        return "; ".join(
+            [
+                transfer(lab, client, "download", SERVER4, SERVER_TAP),
+                transfer(lab, client, "upload", SERVER6, CLIENT_TAP),
+            ]
+        )
 
 
 def test_a_guest_goes_and_comes_back():
-    """The guests are there before synward is. Each is switched off in turn while synward stays, and finds its wire again.
+    """The guests are there before synward is. Each is switched off in turn while synward stays, and
+    finds its wire again.
 
-    The client's TAP stays without carrier meanwhile; the server's is removed, and made again by QEMU.
-    """
+    The client's TAP stays without carrier meanwhile; the server's is removed, and made again by
+    QEMU."""
     with Machines() as lab:
         client, server = lab.boot()
         lab.start()
         learn(lab, client)
         lab.set_mode("attack")
         client.stop()
-        wait_until(lambda: not lab.carrier(CLIENT_TAP), 5, f"no carrier on {CLIENT_TAP} without its guest")
+        wait_until(
+            lambda: not lab.carrier(CLIENT_TAP), 5, f"no carrier on {CLIENT_TAP} without its guest"
+        )
         check(lab.carrier(SERVER_TAP), f"carrier on {SERVER_TAP}, whose guest runs")
         client = lab.boot_client().ready()
         check(lab.carrier(CLIENT_TAP), f"carrier on {CLIENT_TAP} with its guest back")
@@ -172,7 +214,9 @@ def test_a_guest_goes_and_comes_back():
         if lab.stand_in:
             return
         check_equal(lab.stop_daemon()[0], 0, "exit code of synward")
-        check_equal(lab.client.run("tc", "qdisc", "show", "ingress"), "", "what is left on the TAPs")
+        check_equal(
+            lab.client.run("tc", "qdisc", "show", "ingress"), "", "what is left on the TAPs"
+        )
 
 
 runner.main(globals())

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""`synward watch`: what happens is told as it happens, with cause and figure; whoever does not listen disturbs nobody."""
+"""`synward watch`: what happens is told as it happens, with cause and figure; whoever does not
+listen disturbs nobody."""
 import contextlib
 import json
 import os
@@ -27,9 +28,22 @@ class Watcher:
 
     def expect(self, event, timeout_s=10, **fields):
         """Waits for an event with these fields, and returns it."""
+
         def found():
-            return next((e for e in list(self.lines) if e["event"] == event and all(e.get(k) == v for k, v in fields.items())), None)
-        return wait_until(found, timeout_s, f"event {event} {fields} among {[(e['event'], e.get('state')) for e in self.lines]}")
+            return next(
+                (
+                    e
+                    for e in list(self.lines)
+                    if e["event"] == event and all(e.get(k) == v for k, v in fields.items())
+                ),
+                None,
+            )
+
+        return wait_until(
+            found,
+            timeout_s,
+            f"event {event} {fields} among {[(e['event'], e.get('state')) for e in self.lines]}",
+        )
 
     def stop(self, how=signal.SIGINT):
         """Ctrl-C; the exit code."""
@@ -55,7 +69,10 @@ def test_an_attack_from_its_beginning():
         attack = watcher.expect("mode", state="attack", server="10.77.0.2", port=80, vlan=[])
         check_equal(attack["cause"], f"half-open {attack['value']}", "cause and value")
         check(attack["value"] > 200, f"the figure: {attack['value']}")
-        check(attack["time"].endswith("Z") and "attack mode" in attack["text"], f"time and text: {attack}")
+        check(
+            attack["time"].endswith("Z") and "attack mode" in attack["text"],
+            f"time and text: {attack}",
+        )
         check_equal(sum(e["event"] == "mode" for e in watcher.lines), 1, "switches told")
         back = watcher.expect("mode", timeout_s=45, state="normal", server="10.77.0.2", port=80)
         check_equal(back["cause"], "quiet", "cause of the return")
@@ -76,7 +93,10 @@ def test_what_the_operator_does():
         watcher.expect("learning", state="off")
         watcher.expect("learning", state="on")
         watcher.expect("setting", state="attack", server="10.77.0.2", port=80)
-        check("server" not in watcher.expect("setting", state="auto"), "a setting for all names no server")
+        check(
+            "server" not in watcher.expect("setting", state="auto"),
+            "a setting for all names no server",
+        )
         watcher.expect("source", state="aside", source="198.51.100.0/24", cause="operator")
         watcher.expect("source", state="released", source="198.51.100.0/24", cause="time")
         check_equal(watcher.stop(signal.SIGTERM), 0, "exit code after SIGTERM")
@@ -88,9 +108,20 @@ def test_a_bad_address():
         lab.http()
         lab.learn("http", 80)
         lab.set_mode("attack")
-        lab.talkers(80, count=150, sources="10.78.0.7/32", concurrency=10, say="bittorrent", hold_ms=100, connect_timeout_ms=500)
+        lab.talkers(
+            80,
+            count=150,
+            sources="10.78.0.7/32",
+            concurrency=10,
+            say="bittorrent",
+            hold_ms=100,
+            connect_timeout_ms=500,
+        )
         aside = watcher.expect("source", state="aside", source="10.78.0.7/32")
-        check("wrong requests" in aside["cause"] and aside["value"] >= 100, f"cause and value: {aside}")
+        check(
+            "wrong requests" in aside["cause"] and aside["value"] >= 100,
+            f"cause and value: {aside}",
+        )
 
 
 def test_another_greeting():
@@ -120,7 +151,12 @@ def test_the_store():
         failed = watcher.expect("store", timeout_s=20, state="failed")
         check(lab.store in failed["cause"], f"the cause: {failed['cause']}")
         os.rename(folder + ".aside", folder)
-        wait_until(lambda: sum(e["event"] == "store" and e["state"] == "saved" for e in watcher.lines) >= 2, 15, "saved again")
+        wait_until(
+            lambda: sum(e["event"] == "store" and e["state"] == "saved" for e in watcher.lines)
+            >= 2,
+            15,
+            "saved again",
+        )
 
 
 def test_a_side_that_goes_and_comes_back():
@@ -129,7 +165,21 @@ def test_a_side_that_goes_and_comes_back():
         side = f"port:p1@{lab.bridge.name}"
         run("ip", "-n", lab.server.name, "link", "del", "sw1")
         watcher.expect("side", state="lost", side=side)
-        run("ip", "link", "add", "sw1", "netns", lab.server.name, "type", "veth", "peer", "name", "p1", "netns", lab.bridge.name)
+        run(
+            "ip",
+            "link",
+            "add",
+            "sw1",
+            "netns",
+            lab.server.name,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            "p1",
+            "netns",
+            lab.bridge.name,
+        )
         watcher.expect("side", state="back", side=side)
 
 
@@ -167,12 +217,17 @@ def test_watchers_that_do_not_read():
             lab.cli("learn", "on")
         each = (time.monotonic() - begin) / 200
         check_equal(lab.fetch("http", 80, count=500)["failed"], 0, "fetches meanwhile")
-        check(sum(e["event"] == "learning" for e in watcher.lines) >= 64, "the one who reads hears of it")
+        check(
+            sum(e["event"] == "learning" for e in watcher.lines) >= 64,
+            "the one who reads hears of it",
+        )
         for one in deaf:
             with contextlib.closing(one):
                 one.settimeout(5)
                 check(b'"event":"watch"' in one.recv(65536), "the first line")
-        wait_until(lambda: run(SYNWARD, "status", "--control", lab.control), 5, "the daemon answers")
+        wait_until(
+            lambda: run(SYNWARD, "status", "--control", lab.control), 5, "the daemon answers"
+        )
         return f"{each * 1000:.1f} ms for each of 200 commands"
 
 

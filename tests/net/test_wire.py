@@ -57,7 +57,10 @@ def test_request_and_fin_in_one_segment():
         data, ended = b"", False
         while not ended:
             segment = connection.receive(3)
-            check(segment is not None and not segment.flags & RST, f"an answer and an end; so far {data!r}")
+            check(
+                segment is not None and not segment.flags & RST,
+                f"an answer and an end; so far {data!r}",
+            )
             if segment.seq == connection.ack and (segment.data or segment.flags & FIN):
                 data += segment.data
                 ended = bool(segment.flags & FIN)
@@ -124,7 +127,9 @@ def test_same_port_again():
 def test_data_with_the_syn_is_not_acknowledged():
     with AttackLab() as lab:
         connection = lab.raw.connection(80)
-        lab.raw.send_segment(connection.sport, 80, connection.isn, 0, SYN, 64240, connection.syn_options(), REQUEST)
+        lab.raw.send_segment(
+            connection.sport, 80, connection.isn, 0, SYN, 64240, connection.syn_options(), REQUEST
+        )
         connection.receive_synack()  # fails unless it acknowledges the SYN alone
         connection.segment(ACK)
         connection.send(REQUEST)

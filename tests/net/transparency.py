@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is not TCP to a server crosses byte for byte and in order, both ways, in every mode, with multishot reads and with single ones.
+"""What is not TCP to a server crosses byte for byte and in order, both ways, in every mode, with
+multishot reads and with single ones.
 
-Frames are sent and received on packet sockets, under a source address that nobody else uses: what the kernels say of their own accord is
-not mistaken for them.
-"""
+Frames are sent and received on packet sockets, under a source address that nobody else uses: what
+the kernels say of their own accord is not mistaken for them."""
 import collections
 import contextlib
 import hashlib
@@ -29,14 +29,38 @@ def ethernet(kind, payload, to=PEER):
 
 def ipv4(protocol, payload, to=bytes([198, 51, 100, 9]), fragment=0, options=b""):
     words = 5 + len(options) // 4
-    header = struct.pack("!BBHHHBBH4s4s", 0x40 | words, 0, words * 4 + len(payload), 0x1234, fragment, 64, protocol, 0,
-                         bytes([192, 0, 2, 7]), to) + options
+    header = (
+        struct.pack(
+            "!BBHHHBBH4s4s",
+            0x40 | words,
+            0,
+            words * 4 + len(payload),
+            0x1234,
+            fragment,
+            64,
+            protocol,
+            0,
+            bytes([192, 0, 2, 7]),
+            to,
+        )
+        + options
+    )
     return header[:10] + struct.pack("!H", checksum(header)) + header[12:] + payload
 
 
 def ipv6(next_header, payload, to="2001:db8:1::9"):
-    return struct.pack("!IHBB16s16s", 0x60012345, len(payload), next_header, 64, socket.inet_pton(socket.AF_INET6, "2001:db8::7"),
-                       socket.inet_pton(socket.AF_INET6, to)) + payload
+    return (
+        struct.pack(
+            "!IHBB16s16s",
+            0x60012345,
+            len(payload),
+            next_header,
+            64,
+            socket.inet_pton(socket.AF_INET6, "2001:db8::7"),
+            socket.inet_pton(socket.AF_INET6, to),
+        )
+        + payload
+    )
 
 
 def udp(data):
@@ -51,22 +75,43 @@ def corpus(dice):
     """(name, frame): one of each kind that must not be touched."""
     blob = dice.randbytes
     extension = lambda following: struct.pack("!BB6x", following, 0)
-    yield "ARP request", ethernet(0x0806, struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, 1, MARK, bytes([192, 0, 2, 7]), b"\0" * 6,
-                                                      bytes([192, 0, 2, 99])), b"\xff" * 6)
+    yield "ARP request", ethernet(
+        0x0806,
+        struct.pack(
+            "!HHBBH6s4s6s4s",
+            1,
+            0x0800,
+            6,
+            4,
+            1,
+            MARK,
+            bytes([192, 0, 2, 7]),
+            b"\0" * 6,
+            bytes([192, 0, 2, 99]),
+        ),
+        b"\xff" * 6,
+    )
     yield "LLDP", ethernet(0x88CC, LLDP, bytes.fromhex("0180c200000e"))
     yield "STP", ethernet(len(BPDU), BPDU, bytes.fromhex("0180c2000000"))
     yield "LACP", ethernet(0x8809, b"\x01\x01" + blob(108), bytes.fromhex("0180c2000002"))
     yield "pause", ethernet(0x8808, b"\0\x01\0\xff", bytes.fromhex("0180c2000001"))
     yield "VLAN", ethernet(0x8100, struct.pack("!HH", 0x6064, 0x0800) + ipv4(17, udp(blob(100))))
     yield "VLAN priority tag", ethernet(0x8100, struct.pack("!HH", 0xE000, 0x88B5) + blob(64))
-    yield "QinQ", ethernet(0x88A8, struct.pack("!HHHH", 200, 0x8100, 0x1064, 0x0800) + ipv4(17, udp(blob(300))))
-    yield "three tags", ethernet(0x88A8, struct.pack("!HHHHHH", 200, 0x8100, 100, 0x8100, 300, 0x0800) + ipv4(17, udp(blob(90))))
+    yield "QinQ", ethernet(
+        0x88A8, struct.pack("!HHHH", 200, 0x8100, 0x1064, 0x0800) + ipv4(17, udp(blob(300)))
+    )
+    yield "three tags", ethernet(
+        0x88A8,
+        struct.pack("!HHHHHH", 200, 0x8100, 100, 0x8100, 300, 0x0800) + ipv4(17, udp(blob(90))),
+    )
     yield "unknown ethertype", ethernet(0x88B5, blob(400))
     yield "PPPoE", ethernet(0x8864, b"\x11\0\0\x07\0\x14\0\x21" + blob(60))
     yield "MPLS", ethernet(0x8847, bytes.fromhex("000641ff") + ipv4(17, udp(blob(30))))
     yield "IPv4 UDP", ethernet(0x0800, ipv4(17, udp(blob(512))))
     yield "IPv4 with options", ethernet(0x0800, ipv4(17, udp(blob(50)), options=b"\x94\x04\0\0"))
-    yield "IPv4 multicast", ethernet(0x0800, ipv4(17, udp(blob(80)), to=bytes([239, 1, 2, 3])), bytes.fromhex("01005e010203"))
+    yield "IPv4 multicast", ethernet(
+        0x0800, ipv4(17, udp(blob(80)), to=bytes([239, 1, 2, 3])), bytes.fromhex("01005e010203")
+    )
     yield "IPv4 first fragment", ethernet(0x0800, ipv4(17, udp(blob(1000)), fragment=0x2000))
     yield "IPv4 later fragment", ethernet(0x0800, ipv4(17, blob(700), fragment=126))
     yield "TCP fragment", ethernet(0x0800, ipv4(6, tcp(0x10, blob(400)), fragment=0x2000))
@@ -75,43 +120,71 @@ def corpus(dice):
     yield "SCTP", ethernet(0x0800, ipv4(132, blob(120)))
     yield "TCP, wrong checksum, no flow", ethernet(0x0800, ipv4(6, tcp(0x10, blob(33))))
     yield "TCP, all flags", ethernet(0x0800, ipv4(6, tcp(0xFF)))
-    yield "IPv4 with a wrong length", ethernet(0x0800, ipv4(6, tcp(0x02))[:2] + b"\xff\xff" + ipv4(6, tcp(0x02))[4:])
+    yield "IPv4 with a wrong length", ethernet(
+        0x0800, ipv4(6, tcp(0x02))[:2] + b"\xff\xff" + ipv4(6, tcp(0x02))[4:]
+    )
     yield "IPv6 UDP", ethernet(0x86DD, ipv6(17, udp(blob(200))))
     yield "IPv6 hop-by-hop", ethernet(0x86DD, ipv6(0, extension(17) + udp(blob(99))))
-    yield "IPv6 extension chain", ethernet(0x86DD, ipv6(0, extension(60) + extension(43) + extension(60) + extension(17) + udp(blob(41))))
-    yield "IPv6 fragment", ethernet(0x86DD, ipv6(44, struct.pack("!BBHI", 17, 0, 1, 77) + blob(640)))
+    yield "IPv6 extension chain", ethernet(
+        0x86DD,
+        ipv6(0, extension(60) + extension(43) + extension(60) + extension(17) + udp(blob(41))),
+    )
+    yield "IPv6 fragment", ethernet(
+        0x86DD, ipv6(44, struct.pack("!BBHI", 17, 0, 1, 77) + blob(640))
+    )
     yield "IPv6 nothing follows", ethernet(0x86DD, ipv6(59, blob(20)))
-    yield "IPv6 neighbour solicitation", ethernet(0x86DD, ipv6(58, b"\x87\0\0\0" + b"\0" * 4 + blob(16)), bytes.fromhex("3333ff000009"))
+    yield "IPv6 neighbour solicitation", ethernet(
+        0x86DD, ipv6(58, b"\x87\0\0\0" + b"\0" * 4 + blob(16)), bytes.fromhex("3333ff000009")
+    )
 
 
 def shapes(to4, to6):
-    """(name, function): makes a frame of the kind around any number of bytes. The IP ones go to a server."""
+    """(name, function): makes a frame of the kind around any number of bytes. The IP ones go to a
+    server."""
     four, cut = socket.inet_aton(to4), 0x2000
-    arp = struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, 1, MARK, bytes([192, 0, 2, 7]), b"\0" * 6, four)
+    arp = struct.pack(
+        "!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, 1, MARK, bytes([192, 0, 2, 7]), b"\0" * 6, four
+    )
     solicit = b"\x87\0\0\0" + b"\0" * 4 + socket.inet_pton(socket.AF_INET6, to6)
     yield "ARP", lambda data: ethernet(0x0806, arp + data, b"\xff" * 6)
-    yield "ND", lambda data: ethernet(0x86DD, ipv6(58, solicit + data, "ff02::1:ff00:2"), bytes.fromhex("3333ff000002"))
+    yield "ND", lambda data: ethernet(
+        0x86DD, ipv6(58, solicit + data, "ff02::1:ff00:2"), bytes.fromhex("3333ff000002")
+    )
     yield "LLDP", lambda data: ethernet(0x88CC, LLDP + data, bytes.fromhex("0180c200000e"))
     yield "STP", lambda data: ethernet(len(BPDU), BPDU + data, bytes.fromhex("0180c2000000"))
     yield "LACP", lambda data: ethernet(0x8809, b"\x01\x01" + data, bytes.fromhex("0180c2000002"))
-    yield "VLAN", lambda data: ethernet(0x8100, struct.pack("!HH", 0x6064, 0x0800) + ipv4(17, udp(data), four))
-    yield "ARP in a VLAN", lambda data: ethernet(0x8100, struct.pack("!HH", 0x0007, 0x0806) + arp + data, b"\xff" * 6)
-    yield "QinQ", lambda data: ethernet(0x88A8, struct.pack("!HHHH", 0xA0C8, 0x8100, 0x1064, 0x86DD) + ipv6(17, udp(data), to6))
+    yield "VLAN", lambda data: ethernet(
+        0x8100, struct.pack("!HH", 0x6064, 0x0800) + ipv4(17, udp(data), four)
+    )
+    yield "ARP in a VLAN", lambda data: ethernet(
+        0x8100, struct.pack("!HH", 0x0007, 0x0806) + arp + data, b"\xff" * 6
+    )
+    yield "QinQ", lambda data: ethernet(
+        0x88A8, struct.pack("!HHHH", 0xA0C8, 0x8100, 0x1064, 0x86DD) + ipv6(17, udp(data), to6)
+    )
     yield "unknown ethertype", lambda data: ethernet(0x88B5, data)
     yield "UDP", lambda data: ethernet(0x0800, ipv4(17, udp(data), four))
     yield "UDP over IPv6", lambda data: ethernet(0x86DD, ipv6(17, udp(data), to6))
     yield "first fragment", lambda data: ethernet(0x0800, ipv4(17, udp(data), four, cut))
     yield "later fragment", lambda data: ethernet(0x0800, ipv4(17, data, four, cut | 185))
     yield "last fragment", lambda data: ethernet(0x0800, ipv4(17, data, four, 185))
-    yield "IPv6 fragment", lambda data: ethernet(0x86DD, ipv6(44, struct.pack("!BBHI", 17, 0, 0x5C9, 77) + data, to6))
-    yield "multicast", lambda data: ethernet(0x0800, ipv4(17, udp(data), bytes([239, 1, 2, 3])), bytes.fromhex("01005e010203"))
-    yield "IPv6 multicast", lambda data: ethernet(0x86DD, ipv6(17, udp(data), "ff05::1:3"), bytes.fromhex("333300010003"))
+    yield "IPv6 fragment", lambda data: ethernet(
+        0x86DD, ipv6(44, struct.pack("!BBHI", 17, 0, 0x5C9, 77) + data, to6)
+    )
+    yield "multicast", lambda data: ethernet(
+        0x0800, ipv4(17, udp(data), bytes([239, 1, 2, 3])), bytes.fromhex("01005e010203")
+    )
+    yield "IPv6 multicast", lambda data: ethernet(
+        0x86DD, ipv6(17, udp(data), "ff05::1:3"), bytes.fromhex("333300010003")
+    )
     yield "TCP to nobody's server", lambda data: ethernet(0x0800, ipv4(6, tcp(0x10, data)))
 
 
 def every_kind_in_many_sizes(dice, longest, to4="198.51.100.9", to6="2001:db8:1::9"):
     """Each shape from the shortest frame to the longest, one kind after the other in each size."""
-    steps = {60, 61, 63, 64, 65, 127, 128, 129, 590, 1513, 1514, longest - 1, longest} | {dice.randrange(60, longest) for _ in range(12)}
+    steps = {60, 61, 63, 64, 65, 127, 128, 129, 590, 1513, 1514, longest - 1, longest} | {
+        dice.randrange(60, longest) for _ in range(12)
+    }
     for size in sorted(steps):
         for name, make in shapes(to4, to6):
             headers = len(make(b"\0" * 1000)) - 1000
@@ -122,30 +195,44 @@ def every_kind_in_many_sizes(dice, longest, to4="198.51.100.9", to6="2001:db8:1:
 
 def sizes(dice, longest):
     """Every size at the ends of the range, and some between."""
-    span = sorted(set(range(60, 140)) | set(range(longest - 40, longest + 1)) | {dice.randrange(140, longest) for _ in range(200)})
+    span = sorted(
+        set(range(60, 140))
+        | set(range(longest - 40, longest + 1))
+        | {dice.randrange(140, longest) for _ in range(200)}
+    )
     for size in span:
         yield f"{size} bytes", ethernet(0x88B6, dice.randbytes(size - 14))
 
 
 def conversation(frame):
-    """Whose frames keep their order: those that one queue is given (bridge/bpf/steer.bpf.c). SYNs have a queue to themselves, and are
-    overtaken; of the others all keep it with one worker, and with more those of two hosts."""
+    """Whose frames keep their order: those that one queue is given (bridge/bpf/steer.bpf.c). SYNs
+    have a queue to themselves, and are overtaken; of the others all keep it with one worker, and
+    with more those of two hosts."""
     at, kind = 14, frame[12:14]
     while kind in (b"\x81\0", b"\x88\xa8"):
-        at, kind = at + 4, frame[at + 2:at + 4]
-    tcp = kind == b"\x08\0" and frame[at + 9] == 6 and not struct.unpack_from("!H", frame, at + 6)[0] & 0x3FFF
+        at, kind = at + 4, frame[at + 2 : at + 4]
+    tcp = (
+        kind == b"\x08\0"
+        and frame[at + 9] == 6
+        and not struct.unpack_from("!H", frame, at + 6)[0] & 0x3FFF
+    )
     syn = tcp and frame[at + (frame[at] & 15) * 4 + 13] & 0x12 == 0x02
     if kind == b"\x08\0":
-        return (syn, tcp, frozenset((frame[at + 12:at + 16], frame[at + 16:at + 20]))) if WORKERS > 1 else syn
+        return (
+            (syn, tcp, frozenset((frame[at + 12 : at + 16], frame[at + 16 : at + 20])))
+            if WORKERS > 1
+            else syn
+        )
     if WORKERS > 1 and kind == b"\x86\xdd":
-        return False, False, frozenset((frame[at + 8:at + 24], frame[at + 24:at + 40]))
+        return False, False, frozenset((frame[at + 8 : at + 24], frame[at + 24 : at + 40]))
     return False
 
 
 def cross(source, target, frames):
-    """Sends the (name, frame) pairs a window at a time; each must come out as it went in, in its turn."""
+    """Sends the (name, frame) pairs a window at a time; each must come out as it went in, in its
+    turn."""
     for begin in range(0, len(frames), WINDOW):
-        window = frames[begin:begin + WINDOW]
+        window = frames[begin : begin + WINDOW]
         for _, frame in window:
             source.send(frame)
         left = collections.defaultdict(collections.deque)
@@ -153,7 +240,10 @@ def cross(source, target, frames):
             left[conversation(pair[1])].append(pair)
         for _ in window:
             got = target.receive()
-            check(got is not None, f"did not arrive: {[name for pairs in left.values() for name, _ in pairs][:5]}")
+            check(
+                got is not None,
+                f"did not arrive: {[name for pairs in left.values() for name, _ in pairs][:5]}",
+            )
             check(left[conversation(got)], f"a frame too many: {got.hex()[:160]}")
             name, frame = left[conversation(got)].popleft()
             check(got == frame, f"{name}: sent {frame.hex()[:160]}, got {got.hex()[:160]}")
@@ -237,23 +327,47 @@ def test_every_kind_up_to_9014_bytes_single():
 
 
 def test_every_kind_to_a_server_under_attack_multishot():
-    return both_ways(False, lambda dice: every_kind_in_many_sizes(dice, 9014, SERVER4, SERVER6), 9000, attacked_server)
+    return both_ways(
+        False,
+        lambda dice: every_kind_in_many_sizes(dice, 9014, SERVER4, SERVER6),
+        9000,
+        attacked_server,
+    )
 
 
 def test_every_kind_to_a_server_under_attack_single():
-    return both_ways(True, lambda dice: every_kind_in_many_sizes(dice, 9014, SERVER4, SERVER6), 9000, attacked_server)
+    return both_ways(
+        True,
+        lambda dice: every_kind_in_many_sizes(dice, 9014, SERVER4, SERVER6),
+        9000,
+        attacked_server,
+    )
 
 
 def test_every_kind_to_a_server_under_attack_tap():
-    return both_ways(False, lambda dice: every_kind_in_many_sizes(dice, 9014, SERVER4, SERVER6), 9000, attacked_server, "tap")
+    return both_ways(
+        False,
+        lambda dice: every_kind_in_many_sizes(dice, 9014, SERVER4, SERVER6),
+        9000,
+        attacked_server,
+        "tap",
+    )
 
 
 def test_every_kind_up_to_9014_bytes_port():
-    return both_ways(False, lambda dice: every_kind_in_many_sizes(dice, 9014), mtu=9000, sides="port")
+    return both_ways(
+        False, lambda dice: every_kind_in_many_sizes(dice, 9014), mtu=9000, sides="port"
+    )
 
 
 def test_every_kind_to_a_server_under_attack_port():
-    return both_ways(False, lambda dice: every_kind_in_many_sizes(dice, 9014, SERVER4, SERVER6), 9000, attacked_server, "port")
+    return both_ways(
+        False,
+        lambda dice: every_kind_in_many_sizes(dice, 9014, SERVER4, SERVER6),
+        9000,
+        attacked_server,
+        "port",
+    )
 
 
 def count_out(wire, count, failures):
@@ -270,17 +384,23 @@ def count_out(wire, count, failures):
 
 
 def order(single, sides="netns"):
-    """Bursts both ways at once, as fast as they can be sent, in sizes that make one overtake the other if any could."""
+    """Bursts both ways at once, as fast as they can be sent, in sizes that make one overtake the
+    other if any could."""
     count, burst = 20000, 250
     with wires(single, sides=sides) as (_, client, server):
         failures = []
         dice = random.Random(7)
         for begin in range(0, count, burst):
-            takers = [threading.Thread(target=count_out, args=(w, burst, failures)) for w in (client, server)]
+            takers = [
+                threading.Thread(target=count_out, args=(w, burst, failures))
+                for w in (client, server)
+            ]
             for taker in takers:
                 taker.start()
             for number in range(burst):
-                frame = ethernet(0x88B6, struct.pack("!I", number) + b"\0" * dice.choice((0, 0, 0, 1400)))
+                frame = ethernet(
+                    0x88B6, struct.pack("!I", number) + b"\0" * dice.choice((0, 0, 0, 1400))
+                )
                 client.send(frame)
                 server.send(frame)
             for taker in takers:
@@ -311,7 +431,8 @@ def serve_hash(listener, out):
 
 
 def super_frames(single, sides="netns"):
-    """A TCP stream whose sender leaves segmentation and checksums to the wire arrives intact, as frames of up to 64 KiB."""
+    """A TCP stream whose sender leaves segmentation and checksums to the wire arrives intact, as
+    frames of up to 64 KiB."""
     total, piece = 64 << 20, random.Random(3).randbytes(1 << 20)
     with wires(single, sides=sides) as (lab, client, server):
         client.socket.close()

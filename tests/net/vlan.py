@@ -9,13 +9,13 @@
     with network.inside():                  the lab's client and server are those two meanwhile
         lab.learn("http", 80, vlan=[200, 7])
 
-All networks use the addresses of the untagged hosts: the tags alone keep them apart. Each tag carries a priority, 3 from clients and 5 from
-servers, which tells a captured frame's author. The kernel itself pushes and pops (bpf_skb_vlan_push, tc ingress): segmentation and
-checksums stay with the wire, as with VLAN devices.
+All networks use the addresses of the untagged hosts: the tags alone keep them apart. Each tag
+carries a priority, 3 from clients and 5 from servers, which tells a captured frame's author. The
+kernel itself pushes and pops (bpf_skb_vlan_push, tc ingress): segmentation and checksums stay with
+the wire, as with VLAN devices.
 
-Run as a program, inside a namespace of `ip netns exec`, it loads one of its two classifiers: `vlan.py push|pop DEVICE TARGET TAG...`, a tag
-being TYPE:TCI with the outermost first.
-"""
+Run as a program, inside a namespace of `ip netns exec`, it loads one of its two classifiers:
+`vlan.py push|pop DEVICE TARGET TAG...`, a tag being TYPE:TCI with the outermost first."""
 import contextlib
 import ctypes
 import os
@@ -28,7 +28,8 @@ import tempfile
 CTAG, STAG = 0x8100, 0x88A8
 CLIENT_PRIORITY, SERVER_PRIORITY = 3, 5
 
-# --- the classifiers, as BPF instructions (Documentation/bpf/standardization/instruction-set.rst) ---
+# --- the classifiers, as BPF instructions (Documentation/bpf/standardization/instruction-set.rst)
+# ---
 
 SYSCALL_BPF, BPF_PROG_LOAD, BPF_OBJ_PIN = 321, 5, 6
 PROG_TYPE_SCHED_CLS = 3
@@ -69,13 +70,22 @@ def push_program(tags, interface):
 
 
 def pop_program(tags, interface):
-    """Takes frames with exactly these tags; the kernel keeps the outermost beside the frame, the next stands in it."""
+    """Takes frames with exactly these tags; the kernel keeps the outermost beside the frame, the
+    next stands in it."""
     (kind, tci), inner = tags[0], tags[1:]
-    tests = [([_op(0x61, R2, R6, CONTEXT_VLAN_PRESENT)], 1), ([_op(0x61, R2, R6, CONTEXT_VLAN_PROTO)], socket.htons(kind)),
-             ([_op(0x61, R2, R6, CONTEXT_VLAN_TCI), _op(0x57, R2, number=0xFFF)], tci & 0xFFF)]
+    tests = [
+        ([_op(0x61, R2, R6, CONTEXT_VLAN_PRESENT)], 1),
+        ([_op(0x61, R2, R6, CONTEXT_VLAN_PROTO)], socket.htons(kind)),
+        ([_op(0x61, R2, R6, CONTEXT_VLAN_TCI), _op(0x57, R2, number=0xFFF)], tci & 0xFFF),
+    ]
     for at, (kind, tci) in enumerate(inner):
-        tests += [([_op(0x28, number=12 + 4 * at), _move(R2, R0)], kind),
-                  ([_op(0x28, number=14 + 4 * at), _op(0x57, R0, number=0xFFF), _move(R2, R0)], tci & 0xFFF)]
+        tests += [
+            ([_op(0x28, number=12 + 4 * at), _move(R2, R0)], kind),
+            (
+                [_op(0x28, number=14 + 4 * at), _op(0x57, R0, number=0xFFF), _move(R2, R0)],
+                tci & 0xFFF,
+            ),
+        ]
     code = [_move(R6, R1)]
     for load, wanted in tests:  # "equal" skips the way out
         code += load + [_op(0x15, R2, offset=2, number=wanted), _set(R0, ACT_UNSPEC), EXIT]
@@ -92,18 +102,44 @@ def _bpf(command, attributes):
 
 
 def attach(program, device):
-    """tc takes a program by its name in a BPF file system; that one vanishes with the mount namespace that `ip netns exec` made."""
-    code, licence = ctypes.create_string_buffer(program, len(program)), ctypes.create_string_buffer(b"GPL")
-    descriptor = _bpf(BPF_PROG_LOAD, struct.pack("<IIQQ", PROG_TYPE_SCHED_CLS, len(program) // 8, ctypes.addressof(code),
-                                                 ctypes.addressof(licence)))
+    """tc takes a program by its name in a BPF file system; that one vanishes with the mount
+    namespace that `ip netns exec` made."""
+    code, licence = ctypes.create_string_buffer(program, len(program)), ctypes.create_string_buffer(
+        b"GPL"
+    )
+    descriptor = _bpf(
+        BPF_PROG_LOAD,
+        struct.pack(
+            "<IIQQ",
+            PROG_TYPE_SCHED_CLS,
+            len(program) // 8,
+            ctypes.addressof(code),
+            ctypes.addressof(licence),
+        ),
+    )
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["mount", "-t", "bpf", "bpf", folder], check=True)
         try:
             pinned = os.path.join(folder, "classifier")
             path = ctypes.create_string_buffer(pinned.encode())
             _bpf(BPF_OBJ_PIN, struct.pack("<QI", ctypes.addressof(path), descriptor))
-            subprocess.run(["tc", "filter", "add", "dev", device, "ingress", "protocol", "all", "bpf", "direct-action",
-                            "object-pinned", pinned], check=True)
+            subprocess.run(
+                [
+                    "tc",
+                    "filter",
+                    "add",
+                    "dev",
+                    device,
+                    "ingress",
+                    "protocol",
+                    "all",
+                    "bpf",
+                    "direct-action",
+                    "object-pinned",
+                    pinned,
+                ],
+                check=True,
+            )
         finally:
             subprocess.run(["umount", folder], check=True)
 
@@ -131,7 +167,8 @@ def tags_of(vlan, priority):
 
 
 class Network:
-    """One VLAN, [7], or VLAN in VLAN, [200, 7]: `client` and `server` are the namespaces of its two hosts."""
+    """One VLAN, [7], or VLAN in VLAN, [200, 7]: `client` and `server` are the namespaces of its two
+    hosts."""
 
     def __init__(self, lab, vlan):
         self.lab, self.vlan = lab, list(vlan)
@@ -142,14 +179,34 @@ class Network:
         host = self.lab.namespace()
         name = "-".join(map(str, self.vlan))
         port, own = f"port{name}", f"eth{name}"
-        run("ip", "link", "add", port, "netns", base.name, "type", "veth", "peer", "name", own, "netns", host.name)
+        run(
+            "ip",
+            "link",
+            "add",
+            port,
+            "netns",
+            base.name,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            own,
+            "netns",
+            host.name,
+        )
         run("ip", "-n", base.name, "link", "set", port, "up")
         run("tc", "-n", base.name, "qdisc", "add", "dev", port, "clsact")
-        run("tc", "-n", base.name, "qdisc", "add", "dev", card, "clsact", ok=False)  # there already with the second network
+        run(
+            "tc", "-n", base.name, "qdisc", "add", "dev", card, "clsact", ok=False
+        )  # there already with the second network
         tags = [f"{kind}:{tci}" for kind, tci in tags_of(self.vlan, priority)]
         base.run(sys.executable, os.path.abspath(__file__), "push", port, card, *tags)
         base.run(sys.executable, os.path.abspath(__file__), "pop", card, port, *tags)
-        for line in (f"addr add {four}/24 dev {own}", f"addr add {six}/64 dev {own} nodad", f"link set {own} up"):
+        for line in (
+            f"addr add {four}/24 dev {own}",
+            f"addr add {six}/64 dev {own} nodad",
+            f"link set {own} up",
+        ):
             run("ip", "-n", host.name, *line.split())
         return host
 

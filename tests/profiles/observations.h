@@ -23,7 +23,7 @@ struct talk {
     struct learner *learner;
     struct observation base;
     uint32_t client_bytes, server_bytes; /* said so far */
-    uint32_t acked_by_server;            /* of the client's bytes, as the server's next segment says */
+    uint32_t acked_by_server; /* of the client's bytes, as the server's next segment says */
 };
 
 static inline struct server_key test_server(void)
@@ -34,16 +34,16 @@ static inline struct server_key test_server(void)
 
 static inline struct synack_features test_synack(void)
 {
-    return (struct synack_features){
-        .mss = 1460,
-        .window = 65160,
-        .window_scale = 7,
-        .sack = true,
-        .timestamps = true,
-        .ttl = 64,
-        .df = true,
-        .layout_bytes = 5,
-        .layout = {TCP_OPT_MSS, TCP_OPT_SACK_PERMITTED, TCP_OPT_TIMESTAMPS, TCP_OPT_NOP, TCP_OPT_WSCALE}};
+    return (struct synack_features){.mss = 1460,
+                                    .window = 65160,
+                                    .window_scale = 7,
+                                    .sack = true,
+                                    .timestamps = true,
+                                    .ttl = 64,
+                                    .df = true,
+                                    .layout_bytes = 5,
+                                    .layout = {TCP_OPT_MSS, TCP_OPT_SACK_PERMITTED,
+                                               TCP_OPT_TIMESTAMPS, TCP_OPT_NOP, TCP_OPT_WSCALE}};
 }
 
 static inline void talk_observe(struct talk *talk, struct observation *observation,
@@ -86,8 +86,8 @@ static inline struct talk talk_open(struct learner *learner, uint64_t id)
     return talk;
 }
 
-static inline void talk_data(struct talk *talk, enum side from, uint32_t offset, uint32_t peer_acked,
-                             const void *data, size_t bytes)
+static inline void talk_data(struct talk *talk, enum side from, uint32_t offset,
+                             uint32_t peer_acked, const void *data, size_t bytes)
 {
     struct observation observation = talk->base;
     observation.data = (struct observed_data){.from = from,
@@ -121,8 +121,8 @@ static inline void talk_close(struct talk *talk)
 }
 
 /* One whole connection: greeting (may be NULL), request, answer. */
-static inline void talk_whole(struct learner *learner, uint64_t id, const char *greeting, const char *request,
-                              const char *answer)
+static inline void talk_whole(struct learner *learner, uint64_t id, const char *greeting,
+                              const char *request, const char *answer)
 {
     struct talk talk = talk_open(learner, id);
     if (greeting)

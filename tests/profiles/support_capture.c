@@ -77,7 +77,8 @@ void add_interface(struct maker *maker, uint16_t link_type, uint32_t snap_bytes,
                    .resolution = {resolution},
                    .code_offset = order16(maker, offset_s ? 14 : 0),
                    .bytes_offset = order16(maker, offset_s ? 8 : 0)};
-    const uint64_t offset = maker->other_order ? __builtin_bswap64((uint64_t)offset_s) : (uint64_t)offset_s;
+    const uint64_t offset =
+        maker->other_order ? __builtin_bswap64((uint64_t)offset_s) : (uint64_t)offset_s;
     memcpy(interface.offset_s, &offset, sizeof(offset));
     add_block(maker, 1, &interface, sizeof(interface));
 }
@@ -92,7 +93,8 @@ void begin_capture(struct maker *maker)
     maker->file = fdopen(fd, "w");
     if (maker->pcapng) {
         add_section(maker);
-        add_interface(maker, (uint16_t)maker->link_type, maker->snap_bytes, maker->nanoseconds ? 9 : 0, 0);
+        add_interface(maker, (uint16_t)maker->link_type, maker->snap_bytes,
+                      maker->nanoseconds ? 9 : 0, 0);
         return;
     }
     const uint16_t version[2] = {order16(maker, 2), order16(maker, 4)};
@@ -105,13 +107,15 @@ void begin_capture(struct maker *maker)
 }
 
 /* Body of an enhanced or obsolete packet's block. */
-static void add_packet_block(struct maker *maker, const uint8_t *frame, uint32_t bytes, uint32_t wire_bytes)
+static void add_packet_block(struct maker *maker, const uint8_t *frame, uint32_t bytes,
+                             uint32_t wire_bytes)
 {
-    const uint64_t time = (MAKER_FIRST_S + maker->frames) * (maker->nanoseconds ? 1000000000ull : 1000000ull);
+    const uint64_t time =
+        (MAKER_FIRST_S + maker->frames) * (maker->nanoseconds ? 1000000000ull : 1000000ull);
     uint8_t body[1024];
-    const uint32_t numbers[5] = {order32(maker, maker->interface), order32(maker, (uint32_t)(time >> 32)),
-                                 order32(maker, (uint32_t)time), order32(maker, bytes),
-                                 order32(maker, wire_bytes)};
+    const uint32_t numbers[5] = {
+        order32(maker, maker->interface), order32(maker, (uint32_t)(time >> 32)),
+        order32(maker, (uint32_t)time), order32(maker, bytes), order32(maker, wire_bytes)};
     const uint16_t old[2] = {order16(maker, (uint16_t)maker->interface), order16(maker, 7)};
     cr_assert_leq(bytes, sizeof(body) - sizeof(numbers));
     memcpy(body, numbers, sizeof(numbers));
@@ -121,7 +125,8 @@ static void add_packet_block(struct maker *maker, const uint8_t *frame, uint32_t
     add_block(maker, maker->obsolete ? 2 : 6, body, sizeof(numbers) + bytes);
 }
 
-static void add_simple_block(struct maker *maker, const uint8_t *frame, uint32_t bytes, uint32_t wire_bytes)
+static void add_simple_block(struct maker *maker, const uint8_t *frame, uint32_t bytes,
+                             uint32_t wire_bytes)
 {
     uint8_t body[1024];
     const uint32_t number = order32(maker, wire_bytes);
@@ -196,9 +201,16 @@ void add_fetch(struct maker *maker, uint16_t client_port, uint16_t server_port)
         {.from_server = true, .seq = y, .ack = x + 1, .flags = TCP_SYN | TCP_ACK},
         {.seq = x + 1, .ack = y + 1, .flags = TCP_ACK},
         {.seq = x + 1, .ack = y + 1, .flags = TCP_ACK | TCP_PSH, .payload = get},
-        {.from_server = true, .seq = y + 1, .ack = x + 1 + asked, .flags = TCP_ACK | TCP_PSH, .payload = ok},
+        {.from_server = true,
+         .seq = y + 1,
+         .ack = x + 1 + asked,
+         .flags = TCP_ACK | TCP_PSH,
+         .payload = ok},
         {.seq = x + 1 + asked, .ack = y + 1 + said, .flags = TCP_ACK | TCP_FIN},
-        {.from_server = true, .seq = y + 1 + said, .ack = x + 2 + asked, .flags = TCP_ACK | TCP_FIN},
+        {.from_server = true,
+         .seq = y + 1 + said,
+         .ack = x + 2 + asked,
+         .flags = TCP_ACK | TCP_FIN},
         {.seq = x + 2 + asked, .ack = y + 2 + said, .flags = TCP_ACK},
     };
     for (size_t i = 0; i < sizeof(segments) / sizeof(*segments); i++) {
@@ -209,8 +221,8 @@ void add_fetch(struct maker *maker, uint16_t client_port, uint16_t server_port)
     }
 }
 
-static bool learn_and_remove(struct maker *maker, struct store *store, struct capture_summary *summary,
-                             struct error *error)
+static bool learn_and_remove(struct maker *maker, struct store *store,
+                             struct capture_summary *summary, struct error *error)
 {
     if (maker->file)
         fclose(maker->file);
@@ -249,7 +261,8 @@ void check_fetch(const struct store *store, uint16_t port, bool ipv6)
     const struct profile *profile = NULL;
     for (size_t i = 0; i < store_count(store); i++) { /* in any VLAN */
         const struct profile *candidate = store_at(store, i);
-        if (candidate->key.port == port && memcmp(&candidate->key.addr, &key.addr, sizeof(key.addr)) == 0)
+        if (candidate->key.port == port &&
+            memcmp(&candidate->key.addr, &key.addr, sizeof(key.addr)) == 0)
             profile = candidate;
     }
     cr_assert_not_null(profile, "port %u", port);

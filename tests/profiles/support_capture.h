@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * support_capture.h - small capture files, written byte by byte: classic ones and pcapng, in either byte order, with any link header, over
- * IPv4 or IPv6.
+ * support_capture.h - small capture files, written byte by byte: classic ones and pcapng, in either
+ * byte order, with any link header, over IPv4 or IPv6.
  */
 #ifndef SYNWARD_TESTS_PROFILES_SUPPORT_CAPTURE_H
 #define SYNWARD_TESTS_PROFILES_SUPPORT_CAPTURE_H
@@ -45,7 +45,8 @@ void add_interface(struct maker *maker, uint16_t link_type, uint32_t snap_bytes,
                    int64_t offset_s);
 /* One frame as it is given, of which `cut` bytes were on the wire but are not in the file. */
 void add_raw(struct maker *maker, const uint8_t *frame, uint32_t bytes, uint32_t cut);
-/* Both ends have the same address, as on a loopback interface; checksums are left at 0, as offload leaves them. */
+/* Both ends have the same address, as on a loopback interface; checksums are left at 0, as offload
+ * leaves them. */
 void add_segment(struct maker *maker, const struct tcp_segment *segment);
 /* A whole HTTP fetch from `client_port` to `server_port`, in 8 frames. */
 void add_fetch(struct maker *maker, uint16_t client_port, uint16_t server_port);

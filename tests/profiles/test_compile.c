@@ -40,7 +40,8 @@ static const struct server_policy *compiled(uint64_t now_us)
     return &policy->servers[0];
 }
 
-static void flows(uint64_t from, uint64_t to, const char *greeting, const char *request, const char *answer)
+static void flows(uint64_t from, uint64_t to, const char *greeting, const char *request,
+                  const char *answer)
 {
     for (uint64_t id = from; id <= to; id++)
         talk_whole(learner, id, greeting, request, answer);
@@ -68,7 +69,8 @@ Test(compile, client_first_goes_from_cookie_to_check)
     cr_assert_eq(compiled(5)->opening, OPENING_COOKIE_REQUEST, "there is no pattern");
 }
 
-/* What hides its keyword is not taken where keywords are checked; what cannot be deciphered is never taken. */
+/* What hides its keyword is not taken where keywords are checked; what cannot be deciphered is
+ * never taken. */
 Test(compile, forms_that_look_random)
 {
     static const uint8_t hash[EDONKEY_HASH_BYTES] = {7};
@@ -117,8 +119,8 @@ Test(compile, greeting_that_changes_is_said_by_template)
 {
     char greeting[96];
     for (uint64_t id = 1; id <= 12; id++) {
-        snprintf(greeting, sizeof(greeting), "220 mail ESMTP Exim Sun, 22 Nov 2026 22:04:%02d +0000\r\n",
-                 (int)id);
+        snprintf(greeting, sizeof(greeting),
+                 "220 mail ESMTP Exim Sun, 22 Nov 2026 22:04:%02d +0000\r\n", (int)id);
         talk_whole(learner, id, greeting, "EHLO a\r\n", "250 hello\r\n");
     }
     const struct server_policy *server = compiled(100);
@@ -139,7 +141,8 @@ Test(compile, greeting_that_changes_is_said_by_template)
     store_at(store, 0)->cookies_until_us = 0;
     server = compiled(300);
     cr_assert_neq(server->now.generation, generation);
-    cr_assert_neq(memcmp(server->now.greeting, greeting, strlen(greeting)), 0, "calm: as last learned");
+    cr_assert_neq(memcmp(server->now.greeting, greeting, strlen(greeting)), 0,
+                  "calm: as last learned");
     cr_assert(profile_set(store_at(store, 0), "greeting", "exact", NULL));
     cr_assert_eq(compiled(400)->opening, OPENING_COOKIE);
 }
@@ -155,8 +158,8 @@ Test(compile, template_that_grows_wider_is_another_promise)
     }
     const uint32_t generation = compiled(100)->now.generation;
     store_at(store, 0)->cookies_until_us = 10 * COOKIE_LIFETIME_US;
-    talk_whole(learner, 13, "220 mx2 ESMTP at 23:00:00, mail of the example organisation\r\n", "EHLO a\r\n",
-               "250 hello\r\n");
+    talk_whole(learner, 13, "220 mx2 ESMTP at 23:00:00, mail of the example organisation\r\n",
+               "EHLO a\r\n", "250 hello\r\n");
     memset(&store_at(store, 0)->fidelity, 0xff, sizeof(store_at(store, 0)->fidelity.ring));
     const struct server_policy *server = compiled(200);
     cr_assert_eq(server->opening, OPENING_GREET);
@@ -192,11 +195,13 @@ Test(compile, mysql_is_opened_by_cookie)
         struct talk talk = talk_open(learner, id);
         talk_data(&talk, SIDE_SERVER, 0, 0, greeting, sizeof(greeting));
         talk.server_bytes = sizeof(greeting);
-        talk_data(&talk, SIDE_CLIENT, 0, talk.server_bytes, "\x40\0\0\1\x85\xa6\xff\1aaaaaaaaaaaa", 20);
+        talk_data(&talk, SIDE_CLIENT, 0, talk.server_bytes, "\x40\0\0\1\x85\xa6\xff\1aaaaaaaaaaaa",
+                  20);
         talk_data(&talk, SIDE_SERVER, talk.server_bytes, 20, "\7\0\0\2\0\0\0\2\0\0\0", 11);
         talk_close(&talk);
         const struct profile *profile = store_at(store, 0);
-        cr_assert_eq(profile_greeting_kind(profile), GREETING_VARIABLE, "also where there was but one");
+        cr_assert_eq(profile_greeting_kind(profile), GREETING_VARIABLE,
+                     "also where there was but one");
         cr_assert_eq(compiled(id)->opening, OPENING_COOKIE);
         cr_assert_eq(policy->servers[0].now.greeting_bytes, 0);
     }
@@ -217,7 +222,8 @@ Test(compile, pop2_is_greeted_for_and_its_requests_have_a_pattern)
     const struct server_policy *server = compiled(1);
     cr_assert_eq(store_at(store, 0)->protocol, PROTOCOL_POP3);
     cr_assert_eq(server->opening, OPENING_GREET);
-    cr_assert_eq(policy_check_request(server, (const uint8_t *)"HELO new password\r\n", 19), MATCH_YES);
+    cr_assert_eq(policy_check_request(server, (const uint8_t *)"HELO new password\r\n", 19),
+                 MATCH_YES);
     cr_assert_eq(policy_check_request(server, (const uint8_t *)GET, strlen(GET)), MATCH_NO);
 }
 
@@ -237,12 +243,13 @@ Test(compile, telnet_is_exact)
     cr_assert_not(server->now.greeting_template);
     cr_assert_eq(server->now.greeting_bytes, 34);
     for (uint64_t id = 11; id <= 30; id++)
-        talk_whole(learner, id, id % 2 ? "Debian at 22:04\r\n" : "Debian at 22:05\r\n", "\xff\xfb\x18",
-                   "\xff\xfb\3");
+        talk_whole(learner, id, id % 2 ? "Debian at 22:04\r\n" : "Debian at 22:05\r\n",
+                   "\xff\xfb\x18", "\xff\xfb\3");
     cr_assert_eq(compiled(2)->opening, OPENING_COOKIE);
 }
 
-/* Of eight clients and more that speak by themselves, the slower ones are waited for; of SMTP's nobody is. */
+/* Of eight clients and more that speak by themselves, the slower ones are waited for; of SMTP's
+ * nobody is. */
 Test(compile, grace_is_measured)
 {
     for (uint64_t id = 1; id <= 10; id++) {
@@ -253,7 +260,8 @@ Test(compile, grace_is_measured)
         talk_data(&talk, SIDE_SERVER, talk.server_bytes, 21, "\0\0\4\x1c\x0a\x14", 6);
         talk_close(&talk);
         const uint32_t grace = compiled(id)->greeting_grace_us;
-        cr_assert(id < 8 ? grace == 10000 : grace >= 1000 && grace <= 1250, "their gap is 1 ms: %u", grace);
+        cr_assert(id < 8 ? grace == 10000 : grace >= 1000 && grace <= 1250, "their gap is 1 ms: %u",
+                  grace);
     }
     learner_forget(learner, &store_at(store, 0)->key);
     cr_assert_eq(policy->servers[0].opening, OPENING_GREET);
@@ -282,7 +290,8 @@ Test(compile, service_that_greets_late_is_greeted_for)
         struct talk talk = talk_open(learner, id);
         client_says(&talk, "SSH-2.0-OpenSSH_9.2\r\n");
         server_says(&talk, "SSH-2.0-OpenSSH_9.2\r\n");
-        talk_data(&talk, SIDE_SERVER, talk.server_bytes, talk.acked_by_server, "\0\0\4\x1c\x0a\x14", 6);
+        talk_data(&talk, SIDE_SERVER, talk.server_bytes, talk.acked_by_server, "\0\0\4\x1c\x0a\x14",
+                  6);
         talk_close(&talk);
     }
     const struct server_policy *server = compiled(1);

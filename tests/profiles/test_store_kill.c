@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_store_kill.c - a process that saves is killed at random moments, 200 times: what is left parses and is the old store or the new
- * one, and the next process goes on saving.
+ * test_store_kill.c - a process that saves is killed at random moments, 200 times: what is left
+ * parses and is the old store or the new one, and the next process goes on saving.
  *
- * The child saves two stores in turn and says so through a pipe; the parent waits for the first save to be done, then a random time.
+ * The child saves two stores in turn and says so through a pipe; the parent waits for the first
+ * save to be done, then a random time.
  */
 #include <criterion/criterion.h>
 

@@ -1,11 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# enter.sh NETNS ROOT RUNDIR COMMAND... - runs a program of the private root inside a network namespace.
+# enter.sh NETNS ROOT RUNDIR COMMAND... - runs a program of the private root inside a network
+# namespace.
 #
-# RUNDIR appears as /mnt in the root, and is the only place where the program can leave anything: the rest of the root is read-only,
-# /run and /tmp are empty and vanish with it. `ip netns exec` gives the program a mount namespace of its own: what is mounted here
-# is seen by nobody else and is gone with the program.
+# RUNDIR appears as /mnt in the root, and is the only place where the program can leave anything:
+# the rest of the root is read-only, /run and /tmp are empty and vanish with it. `ip netns exec`
+# gives the program a mount namespace of its own: what is mounted here is seen by nobody else and is
+# gone with the program.
 set -eu
 if [ "$1" != --inside ]; then
     netns=$1

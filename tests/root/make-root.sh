@@ -6,16 +6,17 @@
 #   tests    (default) nginx, dovecot (POP3), curl, nmap, p0f, tcpdump: what `make check` uses
 #   interop  the servers and clients of `make interop`
 #
-# Nothing of it is installed or started on the host. debootstrap and what is unpacked run in mount and PID namespaces of their own,
-# so that what they mount and what a package might start is gone when they end, however they end. The mirror is the one that apt
-# uses here.
+# Nothing of it is installed or started on the host. debootstrap and what is unpacked run in mount
+# and PID namespaces of their own, so that what they mount and what a package might start is gone
+# when they end, however they end. The mirror is the one that apt uses here.
 #
-# The programs of "interop" are unpacked, not installed: none of their install scripts runs, so nothing is set up that would have to
-# be undone, and programs that Debian does not want side by side (two FTP servers) fit into one root. The accounts that those
-# scripts would have made are made here.
+# The programs of "interop" are unpacked, not installed: none of their install scripts runs, so
+# nothing is set up that would have to be undone, and programs that Debian does not want side by
+# side (two FTP servers) fit into one root. The accounts that those scripts would have made are made
+# here.
 #
-# A finished root has a stamp that names its packages: with it, the script does nothing and needs no network. A root without the
-# right stamp is half made or out of date: it is removed and made again.
+# A finished root has a stamp that names its packages: with it, the script does nothing and needs no
+# network. A root without the right stamp is half made or out of date: it is removed and made again.
 #
 # Limits: root only; about 300 MB on disk for "tests", 1 GB for "interop".
 set -eu
@@ -79,7 +80,8 @@ apart()
     fail "$1 failed; see $LOG"
 }
 
-# Packages, and what they need, as files only; those "alone" without what they need, which the others have brought.
+# Packages, and what they need, as files only; those "alone" without what they need, which the
+# others have brought.
 unpack_packages()
 {
     # shellcheck disable=SC2016 # for the shell inside
@@ -96,7 +98,8 @@ unpack_packages()
         ldconfig' sh "$unpack" "$unpack_alone"
 }
 
-# A user "tester", password "secret", whose home each test brings along; the others are what the servers run as.
+# A user "tester", password "secret", whose home each test brings along; the others are what the
+# servers run as.
 make_accounts()
 {
     # shellcheck disable=SC2016 # for the shell inside

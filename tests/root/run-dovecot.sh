@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# run-dovecot.sh NETNS ROOT RUNDIR - dovecot of the private root as a POP3 server on port 110 of a namespace, in the
-# foreground; SIGTERM ends it. Any user, password "secret", one message for user "test". RUNDIR gets everything it writes.
+# run-dovecot.sh NETNS ROOT RUNDIR - dovecot of the private root as a POP3 server on port 110 of a
+# namespace, in the foreground; SIGTERM ends it. Any user, password "secret", one message for user
+# "test". RUNDIR gets everything it writes.
 set -eu
 netns=$1 root=$2 rundir=$3
 mail=$rundir/mail/test/Maildir

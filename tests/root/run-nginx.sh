@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# run-nginx.sh NETNS ROOT RUNDIR - nginx of the private root on port 80 of a namespace, in the foreground; SIGTERM ends it.
-# RUNDIR gets its configuration, content, pid file and log.
+# run-nginx.sh NETNS ROOT RUNDIR - nginx of the private root on port 80 of a namespace, in the
+# foreground; SIGTERM ends it. RUNDIR gets its configuration, content, pid file and log.
 set -eu
 netns=$1 root=$2 rundir=$3
 mkdir -p "$rundir/html" "$rundir/tmp"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * common.h - what the small servers and load generators of the tests share: errors, options, addresses, the clock, the test
- * data and the counters that a test reads while the program runs.
+ * common.h - what the small servers and load generators of the tests share: errors, options,
+ * addresses, the clock, the test data and the counters that a test reads while the program runs.
  *
  * These programs are for the tests' own network namespaces only.
  */
@@ -172,7 +172,8 @@ struct listen_options {
     int receive_buffer_bytes;
     int mss;
     int backlog;
-    int keepalive_s; /* a silent client is asked after so long, and every so often; given up with the third */
+    int keepalive_s; /* a silent client is asked after so long, and every so often; given up with
+                        the third */
 };
 
 /* Listens on every address of both families. */

@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fetch - real clients, each with one connection after the other, that check every answer and report.
+ * fetch - real clients, each with one connection after the other, that check every answer and
+ * report.
  *
- *      fetch http|pop3|download|upload ADDRESS PORT [--count N] [--concurrency N] [--interval-ms N] [--timeout-ms N]
- *            [--path PATH] [--bytes N] [--source ADDRESS] [--early yes] [--user NAME] [--password WORD]
+ *      fetch http|pop3|download|upload ADDRESS PORT [--count N] [--concurrency N] [--interval-ms N]
+ *      [--timeout-ms N]
+ *            [--path PATH] [--bytes N] [--source ADDRESS] [--early yes] [--user NAME] [--password
+ *            WORD]
  *
  *      http        GET PATH, "Connection: close"; the digest leaves out the Date line
- *      pop3        greeting, USER, PASS, STAT, RETR 1, QUIT; with --early USER is sent before the greeting is read
+ *      pop3        greeting, USER, PASS, STAT, RETR 1, QUIT; with --early USER is sent before the
+ *                  greeting is read
  *      download    GET /bytes/N, compared with the test stream
  *      upload      POST of N bytes of the test stream
  *
- * Goes on until --count is reached (0 = for ever) or SIGTERM or SIGINT comes, then prints one JSON object. `distinct` says
- * how many different answers there were, `digest` is that of the first. A fetch that the signal cut off counts as `stopped`, not as failed.
+ * Goes on until --count is reached (0 = for ever) or SIGTERM or SIGINT comes, then prints one JSON
+ * object. `distinct` says how many different answers there were, `digest` is that of the first. A
+ * fetch that the signal cut off counts as `stopped`, not as failed.
  *
- * --concurrency: so many processes take their fetches from the one --count, and write into a tally of their own in shared memory.
+ * --concurrency: so many processes take their fetches from the one --count, and write into a tally
+ * of their own in shared memory.
  */
 #include "tests/servers/common.h"
 
@@ -143,15 +149,18 @@ static enum result receive(struct session *s)
     return got == 0 ? RESULT_CLOSED : RESULT_OK;
 }
 
-static enum result http_ask(struct session *s, const char *method, const char *path, uint64_t body_bytes)
+static enum result http_ask(struct session *s, const char *method, const char *path,
+                            uint64_t body_bytes)
 {
     char head[512];
-    const int bytes = snprintf(head, sizeof(head),
-                               "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: fetch\r\nConnection: close\r\n",
-                               method, path, options.host);
+    const int bytes =
+        snprintf(head, sizeof(head),
+                 "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: fetch\r\nConnection: close\r\n", method,
+                 path, options.host);
     char tail[64] = "\r\n";
     if (body_bytes)
-        snprintf(tail, sizeof(tail), "Content-Length: %llu\r\n\r\n", (unsigned long long)body_bytes);
+        snprintf(tail, sizeof(tail), "Content-Length: %llu\r\n\r\n",
+                 (unsigned long long)body_bytes);
     strncat(head, tail, sizeof(head) - (size_t)bytes - 1);
     return send_all(s, head, strlen(head));
 }
@@ -201,7 +210,8 @@ static enum result pop3_answer(struct session *s, const char *end)
     const size_t end_bytes = strlen(end);
     const char *found;
     s->buffer[s->have] = 0;
-    while (!(found = s->have ? memmem(s->buffer, s->have, end, end_bytes) : NULL) && result == RESULT_OK)
+    while (!(found = s->have ? memmem(s->buffer, s->have, end, end_bytes) : NULL) &&
+           result == RESULT_OK)
         result = receive(s);
     if (result != RESULT_OK)
         return result;
@@ -214,7 +224,8 @@ static enum result pop3_answer(struct session *s, const char *end)
     return RESULT_OK;
 }
 
-static enum result pop3_command(struct session *s, const char *command, const char *argument, const char *end)
+static enum result pop3_command(struct session *s, const char *command, const char *argument,
+                                const char *end)
 {
     char line[256];
     snprintf(line, sizeof(line), "%s%s%s\r\n", command, *argument ? " " : "", argument);
@@ -255,7 +266,8 @@ static enum result fetch_download(struct session *s)
     snprintf(path, sizeof(path), "/bytes/%llu", (unsigned long long)options.bytes);
     enum result result = http_ask(s, "GET", path, 0);
     const char *end = NULL;
-    while (result == RESULT_OK && !(end = s->have ? memmem(s->buffer, s->have, "\r\n\r\n", 4) : NULL))
+    while (result == RESULT_OK &&
+           !(end = s->have ? memmem(s->buffer, s->have, "\r\n\r\n", 4) : NULL))
         result = receive(s);
     if (result != RESULT_OK)
         return result;
@@ -280,7 +292,8 @@ static enum result fetch_upload(struct session *s)
     uint64_t sum = FNV_START;
     enum result result = http_ask(s, "POST", "/upload", options.bytes);
     for (uint64_t at = 0; result == RESULT_OK && at < options.bytes;) {
-        const size_t part = options.bytes - at < sizeof(chunk) ? (size_t)(options.bytes - at) : sizeof(chunk);
+        const size_t part =
+            options.bytes - at < sizeof(chunk) ? (size_t)(options.bytes - at) : sizeof(chunk);
         stream_fill(chunk, at, part);
         sum = fnv(sum, chunk, part);
         result = send_all(s, chunk, part);
@@ -360,7 +373,8 @@ static void report(struct tally *seen)
     printf(", \"p50_us\": %u, \"p99_us\": %u, \"worst_us\": %u", seen->samples[last / 2],
            seen->samples[(uint32_t)((uint64_t)last * 99 / 100)], seen->samples[last]);
     printf(", \"distinct\": %u, \"digest\": \"%016llx\", \"error\": \"%s\"}\n", seen->distinct,
-           (unsigned long long)seen->digests[0], seen->last_errno ? strerror(seen->last_errno) : "");
+           (unsigned long long)seen->digests[0],
+           seen->last_errno ? strerror(seen->last_errno) : "");
     fflush(stdout);
 }
 
@@ -392,8 +406,8 @@ static void set_fetch_option(const char *name, const char *value)
 
 static bool take_fetch(void)
 {
-    return !stop &&
-           (options.count == 0 || __atomic_fetch_add(&board->taken, 1, __ATOMIC_RELAXED) < options.count);
+    return !stop && (options.count == 0 ||
+                     __atomic_fetch_add(&board->taken, 1, __ATOMIC_RELAXED) < options.count);
 }
 
 static void fetch_all(enum result (*fetch)(struct session *))
@@ -442,8 +456,8 @@ static void await_others(void)
 static void run(enum result (*fetch)(struct session *))
 {
     others = calloc(options.concurrency, sizeof(*others));
-    board = mmap(NULL, sizeof(*board) + options.concurrency * sizeof(struct tally), PROT_READ | PROT_WRITE,
-                 MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    board = mmap(NULL, sizeof(*board) + options.concurrency * sizeof(struct tally),
+                 PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (!others || board == MAP_FAILED)
         die("out of memory");
     tally = &board->tallies[0];
@@ -458,8 +472,10 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         enum result (*fetch)(struct session *);
-    } kinds[] = {
-        {"http", fetch_http}, {"pop3", fetch_pop3}, {"download", fetch_download}, {"upload", fetch_upload}};
+    } kinds[] = {{"http", fetch_http},
+                 {"pop3", fetch_pop3},
+                 {"download", fetch_download},
+                 {"upload", fetch_upload}};
     enum result (*fetch)(struct session *) = NULL;
     for (size_t i = 0; argc > 1 && i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strcmp(argv[1], kinds[i].name) == 0)

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * flood - a bounded number of SYNs with made-up source addresses, as fast as asked or as fast as it can.
+ * flood - a bounded number of SYNs with made-up source addresses, as fast as asked or as fast as it
+ * can.
  *
- *      flood IFNAME DESTINATION-MAC ADDRESS PORT --count N [--rate N-PER-SECOND] [--sources A.B.C.D/BITS] [--seed N]
+ *      flood IFNAME DESTINATION-MAC ADDRESS PORT --count N [--rate N-PER-SECOND] [--sources
+ *      A.B.C.D/BITS] [--seed N]
  *            [--drop yes]
  *
- * A full queue is waited for, and a sender that was late catches up. With --drop neither: what finds no room is lost, and what
- * was not sent in time is not sent at all, as with a flood that comes from afar.
+ * A full queue is waited for, and a sender that was late catches up. With --drop neither: what
+ * finds no room is lost, and what was not sent in time is not sent at all, as with a flood that
+ * comes from afar.
  *
  * Ends early on SIGTERM or SIGINT; what was sent is reported then, too.
  *
- * For the tests' own namespaces only: the frames go out of IFNAME and end at the test's server. IPv4 sources come in turn, in
- * no order; source port and ISN are pseudo-random by --seed; options are those of a Linux client (MSS, SACK, timestamps,
- * window scale).
- * With an IPv6 ADDRESS the sources are fd99::/64.
+ * For the tests' own namespaces only: the frames go out of IFNAME and end at the test's server.
+ * IPv4 sources come in turn, in no order; source port and ISN are pseudo-random by --seed; options
+ * are those of a Linux client (MSS, SACK, timestamps, window scale). With an IPv6 ADDRESS the
+ * sources are fd99::/64.
  */
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
@@ -40,7 +43,8 @@ static void on_signal(int signal)
     stop = 1;
 }
 
-static const uint8_t syn_options[20] = {2, 4, 0x05, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7};
+static const uint8_t syn_options[20] = {2, 4, 0x05, 0xb4, 4, 2, 8, 10, 0, 0,
+                                        0, 1, 0,    0,    0, 0, 1, 3,  3, 7};
 
 static struct {
     struct sockaddr_storage server;
@@ -129,7 +133,8 @@ static size_t make_frame(uint8_t *frame)
 static int open_interface(const char *name)
 {
     const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-    const struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(name)};
+    const struct sockaddr_ll to = {.sll_family = AF_PACKET,
+                                   .sll_ifindex = (int)if_nametoindex(name)};
     if (fd < 0 || to.sll_ifindex == 0 || bind(fd, (const struct sockaddr *)&to, sizeof(to)) < 0)
         die("%s", name);
     struct sockaddr_ll own;
@@ -140,7 +145,8 @@ static int open_interface(const char *name)
     return fd;
 }
 
-/* Keeps to the rate: waits until `made` frames are due. With --drop the start moves where that was long ago. */
+/* Keeps to the rate: waits until `made` frames are due. With --drop the start moves where that was
+ * long ago. */
 static void pace(uint64_t *start_us, uint64_t made)
 {
     if (!options.rate)
@@ -156,14 +162,16 @@ static void pace(uint64_t *start_us, uint64_t made)
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
 }
 
-/* As many at once as are due within a few ms: a slow rate is a trickle, not a burst now and then. */
+/* As many at once as are due within a few ms: a slow rate is a trickle, not a burst now and then.
+ */
 static unsigned batch_most(void)
 {
     const uint64_t due = options.rate ? options.rate / 256 + 1 : BATCH;
     return due < BATCH ? (unsigned)due : BATCH;
 }
 
-/* Returns how many of them the kernel took. A full queue (ENOBUFS) is waited for, or with --drop costs one of them. */
+/* Returns how many of them the kernel took. A full queue (ENOBUFS) is waited for, or with --drop
+ * costs one of them. */
 static unsigned send_batch(int fd, struct mmsghdr *messages, unsigned batch)
 {
     unsigned taken = 0;
@@ -233,7 +241,8 @@ int main(int argc, char **argv)
         die("usage: flood IFNAME DESTINATION-MAC ADDRESS PORT [OPTION VALUE]...");
     socklen_t bytes;
     unsigned mac[6];
-    if (sscanf(argv[2], "%x:%x:%x:%x:%x:%x", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5]) != 6)
+    if (sscanf(argv[2], "%x:%x:%x:%x:%x:%x", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4],
+               &mac[5]) != 6)
         die("not a MAC address: %s", argv[2]);
     for (int i = 0; i < 6; i++)
         options.destination[i] = (uint8_t)mac[i];
@@ -247,6 +256,7 @@ int main(int argc, char **argv)
     sigaction(SIGINT, &action, NULL);
     uint64_t sent = 0;
     const uint64_t took_us = run(fd, &sent);
-    printf("{\"sent\": %llu, \"took_us\": %llu}\n", (unsigned long long)sent, (unsigned long long)took_us);
+    printf("{\"sent\": %llu, \"took_us\": %llu}\n", (unsigned long long)sent,
+           (unsigned long long)took_us);
     return 0;
 }

@@ -4,12 +4,14 @@
  *
  *      GET /               a fixed small answer
  *      GET /bytes/N        N bytes of the test stream
- *      POST /anything      reads Content-Length bytes, answers "bytes=N sum=HEX equal=yes|no": FNV-1a of the body, and whether
- *                          it was the test stream
+ *      POST /anything      reads Content-Length bytes, answers "bytes=N sum=HEX equal=yes|no":
+ *                          FNV-1a of the body, and whether it was the test stream
  *
- * Anything that is not HTTP is answered 400 and closed. Persistent connections, no pipelining beyond what lies in the buffer.
+ * Anything that is not HTTP is answered 400 and closed. Persistent connections, no pipelining
+ * beyond what lies in the buffer.
  *
- *      http_server --port N [--count FILE] [--max-connections N] [--rcvbuf BYTES] [--mss N] [--backlog N]
+ *      http_server --port N [--count FILE] [--max-connections N] [--rcvbuf BYTES] [--mss N]
+ *      [--backlog N]
  *                  [--keepalive SECONDS] [--refuse ADDRESS]
  *
  * --refuse  connections from there are reset as soon as they are accepted
@@ -49,8 +51,9 @@ static void answer_text(struct connection *c, const char *status, const char *te
 static void upload_done(struct connection *c)
 {
     char text[128];
-    snprintf(text, sizeof(text), "bytes=%llu sum=%016llx equal=%s\n", (unsigned long long)c->body_at,
-             (unsigned long long)c->body_sum, c->body_equal ? "yes" : "no");
+    snprintf(text, sizeof(text), "bytes=%llu sum=%016llx equal=%s\n",
+             (unsigned long long)c->body_at, (unsigned long long)c->body_sum,
+             c->body_equal ? "yes" : "no");
     answer_text(c, "200 OK", text);
     loop.counts->requests++;
 }
@@ -107,8 +110,8 @@ static bool is_http(const char *line)
 {
     const char *version = strstr(line, " HTTP/1.");
     const char *end = strchr(line, '\r');
-    const bool known =
-        strncmp(line, "GET ", 4) == 0 || strncmp(line, "HEAD ", 5) == 0 || strncmp(line, "POST ", 5) == 0;
+    const bool known = strncmp(line, "GET ", 4) == 0 || strncmp(line, "HEAD ", 5) == 0 ||
+                       strncmp(line, "POST ", 5) == 0;
     return known && version && end && version < end;
 }
 
@@ -150,7 +153,8 @@ int main(int argc, char **argv)
     struct listen_options options = {.port = 80};
     const char *counts = NULL;
     if (argc % 2 == 0)
-        die("usage: http_server --port N [--count FILE] [--max-connections N] [--rcvbuf BYTES] [--mss N] "
+        die("usage: http_server --port N [--count FILE] [--max-connections N] [--rcvbuf BYTES] "
+            "[--mss N] "
             "[--backlog N] [--keepalive SECONDS] [--refuse ADDRESS]");
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--port") == 0)

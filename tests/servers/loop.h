@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * loop.h - the loop that both small servers run on: accepts, reads, writes, counts; the protocol is two functions.
+ * loop.h - the loop that both small servers run on: accepts, reads, writes, counts; the protocol is
+ * two functions.
  *
- * At most `connections_max` connections are open at once: while they are, nothing more is accepted, as with a server that has a
- * fixed number of workers. This is what silent clients exhaust.
+ * At most `connections_max` connections are open at once: while they are, nothing more is accepted,
+ * as with a server that has a fixed number of workers. This is what silent clients exhaust.
  *
- * A connection has one output: bytes of `out`, then `stream_left` bytes of the test stream. Input is handed over as it comes.
+ * A connection has one output: bytes of `out`, then `stream_left` bytes of the test stream. Input
+ * is handed over as it comes.
  */
 #ifndef SYNWARD_TESTS_SERVERS_LOOP_H
 #define SYNWARD_TESTS_SERVERS_LOOP_H
@@ -35,7 +37,8 @@ static void protocol_start(struct connection *c);
 /* Returns how many of the bytes it took; the rest stays for the next call. */
 static size_t protocol_input(struct connection *c, char *data, size_t bytes);
 static void protocol_timer(struct connection *c);
-/* In place of protocol_start(), for who is not wanted (loop.refused); the connection is closed after it. */
+/* In place of protocol_start(), for who is not wanted (loop.refused); the connection is closed
+ * after it. */
 static void protocol_refuse(struct connection *c);
 
 static struct {
@@ -58,7 +61,8 @@ static UNUSED void say_bytes(struct connection *c, const void *data, size_t byte
     c->out_bytes += bytes;
 }
 
-__attribute__((format(printf, 2, 3))) static UNUSED void say(struct connection *c, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static UNUSED void say(struct connection *c,
+                                                             const char *format, ...)
 {
     char line[1024];
     va_list arguments;
@@ -116,7 +120,8 @@ static bool connection_write(struct connection *c)
             output_refill(c);
         if (c->out_bytes == 0)
             break;
-        const ssize_t sent = send(c->fd, c->out + c->out_sent, c->out_bytes - c->out_sent, MSG_NOSIGNAL);
+        const ssize_t sent =
+            send(c->fd, c->out + c->out_sent, c->out_bytes - c->out_sent, MSG_NOSIGNAL);
         if (sent < 0 && errno == EAGAIN)
             break;
         if (sent < 0) {
@@ -229,7 +234,8 @@ static int loop_timers(void)
 }
 
 /* Serves until SIGTERM or SIGINT. "ready" on standard output says that the port listens. */
-static void loop_run(const struct listen_options *options, const char *counts_path, void (*on_reload)(void))
+static void loop_run(const struct listen_options *options, const char *counts_path,
+                     void (*on_reload)(void))
 {
     struct sigaction action = {.sa_handler = loop_on_signal};
     sigaction(SIGTERM, &action, NULL);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * peer_server - a BitTorrent peer for the tests: it answers the handshake of who asks for what it has (BEP 3).
+ * peer_server - a BitTorrent peer for the tests: it answers the handshake of who asks for what it
+ * has (BEP 3).
  *
- *      peer_server --port N --hash TEXT [--hash TEXT]... [--count FILE] [--max-connections N] [--refuse ADDRESS]
+ *      peer_server --port N --hash TEXT [--hash TEXT]... [--count FILE] [--max-connections N]
+ *      [--refuse ADDRESS]
  *
- * --hash  20 characters: an info_hash that it has. Who asks for another is closed on without a word, as real peers do.
+ * --hash  20 characters: an info_hash that it has. Who asks for another is closed on without a
+ *         word, as real peers do.
  */
 #include "tests/servers/loop.h"
 
@@ -74,7 +77,8 @@ int main(int argc, char **argv)
     struct listen_options options = {.port = 6881};
     const char *counts = NULL;
     if (argc % 2 == 0)
-        die("usage: peer_server --port N --hash TEXT [--hash TEXT]... [--count FILE] [--max-connections N] "
+        die("usage: peer_server --port N --hash TEXT [--hash TEXT]... [--count FILE] "
+            "[--max-connections N] "
             "[--refuse ADDRESS]");
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--port") == 0)

@@ -2,7 +2,8 @@
 /*
  * pop3_server - a small POP3 server for the tests: one mailbox, one message, any user and password.
  *
- *      pop3_server --port N [--greeting TEXT | --greeting-file FILE] [--split-ms MS] [--apop yes] [--greeting-delay-ms MS]
+ *      pop3_server --port N [--greeting TEXT | --greeting-file FILE] [--split-ms MS] [--apop yes]
+ *      [--greeting-delay-ms MS]
  *                  [--count FILE] [--max-connections N] [--refuse ADDRESS]
  *
  * --split-ms          the greeting goes out in two pieces with this pause between them
@@ -25,7 +26,8 @@ static void greeting_text(char *out, size_t bytes)
 {
     static unsigned serial;
     if (apop)
-        snprintf(out, bytes, "%s <%u.%llu@test>\r\n", greeting, ++serial, (unsigned long long)now_us());
+        snprintf(out, bytes, "%s <%u.%llu@test>\r\n", greeting, ++serial,
+                 (unsigned long long)now_us());
     else
         snprintf(out, bytes, "%s\r\n", greeting);
 }
@@ -93,7 +95,8 @@ static void command(struct connection *c, const char *line)
     loop.counts->requests++;
     if (is(line, "CAPA"))
         say(c, "+OK\r\nUSER\r\nUIDL\r\n.\r\n");
-    else if (is(line, "USER") || is(line, "NOOP") || is(line, "DELE") || is(line, "RSET") || is(line, "APOP"))
+    else if (is(line, "USER") || is(line, "NOOP") || is(line, "DELE") || is(line, "RSET") ||
+             is(line, "APOP"))
         say(c, "+OK\r\n");
     else if (is(line, "PASS"))
         say(c, "+OK logged in\r\n");
@@ -117,7 +120,8 @@ static size_t protocol_input(struct connection *c, char *data, size_t bytes)
 {
     size_t taken = 0;
     char *end;
-    while (c->state == STATE_COMMANDS && !c->closing && (end = memchr(data + taken, '\n', bytes - taken))) {
+    while (c->state == STATE_COMMANDS && !c->closing &&
+           (end = memchr(data + taken, '\n', bytes - taken))) {
         char *line = data + taken;
         taken = (size_t)(end + 1 - data);
         *end = 0;

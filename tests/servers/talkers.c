@@ -2,15 +2,18 @@
 /*
  * talkers - many real clients with bad manners: they connect, and say nothing or the wrong thing.
  *
- *      talkers ADDRESS PORT --count N [--concurrency N] [--say nothing|http|pop3|bittorrent|random] [--hold-ms MS]
- *              [--hash TEXT] [--sources A.B.C.D/BITS] [--end rst|fin] [--connect-timeout-ms MS] [--patience-ms MS]
+ *      talkers ADDRESS PORT --count N [--concurrency N] [--say nothing|http|pop3|bittorrent|random]
+ *      [--hold-ms MS]
+ *              [--hash TEXT] [--sources A.B.C.D/BITS] [--end rst|fin] [--connect-timeout-ms MS]
+ *              [--patience-ms MS]
  *
- * Each connects (from the addresses of --sources in turn where given: the namespace must own the whole range), says what it has to
- * say, waits --hold-ms for an answer or an end, and ends. Then one JSON object is printed. SIGTERM and SIGINT end it early.
+ * Each connects (from the addresses of --sources in turn where given: the namespace must own the
+ * whole range), says what it has to say, waits --hold-ms for an answer or an end, and ends. Then
+ * one JSON object is printed. SIGTERM and SIGINT end it early.
  *
  * --hash      the info_hash that BitTorrent's handshake asks for, 20 characters
- * --patience  how long to wait for an answer; --hold-ms begins with it then. For honest clients: those that leave after --hold-ms,
- *             heard or not, measure how busy the machine is.
+ * --patience  how long to wait for an answer; --hold-ms begins with it then. For honest clients:
+ *             those that leave after --hold-ms, heard or not, measure how busy the machine is.
  *
  * Limits: sources are IPv4 only; all connections have the same two time limits.
  */
@@ -101,7 +104,8 @@ static void talker_bind(const struct talker *t)
     /* An odd factor: every address once, in no order, before any comes again. */
     const uint32_t host = (uint32_t)seen.started * 2654435761u & ~options.source_mask;
     const struct sockaddr_in source = {
-        .sin_family = AF_INET, .sin_addr.s_addr = htonl((options.source_base & options.source_mask) | host)};
+        .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl((options.source_base & options.source_mask) | host)};
     set_option(t->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
     if (bind(t->fd, (const struct sockaddr *)&source, sizeof(source)) < 0)
         die("bind");
@@ -157,7 +161,8 @@ static void talker_answered(struct talker *t)
         t->deadline_us = now_us() + options.hold_us;
 }
 
-/* A greeting is no answer to what was said, but shows that somebody spoke: counted apart from the ends. */
+/* A greeting is no answer to what was said, but shows that somebody spoke: counted apart from the
+ * ends. */
 static void talker_heard(struct talker *t)
 {
     char data[4096];
@@ -257,12 +262,13 @@ int main(int argc, char **argv)
     uint8_t unused[256];
     words(unused, sizeof(unused)); /* a wrong --say fails here, not in the middle */
     run();
-    printf("{\"started\": %llu, \"connected\": %llu, \"refused\": %llu, \"unanswered\": %llu, \"reset\": "
+    printf("{\"started\": %llu, \"connected\": %llu, \"refused\": %llu, \"unanswered\": %llu, "
+           "\"reset\": "
            "%llu, \"closed\": %llu, "
            "\"answered\": %llu, \"held\": %llu}\n",
            (unsigned long long)seen.started, (unsigned long long)seen.connected,
            (unsigned long long)seen.refused, (unsigned long long)seen.unanswered,
-           (unsigned long long)seen.reset, (unsigned long long)seen.closed, (unsigned long long)seen.answered,
-           (unsigned long long)seen.held);
+           (unsigned long long)seen.reset, (unsigned long long)seen.closed,
+           (unsigned long long)seen.answered, (unsigned long long)seen.held);
     return 0;
 }

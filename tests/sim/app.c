@@ -13,10 +13,10 @@
 #define SERVER_IDLE_US (400ull * 1000 * 1000)
 #define SLOW_READER_US (3000ull * 1000)
 
-/* --- dialogues ------------------------------------------------------------------------------------------- */
+/* --- dialogues ------------------------------------------------------------------------------- */
 
-struct session *session_new(struct stage *stage, struct wire *wire, struct host *client, uint16_t client_port,
-                            struct host *server, uint16_t server_port)
+struct session *session_new(struct stage *stage, struct wire *wire, struct host *client,
+                            uint16_t client_port, struct host *server, uint16_t server_port)
 {
     struct session *session = calloc(1, sizeof *session);
     session->wire = wire;
@@ -46,8 +46,10 @@ void stage_free(struct stage *stage)
 void session_say(struct session *session, enum side from, const void *data, uint32_t bytes)
 {
     stream_append(&session->said[from], data, bytes);
-    session->turns[session->turns_count++] = (struct turn){
-        .from = from, .end = session->said[from].bytes, .heard = session->said[side_other(from)].bytes};
+    session->turns[session->turns_count++] =
+        (struct turn){.from = from,
+                      .end = session->said[from].bytes,
+                      .heard = session->said[side_other(from)].bytes};
 }
 
 void session_say_text(struct session *session, enum side from, const char *text)
@@ -70,11 +72,13 @@ void session_say_more(struct session *session, uint64_t seed, uint32_t bytes, bo
     turn->end = session->said[turn->from].bytes;
 }
 
-void session_http_get(struct session *session, uint32_t requests, uint32_t answer_bytes, uint64_t seed)
+void session_http_get(struct session *session, uint32_t requests, uint32_t answer_bytes,
+                      uint64_t seed)
 {
     char text[160];
     for (uint32_t i = 0; i < requests; i++) {
-        snprintf(text, sizeof text, "GET /%u/%u HTTP/1.1\r\nHost: sim.example\r\n\r\n", i, answer_bytes);
+        snprintf(text, sizeof text, "GET /%u/%u HTTP/1.1\r\nHost: sim.example\r\n\r\n", i,
+                 answer_bytes);
         session_say_text(session, SIDE_CLIENT, text);
         snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\nContent-Length: %u\r\n\r\n", answer_bytes);
         session_say_text(session, SIDE_SERVER, text);
@@ -85,7 +89,8 @@ void session_http_get(struct session *session, uint32_t requests, uint32_t answe
 void session_http_post(struct session *session, uint32_t body_bytes, uint64_t seed)
 {
     char text[160];
-    snprintf(text, sizeof text, "POST /upload HTTP/1.1\r\nHost: sim.example\r\nContent-Length: %u\r\n\r\n",
+    snprintf(text, sizeof text,
+             "POST /upload HTTP/1.1\r\nHost: sim.example\r\nContent-Length: %u\r\n\r\n",
              body_bytes);
     session_say_text(session, SIDE_CLIENT, text);
     session_say_more(session, seed, body_bytes, false);
@@ -131,7 +136,7 @@ void session_expect_greeting(struct session *session, const char *promised)
     stream_append(&session->promised, promised, session->promise_bytes);
 }
 
-/* --- both ends ------------------------------------------------------------------------------------------- */
+/* --- both ends ------------------------------------------------------------------------------- */
 
 const struct stream *session_expected_by(const struct session *session, enum side side)
 {
@@ -207,7 +212,8 @@ static uint32_t portion(struct session *session, enum side side, uint32_t said, 
         session->wait_us[side] = now_us + 1 + manner->pieces_gap_us;
         return manner->pieces;
     }
-    if (side == SIDE_SERVER && said == 0 && manner->greeting_cut > 0 && manner->greeting_cut < left) {
+    if (side == SIDE_SERVER && said == 0 && manner->greeting_cut > 0 &&
+        manner->greeting_cut < left) {
         session->wait_us[side] = now_us + 1 + manner->greeting_gap_us;
         return manner->greeting_cut;
     }
@@ -364,8 +370,8 @@ static void server_established(struct conn *conn)
     session->heard_us[SIDE_SERVER] = session->wire->now_us;
     change_greeting(session);
     if (session->manner.server_abort_us > 0)
-        wire_at(session->wire, session->wire->now_us + session->manner.server_abort_us, abort_server,
-                session);
+        wire_at(session->wire, session->wire->now_us + session->manner.server_abort_us,
+                abort_server, session);
     server_go_on(conn);
 }
 
@@ -382,7 +388,8 @@ static void server_received(struct conn *conn)
     server_go_on(conn);
 }
 
-/* The client has closed: what is to be said is said, unless the server is waiting for a moment of its own. */
+/* The client has closed: what is to be said is said, unless the server is waiting for a moment of
+ * its own. */
 static void server_peer_closed(struct conn *conn)
 {
     const struct session *session = conn->app_data;
@@ -426,12 +433,14 @@ static void connect_now(void *context)
     struct session *session = context;
     session->began_us = session->wire->now_us;
     session->heard_us[SIDE_CLIENT] = session->began_us;
-    session->client = host_connect(session->client_host, session->client_port, &session->server_host->addr,
-                                   session->server_port, &client_app, session);
+    session->client =
+        host_connect(session->client_host, session->client_port, &session->server_host->addr,
+                     session->server_port, &client_app, session);
     if (session->manner.vanish_us > 0)
         wire_at(session->wire, session->began_us + session->manner.vanish_us, vanish, session);
     if (session->manner.client_abort_us > 0)
-        wire_at(session->wire, session->began_us + session->manner.client_abort_us, abort_client, session);
+        wire_at(session->wire, session->began_us + session->manner.client_abort_us, abort_client,
+                session);
 }
 
 void session_start(struct session *session, uint64_t at_us)
@@ -444,7 +453,7 @@ void session_start(struct session *session, uint64_t at_us)
     wire_at(session->wire, at_us, connect_now, session);
 }
 
-/* --- the judge ------------------------------------------------------------------------------------------- */
+/* --- the judge ------------------------------------------------------------------------------- */
 
 bool session_byte_fits(const struct session *session, enum side side, uint32_t at, uint8_t byte)
 {
@@ -457,7 +466,8 @@ bool session_byte_fits(const struct session *session, enum side side, uint32_t a
     return expected->data[at] == byte;
 }
 
-/* Who was greeted as the server used to greet must not be joined to one that greets otherwise by now (ENGINE 2.4). */
+/* Who was greeted as the server used to greet must not be joined to one that greets otherwise by
+ * now (ENGINE 2.4). */
 static void check_greeting(const struct session *session, const struct conn *client)
 {
     if (session->other_greeting != NULL && !session->any_greeting && session->servers_seen > 0 &&
@@ -473,12 +483,14 @@ static void check_received(struct session *session, enum side side, const struct
     const struct stream *expected = session_expected_by(session, side);
     const char *name = side == SIDE_CLIENT ? "client" : "server";
     if (conn->in.bytes > expected->bytes)
-        wire_fail_port(session->wire, session->client_port, "port %u: the %s received %u bytes, of %u",
-                       session->client_port, name, conn->in.bytes, expected->bytes);
+        wire_fail_port(session->wire, session->client_port,
+                       "port %u: the %s received %u bytes, of %u", session->client_port, name,
+                       conn->in.bytes, expected->bytes);
     for (uint32_t at = session->checked[side]; at < conn->in.bytes; at++) {
         if (!session_byte_fits(session, side, at, conn->in.data[at]))
             wire_fail_port(session->wire, session->client_port,
-                           "port %u: byte %u that the %s received is wrong", session->client_port, at, name);
+                           "port %u: byte %u that the %s received is wrong", session->client_port,
+                           at, name);
     }
     session->checked[side] = conn->in.bytes;
 }
@@ -494,12 +506,14 @@ static void check_client_acks(const struct session *session)
 {
     const struct conn *client = session->client, *server = session->server;
     uint32_t acked = acknowledged(client);
-    uint32_t got = server != NULL && server->irs == client->iss ? server->rcv_nxt - (server->irs + 1) : 0;
-    bool lone_fin = client->out.bytes == 0 && client->fin_sent; /* ENGINE 4: answered without a server */
+    uint32_t got =
+        server != NULL && server->irs == client->iss ? server->rcv_nxt - (server->irs + 1) : 0;
+    bool lone_fin =
+        client->out.bytes == 0 && client->fin_sent; /* ENGINE 4: answered without a server */
     if (acked > got && !(lone_fin && acked == 1))
         wire_fail_port(session->wire, session->client_port,
-                       "port %u: the client was acknowledged %u, the server has got %u", session->client_port,
-                       acked, got);
+                       "port %u: the client was acknowledged %u, the server has got %u",
+                       session->client_port, acked, got);
 }
 
 /* Of the server's, but for its greeting, which we acknowledge ourselves (ENGINE 2.4). */
@@ -514,8 +528,8 @@ static void check_server_acks(const struct session *session)
     uint32_t spare = got < session->promise_bytes ? 0 : got - session->promise_bytes;
     if (acked > session->greeting_bytes && acked - session->greeting_bytes > spare)
         wire_fail_port(session->wire, session->client_port,
-                       "port %u: the server was acknowledged %u, the client has got %u", session->client_port,
-                       acked, got);
+                       "port %u: the server was acknowledged %u, the client has got %u",
+                       session->client_port, acked, got);
 }
 
 void session_check(struct session *session)

@@ -2,13 +2,15 @@
 /*
  * app.h - applications as dialogues: who says what, in turns, until one side closes.
  *
- * A session is one connection that a client wants. Both ends know the whole dialogue beforehand, so that every byte received
- * is compared with the byte that had to come at that offset, exactly once, in order. A side says its turn as soon as it has heard the
- * turns of the other side before it. How a client may differ from that: it talks before the greeting, it says nothing,
- * it speaks another protocol, it vanishes; a server may greet otherwise than the client expects (the promise was older).
+ * A session is one connection that a client wants. Both ends know the whole dialogue beforehand, so
+ * that every byte received is compared with the byte that had to come at that offset, exactly once,
+ * in order. A side says its turn as soon as it has heard the turns of the other side before it. How
+ * a client may differ from that: it talks before the greeting, it says nothing, it speaks another
+ * protocol, it vanishes; a server may greet otherwise than the client expects (the promise was
+ * older).
  *
- * The session judges after each step (session_check()): nothing acknowledged that the peer has not got; nothing received that was
- * not sent; a request reaches one server connection only.
+ * The session judges after each step (session_check()): nothing acknowledged that the peer has not
+ * got; nothing received that was not sent; a request reaches one server connection only.
  */
 #ifndef SYNWARD_TESTS_SIM_APP_H
 #define SYNWARD_TESTS_SIM_APP_H
@@ -46,10 +48,12 @@ struct session_manner {
     uint64_t slow_us;           /* for so long; 0: 3 s */
     uint32_t think_us;          /* before each of the client's turns but the first */
     uint64_t first_think_us;    /* before the first */
-    uint64_t client_abort_us, server_abort_us; /* RST so long after connecting, accepting; 0: never */
+    uint64_t client_abort_us,
+        server_abort_us; /* RST so long after connecting, accepting; 0: never */
 };
 
-/* What the judge of line.h has seen of a connection: the newest numbers from each side, and to each side. */
+/* What the judge of line.h has seen of a connection: the newest numbers from each side, and to each
+ * side. */
 struct line {
     struct line_end {
         bool has_ts, has_ack;
@@ -63,25 +67,25 @@ struct session {
     struct host *client_host, *server_host;
     uint16_t client_port, server_port;
     struct session_manner manner;
-    struct stream said[2];                  /* what a side says */
-    struct stream promised;                 /* server's stream as the client expects it; empty: the same */
+    struct stream said[2];  /* what a side says */
+    struct stream promised; /* server's stream as the client expects it; empty: the same */
     uint32_t promise_bytes, greeting_bytes; /* g and g' */
     struct turn turns[TURNS_MAX];
     uint32_t turns_count;
     struct conn *client, *server; /* server: the last one accepted */
     uint32_t servers_seen;        /* connections that the server accepted */
-    uint32_t requests_heard;      /* server connections that heard a whole first turn of the client */
+    uint32_t requests_heard; /* server connections that heard a whole first turn of the client */
     uint32_t next_turn[2];
     uint32_t checked[2];     /* bytes received and compared */
     uint32_t expected_bytes; /* of the server's stream, as the client expects it */
     bool server_counted, slowed[2];
-    bool
-        excused; /* something happened to it that may end it early, on a bare wire too: it must end, no more */
-    bool wrong;  /* its request fits no server */
-    const char
-        *other_greeting; /* what the client may hear instead where its server changes it; NULL: nothing */
-    bool any_greeting;   /* ... and may be joined to it all the same: it is a template's */
-    struct line line;    /* what passed over the wire */
+    bool excused; /* something happened to it that may end it early, on a bare wire too: it must
+                     end, no more */
+    bool wrong;   /* its request fits no server */
+    const char *other_greeting; /* what the client may hear instead where its server changes it;
+                                   NULL: nothing */
+    bool any_greeting;          /* ... and may be joined to it all the same: it is a template's */
+    struct line line;           /* what passed over the wire */
     uint64_t began_us, heard_us[2], wait_us[2];
     struct session *next;
 };
@@ -92,8 +96,10 @@ struct stage {
     uint32_t count;
     const char *greetings[2]; /* of servers that change theirs; equally long */
     const char *greeting;     /* one of them, said from now on; NULL: the session's own */
-    bool lenient; /* the line judge does not ask whose numbers a segment has: somebody sends nonsense */
-    bool attack;  /* protected from first to last, and by checks: nothing without a request (inside.h) */
+    bool lenient;        /* the line judge does not ask whose numbers a segment has: somebody sends
+                            nonsense */
+    bool attack;         /* protected from first to last, and by checks: nothing without a request
+                            (inside.h) */
     uint64_t steps_seen; /* inside.h */
     struct {             /* line.h: the segment that the middle has just been given */
         const struct session *session;
@@ -105,8 +111,8 @@ struct stage {
 };
 
 /* A session without turns from a port of `client` to a port of `server`; owned by the stage. */
-struct session *session_new(struct stage *stage, struct wire *wire, struct host *client, uint16_t client_port,
-                            struct host *server, uint16_t server_port);
+struct session *session_new(struct stage *stage, struct wire *wire, struct host *client,
+                            uint16_t client_port, struct host *server, uint16_t server_port);
 void stage_free(struct stage *stage);
 
 void session_say(struct session *session, enum side from, const void *data, uint32_t bytes);
@@ -115,16 +121,19 @@ void session_say_text(struct session *session, enum side from, const char *text)
 void session_say_more(struct session *session, uint64_t seed, uint32_t bytes, bool text);
 
 /* GET with an answer of so many bytes, `requests` times over one connection. */
-void session_http_get(struct session *session, uint32_t requests, uint32_t answer_bytes, uint64_t seed);
+void session_http_get(struct session *session, uint32_t requests, uint32_t answer_bytes,
+                      uint64_t seed);
 void session_http_post(struct session *session, uint32_t body_bytes, uint64_t seed);
 /* Greeting, USER, PASS, RETR with a mail of so many bytes, QUIT. */
-void session_pop3(struct session *session, const char *greeting, uint32_t mail_bytes, uint64_t seed);
+void session_pop3(struct session *session, const char *greeting, uint32_t mail_bytes,
+                  uint64_t seed);
 /* A binary protocol that no file knows: requests begin AB CD 01 00. */
 void session_binary(struct session *session, uint32_t answer_bytes, uint64_t seed);
 /* A BitTorrent handshake, to whatever listens. */
 void session_wrong(struct session *session);
 
-/* The server's greeting (first turn) as the client expects it, where it differs from the real one. */
+/* The server's greeting (first turn) as the client expects it, where it differs from the real one.
+ */
 void session_expect_greeting(struct session *session, const char *promised);
 
 /* The server's application for every port: finds the session by the client's address and port. */

@@ -20,7 +20,8 @@
 #define BURSTS         20
 #define OTHER_GREETING "+OK howdy\r\n" /* as long as POP3_PROMISE */
 
-_Static_assert(sizeof OTHER_GREETING == sizeof POP3_PROMISE, "a session's greeting is changed in place");
+_Static_assert(sizeof OTHER_GREETING == sizeof POP3_PROMISE,
+               "a session's greeting is changed in place");
 
 /* What the policy says of all servers; a promise is made of it. */
 struct knowledge {
@@ -28,7 +29,8 @@ struct knowledge {
     const char *greeting; /* NULL: nothing is said in the servers' name */
 };
 
-/* From a moment on sessions may fail that they would not fail else, whenever they begin; ended by period_end(). */
+/* From a moment on sessions may fail that they would not fail else, whenever they begin; ended by
+ * period_end(). */
 typedef bool concerns(const struct session *session);
 struct period {
     concerns *whom; /* NULL: it does not last */
@@ -69,7 +71,7 @@ static void later(struct chaos_world *chaos, uint32_t within_us, wire_call *call
     wire_at(chaos->world.wire, now_of(chaos) + rng_below(&chaos->rng, within_us), call, chaos);
 }
 
-/* --- hosts and links -------------------------------------------------------------------------------------- */
+/* --- hosts and links ------------------------------------------------------------------------- */
 
 static struct tcp_settings random_settings(struct chaos_world *chaos)
 {
@@ -109,8 +111,8 @@ static void random_tags(struct chaos_world *chaos)
 {
     uint32_t kind = rng_below(&chaos->rng, 4);
     if (kind >= 2)
-        chaos->tags[0] =
-            (struct packet_tag){kind == 3 ? 0x88a8 : 0x8100, (uint16_t)(1 + rng_below(&chaos->rng, 4000))};
+        chaos->tags[0] = (struct packet_tag){kind == 3 ? 0x88a8 : 0x8100,
+                                             (uint16_t)(1 + rng_below(&chaos->rng, 4000))};
     if (kind == 3)
         chaos->tags[1] = (struct packet_tag){0x8100, (uint16_t)(1 + rng_below(&chaos->rng, 4000))};
 }
@@ -145,17 +147,18 @@ static void small_tables(struct engine_config *config)
     config->sources_max = 64;
 }
 
-/* A flood in normal mode fills any table, and closing entries make room for it (ENGINE 5.7): none of ours may. */
+/* A flood in normal mode fills any table, and closing entries make room for it (ENGINE 5.7): none
+ * of ours may. */
 static void roomy_tables(struct engine_config *config)
 {
     small_tables(config);
     config->flows_max = 4096;
 }
 
-/* --- what the policy says ---------------------------------------------------------------------------------- */
+/* --- what the policy says -------------------------------------------------------------------- */
 
-static void fill_promise(struct promise *promise, const struct knowledge *known, uint32_t generation,
-                         bool greets, const struct server_policy *by)
+static void fill_promise(struct promise *promise, const struct knowledge *known,
+                         uint32_t generation, bool greets, const struct server_policy *by)
 {
     struct tcp_settings own = known->settings;
     if (!addr_is_v4(&by->key.addr) && own.mss > 1440)
@@ -170,11 +173,13 @@ static void fill_promise(struct promise *promise, const struct knowledge *known,
     memcpy(promise->greeting, known->greeting, promise->greeting_bytes);
 }
 
-/* As profiles/compile.c has it: a promise that has to wait is honoured, but its greeting is not said any more. */
+/* As profiles/compile.c has it: a promise that has to wait is honoured, but its greeting is not
+ * said any more. */
 static enum opening_kind opening_now(const struct chaos_world *chaos, enum opening_kind opening)
 {
     if (opening == OPENING_GREET)
-        return chaos->disarmed || chaos->known.greeting != chaos->learned_greeting ? OPENING_COOKIE : opening;
+        return chaos->disarmed || chaos->known.greeting != chaos->learned_greeting ? OPENING_COOKIE
+                                                                                   : opening;
     return chaos->disarmed && opening == OPENING_CHECK ? OPENING_COOKIE_REQUEST : opening;
 }
 
@@ -201,19 +206,21 @@ static void adopt(struct chaos_world *chaos)
     middle_adopt(middle, policy, now_of(chaos));
 }
 
-/* --- whom what happens may end ------------------------------------------------------------------------------ */
+/* --- whom what happens may end --------------------------------------------------------------- */
 
 static bool ended(const struct session *session)
 {
     return session->client != NULL && session_ended(session);
 }
 
-/* True where its server has accepted it, and the client has heard or said what proves that no greeting is compared any more. */
+/* True where its server has accepted it, and the client has heard or said what proves that no
+ * greeting is compared any more. */
 static bool joined(const struct session *session)
 {
     const struct conn *server = session->server;
-    bool greeted = session->greeting_bytes == 0 || (session->client->in.bytes >= session->greeting_bytes &&
-                                                    server != NULL && server->in.bytes > 0);
+    bool greeted =
+        session->greeting_bytes == 0 || (session->client->in.bytes >= session->greeting_bytes &&
+                                         server != NULL && server->in.bytes > 0);
     return server != NULL && server->state != TCP_CLOSED && greeted;
 }
 
@@ -237,7 +244,8 @@ static void excuse(struct chaos_world *chaos, concerns *whom, bool joined_too)
 {
     for (uint32_t i = 0; i < chaos->count; i++) {
         struct session *session = chaos->sessions[i];
-        if (session->client != NULL && !ended(session) && (joined_too || !joined(session)) && whom(session))
+        if (session->client != NULL && !ended(session) && (joined_too || !joined(session)) &&
+            whom(session))
             session->excused = true;
     }
 }
@@ -254,7 +262,8 @@ static void period_end(struct chaos_world *chaos, struct period *period)
 {
     for (uint32_t i = 0; period->whom != NULL && i < chaos->count; i++) {
         struct session *session = chaos->sessions[i];
-        if (session->client != NULL && session->began_us >= period->since_us && period->whom(session))
+        if (session->client != NULL && session->began_us >= period->since_us &&
+            period->whom(session))
             session->excused = true;
     }
     period->whom = NULL;
@@ -268,7 +277,7 @@ static void end_all_periods(struct chaos_world *chaos)
     period_end(chaos, &chaos->dead);
 }
 
-/* --- drift ---------------------------------------------------------------------------------------------------- */
+/* --- drift ----------------------------------------------------------------------------------- */
 
 static bool same_settings(const struct tcp_settings *a, const struct tcp_settings *b)
 {
@@ -276,13 +285,15 @@ static bool same_settings(const struct tcp_settings *a, const struct tcp_setting
            a->timestamps == b->timestamps && a->ecn == b->ecn;
 }
 
-/* The learner has caught up; a promise is changed no more than once in a cookie's life (ENGINE 3). */
+/* The learner has caught up; a promise is changed no more than once in a cookie's life (ENGINE 3).
+ */
 static void learn(void *context)
 {
     struct chaos_world *chaos = context;
     uint64_t now_us = now_of(chaos);
     const char *greeting = chaos->disarmed ? NULL : chaos->greeting;
-    bool same = same_settings(&chaos->known.settings, &chaos->truth) && chaos->known.greeting == greeting;
+    bool same =
+        same_settings(&chaos->known.settings, &chaos->truth) && chaos->known.greeting == greeting;
     chaos->learned_greeting = chaos->greeting;
     if (!same && !(chaos->has_before && now_us < chaos->before_until_us)) {
         chaos->known_before = chaos->known;
@@ -330,12 +341,14 @@ static void servers_change_settings(struct chaos_world *chaos)
 /* Greeted as the servers used to, and reset. */
 static void servers_change_greeting(struct chaos_world *chaos)
 {
-    chaos->greeting = chaos->world.stage.greetings[chaos->greeting == chaos->world.stage.greetings[0]];
+    chaos->greeting =
+        chaos->world.stage.greetings[chaos->greeting == chaos->world.stage.greetings[0]];
     chaos->world.stage.greeting = chaos->greeting;
     period_begin(chaos, &chaos->wrong_greeting, greeted);
 }
 
-/* The promise that a cookie was made of is gone: who holds one is a stranger. Cookies made meanwhile outlive its return. */
+/* The promise that a cookie was made of is gone: who holds one is a stranger. Cookies made
+ * meanwhile outlive its return. */
 static void profile_forgotten_or_back(struct chaos_world *chaos)
 {
     chaos->forgotten = !chaos->forgotten;
@@ -369,7 +382,7 @@ static void drift(void *context)
         later(chaos, 1000000, drift);
 }
 
-/* --- what happens meanwhile --------------------------------------------------------------------------------- */
+/* --- what happens meanwhile ------------------------------------------------------------------ */
 
 static void switch_mode(void *context)
 {
@@ -422,8 +435,8 @@ static void link_cut(void *context)
 {
     struct chaos_world *chaos = context;
     enum side side = (enum side)rng_below(&chaos->rng, 2);
-    struct link *link =
-        rng_chance(&chaos->rng, 500000) ? &chaos->world.wire->in[side] : &chaos->world.wire->out[side];
+    struct link *link = rng_chance(&chaos->rng, 500000) ? &chaos->world.wire->in[side]
+                                                        : &chaos->world.wire->out[side];
     link->loss += 1000000;
     later(chaos, 4000000, links_mended);
 }
@@ -440,7 +453,8 @@ static bool all_over(const struct chaos_world *chaos)
     return true;
 }
 
-/* So many other connections, older than the engine, say a word and are reset that none of ours is remembered. */
+/* So many other connections, older than the engine, say a word and are reset that none of ours is
+ * remembered. */
 static void forget_the_closed(void *context)
 {
     struct chaos_world *chaos = context;
@@ -467,7 +481,8 @@ static void forget_the_closed(void *context)
     }
 }
 
-/* A segment that its server never takes for the client's: off by a quarter of the number space and more. */
+/* A segment that its server never takes for the client's: off by a quarter of the number space and
+ * more. */
 static void blind(void *context)
 {
     static const uint8_t kinds[] = {TCP_RST,           TCP_RST | TCP_ACK, TCP_SYN,          TCP_ACK,
@@ -532,7 +547,7 @@ static void burst(void *context)
         later(chaos, 100000, burst);
 }
 
-/* --- dialogues ----------------------------------------------------------------------------------------------- */
+/* --- dialogues ------------------------------------------------------------------------------- */
 
 static void random_dialogue(struct chaos_world *chaos, struct session *session)
 {
@@ -542,7 +557,8 @@ static void random_dialogue(struct chaos_world *chaos, struct session *session)
     if (has(chaos, CHAOS_FORMS) && session->server_port != COOKIE_PORT) {
         bool wrong = has(chaos, CHAOS_ENDS) && rng_chance(rng, 150000);
         forms_dialogue(&chaos->forms, session, bytes, wrong, rng);
-    } else if (has(chaos, CHAOS_ENDS) && session->server_port != COOKIE_PORT && rng_chance(rng, 60000)) {
+    } else if (has(chaos, CHAOS_ENDS) && session->server_port != COOKIE_PORT &&
+               rng_chance(rng, 60000)) {
         if (session->server_port == POP3_PORT) {
             session_say_text(session, SIDE_SERVER, POP3_PROMISE);
             session->greeting_bytes = session->promise_bytes = sizeof POP3_PROMISE - 1;
@@ -619,14 +635,15 @@ static void random_thinking(struct chaos_world *chaos, struct session *session)
         session->excused = true; /* its cookie may be gone before it asks */
 }
 
-static struct session *make_session(struct chaos_world *chaos, struct host *client, struct host *server,
-                                    uint16_t client_port, uint16_t server_port)
+static struct session *make_session(struct chaos_world *chaos, struct host *client,
+                                    struct host *server, uint16_t client_port, uint16_t server_port)
 {
-    struct session *session =
-        session_new(&chaos->world.stage, chaos->world.wire, client, client_port, server, server_port);
+    struct session *session = session_new(&chaos->world.stage, chaos->world.wire, client,
+                                          client_port, server, server_port);
     random_dialogue(chaos, session);
     random_manner(chaos, session);
-    if (has(chaos, CHAOS_FORMS) && session->wrong) /* a beginning said twice is let in (ENGINE 1.3) */
+    if (has(chaos, CHAOS_FORMS) &&
+        session->wrong) /* a beginning said twice is let in (ENGINE 1.3) */
         session->manner.pieces = 0;
     if (session->any_greeting &&
         has(chaos, CHAOS_TIGHT)) /* without a buffer it must stand in one frame (ENGINE 2.4) */
@@ -641,7 +658,8 @@ static struct session *make_session(struct chaos_world *chaos, struct host *clie
     return session;
 }
 
-/* Starts the next session on the tuple as soon as the client's half of the one before has ended, or waits in TIME_WAIT. */
+/* Starts the next session on the tuple as soon as the client's half of the one before has ended, or
+ * waits in TIME_WAIT. */
 struct again {
     struct chaos_world *chaos;
     struct session *before, *next;
@@ -665,12 +683,14 @@ static void use_again(void *context)
 
 static void make_sessions(struct chaos_world *chaos)
 {
-    static const uint16_t ports[] = {HTTP_PORT, HTTP_PORT, POP3_PORT, POP3_PORT, BINARY_PORT, COOKIE_PORT};
+    static const uint16_t ports[] = {HTTP_PORT, HTTP_PORT,   POP3_PORT,
+                                     POP3_PORT, BINARY_PORT, COOKIE_PORT};
     struct rng *rng = &chaos->rng;
     struct world *world = &chaos->world;
     struct tcp_settings other = random_settings(chaos), padded = tcp_settings_default(true);
     if (chaos->setting == SETTING_ATTACK &&
-        !has(chaos, CHAOS_ROUGH | CHAOS_SWITCHES | CHAOS_DRIFT | CHAOS_LATE) && rng_chance(rng, 300000))
+        !has(chaos, CHAOS_ROUGH | CHAOS_SWITCHES | CHAOS_DRIFT | CHAOS_LATE) &&
+        rng_chance(rng, 300000))
         padded.padding = (uint8_t)(1 + rng_below(rng, 6));
     other.mss = other.mss > 1440 ? 1440 : other.mss;
     padded.mss = 1440;
@@ -688,8 +708,8 @@ static void make_sessions(struct chaos_world *chaos)
         session_start(session, now_of(chaos) + 1000 + rng_below(rng, 500000));
         if (has(chaos, CHAOS_AGAIN) && rng_chance(rng, 500000)) {
             struct again *again = malloc(sizeof *again);
-            *again = (struct again){chaos, session,
-                                    make_session(chaos, client, server, (uint16_t)(40000 + i), port)};
+            *again = (struct again){
+                chaos, session, make_session(chaos, client, server, (uint16_t)(40000 + i), port)};
             wire_at(world->wire, now_of(chaos) + 500000, use_again, again);
         }
     }
@@ -702,7 +722,8 @@ static void make_vanisher(struct chaos_world *chaos)
     struct tcp_settings settings = tcp_settings_default(family == 0);
     struct host *host =
         host_add(chaos->world.wire, SIDE_CLIENT, family == 0 ? "10.0.0.66" : "fd00::66", &settings);
-    struct session *session = make_session(chaos, host, chaos->world.server[family], 40100, HTTP_PORT);
+    struct session *session =
+        make_session(chaos, host, chaos->world.server[family], 40100, HTTP_PORT);
     session->manner.vanish_us = 1 + rng_below(&chaos->rng, 400000);
     session->excused = true;
     session_start(session, now_of(chaos) + rng_below(&chaos->rng, 500000));
@@ -731,26 +752,29 @@ static void make_events(struct chaos_world *chaos)
         make_vanisher(chaos);
 }
 
-/* --- what must have come of it --------------------------------------------------------------------------------- */
+/* --- what must have come of it --------------------------------------------------------------- */
 
-/* On an undisturbed wire nothing may cost a timeout, nor may a host see anything that it has to refuse. */
+/* On an undisturbed wire nothing may cost a timeout, nor may a host see anything that it has to
+ * refuse. */
 static void expect_calm(struct wire *wire, const struct session *session, const struct conn *conn,
                         const char *name)
 {
     if (conn->seen.paws_drops > 0 || conn->seen.bad_segments > 0)
-        wire_fail_port(wire, session->client_port, "port %u > %u: the %s dropped %u by PAWS and refused %u",
+        wire_fail_port(wire, session->client_port,
+                       "port %u > %u: the %s dropped %u by PAWS and refused %u",
                        session->client_port, session->server_port, name, conn->seen.paws_drops,
                        conn->seen.bad_segments);
 }
 
 /*
- * ENGINE 2.1's stated limit: our SYN-ACK and greeting come again at 1 and 3 s only. Where loss takes every one of them, a client that
- * waits for the greeting is left to its own timeout; on a rough wire this may happen, and nothing else may.
+ * ENGINE 2.1's stated limit: our SYN-ACK and greeting come again at 1 and 3 s only. Where loss
+ * takes every one of them, a client that waits for the greeting is left to its own timeout; on a
+ * rough wire this may happen, and nothing else may.
  */
 static bool left_to_its_timeout(const struct session *session)
 {
-    return session->greeting_bytes > 0 && session->servers_seen == 0 && session->client->in.bytes == 0 &&
-           session->client->end == CONN_ABORTED;
+    return session->greeting_bytes > 0 && session->servers_seen == 0 &&
+           session->client->in.bytes == 0 && session->client->end == CONN_ABORTED;
 }
 
 /* ENGINE 5.4: four SYNs to the server; where loss takes them all the client is reset after 15 s. */
@@ -768,22 +792,26 @@ static void judge_session(const struct chaos_world *chaos, const struct session 
                  (left_to_its_timeout(session) || opening_gave_up(session));
     bool fine = session->excused || limit ? session_ended(session) : session_done(session);
     if (wrong_passed)
-        wire_fail_port(wire, session->client_port, "port %u > %u: a wrong request reached the server",
-                       session->client_port, session->server_port);
+        wire_fail_port(wire, session->client_port,
+                       "port %u > %u: a wrong request reached the server", session->client_port,
+                       session->server_port);
     if (has(chaos, CHAOS_LATE) && session->servers_seen > 1)
         wire_fail_port(wire, session->client_port, "port %u > %u: %u connections at the server",
                        session->client_port, session->server_port, session->servers_seen);
     if (!fine)
-        wire_fail_port(
-            wire, session->client_port,
-            "port %u > %u: not done%s: client %s end %d, has %u of %u; server %s end %d, has %u of %u",
-            session->client_port, session->server_port, session->excused ? " (need only end)" : "",
-            tcp_state_name(session->client->state), session->client->end, session->client->in.bytes,
-            session->expected_bytes,
-            session->server != NULL ? tcp_state_name(session->server->state) : "none",
-            session->server != NULL ? (int)session->server->end : -1,
-            session->server != NULL ? session->server->in.bytes : 0, session->said[SIDE_CLIENT].bytes);
-    if ((chaos->recipe & ~(uint32_t)(CHAOS_SWITCHES | CHAOS_SLOW | CHAOS_FORMS)) == 0 && !session->excused) {
+        wire_fail_port(wire, session->client_port,
+                       "port %u > %u: not done%s: client %s end %d, has %u of %u; server %s end "
+                       "%d, has %u of %u",
+                       session->client_port, session->server_port,
+                       session->excused ? " (need only end)" : "",
+                       tcp_state_name(session->client->state), session->client->end,
+                       session->client->in.bytes, session->expected_bytes,
+                       session->server != NULL ? tcp_state_name(session->server->state) : "none",
+                       session->server != NULL ? (int)session->server->end : -1,
+                       session->server != NULL ? session->server->in.bytes : 0,
+                       session->said[SIDE_CLIENT].bytes);
+    if ((chaos->recipe & ~(uint32_t)(CHAOS_SWITCHES | CHAOS_SLOW | CHAOS_FORMS)) == 0 &&
+        !session->excused) {
         expect_calm(wire, session, session->client, "client");
         expect_calm(wire, session, session->server, "server");
     }
@@ -802,11 +830,12 @@ static struct middle *make_middle(const struct chaos_world *chaos, uint64_t star
 {
     if (chaos->setting == SETTING_INHERIT)
         return NULL;
-    struct middle *middle = middle_new(has(chaos, CHAOS_TIGHT)                                 ? tight_pools
-                                       : has(chaos, CHAOS_LATE)                                ? few_flows
-                                       : has(chaos, CHAOS_FLOOD) && has(chaos, CHAOS_SWITCHES) ? roomy_tables
-                                                                                               : small_tables,
-                                       start_us);
+    struct middle *middle =
+        middle_new(has(chaos, CHAOS_TIGHT)                                 ? tight_pools
+                   : has(chaos, CHAOS_LATE)                                ? few_flows
+                   : has(chaos, CHAOS_FLOOD) && has(chaos, CHAOS_SWITCHES) ? roomy_tables
+                                                                           : small_tables,
+                   start_us);
     engine_set_setting(middle->engine, NULL, chaos->setting, start_us);
     return middle;
 }
@@ -831,8 +860,10 @@ static void open_world(struct chaos_world *chaos, const char *name, uint64_t see
     world->stage.greetings[0] = POP3_PROMISE;
     world->stage.greetings[1] = OTHER_GREETING;
     if (has(chaos, CHAOS_FORMS)) {
-        /* TIGHT: a request in pieces may find no room, and its server is opened and greets itself (ENGINE 1.3, 2.5). */
-        bool any_length = chaos->setting == SETTING_ATTACK && !has(chaos, CHAOS_SWITCHES | CHAOS_TIGHT);
+        /* TIGHT: a request in pieces may find no room, and its server is opened and greets itself
+         * (ENGINE 1.3, 2.5). */
+        bool any_length =
+            chaos->setting == SETTING_ATTACK && !has(chaos, CHAOS_SWITCHES | CHAOS_TIGHT);
         forms_init(&chaos->forms, &chaos->rng, any_length);
         world->stage.greetings[0] = chaos->forms.said;
     }
@@ -846,8 +877,9 @@ static void open_world(struct chaos_world *chaos, const char *name, uint64_t see
     chaos->drifts_left = rng_below(&chaos->rng, 5);
     chaos->blinds_left = rng_below(&chaos->rng, 12);
     world->stage.lenient = has(chaos, CHAOS_BLIND);
-    world->stage.attack = chaos->setting == SETTING_ATTACK &&
-                          !has(chaos, CHAOS_SWITCHES | CHAOS_DRIFT | CHAOS_BLIND | CHAOS_SLOW | CHAOS_LATE);
+    world->stage.attack =
+        chaos->setting == SETTING_ATTACK &&
+        !has(chaos, CHAOS_SWITCHES | CHAOS_DRIFT | CHAOS_BLIND | CHAOS_SLOW | CHAOS_LATE);
 }
 
 uint32_t chaos_run(const char *name, uint64_t seed, enum mode_setting setting, uint32_t recipe)

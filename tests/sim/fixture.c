@@ -8,15 +8,16 @@
 #include "tests/sim/inside.h"
 #include "tests/sim/line.h"
 
-#define EMPTY_AFTER_US                                                                                       \
-    (130ull * 60 * 1000 * 1000) /* RFC 5382's 2 h 4 min: a RST that was lost before it came to us */
+/* RFC 5382's 2 h 4 min: a RST that was lost before it came to us */
+#define EMPTY_AFTER_US (130ull * 60 * 1000 * 1000)
 
 static enum capability granted(bool yes)
 {
     return yes ? CAPABILITY_GRANTED : CAPABILITY_REFUSED;
 }
 
-static void add_variant(const struct tcp_settings *settings, struct synack_model *model, uint8_t offered)
+static void add_variant(const struct tcp_settings *settings, struct synack_model *model,
+                        uint8_t offered)
 {
     struct synack_variant *variant = &model->variants[model->variants_count++];
     bool timestamps = (offered & OFFER_TIMESTAMPS) != 0 && settings->timestamps;
@@ -31,17 +32,18 @@ static void add_variant(const struct tcp_settings *settings, struct synack_model
 
 void fixture_synack_model(const struct tcp_settings *settings, struct synack_model *model)
 {
-    *model = (struct synack_model){.mss_state = granted(settings->mss != 0),
-                                   .mss = settings->mss,
-                                   .window_scale_state = granted(settings->window_scale != WSCALE_NONE),
-                                   .window_scale = settings->window_scale,
-                                   .sack = granted(settings->sack),
-                                   .timestamps = granted(settings->timestamps),
-                                   .ecn = granted(settings->ecn),
-                                   .window = tcp_first_window(settings, true),
-                                   .ttl = settings->ttl,
-                                   .df = true,
-                                   .ip_id = IP_ID_ZERO};
+    *model =
+        (struct synack_model){.mss_state = granted(settings->mss != 0),
+                              .mss = settings->mss,
+                              .window_scale_state = granted(settings->window_scale != WSCALE_NONE),
+                              .window_scale = settings->window_scale,
+                              .sack = granted(settings->sack),
+                              .timestamps = granted(settings->timestamps),
+                              .ecn = granted(settings->ecn),
+                              .window = tcp_first_window(settings, true),
+                              .ttl = settings->ttl,
+                              .df = true,
+                              .ip_id = IP_ID_ZERO};
     for (uint8_t bits = 0; bits < 8; bits++)
         add_variant(settings, model, (uint8_t)(OFFER_MSS | bits << 1));
     for (uint8_t bits = 0; bits < 8; bits++)
@@ -49,7 +51,8 @@ void fixture_synack_model(const struct tcp_settings *settings, struct synack_mod
     model->window_scale = settings->window_scale == WSCALE_NONE ? 0 : settings->window_scale;
 }
 
-static struct server_policy armed(const char *addr, uint16_t port, const struct tcp_settings *settings)
+static struct server_policy armed(const char *addr, uint16_t port,
+                                  const struct tcp_settings *settings)
 {
     struct server_policy policy = {.armed = true};
     if (!addr_from_text(addr, &policy.key.addr))
@@ -91,7 +94,8 @@ struct server_policy fixture_greet(const char *addr, uint16_t port, const char *
     return policy;
 }
 
-struct server_policy fixture_cookie(const char *addr, uint16_t port, const struct tcp_settings *settings)
+struct server_policy fixture_cookie(const char *addr, uint16_t port,
+                                    const struct tcp_settings *settings)
 {
     struct server_policy policy = armed(addr, port, settings);
     policy.opening = OPENING_COOKIE;
@@ -146,9 +150,11 @@ static void add_hosts(struct world *world, const struct tcp_settings *client,
     static const uint16_t ports[] = {HTTP_PORT, POP3_PORT, BINARY_PORT, COOKIE_PORT};
     for (uint32_t family = 0; family < 2; family++) {
         struct tcp_settings own = for_family(client, family == 0);
-        world->client[family] = host_add(world->wire, SIDE_CLIENT, family == 0 ? CLIENT_V4 : CLIENT_V6, &own);
+        world->client[family] =
+            host_add(world->wire, SIDE_CLIENT, family == 0 ? CLIENT_V4 : CLIENT_V6, &own);
         own = for_family(server, family == 0);
-        world->server[family] = host_add(world->wire, SIDE_SERVER, family == 0 ? SERVER_V4 : SERVER_V6, &own);
+        world->server[family] =
+            host_add(world->wire, SIDE_SERVER, family == 0 ? SERVER_V4 : SERVER_V6, &own);
         for (uint32_t i = 0; i < sizeof ports / sizeof ports[0]; i++)
             host_listen(world->server[family], ports[i], &session_server_app);
     }
@@ -184,7 +190,8 @@ void world_close(struct world *world)
     stage_free(&world->stage);
 }
 
-struct session *world_session(struct world *world, bool ipv4, uint16_t client_port, uint16_t server_port)
+struct session *world_session(struct world *world, bool ipv4, uint16_t client_port,
+                              uint16_t server_port)
 {
     return session_new(&world->stage, world->wire, world->client[ipv4 ? 0 : 1], client_port,
                        world->server[ipv4 ? 0 : 1], server_port);
@@ -196,13 +203,15 @@ bool world_run(struct world *world, uint64_t limit_us)
     while (world->wire->now_us < until_us) {
         bool all = true;
         wire_run(world->wire, world->wire->now_us + 1000000);
-        for (struct session *session = world->stage.sessions; session != NULL; session = session->next)
+        for (struct session *session = world->stage.sessions; session != NULL;
+             session = session->next)
             all = all && session_ended(session);
         if (all)
             break;
     }
     bool all = true;
-    for (struct session *session = world->stage.sessions; session != NULL; session = session->next) {
+    for (struct session *session = world->stage.sessions; session != NULL;
+         session = session->next) {
         session_check(session);
         all = all && session_ended(session);
     }

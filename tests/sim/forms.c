@@ -35,7 +35,7 @@ void forms_init(struct forms *forms, struct rng *rng, bool any_length)
     forms->any_length = any_length;
 }
 
-/* --- what is known ---------------------------------------------------------------------------------------- */
+/* --- what is known --------------------------------------------------------------------------- */
 
 static void teach_hosts(struct server_policy *server)
 {
@@ -44,7 +44,8 @@ static void teach_hosts(struct server_policy *server)
     server->check_keywords = true;
     memcpy(server->keywords.key, "key of the worlds", KEYWORD_KEY_BYTES);
     for (uint32_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++)
-        keyword_filter_add(&server->keywords, KEYWORD_HOST, (const uint8_t *)hosts[i], strlen(hosts[i]));
+        keyword_filter_add(&server->keywords, KEYWORD_HOST, (const uint8_t *)hosts[i],
+                           strlen(hosts[i]));
 }
 
 static void teach_hidden(struct server_policy *server)
@@ -72,7 +73,7 @@ void forms_teach(const struct forms *forms, struct server_policy *server)
     teach_template(forms, &server->before);
 }
 
-/* --- what is said ------------------------------------------------------------------------------------------- */
+/* --- what is said ---------------------------------------------------------------------------- */
 
 static void ask_http(struct session *session, uint32_t bytes, const char *host, struct rng *rng)
 {
@@ -99,7 +100,8 @@ static void ask_one_of_several(struct session *session, uint32_t bytes, struct r
         session_http_post(session, bytes, rng_next(rng));
         break;
     default:
-        ask_http(session, bytes, rng_chance(rng, 500000) ? "sim.example:80" : "WWW.sim.example", rng);
+        ask_http(session, bytes, rng_chance(rng, 500000) ? "sim.example:80" : "WWW.sim.example",
+                 rng);
         break;
     }
 }
@@ -124,8 +126,10 @@ static void ask_hidden(struct session *session, uint32_t bytes, struct rng *rng)
     session_say_more(session, rng_next(rng), bytes, false);
 }
 
-/* Where the mode may change nobody knows which of the two is heard: then both are equally long, and either is right. */
-static void say_template(const struct forms *forms, struct session *session, uint32_t bytes, struct rng *rng)
+/* Where the mode may change nobody knows which of the two is heard: then both are equally long, and
+ * either is right. */
+static void say_template(const struct forms *forms, struct session *session, uint32_t bytes,
+                         struct rng *rng)
 {
     uint32_t usual = (uint32_t)(strlen(forms->said) - strlen(BEGINS "\r\n"));
     char real[64];

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * forms.h - the servers of fixture_all() with more to know of their requests and greetings, and dialogues to match, at random:
+ * forms.h - the servers of fixture_all() with more to know of their requests and greetings, and
+ * dialogues to match, at random:
  *
  *      HTTP_PORT     several protocols are taken, and of HTTP only what names one of two hosts
  *      BINARY_PORT   BitTorrent, plain and encrypted, and obfuscated eMule
- *      POP3_PORT     each connection is greeted otherwise: what is said for the server is a template
+ *      POP3_PORT     each connection is greeted otherwise: what is said for the server is a
+ *                    template
  */
 #ifndef SYNWARD_TESTS_SIM_FORMS_H
 #define SYNWARD_TESTS_SIM_FORMS_H
@@ -22,7 +24,8 @@ struct forms {
 void forms_init(struct forms *forms, struct rng *rng, bool any_length);
 /* What the policy says of a server that has its promises already. */
 void forms_teach(const struct forms *forms, struct server_policy *server);
-/* Fills a session without turns; `wrong`: with a request that the server does not take. Not for COOKIE_PORT. */
+/* Fills a session without turns; `wrong`: with a request that the server does not take. Not for
+ * COOKIE_PORT. */
 void forms_dialogue(const struct forms *forms, struct session *session, uint32_t bytes, bool wrong,
                     struct rng *rng);
 

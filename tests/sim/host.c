@@ -8,9 +8,11 @@
 #include "engine/base/bytes.h"
 #include "tests/sim/host_internal.h"
 
-#define TIME_WAIT_US   (60ull * 1000 * 1000)
-#define FIN_WAIT_2_US  (600ull * 1000 * 1000) /* the application still reads: not an orphan's 60 s */
-#define CHALLENGE_US   500000ull /* at most one challenge ACK in this time (Linux: tcp_invalid_ratelimit) */
+#define TIME_WAIT_US (60ull * 1000 * 1000)
+/* The application still reads: not an orphan's 60 s */
+#define FIN_WAIT_2_US (600ull * 1000 * 1000)
+/* At most one challenge ACK in this time (Linux: tcp_invalid_ratelimit) */
+#define CHALLENGE_US   500000ull
 #define DELAYED_ACK_US 40000ull
 #define TIMER_NEVER    UINT64_MAX
 
@@ -18,7 +20,8 @@ static const char *const state_names[] = {
     "closed",     "syn-sent",   "syn-rcvd", "established", "fin-wait-1",
     "fin-wait-2", "close-wait", "closing",  "last-ack",    "time-wait",
 };
-_Static_assert(sizeof state_names / sizeof state_names[0] == TCP_STATES_COUNT, "a name for each state");
+_Static_assert(sizeof state_names / sizeof state_names[0] == TCP_STATES_COUNT,
+               "a name for each state");
 
 const char *tcp_state_name(enum tcp_state state)
 {
@@ -94,11 +97,13 @@ void host_free(struct host *host)
     free(host);
 }
 
-/* RFC 6528: a clock of 64 ns, as Linux has it, that begins elsewhere for each tuple; for one in eight it wraps soon. */
+/* RFC 6528: a clock of 64 ns, as Linux has it, that begins elsewhere for each tuple; for one in
+ * eight it wraps soon. */
 static uint32_t first_number(const struct host *host, uint16_t port, const struct ip_addr *peer,
                              uint16_t peer_port)
 {
-    struct rng rng = {.state = (uint64_t)host->isn_secret << 32 ^ ((uint32_t)port << 16 | peer_port)};
+    struct rng rng = {.state =
+                          (uint64_t)host->isn_secret << 32 ^ ((uint32_t)port << 16 | peer_port)};
     rng.state ^= load_be32(peer->bytes + 12);
     uint32_t clock = (uint32_t)((host->wire->now_us - host->wire->began_us) * 16);
     if (rng_chance(&rng, 125000))
@@ -106,7 +111,8 @@ static uint32_t first_number(const struct host *host, uint16_t port, const struc
     return clock + (uint32_t)rng_next(&rng);
 }
 
-static struct conn *conn_new(struct host *host, uint16_t port, const struct ip_addr *peer, uint16_t peer_port)
+static struct conn *conn_new(struct host *host, uint16_t port, const struct ip_addr *peer,
+                             uint16_t peer_port)
 {
     struct conn *conn = calloc(1, sizeof *conn);
     conn->host = host;
@@ -130,8 +136,8 @@ static struct conn *conn_new(struct host *host, uint16_t port, const struct ip_a
     return conn;
 }
 
-struct conn *host_connect(struct host *host, uint16_t port, const struct ip_addr *to, uint16_t to_port,
-                          const struct app *app, void *app_data)
+struct conn *host_connect(struct host *host, uint16_t port, const struct ip_addr *to,
+                          uint16_t to_port, const struct app *app, void *app_data)
 {
     for (struct conn *old = host->conns; old != NULL; old = old->next) {
         if (old->state == TCP_TIME_WAIT && old->port == port && old->peer_port == to_port &&
@@ -218,7 +224,7 @@ void conn_set_timer(struct conn *conn, uint64_t at_us)
     conn_arm(conn);
 }
 
-/* --- receiving ------------------------------------------------------------------------------------------- */
+/* --- receiving ------------------------------------------------------------------------------- */
 
 static void stream_reserve(struct stream *stream, uint32_t bytes)
 {
@@ -280,7 +286,8 @@ static void take_options(struct conn *conn, const struct packet *got)
     conn->sack = own->sack && got->sack_permitted;
     bool scaled = own->window_scale != WSCALE_NONE && got->window_scale != WSCALE_NONE;
     conn->scaled = scaled;
-    conn->snd_scale = scaled ? (uint8_t)(got->window_scale > WSCALE_MAX ? WSCALE_MAX : got->window_scale) : 0;
+    conn->snd_scale =
+        scaled ? (uint8_t)(got->window_scale > WSCALE_MAX ? WSCALE_MAX : got->window_scale) : 0;
     conn->rcv_scale = scaled ? own->window_scale : 0;
     uint16_t largest = addr_is_v4(&conn->peer) ? 1460 : 1440; /* the wire's MTU */
     mss = mss < largest ? mss : largest;
@@ -340,7 +347,8 @@ static void receive_in_syn_sent(struct conn *conn, const struct packet *got)
     if ((got->flags & TCP_SYN) == 0 || !ack_good)
         return; /* simultaneous open is not modelled */
     if (got->timestamps && conn->host->settings.timestamps &&
-        (seq_before(got->tsecr, conn->ts_first_sent) || seq_before(conn->ts_last_sent, got->tsecr))) {
+        (seq_before(got->tsecr, conn->ts_first_sent) ||
+         seq_before(conn->ts_last_sent, got->tsecr))) {
         conn->seen.paws_drops++; /* Linux resets here (tcp_rcv_synsent_state_process) */
         answer_stray(conn->host, got);
         return;
@@ -378,8 +386,10 @@ static bool in_window(const struct conn *conn, const struct packet *got)
     uint32_t window = conn->rcv_adv - conn->rcv_nxt;
     uint32_t end = got->seq + bytes;
     if (bytes == 0)
-        return !seq_before(got->seq, conn->rcv_nxt) && !seq_before(conn->rcv_nxt + window, got->seq);
-    return seq_before(conn->rcv_nxt, end) && seq_before(got->seq, conn->rcv_nxt + (window > 0 ? window : 0));
+        return !seq_before(got->seq, conn->rcv_nxt) &&
+               !seq_before(conn->rcv_nxt + window, got->seq);
+    return seq_before(conn->rcv_nxt, end) &&
+           seq_before(got->seq, conn->rcv_nxt + (window > 0 ? window : 0));
 }
 
 static void receive_reset(struct conn *conn, const struct packet *got)
@@ -405,8 +415,8 @@ static bool acceptable(struct conn *conn, const struct packet *got)
     else if (packet_seq_bytes(got) > 0 && (got->flags & TCP_SYN) == 0)
         conn_send_ack(conn); /* duplicate: our ACK may have been lost */
     else
-        conn_challenge(
-            conn); /* seldom, or two ends that do not agree would never stop (Linux: tcp_oow_rate_limited()) */
+        conn_challenge(conn); /* seldom, or two ends that do not agree would never stop (Linux:
+                                 tcp_oow_rate_limited()) */
     return false;
 }
 
@@ -506,7 +516,8 @@ static bool receive_ack_in_syn_rcvd(struct conn *conn, const struct packet *got)
         return false;
     }
     if (conn->timestamps && got->timestamps &&
-        (seq_before(got->tsecr, conn->ts_first_sent) || seq_before(conn->ts_last_sent, got->tsecr))) {
+        (seq_before(got->tsecr, conn->ts_first_sent) ||
+         seq_before(conn->ts_last_sent, got->tsecr))) {
         conn->seen.paws_drops++; /* tcp_check_req(): TSecr is none of our SYN-ACKs' */
         return false;
     }
@@ -572,8 +583,10 @@ static struct conn *find_conn(struct host *host, const struct packet *got)
         struct packet own;
         memcpy(own.tags, conn->tags, sizeof own.tags);
         struct vlan_ids tags = packet_vlan(&own);
-        if (conn->state != TCP_CLOSED && conn->port == got->dst_port && conn->peer_port == got->src_port &&
-            memcmp(&conn->peer, &got->src, sizeof conn->peer) == 0 && memcmp(&tags, &vlan, sizeof tags) == 0)
+        if (conn->state != TCP_CLOSED && conn->port == got->dst_port &&
+            conn->peer_port == got->src_port &&
+            memcmp(&conn->peer, &got->src, sizeof conn->peer) == 0 &&
+            memcmp(&tags, &vlan, sizeof tags) == 0)
             return conn;
     }
     return NULL;
@@ -604,7 +617,8 @@ void host_receive(struct host *host, const struct packet *got)
         return;
     }
     if ((got->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN && !host->refuses) {
-        for (struct listener *listener = host->listeners; listener != NULL; listener = listener->next) {
+        for (struct listener *listener = host->listeners; listener != NULL;
+             listener = listener->next) {
             if (listener->port == got->dst_port) {
                 accept_syn(host, listener, got);
                 return;

@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * host.h - a host with a TCP that behaves like a real one: what the engine has to satisfy on both sides.
+ * host.h - a host with a TCP that behaves like a real one: what the engine has to satisfy on both
+ * sides.
  *
- * One struct host is one address on one side of the wire; it holds any number of connections, opened by it or
- * accepted by it. Modelled after Linux where stacks differ:
+ * One struct host is one address on one side of the wire; it holds any number of connections,
+ * opened by it or accepted by it. Modelled after Linux where stacks differ:
  *
- *   handshake       MSS, window scale, SACK, timestamps (RFC 7323 with PAWS), classic ECN negotiation; the ACK that completes it
- *                   must carry a TSecr from the first to the last TSval of our SYN-ACKs, otherwise it is dropped
- *   sending         initial window 10, slow start, fast retransmit with SACK, RTO with backoff, Nagle, zero-window
- *                   probes, super-frames with partial checksums
- *   receiving       out-of-order queue, SACK (RFC 2018), delayed ACK, window that the application closes by not reading
- *   ending          FIN, half-close, simultaneous close, TIME_WAIT; RST by RFC 5961 (exact, else challenge ACK)
- *   again           ISNs by RFC 6528 (clock and secret), so that a tuple may be used again at once; a TIME_WAIT gives way (RFC 6191)
- *   waiting         keepalive with and without the garbage byte (RFC 1122 4.2.3.6); a peer that answers none of nine is given up
+ *   handshake       MSS, window scale, SACK, timestamps (RFC 7323 with PAWS), classic ECN
+ *                   negotiation; the ACK that completes it must carry a TSecr from the first to the
+ *                   last TSval of our SYN-ACKs, otherwise it is dropped
+ *   sending         initial window 10, slow start, fast retransmit with SACK, RTO with backoff,
+ *                   Nagle, zero-window probes, super-frames with partial checksums
+ *   receiving       out-of-order queue, SACK (RFC 2018), delayed ACK, window that the application
+ *                   closes by not reading
+ *   ending          FIN, half-close, simultaneous close, TIME_WAIT; RST by RFC 5961 (exact, else
+ *                   challenge ACK)
+ *   again           ISNs by RFC 6528 (clock and secret), so that a tuple may be used again at once;
+ *                   a TIME_WAIT gives way (RFC 6191)
+ *   waiting         keepalive with and without the garbage byte (RFC 1122 4.2.3.6); a peer that
+ *                   answers none of nine is given up
  *
- * The application is a table of callbacks. Limits: no urgent data, no simultaneous open, no ECN reaction, congestion
- * control only as far as it shapes what is sent.
+ * The application is a table of callbacks. Limits: no urgent data, no simultaneous open, no ECN
+ * reaction, congestion control only as far as it shapes what is sent.
  */
 #ifndef SYNWARD_TESTS_SIM_HOST_H
 #define SYNWARD_TESTS_SIM_HOST_H
@@ -38,8 +44,8 @@ struct tcp_settings {
     uint32_t window_bytes; /* receive buffer */
     uint64_t keepalive_us; /* 0: none */
     bool keepalive_byte;   /* probes carry a byte, as old stacks' do */
-    uint8_t
-        padding; /* zero bytes behind the handshake's ACK, as odd stacks send: only where an engine takes them off */
+    uint8_t padding; /* zero bytes behind the handshake's ACK, as odd stacks send: only where an
+                        engine takes them off */
     uint8_t ttl;
     uint8_t retries; /* of data, until the connection is given up */
 };
@@ -47,8 +53,10 @@ struct tcp_settings {
 /* What Linux does by default on an MTU of 1500. */
 struct tcp_settings tcp_settings_default(bool ipv4);
 
-/* The option order of a Linux SYN-ACK for what was offered and is granted; returns the number of kinds. */
-uint8_t tcp_synack_layout(bool mss, bool sack, bool timestamps, bool window_scale, uint8_t layout[20]);
+/* The option order of a Linux SYN-ACK for what was offered and is granted; returns the number of
+ * kinds. */
+uint8_t tcp_synack_layout(bool mss, bool sack, bool timestamps, bool window_scale,
+                          uint8_t layout[20]);
 /* The window that a SYN or SYN-ACK of these settings announces. */
 uint16_t tcp_first_window(const struct tcp_settings *settings, bool timestamps);
 
@@ -71,7 +79,8 @@ enum conn_end { CONN_OPEN, CONN_CLOSED, CONN_RESET, CONN_REFUSED, CONN_TIMED_OUT
 struct conn;
 struct host;
 
-/* Any may be NULL. `received` and `peer_closed` come after the state has settled; they may write, close or abort. */
+/* Any may be NULL. `received` and `peer_closed` come after the state has settled; they may write,
+ * close or abort. */
 struct app {
     void (*established)(struct conn *conn);
     void (*received)(struct conn *conn); /* conn->in grew */
@@ -160,8 +169,8 @@ struct host {
 struct host *host_add(struct wire *wire, enum side side, const char *addr,
                       const struct tcp_settings *settings);
 void host_listen(struct host *host, uint16_t port, const struct app *app);
-struct conn *host_connect(struct host *host, uint16_t port, const struct ip_addr *to, uint16_t to_port,
-                          const struct app *app, void *app_data);
+struct conn *host_connect(struct host *host, uint16_t port, const struct ip_addr *to,
+                          uint16_t to_port, const struct app *app, void *app_data);
 /* A good frame for this host. */
 void host_receive(struct host *host, const struct packet *packet);
 /* Forgets every connection without a word, and is dead. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* host_send.c - the sending half of the host model: segments, retransmission, windows. See host.h. */
+/* host_send.c - the sending half of the host model: segments, retransmission, windows. See host.h.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,7 +47,8 @@ static struct packet packet_of(const struct conn *conn, uint8_t flags, uint32_t 
     return packet;
 }
 
-uint8_t tcp_synack_layout(bool mss, bool sack, bool timestamps, bool window_scale, uint8_t layout[20])
+uint8_t tcp_synack_layout(bool mss, bool sack, bool timestamps, bool window_scale,
+                          uint8_t layout[20])
 {
     uint8_t count = 0;
     if (mss)
@@ -70,8 +72,8 @@ uint8_t tcp_synack_layout(bool mss, bool sack, bool timestamps, bool window_scal
     return count;
 }
 
-static void add_syn_options(const struct conn *conn, struct packet *packet, bool sack, bool timestamps,
-                            bool scale)
+static void add_syn_options(const struct conn *conn, struct packet *packet, bool sack,
+                            bool timestamps, bool scale)
 {
     const struct tcp_settings *own = &conn->host->settings;
     uint8_t layout[20];
@@ -117,7 +119,8 @@ void conn_send_synack(struct conn *conn, const struct packet *syn)
 {
     uint8_t flags = conn->ecn ? TCP_SYN | TCP_ACK | TCP_ECE : TCP_SYN | TCP_ACK;
     struct packet packet = packet_of(conn, flags, conn->iss);
-    if (syn != NULL && syn->timestamps && conn->timestamps && !seq_before(syn->tsval, conn->ts_recent))
+    if (syn != NULL && syn->timestamps && conn->timestamps &&
+        !seq_before(syn->tsval, conn->ts_recent))
         conn->ts_recent = syn->tsval;
     add_syn_options(conn, &packet, conn->sack, conn->timestamps, conn->scaled);
     packet.window = tcp_first_window(&conn->host->settings, conn->timestamps);
@@ -138,8 +141,10 @@ static uint16_t announce_window(struct conn *conn)
     uint32_t most = conn->host->settings.window_bytes;
     uint32_t room = unread < most ? most - unread : 0;
     uint32_t limit = 65535u << conn->rcv_scale;
-    uint32_t edge = conn->rcv_nxt + ((room < limit ? room : limit) >> conn->rcv_scale << conn->rcv_scale);
-    if (edge - conn->rcv_adv < conn->snd_mss || seq_before(edge, conn->rcv_adv)) /* silly windows too */
+    uint32_t edge =
+        conn->rcv_nxt + ((room < limit ? room : limit) >> conn->rcv_scale << conn->rcv_scale);
+    if (edge - conn->rcv_adv < conn->snd_mss ||
+        seq_before(edge, conn->rcv_adv)) /* silly windows too */
         edge = conn->rcv_adv;
     if (seq_before(edge, conn->rcv_nxt))
         edge = conn->rcv_nxt;
@@ -170,7 +175,8 @@ static void add_sack(struct conn *conn, struct packet *packet)
 }
 
 /* Everything but SYNs goes out here. */
-static void transmit(struct conn *conn, uint8_t flags, uint32_t seq, const uint8_t *payload, uint32_t bytes)
+static void transmit(struct conn *conn, uint8_t flags, uint32_t seq, const uint8_t *payload,
+                     uint32_t bytes)
 {
     struct packet packet = packet_of(conn, flags, seq);
     if (conn->timestamps) {
@@ -254,8 +260,9 @@ static uint32_t segment_limit(const struct conn *conn)
 
 static bool may_send(const struct conn *conn)
 {
-    return conn->state == TCP_ESTABLISHED || conn->state == TCP_CLOSE_WAIT || conn->state == TCP_FIN_WAIT_1 ||
-           conn->state == TCP_CLOSING || conn->state == TCP_LAST_ACK;
+    return conn->state == TCP_ESTABLISHED || conn->state == TCP_CLOSE_WAIT ||
+           conn->state == TCP_FIN_WAIT_1 || conn->state == TCP_CLOSING ||
+           conn->state == TCP_LAST_ACK;
 }
 
 static void send_from_next(struct conn *conn, uint32_t bytes, bool fin)
@@ -398,7 +405,8 @@ static void take_sack(struct conn *conn, const struct packet *got)
 {
     for (uint8_t i = 0; i < got->sack_blocks; i++) {
         uint32_t from = got->sack[i][0], to = got->sack[i][1];
-        if (seq_before(from, conn->snd_una) || seq_before(conn->snd_max, to) || !seq_before(from, to)) {
+        if (seq_before(from, conn->snd_una) || seq_before(conn->snd_max, to) ||
+            !seq_before(from, to)) {
             if (!seq_before(conn->snd_una, to)) /* D-SACK (RFC 2883) */
                 continue;
             conn->seen.bad_segments++;
@@ -430,7 +438,8 @@ void conn_process_ack(struct conn *conn, const struct packet *got)
         take_sack(conn, got);
     if (seq_before(conn->snd_una, got->ack)) {
         take_new_ack(conn, got);
-    } else if (got->payload_bytes == 0 && (got->flags & TCP_FIN) == 0 && conn->snd_una != conn->snd_max &&
+    } else if (got->payload_bytes == 0 && (got->flags & TCP_FIN) == 0 &&
+               conn->snd_una != conn->snd_max &&
                (conn->snd_wnd == window_before || got->sack_blocks > 0)) {
         conn->duplicate_acks++;
         if (conn->in_recovery)

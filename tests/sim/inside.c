@@ -35,7 +35,8 @@ static struct census walk(struct wire *wire, const struct engine *engine)
             check_opening(wire, engine, flow);
         census.openings += is_opening(flow);
         census.pending += is_opening(flow);
-        census.half_open += flow->state == FLOW_HALF_OPEN && flow_cold(&engine->flows, flow)->server != 0;
+        census.half_open +=
+            flow->state == FLOW_HALF_OPEN && flow_cold(&engine->flows, flow)->server != 0;
         census.spliced += flow->state == FLOW_SPLICED;
         census.closing += flow->state == FLOW_CLOSING;
         census.tracked += flow->state == FLOW_HALF_OPEN || flow->state == FLOW_ESTABLISHED ||
@@ -64,12 +65,13 @@ static void check_census(struct wire *wire, const struct engine *engine)
     expect_equal(wire, "pending", engine->counters.flows_pending, census.pending);
     expect_equal(wire, "spliced", engine->counters.flows_spliced, census.spliced);
     expect_equal(wire, "closing", engine->counters.flows_closing, census.closing);
-    expect_equal(wire, "openings", pool->openings_touched - pool->free_openings_count, census.openings);
+    expect_equal(wire, "openings", pool->openings_touched - pool->free_openings_count,
+                 census.openings);
     expect_equal(wire, "openings of servers", openings_of_servers, census.openings);
     expect_equal(wire, "half-open flows of servers", half_open_of_servers, census.half_open);
     if (pool->holds_touched - pool->free_holds_count > census.openings)
-        wire_fail(wire, "%u buffers are held by %u openings", pool->holds_touched - pool->free_holds_count,
-                  census.openings);
+        wire_fail(wire, "%u buffers are held by %u openings",
+                  pool->holds_touched - pool->free_holds_count, census.openings);
 }
 
 /* True where this session's client has said enough for a connection of its own. */
@@ -78,12 +80,14 @@ static bool has_asked(const struct session *session)
     const struct conn *client = session->client;
     if (client == NULL || session->wrong || client->state == TCP_SYN_SENT)
         return false;
-    return session->server_port == 3306 || (client->snd_max - client->iss > 1 && client->out.bytes > 0);
+    return session->server_port == 3306 ||
+           (client->snd_max - client->iss > 1 && client->out.bytes > 0);
 }
 
 static bool flow_of(const struct flow *flow, const struct session *session)
 {
-    return session->client_port == flow->key.client_port && session->server_port == flow->key.server_port &&
+    return session->client_port == flow->key.client_port &&
+           session->server_port == flow->key.server_port &&
            memcmp(&session->client_host->addr, &flow->key.client, sizeof flow->key.client) == 0 &&
            memcmp(&session->server_host->addr, &flow->key.server, sizeof flow->key.server) == 0;
 }
@@ -97,7 +101,8 @@ static void check_proved(struct wire *wire, const struct engine *engine)
         bool asked = false;
         if (flow->state == FLOW_FREE)
             continue;
-        for (const struct session *session = stage->sessions; session != NULL; session = session->next)
+        for (const struct session *session = stage->sessions; session != NULL;
+             session = session->next)
             asked = asked || (flow_of(flow, session) && has_asked(session));
         if (!asked)
             wire_fail_port(wire, flow->key.client_port,
@@ -135,9 +140,11 @@ void inside_expect_empty(struct wire *wire)
     struct census left = walk(wire, engine);
     uint32_t assemblies = assembly_count(engine->assemblies);
     if (left.tracked + left.pending + left.spliced + left.closing + assemblies > 0)
-        wire_fail(wire, "left behind: %llu tracked, %llu pending, %llu spliced, %llu closing, %u assemblies",
-                  (unsigned long long)left.tracked, (unsigned long long)left.pending,
-                  (unsigned long long)left.spliced, (unsigned long long)left.closing, assemblies);
+        wire_fail(
+            wire,
+            "left behind: %llu tracked, %llu pending, %llu spliced, %llu closing, %u assemblies",
+            (unsigned long long)left.tracked, (unsigned long long)left.pending,
+            (unsigned long long)left.spliced, (unsigned long long)left.closing, assemblies);
     if (engine->counters.drops[DROP_outbox_full] > 0)
         wire_fail(wire, "%llu segments of the engine's own found no room",
                   (unsigned long long)engine->counters.drops[DROP_outbox_full]);

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * inside.h - looks into the engine after each step: tables within bounds and at one with each other; nothing kept that nobody proved.
+ * inside.h - looks into the engine after each step: tables within bounds and at one with each
+ * other; nothing kept that nobody proved.
  *
- *      gauges and lists   the counters, the lists' lengths and a walk over the flow table say the same
- *      openings           as many in use as there are flows being opened; each points back at its flow; each server's share adds up
- *      before a request   (stage.attack) a flow is opened only for a session whose client has spoken, and nothing is tracked
+ *      gauges and lists   the counters, the lists' lengths and a walk over the flow table say the
+ *                         same
+ *      openings           as many in use as there are flows being opened; each points back at its
+ *                         flow; each server's share adds up
+ *      before a request   (stage.attack) a flow is opened only for a session whose client has
+ *                         spoken, and nothing is tracked
  *      afterwards         no flow, no opening, no assembly, nothing to be said again
  *
- * The one file of the simulator that reads the engine's own structures; it changes nothing. The walk is done when a gauge has moved.
+ * The one file of the simulator that reads the engine's own structures; it changes nothing. The
+ * walk is done when a gauge has moved.
  */
 #ifndef SYNWARD_TESTS_SIM_INSIDE_H
 #define SYNWARD_TESTS_SIM_INSIDE_H

@@ -15,7 +15,8 @@ static struct conn *end_of(const struct session *session, enum side side)
     if (side == SIDE_CLIENT || client == NULL)
         return session->client;
     for (struct conn *conn = session->server_host->conns; conn != NULL; conn = conn->next) {
-        if (conn->irs == client->iss && conn->peer_port == client->port && conn->port == client->peer_port &&
+        if (conn->irs == client->iss && conn->peer_port == client->port &&
+            conn->port == client->peer_port &&
             memcmp(&conn->peer, &session->client_host->addr, sizeof conn->peer) == 0)
             return conn;
     }
@@ -25,7 +26,8 @@ static struct conn *end_of(const struct session *session, enum side side)
 static bool same_tuple(const struct session *session, enum side from, const struct packet *packet)
 {
     bool client = from == SIDE_CLIENT;
-    const struct ip_addr *c = client ? &packet->src : &packet->dst, *s = client ? &packet->dst : &packet->src;
+    const struct ip_addr *c = client ? &packet->src : &packet->dst,
+                         *s = client ? &packet->dst : &packet->src;
     return session->client != NULL &&
            session->client_port == (client ? packet->src_port : packet->dst_port) &&
            session->server_port == (client ? packet->dst_port : packet->src_port) &&
@@ -34,7 +36,8 @@ static bool same_tuple(const struct session *session, enum side from, const stru
 }
 
 /* The session that a segment from `from` belongs to by its sender's own numbers. */
-static struct session *session_from(const struct stage *stage, enum side from, const struct packet *packet)
+static struct session *session_from(const struct stage *stage, enum side from,
+                                    const struct packet *packet)
 {
     for (struct session *session = stage->sessions; session != NULL; session = session->next) {
         const struct conn *conn = same_tuple(session, from, packet) ? end_of(session, from) : NULL;
@@ -45,11 +48,12 @@ static struct session *session_from(const struct stage *stage, enum side from, c
 }
 
 /*
- * The session that a segment to `to` belongs to by its receiver's numbers. NULL: none; then `*stranger` is the only session on that
- * tuple, where there is just one and its receiver's numbers are known.
+ * The session that a segment to `to` belongs to by its receiver's numbers. NULL: none; then
+ * `*stranger` is the only session on that tuple, where there is just one and its receiver's numbers
+ * are known.
  */
-static struct session *session_to(const struct stage *stage, enum side to, const struct packet *packet,
-                                  struct session **stranger)
+static struct session *session_to(const struct stage *stage, enum side to,
+                                  const struct packet *packet, struct session **stranger)
 {
     uint32_t others = 0;
     *stranger = NULL;
@@ -102,7 +106,7 @@ void line_enter(struct wire *wire, enum side from, const struct packet *packet)
     }
 }
 
-/* --- the segment that leaves ------------------------------------------------------------------------------ */
+/* --- the segment that leaves ----------------------------------------------------------------- */
 
 struct judged {
     struct wire *wire;
@@ -113,10 +117,10 @@ struct judged {
     struct conn *receiver, *sender; /* sender: NULL where the other half does not exist */
 };
 
-#define WRONG(judged, format, ...)                                                                           \
-    wire_fail_port((judged)->wire, (judged)->session->client_port, "port %u, to the %s: " format,            \
-                   (judged)->session->client_port, (judged)->to == SIDE_CLIENT ? "client" : "server",        \
-                   __VA_ARGS__)
+#define WRONG(judged, format, ...)                                                                 \
+    wire_fail_port((judged)->wire, (judged)->session->client_port, "port %u, to the %s: " format,  \
+                   (judged)->session->client_port,                                                 \
+                   (judged)->to == SIDE_CLIENT ? "client" : "server", __VA_ARGS__)
 
 /* A keepalive's garbage, or padding: it lies where nothing new is. */
 static bool is_odd(const struct packet *packet)
@@ -149,7 +153,8 @@ static uint32_t allowed(const struct judged *judged, bool ts)
     return made_by ? lag : 0;
 }
 
-/* The engine's own answer to a segment that the server repeats: it says no more than was said long ago. */
+/* The engine's own answer to a segment that the server repeats: it says no more than was said long
+ * ago. */
 static bool answers_a_repeat(const struct judged *judged)
 {
     const struct stage *stage = judged->wire->context;
@@ -180,16 +185,19 @@ static void judge_order(const struct judged *judged)
     end->has_ack = true;
 }
 
-/* Bytes (and FIN) that the other half has received in order, as the receiver of this segment counts them. */
+/* Bytes (and FIN) that the other half has received in order, as the receiver of this segment counts
+ * them. */
 static uint32_t received_by_sender(const struct judged *judged)
 {
     const struct session *session = judged->session;
     const struct conn *sender = judged->sender;
-    uint32_t got = sender == NULL || sender->state == TCP_SYN_SENT ? 0 : sender->rcv_nxt - (sender->irs + 1);
+    uint32_t got =
+        sender == NULL || sender->state == TCP_SYN_SENT ? 0 : sender->rcv_nxt - (sender->irs + 1);
     if (judged->to == SIDE_CLIENT)
         return got;
     uint32_t beyond = got < session->promise_bytes ? 0 : got - session->promise_bytes;
-    return session->greeting_bytes + beyond; /* its greeting the engine acknowledges itself (ENGINE 2.4) */
+    return session->greeting_bytes +
+           beyond; /* its greeting the engine acknowledges itself (ENGINE 2.4) */
 }
 
 static void judge_ack(const struct judged *judged)
@@ -199,15 +207,18 @@ static void judge_ack(const struct judged *judged)
     if ((packet->flags & TCP_ACK) == 0)
         return;
     uint32_t acked = packet->ack - (receiver->iss + 1);
-    bool lone_fin = judged->to == SIDE_CLIENT && receiver->out.bytes == 0 && receiver->fin_sent && acked == 1;
+    bool lone_fin =
+        judged->to == SIDE_CLIENT && receiver->out.bytes == 0 && receiver->fin_sent && acked == 1;
     if (seq_before(receiver->snd_max, packet->ack))
-        WRONG(judged, "ack %u is beyond what it has sent (%u)", acked, receiver->snd_max - receiver->iss - 1);
+        WRONG(judged, "ack %u is beyond what it has sent (%u)", acked,
+              receiver->snd_max - receiver->iss - 1);
     if (acked < UINT32_MAX / 2 && acked > received_by_sender(judged) && !lone_fin)
-        WRONG(judged, "acknowledges %u, the other host has got %u", acked, received_by_sender(judged));
+        WRONG(judged, "acknowledges %u, the other host has got %u", acked,
+              received_by_sender(judged));
     if (packet->timestamps && (seq_before(conn_tsval(receiver), packet->tsecr) ||
                                seq_before(packet->tsecr, receiver->ts_first_sent)))
-        WRONG(judged, "TSecr %u was never its TSval (%u to %u)", packet->tsecr, receiver->ts_first_sent,
-              conn_tsval(receiver));
+        WRONG(judged, "TSecr %u was never its TSval (%u to %u)", packet->tsecr,
+              receiver->ts_first_sent, conn_tsval(receiver));
 }
 
 /* Offset from the greetings' ends: the two halves agree on it whatever was promised. */
@@ -226,13 +237,14 @@ static void judge_sack(const struct judged *judged)
         uint32_t from = sender->irs + 1 + left, to = sender->irs + 1 + right;
         const struct range *held = ranges_find(&sender->early, from);
         bool in_order = !seq_before(sender->rcv_nxt, to);
-        if (!seq_before(from, to) ||
-            (!in_order && (held == NULL || seq_before(held->to, to)) && !seq_before(from, sender->rcv_nxt)))
+        if (!seq_before(from, to) || (!in_order && (held == NULL || seq_before(held->to, to)) &&
+                                      !seq_before(from, sender->rcv_nxt)))
             WRONG(judged, "SACK %u:%u (offsets), which the other host does not hold", left, right);
     }
 }
 
-/* RFC 6691 2: the MSS counts neither header's options, but what is sent has to leave room for them. */
+/* RFC 6691 2: the MSS counts neither header's options, but what is sent has to leave room for them.
+ */
 static void judge_mss(const struct judged *judged)
 {
     const struct packet *packet = judged->packet;
@@ -248,18 +260,23 @@ static void judge_window(const struct judged *judged)
     const struct packet *packet = judged->packet;
     const struct conn *sender = judged->sender, *receiver = judged->receiver;
     if (judged->reply || sender == NULL || sender->state == TCP_SYN_SENT ||
-        (packet->flags & (TCP_SYN | TCP_ACK)) != TCP_ACK || seq_before(packet->ack, receiver->snd_una))
+        (packet->flags & (TCP_SYN | TCP_ACK)) != TCP_ACK ||
+        seq_before(packet->ack, receiver->snd_una))
         return;
-    uint32_t unit = 1u << (receiver->snd_scale > sender->rcv_scale ? receiver->snd_scale : sender->rcv_scale);
-    uint32_t edge = packet->ack - (receiver->iss + 1) + ((uint32_t)packet->window << receiver->snd_scale);
+    uint32_t unit =
+        1u << (receiver->snd_scale > sender->rcv_scale ? receiver->snd_scale : sender->rcv_scale);
+    uint32_t edge =
+        packet->ack - (receiver->iss + 1) + ((uint32_t)packet->window << receiver->snd_scale);
     uint32_t announced = sender->rcv_adv - (sender->irs + 1);
     if (judged->to == SIDE_SERVER)
         announced += judged->session->greeting_bytes - judged->session->promise_bytes;
     /* An ack from below the greeting is raised to its end (ENGINE 2.4), and the edge with it. */
-    if (judged->to == SIDE_SERVER && packet->ack - (receiver->iss + 1) == judged->session->greeting_bytes)
+    if (judged->to == SIDE_SERVER &&
+        packet->ack - (receiver->iss + 1) == judged->session->greeting_bytes)
         announced += judged->session->promise_bytes;
     if (seq_before(announced + unit, edge))
-        WRONG(judged, "the window's right edge is %u, the other host announced %u", edge, announced);
+        WRONG(judged, "the window's right edge is %u, the other host announced %u", edge,
+              announced);
 }
 
 void line_leave(struct wire *wire, enum side to, const struct packet *packet, bool reply)
@@ -282,7 +299,8 @@ void line_leave(struct wire *wire, enum side to, const struct packet *packet, bo
     if (judged.receiver->state == TCP_CLOSED || judged.session->client->state == TCP_CLOSED)
         return;
     if (judged.receiver->state == TCP_SYN_RCVD)
-        return; /* a half-open host resets who acknowledges what it has not sent: strays may come (ENGINE 4) */
+        return; /* a half-open host resets who acknowledges what it has not sent: strays may come
+                   (ENGINE 4) */
     judge_mss(&judged);
     judge_order(&judged);
     judge_ack(&judged);

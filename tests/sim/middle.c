@@ -28,8 +28,8 @@ static void small_tables(struct engine_config *config)
 }
 
 /*
- * Mapping and faulting in a megabyte of memory takes longer than most runs: the memory of an engine that is gone serves the next one
- * of the same size, filled with zeros again.
+ * Mapping and faulting in a megabyte of memory takes longer than most runs: the memory of an engine
+ * that is gone serves the next one of the same size, filled with zeros again.
  */
 static struct {
     void *memory;
@@ -43,7 +43,8 @@ static void *take_memory(size_t bytes)
         spare.memory = NULL;
         return memset(memory, 0, bytes);
     }
-    memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                  -1, 0);
     if (memory == MAP_FAILED) {
         perror("mmap of the engine's memory");
         abort();
@@ -105,8 +106,8 @@ static const char *check_leaving(const struct middle *middle, const uint8_t *buf
 }
 
 /* A frame that is passed on may be as wrong as it came; one of our own may not. */
-static void leave(struct middle *middle, enum side to, const uint8_t *buffer, uint32_t bytes, bool exempt,
-                  bool reply)
+static void leave(struct middle *middle, enum side to, const uint8_t *buffer, uint32_t bytes,
+                  bool exempt, bool reply)
 {
     const char *wrong = exempt ? NULL : check_leaving(middle, buffer, bytes);
     if (wrong != NULL)
@@ -145,7 +146,8 @@ void middle_input(struct middle *middle, enum side from, const uint8_t *buffer, 
     bool wrong_already = packet_read(&packet, buffer, bytes) != NULL;
     struct verdict verdict = {0};
     memcpy(middle->buffer, buffer, bytes);
-    engine_input(middle->engine, from, middle->buffer, bytes, bytes, PACKET_BUFFER_BYTES, now_us, &verdict);
+    engine_input(middle->engine, from, middle->buffer, bytes, bytes, PACKET_BUFFER_BYTES, now_us,
+                 &verdict);
     middle->last = verdict;
     if (verdict.action == VERDICT_FORWARD)
         leave(middle, side_other(from), middle->buffer, verdict.bytes, wrong_already, false);

@@ -2,9 +2,10 @@
 /*
  * middle.h - an engine as the wire sees it: frames in, frames out, every one that leaves checked.
  *
- * What the worker does in the daemon is done here on one page: verdict, outbox, deadlines, observations. Each frame
- * that leaves must be right in every respect (packet_read()), must not be longer than the MTU allows, and must have VLAN tags as
- * its connection has them. Frames that came in wrong and are passed on are exempt.
+ * What the worker does in the daemon is done here on one page: verdict, outbox, deadlines,
+ * observations. Each frame that leaves must be right in every respect (packet_read()), must not be
+ * longer than the MTU allows, and must have VLAN tags as its connection has them. Frames that came
+ * in wrong and are passed on are exempt.
  */
 #ifndef SYNWARD_TESTS_SIM_MIDDLE_H
 #define SYNWARD_TESTS_SIM_MIDDLE_H
@@ -16,7 +17,8 @@
 #include "tests/sim/packet.h"
 
 /* One frame out of the engine; `reply`: by VERDICT_REPLY or from the outbox, not passed on. */
-typedef void middle_sink(void *context, enum side to, const uint8_t *buffer, uint32_t bytes, bool reply);
+typedef void middle_sink(void *context, enum side to, const uint8_t *buffer, uint32_t bytes,
+                         bool reply);
 typedef void middle_observer(void *context, const struct observation *observation);
 /* A frame that left was wrong: `text` says how. Does not return where it fails the test. */
 typedef void middle_complaint(void *context, enum side to, const uint8_t *buffer, uint32_t bytes,

@@ -84,7 +84,8 @@ struct vlan_ids packet_vlan(const struct packet *packet)
 static uint32_t sum_words(uint32_t sum, const uint8_t *at, uint32_t bytes)
 {
     uint32_t high = 0,
-             low = 0; /* two plain loops, which a compiler makes fast; 65,535 bytes do not overflow */
+             low =
+                 0; /* two plain loops, which a compiler makes fast; 65,535 bytes do not overflow */
     for (uint32_t i = 0; i < bytes / 2; i++) {
         high += at[2 * i];
         low += at[2 * i + 1];
@@ -199,8 +200,8 @@ uint32_t packet_write(uint8_t *buffer, const struct packet *packet)
     return OFFLOAD_BYTES + l4 + l4_bytes;
 }
 
-static const char *read_link(struct packet *packet, const uint8_t *frame, uint32_t bytes, uint32_t *l3,
-                             uint16_t *type)
+static const char *read_link(struct packet *packet, const uint8_t *frame, uint32_t bytes,
+                             uint32_t *l3, uint16_t *type)
 {
     if (bytes < LINK_HEADER_MAX + 20)
         return "frame too short";
@@ -220,7 +221,8 @@ static const char *read_link(struct packet *packet, const uint8_t *frame, uint32
     return NULL;
 }
 
-static const char *read_ipv4(struct packet *packet, const uint8_t *at, uint32_t present, uint32_t *l4_bytes)
+static const char *read_ipv4(struct packet *packet, const uint8_t *at, uint32_t present,
+                             uint32_t *l4_bytes)
 {
     uint32_t total = load_be16(at + 2);
     if (at[0] != 0x45)
@@ -243,7 +245,8 @@ static const char *read_ipv4(struct packet *packet, const uint8_t *at, uint32_t 
     return NULL;
 }
 
-static const char *read_ipv6(struct packet *packet, const uint8_t *at, uint32_t present, uint32_t *l4_bytes)
+static const char *read_ipv6(struct packet *packet, const uint8_t *at, uint32_t present,
+                             uint32_t *l4_bytes)
 {
     uint32_t first = load_be32(at);
     uint32_t length = load_be16(at + 4);
@@ -261,7 +264,8 @@ static const char *read_ipv6(struct packet *packet, const uint8_t *at, uint32_t 
     return NULL;
 }
 
-static const char *read_option(struct packet *packet, uint8_t kind, const uint8_t *value, uint8_t bytes)
+static const char *read_option(struct packet *packet, uint8_t kind, const uint8_t *value,
+                               uint8_t bytes)
 {
     if (kind == TCP_OPT_MSS && bytes == 2) {
         packet->mss = load_be16(value);
@@ -298,8 +302,8 @@ static const char *read_options(struct packet *packet)
             at + packet->options[at + 1] > packet->options_bytes)
             return "TCP options do not fit";
         uint8_t length = packet->options[at + 1];
-        const char *wrong =
-            read_option(packet, packet->options[at], packet->options + at + 2, (uint8_t)(length - 2));
+        const char *wrong = read_option(packet, packet->options[at], packet->options + at + 2,
+                                        (uint8_t)(length - 2));
         if (wrong != NULL)
             return wrong;
         at = (uint8_t)(at + length);
@@ -311,7 +315,8 @@ static const char *check_offload(struct packet *packet, const struct offload *of
                                  uint32_t l4_bytes)
 {
     packet->partial_checksum = (offload->flags & OFFLOAD_NEEDS_CHECKSUM) != 0;
-    if (packet->partial_checksum && (offload->checksum_start != l4 || offload->checksum_offset != 16))
+    if (packet->partial_checksum &&
+        (offload->checksum_start != l4 || offload->checksum_offset != 16))
         return "offload header: partial checksum at a wrong place";
     if (offload->gso_type == OFFLOAD_GSO_NONE)
         return NULL;
@@ -347,7 +352,8 @@ static const char *read_tcp(struct packet *packet, const uint8_t *at, uint32_t l
     return read_options(packet);
 }
 
-static const char *check_tcp_checksum(const struct packet *packet, const uint8_t *at, uint32_t l4_bytes)
+static const char *check_tcp_checksum(const struct packet *packet, const uint8_t *at,
+                                      uint32_t l4_bytes)
 {
     uint32_t pseudo = sum_pseudo(packet, l4_bytes);
     if (packet->partial_checksum)

@@ -2,9 +2,9 @@
 /*
  * packet.h - the simulator's own reader and writer of TCP segments in Ethernet frames.
  *
- * It shares nothing with engine/tcp/frame.c and engine/tcp/segment.c on purpose: the judge must not see with the eyes of the
- * judged. It is slow, plain, and checks everything: lengths, both checksums, the offload header. Buffers begin with
- * the offload header, as everywhere.
+ * It shares nothing with engine/tcp/frame.c and engine/tcp/segment.c on purpose: the judge must not
+ * see with the eyes of the judged. It is slow, plain, and checks everything: lengths, both
+ * checksums, the offload header. Buffers begin with the offload header, as everywhere.
  *
  * Limits: two VLAN tags, no IP options, no IPv6 extension headers; ICMP is not read.
  */
@@ -55,7 +55,8 @@ struct packet {
     uint32_t sack[PACKET_SACK_MAX][2];
 };
 
-/* Each appends one option; room is the caller's business (40 bytes). packet_pad_options() brings the length to a multiple of 4. */
+/* Each appends one option; room is the caller's business (40 bytes). packet_pad_options() brings
+ * the length to a multiple of 4. */
 void packet_add_mss(struct packet *packet, uint16_t mss);
 void packet_add_window_scale(struct packet *packet, uint8_t scale);
 void packet_add_sack_permitted(struct packet *packet);
@@ -65,16 +66,19 @@ void packet_add_nop(struct packet *packet);
 void packet_add_raw(struct packet *packet, uint8_t kind, const uint8_t *value, uint8_t bytes);
 void packet_pad_options(struct packet *packet);
 
-/* Lays the packet into `buffer` (PACKET_BUFFER_BYTES long) behind an offload header; returns the bytes written. */
+/* Lays the packet into `buffer` (PACKET_BUFFER_BYTES long) behind an offload header; returns the
+ * bytes written. */
 uint32_t packet_write(uint8_t *buffer, const struct packet *packet);
 
-/* Reads a frame. NULL: it is right in every respect; otherwise what is wrong with it (static text). */
+/* Reads a frame. NULL: it is right in every respect; otherwise what is wrong with it (static text).
+ */
 const char *packet_read(struct packet *packet, const uint8_t *buffer, uint32_t bytes);
 
 /* Sequence space that it takes. */
 static inline uint32_t packet_seq_bytes(const struct packet *packet)
 {
-    return packet->payload_bytes + ((packet->flags & TCP_SYN) != 0) + ((packet->flags & TCP_FIN) != 0);
+    return packet->payload_bytes + ((packet->flags & TCP_SYN) != 0) +
+           ((packet->flags & TCP_FIN) != 0);
 }
 
 /* The VLAN IDs of the tags, as keys have them. */

@@ -33,7 +33,8 @@ void ranges_add(struct ranges *ranges, uint32_t from, uint32_t to)
     }
     if (ranges->count == RANGES_MAX)
         return;
-    memmove(ranges->at + first + 1, ranges->at + first, (ranges->count - first) * sizeof ranges->at[0]);
+    memmove(ranges->at + first + 1, ranges->at + first,
+            (ranges->count - first) * sizeof ranges->at[0]);
     ranges->at[first] = (struct range){from, to};
     ranges->count++;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ranges.h - a sorted set of disjoint ranges of sequence space: what came out of order, what was SACKed.
+ * ranges.h - a sorted set of disjoint ranges of sequence space: what came out of order, what was
+ * SACKed.
  *
- * Fixed size; a range that finds no room is not taken, which costs a retransmission and nothing else.
+ * Fixed size; a range that finds no room is not taken, which costs a retransmission and nothing
+ * else.
  */
 #ifndef SYNWARD_TESTS_SIM_RANGES_H
 #define SYNWARD_TESTS_SIM_RANGES_H

@@ -18,7 +18,8 @@ static void note(struct scenario *scenario, enum side side, bool into, const str
 
 static void print_trace(const struct scenario *scenario)
 {
-    uint32_t first = scenario->lines > SCENARIO_TRACE_LINES ? scenario->lines - SCENARIO_TRACE_LINES : 0;
+    uint32_t first =
+        scenario->lines > SCENARIO_TRACE_LINES ? scenario->lines - SCENARIO_TRACE_LINES : 0;
     fprintf(stderr, "--- trace so far:\n");
     for (uint32_t i = first; i < scenario->lines; i++)
         fprintf(stderr, "%s\n", scenario->trace[i % SCENARIO_TRACE_LINES]);
@@ -58,7 +59,8 @@ static void collect(void *context, enum side to, const uint8_t *buffer, uint32_t
     memcpy(scenario->out[to].frames[at].buffer, buffer, bytes);
 }
 
-static void complain(void *context, enum side to, const uint8_t *buffer, uint32_t bytes, const char *text)
+static void complain(void *context, enum side to, const uint8_t *buffer, uint32_t bytes,
+                     const char *text)
 {
     struct scenario *scenario = context;
     struct packet packet;
@@ -120,7 +122,8 @@ static const uint8_t *pattern(void)
     return bytes;
 }
 
-void scenario_inject(struct scenario *scenario, const char *file, int line, enum side from, const char *text)
+void scenario_inject(struct scenario *scenario, const char *file, int line, enum side from,
+                     const char *text)
 {
     static uint8_t buffer[PACKET_BUFFER_BYTES];
     struct packet packet = blank(scenario, from);
@@ -150,7 +153,8 @@ static const char *compare_connection(const struct scenario *scenario, enum side
         return "addresses";
     if (want.src_port != packet->src_port || want.dst_port != packet->dst_port)
         return "ports";
-    if (memcmp(want.from_mac, packet->from_mac, 6) != 0 || memcmp(want.to_mac, packet->to_mac, 6) != 0)
+    if (memcmp(want.from_mac, packet->from_mac, 6) != 0 ||
+        memcmp(want.to_mac, packet->to_mac, 6) != 0)
         return "MAC addresses";
     struct vlan_ids own = packet_vlan(&want), its = packet_vlan(packet);
     if (memcmp(&own, &its, sizeof own) != 0 || want.tags[0].tpid != packet->tags[0].tpid)
@@ -158,7 +162,8 @@ static const char *compare_connection(const struct scenario *scenario, enum side
     return NULL;
 }
 
-void scenario_expect(struct scenario *scenario, const char *file, int line, enum side to, const char *text)
+void scenario_expect(struct scenario *scenario, const char *file, int line, enum side to,
+                     const char *text)
 {
     const char *side = to == SIDE_CLIENT ? "client" : "server";
     if (scenario->out[to].count == 0)
@@ -174,8 +179,9 @@ void scenario_expect(struct scenario *scenario, const char *file, int line, enum
         wrong = trace_compare(text, &scenario->symbols, &packet);
     if (wrong != NULL) {
         char got[TRACE_LINE_BYTES];
-        scenario_fail(scenario, file, line, "%s differs to the %s:\n    expected %s\n    got      %s", wrong,
-                      side, text, trace_line(got, scenario->now_us, to, false, &packet));
+        scenario_fail(scenario, file, line,
+                      "%s differs to the %s:\n    expected %s\n    got      %s", wrong, side, text,
+                      trace_line(got, scenario->now_us, to, false, &packet));
     }
     free(frame->buffer);
 }
@@ -183,9 +189,11 @@ void scenario_expect(struct scenario *scenario, const char *file, int line, enum
 void scenario_expect_nothing(struct scenario *scenario, const char *file, int line)
 {
     if (scenario->out[SIDE_CLIENT].count > 0)
-        scenario_fail(scenario, file, line, "something came out to the client that was not expected");
+        scenario_fail(scenario, file, line,
+                      "something came out to the client that was not expected");
     if (scenario->out[SIDE_SERVER].count > 0)
-        scenario_fail(scenario, file, line, "something came out to the server that was not expected");
+        scenario_fail(scenario, file, line,
+                      "something came out to the server that was not expected");
 }
 
 void scenario_drain(struct scenario *scenario)

@@ -15,7 +15,7 @@ static enum siege_kind kind_of(const struct ip_addr *client)
     return (enum siege_kind)client->bytes[13];
 }
 
-/* --- frames on their way ------------------------------------------------------------------------------------- */
+/* --- frames on their way --------------------------------------------------------------------- */
 
 static void put(struct siege *siege, enum side from, const struct packet *packet)
 {
@@ -25,9 +25,10 @@ static void put(struct siege *siege, enum side from, const struct packet *packet
     cr_assert_lt(siege->count, SIEGE_QUEUE, "the queue is full");
     cr_assert_leq(bytes, SIEGE_FRAME_MAX);
     at = (siege->first + siege->count++) % SIEGE_QUEUE;
-    /* The server is near: what it says must not wait behind clients that are far, so both take the same way. */
-    siege->queue[at] =
-        (struct siege_frame){.due_us = siege->now_us + siege->rtt_us / 2, .from = from, .bytes = bytes};
+    /* The server is near: what it says must not wait behind clients that are far, so both take the
+     * same way. */
+    siege->queue[at] = (struct siege_frame){
+        .due_us = siege->now_us + siege->rtt_us / 2, .from = from, .bytes = bytes};
     memcpy(siege->queue[at].data, buffer, bytes);
 }
 
@@ -75,7 +76,7 @@ static void say(struct siege *siege, enum side from, struct packet packet, const
     put(siege, from, &packet);
 }
 
-/* --- server and clients ---------------------------------------------------------------------------------------- */
+/* --- server and clients ---------------------------------------------------------------------- */
 
 static void at_server(struct siege *siege, const struct packet *packet)
 {
@@ -154,7 +155,8 @@ static void sink(void *context, enum side to, const uint8_t *buffer, uint32_t by
         at_client(context, &packet);
 }
 
-static void complain(void *context, enum side to, const uint8_t *buffer, uint32_t bytes, const char *text)
+static void complain(void *context, enum side to, const uint8_t *buffer, uint32_t bytes,
+                     const char *text)
 {
     (void)context;
     (void)to;
@@ -177,14 +179,14 @@ static void observe(void *context, const struct observation *observation)
     siege->fired_us[port] = observation->time_us;
     if (!observation->trigger.switched)
         return;
-    engine_set_mode(siege->middle->engine, &observation->server, MODE_ATTACK, observation->trigger.cause,
-                    observation->trigger.value, siege->now_us);
+    engine_set_mode(siege->middle->engine, &observation->server, MODE_ATTACK,
+                    observation->trigger.cause, observation->trigger.value, siege->now_us);
     siege->switches++;
     siege->attack_us[port] = observation->time_us;
     siege->trigger = observation->trigger;
 }
 
-/* --- from outside -------------------------------------------------------------------------------------------- */
+/* --- from outside ---------------------------------------------------------------------------- */
 
 /* As in the daemon: a crowd from far away needs room for all that are being opened at once. */
 static void roomy(struct engine_config *config)
@@ -262,7 +264,8 @@ void siege_client(struct siege *siege, enum siege_kind kind, bool own_address, u
                             .df = true,
                             .window = 64240,
                             .src = addr_from_v4(from),
-                            .src_port = (uint16_t)(1024 + (own_address ? number >> 16 : number % 60000)),
+                            .src_port =
+                                (uint16_t)(1024 + (own_address ? number >> 16 : number % 60000)),
                             .dst_port = port,
                             .seq = number * 7919u + 77};
 

@@ -2,9 +2,10 @@
 /*
  * siege.h - many clients of a few kinds against the servers of fixture_all(), under SETTING_AUTO.
  *
- * Neither clients nor servers keep anything: what a client does is told by its address (10.KIND.x.y), so that a
- * million of them cost nothing. A frame takes `rtt_us` / 2 from a client to the bridge and back; the server answers at
- * once. What the main thread does is done here too: 30 s after a trigger has fired last its server returns to normal.
+ * Neither clients nor servers keep anything: what a client does is told by its address
+ * (10.KIND.x.y), so that a million of them cost nothing. A frame takes `rtt_us` / 2 from a client
+ * to the bridge and back; the server answers at once. What the main thread does is done here too:
+ * 30 s after a trigger has fired last its server returns to normal.
  */
 #ifndef SYNWARD_TESTS_SIM_SIEGE_H
 #define SYNWARD_TESTS_SIM_SIEGE_H

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""soak.py SIMULATOR CONNECTIONS [FIRST_SEED] - random connections in the simulator until there were so many.
+"""soak.py SIMULATOR CONNECTIONS [FIRST_SEED] - random connections in the simulator until there were
+so many.
 
-Every test random/NAME is given chunks of seeds, on all cores at once. A violation is printed with its trace and the command that replays
-it, and the rest goes on. What was done so far is said now and then: the seed to go on from is on that line, so an interrupted run
-is resumed with SOAK_FIRST=SEED. Ends with "N passed, N failed", counted in connections and in runs of tests that failed.
-"""
+Every test random/NAME is given chunks of seeds, on all cores at once. A violation is printed with
+its trace and the command that replays it, and the rest goes on. What was done so far is said now
+and then: the seed to go on from is on that line, so an interrupted run is resumed with
+SOAK_FIRST=SEED. Ends with "N passed, N failed", counted in connections and in runs of tests that
+failed."""
 import concurrent.futures
 import os
 import re
@@ -18,7 +20,9 @@ SAY_EVERY_S = 30
 
 
 def tests_of(simulator):
-    listing = subprocess.run([simulator, "--list"], capture_output=True, text=True, check=True).stdout
+    listing = subprocess.run(
+        [simulator, "--list"], capture_output=True, text=True, check=True
+    ).stdout
     suite, names = "", []
     for line in re.sub(r"\x1b\[[0-9;]*m", "", listing).splitlines():
         name = line.strip().lstrip("\u251c\u2514\u2500|`- ").split(":")[0].strip()
@@ -34,8 +38,12 @@ def tests_of(simulator):
 def run(simulator, name, first, seeds):
     environment = dict(os.environ, SIM_FIRST=str(first), SIM_RUNS=str(seeds))
     environment.pop("SIM_SEED", None)
-    done = subprocess.run(["nice", simulator, "--color=never", "-j1", "--filter", f"random/{name}"],
-                          env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        ["nice", simulator, "--color=never", "-j1", "--filter", f"random/{name}"],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     said = done.stdout + done.stderr
     counted = re.search(r"seeds \d+ to \d+, (\d+) connections, no violation", said)
     if done.returncode == 0 and counted:
@@ -51,7 +59,9 @@ def main():
     seed, passed, failures = first, 0, []
     with concurrent.futures.ThreadPoolExecutor(cores) as pool:
         while passed < wanted and len(failures) < 20:
-            for connections, failure in pool.map(lambda name: run(simulator, name, seed, CHUNK), names):
+            for connections, failure in pool.map(
+                lambda name: run(simulator, name, seed, CHUNK), names
+            ):
                 passed += connections
                 if failure:
                     failures.append(failure)
@@ -59,9 +69,14 @@ def main():
             seed += CHUNK
             if time.monotonic() - said_at > SAY_EVERY_S:
                 said_at = time.monotonic()
-                print(f"soak: {passed} of {wanted} connections, {len(failures)} failures, "
-                      f"{said_at - begun:.0f} s; go on with SOAK_FIRST={seed}", flush=True)
-    print(f"soak: seeds {first} to {seed - 1} of {len(names)} tests, {time.monotonic() - begun:.0f} s")
+                print(
+                    f"soak: {passed} of {wanted} connections, {len(failures)} failures, "
+                    f"{said_at - begun:.0f} s; go on with SOAK_FIRST={seed}",
+                    flush=True,
+                )
+    print(
+        f"soak: seeds {first} to {seed - 1} of {len(names)} tests, {time.monotonic() - begun:.0f} s"
+    )
     print(f"{passed} passed, {len(failures)} failed")
     return 1 if failures else 0
 

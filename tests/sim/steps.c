@@ -24,7 +24,8 @@ void step_syn(struct scenario *s)
 {
     inject(s, CLIENT, "S x:x(0) win 64240 <mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 7>");
     expect(s, CLIENT,
-           "S. c:c(0) ack x+1 win 65160 ttl 64 id 0 df <mss 1460,sackOK,TS val t ecr 100,nop,wscale 7>");
+           "S. c:c(0) ack x+1 win 65160 ttl 64 id 0 df <mss 1460,sackOK,TS val t ecr "
+           "100,nop,wscale 7>");
     expect_nothing(s);
 }
 
@@ -49,7 +50,8 @@ void step_open(struct scenario *s)
 {
     step_request(s);
     pass(s, 10000);
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 120 ecr 5000> | " GET_REQUEST);
     expect_nothing(s);
 }
@@ -79,15 +81,18 @@ void step_greeted_synack(struct scenario *s)
 {
     step_greeted_request(s);
     pass(s, 10000);
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect(s, SERVER, ". x+1 ack y+1 win * <nop,nop,TS val 130 ecr 5000>");
     expect_nothing(s);
 }
 
 void step_close(struct scenario *s)
 {
-    inject(s, SERVER, "P. y+1 ack x+19 win 509 <nop,nop,TS val 5005 ecr 120> | HTTP/1.1 204 No\r\n\r\n");
-    expect(s, CLIENT, "P. c+1 ack x+19 win 509 <nop,nop,TS val d ecr 120> | HTTP/1.1 204 No\r\n\r\n");
+    inject(s, SERVER,
+           "P. y+1 ack x+19 win 509 <nop,nop,TS val 5005 ecr 120> | HTTP/1.1 204 No\r\n\r\n");
+    expect(s, CLIENT,
+           "P. c+1 ack x+19 win 509 <nop,nop,TS val d ecr 120> | HTTP/1.1 204 No\r\n\r\n");
     inject(s, SERVER, "F. y+20 ack x+19 win 509 <nop,nop,TS val 5006 ecr 120>");
     expect(s, CLIENT, "F. c+20 ack x+19 win 509 <nop,nop,TS val d+1 ecr 120>");
     inject(s, CLIENT, "F. x+19 ack c+21 win 501 <nop,nop,TS val 140 ecr d+1>");

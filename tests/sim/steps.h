@@ -2,8 +2,8 @@
 /*
  * steps.h - the beginnings that many scenarios share, said once.
  *
- * All use the client's offer <mss 1460,sackOK,TS,nop,wscale 7>. Symbols afterwards: x, c, t (our TSval), then y and v (the
- * TSval of our SYN to the server). The server's own TSval S is 5000.
+ * All use the client's offer <mss 1460,sackOK,TS,nop,wscale 7>. Symbols afterwards: x, c, t (our
+ * TSval), then y and v (the TSval of our SYN to the server). The server's own TSval S is 5000.
  */
 #ifndef SYNWARD_TESTS_SIM_STEPS_H
 #define SYNWARD_TESTS_SIM_STEPS_H
@@ -31,9 +31,11 @@ void step_greeted(struct scenario *s);
 void step_greeted_request(struct scenario *s);
 /* The server's SYN-ACK, which we acknowledge ourselves. */
 void step_greeted_synack(struct scenario *s);
-/* An answer "HTTP/1.1 204 No\r\n\r\n" behind step_open(), then FIN both ways: the entry is closing. `d` is the answer's TSval. */
+/* An answer "HTTP/1.1 204 No\r\n\r\n" behind step_open(), then FIN both ways: the entry is closing.
+ * `d` is the answer's TSval. */
 void step_close(struct scenario *s);
-/* So many connections older than the engine, each picked up by a segment of the server's, to a port of their own. */
+/* So many connections older than the engine, each picked up by a segment of the server's, to a port
+ * of their own. */
 void step_fill_table(struct scenario *s, uint32_t count);
 /* Forgets a symbol: the next segment that names it binds it anew. */
 void step_forget(struct scenario *s, const char *symbol);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_client_first.c - ENGINE 1, services whose client speaks first, rule by rule; with what ENGINE 5 says of their opening.
+ * test_client_first.c - ENGINE 1, services whose client speaks first, rule by rule; with what
+ * ENGINE 5 says of their opening.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@ static void expect_no_state(struct scenario *s)
     expect_count(s, flows_spliced, 0);
 }
 
-/* --- 1.1: the SYN-ACK ------------------------------------------------------------------------------------ */
+/* --- 1.1: the SYN-ACK ------------------------------------------------------------------------ */
 
 Test(client_first, rule_1_1_syn_is_answered_statelessly)
 {
@@ -74,13 +75,15 @@ Test(client_first, rule_1_1_ecn_is_granted_where_the_server_grants_it)
     settings.ecn = true;
     struct scenario *s = scenario_new(SETTING_ATTACK, fixture_all(&settings));
     inject(s, CLIENT, "SEW x:x(0) win 64240 <mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 7>");
-    expect(s, CLIENT, "S.E c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val t ecr 100,nop,wscale 7>");
+    expect(s, CLIENT,
+           "S.E c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val t ecr 100,nop,wscale 7>");
     inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | " GET_REQUEST);
     expect(s, SERVER, "SEW x:x(0) win * <mss 1460,sackOK,TS val * ecr 0,nop,wscale 7>");
     scenario_end(s);
     s = attack_scenario();
     inject(s, CLIENT, "SEW x:x(0) win 64240 <mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 7>");
-    expect(s, CLIENT, "S. c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val t ecr 100,nop,wscale 7>");
+    expect(s, CLIENT,
+           "S. c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val t ecr 100,nop,wscale 7>");
     scenario_end(s);
 }
 
@@ -89,10 +92,12 @@ Test(client_first, rule_1_1_ipv6)
     struct scenario *s = attack_scenario();
     scenario_connection(s, CLIENT_V6, 40000, SERVER_V6, HTTP_PORT);
     inject(s, CLIENT, "S x:x(0) win 64800 <mss 1440,sackOK,TS val 100 ecr 0,nop,wscale 7>");
-    expect(s, CLIENT, "S. c:c(0) ack x+1 win 65160 ttl 64 <mss 1440,sackOK,TS val t ecr 100,nop,wscale 7>");
+    expect(s, CLIENT,
+           "S. c:c(0) ack x+1 win 65160 ttl 64 <mss 1440,sackOK,TS val t ecr 100,nop,wscale 7>");
     inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | " GET_REQUEST);
     expect(s, SERVER, "S x:x(0) win * ttl 57 <mss 1440,sackOK,TS val v ecr 0,nop,wscale 7>");
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1440,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1440,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 120 ecr 5000> | " GET_REQUEST);
     scenario_end(s);
 }
@@ -133,7 +138,7 @@ Test(client_first, rule_1_1_priority_is_not_part_of_a_connection)
     scenario_end(s);
 }
 
-/* --- 1.2, 1.3 ---------------------------------------------------------------------------------------------- */
+/* --- 1.2, 1.3 -------------------------------------------------------------------------------- */
 
 Test(client_first, rule_1_2_bare_ack_is_counted_and_not_stored)
 {
@@ -161,7 +166,8 @@ Test(client_first, rule_1_3_offers_exactly_what_was_granted)
     inject(s, CLIENT, "S x:x(0) win 64240 <mss 1380,nop,nop,sackOK,nop,wscale 9>");
     expect(s, CLIENT, "S. c:c(0) ack x+1 win 64240 <mss 1460,nop,wscale 7>");
     inject(s, CLIENT, "P. x+1 ack c+1 win 502 | " GET_REQUEST);
-    expect(s, SERVER, "S x:x(0) win * <mss 1300,nop,wscale 9>"); /* MSS from two bits: rounded down */
+    expect(s, SERVER,
+           "S x:x(0) win * <mss 1300,nop,wscale 9>"); /* MSS from two bits: rounded down */
     scenario_end(s);
 }
 
@@ -169,7 +175,8 @@ Test(client_first, rule_1_3_timestamps_carry_a_finer_mss)
 {
     struct scenario *s = attack_scenario();
     inject(s, CLIENT, "S x:x(0) win 64240 <mss 1400,sackOK,TS val 100 ecr 0,nop,wscale 2>");
-    expect(s, CLIENT, "S. c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val t ecr 100,nop,wscale 7>");
+    expect(s, CLIENT,
+           "S. c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val t ecr 100,nop,wscale 7>");
     inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | " GET_REQUEST);
     expect(s, SERVER, "S x:x(0) win * <mss 1400,sackOK,TS val * ecr 0,nop,wscale 2>");
     scenario_end(s);
@@ -179,7 +186,8 @@ Test(client_first, rule_1_3_mismatch_is_reset)
 {
     struct scenario *s = attack_scenario();
     step_handshake(s);
-    inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | SSH-2.0-OpenSSH_9.2\r\n");
+    inject(s, CLIENT,
+           "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | SSH-2.0-OpenSSH_9.2\r\n");
     expect(s, CLIENT, "R c+1:c+1(0)");
     expect_count(s, requests_mismatched, 1);
     expect_no_state(s);
@@ -205,10 +213,13 @@ Test(client_first, rule_1_3_need_more_two_bytes_under_nagle)
     inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | GE");
     expect_nothing(s);
     expect_count(s, requests_need_more, 1);
-    pass(s, 200000); /* Nagle's client waits for an ACK that we do not give: the same two bytes again */
+    pass(
+        s,
+        200000); /* Nagle's client waits for an ACK that we do not give: the same two bytes again */
     inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 320 ecr t> | GE");
     expect(s, SERVER, "S x:x(0) win * <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>");
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 320 ecr 5000> | GE");
     scenario_end(s);
 }
@@ -221,7 +232,8 @@ Test(client_first, rule_1_3_need_more_in_pieces)
     expect_nothing(s);
     inject(s, CLIENT, "P. x+9 ack c+1 win 502 <nop,nop,TS val 121 ecr t> | TP/1.1\r\n\r\n");
     expect(s, SERVER, "S x:x(0) win * <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>");
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 121 ecr 5000> | " GET_REQUEST);
     scenario_end(s);
 }
@@ -260,7 +272,7 @@ Test(client_first, rule_1_3_unknown_protocol_by_pattern)
     scenario_end(s);
 }
 
-/* --- 1.4 and 5: the opening -------------------------------------------------------------------------------- */
+/* --- 1.4 and 5: the opening ------------------------------------------------------------------ */
 
 Test(client_first, rule_1_4_held_data_completes_the_handshake)
 {
@@ -277,17 +289,22 @@ Test(client_first, rule_5_offsets_both_ways)
     step_open(s);
     inject(s, SERVER, ". y+1 ack x+19 win 509 <nop,nop,TS val 5001 ecr 120>");
     expect(s, CLIENT, ". c+1 ack x+19 win 509 <nop,nop,TS val d ecr 120>");
-    inject(s, SERVER, "P. y+1 ack x+19 win 509 <nop,nop,TS val 5005 ecr 120> | HTTP/1.1 204 No\r\n\r\n");
-    expect(s, CLIENT, "P. c+1 ack x+19 win 509 <nop,nop,TS val d+4 ecr 120> | HTTP/1.1 204 No\r\n\r\n");
+    inject(s, SERVER,
+           "P. y+1 ack x+19 win 509 <nop,nop,TS val 5005 ecr 120> | HTTP/1.1 204 No\r\n\r\n");
+    expect(s, CLIENT,
+           "P. c+1 ack x+19 win 509 <nop,nop,TS val d+4 ecr 120> | HTTP/1.1 204 No\r\n\r\n");
     inject(s, CLIENT, ". x+19 ack c+20 win 501 <nop,nop,TS val 140 ecr d+4>");
     expect(s, SERVER, ". x+19 ack y+20 win 501 <nop,nop,TS val 140 ecr 5005>");
     /* SACK both ways */
     inject(s, CLIENT,
            ". x+19 ack c+20 win 501 <nop,nop,TS val 141 ecr d+4,nop,nop,sack c+30:c+40 c+50:c+60>");
-    expect(s, SERVER,
-           ". x+19 ack y+20 win 501 <nop,nop,TS val 141 ecr 5005,nop,nop,sack y+30:y+40 y+50:y+60>");
-    inject(s, SERVER, ". y+20 ack x+19 win 509 <nop,nop,TS val 5006 ecr 141,nop,nop,sack x+30:x+40>");
-    expect(s, CLIENT, ". c+20 ack x+19 win 509 <nop,nop,TS val d+5 ecr 141,nop,nop,sack x+30:x+40>");
+    expect(
+        s, SERVER,
+        ". x+19 ack y+20 win 501 <nop,nop,TS val 141 ecr 5005,nop,nop,sack y+30:y+40 y+50:y+60>");
+    inject(s, SERVER,
+           ". y+20 ack x+19 win 509 <nop,nop,TS val 5006 ecr 141,nop,nop,sack x+30:x+40>");
+    expect(s, CLIENT,
+           ". c+20 ack x+19 win 509 <nop,nop,TS val d+5 ecr 141,nop,nop,sack x+30:x+40>");
     scenario_end(s);
 }
 
@@ -355,13 +372,16 @@ Test(client_first, rule_5_3_smaller_scale_rescales_windows)
 {
     struct scenario *s = attack_scenario();
     step_request(s);
-    /* promised 7, granted 4: server's windows are 8 times finer; the client's scale is as it offered */
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 4>");
+    /* promised 7, granted 4: server's windows are 8 times finer; the client's scale is as it
+     * offered */
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 4>");
     expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 120 ecr 5000> | " GET_REQUEST);
     inject(s, SERVER, ". y+1 ack x+19 win 4080 <nop,nop,TS val 5001 ecr 120>");
     expect(s, CLIENT, ". c+1 ack x+19 win 510 <nop,nop,TS val * ecr 120>");
     inject(s, SERVER, ". y+1 ack x+19 win 3 <nop,nop,TS val 5001 ecr 120>");
-    expect(s, CLIENT, ". c+1 ack x+19 win 1 <nop,nop,TS val * ecr 120>"); /* nonzero never becomes 0 */
+    expect(s, CLIENT,
+           ". c+1 ack x+19 win 1 <nop,nop,TS val * ecr 120>"); /* nonzero never becomes 0 */
     inject(s, SERVER, ". y+1 ack x+19 win 0 <nop,nop,TS val 5001 ecr 120>");
     expect(s, CLIENT, ". c+1 ack x+19 win 0 <nop,nop,TS val * ecr 120>");
     scenario_end(s);
@@ -385,7 +405,8 @@ Test(client_first, rule_5_3_no_sack_turns_blocks_into_nops)
 {
     struct scenario *s = attack_scenario();
     step_request(s);
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,nop,nop,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,nop,nop,TS val 5000 ecr v,nop,wscale 7>");
     expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 120 ecr 5000> | " GET_REQUEST);
     inject(s, CLIENT, ". x+19 ack c+1 win 501 <nop,nop,TS val 141 ecr t,nop,nop,sack c+30:c+40>");
     expect(s, SERVER,
@@ -414,7 +435,8 @@ Test(client_first, rule_5_3_smaller_mss_lowers_super_frames)
     struct scenario *s = attack_scenario();
     s->offload = true;
     step_request(s);
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1000,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1000,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 120 ecr 5000> | " GET_REQUEST);
     inject(s, CLIENT, ". x+19:x+5019(5000) ack c+1 win 502 gso 1448 <nop,nop,TS val 130 ecr t>");
     expect(s, SERVER, ". x+19:x+5019(5000) ack y+1 win 502 gso 988 <nop,nop,TS val 130 ecr 5000>");
@@ -426,7 +448,8 @@ Test(client_first, rule_5_3_smaller_mss_cuts_single_segments)
     struct scenario *s = attack_scenario();
     s->offload = true;
     step_request(s);
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1000,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1000,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 120 ecr 5000> | " GET_REQUEST);
     /* as large as we promised: no super-frame yet, and more than the server's card may take */
     inject(s, CLIENT, "P. x+19:x+1467(1448) ack c+1 win 502 <nop,nop,TS val 130 ecr t>");
@@ -435,7 +458,8 @@ Test(client_first, rule_5_3_smaller_mss_cuts_single_segments)
     expect(s, SERVER, "P. x+1467:x+2455(988) ack y+1 win 502 <nop,nop,TS val 140 ecr 5000>");
     s->offload = false; /* a full checksum becomes a partial one */
     inject(s, CLIENT, "P. x+2455:x+3903(1448) ack c+1 win 502 <nop,nop,TS val 150 ecr t>");
-    expect(s, SERVER, "P. x+2455:x+3903(1448) ack y+1 win 502 gso 988 <nop,nop,TS val 150 ecr 5000>");
+    expect(s, SERVER,
+           "P. x+2455:x+3903(1448) ack y+1 win 502 gso 988 <nop,nop,TS val 150 ecr 5000>");
     scenario_end(s);
 }
 
@@ -453,7 +477,8 @@ Test(client_first, rule_5_4_silent_server_gets_the_syn_again_then_the_client_a_r
     pass(s, 8200000);
     expect(s, CLIENT, "R. c+1:c+1(0) ack x+1");
     scenario_drain(s);
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v1,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v1,nop,wscale 7>");
     expect(s, SERVER, "R x+1:x+1(0)"); /* a late SYN-ACK is reset */
     expect_count(s, flows_pending, 0);
     scenario_end(s);
@@ -477,7 +502,8 @@ Test(client_first, rule_5_4_other_resets_are_ignored_while_opening)
     inject(s, SERVER, "R. 0:0(0) ack x+77 win 0");
     inject(s, SERVER, "R x+1:x+1(0) win 0");
     expect_nothing(s);
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 120 ecr 5000> | " GET_REQUEST);
     scenario_end(s);
 }
@@ -496,8 +522,10 @@ Test(client_first, rule_5_8_request_is_not_run_twice)
 {
     struct scenario *s = attack_scenario();
     step_open(s);
-    inject(s, SERVER, "FP. y+1 ack x+19 win 509 <nop,nop,TS val 5005 ecr 120> | HTTP/1.1 204 No\r\n\r\n");
-    expect(s, CLIENT, "FP. c+1 ack x+19 win 509 <nop,nop,TS val d ecr 120> | HTTP/1.1 204 No\r\n\r\n");
+    inject(s, SERVER,
+           "FP. y+1 ack x+19 win 509 <nop,nop,TS val 5005 ecr 120> | HTTP/1.1 204 No\r\n\r\n");
+    expect(s, CLIENT,
+           "FP. c+1 ack x+19 win 509 <nop,nop,TS val d ecr 120> | HTTP/1.1 204 No\r\n\r\n");
     inject(s, CLIENT, "F. x+19 ack c+21 win 501 <nop,nop,TS val 140 ecr d>");
     expect(s, SERVER, "F. x+19 ack y+21 win 501 <nop,nop,TS val 140 ecr 5005>");
     inject(s, SERVER, ". y+21 ack x+20 win 509 <nop,nop,TS val 5006 ecr 140>");
@@ -514,8 +542,10 @@ Test(client_first, rule_5_9_repeated_synack_completes_again)
 {
     struct scenario *s = attack_scenario();
     step_open(s);
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 6000 ecr v,nop,wscale 7>");
-    /* our data was lost: whatever goes out must complete the handshake, and the client must not see a SYN-ACK(y) */
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 6000 ecr v,nop,wscale 7>");
+    /* our data was lost: whatever goes out must complete the handshake, and the client must not see
+     * a SYN-ACK(y) */
     if (s->out[CLIENT].count > 0)
         scenario_fail(s, __FILE__, __LINE__, "a repeated SYN-ACK must not reach the client");
     cr_assert_gt(s->out[SERVER].count, 0, "a repeated SYN-ACK was not answered");
@@ -529,7 +559,8 @@ Test(client_first, rule_5_9_fin_with_the_request)
     step_handshake(s);
     inject(s, CLIENT, "FP. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | " GET_REQUEST);
     expect(s, SERVER, "S x:x(0) win * <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>");
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect(s, SERVER, "FP. x+1 ack y+1 win 502 <nop,nop,TS val 120 ecr 5000> | " GET_REQUEST);
     scenario_end(s);
 }
@@ -540,7 +571,8 @@ Test(client_first, rule_5_9_client_resets_while_opening)
     step_request(s);
     inject(s, CLIENT, "R. x+19 ack c+1 win 0");
     scenario_drain(s);
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect(s, SERVER, "R x+1:x+1(0)");
     expect_count(s, flows_pending, 0);
     expect_count(s, flows_spliced, 0);
@@ -555,7 +587,8 @@ Test(client_first, rule_5_9_repeated_request_while_opening_is_held)
     expect_nothing(s);
     inject(s, CLIENT, "P. x+19 ack c+1 win 502 <nop,nop,TS val 330 ecr t> | tail");
     expect_nothing(s);
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 330 ecr 5000> | " GET_REQUEST "tail");
     scenario_end(s);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_client_rules.c - more of ENGINE 1 and 5, rule by rule: what test_client_first.c leaves open. The list is doc/engine-rules.md.
+ * test_client_rules.c - more of ENGINE 1 and 5, rule by rule: what test_client_first.c leaves open.
+ * The list is doc/engine-rules.md.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -51,7 +52,7 @@ static struct scenario *plain_scenario(void)
     return scenario_new(SETTING_ATTACK, fixture_all(&settings));
 }
 
-/* --- 1.1 -------------------------------------------------------------------------------------------------- */
+/* --- 1.1 ------------------------------------------------------------------------------------- */
 
 Test(client_first, rule_1_1_ttl_df_and_ip_id_are_the_servers)
 {
@@ -63,17 +64,19 @@ Test(client_first, rule_1_1_ttl_df_and_ip_id_are_the_servers)
     struct scenario *s = scenario_of(&policy, 1);
     inject(s, CLIENT, "S x:x(0) win 64240 " OFFER);
     expect(s, CLIENT,
-           "S. c:c(0) ack x+1 win 65160 ttl 128 id i nodf <mss 1460,sackOK,TS val * ecr 100,nop,wscale 7>");
+           "S. c:c(0) ack x+1 win 65160 ttl 128 id i nodf <mss 1460,sackOK,TS val * ecr "
+           "100,nop,wscale 7>");
     inject(s, CLIENT, "S x:x(0) win 64240 " OFFER);
     expect(s, CLIENT,
-           "S. c:c(0) ack x+1 win 65160 ttl 128 id i+1 nodf <mss 1460,sackOK,TS val * ecr 100,nop,wscale 7>");
+           "S. c:c(0) ack x+1 win 65160 ttl 128 id i+1 nodf <mss 1460,sackOK,TS val * ecr "
+           "100,nop,wscale 7>");
     scenario_end(s);
 }
 
 Test(client_first, rule_1_1_order_of_options_is_the_servers)
 {
-    static const uint8_t layout[] = {TCP_OPT_MSS, TCP_OPT_NOP, TCP_OPT_WSCALE, TCP_OPT_SACK_PERMITTED,
-                                     TCP_OPT_TIMESTAMPS};
+    static const uint8_t layout[] = {TCP_OPT_MSS, TCP_OPT_NOP, TCP_OPT_WSCALE,
+                                     TCP_OPT_SACK_PERMITTED, TCP_OPT_TIMESTAMPS};
     struct tcp_settings settings = tcp_settings_default(true);
     struct server_policy policy = http_policy(&settings);
     struct synack_variant *variant = &policy.now.synack.variants[0];
@@ -93,7 +96,8 @@ Test(client_first, rule_1_1_answer_is_built_in_the_frames_own_buffer)
     struct scenario *s = attack_scenario();
     step_syn(s);
     cr_assert_eq(s->middle->last.action, VERDICT_REPLY, "a flood must cost no copy");
-    inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | SSH-2.0-OpenSSH_9.2\r\n");
+    inject(s, CLIENT,
+           "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | SSH-2.0-OpenSSH_9.2\r\n");
     expect(s, CLIENT, "R c+1:c+1(0)");
     cr_assert_eq(s->middle->last.action, VERDICT_REPLY);
     scenario_connection(s, CLIENT_V4, 40001, SERVER_V4, POP3_PORT);
@@ -104,7 +108,7 @@ Test(client_first, rule_1_1_answer_is_built_in_the_frames_own_buffer)
     scenario_end(s);
 }
 
-/* --- 1.3 -------------------------------------------------------------------------------------------------- */
+/* --- 1.3 ------------------------------------------------------------------------------------- */
 
 Test(client_first, rule_1_3_opens_with_the_clients_flow_label)
 {
@@ -185,8 +189,8 @@ Test(client_first, rule_1_3_assembly_holds_four_kilobytes)
     step_handshake(s);
     for (uint32_t i = 0; i < 3; i++) {
         memcpy(line, i == 0 ? "GET /" : "aaaaa", 5);
-        snprintf(text, sizeof text, "P. x+%u ack c+1 win 502 <nop,nop,TS val 120 ecr t> | %s", 1 + 1400 * i,
-                 line);
+        snprintf(text, sizeof text, "P. x+%u ack c+1 win 502 <nop,nop,TS val 120 ecr t> | %s",
+                 1 + 1400 * i, line);
         if (i < 2) {
             inject(s, CLIENT, text);
             expect_nothing(s);
@@ -228,7 +232,7 @@ Test(client_first, rule_1_4_held_data_is_never_acknowledged_by_us)
     scenario_end(s);
 }
 
-/* --- 3 and 5.3: ECN --------------------------------------------------------------------------------------- */
+/* --- 3 and 5.3: ECN -------------------------------------------------------------------------- */
 
 Test(client_first, rule_3_ecn_without_timestamps_follows_the_request)
 {
@@ -265,12 +269,13 @@ Test(client_first, rule_5_3_no_ecn_clears_ect)
     expect(s, SERVER, HANDED);
     inject(s, CLIENT, "P. x+19 ack c+1 win 502 tos 2 <nop,nop,TS val 130 ecr t> | more");
     expect(s, SERVER, "P. x+19 ack y+1 win 502 tos 0 <nop,nop,TS val 130 ecr 5000> | more");
-    inject(s, CLIENT, "P. x+23 ack c+1 win 502 tos 35 <nop,nop,TS val 131 ecr t> | more"); /* DSCP 8, CE */
+    inject(s, CLIENT,
+           "P. x+23 ack c+1 win 502 tos 35 <nop,nop,TS val 131 ecr t> | more"); /* DSCP 8, CE */
     expect(s, SERVER, "P. x+23 ack y+1 win 502 tos 32 <nop,nop,TS val 131 ecr 5000> | more");
     scenario_end(s);
 }
 
-/* --- 5.2 -------------------------------------------------------------------------------------------------- */
+/* --- 5.2 ------------------------------------------------------------------------------------- */
 
 Test(client_first, rule_5_2_window_of_our_synack_is_never_zero)
 {
@@ -324,12 +329,13 @@ Test(client_first, rule_5_2_pool_empty_opens_without_the_data)
     }
     inject(s, SERVER, ACCEPTED);
     expect(s, SERVER, ". x+1:x+1(0) ack y+1 win 502 <nop,nop,TS val 120 ecr 5000>");
-    inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 320 ecr t> | " GET_REQUEST); /* its timer */
+    inject(s, CLIENT,
+           "P. x+1 ack c+1 win 502 <nop,nop,TS val 320 ecr t> | " GET_REQUEST); /* its timer */
     expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 320 ecr 5000> | " GET_REQUEST);
     scenario_end(s);
 }
 
-/* --- 5.7 -------------------------------------------------------------------------------------------------- */
+/* --- 5.7 ------------------------------------------------------------------------------------- */
 
 Test(client_first, rule_5_7_closing_entry_still_translates)
 {
@@ -338,8 +344,8 @@ Test(client_first, rule_5_7_closing_entry_still_translates)
     step_close(s);
     expect_count(s, flows_closing, 1);
     pass(s, 60 * SECOND_US);
-    inject(s, SERVER,
-           "F. y+20 ack x+19 win 509 <nop,nop,TS val 65006 ecr 120>"); /* our ACK of its FIN was lost */
+    inject(s, SERVER, "F. y+20 ack x+19 win 509 <nop,nop,TS val 65006 ecr 120>"); /* our ACK of its
+                                                                                     FIN was lost */
     expect(s, CLIENT, "F. c+20 ack x+19 win 509 <nop,nop,TS val d+60001 ecr 120>");
     inject(s, CLIENT, ". x+20 ack c+21 win 501 <nop,nop,TS val 60140 ecr d+60001>");
     expect(s, SERVER, ". x+20 ack y+21 win 501 <nop,nop,TS val 60140 ecr 65006>");
@@ -361,7 +367,8 @@ Test(client_first, rule_5_7_proved_request_replaces_a_closing_entry)
     struct symbols new = s->symbols;
     s->symbols = old;
     inject(s, SERVER,
-           "F. y+20 ack x+19 win 509 <nop,nop,TS val 5206 ecr 120>"); /* the old one still finds its way */
+           "F. y+20 ack x+19 win 509 <nop,nop,TS val 5206 ecr 120>"); /* the old one still finds its
+                                                                         way */
     expect(s, CLIENT, "F. c+20 ack x+19 win 509 <nop,nop,TS val d+201 ecr 120>");
     s->symbols = new;
     inject(s, CLIENT, REQUEST);
@@ -419,7 +426,7 @@ Test(client_first, rule_5_7_oldest_closing_entry_makes_room)
     scenario_end(s);
 }
 
-/* --- 5.8 -------------------------------------------------------------------------------------------------- */
+/* --- 5.8 ------------------------------------------------------------------------------------- */
 
 Test(client_first, rule_5_8_copy_is_reset_when_no_entry_is_left)
 {
@@ -436,17 +443,18 @@ Test(client_first, rule_5_8_copy_is_reset_when_no_entry_is_left)
     scenario_end(s);
 }
 
-/* --- 5.9 -------------------------------------------------------------------------------------------------- */
+/* --- 5.9 ------------------------------------------------------------------------------------- */
 
 Test(client_first, rule_5_9_reordered_and_overlapping_while_opening)
 {
     struct scenario *s = attack_scenario();
     step_request(s);
-    inject(
-        s, CLIENT,
-        "P. x+23 ack c+1 win 502 <nop,nop,TS val 131 ecr t> | tail"); /* before what stands in front of it */
+    inject(s, CLIENT,
+           "P. x+23 ack c+1 win 502 <nop,nop,TS val 131 ecr t> | tail"); /* before what stands in
+                                                                            front of it */
     expect_nothing(s);
-    inject(s, CLIENT, "P. x+13 ack c+1 win 502 <nop,nop,TS val 132 ecr t> | .1\r\n\r\nmore"); /* half known */
+    inject(s, CLIENT,
+           "P. x+13 ack c+1 win 502 <nop,nop,TS val 132 ecr t> | .1\r\n\r\nmore"); /* half known */
     inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 133 ecr t> | GET / HT");
     expect_nothing(s);
     inject(s, SERVER, ACCEPTED);
@@ -464,8 +472,10 @@ Test(client_first, rule_5_9_half_close_while_opening)
     expect_nothing(s);
     inject(s, SERVER, ACCEPTED);
     expect(s, SERVER, "FP. x+1 ack y+1 win 502 <nop,nop,TS val 125 ecr 5000> | " GET_REQUEST);
-    inject(s, SERVER, "P. y+1 ack x+20 win 509 <nop,nop,TS val 5005 ecr 125> | HTTP/1.1 204 No\r\n\r\n");
-    expect(s, CLIENT, "P. c+1 ack x+20 win 509 <nop,nop,TS val d ecr 125> | HTTP/1.1 204 No\r\n\r\n");
+    inject(s, SERVER,
+           "P. y+1 ack x+20 win 509 <nop,nop,TS val 5005 ecr 125> | HTTP/1.1 204 No\r\n\r\n");
+    expect(s, CLIENT,
+           "P. c+1 ack x+20 win 509 <nop,nop,TS val d ecr 125> | HTTP/1.1 204 No\r\n\r\n");
     inject(s, CLIENT, ". x+20 ack c+20 win 501 <nop,nop,TS val 140 ecr d>");
     expect(s, SERVER, ". x+20 ack y+20 win 501 <nop,nop,TS val 140 ecr 5005>");
     pass(s, 600 * SECOND_US); /* a half-closed connection may last */
@@ -477,7 +487,7 @@ Test(client_first, rule_5_9_half_close_while_opening)
     scenario_end(s);
 }
 
-/* --- 5.11 ------------------------------------------------------------------------------------------------- */
+/* --- 5.11 ------------------------------------------------------------------------------------ */
 
 Test(client_first, rule_5_11_syn_on_a_live_flow_is_the_hosts_business)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_cookie.c - ENGINE 3: cookies through time and promises; and ENGINE 4, segments of clients that have no flow.
+ * test_cookie.c - ENGINE 3: cookies through time and promises; and ENGINE 4, segments of clients
+ * that have no flow.
  */
 #include <criterion/criterion.h>
 #include <string.h>
@@ -16,7 +17,7 @@ static void expect_no_state(struct scenario *s)
     expect_count(s, flows_spliced, 0);
 }
 
-/* --- 3 ----------------------------------------------------------------------------------------------------- */
+/* --- 3 --------------------------------------------------------------------------------------- */
 
 Test(cookie, rule_3_repeated_syn_gets_the_same_cookie)
 {
@@ -24,7 +25,8 @@ Test(cookie, rule_3_repeated_syn_gets_the_same_cookie)
     step_syn(s);
     pass(s, 1000000);
     inject(s, CLIENT, "S x:x(0) win 64240 <mss 1460,sackOK,TS val 1100 ecr 0,nop,wscale 7>");
-    expect(s, CLIENT, "S. c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val * ecr 1100,nop,wscale 7>");
+    expect(s, CLIENT,
+           "S. c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val * ecr 1100,nop,wscale 7>");
     scenario_end(s);
 }
 
@@ -99,11 +101,13 @@ Test(cookie, rule_3_promise_before_stays_valid)
 {
     struct scenario *s = attack_scenario();
     step_greeted(s);
-    middle_adopt(s->middle, changed_promise("+OK a new greeting\r\n", s->now_us + COOKIE_LIFETIME_US),
+    middle_adopt(s->middle,
+                 changed_promise("+OK a new greeting\r\n", s->now_us + COOKIE_LIFETIME_US),
                  s->now_us);
     inject(s, CLIENT, "P. x+1 ack c+12 win 502 <nop,nop,TS val 130 ecr t1> | USER sim\r\n");
     expect(s, SERVER, "S x:x(0) win * <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>");
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect(s, SERVER, ". x+1 ack y+1 win * <nop,nop,TS val 130 ecr 5000>");
     /* compared with the greeting that this client was told */
     inject(s, SERVER, "P. y+1 ack x+1 win 509 <nop,nop,TS val 5001 ecr 130> | " GREETING);
@@ -114,7 +118,8 @@ Test(cookie, rule_3_promise_before_stays_valid)
 Test(cookie, rule_3_new_clients_get_the_new_promise)
 {
     struct scenario *s = attack_scenario();
-    middle_adopt(s->middle, changed_promise("+OK new\r\n", s->now_us + COOKIE_LIFETIME_US), s->now_us);
+    middle_adopt(s->middle, changed_promise("+OK new\r\n", s->now_us + COOKIE_LIFETIME_US),
+                 s->now_us);
     scenario_connection(s, CLIENT_V4, 40000, SERVER_V4, POP3_PORT);
     step_syn(s);
     inject(s, CLIENT, ". x+1 ack c+1 win 502 <nop,nop,TS val 110 ecr t>");
@@ -135,7 +140,7 @@ Test(cookie, rule_3_promise_before_ends)
     scenario_end(s);
 }
 
-/* --- 4: no flow -------------------------------------------------------------------------------------------- */
+/* --- 4: no flow ------------------------------------------------------------------------------ */
 
 Test(stray, rule_4_data_on_a_syn_is_not_acknowledged)
 {
@@ -219,7 +224,8 @@ Test(stray, rule_4_data_beyond_the_first_byte_soon_after_a_good_cookie_is_not_le
     scenario_end(s);
 }
 
-/* The handshake's ACK and the request's beginning are lost: the server never hears of the rest, and the client of no RST. */
+/* The handshake's ACK and the request's beginning are lost: the server never hears of the rest, and
+ * the client of no RST. */
 Test(stray, rule_4_rest_of_a_request_whose_beginning_was_lost_is_not_let_through)
 {
     struct scenario *s = attack_scenario();
@@ -253,7 +259,8 @@ Test(stray, rule_4_rest_of_a_request_without_timestamps_is_not_let_through)
     scenario_end(s);
 }
 
-/* The handshake's ACK came, and of the request the rest alone, for longer than cookies proved are remembered. */
+/* The handshake's ACK came, and of the request the rest alone, for longer than cookies proved are
+ * remembered. */
 Test(stray, rule_4_rest_of_a_request_long_after_the_handshake_is_not_let_through)
 {
     struct scenario *s = attack_scenario();

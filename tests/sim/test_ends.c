@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_ends.c - how connections through the engine end when something dies: each end learns of it, no entry stays behind.
+ * test_ends.c - how connections through the engine end when something dies: each end learns of it,
+ * no entry stays behind.
  */
 #include <criterion/criterion.h>
 
@@ -94,7 +95,8 @@ Test(ends, silent_and_wrong_clients_never_reach_the_server)
     struct world world;
     open_world(&world);
     for (uint16_t i = 0; i < 30; i++) {
-        struct session *session = world_session(&world, i % 2 == 0, (uint16_t)(40000 + i), ports[i % 3]);
+        struct session *session =
+            world_session(&world, i % 2 == 0, (uint16_t)(40000 + i), ports[i % 3]);
         if (ports[i % 3] == POP3_PORT)
             session_pop3(session, POP3_PROMISE, 10, i);
         else
@@ -123,9 +125,9 @@ Test(ends, port_is_used_again)
         session->manner.close = CLOSE_BY_SERVER; /* so that the client is not in TIME_WAIT */
         session_start(session, world.wire->now_us + 2000);
         wire_run(world.wire, world.wire->now_us + 1000000);
-        cr_assert_eq(session->client->in.bytes, session->expected_bytes, "round %u: %u of %u bytes, %s", i,
-                     session->client->in.bytes, session->expected_bytes,
-                     tcp_state_name(session->client->state));
+        cr_assert_eq(session->client->in.bytes, session->expected_bytes,
+                     "round %u: %u of %u bytes, %s", i, session->client->in.bytes,
+                     session->expected_bytes, tcp_state_name(session->client->state));
         cr_assert_eq(session->requests_heard, 1);
     }
     world_run(&world, 400000000);
@@ -133,7 +135,7 @@ Test(ends, port_is_used_again)
     world_close(&world);
 }
 
-/* --- as on a bare wire -------------------------------------------------------------------------------------- */
+/* --- as on a bare wire ----------------------------------------------------------------------- */
 
 enum accident {
     SERVER_REFUSES,
@@ -157,7 +159,8 @@ static void abort_all(void *context)
             conn_abort(conn);
 }
 
-/* A download that meets with an accident; on a bare wire (SETTING_INHERIT) or through the engine. */
+/* A download that meets with an accident; on a bare wire (SETTING_INHERIT) or through the engine.
+ */
 static struct outcome meet_with(enum accident accident, enum mode_setting setting, uint16_t port)
 {
     struct tcp_settings settings = tcp_settings_default(true);
@@ -174,7 +177,8 @@ static struct outcome meet_with(enum accident accident, enum mode_setting settin
         session_http_get(session, 1, 2000000, 1);
     session_start(session, 0);
     if (accident == SERVER_DIES || accident == CLIENT_VANISHES)
-        wire_at(world.wire, 1150000, kill_host, accident == SERVER_DIES ? world.server[0] : world.client[0]);
+        wire_at(world.wire, 1150000, kill_host,
+                accident == SERVER_DIES ? world.server[0] : world.client[0]);
     if (accident == SERVER_ABORTS || accident == CLIENT_ABORTS)
         wire_at(world.wire, 1150000, abort_all,
                 accident == SERVER_ABORTS ? world.server[0] : world.client[0]);
@@ -188,8 +192,8 @@ static struct outcome meet_with(enum accident accident, enum mode_setting settin
 }
 
 /*
- * The same on both wires, but where it lies in the matter: who got a cookie is connected before the server was asked, so that a refusal,
- * or its silence, can only be a reset.
+ * The same on both wires, but where it lies in the matter: who got a cookie is connected before the
+ * server was asked, so that a refusal, or its silence, can only be a reset.
  */
 Test(ends, each_end_learns_what_it_would_on_a_bare_wire)
 {
@@ -202,8 +206,8 @@ Test(ends, each_end_learns_what_it_would_on_a_bare_wire)
             cr_assert_eq(normal.client, bare.client, "accident %d: client %d, bare %d", accident,
                          normal.client, bare.client);
             cr_assert_eq(normal.server, bare.server);
-            cr_assert_eq(here.server, bare.server, "accident %d: server %d, bare %d", accident, here.server,
-                         bare.server);
+            cr_assert_eq(here.server, bare.server, "accident %d: server %d, bare %d", accident,
+                         here.server, bare.server);
             if (accident == SERVER_REFUSES || accident == SERVER_DEAD) {
                 cr_assert_eq(bare.client, accident == SERVER_DEAD ? CONN_TIMED_OUT : CONN_REFUSED);
                 cr_assert_eq(here.client, CONN_RESET);
@@ -215,9 +219,10 @@ Test(ends, each_end_learns_what_it_would_on_a_bare_wire)
     }
 }
 
-/* --- never twice ---------------------------------------------------------------------------------------------- */
+/* --- never twice ----------------------------------------------------------------------------- */
 
-/* Copies of a request, at every age that a segment can have (RFC 9293 3.4.2: 2 minutes), find no server that runs it again. */
+/* Copies of a request, at every age that a segment can have (RFC 9293 3.4.2: 2 minutes), find no
+ * server that runs it again. */
 Test(ends, request_repeated_after_its_connection_closed)
 {
     struct scenario *s = attack_scenario();
@@ -226,13 +231,15 @@ Test(ends, request_repeated_after_its_connection_closed)
     for (uint32_t second = 0; second < 120; second++) {
         pass(s, 1000000);
         inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | " GET_REQUEST);
-        /* to the host that has closed this connection and will not take old data, or answered by a reset; never as a new one */
+        /* to the host that has closed this connection and will not take old data, or answered by a
+         * reset; never as a new one */
         for (uint32_t i = 0; i < s->out[SERVER].count; i++) {
             struct packet packet;
             const struct scenario_frame *frame =
                 &s->out[SERVER].frames[(s->out[SERVER].first + i) % SCENARIO_QUEUE_FRAMES];
             cr_assert_null(packet_read(&packet, frame->buffer, frame->bytes));
-            cr_assert_eq(packet.flags & TCP_SYN, 0, "the server was asked again after %u s", second + 1);
+            cr_assert_eq(packet.flags & TCP_SYN, 0, "the server was asked again after %u s",
+                         second + 1);
         }
         scenario_drain(s);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_flood.c - floods: no state that grows with the number of clients until one has made a valid request.
+ * test_flood.c - floods: no state that grows with the number of clients until one has made a valid
+ * request.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -32,7 +33,8 @@ static uint32_t pages_touched(const struct scenario *s)
 
 static void spoof(struct scenario *s, struct rng *rng)
 {
-    struct packet packet = {.ttl = 60, .df = true, .window = 1024, .flags = TCP_SYN, .dst = s->server};
+    struct packet packet = {
+        .ttl = 60, .df = true, .window = 1024, .flags = TCP_SYN, .dst = s->server};
     static uint8_t buffer[PACKET_BUFFER_BYTES];
     uint64_t chance = rng_next(rng);
     uint8_t from[4] = {10, (uint8_t)chance, (uint8_t)(chance >> 8), (uint8_t)(chance >> 16)};

@@ -6,7 +6,8 @@
 
 #include "tests/sim/steps.h"
 
-/* A segment with a flipped bit goes its way; the host drops it, and it must have changed nothing here (ENGINE 4, last row). */
+/* A segment with a flipped bit goes its way; the host drops it, and it must have changed nothing
+ * here (ENGINE 4, last row). */
 static void inject_broken(struct scenario *s, enum side from, const char *text)
 {
     s->bad_checksum = true;
@@ -33,7 +34,8 @@ Test(found, flipped_bit_in_a_sequence_number_moves_no_floor)
 {
     struct scenario *s = attack_scenario();
     step_open(s);
-    inject_broken(s, SERVER, ". y+1073741925:y+1073741925(0) ack x+19 win 500 <nop,nop,TS val 5010 ecr 120>");
+    inject_broken(s, SERVER,
+                  ". y+1073741925:y+1073741925(0) ack x+19 win 500 <nop,nop,TS val 5010 ecr 120>");
     inject(s, SERVER, "P. y+1:y+101(100) ack x+19 win 500 <nop,nop,TS val 5010 ecr 120>");
     expect(s, CLIENT, "P. c+1:c+101(100) ack x+19 win 500 <nop,nop,TS val t2 ecr 120>");
     inject(s, CLIENT, ". x+19 ack c+1 win 502 <nop,nop,TS val 140 ecr t2>");
@@ -64,12 +66,14 @@ Test(found, synack_that_answers_another_syn)
     expect(s, SERVER, "R x+70001:x+70001(0) win 0");
     expect(s, SERVER, "S x:x(0) win * <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>");
     expect_nothing(s);
-    inject(s, SERVER, "S. z:z(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. z:z(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect(s, SERVER, "P. x+1 ack z+1 win 502 <nop,nop,TS val 120 ecr 5000> | " GET_REQUEST);
     scenario_end(s);
 }
 
-/* The tuple's last connection has closed, the new one's first segment is lost: its second must not be translated for the old one. */
+/* The tuple's last connection has closed, the new one's first segment is lost: its second must not
+ * be translated for the old one. */
 Test(found, first_flight_out_of_order_on_a_tuple_used_again)
 {
     struct scenario *s = attack_scenario();
@@ -81,8 +85,10 @@ Test(found, first_flight_out_of_order_on_a_tuple_used_again)
     inject(s, CLIENT, ". x+20:x+20(0) ack c+2 win 502 <nop,nop,TS val 150 ecr t>");
     expect(s, SERVER, ". x+20:x+20(0) ack y+2 win 502 <nop,nop,TS val 150 ecr *>");
     pass(s, 200000);
-    inject(s, CLIENT, "S x+90000:x+90000(0) win 64240 <mss 1460,sackOK,TS val 350 ecr 0,nop,wscale 7>");
-    expect(s, CLIENT, "S. d:d(0) ack x+90001 win 65160 <mss 1460,sackOK,TS val u ecr 350,nop,wscale 7>");
+    inject(s, CLIENT,
+           "S x+90000:x+90000(0) win 64240 <mss 1460,sackOK,TS val 350 ecr 0,nop,wscale 7>");
+    expect(s, CLIENT,
+           "S. d:d(0) ack x+90001 win 65160 <mss 1460,sackOK,TS val u ecr 350,nop,wscale 7>");
     inject(s, CLIENT, ". x+91449:x+92897(1448) ack d+1 win 502 <nop,nop,TS val 360 ecr u>");
     expect_nothing(s);
     inject(s, CLIENT, "P. x+90001 ack d+1 win 502 <nop,nop,TS val 370 ecr u> | " GET_REQUEST);
@@ -90,7 +96,8 @@ Test(found, first_flight_out_of_order_on_a_tuple_used_again)
     scenario_end(s);
 }
 
-/* The server is half-open from the SYN that passed in normal mode: it says so twice, and must be reset once only. */
+/* The server is half-open from the SYN that passed in normal mode: it says so twice, and must be
+ * reset once only. */
 Test(found, synack_that_grants_a_scale_not_offered)
 {
     struct scenario *s = attack_scenario();
@@ -98,17 +105,20 @@ Test(found, synack_that_grants_a_scale_not_offered)
     expect(s, CLIENT, "S. c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val t ecr 100>");
     inject(s, CLIENT, "P. x+1 ack c+1 win 64240 <nop,nop,TS val 120 ecr t> | " GET_REQUEST);
     expect(s, SERVER, "S x:x(0) win * <mss 1460,sackOK,TS val v ecr 0>");
-    inject(s, SERVER, "S. z:z(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr 90,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. z:z(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr 90,nop,wscale 7>");
     expect(s, SERVER, "R x+1:x+1(0) win 0");
     expect(s, SERVER, "S x:x(0) win * <mss 1460,sackOK,TS val v ecr 0>");
-    inject(s, SERVER, "S. z:z(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. z:z(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect_nothing(s);
     inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5001 ecr v>");
     expect(s, SERVER, "P. x+1 ack y+1 win 64240 <nop,nop,TS val 120 ecr 5001> | " GET_REQUEST);
     scenario_end(s);
 }
 
-/* A copy of the handshake's ACK comes behind the FIN of a client that said nothing: its service is opened by cookie alone. */
+/* A copy of the handshake's ACK comes behind the FIN of a client that said nothing: its service is
+ * opened by cookie alone. */
 Test(found, late_ack_of_a_client_that_has_left_opens_nothing)
 {
     struct scenario *s = attack_scenario();
@@ -144,19 +154,22 @@ Test(found, first_flight_out_of_order_on_a_tracked_tuple_used_again)
     scenario_end(s);
 }
 
-/* A RST that the server refuses (RFC 5961 3.2) has numbers of its own: what we say in the client's name must not take them over. */
+/* A RST that the server refuses (RFC 5961 3.2) has numbers of its own: what we say in the client's
+ * name must not take them over. */
 Test(found, reset_moves_no_numbers)
 {
     struct scenario *s = attack_scenario();
     step_open(s);
     inject(s, CLIENT, "R x+5000:x+5000(0) win 0");
     expect(s, SERVER, "R x+5000:x+5000(0) win 0");
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5003 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5003 ecr v,nop,wscale 7>");
     expect(s, SERVER, ". x+19 ack y+1 win * <nop,nop,TS val * ecr 5003>");
     scenario_end(s);
 }
 
-/* The client spoke before it was greeted, and its greeting is lost: who does not know its numbers neither asks for it nor has it. */
+/* The client spoke before it was greeted, and its greeting is lost: who does not know its numbers
+ * neither asks for it nor has it. */
 Test(found, blind_ack_concerns_no_greeting)
 {
     struct scenario *s = attack_scenario();
@@ -165,7 +178,8 @@ Test(found, blind_ack_concerns_no_greeting)
     inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | USER sim\r\n");
     expect(s, CLIENT, "P. c+1 ack x+1 win 509 <nop,nop,TS val * ecr 120> | " GREETING);
     expect(s, SERVER, "S x:x(0) win * <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>");
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     scenario_drain(s);
     inject(s, SERVER, "P. y+1 ack x+1 win 509 <nop,nop,TS val 5001 ecr v> | " GREETING);
     scenario_drain(s);
@@ -181,7 +195,8 @@ Test(found, blind_ack_concerns_no_greeting)
     scenario_end(s);
 }
 
-/* The tuple's last connection said this, and a link held it back: it ends below where the greeting does, and is not what stands behind it. */
+/* The tuple's last connection said this, and a link held it back: it ends below where the greeting
+ * does, and is not what stands behind it. */
 Test(found, last_segment_of_an_older_connection_is_not_behind_the_greeting)
 {
     struct scenario *s = attack_scenario();

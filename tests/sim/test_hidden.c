@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_hidden.c - requests that look random (engine/protocols/hidden.h), in attack mode: encrypted BitTorrent and obfuscated eMule, as
- * one segment and in pieces, repeated while the cipher's limit is reached, and from wrong clients.
+ * test_hidden.c - requests that look random (engine/protocols/hidden.h), in attack mode: encrypted
+ * BitTorrent and obfuscated eMule, as one segment and in pieces, repeated while the cipher's limit
+ * is reached, and from wrong clients.
  */
 #include <criterion/criterion.h>
 
@@ -17,7 +18,8 @@
 static struct scenario *scenario_of(uint8_t forms)
 {
     struct tcp_settings settings = tcp_settings_default(true);
-    struct server_policy policy = fixture_check(SERVER_V4, BITTORRENT_PORT, PROTOCOL_BITTORRENT, &settings);
+    struct server_policy policy =
+        fixture_check(SERVER_V4, BITTORRENT_PORT, PROTOCOL_BITTORRENT, &settings);
     struct scenario *s;
 
     policy.hidden = forms;
@@ -30,7 +32,8 @@ static struct scenario *scenario_of(uint8_t forms)
 static void expect_opening(struct scenario *s)
 {
     expect(s, SERVER, "S x:x(0) win * <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>");
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
 }
 
 Test(hidden, a_key_of_mse_opens_the_server)
@@ -83,7 +86,8 @@ Test(hidden, an_obfuscated_request_where_both_are_taken)
     scenario_end(s);
 }
 
-/* A client that has proved its address may repeat one wrong segment as fast as it can: it costs no more than its share. */
+/* A client that has proved its address may repeat one wrong segment as fast as it can: it costs no
+ * more than its share. */
 Test(hidden, wrong_requests_of_one_source_are_deciphered_under_a_limit)
 {
     static const uint8_t wrong[16] = {0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_host.c - the host model against itself over a bare wire: the reference that the engine is measured by.
+ * test_host.c - the host model against itself over a bare wire: the reference that the engine is
+ * measured by.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -90,8 +91,8 @@ Test(host, super_frames_carry_the_first_flight_in_two)
     expect_quiet(session->client);
     uint32_t super_frames = 0;
     for (uint64_t i = 0; i < world.wire->trace_count; i++)
-        super_frames +=
-            world.wire->trace[i].packet.gso_bytes > 0 && world.wire->trace[i].packet.payload_bytes == 7300;
+        super_frames += world.wire->trace[i].packet.gso_bytes > 0 &&
+                        world.wire->trace[i].packet.payload_bytes == 7300;
     cr_assert_geq(super_frames, 2);
     world_close(&world);
 }
@@ -124,10 +125,11 @@ Test(host, loss_duplication_and_reordering_harm_nothing)
         client.window_scale = seed % 5 == 0 ? WSCALE_NONE : 7;
         struct world world;
         world_open(&world, seed, SETTING_INHERIT, &client, &server);
-        wire_set_links(
-            world.wire,
-            &(struct link){
-                .latency_us = 5000, .loss = 20000, .duplicates = 10000, .reorders = 20000, .corrupts = 5000});
+        wire_set_links(world.wire, &(struct link){.latency_us = 5000,
+                                                  .loss = 20000,
+                                                  .duplicates = 10000,
+                                                  .reorders = 20000,
+                                                  .corrupts = 5000});
         struct session *get = world_session(&world, true, 40000, HTTP_PORT);
         struct session *post = world_session(&world, false, 40001, HTTP_PORT);
         struct session *pop3 = world_session(&world, true, 40002, POP3_PORT);

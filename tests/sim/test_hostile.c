@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_hostile.c - what a hostile client must not achieve, and connections that outlive the wrap of a number.
+ * test_hostile.c - what a hostile client must not achieve, and connections that outlive the wrap of
+ * a number.
  *
- * A blind attacker sees nothing of what the hosts send: it knows addresses, ports and what it sent itself,
- * and guesses the rest. A "blind" ACK has the right seq and a guessed ack, a "blind" RST or SYN any number.
+ * A blind attacker sees nothing of what the hosts send: it knows addresses, ports and what it sent
+ * itself, and guesses the rest. A "blind" ACK has the right seq and a guessed ack, a "blind" RST or
+ * SYN any number.
  */
 #include <criterion/criterion.h>
 #include <string.h>
@@ -35,7 +37,8 @@ static struct server_info info_of(struct scenario *s, uint16_t port)
     struct server_info infos[16], none = {.mode = MODE_NORMAL};
     uint32_t count = engine_servers(s->middle->engine, infos, 16, s->now_us);
     for (uint32_t i = 0; i < count && i < 16; i++) {
-        if (infos[i].key.port == port && memcmp(&infos[i].key.addr, &s->server, sizeof s->server) == 0)
+        if (infos[i].key.port == port &&
+            memcmp(&infos[i].key.addr, &s->server, sizeof s->server) == 0)
             return infos[i];
     }
     return none;
@@ -47,12 +50,12 @@ static struct scenario *auto_scenario(void)
     return scenario_new(SETTING_AUTO, fixture_all(&settings));
 }
 
-/* --- beyond 2 GiB and 2^31 ticks ------------------------------------------------------------------------ */
+/* --- beyond 2 GiB and 2^31 ticks ------------------------------------------------------------- */
 
 /*
- * Symbols: `ds` and `dc` are the server's first byte of data in its numbers and in the client's, `u` the
- * client's next byte. After `sent` bytes of the server's more data comes; the client acknowledges it and
- * reports blocks behind holes.
+ * Symbols: `ds` and `dc` are the server's first byte of data in its numbers and in the client's,
+ * `u` the client's next byte. After `sent` bytes of the server's more data comes; the client
+ * acknowledges it and reports blocks behind holes.
  */
 static void exchange_at(struct scenario *s, uint32_t sent)
 {
@@ -60,20 +63,24 @@ static void exchange_at(struct scenario *s, uint32_t sent)
     trace_bind(&s->symbols, "e", value_of(s, "dc") + sent);
     inject(s, SERVER, ". d ack u win 509 <nop,nop,TS val 5100 ecr 120> | hello");
     expect(s, CLIENT, ". e ack u win 509 <nop,nop,TS val q ecr 120> | hello");
-    inject(s, CLIENT,
-           ". u ack e+5 win 502 <nop,nop,TS val 130 ecr q,nop,nop,sack e+1405:e+2805 e+4205:e+5605>");
+    inject(
+        s, CLIENT,
+        ". u ack e+5 win 502 <nop,nop,TS val 130 ecr q,nop,nop,sack e+1405:e+2805 e+4205:e+5605>");
     expect(s, SERVER,
-           ". u ack d+5 win 502 <nop,nop,TS val 130 ecr 5100,nop,nop,sack d+1405:d+2805 d+4205:d+5605>");
+           ". u ack d+5 win 502 <nop,nop,TS val 130 ecr 5100,nop,nop,sack d+1405:d+2805 "
+           "d+4205:d+5605>");
     expect_nothing(s);
 }
 
 /* An ACK and a block that were held up while half a GiB went by. */
 static void late_ack_at(struct scenario *s)
 {
-    inject(s, CLIENT,
-           ". u ack e+5-536870912 win 502 <nop,nop,TS val 130 ecr q,nop,nop,sack e+5-536869912:e+5>");
+    inject(
+        s, CLIENT,
+        ". u ack e+5-536870912 win 502 <nop,nop,TS val 130 ecr q,nop,nop,sack e+5-536869912:e+5>");
     expect(s, SERVER,
-           ". u ack d+5-536870912 win 502 <nop,nop,TS val 130 ecr 5100,nop,nop,sack d+5-536869912:d+5>");
+           ". u ack d+5-536870912 win 502 <nop,nop,TS val 130 ecr 5100,nop,nop,sack "
+           "d+5-536869912:d+5>");
     expect_nothing(s);
 }
 
@@ -122,7 +129,8 @@ Test(hostile, ten_gib_from_a_server_that_greeted_are_translated)
            ". x+11 ack y+12 win 502 <nop,nop,TS val 130 ecr "
            "5001,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop>");
     inject(s, CLIENT, ". x+11 ack c+4 win 502 <nop,nop,TS val 130 ecr t1,nop,nop,sack c+8:c+20>");
-    expect(s, SERVER, ". x+11 ack y+12 win 502 <nop,nop,TS val 130 ecr 5001,nop,nop,sack y+12:y+20>");
+    expect(s, SERVER,
+           ". x+11 ack y+12 win 502 <nop,nop,TS val 130 ecr 5001,nop,nop,sack y+12:y+20>");
     bind_numbers(s, 11, 10);
     send_ten_gib(s);
     scenario_end(s);
@@ -136,7 +144,8 @@ Test(hostile, ten_gib_behind_a_greeting_that_was_never_acknowledged)
     inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 130 ecr t> | USER sim\r\n");
     expect(s, SERVER, "S x:x(0) win * ttl 57 <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>");
     expect(s, CLIENT, "P. c+1 ack x+1 win 509 <nop,nop,TS val t1 ecr 130> | " GREETING);
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect(s, SERVER, ". x+1 ack y+1 win * <nop,nop,TS val 130 ecr 5000>");
     inject(s, SERVER, "P. y+1 ack x+1 win 509 <nop,nop,TS val 5001 ecr 130> | " GREETING);
     expect(s, SERVER, "P. x+1 ack y+12 win 502 <nop,nop,TS val 130 ecr 5001> | USER sim\r\n");
@@ -169,8 +178,9 @@ Test(hostile, timestamps_of_the_server_go_round)
 }
 
 /*
- * A server whose clock counts microseconds, and 40 minutes in which nobody speaks: its TSval is ahead by more than half the circle.
- * What the client echoes from then on must not be taken for something below the floor.
+ * A server whose clock counts microseconds, and 40 minutes in which nobody speaks: its TSval is
+ * ahead by more than half the circle. What the client echoes from then on must not be taken for
+ * something below the floor.
  */
 Test(hostile, servers_clock_jumps_while_nobody_speaks)
 {
@@ -188,20 +198,23 @@ Test(hostile, servers_clock_jumps_while_nobody_speaks)
         expect(s, CLIENT, ". c+6 ack x+19 win 509 <nop,nop,TS val q ecr 130> | world");
         inject(s, CLIENT, ". x+19 ack c+11 win 502 <nop,nop,TS val 2400130 ecr q>");
         expect(s, SERVER, ". x+19 ack y+11 win 502 <nop,nop,TS val 2400130 ecr w>");
-        inject(s, CLIENT, ". x+19 ack c+11 win 502 <nop,nop,TS val 2400130 ecr q-1000>"); /* reordered */
+        inject(s, CLIENT,
+               ". x+19 ack c+11 win 502 <nop,nop,TS val 2400130 ecr q-1000>"); /* reordered */
         expect(s, SERVER, ". x+19 ack y+11 win 502 <nop,nop,TS val 2400130 ecr w-1000>");
     }
     scenario_end(s);
 }
 
-/* The port was used before: a segment of the older connection comes late, and its TSval is a little below our floor. */
+/* The port was used before: a segment of the older connection comes late, and its TSval is a little
+ * below our floor. */
 Test(hostile, late_segment_of_an_older_connection_does_not_move_the_floor)
 {
     struct scenario *s = attack_scenario();
     step_open(s);
     inject(s, SERVER, ". y-2000000 ack x-3000000 win 509 <nop,nop,TS val 4923 ecr 60>");
     scenario_drain(s);
-    inject(s, CLIENT, ". x+19 ack c+1 win 502 <nop,nop,TS val 311 ecr t>"); /* still our stateless TSval */
+    inject(s, CLIENT,
+           ". x+19 ack c+1 win 502 <nop,nop,TS val 311 ecr t>"); /* still our stateless TSval */
     expect(s, SERVER, ". x+19 ack y+1 win 502 <nop,nop,TS val 311 ecr 5000>");
     scenario_end(s);
 }
@@ -213,7 +226,8 @@ Test(hostile, tsval_a_little_behind_does_not_move_the_floor)
     step_open(s);
     inject(s, SERVER, ". y+1 ack x+19 win 509 <nop,nop,TS val 4990 ecr 120>");
     scenario_drain(s);
-    inject(s, CLIENT, ". x+19 ack c+1 win 502 <nop,nop,TS val 311 ecr t>"); /* still our stateless TSval */
+    inject(s, CLIENT,
+           ". x+19 ack c+1 win 502 <nop,nop,TS val 311 ecr t>"); /* still our stateless TSval */
     expect(s, SERVER, ". x+19 ack y+1 win 502 <nop,nop,TS val 311 ecr 5000>");
     scenario_end(s);
 }
@@ -227,12 +241,14 @@ Test(hostile, damaged_timestamp_does_not_move_the_floor)
     inject(s, SERVER, "P. y+1 ack x+19 win 509 <nop,nop,TS val 2147488748 ecr 120> | hello");
     scenario_drain(s);
     inject(s, CLIENT,
-           "P. x+19 ack c+1 win 502 <nop,nop,TS val 130 ecr t> | more"); /* still our stateless TSval */
+           "P. x+19 ack c+1 win 502 <nop,nop,TS val 130 ecr t> | more"); /* still our stateless
+                                                                            TSval */
     expect(s, SERVER, "P. x+19 ack y+1 win 502 <nop,nop,TS val 130 ecr 5000> | more");
     scenario_end(s);
 }
 
-/* It passes for the host to refuse; moved by it, the client's numbers would make its own FIN somebody's guess. */
+/* It passes for the host to refuse; moved by it, the client's numbers would make its own FIN
+ * somebody's guess. */
 Test(hostile, blind_syn_does_not_move_the_clients_numbers)
 {
     struct scenario *s = attack_scenario();
@@ -244,7 +260,7 @@ Test(hostile, blind_syn_does_not_move_the_clients_numbers)
     scenario_end(s);
 }
 
-/* --- half-open connections and blind segments ----------------------------------------------------------- */
+/* --- half-open connections and blind segments ------------------------------------------------ */
 
 /* A spoofed connection attempt, and the server's answer to it where the SYN reached the server. */
 static void spoofed_attempt(struct scenario *s, uint16_t port)
@@ -256,7 +272,8 @@ static void spoofed_attempt(struct scenario *s, uint16_t port)
     scenario_drain(s);
 }
 
-/* One ack in each quarter of the numbers: whatever the server's ISN is, two of them lie ahead of it. */
+/* One ack in each quarter of the numbers: whatever the server's ISN is, two of them lie ahead of
+ * it. */
 static void blind_acks(struct scenario *s)
 {
     static const uint32_t guesses[] = {1, 0x40000001, 0x80000001, 0xc0000001};
@@ -348,7 +365,7 @@ Test(hostile, exact_reset_of_the_client_ends_a_half_open_connection)
     scenario_end(s);
 }
 
-/* --- spliced connections and blind segments ------------------------------------------------------------- */
+/* --- spliced connections and blind segments -------------------------------------------------- */
 
 static void still_translates(struct scenario *s)
 {
@@ -398,7 +415,8 @@ Test(hostile, blind_reset_far_off_leaves_a_flow_with_keepalives_alive)
     scenario_end(s);
 }
 
-/* Inside the window, but not exact: the server answers by a challenge ACK (RFC 5961 3.2) and goes on. */
+/* Inside the window, but not exact: the server answers by a challenge ACK (RFC 5961 3.2) and goes
+ * on. */
 Test(hostile, blind_reset_inside_the_window_is_survived)
 {
     struct scenario *s = attack_scenario();
@@ -432,7 +450,7 @@ Test(hostile, blind_reset_and_blind_syn_after_an_attack_keep_the_offsets)
     blind_reset_and_syn("R x+5019:x+5019(0) win 0");
 }
 
-/* --- a full table --------------------------------------------------------------------------------------- */
+/* --- a full table ---------------------------------------------------------------------------- */
 
 #define TABLE_ENTRIES 4096u /* flows_max of middle.c */
 #define CLOSED_PORT   4444
@@ -485,7 +503,8 @@ Test(hostile, closed_ports_own_reset_takes_the_entry_away)
 static void ask(struct scenario *s)
 {
     inject(s, CLIENT, "S x:x(0) win 64240 <mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 7>");
-    expect(s, CLIENT, "S. c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val t ecr 100,nop,wscale 7>");
+    expect(s, CLIENT,
+           "S. c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val t ecr 100,nop,wscale 7>");
     inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | " GET_REQUEST);
 }
 
@@ -514,7 +533,8 @@ Test(hostile, one_silent_server_takes_half_of_the_openings_at_most)
     inject(s, CLIENT, ". x+1 ack c+1 win 502 <nop,nop,TS val 110 ecr t>");
     expect(s, SERVER, "S x:x(0) win * <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>");
     s->quiet = true;
-    pass(s, 20 * SECOND_US); /* after 15 s of silence all are given up, and their places with them */
+    pass(s,
+         20 * SECOND_US); /* after 15 s of silence all are given up, and their places with them */
     s->quiet = false;
     expect_count(s, flows_pending, 0);
     cr_assert_eq(openings_of(s, 2048, half), half);
@@ -541,7 +561,7 @@ Test(hostile, unanswered_connections_of_the_server_side_live_a_minute)
     scenario_end(s);
 }
 
-/* --- tags ----------------------------------------------------------------------------------------------- */
+/* --- tags ------------------------------------------------------------------------------------ */
 
 Test(hostile, priority_tag_does_not_get_round_attack_mode)
 {
@@ -556,17 +576,21 @@ Test(hostile, priority_tag_does_not_get_round_attack_mode)
     cr_assert_null(packet_read(&reply, frame->buffer, frame->bytes));
     cr_assert_eq(reply.tags[0].tpid, 0x8100);
     cr_assert_eq(reply.tags[0].tci, tci);
-    expect(s, CLIENT, "S. c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val t ecr 100,nop,wscale 7>");
+    expect(s, CLIENT,
+           "S. c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val t ecr 100,nop,wscale 7>");
     inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | " GET_REQUEST);
     expect(s, SERVER, "S x:x(0) win * <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>");
-    s->tags[0] = (struct packet_tag){0, 0}; /* the server's answers bear no tag: it is the same connection */
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    s->tags[0] =
+        (struct packet_tag){0, 0}; /* the server's answers bear no tag: it is the same connection */
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     s->tags[0] = (struct packet_tag){0x8100, tci};
     expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 120 ecr 5000> | " GET_REQUEST);
     scenario_end(s);
 }
 
-/* A SYN behind three tags; `id`: of the outermost, the others are priority tags. Returns the verdict. */
+/* A SYN behind three tags; `id`: of the outermost, the others are priority tags. Returns the
+ * verdict. */
 static enum verdict_action three_tags(struct scenario *s, uint16_t id)
 {
     static uint8_t buffer[PACKET_BUFFER_BYTES];
@@ -612,10 +636,12 @@ Test(hostile, tcp_behind_three_tags_is_dropped_for_an_attacked_address)
     scenario_end(s);
 }
 
-/* --- while a connection is being opened ----------------------------------------------------------------- */
+/* --- while a connection is being opened ------------------------------------------------------ */
 
-/* The HTTP server with this window scale in its profile, the promise before being that of `scale_before`. */
-static struct policy *rescaled(uint8_t scale, uint8_t scale_before, uint32_t generation, uint64_t until_us)
+/* The HTTP server with this window scale in its profile, the promise before being that of
+ * `scale_before`. */
+static struct policy *rescaled(uint8_t scale, uint8_t scale_before, uint32_t generation,
+                               uint64_t until_us)
 {
     struct tcp_settings settings = tcp_settings_default(true);
     struct server_policy server;
@@ -631,10 +657,12 @@ static struct policy *rescaled(uint8_t scale, uint8_t scale_before, uint32_t gen
     return fixture_policy(&server, 1);
 }
 
-/* The client was told 7. The server says 9 now, so its windows are worth four times as much there. */
+/* The client was told 7. The server says 9 now, so its windows are worth four times as much there.
+ */
 static void windows_keep_the_promise(struct scenario *s)
 {
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 9>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 9>");
     expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 120 ecr 5000> | " GET_REQUEST);
     inject(s, SERVER, ". y+1 ack x+19 win 200 <nop,nop,TS val 5001 ecr 120>");
     expect(s, CLIENT, ". c+1 ack x+19 win 800 <nop,nop,TS val * ecr 120>");
@@ -675,7 +703,8 @@ Test(hostile, data_with_a_wrong_ack_is_not_held_while_opening)
     inject(s, CLIENT, "P x+19 win 502 <nop,nop,TS val 125 ecr t> | injected"); /* no ACK at all */
     expect_nothing(s);
     inject(s, CLIENT, "P. x+19 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | more");
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 120 ecr 5000> | " GET_REQUEST "more");
     scenario_end(s);
 }
@@ -713,9 +742,10 @@ Test(hostile, reset_while_opening_needs_the_right_number)
     scenario_end(s);
 }
 
-/* --- a tuple that is used again ------------------------------------------------------------------------- */
+/* --- a tuple that is used again -------------------------------------------------------------- */
 
-/* An older connection on this tuple, closed both ways: its entry is still there. A new one has another x. */
+/* An older connection on this tuple, closed both ways: its entry is still there. A new one has
+ * another x. */
 static void closed_before(struct scenario *s)
 {
     greeted_open(s);
@@ -734,9 +764,11 @@ Test(hostile, synack_comes_again_in_spite_of_an_older_closing_connection)
     struct scenario *s = attack_scenario();
     closed_before(s);
     pass(s, 1010000);
-    expect(s, CLIENT, "S. c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val * ecr 100,nop,wscale 7>");
+    expect(s, CLIENT,
+           "S. c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val * ecr 100,nop,wscale 7>");
     pass(s, 2010000);
-    expect(s, CLIENT, "S. c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val * ecr 100,nop,wscale 7>");
+    expect(s, CLIENT,
+           "S. c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val * ecr 100,nop,wscale 7>");
     scenario_end(s);
 }
 
@@ -756,7 +788,7 @@ Test(hostile, greeting_comes_again_in_spite_of_an_older_closing_connection)
     scenario_end(s);
 }
 
-/* --- signed SYNs ---------------------------------------------------------------------------------------- */
+/* --- signed SYNs ----------------------------------------------------------------------------- */
 
 /* How many of `count` SYNs with TCP-AO reach the server at once; none is answered by us. */
 static uint32_t signed_syns(struct scenario *s, uint16_t server_port, uint32_t count)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_icmp_errors.c - ENGINE 5.4 and 5.6: ICMP errors about segments of opened connections, as traces. The cases of the parser stand in
- * tests/engine/stages/test_icmp.c.
+ * test_icmp_errors.c - ENGINE 5.4 and 5.6: ICMP errors about segments of opened connections, as
+ * traces. The cases of the parser stand in tests/engine/stages/test_icmp.c.
  *
- * An error quotes the segment that it is about, as its sender saw it: IP header and the first 8 bytes of TCP at least (RFC 792).
+ * An error quotes the segment that it is about, as its sender saw it: IP header and the first 8
+ * bytes of TCP at least (RFC 792).
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -43,8 +44,8 @@ static void put_ip(uint8_t *ip, uint8_t protocol, uint16_t bytes, const struct i
 }
 
 /*
- * A router on `from`'s side says this about a segment that went there, with these numbers in its first 12 bytes. Leaves
- * what comes out in `out` (the frame) and returns its length; 0: nothing.
+ * A router on `from`'s side says this about a segment that went there, with these numbers in its
+ * first 12 bytes. Leaves what comes out in `out` (the frame) and returns its length; 0: nothing.
  */
 static uint32_t router_says(struct scenario *s, enum side from, uint8_t code, const char *seq,
                             const char *ack, uint8_t out[200])
@@ -62,8 +63,10 @@ static uint32_t router_says(struct scenario *s, enum side from, uint8_t code, co
     snprintf(text, sizeof text, ". %s ack %s win 1", seq, ack);
     cr_assert(trace_parse(text, &symbols, &numbers, &problem), "%s", problem);
     memset(buffer, 0, sizeof buffer);
-    memcpy(frame, to_client ? "\2\0\0\0\5\1\2\0\0\0\xc\1\x8\0" : "\2\0\0\0\xc\1\2\0\0\0\5\1\x8\0", 14);
-    put_ip(frame + ETH_HEADER_BYTES, 1, 20 + 8 + 20 + 12, &router, to_client ? &s->server : &s->client);
+    memcpy(frame, to_client ? "\2\0\0\0\5\1\2\0\0\0\xc\1\x8\0" : "\2\0\0\0\xc\1\2\0\0\0\5\1\x8\0",
+           14);
+    put_ip(frame + ETH_HEADER_BYTES, 1, 20 + 8 + 20 + 12, &router,
+           to_client ? &s->server : &s->client);
     frame[ICMP_AT] = UNREACHABLE;
     frame[ICMP_AT + 1] = code;
     store_be16(frame + ICMP_AT + 6, code == FRAG_NEEDED ? NEXT_HOP_MTU : 0);
@@ -91,13 +94,15 @@ static uint32_t value_of(const struct scenario *s, const char *symbol)
     return value;
 }
 
-/* Path MTU discovery: each host must find its own numbers in the quote, or it does not believe the error. */
+/* Path MTU discovery: each host must find its own numbers in the quote, or it does not believe the
+ * error. */
 Test(icmp_errors, rule_5_6_quoted_numbers_are_translated)
 {
     struct scenario *s = attack_scenario();
     uint8_t out[200];
     step_open(s);
-    /* a router on the client's side had no room for a segment of the server's, which it saw with our numbers */
+    /* a router on the client's side had no room for a segment of the server's, which it saw with
+     * our numbers */
     cr_assert_gt(router_says(s, CLIENT, FRAG_NEEDED, "c+1449", "x+19", out), 0);
     cr_assert_eq(load_be32(out + QUOTED_TCP + 4), value_of(s, "y") + 1449);
     cr_assert_eq(load_be32(out + QUOTED_TCP + 8), value_of(s, "x") + 19);
@@ -131,7 +136,8 @@ Test(icmp_errors, rule_5_4_unreachable_refuses)
     scenario_end(s);
 }
 
-/* Once the connection stands, "unreachable" is a hint that each host may make of what it likes (RFC 1122 4.2.3.9). */
+/* Once the connection stands, "unreachable" is a hint that each host may make of what it likes (RFC
+ * 1122 4.2.3.9). */
 Test(icmp_errors, rule_5_6_unreachable_ends_no_open_connection)
 {
     struct scenario *s = attack_scenario();

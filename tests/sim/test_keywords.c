@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_keywords.c - keywords in attack mode: a poisoned index of a P2P network sends real clients, each with an address
- * of its own and a request that is right in every other way, to a server that does not have what they want.
+ * test_keywords.c - keywords in attack mode: a poisoned index of a P2P network sends real clients,
+ * each with an address of its own and a request that is right in every other way, to a server that
+ * does not have what they want.
  */
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@ static void know(struct server_policy *policy, enum keyword_kind kind, const cha
     keyword_filter_add(&policy->keywords, kind, (const uint8_t *)name, strlen(name));
 }
 
-/* ---- the poisoned index ---- */
+/* --- the poisoned index ---------------------------------------------------------------------- */
 
 static struct siege *peers_of_a_poisoned_index(bool keywords)
 {
@@ -80,9 +81,10 @@ Test(keywords, poisoned_index_protocol_alone_lets_them_all_in)
     siege_end(siege);
 }
 
-/* ---- request by request ---- */
+/* --- request by request ---------------------------------------------------------------------- */
 
-static struct scenario *scenario_of(enum protocol_id protocol, enum keyword_kind kind, const char *name)
+static struct scenario *scenario_of(enum protocol_id protocol, enum keyword_kind kind,
+                                    const char *name)
 {
     struct tcp_settings settings = tcp_settings_default(true);
     struct server_policy policy = fixture_check(SERVER_V4, HTTP_PORT, protocol, &settings);
@@ -99,8 +101,9 @@ static struct scenario *scenario_of(enum protocol_id protocol, enum keyword_kind
 Test(keywords, right_host_is_opened)
 {
     struct scenario *s = scenario_of(PROTOCOL_HTTP, KEYWORD_HOST, "a");
-    inject(s, CLIENT,
-           "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | GET / HTTP/1.1\r\nHost: A:80\r\n\r\n");
+    inject(
+        s, CLIENT,
+        "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | GET / HTTP/1.1\r\nHost: A:80\r\n\r\n");
     OPENS(s);
     expect_nothing(s);
     scenario_end(s);

@@ -7,20 +7,26 @@
 
 #include "tests/sim/steps.h"
 
-/* --- normal mode ------------------------------------------------------------------------------------------- */
+/* --- normal mode ----------------------------------------------------------------------------- */
 
 static void one_exchange(struct scenario *s)
 {
-    inject(s, CLIENT, "S x:x(0) win 64240 ttl 57 id 7 <mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 7>");
-    expect(s, SERVER, "S x:x(0) win 64240 ttl 57 id 7 <mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 7>");
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr 100,nop,wscale 7>");
-    expect(s, CLIENT, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr 100,nop,wscale 7>");
+    inject(s, CLIENT,
+           "S x:x(0) win 64240 ttl 57 id 7 <mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 7>");
+    expect(s, SERVER,
+           "S x:x(0) win 64240 ttl 57 id 7 <mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr 100,nop,wscale 7>");
+    expect(s, CLIENT,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr 100,nop,wscale 7>");
     inject(s, CLIENT, ". x+1 ack y+1 win 502 <nop,nop,TS val 110 ecr 5000>");
     expect(s, SERVER, ". x+1 ack y+1 win 502 <nop,nop,TS val 110 ecr 5000>");
     inject(s, CLIENT, "P. x+1 ack y+1 win 502 <nop,nop,TS val 120 ecr 5000> | " GET_REQUEST);
     expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 120 ecr 5000> | " GET_REQUEST);
-    inject(s, SERVER, "P. y+1 ack x+19 win 509 <nop,nop,TS val 5020 ecr 120> | HTTP/1.1 200 OK\r\n\r\n");
-    expect(s, CLIENT, "P. y+1 ack x+19 win 509 <nop,nop,TS val 5020 ecr 120> | HTTP/1.1 200 OK\r\n\r\n");
+    inject(s, SERVER,
+           "P. y+1 ack x+19 win 509 <nop,nop,TS val 5020 ecr 120> | HTTP/1.1 200 OK\r\n\r\n");
+    expect(s, CLIENT,
+           "P. y+1 ack x+19 win 509 <nop,nop,TS val 5020 ecr 120> | HTTP/1.1 200 OK\r\n\r\n");
 }
 
 static void one_end(struct scenario *s)
@@ -86,7 +92,8 @@ Test(normal, rule_5_11_simultaneous_open_passes)
     struct scenario *s = attack_scenario();
     inject(s, SERVER, "S y:y(0) win 64240 <mss 1460>");
     expect(s, CLIENT, "S y:y(0) win 64240 <mss 1460>");
-    inject(s, CLIENT, "S x:x(0) win 64240 <mss 1460>"); /* crosses the server's: it is no client of ours */
+    inject(s, CLIENT,
+           "S x:x(0) win 64240 <mss 1460>"); /* crosses the server's: it is no client of ours */
     expect(s, SERVER, "S x:x(0) win 64240 <mss 1460>");
     inject(s, SERVER, "S. y:y(0) ack x+1 win 64240 <mss 1460>");
     expect(s, CLIENT, "S. y:y(0) ack x+1 win 64240 <mss 1460>");
@@ -100,14 +107,15 @@ Test(normal, rule_5_11_simultaneous_open_passes)
     scenario_end(s);
 }
 
-/* --- triggers ---------------------------------------------------------------------------------------------- */
+/* --- triggers -------------------------------------------------------------------------------- */
 
 static struct server_info info_of(struct scenario *s, uint16_t port)
 {
     struct server_info infos[16], none = {.mode = MODE_NORMAL};
     uint32_t count = engine_servers(s->middle->engine, infos, 16, s->now_us);
     for (uint32_t i = 0; i < count && i < 16; i++) {
-        if (infos[i].key.port == port && memcmp(&infos[i].key.addr, &s->server, sizeof s->server) == 0)
+        if (infos[i].key.port == port &&
+            memcmp(&infos[i].key.addr, &s->server, sizeof s->server) == 0)
             return infos[i];
     }
     return none;
@@ -155,7 +163,7 @@ Test(modes, rule_6_server_that_never_answers_is_not_put_into_attack_mode)
     scenario_end(s);
 }
 
-/* --- 5.13 -------------------------------------------------------------------------------------------------- */
+/* --- 5.13 ------------------------------------------------------------------------------------ */
 
 static void set_mode(struct scenario *s, enum mode_setting setting)
 {
@@ -187,9 +195,8 @@ Test(modes, rule_5_13_half_open_connection_finishes_untouched)
 Test(modes, rule_5_13_servers_synack_recreates_a_half_open_entry)
 {
     struct scenario *s = attack_scenario();
-    inject(
-        s, SERVER,
-        "S. y:y(0) ack x+1 win 65160 <mss 1460>"); /* its SYN crossed before; the flood pushed the entry out */
+    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460>"); /* its SYN crossed before; the
+                                                                    flood pushed the entry out */
     expect(s, CLIENT, "S. y:y(0) ack x+1 win 65160 <mss 1460>");
     inject(s, CLIENT, ". x+1 ack y+1 win 502");
     expect(s, SERVER, ". x+1 ack y+1 win 502");
@@ -203,7 +210,8 @@ Test(modes, rule_5_13_client_between_syn_and_request_is_served_after_the_attack)
     set_mode(s, SETTING_NORMAL);
     inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | " GET_REQUEST);
     expect(s, SERVER, "S x:x(0) win * <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>");
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 120 ecr 5000> | " GET_REQUEST);
     scenario_end(s);
 }
@@ -231,7 +239,8 @@ Test(modes, rule_5_13_synack_of_ours_said_again_beside_the_servers_own)
     scenario_drain(s); /* our SYN-ACK again, which crosses the client's SYN */
     inject(s, CLIENT, "S x:x(0) win 64240 <mss 1460,sackOK,TS val 1100 ecr 0,nop,wscale 7>");
     expect(s, SERVER, "S x:x(0) win 64240 <mss 1460,sackOK,TS val 1100 ecr 0,nop,wscale 7>");
-    /* the client took ours: its ACK proves a cookie, although the server's half-open entry is there */
+    /* the client took ours: its ACK proves a cookie, although the server's half-open entry is there
+     */
     inject(s, CLIENT, ". x+1 ack c+1 win 502 <nop,nop,TS val 1110 ecr t>");
     expect(s, CLIENT, "P. c+1 ack x+1 win 509 <nop,nop,TS val * ecr 1110> | " GREETING);
     scenario_drain(s);
@@ -247,15 +256,18 @@ Test(modes, rule_5_13_cookie_beside_a_half_open_connection_of_the_same_isn)
     set_mode(s, SETTING_ATTACK);
     pass(s, 1000000); /* its SYN-ACK is slow: the client asks again, now in attack mode */
     step_syn(s);
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr 100,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr 100,nop,wscale 7>");
     scenario_drain(s);
     inject(s, CLIENT, ". x+1 ack c+1 win 502 <nop,nop,TS val 1110 ecr t>");
     expect(s, CLIENT, "P. c+1 ack x+1 win 509 <nop,nop,TS val t1 ecr 1110> | " GREETING);
     scenario_drain(s);
-    /* its request was lost; it answers the server's repeated SYN-ACK by a challenge ACK in our numbers (RFC 5961 4.2) */
+    /* its request was lost; it answers the server's repeated SYN-ACK by a challenge ACK in our
+     * numbers (RFC 5961 4.2) */
     inject(s, CLIENT, ". x+11 ack c+12 win 502 <nop,nop,TS val 3000 ecr t1>");
     if (s->out[SERVER].count > 0)
-        scenario_fail(s, __FILE__, __LINE__, "an ack in our numbers reached the server, which will reset it");
+        scenario_fail(s, __FILE__, __LINE__,
+                      "an ack in our numbers reached the server, which will reset it");
     scenario_drain(s);
     inject(s, CLIENT, "P. x+1 ack c+12 win 502 <nop,nop,TS val 3010 ecr t1> | USER sim\r\n");
     expect(s, SERVER, "S x:x(0) win * <mss 1460,sackOK,TS val * ecr 0,nop,wscale 7>");
@@ -263,7 +275,8 @@ Test(modes, rule_5_13_cookie_beside_a_half_open_connection_of_the_same_isn)
     scenario_end(s);
 }
 
-/* The server's half of an older connection waits for an ACK that was lost: its FIN is no reason to take the new one for the old. */
+/* The server's half of an older connection waits for an ACK that was lost: its FIN is no reason to
+ * take the new one for the old. */
 Test(modes, rule_5_13_cookie_beside_an_older_connection_that_was_picked_up)
 {
     struct scenario *s = attack_scenario();
@@ -271,11 +284,13 @@ Test(modes, rule_5_13_cookie_beside_an_older_connection_that_was_picked_up)
     step_syn(s);
     inject(s, SERVER, "F. 700000000:700000000(0) ack 900000000 win 502");
     expect(s, CLIENT, "F. 700000000:700000000(0) ack 900000000 win 502");
-    inject(s, CLIENT, ". x+1 ack c+1 win 502 <nop,nop,TS val 110 ecr t>"); /* also its answer to that FIN */
+    inject(s, CLIENT,
+           ". x+1 ack c+1 win 502 <nop,nop,TS val 110 ecr t>"); /* also its answer to that FIN */
     expect(s, CLIENT, "P. c+1 ack x+1 win 509 <nop,nop,TS val t1 ecr 110> | " GREETING);
     pass(s, 1100000);
-    expect(s, CLIENT,
-           "P. c+1 ack x+1 win 509 <nop,nop,TS val * ecr 110> | " GREETING); /* lost, and said again */
+    expect(
+        s, CLIENT,
+        "P. c+1 ack x+1 win 509 <nop,nop,TS val * ecr 110> | " GREETING); /* lost, and said again */
     inject(s, CLIENT, "P. x+1 ack c+12 win 502 <nop,nop,TS val 130 ecr t1> | USER sim\r\n");
     expect(s, SERVER, "S x:x(0) win * <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>");
     scenario_end(s);
@@ -286,8 +301,10 @@ Test(modes, rule_5_13_spliced_connection_goes_on_in_normal_mode)
     struct scenario *s = attack_scenario();
     step_open(s);
     set_mode(s, SETTING_NORMAL);
-    inject(s, SERVER, "P. y+1 ack x+19 win 509 <nop,nop,TS val 5020 ecr 120> | HTTP/1.1 200 OK\r\n\r\n");
-    expect(s, CLIENT, "P. c+1 ack x+19 win 509 <nop,nop,TS val * ecr 120> | HTTP/1.1 200 OK\r\n\r\n");
+    inject(s, SERVER,
+           "P. y+1 ack x+19 win 509 <nop,nop,TS val 5020 ecr 120> | HTTP/1.1 200 OK\r\n\r\n");
+    expect(s, CLIENT,
+           "P. c+1 ack x+19 win 509 <nop,nop,TS val * ecr 120> | HTTP/1.1 200 OK\r\n\r\n");
     scenario_end(s);
 }
 
@@ -330,7 +347,7 @@ Test(modes, rule_5_13_reset_does_not_pick_up)
     scenario_end(s);
 }
 
-/* --- whole connections under switches ------------------------------------------------------------------------ */
+/* --- whole connections under switches -------------------------------------------------------- */
 
 struct switching {
     struct wire *wire;
@@ -342,20 +359,24 @@ struct switching {
 static void switch_mode(void *context)
 {
     struct switching *switching = context;
-    engine_set_setting(switching->wire->middle->engine, NULL, switching->next, switching->wire->now_us);
+    engine_set_setting(switching->wire->middle->engine, NULL, switching->next,
+                       switching->wire->now_us);
     switching->next = switching->next == SETTING_ATTACK ? SETTING_NORMAL : SETTING_ATTACK;
     if (--switching->left > 0)
-        wire_at(switching->wire, switching->wire->now_us + switching->every_us, switch_mode, context);
+        wire_at(switching->wire, switching->wire->now_us + switching->every_us, switch_mode,
+                context);
 }
 
 static void expect_undisturbed(struct world *world)
 {
-    for (struct session *session = world->stage.sessions; session != NULL; session = session->next) {
+    for (struct session *session = world->stage.sessions; session != NULL;
+         session = session->next) {
         cr_assert(session_done(session), "port %u: client %s, has %u of %u", session->client_port,
-                  tcp_state_name(session->client->state), session->client->in.bytes, session->expected_bytes);
+                  tcp_state_name(session->client->state), session->client->in.bytes,
+                  session->expected_bytes);
         cr_assert_eq(session->servers_seen, 1, "port %u", session->client_port);
-        cr_assert_eq(session->client->seen.rto + session->server->seen.rto, 0, "port %u: a timer ran out",
-                     session->client_port);
+        cr_assert_eq(session->client->seen.rto + session->server->seen.rto, 0,
+                     "port %u: a timer ran out", session->client_port);
         cr_assert_eq(session->client->seen.paws_drops + session->server->seen.paws_drops, 0);
         cr_assert_eq(session->client->seen.bad_segments + session->server->seen.bad_segments, 0);
     }
@@ -396,7 +417,8 @@ Test(modes, running_transfers_do_not_feel_a_switch)
     transfers_under_switches(SETTING_ATTACK);
 }
 
-/* 200 clients within 200 ms on a path of 40 ms; the mode changes when half of them are on their way. */
+/* 200 clients within 200 ms on a path of 40 ms; the mode changes when half of them are on their
+ * way. */
 static void caught_in_the_middle(enum mode_setting begin, bool timestamps)
 {
     struct tcp_settings settings = tcp_settings_default(true);
@@ -405,16 +427,17 @@ static void caught_in_the_middle(enum mode_setting begin, bool timestamps)
     world_open(&world, 6, begin, &settings, &settings);
     wire_set_links(world.wire, &(struct link){.latency_us = 10000});
     for (uint16_t i = 0; i < 200; i++) {
-        struct session *session =
-            world_session(&world, i % 4 < 2, (uint16_t)(40000 + i), i % 2 == 0 ? HTTP_PORT : POP3_PORT);
+        struct session *session = world_session(&world, i % 4 < 2, (uint16_t)(40000 + i),
+                                                i % 2 == 0 ? HTTP_PORT : POP3_PORT);
         if (i % 2 == 0)
             session_http_get(session, 1, 3000, i);
         else
             session_pop3(session, POP3_PROMISE, 3000, i);
         session_start(session, 1000000 + 1000u * i);
     }
-    struct switching switching = {
-        .wire = world.wire, .next = begin == SETTING_ATTACK ? SETTING_NORMAL : SETTING_ATTACK, .left = 1};
+    struct switching switching = {.wire = world.wire,
+                                  .next = begin == SETTING_ATTACK ? SETTING_NORMAL : SETTING_ATTACK,
+                                  .left = 1};
     wire_at(world.wire, 1120500, switch_mode, &switching);
     cr_assert(world_run(&world, 100000000));
     for (struct session *session = world.stage.sessions; session != NULL; session = session->next)
@@ -459,13 +482,14 @@ Test(modes, transfers_older_than_the_engine_go_on)
     cr_assert(world_run(&world, 200000000));
     for (struct session *session = world.stage.sessions; session != NULL; session = session->next)
         cr_assert(session_done(session), "port %u: client %s, has %u of %u", session->client_port,
-                  tcp_state_name(session->client->state), session->client->in.bytes, session->expected_bytes);
+                  tcp_state_name(session->client->state), session->client->in.bytes,
+                  session->expected_bytes);
     cr_assert_eq(world_counters(&world)->cookies_sent, 0);
     world_expect_empty(&world);
     world_close(&world);
 }
 
-/* --- switches under load ------------------------------------------------------------------------------------- */
+/* --- switches under load --------------------------------------------------------------------- */
 
 #define LOAD_SESSIONS  800u
 #define LOAD_SWITCHES  1000u
@@ -499,18 +523,19 @@ static void switch_under_load(void *context)
     uint32_t open = open_now(load);
     load->sum_open += open;
     load->most_open = open > load->most_open ? open : load->most_open;
-    engine_set_setting(wire->middle->engine, NULL, load->switches++ % 2 ? SETTING_NORMAL : SETTING_ATTACK,
-                       wire->now_us);
+    engine_set_setting(wire->middle->engine, NULL,
+                       load->switches++ % 2 ? SETTING_NORMAL : SETTING_ATTACK, wire->now_us);
     if (load->switches < LOAD_SWITCHES)
-        wire_at(wire, wire->now_us + 1 + rng_below(&load->rng, SWITCH_GAP_US), switch_under_load, load);
+        wire_at(wire, wire->now_us + 1 + rng_below(&load->rng, SWITCH_GAP_US), switch_under_load,
+                load);
 }
 
 static void add_session(struct load *load, uint32_t number)
 {
     static const uint16_t ports[] = {HTTP_PORT, POP3_PORT, BINARY_PORT, COOKIE_PORT};
     uint16_t port = ports[number % 4];
-    struct session *session =
-        world_session(&load->world, rng_chance(&load->rng, 500000), (uint16_t)(20000 + number), port);
+    struct session *session = world_session(&load->world, rng_chance(&load->rng, 500000),
+                                            (uint16_t)(20000 + number), port);
     uint64_t seed = rng_next(&load->rng);
     if (port == HTTP_PORT)
         session_http_get(session, 1 + rng_below(&load->rng, 5), rng_below(&load->rng, 20000), seed);
@@ -519,7 +544,8 @@ static void add_session(struct load *load, uint32_t number)
     else
         session_pop3(session, POP3_PROMISE, rng_below(&load->rng, 20000), seed);
     session->manner.think_us = rng_below(&load->rng, 800000);
-    session->manner.first_think_us = rng_chance(&load->rng, 300000) ? rng_below(&load->rng, 2000000) : 0;
+    session->manner.first_think_us =
+        rng_chance(&load->rng, 300000) ? rng_below(&load->rng, 2000000) : 0;
     session_start(session, load->world.wire->now_us + rng_below(&load->rng, LOAD_LENGTH_US));
 }
 
@@ -546,8 +572,9 @@ Test(modes, thousand_switches_under_load_lose_no_connection, .timeout = 120)
             s->client->seen.bad_segments || s->server->seen.bad_segments)
             wire_fail_port(load.world.wire, s->client_port,
                            "port %u > %u was lost by a switch: done %d, ends %d %d, refused %u %u",
-                           s->client_port, s->server_port, session_done(s), s->client->end, s->server->end,
-                           s->client->seen.bad_segments, s->server->seen.bad_segments);
+                           s->client_port, s->server_port, session_done(s), s->client->end,
+                           s->server->end, s->client->seen.bad_segments,
+                           s->server->seen.bad_segments);
     cr_assert_geq(load.sum_open / LOAD_SWITCHES, 100, "hundreds are open: %llu on average",
                   (unsigned long long)(load.sum_open / LOAD_SWITCHES));
     cr_assert_gt(world_counters(&load.world)->flows_opened, 100);

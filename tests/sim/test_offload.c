@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_offload.c - super-frames, partial checksums, long streams, jumbo frames, unequal MTUs, flow labels: ENGINE 5.12, in every path.
+ * test_offload.c - super-frames, partial checksums, long streams, jumbo frames, unequal MTUs, flow
+ * labels: ENGINE 5.12, in every path.
  *
- * Every frame that leaves the engine is read by the simulator's own reader, which checks lengths, both kinds of checksum and the
- * offload header: so each expectation here says that too.
+ * Every frame that leaves the engine is read by the simulator's own reader, which checks lengths,
+ * both kinds of checksum and the offload header: so each expectation here says that too.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -42,14 +43,15 @@ static void inject_long(struct scenario *s, enum side from, const char *head, co
     free(text);
 }
 
-static void expect_long(struct scenario *s, enum side to, const char *head, const char *begin, uint32_t bytes)
+static void expect_long(struct scenario *s, enum side to, const char *head, const char *begin,
+                        uint32_t bytes)
 {
     char *text = with_payload(head, begin, bytes);
     expect(s, to, text);
     free(text);
 }
 
-/* --- partial checksums ------------------------------------------------------------------------------------ */
+/* --- partial checksums ----------------------------------------------------------------------- */
 
 Test(offload, partial_checksums_in_every_path)
 {
@@ -69,11 +71,13 @@ Test(offload, partial_checksums_in_every_path)
     inject(s, SERVER, "P. y+4 ack x+1 win 509 <nop,nop,TS val 5001 ecr 130> |  ready\r\n");
     expect(s, SERVER, "P. x+1 ack y+12 win 502 <nop,nop,TS val 130 ecr 5001> | USER sim\r\n");
     inject(s, CLIENT,
-           ". x+11 ack c+12 win 502 <nop,nop,TS val 140 ecr t1,nop,nop,sack c+1:c+12>"); /* SACK edit */
+           ". x+11 ack c+12 win 502 <nop,nop,TS val 140 ecr t1,nop,nop,sack c+1:c+12>"); /* SACK
+                                                                                            edit */
     expect(s, SERVER,
            ". x+11 ack y+12 win 502 "
            "<nop,nop,TS val 140 ecr 5001,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop>");
-    inject(s, SERVER, "P. y+1 ack x+11 win 509 <nop,nop,TS val 5201 ecr 140> | " GREETING); /* repeated */
+    inject(s, SERVER,
+           "P. y+1 ack x+11 win 509 <nop,nop,TS val 5201 ecr 140> | " GREETING); /* repeated */
     expect(s, SERVER, ". x+11 ack y+12 win * <nop,nop,TS val 140 ecr 5201>");
     scenario_end(s);
 }
@@ -87,17 +91,19 @@ Test(offload, sack_of_three_blocks_partly_below_the_greeting)
         inject(s, SERVER, "P. y+1 ack x+1 win 509 <nop,nop,TS val 5001 ecr 130> | " GREETING);
         expect(s, SERVER, "P. x+1 ack y+12 win 502 <nop,nop,TS val 130 ecr 5001> | USER sim\r\n");
         /* below it: gone; across it: cut; above it: moved */
-        inject(s, CLIENT,
-               ". x+11 ack c+12 win 502 <nop,nop,TS val 140 ecr t1,nop,nop,sack c+1:c+12 c+6:c+1460 "
-               "c+2908:c+4356>");
+        inject(
+            s, CLIENT,
+            ". x+11 ack c+12 win 502 <nop,nop,TS val 140 ecr t1,nop,nop,sack c+1:c+12 c+6:c+1460 "
+            "c+2908:c+4356>");
         expect(s, SERVER,
-               ". x+11 ack y+12 win 502 <nop,nop,TS val 140 ecr 5001,nop,nop,sack y+12:y+1460 y+2908:y+4356,"
+               ". x+11 ack y+12 win 502 <nop,nop,TS val 140 ecr 5001,nop,nop,sack y+12:y+1460 "
+               "y+2908:y+4356,"
                "nop,nop,nop,nop,nop,nop,nop,nop>");
         scenario_end(s);
     }
 }
 
-/* --- super-frames ----------------------------------------------------------------------------------------- */
+/* --- super-frames ---------------------------------------------------------------------------- */
 
 /* 45 segments of 1,448 bytes: as long as an IP packet can be said to be. */
 Test(offload, super_frames_of_64_kib_both_ways)
@@ -105,13 +111,17 @@ Test(offload, super_frames_of_64_kib_both_ways)
     struct scenario *s = offload_scenario();
     step_open(s);
     inject(s, CLIENT, ". x+19:x+65179(65160) ack c+1 win 502 gso 1448 <nop,nop,TS val 130 ecr t>");
-    expect(s, SERVER, ". x+19:x+65179(65160) ack y+1 win 502 gso 1448 <nop,nop,TS val 130 ecr 5000>");
-    inject(s, SERVER, "P. y+1:y+65161(65160) ack x+65179 win 509 gso 1448 <nop,nop,TS val 5005 ecr 130>");
-    expect(s, CLIENT, "P. c+1:c+65161(65160) ack x+65179 win 509 gso 1448 <nop,nop,TS val * ecr 130>");
+    expect(s, SERVER,
+           ". x+19:x+65179(65160) ack y+1 win 502 gso 1448 <nop,nop,TS val 130 ecr 5000>");
+    inject(s, SERVER,
+           "P. y+1:y+65161(65160) ack x+65179 win 509 gso 1448 <nop,nop,TS val 5005 ecr 130>");
+    expect(s, CLIENT,
+           "P. c+1:c+65161(65160) ack x+65179 win 509 gso 1448 <nop,nop,TS val * ecr 130>");
     scenario_end(s);
 }
 
-/* A request as one super-frame of 64 KiB: 16 KiB of it are held and handed over in the client's own segments. */
+/* A request as one super-frame of 64 KiB: 16 KiB of it are held and handed over in the client's own
+ * segments. */
 Test(offload, held_super_frame_of_64_kib)
 {
     struct scenario *s = offload_scenario();
@@ -125,8 +135,10 @@ Test(offload, held_super_frame_of_64_kib)
     expect_nothing(s);
     inject(s, SERVER, ". y+1 ack x+16385 win 509 <nop,nop,TS val 5001 ecr 120>");
     expect(s, CLIENT, ". c+1 ack x+16385 win 509 <nop,nop,TS val * ecr 120>");
-    inject(s, CLIENT, "P. x+16385:x+65161(48776) ack c+1 win 502 gso 1448 <nop,nop,TS val 130 ecr t>");
-    expect(s, SERVER, "P. x+16385:x+65161(48776) ack y+1 win 502 gso 1448 <nop,nop,TS val 130 ecr 5000>");
+    inject(s, CLIENT,
+           "P. x+16385:x+65161(48776) ack c+1 win 502 gso 1448 <nop,nop,TS val 130 ecr t>");
+    expect(s, SERVER,
+           "P. x+16385:x+65161(48776) ack y+1 win 502 gso 1448 <nop,nop,TS val 130 ecr 5000>");
     scenario_end(s);
 }
 
@@ -146,7 +158,8 @@ Test(offload, assembled_from_super_frames)
     scenario_end(s);
 }
 
-/* The real greeting is the beginning of a super-frame: swallowed; the rest is the client's, in segments of its size. */
+/* The real greeting is the beginning of a super-frame: swallowed; the rest is the client's, in
+ * segments of its size. */
 Test(offload, greeting_and_mail_in_one_super_frame)
 {
     struct scenario *s = offload_scenario();
@@ -154,7 +167,8 @@ Test(offload, greeting_and_mail_in_one_super_frame)
     inject_long(s, SERVER, "P. y+1 ack x+1 win 509 gso 1448 <nop,nop,TS val 5001 ecr 130>",
                 GREETING "+OK mail", 43440);
     expect(s, SERVER, "P. x+1 ack y+12 win 502 <nop,nop,TS val 130 ecr 5001> | USER sim\r\n");
-    expect_long(s, CLIENT, "P. c+12 ack x+1 win 509 gso 1448 <nop,nop,TS val * ecr 130>", "+OK mail", 43429);
+    expect_long(s, CLIENT, "P. c+12 ack x+1 win 509 gso 1448 <nop,nop,TS val * ecr 130>",
+                "+OK mail", 43429);
     scenario_end(s);
 }
 
@@ -177,11 +191,13 @@ Test(offload, repeated_greeting_in_a_super_frame)
     expect(s, SERVER, "P. x+1 ack y+12 win 502 <nop,nop,TS val 130 ecr 5001> | USER sim\r\n");
     inject_long(s, SERVER, "P. y+1 ack x+11 win 509 gso 1448 <nop,nop,TS val 5201 ecr 130>",
                 GREETING "+OK mail", 43440);
-    expect_long(s, CLIENT, "P. c+12 ack x+11 win 509 gso 1448 <nop,nop,TS val * ecr 130>", "+OK mail", 43429);
+    expect_long(s, CLIENT, "P. c+12 ack x+11 win 509 gso 1448 <nop,nop,TS val * ecr 130>",
+                "+OK mail", 43429);
     /* so little behind it that one segment is enough */
     inject_long(s, SERVER, "P. y+1 ack x+11 win 509 gso 1448 <nop,nop,TS val 5202 ecr 130>",
                 GREETING "+OK mail", 1450);
-    expect_long(s, CLIENT, "P. c+12 ack x+11 win 509 gso 0 <nop,nop,TS val * ecr 130>", "+OK mail", 1439);
+    expect_long(s, CLIENT, "P. c+12 ack x+11 win 509 gso 0 <nop,nop,TS val * ecr 130>", "+OK mail",
+                1439);
     expect_nothing(s);
     scenario_end(s);
 }
@@ -190,18 +206,21 @@ Test(offload, super_frame_of_a_server_that_granted_less)
 {
     struct scenario *s = offload_scenario();
     step_request(s);
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 536,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 536,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 120 ecr 5000> | " GET_REQUEST);
-    inject(
-        s, CLIENT,
-        "P. x+19:x+1467(1448) ack c+1 win 502 <nop,nop,TS val 130 ecr t>"); /* an ordinary frame is one segment */
+    inject(s, CLIENT,
+           "P. x+19:x+1467(1448) ack c+1 win 502 <nop,nop,TS val 130 ecr t>"); /* an ordinary frame
+                                                                                  is one segment */
     scenario_drain(s);
-    inject(s, CLIENT, "P. x+1467:x+66627(65160) ack c+1 win 502 gso 1448 <nop,nop,TS val 130 ecr t>");
-    expect(s, SERVER, "P. x+1467:x+66627(65160) ack y+1 win 502 gso 524 <nop,nop,TS val 130 ecr 5000>");
+    inject(s, CLIENT,
+           "P. x+1467:x+66627(65160) ack c+1 win 502 gso 1448 <nop,nop,TS val 130 ecr t>");
+    expect(s, SERVER,
+           "P. x+1467:x+66627(65160) ack y+1 win 502 gso 524 <nop,nop,TS val 130 ecr 5000>");
     scenario_end(s);
 }
 
-/* --- streams ---------------------------------------------------------------------------------------------- */
+/* --- streams --------------------------------------------------------------------------------- */
 
 /* A download of 260 MB: nearly a hundred thousand segments of the client, all of them empty. */
 Test(offload, long_stream_of_acks_only)
@@ -213,8 +232,9 @@ Test(offload, long_stream_of_acks_only)
     for (uint32_t frame = 0; frame < 4000; frame++) {
         trace_bind(&s->symbols, "n", frame * 65160);
         s->quiet = true;
-        inject(s, SERVER,
-               ". y+1+n:y+1+n+65160(65160) ack x+19 win 509 gso 1448 <nop,nop,TS val 5005 ecr 120>");
+        inject(
+            s, SERVER,
+            ". y+1+n:y+1+n+65160(65160) ack x+19 win 509 gso 1448 <nop,nop,TS val 5005 ecr 120>");
         cr_assert_eq(s->middle->last.action, VERDICT_FORWARD);
         for (uint32_t segment = 2; segment <= 44; segment += 2) {
             trace_bind(&s->symbols, "k", segment * 1448);
@@ -231,7 +251,7 @@ Test(offload, long_stream_of_acks_only)
     scenario_end(s);
 }
 
-/* --- MTUs ------------------------------------------------------------------------------------------------- */
+/* --- MTUs ------------------------------------------------------------------------------------ */
 
 static struct scenario *jumbo_scenario(void)
 {
@@ -240,8 +260,10 @@ static struct scenario *jumbo_scenario(void)
     struct scenario *s = scenario_new(SETTING_ATTACK, fixture_all(&settings));
     s->middle->mtu = 9000;
     inject(s, CLIENT, "S x:x(0) win 64240 <mss 8960,sackOK,TS val 100 ecr 0,nop,wscale 7>");
-    expect(s, CLIENT, "S. c:c(0) ack x+1 win 65160 <mss 8960,sackOK,TS val t ecr 100,nop,wscale 7>");
-    inject_long(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t>", "POST / HTTP/1.1\r\n", 8948);
+    expect(s, CLIENT,
+           "S. c:c(0) ack x+1 win 65160 <mss 8960,sackOK,TS val t ecr 100,nop,wscale 7>");
+    inject_long(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t>",
+                "POST / HTTP/1.1\r\n", 8948);
     expect(s, SERVER, "S x:x(0) win * <mss 8960,sackOK,TS val v ecr 0,nop,wscale 7>");
     return s;
 }
@@ -249,14 +271,17 @@ static struct scenario *jumbo_scenario(void)
 Test(offload, jumbo_both)
 {
     struct scenario *s = jumbo_scenario();
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 8960,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 8960,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect_long(s, SERVER, "P. x+1 ack y+1 win 502 gso 0 <nop,nop,TS val 120 ecr 5000>",
                 "POST / HTTP/1.1\r\n", 8948);
     inject(s, SERVER, "P. y+1:y+8949(8948) ack x+8949 win 509 <nop,nop,TS val 5005 ecr 120>");
     expect(s, CLIENT, "P. c+1:c+8949(8948) ack x+8949 win 509 <nop,nop,TS val * ecr 120>");
     s->offload = true;
-    inject(s, CLIENT, ". x+8949:x+62637(53688) ack c+8949 win 502 gso 8948 <nop,nop,TS val 130 ecr t>");
-    expect(s, SERVER, ". x+8949:x+62637(53688) ack y+8949 win 502 gso 8948 <nop,nop,TS val 130 ecr 5000>");
+    inject(s, CLIENT,
+           ". x+8949:x+62637(53688) ack c+8949 win 502 gso 8948 <nop,nop,TS val 130 ecr t>");
+    expect(s, SERVER,
+           ". x+8949:x+62637(53688) ack y+8949 win 502 gso 8948 <nop,nop,TS val 130 ecr 5000>");
     scenario_end(s);
 }
 
@@ -268,8 +293,10 @@ Test(offload, jumbo_client_and_small_server)
     expect_long(s, SERVER, "P. x+1 ack y+1 win 502 gso 1448 <nop,nop,TS val 120 ecr 5000>",
                 "POST / HTTP/1.1\r\n", 8948);
     s->offload = true;
-    inject(s, CLIENT, ". x+8949:x+62637(53688) ack c+1 win 502 gso 8948 <nop,nop,TS val 130 ecr t>");
-    expect(s, SERVER, ". x+8949:x+62637(53688) ack y+1 win 502 gso 1448 <nop,nop,TS val 130 ecr 5000>");
+    inject(s, CLIENT,
+           ". x+8949:x+62637(53688) ack c+1 win 502 gso 8948 <nop,nop,TS val 130 ecr t>");
+    expect(s, SERVER,
+           ". x+8949:x+62637(53688) ack y+1 win 502 gso 1448 <nop,nop,TS val 130 ecr 5000>");
     scenario_end(s);
 }
 
@@ -278,35 +305,42 @@ Test(offload, small_client_and_large_server)
 {
     struct scenario *s = attack_scenario();
     inject(s, CLIENT, "S x:x(0) win 64240 <mss 1300,sackOK,TS val 100 ecr 0,nop,wscale 7>");
-    expect(s, CLIENT, "S. c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val t ecr 100,nop,wscale 7>");
+    expect(s, CLIENT,
+           "S. c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val t ecr 100,nop,wscale 7>");
     inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | " GET_REQUEST);
     expect(s, SERVER, "S x:x(0) win * <mss 1300,sackOK,TS val * ecr 0,nop,wscale 7>");
     scenario_end(s);
 }
 
-/* --- IPv6 ------------------------------------------------------------------------------------------------- */
+/* --- IPv6 ------------------------------------------------------------------------------------ */
 
-/* Before the server was asked the label is ours; so it stays, whatever the server's own is. Its way to the server is the client's. */
+/* Before the server was asked the label is ours; so it stays, whatever the server's own is. Its way
+ * to the server is the client's. */
 Test(offload, flow_label_towards_the_client_is_one)
 {
     struct scenario *s = attack_scenario();
     scenario_connection(s, CLIENT_V6, 40000, SERVER_V6, POP3_PORT);
     inject(s, CLIENT, "S x:x(0) win 64800 <mss 1440,sackOK,TS val 100 ecr 0,nop,wscale 7>");
-    expect(s, CLIENT, "S. c:c(0) ack x+1 win 65160 label l <mss 1440,sackOK,TS val t ecr 100,nop,wscale 7>");
+    expect(s, CLIENT,
+           "S. c:c(0) ack x+1 win 65160 label l <mss 1440,sackOK,TS val t ecr 100,nop,wscale 7>");
     pass(s, 1010000);
-    expect(s, CLIENT, "S. c:c(0) ack x+1 win 65160 label l <mss 1440,sackOK,TS val * ecr 100,nop,wscale 7>");
+    expect(s, CLIENT,
+           "S. c:c(0) ack x+1 win 65160 label l <mss 1440,sackOK,TS val * ecr 100,nop,wscale 7>");
     inject(s, CLIENT, ". x+1 ack c+1 win 502 <nop,nop,TS val 110 ecr t>");
     expect(s, CLIENT, "P. c+1 ack x+1 win 509 label l <nop,nop,TS val t1 ecr 110> | " GREETING);
     pass(s, 1010000);
     expect(s, CLIENT, "P. c+1 ack x+1 win 509 label l <nop,nop,TS val * ecr 110> | " GREETING);
     inject(s, CLIENT, "P. x+1 ack c+12 win 502 <nop,nop,TS val 130 ecr t1> | USER sim\r\n");
     expect(s, SERVER, "S x:x(0) win * label 74565 <mss 1440,sackOK,TS val v ecr 0,nop,wscale 7>");
-    inject(s, SERVER,
-           "S. y:y(0) ack x+1 win 65160 label 777 <mss 1440,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(
+        s, SERVER,
+        "S. y:y(0) ack x+1 win 65160 label 777 <mss 1440,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect(s, SERVER, ". x+1 ack y+1 win * label 74565 <nop,nop,TS val 130 ecr 5000>");
     inject(s, SERVER,
-           "P. y+1 ack x+1 win 509 label 777 <nop,nop,TS val 5001 ecr 130> | " GREETING "+OK more\r\n");
-    expect(s, SERVER, "P. x+1 ack y+12 win 502 label 74565 <nop,nop,TS val 130 ecr 5001> | USER sim\r\n");
+           "P. y+1 ack x+1 win 509 label 777 <nop,nop,TS val 5001 ecr 130> | " GREETING
+           "+OK more\r\n");
+    expect(s, SERVER,
+           "P. x+1 ack y+12 win 502 label 74565 <nop,nop,TS val 130 ecr 5001> | USER sim\r\n");
     expect(s, CLIENT, "P. c+12 ack x+1 win 509 label l <nop,nop,TS val * ecr 130> | +OK more\r\n");
     inject(s, SERVER, "P. y+21 ack x+11 win 509 label 778 <nop,nop,TS val 5002 ecr 130> | +OK\r\n");
     expect(s, CLIENT, "P. c+21 ack x+11 win 509 label l <nop,nop,TS val * ecr 130> | +OK\r\n");

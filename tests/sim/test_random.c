@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_random.c - whole connections at random, in worlds of one seed each (chaos.h), judged after every step.
+ * test_random.c - whole connections at random, in worlds of one seed each (chaos.h), judged after
+ * every step.
  *
- * SIM_SEED=n replays one world, with its trace where it fails; SIM_RUNS=n sets how many are made (each test), counting on from
- * SIM_FIRST (1). Each test prints how many connections that were.
+ * SIM_SEED=n replays one world, with its trace where it fails; SIM_RUNS=n sets how many are made
+ * (each test), counting on from SIM_FIRST (1). Each test prints how many connections that were.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -30,15 +31,16 @@ static void many_runs(const char *name, enum mode_setting setting, uint32_t reci
     uint64_t runs = getenv("SIM_SEED") != NULL ? 1 : number_from("SIM_RUNS", RUNS);
     for (uint64_t i = 0; i < runs; i++)
         connections += chaos_run(name, first + i, setting, recipe);
-    printf("%s: seeds %llu to %llu, %llu connections, no violation\n", name, (unsigned long long)first,
-           (unsigned long long)(first + runs - 1), (unsigned long long)connections);
+    printf("%s: seeds %llu to %llu, %llu connections, no violation\n", name,
+           (unsigned long long)first, (unsigned long long)(first + runs - 1),
+           (unsigned long long)connections);
     fflush(stdout);
 }
 
-#define RANDOM(test, setting, recipe)                                                                        \
-    Test(random, test)                                                                                       \
-    {                                                                                                        \
-        many_runs("random/" #test, setting, recipe);                                                         \
+#define RANDOM(test, setting, recipe)                                                              \
+    Test(random, test)                                                                             \
+    {                                                                                              \
+        many_runs("random/" #test, setting, recipe);                                               \
     }
 
 RANDOM(bare_wire_calm, SETTING_INHERIT, 0)
@@ -58,7 +60,8 @@ RANDOM(attack_late, SETTING_ATTACK, CHAOS_LATE)
 RANDOM(switches_calm, SETTING_NORMAL, CHAOS_SWITCHES)
 RANDOM(switches_rough, SETTING_NORMAL, CHAOS_SWITCHES | CHAOS_ROUGH)
 RANDOM(everything, SETTING_NORMAL,
-       CHAOS_SWITCHES | CHAOS_ROUGH | CHAOS_ENDS | CHAOS_AGAIN | CHAOS_SLOW | CHAOS_DRIFT | CHAOS_BLIND)
+       CHAOS_SWITCHES | CHAOS_ROUGH | CHAOS_ENDS | CHAOS_AGAIN | CHAOS_SLOW | CHAOS_DRIFT |
+           CHAOS_BLIND)
 RANDOM(forms_calm, SETTING_ATTACK, CHAOS_FORMS)
 RANDOM(forms_rough, SETTING_ATTACK, CHAOS_FORMS | CHAOS_ROUGH | CHAOS_AGAIN)
 RANDOM(forms_ends, SETTING_ATTACK, CHAOS_FORMS | CHAOS_ENDS | CHAOS_FLOOD)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_server_first.c - ENGINE 2, services that greet: the application ACK, rule by rule. G is "+OK ready\r\n", g = 11.
+ * test_server_first.c - ENGINE 2, services that greet: the application ACK, rule by rule. G is "+OK
+ * ready\r\n", g = 11.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@ static void expect_no_state(struct scenario *s)
     expect_count(s, flows_spliced, 0);
 }
 
-/* --- 2.1: greeting for the server -------------------------------------------------------------------------- */
+/* --- 2.1: greeting for the server ------------------------------------------------------------ */
 
 Test(server_first, rule_2_1_bare_ack_is_greeted)
 {
@@ -38,9 +39,8 @@ Test(server_first, rule_2_1_greeting_comes_again_at_1_3_and_7_seconds)
     expect_nothing(s);
     pass(s, 20000);
     expect(s, CLIENT, "P. c+1 ack x+1 win 509 <nop,nop,TS val * ecr 110> | " GREETING);
-    pass(
-        s,
-        3980000); /* two lost in a row happen to one client in 2,500 at 2 % loss: a bare server would say it again */
+    pass(s, 3980000); /* two lost in a row happen to one client in 2,500 at 2 % loss: a bare server
+                         would say it again */
     expect_nothing(s);
     pass(s, 20000);
     expect(s, CLIENT, "P. c+1 ack x+1 win 509 <nop,nop,TS val * ecr 110> | " GREETING);
@@ -66,7 +66,8 @@ Test(server_first, rule_2_1_synack_comes_again_where_the_final_ack_was_lost)
     scenario_connection(s, CLIENT_V4, 40000, SERVER_V4, POP3_PORT);
     step_syn(s);
     pass(s, 1010000);
-    expect(s, CLIENT, "S. c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val * ecr 100,nop,wscale 7>");
+    expect(s, CLIENT,
+           "S. c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val * ecr 100,nop,wscale 7>");
     inject(s, CLIENT, ". x+1 ack c+1 win 502 <nop,nop,TS val 1110 ecr t>");
     expect(s, CLIENT, "P. c+1 ack x+1 win 509 <nop,nop,TS val * ecr 1110> | " GREETING);
     scenario_end(s);
@@ -83,15 +84,17 @@ Test(server_first, rule_2_1_greeting_is_cut_to_the_clients_mss)
     struct scenario *s = scenario_new(SETTING_ATTACK, fixture_policy(&policy, 1));
     scenario_connection(s, CLIENT_V4, 40000, SERVER_V4, POP3_PORT);
     inject(s, CLIENT, "S x:x(0) win 64240 <mss 536,sackOK,TS val 100 ecr 0,nop,wscale 7>");
-    expect(s, CLIENT, "S. c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val t ecr 100,nop,wscale 7>");
+    expect(s, CLIENT,
+           "S. c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val t ecr 100,nop,wscale 7>");
     inject(s, CLIENT, ". x+1 ack c+1 win 502 <nop,nop,TS val 110 ecr t>");
-    /* a super-frame, which leaves the TAP in segments of 524 bytes and their timestamps; nobody skips the request check */
+    /* a super-frame, which leaves the TAP in segments of 524 bytes and their timestamps; nobody
+     * skips the request check */
     expect(s, CLIENT, "P. c+1:c+900(899) ack x+1 win 509 gso 524 <nop,nop,TS val * ecr 110>");
     expect_count(s, flows_pending, 0);
     scenario_end(s);
 }
 
-/* --- 2.2, 2.3: the request --------------------------------------------------------------------------------- */
+/* --- 2.2, 2.3: the request ------------------------------------------------------------------- */
 
 Test(server_first, rule_2_2_request_behind_the_greeting)
 {
@@ -110,7 +113,8 @@ Test(server_first, rule_2_2_client_speaks_before_the_greeting)
     inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 110 ecr t> | USER sim\r\n");
     expect(s, SERVER, "S x:x(0) win * ttl 57 <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>");
     scenario_drain(s); /* G may go out now or beside the held request */
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect(s, SERVER, ". x+1 ack y+1 win * <nop,nop,TS val 110 ecr 5000>");
     scenario_drain(s);
     inject(s, SERVER, "P. y+1 ack x+1 win 509 <nop,nop,TS val 5001 ecr 110> | " GREETING);
@@ -137,13 +141,14 @@ Test(server_first, rule_2_3_servers_synack_is_acknowledged_by_us)
 {
     struct scenario *s = attack_scenario();
     step_greeted_synack(s);
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 6000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 6000 ecr v,nop,wscale 7>");
     expect(s, SERVER, ". x+1 ack y+1 win * <nop,nop,TS val 130 ecr *>");
     expect_nothing(s);
     scenario_end(s);
 }
 
-/* --- 2.4: the real greeting -------------------------------------------------------------------------------- */
+/* --- 2.4: the real greeting ------------------------------------------------------------------ */
 
 Test(server_first, rule_2_4_real_greeting_is_swallowed_then_the_request_goes_out)
 {
@@ -209,7 +214,8 @@ Test(server_first, rule_2_4_swallowing_acknowledges_the_greeting_and_no_more)
     expect(s, SERVER, "P. x+1 ack y+12 win 502 <nop,nop,TS val 130 ecr 5001> | USER sim\r\n");
     inject(s, SERVER, "P. y+12 ack x+11 win 509 <nop,nop,TS val 5010 ecr 130> | +OK\r\n");
     expect(s, CLIENT, "P. c+12 ack x+11 win 509 <nop,nop,TS val * ecr 130> | +OK\r\n");
-    /* the client has not acknowledged +OK: an ACK of ours for the repeated greeting must not either */
+    /* the client has not acknowledged +OK: an ACK of ours for the repeated greeting must not either
+     */
     inject(s, SERVER, "P. y+1 ack x+11 win 509 <nop,nop,TS val 5201 ecr 130> | " GREETING);
     expect(s, SERVER, ". * ack y+12");
     scenario_end(s);
@@ -219,7 +225,8 @@ Test(server_first, rule_2_4_wrong_checksum_is_not_taken_for_the_greeting)
 {
     struct scenario *s = attack_scenario();
     step_open(s); /* client first: there is no greeting at all */
-    inject(s, SERVER, "P. y+1 ack x+19 win 509 <nop,nop,TS val 5010 ecr 120> | HTTP/1.1 200 OK\r\n");
+    inject(s, SERVER,
+           "P. y+1 ack x+19 win 509 <nop,nop,TS val 5010 ecr 120> | HTTP/1.1 200 OK\r\n");
     expect(s, CLIENT, "P. c+1 ack x+19 win 509 <nop,nop,TS val * ecr 120> | HTTP/1.1 200 OK\r\n");
     s->bad_checksum = true; /* a bit of its seq was flipped on the way */
     inject(s, SERVER, "P. y-2097152 ack x+19 win 509 <nop,nop,TS val 5011 ecr 120> | more");
@@ -233,7 +240,8 @@ Test(server_first, rule_2_4_greeting_and_more_in_one_segment)
 {
     struct scenario *s = attack_scenario();
     step_greeted_synack(s);
-    inject(s, SERVER, "P. y+1 ack x+1 win 509 <nop,nop,TS val 5001 ecr 130> | " GREETING "+OK early\r\n");
+    inject(s, SERVER,
+           "P. y+1 ack x+1 win 509 <nop,nop,TS val 5001 ecr 130> | " GREETING "+OK early\r\n");
     expect(s, SERVER, "P. x+1 ack y+12 win 502 <nop,nop,TS val 130 ecr 5001> | USER sim\r\n");
     /* what is behind the greeting is the client's: at once, or when the server repeats it */
     if (s->out[CLIENT].count == 0)
@@ -254,7 +262,8 @@ Test(server_first, rule_2_4_greeting_lost_by_the_client_is_said_beside_the_flow)
     /* that was lost; the client talks all the same */
     inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | USER sim\r\n");
     expect(s, SERVER, "S x:x(0) win * <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>");
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     inject(s, SERVER, "P. y+1 ack x+1 win 509 <nop,nop,TS val 5001 ecr 120> | " GREETING);
     scenario_drain(s);
     inject(s, SERVER, "P. y+12 ack x+11 win 509 <nop,nop,TS val 5010 ecr 120> | +OK\r\n");
@@ -319,7 +328,7 @@ Test(server_first, rule_2_4_sack_below_the_greeting_becomes_nops)
     scenario_end(s);
 }
 
-/* --- 2.5 --------------------------------------------------------------------------------------------------- */
+/* --- 2.5 ------------------------------------------------------------------------------------- */
 
 Test(server_first, rule_2_5_opened_at_once_passes_its_own_greeting)
 {
@@ -328,7 +337,8 @@ Test(server_first, rule_2_5_opened_at_once_passes_its_own_greeting)
     step_syn(s);
     inject(s, CLIENT, ". x+1 ack c+1 win 502 <nop,nop,TS val 110 ecr t>");
     expect(s, SERVER, "S x:x(0) win * ttl 57 <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>");
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect(s, SERVER, ". x+1 ack y+1 win * <nop,nop,TS val 110 ecr 5000>");
     inject(s, SERVER, "P. y+1 ack x+1 win 509 <nop,nop,TS val 5001 ecr 110> | +OK <1.2@salt>\r\n");
     expect(s, CLIENT, "P. c+1 ack x+1 win 509 <nop,nop,TS val * ecr 110> | +OK <1.2@salt>\r\n");
@@ -340,8 +350,10 @@ Test(server_first, rule_2_5_lost_final_ack_does_not_hang)
     struct scenario *s = attack_scenario();
     scenario_connection(s, CLIENT_V4, 40000, SERVER_V4, COOKIE_PORT);
     step_syn(s);
-    pass(s, 1010000); /* the client's ACK was lost; it believes to be connected and waits for the greeting */
-    expect(s, CLIENT, "S. c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val * ecr 100,nop,wscale 7>");
+    pass(s, 1010000); /* the client's ACK was lost; it believes to be connected and waits for the
+                         greeting */
+    expect(s, CLIENT,
+           "S. c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val * ecr 100,nop,wscale 7>");
     scenario_end(s);
 }
 
@@ -357,7 +369,7 @@ Test(server_first, rule_2_5_over_the_limit_is_reset)
         scenario_drain(s);
         pass(s, 10);
     }
-    cr_assert_geq(resets, 45, "%u of 250 at once were reset; 200 a second are allowed for one source",
-                  resets);
+    cr_assert_geq(resets, 45,
+                  "%u of 250 at once were reset; 200 a second are allowed for one source", resets);
     scenario_end(s);
 }

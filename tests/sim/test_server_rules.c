@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_server_rules.c - more of ENGINE 2, rule by rule: what test_server_first.c leaves open. The list is doc/engine-rules.md.
+ * test_server_rules.c - more of ENGINE 2, rule by rule: what test_server_first.c leaves open. The
+ * list is doc/engine-rules.md.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -33,7 +34,7 @@ static void greeted_client(struct scenario *s, uint32_t number)
     expect(s, CLIENT, "P. c+1 ack x+1 win 509 <nop,nop,TS val t1 ecr 110> | " GREETING);
 }
 
-/* --- 2.1 -------------------------------------------------------------------------------------------------- */
+/* --- 2.1 ------------------------------------------------------------------------------------- */
 
 /* A part of G would have an ack that proves nothing, and a real server waits for room. */
 Test(server_first, rule_2_1_window_too_small_for_the_greeting_waits_for_room)
@@ -98,7 +99,8 @@ Test(server_first, rule_2_1_overwritten_entry_still_lets_its_client_in)
     greeted_client(s, 0);
     struct symbols first = s->symbols;
     struct ip_addr address = s->client;
-    for (uint32_t i = 1; i <= 8 * GREETED_SLOTS; i++) /* its set of four is overwritten again and again */
+    for (uint32_t i = 1; i <= 8 * GREETED_SLOTS;
+         i++) /* its set of four is overwritten again and again */
         greeted_client(s, i);
     pass(s, 0);
     s->client = address;
@@ -113,7 +115,7 @@ Test(server_first, rule_2_1_overwritten_entry_still_lets_its_client_in)
     scenario_end(s);
 }
 
-/* --- 2.4 -------------------------------------------------------------------------------------------------- */
+/* --- 2.4 ------------------------------------------------------------------------------------- */
 
 Test(server_first, rule_2_4_nothing_of_the_clients_passes_before_the_whole_greeting)
 {
@@ -127,7 +129,8 @@ Test(server_first, rule_2_4_nothing_of_the_clients_passes_before_the_whole_greet
     inject(s, CLIENT, "P. x+1 ack c+12 win 502 <nop,nop,TS val 330 ecr t1> | USER sim\r\n");
     expect_nothing(s);
     inject(s, SERVER, "P. y+7 ack x+1 win 509 <nop,nop,TS val 5002 ecr 130> | ady\r\n");
-    expect(s, SERVER, "FP. x+1 ack y+12 win 502 <nop,nop,TS val 330 ecr 5002> | USER sim\r\nPASS x\r\n");
+    expect(s, SERVER,
+           "FP. x+1 ack y+12 win 502 <nop,nop,TS val 330 ecr 5002> | USER sim\r\nPASS x\r\n");
     expect_nothing(s);
     scenario_end(s);
 }
@@ -137,18 +140,21 @@ Test(server_first, rule_2_4_reordered_pieces_of_the_greeting)
     struct scenario *s = attack_scenario();
     step_greeted_synack(s);
     inject(s, SERVER,
-           "P. y+5 ack x+1 win 509 <nop,nop,TS val 5002 ecr 130> | ready\r\n"); /* overtook the other */
+           "P. y+5 ack x+1 win 509 <nop,nop,TS val 5002 ecr 130> | ready\r\n"); /* overtook the
+                                                                                   other */
     expect(s, SERVER, ". x+1 ack y+1 win * <nop,nop,TS val 130 ecr 5002>");
     inject(s, SERVER, "P. y+1 ack x+1 win 509 <nop,nop,TS val 5001 ecr 130> | +OK ");
     expect(s, SERVER, ". x+1 ack y+5 win * <nop,nop,TS val 130 ecr 5002>");
-    inject(s, SERVER,
-           "P. y+3 ack x+1 win 509 <nop,nop,TS val 5203 ecr 130> | K ready\r\n"); /* cut otherwise */
+    inject(
+        s, SERVER,
+        "P. y+3 ack x+1 win 509 <nop,nop,TS val 5203 ecr 130> | K ready\r\n"); /* cut otherwise */
     expect(s, SERVER, "P. x+1 ack y+12 win 502 <nop,nop,TS val 130 ecr 5203> | USER sim\r\n");
     expect_nothing(s);
     scenario_end(s);
 }
 
-/* A client that spoke at once and lost G: the connection is open, G still due. Symbols as in steps.h; t1 is G's TSval. */
+/* A client that spoke at once and lost G: the connection is open, G still due. Symbols as in
+ * steps.h; t1 is G's TSval. */
 static void open_without_greeting(struct scenario *s)
 {
     pop3(s, CLIENT_V4, 40000);
@@ -163,7 +169,8 @@ static void open_without_greeting(struct scenario *s)
     expect_nothing(s);
 }
 
-/* A window that G does not fit is answered by the same ACK again: G in answer to each would go on for ever. */
+/* A window that G does not fit is answered by the same ACK again: G in answer to each would go on
+ * for ever. */
 Test(server_first, rule_2_4_greeting_beside_the_flow_waits_for_room)
 {
     struct scenario *s = attack_scenario();
@@ -190,7 +197,8 @@ Test(server_first, rule_5_1_own_segments_carry_the_newest_tsval)
     expect(s, CLIENT, "P. c+12 ack x+11 win 509 <nop,nop,TS val q ecr 130> | +OK\r\n");
     /* the client asks for G by a duplicate ACK; G must not be older than what it has seen */
     inject(s, CLIENT, ". x+11 ack c+1 win 502 <nop,nop,TS val 540 ecr t,nop,nop,sack c+12:c+17>");
-    expect(s, SERVER, ". x+11 ack y+12 win 502 <nop,nop,TS val 540 ecr 5001,nop,nop,sack y+12:y+17>");
+    expect(s, SERVER,
+           ". x+11 ack y+12 win 502 <nop,nop,TS val 540 ecr 5001,nop,nop,sack y+12:y+17>");
     expect(s, CLIENT, "P. c+1 ack x+1 win 509 <nop,nop,TS val q ecr 540> | " GREETING);
     /* what we say to the server in the client's name echoes and carries the newest too */
     inject(s, SERVER, "P. y+1 ack x+11 win 509 <nop,nop,TS val 5500 ecr 540> | " GREETING);
@@ -199,7 +207,7 @@ Test(server_first, rule_5_1_own_segments_carry_the_newest_tsval)
     scenario_end(s);
 }
 
-/* --- 2.5 -------------------------------------------------------------------------------------------------- */
+/* --- 2.5 ------------------------------------------------------------------------------------- */
 
 Test(server_first, rule_2_5_limit_of_the_server)
 {
@@ -229,7 +237,7 @@ Test(server_first, rule_2_5_limit_of_the_server)
     scenario_end(s);
 }
 
-/* --- 3 ---------------------------------------------------------------------------------------------------- */
+/* --- 3 --------------------------------------------------------------------------------------- */
 
 Test(server_first, rule_3_greetings_echo_carries_the_finer_mss)
 {

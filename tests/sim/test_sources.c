@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_sources.c - who is put aside, who is not, and what the operator says of sources (ENGINE 6). */
+/* test_sources.c - who is put aside, who is not, and what the operator says of sources (ENGINE 6).
+ */
 #include <criterion/criterion.h>
 
 #include "tests/sim/siege.h"
@@ -52,8 +53,9 @@ Test(sources, what_can_be_spoofed_does_not_count)
 }
 
 /*
- * 60 wrong connections, of which each repeats its request three times as hosts do where no answer comes, are 60: no
- * repeat counts. (They would come most where the RSTs of a limited source are saved.)
+ * 60 wrong connections, of which each repeats its request three times as hosts do where no answer
+ * comes, are 60: no repeat counts. (They would come most where the RSTs of a limited source are
+ * saved.)
  */
 Test(sources, repeated_requests_count_once)
 {
@@ -121,7 +123,8 @@ static void unknown_drop(struct engine_config *config)
     config->unknown = UNKNOWN_DROP;
 }
 
-/* A server without an armed profile, under attack: opened after a good cookie, let through, or closed to new ones. */
+/* A server without an armed profile, under attack: opened after a good cookie, let through, or
+ * closed to new ones. */
 Test(sources, unknown_servers)
 {
     void (*const changes[])(struct engine_config * config) = {NULL, unknown_pass, unknown_drop};
@@ -156,12 +159,14 @@ Test(sources, opening_limits_are_the_servers_own)
     s->served[KIND_HONEST] = s->reset[KIND_HONEST] = 0;
     siege_flood(s, KIND_HONEST, false, HTTP_PORT, 500, SECOND_US);
     siege_wait(s, SECOND_US);
-    cr_assert(s->served[KIND_HONEST] >= 18 && s->served[KIND_HONEST] <= 21, "%u", s->served[KIND_HONEST]);
+    cr_assert(s->served[KIND_HONEST] >= 18 && s->served[KIND_HONEST] <= 21, "%u",
+              s->served[KIND_HONEST]);
     cr_assert_gt(s->reset[KIND_HONEST], 400);
     siege_wait(s, 5 * SECOND_US);
     s->served[KIND_HONEST] = 0;
     siege_flood(s, KIND_HONEST, true, HTTP_PORT, 500, SECOND_US);
     siege_wait(s, SECOND_US);
-    cr_assert(s->served[KIND_HONEST] >= 95 && s->served[KIND_HONEST] <= 101, "%u", s->served[KIND_HONEST]);
+    cr_assert(s->served[KIND_HONEST] >= 95 && s->served[KIND_HONEST] <= 101, "%u",
+              s->served[KIND_HONEST]);
     siege_end(s);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_storm.c - ENGINE 5.10: two ends that disagree about their numbers do not answer each other for ever; and what looks like it,
- * but is not, passes.
+ * test_storm.c - ENGINE 5.10: two ends that disagree about their numbers do not answer each other
+ * for ever; and what looks like it, but is not, passes.
  */
 #include <criterion/criterion.h>
 
@@ -14,7 +14,8 @@
 #define SERVER_ACK ". y+1 ack x+19 win 509 <nop,nop,TS val 5001 ecr 120>"
 
 /* How many of `count` of these come out on the other side, `gap_us` apart. */
-static uint32_t carried(struct scenario *s, enum side from, const char *text, uint32_t count, uint64_t gap_us)
+static uint32_t carried(struct scenario *s, enum side from, const char *text, uint32_t count,
+                        uint64_t gap_us)
 {
     uint32_t through = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -26,7 +27,8 @@ static uint32_t carried(struct scenario *s, enum side from, const char *text, ui
     return through;
 }
 
-/* Each end answers what reaches it with the same ACK, one millisecond later, until nothing comes. Returns how many crossed. */
+/* Each end answers what reaches it with the same ACK, one millisecond later, until nothing comes.
+ * Returns how many crossed. */
 static uint32_t answer_each_other(struct scenario *s, uint32_t most)
 {
     uint32_t crossed = 0;
@@ -63,25 +65,29 @@ Test(storm, rule_5_10_timestamps_that_go_on_are_no_progress)
     for (uint32_t i = 0; i < 200; i++) {
         trace_bind(&s->symbols, "m", 200 + i);
         crossed += carried(s, CLIENT, ". x+19 ack c+1 win 502 <nop,nop,TS val m ecr t>", 1, 500);
-        crossed += carried(s, SERVER, ". y+1 ack x+19 win 509 <nop,nop,TS val 5000+m ecr m>", 1, 500);
+        crossed +=
+            carried(s, SERVER, ". y+1 ack x+19 win 509 <nop,nop,TS val 5000+m ecr m>", 1, 500);
     }
     cr_assert_leq(crossed, 2 * STORM_BOUNCES, "%u of 400 within 200 ms crossed", crossed);
     scenario_end(s);
 }
 
-/* Hundreds of equal ACKs from one side while the other repeats data: each of them counts there (RFC 5681 3.2). */
+/* Hundreds of equal ACKs from one side while the other repeats data: each of them counts there (RFC
+ * 5681 3.2). */
 Test(storm, rule_5_10_duplicate_acks_of_recovery_pass)
 {
     struct scenario *s = attack_scenario();
     step_open(s);
     cr_assert_eq(carried(s, CLIENT, CLIENT_ACK, 600, 10), 600);
-    cr_assert_eq(carried(s, SERVER, "P. y+1 ack x+19 win 509 <nop,nop,TS val 5002 ecr 130> | hello", 1, 0),
-                 1);
+    cr_assert_eq(
+        carried(s, SERVER, "P. y+1 ack x+19 win 509 <nop,nop,TS val 5002 ecr 130> | hello", 1, 0),
+        1);
     cr_assert_eq(carried(s, CLIENT, CLIENT_ACK, 600, 10), 600);
     for (uint32_t i = 0; i < 100; i++) { /* and mixed with empty segments that are not the same */
         trace_bind(&s->symbols, "w", 400 + i);
         cr_assert_eq(carried(s, CLIENT, CLIENT_ACK, 3, 10), 3);
-        cr_assert_eq(carried(s, SERVER, ". y+1 ack x+19 win w <nop,nop,TS val 5003 ecr 120>", 1, 10), 1);
+        cr_assert_eq(
+            carried(s, SERVER, ". y+1 ack x+19 win w <nop,nop,TS val 5003 ecr 120>", 1, 10), 1);
     }
     expect_count(s, drops[DROP_ack_storm], 0);
     scenario_end(s);
@@ -95,10 +101,13 @@ Test(storm, rule_5_10_recovery_on_both_sides_passes)
     for (uint32_t i = 0; i < 100; i++) {
         cr_assert_eq(carried(s, CLIENT, CLIENT_ACK, 2, 10), 2);
         cr_assert_eq(carried(s, SERVER, SERVER_ACK, 2, 10), 2);
-        cr_assert_eq(carried(s, CLIENT, "P. x+19 ack c+1 win 502 <nop,nop,TS val 130 ecr t> | more", 1, 10),
-                     1);
         cr_assert_eq(
-            carried(s, SERVER, "P. y+1 ack x+19 win 509 <nop,nop,TS val 5001 ecr 120> | hello", 1, 10), 1);
+            carried(s, CLIENT, "P. x+19 ack c+1 win 502 <nop,nop,TS val 130 ecr t> | more", 1, 10),
+            1);
+        cr_assert_eq(carried(s, SERVER,
+                             "P. y+1 ack x+19 win 509 <nop,nop,TS val 5001 ecr 120> | hello", 1,
+                             10),
+                     1);
     }
     expect_count(s, drops[DROP_ack_storm], 0);
     scenario_end(s);
@@ -110,13 +119,16 @@ Test(storm, rule_5_10_keepalives_and_probes_pass)
     struct scenario *s = attack_scenario();
     step_open(s);
     for (uint32_t i = 0; i < 3600; i++) {
-        cr_assert_eq(carried(s, CLIENT, ". x+18 ack c+1 win 502 <nop,nop,TS val 130 ecr t>", 1, SECOND_US),
-                     1);
+        cr_assert_eq(
+            carried(s, CLIENT, ". x+18 ack c+1 win 502 <nop,nop,TS val 130 ecr t>", 1, SECOND_US),
+            1);
         cr_assert_eq(carried(s, SERVER, SERVER_ACK, 1, 200), 1);
     }
     for (uint64_t gap_us = 5000; gap_us < 60 * SECOND_US; gap_us *= 2) {
-        cr_assert_eq(carried(s, CLIENT, ". x+18 ack c+1 win 502 <nop,nop,TS val 131 ecr t>", 1, gap_us), 1);
-        cr_assert_eq(carried(s, SERVER, ". y+1 ack x+19 win 0 <nop,nop,TS val 5001 ecr 120>", 1, 200), 1);
+        cr_assert_eq(
+            carried(s, CLIENT, ". x+18 ack c+1 win 502 <nop,nop,TS val 131 ecr t>", 1, gap_us), 1);
+        cr_assert_eq(
+            carried(s, SERVER, ". y+1 ack x+19 win 0 <nop,nop,TS val 5001 ecr 120>", 1, 200), 1);
     }
     expect_count(s, drops[DROP_ack_storm], 0);
     scenario_end(s);
@@ -129,13 +141,15 @@ Test(storm, rule_5_10_counts_after_a_late_greeting_too)
     scenario_connection(s, CLIENT_V4, 40000, SERVER_V4, POP3_PORT);
     step_syn(s);
     inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 130 ecr t> | USER sim\r\n");
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr 130,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr 130,nop,wscale 7>");
     inject(s, SERVER, "P. y+1 ack x+1 win 509 <nop,nop,TS val 5001 ecr 130> | " GREETING);
     scenario_drain(s);
     uint32_t crossed = 0;
     for (uint32_t i = 0; i < 100; i++) {
         crossed += carried(s, CLIENT, ". x+11 ack c+12 win 502 <nop,nop,TS val 131 ecr t>", 1, 500);
-        crossed += carried(s, SERVER, ". y+12 ack x+11 win 509 <nop,nop,TS val 5002 ecr 131>", 1, 500);
+        crossed +=
+            carried(s, SERVER, ". y+12 ack x+11 win 509 <nop,nop,TS val 5002 ecr 131>", 1, 500);
     }
     cr_assert_leq(crossed, STORM_BOUNCES + 4);
     expect_count(s, flows_spliced, 1);

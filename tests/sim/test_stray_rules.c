@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_stray_rules.c - more of ENGINE 3 and 4, row by row: what test_cookie.c leaves open. The list is doc/engine-rules.md.
+ * test_stray_rules.c - more of ENGINE 3 and 4, row by row: what test_cookie.c leaves open. The list
+ * is doc/engine-rules.md.
  */
 #include <criterion/criterion.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 #define REQUEST   "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | " GET_REQUEST
 #define OPENED    "S x:x(0) win * <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>"
 
-/* --- 3 ---------------------------------------------------------------------------------------------------- */
+/* --- 3 --------------------------------------------------------------------------------------- */
 
 Test(cookie, rule_3_bound_to_the_vlan)
 {
@@ -69,7 +70,8 @@ static void two_epochs(const char *request)
     step_syn(s);
     pass(s, COOKIE_EPOCH_US);
     inject(s, CLIENT, "S x:x(0) win 64240 " OFFER);
-    expect(s, CLIENT, "S. d:d(0) ack x+1 win 65160 <mss 1460,sackOK,TS val * ecr 100,nop,wscale 7>");
+    expect(s, CLIENT,
+           "S. d:d(0) ack x+1 win 65160 <mss 1460,sackOK,TS val * ecr 100,nop,wscale 7>");
     inject(s, CLIENT, request);
     expect(s, SERVER, OPENED);
     scenario_end(s);
@@ -81,7 +83,7 @@ Test(cookie, rule_3_cookies_of_two_epochs_are_both_good)
     two_epochs("P. x+1 ack d+1 win 502 <nop,nop,TS val 120 ecr t> | " GET_REQUEST);
 }
 
-/* --- 4 ---------------------------------------------------------------------------------------------------- */
+/* --- 4 --------------------------------------------------------------------------------------- */
 
 Test(stray, rule_4_signed_syn_is_forwarded_and_its_connection_works)
 {
@@ -100,11 +102,13 @@ Test(stray, rule_4_signed_syn_is_forwarded_and_its_connection_works)
     scenario_end(s);
 }
 
-/* A stated limit: its client gets an answer without kind 30, and gives the subflow up (RFC 8684 3.2). */
+/* A stated limit: its client gets an answer without kind 30, and gives the subflow up (RFC 8684
+ * 3.2). */
 Test(stray, rule_4_mp_join_gets_a_plain_synack)
 {
     struct scenario *s = attack_scenario();
-    inject(s, CLIENT, "S x:x(0) win 64240 <mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 7,unknown-30>");
+    inject(s, CLIENT,
+           "S x:x(0) win 64240 <mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 7,unknown-30>");
     expect(s, CLIENT, "S. c:c(0) ack x+1 win 65160 " GRANT);
     inject(s, CLIENT, "R x+1:x+1(0) win 0");
     expect_nothing(s);
@@ -172,7 +176,8 @@ Test(stray, rule_4_bad_cookies_pass_at_a_small_rate)
     scenario_end(s);
 }
 
-/* A stray segment, then a proved request on the same tuple: the server's RST for the first is not for the second. */
+/* A stray segment, then a proved request on the same tuple: the server's RST for the first is not
+ * for the second. */
 Test(stray, rule_4_reset_is_forgotten_when_a_request_was_proved)
 {
     struct scenario *s = attack_scenario();
@@ -182,16 +187,18 @@ Test(stray, rule_4_reset_is_forgotten_when_a_request_was_proved)
     inject(s, SERVER, "R 2000:2000(0) win 0");
     expect_nothing(s);
     pass(s, 100000);
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 120 ecr 5000> | " GET_REQUEST);
     expect_nothing(s);
     scenario_end(s);
 }
 
-/* --- frames that are no whole segments -------------------------------------------------------------------- */
+/* --- frames that are no whole segments ------------------------------------------------------- */
 
 /* A request as in REQUEST, its IPv4 header changed by `change`; returns the verdict. */
-static enum verdict_action changed_frame(struct scenario *s, enum side from, void (*change)(uint8_t *ip))
+static enum verdict_action changed_frame(struct scenario *s, enum side from,
+                                         void (*change)(uint8_t *ip))
 {
     static uint8_t buffer[PACKET_BUFFER_BYTES];
     struct packet packet = {.ttl = 60,
@@ -251,7 +258,8 @@ Test(stray, rule_4_fragments_to_an_attacked_address_are_dropped)
     expect_count(s, drops[DROP_fragment], 2);
     cr_assert_eq(changed_frame(s, SERVER, first_fragment), VERDICT_FORWARD);
     cr_assert(addr_from_text("10.0.0.99", &s->server));
-    cr_assert_eq(changed_frame(s, CLIENT, first_fragment), VERDICT_FORWARD, "nobody attacks that address");
+    cr_assert_eq(changed_frame(s, CLIENT, first_fragment), VERDICT_FORWARD,
+                 "nobody attacks that address");
     scenario_end(s);
     s = normal_scenario();
     cr_assert_eq(changed_frame(s, CLIENT, later_fragment), VERDICT_FORWARD);

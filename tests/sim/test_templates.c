@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_templates.c - ENGINE 2.4 where the greeting changes: the real one is as long as it likes, and both ends are joined at
- * the end of the greetings, delta = c + g - y - g'. G is "+OK mail ready 9:59:58\r\n", g = 24; compared are its first 15
- * bytes and its last two.
+ * test_templates.c - ENGINE 2.4 where the greeting changes: the real one is as long as it likes,
+ * and both ends are joined at the end of the greetings, delta = c + g - y - g'. G is "+OK mail
+ * ready 9:59:58\r\n", g = 24; compared are its first 15 bytes and its last two.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -42,7 +42,8 @@ static void step_awaiting(struct scenario *s)
     expect(s, CLIENT, "P. c+1 ack x+1 win 509 <nop,nop,TS val t1 ecr 110> | " SAID);
     inject(s, CLIENT, "P. x+1 ack c+25 win 502 <nop,nop,TS val 130 ecr t1> | USER sim\r\n");
     expect(s, SERVER, "S x:x(0) win * ttl 57 <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>");
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect(s, SERVER, ". x+1 ack y+1 win * <nop,nop,TS val 130 ecr 5000>");
     expect_nothing(s);
 }
@@ -85,7 +86,8 @@ Test(templates, rule_2_4_in_pieces_each_acknowledged)
     expect(s, SERVER, ". x+1 ack y+8 win * <nop,nop,TS val 130 ecr 5001>");
     inject(s, SERVER, ". y+5 ack x+1 win 509 <nop,nop,TS val 5002 ecr 130> | mail ready 10");
     expect(s, SERVER, ". x+1 ack y+18 win * <nop,nop,TS val 130 ecr 5002>");
-    inject(s, SERVER, ". y+20 ack x+1 win 509 <nop,nop,TS val 5003 ecr 130> | 0:01\r\n"); /* a gap */
+    inject(s, SERVER,
+           ". y+20 ack x+1 win 509 <nop,nop,TS val 5003 ecr 130> | 0:01\r\n"); /* a gap */
     expect(s, SERVER, ". x+1 ack y+18 win * <nop,nop,TS val 130 ecr *>");
     inject(s, SERVER, ". y+1 ack x+1 win 509 <nop,nop,TS val 5004 ecr 130> | +OK mai"); /* again */
     expect(s, SERVER, ". x+1 ack y+18 win * <nop,nop,TS val 130 ecr *>");
@@ -124,15 +126,17 @@ Test(templates, rule_2_4_repeated_after_the_splice_is_swallowed)
     scenario_end(s);
 }
 
-/* RFC 2883: a copy of G reported by the client names bytes that the server never had, below y+1+g', or below y. */
+/* RFC 2883: a copy of G reported by the client names bytes that the server never had, below y+1+g',
+ * or below y. */
 Test(templates, rule_2_4_sack_below_it_becomes_nops)
 {
     struct scenario *s = template_scenario();
     step_awaiting(s);
     inject(s, SERVER, "P. y+1 ack x+1 win 509 <nop,nop,TS val 5001 ecr 130> | " SHORT);
     expect(s, SERVER, "P. x+1 ack y+19 win 502 <nop,nop,TS val 130 ecr 5001> | USER sim\r\n");
-    inject(s, CLIENT,
-           ". x+11 ack c+25 win 502 <nop,nop,TS val 140 ecr t1,nop,nop,sack c+1:c+25 c+1473:c+2921>");
+    inject(
+        s, CLIENT,
+        ". x+11 ack c+25 win 502 <nop,nop,TS val 140 ecr t1,nop,nop,sack c+1:c+25 c+1473:c+2921>");
     expect(s, SERVER,
            ". x+11 ack y+19 win 502 <nop,nop,TS val 140 ecr 5001,nop,nop,sack y+1467:y+2915,"
            "nop,nop,nop,nop,nop,nop,nop,nop>");
@@ -148,10 +152,12 @@ Test(templates, rule_2_4_said_beside_the_flow_where_the_client_has_it_not)
     expect(s, CLIENT, "P. c+1 ack x+1 win 509 <nop,nop,TS val * ecr 110> | " SAID); /* lost */
     inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | USER sim\r\n");
     expect(s, SERVER, "S x:x(0) win * <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>");
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect(s, SERVER, ". x+1 ack y+1 win * <nop,nop,TS val 120 ecr 5000>");
     pass(s, 1010000);
-    expect(s, CLIENT, "P. c+1 ack x+1 win * <nop,nop,TS val * ecr *> | " SAID); /* while it is awaited */
+    expect(s, CLIENT,
+           "P. c+1 ack x+1 win * <nop,nop,TS val * ecr *> | " SAID); /* while it is awaited */
     inject(s, SERVER, "P. y+1 ack x+1 win 509 <nop,nop,TS val 6001 ecr 120> | " LONGER);
     expect(s, SERVER, "P. x+1 ack y+26 win 502 <nop,nop,TS val 120 ecr 6001> | USER sim\r\n");
     inject(s, SERVER, "P. y+26 ack x+11 win 509 <nop,nop,TS val 6010 ecr 120> | +OK\r\n");
@@ -202,7 +208,8 @@ Test(templates, rule_2_4_another_greeting_resets_both_ends)
     expect_unequal("+OK mail ready 9:59:58\n", NULL, false); /* its end is another */
 }
 
-/* One that comes byte by byte must not look like a change: three clients with tiny windows could disarm. */
+/* One that comes byte by byte must not look like a change: three clients with tiny windows could
+ * disarm. */
 Test(templates, rule_2_4_refusals_blame_this_client_alone)
 {
     expect_unequal("-ERR too many\r\n", NULL, true);
@@ -227,11 +234,12 @@ Test(templates, rule_2_4_line_without_end_is_given_up)
     expect_refused(s, false);
 }
 
-/* --- SSH: the identification, exact, and what stands behind it ------------------------------------------------- */
+/* --- SSH: the identification, exact, and what stands behind it ------------------------------- */
 
 #define BANNER "SSH-2.0-dropbear_2022.83\r\n" /* 26 bytes */
 
-/* Its KEXINIT comes in the same segment (Dropbear): the greeting is the line, the rest is the client's. */
+/* Its KEXINIT comes in the same segment (Dropbear): the greeting is the line, the rest is the
+ * client's. */
 Test(templates, rule_2_4_ssh_keys_behind_the_identification_are_passed_on)
 {
     struct tcp_settings settings = tcp_settings_default(true);
@@ -248,7 +256,8 @@ Test(templates, rule_2_4_ssh_keys_behind_the_identification_are_passed_on)
     expect(s, CLIENT, "P. c+1 ack x+1 win 509 <nop,nop,TS val t1 ecr 110> | " BANNER);
     inject(s, CLIENT, "P. x+1 ack c+27 win 502 <nop,nop,TS val 130 ecr t1> | SSH-2.0-PuTTY\r\n");
     expect(s, SERVER, "S x:x(0) win * <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>");
-    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect(s, SERVER, ". x+1 ack y+1 win * <nop,nop,TS val 130 ecr 5000>");
     inject(s, SERVER, "P. y+1 ack x+1 win 509 <nop,nop,TS val 5001 ecr 130> | " BANNER "KEXINIT");
     expect(s, SERVER, "P. x+1 ack y+27 win 502 <nop,nop,TS val 130 ecr 5001> | SSH-2.0-PuTTY\r\n");
@@ -274,7 +283,7 @@ Test(templates, rule_2_1_who_speaks_within_the_grace_hears_the_server_itself)
     scenario_end(s);
 }
 
-/* --- whole sessions over links that lose, repeat and reorder --------------------------------------------------- */
+/* --- whole sessions over links that lose, repeat and reorder --------------------------------- */
 
 static void add_session(struct world *world, struct rng *rng, uint32_t i)
 {
@@ -308,15 +317,16 @@ Test(templates, rule_2_4_any_length_over_lossy_links, .timeout = 120)
         middle_adopt(middle, fixture_policy(policies, 2), WIRE_START_US);
         world_open_at(&world, seed + round, middle, WIRE_START_US, &settings, &settings);
         const uint32_t part = (uint32_t)(round % 4) * 10000;
-        const struct link link = {.latency_us = 500, .loss = part, .duplicates = part, .reorders = part};
+        const struct link link = {
+            .latency_us = 500, .loss = part, .duplicates = part, .reorders = part};
         wire_set_links(world.wire, &link);
         for (uint32_t i = 0; i < 30; i++)
             add_session(&world, &rng, i);
-        cr_assert(world_run(&world, 600000000), "SIM_SEED=%llu, round %llu", (unsigned long long)seed,
-                  (unsigned long long)round);
+        cr_assert(world_run(&world, 600000000), "SIM_SEED=%llu, round %llu",
+                  (unsigned long long)seed, (unsigned long long)round);
         for (const struct session *session = world.stage.sessions; session; session = session->next)
-            cr_assert(session_done(session), "port %u, SIM_SEED=%llu, round %llu", session->client_port,
-                      (unsigned long long)seed, (unsigned long long)round);
+            cr_assert(session_done(session), "port %u, SIM_SEED=%llu, round %llu",
+                      session->client_port, (unsigned long long)seed, (unsigned long long)round);
         cr_assert_eq(world_counters(&world)->greetings_unequal, 0);
         world_expect_empty(&world);
         world_close(&world);

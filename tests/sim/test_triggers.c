@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_triggers.c - each flood puts its server into attack mode before 1,000 of its SYNs have reached it, honest crowds
- * do not, and calm returns (ENGINE 6).
+ * test_triggers.c - each flood puts its server into attack mode before 1,000 of its SYNs have
+ * reached it, honest crowds do not, and calm returns (ENGINE 6).
  */
 #include <criterion/criterion.h>
 
@@ -9,7 +9,8 @@
 
 #define SYNS_MOST 1000u
 
-/* Attack mode by this cause, few SYNs at the server, and normal mode again 35 s after the flood at the latest. */
+/* Attack mode by this cause, few SYNs at the server, and normal mode again 35 s after the flood at
+ * the latest. */
 static void switched_in_time(struct siege *s, enum siege_kind kind, enum trigger_cause cause)
 {
     cr_assert_eq(siege_mode(s, HTTP_PORT), MODE_ATTACK);
@@ -25,7 +26,8 @@ static void calm_returns(struct siege *s)
     cr_assert_eq(siege_mode(s, HTTP_PORT), MODE_ATTACK);
     siege_wait(s, 10 * SECOND_US);
     cr_assert_eq(siege_mode(s, HTTP_PORT), MODE_NORMAL);
-    /* Honest clients do not bring it back, although half-open connections of the flood still stand. */
+    /* Honest clients do not bring it back, although half-open connections of the flood still stand.
+     */
     siege_flood(s, KIND_HONEST, true, HTTP_PORT, 50, 60 * SECOND_US);
     siege_wait(s, SECOND_US);
     cr_assert_eq(siege_mode(s, HTTP_PORT), MODE_NORMAL);
@@ -90,7 +92,8 @@ Test(triggers, wrong_requests_where_the_trigger_is_set)
     siege_end(s);
 }
 
-/* Right requests of few sources at an unusual rate: the accept queue tells, or the SYN rate where it is set. */
+/* Right requests of few sources at an unusual rate: the accept queue tells, or the SYN rate where
+ * it is set. */
 Test(triggers, right_requests_at_an_unusual_rate)
 {
     struct siege *s = siege_of(1000);
@@ -141,8 +144,9 @@ Test(triggers, slow_trickle_of_half_open_connections)
 
         siege_flood(s, KIND_SPOOFED, true, HTTP_PORT, 5, SECOND_US);
         siege_client(s, KIND_HONEST, true, HTTP_PORT);
-        most =
-            s->syns_at_server[KIND_SPOOFED] - before > most ? s->syns_at_server[KIND_SPOOFED] - before : most;
+        most = s->syns_at_server[KIND_SPOOFED] - before > most
+                   ? s->syns_at_server[KIND_SPOOFED] - before
+                   : most;
     }
     siege_wait(s, SECOND_US);
     cr_assert_geq(s->switches, 1);
@@ -204,7 +208,8 @@ Test(triggers, asymmetric_path_never_switches)
     siege_end(s);
 }
 
-/* A flood that comes back just after the return: the limits are doubled then, and it is stopped all the same. */
+/* A flood that comes back just after the return: the limits are doubled then, and it is stopped all
+ * the same. */
 Test(triggers, flood_right_after_the_return)
 {
     struct siege *s = siege_of(1000);
@@ -219,7 +224,8 @@ Test(triggers, flood_right_after_the_return)
     siege_end(s);
 }
 
-/* A crowd, then 30 s in attack mode under a flood and an honest load: the flood does not end the protection. */
+/* A crowd, then 30 s in attack mode under a flood and an honest load: the flood does not end the
+ * protection. */
 Test(triggers, long_flood_keeps_attack_mode)
 {
     struct siege *s = siege_of(1000);

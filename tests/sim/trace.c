@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- writing --------------------------------------------------------------------------------------------- */
+/* --- writing --------------------------------------------------------------------------------- */
 
 static const struct {
     char letter;
@@ -72,8 +72,9 @@ char *trace_line(char line[TRACE_LINE_BYTES], uint64_t at_us, enum side side, bo
                  const struct packet *packet)
 {
     struct text text = {line, TRACE_LINE_BYTES};
-    const char *arrow = side == SIDE_CLIENT ? (into ? "client >              " : "client <              ")
-                                            : (into ? "              < server" : "              > server");
+    const char *arrow = side == SIDE_CLIENT
+                            ? (into ? "client >              " : "client <              ")
+                            : (into ? "              < server" : "              > server");
     say(&text, "%4llu.%06llu %s ", (unsigned long long)(at_us / 1000000),
         (unsigned long long)(at_us % 1000000), arrow);
     say(&text, "%u>%u ", packet->src_port, packet->dst_port);
@@ -81,7 +82,8 @@ char *trace_line(char line[TRACE_LINE_BYTES], uint64_t at_us, enum side side, bo
         if ((packet->flags & flag_letters[i].flag) != 0)
             say(&text, "%c", flag_letters[i].letter);
     }
-    say(&text, " %u:%u(%u)", packet->seq, packet->seq + packet->payload_bytes, packet->payload_bytes);
+    say(&text, " %u:%u(%u)", packet->seq, packet->seq + packet->payload_bytes,
+        packet->payload_bytes);
     if ((packet->flags & TCP_ACK) != 0)
         say(&text, " ack %u", packet->ack);
     say(&text, " win %u", packet->window);
@@ -92,7 +94,7 @@ char *trace_line(char line[TRACE_LINE_BYTES], uint64_t at_us, enum side side, bo
     return line;
 }
 
-/* --- symbols --------------------------------------------------------------------------------------------- */
+/* --- symbols --------------------------------------------------------------------------------- */
 
 bool trace_symbol(const struct symbols *symbols, const char *name, uint32_t *value)
 {
@@ -119,7 +121,7 @@ void trace_bind(struct symbols *symbols, const char *name, uint32_t value)
     symbols->at[symbols->count++].value = value;
 }
 
-/* --- reading --------------------------------------------------------------------------------------------- */
+/* --- reading --------------------------------------------------------------------------------- */
 
 /* What the text named; the rest is not compared. */
 enum named {
@@ -187,8 +189,9 @@ static uint32_t read_term(struct reader *reader, uint32_t actual)
     reader->at += length;
     if (trace_symbol(reader->symbols, name, &value))
         return value;
-    value = reader->actual != NULL ? actual
-                                   : 0x10000u * (uint32_t)(unsigned char)name[0] + 1000u * (uint32_t)length;
+    value = reader->actual != NULL
+                ? actual
+                : 0x10000u * (uint32_t)(unsigned char)name[0] + 1000u * (uint32_t)length;
     trace_bind(reader->symbols, name, value);
     return value;
 }
@@ -260,7 +263,8 @@ static void read_sack(struct reader *reader)
         blocks[count][1] = read_actual(reader, ACTUAL(sack[count][1]));
         count++;
         skip_spaces(reader);
-    } while (count < PACKET_SACK_MAX && *reader->at != ',' && *reader->at != '>' && reader->problem == NULL);
+    } while (count < PACKET_SACK_MAX && *reader->at != ',' && *reader->at != '>' &&
+             reader->problem == NULL);
     packet_add_sack(&reader->want, (const uint32_t(*)[2])blocks, count);
 }
 
@@ -363,7 +367,8 @@ static void read_text(struct reader *reader)
         reader->problem = "words at the end";
 }
 
-bool trace_parse(const char *text, struct symbols *symbols, struct packet *packet, const char **problem)
+bool trace_parse(const char *text, struct symbols *symbols, struct packet *packet,
+                 const char **problem)
 {
     struct reader reader = {.at = text, .symbols = symbols, .want = *packet};
     read_text(&reader);
@@ -384,7 +389,8 @@ static const char *compare_fields(const struct reader *reader)
         return "ack";
     if (want->payload_bytes != got->payload_bytes)
         return "length";
-    if ((reader->named & NAMED_PAYLOAD) != 0 && memcmp(want->payload, got->payload, want->payload_bytes) != 0)
+    if ((reader->named & NAMED_PAYLOAD) != 0 &&
+        memcmp(want->payload, got->payload, want->payload_bytes) != 0)
         return "payload";
     if ((reader->named & NAMED_WINDOW) != 0 && want->window != got->window)
         return "window";

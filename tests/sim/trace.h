@@ -8,12 +8,16 @@
  *
  *      flags     S F R P . E W U in this order of your liking; '.' is ACK
  *      numbers   decimal, or symbol, or symbol+-number (several terms); '*' in an expectation: any
- *      options   mss N, nop, eol, sackOK, wscale N, TS val N ecr N, sack N:N N:N, unknown-KIND; absent in an expectation: any
- *      payload   behind '|', up to the end of the text, taken as it stands; the length in brackets may be left out then ("x+1")
- *      extras    between the window and the options: gso N, ttl N, tos N, id N, df, nodf, label N (in any order; absent in an expectation: any),
- *                and ae (the bit of accurate ECN; absent: not set)
+ *      options   mss N, nop, eol, sackOK, wscale N, TS val N ecr N, sack N:N N:N, unknown-KIND;
+ *                absent in an expectation: any
+ *      payload   behind '|', up to the end of the text, taken as it stands; the length in brackets
+ *                may be left out then ("x+1")
+ *      extras    between the window and the options: gso N, ttl N, tos N, id N, df, nodf, label N
+ *                (in any order; absent in an expectation: any), and ae (the bit of accurate ECN;
+ *                absent: not set)
  *
- * A symbol that is met for the first time is bound to the number that stands there; when injecting, to a number made for it.
+ * A symbol that is met for the first time is bound to the number that stands there; when injecting,
+ * to a number made for it.
  */
 #ifndef SYNWARD_TESTS_SIM_TRACE_H
 #define SYNWARD_TESTS_SIM_TRACE_H
@@ -38,8 +42,10 @@ struct symbols {
 char *trace_line(char line[TRACE_LINE_BYTES], uint64_t at_us, enum side side, bool into,
                  const struct packet *packet);
 
-/* Fills flags, numbers, options and payload of `packet` from text. False: `problem` says what cannot be read. */
-bool trace_parse(const char *text, struct symbols *symbols, struct packet *packet, const char **problem);
+/* Fills flags, numbers, options and payload of `packet` from text. False: `problem` says what
+ * cannot be read. */
+bool trace_parse(const char *text, struct symbols *symbols, struct packet *packet,
+                 const char **problem);
 
 /* Compares a segment with text. NULL: it fits; otherwise the name of the field that does not. */
 const char *trace_compare(const char *text, struct symbols *symbols, const struct packet *packet);

@@ -50,7 +50,8 @@ static struct event heap_pop(struct wire *wire)
         uint32_t child = 2 * at + 1;
         if (child >= wire->events_count)
             break;
-        if (child + 1 < wire->events_count && earlier(&wire->events[child + 1], &wire->events[child]))
+        if (child + 1 < wire->events_count &&
+            earlier(&wire->events[child + 1], &wire->events[child]))
             child++;
         if (!earlier(&wire->events[child], &last))
             break;
@@ -62,7 +63,8 @@ static struct event heap_pop(struct wire *wire)
     return first;
 }
 
-/* Keeps the segment for the trace. Returns it, or NULL where it is not right; its payload lies in `frame`. */
+/* Keeps the segment for the trace. Returns it, or NULL where it is not right; its payload lies in
+ * `frame`. */
 static const struct packet *note(struct wire *wire, enum side side, bool into, const uint8_t *frame,
                                  uint32_t bytes)
 {
@@ -92,9 +94,11 @@ static void travel(struct wire *wire, const struct link *link, enum side side, b
     memcpy(event.frame, frame, bytes);
     bool partial = (frame[0] & OFFLOAD_NEEDS_CHECKSUM) != 0; /* nothing would tell the host */
     uint32_t l3 = OFFLOAD_BYTES + LINK_HEADER_MAX;
-    /* Once on the way at most: two flipped bits may cancel out in a sum of 16-bit words, and then nobody could tell. */
+    /* Once on the way at most: two flipped bits may cancel out in a sum of 16-bit words, and then
+     * nobody could tell. */
     if (!partial && into_middle && rng_chance(&wire->rng, link->corrupts))
-        event.frame[l3 + rng_below(&wire->rng, bytes - l3)] ^= (uint8_t)(1u << rng_below(&wire->rng, 8));
+        event.frame[l3 + rng_below(&wire->rng, bytes - l3)] ^=
+            (uint8_t)(1u << rng_below(&wire->rng, 8));
     heap_push(wire, &event);
 }
 
@@ -109,7 +113,8 @@ static void put_on_link(struct wire *wire, enum side side, bool into_middle, con
         travel(wire, link, side, into_middle, frame, bytes, rng_below(&wire->rng, WIRE_LATE_US));
 }
 
-static void leave_middle(void *context, enum side to, const uint8_t *frame, uint32_t bytes, bool reply)
+static void leave_middle(void *context, enum side to, const uint8_t *frame, uint32_t bytes,
+                         bool reply)
 {
     struct wire *wire = context;
     const struct packet *packet = note(wire, to, false, frame, bytes);
@@ -118,7 +123,8 @@ static void leave_middle(void *context, enum side to, const uint8_t *frame, uint
     put_on_link(wire, to, false, frame, bytes);
 }
 
-static void complain(void *context, enum side to, const uint8_t *frame, uint32_t bytes, const char *text)
+static void complain(void *context, enum side to, const uint8_t *frame, uint32_t bytes,
+                     const char *text)
 {
     struct wire *wire = context;
     note(wire, to, false, frame, bytes);
@@ -176,8 +182,8 @@ void wire_at(struct wire *wire, uint64_t at_us, wire_call *call, void *context)
 {
     if (at_us < wire->now_us)
         at_us = wire->now_us;
-    heap_push(wire,
-              &(struct event){.at_us = at_us, .order = wire->order++, .call = call, .context = context});
+    heap_push(wire, &(struct event){
+                        .at_us = at_us, .order = wire->order++, .call = call, .context = context});
 }
 
 void wire_send(struct wire *wire, enum side from, const struct packet *packet)
@@ -260,13 +266,16 @@ void wire_fail_port(struct wire *wire, uint16_t port, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    uint64_t first = wire->trace_count > WIRE_TRACE_LINES ? wire->trace_count - WIRE_TRACE_LINES : 0;
-    fprintf(stderr, "--- SIM_SEED=%llu, the last %llu segments, of which those of port %u (0: all):\n",
+    uint64_t first =
+        wire->trace_count > WIRE_TRACE_LINES ? wire->trace_count - WIRE_TRACE_LINES : 0;
+    fprintf(stderr,
+            "--- SIM_SEED=%llu, the last %llu segments, of which those of port %u (0: all):\n",
             (unsigned long long)wire->seed, (unsigned long long)(wire->trace_count - first), port);
     for (uint64_t i = first; i < wire->trace_count; i++) {
         const struct trace_line *at = &wire->trace[i % WIRE_TRACE_LINES];
         if (concerns(&at->packet, port))
-            fprintf(stderr, "%s%s%s\n", trace_line(line, at->at_us, at->side, at->into, &at->packet),
+            fprintf(stderr, "%s%s%s\n",
+                    trace_line(line, at->at_us, at->side, at->into, &at->packet),
                     at->wrong != NULL ? "  BROKEN: " : "", at->wrong != NULL ? at->wrong : "");
     }
     fprintf(stderr, "--- %s\n", text);

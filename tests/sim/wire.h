@@ -2,12 +2,13 @@
 /*
  * wire.h - the world: virtual time, an event queue, and the way of a frame from host to host.
  *
- *      client hosts --link--> middle --link--> server hosts         middle: an engine (middle.h), or nothing
+ *      client hosts --link--> middle --link--> server hosts         middle: an engine (middle.h),
+ *                                                                   or nothing
  *                   <--link--        <--link--
  *
- * Each of the four links has its own latency, loss, duplication, reordering and corruption, all drawn from the wire's seed. Frames of
- * equal delay keep their order. What enters and leaves the middle is kept in a ring of the last WIRE_TRACE_LINES segments and printed
- * when a check fails.
+ * Each of the four links has its own latency, loss, duplication, reordering and corruption, all
+ * drawn from the wire's seed. Frames of equal delay keep their order. What enters and leaves the
+ * middle is kept in a ring of the last WIRE_TRACE_LINES segments and printed when a check fails.
  */
 #ifndef SYNWARD_TESTS_SIM_WIRE_H
 #define SYNWARD_TESTS_SIM_WIRE_H
@@ -26,7 +27,7 @@ struct host;
 struct link {
     uint64_t latency_us;
     uint32_t loss, duplicates, reorders, corrupts; /* per million frames */
-    uint32_t late;                                 /* the same: copies that come up to WIRE_LATE_US later */
+    uint32_t late; /* the same: copies that come up to WIRE_LATE_US later */
 };
 
 struct event;
@@ -55,9 +56,11 @@ struct wire {
     uint64_t trace_count;
     /* Called after each event, to judge; may be NULL. */
     void (*after_step)(struct wire *wire);
-    /* Sees every segment that comes to the middle, NULL where it is broken or time alone passes; may be NULL. */
+    /* Sees every segment that comes to the middle, NULL where it is broken or time alone passes;
+     * may be NULL. */
     void (*on_enter)(struct wire *wire, enum side from, const struct packet *packet);
-    /* Sees every segment that leaves the middle, by its own word (`reply`) or passed on; may be NULL. */
+    /* Sees every segment that leaves the middle, by its own word (`reply`) or passed on; may be
+     * NULL. */
     void (*on_leave)(struct wire *wire, enum side to, const struct packet *packet, bool reply);
     const char *name; /* of the test, "suite/name", to be replayed; may be NULL */
     void *context;
@@ -82,9 +85,10 @@ void wire_send(struct wire *wire, enum side from, const struct packet *packet);
 /* Runs until `until_us`; time stands there afterwards. */
 void wire_run(struct wire *wire, uint64_t until_us);
 
-/* Prints seed and trace (of one port's connections, or of all where `port` is 0), then fails the test. */
-__attribute__((format(printf, 3, 4), noreturn)) void wire_fail_port(struct wire *wire, uint16_t port,
-                                                                    const char *format, ...);
+/* Prints seed and trace (of one port's connections, or of all where `port` is 0), then fails the
+ * test. */
+__attribute__((format(printf, 3, 4), noreturn)) void
+wire_fail_port(struct wire *wire, uint16_t port, const char *format, ...);
 #define wire_fail(wire, ...) wire_fail_port(wire, 0, __VA_ARGS__)
 
 #endif

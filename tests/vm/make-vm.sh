@@ -3,12 +3,14 @@
 #
 # make-vm.sh DEST - kernel and initramfs of the guests of tests/net/test_vm.py.
 #
-#   DEST/vmlinuz      Debian's kernel for cloud guests: downloaded with apt and unpacked, not installed
-#   DEST/initramfs    busybox (static), the modules of a virtio network card, `init` beside this script as /init, and the
+#   DEST/vmlinuz      Debian's kernel for cloud guests: downloaded with apt and unpacked, not
+# installed
+#   DEST/initramfs    busybox (static), the modules of a virtio network card, `init` beside this
+# script as /init, and the
 #                     programs of tests/servers, linked static
 #
-# What was downloaded has a stamp with the names of the modules: with it nothing is downloaded again. The initramfs is made
-# again when anything in it is newer.
+# What was downloaded has a stamp with the names of the modules: with it nothing is downloaded
+# again. The initramfs is made again when anything in it is newer.
 #
 # Limits: amd64 only; about 30 MB are downloaded and 25 MB kept.
 set -eu
@@ -39,7 +41,8 @@ kernel_package()
     apt-cache depends --important linux-image-cloud-amd64 2>>"$LOG" | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1
 }
 
-# download PACKAGE... into the current folder. apt's lists may be older than the mirror: then once more with new ones.
+# download PACKAGE... into the current folder. apt's lists may be older than the mirror: then once
+# more with new ones.
 download()
 {
     apt-get download -o APT::Sandbox::User=root "$@" >>"$LOG" 2>&1 && return

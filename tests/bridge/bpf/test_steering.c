@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_steering.c - which queue a frame goes to: the program itself, compiled here too with a helper of ours, and once as the kernel
- * runs it, on a TAP (root only).
+ * test_steering.c - which queue a frame goes to: the program itself, compiled here too with a
+ * helper of ours, and once as the kernel runs it, on a TAP (root only).
  */
 #define STEER_NATIVE
 #include <linux/bpf.h>
@@ -111,8 +111,8 @@ static struct ends turned(const struct ends *ends)
 }
 
 /* An IP header, with options or extension headers; returns where the length is to be filled in. */
-static uint32_t put_ip(struct made *made, const struct ends *ends, uint8_t protocol, uint32_t extras,
-                       uint32_t fragment)
+static uint32_t put_ip(struct made *made, const struct ends *ends, uint8_t protocol,
+                       uint32_t extras, uint32_t fragment)
 {
     static const uint8_t kinds[] = {PROTO_HOP_BY_HOP, PROTO_ROUTING, PROTO_AH, PROTO_DESTINATION};
     const uint32_t begin = made->bytes;
@@ -176,8 +176,8 @@ static void put_tcp(struct made *made, const struct ends *ends, uint8_t flags, u
     made->bytes += payload;
 }
 
-static void make_tcp(struct made *made, const struct ends *ends, uint8_t flags, int tags, uint32_t extras,
-                     uint32_t payload)
+static void make_tcp(struct made *made, const struct ends *ends, uint8_t flags, int tags,
+                     uint32_t extras, uint32_t payload)
 {
     put_ethernet(made, tags);
     put16(made, ends->v6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4);
@@ -207,7 +207,8 @@ static enum frame_kind kind_of(struct made *made, struct frame *frame)
     return frame_parse(frame, NULL, made->data, made->bytes, made->bytes, sizeof(made->data));
 }
 
-/* What the engine knows as one connection has one worker, whichever way it goes and whatever stands around it. */
+/* What the engine knows as one connection has one worker, whichever way it goes and whatever stands
+ * around it. */
 Test(steering, a_connection_has_one_worker)
 {
     unsigned tcp = 0;
@@ -215,17 +216,20 @@ Test(steering, a_connection_has_one_worker)
         const struct ends ends = some_ends(dice(2) != 0), other = turned(&ends);
         struct made made;
         struct frame frame;
-        make_tcp(&made, &ends, FLAG_ACK, (int)dice(3), dice(ends.v6 ? EXTENSIONS_MAX + 2 : 11), dice(600));
+        make_tcp(&made, &ends, FLAG_ACK, (int)dice(3), dice(ends.v6 ? EXTENSIONS_MAX + 2 : 11),
+                 dice(600));
         if (kind_of(&made, &frame) != FRAME_TCP)
             continue;
         tcp++;
-        cr_assert_eq(queue_for(&made), worker_for(&ends) * STEER_QUEUES + STEER_FLOWS, "frame %d", i);
+        cr_assert_eq(queue_for(&made), worker_for(&ends) * STEER_QUEUES + STEER_FLOWS, "frame %d",
+                     i);
         cr_assert_eq(worker_for(&ends), worker_for(&other), "frame %d", i);
     }
     cr_assert_gt(tcp, 15000);
 }
 
-/* What is read at once is what the walk finds, also of frames that only look plain: any of their bytes changed, or cut anywhere. */
+/* What is read at once is what the walk finds, also of frames that only look plain: any of their
+ * bytes changed, or cut anywhere. */
 Test(steering, plain_frames_as_by_the_walk)
 {
     unsigned plain = 0;
@@ -283,7 +287,8 @@ Test(steering, syns_have_queues_of_their_own)
     }
 }
 
-static void make_other(struct made *made, const struct ends *ends, uint8_t protocol, uint32_t fragment)
+static void make_other(struct made *made, const struct ends *ends, uint8_t protocol,
+                       uint32_t fragment)
 {
     put_ethernet(made, 0);
     put16(made, ends->v6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4);
@@ -293,7 +298,8 @@ static void make_other(struct made *made, const struct ends *ends, uint8_t proto
     end_ip(made, ends, begin);
 }
 
-/* All that two hosts say to each other beside TCP goes one way, fragments of TCP too: it stays in order. */
+/* All that two hosts say to each other beside TCP goes one way, fragments of TCP too: it stays in
+ * order. */
 Test(steering, what_is_not_tcp_goes_by_addresses)
 {
     for (int i = 0; i < 2000; i++) {
@@ -307,7 +313,8 @@ Test(steering, what_is_not_tcp_goes_by_addresses)
         cr_assert_eq(queue_for(&made), queue);
         for (uint32_t piece = 0; piece < 3; piece++) {
             ends.src_port = (uint16_t)dice(65536);
-            const uint32_t v4 = piece * 100 + (piece < 2 ? IPV4_MORE : 0), v6 = piece * 800 + (piece < 2);
+            const uint32_t v4 = piece * 100 + (piece < 2 ? IPV4_MORE : 0),
+                           v6 = piece * 800 + (piece < 2);
             make_other(&made, &ends, piece == 0 ? PROTO_TCP : 17, ends.v6 ? v6 : v4);
             cr_assert_eq(queue_for(&made), queue, "fragment %u", piece);
         }
@@ -330,7 +337,8 @@ Test(steering, what_has_no_addresses_goes_to_the_first)
     cr_assert_eq(queue_for(&made), 0);
 }
 
-/* An error about a segment meets the connection's worker, whoever sends it and whichever way the segment went. */
+/* An error about a segment meets the connection's worker, whoever sends it and whichever way the
+ * segment went. */
 Test(steering, icmp_errors_follow_what_they_quote)
 {
     unsigned quotes = 0;
@@ -343,7 +351,8 @@ Test(steering, icmp_errors_follow_what_they_quote)
         memcpy(error.dst, about.src, 16);
         put_ethernet(&made, (int)dice(3));
         put16(&made, about.v6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4);
-        const uint32_t begin = put_ip(&made, &error, about.v6 ? PROTO_ICMPV6 : PROTO_ICMP, dice(3), 0);
+        const uint32_t begin =
+            put_ip(&made, &error, about.v6 ? PROTO_ICMPV6 : PROTO_ICMP, dice(3), 0);
         put(&made, about.v6 ? "\2\0\0\0\0\0\5\0" : "\3\4\0\0\0\0\5\0", 8);
         const uint32_t inner = put_ip(&made, &about, PROTO_TCP, dice(4),
                                       dice(4)    ? 0
@@ -362,14 +371,16 @@ Test(steering, icmp_errors_follow_what_they_quote)
     cr_assert_gt(quotes, 4000);
 }
 
-/* Whatever stands in a frame, cut anywhere: a queue that exists, and where the engine sees TCP, that of its connection. */
+/* Whatever stands in a frame, cut anywhere: a queue that exists, and where the engine sees TCP,
+ * that of its connection. */
 Test(steering, broken_frames)
 {
     for (int i = 0; i < 100000; i++) {
         const struct ends ends = some_ends(dice(2) != 0);
         struct made made;
         struct frame frame;
-        make_tcp(&made, &ends, (uint8_t)dice(256), (int)dice(10), dice(ends.v6 ? 10 : 11), dice(40));
+        make_tcp(&made, &ends, (uint8_t)dice(256), (int)dice(10), dice(ends.v6 ? 10 : 11),
+                 dice(40));
         for (uint32_t n = dice(4); n > 0; n--)
             made.data[12 + dice(made.bytes - 12)] = (uint8_t)dice(256);
         made.bytes = dice(3) ? made.bytes : dice(made.bytes) + 1;
@@ -387,7 +398,7 @@ Test(steering, broken_frames)
     }
 }
 
-/* --- in the kernel ------------------------------------------------------------------------------------------- */
+/* --- in the kernel --------------------------------------------------------------------------- */
 
 #define KERNEL_WORKERS 4u
 
@@ -453,7 +464,8 @@ Test(steering, the_kernel_does_as_the_program_says)
     struct tap tap;
     bool met[KERNEL_WORKERS] = {false};
     cr_assert(side_parse("tap:steer0", &side, &error));
-    cr_assert(tap_open(&tap, &side, KERNEL_WORKERS * STEER_QUEUES, program, &error), "%s", error.text);
+    cr_assert(tap_open(&tap, &side, KERNEL_WORKERS * STEER_QUEUES, program, &error), "%s",
+              error.text);
     cr_assert_eq(tap.queues, KERNEL_WORKERS * STEER_QUEUES);
     cr_assert(tap.steered);
     bring_up("steer0");

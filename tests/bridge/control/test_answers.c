@@ -56,10 +56,10 @@ static void assert_error(const char *request, int code, const char *fragment)
 
     cr_assert_not_null(json_object_object_get(document, "synward"));
     cr_assert_not_null(error, "%s: %s", request, json_object_to_json_string(document));
-    cr_assert_eq(json_object_get_int(json_object_object_get(error, "code")), code, "%s: %s", request,
-                 json_object_to_json_string(document));
-    cr_assert(strstr(json_object_get_string(json_object_object_get(error, "text")), fragment), "%s: %s",
-              request, json_object_to_json_string(document));
+    cr_assert_eq(json_object_get_int(json_object_object_get(error, "code")), code, "%s: %s",
+                 request, json_object_to_json_string(document));
+    cr_assert(strstr(json_object_get_string(json_object_object_get(error, "text")), fragment),
+              "%s: %s", request, json_object_to_json_string(document));
     json_object_put(document);
 }
 
@@ -68,9 +68,11 @@ Test(control_commands, status)
     assert_answer(
         "{\"command\": \"status\"}",
         "\"mode\":\"auto\",\"learning\":true,\"uptime_s\":12,"
-        "\"sides\":{\"client\":{\"side\":\"netns:c/sw0\",\"device\":\"sw0\",\"netns\":\"c\",\"mtu\":1500},"
+        "\"sides\":{\"client\":{\"side\":\"netns:c/"
+        "sw0\",\"device\":\"sw0\",\"netns\":\"c\",\"mtu\":1500},"
         "\"server\":{\"side\":\"tap:sw1\",\"device\":\"sw1\",\"netns\":null,\"mtu\":9000}},"
-        "\"servers\":[{\"server\":\"10.77.0.2\",\"port\":110,\"vlan\":[],\"mode\":\"normal\",\"setting\":"
+        "\"servers\":[{\"server\":\"10.77.0.2\",\"port\":110,\"vlan\":[],\"mode\":\"normal\","
+        "\"setting\":"
         "null,"
         "\"since\":\"2026-01-01T00:00:00Z\",\"cause\":null},"
         "{\"server\":\"fd77::2\",\"port\":80,\"vlan\":[10],\"mode\":\"attack\",\"setting\":null,"
@@ -81,19 +83,20 @@ Test(control_commands, status)
 
 Test(control_commands, flows)
 {
-    assert_answer("{\"command\": \"flows\"}",
-                  "\"flows\":[{\"client\":\"10.77.0.1:40312\",\"server\":\"10.77.0.2:110\",\"vlan\":[],"
-                  "\"state\":\"spliced\",\"age_s\":1.2,\"delta\":4294967295},"
-                  "{\"client\":\"[fd77::1]:40313\",\"server\":\"[fd77::2]:80\",\"vlan\":[10],"
-                  "\"state\":\"tracked\",\"age_s\":1.2,\"delta\":null}]}");
+    assert_answer(
+        "{\"command\": \"flows\"}",
+        "\"flows\":[{\"client\":\"10.77.0.1:40312\",\"server\":\"10.77.0.2:110\",\"vlan\":[],"
+        "\"state\":\"spliced\",\"age_s\":1.2,\"delta\":4294967295},"
+        "{\"client\":\"[fd77::1]:40313\",\"server\":\"[fd77::2]:80\",\"vlan\":[10],"
+        "\"state\":\"tracked\",\"age_s\":1.2,\"delta\":null}]}");
 }
 
 Test(control_commands, stats_hold_every_counter)
 {
     struct json_object *document = ask("{\"command\":\"stats\"}"), *group;
 
-#define EXPECT_COUNTER(group_name, name, text)                                                               \
-    group = json_object_object_get(document, #group_name);                                                   \
+#define EXPECT_COUNTER(group_name, name, text)                                                     \
+    group = json_object_object_get(document, #group_name);                                         \
     cr_assert_not_null(json_object_object_get(group, #name), #group_name "." #name);
 #define EXPECT_DROP(name, text) EXPECT_COUNTER(drops, name, text)
     SYNWARD_COUNTERS(EXPECT_COUNTER)
@@ -151,14 +154,17 @@ Test(control_commands, mode_of_a_server_known_from_its_profile_only)
 
 Test(control_commands, mode_errors_change_nothing)
 {
-    assert_error("{\"command\":\"mode\",\"setting\":\"attack\",\"server\":\"10.77.0.9:80\"}", EXIT_NOT_FOUND,
-                 "no server 10.77.0.9:80");
-    assert_error("{\"command\":\"mode\",\"server\":\"10.77.0.9\"}", EXIT_NOT_FOUND, "no server 10.77.0.9");
+    assert_error("{\"command\":\"mode\",\"setting\":\"attack\",\"server\":\"10.77.0.9:80\"}",
+                 EXIT_NOT_FOUND, "no server 10.77.0.9:80");
+    assert_error("{\"command\":\"mode\",\"server\":\"10.77.0.9\"}", EXIT_NOT_FOUND,
+                 "no server 10.77.0.9");
     assert_error("{\"command\":\"mode\",\"setting\":\"calm\"}", EXIT_USAGE, "not a mode");
     assert_error("{\"command\":\"mode\",\"setting\":\"default\"}", EXIT_USAGE, "needs a server");
     assert_error("{\"command\":\"mode\",\"setting\":1}", EXIT_USAGE, "not a string");
-    assert_error("{\"command\":\"mode\",\"setting\":\"auto\",\"server\":\"x\"}", EXIT_USAGE, "not a server");
-    assert_error("{\"command\":\"mode\",\"setting\":\"auto\",\"server\":7}", EXIT_USAGE, "not a string");
+    assert_error("{\"command\":\"mode\",\"setting\":\"auto\",\"server\":\"x\"}", EXIT_USAGE,
+                 "not a server");
+    assert_error("{\"command\":\"mode\",\"setting\":\"auto\",\"server\":7}", EXIT_USAGE,
+                 "not a string");
     cr_assert_eq(daemon_under_test.mode_changes, 0);
 }
 
@@ -173,7 +179,8 @@ static void add_profiles(void)
 
 static size_t count_profiles(const char *request)
 {
-    struct json_object *document = ask(request), *profiles = json_object_object_get(document, "profiles");
+    struct json_object *document = ask(request),
+                       *profiles = json_object_object_get(document, "profiles");
 
     cr_assert_not_null(profiles, "%s", json_object_to_json_string(document));
     const size_t count = json_object_array_length(profiles);
@@ -198,7 +205,8 @@ Test(control_commands, forget)
     add_profiles();
     assert_error("{\"command\":\"forget\",\"server\":\"10.77.0.2\"}", EXIT_USAGE, "port");
     assert_error("{\"command\":\"forget\"}", EXIT_USAGE, "port");
-    assert_error("{\"command\":\"forget\",\"server\":\"10.77.0.2:22\"}", EXIT_NOT_FOUND, "10.77.0.2:22");
+    assert_error("{\"command\":\"forget\",\"server\":\"10.77.0.2:22\"}", EXIT_NOT_FOUND,
+                 "10.77.0.2:22");
     cr_assert_eq(store_count(daemon_under_test.store), 3);
     assert_answer("{\"command\":\"forget\",\"server\":\"10.77.0.2:110\"}", "\"forgotten\":2}");
     cr_assert_eq(store_count(daemon_under_test.store), 1);
@@ -207,17 +215,19 @@ Test(control_commands, forget)
 Test(control_commands, set)
 {
     add_profiles();
-    cr_assert_eq(
-        count_profiles(
-            "{\"command\":\"set\",\"server\":\"10.77.0.2:110\",\"key\":\"check\",\"value\":\"none\"}"),
-        2);
+    cr_assert_eq(count_profiles("{\"command\":\"set\",\"server\":\"10.77.0.2:110\",\"key\":"
+                                "\"check\",\"value\":\"none\"}"),
+                 2);
     cr_assert_eq(store_at(daemon_under_test.store, 1)->settings.check, CHECK_NONE);
     cr_assert_eq(daemon_under_test.store_changes, 1);
-    assert_error("{\"command\":\"set\",\"server\":\"10.77.0.2:110\",\"key\":\"cheque\",\"value\":\"none\"}",
-                 EXIT_USAGE, "cheque");
-    assert_error("{\"command\":\"set\",\"server\":\"10.77.0.2:110\",\"key\":\"check\"}", EXIT_USAGE, "value");
-    assert_error("{\"command\":\"set\",\"server\":\"10.77.0.2:99\",\"key\":\"check\",\"value\":\"none\"}",
-                 EXIT_NOT_FOUND, "10.77.0.2:99");
+    assert_error(
+        "{\"command\":\"set\",\"server\":\"10.77.0.2:110\",\"key\":\"cheque\",\"value\":\"none\"}",
+        EXIT_USAGE, "cheque");
+    assert_error("{\"command\":\"set\",\"server\":\"10.77.0.2:110\",\"key\":\"check\"}", EXIT_USAGE,
+                 "value");
+    assert_error(
+        "{\"command\":\"set\",\"server\":\"10.77.0.2:99\",\"key\":\"check\",\"value\":\"none\"}",
+        EXIT_NOT_FOUND, "10.77.0.2:99");
     cr_assert_eq(daemon_under_test.store_changes, 1, "what failed changed nothing");
 }
 
@@ -230,7 +240,8 @@ Test(control_commands, export_then_import)
     exported = ask("{\"command\":\"export\"}");
     json_object_object_add(request, "command", json_object_new_string("import"));
     json_object_object_add(request, "name", json_object_new_string("p.json"));
-    json_object_object_add(request, "contents", json_object_new_string(json_object_to_json_string(exported)));
+    json_object_object_add(request, "contents",
+                           json_object_new_string(json_object_to_json_string(exported)));
     teardown();
     setup();
     assert_answer(json_object_to_json_string(request), "\"imported\":3}");
@@ -242,8 +253,8 @@ Test(control_commands, export_then_import)
 
 Test(control_commands, bad_import_changes_nothing)
 {
-    assert_error("{\"command\":\"import\",\"name\":\"p.json\",\"contents\":\"{\\n\\n]\"}", EXIT_FAILED,
-                 "p.json");
+    assert_error("{\"command\":\"import\",\"name\":\"p.json\",\"contents\":\"{\\n\\n]\"}",
+                 EXIT_FAILED, "p.json");
     assert_error("{\"command\":\"import\",\"contents\":\"\"}", EXIT_FAILED, "imported file");
     assert_error("{\"command\":\"import\"}", EXIT_USAGE, "contents");
     cr_assert_eq(daemon_under_test.store_changes, 0);
@@ -277,7 +288,8 @@ Test(control_commands, malformed_requests)
 Test(control_commands, zero_byte_is_no_blank)
 {
     size_t answer_bytes = 0;
-    char *text = control_answer(&daemon_under_test, "{\"command\":\"status\"}\0", 21, &answer_bytes);
+    char *text =
+        control_answer(&daemon_under_test, "{\"command\":\"status\"}\0", 21, &answer_bytes);
     text[answer_bytes - 1] = '\0';
     struct json_object *document = json_tokener_parse(text);
     cr_assert_not_null(json_object_object_get(document, "error"));
@@ -308,27 +320,31 @@ Test(control_commands, hanging_worker)
 Test(control_commands, sources)
 {
     assert_answer("{\"command\": \"sources\"}", "\"sources\":[]}");
-    assert_answer(
-        "{\"command\": \"sources\", \"action\": \"add\", \"source\": \"10.1.2.3/24\", \"for_s\": 60}",
-        "\"sources\":[{\"address\":\"10.1.2.0\",\"length\":24,\"state\":\"aside\",\"by\":\"operator\","
-        "\"mismatches\":0,\"matches\":0,\"since\":\"2026-01-01T00:00:00Z\","
-        "\"until\":\"2026-01-01T00:01:00Z\"}]}");
+    assert_answer("{\"command\": \"sources\", \"action\": \"add\", \"source\": \"10.1.2.3/24\", "
+                  "\"for_s\": 60}",
+                  "\"sources\":[{\"address\":\"10.1.2.0\",\"length\":24,\"state\":\"aside\",\"by\":"
+                  "\"operator\","
+                  "\"mismatches\":0,\"matches\":0,\"since\":\"2026-01-01T00:00:00Z\","
+                  "\"until\":\"2026-01-01T00:01:00Z\"}]}");
     assert_answer("{\"command\": \"sources\", \"action\": \"remove\", \"source\": \"10.1.2.0/24\"}",
                   "\"sources\":[]}");
     assert_answer(
         "{\"command\": \"sources\", \"action\": \"allow\", \"source\": \"fd77::1\"}",
-        "\"sources\":[{\"address\":\"fd77::1\",\"length\":128,\"state\":\"allowed\",\"by\":\"operator\","
+        "\"sources\":[{\"address\":\"fd77::1\",\"length\":128,\"state\":\"allowed\",\"by\":"
+        "\"operator\","
         "\"mismatches\":0,\"matches\":0,\"since\":\"2026-01-01T00:00:00Z\",\"until\":null}]}");
-    assert_error("{\"command\": \"sources\", \"action\": \"remove\", \"source\": \"10.1.2.0/24\"}", 3,
-                 "nothing is known of 10.1.2.0/24");
+    assert_error("{\"command\": \"sources\", \"action\": \"remove\", \"source\": \"10.1.2.0/24\"}",
+                 3, "nothing is known of 10.1.2.0/24");
     assert_error("{\"command\": \"sources\", \"action\": \"add\"}", 2, "\"source\"");
     assert_error("{\"command\": \"sources\", \"action\": \"add\", \"source\": \"nowhere\"}", 2,
                  "not a source");
-    assert_error("{\"command\": \"sources\", \"action\": \"ban\", \"source\": \"10.1.2.3\"}", 2, "no action");
+    assert_error("{\"command\": \"sources\", \"action\": \"ban\", \"source\": \"10.1.2.3\"}", 2,
+                 "no action");
     assert_error("{\"command\": \"sources\", \"action\": 7}", 2, "\"action\"");
-    assert_error("{\"command\": \"sources\", \"action\": \"add\", \"source\": \"10.1.2.3\", \"for_s\": 0}", 2,
-                 "for_s");
     assert_error(
-        "{\"command\": \"sources\", \"action\": \"add\", \"source\": \"10.1.2.3\", \"for_s\": \"1\"}", 2,
-        "for_s");
+        "{\"command\": \"sources\", \"action\": \"add\", \"source\": \"10.1.2.3\", \"for_s\": 0}",
+        2, "for_s");
+    assert_error("{\"command\": \"sources\", \"action\": \"add\", \"source\": \"10.1.2.3\", "
+                 "\"for_s\": \"1\"}",
+                 2, "for_s");
 }

@@ -54,7 +54,8 @@ static int connect_client(void)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     strcpy(address.sun_path, path);
-    cr_assert_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0, "%s", strerror(errno));
+    cr_assert_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0, "%s",
+                 strerror(errno));
     return fd;
 }
 
@@ -96,7 +97,8 @@ static void assert_status(struct control *control, int fd)
     char text[4096];
 
     hear(control, fd, text, sizeof(text));
-    cr_assert(strncmp(text, "{\"synward\":", 11) == 0 && strstr(text, "\"uptime_s\":12"), "%s", text);
+    cr_assert(strncmp(text, "{\"synward\":", 11) == 0 && strstr(text, "\"uptime_s\":12"), "%s",
+              text);
     cr_assert_eq(text[strlen(text) - 1], '\n');
     close(fd);
 }
@@ -231,7 +233,8 @@ Test(control, silent_client_is_dropped_in_time)
     control_close(control);
 }
 
-/* A client that asks and never reads: the answer is larger than the socket's buffer, so that it waits, and is dropped in time. */
+/* A client that asks and never reads: the answer is larger than the socket's buffer, so that it
+ * waits, and is dropped in time. */
 Test(control, client_that_does_not_read)
 {
     struct control *control = open_control();
@@ -332,8 +335,8 @@ Test(control, live_socket_is_left_alone)
 
     cr_assert_null(control_open(&fake, path, &error));
     cr_assert_eq(error.code, EXIT_FAILED);
-    snprintf(expected, sizeof(expected), "socket in use by a running synward (pid %d) at %s", (int)getpid(),
-             path);
+    snprintf(expected, sizeof(expected), "socket in use by a running synward (pid %d) at %s",
+             (int)getpid(), path);
     cr_assert_eq(strncmp(error.text, expected, strlen(expected)), 0, "%s", error.text);
     ask_status(control);
     control_close(control);
@@ -411,7 +414,7 @@ Test(control, close_with_clients_waiting)
     close(second);
 }
 
-/* ---- watchers ---- */
+/* --- watchers -------------------------------------------------------------------------------- */
 
 static void happen(uint64_t second, const char *text)
 {
@@ -422,7 +425,8 @@ static void happen(uint64_t second, const char *text)
 }
 
 /* Turns until what `fd` heard holds `wanted`. */
-static void hear_until(struct control *control, int fd, const char *wanted, char *text, size_t capacity)
+static void hear_until(struct control *control, int fd, const char *wanted, char *text,
+                       size_t capacity)
 {
     size_t bytes = 0;
 
@@ -537,7 +541,8 @@ Test(control, a_slow_watcher_loses_events_with_a_count)
         lines++;
     const char *count = strstr(text, "\"lost\":");
     cr_assert_not_null(count);
-    cr_expect_eq((unsigned)atoi(count + strlen("\"lost\":")) + lines - 1, 5001, "told and lost make all");
+    cr_expect_eq((unsigned)atoi(count + strlen("\"lost\":")) + lines - 1, 5001,
+                 "told and lost make all");
     close(slow);
     close(quick);
     control_close(control);

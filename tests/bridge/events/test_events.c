@@ -31,7 +31,8 @@ TestSuite(events, .init = setup, .fini = teardown);
 
 static struct event side_event(uint64_t value)
 {
-    struct event event = {.kind = EVENT_SIDE, .level = LOG_LEVEL_INFO, .state = "back", .has_value = true};
+    struct event event = {
+        .kind = EVENT_SIDE, .level = LOG_LEVEL_INFO, .state = "back", .has_value = true};
 
     event.value = value;
     strcpy(event.subject, "port:vm1");
@@ -77,7 +78,8 @@ static uint64_t number(struct json_object *line, const char *key)
     return json_object_get_uint64(value);
 }
 
-/* Reads lines, all with rising values from `first` on; how many they are. `*lost` sums up what was lost. */
+/* Reads lines, all with rising values from `first` on; how many they are. `*lost` sums up what was
+ * lost. */
 static unsigned read_all(struct event_reader *reader, unsigned most, uint64_t first, uint64_t *lost)
 {
     unsigned count = 0;
@@ -152,10 +154,11 @@ Test(events, a_line_says_it_all)
     cr_expect_eq(lines[bytes - 1], '\n');
     lines[bytes - 1] = '\0';
     cr_expect_str_eq(
-        lines, "{\"synward\":{\"version\":\"0.1.0\",\"schema\":1},\"time\":\"2026-01-01T00:00:00Z\","
-               "\"event\":\"mode\",\"state\":\"attack\",\"server\":\"fd77::2\",\"port\":80,\"vlan\":[10],"
-               "\"cause\":\"half-open 212\",\"value\":212,"
-               "\"text\":\"[fd77::2]:80: attack mode, \\\"half-open\\\" 212\"}");
+        lines,
+        "{\"synward\":{\"version\":\"0.1.0\",\"schema\":1},\"time\":\"2026-01-01T00:00:00Z\","
+        "\"event\":\"mode\",\"state\":\"attack\",\"server\":\"fd77::2\",\"port\":80,\"vlan\":[10],"
+        "\"cause\":\"half-open 212\",\"value\":212,"
+        "\"text\":\"[fd77::2]:80: attack mode, \\\"half-open\\\" 212\"}");
     free(lines);
 }
 
@@ -192,7 +195,8 @@ Test(events, masses_of_one_kind_are_thinned_out_and_counted)
     char *lines = events_read(events, &reader, 2000, &bytes);
     const char *text = lines;
     while ((line = take_line(&text, &bytes)) != NULL) {
-        told += strcmp(json_object_get_string(json_object_object_get(line, "event")), "greeting") == 0;
+        told +=
+            strcmp(json_object_get_string(json_object_object_get(line, "event")), "greeting") == 0;
         if (json_object_object_get(line, "unsaid"))
             unsaid += number(line, "unsaid");
         json_object_put(line);
@@ -200,5 +204,6 @@ Test(events, masses_of_one_kind_are_thinned_out_and_counted)
     free(lines);
     cr_expect_eq(told, EVENT_BURST + 1);
     cr_expect_eq(unsaid, 1000 - EVENT_BURST);
-    cr_expect_eq(events_reader(events).next, EVENT_BURST + 2, "the other kind has limits of its own");
+    cr_expect_eq(events_reader(events).next, EVENT_BURST + 2,
+                 "the other kind has limits of its own");
 }

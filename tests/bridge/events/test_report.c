@@ -60,7 +60,8 @@ static const uint64_t no_overflow[2];
 Test(report, a_switch_has_cause_and_figure)
 {
     const struct server_key server = fake_key("10.77.0.2", 80, 0);
-    const struct observed_trigger trigger = {.cause = TRIGGER_ACCEPT_QUEUE, .value = 92, .switched = true};
+    const struct observed_trigger trigger = {
+        .cause = TRIGGER_ACCEPT_QUEUE, .value = 92, .switched = true};
 
     report_attack(report, &server, &trigger);
     told();
@@ -73,7 +74,8 @@ Test(report, a_switch_has_cause_and_figure)
 
 Test(report, profiles_that_are_armed_or_no_longer)
 {
-    const struct server_key key = fake_key("10.77.0.2", 80, 0), known = fake_key("10.77.0.3", 80, 0);
+    const struct server_key key = fake_key("10.77.0.2", 80, 0),
+                            known = fake_key("10.77.0.3", 80, 0);
     struct profile *profile = store_add(store, &known);
 
     profile->handshakes = profile->requests = 20;
@@ -90,8 +92,9 @@ Test(report, profiles_that_are_armed_or_no_longer)
     store_touch(store);
     report_tick(report, store, NULL, no_overflow);
     told();
-    cr_expect(says("\"event\":\"profile\",\"state\":\"armed\",\"server\":\"10.77.0.2\",\"port\":80"), "%s",
-              lines);
+    cr_expect(
+        says("\"event\":\"profile\",\"state\":\"armed\",\"server\":\"10.77.0.2\",\"port\":80"),
+        "%s", lines);
     profile->requests = 0;
     store_touch(store);
     report_tick(report, store, NULL, no_overflow);
@@ -131,7 +134,8 @@ Test(report, full_tables_and_taps_are_told_with_their_growth_and_seldom)
     overflow[SIDE_CLIENT] = 3;
     report_tick(report, store, &counters, overflow);
     told();
-    cr_expect(says("\"event\":\"table\",\"state\":\"full\",\"table\":\"flows\",\"value\":7"), "%s", lines);
+    cr_expect(says("\"event\":\"table\",\"state\":\"full\",\"table\":\"flows\",\"value\":7"), "%s",
+              lines);
     cr_expect(says("\"event\":\"overflow\",\"side\":\"client\",\"value\":3"), "%s", lines);
     counters.flows_evicted += 100;
     report_tick(report, store, &counters, overflow);
@@ -154,7 +158,8 @@ Test(report, a_source_is_put_aside_and_released)
     cr_expect(says("\"cause\":\"100 wrong requests and 0 right ones\",\"value\":100"));
     report_tick(report, store, NULL, no_overflow);
     told();
-    cr_expect(says("\"state\":\"released\",\"source\":\"198.51.100.7/32\",\"cause\":\"time\""), "%s", lines);
+    cr_expect(says("\"state\":\"released\",\"source\":\"198.51.100.7/32\",\"cause\":\"time\""),
+              "%s", lines);
     report_tick(report, store, NULL, no_overflow);
     cr_expect_str_empty(told());
 }

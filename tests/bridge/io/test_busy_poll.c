@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_busy_poll.c - when a worker looks for the next frame before it sleeps, with times made up. */
+/* test_busy_poll.c - when a worker looks for the next frame before it sleeps, with times made up.
+ */
 #include "bridge/io/busy_poll.h"
 
 #include <criterion/criterion.h>
@@ -20,8 +21,8 @@ Test(busy_poll, words)
         cr_assert_eq(setting, BUSY_POLL_MAX_US);
     }
     cr_assert_not(busy_poll_parse("1001", &setting, &error));
-    cr_assert_str_eq(error.text,
-                     "not a time for busy polling: 1001: write off, auto or 1 to 1000 microseconds");
+    cr_assert_str_eq(
+        error.text, "not a time for busy polling: 1001: write off, auto or 1 to 1000 microseconds");
 }
 
 static struct busy_poll polling(uint32_t setting, uint32_t cores)
@@ -70,7 +71,8 @@ Test(busy_poll, off_and_auto)
     cr_assert_eq(looks_us(&asked, 5000, UINT64_MAX), 80);
 }
 
-/* Under auto the main thread decides, and hears of those who would; a time that was asked for is nobody's business. */
+/* Under auto the main thread decides, and hears of those who would; a time that was asked for is
+ * nobody's business. */
 Test(busy_poll, auto_needs_a_spare_core)
 {
     struct busy_poll_word word = {0};
@@ -116,7 +118,8 @@ Test(busy_poll, a_wanted_core_is_left_alone_the_longer_the_more_often)
     struct busy_poll poll = polling(50, 2);
     uint64_t now_us = 5000;
     for (uint64_t hold_us = BUSY_POLL_HOLD_US; hold_us < 4 * BUSY_POLL_HOLD_MAX_US; hold_us *= 2) {
-        const uint64_t expected_us = hold_us < BUSY_POLL_HOLD_MAX_US ? hold_us : BUSY_POLL_HOLD_MAX_US;
+        const uint64_t expected_us =
+            hold_us < BUSY_POLL_HOLD_MAX_US ? hold_us : BUSY_POLL_HOLD_MAX_US;
         busy_poll_lost(&poll, now_us);
         cr_assert_eq(looks_us(&poll, now_us + expected_us - 1, UINT64_MAX), 0);
         cr_assert_eq(looks_us(&poll, now_us + expected_us, UINT64_MAX), 50);

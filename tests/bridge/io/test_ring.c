@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_ring.c - the ring over datagram socket pairs, which keep frames apart as a TAP does, so that no root is needed.
+ * test_ring.c - the ring over datagram socket pairs, which keep frames apart as a TAP does, so that
+ * no root is needed.
  *
  *      test  pairs[side].near  <==>  pairs[side].far  ring
  */
@@ -89,8 +90,10 @@ static void forwards_in_order(struct pairs pairs)
     const uint32_t total = 20000;
     while (received[0] < total || received[1] < total) {
         for (int side = 0; side < 2; side++) {
-            /* As much as the socket takes: batches of any length, also longer than there are buffers. */
-            while (sent[side] < total && send(pairs.near[side], &sent[side], sizeof(sent[side]), 0) > 0)
+            /* As much as the socket takes: batches of any length, also longer than there are
+             * buffers. */
+            while (sent[side] < total &&
+                   send(pairs.near[side], &sent[side], sizeof(sent[side]), 0) > 0)
                 sent[side]++;
         }
         forward_batch(pairs.ring, 1000);
@@ -128,7 +131,8 @@ Test(ring, forwards_in_order_busy_polling)
     forwards_in_order(open_polling_pairs(true, BUSY_POLL_MAX_US));
 }
 
-/* A frame at a time, each sent when the one before has arrived: what is waited for comes while the ring looks, or while it sleeps. */
+/* A frame at a time, each sent when the one before has arrived: what is waited for comes while the
+ * ring looks, or while it sleeps. */
 static void *echo(void *argument)
 {
     const struct pairs *pairs = argument;
@@ -218,13 +222,15 @@ Test(ring, replies_and_sends_keep_their_order)
     static const char *const expected[] = {"hello to you", "first", "second"};
     for (int i = 0; i < 3; i++) {
         memset(text, 0, sizeof(text));
-        cr_assert(receive(pairs.near[SIDE_CLIENT], text, sizeof(text) - 1, &got), "frame %d did not come", i);
+        cr_assert(receive(pairs.near[SIDE_CLIENT], text, sizeof(text) - 1, &got),
+                  "frame %d did not come", i);
         cr_assert_str_eq(text, expected[i]);
     }
     close_pairs(&pairs);
 }
 
-/* More frames of our own than there are buffers for them: none is lost while the other side takes them. */
+/* More frames of our own than there are buffers for them: none is lost while the other side takes
+ * them. */
 Test(ring, sends_beyond_the_pool)
 {
     struct pairs pairs = open_pairs(false);
@@ -240,7 +246,8 @@ Test(ring, sends_beyond_the_pool)
             cr_assert_eq(number, received++);
     }
     cr_assert_eq(received, 3000);
-    cr_assert_not(ring_send(pairs.ring, SIDE_SERVER, data, RING_BUFFER_BYTES + 1), "too long is refused");
+    cr_assert_not(ring_send(pairs.ring, SIDE_SERVER, data, RING_BUFFER_BYTES + 1),
+                  "too long is refused");
     close_pairs(&pairs);
 }
 
@@ -261,11 +268,13 @@ Test(ring, a_full_side_refuses)
     cr_assert_gt(counts->refused[SIDE_SERVER], 0);
     cr_assert_eq(counts->written[SIDE_SERVER] + counts->refused[SIDE_SERVER], total);
     uint32_t number, next = 0, received = 0;
-    for (; recv(pairs.near[SIDE_SERVER], &number, sizeof(number), 0) > 0; received++, next = number + 1)
+    for (; recv(pairs.near[SIDE_SERVER], &number, sizeof(number), 0) > 0;
+         received++, next = number + 1)
         cr_assert_geq(number, next);
     cr_assert_eq(received, counts->written[SIDE_SERVER]);
     ring_wait(pairs.ring, 0);
-    cr_assert_lt(recv(pairs.near[SIDE_SERVER], &number, sizeof(number), 0), 0, "nothing comes behind");
+    cr_assert_lt(recv(pairs.near[SIDE_SERVER], &number, sizeof(number), 0), 0,
+                 "nothing comes behind");
     close_pairs(&pairs);
 }
 
@@ -316,7 +325,8 @@ Test(ring, a_wake_up_ends_the_wait)
     close_pairs(&pairs);
 }
 
-/* Frames that came close together make it look, and when nothing follows it sleeps, whatever else ends its waits. */
+/* Frames that came close together make it look, and when nothing follows it sleeps, whatever else
+ * ends its waits. */
 Test(ring, an_idle_ring_sleeps)
 {
     struct pairs pairs = open_polling_pairs(false, BUSY_POLL_MAX_US);
@@ -404,7 +414,8 @@ static void close_syn_pairs(struct syn_pairs *syns)
         }
 }
 
-/* However many SYNs wait, and although they came first: what flows is served first, and of them a few; what is left waits for nobody. */
+/* However many SYNs wait, and although they came first: what flows is served first, and of them a
+ * few; what is left waits for nobody. */
 static void syns_last(bool single_reads)
 {
     struct syn_pairs syns = open_syn_pairs(single_reads, true);
@@ -486,7 +497,8 @@ Test(ring, many_others_leave_syns_their_share)
     close_syn_pairs(&syns);
 }
 
-/* It sleeps while nothing comes, is woken by a SYN alone, and one side may be without their queue. */
+/* It sleeps while nothing comes, is woken by a SYN alone, and one side may be without their queue.
+ */
 Test(ring, a_syn_ends_the_wait)
 {
     struct syn_pairs syns = open_syn_pairs(false, false);

@@ -1,30 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_spare_core.c - whether a core is left over, by idle times made up, and what the kernel says of them. */
+/* test_spare_core.c - whether a core is left over, by idle times made up, and what the kernel says
+ * of them. */
 #include "bridge/io/spare_core.h"
 
 #include <criterion/criterion.h>
 
 #define STEP_US SPARE_CORE_EVERY_US
 
-/* A machine on which all cores together idled so many thousandths of a core, and this process used so many. */
+/* A machine on which all cores together idled so many thousandths of a core, and this process used
+ * so many. */
 struct machine {
     struct spare_core core;
     uint64_t now_us, idle_us, own_us;
 };
 
-static bool after(struct machine *machine, uint64_t step_us, uint64_t idle, uint64_t own, uint32_t workers)
+static bool after(struct machine *machine, uint64_t step_us, uint64_t idle, uint64_t own,
+                  uint32_t workers)
 {
     machine->now_us += step_us;
     machine->idle_us += step_us * idle / 1000;
     machine->own_us += step_us * own / 1000;
-    return spare_core_judge(&machine->core, machine->idle_us, machine->own_us, machine->now_us, workers);
+    return spare_core_judge(&machine->core, machine->idle_us, machine->own_us, machine->now_us,
+                            workers);
 }
 
 Test(spare_core, one_is_left_where_the_others_fit_beside_it)
 {
     struct machine machine = {.now_us = 5000};
     cr_assert_not(after(&machine, STEP_US, 2000, 0, 1), "there is nothing to compare with yet");
-    cr_assert(after(&machine, STEP_US, 900, 400, 1), "sleeping between frames: client and server use 0.7");
+    cr_assert(after(&machine, STEP_US, 900, 400, 1),
+              "sleeping between frames: client and server use 0.7");
     cr_assert(after(&machine, STEP_US, 300, 950, 1), "looking: the same client and server");
     cr_assert_not(after(&machine, STEP_US, 200, 700, 1), "somebody came who uses one core");
     cr_assert_not(after(&machine, STEP_US, 0, 400, 1));
@@ -61,9 +66,11 @@ Test(spare_core, counts_that_go_backwards_say_nothing)
 
 Test(spare_core, reads_what_the_kernel_writes)
 {
-    static const char *const wrong[] = {"", "cpu", "cpu 1 2 3 4", "cpu  1 2 3 x 5", "intr 1 2 3 4 5"};
+    static const char *const wrong[] = {"", "cpu", "cpu 1 2 3 4", "cpu  1 2 3 x 5",
+                                        "intr 1 2 3 4 5"};
     uint64_t idle_us = 7;
-    cr_assert(spare_core_parse("cpu  13827 11587 49204 36871 18445 0 5669 97 0 0\ncpu0 1 2", 100, &idle_us));
+    cr_assert(spare_core_parse("cpu  13827 11587 49204 36871 18445 0 5669 97 0 0\ncpu0 1 2", 100,
+                               &idle_us));
     cr_assert_eq(idle_us, (36871u + 18445u) * 10000ull);
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
         cr_assert_not(spare_core_parse(wrong[i], 100, &idle_us), "%s", wrong[i]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the kernel says of listening sockets: recorded answers, and answers that no kernel should give. */
+/* What the kernel says of listening sockets: recorded answers, and answers that no kernel should
+ * give. */
 #include "bridge/listeners/parse.h"
 
 #include <criterion/criterion.h>
@@ -10,7 +11,8 @@
 #define SEQUENCE 7
 
 /*
- * ss -ltn in a namespace, Linux 6.18: a dual-stack listener on port 80, backlog 128, 3 connections waiting, inode 77777:
+ * ss -ltn in a namespace, Linux 6.18: a dual-stack listener on port 80, backlog 128, 3 connections
+ * waiting, inode 77777:
  *      header: length, type 20 (SOCK_DIAG_BY_FAMILY), NLM_F_MULTI, sequence, port id
  */
 static const uint8_t recorded[] = {
@@ -18,11 +20,11 @@ static const uint8_t recorded[] = {
     /* family 10, state 10 (listen), timer, retransmissions; source port 80, destination port 0 */
     0x0a, 0x0a, 0x00, 0x00, 0x00, 0x50, 0x00, 0x00,
     /* source and destination address :: */
-    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
     /* device, cookie, expires, rqueue 3, wqueue 128, uid, inode */
-    0x00, 0x00, 0x00, 0x00, 0x01, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x03,
-    0x00, 0x00, 0x00, 0x80, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xd1, 0x2f, 0x01, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x01, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x03, 0x00, 0x00, 0x00, 0x80, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xd1, 0x2f, 0x01, 0x00,
     /* INET_DIAG_SKV6ONLY (11): 0 */
     0x05, 0x00, 0x0b, 0x00, 0x00, 0x00, 0x00, 0x00};
 
@@ -150,7 +152,8 @@ Test(stack_parse, answers_that_are_cut)
 
 Test(stack_parse, absurd_lengths)
 {
-    static const uint32_t lengths[] = {0, 1, 15, 16, 17, 87, 97, 0x7fffffff, 0x80000000, 0xffffffff};
+    static const uint32_t lengths[] = {0,  1,  15,         16,         17,
+                                       87, 97, 0x7fffffff, 0x80000000, 0xffffffff};
     uint8_t bytes[sizeof(recorded)];
 
     for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
@@ -202,8 +205,9 @@ Test(stack_parse, the_end_and_failures)
 Test(stack_parse, a_recorded_address)
 {
     /* 10.77.0.2/24 of interface 3, scope universe: IFA_ADDRESS, IFA_LOCAL */
-    uint8_t bytes[] = {0x28, 0, 0, 0, 0x14, 0, 2, 0, SEQUENCE, 0,  0, 0, 0, 0, 0, 0, 2,  24, 0x80, 0,
-                       3,    0, 0, 0, 8,    0, 1, 0, 10,       77, 0, 9, 8, 0, 2, 0, 10, 77, 0,    2};
+    uint8_t bytes[] = {0x28, 0,  0, 0,  0x14, 0, 2, 0, SEQUENCE, 0,  0, 0, 0, 0,
+                       0,    0,  2, 24, 0x80, 0, 3, 0, 0,        0,  8, 0, 1, 0,
+                       10,   77, 0, 9,  8,    0, 2, 0, 10,       77, 0, 2};
     const struct ip_addr wanted = addr("10.77.0.2");
 
     parse(STACK_ROUTES, bytes, sizeof(bytes));

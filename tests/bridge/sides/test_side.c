@@ -35,7 +35,8 @@ Test(side, longest_names)
     cr_assert_eq(strlen(side.netns), 255);
     snprintf(text, sizeof(text), "netns:%0256d/%s", 1, "abcdefghijklmno");
     cr_assert_not(side_parse(text, &side, NULL));
-    cr_assert_not(side_parse("tap:abcdefghijklmnop", &side, NULL), "16 characters are one too many");
+    cr_assert_not(side_parse("tap:abcdefghijklmnop", &side, NULL),
+                  "16 characters are one too many");
     snprintf(text, sizeof(text), "port:%s@%0255d", "abcdefghijklmno", 1);
     cr_assert(side_parse(text, &side, NULL));
     cr_assert_eq(strlen(side.netns), 255);

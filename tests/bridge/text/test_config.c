@@ -16,11 +16,12 @@ Test(config, all_keys)
     struct config config;
     struct error error;
 
-    cr_assert(parse(&config,
-                    "{\"client\": \"netns:c/sw0\", \"server\": \"tap:sw1\", \"store\": \"s.json\",\n"
-                    " \"control\": \"c.sock\", \"mode\": \"attack\", \"learn\": \"off\"}\n",
-                    &error),
-              "%s", error.text);
+    cr_assert(
+        parse(&config,
+              "{\"client\": \"netns:c/sw0\", \"server\": \"tap:sw1\", \"store\": \"s.json\",\n"
+              " \"control\": \"c.sock\", \"mode\": \"attack\", \"learn\": \"off\"}\n",
+              &error),
+        "%s", error.text);
     cr_assert_str_eq(config.client, "netns:c/sw0");
     cr_assert_str_eq(config.server, "tap:sw1");
     cr_assert_str_eq(config.store, "s.json");
@@ -46,7 +47,8 @@ Test(config, errors_name_file_line_and_reason)
     static const struct {
         const char *text, *begins;
     } bad[] = {
-        {"{\n \"client\": \"mode\",\n \"mode\": \"calm\"}", "config: c.json:3: mode: not a mode: calm"},
+        {"{\n \"client\": \"mode\",\n \"mode\": \"calm\"}",
+         "config: c.json:3: mode: not a mode: calm"},
         {"{\"client\":\n\n 5}", "config: c.json:3: client: not a string"},
         {"{\"client\": null}", "config: c.json:1: client: not a string"},
         {"{\n\"clients\": \"x\"}", "config: c.json:2: clients: unknown key"},
@@ -65,8 +67,8 @@ Test(config, errors_name_file_line_and_reason)
 
         cr_assert_not(parse(&config, bad[i].text, &error), "%s", bad[i].text);
         cr_assert_eq(error.code, EXIT_FAILED);
-        cr_expect_eq(strncmp(error.text, bad[i].begins, strlen(bad[i].begins)), 0, "%s: %s", bad[i].text,
-                     error.text);
+        cr_expect_eq(strncmp(error.text, bad[i].begins, strlen(bad[i].begins)), 0, "%s: %s",
+                     bad[i].text, error.text);
         cr_assert_null(config.client);
     }
 }
@@ -86,10 +88,12 @@ Test(config, unknown_servers_and_triggers)
     struct config config;
     struct error error;
 
-    cr_assert(parse(&config,
-                    "{\"unknown\": \"drop\", \"trigger.half_open\": \"400\", \"trigger.silent\": \"off\"}",
-                    &error),
-              "%s", error.text);
+    cr_assert(
+        parse(
+            &config,
+            "{\"unknown\": \"drop\", \"trigger.half_open\": \"400\", \"trigger.silent\": \"off\"}",
+            &error),
+        "%s", error.text);
     cr_assert_eq(config.unknown, UNKNOWN_DROP);
     cr_assert_eq(config.workers, 0);
     cr_assert_eq(config.triggers.limit[TRIGGER_HALF_OPEN], 400);

@@ -28,8 +28,8 @@ Test(mode_text, refuses)
 
 Test(mode_text, workers)
 {
-    static const char *const wrong[] = {"0",  "65", "", "-1", "+2", "2 ", " 2", "two", "18446744073709551617",
-                                        "0x2"};
+    static const char *const wrong[] = {
+        "0", "65", "", "-1", "+2", "2 ", " 2", "two", "18446744073709551617", "0x2"};
     struct error error = {0};
     uint32_t workers = 7;
 
@@ -58,9 +58,12 @@ Test(mode_text, switches)
 Test(mode_text, causes)
 {
     static const char *const words[TRIGGER_CAUSES] = {
-        [TRIGGER_HALF_OPEN] = "half-open 81",         [TRIGGER_SILENT] = "silent 81",
-        [TRIGGER_ACCEPT_QUEUE] = "accept queue 81 %", [TRIGGER_SYN_RATE] = "SYN rate 81 times the usual",
-        [TRIGGER_MISMATCH] = "mismatches 81",         [TRIGGER_REFUSED] = "refusals 81"};
+        [TRIGGER_HALF_OPEN] = "half-open 81",
+        [TRIGGER_SILENT] = "silent 81",
+        [TRIGGER_ACCEPT_QUEUE] = "accept queue 81 %",
+        [TRIGGER_SYN_RATE] = "SYN rate 81 times the usual",
+        [TRIGGER_MISMATCH] = "mismatches 81",
+        [TRIGGER_REFUSED] = "refusals 81"};
     char text[CAUSE_TEXT_BYTES];
 
     cr_assert_null(cause_to_text(TRIGGER_NONE, 5, text));

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_policy_handover.c - policies change hands while workers read them, and none is freed under a reader.
+ * test_policy_handover.c - policies change hands while workers read them, and none is freed under a
+ * reader.
  *
- * A policy's `count` and `generation` carry the same number; a freed one would be overwritten by the allocator (or caught by
- * AddressSanitizer in `make sanitize`).
+ * A policy's `count` and `generation` carry the same number; a freed one would be overwritten by
+ * the allocator (or caught by AddressSanitizer in `make sanitize`).
  */
 #include "bridge/workers/policy_handover.h"
 
@@ -20,7 +21,8 @@ static struct policy *make_policy(uint32_t number)
     return policy;
 }
 
-static const struct policy *adopt(struct policy_handover *handover, uint32_t worker, uint64_t *generation)
+static const struct policy *adopt(struct policy_handover *handover, uint32_t worker,
+                                  uint64_t *generation)
 {
     const struct policy *policy = NULL;
     if (policy_handover_adopt(handover, generation, &policy))
@@ -110,7 +112,8 @@ Test(policy_handover, fast_publications_to_two_shards)
     atomic_store(&stop, true);
     for (uint32_t i = 0; i < 2; i++) {
         pthread_join(threads[i], NULL);
-        cr_assert_eq(shards[i].faults, 0, "shard %u: %lu faults", i, (unsigned long)shards[i].faults);
+        cr_assert_eq(shards[i].faults, 0, "shard %u: %lu faults", i,
+                     (unsigned long)shards[i].faults);
         cr_assert_gt(shards[i].adopted, 0);
     }
     cr_assert_eq(policy_handover_reclaim(handover), 1);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_worker.c - workers, and two of them as shards of one bridge, without TAPs: datagram socket pairs in their place.
+ * test_worker.c - workers, and two of them as shards of one bridge, without TAPs: datagram socket
+ * pairs in their place.
  *
  *      test  near[side]  <==>  worker (ring, engine)         for each of two workers
  */
@@ -71,7 +72,8 @@ static void start(struct bench *bench, bool single_reads)
     for (uint32_t i = 0; i < SHARDS; i++) {
         for (int side = 0; side < 2; side++) {
             int fds[2];
-            cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+            cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds),
+                         0);
             bench->near[i][side] = fds[0];
             bench->far[i][side] = options[i].fds[side] = fds[1];
         }
@@ -149,8 +151,8 @@ static void segment(uint8_t frame[FRAME_BYTES], enum side from, uint8_t host, ui
     put16(tcp + 16, fold(sum16(tcp, 20, sum16(ip + 12, 8, 6 + 20))));
 }
 
-static void send_segment(struct bench *bench, uint32_t shard, enum side from, uint8_t host, uint32_t port,
-                         uint8_t flags)
+static void send_segment(struct bench *bench, uint32_t shard, enum side from, uint8_t host,
+                         uint32_t port, uint8_t flags)
 {
     uint8_t frame[FRAME_BYTES];
     segment(frame, from, host, port, flags);
@@ -222,7 +224,8 @@ static void meet_server(struct bench *bench, uint32_t client_port)
     cr_assert_eq(next_flags(bench, 0, SIDE_CLIENT, PATIENCE_MS), SYNACK);
 }
 
-/* A server that has answered once, then a flood, all through shard 0: the other has never met the server. */
+/* A server that has answered once, then a flood, all through shard 0: the other has never met the
+ * server. */
 static void attack(struct bench *bench)
 {
     meet_server(bench, 900);
@@ -260,14 +263,16 @@ Test(shards, a_trigger_in_one_protects_in_all)
     cr_assert_eq(server->mode, MODE_ATTACK);
     cr_assert_eq(server->cause, TRIGGER_HALF_OPEN);
     free(servers);
-    /* Shard 1 has seen neither flood nor server, and answers for the server all the same: the broadcast came before the question above. */
+    /* Shard 1 has seen neither flood nor server, and answers for the server all the same: the
+     * broadcast came before the question above. */
     send_segment(&bench, 1, SIDE_CLIENT, 7, 5000, TCP_SYN);
     cr_assert_eq(next_flags(&bench, 1, SIDE_CLIENT, PATIENCE_MS), SYNACK);
     cr_assert_eq(next_flags(&bench, 1, SIDE_SERVER, 0), -1);
     stop(&bench);
 }
 
-/* Whom one shard has seen answer the others know: none of their clients reaches an attacked server unproved. */
+/* Whom one shard has seen answer the others know: none of their clients reaches an attacked server
+ * unproved. */
 Test(shards, a_server_that_one_has_met_is_known_to_all)
 {
     struct bench bench;
@@ -283,7 +288,8 @@ Test(shards, a_server_that_one_has_met_is_known_to_all)
     stop(&bench);
 }
 
-/* The same where it was said that nobody listens there: a server's own word in one shard counts in all. */
+/* The same where it was said that nobody listens there: a server's own word in one shard counts in
+ * all. */
 Test(shards, nobody_listens_is_denied_in_all)
 {
     struct bench bench;
@@ -319,7 +325,8 @@ static uint32_t in_attack_mode(struct bench *bench)
     return attacked;
 }
 
-/* So many at once that a worker's mailbox does not hold the word for all: none of them is forgotten. */
+/* So many at once that a worker's mailbox does not hold the word for all: none of them is
+ * forgotten. */
 Test(shards, quiet_returns_thousands_to_normal)
 {
     const uint32_t servers = 2000;
@@ -342,7 +349,8 @@ Test(shards, quiet_returns_thousands_to_normal)
     const struct shards_hooks those = hooks(&bench);
     for (int i = 0; i < 10 && in_attack_mode(&bench) > 0; i++)
         shards_tick(bench.shards, &those, now_us += MODE_QUIET_US);
-    cr_assert_eq(in_attack_mode(&bench), 0, "%u of %u stay in attack mode", in_attack_mode(&bench), attacked);
+    cr_assert_eq(in_attack_mode(&bench), 0, "%u of %u stay in attack mode", in_attack_mode(&bench),
+                 attacked);
     cr_assert_eq(bench.returned, attacked, "each is said once");
     stop(&bench);
 }
@@ -377,15 +385,18 @@ Test(shards, the_operators_word_is_in_force_on_return)
               error.text);
     cr_assert_eq(only_server(&bench, &servers)->mode, MODE_NORMAL);
     free(servers);
-    cr_assert(shards_set_setting(bench.shards, &bench.server, SETTING_ATTACK, clock_now_us(), &error), "%s",
-              error.text);
+    cr_assert(
+        shards_set_setting(bench.shards, &bench.server, SETTING_ATTACK, clock_now_us(), &error),
+        "%s", error.text);
     cr_assert_eq(only_server(&bench, &servers)->mode, MODE_ATTACK);
     cr_assert_eq(servers->setting, SETTING_ATTACK);
     free(servers);
     /* Given back to auto it is watched, and returns when quiet. */
-    cr_assert(shards_set_setting(bench.shards, NULL, SETTING_AUTO, clock_now_us(), &error), "%s", error.text);
-    cr_assert(shards_set_setting(bench.shards, &bench.server, SETTING_INHERIT, clock_now_us(), &error), "%s",
+    cr_assert(shards_set_setting(bench.shards, NULL, SETTING_AUTO, clock_now_us(), &error), "%s",
               error.text);
+    cr_assert(
+        shards_set_setting(bench.shards, &bench.server, SETTING_INHERIT, clock_now_us(), &error),
+        "%s", error.text);
     const struct shards_hooks mine = hooks(&bench);
     shards_tick(bench.shards, &mine, clock_now_us() + 31ull * 1000000);
     cr_assert_eq(only_server(&bench, &servers)->mode, MODE_NORMAL);
@@ -428,7 +439,8 @@ Test(shards, policies_follow_each_other_under_traffic)
     stop(&bench);
 }
 
-/* What the worker is told or asked is done under the newest policy published before it, not under the one it had at the batch's start. */
+/* What the worker is told or asked is done under the newest policy published before it, not under
+ * the one it had at the batch's start. */
 Test(worker, a_request_finds_the_policy_published_before_it)
 {
     struct bench bench;
@@ -452,7 +464,8 @@ Test(worker, a_request_finds_the_policy_published_before_it)
         worker_wake(worker);
         cr_assert(policy_handover_publish(policies, empty_policy(i)));
         cr_assert(worker_ask(worker, &nothing, &error), "%s", error.text);
-        cr_assert_eq(policy_handover_reclaim(policies), 1, "round %u: an older policy is still in use", i);
+        cr_assert_eq(policy_handover_reclaim(policies), 1,
+                     "round %u: an older policy is still in use", i);
     }
     worker_stop(worker);
     policy_handover_free(policies);
@@ -470,11 +483,13 @@ Test(worker, frames_that_a_side_refuses_are_counted)
     for (uint32_t i = 0; i < sent; i++)
         send_segment(&bench, 0, SIDE_CLIENT, 1, 1000 + i, TCP_ACK);
     const uint64_t until_us = clock_now_us() + PATIENCE_MS * 1000ull;
-    while (counters.frames_server_out + counters.frames_refused + counters.drops[DROP_stray] < sent &&
+    while (counters.frames_server_out + counters.frames_refused + counters.drops[DROP_stray] <
+               sent &&
            clock_now_us() < until_us)
         cr_assert(shards_counters(bench.shards, &counters, NULL));
     cr_assert_gt(counters.frames_refused, 0);
-    cr_assert_eq(counters.frames_server_out + counters.frames_refused + counters.drops[DROP_stray], sent);
+    cr_assert_eq(counters.frames_server_out + counters.frames_refused + counters.drops[DROP_stray],
+                 sent);
     stop(&bench);
 }
 
@@ -484,7 +499,8 @@ Test(shards, learning_off_silences_observations_but_not_triggers)
     start(&bench, false);
     cr_assert(shards_set_learning(bench.shards, false));
     struct counters counters;
-    cr_assert(shards_counters(bench.shards, &counters, NULL)); /* answers behind what was told before */
+    cr_assert(
+        shards_counters(bench.shards, &counters, NULL)); /* answers behind what was told before */
     attack(&bench);
     cr_assert_eq(bench.observed, 0);
     stop(&bench);

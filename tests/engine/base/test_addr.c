@@ -78,7 +78,8 @@ Test(addr, refuses_what_is_no_address)
         memset(&addr, 0xa5, sizeof(addr));
         before = addr;
         cr_expect_not(addr_from_text(wrong[i], &addr), "'%s' is none", wrong[i]);
-        cr_expect(memcmp(&addr, &before, sizeof(addr)) == 0, "'%s' leaves the address alone", wrong[i]);
+        cr_expect(memcmp(&addr, &before, sizeof(addr)) == 0, "'%s' leaves the address alone",
+                  wrong[i]);
     }
 }
 
@@ -92,8 +93,8 @@ Test(addr, random_v6_agrees_with_the_c_library)
         struct ip_addr addr, back;
 
         for (unsigned i = 0; i < 8; i++) {
-            uint32_t group =
-                random_below(&random, 3) == 0 ? random_below(&random, 65536) : random_below(&random, 2);
+            uint32_t group = random_below(&random, 3) == 0 ? random_below(&random, 65536)
+                                                           : random_below(&random, 2);
 
             bytes[2 * i] = (uint8_t)(group >> 8);
             bytes[2 * i + 1] = (uint8_t)group;
@@ -125,7 +126,8 @@ Test(addr, family)
 
 Test(addr, keys_differ_in_every_byte)
 {
-    struct flow_key a = {.client = addr_of("10.0.0.1"), .server = addr_of("10.0.0.2"), .client_port = 1000};
+    struct flow_key a = {
+        .client = addr_of("10.0.0.1"), .server = addr_of("10.0.0.2"), .client_port = 1000};
     struct server_key left = {.addr = a.server, .port = 80}, right = left;
 
     for (size_t i = 0; i < sizeof(a); i++) {
@@ -164,11 +166,13 @@ static uint64_t hash_with_number(const uint64_t seed[2], const struct flow_key *
     return hash_with(flow_key_hash(seed, key), 5);
 }
 
-/* 65,536 connections of one server over 256 buckets, by 8 bits of the hash at a time, up to `bits`. */
+/* 65,536 connections of one server over 256 buckets, by 8 bits of the hash at a time, up to `bits`.
+ */
 static void spreads(uint64_t (*hash)(const uint64_t seed[2], const struct flow_key *key),
                     const uint64_t seed[2], unsigned bits)
 {
-    struct flow_key key = {.client = addr_of("10.0.0.0"), .server = addr_of("10.0.0.2"), .server_port = 80};
+    struct flow_key key = {
+        .client = addr_of("10.0.0.0"), .server = addr_of("10.0.0.2"), .server_port = 80};
 
     for (unsigned shift = 0; shift < bits; shift += 8) {
         uint32_t buckets[256] = {0};
@@ -180,8 +184,8 @@ static void spreads(uint64_t (*hash)(const uint64_t seed[2], const struct flow_k
         }
         /* 256 each on average; seven standard deviations are 112. */
         for (unsigned i = 0; i < 256; i++)
-            cr_assert(buckets[i] > 144 && buckets[i] < 368, "bucket %u holds %u, shift %u", i, buckets[i],
-                      shift);
+            cr_assert(buckets[i] > 144 && buckets[i] < 368, "bucket %u holds %u, shift %u", i,
+                      buckets[i], shift);
     }
 }
 
@@ -199,7 +203,8 @@ Test(addr, hashes_spread)
 Test(addr, hashes_depend_on_all)
 {
     const uint64_t seed[2] = {1, 2}, other[2] = {1, 3};
-    struct flow_key key = {.client = addr_of("10.0.0.0"), .server = addr_of("10.0.0.2"), .server_port = 80};
+    struct flow_key key = {
+        .client = addr_of("10.0.0.0"), .server = addr_of("10.0.0.2"), .server_port = 80};
     uint64_t hash = flow_key_hash(seed, &key);
 
     for (size_t bytes = 1; bytes <= sizeof(key); bytes++) {

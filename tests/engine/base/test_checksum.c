@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_checksum.c - sums against a plain byte-by-byte one and RFC 1071's example; increments against the sum anew. */
+/* test_checksum.c - sums against a plain byte-by-byte one and RFC 1071's example; increments
+ * against the sum anew. */
 #include <criterion/criterion.h>
 
 #include <string.h>
@@ -44,7 +45,8 @@ Test(checksum, every_length_and_alignment)
         bytes[i] = (uint8_t)random_next(&random);
     for (size_t length = 0; length <= 128; length++) {
         for (size_t at = 0; at < 16; at++)
-            cr_assert_eq(checksum_fold(checksum_add(0, bytes + at, length)), plain_sum(bytes + at, length));
+            cr_assert_eq(checksum_fold(checksum_add(0, bytes + at, length)),
+                         plain_sum(bytes + at, length));
     }
     for (size_t length = 8; length <= 144; length++) {
         for (size_t at = 0; at < 16; at++)
@@ -69,7 +71,8 @@ Test(checksum, good_is_what_folds_to_ones)
     struct random random = random_begin("checksum/good");
 
     for (size_t i = 0; i < sizeof(edges) / sizeof(edges[0]); i++)
-        cr_assert_eq(checksum_native_is_good(edges[i]), checksum_native_fold(edges[i]) == 0xffff, "%zu", i);
+        cr_assert_eq(checksum_native_is_good(edges[i]), checksum_native_fold(edges[i]) == 0xffff,
+                     "%zu", i);
     for (unsigned round = 0; round < 20000; round++) {
         uint64_t sum = random_next(&random) >> random_below(&random, 40) | 1;
 
@@ -84,7 +87,8 @@ Test(checksum, long_run_of_ones_does_not_overflow)
     static uint8_t bytes[65535];
 
     memset(bytes, 0xff, sizeof(bytes));
-    cr_assert_eq(checksum_fold(checksum_add(0, bytes, sizeof(bytes))), plain_sum(bytes, sizeof(bytes)));
+    cr_assert_eq(checksum_fold(checksum_add(0, bytes, sizeof(bytes))),
+                 plain_sum(bytes, sizeof(bytes)));
 }
 
 Test(checksum, pieces_add_up)
@@ -98,8 +102,8 @@ Test(checksum, pieces_add_up)
 Test(checksum, pseudo_headers_of_both_families)
 {
     static const uint8_t v4[] = {192, 0, 2, 1, 198, 51, 100, 2, 0, 6, 0x12, 0x34};
-    uint8_t v6[40] = {
-        0x20, 1, 0x0d, 0xb8, [15] = 1, [16] = 0xfd, [31] = 2, [33] = 1, [34] = 0x12, [35] = 0x34, [39] = 6};
+    uint8_t v6[40] = {0x20,     1,        0x0d,        0xb8,        [15] = 1, [16] = 0xfd,
+                      [31] = 2, [33] = 1, [34] = 0x12, [35] = 0x34, [39] = 6};
     struct ip_addr src = addr_from_v4(v4), dst = addr_from_v4(v4 + 4);
 
     cr_assert_eq(checksum_fold(checksum_pseudo(&src, &dst, 6, 0x1234)), plain_sum(v4, sizeof(v4)));
@@ -108,7 +112,8 @@ Test(checksum, pseudo_headers_of_both_families)
     cr_assert_eq(checksum_fold(checksum_pseudo(&src, &dst, 6, 0x11234)), plain_sum(v6, sizeof(v6)));
 }
 
-/* A header of 20 bytes with its checksum at 16: words are replaced at random and the sum must stay that of a right one. */
+/* A header of 20 bytes with its checksum at 16: words are replaced at random and the sum must stay
+ * that of a right one. */
 Test(checksum, increments_agree_with_the_whole)
 {
     static const uint32_t edges[] = {0, 0xffff, 0xffff0000, 0xffffffff, 1, 0x10000};
@@ -120,8 +125,8 @@ Test(checksum, increments_agree_with_the_whole)
     store_be16(header + 16, 0);
     store_be16(header + 16, (uint16_t)~plain_sum(header, sizeof(header)));
     for (unsigned round = 0; round < 20000; round++) {
-        uint32_t value =
-            random_below(&random, 4) == 0 ? edges[random_below(&random, 6)] : (uint32_t)random_next(&random);
+        uint32_t value = random_below(&random, 4) == 0 ? edges[random_below(&random, 6)]
+                                                       : (uint32_t)random_next(&random);
         uint8_t *at = header + 2 * random_below(&random, 7);
 
         if (round % 2 == 0) {

@@ -13,7 +13,8 @@ struct seen {
     char names[100][64];
 };
 
-static void see(void *context, const char *group, const char *name, const char *text, uint64_t value)
+static void see(void *context, const char *group, const char *name, const char *text,
+                uint64_t value)
 {
     struct seen *seen = context;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tests of engine/base/rate.c: the window slides, events are taken back, and ages are told apart. */
+/* Tests of engine/base/rate.c: the window slides, events are taken back, and ages are told apart.
+ */
 #include <criterion/criterion.h>
 
 #include "engine/base/rate.h"
@@ -73,7 +74,8 @@ Test(rate_window, takes_back_from_the_bucket_of_that_time)
     count(&window, 2, 11 * SECOND_US);
     take_back(&window, 10 * SECOND_US);
     cr_assert_eq(rate_sum(&window, 11 * SECOND_US), 6);
-    cr_assert_eq(rate_sum(&window, 12 * SECOND_US), 2, "the four others have gone with their bucket");
+    cr_assert_eq(rate_sum(&window, 12 * SECOND_US), 2,
+                 "the four others have gone with their bucket");
     take_back(&window, 9 * SECOND_US);
     take_back(&window, 60 * SECOND_US);
     take_back(&window, 11 * SECOND_US + STEP_US);

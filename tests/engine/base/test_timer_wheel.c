@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tests of engine/base/timer_wheel.c: single cases by hand, then random use against what each timer was promised. */
+/* Tests of engine/base/timer_wheel.c: single cases by hand, then random use against what each timer
+ * was promised. */
 #include <criterion/criterion.h>
 
 #include "engine/base/timer_wheel.h"
@@ -99,7 +100,8 @@ Test(timer_wheel, long_gap_returns_each_once)
     cr_assert_eq(timer_wheel_expired(&wheel, now_us + 4 * TICK), 5);
 }
 
-/* An owner that sets far timers again while the wheel catches up is asked at most twice for each, not once per turn. */
+/* An owner that sets far timers again while the wheel catches up is asked at most twice for each,
+ * not once per turn. */
 Test(timer_wheel, set_again_while_catching_up_ends)
 {
     struct timer_wheel wheel = wheel_at(0);
@@ -140,7 +142,8 @@ static void check_returned(const struct promised *timer, uint64_t now_us)
               (unsigned long)now_us, (unsigned long)timer->due_us);
 }
 
-static void check_left(const struct timer_wheel *wheel, const struct promised *timers, uint64_t now_us)
+static void check_left(const struct timer_wheel *wheel, const struct promised *timers,
+                       uint64_t now_us)
 {
     uint64_t next_us = timer_wheel_next(wheel);
     uint32_t count = 0;
@@ -168,13 +171,15 @@ Test(timer_wheel, random_against_promises)
         uint32_t kind = random_below(&random, 10);
         if (kind < 5) {
             uint64_t due_us = now_us + random_below(&random, 3 * SLOTS * TICK);
-            timers[i] = (struct promised){true, due_us - (kind == 0 ? 5000 : 0), wheel.now_tick + SLOTS - 1};
+            timers[i] = (struct promised){true, due_us - (kind == 0 ? 5000 : 0),
+                                          wheel.now_tick + SLOTS - 1};
             timer_wheel_set(&wheel, i, timers[i].due_us);
         } else if (kind < 7) {
             timers[i].set = false;
             timer_wheel_clear(&wheel, i);
         } else {
-            now_us += random_below(&random, random_below(&random, 50) == 0 ? 40 * SLOTS * TICK : 3 * TICK);
+            now_us += random_below(&random,
+                                   random_below(&random, 50) == 0 ? 40 * SLOTS * TICK : 3 * TICK);
             uint64_t next_us = timer_wheel_next(&wheel);
             uint32_t index;
             while ((index = timer_wheel_expired(&wheel, now_us)) != TIMER_NONE) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tests of engine/base/token_bucket.c: rates and bursts against a naive bucket, and the table by source. */
+/* Tests of engine/base/token_bucket.c: rates and bursts against a naive bucket, and the table by
+ * source. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
@@ -11,7 +12,8 @@
 
 static const uint64_t seed[2] = {0x0123456789abcdefull, 0xfedcba9876543210ull};
 
-static uint32_t take_all(struct token_bucket *bucket, uint32_t per_second, uint32_t burst, uint64_t now_us)
+static uint32_t take_all(struct token_bucket *bucket, uint32_t per_second, uint32_t burst,
+                         uint64_t now_us)
 {
     uint32_t taken = 0;
 
@@ -62,7 +64,8 @@ Test(limiter, rates_are_met)
         for (uint64_t now_us = 0; now_us < 3 * SECOND_US; now_us++)
             taken += token_take(&bucket, rates[i], 2, now_us);
         double wanted = 3.0 * rates[i] + 2;
-        cr_assert_leq(fabs(taken - wanted), 3 + wanted * 0.0002, "%u a second: %u", rates[i], taken);
+        cr_assert_leq(fabs(taken - wanted), 3 + wanted * 0.0002, "%u a second: %u", rates[i],
+                      taken);
     }
 }
 
@@ -103,11 +106,14 @@ Test(limiter, random_against_naive_bucket)
         struct token_bucket bucket = {0};
 
         for (uint32_t step = 0; step < 1000; step++) {
-            uint64_t passed_us = random_next(&random) % (1 + 2 * token_us) * (random_below(&random, 4) == 0);
+            uint64_t passed_us =
+                random_next(&random) % (1 + 2 * token_us) * (random_below(&random, 4) == 0);
             now_us += passed_us;
-            credit_us = credit_us + passed_us < burst * token_us ? credit_us + passed_us : burst * token_us;
+            credit_us =
+                credit_us + passed_us < burst * token_us ? credit_us + passed_us : burst * token_us;
             bool expected = credit_us >= token_us;
-            cr_assert_eq(token_take(&bucket, rate, burst, now_us), expected, "round %u step %u", round, step);
+            cr_assert_eq(token_take(&bucket, rate, burst, now_us), expected, "round %u step %u",
+                         round, step);
             credit_us -= expected ? token_us : 0;
         }
     }
@@ -165,7 +171,8 @@ Test(limiter, sources_and_scopes_have_their_own)
     cr_assert_eq(take_source(&limiter, v4(1), 0, 1000 + SECOND_US / 10), 1);
 }
 
-/* With one set of four, the fifth source takes over the bucket of the one that was quiet the longest. */
+/* With one set of four, the fifth source takes over the bucket of the one that was quiet the
+ * longest. */
 Test(limiter, full_set_replaces_the_least_recent)
 {
     struct source_bucket slots[4] = {0};

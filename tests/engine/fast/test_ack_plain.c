@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_ack_plain.c - the short way of bare ACKs and first requests says and counts what the general way does.
+ * test_ack_plain.c - the short way of bare ACKs and first requests says and counts what the general
+ * way does.
  *
- * Two engines that are alike are told the same. One takes every frame as it comes; the other has the general way called where the short
- * one would begin: a client's plain frame without a flow. Verdicts, bytes, counters, observations, what is sent later, and what the
- * engine remembers are compared after each frame. Worlds are made by chance (servers, promises, what they accept, settings, shards), and
- * so are the clients: they get cookies, and say with them what suits and what does not, again, too late, or damaged.
+ * Two engines that are alike are told the same. One takes every frame as it comes; the other has
+ * the general way called where the short one would begin: a client's plain frame without a flow.
+ * Verdicts, bytes, counters, observations, what is sent later, and what the engine remembers are
+ * compared after each frame. Worlds are made by chance (servers, promises, what they accept,
+ * settings, shards), and so are the clients: they get cookies, and say with them what suits and
+ * what does not, again, too late, or damaged.
  */
 #include <criterion/criterion.h>
 
@@ -36,8 +39,9 @@ struct pair {
     struct random random;
     struct test_frame frame;
     struct client clients[PROVED];
-    uint32_t missing; /* bytes at the frame's end that were on the wire, and are not in the buffer */
-    bool flood;       /* one source says what is wrong, until it is put aside */
+    uint32_t
+        missing; /* bytes at the frame's end that were on the wire, and are not in the buffer */
+    bool flood;  /* one source says what is wrong, until it is put aside */
     uint32_t bare, refused;
 };
 
@@ -51,7 +55,7 @@ static bool one_in(struct pair *pair, uint32_t n)
     return below(pair, n) == 0;
 }
 
-/* --- worlds ------------------------------------------------------------------------------------------------------ */
+/* --- worlds ---------------------------------------------------------------------------------- */
 
 static void some_policy(struct pair *pair)
 {
@@ -90,8 +94,9 @@ static struct pair *pair_new(uint64_t seed)
     pair->random.state = seed;
     bench_config(&config);
     pair->flood = one_in(pair, 3);
-    config.shards =
-        pair->flood || one_in(pair, 2) ? 8 : 1; /* few wrong requests are enough to limit a source then */
+    config.shards = pair->flood || one_in(pair, 2)
+                        ? 8
+                        : 1; /* few wrong requests are enough to limit a source then */
     config.unknown = one_in(pair, 2) ? UNKNOWN_COOKIE : (enum unknown_servers)below(pair, 3);
     setting = one_in(pair, 4) ? SETTING_AUTO : SETTING_ATTACK;
     pair->plain = bench_new_sized(setting, &config);
@@ -109,10 +114,11 @@ static struct pair *pair_new(uint64_t seed)
     return pair;
 }
 
-/* --- both ways ---------------------------------------------------------------------------------------------------- */
+/* --- both ways ------------------------------------------------------------------------------- */
 
 /* True where the short way would begin. */
-static bool is_plain_stranger(const struct engine *engine, const struct test_frame *frame, uint64_t *hash)
+static bool is_plain_stranger(const struct engine *engine, const struct test_frame *frame,
+                              uint64_t *hash)
 {
     const uint8_t *data = frame->buffer + OFFLOAD_BYTES;
     struct flow_words key;
@@ -132,8 +138,8 @@ static void put(struct bench *bench, const struct pair *pair, enum side from, bo
 
     memcpy(bench->sent.buffer, frame->buffer, frame->bytes);
     if (!general || from != SIDE_CLIENT || !is_plain_stranger(bench->engine, frame, &hash)) {
-        engine_input(bench->engine, from, bench->sent.buffer, frame->bytes, frame->bytes + pair->missing,
-                     CAPACITY, bench->now_us, &bench->verdict);
+        engine_input(bench->engine, from, bench->sent.buffer, frame->bytes,
+                     frame->bytes + pair->missing, CAPACITY, bench->now_us, &bench->verdict);
         return;
     }
     bench->engine->now_us = bench->now_us;
@@ -158,11 +164,12 @@ static void both(struct pair *pair, enum side from)
     if (a->action == VERDICT_DROP)
         cr_assert_eq(a->reason, b->reason, "%s", text);
     else
-        cr_assert_arr_eq(pair->plain->sent.buffer, pair->general->sent.buffer, a->bytes, "%s", text);
+        cr_assert_arr_eq(pair->plain->sent.buffer, pair->general->sent.buffer, a->bytes, "%s",
+                         text);
     twins_alike(pair->plain, pair->general);
 }
 
-/* --- clients ------------------------------------------------------------------------------------------------------ */
+/* --- clients --------------------------------------------------------------------------------- */
 
 /* A cookie for another client, over one who had one. */
 static void ask(struct pair *pair)
@@ -269,7 +276,8 @@ static void some_damage(struct pair *pair)
 
 static void some_segment(struct pair *pair)
 {
-    static const char *const flags[] = {"P.", "P.", "U.", "PUE.W", "F.", "FP.", "R", "R.", "P", "S."};
+    static const char *const flags[] = {"P.",  "P.", "U.", "PUE.W", "F.",
+                                        "FP.", "R",  "R.", "P",     "S."};
     const struct client *client = &pair->clients[below(pair, PROVED)];
     char options[100];
     struct frame_words words = {.from = client->at,
@@ -327,7 +335,7 @@ static void server_answers(struct pair *pair)
     both(pair, SIDE_SERVER);
 }
 
-/* --- time, the operator --------------------------------------------------------------------------------------------- */
+/* --- time, the operator ---------------------------------------------------------------------- */
 
 static void let_time_pass(struct pair *pair)
 {

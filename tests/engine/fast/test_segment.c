@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_plain.c - the short way of plain segments against the long one, which the same segments are handed to directly.
+ * test_plain.c - the short way of plain segments against the long one, which the same segments are
+ * handed to directly.
  *
- * Two engines hold the same flow. One gets a segment by engine_input(), which takes the short way where it can, the other by
- * track_flow() or splice_frame(). Verdict, bytes of the frame, the entry, counters and observations must be the same. What an
- * entry holds, and what a segment says of it, is made at random around the places where a segment stops being plain.
+ * Two engines hold the same flow. One gets a segment by engine_input(), which takes the short way
+ * where it can, the other by track_flow() or splice_frame(). Verdict, bytes of the frame, the
+ * entry, counters and observations must be the same. What an entry holds, and what a segment says
+ * of it, is made at random around the places where a segment stops being plain.
  */
 #include <criterion/criterion.h>
 
@@ -22,7 +24,8 @@ struct pair {
     struct bench *way[2]; /* short, long */
     struct random random;
     enum flow_state state;
-    uint32_t short_ones; /* that changed nothing but what a plain segment changes: the test must meet many */
+    uint32_t short_ones; /* that changed nothing but what a plain segment changes: the test must
+                            meet many */
 };
 
 static uint32_t below(struct pair *pair, uint32_t limit)
@@ -67,14 +70,16 @@ static void set_flow(struct pair *pair)
     flow.ts_delta = (uint32_t)random_next(&pair->random);
     flow.flags = pair->state == FLOW_SPLICED ? FLOW_EDIT : 0;
     if (one_in(pair, 8))
-        flow.flags = (uint8_t)(flow.flags | ((1u << below(pair, 6)) & ~(unsigned)(FLOW_RESET | FLOW_EDIT)));
+        flow.flags =
+            (uint8_t)(flow.flags | ((1u << below(pair, 6)) & ~(unsigned)(FLOW_RESET | FLOW_EDIT)));
     flow.to_client_shift = (int8_t)(one_in(pair, 8) ? (int)below(pair, 9) - 4 : 0);
     flow.to_server_shift = (int8_t)(one_in(pair, 8) ? (int)below(pair, 9) - 4 : 0);
     cold.client_isn = (uint32_t)random_next(&pair->random);
     cold.server_isn = (uint32_t)random_next(&pair->random);
     cold.client_next = cold.client_isn + 1 + (one_in(pair, 20) ? 0 : below(pair, 9000));
     cold.server_next = cold.server_isn + 1 + below(pair, 9000);
-    flow.ack_floor = cold.server_next - distances[below(pair, sizeof(distances) / sizeof(distances[0]))];
+    flow.ack_floor =
+        cold.server_next - distances[below(pair, sizeof(distances) / sizeof(distances[0]))];
     flow.tsecr_floor = (uint32_t)random_next(&pair->random);
     cold.sampled[SIDE_CLIENT] = cold.sampled[SIDE_SERVER] = one_in(pair, 2) ? UINT16_MAX : 0;
     cold.server_mss = (uint16_t)(one_in(pair, 4) ? below(pair, 100) : 1448);
@@ -114,7 +119,8 @@ static void make_segment(struct pair *pair, enum side from)
     bool client = from == SIDE_CLIENT;
     static uint8_t payload[3000];
     uint32_t bytes = one_in(pair, 6) ? 0 : 1 + below(pair, one_in(pair, 4) ? sizeof(payload) : 120);
-    uint32_t acked = pair->state == FLOW_SPLICED ? cold->server_next + flow->delta : cold->server_next;
+    uint32_t acked =
+        pair->state == FLOW_SPLICED ? cold->server_next + flow->delta : cold->server_next;
 
     bench_build(
         b, from,
@@ -128,7 +134,8 @@ static void make_segment(struct pair *pair, enum side from)
             .payload_bytes = bytes,
             .gso_bytes = (uint16_t)(bytes > 1000 && one_in(pair, 2) ? 1000 : 0),
             .tos = (uint8_t)below(pair, 4),
-            .vlan = {(uint16_t)(one_in(pair, 6) ? 0x6000 : 0)}}); /* a priority alone: walked, same key */
+            .vlan = {(uint16_t)(one_in(pair, 6) ? 0x6000
+                                                : 0)}}); /* a priority alone: walked, same key */
     if (!bytes) /* the writer takes the payload for text where there are no bytes of it */
         cr_assert_eq(b->sent.view.payload_bytes, 0u);
 }
@@ -143,8 +150,8 @@ static void long_way(struct pair *pair, enum side from)
 
     b->engine->now_us = b->now_us;
     b->verdict = (struct verdict){VERDICT_FORWARD, 0, b->sent.bytes};
-    cr_assert_eq(frame_walk(&passage.frame, (struct offload *)(void *)b->sent.buffer, data, bytes, bytes,
-                            TEST_FRAME_BYTES - OFFLOAD_BYTES),
+    cr_assert_eq(frame_walk(&passage.frame, (struct offload *)(void *)b->sent.buffer, data, bytes,
+                            bytes, TEST_FRAME_BYTES - OFFLOAD_BYTES),
                  FRAME_TCP);
     frame_flow_key(&passage.frame, from, &passage.key);
     passage.hash = engine_hash(b->engine, &passage.key);
@@ -160,8 +167,8 @@ static void short_way(struct pair *pair, enum side from)
     struct bench *b = pair->way[0];
 
     b->verdict = (struct verdict){0};
-    engine_input(b->engine, from, b->sent.buffer, b->sent.bytes, b->sent.bytes, TEST_FRAME_BYTES, b->now_us,
-                 &b->verdict);
+    engine_input(b->engine, from, b->sent.buffer, b->sent.bytes, b->sent.bytes, TEST_FRAME_BYTES,
+                 b->now_us, &b->verdict);
 }
 
 static void compare(struct pair *pair, unsigned round)
@@ -175,16 +182,16 @@ static void compare(struct pair *pair, unsigned round)
     frame_to_words(&b->sent.view, words[1]);
     cr_assert_eq(a->verdict.action, b->verdict.action, "round %u: %s", round, words[0]);
     cr_assert_eq(a->verdict.bytes, b->verdict.bytes, "round %u: %s", round, words[0]);
-    cr_assert(memcmp(a->sent.buffer, b->sent.buffer, b->sent.bytes) == 0, "round %u: %s became %s", round,
-              words[0], words[1]);
+    cr_assert(memcmp(a->sent.buffer, b->sent.buffer, b->sent.bytes) == 0, "round %u: %s became %s",
+              round, words[0], words[1]);
     cr_assert(memcmp(flow, other, sizeof(*flow)) == 0, "round %u: %s", round, words[0]);
     cr_assert(memcmp(flow_cold(&a->engine->flows, flow), flow_cold(&b->engine->flows, other),
                      sizeof(struct flow_cold)) == 0,
               "round %u: %s", round, words[0]);
     cr_assert(memcmp(&a->engine->counters, &b->engine->counters, sizeof(a->engine->counters)) == 0,
               "round %u: %s", round, words[0]);
-    cr_assert_eq(a->engine->observations.count, b->engine->observations.count, "round %u: %s", round,
-                 words[0]);
+    cr_assert_eq(a->engine->observations.count, b->engine->observations.count, "round %u: %s",
+                 round, words[0]);
     cr_assert_eq(a->engine->outbox.count, b->engine->outbox.count, "round %u: %s", round, words[0]);
 }
 
@@ -209,7 +216,8 @@ static bool is_plain(const struct pair *pair)
     const struct frame *frame = &b->sent.view;
 
     return b->verdict.action == VERDICT_FORWARD && frame->payload_bytes &&
-           (frame->flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) == TCP_ACK && frame->vlan.id[0] == 0;
+           (frame->flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) == TCP_ACK &&
+           frame->vlan.id[0] == 0;
 }
 
 static void compare_ways(struct pair *pair)

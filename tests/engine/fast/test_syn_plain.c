@@ -2,10 +2,11 @@
 /*
  * test_syn_plain.c - the short way of plain SYNs says and counts what the general way does.
  *
- * Two engines that are alike are told the same, but for the room behind a frame in its buffer: one has plenty, the other just too
- * little for the short way and enough for any answer. Verdicts, bytes, counters, observations, what is sent later, and what the engine
- * remembers are compared after each frame. Worlds are made by chance: servers, promises, settings, shards; and so are the frames,
- * most of which are plain or nearly so.
+ * Two engines that are alike are told the same, but for the room behind a frame in its buffer: one
+ * has plenty, the other just too little for the short way and enough for any answer. Verdicts,
+ * bytes, counters, observations, what is sent later, and what the engine remembers are compared
+ * after each frame. Worlds are made by chance: servers, promises, settings, shards; and so are the
+ * frames, most of which are plain or nearly so.
  */
 #include <criterion/criterion.h>
 
@@ -18,15 +19,15 @@
 
 #define WORLDS 250
 #define FRAMES 220 /* in each */
-#define GENERAL_ROOM                                                                                         \
+#define GENERAL_ROOM                                                                               \
     (OFFLOAD_BYTES + ETH_HEADER_BYTES + IPV4_HEADER_BYTES + TCP_HEADER_BYTES + TCP_OPTIONS_MAX - 1)
 #define PLENTY          2000
 #define SILENT          "192.0.2.1:2001" /* nobody listens there */
 #define NEVER_SEEN      "192.0.2.1:2002"
 #define NEVER_PROTECTED "192.0.2.9:80"
 
-static const char *const servers[] = {HTTP, HTTP, HTTP, POP3, STRANGER, SILENT, NEVER_SEEN, NEVER_PROTECTED,
-                                      HTTP6};
+static const char *const servers[] = {
+    HTTP, HTTP, HTTP, POP3, STRANGER, SILENT, NEVER_SEEN, NEVER_PROTECTED, HTTP6};
 
 struct pair {
     struct bench *plain, *general;
@@ -40,7 +41,7 @@ static bool one_in(struct pair *pair, uint32_t n)
     return random_below(&pair->random, n) == 0;
 }
 
-/* --- worlds ------------------------------------------------------------------------------------------------------ */
+/* --- worlds ---------------------------------------------------------------------------------- */
 
 static enum capability some_capability(struct pair *pair)
 {
@@ -54,12 +55,13 @@ static void some_variant(struct pair *pair, struct synack_variant *variant)
         {5, TCP_OPT_MSS, TCP_OPT_SACK_PERMITTED, TCP_OPT_TIMESTAMPS, TCP_OPT_NOP, TCP_OPT_WSCALE},
         {6, TCP_OPT_MSS, TCP_OPT_NOP, TCP_OPT_WSCALE, TCP_OPT_NOP, TCP_OPT_NOP, TCP_OPT_TIMESTAMPS},
         {5, TCP_OPT_MSS, TCP_OPT_NOP, TCP_OPT_WSCALE, TCP_OPT_SACK_PERMITTED, TCP_OPT_TIMESTAMPS},
-        {8, TCP_OPT_NOP, TCP_OPT_NOP, TCP_OPT_NOP, TCP_OPT_NOP, TCP_OPT_NOP, TCP_OPT_NOP, TCP_OPT_NOP,
-         TCP_OPT_MSS},
+        {8, TCP_OPT_NOP, TCP_OPT_NOP, TCP_OPT_NOP, TCP_OPT_NOP, TCP_OPT_NOP, TCP_OPT_NOP,
+         TCP_OPT_NOP, TCP_OPT_MSS},
         {1, TCP_OPT_MSS},
         {4, TCP_OPT_NOP, TCP_OPT_TIMESTAMPS, TCP_OPT_NOP, TCP_OPT_MSS},
     };
-    const uint8_t *layout = layouts[random_below(&pair->random, sizeof(layouts) / sizeof(layouts[0]))];
+    const uint8_t *layout =
+        layouts[random_below(&pair->random, sizeof(layouts) / sizeof(layouts[0]))];
 
     *variant = (struct synack_variant){.offered = (uint8_t)random_below(&pair->random, 32),
                                        .ecn = one_in(pair, 2),
@@ -145,7 +147,8 @@ static struct pair *pair_new(uint64_t seed)
     pair->random.state = seed;
     bench_config(&config);
     config.shards = one_in(pair, 3) ? 3 : 1;
-    config.unknown = one_in(pair, 2) ? UNKNOWN_COOKIE : (enum unknown_servers)random_below(&pair->random, 3);
+    config.unknown =
+        one_in(pair, 2) ? UNKNOWN_COOKIE : (enum unknown_servers)random_below(&pair->random, 3);
     setting = one_in(pair, 2) ? SETTING_ATTACK : one_in(pair, 8) ? SETTING_NORMAL : SETTING_AUTO;
     pair->plain = bench_new_sized(setting, &config);
     pair->general = bench_new_sized(setting, &config);
@@ -161,7 +164,7 @@ static struct pair *pair_new(uint64_t seed)
     return pair;
 }
 
-/* --- frames ------------------------------------------------------------------------------------------------------ */
+/* --- frames ---------------------------------------------------------------------------------- */
 
 static const char *some_options(struct pair *pair, char text[200])
 {
@@ -184,7 +187,8 @@ static const char *some_options(struct pair *pair, char text[200])
         "hex=02",
         "sack mss=1300 mss=1400",
     };
-    uint32_t form = one_in(pair, 2) ? 0 : random_below(&pair->random, sizeof(forms) / sizeof(forms[0]));
+    uint32_t form =
+        one_in(pair, 2) ? 0 : random_below(&pair->random, sizeof(forms) / sizeof(forms[0]));
 
     if (one_in(pair, 20))
         return NULL;
@@ -195,7 +199,8 @@ static const char *some_options(struct pair *pair, char text[200])
     }
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    snprintf(text, 200, forms[form], (uint32_t)random_next(&pair->random), random_below(&pair->random, 16));
+    snprintf(text, 200, forms[form], (uint32_t)random_next(&pair->random),
+             random_below(&pair->random, 16));
 #pragma GCC diagnostic pop
     return text;
 }
@@ -236,7 +241,8 @@ static void some_damage(struct pair *pair)
             uint8_t *tcp = data + pair->frame.view.l4, was = tcp[12];
 
             tcp[12] ^= (uint8_t)(0x10u << random_below(&pair->random, 4));
-            checksum_update16(tcp + TCP_CHECKSUM_AT, (uint16_t)(was << 8), (uint16_t)(tcp[12] << 8));
+            checksum_update16(tcp + TCP_CHECKSUM_AT, (uint16_t)(was << 8),
+                              (uint16_t)(tcp[12] << 8));
         }
     }
 }
@@ -249,7 +255,9 @@ static void some_syn(struct pair *pair)
     struct frame_words words = {
         .from = from,
         .to = servers[random_below(&pair->random, sizeof(servers) / sizeof(servers[0]))],
-        .flags = one_in(pair, 4) ? flags[random_below(&pair->random, sizeof(flags) / sizeof(flags[0]))] : "S",
+        .flags = one_in(pair, 4)
+                     ? flags[random_below(&pair->random, sizeof(flags) / sizeof(flags[0]))]
+                     : "S",
         .seq = one_in(pair, 10) ? UINT32_MAX : X + random_below(&pair->random, 3),
         .options = some_options(pair, options),
         .ttl = (uint8_t)random_below(&pair->random, 256),
@@ -278,10 +286,10 @@ static void some_syn(struct pair *pair)
         some_damage(pair);
 }
 
-/* --- both ways ---------------------------------------------------------------------------------------------------- */
+/* --- both ways ------------------------------------------------------------------------------- */
 
-static void put(struct bench *bench, const struct test_frame *frame, enum side from, uint32_t capacity,
-                uint32_t missing)
+static void put(struct bench *bench, const struct test_frame *frame, enum side from,
+                uint32_t capacity, uint32_t missing)
 {
     memcpy(bench->sent.buffer, frame->buffer, frame->bytes);
     engine_input(bench->engine, from, bench->sent.buffer, frame->bytes, frame->bytes + missing,
@@ -303,7 +311,8 @@ static void both(struct pair *pair, enum side from)
     if (a->action == VERDICT_DROP)
         cr_assert_eq(a->reason, b->reason, "%s", text);
     else
-        cr_assert_arr_eq(pair->plain->sent.buffer, pair->general->sent.buffer, a->bytes, "%s", text);
+        cr_assert_arr_eq(pair->plain->sent.buffer, pair->general->sent.buffer, a->bytes, "%s",
+                         text);
     twins_alike(pair->plain, pair->general);
 }
 
@@ -316,7 +325,8 @@ static void acknowledge(struct pair *pair)
     struct ip_addr src, dst;
 
     frame_copy(&answer, pair->plain->sent.buffer, pair->plain->verdict.bytes);
-    if (answer.view.kind != FRAME_TCP || answer.view.ip_version != 4 || answer.view.l3 != ETH_HEADER_BYTES)
+    if (answer.view.kind != FRAME_TCP || answer.view.ip_version != 4 ||
+        answer.view.l3 != ETH_HEADER_BYTES)
         return;
     src = frame_src(&answer.view);
     dst = frame_dst(&answer.view);
@@ -337,15 +347,17 @@ static void server_answers(struct pair *pair)
 
     snprintf(from, sizeof(from), "198.51.%u.%u:%u", random_below(&pair->random, 4),
              random_below(&pair->random, 256), 40000 + random_below(&pair->random, 4));
-    frame_write(&pair->frame,
-                &(struct frame_words){
-                    .from = HTTP, .to = from, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS});
+    frame_write(
+        &pair->frame,
+        &(struct frame_words){
+            .from = HTTP, .to = from, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS});
     both(pair, SIDE_SERVER);
 }
 
 static void let_time_pass(struct pair *pair)
 {
-    static const uint64_t some_us[] = {1, 1000, 300000, 1200000, 3000000, 10000000, COOKIE_EPOCH_US};
+    static const uint64_t some_us[] = {1,       1000,     300000,         1200000,
+                                       3000000, 10000000, COOKIE_EPOCH_US};
     const uint64_t us = 1 + random_next(&pair->random) % some_us[random_below(&pair->random, 7)];
 
     twins_wait(pair->plain, pair->general, us);
@@ -422,14 +434,17 @@ Test(syn_plain, triggers_fire_at_the_same_frame)
     pair->plain = bench_new_sized(SETTING_AUTO, &config);
     pair->general = bench_new_sized(SETTING_AUTO, &config);
     endpoint_read(HTTP, &key.addr, &key.port);
-    engine_set_mode(pair->plain->engine, &key, MODE_ATTACK, TRIGGER_HALF_OPEN, 1, pair->plain->now_us);
-    engine_set_mode(pair->general->engine, &key, MODE_ATTACK, TRIGGER_HALF_OPEN, 1, pair->general->now_us);
+    engine_set_mode(pair->plain->engine, &key, MODE_ATTACK, TRIGGER_HALF_OPEN, 1,
+                    pair->plain->now_us);
+    engine_set_mode(pair->general->engine, &key, MODE_ATTACK, TRIGGER_HALF_OPEN, 1,
+                    pair->general->now_us);
     for (uint32_t n = 0; n < 2000; n++) {
         char from[40];
 
         snprintf(from, sizeof(from), "198.51.100.%u:%u", n % 200, 1000 + n);
-        frame_write(&pair->frame, &(struct frame_words){
-                                      .from = from, .to = HTTP, .flags = "S", .seq = X, .options = OFFERS});
+        frame_write(&pair->frame,
+                    &(struct frame_words){
+                        .from = from, .to = HTTP, .flags = "S", .seq = X, .options = OFFERS});
         put(pair->plain, &pair->frame, SIDE_CLIENT, PLENTY, 0);
         put(pair->general, &pair->frame, SIDE_CLIENT, GENERAL_ROOM, 0);
         reports += engine_observations(pair->plain->engine)->count;

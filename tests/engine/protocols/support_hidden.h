@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * support_hidden.h - first bytes of the forms that look random, made by another implementation (hashlib's MD5, RC4 written
- * out, pow() of Python): a public key of MSE, and an obfuscated request of eMule with its answer.
+ * support_hidden.h - first bytes of the forms that look random, made by another implementation
+ * (hashlib's MD5, RC4 written out, pow() of Python): a public key of MSE, and an obfuscated request
+ * of eMule with its answer.
  */
 #ifndef SYNWARD_TESTS_ENGINE_PROTOCOLS_SUPPORT_HIDDEN_H
 #define SYNWARD_TESTS_ENGINE_PROTOCOLS_SUPPORT_HIDDEN_H
@@ -19,7 +20,8 @@ static const uint8_t mse_public_key[96] = {
 
 static const uint8_t emule_user_hash[16] = {0x3a, 0x35, 0x44, 0xa8, 0x31, 0x0e, 0x28, 0x1d,
                                             0x51, 0xed, 0x51, 0x82, 0xf4, 0x6f, 0xd4, 0x6f};
-/* Mark 9d, random 9f04c17b, and enciphered: c46f5e83, methods 0, preferred 0, 3 bytes of padding "pad". */
+/* Mark 9d, random 9f04c17b, and enciphered: c46f5e83, methods 0, preferred 0, 3 bytes of padding
+ * "pad". */
 static const uint8_t emule_request[15] = {0x9d, 0x9f, 0x04, 0xc1, 0x7b, 0x2f, 0x67, 0xeb,
                                           0xa5, 0x0e, 0x0b, 0xe6, 0x4d, 0x8f, 0xbc};
 /* Enciphered: c46f5e83, method 0, 2 bytes of padding "pd". */

@@ -53,7 +53,8 @@ void assert_keywords(enum protocol_id id, const void *request, size_t bytes, siz
     for (size_t at = 1; at <= bytes; at++) {
         enum match match = read_keywords(id, request, at, &found);
 
-        cr_assert_eq(match, at < decided ? MATCH_MORE : MATCH_YES, "%s at byte %zu: %d", names, at, match);
+        cr_assert_eq(match, at < decided ? MATCH_MORE : MATCH_YES, "%s at byte %zu: %d", names, at,
+                     match);
         if (at >= decided)
             cr_assert_str_eq(text_of(&found, text, sizeof(text)), names, "at byte %zu", at);
     }
@@ -70,7 +71,8 @@ enum acceptance keyword_answer(enum protocol_id id, const void *request, size_t 
                                const void *answer, size_t answer_bytes)
 {
     const struct protocol *protocol = protocol_by_id(id);
-    void *request_copy = copy_of(request, request_bytes), *answer_copy = copy_of(answer, answer_bytes);
+    void *request_copy = copy_of(request, request_bytes),
+         *answer_copy = copy_of(answer, answer_bytes);
     enum acceptance acceptance =
         protocol->keyword_accepts
             ? protocol->keyword_accepts(request_copy, request_bytes, answer_copy, answer_bytes)

@@ -62,8 +62,8 @@ void assert_samples(enum protocol_id id)
         found++;
         for (size_t bytes = 0; bytes <= sample->count; bytes++)
             cr_expect_eq(check_bytes(id, sample->bytes, bytes),
-                         bytes < sample->decided ? MATCH_MORE : MATCH_YES, "%s: %zu bytes", sample->name,
-                         bytes);
+                         bytes < sample->decided ? MATCH_MORE : MATCH_YES, "%s: %zu bytes",
+                         sample->name, bytes);
     }
     cr_assert_gt(found, 0);
 }
@@ -106,16 +106,17 @@ void assert_fixed(const char *name, size_t from, size_t to)
         assert_wrong_at(name, at, (uint8_t)(sample->bytes[at] ^ 0x40));
 }
 
-void assert_answer(enum protocol_id id, const void *request, size_t request_bytes, const void *bytes,
-                   size_t count, size_t decided, enum acceptance verdict)
+void assert_answer(enum protocol_id id, const void *request, size_t request_bytes,
+                   const void *bytes, size_t count, size_t decided, enum acceptance verdict)
 {
     for (size_t there = 0; there <= count; there++)
         cr_expect_eq(answer_bytes(id, request, request_bytes, bytes, there),
-                     there < decided ? ACCEPTANCE_MORE : verdict, "%s: %zu of %zu bytes of the answer",
-                     protocol_name(id), there, count);
+                     there < decided ? ACCEPTANCE_MORE : verdict,
+                     "%s: %zu of %zu bytes of the answer", protocol_name(id), there, count);
 }
 
-void assert_greeting(enum protocol_id id, const void *bytes, size_t count, enum greeting_verdict verdict)
+void assert_greeting(enum protocol_id id, const void *bytes, size_t count,
+                     enum greeting_verdict verdict)
 {
     uint8_t *copy = exact(bytes, count);
     size_t length;
@@ -123,8 +124,8 @@ void assert_greeting(enum protocol_id id, const void *bytes, size_t count, enum 
     for (size_t there = 0; there < count; there++)
         cr_expect_eq(greet_bytes(id, bytes, there, &length), GREETING_MORE, "%s: %zu of %zu bytes",
                      protocol_name(id), there, count);
-    cr_expect_eq(greet_bytes(id, bytes, count, &length), verdict, "%s: '%.*s'", protocol_name(id), (int)count,
-                 (const char *)bytes);
+    cr_expect_eq(greet_bytes(id, bytes, count, &length), verdict, "%s: '%.*s'", protocol_name(id),
+                 (int)count, (const char *)bytes);
     cr_expect_eq(length, count);
     copy = realloc(copy, count + 3);
     cr_assert_not_null(copy);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * support_samples.h - what the tests of the protocols do with bytes, first of all with the samples: each call works
- * on a copy of its own, so that a sanitizer sees what reads beyond.
+ * support_samples.h - what the tests of the protocols do with bytes, first of all with the samples:
+ * each call works on a copy of its own, so that a sanitizer sees what reads beyond.
  */
 #ifndef SYNWARD_TESTS_ENGINE_PROTOCOLS_SUPPORT_SAMPLES_H
 #define SYNWARD_TESTS_ENGINE_PROTOCOLS_SUPPORT_SAMPLES_H
@@ -18,21 +18,24 @@ enum acceptance answer_bytes(enum protocol_id id, const void *request, size_t re
 enum greeting_verdict greet_bytes(enum protocol_id id, const void *bytes, size_t count,
                                   size_t *greeting_bytes);
 
-/* Each sample of the protocol: more is needed up to the byte that decides, and with any more bytes it is a yes. */
+/* Each sample of the protocol: more is needed up to the byte that decides, and with any more bytes
+ * it is a yes. */
 void assert_samples(enum protocol_id id);
 /* None of these texts is a request of the protocol. */
 void assert_none(enum protocol_id id, const char *const texts[], size_t count);
 /*
- * The sample `name`, with its byte `at` changed to `value`, is refused at that byte and not before; later bytes
- * change nothing.
+ * The sample `name`, with its byte `at` changed to `value`, is refused at that byte and not before;
+ * later bytes change nothing.
  */
 void assert_wrong_at(const char *name, size_t at, uint8_t value);
 /* Each byte of the sample from `from` to below `to` must be what it is. */
 void assert_fixed(const char *name, size_t from, size_t to);
 /* The verdict on a whole answer, and more until the byte that decides. */
-void assert_answer(enum protocol_id id, const void *request, size_t request_bytes, const void *bytes,
-                   size_t count, size_t decided, enum acceptance verdict);
-/* The verdict on a whole greeting of `greeting_bytes`, with more behind it too, and more before its end. */
-void assert_greeting(enum protocol_id id, const void *bytes, size_t count, enum greeting_verdict verdict);
+void assert_answer(enum protocol_id id, const void *request, size_t request_bytes,
+                   const void *bytes, size_t count, size_t decided, enum acceptance verdict);
+/* The verdict on a whole greeting of `greeting_bytes`, with more behind it too, and more before its
+ * end. */
+void assert_greeting(enum protocol_id id, const void *bytes, size_t count,
+                     enum greeting_verdict verdict);
 
 #endif

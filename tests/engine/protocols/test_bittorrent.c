@@ -18,7 +18,8 @@ Test(bittorrent, handshakes)
 Test(bittorrent, peer_id_does_not_matter)
 {
     cr_assert_eq(check_bytes(PROTOCOL_BITTORRENT, BYTES(BEGIN "\0\0\0\0\0\0\0\0" HASH)), MATCH_YES);
-    cr_assert_eq(check_bytes(PROTOCOL_BITTORRENT, BYTES(BEGIN "\0\0\0\0\0\0\0\0" HASH "\3BS36.........UDP0")),
+    cr_assert_eq(check_bytes(PROTOCOL_BITTORRENT,
+                             BYTES(BEGIN "\0\0\0\0\0\0\0\0" HASH "\3BS36.........UDP0")),
                  MATCH_YES);
 }
 
@@ -31,11 +32,13 @@ Test(bittorrent, answers)
                               "x1234567890123456789"),
                   29, ACCEPTANCE_REFUSED);
     assert_answer(PROTOCOL_BITTORRENT, ASKED, BYTES("HTTP/1.1 400"), 1, ACCEPTANCE_REFUSED);
-    cr_assert_eq(answer_bytes(PROTOCOL_BITTORRENT, BYTES(BEGIN), BYTES(BEGIN "\0\0\0\0\0\0\0\1" HASH)),
-                 ACCEPTANCE_REFUSED, "who has not said what it wants was not answered");
+    cr_assert_eq(
+        answer_bytes(PROTOCOL_BITTORRENT, BYTES(BEGIN), BYTES(BEGIN "\0\0\0\0\0\0\0\1" HASH)),
+        ACCEPTANCE_REFUSED, "who has not said what it wants was not answered");
 }
 
 Test(bittorrent, asks_for_a_hash)
 {
-    assert_keywords(PROTOCOL_BITTORRENT, ASKED, 48, "info_hash=3031323334353637383930313233343536373839");
+    assert_keywords(PROTOCOL_BITTORRENT, ASKED, 48,
+                    "info_hash=3031323334353637383930313233343536373839");
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_confusion.c - every sample request of every protocol against the check of every other: the confusion matrix.
+ * test_confusion.c - every sample request of every protocol against the check of every other: the
+ * confusion matrix.
  *
- * What two protocols both take by design is named in `shared`, with the reason; all else must be refused. So must
- * noise, but for a share that is measured and bounded.
+ * What two protocols both take by design is named in `shared`, with the reason; all else must be
+ * refused. So must noise, but for a share that is measured and bounded.
  *
- * The forms that look random (hidden.h) have rows and columns of their own. The same bytes by design: MSE takes whatever looks
- * random, so obfuscated eDonkey with enough padding as well; nothing else is taken for one of them, nor they for anything.
+ * The forms that look random (hidden.h) have rows and columns of their own. The same bytes by
+ * design: MSE takes whatever looks random, so obfuscated eDonkey with enough padding as well;
+ * nothing else is taken for one of them, nor they for anything.
  */
 #include <criterion/criterion.h>
 
@@ -18,7 +20,8 @@
 #include "tests/engine/protocols/support_hidden.h"
 #include "tests/engine/protocols/support_samples.h"
 
-/* Requests of `of` that are also requests of `taken_by`, word for word: the greeting tells which is meant. */
+/* Requests of `of` that are also requests of `taken_by`, word for word: the greeting tells which is
+ * meant. */
 static const struct shared {
     enum protocol_id of, taken_by;
     const char *words;
@@ -60,7 +63,8 @@ static void count_taken(enum protocol_id of, enum protocol_id by, unsigned *yes,
         *yes += match == MATCH_YES;
         *more += match == MATCH_MORE;
         if (of != by && !is_shared(of, by))
-            cr_expect_eq(match, MATCH_NO, "'%s' is taken for %s", samples[i].name, protocol_name(by));
+            cr_expect_eq(match, MATCH_NO, "'%s' is taken for %s", samples[i].name,
+                         protocol_name(by));
     }
 }
 
@@ -77,7 +81,8 @@ Test(confusion, matrix)
             if (of == by)
                 cr_expect_gt(yes, 0);
             else if (is_shared((enum protocol_id)of, (enum protocol_id)by))
-                cr_expect_gt(yes, 0, "%s and %s share nothing any more", protocol_name((enum protocol_id)of),
+                cr_expect_gt(yes, 0, "%s and %s share nothing any more",
+                             protocol_name((enum protocol_id)of),
                              protocol_name((enum protocol_id)by));
         }
         printf("\n");
@@ -135,25 +140,29 @@ Test(confusion, forms_that_look_random)
 
     for (int by = 1; by < HIDDEN_FORMS; by <<= 1) {
         for (size_t i = 0; i < samples_count; i++)
-            cr_expect_eq(check_hidden((enum hidden_form)by, samples[i].bytes, samples[i].count), MATCH_NO,
-                         "'%s' is taken for %s", samples[i].name, hidden_form_name((enum hidden_form)by));
+            cr_expect_eq(check_hidden((enum hidden_form)by, samples[i].bytes, samples[i].count),
+                         MATCH_NO, "'%s' is taken for %s", samples[i].name,
+                         hidden_form_name((enum hidden_form)by));
     }
     for (size_t i = 0; i < COUNT(hidden_samples); i++) {
         size_t bytes = make_hidden(&hidden_samples[i], request);
 
-        cr_expect_eq(protocol_of_request(request, bytes), PROTOCOL_UNKNOWN, "%s", hidden_samples[i].name);
+        cr_expect_eq(protocol_of_request(request, bytes), PROTOCOL_UNKNOWN, "%s",
+                     hidden_samples[i].name);
         for (int id = PROTOCOL_UNKNOWN + 1; id < PROTOCOLS_COUNT; id++)
-            cr_expect_eq(check_bytes((enum protocol_id)id, request, bytes), MATCH_NO, "'%s' is taken for %s",
-                         hidden_samples[i].name, protocol_name((enum protocol_id)id));
+            cr_expect_eq(check_bytes((enum protocol_id)id, request, bytes), MATCH_NO,
+                         "'%s' is taken for %s", hidden_samples[i].name,
+                         protocol_name((enum protocol_id)id));
         for (int by = 1; by < HIDDEN_FORMS; by <<= 1)
             cr_expect_eq(check_hidden((enum hidden_form)by, request, bytes),
                          expected_hidden(&hidden_samples[i], (enum hidden_form)by), "'%s' by %s",
                          hidden_samples[i].name, hidden_form_name((enum hidden_form)by));
     }
-    printf(
-        "by design: encrypted bittorrent takes obfuscated edonkey of 96 bytes and more, and random bytes\n"
-        "forms that look random: none takes one of %zu requests of other protocols, none is taken for one\n",
-        samples_count);
+    printf("by design: encrypted bittorrent takes obfuscated edonkey of 96 bytes and more, and "
+           "random bytes\n"
+           "forms that look random: none takes one of %zu requests of other protocols, none is "
+           "taken for one\n",
+           samples_count);
     fflush(stdout);
 }
 
@@ -177,7 +186,8 @@ Test(confusion, noise)
         for (size_t i = 0; i < sizeof(noise); i++)
             noise[i] = (uint8_t)next_random(&state);
         for (int id = PROTOCOL_UNKNOWN + 1; id < PROTOCOLS_COUNT; id++) {
-            bool yes = protocol_by_id((enum protocol_id)id)->check(noise, sizeof(noise)) == MATCH_YES;
+            bool yes =
+                protocol_by_id((enum protocol_id)id)->check(noise, sizeof(noise)) == MATCH_YES;
 
             taken[id] += yes;
             any |= yes;
@@ -195,25 +205,27 @@ Test(confusion, noise)
     fflush(stdout);
 }
 
-/* A service of one protocol never waits for more than this of another's request before it refuses it. */
+/* A service of one protocol never waits for more than this of another's request before it refuses
+ * it. */
 Test(confusion, others_are_refused_by_their_first_bytes)
 {
     for (int by = PROTOCOL_UNKNOWN + 1; by < PROTOCOLS_COUNT; by++) {
         for (size_t i = 0; i < samples_count; i++) {
             size_t bytes = 0;
 
-            if (samples[i].id == (enum protocol_id)by || is_shared(samples[i].id, (enum protocol_id)by))
+            if (samples[i].id == (enum protocol_id)by ||
+                is_shared(samples[i].id, (enum protocol_id)by))
                 continue;
             while (bytes < samples[i].count &&
                    check_bytes((enum protocol_id)by, samples[i].bytes, bytes) == MATCH_MORE)
                 bytes++;
-            cr_expect_leq(bytes, 48, "%s looks at %zu bytes of '%s'", protocol_name((enum protocol_id)by),
-                          bytes, samples[i].name);
+            cr_expect_leq(bytes, 48, "%s looks at %zu bytes of '%s'",
+                          protocol_name((enum protocol_id)by), bytes, samples[i].name);
         }
     }
 }
 
-/* ---- what real clients said first, as the captures' truth has it: its first 64 bytes ---- */
+/* --- what real clients said first, as the captures' truth has it: its first 64 bytes --------- */
 
 #define TRUTH          "../shared/captures/truth.tsv"
 #define LABEL_COLUMN   3
@@ -244,7 +256,8 @@ static bool read_request(char *line, char **label, uint8_t request[64], size_t *
     return *bytes > 0;
 }
 
-/* Counts by how many other protocols the request is taken; what nobody named must be taken by none. */
+/* Counts by how many other protocols the request is taken; what nobody named must be taken by none.
+ */
 static unsigned judge_real(const char *label, const uint8_t *request, size_t bytes, unsigned own[2])
 {
     int id = protocol_id_from_name(label);
@@ -283,14 +296,16 @@ Test(confusion, requests_of_real_captures)
     }
     free(line);
     fclose(truth);
-    printf("of %u first requests of real captures %u are of their own protocol, or may become so, %u are "
+    printf("of %u first requests of real captures %u are of their own protocol, or may become so, "
+           "%u are "
            "not; %u are taken for another\n",
            requests, own[0], own[1], false_accepts);
     fflush(stdout);
     cr_expect_gt(requests, 50);
     /*
-     * Encrypted BitTorrent, SSLv2, an SSH client that begins with an empty line; and six whose first two bytes are hidden
-     * by the zeros of ACKs that hold some (heuristic_tcp_ack_payload.pcap), which are no request.
+     * Encrypted BitTorrent, SSLv2, an SSH client that begins with an empty line; and six whose
+     * first two bytes are hidden by the zeros of ACKs that hold some
+     * (heuristic_tcp_ack_payload.pcap), which are no request.
      */
     cr_expect_leq(own[1], 9);
 }

@@ -30,9 +30,14 @@ Test(dns, length_may_come_alone)
 
 Test(dns, answers)
 {
-    assert_answer(PROTOCOL_DNS, ASKED, BYTES("\0\x2d\x12\x34\x81\x80\0\1\0\1"), 6, ACCEPTANCE_ACCEPTED);
-    assert_answer(PROTOCOL_DNS, ASKED, BYTES("\0\x1d\x12\x34\x81\x83\0\1\0\0"), 6, ACCEPTANCE_ACCEPTED);
-    assert_answer(PROTOCOL_DNS, ASKED, BYTES("\0\x1d\x12\x34\x81\x85\0\1\0\0"), 6, ACCEPTANCE_REFUSED);
-    assert_answer(PROTOCOL_DNS, ASKED, BYTES("\0\x1d\x12\x34\x01\x80\0\1\0\0"), 6, ACCEPTANCE_REFUSED);
-    assert_answer(PROTOCOL_DNS, ASKED, BYTES("\0\x1d\x12\x35\x81\x80\0\1\0\0"), 6, ACCEPTANCE_REFUSED);
+    assert_answer(PROTOCOL_DNS, ASKED, BYTES("\0\x2d\x12\x34\x81\x80\0\1\0\1"), 6,
+                  ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_DNS, ASKED, BYTES("\0\x1d\x12\x34\x81\x83\0\1\0\0"), 6,
+                  ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_DNS, ASKED, BYTES("\0\x1d\x12\x34\x81\x85\0\1\0\0"), 6,
+                  ACCEPTANCE_REFUSED);
+    assert_answer(PROTOCOL_DNS, ASKED, BYTES("\0\x1d\x12\x34\x01\x80\0\1\0\0"), 6,
+                  ACCEPTANCE_REFUSED);
+    assert_answer(PROTOCOL_DNS, ASKED, BYTES("\0\x1d\x12\x35\x81\x80\0\1\0\0"), 6,
+                  ACCEPTANCE_REFUSED);
 }

@@ -46,8 +46,10 @@ Test(ftp, what_is_no_greeting)
 {
     size_t bytes;
 
-    cr_assert_eq(greet_bytes(PROTOCOL_FTP, BYTES("220 mx.example.org ESMTP\r\n"), &bytes), GREETING_NOT);
-    cr_assert_eq(greet_bytes(PROTOCOL_FTP, BYTES("120 ready in 5 minutes\r\n"), &bytes), GREETING_NOT);
+    cr_assert_eq(greet_bytes(PROTOCOL_FTP, BYTES("220 mx.example.org ESMTP\r\n"), &bytes),
+                 GREETING_NOT);
+    cr_assert_eq(greet_bytes(PROTOCOL_FTP, BYTES("120 ready in 5 minutes\r\n"), &bytes),
+                 GREETING_NOT);
     cr_assert_eq(greet_bytes(PROTOCOL_FTP, BYTES("230 in\r\n"), &bytes), GREETING_NOT);
     cr_assert_eq(greet_bytes(PROTOCOL_FTP, BYTES("2200"), &bytes), GREETING_NOT);
     cr_assert_eq(greet_bytes(PROTOCOL_FTP, BYTES("42x no"), &bytes), GREETING_NOT);
@@ -66,7 +68,8 @@ Test(ftp, greeting_is_bounded)
 
 Test(ftp, answers)
 {
-    assert_answer(PROTOCOL_FTP, USER, BYTES("331 Please specify the password.\r\n"), 4, ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_FTP, USER, BYTES("331 Please specify the password.\r\n"), 4,
+                  ACCEPTANCE_ACCEPTED);
     assert_answer(PROTOCOL_FTP, USER, BYTES("234 AUTH TLS\r\n"), 4, ACCEPTANCE_ACCEPTED);
     assert_answer(PROTOCOL_FTP, USER, BYTES("211-Features:\r\n"), 4, ACCEPTANCE_ACCEPTED);
     assert_answer(PROTOCOL_FTP, USER, BYTES("530 no\r\n"), 1, ACCEPTANCE_REFUSED);

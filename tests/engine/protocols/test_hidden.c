@@ -64,8 +64,8 @@ Test(hidden, the_first_byte)
 Test(hidden, requests_of_known_protocols_cost_no_cipher)
 {
     for (size_t i = 0; i < samples_count; i++)
-        cr_expect_eq(edonkey_hidden_begins((const uint8_t *)samples[i].bytes, samples[i].count), MATCH_NO,
-                     "'%s'", samples[i].name);
+        cr_expect_eq(edonkey_hidden_begins((const uint8_t *)samples[i].bytes, samples[i].count),
+                     MATCH_NO, "'%s'", samples[i].name);
 }
 
 Test(hidden, answers)
@@ -110,7 +110,8 @@ Test(hidden, the_user_hash_stands_in_the_plain_answer)
     assert_hash(BYTES("\xe3\x10\0\0\0\x4c" HASH), SIZE_MAX);
     assert_hash(BYTES("HTTP/1.1 200 OK\r\nServer: a\r\n\r\n"), SIZE_MAX);
     assert_hash(BYTES("\xc5\xff\xff\xff\xff\1\xe3\x7f\0\0\0\x4c" HASH HASH), SIZE_MAX);
-    assert_hash(BYTES("\xe3\0\0\0\0\xe3\0\0\0\0\xe3\0\0\0\0\xe3\0\0\0\0\xe3\x7f\0\0\0\x4c" HASH), SIZE_MAX);
+    assert_hash(BYTES("\xe3\0\0\0\0\xe3\0\0\0\0\xe3\0\0\0\0\xe3\0\0\0\0\xe3\x7f\0\0\0\x4c" HASH),
+                SIZE_MAX);
 }
 
 Test(hidden, sets_and_names)

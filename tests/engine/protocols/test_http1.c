@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_http1.c - request lines and status lines, whole, cut at every byte, and those of other protocols. */
+/* test_http1.c - request lines and status lines, whole, cut at every byte, and those of other
+ * protocols. */
 #include <criterion/criterion.h>
 
 #include <stdlib.h>
@@ -102,8 +103,9 @@ Test(http1, line_is_bounded)
 
 Test(http1, accepted_answers)
 {
-    static const char *const accepted[] = {"HTTP/1.1 200 OK\r\n", "HTTP/1.0 304",  "HTTP/1.1 100 Continue",
-                                           "HTTP/1.1 301 Moved",  "HTTP/1.1 401 ", "HTTP/1.1 407 "};
+    static const char *const accepted[] = {"HTTP/1.1 200 OK\r\n",   "HTTP/1.0 304",
+                                           "HTTP/1.1 100 Continue", "HTTP/1.1 301 Moved",
+                                           "HTTP/1.1 401 ",         "HTTP/1.1 407 "};
 
     for (size_t i = 0; i < sizeof(accepted) / sizeof(accepted[0]); i++)
         cr_expect_eq(answer(accepted[i]), ACCEPTANCE_ACCEPTED, "%s", accepted[i]);
@@ -144,12 +146,14 @@ Test(http1, answer_cut_short)
     cr_assert_eq(answer(whole), ACCEPTANCE_ACCEPTED);
 }
 
-#define ASKS(request, decided, host) assert_keywords(PROTOCOL_HTTP, BYTES(request), decided, "host=" host)
+#define ASKS(request, decided, host)                                                               \
+    assert_keywords(PROTOCOL_HTTP, BYTES(request), decided, "host=" host)
 
 Test(http1, names_the_host_of_its_field)
 {
     ASKS("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n", 33, "a.example");
-    ASKS("GET / HTTP/1.1\r\nAccept: */*\r\nhOsT:\t A.Example:8080 \r\nX: y\r\n\r\n", 53, "a.example");
+    ASKS("GET / HTTP/1.1\r\nAccept: */*\r\nhOsT:\t A.Example:8080 \r\nX: y\r\n\r\n", 53,
+         "a.example");
     ASKS("\r\nGET / HTTP/1.1\nHost:a.example.\n\n", 33, "a.example");
     ASKS("GET / HTTP/1.1\r\nHost: [2001:DB8::7]:80\r\n\r\n", 40, "[2001:db8::7]");
     ASKS("GET / HTTP/1.1\r\nHost: 192.0.2.7\r\n", 33, "192.0.2.7");
@@ -184,20 +188,23 @@ Test(http1, host_that_is_too_long)
     request[22 + 100] = '\xff'; /* a form of three bytes */
     struct keywords_found found;
     keywords_none(&found);
-    cr_assert_eq(protocol_by_id(PROTOCOL_HTTP)->keyword((const uint8_t *)request, 224, &found), MATCH_YES);
+    cr_assert_eq(protocol_by_id(PROTOCOL_HTTP)->keyword((const uint8_t *)request, 224, &found),
+                 MATCH_YES);
     cr_assert_eq(found.names[0].bytes, 202);
 }
 
 Test(http1, host_is_accepted_by_the_final_answer)
 {
-    cr_assert_eq(keyword_answer(PROTOCOL_HTTP, BYTES("GET"), BYTES("HTTP/1.1 100 Continue\r\n\r\n")),
-                 ACCEPTANCE_MORE);
-    cr_assert_eq(keyword_answer(PROTOCOL_HTTP, BYTES("GET"),
-                                BYTES("HTTP/1.1 100 Continue\r\nX: y\r\n\r\nHTTP/1.1 404 Not Found\r\n")),
-                 ACCEPTANCE_REFUSED);
     cr_assert_eq(
-        keyword_answer(PROTOCOL_HTTP, BYTES("GET"), BYTES("HTTP/1.1 103 E\r\n\r\nHTTP/1.1 200 OK\r\n")),
-        ACCEPTANCE_ACCEPTED);
+        keyword_answer(PROTOCOL_HTTP, BYTES("GET"), BYTES("HTTP/1.1 100 Continue\r\n\r\n")),
+        ACCEPTANCE_MORE);
+    cr_assert_eq(
+        keyword_answer(PROTOCOL_HTTP, BYTES("GET"),
+                       BYTES("HTTP/1.1 100 Continue\r\nX: y\r\n\r\nHTTP/1.1 404 Not Found\r\n")),
+        ACCEPTANCE_REFUSED);
+    cr_assert_eq(keyword_answer(PROTOCOL_HTTP, BYTES("GET"),
+                                BYTES("HTTP/1.1 103 E\r\n\r\nHTTP/1.1 200 OK\r\n")),
+                 ACCEPTANCE_ACCEPTED);
     cr_assert_eq(keyword_answer(PROTOCOL_HTTP, BYTES("GET"), BYTES("HTTP/1.1 101 Switching\r\n")),
                  ACCEPTANCE_ACCEPTED);
     cr_assert_eq(keyword_answer(PROTOCOL_HTTP, BYTES("GET"), BYTES("HTTP/1.1 421 Misdirected\r\n")),

@@ -23,9 +23,12 @@ Test(http2, answers)
 {
     assert_answer(PROTOCOL_HTTP2, BYTES(PREFACE), BYTES("\0\0\x12\4\0\0\0\0\0\0\3\0\0\0\x80"), 9,
                   ACCEPTANCE_ACCEPTED);
-    assert_answer(PROTOCOL_HTTP2, BYTES(PREFACE), BYTES("\0\0\0\4\0\0\0\0\0"), 9, ACCEPTANCE_ACCEPTED);
-    assert_answer(PROTOCOL_HTTP2, BYTES(PREFACE), BYTES("\0\0\x08\7\0\0\0\0\0"), 4, ACCEPTANCE_REFUSED);
-    assert_answer(PROTOCOL_HTTP2, BYTES(PREFACE), BYTES("\0\0\x08\4\0\0\0\0\1"), 9, ACCEPTANCE_REFUSED);
+    assert_answer(PROTOCOL_HTTP2, BYTES(PREFACE), BYTES("\0\0\0\4\0\0\0\0\0"), 9,
+                  ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_HTTP2, BYTES(PREFACE), BYTES("\0\0\x08\7\0\0\0\0\0"), 4,
+                  ACCEPTANCE_REFUSED);
+    assert_answer(PROTOCOL_HTTP2, BYTES(PREFACE), BYTES("\0\0\x08\4\0\0\0\0\1"), 9,
+                  ACCEPTANCE_REFUSED);
     assert_answer(PROTOCOL_HTTP2, BYTES(PREFACE), BYTES("HTTP/1.1 400 Bad Request\r\n"), 1,
                   ACCEPTANCE_REFUSED);
 }
@@ -39,12 +42,14 @@ Test(http2, names_the_authority)
 {
     assert_keywords(PROTOCOL_HTTP2, BYTES(BEGIN "\0\0\x11\1\5\0\0\0\1" HUFFMAN_BLOCK), 59,
                     "host=www.example.com");
-    assert_keywords(PROTOCOL_HTTP2, BYTES(BEGIN "\0\0\x0f\1\5\0\0\0\1\x82\x41\x0aWwW.a:8080\x84\x86"), 55,
+    assert_keywords(PROTOCOL_HTTP2,
+                    BYTES(BEGIN "\0\0\x0f\1\5\0\0\0\1\x82\x41\x0aWwW.a:8080\x84\x86"), 55,
                     "host=www.a");
     assert_keywords(PROTOCOL_HTTP2,
-                    BYTES(BEGIN "\0\0\4\x08\0\0\0\0\0\0\0\xff\xff\0\0\x19\1\x2d\0\0\0\1\2\0\0\0\0\x10"
-                                "\x3f\xe1\x1f\x82\0\x04host\x04"
-                                "b.ex\0\0"),
+                    BYTES(BEGIN
+                          "\0\0\4\x08\0\0\0\0\0\0\0\xff\xff\0\0\x19\1\x2d\0\0\0\1\2\0\0\0\0\x10"
+                          "\x3f\xe1\x1f\x82\0\x04host\x04"
+                          "b.ex\0\0"),
                     76, "host=b.ex");
 }
 
@@ -59,7 +64,8 @@ Test(http2, what_cannot_be_read)
     assert_no_keywords(PROTOCOL_HTTP2, BYTES(BEGIN "\0\0\3\1\5\0\0\0\1\x82\x41\x0a"));
     assert_no_keywords(PROTOCOL_HTTP2, BYTES(BEGIN "\0\0\2\1\x0d\0\0\0\1\3\x82"));
     assert_no_keywords(PROTOCOL_HTTP2, BYTES(BEGIN "\0\0\4\1\5\0\0\0\1\x41\x82\xff\xff"));
-    assert_no_keywords(PROTOCOL_HTTP2, BYTES(BEGIN "\0\0\7\1\5\0\0\0\1\xff\xff\xff\xff\xff\xff\xff"));
+    assert_no_keywords(PROTOCOL_HTTP2,
+                       BYTES(BEGIN "\0\0\7\1\5\0\0\0\1\xff\xff\xff\xff\xff\xff\xff"));
 }
 
 #define SETTINGS "\0\0\0\4\0\0\0\0\0\0\0\0\4\1\0\0\0\0"
@@ -90,6 +96,7 @@ Test(http2, authority_is_accepted_by_a_status)
     };
 
     for (size_t i = 0; i < COUNT(answers); i++)
-        cr_assert_eq(keyword_answer(PROTOCOL_HTTP2, BYTES(BEGIN), answers[i].bytes, answers[i].count),
-                     answers[i].acceptance, "answer %zu", i);
+        cr_assert_eq(
+            keyword_answer(PROTOCOL_HTTP2, BYTES(BEGIN), answers[i].bytes, answers[i].count),
+            answers[i].acceptance, "answer %zu", i);
 }

@@ -10,9 +10,9 @@
 
 Test(imap, first_commands)
 {
-    static const char *const commands[] = {"a1 LOGIN a b", "1 STARTTLS\r\n",    ". AUTHENTICATE PLAIN",
-                                           "x noop\r\n",   "A] logout\n",       "0 ID NIL",
-                                           "a ENABLE X",   "a COMPRESS DEFLATE"};
+    static const char *const commands[] = {
+        "a1 LOGIN a b", "1 STARTTLS\r\n", ". AUTHENTICATE PLAIN", "x noop\r\n",
+        "A] logout\n",  "0 ID NIL",       "a ENABLE X",           "a COMPRESS DEFLATE"};
 
     assert_samples(PROTOCOL_IMAP);
     assert_fixed("imap capability", 5, 15);

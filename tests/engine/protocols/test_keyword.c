@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_keyword.c - names have one form, and the filter knows those that were put into it and no others. */
+/* test_keyword.c - names have one form, and the filter knows those that were put into it and no
+ * others. */
 #include <criterion/criterion.h>
 
 #include <stdio.h>
@@ -73,7 +74,8 @@ Test(keyword, what_does_not_fit_adds_nothing)
     keywords_none(&found);
     for (int i = 0; i < 3; i++)
         cr_assert(keywords_put(&found, KEYWORD_HOST, (const uint8_t *)name, 250));
-    cr_assert_not(keywords_put(&found, KEYWORD_HOST, (const uint8_t *)name, 250), "the text is full");
+    cr_assert_not(keywords_put(&found, KEYWORD_HOST, (const uint8_t *)name, 250),
+                  "the text is full");
 }
 
 Test(keyword, filter_knows_what_was_added)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_mse.c - what may be the first flight of BitTorrent's encrypted handshake, and what may not. */
+/* test_mse.c - what may be the first flight of BitTorrent's encrypted handshake, and what may not.
+ */
 #include <criterion/criterion.h>
 
 #include <stdlib.h>
@@ -39,7 +40,8 @@ Test(mse, a_real_key_is_taken_by_its_96_bytes)
     fill(&random, flight, sizeof(flight));
     memcpy(flight, mse_public_key, sizeof(mse_public_key));
     for (size_t bytes = 0; bytes <= FLIGHT_MOST; bytes++)
-        cr_assert_eq(check(flight, bytes), bytes < MSE_KEY_BYTES ? MATCH_MORE : MATCH_YES, "%zu", bytes);
+        cr_assert_eq(check(flight, bytes), bytes < MSE_KEY_BYTES ? MATCH_MORE : MATCH_YES, "%zu",
+                     bytes);
     cr_assert_eq(check(flight, FLIGHT_MOST + 1), MATCH_NO, "more than any padding");
 }
 
@@ -85,7 +87,8 @@ Test(mse, what_is_not_random)
     cr_assert_eq(check(data, sizeof(data)), MATCH_NO, "one bit is always set");
 }
 
-/* Every protocol's requests are refused when enough of them is there to know them, whatever random bytes follow. */
+/* Every protocol's requests are refused when enough of them is there to know them, whatever random
+ * bytes follow. */
 Test(mse, requests_of_known_protocols_are_not_taken)
 {
     struct random random = random_begin("mse");
@@ -114,8 +117,8 @@ Test(mse, random_bytes_are_taken_but_for_a_share_that_is_measured)
         refused += mse_check(data, sizeof(data)) != MATCH_YES;
         not_random += !looks_random(data, sizeof(data));
     }
-    printf("of %d random keys %u are refused, %u of them because they do not look random\n", ROUNDS, refused,
-           not_random);
+    printf("of %d random keys %u are refused, %u of them because they do not look random\n", ROUNDS,
+           refused, not_random);
     fflush(stdout);
     cr_assert_leq(refused, ROUNDS / 5000);
     cr_assert_leq(not_random, ROUNDS / 50000);
@@ -162,7 +165,8 @@ static bool looks_random_slowly(const uint8_t *data, size_t bytes)
     return bytes >= 32;
 }
 
-/* Bits set more or less often than by chance, each in its own measure, around what is still taken. */
+/* Bits set more or less often than by chance, each in its own measure, around what is still taken.
+ */
 Test(mse, random_looks_are_counted_bit_by_bit)
 {
     struct random random = random_begin("mse/bits");
@@ -179,7 +183,8 @@ Test(mse, random_looks_are_counted_bit_by_bit)
             if (round % 4 && random_below(&random, 256) < often)
                 data[i] = (uint8_t)(round % 2 ? data[i] | odd : data[i] & ~odd);
         }
-        cr_assert_eq(looks_random(data, bytes), looks_random_slowly(data, bytes), "round %u", round);
+        cr_assert_eq(looks_random(data, bytes), looks_random_slowly(data, bytes), "round %u",
+                     round);
         yes += looks_random(data, bytes);
     }
     cr_assert(yes > 5000 && yes < 15000, "%u", yes);

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_mysql.c - packets of MySQL and MariaDB: what clients reply, greetings with their salt, errors. */
+/* test_mysql.c - packets of MySQL and MariaDB: what clients reply, greetings with their salt,
+ * errors. */
 #include <criterion/criterion.h>
 
 #include "tests/engine/protocols/support_samples.h"
 
 #define LOGIN "\xd6\0\0\1\x84\xa6\xff\x20\0\0\0\1\x21"
 #define WISH  "\x20\0\0\1\x85\xae\xff\x19\0\0\0\1\xff"
-#define GREETING                                                                                             \
-    "\x1f\0\0\0\x0a"                                                                                         \
-    "8.0.36\0"                                                                                               \
-    "\x0c\0\0\0"                                                                                             \
-    "1tux_#V\0"                                                                                              \
+#define GREETING                                                                                   \
+    "\x1f\0\0\0\x0a"                                                                               \
+    "8.0.36\0"                                                                                     \
+    "\x0c\0\0\0"                                                                                   \
+    "1tux_#V\0"                                                                                    \
     "\xff\xff\xff\2\0\xff\xdf\x15..."
 
 Test(mysql, requests)
@@ -43,7 +44,8 @@ Test(mysql, what_is_no_greeting)
 {
     size_t bytes;
 
-    cr_assert_eq(greet_bytes(PROTOCOL_MYSQL, BYTES("\x27\0\0\0\x09"), &bytes), GREETING_NOT, "protocol 9");
+    cr_assert_eq(greet_bytes(PROTOCOL_MYSQL, BYTES("\x27\0\0\0\x09"), &bytes), GREETING_NOT,
+                 "protocol 9");
     cr_assert_eq(greet_bytes(PROTOCOL_MYSQL, BYTES("\x27\0\0\1"), &bytes), GREETING_NOT);
     cr_assert_eq(greet_bytes(PROTOCOL_MYSQL, BYTES("\x27\1"), &bytes), GREETING_NOT);
     cr_assert_eq(greet_bytes(PROTOCOL_MYSQL, BYTES("\5"), &bytes), GREETING_NOT);
@@ -52,13 +54,15 @@ Test(mysql, what_is_no_greeting)
 
 Test(mysql, answers)
 {
-    assert_answer(PROTOCOL_MYSQL, BYTES(LOGIN), BYTES("\7\0\0\2\0\0\0\2\0\0\0"), 5, ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_MYSQL, BYTES(LOGIN), BYTES("\7\0\0\2\0\0\0\2\0\0\0"), 5,
+                  ACCEPTANCE_ACCEPTED);
     assert_answer(PROTOCOL_MYSQL, BYTES(LOGIN), BYTES("\x2c\0\0\2\xfemysql_native_password"), 5,
                   ACCEPTANCE_ACCEPTED);
     assert_answer(PROTOCOL_MYSQL, BYTES(LOGIN), BYTES("\2\0\0\2\1\4"), 5, ACCEPTANCE_ACCEPTED);
     assert_answer(PROTOCOL_MYSQL, BYTES(LOGIN), BYTES("\x48\0\0\2\xff\x15\4#28000Access denied"), 5,
                   ACCEPTANCE_REFUSED);
-    assert_answer(PROTOCOL_MYSQL, BYTES(LOGIN), BYTES("\7\0\0\0\0\0\0\2\0\0\0"), 4, ACCEPTANCE_REFUSED);
+    assert_answer(PROTOCOL_MYSQL, BYTES(LOGIN), BYTES("\7\0\0\0\0\0\0\2\0\0\0"), 4,
+                  ACCEPTANCE_REFUSED);
     assert_answer(PROTOCOL_MYSQL, BYTES(WISH), BYTES("\x16\3\3\0\x7a\2"), 2, ACCEPTANCE_ACCEPTED);
     assert_answer(PROTOCOL_MYSQL, BYTES(WISH), BYTES("\x15\3\3\0\2\2"), 1, ACCEPTANCE_REFUSED);
 }

@@ -25,9 +25,9 @@ static enum greeting_verdict greet(const char *text, size_t *bytes)
 
 Test(pop3, first_commands)
 {
-    static const char *const commands[] = {"USER me\r\n",    "user me\r\n", "CAPA\r\n",         "capa\n",
-                                           "AUTH PLAIN\r\n", "AUTH\r\n",    "APOP me 0123\r\n", "STLS\r\n",
-                                           "QUIT\r\n",       "UTF8\r\n",    "LANG *\r\n",       "uSeR "};
+    static const char *const commands[] = {
+        "USER me\r\n",      "user me\r\n", "CAPA\r\n", "capa\n",   "AUTH PLAIN\r\n", "AUTH\r\n",
+        "APOP me 0123\r\n", "STLS\r\n",    "QUIT\r\n", "UTF8\r\n", "LANG *\r\n",     "uSeR "};
 
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
         cr_expect_eq(check(commands[i]), MATCH_YES, "%s", commands[i]);
@@ -35,9 +35,10 @@ Test(pop3, first_commands)
 
 Test(pop3, what_is_none)
 {
-    static const char *const none[] = {"PASS secret\r\n", "LIST\r\n", "NOOP\r\n", "USERS\r\n", "USE me",
-                                       "GET / HTTP/1.1",  "EHLO x",   "\r\n",     " USER",     "UTF\x18",
-                                       "\x16\x03\x01",    "+OK",      "CAPA\t",   "\023Bit"};
+    static const char *const none[] = {
+        "PASS secret\r\n", "LIST\r\n", "NOOP\r\n", "USERS\r\n", "USE me",
+        "GET / HTTP/1.1",  "EHLO x",   "\r\n",     " USER",     "UTF\x18",
+        "\x16\x03\x01",    "+OK",      "CAPA\t",   "\023Bit"};
 
     for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
         cr_expect_eq(check(none[i]), MATCH_NO, "%s", none[i]);
@@ -117,7 +118,8 @@ Test(pop3, answers)
     cr_assert_eq(answer("+OK\r\n"), ACCEPTANCE_ACCEPTED);
     cr_assert_eq(answer("+OK Capability list follows\r\n"), ACCEPTANCE_ACCEPTED);
     cr_assert_eq(answer("+ \r\n"), ACCEPTANCE_ACCEPTED);
-    cr_assert_eq(answer("-ERR unknown user\r\n+OK\r\n"), ACCEPTANCE_REFUSED, "the first line decides");
+    cr_assert_eq(answer("-ERR unknown user\r\n+OK\r\n"), ACCEPTANCE_REFUSED,
+                 "the first line decides");
     cr_assert_eq(answer("* BAD\r\n"), ACCEPTANCE_REFUSED);
     cr_assert_eq(answer(""), ACCEPTANCE_MORE);
     cr_assert_eq(answer("+"), ACCEPTANCE_MORE);

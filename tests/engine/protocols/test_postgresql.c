@@ -27,7 +27,8 @@ Test(postgresql, lengths)
                  "10,000 bytes, version 3.2");
     cr_assert_eq(check_bytes(PROTOCOL_POSTGRESQL, BYTES("\0\0\x27\x11")), MATCH_NO);
     cr_assert_eq(check_bytes(PROTOCOL_POSTGRESQL, BYTES("\0\0\0\x07")), MATCH_NO);
-    cr_assert_eq(check_bytes(PROTOCOL_POSTGRESQL, BYTES("\0\0\0\x08\0")), MATCH_NO, "a start has parameters");
+    cr_assert_eq(check_bytes(PROTOCOL_POSTGRESQL, BYTES("\0\0\0\x08\0")), MATCH_NO,
+                 "a start has parameters");
     cr_assert_eq(check_bytes(PROTOCOL_POSTGRESQL, BYTES("\0\0\1\x0c\x04\xd2\x16\x2e")), MATCH_YES,
                  "a key of 256 bytes");
     cr_assert_eq(check_bytes(PROTOCOL_POSTGRESQL, BYTES("\0\0\1\x0d\x04\xd2\x16\x2e")), MATCH_NO);
@@ -58,8 +59,8 @@ Test(postgresql, answers_to_a_wish)
 
 Test(postgresql, names_a_database)
 {
-    assert_keywords(PROTOCOL_POSTGRESQL, STARTS("\x26", "user\0oryx\0database\0mail\0x\0yy\0\0"), 38,
-                    "database=mail");
+    assert_keywords(PROTOCOL_POSTGRESQL, STARTS("\x26", "user\0oryx\0database\0mail\0x\0yy\0\0"),
+                    38, "database=mail");
     assert_keywords(PROTOCOL_POSTGRESQL, STARTS("\x22", "database\0Mail\0user\0oryx\0\0\0"), 33,
                     "database=Mail");
     assert_keywords(PROTOCOL_POSTGRESQL, STARTS("\x13", "user\0oryx\0\0"), 19, "database=oryx");
@@ -67,13 +68,16 @@ Test(postgresql, names_a_database)
     assert_no_keywords(PROTOCOL_POSTGRESQL, STARTS("\x0d", "user\0oryx\0\0"));
 }
 
-/* As ProcessStartupPacket() of the server's sources reads it: no name that is known may stand in front of the one that is meant. */
+/* As ProcessStartupPacket() of the server's sources reads it: no name that is known may stand in
+ * front of the one that is meant. */
 Test(postgresql, last_database_is_the_one_that_is_opened)
 {
     assert_keywords(PROTOCOL_POSTGRESQL, STARTS("\x25", "database\0mail\0database\0evil\0\0"), 37,
                     "database=evil");
-    assert_keywords(PROTOCOL_POSTGRESQL, STARTS("\x1d", "user\0mail\0user\0evil\0\0"), 29, "database=evil");
-    assert_keywords(PROTOCOL_POSTGRESQL, STARTS("\x1d", "user\0evil\0database\0\0\0"), 29, "database=evil");
+    assert_keywords(PROTOCOL_POSTGRESQL, STARTS("\x1d", "user\0mail\0user\0evil\0\0"), 29,
+                    "database=evil");
+    assert_keywords(PROTOCOL_POSTGRESQL, STARTS("\x1d", "user\0evil\0database\0\0\0"), 29,
+                    "database=evil");
 }
 
 #define ASKED STARTS("\x13", "user\0oryx\0\0")
@@ -82,13 +86,15 @@ Test(postgresql, database_is_accepted_behind_the_password)
 {
     cr_assert_eq(keyword_answer(PROTOCOL_POSTGRESQL, ASKED, BYTES("R\0\0\0\x0c\0\0\0\5salt")),
                  ACCEPTANCE_MORE);
-    cr_assert_eq(keyword_answer(PROTOCOL_POSTGRESQL, ASKED,
-                                BYTES("R\0\0\0\x0c\0\0\0\5saltR\0\0\0\x08\0\0\0\0E\0\0\0\x40SFATAL")),
-                 ACCEPTANCE_REFUSED);
+    cr_assert_eq(
+        keyword_answer(PROTOCOL_POSTGRESQL, ASKED,
+                       BYTES("R\0\0\0\x0c\0\0\0\5saltR\0\0\0\x08\0\0\0\0E\0\0\0\x40SFATAL")),
+        ACCEPTANCE_REFUSED);
     cr_assert_eq(keyword_answer(PROTOCOL_POSTGRESQL, ASKED,
                                 BYTES("R\0\0\0\x08\0\0\0\0S\0\0\0\x16"
                                       "application_name\0\0")),
                  ACCEPTANCE_ACCEPTED);
-    cr_assert_eq(keyword_answer(PROTOCOL_POSTGRESQL, BYTES("\0\0\0\x08\x04\xd2\x16\x2f"), BYTES("S\x16\3")),
-                 ACCEPTANCE_ACCEPTED, "nothing was named");
+    cr_assert_eq(
+        keyword_answer(PROTOCOL_POSTGRESQL, BYTES("\0\0\0\x08\x04\xd2\x16\x2f"), BYTES("S\x16\3")),
+        ACCEPTANCE_ACCEPTED, "nothing was named");
 }

@@ -54,7 +54,8 @@ Test(redis, answers)
     assert_answer(PROTOCOL_REDIS, PING, BYTES("*3\r\n"), 2, ACCEPTANCE_ACCEPTED);
     assert_answer(PROTOCOL_REDIS, PING, BYTES("%7\r\n"), 2, ACCEPTANCE_ACCEPTED);
     assert_answer(PROTOCOL_REDIS, PING, BYTES("* BAD\r\n"), 2, ACCEPTANCE_REFUSED);
-    assert_answer(PROTOCOL_REDIS, PING, BYTES("-NOAUTH Authentication required.\r\n"), 1, ACCEPTANCE_REFUSED);
+    assert_answer(PROTOCOL_REDIS, PING, BYTES("-NOAUTH Authentication required.\r\n"), 1,
+                  ACCEPTANCE_REFUSED);
     assert_answer(PROTOCOL_REDIS, PING, BYTES("-DENIED\r\n"), 1, ACCEPTANCE_REFUSED);
     assert_answer(PROTOCOL_REDIS, PING, BYTES("500 what\r\n"), 1, ACCEPTANCE_REFUSED);
 }

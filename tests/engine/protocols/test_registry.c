@@ -88,10 +88,10 @@ Test(registry, greeting_that_protocols_share)
 
 Test(registry, names_are_those_that_profiles_show)
 {
-    static const char *const names[] = {"http",     "http2",   "tls",    "ssh",   "telnet",     "ftp",
-                                        "pop3",     "smtp",    "imap",   "mysql", "bittorrent", "postgresql",
-                                        "rdp",      "edonkey", "redis",  "smb",   "sip",        "mqtt",
-                                        "gnutella", "dns",     "unknown"};
+    static const char *const names[] = {
+        "http",  "http2", "tls",   "ssh",        "telnet",     "ftp", "pop3",
+        "smtp",  "imap",  "mysql", "bittorrent", "postgresql", "rdp", "edonkey",
+        "redis", "smb",   "sip",   "mqtt",       "gnutella",   "dns", "unknown"};
 
     cr_assert_eq(sizeof(names) / sizeof(names[0]), (size_t)PROTOCOLS_COUNT);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -113,7 +113,8 @@ Test(registry, check_of_several)
     cr_assert_eq(protocols_check(pop3, user, 3, &matched), MATCH_MORE);
 }
 
-/* A protocol's line in the registry says no more and no less than its check does of one byte, and of two. */
+/* A protocol's line in the registry says no more and no less than its check does of one byte, and
+ * of two. */
 static void compare_beginnings(enum protocol_id id)
 {
     const uint64_t accepted = UINT64_C(1) << id;
@@ -125,18 +126,18 @@ static void compare_beginnings(enum protocol_id id)
         const uint8_t request[2] = {(uint8_t)(pair >> 8), (uint8_t)pair};
         enum match one = protocol->check(request, 1), two = protocol->check(request, 2);
 
-        cr_assert_eq(protocols_check(accepted, request, 1, &matched), one, "%s: %02x", protocol->name,
-                     request[0]);
-        cr_assert_eq(protocols_check(accepted, request, 2, &matched), two, "%s: %02x %02x", protocol->name,
-                     request[0], request[1]);
+        cr_assert_eq(protocols_check(accepted, request, 1, &matched), one, "%s: %02x",
+                     protocol->name, request[0]);
+        cr_assert_eq(protocols_check(accepted, request, 2, &matched), two, "%s: %02x %02x",
+                     protocol->name, request[0], request[1]);
         firsts[request[0]] |= one != MATCH_NO;
         seconds[request[1]] |= two != MATCH_NO;
     }
     for (unsigned byte = 0; byte < 256; byte++) {
-        cr_expect_eq(protocols_beginning(0, (uint8_t)byte) >> id & 1, firsts[byte], "%s: first %02x",
-                     protocol->name, byte);
-        cr_expect_eq(protocols_beginning(1, (uint8_t)byte) >> id & 1, seconds[byte], "%s: second %02x",
-                     protocol->name, byte);
+        cr_expect_eq(protocols_beginning(0, (uint8_t)byte) >> id & 1, firsts[byte],
+                     "%s: first %02x", protocol->name, byte);
+        cr_expect_eq(protocols_beginning(1, (uint8_t)byte) >> id & 1, seconds[byte],
+                     "%s: second %02x", protocol->name, byte);
     }
 }
 

@@ -12,7 +12,8 @@ Test(sip, requests)
     assert_samples(PROTOCOL_SIP);
     cr_assert_eq(check_bytes(PROTOCOL_SIP, BYTES("OPTIONS sips:a@[2001:db8::1]:5061 SIP/2.0\r\n")),
                  MATCH_YES);
-    cr_assert_eq(check_bytes(PROTOCOL_SIP, BYTES("\r\n\r\n")), MATCH_MORE, "a keepalive says nothing yet");
+    cr_assert_eq(check_bytes(PROTOCOL_SIP, BYTES("\r\n\r\n")), MATCH_MORE,
+                 "a keepalive says nothing yet");
 }
 
 Test(sip, what_is_none)
@@ -28,13 +29,17 @@ Test(sip, answers)
 {
     assert_answer(PROTOCOL_SIP, INVITE, BYTES("SIP/2.0 100 Trying\r\n"), 11, ACCEPTANCE_ACCEPTED);
     assert_answer(PROTOCOL_SIP, INVITE, BYTES("SIP/2.0 200 OK\r\n"), 11, ACCEPTANCE_ACCEPTED);
-    assert_answer(PROTOCOL_SIP, INVITE, BYTES("SIP/2.0 401 Unauthorized\r\n"), 11, ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_SIP, INVITE, BYTES("SIP/2.0 401 Unauthorized\r\n"), 11,
+                  ACCEPTANCE_ACCEPTED);
     assert_answer(PROTOCOL_SIP, INVITE, BYTES("SIP/2.0 403 Forbidden\r\n"), 11, ACCEPTANCE_REFUSED);
-    assert_answer(PROTOCOL_SIP, INVITE, BYTES("SIP/2.0 503 Service Unavailable\r\n"), 11, ACCEPTANCE_REFUSED);
-    assert_answer(PROTOCOL_SIP, INVITE, BYTES("HTTP/1.1 400 Bad Request\r\n"), 1, ACCEPTANCE_REFUSED);
+    assert_answer(PROTOCOL_SIP, INVITE, BYTES("SIP/2.0 503 Service Unavailable\r\n"), 11,
+                  ACCEPTANCE_REFUSED);
+    assert_answer(PROTOCOL_SIP, INVITE, BYTES("HTTP/1.1 400 Bad Request\r\n"), 1,
+                  ACCEPTANCE_REFUSED);
 }
 
-#define ASKS(request, decided, host) assert_keywords(PROTOCOL_SIP, BYTES(request), decided, "sip_host=" host)
+#define ASKS(request, decided, host)                                                               \
+    assert_keywords(PROTOCOL_SIP, BYTES(request), decided, "sip_host=" host)
 
 Test(sip, names_the_host_of_its_uri)
 {

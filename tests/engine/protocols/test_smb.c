@@ -6,8 +6,8 @@
 
 #define SMB1 BYTES("\0\0\0\x54\xffSMB\x72")
 #define SMB2 BYTES("\0\0\0\x66\xfeSMB\x40\0")
-#define SESSION                                                                                              \
-    BYTES("\x81\0\0\x44\x20"                                                                                 \
+#define SESSION                                                                                    \
+    BYTES("\x81\0\0\x44\x20"                                                                       \
           "EE")
 
 Test(smb, requests)
@@ -25,8 +25,10 @@ Test(smb, requests)
 
 Test(smb, answers)
 {
-    assert_answer(PROTOCOL_SMB, SMB1, BYTES("\0\0\0\x55\xffSMB\x72\0\0\0\0\x98"), 13, ACCEPTANCE_ACCEPTED);
-    assert_answer(PROTOCOL_SMB, SMB1, BYTES("\0\0\0\x55\xffSMB\x72\x22\0\0\xc0\x98"), 10, ACCEPTANCE_REFUSED);
+    assert_answer(PROTOCOL_SMB, SMB1, BYTES("\0\0\0\x55\xffSMB\x72\0\0\0\0\x98"), 13,
+                  ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_SMB, SMB1, BYTES("\0\0\0\x55\xffSMB\x72\x22\0\0\xc0\x98"), 10,
+                  ACCEPTANCE_REFUSED);
     assert_answer(PROTOCOL_SMB, SMB2, BYTES("\0\0\0\xf8\xfeSMB\x40\0\1\0\0\0\0\0\0\0"), 16,
                   ACCEPTANCE_ACCEPTED);
     assert_answer(PROTOCOL_SMB, SMB2, BYTES("\0\0\0\xf8\xfeSMB\x40\0\1\0\xbb\0\0\xc0\0\0"), 13,

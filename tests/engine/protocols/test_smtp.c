@@ -21,20 +21,24 @@ Test(smtp, first_commands)
 
 Test(smtp, what_is_none)
 {
-    static const char *const none[] = {"MAIL FROM:<a>\r\n", "USER a\r\n",         "EHLOX",        "EHLO\ta",
-                                       "\r\nEHLO a",        "GET / HTTP/1.1\r\n", "\x16\x03\x01", "DATA\r\n"};
+    static const char *const none[] = {"MAIL FROM:<a>\r\n", "USER a\r\n", "EHLOX",
+                                       "EHLO\ta",           "\r\nEHLO a", "GET / HTTP/1.1\r\n",
+                                       "\x16\x03\x01",      "DATA\r\n"};
 
     assert_none(PROTOCOL_SMTP, none, COUNT(none));
 }
 
 Test(smtp, greetings)
 {
-    assert_greeting(PROTOCOL_SMTP, BYTES("220 mx.example.org ESMTP Exim 4.96\r\n"), GREETING_POSITIVE);
-    assert_greeting(PROTOCOL_SMTP, BYTES("220-mx.example.org ESMTP\r\n220-No spam\r\n220 ready\r\n"),
+    assert_greeting(PROTOCOL_SMTP, BYTES("220 mx.example.org ESMTP Exim 4.96\r\n"),
+                    GREETING_POSITIVE);
+    assert_greeting(PROTOCOL_SMTP,
+                    BYTES("220-mx.example.org ESMTP\r\n220-No spam\r\n220 ready\r\n"),
                     GREETING_POSITIVE);
     assert_greeting(PROTOCOL_SMTP, BYTES("220 mx.example.org\r\n"), GREETING_POSITIVE);
     assert_greeting(PROTOCOL_SMTP, BYTES("220 ftp.example.org ESMTP\r\n"), GREETING_POSITIVE);
-    assert_greeting(PROTOCOL_SMTP, BYTES("220 lmtp.example.org LMTP Dovecot\r\n"), GREETING_POSITIVE);
+    assert_greeting(PROTOCOL_SMTP, BYTES("220 lmtp.example.org LMTP Dovecot\r\n"),
+                    GREETING_POSITIVE);
     assert_greeting(PROTOCOL_SMTP, BYTES("421 4.7.0 too many connections\r\n"), GREETING_NEGATIVE);
     assert_greeting(PROTOCOL_SMTP, BYTES("554-no\r\n554 not for you\r\n"), GREETING_NEGATIVE);
 }
@@ -43,14 +47,16 @@ Test(smtp, what_is_no_greeting)
 {
     size_t bytes;
 
-    cr_assert_eq(greet_bytes(PROTOCOL_SMTP, BYTES("220 ProFTPD Server ready\r\n"), &bytes), GREETING_NOT);
+    cr_assert_eq(greet_bytes(PROTOCOL_SMTP, BYTES("220 ProFTPD Server ready\r\n"), &bytes),
+                 GREETING_NOT);
     cr_assert_eq(greet_bytes(PROTOCOL_SMTP, BYTES("250 ok\r\n"), &bytes), GREETING_NOT);
     cr_assert_eq(greet_bytes(PROTOCOL_SMTP, BYTES("+OK\r\n"), &bytes), GREETING_NOT);
 }
 
 Test(smtp, answers)
 {
-    assert_answer(PROTOCOL_SMTP, EHLO, BYTES("250-mx.example.org\r\n250 SIZE\r\n"), 4, ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_SMTP, EHLO, BYTES("250-mx.example.org\r\n250 SIZE\r\n"), 4,
+                  ACCEPTANCE_ACCEPTED);
     assert_answer(PROTOCOL_SMTP, EHLO, BYTES("250 mx.example.org\r\n"), 4, ACCEPTANCE_ACCEPTED);
     assert_answer(PROTOCOL_SMTP, EHLO, BYTES("501 syntax\r\n"), 1, ACCEPTANCE_REFUSED);
     assert_answer(PROTOCOL_SMTP, EHLO, BYTES("421 closing\r\n"), 1, ACCEPTANCE_REFUSED);

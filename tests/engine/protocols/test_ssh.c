@@ -16,7 +16,8 @@ Test(ssh, requests)
 
 Test(ssh, what_is_none)
 {
-    static const char *const none[] = {"ssh-2.0-x\r\n", "SSL", "GET / HTTP/1.1\r\n", "\r\nSSH-2.0-x\r\n"};
+    static const char *const none[] = {"ssh-2.0-x\r\n", "SSL", "GET / HTTP/1.1\r\n",
+                                       "\r\nSSH-2.0-x\r\n"};
 
     assert_none(PROTOCOL_SSH, none, COUNT(none));
 }
@@ -26,7 +27,8 @@ Test(ssh, greetings_end_at_the_line_feed)
     const char kexinit[] = "SSH-2.0-dropbear_2022.83\r\n\0\0\1\x6c\4\x14";
     size_t bytes;
 
-    assert_greeting(PROTOCOL_SSH, BYTES("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n"), GREETING_POSITIVE);
+    assert_greeting(PROTOCOL_SSH, BYTES("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n"),
+                    GREETING_POSITIVE);
     assert_greeting(PROTOCOL_SSH, BYTES("SSH-1.99-OpenSSH_3.5p1\n"), GREETING_POSITIVE);
     cr_assert_eq(greet_bytes(PROTOCOL_SSH, BYTES(kexinit), &bytes), GREETING_POSITIVE);
     cr_assert_eq(bytes, 26, "KEXINIT, which is random, is no part of it");
@@ -43,8 +45,10 @@ Test(ssh, lines_before_the_identification)
     cr_assert_eq(bytes, 35);
     for (size_t count = 25; count < 35; count++)
         cr_assert_eq(greet_bytes(PROTOCOL_SSH, text, count, &bytes), GREETING_MORE, "%zu", count);
-    cr_assert_eq(greet_bytes(PROTOCOL_SSH, text, 24, &bytes), GREETING_NOT, "so far it is anybody's");
-    cr_assert_eq(greet_bytes(PROTOCOL_SSH, BYTES("220-a\r\nSSH-2.0-x\r\n220 b\r\n"), &bytes), GREETING_NOT);
+    cr_assert_eq(greet_bytes(PROTOCOL_SSH, text, 24, &bytes), GREETING_NOT,
+                 "so far it is anybody's");
+    cr_assert_eq(greet_bytes(PROTOCOL_SSH, BYTES("220-a\r\nSSH-2.0-x\r\n220 b\r\n"), &bytes),
+                 GREETING_NOT);
     cr_assert_eq(greet_bytes(PROTOCOL_SSH, BYTES("\1\2\nSSH-2.0-x\r\n"), &bytes), GREETING_NOT);
     for (size_t i = 0; i < sizeof(line); i++)
         line[i] = i % 60 == 59 ? '\n' : 'x';
@@ -82,12 +86,17 @@ Test(ssh, what_is_no_greeting)
 
 Test(ssh, answers)
 {
-    assert_answer(PROTOCOL_SSH, BYTES(CLIENT), BYTES("\0\0\4\x1c\x0a\x14zzz"), 6, ACCEPTANCE_ACCEPTED);
-    assert_answer(PROTOCOL_SSH, BYTES(CLIENT), BYTES("\0\0\1\x0c\x08\x1fzzz"), 6, ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_SSH, BYTES(CLIENT), BYTES("\0\0\4\x1c\x0a\x14zzz"), 6,
+                  ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_SSH, BYTES(CLIENT), BYTES("\0\0\1\x0c\x08\x1fzzz"), 6,
+                  ACCEPTANCE_ACCEPTED);
     assert_answer(PROTOCOL_SSH, BYTES(CLIENT), BYTES("\0\0\0\x4c\x06\1zzz"), 6, ACCEPTANCE_REFUSED);
-    assert_answer(PROTOCOL_SSH, BYTES(CLIENT), BYTES("\0\0\0\x4c\x03\x14zzz"), 5, ACCEPTANCE_REFUSED);
-    assert_answer(PROTOCOL_SSH, BYTES(CLIENT), BYTES("\0\0\xff\xff\x04\x14zzz"), 4, ACCEPTANCE_REFUSED);
-    assert_answer(PROTOCOL_SSH, BYTES(CLIENT), BYTES("Protocol mismatch.\n"), 1, ACCEPTANCE_REFUSED);
+    assert_answer(PROTOCOL_SSH, BYTES(CLIENT), BYTES("\0\0\0\x4c\x03\x14zzz"), 5,
+                  ACCEPTANCE_REFUSED);
+    assert_answer(PROTOCOL_SSH, BYTES(CLIENT), BYTES("\0\0\xff\xff\x04\x14zzz"), 4,
+                  ACCEPTANCE_REFUSED);
+    assert_answer(PROTOCOL_SSH, BYTES(CLIENT), BYTES("Protocol mismatch.\n"), 1,
+                  ACCEPTANCE_REFUSED);
 }
 
 Test(ssh, clients_that_speak_anyway_are_given_time)

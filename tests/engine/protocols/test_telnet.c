@@ -38,7 +38,8 @@ Test(telnet, text_without_end_is_no_answer)
 Test(telnet, answers)
 {
     assert_answer(PROTOCOL_TELNET, ASKED, BYTES("\xff\xfb\3\xff\xfd\x18"), 2, ACCEPTANCE_ACCEPTED);
-    assert_answer(PROTOCOL_TELNET, ASKED, BYTES("Debian\r\nlogin: \xff\xfc\3"), 17, ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_TELNET, ASKED, BYTES("Debian\r\nlogin: \xff\xfc\3"), 17,
+                  ACCEPTANCE_ACCEPTED);
     assert_answer(PROTOCOL_TELNET, ASKED, BYTES("\x1b[2J\xff\xff"), 6, ACCEPTANCE_REFUSED);
     assert_answer(PROTOCOL_TELNET, ASKED, BYTES("5\0\0\0\n8.0\1\2"), 9, ACCEPTANCE_REFUSED);
     cr_assert_eq(answer_bytes(PROTOCOL_TELNET, ASKED, BYTES("login: ")), ACCEPTANCE_MORE,

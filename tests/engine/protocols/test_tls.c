@@ -54,7 +54,8 @@ Test(tls, answers)
     assert_answer(PROTOCOL_TLS, ACCEPTED("\x16\3\3\0\x7a\2\0\0\x76\3\3"));
     assert_answer(PROTOCOL_TLS, BYTES(HELLO), BYTES("\x16\3\3\0\x7a\1\0\0"), 6, ACCEPTANCE_REFUSED);
     assert_answer(PROTOCOL_TLS, BYTES(HELLO), BYTES("\x15\3\3\0\2\2\x28"), 1, ACCEPTANCE_REFUSED);
-    assert_answer(PROTOCOL_TLS, BYTES(HELLO), BYTES("HTTP/1.1 400 Bad Request\r\n"), 1, ACCEPTANCE_REFUSED);
+    assert_answer(PROTOCOL_TLS, BYTES(HELLO), BYTES("HTTP/1.1 400 Bad Request\r\n"), 1,
+                  ACCEPTANCE_REFUSED);
 }
 
 /* A ClientHello made of pieces, with the lengths of its parts. */
@@ -71,7 +72,8 @@ static void put(struct hello *hello, const void *bytes, size_t count)
 
 static void put_extension(struct hello *hello, uint16_t type, const void *bytes, size_t count)
 {
-    const uint8_t header[] = {(uint8_t)(type >> 8), (uint8_t)type, (uint8_t)(count >> 8), (uint8_t)count};
+    const uint8_t header[] = {(uint8_t)(type >> 8), (uint8_t)type, (uint8_t)(count >> 8),
+                              (uint8_t)count};
 
     put(hello, header, sizeof(header));
     put(hello, bytes, count);
@@ -116,7 +118,8 @@ Test(tls, names_server_and_protocols)
     const size_t told = hello.count;
     put_extension(&hello, 43, BYTES("\2\3\4"));
     end_hello(&hello);
-    assert_keywords(PROTOCOL_TLS, hello.bytes, hello.count, told, "sni=www.example alpn=h2 alpn=http/1.1");
+    assert_keywords(PROTOCOL_TLS, hello.bytes, hello.count, told,
+                    "sni=www.example alpn=h2 alpn=http/1.1");
 }
 
 Test(tls, post_quantum_hello_names_its_server_in_the_second_segment)
@@ -148,7 +151,8 @@ Test(tls, hello_in_several_records)
         put(&pieces, header, sizeof(header));
         put(&pieces, hello.bytes + at, piece);
     }
-    assert_keywords(PROTOCOL_TLS, pieces.bytes, pieces.count, pieces.count, "sni=www.example alpn=");
+    assert_keywords(PROTOCOL_TLS, pieces.bytes, pieces.count, pieces.count,
+                    "sni=www.example alpn=");
     pieces.bytes[12] = 23;
     assert_no_keywords(PROTOCOL_TLS, pieces.bytes, pieces.count);
 }
@@ -180,7 +184,7 @@ Test(tls, lengths_that_do_not_fit)
         hello.bytes[lengths_at[i]] = 0xff;
         struct keywords_found found;
         keywords_none(&found);
-        cr_assert_neq(protocol_by_id(PROTOCOL_TLS)->keyword(hello.bytes, hello.count, &found), MATCH_YES,
-                      "length %zu", i);
+        cr_assert_neq(protocol_by_id(PROTOCOL_TLS)->keyword(hello.bytes, hello.count, &found),
+                      MATCH_YES, "length %zu", i);
     }
 }

@@ -26,7 +26,8 @@ Test(words, beginnings)
     cr_assert_eq(begins_form("x0-0", text("x/"), 2), MATCH_NO);
 }
 
-static const char *const *const verbs[VERBS] = {[VERB('I')] = WORDS("ID", "IDLE"), [VERB('Z')] = WORDS("ZZ")};
+static const char *const *const verbs[VERBS] = {[VERB('I')] = WORDS("ID", "IDLE"),
+                                                [VERB('Z')] = WORDS("ZZ")};
 
 Test(words, verbs_end_where_words_end)
 {
@@ -81,7 +82,8 @@ Test(words, request_lines)
     const char line[] = "ASK what X/2";
 
     for (size_t bytes = 0; bytes < sizeof(line) - 1; bytes++)
-        cr_expect_eq(begins_request_line("X/", '2', TARGET_WEB, text(line), bytes), MATCH_MORE, "%zu", bytes);
+        cr_expect_eq(begins_request_line("X/", '2', TARGET_WEB, text(line), bytes), MATCH_MORE,
+                     "%zu", bytes);
     cr_assert_eq(begins_request_line("X/", '2', TARGET_WEB, text(line), strlen(line)), MATCH_YES);
     cr_assert_eq(begins_request_line("X/", '1', TARGET_WEB, text(line), strlen(line)), MATCH_NO);
     cr_assert_eq(begins_request_line("Y/", '2', TARGET_WEB, text(line), strlen(line)), MATCH_NO);
@@ -109,7 +111,8 @@ Test(words, schemes_of_calls_letter_by_letter)
         for (size_t at = 0; at < strlen(schemes[i]); at++) {
             for (unsigned byte = 0; byte < 256; byte++) {
                 char line[20];
-                bool same = (byte | (schemes[i][at] == ':' ? 0u : 0x20u)) == (uint8_t)schemes[i][at];
+                bool same =
+                    (byte | (schemes[i][at] == ':' ? 0u : 0x20u)) == (uint8_t)schemes[i][at];
                 enum match match;
 
                 same = same || (i == 3 && at == 3 && byte == ':'); /* "sip::" */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tests of engine/server/server.c: the table, settings and modes, and what a trigger that fires does. */
+/* Tests of engine/server/server.c: the table, settings and modes, and what a trigger that fires
+ * does. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,7 +82,8 @@ Test(server, full_table_finds_what_it_has)
     cr_assert_null(server_find(&table, &missing));
 }
 
-/* Where probes are bounded a few may find no room near the end; whatever was given room is found. */
+/* Where probes are bounded a few may find no room near the end; whatever was given room is found.
+ */
 Test(server, crowded_table_stays_consistent)
 {
     struct server_table table = table_of(4096);
@@ -141,7 +143,8 @@ Test(server, adopting_more_than_fits)
 
     server_table_adopt(&table, policy, 0);
     for (uint32_t i = 0; i < 4; i++)
-        pointed += slots[i].policy != NULL && server_key_equal(&slots[i].policy->key, &slots[i].key);
+        pointed +=
+            slots[i].policy != NULL && server_key_equal(&slots[i].policy->key, &slots[i].key);
     cr_assert_eq(pointed, 4);
     free(policy);
 }
@@ -297,8 +300,8 @@ Test(server, trigger_goes_on_reporting_once_a_second)
 }
 
 /*
- * A report may find no room on its way. Until the main thread has shown that it knows, it is repeated, although the flood is
- * over: nobody else would ever end the attack mode.
+ * A report may find no room on its way. Until the main thread has shown that it knows, it is
+ * repeated, although the flood is over: nobody else would ever end the attack mode.
  */
 Test(server, a_switch_is_reported_until_the_main_thread_knows)
 {
@@ -351,5 +354,6 @@ Test(server, host_counts_its_attacked_ports)
     server_set_mode(two, MODE_NORMAL, TRIGGER_NONE, 0, 3);
     cr_assert_eq(server_host_attacked(&table, &key.addr, &key.vlan), 0);
     key.addr.bytes[15] ^= 0x55;
-    cr_assert_eq(server_host_attacked(&table, &key.addr, &key.vlan), 0, "an address without servers");
+    cr_assert_eq(server_host_attacked(&table, &key.addr, &key.vlan), 0,
+                 "an address without servers");
 }

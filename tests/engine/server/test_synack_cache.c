@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_kept_answer.c - a SYN-ACK is laid out once for each promise and offer, and its sums are those of its bytes. */
+/* test_kept_answer.c - a SYN-ACK is laid out once for each promise and offer, and its sums are
+ * those of its bytes. */
 #include <criterion/criterion.h>
 
 #include "engine/base/checksum.h"
@@ -9,8 +10,8 @@
 
 static struct kept_answer *kept(struct bench *bench, const char *server, uint8_t offered)
 {
-    return kept_answer_of(bench->engine, bench_server(bench, server), &bench_policy(bench, server)->now,
-                          offered);
+    return kept_answer_of(bench->engine, bench_server(bench, server),
+                          &bench_policy(bench, server)->now, offered);
 }
 
 Test(kept_answer, is_found_again)
@@ -64,8 +65,8 @@ Test(kept_answer, odd_timestamps_have_no_bytes)
     const uint8_t layout[] = {TCP_OPT_NOP, TCP_OPT_TIMESTAMPS, TCP_OPT_NOP, TCP_OPT_MSS};
 
     model->variants_count = 1;
-    model->variants[0] =
-        (struct synack_variant){.offered = OFFER_MSS | OFFER_TIMESTAMPS, .window = 500, .layout_bytes = 4};
+    model->variants[0] = (struct synack_variant){
+        .offered = OFFER_MSS | OFFER_TIMESTAMPS, .window = 500, .layout_bytes = 4};
     memcpy(model->variants[0].layout, layout, sizeof(layout));
     engine_adopt_policy(b->engine, b->policy, b->now_us);
     cr_assert_eq(kept(b, HTTP, OFFER_MSS | OFFER_TIMESTAMPS)->answer.timestamps_at, 3);

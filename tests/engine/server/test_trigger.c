@@ -162,7 +162,8 @@ Test(trigger, half_open_in_attack_mode_counts_each_cookie_once)
     for (uint32_t i = 0; i < 50; i++)
         cr_assert(trigger_answered(&b->counts, connection(b, i), b->now_us));
     fires_by(b, TRIGGER_HALF_OPEN, 250);
-    /* The same cookies again, and cookies that were never given lately: nothing more is taken back. */
+    /* The same cookies again, and cookies that were never given lately: nothing more is taken back.
+     */
     for (uint32_t again = 0; again < 100; again++)
         for (uint32_t i = 0; i < 50; i++)
             cr_assert_not(trigger_answered(&b->counts, connection(b, i), b->now_us));
@@ -225,7 +226,8 @@ Test(trigger, silence_of_others_cannot_be_broken)
     fires_by(b, TRIGGER_SILENT, 390);
 }
 
-/* Greeted users that think for half a second each, at 2,500 a second: some are always silent, few of all. */
+/* Greeted users that think for half a second each, at 2,500 a second: some are always silent, few
+ * of all. */
 Test(trigger, thinking_users_are_not_silent)
 {
     struct bench *b = begin();

@@ -76,15 +76,15 @@ Test(observe, a_connection_from_syn_to_fin)
 Test(observe, features_of_a_synack)
 {
     struct bench *b = bench_new(SETTING_NORMAL);
-    static const uint8_t layout[] = {TCP_OPT_MSS, TCP_OPT_SACK_PERMITTED, TCP_OPT_TIMESTAMPS, TCP_OPT_NOP,
-                                     TCP_OPT_WSCALE};
+    static const uint8_t layout[] = {TCP_OPT_MSS, TCP_OPT_SACK_PERMITTED, TCP_OPT_TIMESTAMPS,
+                                     TCP_OPT_NOP, TCP_OPT_WSCALE};
     const struct synack_features *granted;
 
     client_sends(b, .flags = "SEW", .seq = X, .options = "mss=1460 sack ts=1/0 nop ws=5");
-    server_sends(b, .flags = "S.E", .seq = Y, .ack = X + 1, .window = 28960, .ttl = 57, .ip_id = 4711,
-                 .may_fragment = true, .options = "mss=1380 sack ts=9/1 nop ws=9");
-    server_sends(b, .flags = "S.E", .seq = Y, .ack = X + 1, .window = 28960, .ttl = 57, .ip_id = 4712,
-                 .options = "mss=1380 sack ts=9/1 nop ws=15");
+    server_sends(b, .flags = "S.E", .seq = Y, .ack = X + 1, .window = 28960, .ttl = 57,
+                 .ip_id = 4711, .may_fragment = true, .options = "mss=1380 sack ts=9/1 nop ws=9");
+    server_sends(b, .flags = "S.E", .seq = Y, .ack = X + 1, .window = 28960, .ttl = 57,
+                 .ip_id = 4712, .options = "mss=1380 sack ts=9/1 nop ws=15");
     const struct observation *seen = saw(b, OBSERVED_SYNACK);
     granted = &seen->handshake.granted;
     cr_assert_eq(seen->handshake.offered & OFFER_ECN, OFFER_ECN);
@@ -176,8 +176,8 @@ Test(observe, super_frame_is_cut_and_capped)
     handshake(b, OFFERS, OFFERS);
     saw(b, OBSERVED_SYNACK);
     saw(b, OBSERVED_ESTABLISHED);
-    server_sends(b, .flags = ".", .seq = Y + 1, .ack = X + 1, .payload = data, .payload_bytes = sizeof(data),
-                 .gso_bytes = 1460);
+    server_sends(b, .flags = ".", .seq = Y + 1, .ack = X + 1, .payload = data,
+                 .payload_bytes = sizeof(data), .gso_bytes = 1460);
     while ((seen = bench_observed(b)) != NULL) {
         cr_assert_eq(seen->kind, OBSERVED_DATA);
         cr_assert_eq(seen->data.offset, offset);
@@ -191,7 +191,8 @@ Test(observe, super_frame_is_cut_and_capped)
     cr_assert_lt(offset, OBSERVATION_FLOW_BYTES + OBSERVATION_DATA_BYTES);
     server_sends(b, .flags = "P.", .seq = Y + 20001, .ack = X + 1, .payload = "later");
     cr_assert_null(bench_observed(b));
-    client_sends(b, .flags = "P.", .seq = X + 1, .ack = Y + 20006, .payload = "the other way is not capped");
+    client_sends(b, .flags = "P.", .seq = X + 1, .ack = Y + 20006,
+                 .payload = "the other way is not capped");
     cr_assert_not_null(bench_observed(b));
     bench_end(b);
 }
@@ -240,8 +241,9 @@ Test(observe, full_queue_drops_and_counts)
 }
 
 /*
- * Two connections of a server a second, and eight of a crowd at once: the others pass unobserved from their SYN-ACK to their end, a
- * repeated SYN-ACK gets no second try, and other servers have their own share.
+ * Two connections of a server a second, and eight of a crowd at once: the others pass unobserved
+ * from their SYN-ACK to their end, a repeated SYN-ACK gets no second try, and other servers have
+ * their own share.
  */
 Test(observe, a_crowd_is_sampled_by_server)
 {

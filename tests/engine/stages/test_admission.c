@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tests of engine/stages/admission.c: a client without a flow, judged by one segment alone (ENGINE 1 to 4). */
+/* Tests of engine/stages/admission.c: a client without a flow, judged by one segment alone (ENGINE
+ * 1 to 4). */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +15,7 @@ static void no_flow(struct bench *b)
     nothing(b);
 }
 
-/* --- SYN ------------------------------------------------------------------------------------------------------ */
+/* --- SYN ------------------------------------------------------------------------------------- */
 
 Test(admission, syn_is_answered_as_the_server_would)
 {
@@ -22,7 +23,8 @@ Test(admission, syn_is_answered_as_the_server_would)
 
     client_says(b, .flags = "S", .seq = X, .options = OFFERS, .ip_id = 99);
     replied(b);
-    to_client(b, .flags = "S.", .seq = ANY, .ack = X + 1, .window = 65160, .options = OFFERS, .ttl = 63);
+    to_client(b, .flags = "S.", .seq = ANY, .ack = X + 1, .window = 65160, .options = OFFERS,
+              .ttl = 63);
     cr_assert_eq(frame_ip_id(&b->seen.view), 0);
     cr_assert(frame_df(&b->seen.view));
     no_flow(b);
@@ -37,7 +39,8 @@ Test(admission, nothing_is_granted_that_was_not_offered)
 
     client_says(b, .flags = "S", .seq = X);
     to_client(b, .flags = "S.", .seq = ANY, .ack = X + 1, .options = "mss=1460");
-    client_says(b, .flags = "SEWA", .seq = X, .options = "mss=1460"); /* accurate ECN falls back to classic */
+    client_says(b, .flags = "SEWA", .seq = X,
+                .options = "mss=1460"); /* accurate ECN falls back to classic */
     to_client(b, .flags = "S.E", .seq = ANY, .ack = X + 1, .options = "mss=1460");
     client_says(b, .flags = "SE", .seq = X, .options = "mss=1460");
     to_client(b, .flags = "S.", .seq = ANY, .ack = X + 1, .options = "mss=1460");
@@ -73,7 +76,8 @@ Test(admission, clients_of_a_port_that_nobody_listens_on_are_refused)
 
     engine_set_listening(b->engine, &server, false, b->now_us);
     client_says(b, .flags = "S", .seq = X, .options = OFFERS);
-    to_client(b, .flags = "S.", .seq = ANY, .ack = X + 1, .options = OFFERS); /* not fresh: not believed */
+    to_client(b, .flags = "S.", .seq = ANY, .ack = X + 1,
+              .options = OFFERS); /* not fresh: not believed */
     engine_listening_fresh(b->engine, b->now_us);
     for (unsigned i = 0; i < 50; i++) {
         client_says(b, .flags = "S", .seq = X + i, .options = OFFERS);
@@ -121,7 +125,8 @@ Test(admission, unknown_options_are_not_reflected)
 {
     struct bench *b = bench_new(SETTING_ATTACK);
 
-    client_says(b, .flags = "S", .seq = X, .options = "mss=1460 hex=1e0c00810102030405060708 hex=fd04f989");
+    client_says(b, .flags = "S", .seq = X,
+                .options = "mss=1460 hex=1e0c00810102030405060708 hex=fd04f989");
     to_client(b, .flags = "S.", .seq = ANY, .ack = X + 1, .options = "mss=1460");
     client_says(b, .flags = "S", .seq = X, .options = "mss=1460 fastopen nop nop");
     to_client(b, .flags = "S.", .seq = ANY, .ack = X + 1, .options = "mss=1460");
@@ -178,7 +183,7 @@ Test(admission, wrong_checksum_is_never_answered)
     bench_end(b);
 }
 
-/* --- what cannot be judged ----------------------------------------------------------------------------------------- */
+/* --- what cannot be judged ------------------------------------------------------------------- */
 
 Test(admission, fragments_to_an_attacked_address_are_dropped)
 {
@@ -190,7 +195,8 @@ Test(admission, fragments_to_an_attacked_address_are_dropped)
     bench_put(b, SIDE_CLIENT);
     dropped(b, fragment);
     b->damaged = true;
-    client_builds(b, .to = "192.0.2.77:80", .flags = ".", .seq = X, .ack = 1, .payload = "fragment");
+    client_builds(b, .to = "192.0.2.77:80", .flags = ".", .seq = X, .ack = 1,
+                  .payload = "fragment");
     frame_data(&b->sent)[14 + 6] = 0x20;
     frame_fix_ip_checksum(&b->sent);
     bench_put(b, SIDE_CLIENT);
@@ -210,8 +216,8 @@ Test(admission, malformed_segments_to_an_attacked_address_are_dropped)
     struct bench *b = bench_new(SETTING_ATTACK);
 
     for (int attacked = 1; attacked >= 0; attacked--) {
-        client_builds(b, .to = attacked ? HTTP6 : "[2001:db8::77]:80", .from = CLIENT6, .flags = ".",
-                      .seq = X);
+        client_builds(b, .to = attacked ? HTTP6 : "[2001:db8::77]:80", .from = CLIENT6,
+                      .flags = ".", .seq = X);
         frame_tcp(&b->sent.view)[12] = 0x40;
         bench_put(b, SIDE_CLIENT);
         if (attacked) {
@@ -224,7 +230,7 @@ Test(admission, malformed_segments_to_an_attacked_address_are_dropped)
     bench_end(b);
 }
 
-/* --- the client answers ----------------------------------------------------------------------------------------------- */
+/* --- the client answers ---------------------------------------------------------------------- */
 
 Test(admission, bare_ack_is_counted_once)
 {
@@ -245,7 +251,8 @@ static uint32_t silent_now(struct bench *b)
     return rate_sum(&bench_server(b, HTTP)->counts.silent, b->now_us);
 }
 
-/* On the short way, and behind a tag, which no short way takes: who keeps silent counts until it has asked, rightly or wrongly. */
+/* On the short way, and behind a tag, which no short way takes: who keeps silent counts until it
+ * has asked, rightly or wrongly. */
 Test(admission, who_has_asked_is_silent_no_more)
 {
     static const char *const requests[] = {REQUEST, "\x13"
@@ -259,8 +266,8 @@ Test(admission, who_has_asked_is_silent_no_more)
         client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1, .window = 502, .vlan = {tag});
         dropped(b, answered);
         cr_assert_eq(silent_now(b), 1);
-        client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .window = 502, .payload = requests[i % 2],
-                    .vlan = {tag});
+        client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .window = 502,
+                    .payload = requests[i % 2], .vlan = {tag});
         take(b, i % 2 ? SIDE_CLIENT : SIDE_SERVER);
         cr_assert_eq(silent_now(b), 0, "way %u", i);
         cr_assert_eq(rate_sum(&bench_server(b, HTTP)->counts.handshakes, b->now_us), 1);
@@ -268,12 +275,14 @@ Test(admission, who_has_asked_is_silent_no_more)
     }
 }
 
-/* The same address and port behind a tag is another server: what is answered for one is not answered for the other. */
+/* The same address and port behind a tag is another server: what is answered for one is not
+ * answered for the other. */
 Test(admission, a_server_is_found_by_its_vlan_too)
 {
     struct bench *b = bench_new(SETTING_ATTACK);
 
-    /* The profile is that of the tagged one; of the other nothing is known, so that it grants no timestamps. */
+    /* The profile is that of the tagged one; of the other nothing is known, so that it grants no
+     * timestamps. */
     bench_policy(b, HTTP)->key.vlan.id[0] = VLAN_PRESENT | 5;
     engine_adopt_policy(b->engine, b->policy, b->now_us);
     for (uint16_t round = 0; round < 6; round++) {
@@ -307,7 +316,8 @@ Test(admission, cookie_of_one_shard_is_good_in_another)
     bench_end(other);
 }
 
-/* Another policy is adopted, with another promise: the keys that are kept follow, for both promises and in both epochs. */
+/* Another policy is adopted, with another promise: the keys that are kept follow, for both promises
+ * and in both epochs. */
 Test(admission, cookies_follow_the_promise)
 {
     struct bench *b = bench_new(SETTING_ATTACK);
@@ -333,13 +343,15 @@ Test(admission, cookies_follow_the_promise)
     bench_end(b);
 }
 
-/* Odd stacks send a bare ACK with a few zero bytes where data is due; the request that follows wins. */
+/* Odd stacks send a bare ACK with a few zero bytes where data is due; the request that follows
+ * wins. */
 Test(admission, zero_padding_is_a_bare_ack)
 {
     struct bench *b = bench_new(SETTING_ATTACK);
     uint32_t c = get_cookie(b, OFFERS);
 
-    client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1, .payload = "\0\0\0\0\0\0", .payload_bytes = 6);
+    client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1, .payload = "\0\0\0\0\0\0",
+                .payload_bytes = 6);
     dropped(b, answered);
     client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = REQUEST);
     held(b);
@@ -361,7 +373,8 @@ Test(admission, zeros_that_are_pushed_or_many_are_data)
     bench_end(b);
 }
 
-/* The zeros went into an assembly, since more of them came with the first bytes: the later bytes win. */
+/* The zeros went into an assembly, since more of them came with the first bytes: the later bytes
+ * win. */
 Test(admission, later_bytes_win_in_an_assembly)
 {
     struct bench *b = bench_new(SETTING_ATTACK);
@@ -540,9 +553,10 @@ Test(admission, greeting_over_a_sources_share_is_said_once)
     bench_end(b);
 }
 
-/* --- no cookie -------------------------------------------------------------------------------------------------------- */
+/* --- no cookie ------------------------------------------------------------------------------- */
 
-/* Connections older than we are: a small rate is let through, and what the server says to them waits. */
+/* Connections older than we are: a small rate is let through, and what the server says to them
+ * waits. */
 Test(admission, strays_are_let_through_at_a_small_rate)
 {
     struct bench *b = bench_new(SETTING_ATTACK);
@@ -594,7 +608,8 @@ Test(admission, server_that_knows_a_stray_makes_it_a_flow)
     bench_end(b);
 }
 
-/* The second segment of a first flight comes first: 3 s after a good cookie nothing is let through, of its first window nothing for a minute. */
+/* The second segment of a first flight comes first: 3 s after a good cookie nothing is let through,
+ * of its first window nothing for a minute. */
 Test(admission, reordered_first_flight_is_not_let_through)
 {
     struct bench *b = bench_new(SETTING_ATTACK);
@@ -616,9 +631,10 @@ Test(admission, reordered_first_flight_is_not_let_through)
     bench_end(b);
 }
 
-/* --- limits, and servers of which less is known ------------------------------------------------------------------------ */
+/* --- limits, and servers of which less is known ---------------------------------------------- */
 
-/* Opens `wanted` connections by cookie, from one source or from as many; returns how many SYNs the server got. */
+/* Opens `wanted` connections by cookie, from one source or from as many; returns how many SYNs the
+ * server got. */
 static unsigned open_by_cookie(struct bench *b, uint16_t wanted, bool one_source)
 {
     unsigned opened = 0;
@@ -728,7 +744,8 @@ Test(admission, opened_by_cookie_only_with_a_request)
     bench_end(b);
 }
 
-/* Not profiled at all: MSS 1460 or 1440, scale 7, SACK, no timestamps, no ECN; opened after a good cookie. */
+/* Not profiled at all: MSS 1460 or 1440, scale 7, SACK, no timestamps, no ECN; opened after a good
+ * cookie. */
 Test(admission, server_without_a_profile)
 {
     struct bench *b = bench_new(SETTING_NORMAL);
@@ -775,7 +792,7 @@ Test(admission, server_that_is_never_protected)
     bench_end(b);
 }
 
-/* --- around the segment ------------------------------------------------------------------------------------------------ */
+/* --- around the segment ---------------------------------------------------------------------- */
 
 static void tagged(uint16_t outer, uint16_t inner)
 {
@@ -783,7 +800,8 @@ static void tagged(uint16_t outer, uint16_t inner)
     struct server_key key = flow_key_server(&(struct flow_key){0});
     uint32_t c;
 
-    /* The policy knows the server without tags; under a tag it is another one, known by its SYN-ACK. */
+    /* The policy knows the server without tags; under a tag it is another one, known by its
+     * SYN-ACK. */
     endpoint_read(HTTP, &key.addr, &key.port);
     b->vlan[0] = outer, b->vlan[1] = inner;
     engine_set_setting(b->engine, NULL, SETTING_NORMAL, b->now_us);
@@ -821,9 +839,10 @@ Test(admission, ipv6_and_its_flow_label)
     bench_wait(b, SECOND_US);
     to_client(b, .flags = "S.", .seq = c, .ack = X + 1, .options = "mss=1440", .flow_label = label);
     client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1, .flow_label = 0x12345, .ttl = 55);
-    to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 1, .payload = GREETING, .flow_label = label);
-    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 12, .payload = USER, .flow_label = 0x12345,
-                .ttl = 55);
+    to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 1, .payload = GREETING,
+              .flow_label = label);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 12, .payload = USER,
+                .flow_label = 0x12345, .ttl = 55);
     to_server(b, .flags = "S", .seq = X, .options = "mss=1440", .flow_label = 0x12345, .ttl = 55);
     server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = "mss=1440");
     to_server(b, .flags = ".", .seq = X + 1, .ack = Y + 1, .flow_label = 0x12345, .ttl = 55);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tests of engine/stages/greeting_compare.c: what the server says is compared with what was said in its name, and swallowed. */
+/* Tests of engine/stages/greeting_compare.c: what the server says is compared with what was said in
+ * its name, and swallowed. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -110,8 +111,8 @@ Test(real_greeting, in_a_super_frame)
     uint32_t c = open_pop3(b);
 
     memset(data + SAID, 'm', sizeof(data) - SAID);
-    server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 1, .payload = data, .payload_bytes = sizeof(data),
-                .gso_bytes = 1460);
+    server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 1, .payload = data,
+                .payload_bytes = sizeof(data), .gso_bytes = 1460);
     to_server(b, .flags = "P.", .seq = X + 1, .ack = Y + 1 + SAID, .payload = USER);
     to_client(b, .flags = "P.", .seq = c + 1 + SAID, .ack = X + 1, .payload = data + SAID,
               .payload_bytes = sizeof(data) - SAID, .gso_bytes = 1460);
@@ -188,7 +189,8 @@ Test(real_greeting, may_take_five_minutes_and_no_longer)
     bench_end(b);
 }
 
-/* The promise is replaced while the greeting is on its way: the one before still counts, then none does. */
+/* The promise is replaced while the greeting is on its way: the one before still counts, then none
+ * does. */
 Test(real_greeting, promise_is_replaced_meanwhile)
 {
     struct bench *b = bench_new(SETTING_ATTACK);
@@ -222,7 +224,7 @@ Test(real_greeting, damaged_is_dropped)
     bench_end(b);
 }
 
-/* --- by template: tests/sim/test_templates.c tells the rest --- */
+/* --- by template: tests/sim/test_templates.c tells the rest ---------------------------------- */
 
 static uint32_t open_template(struct bench *b)
 {
@@ -249,7 +251,8 @@ Test(real_greeting, by_template_its_end_is_where_ours_was)
     bench_end(b);
 }
 
-/* There are four openings for each buffer: without one it must stand in one frame, and its client alone is reset otherwise. */
+/* There are four openings for each buffer: without one it must stand in one frame, and its client
+ * alone is reset otherwise. */
 Test(real_greeting, by_template_without_a_buffer)
 {
     for (int pieces = 0; pieces < 2; pieces++) {
@@ -264,15 +267,18 @@ Test(real_greeting, by_template_without_a_buffer)
             server_says(b, .flags = ".", .seq = Y + 1, .ack = X + 1, .payload = "+OK at");
             expect_unequal(b, c, true);
         } else {
-            server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 1, .payload = "+OK at 10:00:01\r\n");
+            server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 1,
+                        .payload = "+OK at 10:00:01\r\n");
             to_server(b, .flags = ".", .seq = X + 1, .ack = Y + 18);
         }
         bench_end(b);
     }
 }
 
-/* Repeated after the splice, also with what follows it, also as a super-frame: never to the client a second time. */
-/* It spoke before it was greeted, and has not got the greeting: only what is undamaged asks for it, or says that it is there. */
+/* Repeated after the splice, also with what follows it, also as a super-frame: never to the client
+ * a second time. */
+/* It spoke before it was greeted, and has not got the greeting: only what is undamaged asks for it,
+ * or says that it is there. */
 Test(real_greeting, damaged_ack_after_the_splice_asks_for_nothing)
 {
     struct bench *b = bench_new(SETTING_ATTACK);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tests of engine/stages/icmp.c: what becomes of errors that quote a segment, from both sides, and their checksums. */
+/* Tests of engine/stages/icmp.c: what becomes of errors that quote a segment, from both sides, and
+ * their checksums. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@
 #define TOO_BIG6     2
 #define FRAG_NEEDED  4
 
-/* --- errors in words ------------------------------------------------------------------------------------------------ */
+/* --- errors in words ------------------------------------------------------------------------- */
 
 static uint32_t sum_bytes(uint32_t sum, const uint8_t *data, uint32_t bytes)
 {
@@ -29,13 +30,15 @@ static uint32_t sum_bytes(uint32_t sum, const uint8_t *data, uint32_t bytes)
     return sum;
 }
 
-/* 0xffff where the checksum of this ICMP message is right: summed byte by byte, apart from the engine's own code. */
+/* 0xffff where the checksum of this ICMP message is right: summed byte by byte, apart from the
+ * engine's own code. */
 static uint32_t icmp_sum(const struct frame *frame)
 {
     uint32_t bytes = frame->payload_bytes + ICMP_BYTES, sum = 0;
 
     if (frame->ip_version == 6)
-        sum = sum_bytes(sum_bytes(58 + bytes, frame_src(frame).bytes, 16), frame_dst(frame).bytes, 16);
+        sum = sum_bytes(sum_bytes(58 + bytes, frame_src(frame).bytes, 16), frame_dst(frame).bytes,
+                        16);
     return sum_bytes(sum, frame->data + frame->l4, bytes);
 }
 
@@ -56,7 +59,8 @@ struct error_words {
     struct frame_words quote;
 };
 
-/* Wraps bench->sent, from its IP header on, into an error that a router on side `from` sends to its sender. */
+/* Wraps bench->sent, from its IP header on, into an error that a router on side `from` sends to its
+ * sender. */
 static void wrap(struct bench *b, enum side from, const struct error_words *error)
 {
     struct frame_words outer = {.from = b->sent.view.ip_version == 6 ? ROUTER6 : ROUTER};
@@ -69,7 +73,8 @@ static void wrap(struct bench *b, enum side from, const struct error_words *erro
     memcpy(payload, frame_data(&b->sent) + b->sent.view.l3, quoted);
     outer.to = from == SIDE_CLIENT ? b->server : b->client;
     memcpy(outer.vlan, b->vlan, sizeof(outer.vlan));
-    /* The words write a TCP header of 20 bytes; the ICMP header and the quote take its place and the payload's. */
+    /* The words write a TCP header of 20 bytes; the ICMP header and the quote take its place and
+     * the payload's. */
     outer.payload = payload;
     outer.payload_bytes = quoted - 12;
     frame_write(&b->sent, &outer);
@@ -97,9 +102,11 @@ static void build_error(struct bench *b, enum side from, struct error_words erro
     wrap(b, from, &error);
 }
 
-#define error_from(b, side, ...) (build_error(b, side, (struct error_words){__VA_ARGS__}), bench_put(b, side))
+#define error_from(b, side, ...)                                                                   \
+    (build_error(b, side, (struct error_words){__VA_ARGS__}), bench_put(b, side))
 
-/* Takes an error that crossed: nothing but the checksum and `value` at `at` of the quoted TCP header has changed. */
+/* Takes an error that crossed: nothing but the checksum and `value` at `at` of the quoted TCP
+ * header has changed. */
 static void crosses_with(struct bench *b, enum side from, uint32_t at, uint32_t value, int line)
 {
     static struct test_frame before;
@@ -158,7 +165,7 @@ static uint32_t ask_server(struct bench *b)
     return c;
 }
 
-/* --- spliced connections ---------------------------------------------------------------------------------------------- */
+/* --- spliced connections --------------------------------------------------------------------- */
 
 Test(icmp, client_side_error_moves_the_quoted_seq)
 {
@@ -189,11 +196,13 @@ Test(icmp, ipv6_both_ways)
     struct bench *b = bench_v6();
     uint32_t c = open_http(b, "mss=1440 nop nop sack nop ws=7", "mss=1440 nop nop sack nop ws=7");
 
-    build_error(b, SIDE_CLIENT,
-                (struct error_words){TOO_BIG6, 0, .quote = {.flags = ".", .seq = c + 1, .ack = X + 19}});
+    build_error(
+        b, SIDE_CLIENT,
+        (struct error_words){TOO_BIG6, 0, .quote = {.flags = ".", .seq = c + 1, .ack = X + 19}});
     crosses_with_seq(b, SIDE_CLIENT, Y + 1);
-    build_error(b, SIDE_SERVER,
-                (struct error_words){TOO_BIG6, 0, .quote = {.flags = ".", .seq = X + 19, .ack = Y + 1}});
+    build_error(
+        b, SIDE_SERVER,
+        (struct error_words){TOO_BIG6, 0, .quote = {.flags = ".", .seq = X + 19, .ack = Y + 1}});
     crosses_with_ack(b, SIDE_SERVER, c + 1);
     bench_end(b);
 }
@@ -204,9 +213,9 @@ Test(icmp, shortest_quote_has_no_ack)
     struct bench *b = bench_new(SETTING_ATTACK);
     uint32_t c = open_http(b, OFFERS, OFFERS);
 
-    build_error(
-        b, SIDE_CLIENT,
-        (struct error_words){UNREACHABLE, 1, 8, .quote = {.flags = ".", .seq = c + 9, .ack = X + 19}});
+    build_error(b, SIDE_CLIENT,
+                (struct error_words){UNREACHABLE, 1, 8,
+                                     .quote = {.flags = ".", .seq = c + 9, .ack = X + 19}});
     crosses_with_seq(b, SIDE_CLIENT, Y + 9);
     for (uint32_t bytes = 8; bytes < 12; bytes++) {
         build_error(b, SIDE_SERVER,
@@ -224,7 +233,8 @@ Test(icmp, ack_without_the_flags_behind_it)
 
     for (uint32_t bytes = 12; bytes <= 20; bytes += 2) {
         build_error(b, SIDE_SERVER,
-                    (struct error_words){11, 0, bytes, .quote = {.flags = ".", .seq = X + 19, .ack = Y + 1}});
+                    (struct error_words){11, 0, bytes,
+                                         .quote = {.flags = ".", .seq = X + 19, .ack = Y + 1}});
         crosses_with_ack(b, SIDE_SERVER, c + 1);
     }
     bench_end(b);
@@ -235,7 +245,8 @@ Test(icmp, no_ack_flag_no_ack)
     struct bench *b = bench_new(SETTING_ATTACK);
 
     open_http(b, OFFERS, OFFERS);
-    build_error(b, SIDE_SERVER, (struct error_words){UNREACHABLE, 1, .quote = {.flags = "R", .seq = X + 19}});
+    build_error(b, SIDE_SERVER,
+                (struct error_words){UNREACHABLE, 1, .quote = {.flags = "R", .seq = X + 19}});
     untouched(b, SIDE_SERVER);
     bench_end(b);
 }
@@ -246,7 +257,8 @@ Test(icmp, quoted_ip_options)
     uint32_t c = open_http(b, OFFERS, OFFERS);
 
     build_error(b, SIDE_CLIENT,
-                (struct error_words){UNREACHABLE, FRAG_NEEDED, 8, .options = "\1\1\1\1\1\1\1\1\1\1\1\1",
+                (struct error_words){UNREACHABLE, FRAG_NEEDED, 8,
+                                     .options = "\1\1\1\1\1\1\1\1\1\1\1\1",
                                      .quote = {.flags = ".", .seq = c + 5, .ack = X + 19}});
     crosses_with_seq(b, SIDE_CLIENT, Y + 5);
     bench_end(b);
@@ -293,8 +305,9 @@ Test(icmp, closing_connections_keep_their_offsets)
     server_says(b, .flags = "R.", .seq = Y + 1, .ack = X + 19);
     take(b, SIDE_CLIENT);
     cr_assert_str_eq(bench_flow_state(b), "closing");
-    build_error(b, SIDE_CLIENT,
-                (struct error_words){UNREACHABLE, 1, .quote = {.flags = ".", .seq = c + 1, .ack = X + 19}});
+    build_error(
+        b, SIDE_CLIENT,
+        (struct error_words){UNREACHABLE, 1, .quote = {.flags = ".", .seq = c + 1, .ack = X + 19}});
     crosses_with_seq(b, SIDE_CLIENT, Y + 1);
     bench_end(b);
 }
@@ -305,8 +318,9 @@ Test(icmp, errors_keep_no_flow_alive)
     uint32_t c = open_http(b, OFFERS, OFFERS), used = bench_flow(b)->used;
 
     b->now_us += 60 * SECOND_US;
-    build_error(b, SIDE_CLIENT,
-                (struct error_words){UNREACHABLE, 1, .quote = {.flags = ".", .seq = c + 1, .ack = X + 19}});
+    build_error(
+        b, SIDE_CLIENT,
+        (struct error_words){UNREACHABLE, 1, .quote = {.flags = ".", .seq = c + 1, .ack = X + 19}});
     crosses_with_seq(b, SIDE_CLIENT, Y + 1);
     cr_assert_eq(bench_flow(b)->used, used);
     bench_end(b);
@@ -325,7 +339,8 @@ Test(icmp, numbers_wrap_round)
         for (uint32_t sent = 0; sent < 9; sent++) {
             struct frame_words quote = {.flags = ".", .seq = c + 1 + sent, .ack = X + 19};
 
-            build_error(b, SIDE_CLIENT, (struct error_words){UNREACHABLE, FRAG_NEEDED, .quote = quote});
+            build_error(b, SIDE_CLIENT,
+                        (struct error_words){UNREACHABLE, FRAG_NEEDED, .quote = quote});
             crosses_with_seq(b, SIDE_CLIENT, y + 1 + sent);
         }
         bench_end(b);
@@ -361,9 +376,9 @@ Test(icmp, spliced_inside_vlans)
     server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
     to_server(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = REQUEST);
     b->vlan[1] = 200; /* whatever priority a router gives its errors */
-    build_error(
-        b, SIDE_SERVER,
-        (struct error_words){UNREACHABLE, FRAG_NEEDED, .quote = {.flags = ".", .seq = X + 19, .ack = Y + 1}});
+    build_error(b, SIDE_SERVER,
+                (struct error_words){UNREACHABLE, FRAG_NEEDED,
+                                     .quote = {.flags = ".", .seq = X + 19, .ack = Y + 1}});
     crosses_with_ack(b, SIDE_SERVER, c + 1);
     bench_end(b);
 }
@@ -375,8 +390,9 @@ Test(icmp, partial_checksum_is_left_alone)
     uint32_t c = open_http(b, OFFERS, OFFERS);
     uint16_t before;
 
-    build_error(b, SIDE_CLIENT,
-                (struct error_words){UNREACHABLE, 1, .quote = {.flags = ".", .seq = c + 1, .ack = X + 19}});
+    build_error(
+        b, SIDE_CLIENT,
+        (struct error_words){UNREACHABLE, 1, .quote = {.flags = ".", .seq = c + 1, .ack = X + 19}});
     b->sent.view.offload->flags = OFFLOAD_NEEDS_CHECKSUM;
     before = load_be16(frame_data(&b->sent) + b->sent.view.l4 + 2);
     bench_put(b, SIDE_CLIENT);
@@ -386,7 +402,7 @@ Test(icmp, partial_checksum_is_left_alone)
     bench_end(b);
 }
 
-/* --- our own SYN -------------------------------------------------------------------------------------------------------- */
+/* --- our own SYN ----------------------------------------------------------------------------- */
 
 static void refuses(struct bench *b, uint8_t type, uint8_t code)
 {
@@ -428,9 +444,11 @@ Test(icmp, other_errors_do_not_refuse_an_opening)
 {
     const struct frame_words syn = {.flags = "S", .seq = X}, other = {.flags = "S", .seq = X + 1};
 
-    does_not_refuse(bench_new(SETTING_ATTACK), (struct error_words){UNREACHABLE, FRAG_NEEDED, .quote = syn});
+    does_not_refuse(bench_new(SETTING_ATTACK),
+                    (struct error_words){UNREACHABLE, FRAG_NEEDED, .quote = syn});
     does_not_refuse(bench_new(SETTING_ATTACK), (struct error_words){11, 0, .quote = syn});
-    does_not_refuse(bench_new(SETTING_ATTACK), (struct error_words){UNREACHABLE, 1, .quote = other});
+    does_not_refuse(bench_new(SETTING_ATTACK),
+                    (struct error_words){UNREACHABLE, 1, .quote = other});
     does_not_refuse(bench_v6(), (struct error_words){TOO_BIG6, 0, .quote = syn});
     does_not_refuse(bench_v6(), (struct error_words){3, 0, .quote = syn});
     does_not_refuse(bench_v6(), (struct error_words){UNREACHABLE6, 4, .quote = other});
@@ -442,9 +460,9 @@ Test(icmp, damaged_error_does_not_refuse_an_opening)
         struct bench *b = family ? bench_v6() : bench_new(SETTING_ATTACK);
 
         ask_server(b);
-        build_error(
-            b, SIDE_SERVER,
-            (struct error_words){family ? UNREACHABLE6 : UNREACHABLE, 1, .quote = {.flags = "S", .seq = X}});
+        build_error(b, SIDE_SERVER,
+                    (struct error_words){family ? UNREACHABLE6 : UNREACHABLE, 1,
+                                         .quote = {.flags = "S", .seq = X}});
         frame_data(&b->sent)[b->sent.view.l4 + 3] ^= 1;
         untouched(b, SIDE_SERVER);
         cr_assert_str_eq(bench_flow_state(b), "opening");
@@ -468,16 +486,18 @@ Test(icmp, errors_while_the_greeting_is_compared)
     struct bench *b = bench_new(SETTING_ATTACK);
     uint32_t c = open_pop3(b);
 
-    error_from(b, SIDE_CLIENT, UNREACHABLE, 1, .quote = {.flags = "P.", .seq = c + 1, .ack = X + 1});
+    error_from(b, SIDE_CLIENT, UNREACHABLE, 1,
+               .quote = {.flags = "P.", .seq = c + 1, .ack = X + 1});
     dropped(b, stray);
-    build_error(b, SIDE_SERVER,
-                (struct error_words){UNREACHABLE, 1, .quote = {.flags = ".", .seq = X + 1, .ack = Y + 1}});
+    build_error(
+        b, SIDE_SERVER,
+        (struct error_words){UNREACHABLE, 1, .quote = {.flags = ".", .seq = X + 1, .ack = Y + 1}});
     crosses_with_ack(b, SIDE_SERVER, c + 1);
     cr_assert_str_eq(bench_flow_state(b), "greeting");
     bench_end(b);
 }
 
-/* --- no spliced connection ------------------------------------------------------------------------------------------------ */
+/* --- no spliced connection ------------------------------------------------------------------- */
 
 Test(icmp, errors_about_cookies_do_not_reach_the_server)
 {
@@ -521,9 +541,9 @@ Test(icmp, tracked_connections_pass_untouched_under_attack)
 
     handshake(b, OFFERS, OFFERS);
     engine_set_setting(b->engine, NULL, SETTING_ATTACK, b->now_us);
-    build_error(
-        b, SIDE_CLIENT,
-        (struct error_words){UNREACHABLE, FRAG_NEEDED, .quote = {.flags = ".", .seq = Y + 1, .ack = X + 1}});
+    build_error(b, SIDE_CLIENT,
+                (struct error_words){UNREACHABLE, FRAG_NEEDED,
+                                     .quote = {.flags = ".", .seq = Y + 1, .ack = X + 1}});
     untouched(b, SIDE_CLIENT);
     bench_end(b);
 }
@@ -533,15 +553,16 @@ Test(icmp, other_protocols_pass_untouched)
     struct bench *b = bench_new(SETTING_ATTACK);
     uint32_t c = open_http(b, OFFERS, OFFERS);
 
-    build_error(b, SIDE_CLIENT,
-                (struct error_words){UNREACHABLE, 3, .quote = {.flags = ".", .seq = c + 1, .ack = X + 19}});
+    build_error(
+        b, SIDE_CLIENT,
+        (struct error_words){UNREACHABLE, 3, .quote = {.flags = ".", .seq = c + 1, .ack = X + 19}});
     frame_data(&b->sent)[b->sent.view.payload + 9] = 17; /* UDP */
     fix_icmp_checksum(&b->sent);
     untouched(b, SIDE_CLIENT);
     bench_end(b);
 }
 
-/* --- quotes that cannot be read ------------------------------------------------------------------------------------------- */
+/* --- quotes that cannot be read -------------------------------------------------------------- */
 
 /* Cuts an error short: `quoted` bytes are left of the quote. */
 static void cut(struct bench *b, uint32_t quoted)
@@ -612,7 +633,8 @@ Test(icmp, bad_quotes_pass_untouched)
     bench_end(b);
 }
 
-/* Where a frame that has crossed differs from what went in, it is in the checksum and in the one number of the quote. */
+/* Where a frame that has crossed differs from what went in, it is in the checksum and in the one
+ * number of the quote. */
 static void only_the_number_changed(const struct frame *is, const uint8_t *before, enum side from)
 {
     struct frame_quote quote = {0};
@@ -621,7 +643,8 @@ static void only_the_number_changed(const struct frame *is, const uint8_t *befor
 
     number = quote.tcp + (from == SIDE_CLIENT ? 4 : 8);
     for (uint32_t i = 0; i < is->bytes; i++)
-        cr_assert(is->data[i] == before[i] || (read && (i - checksum < 2 || i - number < 4)), "byte %u", i);
+        cr_assert(is->data[i] == before[i] || (read && (i - checksum < 2 || i - number < 4)),
+                  "byte %u", i);
     cr_assert_eq(icmp_sum(is), 0xffff);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tests of engine/stages/opening.c: from a proved request to the splice, with every way that it may fail. */
+/* Tests of engine/stages/opening.c: from a proved request to the splice, with every way that it may
+ * fail. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -19,7 +20,8 @@ static uint32_t ask(struct bench *b, const char *offers)
 }
 
 /* The same with timestamps; `*tsval` is the one of our SYN-ACK. */
-static uint32_t ask_with_timestamps(struct bench *b, const char *flags, uint8_t tos, uint32_t *tsval)
+static uint32_t ask_with_timestamps(struct bench *b, const char *flags, uint8_t tos,
+                                    uint32_t *tsval)
 {
     uint32_t c;
 
@@ -32,7 +34,7 @@ static uint32_t ask_with_timestamps(struct bench *b, const char *flags, uint8_t 
     return c;
 }
 
-/* --- what is offered ------------------------------------------------------------------------------------------ */
+/* --- what is offered ------------------------------------------------------------------------- */
 
 Test(opening, syn_offers_exactly_what_was_granted)
 {
@@ -53,7 +55,8 @@ Test(opening, syn_offers_exactly_what_was_granted)
         struct bench *b = bench_new(SETTING_ATTACK);
         uint32_t c = get_cookie(b, offers[i].client);
 
-        client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = REQUEST, .ttl = 44, .tos = 0x28);
+        client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = REQUEST, .ttl = 44,
+                    .tos = 0x28);
         to_server(b, .flags = "S", .seq = X, .options = offers[i].server, .ttl = 44, .tos = 0x28);
         bench_end(b);
     }
@@ -79,8 +82,10 @@ Test(opening, ecn_with_timestamps)
 
     ask_with_timestamps(b, "SEW", 2, &tsval);
     to_server(b, .flags = "SEW", .seq = X, .options = "mss=1460 sack ts=110/0 nop ws=7");
-    server_says(b, .flags = "S.E", .seq = Y, .ack = X + 1, .options = "mss=1460 sack ts=9/110 nop ws=7");
-    to_server(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .options = ts(110, 9), .payload = REQUEST);
+    server_says(b, .flags = "S.E", .seq = Y, .ack = X + 1,
+                .options = "mss=1460 sack ts=9/110 nop ws=7");
+    to_server(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .options = ts(110, 9),
+              .payload = REQUEST);
     client_says(b, .flags = ".", .seq = X + 19, .ack = ANY, .options = ts(111, tsval), .tos = 2);
     to_server(b, .flags = ".", .seq = X + 19, .ack = ANY, .options = ANY_OPTIONS, .tos = 2);
     bench_end(b);
@@ -115,9 +120,10 @@ Test(opening, ecn_without_timestamps)
     }
 }
 
-/* --- held data -------------------------------------------------------------------------------------------------- */
+/* --- held data ------------------------------------------------------------------------------- */
 
-/* 16 KiB are held, the rest is dropped unacknowledged; it goes out in segments as large as the client's own. */
+/* 16 KiB are held, the rest is dropped unacknowledged; it goes out in segments as large as the
+ * client's own. */
 Test(opening, sixteen_kilobytes_are_held)
 {
     struct bench *b = bench_new(SETTING_ATTACK);
@@ -125,8 +131,8 @@ Test(opening, sixteen_kilobytes_are_held)
     uint32_t c = get_cookie(b, OFFERS);
 
     memset(data + 18, 'a', sizeof(data) - 18);
-    client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1, .payload = data, .payload_bytes = 14600,
-                .gso_bytes = 1460);
+    client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1, .payload = data,
+                .payload_bytes = 14600, .gso_bytes = 1460);
     held(b);
     to_server(b, .flags = "S", .seq = X, .options = OFFERS);
     client_says(b, .flags = ".", .seq = X + 16001, .ack = c + 1, .payload = "gap");
@@ -158,7 +164,8 @@ static void ask_as(struct bench *b, uint16_t number, uint32_t c[6])
     client_says(b, .flags = "P.", .seq = X + 1, .ack = c[number] + 1, .payload = REQUEST);
 }
 
-/* One buffer, four openings: those without a buffer are opened all the same, and the client says it again. */
+/* One buffer, four openings: those without a buffer are opened all the same, and the client says it
+ * again. */
 Test(opening, no_buffer_left_and_then_no_room)
 {
     struct engine_config config;
@@ -233,7 +240,7 @@ Test(opening, repeated_and_overlapping_data)
     bench_end(b);
 }
 
-/* --- the server grants less ---------------------------------------------------------------------------------------- */
+/* --- the server grants less ------------------------------------------------------------------ */
 
 Test(opening, server_without_timestamps_after_all)
 {
@@ -262,17 +269,18 @@ Test(opening, smaller_segments)
     client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1, .payload = data, .payload_bytes = 3000,
                 .gso_bytes = 1460);
     take(b, SIDE_SERVER);
-    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = "mss=1200 nop nop sack nop ws=7");
+    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1,
+                .options = "mss=1200 nop nop sack nop ws=7");
     to_server(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = data, .payload_bytes = 3000,
               .gso_bytes = 1200);
-    client_says(b, .flags = ".", .seq = X + 3001, .ack = c + 1, .payload = data, .payload_bytes = 4000,
-                .gso_bytes = 1460);
-    to_server(b, .flags = ".", .seq = X + 3001, .ack = Y + 1, .payload = data, .payload_bytes = 4000,
-              .gso_bytes = 1200);
+    client_says(b, .flags = ".", .seq = X + 3001, .ack = c + 1, .payload = data,
+                .payload_bytes = 4000, .gso_bytes = 1460);
+    to_server(b, .flags = ".", .seq = X + 3001, .ack = Y + 1, .payload = data,
+              .payload_bytes = 4000, .gso_bytes = 1200);
     bench_end(b);
 }
 
-/* --- it fails --------------------------------------------------------------------------------------------------------- */
+/* --- it fails -------------------------------------------------------------------------------- */
 
 Test(opening, refused_by_the_server)
 {
@@ -366,7 +374,8 @@ Test(opening, old_connection_on_the_tuple)
     server_says(b, .flags = ".", .seq = 12345, .ack = 67890);
     to_server(b, .flags = "R", .seq = 67890, .window_closed = true);
     to_server(b, .flags = "S", .seq = X, .options = OFFERS);
-    server_says(b, .flags = "S.", .seq = Y, .ack = 67890, .options = OFFERS); /* half-open from another SYN */
+    server_says(b, .flags = "S.", .seq = Y, .ack = 67890,
+                .options = OFFERS); /* half-open from another SYN */
     to_server(b, .flags = "R", .seq = 67890, .window_closed = true);
     to_server(b, .flags = "S", .seq = X, .options = OFFERS);
     server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);

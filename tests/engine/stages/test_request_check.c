@@ -20,10 +20,11 @@ static struct server *takes(struct bench *b, uint8_t forms)
     return bench_server(b, HTTP);
 }
 
-static enum match check(struct bench *b, const struct ip_addr *client, const void *request, size_t bytes,
-                        bool *put_off)
+static enum match check(struct bench *b, const struct ip_addr *client, const void *request,
+                        size_t bytes, bool *put_off)
 {
-    return request_check(b->engine, bench_server(b, HTTP), client, request, bytes, b->now_us, put_off);
+    return request_check(b->engine, bench_server(b, HTTP), client, request, bytes, b->now_us,
+                         put_off);
 }
 
 static enum match check_once(struct bench *b, const void *request, size_t bytes)
@@ -54,10 +55,12 @@ Test(request, only_what_the_server_takes)
     takes(b, HIDDEN_BITTORRENT);
     cr_assert_eq(check_once(b, REQUEST, strlen(REQUEST)), MATCH_YES);
     cr_assert_eq(check_once(b, mse_public_key, sizeof(mse_public_key)), MATCH_YES);
-    cr_assert_eq(check_once(b, emule_request, sizeof(emule_request)), MATCH_MORE, "may become 96 bytes");
+    cr_assert_eq(check_once(b, emule_request, sizeof(emule_request)), MATCH_MORE,
+                 "may become 96 bytes");
     cr_assert_eq(check_once(b, "USER a\r\n", 8), MATCH_NO);
     takes(b, HIDDEN_BITTORRENT | HIDDEN_EDONKEY);
-    cr_assert_eq(check_once(b, emule_request, sizeof(emule_request)), MATCH_YES, "although MSE wants more");
+    cr_assert_eq(check_once(b, emule_request, sizeof(emule_request)), MATCH_YES,
+                 "although MSE wants more");
     cr_assert_eq(check_once(b, other, sizeof(other)), MATCH_MORE);
     bench_end(b);
 }
@@ -90,7 +93,8 @@ Test(request, a_source_has_a_share_of_the_cipher)
     cr_assert_eq(deciphered(b, wrong, sizeof(wrong), 1000, 1), DECIPHER_PER_SOURCE);
     cr_assert_eq(check(b, &other, emule_request, sizeof(emule_request), &put_off), MATCH_YES,
                  "others have theirs");
-    cr_assert_eq(deciphered(b, "GET /", 5, 1000, 1), 1000, "what another protocol says costs nothing");
+    cr_assert_eq(deciphered(b, "GET /", 5, 1000, 1), 1000,
+                 "what another protocol says costs nothing");
     cr_assert_eq(deciphered(b, "\xe3\x77\0\0\0\1\x10\x1b\x42\xcd", 10, 1000, 1), 1000);
     bench_wait(b, SECOND_US);
     cr_assert_eq(deciphered(b, wrong, sizeof(wrong), 1000, 1), DECIPHER_PER_SOURCE);
@@ -144,7 +148,8 @@ Test(request, an_obfuscated_request_in_pieces)
 
     takes(b, HIDDEN_EDONKEY);
     c = get_cookie(b, OFFERS);
-    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = emule_request, .payload_bytes = 5);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = emule_request,
+                .payload_bytes = 5);
     held(b);
     client_says(b, .flags = "P.", .seq = X + 6, .ack = c + 1, .payload = emule_request + 5,
                 .payload_bytes = sizeof(emule_request) - 5);
@@ -162,14 +167,16 @@ Test(request, a_key_of_mse_in_pieces_and_a_wrong_client)
 
     takes(b, HIDDEN_BITTORRENT);
     c = get_cookie(b, OFFERS);
-    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = mse_public_key, .payload_bytes = 40);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = mse_public_key,
+                .payload_bytes = 40);
     held(b);
     client_says(b, .flags = "P.", .seq = X + 41, .ack = c + 1, .payload = mse_public_key + 40,
                 .payload_bytes = 56);
     held(b);
     to_server(b, .flags = "S", .seq = X, .options = ANY_OPTIONS);
     server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .window = 65160, .options = OFFERS);
-    to_server(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = mse_public_key, .payload_bytes = 96);
+    to_server(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = mse_public_key,
+              .payload_bytes = 96);
     bench_client(b, 2);
     c = get_cookie(b, OFFERS);
     client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = "USER a\r\n");

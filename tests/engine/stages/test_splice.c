@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tests of engine/stages/splice.c: every number that is edited between the two halves, and the checksums after each edit. */
+/* Tests of engine/stages/splice.c: every number that is edited between the two halves, and the
+ * checksums after each edit. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,11 +36,14 @@ static void crosses_both_ways(uint32_t y)
     server_says(b, .flags = "S.", .seq = y, .ack = X + 1, .options = OFFERS);
     to_server(b, .flags = "P.", .seq = X + 1, .ack = y + 1, .payload = REQUEST);
     for (uint32_t sent = 0; sent < 100000; sent += 9999) {
-        server_says(b, .flags = "P.", .seq = y + 1 + sent, .ack = X + 19, .payload = "data", .window = 333);
-        to_client(b, .flags = "P.", .seq = c + 1 + sent, .ack = X + 19, .payload = "data", .window = 333);
+        server_says(b, .flags = "P.", .seq = y + 1 + sent, .ack = X + 19, .payload = "data",
+                    .window = 333);
+        to_client(b, .flags = "P.", .seq = c + 1 + sent, .ack = X + 19, .payload = "data",
+                  .window = 333);
         client_says(b, .flags = ".", .seq = X + 19, .ack = c + 5 + sent, .window = 444,
                     .options = "nop nop blocks=0-0");
-        to_server(b, .flags = ".", .seq = X + 19, .ack = y + 5 + sent, .window = 444, .options = ANY_OPTIONS);
+        to_server(b, .flags = ".", .seq = X + 19, .ack = y + 5 + sent, .window = 444,
+                  .options = ANY_OPTIONS);
     }
     bench_end(b);
 }
@@ -52,7 +56,8 @@ Test(splice, numbers_wrap_round)
         crosses_both_ways(isns[i]);
 }
 
-/* Options that stand at odd places: the checksum is right all the same (checked in bench_take()). */
+/* Options that stand at odd places: the checksum is right all the same (checked in bench_take()).
+ */
 Test(splice, options_at_any_alignment)
 {
     struct bench *b = bench_new(SETTING_ATTACK);
@@ -62,7 +67,8 @@ Test(splice, options_at_any_alignment)
     client_says(b, .flags = "S", .seq = X, .options = "mss=1460 sack ts=100/0 nop ws=7");
     c = take(b, SIDE_CLIENT)->seq;
     tsval = b->seen_options.tsval;
-    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .options = ts(110, tsval), .payload = REQUEST);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .options = ts(110, tsval),
+                .payload = REQUEST);
     take(b, SIDE_SERVER);
     server_says(b, .flags = "S.", .seq = Y, .ack = X + 1,
                 .options = "mss=1460 sack ts=4294967280/110 nop ws=7");
@@ -72,8 +78,10 @@ Test(splice, options_at_any_alignment)
         char options[80];
 
         snprintf(options, sizeof(options), "%s5000/110", places[i]);
-        server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 19, .options = options, .payload = "a");
-        to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 19, .options = ANY_OPTIONS, .payload = "a");
+        server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 19, .options = options,
+                    .payload = "a");
+        to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 19, .options = ANY_OPTIONS,
+                  .payload = "a");
         delta_ts = b->seen_options.tsval - 5000;
         cr_assert_eq(b->seen_options.tsecr, 110);
         snprintf(options, sizeof(options), "%s120/%u", places[i], delta_ts + 5000);
@@ -86,8 +94,8 @@ Test(splice, options_at_any_alignment)
 }
 
 /*
- * TSval never goes back for the client, and the server never hears a TSval that it has not sent (ENGINE 5.1). The server's clock
- * wraps round on the way.
+ * TSval never goes back for the client, and the server never hears a TSval that it has not sent
+ * (ENGINE 5.1). The server's clock wraps round on the way.
  */
 Test(splice, timestamps_go_on_above_the_stateless_ones)
 {
@@ -97,7 +105,8 @@ Test(splice, timestamps_go_on_above_the_stateless_ones)
     client_says(b, .flags = "S", .seq = X, .options = "mss=1460 sack ts=100/0 nop ws=7");
     c = take(b, SIDE_CLIENT)->seq;
     tsval = before = b->seen_options.tsval;
-    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .options = ts(110, tsval), .payload = REQUEST);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .options = ts(110, tsval),
+                .payload = REQUEST);
     take(b, SIDE_SERVER);
     server_builds(b, .flags = "S.", .seq = Y, .ack = X + 1,
                   .options = "mss=1460 sack ts=4294967280/110 nop ws=7");
@@ -132,15 +141,17 @@ Test(splice, partial_checksums_are_left_alone)
                   .payload_bytes = sizeof(data), .gso_bytes = 1460);
     before = load_be16(frame_tcp(&b->sent.view) + 16);
     bench_put(b, SIDE_SERVER);
-    to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 19, .payload = data, .payload_bytes = sizeof(data),
-              .gso_bytes = 1460);
+    to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 19, .payload = data,
+              .payload_bytes = sizeof(data), .gso_bytes = 1460);
     cr_assert_eq(load_be16(frame_tcp(&b->seen.view) + 16), before);
     client_builds(b, .flags = ".", .seq = X + 19, .ack = c + 1, .payload = data,
-                  .payload_bytes = sizeof(data), .gso_bytes = 1448, .options = "nop nop blocks=1-2");
+                  .payload_bytes = sizeof(data), .gso_bytes = 1448,
+                  .options = "nop nop blocks=1-2");
     before = load_be16(frame_tcp(&b->sent.view) + 16);
     bench_put(b, SIDE_CLIENT);
-    to_server(b, .flags = ".", .seq = X + 19, .ack = Y + 1, .payload = data, .payload_bytes = sizeof(data),
-              .gso_bytes = 1448, .options = "nop nop nop nop nop nop nop nop nop nop nop nop");
+    to_server(b, .flags = ".", .seq = X + 19, .ack = Y + 1, .payload = data,
+              .payload_bytes = sizeof(data), .gso_bytes = 1448,
+              .options = "nop nop nop nop nop nop nop nop nop nop nop nop");
     cr_assert_eq(load_be16(frame_tcp(&b->seen.view) + 16), before);
     bench_end(b);
 }
@@ -193,8 +204,10 @@ Test(splice, sack_not_granted)
     uint32_t c = open_http(b, OFFERS, "mss=1460 nop ws=7");
 
     client_says(b, .flags = ".", .seq = X + 19, .ack = c + 1, .options = "nop nop blocks=1-2,3-4");
-    to_server(b, .flags = ".", .seq = X + 19, .ack = Y + 1,
-              .options = "nop nop nop nop nop nop nop nop nop nop nop nop nop nop nop nop nop nop nop nop");
+    to_server(
+        b, .flags = ".", .seq = X + 19, .ack = Y + 1,
+        .options =
+            "nop nop nop nop nop nop nop nop nop nop nop nop nop nop nop nop nop nop nop nop");
     bench_end(b);
 }
 
@@ -219,18 +232,21 @@ Test(splice, sack_blocks_are_moved)
     const uint32_t edges[] = {3000, 4460, 1500, 2960, 8000, 9460};
 
     for (unsigned count = 1; count <= 3; count++) {
-        client_says(b, .flags = ".", .seq = X + 19, .ack = c + 1, .options = blocks(c, edges, count));
+        client_says(b, .flags = ".", .seq = X + 19, .ack = c + 1,
+                    .options = blocks(c, edges, count));
         to_server(b, .flags = ".", .seq = X + 19, .ack = Y + 1, .options = blocks(Y, edges, count));
     }
     bench_end(b);
 }
 
-/* Of our greeting the server's half knows nothing: blocks in it go, a block that reaches into it is cut. */
+/* Of our greeting the server's half knows nothing: blocks in it go, a block that reaches into it is
+ * cut. */
 Test(splice, sack_blocks_below_the_floor)
 {
     struct bench *b = bench_new(SETTING_ATTACK);
     uint32_t c = open_pop3(b), said = GREETING_LENGTH;
-    const uint32_t low[] = {1, 12, 100, 200}, rest[] = {100, 200}, across[] = {5, 40}, cut[] = {12, 40};
+    const uint32_t low[] = {1, 12, 100, 200}, rest[] = {100, 200}, across[] = {5, 40},
+                   cut[] = {12, 40};
     char wanted[120];
 
     server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 1, .payload = GREETING);
@@ -252,25 +268,26 @@ Test(splice, super_frames_are_limited_to_the_servers_segments)
     static uint8_t data[5000];
     uint32_t c = open_http(b, OFFERS, "mss=1000 nop nop sack nop ws=7");
 
-    client_says(b, .flags = "P.", .seq = X + 19, .ack = c + 1, .payload = data, .payload_bytes = 5000,
-                .gso_bytes = 1460);
+    client_says(b, .flags = "P.", .seq = X + 19, .ack = c + 1, .payload = data,
+                .payload_bytes = 5000, .gso_bytes = 1460);
     to_server(b, .flags = "P.", .seq = X + 19, .ack = Y + 1, .payload = data, .payload_bytes = 5000,
               .gso_bytes = 1000);
-    client_says(b, .flags = "P.", .seq = X + 19, .ack = c + 1, .payload = data, .payload_bytes = 5000,
-                .gso_bytes = 900);
+    client_says(b, .flags = "P.", .seq = X + 19, .ack = c + 1, .payload = data,
+                .payload_bytes = 5000, .gso_bytes = 900);
     to_server(b, .flags = "P.", .seq = X + 19, .ack = Y + 1, .payload = data, .payload_bytes = 5000,
               .gso_bytes = 900);
     /* A single segment is as large as we promised; the server's card may not take it. */
-    client_says(b, .flags = "P.", .seq = X + 19, .ack = c + 1, .payload = data, .payload_bytes = 1460);
+    client_says(b, .flags = "P.", .seq = X + 19, .ack = c + 1, .payload = data,
+                .payload_bytes = 1460);
     to_server(b, .flags = "P.", .seq = X + 19, .ack = Y + 1, .payload = data, .payload_bytes = 1460,
               .gso_bytes = 1000);
     /* SACK blocks take room too. */
-    client_says(b, .flags = "P.", .seq = X + 19, .ack = c + 1, .payload = data, .payload_bytes = 1448,
-                .options = blocks(c, (const uint32_t[]){5, 9}, 1));
+    client_says(b, .flags = "P.", .seq = X + 19, .ack = c + 1, .payload = data,
+                .payload_bytes = 1448, .options = blocks(c, (const uint32_t[]){5, 9}, 1));
     to_server(b, .flags = "P.", .seq = X + 19, .ack = Y + 1, .payload = data, .payload_bytes = 1448,
               .gso_bytes = 988, .options = blocks(Y, (const uint32_t[]){5, 9}, 1));
-    server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 19, .payload = data, .payload_bytes = 5000,
-                .gso_bytes = 1460);
+    server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 19, .payload = data,
+                .payload_bytes = 5000, .gso_bytes = 1460);
     to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 19, .payload = data, .payload_bytes = 5000,
               .gso_bytes = 1460);
     bench_end(b);
@@ -297,7 +314,8 @@ Test(splice, ends_are_translated)
     bench_end(b);
 }
 
-/* ENGINE 5.7: the tuple is used again while the old flow is remembered: a cookie for the SYN, translation for what is old. */
+/* ENGINE 5.7: the tuple is used again while the old flow is remembered: a cookie for the SYN,
+ * translation for what is old. */
 Test(splice, tuple_is_used_again_while_closing)
 {
     struct bench *b = bench_new(SETTING_ATTACK);
@@ -333,7 +351,8 @@ Test(splice, syn_on_a_live_flow)
     bench_end(b);
 }
 
-/* Any segment with any options from either side: what comes out has a right checksum (bench_take() looks). */
+/* Any segment with any options from either side: what comes out has a right checksum (bench_take()
+ * looks). */
 Test(splice, random_segments_keep_right_checksums)
 {
     struct random random = random_begin("splice");
@@ -344,13 +363,15 @@ Test(splice, random_segments_keep_right_checksums)
         uint8_t data[64];
         char options[120];
         enum side from = random_below(&random, 2) ? SIDE_CLIENT : SIDE_SERVER;
-        uint32_t seq = from == SIDE_CLIENT ? X + 19 : Y + 1, ack = from == SIDE_CLIENT ? c + 1 : X + 19;
+        uint32_t seq = from == SIDE_CLIENT ? X + 19 : Y + 1,
+                 ack = from == SIDE_CLIENT ? c + 1 : X + 19;
 
         for (size_t k = 0; k < sizeof(data); k++)
             data[k] = (uint8_t)random_next(&random);
-        snprintf(options, sizeof(options), "%s%s%u-%u,%u-%u", random_below(&random, 2) ? "nop " : "",
-                 "nop blocks=", random_below(&random, UINT32_MAX), random_below(&random, UINT32_MAX),
-                 c + random_below(&random, 90), c + random_below(&random, 90));
+        snprintf(
+            options, sizeof(options), "%s%s%u-%u,%u-%u", random_below(&random, 2) ? "nop " : "",
+            "nop blocks=", random_below(&random, UINT32_MAX), random_below(&random, UINT32_MAX),
+            c + random_below(&random, 90), c + random_below(&random, 90));
         bench_build(b, from,
                     (struct frame_words){.flags = "P.",
                                          .seq = seq + random_below(&random, 1 << 20),

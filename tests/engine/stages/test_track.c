@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tests of engine/stages/track.c: in normal mode nothing is changed on the way, and connections are followed all the same. */
+/* Tests of engine/stages/track.c: in normal mode nothing is changed on the way, and connections are
+ * followed all the same. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -27,15 +28,17 @@ static void whole_connection_crosses(struct bench *b)
 {
     static const uint8_t data[40000];
 
-    client_crosses(b, .flags = "SEW", .seq = X, .options = "mss=1460 sack ts=1/0 nop ws=7", .ttl = 61,
-                   .ip_id = 7);
-    server_crosses(b, .flags = "S.E", .seq = Y, .ack = X + 1, .options = "mss=1460 sack ts=9/1 nop ws=9");
+    client_crosses(b, .flags = "SEW", .seq = X, .options = "mss=1460 sack ts=1/0 nop ws=7",
+                   .ttl = 61, .ip_id = 7);
+    server_crosses(b, .flags = "S.E", .seq = Y, .ack = X + 1,
+                   .options = "mss=1460 sack ts=9/1 nop ws=9");
     client_crosses(b, .flags = ".", .seq = X + 1, .ack = Y + 1, .options = ts(2, 9));
-    client_crosses(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .options = ts(2, 9), .payload = REQUEST,
-                   .tos = 2);
-    server_crosses(b, .flags = ".", .seq = Y + 1, .ack = X + 19, .payload_bytes = 40000, .payload = data,
-                   .gso_bytes = 1448, .options = ts(10, 2));
-    client_crosses(b, .flags = ".", .seq = X + 19, .ack = Y + 1, .options = "nop nop blocks=6449-7897");
+    client_crosses(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .options = ts(2, 9),
+                   .payload = REQUEST, .tos = 2);
+    server_crosses(b, .flags = ".", .seq = Y + 1, .ack = X + 19, .payload_bytes = 40000,
+                   .payload = data, .gso_bytes = 1448, .options = ts(10, 2));
+    client_crosses(b, .flags = ".", .seq = X + 19, .ack = Y + 1,
+                   .options = "nop nop blocks=6449-7897");
     client_crosses(b, .flags = "F.", .seq = X + 19, .ack = Y + 40001);
     server_crosses(b, .flags = "F.", .seq = Y + 40001, .ack = X + 20);
     client_crosses(b, .flags = ".", .seq = X + 20, .ack = Y + 40002);
@@ -85,7 +88,8 @@ Test(track, half_open_count_follows_the_handshake)
     client_crosses(b, .flags = "S", .seq = X, .options = OFFERS);
     cr_assert_eq(bench_server(b, HTTP)->counts.half_open_flows, 1, "the same SYN again");
     client_crosses(b, .flags = "S", .seq = X + 77, .options = OFFERS);
-    cr_assert_eq(bench_server(b, HTTP)->counts.half_open_flows, 1, "a new attempt on the same tuple");
+    cr_assert_eq(bench_server(b, HTTP)->counts.half_open_flows, 1,
+                 "a new attempt on the same tuple");
     server_crosses(b, .flags = "S.", .seq = Y, .ack = X + 78, .options = OFFERS);
     cr_assert_str_eq(bench_flow_state(b), "half-open");
     client_crosses(b, .flags = ".", .seq = X + 78, .ack = Y + 1);
@@ -94,7 +98,8 @@ Test(track, half_open_count_follows_the_handshake)
     bench_end(b);
 }
 
-/* An ACK of something else, a RST, or an ACK before the server has answered does not complete it. */
+/* An ACK of something else, a RST, or an ACK before the server has answered does not complete it.
+ */
 Test(track, only_an_ack_of_the_servers_syn_completes)
 {
     struct bench *b = bench_new(SETTING_NORMAL);
@@ -125,8 +130,9 @@ Test(track, reset_ends_a_half_open_connection)
 }
 
 /*
- * Linux and BSD ignore a RST in SYN-RECEIVED whose ack is not theirs, and Linux one with an old TSval: a flood that sends such a
- * RST behind each spoofed SYN fills the backlog all the same, and must not look like connections that ended.
+ * Linux and BSD ignore a RST in SYN-RECEIVED whose ack is not theirs, and Linux one with an old
+ * TSval: a flood that sends such a RST behind each spoofed SYN fills the backlog all the same, and
+ * must not look like connections that ended.
  */
 Test(track, a_reset_that_the_server_ignores_hides_no_half_open_connection)
 {
@@ -180,8 +186,9 @@ Test(track, a_damaged_ack_completes_nothing)
 }
 
 /*
- * A half-open connection that was there before the attack finishes untouched, and nothing more: another SYN on its tuple asks for
- * another connection, and gets a cookie. Else whoever holds such tuples reaches the server around it, again and again.
+ * A half-open connection that was there before the attack finishes untouched, and nothing more:
+ * another SYN on its tuple asks for another connection, and gets a cookie. Else whoever holds such
+ * tuples reaches the server around it, again and again.
  */
 Test(track, half_open_from_before_lets_no_other_syn_through)
 {
@@ -192,14 +199,16 @@ Test(track, half_open_from_before_lets_no_other_syn_through)
     client_crosses(b, .flags = "S", .seq = X, .options = OFFERS);
     server_crosses(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
     engine_set_setting(b->engine, NULL, SETTING_ATTACK, b->now_us);
-    client_crosses(b, .flags = "S", .seq = X, .options = OFFERS); /* the same again is the server's */
+    client_crosses(b, .flags = "S", .seq = X,
+                   .options = OFFERS); /* the same again is the server's */
     c = 0;
     client_says(b, .flags = "S", .seq = X + 9000, .options = OFFERS);
     c = take(b, SIDE_CLIENT)->seq;
     replied(b);
     nothing(b);
     server_crosses(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
-    /* Its ACK of the server's SYN completes the old one; a request under the cookie opens the new one. */
+    /* Its ACK of the server's SYN completes the old one; a request under the cookie opens the new
+     * one. */
     client_says(b, .flags = "P.", .seq = X + 9001, .ack = c + 1, .payload = REQUEST);
     to_server(b, .flags = "S", .seq = X + 9000, .options = ANY_OPTIONS);
     nothing(b);
@@ -424,8 +433,9 @@ Test(track, trigger_fires_and_is_reported)
 }
 
 /*
- * A forged SYN on the ports of a connection that the server still has: its challenge ACK is about that one. Taken for an answer, it would have a
- * cookie's acknowledgement look like the server's, for one client in some.
+ * A forged SYN on the ports of a connection that the server still has: its challenge ACK is about
+ * that one. Taken for an answer, it would have a cookie's acknowledgement look like the server's,
+ * for one client in some.
  */
 Test(track, a_challenge_ack_is_no_answer_to_a_syn)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tests of engine/tables/assembly.c: joining bytes by hand, then the pool at random against a plain list. */
+/* Tests of engine/tables/assembly.c: joining bytes by hand, then the pool at random against a plain
+ * list. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,7 +190,8 @@ struct model_slot {
 static void model_add(struct random *random, struct model_slot *model, struct assembly *assembly)
 {
     uint8_t data[2000];
-    uint32_t offset = random_below(random, model->bytes + 20), bytes = random_below(random, sizeof(data));
+    uint32_t offset = random_below(random, model->bytes + 20),
+             bytes = random_below(random, sizeof(data));
     bool fits = offset + bytes <= ASSEMBLY_BYTES;
     uint32_t end = fits ? offset + bytes : ASSEMBLY_BYTES;
 
@@ -245,7 +247,8 @@ Test(assembly, random_against_list)
             assembly = assembly_open(pool, &key, step, step + 1, now_us);
             cr_assert_eq(assembly != NULL, before < MODEL_SLOTS);
             if (assembly != NULL)
-                models[i] = (struct model_slot){.used = true, .until_us = now_us + ASSEMBLY_LIFE_US};
+                models[i] =
+                    (struct model_slot){.used = true, .until_us = now_us + ASSEMBLY_LIFE_US};
         } else if (random_below(&random, 8) == 0) {
             assembly_close(pool, assembly);
             models[i].used = false;

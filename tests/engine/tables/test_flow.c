@@ -38,7 +38,8 @@ static struct flow_key key_of(uint32_t number)
     return key;
 }
 
-static struct flow *make(struct fixture *fixture, uint32_t number, enum flow_state state, uint64_t now_us)
+static struct flow *make(struct fixture *fixture, uint32_t number, enum flow_state state,
+                         uint64_t now_us)
 {
     struct flow_key key = key_of(number);
 
@@ -47,7 +48,8 @@ static struct flow *make(struct fixture *fixture, uint32_t number, enum flow_sta
 
 Test(flow, entry_fits_its_budget)
 {
-    cr_assert_leq(flow_table_bytes(1 << 17), (size_t)128 << 17, "at most 128 bytes a flow, index and all");
+    cr_assert_leq(flow_table_bytes(1 << 17), (size_t)128 << 17,
+                  "at most 128 bytes a flow, index and all");
 }
 
 Test(flow, found_by_key_until_freed)
@@ -67,8 +69,8 @@ Test(flow, found_by_key_until_freed)
 }
 
 /*
- * Two entries in one bucket whose tags differ in the lowest bit at most; the second is freed. What looks for it must not meet what is
- * left of it in its place, whatever the tag.
+ * Two entries in one bucket whose tags differ in the lowest bit at most; the second is freed. What
+ * looks for it must not meet what is left of it in its place, whatever the tag.
  */
 Test(flow, freed_one_is_not_found_in_its_old_place)
 {
@@ -87,12 +89,14 @@ Test(flow, freed_one_is_not_found_in_its_old_place)
             uint64_t with = flow_key_hash(seed, &other);
             struct flow *stays, *goes;
 
-            if (second == first || with >> 56 > 2 || flow_home(&f.table, with) != flow_home(&f.table, hash))
+            if (second == first || with >> 56 > 2 ||
+                flow_home(&f.table, with) != flow_home(&f.table, hash))
                 continue;
             stays = make(&f, first, FLOW_ESTABLISHED, 0);
             goes = make(&f, second, FLOW_ESTABLISHED, 0);
             flow_free(&f.table, goes);
-            cr_assert_null(flow_find(&f.table, &other), "%u and %u: freed, and found", first, second);
+            cr_assert_null(flow_find(&f.table, &other), "%u and %u: freed, and found", first,
+                           second);
             cr_assert_eq(flow_find(&f.table, &key), stays);
             flow_free(&f.table, stays);
         }
@@ -146,7 +150,8 @@ Test(flow, live_ones_never_make_room)
     free(f.memory);
 }
 
-/* Opened, closed by the server, and left: no such memory keeps a proved client out for two hours. */
+/* Opened, closed by the server, and left: no such memory keeps a proved client out for two hours.
+ */
 Test(flow, abandoned_ones_make_room_for_proved_ones)
 {
     const uint64_t later_us = 241 * SECOND_US;
@@ -160,7 +165,8 @@ Test(flow, abandoned_ones_make_room_for_proved_ones)
     closed->flags |= FLOW_SERVER_FIN;
     idle->flags |= FLOW_CLIENT_FIN; /* the server may be at work on its answer */
     cr_assert_eq(flow_evictable(&f.table, FLOW_OPENING, later_us), closed);
-    cr_assert_null(flow_evictable(&f.table, FLOW_HALF_OPEN, later_us), "not for what can be spoofed");
+    cr_assert_null(flow_evictable(&f.table, FLOW_HALF_OPEN, later_us),
+                   "not for what can be spoofed");
     closed->used = flow_clock(later_us - SECOND_US);
     cr_assert_null(flow_evictable(&f.table, FLOW_OPENING, later_us), "its client still speaks");
     free(f.memory);
@@ -215,8 +221,8 @@ Test(flow, live_one_expires_only_when_idle)
     }
     now_us -= 600 * SECOND_US;
     for (uint64_t idle_s = 0; idle_s < 7430; idle_s += 61)
-        cr_assert_null(flow_expired(&f.table, now_us + idle_s * SECOND_US, 10, &more), "idle for %llu s",
-                       (unsigned long long)idle_s);
+        cr_assert_null(flow_expired(&f.table, now_us + idle_s * SECOND_US, 10, &more),
+                       "idle for %llu s", (unsigned long long)idle_s);
     cr_assert_eq(flow_expired(&f.table, now_us + 7520 * SECOND_US, 10, &more), flow);
     free(f.memory);
 }
@@ -253,7 +259,8 @@ Test(flow, agrees_with_a_plain_array)
         if (!flow)
             make(&f, number, (enum flow_state)(FLOW_HALF_OPEN + random_below(&random, 7)), 0);
         else if (random_below(&random, 2))
-            flow_set_state(&f.table, flow, (enum flow_state)(FLOW_HALF_OPEN + random_below(&random, 7)), 0);
+            flow_set_state(&f.table, flow,
+                           (enum flow_state)(FLOW_HALF_OPEN + random_below(&random, 7)), 0);
         else
             flow_free(&f.table, flow);
         there[number] = flow_find(&f.table, &key) != NULL;
@@ -265,7 +272,8 @@ Test(flow, every_state_has_its_own_name)
 {
     for (int a = 0; a < FLOW_STATES; a++)
         for (int b = 0; b < a; b++)
-            cr_assert_str_neq(flow_state_name((enum flow_state)a), flow_state_name((enum flow_state)b));
+            cr_assert_str_neq(flow_state_name((enum flow_state)a),
+                              flow_state_name((enum flow_state)b));
 }
 
 /* A SYN can be spoofed: it pushes out other SYNs before anything that was proved. */

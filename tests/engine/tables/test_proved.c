@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_proofs.c - what is remembered of connections whose cookie came back: three marks in one slot, each with a life of its own. */
+/* test_proofs.c - what is remembered of connections whose cookie came back: three marks in one
+ * slot, each with a life of its own. */
 #include <criterion/criterion.h>
 
 #include <string.h>
@@ -34,7 +35,8 @@ Test(proofs, proved_is_of_the_connection_whatever_its_isn, .init = setup)
     cr_assert(proof_lately(&table, hash, 6498));
     cr_assert_not(proof_lately(&table, hash, 6499), "3 s are over");
     cr_assert_not(proof_again(proof_slot(&table, hash, 8, 6499), 6499));
-    cr_assert_not(proof_lately(&table, hash + (1ull << 32), 6499), "the same slot, another connection");
+    cr_assert_not(proof_lately(&table, hash + (1ull << 32), 6499),
+                  "the same slot, another connection");
     proof_slot(&table, hash + (1ull << 32), 8, 6500);
     cr_assert_not(proof_lately(&table, hash, 6500), "overwritten");
     cr_assert_not(proof_lately(&table, hash + (1ull << 32), 6500), "a slot alone proves nothing");
@@ -76,15 +78,18 @@ Test(proofs, who_speaks_at_once_is_never_silent, .init = setup)
 
     memset(&counts, 0, sizeof(counts));
     for (uint64_t now_us = 0; now_us < 70000 * RATE_STEP_US; now_us += RATE_STEP_US) {
-        struct proof_slot *slot = proof_slot(&table, 1, (uint32_t)(now_us >> 8), (uint32_t)(now_us / 1000));
+        struct proof_slot *slot =
+            proof_slot(&table, 1, (uint32_t)(now_us >> 8), (uint32_t)(now_us / 1000));
 
         trigger_handshake(&counts, slot, rate_step(now_us));
         trigger_spoke(&counts, slot);
-        cr_assert_eq(rate_sum(&counts.silent, now_us), 0, "step %llu", (unsigned long long)rate_step(now_us));
+        cr_assert_eq(rate_sum(&counts.silent, now_us), 0, "step %llu",
+                     (unsigned long long)rate_step(now_us));
     }
 }
 
-/* Silent handshakes are taken back from the very bucket that they were counted in, once, as a plain list says. */
+/* Silent handshakes are taken back from the very bucket that they were counted in, once, as a plain
+ * list says. */
 static void take_back_random(struct random random, uint64_t now_us)
 {
     enum { CONNECTIONS = 40, EVENTS = 50000 };
@@ -111,7 +116,8 @@ static void take_back_random(struct random random, uint64_t now_us)
         for (uint32_t i = 0; i < CONNECTIONS; i++)
             silent += counted_us[i] && rate_step(now_us) - rate_step(counted_us[i]) < RATE_BUCKETS;
         cr_assert_eq(rate_sum(&counts.silent, now_us), silent, "event %u", event);
-        now_us += random_below(&random, 50) ? random_below(&random, 30000) : random_below(&random, 5000000);
+        now_us += random_below(&random, 50) ? random_below(&random, 30000)
+                                            : random_below(&random, 5000000);
     }
     cr_assert_gt(last_us, 0);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tests of engine/tables/resend.c: the life of one entry, shares and full sets, then random use against a plain array. */
+/* Tests of engine/tables/resend.c: the life of one entry, shares and full sets, then random use
+ * against a plain array. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,8 @@ static struct flow_key key_of(uint32_t source, uint16_t port)
     return key;
 }
 
-static const struct resend_entry *expect_due(struct resend_ring *ring, uint64_t now_us, uint8_t stage)
+static const struct resend_entry *expect_due(struct resend_ring *ring, uint64_t now_us,
+                                             uint8_t stage)
 {
     bool last = stage != 3;
     const struct resend_entry *entry = resend_due(ring, now_us, &last);
@@ -180,8 +182,8 @@ Test(resend, one_ipv6_subnet_is_one_source)
     uint32_t added = 0;
 
     for (uint32_t host = 0; host < 3000; host++) {
-        uint8_t v6[16] = {0x20,         1, 0xd, 0xb8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, (uint8_t)(host >> 8),
-                          (uint8_t)host};
+        uint8_t v6[16] = {
+            0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, (uint8_t)(host >> 8), (uint8_t)host};
         key.client = addr_from_v6(v6);
         added += resend_add(ring, &key, 0, host) != NULL;
     }
@@ -202,7 +204,8 @@ Test(resend, flood_overwrites)
         cr_assert_not_null(resend_find(ring, &key));
     }
     cr_assert_eq(resend_count(ring), 1024);
-    /* The oldest go: none is left from before the last 32 that each set of four received on average. */
+    /* The oldest go: none is left from before the last 32 that each set of four received on
+     * average. */
     for (uint32_t i = 0; i < 100000 - 32 * 256; i++) {
         struct flow_key key = key_of(i, (uint16_t)i);
         cr_assert_null(resend_find(ring, &key));
@@ -218,7 +221,8 @@ Test(resend, flood_overwrites)
     free(ring);
 }
 
-/* The naive model: every entry ever made, whether it is still there asked of the ring, and what it should do next. */
+/* The naive model: every entry ever made, whether it is still there asked of the ring, and what it
+ * should do next. */
 #define PORTS      20u
 #define MODEL_KEYS (16 * PORTS)
 #define GRACE_US   (50 * MS)

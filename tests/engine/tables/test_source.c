@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tests of engine/tables/source.c: judged by share, put aside for longer each time, prefixes, rules, a fixed table. */
+/* Tests of engine/tables/source.c: judged by share, put aside for longer each time, prefixes,
+ * rules, a fixed table. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,8 +65,11 @@ static enum source_state state(const char *text)
 
 static bool rule(const char *text, uint8_t length, enum source_state what, uint64_t until_us)
 {
-    const struct source_rule rule = {
-        .prefix = at(text), .length = length, .state = what, .by = SOURCE_BY_OPERATOR, .until_us = until_us};
+    const struct source_rule rule = {.prefix = at(text),
+                                     .length = length,
+                                     .state = what,
+                                     .by = SOURCE_BY_OPERATOR,
+                                     .until_us = until_us};
 
     return source_set(&table, &rule, now_us);
 }
@@ -213,10 +217,11 @@ Test(source, a_limited_source_is_told_so_with_its_mismatch)
     cr_assert_eq(state("198.51.100.7"), SOURCE_ASIDE);
     cr_assert_not(may_be_reset);
     /* Who is allowed is counted no longer, and still limited by what was counted before. */
-    cr_assert(source_set(&table,
-                         &(struct source_rule){
-                             .prefix = addr, .length = 32, .state = SOURCE_ALLOWED, .by = SOURCE_BY_OPERATOR},
-                         now_us));
+    cr_assert(source_set(
+        &table,
+        &(struct source_rule){
+            .prefix = addr, .length = 32, .state = SOURCE_ALLOWED, .by = SOURCE_BY_OPERATOR},
+        now_us));
     cr_assert_not(source_mismatch(&table, &addr, now_us, &aside, &may_be_reset));
     cr_assert_not(may_be_reset);
     now_us += 20 * SECOND_US;
@@ -233,8 +238,9 @@ Test(source, a_million_of_them_displace_nobody_who_is_aside)
     begin(SLOTS);
     wrong("198.51.100.7", 100);
     for (uint32_t i = 0; i < 1000000; i++, now_us += 20) {
-        uint8_t v4[4] = {(uint8_t)(1 + random_below(&random, 100)), (uint8_t)random_below(&random, 256),
-                         (uint8_t)random_below(&random, 256), (uint8_t)random_below(&random, 256)};
+        uint8_t v4[4] = {(uint8_t)(1 + random_below(&random, 100)),
+                         (uint8_t)random_below(&random, 256), (uint8_t)random_below(&random, 256),
+                         (uint8_t)random_below(&random, 256)};
         struct ip_addr addr = addr_from_v4(v4);
         source_mismatch(&table, &addr, now_us, &aside, &may_be_reset);
     }
@@ -267,10 +273,12 @@ Test(source, matches_that_were_under_way_release)
 }
 
 /* Another shard judged it: this one has no share to judge by. */
-/* Each shard has a share of the counts; what it says to people is said of all; what one takes back the others are told. */
+/* Each shard has a share of the counts; what it says to people is said of all; what one takes back
+ * the others are told. */
 Test(source, two_shards_share)
 {
-    struct source_rule told = {.prefix = at("198.51.100.9"), .length = 32, .by = SOURCE_BY_JUDGEMENT};
+    struct source_rule told = {
+        .prefix = at("198.51.100.9"), .length = 32, .by = SOURCE_BY_JUDGEMENT};
     struct ip_addr bad = at("198.51.100.7");
     struct observed_source aside, released;
     bool may_be_reset;
@@ -278,7 +286,8 @@ Test(source, two_shards_share)
     memset(memory, 0, sizeof(memory));
     source_table_init(&table, memory, SLOTS, 2, seed);
     now_us = BEGIN_US;
-    /* A half, and two deviations: that one shard has more than its half by chance puts nobody aside. */
+    /* A half, and two deviations: that one shard has more than its half by chance puts nobody
+     * aside. */
     const uint32_t enough = SOURCE_MISMATCHES / 2 + 2 * 7;
     cr_assert_not(wrong("198.51.100.7", enough - 1));
     cr_assert(source_mismatch(&table, &bad, now_us, &aside, &may_be_reset));
@@ -322,8 +331,9 @@ Test(source, a_million_others_displace_no_address_of_many_honest_clients)
 
     begin(SLOTS);
     for (uint32_t i = 0; i < 1000000; i++, now_us += 20) {
-        uint8_t v4[4] = {(uint8_t)(1 + random_below(&random, 100)), (uint8_t)random_below(&random, 256),
-                         (uint8_t)random_below(&random, 256), (uint8_t)random_below(&random, 256)};
+        uint8_t v4[4] = {(uint8_t)(1 + random_below(&random, 100)),
+                         (uint8_t)random_below(&random, 256), (uint8_t)random_below(&random, 256),
+                         (uint8_t)random_below(&random, 256)};
         struct ip_addr addr = addr_from_v4(v4);
         if (i % 200 == 0)
             right("198.51.100.7", 1);
@@ -389,7 +399,8 @@ Test(source, rules_run_out_and_expire)
     begin(SLOTS);
     for (int i = 0; i < SOURCE_RULES_MAX; i++) {
         snprintf(text, sizeof(text), "10.1.%d.%d", i / 256, i % 256);
-        cr_assert(rule(text, (uint8_t)(24 + i % 9), SOURCE_ASIDE, now_us + SECOND_US) || i % 9 != 8);
+        cr_assert(rule(text, (uint8_t)(24 + i % 9), SOURCE_ASIDE, now_us + SECOND_US) ||
+                  i % 9 != 8);
     }
     struct source_info info[SOURCE_RULES_MAX];
     uint32_t count = source_list(&table, info, SOURCE_RULES_MAX, now_us);

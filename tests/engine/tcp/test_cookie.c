@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_cookie.c - cookies say what was put into them, for their time, for their connection and for no other. */
+/* test_cookie.c - cookies say what was put into them, for their time, for their connection and for
+ * no other. */
 #include <criterion/criterion.h>
 
 #include <string.h>
@@ -13,7 +14,8 @@
 static const struct cookie_keys keys = {.mac = "a secret of 16b", .tsval = {11, 22}};
 static const struct cookie_options plain = {.mss = 1460, .window_scale = 7, .sack = true};
 
-static bool passes(const struct flow_key *key, uint32_t x, uint32_t generation, uint32_t c, uint64_t now_us)
+static bool passes(const struct flow_key *key, uint32_t x, uint32_t generation, uint32_t c,
+                   uint64_t now_us)
 {
     struct cookie_options options;
 
@@ -61,7 +63,8 @@ Test(cookie, lives_four_to_eight_minutes)
     for (unsigned round = 0; round < 2000; round++) {
         uint64_t made_us = random_next(&random) % (100 * COOKIE_EPOCH_US);
         uint64_t end_us = (made_us / COOKIE_EPOCH_US + 2) * COOKIE_EPOCH_US;
-        uint32_t x = (uint32_t)random_next(&random), c = cookie_make(&keys, &key, x, 9, &plain, made_us);
+        uint32_t x = (uint32_t)random_next(&random),
+                 c = cookie_make(&keys, &key, x, 9, &plain, made_us);
 
         cr_assert_eq(c >> 31, made_us / COOKIE_EPOCH_US & 1);
         cr_assert(passes(&key, x, 9, c, made_us));
@@ -113,7 +116,8 @@ Test(cookie, belongs_to_one_connection_client_isn_generation_and_key)
     cr_assert_not(cookie_check(&other, &key, 77, 3, c, 0, &options));
 }
 
-/* What is kept of one server is asked in turn for other generations and epochs, and must never answer for the one before. */
+/* What is kept of one server is asked in turn for other generations and epochs, and must never
+ * answer for the one before. */
 Test(cookie, kept_keys_make_and_accept_the_same)
 {
     struct random random = random_begin("cookie/kept");
@@ -139,12 +143,13 @@ Test(cookie, kept_keys_make_and_accept_the_same)
         c = cookie_make_kept(&kept[round & 1], &keys, &key, x, generation, &in, now_us);
         cr_assert_eq(c, cookie_make(&keys, &key, x, generation, &in, now_us));
         now_us += random_below(&random, 3) * COOKIE_EPOCH_US;
-        cr_assert_eq(cookie_check_kept(&kept[round & 1], &keys, &key, x, generation, c, now_us, &options),
-                     cookie_check(&keys, &key, x, generation, c, now_us, &plainly));
-        cr_assert_not(
-            cookie_check_kept(&kept[round & 1], &keys, &key, x, generation, c ^ bit, now_us, &options));
-        cr_assert_not(
-            cookie_check_kept(&kept[round & 1], &keys, &key, x, generation + 1, c, now_us, &options));
+        cr_assert_eq(
+            cookie_check_kept(&kept[round & 1], &keys, &key, x, generation, c, now_us, &options),
+            cookie_check(&keys, &key, x, generation, c, now_us, &plainly));
+        cr_assert_not(cookie_check_kept(&kept[round & 1], &keys, &key, x, generation, c ^ bit,
+                                        now_us, &options));
+        cr_assert_not(cookie_check_kept(&kept[round & 1], &keys, &key, x, generation + 1, c, now_us,
+                                        &options));
     }
 }
 
@@ -171,7 +176,8 @@ Test(cookie, end_of_a_greeting_is_not_taken_for_another_cookie)
     }
 }
 
-/* 2^-24 a guess: of 2^20 for random connections 1/16 pass on average; 5 or more would be a chance of one in 10^8. */
+/* 2^-24 a guess: of 2^20 for random connections 1/16 pass on average; 5 or more would be a chance
+ * of one in 10^8. */
 Test(cookie, blind_guesses_hardly_pass)
 {
     struct random random = random_begin("cookie/guess");
@@ -179,11 +185,13 @@ Test(cookie, blind_guesses_hardly_pass)
     unsigned passed = 0;
 
     for (unsigned i = 0; i < 1u << 20; i++)
-        passed += passes(&key, (uint32_t)random_next(&random), 1, (uint32_t)random_next(&random), 0);
+        passed +=
+            passes(&key, (uint32_t)random_next(&random), 1, (uint32_t)random_next(&random), 0);
     cr_assert_lt(passed, 5u);
 }
 
-/* The 7 option bits are masked: what is on the wire must not tell the options of two connections apart. */
+/* The 7 option bits are masked: what is on the wire must not tell the options of two connections
+ * apart. */
 Test(cookie, options_are_masked)
 {
     struct flow_key key = flow_of("192.0.2.7:1000", "192.0.2.1:80");
@@ -211,7 +219,8 @@ Test(cookie, finer_mss_never_exceeds_the_clients)
     struct flow_key v6 = flow_of("[2001:db8::7]:1000", "[2001:db8::1]:80");
 
     for (uint32_t mss = 216; mss <= UINT16_MAX; mss++) {
-        uint16_t four = mss_by_timestamp(&v4, (uint16_t)mss), six = mss_by_timestamp(&v6, (uint16_t)mss);
+        uint16_t four = mss_by_timestamp(&v4, (uint16_t)mss),
+                 six = mss_by_timestamp(&v6, (uint16_t)mss);
 
         cr_assert_leq(four, mss);
         cr_assert_leq(six, mss);
@@ -277,9 +286,11 @@ Test(cookie, own_echo_is_known_for_as_long_as_asked)
         uint32_t tsval = cookie_tsval(&keys, &key, &plain, told_us);
         uint64_t now_us = told_us + later_us;
 
-        cr_assert_eq(cookie_tsecr_is_ours(&keys, &key, tsval, age_us, now_us), later_us < age_us + 64000);
+        cr_assert_eq(cookie_tsecr_is_ours(&keys, &key, tsval, age_us, now_us),
+                     later_us < age_us + 64000);
         cr_assert_not(cookie_tsecr_is_ours(&keys, &other, tsval, age_us, now_us));
-        cr_assert_not(cookie_tsecr_is_ours(&keys, &key, tsval + 20000, age_us, now_us)); /* not told yet */
+        cr_assert_not(
+            cookie_tsecr_is_ours(&keys, &key, tsval + 20000, age_us, now_us)); /* not told yet */
     }
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_frame.c - frames of every kind are told apart, cut at every byte, and edited with the checksum kept right. */
+/* test_frame.c - frames of every kind are told apart, cut at every byte, and edited with the
+ * checksum kept right. */
 #include <criterion/criterion.h>
 
 #include <stdlib.h>
@@ -40,9 +41,9 @@ Test(frame, v4_fields)
     char text[WORDS_BYTES];
 
     cr_assert_eq(kind_of(&v4_words, &frame), FRAME_TCP);
-    cr_assert_str_eq(
-        frame_to_words(&frame.view, text),
-        "192.0.2.7:1000 > 192.0.2.1:80 [P.] seq 4294967280 ack 77 win 64240 <nop,nop,ts 10/20> len 18");
+    cr_assert_str_eq(frame_to_words(&frame.view, text),
+                     "192.0.2.7:1000 > 192.0.2.1:80 [P.] seq 4294967280 ack 77 win 64240 "
+                     "<nop,nop,ts 10/20> len 18");
     cr_assert_eq(frame.view.l3, 14);
     cr_assert_eq(frame.view.l4, 34);
     cr_assert_eq(frame.view.payload, 66);
@@ -86,7 +87,8 @@ Test(frame, accurate_ecn_bit)
     cr_assert(frame_checksum_right(&frame.view));
 }
 
-/* 802.1Q 9.6: VLAN ID 0 is a priority and nothing else; hosts take the frame as one without a tag. */
+/* 802.1Q 9.6: VLAN ID 0 is a priority and nothing else; hosts take the frame as one without a tag.
+ */
 Test(frame, priority_tag_is_no_vlan)
 {
     struct frame_words words = {
@@ -117,12 +119,14 @@ Test(frame, vlan_tags)
     cr_assert_eq(frame.view.l3, 22);
     cr_assert_eq(frame.view.vlan.id[1], VLAN_PRESENT | 200);
     frame_insert(&frame, 12, (const uint8_t[]){0x91, 0x00, 0, 1}, 4);
-    cr_assert_eq(frame_read(&frame), FRAME_MALFORMED, "three tags are more than an answer could carry");
+    cr_assert_eq(frame_read(&frame), FRAME_MALFORMED,
+                 "three tags are more than an answer could carry");
 }
 
 Test(frame, flow_key_is_the_same_both_ways)
 {
-    struct frame_words back = {.from = "192.0.2.1:80", .to = "192.0.2.7:1000", .flags = ".", .vlan = {5}};
+    struct frame_words back = {
+        .from = "192.0.2.1:80", .to = "192.0.2.7:1000", .flags = ".", .vlan = {5}};
     struct frame_words forth = v4_words;
     struct flow_key one, other, expected = flow_of("192.0.2.7:1000", "192.0.2.1:80");
     struct test_frame frame;
@@ -265,7 +269,8 @@ Test(frame, v4_fragments)
 
 Test(frame, v6_extension_headers)
 {
-    static const uint8_t options[16] = {0, 1, 1, 12}, routing[8] = {0, 0, 4, 0}, authentication[12] = {0, 1};
+    static const uint8_t options[16] = {0, 1, 1, 12}, routing[8] = {0, 0, 4, 0},
+                         authentication[12] = {0, 1};
     struct test_frame frame;
 
     frame_write(&frame, &v6_words);
@@ -303,7 +308,8 @@ Test(frame, v6_chain_beyond_the_packet)
     frame_insert_extension(&frame, 60, options, sizeof(options));
     cr_assert_eq(frame.view.kind, FRAME_OTHER, "nobody can know what it carries");
     frame_insert_extension(&frame, 44, (const uint8_t[]){0, 0, 0, 1, 0, 0, 0, 9}, 8);
-    cr_assert_eq(frame.view.kind, FRAME_MALFORMED, "a first fragment must name its protocol (RFC 7112)");
+    cr_assert_eq(frame.view.kind, FRAME_MALFORMED,
+                 "a first fragment must name its protocol (RFC 7112)");
 }
 
 Test(frame, v6_fragments)
@@ -326,7 +332,8 @@ Test(frame, v6_fragments)
     cr_assert_eq(frame.view.kind, FRAME_TCP_FRAGMENT);
     frame_write(&frame, &v6_words);
     fragment[3] = 1;
-    frame_insert_extension(&frame, 60, options, sizeof(options)); /* TCP named behind another header */
+    frame_insert_extension(&frame, 60, options,
+                           sizeof(options)); /* TCP named behind another header */
     frame_insert_extension(&frame, 44, fragment, sizeof(fragment));
     cr_assert_eq(frame.view.kind, FRAME_TCP_FRAGMENT);
 }
@@ -340,13 +347,15 @@ Test(frame, icmp_errors_of_both_families)
     frame_data(&frame)[23] = 1;
     for (unsigned type = 0; type < 256; type++) {
         frame_data(&frame)[34] = (uint8_t)type;
-        cr_assert_eq(frame_read(&frame), memchr(v4_errors, (int)type, 5) ? FRAME_ICMP_ERROR : FRAME_OTHER);
+        cr_assert_eq(frame_read(&frame),
+                     memchr(v4_errors, (int)type, 5) ? FRAME_ICMP_ERROR : FRAME_OTHER);
     }
     frame_write(&frame, &v6_words);
     frame_data(&frame)[20] = 58;
     for (unsigned type = 0; type < 256; type++) {
         frame_data(&frame)[54] = (uint8_t)type;
-        cr_assert_eq(frame_read(&frame), memchr(v6_errors, (int)type, 4) ? FRAME_ICMP_ERROR : FRAME_OTHER);
+        cr_assert_eq(frame_read(&frame),
+                     memchr(v6_errors, (int)type, 4) ? FRAME_ICMP_ERROR : FRAME_OTHER);
     }
     frame_data(&frame)[54] = 2;
     frame_read(&frame);
@@ -355,7 +364,8 @@ Test(frame, icmp_errors_of_both_families)
     cr_assert_eq(frame.view.payload_bytes, 40u - 8);
 }
 
-/* Cuts each frame at every byte, live and as a capture, in a block of exactly that size: the sanitizer sees a read beyond it. */
+/* Cuts each frame at every byte, live and as a capture, in a block of exactly that size: the
+ * sanitizer sees a read beyond it. */
 static void cut_everywhere(const struct test_frame *frame)
 {
     uint32_t whole = frame->bytes - OFFLOAD_BYTES;
@@ -369,7 +379,8 @@ static void cut_everywhere(const struct test_frame *frame)
             cr_assert_leq(view.payload + view.payload_present, bytes);
             cr_assert(frame_checksum_good(&view));
         }
-        cr_assert(frame_parse(&view, NULL, exact + 1, bytes, bytes, bytes) != FRAME_TCP || bytes == whole);
+        cr_assert(frame_parse(&view, NULL, exact + 1, bytes, bytes, bytes) != FRAME_TCP ||
+                  bytes == whole);
         free(exact);
     }
 }
@@ -406,7 +417,8 @@ Test(frame, random_bytes_behind_a_link_header)
         if (bytes > 24) {
             data[14] = round % 2 ? 0x45 : 0x60;
             store_be16(data + (round % 2 ? 16 : 18), (uint16_t)random_below(&random, 120));
-            data[round % 2 ? 23 : 20] = (uint8_t[]){6, 0, 44, 60, 51, 58, 1, 43}[random_below(&random, 8)];
+            data[round % 2 ? 23 : 20] =
+                (uint8_t[]){6, 0, 44, 60, 51, 58, 1, 43}[random_below(&random, 8)];
         }
         if (frame_parse(&view, NULL, data, bytes, bytes, bytes) == FRAME_TCP) {
             cr_assert_leq(view.payload + view.payload_bytes, bytes);
@@ -447,21 +459,23 @@ static void write_random_segment(struct test_frame *frame, struct random *random
 
     for (size_t i = 0; i < sizeof(payload); i++)
         payload[i] = (uint8_t)random_next(random);
-    frame_write(frame, &(struct frame_words){.from = v6 ? "[2001:db8::7]:1000" : "192.0.2.7:1000",
-                                             .to = v6 ? "[2001:db8::1]:110" : "192.0.2.1:80",
-                                             .flags = "P.",
-                                             .seq = (uint32_t)random_next(random),
-                                             .ack = (uint32_t)random_next(random),
-                                             .options = options[random_below(random, 4)],
-                                             .payload = payload,
-                                             .payload_bytes = 1 + random_below(random, sizeof(payload)),
-                                             .vlan = {(uint16_t)(random_below(random, 4) == 0 ? 7 : 0)},
-                                             .ip_id = (uint16_t)random_next(random)});
+    frame_write(frame,
+                &(struct frame_words){.from = v6 ? "[2001:db8::7]:1000" : "192.0.2.7:1000",
+                                      .to = v6 ? "[2001:db8::1]:110" : "192.0.2.1:80",
+                                      .flags = "P.",
+                                      .seq = (uint32_t)random_next(random),
+                                      .ack = (uint32_t)random_next(random),
+                                      .options = options[random_below(random, 4)],
+                                      .payload = payload,
+                                      .payload_bytes = 1 + random_below(random, sizeof(payload)),
+                                      .vlan = {(uint16_t)(random_below(random, 4) == 0 ? 7 : 0)},
+                                      .ip_id = (uint16_t)random_next(random)});
     if (!v6 && random_below(random, 4) == 0)
         frame_insert_ip_options(frame, "\1\1\1\0", 4);
 }
 
-/* Flips a bit of the IP addresses, of the TCP header or of what follows; not of what parsing goes by. */
+/* Flips a bit of the IP addresses, of the TCP header or of what follows; not of what parsing goes
+ * by. */
 static void damage(struct test_frame *frame, struct random *random)
 {
     const struct frame *view = &frame->view;
@@ -470,11 +484,13 @@ static void damage(struct test_frame *frame, struct random *random)
 
     do
         at = from + random_below(random, view->payload + view->payload_bytes - from);
-    while (at == view->l4 + 12u || (at >= view->l3 + 20u && at < view->l4 && view->ip_version == 4));
+    while (at == view->l4 + 12u ||
+           (at >= view->l3 + 20u && at < view->l4 && view->ip_version == 4));
     frame_data(frame)[at] ^= (uint8_t)(1u << random_below(random, 8));
 }
 
-/* The short way, the long way that frames without an offload header take, and a sum byte by byte must agree. */
+/* The short way, the long way that frames without an offload header take, and a sum byte by byte
+ * must agree. */
 static void compare_checksums(struct test_frame *frame, unsigned round)
 {
     struct frame captured;
@@ -585,8 +601,9 @@ Test(frame, edits_change_what_they_should)
     frame_set_be32(&frame.view, frame.view.l4 + 24u, 11);
     frame_set_be32(&frame.view, frame.view.l4 + 28u, 22);
     frame_read(&frame);
-    cr_assert_str_eq(frame_to_words(&frame.view, text),
-                     "192.0.2.7:1000 > 192.0.2.1:80 [F.] seq 100 ack 200 win 300 <nop,nop,ts 11/22> len 18");
+    cr_assert_str_eq(
+        frame_to_words(&frame.view, text),
+        "192.0.2.7:1000 > 192.0.2.1:80 [F.] seq 100 ack 200 win 300 <nop,nop,ts 11/22> len 18");
     cr_assert_eq(frame_tos(&frame.view), 3);
     frame_nop_options(&frame.view, frame.view.l4 + 22u, 10);
     cr_assert_str_eq(frame_to_words(&frame.view, text),
@@ -661,10 +678,12 @@ Test(frame, damaged_or_urgent_segment_stays_as_it_is)
     cr_assert_eq(frame.view.offload->gso_type, OFFLOAD_GSO_NONE);
 }
 
-/* RFC 4291 2.5.5.2: such an address is never on the wire; taken for TCP it would have the key of an IPv4 connection. */
+/* RFC 4291 2.5.5.2: such an address is never on the wire; taken for TCP it would have the key of an
+ * IPv4 connection. */
 Test(frame, mapped_addresses_fail_closed)
 {
-    struct frame_words words = {.from = "[2001:db8::7]:1000", .to = "[2001:db8::1]:80", .flags = "S"};
+    struct frame_words words = {
+        .from = "[2001:db8::7]:1000", .to = "[2001:db8::1]:80", .flags = "S"};
     static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
     struct test_frame frame;
 

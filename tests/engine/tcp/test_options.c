@@ -18,7 +18,8 @@ static enum options_result parse_words(const char *text, struct tcp_options *opt
     return tcp_options_parse(bytes, count, options);
 }
 
-static enum options_result parse_bytes(const uint8_t *bytes, size_t count, struct tcp_options *options)
+static enum options_result parse_bytes(const uint8_t *bytes, size_t count,
+                                       struct tcp_options *options)
 {
     uint8_t *exact = malloc(count + 1); /* the sanitizer sees a read beyond the end */
     enum options_result result;
@@ -54,7 +55,8 @@ Test(tcp_options, syn_of_linux)
     struct tcp_options options;
 
     cr_assert_eq(parse_words("mss=1460 sack ts=100/7 nop ws=9", &options), OPTIONS_OK);
-    cr_assert_eq(options.present, OPTION_MSS | OPTION_SACK_PERMITTED | OPTION_TIMESTAMPS | OPTION_WSCALE);
+    cr_assert_eq(options.present,
+                 OPTION_MSS | OPTION_SACK_PERMITTED | OPTION_TIMESTAMPS | OPTION_WSCALE);
     cr_assert_eq(options.mss, 1460);
     cr_assert_eq(options.wscale, 9);
     cr_assert_eq(options.tsval, 100u);
@@ -68,7 +70,8 @@ Test(tcp_options, end_of_list_ends_the_layout)
     static const uint8_t layout[] = {2, 1, 3, 1, 1, 8, 4};
     struct tcp_options options;
 
-    cr_assert_eq(parse_words("mss=1460 nop ws=6 nop nop ts=1/0 sack eol eol", &options), OPTIONS_OK);
+    cr_assert_eq(parse_words("mss=1460 nop ws=6 nop nop ts=1/0 sack eol eol", &options),
+                 OPTIONS_OK);
     expect_layout("mss=1460 nop ws=6 nop nop ts=1/0 sack eol eol", layout, sizeof(layout));
     cr_assert_eq(parse_words("eol mss=1460", &options), OPTIONS_OK);
     cr_assert_eq(options.present, 0, "nothing counts behind the end of the list");
@@ -135,7 +138,8 @@ Test(tcp_options, sack_blocks)
 {
     struct tcp_options options;
 
-    cr_assert_eq(parse_words("nop nop ts=1/2 nop nop blocks=5-9,20-30,40-50", &options), OPTIONS_OK);
+    cr_assert_eq(parse_words("nop nop ts=1/2 nop nop blocks=5-9,20-30,40-50", &options),
+                 OPTIONS_OK);
     cr_assert_eq(options.present, OPTION_TIMESTAMPS | OPTION_SACK);
     cr_assert_eq(options.sack_at, 14);
     cr_assert_eq(options.sack_blocks, 3);
@@ -167,8 +171,9 @@ Test(tcp_options, authenticated_and_unknown)
 
 Test(tcp_options, known_kind_of_wrong_length_is_unknown)
 {
-    static const char *const wrong[] = {"hex=0203ff",       "hex=020500ffff", "hex=0302",  "hex=0403ff",
-                                        "hex=0806000000ff", "hex=1304ffff",   "hex=1d03ff"};
+    static const char *const wrong[] = {"hex=0203ff", "hex=020500ffff",   "hex=0302",
+                                        "hex=0403ff", "hex=0806000000ff", "hex=1304ffff",
+                                        "hex=1d03ff"};
     struct tcp_options options;
 
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -183,7 +188,8 @@ Test(tcp_options, bad_lengths_end_the_walk)
     uint8_t layout[TCP_OPTIONS_MAX];
     struct tcp_options options;
 
-    cr_assert_eq(parse_bytes((const uint8_t[]){2, 4, 5, 180, 8, 0, 1, 1}, 8, &options), OPTIONS_BAD);
+    cr_assert_eq(parse_bytes((const uint8_t[]){2, 4, 5, 180, 8, 0, 1, 1}, 8, &options),
+                 OPTIONS_BAD);
     cr_assert_eq(options.mss, 1460, "what was read before stands");
     cr_assert_eq(parse_bytes((const uint8_t[]){8, 1, 1, 1}, 4, &options), OPTIONS_BAD);
     cr_assert_eq(parse_bytes((const uint8_t[]){8, 10, 0, 0}, 4, &options), OPTIONS_BAD);
@@ -203,8 +209,8 @@ Test(tcp_options, random_bytes_stay_within_bounds)
         struct tcp_options options;
 
         for (size_t i = 0; i < count; i++)
-            bytes[i] =
-                (uint8_t)(random_below(&random, 2) ? random_below(&random, 12) : random_below(&random, 256));
+            bytes[i] = (uint8_t)(random_below(&random, 2) ? random_below(&random, 12)
+                                                          : random_below(&random, 256));
         parse_bytes(bytes, count, &options);
         cr_assert_leq(tcp_options_layout(bytes, count, layout), count);
         cr_assert_leq(options.sack_blocks, 4);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_segment.c - segments of our own read back as what was said, with right checksums; resets that a host accepts. */
+/* test_segment.c - segments of our own read back as what was said, with right checksums; resets
+ * that a host accepts. */
 #include <criterion/criterion.h>
 
 #include <stdio.h>
@@ -220,7 +221,8 @@ Test(segment, answer_is_what_would_be_written)
         segment.options = options;
         segment.options_bytes = (uint8_t)(4 * random_below(&random, 11));
         segment.payload = payload;
-        segment.payload_bytes = random_below(&random, 2) ? random_below(&random, sizeof(payload)) : 0;
+        segment.payload_bytes =
+            random_below(&random, 2) ? random_below(&random, sizeof(payload)) : 0;
         segment.gso_bytes = segment.payload_bytes > 700 ? 700 : 0;
         segment.src = frame_dst(&frame.view);
         segment.dst = frame_src(&frame.view);
@@ -237,11 +239,12 @@ Test(segment, answer_is_what_would_be_written)
 /* Neither is in the answer, which begins where they stood. */
 Test(segment, answer_to_ip_options_and_extension_headers)
 {
-    static const char *const froms[] = {"192.0.2.7:1", "[fd00::7]:1"}, *const tos[] = {"192.0.2.1:2",
-                                                                                       "[fd00::1]:2"};
+    static const char *const froms[] = {"192.0.2.7:1", "[fd00::7]:1"};
+    static const char *const tos[] = {"192.0.2.1:2", "[fd00::1]:2"};
 
     for (unsigned family = 0; family < 2; family++) {
-        struct frame_words words = {.from = froms[family], .to = tos[family], .flags = "S", .seq = 5};
+        struct frame_words words = {
+            .from = froms[family], .to = tos[family], .flags = "S", .seq = 5};
         uint32_t header = family == 0 ? 20 : 40, at;
         struct test_frame frame;
         struct segment segment;
@@ -256,7 +259,8 @@ Test(segment, answer_to_ip_options_and_extension_headers)
             frame.buffer[at - header] = 0x47;
             store_be16(frame.buffer + at - header + 2, (uint16_t)(header + 28));
         } else {
-            memcpy(frame.buffer + at, (uint8_t[]){6, 0, 1, 4, 0, 0, 0, 0}, 8); /* destination options: PadN */
+            memcpy(frame.buffer + at, (uint8_t[]){6, 0, 1, 4, 0, 0, 0, 0},
+                   8); /* destination options: PadN */
             frame.buffer[at - header + 6] = 60;
             store_be16(frame.buffer + at - header + 4, 28);
         }
@@ -266,7 +270,8 @@ Test(segment, answer_to_ip_options_and_extension_headers)
         cr_assert_eq(frame_read(&frame), FRAME_TCP);
         cr_assert_eq(frame.view.l4, frame.view.l3 + header);
         cr_assert(frame_checksum_right(&frame.view));
-        snprintf(text, sizeof(text), "%s > %s [R.] seq 0 ack 6 win 0 len 0", tos[family], froms[family]);
+        snprintf(text, sizeof(text), "%s > %s [R.] seq 0 ack 6 win 0 len 0", tos[family],
+                 froms[family]);
         cr_assert_str_eq(frame_to_words(&frame.view, (char[WORDS_BYTES]){0}), text);
     }
 }
@@ -291,10 +296,13 @@ Test(segment, reset_takes_the_ack_as_seq)
 {
     char text[WORDS_BYTES];
 
-    reset_in_words(
-        &(struct frame_words){
-            .from = "192.0.2.7:1", .to = "192.0.2.1:2", .flags = "P.", .seq = 9, .ack = 70, .payload = "x"},
-        text);
+    reset_in_words(&(struct frame_words){.from = "192.0.2.7:1",
+                                         .to = "192.0.2.1:2",
+                                         .flags = "P.",
+                                         .seq = 9,
+                                         .ack = 70,
+                                         .payload = "x"},
+                   text);
     cr_assert_str_eq(text, "192.0.2.1:2 > 192.0.2.7:1 [R] seq 70 win 0 len 0");
 }
 
@@ -302,10 +310,12 @@ Test(segment, reset_without_ack_acknowledges)
 {
     char text[WORDS_BYTES];
 
-    reset_in_words(
-        &(struct frame_words){
-            .from = "[fd00::7]:1", .to = "[fd00::1]:2", .flags = "S", .seq = 0xffffffff, .payload = "abc"},
-        text);
+    reset_in_words(&(struct frame_words){.from = "[fd00::7]:1",
+                                         .to = "[fd00::1]:2",
+                                         .flags = "S",
+                                         .seq = 0xffffffff,
+                                         .payload = "abc"},
+                   text);
     cr_assert_str_eq(text, "[fd00::1]:2 > [fd00::7]:1 [R.] seq 0 ack 3 win 0 len 0");
 }
 
@@ -316,22 +326,23 @@ static void random_frame(struct random *random, struct test_frame *frame)
     bool v4 = random_below(random, 2) == 0;
     uint8_t payload[64] = {0};
 
-    frame_write(frame,
-                &(struct frame_words){.from = v4 ? "192.0.2.7:1" : "[fd00::7]:1",
-                                      .to = v4 ? "192.0.2.1:2" : "[fd00::1]:2",
-                                      .flags = flags[random_below(random, sizeof(flags) / sizeof(flags[0]))],
-                                      .seq = (uint32_t)random_next(random),
-                                      .ack = (uint32_t)random_next(random),
-                                      .options = random_below(random, 2) ? "nop nop ts=1/2" : NULL,
-                                      .payload = payload,
-                                      .payload_bytes = random_below(random, sizeof(payload)),
-                                      .vlan = {random_below(random, 3) ? 0 : 0x2007, 0},
-                                      .tos = (uint8_t)random_next(random)});
+    frame_write(frame, &(struct frame_words){
+                           .from = v4 ? "192.0.2.7:1" : "[fd00::7]:1",
+                           .to = v4 ? "192.0.2.1:2" : "[fd00::1]:2",
+                           .flags = flags[random_below(random, sizeof(flags) / sizeof(flags[0]))],
+                           .seq = (uint32_t)random_next(random),
+                           .ack = (uint32_t)random_next(random),
+                           .options = random_below(random, 2) ? "nop nop ts=1/2" : NULL,
+                           .payload = payload,
+                           .payload_bytes = random_below(random, sizeof(payload)),
+                           .vlan = {random_below(random, 3) ? 0 : 0x2007, 0},
+                           .tos = (uint8_t)random_next(random)});
     if (v4 && random_below(random, 3) == 0)
         frame_insert_ip_options(frame, "\x01\x01\x01\x00", 4);
 }
 
-/* segment_answer_reset() is segment_answer() of segment_reset_reply(), to the byte, and refuses where that does. */
+/* segment_answer_reset() is segment_answer() of segment_reset_reply(), to the byte, and refuses
+ * where that does. */
 Test(segment, reset_in_one_is_the_same)
 {
     struct random random = random_begin("segment");
@@ -352,7 +363,8 @@ Test(segment, reset_in_one_is_the_same)
         segment.ttl = ttl;
         segment.df = df;
         segment.flow_label = label;
-        cr_assert_eq(segment_answer_reset(&one.view, ttl, df, label), segment_answer(&other.view, &segment));
+        cr_assert_eq(segment_answer_reset(&one.view, ttl, df, label),
+                     segment_answer(&other.view, &segment));
         cr_assert_arr_eq(one.buffer, other.buffer, frame.bytes + 64);
     }
 }

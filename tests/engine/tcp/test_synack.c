@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_synack.c - SYN-ACKs planned from what was learned: exact variants, near ones, none; and option bytes. */
+/* test_synack.c - SYN-ACKs planned from what was learned: exact variants, near ones, none; and
+ * option bytes. */
 #include <criterion/criterion.h>
 
 #include <stdio.h>
@@ -32,8 +33,8 @@ static struct synack_model linux_model(void)
 }
 
 /* Adds what the server answered to an offer, its layout by its option words. */
-static void add_variant(struct synack_model *model, uint8_t offered, uint16_t window, const char *options,
-                        uint32_t seen)
+static void add_variant(struct synack_model *model, uint8_t offered, uint16_t window,
+                        const char *options, uint32_t seen)
 {
     struct synack_variant *variant = &model->variants[model->variants_count++];
     uint8_t bytes[TCP_OPTIONS_MAX], layout[TCP_OPTIONS_MAX];
@@ -61,10 +62,12 @@ static const char *plan_in_words(const struct synack_model *model, uint8_t offer
     cr_assert_eq(parsed.wscale, features.window_scale);
     cr_assert_eq((parsed.present & OPTION_SACK_PERMITTED) != 0, features.sack);
     cr_assert_eq((parsed.present & OPTION_TIMESTAMPS) != 0, features.timestamps);
-    used = (size_t)snprintf(text, sizeof(text), "window %u%s:", features.window, features.ecn ? " ecn" : "");
+    used = (size_t)snprintf(text, sizeof(text), "window %u%s:", features.window,
+                            features.ecn ? " ecn" : "");
     kinds = tcp_options_layout(bytes, count, layout);
     for (unsigned i = 0; i < kinds; i++)
-        used += (size_t)snprintf(text + used, sizeof(text) - used, " %s", tcp_option_name(layout[i]));
+        used +=
+            (size_t)snprintf(text + used, sizeof(text) - used, " %s", tcp_option_name(layout[i]));
     return text;
 }
 
@@ -87,7 +90,8 @@ Test(synack, exact_variant_is_sent_as_seen)
     add_variant(&model, OFFER_ALL, 65160, "mss=1460 sack ts=1/2 nop ws=7", 5);
     add_variant(&model, OFFER_MSS, 64240, "mss=1460", 9);
     add_variant(&model, OFFER_ALL | OFFER_ECN, 65160, "mss=1460 sack ts=1/2 nop ws=7", 2);
-    cr_assert_str_eq(plan_in_words(&model, OFFER_ALL), "window 65160: mss sack timestamps nop window_scale");
+    cr_assert_str_eq(plan_in_words(&model, OFFER_ALL),
+                     "window 65160: mss sack timestamps nop window_scale");
     cr_assert_str_eq(plan_in_words(&model, OFFER_MSS), "window 64240: mss");
     cr_assert_str_eq(plan_in_words(&model, OFFER_ALL | OFFER_ECN),
                      "window 65160 ecn: mss sack timestamps nop window_scale");
@@ -113,12 +117,14 @@ Test(synack, near_variant_without_what_was_not_offered)
     struct synack_model model = linux_model();
 
     add_variant(&model, OFFER_ALL, 65160, "mss=1460 sack ts=1/2 nop ws=7", 5);
-    cr_assert_str_eq(plan_in_words(&model, OFFER_ALL & ~OFFER_WSCALE), "window 65160: mss sack timestamps");
+    cr_assert_str_eq(plan_in_words(&model, OFFER_ALL & ~OFFER_WSCALE),
+                     "window 65160: mss sack timestamps");
     cr_assert_str_eq(plan_in_words(&model, OFFER_ALL & ~OFFER_SACK),
                      "window 65160: mss nop nop timestamps nop window_scale");
     cr_assert_str_eq(plan_in_words(&model, OFFER_ALL & ~OFFER_TIMESTAMPS),
                      "window 65160: mss nop nop sack nop window_scale");
-    cr_assert_str_eq(plan_in_words(&model, OFFER_MSS | OFFER_WSCALE), "window 65160: mss nop window_scale");
+    cr_assert_str_eq(plan_in_words(&model, OFFER_MSS | OFFER_WSCALE),
+                     "window 65160: mss nop window_scale");
     cr_assert_str_eq(plan_in_words(&model, 0), "window 65160: mss", "MSS is sent unasked");
 }
 
@@ -134,7 +140,8 @@ Test(synack, near_variant_keeps_a_foreign_order_where_it_stays_aligned)
     model.variants_count = 0;
     add_variant(&model, OFFER_ALL, 65535, "mss=1460 nop ws=6 sack ts=1/2", 1);
     cr_assert_str_eq(plan_in_words(&model, OFFER_MSS | OFFER_SACK | OFFER_WSCALE),
-                     "window 65160: mss nop nop sack nop window_scale", "10 bytes are laid out anew");
+                     "window 65160: mss nop nop sack nop window_scale",
+                     "10 bytes are laid out anew");
 }
 
 Test(synack, window_comes_from_a_variant_alike_in_timestamps)
@@ -156,7 +163,8 @@ Test(synack, server_that_refuses_stays_refusing)
     /* No timestamps at all; offered, and left out. */
     model.timestamps = CAPABILITY_REFUSED;
     add_variant(&model, OFFER_ALL, 64240, "mss=1460 nop nop sack nop ws=7", 5);
-    cr_assert_str_eq(plan_in_words(&model, OFFER_ALL), "window 64240: mss nop nop sack nop window_scale");
+    cr_assert_str_eq(plan_in_words(&model, OFFER_ALL),
+                     "window 64240: mss nop nop sack nop window_scale");
     cr_assert_str_eq(plan_in_words(&model, OFFER_ALL | OFFER_ECN),
                      "window 64240 ecn: mss nop nop sack nop window_scale");
     /* Unknown counts as refused, even where a layout (of a store written by hand) has it. */
@@ -172,7 +180,8 @@ Test(synack, variant_that_left_an_offer_out_rules_its_neighbours)
     add_variant(&model, OFFER_MSS | OFFER_SACK, 64240, "mss=1460", 5);
     add_variant(&model, OFFER_ALL, 65160, "mss=1460 sack ts=1/2 nop ws=7", 5);
     cr_assert_str_eq(plan_in_words(&model, OFFER_MSS | OFFER_SACK), "window 64240: mss");
-    cr_assert_str_eq(plan_in_words(&model, OFFER_MSS | OFFER_SACK | OFFER_ECN), "window 64240 ecn: mss");
+    cr_assert_str_eq(plan_in_words(&model, OFFER_MSS | OFFER_SACK | OFFER_ECN),
+                     "window 64240 ecn: mss");
 }
 
 Test(synack, mss_only_where_the_server_sends_it)
@@ -223,7 +232,8 @@ Test(synack, default_model)
     cr_assert_eq(model.ip_id, IP_ID_NONE);
 }
 
-/* Any model and offer: nothing is granted that was not offered, and the bytes fit. plan_in_words() checks the rest. */
+/* Any model and offer: nothing is granted that was not offered, and the bytes fit. plan_in_words()
+ * checks the rest. */
 Test(synack, random_models_grant_only_what_was_offered)
 {
     struct random random = random_begin("synack/random");
@@ -270,9 +280,9 @@ Test(synack, features_equal_looks_at_all)
     cr_assert(synack_features_equal(&a, &b));
     b.layout[0] = TCP_OPT_NOP;
     cr_assert_not(synack_features_equal(&a, &b));
-#define DIFFERS(field)                                                                                       \
-    b = a;                                                                                                   \
-    b.field = !b.field;                                                                                      \
+#define DIFFERS(field)                                                                             \
+    b = a;                                                                                         \
+    b.field = !b.field;                                                                            \
     cr_assert_not(synack_features_equal(&a, &b), #field)
     DIFFERS(mss);
     DIFFERS(window);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_capture.c - real captures against the truth that comes with them (../shared/captures; skipped where it is absent), and small ones made
- * here for the link types and the ways in which a file can end.
+ * test_capture.c - real captures against the truth that comes with them (../shared/captures;
+ * skipped where it is absent), and small ones made here for the link types and the ways in which a
+ * file can end.
  */
 #include <criterion/criterion.h>
 
@@ -21,22 +22,34 @@
 
 #define CAPTURES "../shared/captures"
 
-/* ---- the real ones ---- */
+/* --- the real ones --------------------------------------------------------------------------- */
 
-enum column { FILE_NAME, SERVER, PORT, LABEL, SPEAKS_FIRST, MSS, WSCALE, SACK, TIMESTAMPS, COLUMNS };
+enum column {
+    FILE_NAME,
+    SERVER,
+    PORT,
+    LABEL,
+    SPEAKS_FIRST,
+    MSS,
+    WSCALE,
+    SACK,
+    TIMESTAMPS,
+    COLUMNS
+};
 
 struct score {
     unsigned facts, wrong;
 };
 
-static void judge(struct score *score, char *const row[], const char *fact, const char *want, const char *got)
+static void judge(struct score *score, char *const row[], const char *fact, const char *want,
+                  const char *got)
 {
     score->facts++;
     if (strcmp(want, got) == 0)
         return;
     score->wrong++;
-    fprintf(stderr, "%s %s:%s: %s is '%s', the truth is '%s'\n", row[FILE_NAME], row[SERVER], row[PORT], fact,
-            got, want);
+    fprintf(stderr, "%s %s:%s: %s is '%s', the truth is '%s'\n", row[FILE_NAME], row[SERVER],
+            row[PORT], fact, got, want);
 }
 
 static const char *flag_text(enum capability state)
@@ -52,7 +65,8 @@ static const char *number_text(char text[16], enum capability state, unsigned va
 
 static const char *speaker_text(const struct profile *profile)
 {
-    const char *const texts[] = {[SPEAKER_UNKNOWN] = "?", [SPEAKER_CLIENT] = "0", [SPEAKER_SERVER] = "1"};
+    const char *const texts[] = {
+        [SPEAKER_UNKNOWN] = "?", [SPEAKER_CLIENT] = "0", [SPEAKER_SERVER] = "1"};
     return texts[profile_speaks_first(profile)];
 }
 
@@ -66,8 +80,8 @@ static void judge_profile(struct score *score, char *const row[], const struct p
     judge(score, row, "sack", row[SACK], flag_text(model->sack));
     judge(score, row, "timestamps", row[TIMESTAMPS], flag_text(model->timestamps));
     judge(score, row, "speaks first", row[SPEAKS_FIRST], speaker_text(profile));
-    const bool known =
-        protocol_id_from_name(row[LABEL]) > PROTOCOL_UNKNOWN; /* "ftp-data" is no protocol of a server */
+    const bool known = protocol_id_from_name(row[LABEL]) >
+                       PROTOCOL_UNKNOWN; /* "ftp-data" is no protocol of a server */
     const char *protocol = profile->named ? protocol_name(profile->protocol) : "unknown";
     judge(score, row, "protocol", known ? row[LABEL] : "unknown", protocol);
 }
@@ -97,7 +111,8 @@ static void judge_row(struct score *score, char *const row[], const struct store
     const struct profile *profile = NULL;
     for (size_t i = 0; i < store_count(store); i++) {
         const struct profile *candidate = store_at(store, i); /* in any VLAN */
-        if (candidate->key.port == key.port && memcmp(&candidate->key.addr, &key.addr, sizeof(key.addr)) == 0)
+        if (candidate->key.port == key.port &&
+            memcmp(&candidate->key.addr, &key.addr, sizeof(key.addr)) == 0)
             profile = candidate;
     }
     struct profile nothing;
@@ -140,12 +155,13 @@ Test(capture, real_captures_against_their_truth, .timeout = 120)
     cr_assert(score.wrong <= 1, "%u of %u facts are wrong", score.wrong, score.facts);
 }
 
-/* ---- the real ones, damaged ---- */
+/* --- the real ones, damaged ------------------------------------------------------------------ */
 
 #define DAMAGED_FRAMES_MAX 2000
 #define DAMAGED_FRAME_MAX  65536
 
-/* What befell a capture on its way: frames lost in front and in the middle, late ones, frames cut; or the file, anywhere. */
+/* What befell a capture on its way: frames lost in front and in the middle, late ones, frames cut;
+ * or the file, anywhere. */
 struct damage {
     unsigned first, lost_of_100, late_of_100, cut_of_100;
     bool file_cut;
@@ -178,7 +194,8 @@ static void cut_file(const char *from, const char *to, uint64_t *state)
 }
 
 /* A copy of the capture with this damage. */
-static void damage_capture(const char *from, const char *to, const struct damage *damage, uint64_t *state)
+static void damage_capture(const char *from, const char *to, const struct damage *damage,
+                           uint64_t *state)
 {
     static uint8_t held[DAMAGED_FRAME_MAX];
     char reason[PCAP_ERRBUF_SIZE];
@@ -188,14 +205,15 @@ static void damage_capture(const char *from, const char *to, const struct damage
     cr_assert_not_null(pcap, "%s", reason);
     pcap_dumper_t *dumper = pcap_dump_open(pcap, to);
     cr_assert_not_null(dumper, "%s", pcap_geterr(pcap));
-    for (unsigned frame = 0; frame < DAMAGED_FRAMES_MAX && pcap_next_ex(pcap, &header, &packet) == 1;
-         frame++) {
+    for (unsigned frame = 0;
+         frame < DAMAGED_FRAMES_MAX && pcap_next_ex(pcap, &header, &packet) == 1; frame++) {
         struct pcap_pkthdr record = *header;
         if (frame < damage->first || draw(state, 100) < damage->lost_of_100)
             continue;
         if (draw(state, 100) < damage->cut_of_100)
             record.caplen = draw(state, record.caplen) + 1;
-        if (!late.caplen && draw(state, 100) < damage->late_of_100 && record.caplen <= sizeof(held)) {
+        if (!late.caplen && draw(state, 100) < damage->late_of_100 &&
+            record.caplen <= sizeof(held)) {
             memcpy(held, packet, record.caplen);
             late = record;
             continue;
@@ -209,7 +227,8 @@ static void damage_capture(const char *from, const char *to, const struct damage
     pcap_close(pcap);
 }
 
-/* Does a SYN-ACK from this port have this MSS? Servers behind routers that change it have several: what is left of them decides. */
+/* Does a SYN-ACK from this port have this MSS? Servers behind routers that change it have several:
+ * what is left of them decides. */
 static bool shows_mss(char *const row[], const char *mss)
 {
     char reason[PCAP_ERRBUF_SIZE], path[512];
@@ -223,7 +242,8 @@ static bool shows_mss(char *const row[], const char *mss)
         uint8_t copy[2048];
         struct frame frame;
         struct tcp_options options;
-        const uint32_t bytes = header->caplen < sizeof(copy) ? header->caplen : (uint32_t)sizeof(copy);
+        const uint32_t bytes =
+            header->caplen < sizeof(copy) ? header->caplen : (uint32_t)sizeof(copy);
         memcpy(copy, packet, bytes);
         if (frame_parse(&frame, NULL, copy, bytes, header->len, sizeof(copy)) != FRAME_TCP ||
             (frame.flags & (TCP_SYN | TCP_ACK)) != (TCP_SYN | TCP_ACK) ||
@@ -242,23 +262,26 @@ static bool contradicts(const char *want, const char *got)
 }
 
 /* What is said of a damaged capture may be less than the truth, but not something else. */
-static unsigned false_facts(char *const row[], const struct store *store, const char *what, unsigned *facts)
+static unsigned false_facts(char *const row[], const struct store *store, const char *what,
+                            unsigned *facts)
 {
     struct server_key key = {.port = (uint16_t)atoi(row[PORT])};
     cr_assert(addr_from_text(row[SERVER], &key.addr));
     unsigned wrong = 0;
     for (size_t i = 0; i < store_count(store); i++) {
         const struct profile *profile = store_at(store, i);
-        if (profile->key.port != key.port || memcmp(&profile->key.addr, &key.addr, sizeof(key.addr)) != 0)
+        if (profile->key.port != key.port ||
+            memcmp(&profile->key.addr, &key.addr, sizeof(key.addr)) != 0)
             continue;
         const struct synack_model *model = &profile->tcp.model;
         char mss[16], scale[16];
-        const char *const got[] = {number_text(mss, model->mss_state, model->mss),
-                                   number_text(scale, model->window_scale_state, model->window_scale),
-                                   flag_text(model->sack),
-                                   flag_text(model->timestamps),
-                                   speaker_text(profile),
-                                   profile->named ? protocol_name(profile->protocol) : "unknown"};
+        const char *const got[] = {
+            number_text(mss, model->mss_state, model->mss),
+            number_text(scale, model->window_scale_state, model->window_scale),
+            flag_text(model->sack),
+            flag_text(model->timestamps),
+            speaker_text(profile),
+            profile->named ? protocol_name(profile->protocol) : "unknown"};
         const char *const want[] = {row[MSS],        row[WSCALE],       row[SACK],
                                     row[TIMESTAMPS], row[SPEAKS_FIRST], row[LABEL]};
         for (size_t fact = 0; fact < sizeof(got) / sizeof(*got); fact++) {
@@ -266,8 +289,8 @@ static unsigned false_facts(char *const row[], const struct store *store, const 
             if (!contradicts(want[fact], got[fact]) || (fact == 0 && shows_mss(row, got[fact])))
                 continue;
             wrong++;
-            fprintf(stderr, "%s (%s) %s:%s: fact %zu is '%s', the truth is '%s'\n", row[FILE_NAME], what,
-                    row[SERVER], row[PORT], fact, got[fact], want[fact]);
+            fprintf(stderr, "%s (%s) %s:%s: fact %zu is '%s', the truth is '%s'\n", row[FILE_NAME],
+                    what, row[SERVER], row[PORT], fact, got[fact], want[fact]);
         }
     }
     return wrong;
@@ -281,8 +304,8 @@ static uint64_t damage_seed(void)
     return seed;
 }
 
-static unsigned judge_damaged(FILE *truth, const struct damage *damage, const char *what, uint64_t *state,
-                              unsigned *facts)
+static unsigned judge_damaged(FILE *truth, const struct damage *damage, const char *what,
+                              uint64_t *state, unsigned *facts)
 {
     char *line = NULL, last[256] = "", path[512], to[] = "/tmp/synward-test-damaged-XXXXXX";
     size_t capacity = 0;
@@ -338,7 +361,7 @@ Test(capture, damaged_captures_say_less_but_nothing_false)
     cr_assert_eq(wrong, 0);
 }
 
-/* ---- made here ---- */
+/* --- made here ------------------------------------------------------------------------------- */
 
 #define ETHER "\1\2\3\4\5\6\1\2\3\4\5\7"
 
@@ -381,7 +404,8 @@ static void check_vlan(const struct store *store, const struct link *link)
 {
     const struct server_key *key = &store_at(store, 0)->key;
     for (unsigned i = 0; i < 2; i++)
-        cr_assert_eq(key->vlan.id[i], link->vlan[i] ? VLAN_PRESENT | link->vlan[i] : 0, "%s", link->name);
+        cr_assert_eq(key->vlan.id[i], link->vlan[i] ? VLAN_PRESENT | link->vlan[i] : 0, "%s",
+                     link->name);
 }
 
 /* Every link type in every form of file. */
@@ -410,7 +434,8 @@ Test(capture, link_types_in_forms_of_files)
 Test(capture, interfaces_of_different_kinds_in_one_pcapng)
 {
     for (int other_order = 0; other_order < 2; other_order++) {
-        struct maker maker = {.pcapng = true, .other_order = other_order, .link_type = links[0].link_type};
+        struct maker maker = {
+            .pcapng = true, .other_order = other_order, .link_type = links[0].link_type};
         const uint32_t count = sizeof(links) / sizeof(*links);
         struct capture_summary summary;
         begin_capture(&maker);
@@ -567,8 +592,9 @@ Test(capture, what_is_passed_over_is_counted_by_its_reason)
 {
     struct maker maker = {.link_type = 101};
     struct capture_summary summary;
-    static const uint8_t cut[40] = {0x45, 0, 0, 60, 0, 0, 0, 0, 64, 6, 0, 0, 127, 0, 0, 1,    127,
-                                    0,    0, 1, 0,  5, 0, 6, 0, 0,  0, 9, 0, 0,   0, 9, 0x50, TCP_ACK};
+    static const uint8_t cut[40] = {0x45, 0, 0, 60, 0,   0, 0, 0, 64,   6,      0, 0,
+                                    127,  0, 0, 1,  127, 0, 0, 1, 0,    5,      0, 6,
+                                    0,    0, 0, 9,  0,   0, 0, 9, 0x50, TCP_ACK};
     begin_capture(&maker);
     add_packet(&maker, 17, 0, 40); /* UDP */
     add_packet(&maker, 17, 0, 40);
@@ -578,8 +604,8 @@ Test(capture, what_is_passed_over_is_counted_by_its_reason)
     add_packet(&maker, 6, 0, 40);      /* in the middle of a connection */
     add_raw(&maker, cut, sizeof(cut), 20);
     add_fetch(&maker, 40000, 8080);
-    add_segment(&maker,
-                &(struct tcp_segment){.client_port = 40001, .server_port = 8080, .seq = 7, .flags = TCP_SYN});
+    add_segment(&maker, &(struct tcp_segment){
+                            .client_port = 40001, .server_port = 8080, .seq = 7, .flags = TCP_SYN});
     add_segment(&maker, &(struct tcp_segment){.from_server = true,
                                               .client_port = 40001,
                                               .server_port = 8080,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_capture_file.c - which kind of file it is, also from a pipe, and what is said of files that are none. */
+/* test_capture_file.c - which kind of file it is, also from a pipe, and what is said of files that
+ * are none. */
 #include <criterion/criterion.h>
 
 #include <string.h>
@@ -22,7 +23,8 @@ static void check_refused(const void *bytes, size_t count, const char *why)
 
 Test(capture_file, what_is_no_capture_is_told_by_its_kind)
 {
-    static const char text[] = "this is no capture, although it is long enough for the header of one\n";
+    static const char text[] =
+        "this is no capture, although it is long enough for the header of one\n";
     check_refused("", 0, "it is empty");
     check_refused(text, strlen(text), "unknown file format");
     check_refused("\n\n\n and no capture either", 24, "no pcapng file");

@@ -54,7 +54,8 @@ static void check_ends(struct maker *maker, struct pcapng *pcapng, enum pcapng_r
 Test(pcapng, frames_of_all_forms_in_both_byte_orders)
 {
     for (int other_order = 0; other_order < 2; other_order++) {
-        struct maker maker = {.pcapng = true, .other_order = other_order, .link_type = 1, .snap_bytes = 4};
+        struct maker maker = {
+            .pcapng = true, .other_order = other_order, .link_type = 1, .snap_bytes = 4};
         static const uint8_t names[6] = {1, 0, 2, 0, 'x', 'y'};
         begin_capture(&maker);
         add_interface(&maker, 113, 0, 0, 0);
@@ -63,7 +64,8 @@ Test(pcapng, frames_of_all_forms_in_both_byte_orders)
         maker.interface = 1;
         maker.obsolete = true;
         add_raw(&maker, content, 3, 0);
-        maker.simple = true; /* of the first interface, whatever maker.interface is; without a time */
+        maker.simple =
+            true; /* of the first interface, whatever maker.interface is; without a time */
         add_raw(&maker, content, sizeof(content), 0);
         struct pcapng *pcapng = begin_reading(&maker);
         check_frame(pcapng, 1, MAKER_FIRST_S * SECOND_US, 4, 100);
@@ -162,13 +164,15 @@ Test(pcapng, files_cut_at_every_byte)
         struct pcapng *pcapng = pcapng_new(cut);
         if (end >= first)
             check_frame(pcapng, 1, MAKER_FIRST_S * SECOND_US, 5, 5);
-        cr_assert_eq(pcapng_next(pcapng, &frame), whole ? PCAPNG_END : PCAPNG_CUT, "cut at %ld", end);
+        cr_assert_eq(pcapng_next(pcapng, &frame), whole ? PCAPNG_END : PCAPNG_CUT, "cut at %ld",
+                     end);
         pcapng_free(pcapng);
         fclose(cut);
     }
 }
 
-/* One wrong number in the file of one interface and one frame: header 28 bytes, interface 52, then the frame's block. */
+/* One wrong number in the file of one interface and one frame: header 28 bytes, interface 52, then
+ * the frame's block. */
 Test(pcapng, what_cannot_be)
 {
     static const struct {
@@ -192,7 +196,8 @@ Test(pcapng, what_cannot_be)
         cr_assert_eq(fwrite(&wrongs[i].value, 4, 1, maker.file), 1);
         struct pcapng *pcapng = begin_reading(&maker);
         cr_assert_eq(pcapng_next(pcapng, &frame), PCAPNG_BAD, "case %zu", i);
-        cr_expect(strstr(pcapng_reason(pcapng), wrongs[i].reason), "case %zu: %s", i, pcapng_reason(pcapng));
+        cr_expect(strstr(pcapng_reason(pcapng), wrongs[i].reason), "case %zu: %s", i,
+                  pcapng_reason(pcapng));
         end_reading(&maker, pcapng);
     }
 }

@@ -113,8 +113,8 @@ Test(learner, repeated_synack_counts_once)
 {
     struct talk talk = talk_open(learner, 1);
     struct observation observation = talk.base;
-    observation.handshake =
-        (struct observed_handshake){.offered = OFFER_ALL, .repeated = true, .granted = test_synack()};
+    observation.handshake = (struct observed_handshake){
+        .offered = OFFER_ALL, .repeated = true, .granted = test_synack()};
     talk_observe(&talk, &observation, OBSERVED_SYNACK);
     talk_establish(&talk);
     cr_assert_eq(server()->handshakes, 1);
@@ -147,7 +147,8 @@ Test(learner, unprompted_data_and_a_close_is_no_greeting)
     cr_assert_eq(profile_speaks_first(server()), SPEAKER_SERVER,
                  "it did speak first, and nothing else is known");
     talk_whole(learner, 2, NULL, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n");
-    cr_assert_eq(profile_speaks_first(server()), SPEAKER_CLIENT, "an answered connection says more");
+    cr_assert_eq(profile_speaks_first(server()), SPEAKER_CLIENT,
+                 "an answered connection says more");
 }
 
 Test(learner, greeting_of_an_unknown_protocol_counts_when_the_client_was_answered)
@@ -203,7 +204,8 @@ Test(learner, greeting_that_varies_is_a_template_or_variable)
 {
     char greeting[64];
     for (uint64_t id = 1; id <= 8; id++) {
-        snprintf(greeting, sizeof(greeting), "+OK POP3 server ready <%d.%d@host>\r\n", (int)id * 77, (int)id);
+        snprintf(greeting, sizeof(greeting), "+OK POP3 server ready <%d.%d@host>\r\n", (int)id * 77,
+                 (int)id);
         talk_whole(learner, id, greeting, "USER a\r\n", "+OK\r\n");
     }
     cr_assert_eq(profile_greeting_kind(server()), GREETING_TEMPLATE);
@@ -215,7 +217,8 @@ Test(learner, wrong_requests_are_not_evidence)
                "\x13"
                "BitTorrent protocol",
                "HTTP/1.1 400 Bad Request\r\n\r\n");
-    talk_whole(learner, 2, NULL, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 404 Not Found\r\n\r\n");
+    talk_whole(learner, 2, NULL, "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+               "HTTP/1.1 404 Not Found\r\n\r\n");
     talk_whole(learner, 3, NULL, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", NULL);
     cr_assert_eq(server()->requests, 0);
     cr_assert_eq(server()->accepted, 0);
@@ -250,12 +253,19 @@ Test(learner, zero_bytes_of_pure_acks_are_no_data)
     cr_assert_eq(server()->requests, 1);
 }
 
-/* ---- wrong clients ---- */
+/* --- wrong clients --------------------------------------------------------------------------- */
 
 #define HTTP_GET "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 #define HTTP_OK  "HTTP/1.1 200 OK\r\n\r\n"
 
-enum timing { PROMPT_SERVER, LATE_SERVER, LATE_IN_PIECES, CLIENT_BETWEEN_PIECES, TINY_WINDOW, TIMINGS };
+enum timing {
+    PROMPT_SERVER,
+    LATE_SERVER,
+    LATE_IN_PIECES,
+    CLIENT_BETWEEN_PIECES,
+    TINY_WINDOW,
+    TIMINGS
+};
 
 /* One byte to a segment, as a client with a window of one byte has it. */
 static void server_says_slowly(struct talk *talk, const char *text)
@@ -353,8 +363,10 @@ static const char *random_request(uint64_t *state, char request[24])
     return request;
 }
 
-/* A thousand of each kind against what was learned: `answers` are what such a server says to what it does not understand. */
-static void check_wrong_clients(const char *greeting, const char *const answers[], size_t answers_count)
+/* A thousand of each kind against what was learned: `answers` are what such a server says to what
+ * it does not understand. */
+static void check_wrong_clients(const char *greeting, const char *const answers[],
+                                size_t answers_count)
 {
     static const char *const requests[] = {HTTP_GET,
                                            "\x13"
@@ -368,25 +380,28 @@ static void check_wrong_clients(const char *greeting, const char *const answers[
         for (size_t kind = 0; kind < sizeof(requests) / sizeof(*requests); kind++)
             for (int round = 0; round < 1000; round++) {
                 char noise[24];
-                const char *request = requests[kind] ? requests[kind] : random_request(&state, noise);
+                const char *request =
+                    requests[kind] ? requests[kind] : random_request(&state, noise);
                 const char *answer = answers[(size_t)round % answers_count];
                 if (!greeting && strcmp(request, HTTP_GET) == 0)
                     continue;
                 talk_wrongly(id++, greeting, request, answer, (enum timing)timing);
                 struct held after;
                 note_held(&after);
-                cr_assert_eq(memcmp(&before, &after, sizeof(before)), 0,
-                             "timing %d, request %d '%s', answer '%s', round %d: speaker %d, kind %d, "
-                             "accepted %d, requests %d, armed %d, fidelity %f",
-                             timing, (int)kind, request, answer ? answer : "", round, after.speaker,
-                             after.kind, (int)after.accepted, (int)after.requests, after.armed,
-                             after.fidelity);
+                cr_assert_eq(
+                    memcmp(&before, &after, sizeof(before)), 0,
+                    "timing %d, request %d '%s', answer '%s', round %d: speaker %d, kind %d, "
+                    "accepted %d, requests %d, armed %d, fidelity %f",
+                    timing, (int)kind, request, answer ? answer : "", round, after.speaker,
+                    after.kind, (int)after.accepted, (int)after.requests, after.armed,
+                    after.fidelity);
             }
 }
 
 Test(learner, wrong_clients_of_a_pop3_server_change_nothing)
 {
-    static const char *const answers[] = {"-ERR unknown command\r\n", NULL, "-ERR\r\n-ERR\r\n", "-"};
+    static const char *const answers[] = {"-ERR unknown command\r\n", NULL, "-ERR\r\n-ERR\r\n",
+                                          "-"};
     for (uint64_t id = 1; id <= 12; id++)
         talk_whole(learner, id, "+OK ready\r\n", "USER a\r\n", "+OK\r\n");
     check_wrong_clients("+OK ready\r\n", answers, 4);
@@ -442,7 +457,7 @@ Test(learner, answer_that_looks_like_a_greeting_does_not_accept_but_the_next_one
     talk_close(&talk);
 }
 
-/* ---- a greeting that is not the promised one ---- */
+/* --- a greeting that is not the promised one ------------------------------------------------- */
 
 static struct ip_addr source(uint8_t number)
 {
@@ -457,7 +472,8 @@ static void learn_pop3(void)
     cr_assert(profile_armed(server()));
 }
 
-/* A client whose connection we opened: the greeting, then either the engine's finding that it is unequal, or the released request. */
+/* A client whose connection we opened: the greeting, then either the engine's finding that it is
+ * unequal, or the released request. */
 static struct talk talk_opened(uint64_t id, struct ip_addr client)
 {
     const struct synack_features granted = test_synack();
@@ -534,7 +550,8 @@ Test(learner, three_sources_disarm_and_the_new_greeting_is_learned_while_we_open
         cr_assert_not(profile_armed(server()));
         /* Connections begun under the old promise still come to their end. */
         for (uint8_t late = 0; late < 4; late++)
-            meet_unequal(200 + i * 10u + late, source((uint8_t)(i * 10 + late)), "+OK changed\r\n", true);
+            meet_unequal(200 + i * 10u + late, source((uint8_t)(i * 10 + late)), "+OK changed\r\n",
+                         true);
         meet_whole(300 + i, source(i), "+OK changed\r\n");
     }
     cr_assert(profile_armed(server()));
@@ -565,7 +582,8 @@ Test(learner, equal_greeting_makes_the_count_of_unequal_ones_begin_anew)
     cr_assert(profile_armed(server()));
 }
 
-/* What no protocol's file calls a refusal (Telnet's, an unknown service's), said in the words of one. */
+/* What no protocol's file calls a refusal (Telnet's, an unknown service's), said in the words of
+ * one. */
 Test(learner, refusal_in_plain_words_disarms_nobody)
 {
     for (uint64_t id = 1; id <= 12; id++)
@@ -579,7 +597,8 @@ Test(learner, refusal_in_plain_words_disarms_nobody)
     cr_assert_not(profile_armed(server()));
 }
 
-/* "220-" to "220 ": whole, whatever the segments are, and those of the answer do not belong to it. */
+/* "220-" to "220 ": whole, whatever the segments are, and those of the answer do not belong to it.
+ */
 Test(learner, greeting_of_many_lines_is_whole)
 {
     for (uint64_t id = 1; id <= 10; id++) {
@@ -592,7 +611,8 @@ Test(learner, greeting_of_many_lines_is_whole)
         talk_close(&talk);
     }
     cr_assert_eq(profile_greeting_kind(server()), GREETING_STABLE);
-    cr_assert_eq(server()->greeting.bytes, strlen("220-Welcome\r\n220- to 220 services\r\n220 ready\r\n"));
+    cr_assert_eq(server()->greeting.bytes,
+                 strlen("220-Welcome\r\n220- to 220 services\r\n220 ready\r\n"));
     cr_assert(profile_armed(server()));
 }
 
@@ -661,8 +681,8 @@ Test(learner, garbage_never_harms)
     uint64_t state = 20261122; /* replays */
     for (int round = 0; round < 200000; round++) {
         state = state * 6364136223846793005u + 1442695040888963407u;
-        struct observation observation = {.kind =
-                                              (enum observation_kind)(state >> 33) % (OBSERVED_GREETING + 1),
+        struct observation observation = {.kind = (enum observation_kind)(state >> 33) %
+                                                  (OBSERVED_GREETING + 1),
                                           .opened = state >> 40 & 1,
                                           .flow_id = state >> 41 & 63,
                                           .time_us = (uint64_t)round,
@@ -684,7 +704,7 @@ Test(learner, garbage_never_harms)
     cr_assert_eq(store_count(store), 1);
 }
 
-/* ---- protocols that share words, or in which either may begin ---- */
+/* --- protocols that share words, or in which either may begin -------------------------------- */
 
 #define SSH_CLIENT "SSH-2.0-OpenSSH_9.2\r\n"
 #define SSH_SERVER "SSH-2.0-dropbear\r\n"
@@ -765,7 +785,7 @@ Test(learner, service_of_two_protocols_accepts_both)
     cr_assert_eq(server()->accepted, 1u << PROTOCOL_HTTP | 1u << PROTOCOL_TLS);
 }
 
-/* ---- keywords ---- */
+/* --- keywords -------------------------------------------------------------------------------- */
 
 static const char *keyword_list(const struct keyword_set *set)
 {
@@ -777,8 +797,8 @@ static const char *keyword_list(const struct keyword_set *set)
     while ((name = keyword_set_next(set, &at, &text_at)) != NULL) {
         const struct keyword_entry *entry = &set->entries[at - 1];
         used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s=%.*s/%d", used ? " " : "",
-                                 keyword_info((enum keyword_kind)entry->kind)->name, entry->bytes, name,
-                                 entry->seen);
+                                 keyword_info((enum keyword_kind)entry->kind)->name, entry->bytes,
+                                 name, entry->seen);
     }
     return text;
 }
@@ -788,8 +808,10 @@ static const char *keyword_list(const struct keyword_set *set)
 Test(learner, keywords_of_accepted_requests)
 {
     talk_whole(learner, 1, NULL, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", HTTP_OK);
-    talk_whole(learner, 2, NULL, "GET / HTTP/1.1\r\nHost: b\r\n\r\n", "HTTP/1.1 404 Not Found\r\n\r\n");
-    talk_whole(learner, 3, NULL, "GET / HTTP/1.1\r\nHost: A:80\r\n\r\n", "HTTP/1.1 302 Found\r\n\r\n");
+    talk_whole(learner, 2, NULL, "GET / HTTP/1.1\r\nHost: b\r\n\r\n",
+               "HTTP/1.1 404 Not Found\r\n\r\n");
+    talk_whole(learner, 3, NULL, "GET / HTTP/1.1\r\nHost: A:80\r\n\r\n",
+               "HTTP/1.1 302 Found\r\n\r\n");
     talk_whole(learner, 4, NULL, "GET / HTTP/1.1\r\nHost: c\r\n\r\n", NULL);
     talk_whole(learner, 5, NULL, "GET / HTTP/1.0\r\n\r\n", HTTP_OK);
     talk_whole(learner, 6, NULL,
@@ -804,8 +826,8 @@ Test(learner, keywords_count_at_the_final_answer)
 {
     for (uint64_t id = 1; id <= 2; id++) {
         struct talk talk = talk_open(learner, id);
-        client_says(&talk,
-                    id == 1 ? "PUT / HTTP/1.1\r\nHost: a\r\n\r\n" : "PUT / HTTP/1.1\r\nHost: b\r\n\r\n");
+        client_says(&talk, id == 1 ? "PUT / HTTP/1.1\r\nHost: a\r\n\r\n"
+                                   : "PUT / HTTP/1.1\r\nHost: b\r\n\r\n");
         server_says(&talk, "HTTP/1.1 100 Continue\r\n\r\n");
         client_says(&talk, "body");
         server_says(&talk, id == 1 ? HTTP_OK : "HTTP/1.1 404 Not Found\r\n\r\n");
@@ -821,7 +843,8 @@ Test(learner, keywords_count_at_the_final_answer)
 
 Test(learner, hash_that_the_peer_has)
 {
-    talk_whole(learner, 1, NULL, PEER(HASH_A) "-TR3000-abcdefghijkl", PEER(HASH_A) "-qB4500-abcdefghijkl");
+    talk_whole(learner, 1, NULL, PEER(HASH_A) "-TR3000-abcdefghijkl",
+               PEER(HASH_A) "-qB4500-abcdefghijkl");
     talk_whole(learner, 2, NULL, PEER(HASH_B) "-TR3000-abcdefghijkl", NULL);
     talk_whole(learner, 3, NULL, PEER(HASH_B) "-TR3000-abcdefghijkl", PEER(HASH_A));
     struct talk talk = talk_open(learner, 4); /* in pieces */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_encrypted.c - connections that look random: which are taken for BitTorrent's encrypted handshake, which for eMule's obfuscated one,
- * and what the profile says then.
+ * test_encrypted.c - connections that look random: which are taken for BitTorrent's encrypted
+ * handshake, which for eMule's obfuscated one, and what the profile says then.
  */
 #include <criterion/criterion.h>
 
@@ -14,8 +14,8 @@
 #include "tests/profiles/observations.h"
 
 #define PREFACE "\023BitTorrent protocol"
-#define PLAIN                                                                                                \
-    PREFACE "\0\0\0\0\0\x10\0\5"                                                                             \
+#define PLAIN                                                                                      \
+    PREFACE "\0\0\0\0\0\x10\0\5"                                                                   \
             "01234567890123456789-TR3000-abcdefghijkl"
 #define PLAIN_BYTES 68
 #define DATA_MAX    1400
@@ -69,7 +69,8 @@ static void says_random(struct talk *talk, enum side from, size_t bytes)
 }
 
 /* As MSE does, in cipher to the end; 0 bytes: nothing is said. */
-static void connection(size_t client_first, size_t server_first, size_t client_then, size_t server_then)
+static void connection(size_t client_first, size_t server_first, size_t client_then,
+                       size_t server_then)
 {
     struct talk talk = talk_open(learner, ++flows);
     if (client_first)
@@ -111,7 +112,7 @@ static void assert_accepts(uint64_t protocols, uint8_t hidden)
 #define BITTORRENT (UINT64_C(1) << PROTOCOL_BITTORRENT)
 #define EDONKEY    (UINT64_C(1) << PROTOCOL_EDONKEY)
 
-/* ---- MSE ---- */
+/* --- MSE ------------------------------------------------------------------------------------- */
 
 Test(encrypted, bittorrent_in_clear_behind_the_handshake_proves_it)
 {
@@ -226,7 +227,8 @@ Test(encrypted, flights_that_are_none_of_mse)
     cr_assert_eq(server()->hidden, 0);
 }
 
-/* The server closes on who asks, in cipher, for what it does not have; and some go away by themselves. */
+/* The server closes on who asks, in cipher, for what it does not have; and some go away by
+ * themselves. */
 Test(encrypted, connections_that_came_to_nothing_are_no_evidence)
 {
     plain_connection();
@@ -255,7 +257,7 @@ Test(encrypted, unknown_requests_that_are_no_likeness_are_decided_at_once)
     cr_assert_eq(server()->requests, 3, "a long answer");
 }
 
-/* ---- eMule ---- */
+/* --- eMule ----------------------------------------------------------------------------------- */
 
 #define HASH "\x3a\x35\x44\xa8\x31\x0e\x28\x1d\x51\xed\x51\x82\xf4\x6f\xd4\x6f"
 

@@ -90,18 +90,20 @@ Test(greeting_model, refusals_are_known)
                                            "Password required, but none set",
                                            "Access denied",
                                            "Line is in use"};
-    static const char *const beginnings[] = {"4", "421", "-", "HTTP/1.1", "\x15", "* B", "<htm", "Unk"};
-    static const char *const others[] = {"220 x", "+OK",     "HTTP/1.1 200 OK", "SSH-2.0-x", "* OK",     "",
-                                         "42 x",  "login: ", "\xff\xfd\x18",    "Welcome",   "100% free"};
+    static const char *const beginnings[] = {"4",    "421", "-",    "HTTP/1.1",
+                                             "\x15", "* B", "<htm", "Unk"};
+    static const char *const others[] = {
+        "220 x", "+OK",     "HTTP/1.1 200 OK", "SSH-2.0-x", "* OK",     "",
+        "42 x",  "login: ", "\xff\xfd\x18",    "Welcome",   "100% free"};
     for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++)
-        cr_assert_eq(looks_like_refusal((const uint8_t *)refusals[i], strlen(refusals[i])), MATCH_YES, "%s",
-                     refusals[i]);
+        cr_assert_eq(looks_like_refusal((const uint8_t *)refusals[i], strlen(refusals[i])),
+                     MATCH_YES, "%s", refusals[i]);
     for (size_t i = 0; i < sizeof(beginnings) / sizeof(*beginnings); i++)
-        cr_assert_eq(looks_like_refusal((const uint8_t *)beginnings[i], strlen(beginnings[i])), MATCH_MORE,
-                     "%s", beginnings[i]);
+        cr_assert_eq(looks_like_refusal((const uint8_t *)beginnings[i], strlen(beginnings[i])),
+                     MATCH_MORE, "%s", beginnings[i]);
     for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
-        cr_assert_eq(looks_like_refusal((const uint8_t *)others[i], strlen(others[i])), MATCH_NO, "%s",
-                     others[i]);
+        cr_assert_eq(looks_like_refusal((const uint8_t *)others[i], strlen(others[i])), MATCH_NO,
+                     "%s", others[i]);
     const uint8_t mysql[] = {3, 0, 0, 0, 0xff, 0x10, 0x04};
     cr_assert_eq(looks_like_refusal(mysql, sizeof(mysql)), MATCH_YES);
 }

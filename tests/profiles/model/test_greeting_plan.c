@@ -9,8 +9,8 @@
 static struct greeting_plan plan;
 
 /* A model of these greetings, the last one the latest; the plan made of it. */
-static bool planned(enum protocol_id protocol, enum greeting_setting setting, const char *const greetings[],
-                    size_t count)
+static bool planned(enum protocol_id protocol, enum greeting_setting setting,
+                    const char *const greetings[], size_t count)
 {
     struct greeting_model model = {0};
     for (size_t i = 0; i < count; i++)
@@ -18,8 +18,8 @@ static bool planned(enum protocol_id protocol, enum greeting_setting setting, co
     return greeting_plan(&model, protocol_by_id(protocol), setting, &plan);
 }
 
-#define PLANNED(protocol, setting, ...)                                                                      \
-    planned(protocol, setting, (const char *const[]){__VA_ARGS__},                                           \
+#define PLANNED(protocol, setting, ...)                                                            \
+    planned(protocol, setting, (const char *const[]){__VA_ARGS__},                                 \
             sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
 
 static bool fits(const char *greeting)
@@ -30,7 +30,8 @@ static bool fits(const char *greeting)
 static void expect_parts(const char *prefix, const char *suffix)
 {
     cr_assert(plan.by_template);
-    cr_assert_eq(plan.prefix, strlen(prefix), "prefix is '%.*s'", plan.prefix, (const char *)plan.said);
+    cr_assert_eq(plan.prefix, strlen(prefix), "prefix is '%.*s'", plan.prefix,
+                 (const char *)plan.said);
     cr_assert_eq(memcmp(plan.said, prefix, plan.prefix), 0);
     cr_assert_eq(plan.suffix, strlen(suffix), "suffix is '%.*s'", plan.suffix,
                  (const char *)plan.said + plan.bytes - plan.suffix);
@@ -58,7 +59,8 @@ Test(greeting_plan, always_the_same_is_exact)
 Test(greeting_plan, nothing_known)
 {
     struct greeting_model model = {0};
-    cr_assert_not(greeting_plan(&model, protocol_by_id(PROTOCOL_POP3), GREETING_AS_PROTOCOL, &plan));
+    cr_assert_not(
+        greeting_plan(&model, protocol_by_id(PROTOCOL_POP3), GREETING_AS_PROTOCOL, &plan));
 }
 
 /* All of one second: the date is common to them, and changes all the same. */
@@ -74,26 +76,27 @@ Test(greeting_plan, a_date_changes_as_a_whole)
                       "220 a ESMTP Sendmail 8.17.1/8.17.1; Sun, 22 Nov 2026 22:04:01 GMT\r\n",
                       "220 a ESMTP Sendmail 8.17.1/8.17.1; Sun, 22 Nov 2026 22:04:02 GMT\r\n"));
     expect_parts("220 a ESMTP Sendmail ", "\r\n");
-    cr_assert(
-        PLANNED(PROTOCOL_IMAP, GREETING_AS_PROTOCOL,
-                "* OK [CAPABILITY IMAP4REV1] h IMAP4rev1 at Sun, 22 Nov 2026 22:04:01 +0100 (CET)\r\n",
-                "* OK [CAPABILITY IMAP4REV1] h IMAP4rev1 at Sun, 22 Nov 2026 22:04:02 +0100 (CET)\r\n"));
+    cr_assert(PLANNED(
+        PROTOCOL_IMAP, GREETING_AS_PROTOCOL,
+        "* OK [CAPABILITY IMAP4REV1] h IMAP4rev1 at Sun, 22 Nov 2026 22:04:01 +0100 (CET)\r\n",
+        "* OK [CAPABILITY IMAP4REV1] h IMAP4rev1 at Sun, 22 Nov 2026 22:04:02 +0100 (CET)\r\n"));
     expect_parts("* OK [CAPABILITY IMAP4REV1] h IMAP4rev1 at ", "\r\n");
 }
 
 Test(greeting_plan, host_counter)
 {
     cr_assert(PLANNED(PROTOCOL_SMTP, GREETING_AS_PROTOCOL, "220 mx1.example.org ESMTP Postfix\r\n",
-                      "220 mx3.example.org ESMTP Postfix\r\n", "220 mx10.example.org ESMTP Postfix\r\n"));
+                      "220 mx3.example.org ESMTP Postfix\r\n",
+                      "220 mx10.example.org ESMTP Postfix\r\n"));
     expect_parts("220 ", " ESMTP Postfix\r\n");
     cr_assert(fits("220 mx100.example.org ESMTP Postfix\r\n"));
     cr_assert_not(fits("220 mx100.example.org SMTP Postfix\r\n"));
 }
 
-#define PURE_FTPD(user, of, time)                                                                            \
-    "220---------- Welcome to Pure-FTPd [privsep] [TLS] ----------\r\n"                                      \
-    "220-You are user number " user " of " of " allowed.\r\n"                                                \
-    "220-Local time is now " time ". Server port: 21.\r\n"                                                   \
+#define PURE_FTPD(user, of, time)                                                                  \
+    "220---------- Welcome to Pure-FTPd [privsep] [TLS] ----------\r\n"                            \
+    "220-You are user number " user " of " of " allowed.\r\n"                                      \
+    "220-Local time is now " time ". Server port: 21.\r\n"                                         \
     "220 You will be disconnected after 15 minutes of inactivity.\r\n"
 
 /* Learned within one minute, from one client after the other: nothing has changed yet. */
@@ -101,25 +104,28 @@ Test(greeting_plan, numbers_and_times_change_some_day)
 {
     cr_assert(PLANNED(PROTOCOL_FTP, GREETING_AS_PROTOCOL, PURE_FTPD("1", "50", "22:04"),
                       PURE_FTPD("1", "50", "22:04")));
-    expect_parts("220---------- Welcome to Pure-FTPd [privsep] [TLS] ----------\r\n220-You are user number ",
-                 " minutes of inactivity.\r\n");
+    expect_parts(
+        "220---------- Welcome to Pure-FTPd [privsep] [TLS] ----------\r\n220-You are user number ",
+        " minutes of inactivity.\r\n");
     cr_assert(fits(PURE_FTPD("17", "50", "9:59")));
-    cr_assert(
-        PLANNED(PROTOCOL_FTP, GREETING_EXACT, PURE_FTPD("1", "50", "22:04"), PURE_FTPD("1", "50", "22:04")));
+    cr_assert(PLANNED(PROTOCOL_FTP, GREETING_EXACT, PURE_FTPD("1", "50", "22:04"),
+                      PURE_FTPD("1", "50", "22:04")));
     cr_assert_not(plan.by_template);
-    cr_assert_not(
-        PLANNED(PROTOCOL_FTP, GREETING_EXACT, PURE_FTPD("1", "50", "22:04"), PURE_FTPD("2", "50", "22:04")));
+    cr_assert_not(PLANNED(PROTOCOL_FTP, GREETING_EXACT, PURE_FTPD("1", "50", "22:04"),
+                          PURE_FTPD("2", "50", "22:04")));
 }
 
 /* g' < g and g' > g; what is common in front and behind must not overlap in the shortest. */
 Test(greeting_plan, common_parts_do_not_overlap)
 {
-    cr_assert(PLANNED(PROTOCOL_FTP, GREETING_AS_PROTOCOL, "220 ftp aa bb\r\n", "220 ftp aa aa bb\r\n"));
+    cr_assert(
+        PLANNED(PROTOCOL_FTP, GREETING_AS_PROTOCOL, "220 ftp aa bb\r\n", "220 ftp aa aa bb\r\n"));
     cr_assert(fits("220 ftp aa bb\r\n"));
     cr_assert(fits("220 ftp aa aa bb\r\n"));
     cr_assert(fits("220 ftp aa aa aa bb\r\n"));
     cr_assert_not(fits("220 ftp\r\n"));
-    cr_assert(PLANNED(PROTOCOL_FTP, GREETING_AS_PROTOCOL, "220 ftp aa aa bb\r\n", "220 ftp aa bb\r\n"));
+    cr_assert(
+        PLANNED(PROTOCOL_FTP, GREETING_AS_PROTOCOL, "220 ftp aa aa bb\r\n", "220 ftp aa bb\r\n"));
     cr_assert(fits("220 ftp aa bb\r\n"));
     cr_assert(fits("220 ftp aa aa bb\r\n"));
     cr_assert_leq((size_t)plan.prefix + plan.suffix, plan.bytes);
@@ -140,9 +146,9 @@ Test(greeting_plan, timestamp_of_apop)
                       "+OK <2.1@h> at your service\r\n"));
     expect_said("+OK at your service\r\n");
     cr_assert(fits("+OK <3.17@h> at your service\r\n"));
-    cr_assert(
-        PLANNED(PROTOCOL_POP3, GREETING_AS_PROTOCOL, "+OK mail to <root@a>\r\n", "+OK mail to <root@a>\r\n"),
-        "the same each time: nobody computes with it, or all may");
+    cr_assert(PLANNED(PROTOCOL_POP3, GREETING_AS_PROTOCOL, "+OK mail to <root@a>\r\n",
+                      "+OK mail to <root@a>\r\n"),
+              "the same each time: nobody computes with it, or all may");
     cr_assert_not(plan.by_template);
 }
 
@@ -158,7 +164,8 @@ Test(greeting_plan, word_that_changes_does_so_as_a_whole)
 Test(greeting_plan, what_must_be_exact)
 {
     cr_assert_not(PLANNED(PROTOCOL_SSH, GREETING_BY_TEMPLATE, "SSH-2.0-a1\r\n", "SSH-2.0-a2\r\n"));
-    cr_assert_not(PLANNED(PROTOCOL_UNKNOWN, GREETING_BY_TEMPLATE, "welcome 1\r\n", "welcome 2\r\n"));
+    cr_assert_not(
+        PLANNED(PROTOCOL_UNKNOWN, GREETING_BY_TEMPLATE, "welcome 1\r\n", "welcome 2\r\n"));
     cr_assert(PLANNED(PROTOCOL_SSH, GREETING_BY_TEMPLATE, "SSH-2.0-a at 22:04\r\n"));
     cr_assert_not(plan.by_template);
     cr_assert_not(PLANNED(PROTOCOL_MYSQL, GREETING_BY_TEMPLATE, "J\1\1\1\n8.0.36"),
@@ -171,10 +178,11 @@ Test(greeting_plan, capabilities_that_change_are_the_operators_business)
                       *const other = "* OK [CAPABILITY IMAP4rev1 IDLE AUTH=PLAIN] ready\r\n";
     cr_assert_not(PLANNED(PROTOCOL_IMAP, GREETING_AS_PROTOCOL, one, other));
     cr_assert(PLANNED(PROTOCOL_IMAP, GREETING_BY_TEMPLATE, one, other));
-    cr_assert(PLANNED(PROTOCOL_FTP, GREETING_BY_TEMPLATE, "220 abcdefghij\r\n", "220 zyxwvutsrqponmlk\r\n"));
-    cr_assert_not(
-        PLANNED(PROTOCOL_FTP, GREETING_AS_PROTOCOL, "220 abcdefghij\r\n", "220 zyxwvutsrqponmlk\r\n"),
-        "little in common: it is variable");
+    cr_assert(PLANNED(PROTOCOL_FTP, GREETING_BY_TEMPLATE, "220 abcdefghij\r\n",
+                      "220 zyxwvutsrqponmlk\r\n"));
+    cr_assert_not(PLANNED(PROTOCOL_FTP, GREETING_AS_PROTOCOL, "220 abcdefghij\r\n",
+                          "220 zyxwvutsrqponmlk\r\n"),
+                  "little in common: it is variable");
 }
 
 /* Any two greetings: nothing is read beyond their ends, and the latest always fits. */
@@ -190,7 +198,8 @@ Test(greeting_plan, any_text)
             for (; length < sizeof(text[i]) - 1 && (state >> 40) % 37; length++) {
                 state = state * 6364136223846793005u + 1442695040888963407u;
                 const bool same = i > 0 && length < strlen(text[0]) && (state >> 59) > 5;
-                text[i][length] = same ? text[0][length] : letters[(state >> 33) % (sizeof(letters) - 1)];
+                text[i][length] =
+                    same ? text[0][length] : letters[(state >> 33) % (sizeof(letters) - 1)];
             }
             text[i][0] = letters[(state >> 50) % (sizeof(letters) - 1)];
             text[i][length] = 0;

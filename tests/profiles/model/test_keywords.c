@@ -22,7 +22,8 @@ static bool has(const struct keyword_set *set, enum keyword_kind kind, const cha
     const uint8_t *text;
     while ((text = keyword_set_next(set, &at, &text_at)) != NULL) {
         const struct keyword_entry *entry = &set->entries[at - 1];
-        if (entry->kind == kind && entry->bytes == strlen(name) && memcmp(text, name, entry->bytes) == 0)
+        if (entry->kind == kind && entry->bytes == strlen(name) &&
+            memcmp(text, name, entry->bytes) == 0)
             return true;
     }
     return false;

@@ -88,8 +88,8 @@ static void compare_with_closed_form(const struct pattern *pattern)
 {
     const struct pattern_rate rate = pattern_rate(pattern);
     const double expected = rate.expected * PATTERN_RANDOM_REQUESTS, off = rate.random - expected;
-    cr_assert_leq(off * off, 25 * expected + 1, "%u random requests are taken, %g expected", rate.random,
-                  expected);
+    cr_assert_leq(off * off, 25 * expected + 1, "%u random requests are taken, %g expected",
+                  rate.random, expected);
 }
 
 Test(pattern, random_requests_are_taken_as_often_as_the_bytes_let_expect)

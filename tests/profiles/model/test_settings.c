@@ -84,7 +84,8 @@ Test(settings, wrong_ones_change_nothing_and_say_what_would_do)
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         struct profile profile = {0};
         struct error error = {0};
-        cr_assert_not(profile_set(&profile, bad[i][0], bad[i][1], &error), "%s=%s", bad[i][0], bad[i][1]);
+        cr_assert_not(profile_set(&profile, bad[i][0], bad[i][1], &error), "%s=%s", bad[i][0],
+                      bad[i][1]);
         cr_assert_eq(error.code, EXIT_USAGE);
         cr_assert(strstr(error.text, bad[i][2]), "%s", error.text);
         cr_assert_eq(profile.settings.check, CHECK_DEFAULT);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_profile_json.c - what is written is what DESIGN 6 says, and what is read is what was written. */
+/* test_profile_json.c - what is written is what DESIGN 6 says, and what is read is what was
+ * written. */
 #include <criterion/criterion.h>
 
 #include <json-c/json.h>
@@ -13,7 +14,8 @@
 
 static const char *text_of(struct json_object *json)
 {
-    return json_object_to_json_string_ext(json, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+    return json_object_to_json_string_ext(json,
+                                          JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
 }
 
 static void round_trip(const struct profile *profile)
@@ -51,21 +53,27 @@ Test(profile_json, learned_profile_is_written_as_designed)
     json_object_object_del(json, "state");
     cr_assert_str_eq(
         text_of(json),
-        "{ \"server\": \"10.77.0.2\", \"port\": 110, \"vlan\": [ ], \"tcp\": { \"mss\": 1460, \"window\": "
+        "{ \"server\": \"10.77.0.2\", \"port\": 110, \"vlan\": [ ], \"tcp\": { \"mss\": 1460, "
+        "\"window\": "
         "65160, "
-        "\"window_scale\": 7, \"sack\": true, \"timestamps\": true, \"ecn\": null, \"ttl\": 64, \"df\": "
+        "\"window_scale\": 7, \"sack\": true, \"timestamps\": true, \"ecn\": null, \"ttl\": 64, "
+        "\"df\": "
         "true, "
         "\"ip_id\": \"zero\", \"variants\": [ { \"offered\": [ \"mss\", \"sack\", \"timestamps\", "
         "\"window_scale\" ], "
-        "\"ecn\": false, \"options\": [ \"mss\", \"sack\", \"timestamps\", \"nop\", \"window_scale\" ], "
-        "\"window\": 65160, \"seen\": 12 } ] }, \"application\": { \"protocol\": \"pop3\", \"speaks_first\": "
+        "\"ecn\": false, \"options\": [ \"mss\", \"sack\", \"timestamps\", \"nop\", "
+        "\"window_scale\" ], "
+        "\"window\": 65160, \"seen\": 12 } ] }, \"application\": { \"protocol\": \"pop3\", "
+        "\"speaks_first\": "
         "\"server\", "
-        "\"greeting\": { \"text\": \"+OK ready\\r\\n\", \"hex\": \"2b4f4b2072656164790d0a\", \"kind\": "
+        "\"greeting\": { \"text\": \"+OK ready\\r\\n\", \"hex\": \"2b4f4b2072656164790d0a\", "
+        "\"kind\": "
         "\"stable\" }, "
         "\"request\": { \"check\": \"protocol\", \"protocols\": [ \"pop3\" ], \"pattern\": null, "
         "\"keywords\": { } } }, "
         "\"evidence\": { \"handshakes\": 12, \"requests\": 12, \"fidelity\": 1.0, \"armed\": true, "
-        "\"first_seen\": \"2026-01-01T00:00:01Z\", \"last_seen\": \"2026-01-01T00:00:12Z\" }, \"settings\": "
+        "\"first_seen\": \"2026-01-01T00:00:01Z\", \"last_seen\": \"2026-01-01T00:00:12Z\" }, "
+        "\"settings\": "
         "{ }, \"program\": null }");
     json_object_put(json);
     round_trip(profile);
@@ -80,7 +88,8 @@ Test(profile_json, every_kind_of_profile_survives)
     round_trip(&empty);
 
     struct store *http = store_new(), *unknown = store_new(), *one = store_new();
-    round_trip(learned(http, NULL, "GET /%d HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n", 70));
+    round_trip(
+        learned(http, NULL, "GET /%d HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n", 70));
     struct profile *binary = learned(unknown, "\xff\xfd\x18", "\x05\x01%d", "\x05\x01", 9);
     cr_assert(profile_set(binary, "check", "none", NULL));
     cr_assert(profile_set(binary, "greeting", "template", NULL));
@@ -101,7 +110,8 @@ Test(profile_json, every_kind_of_profile_survives)
     store_free(one);
 }
 
-/* Of a server that takes requests that look random, alone and beside plain ones; and before that is known. */
+/* Of a server that takes requests that look random, alone and beside plain ones; and before that is
+ * known. */
 Test(profile_json, forms_that_look_random_survive)
 {
     static const uint8_t hash[EDONKEY_HASH_BYTES] = {1, 2, 3, 14};
@@ -122,9 +132,11 @@ Test(profile_json, forms_that_look_random_survive)
     profile_name_user(&profile, hash);
     round_trip(&profile);
     json = profile_to_json(&profile);
-    cr_assert_not_null(strstr(text_of(json), "\"forms\": { \"bittorrent\": [ \"plain\", \"encrypted\" ], "
-                                             "\"edonkey\": [ \"plain\", \"obfuscated\" ] }"));
-    cr_assert_not_null(strstr(text_of(json), "\"user_hash\": [ \"0102030e000000000000000000000000\" ]"));
+    cr_assert_not_null(strstr(text_of(json),
+                              "\"forms\": { \"bittorrent\": [ \"plain\", \"encrypted\" ], "
+                              "\"edonkey\": [ \"plain\", \"obfuscated\" ] }"));
+    cr_assert_not_null(
+        strstr(text_of(json), "\"user_hash\": [ \"0102030e000000000000000000000000\" ]"));
     json_object_put(json);
 
     profile_init(&profile, &key);
@@ -135,8 +147,8 @@ Test(profile_json, forms_that_look_random_survive)
     round_trip(&profile);
 }
 
-#define PROFILE(tcp, application, evidence)                                                                  \
-    "{\"server\": \"10.77.0.2\", \"port\": 110, \"vlan\": [], \"tcp\": {" tcp                                \
+#define PROFILE(tcp, application, evidence)                                                        \
+    "{\"server\": \"10.77.0.2\", \"port\": 110, \"vlan\": [], \"tcp\": {" tcp                      \
     "}, \"application\": {" application "}, \"evidence\": {" evidence "}}"
 
 static bool read_text(const char *text, struct profile *profile, struct json_fault *fault)
@@ -155,9 +167,12 @@ Test(profile_json, profile_without_state_is_as_good_as_learned)
     struct json_fault fault;
     cr_assert(read_text(
         PROFILE(
-            "\"mss\": 1460, \"window\": 65160, \"window_scale\": \"none\", \"sack\": true, \"ttl\": 64",
-            "\"protocol\": \"pop3\", \"speaks_first\": \"server\", \"greeting\": {\"hex\": \"2b4f4b0d0a\", "
-            "\"kind\": \"stable\"}, \"request\": {\"check\": \"pattern\", \"protocols\": [\"pop3\", "
+            "\"mss\": 1460, \"window\": 65160, \"window_scale\": \"none\", \"sack\": true, "
+            "\"ttl\": 64",
+            "\"protocol\": \"pop3\", \"speaks_first\": \"server\", \"greeting\": {\"hex\": "
+            "\"2b4f4b0d0a\", "
+            "\"kind\": \"stable\"}, \"request\": {\"check\": \"pattern\", \"protocols\": "
+            "[\"pop3\", "
             "\"unknown\"], "
             "\"pattern\": {\"least_bytes\": 5, \"bytes\": [[0, 85], [2, 69]]}, \"keywords\": {}}",
             "\"handshakes\": 12, \"requests\": 10, \"fidelity\": 1.0, \"armed\": true, "
@@ -259,11 +274,12 @@ Test(profile_json, keywords_written_by_hand)
 {
     struct profile profile;
     struct json_fault fault;
-    cr_assert(read_text(PROFILE("",
-                                "\"request\": {\"check\": \"keyword\", \"keywords\": {\"host\": "
-                                "[\"WWW.Example\", \"www.example\", \"b\"], \"colour\": [\"red\"]}}",
-                                ""),
-                        &profile, &fault));
+    cr_assert(
+        read_text(PROFILE("",
+                          "\"request\": {\"check\": \"keyword\", \"keywords\": {\"host\": "
+                          "[\"WWW.Example\", \"www.example\", \"b\"], \"colour\": [\"red\"]}}",
+                          ""),
+                  &profile, &fault));
     cr_assert_eq(profile_check(&profile), CHECK_KEYWORD);
     cr_assert_eq(profile.keywords.count, 2);
     cr_assert_eq(profile.keywords.text_bytes, 12);
@@ -301,8 +317,9 @@ Test(profile_json, faults_in_keywords)
 
 Test(profile_json, too_many_keywords)
 {
-    char text[8192] = "{\"server\": \"10.0.0.1\", \"port\": 1, \"application\": {\"request\": {\"keywords\": "
-                      "{\"alpn\": [\"p0\"";
+    char text[8192] =
+        "{\"server\": \"10.0.0.1\", \"port\": 1, \"application\": {\"request\": {\"keywords\": "
+        "{\"alpn\": [\"p0\"";
     struct profile profile;
     struct json_fault fault;
     for (int i = 1; i <= 16; i++)

@@ -86,17 +86,20 @@ Test(store_file, faults_name_the_line)
         const char *reason;
     } bad[] = {
         {"", 1, "too early"},
-        {"{\"synward\": {\"version\": \"0.1.0\",\n \"schema\": 1},\n \"profiles\": [\n", 4, "too early"},
+        {"{\"synward\": {\"version\": \"0.1.0\",\n \"schema\": 1},\n \"profiles\": [\n", 4,
+         "too early"},
         {"{\"synward\": {\"schema\": 1},\n\"profiles\": [,]}", 2, ""},
         {"{\"synward\": {\"schema\": 1},\n\"profiles\": []} x", 2, ""},
         {"{\n\"synward\":\n{\"schema\": 2}, \"profiles\": []}", 3, "newer"},
         {"{}", 1, "synward"},
         {"{\"synward\": {\"schema\": 1}}", 1, "profiles"},
         {"[1]", 1, "object"},
-        {"{\"synward\": {\"schema\": 1}, \"profiles\": [\n{\"server\": \"10.0.0.1\", \"port\": 80},\n"
+        {"{\"synward\": {\"schema\": 1}, \"profiles\": [\n{\"server\": \"10.0.0.1\", \"port\": "
+         "80},\n"
          "{\"server\": \"10.0.0.2\",\n\"port\": 123456}]}",
          4, "profile 2: port"},
-        {"{\"synward\": {\"schema\": 1}, \"profiles\": [\n{\"server\": \"10.0.0.1\", \"port\": 80},\n"
+        {"{\"synward\": {\"schema\": 1}, \"profiles\": [\n{\"server\": \"10.0.0.1\", \"port\": "
+         "80},\n"
          "{\"server\": \"10.0.0.1\", \"port\": 80}]}",
          3, "same server"},
     };
@@ -107,7 +110,8 @@ Test(store_file, faults_name_the_line)
         write_file(bad[i].text);
         cr_assert_not(store_load(store, path, &error), "%s", bad[i].text);
         snprintf(place, sizeof(place), "%s:%d: ", path, bad[i].line);
-        cr_assert(strstr(error.text, place) && strstr(error.text, bad[i].reason), "%zu: %s", i, error.text);
+        cr_assert(strstr(error.text, place) && strstr(error.text, bad[i].reason), "%zu: %s", i,
+                  error.text);
         cr_assert_eq(error.code, EXIT_FAILED);
         store_free(store);
     }
@@ -117,13 +121,15 @@ Test(store_file, import_is_all_or_nothing)
 {
     struct store *store = with_servers(2);
     struct error error = {0};
-    write_file("{\"synward\": {\"schema\": 1}, \"profiles\": [{\"server\": \"10.0.0.1\", \"port\": 1000, "
-               "\"evidence\": {\"requests\": 5}}, {\"server\": \"::1\", \"port\": 80}, {\"port\": 1}]}");
+    write_file(
+        "{\"synward\": {\"schema\": 1}, \"profiles\": [{\"server\": \"10.0.0.1\", \"port\": 1000, "
+        "\"evidence\": {\"requests\": 5}}, {\"server\": \"::1\", \"port\": 80}, {\"port\": 1}]}");
     cr_assert_not(store_import(store, path, &error));
     cr_assert_eq(store_count(store), 2);
     cr_assert_eq(store_at(store, 0)->requests, 0);
-    write_file("{\"synward\": {\"schema\": 1}, \"profiles\": [{\"server\": \"10.0.0.1\", \"port\": 1000, "
-               "\"evidence\": {\"requests\": 5}}, {\"server\": \"::1\", \"port\": 80}]}");
+    write_file(
+        "{\"synward\": {\"schema\": 1}, \"profiles\": [{\"server\": \"10.0.0.1\", \"port\": 1000, "
+        "\"evidence\": {\"requests\": 5}}, {\"server\": \"::1\", \"port\": 80}]}");
     cr_assert(store_import(store, path, &error), "%s", error.text);
     cr_assert_eq(store_count(store), 3);
     const uint8_t v4[4] = {10, 0, 0, 1};
