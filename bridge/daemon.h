@@ -39,8 +39,8 @@ struct daemon_options {
 struct daemon;
 struct events;
 
-/* Runs until SIGTERM or SIGINT. Returns an exit code of DESIGN 6; `error` explains one that is not
- * 0. */
+/* Runs until SIGTERM or SIGINT. Returns an exit code that the README lists; `error` explains one
+ * that is not 0. */
 enum exit_code daemon_run(const struct daemon_options *options, struct error *error);
 
 struct daemon_side {

@@ -367,7 +367,7 @@ static inline void client_without_flow(struct engine *engine, struct passage *pa
     bool ack = (passage->frame.flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_ACK;
 
     /* For a cookie lifetime after an attack, what is no SYN and no RST may belong to a cookie
-     * (ENGINE 5.13). */
+     * (rule 5.13). */
     if (!server || !(server_protected(server) || (ack && cookies_out(server, passage->now_us))))
         track_client(engine, passage, server);
     else if (!admission(engine, passage, server, NULL))
@@ -415,7 +415,7 @@ static bool of_flow(const struct engine *engine, const struct frame *frame, cons
            !seq_before(cold->client_next, frame->seq + frame_seq_bytes(frame));
 }
 
-/* A closing connection: the tuple may be in use again already (ENGINE 5.7). */
+/* A closing connection: the tuple may be in use again already (rule 5.7). */
 static void closing_flow(struct engine *engine, struct passage *passage, struct flow *flow)
 {
     struct server *server = flow_server(engine, flow);
@@ -438,7 +438,7 @@ static void closing_flow(struct engine *engine, struct passage *passage, struct 
 }
 
 /*
- * What the server says on a connection that we do not know makes us pick that up (ENGINE 5.13), be
+ * What the server says on a connection that we do not know makes us pick that up (rule 5.13), be
  * it only a FIN that it repeats to a client that is gone, or has come anew since, with a cookie of
  * ours.
  */
@@ -459,7 +459,7 @@ static void established_flow(struct engine *engine, struct passage *passage, str
 
 /*
  * A half-open connection finishes untouched in every mode, but for two clients that a switch of
- * modes caught in the middle (ENGINE 5.13): one whose SYN the server never answered gets a cookie
+ * modes caught in the middle (rule 5.13): one whose SYN the server never answered gets a cookie
  * when it asks again; and one that acknowledges our SYN-ACK, not the server's, has its proof looked
  * at.
  */

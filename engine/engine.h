@@ -32,7 +32,7 @@ enum mode { MODE_NORMAL, MODE_ATTACK };
 
 /* What becomes in attack mode of clients of a server that has no armed profile. */
 enum unknown_servers {
-    UNKNOWN_COOKIE, /* opened after a good cookie, under limits (ENGINE 2.5 and 6) */
+    UNKNOWN_COOKIE, /* opened after a good cookie, under limits (rule 2.5 and 6) */
     UNKNOWN_PASS,   /* let through untouched, as in normal mode */
     UNKNOWN_DROP,   /* new ones are not let through at all */
 };
@@ -50,8 +50,7 @@ struct engine_config {
     uint32_t servers_max;    /* default 4096 */
     uint32_t sources_max;    /* sources limited, and sources judged; power of two, default 16384 */
     uint32_t observations_max; /* queue between two batches, default 256 */
-    uint32_t
-        served_max; /* requests remembered as served, power of two, default 2^20 (ENGINE 5.8) */
+    uint32_t served_max; /* requests remembered as served, power of two, default 2^20 (rule 5.8) */
     uint32_t observed_per_second; /* new connections of one server, at most; 0, the default: all */
     uint32_t shards;              /* that share a server's limits, default 1 */
     enum unknown_servers unknown;

@@ -2,7 +2,7 @@
 /*
  * compile.c - see compile.h.
  *
- * How a server is opened (ENGINE 1, 2, 2.5 and 6):
+ * How a server is opened (rule 1, 2, 2.5 and 6):
  *
  *      speaks first   armed, can be checked        otherwise
  *      client         CHECK                        COOKIE_REQUEST (known from >= SPEAKER_FLOWS

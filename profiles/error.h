@@ -9,7 +9,7 @@
 
 #define ERROR_TEXT_BYTES 512
 
-/* Exit codes of the command line (DESIGN 6), carried with the explanation. */
+/* Exit codes of the command line (doc/profile-format.md), carried with the explanation. */
 enum exit_code {
     EXIT_DONE = 0,
     EXIT_FAILED = 1,

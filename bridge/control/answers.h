@@ -3,7 +3,7 @@
  * answers.h - what the daemon answers to each command of the control socket.
  *
  * A command is one line in the table of answers.c. A handler reads its request, acts through
- * daemon.h, and makes the document of DESIGN 6 that `--json` prints.
+ * daemon.h, and makes the document of doc/control-protocol.md that `--json` prints.
  */
 #ifndef SYNWARD_BRIDGE_CONTROL_ANSWERS_H
 #define SYNWARD_BRIDGE_CONTROL_ANSWERS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * side.h - what the operator calls a side of the bridge (DESIGN 3).
+ * side.h - what the operator calls a side of the bridge (doc/architecture.md, sides).
  *
  *      netns:NAME/IFNAME    a TAP made inside the network namespace NAME: it becomes its network
  *                           card

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * document.h - the JSON documents of DESIGN 6, as far as daemon and command line share their
- * making.
+ * document.h - the JSON documents of doc/control-protocol.md, as far as daemon and command line
+ * share their making.
  *
  * All functions that return an object give it to the caller (json_object_put). NULL only where
  * memory is out.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * mode_watch.h - which servers a trigger put into attack mode, and when they may return (ENGINE 6).
+ * mode_watch.h - which servers a trigger put into attack mode, and when they may return (rule 6).
  *
  * A shard switches itself into attack mode; only the main thread decides on the return:
  * MODE_QUIET_US after the last firing of any shard, at the soonest MODE_LEAST_US after the switch.

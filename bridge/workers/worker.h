@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * worker.h - a thread with a ring, two sides, an engine shard, and nothing that blocks (DESIGN 2).
+ * worker.h - a thread with a ring, two sides, an engine shard, and nothing that blocks
+ * (doc/architecture.md, threads).
  *
  *      main thread                                     worker
  *      worker_tell(), worker_ask()  -- requests -->    between two batches

@@ -59,7 +59,7 @@ enum greeting_form {
 
 struct protocol {
     enum protocol_id id;
-    const char *name; /* as in JSON (DESIGN 6) */
+    const char *name; /* as in JSON */
     bool server_first;
     bool early_talk_is_wrong; /* data with ack = c+1 is a mismatch although a greeting is due (SMTP)
                                */
@@ -98,7 +98,7 @@ struct protocol {
 
 /* NULL for PROTOCOL_UNKNOWN and beyond. */
 const struct protocol *protocol_by_id(enum protocol_id id);
-/* PROTOCOL_UNKNOWN for "unknown"; -1 for a name that DESIGN 6 does not list as built. */
+/* PROTOCOL_UNKNOWN for "unknown"; -1 for a name of no protocol that is built. */
 int protocol_id_from_name(const char *name);
 const char *protocol_name(enum protocol_id id);
 

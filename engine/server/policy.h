@@ -8,7 +8,7 @@
  * server state (server.h).
  *
  * Two promises are kept per server: the one made now, and the one before, whose cookies and
- * greetings stay valid for one cookie lifetime (ENGINE 3). A promise's generation changes only when
+ * greetings stay valid for one cookie lifetime (rule 3). A promise's generation changes only when
  * its bytes change.
  */
 #ifndef SYNWARD_ENGINE_SERVER_POLICY_H
@@ -28,7 +28,7 @@
 #define GREETING_BYTES_MAX 1400
 #define PATTERN_PAIRS_MAX  32
 
-/* How a proved client gets to the server in attack mode (ENGINE 1, 2 and 2.5). */
+/* How a proved client gets to the server in attack mode (rule 1, 2 and 2.5). */
 enum opening_kind {
     OPENING_CHECK,  /* client first: the request is checked, then opened */
     OPENING_GREET,  /* server first: greeted for the server, the request checked, then opened */
@@ -39,7 +39,7 @@ enum opening_kind {
     OPENING_PASS,           /* never protected: everything passes untouched */
 };
 
-/* Least length, and constant bytes at constant offsets (DESIGN 5). */
+/* Least length, and constant bytes at constant offsets (doc/architecture.md, learning). */
 struct pattern {
     uint16_t least_bytes;
     uint8_t pairs;
@@ -82,10 +82,10 @@ struct server_policy {
     bool has_before;
     uint64_t before_until_us; /* the promise before is honoured until then */
     struct promise before;
-    /* ENGINE 2.5; 0 = the default (1,000 per server and 200 per source a second). */
+    /* rule 2.5; 0 = the default (1,000 per server and 200 per source a second). */
     uint32_t open_per_second;
     uint32_t open_per_source_per_second;
-    struct trigger_limits triggers; /* ENGINE 6 */
+    struct trigger_limits triggers; /* rule 6 */
 };
 
 struct policy {
@@ -104,7 +104,7 @@ static inline size_t policy_bytes(uint32_t count)
 const struct server_policy *policy_find(const struct policy *policy, const struct server_key *key);
 
 /*
- * The request check of DESIGN 5 for this server, as far as it costs no cipher: accepted protocols,
+ * The request check for this server, as far as it costs no cipher: accepted protocols,
  * then the pattern, then what only looks random; and the keywords of a request whose protocol has
  * any (the others are right by their protocol alone). MORE until they can be read. Hot.
  */

@@ -212,7 +212,7 @@ bool server_trigger(struct server_table *table, struct server *server, uint64_t 
 
     if (!server_trigger_due(table, server, now_us))
         return false;
-    /* ENGINE 6: where the answers do not cross the bridge, an attack mode could not know who is
+    /* rule 6: where the answers do not cross the bridge, an attack mode could not know who is
      * served. */
     if (switches && (server->answered_us == 0 || now_us >= server->answered_us + ANSWERS_FRESH_US))
         return false;

@@ -62,7 +62,7 @@ struct server_host {
     uint32_t attacked_ports; /* its servers in attack mode */
 };
 
-/* Whose keys are kept of a server's cookies: those promises that may be out at once (ENGINE 3). */
+/* Whose keys are kept of a server's cookies: those promises that may be out at once (rule 3). */
 enum server_promise { PROMISE_NOW, PROMISE_BEFORE, PROMISE_DEFAULT, SERVER_PROMISES };
 
 struct server {

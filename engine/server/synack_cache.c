@@ -11,7 +11,7 @@ void kept_answer_say(const struct synack_answer *answer, struct segment *segment
     const struct synack_features *features = &answer->features;
 
     segment->flags = (uint8_t)(TCP_SYN | TCP_ACK | (features->ecn ? TCP_ECE : 0));
-    /* A window of 0 would stop every client (ENGINE 5.2, RFC 9293 3.8.6); it stands in a profile
+    /* A window of 0 would stop every client (rule 5.2, RFC 9293 3.8.6); it stands in a profile
      * only where none was seen. */
     segment->window = features->window ? features->window : WINDOW_DEFAULT;
     segment->options_bytes = answer->options_bytes;

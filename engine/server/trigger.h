@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * trigger.h - what is counted of a server to tell whether it is attacked, and when that is so
- * (ENGINE 6).
+ * (rule 6).
  *
  *      figure         what it is                                                      default limit
  *      half-open      normal mode: connections whose handshake is not completed       > 200

@@ -68,10 +68,11 @@ void observe_features(const struct frame *frame, const struct tcp_options *optio
 }
 
 /*
- * Under load a server's connections are sampled (DESIGN 2): the learner, and the copies made for
- * it, would cost as much again for each of twenty thousand connections a second, and the five
- * hundredth of them teaches nothing that the others do not. Decided where the server answers, so
- * that what nobody answers takes nobody's place; a connection is followed whole or not at all.
+ * Under load a server's connections are sampled (doc/architecture.md, threads): the learner, and
+ * the copies made for it, would cost as much again for each of twenty thousand connections a
+ * second, and the five hundredth of them teaches nothing that the others do not. Decided where the
+ * server answers, so that what nobody answers takes nobody's place; a connection is followed whole
+ * or not at all.
  */
 void observe_choose(struct engine *engine, const struct flow *flow, uint64_t now_us)
 {

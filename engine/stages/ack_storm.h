@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ack_storm.h - ends an ACK storm on a spliced connection (ENGINE 5.10).
+ * ack_storm.h - ends an ACK storm on a spliced connection (rule 5.10).
  *
  * Two ends that no longer agree on their numbers answer each other's segments with the same empty
  * ACK for ever, as fast as the wire carries them: an end must answer what it cannot accept (RFC

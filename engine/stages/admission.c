@@ -21,7 +21,7 @@
 
 #include <string.h>
 
-#define OPEN_PER_SECOND   1000 /* ENGINE 2.5 */
+#define OPEN_PER_SECOND   1000 /* rule 2.5 */
 #define OPEN_PER_SOURCE   200
 #define STRAYS_PER_SECOND 100
 /* Each server: a flood of them leaves some 300 half-open there at most */
@@ -270,7 +270,7 @@ static void answer_syn(struct engine *engine, struct passage *passage, struct se
 }
 
 /*
- * ENGINE 4: a signed SYN cannot be answered by anybody but its server, and offsets would break what
+ * rule 4: a signed SYN cannot be answered by anybody but its server, and offsets would break what
  * is signed with it: TCP-MD5 (RFC 2385 2.0) and TCP-AO (RFC 5925 5.1) cover the header with its
  * numbers. Passed, rarely.
  */
@@ -337,7 +337,7 @@ static inline __attribute__((always_inline)) void count_proof(struct engine *eng
     proof->slot = admission_count_proof(engine, server, passage->hash, proof->x, passage->now_us);
 }
 
-/* ENGINE 2.5: opens without a request check, under limits for the server and for each source. */
+/* rule 2.5: opens without a request check, under limits for the server and for each source. */
 static void open_limited(struct engine *engine, struct passage *passage, struct server *server,
                          const struct proof *proof, struct flow *closing, const uint8_t *data,
                          uint32_t bytes, bool fin)
@@ -416,7 +416,7 @@ static void speak_greeting_now(const struct engine *engine, const struct passage
     segment->ack = proof->x + 1;
 }
 
-/* ENGINE 2.1: G at c+1, at once or after a grace for clients that speak anyway. */
+/* rule 2.1: G at c+1, at once or after a grace for clients that speak anyway. */
 static void greet(struct engine *engine, struct passage *passage, struct server *server,
                   const struct proof *proof)
 {
@@ -443,7 +443,7 @@ static bool greeted_already(struct engine *engine, const struct passage *passage
 }
 
 /*
- * A request already handed to the server on this (tuple, x) must not run twice (ENGINE 5.8): the
+ * A request already handed to the server on this (tuple, x) must not run twice (rule 5.8): the
  * copy is one of RFC 7323 5.8's duplicates of an earlier incarnation, for which the server itself
  * would no longer know better.
  */
@@ -587,7 +587,7 @@ static void open_request(struct engine *engine, struct passage *passage, struct 
         assembly_close(engine->assemblies, request->assembly);
 }
 
-/* SMTP's rule (ENGINE 2.2): who talks before the greeting is no mail client. */
+/* SMTP's rule (rule 2.2): who talks before the greeting is no mail client. */
 static inline bool talks_too_early(const struct server *server, const struct proof *proof)
 {
     const struct protocol *protocol;
@@ -816,7 +816,7 @@ static bool admit_greeted(struct engine *engine, struct passage *passage, struct
 }
 
 /* The closing connection's own segments, told without a hash; a new one on the tuple has another x
- * (ENGINE 5.7). */
+ * (rule 5.7). */
 static bool is_of_closing(const struct engine *engine, const struct frame *frame,
                           const struct flow *closing)
 {
@@ -1004,7 +1004,7 @@ static uint32_t newest_tsval(const struct engine *engine, const struct flow *flo
 }
 
 /* c+1: the ends of both greetings are aligned, their beginnings are where their lengths put them
- * (ENGINE 2.4). */
+ * (rule 2.4). */
 static uint32_t greeting_starts(const struct engine *engine, const struct flow *flow,
                                 const struct promise *promise)
 {

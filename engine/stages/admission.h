@@ -141,7 +141,7 @@ void engine_plain_stranger(struct engine *engine, enum side from, uint8_t *buffe
                            uint64_t hash, uint32_t capacity, uint64_t now_us,
                            struct verdict *verdict);
 
-/* What becomes of a segment that proves nothing, to a server in attack mode (ENGINE 4, "bad or
+/* What becomes of a segment that proves nothing, to a server in attack mode (rule 4, "bad or
  * expired cookie"). */
 void admission_stray(struct engine *engine, struct passage *passage);
 /* A server's RST without a flow: the answer to such a segment, or to nobody. */

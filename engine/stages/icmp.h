@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * icmp.h - ICMP and ICMPv6 errors about connections that we opened (ENGINE 5.4, 5.6).
+ * icmp.h - ICMP and ICMPv6 errors about connections that we opened (rule 5.4, 5.6).
  *
  * An error quotes the segment that it is about, and a host believes it only where the quoted
  * numbers are its own (RFC 5927 4.1). So the quote is moved to the other half of a spliced

@@ -423,7 +423,7 @@ static void server_accepts(struct engine *engine, struct passage *passage, struc
 }
 
 /*
- * ENGINE 5.5: an old connection on this tuple answers our SYN with an ACK of its own, or one that
+ * rule 5.5: an old connection on this tuple answers our SYN with an ACK of its own, or one that
  * is half-open, from another SYN, with its SYN-ACK. As any client would (RFC 9293 3.5.1, and
  * 3.10.7.3, first check), reset it, and ask again.
  */

@@ -101,7 +101,7 @@ static void splice_sack(struct frame *frame, const struct tcp_options *options,
 }
 
 /*
- * ENGINE 5.1: a TSecr that echoes our stateless clock becomes the newest TSval of the server that
+ * rule 5.1: a TSecr that echoes our stateless clock becomes the newest TSval of the server that
  * we echoed ourselves.
  */
 static void splice_tsecr(struct frame *frame, const struct tcp_options *options,
@@ -188,7 +188,7 @@ static bool from_due_client(const struct passage *passage, const struct flow_col
 /*
  * The client answers without having our greeting: what follows it stands out of order there, and
  * the server will never repeat what it knows to be acknowledged. So a bare ACK that asks for it is
- * answered by us (ENGINE 2.4).
+ * answered by us (rule 2.4).
  */
 static void greeting_still_due(struct engine *engine, struct passage *passage, struct flow *flow)
 {
@@ -248,7 +248,7 @@ static void acknowledge_again(struct engine *engine, struct passage *passage,
 
 /*
  * Bytes of the server's greeting never reach the client, who had them from us, also not on
- * retransmission (ENGINE 2.4). What stands behind them in the same frame does, in a segment of its
+ * retransmission (rule 2.4). What stands behind them in the same frame does, in a segment of its
  * own. Returns false where the frame holds nothing of the greeting.
  */
 static bool swallow_greeting(struct engine *engine, struct passage *passage,

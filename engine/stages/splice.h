@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * splice.h - carrying segments between the two halves of an opened connection (ENGINE 5).
+ * splice.h - carrying segments between the two halves of an opened connection (rule 5).
  *
  *      server to client:  seq += delta   TSval += ts_delta   window rescaled
  *      client to server:  ack -= delta   SACK -= delta   TSecr -= ts_delta   window rescaled

@@ -83,7 +83,7 @@ void track_server(struct engine *engine, struct passage *passage)
     const struct frame *frame = &passage->frame;
 
     passage_forward(passage);
-    /* A flipped bit in an address or a port makes a connection that does not exist (ENGINE 4). */
+    /* A flipped bit in an address or a port makes a connection that does not exist (rule 4). */
     if ((frame->flags & TCP_RST) || !frame_checksum_good(frame))
         return;
     if (is_syn(frame)) {
@@ -95,7 +95,7 @@ void track_server(struct engine *engine, struct passage *passage)
         return;
     }
     if (is_synack(frame)) {
-        /* Its SYN was pushed out by a flood (ENGINE 5.13): who answers is a server all the same. */
+        /* Its SYN was pushed out by a flood (rule 5.13): who answers is a server all the same. */
         struct server_key key = flow_key_server(&passage->key);
         struct server *server = server_add(&engine->servers, &key, passage->now_us);
         struct flow *flow = pick_up(engine, passage, FLOW_HALF_OPEN);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * assembly.h - a bounded pool for requests that came in pieces too small to decide on (ENGINE 1.3).
+ * assembly.h - a bounded pool for requests that came in pieces too small to decide on (rule 1.3).
  *
  * A slot is keyed by the connection, holds x and c, is made only by data at x+1 under a good
  * cookie, takes up to ASSEMBLY_BYTES beyond it, in order, and lives ASSEMBLY_LIFE_US. Bytes are

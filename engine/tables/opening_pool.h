@@ -4,7 +4,7 @@
  *
  * An opening lasts from the client's proof until the splice: a round trip to the server, usually
  * well under a millisecond. It remembers what our own segments need and holds what the client has
- * already said (ENGINE 5.2: a first flight is 14,600 bytes, so 16 KiB). Held bytes are never
+ * already said (rule 5.2: a first flight is 14,600 bytes, so 16 KiB). Held bytes are never
  * acknowledged to the client before the server has them.
  *
  * There are four openings for each hold buffer: where the buffers have run out a connection is
@@ -57,7 +57,7 @@ struct opening {
     bool collects;           /* the real greeting is kept until it is whole: a template */
     uint32_t server_tsval;   /* newest */
     uint8_t attempts;        /* SYNs sent */
-    uint8_t old_connections; /* RSTs sent to an old connection on this tuple (ENGINE 5.5) */
+    uint8_t old_connections; /* RSTs sent to an old connection on this tuple (rule 5.5) */
     uint32_t refused_isn;    /* of the SYN-ACK that was reset because it answers another SYN */
     bool refused;            /* there was one */
     bool refused_lately;     /* since our last SYN by the timer: copies of it are under way */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * replays.h - never twice: which requests were handed to a server lately (ENGINE 5.8).
+ * replays.h - never twice: which requests were handed to a server lately (rule 5.8).
  *
  * When held request bytes first go to a server, (connection, client ISN) leaves a tag in a fixed
  * table. A delayed copy of that request, coming when its flow is forgotten, finds the tag and is

@@ -3,7 +3,7 @@
  * resend.h - rings that remember, for a few seconds, what was said statelessly and may have to be
  * said again.
  *
- * Two are kept (ENGINE 2.1): greetings sent for a server, resent after 1, 3 and 7 s until
+ * Two are kept (rule 2.1): greetings sent for a server, resent after 1, 3 and 7 s until
  * acknowledged, and SYN-ACKs of services that greet (if the client's last ACK is lost, nobody else
  * would repeat anything). Both are fixed: N slots, found by a keyed hash of the connection (4 ways,
  * oldest entry of the set overwritten), due in the order of FIFO queues, one for each delay, so

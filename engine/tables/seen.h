@@ -5,7 +5,7 @@
  *
  * One slot per connection, overwritten early under load; a tag tells connections apart with an
  * error of 2^-32 per question. Correctness may lean on a tag that is there, never on one that is
- * not. Used for SYN-ACKs that went out and for untracked segments that were let through (ENGINE 4).
+ * not. Used for SYN-ACKs that went out and for untracked segments that were let through (rule 4).
  *
  * The slot is told by the connection alone and the tag is the sum of its hash and a number, so that
  * a number near that one can be asked for too: tag_passed(). A tag that was taken, or whose life is

@@ -16,7 +16,7 @@
  *
  * An empty ACK is tried for three ISNs (seq-1, seq and seq-2: handshake, keepalive, last ACK), so
  * for thrice as many; it wins a greeting sent to the forged address, or, on a service that is
- * opened by cookie alone, a connection under the limits of ENGINE 2.5.
+ * opened by cookie alone, a connection under the limits of rule 2.5.
  *
  * Trying all values for one tuple in order instead of at random makes the first pass certain after
  * the same times; a new epoch changes every MAC after 240 s. What a pass wins is one connection

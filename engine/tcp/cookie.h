@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * cookie.h - the ISN of our SYN-ACK, and the TSval that goes with it (ENGINE 3, RFC 4987 3.6).
+ * cookie.h - the ISN of our SYN-ACK, and the TSval that goes with it (rule 3, RFC 4987 3.6).
  *
  *      31     30    27   26   25 24  23                     0
  *      epoch | wscale | SACK | MSS | MAC                      |      wscale 15 = none

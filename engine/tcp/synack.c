@@ -127,7 +127,7 @@ static uint8_t variant_layout_bytes(const struct synack_variant *variant)
 
 /*
  * What the server gives of this offer: nothing that was not offered (RFC 7323 2.2 and RFC 7323 3.2,
- * RFC 2018 2), but MSS, which is given unasked (ENGINE 1.1). A subflow of Multipath TCP (RFC 8684
+ * RFC 2018 2), but MSS, which is given unasked (rule 1.1). A subflow of Multipath TCP (RFC 8684
  * 3.2) gets a plain connection's answer, which its client resets.
  */
 static uint8_t granted_offers(const struct synack_model *model, uint8_t offered)
@@ -221,8 +221,8 @@ static void plan_layout(const struct synack_variant *variant, uint8_t kinds,
 }
 
 /*
- * A Linux server's window depends on whether timestamps are on (DESIGN 5), so a stranger's comes
- * from a variant alike in that.
+ * A Linux server's window depends on whether timestamps are on (doc/architecture.md, learning), so
+ * a stranger's comes from a variant alike in that.
  */
 static uint16_t plan_window(const struct synack_model *model, uint8_t offered)
 {

@@ -12,7 +12,7 @@
  * with what the server really sent (synack_features_equal()). So a promise that the check passed is
  * the promise that the engine makes.
  *
- * Rules (ENGINE 1.1): nothing is granted that the client did not offer, but MSS, sent whenever the
+ * Rules (rule 1.1): nothing is granted that the client did not offer, but MSS, sent whenever the
  * server sends it; only options of the whitelist (MSS, SACK permitted, timestamps, window scale)
  * are ever sent. Where no variant fits the offer, the layout is that of the nearest variant with
  * what was not offered taken out, and failing that Linux's.
@@ -136,7 +136,7 @@ struct synack_answer {
 void synack_prepare(const struct synack_model *model, uint8_t offered,
                     struct synack_answer *answer);
 
-/* ENGINE 6: the model for a server of which nothing is known: MSS 1460 or 1440, scale 7, SACK, no
+/* rule 6: the model for a server of which nothing is known: MSS 1460 or 1440, scale 7, SACK, no
  * timestamps. */
 void synack_default_model(bool ipv4, struct synack_model *model);
 

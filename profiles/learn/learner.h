@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * learner.h - from observations to profiles (DESIGN 5).
+ * learner.h - from observations to profiles (doc/architecture.md, learning).
  *
  * The learner follows each observed flow with a bounded reassembly of both directions and, when a
  * fact is confirmed by the server side, moves it into the server's profile in the store. It also

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * pattern.h - what the requests that no protocol file knows have in common (DESIGN 5).
+ * pattern.h - what the requests that no protocol file knows have in common (doc/architecture.md,
+ * learning).
  *
  * Each accepted request narrows the model: its length may lower the least length, and each byte
  * that differs from the first request's stops being constant. Only the first PATTERN_WINDOW bytes

@@ -114,7 +114,7 @@ static bool is_text(const uint8_t *data, size_t bytes)
     return true;
 }
 
-/* --- what DESIGN 6 shows --------------------------------------------------------------------- */
+/* --- what users read --------------------------------------------------------------------- */
 
 static struct json_object *vlan_to_json(const struct vlan_ids *vlan)
 {

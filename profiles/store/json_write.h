@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * json_write.h - a profile as JSON and back (DESIGN 6; doc/profile-format.md).
+ * json_write.h - a profile as JSON and back (doc/profile-format.md).
  *
- * Beside what DESIGN 6 shows, a profile carries "settings" (what the operator set, non-defaults
+ * Beside what users read, a profile carries "settings" (what the operator set, non-defaults
  * only) and "state" (counters that learning goes on from). Both may be missing: then settings are
  * the defaults, and the state is made up from what is shown, as if it had been learned. Fields that
  * are not known are ignored; known ones are checked.

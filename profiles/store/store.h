@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * store.h - all profiles, in memory and in the JSON file (DESIGN 6).
+ * store.h - all profiles, in memory and in the JSON file (doc/profile-format.md).
  *
  * Saving writes the whole store to a new file beside the old one, fsync, rename, fsync of the
  * folder: whoever looks sees the old store or the new one, also after a crash. A file that does not
@@ -54,7 +54,7 @@ bool store_forget(struct store *store, const struct server_key *key);
 uint64_t store_revision(const struct store *store);
 void store_touch(struct store *store);
 
-/* The document of DESIGN 6, {"synward": ..., "profiles": [...]}; the caller owns it
+/* The document of doc/profile-format.md, {"synward": ..., "profiles": [...]}; the caller owns it
  * (json_object_put). */
 struct json_object *store_to_json(const struct store *store);
 

@@ -6,7 +6,7 @@ against instructions.txt.
 Prints a table, and ends with "N passed, N failed": a figure fails that is more than 5 % away from
 its reference, above or below (then the reference is to be renewed with --update, and the change
 explained where it is committed), or that is over a budget which its reference meets. A budget
-(DESIGN 7) that was missed before is only marked: what is known of it is in doc/performance.md.
+(doc/performance.md) that was missed before is only marked: what is known of it is in doc/performance.md.
 
 What makes the figures the same on every machine:
   - they count instructions, not time, and only inside engine_bench.c's measured();

@@ -422,7 +422,7 @@ static bool names_cookie(const struct conversation *conversation, uint32_t ack,
     return false;
 }
 
-/* ENGINE's principle: no state before a cookie and, where requests are checked, what may be one. */
+/* The principle: no state before a cookie and, where requests are checked, what may be one. */
 static void check_proof(struct scene *scene, const struct arrival *arrival, const struct flow *flow)
 {
     struct engine *engine = scene->engine;

@@ -343,7 +343,7 @@ def test_sessions_while_modes_flap():
 
 def older_connections(how, service, places):
     """Connections that synward has not seen the beginning of, in attack mode: they were there
-    before it (ENGINE 5.13)."""
+    before it (rule 5.13)."""
     with Lab() as lab:
         if lab.stand_in:
             raise runner.Skip("needs the daemon")

@@ -467,7 +467,7 @@ bool session_byte_fits(const struct session *session, enum side side, uint32_t a
 }
 
 /* Who was greeted as the server used to greet must not be joined to one that greets otherwise by
- * now (ENGINE 2.4). */
+ * now (rule 2.4). */
 static void check_greeting(const struct session *session, const struct conn *client)
 {
     if (session->other_greeting != NULL && !session->any_greeting && session->servers_seen > 0 &&
@@ -501,7 +501,7 @@ static uint32_t acknowledged(const struct conn *conn)
     return conn->snd_una == conn->iss ? 0 : conn->snd_una - (conn->iss + 1);
 }
 
-/* Nothing of the client's is acknowledged that the server has not got (ENGINE 1.4). */
+/* Nothing of the client's is acknowledged that the server has not got (rule 1.4). */
 static void check_client_acks(const struct session *session)
 {
     const struct conn *client = session->client, *server = session->server;
@@ -509,14 +509,14 @@ static void check_client_acks(const struct session *session)
     uint32_t got =
         server != NULL && server->irs == client->iss ? server->rcv_nxt - (server->irs + 1) : 0;
     bool lone_fin =
-        client->out.bytes == 0 && client->fin_sent; /* ENGINE 4: answered without a server */
+        client->out.bytes == 0 && client->fin_sent; /* rule 4: answered without a server */
     if (acked > got && !(lone_fin && acked == 1))
         wire_fail_port(session->wire, session->client_port,
                        "port %u: the client was acknowledged %u, the server has got %u",
                        session->client_port, acked, got);
 }
 
-/* Of the server's, but for its greeting, which we acknowledge ourselves (ENGINE 2.4). */
+/* Of the server's, but for its greeting, which we acknowledge ourselves (rule 2.4). */
 static void check_server_acks(const struct session *session)
 {
     const struct conn *client = session->client, *server = session->server;

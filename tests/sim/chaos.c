@@ -147,7 +147,7 @@ static void small_tables(struct engine_config *config)
     config->sources_max = 64;
 }
 
-/* A flood in normal mode fills any table, and closing entries make room for it (ENGINE 5.7): none
+/* A flood in normal mode fills any table, and closing entries make room for it (rule 5.7): none
  * of ours may. */
 static void roomy_tables(struct engine_config *config)
 {
@@ -285,7 +285,7 @@ static bool same_settings(const struct tcp_settings *a, const struct tcp_setting
            a->timestamps == b->timestamps && a->ecn == b->ecn;
 }
 
-/* The learner has caught up; a promise is changed no more than once in a cookie's life (ENGINE 3).
+/* The learner has caught up; a promise is changed no more than once in a cookie's life (rule 3).
  */
 static void learn(void *context)
 {
@@ -321,7 +321,7 @@ static void servers_change_settings(struct chaos_world *chaos)
     struct tcp_settings fresh = random_settings(chaos);
     struct tcp_settings *truth = &chaos->truth;
     bool promised = chaos->known.settings.timestamps || chaos->known_before.settings.timestamps;
-    if (promised && !fresh.timestamps) /* ENGINE 5.3: who has them is reset */
+    if (promised && !fresh.timestamps) /* rule 5.3: who has them is reset */
         period_begin(chaos, &chaos->no_timestamps, with_timestamps);
     truth->mss = fresh.mss;
     truth->window_scale = fresh.window_scale;
@@ -464,7 +464,7 @@ static void forget_the_closed(void *context)
         later(chaos, 200000, forget_the_closed);
         return;
     }
-    if (inside_tags_lost(chaos->world.wire) > 0) /* ENGINE 5.8's stated limit */
+    if (inside_tags_lost(chaos->world.wire) > 0) /* rule 5.8's stated limit */
         return;
     memcpy(packet.from_mac, server->mac, 6);
     memcpy(packet.to_mac, client->mac, 6);
@@ -642,11 +642,10 @@ static struct session *make_session(struct chaos_world *chaos, struct host *clie
                                           client_port, server, server_port);
     random_dialogue(chaos, session);
     random_manner(chaos, session);
-    if (has(chaos, CHAOS_FORMS) &&
-        session->wrong) /* a beginning said twice is let in (ENGINE 1.3) */
+    if (has(chaos, CHAOS_FORMS) && session->wrong) /* a beginning said twice is let in (rule 1.3) */
         session->manner.pieces = 0;
     if (session->any_greeting &&
-        has(chaos, CHAOS_TIGHT)) /* without a buffer it must stand in one frame (ENGINE 2.4) */
+        has(chaos, CHAOS_TIGHT)) /* without a buffer it must stand in one frame (rule 2.4) */
         session->manner.greeting_cut = 0;
     if (has(chaos, CHAOS_DRIFT) && session->server_port == POP3_PORT)
         session->other_greeting = OTHER_GREETING;
@@ -767,7 +766,7 @@ static void expect_calm(struct wire *wire, const struct session *session, const 
 }
 
 /*
- * ENGINE 2.1's stated limit: our SYN-ACK and greeting come again at 1 and 3 s only. Where loss
+ * rule 2.1's stated limit: our SYN-ACK and greeting come again at 1 and 3 s only. Where loss
  * takes every one of them, a client that waits for the greeting is left to its own timeout; on a
  * rough wire this may happen, and nothing else may.
  */
@@ -777,7 +776,7 @@ static bool left_to_its_timeout(const struct session *session)
            session->client->in.bytes == 0 && session->client->end == CONN_ABORTED;
 }
 
-/* ENGINE 5.4: four SYNs to the server; where loss takes them all the client is reset after 15 s. */
+/* rule 5.4: four SYNs to the server; where loss takes them all the client is reset after 15 s. */
 static bool opening_gave_up(const struct session *session)
 {
     return session->servers_seen == 0 && session->client->end == CONN_RESET &&
@@ -861,7 +860,7 @@ static void open_world(struct chaos_world *chaos, const char *name, uint64_t see
     world->stage.greetings[1] = OTHER_GREETING;
     if (has(chaos, CHAOS_FORMS)) {
         /* TIGHT: a request in pieces may find no room, and its server is opened and greets itself
-         * (ENGINE 1.3, 2.5). */
+         * (rule 1.3, 2.5). */
         bool any_length =
             chaos->setting == SETTING_ATTACK && !has(chaos, CHAOS_SWITCHES | CHAOS_TIGHT);
         forms_init(&chaos->forms, &chaos->rng, any_length);

@@ -197,7 +197,7 @@ static uint32_t received_by_sender(const struct judged *judged)
         return got;
     uint32_t beyond = got < session->promise_bytes ? 0 : got - session->promise_bytes;
     return session->greeting_bytes +
-           beyond; /* its greeting the engine acknowledges itself (ENGINE 2.4) */
+           beyond; /* its greeting the engine acknowledges itself (rule 2.4) */
 }
 
 static void judge_ack(const struct judged *judged)
@@ -270,7 +270,7 @@ static void judge_window(const struct judged *judged)
     uint32_t announced = sender->rcv_adv - (sender->irs + 1);
     if (judged->to == SIDE_SERVER)
         announced += judged->session->greeting_bytes - judged->session->promise_bytes;
-    /* An ack from below the greeting is raised to its end (ENGINE 2.4), and the edge with it. */
+    /* An ack from below the greeting is raised to its end (rule 2.4), and the edge with it. */
     if (judged->to == SIDE_SERVER &&
         packet->ack - (receiver->iss + 1) == judged->session->greeting_bytes)
         announced += judged->session->promise_bytes;
@@ -300,7 +300,7 @@ void line_leave(struct wire *wire, enum side to, const struct packet *packet, bo
         return;
     if (judged.receiver->state == TCP_SYN_RCVD)
         return; /* a half-open host resets who acknowledges what it has not sent: strays may come
-                   (ENGINE 4) */
+                   (rule 4) */
     judge_mss(&judged);
     judge_order(&judged);
     judge_ack(&judged);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_client_first.c - ENGINE 1, services whose client speaks first, rule by rule; with what
- * ENGINE 5 says of their opening.
+ * test_client_first.c - rule 1, services whose client speaks first, rule by rule; with what
+ * rule 5 says of their opening.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_client_rules.c - more of ENGINE 1 and 5, rule by rule: what test_client_first.c leaves open.
+ * test_client_rules.c - more of rule 1 and 5, rule by rule: what test_client_first.c leaves open.
  * The list is doc/engine-rules.md.
  */
 #include <criterion/criterion.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_cookie.c - ENGINE 3: cookies through time and promises; and ENGINE 4, segments of clients
+ * test_cookie.c - rule 3: cookies through time and promises; and rule 4, segments of clients
  * that have no flow.
  */
 #include <criterion/criterion.h>
@@ -49,7 +49,7 @@ Test(cookie, rule_3_expired_after_eight_minutes)
     step_syn(s);
     pass(s, 2 * EPOCH_US + 1000);
     inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 480000 ecr t> | " GET_REQUEST);
-    scenario_drain(s); /* a small rate of what is not ours is let through (ENGINE 4) */
+    scenario_drain(s); /* a small rate of what is not ours is let through (rule 4) */
     expect_count(s, cookies_rejected, 1);
     expect_count(s, flows_pending, 0);
     scenario_end(s);

@@ -7,7 +7,7 @@
 #include "tests/sim/steps.h"
 
 /* A segment with a flipped bit goes its way; the host drops it, and it must have changed nothing
- * here (ENGINE 4, last row). */
+ * here (rule 4, last row). */
 static void inject_broken(struct scenario *s, enum side from, const char *text)
 {
     s->bad_checksum = true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_icmp_errors.c - ENGINE 5.4 and 5.6: ICMP errors about segments of opened connections, as
+ * test_icmp_errors.c - rule 5.4 and 5.6: ICMP errors about segments of opened connections, as
  * traces. The cases of the parser stand in tests/engine/stages/test_icmp.c.
  *
  * An error quotes the segment that it is about, as its sender saw it: IP header and the first 8

@@ -158,7 +158,7 @@ Test(keywords, wrong_hash_in_the_second_segment)
     scenario_end(s);
 }
 
-/* ENGINE 1.3 as for any request that does not become decidable: opened, under the limits of 2.5. */
+/* rule 1.3 as for any request that does not become decidable: opened, under the limits of 2.5. */
 Test(keywords, name_that_does_not_come_within_4_kib)
 {
     static uint8_t request[6000];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_modes.c - normal mode, and the ways between normal and attack mode (ENGINE 5.13, 6).
+ * test_modes.c - normal mode, and the ways between normal and attack mode (rule 5.13, 6).
  */
 #include <criterion/criterion.h>
 #include <string.h>

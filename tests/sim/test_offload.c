@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * test_offload.c - super-frames, partial checksums, long streams, jumbo frames, unequal MTUs, flow
- * labels: ENGINE 5.12, in every path.
+ * labels: rule 5.12, in every path.
  *
  * Every frame that leaves the engine is read by the simulator's own reader, which checks lengths,
  * both kinds of checksum and the offload header: so each expectation here says that too.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_server_first.c - ENGINE 2, services that greet: the application ACK, rule by rule. G is "+OK
+ * test_server_first.c - rule 2, services that greet: the application ACK, rule by rule. G is "+OK
  * ready\r\n", g = 11.
  */
 #include <criterion/criterion.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_server_rules.c - more of ENGINE 2, rule by rule: what test_server_first.c leaves open. The
+ * test_server_rules.c - more of rule 2, rule by rule: what test_server_first.c leaves open. The
  * list is doc/engine-rules.md.
  */
 #include <criterion/criterion.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_sources.c - who is put aside, who is not, and what the operator says of sources (ENGINE 6).
+/* test_sources.c - who is put aside, who is not, and what the operator says of sources (rule 6).
  */
 #include <criterion/criterion.h>
 
@@ -148,7 +148,7 @@ Test(sources, unknown_servers)
     }
 }
 
-/* ENGINE 2.5: opened without a request check, under the limits of the server and of the source. */
+/* rule 2.5: opened without a request check, under the limits of the server and of the source. */
 Test(sources, opening_limits_are_the_servers_own)
 {
     struct siege *s = attacked();

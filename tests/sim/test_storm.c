@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_storm.c - ENGINE 5.10: two ends that disagree about their numbers do not answer each other
+ * test_storm.c - rule 5.10: two ends that disagree about their numbers do not answer each other
  * for ever; and what looks like it, but is not, passes.
  */
 #include <criterion/criterion.h>

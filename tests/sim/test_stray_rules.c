@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_stray_rules.c - more of ENGINE 3 and 4, row by row: what test_cookie.c leaves open. The list
+ * test_stray_rules.c - more of rule 3 and 4, row by row: what test_cookie.c leaves open. The list
  * is doc/engine-rules.md.
  */
 #include <criterion/criterion.h>

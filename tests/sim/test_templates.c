@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_templates.c - ENGINE 2.4 where the greeting changes: the real one is as long as it likes,
+ * test_templates.c - rule 2.4 where the greeting changes: the real one is as long as it likes,
  * and both ends are joined at the end of the greetings, delta = c + g - y - g'. G is "+OK mail
  * ready 9:59:58\r\n", g = 24; compared are its first 15 bytes and its last two.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * test_triggers.c - each flood puts its server into attack mode before 1,000 of its SYNs have
- * reached it, honest crowds do not, and calm returns (ENGINE 6).
+ * reached it, honest crowds do not, and calm returns (rule 6).
  */
 #include <criterion/criterion.h>
 

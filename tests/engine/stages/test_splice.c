@@ -95,7 +95,7 @@ Test(splice, options_at_any_alignment)
 
 /*
  * TSval never goes back for the client, and the server never hears a TSval that it has not sent
- * (ENGINE 5.1). The server's clock wraps round on the way.
+ * (rule 5.1). The server's clock wraps round on the way.
  */
 Test(splice, timestamps_go_on_above_the_stateless_ones)
 {
@@ -314,7 +314,7 @@ Test(splice, ends_are_translated)
     bench_end(b);
 }
 
-/* ENGINE 5.7: the tuple is used again while the old flow is remembered: a cookie for the SYN,
+/* rule 5.7: the tuple is used again while the old flow is remembered: a cookie for the SYN,
  * translation for what is old. */
 Test(splice, tuple_is_used_again_while_closing)
 {

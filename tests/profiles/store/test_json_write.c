@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_profile_json.c - what is written is what DESIGN 6 says, and what is read is what was
- * written. */
+/* test_json_write.c - what is written is what doc/profile-format.md says, and what is read is what
+ * was written. */
 #include <criterion/criterion.h>
 
 #include <json-c/json.h>
