@@ -600,7 +600,7 @@ static inline bool talks_too_early(const struct server *server, const struct pro
 
 /*
  * Its request came with the handshake's own ACK, before anything could be said to it: G goes out
- * beside the opening, so that the server's own greeting may be swallowed as for everybody (ENGINE
+ * beside the opening, so that the server's own greeting may be swallowed as for everybody (rule
  * 2.4).
  */
 static void greet_beside(struct engine *engine, const struct passage *passage,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * admission.h - attack mode for clients that have no flow: cookie, greeting, request check (ENGINE
+ * admission.h - attack mode for clients that have no flow: cookie, greeting, request check (rule
  * 1 to 4).
  *
  * Nothing here allocates anything for a client before its request is proved, but for slots of fixed

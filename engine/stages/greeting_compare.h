@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * greeting_compare.h - the server's own greeting, compared with the one that was promised (ENGINE
+ * greeting_compare.h - the server's own greeting, compared with the one that was promised (rule
  * 2.4).
  *
  * Until it is whole nothing of the client's passes. Each of its segments is acknowledged by us and

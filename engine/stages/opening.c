@@ -345,7 +345,7 @@ void opening_acknowledge(struct engine *engine, struct passage *passage, const s
 }
 
 /*
- * Where the server grants less than we promised in its name, the splice makes up for it (ENGINE
+ * Where the server grants less than we promised in its name, the splice makes up for it (rule
  * 5.3): windows (RFC 7323 2.3), SACK blocks that were not permitted (RFC 2018 2), ECT that was not
  * agreed on (RFC 3168 6.1.1), longer segments.
  */

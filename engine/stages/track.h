@@ -46,7 +46,7 @@ void track_server(struct engine *engine, struct passage *passage);
 
 /*
  * FIN and RST of a frame that passes on `flow`, tracked or spliced, whose seq is in the numbers of
- * the side it comes from: closes the flow, or makes one live again that a RST had closed (ENGINE
+ * the side it comes from: closes the flow, or makes one live again that a RST had closed (rule
  * 5.7). `live` is the state to come back to.
  */
 void track_closing(struct engine *engine, struct passage *passage, struct flow *flow,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tests of engine/stages/admission.c: a client without a flow, judged by one segment alone (ENGINE
+/* Tests of engine/stages/admission.c: a client without a flow, judged by one segment alone (rule
  * 1 to 4). */
 #include <criterion/criterion.h>
 #include <stdio.h>
