@@ -11,7 +11,7 @@
  *
  * Limits: a greeting has at most 4 KiB. "120", ready in some minutes, is no greeting.
  */
-#include "engine/protocols/match.h"
+#include "engine/protocols/reply_code.h"
 
 static const char *const *const verbs[VERBS] = {
     [VERB('A')] = WORDS("AUTH"),         [VERB('C')] = WORDS("CLNT"), [VERB('F')] = WORDS("FEAT"),

@@ -14,9 +14,9 @@
  * Host field's, without port. A request without any (HTTP/1.0) names none. A second Host field is
  * the server's to refuse.
  *
- * Limits: those of request lines in match.c; HTTP/0.9, which has no version, is none either.
+ * Limits: those of request lines in http_line.c; HTTP/0.9, which has no version, is none either.
  */
-#include "engine/protocols/match.h"
+#include "engine/protocols/http_line.h"
 
 static enum match http1_check(const uint8_t *request, size_t bytes)
 {

@@ -14,7 +14,7 @@
  * Limits: of a header block in several frames the first one is read. HTTP/2 inside TLS is tls.c's.
  */
 #include "engine/protocols/hpack.h"
-#include "engine/protocols/match.h"
+#include "engine/protocols/http_line.h"
 
 #define PREFACE      "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 #define HEADER_BYTES 9

@@ -50,70 +50,37 @@ enum match begins_status(const char *status, const uint8_t *data, size_t bytes);
 enum match begins_verb(const char *const *const verbs[static VERBS], const uint8_t *data,
                        size_t bytes);
 
-bool is_digit(uint8_t c);
-bool is_letter(uint8_t c);
-
-/*
- * How many bytes the empty lines in front of a request take, of EMPTY_BYTES_MAX at most; a lone LF
- * counts as one (RFC 9112 2.2, RFC 3261 7.5).
- */
-#define EMPTY_BYTES_MAX 128
-size_t some_empty_lines_bytes(const uint8_t *data, size_t bytes);
-static inline size_t empty_lines_bytes(const uint8_t *data, size_t bytes)
+static inline bool is_digit(uint8_t c)
 {
-    return bytes > 0 && data[0] <= '\r' ? some_empty_lines_bytes(data, bytes) : 0;
+    return c >= '0' && c <= '9';
 }
 
-/* How many bytes above a space stand here. As cheap as it can be: a request's target may fill a
- * segment. */
-size_t graphic_bytes(const uint8_t *data, size_t bytes);
-enum target {
-    TARGET_WEB,  /* the four forms of RFC 9112 3.2, but for what is a call's */
-    TARGET_CALL, /* sip:, sips: (RFC 3261 19.1), tel: (RFC 3966), urn: (RFC 5031) */
-};
-/*
- * A request line of HTTP's family: `method SP target SP name DIGIT`; the digit is at most
- * `version_max`. No line fits both kinds of target, so that only one protocol reads on to the end
- * of a long one.
- */
-enum match begins_request_line(const char *name, char version_max, enum target kind,
-                               const uint8_t *data, size_t bytes);
-/* The same from the target on. */
-enum match begins_rest_of_line(const char *name, char version_max, enum target kind,
-                               const uint8_t *data, size_t bytes);
-/*
- * A status line of HTTP's family, given as in begins_form() up to the three digits of the code. 401
- * and 407 accept: they ask for credentials. Every other 4xx and 5xx does not, first of all 400 (not
- * understood), 403 and 404 (not here) and 421 (not this server); 408 is no answer at all.
- */
-enum acceptance accepted_by_status_line(const char *form, const uint8_t *data, size_t bytes);
+static inline bool is_letter(uint8_t c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
 
-/* The same for the final answer: those that only say that one will come (100, 102, 103) are passed
- * over. */
-enum acceptance accepted_by_final_status(const char *form, const uint8_t *data, size_t bytes);
+/* A space or the end of the line. */
+static inline bool ends_word(uint8_t c)
+{
+    return c == ' ' || c == '\r' || c == '\n';
+}
+
+static inline size_t text_bytes(const char *text)
+{
+    size_t bytes = 0;
+
+    while (text[bytes] != 0)
+        bytes++;
+    return bytes;
+}
 
 /* The first line's length with its LF; 0 where the LF is not among the first `bytes_max` bytes. */
 size_t line_bytes(const uint8_t *data, size_t bytes, size_t bytes_max);
-/*
- * Adds the host of `[userinfo@]host[:port]`, without the dot that ends a full name (RFC 3986 3.2).
- * False where it is too long.
- */
-bool put_host(struct keywords_found *found, enum keyword_kind kind, const uint8_t *authority,
-              size_t bytes);
-/* The target of a request line that is there as a whole; its length is 0 where there is none. */
-const uint8_t *request_target(const uint8_t *line, size_t bytes, size_t *target_bytes);
 /* Where the byte stands, `bytes` where it does not. */
 size_t find_byte(uint8_t byte, const uint8_t *data, size_t bytes);
 
 /* Is the word (lower case) anywhere in the data, in any case? */
 bool has_word(const char *word, const uint8_t *data, size_t bytes);
-
-/*
- * Greetings and answers of FTP and SMTP: three digits, and lines "220-..." up to "220 ..." (RFC 959
- * 4.2, RFC 5321 4.2.1). 220 welcomes, 4xx and 5xx refuse, anything else is no greeting.
- */
-enum greeting_verdict greeting_by_code(const uint8_t *data, size_t bytes, size_t *greeting_bytes);
-/* 1xx, 2xx and 3xx accept. */
-enum acceptance accepted_by_code(const uint8_t *data, size_t bytes);
 
 #endif

@@ -13,7 +13,7 @@
  * Limits: inline commands are those below; an array has at most 7 digits of elements, an inline GET
  * 512 bytes.
  */
-#include "engine/protocols/match.h"
+#include "engine/protocols/http_line.h"
 
 #define DIGITS_MAX     7
 #define LINE_BYTES_MAX 512

@@ -13,7 +13,7 @@
  * Limits: other methods, a request line beyond 1 KiB, and a target of another scheme than sip,
  * sips, tel or urn, are not known.
  */
-#include "engine/protocols/match.h"
+#include "engine/protocols/http_line.h"
 
 #define LINE_BYTES_MAX 1024
 

@@ -14,7 +14,7 @@
  *
  * Limits: a greeting has at most 4 KiB; commands of private extensions (XCLIENT) are not known.
  */
-#include "engine/protocols/match.h"
+#include "engine/protocols/reply_code.h"
 
 static const char *const *const verbs[VERBS] = {
     [VERB('E')] = WORDS("EHLO", "EXPN"), [VERB('H')] = WORDS("HELO", "HELP"),

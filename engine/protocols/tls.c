@@ -26,7 +26,7 @@
  */
 #include <string.h>
 
-#include "engine/protocols/match.h"
+#include "engine/protocols/http_line.h"
 
 #define HELLO_BYTES      6
 #define RECORD_BYTES_MAX 16384 /* RFC 8446 5.1 */

@@ -1,83 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_words.c - what the protocol files share, cut at every byte. */
+/* test_http_line.c - lines of HTTP's family, cut at every byte. */
 #include <criterion/criterion.h>
 
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/protocols/match.h"
+#include "engine/protocols/http_line.h"
 
 static const uint8_t *text(const char *at)
 {
     return (const uint8_t *)at;
 }
 
-Test(words, beginnings)
+Test(http_line, empty_lines)
 {
-    cr_assert_eq(begins_exactly("ab", 2, text("abc"), 3), MATCH_YES);
-    cr_assert_eq(begins_exactly("ab", 2, text("a"), 1), MATCH_MORE);
-    cr_assert_eq(begins_exactly("ab", 2, text("aB"), 2), MATCH_NO);
-    cr_assert_eq(begins_exactly("ab", 0, text(""), 0), MATCH_YES);
-    cr_assert_eq(begins_word("aB1", text("Ab1x"), 4), MATCH_YES);
-    cr_assert_eq(begins_word("aB1", text("AB"), 2), MATCH_MORE);
-    cr_assert_eq(begins_word("a{", text("a["), 2), MATCH_NO, "only letters have a case");
-    cr_assert_eq(begins_form("x0-0", text("x7-9z"), 5), MATCH_YES);
-    cr_assert_eq(begins_form("x0-0", text("x7"), 2), MATCH_MORE);
-    cr_assert_eq(begins_form("x0-0", text("x/"), 2), MATCH_NO);
-}
+    char ends[2 * EMPTY_BYTES_MAX];
 
-static const char *const *const verbs[VERBS] = {[VERB('I')] = WORDS("ID", "IDLE"),
-                                                [VERB('Z')] = WORDS("ZZ")};
-
-Test(words, verbs_end_where_words_end)
-{
-    cr_assert_eq(begins_verb(verbs, text("id"), 2), MATCH_MORE);
-    cr_assert_eq(begins_verb(verbs, text("id "), 3), MATCH_YES);
-    cr_assert_eq(begins_verb(verbs, text("IDL"), 3), MATCH_MORE);
-    cr_assert_eq(begins_verb(verbs, text("IDLE\n"), 5), MATCH_YES);
-    cr_assert_eq(begins_verb(verbs, text("IDx"), 3), MATCH_NO);
-    cr_assert_eq(begins_verb(verbs, text("IDL "), 4), MATCH_NO);
-    cr_assert_eq(begins_verb(verbs, text("I"), 1), MATCH_MORE);
-    cr_assert_eq(begins_verb(verbs, text("J"), 1), MATCH_NO);
-    cr_assert_eq(begins_verb(verbs, text("["), 1), MATCH_NO);
-    cr_assert_eq(begins_verb(verbs, text("z"), 1), MATCH_MORE);
-    cr_assert_eq(begins_verb(verbs, text("zZ\r"), 3), MATCH_YES);
-    cr_assert_eq(begins_verb(verbs, text(""), 0), MATCH_MORE);
-    cr_assert_eq(begins_status("+OK", text("+OK\r"), 4), MATCH_YES);
-    cr_assert_eq(begins_status("+OK", text("+ok\r"), 4), MATCH_NO);
-    cr_assert_eq(begins_status("+OK", text("+OK"), 3), MATCH_MORE);
-}
-
-Test(words, lines)
-{
-    cr_assert_eq(line_bytes(text("a\nb"), 3, 9), 2);
-    cr_assert_eq(line_bytes(text("a\nb"), 1, 9), 0);
-    cr_assert_eq(line_bytes(text("a\nb"), 3, 1), 0);
     cr_assert_eq(empty_lines_bytes(text("\r\n\n\rx"), 5), 3);
     cr_assert_eq(empty_lines_bytes(text("\r"), 1), 0);
-    {
-        char ends[2 * EMPTY_BYTES_MAX];
-
-        memset(ends, '\n', sizeof(ends));
-        cr_assert_eq(empty_lines_bytes(text(ends), sizeof(ends)), EMPTY_BYTES_MAX);
-    }
-    cr_assert(has_word("smtp", text("220 x ESMTP"), 11));
-    cr_assert_not(has_word("smtp", text("220 x ESMTP"), 10));
+    memset(ends, '\n', sizeof(ends));
+    cr_assert_eq(empty_lines_bytes(text(ends), sizeof(ends)), EMPTY_BYTES_MAX);
 }
 
-Test(words, codes)
+Test(http_line, status_lines)
 {
-    cr_assert_eq(accepted_by_code(text("250-"), 4), ACCEPTANCE_ACCEPTED);
-    cr_assert_eq(accepted_by_code(text("150 "), 4), ACCEPTANCE_ACCEPTED);
-    cr_assert_eq(accepted_by_code(text("250"), 3), ACCEPTANCE_MORE);
-    cr_assert_eq(accepted_by_code(text("25x"), 3), ACCEPTANCE_REFUSED);
-    cr_assert_eq(accepted_by_code(text("5"), 1), ACCEPTANCE_REFUSED);
     cr_assert_eq(accepted_by_status_line("X/0.0 000", text("X/1.1 407"), 9), ACCEPTANCE_ACCEPTED);
     cr_assert_eq(accepted_by_status_line("X/0.0 000", text("X/1.1 408"), 9), ACCEPTANCE_REFUSED);
     cr_assert_eq(accepted_by_status_line("X/0.0 000", text("X/1.1 40"), 8), ACCEPTANCE_MORE);
 }
 
-Test(words, request_lines)
+Test(http_line, request_lines)
 {
     const char line[] = "ASK what X/2";
 
@@ -89,7 +41,7 @@ Test(words, request_lines)
     cr_assert_eq(begins_request_line("Y/", '2', TARGET_WEB, text(line), strlen(line)), MATCH_NO);
 }
 
-Test(words, targets_of_calls)
+Test(http_line, targets_of_calls)
 {
     static const char web[] = "ASK http://a X/2", call[] = "ASK SIP:a X/2";
 
@@ -103,7 +55,7 @@ Test(words, targets_of_calls)
 }
 
 /* Every byte at every place of every scheme: either case of the letter, and nothing else. */
-Test(words, schemes_of_calls_letter_by_letter)
+Test(http_line, schemes_of_calls_letter_by_letter)
 {
     static const char *const schemes[] = {"sip:", "tel:", "urn:", "sips:"};
 
@@ -127,7 +79,7 @@ Test(words, schemes_of_calls_letter_by_letter)
 }
 
 /* Wherever the byte that ends it stands, also across the strides in which it is looked for. */
-Test(words, graphic_bytes)
+Test(http_line, graphic_bytes)
 {
     uint8_t data[1500];
 
