@@ -68,6 +68,7 @@ void flow_table_init(struct flow_table *table, void *memory, uint32_t capacity,
     table->buckets = (struct flow_bucket *)(void *)at;
     table->capacity = capacity;
     table->buckets_count = FLOW_BUCKETS(capacity);
+    memset(table->buckets, 0, table->buckets_count * sizeof(struct flow_bucket));
     table->free_head = FLOW_NONE;
     table->seed = flow_seed_of(seed);
     table->counters = counters;

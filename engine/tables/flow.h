@@ -4,8 +4,9 @@
  *
  * Memory. An entry takes 128 bytes: a hot line of 64 that a forwarded segment reads, a cold part of
  * 52 beside it, and 12 as its share of the hash index. Both parts are arrays with the same index.
- * Memory is touched only as it is used, so a table may be made for as many flows as there may ever
- * be.
+ * Entries are touched only as they are used, so a table may be made for as many flows as there may
+ * ever be. The index is touched at start: every look-up, also a flood's, reads it at a random
+ * place.
  *
  * Index. A bucket is one cache line: places for 12 entries, and 8 bits of the hash of each, which
  * are compared all at once. Who finds no place goes to the next bucket with one, and is counted in

@@ -44,9 +44,10 @@ PROGRAMS = os.path.join(BUILD, "tests/servers")
 ROOT = os.path.join(PROJECT, "build/root")
 TRACE = os.environ.get("TRACE")  # a folder for captures
 STAND_IN = os.environ.get("SYNWARD_STAND_IN") == "1"
-WORKERS = int(
-    os.environ.get("SYNWARD_WORKERS", "1")
-)  # each daemon has so many, where the test does not say
+# Each daemon has so many workers, where the test does not say.
+WORKERS = int(os.environ.get("SYNWARD_WORKERS", "1"))
+# "0": the daemons get pages of 4 KiB only, however this system is set (PR_SET_THP_DISABLE).
+HUGE_PAGES = os.environ.get("SYNWARD_HUGE_PAGES", "1") != "0"
 
 CLIENT4, SERVER4 = "10.77.0.1", "10.77.0.2"
 CLIENT6, SERVER6 = "fd77::1", "fd77::2"
@@ -57,7 +58,7 @@ CLIENT_IF, SERVER_IF = "sw0", "sw1"
 PORTS, TAPS = ("p0", "p1"), ("t0", "t1")  # in the bridge's own namespace
 
 CLONE_NEWNET = 0x40000000
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_SET_THP_DISABLE = 1, 41
 _libc = ctypes.CDLL(None, use_errno=True)
 _counter = itertools.count()
 _labs = []
@@ -111,10 +112,16 @@ def _die_with_parent():
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
+def _die_with_parent_without_huge_pages():
+    _die_with_parent()
+    if _libc.prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_THP_DISABLE)")
+
+
 class Process:
     """A program in the background. It dies with the test, even if that is killed."""
 
-    def __init__(self, argv, log):
+    def __init__(self, argv, log, huge_pages=True):
         self.name = os.path.basename(str(argv[0]))
         self.log = log
         with open(log, "ab") as errors:
@@ -124,7 +131,9 @@ class Process:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=(
+                    _die_with_parent if huge_pages else _die_with_parent_without_huge_pages
+                ),
             )
         self.pid = self.popen.pid
 
@@ -473,7 +482,9 @@ class Lab:
         return ["ip", "netns", "exec", self.bridge.name, *argv] if self.sides == "tap" else argv
 
     def _start_daemon(self, mode, extra):
-        self.daemon = self._keep(Process(self.daemon_command(mode, extra), self.log("daemon")))
+        self.daemon = self._keep(
+            Process(self.daemon_command(mode, extra), self.log("daemon"), HUGE_PAGES)
+        )
 
         def ready():
             check(self.daemon.running(), f"synward ended: {self.daemon.errors()}")

@@ -4,7 +4,9 @@
 ...]`; those of ../interop: `run-all.py --interop [FILE ...]`.
 
 FILE@N runs with N workers in each daemon (SYNWARD_WORKERS, lab.py). All files hold with 2 and with
-4; a cheap choice of them is run so.
+4; a cheap choice of them is run so. FILE@4k runs without huge pages (SYNWARD_HUGE_PAGES): those
+that measure memory hold with both, whatever this system is set to. Words behind a file choose among
+its tests.
 
 Most files wait more than they work, and their namespaces have nothing to do with each other: of
 these four run at a time. Those that compare times, or load the machine as far as it goes, run alone
@@ -37,6 +39,9 @@ ALONE = [
     "test_demo.py",
     "test_bridge.py",
     "test_attacks.py",
+    "test_protect.py@4k 0000",
+    "test_attacks.py@4k memory",
+    "test_bridge.py@4k memory",
 ]
 # Short ones first: what is broken altogether shows early. Then the longest, so that they are not
 # left over at the end.
@@ -88,6 +93,12 @@ BESIDE_NICE = 10  # so that the files have a processor when they want one
 LIMIT_S, INTEROP_LIMIT_S = 240, 600
 
 
+def environment_of(variant):
+    if variant == "4k":
+        return {"SYNWARD_HUGE_PAGES": "0"}
+    return {"SYNWARD_WORKERS": variant} if variant else {}
+
+
 class Results:
     """What the files said, and which of them are running; used by all lanes."""
 
@@ -99,10 +110,10 @@ class Results:
         self.passed = self.failed = 0
 
     def start_file(self, name):
-        file, _, workers = name.partition("@")
+        named, *tests = name.split()
+        file, _, variant = named.partition("@")
         return self.start(
-            [sys.executable, os.path.join(self.folder, file)],
-            {"SYNWARD_WORKERS": workers} if workers else {},
+            [sys.executable, os.path.join(self.folder, file), *tests], environment_of(variant)
         )
 
     def start(self, argv, environment):
