@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* learn_request.c - see learn_request.h. */
+#include "profiles/learn/learn_request.h"
+
+static void refuse_request(struct followed *flow, struct profile *profile)
+{
+    flow->request = REQUEST_REFUSED;
+    if (followed_client_spoke_first(flow))
+        followed_voice(flow, profile, VOICE_CLIENT_REFUSED);
+}
+
+static void learn_keywords(struct followed *flow, struct profile *profile,
+                           const struct protocol *protocol)
+{
+    struct keywords_found found;
+    keywords_none(&found);
+    if (protocol->keyword(flow->client.data, stream_bytes(&flow->client), &found) == MATCH_YES)
+        keyword_set_learn(&profile->keywords, &found);
+}
+
+void learn_request_keywords(struct followed *flow, struct profile *profile, bool ended)
+{
+    const struct protocol *protocol = protocol_by_id(flow->asked_in);
+    const uint32_t from = followed_answer_offset(flow);
+    const uint16_t there = stream_bytes(&flow->server), asked = stream_bytes(&flow->client);
+    if (!protocol || there <= from)
+        return;
+    const enum acceptance acceptance =
+        protocol->keyword_accepts
+            ? protocol->keyword_accepts(flow->client.data, asked, flow->server.data + from,
+                                        there - from)
+            : ACCEPTANCE_ACCEPTED;
+    if (acceptance == ACCEPTANCE_MORE && !ended)
+        return;
+    if (acceptance == ACCEPTANCE_ACCEPTED)
+        learn_keywords(flow, profile, protocol);
+    flow->asked_in = PROTOCOL_UNKNOWN;
+}
+
+/* The peer that answers in plain says by which name it is to be spoken to when obfuscated. */
+static void note_user_hash(const struct followed *flow, struct profile *profile)
+{
+    const uint32_t from = followed_answer_offset(flow);
+    const uint8_t *hash =
+        edonkey_user_hash(flow->server.data + from, stream_bytes(&flow->server) - from);
+    if (hash)
+        profile_name_user(profile, hash);
+}
+
+static void note_unknown(const struct followed *flow, struct profile *profile, size_t request_bytes)
+{
+    const uint32_t from = followed_answer_offset(flow);
+    profile_looks_random(profile, flow->client.data, request_bytes, flow->server.data + from,
+                         stream_bytes(&flow->server) - from,
+                         flow->like_encrypted ? &flow->flights : NULL);
+}
+
+static void accept_request(struct followed *flow, struct profile *profile, enum protocol_id id,
+                           size_t request_bytes)
+{
+    flow->request = REQUEST_ACCEPTED;
+    if (followed_client_spoke_first(flow))
+        followed_voice(flow, profile, VOICE_CLIENT);
+    profile_request_accepted(profile, id, flow->client.data, request_bytes);
+    const struct protocol *protocol = protocol_by_id(id);
+    flow->asked_in = protocol && protocol->keyword ? id : PROTOCOL_UNKNOWN;
+    if (id == PROTOCOL_UNKNOWN)
+        note_unknown(flow, profile, request_bytes);
+    if (id == PROTOCOL_EDONKEY)
+        note_user_hash(flow, profile);
+}
+
+static void accept_hidden(struct followed *flow, struct profile *profile, enum hidden_form form)
+{
+    flow->request = REQUEST_ACCEPTED;
+    followed_voice(flow, profile, VOICE_CLIENT);
+    profile_hidden_accepted(profile, form);
+}
+
+/*
+ * The protocol whose clients alone are answered so, whatever they asked. `*match`: MORE where the
+ * answer is but the beginning of one.
+ */
+static enum protocol_id answer_protocol(const struct followed *flow, size_t request_bytes,
+                                        const uint8_t *answer, size_t answer_bytes,
+                                        enum match *match)
+{
+    *match = MATCH_NO;
+    for (int id = PROTOCOL_UNKNOWN + 1; id < PROTOCOLS_COUNT; id++) {
+        const struct protocol *protocol = protocol_by_id((enum protocol_id)id);
+        if (!protocol->answers_alone)
+            continue;
+        const enum acceptance words =
+            protocol->accepts(flow->client.data, request_bytes, answer, answer_bytes);
+        if (words == ACCEPTANCE_ACCEPTED) {
+            *match = MATCH_YES;
+            return (enum protocol_id)id;
+        }
+        *match = words == ACCEPTANCE_MORE ? MATCH_MORE : *match;
+    }
+    return PROTOCOL_UNKNOWN;
+}
+
+/*
+ * No protocol file knows the request: any answer accepts it, but for a refusal, and for words of a
+ * protocol that alone answers so: a web server that answers, whatever it answers, was not spoken to
+ * in HTTP.
+ */
+static enum acceptance unknown_acceptance(const struct followed *flow, size_t request_bytes,
+                                          const uint8_t *answer, size_t answer_bytes)
+{
+    enum match words;
+    const enum match refusal = looks_like_refusal(answer, answer_bytes);
+    answer_protocol(flow, request_bytes, answer, answer_bytes, &words);
+    if (refusal == MATCH_YES || words == MATCH_YES)
+        return ACCEPTANCE_REFUSED;
+    return refusal == MATCH_MORE || words == MATCH_MORE ? ACCEPTANCE_MORE : ACCEPTANCE_ACCEPTED;
+}
+
+/* True where the request is one of obfuscated eMule: only the server's answer in kind accepts it.
+ */
+static bool judge_obfuscated(struct followed *flow, struct profile *profile, bool ended)
+{
+    const uint8_t *user_hash = profile_user_hash(profile);
+    if (!user_hash || edonkey_hidden_check(user_hash, flow->client.data,
+                                           stream_bytes(&flow->client)) != MATCH_YES)
+        return false;
+    switch (edonkey_hidden_accepts(user_hash, flow->client.data, flow->server.data,
+                                   stream_bytes(&flow->server))) {
+    case ACCEPTANCE_ACCEPTED:
+        accept_hidden(flow, profile, HIDDEN_EDONKEY);
+        break;
+    case ACCEPTANCE_MORE:
+        if (!ended)
+            break;
+        /* fall through */
+    case ACCEPTANCE_REFUSED:
+        refuse_request(flow, profile);
+        break;
+    }
+    return true;
+}
+
+/* Who goes away in the middle of the handshake has been told nothing. */
+static bool left_midway(const struct followed *flow, const struct profile *profile, bool ended)
+{
+    const uint16_t there = stream_bytes(&flow->client);
+    const uint32_t first = flow->flights.client_first < there ? flow->flights.client_first : there;
+    return ended && profile_takes_bittorrent(profile) &&
+           mse_check(flow->client.data, first) == MATCH_YES;
+}
+
+/* True where the request is decided by this, or may still be. */
+static bool judge_encrypted(struct followed *flow, struct profile *profile, bool ended)
+{
+    const enum encrypted is = encrypted_judge(&flow->flights, &flow->client, &flow->server, ended);
+    if (is == ENCRYPTED_MORE)
+        return true;
+    flow->like_encrypted = is == ENCRYPTED_LIKE;
+    if (is == ENCRYPTED_PROVED || (is == ENCRYPTED_LIKE && profile_takes_bittorrent(profile)))
+        accept_hidden(flow, profile, HIDDEN_BITTORRENT);
+    else if (is == ENCRYPTED_UNANSWERED ||
+             (is == ENCRYPTED_NOT && left_midway(flow, profile, ended)))
+        refuse_request(flow, profile);
+    return followed_request_done(flow);
+}
+
+/* What no protocol file knows may be of a form that looks random. True where it is, or may still
+ * be. */
+static bool judge_hidden(struct followed *flow, struct profile *profile, bool ended)
+{
+    return followed_client_spoke_first(flow) &&
+           (judge_obfuscated(flow, profile, ended) || judge_encrypted(flow, profile, ended));
+}
+
+static enum acceptance acceptance_of(enum protocol_id id, const struct followed *flow,
+                                     size_t request_bytes)
+{
+    const struct protocol *protocol = protocol_by_id(id);
+    const uint32_t from =
+        protocol && protocol->answers_in_advance ? 0 : followed_answer_offset(flow);
+    const uint16_t there = stream_bytes(&flow->server);
+    if (there <= from)
+        return ACCEPTANCE_MORE;
+    const uint8_t *answer = flow->server.data + from;
+    const size_t answer_bytes = there - from;
+    if (protocol)
+        return protocol->accepts(flow->client.data, request_bytes, answer, answer_bytes);
+    return unknown_acceptance(flow, request_bytes, answer, answer_bytes);
+}
+
+/* A server that refuses what nobody knows in words of one protocol speaks that (TLS to a hello of
+ * SSLv2). */
+static void name_by_refusal(const struct followed *flow, struct profile *profile,
+                            enum protocol_id id, size_t request_bytes)
+{
+    const uint32_t from = followed_answer_offset(flow);
+    const uint16_t there = stream_bytes(&flow->server);
+    enum match words;
+    if (id == PROTOCOL_UNKNOWN && there > from)
+        id = answer_protocol(flow, request_bytes, flow->server.data + from, there - from, &words);
+    profile_name(profile, id, id == PROTOCOL_UNKNOWN ? NAMED_BY_DATA : NAMED_BY_REQUEST);
+}
+
+void learn_request_unanswered(struct followed *flow, struct profile *profile)
+{
+    if (followed_request_done(flow) || stream_bytes(&flow->client) == 0)
+        return;
+    const enum protocol_id id = followed_protocol(flow);
+    profile_name(profile, id, id == PROTOCOL_UNKNOWN ? NAMED_BY_DATA : NAMED_BY_REQUEST);
+    refuse_request(flow, profile);
+}
+
+void learn_request(struct followed *flow, struct profile *profile, bool ended)
+{
+    const uint16_t there = stream_bytes(&flow->client);
+    if (followed_request_done(flow) || there == 0)
+        return;
+    const enum protocol_id id = followed_protocol(flow);
+    if (id != PROTOCOL_UNKNOWN && flow->request == REQUEST_OPEN) {
+        flow->request = REQUEST_NAMED;
+        profile_name(profile, id, NAMED_BY_REQUEST);
+    }
+    if (!followed_answered(flow)) {
+        if (ended)
+            learn_request_unanswered(flow, profile);
+        return;
+    }
+    if (id == PROTOCOL_UNKNOWN && judge_hidden(flow, profile, ended))
+        return;
+    const uint32_t acked = flow->request_bytes < there ? flow->request_bytes : there;
+    const size_t request_bytes = id == PROTOCOL_UNKNOWN ? acked : there;
+    switch (acceptance_of(id, flow, request_bytes)) {
+    case ACCEPTANCE_ACCEPTED:
+        accept_request(flow, profile, id, request_bytes);
+        break;
+    case ACCEPTANCE_REFUSED:
+        name_by_refusal(flow, profile, id, request_bytes);
+        refuse_request(flow, profile);
+        break;
+    case ACCEPTANCE_MORE:
+        if (ended)
+            refuse_request(flow, profile);
+        break;
+    }
+}
