@@ -11,7 +11,7 @@
  *
  * Limits: the encrypted handshake (MSE/PE), which looks random, is mse.c's.
  */
-#include "engine/protocols/match.h"
+#include "engine/protocols/whole.h"
 
 #define PREFACE       "\023BitTorrent protocol"
 #define PREFACE_BYTES (sizeof(PREFACE) - 1)
@@ -47,10 +47,20 @@ static enum match bittorrent_keyword(const uint8_t *request, size_t bytes,
                                                                                          : MATCH_NO;
 }
 
+/* The peer_id may come only after the answer. */
+static enum match bittorrent_whole(const uint8_t *request, size_t bytes, size_t from,
+                                   size_t *needed)
+{
+    (void)request;
+    (void)from;
+    return whole_message(bytes, HASH_END, needed);
+}
+
 const struct protocol protocol_bittorrent = {
     .id = PROTOCOL_BITTORRENT,
     .name = "bittorrent",
     .check = bittorrent_check,
+    .whole = bittorrent_whole,
     .accepts = bittorrent_accepts,
     .keyword = bittorrent_keyword,
 };

@@ -14,7 +14,7 @@
  *
  * Limits: UPDATE (RFC 2136), which counts other things there, is not known.
  */
-#include "engine/protocols/match.h"
+#include "engine/protocols/whole.h"
 
 #define HEADER_BYTES  14
 #define MESSAGE_LEAST 17 /* header, root name, type and class */
@@ -73,9 +73,16 @@ static enum acceptance dns_accepts(const uint8_t *request, size_t request_bytes,
     return code == 0 || code == NO_SUCH_NAME ? ACCEPTANCE_ACCEPTED : ACCEPTANCE_REFUSED;
 }
 
+static enum match dns_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
+{
+    (void)from;
+    return whole_message(bytes, 2 + ((size_t)request[0] << 8 | request[1]), needed);
+}
+
 const struct protocol protocol_dns = {
     .id = PROTOCOL_DNS,
     .name = "dns",
     .check = dns_check,
+    .whole = dns_whole,
     .accepts = dns_accepts,
 };

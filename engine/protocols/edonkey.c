@@ -14,7 +14,7 @@
  *
  * Limits: obfuscated connections, which look random, are hidden.c's.
  */
-#include "engine/protocols/match.h"
+#include "engine/protocols/whole.h"
 
 #define HEADER_BYTES 6
 #define LENGTH_LEAST 6 /* EMULEINFO's */
@@ -67,9 +67,16 @@ static enum acceptance edonkey_accepts(const uint8_t *request, size_t request_by
     return acceptance_of(match_bytes(fits_answer, HEADER_BYTES, answer, answer_bytes));
 }
 
+static enum match edonkey_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
+{
+    (void)from;
+    return whole_message(bytes, 5 + ((size_t)request[1] | (size_t)request[2] << 8), needed);
+}
+
 const struct protocol protocol_edonkey = {
     .id = PROTOCOL_EDONKEY,
     .name = "edonkey",
     .check = edonkey_check,
+    .whole = edonkey_whole,
     .accepts = edonkey_accepts,
 };

@@ -12,6 +12,7 @@
  * Limits: a greeting has at most 4 KiB. "120", ready in some minutes, is no greeting.
  */
 #include "engine/protocols/reply_code.h"
+#include "engine/protocols/whole.h"
 
 static const char *const *const verbs[VERBS] = {
     [VERB('A')] = WORDS("AUTH"),         [VERB('C')] = WORDS("CLNT"), [VERB('F')] = WORDS("FEAT"),
@@ -47,6 +48,7 @@ const struct protocol protocol_ftp = {
     .server_first = true,
     .greeting_form = GREETING_FORM_TEXT,
     .check = ftp_check,
+    .whole = whole_line,
     .accepts = ftp_accepts,
     .greeting = ftp_greeting,
 };

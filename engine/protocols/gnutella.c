@@ -10,7 +10,7 @@
  *
  * Downloads between peers are HTTP's.
  */
-#include "engine/protocols/match.h"
+#include "engine/protocols/whole.h"
 
 static enum match gnutella_check(const uint8_t *request, size_t bytes)
 {
@@ -35,9 +35,16 @@ static enum acceptance gnutella_accepts(const uint8_t *request, size_t request_b
     return acceptance_of(best);
 }
 
+/* "GNUTELLA CONNECT/0.4" and GIV have no fields, but the empty line. */
+static enum match gnutella_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
+{
+    return whole_header(request, bytes, 0, from, needed);
+}
+
 const struct protocol protocol_gnutella = {
     .id = PROTOCOL_GNUTELLA,
     .name = "gnutella",
     .check = gnutella_check,
+    .whole = gnutella_whole,
     .accepts = gnutella_accepts,
 };

@@ -17,6 +17,7 @@
  * Limits: those of request lines in http_line.c; HTTP/0.9, which has no version, is none either.
  */
 #include "engine/protocols/http_line.h"
+#include "engine/protocols/whole.h"
 
 static enum match http1_check(const uint8_t *request, size_t bytes)
 {
@@ -106,11 +107,17 @@ static enum acceptance http1_keyword_accepts(const uint8_t *request, size_t requ
     return accepted_by_final_status("HTTP/0.0 000", answer, answer_bytes);
 }
 
+static enum match http1_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
+{
+    return whole_header(request, bytes, empty_lines_bytes(request, bytes), from, needed);
+}
+
 const struct protocol protocol_http1 = {
     .id = PROTOCOL_HTTP,
     .name = "http",
     .answers_alone = true,
     .check = http1_check,
+    .whole = http1_whole,
     .accepts = http1_accepts,
     .keyword = http1_keyword,
     .keyword_accepts = http1_keyword_accepts,

@@ -15,6 +15,7 @@
  */
 #include "engine/protocols/hpack.h"
 #include "engine/protocols/http_line.h"
+#include "engine/protocols/whole.h"
 
 #define PREFACE      "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 #define HEADER_BYTES 9
@@ -184,10 +185,24 @@ static enum acceptance http2_keyword_accepts(const uint8_t *request, size_t requ
                : ACCEPTANCE_REFUSED;
 }
 
+static enum match http2_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
+{
+    const size_t begin = sizeof(PREFACE) - 1;
+    enum match match = match_bytes(fits_settings, HEADER_BYTES, request + begin, bytes - begin);
+
+    (void)from;
+    if (match != MATCH_YES)
+        return match == MATCH_NO ? MATCH_NO : whole_message(bytes, begin + HEADER_BYTES, needed);
+    return whole_message(
+        bytes, begin + HEADER_BYTES + ((size_t)request[begin + 1] << 8 | request[begin + 2]),
+        needed);
+}
+
 const struct protocol protocol_http2 = {
     .id = PROTOCOL_HTTP2,
     .name = "http2",
     .check = http2_check,
+    .whole = http2_whole,
     .accepts = http2_accepts,
     .keyword = http2_keyword,
     .keyword_accepts = http2_keyword_accepts,

@@ -2,9 +2,9 @@
 /*
  * http_line.c - see http_line.h.
  *
- * Limits: a method longer than 32 bytes or a request line beyond 16 KiB (web servers take 8 KiB by
- * default) is no request line. Bytes above 0x7e are taken in a target: browsers send them, and what
- * servers make of them is theirs.
+ * Limits: a method longer than 32 bytes is none. How long a request line may be is the server's to
+ * say (most take 8 KiB, some 1 MiB). Bytes above 0x7e are taken in a target: browsers send them,
+ * and what servers make of them is theirs.
  */
 #include "engine/protocols/http_line.h"
 
@@ -12,9 +12,8 @@
 
 #include "engine/base/bytes.h"
 
-#define METHOD_BYTES_MAX       32
-#define REQUEST_LINE_BYTES_MAX 16384
-#define CODE_BYTES             3
+#define METHOD_BYTES_MAX 32
+#define CODE_BYTES       3
 
 /* Four lines at once: a segment may be full of them. */
 static bool empty_lines_8(const uint8_t *data)
@@ -256,19 +255,16 @@ enum match begins_request_line(const char *name, char version_max, enum target k
                                const uint8_t *data, size_t bytes)
 {
     size_t at = empty_lines_bytes(data, bytes), method;
-    size_t end = bytes < REQUEST_LINE_BYTES_MAX ? bytes : REQUEST_LINE_BYTES_MAX;
-    enum match match;
 
     if (at + 1 == bytes && data[at] == '\r')
         return MATCH_MORE;
-    method = method_bytes(data + at, end - at);
+    method = method_bytes(data + at, bytes - at);
     at += method;
     if (at == bytes && method <= METHOD_BYTES_MAX)
         return MATCH_MORE;
     if (method == 0 || method > METHOD_BYTES_MAX || data[at] != ' ')
         return MATCH_NO;
-    match = begins_rest_of_line(name, version_max, kind, data + at + 1, end - at - 1);
-    return match == MATCH_MORE && end == REQUEST_LINE_BYTES_MAX ? MATCH_NO : match;
+    return begins_rest_of_line(name, version_max, kind, data + at + 1, bytes - at - 1);
 }
 
 static bool status_accepts(const uint8_t status[3])

@@ -12,7 +12,7 @@
  *
  * Limits: a tag has at most 32 bytes, a greeting at most 2 KiB.
  */
-#include "engine/protocols/match.h"
+#include "engine/protocols/whole.h"
 
 #define TAG_BYTES_MAX  32
 #define LINE_BYTES_MAX 2048
@@ -111,6 +111,7 @@ const struct protocol protocol_imap = {
     .server_first = true,
     .greeting_form = GREETING_FORM_TEXT,
     .check = imap_check,
+    .whole = whole_line,
     .accepts = imap_accepts,
     .greeting = imap_greeting,
 };

@@ -6,7 +6,7 @@
  *                 a bridge adds 0x80
  *      answer     0x20 length flags code: CONNACK; a code other than 0 refuses
  */
-#include "engine/protocols/match.h"
+#include "engine/protocols/whole.h"
 
 #define LENGTH_BYTES_MAX 4
 #define NAME_BYTES_MAX   8
@@ -77,9 +77,20 @@ static enum acceptance mqtt_accepts(const uint8_t *request, size_t request_bytes
     return acceptance_of(match_bytes(fits_connack, 4, answer, answer_bytes));
 }
 
+static enum match mqtt_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
+{
+    size_t at = 1, length = request[1] & 0x7f;
+
+    (void)from;
+    for (; request[at] & 0x80; at++)
+        length |= (size_t)(request[at + 1] & 0x7f) << 7 * at;
+    return whole_message(bytes, at + 1 + length, needed);
+}
+
 const struct protocol protocol_mqtt = {
     .id = PROTOCOL_MQTT,
     .name = "mqtt",
     .check = mqtt_check,
+    .whole = mqtt_whole,
     .accepts = mqtt_accepts,
 };

@@ -14,7 +14,7 @@
  * Limits: a greeting or error has 8 to 255 bytes, as all have that are known; protocol 9 and
  * clients from before 4.1 are not known.
  */
-#include "engine/protocols/match.h"
+#include "engine/protocols/whole.h"
 
 #define PACKET_BYTES_MAX   16384
 #define GREETING_LEAST     8
@@ -108,12 +108,19 @@ static enum greeting_verdict mysql_greeting(const uint8_t *data, size_t bytes,
     return data[4] == PROTOCOL_10 ? GREETING_POSITIVE : GREETING_NEGATIVE;
 }
 
+static enum match mysql_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
+{
+    (void)from;
+    return whole_message(bytes, HEADER_BYTES + packet_bytes(request), needed);
+}
+
 const struct protocol protocol_mysql = {
     .id = PROTOCOL_MYSQL,
     .name = "mysql",
     .server_first = true,
     .greeting_form = GREETING_FORM_SALTED,
     .check = mysql_check,
+    .whole = mysql_whole,
     .accepts = mysql_accepts,
     .greeting = mysql_greeting,
 };

@@ -16,7 +16,7 @@
  * Limits: a greeting or answer line is at most 512 bytes with its CRLF (RFC 1939 3); commands of
  * private extensions (XCLIENT) are not known.
  */
-#include "engine/protocols/match.h"
+#include "engine/protocols/whole.h"
 
 #define LINE_BYTES_MAX 512
 
@@ -69,6 +69,7 @@ const struct protocol protocol_pop3 = {
     .server_first = true,
     .greeting_form = GREETING_FORM_TEXT,
     .check = pop3_check,
+    .whole = whole_line,
     .accepts = pop3_accepts,
     .greeting = pop3_greeting,
 };

@@ -18,7 +18,7 @@
  * TLS without such a wish (since PostgreSQL 17) is tls.c's. A cancel is never answered, so it is
  * never evidence.
  */
-#include "engine/protocols/match.h"
+#include "engine/protocols/whole.h"
 
 #define CODE_BYTES        8
 #define START_BYTES_MAX   10000 /* the server's own limit */
@@ -212,10 +212,18 @@ static enum acceptance postgresql_keyword_accepts(const uint8_t *request, size_t
     return ACCEPTANCE_MORE;
 }
 
+static enum match postgresql_whole(const uint8_t *request, size_t bytes, size_t from,
+                                   size_t *needed)
+{
+    (void)from;
+    return whole_message(bytes, be16(request + 2), needed);
+}
+
 const struct protocol protocol_postgresql = {
     .id = PROTOCOL_POSTGRESQL,
     .name = "postgresql",
     .check = postgresql_check,
+    .whole = postgresql_whole,
     .accepts = postgresql_accepts,
     .keyword = postgresql_keyword,
     .keyword_accepts = postgresql_keyword_accepts,

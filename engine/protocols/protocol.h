@@ -72,6 +72,15 @@ struct protocol {
                                    measured */
     /* Are these first bytes of the client a request of this protocol? Hot. */
     enum match (*check)(const uint8_t *request, size_t bytes);
+    /*
+     * Is a request that `check` matched there as a whole: all that the server waits for before it
+     * answers? MORE until then, and NO where it never will be. YES is never taken back. The first
+     * `from` bytes were asked about before, and more were needed (0: never asked): a search for an
+     * end goes on there. `*needed` is the length of the whole where it is there; on MORE it will
+     * have that many bytes at least, more than `bytes`: to ask again before they have come is
+     * useless.
+     */
+    enum match (*whole)(const uint8_t *request, size_t bytes, size_t from, size_t *needed);
     /* Did the server's answer accept the request? Both from their first byte (a greeting is not
      * part of the answer). */
     enum acceptance (*accepts)(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
@@ -110,6 +119,12 @@ enum protocol_id protocol_first(uint64_t protocols);
  * while more would be needed).
  */
 enum protocol_id protocol_of_request(const uint8_t *request, size_t bytes);
+/*
+ * `whole` of a protocol; of PROTOCOL_UNKNOWN, of which nobody knows where a request ends, what is
+ * there is whole.
+ */
+enum match protocol_whole(enum protocol_id id, const uint8_t *request, size_t bytes, size_t from,
+                          size_t *needed);
 /*
  * All in which data greets, positive or negative, as bits 1 << id: FTP and SMTP share "220", and
  * their refusals. `*greeting_bytes` is the greeting's length; all agree on it.

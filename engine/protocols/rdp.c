@@ -12,7 +12,7 @@
  * ISO's other services over TPKT (S7, MMS, on port 102) send parameters 0xc0 to 0xc2 there: they
  * are not RDP.
  */
-#include "engine/protocols/match.h"
+#include "engine/protocols/whole.h"
 
 #define HEADER_BYTES 11
 #define LI_LEAST     6
@@ -81,9 +81,16 @@ static enum acceptance rdp_accepts(const uint8_t *request, size_t request_bytes,
         match_bytes(fits_answer, decided_at(answer, answer_bytes), answer, answer_bytes));
 }
 
+static enum match rdp_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
+{
+    (void)from;
+    return whole_message(bytes, tpkt_bytes(request), needed);
+}
+
 const struct protocol protocol_rdp = {
     .id = PROTOCOL_RDP,
     .name = "rdp",
     .check = rdp_check,
+    .whole = rdp_whole,
     .accepts = rdp_accepts,
 };

@@ -14,6 +14,7 @@
  * 512 bytes.
  */
 #include "engine/protocols/http_line.h"
+#include "engine/protocols/whole.h"
 
 #define DIGITS_MAX     7
 #define LINE_BYTES_MAX 512
@@ -101,9 +102,51 @@ static enum acceptance redis_accepts(const uint8_t *request, size_t request_byte
     return acceptance_of(match_bytes(fits_answer, 2, answer, answer_bytes));
 }
 
+/* `mark` digits CR LF at `*at`: the number, and `*at` behind it. */
+static enum match take_number(uint8_t mark, const uint8_t *data, size_t bytes, size_t *at,
+                              size_t *number)
+{
+    size_t digit = *at + 1;
+
+    if (*at < bytes && data[*at] != mark)
+        return MATCH_NO;
+    for (*number = 0; digit < bytes && is_digit(data[digit]); digit++) {
+        if (digit - *at > DIGITS_MAX + 2)
+            return MATCH_NO;
+        *number = *number * 10 + (data[digit] - '0');
+    }
+    if (digit >= bytes)
+        return MATCH_MORE;
+    if (digit == *at + 1)
+        return MATCH_NO;
+    *at = digit + 2;
+    return begins_exactly("\r\n", 2, data + digit, bytes - digit);
+}
+
+/* An array of strings, each with its length in front; an inline command is a line. */
+static enum match redis_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
+{
+    size_t at = 0, elements, length;
+    enum match match;
+
+    if (request[0] != '*')
+        return whole_line(request, bytes, from, needed);
+    match = take_number('*', request, bytes, &at, &elements);
+    for (; match == MATCH_YES && elements > 0; elements--) {
+        match = take_number('$', request, bytes, &at, &length);
+        if (match != MATCH_YES)
+            break;
+        at += length + 2;
+        match = at <= bytes ? MATCH_YES : MATCH_MORE;
+    }
+    *needed = at > bytes || match != MATCH_MORE ? at : bytes + 1;
+    return match;
+}
+
 const struct protocol protocol_redis = {
     .id = PROTOCOL_REDIS,
     .name = "redis",
     .check = redis_check,
+    .whole = redis_whole,
     .accepts = redis_accepts,
 };

@@ -151,6 +151,15 @@ enum protocol_id protocol_of_request(const uint8_t *request, size_t bytes)
     return matched;
 }
 
+enum match protocol_whole(enum protocol_id id, const uint8_t *request, size_t bytes, size_t from,
+                          size_t *needed)
+{
+    const struct protocol *protocol = protocol_by_id(id);
+
+    *needed = bytes;
+    return protocol != NULL ? protocol->whole(request, bytes, from, needed) : MATCH_YES;
+}
+
 uint64_t protocols_of_greeting(const uint8_t *data, size_t bytes, size_t *greeting_bytes)
 {
     uint64_t protocols = 0;

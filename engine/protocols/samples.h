@@ -15,6 +15,8 @@ struct sample {
     const char *bytes;
     size_t count;
     size_t decided; /* the fewest bytes that decide */
+    size_t whole;   /* how many the whole request has: where there are more than these, any may
+                       follow them; 0: these */
 };
 
 extern const struct sample samples[];

@@ -14,6 +14,7 @@
  * sips, tel or urn, are not known.
  */
 #include "engine/protocols/http_line.h"
+#include "engine/protocols/whole.h"
 
 #define LINE_BYTES_MAX 1024
 
@@ -97,11 +98,17 @@ static enum acceptance sip_keyword_accepts(const uint8_t *request, size_t reques
     return accepted_by_final_status("SIP/0.0 000", answer, answer_bytes);
 }
 
+static enum match sip_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
+{
+    return whole_header(request, bytes, empty_lines_bytes(request, bytes), from, needed);
+}
+
 const struct protocol protocol_sip = {
     .id = PROTOCOL_SIP,
     .name = "sip",
     .answers_alone = true,
     .check = sip_check,
+    .whole = sip_whole,
     .accepts = sip_accepts,
     .keyword = sip_keyword,
     .keyword_accepts = sip_keyword_accepts,

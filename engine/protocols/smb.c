@@ -10,7 +10,7 @@
  *
  * The answer has the same form with status 0, or 0x82 to a session request.
  */
-#include "engine/protocols/match.h"
+#include "engine/protocols/whole.h"
 
 #define SMB1              0xff
 #define SMB2              0xfe
@@ -91,9 +91,18 @@ static enum acceptance smb_accepts(const uint8_t *request, size_t request_bytes,
         answer_bytes));
 }
 
+/* The session request of port 139 has its length there, too. */
+static enum match smb_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
+{
+    (void)from;
+    return whole_message(
+        bytes, 4 + ((size_t)request[1] << 16 | (size_t)request[2] << 8 | request[3]), needed);
+}
+
 const struct protocol protocol_smb = {
     .id = PROTOCOL_SMB,
     .name = "smb",
     .check = smb_check,
+    .whole = smb_whole,
     .accepts = smb_accepts,
 };

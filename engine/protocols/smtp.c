@@ -15,6 +15,7 @@
  * Limits: a greeting has at most 4 KiB; commands of private extensions (XCLIENT) are not known.
  */
 #include "engine/protocols/reply_code.h"
+#include "engine/protocols/whole.h"
 
 static const char *const *const verbs[VERBS] = {
     [VERB('E')] = WORDS("EHLO", "EXPN"), [VERB('H')] = WORDS("HELO", "HELP"),
@@ -74,6 +75,7 @@ const struct protocol protocol_smtp = {
     .greeting_form = GREETING_FORM_TEXT,
     .early_talk_is_wrong = true,
     .check = smtp_check,
+    .whole = whole_line,
     .accepts = smtp_accepts,
     .keyword = smtp_keyword,
     .greeting = smtp_greeting,

@@ -20,7 +20,7 @@
  * greeting of another protocol does. As long as nothing of the identification has come they are no
  * greeting of SSH's, for any text may begin so.
  */
-#include "engine/protocols/match.h"
+#include "engine/protocols/whole.h"
 
 #define LINE_BYTES_MAX   255
 #define LINES_BYTES_MAX  2048
@@ -112,12 +112,20 @@ static enum greeting_verdict ssh_greeting(const uint8_t *data, size_t bytes, siz
     return match == MATCH_YES ? GREETING_POSITIVE : GREETING_NEGATIVE;
 }
 
+static enum match ssh_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
+{
+    enum match match = whole_line(request, bytes, from, needed);
+
+    return match == MATCH_MORE && bytes >= LINE_BYTES_MAX ? MATCH_NO : match;
+}
+
 const struct protocol protocol_ssh = {
     .id = PROTOCOL_SSH,
     .name = "ssh",
     .server_first = true,
     .greeting_grace_us = GRACE_US,
     .check = ssh_check,
+    .whole = ssh_whole,
     .accepts = ssh_accepts,
     .greeting = ssh_greeting,
 };

@@ -13,9 +13,10 @@
  * never sends an option: a service of text alone is learned as `unknown`. Text of more than 1 KiB
  * before the first option is none.
  */
-#include "engine/protocols/match.h"
+#include "engine/protocols/whole.h"
 
 #define IAC 0xff
+#define SE  0xf0
 #define SB  0xfa
 #define ESC 0x1b
 
@@ -52,10 +53,23 @@ static enum acceptance telnet_accepts(const uint8_t *request, size_t request_byt
     return acceptance_of(match_bytes(fits_option, 2, answer + at, answer_bytes - at));
 }
 
+/* A command of three bytes, or what stands between SB and SE, in which IAC is doubled. */
+static enum match telnet_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
+{
+    if (request[1] != SB)
+        return whole_message(bytes, 3, needed);
+    for (size_t at = from > 3 ? from - 1 : 2; at + 1 < bytes; at++) {
+        if (request[at] == IAC && request[at + 1] == SE)
+            return whole_message(bytes, at + 2, needed);
+    }
+    return whole_message(bytes, bytes + 1, needed);
+}
+
 const struct protocol protocol_telnet = {
     .id = PROTOCOL_TELNET,
     .name = "telnet",
     .answers_in_advance = true,
     .check = telnet_check,
+    .whole = telnet_whole,
     .accepts = telnet_accepts,
 };

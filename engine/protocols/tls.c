@@ -27,6 +27,7 @@
 #include <string.h>
 
 #include "engine/protocols/http_line.h"
+#include "engine/protocols/whole.h"
 
 #define HELLO_BYTES      6
 #define RECORD_BYTES_MAX 16384 /* RFC 8446 5.1 */
@@ -78,6 +79,7 @@ struct hello {
     const uint8_t *data;
     size_t bytes, at;
     size_t record_left;
+    size_t missing; /* where more is needed: how many bytes at least */
 };
 
 #define RECORD_HEADER_BYTES 5
@@ -106,6 +108,7 @@ static enum match take(struct hello *hello, uint8_t *out, size_t count)
         size_t chunk;
         enum match match = hello->record_left == 0 ? next_record(hello) : MATCH_YES;
 
+        hello->missing = count;
         if (match != MATCH_YES)
             return match;
         chunk = hello->bytes - hello->at;
@@ -272,11 +275,28 @@ static enum match tls_keyword(const uint8_t *request, size_t bytes, struct keywo
     return MATCH_YES;
 }
 
+/* The hello itself, across its records; what follows it is none of it. */
+static enum match tls_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
+{
+    struct hello hello = {.data = request, .bytes = bytes};
+    size_t type, length = 0, left = 4;
+    enum match match = take_number(&hello, 1, &left, &type);
+
+    (void)from;
+    if (match == MATCH_YES)
+        match = take_number(&hello, 3, &left, &length);
+    if (match == MATCH_YES)
+        match = take(&hello, NULL, length);
+    *needed = match == MATCH_MORE ? bytes + hello.missing : hello.at;
+    return match;
+}
+
 const struct protocol protocol_tls = {
     .id = PROTOCOL_TLS,
     .name = "tls",
     .answers_alone = true,
     .check = tls_check,
+    .whole = tls_whole,
     .accepts = tls_accepts,
     .keyword = tls_keyword,
 };

@@ -68,6 +68,62 @@ void assert_samples(enum protocol_id id)
     cr_assert_gt(found, 0);
 }
 
+static enum match whole_bytes(enum protocol_id id, const void *bytes, size_t count, size_t from,
+                              size_t *needed)
+{
+    uint8_t *copy = exact(bytes, count);
+    enum match match = protocol_whole(id, copy, count, from, needed);
+
+    free(copy);
+    return match;
+}
+
+void assert_whole(enum protocol_id id, const void *request, size_t bytes, size_t whole)
+{
+    size_t needed, wait = 0, asked = 0, from = 0;
+
+    for (size_t there = 1; there <= bytes; there++) {
+        enum match expected = there < whole ? MATCH_MORE : MATCH_YES;
+
+        if (check_bytes(id, request, there) != MATCH_YES)
+            continue;
+        cr_assert_eq(whole_bytes(id, request, there, 0, &needed), expected, "%s: %zu of %zu bytes",
+                     protocol_name(id), there, whole);
+        cr_assert(expected == MATCH_YES ? needed == whole : needed > there && needed <= whole,
+                  "%s: %zu of %zu bytes need %zu", protocol_name(id), there, whole, needed);
+        cr_assert_eq(whole_bytes(id, request, there, from, &needed), expected,
+                     "%s: %zu of %zu bytes, %zu of them known", protocol_name(id), there, whole,
+                     from);
+        from = expected == MATCH_MORE ? there : from;
+        if (there < wait) {
+            cr_assert_eq(expected, MATCH_MORE, "%s: told to wait for %zu of %zu bytes",
+                         protocol_name(id), wait, whole);
+            continue;
+        }
+        cr_assert_eq(whole_bytes(id, request, there, asked, &wait), expected);
+        asked = expected == MATCH_MORE ? there : asked;
+    }
+}
+
+void assert_wholes(enum protocol_id id)
+{
+    for (size_t i = 0; i < samples_count; i++) {
+        const struct sample *sample = &samples[i];
+        size_t whole = sample->whole > 0 ? sample->whole : sample->count;
+        size_t bytes = whole > sample->count ? whole : sample->count;
+        uint8_t *request;
+
+        if (sample->id != id)
+            continue;
+        request = malloc(bytes);
+        cr_assert_not_null(request);
+        memset(request, 'x', bytes);
+        memcpy(request, sample->bytes, sample->count);
+        assert_whole(id, request, bytes, whole);
+        free(request);
+    }
+}
+
 void assert_none(enum protocol_id id, const char *const texts[], size_t count)
 {
     for (size_t i = 0; i < count; i++)

@@ -21,6 +21,14 @@ enum greeting_verdict greet_bytes(enum protocol_id id, const void *bytes, size_t
 /* Each sample of the protocol: more is needed up to the byte that decides, and with any more bytes
  * it is a yes. */
 void assert_samples(enum protocol_id id);
+/*
+ * Each sample of the protocol is whole with its last byte and no sooner: fed byte by byte, by one
+ * that asks each time anew, by one that goes on where it was, and by one that asks no sooner than
+ * it was told.
+ */
+void assert_wholes(enum protocol_id id);
+/* A request is whole with `whole` of its bytes and no sooner. */
+void assert_whole(enum protocol_id id, const void *request, size_t bytes, size_t whole);
 /* None of these texts is a request of the protocol. */
 void assert_none(enum protocol_id id, const char *const texts[], size_t count);
 /*
