@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "engine/stages/admission.h"
+#include "engine/stages/again.h"
+#include "engine/stages/stray.h"
 #include "engine/base/bytes.h"
 #include "engine/stages/icmp.h"
 #include "engine/shard/observe.h"
@@ -371,7 +373,7 @@ static inline void client_without_flow(struct engine *engine, struct passage *pa
     if (!server || !(server_protected(server) || (ack && cookies_out(server, passage->now_us))))
         track_client(engine, passage, server);
     else if (!admission(engine, passage, server, NULL))
-        admission_stray(engine, passage);
+        stray_segment(engine, passage);
 }
 
 static void server_without_flow(struct engine *engine, struct passage *passage)
@@ -381,7 +383,7 @@ static void server_without_flow(struct engine *engine, struct passage *passage)
         passage->frame.flags & TCP_RST ? server_find(&engine->servers, &key) : NULL;
 
     if (server && cookies_out(server, passage->now_us))
-        admission_stray_reset(engine, passage);
+        stray_reset(engine, passage);
     else
         track_server(engine, passage);
 }
@@ -700,7 +702,7 @@ bool engine_tick(struct engine *engine, uint64_t now_us)
     engine->now_us = now_us;
     assembly_expire(engine->assemblies, now_us);
     for (int work = 0; work < TICK_WORK; work++) {
-        bool some = opening_tick(engine, now_us) || admission_resend(engine, now_us) ||
+        bool some = opening_tick(engine, now_us) || say_again(engine, now_us) ||
                     expire_flow(engine, now_us);
 
         if (!some)

@@ -15,12 +15,13 @@
  *                request that its first bytes tell
  *                to be wrong, not served before    handshake counted -> source blamed -> RST
  *                                                  written over it
- *                any other request                 on to its check (admission_request())
+ *                any other request                 on to its check (request_plain())
  *
- * What is counted is counted by the same functions (admission.h), so this is only about telling
+ * What is counted is counted by the same functions (stages/proof.h), so this is only about telling
  * what it is without a view in memory.
  */
 #include "engine/stages/admission.h"
+#include "engine/stages/request.h"
 #include "engine/base/bytes.h"
 #include "engine/stages/request_check.h"
 
@@ -50,7 +51,7 @@ static inline bool checks(const struct engine *engine, const struct server *serv
 }
 
 /* By the cookie of the promise made now. */
-static inline bool prove(const struct engine *engine, struct server *server, struct ack *ack)
+static inline bool proves(const struct engine *engine, struct server *server, struct ack *ack)
 {
     const uint32_t c = load_be32(tcp_of(ack) + 8) - 1;
     const uint64_t epoch = cookie_epoch(c, ack->now_us);
@@ -84,7 +85,7 @@ static inline struct server *tell(struct engine *engine, struct ack *ack)
     ack->x = load_be32(tcp_of(ack) + 4) - 1;
     server = server_of_plain(&engine->servers, ack->data);
     if (!server || !checks(engine, server) || is_little(ack) ||
-        !frame_plain_checksums_good(ack->data, ack->end - PLAIN_L4) || !prove(engine, server, ack))
+        !frame_plain_checksums_good(ack->data, ack->end - PLAIN_L4) || !proves(engine, server, ack))
         return NULL;
     return server;
 }
@@ -109,7 +110,7 @@ static inline void refuse(struct engine *engine, const struct ack *ack, struct s
     const struct promise *promise = &server->policy->now;
 
     trigger_spoke(&server->counts, slot);
-    if (!admission_blame(engine, server, &client, slot, ack->now_us)) {
+    if (!proof_blame_source(engine, server, &client, slot, ack->now_us)) {
         verdict_drop(engine, verdict, DROP_mismatch);
         return;
     }
@@ -130,10 +131,10 @@ void engine_plain_ack(struct engine *engine, enum side from, uint8_t *buffer, ui
         return;
     }
     if (ack.payload != ack.end && !is_wrong(engine, server, &ack)) {
-        admission_request(engine, buffer, bytes, hash, capacity, now_us, verdict, server, ack.read);
+        request_plain(engine, buffer, bytes, hash, capacity, now_us, verdict, server, ack.read);
         return;
     }
-    slot = admission_count_proof(engine, server, hash, ack.x, now_us);
+    slot = proof_counted(engine, server, hash, ack.x, now_us);
     if (ack.payload == ack.end)
         verdict_drop(engine, verdict, DROP_answered);
     else

@@ -20,6 +20,7 @@
  * them goes a copy of what is kept.
  */
 #include "engine/stages/admission.h"
+#include "engine/stages/syn.h"
 #include "engine/base/bytes.h"
 #include "engine/base/checksum.h"
 
@@ -97,7 +98,7 @@ static void __attribute__((noinline))
 renew_words(struct kept_answer *kept, struct syn_options options)
 {
     const struct cookie_options client =
-        admission_granted(options.mss, options.wscale, true, &kept->answer.features);
+        synack_granted(options.mss, options.wscale, true, &kept->answer.features);
 
     kept->words = cookie_words_of(true, &client);
 }
@@ -133,13 +134,13 @@ remember(struct engine *engine, uint8_t *data, const struct kept_answer *kept,
          struct syn_options options, uint32_t c, uint64_t now_us)
 {
     const struct cookie_options client =
-        admission_granted(options.mss, options.wscale, true, &kept->answer.features);
+        synack_granted(options.mss, options.wscale, true, &kept->answer.features);
     struct passage passage = {
         .from = SIDE_CLIENT, .options = {.tsval = options.tsval}, .now_us = now_us};
 
     frame_fill_plain(&passage.frame, NULL, data, frame_plain_end(data), frame_plain_end(data));
     frame_flow_key(&passage.frame, SIDE_CLIENT, &passage.key);
-    admission_remember(engine, &passage, kept->promise, &client, c, kept->offered);
+    synack_remember(engine, &passage, kept->promise, &client, c, kept->offered);
 }
 
 static inline void count(struct engine *engine, const struct syn *syn, struct server *server)

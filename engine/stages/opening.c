@@ -39,7 +39,7 @@ static uint16_t unscaled_window(const struct opening *opening)
 {
     uint8_t scale = opening->client.window_scale;
 
-    return splice_window(opening->client_window, scale == WSCALE_NONE ? 0 : (int8_t)scale);
+    return segment_window(opening->client_window, scale == WSCALE_NONE ? 0 : (int8_t)scale);
 }
 
 /* What we offer to the server: exactly what our SYN-ACK granted to the client. */
@@ -335,7 +335,7 @@ void opening_acknowledge(struct engine *engine, struct passage *passage, const s
     segment.flags = TCP_ACK;
     segment.seq = cold->client_isn + 1;
     segment.ack = cold->server_next;
-    segment.window = splice_window(opening->client_window, flow->to_server_shift);
+    segment.window = segment_window(opening->client_window, flow->to_server_shift);
     if (opening->timestamps) {
         segment.options = options;
         segment.options_bytes =
@@ -552,7 +552,7 @@ static void send_held(struct engine *engine, struct flow *flow, struct opening *
         (uint8_t)(TCP_ACK | (opening->held_bytes ? TCP_PSH : 0) | (opening->fin ? TCP_FIN : 0));
     segment.seq = cold->client_isn + 1;
     segment.ack = cold->server_next;
-    segment.window = splice_window(opening->client_window, flow->to_server_shift);
+    segment.window = segment_window(opening->client_window, flow->to_server_shift);
     segment.payload = held;
     segment.payload_bytes = opening->held_bytes;
     segment.gso_bytes = opening->held_bytes > limit ? limit : 0;

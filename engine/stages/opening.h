@@ -19,7 +19,7 @@
 #ifndef SYNWARD_ENGINE_STAGES_OPENING_H
 #define SYNWARD_ENGINE_STAGES_OPENING_H
 
-#include "engine/stages/admission.h"
+#include "engine/stages/proof.h"
 #include "engine/shard/shard.h"
 
 /*

@@ -4,7 +4,7 @@
 
 #include "engine/protocols/hidden.h"
 
-/* Or'ed with the server's index; admission.c has the bit above */
+/* Or'ed with the server's index; request.c has the bit above */
 #define LIMIT_SCOPE_DECIPHER 0x40000000u
 
 static bool may_decipher(struct engine *engine, struct server *server, const struct ip_addr *client,

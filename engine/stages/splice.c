@@ -3,7 +3,7 @@
  * splice.h. */
 #include "engine/stages/splice.h"
 
-#include "engine/stages/admission.h"
+#include "engine/stages/greeting.h"
 #include "engine/base/bytes.h"
 #include "engine/shard/observe.h"
 #include "engine/stages/ack_storm.h"
@@ -16,22 +16,6 @@
 #define OLD_TSVAL_TICKS (1u << 28)
 /* How far a client that has not our greeting yet may lie behind its newest number */
 #define GREETED_BYTES (1u << 20)
-
-/*
- * RFC 7323 2.3: fields are scaled by shifts that each side announced; ours differ where the server
- * granted less than promised.
- */
-uint16_t splice_window(uint16_t window, int8_t shift)
-{
-    uint32_t scaled;
-
-    if (shift == 0 || window == 0)
-        return window;
-    scaled = shift > 0 ? (uint32_t)window << shift : (uint32_t)window >> -shift;
-    if (scaled == 0)
-        return 1;
-    return scaled > UINT16_MAX ? UINT16_MAX : (uint16_t)scaled;
-}
 
 /* Offset from data of an option that begins `at` bytes into the options. */
 static uint32_t option_at(const struct frame *frame, uint8_t at)
@@ -50,7 +34,7 @@ void splice_to_client(const struct engine *engine, struct passage *passage, cons
     if (frame->ip_version == 6)
         frame_set_flow_label(frame, flow_label_to_client(engine, &flow->key));
     if (flow->to_client_shift && !(frame->flags & TCP_SYN))
-        frame_set_window(frame, splice_window(frame->window, flow->to_client_shift));
+        frame_set_window(frame, segment_window(frame->window, flow->to_client_shift));
 }
 
 /* --- client to server ------------------------------------------------------------------------ */
@@ -125,7 +109,7 @@ static void splice_to_server(struct passage *passage, const struct flow *flow)
     if ((options->present & OPTION_TIMESTAMPS) && (frame->flags & TCP_ACK))
         splice_tsecr(frame, options, flow);
     if (flow->to_server_shift && !(frame->flags & TCP_SYN))
-        frame_set_window(frame, splice_window(frame->window, flow->to_server_shift));
+        frame_set_window(frame, segment_window(frame->window, flow->to_server_shift));
     if ((flow->flags & FLOW_NO_ECN) && (frame_tos(frame) & 3) != ECN_NOT_ECT)
         frame_set_ecn(frame, ECN_NOT_ECT);
 }
@@ -211,7 +195,7 @@ static void greeting_still_due(struct engine *engine, struct passage *passage, s
         !has_room(frame, flow_cold(&engine->flows, flow), promise))
         return;
     link_header_reverse(frame, &link);
-    admission_greet_flow(engine, flow, &link, promise, passage->options.tsval);
+    greet_flow(engine, flow, &link, promise, passage->options.tsval);
 }
 
 /* The client's newest window is not remembered: 16 KiB, which any host has room for, as it stands
@@ -237,7 +221,7 @@ static void acknowledge_again(struct engine *engine, struct passage *passage,
     segment.flags = TCP_ACK;
     segment.seq = cold->client_next;
     segment.ack = flow->ack_floor;
-    segment.window = splice_window(small_window(cold), flow->to_server_shift);
+    segment.window = segment_window(small_window(cold), flow->to_server_shift);
     if (passage->options.present & OPTION_TIMESTAMPS) {
         segment.options_bytes =
             segment_timestamps(options, passage->options.tsecr, passage->options.tsval);
@@ -278,7 +262,7 @@ static bool swallow_greeting(struct engine *engine, struct passage *passage,
     segment.seq = flow->ack_floor + flow->delta;
     if (frame->ip_version == 6)
         segment.flow_label = flow_label_to_client(engine, &flow->key);
-    segment.window = splice_window(frame->window, flow->to_client_shift);
+    segment.window = segment_window(frame->window, flow->to_client_shift);
     segment.payload += greeting;
     segment.payload_bytes -= greeting;
     if (segment.payload_bytes <= segment.gso_bytes)

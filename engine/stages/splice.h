@@ -39,7 +39,5 @@ void splice_frame(struct engine *engine, struct passage *passage, struct flow *f
 /* Edits a server's frame for the client. */
 void splice_to_client(const struct engine *engine, struct passage *passage,
                       const struct flow *flow);
-/* A window field for the other half; a nonzero window never becomes 0, and saturates. */
-uint16_t splice_window(uint16_t window, int8_t shift);
 
 #endif

@@ -92,6 +92,23 @@ void segment_reset_reply(const struct frame *frame, struct segment *segment);
 /* Both in one, as segment_answer(): what most of a flood of wrong requests gets. */
 uint32_t segment_answer_reset(const struct frame *frame, uint8_t ttl, bool df, uint32_t flow_label);
 
+/*
+ * A window field for a half of a connection whose shifts differ from this one's (RFC 7323 2.3):
+ * ours do where the server granted less than promised. A nonzero window never becomes 0, and
+ * saturates.
+ */
+static inline uint16_t segment_window(uint16_t window, int8_t shift)
+{
+    uint32_t scaled;
+
+    if (shift == 0 || window == 0)
+        return window;
+    scaled = shift > 0 ? (uint32_t)window << shift : (uint32_t)window >> -shift;
+    if (scaled == 0)
+        return 1;
+    return scaled > UINT16_MAX ? UINT16_MAX : (uint16_t)scaled;
+}
+
 /* The offload header of what is no super-frame, and both MACs exchanged, in front of an answer that
  * is laid over its frame. */
 static inline void segment_turn_link(uint8_t *data)

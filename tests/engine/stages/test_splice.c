@@ -10,21 +10,6 @@
 #include "tests/engine/random.h"
 #include "tests/engine/support_engine.h"
 
-Test(splice, windows_saturate_and_never_become_zero)
-{
-    cr_assert_eq(splice_window(1000, 0), 1000);
-    cr_assert_eq(splice_window(0, 7), 0);
-    cr_assert_eq(splice_window(0, -7), 0);
-    cr_assert_eq(splice_window(1, -7), 1);
-    cr_assert_eq(splice_window(127, -7), 1);
-    cr_assert_eq(splice_window(128, -7), 1);
-    cr_assert_eq(splice_window(256, -7), 2);
-    cr_assert_eq(splice_window(511, 7), 65408);
-    cr_assert_eq(splice_window(512, 7), 65535);
-    cr_assert_eq(splice_window(65535, 14), 65535);
-    cr_assert_eq(splice_window(65535, -14), 3);
-}
-
 /* The server's ISN is chosen so that its numbers, and the offset, wrap round within the test. */
 static void crosses_both_ways(uint32_t y)
 {

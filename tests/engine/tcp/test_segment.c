@@ -29,6 +29,21 @@ static struct segment v4_segment(void)
     return segment;
 }
 
+Test(segment, windows_saturate_and_never_become_zero)
+{
+    cr_assert_eq(segment_window(1000, 0), 1000);
+    cr_assert_eq(segment_window(0, 7), 0);
+    cr_assert_eq(segment_window(0, -7), 0);
+    cr_assert_eq(segment_window(1, -7), 1);
+    cr_assert_eq(segment_window(127, -7), 1);
+    cr_assert_eq(segment_window(128, -7), 1);
+    cr_assert_eq(segment_window(256, -7), 2);
+    cr_assert_eq(segment_window(511, 7), 65408);
+    cr_assert_eq(segment_window(512, 7), 65535);
+    cr_assert_eq(segment_window(65535, 14), 65535);
+    cr_assert_eq(segment_window(65535, -14), 3);
+}
+
 Test(segment, v4_reads_back)
 {
     struct link_header link = link_to(0x0800);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * request.h - what a client with a good cookie asks: checked, and its connection opened, refused,
+ * or put together further (rule 2).
+ */
+#ifndef SYNWARD_ENGINE_STAGES_REQUEST_H
+#define SYNWARD_ENGINE_STAGES_REQUEST_H
+
+#include "engine/stages/proof.h"
+
+/* rule 2.5: opens without a request check, under limits for the server and for each source. */
+void open_limited(struct engine *engine, struct passage *passage, struct server *server,
+                  const struct proof *proof, struct flow *closing, const uint8_t *data,
+                  uint32_t bytes, bool fin);
+
+/* What `request` says; `added`: what of it came with this segment. */
+void request_admit(struct engine *engine, struct passage *passage, struct server *server,
+                   struct proof proof, struct flow *closing, struct assembly *assembly,
+                   enum assembly_result added);
+
+/*
+ * A request of a plain frame without a flow, proved by the cookie of its server's promise made now;
+ * `read` as in struct proof, `hash` as engine_hash(). Nothing of it may be assembled already.
+ */
+void request_plain(struct engine *engine, uint8_t *buffer, uint32_t bytes, uint64_t hash,
+                   uint32_t capacity, uint64_t now_us, struct verdict *verdict,
+                   struct server *server, uint32_t read);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * stray.c - see stray.h.
+ */
+#include "engine/stages/stray.h"
+
+#include "engine/tcp/cookie.h"
+
+#define STRAYS_PER_SECOND  100
+#define STRAY_RST_AFTER_MS 3000
+/* How long a client repeats the beginning of what it says: 1, 2, 4, 8, 16 and 32 s (RFC 6298 5.5).
+ */
+#define STRAY_OURS_US (63ull * 1000 * 1000)
+
+/*
+ * True where the segment is the rest of a request whose beginning was lost, and with it the
+ * handshake's ACK: it echoes a SYN-ACK or greeting of ours (RFC 7323 3.2), or lies within the first
+ * window behind a SYN that we answered. The server would reset what it has never heard of.
+ */
+static bool stray_is_ours(const struct engine *engine, const struct passage *passage)
+{
+    uint32_t behind_syn = tag_passed(&engine->asked, passage->hash, passage->frame.seq,
+                                     STRAY_OURS_US / 1000, passage->now_us);
+
+    if (behind_syn > 1 && behind_syn <= UINT16_MAX)
+        return true;
+    return (passage->options.present & OPTION_TIMESTAMPS) &&
+           cookie_tsecr_is_ours(&engine->config.keys, &passage->key, passage->options.tsecr,
+                                STRAY_OURS_US, passage->now_us);
+}
+
+void stray_segment(struct engine *engine, struct passage *passage)
+{
+    bool proved_lately =
+        proof_lately(&engine->proofs, passage->hash, (uint32_t)(passage->now_us / 1000));
+    const uint32_t limit = limit_share(engine, STRAYS_PER_SECOND);
+
+    engine->counters.cookies_rejected++;
+    /* A reordered first flight: its beginning is on the way, the client will repeat this. */
+    if (proved_lately || !token_take(&engine->strays, limit, limit, passage->now_us) ||
+        stray_is_ours(engine, passage)) {
+        passage_drop(engine, passage, DROP_bad_cookie);
+        return;
+    }
+    tag_put_first(&engine->stray, passage->hash, 0, passage->now_us);
+    passage_forward(passage);
+}
+
+void stray_reset(struct engine *engine, struct passage *passage)
+{
+    int64_t age_ms = tag_age_ms(&engine->stray, passage->hash, 0, passage->now_us);
+
+    if (age_ms >= 0 && age_ms < STRAY_RST_AFTER_MS)
+        passage_drop(engine, passage, DROP_swallowed);
+    else
+        passage_forward(passage);
+}

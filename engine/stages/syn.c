@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * syn.c - see syn.h.
+ */
+#include "engine/stages/syn.h"
+
+#include "engine/base/bytes.h"
+#include "engine/stages/speak.h"
+
+#include <string.h>
+
+/* Each server: a flood of them leaves some 300 half-open there at most */
+#define AUTHENTICATED_PER_SECOND 5
+#define UNLISTENED_PER_SECOND    10
+
+void synack_remember(struct engine *engine, const struct passage *passage,
+                     const struct promise *promise, const struct cookie_options *client, uint32_t c,
+                     uint8_t offered)
+{
+    struct resend_entry *entry = resend_add(engine->synacks, &passage->key, 0, passage->now_us);
+
+    if (!entry)
+        return;
+    entry->seq = c;
+    entry->ack = passage->frame.seq + 1;
+    entry->tsecr = passage->options.tsval;
+    entry->generation = promise->generation;
+    entry->offered = offered;
+    entry->client = *client;
+    link_header_reverse(&passage->frame, &entry->link);
+}
+
+void speak_synack(struct engine *engine, const struct flow_key *key, const struct promise *promise,
+                  const struct synack_answer *answer, const struct cookie_options *client,
+                  uint32_t tsecr, uint64_t now_us, struct segment *segment,
+                  uint8_t options[TCP_OPTIONS_MAX])
+{
+    memcpy(options, answer->options, TCP_OPTIONS_MAX);
+    if (answer->timestamps_at) {
+        store_be32(options + answer->timestamps_at,
+                   cookie_tsval(&engine->config.keys, key, client, now_us));
+        store_be32(options + answer->timestamps_at + 4, tsecr);
+    }
+    speak_for(engine, promise, key, segment);
+    kept_answer_say(answer, segment);
+    segment->options = options;
+}
+
+/*
+ * The SYN-ACK that the server would give, with a cookie for its ISN (RFC 4987 3.6). Data on the SYN
+ * is not acknowledged, as by a server that does not know the Fast Open cookie (RFC 7413 3): the
+ * client sends it again. Plain SYNs do not come here, but must get the same (fast/syn_plain.c).
+ */
+static void answer_syn(struct engine *engine, struct passage *passage, struct server *server)
+{
+    const struct frame *frame = &passage->frame;
+    const struct promise *promise = server_promise_now(engine, server, frame->ip_version == 4);
+    uint8_t offered = synack_offer_of(&passage->options, frame->flags);
+    const struct synack_answer *answer = &kept_answer_of(engine, server, promise, offered)->answer;
+    uint8_t options[TCP_OPTIONS_MAX];
+    struct cookie_options client;
+    struct segment segment;
+    uint32_t c;
+
+    client = synack_granted(passage->options.mss, passage->options.wscale,
+                            passage->frame.ip_version == 4, &answer->features);
+    c = cookie_make_kept(&server->cookies[server->policy ? PROMISE_NOW : PROMISE_DEFAULT],
+                         &engine->config.keys, &passage->key, frame->seq, promise->generation,
+                         &client, passage->now_us);
+    speak_synack(engine, &passage->key, promise, answer, &client, passage->options.tsval,
+                 passage->now_us, &segment, options);
+    segment.seq = c;
+    segment.ack = frame->seq + 1;
+    segment.ip_id = server_ip_id(server, promise, passage->key.client_port, passage->now_us);
+    if (!server->policy)
+        server->unprofiled_us = passage->now_us ? passage->now_us : 1;
+    if (opening_waits_for_ack(server))
+        synack_remember(engine, passage, promise, &client, c, offered);
+    passage_answer(engine, passage, &segment);
+    engine->counters.cookies_sent++;
+}
+
+/*
+ * rule 4: a signed SYN cannot be answered by anybody but its server, and offsets would break what
+ * is signed with it: TCP-MD5 (RFC 2385 2.0) and TCP-AO (RFC 5925 5.1) cover the header with its
+ * numbers. Passed, rarely.
+ */
+static void pass_authenticated(struct engine *engine, struct passage *passage,
+                               struct server *server)
+{
+    const uint32_t limit = limit_share(engine, AUTHENTICATED_PER_SECOND);
+
+    if (token_take(&server->authenticated, limit, limit, passage->now_us))
+        passage_forward(passage);
+    else
+        passage_drop(engine, passage, DROP_open_limit);
+}
+
+/*
+ * Nobody listens: the client gets the RST that the server would send (RFC 9293 3.10.7.1). A few
+ * SYNs are passed on all the same, so that a server whose word proves us wrong (it has just begun
+ * to listen; its host redirects the port) has it.
+ */
+static void refuse_unlistened(struct engine *engine, struct passage *passage, struct server *server)
+{
+    const uint32_t limit = limit_share(engine, UNLISTENED_PER_SECOND);
+
+    if (token_take(&server->unlistened, limit, limit, passage->now_us))
+        passage_forward(passage);
+    else
+        passage_reset_by(engine, passage, server, DROP_unlistened);
+}
+
+void admit_syn(struct engine *engine, struct passage *passage, struct server *server)
+{
+    engine->counters.cookies_syn++;
+    if (passage->frame.flags & (TCP_FIN | TCP_RST)) {
+        passage_drop(engine, passage, DROP_bad_segment);
+        return;
+    }
+    if (passage->options.present & OPTION_AUTHENTICATED) {
+        pass_authenticated(engine, passage, server);
+        return;
+    }
+    if (server_unlistened(&engine->servers, server, passage->now_us)) {
+        refuse_unlistened(engine, passage, server);
+        return;
+    }
+    if (server_refuses_new(server)) {
+        passage_drop(engine, passage, DROP_unknown_server);
+        return;
+    }
+    trigger_syn(&server->counts, true, passage->now_us);
+    trigger_asked(&server->counts,
+                  (struct trigger_tag){&engine->asked, passage->hash, passage->frame.seq},
+                  passage->now_us);
+    engine_check_triggers(engine, server, passage->now_us);
+    answer_syn(engine, passage, server);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * syn.h - a client's SYN to a server in attack mode: answered with a SYN-ACK that is a cookie (rule
+ * 1), passed, or refused.
+ */
+#ifndef SYNWARD_ENGINE_STAGES_SYN_H
+#define SYNWARD_ENGINE_STAGES_SYN_H
+
+#include "engine/stages/proof.h"
+
+/* What our SYN-ACK grants of what a SYN with these options (as in struct tcp_options) offers, as
+ * the cookie will carry it. */
+static inline struct cookie_options synack_granted(uint16_t mss, uint8_t wscale, bool ipv4,
+                                                   const struct synack_features *features)
+{
+    uint8_t scale = wscale > WSCALE_MAX ? WSCALE_MAX : wscale;
+    uint16_t unsaid = ipv4 ? MSS_DEFAULT_V4 : MSS_DEFAULT_V6;
+
+    return (struct cookie_options){
+        .mss = mss ? mss : unsaid,
+        .window_scale = features->window_scale == WSCALE_NONE ? WSCALE_NONE : scale,
+        .sack = features->sack,
+        .ecn = features->ecn,
+    };
+}
+
+/*
+ * Remembers the SYN-ACK of a service that greets: if the client's ACK is lost nobody else would
+ * repeat anything (the server's part of RFC 9293 3.8.1). In a ring of its own: SYNs, which can be
+ * spoofed, never displace a greeting.
+ */
+void synack_remember(struct engine *engine, const struct passage *passage,
+                     const struct promise *promise, const struct cookie_options *client, uint32_t c,
+                     uint8_t offered);
+
+/* The SYN-ACK of this answer; `segment->options` points at `options`. */
+void speak_synack(struct engine *engine, const struct flow_key *key, const struct promise *promise,
+                  const struct synack_answer *answer, const struct cookie_options *client,
+                  uint32_t tsecr, uint64_t now_us, struct segment *segment,
+                  uint8_t options[TCP_OPTIONS_MAX]);
+
+/* Judges a SYN without ACK whose checksum is good. */
+void admit_syn(struct engine *engine, struct passage *passage, struct server *server);
+
+#endif
