@@ -24,6 +24,7 @@
 #include "bridge/control/protocol.h"
 #include "bridge/text/document.h"
 #include "cli/output.h"
+#include "profiles/store/json_document.h"
 
 struct exchange {
     const char *path;
@@ -162,18 +163,14 @@ static bool receive_answer(struct exchange *exchange, struct error *error)
 /* The document; NULL where the daemon reports an error, or what came is no answer. */
 static struct json_object *read_answer(const struct exchange *exchange, struct error *error)
 {
-    struct json_tokener *tokener = json_tokener_new();
-    struct json_object *document = NULL;
+    struct json_flaw flaw;
+    struct json_object *document =
+        json_document(exchange->answer, exchange->answer_bytes, JSON_ANY_BYTES, &flaw);
 
-    if (tokener && exchange->answer_bytes > 0)
-        document = json_tokener_parse_ex(tokener, exchange->answer, (int)exchange->answer_bytes);
-    if (tokener)
-        json_tokener_free(tokener);
     if (exchange->answer_bytes == 0)
         error_set(error, EXIT_UNREACHABLE,
                   "the daemon at %.200s closed without an answer: try again", exchange->path);
-    else if (!json_object_is_type(document, json_type_object) ||
-             !json_object_object_get(document, "synward"))
+    else if (!document || !json_object_object_get(document, "synward"))
         error_set(error, EXIT_UNREACHABLE,
                   "what listens at %.200s is no synward: give the daemon's --control SOCKET",
                   exchange->path);

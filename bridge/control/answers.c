@@ -21,8 +21,7 @@
 #include "bridge/text/document.h"
 #include "bridge/text/mode_text.h"
 #include "engine/version.h"
-#include "profiles/store/json_reader.h"
-#include "profiles/store/json_write.h"
+#include "profiles/store/json_document.h"
 #include "profiles/model/settings.h"
 
 #define SOURCE_FOR_MAX_S  31536000 /* a year */
@@ -227,7 +226,9 @@ static struct json_object *answer_export(struct daemon *daemon, struct json_obje
 /* How many profiles a file that was imported holds. */
 static size_t count_profiles(const char *contents)
 {
-    struct json_object *parsed = json_tokener_parse(contents), *profiles = NULL;
+    struct json_flaw flaw;
+    struct json_object *parsed = json_document(contents, strlen(contents), JSON_UTF8, &flaw);
+    struct json_object *profiles = NULL;
     size_t count = 0;
 
     if (json_object_object_get_ex(parsed, "profiles", &profiles) &&
@@ -634,13 +635,8 @@ static const struct control_command commands[] = {
 
 static const struct control_command *find_command(struct json_object *request, struct error *error)
 {
-    const char *name;
+    const char *name = request_string(request, "command", error);
 
-    if (!json_object_is_type(request, json_type_object)) {
-        error_set(error, EXIT_USAGE, "a request is one JSON object");
-        return NULL;
-    }
-    name = request_string(request, "command", error);
     if (!name)
         return NULL;
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
@@ -651,32 +647,20 @@ static const struct control_command *find_command(struct json_object *request, s
     return NULL;
 }
 
-/* One whole JSON value and white space, nothing else. */
+/* The object that a request is. NULL and `error` set where it is none. */
 static struct json_object *parse_request(const char *request, size_t bytes, struct error *error)
 {
-    struct json_tokener *tokener = json_tokener_new();
-    struct json_object *parsed = NULL;
-    enum json_tokener_error result;
-    size_t end;
+    struct json_flaw flaw;
+    struct json_object *parsed = json_document(request, bytes, JSON_ANY_BYTES, &flaw);
 
-    if (!tokener) {
-        error_set(error, EXIT_FAILED, "out of memory");
-        return NULL;
-    }
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-    parsed = json_tokener_parse_ex(tokener, request, (int)bytes);
-    result = json_tokener_get_error(tokener);
-    end = json_tokener_get_parse_end(tokener);
-    json_tokener_free(tokener);
-    if (result == json_tokener_success) {
-        end = json_space_end(request, bytes, end);
-        if (end == bytes)
-            return parsed;
-    }
-    json_object_put(parsed);
-    error_set(error, EXIT_USAGE, "the request is not one JSON object: byte %zu: %s", end,
-              result == json_tokener_success ? "more follows" : json_tokener_error_desc(result));
-    return NULL;
+    if (!parsed && flaw.kind == JSON_FLAW_MEMORY)
+        error_set(error, EXIT_FAILED, "%s", flaw.reason);
+    else if (!parsed && flaw.kind == JSON_FLAW_KIND)
+        error_set(error, EXIT_USAGE, "a request is one JSON object");
+    else if (!parsed)
+        error_set(error, EXIT_USAGE, "the request is not one JSON object: byte %zu: %s",
+                  flaw.offset, flaw.reason);
+    return parsed;
 }
 
 bool control_asks_to_watch(const char *request, size_t bytes)

@@ -11,7 +11,7 @@
 #include "bridge/base/clock.h"
 #include "bridge/text/document.h"
 #include "engine/base/token_bucket.h"
-#include "profiles/store/json_write.h"
+#include "profiles/store/json_document.h"
 
 struct kind_limits {
     struct token_bucket told, logged;

@@ -10,7 +10,7 @@
 
 #include "bridge/io/busy_poll.h"
 #include "bridge/text/mode_text.h"
-#include "profiles/store/json_reader.h"
+#include "profiles/store/json_document.h"
 #include "profiles/model/settings.h"
 
 struct source {
@@ -92,34 +92,16 @@ static bool take_all(struct config *config, struct json_object *object, const st
 /* NULL where the text is not one JSON object. */
 static struct json_object *parse_object(const struct source *source, struct error *error)
 {
-    struct json_tokener *tokener = json_tokener_new();
-    struct json_object *object;
-    enum json_tokener_error result;
-    size_t end;
+    struct json_flaw flaw;
+    struct json_object *object = json_document(source->text, source->bytes, JSON_ANY_BYTES, &flaw);
 
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-    object = json_tokener_parse_ex(tokener, source->text, (int)source->bytes);
-    result = json_tokener_get_error(tokener);
-    end = json_tokener_get_parse_end(tokener);
-    json_tokener_free(tokener);
-    if (result == json_tokener_success)
-        end = json_space_end(source->text, source->bytes, end);
-    if (result == json_tokener_success && end == source->bytes &&
-        json_object_is_type(object, json_type_object))
-        return object;
-    json_object_put(object);
-    if (result == json_tokener_continue)
-        error_set(error, EXIT_FAILED,
-                  "config: %.200s:%lu: ends too early: a closing brace or quote is missing",
-                  source->name, line_at(source, source->bytes));
-    else if (result != json_tokener_success)
+    if (!object && flaw.kind == JSON_FLAW_EARLY)
+        error_set(error, EXIT_FAILED, "config: %.200s:%lu: %s", source->name,
+                  line_at(source, flaw.offset), flaw.reason);
+    else if (!object)
         error_set(error, EXIT_FAILED, "config: %.200s:%lu: %s: see `synward help run`",
-                  source->name, line_at(source, end), json_tokener_error_desc(result));
-    else
-        error_set(error, EXIT_FAILED,
-                  "config: %.200s:%lu: not one JSON object: see `synward help run`", source->name,
-                  line_at(source, end == source->bytes ? 0 : end));
-    return NULL;
+                  source->name, line_at(source, flaw.offset), flaw.reason);
+    return object;
 }
 
 bool config_parse(struct config *config, const char *text, size_t bytes, const char *name,

@@ -2,7 +2,7 @@
 /* document.c - pieces of the JSON documents that the daemon sends and the command line prints. */
 #include "bridge/text/document.h"
 
-#include "profiles/store/json_write.h"
+#include "profiles/store/json_document.h"
 
 struct json_object *document_new(void)
 {

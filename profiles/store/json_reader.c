@@ -4,8 +4,9 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include <sodium.h>
 
 bool reader_fail(struct json_reader *reader, const char *key, const char *format, ...)
 {
@@ -101,17 +102,6 @@ const char *read_text(struct json_reader *reader, struct json_object *object, co
     return member ? json_object_get_string(member) : NULL;
 }
 
-static int hex_digit(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    if (digit >= 'a' && digit <= 'f')
-        return digit - 'a' + 10;
-    if (digit >= 'A' && digit <= 'F')
-        return digit - 'A' + 10;
-    return -1;
-}
-
 bool text_to_hex(struct json_reader *reader, const char *key, const char *text, uint8_t *out,
                  size_t max, size_t *bytes)
 {
@@ -119,13 +109,8 @@ bool text_to_hex(struct json_reader *reader, const char *key, const char *text, 
     if (digits % 2 || digits / 2 > max)
         return reader_fail(reader, key, "is not an even number of hex digits, at most %zu",
                            max * 2);
-    for (size_t i = 0; i < digits; i += 2) {
-        const int high = hex_digit(text[i]), low = hex_digit(text[i + 1]);
-        if (high < 0 || low < 0)
-            return reader_fail(reader, key, "holds something that is no hex digit");
-        out[i / 2] = (uint8_t)(high * 16 + low);
-    }
-    *bytes = digits / 2;
+    if (sodium_hex2bin(out, max, text, digits, NULL, bytes, NULL) != 0)
+        return reader_fail(reader, key, "holds something that is no hex digit");
     return true;
 }
 
@@ -145,105 +130,4 @@ bool read_element(struct json_reader *reader, struct json_object *array, size_t 
     if (!element || !json_object_is_type(element, json_type_int))
         return reader_fail(reader, key, "is not a whole number");
     return number_in_range(reader, element, key, max, out);
-}
-
-/* --- finding a value's place in the text ----------------------------------------------------- */
-
-struct cursor {
-    const char *at, *end;
-};
-
-size_t json_space_end(const char *text, size_t bytes, size_t offset)
-{
-    while (offset < bytes && (text[offset] == ' ' || text[offset] == '\t' || text[offset] == '\r' ||
-                              text[offset] == '\n'))
-        offset++;
-    return offset;
-}
-
-static void skip_space(struct cursor *cursor)
-{
-    cursor->at += json_space_end(cursor->at, (size_t)(cursor->end - cursor->at), 0);
-}
-
-static void skip_text(struct cursor *cursor)
-{
-    for (cursor->at++; cursor->at < cursor->end && *cursor->at != '"'; cursor->at++)
-        if (*cursor->at == '\\')
-            cursor->at++;
-    if (cursor->at < cursor->end)
-        cursor->at++;
-}
-
-/* Skips a whole value, up to the comma or bracket behind it. */
-static void skip_value(struct cursor *cursor)
-{
-    unsigned depth = 0;
-    while (cursor->at < cursor->end) {
-        const char c = *cursor->at;
-        if (depth == 0 && (c == ',' || c == ']' || c == '}'))
-            return;
-        if (c == '"') {
-            skip_text(cursor);
-            continue;
-        }
-        if (c == '{' || c == '[')
-            depth++;
-        else if (c == '}' || c == ']')
-            depth--;
-        cursor->at++;
-    }
-}
-
-/* With the cursor on '{' or '[': moves it to the member or element called `step`. False where there
- * is none. */
-static bool descend(struct cursor *cursor, const char *step, size_t step_bytes)
-{
-    struct cursor here = *cursor;
-    const bool object = here.at < here.end && *here.at == '{';
-    if (!object && !(here.at < here.end && *here.at == '['))
-        return false;
-    here.at++;
-    for (unsigned long index = 0;; index++) {
-        skip_space(&here);
-        if (here.at >= here.end || *here.at == '}' || *here.at == ']')
-            return false;
-        bool found = !object && strtoul(step, NULL, 10) == index;
-        if (object) {
-            const char *key = here.at + 1;
-            skip_text(&here);
-            found = (size_t)(here.at - 1 - key) == step_bytes && memcmp(key, step, step_bytes) == 0;
-            skip_space(&here);
-            here.at += here.at < here.end; /* the colon */
-            skip_space(&here);
-        }
-        if (found) {
-            *cursor = here;
-            return true;
-        }
-        skip_value(&here);
-        here.at += here.at < here.end && *here.at == ',';
-    }
-}
-
-size_t json_locate(const char *text, size_t bytes, const char *path)
-{
-    struct cursor cursor = {text, text + bytes};
-    skip_space(&cursor);
-    while (*path) {
-        const size_t step_bytes = strcspn(path, ".");
-        if (!descend(&cursor, path, step_bytes))
-            break;
-        path += step_bytes;
-        path += *path == '.';
-    }
-    return (size_t)(cursor.at - text);
-}
-
-unsigned long json_line(const char *text, size_t bytes, size_t offset)
-{
-    unsigned long line = 1;
-    for (size_t i = 0; i < offset && i < bytes; i++)
-        line += text[i] == '\n';
-    return line;
 }

@@ -51,15 +51,4 @@ bool text_to_hex(struct json_reader *reader, const char *key, const char *text, 
 bool read_element(struct json_reader *reader, struct json_object *array, size_t index, uint64_t max,
                   uint64_t *out);
 
-/*
- * Offset in `text` (a document that parses) of the value at `path` ("profiles.3.tcp.mss"), or of
- * the deepest one on the way that is there.
- */
-size_t json_locate(const char *text, size_t bytes, const char *path);
-/* Where the white space (RFC 8259 section 2) that begins at `offset` ends; `offset` itself where
- * there is none. */
-size_t json_space_end(const char *text, size_t bytes, size_t offset);
-/* Number of the line, from 1, that holds `offset`. */
-unsigned long json_line(const char *text, size_t bytes, size_t offset);
-
 #endif

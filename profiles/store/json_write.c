@@ -5,31 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <json-c/json.h>
+#include <sodium.h>
 
 #include "engine/tcp/options.h"
-#include "engine/version.h"
 #include "profiles/model/pattern_rate.h"
 #include "profiles/model/settings.h"
-
-struct json_object *synward_to_json(void)
-{
-    struct json_object *synward = json_object_new_object();
-    json_object_object_add(synward, "version", json_object_new_string(SYNWARD_VERSION));
-    json_object_object_add(synward, "schema", json_object_new_int(SYNWARD_SCHEMA));
-    return synward;
-}
-
-char *time_to_text(int64_t time_s, char text[TIME_TEXT_BYTES])
-{
-    const time_t when = (time_t)time_s;
-    struct tm utc;
-    if (!gmtime_r(&when, &utc) || strftime(text, TIME_TEXT_BYTES, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
-        text[0] = '\0';
-    return text;
-}
+#include "profiles/store/json_document.h"
 
 /* --- small pieces ---------------------------------------------------------------------------- */
 
@@ -51,14 +34,10 @@ static struct json_object *time_or_null(int64_t time_s)
 
 static struct json_object *hex(const uint8_t *data, size_t bytes)
 {
-    static const char digits[] = "0123456789abcdef";
     char *text = malloc(bytes * 2 + 1);
     if (!text)
         return NULL;
-    for (size_t i = 0; i < bytes; i++) {
-        text[i * 2] = digits[data[i] >> 4];
-        text[i * 2 + 1] = digits[data[i] & 15];
-    }
+    sodium_bin2hex(text, bytes * 2 + 1, data, bytes);
     struct json_object *object = json_object_new_string_len(text, (int)(bytes * 2));
     free(text);
     return object;

@@ -29,12 +29,4 @@ struct json_fault {
 struct json_object *profile_to_json(const struct profile *profile);
 bool profile_from_json(struct json_object *json, struct profile *profile, struct json_fault *fault);
 
-/* {"version": ..., "schema": ...}, the object that every document begins with. The caller owns it.
- */
-struct json_object *synward_to_json(void);
-
-/* ISO 8601 in UTC with seconds, "2026-01-01T00:00:00Z". */
-#define TIME_TEXT_BYTES 32
-char *time_to_text(int64_t time_s, char text[TIME_TEXT_BYTES]);
-
 #endif

@@ -12,6 +12,7 @@
 #include <json-c/json.h>
 
 #include "profiles/model/profile.h"
+#include "profiles/store/json_document.h"
 #include "profiles/store/json_write.h"
 
 /* 16,384 profiles take about 25 MB; more servers than that stay without a profile, and so without

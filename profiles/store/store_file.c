@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "engine/version.h"
+#include "profiles/store/json_document.h"
 #include "profiles/store/json_reader.h"
 #include "profiles/model/profile.h"
 #include "profiles/store/json_write.h"
@@ -91,23 +92,14 @@ static bool parse_fault(const struct text *text, size_t offset, const char *path
 
 static struct json_object *parse(const struct text *text, const char *path, struct error *error)
 {
-    struct json_tokener *tokener = json_tokener_new();
-    if (!tokener) {
-        error_set(error, EXIT_FAILED, "cannot read %s: out of memory", path);
-        return NULL;
-    }
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-    struct json_object *document = json_tokener_parse_ex(tokener, text->bytes, (int)text->length);
-    const enum json_tokener_error result = json_tokener_get_error(tokener);
-    const size_t end = json_tokener_get_parse_end(tokener);
-    json_tokener_free(tokener);
-    if (result == json_tokener_success && document)
-        return document;
-    json_object_put(document);
-    const bool early = result == json_tokener_continue;
-    parse_fault(text, end, path,
-                early ? "the file ends too early" : json_tokener_error_desc(result), error);
-    return NULL;
+    struct json_flaw flaw;
+    struct json_object *document = json_document(text->bytes, text->length, JSON_UTF8, &flaw);
+
+    if (!document && flaw.kind == JSON_FLAW_MEMORY)
+        error_set(error, EXIT_FAILED, "cannot read %s: %s", path, flaw.reason);
+    else if (!document)
+        parse_fault(text, flaw.offset, path, flaw.reason, error);
+    return document;
 }
 
 /* The members that every document of ours begins with. NULL and the error set where they do not
@@ -119,26 +111,21 @@ static struct json_object *check_document(struct json_object *document, const st
     struct json_reader reader = {.fault = &fault};
     struct json_object *profiles = NULL;
     uint64_t schema = 0;
-    if (!json_object_is_type(document, json_type_object)) {
-        reader_fail(&reader, NULL, "is not an object");
-    } else {
-        struct json_object *synward = read_member(&reader, document, "synward", json_type_object);
-        if (!synward)
-            reader_fail(&reader, "synward", "is missing; is this a profile store?");
-        else if (!read_uint(&reader, synward, "schema", INT32_MAX, &schema))
-            reader_fail(&reader, "synward.schema", "is missing");
-        else if (schema > SYNWARD_SCHEMA)
-            reader_fail(&reader, "synward.schema", "%llu is newer than this version reads (%d)",
-                        (unsigned long long)schema, SYNWARD_SCHEMA);
-        profiles = read_member(&reader, document, "profiles", json_type_array);
-        if (!profiles)
-            reader_fail(&reader, "profiles", "is missing");
-    }
+    struct json_object *synward = read_member(&reader, document, "synward", json_type_object);
+    if (!synward)
+        reader_fail(&reader, "synward", "is missing; is this a profile store?");
+    else if (!read_uint(&reader, synward, "schema", INT32_MAX, &schema))
+        reader_fail(&reader, "synward.schema", "is missing");
+    else if (schema > SYNWARD_SCHEMA)
+        reader_fail(&reader, "synward.schema", "%llu is newer than this version reads (%d)",
+                    (unsigned long long)schema, SYNWARD_SCHEMA);
+    profiles = read_member(&reader, document, "profiles", json_type_array);
+    if (!profiles)
+        reader_fail(&reader, "profiles", "is missing");
     if (!reader.failed)
         return profiles;
     char reason[JSON_PATH_BYTES + JSON_REASON_BYTES];
-    snprintf(reason, sizeof(reason), "%s%s%s", fault.path[0] ? fault.path : "the document", " ",
-             fault.reason);
+    snprintf(reason, sizeof(reason), "%s %s", fault.path, fault.reason);
     parse_fault(text, json_locate(text->bytes, text->length, fault.path), path, reason, error);
     return NULL;
 }

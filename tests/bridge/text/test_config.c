@@ -59,6 +59,9 @@ Test(config, errors_name_file_line_and_reason)
         {"{\n\n", "config: c.json:3: ends too early"},
         {"{\"mode\"\n: \"auto\",\n}", "config: c.json:3: "},
         {"", "config: c.json:1: ends too early"},
+        {"{\"mode\": \"auto\",\n\"mode\": \"attack\"}",
+         "config: c.json:2: \"mode\" stands twice in one object"},
+        {"{\"mode\": \"auto\",\n\"trigger.silent\": \"x\"}", "config: c.json:2: trigger.silent: "},
     };
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

@@ -94,6 +94,10 @@ Test(store_file, faults_name_the_line)
         {"{}", 1, "synward"},
         {"{\"synward\": {\"schema\": 1}}", 1, "profiles"},
         {"[1]", 1, "object"},
+        {"{\"synward\": {\"schema\": 1}, \"profiles\": [\n{\"server\": \"10.0.0.1\",\n\"port\": "
+         "80, "
+         "\"port\": 81}]}",
+         3, "\"port\" stands twice"},
         {"{\"synward\": {\"schema\": 1}, \"profiles\": [\n{\"server\": \"10.0.0.1\", \"port\": "
          "80},\n"
          "{\"server\": \"10.0.0.2\",\n\"port\": 123456}]}",
@@ -176,5 +180,46 @@ Test(store_file, what_lies_in_the_way_is_not_written_to)
     cr_assert_eq(unlink(beside), 0);
     cr_assert_eq(mkfifo(beside, 0600), 0);
     cr_assert_not(store_save(store, path, &error));
+    store_free(store);
+}
+
+#define STORE_OF_0_1_0 "tests/profiles/store/store-0.1.0.json"
+
+/* The caller frees the text. */
+static char *read_whole(const char *name, size_t *bytes)
+{
+    FILE *file = fopen(name, "r");
+    char *text = NULL;
+    size_t capacity = 0;
+    ssize_t got;
+
+    cr_assert_not_null(file, "%s (tests run in the project's folder)", name);
+    got = getdelim(&text, &capacity, '\0', file);
+    cr_assert_gt(got, 0);
+    fclose(file);
+    *bytes = (size_t)got;
+    return text;
+}
+
+/*
+ * The file was written by 0.1.0: profiles of every protocol's kind, of every kind of greeting,
+ * with all settings, VLANs, keywords, forms and patterns. Only the version of the writer differs.
+ */
+Test(store_file, store_of_0_1_0_is_written_back_as_it_was)
+{
+    struct store *store = store_new();
+    struct error error = {0};
+    size_t before_bytes, after_bytes;
+    char *before = read_whole(STORE_OF_0_1_0, &before_bytes), *after, *profiles;
+
+    cr_assert(store_load(store, STORE_OF_0_1_0, &error), "%s", error.text);
+    cr_assert_eq(store_count(store), 17);
+    cr_assert(store_save(store, path, &error), "%s", error.text);
+    after = read_whole(path, &after_bytes);
+    profiles = strstr(before, "\"profiles\"");
+    cr_assert_not_null(profiles);
+    cr_assert_str_eq(strstr(after, "\"profiles\""), profiles);
+    free(before);
+    free(after);
     store_free(store);
 }
