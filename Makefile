@@ -50,7 +50,7 @@ LOADS   := $(BUILD)/tests/bench/load $(BUILD)/tests/bench/reflector
 C_FILES  = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
 .PHONY: all help interop instructions fuzz soak deps deps-bench deps-lint deps-vm vm check check-downloads check-unit demo bench bench-quick bench-attack sanitize install clean root \
-        lint lint-format lint-gcc lint-clang lint-tidy lint-cppcheck
+        lint lint-format lint-lines lint-gcc lint-clang lint-tidy lint-cppcheck
 all: $(BUILD)/synward
 
 help:
@@ -163,13 +163,17 @@ root: deps
 vm: deps deps-vm
 	@sh tests/vm/make-vm.sh $(BUILD)/vm
 
-#: make lint       clang-format, gcc and clang over everything, clang-tidy, cppcheck; prints findings only
+#: make lint       clang-format, black, line ends, gcc and clang over everything, clang-tidy, cppcheck;
+#:                 prints findings only
 lint: deps deps-lint
-	@$(MAKE) --no-print-directory -k -j$$(nproc) -Otarget SAY=: lint-format lint-gcc lint-clang lint-cppcheck
+	@$(MAKE) --no-print-directory -k -j$$(nproc) -Otarget SAY=: lint-format lint-lines lint-gcc lint-clang lint-cppcheck
 
 lint-format:
 	@clang-format --dry-run --Werror $(C_FILES)
 	@black --quiet --check --line-length 100 $(shell git ls-files -co --exclude-standard '*.py')
+
+lint-lines:
+	@python3 tests/lines.py
 
 lint-gcc: all $(UNITS) $(SIM) $(SERVERS) $(BENCH) $(LOADS)
 

@@ -1,6 +1,8 @@
 #!/bin/sh
-# SPDX-License-Identifier: GPL-2.0-or-later Prints the Debian packages that are needed, and installs
-# those that are missing. Arguments: package names.
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# deps.sh PACKAGE... - prints the Debian packages that are needed, and installs those that are
+# missing.
 set -eu
 
 echo "needed: $*"

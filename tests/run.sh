@@ -1,9 +1,12 @@
 #!/bin/sh
-# SPDX-License-Identifier: GPL-2.0-or-later run.sh BUILD unit|all - runs the test programs of BUILD
-# one after the other and ends with "N passed, N failed".
+# SPDX-License-Identifier: GPL-2.0-or-later
 #
-# unit: Criterion programs, simulator, order of includes, list of rules. all: also the engine's
-# instruction counts, the fuzz targets, and the namespace tests, which need root.
+# run.sh BUILD unit|all - runs the test programs of BUILD one after the other and ends with
+# "N passed, N failed".
+#
+# unit: Criterion programs, simulator, order of includes, list of rules, names in documents.
+# all: also the engine's instruction counts, the fuzz targets, and the namespace tests, which need
+# root.
 set -u
 build=$1
 what=$2
@@ -25,7 +28,8 @@ criterion() {
 	"$1" --color=never >"$log" 2>&1
 	code=$?
 	grep -v '^\[----\] *$' "$log"
-	line=$(tail -n 5 "$log" | sed -n 's/.*Passing: \([0-9]*\) | Failing: \([0-9]*\) | Crashing: \([0-9]*\).*/\1 \2 \3/p')
+	line=$(tail -n 5 "$log" |
+		sed -nE 's/.*Passing: ([0-9]+) \| Failing: ([0-9]+) \| Crashing: ([0-9]+).*/\1 \2 \3/p')
 	if [ -z "$line" ]; then
 		echo "FAILED $1: ended with exit code $code and no summary"
 		count 0 1
@@ -46,7 +50,8 @@ script() {
 	tail -f --pid=$! -n +1 "$log.script"
 	wait $!
 	code=$?
-	line=$(sed -n 's/.*\([^0-9]\|^\)\([0-9][0-9]*\) passed, \([0-9][0-9]*\) failed.*/\2 \3/p' "$log.script" | tail -n 1)
+	line=$(sed -nE 's/.*(^|[^0-9])([0-9]+) passed, ([0-9]+) failed.*/\2 \3/p' "$log.script" |
+		tail -n 1)
 	[ -n "$line" ] || line="0 1"
 	case "$code:$line" in
 	0:*) ;;
@@ -58,9 +63,9 @@ script() {
 
 script sh "$here/includes.sh"
 script python3 "$here/rules.py"
-for program in "$build"/tests/unit-engine "$build"/tests/unit-profiles "$build"/tests/unit-bridge "$build"/tests/unit-cli \
-	"$build"/tests/simulator; do
-	criterion "$program"
+script python3 "$here/documents.py"
+for program in unit-engine unit-profiles unit-bridge unit-cli simulator; do
+	criterion "$build/tests/$program"
 done
 if [ "$what" = all ]; then
 	script python3 "$here/bench/instructions.py" "$build/tests/bench/engine-bench"
@@ -70,7 +75,8 @@ if [ "$what" = all ]; then
 		# processors.
 		script python3 "$here/net/run-all.py" --beside "$fuzz"
 	else
-		echo "FAILED namespace tests: they need root, and the private root that is made with it: run make check as root"
+		echo "FAILED namespace tests: they need root, and the private root that is made with it:" \
+			"run make check as root"
 		count 0 1
 		# shellcheck disable=SC2086 # a command
 		script $fuzz

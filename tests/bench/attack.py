@@ -139,18 +139,19 @@ def memory():
         attacks.start(lab)
         real = attacks.memory_of_real(lab, 1_000_000)
     return [
-        f"10,000,000 SYNs from as many spoofed addresses, from normal mode on: resident memory moved by {spoofed['moved_kib']} KiB "
-        f"(of {spoofed['resident_kib']:,}).",
-        f"1,000,000 handshakes of as many real addresses, each with a wrong request, in attack mode: by {real['moved_kib']} KiB "
-        f"(of {real['resident_kib']:,}).",
+        "10,000,000 SYNs from as many spoofed addresses, from normal mode on: "
+        f"resident memory moved by {spoofed['moved_kib']} KiB (of {spoofed['resident_kib']:,}).",
+        "1,000,000 handshakes of as many real addresses, each with a wrong request, "
+        f"in attack mode: by {real['moved_kib']} KiB (of {real['resident_kib']:,}).",
     ]
 
 
 def machine():
     with open("/proc/cpuinfo") as cpus:
         model = re.search(r"model name\s*:\s*(.*)", cpus.read())
-    load = os.getloadavg()[0]
-    return f"{os.cpu_count()} cores{f' ({model.group(1)})' if model else ''}, Linux {platform.release()}, load before the start {load:.1f}"
+    cores = f"{os.cpu_count()} cores{f' ({model.group(1)})' if model else ''}"
+    load = f"load before the start {os.getloadavg()[0]:.1f}"
+    return f"{cores}, Linux {platform.release()}, {load}"
 
 
 def write(where, rows, notes, seconds):

@@ -6,15 +6,17 @@ against instructions.txt.
 Prints a table, and ends with "N passed, N failed": a figure fails that is more than 5 % away from
 its reference, above or below (then the reference is to be renewed with --update, and the change
 explained where it is committed), or that is over a budget which its reference meets. A budget
-(doc/performance.md) that was missed before is only marked: what is known of it is in doc/performance.md.
+(doc/performance.md) that was missed before is only marked: what is known of it is in
+doc/performance.md.
 
 What makes the figures the same on every machine:
   - they count instructions, not time, and only inside engine_bench.c's measured();
-  - valgrind shows one and the same processor to the program, but for AVX2, which it has where the machine has it: glibc is told to
-    choose its plain SSE2 functions (memcpy), and libsodium's SipHash has one form only;
+  - valgrind shows one and the same processor to the program, but for AVX2, which it has where the
+    machine has it: glibc is told to choose its plain SSE2 functions (memcpy), and libsodium's
+    SipHash has one form only;
   - addresses are bound at the start (LD_BIND_NOW), and the cache model has fixed sizes;
-  - compiler and -O level decide them too: with another major version than the one in instructions.txt, or other flags than
-    the Makefile's, figures are printed and not compared.
+  - compiler and -O level decide them too: with another major version than the one in
+    instructions.txt, or other flags than the Makefile's, figures are printed and not compared.
 """
 import concurrent.futures
 import os
@@ -31,6 +33,11 @@ LOOKUP_FRAMES = 4000
 LOOKUPS = (1000, 100000, 1000000, 4000000)
 CACHE = ["--cache-sim=yes", "--I1=32768,8,64", "--D1=32768,8,64", "--LL=8388608,16,64"]
 PLAIN = "glibc.cpu.hwcaps=-AVX2,-AVX,-AVX2_Usable,-AVX_Usable,-AVX512F,-AVX512VL,-ERMS,-FSRM"
+
+
+def why(what, command, run):
+    said = run.stderr.strip().splitlines()[-1:]
+    return f"FAILED {what}: {' '.join(command)}: {said}\n0 passed, 1 failed"
 
 
 def callgrind(program, kind, frames, flows=1000, options=()):
@@ -52,9 +59,7 @@ def callgrind(program, kind, frames, flows=1000, options=()):
         environment = {"PATH": os.environ["PATH"], "LD_BIND_NOW": "1", "GLIBC_TUNABLES": PLAIN}
         run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if run.returncode != 0:
-            sys.exit(
-                f"FAILED {kind}: {' '.join(command)}: {run.stderr.strip().splitlines()[-1:]}\n0 passed, 1 failed"
-            )
+            sys.exit(why(kind, command, run))
         with open(out, encoding="ascii") as file:
             text = file.read()
     events = re.search(r"^events: (.*)", text, re.M).group(1).split()
@@ -77,9 +82,7 @@ def checks(program):
         environment = {"PATH": os.environ["PATH"], "LD_BIND_NOW": "1", "GLIBC_TUNABLES": PLAIN}
         run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if run.returncode != 0:
-            sys.exit(
-                f"FAILED checks: {' '.join(command)}: {run.stderr.strip().splitlines()[-1:]}\n0 passed, 1 failed"
-            )
+            sys.exit(why("checks", command, run))
         for name in os.listdir(folder):
             with open(os.path.join(folder, name), encoding="ascii") as file:
                 text = file.read()
@@ -186,9 +189,8 @@ def main():
     comparable = compiler == known["compiler"]
     failed = 0
 
-    print(
-        f"instructions per frame ({compiler}){'' if comparable else ': not compared, references are of ' + known['compiler']}"
-    )
+    unlike = "" if comparable else f": not compared, references are of {known['compiler']}"
+    print(f"instructions per frame ({compiler}){unlike}")
     print(f"{'figure':<18} {'now':>6} {'budget':>7} {'reference':>10}")
     for name, (reference, budget) in known["figures"].items():
         word = verdict(figures[name], reference, budget) if comparable else ""
@@ -200,7 +202,8 @@ def main():
         )
         print(f"{name:<18} {figures[name]:>6.0f} {budget or '-':>7} {reference:>10}  {word}{over}")
     print(
-        "cache misses per forwarded frame among so many flows (D1 32 KiB, LL 8 MiB; the frame's own and the payload's are in L1)"
+        "cache misses per forwarded frame among so many flows (D1 32 KiB, LL 8 MiB; "
+        "the frame's own and the payload's are in L1)"
     )
     for flows in LOOKUPS:
         one = misses[flows]

@@ -82,7 +82,7 @@ def streams(count):
 
 
 def memory():
-    """What a daemon of its own holds when it follows so many connections, and when it follows none."""
+    """What a daemon of its own holds when it follows so many connections, and when none."""
     lab = topology.SynwardNormal()
     try:
         lab.build()

@@ -271,8 +271,10 @@ def floods_reached(result):
 def head(result):
     machine = result["machine"]
     return (
-        f"Measured {result['date'][:10]} at {result['commit']} on {machine['cores']} cores ({machine['model']}, {machine['arch']}), "
-        f"Linux {machine['kernel']}, load before the start {machine['load_before']}: {result['rounds']} rounds in {result['took_s']} s. "
+        f"Measured {result['date'][:10]} at {result['commit']} on {machine['cores']} cores "
+        f"({machine['model']}, {machine['arch']}), Linux {machine['kernel']}, "
+        f"load before the start {machine['load_before']}: "
+        f"{result['rounds']} rounds in {result['took_s']} s. "
         "Median (least - greatest); times and rates are this machine's."
     )
 

@@ -25,11 +25,13 @@ def _ticks(rows):
 
 
 def _text(x, y, text, anchor="start", size=12):
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}">{escape(text)}</text>'
+    where = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
+    return f'<text {where} font-size="{size}">{escape(text)}</text>'
 
 
 def _line(x1, y1, x2, y2, colour, width=1.0):
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" stroke-width="{width}"/>'
+    ends = f'x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"'
+    return f'<line {ends} stroke="{colour}" stroke-width="{width}"/>'
 
 
 def _legend(titles):
@@ -67,7 +69,8 @@ def dots(title, rows, titles):
     bottom = TOP + ROW_HEIGHT * len(rows)
     width, height = LABEL_WIDTH + PLOT_WIDTH + 3 * MARGIN, bottom + 30
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" fill="#222222">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+        'font-family="sans-serif" fill="#222222">',
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
         _text(MARGIN, 20, title, size=14),
         *_legend(titles),

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What `make bench` compares: two hosts as in lab.py, and in turn each of these between them.
 
-    KernelBridge    client veth | br0 | veth server                 the server is alone with the flood: its own SYN cookies
+    KernelBridge    client veth | br0 | veth server
+                    the server is alone with the flood: its own SYN cookies
     NftSynproxy     client veth | router, proxy ARP, nft synproxy | veth server
-    BareTap         client TAP | tests/bench/reflector | TAP server forwards without looking
-    BareAnswer      client TAP | tests/bench/reflector | TAP server answers every SYN; for the SYN rate alone
+    BareTap         client TAP | tests/bench/reflector | TAP server
+                    forwards without looking
+    BareAnswer      client TAP | tests/bench/reflector | TAP server
+                    answers every SYN; for the SYN rate alone
     SynwardNormal   client TAP | synward | TAP server
     SynwardAttack   the same in attack mode, with the server's profile learned before
 
@@ -66,7 +69,8 @@ class Topology(Lab):
         )
         chain = (
             f"chain in {{ type filter hook ingress device {CLIENT_IF} priority 0; "
-            f"ip daddr {FLOOD} tcp flags & (syn | ack) == syn | ack counter drop; ip daddr {FLOOD} drop; }}"
+            f"ip daddr {FLOOD} tcp flags & (syn | ack) == syn | ack counter drop; "
+            f"ip daddr {FLOOD} drop; }}"
         )
         self.client.run("nft", "table netdev flood {\n" + chain + "\n}\n")
         self.settle()
@@ -206,9 +210,11 @@ class NftSynproxy(Topology):
 
     RULES = f"""table ip guard {{
         chain first {{ type filter hook prerouting priority raw;
-            iif {PORTS[0]} tcp dport {HTTP_PORT} tcp flags & (fin | syn | rst | ack) == syn notrack; }}
+            iif {PORTS[0]} tcp dport {HTTP_PORT} tcp flags & (fin | syn | rst | ack) == syn
+                notrack; }}
         chain pass {{ type filter hook forward priority filter;
-            iif {PORTS[0]} tcp dport {HTTP_PORT} ct state invalid,untracked synproxy mss 1460 wscale 7 timestamp sack-perm;
+            iif {PORTS[0]} tcp dport {HTTP_PORT} ct state invalid,untracked
+                synproxy mss 1460 wscale 7 timestamp sack-perm;
             ct state invalid drop; }}
     }}
     """
@@ -226,10 +232,8 @@ class NftSynproxy(Topology):
                 self.bridge,
                 f"neigh replace {address} lladdr {host.mac(interface)} dev {port} nud permanent",
             )
-            self._ip(
-                host,
-                f"neigh replace {other} lladdr {self.bridge.mac(port)} dev {interface} nud permanent",
-            )
+            mac = self.bridge.mac(port)
+            self._ip(host, f"neigh replace {other} lladdr {mac} dev {interface} nud permanent")
         for net in (TALKERS, FLOOD):
             self._ip(self.bridge, f"route add {net} via {CLIENT4} dev {PORTS[0]} onlink")
         self.bridge.sysctl(

@@ -22,7 +22,9 @@ ATTACK_S = 6
 SLOTS = 200  # connections that one server serves at a time
 LEARN = 12  # real fetches per server before the attack
 REAL = 4  # real clients of each server in the attack
-PATIENCE_S = 4  # of theirs: a SYN that finds no room in a TAP on a busy machine is sent again after 1 s and 3 s (RFC 6298)
+# Theirs: a SYN that finds no room in a TAP on a busy machine is sent again after 1 s and 3 s
+# (RFC 6298).
+PATIENCE_S = 4
 KINDS = (("http", 80, "bittorrent"), ("pop3", 110, "http"))
 
 
@@ -110,8 +112,8 @@ def conclusion(protected):
     got_through = max(0, protected["accepted"] - real)
     failed = sum(c["failed"] for c in protected["clients"].values())
     say(
-        f"With protection {got_through} of the {SILENT + WRONG:,} bad clients reached a server, and {failed} of the real clients' "
-        f"{real:,} fetches failed."
+        f"With protection {got_through} of the {SILENT + WRONG:,} bad clients reached a server, "
+        f"and {failed} of the real clients' {real:,} fetches failed."
     )
     return 0 if got_through == 0 and failed == 0 else 1
 
@@ -123,9 +125,8 @@ def demo(lab, real):
     say("Two network namespaces, a client's and a server's, are joined by nothing but synward.")
     lab.start(mode="normal")
     start_servers(lab, real)
-    say(
-        f"Behind it stand {names}; each can serve {'a few hundred' if real else SLOTS} connections at a time."
-    )
+    slots = "a few hundred" if real else SLOTS
+    say(f"Behind it stand {names}; each can serve {slots} connections at a time.")
     say()
     say(f"synward watches {LEARN} ordinary clients of each and learns what the servers are like:")
     for kind, port, _ in KINDS:
@@ -134,17 +135,20 @@ def demo(lab, real):
     say(lab.cli_text("profiles").rstrip())
     say()
     say(
-        f"Now an attack, for {ATTACK_S} seconds: {SYNS:,} SYNs from made-up addresses ({FLOOD}), {SILENT} real clients"
+        f"Now an attack, for {ATTACK_S} seconds: {SYNS:,} SYNs from made-up addresses ({FLOOD}), "
+        f"{SILENT} real clients"
     )
     say(
-        f"that connect and say nothing, and {WRONG} that ask in the wrong protocol (from {TALKERS}). Meanwhile {REAL} real clients"
+        f"that connect and say nothing, and {WRONG} that ask in the wrong protocol (from "
+        f"{TALKERS}). Meanwhile {REAL} real clients"
     )
     say(f"of each server go on fetching, and give up on a fetch after {PATIENCE_S} seconds.")
     say()
     say("1. Without protection (synward mode normal): every frame passes ...")
     without = attack(lab, seed=1)
     say(
-        "2. With protection (synward mode attack): synward answers until a client has proved itself ..."
+        "2. With protection (synward mode attack): "
+        "synward answers until a client has proved itself ..."
     )
     lab.set_mode("attack")
     protected = attack(lab, seed=11)
@@ -168,9 +172,8 @@ def main():
     except Failure as why:
         print(f"demo: {why}", file=sys.stderr)
         return 1
-    say(
-        f"That took {time.monotonic() - begin:.0f} s; the namespaces and everything in them are gone."
-    )
+    took_s = time.monotonic() - begin
+    say(f"That took {took_s:.0f} s; the namespaces and everything in them are gone.")
     return code
 
 

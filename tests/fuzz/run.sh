@@ -78,7 +78,8 @@ run_target() {
 	words=
 	[ "$1" != store ] || words="-dict=$fuzz/words"
 	# shellcheck disable=SC2086 # no word, or one
-	timeout -k 5 $((seconds + 60)) "$fuzz/fuzz_$1" -max_total_time="$(seconds_of "$1")" -max_len="$(longest "$1")" \
+	timeout -k 5 $((seconds + 60)) "$fuzz/fuzz_$1" \
+		-max_total_time="$(seconds_of "$1")" -max_len="$(longest "$1")" \
 		-timeout=20 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=1 $words \
 		-artifact_prefix="$fuzz/crashes/fuzz_$1-" "$fuzz/corpus/fuzz_$1" >"$fuzz/logs/fuzz_$1" 2>&1
 	code=$?
@@ -102,8 +103,9 @@ run_lane() {
 }
 
 # The keys of a profile, as words for the fuzzer.
-grep -oh '"[a-z_0-9]*"' engine/protocols/keyword.h profiles/store/json_write.c profiles/model/settings.c profiles/model/profile.c | sort -u |
-	grep -v '^""$' >"$fuzz/words"
+grep -oh '"[a-z_0-9]*"' engine/protocols/keyword.h profiles/store/json_write.c \
+	profiles/model/settings.c profiles/model/profile.c |
+	sort -u | grep -v '^""$' >"$fuzz/words"
 if ! "$fuzz/seeds" "$fuzz/corpus" >"$fuzz/logs/seeds" 2>&1; then
 	cat "$fuzz/logs/seeds"
 	echo "FAILED seeds: see above"

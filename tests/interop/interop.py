@@ -2,9 +2,12 @@
 """What the tests of real programs share: a service, the place where it runs, and the one test that
 each goes through.
 
-    Service(...)    one row of a table: how the program is started, what a session with its own client is, what is to be learned
-    Site            what a row's functions get: both namespaces, a folder for each side (/mnt inside the root), programs of the root
-    try_service()   learned live in normal mode; then in attack mode the same session, and clients who came for something else
+    Service(...)    one row of a table: how the program is started, what a session with its own
+                    client is, what is to be learned
+    Site            what a row's functions get: both namespaces, a folder for each side (/mnt inside
+                    the root), programs of the root
+    try_service()   learned live in normal mode; then in attack mode the same session, and clients
+                    who came for something else
 
 Servers and clients come from build/interop-root (tests/root/make-root.sh). Each row runs in
 namespaces of its own, all that a program writes lies in the lab's folder, and all goes with the
@@ -93,10 +96,8 @@ class Site:
         namespace = lab.server if side == "server" else lab.client
 
         def ready():
-            check(
-                process.running(),
-                f"{argv[0]}: {process.errors()} {process.popen.stdout.read() if not process.running() else ''}",
-            )
+            if not process.running():
+                raise Failure(f"{argv[0]}: {process.errors()} {process.popen.stdout.read()}")
             return namespace.listens(port)
 
         if port:
@@ -189,7 +190,8 @@ class Service:
         False  # a form of its protocol looks random and cannot be told from other random bytes
     )
     learn_most: int = 30  # sessions, before it is given up
-    either_first: bool = False  # clients that speak without waiting: who is seen to be first is a matter of microseconds
+    # Clients that speak without waiting: who is seen to be first is a matter of microseconds.
+    either_first: bool = False
 
 
 def blob(seed, size):
@@ -202,7 +204,8 @@ CLIENT_HELLO = (
     + bytes.fromhex("20")
     + blob(2, 32)
     + bytes.fromhex(
-        "0004130113020100 0029 002b0003020304 000a00040002001d 000d0006000404030804 0010000e000c02683208687474702f312e31"
+        "0004130113020100 0029 002b0003020304 000a00040002001d 000d0006000404030804"
+        "0010000e000c02683208687474702f312e31"
     )
 )
 INFO_HASH = blob(3, 20)
@@ -359,7 +362,8 @@ def compare_sessions(site, service, wanted):
     ] * (service.opened == "check"):
         check(
             counters.moved(group, name) >= least,
-            f"{group} {name} went up by {counters.moved(group, name)}, wanted {least}; {profile_of(site, service)}",
+            f"{group} {name} went up by {counters.moved(group, name)}, wanted {least}; "
+            f"{profile_of(site, service)}",
         )
     if service.opened == "check" and service.greeting and not service.either_first:
         check(
@@ -430,7 +434,8 @@ def try_service(service):
         check(service.session(site) in said, "a session after the wrong clients")
         if service.after:
             service.after(site)
-        return f"{len(said)} sessions to learn in {learning_s:.1f} s, {service.sessions} attacked, {note}"
+        learned = f"{len(said)} sessions to learn in {learning_s:.1f} s"
+        return f"{learned}, {service.sessions} attacked, {note}"
 
 
 def add_tests(module_globals, services):

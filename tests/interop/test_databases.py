@@ -82,7 +82,8 @@ def start_postgresql(site):
     site.write(
         "server",
         "data/postgresql.conf",
-        "listen_addresses = '*'\nunix_socket_directories = ''\nssl = on\nssl_cert_file = '/mnt/tls.crt'\n"
+        "listen_addresses = '*'\nunix_socket_directories = ''\n"
+        "ssl = on\nssl_cert_file = '/mnt/tls.crt'\n"
         "ssl_key_file = '/mnt/tls.key'\ndynamic_shared_memory_type = mmap\nfsync = off\n",
         owner=TESTER,
     )
@@ -91,7 +92,10 @@ def start_postgresql(site):
 
 
 def psql(site, sslmode):
-    asked = "SELECT 6*7 AS answer, repeat('x', 5000); SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid();"
+    asked = (
+        "SELECT 6*7 AS answer, repeat('x', 5000); "
+        "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid();"
+    )
     return site.client(
         "/usr/lib/postgresql/15/bin/psql",
         "-X",

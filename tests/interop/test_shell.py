@@ -25,7 +25,8 @@ ASK = "id -un; wc -c; echo error >&2; exit 3"
 
 
 def keys(site):
-    """The server's key, which clients know, and the user's, which the server knows: one of each for both families of programs."""
+    """The server's key, which clients know, and the user's, which the server knows: one of each for
+    both families of programs."""
     site.on_server("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/mnt/host_key")
     site.client("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/mnt/key")
     site.client(

@@ -2,7 +2,9 @@
 """Six attacks on one server, with honest clients of two servers all the while: what came through,
 and what it cost these.
 
-    result = measure(lab, ATTACKS[0], port=80, seconds=3)       the lab runs in auto mode, both servers are known
+    result = measure(lab, ATTACKS[0], port=80, seconds=3)
+
+The lab runs in auto mode, and both servers are known.
 
 Attackers have addresses of their own (10.78/16 those that are real, 10.200/16 those that are not),
 so what reaches the server is told apart from honest clients by its source."""

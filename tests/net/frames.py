@@ -4,7 +4,8 @@
     wire = Wire(lab.client, CLIENT_IF)      one frame at a time
     with Capture(lab.client, "sw0") as seen:
         ...
-    seen.frames                             (coming in?, bytes) of all that crossed the card meanwhile, in order
+    seen.frames                             (coming in?, bytes) of all that crossed the card
+                                            meanwhile, in order
 
 A VLAN tag that the kernel keeps beside the frame is put back where it stands on the wire. Checksums
 and segmentation that a host leaves to its card are not done yet in what that host's own card shows.

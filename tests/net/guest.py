@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A QEMU guest whose only card is a TAP of one of our namespaces, and that does what it is told.
 
-    guest = Guest(lab, "vm1", CLIENT4, CLIENT6)             boots (tests/vm/init), joined to the TAP vm1 of the lab's client
-    guest.ready()                                           its card is up
-    guest.run("ping -c 1 10.77.0.2")                        one line of shell; what it printed
-    guest.program("fetch", "http", SERVER4, 80, count=3)    a program of tests/servers; its JSON object
-    guest.stop()                                            as if the plug were pulled
+    guest = Guest(lab, "vm1", CLIENT4, CLIENT6)     boots (tests/vm/init), joined to the TAP vm1 of
+                                                    the lab's client
+    guest.ready()                                   its card is up
+    guest.run("ping -c 1 10.77.0.2")                one line of shell; what it printed
+    guest.program("fetch", "http", SERVER4, 80)     a program of tests/servers; its JSON object
+    guest.stop()                                    as if the plug were pulled
 
 The guest is told, and answers, by its second serial port: a Unix socket of the lab's folder. Its
 kernel's messages go to a file there. QEMU emulates the processor (TCG), so the tests need no
@@ -102,7 +103,8 @@ class Guest:
     def _state(self):
         with open(self._console, errors="replace") as console:
             said = console.read().strip()[-ROOM_FOR_MESSAGES:]
-        return f"qemu: {self.process.errors()!r}, console: {said!r}, control: {self._lines[-ROOM_FOR_MESSAGES:]!r}"
+        control = self._lines[-ROOM_FOR_MESSAGES:]
+        return f"qemu: {self.process.errors()!r}, console: {said!r}, control: {control!r}"
 
     def ready(self):
         end = time.monotonic() + BOOT_TIMEOUT_S
@@ -144,7 +146,8 @@ class Guest:
         check(
             "ready"
             in self.run(
-                f"mkfifo /tmp/{name}.up; {name} --port {port} --count /tmp/{name}.counts >/tmp/{name}.up & "
+                f"mkfifo /tmp/{name}.up; "
+                f"{name} --port {port} --count /tmp/{name}.counts >/tmp/{name}.up & "
                 f"read -r line </tmp/{name}.up; echo $line"
             ),
             f"{name} in the guest at {self.tap}",

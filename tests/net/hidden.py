@@ -79,7 +79,8 @@ class Wire:
 # ---- BitTorrent ----
 
 P = int(
-    "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DDEF9519B3CD3A431B302B0A6DF25F1437"
+    "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74"
+    "020BBEA63B139B22514A08798E3404DDEF9519B3CD3A431B302B0A6DF25F1437"
     "4FE1356D6D51C245E485B576625E7EC6F44C42E9A63A36210000000000090563",
     16,
 )
@@ -220,7 +221,7 @@ def emule_connect(connection, server_hash, padding=11):
 
 
 def emule_accept(wire, own_hash):
-    """The server's side: it answers when the whole request is there, and wants nothing beyond it."""
+    """The server's side: it answers once the whole request is there, and wants nothing beyond."""
     part = wire.receive(5)[1:]
     wire.receive_by, send = _emule_stream(own_hash, BY_CLIENT, part), _emule_stream(
         own_hash, BY_SERVER, part

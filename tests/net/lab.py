@@ -9,7 +9,8 @@ happens.
         lab.cli("profiles")             what `synward profiles --json` prints
 
     client  10.77.0.1/24  fd77::1/64    owns 10.78.0.0/16 too (many sources for real connections)
-    server  10.77.0.2/24  fd77::2/64    sends 10.78/16, 10.79/16 (raw client), 10.200/16 (flood) to the client
+    server  10.77.0.2/24  fd77::2/64    sends 10.78/16, 10.79/16 (raw client) and 10.200/16 (flood)
+                                        to the client
 
 Names hold the process id, so labs never meet; labs of processes that are dead are swept up at the
 start. With stand_in=True (or SYNWARD_STAND_IN=1) a plain veth pair takes synward's place: servers,
@@ -18,9 +19,12 @@ clients and tests are proven without the daemon, and what only the daemon can an
 Lab(sides=...) says of which kind synward's sides are. The two hosts, and all that tests do with
 them, are the same for each:
 
-    "netns"  the hosts' network cards are synward's TAPs                                  sw0 TAP | TAP sw1
-    "port"   a namespace of the bridge's own holds the far ends of two veth pairs     sw0 veth p0 | p1 veth sw1
-    "tap"    as "port"; tc there joins p0 and p1 to TAPs that synward made   sw0 veth p0 -tc- t0 | t1 -tc- p1 veth sw1
+    "netns"  the hosts' network cards are synward's TAPs
+             sw0 TAP | TAP sw1
+    "port"   a namespace of the bridge's own holds the far ends of two veth pairs
+             sw0 veth p0 | p1 veth sw1
+    "tap"    as "port"; tc there joins p0 and p1 to TAPs that synward made
+             sw0 veth p0 -tc- t0 | t1 -tc- p1 veth sw1
 """
 import atexit
 import contextlib
@@ -102,9 +106,8 @@ def run(*argv, ok=True, timeout=60):
     if not ok:
         return done
     if done.returncode != 0:
-        raise Failure(
-            f"{' '.join(map(str, argv))}: exit {done.returncode}: {(done.stderr or done.stdout).strip()[-400:]}"
-        )
+        said = (done.stderr or done.stdout).strip()[-400:]
+        raise Failure(f"{' '.join(map(str, argv))}: exit {done.returncode}: {said}")
     return done.stdout
 
 
@@ -361,7 +364,7 @@ class Lab:
             self._trace()
 
     def make_ports(self, mtu=1500):
-        """Two veth pairs from the hosts to a namespace between them, where nothing joins them yet."""
+        """Two veth pairs from the hosts to a namespace between them; nothing joins them yet."""
         if self.bridge:
             return
         self.bridge = self.namespace()
@@ -534,15 +537,13 @@ class Lab:
             lost = f"numgen random mod 100 < {percent} counter"
             chains = []
             if where in ("ends", name):
-                chains.append(
-                    f"chain in {{ type filter hook ingress device {interface} priority 0; {lost} drop; }}"
-                )
+                hook = f"type filter hook ingress device {interface} priority 0"
+                chains.append(f"chain in {{ {hook}; {lost} drop; }}")
             if where == name:
                 # A frame that egress drops is reported to its sender, which no wire does; lo takes
                 # it, and it is for nobody there.
-                chains.append(
-                    f"chain out {{ type filter hook egress device {interface} priority 0; {lost} fwd to lo; }}"
-                )
+                hook = f"type filter hook egress device {interface} priority 0"
+                chains.append(f"chain out {{ {hook}; {lost} fwd to lo; }}")
             if chains:
                 namespace.run("nft", "table netdev loss {\n" + "\n".join(chains) + "\n}\n")
 
@@ -552,7 +553,8 @@ class Lab:
             "client": (self.client, CLIENT_IF),
             "server": (self.server, SERVER_IF),
         }[side]
-        chain = f"chain in {{ type filter hook ingress device {interface} priority 1; {what} counter drop; }}"
+        hook = f"type filter hook ingress device {interface} priority 1"
+        chain = f"chain in {{ {hook}; {what} counter drop; }}"
         namespace.run("nft", "table netdev block {\n" + chain + "\n}\n")
 
     def kept_away(self, side):
@@ -833,7 +835,7 @@ def _on_signal(number, _frame):
 
 
 def leftovers(pid):
-    """What a process of this id left behind: namespaces, folders, processes inside its namespaces."""
+    """What a process of this id left behind: namespaces, folders, processes in its namespaces."""
     found = []
     for name in _namespace_names():
         if re.fullmatch(rf"sw{pid}[cs]\d+", name):

@@ -255,9 +255,8 @@ def main():
         if given.interop
         else f"namespace tests{' and what ran beside them' if given.beside else ''}"
     )
-    print(
-        f"{kind}: {results.passed} passed, {results.failed} failed ({time.monotonic() - begin:.0f} s)"
-    )
+    took_s = time.monotonic() - begin
+    print(f"{kind}: {results.passed} passed, {results.failed} failed ({took_s:.0f} s)")
     return 1 if results.failed else 0
 
 

@@ -35,7 +35,8 @@ def attacked(part_of_name, port):
         if attack.stops:
             check(result["syns"] <= SYNS_MOST, f"{result['syns']} SYNs reached the server")
             check(result["accepts"] <= SYNS_MOST, f"the server accepted {result['accepts']}")
-        return f"of {result['begun']:,} {result['syns']:,} SYNs and {result['accepts']:,} accepts reached the server, cause {result['watch'].cause}"
+        reached = f"{result['syns']:,} SYNs and {result['accepts']:,} accepts reached the server"
+        return f"of {result['begun']:,} {reached}, cause {result['watch'].cause}"
 
 
 def test_spoofed_syns():
@@ -117,7 +118,8 @@ def test_two_servers_one_attacked():
         check_equal(lab.server_mode(8080), "normal", "mode of the other server")
         check_equal(seen["failed"], 0, f"fetches of the other server ({seen})")
         check(seen["ok"] >= 50, f"it was asked all the while ({seen})")
-        return f"{seen['ok']} fetches of the other, beside the flood and {silent['started']:,} silent clients"
+        beside = f"the flood and {silent['started']:,} silent clients"
+        return f"{seen['ok']} fetches of the other, beside {beside}"
 
 
 def test_memory_through_spoofed_sources():

@@ -4,7 +4,9 @@ and by whom."""
 import runner
 from lab import CLIENT4, Lab, check, check_equal, wait_until
 
-PATIENCE_MS = 20000  # of a client that waits for its answer; on a machine that is busy with other things 300 ms are soon over
+# Of a client that waits for its answer: on a machine that is busy with other things 300 ms are soon
+# over.
+PATIENCE_MS = 20000
 SYNS_MOST = 1000  # of a flood, before its server is protected
 
 
@@ -38,7 +40,8 @@ def test_silent_clients():
         check_equal(lab.server_mode(110), "normal", "mode of the other server")
         check_equal(lab.fetch("http", 80, count=100)["failed"], 0, "fetches in attack mode")
         check_equal(lab.fetch("pop3", 110, count=20)["failed"], 0, "fetches of the other server")
-        return f"{reached} of 1,500 silent clients reached the server, cause {server(lab, 80)['cause']}"
+        cause = server(lab, 80)["cause"]
+        return f"{reached} of 1,500 silent clients reached the server, cause {cause}"
 
 
 def test_wrong_requests_where_the_trigger_is_set():

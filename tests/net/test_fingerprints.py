@@ -95,7 +95,8 @@ def test_nmap():
         check(not different, "; ".join(different))
         check_equal(attack_guesses, normal_guesses, "nmap's guess")
         others = [t for t in normal if t not in FROM_SYNACKS and attack.get(t) != normal[t]]
-        return f"{normal_guesses[-1] if normal_guesses else 'no guess in both'}; differing beyond SYN-ACKs: {', '.join(others) or 'none'}"
+        guess = normal_guesses[-1] if normal_guesses else "no guess in both"
+        return f"{guess}; differing beyond SYN-ACKs: {', '.join(others) or 'none'}"
 
 
 runner.main(globals())

@@ -18,7 +18,10 @@ GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 HELLO_TLS = b"\x16\x03\x01\x00\xf8\x01\x00\x00\xf4\x03\x03" + bytes(
     i * 73 & 255 for i in range(200)
 )
-TEXT = b"what looks like nothing else, but is written with letters, and longer than the 96 bytes of a key of MSE"
+TEXT = (
+    b"what looks like nothing else, but is written with letters, "
+    b"and longer than the 96 bytes of a key of MSE"
+)
 WRONG = (GET, HELLO_TLS, b"EHLO a\r\n", TEXT, bytes(120), b"\xff" * 96 + bytes(24))
 PADS = (
     0,

@@ -56,7 +56,7 @@ def refused(lab, *arguments):
 
 
 class Arrivals:
-    """SYNs that reach the server's host, counted by its own packet filter before its TCP sees them."""
+    """SYNs that reach the server's host, counted by its packet filter before its TCP sees them."""
 
     def __init__(self, lab):
         self.namespace = lab.server
@@ -118,7 +118,8 @@ def test_poisoned_index():
         drops = lab.stats()["drops"]
         check(drops["keyword"] >= POISONED, f"drops for their keyword: {drops['keyword']}")
         check_equal(lab.cli("sources")["sources"], [], "sources put aside")
-        return f"{POISONED:,} poisoned clients: {wrong_syns} SYNs at the server; {RIGHT} right ones: {right['answered']} answered"
+        poisoned = f"{POISONED:,} poisoned clients: {wrong_syns} SYNs at the server"
+        return f"{poisoned}; {RIGHT} right ones: {right['answered']} answered"
 
 
 def test_without_keywords_they_all_come():

@@ -173,9 +173,8 @@ def sessions(where, address):
                 (1, told[kind]),
                 f"what {kind} clients were told",
             )
-            figures.append(
-                f"{kind} {result['p50_us'] / 1000:.1f} / {result['p99_us'] / 1000:.0f} / {result['worst_us'] / 1000:.0f} ms"
-            )
+            p50_ms, p99_ms, worst_ms = (result[k] / 1000 for k in ("p50_us", "p99_us", "worst_us"))
+            figures.append(f"{kind} {p50_ms:.1f} / {p99_ms:.0f} / {worst_ms:.0f} ms")
         check(lab.lost() >= 50, f"the wire lost only {lab.lost()} frames")
         return f"p50/p99/worst {', '.join(figures)}, {lab.lost()} frames lost"
 

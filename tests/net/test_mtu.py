@@ -153,7 +153,7 @@ def test_server_whose_mtu_shrinks_under_attack():
 
 
 def test_cards_without_offloads():
-    """Full checksums and single segments on both ends: ours are edited, and the hosts verify each."""
+    """Full checksums and single segments on both ends: ours are edited, the hosts verify each."""
     return mtus(1500, 1500, NO_OFFLOADS)
 
 

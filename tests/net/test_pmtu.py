@@ -118,7 +118,8 @@ def test_narrow_way_to_the_server_ipv6():
 
 
 def unreachable(family):
-    """The router says that the server is gone: the client hears it at once, not after our last SYN."""
+    """The router says that the server is gone: the client hears it at once, and not only after our
+    last SYN."""
     with Lab() as lab:
         router = routed_lab(lab, "server", FAR[family])
         ip(router, f"route replace unreachable {FAR[family]}/{32 if family == 4 else 128}")

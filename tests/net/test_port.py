@@ -113,7 +113,8 @@ def transfer(kind, address):
         check(
             BULK_BYTES / frames > 4000, f"{frames} frames for {BULK_BYTES} bytes: no super-frames"
         )
-        return f"{BULK_BYTES // frames} bytes a frame, {BULK_BYTES * 8 / result['worst_us'] / 1000:.1f} Gb/s"
+        gbit_s = BULK_BYTES * 8 / result["worst_us"] / 1000
+        return f"{BULK_BYTES // frames} bytes a frame, {gbit_s:.1f} Gb/s"
 
 
 def test_download_ipv4():

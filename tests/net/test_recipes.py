@@ -37,11 +37,17 @@ card() {  # NAME NAMESPACE ADDRESS: a card of ours that leads there
     ip link set $1 up
 }
 member() { ip link set $1 master $2; }
-serve() { mkfifo /run/up; ip netns exec $1 "$PROGRAMS/http_server" --port 80 >/run/up & read line </run/up; }
+serve() {
+    mkfifo /run/up
+    ip netns exec $1 "$PROGRAMS/http_server" --port 80 >/run/up &
+    read line </run/up
+}
 fetch() {
     good=0
     for i in 1 2 3 4 5 6 7 8 9 10; do
-        if ip netns exec $2 curl -sf -m 5 -o /dev/null http://192.0.2.2/; then good=$((good + 1)); fi
+        if ip netns exec $2 curl -sf -m 5 -o /dev/null http://192.0.2.2/; then
+            good=$((good + 1))
+        fi
     done
     echo "fetched $1: $good"
 }

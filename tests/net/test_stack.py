@@ -144,7 +144,8 @@ def test_a_redirected_port_is_never_refused():
         stack_lab(lab)
         lab.server.run(
             "nft",
-            "table ip redirection {\nchain in {\ntype nat hook prerouting priority -100;\ntcp dport 8080 redirect to :80\n}\n}\n",
+            "table ip redirection {\nchain in {\ntype nat hook prerouting priority -100;\n"
+            "tcp dport 8080 redirect to :80\n}\n}\n",
         )
         lab.http()
         lab.learn("http", 8080)

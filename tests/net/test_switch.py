@@ -5,14 +5,14 @@ gets its answer.
 Crowds of 200 are stopped at one point of their way, all of them; then the mode changes, and they go
 on:
 
-    client                     wire                      server        caught
-      | SYN ---------------------------------------------> |           syn: none arrives        (blocked before the server)
-      | <------------------------------------------ SYN-ACK|           synack: none arrives     (blocked before the client)
-      | ACK ---------------------------------------------> |           connected
-      | <----------------------------------------- greeting|           greeting: none arrives;  greeted
-      | part of a request -------------------------------> |           part
-      | the rest ----------------------------------------> |           asked: none arrives      (in attack mode: synward's SYN)
-      | <------------------------------------------- answer|           answer: none arrives
+    client               wire               server     caught
+      | SYN ----------------------------------> |      syn: none arrives (blocked before the server)
+      | <------------------------------- SYN-ACK|      synack: none arrives (before the client)
+      | ACK ----------------------------------> |      connected
+      | <------------------------------ greeting|      greeting: none arrives; greeted
+      | part of a request --------------------> |      part
+      | the rest -----------------------------> |      asked: none arrives (attack: synward's SYN)
+      | <-------------------------------- answer|      answer: none arrives
 
 In attack mode a service that greets has been greeted for at "connected", and nothing of it has
 reached the server before "asked"."""

@@ -114,8 +114,10 @@ def at_once(session, count=20):
 
 
 FTP_GREETING = (
-    rb"220---------- Welcome to Pure-FTPd \[privsep\] \[TLS\] ----------\r\n220-You are user number \d+ of 50 allowed.\r\n"
-    rb"220-Local time is now \d+:\d\d. Server port: 21.\r\n220 You will be disconnected after 15 minutes of inactivity.\r\n"
+    rb"220---------- Welcome to Pure-FTPd \[privsep\] \[TLS\] ----------\r\n"
+    rb"220-You are user number \d+ of 50 allowed.\r\n"
+    rb"220-Local time is now \d+:\d\d. Server port: 21.\r\n"
+    rb"220 You will be disconnected after 15 minutes of inactivity.\r\n"
 )
 FTP_STEPS = ((b"USER a\r\n", b"331 password\r\n"), (b"QUIT\r\n", b"221 bye\r\n"))
 

@@ -36,9 +36,11 @@ tests)
     ;;
 interop)
     unpack="nginx-light curl nghttp2-client
-        openssh-server openssh-client openssh-sftp-server dropbear-bin inetutils-telnetd inetutils-telnet inetutils-inetd
+        openssh-server openssh-client openssh-sftp-server dropbear-bin
+        inetutils-telnetd inetutils-telnet inetutils-inetd
         vsftpd lftp dovecot-pop3d dovecot-imapd exim4-daemon-light swaks
-        mariadb-server-core mariadb-client postgresql-15 redis-server redis-tools mosquitto mosquitto-clients
+        mariadb-server-core mariadb-client postgresql-15
+        redis-server redis-tools mosquitto mosquitto-clients
         transmission-daemon transmission-cli aria2 opentracker amule-daemon amule-utils openssl"
     unpack_alone="pure-ftpd pure-ftpd-common"
     ;;

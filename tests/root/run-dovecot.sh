@@ -9,7 +9,8 @@ netns=$1 root=$2 rundir=$3
 mail=$rundir/mail/test/Maildir
 mkdir -p "$mail/cur" "$mail/new" "$mail/tmp" "$rundir/run"
 chmod 755 "$rundir"
-printf 'From: a@example.org\nSubject: one\n\nThe only message.\n' >"$mail/cur/1000000000.M1P1.test:2,S"
+printf 'From: a@example.org\nSubject: one\n\nThe only message.\n' \
+    >"$mail/cur/1000000000.M1P1.test:2,S"
 chown -R 1000:1000 "$rundir/mail"
 cat >"$rundir/dovecot.conf" <<CONF
 protocols = pop3

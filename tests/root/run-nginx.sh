@@ -31,4 +31,5 @@ http {
     }
 }
 CONF
-exec "$(dirname "$0")/enter.sh" "$netns" "$root" "$rundir" /usr/sbin/nginx -c /mnt/nginx.conf -e /mnt/error.log
+exec "$(dirname "$0")/enter.sh" "$netns" "$root" "$rundir" \
+    /usr/sbin/nginx -c /mnt/nginx.conf -e /mnt/error.log

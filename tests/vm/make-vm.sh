@@ -16,7 +16,8 @@
 set -eu
 
 PROGRAMS="http_server pop3_server fetch talkers"
-MODULES="virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci failover net_failover virtio_net"
+MODULES="virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci"
+MODULES="$MODULES failover net_failover virtio_net"
 
 fail()
 {
@@ -38,7 +39,8 @@ flock 9
 # The metapackage names the kernel of the day.
 kernel_package()
 {
-    apt-cache depends --important linux-image-cloud-amd64 2>>"$LOG" | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1
+    apt-cache depends --important linux-image-cloud-amd64 2>>"$LOG" |
+        sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1
 }
 
 # download PACKAGE... into the current folder. apt's lists may be older than the mirror: then once
@@ -57,7 +59,8 @@ take_module()
     case "$found" in
     *.ko) cp "$found" "$DEST/modules/" ;;
     *.ko.xz) "$DEST/busybox" xzcat "$found" >"$DEST/modules/$1.ko" ;;
-    *) echo "no module $1 in $kernel" >>"$LOG" ;; # built into the kernel; where it is not, the guest has no card and says so
+    # Built into the kernel; where it is not, the guest has no card and says so.
+    *) echo "no module $1 in $kernel" >>"$LOG" ;;
     esac
 }
 
@@ -72,7 +75,8 @@ fetch_parts()
         kernel=$(kernel_package)
     fi
     [ -n "$kernel" ] || fail "apt knows no linux-image-cloud-amd64; see $LOG"
-    (cd "$work" && download "$kernel" busybox-static) || fail "apt-get download $kernel busybox-static failed; see $LOG"
+    (cd "$work" && download "$kernel" busybox-static) ||
+        fail "apt-get download $kernel busybox-static failed; see $LOG"
     for package in "$work"/*.deb; do
         dpkg-deb -x "$package" "$work/unpacked"
     done
@@ -88,14 +92,24 @@ fetch_parts()
     trap - EXIT
 }
 
+# newer MADE FILE...: true where MADE is missing, or older than one of the files.
+newer()
+{
+    made=$1
+    shift
+    [ -n "$(find "$@" -newer "$made" 2>&1)" ]
+}
+
 build_programs()
 {
     mkdir -p "$DEST/programs"
     for program in $PROGRAMS; do
         source=tests/servers/$program.c
-        [ -z "$(find "$PROJECT/$source" "$PROJECT"/tests/servers/*.h -newer "$DEST/programs/$program" 2>&1)" ] && continue
-        (cd "$PROJECT" && "${CC:-gcc}" -std=gnu11 -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -I. -static -pthread -s \
-            -o "$DEST/programs/$program" "$source") || fail "cannot build $source static"
+        newer "$DEST/programs/$program" "$PROJECT/$source" "$PROJECT"/tests/servers/*.h || continue
+        (cd "$PROJECT" &&
+            "${CC:-gcc}" -std=gnu11 -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -I. \
+                -static -pthread -s -o "$DEST/programs/$program" "$source") ||
+            fail "cannot build $source static"
     done
 }
 
@@ -122,6 +136,6 @@ if [ ! -f "$DEST/stamp" ] || [ "$(cat "$DEST/stamp")" != "$MODULES" ]; then
     fetch_parts
 fi
 build_programs
-if [ -n "$(find "$HERE/init" "$HERE/make-vm.sh" "$DEST/stamp" "$DEST"/programs/* -newer "$DEST/initramfs" 2>&1)" ]; then
+if newer "$DEST/initramfs" "$HERE/init" "$HERE/make-vm.sh" "$DEST/stamp" "$DEST"/programs/*; then
     pack_initramfs
 fi

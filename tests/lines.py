@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""lines.py - what `make lint` asks of each line: in *.c, *.h, *.py, *.sh and .ci/run it ends at 100
+columns, and no file names a rule or a decision by the code of a plan that is not in this tree.
+
+Prints findings only; exit code 1 if there are any."""
+import os
+import re
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+COLUMNS, TAB = 100, 4
+SOURCE = re.compile(r"\.(c|h|py|sh)$|^\.ci/run$")
+# doc/engine-rules.md has the rules; say "(rule 5.13)".
+CODE = re.compile(r"\b(ENGINE|DESIGN|OPERATOR|TRUST) ?\d")
+
+
+def files():
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    return [name for name in listed if os.path.isfile(os.path.join(ROOT, name))]
+
+
+def findings(name):
+    """(line number, what is wrong), for each."""
+    with open(os.path.join(ROOT, name), "rb") as file:
+        content = file.read()
+    if b"\0" in content:
+        return
+    for number, line in enumerate(content.decode(errors="replace").splitlines(), 1):
+        columns = len(line.expandtabs(TAB))
+        if SOURCE.search(name) and columns > COLUMNS:
+            yield number, f"{columns} columns, {COLUMNS} at most"
+        code = CODE.search(line)
+        if code:
+            yield number, f"names a plan's code, {code.group()!r}"
+
+
+def main():
+    found = [f"{name}:{number}: {what}" for name in files() for number, what in findings(name)]
+    if found:
+        print("\n".join(found))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
