@@ -21,43 +21,13 @@
 #include <stdint.h>
 
 #include "engine/base/addr.h"
-#include "engine/tcp/cookie.h"
 #include "engine/base/counters.h"
+#include "engine/dispatch.h"
+#include "engine/shard/config.h"
 #include "engine/shard/observation.h"
 #include "engine/server/policy.h"
 #include "engine/tables/source.h"
 #include "engine/shard/verdict.h"
-
-enum mode { MODE_NORMAL, MODE_ATTACK };
-
-/* What becomes in attack mode of clients of a server that has no armed profile. */
-enum unknown_servers {
-    UNKNOWN_COOKIE, /* opened after a good cookie, under limits (rule 2.5 and 6) */
-    UNKNOWN_PASS,   /* let through untouched, as in normal mode */
-    UNKNOWN_DROP,   /* new ones are not let through at all */
-};
-
-/* What the operator asked for. INHERIT is only for a single server: it follows the setting for all.
- */
-enum mode_setting { SETTING_INHERIT, SETTING_AUTO, SETTING_NORMAL, SETTING_ATTACK };
-
-struct engine_config {
-    uint32_t flows_max;      /* entries of the flow table, default 262144 */
-    uint32_t openings_max;   /* connections being opened at once, with 16 KiB of held data each;
-                                default 1024 */
-    uint32_t greeted_max;    /* greetings remembered, power of two >= 256, default 65536 */
-    uint32_t assemblies_max; /* requests being put together, default 1024 */
-    uint32_t servers_max;    /* default 4096 */
-    uint32_t sources_max;    /* sources limited, and sources judged; power of two, default 16384 */
-    uint32_t observations_max; /* queue between two batches, default 256 */
-    uint32_t served_max; /* requests remembered as served, power of two, default 2^20 (rule 5.8) */
-    uint32_t observed_per_second; /* new connections of one server, at most; 0, the default: all */
-    uint32_t shards;              /* that share a server's limits, default 1 */
-    enum unknown_servers unknown;
-    struct trigger_limits triggers; /* for servers that have no limits of their own */
-    struct cookie_keys keys;        /* the same in every shard */
-    uint64_t table_seed[2];         /* of the hash tables; random, any */
-};
 
 struct engine;
 
@@ -80,41 +50,6 @@ size_t engine_bytes(const struct engine_config *config);
  * policy.
  */
 struct engine *engine_init(void *memory, const struct engine_config *config, uint64_t now_us);
-
-/* The two ways of a frame, for engine_input() alone. The first leaves to the other what is not
- * plain after all (syn_plain.c). */
-void engine_plain_syn(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes,
-                      uint32_t wire_bytes, uint32_t capacity, uint64_t now_us,
-                      struct verdict *verdict);
-void engine_any_frame(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes,
-                      uint32_t wire_bytes, uint32_t capacity, uint64_t now_us,
-                      struct verdict *verdict);
-
-/* True of every frame that may be a plain SYN: by the flags, where these stand behind an IPv4
- * header without options. */
-static inline bool engine_perhaps_plain_syn(const uint8_t *buffer, uint32_t bytes)
-{
-    const uint32_t tcp = OFFLOAD_BYTES + ETH_HEADER_BYTES + IPV4_HEADER_BYTES;
-
-    return bytes >= tcp + TCP_HEADER_BYTES &&
-           (buffer[tcp + 13] & (TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST)) == TCP_SYN;
-}
-
-/*
- * Decides on one frame. `buffer` begins with the offload header; `bytes` counts it; `capacity` is
- * the whole buffer (a reply with a greeting is up to 1,600 bytes long; one that does not fit is
- * dropped and counted). For captures `wire_bytes` may exceed `bytes`; else pass the same.
- */
-static inline void engine_input(struct engine *engine, enum side from, uint8_t *buffer,
-                                uint32_t bytes, uint32_t wire_bytes, uint32_t capacity,
-                                uint64_t now_us, struct verdict *verdict)
-{
-    /* Inline, so that each way begins with nothing on the stack but what it needs itself. */
-    if (from == SIDE_CLIENT && engine_perhaps_plain_syn(buffer, bytes))
-        engine_plain_syn(engine, from, buffer, bytes, wire_bytes, capacity, now_us, verdict);
-    else
-        engine_any_frame(engine, from, buffer, bytes, wire_bytes, capacity, now_us, verdict);
-}
 
 /* Does what is due by `now_us`, a bounded amount. True: more is due, call again after emptying the
  * outbox. */

@@ -22,6 +22,7 @@
 #include "engine/protocols/keyword.h"
 #include "engine/protocols/hidden.h"
 #include "engine/protocols/protocol.h"
+#include "engine/tcp/segment.h"
 #include "engine/tcp/synack.h"
 #include "engine/server/trigger.h"
 
@@ -62,6 +63,12 @@ struct promise {
     uint8_t greeting[GREETING_BYTES_MAX];
     struct synack_model synack;
 };
+
+/* TTL of what we send in a server's name. */
+static inline uint8_t promised_ttl(const struct promise *promise)
+{
+    return promise->synack.ttl ? promise->synack.ttl : TTL_DEFAULT;
+}
 
 struct server_policy {
     struct server_key key;

@@ -23,9 +23,10 @@
 #include <stdint.h>
 
 #include "engine/base/addr.h"
-#include "engine/engine.h"
+#include "engine/tcp/cookie.h"
 #include "engine/tcp/frame.h"
 #include "engine/base/token_bucket.h"
+#include "engine/server/mode.h"
 #include "engine/server/policy.h"
 #include "engine/server/trigger.h"
 
@@ -214,5 +215,48 @@ bool server_trigger(struct server_table *table, struct server *server, uint64_t 
 /* True where the server's requests can be checked, and wrong ones are to put it into attack mode.
  */
 bool server_counts_mismatches(const struct server_table *table, const struct server *server);
+
+/* --- what several stages ask ------------------------------------------------------------------ */
+
+/* The IPv4 identification of the next segment that is sent in the server's name. */
+static inline uint16_t server_ip_id(struct server *server, const struct promise *promise,
+                                    uint16_t client_port, uint64_t now_us)
+{
+    if (promise->synack.ip_id == IP_ID_INCREMENT)
+        return server->ip_id++;
+    if (promise->synack.ip_id == IP_ID_RANDOM)
+        return (uint16_t)(now_us * 40503u ^ client_port);
+    return 0;
+}
+
+static inline enum opening_kind server_opening(const struct server *server)
+{
+    if (server->unknown == UNKNOWN_PASS && !(server->policy && server->policy->armed))
+        return OPENING_PASS;
+    return server->policy ? server->policy->opening : OPENING_COOKIE;
+}
+
+/* True where --unknown drop keeps new clients from a server in attack mode of which too little is
+ * known. */
+static inline bool server_refuses_new(const struct server *server)
+{
+    return server->unknown == UNKNOWN_DROP && !(server->policy && server->policy->armed);
+}
+
+/* True where a client may wait for the server to speak, and so would not repeat a lost ACK: it must
+ * be asked again. */
+static inline bool opening_waits_for_ack(const struct server *server)
+{
+    enum opening_kind opening = server_opening(server);
+
+    return opening == OPENING_GREET || opening == OPENING_COOKIE;
+}
+
+/* True where we answer for the server: attack mode, and its policy does not say to let clients
+ * pass. */
+static inline bool server_protected(const struct server *server)
+{
+    return server->mode == MODE_ATTACK && server_opening(server) != OPENING_PASS;
+}
 
 #endif

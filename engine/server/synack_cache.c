@@ -2,7 +2,7 @@
 /* synack_cache.c - lays out SYN-ACKs. See synack_cache.h. */
 #include "engine/server/synack_cache.h"
 
-#include "engine/shard/shard.h"
+#include <string.h>
 
 #define WINDOW_DEFAULT 64240
 
@@ -28,16 +28,16 @@ static uint16_t sum_of(const uint8_t *checksum)
 
 /* Writes the segment between hosts and ports 0, which add nothing to its sums, and takes it apart.
  */
-static void lay_out_v4(const struct engine *engine, struct kept_answer *kept)
+static void lay_out_v4(struct kept_answer *kept)
 {
     static const uint8_t nobody[4] = {0};
     static const struct link_header link = {.length = ETH_HEADER_BYTES};
-    const struct flow_key key = {.client = addr_from_v4(nobody), .server = addr_from_v4(nobody)};
     uint8_t buffer[OFFLOAD_BYTES + ETH_HEADER_BYTES + IPV4_HEADER_BYTES + sizeof(kept->v4.tcp)];
     const uint8_t *ip = buffer + OFFLOAD_BYTES + ETH_HEADER_BYTES, *tcp = ip + IPV4_HEADER_BYTES;
-    struct segment segment = {.src = key.server, .dst = key.client};
+    struct segment segment = {.src = addr_from_v4(nobody), .dst = addr_from_v4(nobody)};
 
-    speak_as(engine, kept->promise, &key, &segment);
+    segment.ttl = promised_ttl(kept->promise);
+    segment.df = kept->promise->synack.df;
     kept_answer_say(&kept->answer, &segment);
     segment.options = kept->answer.options;
     if (!segment_write(buffer, sizeof(buffer), &link, &segment) ||
@@ -54,17 +54,22 @@ static void lay_out_v4(const struct engine *engine, struct kept_answer *kept)
     memset(kept->v4.tcp + TCP_CHECKSUM_AT, 0, 2);
 }
 
-struct kept_answer *kept_answer_other(struct engine *engine, const struct server *server,
+void synack_cache_forget(struct synack_cache *cache)
+{
+    memset(cache->slots, 0, sizeof(cache->slots));
+    cache->last = &cache->slots[0];
+}
+
+struct kept_answer *kept_answer_other(struct synack_cache *cache, uint32_t server,
                                       const struct promise *promise, uint8_t offered)
 {
-    uint32_t number = (uint32_t)(server - engine->servers.slots);
-    struct kept_answer *kept = &engine->answers[(number * 7 + offered) & (ANSWERS - 1)];
+    struct kept_answer *kept = &cache->slots[(server * 7 + offered) & (ANSWERS - 1)];
 
     if (kept->promise != promise || kept->offered != offered) {
         *kept = (struct kept_answer){.promise = promise, .offered = offered};
         synack_prepare(&promise->synack, offered, &kept->answer);
-        lay_out_v4(engine, kept);
+        lay_out_v4(kept);
     }
-    engine->answer = kept;
+    cache->last = kept;
     return kept;
 }

@@ -5,7 +5,7 @@
  *
  * An answer is kept twice: as what it says (synack.h), for all links and both families; and as the
  * bytes of an IPv4 packet without addresses, ports, numbers and timestamps, with their sum, for
- * plain SYNs (syn_plain.c). segment.c writes both.
+ * plain SYNs (fast/syn.h). segment.c writes both.
  *
  * ANSWERS places for all servers of a shard together, found by server and offer; who comes last
  * stays. A promise lives as long as its policy, so everything is dropped when another is adopted.
@@ -42,12 +42,27 @@ struct kept_answer {
     struct cookie_words words;
 };
 
-struct engine;
-struct server;
+struct synack_cache {
+    struct kept_answer slots[ANSWERS], *last; /* the one found last: a flood asks for the same */
+};
+
+/* Also before the first use. */
+void synack_cache_forget(struct synack_cache *cache);
 
 /* kept_answer_of() of another than the one found last. */
-struct kept_answer *kept_answer_other(struct engine *engine, const struct server *server,
+struct kept_answer *kept_answer_other(struct synack_cache *cache, uint32_t server,
                                       const struct promise *promise, uint8_t offered);
+/* What a server answers under `promise` to a SYN that offers this (enum synack_offer). `server` is
+ * any number, the same each time, that other servers are not likely to have. */
+static inline struct kept_answer *kept_answer_of(struct synack_cache *cache, uint32_t server,
+                                                 const struct promise *promise, uint8_t offered)
+{
+    struct kept_answer *last = cache->last;
+
+    return last->promise == promise && last->offered == offered
+               ? last
+               : kept_answer_other(cache, server, promise, offered);
+}
 
 /* What the answer says to any client: flags, window, and how many bytes of options. */
 void kept_answer_say(const struct synack_answer *answer, struct segment *segment);

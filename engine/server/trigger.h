@@ -40,7 +40,7 @@
 #include <stdint.h>
 
 #include "engine/base/addr.h"
-#include "engine/shard/observation.h"
+#include "engine/server/mode.h"
 #include "engine/tables/proved.h"
 #include "engine/base/rate.h"
 #include "engine/tables/seen.h"
@@ -66,6 +66,13 @@
 /* Limits by enum trigger_cause; 0: the default, TRIGGER_OFF: never. */
 struct trigger_limits {
     uint32_t limit[TRIGGER_CAUSES];
+};
+
+/* A trigger that fired, as it is reported. */
+struct observed_trigger {
+    enum trigger_cause cause;
+    uint32_t value;
+    bool switched; /* this shard went into attack mode by it */
 };
 
 /* All zero: nothing counted. */

@@ -20,6 +20,8 @@
 #include <stdint.h>
 
 #include "engine/base/addr.h"
+#include "engine/server/trigger.h"
+#include "engine/tables/source.h"
 #include "engine/tcp/frame.h"
 #include "engine/tcp/synack.h"
 
@@ -47,18 +49,6 @@ enum flow_end {
     END_EVICTED,      /* made room */
 };
 
-/* Why a server is in attack mode; trigger.h says what each figure counts. */
-enum trigger_cause {
-    TRIGGER_NONE,
-    TRIGGER_HALF_OPEN,
-    TRIGGER_SILENT,
-    TRIGGER_ACCEPT_QUEUE,
-    TRIGGER_SYN_RATE,
-    TRIGGER_MISMATCH,
-    TRIGGER_REFUSED,
-    TRIGGER_CAUSES
-};
-
 struct observed_handshake {
     uint8_t offered; /* enum synack_offer */
     bool repeated;   /* the server sent this SYN-ACK before on this flow */
@@ -80,19 +70,6 @@ struct observed_data {
 struct observed_end {
     enum flow_end reason;
     uint32_t client_bytes, server_bytes; /* sequence space of data seen, saturating */
-};
-
-struct observed_trigger {
-    enum trigger_cause cause;
-    uint32_t value;
-    bool switched; /* this shard went into attack mode by it */
-};
-
-struct observed_source {
-    struct ip_addr prefix;
-    uint8_t length; /* in bits, of an IPv4 address up to 32 */
-    uint32_t mismatches, matches;
-    uint64_t until_us; /* that of the observation, or before: released */
 };
 
 struct observed_greeting {

@@ -9,7 +9,7 @@
 #ifndef SYNWARD_ENGINE_SHARD_OBSERVE_H
 #define SYNWARD_ENGINE_SHARD_OBSERVE_H
 
-#include "engine/shard/shard.h"
+#include "engine/shard/passage.h"
 
 /* In flow_cold.sampled of both sides: the learner is told nothing of this connection. */
 #define OBSERVE_NOTHING UINT16_MAX

@@ -24,7 +24,7 @@
 
 #include <stdbool.h>
 
-#include "engine/shard/shard.h"
+#include "engine/shard/passage.h"
 
 /* In about a second. RFC 5961 7 proposes 10 ACKs in 5 s; a probe that starts at 5 ms and doubles
  * bounces 16 times in one. */

@@ -17,7 +17,7 @@
 #ifndef SYNWARD_ENGINE_STAGES_ADMISSION_H
 #define SYNWARD_ENGINE_STAGES_ADMISSION_H
 
-#include "engine/shard/shard.h"
+#include "engine/shard/passage.h"
 
 /*
  * Judges a client's segment. `closing`: the closing or half-open flow on its tuple that a proof
@@ -26,17 +26,5 @@
  */
 bool admission(struct engine *engine, struct passage *passage, struct server *server,
                struct flow *closing);
-
-/*
- * A client's plain frame without a flow: the short way of bare ACKs and of wrong requests, which
- * leaves to the general one what is neither. `hash`: of the connection, as engine_hash().
- * `*verdict` says to forward it.
- */
-void engine_plain_ack(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes,
-                      uint64_t hash, uint32_t capacity, uint64_t now_us, struct verdict *verdict);
-/* The general way, from either side (engine.c). */
-void engine_plain_stranger(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes,
-                           uint64_t hash, uint32_t capacity, uint64_t now_us,
-                           struct verdict *verdict);
 
 #endif

@@ -78,7 +78,7 @@ static void synack_due(struct engine *engine, const struct resend_entry *entry, 
     if (!promise || !flow_is_another(engine, flow_find(&engine->flows, &entry->key), entry))
         return;
     speak_synack(engine, &entry->key, promise,
-                 &kept_answer_of(engine, server, promise, entry->offered)->answer, &entry->client,
+                 &server_synack(engine, server, promise, entry->offered)->answer, &entry->client,
                  entry->tsecr, now_us, &segment, options);
     segment.seq = entry->seq;
     segment.ack = entry->ack;

@@ -6,7 +6,7 @@
 #ifndef SYNWARD_ENGINE_STAGES_AGAIN_H
 #define SYNWARD_ENGINE_STAGES_AGAIN_H
 
-#include "engine/shard/shard.h"
+#include "engine/shard/passage.h"
 
 /* Sends what the resend rings have due, one entry; false if nothing is due. */
 bool say_again(struct engine *engine, uint64_t now_us);

@@ -20,7 +20,7 @@
 #ifndef SYNWARD_ENGINE_STAGES_GREETING_COMPARE_H
 #define SYNWARD_ENGINE_STAGES_GREETING_COMPARE_H
 
-#include "engine/shard/shard.h"
+#include "engine/shard/passage.h"
 
 /* A server's frame on a flow in FLOW_GREETING. */
 void real_greeting_frame(struct engine *engine, struct passage *passage, struct flow *flow);

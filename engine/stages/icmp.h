@@ -24,7 +24,7 @@
 #ifndef SYNWARD_ENGINE_STAGES_ICMP_H
 #define SYNWARD_ENGINE_STAGES_ICMP_H
 
-#include "engine/shard/shard.h"
+#include "engine/shard/passage.h"
 
 /* A FRAME_ICMP_ERROR from either side; passage->key becomes that of the quoted connection. */
 void icmp_frame(struct engine *engine, struct passage *passage);

@@ -7,6 +7,7 @@
 #include "engine/shard/observe.h"
 #include "engine/stages/greeting_compare.h"
 #include "engine/stages/splice.h"
+#include "engine/shard/connection.h"
 
 #include <string.h>
 

@@ -20,7 +20,7 @@
 #define SYNWARD_ENGINE_STAGES_OPENING_H
 
 #include "engine/stages/proof.h"
-#include "engine/shard/shard.h"
+#include "engine/shard/passage.h"
 
 /*
  * Opens the connection that `proof` stands for, holding `bytes` of data from x+1 (and a FIN behind

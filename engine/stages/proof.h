@@ -11,8 +11,9 @@
 #define SYNWARD_ENGINE_STAGES_PROOF_H
 
 #include "engine/shard/observe.h"
-#include "engine/shard/shard.h"
+#include "engine/shard/passage.h"
 #include "engine/tcp/cookie.h"
+#include "engine/shard/connection.h"
 
 #include <string.h>
 

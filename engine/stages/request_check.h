@@ -13,7 +13,7 @@
 #ifndef SYNWARD_ENGINE_STAGES_REQUEST_CHECK_H
 #define SYNWARD_ENGINE_STAGES_REQUEST_CHECK_H
 
-#include "engine/shard/shard.h"
+#include "engine/shard/passage.h"
 
 #define DECIPHER_PER_SECOND 5000u /* at 22,000 instructions, some 5 us: 3 % of a core */
 #define DECIPHER_PER_SOURCE 200u

@@ -12,7 +12,7 @@
 #ifndef SYNWARD_ENGINE_STAGES_SPLICE_H
 #define SYNWARD_ENGINE_STAGES_SPLICE_H
 
-#include "engine/shard/shard.h"
+#include "engine/shard/passage.h"
 
 /*
  * The floors of a flow follow its server at this distance: more than any window (RFC 7323 2.3), and

@@ -6,7 +6,7 @@
 #ifndef SYNWARD_ENGINE_STAGES_STRAY_H
 #define SYNWARD_ENGINE_STAGES_STRAY_H
 
-#include "engine/shard/shard.h"
+#include "engine/shard/passage.h"
 
 /* What becomes of a segment that proves nothing, to a server in attack mode (rule 4, "bad or
  * expired cookie"). */

@@ -6,6 +6,7 @@
 
 #include "engine/base/bytes.h"
 #include "engine/stages/speak.h"
+#include "engine/shard/connection.h"
 
 #include <string.h>
 
@@ -49,14 +50,14 @@ void speak_synack(struct engine *engine, const struct flow_key *key, const struc
 /*
  * The SYN-ACK that the server would give, with a cookie for its ISN (RFC 4987 3.6). Data on the SYN
  * is not acknowledged, as by a server that does not know the Fast Open cookie (RFC 7413 3): the
- * client sends it again. Plain SYNs do not come here, but must get the same (fast/syn_plain.c).
+ * client sends it again. Plain SYNs do not come here, but must get the same (fast/syn.h).
  */
 static void answer_syn(struct engine *engine, struct passage *passage, struct server *server)
 {
     const struct frame *frame = &passage->frame;
     const struct promise *promise = server_promise_now(engine, server, frame->ip_version == 4);
     uint8_t offered = synack_offer_of(&passage->options, frame->flags);
-    const struct synack_answer *answer = &kept_answer_of(engine, server, promise, offered)->answer;
+    const struct synack_answer *answer = &server_synack(engine, server, promise, offered)->answer;
     uint8_t options[TCP_OPTIONS_MAX];
     struct cookie_options client;
     struct segment segment;

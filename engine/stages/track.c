@@ -5,6 +5,7 @@
 #include "engine/base/bytes.h"
 #include "engine/shard/observe.h"
 #include "engine/stages/request_check.h"
+#include "engine/shard/connection.h"
 
 /* How far from the newest number a client's segment moves it (a full TAP may lose 64 MiB in a row).
  */

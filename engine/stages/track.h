@@ -11,7 +11,7 @@
 
 #include "engine/base/bytes.h"
 #include "engine/shard/observe.h"
-#include "engine/shard/shard.h"
+#include "engine/shard/passage.h"
 
 /*
  * How far from the newest number of its side a RST or FIN counts, and a segment is believed without

@@ -44,7 +44,6 @@
 
 #include "engine/base/addr.h"
 #include "engine/base/token_bucket.h"
-#include "engine/shard/observation.h"
 
 #define SOURCE_HALF_US           (5000ull * 1000) /* counts are kept by halves of 10 s */
 #define SOURCE_MISMATCHES        100
@@ -73,6 +72,14 @@ struct source_rule {
 struct source_info {
     struct source_rule rule;
     uint32_t mismatches, matches; /* of the last 5 to 10 s */
+};
+
+/* A source that was put aside or released, as it is reported. */
+struct observed_source {
+    struct ip_addr prefix;
+    uint8_t length; /* in bits, of an IPv4 address up to 32 */
+    uint32_t mismatches, matches;
+    uint64_t until_us; /* that of the observation, or before: released */
 };
 
 struct source_table;

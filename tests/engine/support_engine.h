@@ -21,6 +21,8 @@
 #define SYNWARD_TESTS_ENGINE_SUPPORT_ENGINE_H
 
 #include "engine/engine.h"
+#include "engine/shard/connection.h"
+#include "engine/shard/passage.h"
 #include "engine/shard/shard.h"
 #include "tests/engine/support_frames.h"
 

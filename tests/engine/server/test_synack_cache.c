@@ -10,8 +10,8 @@
 
 static struct kept_answer *kept(struct bench *bench, const char *server, uint8_t offered)
 {
-    return kept_answer_of(bench->engine, bench_server(bench, server),
-                          &bench_policy(bench, server)->now, offered);
+    return server_synack(bench->engine, bench_server(bench, server),
+                         &bench_policy(bench, server)->now, offered);
 }
 
 Test(kept_answer, is_found_again)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_ack_plain.c - the short way of bare ACKs and first requests says and counts what the general
+ * test_ack.c - the short way of bare ACKs and first requests says and counts what the general
  * way does.
  *
  * Two engines that are alike are told the same. One takes every frame as it comes; the other has
@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-#include "engine/stages/admission.h"
+#include "engine/stages/proof.h"
 #include "engine/base/checksum.h"
 #include "tests/engine/random.h"
 #include "tests/engine/support_engine.h"
@@ -392,9 +392,9 @@ static void step(struct pair *pair)
     note(pair, refused);
 }
 
-Test(ack_plain, says_and_counts_what_the_general_way_does)
+Test(fast_ack, says_and_counts_what_the_general_way_does)
 {
-    struct random seeds = random_begin("ack_plain");
+    struct random seeds = random_begin("fast_ack");
     uint32_t bare = 0, refused = 0;
     uint64_t limited = 0, opened = 0;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_syn_plain.c - the short way of plain SYNs says and counts what the general way does.
+ * test_syn.c - the short way of plain SYNs says and counts what the general way does.
  *
  * Two engines that are alike are told the same, but for the room behind a frame in its buffer: one
  * has plenty, the other just too little for the short way and enough for any answer. Verdicts,
@@ -395,14 +395,14 @@ static void step(struct pair *pair)
 static bool went_the_short_way(const struct engine *engine)
 {
     for (uint32_t i = 0; i < ANSWERS; i++)
-        if (engine->answers[i].client)
+        if (engine->answers.slots[i].client)
             return true;
     return false;
 }
 
-Test(syn_plain, says_and_counts_what_the_general_way_does)
+Test(fast_syn, says_and_counts_what_the_general_way_does)
 {
-    struct random seeds = random_begin("syn_plain");
+    struct random seeds = random_begin("fast_syn");
     uint32_t short_ways = 0;
 
     for (uint32_t world = 0; world < WORLDS; world++) {
@@ -421,7 +421,7 @@ Test(syn_plain, says_and_counts_what_the_general_way_does)
 }
 
 /* A flood that is too much for the limits of a shard's share fires its trigger at the same SYN. */
-Test(syn_plain, triggers_fire_at_the_same_frame)
+Test(fast_syn, triggers_fire_at_the_same_frame)
 {
     struct engine_config config;
     struct pair *pair = calloc(1, sizeof(*pair));
@@ -430,7 +430,7 @@ Test(syn_plain, triggers_fire_at_the_same_frame)
 
     bench_config(&config);
     config.shards = 3;
-    pair->random = random_begin("syn_plain/triggers");
+    pair->random = random_begin("fast_syn/triggers");
     pair->plain = bench_new_sized(SETTING_AUTO, &config);
     pair->general = bench_new_sized(SETTING_AUTO, &config);
     endpoint_read(HTTP, &key.addr, &key.port);

@@ -1,28 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * syn_plain.c - the short way of what a flood is made of: plain SYNs to a server in attack mode,
+ * syn.h - the short way of what a flood is made of: plain SYNs to a server in attack mode,
  * answered.
  *
  * Plain is an untagged SYN over IPv4 without IP options and without data, on a tuple that no flow
  * has, to a server that answers cookies. Everything out of the ordinary is left to the general way
- * (engine.c, admission.c) before anything was changed: bad checksums, sources put aside, signed
+ * (dispatch.c, stages/syn.c) before anything was changed: bad checksums, sources put aside, signed
  * SYNs, ports that nobody listens on, servers that are not spoken for, buffers with little room.
- * Both ways must give the same bytes, counters and state; tests/engine/fast/test_syn_plain.c
+ * Both ways must give the same bytes, counters and state; tests/engine/fast/test_syn.c
  * compares them frame by frame.
  *
- *      told:     headers -> connection, server -> no flow -> checksums -> options -> kept answer
- *      done:     counted -> cookie, TSval -> remembered, where the client may wait -> written over
- *                the SYN
+ *      recognise:  headers -> connection, server -> no flow -> checksums -> options -> kept answer
+ *      answer:     counted -> cookie, TSval -> remembered, where the client may wait -> written
+ * over the SYN
  *
- * What is told changes nothing. Everything that this has in common with the general way is one and
- * the same function, but for the checksums, which are made with the sum of the addresses that the
- * answer needs again, and for the writing: addresses and ports are turned where they stand, between
- * them goes a copy of what is kept.
+ * To recognise a SYN changes nothing. Everything that this has in common with the general way is
+ * one and the same function, but for the checksums, which are made with the sum of the addresses
+ * that the answer needs again, and for the writing: addresses and ports are turned where they
+ * stand, between them goes a copy of what is kept.
  */
-#include "engine/stages/admission.h"
-#include "engine/stages/syn.h"
+#ifndef SYNWARD_ENGINE_FAST_SYN_H
+#define SYNWARD_ENGINE_FAST_SYN_H
+
 #include "engine/base/bytes.h"
 #include "engine/base/checksum.h"
+#include "engine/stages/syn.h"
 
 /* All that is ever written */
 #define ANSWER_ROOM (OFFLOAD_BYTES + PLAIN_FRAME_BYTES + TCP_OPTIONS_MAX)
@@ -43,28 +45,29 @@ struct syn {
     struct kept_answer *kept;
 };
 
-static inline uint8_t *ip_of(const struct syn *syn)
+static inline uint8_t *syn_ip(const struct syn *syn)
 {
     return syn->data + ETH_HEADER_BYTES;
 }
 
-static inline uint8_t *tcp_of(const struct syn *syn)
+static inline uint8_t *syn_tcp(const struct syn *syn)
 {
     return syn->data + PLAIN_L4;
 }
 
-/* --- told ------------------------------------------------------------------------------------ */
+/* --- recognise
+ * ------------------------------------------------------------------------------------ */
 
 /* True where this server answers new clients with cookies. */
-static inline bool answers(const struct engine *engine, const struct server *server,
-                           uint64_t now_us)
+static inline bool syn_is_answered(const struct engine *engine, const struct server *server,
+                                   uint64_t now_us)
 {
     return server_protected(server) && !server_refuses_new(server) &&
            !server_unlistened(&engine->servers, server, now_us);
 }
 
 /* Finds all that the answer needs. NULL: it is not for us. */
-static inline struct server *tell(struct engine *engine, struct syn *syn)
+static inline struct server *recognise_syn(struct engine *engine, struct syn *syn)
 {
     struct server *server;
 
@@ -75,27 +78,28 @@ static inline struct server *tell(struct engine *engine, struct syn *syn)
         return NULL;
     syn->key = frame_plain_words(syn->data, SIDE_CLIENT);
     server = server_of_plain(&engine->servers, syn->data);
-    if (!server || !answers(engine, server, syn->now_us))
+    if (!server || !syn_is_answered(engine, server, syn->now_us))
         return NULL;
     syn->hash = flow_words_hash(engine->flows.seed, syn->key);
     if (flow_find_words(&engine->flows, syn->key, syn->hash) != FLOW_NONE ||
         !frame_plain_checksums_good(syn->data, syn->l4_bytes))
         return NULL;
     syn->options =
-        tcp_options_of_syn(tcp_of(syn) + TCP_HEADER_BYTES, syn->l4_bytes - TCP_HEADER_BYTES);
+        tcp_options_of_syn(syn_tcp(syn) + TCP_HEADER_BYTES, syn->l4_bytes - TCP_HEADER_BYTES);
     if (syn->options.present & OPTION_AUTHENTICATED)
         return NULL;
-    syn->kept = kept_answer_of(engine, server, server_promise_now(engine, server, true),
-                               synack_offer(syn->options.present, tcp_of(syn)[13]));
-    syn->client_port = load_be16(tcp_of(syn));
-    syn->x = load_be32(tcp_of(syn) + 4);
+    syn->kept = server_synack(engine, server, server_promise_now(engine, server, true),
+                              synack_offer(syn->options.present, syn_tcp(syn)[13]));
+    syn->client_port = load_be16(syn_tcp(syn));
+    syn->x = load_be32(syn_tcp(syn) + 4);
     return syn->kept->v4.tcp_bytes ? server : NULL;
 }
 
-/* --- done ------------------------------------------------------------------------------------ */
+/* --- answer ------------------------------------------------------------------------------------
+ */
 
 static void __attribute__((noinline))
-renew_words(struct kept_answer *kept, struct syn_options options)
+renew_syn_words(struct kept_answer *kept, struct syn_options options)
 {
     const struct cookie_options client =
         synack_granted(options.mss, options.wscale, true, &kept->answer.features);
@@ -104,34 +108,34 @@ renew_words(struct kept_answer *kept, struct syn_options options)
 }
 
 /* What of this client's options goes into cookie and TSval. */
-static inline struct cookie_words words_of(const struct syn *syn)
+static inline struct cookie_words syn_words(const struct syn *syn)
 {
     const uint32_t client = 1u << 31 | (uint32_t)syn->options.mss << 8 | syn->options.wscale;
 
     if (syn->kept->client != client) {
-        renew_words(syn->kept, syn->options);
+        renew_syn_words(syn->kept, syn->options);
         syn->kept->client = client;
     }
     return syn->kept->words;
 }
 
-static inline uint32_t make_cookie(const struct engine *engine, const struct syn *syn,
-                                   struct server *server, uint32_t words)
+static inline uint32_t make_syn_cookie(const struct engine *engine, const struct syn *syn,
+                                       struct server *server, uint32_t words)
 {
     const uint32_t epoch = (uint32_t)(syn->now_us / COOKIE_EPOCH_US);
     struct cookie_kept *kept = &server->cookies[server->policy ? PROMISE_NOW : PROMISE_DEFAULT];
     const struct siphash *key = cookie_key_of(kept, &engine->config.keys, &server->key,
                                               syn->kept->promise->generation, epoch);
 
-    return cookie_of(cookie_hash_v4(key, (uint32_t)checksum_native_half(ip_of(syn) + 12),
+    return cookie_of(cookie_hash_v4(key, (uint32_t)checksum_native_half(syn_ip(syn) + 12),
                                     syn->client_port, syn->x),
                      words, epoch);
 }
 
 /* Few are remembered, and what that takes is read anew. `data`: Ethernet header. */
 static void __attribute__((noinline))
-remember(struct engine *engine, uint8_t *data, const struct kept_answer *kept,
-         struct syn_options options, uint32_t c, uint64_t now_us)
+remember_syn(struct engine *engine, uint8_t *data, const struct kept_answer *kept,
+             struct syn_options options, uint32_t c, uint64_t now_us)
 {
     const struct cookie_options client =
         synack_granted(options.mss, options.wscale, true, &kept->answer.features);
@@ -143,7 +147,7 @@ remember(struct engine *engine, uint8_t *data, const struct kept_answer *kept,
     synack_remember(engine, &passage, kept->promise, &client, c, kept->offered);
 }
 
-static inline void count(struct engine *engine, const struct syn *syn, struct server *server)
+static inline void count_syn(struct engine *engine, const struct syn *syn, struct server *server)
 {
     engine->counters.cookies_syn++;
     trigger_syn(&server->counts, true, syn->now_us);
@@ -152,64 +156,68 @@ static inline void count(struct engine *engine, const struct syn *syn, struct se
     engine_check_triggers(engine, server, syn->now_us);
 }
 
-static inline void write_ip(const struct syn *syn, const struct answer_v4 *v4, uint64_t addresses,
-                            uint16_t id)
+static inline void write_synack_ip(const struct syn *syn, const struct answer_v4 *v4,
+                                   uint64_t addresses, uint16_t id)
 {
     const uint64_t turned = addresses << 32 | addresses >> 32;
 
-    memcpy(ip_of(syn), v4->ip, sizeof(v4->ip));
-    store_be16(ip_of(syn) + 4, id);
-    checksum_native_store(ip_of(syn) + 10,
+    memcpy(syn_ip(syn), v4->ip, sizeof(v4->ip));
+    store_be16(syn_ip(syn) + 4, id);
+    checksum_native_store(syn_ip(syn) + 10,
                           checksum_native(addresses, v4->ip_sum + (uint64_t)WIRE16(id)));
-    memcpy(ip_of(syn) + 12, &turned, sizeof(turned));
+    memcpy(syn_ip(syn) + 12, &turned, sizeof(turned));
 }
 
 /* Numbers, and timestamps where there are any, go into the copy and into the sum. */
-static inline void write_tcp(const struct syn *syn, const struct answer_v4 *v4, uint64_t addresses,
-                             uint32_t c, uint32_t tsval)
+static inline void write_synack_tcp(const struct syn *syn, const struct answer_v4 *v4,
+                                    uint64_t addresses, uint32_t c, uint32_t tsval)
 {
     const uint64_t numbers = WIRE64((uint64_t)c << 32 | (uint32_t)(syn->x + 1));
     const uint64_t timestamps = WIRE64((uint64_t)tsval << 32 | syn->options.tsval);
-    uint32_t ports = (uint32_t)checksum_native_half(tcp_of(syn));
+    uint32_t ports = (uint32_t)checksum_native_half(syn_tcp(syn));
     uint64_t sum =
         checksum_native(checksum_native(addresses, numbers), (uint64_t)ports + v4->tcp_sum);
 
     ports = ports << 16 | ports >> 16;
-    memcpy(tcp_of(syn), v4->tcp, sizeof(v4->tcp));
-    memcpy(tcp_of(syn), &ports, sizeof(ports));
-    memcpy(tcp_of(syn) + 4, &numbers, sizeof(numbers));
+    memcpy(syn_tcp(syn), v4->tcp, sizeof(v4->tcp));
+    memcpy(syn_tcp(syn), &ports, sizeof(ports));
+    memcpy(syn_tcp(syn) + 4, &numbers, sizeof(numbers));
     if (v4->timestamps_at) {
-        memcpy(tcp_of(syn) + v4->timestamps_at, &timestamps, sizeof(timestamps));
+        memcpy(syn_tcp(syn) + v4->timestamps_at, &timestamps, sizeof(timestamps));
         sum = checksum_native(sum, timestamps);
     }
-    checksum_native_store(tcp_of(syn) + TCP_CHECKSUM_AT, sum);
+    checksum_native_store(syn_tcp(syn) + TCP_CHECKSUM_AT, sum);
 }
 
-static inline void answer(struct engine *engine, const struct syn *syn, struct server *server)
+static inline void answer_plain_syn(struct engine *engine, const struct syn *syn,
+                                    struct server *server)
 {
     const struct answer_v4 *v4 = &syn->kept->v4;
-    const struct cookie_words words = words_of(syn);
-    const uint32_t c = make_cookie(engine, syn, server, words.cookie);
-    const uint64_t addresses = load_wire64(ip_of(syn) + 12);
+    const struct cookie_words words = syn_words(syn);
+    const uint32_t c = make_syn_cookie(engine, syn, server, words.cookie);
+    const uint64_t addresses = load_wire64(syn_ip(syn) + 12);
     uint32_t tsval = 0;
 
     if (!server->policy)
         server->unprofiled_us = syn->now_us ? syn->now_us : 1;
     if (opening_waits_for_ack(server))
-        remember(engine, syn->data, syn->kept, syn->options, c, syn->now_us);
+        remember_syn(engine, syn->data, syn->kept, syn->options, c, syn->now_us);
     if (v4->timestamps_at)
         tsval = (cookie_tuple_ms(&engine->config.keys, syn->key, syn->now_us) & ~COOKIE_TS_BITS) |
                 words.tsval;
     segment_turn_link(syn->data);
-    write_ip(syn, v4, addresses,
-             server_ip_id(server, syn->kept->promise, syn->client_port, syn->now_us));
-    write_tcp(syn, v4, addresses, c, tsval);
+    write_synack_ip(syn, v4, addresses,
+                    server_ip_id(server, syn->kept->promise, syn->client_port, syn->now_us));
+    write_synack_tcp(syn, v4, addresses, c, tsval);
     engine->counters.cookies_sent++;
 }
 
-void engine_plain_syn(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes,
-                      uint32_t wire_bytes, uint32_t capacity, uint64_t now_us,
-                      struct verdict *verdict)
+/*
+ * A client's frame that may be a plain SYN (engine_perhaps_plain_syn()). Returns false if it is
+ * none that is answered here: then nothing was changed.
+ */
+static inline bool fast_syn(struct engine *engine, uint8_t *buffer, uint32_t bytes,
+                            uint32_t capacity, uint64_t now_us, struct verdict *verdict)
 {
     struct syn syn;
     struct server *server = NULL;
@@ -217,14 +225,15 @@ void engine_plain_syn(struct engine *engine, enum side from, uint8_t *buffer, ui
     syn.data = buffer + OFFLOAD_BYTES;
     syn.now_us = now_us;
     if (capacity >= ANSWER_ROOM && frame_is_plain(syn.data, bytes - OFFLOAD_BYTES))
-        server = tell(engine, &syn);
-    if (!server) {
-        engine_any_frame(engine, from, buffer, bytes, wire_bytes, capacity, now_us, verdict);
-        return;
-    }
+        server = recognise_syn(engine, &syn);
+    if (!server)
+        return false;
     engine->now_us = now_us;
-    count(engine, &syn, server);
-    answer(engine, &syn, server);
+    count_syn(engine, &syn, server);
+    answer_plain_syn(engine, &syn, server);
     verdict->action = VERDICT_REPLY;
     verdict->bytes = (uint32_t)(OFFLOAD_BYTES + PLAIN_L4) + syn.kept->v4.tcp_bytes;
+    return true;
 }
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* config.h - what a shard is made with. */
+#ifndef SYNWARD_ENGINE_SHARD_CONFIG_H
+#define SYNWARD_ENGINE_SHARD_CONFIG_H
+
+#include <stdint.h>
+
+#include "engine/server/mode.h"
+#include "engine/server/trigger.h"
+#include "engine/tcp/cookie.h"
+
+struct engine_config {
+    uint32_t flows_max;      /* entries of the flow table, default 262144 */
+    uint32_t openings_max;   /* connections being opened at once, with 16 KiB of held data each;
+                                default 1024 */
+    uint32_t greeted_max;    /* greetings remembered, power of two >= 256, default 65536 */
+    uint32_t assemblies_max; /* requests being put together, default 1024 */
+    uint32_t servers_max;    /* default 4096 */
+    uint32_t sources_max;    /* sources limited, and sources judged; power of two, default 16384 */
+    uint32_t observations_max; /* queue between two batches, default 256 */
+    uint32_t served_max; /* requests remembered as served, power of two, default 2^20 (rule 5.8) */
+    uint32_t observed_per_second; /* new connections of one server, at most; 0, the default: all */
+    uint32_t shards;              /* that share a server's limits, default 1 */
+    enum unknown_servers unknown;
+    struct trigger_limits triggers; /* for servers that have no limits of their own */
+    struct cookie_keys keys;        /* the same in every shard */
+    uint64_t table_seed[2];         /* of the hash tables; random, any */
+};
+
+#endif

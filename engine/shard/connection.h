@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * connection.h - the life of a flow together with what hangs on it: its server's half-open count,
+ * the triggers, the learner.
+ */
+#ifndef SYNWARD_ENGINE_SHARD_CONNECTION_H
+#define SYNWARD_ENGINE_SHARD_CONNECTION_H
+
+#include "engine/shard/shard.h"
+
+void flow_bind_server(struct engine *engine, struct flow *flow, struct server *server);
+/* flow_set_state() and the half-open count of the flow's server. */
+void engine_flow_state(struct engine *engine, struct flow *flow, enum flow_state state,
+                       uint64_t now_us);
+/* A SYN-ACK of the server was seen. */
+void engine_server_answered(struct engine *engine, struct server *server, uint64_t now_us);
+/* Looks whether a trigger of the server fires, after something that it counts; `server` may be
+ * NULL. */
+void engine_look_at_triggers(struct engine *engine, struct server *server, uint64_t now_us);
+static inline void engine_check_triggers(struct engine *engine, struct server *server,
+                                         uint64_t now_us)
+{
+    if (server && server_trigger_due(&engine->servers, server, now_us))
+        engine_look_at_triggers(engine, server, now_us);
+}
+/* A new flow, after making room where the table is full; NULL: nothing may go. */
+struct flow *engine_flow_new(struct engine *engine, const struct flow_key *key,
+                             enum flow_state state, uint64_t now_us);
+/* Frees a flow with all that hangs on it. */
+void engine_flow_free(struct engine *engine, struct flow *flow);
+/* Makes a flow closing, and says so to the learner. */
+void engine_flow_close(struct engine *engine, struct flow *flow, enum flow_end reason,
+                       uint64_t now_us);
+
+#endif
