@@ -24,17 +24,6 @@ const struct server_policy *policy_find(const struct policy *policy, const struc
     return NULL;
 }
 
-enum match pattern_check(const struct pattern *pattern, const uint8_t *request, size_t bytes)
-{
-    for (uint8_t i = 0; i < pattern->pairs && i < PATTERN_PAIRS_MAX; i++) {
-        if (pattern->pair[i].offset >= bytes)
-            return MATCH_MORE;
-        if (request[pattern->pair[i].offset] != pattern->pair[i].byte)
-            return MATCH_NO;
-    }
-    return bytes == 0 || bytes < pattern->least_bytes ? MATCH_MORE : MATCH_YES;
-}
-
 /* Does a request of this protocol name what the server was seen to accept? */
 static enum match check_keywords(const struct server_policy *server, enum protocol_id id,
                                  const uint8_t *request, size_t bytes)

@@ -23,11 +23,11 @@
 #include "engine/protocols/hidden.h"
 #include "engine/protocols/protocol.h"
 #include "engine/tcp/segment.h"
+#include "engine/server/pattern.h"
 #include "engine/tcp/synack.h"
 #include "engine/server/trigger.h"
 
 #define GREETING_BYTES_MAX 1400
-#define PATTERN_PAIRS_MAX  32
 
 /* How a proved client gets to the server in attack mode (rule 1, 2 and 2.5). */
 enum opening_kind {
@@ -38,16 +38,6 @@ enum opening_kind {
     OPENING_COOKIE_REQUEST, /* the same, but only when the client has sent data (it is known to
                                speak first) */
     OPENING_PASS,           /* never protected: everything passes untouched */
-};
-
-/* Least length, and constant bytes at constant offsets (doc/architecture.md, learning). */
-struct pattern {
-    uint16_t least_bytes;
-    uint8_t pairs;
-    struct {
-        uint16_t offset; /* below least_bytes; ascending */
-        uint8_t byte;
-    } pair[PATTERN_PAIRS_MAX];
 };
 
 /*
@@ -125,7 +115,5 @@ static inline bool policy_wrong_keyword(const struct server_policy *server, cons
 {
     return server->check_keywords && policy_fits_but_keywords(server, request, bytes);
 }
-
-enum match pattern_check(const struct pattern *pattern, const uint8_t *request, size_t bytes);
 
 #endif

@@ -6,14 +6,26 @@
 
 #include "engine/base/addr.h"
 
-static void note_distinct(struct pattern_model *model, const uint8_t *request, size_t bytes)
+#define LINE_BYTES_LEAST 512 /* clients may well be longer-winded than those seen */
+#define LINE_FACTOR      4
+#define LINE_BYTES_MOST  8192
+#define BIAS_LEAST       (-16) /* of a length field: what it counts twice, or leaves out */
+#define BIAS_MOST        64
+#define SAMPLE_BYTES_MAX 4096 /* of what is longer the length is not known */
+
+/*
+ * Stored with the profile, so the seed is a constant; somebody who makes two requests collide only
+ * keeps the pattern narrow, or its proof waiting.
+ */
+static uint64_t content_hash(const uint8_t *request, size_t bytes)
 {
-    /*
-     * Stored with the profile, so the seed is a constant; somebody who makes two requests collide
-     * only keeps the pattern narrow.
-     */
     static const uint64_t seed[2] = {0x3f84d5b5b5470917u, 0x9216d5d98979fb1bu};
-    const uint64_t hash = table_hash(seed, request, bytes);
+
+    return table_hash(seed, request, bytes);
+}
+
+static void note_distinct(struct pattern_model *model, uint64_t hash)
+{
     for (uint8_t i = 0; i < model->distinct_count; i++)
         if (model->distinct[i] == hash)
             return;
@@ -21,42 +33,250 @@ static void note_distinct(struct pattern_model *model, const uint8_t *request, s
         model->distinct[model->distinct_count++] = hash;
 }
 
-void pattern_model_add(struct pattern_model *model, const uint8_t *request, size_t bytes)
+/* --- proof ----------------------------------------------------------------------------------- */
+
+/* A pattern that was proved stays so: what it refused and the server would take widens it. */
+static void prove(struct pattern_model *model, const uint8_t *request, size_t bytes, uint64_t hash)
 {
-    const uint16_t looked_at = (uint16_t)(bytes < PATTERN_WINDOW ? bytes : PATTERN_WINDOW);
-    if (model->accepted == 0) {
-        memcpy(model->first, request, looked_at);
-        for (uint16_t i = 0; i < looked_at; i++)
-            model->constant[i] = true;
-        model->least_bytes = looked_at;
+    const uint64_t bit = UINT64_C(1) << (hash & 63);
+    uint64_t *word = &model->contents[hash >> 6 & (PATTERN_CONTENT_WORDS - 1)];
+    struct pattern pattern;
+
+    if (pattern_model_proved(model) || !pattern_model_get(model, &pattern))
+        return;
+    if (pattern_check(&pattern, request, bytes) != MATCH_YES) {
+        model->passed = 0;
+        memset(model->contents, 0, sizeof(model->contents));
+    } else if (!(*word & bit)) {
+        *word |= bit;
+        model->passed++;
     }
-    if (looked_at < model->least_bytes)
-        model->least_bytes = looked_at;
+}
+
+/* --- learning -------------------------------------------------------------------------------- */
+
+static void learn_constants(struct pattern_model *model, const uint8_t *request, uint16_t bytes)
+{
+    if (model->accepted == 0) {
+        memcpy(model->first, request, bytes);
+        memset(model->constant, true, bytes);
+        model->least_bytes = bytes;
+    }
+    if (bytes < model->least_bytes)
+        model->least_bytes = bytes;
     for (uint16_t i = 0; i < model->least_bytes; i++)
         if (request[i] != model->first[i])
             model->constant[i] = false;
-    note_distinct(model, request, bytes);
+}
+
+/* Bytes of a line of text, its end included; 0: it is none. */
+static size_t line_bytes(const uint8_t *request, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        if (request[i] == '\n')
+            return i + 1;
+        if (!pattern_is_text(request[i]) && request[i] != '\r')
+            return 0;
+    }
+    return 0;
+}
+
+static void learn_line(struct pattern_model *model, const uint8_t *request, size_t bytes)
+{
+    const size_t line = line_bytes(request, bytes);
+
+    if (line == 0 || line > LINE_BYTES_MOST)
+        return;
+    model->lines++;
+    if (line > model->line_bytes_most)
+        model->line_bytes_most = (uint16_t)line;
+}
+
+/* True where every reading of a length that all samples allow is wrong for this request. */
+static bool breaks_lengths(const struct pattern_model *model, const uint8_t *request, size_t bytes);
+
+/* A sample for each length; what is an exception to the readings so far takes the place of one. */
+static void learn_length(struct pattern_model *model, const uint8_t *request, size_t bytes)
+{
+    struct pattern_sample sample = {.bytes = (uint16_t)bytes};
+    uint8_t at = model->samples_count;
+
+    if (bytes >= SAMPLE_BYTES_MAX)
+        return;
+    memcpy(sample.head, request, bytes < PATTERN_HEAD_BYTES ? bytes : PATTERN_HEAD_BYTES);
+    for (uint8_t i = 0; i < model->samples_count; i++)
+        if (model->samples[i].bytes == sample.bytes)
+            at = i;
+    if (at < model->samples_count && !breaks_lengths(model, request, bytes))
+        return;
+    if (at == PATTERN_SAMPLES) {
+        if (!breaks_lengths(model, request, bytes))
+            return;
+        at = (uint8_t)(model->accepted % PATTERN_SAMPLES);
+    }
+    model->samples[at] = sample;
+    if (at == model->samples_count)
+        model->samples_count++;
+}
+
+void pattern_model_add(struct pattern_model *model, const uint8_t *request, size_t bytes)
+{
+    const uint64_t hash = content_hash(request, bytes);
+
+    prove(model, request, bytes, hash);
+    learn_constants(model, request, (uint16_t)(bytes < PATTERN_WINDOW ? bytes : PATTERN_WINDOW));
+    learn_line(model, request, bytes);
+    learn_length(model, request, bytes);
+    note_distinct(model, hash);
     if (model->accepted < UINT32_MAX)
         model->accepted++;
 }
 
-bool pattern_model_get(const struct pattern_model *model, struct pattern *pattern)
+/* --- length fields --------------------------------------------------------------------------- */
+
+/* True where the field reads as this sample's length; the first sample gives the bias. */
+static bool field_fits(struct length_field *field, const struct pattern_sample *sample, bool first)
 {
-    memset(pattern, 0, sizeof(*pattern));
-    if (model->accepted < PATTERN_REQUESTS_MIN)
+    const size_t head = sample->bytes < PATTERN_HEAD_BYTES ? sample->bytes : PATTERN_HEAD_BYTES;
+    uint32_t value;
+    size_t end;
+
+    if (length_field_read(field, sample->head, head, &value, &end) != MATCH_YES ||
+        end > sample->bytes || value > PATTERN_MESSAGE_MAX)
         return false;
-    uint16_t counted = model->least_bytes;
-    if (model->distinct_count < PATTERN_DISTINCT_MIN && counted > PATTERN_NARROW_BYTES)
-        counted = PATTERN_NARROW_BYTES;
-    pattern->least_bytes = counted;
+    if (first)
+        field->bias = (int32_t)sample->bytes - (int32_t)value;
+    return field->bias >= BIAS_LEAST && field->bias <= BIAS_MOST &&
+           (int64_t)value + field->bias == sample->bytes;
+}
+
+static bool field_fits_all(struct length_field *field, const struct pattern_model *model)
+{
+    for (uint8_t i = 0; i < model->samples_count; i++)
+        if (!field_fits(field, &model->samples[i], i == 0))
+            return false;
+    return true;
+}
+
+/* The readings that are tried at each offset; the wide ones first. */
+static const struct length_field readings[] = {
+    {.form = LENGTH_BIG, .width = 4},
+    {.form = LENGTH_BIG, .width = 3},
+    {.form = LENGTH_BIG, .width = 2},
+    {.form = LENGTH_LITTLE, .width = 4},
+    {.form = LENGTH_LITTLE, .width = 3},
+    {.form = LENGTH_LITTLE, .width = 2},
+    {.form = LENGTH_HEX, .width = 8},
+    {.form = LENGTH_HEX, .width = 4},
+    {.form = LENGTH_DECIMAL},
+    {.form = LENGTH_BER},
+    {.form = LENGTH_VARINT},
+    {.form = LENGTH_BIG, .width = 1},
+};
+#define READINGS (sizeof(readings) / sizeof(readings[0]))
+
+/*
+ * Where several readings fit, each may be the true one (a length below 128 is the same in BER and
+ * in one byte): all of one place are kept, the wide ones at the other places only if there is room.
+ */
+static void find_lengths(const struct pattern_model *model, struct pattern *pattern)
+{
+    pattern->lengths = 0;
+    if (model->samples_count < PATTERN_LENGTHS_LEAST)
+        return;
+    for (size_t reading = 0; reading < READINGS; reading++)
+        for (uint8_t offset = 0; offset <= PATTERN_LENGTH_AT; offset++) {
+            struct length_field field = readings[reading];
+
+            field.offset = offset;
+            if (pattern->lengths < PATTERN_LENGTHS_MAX && field_fits_all(&field, model))
+                pattern->length[pattern->lengths++] = field;
+        }
+}
+
+static bool breaks_lengths(const struct pattern_model *model, const uint8_t *request, size_t bytes)
+{
+    struct pattern_sample sample = {.bytes = (uint16_t)bytes};
+    struct pattern pattern;
+    bool fits = false;
+
+    memcpy(sample.head, request, bytes < PATTERN_HEAD_BYTES ? bytes : PATTERN_HEAD_BYTES);
+    find_lengths(model, &pattern);
+    for (uint8_t i = 0; i < pattern.lengths; i++)
+        fits |= field_fits(&pattern.length[i], &sample, false);
+    return pattern.lengths > 0 && !fits;
+}
+
+/* --- the pattern ----------------------------------------------------------------------------- */
+
+/* Is this byte part of a length, by any reading? Where a field's width varies nothing behind its
+ * offset is constant. */
+static bool in_length(const struct pattern *pattern, uint16_t offset, bool *ends)
+{
+    for (uint8_t i = 0; i < pattern->lengths; i++) {
+        const struct length_field *field = &pattern->length[i];
+
+        if (offset < field->offset)
+            continue;
+        if (field->width == 0 && offset > field->offset && field->form == LENGTH_DECIMAL)
+            *ends = true;
+        if (offset < field->offset + (field->width ? field->width : 1))
+            return true;
+    }
+    return false;
+}
+
+static void put_constants(const struct pattern_model *model, uint16_t counted,
+                          struct pattern *pattern)
+{
+    bool ends = false;
+
     for (uint16_t i = 0; i < counted && pattern->pairs < PATTERN_PAIRS_MAX; i++) {
-        if (!model->constant[i])
+        const bool length = in_length(pattern, i, &ends);
+
+        if (ends || (!length && !model->constant[i] && !model->scattered))
+            return;
+        if (length || !model->constant[i])
             continue;
         pattern->pair[pattern->pairs].offset = i;
         pattern->pair[pattern->pairs].byte = model->first[i];
         pattern->pairs++;
     }
-    return pattern->pairs > 0;
+}
+
+static uint16_t line_limit(const struct pattern_model *model)
+{
+    const uint32_t wide = (uint32_t)model->line_bytes_most * LINE_FACTOR;
+
+    if (model->lines < model->accepted)
+        return 0;
+    return (uint16_t)(wide < LINE_BYTES_LEAST  ? LINE_BYTES_LEAST
+                      : wide > LINE_BYTES_MOST ? LINE_BYTES_MOST
+                                               : wide);
+}
+
+bool pattern_model_get(const struct pattern_model *model, struct pattern *pattern)
+{
+    uint16_t counted = model->least_bytes;
+
+    memset(pattern, 0, sizeof(*pattern));
+    if (model->accepted < PATTERN_REQUESTS_MIN)
+        return false;
+    if (model->distinct_count < PATTERN_DISTINCT_MIN && counted > PATTERN_NARROW_BYTES)
+        counted = PATTERN_NARROW_BYTES;
+    pattern->least_bytes = counted;
+    pattern->line_bytes_max = line_limit(model);
+    find_lengths(model, pattern);
+    put_constants(model, counted, pattern);
+    return pattern->pairs > 0 || pattern->line_bytes_max > 0 || pattern->lengths > 0;
+}
+
+bool pattern_model_common(const struct pattern_model *model)
+{
+    for (uint16_t i = 0; i < model->least_bytes; i++)
+        if (model->constant[i])
+            return model->accepted >= PATTERN_REQUESTS_MIN;
+    return false;
 }
 
 void pattern_model_restore(struct pattern_model *model, const struct pattern *pattern)
@@ -66,6 +286,7 @@ void pattern_model_restore(struct pattern_model *model, const struct pattern *pa
     model->least_bytes =
         pattern->least_bytes < PATTERN_WINDOW ? pattern->least_bytes : PATTERN_WINDOW;
     model->distinct_count = PATTERN_DISTINCT_MIN;
+    model->scattered = true;
     for (uint8_t i = 0; i < pattern->pairs; i++) {
         if (pattern->pair[i].offset >= PATTERN_WINDOW)
             continue;

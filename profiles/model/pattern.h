@@ -3,12 +3,19 @@
  * pattern.h - what the requests that no protocol file knows have in common (doc/architecture.md,
  * learning).
  *
- * Each accepted request narrows the model: its length may lower the least length, and each byte
- * that differs from the first request's stops being constant. Only the first PATTERN_WINDOW bytes
- * are looked at.
+ * Each accepted request is held against the pattern as it was before, and only then learned from.
+ * A pattern is *proved*, and may refuse, when PATTERN_PROOFS requests with contents not seen before
+ * have fitted it in a row: until then it says too little of what clients send (eight requests
+ * without an exception leave a risk of one in ten that the next one is).
  *
- *      first request   05 01 00 2a 7f ...
- *      constant         1  1  1  0  0          -> least_bytes 5; (0, 05) (1, 01) (2, 00)
+ *      constants   the bytes from the first on that never changed, at most PATTERN_PAIRS_MAX; a
+ *                  length field among them is passed over
+ *      line        every request was a line of text
+ *      length      a field of the first bytes that said how long the request was, at
+ *                  PATTERN_LENGTHS_LEAST lengths or more and without exception
+ *
+ *      first request   30 0c 02 01 01 60 07 ...        constant  30 -- 02 01 01
+ *      another one     30 26 02 01 01 63 21 ...        length    BER at 1, + 2
  *
  * One client that repeats itself must not make its own parameters a rule: while fewer than three
  * different requests were seen, only the first four bytes count.
@@ -20,12 +27,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine/server/policy.h"
+#include "engine/server/pattern.h"
 
-#define PATTERN_REQUESTS_MIN 8
-#define PATTERN_DISTINCT_MIN 3
-#define PATTERN_NARROW_BYTES 4
-#define PATTERN_WINDOW       128
+#define PATTERN_REQUESTS_MIN  8
+#define PATTERN_DISTINCT_MIN  3
+#define PATTERN_NARROW_BYTES  4
+#define PATTERN_WINDOW        128
+#define PATTERN_PROOFS        100
+#define PATTERN_SAMPLES       8
+#define PATTERN_HEAD_BYTES    16 /* reaches beyond every length field */
+#define PATTERN_LENGTHS_LEAST 3
+#define PATTERN_CONTENT_WORDS 16 /* a bit for each hash of a content: 1,024 */
+
+/* The head and the length of one request; no two samples have one length. */
+struct pattern_sample {
+    uint16_t bytes;
+    uint8_t head[PATTERN_HEAD_BYTES];
+};
 
 struct pattern_model {
     uint32_t accepted;
@@ -34,11 +52,26 @@ struct pattern_model {
     uint64_t distinct[PATTERN_DISTINCT_MIN]; /* hashes of the first different ones */
     uint8_t first[PATTERN_WINDOW];
     bool constant[PATTERN_WINDOW];
+    bool scattered;           /* constants behind bytes that vary count too: as a file says */
+    uint32_t lines;           /* of the accepted, those that were a line of text */
+    uint16_t line_bytes_most; /* the longest of them */
+    uint8_t samples_count;
+    struct pattern_sample samples[PATTERN_SAMPLES];
+    uint16_t passed;                          /* new contents that fitted, in a row */
+    uint64_t contents[PATTERN_CONTENT_WORDS]; /* of them */
 };
 
+/* Holds the request against the pattern, then learns from it. `bytes`: all of it. */
 void pattern_model_add(struct pattern_model *model, const uint8_t *request, size_t bytes);
 /* False where there is none: too few accepted, or nothing in common. */
 bool pattern_model_get(const struct pattern_model *model, struct pattern *pattern);
+/* True where all requests have a byte in common, at whatever offset. */
+bool pattern_model_common(const struct pattern_model *model);
+/* True where it may refuse what does not fit. */
+static inline bool pattern_model_proved(const struct pattern_model *model)
+{
+    return model->passed >= PATTERN_PROOFS;
+}
 /* Makes a model that gives this pattern, for profiles that come without theirs. */
 void pattern_model_restore(struct pattern_model *model, const struct pattern *pattern);
 

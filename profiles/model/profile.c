@@ -101,12 +101,12 @@ bool profile_takes_bittorrent(const struct profile *profile)
 static bool unknown_was_mse(const struct profile *profile)
 {
     const struct hidden_evidence *evidence = &profile->evidence;
-    struct pattern common;
+
     if (evidence->like == 0 || profile->pattern.accepted > evidence->like + evidence->like / 8)
         return false;
     if (profile_takes_bittorrent(profile))
         return true;
-    return evidence->like >= HIDDEN_LIKE_MIN && !pattern_model_get(&profile->pattern, &common) &&
+    return evidence->like >= HIDDEN_LIKE_MIN && !pattern_model_common(&profile->pattern) &&
            evidence->client_most - evidence->client_least >= HIDDEN_SPREAD_MIN &&
            evidence->server_most - evidence->server_least >= HIDDEN_SPREAD_MIN;
 }
