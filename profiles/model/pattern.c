@@ -11,7 +11,7 @@
 #define LINE_BYTES_MOST  8192
 #define BIAS_LEAST       (-16) /* of a length field: what it counts twice, or leaves out */
 #define BIAS_MOST        64
-#define SAMPLE_BYTES_MAX 4096 /* of what is longer the length is not known */
+#define WHOLE_BYTES_MAX  4096 /* of what is longer the length is not known */
 
 /*
  * Stored with the profile, so the seed is a constant; somebody who makes two requests collide only
@@ -92,71 +92,7 @@ static void learn_line(struct pattern_model *model, const uint8_t *request, size
         model->line_bytes_most = (uint16_t)line;
 }
 
-/* True where every reading of a length that all samples allow is wrong for this request. */
-static bool breaks_lengths(const struct pattern_model *model, const uint8_t *request, size_t bytes);
-
-/* A sample for each length; what is an exception to the readings so far takes the place of one. */
-static void learn_length(struct pattern_model *model, const uint8_t *request, size_t bytes)
-{
-    struct pattern_sample sample = {.bytes = (uint16_t)bytes};
-    uint8_t at = model->samples_count;
-
-    if (bytes >= SAMPLE_BYTES_MAX)
-        return;
-    memcpy(sample.head, request, bytes < PATTERN_HEAD_BYTES ? bytes : PATTERN_HEAD_BYTES);
-    for (uint8_t i = 0; i < model->samples_count; i++)
-        if (model->samples[i].bytes == sample.bytes)
-            at = i;
-    if (at < model->samples_count && !breaks_lengths(model, request, bytes))
-        return;
-    if (at == PATTERN_SAMPLES) {
-        if (!breaks_lengths(model, request, bytes))
-            return;
-        at = (uint8_t)(model->accepted % PATTERN_SAMPLES);
-    }
-    model->samples[at] = sample;
-    if (at == model->samples_count)
-        model->samples_count++;
-}
-
-void pattern_model_add(struct pattern_model *model, const uint8_t *request, size_t bytes)
-{
-    const uint64_t hash = content_hash(request, bytes);
-
-    prove(model, request, bytes, hash);
-    learn_constants(model, request, (uint16_t)(bytes < PATTERN_WINDOW ? bytes : PATTERN_WINDOW));
-    learn_line(model, request, bytes);
-    learn_length(model, request, bytes);
-    note_distinct(model, hash);
-    if (model->accepted < UINT32_MAX)
-        model->accepted++;
-}
-
 /* --- length fields --------------------------------------------------------------------------- */
-
-/* True where the field reads as this sample's length; the first sample gives the bias. */
-static bool field_fits(struct length_field *field, const struct pattern_sample *sample, bool first)
-{
-    const size_t head = sample->bytes < PATTERN_HEAD_BYTES ? sample->bytes : PATTERN_HEAD_BYTES;
-    uint32_t value;
-    size_t end;
-
-    if (length_field_read(field, sample->head, head, &value, &end) != MATCH_YES ||
-        end > sample->bytes || value > PATTERN_MESSAGE_MAX)
-        return false;
-    if (first)
-        field->bias = (int32_t)sample->bytes - (int32_t)value;
-    return field->bias >= BIAS_LEAST && field->bias <= BIAS_MOST &&
-           (int64_t)value + field->bias == sample->bytes;
-}
-
-static bool field_fits_all(struct length_field *field, const struct pattern_model *model)
-{
-    for (uint8_t i = 0; i < model->samples_count; i++)
-        if (!field_fits(field, &model->samples[i], i == 0))
-            return false;
-    return true;
-}
 
 /* The readings that are tried at each offset; the wide ones first. */
 static const struct length_field readings[] = {
@@ -173,38 +109,96 @@ static const struct length_field readings[] = {
     {.form = LENGTH_VARINT},
     {.form = LENGTH_BIG, .width = 1},
 };
-#define READINGS (sizeof(readings) / sizeof(readings[0]))
+#define OFFSETS  (PATTERN_LENGTH_AT + 1u)
+#define READINGS (sizeof(readings) / sizeof(readings[0]) * OFFSETS)
+_Static_assert(READINGS <= PATTERN_READING_WORDS * 64, "a bit for each reading");
+
+static struct length_field reading_at(size_t reading)
+{
+    struct length_field field = readings[reading / OFFSETS];
+
+    field.offset = (uint8_t)(reading % OFFSETS);
+    return field;
+}
+
+/* How far what the field says is from the length of this request. False: it says nothing. */
+static bool bias_of(const struct length_field *field, const uint8_t *request, size_t bytes,
+                    int32_t *bias)
+{
+    uint32_t value;
+    size_t end;
+
+    if (length_field_read(field, request, bytes, &value, &end) != MATCH_YES || end > bytes ||
+        value > PATTERN_MESSAGE_MAX)
+        return false;
+    *bias = (int32_t)bytes - (int32_t)value;
+    return *bias >= BIAS_LEAST && *bias <= BIAS_MOST;
+}
+
+/* The first request is kept only as far as length fields reach, which is all that is read of it. */
+static bool bias_of_first(const struct pattern_model *model, const struct length_field *field,
+                          int32_t *bias)
+{
+    return model->first_bytes > 0 && bias_of(field, model->first, model->first_bytes, bias);
+}
+
+static void note_length(struct pattern_model *model, uint16_t bytes)
+{
+    for (uint8_t i = 0; i < model->lengths_count; i++)
+        if (model->lengths[i] == bytes)
+            return;
+    if (model->lengths_count < PATTERN_LENGTHS_LEAST)
+        model->lengths[model->lengths_count++] = bytes;
+}
+
+/* After the constants: they keep the first request. */
+static void learn_length(struct pattern_model *model, const uint8_t *request, size_t bytes)
+{
+    if (bytes >= WHOLE_BYTES_MAX)
+        return;
+    if (model->accepted == 0)
+        model->first_bytes = (uint16_t)bytes;
+    note_length(model, (uint16_t)bytes);
+    for (size_t i = 0; i < READINGS; i++) {
+        const struct length_field field = reading_at(i);
+        const uint64_t bit = UINT64_C(1) << (i & 63);
+        int32_t first, bias;
+
+        if (!(model->not_length[i >> 6] & bit) &&
+            (!bias_of_first(model, &field, &first) || !bias_of(&field, request, bytes, &bias) ||
+             bias != first))
+            model->not_length[i >> 6] |= bit;
+    }
+}
 
 /*
- * Where several readings fit, each may be the true one (a length below 128 is the same in BER and
- * in one byte): all of one place are kept, the wide ones at the other places only if there is room.
+ * Several readings may fit, and each be the true one: a length below 128 is the same in BER and in
+ * one byte.
  */
 static void find_lengths(const struct pattern_model *model, struct pattern *pattern)
 {
-    pattern->lengths = 0;
-    if (model->samples_count < PATTERN_LENGTHS_LEAST)
+    if (model->lengths_count < PATTERN_LENGTHS_LEAST)
         return;
-    for (size_t reading = 0; reading < READINGS; reading++)
-        for (uint8_t offset = 0; offset <= PATTERN_LENGTH_AT; offset++) {
-            struct length_field field = readings[reading];
+    for (size_t i = 0; i < READINGS && pattern->lengths < PATTERN_LENGTHS_MAX; i++) {
+        struct length_field field = reading_at(i);
 
-            field.offset = offset;
-            if (pattern->lengths < PATTERN_LENGTHS_MAX && field_fits_all(&field, model))
-                pattern->length[pattern->lengths++] = field;
-        }
+        if (!(model->not_length[i >> 6] >> (i & 63) & 1) &&
+            bias_of_first(model, &field, &field.bias))
+            pattern->length[pattern->lengths++] = field;
+    }
 }
 
-static bool breaks_lengths(const struct pattern_model *model, const uint8_t *request, size_t bytes)
+void pattern_model_add(struct pattern_model *model, const uint8_t *request, size_t bytes)
 {
-    struct pattern_sample sample = {.bytes = (uint16_t)bytes};
-    struct pattern pattern;
-    bool fits = false;
+    const uint64_t hash = content_hash(request, bytes);
 
-    memcpy(sample.head, request, bytes < PATTERN_HEAD_BYTES ? bytes : PATTERN_HEAD_BYTES);
-    find_lengths(model, &pattern);
-    for (uint8_t i = 0; i < pattern.lengths; i++)
-        fits |= field_fits(&pattern.length[i], &sample, false);
-    return pattern.lengths > 0 && !fits;
+    prove(model, request, bytes, hash);
+    learn_constants(model, request, (uint16_t)(bytes < PATTERN_WINDOW ? bytes : PATTERN_WINDOW));
+    learn_line(model, request, bytes);
+    learn_length(model, request, bytes);
+    note_distinct(model, hash);
+    if (model->accepted < UINT32_MAX)
+        model->accepted++;
 }
 
 /* --- the pattern ----------------------------------------------------------------------------- */

@@ -34,16 +34,9 @@
 #define PATTERN_NARROW_BYTES  4
 #define PATTERN_WINDOW        128
 #define PATTERN_PROOFS        100
-#define PATTERN_SAMPLES       8
-#define PATTERN_HEAD_BYTES    16 /* reaches beyond every length field */
 #define PATTERN_LENGTHS_LEAST 3
+#define PATTERN_READING_WORDS 2  /* a bit for each reading of a length field */
 #define PATTERN_CONTENT_WORDS 16 /* a bit for each hash of a content: 1,024 */
-
-/* The head and the length of one request; no two samples have one length. */
-struct pattern_sample {
-    uint16_t bytes;
-    uint8_t head[PATTERN_HEAD_BYTES];
-};
 
 struct pattern_model {
     uint32_t accepted;
@@ -55,10 +48,12 @@ struct pattern_model {
     bool scattered;           /* constants behind bytes that vary count too: as a file says */
     uint32_t lines;           /* of the accepted, those that were a line of text */
     uint16_t line_bytes_most; /* the longest of them */
-    uint8_t samples_count;
-    struct pattern_sample samples[PATTERN_SAMPLES];
-    uint16_t passed;                          /* new contents that fitted, in a row */
-    uint64_t contents[PATTERN_CONTENT_WORDS]; /* of them */
+    uint16_t first_bytes;     /* length of the first; 0: not known */
+    uint8_t lengths_count;
+    uint16_t lengths[PATTERN_LENGTHS_LEAST];    /* the first different ones */
+    uint64_t not_length[PATTERN_READING_WORDS]; /* readings of a length field with an exception */
+    uint16_t passed;                            /* new contents that fitted, in a row */
+    uint64_t contents[PATTERN_CONTENT_WORDS];   /* of them */
 };
 
 /* Holds the request against the pattern, then learns from it. `bytes`: all of it. */

@@ -222,7 +222,7 @@ static void learn_pattern(struct text *text)
             text->has_pattern = pattern_model_get(&model, &text->pattern);
     }
     if (text->has_pattern)
-        FUZZ_ASSERT(text->pattern.pairs > 0 && text->pattern.pairs <= PATTERN_PAIRS_MAX);
+        FUZZ_ASSERT(text->pattern.pairs <= PATTERN_PAIRS_MAX);
 }
 
 /* The data, with one byte of it said many times: limits of length lie beyond what an input is long.
