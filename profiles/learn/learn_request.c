@@ -2,6 +2,9 @@
 /* learn_request.c - see learn_request.h. */
 #include "profiles/learn/learn_request.h"
 
+#include "engine/protocols/foreign.h"
+#include "profiles/learn/lookalike.h"
+
 static void refuse_request(struct followed *flow, struct profile *profile)
 {
     flow->request = REQUEST_REFUSED;
@@ -101,20 +104,49 @@ static enum protocol_id answer_protocol(const struct followed *flow, size_t requ
     return PROTOCOL_UNKNOWN;
 }
 
-/*
- * No protocol file knows the request: any answer accepts it, but for a refusal, and for words of a
- * protocol that alone answers so: a web server that answers, whatever it answers, was not spoken to
- * in HTTP.
- */
-static enum acceptance unknown_acceptance(const struct followed *flow, size_t request_bytes,
-                                          const uint8_t *answer, size_t answer_bytes)
+static bool is_reply_code(const uint8_t *text, size_t bytes, const char *first)
 {
-    enum match words;
-    const enum match refusal = looks_like_refusal(answer, answer_bytes);
-    answer_protocol(flow, request_bytes, answer, answer_bytes, &words);
-    if (refusal == MATCH_YES || words == MATCH_YES)
+    return bytes >= 4 && text[0] >= (uint8_t)first[0] && text[0] <= (uint8_t)first[1] &&
+           text[1] >= '0' && text[1] <= '9' && text[2] >= '0' && text[2] <= '9' &&
+           (text[3] == ' ' || text[3] == '-');
+}
+
+/* A server that greets with a reply code (RFC 5321 4.2.1, RFC 959 4.2) says no with 4xx and 5xx. */
+static bool refused_by_code(const struct profile *profile, const uint8_t *answer, size_t bytes)
+{
+    const struct greeting_model *greeting = &profile->greeting;
+
+    return is_reply_code(greeting->latest, greeting->bytes, "12") &&
+           is_reply_code(answer, bytes, "45");
+}
+
+/*
+ * No protocol file knows the request, or it only looks like one: any answer accepts it, but for a
+ * refusal, and for words of a protocol that alone answers so: a web server that answers, whatever
+ * it answers, was not spoken to in HTTP.
+ */
+static enum acceptance unknown_acceptance(const struct followed *flow, struct profile *profile,
+                                          size_t request_bytes)
+{
+    const uint32_t from = followed_answer_offset(flow);
+    const uint8_t *answer = flow->server.data + from, *request = flow->client.data;
+    const uint16_t there = stream_bytes(&flow->server);
+    const size_t bytes = there > from ? there - from : 0;
+    enum match words, refusal;
+
+    if (foreign_check(profile->accepted, request, request_bytes) == MATCH_YES)
         return ACCEPTANCE_REFUSED;
-    return refusal == MATCH_MORE || words == MATCH_MORE ? ACCEPTANCE_MORE : ACCEPTANCE_ACCEPTED;
+    if (bytes == 0)
+        return ACCEPTANCE_MORE;
+    refusal = looks_like_refusal(answer, bytes);
+    answer_protocol(flow, request_bytes, answer, bytes, &words);
+    if (refusal == MATCH_YES || words == MATCH_YES || refused_by_code(profile, answer, bytes))
+        return ACCEPTANCE_REFUSED;
+    if (refusal == MATCH_MORE || words == MATCH_MORE)
+        return ACCEPTANCE_MORE;
+    return lookalike_says_no(profile, protocol_of_request(request, request_bytes), answer, bytes)
+               ? ACCEPTANCE_REFUSED
+               : ACCEPTANCE_ACCEPTED;
 }
 
 /* True where the request is one of obfuscated eMule: only the server's answer in kind accepts it.
@@ -174,19 +206,19 @@ static bool judge_hidden(struct followed *flow, struct profile *profile, bool en
 }
 
 static enum acceptance acceptance_of(enum protocol_id id, const struct followed *flow,
-                                     size_t request_bytes)
+                                     struct profile *profile, size_t request_bytes)
 {
     const struct protocol *protocol = protocol_by_id(id);
     const uint32_t from =
         protocol && protocol->answers_in_advance ? 0 : followed_answer_offset(flow);
     const uint16_t there = stream_bytes(&flow->server);
+
+    if (!protocol)
+        return unknown_acceptance(flow, profile, request_bytes);
     if (there <= from)
         return ACCEPTANCE_MORE;
-    const uint8_t *answer = flow->server.data + from;
-    const size_t answer_bytes = there - from;
-    if (protocol)
-        return protocol->accepts(flow->client.data, request_bytes, answer, answer_bytes);
-    return unknown_acceptance(flow, request_bytes, answer, answer_bytes);
+    return protocol->accepts(flow->client.data, request_bytes, flow->server.data + from,
+                             there - from);
 }
 
 /* A server that refuses what nobody knows in words of one protocol speaks that (TLS to a hello of
@@ -200,6 +232,35 @@ static void name_by_refusal(const struct followed *flow, struct profile *profile
     if (id == PROTOCOL_UNKNOWN && there > from)
         id = answer_protocol(flow, request_bytes, flow->server.data + from, there - from, &words);
     profile_name(profile, id, id == PROTOCOL_UNKNOWN ? NAMED_BY_DATA : NAMED_BY_REQUEST);
+}
+
+/* What `id` would not have been answered so may still be right here: as what no file knows. */
+static void judge_answer(struct followed *flow, struct profile *profile, enum protocol_id id,
+                         bool ended)
+{
+    const uint16_t there = stream_bytes(&flow->client);
+    const uint32_t acked = flow->request_bytes < there ? flow->request_bytes : there;
+    size_t request_bytes = id == PROTOCOL_UNKNOWN ? acked : there;
+    enum acceptance acceptance = acceptance_of(id, flow, profile, request_bytes);
+
+    if (acceptance == ACCEPTANCE_MORE && !ended)
+        return;
+    if (acceptance != ACCEPTANCE_ACCEPTED && lookalike_possible(profile, id)) {
+        acceptance = unknown_acceptance(flow, profile, acked);
+        if (acceptance == ACCEPTANCE_MORE && !ended)
+            return;
+        if (acceptance == ACCEPTANCE_ACCEPTED) {
+            id = PROTOCOL_UNKNOWN;
+            request_bytes = acked;
+        }
+    }
+    if (acceptance == ACCEPTANCE_ACCEPTED) {
+        accept_request(flow, profile, id, request_bytes);
+        return;
+    }
+    if (acceptance == ACCEPTANCE_REFUSED)
+        name_by_refusal(flow, profile, id, request_bytes);
+    refuse_request(flow, profile);
 }
 
 void learn_request_unanswered(struct followed *flow, struct profile *profile)
@@ -228,19 +289,5 @@ void learn_request(struct followed *flow, struct profile *profile, bool ended)
     }
     if (id == PROTOCOL_UNKNOWN && judge_hidden(flow, profile, ended))
         return;
-    const uint32_t acked = flow->request_bytes < there ? flow->request_bytes : there;
-    const size_t request_bytes = id == PROTOCOL_UNKNOWN ? acked : there;
-    switch (acceptance_of(id, flow, request_bytes)) {
-    case ACCEPTANCE_ACCEPTED:
-        accept_request(flow, profile, id, request_bytes);
-        break;
-    case ACCEPTANCE_REFUSED:
-        name_by_refusal(flow, profile, id, request_bytes);
-        refuse_request(flow, profile);
-        break;
-    case ACCEPTANCE_MORE:
-        if (ended)
-            refuse_request(flow, profile);
-        break;
-    }
+    judge_answer(flow, profile, id, ended);
 }

@@ -93,6 +93,19 @@ struct hidden_evidence {
     uint8_t beginnings[HIDDEN_BEGINNINGS_MAX][HIDDEN_BEGINNING_BYTES];
 };
 
+#define FOREIGN_ANSWERS      8
+#define FOREIGN_ANSWER_BYTES 8
+
+/* How the server began to answer requests that looked like a protocol which it does not speak. */
+struct foreign_answers {
+    uint8_t count, next;
+    struct foreign_answer {
+        enum protocol_id protocol; /* whose request drew it first */
+        bool no;                   /* another one's did as well: it is how the server says no */
+        uint8_t bytes[FOREIGN_ANSWER_BYTES];
+    } answer[FOREIGN_ANSWERS];
+};
+
 struct profile {
     struct server_key key;
     struct capabilities tcp;
@@ -116,6 +129,7 @@ struct profile {
     /* Of this process only, not saved. */
     uint64_t
         cookies_until_us; /* until then clients may hold cookies made under the promise in force */
+    struct foreign_answers foreign;
     struct greeting_drift drift;
     uint32_t drifts; /* how often that has disarmed it */
 };
