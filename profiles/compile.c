@@ -15,11 +15,10 @@
  * A server whose greeting was only ever seen behind its clients' first data (SSH) counts as
  * speaking first.
  *
- * "Can be checked": the check in force has a protocol with accepted requests, or a pattern. A
- * service that no file knows is greeted for as well, once its requests have a pattern. Where
- * accepted requests are of a kind that nothing describes (unknown, and nothing in common), no check
- * is made: it would turn away clients that the server takes. Where the operator wants keywords
- * checked, a check is made nevertheless: what nothing describes is refused.
+ * "Can be checked": the check in force has a protocol with accepted requests, or a pattern, or
+ * there were enough accepted requests of a service that no file knows. Its requests may be right
+ * although nothing describes them (enum unknown_requests); where the operator wants keywords
+ * checked, what nothing describes is refused.
  *
  * Promises. A changed promise takes a generation of its own; the one before stays good for a cookie
  * lifetime. While clients may hold cookies of both (the profile was in attack mode lately,
@@ -175,24 +174,39 @@ static void set_hidden(const struct profile *profile, enum request_check check,
         server->hidden &= (uint8_t)~HIDDEN_EDONKEY;
 }
 
+/* What is not described may be right where the server accepts what no file knows. */
+static enum unknown_requests unknown_requests(const struct profile *profile,
+                                              const struct server_policy *server)
+{
+    const uint64_t unknown = UINT64_C(1) << PROTOCOL_UNKNOWN;
+    const enum request_check check = profile_check(profile);
+
+    if (!(profile->accepted & unknown) || check == CHECK_KEYWORD)
+        return UNKNOWN_REFUSED;
+    if (server->has_pattern && pattern_model_proved(&profile->pattern))
+        return UNKNOWN_PROBED;
+    if (server->has_pattern || (profile->accepted & ~unknown))
+        return UNKNOWN_MINOR;
+    return profile->pattern.accepted >= PATTERN_REQUESTS_MIN ? UNKNOWN_LIMITED : UNKNOWN_REFUSED;
+}
+
 /* Fills in what requests are checked against. False where they cannot be checked. */
 static bool set_check(const struct profile *profile, struct server_policy *server)
 {
     const uint64_t unknown = UINT64_C(1) << PROTOCOL_UNKNOWN;
     const enum request_check check = profile_check(profile);
+
     if (check == CHECK_NONE)
         return false;
     server->has_pattern = pattern_model_get(&profile->pattern, &server->pattern);
-    if (check != CHECK_KEYWORD && !server->has_pattern &&
-        profile->pattern.accepted >= PATTERN_REQUESTS_MIN)
-        return false;
     server->protocols = check == CHECK_PATTERN ? 0 : profile->accepted & ~unknown;
     if (server->has_pattern)
         server->protocols |= unknown;
+    server->unknown = unknown_requests(profile, server);
     if (check == CHECK_KEYWORD && profile->keywords.count > 0)
         set_keywords(profile, server);
     set_hidden(profile, check, server);
-    return server->protocols != 0 || server->hidden != 0;
+    return server->protocols != 0 || server->hidden != 0 || server->unknown == UNKNOWN_LIMITED;
 }
 
 /* False: the server greets for itself. */

@@ -52,6 +52,7 @@
     Y(unknown_server, "SYN to a server in attack mode without an armed profile (--unknown drop)")  \
     Y(unlistened, "SYN to a server in attack mode on whose port nobody listens")                   \
     Y(open_limit, "opening over the limit of the server or the source")                            \
+    Y(minor_limit, "request that nothing here describes, over the limit of the server or source")  \
     Y(decipher_limit, "request to be deciphered, over the limit of the server or the source")      \
     Y(no_room, "table or pool full")                                                               \
     Y(hold_full, "data beyond what is held while opening")                                         \

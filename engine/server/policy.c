@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "engine/protocols/foreign.h"
+
 const struct server_policy *policy_find(const struct policy *policy, const struct server_key *key)
 {
     uint32_t low = 0, high = policy != NULL ? policy->count : 0;
@@ -54,6 +56,28 @@ static enum match either(enum match a, enum match b)
     return b == MATCH_NO ? a : b;
 }
 
+/* What can only be another protocol's fits no pattern, however it looks. */
+static enum match check_pattern(const struct server_policy *server, const uint8_t *request,
+                                size_t bytes)
+{
+    enum match match = pattern_check(&server->pattern, request, bytes);
+
+    return match != MATCH_NO && foreign_check(server->protocols, request, bytes) == MATCH_YES
+               ? MATCH_NO
+               : match;
+}
+
+enum refused_as policy_refused_as(const struct server_policy *server, const uint8_t *request,
+                                  size_t bytes)
+{
+    if (server->unknown == UNKNOWN_REFUSED)
+        return REFUSED_WRONG;
+    if (server->unknown == UNKNOWN_PROBED ||
+        foreign_check(server->protocols, request, bytes) == MATCH_YES)
+        return REFUSED_PROBE;
+    return server->unknown == UNKNOWN_MINOR ? REFUSED_MINOR : REFUSED_LIMITED;
+}
+
 enum match policy_check_request(const struct server_policy *server, const uint8_t *request,
                                 size_t bytes)
 {
@@ -63,7 +87,7 @@ enum match policy_check_request(const struct server_policy *server, const uint8_
     if (match == MATCH_YES && server->check_keywords)
         return check_keywords(server, matched, request, bytes);
     if (match != MATCH_YES && server->has_pattern && (server->protocols & 1u << PROTOCOL_UNKNOWN))
-        match = either(match, pattern_check(&server->pattern, request, bytes));
+        match = either(match, check_pattern(server, request, bytes));
     if (match != MATCH_YES && (server->hidden & HIDDEN_BITTORRENT))
         match = either(match, mse_check_rest(~server->protocols, request, bytes));
     return match;

@@ -41,6 +41,21 @@ enum opening_kind {
 };
 
 /*
+ * What becomes of a request that neither an accepted protocol nor the pattern takes, where the
+ * server was seen to accept what no protocol file knows. What can only be another protocol's
+ * (protocols/foreign.h) is refused all the same, but for a probe.
+ */
+enum unknown_requests {
+    UNKNOWN_REFUSED, /* it never did, or the operator wants it so */
+    UNKNOWN_PROBED,  /* the pattern is proved: refused, but for one a second */
+    UNKNOWN_MINOR,   /* not proved: opened at a low rate, blamed on nobody */
+    UNKNOWN_LIMITED, /* there is no pattern: opened under the limits of rule 2.5 */
+};
+
+/* A request that was refused: what may be done with it after all. */
+enum refused_as { REFUSED_WRONG, REFUSED_PROBE, REFUSED_MINOR, REFUSED_LIMITED };
+
+/*
  * A template's real greeting is compared in its first `greeting_prefix` and last `greeting_suffix`
  * bytes only, and may be longer or shorter; where it ends is told by the file of
  * `greeting_protocol`.
@@ -72,6 +87,7 @@ struct server_policy {
     uint8_t hidden;        /* forms that look random and are accepted, bits of enum hidden_form */
     uint8_t user_hash[EDONKEY_HASH_BYTES]; /* what HIDDEN_EDONKEY is deciphered with */
     bool has_pattern;
+    enum unknown_requests unknown;
     struct pattern pattern;
     bool check_keywords; /* a request must also name only what is in `keywords` */
     struct keyword_filter keywords;
@@ -107,6 +123,9 @@ const struct server_policy *policy_find(const struct policy *policy, const struc
  */
 enum match policy_check_request(const struct server_policy *server, const uint8_t *request,
                                 size_t bytes);
+/* Of a request that was refused: as what? */
+enum refused_as policy_refused_as(const struct server_policy *server, const uint8_t *request,
+                                  size_t bytes);
 /* Of a request that was refused: did it fit but for its keywords? */
 bool policy_fits_but_keywords(const struct server_policy *server, const uint8_t *request,
                               size_t bytes);

@@ -88,6 +88,7 @@ struct server {
     struct token_bucket openings;
     struct token_bucket authenticated;  /* SYNs with TCP-MD5 or TCP-AO that were passed on */
     struct token_bucket deciphered;     /* requests that cost a cipher (stages/request_check.h) */
+    struct token_bucket minor, probes;  /* requests that may be right (stages/request_check.h) */
     struct token_bucket observed;       /* connections that the learner hears of */
     uint16_t ip_id;                     /* next, for servers that count up */
     const struct server_policy *policy; /* NULL: not profiled */

@@ -53,12 +53,16 @@ static void credit(struct engine *engine, const struct passage *passage,
         observe_source(engine, server, &released, passage->now_us);
 }
 
-/* As a host without the connection (RFC 9293 3.10.7.1): RST at the ack that the client named. */
+/*
+ * As a host without the connection (RFC 9293 3.10.7.1): RST at the ack that the client named. What
+ * only finds no room now is nobody's fault.
+ */
 static inline void refuse_request(struct engine *engine, struct passage *passage,
                                   struct server *server, const struct proof *proof,
                                   const struct request *request, enum drop_reason reason)
 {
     bool may_be_reset =
+        reason == DROP_minor_limit ||
         proof_blame_source(engine, server, &passage->key.client, proof->slot, passage->now_us);
 
     if (request->assembly)
@@ -116,12 +120,32 @@ static inline bool talks_too_early(const struct server *server, const struct pro
     return protocol && protocol->early_talk_is_wrong;
 }
 
+/* Nothing here describes the request: it may be right all the same. */
+static void refuse_unless_right(struct engine *engine, struct passage *passage,
+                                struct server *server, const struct proof *proof,
+                                struct flow *closing, const struct request *request)
+{
+    enum refusal refusal = request_refusal(engine, server, &passage->key.client, request->data,
+                                           request->bytes, passage->now_us);
+    enum drop_reason reason = refusal == REFUSAL_UNBLAMED ? DROP_minor_limit : DROP_mismatch;
+
+    if (refusal == REFUSAL_OPEN || refusal == REFUSAL_OPEN_LIMITED) {
+        greet_beside(engine, passage, server, proof);
+        open_request(engine, passage, server, proof, closing, request,
+                     refusal == REFUSAL_OPEN_LIMITED);
+        return;
+    }
+    if (policy_wrong_keyword(server->policy, request->data, request->bytes))
+        reason = DROP_keyword;
+    refuse_request(engine, passage, server, proof, request, reason);
+}
+
 static inline void judge_request(struct engine *engine, struct passage *passage,
                                  struct server *server, const struct proof *proof,
                                  struct flow *closing, const struct request *request,
                                  enum assembly_result added)
 {
-    bool early = talks_too_early(server, proof), put_off = false, wrong_keyword;
+    bool early = talks_too_early(server, proof), put_off = false;
     enum match match = early ? MATCH_NO
                              : request_check(engine, server, &passage->key.client, request->data,
                                              request->bytes, passage->now_us, &put_off);
@@ -132,11 +156,10 @@ static inline void judge_request(struct engine *engine, struct passage *passage,
         credit(engine, passage, server);
         greet_beside(engine, passage, server, proof);
         open_request(engine, passage, server, proof, closing, request, false);
-    } else if (match == MATCH_NO || request->fin) { /* or nothing more will come */
-        wrong_keyword = match == MATCH_NO && !early &&
-                        policy_wrong_keyword(server->policy, request->data, request->bytes);
-        refuse_request(engine, passage, server, proof, request,
-                       wrong_keyword ? DROP_keyword : DROP_mismatch);
+    } else if (match == MATCH_NO && !early) {
+        refuse_unless_right(engine, passage, server, proof, closing, request);
+    } else if (early || request->fin) { /* or nothing more will come */
+        refuse_request(engine, passage, server, proof, request, DROP_mismatch);
     } else if (assemble(engine, passage, proof, request, added)) {
         passage_hold(passage);
     } else {

@@ -6,6 +6,7 @@
 
 /* Or'ed with the server's index; request.c has the bit above */
 #define LIMIT_SCOPE_DECIPHER 0x40000000u
+#define LIMIT_SCOPE_MINOR    0x20000000u
 
 static bool may_decipher(struct engine *engine, struct server *server, const struct ip_addr *client,
                          uint64_t now_us)
@@ -36,4 +37,33 @@ enum match request_check_whole(struct engine *engine, struct server *server,
     }
     *put_off = match == MATCH_NO;
     return match;
+}
+
+static bool may_be_minor(struct engine *engine, struct server *server, const struct ip_addr *client,
+                         uint64_t now_us)
+{
+    uint32_t scope = LIMIT_SCOPE_MINOR | (uint32_t)(server - engine->servers.slots);
+
+    return source_limiter_take(&engine->limits, client, scope, MINOR_PER_SOURCE, MINOR_PER_SOURCE,
+                               now_us) &&
+           token_take(&server->minor, MINOR_PER_SECOND, MINOR_PER_SECOND, now_us);
+}
+
+enum refusal request_refusal(struct engine *engine, struct server *server,
+                             const struct ip_addr *client, const uint8_t *request, size_t bytes,
+                             uint64_t now_us)
+{
+    switch (policy_refused_as(server->policy, request, bytes)) {
+    case REFUSED_PROBE:
+        return token_take(&server->probes, PROBES_PER_SECOND, PROBES_PER_SECOND, now_us)
+                   ? REFUSAL_OPEN
+                   : REFUSAL_BLAMED;
+    case REFUSED_MINOR:
+        return may_be_minor(engine, server, client, now_us) ? REFUSAL_OPEN : REFUSAL_UNBLAMED;
+    case REFUSED_LIMITED:
+        return REFUSAL_OPEN_LIMITED;
+    case REFUSED_WRONG:
+        break;
+    }
+    return REFUSAL_BLAMED;
 }

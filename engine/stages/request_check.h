@@ -30,6 +30,7 @@ static inline bool request_begins_wrong(const struct server_policy *policy, cons
                                         size_t bytes)
 {
     return bytes > 1 && !policy->has_pattern && !policy->hidden &&
+           policy->unknown == UNKNOWN_REFUSED &&
            !protocols_beginning_with(policy->protocols, request);
 }
 
@@ -46,5 +47,26 @@ static inline enum match request_check(struct engine *engine, struct server *ser
         return MATCH_NO;
     return request_check_whole(engine, server, client, request, bytes, now_us, put_off);
 }
+
+/* What is done with a request that was refused. */
+enum refusal {
+    REFUSAL_BLAMED,       /* reset, and its source is judged by it */
+    REFUSAL_UNBLAMED,     /* reset: it may be right, and there is no room for it now */
+    REFUSAL_OPEN,         /* opened after all, blamed on nobody */
+    REFUSAL_OPEN_LIMITED, /* the same under the limits of rule 2.5 */
+};
+
+/*
+ * Requests that may be right although nothing here describes them (enum unknown_requests): of a
+ * service whose requests no file knows the pattern may be too narrow, and what its server then
+ * accepts widens it. MINOR_PER_SECOND for a server and MINOR_PER_SOURCE for a source; where the
+ * pattern is proved PROBES_PER_SECOND for a server.
+ */
+#define MINOR_PER_SECOND  20u
+#define MINOR_PER_SOURCE  2u
+#define PROBES_PER_SECOND 1u
+enum refusal request_refusal(struct engine *engine, struct server *server,
+                             const struct ip_addr *client, const uint8_t *request, size_t bytes,
+                             uint64_t now_us);
 
 #endif

@@ -324,15 +324,44 @@ Test(compile, unknown_service_is_checked_by_its_pattern)
     cr_assert_eq(policy_check_request(server, (const uint8_t *)GET, strlen(GET)), MATCH_NO);
 }
 
-Test(compile, unknown_service_without_anything_in_common_is_not_checked)
+/* Eight requests say little: what misses their pattern may be right, until a hundred have proved
+ * it. */
+Test(compile, a_pattern_refuses_when_it_is_proved)
+{
+    char request[32];
+
+    for (uint64_t id = 1; id <= 8; id++) {
+        snprintf(request, sizeof(request), "MODE %d", (int)id);
+        talk_whole(learner, id, NULL, request, "201 hello\r\n");
+    }
+    cr_assert_eq(compiled(1)->unknown, UNKNOWN_MINOR);
+    for (uint64_t id = 9; id <= 250; id++) {
+        snprintf(request, sizeof(request), "MODE %d", (int)id);
+        talk_whole(learner, id, NULL, request, "201 hello\r\n");
+    }
+    cr_assert_eq(compiled(2)->unknown, UNKNOWN_PROBED);
+}
+
+Test(compile, unknown_requests_beside_a_protocol_are_minor)
+{
+    flows(1, 8, NULL, GET, OK);
+    cr_assert_eq(compiled(1)->unknown, UNKNOWN_REFUSED);
+    talk_whole(learner, 9, NULL, "\001hello", "yes");
+    cr_assert_eq(compiled(2)->unknown, UNKNOWN_MINOR);
+}
+
+Test(compile, unknown_service_without_anything_in_common_refuses_what_is_unmistakable)
 {
     char request[8] = "aaaaaa";
     for (uint64_t id = 1; id <= 10; id++) {
         memset(request, (int)('a' + id), 6);
         talk_whole(learner, id, NULL, request, "yes");
     }
-    cr_assert(compiled(1)->armed);
-    cr_assert_eq(compiled(2)->opening, OPENING_COOKIE_REQUEST);
+    const struct server_policy *server = compiled(1);
+    cr_assert(server->armed);
+    cr_assert_eq(server->opening, OPENING_CHECK);
+    cr_assert_eq(policy_refused_as(server, (const uint8_t *)"zzz", 3), REFUSED_LIMITED);
+    cr_assert_eq(policy_refused_as(server, (const uint8_t *)GET, strlen(GET)), REFUSED_PROBE);
 }
 
 Test(compile, generation_changes_with_the_bytes_only)
@@ -464,9 +493,10 @@ Test(compile, keyword_check_holds_beside_what_nothing_describes)
         memset(request, (int)('a' + id), 6);
         talk_whole(learner, id, NULL, request, "yes");
     }
-    cr_assert_eq(compiled(1)->opening, OPENING_COOKIE_REQUEST);
+    cr_assert_eq(compiled(1)->unknown, UNKNOWN_MINOR);
     cr_assert(profile_set(store_at(store, 0), "check", "keyword", NULL));
     const struct server_policy *server = compiled(2);
+    cr_assert_eq(server->unknown, UNKNOWN_REFUSED);
     cr_assert_eq(server->opening, OPENING_CHECK);
     cr_assert_eq(checked(server, GET), MATCH_YES);
     cr_assert_eq(checked(server, "\001zzzzz"), MATCH_NO);

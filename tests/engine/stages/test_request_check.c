@@ -183,3 +183,97 @@ Test(request, a_key_of_mse_in_pieces_and_a_wrong_client)
     to_client(b, .flags = "R", .seq = c + 1, .window_closed = true);
     bench_end(b);
 }
+
+/* --- what nothing here describes ------------------------------------------------------------- */
+
+static struct server *takes_unknown(struct bench *b, enum unknown_requests unknown)
+{
+    bench_policy(b, HTTP)->unknown = unknown;
+    return bench_server(b, HTTP);
+}
+
+static unsigned opened(struct bench *b, struct server *server, const char *request,
+                       unsigned sources, unsigned times)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < sources * times; i++) {
+        const struct ip_addr client =
+            addr_from_v4((const uint8_t[]){10, 0, (uint8_t)(i % sources), 1});
+        enum refusal refusal = request_refusal(b->engine, server, &client, (const uint8_t *)request,
+                                               strlen(request), b->now_us);
+
+        count += refusal == REFUSAL_OPEN || refusal == REFUSAL_OPEN_LIMITED;
+    }
+    return count;
+}
+
+Test(request, wrong_where_only_protocols_were_accepted)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+
+    cr_assert_eq(opened(b, takes_unknown(b, UNKNOWN_REFUSED), "whatever\n", 100, 1), 0);
+    bench_end(b);
+}
+
+Test(request, unproved_pattern_lets_few_through_and_blames_nobody)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    struct server *server = takes_unknown(b, UNKNOWN_MINOR);
+    const struct ip_addr client = {{1}};
+
+    cr_assert_eq(opened(b, server, "whatever\n", 1, 50), MINOR_PER_SOURCE);
+    cr_assert_eq(request_refusal(b->engine, server, &client, (const uint8_t *)"x\n", 2, b->now_us),
+                 REFUSAL_OPEN);
+    bench_wait(b, SECOND_US);
+    cr_assert_eq(opened(b, server, "whatever\n", 200, 2), MINOR_PER_SECOND);
+    cr_assert_eq(request_refusal(b->engine, server, &client, (const uint8_t *)"x\n", 2, b->now_us),
+                 REFUSAL_UNBLAMED);
+    bench_end(b);
+}
+
+Test(request, proved_pattern_lets_a_probe_through)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    struct server *server = takes_unknown(b, UNKNOWN_PROBED);
+
+    cr_assert_eq(opened(b, server, "whatever\n", 100, 1), PROBES_PER_SECOND);
+    bench_wait(b, SECOND_US);
+    cr_assert_eq(opened(b, server, "whatever\n", 100, 1), PROBES_PER_SECOND);
+    bench_end(b);
+}
+
+/* A version of HTTP at a server that never spoke HTTP is wrong from the first day on. */
+Test(request, unmistakable_ones_are_wrong_from_the_first_day)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    struct server *server = takes_unknown(b, UNKNOWN_LIMITED);
+
+    bench_policy(b, HTTP)->protocols = UINT64_C(1) << PROTOCOL_UNKNOWN;
+    cr_assert_eq(opened(b, server, "whatever\n", 30, 1), 30);
+    cr_assert_eq(opened(b, server, REQUEST, 100, 1), PROBES_PER_SECOND);
+    cr_assert_eq(opened(b, server, "SSH-2.0-x\r\n", 100, 1), 0, "they share the probe");
+    bench_end(b);
+}
+
+Test(request, minor_one_is_opened_and_the_next_is_reset)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c;
+
+    takes_unknown(b, UNKNOWN_MINOR);
+    for (unsigned i = 0; i <= MINOR_PER_SOURCE; i++) {
+        bench_client(b, (uint16_t)(i + 1));
+        c = get_cookie(b, OFFERS);
+        client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .window = 502,
+                    .payload = "\001what?", .payload_bytes = 6);
+        if (i == MINOR_PER_SOURCE)
+            break;
+        held(b);
+        to_server(b, .flags = "S", .seq = X, .options = ANY_OPTIONS);
+    }
+    to_client(b, .flags = "R", .seq = c + 1);
+    cr_assert_eq(bench_counters(b)->drops[DROP_minor_limit], 1);
+    cr_assert_eq(bench_counters(b)->requests_mismatched, 0, "nobody is blamed");
+    bench_end(b);
+}
