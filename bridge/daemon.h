@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * daemon.h - the composition root of `synward run`: sides, workers, learner, store, control socket,
- * main loop.
+ * daemon.h - what a running daemon can be asked and told, and what it does of itself about a store
+ * that changes: a new policy for the workers, the file.
  *
- * The main thread runs everything but the workers. What follows the constructor is the face that
- * the control socket's commands see (control/socket.c); all of it is called on the main thread, and
- * waits at most DAEMON_ANSWER_US for a worker.
+ * run.c makes it of its parts and calls daemon_turn(); the control socket's answers (control/) are
+ * made from the rest. Everything here runs on the main thread, and waits at most WORKER_ANSWER_US
+ * for a worker.
  */
 #ifndef SYNWARD_BRIDGE_DAEMON_H
 #define SYNWARD_BRIDGE_DAEMON_H
@@ -17,31 +17,36 @@
 #include "profiles/error.h"
 #include "profiles/store/store.h"
 
-#define DAEMON_ANSWER_US (2000ull * 1000)
+struct daemon;
+struct learner;
+struct report;
+struct sides;
+struct workers;
 
-struct daemon_options {
-    const char *client_side, *server_side; /* side.h says how they are written */
-    const char *server_stack; /* namespace in which the servers listen; NULL: that of a netns:
-                                 server side, if any */
+/* All of them outlive the daemon. The workers run under the policy of the store as it is. */
+struct daemon_parts {
+    struct sides *sides;
+    struct workers *workers;
+    struct store *store;
+    struct learner *learner;
+    struct report *report;
     const char *store_path;
-    const char *control_path;
-    enum mode_setting mode; /* SETTING_AUTO, SETTING_NORMAL or SETTING_ATTACK */
-    bool learning;
-    enum unknown_servers unknown;
-    uint32_t flows;                 /* connections remembered at once; 0: the engine's default */
-    struct trigger_limits triggers; /* for servers that have no limits of their own */
-    uint32_t workers;               /* 1 to WORKERS_MAX */
-    uint32_t busy_poll;             /* a setting of busy_poll.h */
-    bool single_reads; /* hidden --single-reads: behave as if multishot reads were missing */
-    bool single_queue; /* hidden --single-queue: behave as if TAPs had one queue; one worker */
 };
 
-struct daemon;
-struct events;
+/* As it was started: the mode setting for all, and whether it learns. NULL: out of memory. */
+struct daemon *daemon_new(const struct daemon_parts *parts, enum mode_setting mode, bool learning);
+void daemon_free(struct daemon *daemon);
 
-/* Runs until SIGTERM or SIGINT. Returns an exit code that the README lists; `error` explains one
- * that is not 0. */
-enum exit_code daemon_run(const struct daemon_options *options, struct error *error);
+/* --- what it does of itself ------------------------------------------------------------------ */
+
+/* Does what is due: a changed store becomes a policy of the workers, and a file. */
+void daemon_turn(struct daemon *daemon, uint64_t now_us);
+/* When daemon_turn() next has something to do; UINT64_MAX: not before the store changes. */
+uint64_t daemon_due_us(const struct daemon *daemon);
+/* The last file: also where nothing changed but there is none yet. */
+bool daemon_save_at_end(struct daemon *daemon, struct error *error);
+
+/* --- what it can be asked and told ----------------------------------------------------------- */
 
 struct daemon_side {
     const char *spec;   /* as given */
@@ -61,17 +66,16 @@ bool daemon_learning(const struct daemon *daemon);
 void daemon_set_learning(struct daemon *daemon, bool on);
 void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon_side *out);
 
-/* What happened; the daemon's. */
-struct events *daemon_events(const struct daemon *daemon);
-
 /*
  * Servers known to any worker, merged (attack mode in one shard is attack mode); `*servers` is
  * malloc'ed, the caller frees it.
  */
 bool daemon_servers(struct daemon *daemon, struct daemon_server **servers, uint32_t *count,
                     struct error *error);
-/* Sum over the workers, with the TAPs' own drop counts. */
-bool daemon_counters(struct daemon *daemon, struct counters *out, struct error *error);
+/* Sum over the workers, with the TAPs' own drop counts; `overflow` (may be NULL): those of each
+ * side. */
+bool daemon_counters(struct daemon *daemon, struct counters *out, uint64_t overflow[2],
+                     struct error *error);
 /* malloc'ed, the caller frees it. */
 bool daemon_flows(struct daemon *daemon, struct flow_info **flows, uint32_t *count,
                   struct error *error);

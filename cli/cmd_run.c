@@ -5,7 +5,7 @@
 #include "bridge/io/busy_poll.h"
 #include "bridge/text/config.h"
 #include "bridge/control/protocol.h"
-#include "bridge/daemon.h"
+#include "bridge/run.h"
 #include "bridge/text/mode_text.h"
 #include "cli/commands.h"
 
@@ -67,7 +67,7 @@ static bool choose_busy_poll(const struct arguments *arguments, const struct con
 }
 
 static bool choose_sides(const struct arguments *arguments, const struct config *config,
-                         struct daemon_options *options, struct error *error)
+                         struct run_options *options, struct error *error)
 {
     options->client_side = choose(arguments, OPTION_CLIENT, config->client, NULL);
     options->server_side = choose(arguments, OPTION_SERVER, config->server, NULL);
@@ -85,7 +85,7 @@ static bool choose_sides(const struct arguments *arguments, const struct config 
 static bool run_daemon(const struct arguments *arguments, const struct config *config,
                        struct error *error)
 {
-    struct daemon_options options = {
+    struct run_options options = {
         .server_stack = choose(arguments, OPTION_SERVER_STACK, config->server_stack, NULL),
         .store_path = choose(arguments, OPTION_STORE, config->store, STORE_PATH_DEFAULT),
         .control_path = choose(arguments, OPTION_CONTROL, config->control, CONTROL_SOCKET_DEFAULT),
@@ -102,7 +102,7 @@ static bool run_daemon(const struct arguments *arguments, const struct config *c
         !choose_flows(arguments, config, &options.flows, error) ||
         !choose_busy_poll(arguments, config, &options.busy_poll, error))
         return false;
-    return daemon_run(&options, error) == EXIT_DONE;
+    return run_bridge(&options, error) == EXIT_DONE;
 }
 
 bool cmd_run(const struct arguments *arguments, struct error *error)

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <time.h>
 
+#define SECOND_US 1000000ull
+
 static inline uint64_t clock_read_us(clockid_t clock)
 {
     struct timespec now;

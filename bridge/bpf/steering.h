@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * steering.h - the program (bpf/steer.c) by which the kernel puts frames into the queues of our
+ * steering.h - the program (bpf/steer.bpf.c) by which the kernel puts frames into the queues of our
  * TAPs.
  */
 #ifndef SYNWARD_BRIDGE_BPF_STEERING_H

@@ -11,8 +11,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "profiles/error.h"
-
 struct daemon;
 
 /*
@@ -24,7 +22,5 @@ char *control_answer(struct daemon *daemon, const char *request, size_t bytes,
                      size_t *answer_bytes);
 /* True for {"command": "watch"}: its answer is the first line of many, and the connection stays. */
 bool control_asks_to_watch(const char *request, size_t bytes);
-/* The same for a document that says `error`. */
-char *control_error(const struct error *error, size_t *answer_bytes);
 
 #endif

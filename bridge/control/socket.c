@@ -18,10 +18,6 @@
  * else the oldest. A request is at most CONTROL_REQUEST_MAX long, and all requests together at most
  * REQUESTS_TOTAL_MAX. A connection has a deadline for its request and another for taking the
  * answer, kept by one timerfd.
- *
- * The socket is made under a name of its own, mode 0600 before it is bound, and moved to its place
- * when it listens: who finds the path can connect. link() does not replace, so that of two daemons
- * that start at once only one wins.
  */
 #include "bridge/control/socket.h"
 
@@ -34,15 +30,13 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "bridge/base/clock.h"
-#include "bridge/control/answers.h"
+#include "bridge/control/place.h"
 #include "bridge/control/protocol.h"
-#include "bridge/daemon.h"
+#include "bridge/control/text.h"
 #include "bridge/events/events.h"
 
 #define CONNECTIONS_MAX    32
@@ -79,14 +73,12 @@ struct connection {
 };
 
 struct control {
-    struct daemon *daemon;
+    struct control_face face;
     int epoll_fd, listen_fd, timer_fd;
     unsigned timeout_ms;
     uint64_t opened;
     size_t buffered_bytes; /* sum of the capacities of the connections' buffers */
-    dev_t device;          /* of the socket file, so that we remove only our own */
-    ino_t inode;
-    struct sockaddr_un address;
+    struct place place;
     struct connection connections[CONNECTIONS_MAX];
 };
 
@@ -179,7 +171,7 @@ static void connection_buffer(struct control *control, struct connection *connec
  */
 static void connection_stream(struct control *control, struct connection *connection)
 {
-    const struct events *events = daemon_events(control->daemon);
+    const struct events *events = control->face.events;
     size_t bytes = 0;
 
     if (connection->sent == connection->filled) {
@@ -200,7 +192,7 @@ static void connection_stream(struct control *control, struct connection *connec
 
 void control_tell(struct control *control)
 {
-    const struct events *events = daemon_events(control->daemon);
+    const struct events *events = control->face.events;
 
     for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
         struct connection *connection = &control->connections[i];
@@ -233,7 +225,7 @@ static void connection_refuse(struct control *control, struct connection *connec
     size_t bytes = 0;
 
     error_set(&error, EXIT_FAILED, "%s", text);
-    char *answer = control_error(&error, &bytes);
+    char *answer = text_error(&error, &bytes);
     connection_answer(control, connection, answer, bytes);
 }
 
@@ -286,8 +278,8 @@ static void connection_watch(struct control *control, struct connection *connect
         connection_refuse(control, connection, "too many watch already: end one of them");
         return;
     }
-    connection->reader = events_reader(daemon_events(control->daemon));
-    answer = control_answer(control->daemon, connection->buffer, bytes, &answer_bytes);
+    connection->reader = events_reader(control->face.events);
+    answer = control->face.answer(control->face.context, connection->buffer, bytes, &answer_bytes);
     connection_buffer(control, connection, answer, answer_bytes);
     connection->state = CONNECTION_WATCHING;
     connection->deadline_ms = UINT64_MAX;
@@ -302,11 +294,12 @@ static void connection_ask(struct control *control, struct connection *connectio
 {
     size_t answer_bytes = 0;
 
-    if (control_asks_to_watch(connection->buffer, bytes)) {
+    if (control->face.asks_to_watch(connection->buffer, bytes)) {
         connection_watch(control, connection, bytes);
         return;
     }
-    char *answer = control_answer(control->daemon, connection->buffer, bytes, &answer_bytes);
+    char *answer =
+        control->face.answer(control->face.context, connection->buffer, bytes, &answer_bytes);
 
     connection->large = bytes > LARGE_BYTES || answer_bytes > LARGE_BYTES;
     connection_answer(control, connection, answer, answer_bytes);
@@ -455,213 +448,6 @@ void control_set_timeout_ms(struct control *control, unsigned timeout_ms)
     control->timeout_ms = timeout_ms;
 }
 
-/* --- the socket's place in the file system --------------------------------------------------- */
-
-static bool make_address(const char *path, struct sockaddr_un *address, struct error *error)
-{
-    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    if (path[0] == '\0')
-        return error_set(error, EXIT_USAGE, "control socket: the path is empty: give one");
-    if (strlen(path) >= sizeof(address->sun_path))
-        return error_set(error, EXIT_FAILED,
-                         "control socket: %.200s: longer than %zu bytes: choose a shorter path",
-                         path, sizeof(address->sun_path) - 1);
-    memcpy(address->sun_path, path, strlen(path));
-    return true;
-}
-
-/* The folder that `path` lies in. */
-static void folder_of(const struct sockaddr_un *address, char folder[sizeof(address->sun_path)])
-{
-    char *slash;
-
-    memcpy(folder, address->sun_path, sizeof(address->sun_path));
-    slash = strrchr(folder, '/');
-    if (!slash)
-        memcpy(folder, ".", sizeof("."));
-    else
-        slash[slash == folder ? 1 : 0] = '\0';
-}
-
-static bool check_folder(const struct sockaddr_un *address, struct error *error)
-{
-    char folder[sizeof(address->sun_path)];
-    struct stat status;
-
-    folder_of(address, folder);
-    if (stat(folder, &status) < 0) {
-        if (errno == ENOENT && strcmp(address->sun_path, CONTROL_SOCKET_DEFAULT) == 0)
-            return true; /* ours to make */
-        return error_set(error, EXIT_FAILED,
-                         "control socket: folder %s: %s: make it, or give another --control",
-                         folder, strerror(errno));
-    }
-    if (!S_ISDIR(status.st_mode))
-        return error_set(error, EXIT_FAILED,
-                         "control socket: %s: not a folder: give another --control", folder);
-    return true;
-}
-
-enum occupant { OCCUPANT_NONE, OCCUPANT_STALE, OCCUPANT_ERROR };
-
-/* Asks the socket who listens. A full queue (EAGAIN) is a sign of life too. */
-static enum occupant ask_occupant(const struct sockaddr_un *address, struct error *error)
-{
-    struct ucred peer = {0};
-    socklen_t peer_bytes = sizeof(peer);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int result = fd < 0 ? -1 : connect(fd, (const struct sockaddr *)address, sizeof(*address));
-    int reason = result < 0 ? errno : 0;
-
-    if (result == 0)
-        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_bytes);
-    if (fd >= 0)
-        close(fd);
-    if (result < 0 && reason == ECONNREFUSED)
-        return OCCUPANT_STALE;
-    if (result < 0 && reason == ENOENT)
-        return OCCUPANT_NONE;
-    if (result < 0 && reason != EAGAIN)
-        error_set(error, EXIT_FAILED, "control socket: %s: %s: give another --control",
-                  address->sun_path, strerror(reason));
-    else if (peer.pid > 0)
-        error_set(
-            error, EXIT_FAILED,
-            "socket in use by a running synward (pid %d) at %s: stop it or give another --control",
-            (int)peer.pid, address->sun_path);
-    else
-        error_set(error, EXIT_FAILED,
-                  "socket in use by a running synward at %s: stop it or give another --control",
-                  address->sun_path);
-    return OCCUPANT_ERROR;
-}
-
-static enum occupant find_occupant(const struct sockaddr_un *address, struct error *error)
-{
-    struct stat status;
-
-    if (lstat(address->sun_path, &status) < 0) {
-        if (errno == ENOENT)
-            return OCCUPANT_NONE;
-        error_set(error, EXIT_FAILED, "control socket: %s: %s: give another --control",
-                  address->sun_path, strerror(errno));
-        return OCCUPANT_ERROR;
-    }
-    if (!S_ISSOCK(status.st_mode)) {
-        error_set(
-            error, EXIT_FAILED,
-            "control socket: %s: exists and is no socket: move it away or give another --control",
-            address->sun_path);
-        return OCCUPANT_ERROR;
-    }
-    return ask_occupant(address, error);
-}
-
-bool control_check(const char *path, struct error *error)
-{
-    struct sockaddr_un address;
-
-    return make_address(path, &address, error) && check_folder(&address, error) &&
-           find_occupant(&address, error) != OCCUPANT_ERROR;
-}
-
-/* The name under which the socket is made: the same length for every path, in the same folder. */
-static bool birth_address(const struct sockaddr_un *address, struct sockaddr_un *birth,
-                          struct error *error)
-{
-    char folder[sizeof(address->sun_path)];
-    int bytes;
-
-    folder_of(address, folder);
-    *birth = (struct sockaddr_un){.sun_family = AF_UNIX};
-    bytes = snprintf(birth->sun_path, sizeof(birth->sun_path), "%s/.sw%d", folder, (int)getpid());
-    if (bytes < 0 || (size_t)bytes >= sizeof(birth->sun_path))
-        return error_set(error, EXIT_FAILED,
-                         "control socket: %s: the folder's path is too long: choose a shorter one",
-                         address->sun_path);
-    return true;
-}
-
-/* A listening socket at `birth`. Its mode is set before bind(), which gives the file that of the
- * socket. */
-static int listen_at(const struct sockaddr_un *birth, struct error *error)
-{
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-    (void)unlink(birth->sun_path); /* of a process that had our number and was killed here */
-    if (fd >= 0 && fchmod(fd, 0600) == 0 &&
-        bind(fd, (const struct sockaddr *)birth, sizeof(*birth)) == 0) {
-        if (listen(fd, SOMAXCONN) == 0)
-            return fd;
-        unlink(birth->sun_path);
-    }
-    error_set(error, EXIT_FAILED, "control socket: %s: %s: give another --control", birth->sun_path,
-              strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    return -1;
-}
-
-/*
- * Removes the stale socket. Between finding it stale and removing it another daemon may have
- * replaced it: so it is moved aside and asked again, and what turns out to live is put back.
- */
-static void remove_stale(const struct sockaddr_un *address, const struct sockaddr_un *birth)
-{
-    struct sockaddr_un aside = *birth;
-    size_t used = strlen(aside.sun_path);
-
-    if (used + 1 >= sizeof(aside.sun_path)) {
-        unlink(address->sun_path);
-        return;
-    }
-    aside.sun_path[used] = '~';
-    if (rename(address->sun_path, aside.sun_path) < 0)
-        return;
-    if (ask_occupant(&aside, NULL) != OCCUPANT_STALE)
-        (void)!link(aside.sun_path, address->sun_path);
-    unlink(aside.sun_path);
-}
-
-/* Gives the socket its name. Whoever is quicker than us keeps the place. */
-static bool move_into_place(struct control *control, const struct sockaddr_un *birth,
-                            struct error *error)
-{
-    const char *path = control->address.sun_path;
-    struct stat status;
-    bool linked;
-
-    if (find_occupant(&control->address, error) == OCCUPANT_STALE)
-        remove_stale(&control->address, birth);
-    linked = link(birth->sun_path, path) == 0;
-    if (!linked && find_occupant(&control->address, error) != OCCUPANT_ERROR)
-        error_set(error, EXIT_FAILED, "control socket: %s: cannot be made: give another --control",
-                  path);
-    unlink(birth->sun_path);
-    if (linked && lstat(path, &status) == 0) {
-        control->device = status.st_dev;
-        control->inode = status.st_ino;
-    }
-    return linked;
-}
-
-static bool open_socket(struct control *control, struct error *error)
-{
-    struct sockaddr_un birth;
-    char folder[sizeof(birth.sun_path)];
-
-    folder_of(&control->address, folder);
-    if (strcmp(control->address.sun_path, CONTROL_SOCKET_DEFAULT) == 0 && mkdir(folder, 0755) < 0 &&
-        errno != EEXIST)
-        return error_set(error, EXIT_FAILED,
-                         "control socket: folder %s: %s: run as root, or give another --control",
-                         folder, strerror(errno));
-    if (!birth_address(&control->address, &birth, error))
-        return false;
-    control->listen_fd = listen_at(&birth, error);
-    return control->listen_fd >= 0 && move_into_place(control, &birth, error);
-}
-
 static bool open_descriptors(struct control *control, struct error *error)
 {
     control->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -672,7 +458,12 @@ static bool open_descriptors(struct control *control, struct error *error)
     return true;
 }
 
-struct control *control_open(struct daemon *daemon, const char *path, struct error *error)
+bool control_check(const char *path, struct error *error)
+{
+    return place_check(path, error);
+}
+
+struct control *control_open(const char *path, const struct control_face *face, struct error *error)
 {
     struct control *control;
 
@@ -683,14 +474,16 @@ struct control *control_open(struct daemon *daemon, const char *path, struct err
         error_set(error, EXIT_FAILED, "out of memory");
         return NULL;
     }
-    control->daemon = daemon;
+    control->face = *face;
     control->timeout_ms = CONTROL_TIMEOUT_MS;
     control->epoll_fd = control->timer_fd = control->listen_fd = -1;
-    if (make_address(path, &control->address, error) && open_descriptors(control, error) &&
-        open_socket(control, error)) {
-        if (watch(control, EPOLL_CTL_ADD, control->listen_fd, EPOLLIN, EVENT_LISTENER))
+    if (open_descriptors(control, error)) {
+        control->listen_fd = place_take(&control->place, path, error);
+        if (control->listen_fd >= 0 &&
+            watch(control, EPOLL_CTL_ADD, control->listen_fd, EPOLLIN, EVENT_LISTENER))
             return control;
-        error_set(error, EXIT_FAILED, "control socket: %s", strerror(errno));
+        if (control->listen_fd >= 0)
+            error_set(error, EXIT_FAILED, "control socket: %s", strerror(errno));
     }
     control_close(control);
     return NULL;
@@ -704,15 +497,11 @@ static void close_if_open(int fd)
 
 void control_close(struct control *control)
 {
-    struct stat status;
-
     if (!control)
         return;
     for (size_t i = 0; i < CONNECTIONS_MAX; i++)
         connection_close(control, &control->connections[i]);
-    if (control->inode != 0 && lstat(control->address.sun_path, &status) == 0 &&
-        status.st_dev == control->device && status.st_ino == control->inode)
-        unlink(control->address.sun_path);
+    place_leave(&control->place);
     close_if_open(control->listen_fd);
     close_if_open(control->timer_fd);
     close_if_open(control->epoll_fd);

@@ -9,11 +9,25 @@
 #define SYNWARD_BRIDGE_CONTROL_SOCKET_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "profiles/error.h"
 
 struct control;
-struct daemon;
+struct events;
+
+/* Who answers. */
+struct control_face {
+    /*
+     * Answers one request (`bytes` of text) with text, `*answer_bytes` long, which the control
+     * socket frees. NULL: out of memory.
+     */
+    char *(*answer)(void *context, const char *request, size_t bytes, size_t *answer_bytes);
+    /* Its answer is the first line of many: the connection stays, and is told the events. */
+    bool (*asks_to_watch)(const char *request, size_t bytes);
+    void *context;
+    const struct events *events;
+};
 
 /*
  * Would control_open() find its place? To be asked before anything is made: a live daemon on the
@@ -27,7 +41,8 @@ bool control_check(const char *path, struct error *error);
  * used, not before. A stale socket is replaced; the folder of the default path is made if missing
  * (0755). NULL: `error` says why, and nothing was changed.
  */
-struct control *control_open(struct daemon *daemon, const char *path, struct error *error);
+struct control *control_open(const char *path, const struct control_face *face,
+                             struct error *error);
 
 /* Readable when control_handle() has work. */
 int control_fd(const struct control *control);

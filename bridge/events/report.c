@@ -12,8 +12,6 @@
 #include "bridge/text/server_text.h"
 #include "profiles/model/profile.h"
 
-#define SECOND_US 1000000ull
-
 /* What counters say of a table that has no room: X(name for people, sum of counters). */
 #define FULL_TABLES(X)                                                                             \
     X("flows", counters->flows_evicted)                                                            \

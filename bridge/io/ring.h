@@ -9,7 +9,7 @@
  *          ring_release(frame)         ... or is forgotten
  *          ring_send(...)              a frame of our own, copied, behind those queued before it
  *
- * A side may have a second queue, of frames that are served last (SYNs, bpf/steer.c): in each
+ * A side may have a second queue, of frames that are served last (SYNs, bpf/steer.bpf.c): in each
  * batch, after all that came from the others, and no more than RING_SYNS of them for each side;
  * where there were others RING_SYNS_BESIDE in all, or half as many as those.
  *

@@ -13,8 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bridge/base/limits.h"
 #include "bridge/bpf/steer.h"
-#include "bridge/workers/policy_handover.h"
 #include "bridge/sides/side.h"
 #include "profiles/error.h"
 

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "bridge/workers/policy_handover.h"
+#include "bridge/base/limits.h"
 #include "engine/engine.h"
 #include "profiles/error.h"
 

@@ -15,9 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bridge/base/limits.h"
 #include "engine/server/policy.h"
-
-#define WORKERS_MAX 64
 
 struct policy_handover;
 

@@ -22,7 +22,6 @@
 #include <unistd.h>
 
 #include "bridge/base/clock.h"
-#include "bridge/daemon.h"
 
 #define OBSERVATION_SLOTS 2048u /* 3.2 MiB; a batch brings a few hundred at most */
 #define TRIGGER_SLOTS     256u
@@ -432,7 +431,7 @@ bool worker_tell(struct worker *worker, const struct worker_request *request)
 
 bool worker_ask(struct worker *worker, const struct worker_request *request, struct error *error)
 {
-    const uint64_t until_us = clock_now_us() + DAEMON_ANSWER_US;
+    const uint64_t until_us = clock_now_us() + WORKER_ANSWER_US;
     const bool told = worker_tell(worker, request);
     while (told &&
            atomic_load_explicit(&worker->answered, memory_order_acquire) < worker->tickets) {

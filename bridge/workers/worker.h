@@ -25,6 +25,9 @@
 #include "engine/engine.h"
 #include "profiles/error.h"
 
+/* How long a worker is waited for. */
+#define WORKER_ANSWER_US (2000ull * 1000)
+
 struct worker_options {
     uint32_t index; /* among the workers, for the policy hand-over */
     int fds[2];     /* by enum side, stay the caller's */
@@ -93,7 +96,7 @@ bool worker_multishot(const struct worker *worker);
 bool worker_tell(struct worker *worker, const struct worker_request *request);
 /*
  * Returns when it is done, under the newest policy published before; false (and `error`) after
- * DAEMON_ANSWER_US. What the request points at must then stay where it is until the worker was
+ * WORKER_ANSWER_US. What the request points at must then stay where it is until the worker was
  * stopped: it may still be written.
  */
 bool worker_ask(struct worker *worker, const struct worker_request *request, struct error *error);
@@ -102,7 +105,7 @@ void worker_wake(struct worker *worker);
 
 /* The oldest not yet fetched, good until the next call; NULL: none. */
 const struct observation *worker_next_observation(struct worker *worker);
-/* OBSERVED_TRIGGER, OBSERVED_SOURCE and OBSERVED_ANSWERED: what all shards, and the log, must know.
+/* OBSERVED_TRIGGER, OBSERVED_SOURCE and OBSERVED_ANSWERED: what all workers, and the log, must know.
  */
 const struct observation *worker_next_trigger(struct worker *worker);
 

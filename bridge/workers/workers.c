@@ -2,7 +2,7 @@
 /*
  * workers.c - see workers.h.
  *
- * Memory that a worker writes into (`scratch`) belongs to the shards, not to the caller: where a
+ * Memory that a worker writes into (`scratch`) belongs to the workers, not to the caller: where a
  * worker is too late with its answer, it is put aside until the worker has ended, so that a late
  * write hits nothing else.
  */
@@ -37,9 +37,9 @@ struct scratch {
     };
 };
 
-struct shards {
+struct workers {
     uint32_t count;
-    struct worker *workers[WORKERS_MAX];
+    struct worker *worker[WORKERS_MAX];
     struct policy_handover *policies;
     struct mode_watch *watch;
     struct waker bell;
@@ -48,112 +48,112 @@ struct shards {
     struct scratch *aside;
 };
 
-static bool start_workers(struct shards *shards, const struct worker_options *options,
+static bool start_workers(struct workers *workers, const struct worker_options *options,
                           uint32_t count, struct error *error)
 {
     for (uint32_t i = 0; i < count; i++) {
         struct worker_options mine = options[i];
         mine.index = i;
-        mine.policies = shards->policies;
-        mine.bell = &shards->bell;
-        shards->workers[i] = worker_start(&mine, error);
-        if (shards->workers[i] == NULL)
+        mine.policies = workers->policies;
+        mine.bell = &workers->bell;
+        workers->worker[i] = worker_start(&mine, error);
+        if (workers->worker[i] == NULL)
             return false;
-        shards->count++;
+        workers->count++;
     }
     return true;
 }
 
-struct shards *shards_start(const struct worker_options *options, uint32_t count,
+struct workers *workers_start(const struct worker_options *options, uint32_t count,
                             struct policy *first, struct error *error)
 {
-    struct shards *shards = calloc(1, sizeof(*shards));
-    if (shards == NULL) {
+    struct workers *workers = calloc(1, sizeof(*workers));
+    if (!workers) {
         free(first);
         error_set(error, EXIT_FAILED, "out of memory for the workers");
         return NULL;
     }
-    shards->look_us = UINT64_MAX;
-    shards->setting = options[0].mode;
-    shards->policies = policy_handover_new(count);
-    shards->watch = mode_watch_new();
-    const bool bell = waker_open(&shards->bell);
-    if (shards->policies == NULL || shards->watch == NULL || !bell ||
-        (first != NULL && !policy_handover_publish(shards->policies, first))) {
+    workers->look_us = UINT64_MAX;
+    workers->setting = options[0].mode;
+    workers->policies = policy_handover_new(count);
+    workers->watch = mode_watch_new();
+    const bool bell = waker_open(&workers->bell);
+    if (workers->policies == NULL || workers->watch == NULL || !bell ||
+        (first != NULL && !policy_handover_publish(workers->policies, first))) {
         free(first);
         error_set(error, EXIT_FAILED, "out of memory for the workers");
-    } else if (start_workers(shards, options, count, error)) {
-        return shards;
+    } else if (start_workers(workers, options, count, error)) {
+        return workers;
     }
-    shards_stop(shards);
+    workers_stop(workers);
     return NULL;
 }
 
-void shards_stop(struct shards *shards)
+void workers_stop(struct workers *workers)
 {
-    if (shards == NULL)
+    if (!workers)
         return;
-    for (uint32_t i = 0; i < shards->count; i++)
-        worker_stop(shards->workers[i]);
-    while (shards->aside != NULL) {
-        struct scratch *next = shards->aside->next;
-        free(shards->aside);
-        shards->aside = next;
+    for (uint32_t i = 0; i < workers->count; i++)
+        worker_stop(workers->worker[i]);
+    while (workers->aside != NULL) {
+        struct scratch *next = workers->aside->next;
+        free(workers->aside);
+        workers->aside = next;
     }
-    policy_handover_free(shards->policies);
-    mode_watch_free(shards->watch);
-    waker_close(&shards->bell);
-    free(shards);
+    policy_handover_free(workers->policies);
+    mode_watch_free(workers->watch);
+    waker_close(&workers->bell);
+    free(workers);
 }
 
-int shards_fd(const struct shards *shards)
+int workers_fd(const struct workers *workers)
 {
-    return shards->bell.fd;
+    return workers->bell.fd;
 }
 
-bool shards_failed(const struct shards *shards, struct error *error)
+bool workers_failed(const struct workers *workers, struct error *error)
 {
-    for (uint32_t i = 0; i < shards->count; i++)
-        if (worker_failed(shards->workers[i], error))
+    for (uint32_t i = 0; i < workers->count; i++)
+        if (worker_failed(workers->worker[i], error))
             return true;
     return false;
 }
 
-bool shards_multishot(const struct shards *shards)
+bool workers_multishot(const struct workers *workers)
 {
-    return worker_multishot(shards->workers[0]);
+    return worker_multishot(workers->worker[0]);
 }
 
 /* False: a mailbox was too full to take it. What happens again is then told again. */
-static bool tell_all(struct shards *shards, const struct worker_request *request)
+static bool tell_all(struct workers *workers, const struct worker_request *request)
 {
     bool told = true;
-    for (uint32_t i = 0; i < shards->count; i++)
-        told = worker_tell(shards->workers[i], request) && told;
+    for (uint32_t i = 0; i < workers->count; i++)
+        told = worker_tell(workers->worker[i], request) && told;
     return told;
 }
 
 /* The shard that fired is told as well: it costs nothing, and an operator's word may have crossed
  * with the report. */
-static void handle_trigger(struct shards *shards, const struct observation *trigger,
-                           const struct shards_hooks *hooks, uint64_t now_us)
+static void handle_trigger(struct workers *workers, const struct observation *trigger,
+                           const struct workers_hooks *hooks, uint64_t now_us)
 {
-    const bool new = mode_watch_fired(shards->watch, &trigger->server, now_us);
+    const bool new = mode_watch_fired(workers->watch, &trigger->server, now_us);
     const struct worker_request request = {.kind = REQUEST_MODE,
                                            .server = trigger->server,
                                            .mode = MODE_ATTACK,
                                            .cause = trigger->trigger.cause,
                                            .value = trigger->trigger.value};
     if (new || trigger->trigger.switched)
-        tell_all(shards, &request);
+        tell_all(workers, &request);
     if (new && trigger->trigger.switched)
         hooks->switched(hooks->context, trigger);
 }
 
 /* What one shard has judged, or taken back, counts in all: the next connection of this source may
  * reach another. */
-static void handle_aside(struct shards *shards, const struct observation *aside,
-                         const struct shards_hooks *hooks)
+static void handle_aside(struct workers *workers, const struct observation *aside,
+                         const struct workers_hooks *hooks)
 {
     const bool released = aside->source.until_us <= aside->time_us;
     const struct worker_request request = {
@@ -163,94 +163,94 @@ static void handle_aside(struct shards *shards, const struct observation *aside,
                    .state = released ? SOURCE_CLEAR : SOURCE_ASIDE,
                    .by = SOURCE_BY_JUDGEMENT,
                    .until_us = aside->source.until_us}};
-    if (shards->count > 1)
-        tell_all(shards, &request);
+    if (workers->count > 1)
+        tell_all(workers, &request);
     if (!released)
         hooks->put_aside(hooks->context, aside);
 }
 
 /* The next client of a server that one shard has met may reach another. */
-static void handle_answered(struct shards *shards, const struct observation *answered)
+static void handle_answered(struct workers *workers, const struct observation *answered)
 {
     const struct worker_request request = {.kind = REQUEST_ANSWERED, .server = answered->server};
-    tell_all(shards, &request);
+    tell_all(workers, &request);
 }
 
-static void handle_report(struct shards *shards, const struct observation *report,
-                          const struct shards_hooks *hooks, uint64_t now_us)
+static void handle_report(struct workers *workers, const struct observation *report,
+                          const struct workers_hooks *hooks, uint64_t now_us)
 {
     if (report->kind == OBSERVED_SOURCE)
-        handle_aside(shards, report, hooks);
+        handle_aside(workers, report, hooks);
     else if (report->kind == OBSERVED_ANSWERED)
-        handle_answered(shards, report);
+        handle_answered(workers, report);
     else
-        handle_trigger(shards, report, hooks, now_us);
+        handle_trigger(workers, report, hooks, now_us);
 }
 
-void shards_drain(struct shards *shards, const struct shards_hooks *hooks, uint64_t now_us)
+void workers_drain(struct workers *workers, const struct workers_hooks *hooks, uint64_t now_us)
 {
     bool any = false;
-    waker_clear(&shards->bell);
-    for (uint32_t i = 0; i < shards->count; i++) {
+    waker_clear(&workers->bell);
+    for (uint32_t i = 0; i < workers->count; i++) {
         const struct observation *observation;
-        while ((observation = worker_next_trigger(shards->workers[i])) != NULL)
-            handle_report(shards, observation, hooks, now_us);
+        while ((observation = worker_next_trigger(workers->worker[i])) != NULL)
+            handle_report(workers, observation, hooks, now_us);
         uint32_t fetched = 0;
-        while (fetched < SHARDS_DRAIN_MAX &&
-               (observation = worker_next_observation(shards->workers[i])) != NULL) {
+        while (fetched < WORKERS_DRAIN_MAX &&
+               (observation = worker_next_observation(workers->worker[i])) != NULL) {
             hooks->observed(hooks->context, observation);
             fetched++;
         }
         any |= fetched > 0;
-        if (fetched == SHARDS_DRAIN_MAX)
-            waker_ring(&shards->bell);
+        if (fetched == WORKERS_DRAIN_MAX)
+            waker_ring(&workers->bell);
     }
     if (any)
-        waker_hold(&shards->bell);
-    shards->look_us = any ? now_us + LOOK_AGAIN_US : UINT64_MAX;
+        waker_hold(&workers->bell);
+    workers->look_us = any ? now_us + LOOK_AGAIN_US : UINT64_MAX;
 }
 
-uint64_t shards_due(const struct shards *shards)
+uint64_t workers_due(const struct workers *workers)
 {
-    return shards->look_us;
+    return workers->look_us;
 }
 
-void shards_tick(struct shards *shards, const struct shards_hooks *hooks, uint64_t now_us)
+void workers_tick(struct workers *workers, const struct workers_hooks *hooks, uint64_t now_us)
 {
     struct server_key server;
     /* After `mode auto` thousands are due at once; the mailboxes have room for others meanwhile. */
-    for (uint32_t i = 0; i < RETURNS_MAX && mode_watch_take_due(shards->watch, now_us, &server);
+    for (uint32_t i = 0; i < RETURNS_MAX && mode_watch_take_due(workers->watch, now_us, &server);
          i++) {
         const struct worker_request request = {
             .kind = REQUEST_MODE, .server = server, .mode = MODE_NORMAL};
-        if (tell_all(shards, &request))
+        if (tell_all(workers, &request))
             hooks->returned(hooks->context, &server);
         else /* a later tick tries again: nobody else would */
-            mode_watch_fired(shards->watch, &server, now_us);
+            mode_watch_fired(workers->watch, &server, now_us);
     }
-    policy_handover_reclaim(shards->policies);
+    policy_handover_reclaim(workers->policies);
 }
 
-bool shards_publish(struct shards *shards, struct policy *policy)
+bool workers_publish(struct workers *workers, struct policy *policy)
 {
-    if (!policy_handover_publish(shards->policies, policy))
+    if (!policy_handover_publish(workers->policies, policy))
         return false;
-    for (uint32_t i = 0; i < shards->count; i++)
-        worker_wake(shards->workers[i]);
+    for (uint32_t i = 0; i < workers->count; i++)
+        worker_wake(workers->worker[i]);
     return true;
 }
 
-const struct policy *shards_policy(const struct shards *shards)
+const struct policy *workers_policy(const struct workers *workers)
 {
-    return policy_handover_newest(shards->policies);
+    return policy_handover_newest(workers->policies);
 }
 
-bool shards_set_learning(struct shards *shards, bool learning)
+bool workers_set_learning(struct workers *workers, bool learning)
 {
     const struct worker_request request = {.kind = REQUEST_LEARNING, .learning = learning};
     bool told = true;
-    for (uint32_t i = 0; i < shards->count; i++)
-        told = worker_tell(shards->workers[i], &request) && told;
+    for (uint32_t i = 0; i < workers->count; i++)
+        told = worker_tell(workers->worker[i], &request) && told;
     return told;
 }
 
@@ -259,39 +259,39 @@ bool shards_set_learning(struct shards *shards, bool learning)
  * watched from now on as if a trigger had fired, so that it comes back when it is quiet; one that
  * the operator decides for is not watched. `server` NULL: all.
  */
-static bool watch_anew(struct shards *shards, const struct server_key *server, uint64_t now_us,
+static bool watch_anew(struct workers *workers, const struct server_key *server, uint64_t now_us,
                        struct error *error)
 {
     struct server_info *servers;
     uint32_t count;
-    mode_watch_forget(shards->watch, server);
-    if (!shards_servers(shards, &servers, &count, error))
+    mode_watch_forget(workers->watch, server);
+    if (!workers_servers(workers, &servers, &count, error))
         return false;
     for (uint32_t i = 0; i < count; i++) {
         const struct server_info *info = &servers[i];
         const enum mode_setting setting =
-            info->setting == SETTING_INHERIT ? shards->setting : info->setting;
+            info->setting == SETTING_INHERIT ? workers->setting : info->setting;
         if (info->mode == MODE_ATTACK && setting == SETTING_AUTO &&
             (server == NULL || server_key_equal(server, &info->key)))
-            mode_watch_fired(shards->watch, &info->key, now_us);
+            mode_watch_fired(workers->watch, &info->key, now_us);
     }
     free(servers);
     return true;
 }
 
-bool shards_set_setting(struct shards *shards, const struct server_key *server,
+bool workers_set_setting(struct workers *workers, const struct server_key *server,
                         enum mode_setting setting, uint64_t now_us, struct error *error)
 {
     struct worker_request request = {
         .kind = REQUEST_SETTING, .for_all = server == NULL, .setting = setting};
     if (server != NULL)
         request.server = *server;
-    for (uint32_t i = 0; i < shards->count; i++)
-        if (!worker_ask(shards->workers[i], &request, error))
+    for (uint32_t i = 0; i < workers->count; i++)
+        if (!worker_ask(workers->worker[i], &request, error))
             return false;
     if (server == NULL)
-        shards->setting = setting;
-    return watch_anew(shards, server, now_us, error);
+        workers->setting = setting;
+    return watch_anew(workers, server, now_us, error);
 }
 
 static struct scratch *scratch_new(size_t payload_bytes, struct error *error)
@@ -304,26 +304,26 @@ static struct scratch *scratch_new(size_t payload_bytes, struct error *error)
 }
 
 /* True: the answer is in `scratch`. Else it is no longer the caller's. */
-static bool ask(struct shards *shards, uint32_t worker, const struct worker_request *request,
+static bool ask(struct workers *workers, uint32_t worker, const struct worker_request *request,
                 struct scratch *scratch, struct error *error)
 {
-    if (worker_ask(shards->workers[worker], request, error))
+    if (worker_ask(workers->worker[worker], request, error))
         return true;
-    scratch->next = shards->aside;
-    shards->aside = scratch;
+    scratch->next = workers->aside;
+    workers->aside = scratch;
     return false;
 }
 
-bool shards_counters(struct shards *shards, struct counters *out, struct error *error)
+bool workers_counters(struct workers *workers, struct counters *out, struct error *error)
 {
     memset(out, 0, sizeof(*out));
-    for (uint32_t i = 0; i < shards->count; i++) {
+    for (uint32_t i = 0; i < workers->count; i++) {
         struct scratch *scratch = scratch_new(sizeof(scratch->counters), error);
         if (scratch == NULL)
             return false;
         const struct worker_request request = {.kind = REQUEST_COUNTERS,
                                                .counters = &scratch->counters};
-        if (!ask(shards, i, &request, scratch, error))
+        if (!ask(workers, i, &request, scratch, error))
             return false;
         counters_add(out, &scratch->counters);
         free(scratch);
@@ -335,7 +335,7 @@ bool shards_counters(struct shards *shards, struct counters *out, struct error *
  * Asks a worker for a table: first how long it is, then for all of it. `*found` entries are in the
  * result, which the caller frees; NULL: `error`.
  */
-static struct scratch *ask_table(struct shards *shards, uint32_t worker,
+static struct scratch *ask_table(struct workers *workers, uint32_t worker,
                                  enum worker_request_kind kind, size_t entry_bytes, uint32_t *found,
                                  struct error *error)
 {
@@ -351,7 +351,7 @@ static struct scratch *ask_table(struct shards *shards, uint32_t worker,
             request.sources = scratch->sources;
         else
             request.flows = scratch->flows;
-        if (!ask(shards, worker, &request, scratch, error))
+        if (!ask(workers, worker, &request, scratch, error))
             return NULL;
         *found = scratch->count < room ? scratch->count : room;
         if (attempt == 1)
@@ -405,14 +405,14 @@ static uint32_t fold_servers(struct server_info *servers, uint32_t count)
 }
 
 /* The tables of all shards, one behind the other. */
-static bool gather(struct shards *shards, enum worker_request_kind kind, size_t entry_bytes,
+static bool gather(struct workers *workers, enum worker_request_kind kind, size_t entry_bytes,
                    void **table, uint32_t *count, struct error *error)
 {
     *table = NULL;
     *count = 0;
-    for (uint32_t i = 0; i < shards->count; i++) {
+    for (uint32_t i = 0; i < workers->count; i++) {
         uint32_t found = 0;
-        struct scratch *scratch = ask_table(shards, i, kind, entry_bytes, &found, error);
+        struct scratch *scratch = ask_table(workers, i, kind, entry_bytes, &found, error);
         uint8_t *larger = scratch != NULL ? grow(*table, *count, found, entry_bytes, error) : NULL;
         if (larger != NULL) {
             memcpy(larger + *count * entry_bytes, scratch->bytes, found * entry_bytes);
@@ -429,55 +429,55 @@ static bool gather(struct shards *shards, enum worker_request_kind kind, size_t 
     return true;
 }
 
-bool shards_servers(struct shards *shards, struct server_info **servers, uint32_t *count,
+bool workers_servers(struct workers *workers, struct server_info **servers, uint32_t *count,
                     struct error *error)
 {
     void *table;
-    const bool ok = gather(shards, REQUEST_SERVERS, sizeof(**servers), &table, count, error);
+    const bool ok = gather(workers, REQUEST_SERVERS, sizeof(**servers), &table, count, error);
     *servers = table;
     if (ok)
         *count = fold_servers(*servers, *count);
     return ok;
 }
 
-void shards_set_accept_queue(struct shards *shards, const struct server_key *server, uint32_t used,
+void workers_set_accept_queue(struct workers *workers, const struct server_key *server, uint32_t used,
                              uint32_t limit)
 {
     const struct worker_request request = {
         .kind = REQUEST_ACCEPT_QUEUE, .server = *server, .value = used, .max = limit};
-    tell_all(shards, &request);
+    tell_all(workers, &request);
 }
 
-bool shards_set_listening(struct shards *shards, const struct server_key *server, bool listening)
+bool workers_set_listening(struct workers *workers, const struct server_key *server, bool listening)
 {
     const struct worker_request request = {
         .kind = REQUEST_LISTENING, .server = *server, .listening = listening};
-    return tell_all(shards, &request);
+    return tell_all(workers, &request);
 }
 
-void shards_listening_fresh(struct shards *shards)
+void workers_listening_fresh(struct workers *workers)
 {
     const struct worker_request request = {.kind = REQUEST_FRESH};
-    tell_all(shards, &request);
+    tell_all(workers, &request);
 }
 
-bool shards_attacked(const struct shards *shards)
+bool workers_attacked(const struct workers *workers)
 {
-    return mode_watch_deadline(shards->watch) != UINT64_MAX;
+    return mode_watch_deadline(workers->watch) != UINT64_MAX;
 }
 
 /* Asks all for a yes or no; `*any` is whether one said yes, `*every` whether none said no. */
-static bool ask_all(struct shards *shards, struct worker_request *request, bool *any, bool *every,
+static bool ask_all(struct workers *workers, struct worker_request *request, bool *any, bool *every,
                     struct error *error)
 {
     *any = false;
     *every = true;
-    for (uint32_t i = 0; i < shards->count; i++) {
+    for (uint32_t i = 0; i < workers->count; i++) {
         struct scratch *scratch = scratch_new(0, error);
         if (scratch == NULL)
             return false;
         request->count = &scratch->count;
-        if (!ask(shards, i, request, scratch, error))
+        if (!ask(workers, i, request, scratch, error))
             return false;
         *any = *any || scratch->count != 0;
         *every = *every && scratch->count != 0;
@@ -486,23 +486,23 @@ static bool ask_all(struct shards *shards, struct worker_request *request, bool 
     return true;
 }
 
-bool shards_set_source(struct shards *shards, const struct source_rule *rule, struct error *error)
+bool workers_set_source(struct workers *workers, const struct source_rule *rule, struct error *error)
 {
     struct worker_request request = {.kind = REQUEST_SET_SOURCE, .source = *rule};
     bool any, every;
-    return ask_all(shards, &request, &any, &every, error) &&
+    return ask_all(workers, &request, &any, &every, error) &&
            (every ||
             error_set(error, EXIT_FAILED, "no room: there are %u rules already, remove some first",
                       SOURCE_RULES_MAX));
 }
 
-bool shards_forget_source(struct shards *shards, const struct ip_addr *prefix, uint8_t length,
+bool workers_forget_source(struct workers *workers, const struct ip_addr *prefix, uint8_t length,
                           bool *known, struct error *error)
 {
     struct worker_request request = {.kind = REQUEST_FORGET_SOURCE,
                                      .source = {.prefix = *prefix, .length = length}};
     bool every;
-    return ask_all(shards, &request, known, &every, error);
+    return ask_all(workers, &request, known, &every, error);
 }
 
 static int compare_sources(const void *a, const void *b)
@@ -544,22 +544,22 @@ static uint32_t fold_sources(struct source_info *sources, uint32_t count)
     return kept;
 }
 
-bool shards_sources(struct shards *shards, struct source_info **sources, uint32_t *count,
+bool workers_sources(struct workers *workers, struct source_info **sources, uint32_t *count,
                     struct error *error)
 {
     void *table;
-    const bool ok = gather(shards, REQUEST_SOURCES, sizeof(**sources), &table, count, error);
+    const bool ok = gather(workers, REQUEST_SOURCES, sizeof(**sources), &table, count, error);
     *sources = table;
     if (ok)
         *count = fold_sources(*sources, *count);
     return ok;
 }
 
-bool shards_flows(struct shards *shards, struct flow_info **flows, uint32_t *count,
+bool workers_flows(struct workers *workers, struct flow_info **flows, uint32_t *count,
                   struct error *error)
 {
     void *table;
-    const bool ok = gather(shards, REQUEST_FLOWS, sizeof(**flows), &table, count, error);
+    const bool ok = gather(workers, REQUEST_FLOWS, sizeof(**flows), &table, count, error);
     *flows = table;
     return ok;
 }

@@ -65,18 +65,6 @@ void fake_daemon_close(struct daemon *daemon)
     events_free(daemon->events);
 }
 
-struct events *daemon_events(const struct daemon *daemon)
-{
-    return daemon->events;
-}
-
-enum exit_code daemon_run(const struct daemon_options *options, struct error *error)
-{
-    (void)options;
-    error_set(error, EXIT_FAILED, "the fake daemon does not run");
-    return EXIT_FAILED;
-}
-
 uint64_t daemon_uptime_us(const struct daemon *daemon)
 {
     return daemon->uptime_us;
@@ -126,8 +114,10 @@ bool daemon_servers(struct daemon *daemon, struct daemon_server **servers, uint3
     return true;
 }
 
-bool daemon_counters(struct daemon *daemon, struct counters *out, struct error *error)
+bool daemon_counters(struct daemon *daemon, struct counters *out, uint64_t overflow[2],
+                     struct error *error)
 {
+    (void)overflow;
     if (daemon->worker_hangs)
         return error_set(error, EXIT_FAILED, "the worker does not answer");
     *out = daemon->counters;

@@ -2,7 +2,8 @@
 /*
  * fake_daemon.h - a daemon without sides or workers, for tests of the control socket.
  *
- * It defines every function of bridge/daemon.h, so that the real one is not linked.
+ * It defines the functions of bridge/daemon.h by which the control socket's answers are made, so
+ * that the real one is not linked.
  */
 #ifndef SYNWARD_TESTS_BRIDGE_FAKE_DAEMON_H
 #define SYNWARD_TESTS_BRIDGE_FAKE_DAEMON_H

@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "bridge/control/answers.h"
 #include "bridge/control/socket.h"
 #include "bridge/control/protocol.h"
 #include "tests/bridge/fake_daemon.h"
@@ -39,10 +40,22 @@ static void teardown(void)
 
 TestSuite(control, .init = setup, .fini = teardown, .timeout = 60);
 
+static char *answer(void *context, const char *request, size_t bytes, size_t *answer_bytes)
+{
+    return control_answer(context, request, bytes, answer_bytes);
+}
+
+static struct control *open_at(const char *where, struct error *error)
+{
+    const struct control_face face = {answer, control_asks_to_watch, &fake, fake.events};
+
+    return control_open(where, &face, error);
+}
+
 static struct control *open_control(void)
 {
     struct error error = {0};
-    struct control *control = control_open(&fake, path, &error);
+    struct control *control = open_at(path, &error);
 
     cr_assert_not_null(control, "%s", error.text);
     return control;
@@ -333,7 +346,7 @@ Test(control, live_socket_is_left_alone)
     struct error error = {0};
     char expected[192];
 
-    cr_assert_null(control_open(&fake, path, &error));
+    cr_assert_null(open_at(path, &error));
     cr_assert_eq(error.code, EXIT_FAILED);
     snprintf(expected, sizeof(expected), "socket in use by a running synward (pid %d) at %s",
              (int)getpid(), path);
@@ -349,7 +362,7 @@ Test(control, file_that_is_no_socket_is_left_alone)
     int fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
 
     cr_assert_eq(write(fd, "keep", 4), 4);
-    cr_assert_null(control_open(&fake, path, &error));
+    cr_assert_null(open_at(path, &error));
     cr_assert_eq(error.code, EXIT_FAILED);
     cr_assert(strstr(error.text, "no socket"), "%s", error.text);
     cr_assert_eq(pread(fd, text, 7, 0), 4);
@@ -362,7 +375,7 @@ Test(control, link_to_elsewhere_is_left_alone)
     struct error error = {0};
 
     cr_assert_eq(symlink("/nonexistent/target", path), 0);
-    cr_assert_null(control_open(&fake, path, &error));
+    cr_assert_null(open_at(path, &error));
     cr_assert(strstr(error.text, "no socket"), "%s", error.text);
 }
 
@@ -370,10 +383,10 @@ Test(control, missing_folder)
 {
     struct error error = {0};
 
-    cr_assert_null(control_open(&fake, "/nonexistent/c.sock", &error));
+    cr_assert_null(open_at("/nonexistent/c.sock", &error));
     cr_assert_eq(error.code, EXIT_FAILED);
     cr_assert(strstr(error.text, "/nonexistent"), "%s", error.text);
-    cr_assert_null(control_open(&fake, "", &error));
+    cr_assert_null(open_at("", &error));
     cr_assert_eq(error.code, EXIT_USAGE);
 }
 
@@ -385,7 +398,7 @@ Test(control, path_too_long)
     memset(longest, 'x', sizeof(longest) - 1);
     longest[0] = '/';
     longest[sizeof(longest) - 1] = '\0';
-    cr_assert_null(control_open(&fake, longest, &error));
+    cr_assert_null(open_at(longest, &error));
     cr_assert(strstr(error.text, "longer than 107 bytes"), "%s", error.text);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_worker.c - workers, and two of them as shards of one bridge, without TAPs: datagram socket
+ * test_worker.c - workers, and two of them in one bridge, without TAPs: datagram socket
  * pairs in their place.
  *
  *      test  near[side]  <==>  worker (ring, engine)         for each of two workers
@@ -18,15 +18,15 @@
 #include "bridge/base/clock.h"
 #include "bridge/workers/mode_watch.h"
 
-#define SHARDS      2u
+#define WORKERS     2u
 #define PATIENCE_MS 5000
 #define PORT        80
 #define FLOOD_SYNS  260u /* above the trigger of 200 */
 #define SYNACK      (TCP_SYN | TCP_ACK)
 
 struct bench {
-    int near[SHARDS][2], far[SHARDS][2];
-    struct shards *shards;
+    int near[WORKERS][2], far[WORKERS][2];
+    struct workers *workers;
     uint32_t observed, switched, returned;
     struct server_key server; /* of the last one */
 };
@@ -51,9 +51,9 @@ static void returned(void *context, const struct server_key *server)
     bench->server = *server;
 }
 
-static struct shards_hooks hooks(struct bench *bench)
+static struct workers_hooks hooks(struct bench *bench)
 {
-    return (struct shards_hooks){observed, switched, switched, returned, bench};
+    return (struct workers_hooks){observed, switched, switched, returned, bench};
 }
 
 static struct policy *empty_policy(uint64_t generation)
@@ -65,11 +65,11 @@ static struct policy *empty_policy(uint64_t generation)
 
 static void start(struct bench *bench, bool single_reads)
 {
-    struct worker_options options[SHARDS];
+    struct worker_options options[WORKERS];
     struct error error = {0};
     memset(options, 0, sizeof(options));
     memset(bench, 0, sizeof(*bench));
-    for (uint32_t i = 0; i < SHARDS; i++) {
+    for (uint32_t i = 0; i < WORKERS; i++) {
         for (int side = 0; side < 2; side++) {
             int fds[2];
             cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds),
@@ -78,7 +78,7 @@ static void start(struct bench *bench, bool single_reads)
             bench->far[i][side] = options[i].fds[side] = fds[1];
         }
         engine_config_defaults(&options[i].engine);
-        engine_config_share(&options[i].engine, SHARDS);
+        engine_config_share(&options[i].engine, WORKERS);
         options[i].engine.table_seed[0] = 1;
         options[i].engine.table_seed[1] = 2;
         options[i].nowait_writes = true;
@@ -86,15 +86,15 @@ static void start(struct bench *bench, bool single_reads)
         options[i].learning = true;
         options[i].mode = SETTING_AUTO;
     }
-    bench->shards = shards_start(options, SHARDS, empty_policy(1), &error);
-    if (bench->shards == NULL && strstr(error.text, "not available") != NULL)
+    bench->workers = workers_start(options, WORKERS, empty_policy(1), &error);
+    if (bench->workers == NULL && strstr(error.text, "not available") != NULL)
         cr_skip_test("skipped: %s", error.text);
-    cr_assert_not_null(bench->shards, "%s", error.text);
+    cr_assert_not_null(bench->workers, "%s", error.text);
 }
 
 static void close_sockets(struct bench *bench)
 {
-    for (uint32_t i = 0; i < SHARDS; i++)
+    for (uint32_t i = 0; i < WORKERS; i++)
         for (int side = 0; side < 2; side++) {
             close(bench->near[i][side]);
             close(bench->far[i][side]);
@@ -103,7 +103,7 @@ static void close_sockets(struct bench *bench)
 
 static void stop(struct bench *bench)
 {
-    shards_stop(bench->shards);
+    workers_stop(bench->workers);
     close_sockets(bench);
 }
 
@@ -172,15 +172,15 @@ static int next_flags(struct bench *bench, uint32_t shard, enum side side, int t
     return bytes < FRAME_BYTES ? -1 : frame[OFFLOAD_BYTES + 14 + 20 + 13];
 }
 
-/* Serves the shards until `*counter` has reached `wanted`. */
+/* Serves the workers until `*counter` has reached `wanted`. */
 static void drain_until(struct bench *bench, const uint32_t *counter, uint32_t wanted)
 {
-    const struct shards_hooks mine = hooks(bench);
+    const struct workers_hooks mine = hooks(bench);
     while (*counter < wanted) {
-        struct pollfd fd = {.fd = shards_fd(bench->shards), .events = POLLIN};
-        const bool due = shards_due(bench->shards) != UINT64_MAX;
+        struct pollfd fd = {.fd = workers_fd(bench->workers), .events = POLLIN};
+        const bool due = workers_due(bench->workers) != UINT64_MAX;
         cr_assert(poll(&fd, 1, due ? 1 : PATIENCE_MS) == 1 || due, "%u of %u", *counter, wanted);
-        shards_drain(bench->shards, &mine, clock_now_us());
+        workers_drain(bench->workers, &mine, clock_now_us());
     }
 }
 
@@ -188,7 +188,7 @@ static void crosses(bool single_reads)
 {
     struct bench bench;
     start(&bench, single_reads);
-    for (uint32_t shard = 0; shard < SHARDS; shard++) {
+    for (uint32_t shard = 0; shard < WORKERS; shard++) {
         send_segment(&bench, shard, SIDE_CLIENT, 1, 1000, TCP_SYN);
         cr_assert_eq(next_flags(&bench, shard, SIDE_SERVER, PATIENCE_MS), TCP_SYN);
         send_segment(&bench, shard, SIDE_SERVER, 1, 1000, SYNACK);
@@ -197,11 +197,11 @@ static void crosses(bool single_reads)
     drain_until(&bench, &bench.observed, 2);
     struct counters counters;
     struct error error = {0};
-    cr_assert(shards_counters(bench.shards, &counters, &error), "%s", error.text);
-    cr_assert_eq(counters.frames_client_in, SHARDS);
-    cr_assert_eq(counters.frames_server_in, SHARDS);
-    cr_assert_eq(counters.frames_server_out, SHARDS);
-    cr_assert_eq(counters.frames_client_out, SHARDS);
+    cr_assert(workers_counters(bench.workers, &counters, &error), "%s", error.text);
+    cr_assert_eq(counters.frames_client_in, WORKERS);
+    cr_assert_eq(counters.frames_server_in, WORKERS);
+    cr_assert_eq(counters.frames_server_out, WORKERS);
+    cr_assert_eq(counters.frames_client_out, WORKERS);
     stop(&bench);
 }
 
@@ -239,7 +239,7 @@ static void attack(struct bench *bench)
     struct counters counters = {0};
     const uint64_t until_us = clock_now_us() + PATIENCE_MS * 1000ull;
     while (counters.frames_client_in < 1 + FLOOD_SYNS && clock_now_us() < until_us)
-        cr_assert(shards_counters(bench->shards, &counters, NULL));
+        cr_assert(workers_counters(bench->workers, &counters, NULL));
     cr_assert_eq(counters.frames_client_in, 1 + FLOOD_SYNS);
 }
 
@@ -247,12 +247,12 @@ static const struct server_info *only_server(struct bench *bench, struct server_
 {
     uint32_t count = 0;
     struct error error = {0};
-    cr_assert(shards_servers(bench->shards, servers, &count, &error), "%s", error.text);
+    cr_assert(workers_servers(bench->workers, servers, &count, &error), "%s", error.text);
     cr_assert_eq(count, 1, "one server, in however many shards; %u were listed", count);
     return *servers;
 }
 
-Test(shards, a_trigger_in_one_protects_in_all)
+Test(workers, a_trigger_in_one_protects_in_all)
 {
     struct bench bench;
     struct server_info *servers;
@@ -273,15 +273,15 @@ Test(shards, a_trigger_in_one_protects_in_all)
 
 /* Whom one shard has seen answer the others know: none of their clients reaches an attacked server
  * unproved. */
-Test(shards, a_server_that_one_has_met_is_known_to_all)
+Test(workers, a_server_that_one_has_met_is_known_to_all)
 {
     struct bench bench;
     struct error error = {0};
     start(&bench, false);
     meet_server(&bench, 900);
     drain_until(&bench, &bench.observed, 1);
-    cr_assert(shards_set_setting(bench.shards, NULL, SETTING_ATTACK, clock_now_us(), &error), "%s",
-              error.text);
+    cr_assert(workers_set_setting(bench.workers, NULL, SETTING_ATTACK, clock_now_us(), &error),
+              "%s", error.text);
     send_segment(&bench, 1, SIDE_CLIENT, 7, 5000, TCP_SYN);
     cr_assert_eq(next_flags(&bench, 1, SIDE_CLIENT, PATIENCE_MS), SYNACK);
     cr_assert_eq(next_flags(&bench, 1, SIDE_SERVER, 0), -1);
@@ -290,7 +290,7 @@ Test(shards, a_server_that_one_has_met_is_known_to_all)
 
 /* The same where it was said that nobody listens there: a server's own word in one shard counts in
  * all. */
-Test(shards, nobody_listens_is_denied_in_all)
+Test(workers, nobody_listens_is_denied_in_all)
 {
     struct bench bench;
     struct error error = {0};
@@ -299,12 +299,12 @@ Test(shards, nobody_listens_is_denied_in_all)
     drain_until(&bench, &bench.observed, 1);
     struct server_key server = {.port = PORT};
     cr_assert(addr_from_text("198.51.100.1", &server.addr));
-    cr_assert(shards_set_listening(bench.shards, &server, false));
-    shards_listening_fresh(bench.shards);
+    cr_assert(workers_set_listening(bench.workers, &server, false));
+    workers_listening_fresh(bench.workers);
     meet_server(&bench, 901);
     drain_until(&bench, &bench.observed, 2);
-    cr_assert(shards_set_setting(bench.shards, NULL, SETTING_ATTACK, clock_now_us(), &error), "%s",
-              error.text);
+    cr_assert(workers_set_setting(bench.workers, NULL, SETTING_ATTACK, clock_now_us(), &error),
+              "%s", error.text);
     for (uint32_t i = 0; i < 20; i++) {
         send_segment(&bench, 1, SIDE_CLIENT, 7, 5000 + i, TCP_SYN);
         cr_assert_eq(next_flags(&bench, 1, SIDE_CLIENT, PATIENCE_MS), SYNACK);
@@ -318,7 +318,7 @@ static uint32_t in_attack_mode(struct bench *bench)
     struct server_info *servers;
     uint32_t count = 0, attacked = 0;
     struct error error = {0};
-    cr_assert(shards_servers(bench->shards, &servers, &count, &error), "%s", error.text);
+    cr_assert(workers_servers(bench->workers, &servers, &count, &error), "%s", error.text);
     for (uint32_t i = 0; i < count; i++)
         attacked += servers[i].mode == MODE_ATTACK;
     free(servers);
@@ -327,7 +327,7 @@ static uint32_t in_attack_mode(struct bench *bench)
 
 /* So many at once that a worker's mailbox does not hold the word for all: none of them is
  * forgotten. */
-Test(shards, quiet_returns_thousands_to_normal)
+Test(workers, quiet_returns_thousands_to_normal)
 {
     const uint32_t servers = 2000;
     struct policy *policy = calloc(1, policy_bytes(servers));
@@ -340,32 +340,32 @@ Test(shards, quiet_returns_thousands_to_normal)
         cr_assert(addr_from_text("192.0.2.1", &policy->servers[i].key.addr));
         policy->servers[i].key.port = (uint16_t)(1 + i);
     }
-    shards_publish(bench.shards, policy);
+    workers_publish(bench.workers, policy);
     uint64_t now_us = clock_now_us();
-    cr_assert(shards_set_setting(bench.shards, NULL, SETTING_ATTACK, now_us, &error));
+    cr_assert(workers_set_setting(bench.workers, NULL, SETTING_ATTACK, now_us, &error));
     const uint32_t attacked = in_attack_mode(&bench);
     cr_assert_gt(attacked, 1500);
-    cr_assert(shards_set_setting(bench.shards, NULL, SETTING_AUTO, now_us, &error));
-    const struct shards_hooks those = hooks(&bench);
+    cr_assert(workers_set_setting(bench.workers, NULL, SETTING_AUTO, now_us, &error));
+    const struct workers_hooks those = hooks(&bench);
     for (int i = 0; i < 10 && in_attack_mode(&bench) > 0; i++)
-        shards_tick(bench.shards, &those, now_us += MODE_QUIET_US);
+        workers_tick(bench.workers, &those, now_us += MODE_QUIET_US);
     cr_assert_eq(in_attack_mode(&bench), 0, "%u of %u stay in attack mode", in_attack_mode(&bench),
                  attacked);
     cr_assert_eq(bench.returned, attacked, "each is said once");
     stop(&bench);
 }
 
-Test(shards, quiet_returns_all_to_normal)
+Test(workers, quiet_returns_all_to_normal)
 {
     struct bench bench;
     struct server_info *servers;
     start(&bench, false);
     attack(&bench);
-    const struct shards_hooks mine = hooks(&bench);
-    shards_tick(bench.shards, &mine, clock_now_us());
+    const struct workers_hooks mine = hooks(&bench);
+    workers_tick(bench.workers, &mine, clock_now_us());
     cr_assert_eq(bench.returned, 0);
     /* Half a minute later, says the clock that is passed in. */
-    shards_tick(bench.shards, &mine, clock_now_us() + 31ull * 1000000);
+    workers_tick(bench.workers, &mine, clock_now_us() + 31ull * 1000000);
     cr_assert_eq(bench.returned, 1);
     cr_assert_eq(only_server(&bench, &servers)->mode, MODE_NORMAL);
     free(servers);
@@ -374,37 +374,37 @@ Test(shards, quiet_returns_all_to_normal)
     stop(&bench);
 }
 
-Test(shards, the_operators_word_is_in_force_on_return)
+Test(workers, the_operators_word_is_in_force_on_return)
 {
     struct bench bench;
     struct server_info *servers;
     struct error error = {0};
     start(&bench, false);
     attack(&bench);
-    cr_assert(shards_set_setting(bench.shards, NULL, SETTING_NORMAL, clock_now_us(), &error), "%s",
-              error.text);
+    cr_assert(workers_set_setting(bench.workers, NULL, SETTING_NORMAL, clock_now_us(), &error),
+              "%s", error.text);
     cr_assert_eq(only_server(&bench, &servers)->mode, MODE_NORMAL);
     free(servers);
     cr_assert(
-        shards_set_setting(bench.shards, &bench.server, SETTING_ATTACK, clock_now_us(), &error),
+        workers_set_setting(bench.workers, &bench.server, SETTING_ATTACK, clock_now_us(), &error),
         "%s", error.text);
     cr_assert_eq(only_server(&bench, &servers)->mode, MODE_ATTACK);
     cr_assert_eq(servers->setting, SETTING_ATTACK);
     free(servers);
     /* Given back to auto it is watched, and returns when quiet. */
-    cr_assert(shards_set_setting(bench.shards, NULL, SETTING_AUTO, clock_now_us(), &error), "%s",
+    cr_assert(workers_set_setting(bench.workers, NULL, SETTING_AUTO, clock_now_us(), &error), "%s",
               error.text);
     cr_assert(
-        shards_set_setting(bench.shards, &bench.server, SETTING_INHERIT, clock_now_us(), &error),
+        workers_set_setting(bench.workers, &bench.server, SETTING_INHERIT, clock_now_us(), &error),
         "%s", error.text);
-    const struct shards_hooks mine = hooks(&bench);
-    shards_tick(bench.shards, &mine, clock_now_us() + 31ull * 1000000);
+    const struct workers_hooks mine = hooks(&bench);
+    workers_tick(bench.workers, &mine, clock_now_us() + 31ull * 1000000);
     cr_assert_eq(only_server(&bench, &servers)->mode, MODE_NORMAL);
     free(servers);
     stop(&bench);
 }
 
-Test(shards, flows_of_all_are_listed)
+Test(workers, flows_of_all_are_listed)
 {
     struct bench bench;
     struct flow_info *flows;
@@ -412,29 +412,29 @@ Test(shards, flows_of_all_are_listed)
     struct error error = {0};
     start(&bench, false);
     for (uint32_t i = 0; i < 600; i++) {
-        const uint32_t shard = i % SHARDS;
+        const uint32_t shard = i % WORKERS;
         send_segment(&bench, shard, SIDE_CLIENT, (uint8_t)(1 + i % 200), 2000 + i, TCP_SYN);
         cr_assert_eq(next_flags(&bench, shard, SIDE_SERVER, PATIENCE_MS), TCP_SYN);
     }
-    cr_assert(shards_flows(bench.shards, &flows, &count, &error), "%s", error.text);
+    cr_assert(workers_flows(bench.workers, &flows, &count, &error), "%s", error.text);
     cr_assert_eq(count, 600);
     free(flows);
     stop(&bench);
 }
 
-Test(shards, policies_follow_each_other_under_traffic)
+Test(workers, policies_follow_each_other_under_traffic)
 {
     struct bench bench;
     start(&bench, false);
-    const struct shards_hooks mine = hooks(&bench);
+    const struct workers_hooks mine = hooks(&bench);
     for (uint32_t i = 2; i < 2000; i++) {
-        cr_assert(shards_publish(bench.shards, empty_policy(i)));
-        cr_assert_eq(shards_policy(bench.shards)->generation, i);
-        shards_tick(bench.shards, &mine, clock_now_us());
+        cr_assert(workers_publish(bench.workers, empty_policy(i)));
+        cr_assert_eq(workers_policy(bench.workers)->generation, i);
+        workers_tick(bench.workers, &mine, clock_now_us());
         if (i % 100 != 0)
             continue;
-        send_segment(&bench, i / 100 % SHARDS, SIDE_CLIENT, 9, i, TCP_SYN);
-        cr_assert_eq(next_flags(&bench, i / 100 % SHARDS, SIDE_SERVER, PATIENCE_MS), TCP_SYN);
+        send_segment(&bench, i / 100 % WORKERS, SIDE_CLIENT, 9, i, TCP_SYN);
+        cr_assert_eq(next_flags(&bench, i / 100 % WORKERS, SIDE_SERVER, PATIENCE_MS), TCP_SYN);
     }
     stop(&bench);
 }
@@ -447,7 +447,7 @@ Test(worker, a_request_finds_the_policy_published_before_it)
     struct error error = {0};
     struct waker bell;
     start(&bench, false);
-    shards_stop(bench.shards);
+    workers_stop(bench.workers);
     struct policy_handover *policies = policy_handover_new(1);
     cr_assert(waker_open(&bell));
     struct worker_options options = {.fds = {bench.far[0][0], bench.far[0][1]},
@@ -486,38 +486,38 @@ Test(worker, frames_that_a_side_refuses_are_counted)
     while (counters.frames_server_out + counters.frames_refused + counters.drops[DROP_stray] <
                sent &&
            clock_now_us() < until_us)
-        cr_assert(shards_counters(bench.shards, &counters, NULL));
+        cr_assert(workers_counters(bench.workers, &counters, NULL));
     cr_assert_gt(counters.frames_refused, 0);
     cr_assert_eq(counters.frames_server_out + counters.frames_refused + counters.drops[DROP_stray],
                  sent);
     stop(&bench);
 }
 
-Test(shards, learning_off_silences_observations_but_not_triggers)
+Test(workers, learning_off_silences_observations_but_not_triggers)
 {
     struct bench bench;
     start(&bench, false);
-    cr_assert(shards_set_learning(bench.shards, false));
+    cr_assert(workers_set_learning(bench.workers, false));
     struct counters counters;
     cr_assert(
-        shards_counters(bench.shards, &counters, NULL)); /* answers behind what was told before */
+        workers_counters(bench.workers, &counters, NULL)); /* answers behind what was told before */
     attack(&bench);
     cr_assert_eq(bench.observed, 0);
     stop(&bench);
 }
 
-Test(shards, a_lost_side_is_reported)
+Test(workers, a_lost_side_is_reported)
 {
     struct bench bench;
     struct error error = {0};
     start(&bench, false);
-    cr_assert_not(shards_failed(bench.shards, &error));
+    cr_assert_not(workers_failed(bench.workers, &error));
     shutdown(bench.near[1][SIDE_SERVER], SHUT_RDWR);
-    struct pollfd fd = {.fd = shards_fd(bench.shards), .events = POLLIN};
+    struct pollfd fd = {.fd = workers_fd(bench.workers), .events = POLLIN};
     cr_assert_eq(poll(&fd, 1, PATIENCE_MS), 1);
-    cr_assert(shards_failed(bench.shards, &error));
+    cr_assert(workers_failed(bench.workers, &error));
     cr_assert_not_null(strstr(error.text, "server side is gone"), "%s", error.text);
     struct counters counters;
-    cr_assert(shards_counters(bench.shards, &counters, &error), "it still answers");
+    cr_assert(workers_counters(bench.workers, &counters, &error), "it still answers");
     stop(&bench);
 }

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * answer.h - the handlers behind the table of answers.c, one file for each of what they are about.
+ *
+ * A handler acts through daemon.h and returns the document, or NULL with `error` filled. One whose
+ * document may have many thousands of entries writes its text instead: as a tree of objects it
+ * would take twenty times the memory.
+ */
+#ifndef SYNWARD_BRIDGE_CONTROL_ANSWER_H
+#define SYNWARD_BRIDGE_CONTROL_ANSWER_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "profiles/error.h"
+
+struct daemon;
+
+typedef struct json_object *answer_handler(struct daemon *daemon, struct json_object *request,
+                                           struct error *error);
+typedef bool answer_writer(struct daemon *daemon, FILE *out, struct error *error);
+
+answer_handler answer_status, answer_mode; /* servers */
+answer_handler answer_profiles, answer_export, answer_import, answer_forget, answer_set;
+answer_handler answer_sources;
+answer_handler answer_stats;
+answer_writer write_flows;
+
+#endif

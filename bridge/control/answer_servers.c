@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* answer_servers.c - the servers and their modes: `status` and `mode`. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge/control/answer.h"
+#include "bridge/control/request.h"
+#include "bridge/daemon.h"
+#include "bridge/text/document.h"
+#include "bridge/text/mode_text.h"
+#include "profiles/store/json_document.h"
+
+static struct json_object *optional_string(const char *text)
+{
+    return text ? json_object_new_string(text) : NULL;
+}
+
+static struct json_object *side_document(const struct daemon *daemon, enum side side)
+{
+    struct daemon_side info = {0};
+    struct json_object *object = json_object_new_object();
+
+    daemon_side_info(daemon, side, &info);
+    json_object_object_add(object, "side", optional_string(info.spec));
+    json_object_object_add(object, "device", optional_string(info.device));
+    json_object_object_add(object, "netns", optional_string(info.netns));
+    json_object_object_add(object, "mtu", json_object_new_int64(info.mtu));
+    return object;
+}
+
+static struct json_object *cause_text(const struct server_info *info)
+{
+    char text[CAUSE_TEXT_BYTES];
+
+    return optional_string(cause_to_text(info->cause, info->cause_value, text));
+}
+
+static struct json_object *server_document(const struct daemon_server *server)
+{
+    struct json_object *object = json_object_new_object();
+    char address[ADDR_TEXT_BYTES], since[TIME_TEXT_BYTES];
+
+    json_object_object_add(object, "server",
+                           json_object_new_string(addr_to_text(&server->info.key.addr, address)));
+    json_object_object_add(object, "port", json_object_new_int(server->info.key.port));
+    json_object_object_add(object, "vlan", document_vlan(&server->info.key.vlan));
+    json_object_object_add(object, "mode", json_object_new_string(mode_name(server->info.mode)));
+    json_object_object_add(object, "setting",
+                           optional_string(mode_setting_name(server->info.setting)));
+    json_object_object_add(object, "since",
+                           json_object_new_string(time_to_text(server->since_wall_s, since)));
+    json_object_object_add(object, "cause", cause_text(&server->info));
+    return object;
+}
+
+/* "servers" of status and mode: all, or those that `selector` (may be NULL) names. */
+static struct json_object *
+servers_document(struct daemon *daemon, const struct server_selector *selector, struct error *error)
+{
+    struct daemon_server *servers = NULL;
+    struct json_object *array;
+    uint32_t count = 0;
+
+    if (!daemon_servers(daemon, &servers, &count, error))
+        return NULL;
+    array = json_object_new_array();
+    for (uint32_t i = 0; i < count; i++)
+        if (!selector || server_selector_matches(selector, &servers[i].info.key))
+            json_object_array_add(array, server_document(&servers[i]));
+    free(servers);
+    return array;
+}
+
+struct json_object *answer_status(struct daemon *daemon, struct json_object *request,
+                                  struct error *error)
+{
+    struct json_object *servers = servers_document(daemon, NULL, error), *document, *sides;
+
+    (void)request;
+    if (!servers)
+        return NULL;
+    sides = json_object_new_object();
+    json_object_object_add(sides, "client", side_document(daemon, SIDE_CLIENT));
+    json_object_object_add(sides, "server", side_document(daemon, SIDE_SERVER));
+    document = document_new();
+    json_object_object_add(document, "mode",
+                           json_object_new_string(mode_setting_name(daemon_mode(daemon))));
+    json_object_object_add(document, "learning", json_object_new_boolean(daemon_learning(daemon)));
+    json_object_object_add(document, "uptime_s",
+                           json_object_new_int64((int64_t)(daemon_uptime_us(daemon) / 1000000)));
+    json_object_object_add(document, "sides", sides);
+    json_object_object_add(document, "servers", servers);
+    return document;
+}
+
+/* Every server that is meant, seen on the wire or only known from a profile, gets its own setting.
+ */
+static bool set_mode_of(struct daemon *daemon, const struct server_selector *selector,
+                        enum mode_setting setting, struct error *error)
+{
+    struct key_list list = {0};
+    char text[SERVER_TEXT_BYTES];
+    bool done = key_list_add_servers(&list, daemon, selector, error) &&
+                key_list_add_profiles(&list, daemon, selector, error);
+
+    if (done && list.count == 0)
+        done = error_set(error, EXIT_NOT_FOUND, "no server %s: `synward status` lists those known",
+                         server_to_text(&selector->addr, selector->port, text));
+    for (size_t i = 0; done && i < list.count; i++)
+        done = daemon_set_mode(daemon, &list.keys[i], setting, error);
+    free(list.keys);
+    return done;
+}
+
+/* "default" gives a server back to the setting for all. */
+static bool requested_setting(const char *text, bool for_server, enum mode_setting *setting,
+                              struct error *error)
+{
+    if (strcmp(text, "default") != 0)
+        return mode_setting_parse(text, setting, error);
+    *setting = SETTING_INHERIT;
+    return for_server ||
+           error_set(error, EXIT_USAGE, "mode default: needs a server: write auto for all");
+}
+
+static bool apply_mode(struct daemon *daemon, struct json_object *request,
+                       const struct server_selector *selector, struct error *error)
+{
+    const char *text = document_string(request, "setting");
+    enum mode_setting setting;
+
+    if (!json_object_object_get(request, "setting"))
+        return true;
+    if (!text)
+        return error_set(error, EXIT_USAGE, "\"setting\" is not a string");
+    if (!requested_setting(text, selector != NULL, &setting, error))
+        return false;
+    return selector ? set_mode_of(daemon, selector, setting, error)
+                    : daemon_set_mode(daemon, NULL, setting, error);
+}
+
+struct json_object *answer_mode(struct daemon *daemon, struct json_object *request,
+                                struct error *error)
+{
+    struct server_selector selector;
+    struct json_object *document, *servers;
+    char text[SERVER_TEXT_BYTES];
+    bool given, query = !json_object_object_get(request, "setting");
+
+    if (!request_server(request, &selector, &given, error) ||
+        !apply_mode(daemon, request, given ? &selector : NULL, error))
+        return NULL;
+    servers = servers_document(daemon, given ? &selector : NULL, error);
+    if (!servers)
+        return NULL;
+    if (query && given && json_object_array_length(servers) == 0) {
+        json_object_put(servers);
+        error_set(error, EXIT_NOT_FOUND, "no server %s: `synward status` lists those known",
+                  server_to_text(&selector.addr, selector.port, text));
+        return NULL;
+    }
+    document = document_new();
+    json_object_object_add(document, "mode",
+                           json_object_new_string(mode_setting_name(daemon_mode(daemon))));
+    json_object_object_add(document, "servers", servers);
+    return document;
+}

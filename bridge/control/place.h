@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * place.h - the control socket's place in the file system.
+ *
+ * The socket is made under a name of its own, mode 0600 before it is bound, and moved to its place
+ * when it listens: who finds the path can connect. link() does not replace, so that of two daemons
+ * that start at once only one wins.
+ */
+#ifndef SYNWARD_BRIDGE_CONTROL_PLACE_H
+#define SYNWARD_BRIDGE_CONTROL_PLACE_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "profiles/error.h"
+
+struct place {
+    struct sockaddr_un address;
+    dev_t device; /* of the socket file, so that we remove only our own */
+    ino_t inode;  /* 0: there is none of ours */
+};
+
+/* Could a socket be made at `path`? Leaves no trace. */
+bool place_check(const char *path, struct error *error);
+/* Listens at `path`, replacing a stale socket; the folder of the default path is made if missing.
+ * The listening file, or -1: `error` says why, and nothing was changed. */
+int place_take(struct place *place, const char *path, struct error *error);
+/* Removes the socket, if it is still ours. */
+void place_leave(const struct place *place);
+
+#endif

@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * run.c - see run.h.
+ *
+ * Start: everything that can be wrong without touching the system is looked at first (sides, store,
+ * control socket), then come TAPs, workers, and last the control socket. What was made is unmade in
+ * the opposite order, on failure as at the end.
+ *
+ * Main loop: one epoll over signals, the workers' bell, changes of the interfaces and the control
+ * socket, with the time of the next duty as its limit:
+ *
+ *      each second           learner_tick, servers back to normal mode, old policies freed
+ *      daemon_due_us()       a changed store becomes a policy, and a file (daemon.c)
+ *      SPARE_CORE_EVERY_US   while a worker would busy poll: is there a core for it?
+ *      stack_watch_due()     the listening sockets of the servers
+ */
+#include "bridge/run.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "bridge/base/clock.h"
+#include "bridge/base/log.h"
+#include "bridge/control/answers.h"
+#include "bridge/control/socket.h"
+#include "bridge/daemon.h"
+#include "bridge/events/events.h"
+#include "bridge/events/report.h"
+#include "bridge/io/spare_core.h"
+#include "bridge/listeners/watch.h"
+#include "bridge/sides/sides.h"
+#include "bridge/text/mode_text.h"
+#include "bridge/workers/workers.h"
+#include "engine/version.h"
+#include "profiles/compile.h"
+#include "profiles/learn/learner.h"
+
+#define EVENTS_MAX     8
+#define COUNTERS_TICKS 2u /* seconds between two looks at the counters for events */
+#define NEVER          UINT64_MAX
+/* Of each server: 1 % of a core for the learner, where a busy one has 20,000. */
+#define OBSERVED_PER_SECOND 500u
+
+struct run {
+    struct run_options options;
+    struct events *events;
+    struct report *report;
+    struct sides *sides;
+    struct store *store;
+    struct learner *learner;
+    struct workers *workers;
+    struct stack_watch *stack; /* NULL: the servers' TCP stack is not of this machine */
+    struct daemon *daemon;
+    struct control *control;
+    int epoll_fd, signal_fd;
+    bool signals_blocked, stopping;
+    sigset_t signals_before;
+    unsigned ticks;
+    struct busy_poll_word poll_word;
+    struct spare_core spare_core;
+    uint64_t tick_us, spare_us; /* when due */
+};
+
+/* --- start ----------------------------------------------------------------------------------- */
+
+static bool make_events(struct run *run, struct error *error)
+{
+    run->events = events_new();
+    run->report = run->events ? report_new(run->events) : NULL;
+    return run->report || error_set(error, EXIT_FAILED, "out of memory for the events");
+}
+
+static bool read_sides(struct run *run, struct error *error)
+{
+    run->sides = sides_read(run->options.client_side, run->options.server_side, error);
+    return run->sides;
+}
+
+static bool load_store(struct run *run, struct error *error)
+{
+    run->store = store_new();
+    run->learner = run->store ? learner_new(run->store) : NULL;
+    if (!run->learner)
+        return error_set(error, EXIT_FAILED, "out of memory for the profiles");
+    if (!store_load(run->store, run->options.store_path, error))
+        return false;
+    report_tick(run->report, run->store, NULL, NULL);
+    return true;
+}
+
+/* From here on the signals wait for the main loop, in every thread. */
+static bool catch_signals(struct run *run, struct error *error)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGPIPE);
+    run->signals_blocked = pthread_sigmask(SIG_BLOCK, &signals, &run->signals_before) == 0;
+    /* A client that hangs up is told by its socket. */
+    sigdelset(&signals, SIGPIPE);
+    run->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (run->signal_fd < 0)
+        return error_set(error, EXIT_FAILED, "cannot catch signals: %s", strerror(errno));
+    return true;
+}
+
+/* What all workers have in common. */
+static void fill_options(struct run *run, struct worker_options *options)
+{
+    options->nowait_writes = sides_nowait_writes(run->sides);
+    options->single_reads = run->options.single_reads;
+    options->busy_poll = run->options.busy_poll;
+    options->poll_word = &run->poll_word;
+    options->learning = run->options.learning;
+    options->mode = run->options.mode;
+    engine_config_defaults(&options->engine);
+    engine_config_share(&options->engine, sides_workers(run->sides));
+    options->engine.observed_per_second = OBSERVED_PER_SECOND;
+    options->engine.unknown = run->options.unknown;
+    options->engine.triggers = run->options.triggers;
+    if (run->options.flows)
+        options->engine.flows_max = run->options.flows;
+    randombytes_buf(&options->engine.keys, sizeof(options->engine.keys));
+    randombytes_buf(options->engine.table_seed, sizeof(options->engine.table_seed));
+}
+
+static bool start_workers(struct run *run, struct error *error)
+{
+    const uint32_t count = sides_workers(run->sides);
+    struct worker_options *options = calloc(count, sizeof(*options));
+    struct policy *policy = policy_compile(run->store, NULL, clock_now_us());
+
+    if (!options || !policy) {
+        free(options);
+        free(policy);
+        return error_set(error, EXIT_FAILED, "out of memory for the policy of %zu profiles",
+                         store_count(run->store));
+    }
+    fill_options(run, &options[0]);
+    for (uint32_t i = count; i-- > 0;) {
+        options[i] = options[0];
+        options[i].has_syn_fds = true;
+        sides_queues(run->sides, i, options[i].fds, options[i].syn_fds);
+    }
+    run->workers = workers_start(options, count, policy, error);
+    sodium_memzero(options, count * sizeof(*options));
+    free(options);
+    return run->workers;
+}
+
+static bool make_daemon(struct run *run, struct error *error)
+{
+    const struct daemon_parts parts = {.sides = run->sides,
+                                       .workers = run->workers,
+                                       .store = run->store,
+                                       .learner = run->learner,
+                                       .report = run->report,
+                                       .store_path = run->options.store_path};
+
+    run->daemon = daemon_new(&parts, run->options.mode, run->options.learning);
+    return run->daemon || error_set(error, EXIT_FAILED, "out of memory");
+}
+
+static bool tell_listening(void *context, const struct server_key *server, bool listening)
+{
+    const struct run *run = context;
+    return workers_set_listening(run->workers, server, listening);
+}
+
+static void tell_accept_queue(void *context, const struct server_key *server, uint32_t used,
+                              uint32_t limit)
+{
+    const struct run *run = context;
+    workers_set_accept_queue(run->workers, server, used, limit);
+}
+
+static void tell_fresh(void *context)
+{
+    const struct run *run = context;
+    workers_listening_fresh(run->workers);
+}
+
+static void tell_lost(void *context, const char *reason)
+{
+    const struct run *run = context;
+    report_stack(run->report, reason);
+}
+
+/* The servers' TCP stack, where it is one of this machine. Only one that was asked for must be
+ * there. */
+static bool open_stack(struct run *run, struct error *error)
+{
+    const struct stack_ears ears = {tell_listening, tell_accept_queue, tell_fresh, tell_lost,
+                                    run};
+    const struct side_spec *side = sides_spec(run->sides, SIDE_SERVER);
+    struct error unseen = {0};
+    if (run->options.server_stack) {
+        run->stack = stack_watch_open(run->options.server_stack, "", &ears, error);
+        return run->stack;
+    }
+    if (side->port || side->netns[0] == '\0')
+        return true;
+    run->stack = stack_watch_open(side->netns, side->device, &ears, &unseen);
+    if (!run->stack)
+        report_stack(run->report, unseen.text);
+    return true;
+}
+
+static bool watch_fd(struct run *run, int fd, struct error *error)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    if (epoll_ctl(run->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0)
+        return true;
+    return error_set(error, EXIT_FAILED, "cannot watch a file: %s", strerror(errno));
+}
+
+static bool watch_all(struct run *run, struct error *error)
+{
+    run->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (run->epoll_fd < 0)
+        return error_set(error, EXIT_FAILED, "cannot make an epoll: %s", strerror(errno));
+    for (int side = 0; side < 2; side++) {
+        const int events = sides_events(run->sides, (enum side)side);
+        /* Without it an MTU that changes is not followed, nor a port that comes back, and nothing
+         * else. */
+        if (events >= 0 && !watch_fd(run, events, error))
+            return false;
+    }
+    return watch_fd(run, run->signal_fd, error) && watch_fd(run, workers_fd(run->workers), error);
+}
+
+static char *answer(void *context, const char *request, size_t bytes, size_t *answer_bytes)
+{
+    return control_answer(context, request, bytes, answer_bytes);
+}
+
+static bool open_control(struct run *run, struct error *error)
+{
+    const struct control_face face = {.answer = answer,
+                                      .asks_to_watch = control_asks_to_watch,
+                                      .context = run->daemon,
+                                      .events = run->events};
+
+    run->control = control_open(run->options.control_path, &face, error);
+    return run->control && watch_fd(run, control_fd(run->control), error);
+}
+
+static bool start(struct run *run, struct error *error)
+{
+    if (sodium_init() < 0)
+        return error_set(error, EXIT_FAILED, "no source of random numbers: libsodium cannot start");
+    return make_events(run, error) && read_sides(run, error) && load_store(run, error) &&
+           control_check(run->options.control_path, error) && catch_signals(run, error) &&
+           sides_open(run->sides, run->options.workers, run->options.single_queue, error) &&
+           start_workers(run, error) && make_daemon(run, error) && open_stack(run, error) &&
+           watch_all(run, error) && open_control(run, error);
+}
+
+static void log_ready(const struct run *run)
+{
+    log_line(LOG_LEVEL_INFO,
+             "%s ready: client %s, server %s, mode %s, learning %s, %zu profiles, control %s",
+             SYNWARD_VERSION, run->options.client_side, run->options.server_side,
+             mode_setting_name(run->options.mode), run->options.learning ? "on" : "off",
+             store_count(run->store), run->options.control_path);
+    if (sides_one_queue(run->sides)->code != EXIT_DONE)
+        log_line(run->options.workers > 1 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
+                 "%s: one worker%s, and SYNs wait in one queue with all else",
+                 sides_one_queue(run->sides)->text,
+                 run->options.workers > 1 ? " instead of those asked for" : "");
+    if (!workers_multishot(run->workers))
+        log_line(LOG_LEVEL_INFO, "%s",
+                 run->options.single_reads
+                     ? "single reads, as asked for"
+                     : "this kernel has no multishot reads (Linux 6.7): single reads, slower");
+}
+
+/* --- main loop ------------------------------------------------------------------------------- */
+
+static void observed(void *context, const struct observation *observation)
+{
+    struct run *run = context;
+    if (observation->kind == OBSERVED_GREETING)
+        report_greeting(run->report, observation);
+    if (daemon_learning(run->daemon))
+        learner_observe(run->learner, observation, clock_wall_us());
+}
+
+static void switched(void *context, const struct observation *observation)
+{
+    const struct run *run = context;
+    report_attack(run->report, &observation->server, &observation->trigger);
+}
+
+static void put_aside(void *context, const struct observation *observation)
+{
+    const struct run *run = context;
+    report_aside(run->report, observation);
+}
+
+static void returned(void *context, const struct server_key *server)
+{
+    const struct run *run = context;
+    report_normal(run->report, server);
+}
+
+static struct workers_hooks hooks_of(struct run *run)
+{
+    return (struct workers_hooks){.observed = observed,
+                                  .switched = switched,
+                                  .put_aside = put_aside,
+                                  .returned = returned,
+                                  .context = run};
+}
+
+/* Each second what is told by a state; the workers are asked, so not in each. */
+static void tick_report(struct run *run)
+{
+    struct counters counters;
+    uint64_t overflow[2];
+    const bool ask = run->ticks++ % COUNTERS_TICKS == 0;
+    const bool counted = ask && daemon_counters(run->daemon, &counters, overflow, NULL);
+    report_tick(run->report, run->store, counted ? &counters : NULL, overflow);
+}
+
+/* As long as a worker would look for frames before it sleeps, it is told whether there is a core
+ * for that. */
+static void look_for_core(struct run *run, uint64_t now_us)
+{
+    const bool keen = atomic_exchange_explicit(&run->poll_word.keen, false, memory_order_relaxed);
+    const bool spare = keen && spare_core_look(&run->spare_core, now_us, sides_workers(run->sides));
+    run->spare_us = keen ? now_us + SPARE_CORE_EVERY_US : NEVER;
+    atomic_store_explicit(&run->poll_word.spare, spare, memory_order_relaxed);
+}
+
+static void do_what_is_due(struct run *run, const struct workers_hooks *hooks, uint64_t now_us)
+{
+    if (now_us >= workers_due(run->workers))
+        workers_drain(run->workers, hooks, now_us);
+    if (now_us >= run->tick_us) {
+        run->tick_us = now_us + SECOND_US;
+        learner_tick(run->learner, now_us, clock_wall_us());
+        workers_tick(run->workers, hooks, now_us);
+        tick_report(run);
+    }
+    if (now_us >= run->spare_us || (run->spare_us == NEVER && busy_poll_keen(&run->poll_word)))
+        look_for_core(run, now_us);
+    stack_watch_turn(run->stack, run->store, workers_attacked(run->workers), now_us);
+    daemon_turn(run->daemon, now_us);
+}
+
+static uint64_t earlier(uint64_t a_us, uint64_t b_us)
+{
+    return a_us < b_us ? a_us : b_us;
+}
+
+static int wait_ms(const struct run *run, uint64_t now_us)
+{
+    const uint64_t due_us =
+        earlier(earlier(run->tick_us, run->spare_us),
+                earlier(daemon_due_us(run->daemon),
+                        earlier(workers_due(run->workers), stack_watch_due(run->stack))));
+
+    return due_us <= now_us ? 0 : (int)((due_us - now_us + 999) / 1000);
+}
+
+/* False: `fd` is not of an interface. */
+static bool follow_sides(struct run *run, int fd)
+{
+    const struct side_spec *spec;
+    enum port_change change;
+
+    if (!sides_follow(run->sides, fd, &change, &spec))
+        return false;
+    if (change == PORT_LOST)
+        report_side_lost(run->report, spec->text, spec->device);
+    else if (change == PORT_BACK)
+        report_side_back(run->report, spec->text, spec->device);
+    return true;
+}
+
+static void handle_event(struct run *run, int fd, const struct workers_hooks *hooks,
+                         uint64_t now_us)
+{
+    if (fd == run->signal_fd)
+        run->stopping = true;
+    else if (fd == workers_fd(run->workers))
+        workers_drain(run->workers, hooks, now_us);
+    else if (!follow_sides(run, fd))
+        control_handle(run->control);
+}
+
+/* False: a worker failed. */
+static bool main_loop(struct run *run, struct error *error)
+{
+    const struct workers_hooks hooks = hooks_of(run);
+
+    run->tick_us = clock_now_us() + SECOND_US;
+    while (!run->stopping) {
+        struct epoll_event events[EVENTS_MAX];
+        const int count =
+            epoll_wait(run->epoll_fd, events, EVENTS_MAX, wait_ms(run, clock_now_us()));
+        const uint64_t now_us = clock_now_us();
+        for (int i = 0; i < count; i++)
+            handle_event(run, events[i].data.fd, &hooks, now_us);
+        if (workers_failed(run->workers, error))
+            return false;
+        do_what_is_due(run, &hooks, now_us);
+        control_tell(run->control);
+    }
+    return true;
+}
+
+/* --- end ------------------------------------------------------------------------------------- */
+
+/* What the workers saw last is learned too; then the file. */
+static bool save_at_end(struct run *run, struct error *error)
+{
+    const struct workers_hooks hooks = hooks_of(run);
+
+    workers_drain(run->workers, &hooks, clock_now_us());
+    if (daemon_learning(run->daemon))
+        learner_flush(run->learner, clock_wall_us());
+    return daemon_save_at_end(run->daemon, error);
+}
+
+/* A second SIGTERM that came meanwhile is spent where the first one has been obeyed. */
+static void release_signals(const struct run *run)
+{
+    const struct timespec at_once = {0};
+    sigset_t spent;
+    sigemptyset(&spent);
+    sigaddset(&spent, SIGTERM);
+    sigaddset(&spent, SIGINT);
+    sigaddset(&spent, SIGHUP);
+    sigaddset(&spent, SIGPIPE);
+    while (run->stopping && sigtimedwait(&spent, NULL, &at_once) > 0)
+        continue;
+    pthread_sigmask(SIG_SETMASK, &run->signals_before, NULL);
+}
+
+static void finish(struct run *run)
+{
+    control_close(run->control);
+    daemon_free(run->daemon);
+    stack_watch_close(run->stack);
+    workers_stop(run->workers);
+    sides_close(run->sides);
+    learner_free(run->learner);
+    store_free(run->store);
+    report_free(run->report);
+    events_free(run->events);
+    if (run->epoll_fd >= 0)
+        close(run->epoll_fd);
+    if (run->signal_fd >= 0)
+        close(run->signal_fd);
+    if (run->signals_blocked)
+        release_signals(run);
+    free(run);
+}
+
+static bool serve_until_stopped(struct run *run, struct error *error)
+{
+    log_ready(run);
+    const bool ok = main_loop(run, error);
+    struct error save_error = {0};
+    const bool saved = save_at_end(run, &save_error);
+    control_tell(run->control); /* as far as they take it now */
+    if (saved)
+        return ok;
+    /* A worker's failure is the cause: an error of the last save must not hide it. */
+    if (ok)
+        *error = save_error;
+    else
+        log_line(LOG_LEVEL_ERROR, "%s", save_error.text);
+    return false;
+}
+
+enum exit_code run_bridge(const struct run_options *options, struct error *error)
+{
+    struct run *run = calloc(1, sizeof(*run));
+
+    *error = (struct error){0};
+    if (!run) {
+        error_set(error, EXIT_FAILED, "out of memory");
+        return error->code;
+    }
+    run->options = *options;
+    run->epoll_fd = run->signal_fd = -1;
+    run->spare_us = NEVER;
+    const bool ok = start(run, error) && serve_until_stopped(run, error);
+    finish(run);
+    if (ok)
+        log_line(LOG_LEVEL_INFO, "stopped");
+    return error->code;
+}

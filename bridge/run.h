@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * run.h - the composition root of `synward run`: makes sides, workers, learner, store and control
+ * socket, wires them to each other, and runs the main loop until a signal ends it.
+ */
+#ifndef SYNWARD_BRIDGE_RUN_H
+#define SYNWARD_BRIDGE_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/engine.h"
+#include "profiles/error.h"
+
+struct run_options {
+    const char *client_side, *server_side; /* side.h says how they are written */
+    const char *server_stack; /* namespace in which the servers listen; NULL: that of a netns:
+                                 server side, if any */
+    const char *store_path;
+    const char *control_path;
+    enum mode_setting mode; /* SETTING_AUTO, SETTING_NORMAL or SETTING_ATTACK */
+    bool learning;
+    enum unknown_servers unknown;
+    uint32_t flows;                 /* connections remembered at once; 0: the engine's default */
+    struct trigger_limits triggers; /* for servers that have no limits of their own */
+    uint32_t workers;               /* 1 to WORKERS_MAX */
+    uint32_t busy_poll;             /* a setting of busy_poll.h */
+    bool single_reads; /* hidden --single-reads: behave as if multishot reads were missing */
+    bool single_queue; /* hidden --single-queue: behave as if TAPs had one queue; one worker */
+};
+
+/* Runs until SIGTERM or SIGINT. Returns an exit code that the README lists; `error` explains one
+ * that is not 0. */
+enum exit_code run_bridge(const struct run_options *options, struct error *error);
+
+#endif

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sides.c - see sides.h.
+ *
+ * One MTU for both sides: a bridge that takes a frame on one side must be able to send it on the
+ * other. Our own TAPs follow; an interface of somebody else's keeps what it has, and the log says
+ * so where the two differ.
+ */
+#include "bridge/sides/sides.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "bridge/base/log.h"
+#include "bridge/bpf/steering.h"
+#include "bridge/sides/link.h"
+#include "bridge/sides/tap.h"
+
+/*
+ * Of each queue of a TAP that we made. It must hold what comes while a worker is not on a core: the
+ * 1,000 of a new TAP are 7 ms of 150,000 SYNs a second, which could be answered with ease, and less
+ * than the scheduler lets others run; what finds no room there comes again after 1 s at the
+ * soonest. A TAP that somebody else made keeps the length that it has.
+ */
+#define QUEUE_FRAMES 8192u
+
+/* One end of the bridge: the interface that it names, and the TAP that frames go through. */
+struct end {
+    struct side_spec spec;
+    struct link *link;     /* of the interface that the side names */
+    struct port *join;     /* NULL: that interface is the TAP itself */
+    struct link *tap_link; /* `link`, or that of the TAP which a port is joined to */
+    struct tap tap;
+    uint32_t mtu;             /* of the side's interface, as last read or set */
+    uint64_t overflow_before; /* of a persistent TAP, before we attached */
+};
+
+struct sides {
+    struct end ends[2]; /* by enum side */
+    uint32_t workers;   /* that there can be */
+    int steering_fd;    /* program for the TAPs' queues, -1: none */
+    struct error one_queue;
+};
+
+struct sides *sides_read(const char *client, const char *server, struct error *error)
+{
+    struct sides *sides = calloc(1, sizeof(*sides));
+    struct side_spec *specs[2];
+
+    if (!sides) {
+        error_set(error, EXIT_FAILED, "out of memory for the sides");
+        return NULL;
+    }
+    sides->steering_fd = -1;
+    for (int side = 0; side < 2; side++)
+        specs[side] = &sides->ends[side].spec;
+    if (side_parse(client, specs[SIDE_CLIENT], error) &&
+        side_parse(server, specs[SIDE_SERVER], error)) {
+        if (!side_same(specs[SIDE_CLIENT], specs[SIDE_SERVER]))
+            return sides;
+        error_set(error, EXIT_USAGE, "both sides are %s: a bridge needs two different interfaces",
+                  client);
+    }
+    free(sides);
+    return NULL;
+}
+
+/* --- what workers and operators see ---------------------------------------------------------- */
+
+uint32_t sides_workers(const struct sides *sides)
+{
+    return sides->workers;
+}
+
+const struct error *sides_one_queue(const struct sides *sides)
+{
+    return &sides->one_queue;
+}
+
+bool sides_nowait_writes(const struct sides *sides)
+{
+    return sides->ends[SIDE_CLIENT].tap.nowait_writes && sides->ends[SIDE_SERVER].tap.nowait_writes;
+}
+
+void sides_queues(const struct sides *sides, uint32_t worker, int fds[2], int syn_fds[2])
+{
+    const uint32_t first = worker * STEER_QUEUES;
+
+    for (int side = 0; side < 2; side++) {
+        const struct tap *tap = &sides->ends[side].tap;
+
+        fds[side] = tap->fds[first + STEER_FLOWS];
+        syn_fds[side] = first + STEER_SYNS < tap->queues ? tap->fds[first + STEER_SYNS] : -1;
+    }
+}
+
+const struct side_spec *sides_spec(const struct sides *sides, enum side side)
+{
+    return &sides->ends[side].spec;
+}
+
+uint32_t sides_mtu(const struct sides *sides, enum side side)
+{
+    uint32_t mtu = sides->ends[side].mtu;
+
+    link_mtu(sides->ends[side].link, &mtu, NULL);
+    return mtu;
+}
+
+bool sides_overflow(const struct sides *sides, uint64_t overflow[2], struct error *error)
+{
+    for (int side = 0; side < 2; side++) {
+        const struct end *end = &sides->ends[side];
+
+        if (!link_overflow(end->tap_link, &overflow[side], error))
+            return false;
+        overflow[side] -= end->overflow_before;
+    }
+    return true;
+}
+
+/* --- opening --------------------------------------------------------------------------------- */
+
+/* An interface of somebody else's keeps the MTU that it has; our TAPs follow. */
+static bool mtu_fixed(const struct end *end)
+{
+    return end->join;
+}
+
+/* False, with an error, where the side cannot have this MTU. */
+static bool give_mtu(struct end *end, uint32_t mtu, struct error *error)
+{
+    if (end->mtu == mtu)
+        return true;
+    if (mtu_fixed(end))
+        return error_set(
+            error, EXIT_FAILED,
+            "%s keeps its MTU %u: frames larger than the smaller MTU are lost; make them equal",
+            end->spec.text, end->mtu);
+    if (!link_set_mtu(end->link, mtu, error))
+        return false;
+    end->mtu = mtu;
+    return true;
+}
+
+/* The TAP behind a port shows the port's MTU. Nothing depends on it: a TAP takes what is redirected
+ * to it. */
+static void tell_tap_mtu(const struct end *end)
+{
+    if (end->join)
+        link_set_mtu(end->tap_link, end->mtu, NULL);
+}
+
+static bool open_links(struct end *end, struct error *error)
+{
+    end->link = end->tap_link = link_open(&end->spec, error);
+    if (!end->link || !end->spec.port)
+        return end->link;
+    end->tap_link = NULL;
+    end->join = port_open(&end->spec, end->link, error);
+    if (end->join)
+        end->tap_link = link_beside(end->link, port_tap(end->join), error);
+    return end->tap_link;
+}
+
+static uint32_t queues_wanted(const struct sides *sides)
+{
+    return sides->steering_fd < 0 ? 1 : sides->workers * STEER_QUEUES;
+}
+
+static bool open_end(const struct sides *sides, struct end *end, struct error *error)
+{
+    if (!open_links(end, error) ||
+        !tap_open(&end->tap, !end->join ? &end->spec : port_tap(end->join), queues_wanted(sides),
+                  sides->steering_fd, error) ||
+        !link_mtu(end->link, &end->mtu, error))
+        return false;
+    if (!end->tap.persistent)
+        link_set_queues(end->tap_link, QUEUE_FRAMES);
+    if (end->join && !port_join(end->join, end->tap_link, end->tap.fds[0], error))
+        return false;
+    tell_tap_mtu(end);
+    return !end->tap.persistent || link_overflow(end->tap_link, &end->overflow_before, error);
+}
+
+/*
+ * Both sides get one MTU. A TAP that was there before, or a port, has the MTU that its user wants,
+ * so that a new one follows it; of two that were there the smaller wins.
+ */
+static bool agree_mtu(struct sides *sides, struct error *error)
+{
+    struct end *client = &sides->ends[SIDE_CLIENT], *server = &sides->ends[SIDE_SERVER];
+    const bool client_leads = client->tap.persistent || mtu_fixed(client);
+    const bool server_leads = server->tap.persistent || mtu_fixed(server);
+    uint32_t mtu = client->mtu < server->mtu ? client->mtu : server->mtu;
+    if (client_leads != server_leads)
+        mtu = client_leads ? client->mtu : server->mtu;
+    for (int side = 0; side < 2; side++) {
+        struct end *end = &sides->ends[side];
+        struct error unequal = {0};
+        if (give_mtu(end, mtu, &unequal))
+            continue;
+        if (!mtu_fixed(end))
+            return error_set(error, unequal.code, "%s", unequal.text);
+        log_line(LOG_LEVEL_WARNING, "MTU %u on the other side: %s", mtu, unequal.text);
+    }
+    return true;
+}
+
+/* Without the program nothing can be told apart before it is read: one queue, one worker. */
+static void load_steering(struct sides *sides, bool single_queue)
+{
+    if (!single_queue)
+        sides->steering_fd = steering_load(sides->workers, &sides->one_queue);
+    if (sides->steering_fd < 0)
+        sides->workers = 1;
+}
+
+/*
+ * Workers need queues of their own on both sides. Where a TAP has but one, a single worker reads
+ * it; the other TAP may still have its queue of SYNs (bpf/steer.bpf.c: what was said for many
+ * workers is right for one).
+ */
+static void settle_workers(struct sides *sides)
+{
+    const uint32_t wanted = queues_wanted(sides);
+    for (int side = 0; side < 2; side++) {
+        const struct end *end = &sides->ends[side];
+        if (end->tap.queues == wanted)
+            continue;
+        error_set(&sides->one_queue, EXIT_FAILED,
+                  "%s has one queue: was it made without multi_queue?", end->spec.text);
+        sides->workers = 1;
+    }
+    for (int side = 0; side < 2; side++)
+        tap_shrink(&sides->ends[side].tap, queues_wanted(sides));
+}
+
+bool sides_open(struct sides *sides, uint32_t workers, bool single_queue, struct error *error)
+{
+    struct end *client = &sides->ends[SIDE_CLIENT], *server = &sides->ends[SIDE_SERVER];
+
+    sides->workers = workers;
+    load_steering(sides, single_queue);
+    if (!open_end(sides, client, error) || !open_end(sides, server, error))
+        return false;
+    settle_workers(sides);
+    return agree_mtu(sides, error) && link_set_up(client->tap_link, error) &&
+           link_set_up(server->tap_link, error);
+}
+
+/* --- following ------------------------------------------------------------------------------- */
+
+/*
+ * A bridge has one MTU: what was changed on one side is copied to the other, or frames that one
+ * host may send the other could not receive. Where both were changed the client side's counts.
+ */
+static void follow_mtu(struct sides *sides)
+{
+    for (int side = 0; side < 2; side++) {
+        struct end *end = &sides->ends[side], *other = &sides->ends[!side];
+        struct error error = {0};
+        uint32_t mtu;
+        if (!link_mtu(end->link, &mtu, &error) || mtu == end->mtu)
+            continue;
+        end->mtu = mtu;
+        tell_tap_mtu(end);
+        if (other->mtu == mtu)
+            continue;
+        if (!give_mtu(other, mtu, &error))
+            log_line(LOG_LEVEL_WARNING, "%s has MTU %u now: %s", end->spec.text, mtu, error.text);
+        else
+            log_line(LOG_LEVEL_INFO, "%s: MTU %u, as %s has now", other->spec.text, mtu,
+                     end->spec.text);
+    }
+}
+
+int sides_events(const struct sides *sides, enum side side)
+{
+    return link_events(sides->ends[side].link);
+}
+
+bool sides_follow(struct sides *sides, int fd, enum port_change *change,
+                  const struct side_spec **spec)
+{
+    for (int side = 0; side < 2; side++) {
+        const struct end *end = &sides->ends[side];
+
+        if (fd != link_events(end->link))
+            continue;
+        link_heard(fd);
+        *spec = &end->spec;
+        *change = end->join ? port_follow(end->join) : PORT_AS_BEFORE;
+        follow_mtu(sides);
+        return true;
+    }
+    return false;
+}
+
+/* --- closing --------------------------------------------------------------------------------- */
+
+static void close_end(struct end *end)
+{
+    /* A ring lets go of its files a moment after it was closed; the interface must be gone when we
+     * are. */
+    if (end->join)
+        port_leave(end->join);
+    if (end->tap.queues > 0 && !end->tap.persistent)
+        link_remove(end->tap_link);
+    tap_close(&end->tap);
+    if (end->tap_link != end->link)
+        link_close(end->tap_link);
+    port_free(end->join);
+    link_close(end->link);
+}
+
+void sides_close(struct sides *sides)
+{
+    if (!sides)
+        return;
+    close_end(&sides->ends[SIDE_SERVER]);
+    close_end(&sides->ends[SIDE_CLIENT]);
+    if (sides->steering_fd >= 0)
+        close(sides->steering_fd);
+    free(sides);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sides.h - both sides of the bridge together: opened, kept at one MTU, followed, closed.
+ *
+ *      sides_read()    what the operator wrote: nothing is touched yet
+ *      sides_open()    TAPs and ports; sides_queues() is what each worker reads and writes
+ *      sides_follow()  an interface has changed: what that means is done, and told
+ *      sides_close()   everything is as it was before
+ *
+ * Main thread only.
+ */
+#ifndef SYNWARD_BRIDGE_SIDES_SIDES_H
+#define SYNWARD_BRIDGE_SIDES_SIDES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bridge/sides/port.h"
+#include "bridge/sides/side.h"
+#include "engine/tcp/frame.h"
+#include "profiles/error.h"
+
+struct sides;
+
+/* Both texts must outlive the sides. NULL: `error` says what is wrong with them. */
+struct sides *sides_read(const char *client, const char *server, struct error *error);
+
+/*
+ * Opens both, for so many workers or, where a side does not have the queues for them, for one:
+ * sides_workers() tells. `single_queue`: as if TAPs had one. False: sides_close() is still to be
+ * called.
+ */
+bool sides_open(struct sides *sides, uint32_t workers, bool single_queue, struct error *error);
+/* NULL is fine. */
+void sides_close(struct sides *sides);
+
+uint32_t sides_workers(const struct sides *sides);
+/* Why there is one worker, or no queue of SYNs; EXIT_DONE: there are. */
+const struct error *sides_one_queue(const struct sides *sides);
+/* Whether both take RWF_NOWAIT. */
+bool sides_nowait_writes(const struct sides *sides);
+/* The queues of a worker, by enum side; -1 in `syn_fds`: there is none for SYNs alone. */
+void sides_queues(const struct sides *sides, uint32_t worker, int fds[2], int syn_fds[2]);
+
+const struct side_spec *sides_spec(const struct sides *sides, enum side side);
+/* As it is now: the user may have changed it. */
+uint32_t sides_mtu(const struct sides *sides, enum side side);
+/* Frames that the TAP of each side had no room for since sides_open(). */
+bool sides_overflow(const struct sides *sides, uint64_t overflow[2], struct error *error);
+
+/* Readable when an interface of that side's namespace has changed; -1: nobody tells. */
+int sides_events(const struct sides *sides, enum side side);
+/*
+ * To be called when `fd` is readable: an MTU that was changed is given to the other side, a port
+ * that came back is joined. False: it is no file of ours. `*spec` is the side that `*change` is
+ * about.
+ */
+bool sides_follow(struct sides *sides, int fd, enum port_change *change,
+                  const struct side_spec **spec);
+
+#endif
