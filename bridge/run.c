@@ -199,8 +199,7 @@ static void tell_lost(void *context, const char *reason)
  * there. */
 static bool open_stack(struct run *run, struct error *error)
 {
-    const struct stack_ears ears = {tell_listening, tell_accept_queue, tell_fresh, tell_lost,
-                                    run};
+    const struct stack_ears ears = {tell_listening, tell_accept_queue, tell_fresh, tell_lost, run};
     const struct side_spec *side = sides_spec(run->sides, SIDE_SERVER);
     struct error unseen = {0};
     if (run->options.server_stack) {

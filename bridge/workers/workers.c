@@ -65,7 +65,7 @@ static bool start_workers(struct workers *workers, const struct worker_options *
 }
 
 struct workers *workers_start(const struct worker_options *options, uint32_t count,
-                            struct policy *first, struct error *error)
+                              struct policy *first, struct error *error)
 {
     struct workers *workers = calloc(1, sizeof(*workers));
     if (!workers) {
@@ -280,7 +280,7 @@ static bool watch_anew(struct workers *workers, const struct server_key *server,
 }
 
 bool workers_set_setting(struct workers *workers, const struct server_key *server,
-                        enum mode_setting setting, uint64_t now_us, struct error *error)
+                         enum mode_setting setting, uint64_t now_us, struct error *error)
 {
     struct worker_request request = {
         .kind = REQUEST_SETTING, .for_all = server == NULL, .setting = setting};
@@ -430,7 +430,7 @@ static bool gather(struct workers *workers, enum worker_request_kind kind, size_
 }
 
 bool workers_servers(struct workers *workers, struct server_info **servers, uint32_t *count,
-                    struct error *error)
+                     struct error *error)
 {
     void *table;
     const bool ok = gather(workers, REQUEST_SERVERS, sizeof(**servers), &table, count, error);
@@ -440,8 +440,8 @@ bool workers_servers(struct workers *workers, struct server_info **servers, uint
     return ok;
 }
 
-void workers_set_accept_queue(struct workers *workers, const struct server_key *server, uint32_t used,
-                             uint32_t limit)
+void workers_set_accept_queue(struct workers *workers, const struct server_key *server,
+                              uint32_t used, uint32_t limit)
 {
     const struct worker_request request = {
         .kind = REQUEST_ACCEPT_QUEUE, .server = *server, .value = used, .max = limit};
@@ -486,7 +486,8 @@ static bool ask_all(struct workers *workers, struct worker_request *request, boo
     return true;
 }
 
-bool workers_set_source(struct workers *workers, const struct source_rule *rule, struct error *error)
+bool workers_set_source(struct workers *workers, const struct source_rule *rule,
+                        struct error *error)
 {
     struct worker_request request = {.kind = REQUEST_SET_SOURCE, .source = *rule};
     bool any, every;
@@ -497,7 +498,7 @@ bool workers_set_source(struct workers *workers, const struct source_rule *rule,
 }
 
 bool workers_forget_source(struct workers *workers, const struct ip_addr *prefix, uint8_t length,
-                          bool *known, struct error *error)
+                           bool *known, struct error *error)
 {
     struct worker_request request = {.kind = REQUEST_FORGET_SOURCE,
                                      .source = {.prefix = *prefix, .length = length}};
@@ -545,7 +546,7 @@ static uint32_t fold_sources(struct source_info *sources, uint32_t count)
 }
 
 bool workers_sources(struct workers *workers, struct source_info **sources, uint32_t *count,
-                    struct error *error)
+                     struct error *error)
 {
     void *table;
     const bool ok = gather(workers, REQUEST_SOURCES, sizeof(**sources), &table, count, error);
@@ -556,7 +557,7 @@ bool workers_sources(struct workers *workers, struct source_info **sources, uint
 }
 
 bool workers_flows(struct workers *workers, struct flow_info **flows, uint32_t *count,
-                  struct error *error)
+                   struct error *error)
 {
     void *table;
     const bool ok = gather(workers, REQUEST_FLOWS, sizeof(**flows), &table, count, error);

@@ -25,7 +25,7 @@ struct workers;
  * taken over.
  */
 struct workers *workers_start(const struct worker_options *options, uint32_t count,
-                            struct policy *first, struct error *error);
+                              struct policy *first, struct error *error);
 void workers_stop(struct workers *workers);
 
 /* Readable when workers_drain() has work that does not wait until workers_due(). */
@@ -65,33 +65,35 @@ const struct policy *workers_policy(const struct workers *workers);
 bool workers_set_learning(struct workers *workers, bool learning);
 /* As engine_set_setting(), in force in every shard on return. */
 bool workers_set_setting(struct workers *workers, const struct server_key *server,
-                        enum mode_setting setting, uint64_t now_us, struct error *error);
+                         enum mode_setting setting, uint64_t now_us, struct error *error);
 /* Sums over the shards. */
 bool workers_counters(struct workers *workers, struct counters *out, struct error *error);
 /* Merged by server: attack mode in one is attack mode; half-open counts add up. The caller frees
  * `*servers`. */
 bool workers_servers(struct workers *workers, struct server_info **servers, uint32_t *count,
-                    struct error *error);
+                     struct error *error);
 /* How full a server's accept queue is (engine_set_accept_queue()); told to every shard. */
-void workers_set_accept_queue(struct workers *workers, const struct server_key *server, uint32_t used,
-                             uint32_t limit);
+void workers_set_accept_queue(struct workers *workers, const struct server_key *server,
+                              uint32_t used, uint32_t limit);
 /* Whether anybody listens on the server's port (engine_set_listening()). False: not every shard
  * could be told now. */
-bool workers_set_listening(struct workers *workers, const struct server_key *server, bool listening);
+bool workers_set_listening(struct workers *workers, const struct server_key *server,
+                           bool listening);
 /* All that was said so is true now. */
 void workers_listening_fresh(struct workers *workers);
 /* Is any server in attack mode by a trigger? */
 bool workers_attacked(const struct workers *workers);
 /* An operator's rule, in force in every shard on return. */
-bool workers_set_source(struct workers *workers, const struct source_rule *rule, struct error *error);
+bool workers_set_source(struct workers *workers, const struct source_rule *rule,
+                        struct error *error);
 /* `*known` is false where no shard knew anything of it. */
 bool workers_forget_source(struct workers *workers, const struct ip_addr *prefix, uint8_t length,
-                          bool *known, struct error *error);
+                           bool *known, struct error *error);
 /* Merged by prefix; the caller frees `*sources`. */
 bool workers_sources(struct workers *workers, struct source_info **sources, uint32_t *count,
-                    struct error *error);
+                     struct error *error);
 /* The caller frees `*flows`. */
 bool workers_flows(struct workers *workers, struct flow_info **flows, uint32_t *count,
-                  struct error *error);
+                   struct error *error);
 
 #endif
