@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The commands of doc/recipes.md, word for word: each recipe is followed, tried and undone.
+"""The commands of doc/operate/attach.md, word for word: each recipe is followed, tried and undone.
 
 A recipe runs in a network and mount namespace of its own, with /run and /var/lib empty, where its
 cards are there under the names that it uses: veth ends that lead to a client and to a server.
@@ -10,7 +10,7 @@ import re
 import runner
 from lab import PROGRAMS, PROJECT, SYNWARD, check, check_equal, run
 
-RECIPES = os.path.join(PROJECT, "doc/recipes.md")
+RECIPES = os.path.join(PROJECT, "doc/operate/attach.md")
 
 PRELUDE = """
 set -eu
