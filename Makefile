@@ -17,13 +17,13 @@ SAY      ?= echo
 # What Debian 12 calls the things that `make`, `make check` and `make demo` need, those for the virtual machines of
 # `make check`, those for `make bench` and those for `make lint` alone.
 DEPS      := gcc make pkg-config liburing-dev libnl-route-3-dev libmnl-dev libjson-c-dev libsodium-dev \
-             nettle-dev libpcap-dev libbpf-dev libcriterion-dev iproute2 nftables ethtool python3 curl debootstrap ca-certificates clang libclang-rt-14-dev \
+             nettle-dev libpcap-dev libbpf-dev libsmartcols-dev libcriterion-dev iproute2 nftables ethtool python3 curl debootstrap ca-certificates clang libclang-rt-14-dev \
              valgrind
 DEPS_VM   := qemu-system-x86
 DEPS_BENCH := wrk iperf3
 DEPS_LINT := clang-format clang-tidy cppcheck black
 
-PACKAGES := liburing libnl-route-3.0 libmnl json-c libsodium nettle libpcap libbpf
+PACKAGES := liburing libnl-route-3.0 libmnl json-c libsodium nettle libpcap libbpf smartcols
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
 # Looked up when a recipe runs, so that `make deps` may come first in the same run.
 PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))

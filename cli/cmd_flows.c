@@ -2,7 +2,7 @@
 /* cmd_flows.c - `synward flows`. */
 #include <stdio.h>
 
-#include "cli/commands.h"
+#include "cli/cmd.h"
 #include "cli/control_client.h"
 #include "cli/output.h"
 #include "cli/table.h"
@@ -25,7 +25,8 @@ static void add_vlan(struct table *table, struct json_object *vlan)
                    json_object_get_int(json_object_array_get_idx(vlan, 1)));
 }
 
-static void print_flows(struct json_object *document)
+static bool print_flows(const struct arguments *arguments, struct json_object *document,
+                        struct error *error)
 {
     struct json_object *flows = json_object_object_get(document, "flows");
     struct table *table = table_new(6, flow_columns);
@@ -40,11 +41,7 @@ static void print_flows(struct json_object *document)
         table_cell(table, "%.1f s", json_object_get_double(json_object_object_get(flow, "age_s")));
         table_cell(table, "%s", output_field(flow, "delta"));
     }
-    if (table_rows(table) > 0)
-        table_print(table, stdout, 0);
-    else
-        puts("no connections");
-    table_free(table);
+    return table_show(table, arguments, "no connections", error);
 }
 
 bool cmd_flows(const struct arguments *arguments, struct error *error)

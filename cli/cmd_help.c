@@ -1,26 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* cmd_help.c - help, version and completion, all made from the table of commands. */
+/* cmd_help.c - help and version, made from the table of commands. */
 #include <stdio.h>
 #include <string.h>
 
 #include "bridge/text/document.h"
-#include "cli/commands.h"
+#include "cli/cmd.h"
 #include "cli/output.h"
 #include "cli/table.h"
 #include "engine/version.h"
-#include "profiles/model/settings.h"
 
 static const struct table_column two_columns[] = {{NULL, ALIGN_LEFT}, {NULL, ALIGN_LEFT}};
 
-static void print_overview(void)
+static void print_overview(const struct command_table *all)
 {
     struct table *table = table_new(2, two_columns);
-    size_t count;
-    const struct command *commands = commands_all(&count);
 
-    for (size_t i = 0; i < count; i++) {
-        table_cell(table, "%s", commands[i].name);
-        table_cell(table, "%s", commands[i].summary);
+    for (size_t i = 0; i < all->count; i++) {
+        table_cell(table, "%s", all->commands[i].name);
+        table_cell(table, "%s", all->commands[i].summary);
     }
     puts("synward: a bridge that learns TCP servers and answers for them under attack\n"
          "\n"
@@ -100,17 +97,18 @@ static void print_command(const struct command *command)
 }
 
 /* "profiles export" and its like, for the help of "profiles". */
-static void print_subcommands(const char *name)
+static void print_subcommands(const struct command_table *all, const char *name)
 {
     struct table *table = table_new(2, two_columns);
-    size_t count, length = strlen(name);
-    const struct command *commands = commands_all(&count);
+    const size_t length = strlen(name);
 
-    for (size_t i = 0; i < count; i++) {
-        if (strncmp(commands[i].name, name, length) != 0 || commands[i].name[length] != ' ')
+    for (size_t i = 0; i < all->count; i++) {
+        const struct command *command = &all->commands[i];
+
+        if (strncmp(command->name, name, length) != 0 || command->name[length] != ' ')
             continue;
-        table_cell(table, "%s", commands[i].name);
-        table_cell(table, "%s", commands[i].summary);
+        table_cell(table, "%s", command->name);
+        table_cell(table, "%s", command->summary);
     }
     if (table_rows(table) > 0) {
         puts("\nsee also:");
@@ -119,24 +117,24 @@ static void print_subcommands(const char *name)
     table_free(table);
 }
 
-bool cmd_help(const struct arguments *arguments, struct error *error)
+bool cmd_help(const struct command_table *all, const struct arguments *arguments,
+              struct error *error)
 {
     struct arguments named = {0};
     const struct command *command;
-    size_t used;
 
     if (arguments->word_count < 2) {
-        print_overview();
+        print_overview(all);
         return true;
     }
     named.word_count = arguments->word_count - 1;
     memcpy(named.words, arguments->words + 1, named.word_count * sizeof(named.words[0]));
-    command = command_find(&named, &used);
-    if (!command || used != named.word_count)
+    command = command_find(all, &named);
+    if (!command || named.name_words != named.word_count)
         return error_set(error, EXIT_USAGE, "help: no command %.100s: `synward help` lists them",
-                         command ? named.words[used] : named.words[0]);
+                         command ? named.words[named.name_words] : named.words[0]);
     print_command(command);
-    print_subcommands(command->name);
+    print_subcommands(all, command->name);
     return true;
 }
 
@@ -152,73 +150,5 @@ bool cmd_version(const struct arguments *arguments, struct error *error)
     document = document_new();
     output_json(document);
     json_object_put(document);
-    return true;
-}
-
-/* The options of a command, and the second words that it has, as completion offers them after the
- * first word. */
-static void print_completion_case(const struct command *command, const struct command *commands,
-                                  size_t count)
-{
-    size_t length = strlen(command->name);
-
-    printf("    %s) words=\"", command->name);
-    for (size_t i = 0; i < count; i++)
-        if (strncmp(commands[i].name, command->name, length) == 0 &&
-            commands[i].name[length] == ' ')
-            printf("%s ", commands[i].name + length + 1);
-    for (enum option_id id = 0; id < OPTIONS_COUNT; id++)
-        if (!option_info(id)->hidden && (command->options & (1u << id)))
-            printf("--%s ", option_info(id)->name);
-    puts("--help\" ;;");
-}
-
-/* KEY=VALUE of `profiles set`: bash takes the '=' for a word of its own. */
-static void print_completion_of_settings(void)
-{
-    static const char keys[] = SETTING_KEYS;
-
-    fputs("    if [ \"${COMP_WORDS[1]} ${COMP_WORDS[2]}\" = \"profiles set\" ] && [ "
-          "\"$COMP_CWORD\" = 4 ]; "
-          "then\n"
-          "        words=\"",
-          stdout);
-    for (const char *key = keys; *key; key += strspn(key, ", ")) {
-        const size_t length = strcspn(key, ",");
-
-        printf("%.*s= ", (int)length, key);
-        key += length;
-    }
-    puts("\"\n        compopt -o nospace\n"
-         "    elif [ \"${COMP_WORDS[4]}${COMP_WORDS[5]}\" = \"check=\" ]; then\n"
-         "        words=\"" CHECK_VALUES "\"\n"
-         "        [ \"$COMP_CWORD\" = 5 ] && COMPREPLY=($words) && return\n"
-         "    elif [ \"${COMP_WORDS[4]}${COMP_WORDS[5]}\" = \"greeting=\" ]; then\n"
-         "        words=\"" GREETING_VALUES "\"\n"
-         "        [ \"$COMP_CWORD\" = 5 ] && COMPREPLY=($words) && return\n"
-         "    fi");
-}
-
-bool cmd_completion(const struct arguments *arguments, struct error *error)
-{
-    size_t count;
-    const struct command *commands = commands_all(&count);
-
-    if (strcmp(command_word(arguments, 0), "bash") != 0)
-        return error_set(error, EXIT_USAGE, "completion: no script for %.100s: write bash",
-                         command_word(arguments, 0));
-    puts("_synward()\n{\n    local words=\"\"\n    case \"$COMP_CWORD:${COMP_WORDS[1]}\" in");
-    fputs("    1:*) words=\"", stdout);
-    for (size_t i = 0; i < count; i++)
-        if (!strchr(commands[i].name, ' '))
-            printf("%s%s", i > 0 ? " " : "", commands[i].name);
-    puts("\" ;;\n    esac\n    [ \"$COMP_CWORD\" -gt 1 ] && case \"${COMP_WORDS[1]}\" in");
-    for (size_t i = 0; i < count; i++)
-        if (!strchr(commands[i].name, ' '))
-            print_completion_case(&commands[i], commands, count);
-    puts("    esac");
-    print_completion_of_settings();
-    puts("    COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\n"
-         "complete -o default -F _synward synward");
     return true;
 }

@@ -5,7 +5,7 @@
 
 #include "bridge/text/document.h"
 #include "bridge/text/mode_text.h"
-#include "cli/commands.h"
+#include "cli/cmd.h"
 #include "cli/control_client.h"
 #include "cli/output.h"
 #include "profiles/capture/capture.h"
@@ -140,10 +140,14 @@ static bool learn_capture(const struct arguments *arguments, struct error *error
     return done;
 }
 
-static void print_learning(struct json_object *document)
+static bool print_learning(const struct arguments *arguments, struct json_object *document,
+                           struct error *error)
 {
+    (void)arguments;
+    (void)error;
     printf("learning %s\n",
            json_object_get_boolean(json_object_object_get(document, "learning")) ? "on" : "off");
+    return true;
 }
 
 bool cmd_learn(const struct arguments *arguments, struct error *error)

@@ -1,42 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* cmd_mode.c - `synward mode`: asks for the modes, or sets one. */
-#include "cli/cmd_mode.h"
-
 #include <stdio.h>
 #include <string.h>
 
 #include "bridge/text/mode_text.h"
 #include "bridge/text/server_text.h"
-#include "cli/commands.h"
+#include "cli/cmd.h"
 #include "cli/control_client.h"
 #include "cli/output.h"
-#include "cli/table.h"
-
-static const struct table_column mode_columns[] = {
-    {"SERVER", ALIGN_LEFT}, {"MODE", ALIGN_LEFT},  {"SETTING", ALIGN_LEFT},
-    {"SINCE", ALIGN_LEFT},  {"CAUSE", ALIGN_LEFT},
-};
-
-void print_server_modes(struct json_object *servers)
-{
-    struct table *table = table_new(5, mode_columns);
-    char server[OUTPUT_SERVER_BYTES];
-
-    for (size_t i = 0; i < json_object_array_length(servers); i++) {
-        struct json_object *object = json_object_array_get_idx(servers, i);
-
-        table_cell(table, "%s", output_server(object, server));
-        table_cell(table, "%s", output_field(object, "mode"));
-        table_cell(table, "%s", output_field(object, "setting"));
-        table_cell(table, "%s", output_field(object, "since"));
-        table_cell(table, "%s", output_field(object, "cause"));
-    }
-    if (table_rows(table) > 0)
-        table_print(table, stdout, 0);
-    else
-        puts("no servers seen yet");
-    table_free(table);
-}
+#include "cli/server_table.h"
 
 /* mode [SETTING] [SERVER]: a word that is a setting is the setting. */
 static bool read_words(const struct arguments *arguments, const char **setting, const char **server,
@@ -63,10 +35,12 @@ static bool read_words(const struct arguments *arguments, const char **setting, 
     return true;
 }
 
-static void print_modes(struct json_object *document)
+static bool print_modes(const struct arguments *arguments, struct json_object *document,
+                        struct error *error)
 {
-    printf("mode %s\n", output_field(document, "mode"));
-    print_server_modes(json_object_object_get(document, "servers"));
+    if (!option_bare_table(arguments))
+        printf("mode %s\n", output_field(document, "mode"));
+    return server_table_show(arguments, json_object_object_get(document, "servers"), error);
 }
 
 bool cmd_mode(const struct arguments *arguments, struct error *error)

@@ -9,7 +9,7 @@
 #include "bridge/control/protocol.h"
 #include "bridge/text/document.h"
 #include "bridge/text/server_text.h"
-#include "cli/commands.h"
+#include "cli/cmd.h"
 #include "cli/control_client.h"
 #include "cli/file.h"
 #include "cli/output.h"
@@ -47,32 +47,41 @@ static struct json_object *profiles_document(const struct arguments *arguments, 
     return control_ask(arguments, server_request("profiles", server), error);
 }
 
-static void print_whole_profiles(struct json_object *document)
+static bool print_whole_profiles(const struct arguments *arguments, struct json_object *document,
+                                 struct error *error)
 {
     struct json_object *profiles = json_object_object_get(document, "profiles");
 
+    (void)arguments;
+    (void)error;
     for (size_t i = 0; i < json_object_array_length(profiles); i++) {
         if (i > 0)
             putchar('\n');
         print_profile(json_object_array_get_idx(profiles, i));
     }
+    return true;
 }
 
 bool cmd_profiles(const struct arguments *arguments, struct error *error)
 {
     const char *server = command_word(arguments, 0);
-    struct json_object *document = profiles_document(arguments, server, error);
+    struct json_object *document;
+    bool done = true;
 
+    if (server && option_bare_table(arguments))
+        return error_set(error, EXIT_USAGE,
+                         "profiles %.100s: --tsv and --output are for the table of all", server);
+    document = profiles_document(arguments, server, error);
     if (!document)
         return false;
     if (option_given(arguments, OPTION_JSON))
         output_json(document);
     else if (server)
-        print_whole_profiles(document);
+        done = print_whole_profiles(arguments, document, error);
     else
-        print_profile_table(json_object_object_get(document, "profiles"));
+        done = profile_table_show(arguments, json_object_object_get(document, "profiles"), error);
     json_object_put(document);
-    return true;
+    return done;
 }
 
 static void print_exported(const struct arguments *arguments, const char *path, size_t count)
@@ -121,14 +130,22 @@ static void print_count(struct json_object *document, const char *key)
     printf("%s profile%s %s\n", output_field(document, key), end, key);
 }
 
-static void print_imported(struct json_object *document)
+static bool print_imported(const struct arguments *arguments, struct json_object *document,
+                           struct error *error)
 {
+    (void)arguments;
+    (void)error;
     print_count(document, "imported");
+    return true;
 }
 
-static void print_forgotten(struct json_object *document)
+static bool print_forgotten(const struct arguments *arguments, struct json_object *document,
+                            struct error *error)
 {
+    (void)arguments;
+    (void)error;
     print_count(document, "forgotten");
+    return true;
 }
 
 bool cmd_profiles_import(const struct arguments *arguments, struct error *error)

@@ -7,7 +7,7 @@
 #include "bridge/control/protocol.h"
 #include "bridge/run.h"
 #include "bridge/text/mode_text.h"
-#include "cli/commands.h"
+#include "cli/cmd.h"
 
 /* What the command line says, else the config file, else the default. */
 static const char *choose(const struct arguments *arguments, enum option_id id,

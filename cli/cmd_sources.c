@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/commands.h"
+#include "cli/cmd.h"
 #include "cli/control_client.h"
 #include "cli/output.h"
 #include "cli/table.h"
@@ -16,7 +16,8 @@ static const struct table_column source_columns[] = {
     {"RIGHT", ALIGN_RIGHT}, {"SINCE", ALIGN_LEFT}, {"UNTIL", ALIGN_LEFT},
 };
 
-static void print_sources(struct json_object *document)
+static bool print_sources(const struct arguments *arguments, struct json_object *document,
+                          struct error *error)
 {
     struct json_object *sources = json_object_object_get(document, "sources");
     struct table *table =
@@ -34,11 +35,7 @@ static void print_sources(struct json_object *document)
         table_cell(table, "%s", output_field(source, "since"));
         table_cell(table, "%s", output_field(source, "until"));
     }
-    if (table_rows(table) > 0)
-        table_print(table, stdout, 0);
-    else
-        puts("no source is put aside, limited or allowed");
-    table_free(table);
+    return table_show(table, arguments, "no source is put aside, limited or allowed", error);
 }
 
 bool cmd_sources(const struct arguments *arguments, struct error *error)

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/commands.h"
+#include "cli/cmd.h"
 #include "cli/control_client.h"
 #include "cli/output.h"
 #include "cli/table.h"
@@ -31,7 +31,9 @@ static const char *explain(const char *group, const char *name)
     return "";
 }
 
-static void add_group(struct table *table, const char *group, struct json_object *counters)
+/* A group is named once for people, in each row for scripts. */
+static void add_group(struct table *table, const char *group, struct json_object *counters,
+                      bool each)
 {
     const char *shown = group;
 
@@ -41,23 +43,26 @@ static void add_group(struct table *table, const char *group, struct json_object
         table_cell(table, "%s", name);
         table_cell(table, "%s", json_object_get_string(value));
         table_cell(table, "%s", explain(group, name));
-        shown = "";
+        shown = each ? group : "";
     }
 }
 
-static void print_stats(struct json_object *document)
+static bool print_stats(const struct arguments *arguments, struct json_object *document,
+                        struct error *error)
 {
-    static const struct table_column columns[] = {
-        {NULL, ALIGN_LEFT}, {NULL, ALIGN_LEFT}, {NULL, ALIGN_RIGHT}, {NULL, ALIGN_LEFT}};
+    static const struct table_column columns[] = {{"GROUP", ALIGN_LEFT},
+                                                  {"NAME", ALIGN_LEFT},
+                                                  {"VALUE", ALIGN_RIGHT},
+                                                  {"MEANING", ALIGN_LEFT}};
     struct table *table = table_new(4, columns);
 
     json_object_object_foreach(document, group, counters)
     {
         if (strcmp(group, "synward") != 0 && json_object_is_type(counters, json_type_object))
-            add_group(table, group, counters);
+            add_group(table, group, counters, option_bare_table(arguments));
     }
-    table_print(table, stdout, 0);
-    table_free(table);
+    table_hide_headings(table);
+    return table_show(table, arguments, "no counters", error);
 }
 
 bool cmd_stats(const struct arguments *arguments, struct error *error)

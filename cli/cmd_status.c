@@ -2,10 +2,10 @@
 /* cmd_status.c - `synward status`. */
 #include <stdio.h>
 
-#include "cli/cmd_mode.h"
-#include "cli/commands.h"
+#include "cli/cmd.h"
 #include "cli/control_client.h"
 #include "cli/output.h"
+#include "cli/server_table.h"
 #include "cli/table.h"
 
 static void print_head(struct json_object *document)
@@ -40,12 +40,15 @@ static void print_sides(struct json_object *sides)
     table_free(table);
 }
 
-static void print_status(struct json_object *document)
+static bool print_status(const struct arguments *arguments, struct json_object *document,
+                         struct error *error)
 {
-    print_head(document);
-    print_sides(json_object_object_get(document, "sides"));
-    putchar('\n');
-    print_server_modes(json_object_object_get(document, "servers"));
+    if (!option_bare_table(arguments)) {
+        print_head(document);
+        print_sides(json_object_object_get(document, "sides"));
+        putchar('\n');
+    }
+    return server_table_show(arguments, json_object_object_get(document, "servers"), error);
 }
 
 bool cmd_status(const struct arguments *arguments, struct error *error)

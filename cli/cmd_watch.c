@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "bridge/control/protocol.h"
-#include "cli/commands.h"
+#include "cli/cmd.h"
 #include "cli/control_client.h"
 #include "cli/escape.h"
 #include "cli/output.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * commands.c - the table, and the way from argv through it to a handler.
+ * commands.c - see commands.h.
  *
  * Handlers explain what went wrong in `error`; it is printed here and nowhere else.
  */
@@ -9,10 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/cmd.h"
 #include "cli/output.h"
 #include "profiles/model/settings.h"
 
 #define DAEMON_OPTIONS           (OPTION_BIT(CONTROL) | OPTION_BIT(JSON))
+#define TABLE_OPTIONS            (DAEMON_OPTIONS | OPTION_BIT(TSV) | OPTION_BIT(OUTPUT))
+#define TABLE_FORM               "[--json | --tsv] [--output COLUMNS] [--control SOCKET]"
 #define TEXT_OF(number)          TEXT_OF_EXPANDED(number)
 #define TEXT_OF_EXPANDED(number) #number
 #define EVERY_VLAN                                                                                 \
@@ -81,16 +84,17 @@ static const struct command commands[] = {
              "setting of its own.\n",
      .handle = cmd_run},
     {.name = "status",
-     .forms = {"[--json] [--control SOCKET]"},
-     .options = DAEMON_OPTIONS,
+     .forms = {TABLE_FORM},
+     .options = TABLE_OPTIONS,
      .summary = "mode, sides, servers and their modes, uptime",
      .help = "MODE is what is in force for a server, SETTING what was asked for it alone (or\n"
              "the setting for all), CAUSE what made synward protect it.\n",
      .handle = cmd_status},
     {.name = "profiles",
-     .forms = {"[SERVER[:PORT]] [--json] [--control SOCKET | --store FILE]"},
+     .forms = {"[SERVER[:PORT]] [--json | --tsv] [--output COLUMNS] "
+               "[--control SOCKET | --store FILE]"},
      .most_words = 1,
-     .options = DAEMON_OPTIONS | OPTION_BIT(STORE),
+     .options = TABLE_OPTIONS | OPTION_BIT(STORE),
      .summary = "what has been learned: a table, or one server's whole profile",
      .help = PROFILES_HELP,
      .handle = cmd_profiles},
@@ -157,9 +161,9 @@ static const struct command commands[] = {
              "learn into another file, then `synward profiles import` that.\n",
      .handle = cmd_learn},
     {.name = "mode",
-     .forms = {"[auto|normal|attack] [SERVER[:PORT]] [--json] [--control SOCKET]"},
+     .forms = {"[auto|normal|attack] [SERVER[:PORT]] " TABLE_FORM},
      .most_words = 2,
-     .options = DAEMON_OPTIONS,
+     .options = TABLE_OPTIONS,
      .summary = "show or set the mode, for all servers or for one",
      .help = "  auto    each server is protected while it is attacked\n"
              "  normal  frames pass untouched, servers are learned\n"
@@ -170,8 +174,8 @@ static const struct command commands[] = {
              "s.\n" SERVER_FORMS,
      .handle = cmd_mode},
     {.name = "flows",
-     .forms = {"[--json] [--control SOCKET]"},
-     .options = DAEMON_OPTIONS,
+     .forms = {TABLE_FORM},
+     .options = TABLE_OPTIONS,
      .summary = "the connections that are followed",
      .help = "STATE is\n"
              "  half-open    SYN seen, handshake not completed\n"
@@ -186,8 +190,8 @@ static const struct command commands[] = {
              "joined.\n",
      .handle = cmd_flows},
     {.name = "sources",
-     .forms = {"[--json] [--control SOCKET]"},
-     .options = DAEMON_OPTIONS,
+     .forms = {TABLE_FORM},
+     .options = TABLE_OPTIONS,
      .summary = "client addresses that are put aside, limited or allowed",
      .help = "Put aside is who sends wrong requests and hardly any right ones: its SYNs to\n"
              "attacked servers are dropped, for a minute at first. Limited is an address with\n"
@@ -195,31 +199,31 @@ static const struct command commands[] = {
              "`synward sources remove` also forgets a judgement.\n",
      .handle = cmd_sources},
     {.name = "sources add",
-     .forms = {"ADDRESS[/LENGTH] [--for SECONDS] [--json] [--control SOCKET]"},
+     .forms = {"ADDRESS[/LENGTH] [--for SECONDS] " TABLE_FORM},
      .least_words = 1,
      .most_words = 1,
-     .options = DAEMON_OPTIONS | OPTION_BIT(FOR),
+     .options = TABLE_OPTIONS | OPTION_BIT(FOR),
      .summary = "put an address or prefix aside",
      .help = "Its SYNs are dropped, to every server and in every mode; connections that are\n"
              "open stay. Where prefixes overlap the longest counts.\n",
      .handle = cmd_sources_add},
     {.name = "sources allow",
-     .forms = {"ADDRESS[/LENGTH] [--json] [--control SOCKET]"},
+     .forms = {"ADDRESS[/LENGTH] " TABLE_FORM},
      .least_words = 1,
      .most_words = 1,
-     .options = DAEMON_OPTIONS,
+     .options = TABLE_OPTIONS,
      .summary = "never put this address or prefix aside",
      .handle = cmd_sources_allow},
     {.name = "sources remove",
-     .forms = {"ADDRESS[/LENGTH] [--json] [--control SOCKET]"},
+     .forms = {"ADDRESS[/LENGTH] " TABLE_FORM},
      .least_words = 1,
      .most_words = 1,
-     .options = DAEMON_OPTIONS,
+     .options = TABLE_OPTIONS,
      .summary = "forget what was said or judged of an address or prefix",
      .handle = cmd_sources_remove},
     {.name = "stats",
-     .forms = {"[--json] [--control SOCKET]"},
-     .options = DAEMON_OPTIONS,
+     .forms = {TABLE_FORM},
+     .options = TABLE_OPTIONS,
      .summary = "counters: frames, cookies, requests, flows, sources, drops",
      .handle = cmd_stats},
     {.name = "watch",
@@ -235,7 +239,7 @@ static const struct command commands[] = {
      .forms = {"[COMMAND]"},
      .most_words = 2,
      .summary = "list the commands, or explain one",
-     .handle = cmd_help},
+     .explain = cmd_help},
     {.name = "version",
      .forms = {""},
      .options = OPTION_BIT(JSON),
@@ -247,64 +251,23 @@ static const struct command commands[] = {
      .most_words = 1,
      .summary = "print a completion script for the shell",
      .help = "For this shell: source <(synward completion bash)\n",
-     .handle = cmd_completion},
+     .explain = cmd_completion},
 };
 
-#define COMMANDS_COUNT (sizeof(commands) / sizeof(commands[0]))
+static const struct command_table table = {commands, sizeof(commands) / sizeof(commands[0])};
 
-const struct command *commands_all(size_t *count)
+const struct command_table *commands_all(void)
 {
-    *count = COMMANDS_COUNT;
-    return commands;
-}
-
-static size_t words_in(const char *name)
-{
-    return strchr(name, ' ') ? 2 : 1;
-}
-
-static bool names_command(const struct arguments *arguments, const struct command *command)
-{
-    const char *name = command->name, *space = strchr(name, ' ');
-    size_t first;
-
-    if (!space)
-        return arguments->word_count >= 1 && strcmp(arguments->words[0], name) == 0;
-    first = (size_t)(space - name);
-    return arguments->word_count >= 2 && strlen(arguments->words[0]) == first &&
-           memcmp(arguments->words[0], name, first) == 0 &&
-           strcmp(arguments->words[1], space + 1) == 0;
-}
-
-const struct command *command_find(const struct arguments *arguments, size_t *used)
-{
-    const struct command *found = NULL;
-
-    *used = 0;
-    for (size_t i = 0; i < COMMANDS_COUNT; i++) {
-        if (words_in(commands[i].name) > *used && names_command(arguments, &commands[i])) {
-            found = &commands[i];
-            *used = words_in(found->name);
-        }
-    }
-    return found;
-}
-
-const char *command_word(const struct arguments *arguments, size_t index)
-{
-    size_t used;
-
-    command_find(arguments, &used);
-    return used + index < arguments->word_count ? arguments->words[used + index] : NULL;
+    return &table;
 }
 
 static bool unknown_command(const char *word, struct error *error)
 {
-    const char *names[COMMANDS_COUNT], *near;
+    const char *names[sizeof(commands) / sizeof(commands[0])], *near;
 
-    for (size_t i = 0; i < COMMANDS_COUNT; i++)
+    for (size_t i = 0; i < table.count; i++)
         names[i] = commands[i].name;
-    near = nearest_name(word, names, COMMANDS_COUNT);
+    near = nearest_name(word, names, table.count);
     if (near)
         return error_set(error, EXIT_USAGE, "unknown command %.100s: did you mean `synward %s`?",
                          word, near);
@@ -313,14 +276,17 @@ static bool unknown_command(const char *word, struct error *error)
 
 /* Do the words and options fit the command? */
 static bool check_usage(const struct command *command, const struct arguments *arguments,
-                        size_t used, struct error *error)
+                        struct error *error)
 {
-    size_t words = arguments->word_count - used;
+    const size_t used = arguments->name_words, words = arguments->word_count - used;
 
     for (enum option_id id = 0; id < OPTIONS_COUNT; id++)
         if (id != OPTION_HELP && option_given(arguments, id) && !(command->options & (1u << id)))
             return error_set(error, EXIT_USAGE, "%s: takes no --%s: see `synward help %s`",
                              command->name, option_info(id)->name, command->name);
+    if (option_given(arguments, OPTION_JSON) && option_bare_table(arguments))
+        return error_set(error, EXIT_USAGE, "%s: --json goes with neither --tsv nor --output",
+                         command->name);
     if (words < command->least_words)
         return error_set(error, EXIT_USAGE, "%s: too few words: usage: synward %s %s",
                          command->name, command->name, command->forms[0]);
@@ -338,7 +304,7 @@ static bool run_bare_option(int argc, char *const *argv, bool *ran, struct error
 
     *ran = argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "--version") == 0);
     if (*ran)
-        return argv[1][2] == 'h' ? cmd_help(&none, error) : cmd_version(&none, error);
+        return argv[1][2] == 'h' ? cmd_help(&table, &none, error) : cmd_version(&none, error);
     if (argc < 2)
         return error_set(error, EXIT_USAGE, "no command: `synward help` lists them");
     if (argv[1][0] == '-')
@@ -350,9 +316,8 @@ static bool run_bare_option(int argc, char *const *argv, bool *ran, struct error
 /* --help, wherever it stands, is heard even where the rest is wrong. */
 static bool run_help_option(int argc, char *const *argv, bool *ran, struct error *error)
 {
-    struct arguments words = {.words = {"help"}, .word_count = 1};
+    struct arguments words = {.words = {"help"}, .word_count = 1, .name_words = 1};
     struct arguments named = {0};
-    size_t used;
 
     *ran = false;
     for (int i = 2; i < argc && !*ran && strcmp(argv[i], "--") != 0; i++)
@@ -361,18 +326,17 @@ static bool run_help_option(int argc, char *const *argv, bool *ran, struct error
         return true;
     for (int i = 1; i < argc && i <= 2 && argv[i][0] != '-'; i++)
         named.words[named.word_count++] = argv[i];
-    if (!command_find(&named, &used))
+    if (!command_find(&table, &named))
         return unknown_command(argv[1], error);
-    memcpy(&words.words[1], named.words, sizeof(named.words[0]) * used);
-    words.word_count += used;
-    return cmd_help(&words, error);
+    memcpy(&words.words[1], named.words, sizeof(named.words[0]) * named.name_words);
+    words.word_count += named.name_words;
+    return cmd_help(&table, &words, error);
 }
 
 static bool run_command(int argc, char *const *argv, struct error *error)
 {
     struct arguments arguments;
     const struct command *command;
-    size_t used;
     bool ran;
 
     if (!run_bare_option(argc, argv, &ran, error) || ran)
@@ -380,15 +344,19 @@ static bool run_command(int argc, char *const *argv, struct error *error)
     if (!run_help_option(argc, argv, &ran, error) || ran)
         return error->code == EXIT_DONE;
     arguments = (struct arguments){.words = {argv[1]}, .word_count = 1};
-    if (!command_find(&arguments, &used))
+    /* `profiles` before `profiles export` is read: unknown words come before unknown options. */
+    if (!command_find(&table, &arguments))
         return unknown_command(argv[1], error);
     if (!arguments_parse(&arguments, argc, argv, error))
         return false;
-    command = command_find(&arguments, &used);
-    return check_usage(command, &arguments, used, error) && command->handle(&arguments, error);
+    command = command_find(&table, &arguments);
+    if (!check_usage(command, &arguments, error))
+        return false;
+    return command->explain ? command->explain(&table, &arguments, error)
+                            : command->handle(&arguments, error);
 }
 
-int command_line(int argc, char *const *argv)
+int commands_run(int argc, char *const *argv)
 {
     struct error error = {.code = EXIT_DONE};
 

@@ -336,16 +336,17 @@ struct json_object *control_ask(const struct arguments *arguments, struct json_o
 }
 
 bool control_show(const struct arguments *arguments, struct json_object *request,
-                  void (*print)(struct json_object *document), struct error *error)
+                  control_printer *print, struct error *error)
 {
     struct json_object *document = control_ask(arguments, request, error);
+    bool done = true;
 
     if (!document)
         return false;
     if (option_given(arguments, OPTION_JSON))
         output_json(document);
     else
-        print(document);
+        done = print(arguments, document, error);
     json_object_put(document);
-    return true;
+    return done;
 }

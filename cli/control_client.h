@@ -35,7 +35,9 @@ bool control_listen_at(const char *path, struct json_object *request, unsigned t
 struct json_object *control_ask(const struct arguments *arguments, struct json_object *request,
                                 struct error *error);
 /* Asks so, and prints the document: as it is with --json, else by `print`. Takes `request`. */
+typedef bool control_printer(const struct arguments *arguments, struct json_object *document,
+                             struct error *error);
 bool control_show(const struct arguments *arguments, struct json_object *request,
-                  void (*print)(struct json_object *document), struct error *error);
+                  control_printer *print, struct error *error);
 
 #endif

@@ -4,5 +4,5 @@
 
 int main(int argc, char **argv)
 {
-    return command_line(argc, argv);
+    return commands_run(argc, argv);
 }

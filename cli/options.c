@@ -21,6 +21,11 @@ bool option_given(const struct arguments *arguments, enum option_id id)
     return arguments->value[id] != NULL;
 }
 
+bool option_bare_table(const struct arguments *arguments)
+{
+    return option_given(arguments, OPTION_TSV) || option_given(arguments, OPTION_OUTPUT);
+}
+
 /* OPTIONS_COUNT where no option has this name. */
 static enum option_id option_find(const char *name, size_t length)
 {
@@ -28,6 +33,13 @@ static enum option_id option_find(const char *name, size_t length)
         if (strlen(options[id].name) == length && memcmp(options[id].name, name, length) == 0)
             return id;
     return OPTIONS_COUNT;
+}
+
+static enum option_id option_named(const char *word, size_t length)
+{
+    if (length == 2 && word[1] == 'o')
+        return OPTION_OUTPUT;
+    return length > 2 && word[1] == '-' ? option_find(word + 2, length - 2) : OPTIONS_COUNT;
 }
 
 static bool unknown_option(const char *word, struct error *error)
@@ -52,8 +64,7 @@ static bool take_option(struct arguments *out, int argc, char *const *argv, int 
 {
     const char *word = argv[*at], *equals = strchr(word, '=');
     size_t length = equals ? (size_t)(equals - word) : strlen(word);
-    enum option_id id =
-        length > 2 && word[1] == '-' ? option_find(word + 2, length - 2) : OPTIONS_COUNT;
+    enum option_id id = option_named(word, length);
     const char *value = equals ? equals + 1 : NULL;
 
     if (id == OPTIONS_COUNT)

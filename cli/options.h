@@ -3,8 +3,8 @@
  * options.h - options and words of a command line, told apart.
  *
  * Options begin with "--" and stand anywhere after the command; a value follows as the next word or
- * after "=". "--" alone ends them. Given twice, the last counts. Which of them a command takes is
- * said in the table of commands.c.
+ * after "=". "--" alone ends them. Given twice, the last counts. -o is --output. Which of them a
+ * command takes is said in the table of commands.c.
  */
 #ifndef SYNWARD_CLI_OPTIONS_H
 #define SYNWARD_CLI_OPTIONS_H
@@ -36,6 +36,8 @@
     X(CONFIG, "config", "FILE", false, "read options from a JSON file; the command line wins")     \
     X(PCAP, "pcap", "FILE", false, "learn from a capture (pcap or pcapng)")                        \
     X(JSON, "json", NULL, false, "print one JSON object instead of tables")                        \
+    X(TSV, "tsv", NULL, false, "print the table with tabs between columns, for scripts")           \
+    X(OUTPUT, "output", "COLUMNS", false, "print these columns only, in this order: a,b,c (-o)")   \
     X(HELP, "help", NULL, false, "explain the command")                                            \
     X(SINGLE_READS, "single-reads", NULL, true, "read as on kernels that have no multishot reads") \
     X(SINGLE_QUEUE, "single-queue", NULL, true, "read each side as where TAPs have one queue")
@@ -57,12 +59,14 @@ struct option_info {
 #define WORDS_MAX 8
 
 struct arguments {
-    const char *words[WORDS_MAX]; /* the command's own first */
-    size_t word_count;
+    const char *words[WORDS_MAX];     /* the command's own first */
+    size_t word_count, name_words;    /* of all; of them those that name the command */
     const char *value[OPTIONS_COUNT]; /* NULL: not given; "" for an option without value */
 };
 
 const struct option_info *option_info(enum option_id id);
+/* Does the command print a table as the options ask, and nothing beside it? */
+bool option_bare_table(const struct arguments *arguments);
 bool option_given(const struct arguments *arguments, enum option_id id);
 
 /* Reads argv[1..argc). False with EXIT_USAGE for an unknown option, a missing or needless value, or

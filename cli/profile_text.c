@@ -43,7 +43,8 @@ static const struct table_column profile_columns[] = {
     {"ARMED", ALIGN_LEFT},       {"LAST SEEN", ALIGN_LEFT},
 };
 
-void print_profile_table(struct json_object *profiles)
+bool profile_table_show(const struct arguments *arguments, struct json_object *profiles,
+                        struct error *error)
 {
     struct table *table =
         table_new(sizeof(profile_columns) / sizeof(profile_columns[0]), profile_columns);
@@ -63,11 +64,7 @@ void print_profile_table(struct json_object *profiles)
         table_cell(table, "%s", output_yes_no(evidence, "armed"));
         table_cell(table, "%s", output_field(evidence, "last_seen"));
     }
-    if (table_rows(table) > 0)
-        table_print(table, stdout, 0);
-    else
-        puts("no profiles yet");
-    table_free(table);
+    return table_show(table, arguments, "no profiles yet", error);
 }
 
 /* The elements of an array of strings, `between` them; `otherwise` for an empty or missing one. */

@@ -5,8 +5,11 @@
 
 #include <json-c/json.h>
 
+#include "cli/options.h"
+
 /* One line for each of an array of profiles. */
-void print_profile_table(struct json_object *profiles);
+bool profile_table_show(const struct arguments *arguments, struct json_object *profiles,
+                        struct error *error);
 /* The whole of one. */
 void print_profile(struct json_object *profile);
 

@@ -60,7 +60,7 @@ const char *answer_printed(const char *const *words, const char *document)
     if (!caught)
         catch_output();
     caught = true;
-    code = command_line(argc, argv);
+    code = commands_run(argc, argv);
     cr_assert_eq(waitpid(child, NULL, 0), child);
     close(listener);
     unlink(path);

@@ -87,7 +87,9 @@ Test(profile_text, table)
     json_object_array_add(profiles, json_tokener_parse(example));
     json_object_array_add(profiles, json_tokener_parse(unknown));
     catch_output();
-    print_profile_table(profiles);
+    const struct arguments plain = {0};
+
+    cr_assert(profile_table_show(&plain, profiles, NULL));
     cr_assert_str_eq(
         caught_stdout(),
         "SERVER                PROTOCOL  SPEAKS FIRST  HANDSHAKES  REQUESTS  FIDELITY  ARMED  LAST "
@@ -103,7 +105,9 @@ Test(profile_text, empty_table)
     struct json_object *profiles = json_object_new_array();
 
     catch_output();
-    print_profile_table(profiles);
+    const struct arguments plain = {0};
+
+    cr_assert(profile_table_show(&plain, profiles, NULL));
     cr_assert_str_eq(caught_stdout(), "no profiles yet\n");
     json_object_put(profiles);
 }

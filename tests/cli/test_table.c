@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/table.h"
+#include "tests/cli/support_stdout.h"
 
 static const struct table_column columns[] = {
     {"NAME", ALIGN_LEFT}, {"BYTES", ALIGN_RIGHT}, {"WORDS", ALIGN_LEFT}};
@@ -104,7 +105,91 @@ Test(table, empty)
     struct table *table = table_new(3, columns);
 
     cr_assert_eq(table_rows(table), 0);
-    assert_prints(table, 0, "NAME  BYTES  WORDS\n");
+    assert_prints(table, 0, "");
     table_free(table);
     table_free(NULL);
+}
+
+/* Neither a terminal's width nor libsmartcols' own escapes change a cell. */
+Test(table, cells_are_printed_whole)
+{
+    struct table *table = table_new(3, columns);
+    char wide[301], expected[1024];
+
+    memset(wide, 'w', 300);
+    wide[300] = '\0';
+    table_cell(table, "%s", wide);
+    table_cell(table, "1");
+    table_cell(table, "\\x41\xc3\xa9");
+    snprintf(expected, sizeof(expected), "NAME%296s  BYTES  WORDS\n%s      1  \\\\x41\\xc3\\xa9\n",
+             "", wide);
+    assert_prints(table, 0, expected);
+    table_free(table);
+}
+
+static struct table *two_rows(void)
+{
+    struct table *table = table_new(3, columns);
+
+    table_cell(table, "a\tb");
+    table_cell(table, "1");
+    table_cell(table, "two words");
+    table_cell(table, "c");
+    table_cell(table, "22");
+    table_cell(table, "%s", "");
+    return table;
+}
+
+static void assert_shows(const char *output, bool tsv, const char *expected)
+{
+    struct arguments arguments = {0};
+    struct error error = {0};
+
+    arguments.value[OPTION_OUTPUT] = output;
+    arguments.value[OPTION_TSV] = tsv ? "" : NULL;
+    catch_output();
+    cr_assert(table_show(two_rows(), &arguments, "nothing", &error), "%s", error.text);
+    cr_assert_str_eq(caught_stdout(), expected);
+}
+
+Test(table, output_chooses_columns)
+{
+    assert_shows("words,NAME", false, "WORDS      NAME\ntwo words  a\\tb\n           c\n");
+    assert_shows("bytes", false, "BYTES\n    1\n   22\n");
+}
+
+/* A tab inside a cell cannot be taken for one between two. */
+Test(table, tabs_for_scripts)
+{
+    assert_shows(NULL, true, "NAME\tBYTES\tWORDS\na\\tb\t1\ttwo words\nc\t22\t\n");
+    assert_shows("bytes,bytes,name", true, "BYTES\tBYTES\tNAME\n1\t1\ta\\tb\n22\t22\tc\n");
+}
+
+Test(table, a_column_that_is_not_there)
+{
+    static const char *const bad[] = {"age", "nam", "names", "name,", "", ",", "name,,bytes"};
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct arguments arguments = {0};
+        struct error error = {0};
+
+        arguments.value[OPTION_OUTPUT] = bad[i];
+        catch_output();
+        cr_expect_not(table_show(two_rows(), &arguments, "nothing", &error), "%s", bad[i]);
+        cr_expect_eq(error.code, EXIT_USAGE);
+        cr_expect(strstr(error.text, "there are NAME,BYTES,WORDS"), "%s", error.text);
+        cr_expect_str_eq(caught_stdout(), "");
+    }
+}
+
+Test(table, nothing_is_said_to_people_only)
+{
+    struct arguments arguments = {0};
+
+    catch_output();
+    cr_assert(table_show(table_new(3, columns), &arguments, "nothing yet", NULL));
+    cr_assert_str_eq(caught_stdout(), "nothing yet\n");
+    arguments.value[OPTION_TSV] = "";
+    cr_assert(table_show(table_new(3, columns), &arguments, "nothing yet", NULL));
+    cr_assert_str_eq(caught_stdout(), "NAME\tBYTES\tWORDS\n");
 }

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* cmd.h - the handlers of all commands, one file cmd_*.c for each noun. */
+#ifndef SYNWARD_CLI_CMD_H
+#define SYNWARD_CLI_CMD_H
+
+#include "cli/command.h"
+
+command_handler cmd_run, cmd_status, cmd_learn, cmd_mode, cmd_flows, cmd_stats, cmd_watch;
+command_handler cmd_profiles, cmd_profiles_export, cmd_profiles_import, cmd_profiles_forget,
+    cmd_profiles_set;
+command_handler cmd_sources, cmd_sources_add, cmd_sources_allow, cmd_sources_remove;
+command_handler cmd_version;
+command_explainer cmd_help, cmd_completion;
+
+#endif
