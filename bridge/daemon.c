@@ -59,6 +59,7 @@ void daemon_free(struct daemon *daemon)
 static void compile_policy(struct daemon *daemon, uint64_t now_us)
 {
     const uint64_t revision = store_revision(daemon->parts.store);
+
     daemon->compile_us = NEVER;
     daemon->recompile_us = now_us + RECOMPILE_US;
     struct policy *policy =
@@ -83,6 +84,7 @@ static void compile_changes(struct daemon *daemon)
 void daemon_store_changed(struct daemon *daemon)
 {
     const uint64_t now_us = clock_now_us(), revision = store_revision(daemon->parts.store);
+
     if (revision != daemon->compiled_revision && daemon->compile_us == NEVER)
         daemon->compile_us = now_us + COMPILE_DELAY_US;
     if (revision != daemon->saved_revision && daemon->save_us == NEVER)
@@ -102,6 +104,7 @@ bool daemon_bring_in_force(struct daemon *daemon, struct error *error)
 static bool save_store(struct daemon *daemon, struct error *error)
 {
     const uint64_t revision = store_revision(daemon->parts.store);
+
     if (!store_save(daemon->parts.store, daemon->parts.store_path, error))
         return false;
     daemon->saved_revision = revision;
@@ -112,6 +115,7 @@ static bool save_store(struct daemon *daemon, struct error *error)
 static void save_when_due(struct daemon *daemon, uint64_t now_us)
 {
     struct error error = {0};
+
     daemon->save_us = NEVER;
     if (save_store(daemon, &error))
         return;
@@ -192,6 +196,7 @@ bool daemon_servers(struct daemon *daemon, struct daemon_server **servers, uint3
                     struct error *error)
 {
     struct server_info *infos;
+
     if (!workers_servers(daemon->parts.workers, &infos, count, error))
         return false;
     *servers = calloc((size_t)*count + 1, sizeof(**servers));
@@ -267,6 +272,7 @@ bool daemon_set_source(struct daemon *daemon, const struct ip_addr *prefix, uint
                                      .by = SOURCE_BY_OPERATOR,
                                      .until_us =
                                          for_s != 0 ? clock_now_us() + for_s * SECOND_US : 0};
+
     if (!workers_set_source(daemon->parts.workers, &rule, error))
         return false;
     report_rule(daemon->parts.report, &rule);
@@ -277,6 +283,7 @@ bool daemon_forget_source(struct daemon *daemon, const struct ip_addr *prefix, u
                           bool *known, struct error *error)
 {
     const struct source_rule rule = {.prefix = *prefix, .length = length, .state = SOURCE_CLEAR};
+
     if (!workers_forget_source(daemon->parts.workers, prefix, length, known, error))
         return false;
     if (*known)

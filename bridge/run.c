@@ -99,6 +99,7 @@ static bool load_store(struct run *run, struct error *error)
 static bool catch_signals(struct run *run, struct error *error)
 {
     sigset_t signals;
+
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
@@ -173,6 +174,7 @@ static bool make_daemon(struct run *run, struct error *error)
 static bool tell_listening(void *context, const struct server_key *server, bool listening)
 {
     const struct run *run = context;
+
     return workers_set_listening(run->workers, server, listening);
 }
 
@@ -180,18 +182,21 @@ static void tell_accept_queue(void *context, const struct server_key *server, ui
                               uint32_t limit)
 {
     const struct run *run = context;
+
     workers_set_accept_queue(run->workers, server, used, limit);
 }
 
 static void tell_fresh(void *context)
 {
     const struct run *run = context;
+
     workers_listening_fresh(run->workers);
 }
 
 static void tell_lost(void *context, const char *reason)
 {
     const struct run *run = context;
+
     report_stack(run->report, reason);
 }
 
@@ -202,6 +207,7 @@ static bool open_stack(struct run *run, struct error *error)
     const struct stack_ears ears = {tell_listening, tell_accept_queue, tell_fresh, tell_lost, run};
     const struct side_spec *side = sides_spec(run->sides, SIDE_SERVER);
     struct error unseen = {0};
+
     if (run->options.server_stack) {
         run->stack = stack_watch_open(run->options.server_stack, "", &ears, error);
         return run->stack;
@@ -217,6 +223,7 @@ static bool open_stack(struct run *run, struct error *error)
 static bool watch_fd(struct run *run, int fd, struct error *error)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
     if (epoll_ctl(run->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0)
         return true;
     return error_set(error, EXIT_FAILED, "cannot watch a file: %s", strerror(errno));
@@ -288,6 +295,7 @@ static void log_ready(const struct run *run)
 static void observed(void *context, const struct observation *observation)
 {
     struct run *run = context;
+
     if (observation->kind == OBSERVED_GREETING)
         report_greeting(run->report, observation);
     if (daemon_learning(run->daemon))
@@ -297,18 +305,21 @@ static void observed(void *context, const struct observation *observation)
 static void switched(void *context, const struct observation *observation)
 {
     const struct run *run = context;
+
     report_attack(run->report, &observation->server, &observation->trigger);
 }
 
 static void put_aside(void *context, const struct observation *observation)
 {
     const struct run *run = context;
+
     report_aside(run->report, observation);
 }
 
 static void returned(void *context, const struct server_key *server)
 {
     const struct run *run = context;
+
     report_normal(run->report, server);
 }
 
@@ -328,6 +339,7 @@ static void tick_report(struct run *run)
     uint64_t overflow[2];
     const bool ask = run->ticks++ % COUNTERS_TICKS == 0;
     const bool counted = ask && daemon_counters(run->daemon, &counters, overflow, NULL);
+
     report_tick(run->report, run->store, counted ? &counters : NULL, overflow);
 }
 
@@ -337,6 +349,7 @@ static void look_for_core(struct run *run, uint64_t now_us)
 {
     const bool keen = atomic_exchange_explicit(&run->poll_word.keen, false, memory_order_relaxed);
     const bool spare = keen && spare_core_look(&run->spare_core, now_us, sides_workers(run->sides));
+
     run->spare_us = keen ? now_us + SPARE_CORE_EVERY_US : NEVER;
     atomic_store_explicit(&run->poll_word.spare, spare, memory_order_relaxed);
 }
@@ -437,6 +450,7 @@ static void release_signals(const struct run *run)
 {
     const struct timespec at_once = {0};
     sigset_t spent;
+
     sigemptyset(&spent);
     sigaddset(&spent, SIGTERM);
     sigaddset(&spent, SIGINT);

@@ -18,7 +18,7 @@ const struct option_info *option_info(enum option_id id)
 
 bool option_given(const struct arguments *arguments, enum option_id id)
 {
-    return arguments->value[id] != NULL;
+    return arguments->value[id];
 }
 
 bool option_bare_table(const struct arguments *arguments)

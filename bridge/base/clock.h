@@ -16,6 +16,7 @@
 static inline uint64_t clock_read_us(clockid_t clock)
 {
     struct timespec now;
+
     clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
 }

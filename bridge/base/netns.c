@@ -16,6 +16,7 @@
 static int netns_open(const char *name, struct error *error)
 {
     char path[sizeof(NETNS_FOLDER) + NAME_MAX + 2];
+
     snprintf(path, sizeof(path), "%s/%s", NETNS_FOLDER, name);
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)

@@ -40,15 +40,17 @@ static bool configure(struct bpf_object *object, uint32_t workers)
 {
     struct steer_config config = {.workers = workers};
     struct bpf_map *constants = bpf_object__find_map_by_name(object, ".rodata");
+
     randombytes_buf(&config.seed, sizeof(config.seed));
-    return constants != NULL && bpf_map__set_initial_value(constants, &config, sizeof(config)) == 0;
+    return constants && bpf_map__set_initial_value(constants, &config, sizeof(config)) == 0;
 }
 
 /* The program outlives the object by this file. */
 static int file_of(const struct bpf_object *object)
 {
     const struct bpf_program *program = bpf_object__find_program_by_name(object, STEER_PROGRAM);
-    return program == NULL ? -1 : fcntl(bpf_program__fd(program), F_DUPFD_CLOEXEC, 0);
+
+    return !program ? -1 : fcntl(bpf_program__fd(program), F_DUPFD_CLOEXEC, 0);
 }
 
 int steering_load(uint32_t workers, struct error *error)
@@ -59,7 +61,7 @@ int steering_load(uint32_t workers, struct error *error)
     const size_t bytes = (size_t)(steer_object_end - steer_object);
     struct bpf_object *object = bpf_object__open_mem(steer_object, bytes, NULL);
     int file = -1, reason = errno;
-    if (object != NULL && configure(object, workers)) {
+    if (object && configure(object, workers)) {
         reason = bpf_object__load(object);
         if (reason == 0)
             file = file_of(object);

@@ -133,7 +133,7 @@ static bool apply_mode(struct daemon *daemon, struct json_object *request,
         return true;
     if (!text)
         return error_set(error, EXIT_USAGE, "\"setting\" is not a string");
-    if (!requested_setting(text, selector != NULL, &setting, error))
+    if (!requested_setting(text, selector, &setting, error))
         return false;
     return selector ? set_mode_of(daemon, selector, setting, error)
                     : daemon_set_mode(daemon, NULL, setting, error);

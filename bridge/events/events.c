@@ -153,7 +153,7 @@ static bool lines_add(struct lines *lines, struct json_object *line)
         lines->bytes += bytes + 1;
     }
     json_object_put(line);
-    return grown != NULL;
+    return grown;
 }
 
 char *events_read(const struct events *events, struct event_reader *reader, unsigned most,

@@ -90,8 +90,7 @@ __attribute__((format(printf, 2, 3))) static void say(struct event *event, const
 static struct event about(enum event_kind kind, enum log_level level, const char *state,
                           const struct server_key *server)
 {
-    struct event event = {
-        .kind = kind, .level = level, .state = state, .has_server = server != NULL};
+    struct event event = {.kind = kind, .level = level, .state = state, .has_server = server};
 
     if (server)
         event.server = *server;

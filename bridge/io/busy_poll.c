@@ -8,6 +8,7 @@
 bool busy_poll_parse(const char *text, uint32_t *out, struct error *error)
 {
     char *end;
+
     if (strcmp(text, "off") == 0 || strcmp(text, "auto") == 0) {
         *out = text[0] == 'o' ? BUSY_POLL_OFF : BUSY_POLL_AUTO;
         return true;
@@ -37,7 +38,8 @@ void busy_poll_init(struct busy_poll *poll, uint32_t setting, uint32_t cores,
 static bool may_look(struct busy_poll *poll)
 {
     struct busy_poll_word *word = poll->word;
-    if (word == NULL)
+
+    if (!word)
         return true;
     if (!busy_poll_keen(word)) {
         atomic_store_explicit(&word->keen, true, memory_order_relaxed);
@@ -61,6 +63,7 @@ void busy_poll_waited(struct busy_poll *poll, uint64_t since_us, uint64_t now_us
 bool busy_poll_asked(struct busy_poll *poll)
 {
     const bool asked = poll->asked;
+
     poll->asked = false;
     return asked;
 }
@@ -73,7 +76,7 @@ void busy_poll_lost(struct busy_poll *poll, uint64_t now_us)
      * greater loss.
      */
     const bool again =
-        poll->word == NULL && poll->hold_us > 0 && now_us - poll->hold_until_us < poll->hold_us;
+        !poll->word && poll->hold_us > 0 && now_us - poll->hold_until_us < poll->hold_us;
     poll->hold_us = again ? poll->hold_us * 2 : BUSY_POLL_HOLD_US;
     if (poll->hold_us > BUSY_POLL_HOLD_MAX_US)
         poll->hold_us = BUSY_POLL_HOLD_MAX_US;

@@ -34,6 +34,7 @@
 static void push_ready(struct ring *ring, uint32_t lane, uint32_t buffer, uint32_t bytes)
 {
     struct ready_queue *queue = lane < LANE_SYNS ? &ring->flows : &ring->syns;
+
     queue->slots[queue->tail++ & (READY_SLOTS - 1)] = (struct ready){
         .buffer = (uint16_t)buffer, .side = (uint8_t)lane_side(lane), .bytes = bytes};
 }
@@ -70,6 +71,7 @@ static bool take_read(struct ring *ring, uint32_t lane, uint32_t buffer, ssize_t
 static void complete_multishot(struct ring *ring, uint32_t number, const struct io_uring_cqe *cqe)
 {
     struct lane *lane = &ring->lanes[number];
+
     if ((cqe->flags & IORING_CQE_F_MORE) == 0)
         lane->armed = false;
     if ((cqe->flags & IORING_CQE_F_BUFFER) != 0) {
@@ -88,6 +90,7 @@ static void complete_multishot(struct ring *ring, uint32_t number, const struct 
 static void complete_single(struct ring *ring, uint32_t number, uint32_t buffer, int result)
 {
     struct lane *lane = &ring->lanes[number];
+
     lane->armed = false;
     bool more = take_read(ring, number, buffer, result, -result);
     while (more && stack_pop(&lane->free, &buffer)) {
@@ -99,6 +102,7 @@ static void complete_single(struct ring *ring, uint32_t number, uint32_t buffer,
 static void complete(struct ring *ring, const struct io_uring_cqe *cqe)
 {
     const union ticket ticket = {.number = cqe->user_data};
+
     switch ((enum operation)ticket.operation) {
     case OPERATION_READ:
         if (ring->multishot)
@@ -127,6 +131,7 @@ void ring_collect(struct ring *ring)
 {
     struct io_uring_cqe *cqe;
     unsigned head, count = 0;
+
     io_uring_for_each_cqe(&ring->uring, head, cqe)
     {
         complete(ring, cqe);
@@ -146,7 +151,8 @@ void ring_flush(struct ring *ring)
 static struct io_uring_sqe *next_sqe(struct ring *ring)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
-    if (sqe != NULL)
+
+    if (sqe)
         return sqe;
     io_uring_submit(&ring->uring);
     return io_uring_get_sqe(&ring->uring);
@@ -159,6 +165,7 @@ static void set_ticket(struct io_uring_sqe *sqe, enum operation operation, uint3
                                  .lane = (uint8_t)lane,
                                  .buffer = (uint16_t)buffer,
                                  .bytes = bytes};
+
     sqe->user_data = ticket.number;
 }
 
@@ -167,6 +174,7 @@ static void arm_read(struct ring *ring, uint32_t number)
 {
     struct lane *lane = &ring->lanes[number];
     uint32_t buffer = 0;
+
     if (lane_ended(ring, number))
         return;
     if (ring->multishot)
@@ -216,6 +224,7 @@ void ring_arm_wake(struct ring *ring)
 static void queue_write(struct ring *ring, uint32_t buffer, enum side to, uint32_t bytes)
 {
     struct io_uring_sqe *sqe = next_sqe(ring);
+
     io_uring_prep_write(sqe, (int)to, buffer_data(ring, buffer), bytes, 0);
     sqe->flags = IOSQE_FIXED_FILE;
     sqe->rw_flags = ring->write_flags;
@@ -239,7 +248,8 @@ static struct ready_queue *next_queue(struct ring *ring)
 bool ring_next(struct ring *ring, struct ring_frame *frame)
 {
     struct ready_queue *queue = next_queue(ring);
-    if (queue == NULL)
+
+    if (!queue)
         return false;
     const struct ready *ready = &queue->slots[queue->head++ & (READY_SLOTS - 1)];
     *frame = (struct ring_frame){.from = (enum side)ready->side,
@@ -253,6 +263,7 @@ bool ring_next(struct ring *ring, struct ring_frame *frame)
 bool ring_woken(struct ring *ring)
 {
     const bool woken = ring->woken;
+
     ring->woken = false;
     return woken;
 }

@@ -36,6 +36,7 @@ static bool open_uring(struct ring *ring, const struct ring_options *options, st
                                               IORING_SETUP_SUBMIT_ALL | IORING_SETUP_TASKRUN_FLAG,
                                      .cq_entries = COMPLETIONS};
     int code = io_uring_queue_init_params(SUBMISSIONS, &ring->uring, &params);
+
     if (code < 0)
         return setup_error(code, error);
     ring->uring_open = true;
@@ -52,7 +53,7 @@ static bool open_uring(struct ring *ring, const struct ring_options *options, st
 static bool allocate_pool(struct ring *ring, struct error *error)
 {
     ring->pool = aligned_alloc(HUGE_PAGE_BYTES, POOL_ALLOCATED);
-    if (ring->pool == NULL)
+    if (!ring->pool)
         return error_set(error, EXIT_FAILED, "out of memory: a worker needs %u MiB of buffers",
                          RING_BYTES_MAX >> 20);
     madvise(ring->pool, POOL_ALLOCATED, MADV_HUGEPAGE);
@@ -65,7 +66,8 @@ static bool allocate_pool(struct ring *ring, struct error *error)
 static bool opcode_known(struct ring *ring, int opcode)
 {
     struct io_uring_probe *probe = io_uring_get_probe_ring(&ring->uring);
-    const bool known = probe != NULL && io_uring_opcode_supported(probe, opcode);
+    const bool known = probe && io_uring_opcode_supported(probe, opcode);
+
     io_uring_free_probe(probe);
     return known;
 }
@@ -75,6 +77,7 @@ static bool register_read_ring(struct ring *ring, uint32_t number)
     struct lane *lane = &ring->lanes[number];
     const size_t bytes = READ_RING_ENTRIES * sizeof(struct io_uring_buf);
     void *memory;
+
     if (posix_memalign(&memory, (size_t)sysconf(_SC_PAGESIZE), bytes) != 0)
         return false;
     lane->ring = memset(memory, 0, bytes);
@@ -100,7 +103,7 @@ static void unregister_read_rings(struct ring *ring)
 {
     for (int number = 0; number < LANES; number++) {
         struct lane *lane = &ring->lanes[number];
-        if (lane->ring == NULL)
+        if (!lane->ring)
             continue;
         io_uring_unregister_buf_ring(&ring->uring, number);
         free(lane->ring);
@@ -148,13 +151,15 @@ static void use_single_reads(struct ring *ring)
 static uint32_t cores(void)
 {
     cpu_set_t set;
+
     return sched_getaffinity(0, sizeof(set), &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 1;
 }
 
 struct ring *ring_open(const struct ring_options *options, struct error *error)
 {
     struct ring *ring = calloc(1, sizeof(*ring));
-    if (ring == NULL) {
+
+    if (!ring) {
         error_set(error, EXIT_FAILED, "out of memory for a ring");
         return NULL;
     }
@@ -182,6 +187,7 @@ static void cancel_all(struct ring *ring)
     struct io_uring_sync_cancel_reg cancel = {
         .flags = IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL,
         .timeout = {.tv_sec = 0, .tv_nsec = 100 * 1000 * 1000}};
+
     io_uring_submit(&ring->uring);
     io_uring_register_sync_cancel(&ring->uring, &cancel);
     io_uring_submit_and_get_events(&ring->uring);
@@ -190,7 +196,7 @@ static void cancel_all(struct ring *ring)
 
 void ring_close(struct ring *ring)
 {
-    if (ring == NULL)
+    if (!ring)
         return;
     if (ring->uring_open) {
         cancel_all(ring);

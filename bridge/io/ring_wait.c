@@ -68,6 +68,7 @@ static bool look(struct ring *ring, uint64_t now_us, uint64_t until_us)
 static bool look_before_sleep(struct ring *ring, uint64_t now_us, uint64_t timeout_us)
 {
     const uint64_t until_us = busy_poll_until_us(&ring->poll, now_us, timeout_us);
+
     if (until_us == now_us)
         return false;
     ring_flush(ring);
@@ -112,6 +113,7 @@ static void sleep_idly(struct ring *ring, uint64_t timeout_us)
     struct __kernel_timespec limit = timespec_of(timeout_us);
     struct io_uring_getevents_arg argument = {
         .ts = timeout_us == UINT64_MAX ? 0 : (uint64_t)(uintptr_t)&limit};
+
     io_uring_enter2((unsigned)ring->uring.ring_fd, 0, 1,
                     IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG | ENTER_NO_IOWAIT,
                     (sigset_t *)&argument, sizeof(argument));
@@ -133,6 +135,7 @@ static void sleep_for(struct ring *ring, uint64_t timeout_us)
 static void wait_busily(struct ring *ring, uint64_t timeout_us)
 {
     const uint64_t since_us = clock_now_us();
+
     if (look_before_sleep(ring, since_us, timeout_us))
         io_uring_submit_and_get_events(&ring->uring);
     else

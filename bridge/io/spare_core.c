@@ -13,6 +13,7 @@ bool spare_core_judge(struct spare_core *core, uint64_t idle_us, uint64_t own_us
 {
     const uint64_t passed_us = now_us - core->at_us;
     const bool fresh = core->at_us != 0 && passed_us <= SPARE_CORE_FRESH_US;
+
     if (!fresh)
         core->spare = false;
     else if (passed_us > 0 && idle_us >= core->idle_us && own_us >= core->own_us)
@@ -29,6 +30,7 @@ enum { TICKS_IDLE = 3, TICKS_WAITING = 4, TICKS_READ = 5 };
 bool spare_core_parse(const char *text, uint32_t ticks_per_second, uint64_t *idle_us)
 {
     uint64_t ticks[TICKS_READ];
+
     if (strncmp(text, "cpu ", 4) != 0)
         return false;
     text += 4;
@@ -48,6 +50,7 @@ static bool read_idle(uint64_t *idle_us)
     char text[256];
     const long ticks_per_second = sysconf(_SC_CLK_TCK);
     const int fd = open("/proc/stat", O_RDONLY | O_CLOEXEC);
+
     if (fd < 0)
         return false;
     const ssize_t bytes = read(fd, text, sizeof(text) - 1);
@@ -67,6 +70,7 @@ bool spare_core_look(struct spare_core *core, uint64_t now_us, uint32_t workers)
 {
     struct rusage usage;
     uint64_t idle_us;
+
     if (!read_idle(&idle_us) || getrusage(RUSAGE_SELF, &usage) != 0) {
         *core = (struct spare_core){0};
         return false;

@@ -371,7 +371,7 @@ static void see(struct stack_watch *watch, struct store *store)
 
 static void set_lost(struct stack_watch *watch, const char *reason)
 {
-    const bool lost = reason != NULL;
+    const bool lost = reason;
 
     if (watch->lost != lost)
         watch->ears.lost(watch->ears.context, reason);

@@ -35,6 +35,7 @@ int link_listen(void)
 {
     const struct sockaddr_nl group = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
     const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+
     if (fd >= 0 && bind(fd, (const struct sockaddr *)&group, sizeof(group)) != 0) {
         close(fd);
         return -1;
@@ -45,6 +46,7 @@ int link_listen(void)
 void link_heard(int listener)
 {
     uint8_t news[8192];
+
     /* ENOBUFS says that news were lost: others follow, and none is read anyway. */
     while (recv(listener, news, sizeof(news), 0) > 0 || errno == ENOBUFS)
         continue;
@@ -54,6 +56,7 @@ bool link_wait(int listener, uint64_t until_us)
 {
     const uint64_t now_us = clock_now_us();
     struct pollfd changed = {.fd = listener, .events = POLLIN};
+
     if (listener < 0 || now_us >= until_us ||
         poll(&changed, 1, (int)((until_us - now_us + 999) / 1000)) != 1)
         return false;
@@ -64,6 +67,7 @@ bool link_wait(int listener, uint64_t until_us)
 static bool link_error(const struct link *link, const char *what, int code, struct error *error)
 {
     char place[SIDE_PLACE_BYTES];
+
     return error_set(error, EXIT_FAILED, "%s %s%s: %s", what, link->side->device,
                      side_place(link->side, place),
                      code == -NLE_PERM ? "needs CAP_NET_ADMIN, run as root" : nl_geterror(code));
@@ -72,7 +76,8 @@ static bool link_error(const struct link *link, const char *what, int code, stru
 static struct link *link_new(const struct side_spec *side, struct error *error)
 {
     struct link *link = calloc(1, sizeof(*link));
-    if (link == NULL) {
+
+    if (!link) {
         error_set(error, EXIT_FAILED, "out of memory for the link of side %s", side->text);
         return NULL;
     }
@@ -85,7 +90,8 @@ struct link *link_beside(const struct link *other, const struct side_spec *side,
                          struct error *error)
 {
     struct link *link = link_new(side, error);
-    if (link == NULL)
+
+    if (!link)
         return NULL;
     link->socket = other->socket;
     link->beside = true;
@@ -96,10 +102,11 @@ struct link *link_open(const struct side_spec *side, struct error *error)
 {
     struct link *link = link_new(side, error);
     struct netns_return back;
-    if (link == NULL)
+
+    if (!link)
         return NULL;
     link->socket = nl_socket_alloc();
-    if (link->socket == NULL) {
+    if (!link->socket) {
         error_set(error, EXIT_FAILED, "out of memory for the link of side %s", side->text);
         link_close(link);
         return NULL;
@@ -121,7 +128,7 @@ struct link *link_open(const struct side_spec *side, struct error *error)
 
 void link_close(struct link *link)
 {
-    if (link == NULL)
+    if (!link)
         return;
     if (link->events >= 0)
         close(link->events);
@@ -150,6 +157,7 @@ static struct rtnl_link *fetch(const struct link *link, struct error *error)
 {
     struct rtnl_link *found = NULL;
     const int code = rtnl_link_get_kernel(link->socket, 0, link->side->device, &found);
+
     if (code == 0)
         return found;
     char place[SIDE_PLACE_BYTES];
@@ -165,7 +173,8 @@ static struct rtnl_link *fetch(const struct link *link, struct error *error)
 bool link_look(const struct link *link, struct link_state *state, struct error *error)
 {
     struct rtnl_link *found = fetch(link, error);
-    if (found == NULL)
+
+    if (!found)
         return false;
     const unsigned flags = rtnl_link_get_flags(found);
     struct nl_addr *mac = rtnl_link_get_addr(found);
@@ -174,7 +183,7 @@ bool link_look(const struct link *link, struct link_state *state, struct error *
                                  .ethernet = rtnl_link_get_arptype(found) == ARPHRD_ETHER,
                                  .up = (flags & IFF_UP) != 0,
                                  .carrier = rtnl_link_get_carrier(found) != 0};
-    if (mac != NULL && nl_addr_get_len(mac) == sizeof(state->mac))
+    if (mac && nl_addr_get_len(mac) == sizeof(state->mac))
         memcpy(state->mac, nl_addr_get_binary_addr(mac), sizeof(state->mac));
     rtnl_link_put(found);
     return true;
@@ -184,6 +193,7 @@ bool link_index_exists(const struct link *link, int index)
 {
     struct rtnl_link *found = NULL;
     const int code = rtnl_link_get_kernel(link->socket, index, NULL, &found);
+
     if (code == 0)
         rtnl_link_put(found);
     /* A question that failed for another reason is no answer. */
@@ -193,14 +203,15 @@ bool link_index_exists(const struct link *link, int index)
 /* Applies `wish` to the interface, and frees it. */
 static bool change(struct link *link, struct rtnl_link *wish, const char *what, struct error *error)
 {
-    struct rtnl_link *found = wish == NULL ? NULL : fetch(link, error);
+    struct rtnl_link *found = !wish ? NULL : fetch(link, error);
     int code = 0;
-    if (found != NULL)
+
+    if (found)
         code = rtnl_link_change(link->socket, found, wish, 0);
-    const bool ok = found != NULL && (code == 0 || link_error(link, what, code, error));
-    if (found != NULL)
+    const bool ok = found && (code == 0 || link_error(link, what, code, error));
+    if (found)
         rtnl_link_put(found);
-    if (wish != NULL)
+    if (wish)
         rtnl_link_put(wish);
     else
         error_set(error, EXIT_FAILED, "out of memory to change interface %s", link->side->device);
@@ -210,7 +221,8 @@ static bool change(struct link *link, struct rtnl_link *wish, const char *what, 
 bool link_set_up(struct link *link, struct error *error)
 {
     struct rtnl_link *wish = rtnl_link_alloc();
-    if (wish != NULL)
+
+    if (wish)
         rtnl_link_set_flags(wish, IFF_UP);
     return change(link, wish, "cannot bring up interface", error);
 }
@@ -218,7 +230,8 @@ bool link_set_up(struct link *link, struct error *error)
 bool link_set_down(struct link *link, struct error *error)
 {
     struct rtnl_link *wish = rtnl_link_alloc();
-    if (wish != NULL)
+
+    if (wish)
         rtnl_link_unset_flags(wish, IFF_UP);
     return change(link, wish, "cannot take down interface", error);
 }
@@ -226,10 +239,11 @@ bool link_set_down(struct link *link, struct error *error)
 void link_set_mute(struct link *link)
 {
     struct rtnl_link *arp = rtnl_link_alloc(), *address = rtnl_link_alloc();
-    if (arp != NULL)
+
+    if (arp)
         rtnl_link_set_flags(arp, IFF_NOARP);
     /* Refused where the kernel has no IPv6: then there is nothing to silence either. */
-    if (address != NULL)
+    if (address)
         rtnl_link_inet6_set_addr_gen_mode(address, IN6_ADDR_GEN_MODE_NONE);
     change(link, arp, "cannot turn off ARP on interface", NULL);
     change(link, address, "cannot turn off IPv6 addresses of interface", NULL);
@@ -239,16 +253,17 @@ void link_set_mute(struct link *link)
 static bool set_noqueue(const struct link *link)
 {
     struct rtnl_link *found = fetch(link, NULL);
-    struct rtnl_qdisc *qdisc = found == NULL ? NULL : rtnl_qdisc_alloc();
+    struct rtnl_qdisc *qdisc = !found ? NULL : rtnl_qdisc_alloc();
     bool ok = false;
-    if (qdisc != NULL) {
+
+    if (qdisc) {
         rtnl_tc_set_ifindex(TC_CAST(qdisc), rtnl_link_get_ifindex(found));
         rtnl_tc_set_parent(TC_CAST(qdisc), TC_H_ROOT);
         ok = rtnl_tc_set_kind(TC_CAST(qdisc), "noqueue") == 0 &&
              rtnl_qdisc_add(link->socket, qdisc, NLM_F_CREATE | NLM_F_REPLACE) == 0;
         rtnl_qdisc_put(qdisc);
     }
-    if (found != NULL)
+    if (found)
         rtnl_link_put(found);
     return ok;
 }
@@ -258,7 +273,7 @@ void link_set_queues(struct link *link, uint32_t frames)
     /* A discipline has a queue of that length for each queue that there may be: 48 MB of 256
      * pfifo_fast. */
     struct rtnl_link *wish = set_noqueue(link) ? rtnl_link_alloc() : NULL;
-    if (wish == NULL)
+    if (!wish)
         return;
     rtnl_link_set_txqlen(wish, frames);
     change(link, wish, "cannot set the queue length of interface", NULL);
@@ -267,7 +282,8 @@ void link_set_queues(struct link *link, uint32_t frames)
 bool link_set_mtu(struct link *link, uint32_t mtu, struct error *error)
 {
     struct rtnl_link *wish = rtnl_link_alloc();
-    if (wish != NULL)
+
+    if (wish)
         rtnl_link_set_mtu(wish, mtu);
     return change(link, wish, "cannot set the MTU of interface", error);
 }
@@ -275,7 +291,8 @@ bool link_set_mtu(struct link *link, uint32_t mtu, struct error *error)
 bool link_mtu(const struct link *link, uint32_t *mtu, struct error *error)
 {
     struct rtnl_link *found = fetch(link, error);
-    if (found == NULL)
+
+    if (!found)
         return false;
     *mtu = rtnl_link_get_mtu(found);
     rtnl_link_put(found);
@@ -285,7 +302,8 @@ bool link_mtu(const struct link *link, uint32_t *mtu, struct error *error)
 bool link_overflow(const struct link *link, uint64_t *frames, struct error *error)
 {
     struct rtnl_link *found = fetch(link, error);
-    if (found == NULL)
+
+    if (!found)
         return false;
     *frames = rtnl_link_get_stat(found, RTNL_LINK_TX_DROPPED);
     rtnl_link_put(found);
@@ -295,7 +313,8 @@ bool link_overflow(const struct link *link, uint64_t *frames, struct error *erro
 void link_remove(struct link *link)
 {
     struct rtnl_link *found = fetch(link, NULL);
-    if (found == NULL)
+
+    if (!found)
         return;
     rtnl_link_delete(link->socket, found);
     rtnl_link_put(found);

@@ -52,6 +52,7 @@ static bool port_error(const struct port *port, const char *what, int code, stru
 static bool check_kind(const struct port *port, const struct link_state *state, struct error *error)
 {
     const char *text = port->side->text, *device = port->side->device;
+
     if (!state->ethernet)
         return error_set(
             error, EXIT_FAILED,
@@ -73,6 +74,7 @@ static int look_when_released(const struct port *port, int index, enum redirect_
     const uint64_t until_us = clock_now_us() + RELEASE_US;
     const int events = link_events(port->link);
     int code;
+
     do
         code = redirect_look(link_socket(port->link), index, owner, note);
     while (code == 0 && *owner == REDIRECT_ALIVE && link_wait(events, until_us));
@@ -83,6 +85,7 @@ static bool check_owner(const struct port *port, enum redirect_owner owner, stru
 {
     const char *text = port->side->text, *device = port->side->device;
     char place[SIDE_PLACE_BYTES];
+
     side_place(port->side, place);
     if (owner == REDIRECT_ALIVE)
         return error_set(
@@ -131,7 +134,8 @@ static bool undo_left_over(struct port *port, const struct examined *found, stru
 struct port *port_open(const struct side_spec *side, struct link *link, struct error *error)
 {
     struct port *port = calloc(1, sizeof(*port));
-    if (port == NULL) {
+
+    if (!port) {
         error_set(error, EXIT_FAILED, "out of memory for side %s", side->text);
         return NULL;
     }
@@ -159,6 +163,7 @@ static bool set_promiscuous(struct port *port, int index, struct error *error)
 {
     const struct packet_mreq every = {.mr_ifindex = index, .mr_type = PACKET_MR_PROMISC};
     const struct packet_mreq groups = {.mr_ifindex = index, .mr_type = PACKET_MR_ALLMULTI};
+
     port->promiscuous = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
     if (port->promiscuous >= 0 &&
         setsockopt(port->promiscuous, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &every, sizeof(every)) ==
@@ -189,6 +194,7 @@ static bool prove(struct port *port, const struct link_state *state, bool both_w
                   struct error *error)
 {
     struct link_state tap;
+
     if (!link_look(port->tap, &tap, error))
         return false;
     struct probe probe = {.socket = link_socket(port->link),
@@ -205,6 +211,7 @@ static bool prove(struct port *port, const struct link_state *state, bool both_w
 static bool prove_if_possible(struct port *port, bool both_ways, struct error *error)
 {
     struct link_state state;
+
     port->proved = false;
     if (!link_look(port->link, &state, error))
         return false;
@@ -217,6 +224,7 @@ static bool prove_if_possible(struct port *port, bool both_ways, struct error *e
 static bool redirect_both(struct port *port, int index, int tap_index, struct error *error)
 {
     struct nl_sock *socket = link_socket(port->link);
+
     /* A join before this one led to an interface that is gone. */
     redirect_remove(socket, tap_index);
     int code = redirect_add(socket, tap_index, index, NOTE_WAS_UP);
@@ -238,6 +246,7 @@ static bool join(struct port *port, const struct link_state *state, bool both_wa
                  struct error *error)
 {
     struct link_state tap;
+
     return link_look(port->tap, &tap, error) &&
            redirect_both(port, state->index, tap.index, error) &&
            set_promiscuous(port, state->index, error) && link_set_up(port->tap, error) &&
@@ -248,6 +257,7 @@ static bool join(struct port *port, const struct link_state *state, bool both_wa
 void port_leave(struct port *port)
 {
     struct link_state state;
+
     /* By its name: another may have that by now. */
     if (port->was_down && link_look(port->link, &state, NULL) && state.index == port->index)
         link_set_down(port->link, NULL);
@@ -263,6 +273,7 @@ static bool join_inside(struct port *port, bool both_ways, struct error *error)
 {
     struct examined found;
     struct netns_return back;
+
     if (!examine(port, &found, error) || !undo_left_over(port, &found, error) ||
         !netns_enter(port->side->netns, &back, error))
         return false;
@@ -292,6 +303,7 @@ void port_free(struct port *port)
 static bool join_again(struct port *port, int index)
 {
     struct error error = {0};
+
     if (join_inside(port, false, &error))
         return true;
     /* Said once: what is tried and undone is a change too, and would lead here again. */
@@ -307,6 +319,7 @@ static void prove_late(struct port *port)
     struct link_state state;
     struct netns_return back;
     struct error error = {0};
+
     if (!link_look(port->link, &state, NULL) || state.index != port->index || !state.carrier ||
         !netns_enter(port->side->netns, &back, NULL))
         return;
@@ -322,6 +335,7 @@ enum port_change port_follow(struct port *port)
 {
     struct link_state state;
     enum port_change change = PORT_AS_BEFORE;
+
     if (port->index != 0 && link_index_exists(port->link, port->index)) {
         if (!port->proved)
             prove_late(port);

@@ -35,6 +35,7 @@ struct probe_frame {
 static void make_frame(const struct probe *probe, struct probe_frame *frame)
 {
     static const uint8_t nearest_bridge[ETH_ALEN] = {0x01, 0x80, 0xC2, 0x00, 0x00, 0x0E};
+
     memset(frame, 0, sizeof(*frame));
     memcpy(frame->ethernet.h_dest, nearest_bridge, ETH_ALEN);
     memcpy(frame->ethernet.h_source, probe->mac, ETH_ALEN);
@@ -93,6 +94,7 @@ static bool await_frame(int fd, const struct probe_frame *frame, size_t skip, ui
 static bool passes(const struct probe *probe, int fd, size_t skip)
 {
     struct probe_frame frame;
+
     make_frame(probe, &frame);
     for (int i = 0; i < TRIES; i++)
         if (write(probe->tap_fd, &frame, sizeof(frame)) == (ssize_t)sizeof(frame) &&
@@ -104,6 +106,7 @@ static bool passes(const struct probe *probe, int fd, size_t skip)
 static enum probe_result probe_out(const struct probe *probe)
 {
     const int fd = listen_at(probe->port);
+
     if (fd < 0)
         return PROBE_NOT_POSSIBLE;
     const bool passed = passes(probe, fd, 0);
@@ -123,5 +126,6 @@ static enum probe_result probe_in(const struct probe *probe)
 enum probe_result probe_run(const struct probe *probe)
 {
     const enum probe_result out = probe_out(probe);
+
     return out == PROBE_PASSED && probe->both_ways ? probe_in(probe) : out;
 }

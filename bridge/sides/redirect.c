@@ -46,7 +46,8 @@
 static struct rtnl_qdisc *clsact_of(int interface)
 {
     struct rtnl_qdisc *qdisc = rtnl_qdisc_alloc();
-    if (qdisc == NULL)
+
+    if (!qdisc)
         return NULL;
     rtnl_tc_set_ifindex(TC_CAST(qdisc), interface);
     rtnl_tc_set_parent(TC_CAST(qdisc), QDISC_PARENT);
@@ -58,7 +59,8 @@ static struct rtnl_qdisc *clsact_of(int interface)
 static int add_clsact(struct nl_sock *socket, int interface)
 {
     struct rtnl_qdisc *qdisc = clsact_of(interface);
-    if (qdisc == NULL)
+
+    if (!qdisc)
         return -NLE_NOMEM;
     const int code = rtnl_qdisc_add(socket, qdisc, NLM_F_CREATE | NLM_F_EXCL);
     rtnl_qdisc_put(qdisc);
@@ -68,7 +70,8 @@ static int add_clsact(struct nl_sock *socket, int interface)
 int redirect_remove(struct nl_sock *socket, int interface)
 {
     struct rtnl_qdisc *qdisc = clsact_of(interface);
-    if (qdisc == NULL)
+
+    if (!qdisc)
         return -NLE_NOMEM;
     const int code = rtnl_qdisc_delete(socket, qdisc);
     rtnl_qdisc_put(qdisc);
@@ -80,7 +83,8 @@ int redirect_remove(struct nl_sock *socket, int interface)
 static struct rtnl_act *mirred(int to)
 {
     struct rtnl_act *action = rtnl_act_alloc();
-    if (action == NULL)
+
+    if (!action)
         return NULL;
     if (rtnl_tc_set_kind(TC_CAST(action), "mirred") == 0 &&
         rtnl_mirred_set_action(action, TCA_EGRESS_REDIR) == 0 &&
@@ -110,15 +114,16 @@ static int add_rule(struct nl_sock *socket, int from, int to, uint32_t note)
 {
     struct rtnl_cls *filter = rtnl_cls_alloc();
     struct rtnl_act *action = mirred(to);
-    int code = filter == NULL || action == NULL ? -NLE_NOMEM : fill_match_all(filter, from, note);
+    int code = !filter || !action ? -NLE_NOMEM : fill_match_all(filter, from, note);
+
     if (code == 0)
         code = rtnl_u32_add_action(filter, action);
     if (code == 0)
         code = rtnl_cls_add(socket, filter, NLM_F_CREATE | NLM_F_EXCL);
     /* A filter that took the action holds a reference of its own. */
-    if (action != NULL)
+    if (action)
         rtnl_act_put(action);
-    if (filter != NULL)
+    if (filter)
         rtnl_cls_put(filter);
     return code;
 }
@@ -138,6 +143,7 @@ struct program {
 static int load(const struct program *program)
 {
     union bpf_attr request;
+
     memset(&request, 0, sizeof(request));
     request.prog_type = BPF_PROG_TYPE_SCHED_CLS;
     request.insns = (uintptr_t)program->code;
@@ -153,11 +159,12 @@ static int fill_bpf(struct nl_msg *message, const struct program *program, int f
                          .tcm_ifindex = program->interface,
                          .tcm_parent = program->hook,
                          .tcm_info = TC_H_MAKE(program->priority << 16, htons(program->ethertype))};
+
     if (nlmsg_append(message, &head, sizeof(head), NLMSG_ALIGNTO) != 0 ||
         nla_put_string(message, TCA_KIND, "bpf") != 0)
         return -NLE_NOMEM;
     struct nlattr *options = nla_nest_start(message, TCA_OPTIONS);
-    if (options == NULL || nla_put_u32(message, TCA_BPF_FD, (uint32_t)file) != 0 ||
+    if (!options || nla_put_u32(message, TCA_BPF_FD, (uint32_t)file) != 0 ||
         nla_put_string(message, TCA_BPF_NAME, PROGRAM_NAME) != 0 ||
         nla_put_u32(message, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT) != 0)
         return -NLE_NOMEM;
@@ -167,10 +174,11 @@ static int fill_bpf(struct nl_msg *message, const struct program *program, int f
 static int add_program(struct nl_sock *socket, const struct program *program)
 {
     const int file = load(program);
+
     if (file < 0)
         return -nl_syserr2nlerr(errno);
     struct nl_msg *message = nlmsg_alloc_simple(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL);
-    int code = message == NULL ? -NLE_NOMEM : fill_bpf(message, program, file);
+    int code = !message ? -NLE_NOMEM : fill_bpf(message, program, file);
     if (code == 0)
         code = nl_send_sync(socket, message); /* frees it */
     else
@@ -198,6 +206,7 @@ static int add_gate(struct nl_sock *socket, int interface, int from)
                                  .hook = HOOK_EGRESS,
                                  .priority = OUR_PRIORITY,
                                  .ethertype = ETH_P_ALL};
+
     return add_program(socket, &gate);
 }
 
@@ -216,13 +225,15 @@ int redirect_add_probe(struct nl_sock *socket, int from, int to, uint16_t ethert
                                   .hook = HOOK_INGRESS,
                                   .priority = PROBE_PRIORITY,
                                   .ethertype = ethertype};
+
     return add_program(socket, &probe);
 }
 
 int redirect_remove_probe(struct nl_sock *socket, int from, uint16_t ethertype)
 {
     struct rtnl_cls *filter = rtnl_cls_alloc();
-    if (filter == NULL)
+
+    if (!filter)
         return -NLE_NOMEM;
     rtnl_tc_set_ifindex(TC_CAST(filter), from);
     rtnl_tc_set_parent(TC_CAST(filter), HOOK_INGRESS);
@@ -238,6 +249,7 @@ int redirect_remove_probe(struct nl_sock *socket, int from, uint16_t ethertype)
 int redirect_add(struct nl_sock *socket, int from, int to, uint32_t note)
 {
     int code = add_clsact(socket, from);
+
     if (code != 0)
         return code;
     code = add_gate(socket, from, to);
@@ -254,15 +266,13 @@ int redirect_add(struct nl_sock *socket, int from, int to, uint32_t note)
 static uint32_t leads_to(struct rtnl_cls *filter)
 {
     const char *kind = rtnl_tc_get_kind(TC_CAST(filter));
-    struct rtnl_act *action =
-        kind != NULL && strcmp(kind, "u32") == 0 ? rtnl_u32_get_action(filter) : NULL;
-    if (action == NULL)
+    struct rtnl_act *action = kind && strcmp(kind, "u32") == 0 ? rtnl_u32_get_action(filter) : NULL;
+
+    if (!action)
         return 0;
     /* The filter keeps its action: what libnl gives here is no reference. */
     const char *action_kind = rtnl_tc_get_kind(TC_CAST(action));
-    return action_kind != NULL && strcmp(action_kind, "mirred") == 0
-               ? rtnl_mirred_get_ifindex(action)
-               : 0;
+    return action_kind && strcmp(action_kind, "mirred") == 0 ? rtnl_mirred_get_ifindex(action) : 0;
 }
 
 struct finding {
@@ -275,9 +285,10 @@ static int look_at_hook(struct nl_sock *socket, int interface, uint32_t hook,
 {
     struct nl_cache *filters = NULL;
     const int code = rtnl_cls_alloc_cache(socket, interface, hook, &filters);
+
     if (code != 0)
         return code;
-    for (struct nl_object *object = nl_cache_get_first(filters); object != NULL;
+    for (struct nl_object *object = nl_cache_get_first(filters); object;
          object = nl_cache_get_next(object)) {
         struct rtnl_cls *filter = (struct rtnl_cls *)object;
         const uint16_t priority = rtnl_cls_get_prio(filter);
@@ -300,12 +311,13 @@ static int find_qdisc(struct nl_sock *socket, int interface, bool *found, bool *
 {
     struct nl_cache *qdiscs = NULL;
     const int code = rtnl_qdisc_alloc_cache(socket, &qdiscs);
+
     if (code != 0)
         return code;
     struct rtnl_qdisc *qdisc = rtnl_qdisc_get_by_parent(qdiscs, interface, QDISC_PARENT);
-    *found = qdisc != NULL;
-    *clsact = qdisc != NULL && strcmp(rtnl_tc_get_kind(TC_CAST(qdisc)), "clsact") == 0;
-    if (qdisc != NULL)
+    *found = qdisc;
+    *clsact = qdisc && strcmp(rtnl_tc_get_kind(TC_CAST(qdisc)), "clsact") == 0;
+    if (qdisc)
         rtnl_qdisc_put(qdisc);
     nl_cache_free(qdiscs);
     return 0;
@@ -316,6 +328,7 @@ int redirect_look(struct nl_sock *socket, int interface, enum redirect_owner *ow
     struct finding finding = {0};
     bool found, clsact;
     int code = find_qdisc(socket, interface, &found, &clsact);
+
     if (code == 0 && clsact)
         code = look_at_hook(socket, interface, HOOK_INGRESS, &finding);
     if (code == 0 && clsact)

@@ -13,6 +13,7 @@
 static bool device_name_valid(const char *name)
 {
     const size_t length = strlen(name);
+
     if (length == 0 || length >= IFNAMSIZ || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
         return false;
     for (size_t i = 0; i < length; i++)
@@ -56,7 +57,8 @@ static bool set_netns(const char *name, size_t length, const char *form, struct 
 static bool parse_netns(const char *name, struct side_spec *side, struct error *error)
 {
     const char *slash = strchr(name, '/');
-    if (slash == NULL)
+
+    if (!slash)
         return error_set(error, EXIT_USAGE, "side %s: no interface; write netns:NAME/IFNAME",
                          side->text);
     return set_netns(name, (size_t)(slash - name), "netns:NAME/IFNAME", side, error) &&
@@ -67,6 +69,7 @@ static bool parse_port(const char *name, struct side_spec *side, struct error *e
 {
     const char *at = strchrnul(name, '@');
     char device[IFNAMSIZ + 1];
+
     /* One that is too long stays too long. */
     snprintf(device, sizeof(device), "%.*s", (int)(at - name), name);
     side->port = true;

@@ -193,6 +193,7 @@ static bool agree_mtu(struct sides *sides, struct error *error)
     const bool client_leads = client->tap.persistent || mtu_fixed(client);
     const bool server_leads = server->tap.persistent || mtu_fixed(server);
     uint32_t mtu = client->mtu < server->mtu ? client->mtu : server->mtu;
+
     if (client_leads != server_leads)
         mtu = client_leads ? client->mtu : server->mtu;
     for (int side = 0; side < 2; side++) {
@@ -224,6 +225,7 @@ static void load_steering(struct sides *sides, bool single_queue)
 static void settle_workers(struct sides *sides)
 {
     const uint32_t wanted = queues_wanted(sides);
+
     for (int side = 0; side < 2; side++) {
         const struct end *end = &sides->ends[side];
         if (end->tap.queues == wanted)

@@ -35,6 +35,7 @@
 static int tun_open(struct error *error)
 {
     const int fd = open(TUN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
     if (fd >= 0)
         return fd;
     if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
@@ -52,6 +53,7 @@ static int tun_open(struct error *error)
 static bool attach_error(const struct side_spec *side, int reason, struct error *error)
 {
     char place[SIDE_PLACE_BYTES];
+
     side_place(side, place);
     if (reason == EPERM)
         return error_set(error, EXIT_FAILED,
@@ -81,6 +83,7 @@ struct tun_state {
 static int note_tun(const struct nlattr *attribute, void *context)
 {
     struct tun_state *state = context;
+
     if (mnl_attr_get_type(attribute) == IFLA_TUN_MULTI_QUEUE &&
         mnl_attr_validate(attribute, MNL_TYPE_U8) == 0)
         state->many_queues = mnl_attr_get_u8(attribute) != 0;
@@ -94,12 +97,14 @@ static int note_tun(const struct nlattr *attribute, void *context)
 static int note_info(const struct nlattr *attribute, void *context)
 {
     const bool tun = mnl_attr_get_type(attribute) == IFLA_INFO_DATA;
+
     return tun ? mnl_attr_parse_nested(attribute, note_tun, context) : MNL_CB_OK;
 }
 
 static int note_link(const struct nlattr *attribute, void *context)
 {
     const bool info = mnl_attr_get_type(attribute) == IFLA_LINKINFO;
+
     return info ? mnl_attr_parse_nested(attribute, note_info, context) : MNL_CB_OK;
 }
 
@@ -114,12 +119,13 @@ static struct tun_state look_at(const char *device)
     uint8_t buffer[16384];
     struct tun_state state = {0};
     struct nlmsghdr *question = mnl_nlmsg_put_header(buffer);
+
     question->nlmsg_type = RTM_GETLINK;
     question->nlmsg_flags = NLM_F_REQUEST;
     mnl_nlmsg_put_extra_header(question, sizeof(struct ifinfomsg));
     mnl_attr_put_strz(question, IFLA_IFNAME, device);
     struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-    if (socket == NULL)
+    if (!socket)
         return state;
     if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) == 0 &&
         mnl_socket_sendto(socket, question, question->nlmsg_len) >= 0) {
@@ -135,6 +141,7 @@ static struct tun_state look_at(const char *device)
 static int set_interface(int fd, const char *device, short flags)
 {
     struct ifreq request = {.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | flags)};
+
     memcpy(request.ifr_name, device, sizeof(request.ifr_name));
     return ioctl(fd, TUNSETIFF, &request) == 0 ? 0 : errno;
 }
@@ -147,6 +154,7 @@ static int set_first(int fd, const char *device, bool *many)
 {
     const int reason =
         set_interface(fd, device, (short)(IFF_TUN_EXCL | (*many ? IFF_MULTI_QUEUE : 0)));
+
     if (reason != EBUSY)
         return reason;
     const struct tun_state state = look_at(device);
@@ -167,6 +175,7 @@ static int take_interface(int fd, const char *device, bool *many)
     const int listener = link_listen();
     const bool wanted = *many;
     int reason;
+
     do {
         *many = wanted;
         reason = set_first(fd, device, many);
@@ -196,6 +205,7 @@ static bool attach(struct tap *tap, const struct side_spec *side, uint32_t queue
 {
     struct ifreq request = {0};
     bool many = queues > 1;
+
     tap->fds[0] = tun_open(error);
     if (tap->fds[0] < 0)
         return false;
@@ -219,6 +229,7 @@ static bool attach(struct tap *tap, const struct side_spec *side, uint32_t queue
 static bool configure(struct tap *tap, const struct side_spec *side, struct error *error)
 {
     const int header_bytes = OFFLOAD_BYTES, off = 0, unlimited = INT_MAX;
+
     /*
      * The byte order of the host is the default; kernels without cross-endian support refuse
      * TUNSETVNETBE, and need it not.
@@ -242,6 +253,7 @@ static bool takes_nowait(int fd)
 {
     uint8_t stub = 0;
     const struct iovec vector = {.iov_base = &stub, .iov_len = sizeof(stub)};
+
     return pwritev2(fd, &vector, 1, -1, RWF_NOWAIT) < 0 && errno != EOPNOTSUPP;
 }
 

@@ -54,6 +54,7 @@ void waker_ring(struct waker *waker)
 void waker_nudge(struct waker *waker)
 {
     int silent = WAKER_SILENT;
+
     if (atomic_compare_exchange_strong_explicit(&waker->state, &silent, WAKER_RUNG,
                                                 memory_order_acq_rel, memory_order_acquire))
         eventfd_write(waker->fd, 1);
@@ -63,6 +64,7 @@ void waker_nudge(struct waker *waker)
 void waker_hold(struct waker *waker)
 {
     int silent = WAKER_SILENT;
+
     atomic_compare_exchange_strong_explicit(&waker->state, &silent, WAKER_HELD,
                                             memory_order_acq_rel, memory_order_acquire);
 }
@@ -74,6 +76,7 @@ void waker_hold(struct waker *waker)
 void waker_clear(struct waker *waker)
 {
     eventfd_t rings;
+
     eventfd_read(waker->fd, &rings);
     atomic_exchange_explicit(&waker->state, WAKER_SILENT, memory_order_acq_rel);
 }
@@ -81,7 +84,8 @@ void waker_clear(struct waker *waker)
 struct mailbox *mailbox_new(uint32_t capacity, size_t item_bytes)
 {
     struct mailbox *mailbox = aligned_alloc(CACHE_LINE_BYTES, sizeof(*mailbox));
-    if (mailbox == NULL)
+
+    if (!mailbox)
         return NULL;
     memset(mailbox, 0, sizeof(*mailbox));
     mailbox->capacity = capacity;
@@ -90,7 +94,7 @@ struct mailbox *mailbox_new(uint32_t capacity, size_t item_bytes)
         (capacity * mailbox->item_bytes + CACHE_LINE_BYTES - 1) & ~(size_t)(CACHE_LINE_BYTES - 1);
     mailbox->slots =
         aligned_alloc(CACHE_LINE_BYTES, bytes); /* calloc() would leave the pages for later */
-    if (mailbox->slots != NULL) {
+    if (mailbox->slots) {
         memset(mailbox->slots, 0, bytes);
         return mailbox;
     }
@@ -100,7 +104,7 @@ struct mailbox *mailbox_new(uint32_t capacity, size_t item_bytes)
 
 void mailbox_free(struct mailbox *mailbox)
 {
-    if (mailbox == NULL)
+    if (!mailbox)
         return;
     free(mailbox->slots);
     free(mailbox);
@@ -114,6 +118,7 @@ static uint8_t *slot(const struct mailbox *mailbox, uint32_t index)
 bool mailbox_put(struct mailbox *mailbox, const void *item, size_t bytes)
 {
     const uint32_t tail = atomic_load_explicit(&mailbox->tail, memory_order_relaxed);
+
     if (tail - mailbox->head_seen == mailbox->capacity)
         mailbox->head_seen = atomic_load_explicit(&mailbox->head, memory_order_acquire);
     if (tail - mailbox->head_seen == mailbox->capacity) {
@@ -128,6 +133,7 @@ bool mailbox_put(struct mailbox *mailbox, const void *item, size_t bytes)
 const void *mailbox_peek(struct mailbox *mailbox)
 {
     const uint32_t head = atomic_load_explicit(&mailbox->head, memory_order_relaxed);
+
     if (head == mailbox->tail_seen)
         mailbox->tail_seen = atomic_load_explicit(&mailbox->tail, memory_order_acquire);
     return head == mailbox->tail_seen ? NULL : slot(mailbox, head);
@@ -136,6 +142,7 @@ const void *mailbox_peek(struct mailbox *mailbox)
 void mailbox_pop(struct mailbox *mailbox)
 {
     const uint32_t head = atomic_load_explicit(&mailbox->head, memory_order_relaxed);
+
     atomic_store_explicit(&mailbox->head, head + 1, memory_order_release);
 }
 

@@ -47,7 +47,7 @@ static void take(struct mode_watch *watch, uint32_t index)
 
 void mode_watch_forget(struct mode_watch *watch, const struct server_key *server)
 {
-    if (server == NULL)
+    if (!server)
         watch->count = 0;
     for (uint32_t i = 0; i < watch->count; i++) {
         if (!server_key_equal(&watch->watched[i].server, server))
@@ -61,6 +61,7 @@ static uint64_t due_us(const struct watched *watched)
 {
     const uint64_t quiet_us = watched->fired_us + MODE_QUIET_US,
                    least_us = watched->since_us + MODE_LEAST_US;
+
     return quiet_us > least_us ? quiet_us : least_us;
 }
 
@@ -79,6 +80,7 @@ bool mode_watch_take_due(struct mode_watch *watch, uint64_t now_us, struct serve
 uint64_t mode_watch_deadline(const struct mode_watch *watch)
 {
     uint64_t deadline = UINT64_MAX;
+
     for (uint32_t i = 0; i < watch->count; i++)
         if (due_us(&watch->watched[i]) < deadline)
             deadline = due_us(&watch->watched[i]);

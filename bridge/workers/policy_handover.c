@@ -35,7 +35,7 @@ struct policy_handover *policy_handover_new(uint32_t workers)
     if (workers == 0 || workers > WORKERS_MAX)
         return NULL;
     struct policy_handover *handover = aligned_alloc(CACHE_LINE_BYTES, sizeof(*handover));
-    if (handover == NULL)
+    if (!handover)
         return NULL;
     atomic_init(&handover->newest, NULL);
     handover->workers = workers;
@@ -47,7 +47,7 @@ struct policy_handover *policy_handover_new(uint32_t workers)
 /* Frees `node` and all older ones. */
 static void free_chain(struct published *node)
 {
-    while (node != NULL) {
+    while (node) {
         struct published *older = node->older;
         free(node->policy);
         free(node);
@@ -57,7 +57,7 @@ static void free_chain(struct published *node)
 
 void policy_handover_free(struct policy_handover *handover)
 {
-    if (handover == NULL)
+    if (!handover)
         return;
     free_chain(atomic_load(&handover->newest));
     free(handover);
@@ -66,11 +66,12 @@ void policy_handover_free(struct policy_handover *handover)
 bool policy_handover_publish(struct policy_handover *handover, struct policy *policy)
 {
     struct published *node = malloc(sizeof(*node));
-    if (node == NULL)
+
+    if (!node)
         return false;
     node->policy = policy;
     node->older = atomic_load_explicit(&handover->newest, memory_order_relaxed);
-    node->generation = node->older == NULL ? 1 : node->older->generation + 1;
+    node->generation = !node->older ? 1 : node->older->generation + 1;
     atomic_store_explicit(&handover->newest, node, memory_order_release);
     return true;
 }
@@ -78,12 +79,14 @@ bool policy_handover_publish(struct policy_handover *handover, struct policy *po
 const struct policy *policy_handover_newest(const struct policy_handover *handover)
 {
     const struct published *node = atomic_load_explicit(&handover->newest, memory_order_relaxed);
-    return node == NULL ? NULL : node->policy;
+
+    return !node ? NULL : node->policy;
 }
 
 static uint64_t oldest_acknowledged(const struct policy_handover *handover)
 {
     uint64_t oldest = UINT64_MAX;
+
     for (uint32_t i = 0; i < handover->workers; i++) {
         const uint64_t generation =
             atomic_load_explicit(&handover->acknowledged[i].generation, memory_order_acquire);
@@ -98,7 +101,8 @@ uint32_t policy_handover_reclaim(struct policy_handover *handover)
     const uint64_t floor = oldest_acknowledged(handover);
     uint32_t left = 0;
     struct published *node = atomic_load_explicit(&handover->newest, memory_order_relaxed);
-    for (; node != NULL; node = node->older) {
+
+    for (; node; node = node->older) {
         left++;
         if (node->generation > floor)
             continue;
@@ -112,7 +116,8 @@ bool policy_handover_adopt(struct policy_handover *handover, uint64_t *generatio
                            const struct policy **policy)
 {
     const struct published *node = atomic_load_explicit(&handover->newest, memory_order_acquire);
-    if (node == NULL || node->generation == *generation)
+
+    if (!node || node->generation == *generation)
         return false;
     *generation = node->generation;
     *policy = node->policy;

@@ -91,6 +91,7 @@ static void send_observations(struct worker *worker)
 {
     struct observation_queue *queue = engine_observations(worker->engine);
     struct counters *counters = engine_counters(worker->engine);
+
     for (uint32_t i = 0; i < queue->count; i++) {
         const struct observation *observation = &queue->slots[i];
         const bool trigger = observation->kind == OBSERVED_TRIGGER ||
@@ -115,6 +116,7 @@ static void send_observations(struct worker *worker)
 static void send_outbox(struct worker *worker)
 {
     struct outbox *outbox = engine_outbox(worker->engine);
+
     for (uint32_t i = 0; i < outbox->count; i++) {
         const struct outbox_frame *frame = &outbox->frames[i];
         if (!ring_send(worker->ring, frame->to, outbox->memory + frame->offset, frame->bytes))
@@ -128,6 +130,7 @@ static void handle_frame(struct worker *worker, const struct ring_frame *frame, 
 {
     struct counters *counters = engine_counters(worker->engine);
     struct verdict verdict;
+
     if (frame->from == SIDE_CLIENT)
         counters->frames_client_in++;
     else
@@ -165,6 +168,7 @@ static bool tick(struct worker *worker, uint64_t now_us)
 static void adopt_policy(struct worker *worker, uint64_t now_us)
 {
     const struct policy *policy = NULL;
+
     if (!policy_handover_adopt(worker->options.policies, &worker->policy_generation, &policy))
         return;
     engine_adopt_policy(worker->engine, policy, now_us);
@@ -176,6 +180,7 @@ static void snapshot_counters(struct worker *worker, struct counters *out)
 {
     struct counters *counters = engine_counters(worker->engine);
     const struct ring_counts *counts = ring_counts(worker->ring);
+
     counters->frames_client_out = counts->written[SIDE_CLIENT];
     counters->frames_server_out = counts->written[SIDE_SERVER];
     counters->frames_refused = counts->refused[SIDE_CLIENT] + counts->refused[SIDE_SERVER];
@@ -184,7 +189,7 @@ static void snapshot_counters(struct worker *worker, struct counters *out)
 
 static void answer(const struct worker_request *request, bool yes)
 {
-    if (request->count != NULL)
+    if (request->count)
         *request->count = yes;
 }
 
@@ -245,6 +250,7 @@ static void serve(struct worker *worker, const struct worker_request *request, u
 static void serve_requests(struct worker *worker, uint64_t now_us)
 {
     const struct posted_request *posted;
+
     waker_clear(&worker->bell);
     while ((posted = mailbox_peek(worker->requests)) != NULL) {
         const uint64_t ticket = posted->ticket;
@@ -277,6 +283,7 @@ static void run(struct worker *worker)
 {
     bool more = false;
     uint64_t now_us = clock_now_us();
+
     while (!worker->stopping) {
         const uint64_t deadline_us = more ? now_us : engine_next_deadline(worker->engine);
         uint64_t wait_us = deadline_us > now_us ? deadline_us - now_us : 0;
@@ -298,6 +305,7 @@ static void run(struct worker *worker)
 static bool make_engine(struct worker *worker)
 {
     const uint64_t now_us = clock_now_us();
+
     worker->engine_memory_bytes = engine_bytes(&worker->options.engine);
     worker->engine_memory = mmap(NULL, worker->engine_memory_bytes, PROT_READ | PROT_WRITE,
                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -328,13 +336,14 @@ static void *thread_main(void *argument)
         .poll_word = worker->options.poll_word};
     const bool ok =
         make_engine(worker) && (worker->ring = ring_open(&options, &worker->start_error)) != NULL;
+
     if (!ok)
         worker->start_error.code = EXIT_FAILED;
     sem_post(&worker->ready);
     if (ok)
         run(worker);
     ring_close(worker->ring);
-    if (worker->engine_memory != NULL)
+    if (worker->engine_memory)
         munmap(worker->engine_memory, worker->engine_memory_bytes);
     return NULL;
 }
@@ -354,7 +363,8 @@ static void free_worker(struct worker *worker)
 static struct worker *new_worker(const struct worker_options *options)
 {
     struct worker *worker = calloc(1, sizeof(*worker));
-    if (worker == NULL)
+
+    if (!worker)
         return NULL;
     worker->options = *options;
     worker->learning = options->learning;
@@ -364,8 +374,8 @@ static struct worker *new_worker(const struct worker_options *options)
     worker->triggers = mailbox_new(TRIGGER_SLOTS, sizeof(struct observation));
     worker->answer_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     const bool bell = waker_open(&worker->bell);
-    if (worker->requests != NULL && worker->observations != NULL && worker->triggers != NULL &&
-        bell && worker->answer_fd >= 0)
+    if (worker->requests && worker->observations && worker->triggers && bell &&
+        worker->answer_fd >= 0)
         return worker;
     free_worker(worker);
     return NULL;
@@ -374,9 +384,10 @@ static struct worker *new_worker(const struct worker_options *options)
 struct worker *worker_start(const struct worker_options *options, struct error *error)
 {
     struct worker *worker = new_worker(options);
-    if (worker == NULL || pthread_create(&worker->thread, NULL, thread_main, worker) != 0) {
+
+    if (!worker || pthread_create(&worker->thread, NULL, thread_main, worker) != 0) {
         error_set(error, EXIT_FAILED, "cannot start a worker: out of memory or threads");
-        if (worker != NULL)
+        if (worker)
             free_worker(worker);
         return NULL;
     }
@@ -392,7 +403,7 @@ struct worker *worker_start(const struct worker_options *options, struct error *
 
 void worker_stop(struct worker *worker)
 {
-    if (worker == NULL)
+    if (!worker)
         return;
     const struct worker_request request = {.kind = REQUEST_STOP};
     /* A full mailbox empties as the worker serves it. */
@@ -423,6 +434,7 @@ bool worker_tell(struct worker *worker, const struct worker_request *request)
 {
     const struct posted_request posted = {.request = *request, .ticket = worker->tickets + 1};
     const bool put = mailbox_put(worker->requests, &posted, sizeof(posted));
+
     if (put)
         worker->tickets++;
     worker_wake(worker);
@@ -433,6 +445,7 @@ bool worker_ask(struct worker *worker, const struct worker_request *request, str
 {
     const uint64_t until_us = clock_now_us() + WORKER_ANSWER_US;
     const bool told = worker_tell(worker, request);
+
     while (told &&
            atomic_load_explicit(&worker->answered, memory_order_acquire) < worker->tickets) {
         const uint64_t now_us = clock_now_us();
@@ -459,7 +472,7 @@ static const struct observation *next(struct mailbox *mailbox, bool *held)
     if (*held)
         mailbox_pop(mailbox);
     const struct observation *observation = mailbox_peek(mailbox);
-    *held = observation != NULL;
+    *held = observation;
     return observation;
 }
 

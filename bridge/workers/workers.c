@@ -57,7 +57,7 @@ static bool start_workers(struct workers *workers, const struct worker_options *
         mine.policies = workers->policies;
         mine.bell = &workers->bell;
         workers->worker[i] = worker_start(&mine, error);
-        if (workers->worker[i] == NULL)
+        if (!workers->worker[i])
             return false;
         workers->count++;
     }
@@ -68,6 +68,7 @@ struct workers *workers_start(const struct worker_options *options, uint32_t cou
                               struct policy *first, struct error *error)
 {
     struct workers *workers = calloc(1, sizeof(*workers));
+
     if (!workers) {
         free(first);
         error_set(error, EXIT_FAILED, "out of memory for the workers");
@@ -78,8 +79,8 @@ struct workers *workers_start(const struct worker_options *options, uint32_t cou
     workers->policies = policy_handover_new(count);
     workers->watch = mode_watch_new();
     const bool bell = waker_open(&workers->bell);
-    if (workers->policies == NULL || workers->watch == NULL || !bell ||
-        (first != NULL && !policy_handover_publish(workers->policies, first))) {
+    if (!workers->policies || !workers->watch || !bell ||
+        (first && !policy_handover_publish(workers->policies, first))) {
         free(first);
         error_set(error, EXIT_FAILED, "out of memory for the workers");
     } else if (start_workers(workers, options, count, error)) {
@@ -95,7 +96,7 @@ void workers_stop(struct workers *workers)
         return;
     for (uint32_t i = 0; i < workers->count; i++)
         worker_stop(workers->worker[i]);
-    while (workers->aside != NULL) {
+    while (workers->aside) {
         struct scratch *next = workers->aside->next;
         free(workers->aside);
         workers->aside = next;
@@ -128,6 +129,7 @@ bool workers_multishot(const struct workers *workers)
 static bool tell_all(struct workers *workers, const struct worker_request *request)
 {
     bool told = true;
+
     for (uint32_t i = 0; i < workers->count; i++)
         told = worker_tell(workers->worker[i], request) && told;
     return told;
@@ -144,6 +146,7 @@ static void handle_trigger(struct workers *workers, const struct observation *tr
                                            .mode = MODE_ATTACK,
                                            .cause = trigger->trigger.cause,
                                            .value = trigger->trigger.value};
+
     if (new || trigger->trigger.switched)
         tell_all(workers, &request);
     if (new && trigger->trigger.switched)
@@ -163,6 +166,7 @@ static void handle_aside(struct workers *workers, const struct observation *asid
                    .state = released ? SOURCE_CLEAR : SOURCE_ASIDE,
                    .by = SOURCE_BY_JUDGEMENT,
                    .until_us = aside->source.until_us}};
+
     if (workers->count > 1)
         tell_all(workers, &request);
     if (!released)
@@ -173,6 +177,7 @@ static void handle_aside(struct workers *workers, const struct observation *asid
 static void handle_answered(struct workers *workers, const struct observation *answered)
 {
     const struct worker_request request = {.kind = REQUEST_ANSWERED, .server = answered->server};
+
     tell_all(workers, &request);
 }
 
@@ -190,6 +195,7 @@ static void handle_report(struct workers *workers, const struct observation *rep
 void workers_drain(struct workers *workers, const struct workers_hooks *hooks, uint64_t now_us)
 {
     bool any = false;
+
     waker_clear(&workers->bell);
     for (uint32_t i = 0; i < workers->count; i++) {
         const struct observation *observation;
@@ -218,6 +224,7 @@ uint64_t workers_due(const struct workers *workers)
 void workers_tick(struct workers *workers, const struct workers_hooks *hooks, uint64_t now_us)
 {
     struct server_key server;
+
     /* After `mode auto` thousands are due at once; the mailboxes have room for others meanwhile. */
     for (uint32_t i = 0; i < RETURNS_MAX && mode_watch_take_due(workers->watch, now_us, &server);
          i++) {
@@ -249,6 +256,7 @@ bool workers_set_learning(struct workers *workers, bool learning)
 {
     const struct worker_request request = {.kind = REQUEST_LEARNING, .learning = learning};
     bool told = true;
+
     for (uint32_t i = 0; i < workers->count; i++)
         told = worker_tell(workers->worker[i], &request) && told;
     return told;
@@ -264,6 +272,7 @@ static bool watch_anew(struct workers *workers, const struct server_key *server,
 {
     struct server_info *servers;
     uint32_t count;
+
     mode_watch_forget(workers->watch, server);
     if (!workers_servers(workers, &servers, &count, error))
         return false;
@@ -272,7 +281,7 @@ static bool watch_anew(struct workers *workers, const struct server_key *server,
         const enum mode_setting setting =
             info->setting == SETTING_INHERIT ? workers->setting : info->setting;
         if (info->mode == MODE_ATTACK && setting == SETTING_AUTO &&
-            (server == NULL || server_key_equal(server, &info->key)))
+            (!server || server_key_equal(server, &info->key)))
             mode_watch_fired(workers->watch, &info->key, now_us);
     }
     free(servers);
@@ -283,13 +292,14 @@ bool workers_set_setting(struct workers *workers, const struct server_key *serve
                          enum mode_setting setting, uint64_t now_us, struct error *error)
 {
     struct worker_request request = {
-        .kind = REQUEST_SETTING, .for_all = server == NULL, .setting = setting};
-    if (server != NULL)
+        .kind = REQUEST_SETTING, .for_all = !server, .setting = setting};
+
+    if (server)
         request.server = *server;
     for (uint32_t i = 0; i < workers->count; i++)
         if (!worker_ask(workers->worker[i], &request, error))
             return false;
-    if (server == NULL)
+    if (!server)
         workers->setting = setting;
     return watch_anew(workers, server, now_us, error);
 }
@@ -298,7 +308,8 @@ static struct scratch *scratch_new(size_t payload_bytes, struct error *error)
 {
     const size_t bytes = offsetof(struct scratch, bytes) + payload_bytes;
     struct scratch *scratch = calloc(1, bytes > sizeof(*scratch) ? bytes : sizeof(*scratch));
-    if (scratch == NULL)
+
+    if (!scratch)
         error_set(error, EXIT_FAILED, "out of memory for the answer of a worker");
     return scratch;
 }
@@ -319,7 +330,7 @@ bool workers_counters(struct workers *workers, struct counters *out, struct erro
     memset(out, 0, sizeof(*out));
     for (uint32_t i = 0; i < workers->count; i++) {
         struct scratch *scratch = scratch_new(sizeof(scratch->counters), error);
-        if (scratch == NULL)
+        if (!scratch)
             return false;
         const struct worker_request request = {.kind = REQUEST_COUNTERS,
                                                .counters = &scratch->counters};
@@ -340,9 +351,10 @@ static struct scratch *ask_table(struct workers *workers, uint32_t worker,
                                  struct error *error)
 {
     uint32_t room = 0;
+
     for (int attempt = 0; attempt < 2; attempt++) {
         struct scratch *scratch = scratch_new(room * entry_bytes, error);
-        if (scratch == NULL)
+        if (!scratch)
             return NULL;
         struct worker_request request = {.kind = kind, .max = room, .count = &scratch->count};
         if (kind == REQUEST_SERVERS)
@@ -369,7 +381,7 @@ static void *grow(void *table, uint32_t count, uint32_t more, size_t entry_bytes
 {
     /* One more than needed: realloc(0) would look like a failure. */
     void *larger = realloc(table, ((size_t)count + more + 1) * entry_bytes);
-    if (larger == NULL)
+    if (!larger)
         error_set(error, EXIT_FAILED, "out of memory for the answers of the workers");
     return larger;
 }
@@ -379,6 +391,7 @@ static void merge_server(struct server_info *into, const struct server_info *fro
     const uint32_t half_open = into->half_open + from->half_open;
     const bool takes_over =
         from->mode == MODE_ATTACK && (into->mode != MODE_ATTACK || from->since_us < into->since_us);
+
     if (takes_over)
         *into = *from;
     into->half_open = half_open;
@@ -387,6 +400,7 @@ static void merge_server(struct server_info *into, const struct server_info *fro
 static int compare_servers(const void *a, const void *b)
 {
     const struct server_info *left = a, *right = b;
+
     return memcmp(&left->key, &right->key, sizeof(left->key));
 }
 
@@ -394,6 +408,7 @@ static int compare_servers(const void *a, const void *b)
 static uint32_t fold_servers(struct server_info *servers, uint32_t count)
 {
     uint32_t kept = 0;
+
     qsort(servers, count, sizeof(*servers), compare_servers);
     for (uint32_t i = 0; i < count; i++) {
         if (kept > 0 && server_key_equal(&servers[kept - 1].key, &servers[i].key))
@@ -413,14 +428,14 @@ static bool gather(struct workers *workers, enum worker_request_kind kind, size_
     for (uint32_t i = 0; i < workers->count; i++) {
         uint32_t found = 0;
         struct scratch *scratch = ask_table(workers, i, kind, entry_bytes, &found, error);
-        uint8_t *larger = scratch != NULL ? grow(*table, *count, found, entry_bytes, error) : NULL;
-        if (larger != NULL) {
+        uint8_t *larger = scratch ? grow(*table, *count, found, entry_bytes, error) : NULL;
+        if (larger) {
             memcpy(larger + *count * entry_bytes, scratch->bytes, found * entry_bytes);
             *table = larger;
             *count += found;
         }
         free(scratch);
-        if (larger == NULL) {
+        if (!larger) {
             free(*table);
             *table = NULL;
             return false;
@@ -434,6 +449,7 @@ bool workers_servers(struct workers *workers, struct server_info **servers, uint
 {
     void *table;
     const bool ok = gather(workers, REQUEST_SERVERS, sizeof(**servers), &table, count, error);
+
     *servers = table;
     if (ok)
         *count = fold_servers(*servers, *count);
@@ -445,6 +461,7 @@ void workers_set_accept_queue(struct workers *workers, const struct server_key *
 {
     const struct worker_request request = {
         .kind = REQUEST_ACCEPT_QUEUE, .server = *server, .value = used, .max = limit};
+
     tell_all(workers, &request);
 }
 
@@ -452,12 +469,14 @@ bool workers_set_listening(struct workers *workers, const struct server_key *ser
 {
     const struct worker_request request = {
         .kind = REQUEST_LISTENING, .server = *server, .listening = listening};
+
     return tell_all(workers, &request);
 }
 
 void workers_listening_fresh(struct workers *workers)
 {
     const struct worker_request request = {.kind = REQUEST_FRESH};
+
     tell_all(workers, &request);
 }
 
@@ -474,7 +493,7 @@ static bool ask_all(struct workers *workers, struct worker_request *request, boo
     *every = true;
     for (uint32_t i = 0; i < workers->count; i++) {
         struct scratch *scratch = scratch_new(0, error);
-        if (scratch == NULL)
+        if (!scratch)
             return false;
         request->count = &scratch->count;
         if (!ask(workers, i, request, scratch, error))
@@ -491,6 +510,7 @@ bool workers_set_source(struct workers *workers, const struct source_rule *rule,
 {
     struct worker_request request = {.kind = REQUEST_SET_SOURCE, .source = *rule};
     bool any, every;
+
     return ask_all(workers, &request, &any, &every, error) &&
            (every ||
             error_set(error, EXIT_FAILED, "no room: there are %u rules already, remove some first",
@@ -503,6 +523,7 @@ bool workers_forget_source(struct workers *workers, const struct ip_addr *prefix
     struct worker_request request = {.kind = REQUEST_FORGET_SOURCE,
                                      .source = {.prefix = *prefix, .length = length}};
     bool every;
+
     return ask_all(workers, &request, known, &every, error);
 }
 
@@ -510,6 +531,7 @@ static int compare_sources(const void *a, const void *b)
 {
     const struct source_info *left = a, *right = b;
     const int order = memcmp(&left->rule.prefix, &right->rule.prefix, sizeof(left->rule.prefix));
+
     if (order != 0)
         return order;
     if (left->rule.length != right->rule.length)
@@ -535,6 +557,7 @@ static void merge_source(struct source_info *into, const struct source_info *fro
 static uint32_t fold_sources(struct source_info *sources, uint32_t count)
 {
     uint32_t kept = 0;
+
     qsort(sources, count, sizeof(*sources), compare_sources);
     for (uint32_t i = 0; i < count; i++) {
         if (kept > 0 && same_source(&sources[kept - 1], &sources[i]))
@@ -550,6 +573,7 @@ bool workers_sources(struct workers *workers, struct source_info **sources, uint
 {
     void *table;
     const bool ok = gather(workers, REQUEST_SOURCES, sizeof(**sources), &table, count, error);
+
     *sources = table;
     if (ok)
         *count = fold_sources(*sources, *count);
@@ -561,6 +585,7 @@ bool workers_flows(struct workers *workers, struct flow_info **flows, uint32_t *
 {
     void *table;
     const bool ok = gather(workers, REQUEST_FLOWS, sizeof(**flows), &table, count, error);
+
     *flows = table;
     return ok;
 }
