@@ -9,7 +9,7 @@ command_handler cmd_run, cmd_status, cmd_learn, cmd_mode, cmd_flows, cmd_stats, 
 command_handler cmd_profiles, cmd_profiles_export, cmd_profiles_import, cmd_profiles_forget,
     cmd_profiles_set;
 command_handler cmd_sources, cmd_sources_add, cmd_sources_allow, cmd_sources_remove;
-command_handler cmd_version;
+command_handler cmd_schema, cmd_version;
 command_explainer cmd_help, cmd_completion;
 
 #endif

@@ -240,6 +240,14 @@ static const struct command commands[] = {
      .most_words = 2,
      .summary = "list the commands, or explain one",
      .explain = cmd_help},
+    {.name = "schema",
+     .forms = {"[--json]"},
+     .options = OPTION_BIT(JSON),
+     .summary = "print the JSON schema of a store",
+     .help = "Made from the table by which profiles are written and read, so that the three\n"
+             "cannot differ. It asks no daemon. A store that fits it may still be refused:\n"
+             "the order of a pattern's bytes, for one, is no matter of schemas.\n",
+     .handle = cmd_schema},
     {.name = "version",
      .forms = {""},
      .options = OPTION_BIT(JSON),

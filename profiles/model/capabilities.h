@@ -51,7 +51,7 @@ void capabilities_vote(struct capabilities *capabilities, uint8_t offered,
 bool capabilities_compares(const struct capabilities *capabilities, uint8_t offered);
 /*
  * Brings the model's top-level values in step with the votes and variants; for whoever filled those
- * in (store/json_write.c).
+ * in (store/profile_json.c).
  */
 void capabilities_refresh(struct capabilities *capabilities);
 

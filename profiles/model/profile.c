@@ -298,15 +298,6 @@ const char *speaker_name(enum speaker speaker)
     return names[speaker];
 }
 
-const char *voice_name(enum voice voice)
-{
-    static const char *const names[] = {[VOICE_CLIENT] = "client",
-                                        [VOICE_SERVER] = "server",
-                                        [VOICE_CLIENT_REFUSED] = "client_refused",
-                                        [VOICE_SERVER_ONLY] = "server_only"};
-    return names[voice];
-}
-
 static const char *const check_names[] = {[CHECK_DEFAULT] = NULL,
                                           [CHECK_PROTOCOL] = "protocol",
                                           [CHECK_KEYWORD] = "keyword",

@@ -3,9 +3,9 @@
  * profile.h - all that is known of one server.
  *
  * A profile is plain data, changed only through the profile_*() functions below (by the learner),
- * through settings.h (by the operator) and by store/json_write.c (reading a store). What is *shown*
- * of it (who speaks first, the request check, armed) is derived when asked for, so that no two
- * fields can contradict each other.
+ * through settings.h (by the operator) and by store/profile_json.c (reading a store). What is
+ * *shown* of it (who speaks first, the request check, armed) is derived when asked for, so that no
+ * two fields can contradict each other.
  */
 #ifndef SYNWARD_PROFILES_MODEL_PROFILE_H
 #define SYNWARD_PROFILES_MODEL_PROFILE_H
@@ -187,7 +187,6 @@ enum protocol_id profile_greeting_protocol(const struct profile *profile);
 bool profile_greeting_plan(const struct profile *profile, struct greeting_plan *plan);
 
 const char *speaker_name(enum speaker speaker); /* "client", "server", NULL */
-const char *voice_name(enum voice voice);       /* as in the store's state.first_speakers */
 const char *
 request_check_name(enum request_check check); /* "protocol", "keyword", ...; NULL for the default */
 /* CHECK_DEFAULT for a name that is none of the above. */

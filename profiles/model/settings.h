@@ -33,7 +33,7 @@ bool trigger_set(struct trigger_limits *limits, const char *key, const char *val
                  struct error *error);
 bool trigger_key(const char *key);
 
-/* The keys that are numbers, for whoever walks them (store/json_write.c): NULL ends the walk. */
+/* The keys that are numbers, for whoever walks them (store/profile_json.c): NULL ends the walk. */
 struct setting_number {
     const char *name;
     uint32_t least, most;

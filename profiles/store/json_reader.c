@@ -67,12 +67,15 @@ struct json_object *read_member(struct json_reader *reader, struct json_object *
     return member;
 }
 
-static bool number_in_range(struct json_reader *reader, struct json_object *value, const char *key,
-                            uint64_t max, uint64_t *out)
+bool uint_from_json(struct json_reader *reader, const char *key, struct json_object *value,
+                    uint64_t max, uint64_t *out)
 {
     /* json-c holds what does not fit int64 as uint64; asking for the former saturates, so the sign
      * is asked first. */
     const uint64_t number = json_object_get_uint64(value);
+
+    if (!json_object_is_type(value, json_type_int))
+        return reader_fail(reader, key, "is not a whole number");
     if (json_object_get_int64(value) < 0 || number > max)
         return reader_fail(reader, key, "%s is not between 0 and %llu",
                            json_object_to_json_string(value), (unsigned long long)max);
@@ -83,8 +86,11 @@ static bool number_in_range(struct json_reader *reader, struct json_object *valu
 bool read_uint(struct json_reader *reader, struct json_object *object, const char *key,
                uint64_t max, uint64_t *out)
 {
-    struct json_object *member = read_member(reader, object, key, json_type_int);
-    return member && number_in_range(reader, member, key, max, out);
+    struct json_object *member = NULL;
+
+    if (!json_object_object_get_ex(object, key, &member) || !member)
+        return false;
+    return uint_from_json(reader, key, member, max, out);
 }
 
 bool read_bool(struct json_reader *reader, struct json_object *object, const char *key, bool *out)
@@ -114,20 +120,19 @@ bool text_to_hex(struct json_reader *reader, const char *key, const char *text, 
     return true;
 }
 
-bool read_hex(struct json_reader *reader, struct json_object *object, const char *key, uint8_t *out,
-              size_t max, size_t *bytes)
+bool hex_from_json(struct json_reader *reader, const char *key, struct json_object *value,
+                   uint8_t *out, size_t max, size_t *bytes)
 {
-    const char *text = read_text(reader, object, key);
-    return text && text_to_hex(reader, key, text, out, max, bytes);
+    if (!json_object_is_type(value, json_type_string))
+        return reader_fail(reader, key, "is not a text");
+    return text_to_hex(reader, key, json_object_get_string(value), out, max, bytes);
 }
 
 bool read_element(struct json_reader *reader, struct json_object *array, size_t index, uint64_t max,
                   uint64_t *out)
 {
     char key[24];
+
     snprintf(key, sizeof(key), "%zu", index);
-    struct json_object *element = json_object_array_get_idx(array, index);
-    if (!element || !json_object_is_type(element, json_type_int))
-        return reader_fail(reader, key, "is not a whole number");
-    return number_in_range(reader, element, key, max, out);
+    return uint_from_json(reader, key, json_object_array_get_idx(array, index), max, out);
 }

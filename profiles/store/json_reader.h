@@ -17,10 +17,18 @@
 
 #include <json-c/json.h>
 
-#include "profiles/store/json_write.h"
+#define JSON_PATH_BYTES   128
+#define JSON_REASON_BYTES 160
+
+/* Where in the document something is wrong ("tcp.variants.0.offered"), and what. */
+struct json_fault {
+    char path[JSON_PATH_BYTES];
+    char reason[JSON_REASON_BYTES];
+};
 
 struct json_reader {
     struct json_fault *fault;
+    void *context; /* what the functions that read one document tell each other */
     bool failed;
     char path[JSON_PATH_BYTES];
 };
@@ -41,10 +49,13 @@ bool read_uint(struct json_reader *reader, struct json_object *object, const cha
                uint64_t max, uint64_t *out);
 bool read_bool(struct json_reader *reader, struct json_object *object, const char *key, bool *out);
 const char *read_text(struct json_reader *reader, struct json_object *object, const char *key);
-/* Hex digits; at most `max` bytes. */
-bool read_hex(struct json_reader *reader, struct json_object *object, const char *key, uint8_t *out,
-              size_t max, size_t *bytes);
-/* The same of a text at hand; `key` names it in a fault. */
+/* A value at hand as a number up to `max`; `key` names it in a fault. */
+bool uint_from_json(struct json_reader *reader, const char *key, struct json_object *value,
+                    uint64_t max, uint64_t *out);
+/* A value at hand as hex digits, of at most `max` bytes. */
+bool hex_from_json(struct json_reader *reader, const char *key, struct json_object *value,
+                   uint8_t *out, size_t max, size_t *bytes);
+/* The same of a text. */
 bool text_to_hex(struct json_reader *reader, const char *key, const char *text, uint8_t *out,
                  size_t max, size_t *bytes);
 /* Element `index` of an array as a number up to `max`; a wrong one is a fault. */

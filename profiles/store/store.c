@@ -13,7 +13,7 @@
 
 #include "profiles/model/profile.h"
 #include "profiles/store/json_document.h"
-#include "profiles/store/json_write.h"
+#include "profiles/store/profile_json.h"
 
 /* 16,384 profiles take about 25 MB; more servers than that stay without a profile, and so without
  * protection. */

@@ -23,7 +23,7 @@
 #include "profiles/store/json_document.h"
 #include "profiles/store/json_reader.h"
 #include "profiles/model/profile.h"
-#include "profiles/store/json_write.h"
+#include "profiles/store/profile_json.h"
 #include "profiles/store/store.h"
 
 #define STORE_FILE_MAX  (256u * 1024 * 1024)

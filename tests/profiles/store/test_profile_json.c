@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_json_write.c - what is written is what doc/profile-format.md says, and what is read is what
- * was written. */
+/* test_profile_json.c - what is written is what doc/profile-format.md says, and what is read is
+ * what was written. */
 #include <criterion/criterion.h>
 
 #include <json-c/json.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profiles/store/json_write.h"
+#include "profiles/store/profile_json.h"
 #include "profiles/model/settings.h"
 #include "tests/profiles/observations.h"
 
@@ -151,7 +151,7 @@ Test(profile_json, forms_that_look_random_survive)
     "{\"server\": \"10.77.0.2\", \"port\": 110, \"vlan\": [], \"tcp\": {" tcp                      \
     "}, \"application\": {" application "}, \"evidence\": {" evidence "}}"
 
-static bool read_text(const char *text, struct profile *profile, struct json_fault *fault)
+static bool profile_from_text(const char *text, struct profile *profile, struct json_fault *fault)
 {
     struct json_object *json = json_tokener_parse(text);
     cr_assert_not_null(json, "%s", text);
@@ -165,7 +165,7 @@ Test(profile_json, profile_without_state_is_as_good_as_learned)
 {
     struct profile profile;
     struct json_fault fault;
-    cr_assert(read_text(
+    cr_assert(profile_from_text(
         PROFILE(
             "\"mss\": 1460, \"window\": 65160, \"window_scale\": \"none\", \"sack\": true, "
             "\"ttl\": 64",
@@ -229,7 +229,7 @@ Test(profile_json, faults_say_where_and_what)
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         struct profile profile;
         struct json_fault fault;
-        cr_assert_not(read_text(bad[i].text, &profile, &fault), "%s", bad[i].text);
+        cr_assert_not(profile_from_text(bad[i].text, &profile, &fault), "%s", bad[i].text);
         cr_assert_str_eq(fault.path, bad[i].path, "%s: %s", bad[i].text, fault.path);
         cr_assert_neq(fault.reason[0], '\0');
     }
@@ -264,7 +264,7 @@ Test(profile_json, keywords_are_written_and_read)
                      "\"info_hash\": [ \"01ff02030405060708094142434445464748494a\" ] }");
     cr_assert_str_eq(text_of(json_object_object_get(state, "keywords")),
                      "{ \"host\": [ 2, 1 ], \"info_hash\": [ 1 ] }");
-    cr_assert(read_text(text_of(json), &read, &fault));
+    cr_assert(profile_from_text(text_of(json), &read, &fault));
     cr_assert_eq(read.keywords.count, 3);
     cr_assert_eq(read.keywords.text_bytes, 29);
     json_object_put(json);
@@ -274,12 +274,12 @@ Test(profile_json, keywords_written_by_hand)
 {
     struct profile profile;
     struct json_fault fault;
-    cr_assert(
-        read_text(PROFILE("",
-                          "\"request\": {\"check\": \"keyword\", \"keywords\": {\"host\": "
-                          "[\"WWW.Example\", \"www.example\", \"b\"], \"colour\": [\"red\"]}}",
-                          ""),
-                  &profile, &fault));
+    cr_assert(profile_from_text(
+        PROFILE("",
+                "\"request\": {\"check\": \"keyword\", \"keywords\": {\"host\": "
+                "[\"WWW.Example\", \"www.example\", \"b\"], \"colour\": [\"red\"]}}",
+                ""),
+        &profile, &fault));
     cr_assert_eq(profile_check(&profile), CHECK_KEYWORD);
     cr_assert_eq(profile.keywords.count, 2);
     cr_assert_eq(profile.keywords.text_bytes, 12);
@@ -309,7 +309,7 @@ Test(profile_json, faults_in_keywords)
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         struct profile profile;
         struct json_fault fault;
-        cr_assert_not(read_text(bad[i].text, &profile, &fault), "%s", bad[i].text);
+        cr_assert_not(profile_from_text(bad[i].text, &profile, &fault), "%s", bad[i].text);
         cr_assert_str_eq(fault.path, bad[i].path, "%s: %s", bad[i].text, fault.path);
         cr_assert_neq(fault.reason[0], '\0');
     }
@@ -325,6 +325,6 @@ Test(profile_json, too_many_keywords)
     for (int i = 1; i <= 16; i++)
         snprintf(text + strlen(text), sizeof(text) - strlen(text), ", \"p%d\"", i);
     strcat(text, "]}}}}");
-    cr_assert_not(read_text(text, &profile, &fault));
+    cr_assert_not(profile_from_text(text, &profile, &fault));
     cr_assert_str_eq(fault.path, "application.request.keywords.alpn.16");
 }
