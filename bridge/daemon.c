@@ -226,6 +226,11 @@ bool daemon_counters(struct daemon *daemon, struct counters *out, uint64_t overf
     return true;
 }
 
+bool daemon_use(struct daemon *daemon, struct engine_use *out, struct error *error)
+{
+    return workers_use(daemon->parts.workers, out, error);
+}
+
 bool daemon_flows(struct daemon *daemon, struct flow_info **flows, uint32_t *count,
                   struct error *error)
 {

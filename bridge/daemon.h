@@ -76,6 +76,8 @@ bool daemon_servers(struct daemon *daemon, struct daemon_server **servers, uint3
  * side. */
 bool daemon_counters(struct daemon *daemon, struct counters *out, uint64_t overflow[2],
                      struct error *error);
+/* How full the workers' tables are, all of one kind together. */
+bool daemon_use(struct daemon *daemon, struct engine_use *out, struct error *error);
 /* malloc'ed, the caller frees it. */
 bool daemon_flows(struct daemon *daemon, struct flow_info **flows, uint32_t *count,
                   struct error *error);

@@ -175,6 +175,9 @@ static bool tell_listening(void *context, const struct server_key *server, bool 
 {
     const struct run *run = context;
 
+    /* Ports that are listened on for a moment are no news: only what has been served is missed. */
+    if (listening || store_find(run->store, server))
+        report_listening(run->report, server, listening);
     return workers_set_listening(run->workers, server, listening);
 }
 
@@ -336,11 +339,14 @@ static struct workers_hooks hooks_of(struct run *run)
 static void tick_report(struct run *run)
 {
     struct counters counters;
+    struct engine_use use;
     uint64_t overflow[2];
     const bool ask = run->ticks++ % COUNTERS_TICKS == 0;
     const bool counted = ask && daemon_counters(run->daemon, &counters, overflow, NULL);
 
     report_tick(run->report, run->store, counted ? &counters : NULL, overflow);
+    if (counted && daemon_use(run->daemon, &use, NULL))
+        report_use(run->report, &use);
 }
 
 /* As long as a worker would look for frames before it sleeps, it is told whether there is a core

@@ -11,15 +11,20 @@
 #include "cli/output.h"
 #include "cli/table.h"
 #include "engine/base/counters.h"
+#include "engine/engine.h"
 
 static const struct {
     const char *group, *name, *text;
 } explanations[] = {
 #define COUNTER_TEXT(group_name, counter_name, words) {#group_name, #counter_name, words},
 #define DROP_TEXT(drop_name, words)                   {"drops", #drop_name, words},
-    SYNWARD_COUNTERS(COUNTER_TEXT) SYNWARD_DROPS(DROP_TEXT)
+#define TABLE_TEXT(table_name, words)                                                              \
+    {"tables", #table_name "_used", words " now"},                                                 \
+        {"tables", #table_name "_size", "as many as there is room for"},
+    SYNWARD_COUNTERS(COUNTER_TEXT) SYNWARD_DROPS(DROP_TEXT) ENGINE_TABLES(TABLE_TEXT)
 #undef COUNTER_TEXT
 #undef DROP_TEXT
+#undef TABLE_TEXT
 };
 
 /* Nothing for a counter of a newer daemon. */

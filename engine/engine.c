@@ -299,6 +299,25 @@ uint32_t engine_sources(const struct engine *engine, struct source_info *out, ui
     return source_list(&engine->sources, out, max, now_us);
 }
 
+void engine_use(const struct engine *engine, struct engine_use *out)
+{
+    const struct counters *counters = &engine->counters;
+    const struct opening_pool *pool = &engine->openings;
+
+    *out = (struct engine_use){
+        .flows = {(uint32_t)(counters->flows_tracked + counters->flows_pending +
+                             counters->flows_spliced),
+                  engine->flows.capacity},
+        .openings = {pool->openings_touched - pool->free_openings_count, pool->openings_max},
+        .holds = {pool->holds_touched - pool->free_holds_count, pool->holds_max},
+        .assemblies = {assembly_count(engine->assemblies), engine->config.assemblies_max},
+        .greetings = {resend_count(engine->greetings), engine->config.greeted_max},
+        .synacks = {resend_count(engine->synacks), engine->config.greeted_max / SYNACKS_SHARE},
+        .servers = {engine->servers.count, engine->config.servers_max},
+        .rules = {engine->sources.rules_count, SOURCE_RULES_MAX},
+    };
+}
+
 uint32_t engine_servers(const struct engine *engine, struct server_info *out, uint32_t max,
                         uint64_t now_us)
 {
@@ -318,6 +337,8 @@ uint32_t engine_servers(const struct engine *engine, struct server_info *out, ui
                 .cause = server->cause,
                 .cause_value = server->cause_value,
                 .half_open = server_half_open(server, now_us),
+                .dead =
+                    server_unlistened(&engine->servers, server, now_us) ? "nobody listens" : NULL,
             };
         count++;
     }

@@ -105,6 +105,31 @@ bool engine_forget_source(struct engine *engine, const struct ip_addr *prefix, u
 uint32_t engine_sources(const struct engine *engine, struct source_info *out, uint32_t max,
                         uint64_t now_us);
 
+/*
+ * X(name, text): tables that an attack could fill. `stats --json`, the events and this struct are
+ * made from the list, so that names cannot drift.
+ */
+#define ENGINE_TABLES(X)                                                                           \
+    X(flows, "connections that live")                                                              \
+    X(openings, "connections being opened to servers")                                             \
+    X(holds, "connections being opened whose data is held")                                        \
+    X(assemblies, "first requests that came in part")                                              \
+    X(greetings, "greetings that may have to be said again")                                       \
+    X(synacks, "SYN-ACKs that may have to be said again")                                          \
+    X(servers, "servers")                                                                          \
+    X(rules, "the operator's rules for sources")
+
+struct table_use {
+    uint32_t used, size; /* entries */
+};
+
+struct engine_use {
+#define ENGINE_TABLE_FIELD(name, text) struct table_use name;
+    ENGINE_TABLES(ENGINE_TABLE_FIELD)
+#undef ENGINE_TABLE_FIELD
+};
+void engine_use(const struct engine *engine, struct engine_use *out);
+
 struct server_info {
     struct server_key key;
     enum mode mode;
@@ -113,6 +138,7 @@ struct server_info {
     enum trigger_cause cause;  /* of the mode, TRIGGER_NONE where the operator set it */
     uint32_t cause_value;
     uint32_t half_open; /* now, as the trigger counts it */
+    const char *dead;   /* why it serves nobody, static text; NULL: as far as is known it does */
 };
 /* Writes up to `max` servers; returns how many there are. */
 uint32_t engine_servers(const struct engine *engine, struct server_info *out, uint32_t max,

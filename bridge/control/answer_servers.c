@@ -50,6 +50,7 @@ static struct json_object *server_document(const struct daemon_server *server)
     json_object_object_add(object, "since",
                            json_object_new_string(time_to_text(server->since_wall_s, since)));
     json_object_object_add(object, "cause", cause_text(&server->info));
+    json_object_object_add(object, "dead", optional_string(server->info.dead));
     return object;
 }
 

@@ -58,16 +58,27 @@ static void add_counter(void *context, const char *group, const char *name, cons
     json_object_object_add(object, name, json_object_new_uint64(value));
 }
 
+static void add_tables(struct json_object *document, const struct engine_use *use)
+{
+#define ADD_TABLE(name, text)                                                                      \
+    add_counter(document, "tables", #name "_used", NULL, use->name.used);                          \
+    add_counter(document, "tables", #name "_size", NULL, use->name.size);
+    ENGINE_TABLES(ADD_TABLE)
+#undef ADD_TABLE
+}
+
 struct json_object *answer_stats(struct daemon *daemon, struct json_object *request,
                                  struct error *error)
 {
     struct counters counters = {0};
+    struct engine_use use = {0};
     struct json_object *document;
 
     (void)request;
-    if (!daemon_counters(daemon, &counters, NULL, error))
+    if (!daemon_counters(daemon, &counters, NULL, error) || !daemon_use(daemon, &use, error))
         return NULL;
     document = document_new();
     counters_visit(&counters, add_counter, document);
+    add_tables(document, &use);
     return document;
 }

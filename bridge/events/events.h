@@ -43,7 +43,8 @@
     X(OVERFLOW, "overflow", "side")                                                                \
     X(SIDE, "side", "side")                                                                        \
     X(LEARNING, "learning", NULL)                                                                  \
-    X(STACK, "stack", NULL)
+    X(STACK, "stack", NULL)                                                                        \
+    X(SERVER, "server", NULL)
 
 enum event_kind {
 #define EVENT_KIND_ENUM(id, name, subject) EVENT_##id,

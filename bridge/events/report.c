@@ -33,6 +33,13 @@ struct growing {
     uint64_t told_us; /* 0: never */
 };
 
+enum {
+#define ENGINE_TABLE_NUMBER(name, text) FILLING_##name,
+    ENGINE_TABLES(ENGINE_TABLE_NUMBER)
+#undef ENGINE_TABLE_NUMBER
+        FILLING_TABLES
+};
+
 struct aside {
     struct ip_addr prefix;
     uint8_t length;
@@ -48,6 +55,9 @@ struct known_profile {
 struct report {
     struct events *events;
     struct growing growing[WATCHED];
+    bool filling[FILLING_TABLES]; /* was told of, and less than half was free since */
+    uint32_t dead_count;
+    struct server_key dead[REPORT_DEAD];
     uint32_t asides;
     struct aside aside[REPORT_ASIDES];
     uint64_t store_revision;
@@ -380,6 +390,36 @@ void report_stack(struct report *report, const char *reason)
     add(report, &event);
 }
 
+/* --- servers that serve nobody --------------------------------------------------------------- */
+
+static void add_dead(struct report *report, const struct server_key *server, bool dead)
+{
+    struct event event = about(EVENT_SERVER, dead ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
+                               dead ? "dead" : "alive", server);
+    char text[SERVER_TEXT_BYTES];
+
+    snprintf(event.cause, sizeof(event.cause), "%s", dead ? "nobody listens" : "somebody listens");
+    say(&event, "%s: %s", server_text(server, text),
+        dead ? "nobody listens on its port; in attack mode new clients are refused as it would"
+             : "it is listened on again");
+    add(report, &event);
+}
+
+void report_listening(struct report *report, const struct server_key *server, bool listening)
+{
+    uint32_t i = 0;
+
+    while (i < report->dead_count && !server_key_equal(&report->dead[i], server))
+        i++;
+    if (listening == (i == report->dead_count) || (!listening && i == REPORT_DEAD))
+        return;
+    if (listening)
+        report->dead[i] = report->dead[--report->dead_count];
+    else
+        report->dead[report->dead_count++] = *server;
+    add_dead(report, server, !listening);
+}
+
 /* --- what grows ------------------------------------------------------------------------------ */
 
 static void add_growth(struct report *report, size_t index, const char *name, uint64_t growth)
@@ -422,6 +462,31 @@ static void look_at_counters(struct report *report, const struct counters *count
 #undef FULL_TABLE_LOOK
     look_at_growth(report, index++, "client", overflow[SIDE_CLIENT], now_us);
     look_at_growth(report, index, "server", overflow[SIDE_SERVER], now_us);
+}
+
+static void look_at_table(struct report *report, size_t index, const char *name, const char *text,
+                          const struct table_use *use)
+{
+    struct event event = about(EVENT_TABLE, LOG_LEVEL_WARNING, "filling", NULL);
+    bool *told = &report->filling[index];
+
+    if (*told || use->used == 0 || use->used < use->size - use->size / 3) {
+        *told = *told && use->used >= use->size / 2;
+        return;
+    }
+    *told = true;
+    snprintf(event.subject, sizeof(event.subject), "%s", name);
+    event.has_value = true;
+    event.value = use->used;
+    say(&event, "%s: two thirds are full, %u of %u %s", name, use->used, use->size, text);
+    add(report, &event);
+}
+
+void report_use(struct report *report, const struct engine_use *use)
+{
+#define LOOK_AT_TABLE(name, text) look_at_table(report, FILLING_##name, #name, text, &use->name);
+    ENGINE_TABLES(LOOK_AT_TABLE)
+#undef LOOK_AT_TABLE
 }
 
 void report_tick(struct report *report, const struct store *store, const struct counters *counters,

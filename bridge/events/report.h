@@ -20,6 +20,8 @@
 
 /* Sources put aside whose end is told; of more at once the end is not. */
 #define REPORT_ASIDES 256
+/* Dead servers whose return is told; of more at once neither is. */
+#define REPORT_DEAD 256
 /* Between two events of the same full table, or TAP */
 #define REPORT_TABLE_US (10ull * 1000 * 1000)
 
@@ -47,6 +49,11 @@ void report_side_lost(struct report *report, const char *side, const char *devic
 void report_side_back(struct report *report, const char *side, const char *device);
 /* The view into the servers' TCP stack: `reason` says why it is gone, NULL: it is there. */
 void report_stack(struct report *report, const char *reason);
+
+/* How full the engines' tables are: told at two thirds, and anew after half of it was free. */
+void report_use(struct report *report, const struct engine_use *use);
+/* Whether anybody listens on a server's port: told where nobody does, and when that has ended. */
+void report_listening(struct report *report, const struct server_key *server, bool listening);
 
 /*
  * Once at the start, when the store is loaded, then about once a second. `overflow`: frames that

@@ -210,6 +210,9 @@ static void serve(struct worker *worker, const struct worker_request *request, u
     case REQUEST_COUNTERS:
         snapshot_counters(worker, request->counters);
         break;
+    case REQUEST_USE:
+        engine_use(worker->engine, request->use);
+        break;
     case REQUEST_SERVERS:
         *request->count = engine_servers(worker->engine, request->servers, request->max, now_us);
         break;

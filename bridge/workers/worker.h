@@ -48,6 +48,7 @@ enum worker_request_kind {
     REQUEST_MODE,          /* engine_set_mode(): `server`, `mode`, `cause`, `value` */
     REQUEST_LEARNING,      /* `learning` */
     REQUEST_COUNTERS,      /* into `counters` */
+    REQUEST_USE,           /* into `use` */
     REQUEST_SERVERS,       /* into `servers`, at most `max`; `*count` says how many there are */
     REQUEST_FLOWS,         /* into `flows`, the same */
     REQUEST_ACCEPT_QUEUE,  /* engine_set_accept_queue(): `server`, `value` used of `max` */
@@ -76,6 +77,7 @@ struct worker_request {
     uint32_t *count;
     union {
         struct counters *counters;
+        struct engine_use *use;
         struct server_info *servers;
         struct flow_info *flows;
         struct source_info *sources;

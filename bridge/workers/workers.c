@@ -30,6 +30,7 @@ struct scratch {
     uint32_t count;
     union {
         struct counters counters;
+        struct engine_use use;
         struct server_info servers[1];
         struct flow_info flows[1];
         struct source_info sources[1];
@@ -342,6 +343,32 @@ bool workers_counters(struct workers *workers, struct counters *out, struct erro
     return true;
 }
 
+static void add_use(struct engine_use *sum, const struct engine_use *use)
+{
+#define ADD_TABLE(name, text)                                                                      \
+    sum->name.used += use->name.used;                                                              \
+    sum->name.size += use->name.size;
+    ENGINE_TABLES(ADD_TABLE)
+#undef ADD_TABLE
+}
+
+bool workers_use(struct workers *workers, struct engine_use *out, struct error *error)
+{
+    memset(out, 0, sizeof(*out));
+    for (uint32_t i = 0; i < workers->count; i++) {
+        struct scratch *scratch = scratch_new(sizeof(scratch->use), error);
+
+        if (!scratch)
+            return false;
+        const struct worker_request request = {.kind = REQUEST_USE, .use = &scratch->use};
+        if (!ask(workers, i, &request, scratch, error))
+            return false;
+        add_use(out, &scratch->use);
+        free(scratch);
+    }
+    return true;
+}
+
 /*
  * Asks a worker for a table: first how long it is, then for all of it. `*found` entries are in the
  * result, which the caller frees; NULL: `error`.
@@ -389,12 +416,14 @@ static void *grow(void *table, uint32_t count, uint32_t more, size_t entry_bytes
 static void merge_server(struct server_info *into, const struct server_info *from)
 {
     const uint32_t half_open = into->half_open + from->half_open;
+    const char *dead = into->dead ? into->dead : from->dead;
     const bool takes_over =
         from->mode == MODE_ATTACK && (into->mode != MODE_ATTACK || from->since_us < into->since_us);
 
     if (takes_over)
         *into = *from;
     into->half_open = half_open;
+    into->dead = dead;
 }
 
 static int compare_servers(const void *a, const void *b)

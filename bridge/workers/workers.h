@@ -68,6 +68,8 @@ bool workers_set_setting(struct workers *workers, const struct server_key *serve
                          enum mode_setting setting, uint64_t now_us, struct error *error);
 /* Sums over the shards. */
 bool workers_counters(struct workers *workers, struct counters *out, struct error *error);
+/* The same: of all tables of one kind together. */
+bool workers_use(struct workers *workers, struct engine_use *out, struct error *error);
 /* Merged by server: attack mode in one is attack mode; half-open counts add up. The caller frees
  * `*servers`. */
 bool workers_servers(struct workers *workers, struct server_info **servers, uint32_t *count,

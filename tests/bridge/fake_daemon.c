@@ -55,7 +55,9 @@ void fake_daemon_init(struct daemon *daemon)
     daemon->servers[1].info.cause_value = 212;
     add_flow(daemon, "10.77.0.1", 40312, daemon->servers[0].info.key, true);
     add_flow(daemon, "fd77::1", 40313, daemon->servers[1].info.key, false);
+    daemon->servers[2].info.dead = "nobody listens";
     daemon->counters.frames_client_in = 7;
+    daemon->use.openings = (struct table_use){3, 4096};
     daemon->counters.drops[DROP_bad_cookie] = UINT64_MAX;
 }
 
@@ -121,6 +123,14 @@ bool daemon_counters(struct daemon *daemon, struct counters *out, uint64_t overf
     if (daemon->worker_hangs)
         return error_set(error, EXIT_FAILED, "the worker does not answer");
     *out = daemon->counters;
+    return true;
+}
+
+bool daemon_use(struct daemon *daemon, struct engine_use *out, struct error *error)
+{
+    if (daemon->worker_hangs)
+        return error_set(error, EXIT_FAILED, "the worker does not answer");
+    *out = daemon->use;
     return true;
 }
 

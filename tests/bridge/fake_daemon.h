@@ -24,6 +24,7 @@ struct daemon {
     struct source_info sources[4];
     uint32_t source_count;
     struct counters counters;
+    struct engine_use use;
     unsigned store_changes, mode_changes;
     bool worker_hangs; /* questions to the worker fail */
 };

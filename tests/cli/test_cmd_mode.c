@@ -46,3 +46,30 @@ Test(cmd_mode, strange_documents)
                      "-:-     -     -        -      -\n"
                      "-:-     -     -        -      -\n");
 }
+
+Test(cmd_mode, a_dead_server)
+{
+    cr_assert_str_eq(
+        answer_printed(words,
+                       "{\"synward\":{},\"mode\":\"auto\",\"servers\":["
+                       "{\"server\":\"10.0.0.1\",\"port\":80,\"mode\":\"normal\",\"cause\":null,"
+                       "\"dead\":\"nobody listens\"},"
+                       "{\"server\":\"10.0.0.1\",\"port\":81,\"mode\":\"attack\",\"cause\":"
+                       "\"silent 240\",\"dead\":\"nobody listens\"}]}\n"),
+        "mode auto\n"
+        "SERVER       MODE    SETTING  SINCE  CAUSE\n"
+        "10.0.0.1:80  normal  -        -      dead: nobody listens\n"
+        "10.0.0.1:81  attack  -        -      silent 240, dead: nobody listens\n");
+}
+
+Test(cmd_mode, columns_for_scripts)
+{
+    static const char *const tsv[] = {"mode", "--tsv", "-o", "server,mode", NULL};
+    static const char *const chosen[] = {"mode", "--output=cause,server", NULL};
+
+    cr_assert_str_eq(answer_printed(tsv, servers),
+                     "SERVER\tMODE\n10.77.0.2:110\tnormal\n[fd77::2]:80 vlan 100.10\tattack\n");
+    cr_assert_str_eq(answer_printed(chosen, servers), "CAUSE          SERVER\n"
+                                                      "-              10.77.0.2:110\n"
+                                                      "half-open 212  [fd77::2]:80 vlan 100.10\n");
+}

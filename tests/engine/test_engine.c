@@ -229,6 +229,42 @@ Test(engine, settings_for_all_and_for_one)
     bench_end(b);
 }
 
+Test(engine, a_server_is_dead_while_that_is_fresh)
+{
+    struct bench *b = bench_new(SETTING_AUTO);
+    struct server_key key = bench_server(b, HTTP)->key;
+
+    cr_assert_null(info_of(b, HTTP).dead);
+    engine_set_listening(b->engine, &key, false, b->now_us);
+    cr_assert_null(info_of(b, HTTP).dead, "not looked at everything yet");
+    engine_listening_fresh(b->engine, b->now_us);
+    cr_assert_str_eq(info_of(b, HTTP).dead, "nobody listens");
+    cr_assert_null(info_of(b, POP3).dead);
+    b->now_us += LISTENING_FRESH_US;
+    cr_assert_null(info_of(b, HTTP).dead, "that was long ago");
+    engine_listening_fresh(b->engine, b->now_us);
+    engine_set_listening(b->engine, &key, true, b->now_us);
+    cr_assert_null(info_of(b, HTTP).dead);
+    bench_end(b);
+}
+
+Test(engine, use_of_the_tables)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    struct engine_use before, after;
+
+    engine_use(b->engine, &before);
+#define EXPECT_SIZE(name, text)                                                                    \
+    cr_expect_gt(before.name.size, 0, #name);                                                      \
+    cr_expect_lt(before.name.used, before.name.size, #name);
+    ENGINE_TABLES(EXPECT_SIZE)
+    open_http(b, OFFERS, OFFERS);
+    engine_use(b->engine, &after);
+    cr_expect_eq(after.flows.used, before.flows.used + 1);
+    cr_expect_eq(after.openings.used, before.openings.used, "it has been opened");
+    bench_end(b);
+}
+
 Test(engine, the_main_threads_word_counts_under_auto_only)
 {
     struct bench *b = bench_new(SETTING_AUTO);

@@ -102,6 +102,10 @@ def test_a_server_that_stops_accepting():
         return server["cause"]
 
 
+def dead(lab, port):
+    return {s["dead"] for s in lab.cli("status")["servers"] if s["port"] == port}
+
+
 def test_a_port_that_nobody_listens_on_any_more():
     with Lab() as lab:
         stack_lab(lab)
@@ -118,6 +122,7 @@ def test_a_port_that_nobody_listens_on_any_more():
             return lab.stats()["drops"]["unlistened"]
 
         wait_until(refused, 10, "synward refuses")
+        wait_until(lambda: "nobody listens" in dead(lab, 80), 5, "status says why")
         resets = lab.server.counter("TcpOutRsts")
         flood = lab.flood(80, count=5000)
         passed = lab.server.counter("TcpOutRsts") - resets
@@ -134,6 +139,7 @@ def test_a_port_that_nobody_listens_on_any_more():
             "served again when it listens again",
         )
         check_equal(lab.fetch("http", 80, count=50)["failed"], 0, "fetches then")
+        check_equal(dead(lab, 80), {None}, "status then")
         return f"{passed} of more than 5,000 reached the server"
 
 

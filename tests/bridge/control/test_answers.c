@@ -74,11 +74,11 @@ Test(control_commands, status)
         "\"servers\":[{\"server\":\"10.77.0.2\",\"port\":110,\"vlan\":[],\"mode\":\"normal\","
         "\"setting\":"
         "null,"
-        "\"since\":\"2026-01-01T00:00:00Z\",\"cause\":null},"
+        "\"since\":\"2026-01-01T00:00:00Z\",\"cause\":null,\"dead\":null},"
         "{\"server\":\"fd77::2\",\"port\":80,\"vlan\":[10],\"mode\":\"attack\",\"setting\":null,"
-        "\"since\":\"2026-01-01T00:00:00Z\",\"cause\":\"half-open 212\"},"
+        "\"since\":\"2026-01-01T00:00:00Z\",\"cause\":\"half-open 212\",\"dead\":null},"
         "{\"server\":\"fd77::2\",\"port\":80,\"vlan\":[20],\"mode\":\"normal\",\"setting\":null,"
-        "\"since\":\"2026-01-01T00:00:00Z\",\"cause\":null}]}");
+        "\"since\":\"2026-01-01T00:00:00Z\",\"cause\":null,\"dead\":\"nobody listens\"}]}");
 }
 
 Test(control_commands, flows)
@@ -104,6 +104,12 @@ Test(control_commands, stats_hold_every_counter)
     cr_assert_eq(json_object_get_uint64(json_object_object_get(group, "bad_cookie")), UINT64_MAX);
     group = json_object_object_get(document, "frames");
     cr_assert_eq(json_object_get_int(json_object_object_get(group, "client_in")), 7);
+    group = json_object_object_get(document, "tables");
+#define EXPECT_TABLE(name, text)                                                                   \
+    cr_assert_not_null(json_object_object_get(group, #name "_used"));                              \
+    cr_assert_not_null(json_object_object_get(group, #name "_size"));
+    ENGINE_TABLES(EXPECT_TABLE)
+    cr_assert_eq(json_object_get_int(json_object_object_get(group, "openings_used")), 3);
     json_object_put(document);
 }
 

@@ -142,6 +142,58 @@ Test(report, full_tables_and_taps_are_told_with_their_growth_and_seldom)
     cr_expect_str_empty(told(), "again so soon");
 }
 
+Test(report, tables_are_told_at_two_thirds_and_anew_after_half)
+{
+    struct engine_use use = {.openings = {66, 100}, .flows = {0, 262144}};
+
+    report_use(report, &use);
+    cr_expect_str_empty(told());
+    use.openings.used = 67;
+    report_use(report, &use);
+    told();
+    cr_expect(says("\"event\":\"table\",\"state\":\"filling\",\"table\":\"openings\",\"value\":67"),
+              "%s", lines);
+    cr_expect(says("openings: two thirds are full, 67 of 100 connections being opened"), "%s",
+              lines);
+    use.openings.used = 50;
+    report_use(report, &use);
+    use.openings.used = 99;
+    report_use(report, &use);
+    cr_expect_str_empty(told(), "it was never half empty");
+    use.openings.used = 49;
+    report_use(report, &use);
+    use.openings.used = 99;
+    report_use(report, &use);
+    told();
+    cr_expect(says("\"table\":\"openings\",\"value\":99"), "%s", lines);
+}
+
+Test(report, a_server_that_nobody_listens_for)
+{
+    const struct server_key key = fake_key("10.77.0.2", 80, 0);
+    struct server_key other = key;
+
+    report_listening(report, &key, true);
+    cr_expect_str_empty(told(), "as it should be");
+    report_listening(report, &key, false);
+    told();
+    cr_expect(says("\"event\":\"server\",\"state\":\"dead\",\"server\":\"10.77.0.2\",\"port\":80"),
+              "%s", lines);
+    cr_expect(says("\"cause\":\"nobody listens\""), "%s", lines);
+    report_listening(report, &key, false);
+    cr_expect_str_empty(told(), "once");
+    report_listening(report, &key, true);
+    told();
+    cr_expect(says("\"state\":\"alive\",\"server\":\"10.77.0.2\""), "%s", lines);
+    for (uint16_t port = 1; port <= REPORT_DEAD + 1; port++) {
+        other.port = port;
+        report_listening(report, &other, false);
+    }
+    told();
+    report_listening(report, &other, true);
+    cr_expect_str_empty(told(), "one more than there is room for");
+}
+
 Test(report, a_source_is_put_aside_and_released)
 {
     struct observation observation = {
