@@ -150,6 +150,11 @@ size_t graphic_bytes(const uint8_t *data, size_t bytes)
     return graphic_end(data, at, bytes);
 }
 
+bool no_blank_within(const uint8_t *data, size_t bytes)
+{
+    return !blanks_8(data) && graphic_bytes(data + 8, bytes - 8) == bytes - 8;
+}
+
 /* The four forms of RFC 9112 3.2 begin with a slash, an asterisk, or a scheme, name or address. */
 static bool begins_target(uint8_t c)
 {
@@ -182,6 +187,10 @@ static size_t method_bytes(const uint8_t *data, size_t bytes)
 {
     size_t at = 0, end = bytes <= METHOD_BYTES_MAX ? bytes : METHOD_BYTES_MAX + 1;
 
+    if (bytes > METHOD_BYTES_MAX && no_blank_within(data, METHOD_BYTES_MAX + 1))
+        return METHOD_BYTES_MAX + 1;
+    while (at + 4 <= end && all_4(tokens, data + at))
+        at += 4;
     while (at < end && tokens[data[at]])
         at++;
     return at;

@@ -17,9 +17,25 @@ static inline size_t empty_lines_bytes(const uint8_t *data, size_t bytes)
     return bytes > 0 && data[0] <= '\r' ? some_empty_lines_bytes(data, bytes) : 0;
 }
 
+/* The same of two lines at most, which is what it costs little to look for. */
+static inline size_t few_empty_lines_bytes(const uint8_t *data, size_t bytes)
+{
+    size_t at = 0;
+
+    for (int line = 0; line < 2 && at < bytes && data[at] <= '\r'; line++) {
+        if (data[at] == '\n')
+            at++;
+        else if (data[at] == '\r' && at + 1 < bytes && data[at + 1] == '\n')
+            at += 2;
+    }
+    return at;
+}
+
 /* How many bytes above a space stand here. As cheap as it can be: a request's target may fill a
  * segment. */
 size_t graphic_bytes(const uint8_t *data, size_t bytes);
+/* Is none of these bytes, of which there are eight at least, a space or below it? */
+bool no_blank_within(const uint8_t *data, size_t bytes);
 enum target {
     TARGET_WEB,  /* the four forms of RFC 9112 3.2, but for what is a call's */
     TARGET_CALL, /* sip:, sips: (RFC 3261 19.1), tel: (RFC 3966), urn: (RFC 5031) */

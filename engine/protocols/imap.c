@@ -12,6 +12,7 @@
  *
  * Limits: a tag has at most 32 bytes, a greeting at most 2 KiB.
  */
+#include "engine/protocols/http_line.h"
 #include "engine/protocols/whole.h"
 
 #define TAG_BYTES_MAX  32
@@ -35,6 +36,8 @@ static size_t tag_bytes(const uint8_t *data, size_t bytes)
 {
     size_t at = 0, end = bytes <= TAG_BYTES_MAX ? bytes : TAG_BYTES_MAX + 1;
 
+    while (at + 4 <= end && all_4(tags, data + at))
+        at += 4;
     while (at < end && tags[data[at]])
         at++;
     return at;
@@ -42,8 +45,11 @@ static size_t tag_bytes(const uint8_t *data, size_t bytes)
 
 static enum match imap_check(const uint8_t *request, size_t bytes)
 {
-    size_t tag = tag_bytes(request, bytes);
+    size_t tag;
 
+    if (bytes > TAG_BYTES_MAX && no_blank_within(request, TAG_BYTES_MAX + 1))
+        return MATCH_NO;
+    tag = tag_bytes(request, bytes);
     if (tag > TAG_BYTES_MAX)
         return MATCH_NO;
     if (tag == bytes)

@@ -60,6 +60,12 @@ static inline bool is_letter(uint8_t c)
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
+/* Are these four bytes all of a set? */
+static inline bool all_4(const bool set[256], const uint8_t *data)
+{
+    return set[data[0]] && set[data[1]] && set[data[2]] && set[data[3]];
+}
+
 /* A space or the end of the line. */
 static inline bool ends_word(uint8_t c)
 {

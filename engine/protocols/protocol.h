@@ -37,6 +37,22 @@ enum protocol_id {
     PROTOCOL_GNUTELLA,
     PROTOCOL_EDONKEY,
     PROTOCOL_DNS,
+    PROTOCOL_MEMCACHED,
+    PROTOCOL_LDAP,
+    PROTOCOL_AMQP,
+    PROTOCOL_NATS,
+    PROTOCOL_IRC,
+    PROTOCOL_XMPP,
+    PROTOCOL_RSYNC,
+    PROTOCOL_GIT,
+    PROTOCOL_NNTP,
+    PROTOCOL_VNC,
+    PROTOCOL_PROXY,
+    PROTOCOL_STOMP,
+    PROTOCOL_MONGODB,
+    PROTOCOL_KAFKA,
+    PROTOCOL_MINECRAFT,
+    PROTOCOL_ICECAST,
     PROTOCOLS_COUNT
 };
 
@@ -133,12 +149,12 @@ uint64_t protocols_of_greeting(const uint8_t *data, size_t bytes, size_t *greeti
 /* The first of them, PROTOCOL_UNKNOWN where there is none. */
 enum protocol_id protocol_of_greeting(const uint8_t *data, size_t bytes, size_t *greeting_bytes);
 
-/* By place, 0 or 1, and byte that stands there: bits of the protocols whose requests may begin so.
+/* By place, 0 to 3, and byte that stands there: bits of the protocols whose requests may begin so.
  */
-extern const uint64_t protocols_begin[2][256];
+extern const uint64_t protocols_begin[4][256];
 static inline uint64_t protocols_beginning(unsigned at, uint8_t byte)
 {
-    return protocols_begin[at & 1][byte];
+    return protocols_begin[at][byte];
 }
 /* Those of `accepted` that a request of at least two bytes may be of. */
 static inline uint64_t protocols_beginning_with(uint64_t accepted, const uint8_t *request)

@@ -11,13 +11,16 @@
  * An inline GET has one argument and ends its line: that is what tells it from HTTP's.
  *
  * Limits: inline commands are those below; an array has at most 7 digits of elements, an inline GET
- * 512 bytes.
+ * 256 bytes.
  */
+#include "engine/base/bytes.h"
 #include "engine/protocols/http_line.h"
 #include "engine/protocols/whole.h"
 
 #define DIGITS_MAX     7
-#define LINE_BYTES_MAX 512
+#define LINE_BYTES_MAX 256
+#define LOWER          0x20202000u /* what tells three letters' cases */
+#define GET_SPACE      0x67657420u /* "get " */
 
 static const char *const *const verbs[VERBS] = {
     [VERB('C')] = WORDS("CLIENT", "COMMAND", "CONFIG"),
@@ -49,7 +52,9 @@ static enum match check_array(const uint8_t *request, size_t bytes)
 static enum match check_get(const uint8_t *request, size_t bytes)
 {
     size_t at = 4;
-    enum match match = begins_word("GET ", request, bytes);
+    enum match match = bytes < 4 ? begins_word("GET ", request, bytes)
+                       : (load_be32(request) | LOWER) == GET_SPACE ? MATCH_YES
+                                                                   : MATCH_NO;
 
     if (match != MATCH_YES)
         return match;
@@ -67,14 +72,11 @@ static enum match check_get(const uint8_t *request, size_t bytes)
 
 static enum match redis_check(const uint8_t *request, size_t bytes)
 {
-    enum match get, verb;
-
     if (bytes > 0 && request[0] == '*')
         return check_array(request, bytes);
-    get =
-        bytes == 0 || request[0] == 'G' || request[0] == 'g' ? check_get(request, bytes) : MATCH_NO;
-    verb = begins_verb(verbs, request, bytes);
-    return verb == MATCH_NO ? get : verb;
+    if (bytes > 0 && (request[0] | 0x20) == 'g')
+        return check_get(request, bytes);
+    return begins_verb(verbs, request, bytes);
 }
 
 static bool fits_answer(const uint8_t *data, size_t at)

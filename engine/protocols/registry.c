@@ -7,37 +7,77 @@
 #include "engine/protocols/protocol.h"
 
 #include "engine/base/text.h"
+#include "engine/protocols/proxy.h"
 
 /*
- * ROW(id, descriptor, what the first byte `b` of a request may be, what the second may be). Only
+ * ROW(id, descriptor, what each of the first four bytes `b` of a request may be). Only
  * what may match is asked, so that many protocols are no dearer than one; a test holds each line
  * against the check itself.
  */
 /* clang-format off */
 #define PROTOCOLS(ROW, b)                                                                          \
-    ROW(HTTP, http1, WORD(b) || EOL(b), WORD(b) || EOL(b) || IS(b, ' '))                           \
-    ROW(TLS, tls, IS(b, 22), IS(b, 3))                                                             \
-    ROW(HTTP2, http2, IS(b, 'P'), IS(b, 'R'))                                                      \
-    ROW(SSH, ssh, IS(b, 'S'), IS(b, 'S'))                                                          \
-    ROW(POP3, pop3, LETTERS(b, A | C | L | Q | S | U), LETTERS(b, A | P | S | T | U))              \
-    ROW(IMAP, imap, TAG(b), TAG(b) || IS(b, ' '))                                                  \
+    ROW(HTTP, http1, WORD(b) || EOL(b), WORD(b) || BLANK(b),                                       \
+        WORD(b) || BLANK(b) || IS(b, '/') || IS(b, '['), ANY)                                      \
+    ROW(TLS, tls, IS(b, 22), IS(b, 3), TO(b, 0, 4), TO(b, 0, 0x40))                                \
+    ROW(HTTP2, http2, IS(b, 'P'), IS(b, 'R'), IS(b, 'I'), IS(b, ' '))                              \
+    ROW(SSH, ssh, IS(b, 'S'), IS(b, 'S'), IS(b, 'H'), IS(b, '-'))                                  \
+    ROW(POP3, pop3, LETTERS(b, A | C | L | Q | S | U), LETTERS(b, A | P | S | T | U),              \
+        LETTERS(b, E | F | I | L | N | O | P | T),                                                 \
+        LETTERS(b, A | G | H | P | R | S | T) || IS(b, '8'))                                       \
+    ROW(IMAP, imap, TAG(b), TAG(b) || IS(b, ' '), TAG(b) || IS(b, ' '), ANY)                       \
     ROW(FTP, ftp, LETTERS(b, A | C | F | H | L | N | O | Q | R | S | U),                           \
-        LETTERS(b, A | E | L | O | P | S | T | U | Y))                                             \
-    ROW(SMTP, smtp, LETTERS(b, E | H | L | N | Q | R | V), LETTERS(b, E | H | O | R | S | U | X))  \
-    ROW(MYSQL, mysql, ANY, ANY)                                                                    \
-    ROW(POSTGRESQL, postgresql, IS(b, 0), IS(b, 0))                                                \
+        LETTERS(b, A | E | L | O | P | S | T | U | Y), LETTERS(b, A | E | I | L | N | O | S | T),  \
+        LETTERS(b, G | H | N | P | R | S | T))                                                     \
+    ROW(SMTP, smtp, LETTERS(b, E | H | L | N | Q | R | V), LETTERS(b, E | H | O | R | S | U | X),  \
+        LETTERS(b, E | F | I | L | O | P), LETTERS(b, N | O | P | T | Y))                          \
+    ROW(MYSQL, mysql, ANY, ANY, IS(b, 0), IS(b, 1))                                                \
+    ROW(POSTGRESQL, postgresql, IS(b, 0), IS(b, 0), TO(b, 0, 0x27), ANY)                           \
     ROW(REDIS, redis, IS(b, '*') || LETTERS(b, C | D | E | G | H | I | K | M | P | S | T),         \
-        TO(b, '0', '9') || LETTERS(b, B | C | E | I | L | N | O | U | X))                          \
-    ROW(MQTT, mqtt, IS(b, 0x10), ANY)                                                              \
-    ROW(BITTORRENT, bittorrent, IS(b, 0x13), IS(b, 'B'))                                           \
-    ROW(TELNET, telnet, IS(b, 0xff), TO(b, 0xfa, 0xfe))                                            \
-    ROW(RDP, rdp, IS(b, 3), IS(b, 0))                                                              \
-    ROW(SMB, smb, IS(b, 0) || IS(b, 0x81), IS(b, 0) || IS(b, 1))                                   \
+        TO(b, '0', '9') || LETTERS(b, B | C | E | I | L | N | O | U | X),                          \
+        TO(b, '0', '9') || IS(b, '\r') || LETTERS(b, B | C | F | H | I | L | M | N | S | T | Y),   \
+        TO(b, '0', '9') || BLANK(b) || LETTERS(b, E | F | G | I | L | M | O | R | S))              \
+    ROW(MQTT, mqtt, IS(b, 0x10), ANY, ANY, ANY)                                                    \
+    ROW(BITTORRENT, bittorrent, IS(b, 0x13), IS(b, 'B'), IS(b, 'i'), IS(b, 't'))                   \
+    ROW(TELNET, telnet, IS(b, 0xff), TO(b, 0xfa, 0xfe), ANY, ANY)                                  \
+    ROW(RDP, rdp, IS(b, 3), IS(b, 0), ANY, ANY)                                                    \
+    ROW(SMB, smb, IS(b, 0) || IS(b, 0x81), IS(b, 0) || IS(b, 1), ANY, ANY)                         \
     ROW(SIP, sip, LETTERS(b, A | B | C | I | M | N | O | P | R | S | U) || EOL(b),                 \
-        LETTERS(b, A | B | C | E | I | M | N | O | P | R | S | U | Y) || EOL(b))                   \
-    ROW(GNUTELLA, gnutella, IS(b, 'G'), IS(b, 'I') || IS(b, 'N'))                                  \
-    ROW(EDONKEY, edonkey, IS(b, 0xe3) || IS(b, 0xc5) || IS(b, 0xd4), ANY)                          \
-    ROW(DNS, dns, ANY, ANY)
+        LETTERS(b, A | B | C | E | I | M | N | O | P | R | S | U | Y) || EOL(b),                   \
+        LETTERS(b, A | B | C | D | E | F | G | I | K | M | N | O | P | R | S | T | U | V | Y) ||   \
+            EOL(b),                                                                                \
+        LETTERS(b, A | B | C | D | E | F | G | I | K | L | M | N | O | P | R | S | T | U | V |     \
+            Y) || BLANK(b))                                                                        \
+    ROW(GNUTELLA, gnutella, IS(b, 'G'), IS(b, 'I') || IS(b, 'N'), IS(b, 'U') || IS(b, 'V'),        \
+        IS(b, 'T') || IS(b, ' '))                                                                  \
+    ROW(EDONKEY, edonkey, IS(b, 0xe3) || IS(b, 0xc5) || IS(b, 0xd4), ANY, ANY, IS(b, 0))           \
+    ROW(DNS, dns, ANY, ANY, ANY, ANY)                                                              \
+    ROW(MEMCACHED, memcached,                                                                      \
+        LOWER(b, A | C | D | F | G | I | L | M | P | R | S | T | V | W) || IS(b, 0x80), ANY,       \
+        LOWER(b, A | C | D | E | L | P | R | S | T | U) || BLANK(b) || IS(b, 0), ANY)              \
+    ROW(LDAP, ldap, IS(b, 0x30), TO(b, 1, 0x84) && !IS(b, 0x80), ANY, ANY)                         \
+    ROW(AMQP, amqp, IS(b, 'A'), IS(b, 'M'), IS(b, 'Q'), IS(b, 'P'))                                \
+    ROW(NATS, nats, LETTERS(b, C | H | P | S), LETTERS(b, I | O | P | U), LETTERS(b, B | N | U),   \
+        LETTERS(b, B | G | N) || BLANK(b))                                                         \
+    ROW(IRC, irc, LETTERS(b, A | C | N | P | S | U | W) || EOL(b),                                 \
+        LETTERS(b, A | C | E | I | N | P | R | S | T | U | W) || EOL(b),                           \
+        LETTERS(b, A | B | C | E | I | N | O | P | R | S | T | U | W) || EOL(b),                   \
+        LETTERS(b, A | B | C | E | H | I | K | N | O | P | R | S | T | U | V | W) || BLANK(b))     \
+    ROW(XMPP, xmpp, IS(b, '<'), IS(b, '?') || IS(b, 's'), IS(b, 'x') || IS(b, 't'),                \
+        IS(b, 'm') || IS(b, 'r'))                                                                  \
+    ROW(RSYNC, rsync, IS(b, '@'), IS(b, 'R'), IS(b, 'S'), IS(b, 'Y'))                              \
+    ROW(GIT, git, HEX(b), HEX(b), HEX(b), HEX(b))                                                  \
+    ROW(NNTP, nntp, LETTERS(b, A | B | C | D | G | H | I | L | M | N | O | P | Q | S | T | X),     \
+        LETTERS(b, A | D | E | G | H | I | L | O | P | R | T | U | V),                             \
+        LETTERS(b, A | D | E | I | K | L | M | O | P | R | S | T | V | W | X),                     \
+        LETTERS(b, A | C | D | E | G | H | I | N | P | R | T | U | V | Y) || BLANK(b))             \
+    ROW(VNC, vnc, IS(b, 'R'), IS(b, 'F'), IS(b, 'B'), IS(b, ' '))                                  \
+    ROW(PROXY, proxy, IS(b, 'P') || IS(b, '\r'), IS(b, 'R') || IS(b, '\n'),                        \
+        IS(b, 'O') || IS(b, '\r'), IS(b, 'X') || IS(b, '\n'))                                      \
+    ROW(STOMP, stomp, LETTERS(b, C | S), LETTERS(b, O | T), LETTERS(b, N | O), LETTERS(b, M | N))    \
+    ROW(MONGODB, mongodb, ANY, ANY, ANY, TO(b, 0, 2))                                              \
+    ROW(KAFKA, kafka, IS(b, 0), ANY, ANY, ANY)                                                     \
+    ROW(MINECRAFT, minecraft, TO(b, 7, 255), TO(b, 0, 0x1f), ANY, ANY)                             \
+    ROW(ICECAST, icecast, LETTERS(b, S), LETTERS(b, O), LETTERS(b, U), LETTERS(b, R))
 /* clang-format on */
 
 #define ANY              1
@@ -55,34 +95,44 @@
 /* One of these letters, in either case: a letter's last five bits are its number. */
 #define LETTERS(b, set)                                                                            \
     ((TO(b, 'A', 'Z') || TO(b, 'a', 'z')) && ((unsigned)(set) >> ((b)&0x1f) & 1))
+#define BLANK(b)      (IS(b, ' ') || EOL(b))
+#define LOWER(b, set) (TO(b, 'a', 'z') && LETTERS(b, set))
+#define HEX(b)        (TO(b, '0', '9') || TO(b, 'A', 'F') || TO(b, 'a', 'f'))
 /* clang-format off */
 enum letter {
     A = 1 << 1, B = 1 << 2, C = 1 << 3, D = 1 << 4, E = 1 << 5, F = 1 << 6, G = 1 << 7, H = 1 << 8,
     I = 1 << 9, K = 1 << 11, L = 1 << 12, M = 1 << 13, N = 1 << 14, O = 1 << 15, P = 1 << 16,
     Q = 1 << 17, R = 1 << 18, S = 1 << 19, T = 1 << 20, U = 1 << 21, V = 1 << 22,
-    X = 1 << 24, Y = 1 << 25,
+    W = 1 << 23, X = 1 << 24, Y = 1 << 25,
 };
 /* clang-format on */
 
-#define DECLARED(id, name, first, second) extern const struct protocol protocol_##name;
+#define DECLARED(id, name, first, second, third, fourth)                                           \
+    extern const struct protocol protocol_##name;
 PROTOCOLS(DECLARED, 0)
 
-#define LISTED(id, name, first, second) [PROTOCOL_##id] = &protocol_##name,
+#define LISTED(id, name, first, second, third, fourth) [PROTOCOL_##id] = &protocol_##name,
 static const struct protocol *const registry[PROTOCOLS_COUNT] = {PROTOCOLS(LISTED, 0)};
 
-/* The protocols that a request with this byte, first or second, may be of. */
-#define FIRST_BIT(id, name, first, second)  | ((first) ? UINT64_C(1) << PROTOCOL_##id : 0)
-#define SECOND_BIT(id, name, first, second) | ((second) ? UINT64_C(1) << PROTOCOL_##id : 0)
-#define FIRST(b)                            (0 PROTOCOLS(FIRST_BIT, b))
-#define SECOND(b)                           (0 PROTOCOLS(SECOND_BIT, b))
-#define BYTES_4(make, b)                    make(b), make((b) + 1), make((b) + 2), make((b) + 3)
+/* The protocols that a request with this byte, first to fourth, may be of. */
+#define BIT(id, may)                                       | ((may) ? UINT64_C(1) << PROTOCOL_##id : 0)
+#define FIRST_BIT(id, name, first, second, third, fourth)  BIT(id, first)
+#define SECOND_BIT(id, name, first, second, third, fourth) BIT(id, second)
+#define THIRD_BIT(id, name, first, second, third, fourth)  BIT(id, third)
+#define FOURTH_BIT(id, name, first, second, third, fourth) BIT(id, fourth)
+#define FIRST(b)                                           (0 PROTOCOLS(FIRST_BIT, b))
+#define SECOND(b)                                          (0 PROTOCOLS(SECOND_BIT, b))
+#define THIRD(b)                                           (0 PROTOCOLS(THIRD_BIT, b))
+#define FOURTH(b)                                          (0 PROTOCOLS(FOURTH_BIT, b))
+#define BYTES_4(make, b)                                   make(b), make((b) + 1), make((b) + 2), make((b) + 3)
 #define BYTES_16(make, b)                                                                          \
     BYTES_4(make, b), BYTES_4(make, (b) + 4), BYTES_4(make, (b) + 8), BYTES_4(make, (b) + 12)
 #define BYTES_64(make, b)                                                                          \
     BYTES_16(make, b), BYTES_16(make, (b) + 16), BYTES_16(make, (b) + 32), BYTES_16(make, (b) + 48)
 #define BYTES_256(make)                                                                            \
     BYTES_64(make, 0), BYTES_64(make, 64), BYTES_64(make, 128), BYTES_64(make, 192)
-const uint64_t protocols_begin[2][256] = {{BYTES_256(FIRST)}, {BYTES_256(SECOND)}};
+const uint64_t protocols_begin[4][256] = {
+    {BYTES_256(FIRST)}, {BYTES_256(SECOND)}, {BYTES_256(THIRD)}, {BYTES_256(FOURTH)}};
 
 #define FIRST_PROTOCOL (PROTOCOL_UNKNOWN + 1)
 #define ALL            ((UINT64_C(1) << PROTOCOLS_COUNT) - (UINT64_C(1) << FIRST_PROTOCOL))
@@ -117,11 +167,25 @@ enum protocol_id protocol_first(uint64_t protocols)
     return PROTOCOL_UNKNOWN;
 }
 
+#define PROXY (UINT64_C(1) << PROTOCOL_PROXY)
+
+/* What a load balancer says for a client: a whole header is nothing else's beginning. */
+static enum match check_proxied(uint64_t accepted, const uint8_t *request, size_t bytes,
+                                bool *alone)
+{
+    size_t header;
+    enum match match = proxy_header(request, bytes, &header);
+
+    *alone = match == MATCH_YES;
+    return *alone ? proxy_check_behind(accepted, request + header, bytes - header) : match;
+}
+
 enum match protocols_check(uint64_t accepted, const uint8_t *request, size_t bytes,
                            enum protocol_id *matched)
 {
     enum match best = MATCH_NO;
     uint64_t left = accepted & ALL;
+    bool alone;
 
     *matched = PROTOCOL_UNKNOWN;
     if (bytes == 0)
@@ -129,6 +193,15 @@ enum match protocols_check(uint64_t accepted, const uint8_t *request, size_t byt
     left &= protocols_beginning(0, request[0]);
     if (bytes > 1)
         left &= protocols_beginning(1, request[1]);
+    if (bytes > 3)
+        left &= protocols_beginning(2, request[2]) & protocols_beginning(3, request[3]);
+    if (left & PROXY) {
+        best = check_proxied(accepted, request, bytes, &alone);
+        *matched = best == MATCH_YES ? PROTOCOL_PROXY : PROTOCOL_UNKNOWN;
+        if (alone)
+            return best;
+        left &= ~PROXY;
+    }
     for (; left != 0; left &= left - 1) {
         unsigned id = (unsigned)__builtin_ctzll(left);
         enum match match = registry[id]->check(request, bytes);

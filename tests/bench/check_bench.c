@@ -96,7 +96,7 @@ static void count_nobody(void)
     static const char *const texts[] = {"howdy\r\n",
                                         "CLOSE the door\r\n",
                                         "SETTINGS are none\r\n",
-                                        "CONNECT {\"verbose\":false}\r\n",
+                                        "CONNECT (\"verbose\":false)\r\n",
                                         "GET a b\r\n",
                                         "C-L-I-E-N-T-S-h-a-v-e-s-a-i-d-s-o of old\r\n",
                                         "S-1-2-3-4-5-6-7-8-9-0-a-b-c-d-e x\r\n",

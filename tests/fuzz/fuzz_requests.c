@@ -3,15 +3,16 @@
  * fuzz_requests.c - what the engine and the learner ask the protocols, of data that comes in
  * pieces. The input:
  *
- *      protocols(3) repeat at cut | data       bits of accepted protocols; the byte before `at`
+ *      protocols(3) repeat at cut | data       bits of accepted protocols, once more from the 21st
+ *                                              on; the byte before `at`
  *                                              stands there so many times more
  *
  * Checked for each prefix: nothing beyond it is read (it lies in memory of its own), and the answer
  * stays what it was once it was yes or no, for requests, patterns, keywords, greetings and
- * acceptance; keywords once read stay the same, in the one form that names have; what waits for
- * more is never named. A pattern learned of pieces of the data matches each of them. The forms that
- * look random are asked too, with the data's own first bytes for a user hash; no request is one of
- * these and of a known protocol.
+ * acceptance, and where a request is whole; keywords once read stay the same, in the one form that
+ * names have; what waits for more is never named. A pattern learned of pieces of the data matches
+ * each of them. The forms that look random are asked too, with the data's own first bytes for a
+ * user hash; no request is one of these and of a known protocol.
  */
 #include "engine/server/policy.h"
 #include "engine/protocols/hidden.h"
@@ -38,7 +39,8 @@ struct answers {
     enum greeting_verdict greeting[PROTOCOLS_COUNT];
     size_t greeting_bytes[PROTOCOLS_COUNT];
     enum acceptance acceptance[PROTOCOLS_COUNT], keyword_acceptance[PROTOCOLS_COUNT];
-    enum match keyword[PROTOCOLS_COUNT];
+    enum match keyword[PROTOCOLS_COUNT], whole[PROTOCOLS_COUNT];
+    size_t asked[PROTOCOLS_COUNT], needed[PROTOCOLS_COUNT];
     struct keywords_found found[PROTOCOLS_COUNT];
 };
 
@@ -138,6 +140,28 @@ static void ask_keywords(const struct protocol *protocol, const uint8_t *copy, s
     *before = found;
 }
 
+/* However much of it was asked about before, the answer is the same. */
+static void ask_whole(const struct protocol *protocol, const uint8_t *copy, size_t bytes,
+                      struct answers *answers)
+{
+    const int id = protocol->id;
+    size_t needed, again;
+    enum match whole;
+
+    if (answers->each[id] != MATCH_YES)
+        return;
+    whole = protocol_whole(protocol->id, copy, bytes, 0, &needed);
+    FUZZ_ASSERT(protocol_whole(protocol->id, copy, bytes, answers->asked[id], &again) == whole);
+    answers->whole[id] = keep(answers->whole[id], whole);
+    if (whole == MATCH_MORE) {
+        FUZZ_ASSERT(needed > bytes && again > bytes);
+        answers->asked[id] = bytes;
+        answers->needed[id] = needed;
+    } else if (whole == MATCH_YES) {
+        FUZZ_ASSERT(needed <= bytes && needed >= answers->needed[id] && again == needed);
+    }
+}
+
 static void ask_registry(const struct text *text, const uint8_t *copy, size_t bytes,
                          struct answers *answers)
 {
@@ -193,6 +217,7 @@ static void ask_all(const struct text *text, size_t bytes, struct answers *answe
         ask_greeting(protocol, copy, bytes, answers);
         ask_acceptance(protocol, text, copy, bytes, answers);
         ask_keywords(protocol, copy, bytes, answers);
+        ask_whole(protocol, copy, bytes, answers);
     }
     ask_registry(text, copy, bytes, answers);
     ask_hidden(text, copy, bytes, answers);
@@ -255,13 +280,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         (struct answers){.request = MATCH_MORE, .pattern = MATCH_MORE, .encrypted = MATCH_MORE};
     text.protocols = (uint64_t)take_u8(&stream) << 16;
     text.protocols |= take_u16(&stream);
+    text.protocols |= text.protocols << 21;
     text.count = spread(&stream, all);
     text.cut = text.count / 2;
     for (int id = 0; id < PROTOCOLS_COUNT; id++) {
         answers.each[id] = MATCH_MORE;
         answers.greeting[id] = GREETING_MORE;
         answers.acceptance[id] = answers.keyword_acceptance[id] = ACCEPTANCE_MORE;
-        answers.keyword[id] = MATCH_MORE;
+        answers.keyword[id] = answers.whole[id] = MATCH_MORE;
+        answers.asked[id] = answers.needed[id] = 0;
     }
     learn_pattern(&text);
     step = text.count / STEPS_MAX + 1;

@@ -42,7 +42,7 @@ Test(redis, line_is_bounded)
 
     for (size_t i = 0; i < sizeof(line); i++)
         line[i] = i < 4 ? "GET "[i] : 'x';
-    cr_assert_eq(check_bytes(PROTOCOL_REDIS, line, 512), MATCH_MORE);
+    cr_assert_eq(check_bytes(PROTOCOL_REDIS, line, 256), MATCH_MORE);
     cr_assert_eq(check_bytes(PROTOCOL_REDIS, line, sizeof(line)), MATCH_NO);
 }
 

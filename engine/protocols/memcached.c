@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * memcached.c - memcached: the client speaks first (its doc/protocol.txt, and the binary protocol).
+ *
+ *      request    verb [arguments] CR LF     verbs are in lower case
+ *                 0x80 opcode(1) key(2) extras(1) 0(1) bucket(2) body(4) ...        binary: 24
+ * bytes answer     a word in capitals, the number that incr and decr make, or 0x81 and the same
+ *                 opcode; "ERROR", "CLIENT_ERROR", "SERVER_ERROR" and a status of the binary
+ *                 protocol that is not about the key refuse
+ *
+ * HTTP's and Redis' GET are in capitals. What somebody types into Redis in lower case is the same
+ * word for word; the answer tells.
+ *
+ * A line is whole without the data block that follows a "set": that may be 1 MiB.
+ *
+ * Limits: quit and shutdown are not known: they are not answered.
+ */
+#include "engine/protocols/whole.h"
+
+#define REQUEST         0x80
+#define RESPONSE        0x81
+#define HEADER_BYTES    24
+#define KEY_BYTES_MAX   250
+#define EXTRAS_MAX      32
+#define BODY_MIB_MAX    0x40 /* as a server may be told to take */
+#define STATUS_KEY_MOST 6    /* 0: no error; 1 to 6: not found, exists, too large, ... */
+#define STATUS_AUTH     0x21 /* goes on */
+
+/* clang-format off */
+static const char *const *const verbs[VERBS] = {
+    [VERB('A')] = WORDS("ADD", "APPEND"),
+    [VERB('C')] = WORDS("CAS", "CACHE_MEMLIMIT"),
+    [VERB('D')] = WORDS("DELETE", "DECR"),
+    [VERB('F')] = WORDS("FLUSH_ALL"),
+    [VERB('G')] = WORDS("GET", "GETS", "GAT", "GATS"),
+    [VERB('I')] = WORDS("INCR"),
+    [VERB('L')] = WORDS("LRU", "LRU_CRAWLER"),
+    [VERB('M')] = WORDS("MG", "MS", "MD", "MA", "MN", "ME"),
+    [VERB('P')] = WORDS("PREPEND"),
+    [VERB('R')] = WORDS("REPLACE"),
+    [VERB('S')] = WORDS("SET", "STATS", "SLABS"),
+    [VERB('T')] = WORDS("TOUCH"),
+    [VERB('V')] = WORDS("VERSION", "VERBOSITY"),
+    [VERB('W')] = WORDS("WATCH"),
+};
+static const char *const *const words[VERBS] = {
+    [VERB('D')] = WORDS("DELETED"),
+    [VERB('E')] = WORDS("END", "EXISTS", "EN", "EX"),
+    [VERB('H')] = WORDS("HD"),
+    [VERB('M')] = WORDS("MN", "ME"),
+    [VERB('N')] = WORDS("NOT_FOUND", "NOT_STORED", "NF", "NS"),
+    [VERB('O')] = WORDS("OK"),
+    [VERB('R')] = WORDS("RESET"),
+    [VERB('S')] = WORDS("STORED", "STAT"),
+    [VERB('T')] = WORDS("TOUCHED"),
+    [VERB('V')] = WORDS("VALUE", "VA", "VERSION"),
+};
+/* clang-format on */
+
+static bool fits_binary(const uint8_t *data, size_t at)
+{
+    switch (at) {
+    case 3:
+        return data[3] <= KEY_BYTES_MAX;
+    case 2:
+    case 5:
+        return data[at] == 0;
+    case 4:
+        return data[4] <= EXTRAS_MAX;
+    case 8:
+        return data[8] == 0 || (data[8] <= 4 && data[9] <= BODY_MIB_MAX);
+    case 11:
+        return data[8] != 0 || data[9] != 0 || data[10] != 0 || data[11] >= data[3] + data[4];
+    default:
+        return true;
+    }
+}
+
+static enum match check_text(const uint8_t *request, size_t bytes)
+{
+    enum match match = begins_verb(verbs, request, bytes);
+
+    /* Capitals are Redis' or HTTP's. */
+    for (size_t at = 0; match != MATCH_NO && at < bytes && request[at] > ' '; at++) {
+        if (request[at] >= 'A' && request[at] <= 'Z')
+            match = MATCH_NO;
+    }
+    return match;
+}
+
+static enum match memcached_check(const uint8_t *request, size_t bytes)
+{
+    if (bytes > 0 && request[0] == REQUEST)
+        return match_bytes(fits_binary, 12, request, bytes);
+    return check_text(request, bytes);
+}
+
+static enum match memcached_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
+{
+    if (request[0] != REQUEST)
+        return whole_line(request, bytes, from, needed);
+    return whole_message(bytes,
+                         HEADER_BYTES + ((size_t)request[8] << 24 | (size_t)request[9] << 16 |
+                                         (size_t)request[10] << 8 | request[11]),
+                         needed);
+}
+
+static enum match binary_accepts(const uint8_t *request, const uint8_t *answer, size_t bytes)
+{
+    if ((bytes > 0 && answer[0] != RESPONSE) || (bytes > 1 && answer[1] != request[1]))
+        return MATCH_NO;
+    if (bytes < 8)
+        return MATCH_MORE;
+    return answer[6] == 0 && (answer[7] <= STATUS_KEY_MOST || answer[7] == STATUS_AUTH) ? MATCH_YES
+                                                                                        : MATCH_NO;
+}
+
+/* "12\r\n" */
+static enum match is_number(const uint8_t *answer, size_t bytes)
+{
+    size_t at = 0;
+
+    while (at < bytes && at < 20 && is_digit(answer[at]))
+        at++;
+    return at == bytes ? MATCH_MORE : at > 0 && answer[at] == '\r' ? MATCH_YES : MATCH_NO;
+}
+
+static enum acceptance memcached_accepts(const uint8_t *request, size_t request_bytes,
+                                         const uint8_t *answer, size_t answer_bytes)
+{
+    if (request_bytes > 1 && request[0] == REQUEST)
+        return acceptance_of(binary_accepts(request, answer, answer_bytes));
+    if (answer_bytes > 0 && is_digit(answer[0]))
+        return acceptance_of(is_number(answer, answer_bytes));
+    return acceptance_of(begins_verb(words, answer, answer_bytes));
+}
+
+const struct protocol protocol_memcached = {
+    .id = PROTOCOL_MEMCACHED,
+    .name = "memcached",
+    .check = memcached_check,
+    .whole = memcached_whole,
+    .accepts = memcached_accepts,
+};

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* test_memcached.c - commands of memcached, text and binary, and what tells them from HTTP and
+ * Redis. */
+#include <criterion/criterion.h>
+
+#include "tests/engine/protocols/support_samples.h"
+
+#define GET BYTES("get key\r\n")
+
+Test(memcached, requests)
+{
+    static const char *const none[] = {"GET key\r\n", "Get key\r\n", "GET / HTTP/1.1\r\n",
+                                       "getx key\r\n", "quit\r\n"};
+
+    assert_samples(PROTOCOL_MEMCACHED);
+    assert_none(PROTOCOL_MEMCACHED, none, COUNT(none));
+    assert_wrong_at("memcached binary", 2, 1); /* a key of 256 bytes */
+    assert_wrong_at("memcached binary", 5, 1);
+    assert_wrong_at("memcached binary", 11, 2); /* a body shorter than the key */
+}
+
+Test(memcached, answers)
+{
+    assert_answer(PROTOCOL_MEMCACHED, GET, BYTES("VALUE key 0 1\r\na\r\nEND\r\n"), 6,
+                  ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_MEMCACHED, GET, BYTES("END\r\n"), 4, ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_MEMCACHED, BYTES("set k 0 0 1\r\na\r\n"), BYTES("STORED\r\n"), 7,
+                  ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_MEMCACHED, BYTES("incr k 1\r\n"), BYTES("12\r\n"), 3,
+                  ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_MEMCACHED, BYTES("mg k v\r\n"), BYTES("EN\r\n"), 3, ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_MEMCACHED, GET, BYTES("ERROR\r\n"), 2, ACCEPTANCE_REFUSED);
+    assert_answer(PROTOCOL_MEMCACHED, GET, BYTES("CLIENT_ERROR bad\r\n"), 1, ACCEPTANCE_REFUSED);
+    assert_answer(PROTOCOL_MEMCACHED, GET, BYTES("$-1\r\n"), 1, ACCEPTANCE_REFUSED);
+    assert_answer(PROTOCOL_MEMCACHED, GET, BYTES("500 what\r\n"), 4, ACCEPTANCE_REFUSED);
+}
+
+Test(memcached, binary_answers)
+{
+    const uint8_t get[] = {0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1};
+
+    assert_answer(PROTOCOL_MEMCACHED, get, sizeof(get), BYTES("\x81\0\0\0\4\0\0\0\0"), 8,
+                  ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_MEMCACHED, get, sizeof(get), BYTES("\x81\0\0\0\0\0\0\1\0"), 8,
+                  ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_MEMCACHED, get, sizeof(get), BYTES("\x81\0\0\0\0\0\0\x81\0"), 8,
+                  ACCEPTANCE_REFUSED);
+    assert_answer(PROTOCOL_MEMCACHED, get, sizeof(get), BYTES("\x81\1"), 2, ACCEPTANCE_REFUSED);
+    assert_answer(PROTOCOL_MEMCACHED, get, sizeof(get), BYTES("END\r\n"), 1, ACCEPTANCE_REFUSED);
+}
