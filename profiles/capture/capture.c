@@ -92,6 +92,7 @@ static uint32_t lay_frame(const struct capture *capture, const struct capture_fr
     const uint8_t *packet = captured->content;
     uint32_t link_bytes;
     int type_at;
+
     if (!link_shape(captured->link_type, &link_bytes, &type_at) || captured->bytes <= link_bytes ||
         captured->bytes > CAPTURE_FRAME_MAX)
         return 0;
@@ -116,6 +117,7 @@ static uint32_t lay_frame(const struct capture *capture, const struct capture_fr
 static void learn_observations(struct capture *capture)
 {
     struct observation_queue *queue = engine_observations(capture->engine);
+
     for (uint32_t i = 0; i < queue->count; i++)
         learner_observe(capture->learner, &queue->slots[i], capture->wall_us);
     queue->count = 0;
@@ -136,12 +138,14 @@ static uint64_t advance_clock(struct capture *capture, uint64_t wall_us)
 static bool is_ip(const struct frame *frame)
 {
     const uint16_t type = frame->l3 ? load_be16(frame->data + frame->l3 - 2) : 0;
+
     return type == ETHERTYPE_IPV4 || type == ETHERTYPE_IPV6;
 }
 
 static void pass_over(struct capture_summary *summary, const struct frame *frame, uint32_t bytes)
 {
     struct capture_passed_over *reasons = &summary->passed_over;
+
     summary->frames_passed_over++;
     if (bytes == 0)
         reasons->link++;
@@ -159,6 +163,7 @@ static void note_tcp(struct capture *capture, const struct frame *frame)
 {
     struct capture_summary *summary = capture->summary;
     const bool whole = frame->payload_present == frame->payload_bytes;
+
     summary->tcp_frames++;
     summary->cut_short += !whole;
     summary->bad_checksums += whole && !frame_checksum_good(frame);
@@ -172,6 +177,7 @@ static enum frame_kind parse(struct capture *capture, struct frame *frame, uint3
 {
     uint8_t *data = capture->buffer + OFFLOAD_BYTES;
     enum frame_kind kind = frame_parse(frame, NULL, data, bytes, *wire_bytes, CAPTURE_FRAME_MAX);
+
     if (kind != FRAME_MALFORMED || *wire_bytes >= LONGEST_BYTES)
         return kind;
     kind = frame_parse(frame, NULL, data, bytes, LONGEST_BYTES, CAPTURE_FRAME_MAX);
@@ -190,6 +196,7 @@ static bool link_type_known(int link_type)
 {
     uint32_t link_bytes;
     int type_at;
+
     return link_shape(link_type, &link_bytes, &type_at);
 }
 
@@ -208,6 +215,7 @@ static bool take_link_type(struct capture *capture, int link_type)
 static void take_frame(struct capture *capture, const struct capture_frame *captured)
 {
     const uint64_t now_us = advance_clock(capture, captured->wall_us);
+
     capture->summary->frames++;
     if (!take_link_type(capture, captured->link_type))
         return;
@@ -234,6 +242,7 @@ static void take_frame(struct capture *capture, const struct capture_frame *capt
 static bool open_engine(struct capture *capture)
 {
     struct engine_config config;
+
     engine_config_defaults(&config);
     config.table_seed[0] = 0x452821e638d01377u;
     config.table_seed[1] = 0xbe5466cf34e90c6cu;
@@ -277,6 +286,7 @@ static bool read_frames(struct capture *capture, const char *path, struct error 
     const int link_type = capture_file_link_type(capture->file);
     struct capture_frame frame;
     enum capture_read result;
+
     if (link_type >= 0 && !link_type_known(link_type))
         return cannot_learn(path, link_type, error);
     while ((result = capture_file_next(capture->file, &frame)) == CAPTURE_FRAME)

@@ -45,6 +45,7 @@ static bool open_pcap(struct capture_file *file, const char *path, int first, st
 {
     char reason[PCAP_ERRBUF_SIZE];
     const char *compressed = compressed_by(first);
+
     file->pcap = pcap_fopen_offline(file->file, reason);
     if (file->pcap)
         return true;
@@ -72,6 +73,7 @@ static bool open_format(struct capture_file *file, const char *path, struct erro
 struct capture_file *capture_file_open(const char *path, struct error *error)
 {
     struct capture_file *file = calloc(1, sizeof(*file));
+
     if (!file) {
         error_set(error, EXIT_FAILED, "cannot read %s: out of memory", path);
         return NULL;
@@ -104,6 +106,7 @@ static enum capture_read next_pcap(pcap_t *pcap, struct capture_frame *frame)
 {
     struct pcap_pkthdr *header;
     const int result = pcap_next_ex(pcap, &header, &frame->content);
+
     if (result == PCAP_ERROR_BREAK)
         return CAPTURE_END;
     if (result != 1)
@@ -123,6 +126,7 @@ static enum capture_read next_pcapng(struct pcapng *pcapng, struct capture_frame
                                                  [PCAPNG_BAD] = CAPTURE_ERROR};
     struct pcapng_frame next;
     const enum pcapng_result result = pcapng_next(pcapng, &next);
+
     if (result == PCAPNG_FRAME)
         *frame = (struct capture_frame){
             .link_type = next.link_type == LINKTYPE_RAW ? DLT_RAW : next.link_type,

@@ -36,6 +36,7 @@ static bool ends_of(const struct frame *frame, struct flow_key *ends)
     const struct ip_addr src = frame_src(frame), dst = frame_dst(frame);
     const uint16_t src_port = frame_src_port(frame), dst_port = frame_dst_port(frame);
     int order = memcmp(&src, &dst, sizeof(src));
+
     if (order == 0)
         order = (src_port > dst_port) - (src_port < dst_port);
     frame_flow_key(frame, order <= 0 ? SIDE_CLIENT : SIDE_SERVER, ends);
@@ -45,6 +46,7 @@ static bool ends_of(const struct frame *frame, struct flow_key *ends)
 static struct direction *bucket_of(struct direction_table *table, const struct flow_key *ends)
 {
     static const uint64_t seed[2] = {0xa4093822299f31d0u, 0x082efa98ec4e6c89u};
+
     return table->slots[table_hash(seed, ends, sizeof(*ends)) & (DIRECTION_BUCKETS - 1)];
 }
 
@@ -59,6 +61,7 @@ static struct direction *find(struct direction *bucket, const struct flow_key *e
 static struct direction *replace(struct direction *bucket, const struct flow_key *ends)
 {
     struct direction *oldest = &bucket[0];
+
     for (int i = 1; i < DIRECTION_WAYS; i++)
         if (bucket[i].used < oldest->used)
             oldest = &bucket[i];
@@ -69,6 +72,7 @@ static struct direction *replace(struct direction *bucket, const struct flow_key
 bool direction_known(struct direction_table *table, const struct frame *frame)
 {
     struct flow_key ends;
+
     ends_of(frame, &ends);
     return (frame->flags & (TCP_SYN | TCP_RST)) == TCP_SYN ||
            find(bucket_of(table, &ends), &ends) != NULL;

@@ -60,6 +60,7 @@ struct block {
 struct pcapng *pcapng_new(FILE *file)
 {
     struct pcapng *pcapng = calloc(1, sizeof(*pcapng));
+
     if (pcapng)
         pcapng->file = file;
     return pcapng;
@@ -86,6 +87,7 @@ static enum pcapng_result bad(struct pcapng *pcapng, const char *reason)
 static uint32_t load32(const struct pcapng *pcapng, const void *at)
 {
     uint32_t value;
+
     memcpy(&value, at, sizeof(value));
     return pcapng->other_order ? __builtin_bswap32(value) : value;
 }
@@ -93,6 +95,7 @@ static uint32_t load32(const struct pcapng *pcapng, const void *at)
 static uint16_t load16(const struct pcapng *pcapng, const void *at)
 {
     uint16_t value;
+
     memcpy(&value, at, sizeof(value));
     return pcapng->other_order ? __builtin_bswap16(value) : value;
 }
@@ -102,6 +105,7 @@ static uint64_t seconds_of(uint64_t time, uint8_t resolution, uint32_t *us)
 {
     const unsigned digits = resolution & 0x7f;
     uint64_t unit = 1;
+
     *us = 0;
     if (resolution & 0x80) {
         if (digits > 63)
@@ -124,6 +128,7 @@ static uint64_t wall_us(const struct interface *interface, uint64_t time)
 {
     uint32_t us;
     uint64_t seconds = seconds_of(time, interface->resolution, &us) + interface->offset_s;
+
     if (seconds > WALL_SECONDS_MAX)
         seconds = (int64_t)seconds < 0 ? 0 : WALL_SECONDS_MAX;
     return seconds * 1000000 + us;
@@ -146,6 +151,7 @@ static enum pcapng_result skip_bytes(struct pcapng *pcapng, uint32_t bytes)
 {
     uint8_t waste[4096];
     enum pcapng_result result = PCAPNG_FRAME;
+
     for (uint32_t step; result == PCAPNG_FRAME && bytes > 0; bytes -= step) {
         step = bytes < sizeof(waste) ? bytes : (uint32_t)sizeof(waste);
         result = read_bytes(pcapng, waste, step);
@@ -158,6 +164,7 @@ static enum pcapng_result read_order(struct pcapng *pcapng)
 {
     uint32_t magic;
     const enum pcapng_result result = read_bytes(pcapng, &magic, sizeof(magic));
+
     if (result != PCAPNG_FRAME)
         return result;
     memcpy(pcapng->body, &magic, sizeof(magic));
@@ -172,6 +179,7 @@ static enum pcapng_result read_rest(struct pcapng *pcapng, struct block *block,
     const uint32_t bytes = load32(pcapng, length);
     uint8_t again[4];
     enum pcapng_result result;
+
     if (bytes < BLOCK_FRAME_BYTES + before || bytes % 4 != 0 || bytes > BLOCK_BYTES_MAX)
         return bad(pcapng, "a block has an impossible length");
     block->bytes = bytes - BLOCK_FRAME_BYTES;
@@ -190,6 +198,7 @@ static enum pcapng_result read_block(struct pcapng *pcapng, struct block *block)
     uint8_t head[8];
     uint32_t before = 0;
     const size_t got = fread(head, 1, sizeof(head), pcapng->file);
+
     if (got == 0 && feof(pcapng->file))
         return PCAPNG_END;
     if (got < sizeof(head))
@@ -222,6 +231,7 @@ static void read_options(const struct pcapng *pcapng, const struct block *block,
                          struct interface *interface)
 {
     uint32_t at = 8;
+
     while (at + 4 <= block->there) {
         const uint16_t code = load16(pcapng, pcapng->body + at),
                        bytes = load16(pcapng, pcapng->body + at + 2);
@@ -271,6 +281,7 @@ static enum pcapng_result take_packet(struct pcapng *pcapng, const struct block 
                                       struct pcapng_frame *frame)
 {
     const uint8_t *body = pcapng->body;
+
     if (block->there < 20)
         return bad(pcapng, "a packet's block is too short");
     const uint32_t number =
@@ -292,6 +303,7 @@ static enum pcapng_result take_simple(struct pcapng *pcapng, const struct block 
                                       struct pcapng_frame *frame)
 {
     const struct interface *interface = pcapng->interfaces;
+
     if (block->there < 4 || pcapng->interfaces_count == 0)
         return bad(pcapng, "a packet is of an interface that is not described");
     frame->wire_bytes = load32(pcapng, pcapng->body);

@@ -157,6 +157,7 @@ static struct json_object *write_greeting_kind(const void *record)
 static void restore_greeting(struct greeting_model *greeting, enum greeting_kind kind)
 {
     const uint16_t bytes = greeting->bytes;
+
     greeting->shortest = greeting->longest = bytes;
     greeting->count = greeting->run = GREETING_RELEARNED;
     greeting->prefix = greeting->suffix = bytes;

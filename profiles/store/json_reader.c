@@ -27,6 +27,7 @@ bool reader_fail(struct json_reader *reader, const char *key, const char *format
 size_t reader_enter(struct json_reader *reader, const char *key)
 {
     const size_t mark = strlen(reader->path);
+
     snprintf(reader->path + mark, sizeof(reader->path) - mark, "%s%s", mark ? "." : "", key);
     return mark;
 }
@@ -58,6 +59,7 @@ struct json_object *read_member(struct json_reader *reader, struct json_object *
                                 const char *key, enum json_type type)
 {
     struct json_object *member = NULL;
+
     if (!json_object_object_get_ex(object, key, &member) || !member)
         return NULL;
     if (!json_object_is_type(member, type)) {
@@ -96,6 +98,7 @@ bool read_uint(struct json_reader *reader, struct json_object *object, const cha
 bool read_bool(struct json_reader *reader, struct json_object *object, const char *key, bool *out)
 {
     struct json_object *member = read_member(reader, object, key, json_type_boolean);
+
     if (!member)
         return false;
     *out = json_object_get_boolean(member);
@@ -105,6 +108,7 @@ bool read_bool(struct json_reader *reader, struct json_object *object, const cha
 const char *read_text(struct json_reader *reader, struct json_object *object, const char *key)
 {
     struct json_object *member = read_member(reader, object, key, json_type_string);
+
     return member ? json_object_get_string(member) : NULL;
 }
 
@@ -112,6 +116,7 @@ bool text_to_hex(struct json_reader *reader, const char *key, const char *text, 
                  size_t max, size_t *bytes)
 {
     const size_t digits = strlen(text);
+
     if (digits % 2 || digits / 2 > max)
         return reader_fail(reader, key, "is not an even number of hex digits, at most %zu",
                            max * 2);

@@ -123,6 +123,7 @@ static bool read_form(struct json_reader *reader, struct json_object *element,
                       enum hidden_form form, struct profile *profile)
 {
     const char *text = json_object_get_string(element), *name = text ? text : "";
+
     if (strcmp(name, "plain") == 0)
         return true;
     if (strcmp(name, hidden_form_name(form)) == 0)
@@ -215,6 +216,7 @@ static void read_pairs(struct json_reader *reader, struct json_object *array,
                        struct pattern *pattern)
 {
     const size_t pairs = array ? json_object_array_length(array) : 0;
+
     if (pairs == 0 || pairs > PATTERN_PAIRS_MAX) {
         reader_fail(reader, "bytes", "has %zu pairs, not 1 to %d", pairs, PATTERN_PAIRS_MAX);
         return;
@@ -286,6 +288,7 @@ static struct json_object *keyword_to_json(enum keyword_kind kind, const uint8_t
 struct json_object *keywords_to_json(const struct keyword_set *set, bool names)
 {
     struct json_object *object = json_object_new_object();
+
     for (int kind = 0; kind < KEYWORD_KINDS_COUNT; kind++) {
         struct json_object *array = NULL;
         uint16_t at = 0;
@@ -318,6 +321,7 @@ static bool keyword_text_from_json(struct json_reader *reader, const char *key,
                                    size_t *bytes)
 {
     const char *text = json_object_get_string(element);
+
     *bytes = (size_t)json_object_get_string_len(element);
     if (*bytes > KEYWORD_BYTES_MAX)
         return reader_fail(reader, key, "is longer than %d bytes", KEYWORD_BYTES_MAX);

@@ -44,6 +44,7 @@ void store_free(struct store *store)
 static int key_order(const struct server_key *a, const struct server_key *b)
 {
     const int addr = memcmp(&a->addr, &b->addr, sizeof(a->addr));
+
     if (addr != 0)
         return addr;
     if (a->port != b->port)
@@ -58,6 +59,7 @@ static int key_order(const struct server_key *a, const struct server_key *b)
 static size_t place_of(const struct store *store, const struct server_key *key, bool *found)
 {
     size_t low = 0, high = store->count;
+
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
         const int order = key_order(&store->profiles[middle]->key, key);
@@ -88,6 +90,7 @@ struct profile *store_find(const struct store *store, const struct server_key *k
 {
     bool found;
     const size_t place = place_of(store, key, &found);
+
     return found ? store->profiles[place] : NULL;
 }
 
@@ -108,6 +111,7 @@ struct profile *store_add(struct store *store, const struct server_key *key)
 {
     bool found;
     const size_t place = place_of(store, key, &found);
+
     if (found)
         return store->profiles[place];
     struct profile *profile =
@@ -127,6 +131,7 @@ bool store_forget(struct store *store, const struct server_key *key)
 {
     bool found;
     const size_t place = place_of(store, key, &found);
+
     if (!found)
         return false;
     free(store->profiles[place]);
@@ -150,6 +155,7 @@ void store_touch(struct store *store)
 struct json_object *store_to_json(const struct store *store)
 {
     struct json_object *profiles = json_object_new_array_ext((int)store->count);
+
     for (size_t i = 0; i < store->count; i++)
         json_object_array_add(profiles, profile_to_json(store->profiles[i]));
     struct json_object *document = json_object_new_object();

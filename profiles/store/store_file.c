@@ -41,6 +41,7 @@ struct text {
 static bool read_all(int fd, struct text *text, const char *path, struct error *error)
 {
     size_t capacity = 0;
+
     for (;;) {
         if (text->length == capacity) {
             capacity = capacity ? capacity * 2 : 65536;
@@ -66,6 +67,7 @@ static char *folder_of(const char *path)
 {
     char *copy = strdup(path);
     char *folder = copy ? strdup(dirname(copy)) : NULL;
+
     free(copy);
     return folder;
 }
@@ -75,6 +77,7 @@ static bool check_folder(const char *path, struct error *error)
     struct stat status;
     char *folder = folder_of(path);
     const bool there = folder && stat(folder, &status) == 0 && S_ISDIR(status.st_mode);
+
     if (!there)
         error_set(error, EXIT_FAILED,
                   "no folder %s for the store %s; make it, or name another with --store",
@@ -112,6 +115,7 @@ static struct json_object *check_document(struct json_object *document, const st
     struct json_object *profiles = NULL;
     uint64_t schema = 0;
     struct json_object *synward = read_member(&reader, document, "synward", json_type_object);
+
     if (!synward)
         reader_fail(&reader, "synward", "is missing; is this a profile store?");
     else if (!read_uint(&reader, synward, "schema", INT32_MAX, &schema))
@@ -134,6 +138,7 @@ static bool profile_fault(const struct text *text, size_t index, const struct js
                           const char *path, struct error *error)
 {
     char place[JSON_PATH_BYTES + 32], reason[JSON_PATH_BYTES + JSON_REASON_BYTES + 64];
+
     snprintf(place, sizeof(place), "profiles.%zu%s%s", index, fault->path[0] ? "." : "",
              fault->path);
     snprintf(reason, sizeof(reason), "profile %zu: %s%s%s", index + 1, fault->path,
@@ -145,7 +150,8 @@ static bool add_profiles(struct store *store, struct json_object *profiles, cons
                          const char *path, struct error *error)
 {
     struct profile *read = malloc(sizeof(*read));
-    bool done = read != NULL;
+    bool done = read;
+
     for (size_t i = 0; done && i < json_object_array_length(profiles); i++) {
         struct json_fault fault = {0};
         done = profile_from_json(json_object_array_get_idx(profiles, i), read, &fault);
@@ -173,6 +179,7 @@ static bool load_text(struct store *store, const struct text *text, const char *
     struct json_object *document = parse(text, path, error);
     struct json_object *profiles = document ? check_document(document, text, path, error) : NULL;
     const bool done = profiles && add_profiles(store, profiles, text, path, error);
+
     json_object_put(document);
     return done;
 }
@@ -182,6 +189,7 @@ static bool load_from(struct store *store, int fd, const char *path, struct erro
 {
     struct text text = {0};
     const bool done = read_all(fd, &text, path, error) && load_text(store, &text, path, error);
+
     free(text.bytes);
     return done;
 }
@@ -189,6 +197,7 @@ static bool load_from(struct store *store, int fd, const char *path, struct erro
 bool store_load(struct store *store, const char *path, struct error *error)
 {
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
+
     if (fd < 0 && errno == ENOENT)
         return check_folder(path, error);
     if (fd < 0)
@@ -204,6 +213,7 @@ static bool merge(struct store *store, const struct store *read, const char *pat
                   struct error *error)
 {
     const size_t count = store_count(read);
+
     for (size_t i = 0; i < count; i++)
         if (!store_add(store, &store_at(read, i)->key))
             return error_set(error, EXIT_FAILED,
@@ -219,6 +229,7 @@ bool store_import_text(struct store *store, const char *bytes, size_t length, co
 {
     struct text text = {.bytes = malloc(length + 1), .length = length};
     struct store *read = store_new();
+
     if (text.bytes) {
         memcpy(text.bytes, bytes, length);
         text.bytes[length] = '\0';
@@ -235,6 +246,7 @@ bool store_import(struct store *store, const char *path, struct error *error)
 {
     struct store *read = store_new();
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
+
     if (fd < 0)
         error_set(error, EXIT_FAILED, "cannot open %s: %s", path, strerror(errno));
     const bool done =
@@ -265,6 +277,7 @@ static bool fail(const struct saving *saving, const char *what, struct error *er
 static bool still_named(int fd, const char *name)
 {
     struct stat by_fd, by_name;
+
     return fstat(fd, &by_fd) == 0 && stat(name, &by_name) == 0 && by_fd.st_ino == by_name.st_ino &&
            by_fd.st_dev == by_name.st_dev;
 }
@@ -275,6 +288,7 @@ enum found { FOUND_OURS, FOUND_OTHERS, FOUND_NO_FILE };
 static enum found whose(int fd)
 {
     struct stat status;
+
     if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
         return FOUND_NO_FILE;
     return status.st_uid == geteuid() && status.st_nlink == 1 ? FOUND_OURS : FOUND_OTHERS;
@@ -308,6 +322,7 @@ static bool open_beside(struct saving *saving, struct error *error)
 static void keep_ownership(const struct saving *saving)
 {
     struct stat status;
+
     if (stat(saving->path, &status) < 0) {
         (void)fchmod(saving->fd, STORE_FILE_MODE);
         return;
@@ -335,6 +350,7 @@ static bool sync_folder(const char *path)
 {
     char *folder = folder_of(path);
     const int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
     free(folder);
     if (fd < 0)
         return false;
@@ -366,6 +382,7 @@ static bool replace(const struct saving *saving, const char *text, size_t length
 static bool check_target(const char *path, struct error *error)
 {
     struct stat status;
+
     if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
         return error_set(error, EXIT_FAILED,
                          "cannot save the store: %s is not a file; name another with --store",
@@ -378,6 +395,7 @@ static bool save_text(const char *path, const char *beside, const char *text, si
 {
     struct saving saving = {.path = path, .beside = beside, .fd = -1};
     const bool done = open_beside(&saving, error) && replace(&saving, text, length, error);
+
     if (saving.fd >= 0)
         close(saving.fd);
     return done;
