@@ -32,7 +32,8 @@
     " handshakes, " TEXT_OF(ARMED_REQUESTS) "\n"                                                   \
     "accepted requests and a fidelity of " TEXT_OF(ARMED_FIDELITY) " on. Fidelity is how often "   \
     "what synward\n"                                                                               \
-    "would have said equalled what the server did say.\n" SERVER_FORMS
+    "would have said equalled what the server did say. ENFORCED is what first requests\n"          \
+    "are checked by in attack mode, or why they are not.\n" SERVER_FORMS
 /* clang-format on */
 
 static const struct command commands[] = {

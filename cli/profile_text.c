@@ -40,7 +40,7 @@ static const char *fidelity_text(struct json_object *evidence, char text[16])
 static const struct table_column profile_columns[] = {
     {"SERVER", ALIGN_LEFT},      {"PROTOCOL", ALIGN_LEFT},  {"SPEAKS FIRST", ALIGN_LEFT},
     {"HANDSHAKES", ALIGN_RIGHT}, {"REQUESTS", ALIGN_RIGHT}, {"FIDELITY", ALIGN_RIGHT},
-    {"ARMED", ALIGN_LEFT},       {"LAST SEEN", ALIGN_LEFT},
+    {"ARMED", ALIGN_LEFT},       {"LAST SEEN", ALIGN_LEFT}, {"ENFORCED", ALIGN_LEFT},
 };
 
 bool profile_table_show(const struct arguments *arguments, struct json_object *profiles,
@@ -63,6 +63,7 @@ bool profile_table_show(const struct arguments *arguments, struct json_object *p
         table_cell(table, "%s", fidelity_text(evidence, fidelity));
         table_cell(table, "%s", output_yes_no(evidence, "armed"));
         table_cell(table, "%s", output_field(evidence, "last_seen"));
+        table_cell(table, "%s", output_field(profile, "enforced"));
     }
     return table_show(table, arguments, "no profiles yet", error);
 }
@@ -291,6 +292,10 @@ void print_profile(struct json_object *profile)
     add_tcp(table, tcp);
     add_settings(table, get(profile, "settings"));
     add_evidence(table, get(profile, "evidence"));
+    if (get(profile, "enforced")) {
+        table_cell(table, "enforced");
+        table_cell(table, "%s", known(profile, "enforced"));
+    }
     puts(output_server(profile, server));
     table_print(table, stdout, 2);
     table_free(table);

@@ -14,6 +14,8 @@ static struct json_object *load(const char *path, struct error *error)
         error_set(error, EXIT_FAILED, "out of memory");
     else if (store_load(store, path, error))
         document = store_to_json(store);
+    if (document)
+        document_add_enforced(document, store);
     store_free(store);
     return document;
 }

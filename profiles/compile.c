@@ -29,6 +29,7 @@
  */
 #include "profiles/compile.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -297,4 +298,76 @@ struct policy *policy_compile(const struct store *store, const struct policy *pr
     }
     qsort(policy->servers, count, sizeof(*policy->servers), by_key);
     return policy;
+}
+
+/* --- what is enforced ------------------------------------------------------------------------ */
+
+static const char *why_not_armed(const struct profile *profile, char text[ENFORCED_TEXT_BYTES])
+{
+    if (profile->handshakes < ARMED_HANDSHAKES || profile->requests < ARMED_REQUESTS)
+        snprintf(text, ENFORCED_TEXT_BYTES,
+                 "not armed yet, %llu of %d handshakes, %llu of %d requests",
+                 (unsigned long long)profile->handshakes, ARMED_HANDSHAKES,
+                 (unsigned long long)profile->requests, ARMED_REQUESTS);
+    else
+        snprintf(text, ENFORCED_TEXT_BYTES, "not armed, what it says is not foreseen often enough");
+    return text;
+}
+
+static const char *why_unchecked(const struct profile *profile, bool checked,
+                                 char text[ENFORCED_TEXT_BYTES])
+{
+    if (profile_check(profile) == CHECK_NONE)
+        return "check=none was set";
+    if (!profile_armed(profile))
+        return why_not_armed(profile, text);
+    if (!checked)
+        return "no request was accepted that can be checked";
+    if (who_is_waited_for(profile) == SPEAKER_UNKNOWN)
+        return "who speaks first is not known";
+    return profile_greeting_kind(profile) == GREETING_VARIABLE ? "its greeting changes"
+                                                               : "its greeting is not known";
+}
+
+static const char *checked_by(const struct server_policy *server)
+{
+    const uint64_t unknown = UINT64_C(1) << PROTOCOL_UNKNOWN;
+
+    if (server->check_keywords)
+        return "keyword";
+    if (!(server->protocols & ~unknown) && !server->hidden)
+        return "pattern";
+    return server->protocols & unknown ? "protocol or pattern" : "protocol";
+}
+
+/* Of a server that opens after a check. */
+static void describe_check(const struct server_policy *server, char text[ENFORCED_TEXT_BYTES])
+{
+    if (server->protocols == 0 && server->hidden == 0)
+        snprintf(text, ENFORCED_TEXT_BYTES, "unchecked: requests have no pattern, only limits");
+    else
+        snprintf(text, ENFORCED_TEXT_BYTES, "%s%s", checked_by(server),
+                 server->unknown == UNKNOWN_MINOR ? ", others at a low rate" : "");
+}
+
+char *profile_enforced(const struct profile *profile, char text[ENFORCED_TEXT_BYTES])
+{
+    struct server_policy *server = calloc(1, sizeof(*server));
+    struct greeting_plan plan = {0};
+    char why[ENFORCED_TEXT_BYTES];
+
+    if (!server) {
+        snprintf(text, ENFORCED_TEXT_BYTES, "not known: out of memory");
+        return text;
+    }
+    const bool checked = set_check(profile, server);
+    const enum opening_kind opening =
+        choose_opening(profile, checked, greeting_is_known(profile, &plan));
+    if (opening == OPENING_CHECK || opening == OPENING_GREET)
+        describe_check(server, text);
+    else
+        snprintf(text, ENFORCED_TEXT_BYTES, "unchecked: %.140s",
+                 why_unchecked(profile, checked, why));
+    free(server);
+    return text;
 }

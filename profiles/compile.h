@@ -19,4 +19,11 @@
 struct policy *policy_compile(const struct store *store, const struct policy *previous,
                               uint64_t now_us);
 
+/*
+ * What attack mode enforces of this server's clients in fact, in words: what their first requests
+ * are checked by ("protocol", "keyword", "pattern"), or "unchecked: " and why. Returns `text`.
+ */
+#define ENFORCED_TEXT_BYTES 160
+char *profile_enforced(const struct profile *profile, char text[ENFORCED_TEXT_BYTES]);
+
 #endif

@@ -10,18 +10,28 @@
 #include "profiles/model/settings.h"
 #include "profiles/store/json_document.h"
 
-/* The profiles that `selector` (NULL: all) names; not found where there is none. */
+/* As the store holds them. */
+static struct json_object *stored_profiles(struct daemon *daemon, struct error *error)
+{
+    struct json_object *document = store_to_json(daemon_store(daemon));
+
+    if (!document)
+        error_set(error, EXIT_FAILED, "out of memory");
+    return document;
+}
+
+/* The profiles that `selector` (NULL: all) names, with what is enforced in fact; not found where
+ * there is none. */
 static struct json_object *profiles_document(struct daemon *daemon,
                                              const struct server_selector *selector,
                                              struct error *error)
 {
-    struct json_object *document = store_to_json(daemon_store(daemon));
+    struct json_object *document = stored_profiles(daemon, error);
     char text[SERVER_TEXT_BYTES];
 
-    if (!document) {
-        error_set(error, EXIT_FAILED, "out of memory");
+    if (!document)
         return NULL;
-    }
+    document_add_enforced(document, daemon_store(daemon));
     if (selector && document_select_profiles(document, selector) == 0) {
         json_object_put(document);
         error_set(error, EXIT_NOT_FOUND, "no profile of %s: `synward profiles` lists those known",
@@ -46,7 +56,7 @@ struct json_object *answer_export(struct daemon *daemon, struct json_object *req
                                   struct error *error)
 {
     (void)request;
-    return profiles_document(daemon, NULL, error);
+    return stored_profiles(daemon, error);
 }
 
 /* How many profiles a file that was imported holds. */

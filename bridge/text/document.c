@@ -2,7 +2,9 @@
 /* document.c - pieces of the JSON documents that the daemon sends and the command line prints. */
 #include "bridge/text/document.h"
 
+#include "profiles/compile.h"
 #include "profiles/store/json_document.h"
+#include "profiles/store/store.h"
 
 struct json_object *document_new(void)
 {
@@ -52,6 +54,16 @@ const char *document_string(struct json_object *object, const char *key)
         !json_object_is_type(value, json_type_string))
         return NULL;
     return json_object_get_string(value);
+}
+
+void document_add_enforced(struct json_object *document, const struct store *store)
+{
+    struct json_object *profiles = json_object_object_get(document, "profiles");
+    char text[ENFORCED_TEXT_BYTES];
+
+    for (size_t i = 0; i < store_count(store); i++)
+        json_object_object_add(json_object_array_get_idx(profiles, i), "enforced",
+                               json_object_new_string(profile_enforced(store_at(store, i), text)));
 }
 
 struct json_object *document_vlan(const struct vlan_ids *vlan)

@@ -27,6 +27,11 @@ bool document_is_error(struct json_object *document, struct error *error);
  */
 const char *document_string(struct json_object *object, const char *key);
 
+struct store;
+
+/* Says with each profile of the store's document what is enforced in fact (compile.h). */
+void document_add_enforced(struct json_object *document, const struct store *store);
+
 /* [100, 10]: VLAN IDs, outer first. */
 struct json_object *document_vlan(const struct vlan_ids *vlan);
 

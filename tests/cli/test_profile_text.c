@@ -20,7 +20,7 @@ static const char example[] =
     " \"request\": {\"check\": \"protocol\", \"protocols\": [\"pop3\", \"http\"], \"pattern\": "
     "null, "
     "\"keywords\": {}}},"
-    " \"settings\": {\"check\": \"none\"},"
+    " \"settings\": {\"check\": \"none\"}, \"enforced\": \"unchecked: check=none was set\","
     " \"evidence\": {\"handshakes\": 12, \"requests\": 10, \"fidelity\": 0.9799, \"armed\": true,"
     " \"first_seen\": \"2026-01-01T00:00:00Z\", \"last_seen\": \"2026-01-01T00:10:00Z\"}}";
 
@@ -53,6 +53,7 @@ Test(profile_text, whole_profile)
         "  setting        check=none\n"
         "  evidence       handshakes 12, accepted requests 10, fidelity 0.97, armed\n"
         "  seen           2026-01-01T00:00:00Z to 2026-01-01T00:10:00Z\n"
+        "  enforced       unchecked: check=none was set\n"
         "  SYN-ACKs by what the client offered:\n"
         "    OFFERED   ANSWERED      WINDOW  ECN  SEEN\n"
         "    mss sack  mss sack nop   65160  no     12\n");
@@ -93,10 +94,11 @@ Test(profile_text, table)
     cr_assert_str_eq(
         caught_stdout(),
         "SERVER                PROTOCOL  SPEAKS FIRST  HANDSHAKES  REQUESTS  FIDELITY  ARMED  LAST "
-        "SEEN\n"
+        "SEEN             ENFORCED\n"
         "10.77.0.2:110         pop3      server                12        10      0.97  yes    "
-        "2026-01-01T00:10:00Z\n"
-        "[fd77::2]:80 vlan 10  -         -                      0         0         -  no     -\n");
+        "2026-01-01T00:10:00Z  unchecked: check=none was set\n"
+        "[fd77::2]:80 vlan 10  -         -                      0         0         -  no     "
+        "-                     -\n");
     json_object_put(profiles);
 }
 

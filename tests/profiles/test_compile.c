@@ -40,6 +40,13 @@ static const struct server_policy *compiled(uint64_t now_us)
     return &policy->servers[0];
 }
 
+static const char *enforced(void)
+{
+    static char text[ENFORCED_TEXT_BYTES];
+
+    return profile_enforced(store_at(store, 0), text);
+}
+
 static void flows(uint64_t from, uint64_t to, const char *greeting, const char *request,
                   const char *answer)
 {
@@ -54,6 +61,7 @@ Test(compile, client_first_goes_from_cookie_to_check)
 {
     flows(1, 2, NULL, GET, OK);
     cr_assert_eq(compiled(1)->opening, OPENING_COOKIE);
+    cr_assert_str_eq(enforced(), "unchecked: not armed yet, 2 of 8 handshakes, 2 of 8 requests");
     flows(3, 3, NULL, GET, OK);
     cr_assert_eq(compiled(2)->opening, OPENING_COOKIE_REQUEST);
     flows(4, 8, NULL, GET, OK);
@@ -63,10 +71,13 @@ Test(compile, client_first_goes_from_cookie_to_check)
     cr_assert_eq(server->protocols, 1u << PROTOCOL_HTTP);
     cr_assert_not(server->has_pattern);
     cr_assert_eq(server->now.greeting_bytes, 0);
+    cr_assert_str_eq(enforced(), "protocol");
     cr_assert(profile_set(store_at(store, 0), "check", "none", NULL));
     cr_assert_eq(compiled(4)->opening, OPENING_COOKIE_REQUEST);
+    cr_assert_str_eq(enforced(), "unchecked: check=none was set");
     store_at(store, 0)->settings.check = CHECK_PATTERN; /* as a store may say */
     cr_assert_eq(compiled(5)->opening, OPENING_COOKIE_REQUEST, "there is no pattern");
+    cr_assert_str_eq(enforced(), "unchecked: no request was accepted that can be checked");
 }
 
 /* What hides its keyword is not taken where keywords are checked; what cannot be deciphered is
@@ -207,6 +218,7 @@ Test(compile, mysql_is_opened_by_cookie)
     }
     cr_assert_eq(store_at(store, 0)->protocol, PROTOCOL_MYSQL);
     cr_assert_eq(store_at(store, 0)->requests, 12);
+    cr_assert_str_eq(enforced(), "unchecked: its greeting changes");
     cr_assert(profile_set(store_at(store, 0), "greeting", "template", NULL));
     cr_assert_eq(compiled(100)->opening, OPENING_COOKIE);
 }
@@ -320,6 +332,7 @@ Test(compile, unknown_service_is_checked_by_its_pattern)
     cr_assert_eq(server->opening, OPENING_GREET);
     cr_assert(server->has_pattern);
     cr_assert_eq(server->protocols, 1u << PROTOCOL_UNKNOWN);
+    cr_assert_str_eq(enforced(), "pattern, others at a low rate");
     cr_assert_eq(policy_check_request(server, (const uint8_t *)"MODE 9", 6), MATCH_YES);
     cr_assert_eq(policy_check_request(server, (const uint8_t *)GET, strlen(GET)), MATCH_NO);
 }
@@ -340,6 +353,7 @@ Test(compile, a_pattern_refuses_when_it_is_proved)
         talk_whole(learner, id, NULL, request, "201 hello\r\n");
     }
     cr_assert_eq(compiled(2)->unknown, UNKNOWN_PROBED);
+    cr_assert_str_eq(enforced(), "pattern");
 }
 
 Test(compile, unknown_requests_beside_a_protocol_are_minor)
@@ -348,6 +362,7 @@ Test(compile, unknown_requests_beside_a_protocol_are_minor)
     cr_assert_eq(compiled(1)->unknown, UNKNOWN_REFUSED);
     talk_whole(learner, 9, NULL, "\001hello", "yes");
     cr_assert_eq(compiled(2)->unknown, UNKNOWN_MINOR);
+    cr_assert_str_eq(enforced(), "protocol, others at a low rate");
 }
 
 Test(compile, unknown_service_without_anything_in_common_refuses_what_is_unmistakable)
@@ -361,6 +376,7 @@ Test(compile, unknown_service_without_anything_in_common_refuses_what_is_unmista
     cr_assert(server->armed);
     cr_assert_eq(server->opening, OPENING_CHECK);
     cr_assert_eq(policy_refused_as(server, (const uint8_t *)"zzz", 3), REFUSED_LIMITED);
+    cr_assert_str_eq(enforced(), "unchecked: requests have no pattern, only limits");
     cr_assert_eq(policy_refused_as(server, (const uint8_t *)GET, strlen(GET)), REFUSED_PROBE);
 }
 
