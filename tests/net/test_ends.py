@@ -14,6 +14,8 @@ One difference lies in the method: a server that nobody answers for is found out
 by the SYN, since the handshake was ours. Its clients are "reset" where the bare wire says "refused"
 to their SYN or lets it time out; the scenarios say so."""
 import errno
+import re
+import select
 import signal
 import socket
 import struct
@@ -35,9 +37,9 @@ GET = b"GET / HTTP/1.1\r\nHost: synward.example\r\n\r\n"
 BULK = b"GET /bytes/50000000 HTTP/1.1\r\nHost: synward.example\r\n\r\n"
 POST = b"POST /upload HTTP/1.1\r\nHost: synward.example\r\nContent-Length: 50000000\r\n\r\n"
 CLIENT_SYSCTLS = {"net.ipv4.tcp_syn_retries": 3}
-SERVER_SYSCTLS = {
-    "net.ipv4.tcp_retries2": 3
-}  # data that nobody acknowledges is given up after some seconds
+# Data that nobody acknowledges is given up after some seconds: fifteen times the RTO.
+SERVER_SYSCTLS = {"net.ipv4.tcp_retries2": 3}
+RTO_LEAST_S = 0.2  # of Linux
 
 
 class Client:
@@ -116,6 +118,37 @@ class Client:
     def vanish_with_reset(self):
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
+
+
+class Reader:
+    """Reads a download slowly, from its own thread: some of it is always under way, and the window
+    is never closed for long."""
+
+    def __init__(self, client):
+        self.socket, self.over = client.socket, threading.Event()
+        self.bytes = 0
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def _read(self):
+        while not self.over.wait(0.01):
+            if select.select([self.socket], [], [], 0.01)[0]:
+                self.bytes += len(self.socket.recv(65536))
+
+    def stop(self):
+        self.over.set()
+        self.thread.join()
+
+
+def base_rto_s(host, port):
+    """The RTO of the server's one connection, from which its waits double: what it measured of the
+    way, which is more on a busy machine."""
+    line = host.run("ss", "-Htnoi", "state", "established", f"sport = :{port}")
+    rto_ms, backoff = (re.search(rf"\b{name}:(\d+)", line) for name in ("rto", "backoff"))
+    check(rto_ms, f"no connection: {line!r}")
+    # Repeats double the RTO itself, probes of a closed window do not.
+    doubled = int(backoff.group(1)) if backoff and "timer:(on" in line else 0
+    return (int(rto_ms.group(1)) >> doubled) / 1000
 
 
 def asked(lab, port=80, request=GET, **options):
@@ -361,9 +394,12 @@ def test_client_host_that_is_gone():
         idle, download = asked(lab), asked(lab, 81)
         silent = Client(lab, 80)
         download.socket.sendall(BULK)
-        download.socket.recv(1000)
+        reader = Reader(download)
+        wait_until(lambda: reader.bytes > 1 << 20, 20, "the download is under way")
         cut_off(lab.client)
         begin = time.monotonic()
+        reader.stop()
+        rto_s = base_rto_s(lab.server, 81)
         saw = dict(
             zip(
                 ("keepalive", "retransmission"),
@@ -372,6 +408,8 @@ def test_client_host_that_is_gone():
                 ),
             )
         )
+        word, seconds = saw["retransmission"]
+        saw["retransmission"] = word, seconds * RTO_LEAST_S / rto_s
         back_again(lab.client)
         # It comes back, and hears from the server's kernel that nothing is left of its connections.
         saw["idle, back again"] = idle.ask()
