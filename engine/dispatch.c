@@ -18,6 +18,7 @@
 #include "engine/stages/splice.h"
 #include "engine/stages/stray.h"
 #include "engine/stages/track.h"
+#include "engine/stages/unread.h"
 
 /* True where cookies of this server may be on their way to clients, or back. */
 static bool cookies_out(const struct server *server, uint64_t now_us)
@@ -32,6 +33,10 @@ static inline void client_without_flow(struct engine *engine, struct passage *pa
     struct server *server = server_of(&engine->servers, &passage->key);
     bool ack = (passage->frame.flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_ACK;
 
+    if (!server && passage->key.vlan.id[0] && unread_behind_tags(engine, passage)) {
+        passage_drop(engine, passage, DROP_unreadable);
+        return;
+    }
     /* For a cookie lifetime after an attack, what is no SYN and no RST may belong to a cookie
      * (rule 5.13). */
     if (!server || !(server_protected(server) || (ack && cookies_out(server, passage->now_us))))
@@ -232,24 +237,13 @@ flow_frame(struct engine *engine, struct passage *passage, struct flow *flow)
     }
 }
 
-static bool host_attacked(const struct engine *engine, const struct frame *frame)
-{
-    struct ip_addr host = frame_dst(frame);
-
-    return server_host_attacked(&engine->servers, &host, &frame->vlan);
-}
-
-/* What is no TCP segment passes, but for pieces of one that could get around the cookie. */
+/* What is no TCP segment passes, but for what could get around the cookie. */
 static void __attribute__((noinline)) other_frame(struct engine *engine, struct passage *passage)
 {
-    const struct frame *frame = &passage->frame;
-    bool piece = frame->kind == FRAME_TCP_FRAGMENT || frame->kind == FRAME_MALFORMED;
-
-    if (frame->kind == FRAME_ICMP_ERROR)
+    if (passage->frame.kind == FRAME_ICMP_ERROR)
         icmp_frame(engine, passage);
-    else if (piece && passage->from == SIDE_CLIENT && host_attacked(engine, frame))
-        passage_drop(engine, passage,
-                     frame->kind == FRAME_MALFORMED ? DROP_bad_segment : DROP_fragment);
+    else if (passage->from == SIDE_CLIENT && engine->servers.attacked)
+        unread_frame(engine, passage);
 }
 
 /* Not a plain frame: the view is filled in by the walk. */

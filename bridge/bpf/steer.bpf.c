@@ -11,8 +11,10 @@
  *                                   stays in order
  *      not IP                       the first worker
  *
- * The walk to the TCP header is that of engine/tcp/frame.c, with its limits: what is TCP there must
- * be told apart by ports here, or the two directions of a connection would meet different workers.
+ * The walk to the TCP header is that of engine/tcp/frame.c: what is TCP there must be told apart by
+ * ports here, or the two directions of a connection would meet different workers. Frames with more
+ * tags or extension headers than are walked here do: any worker answers their SYNs, as cookies are
+ * the same for all, but no connection comes of it unless the client's later frames are shorter.
  * VLAN tags are passed over: a tag may stand in the frame or, taken out by the kernel, beside it.
  *
  * The kernel takes the result modulo the number of queues: with two queues any number of workers is
@@ -37,18 +39,20 @@
 const volatile struct steer_config steer_config;
 #endif
 
-#define ETHERTYPE_AT     12
-#define ETHERTYPE_IPV4   0x0800
-#define ETHERTYPE_IPV6   0x86dd
-#define ETHERTYPE_VLAN   0x8100
-#define ETHERTYPE_QINQ   0x88a8
-#define ETHERTYPE_QINQ1  0x9100
-#define VLAN_TAG_BYTES   4
+#define ETHERTYPE_AT    12
+#define ETHERTYPE_IPV4  0x0800
+#define ETHERTYPE_IPV6  0x86dd
+#define ETHERTYPE_VLAN  0x8100
+#define ETHERTYPE_QINQ  0x88a8
+#define ETHERTYPE_QINQ1 0x9100
+#define VLAN_TAG_BYTES  4
+/* The engine walks on; frames with more are nobody's but an attacker's (see above). */
 #define VLAN_TAGS_WALKED 8
-#define EXTENSIONS_MAX   8 /* FRAME_EXTENSIONS_MAX */
+#define EXTENSIONS_MAX   8
 
 #define IPV4_MORE         0x2000
 #define IPV4_OFFSET       0x1fff
+#define IPV6_FRAGMENT     0xfff9
 #define IPV6_FRAGMENT_AT  0xfff8
 #define ICMP_HEADER_BYTES 8
 
@@ -154,7 +158,7 @@ static inline __attribute__((always_inline)) void walk_chain(struct __sk_buff *s
         if (i == EXTENSIONS_MAX || !load(skb, packet->transport, header, sizeof(header)))
             break;
         if (packet->protocol == PROTO_FRAGMENT) {
-            packet->fragment = true;
+            packet->fragment |= (be16(header + 2) & IPV6_FRAGMENT) != 0; /* or an atomic one */
             packet->headless = (be16(header + 2) & IPV6_FRAGMENT_AT) != 0;
             packet->transport += 8;
         } else if (packet->protocol == PROTO_AH) {

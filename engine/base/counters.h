@@ -44,7 +44,8 @@
 #define SYNWARD_DROPS(Y)                                                                           \
     Y(bad_cookie, "no flow, and no good cookie")                                                   \
     Y(bad_checksum, "TCP checksum wrong where an answer was due")                                  \
-    Y(bad_segment, "malformed, or flags that make no sense, to a server in attack mode")           \
+    Y(bad_segment, "malformed, or flags or ends that make no sense, to a server in attack mode")   \
+    Y(unreadable, "what may be TCP to a server in attack mode, and is not read")                   \
     Y(fragment, "fragment of a TCP packet to a server in attack mode")                             \
     Y(mismatch, "request that does not fit")                                                       \
     Y(keyword, "request whose keyword the server was not seen to accept")                          \

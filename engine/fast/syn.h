@@ -66,6 +66,13 @@ static inline bool syn_is_answered(const struct engine *engine, const struct ser
            !server_unlistened(&engine->servers, server, now_us);
 }
 
+/* True of all that frame_ends_good() may refuse. */
+static inline bool ends_odd(const struct syn *syn)
+{
+    return ((syn->data[0] | ipv4_source_is_odd(syn_ip(syn)[12])) & 1) ||
+           checksum_native_half(syn_ip(syn) + 12) == checksum_native_half(syn_ip(syn) + 16);
+}
+
 /* Finds all that the answer needs. NULL: it is not for us. */
 static inline struct server *recognise_syn(struct engine *engine, struct syn *syn)
 {
@@ -73,7 +80,7 @@ static inline struct server *recognise_syn(struct engine *engine, struct syn *sy
 
     syn->l4_bytes = frame_plain_end(syn->data) - PLAIN_L4;
     /* Nothing behind the TCP header. */
-    if (frame_plain_payload(syn->data) != frame_plain_end(syn->data) ||
+    if (frame_plain_payload(syn->data) != frame_plain_end(syn->data) || ends_odd(syn) ||
         source_any_aside(&engine->sources, syn->now_us))
         return NULL;
     syn->key = frame_plain_words(syn->data, SIDE_CLIENT);

@@ -76,21 +76,64 @@ static struct server_host *host_slot(const struct server_table *table, const str
     return NULL;
 }
 
-static struct server_host *host_add(const struct server_table *table, const struct server_key *key)
+static struct server_host *host_add(const struct server_table *table, const struct ip_addr *addr,
+                                    struct vlan_ids vlan)
 {
-    struct server_host *host = host_slot(table, &key->addr, &key->vlan);
+    struct server_host *host = host_slot(table, addr, &vlan);
 
     if (host != NULL && !host->used)
-        *host = (struct server_host){.key = {key->addr, key->vlan}, .used = true};
+        *host = (struct server_host){.key = {*addr, vlan}, .used = true};
     return host;
+}
+
+static void join_host(struct server_table *table, struct server *server)
+{
+    const struct server_key *key = &server->key;
+
+    server->attacked = &table->attacked;
+    server->host = host_add(table, &key->addr, key->vlan);
+    if (server->host != NULL)
+        server->host->servers++;
+    if (key->vlan.id[0])
+        server->address = host_add(table, &key->addr, (struct vlan_ids){{0, 0}});
+}
+
+/* NULL: no server is known at this address in this VLAN. */
+static const struct server_host *host_find(const struct server_table *table,
+                                           const struct ip_addr *addr, struct vlan_ids vlan)
+{
+    const struct server_host *host = host_slot(table, addr, &vlan);
+
+    return host != NULL && host->used && host->servers ? host : NULL;
+}
+
+uint32_t server_host_behind_tags(const struct server_table *table, const struct ip_addr *addr,
+                                 const struct vlan_ids *vlan)
+{
+    const struct server_host *host = NULL;
+
+    if (!table->attacked || !vlan->id[0] || host_find(table, addr, *vlan) != NULL)
+        return 0;
+    if (vlan->id[1])
+        host = host_find(table, addr, (struct vlan_ids){{vlan->id[1], 0}});
+    if (host == NULL)
+        host = host_find(table, addr, (struct vlan_ids){{0, 0}});
+    return host != NULL ? host->attacked_ports : 0;
 }
 
 uint32_t server_host_attacked(const struct server_table *table, const struct ip_addr *addr,
                               const struct vlan_ids *vlan)
 {
-    const struct server_host *host = host_slot(table, addr, vlan);
+    const struct server_host *host = host_find(table, addr, *vlan);
 
-    return host != NULL && host->used ? host->attacked_ports : 0;
+    return host != NULL ? host->attacked_ports : server_host_behind_tags(table, addr, vlan);
+}
+
+uint32_t server_address_attacked(const struct server_table *table, const struct ip_addr *addr)
+{
+    const struct server_host *host = host_slot(table, addr, &(const struct vlan_ids){{0, 0}});
+
+    return host != NULL && host->used ? host->attacked_anywhere : 0;
 }
 
 struct server *server_add(struct server_table *table, const struct server_key *key, uint64_t now_us)
@@ -105,7 +148,7 @@ struct server *server_add(struct server_table *table, const struct server_key *k
                               .since_us = now_us,
                               .unknown = table->unknown,
                               .host_slot = server->host_slot};
-    server->host = host_add(table, key);
+    join_host(table, server);
     server_apply(server, server_setting(table, server), now_us);
     table->count++;
     return server;
@@ -139,6 +182,19 @@ void server_set_setting(struct server_table *table, struct server *server,
             server_apply(&table->slots[i], table->setting, now_us);
 }
 
+/* One more, or one less. */
+static void count_attacked(struct server *server, uint32_t change)
+{
+    struct server_host *address = server->address != NULL ? server->address : server->host;
+
+    if (server->attacked != NULL)
+        *server->attacked += change;
+    if (server->host != NULL)
+        server->host->attacked_ports += change;
+    if (address != NULL)
+        address->attacked_anywhere += change;
+}
+
 void server_set_mode(struct server *server, enum mode mode, enum trigger_cause cause,
                      uint32_t value, uint64_t now_us)
 {
@@ -147,8 +203,7 @@ void server_set_mode(struct server *server, enum mode mode, enum trigger_cause c
     if (mode == MODE_NORMAL)
         server->attack_ended_us = now_us != 0 ? now_us : 1; /* 0 says never */
     trigger_mode(&server->counts, mode == MODE_ATTACK, now_us);
-    if (server->host != NULL)
-        server->host->attacked_ports += mode == MODE_ATTACK ? 1 : UINT32_MAX;
+    count_attacked(server, mode == MODE_ATTACK ? 1 : UINT32_MAX);
     server->mode = mode;
     server->unconfirmed = false;
     server->cause = cause;

@@ -52,15 +52,17 @@ enum listening {
     LISTENING_DENIED, /* until the main thread says yes */
 };
 
-/* An address with servers. Only fragments and malformed segments, whose ports are unknown, are
- * judged by it. */
+/* An address with servers. What is judged by it has ports that are not known: fragments, malformed
+ * and unreadable segments, and what is carried by others. */
 struct server_host {
     struct {
         struct ip_addr addr;
         struct vlan_ids vlan;
     } key;
     bool used;
-    uint32_t attacked_ports; /* its servers in attack mode */
+    uint32_t servers;           /* there */
+    uint32_t attacked_ports;    /* of those, in attack mode */
+    uint32_t attacked_anywhere; /* without VLAN IDs: the same of this address in whatever VLAN */
 };
 
 /* Whose keys are kept of a server's cookies: those promises that may be out at once (rule 3). */
@@ -94,6 +96,8 @@ struct server {
     const struct server_policy *policy; /* NULL: not profiled */
     struct cookie_kept cookies[SERVER_PROMISES]; /* by enum server_promise */
     struct server_host *host;     /* of this server's address; NULL: there was no room for it */
+    struct server_host *address;  /* the one without VLAN IDs; NULL: the same */
+    uint32_t *attacked;           /* the table's; NULL: in none */
     struct server_host host_slot; /* a slot of the table of hosts, which lies in the same memory:
                                      nothing to do with this server */
 };
@@ -103,6 +107,7 @@ struct server_table {
     struct server *last; /* found last: a flood asks for one and the same */
     uint32_t capacity;   /* power of two */
     uint32_t count;
+    uint32_t attacked; /* servers in attack mode */
     uint64_t seed[2];
     enum mode_setting setting; /* for all that have none of their own; never SETTING_INHERIT */
     struct trigger_limits triggers;
@@ -160,9 +165,18 @@ static inline struct server *server_of_plain(struct server_table *table, const u
  */
 struct server *server_add(struct server_table *table, const struct server_key *key,
                           uint64_t now_us);
-/* How many servers at this address are in attack mode. */
+/*
+ * How many servers at this address are in attack mode that a frame with these VLAN IDs may reach:
+ * those in its VLAN or, where nobody is known there, those whom it reaches when outer tags are
+ * stripped. Switches do that with the VLAN that they send untagged, and some hosts with any tag.
+ */
 uint32_t server_host_attacked(const struct server_table *table, const struct ip_addr *addr,
                               const struct vlan_ids *vlan);
+/* Of those, the ones whose VLAN is not the frame's. */
+uint32_t server_host_behind_tags(const struct server_table *table, const struct ip_addr *addr,
+                                 const struct vlan_ids *vlan);
+/* In whatever VLAN. */
+uint32_t server_address_attacked(const struct server_table *table, const struct ip_addr *addr);
 /* Points every server at its entry of `policy` (NULL where it has none) and makes those that are
  * missing. */
 void server_table_adopt(struct server_table *table, const struct policy *policy, uint64_t now_us);

@@ -155,8 +155,7 @@ void icmp_frame(struct engine *engine, struct passage *passage)
     struct frame_quote quote;
     struct flow *flow;
 
-    /* With more tags than a key holds, no TCP frame has a flow. */
-    if (frame->l3 > LINK_HEADER_MAX || !frame_parse_quote(frame, &quote))
+    if (!frame_parse_quote(frame, &quote))
         return;
     passage->key = quoted_key(passage, &quote);
     flow = flow_find(&engine->flows, &passage->key);

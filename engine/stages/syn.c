@@ -115,7 +115,7 @@ static void refuse_unlistened(struct engine *engine, struct passage *passage, st
 void admit_syn(struct engine *engine, struct passage *passage, struct server *server)
 {
     engine->counters.cookies_syn++;
-    if (passage->frame.flags & (TCP_FIN | TCP_RST)) {
+    if ((passage->frame.flags & (TCP_FIN | TCP_RST)) || !frame_ends_good(&passage->frame)) {
         passage_drop(engine, passage, DROP_bad_segment);
         return;
     }

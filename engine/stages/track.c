@@ -13,8 +13,8 @@
 
 static bool is_syn(const struct frame *frame)
 {
-    /* With FIN or RST no host answers it (RFC 9293 3.10.7.2). */
-    return (frame->flags & (TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST)) == TCP_SYN;
+    /* With RST no host answers it (RFC 9293 3.10.7.2); with FIN some do, as BSD. */
+    return (frame->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
 }
 
 static bool is_synack(const struct frame *frame)
@@ -105,6 +105,7 @@ void track_server(struct engine *engine, struct passage *passage)
             engine_server_answered(engine, server, passage->now_us);
         if (flow)
             flow_bind_server(engine, flow, server);
+        engine_check_triggers(engine, server, passage->now_us);
         return;
     }
     if (frame->flags & TCP_ACK)
@@ -236,10 +237,9 @@ static void half_open_answered(struct engine *engine, const struct passage *pass
         engine_server_answered(engine, server, passage->now_us);
     cold->server_isn = frame->seq;
     cold->server_next = frame->seq + 1;
-    if (!cold->server) {
+    if (!cold->server)
         flow_bind_server(engine, flow, server);
-        engine_check_triggers(engine, server, passage->now_us);
-    }
+    engine_check_triggers(engine, server, passage->now_us);
     if (!repeated)
         observe_choose(engine, flow, passage->now_us);
     observe_synack(engine, flow, passage, repeated);

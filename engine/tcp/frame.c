@@ -11,33 +11,38 @@
  * not check again. This runs for every frame that crosses: no loop but those over tags and
  * extension headers, and no clearing of the whole view.
  *
- * What is told apart with care, because a server in attack mode must not be reached around the
- * cookie:
- *  - a first fragment whose TCP header is not even named within it is FRAME_MALFORMED (RFC 7112 5);
- *  - so is a chain of extension headers that goes on beyond FRAME_EXTENSIONS_MAX: TCP could follow.
+ * A frame is read as hosts read it, so that a server in attack mode is not reached around the
+ * cookie, and a right client is served however odd its frames are (doc/frames.md):
+ *  - VLAN tags that carry a priority only, in any number;
+ *  - extension headers in any number, and IPv4 options, as far as hosts take them; what only some
+ *    hosts or routers take is FRAME_UNREADABLE;
+ *  - a first fragment whose TCP header is not even named within it is FRAME_MALFORMED (RFC 7112 5).
  * The protocol of a packet whose IP header is cut off or contradicts itself cannot be known; no
- * host takes it either: FRAME_OTHER.
+ * host takes it either: FRAME_OTHER. So is what carries other packets or frames: carrier.h looks
+ * into it.
  *
- * Limits: the destination in a routing header is not looked at, so the checksum of a TCP segment
- * that still has a hop to go is not verified rightly; ESP and IPv4 AH are opaque (FRAME_OTHER).
+ * Limit: ESP is opaque (FRAME_OTHER); only who has the keys can say anything in it.
  */
 #include "engine/tcp/frame.h"
 
 #include "engine/base/bytes.h"
 #include "engine/base/checksum.h"
+#include "engine/tcp/extensions.h"
+#include "engine/tcp/ip_options.h"
 
-#define ETHERTYPE_AT     12
-#define ETHERTYPE_IPV4   0x0800
-#define ETHERTYPE_IPV6   0x86dd
-#define ETHERTYPE_VLAN   0x8100
-#define ETHERTYPE_QINQ   0x88a8
-#define ETHERTYPE_QINQ1  0x9100 /* before 802.1ad */
-#define VLAN_TAGS_WALKED 8u
-#define VLAN_TAG_BYTES   4
+#define ETHERTYPE_AT    12
+#define ETHERTYPE_IPV4  0x0800
+#define ETHERTYPE_IPV6  0x86dd
+#define ETHERTYPE_VLAN  0x8100
+#define ETHERTYPE_QINQ  0x88a8
+#define ETHERTYPE_QINQ1 0x9100 /* before 802.1ad */
+#define VLAN_TAG_BYTES  4
+/* Tags up to here: some 500, of which hosts take any number */
+#define TAGS_FARTHEST 2048u
+/* Headers up to here: what follows must be said in 16 bits */
+#define L4_FARTHEST 60000u
 
-#define IPV4_FRAGMENT     0x3fff /* more fragments, or an offset */
-#define IPV6_HEADER_BYTES 40
-#define IPV6_FRAGMENT_AT  0xfff8 /* offset bits of the fragment header */
+#define IPV4_FRAGMENT 0x3fff /* more fragments, or an offset */
 
 #define IPV4_OFFSET       0x1fff /* of a fragment */
 #define ICMP_HEADER_BYTES 8
@@ -46,11 +51,7 @@
 enum ip_protocol {
     PROTO_HOP_BY_HOP = 0,
     PROTO_ICMP = 1,
-    PROTO_ROUTING = 43,
-    PROTO_FRAGMENT = 44,
-    PROTO_AH = 51,
     PROTO_ICMPV6 = 58,
-    PROTO_DESTINATION = 60,
 };
 
 /*
@@ -102,6 +103,22 @@ static inline uint32_t v4_total_bytes(const struct frame *frame, uint32_t stated
     return stated;
 }
 
+/* False where hosts drop the packet for them; then a source route is noted (frame_route()). */
+static bool __attribute__((noinline)) v4_options_good(struct frame *frame, uint32_t header_bytes)
+{
+    uint32_t begin = (uint32_t)frame->l3 + IPV4_HEADER_BYTES, route_at = 0, route_bytes = 0;
+    enum ipv4_options found = IPV4_OPTIONS_BAD;
+
+    if (frame->l3 + header_bytes <= frame->bytes)
+        found = ipv4_options_read(frame->data + begin, header_bytes - IPV4_HEADER_BYTES, &route_at,
+                                  &route_bytes);
+    if (found == IPV4_OPTIONS_GOOD)
+        return true;
+    frame->l4 = (uint16_t)(begin + route_at);
+    frame->payload_bytes = found == IPV4_OPTIONS_ROUTED ? route_bytes : 0;
+    return false;
+}
+
 /*
  * Words of the header are loaded once each and taken apart in registers: parsing is the largest
  * part of what a forwarded segment costs.
@@ -118,9 +135,9 @@ static enum frame_kind parse_v4(struct frame *frame, uint32_t wire_bytes)
     second = load_be32(ip + 4);
     third = load_be32(ip + 8);
     protocol = (uint8_t)(third >> 16);
+    frame->ip_version = 4;
     if (protocol != PROTO_TCP && protocol != PROTO_ICMP)
         return FRAME_OTHER;
-    frame->ip_version = 4;
     if (second & IPV4_FRAGMENT)
         return protocol == PROTO_TCP ? FRAME_TCP_FRAGMENT : FRAME_OTHER;
     header_bytes = (first >> 24 & 15) * 4;
@@ -128,99 +145,97 @@ static enum frame_kind parse_v4(struct frame *frame, uint32_t wire_bytes)
     if (header_bytes < IPV4_HEADER_BYTES || total_bytes < header_bytes ||
         frame->l3 + total_bytes > wire_bytes)
         return protocol == PROTO_TCP ? FRAME_MALFORMED : FRAME_OTHER;
+    if (protocol == PROTO_TCP && header_bytes > IPV4_HEADER_BYTES &&
+        !v4_options_good(frame, header_bytes))
+        return FRAME_UNREADABLE;
     if (protocol == PROTO_TCP)
         return parse_tcp(frame, frame->l3 + header_bytes, frame->l3 + total_bytes);
     return parse_icmp(frame, frame->l3 + header_bytes, frame->l3 + total_bytes);
 }
 
-/* Where the walk over IPv6 extension headers has come to. */
-struct chain {
-    uint32_t at;  /* offset of the next header */
-    uint8_t next; /* its protocol */
-    bool fragment;
-    bool later_fragment; /* what follows is not a header */
-};
-
-static bool is_extension(uint8_t protocol)
+/* What TCP or ICMPv6 behind whatever chain comes to. */
+static inline __attribute__((always_inline)) enum frame_kind
+parse_transport(struct frame *frame, uint8_t protocol, uint32_t at, uint32_t end,
+                uint32_t wire_bytes)
 {
-    return protocol == PROTO_HOP_BY_HOP || protocol == PROTO_ROUTING ||
-           protocol == PROTO_FRAGMENT || protocol == PROTO_AH || protocol == PROTO_DESTINATION;
-}
+    const uint8_t *ip = frame->data + frame->l3;
+    struct ip_addr src = addr_from_v6(ip + 8), dst = addr_from_v6(ip + 24);
+    bool tcp = protocol == PROTO_TCP;
 
-/* One step along the chain (RFC 8200 4, RFC 4302 2.2). False where the header does not lie below
- * `limit`. */
-static bool chain_step(const uint8_t *data, uint32_t limit, struct chain *chain)
-{
-    const uint8_t *header = data + chain->at;
-    uint32_t bytes = 8;
-
-    if (chain->at + bytes > limit)
-        return false;
-    if (chain->next == PROTO_FRAGMENT) {
-        chain->fragment = true;
-        chain->later_fragment = (load_be16(header + 2) & IPV6_FRAGMENT_AT) != 0;
-    } else if (chain->next == PROTO_AH) {
-        bytes = ((uint32_t)header[1] + 2) * 4;
-    } else {
-        bytes = ((uint32_t)header[1] + 1) * 8;
-    }
-    if (chain->at + bytes > limit)
-        return false;
-    chain->next = header[0];
-    chain->at += bytes;
-    return true;
+    /* IPv4-mapped addresses are for programs, not for the wire (RFC 4291 2.5.5.2): here they would
+     * be the keys of IPv4. */
+    if (end > wire_bytes || addr_is_v4(&src) || addr_is_v4(&dst))
+        return tcp ? FRAME_MALFORMED : FRAME_OTHER;
+    return tcp ? parse_tcp(frame, at, end) : parse_icmp(frame, at, end);
 }
 
 /*
- * Walks to the end of the chain; FRAME_TCP where an unfragmented header of whatever protocol
- * follows. Apart, as it is rare.
+ * Where the packet ends. A length of 0 before hop-by-hop options is what a jumbo payload has; Linux
+ * takes such a packet up to the end of the frame also where no jumbo option follows.
  */
-static enum frame_kind __attribute__((noinline))
-walk_chain(const struct frame *frame, uint32_t end, struct chain *chain)
+static uint32_t v6_end(const struct frame *frame, uint32_t wire_bytes)
 {
-    uint32_t limit = end < frame->bytes ? end : frame->bytes;
+    const uint8_t *ip = frame->data + frame->l3;
+    uint32_t stated = load_be16(ip + 4);
 
-    for (unsigned i = 0; is_extension(chain->next) && !chain->later_fragment; i++) {
-        if (i == FRAME_EXTENSIONS_MAX)
-            return FRAME_MALFORMED;
-        if (!chain_step(frame->data, limit, chain))
-            return chain->fragment ? FRAME_MALFORMED : FRAME_OTHER;
+    if (!stated && ip[6] == PROTO_HOP_BY_HOP)
+        return wire_bytes;
+    return frame->l3 + IPV6_HEADER_BYTES + stated;
+}
+
+/* What is said about the length further on (RFC 2675 3); a fragment cannot be a jumbo. */
+static void read_jumbo(const struct frame *frame, struct extensions *chain, uint32_t *end)
+{
+    const uint8_t *ip = frame->data + frame->l3;
+
+    if (load_be16(ip + 4)) {
+        chain->refused |= chain->jumbo != 0;
+        return;
     }
-    if (chain->fragment)
-        return chain->next == PROTO_TCP ? FRAME_TCP_FRAGMENT : FRAME_OTHER;
-    return FRAME_TCP;
+    chain->refused |= chain->atomic;
+    if (!chain->jumbo)
+        return;
+    if (chain->jumbo > *end - frame->l3 - IPV6_HEADER_BYTES)
+        chain->refused = true;
+    else
+        *end = frame->l3 + IPV6_HEADER_BYTES + chain->jumbo;
+}
+
+static enum frame_kind __attribute__((noinline))
+parse_chain(struct frame *frame, uint32_t wire_bytes)
+{
+    uint32_t end = v6_end(frame, wire_bytes), limit = end < frame->bytes ? end : frame->bytes;
+    struct extensions chain;
+
+    extensions_begin(frame->data, frame->l3, &chain);
+    if (!extensions_walk(frame->data, frame->l3, limit, &chain))
+        return chain.fragment ? FRAME_MALFORMED : FRAME_OTHER;
+    if (chain.fragment)
+        return chain.next == PROTO_TCP ? FRAME_TCP_FRAGMENT : FRAME_OTHER;
+    if (chain.next != PROTO_TCP && chain.next != PROTO_ICMPV6)
+        return FRAME_OTHER;
+    read_jumbo(frame, &chain, &end);
+    if (!chain.refused && chain.at <= L4_FARTHEST)
+        return parse_transport(frame, chain.next, chain.at, end, wire_bytes);
+    if (chain.next != PROTO_TCP)
+        return FRAME_OTHER;
+    frame->l4 = (uint16_t)(chain.route_at < UINT16_MAX ? chain.route_at : 0);
+    frame->payload_bytes = frame->l4 ? chain.route_bytes : 0;
+    return FRAME_UNREADABLE;
 }
 
 /* Apart from parse_v4, so that the commoner path keeps no more registers than it needs. */
 static enum frame_kind __attribute__((noinline)) parse_v6(struct frame *frame, uint32_t wire_bytes)
 {
     const uint8_t *ip = frame->data + frame->l3;
-    struct chain chain = {.at = (uint32_t)frame->l3 + IPV6_HEADER_BYTES};
-    struct ip_addr src, dst;
-    uint32_t end;
+    uint32_t at = (uint32_t)frame->l3 + IPV6_HEADER_BYTES;
 
-    if (frame->bytes < chain.at || ip[0] >> 4 != 6)
+    if (frame->bytes < at || ip[0] >> 4 != 6)
         return FRAME_OTHER;
-    end = chain.at + load_be16(ip + 4);
-    chain.next = ip[6];
     frame->ip_version = 6;
-    src = addr_from_v6(ip + 8);
-    dst = addr_from_v6(ip + 24);
-    if (chain.next != PROTO_TCP) {
-        enum frame_kind kind = walk_chain(frame, end < wire_bytes ? end : wire_bytes, &chain);
-
-        if (kind != FRAME_TCP)
-            return kind;
-    }
-    if (chain.next != PROTO_TCP && chain.next != PROTO_ICMPV6)
-        return FRAME_OTHER;
-    /* IPv4-mapped addresses are for programs, not for the wire (RFC 4291 2.5.5.2): here they would
-     * be the keys of IPv4. */
-    if (end > wire_bytes || addr_is_v4(&src) || addr_is_v4(&dst))
-        return chain.next == PROTO_TCP ? FRAME_MALFORMED : FRAME_OTHER;
-    if (chain.next == PROTO_TCP)
-        return parse_tcp(frame, chain.at, end);
-    return parse_icmp(frame, chain.at, end);
+    if (ip[6] != PROTO_TCP)
+        return parse_chain(frame, wire_bytes);
+    return parse_transport(frame, PROTO_TCP, at, at + load_be16(ip + 4), wire_bytes);
 }
 
 static inline bool is_vlan_tag(uint16_t ethertype)
@@ -229,8 +244,10 @@ static inline bool is_vlan_tag(uint16_t ethertype)
            ethertype == ETHERTYPE_QINQ1;
 }
 
-static enum frame_kind parse_network(struct frame *frame, uint16_t ethertype, uint32_t wire_bytes)
+enum frame_kind frame_walk_packet(struct frame *frame, uint32_t l3, uint16_t ethertype,
+                                  uint32_t wire_bytes)
 {
+    frame->l3 = (uint16_t)l3;
     if (ethertype == ETHERTYPE_IPV4)
         return parse_v4(frame, wire_bytes);
     if (ethertype == ETHERTYPE_IPV6)
@@ -238,35 +255,60 @@ static enum frame_kind parse_network(struct frame *frame, uint16_t ethertype, ui
     return FRAME_OTHER;
 }
 
+/* Where the tags of a frame lead, and whether a key can say what they are. */
+struct tags {
+    uint32_t at; /* of the EtherType */
+    uint16_t ethertype;
+    unsigned ids;  /* tags with a VLAN ID */
+    bool readable; /* by hosts, and answered by them as by us */
+};
+
+/* The last two VLAN IDs are kept: of more no key can be made, and outer ones may be stripped. */
+static void read_tag(struct frame *frame, struct tags *tags)
+{
+    uint16_t id = load_be16(frame->data + tags->at + 2) & VLAN_ID_MASK;
+
+    /* Nobody takes this one for a priority. */
+    if (!id && tags->ethertype == ETHERTYPE_QINQ1)
+        tags->readable = false;
+    if (!id)
+        return;
+    if (tags->ids >= 2) {
+        tags->readable = false;
+        frame->vlan.id[0] = frame->vlan.id[1];
+    }
+    frame->vlan.id[tags->ids ? 1 : 0] = (uint16_t)(VLAN_PRESENT | id);
+    tags->ids++;
+}
+
 /*
- * A tag with VLAN ID 0 carries a priority only (802.1Q 9.6), and hosts take such a frame as they
- * would without it, so it is not part of a key. With more tags than a link header of ours holds,
- * TCP fails closed: hosts may strip more than we can answer with.
+ * A tag with VLAN ID 0 carries a priority only (802.1Q 9.6). Hosts take such a frame as they would
+ * without it, however many there are, so it is not part of a key.
  */
 static enum frame_kind parse_link(struct frame *frame, uint32_t wire_bytes)
 {
-    uint32_t at = ETHERTYPE_AT;
-    unsigned tags = 0, ids = 0;
-    uint16_t ethertype;
+    struct tags tags = {.at = ETHERTYPE_AT, .readable = true};
     enum frame_kind kind;
 
+    frame->l3 = 0;
     if (frame->bytes < ETH_HEADER_BYTES)
         return FRAME_OTHER;
-    ethertype = load_be16(frame->data + at);
-    for (; is_vlan_tag(ethertype); tags++) {
-        uint16_t id;
-
-        if (tags == VLAN_TAGS_WALKED || at + VLAN_TAG_BYTES + 2 > frame->bytes)
+    tags.ethertype = load_be16(frame->data + tags.at);
+    while (is_vlan_tag(tags.ethertype)) {
+        if (tags.at + VLAN_TAG_BYTES + 2 > frame->bytes)
             return FRAME_OTHER;
-        id = load_be16(frame->data + at + 2) & VLAN_ID_MASK;
-        if (id && ids < 2)
-            frame->vlan.id[ids++] = (uint16_t)(VLAN_PRESENT | id);
-        at += VLAN_TAG_BYTES;
-        ethertype = load_be16(frame->data + at);
+        tags.readable &= tags.at < TAGS_FARTHEST;
+        read_tag(frame, &tags);
+        tags.at += VLAN_TAG_BYTES;
+        tags.ethertype = load_be16(frame->data + tags.at);
+        if (tags.at > L4_FARTHEST)
+            return FRAME_OTHER;
     }
-    frame->l3 = (uint16_t)(at + 2);
-    kind = parse_network(frame, ethertype, wire_bytes);
-    return kind == FRAME_TCP && frame->l3 > LINK_HEADER_MAX ? FRAME_MALFORMED : kind;
+    kind = frame_walk_packet(frame, tags.at + 2, tags.ethertype, wire_bytes);
+    if (kind != FRAME_TCP || tags.readable)
+        return kind;
+    frame->payload_bytes = 0; /* no route */
+    return FRAME_UNREADABLE;
 }
 
 enum frame_kind frame_walk(struct frame *frame, struct offload *offload, uint8_t *data,
@@ -300,14 +342,12 @@ static uint32_t quoted_v4(const struct frame *frame, uint32_t end, struct frame_
 static uint32_t quoted_v6(const struct frame *frame, uint32_t end, struct frame_quote *quote)
 {
     const uint8_t *ip = frame->data + frame->payload;
-    struct chain chain = {.at = (uint32_t)frame->payload + IPV6_HEADER_BYTES};
-    enum frame_kind kind;
+    struct extensions chain;
 
-    if (chain.at > end || ip[0] >> 4 != 6)
+    if ((uint32_t)frame->payload + IPV6_HEADER_BYTES > end || ip[0] >> 4 != 6)
         return 0;
-    chain.next = ip[6];
-    kind = walk_chain(frame, end, &chain);
-    if ((kind != FRAME_TCP && kind != FRAME_TCP_FRAGMENT) || chain.later_fragment ||
+    extensions_begin(frame->data, frame->payload, &chain);
+    if (!extensions_walk(frame->data, frame->payload, end, &chain) || chain.later_fragment ||
         chain.next != PROTO_TCP)
         return 0;
     quote->src = addr_from_v6(ip + 8);
@@ -330,6 +370,26 @@ bool frame_parse_quote(const struct frame *frame, struct frame_quote *quote)
     quote->tcp = at;
     quote->tcp_present = end - at;
     return true;
+}
+
+/* RFC 1122 4.2.3.10, RFC 4291 2.5.2, 2.5.3 and 2.7. */
+bool frame_ends_good(const struct frame *frame)
+{
+    const uint8_t *ip = frame_ip(frame);
+    uint64_t high, low;
+    uint32_t src;
+
+    if (frame->data[0] & 1)
+        return false;
+    if (frame->ip_version == 4) {
+        src = load_be32(ip + 12);
+        return src >> 24 != 0 && src >> 24 != 127 && src >> 28 != 14 && src != UINT32_MAX &&
+               src != load_be32(ip + 16);
+    }
+    high = load_wire64(ip + 8);
+    low = load_wire64(ip + 16);
+    return ip[8] != 0xff && (high || (low && low != WIRE64(1))) && /* ::, ::1 */
+           ((high ^ load_wire64(ip + 24)) | (low ^ load_wire64(ip + 32)));
 }
 
 /* Any frame. IPv6's header has no checksum. */

@@ -2,9 +2,9 @@
 /*
  * frame.h - the one bounds-checked way to look into a frame.
  *
- * frame_parse() walks Ethernet, up to two VLAN tags (802.1Q 0x8100, 802.1ad 0x88a8, and 0x9100),
- * IPv4 with options or IPv6 with a bounded chain of extension headers (hop-by-hop, routing,
- * destination options, fragment, authentication; at most FRAME_EXTENSIONS_MAX), and the TCP header.
+ * frame_parse() walks Ethernet, VLAN tags (802.1Q 0x8100, 802.1ad 0x88a8, and 0x9100; any number,
+ * two of which may name a VLAN), IPv4 with options or IPv6 with its chain of extension headers
+ * (extensions.h), and the TCP header.
  * Afterwards every offset in the view is known to lie inside the frame; options are parsed on
  * demand (options.h). Parsing fails closed: what does not fit is FRAME_MALFORMED, and the engine
  * never answers or edits such a frame.
@@ -26,13 +26,12 @@
 #include "engine/base/checksum.h"
 #include "engine/tcp/offload.h"
 
-#define ETH_HEADER_BYTES     14
-#define LINK_HEADER_MAX      22 /* Ethernet header with two VLAN tags */
-#define FRAME_EXTENSIONS_MAX 8
-#define IPV4_HEADER_BYTES    20
-#define TCP_HEADER_BYTES     20
-#define TCP_CHECKSUM_AT      16 /* from the TCP header */
-#define PROTO_TCP            6
+#define ETH_HEADER_BYTES  14
+#define LINK_HEADER_MAX   22 /* Ethernet header with two VLAN tags */
+#define IPV4_HEADER_BYTES 20
+#define TCP_HEADER_BYTES  20
+#define TCP_CHECKSUM_AT   16 /* from the TCP header */
+#define PROTO_TCP         6
 /* Where TCP begins in a plain frame */
 #define PLAIN_L4          (ETH_HEADER_BYTES + IPV4_HEADER_BYTES)
 #define PLAIN_FRAME_BYTES (PLAIN_L4 + TCP_HEADER_BYTES) /* the least that it has */
@@ -65,6 +64,8 @@ enum frame_kind {
                          packet */
     FRAME_MALFORMED,  /* says that it is TCP over IP, but does not fit; addresses are valid, nothing
                          behind them */
+    FRAME_UNREADABLE, /* TCP that some hosts or routers may take, and that is not ours to read;
+                         addresses are valid, and frame_route() */
 };
 
 /*
@@ -78,7 +79,7 @@ struct frame {
     uint32_t bytes;           /* bytes present from data on */
     uint32_t capacity;        /* bytes that may be written from data on */
     uint32_t payload_present; /* of payload_bytes, in the buffer; less only in truncated captures */
-    uint16_t l3;              /* offset of the IP header: 14, 18 or 22 */
+    uint16_t l3;              /* offset of the IP header; 0: none was come to */
     uint16_t l4;              /* offset of the TCP or ICMP header */
     uint16_t payload;         /* offset of the TCP payload */
     uint8_t ip_version;       /* 4 or 6 */
@@ -183,6 +184,12 @@ static inline __attribute__((always_inline)) void frame_fill_plain(struct frame 
 enum frame_kind frame_walk(struct frame *frame, struct offload *offload, uint8_t *data,
                            uint32_t bytes, uint32_t wire_bytes, uint32_t capacity);
 
+/* The same from an IP header at `l3` on (EtherType 0800 or 86dd), in a frame that was walked so
+ * far.
+ */
+enum frame_kind frame_walk_packet(struct frame *frame, uint32_t l3, uint16_t ethertype,
+                                  uint32_t wire_bytes);
+
 /*
  * Fills `frame` for `bytes` bytes at `data` of a frame that was `wire_bytes` long on the wire (>=
  * bytes). `offload` may be NULL. `capacity` >= bytes. Never reads beyond `bytes`. Returns
@@ -197,6 +204,23 @@ static inline enum frame_kind frame_parse(struct frame *frame, struct offload *o
     frame_fill_plain(frame, offload, data, bytes, capacity);
     return FRAME_TCP;
 }
+
+/*
+ * Sources that no host answers: a network's, this host's, a group, everybody (RFC 1122 3.2.1.3,
+ * 4.2.3.10). By the first byte alone where that is certain; 255 is looked at again.
+ */
+static inline uint8_t ipv4_source_is_odd(uint8_t first)
+{
+    static const uint8_t odd[256] = {[0] = 1, [127] = 1, [224 ... 239] = 1, [255] = 1};
+
+    return odd[first];
+}
+
+/*
+ * True where a host would answer a SYN with such ends: sent to a single station, from a single host
+ * that is not itself. Of a FRAME_TCP.
+ */
+bool frame_ends_good(const struct frame *frame);
 
 /* What few frames are asked for is read from the packet where it is wanted. For a frame whose
  * addresses are valid. */
@@ -218,6 +242,14 @@ static inline struct ip_addr frame_dst(const struct frame *frame)
     const uint8_t *ip = frame_ip(frame);
 
     return frame->ip_version == 4 ? addr_from_v4(ip + 16) : addr_from_v6(ip + 24);
+}
+
+/* Of a FRAME_UNREADABLE: the addresses that it is routed to behind its destination, 4 or 16 bytes
+ * each, and how many bytes they are. 0: it has no source route. */
+static inline uint32_t frame_route(const struct frame *frame, const uint8_t **route)
+{
+    *route = frame->data + frame->l4;
+    return frame->payload_bytes;
 }
 
 /* Of a FRAME_TCP. */

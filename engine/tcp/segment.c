@@ -14,11 +14,38 @@
 #include "engine/tcp/options.h"
 
 #define MAC_BYTES         6
+#define ETHERTYPE_BYTES   2
+#define VLAN_TAG_BYTES    4
 #define IPV6_HEADER_BYTES 40
 #define IPV4_DF           0x4000
 
+/*
+ * A link header that is longer than ours carries tags that only give a priority: those that name a
+ * VLAN stay, at most two (frame.c reads no more). Writes up to LINK_HEADER_MAX bytes, returns how
+ * many; `to` may be the frame's own beginning.
+ */
+static uint32_t __attribute__((noinline)) shorten_link(const struct frame *frame, uint8_t *to)
+{
+    uint32_t end = frame->l3 - ETHERTYPE_BYTES, length = 2 * MAC_BYTES;
+
+    memmove(to, frame->data, length);
+    for (uint32_t at = length; at < end; at += VLAN_TAG_BYTES) {
+        if (!(load_be16(frame->data + at + 2) & VLAN_ID_MASK) ||
+            length + VLAN_TAG_BYTES + ETHERTYPE_BYTES > LINK_HEADER_MAX)
+            continue;
+        memmove(to + length, frame->data + at, VLAN_TAG_BYTES);
+        length += VLAN_TAG_BYTES;
+    }
+    memmove(to + length, frame->data + end, ETHERTYPE_BYTES);
+    return length + ETHERTYPE_BYTES;
+}
+
 void link_header_copy(const struct frame *frame, struct link_header *link)
 {
+    if (frame->l3 > LINK_HEADER_MAX) {
+        link->length = (uint8_t)shorten_link(frame, link->bytes);
+        return;
+    }
     link->length = (uint8_t)frame->l3;
     memcpy(link->bytes, frame->data,
            sizeof(link->bytes)); /* fixed, so no call: headers follow that are longer */
@@ -191,11 +218,21 @@ static inline void exchange(uint8_t *a, uint8_t *b, size_t bytes)
     memcpy(b, kept, bytes);
 }
 
-/* Exchanges both ends of a frame, for what is laid over it. */
-static inline void turn(const struct frame *frame, bool v4)
+/* The IP header moves up behind a link header that was shortened. Returns its offset. */
+static uint32_t __attribute__((noinline)) move_up(const struct frame *frame, bool v4)
 {
-    uint8_t *ip = frame->data + frame->l3;
+    uint32_t l3 = shorten_link(frame, frame->data);
+
+    memmove(frame->data + l3, frame->data + frame->l3, v4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES);
+    return l3;
+}
+
+/* Exchanges both ends of a frame, for what is laid over it. Returns where its IP header is now. */
+static inline uint32_t turn(const struct frame *frame, bool v4)
+{
     uint32_t ports = load_be32(frame_tcp(frame));
+    uint32_t l3 = frame->l3 > LINK_HEADER_MAX ? move_up(frame, v4) : frame->l3;
+    uint8_t *ip = frame->data + l3;
 
     exchange(frame->data, frame->data + MAC_BYTES, MAC_BYTES);
     if (v4)
@@ -205,6 +242,7 @@ static inline void turn(const struct frame *frame, bool v4)
     /* Not exchanged where they are: IPv4 options and extension headers that stood before them are
      * gone. */
     store_be32(ip + (v4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES), ports << 16 | ports >> 16);
+    return l3;
 }
 
 uint32_t segment_answer(const struct frame *frame, const struct segment *segment)
@@ -214,8 +252,7 @@ uint32_t segment_answer(const struct frame *frame, const struct segment *segment
     if (!fits(OFFLOAD_BYTES + frame->capacity, frame->l3,
               v4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES, segment))
         return 0;
-    turn(frame, v4);
-    return write_said(frame->data - OFFLOAD_BYTES, frame->l3, v4, segment);
+    return write_said(frame->data - OFFLOAD_BYTES, turn(frame, v4), v4, segment);
 }
 
 uint8_t segment_timestamps(uint8_t out[12], uint32_t tsval, uint32_t tsecr)
@@ -250,8 +287,8 @@ uint32_t segment_answer_reset(const struct frame *frame, uint8_t ttl, bool df, u
 {
     bool v4 = frame->ip_version == 4;
     uint32_t ip_bytes = v4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES, l4 = frame->l3 + ip_bytes;
-    uint8_t *ip = frame->data + frame->l3, *tcp = frame->data + l4;
     struct segment segment = reset_of(frame);
+    uint8_t *ip, *tcp;
     uint64_t sum;
 
     segment.ttl = ttl;
@@ -259,7 +296,9 @@ uint32_t segment_answer_reset(const struct frame *frame, uint8_t ttl, bool df, u
     segment.flow_label = flow_label;
     if (l4 + TCP_HEADER_BYTES > frame->capacity)
         return 0;
-    turn(frame, v4);
+    l4 = turn(frame, v4) + ip_bytes;
+    tcp = frame->data + l4;
+    ip = tcp - ip_bytes;
     memset(frame->data - OFFLOAD_BYTES, 0, OFFLOAD_BYTES);
     sum = v4 ? write_v4(ip, &segment, TCP_HEADER_BYTES) : write_v6(ip, &segment, TCP_HEADER_BYTES);
     write_numbers(tcp, &segment);

@@ -28,7 +28,8 @@ struct link_header {
     uint8_t length;
 };
 
-/* The link header of `frame` as it is, and with source and destination MAC exchanged. */
+/* The link header of `frame` as it is, and with source and destination MAC exchanged. Of more than
+ * two tags those stay that name a VLAN. */
 void link_header_copy(const struct frame *frame, struct link_header *link);
 void link_header_reverse(const struct frame *frame, struct link_header *link);
 
@@ -74,7 +75,8 @@ uint32_t segment_write(uint8_t *buffer, uint32_t capacity, const struct link_hea
 /*
  * The same in the place of `frame` (FRAME_TCP with an offload header in front of it), to who sent
  * it: link header, addresses and ports are the frame's, exchanged, and those of `segment` are not
- * looked at. The view is no longer good afterwards.
+ * looked at. More than two tags, IPv4 options and extension headers are not said again. The view is
+ * no longer good afterwards.
  */
 uint32_t segment_answer(const struct frame *frame, const struct segment *segment);
 

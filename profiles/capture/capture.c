@@ -151,7 +151,7 @@ static void pass_over(struct capture_summary *summary, const struct frame *frame
         reasons->link++;
     else if (frame->kind == FRAME_TCP_FRAGMENT)
         reasons->fragments++;
-    else if (frame->kind == FRAME_MALFORMED)
+    else if (frame->kind == FRAME_MALFORMED || frame->kind == FRAME_UNREADABLE)
         reasons->malformed++;
     else if (is_ip(frame))
         reasons->not_tcp++;

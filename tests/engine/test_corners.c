@@ -118,15 +118,16 @@ Test(corners, syn_rst_is_a_bad_segment)
     dropped(b, bad_segment);
     bench_end(b);
 }
-/* SYN+RST in normal mode is no half-open connection */
+/* In normal mode SYN+RST is no half-open connection; SYN+FIN is one to BSD */
 Test(corners, syn_rst_is_no_half_open_connection)
 {
     struct bench *b = bench_new(SETTING_NORMAL);
     client_says(b, .flags = "SR", .seq = X, .options = OFFERS);
     take(b, SIDE_SERVER);
+    cr_assert_eq(bench_server(b, HTTP)->counts.half_open_flows, 0);
     client_says(b, .flags = "SF", .seq = X, .options = OFFERS);
     take(b, SIDE_SERVER);
-    cr_assert_eq(bench_server(b, HTTP)->counts.half_open_flows, 0);
+    cr_assert_eq(bench_server(b, HTTP)->counts.half_open_flows, 1);
     bench_end(b);
 }
 /* Server without MSS, timestamps on: segments to the server leave room for the option */

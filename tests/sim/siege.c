@@ -257,7 +257,8 @@ void siege_wait(struct siege *siege, uint64_t us)
 
 void siege_client(struct siege *siege, enum siege_kind kind, bool own_address, uint16_t port)
 {
-    uint32_t number = siege->next[kind]++, host = own_address ? number : number / 60000;
+    uint32_t number = siege->next[kind]++,
+             host = 3 + (own_address ? number : number / 60000); /* .2 is the server */
     uint8_t from[4] = {10, (uint8_t)kind, (uint8_t)(host >> 8), (uint8_t)host};
     struct packet packet = {.flags = TCP_SYN,
                             .ttl = 60,

@@ -119,8 +119,35 @@ Test(frame, vlan_tags)
     cr_assert_eq(frame.view.l3, 22);
     cr_assert_eq(frame.view.vlan.id[1], VLAN_PRESENT | 200);
     frame_insert(&frame, 12, (const uint8_t[]){0x91, 0x00, 0, 1}, 4);
-    cr_assert_eq(frame_read(&frame), FRAME_MALFORMED,
-                 "three tags are more than an answer could carry");
+    cr_assert_eq(frame_read(&frame), FRAME_UNREADABLE, "three VLAN IDs are more than a key holds");
+    cr_assert_eq(frame.view.vlan.id[0], VLAN_PRESENT | 100, "the inner ones are known");
+    cr_assert_eq(frame.view.vlan.id[1], VLAN_PRESENT | 200);
+}
+
+Test(frame, priority_tags_in_any_number)
+{
+    static const uint8_t tags[2][4] = {{0x81, 0x00, 0xe0, 0}, {0x88, 0xa8, 0, 0}};
+    struct test_frame frame;
+
+    frame_write(&frame, &v6_words);
+    for (unsigned i = 0; i < 400; i++)
+        frame_insert(&frame, 12, tags[i & 1], 4);
+    cr_assert_eq(frame_read(&frame), FRAME_TCP);
+    cr_assert_eq(frame.view.l3, 14 + 400 * 4);
+    cr_assert_eq(frame.view.vlan.id[0], 0);
+    cr_assert_eq(frame_dst_port(&frame.view), 110);
+    for (unsigned i = 0; i < 200; i++)
+        frame_insert(&frame, 12, tags[i & 1], 4);
+    cr_assert_eq(frame_read(&frame), FRAME_UNREADABLE);
+}
+
+Test(frame, no_host_takes_9100_for_a_priority)
+{
+    struct test_frame frame;
+
+    frame_write(&frame, &v4_words);
+    frame_insert(&frame, 12, (const uint8_t[]){0x91, 0x00, 0, 0}, 4);
+    cr_assert_eq(frame_read(&frame), FRAME_UNREADABLE);
 }
 
 Test(frame, flow_key_is_the_same_both_ways)
@@ -269,34 +296,128 @@ Test(frame, v4_fragments)
 
 Test(frame, v6_extension_headers)
 {
-    static const uint8_t options[16] = {0, 1, 1, 12}, routing[8] = {0, 0, 4, 0},
-                         authentication[12] = {0, 1};
+    static const uint8_t options[16] = {0, 1, 1, 4, 0, 0, 0, 0, 0x1e, 6}, routing[8] = {0, 0, 4, 0},
+                         atomic[8] = {0};
     struct test_frame frame;
 
     frame_write(&frame, &v6_words);
-    frame_insert_extension(&frame, 51, authentication, sizeof(authentication));
-    cr_assert_eq(frame.view.kind, FRAME_TCP);
+    frame_insert_extension(&frame, 44, atomic, sizeof(atomic));
     frame_insert_extension(&frame, 43, routing, sizeof(routing));
     frame_insert_extension(&frame, 60, options, sizeof(options));
     frame_insert_extension(&frame, 0, options, sizeof(options));
     cr_assert_eq(frame.view.kind, FRAME_TCP);
-    cr_assert_eq(frame.view.l4, 14 + 40 + 12 + 8 + 16 + 16);
+    cr_assert_eq(frame.view.l4, 14 + 40 + 8 + 8 + 16 + 16);
     cr_assert_eq(frame_dst_port(&frame.view), 110);
     cr_assert(frame_checksum_good(&frame.view));
+    frame_insert_extension(&frame, 60, options, sizeof(options));
+    cr_assert_eq(frame.view.kind, FRAME_UNREADABLE, "hop-by-hop options come first");
 }
 
-Test(frame, v6_chain_is_bounded)
+/* Each is one header that hosts refuse, and that hides TCP nevertheless. */
+Test(frame, v6_headers_that_hosts_refuse)
+{
+    static const struct {
+        uint8_t kind, header[8];
+    } headers[] = {
+        {51, {0, 0}},                     /* authentication */
+        {135, {0, 0}},                    /* mobility */
+        {139, {0, 0}},                    /* host identity */
+        {43, {0, 0, 0, 1}},               /* a segment left */
+        {43, {0, 0, 2, 0}},               /* mobile */
+        {60, {0, 0, 0, 1, 4, 0, 0, 0}},   /* padding beyond the header */
+        {60, {0, 0, 1, 4, 0, 0, 0, 9}},   /* padding that says something */
+        {60, {0, 0, 0xc9, 4}},            /* to be refused by who does not know it */
+        {60, {0, 0, 5, 9}},               /* beyond the header */
+        {0, {0, 0, 0xc2, 4, 0, 1, 0, 0}}, /* a jumbo payload, and a length */
+    };
+    struct test_frame frame;
+
+    for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+        frame_write(&frame, &v6_words);
+        frame_insert_extension(&frame, headers[i].kind, headers[i].header, 8);
+        cr_assert_eq(frame.view.kind, FRAME_UNREADABLE, "%zu", i);
+        frame_data(&frame)[54] = 17; /* UDP in it */
+        cr_assert_eq(frame_read(&frame), FRAME_OTHER, "%zu", i);
+    }
+}
+
+Test(frame, v6_chain_of_any_length)
 {
     static const uint8_t options[8] = {0, 0, 1, 4};
     struct test_frame frame;
 
     frame_write(&frame, &v6_words);
-    for (unsigned i = 0; i < FRAME_EXTENSIONS_MAX; i++) {
+    for (unsigned i = 0; i < 180; i++)
         frame_insert_extension(&frame, 60, options, sizeof(options));
-        cr_assert_eq(frame.view.kind, FRAME_TCP);
+    cr_assert_eq(frame.view.kind, FRAME_TCP);
+    cr_assert_eq(frame.view.l4, 14 + 40 + 180 * 8);
+    cr_assert(frame_checksum_good(&frame.view));
+}
+
+/* RFC 2675: with hop-by-hop options a length of 0 says that they tell it, or, to Linux, that the
+ * frame does. */
+Test(frame, v6_length_of_zero)
+{
+    static const uint8_t options[8] = {0, 0, 1, 4};
+    static const uint8_t atomic[8] = {0};
+    struct test_frame frame;
+
+    frame_write(&frame, &v6_words);
+    frame_insert_extension(&frame, 0, options, sizeof(options));
+    store_be16(frame_data(&frame) + 18, 0);
+    cr_assert_eq(frame_read(&frame), FRAME_TCP);
+    cr_assert_eq(frame.view.payload_bytes, 0u);
+    cr_assert(frame_checksum_good(&frame.view));
+    frame_write(&frame, &v6_words);
+    frame_insert_extension(&frame, 44, atomic, sizeof(atomic));
+    frame_insert_extension(&frame, 0, options, sizeof(options));
+    store_be16(frame_data(&frame) + 18, 0);
+    cr_assert_eq(frame_read(&frame), FRAME_UNREADABLE, "no fragment is a jumbo");
+    frame_write(&frame, &v6_words);
+    store_be16(frame_data(&frame) + 18, 0);
+    cr_assert_eq(frame_read(&frame), FRAME_MALFORMED);
+}
+
+Test(frame, source_routes)
+{
+    static const uint8_t loose[8] = {131, 7, 4, 192, 0, 2, 99, 0};
+    uint8_t segments[24] = {0, 2, 4, 1, 0, 0, 0, 0, 0x20, 1};
+    struct test_frame frame;
+    const uint8_t *route;
+
+    frame_write(&frame, &v4_words);
+    frame_insert_ip_options(&frame, loose, sizeof(loose));
+    cr_assert_eq(frame.view.kind, FRAME_UNREADABLE);
+    cr_assert_eq(frame_route(&frame.view, &route), 4u);
+    cr_assert_arr_eq(route, loose + 3, 4);
+    frame_write(&frame, &v6_words);
+    frame_insert_extension(&frame, 43, segments, sizeof(segments));
+    cr_assert_eq(frame.view.kind, FRAME_UNREADABLE);
+    cr_assert_eq(frame_route(&frame.view, &route), 16u);
+    cr_assert_arr_eq(route, segments + 8, 16);
+}
+
+/* An answer to a packet with options that hosts refuse would be one too many. */
+Test(frame, ip_options_that_hosts_refuse)
+{
+    static const uint8_t options[][4] = {
+        {7, 1},          /* shorter than itself */
+        {7, 9, 4},       /* beyond the header */
+        {7, 4, 3},       /* a pointer into its own head */
+        {7, 4, 4},       /* no room for an address */
+        {68, 3, 5, 0},   /* shorter than its head */
+        {68, 4, 9, 240}, /* 15 hosts had no room */
+        {148, 3, 0, 0},  /* router alert */
+        {134, 4, 0, 0},  /* a label */
+        {1, 1, 1, 7},    /* only its kind */
+    };
+    struct test_frame frame;
+
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        frame_write(&frame, &v4_words);
+        frame_insert_ip_options(&frame, options[i], 4);
+        cr_assert_eq(frame.view.kind, FRAME_UNREADABLE, "%zu", i);
     }
-    frame_insert_extension(&frame, 60, options, sizeof(options));
-    cr_assert_eq(frame.view.kind, FRAME_MALFORMED);
 }
 
 Test(frame, v6_chain_beyond_the_packet)
@@ -323,9 +444,9 @@ Test(frame, v6_fragments)
     cr_assert_eq(frame.view.kind, FRAME_TCP_FRAGMENT);
     cr_assert_eq(frame_src(&frame.view).bytes[15], 7);
     frame_write(&frame, &v6_words);
-    fragment[3] = 0;
+    fragment[3] = 6;                                                /* reserved bits */
     frame_insert_extension(&frame, 44, fragment, sizeof(fragment)); /* atomic */
-    cr_assert_eq(frame.view.kind, FRAME_TCP_FRAGMENT);
+    cr_assert_eq(frame.view.kind, FRAME_TCP);
     frame_write(&frame, &v6_words);
     fragment[3] = 8;
     frame_insert_extension(&frame, 44, fragment, sizeof(fragment)); /* last */
