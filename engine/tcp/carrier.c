@@ -475,8 +475,8 @@ static void by_protocol(struct look *look)
 
 /* --- the whole ------------------------------------------------------------------------------- */
 
-/* TCP named by an IPv4 header that does not stand right before it: behind AH (RFC 4302), or in the
- * minimal encapsulation of RFC 2004, which moves the destination. */
+/* TCP named by an IPv4 header that does not stand right before it: behind AH (RFC 4302 2.2), or in
+ * the minimal encapsulation of RFC 2004, which moves the destination. */
 static enum frame_kind tcp_apart(const struct look *look, struct frame *inner)
 {
     const uint8_t *at = look->data + look->at;

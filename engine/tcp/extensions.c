@@ -82,7 +82,7 @@ static void read_fragment(struct extensions *walk, const uint8_t *header)
         walk->later_fragment = (where & FRAGMENT_OFFSET) != 0;
         return;
     }
-    walk->refused |= walk->atomic; /* Linux takes one only */
+    walk->refused |= walk->atomic; /* RFC 6946; Linux takes one only */
     walk->atomic = true;
 }
 
