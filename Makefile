@@ -46,10 +46,11 @@ SERVERS := $(patsubst tests/servers/%.c,$(BUILD)/tests/servers/%,$(wildcard test
 UNITS   := $(BUILD)/tests/unit-engine $(BUILD)/tests/unit-profiles $(BUILD)/tests/unit-bridge $(BUILD)/tests/unit-cli
 SIM     := $(BUILD)/tests/simulator
 BENCH   := $(BUILD)/tests/bench/engine-bench $(BUILD)/tests/bench/check-bench
+ORACLE  := $(BUILD)/tests/oracle/oracle
 LOADS   := $(BUILD)/tests/bench/load $(BUILD)/tests/bench/reflector
 C_FILES  = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
-.PHONY: all help interop instructions fuzz soak deps deps-bench deps-lint deps-vm vm check check-downloads check-unit demo bench bench-quick bench-attack sanitize install clean root \
+.PHONY: all help oracle interop instructions fuzz soak deps deps-bench deps-lint deps-vm vm check check-downloads check-unit demo bench bench-quick bench-attack sanitize install clean root \
         lint lint-format lint-lines lint-gcc lint-clang lint-tidy lint-cppcheck
 all: $(BUILD)/synward
 
@@ -120,6 +121,17 @@ $(BENCH): $(BUILD)/tests/bench/%-bench: $(BUILD)/tests/bench/%_bench.o $(LIB_eng
 $(BUILD)/tests/servers/%: $(BUILD)/tests/servers/%.o
 	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -pthread
 
+# The kernel and the engine on the same odd frames (tests/oracle/oracle.c).
+$(ORACLE): $(BUILD)/tests/oracle/oracle.o $(BUILD)/tests/engine/support_frames.o $(LIB_engine)
+	$(Q)$(SAY) "LINK $@"
+	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lsodium -lnettle $(LDLIBS)
+
+ORACLE_MUTANTS ?= 1000000
+#: make oracle     ORACLE_MUTANTS (1000000) odd frames, given to the kernel and to the engine (as root)
+oracle: deps
+	@$(MAKE) --no-print-directory $(ORACLE)
+	@$(ORACLE) $(ORACLE_MUTANTS) $(ORACLE_SEED)
+
 # What `make bench` loads the bridges with, and the floor that it compares them with.
 $(LOADS): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
 	$(Q)$(SAY) "LINK $@"
@@ -127,7 +139,7 @@ $(LOADS): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
 
 #: make check      all tests: unit, simulator, instruction counts, fuzz targets for a minute, namespaces and virtual machines (as root)
 check: deps deps-vm
-	@$(MAKE) --no-print-directory -j$$(($(JOBS) + 1)) check-downloads all $(UNITS) $(SIM) $(SERVERS) $(BENCH)
+	@$(MAKE) --no-print-directory -j$$(($(JOBS) + 1)) check-downloads all $(UNITS) $(SIM) $(SERVERS) $(BENCH) $(ORACLE)
 	@$(MAKE) --no-print-directory fuzz-build
 	@SYNWARD=$(BUILD)/synward sh tests/run.sh $(BUILD) all
 

@@ -8,7 +8,6 @@
 #define FRAGMENT_OFFSET 0xfff8
 #define FRAGMENT_MORE   0x0001
 
-#define ROUTING_MOBILE     2 /* RFC 6275 6.4 */
 #define ROUTING_ADDRESSES  8 /* where they begin in the header */
 #define EXTENSION_LEAST    8
 #define AUTHENTICATION_LEN 4 /* its length counts words, all others' eights (RFC 4302 2.2) */
@@ -64,10 +63,8 @@ static void read_options(struct extensions *walk, const uint8_t *header, uint32_
 
 static void read_routing(struct extensions *walk, const uint8_t *header, uint32_t bytes)
 {
-    if (!header[3]) {
-        walk->refused |= header[2] == ROUTING_MOBILE;
+    if (!header[3])
         return;
-    }
     walk->refused = true;
     walk->route_at = walk->at + ROUTING_ADDRESSES;
     walk->route_bytes = bytes - ROUTING_ADDRESSES;

@@ -7,8 +7,7 @@
  *
  *      hop-by-hop            read where it is the first; refused elsewhere
  *      destination options   read, any number of times
- *      routing               passed over where no segments are left, whatever its type, but for
- *                            type 2 (RFC 6275 6.4), which always has one left
+ *      routing               passed over where no segments are left, whatever its type
  *      fragment              passed over, once, where it is atomic (RFC 6946): all of the packet
  *      authentication,       refused, and walked all the same, so that it is known whether TCP is
  *      mobility, HIP, shim6  what they hide

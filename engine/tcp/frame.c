@@ -372,7 +372,7 @@ bool frame_parse_quote(const struct frame *frame, struct frame_quote *quote)
     return true;
 }
 
-/* RFC 1122 4.2.3.10, RFC 4291 2.5.2, 2.5.3 and 2.7. */
+/* RFC 1122 4.2.3.10, RFC 4291 2.5.3 and 2.7. Linux takes 0/8 and ::. */
 bool frame_ends_good(const struct frame *frame)
 {
     const uint8_t *ip = frame_ip(frame);
@@ -383,12 +383,12 @@ bool frame_ends_good(const struct frame *frame)
         return false;
     if (frame->ip_version == 4) {
         src = load_be32(ip + 12);
-        return src >> 24 != 0 && src >> 24 != 127 && src >> 28 != 14 && src != UINT32_MAX &&
+        return src != 0 && src >> 24 != 127 && src >> 28 != 14 && src != UINT32_MAX &&
                src != load_be32(ip + 16);
     }
     high = load_wire64(ip + 8);
     low = load_wire64(ip + 16);
-    return ip[8] != 0xff && (high || (low && low != WIRE64(1))) && /* ::, ::1 */
+    return ip[8] != 0xff && (high || low != WIRE64(1)) && /* ::1 */
            ((high ^ load_wire64(ip + 24)) | (low ^ load_wire64(ip + 32)));
 }
 

@@ -48,6 +48,7 @@ ALONE = [
 TOGETHER = [
     "cli_errors.py",
     "cli_learn.py",
+    "test_oracle.py",
     "test_wire.py",
     "test_synack.py",
     "test_switch.py",

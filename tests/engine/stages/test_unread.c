@@ -239,7 +239,7 @@ Test(unread, odd_packets_are_answered)
 /* RFC 1122 4.2.3.10: what no host answers we do not answer either, nor is it let through. */
 Test(unread, ends_that_no_host_answers)
 {
-    static const char *const from[] = {"0.1.2.3:9",   "127.0.0.1:9",       "224.0.0.1:9",
+    static const char *const from[] = {"0.0.0.0:9",   "127.0.0.1:9",       "224.0.0.1:9",
                                        "239.1.1.1:9", "255.255.255.255:9", "192.0.2.1:9",
                                        "[ff02::1]:9", "[::1]:9",           "[2001:db8::1]:9"};
     struct bench *b = bench_new(SETTING_ATTACK);

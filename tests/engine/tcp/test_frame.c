@@ -323,7 +323,6 @@ Test(frame, v6_headers_that_hosts_refuse)
         {135, {0, 0}},                    /* mobility */
         {139, {0, 0}},                    /* host identity */
         {43, {0, 0, 0, 1}},               /* a segment left */
-        {43, {0, 0, 2, 0}},               /* mobile */
         {60, {0, 0, 0, 1, 4, 0, 0, 0}},   /* padding beyond the header */
         {60, {0, 0, 1, 4, 0, 0, 0, 9}},   /* padding that says something */
         {60, {0, 0, 0xc9, 4}},            /* to be refused by who does not know it */
