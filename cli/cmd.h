@@ -8,7 +8,8 @@
 command_handler cmd_run, cmd_status, cmd_learn, cmd_mode, cmd_flows, cmd_stats, cmd_watch;
 command_handler cmd_profiles, cmd_profiles_export, cmd_profiles_import, cmd_profiles_forget,
     cmd_profiles_set;
-command_handler cmd_sources, cmd_sources_add, cmd_sources_allow, cmd_sources_remove;
+command_handler cmd_sources, cmd_sources_add, cmd_sources_allow, cmd_sources_proxy,
+    cmd_sources_remove;
 command_handler cmd_schema, cmd_version;
 command_explainer cmd_help, cmd_completion;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* cmd_sources.c - `synward sources`, and what an operator says of them: add, allow, remove. */
+/* cmd_sources.c - `synward sources`, and what an operator says of them: add, allow, proxy, remove.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +36,8 @@ static bool print_sources(const struct arguments *arguments, struct json_object 
         table_cell(table, "%s", output_field(source, "since"));
         table_cell(table, "%s", output_field(source, "until"));
     }
-    return table_show(table, arguments, "no source is put aside, limited or allowed", error);
+    return table_show(table, arguments,
+                      "no source is put aside, limited or allowed, none is a proxy", error);
 }
 
 bool cmd_sources(const struct arguments *arguments, struct error *error)
@@ -75,6 +77,11 @@ bool cmd_sources_add(const struct arguments *arguments, struct error *error)
 bool cmd_sources_allow(const struct arguments *arguments, struct error *error)
 {
     return control_show(arguments, request_for(arguments, "allow"), print_sources, error);
+}
+
+bool cmd_sources_proxy(const struct arguments *arguments, struct error *error)
+{
+    return control_show(arguments, request_for(arguments, "proxy"), print_sources, error);
 }
 
 bool cmd_sources_remove(const struct arguments *arguments, struct error *error)

@@ -215,6 +215,16 @@ static const struct command commands[] = {
      .options = TABLE_OPTIONS,
      .summary = "never put this address or prefix aside",
      .handle = cmd_sources_allow},
+    {.name = "sources proxy",
+     .forms = {"ADDRESS[/LENGTH] " TABLE_FORM},
+     .least_words = 1,
+     .most_words = 1,
+     .options = TABLE_OPTIONS,
+     .summary = "believe the PROXY headers of this load balancer",
+     .help = "Its own address is never put aside or limited; the client addresses that its PROXY\n"
+             "headers (version 1 or 2) name are judged and limited in its place. Of all others\n"
+             "such a header is a client's word, and only the request behind it is looked at.\n",
+     .handle = cmd_sources_proxy},
     {.name = "sources remove",
      .forms = {"ADDRESS[/LENGTH] " TABLE_FORM},
      .least_words = 1,

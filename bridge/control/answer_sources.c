@@ -17,7 +17,8 @@ static struct json_object *source_document(const struct daemon *daemon,
     static const char *const states[] = {[SOURCE_CLEAR] = "clear",
                                          [SOURCE_LIMITED] = "limited",
                                          [SOURCE_ASIDE] = "aside",
-                                         [SOURCE_ALLOWED] = "allowed"};
+                                         [SOURCE_ALLOWED] = "allowed",
+                                         [SOURCE_PROXY] = "proxy"};
     const struct source_rule *rule = &info->rule;
     struct json_object *object = json_object_new_object();
     char address[ADDR_TEXT_BYTES], since[TIME_TEXT_BYTES], until[TIME_TEXT_BYTES];
@@ -71,9 +72,11 @@ static bool change_source(struct daemon *daemon, struct json_object *request, co
         return daemon_set_source(daemon, &prefix, length, SOURCE_ASIDE, seconds, error);
     if (strcmp(action, "allow") == 0)
         return daemon_set_source(daemon, &prefix, length, SOURCE_ALLOWED, seconds, error);
+    if (strcmp(action, "proxy") == 0)
+        return daemon_set_source(daemon, &prefix, length, SOURCE_PROXY, seconds, error);
     if (strcmp(action, "remove") != 0)
-        return error_set(error, EXIT_USAGE, "no action \"%.40s\": add, allow and remove are known",
-                         action);
+        return error_set(error, EXIT_USAGE,
+                         "no action \"%.40s\": add, allow, proxy and remove are known", action);
     if (!daemon_forget_source(daemon, &prefix, length, &known, error))
         return false;
     return known || error_set(error, EXIT_NOT_FOUND,

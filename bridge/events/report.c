@@ -295,17 +295,19 @@ void report_aside(struct report *report, const struct observation *observation)
 
 void report_rule(struct report *report, const struct source_rule *rule)
 {
-    const bool aside = rule->state == SOURCE_ASIDE, allowed = rule->state == SOURCE_ALLOWED;
-    const char *state = aside ? "aside" : allowed ? "allowed" : "released";
-    struct event event = about(EVENT_SOURCE, LOG_LEVEL_INFO, state, NULL);
+    static const struct {
+        const char *state, *text;
+    } words[] = {[SOURCE_CLEAR] = {"released", "released by the operator"},
+                 [SOURCE_LIMITED] = {"limited", "limited by the operator"},
+                 [SOURCE_ASIDE] = {"aside", "put aside by the operator"},
+                 [SOURCE_ALLOWED] = {"allowed", "allowed by the operator"},
+                 [SOURCE_PROXY] = {"proxy", "a proxy, the operator says"}};
+    struct event event = about(EVENT_SOURCE, LOG_LEVEL_INFO, words[rule->state].state, NULL);
 
     snprintf(event.cause, sizeof(event.cause), "operator");
-    add_source(report, &event, &rule->prefix, rule->length,
-               aside     ? "put aside by the operator"
-               : allowed ? "allowed by the operator"
-                         : "released by the operator");
+    add_source(report, &event, &rule->prefix, rule->length, words[rule->state].text);
     forget_aside(report, find_aside(report, &rule->prefix, rule->length));
-    if (aside && rule->until_us != 0)
+    if (rule->state == SOURCE_ASIDE && rule->until_us != 0)
         remember_aside(report, &rule->prefix, rule->length, rule->until_us);
 }
 

@@ -17,6 +17,8 @@
 #define SIGNATURE_BYTES (sizeof(SIGNATURE) - 1)
 #define V2_BYTES        16
 #define V2_LENGTH_MAX   4096
+#define V2_ADDRESSES_V4 12 /* of client and server, then their ports */
+#define V2_ADDRESSES_V6 36
 #define LINE_BYTES_MAX  107
 #define TEXT            "PROXY "
 #define TEXT_BYTES      (sizeof(TEXT) - 1)
@@ -98,6 +100,42 @@ enum match proxy_header(const uint8_t *request, size_t bytes, size_t *header)
         return match;
     *header = V2_BYTES + ((size_t)request[V2_BYTES - 2] << 8 | request[V2_BYTES - 1]);
     return bytes < *header ? MATCH_MORE : MATCH_YES;
+}
+
+/* The first of the addresses in a line that check_line() took. */
+static bool client_of_line(const uint8_t *line, size_t bytes, struct ip_addr *client)
+{
+    const size_t begin = TEXT_BYTES + sizeof("TCP4 ") - 1;
+    char text[ADDR_TEXT_BYTES] = "";
+
+    if (line[TEXT_BYTES] != 'T')
+        return false;
+    for (size_t i = 0; begin + i < bytes && line[begin + i] != ' '; i++) {
+        if (i + 1 == sizeof(text))
+            return false;
+        text[i] = (char)line[begin + i];
+    }
+    return addr_from_text(text, client);
+}
+
+bool proxy_client(const uint8_t *request, size_t bytes, struct ip_addr *client)
+{
+    size_t header;
+
+    if (proxy_header(request, bytes, &header) != MATCH_YES)
+        return false;
+    if (request[0] == 'P')
+        return client_of_line(request, header, client);
+    /* The balancer's own health checks (0x20) and other families name nobody. */
+    if (request[SIGNATURE_BYTES] != 0x21)
+        return false;
+    if (request[SIGNATURE_BYTES + 1] == 0x11 && header >= V2_BYTES + V2_ADDRESSES_V4)
+        *client = addr_from_v4(request + V2_BYTES);
+    else if (request[SIGNATURE_BYTES + 1] == 0x21 && header >= V2_BYTES + V2_ADDRESSES_V6)
+        *client = addr_from_v6(request + V2_BYTES);
+    else
+        return false;
+    return true;
 }
 
 static bool greets_any(uint64_t protocols)

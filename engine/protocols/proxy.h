@@ -8,6 +8,7 @@
 #ifndef SYNWARD_ENGINE_PROTOCOLS_PROXY_H
 #define SYNWARD_ENGINE_PROTOCOLS_PROXY_H
 
+#include "engine/base/addr.h"
 #include "engine/protocols/protocol.h"
 
 /* Is this a header? `*header` is its length where it is there as a whole. */
@@ -17,6 +18,8 @@ enum match proxy_header(const uint8_t *request, size_t bytes, size_t *header);
  * protocol)? Nothing will do where one of them is greeted first: its client waits for that.
  */
 enum match proxy_check_behind(uint64_t accepted, const uint8_t *behind, size_t bytes);
+/* The client's address that a whole header names, whoever says so; false: it names none. */
+bool proxy_client(const uint8_t *request, size_t bytes, struct ip_addr *client);
 /* What is asked for behind a header; PROTOCOL_UNKNOWN where that cannot be told. */
 enum protocol_id proxy_behind(const uint8_t *request, size_t bytes);
 

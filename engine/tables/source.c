@@ -363,7 +363,7 @@ bool source_mismatch(struct source_table *table, const struct ip_addr *addr, uin
     struct source_entry *source, *prefix;
     bool put = false;
 
-    if (!rule || rule->state != SOURCE_ALLOWED) {
+    if (!rule || (rule->state != SOURCE_ALLOWED && rule->state != SOURCE_PROXY)) {
         source = find_or_make(table, addr, source_bits(addr), now_us);
         prefix = find_neighbours(table, addr);
         count_mismatch(source, now_us);

@@ -32,8 +32,9 @@
  * address of many honest clients.
  *
  * Beside it stand the operator's own rules, up to SOURCE_RULES_MAX prefixes of any length: put
- * aside (SYNs to every server are dropped, in every mode), or allowed (never limited nor put
- * aside). The longest prefix decides, and before any judgement.
+ * aside (SYNs to every server are dropped, in every mode), allowed (never limited nor put aside),
+ * or a proxy (allowed, and the addresses that its PROXY headers name are judged and limited in its
+ * place). The longest prefix decides, and before any judgement.
  */
 #ifndef SYNWARD_ENGINE_TABLES_SOURCE_H
 #define SYNWARD_ENGINE_TABLES_SOURCE_H
@@ -55,7 +56,13 @@
 #define SOURCE_RESETS_PER_SECOND 20
 #define SOURCE_RULES_MAX         512
 
-enum source_state { SOURCE_CLEAR, SOURCE_LIMITED, SOURCE_ASIDE, SOURCE_ALLOWED };
+enum source_state {
+    SOURCE_CLEAR,
+    SOURCE_LIMITED,
+    SOURCE_ASIDE,
+    SOURCE_ALLOWED,
+    SOURCE_PROXY, /* allowed, and believed: what a PROXY header names is who is judged instead */
+};
 enum source_by { SOURCE_BY_JUDGEMENT, SOURCE_BY_OPERATOR };
 
 /* `length` is in bits of the address's own family: up to 32, or 128. The bits beyond it do not
@@ -63,7 +70,7 @@ enum source_by { SOURCE_BY_JUDGEMENT, SOURCE_BY_OPERATOR };
 struct source_rule {
     struct ip_addr prefix;
     uint8_t length;
-    enum source_state state; /* SOURCE_ASIDE, SOURCE_ALLOWED */
+    enum source_state state; /* SOURCE_ASIDE, SOURCE_ALLOWED, SOURCE_PROXY */
     enum source_by by;
     uint64_t until_us; /* 0: until it is taken away */
     uint64_t since_us; /* filled in by source_set() */

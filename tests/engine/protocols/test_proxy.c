@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* test_proxy.c - the header of a load balancer, and the request behind it. */
 #include <criterion/criterion.h>
+#include <string.h>
 
 #include "engine/protocols/proxy.h"
 #include "tests/engine/protocols/support_samples.h"
@@ -35,6 +36,57 @@ Test(proxy, headers)
                  MATCH_YES);
     cr_assert_eq(check_bytes(PROTOCOL_PROXY, BYTES("PROXY TCP6 2001:db8::1 ::1 1 2\r\nPING\r\n")),
                  MATCH_YES);
+}
+
+static void assert_client(const char *header, size_t bytes, const char *expected)
+{
+    struct ip_addr client, wanted;
+    const bool named = proxy_client((const uint8_t *)header, bytes, &client);
+
+    cr_assert_eq(named, expected != NULL, "%s", header);
+    if (!expected)
+        return;
+    cr_assert(addr_from_text(expected, &wanted));
+    cr_assert(memcmp(&client, &wanted, sizeof(client)) == 0, "%s", header);
+}
+
+#define V2(command, family, addresses) "\r\n\r\n\0\r\nQUIT\n" command family addresses
+
+Test(proxy, clients_that_are_named)
+{
+    assert_client(BYTES(HTTP), "192.0.2.1");
+    assert_client(BYTES("PROXY TCP6 2001:db8::1 ::1 1 2\r\n"), "2001:db8::1");
+    assert_client(BYTES("PROXY UNKNOWN 192.0.2.1 192.0.2.2 1 2\r\n"), NULL);
+    assert_client(BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r"), NULL);
+    assert_client(BYTES("PROXY TCP4 1.2.3 192.0.2.2 1 2\r\n"), NULL);
+    assert_client(BYTES(V2("\x21", "\x11",
+                           "\0\x0c"
+                           "\xc0\0\2\1"
+                           "\xc0\0\2\2"
+                           "\1\1\0\x50")),
+                  "192.0.2.1");
+    assert_client(BYTES(V2("\x21", "\x21",
+                           "\0\x24"
+                           "\x20\1\xd\xb8\0\0\0\0\0\0\0\0\0\0\0\1"
+                           "\x20\1\xd\xb8\0\0\0\0\0\0\0\0\0\0\0\2"
+                           "\1\1\0\x50")),
+                  "2001:db8::1");
+    assert_client(BYTES(V2("\x20", "\x11",
+                           "\0\x0c"
+                           "\xc0\0\2\1"
+                           "\xc0\0\2\2"
+                           "\1\1\0\x50")),
+                  NULL);
+    assert_client(BYTES(V2("\x21", "\x11",
+                           "\0\x04"
+                           "\xc0\0\2\1")),
+                  NULL);
+    assert_client(BYTES(V2("\x21", "\x11",
+                           "\0\x0c"
+                           "\xc0\0\2\1"
+                           "\xc0\0\2\2"
+                           "\1\1\0")),
+                  NULL);
 }
 
 Test(proxy, what_is_behind_is_checked_as_the_services_own)
