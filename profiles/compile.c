@@ -265,6 +265,7 @@ static void compile_server(const struct profile *profile, const struct server_po
     server->opening = choose_opening(profile, checked, known);
     server->greeting_protocol = profile_greeting_protocol(profile);
     server->greeting_grace_us = greeting_grace(profile, server->greeting_protocol);
+    server->opens_begun = profile->settings.request == REQUEST_BEGUN;
     server->open_per_second = profile->settings.open_per_second;
     server->open_per_source_per_second = profile->settings.open_per_source;
     server->triggers = profile->settings.triggers;

@@ -91,6 +91,7 @@ struct server_policy {
     struct pattern pattern;
     bool check_keywords; /* a request must also name only what is in `keywords` */
     struct keyword_filter keywords;
+    bool opens_begun; /* at the first bytes that tell, not for a whole request only (rule 1.3) */
     struct promise now;
     bool has_before;
     uint64_t before_until_us; /* the promise before is honoured until then */

@@ -316,3 +316,19 @@ enum request_check request_check_from_name(const char *name)
             return (enum request_check)check;
     return CHECK_DEFAULT;
 }
+
+static const char *const request_names[] = {
+    [REQUEST_DEFAULT] = NULL, [REQUEST_WHOLE] = "whole", [REQUEST_BEGUN] = "begun"};
+
+const char *request_setting_name(enum request_setting setting)
+{
+    return request_names[setting];
+}
+
+enum request_setting request_setting_from_name(const char *name)
+{
+    for (int setting = REQUEST_WHOLE; setting <= REQUEST_BEGUN; setting++)
+        if (strcmp(name, request_names[setting]) == 0)
+            return (enum request_setting)setting;
+    return REQUEST_DEFAULT;
+}

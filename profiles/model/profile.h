@@ -63,10 +63,15 @@ enum naming {
 /* The operator's choice of what is enforced. The default follows what was learned. */
 enum request_check { CHECK_DEFAULT, CHECK_PROTOCOL, CHECK_KEYWORD, CHECK_PATTERN, CHECK_NONE };
 
+/* What a connection is opened to the server for: a whole first request, which is the default, or
+ * the first bytes of it that tell what it is. */
+enum request_setting { REQUEST_DEFAULT, REQUEST_WHOLE, REQUEST_BEGUN };
+
 /* Zero stands for the default everywhere. */
 struct profile_settings {
     enum request_check check;
     enum greeting_setting greeting;
+    enum request_setting request;
     struct trigger_limits triggers;
     uint32_t open_per_second;
     uint32_t open_per_source;
@@ -191,5 +196,8 @@ const char *
 request_check_name(enum request_check check); /* "protocol", "keyword", ...; NULL for the default */
 /* CHECK_DEFAULT for a name that is none of the above. */
 enum request_check request_check_from_name(const char *name);
+const char *request_setting_name(enum request_setting setting); /* NULL for the default */
+/* REQUEST_DEFAULT where there is none of that name. */
+enum request_setting request_setting_from_name(const char *name);
 
 #endif

@@ -70,6 +70,17 @@ static bool set_greeting(struct profile_settings *settings, const char *value, s
     return true;
 }
 
+static bool set_request(struct profile_settings *settings, const char *value, struct error *error)
+{
+    const enum request_setting request = request_setting_from_name(value);
+
+    if (request == REQUEST_DEFAULT && strcmp(value, "default") != 0)
+        return error_set(error, EXIT_USAGE,
+                         "request='%s' is not valid; use whole, begun or default", value);
+    settings->request = request;
+    return true;
+}
+
 static bool set_number(uint32_t *setting, const struct setting_number *info, const char *value,
                        struct error *error)
 {
@@ -108,6 +119,8 @@ bool profile_set(struct profile *profile, const char *key, const char *value, st
         return set_check(profile, value, error);
     if (strcmp(key, "greeting") == 0)
         return set_greeting(&profile->settings, value, error);
+    if (strcmp(key, "request") == 0)
+        return set_request(&profile->settings, value, error);
     if (i < NUMBERS)
         return set_number(setting_number(&profile->settings, i), &numbers[i].info, value, error);
     return error_set(error, EXIT_USAGE, "no setting '%s'; valid keys are " SETTING_KEYS, key);

@@ -161,12 +161,22 @@ static const char *greeting_setting_choice(unsigned index)
     return index < GREETING_SETTINGS ? greeting_setting_name((enum greeting_setting)index) : NULL;
 }
 
+#define REQUEST_SETTINGS (REQUEST_BEGUN + 1)
+
+static const char *request_setting_choice(unsigned index)
+{
+    return index < REQUEST_SETTINGS ? request_setting_name((enum request_setting)index) : NULL;
+}
+
 /* Those that are words; those that are numbers stand in settings.h. */
 static const struct field setting_fields[] = {
     {FIELD_CHOICE("check", struct profile, settings.check, check_choice, CHECK_CHOICES),
      .flags = FIELD_LEFT_OUT},
     {FIELD_CHOICE("greeting", struct profile, settings.greeting, greeting_setting_choice,
                   GREETING_SETTINGS),
+     .flags = FIELD_LEFT_OUT},
+    {FIELD_CHOICE("request", struct profile, settings.request, request_setting_choice,
+                  REQUEST_SETTINGS),
      .flags = FIELD_LEFT_OUT},
     {0},
 };

@@ -325,7 +325,7 @@ Test(compile, unknown_service_is_checked_by_its_pattern)
 {
     char request[32];
     for (uint64_t id = 1; id <= 8; id++) {
-        snprintf(request, sizeof(request), "MODE %d", (int)id);
+        snprintf(request, sizeof(request), "ZORK %d", (int)id);
         talk_whole(learner, id, "200 here\r\n", request, "201 hello\r\n");
     }
     const struct server_policy *server = compiled(1);
@@ -333,7 +333,7 @@ Test(compile, unknown_service_is_checked_by_its_pattern)
     cr_assert(server->has_pattern);
     cr_assert_eq(server->protocols, 1u << PROTOCOL_UNKNOWN);
     cr_assert_str_eq(enforced(), "pattern, others at a low rate");
-    cr_assert_eq(policy_check_request(server, (const uint8_t *)"MODE 9", 6), MATCH_YES);
+    cr_assert_eq(policy_check_request(server, (const uint8_t *)"ZORK 9", 6), MATCH_YES);
     cr_assert_eq(policy_check_request(server, (const uint8_t *)GET, strlen(GET)), MATCH_NO);
 }
 
@@ -516,4 +516,14 @@ Test(compile, keyword_check_holds_beside_what_nothing_describes)
     cr_assert_eq(server->opening, OPENING_CHECK);
     cr_assert_eq(checked(server, GET), MATCH_YES);
     cr_assert_eq(checked(server, "\001zzzzz"), MATCH_NO);
+}
+
+Test(compile, opened_for_a_beginning_where_the_operator_says_so)
+{
+    flows(1, 8, NULL, GET, OK);
+    cr_assert_not(compiled(1)->opens_begun);
+    cr_assert(profile_set(store_at(store, 0), "request", "begun", NULL));
+    cr_assert(compiled(2)->opens_begun);
+    cr_assert(profile_set(store_at(store, 0), "request", "whole", NULL));
+    cr_assert_not(compiled(3)->opens_begun);
 }

@@ -13,6 +13,12 @@ Test(settings, keys_are_set_and_reset)
     cr_assert_eq(profile_check(&profile), CHECK_NONE);
     cr_assert(profile_set(&profile, "check", "default", &error));
     cr_assert_eq(profile_check(&profile), CHECK_PROTOCOL);
+    cr_assert(profile_set(&profile, "request", "begun", &error));
+    cr_assert_eq(profile.settings.request, REQUEST_BEGUN);
+    cr_assert(profile_set(&profile, "request", "whole", &error));
+    cr_assert_eq(profile.settings.request, REQUEST_WHOLE);
+    cr_assert(profile_set(&profile, "request", "default", &error));
+    cr_assert_eq(profile.settings.request, REQUEST_DEFAULT);
     cr_assert(profile_set(&profile, "greeting", "template", &error));
     cr_assert_eq(profile.settings.greeting, GREETING_BY_TEMPLATE);
     cr_assert(profile_set(&profile, "greeting", "exact", &error));
@@ -70,6 +76,7 @@ Test(settings, wrong_ones_change_nothing_and_say_what_would_do)
         {"check", "", "none"},
         {"check", "Keyword", "keyword, protocol"},
         {"greeting", "yes", "exact, template"},
+        {"request", "half", "whole, begun"},
         {"open_per_second", "0", "from 1"},
         {"open_per_second", "-1", "from 1"},
         {"open_per_second", "1x", "from 1"},
