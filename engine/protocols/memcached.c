@@ -49,7 +49,6 @@ static const char *const *const words[VERBS] = {
     [VERB('H')] = WORDS("HD"),
     [VERB('M')] = WORDS("MN", "ME"),
     [VERB('N')] = WORDS("NOT_FOUND", "NOT_STORED", "NF", "NS"),
-    [VERB('O')] = WORDS("OK"),
     [VERB('R')] = WORDS("RESET"),
     [VERB('S')] = WORDS("STORED", "STAT"),
     [VERB('T')] = WORDS("TOUCHED"),
@@ -132,6 +131,8 @@ static enum acceptance memcached_accepts(const uint8_t *request, size_t request_
         return acceptance_of(binary_accepts(request, answer, answer_bytes));
     if (answer_bytes > 0 && is_digit(answer[0]))
         return acceptance_of(is_number(answer, answer_bytes));
+    if (answer_bytes > 0 && answer[0] == 'O') /* beanstalkd goes on behind its OK */
+        return acceptance_of(begins_exactly("OK\r\n", 4, answer, answer_bytes));
     return acceptance_of(begins_verb(words, answer, answer_bytes));
 }
 

@@ -194,6 +194,26 @@ static bool greeted_in(const struct followed *flow, const struct protocol *proto
     return said > 0 && protocol->greeting(flow->server.data, said, &bytes) != GREETING_NOT;
 }
 
+/*
+ * Of several protocols whose request this may be, word for word, the one that is answered so
+ * ("get k" of Redis and of memcached); `first` while no answer tells.
+ */
+static enum protocol_id answered_in(const struct followed *flow, uint64_t protocols,
+                                    enum protocol_id first)
+{
+    const uint32_t from = followed_answer_offset(flow);
+    const uint16_t there = stream_bytes(&flow->server), asked = stream_bytes(&flow->client);
+    enum protocol_id id;
+
+    while (there > from && protocols_check(protocols, flow->client.data, asked, &id) == MATCH_YES) {
+        if (protocol_by_id(id)->accepts(flow->client.data, asked, flow->server.data + from,
+                                        there - from) == ACCEPTANCE_ACCEPTED)
+            return id;
+        protocols &= ~(UINT64_C(1) << id);
+    }
+    return first;
+}
+
 enum protocol_id followed_protocol(const struct followed *flow)
 {
     uint64_t greets = 0, waits = 0, matches;
@@ -209,7 +229,7 @@ enum protocol_id followed_protocol(const struct followed *flow)
     for (int round = 0; round < 2 && asked > 0; round++) {
         matches = round == 0 ? greets : waits;
         if (protocols_check(matches, flow->client.data, asked, &id) == MATCH_YES)
-            return id;
+            return answered_in(flow, matches, id);
     }
     return PROTOCOL_UNKNOWN;
 }

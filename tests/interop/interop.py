@@ -45,6 +45,7 @@ ENTER = os.path.join(PROJECT, "tests/root/enter.sh")
 CONNECTIONS_FIRST, SESSIONS_FIRST = 10, 3
 SESSIONS_ATTACKED = 4
 TESTER = 1000  # the root's user "tester"
+AS_TESTER = ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups"]
 
 
 class Site:
@@ -165,6 +166,22 @@ class Site:
             )
 
 
+def talk(site, port, *turns):
+    """What a server said: each turn is what the client says, and what the answer must hold in the
+    end."""
+    said = b""
+    with site.connect(port) as client:
+        for words, until in turns:
+            client.sendall(words)
+            heard = b""
+            while until not in heard:
+                more = client.recv(65536)
+                check(more, f"after {words[:60]!r}: {heard[-200:]!r}, and the end")
+                heard += more
+            said += heard
+    return said.decode(errors="replace")
+
+
 @dataclasses.dataclass(frozen=True)
 class Service:
     """`greeting`: the kind that is to be learned ("a|b": either), None where the client speaks
@@ -249,6 +266,26 @@ FIRST_WORDS = [
     ("eDonkey", ("edonkey",), bytes.fromhex("e3290000000110") + blob(5, 16) + bytes(24)),
     ("Gnutella", ("gnutella",), b"GNUTELLA CONNECT/0.6\r\nUser-Agent: a\r\n\r\n"),
     ("random bytes", ("random",), b"\xa7" + blob(6, 199)),
+    ("memcached", ("memcached",), b"get k\r\n"),
+    ("LDAP", ("ldap",), bytes.fromhex("300c020101600702010304008000")),
+    ("AMQP", ("amqp",), b"AMQP\x00\x00\x09\x01"),
+    ("NATS", ("nats",), b'CONNECT {"verbose":false}\r\nPING\r\n'),
+    ("IRC", ("irc",), b"CAP LS 302\r\nNICK a\r\n"),
+    ("XMPP", ("xmpp",), b"<stream:stream to='a.example.org' version='1.0'>"),
+    ("rsync", ("rsync",), b"@RSYNCD: 31.0 sha512 md5\n"),
+    ("git", ("git",), b"0033git-upload-pack /project.git\x00host=example.org\x00"),
+    ("NNTP", ("nntp",), b"MODE READER\r\n"),
+    ("VNC", ("vnc",), b"RFB 003.008\n"),
+    (
+        "PROXY",
+        ("proxy",),
+        b"PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\nGET / HTTP/1.0\r\n\r\n",
+    ),
+    ("STOMP", ("stomp",), b"CONNECT\nhost:a\n\n\x00"),
+    ("MongoDB", ("mongodb",), bytes.fromhex("2b0000000100000000000000dd070000") + bytes(27)),
+    ("Kafka", ("kafka",), bytes.fromhex("0000001100120003000000010007") + b"rdkafka"),
+    ("Minecraft", ("minecraft",), b"\x10\x00\xff\x05\x09localhost\x63\xdd\x01\x01\x00"),
+    ("Icecast", ("icecast",), b"SOURCE /m ICE/1.0\r\n\r\n"),
 ]
 
 

@@ -82,6 +82,7 @@ TOGETHER = [
 # The real programs; the longest first.
 INTEROP = [
     "test_emule.py",
+    "test_named.py",
     "test_peers.py",
     "test_mail.py",
     "test_shell.py",

@@ -29,6 +29,9 @@ Test(memcached, answers)
     assert_answer(PROTOCOL_MEMCACHED, BYTES("incr k 1\r\n"), BYTES("12\r\n"), 3,
                   ACCEPTANCE_ACCEPTED);
     assert_answer(PROTOCOL_MEMCACHED, BYTES("mg k v\r\n"), BYTES("EN\r\n"), 3, ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_MEMCACHED, BYTES("watch\r\n"), BYTES("OK\r\n"), 4, ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_MEMCACHED, BYTES("stats\r\n"), BYTES("OK 923\r\n---\n"), 3,
+                  ACCEPTANCE_REFUSED); /* beanstalkd's */
     assert_answer(PROTOCOL_MEMCACHED, GET, BYTES("ERROR\r\n"), 2, ACCEPTANCE_REFUSED);
     assert_answer(PROTOCOL_MEMCACHED, GET, BYTES("CLIENT_ERROR bad\r\n"), 1, ACCEPTANCE_REFUSED);
     assert_answer(PROTOCOL_MEMCACHED, GET, BYTES("$-1\r\n"), 1, ACCEPTANCE_REFUSED);

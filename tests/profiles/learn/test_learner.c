@@ -154,8 +154,8 @@ Test(learner, unprompted_data_and_a_close_is_no_greeting)
 Test(learner, greeting_of_an_unknown_protocol_counts_when_the_client_was_answered)
 {
     struct talk talk = talk_open(learner, 1);
-    server_says(&talk, "200 one\r\n");
-    server_says(&talk, "200 two\r\n");
+    server_says(&talk, "299 one\r\n");
+    server_says(&talk, "299 two\r\n");
     cr_assert_eq(server()->greeting.count, 0);
     client_says(&talk, "USER a\r\n");
     server_says(&talk, "381 go on\r\n");
@@ -411,12 +411,12 @@ Test(learner, wrong_clients_of_a_server_that_no_file_knows_change_nothing)
 {
     static const char *const answers[] = {"500 what?\r\n", NULL, "530 log in first\r\n", "50"};
     for (uint64_t id = 1; id <= 12; id++)
-        talk_whole(learner, id, "200 one\r\n200 two\r\n",
-                   id % 3   ? "MODE a\r\n"
-                   : id % 2 ? "MODE b\r\n"
-                            : "MODE c\r\n",
+        talk_whole(learner, id, "299 one\r\n299 two\r\n",
+                   id % 3   ? "MOOD a\r\n"
+                   : id % 2 ? "MOOD b\r\n"
+                            : "MOOD c\r\n",
                    "201 hello\r\n");
-    check_wrong_clients("200 one\r\n200 two\r\n", answers, 4);
+    check_wrong_clients("299 one\r\n299 two\r\n", answers, 4);
 }
 
 Test(learner, wrong_clients_of_a_web_server_change_nothing)
@@ -724,6 +724,13 @@ Test(learner, greeting_that_protocols_share_is_named_by_the_request)
     cr_assert_eq(server()->protocol, PROTOCOL_SMTP);
     cr_assert_eq(server()->accepted, 1u << PROTOCOL_SMTP);
     cr_assert_eq(server()->greeting.count, 2);
+}
+
+Test(learner, request_that_protocols_share_is_of_the_one_that_is_answered_so)
+{
+    talk_whole(learner, 1, "", "get k\r\n", "END\r\n");
+    cr_assert_eq(server()->protocol, PROTOCOL_MEMCACHED);
+    cr_assert_eq(server()->accepted, UINT64_C(1) << PROTOCOL_MEMCACHED);
 }
 
 Test(learner, greeting_that_names_ftp_is_ftps)
