@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""lines.py - what `make lint` asks of each line: in *.c, *.h, *.py, *.sh and .ci/run it ends at 100
-columns, and no file names a rule or a decision by the code of a plan that is not in this tree.
+"""lines.py - what `make lint` asks of lines: in *.c, *.h, *.py, *.sh and .ci/run they end at 100
+columns, the head of a file calls it by its name, and no file names a rule or a decision by the code
+of a plan that is not in this tree.
 
 Prints findings only; exit code 1 if there are any."""
 import os
@@ -13,6 +14,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 COLUMNS, TAB = 100, 4
 SOURCE = re.compile(r"\.(c|h|py|sh)$|^\.ci/run$")
 # doc/engine-rules.md has the rules; say "(rule 5.13)".
+HEAD_LINES = 4  # "frame.c - what it does" stands in one of them
+HEAD = re.compile(r"^(?:/\*| \*|#|\"{3})\s*([\w-]+\.(?:c|h|py|sh))(?: [A-Z\[][^-]*)? - ")
 CODE = re.compile(r"\b(ENGINE|DESIGN|OPERATOR|TRUST) ?\d")
 
 
@@ -37,6 +40,9 @@ def findings(name):
         columns = len(line.expandtabs(TAB))
         if SOURCE.search(name) and columns > COLUMNS:
             yield number, f"{columns} columns, {COLUMNS} at most"
+        head = HEAD.match(line) if number <= HEAD_LINES else None
+        if head and head.group(1) != os.path.basename(name):
+            yield number, f"the head says {head.group(1)}"
         code = CODE.search(line)
         if code:
             yield number, f"names a plan's code, {code.group()!r}"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_plain.c - the short way of plain segments against the long one, which the same segments are
- * handed to directly.
+ * test_segment.c - the short way of plain segments against the long one, which the same segments
+ * are handed to directly.
  *
  * Two engines hold the same flow. One gets a segment by engine_input(), which takes the short way
  * where it can, the other by track_flow() or splice_frame(). Verdict, bytes of the frame, the

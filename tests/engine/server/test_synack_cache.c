@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_kept_answer.c - a SYN-ACK is laid out once for each promise and offer, and its sums are
+/* test_synack_cache.c - a SYN-ACK is laid out once for each promise and offer, and its sums are
  * those of its bytes. */
 #include <criterion/criterion.h>
 

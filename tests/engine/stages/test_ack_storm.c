@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_storm.c - what counts as a bounce, and what does not. */
+/* test_ack_storm.c - what counts as a bounce, and what does not. */
 #include <criterion/criterion.h>
 
 #include "engine/stages/ack_storm.h"

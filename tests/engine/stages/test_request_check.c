@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_request.c - requests that look random: what costs a cipher comes last, and under limits. */
+/* test_request_check.c - requests that look random: what costs a cipher comes last, and under
+ * limits. */
 #include <criterion/criterion.h>
 
 #include <string.h>

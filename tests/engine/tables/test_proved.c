@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_proofs.c - what is remembered of connections whose cookie came back: three marks in one
+/* test_proved.c - what is remembered of connections whose cookie came back: three marks in one
  * slot, each with a life of its own. */
 #include <criterion/criterion.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_served.c - tags of requests handed to a server: their life, and what they tell apart. */
+/* test_replays.c - tags of requests handed to a server: their life, and what they tell apart. */
 #include <criterion/criterion.h>
 
 #include <string.h>

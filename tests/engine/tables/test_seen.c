@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_tags.c - the table that remembers for a while. */
+/* test_seen.c - the table that remembers for a while. */
 #include <criterion/criterion.h>
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_tcp_options.c - options as hosts send them, and as they should not. */
+/* test_options.c - options as hosts send them, and as they should not. */
 #include <criterion/criterion.h>
 
 #include <stdio.h>
