@@ -73,7 +73,7 @@
     ROW(VNC, vnc, IS(b, 'R'), IS(b, 'F'), IS(b, 'B'), IS(b, ' '))                                  \
     ROW(PROXY, proxy, IS(b, 'P') || IS(b, '\r'), IS(b, 'R') || IS(b, '\n'),                        \
         IS(b, 'O') || IS(b, '\r'), IS(b, 'X') || IS(b, '\n'))                                      \
-    ROW(STOMP, stomp, LETTERS(b, C | S), LETTERS(b, O | T), LETTERS(b, N | O), LETTERS(b, M | N))    \
+    ROW(STOMP, stomp, LETTERS(b, C | S), LETTERS(b, O | T), LETTERS(b, N | O), LETTERS(b, M | N)) \
     ROW(MONGODB, mongodb, ANY, ANY, ANY, TO(b, 0, 2))                                              \
     ROW(KAFKA, kafka, IS(b, 0), ANY, ANY, ANY)                                                     \
     ROW(MINECRAFT, minecraft, TO(b, 7, 255), TO(b, 0, 0x1f), ANY, ANY)                             \
@@ -115,7 +115,8 @@ PROTOCOLS(DECLARED, 0)
 static const struct protocol *const registry[PROTOCOLS_COUNT] = {PROTOCOLS(LISTED, 0)};
 
 /* The protocols that a request with this byte, first to fourth, may be of. */
-#define BIT(id, may)                                       | ((may) ? UINT64_C(1) << PROTOCOL_##id : 0)
+#define BIT(id, may) | ((may) ? UINT64_C(1) << PROTOCOL_##id : 0)
+
 #define FIRST_BIT(id, name, first, second, third, fourth)  BIT(id, first)
 #define SECOND_BIT(id, name, first, second, third, fourth) BIT(id, second)
 #define THIRD_BIT(id, name, first, second, third, fourth)  BIT(id, third)
@@ -124,7 +125,8 @@ static const struct protocol *const registry[PROTOCOLS_COUNT] = {PROTOCOLS(LISTE
 #define SECOND(b)                                          (0 PROTOCOLS(SECOND_BIT, b))
 #define THIRD(b)                                           (0 PROTOCOLS(THIRD_BIT, b))
 #define FOURTH(b)                                          (0 PROTOCOLS(FOURTH_BIT, b))
-#define BYTES_4(make, b)                                   make(b), make((b) + 1), make((b) + 2), make((b) + 3)
+
+#define BYTES_4(make, b) make(b), make((b) + 1), make((b) + 2), make((b) + 3)
 #define BYTES_16(make, b)                                                                          \
     BYTES_4(make, b), BYTES_4(make, (b) + 4), BYTES_4(make, (b) + 8), BYTES_4(make, (b) + 12)
 #define BYTES_64(make, b)                                                                          \

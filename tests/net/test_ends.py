@@ -121,8 +121,8 @@ class Client:
 
 
 def window_is_closed(host, port):
-    """The RTO of the server's one connection, once it probes its client's closed window as seldom as
-    it ever will (the wait is doubled as often as tcp_retries2 says); None before."""
+    """The RTO of the server's one connection, once it probes its client's closed window as seldom
+    as it ever will (the wait is doubled as often as tcp_retries2 says); None before."""
     line = host.run("ss", "-Htnoi", "state", "established", f"sport = :{port}")
     rto_ms = re.search(r"\brto:(\d+)", line)
     if "timer:(persist" in line and f"backoff:{SERVER_RETRIES} " in line and rto_ms:
