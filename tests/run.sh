@@ -61,7 +61,7 @@ script() {
 	count $line
 }
 
-script sh "$here/includes.sh"
+script python3 "$here/includes.py"
 script python3 "$here/rules.py"
 script python3 "$here/documents.py"
 for program in unit-engine unit-profiles unit-bridge unit-cli simulator; do
