@@ -14,14 +14,20 @@ JOBS     ?= $(shell nproc)
 Q        := $(if $(filter 0,$(V)),@)
 SAY      ?= echo
 
-# What Debian 12 calls the things that `make`, `make check` and `make demo` need, those for the virtual machines of
-# `make check`, those for `make bench` and those for `make lint` alone.
-DEPS      := gcc make pkg-config liburing-dev libnl-route-3-dev libmnl-dev libjson-c-dev libsodium-dev \
-             nettle-dev libpcap-dev libbpf-dev libsmartcols-dev libcriterion-dev iproute2 nftables ethtool python3 curl debootstrap ca-certificates clang libclang-rt-14-dev \
-             valgrind
+# What Debian 12 calls the things that are needed, beyond what every system has (bash, coreutils,
+# dpkg, ldd, mount, unshare): to compile; for `make check` and `make demo`; for the virtual machines
+# of `make check`; for `make bench`; for `make lint`. tests/fresh.sh finds out what is missing.
+#   iproute2: ip, tc, ss, nstat   procps: sysctl   nftables: nft   binutils: readelf
+#   openssl: the command          valgrind: the engine's instructions
+#   clang, libclang-rt-14-dev: BPF programs, fuzz targets
+DEPS      := gcc make pkg-config clang libclang-rt-14-dev \
+             liburing-dev libnl-route-3-dev libmnl-dev libjson-c-dev libsodium-dev nettle-dev \
+             libpcap-dev libbpf-dev libsmartcols-dev libcriterion-dev \
+             iproute2 procps nftables ethtool openssl curl python3 binutils valgrind \
+             debootstrap ca-certificates
 DEPS_VM   := qemu-system-x86
-DEPS_BENCH := wrk iperf3
-DEPS_LINT := clang-format clang-tidy cppcheck black
+DEPS_BENCH := wrk iperf3 git
+DEPS_LINT := clang-format clang-tidy cppcheck black git
 
 PACKAGES := liburing libnl-route-3.0 libmnl json-c libsodium nettle libpcap libbpf smartcols
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
@@ -50,7 +56,8 @@ ORACLE  := $(BUILD)/tests/oracle/oracle
 LOADS   := $(BUILD)/tests/bench/load $(BUILD)/tests/bench/reflector
 C_FILES  = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
-.PHONY: all help oracle interop instructions fuzz soak deps deps-bench deps-lint deps-vm vm check check-downloads check-unit demo bench bench-quick bench-attack sanitize install clean root \
+.PHONY: all help fresh oracle interop instructions fuzz soak deps deps-bench deps-lint deps-vm vm \
+        check check-downloads check-unit demo bench bench-quick bench-attack sanitize install clean root \
         lint lint-format lint-lines lint-gcc lint-clang lint-tidy lint-cppcheck
 all: $(BUILD)/synward
 
@@ -174,6 +181,10 @@ root: deps
 #: make vm         kernel and initramfs of the tests' virtual machines, under build/
 vm: deps deps-vm
 	@sh tests/vm/make-vm.sh $(BUILD)/vm
+
+#: make fresh      the README's commands on a bare Debian of their own, under build/ (as root)
+fresh: deps
+	@sh tests/fresh.sh $(BUILD)/fresh
 
 #: make lint       clang-format, black, line ends, gcc and clang over everything, clang-tidy, cppcheck;
 #:                 prints findings only

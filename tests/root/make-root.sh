@@ -5,6 +5,7 @@
 #
 #   tests    (default) nginx, dovecot (POP3), curl, nmap, p0f, tcpdump: what `make check` uses
 #   interop  the servers and clients of `make interop`
+#   bare     nothing but the system itself: the machine that ../fresh.sh begins with
 #
 # Nothing of it is installed or started on the host. debootstrap and what is unpacked run in mount
 # and PID namespaces of their own, so that what they mount and what a package might start is gone
@@ -27,7 +28,7 @@ fail()
     exit 1
 }
 
-[ $# -eq 1 ] || [ $# -eq 2 ] || fail "usage: make-root.sh DEST [tests|interop]"
+[ $# -eq 1 ] || [ $# -eq 2 ] || fail "usage: make-root.sh DEST [tests|interop|bare]"
 [ "$(id -u)" -eq 0 ] || fail "must be root"
 install='' unpack='' unpack_alone=''
 case ${2-tests} in
@@ -45,6 +46,7 @@ interop)
         memcached nats-server slapd ldap-utils git rsync ngircd prosody haproxy icecast2"
     unpack_alone="pure-ftpd pure-ftpd-common"
     ;;
+bare) ;;
 *)
     fail "no list of packages is called $2"
     ;;
@@ -55,6 +57,7 @@ STAMP=$DEST/.synward-root
 LOG=$DEST.log
 # shellcheck disable=SC2086 # lists of words, on one line
 WANTED=$(echo $install $unpack $unpack_alone)
+: "${WANTED:=minbase}"
 
 if [ -f "$STAMP" ] && [ "$(cat "$STAMP")" = "$WANTED" ]; then
     exit 0
