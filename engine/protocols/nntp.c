@@ -6,7 +6,8 @@
  * know; the verb decides. 1xx, 2xx and 3xx accept, and so do 480 and 483, which ask for credentials
  * and for TLS.
  *
- * Limits: a greeting has at most 512 bytes (RFC 3977 3.1).
+ * Limits: a greeting has at most 512 bytes (RFC 3977 3.1), and one that names neither news, NNTP,
+ * Usenet nor posting is not known for NNTP's.
  */
 #include "engine/protocols/reply_code.h"
 #include "engine/protocols/whole.h"
@@ -75,6 +76,13 @@ static bool greets_or_refuses(const uint8_t *data, size_t at)
     }
 }
 
+/* "200" alone is what many a service answers with. */
+static bool names_news(const uint8_t *line, size_t bytes)
+{
+    return has_word("news", line, bytes) || has_word("nntp", line, bytes) ||
+           has_word("posting", line, bytes) || has_word("usenet", line, bytes);
+}
+
 static enum greeting_verdict nntp_greeting(const uint8_t *data, size_t bytes,
                                            size_t *greeting_bytes)
 {
@@ -85,6 +93,8 @@ static enum greeting_verdict nntp_greeting(const uint8_t *data, size_t bytes,
         return match == MATCH_NO ? GREETING_NOT : GREETING_MORE;
     if (length == 0)
         return bytes < LINE_BYTES_MAX ? GREETING_MORE : GREETING_NOT;
+    if (data[0] == '2' && !names_news(data, length))
+        return GREETING_NOT;
     *greeting_bytes = length;
     return data[0] == '2' ? GREETING_POSITIVE : GREETING_NEGATIVE;
 }

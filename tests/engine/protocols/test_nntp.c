@@ -38,6 +38,7 @@ Test(nntp, greetings)
     assert_greeting(PROTOCOL_NNTP, BYTES("201 no posting\r\n"), GREETING_POSITIVE);
     assert_greeting(PROTOCOL_NNTP, BYTES("400 too many connections\r\n"), GREETING_NEGATIVE);
     assert_greeting(PROTOCOL_NNTP, BYTES("502 access restriction\r\n"), GREETING_NEGATIVE);
+    cr_assert_eq(greet_bytes(PROTOCOL_NNTP, BYTES("200 OK\r\n"), &bytes), GREETING_NOT);
     cr_assert_eq(greet_bytes(PROTOCOL_NNTP, BYTES("220 mx ESMTP\r\n"), &bytes), GREETING_NOT);
     cr_assert_eq(greet_bytes(PROTOCOL_NNTP, BYTES("421 mx ESMTP\r\n"), &bytes), GREETING_NOT);
 }

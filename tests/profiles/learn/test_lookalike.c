@@ -33,19 +33,19 @@ static struct profile *server(void)
 
 #define UNKNOWN (UINT64_C(1) << PROTOCOL_UNKNOWN)
 
-/* memcached: "get" reads like Redis's, and is not answered like one. */
+/* An inline command reads like Redis's, and is not answered like one. */
 Test(lookalike, what_is_answered_otherwise_is_unknown)
 {
-    talk_whole(learner, 1, NULL, "get key\r\n", "END\r\n");
-    talk_whole(learner, 2, NULL, "get other\r\n", "VALUE other 0 1\r\nx\r\nEND\r\n");
+    talk_whole(learner, 1, NULL, "GET key\r\n", "END\r\n");
+    talk_whole(learner, 2, NULL, "GET other\r\n", "VALUE other 0 1\r\nx\r\nEND\r\n");
     cr_assert_eq(server()->requests, 2);
     cr_assert_eq(server()->accepted, UNKNOWN);
 }
 
 Test(lookalike, but_a_refusal_stays_one)
 {
-    talk_whole(learner, 1, NULL, "get key\r\n", "ERROR\r\n");
-    talk_whole(learner, 2, NULL, "get key\r\n", "-ERR unknown command\r\n");
+    talk_whole(learner, 1, NULL, "GET key\r\n", "ERROR\r\n");
+    talk_whole(learner, 2, NULL, "GET key\r\n", "-ERR unknown command\r\n");
     cr_assert_eq(server()->requests, 0);
     cr_assert_eq(server()->accepted, 0);
 }
@@ -54,7 +54,7 @@ Test(lookalike, but_a_refusal_stays_one)
 Test(lookalike, of_a_protocol_that_was_proved_it_is_refused)
 {
     talk_whole(learner, 1, NULL, "PING\r\n", "+PONG\r\n");
-    talk_whole(learner, 2, NULL, "get key\r\n", "END\r\n");
+    talk_whole(learner, 2, NULL, "GET key\r\n", "END\r\n");
     cr_assert_eq(server()->requests, 1);
     cr_assert_eq(server()->accepted & UNKNOWN, 0);
 }
@@ -71,10 +71,10 @@ Test(lookalike, unmistakable_requests_are_never_something_else)
 /* Two forms that draw one answer were both not understood. */
 Test(lookalike, one_answer_to_two_forms_is_a_no)
 {
-    talk_whole(learner, 1, NULL, "get key\r\n", "BAD_FORMAT\r\n");
+    talk_whole(learner, 1, NULL, "GET key\r\n", "BAD_FORMAT\r\n");
     talk_whole(learner, 2, NULL, "EHLO somebody\r\n", "BAD_FORMAT\r\n");
     talk_whole(learner, 3, NULL, "EHLO somebody\r\n", "BAD_FORMAT\r\n");
-    talk_whole(learner, 4, NULL, "get key\r\n", "BAD_FORMAT\r\n");
+    talk_whole(learner, 4, NULL, "GET key\r\n", "BAD_FORMAT\r\n");
     talk_whole(learner, 5, NULL, "\x01\x02nobody knows\r\n", "BAD_FORMAT\r\n");
     cr_assert_eq(server()->requests, 1, "the first could not be told, the others were");
 }
