@@ -68,12 +68,14 @@ follow()
     while read -r command <&3; do
         echo "# $command"
         begin=$(date +%s)
-        if sh -c "$command"; then
+        code=0
+        sh -c "$command" || code=$?
+        if [ $code = 0 ]; then
             passed=$((passed + 1))
             echo "ok fresh machine: $command ($(($(date +%s) - begin)) s)"
         else
             failed=$((failed + 1))
-            echo "FAILED fresh machine: $command: exit code $?"
+            echo "FAILED fresh machine: $command: exit code $code"
         fi
     done 3</root/commands
     echo "fresh machine: $passed passed, $failed failed"

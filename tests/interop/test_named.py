@@ -224,7 +224,8 @@ ICECAST = """
   <hostname>a.example.org</hostname>
   <listen-socket><port>8000</port></listen-socket>
   <paths><basedir>/usr/share/icecast2</basedir><logdir>/mnt/log</logdir>
-    <webroot>/usr/share/icecast2/web</webroot><adminroot>/usr/share/icecast2/admin</adminroot></paths>
+    <webroot>/usr/share/icecast2/web</webroot>
+    <adminroot>/usr/share/icecast2/admin</adminroot></paths>
   <logging><accesslog>access</accesslog><errorlog>error</errorlog></logging>
   <security><chroot>0</chroot></security>
 </icecast>
