@@ -14,6 +14,8 @@
 #include "engine/fast/syn.h"
 #include "engine/stages/admission.h"
 #include "engine/stages/icmp.h"
+#include "engine/stages/draining.h"
+#include "engine/stages/kept.h"
 #include "engine/stages/opening.h"
 #include "engine/stages/splice.h"
 #include "engine/stages/stray.h"
@@ -213,6 +215,12 @@ flow_frame(struct engine *engine, struct passage *passage, struct flow *flow)
     switch ((enum flow_state)flow->state) {
     case FLOW_SPLICED:
         splice_frame(engine, passage, flow);
+        return;
+    case FLOW_KEPT:
+        kept_frame(engine, passage, flow);
+        return;
+    case FLOW_DRAINING:
+        draining_frame(engine, passage, flow);
         return;
     case FLOW_OPENING:
     case FLOW_GREETING:

@@ -11,6 +11,7 @@
 #include "engine/shard/observe.h"
 #include "engine/shard/shard.h"
 #include "engine/stages/again.h"
+#include "engine/stages/kept.h"
 #include "engine/stages/opening.h"
 
 /* SYN-ACKs to be repeated get a quarter of the greetings' slots: a flood overwrites them anyway. */
@@ -26,7 +27,7 @@ void engine_config_defaults(struct engine_config *config)
     config->flows_max = 262144;
     config->openings_max = 1024;
     config->greeted_max = 65536;
-    config->assemblies_max = 1024;
+    config->slots_max = 16384;
     config->servers_max = 4096;
     config->sources_max = 16384;
     config->observations_max = 256;
@@ -54,7 +55,7 @@ void engine_config_share(struct engine_config *config, uint32_t shards)
     config->shards = shards;
     config->flows_max = share(config->flows_max, shards, 1024);
     config->openings_max = share(config->openings_max, shards, 64);
-    config->assemblies_max = share(config->assemblies_max, shards, 64);
+    config->slots_max = share(config->slots_max, shards, 256);
     config->greeted_max = share_power(config->greeted_max, shards, 256);
     config->served_max = share_power(config->served_max, shards, 4096);
 }
@@ -77,7 +78,7 @@ static void *place(struct layout *layout, size_t bytes)
 struct pieces {
     void *engine, *outbox, *observations, *limits, *sources, *greetings, *synacks;
     void *stray, *asked, *proofs, *served;
-    void *servers, *assemblies, *openings, *flows;
+    void *servers, *slots, *openings, *flows;
 };
 
 static size_t lay_out(const struct engine_config *config, uint8_t *base, struct pieces *pieces)
@@ -96,7 +97,7 @@ static size_t lay_out(const struct engine_config *config, uint8_t *base, struct 
     pieces->proofs = place(&layout, PROOFS * sizeof(struct proof_slot));
     pieces->served = place(&layout, config->served_max * sizeof(uint32_t));
     pieces->servers = place(&layout, config->servers_max * sizeof(struct server));
-    pieces->assemblies = place(&layout, assembly_pool_bytes(config->assemblies_max));
+    pieces->slots = place(&layout, slot_pool_bytes(config->slots_max, config->servers_max));
     pieces->openings = place(&layout, opening_pool_bytes(config->openings_max));
     pieces->flows = place(&layout, flow_table_bytes(config->flows_max));
     return layout.used;
@@ -111,7 +112,7 @@ size_t engine_bytes(const struct engine_config *config)
 
 /*
  * Tables that a flood fills at random places are touched now, so that resident memory does not move
- * under attack. Pools that are used from one end (flows, openings, assemblies), and servers, grow
+ * under attack. Pools that are used from one end (flows, openings, slots), and servers, grow
  * with honest use only.
  */
 static void touch(const struct pieces *pieces)
@@ -150,7 +151,8 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
     tag_table_init(&engine->asked, pieces.asked, TAGS_ASKED, RATE_WINDOW_US / 1000);
     engine->proofs = (struct proof_table){pieces.proofs, PROOFS - 1};
     served_init(&engine->served, pieces.served, config->served_max);
-    engine->assemblies = assembly_pool_init(pieces.assemblies, config->assemblies_max, seed);
+    slot_pool_init(&engine->slots, pieces.slots, config->slots_max, config->servers_max, seed,
+                   now_us);
     synack_cache_forget(&engine->answers);
     opening_pool_init(&engine->openings, pieces.openings, config->openings_max, now_us);
     flow_table_init(&engine->flows, pieces.flows, config->flows_max, seed, &engine->counters);
@@ -183,10 +185,9 @@ static bool expire_flow(struct engine *engine, uint64_t now_us)
 bool engine_tick(struct engine *engine, uint64_t now_us)
 {
     engine->now_us = now_us;
-    assembly_expire(engine->assemblies, now_us);
     for (int work = 0; work < TICK_WORK; work++) {
-        bool some = opening_tick(engine, now_us) || say_again(engine, now_us) ||
-                    expire_flow(engine, now_us);
+        bool some = opening_tick(engine, now_us) || kept_tick(engine, now_us) ||
+                    say_again(engine, now_us) || expire_flow(engine, now_us);
 
         if (!some)
             return false;
@@ -205,7 +206,7 @@ uint64_t engine_next_deadline(const struct engine *engine)
 
     next = earlier(next, resend_next(engine->greetings));
     next = earlier(next, resend_next(engine->synacks));
-    next = earlier(next, assembly_next(engine->assemblies));
+    next = earlier(next, timer_wheel_next(&engine->slots.wheel));
     return earlier(next, flow_next_expiry(&engine->flows, engine->now_us));
 }
 

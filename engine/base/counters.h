@@ -29,6 +29,8 @@
     X(requests, mismatched, "first requests that did not")                                         \
     X(requests, need_more, "first segments too short to decide")                                   \
     X(flows, tracked, "connections followed without change now")                                   \
+    X(requests, unfinished, "first requests that ended, or took too long, before they were whole") \
+    X(flows, kept, "connections whose request is not whole yet, now")                              \
     X(flows, pending, "connections being opened to a server now")                                  \
     X(flows, spliced, "connections spliced now")                                                   \
     X(flows, closing, "closed connections still remembered now")                                   \
@@ -52,6 +54,8 @@
     Y(aside, "SYN of a source that is put aside")                                                  \
     Y(unknown_server, "SYN to a server in attack mode without an armed profile (--unknown drop)")  \
     Y(unlistened, "SYN to a server in attack mode on whose port nobody listens")                   \
+    Y(unfinished, "request that ended before it was whole")                                        \
+    Y(slots_full, "beginning of a request that found no room")                                     \
     Y(open_limit, "opening over the limit of the server or the source")                            \
     Y(minor_limit, "request that nothing here describes, over the limit of the server or source")  \
     Y(decipher_limit, "request to be deciphered, over the limit of the server or the source")      \

@@ -49,8 +49,7 @@ static inline bool ack_is_checked(const struct engine *engine, const struct serv
 {
     return server->mode == MODE_ATTACK && server->policy &&
            server_opening(server) == OPENING_CHECK &&
-           !(assembly_count(engine->assemblies) | resend_count(engine->synacks) |
-             resend_count(engine->greetings));
+           !(resend_count(engine->synacks) | resend_count(engine->greetings));
 }
 
 /* By the cookie of the promise made now. */

@@ -78,14 +78,16 @@ enum refused_as policy_refused_as(const struct server_policy *server, const uint
     return server->unknown == UNKNOWN_MINOR ? REFUSED_MINOR : REFUSED_LIMITED;
 }
 
-enum match policy_check_request(const struct server_policy *server, const uint8_t *request,
-                                size_t bytes)
+enum match policy_match_request(const struct server_policy *server, const uint8_t *request,
+                                size_t bytes, enum protocol_id *matched)
 {
-    enum protocol_id matched;
-    enum match match = protocols_check(server->protocols, request, bytes, &matched);
+    enum match match = protocols_check(server->protocols, request, bytes, matched);
 
     if (match == MATCH_YES && server->check_keywords)
-        return check_keywords(server, matched, request, bytes);
+        return check_keywords(server, *matched, request, bytes);
+    if (match == MATCH_YES)
+        return match;
+    *matched = PROTOCOL_UNKNOWN;
     if (match != MATCH_YES && server->has_pattern && (server->protocols & 1u << PROTOCOL_UNKNOWN))
         match = either(match, check_pattern(server, request, bytes));
     if (match != MATCH_YES && (server->hidden & HIDDEN_BITTORRENT))

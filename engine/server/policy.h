@@ -120,10 +120,18 @@ const struct server_policy *policy_find(const struct policy *policy, const struc
 /*
  * The request check for this server, as far as it costs no cipher: accepted protocols,
  * then the pattern, then what only looks random; and the keywords of a request whose protocol has
- * any (the others are right by their protocol alone). MORE until they can be read. Hot.
+ * any (the others are right by their protocol alone). MORE until they can be read. `*matched` on
+ * YES is the protocol, PROTOCOL_UNKNOWN where it is by pattern or by a hidden form. Hot.
  */
-enum match policy_check_request(const struct server_policy *server, const uint8_t *request,
-                                size_t bytes);
+enum match policy_match_request(const struct server_policy *server, const uint8_t *request,
+                                size_t bytes, enum protocol_id *matched);
+static inline enum match policy_check_request(const struct server_policy *server,
+                                              const uint8_t *request, size_t bytes)
+{
+    enum protocol_id matched;
+
+    return policy_match_request(server, request, bytes, &matched);
+}
 /* Of a request that was refused: as what? */
 enum refused_as policy_refused_as(const struct server_policy *server, const uint8_t *request,
                                   size_t bytes);

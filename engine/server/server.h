@@ -84,6 +84,7 @@ struct server {
     uint64_t answered_us;     /* when its last SYN-ACK was seen; 0: never */
     uint64_t unprofiled_us;   /* when a cookie was last made for it without a profile; 0: never */
     uint32_t openings_now;    /* connections being opened to it */
+    uint32_t unanswered;      /* of the class long: opened, and not answered yet (rule 1.3) */
     struct trigger_counts counts;
     enum listening listening;
     struct token_bucket unlistened; /* SYNs that were passed on although nobody listens */

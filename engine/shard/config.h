@@ -10,13 +10,13 @@
 #include "engine/tcp/cookie.h"
 
 struct engine_config {
-    uint32_t flows_max;      /* entries of the flow table, default 262144 */
-    uint32_t openings_max;   /* connections being opened at once, with 16 KiB of held data each;
-                                default 1024 */
-    uint32_t greeted_max;    /* greetings remembered, power of two >= 256, default 65536 */
-    uint32_t assemblies_max; /* requests being put together, default 1024 */
-    uint32_t servers_max;    /* default 4096 */
-    uint32_t sources_max;    /* sources limited, and sources judged; power of two, default 16384 */
+    uint32_t flows_max;    /* entries of the flow table, default 262144 */
+    uint32_t openings_max; /* connections being opened at once, with 16 KiB of held data each;
+                              default 1024 */
+    uint32_t greeted_max;  /* greetings remembered, power of two >= 256, default 65536 */
+    uint32_t slots_max;    /* beginnings of requests that are kept, default 16384; below 65535 */
+    uint32_t servers_max;  /* default 4096 */
+    uint32_t sources_max;  /* sources limited, and sources judged; power of two, default 16384 */
     uint32_t observations_max; /* queue between two batches, default 256 */
     uint32_t served_max; /* requests remembered as served, power of two, default 2^20 (rule 5.8) */
     uint32_t observed_per_second; /* new connections of one server, at most; 0, the default: all */

@@ -47,6 +47,8 @@ void engine_flow_state(struct engine *engine, struct flow *flow, enum flow_state
 void engine_flow_free(struct engine *engine, struct flow *flow)
 {
     count_half_open(engine, flow, -1);
+    if (flow->state == FLOW_KEPT)
+        slot_give_back(&engine->slots, &engine->slots.slots[flow_cold(&engine->flows, flow)->slot]);
     flow_free(&engine->flows, flow);
 }
 
@@ -54,7 +56,8 @@ void engine_flow_close(struct engine *engine, struct flow *flow, enum flow_end r
                        uint64_t now_us)
 {
     bool observed = flow->state == FLOW_ESTABLISHED || flow->state == FLOW_SPLICED ||
-                    flow->state == FLOW_GREETING || flow->state == FLOW_HALF_OPEN;
+                    flow->state == FLOW_GREETING || flow->state == FLOW_DRAINING ||
+                    flow->state == FLOW_HALF_OPEN;
 
     if (observed)
         observe_end(engine, flow, reason, now_us);

@@ -15,13 +15,13 @@
 #include "engine/shard/config.h"
 #include "engine/shard/observation.h"
 #include "engine/shard/verdict.h"
-#include "engine/tables/assembly.h"
 #include "engine/tables/flow.h"
 #include "engine/tables/opening_pool.h"
 #include "engine/tables/proved.h"
 #include "engine/tables/replays.h"
 #include "engine/tables/resend.h"
 #include "engine/tables/seen.h"
+#include "engine/tables/slots.h"
 #include "engine/tables/source.h"
 
 #define OUTBOX_BYTES (192u * 1024)
@@ -47,7 +47,7 @@ struct engine {
     struct server_table servers;
     struct flow_table flows;
     struct opening_pool openings;
-    struct assembly_pool *assemblies;
+    struct slot_pool slots;        /* beginnings of requests */
     struct resend_ring *greetings; /* greetings to be said again */
     struct resend_ring *synacks;   /* SYN-ACKs of services that greet */
     struct source_limiter limits;  /* by source, for openings without a request check */
@@ -81,6 +81,12 @@ static inline struct kept_answer *server_synack(struct engine *engine, const str
                           offered);
 }
 
+/* True of a flow in a state whose `opening` counts. */
+static inline bool flow_has_opening(const struct flow *flow)
+{
+    return flow->state == FLOW_OPENING || flow->state == FLOW_GREETING ||
+           flow->state == FLOW_DRAINING;
+}
 /* The server that a flow belongs to, or NULL. */
 static inline struct server *flow_server(struct engine *engine, const struct flow *flow)
 {

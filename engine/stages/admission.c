@@ -8,7 +8,6 @@
  *      seq = x+1, data, FIN or nothing      the request, a closing, the handshake's ACK
  *      seq = x, 0 or 1 byte                 keepalive or window probe (RFC 9293 3.8.4)
  *      seq = x+2, ack one higher, nothing   the last ACK of a closing that we answered
- *      seq beyond x+1, an assembly open     more of a request that came in pieces
  */
 #include "engine/stages/admission.h"
 
@@ -43,7 +42,8 @@ admit_waiting(struct engine *engine, struct passage *passage, struct server *ser
     }
     if (!greets)
         /* Also on a promise from before there was a greeting: the server greets for itself. */
-        open_limited(engine, passage, server, &proof, closing, NULL, 0, false);
+        open_limited(engine, passage, server, &proof, closing,
+                     &(struct asked){.share = SHARE_NONE});
     else if (!greeted_already(engine, passage, &proof) && greeting_fits(passage, &proof))
         greet(engine, passage, server, &proof);
     else
@@ -72,19 +72,6 @@ admit_bare(struct engine *engine, struct passage *passage, struct server *server
         admit_waiting(engine, passage, server, *proof, closing);
     else
         passage_drop(engine, passage, DROP_answered);
-}
-
-/* Zero bytes of padding where data is due, not pushed: the ACK of an odd stack. */
-static bool is_padding(const struct frame *frame)
-{
-    const uint8_t *payload = frame_payload(frame);
-
-    if (frame->payload_bytes > PURE_ACK_ZEROS_MAX || (frame->flags & (TCP_PSH | TCP_FIN)))
-        return false;
-    for (uint32_t at = 0; at < frame->payload_present; at++)
-        if (payload[at])
-            return false;
-    return true;
 }
 
 /* --- closing, keepalive ----------------------------------------------------------------------- */
@@ -129,39 +116,6 @@ static void admit_keepalive(struct engine *engine, struct passage *passage, stru
 
 /* --- dispatch --------------------------------------------------------------------------------- */
 
-/* More of a request that is being put together. */
-static bool __attribute__((noinline))
-admit_assembled_part(struct engine *engine, struct passage *passage, struct server *server,
-                     struct flow *closing)
-{
-    struct assembly *assembly = assembly_find(engine->assemblies, &passage->key);
-    const struct frame *frame = &passage->frame;
-    uint32_t offset = assembly ? frame->seq - (assembly->x + 1) : 0;
-    enum assembly_result added = ASSEMBLY_UNCHANGED;
-    struct proof proof;
-
-    if (!assembly || offset > ASSEMBLY_BYTES || !frame_seq_bytes(frame) ||
-        !prove(engine, passage, server, assembly->x, frame->ack, &proof))
-        return false;
-    if (frame->payload_bytes)
-        added = assembly_add(assembly, offset, frame_payload(frame), frame->payload_bytes);
-    if (added == ASSEMBLY_GAP) {
-        passage_drop(engine, passage, DROP_hold_full);
-        return true;
-    }
-    if ((frame->flags & TCP_FIN) && offset + frame->payload_bytes == assembly->bytes)
-        assembly->fin = true;
-    request_admit(engine, passage, server, proof, closing, assembly, added);
-    return true;
-}
-
-static inline bool admit_assembled(struct engine *engine, struct passage *passage,
-                                   struct server *server, struct flow *closing)
-{
-    return assembly_count(engine->assemblies) &&
-           admit_assembled_part(engine, passage, server, closing);
-}
-
 /* A bare FIN, or a few bytes, at x+1. */
 static void __attribute__((noinline))
 admit_little(struct engine *engine, struct passage *passage, struct server *server,
@@ -169,10 +123,10 @@ admit_little(struct engine *engine, struct passage *passage, struct server *serv
 {
     if (!passage->frame.payload_bytes)
         admit_fin(engine, passage, server, &proof);
-    else if (is_padding(&passage->frame))
+    else if (frame_is_padding(&passage->frame))
         admit_bare(engine, passage, server, &proof, closing);
     else
-        request_admit(engine, passage, server, proof, closing, NULL, ASSEMBLY_GREW);
+        request_admit(engine, passage, server, proof, closing);
 }
 
 /*
@@ -234,12 +188,10 @@ static inline bool admit_ack(struct engine *engine, struct passage *passage, str
 
     if (closing && is_of_closing(engine, frame, closing))
         return false;
-    if (admit_assembled(engine, passage, server, closing))
-        return true;
     if (!prove_at_once(engine, passage, server, frame->seq - 1, frame->ack, &proof))
         return admit_elsewhere(engine, passage, server, closing);
     if (frame->payload_bytes > PURE_ACK_ZEROS_MAX)
-        request_admit(engine, passage, server, proof, closing, NULL, ASSEMBLY_GREW);
+        request_admit(engine, passage, server, proof, closing);
     else if (frame->payload_bytes || (frame->flags & TCP_FIN))
         admit_little(engine, passage, server, proof, closing);
     else

@@ -4,12 +4,12 @@
  * to 4). What becomes of it stands in syn, greeting, request, again and stray.
  *
  * Nothing here allocates anything for a client before its request is proved, but for slots of fixed
- * pools that may be overwritten (resend rings, tags) or run out (assemblies) at any time:
+ * pools that may be overwritten (resend rings, tags) or run out (slots) at any time:
  *
  *      SYN ........................... SYN-ACK(c), built in the SYN's buffer
  *      ACK(x+1, c+1) ................. counted; a service that greets says G at c+1; one opened by
  *                                      cookie is opened
- *      data(x+1, c+1 or c+1+g) ....... match: opened; mismatch: reset; need more: assembly
+ *      data(x+1, c+1 or c+1+g) ....... match: opened; mismatch: reset; need more: kept (kept.h)
  *      FIN, keepalive, last ACK ...... answered as the server would, without state
  *      anything else ................. no good cookie: a small rate is let through, the rest
  * dropped

@@ -52,13 +52,15 @@ static void greeting_due(struct engine *engine, const struct resend_entry *entry
 
     if (!promise || !promise->greeting_bytes)
         return;
-    if (flow_is_another(engine, flow, entry) || flow->state == FLOW_OPENING) {
+    if (flow_is_another(engine, flow, entry) || flow->state == FLOW_OPENING ||
+        flow->state == FLOW_KEPT) {
         resend_greeting(engine, entry, promise, now_us);
         if (entry->stage == 0)
             engine->counters.greetings_sent++;
         else
             engine->counters.greetings_resent++;
-    } else if ((flow->state == FLOW_SPLICED || flow->state == FLOW_GREETING) &&
+    } else if ((flow->state == FLOW_SPLICED || flow->state == FLOW_GREETING ||
+                flow->state == FLOW_DRAINING) &&
                (flow->flags & FLOW_GREETING_DUE)) {
         greet_flow(engine, flow, &entry->link, promise, entry->tsecr);
     }

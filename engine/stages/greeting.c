@@ -113,8 +113,8 @@ static uint32_t newest_tsval(const struct engine *engine, const struct flow *flo
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
 
-    return flow->state == FLOW_GREETING ? engine->openings.openings[cold->opening].server_tsval
-                                        : cold->newest_tsval;
+    return flow_has_opening(flow) ? engine->openings.openings[cold->opening].server_tsval
+                                  : cold->newest_tsval;
 }
 
 /* c+1: the ends of both greetings are aligned, their beginnings are where their lengths put them

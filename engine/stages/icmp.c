@@ -4,13 +4,17 @@
 
 #include "engine/base/bytes.h"
 #include "engine/base/checksum.h"
+#include "engine/stages/draining.h"
 #include "engine/stages/opening.h"
+#include "engine/stages/splice.h"
 
 #define ICMP_CHECKSUM_AT  2
 #define ICMP_UNREACHABLE  3 /* RFC 792 */
 #define ICMP_FRAG_NEEDED  4 /* code of the same */
 #define ICMP6_UNREACHABLE 1 /* RFC 4443 3.1; "packet too big" is a type of its own */
+#define ICMP6_TOO_BIG     2
 #define PROTO_ICMPV6      58
+#define PAYLOAD_LEAST     200 /* a smaller cut is nobody's path */
 
 /* Of the quoted TCP header. */
 #define TCP_SEQ_AT   4
@@ -104,6 +108,41 @@ static void opening_error(struct engine *engine, struct passage *passage, struct
     opening_fail(engine, flow, false, passage->now_us);
 }
 
+/* The next hop's MTU less the headers that our segments have; 0: the error is another. */
+static uint16_t payload_for_mtu(const struct frame *frame, bool timestamps)
+{
+    const uint8_t *icmp = frame->data + frame->l4;
+    uint32_t headers = (frame->ip_version == 6 ? 40u : 20u) + TCP_HEADER_BYTES;
+    uint32_t mtu = 0;
+
+    headers += timestamps ? TIMESTAMPS_BYTES : 0;
+    if (frame->ip_version == 6 && icmp[0] == ICMP6_TOO_BIG)
+        mtu = load_be32(icmp + 4);
+    else if (frame->ip_version == 4 && icmp[0] == ICMP_UNREACHABLE && icmp[1] == ICMP_FRAG_NEEDED)
+        mtu = load_be16(icmp + 6);
+    return (uint16_t)(mtu > headers + PAYLOAD_LEAST && mtu <= UINT16_MAX ? mtu - headers : 0);
+}
+
+/* "Packet too big" about what we have acknowledged: the client has forgotten it, so the cut is ours
+ * to lower (RFC 1191 6.3, RFC 8201 5.2). */
+static void draining_error(struct engine *engine, struct passage *passage, struct flow *flow,
+                           const struct frame_quote *quote)
+{
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    uint32_t offset = quote->seq - (cold->client_isn + 1);
+    uint16_t payload = payload_for_mtu(&passage->frame, cold->timestamps);
+
+    if (passage->from == SIDE_CLIENT || !payload ||
+        offset >= engine->openings.openings[cold->opening].held_bytes) {
+        translate(passage, flow, quote);
+        return;
+    }
+    if (!icmp_checksum_good(&passage->frame))
+        return;
+    passage_drop(engine, passage, DROP_swallowed);
+    draining_cut(engine, flow, payload, passage->now_us);
+}
+
 /* From the client side about a server that we answer for: it quotes a SYN-ACK or a greeting of
  * ours. */
 static void error_without_flow(struct engine *engine, struct passage *passage)
@@ -131,6 +170,12 @@ static void error_of_flow(struct engine *engine, struct passage *passage, struct
                          DROP_stray); /* nothing of the server's has gone there yet */
         else
             translate(passage, flow, quote);
+        return;
+    case FLOW_KEPT:
+        passage_drop(engine, passage, DROP_stray);
+        return;
+    case FLOW_DRAINING:
+        draining_error(engine, passage, flow, quote);
         return;
     case FLOW_SPLICED:
     case FLOW_CLOSING:

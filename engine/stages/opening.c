@@ -5,7 +5,9 @@
 
 #include "engine/base/bytes.h"
 #include "engine/shard/observe.h"
+#include "engine/stages/draining.h"
 #include "engine/stages/greeting_compare.h"
+#include "engine/stages/kept.h"
 #include "engine/stages/splice.h"
 #include "engine/shard/connection.h"
 
@@ -79,6 +81,11 @@ static void set_timer(struct engine *engine, uint32_t index, uint64_t due_us)
     timer_wheel_set(&engine->openings.wheel, index, due_us);
 }
 
+void opening_set_timer(struct engine *engine, const struct flow *flow, uint64_t due_us)
+{
+    set_timer(engine, flow_cold(&engine->flows, flow)->opening, due_us);
+}
+
 /* --- beginning ------------------------------------------------------------------------------- */
 
 static void fill_opening(struct opening *opening, const struct passage *passage,
@@ -119,11 +126,14 @@ static void fill_opening(struct opening *opening, const struct passage *passage,
  * tuple gives way, as a TIME-WAIT does to a SYN that is clearly newer (RFC 6191 2).
  */
 static struct flow *make_flow(struct engine *engine, const struct passage *passage,
-                              struct server *server, struct flow *closing)
+                              struct server *server, struct flow *closing, bool promised)
 {
     uint32_t index;
     struct flow *flow;
 
+    /* What was acknowledged needs its buffer; the rest comes again. */
+    if (promised && !opening_holds_left(&engine->openings))
+        return NULL;
     /* One silent server must not take the pool from all the others. */
     if (server->openings_now >= engine->openings.openings_max / 2)
         return NULL;
@@ -144,11 +154,15 @@ static struct flow *make_flow(struct engine *engine, const struct passage *passa
     return flow;
 }
 
-/* Takes the opening off its flow. */
-static void opening_done(struct engine *engine, struct flow *flow)
+void opening_done(struct engine *engine, struct flow *flow)
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    uint32_t share = engine->openings.openings[cold->opening].share;
 
+    if (share != SHARE_NONE) {
+        slot_long_end(&engine->slots, share);
+        flow_server(engine, flow)->unanswered--;
+    }
     opening_give_back(&engine->openings, cold->opening);
     cold->opening = OPENING_NONE;
     flow_server(engine, flow)->openings_now--;
@@ -165,17 +179,16 @@ static bool was_greeted(const struct engine *engine, const struct proof *proof,
             served_lately(&engine->served, engine_hash(engine, key), proof->c, now_us));
 }
 
-void opening_begin(struct engine *engine, struct passage *passage, struct server *server,
-                   const struct proof *proof, struct flow *closing, const uint8_t *data,
-                   uint32_t bytes, bool fin)
+bool opening_begin(struct engine *engine, struct passage *passage, struct server *server,
+                   const struct proof *proof, struct flow *closing, const struct asked *said)
 {
-    struct flow *flow = make_flow(engine, passage, server, closing);
+    struct flow *flow = make_flow(engine, passage, server, closing, said->promised > 0);
     struct flow_cold *cold;
     struct opening *opening;
 
     if (!flow) {
         passage_drop(engine, passage, DROP_no_room);
-        return;
+        return false;
     }
     cold = flow_cold(&engine->flows, flow);
     opening = &engine->openings.openings[cold->opening];
@@ -188,13 +201,17 @@ void opening_begin(struct engine *engine, struct passage *passage, struct server
     cold->generation = (uint8_t)proof->promise->generation;
     if (opening->greeting_bytes && !proof->greeted)
         flow->flags |= FLOW_GREETING_DUE;
-    opening_hold_add(&engine->openings, opening, 0, data, bytes);
-    opening->fin = fin && opening->held_bytes == bytes;
+    opening_hold_add(&engine->openings, opening, 0, said->data, said->bytes);
+    opening->fin = said->fin && opening->held_bytes == said->bytes;
+    opening->promised = (uint16_t)said->promised;
+    opening->share = said->share;
+    opening->client_isn = proof->x;
     tag_take(&engine->stray, passage->hash, 0, passage->now_us);
     send_syn(engine, flow, opening);
     opening->attempts = 1;
     set_timer(engine, cold->opening, passage->now_us + SYN_FIRST_US);
     passage_hold(passage);
+    return true;
 }
 
 /* --- the end of an opening that failed ------------------------------------------------------- */
@@ -206,7 +223,7 @@ static void reset_server(struct engine *engine, const struct flow *flow,
 
     speak_for_client(flow, opening, &segment);
     segment.flags = TCP_RST;
-    segment.seq = flow_cold(&engine->flows, flow)->client_isn + 1;
+    segment.seq = flow_cold(&engine->flows, flow)->client_isn + 1 + opening->acked;
     engine_emit(engine, SIDE_SERVER, &opening->to_server, &segment);
 }
 
@@ -223,7 +240,7 @@ static void reset_client(struct engine *engine, const struct flow *flow,
     segment.dst_port = flow->key.client_port;
     segment.flags = TCP_RST | TCP_ACK;
     segment.seq = opening->client_ack;
-    segment.ack = flow_cold(&engine->flows, flow)->client_isn + 1;
+    segment.ack = flow_cold(&engine->flows, flow)->client_isn + 1 + opening->promised;
     segment.ttl = opening->server_ttl;
     segment.df = opening->server_df;
     segment.flow_label =
@@ -250,6 +267,13 @@ void opening_fail(struct engine *engine, struct flow *flow, bool server_too, uin
     if (server_too)
         reset_server(engine, flow, opening);
     give_up(engine, flow, END_SERVER_RESET, now_us);
+}
+
+void opening_abandon(struct engine *engine, struct flow *flow, uint64_t now_us)
+{
+    reset_server(engine, flow,
+                 &engine->openings.openings[flow_cold(&engine->flows, flow)->opening]);
+    give_up(engine, flow, END_CLIENT_RESET, now_us);
 }
 
 /* --- the client while it waits --------------------------------------------------------------- */
@@ -286,6 +310,34 @@ static void note_client(struct engine *engine, const struct passage *passage, st
     }
 }
 
+/* What was promised is said again to a client that repeats it, or asks (RFC 9293 3.10.7.4). */
+static void acknowledge_client(struct engine *engine, struct passage *passage,
+                               const struct flow *flow, const struct opening *opening)
+{
+    struct segment segment;
+    uint8_t options[TIMESTAMPS_BYTES];
+
+    segment_begin(&segment);
+    segment.flags = TCP_ACK;
+    segment.seq = opening->client_ack;
+    segment.ack = opening->client_isn + 1 + opening->promised;
+    segment.window = kept_window(opening->promised, opening->promised_scale);
+    segment.ttl = opening->server_ttl;
+    segment.df = opening->server_df;
+    segment.flow_label =
+        addr_is_v4(&flow->key.server) ? 0 : flow_label_to_client(engine, &flow->key);
+    if (opening->timestamps) {
+        uint32_t tsval =
+            flow->state == FLOW_GREETING
+                ? opening->server_tsval + flow->ts_delta
+                : cookie_tsval(&engine->config.keys, &flow->key, &opening->client, passage->now_us);
+
+        segment.options = options;
+        segment.options_bytes = segment_timestamps(options, tsval, opening->client_tsval);
+    }
+    passage_answer(engine, passage, &segment);
+}
+
 static void client_frame(struct engine *engine, struct passage *passage, struct flow *flow,
                          struct opening *opening)
 {
@@ -314,7 +366,9 @@ static void client_frame(struct engine *engine, struct passage *passage, struct 
      * and still listen. */
     if ((frame->flags & TCP_FIN) && offset + frame->payload_bytes == opening->held_bytes)
         opening->fin = true;
-    if (held)
+    if (opening->promised && !held)
+        acknowledge_client(engine, passage, flow, opening);
+    else if (held)
         passage_hold(passage);
     else if (frame->payload_bytes && offset + frame->payload_bytes > opening->held_bytes)
         passage_drop(engine, passage, DROP_hold_full);
@@ -385,6 +439,7 @@ static void fix_offsets(struct engine *engine, const struct passage *passage, st
     cold->server_isn = y;
     cold->server_next = y + 1;
     opening->server_tsval = passage->options.tsval;
+    opening->edge = passage->frame.window; /* unscaled: RFC 7323 2.2 */
     flow->flags |= FLOW_EDIT;
     flow->delta = opening->c - y;
     flow->ack_floor = y + 1;
@@ -525,60 +580,69 @@ void opening_frame(struct engine *engine, struct passage *passage, struct flow *
 
 /* --- the splice ------------------------------------------------------------------------------ */
 
-/* Largest payload of one segment to the server: what it granted (RFC 9293 3.7.1), and what the
- * client itself used. */
-static uint16_t segment_limit(const struct flow_cold *cold, const struct opening *opening)
+/* Largest payload of one segment to the server: what it granted (RFC 9293 3.7.1), what the client
+ * itself used, and what a router has told us. */
+uint32_t opening_segment_limit(const struct engine *engine, const struct flow *flow,
+                               const struct opening *opening)
 {
-    uint16_t limit = cold->server_mss;
+    uint32_t limit = flow_cold(&engine->flows, flow)->server_mss;
 
-    return opening->gso_bytes && opening->gso_bytes < limit ? opening->gso_bytes : limit;
+    if (opening->gso_bytes && opening->gso_bytes < limit)
+        limit = opening->gso_bytes;
+    return opening->cut && opening->cut < limit ? opening->cut : limit;
 }
 
 /*
- * The held bytes, or nothing, in the segment that completes the handshake (RFC 9293 3.5) or follows
- * the greeting. It echoes the server's newest TSval exactly (RFC 7323 4.3): Linux drops the ACK of
- * a handshake with any other.
+ * Held bytes, or none, in the segment that completes the handshake (RFC 9293 3.5), follows the
+ * greeting, or comes again. It echoes the server's newest TSval exactly (RFC 7323 4.3): Linux drops
+ * the ACK of a handshake with any other.
  */
-static void send_held(struct engine *engine, struct flow *flow, struct opening *opening,
-                      uint64_t now_us)
+void opening_send_held(struct engine *engine, struct flow *flow, const struct opening *opening,
+                       uint32_t from, uint32_t to)
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
-    const uint8_t *held = opening_hold(&engine->openings, opening);
-    uint16_t limit = segment_limit(cold, opening);
+    uint32_t limit = opening_segment_limit(engine, flow, opening);
+    bool fin = opening->fin && to == opening->held_bytes;
     uint8_t options[TIMESTAMPS_BYTES];
     struct segment segment;
 
     speak_for_client(flow, opening, &segment);
-    segment.flags =
-        (uint8_t)(TCP_ACK | (opening->held_bytes ? TCP_PSH : 0) | (opening->fin ? TCP_FIN : 0));
-    segment.seq = cold->client_isn + 1;
+    segment.flags = (uint8_t)(TCP_ACK | (to > from ? TCP_PSH : 0) | (fin ? TCP_FIN : 0));
+    segment.seq = cold->client_isn + 1 + from;
     segment.ack = cold->server_next;
     segment.window = segment_window(opening->client_window, flow->to_server_shift);
-    segment.payload = held;
-    segment.payload_bytes = opening->held_bytes;
-    segment.gso_bytes = opening->held_bytes > limit ? limit : 0;
+    segment.payload_bytes = to - from;
+    if (to > from)
+        segment.payload = opening_hold(&engine->openings, opening) + from;
+    segment.gso_bytes = (uint16_t)(to - from > limit ? limit : 0);
     if (opening->timestamps) {
         segment.options = options;
         segment.options_bytes =
             segment_timestamps(options, opening->client_tsval, opening->server_tsval);
     }
     engine_emit(engine, SIDE_SERVER, &opening->to_server, &segment);
-    cold->client_next = segment.seq + opening->held_bytes + opening->fin;
-    if (opening->held_bytes)
-        observe_data(engine, flow, SIDE_CLIENT, segment.seq, segment.ack, held, opening->held_bytes,
-                     opening->held_bytes, true, now_us);
+    cold->client_next = seq_max(cold->client_next, cold->client_isn + 1 + to + fin);
 }
 
 void opening_release(struct engine *engine, struct flow *flow, uint64_t now_us)
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
     struct opening *opening = &engine->openings.openings[cold->opening];
-    uint32_t server_tsval = opening->server_tsval;
+    uint32_t server_tsval = opening->server_tsval, held = opening->held_bytes;
 
     flow->ack_floor = cold->server_next;
     flow->tsecr_floor = server_tsval;
-    send_held(engine, flow, opening, now_us);
     served_note(&engine->served, engine_hash(engine, &flow->key), cold->client_isn, now_us);
+    engine->counters.flows_opened++;
+    if (opening->promised || opening->share != SHARE_NONE)
+        draining_begin(engine, flow, now_us);
+    else
+        opening_send_held(engine, flow, opening, 0, held);
+    if (held)
+        observe_data(engine, flow, SIDE_CLIENT, cold->client_isn + 1, cold->server_next,
+                     opening_hold(&engine->openings, opening), held, held, true, now_us);
+    if (flow->state == FLOW_DRAINING)
+        return;
     if (opening->fin)
         flow->flags |= FLOW_CLIENT_FIN;
     opening_done(engine, flow);
@@ -587,7 +651,6 @@ void opening_release(struct engine *engine, struct flow *flow, uint64_t now_us)
     else
         cold->storm = (struct flow_storm){0};
     engine_flow_state(engine, flow, FLOW_SPLICED, now_us);
-    engine->counters.flows_opened++;
 }
 
 /* --- time ------------------------------------------------------------------------------------ */
@@ -604,6 +667,8 @@ bool opening_tick(struct engine *engine, uint64_t now_us)
     flow = &engine->flows.flows[opening->flow];
     if (now_us < opening->due_us) {
         timer_wheel_set(&engine->openings.wheel, index, opening->due_us);
+    } else if (flow->state == FLOW_DRAINING) {
+        draining_due(engine, flow, now_us);
     } else if (flow->state == FLOW_OPENING && opening->attempts < SYN_ATTEMPTS) {
         send_syn(engine, flow, opening);
         opening->refused_lately = false;

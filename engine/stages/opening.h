@@ -20,16 +20,16 @@
 #define SYNWARD_ENGINE_STAGES_OPENING_H
 
 #include "engine/stages/proof.h"
+#include "engine/stages/request.h"
 #include "engine/shard/passage.h"
 
 /*
- * Opens the connection that `proof` stands for, holding `bytes` of data from x+1 (and a FIN behind
- * them). `closing` is freed. Gives the verdict; where there is no room the frame is dropped and
- * counted, and the client will repeat it.
+ * Opens the connection that `proof` stands for, holding what was said. `closing` is freed. Gives
+ * the verdict; where there is no room (false) the frame is dropped and counted, and the client will
+ * repeat it.
  */
-void opening_begin(struct engine *engine, struct passage *passage, struct server *server,
-                   const struct proof *proof, struct flow *closing, const uint8_t *data,
-                   uint32_t bytes, bool fin);
+bool opening_begin(struct engine *engine, struct passage *passage, struct server *server,
+                   const struct proof *proof, struct flow *closing, const struct asked *said);
 
 /* A frame of a flow that is OPENING or GREETING, from either side. */
 void opening_frame(struct engine *engine, struct passage *passage, struct flow *flow);
@@ -46,5 +46,17 @@ void opening_acknowledge(struct engine *engine, struct passage *passage, const s
 void opening_release(struct engine *engine, struct flow *flow, uint64_t now_us);
 /* Resets the client at its last ack, and the server if `server_too`; the flow is left closing. */
 void opening_fail(struct engine *engine, struct flow *flow, bool server_too, uint64_t now_us);
+
+/* --- for draining.c -------------------------------------------------------------------------- */
+
+void opening_send_held(struct engine *engine, struct flow *flow, const struct opening *opening,
+                       uint32_t from, uint32_t to);
+uint32_t opening_segment_limit(const struct engine *engine, const struct flow *flow,
+                               const struct opening *opening);
+void opening_set_timer(struct engine *engine, const struct flow *flow, uint64_t due_us);
+/* Takes the opening off its flow. */
+void opening_done(struct engine *engine, struct flow *flow);
+/* The client has left: resets the server; the flow is left closing. */
+void opening_abandon(struct engine *engine, struct flow *flow, uint64_t now_us);
 
 #endif

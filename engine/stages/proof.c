@@ -66,3 +66,15 @@ bool served_already(const struct engine *engine, const struct passage *passage,
 {
     return served_lately(&engine->served, passage->hash, proof->x, passage->now_us);
 }
+
+bool frame_is_padding(const struct frame *frame)
+{
+    const uint8_t *payload = frame_payload(frame);
+
+    if (frame->payload_bytes > PURE_ACK_ZEROS_MAX || (frame->flags & (TCP_PSH | TCP_FIN)))
+        return false;
+    for (uint32_t at = 0; at < frame->payload_present; at++)
+        if (payload[at])
+            return false;
+    return true;
+}

@@ -4,17 +4,21 @@
  */
 #include "engine/stages/request.h"
 
+#include "engine/protocols/whole.h"
 #include "engine/stages/greeting.h"
+#include "engine/stages/kept.h"
 #include "engine/stages/opening.h"
 #include "engine/stages/request_check.h"
 
-#define OPEN_PER_SECOND     1000 /* rule 2.5 */
-#define OPEN_PER_SOURCE     200
+#define OPEN_PER_SECOND 1000 /* rule 2.5 */
+#define OPEN_PER_SOURCE 200
+/* Of the class long: opened before they are whole, and not answered yet (rule 1.3) */
+#define LONG_PER_SERVER     32
+#define LONG_PER_SOURCE     4
 #define LIMIT_SCOPE_OPENING 0x80000000u /* or'ed with the server's index */
 
 void open_limited(struct engine *engine, struct passage *passage, struct server *server,
-                  const struct proof *proof, struct flow *closing, const uint8_t *data,
-                  uint32_t bytes, bool fin)
+                  const struct proof *proof, struct flow *closing, const struct asked *said)
 {
     const struct server_policy *policy = server->policy;
     uint32_t per_server =
@@ -29,18 +33,22 @@ void open_limited(struct engine *engine, struct passage *passage, struct server 
     if (!source_limiter_take(&engine->limits, &passage->key.client, scope, per_source, per_source,
                              passage->now_us) ||
         !token_take(&server->openings, per_server, per_server, passage->now_us)) {
+        if (closing && closing->state == FLOW_KEPT)
+            kept_end(engine, closing, passage->now_us);
         passage_reset_by(engine, passage, server, DROP_open_limit);
         return;
     }
-    opening_begin(engine, passage, server, proof, closing, data, bytes, fin);
+    opening_begin(engine, passage, server, proof, closing, said);
 }
 
-/* What the client has said so far: the frame's payload, or an assembly that it was added to. */
+/* What is asked: all of it in the frame, or kept. */
 struct request {
-    const uint8_t *data;
-    uint32_t bytes;
-    bool fin;
-    struct assembly *assembly; /* NULL: it all stands in the frame */
+    struct asked said;
+    struct flow *kept; /* NULL: it all stands in the frame */
+    struct slot *slot; /* of it */
+    struct checked checked;
+    bool fits;     /* the check has said yes */
+    size_t needed; /* bytes that are not worth another look before they have come */
 };
 
 static void credit(struct engine *engine, const struct passage *passage,
@@ -57,16 +65,16 @@ static void credit(struct engine *engine, const struct passage *passage,
  * As a host without the connection (RFC 9293 3.10.7.1): RST at the ack that the client named. What
  * only finds no room now is nobody's fault.
  */
-static inline void refuse_request(struct engine *engine, struct passage *passage,
-                                  struct server *server, const struct proof *proof,
-                                  const struct request *request, enum drop_reason reason)
+static void refuse_request(struct engine *engine, struct passage *passage, struct server *server,
+                           const struct proof *proof, const struct request *request,
+                           enum drop_reason reason)
 {
     bool may_be_reset =
         reason == DROP_minor_limit ||
         proof_blame_source(engine, server, &passage->key.client, proof->slot, passage->now_us);
 
-    if (request->assembly)
-        assembly_close(engine->assemblies, request->assembly);
+    if (request->kept)
+        may_be_reset = kept_end(engine, request->kept, passage->now_us) || may_be_reset;
     resend_remove(engine->greetings, &passage->key);
     if (may_be_reset)
         passage_reset_by(engine, passage, server, reason);
@@ -74,39 +82,56 @@ static inline void refuse_request(struct engine *engine, struct passage *passage
         passage_drop(engine, passage, reason);
 }
 
-/* Too short to decide on: kept for 10 s. False: there is no room, or the client has no more to say.
+/*
+ * False: there is no room, or the limit is reached. The frame was not answered then, and what it
+ * brought not acknowledged: the client repeats it.
  */
-static bool assemble(struct engine *engine, struct passage *passage, const struct proof *proof,
-                     const struct request *request, enum assembly_result added)
+static bool open_request(struct engine *engine, struct passage *passage, struct server *server,
+                         const struct proof *proof, struct flow *closing,
+                         const struct request *request)
 {
-    struct assembly *assembly = request->assembly;
+    greet_beside(engine, passage, server, proof);
+    return opening_begin(engine, passage, server, proof, closing, &request->said);
+}
 
-    engine->counters.requests_need_more++;
-    if (assembly)
-        return added != ASSEMBLY_UNCHANGED && added != ASSEMBLY_FULL;
-    assembly =
-        assembly_open(engine->assemblies, &passage->key, proof->x, proof->c, passage->now_us);
-    if (!assembly)
+/* Opened before it is whole: its server may wait for the rest, so there are few of them. */
+static bool open_long(struct engine *engine, struct passage *passage, struct server *server,
+                      const struct proof *proof, struct flow *closing, struct request *request)
+{
+    const uint32_t most = limit_share(engine, LONG_PER_SERVER);
+    const uint32_t of_source = limit_share(engine, LONG_PER_SOURCE);
+
+    if (server->unanswered >= most) {
+        passage_drop(engine, passage, DROP_open_limit);
         return false;
-    assembly->promise_generation = proof->promise->generation;
-    if (assembly_add(assembly, 0, request->data, request->bytes) != ASSEMBLY_FULL)
+    }
+    request->said.share = slot_long_begin(&engine->slots, &passage->key, of_source);
+    if (request->said.share == SHARE_NONE) {
+        passage_drop(engine, passage, DROP_open_limit);
+        return false;
+    }
+    server->unanswered++;
+    if (open_request(engine, passage, server, proof, closing, request))
         return true;
-    assembly_close(engine->assemblies, assembly);
+    server->unanswered--;
+    slot_long_end(&engine->slots, request->said.share);
     return false;
 }
 
-static void open_request(struct engine *engine, struct passage *passage, struct server *server,
-                         const struct proof *proof, struct flow *closing,
-                         const struct request *request, bool limited)
+/* Whole, or as much of it as there will be. What has no room now is tried again when it is
+ * repeated. */
+static void open_right(struct engine *engine, struct passage *passage, struct server *server,
+                       const struct proof *proof, struct flow *closing, struct request *request,
+                       bool is_long)
 {
-    if (limited)
-        open_limited(engine, passage, server, proof, closing, request->data, request->bytes,
-                     request->fin);
-    else
-        opening_begin(engine, passage, server, proof, closing, request->data, request->bytes,
-                      request->fin);
-    if (request->assembly)
-        assembly_close(engine->assemblies, request->assembly);
+    struct flow *before = request->kept ? request->kept : closing;
+    bool opened = is_long ? open_long(engine, passage, server, proof, before, request)
+                          : open_request(engine, passage, server, proof, before, request);
+
+    if (opened)
+        credit(engine, passage, server);
+    else if (request->kept)
+        request->slot->flags |= SLOT_WAITS;
 }
 
 /* SMTP's rule (rule 2.2): who talks before the greeting is no mail client. */
@@ -123,73 +148,208 @@ static inline bool talks_too_early(const struct server *server, const struct pro
 /* Nothing here describes the request: it may be right all the same. */
 static void refuse_unless_right(struct engine *engine, struct passage *passage,
                                 struct server *server, const struct proof *proof,
-                                struct flow *closing, const struct request *request)
+                                struct flow *closing, struct request *request)
 {
-    enum refusal refusal = request_refusal(engine, server, &passage->key.client, request->data,
-                                           request->bytes, passage->now_us);
+    const struct asked *said = &request->said;
+    enum refusal refusal = request_refusal(engine, server, &passage->key.client, said->data,
+                                           said->bytes, passage->now_us);
     enum drop_reason reason = refusal == REFUSAL_UNBLAMED ? DROP_minor_limit : DROP_mismatch;
+    struct flow *before = request->kept ? request->kept : closing;
 
-    if (refusal == REFUSAL_OPEN || refusal == REFUSAL_OPEN_LIMITED) {
-        greet_beside(engine, passage, server, proof);
-        open_request(engine, passage, server, proof, closing, request,
-                     refusal == REFUSAL_OPEN_LIMITED);
+    if (refusal == REFUSAL_OPEN) {
+        open_request(engine, passage, server, proof, before, request);
         return;
     }
-    if (policy_wrong_keyword(server->policy, request->data, request->bytes))
+    if (refusal == REFUSAL_OPEN_LIMITED) {
+        greet_beside(engine, passage, server, proof);
+        open_limited(engine, passage, server, proof, before, said);
+        return;
+    }
+    if (policy_wrong_keyword(server->policy, said->data, said->bytes))
         reason = DROP_keyword;
     refuse_request(engine, passage, server, proof, request, reason);
 }
 
+static bool is_of_lines(enum protocol_id id)
+{
+    const struct protocol *protocol = protocol_by_id(id);
+
+    return protocol && protocol->whole == whole_line;
+}
+
+/* Ended, or too long, before it was whole: nobody's fault, and nobody's connection. */
+static void end_unfinished(struct engine *engine, struct passage *passage, struct server *server,
+                           const struct request *request)
+{
+    engine->counters.requests_unfinished++;
+    if (request->kept)
+        kept_end(engine, request->kept, passage->now_us);
+    resend_remove(engine->greetings, &passage->key);
+    passage_reset_by(engine, passage, server, DROP_unfinished);
+}
+
+/* True of what asks for HTTP or TLS, and is not typed. */
+static bool is_brisk(const struct server *server, const struct request *request)
+{
+    const uint64_t brisk = 1ull << PROTOCOL_HTTP | 1ull << PROTOCOL_TLS | 1ull << PROTOCOL_HTTP2;
+
+    if (request->fits)
+        return brisk >> request->checked.protocol & 1;
+    return !server->policy->has_pattern && !(server->policy->protocols & ~brisk);
+}
+
+/* It is kept, from now on or still. */
+static void keep(struct engine *engine, struct passage *passage, struct server *server,
+                 const struct proof *proof, struct flow *closing, struct request *request)
+{
+    struct slot *slot = request->slot;
+
+    engine->counters.requests_need_more++;
+    if (!slot)
+        slot = kept_begin(engine, passage, server, proof, closing);
+    if (!slot)
+        return;
+    slot->needed = (uint16_t)(request->needed < SLOT_BYTES ? request->needed : SLOT_BYTES);
+    slot->protocol = (uint8_t)request->checked.protocol;
+    slot->flags = (uint16_t)(slot->flags & ~(SLOT_FITS | SLOT_TYPED | SLOT_WAITS));
+    slot->flags |=
+        (uint16_t)((request->fits ? SLOT_FITS : 0) | (is_brisk(server, request) ? 0 : SLOT_TYPED));
+    kept_wait(engine, passage, &engine->flows.flows[slot->flow]);
+}
+
+/* It is not whole: will it be? */
+static void decide_unfinished(struct engine *engine, struct passage *passage, struct server *server,
+                              const struct proof *proof, struct flow *closing,
+                              struct request *request)
+{
+    bool full = request->said.bytes >= SLOT_BYTES;
+
+    if (request->said.fin && request->fits && is_of_lines(request->checked.protocol))
+        open_right(engine, passage, server, proof, closing, request, false);
+    else if (request->said.fin || (full && !request->fits))
+        end_unfinished(engine, passage, server, request);
+    else if (full)
+        open_right(engine, passage, server, proof, closing, request, true);
+    else
+        keep(engine, passage, server, proof, closing, request);
+}
+
+/* Is what fits there as a whole? Of what no file knows nobody can tell. */
+static enum match find_end(const struct server *server, struct request *request)
+{
+    const struct asked *said = &request->said;
+    size_t from = request->needed ? request->needed - 1 : 0; /* looked at in vain */
+
+    request->needed = said->bytes;
+    if (server->policy->opens_begun || request->checked.protocol == PROTOCOL_UNKNOWN)
+        return MATCH_YES;
+    return protocol_whole(request->checked.protocol, said->data, said->bytes, from,
+                          &request->needed);
+}
+
+/* True of what no file knows, and whose shape tells no end either. */
+static bool is_endless(const struct server_policy *policy, enum protocol_id matched)
+{
+    return matched == PROTOCOL_UNKNOWN && !policy->opens_begun &&
+           !(policy->has_pattern && (policy->pattern.line_bytes_max || policy->pattern.lengths));
+}
+
 static inline void judge_request(struct engine *engine, struct passage *passage,
                                  struct server *server, const struct proof *proof,
-                                 struct flow *closing, const struct request *request,
-                                 enum assembly_result added)
+                                 struct flow *closing, struct request *request)
 {
-    bool early = talks_too_early(server, proof), put_off = false;
-    enum match match = early ? MATCH_NO
-                             : request_check(engine, server, &passage->key.client, request->data,
-                                             request->bytes, passage->now_us, &put_off);
+    bool early = talks_too_early(server, proof), was_fit = request->fits;
+    enum match match = MATCH_YES;
 
-    if (put_off) {
-        passage_drop(engine, passage, DROP_decipher_limit);
-    } else if (match == MATCH_YES) {
-        credit(engine, passage, server);
-        greet_beside(engine, passage, server, proof);
-        open_request(engine, passage, server, proof, closing, request, false);
-    } else if (match == MATCH_NO && !early) {
-        refuse_unless_right(engine, passage, server, proof, closing, request);
-    } else if (early || request->fin) { /* or nothing more will come */
+    if (early) {
         refuse_request(engine, passage, server, proof, request, DROP_mismatch);
-    } else if (assemble(engine, passage, proof, request, added)) {
-        passage_hold(passage);
-    } else {
-        open_request(engine, passage, server, proof, closing, request, true);
+        return;
     }
+    if (!was_fit)
+        match = request_check(engine, server, &passage->key.client, request->said.data,
+                              request->said.bytes, passage->now_us, &request->checked);
+    if (!was_fit && request->checked.put_off) {
+        if (request->kept)
+            request->slot->flags |= SLOT_WAITS;
+        passage_drop(engine, passage, DROP_decipher_limit);
+        return;
+    }
+    request->fits = match == MATCH_YES;
+    if (match == MATCH_YES)
+        match = find_end(server, request);
+    if (match == MATCH_NO)
+        refuse_unless_right(engine, passage, server, proof, closing, request);
+    else if (match == MATCH_MORE)
+        decide_unfinished(engine, passage, server, proof, closing, request);
+    else
+        open_right(engine, passage, server, proof, closing, request,
+                   is_endless(server->policy, request->checked.protocol));
+}
+
+/* Counted, then judged, where its server's requests are. */
+static void decide(struct engine *engine, struct passage *passage, struct server *server,
+                   struct proof *proof, struct flow *closing, struct request *request)
+{
+    enum opening_kind opening = server_opening(server);
+
+    proof_count(engine, passage, server, proof);
+    trigger_spoke(&server->counts, proof->slot);
+    resend_remove(engine->synacks, &passage->key);
+    if (opening == OPENING_CHECK || opening == OPENING_GREET)
+        judge_request(engine, passage, server, proof, closing, request);
+    else
+        open_limited(engine, passage, server, proof, closing, &request->said);
 }
 
 void __attribute__((noinline))
 request_admit(struct engine *engine, struct passage *passage, struct server *server,
-              struct proof proof, struct flow *closing, struct assembly *assembly,
-              enum assembly_result added)
+              struct proof proof, struct flow *closing)
 {
     const struct frame *frame = &passage->frame;
-    enum opening_kind opening = server_opening(server);
-    struct request request = {frame_payload(frame), frame->payload_bytes, frame->flags & TCP_FIN,
-                              NULL};
+    struct request request = {
+        .said = {frame_payload(frame), frame->payload_bytes, 0, SHARE_NONE, frame->flags & TCP_FIN},
+    };
 
     if (served_already(engine, passage, &proof)) {
         passage_reset_by(engine, passage, server, DROP_stray);
         return;
     }
-    if (assembly)
-        request = (struct request){assembly->data, assembly->bytes, assembly->fin, assembly};
-    proof_count(engine, passage, server, &proof);
-    trigger_spoke(&server->counts, proof.slot);
-    resend_remove(engine->synacks, &passage->key);
-    if (opening == OPENING_CHECK || opening == OPENING_GREET)
-        judge_request(engine, passage, server, &proof, closing, &request, added);
-    else
-        open_request(engine, passage, server, &proof, closing, &request, true);
+    decide(engine, passage, server, &proof, closing, &request);
+}
+
+void request_goes_on(struct engine *engine, struct passage *passage, struct flow *flow)
+{
+    struct slot *slot = kept_slot(engine, flow);
+    struct server *server = flow_server(engine, flow);
+    struct proof proof = {
+        .promise = server_promise(engine, server, addr_is_v4(&flow->key.server), slot->generation,
+                                  passage->now_us),
+        .x = slot->x,
+        .c = slot->c,
+        .read = slot->read,
+        .greeted = slot->flags & SLOT_GREETED,
+        .timestamps = slot->flags & SLOT_TIMESTAMPS,
+    };
+    struct request request = {
+        .said = {NULL, slot->bytes, slot->promised, SHARE_NONE, slot->flags & SLOT_FIN},
+        .kept = flow,
+        .slot = slot,
+        .checked = {.protocol = (enum protocol_id)slot->protocol},
+        .fits = slot->flags & SLOT_FITS,
+        .needed = slot->needed,
+    };
+
+    if (!proof.promise) { /* what was promised is forgotten */
+        end_unfinished(engine, passage, server, &request);
+        return;
+    }
+    if (slot->bytes < slot->needed && !request.said.fin && !(slot->flags & SLOT_WAITS) &&
+        slot->bytes < SLOT_BYTES) {
+        kept_wait(engine, passage, flow);
+        return;
+    }
+    request.said.data = slot_read(&engine->slots, slot);
+    decide(engine, passage, server, &proof, flow, &request);
 }
 
 void request_plain(struct engine *engine, uint8_t *buffer, uint32_t bytes, uint64_t hash,
@@ -209,5 +369,5 @@ void request_plain(struct engine *engine, uint8_t *buffer, uint32_t bytes, uint6
         .c = passage.frame.ack - 1,
         .timestamps = passage.options.present & OPTION_TIMESTAMPS,
     };
-    request_admit(engine, &passage, server, proof, NULL, NULL, ASSEMBLY_GREW);
+    request_admit(engine, &passage, server, proof, NULL);
 }

@@ -8,19 +8,28 @@
 
 #include "engine/stages/proof.h"
 
+/* What a client has said so far. */
+struct asked {
+    const uint8_t *data;
+    uint32_t bytes;
+    uint32_t promised; /* of them, acknowledged to the client */
+    uint32_t share;    /* of its source in the class long (slots.h); SHARE_NONE: it is none */
+    bool fin;
+};
+
 /* rule 2.5: opens without a request check, under limits for the server and for each source. */
 void open_limited(struct engine *engine, struct passage *passage, struct server *server,
-                  const struct proof *proof, struct flow *closing, const uint8_t *data,
-                  uint32_t bytes, bool fin);
+                  const struct proof *proof, struct flow *closing, const struct asked *said);
 
-/* What `request` says; `added`: what of it came with this segment. */
+/* What the segment says, which begins at x+1. */
 void request_admit(struct engine *engine, struct passage *passage, struct server *server,
-                   struct proof proof, struct flow *closing, struct assembly *assembly,
-                   enum assembly_result added);
+                   struct proof proof, struct flow *closing);
+/* More has come of a request that is kept (kept.h). */
+void request_goes_on(struct engine *engine, struct passage *passage, struct flow *flow);
 
 /*
  * A request of a plain frame without a flow, proved by the cookie of its server's promise made now;
- * `read` as in struct proof, `hash` as engine_hash(). Nothing of it may be assembled already.
+ * `read` as in struct proof, `hash` as engine_hash().
  */
 void request_plain(struct engine *engine, uint8_t *buffer, uint32_t bytes, uint64_t hash,
                    uint32_t capacity, uint64_t now_us, struct verdict *verdict,

@@ -20,12 +20,12 @@ static bool may_decipher(struct engine *engine, struct server *server, const str
 
 enum match request_check_whole(struct engine *engine, struct server *server,
                                const struct ip_addr *client, const uint8_t *request, size_t bytes,
-                               uint64_t now_us, bool *put_off)
+                               uint64_t now_us, struct checked *checked)
 {
     const struct server_policy *policy = server->policy;
-    enum match match = policy_check_request(policy, request, bytes), hidden;
+    enum match match = policy_match_request(policy, request, bytes, &checked->protocol), hidden;
 
-    *put_off = false;
+    checked->put_off = false;
     if (match == MATCH_YES || !(policy->hidden & HIDDEN_EDONKEY))
         return match;
     hidden = edonkey_hidden_begins(request, bytes);
@@ -35,7 +35,7 @@ enum match request_check_whole(struct engine *engine, struct server *server,
         hidden = edonkey_hidden_check(policy->user_hash, request, bytes);
         return hidden == MATCH_YES ? MATCH_YES : match;
     }
-    *put_off = match == MATCH_NO;
+    checked->put_off = match == MATCH_NO;
     return match;
 }
 

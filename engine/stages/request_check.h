@@ -18,11 +18,17 @@
 #define DECIPHER_PER_SECOND 5000u /* at 22,000 instructions, some 5 us: 3 % of a core */
 #define DECIPHER_PER_SOURCE 200u
 
+/* What else a check tells. */
+struct checked {
+    enum protocol_id protocol; /* on MATCH_YES: PROTOCOL_UNKNOWN by pattern, or by a hidden form */
+    bool put_off; /* it would have to be deciphered, and the limit is reached: MATCH_NO for now */
+};
+
 /* The same for what some protocol of this server may begin with, or its pattern, or what only looks
  * random. */
 enum match request_check_whole(struct engine *engine, struct server *server,
                                const struct ip_addr *client, const uint8_t *request, size_t bytes,
-                               uint64_t now_us, bool *put_off);
+                               uint64_t now_us, struct checked *checked);
 
 /* True of most wrong requests: their first two bytes tell, without a call, and it is not by
  * keywords that they are wrong. */
@@ -34,18 +40,14 @@ static inline bool request_begins_wrong(const struct server_policy *policy, cons
            !protocols_beginning_with(policy->protocols, request);
 }
 
-/*
- * `*put_off`: it would have to be deciphered, and the limit is reached; the answer is then
- * MATCH_NO.
- */
 static inline enum match request_check(struct engine *engine, struct server *server,
                                        const struct ip_addr *client, const uint8_t *request,
-                                       size_t bytes, uint64_t now_us, bool *put_off)
+                                       size_t bytes, uint64_t now_us, struct checked *checked)
 {
-    *put_off = false;
+    checked->put_off = false;
     if (request_begins_wrong(server->policy, request, bytes))
         return MATCH_NO;
-    return request_check_whole(engine, server, client, request, bytes, now_us, put_off);
+    return request_check_whole(engine, server, client, request, bytes, now_us, checked);
 }
 
 /* What is done with a request that was refused. */

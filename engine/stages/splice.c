@@ -142,7 +142,7 @@ static const struct promise *greeting_of_flow(struct engine *engine, const struc
 /* From here on the bounces are counted where the newest TSval stood. */
 static void greeting_acknowledged(struct flow *flow, struct flow_cold *cold)
 {
-    if (flow->flags & FLOW_GREETING_DUE)
+    if ((flow->flags & FLOW_GREETING_DUE) && flow->state != FLOW_DRAINING)
         cold->storm = (struct flow_storm){0};
     flow->flags = (uint8_t)(flow->flags & ~FLOW_GREETING_DUE);
 }
@@ -316,11 +316,12 @@ static void splice_from_server(struct engine *engine, struct passage *passage, s
         track_forgotten(engine, passage, flow);
         return;
     }
-    if (flow->flags & FLOW_GREETING_DUE && passage->options.present & OPTION_TIMESTAMPS)
+    if ((flow->flags & FLOW_GREETING_DUE) && flow->state != FLOW_DRAINING &&
+        (passage->options.present & OPTION_TIMESTAMPS))
         cold->newest_tsval = seq_max(cold->newest_tsval, passage->options.tsval);
     track_progress(engine, passage, flow);
     follow_floors(flow, cold, passage);
-    if (flow->state == FLOW_SPLICED)
+    if (flow->state == FLOW_SPLICED || flow->state == FLOW_DRAINING)
         observe_frame_data(engine, flow, passage);
     track_closing(engine, passage, flow, FLOW_SPLICED);
     if (swallow_greeting(engine, passage, flow))
@@ -341,7 +342,7 @@ static void splice_from_client(struct engine *engine, struct passage *passage, s
     frame_limit_gso(&passage->frame, splice_server_limit(cold, &passage->frame));
     track_speaks(engine, passage, flow);
     track_progress(engine, passage, flow);
-    if (flow->state == FLOW_SPLICED)
+    if (flow->state == FLOW_SPLICED || flow->state == FLOW_DRAINING)
         observe_frame_data(engine, flow, passage);
     track_closing(engine, passage, flow, FLOW_SPLICED);
     passage_forward(passage);
@@ -349,7 +350,7 @@ static void splice_from_client(struct engine *engine, struct passage *passage, s
 
 void splice_frame(struct engine *engine, struct passage *passage, struct flow *flow)
 {
-    if (!(flow->flags & FLOW_GREETING_DUE) &&
+    if (!(flow->flags & FLOW_GREETING_DUE) && flow->state != FLOW_DRAINING &&
         storm_bounce(&flow_cold(&engine->flows, flow)->storm, passage)) {
         passage_drop(engine, passage, DROP_ack_storm);
         return;

@@ -29,12 +29,26 @@ static bool stray_is_ours(const struct engine *engine, const struct passage *pas
                                 STRAY_OURS_US, passage->now_us);
 }
 
+/* What a promised slot was reset at (kept.c), and a keepalive below it. */
+static bool was_kept(const struct engine *engine, const struct passage *passage)
+{
+    const struct frame *frame = &passage->frame;
+
+    return served_lately(&engine->served, passage->hash, frame->seq, passage->now_us) ||
+           (frame->payload_bytes <= 1 && served_lately(&engine->served, passage->hash,
+                                                       frame->seq + 1, passage->now_us));
+}
+
 void stray_segment(struct engine *engine, struct passage *passage)
 {
     bool proved_lately =
         proof_lately(&engine->proofs, passage->hash, (uint32_t)(passage->now_us / 1000));
     const uint32_t limit = limit_share(engine, STRAYS_PER_SECOND);
 
+    if ((passage->frame.flags & (TCP_ACK | TCP_RST)) == TCP_ACK && was_kept(engine, passage)) {
+        passage_reset(engine, passage, DROP_stray);
+        return;
+    }
     engine->counters.cookies_rejected++;
     /* A reordered first flight: its beginning is on the way, the client will repeat this. */
     if (proved_lately || !token_take(&engine->strays, limit, limit, passage->now_us) ||

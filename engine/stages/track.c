@@ -342,12 +342,12 @@ static void first_request(struct engine *engine, const struct passage *passage,
 {
     const struct frame *frame = &passage->frame;
 
-    bool put_off;
+    struct checked checked;
 
     if (server->mode == MODE_ATTACK || !server_counts_mismatches(&engine->servers, server) ||
         request_check(engine, server, &passage->key.client, frame_payload(frame),
-                      frame->payload_present, passage->now_us, &put_off) != MATCH_NO ||
-        put_off)
+                      frame->payload_present, passage->now_us, &checked) != MATCH_NO ||
+        checked.put_off)
         return;
     trigger_mismatch(&server->counts, passage->now_us);
     engine_check_triggers(engine, server, passage->now_us);

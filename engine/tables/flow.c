@@ -10,15 +10,10 @@
 #include "engine/base/bytes.h"
 
 static const char *const state_names[] = {
-    [FLOW_FREE] = "free",
-    [FLOW_HALF_OPEN] = "half-open",
-    [FLOW_ESTABLISHED] = "established",
-    [FLOW_ASKING] = "asking",
-    [FLOW_OUTBOUND] = "outbound",
-    [FLOW_OPENING] = "opening",
-    [FLOW_GREETING] = "greeting",
-    [FLOW_SPLICED] = "spliced",
-    [FLOW_CLOSING] = "closing",
+    [FLOW_FREE] = "free",       [FLOW_HALF_OPEN] = "half-open", [FLOW_ESTABLISHED] = "established",
+    [FLOW_ASKING] = "asking",   [FLOW_OUTBOUND] = "outbound",   [FLOW_KEPT] = "kept",
+    [FLOW_OPENING] = "opening", [FLOW_GREETING] = "greeting",   [FLOW_DRAINING] = "draining",
+    [FLOW_SPLICED] = "spliced", [FLOW_CLOSING] = "closing",
 };
 _Static_assert(sizeof(state_names) / sizeof(state_names[0]) == FLOW_STATES,
                "every state has a name");
@@ -29,6 +24,7 @@ static const enum flow_list_id list_of_state[FLOW_STATES + 1] = {
     [FLOW_FREE] = FLOW_LIST_NONE,        [FLOW_HALF_OPEN] = FLOW_LIST_HALF_OPEN,
     [FLOW_ESTABLISHED] = FLOW_LIST_LIVE, [FLOW_ASKING] = FLOW_LIST_HALF_OPEN,
     [FLOW_OUTBOUND] = FLOW_LIST_LIVE,    [FLOW_OPENING] = FLOW_LIST_OPENING,
+    [FLOW_KEPT] = FLOW_LIST_KEPT,        [FLOW_DRAINING] = FLOW_LIST_OPENING,
     [FLOW_GREETING] = FLOW_LIST_OPENING, [FLOW_SPLICED] = FLOW_LIST_LIVE,
     [FLOW_CLOSING] = FLOW_LIST_CLOSING,
 };
@@ -197,10 +193,14 @@ static void gauge_add(struct flow_table *table, enum flow_state state, uint64_t 
     case FLOW_OUTBOUND:
         table->counters->flows_tracked += change;
         break;
+    case FLOW_KEPT:
+        table->counters->flows_kept += change;
+        break;
     case FLOW_OPENING:
     case FLOW_GREETING:
         table->counters->flows_pending += change;
         break;
+    case FLOW_DRAINING:
     case FLOW_SPLICED:
         table->counters->flows_spliced += change;
         break;

@@ -20,7 +20,9 @@
  *                                                             way
  *      ASKING -----------> OUTBOUND ----+--> CLOSING --> free
  *      OPENING --> GREETING --> SPLICED +                     opened by us, changed on the way
- *          +------------------------^
+ *        ^ |           |          ^  ^
+ *        | +-----------|----------+  |
+ *      KEPT            +-> DRAINING -+                        what we have acknowledged goes first
  *
  * Every state belongs to one list, oldest first. A list is a timer and an order of eviction at
  * once: all its entries wait for the same time, so only its head need be looked at, and traffic
@@ -61,8 +63,10 @@ enum flow_state {
     FLOW_ESTABLISHED, /* handshake completed, or picked up in the middle */
     FLOW_ASKING,      /* the server side's own SYN, not answered yet */
     FLOW_OUTBOUND,    /* opened from the server side: passes in every mode */
+    FLOW_KEPT,        /* the beginning of a request is kept until it is whole: no server yet */
     FLOW_OPENING,     /* our SYN is on its way to the server */
     FLOW_GREETING,    /* the server accepted; its greeting is being compared */
+    FLOW_DRAINING,    /* joined by offsets; what we have acknowledged is still on its way */
     FLOW_SPLICED,     /* both halves joined by offsets */
     FLOW_CLOSING,     /* RST, or FIN both ways; offsets stay */
     FLOW_STATES
@@ -72,6 +76,7 @@ enum flow_list_id {
     FLOW_LIST_NONE,
     FLOW_LIST_HALF_OPEN,
     FLOW_LIST_LIVE,
+    FLOW_LIST_KEPT, /* with timers of their own (stages/kept.c) */
     FLOW_LIST_OPENING,
     FLOW_LIST_CLOSING,
     FLOW_LISTS
@@ -122,7 +127,8 @@ struct flow_cold {
     uint32_t client_next; /* highest sequence number seen from the client, plus one */
     uint32_t server_next; /* the same from the server, in its numbers */
     union {
-        uint32_t opening;        /* OPENING, GREETING: index into the pool */
+        uint32_t slot;           /* KEPT: index into the slots */
+        uint32_t opening;        /* OPENING, GREETING, DRAINING: index into the pool */
         uint32_t newest_tsval;   /* later, with GREETING_DUE: of the server */
         struct flow_storm storm; /* later, without */
     };

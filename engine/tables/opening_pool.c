@@ -13,7 +13,7 @@ size_t opening_pool_bytes(uint32_t holds)
 
     return align64(openings * sizeof(struct opening)) + align64(openings * sizeof(uint32_t)) +
            align64(holds * sizeof(uint32_t)) + align64(OPENING_WHEEL_SLOTS * sizeof(uint32_t)) +
-           align64(openings * sizeof(struct timer_link)) + (size_t)holds * HOLD_BYTES;
+           align64(openings * sizeof(struct timer_link)) + (size_t)holds * HOLD_STRIDE;
 }
 
 /* Takes `bytes` off the memory at `*at`. */
@@ -40,7 +40,7 @@ void opening_pool_init(struct opening_pool *pool, void *memory, uint32_t holds, 
     pool->free_holds = carve(&at, holds * sizeof(uint32_t));
     heads = carve(&at, OPENING_WHEEL_SLOTS * sizeof(uint32_t));
     links = carve(&at, openings * sizeof(struct timer_link));
-    pool->holds = carve(&at, (size_t)holds * HOLD_BYTES);
+    pool->holds = carve(&at, (size_t)holds * HOLD_STRIDE);
     timer_wheel_init(&pool->wheel, OPENING_TICK_US, OPENING_WHEEL_SLOTS, heads, links, openings,
                      now_us);
 }
@@ -51,6 +51,11 @@ static uint32_t stack_take(const uint32_t *stack, uint32_t *count, uint32_t *tou
     if (*count)
         return stack[--*count];
     return *touched < max ? (*touched)++ : OPENING_NONE;
+}
+
+bool opening_holds_left(const struct opening_pool *pool)
+{
+    return pool->free_holds_count > 0 || pool->holds_touched < pool->holds_max;
 }
 
 uint32_t opening_take(struct opening_pool *pool)
@@ -78,19 +83,14 @@ void opening_give_back(struct opening_pool *pool, uint32_t index)
 
 uint8_t *opening_hold(const struct opening_pool *pool, const struct opening *opening)
 {
-    return opening->hold == OPENING_NONE ? NULL : pool->holds + (size_t)opening->hold * HOLD_BYTES;
-}
-
-static uint32_t hold_room(const struct opening *opening)
-{
-    return HOLD_BYTES - (opening->collects ? HOLD_GREETING_BYTES : 0);
+    return opening->hold == OPENING_NONE ? NULL : pool->holds + (size_t)opening->hold * HOLD_STRIDE;
 }
 
 uint8_t *opening_collected(const struct opening_pool *pool, const struct opening *opening)
 {
     uint8_t *hold = opening_hold(pool, opening);
 
-    return hold ? hold + hold_room(opening) : NULL;
+    return hold ? hold + HOLD_BYTES : NULL;
 }
 
 bool opening_hold_add(struct opening_pool *pool, struct opening *opening, uint32_t offset,
@@ -107,8 +107,8 @@ bool opening_hold_add(struct opening_pool *pool, struct opening *opening, uint32
     known = opening->held_bytes - offset;
     data += known;
     bytes -= known;
-    if (bytes > hold_room(opening) - opening->held_bytes)
-        bytes = hold_room(opening) - opening->held_bytes;
+    if (bytes > HOLD_BYTES - opening->held_bytes)
+        bytes = HOLD_BYTES - opening->held_bytes;
     memcpy(hold + opening->held_bytes, data, bytes);
     opening->held_bytes = (uint16_t)(opening->held_bytes + bytes);
     return bytes > 0;

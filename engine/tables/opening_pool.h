@@ -11,9 +11,8 @@
  * opened without its data, which the client sends again. Both are stacks: the same memory is used
  * again and again, and a calm bridge touches little of it.
  *
- *      hold buffer     | the client's bytes ... 14,984 | the real greeting, 1,400 |      where a
- *                      template is awaited | the client's bytes ...                          16,384
- *                      |      otherwise
+ *      hold buffer     | the client's bytes, 16,384 | the real greeting, 1,400, where a template is
+ *                      awaited |
  */
 #ifndef SYNWARD_ENGINE_TABLES_OPENING_POOL_H
 #define SYNWARD_ENGINE_TABLES_OPENING_POOL_H
@@ -27,7 +26,8 @@
 #include "engine/base/timer_wheel.h"
 
 #define HOLD_BYTES          (16u * 1024)
-#define HOLD_GREETING_BYTES 1400u /* of it, for a greeting that is compared by template */
+#define HOLD_GREETING_BYTES 1400u /* behind them, for a greeting that is compared by template */
+#define HOLD_STRIDE         (HOLD_BYTES + 1408u)
 #define OPENINGS_PER_HOLD   4
 #define OPENING_NONE        UINT32_MAX
 #define OPENING_WHEEL_SLOTS 512
@@ -65,6 +65,17 @@ struct opening {
     uint32_t hold;           /* index of the buffer; OPENING_NONE: data is not held */
     uint16_t held_bytes;     /* contiguous from x+1 */
     uint16_t gso_bytes;      /* segment size of a held super-frame, 0 where there was none */
+    /* Bytes of it that the client was told we have: they are ours to deliver (stages/draining.h).
+     */
+    uint16_t promised;
+    uint32_t share; /* of its source, among those of the class long; SHARE_NONE: it is none */
+    /* While draining, from x+1: */
+    uint32_t sent, acked; /* by us; by the server */
+    uint32_t edge;        /* of the server's window */
+    uint16_t cut;         /* largest payload of a segment; 0: as the server granted */
+    uint8_t repeats;      /* in a row */
+    uint32_t client_isn;  /* x */
+    uint64_t closed_us;   /* when the server's window was found closed; 0: it is open */
 };
 
 struct opening_pool {
@@ -84,6 +95,8 @@ void opening_pool_init(struct opening_pool *pool, void *memory, uint32_t holds, 
 
 /* A zeroed opening, with a hold buffer if one is left; OPENING_NONE: the pool is empty. */
 uint32_t opening_take(struct opening_pool *pool);
+/* True where the next one will have a hold buffer. */
+bool opening_holds_left(const struct opening_pool *pool);
 void opening_give_back(struct opening_pool *pool, uint32_t index);
 /* The hold buffer, HOLD_BYTES long, or NULL. */
 uint8_t *opening_hold(const struct opening_pool *pool, const struct opening *opening);

@@ -187,8 +187,8 @@ struct slot *slot_take(struct slot_pool *pool, const struct flow_key *key, uint1
         .prefix = (uint16_t)prefix,
         .server = server,
         .since_ms = now_ms(now_us),
-        .flags = (uint8_t)((known ? SLOT_KNOWN : 0) |
-                           (pool->shares.shares[source].slots ? SLOT_SECOND : 0)),
+        .flags = (uint16_t)((known ? SLOT_KNOWN : 0) |
+                            (pool->shares.shares[source].slots ? SLOT_SECOND : 0)),
     };
     memset(slot->chunk, 0xff, sizeof(slot->chunk));
     pool->shares.shares[source].slots++;
@@ -393,8 +393,6 @@ enum slot_added slot_add(struct slot_pool *pool, struct slot *slot, uint32_t off
 
 const uint8_t *slot_read(const struct slot_pool *pool, const struct slot *slot)
 {
-    if (slot->bytes <= SLOT_CHUNK_BYTES && slot->bytes > 0)
-        return pool->chunks + (size_t)slot->chunk[0] * SLOT_CHUNK_BYTES;
     for (uint32_t at = 0; at * SLOT_CHUNK_BYTES < slot->bytes; at++) {
         uint32_t part = slot->bytes - at * SLOT_CHUNK_BYTES;
 

@@ -58,6 +58,7 @@ enum slot_flags {
     SLOT_PROMISED = 1 << 0,   /* some of it was acknowledged */
     SLOT_FIN = 1 << 1,        /* the client's FIN stands behind the last byte in order */
     SLOT_TIMESTAMPS = 1 << 2, /* were granted */
+    SLOT_WAITS = 1 << 8,      /* whole, or full: for room, or for a limit */
     SLOT_GREETED = 1 << 3,    /* the client acknowledges c+1+g */
     SLOT_KNOWN = 1 << 4,      /* its source matched lately: the reserve is open to it */
     SLOT_FITS = 1 << 5,       /* the check of its protocol said yes: only the end is awaited */
@@ -79,18 +80,17 @@ struct slot {
     uint16_t server;         /* index into the server table */
     uint16_t bytes;          /* in order, from x+1 on */
     uint16_t promised;       /* of them, acknowledged */
-    uint16_t asked;          /* of them, looked at in vain */
     uint16_t needed;         /* fewer in order are not worth another look */
+    uint16_t flags;          /* enum slot_flags */
     uint16_t chunk[SLOT_CHUNKS];
     struct slot_range range[SLOT_RANGES]; /* behind a gap, ascending, none touches another */
     uint8_t ranges;
     uint8_t protocol; /* SLOT_FITS: enum protocol_id that it fits */
-    uint8_t flags;    /* enum slot_flags */
     uint8_t link_bytes;
     uint8_t link[LINK_HEADER_MAX]; /* to the client */
 };
 
-_Static_assert(sizeof(struct slot) <= 140, "a head");
+_Static_assert(sizeof(struct slot) <= 128, "a head");
 
 struct slot_pool {
     struct slot *slots;

@@ -411,6 +411,7 @@ bool source_match(struct source_table *table, const struct ip_addr *addr, uint64
     if (source) {
         advance(source, now_us);
         source->matches[0]++;
+        source->matched_half = source->half;
         is_released = release(table, source, now_us);
     }
     if (is_released)
@@ -420,6 +421,15 @@ bool source_match(struct source_table *table, const struct ip_addr *addr, uint64
         prefix->matches[0]++;
     }
     return is_released;
+}
+
+bool source_matched_lately(const struct source_table *table, const struct ip_addr *addr,
+                           uint64_t age_us, uint64_t now_us)
+{
+    const struct source_entry *source = find(table, addr, source_bits(addr));
+
+    return source && source->matched_half &&
+           half_of(now_us) - source->matched_half <= age_us / SOURCE_HALF_US;
 }
 
 static bool judged_aside(const struct source_table *table, const struct ip_addr *addr,

@@ -124,6 +124,10 @@ enum source_state source_state(const struct source_table *table, const struct ip
  */
 bool source_may_be_reset(struct source_table *table, const struct ip_addr *addr, uint64_t now_us);
 
+/* True where a request of this source fitted within the last `age_us`. */
+bool source_matched_lately(const struct source_table *table, const struct ip_addr *addr,
+                           uint64_t age_us, uint64_t now_us);
+
 /* Sets or replaces. False: there is no room for more rules of the operator. */
 bool source_set(struct source_table *table, const struct source_rule *rule, uint64_t now_us);
 /* False: neither a rule nor a judgement. */
@@ -139,7 +143,8 @@ struct source_entry {
     uint64_t until_us; /* put aside until then; 0: never was */
     uint32_t half;     /* number of the newest half */
     uint32_t mismatches[2], matches[2];
-    uint64_t asides_us; /* when counting them began */
+    uint32_t matched_half; /* number of the half in which a request last fitted; 0: never */
+    uint64_t asides_us;    /* when counting them began */
     uint16_t asides; /* of a prefix: sources of it that were put aside within an hour, or since it
                         was itself */
     uint8_t bits;    /* of the prefix, as IPv6; 0: a free slot */

@@ -18,7 +18,7 @@ void bench_config(struct engine_config *config)
     config->flows_max = 64;
     config->openings_max = 4;
     config->greeted_max = 1024;
-    config->assemblies_max = 4;
+    config->slots_max = 64;
     config->servers_max = 16;
     config->sources_max = 64;
     config->observations_max = 64;

@@ -27,7 +27,7 @@ Test(engine, defaults)
     cr_assert_eq(config.flows_max, 262144);
     cr_assert_eq(config.openings_max, 1024);
     cr_assert_eq(config.greeted_max, 65536);
-    cr_assert_eq(config.assemblies_max, 1024);
+    cr_assert_eq(config.slots_max, 16384);
     cr_assert_eq(config.servers_max, 4096);
     cr_assert_eq(config.sources_max, 16384);
     cr_assert_eq(config.observations_max, 256);
@@ -42,7 +42,7 @@ Test(engine, bytes_grow_with_every_table)
     bench_config(&config);
     bytes = engine_bytes(&config);
     uint32_t *const sizes[] = {&config.flows_max,       &config.openings_max, &config.greeted_max,
-                               &config.assemblies_max,  &config.servers_max,  &config.sources_max,
+                               &config.slots_max,  &config.servers_max,  &config.sources_max,
                                &config.observations_max};
 
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
@@ -82,7 +82,7 @@ Test(engine, works_at_the_smallest_sizes)
     config.flows_max = 1;
     config.openings_max = 1;
     config.greeted_max = 256;
-    config.assemblies_max = 1;
+    config.slots_max = 1;
     config.servers_max = 4;
     config.sources_max = 4;
     config.observations_max = 1;

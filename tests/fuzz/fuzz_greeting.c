@@ -88,7 +88,7 @@ static void prepare(void)
     config.flows_max = 4;
     config.openings_max = 1;
     config.greeted_max = 256;
-    config.assemblies_max = 1;
+    config.slots_max = 16;
     config.servers_max = 4;
     config.sources_max = 4;
     config.observations_max = 16;

@@ -81,7 +81,7 @@ static void small_tables(void)
     config.flows_max = 12;
     config.openings_max = 1;
     config.greeted_max = 256;
-    config.assemblies_max = 2;
+    config.slots_max = 32;
     config.servers_max = 16;
     config.sources_max = 4;
     config.observations_max = 4;
@@ -350,7 +350,7 @@ static void check_gauges(const struct scene *scene)
     FUZZ_ASSERT(held <= config.flows_max && held == engine_flows(engine, NULL, 0, scene->now_us));
     FUZZ_ASSERT(openings_taken(pool) <= pool->openings_max);
     FUZZ_ASSERT(pool->holds_touched - pool->free_holds_count <= pool->holds_max);
-    FUZZ_ASSERT(assembly_count(engine->assemblies) <= config.assemblies_max);
+    FUZZ_ASSERT(engine->slots.count <= config.slots_max);
     check_servers(engine);
 }
 
@@ -870,5 +870,5 @@ void scene_end(struct scene *scene)
     FUZZ_ASSERT(engine_flows(engine, NULL, 0, scene->now_us) == 0);
     FUZZ_ASSERT(openings_taken(&engine->openings) == 0);
     FUZZ_ASSERT(engine->openings.holds_touched == engine->openings.free_holds_count);
-    FUZZ_ASSERT(assembly_count(engine->assemblies) == 0);
+    FUZZ_ASSERT(engine->slots.count == 0);
 }

@@ -75,6 +75,8 @@ struct session {
     struct conn *client, *server; /* server: the last one accepted */
     uint32_t servers_seen;        /* connections that the server accepted */
     uint32_t requests_heard; /* server connections that heard a whole first turn of the client */
+    uint32_t
+        promised_to_client; /* bytes that the engine has acknowledged itself, the most so far */
     uint32_t next_turn[2];
     uint32_t checked[2];     /* bytes received and compared */
     uint32_t expected_bytes; /* of the server's stream, as the client expects it */

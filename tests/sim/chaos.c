@@ -129,7 +129,7 @@ static uint64_t random_start(struct chaos_world *chaos)
 static void tight_pools(struct engine_config *config)
 {
     config->openings_max = 1;
-    config->assemblies_max = 1;
+    config->slots_max = 2;
     config->greeted_max = 256;
 }
 

@@ -19,7 +19,7 @@
  *                profiles disarmed, forgotten
  *      BLIND     spoofed segments on the tuples of running connections, with numbers that no host
  *                takes
- *      TIGHT     pools of one or two openings and assemblies
+ *      TIGHT     pools of one or two openings and slots
  *      FORMS     greetings that change, keywords, hidden forms, several protocols at one server
  *                (forms.h); not with DRIFT
  *      FLOOD     SYNs of nobody to all servers, in bursts; under attack also on tuples that are

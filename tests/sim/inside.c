@@ -10,12 +10,12 @@
 /* The walk over the flow table, added up. */
 struct census {
     uint64_t tracked, pending, spliced, closing;
-    uint32_t openings, half_open;
+    uint32_t openings, half_open, kept;
 };
 
 static bool is_opening(const struct flow *flow)
 {
-    return flow->state == FLOW_OPENING || flow->state == FLOW_GREETING;
+    return flow_has_opening(flow);
 }
 
 static void check_opening(struct wire *wire, const struct engine *engine, const struct flow *flow)
@@ -34,10 +34,11 @@ static struct census walk(struct wire *wire, const struct engine *engine)
         if (is_opening(flow))
             check_opening(wire, engine, flow);
         census.openings += is_opening(flow);
-        census.pending += is_opening(flow);
+        census.pending += flow->state == FLOW_OPENING || flow->state == FLOW_GREETING;
+        census.kept += flow->state == FLOW_KEPT;
         census.half_open +=
             flow->state == FLOW_HALF_OPEN && flow_cold(&engine->flows, flow)->server != 0;
-        census.spliced += flow->state == FLOW_SPLICED;
+        census.spliced += flow->state == FLOW_SPLICED || flow->state == FLOW_DRAINING;
         census.closing += flow->state == FLOW_CLOSING;
         census.tracked += flow->state == FLOW_HALF_OPEN || flow->state == FLOW_ESTABLISHED ||
                           flow->state == FLOW_ASKING || flow->state == FLOW_OUTBOUND;
@@ -63,6 +64,8 @@ static void check_census(struct wire *wire, const struct engine *engine)
     }
     expect_equal(wire, "tracked", engine->counters.flows_tracked, census.tracked);
     expect_equal(wire, "pending", engine->counters.flows_pending, census.pending);
+    expect_equal(wire, "kept", engine->counters.flows_kept, census.kept);
+    expect_equal(wire, "slots", engine->slots.count, census.kept);
     expect_equal(wire, "spliced", engine->counters.flows_spliced, census.spliced);
     expect_equal(wire, "closing", engine->counters.flows_closing, census.closing);
     expect_equal(wire, "openings", pool->openings_touched - pool->free_openings_count,
@@ -103,7 +106,8 @@ static void check_proved(struct wire *wire, const struct engine *engine)
             continue;
         for (const struct session *session = stage->sessions; session != NULL;
              session = session->next)
-            asked = asked || (flow_of(flow, session) && has_asked(session));
+            asked = asked || (flow_of(flow, session) &&
+                              (has_asked(session) || (flow->state == FLOW_KEPT && session->wrong)));
         if (!asked)
             wire_fail_port(wire, flow->key.client_port,
                            "a flow (%s) is kept for port %u, which has not asked",
@@ -119,7 +123,8 @@ void inside_check(struct wire *wire)
         return;
     const struct counters *counters = &engine->counters;
     uint64_t seen = counters->flows_tracked + 1000003 * counters->flows_pending +
-                    1000033 * counters->flows_spliced + 1000037 * counters->flows_closing;
+                    1000033 * counters->flows_spliced + 1000037 * counters->flows_closing +
+                    1000039 * counters->flows_kept;
     if (seen == stage->steps_seen)
         return;
     stage->steps_seen = seen;
@@ -138,14 +143,30 @@ void inside_expect_empty(struct wire *wire)
     const struct engine *engine = wire->middle->engine;
     check_census(wire, engine);
     struct census left = walk(wire, engine);
-    uint32_t assemblies = assembly_count(engine->assemblies);
-    if (left.tracked + left.pending + left.spliced + left.closing + assemblies > 0)
-        wire_fail(
-            wire,
-            "left behind: %llu tracked, %llu pending, %llu spliced, %llu closing, %u assemblies",
-            (unsigned long long)left.tracked, (unsigned long long)left.pending,
-            (unsigned long long)left.spliced, (unsigned long long)left.closing, assemblies);
+    uint32_t slots = engine->slots.count;
+    if (left.tracked + left.pending + left.spliced + left.closing + slots > 0)
+        wire_fail(wire,
+                  "left behind: %llu tracked, %llu pending, %llu spliced, %llu closing, %u slots",
+                  (unsigned long long)left.tracked, (unsigned long long)left.pending,
+                  (unsigned long long)left.spliced, (unsigned long long)left.closing, slots);
     if (engine->counters.drops[DROP_outbox_full] > 0)
         wire_fail(wire, "%llu segments of the engine's own found no room",
                   (unsigned long long)engine->counters.drops[DROP_outbox_full]);
+}
+
+uint32_t inside_promised(const struct wire *wire, const struct session *session)
+{
+    const struct engine *engine = wire->middle != NULL ? wire->middle->engine : NULL;
+
+    for (uint32_t i = 0; engine != NULL && i < engine->flows.unused; i++) {
+        const struct flow *flow = &engine->flows.flows[i];
+        const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+
+        if (flow->state == FLOW_FREE || !flow_of(flow, session))
+            continue;
+        if (flow->state == FLOW_KEPT)
+            return engine->slots.slots[cold->slot].promised;
+        return flow_has_opening(flow) ? engine->openings.openings[cold->opening].promised : 0;
+    }
+    return 0;
 }

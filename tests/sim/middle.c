@@ -14,7 +14,7 @@ static void small_tables(struct engine_config *config)
     config->flows_max = 4096;
     config->openings_max = 64;
     config->greeted_max = 1024;
-    config->assemblies_max = 64;
+    config->slots_max = 1024;
     config->servers_max = 64;
     config->sources_max = 1024;
     config->observations_max = 256;

@@ -213,14 +213,13 @@ Test(client_first, rule_1_3_need_more_two_bytes_under_nagle)
     inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | GE");
     expect_nothing(s);
     expect_count(s, requests_need_more, 1);
-    pass(
-        s,
-        200000); /* Nagle's client waits for an ACK that we do not give: the same two bytes again */
-    inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 320 ecr t> | GE");
+    pass(s, 50000); /* Nagle's client says no more before these are acknowledged */
+    expect(s, CLIENT, ". c+1 ack x+3 win 128 <nop,nop,TS val * ecr 120>");
+    inject(s, CLIENT, "P. x+3 ack c+1 win 502 <nop,nop,TS val 170 ecr t> | T / HTTP/1.1\r\n\r\n");
     expect(s, SERVER, "S x:x(0) win * <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>");
     inject(s, SERVER,
            "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
-    expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 320 ecr 5000> | GE");
+    expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 170 ecr 5000> | " GET_REQUEST);
     scenario_end(s);
 }
 
@@ -339,7 +338,7 @@ Test(client_first, rule_5_2_first_flight_in_two_super_frames)
     static char request[9000];
     char text[9200];
     memset(request, 'a', 7300);
-    memcpy(request, "POST / HTTP/1.1\r\nX: ", 20);
+    memcpy(request, "POST / HTTP/1.1\r\n\r\nX:", 21);
     s->offload = true;
     inject(s, CLIENT, "S x:x(0) win 64240 <mss 1460,nop,nop,sackOK,nop,wscale 7>");
     expect(s, CLIENT, "S. c:c(0) ack x+1 win 64240 <mss 1460,nop,nop,sackOK,nop,wscale 7>");

@@ -150,11 +150,11 @@ Test(offload, assembled_from_super_frames)
     inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | GET /");
     expect_nothing(s);
     inject_long(s, CLIENT, "P. x+6 ack c+1 win 502 gso 1448 <nop,nop,TS val 121 ecr t>",
-                " HTTP/1.1\r\nX: ", 3000);
+                " HTTP/1.1\r\n\r\n", 3000);
     expect(s, SERVER, "S x:x(0) win * <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>");
     inject(s, SERVER, ACCEPTED);
     expect_long(s, SERVER, "P. x+1 ack y+1 win 502 gso 1448 <nop,nop,TS val 121 ecr 5000>",
-                "GET / HTTP/1.1\r\nX: ", 3005);
+                "GET / HTTP/1.1\r\n\r\n", 3005);
     scenario_end(s);
 }
 
@@ -263,7 +263,7 @@ static struct scenario *jumbo_scenario(void)
     expect(s, CLIENT,
            "S. c:c(0) ack x+1 win 65160 <mss 8960,sackOK,TS val t ecr 100,nop,wscale 7>");
     inject_long(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t>",
-                "POST / HTTP/1.1\r\n", 8948);
+                "POST / HTTP/1.1\r\n\r\n", 8948);
     expect(s, SERVER, "S x:x(0) win * <mss 8960,sackOK,TS val v ecr 0,nop,wscale 7>");
     return s;
 }
@@ -274,7 +274,7 @@ Test(offload, jumbo_both)
     inject(s, SERVER,
            "S. y:y(0) ack x+1 win 65160 <mss 8960,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect_long(s, SERVER, "P. x+1 ack y+1 win 502 gso 0 <nop,nop,TS val 120 ecr 5000>",
-                "POST / HTTP/1.1\r\n", 8948);
+                "POST / HTTP/1.1\r\n\r\n", 8948);
     inject(s, SERVER, "P. y+1:y+8949(8948) ack x+8949 win 509 <nop,nop,TS val 5005 ecr 120>");
     expect(s, CLIENT, "P. c+1:c+8949(8948) ack x+8949 win 509 <nop,nop,TS val * ecr 120>");
     s->offload = true;
@@ -291,7 +291,7 @@ Test(offload, jumbo_client_and_small_server)
     struct scenario *s = jumbo_scenario();
     inject(s, SERVER, ACCEPTED);
     expect_long(s, SERVER, "P. x+1 ack y+1 win 502 gso 1448 <nop,nop,TS val 120 ecr 5000>",
-                "POST / HTTP/1.1\r\n", 8948);
+                "POST / HTTP/1.1\r\n\r\n", 8948);
     s->offload = true;
     inject(s, CLIENT,
            ". x+8949:x+62637(53688) ack c+1 win 502 gso 8948 <nop,nop,TS val 130 ecr t>");

@@ -310,8 +310,7 @@ static void note(struct pair *pair, uint64_t refused_before)
     const struct engine *engine = pair->plain->engine;
     const struct verdict *verdict = &pair->plain->verdict;
 
-    if (resend_count(engine->synacks) || resend_count(engine->greetings) ||
-        assembly_count(engine->assemblies))
+    if (resend_count(engine->synacks) || resend_count(engine->greetings))
         return;
     pair->bare += verdict->action == VERDICT_DROP && verdict->reason == DROP_answered;
     pair->refused += verdict->action == VERDICT_REPLY &&

@@ -24,8 +24,12 @@ static struct server *takes(struct bench *b, uint8_t forms)
 static enum match check(struct bench *b, const struct ip_addr *client, const void *request,
                         size_t bytes, bool *put_off)
 {
-    return request_check(b->engine, bench_server(b, HTTP), client, request, bytes, b->now_us,
-                         put_off);
+    struct checked checked;
+    enum match match = request_check(b->engine, bench_server(b, HTTP), client, request, bytes,
+                                     b->now_us, &checked);
+
+    *put_off = checked.put_off;
+    return match;
 }
 
 static enum match check_once(struct bench *b, const void *request, size_t bytes)
