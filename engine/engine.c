@@ -311,7 +311,7 @@ void engine_use(const struct engine *engine, struct engine_use *out)
                   engine->flows.capacity},
         .openings = {pool->openings_touched - pool->free_openings_count, pool->openings_max},
         .holds = {pool->holds_touched - pool->free_holds_count, pool->holds_max},
-        .assemblies = {assembly_count(engine->assemblies), engine->config.assemblies_max},
+        .assemblies = {engine->slots.count, engine->config.slots_max},
         .greetings = {resend_count(engine->greetings), engine->config.greeted_max},
         .synacks = {resend_count(engine->synacks), engine->config.greeted_max / SYNACKS_SHARE},
         .servers = {engine->servers.count, engine->config.servers_max},
