@@ -35,8 +35,8 @@ static bool was_kept(const struct engine *engine, const struct passage *passage)
     const struct frame *frame = &passage->frame;
 
     return served_lately(&engine->served, passage->hash, frame->seq, passage->now_us) ||
-           (frame->payload_bytes <= 1 && served_lately(&engine->served, passage->hash,
-                                                       frame->seq + 1, passage->now_us));
+           (frame->payload_bytes <= 1 &&
+            served_lately(&engine->served, passage->hash, frame->seq + 1, passage->now_us));
 }
 
 void stray_segment(struct engine *engine, struct passage *passage)

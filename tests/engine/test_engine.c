@@ -42,7 +42,7 @@ Test(engine, bytes_grow_with_every_table)
     bench_config(&config);
     bytes = engine_bytes(&config);
     uint32_t *const sizes[] = {&config.flows_max,       &config.openings_max, &config.greeted_max,
-                               &config.slots_max,  &config.servers_max,  &config.sources_max,
+                               &config.slots_max,       &config.servers_max,  &config.sources_max,
                                &config.observations_max};
 
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
