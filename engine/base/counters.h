@@ -51,7 +51,7 @@
     Y(fragment, "fragment of a TCP packet to a server in attack mode")                             \
     Y(mismatch, "request that does not fit")                                                       \
     Y(keyword, "request whose keyword the server was not seen to accept")                          \
-    Y(aside, "SYN of a source that is put aside")                                                  \
+    Y(aside, "SYN, or request through a proxy, of a source that is put aside")                     \
     Y(unknown_server, "SYN to a server in attack mode without an armed profile (--unknown drop)")  \
     Y(unlistened, "SYN to a server in attack mode on whose port nobody listens")                   \
     Y(unfinished, "request that ended before it was whole")                                        \

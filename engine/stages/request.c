@@ -4,6 +4,7 @@
  */
 #include "engine/stages/request.h"
 
+#include "engine/protocols/proxy.h"
 #include "engine/protocols/whole.h"
 #include "engine/stages/greeting.h"
 #include "engine/stages/kept.h"
@@ -17,6 +18,33 @@
 #define LONG_PER_SOURCE     4
 #define LIMIT_SCOPE_OPENING 0x80000000u /* or'ed with the server's index */
 
+/*
+ * Who is judged for a request: the client, or whom the header of a proxy names that the operator
+ * believes.
+ */
+static const struct ip_addr *judged_source(const struct engine *engine,
+                                           const struct passage *passage, const struct asked *said,
+                                           struct ip_addr *named)
+{
+    const struct ip_addr *client = &passage->key.client;
+
+    if (!engine->sources.runs_count ||
+        source_state(&engine->sources, client, NULL, passage->now_us) != SOURCE_PROXY ||
+        !proxy_client(said->data, said->bytes, named))
+        return client;
+    return named;
+}
+
+/* Behind a proxy: its SYNs come from an address that many share. */
+static bool named_source_is_aside(const struct engine *engine, const struct passage *passage,
+                                  const struct asked *said)
+{
+    struct ip_addr named;
+
+    return judged_source(engine, passage, said, &named) == &named &&
+           source_state(&engine->sources, &named, NULL, passage->now_us) == SOURCE_ASIDE;
+}
+
 void open_limited(struct engine *engine, struct passage *passage, struct server *server,
                   const struct proof *proof, struct flow *closing, const struct asked *said)
 {
@@ -26,12 +54,13 @@ void open_limited(struct engine *engine, struct passage *passage, struct server 
     uint32_t per_source = policy && policy->open_per_source_per_second
                               ? policy->open_per_source_per_second
                               : OPEN_PER_SOURCE;
+    struct ip_addr named;
     uint32_t scope = LIMIT_SCOPE_OPENING | (uint32_t)(server - engine->servers.slots);
 
     per_server = limit_share(engine, per_server);
     per_source = limit_share(engine, per_source);
-    if (!source_limiter_take(&engine->limits, &passage->key.client, scope, per_source, per_source,
-                             passage->now_us) ||
+    if (!source_limiter_take(&engine->limits, judged_source(engine, passage, said, &named), scope,
+                             per_source, per_source, passage->now_us) ||
         !token_take(&server->openings, per_server, per_server, passage->now_us)) {
         if (closing && closing->state == FLOW_KEPT)
             kept_end(engine, closing, passage->now_us);
@@ -52,12 +81,14 @@ struct request {
 };
 
 static void credit(struct engine *engine, const struct passage *passage,
-                   const struct server *server)
+                   const struct server *server, const struct asked *said)
 {
     struct observed_source released;
+    struct ip_addr named;
 
     engine->counters.requests_matched++;
-    if (source_match(&engine->sources, &passage->key.client, passage->now_us, &released))
+    if (source_match(&engine->sources, judged_source(engine, passage, said, &named),
+                     passage->now_us, &released))
         observe_source(engine, server, &released, passage->now_us);
 }
 
@@ -69,9 +100,11 @@ static void refuse_request(struct engine *engine, struct passage *passage, struc
                            const struct proof *proof, const struct request *request,
                            enum drop_reason reason)
 {
+    struct ip_addr named;
     bool may_be_reset =
         reason == DROP_minor_limit ||
-        proof_blame_source(engine, server, &passage->key.client, proof->slot, passage->now_us);
+        proof_blame_source(engine, server, judged_source(engine, passage, &request->said, &named),
+                           proof->slot, passage->now_us);
 
     if (request->kept)
         may_be_reset = kept_end(engine, request->kept, passage->now_us) || may_be_reset;
@@ -129,7 +162,7 @@ static void open_right(struct engine *engine, struct passage *passage, struct se
                           : open_request(engine, passage, server, proof, before, request);
 
     if (opened)
-        credit(engine, passage, server);
+        credit(engine, passage, server, &request->said);
     else if (request->kept)
         request->slot->flags |= SLOT_WAITS;
 }
@@ -295,6 +328,12 @@ static void decide(struct engine *engine, struct passage *passage, struct server
     proof_count(engine, passage, server, proof);
     trigger_spoke(&server->counts, proof->slot);
     resend_remove(engine->synacks, &passage->key);
+    if (engine->sources.runs_count && named_source_is_aside(engine, passage, &request->said)) {
+        if (request->kept)
+            kept_end(engine, request->kept, passage->now_us);
+        passage_reset_by(engine, passage, server, DROP_aside);
+        return;
+    }
     if (opening == OPENING_CHECK || opening == OPENING_GREET)
         judge_request(engine, passage, server, proof, closing, request);
     else

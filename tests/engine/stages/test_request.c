@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* test_request.c - who is judged for a request: the client, or whom a proxy names. */
+#include <criterion/criterion.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/stages/request.h"
+#include "tests/engine/support_engine.h"
+
+static uint16_t port;
+
+/* HTTP behind a load balancer at 198.51.100.0/24. */
+static struct bench *behind_a_proxy(bool believed)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    struct source_rule rule = {.length = 24, .state = SOURCE_PROXY, .by = SOURCE_BY_OPERATOR};
+
+    port = 1000;
+    bench_policy(b, HTTP)->protocols |= UINT64_C(1) << PROTOCOL_PROXY;
+    cr_assert(addr_from_text("198.51.100.0", &rule.prefix));
+    cr_assert(!believed || engine_set_source(b->engine, &rule, b->now_us));
+    return b;
+}
+
+static void forget_answers(struct bench *b)
+{
+    while (b->queued > 0)
+        take(b, b->queue[0].to);
+}
+
+/* The balancer opens a connection for `client` and asks. True where the server is asked, too. */
+static bool asks(struct bench *b, const char *client, const char *request)
+{
+    char name[32], said[256];
+    uint32_t c;
+
+    snprintf(name, sizeof(name), "198.51.100.7:%u", port++);
+    snprintf(said, sizeof(said), "PROXY TCP4 %s 192.0.2.1 4711 80\r\n%s", client, request);
+    b->client = name;
+    c = get_cookie(b, OFFERS);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = said);
+    const bool opened = b->verdict.action == VERDICT_HOLD;
+    forget_answers(b);
+    b->client = CLIENT;
+    return opened;
+}
+
+static enum source_state state_of(struct bench *b, const char *text)
+{
+    struct ip_addr addr;
+
+    cr_assert(addr_from_text(text, &addr));
+    return source_state(&b->engine->sources, &addr, NULL, b->now_us);
+}
+
+Test(request_behind_a_proxy, whom_it_names_is_put_aside_and_nobody_else)
+{
+    struct bench *b = behind_a_proxy(true);
+
+    for (int i = 0; i < SOURCE_MISMATCHES; i++)
+        cr_assert_not(asks(b, "203.0.113.9", "USER a\r\n"));
+    cr_assert_eq(state_of(b, "203.0.113.9"), SOURCE_ASIDE);
+    cr_assert_eq(state_of(b, "198.51.100.7"), SOURCE_PROXY);
+    cr_assert_not(asks(b, "203.0.113.9", REQUEST), "a right one, but it is put aside");
+    cr_assert_eq(bench_counters(b)->drops[DROP_aside], 1);
+    cr_assert(asks(b, "203.0.113.10", REQUEST), "its neighbour behind the same balancer");
+    bench_end(b);
+}
+
+/* Without the operator's word the header is what the client says: whoever sends it is judged. */
+Test(request_behind_a_proxy, a_header_is_not_believed_of_anybody)
+{
+    struct bench *b = behind_a_proxy(false);
+
+    for (int i = 0; i < SOURCE_MISMATCHES; i++)
+        cr_assert_not(asks(b, "203.0.113.9", "USER a\r\n"));
+    cr_assert_eq(state_of(b, "203.0.113.9"), SOURCE_CLEAR, "a victim that somebody else names");
+    cr_assert_eq(state_of(b, "198.51.100.7"), SOURCE_ASIDE);
+    bench_end(b);
+}
+
+/* Openings without a check have a share for each source. */
+Test(request_behind_a_proxy, openings_are_limited_for_whom_it_names)
+{
+    struct bench *b = behind_a_proxy(true);
+    unsigned opened = 0;
+
+    bench_policy(b, HTTP)->opening = OPENING_COOKIE_REQUEST;
+    bench_policy(b, HTTP)->open_per_source_per_second = 3;
+    for (int i = 0; i < 6; i++)
+        opened += asks(b, "203.0.113.9", REQUEST);
+    cr_assert_eq(opened, 3);
+    cr_assert(asks(b, "203.0.113.10", REQUEST));
+    bench_end(b);
+}
