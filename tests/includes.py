@@ -57,7 +57,8 @@ BPF_MAY = ("engine/base/", "engine/tcp/", "bridge/bpf/")
 FREESTANDING = re.compile(r"<((stdbool|stddef|stdint|stdatomic|limits|string)\.h>|sodium|nettle/)")
 # Names of libc that would make the engine impure; memcpy, memcmp, memset and memmove are fine.
 IMPURE = re.compile(
-    r"(?<![\w.>])(malloc|calloc|realloc|free|printf|fprintf|snprintf|time|clock_gettime|gettimeofday"
+    r"(?<![\w.>])(malloc|calloc|realloc|free|printf|fprintf|snprintf|time"
+    r"|clock_gettime|gettimeofday"
     r"|rand|random|getenv|abort|exit|read|write|open|close) *\("
 )
 LASTING = re.compile(
