@@ -86,9 +86,8 @@ static void learn_line(struct pattern_model *model, const uint8_t *request, size
     const size_t line = line_bytes(request, bytes);
 
     if (line == 0 || line > LINE_BYTES_MOST)
-        return;
-    model->lines++;
-    if (line > model->line_bytes_most)
+        model->not_line = true;
+    else if (line > model->line_bytes_most)
         model->line_bytes_most = (uint16_t)line;
 }
 
@@ -135,11 +134,11 @@ static bool bias_of(const struct length_field *field, const uint8_t *request, si
     return *bias >= BIAS_LEAST && *bias <= BIAS_MOST;
 }
 
-/* The first request is kept only as far as length fields reach, which is all that is read of it. */
-static bool bias_of_first(const struct pattern_model *model, const struct length_field *field,
-                          int32_t *bias)
+/* That of the request that the others are compared with. */
+static bool bias_of_head(const struct pattern_model *model, const struct length_field *field,
+                         int32_t *bias)
 {
-    return model->first_bytes > 0 && bias_of(field, model->first, model->first_bytes, bias);
+    return model->whole_bytes > 0 && bias_of(field, model->head, model->whole_bytes, bias);
 }
 
 static void note_length(struct pattern_model *model, uint16_t bytes)
@@ -151,13 +150,14 @@ static void note_length(struct pattern_model *model, uint16_t bytes)
         model->lengths[model->lengths_count++] = bytes;
 }
 
-/* After the constants: they keep the first request. */
 static void learn_length(struct pattern_model *model, const uint8_t *request, size_t bytes)
 {
     if (bytes >= WHOLE_BYTES_MAX)
         return;
-    if (model->accepted == 0)
-        model->first_bytes = (uint16_t)bytes;
+    if (model->whole_bytes == 0) {
+        model->whole_bytes = (uint16_t)bytes;
+        memcpy(model->head, request, bytes < PATTERN_HEAD_BYTES ? bytes : PATTERN_HEAD_BYTES);
+    }
     note_length(model, (uint16_t)bytes);
     for (size_t i = 0; i < READINGS; i++) {
         const struct length_field field = reading_at(i);
@@ -165,7 +165,7 @@ static void learn_length(struct pattern_model *model, const uint8_t *request, si
         int32_t first, bias;
 
         if (!(model->not_length[i >> 6] & bit) &&
-            (!bias_of_first(model, &field, &first) || !bias_of(&field, request, bytes, &bias) ||
+            (!bias_of_head(model, &field, &first) || !bias_of(&field, request, bytes, &bias) ||
              bias != first))
             model->not_length[i >> 6] |= bit;
     }
@@ -183,7 +183,7 @@ static void find_lengths(const struct pattern_model *model, struct pattern *patt
         struct length_field field = reading_at(i);
 
         if (!(model->not_length[i >> 6] >> (i & 63) & 1) &&
-            bias_of_first(model, &field, &field.bias))
+            bias_of_head(model, &field, &field.bias))
             pattern->length[pattern->lengths++] = field;
     }
 }
@@ -242,7 +242,7 @@ static uint16_t line_limit(const struct pattern_model *model)
 {
     const uint32_t wide = (uint32_t)model->line_bytes_most * LINE_FACTOR;
 
-    if (model->lines < model->accepted)
+    if (model->not_line || model->line_bytes_most == 0)
         return 0;
     return (uint16_t)(wide < LINE_BYTES_LEAST  ? LINE_BYTES_LEAST
                       : wide > LINE_BYTES_MOST ? LINE_BYTES_MOST
@@ -281,6 +281,7 @@ void pattern_model_restore(struct pattern_model *model, const struct pattern *pa
         pattern->least_bytes < PATTERN_WINDOW ? pattern->least_bytes : PATTERN_WINDOW;
     model->distinct_count = PATTERN_DISTINCT_MIN;
     model->scattered = true;
+    model->line_bytes_most = pattern->line_bytes_max / LINE_FACTOR;
     for (uint8_t i = 0; i < pattern->pairs; i++) {
         if (pattern->pair[i].offset >= PATTERN_WINDOW)
             continue;

@@ -35,6 +35,7 @@
 #define PATTERN_WINDOW        128
 #define PATTERN_PROOFS        100
 #define PATTERN_LENGTHS_LEAST 3
+#define PATTERN_HEAD_BYTES    20 /* as far as length fields reach */
 #define PATTERN_READING_WORDS 2  /* a bit for each reading of a length field */
 #define PATTERN_CONTENT_WORDS 16 /* a bit for each hash of a content: 1,024 */
 
@@ -46,9 +47,10 @@ struct pattern_model {
     uint8_t first[PATTERN_WINDOW];
     bool constant[PATTERN_WINDOW];
     bool scattered;           /* constants behind bytes that vary count too: as a file says */
-    uint32_t lines;           /* of the accepted, those that were a line of text */
-    uint16_t line_bytes_most; /* the longest of them */
-    uint16_t first_bytes;     /* length of the first; 0: not known */
+    bool not_line;            /* one was accepted that is no line of text */
+    uint16_t line_bytes_most; /* of the lines */
+    uint16_t whole_bytes;     /* length of the request whose head is kept; 0: none is */
+    uint8_t head[PATTERN_HEAD_BYTES];
     uint8_t lengths_count;
     uint16_t lengths[PATTERN_LENGTHS_LEAST];    /* the first different ones */
     uint64_t not_length[PATTERN_READING_WORDS]; /* readings of a length field with an exception */

@@ -197,6 +197,35 @@ static struct json_object *pairs_to_json(const struct pattern *pattern)
     return pairs;
 }
 
+static const char *length_form_name(enum length_form form)
+{
+    static const char *const names[LENGTH_FORMS] = {
+        [LENGTH_BIG] = "big-endian", [LENGTH_LITTLE] = "little-endian",
+        [LENGTH_HEX] = "hex",        [LENGTH_DECIMAL] = "decimal",
+        [LENGTH_BER] = "ber",        [LENGTH_VARINT] = "varint",
+    };
+
+    return names[form];
+}
+
+/* The readings of the field that says how long a request is; NULL: there is none. */
+static struct json_object *lengths_to_json(const struct pattern *pattern)
+{
+    struct json_object *lengths = pattern->lengths > 0 ? json_object_new_array() : NULL;
+
+    for (uint8_t i = 0; i < pattern->lengths; i++) {
+        const struct length_field *field = &pattern->length[i];
+        struct json_object *length = json_object_new_object();
+
+        json_object_object_add(length, "form", json_text(length_form_name(field->form)));
+        json_object_object_add(length, "offset", json_uint(field->offset));
+        json_object_object_add(length, "bytes", field->width ? json_uint(field->width) : NULL);
+        json_object_object_add(length, "bias", json_object_new_int(field->bias));
+        json_object_array_add(lengths, length);
+    }
+    return lengths;
+}
+
 static struct json_object *write_pattern(const void *record)
 {
     const struct profile *profile = record;
@@ -208,6 +237,15 @@ static struct json_object *write_pattern(const void *record)
     object = json_object_new_object();
     json_object_object_add(object, "least_bytes", json_uint(pattern.least_bytes));
     json_object_object_add(object, "bytes", pairs_to_json(&pattern));
+    if (pattern.line_bytes_max > 0)
+        json_object_object_add(object, "line_bytes", json_uint(pattern.line_bytes_max));
+    if (pattern.lengths > 0)
+        json_object_object_add(object, "length", lengths_to_json(&pattern));
+    if (profile->pattern.whole_bytes > 0) { /* a store that is older says nothing of it */
+        json_object_object_add(object, "passed", json_uint(profile->pattern.passed));
+        json_object_object_add(object, "proved",
+                               json_object_new_boolean(pattern_model_proved(&profile->pattern)));
+    }
     json_object_object_add(object, "false_accepts", rate_to_json(&pattern));
     return object;
 }
@@ -216,8 +254,9 @@ static void read_pairs(struct json_reader *reader, struct json_object *array,
                        struct pattern *pattern)
 {
     const size_t pairs = array ? json_object_array_length(array) : 0;
+    const bool other = pattern->line_bytes_max > 0 || pattern->lengths > 0;
 
-    if (pairs == 0 || pairs > PATTERN_PAIRS_MAX) {
+    if ((pairs == 0 && !other) || pairs > PATTERN_PAIRS_MAX) {
         reader_fail(reader, "bytes", "has %zu pairs, not 1 to %d", pairs, PATTERN_PAIRS_MAX);
         return;
     }
@@ -244,17 +283,22 @@ static void read_pattern(struct json_reader *reader, struct json_object *object,
 {
     struct profile *profile = record;
     struct pattern pattern = {0};
-    uint64_t least_bytes = 0;
+    uint64_t least_bytes = 0, line_bytes = 0;
 
     if (!read_uint(reader, object, "least_bytes", PATTERN_WINDOW, &least_bytes))
         reader_fail(reader, "least_bytes", "is missing");
+    read_uint(reader, object, "line_bytes", UINT16_MAX, &line_bytes);
     pattern.least_bytes = (uint16_t)least_bytes;
+    pattern.line_bytes_max = (uint16_t)line_bytes;
+    /* How it is read stands in the state: here it only says that a pattern may be without bytes. */
+    pattern.lengths = json_object_object_get(object, "length") != NULL;
     read_pairs(reader, read_member(reader, object, "bytes", json_type_array), &pattern);
     if (!reader->failed)
         pattern_model_restore(&profile->pattern, &pattern);
 }
 
-/* `false_accepts` is measured when it is written, and not read. */
+/* `false_accepts` is measured when it is written, and not read; how a length is read, and how far a
+ * pattern is proved, stands in the state. */
 static struct json_object *schema_pattern(void)
 {
     struct json_object *properties = json_object_new_object(), *schema;
@@ -266,6 +310,11 @@ static struct json_object *schema_pattern(void)
     json_object_array_add(halves, schema_uint(UINT8_MAX));
     json_object_object_add(properties, "least_bytes", schema_uint(PATTERN_WINDOW));
     json_object_object_add(properties, "bytes", schema_array(pair, PATTERN_PAIRS_MAX));
+    json_object_object_add(properties, "line_bytes", schema_uint(UINT16_MAX));
+    json_object_object_add(properties, "length",
+                           schema_array(schema_of_type("object"), PATTERN_LENGTHS_MAX));
+    json_object_object_add(properties, "passed", schema_uint(PATTERN_PROOFS));
+    json_object_object_add(properties, "proved", schema_of_type("boolean"));
     json_object_object_add(properties, "false_accepts", schema_of_type("object"));
     schema = schema_object(properties);
     json_object_object_add(schema, "required", json_tokener_parse("[\"least_bytes\", \"bytes\"]"));

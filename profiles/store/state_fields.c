@@ -300,12 +300,149 @@ static struct json_object *schema_distinct(void)
     return schema_array(schema_hex(sizeof(uint64_t)), PATTERN_DISTINCT_MIN);
 }
 
+/* --- shapes ---------------------------------------------------------------------------------- */
+
+/* A store that is older than shapes has none of these, and is written as it was. */
+static bool has_shape(const void *record)
+{
+    const struct pattern_model *pattern = &((const struct profile *)record)->pattern;
+
+    return pattern->whole_bytes > 0;
+}
+
+static bool has_scattered(const void *record)
+{
+    return ((const struct profile *)record)->pattern.scattered;
+}
+
+static struct json_object *write_head(const void *record)
+{
+    return json_hex(((const struct profile *)record)->pattern.head, PATTERN_HEAD_BYTES);
+}
+
+static void read_head(struct json_reader *reader, struct json_object *value, void *record)
+{
+    struct pattern_model *pattern = &((struct profile *)record)->pattern;
+    size_t got = 0;
+
+    hex_from_json(reader, "head", value, pattern->head, PATTERN_HEAD_BYTES, &got);
+}
+
+static struct json_object *schema_head(void)
+{
+    return schema_hex(PATTERN_HEAD_BYTES);
+}
+
+static struct json_object *write_lengths(const void *record)
+{
+    const struct pattern_model *pattern = &((const struct profile *)record)->pattern;
+    struct json_object *lengths = json_object_new_array();
+
+    for (uint8_t i = 0; i < pattern->lengths_count; i++)
+        json_object_array_add(lengths, json_uint(pattern->lengths[i]));
+    return lengths;
+}
+
+static void read_lengths(struct json_reader *reader, struct json_object *value, void *record)
+{
+    struct pattern_model *pattern = &((struct profile *)record)->pattern;
+    const bool array = json_object_is_type(value, json_type_array);
+    const size_t count = array ? json_object_array_length(value) : 0;
+
+    if (!array || count > PATTERN_LENGTHS_LEAST) {
+        reader_fail(reader, "lengths", array ? "has more than %d entries" : "is not an array",
+                    PATTERN_LENGTHS_LEAST);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        uint64_t length = 0;
+
+        if (read_element(reader, value, i, UINT16_MAX, &length))
+            pattern->lengths[i] = (uint16_t)length;
+    }
+    pattern->lengths_count = (uint8_t)count;
+}
+
+static struct json_object *schema_lengths(void)
+{
+    return schema_array(schema_uint(UINT16_MAX), PATTERN_LENGTHS_LEAST);
+}
+
+/* Bits as hex digits, the lowest byte of each word first. */
+static struct json_object *words_to_json(const uint64_t *words, size_t count)
+{
+    uint8_t bytes[PATTERN_CONTENT_WORDS * 8];
+
+    for (size_t i = 0; i < count * 8; i++)
+        bytes[i] = (uint8_t)(words[i / 8] >> (i % 8 * 8));
+    return json_hex(bytes, count * 8);
+}
+
+static void words_from_json(struct json_reader *reader, const char *key, struct json_object *value,
+                            uint64_t *words, size_t count)
+{
+    uint8_t bytes[PATTERN_CONTENT_WORDS * 8] = {0};
+    size_t got = 0;
+
+    if (!hex_from_json(reader, key, value, bytes, count * 8, &got))
+        return;
+    memset(words, 0, count * sizeof(*words));
+    for (size_t i = 0; i < got; i++)
+        words[i / 8] |= (uint64_t)bytes[i] << (i % 8 * 8);
+}
+
+static struct json_object *write_not_length(const void *record)
+{
+    return words_to_json(((const struct profile *)record)->pattern.not_length,
+                         PATTERN_READING_WORDS);
+}
+
+static void read_not_length(struct json_reader *reader, struct json_object *value, void *record)
+{
+    words_from_json(reader, "not_length", value, ((struct profile *)record)->pattern.not_length,
+                    PATTERN_READING_WORDS);
+}
+
+static struct json_object *schema_not_length(void)
+{
+    return schema_hex(PATTERN_READING_WORDS * 8);
+}
+
+static struct json_object *write_contents(const void *record)
+{
+    return words_to_json(((const struct profile *)record)->pattern.contents, PATTERN_CONTENT_WORDS);
+}
+
+static void read_contents(struct json_reader *reader, struct json_object *value, void *record)
+{
+    words_from_json(reader, "contents", value, ((struct profile *)record)->pattern.contents,
+                    PATTERN_CONTENT_WORDS);
+}
+
+static struct json_object *schema_contents(void)
+{
+    return schema_hex(PATTERN_CONTENT_WORDS * 8);
+}
+
+#define SHAPE .flags = FIELD_LEFT_OUT, .there = has_shape
+
 static const struct field pattern_fields[] = {
     {FIELD_UINT("accepted", struct profile, pattern.accepted, UINT32_MAX)},
     {FIELD_UINT("least_bytes", struct profile, pattern.least_bytes, PATTERN_WINDOW)},
     {FIELD_OWN("first", write_first, read_first), .schema = schema_window},
     {FIELD_OWN("constant", write_constant, read_constant), .schema = schema_window},
     {FIELD_OWN("distinct", write_distinct, read_distinct), .schema = schema_distinct},
+    {FIELD_BOOL("scattered", struct profile, pattern.scattered), .flags = FIELD_LEFT_OUT,
+     .there = has_scattered},
+    {FIELD_BOOL("not_line", struct profile, pattern.not_line), SHAPE},
+    {FIELD_UINT("line_bytes_most", struct profile, pattern.line_bytes_most, UINT16_MAX), SHAPE},
+    {FIELD_UINT("whole_bytes", struct profile, pattern.whole_bytes, UINT16_MAX), SHAPE},
+    {FIELD_OWN("head", write_head, read_head), .schema = schema_head, SHAPE},
+    {FIELD_OWN("lengths", write_lengths, read_lengths), .schema = schema_lengths, SHAPE},
+    {FIELD_OWN("not_length", write_not_length, read_not_length), .schema = schema_not_length,
+     SHAPE},
+    {FIELD_UINT("passed", struct profile, pattern.passed, PATTERN_PROOFS), SHAPE},
+    {FIELD_OWN("contents", write_contents, read_contents), .schema = schema_contents, SHAPE},
     {0},
 };
 
@@ -315,7 +452,8 @@ static bool patterns_equal(const struct pattern_model *a, const struct pattern_m
     const bool has_left = pattern_model_get(a, &left), has_right = pattern_model_get(b, &right);
     if (!has_left || !has_right)
         return has_left == has_right;
-    if (left.least_bytes != right.least_bytes || left.pairs != right.pairs)
+    if (left.least_bytes != right.least_bytes || left.pairs != right.pairs ||
+        left.line_bytes_max != right.line_bytes_max)
         return false;
     for (uint8_t i = 0; i < left.pairs; i++)
         if (left.pair[i].offset != right.pair[i].offset || left.pair[i].byte != right.pair[i].byte)
