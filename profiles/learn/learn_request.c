@@ -104,22 +104,6 @@ static enum protocol_id answer_protocol(const struct followed *flow, size_t requ
     return PROTOCOL_UNKNOWN;
 }
 
-static bool is_reply_code(const uint8_t *text, size_t bytes, const char *first)
-{
-    return bytes >= 4 && text[0] >= (uint8_t)first[0] && text[0] <= (uint8_t)first[1] &&
-           text[1] >= '0' && text[1] <= '9' && text[2] >= '0' && text[2] <= '9' &&
-           (text[3] == ' ' || text[3] == '-');
-}
-
-/* A server that greets with a reply code (RFC 5321 4.2.1, RFC 959 4.2) says no with 4xx and 5xx. */
-static bool refused_by_code(const struct profile *profile, const uint8_t *answer, size_t bytes)
-{
-    const struct greeting_model *greeting = &profile->greeting;
-
-    return is_reply_code(greeting->latest, greeting->bytes, "12") &&
-           is_reply_code(answer, bytes, "45");
-}
-
 /*
  * No protocol file knows the request, or it only looks like one: any answer accepts it, but for a
  * refusal, and for words of a protocol that alone answers so: a web server that answers, whatever
@@ -140,7 +124,7 @@ static enum acceptance unknown_acceptance(const struct followed *flow, struct pr
         return ACCEPTANCE_MORE;
     refusal = looks_like_refusal(answer, bytes);
     answer_protocol(flow, request_bytes, answer, bytes, &words);
-    if (refusal == MATCH_YES || words == MATCH_YES || refused_by_code(profile, answer, bytes))
+    if (refusal == MATCH_YES || words == MATCH_YES)
         return ACCEPTANCE_REFUSED;
     if (refusal == MATCH_MORE || words == MATCH_MORE)
         return ACCEPTANCE_MORE;

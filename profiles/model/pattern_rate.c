@@ -20,12 +20,26 @@ static bool takes_random(const struct pattern *pattern, uint64_t *state)
     return true;
 }
 
+#define RANDOM_BYTES 64
+
+/* A line or a length is in all bytes. */
+static bool takes_random_bytes(const struct pattern *pattern, uint64_t *state)
+{
+    uint8_t request[RANDOM_BYTES];
+
+    for (size_t i = 0; i < RANDOM_BYTES; i++)
+        request[i] = random_byte(state);
+    return pattern_check(pattern, request, RANDOM_BYTES) == MATCH_YES;
+}
+
 static uint32_t count_random(const struct pattern *pattern)
 {
     uint64_t state = 20261122;
+    const bool whole = pattern->line_bytes_max > 0 || pattern->lengths > 0;
     uint32_t taken = 0;
+
     for (uint32_t i = 0; i < PATTERN_RANDOM_REQUESTS; i++)
-        taken += takes_random(pattern, &state);
+        taken += whole ? takes_random_bytes(pattern, &state) : takes_random(pattern, &state);
     return taken;
 }
 

@@ -329,3 +329,31 @@ Test(profile_json, too_many_keywords)
     cr_assert_not(profile_from_text(text, &profile, &fault));
     cr_assert_str_eq(fault.path, "application.request.keywords.alpn.16");
 }
+
+/* --- shapes ---------------------------------------------------------------------------------- */
+
+/* What is known of a service of lines, and of one whose messages say how long they are. */
+Test(profile_json, a_shape_is_read_as_it_was_written)
+{
+    for (int kind = 0; kind < 2; kind++) {
+        const struct server_key key = test_server();
+        struct profile profile;
+        struct pattern pattern;
+
+        profile_init(&profile, &key);
+        for (int i = 0; i < 200; i++) {
+            char request[64];
+            const int length =
+                snprintf(request, sizeof(request), "a%.*s %d\n", i % 9, "xxxxxxxxx", i);
+
+            if (kind == 1)
+                request[0] = (char)length;
+            profile_request_accepted(&profile, PROTOCOL_UNKNOWN, (const uint8_t *)request,
+                                     (size_t)length);
+        }
+        cr_assert(pattern_model_get(&profile.pattern, &pattern));
+        cr_assert(kind == 1 ? pattern.lengths > 0 : pattern.line_bytes_max > 0);
+        cr_assert(pattern_model_proved(&profile.pattern));
+        round_trip(&profile);
+    }
+}
