@@ -345,12 +345,12 @@ Test(compile, a_pattern_refuses_when_it_is_proved)
 
     for (uint64_t id = 1; id <= 8; id++) {
         snprintf(request, sizeof(request), "MODE %d", (int)id);
-        talk_whole(learner, id, NULL, request, "201 hello\r\n");
+        talk_whole(learner, id, NULL, request, "done\r\n");
     }
     cr_assert_eq(compiled(1)->unknown, UNKNOWN_MINOR);
     for (uint64_t id = 9; id <= 250; id++) {
         snprintf(request, sizeof(request), "MODE %d", (int)id);
-        talk_whole(learner, id, NULL, request, "201 hello\r\n");
+        talk_whole(learner, id, NULL, request, "done\r\n");
     }
     cr_assert_eq(compiled(2)->unknown, UNKNOWN_PROBED);
     cr_assert_str_eq(enforced(), "pattern");
