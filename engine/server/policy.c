@@ -57,8 +57,8 @@ static enum match either(enum match a, enum match b)
 }
 
 /* What can only be another protocol's fits no pattern, however it looks. */
-static __attribute__((noinline)) enum match check_pattern(const struct server_policy *server, const uint8_t *request,
-                                size_t bytes)
+static __attribute__((noinline)) enum match check_pattern(const struct server_policy *server,
+                                                          const uint8_t *request, size_t bytes)
 {
     enum match match = pattern_check(&server->pattern, request, bytes);
 
