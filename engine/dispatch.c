@@ -44,7 +44,7 @@ static inline void client_without_flow(struct engine *engine, struct passage *pa
     if (!server || !(server_protected(server) || (ack && cookies_out(server, passage->now_us))))
         track_client(engine, passage, server);
     else if (!admission(engine, passage, server, NULL))
-        stray_segment(engine, passage);
+        stray_segment(engine, passage, server);
 }
 
 static void server_without_flow(struct engine *engine, struct passage *passage)

@@ -89,6 +89,7 @@ struct server {
     enum listening listening;
     struct token_bucket unlistened; /* SYNs that were passed on although nobody listens */
     struct token_bucket openings;
+    struct token_bucket strays;         /* untracked segments that were let through */
     struct token_bucket authenticated;  /* SYNs with TCP-MD5 or TCP-AO that were passed on */
     struct token_bucket deciphered;     /* requests that cost a cipher (stages/request_check.h) */
     struct token_bucket minor, probes;  /* requests that may be right (stages/request_check.h) */

@@ -14,10 +14,14 @@
 #include <string.h>
 
 /* At 0, 1, 3 and 7 s; given up at 15 s (RFC 6298 2.1 and 5.5, RFC 9293 3.8.3) */
-#define SYN_ATTEMPTS        4
-#define SYN_FIRST_US        (1000ull * 1000)
-#define GREETING_WAIT_US    (300ull * 1000 * 1000) /* RFC 5321 4.5.3.2.1: DNS look-ups, tarpits */
+#define SYN_ATTEMPTS 4
+#define SYN_FIRST_US (1000ull * 1000)
+/* RFC 5321 4.5.3.2.1: DNS look-ups, tarpits; down to the least as the pool fills */
+#define GREETING_WAIT_US    (300ull * 1000 * 1000)
+#define GREETING_LEAST_US   (30ull * 1000 * 1000)
+#define GREETING_LOOK_US    (5ull * 1000 * 1000) /* between two looks how full it is */
 #define OLD_CONNECTIONS_MAX 3
+#define CONTENDED_LEAST     16 /* openings of a server, where the pool is short */
 #define TIMESTAMPS_BYTES    12
 
 /* --- segments of our own to the server ------------------------------------------------------- */
@@ -121,6 +125,26 @@ static void fill_opening(struct opening *opening, const struct passage *passage,
         opening->gso_bytes = passage->frame.offload->gso_bytes;
 }
 
+/* How many openings one server may hold: silent ones must not take the pool from all the others. */
+static uint32_t server_share(const struct opening_pool *pool)
+{
+    const uint32_t max = pool->openings_max;
+    const uint32_t contended = max / 8 > CONTENDED_LEAST ? max / 8 : CONTENDED_LEAST;
+
+    return opening_used(pool) < max / 2 || contended > max / 2 ? max / 2 : contended;
+}
+
+/* How long a server's greeting is waited for: all the time while half of the pool is free, the
+ * least when it is full. */
+static uint64_t greeting_wait_us(const struct opening_pool *pool)
+{
+    const uint32_t max = pool->openings_max, used = opening_used(pool);
+    const uint64_t more = GREETING_WAIT_US - GREETING_LEAST_US;
+
+    return used < max / 2 ? GREETING_WAIT_US
+                          : GREETING_LEAST_US + more * (max - used) / (max - max / 2);
+}
+
 /*
  * The flow and its opening, or NULL where there is no room for either. A closing connection on the
  * tuple gives way, as a TIME-WAIT does to a SYN that is clearly newer (RFC 6191 2).
@@ -134,8 +158,7 @@ static struct flow *make_flow(struct engine *engine, const struct passage *passa
     /* What was acknowledged needs its buffer; the rest comes again. */
     if (promised && !opening_holds_left(&engine->openings))
         return NULL;
-    /* One silent server must not take the pool from all the others. */
-    if (server->openings_now >= engine->openings.openings_max / 2)
+    if (server->openings_now >= server_share(&engine->openings))
         return NULL;
     index = opening_take(&engine->openings);
     if (index == OPENING_NONE)
@@ -470,7 +493,8 @@ static void server_accepts(struct engine *engine, struct passage *passage, struc
     observe_established(engine, flow, passage->now_us);
     if (opening->greeting_bytes) {
         engine_flow_state(engine, flow, FLOW_GREETING, passage->now_us);
-        set_timer(engine, cold->opening, passage->now_us + GREETING_WAIT_US);
+        opening->greeting_since_us = passage->now_us;
+        set_timer(engine, cold->opening, passage->now_us + GREETING_LEAST_US);
         opening_acknowledge(engine, passage, flow, opening);
         return;
     }
@@ -669,6 +693,9 @@ bool opening_tick(struct engine *engine, uint64_t now_us)
         timer_wheel_set(&engine->openings.wheel, index, opening->due_us);
     } else if (flow->state == FLOW_DRAINING) {
         draining_due(engine, flow, now_us);
+    } else if (flow->state == FLOW_GREETING &&
+               now_us - opening->greeting_since_us < greeting_wait_us(&engine->openings)) {
+        set_timer(engine, index, now_us + GREETING_LOOK_US);
     } else if (flow->state == FLOW_OPENING && opening->attempts < SYN_ATTEMPTS) {
         send_syn(engine, flow, opening);
         opening->refused_lately = false;

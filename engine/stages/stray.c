@@ -6,7 +6,9 @@
 
 #include "engine/tcp/cookie.h"
 
-#define STRAYS_PER_SECOND  100
+#define STRAYS_PER_SECOND                                                                          \
+    100 /* to each server, and to all: who floods one takes nothing from others */
+#define STRAYS_OF_ALL      1000
 #define STRAY_RST_AFTER_MS 3000
 /* How long a client repeats the beginning of what it says: 1, 2, 4, 8, 16 and 32 s (RFC 6298 5.5).
  */
@@ -39,11 +41,20 @@ static bool was_kept(const struct engine *engine, const struct passage *passage)
             served_lately(&engine->served, passage->hash, frame->seq + 1, passage->now_us));
 }
 
-void stray_segment(struct engine *engine, struct passage *passage)
+/* True if one more may pass to this server. */
+static bool stray_may_pass(struct engine *engine, struct server *server, uint64_t now_us)
+{
+    const uint32_t limit = limit_share(engine, STRAYS_PER_SECOND);
+    const uint32_t of_all = limit_share(engine, STRAYS_OF_ALL);
+
+    return token_take(&server->strays, limit, limit, now_us) &&
+           token_take(&engine->strays, of_all, of_all, now_us);
+}
+
+void stray_segment(struct engine *engine, struct passage *passage, struct server *server)
 {
     bool proved_lately =
         proof_lately(&engine->proofs, passage->hash, (uint32_t)(passage->now_us / 1000));
-    const uint32_t limit = limit_share(engine, STRAYS_PER_SECOND);
 
     if ((passage->frame.flags & (TCP_ACK | TCP_RST)) == TCP_ACK && was_kept(engine, passage)) {
         passage_reset(engine, passage, DROP_stray);
@@ -51,7 +62,7 @@ void stray_segment(struct engine *engine, struct passage *passage)
     }
     engine->counters.cookies_rejected++;
     /* A reordered first flight: its beginning is on the way, the client will repeat this. */
-    if (proved_lately || !token_take(&engine->strays, limit, limit, passage->now_us) ||
+    if (proved_lately || !stray_may_pass(engine, server, passage->now_us) ||
         stray_is_ours(engine, passage)) {
         passage_drop(engine, passage, DROP_bad_cookie);
         return;

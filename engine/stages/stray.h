@@ -10,7 +10,7 @@
 
 /* What becomes of a segment that proves nothing, to a server in attack mode (rule 4, "bad or
  * expired cookie"). */
-void stray_segment(struct engine *engine, struct passage *passage);
+void stray_segment(struct engine *engine, struct passage *passage, struct server *server);
 /* A server's RST without a flow: the answer to such a segment, or to nobody. */
 void stray_reset(struct engine *engine, struct passage *passage);
 

@@ -35,6 +35,7 @@
 
 struct opening {
     uint64_t due_us;              /* of its timer: the wheel may be early (timer_wheel.h) */
+    uint64_t greeting_since_us;   /* when the server accepted, and its greeting became due */
     uint32_t flow;                /* index into the flow table */
     struct link_header to_server; /* as the client addressed it */
     struct link_header to_client;
@@ -98,6 +99,11 @@ uint32_t opening_take(struct opening_pool *pool);
 /* True where the next one will have a hold buffer. */
 bool opening_holds_left(const struct opening_pool *pool);
 void opening_give_back(struct opening_pool *pool, uint32_t index);
+/* How many openings are taken. */
+static inline uint32_t opening_used(const struct opening_pool *pool)
+{
+    return pool->openings_touched - pool->free_openings_count;
+}
 /* The hold buffer, HOLD_BYTES long, or NULL. */
 uint8_t *opening_hold(const struct opening_pool *pool, const struct opening *opening);
 /* Room for HOLD_GREETING_BYTES of the real greeting, or NULL; of openings that collect it. */

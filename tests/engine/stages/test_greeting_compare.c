@@ -175,6 +175,23 @@ Test(real_greeting, server_resets_instead)
     bench_end(b);
 }
 
+/* Never below 30 s, and no longer where others want the room. */
+Test(real_greeting, wait_shortens_as_the_pool_fills)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c = open_pop3(b);
+
+    while (opening_take(&b->engine->openings) != OPENING_NONE)
+        ;
+    bench_wait(b, 29 * SECOND_US);
+    nothing(b);
+    cr_assert_str_eq(bench_flow_state(b), "greeting");
+    bench_wait(b, 2 * SECOND_US);
+    to_client(b, .flags = "R.", .seq = c + 1 + SAID, .ack = X + 1, .window_closed = true);
+    to_server(b, .flags = "R", .seq = X + 1, .window_closed = true);
+    bench_end(b);
+}
+
 Test(real_greeting, may_take_five_minutes_and_no_longer)
 {
     struct bench *b = bench_new(SETTING_ATTACK);

@@ -2,6 +2,7 @@
 /* Tests of engine/stages/opening.c: from a proved request to the splice, with every way that it may
  * fail. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/engine/support_engine.h"
@@ -473,5 +474,45 @@ Test(opening, delayed_copy_of_a_request_is_reset)
     client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = REQUEST);
     to_client(b, .flags = "R", .seq = c + 1, .window_closed = true);
     nothing(b);
+    bench_end(b);
+}
+
+/* --- shares of the pool ---------------------------------------------------------------------- */
+
+/* Opens connections of `client` to `server`, which never answers, until it is refused; returns how
+ * many. */
+static uint32_t openings(struct bench *b, const char *server, const char *client, uint32_t tries)
+{
+    uint32_t opened = 0, c;
+    char from[40];
+
+    for (uint32_t i = 0; i < tries; i++) {
+        snprintf(from, sizeof(from), "%s:%u", client, 1024 + i);
+        client_says(b, .from = from, .to = server, .flags = "S", .seq = X, .options = OFFERS);
+        c = take(b, SIDE_CLIENT)->seq;
+        client_says(b, .from = from, .to = server, .flags = "P.", .seq = X + 1, .ack = c + 1,
+                    .payload = REQUEST);
+        if (b->verdict.action != VERDICT_HOLD)
+            break;
+        opened++;
+        take(b, SIDE_SERVER);
+    }
+    return opened;
+}
+
+/* One silent server may hold half of the pool, and two of them leave room for a third. */
+Test(opening, silent_servers_leave_room_for_others)
+{
+    struct engine_config config;
+    struct bench *b;
+    uint32_t pool;
+
+    engine_config_defaults(&config);
+    config.openings_max = 64;
+    b = bench_new_sized(SETTING_ATTACK, &config);
+    pool = b->engine->openings.openings_max;
+    cr_assert_eq(openings(b, HTTP, "198.51.100.7", pool), pool / 2);
+    cr_assert_eq(opening_used(&b->engine->openings), pool / 2);
+    cr_assert_eq(openings(b, HTTP6, "[2001:db8:1::7]", pool), pool / 8);
     bench_end(b);
 }
