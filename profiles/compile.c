@@ -263,6 +263,7 @@ static void compile_server(const struct profile *profile, const struct server_po
     const bool checked = set_check(profile, server);
     const bool known = greeting_is_known(profile, &plan);
     server->opening = choose_opening(profile, checked, known);
+    server->checks_early = checked && server->armed;
     server->greeting_protocol = profile_greeting_protocol(profile);
     server->greeting_grace_us = greeting_grace(profile, server->greeting_protocol);
     server->opens_begun = profile->settings.request == REQUEST_BEGUN;

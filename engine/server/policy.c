@@ -56,15 +56,25 @@ static enum match either(enum match a, enum match b)
     return b == MATCH_NO ? a : b;
 }
 
+/*
+ * A pattern that is not proved may ask for more than its clients say, and who has said all would
+ * wait for ever: only the end of a line or of a message is worth waiting for.
+ */
+static bool may_wait(const struct server_policy *server)
+{
+    return (server->unknown != UNKNOWN_MINOR && server->unknown != UNKNOWN_LIMITED) ||
+           server->pattern.line_bytes_max > 0 || server->pattern.lengths > 0;
+}
+
 /* What can only be another protocol's fits no pattern, however it looks. */
 static __attribute__((noinline)) enum match check_pattern(const struct server_policy *server,
                                                           const uint8_t *request, size_t bytes)
 {
     enum match match = pattern_check(&server->pattern, request, bytes);
 
-    return match != MATCH_NO && foreign_check(server->protocols, request, bytes) == MATCH_YES
-               ? MATCH_NO
-               : match;
+    if (match == MATCH_NO || (match == MATCH_MORE && !may_wait(server)))
+        return MATCH_NO;
+    return foreign_check(server->protocols, request, bytes) == MATCH_YES ? MATCH_NO : match;
 }
 
 enum refused_as policy_refused_as(const struct server_policy *server, const uint8_t *request,

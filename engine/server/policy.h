@@ -88,6 +88,7 @@ struct server_policy {
     uint8_t user_hash[EDONKEY_HASH_BYTES]; /* what HIDDEN_EDONKEY is deciphered with */
     bool has_pattern;
     enum unknown_requests unknown;
+    bool checks_early; /* a request that is there before the server greets for itself, too */
     struct pattern pattern;
     bool check_keywords; /* a request must also name only what is in `keywords` */
     struct keyword_filter keywords;

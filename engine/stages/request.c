@@ -319,6 +319,20 @@ static inline void judge_request(struct engine *engine, struct passage *passage,
                    is_endless(server->policy, request->checked.protocol));
 }
 
+/*
+ * Its server greets for itself, so it would be opened without a look at the request; but the client
+ * did not wait for the greeting.
+ */
+static bool asks_wrongly(struct engine *engine, const struct passage *passage,
+                         struct server *server, struct request *request)
+{
+    return server_opening(server) == OPENING_COOKIE && server->policy &&
+           server->policy->checks_early && request->said.bytes > 0 &&
+           request_check(engine, server, &passage->key.client, request->said.data,
+                         request->said.bytes, passage->now_us, &request->checked) == MATCH_NO &&
+           !request->checked.put_off;
+}
+
 /* Counted, then judged, where its server's requests are. */
 static void decide(struct engine *engine, struct passage *passage, struct server *server,
                    struct proof *proof, struct flow *closing, struct request *request)
@@ -336,6 +350,8 @@ static void decide(struct engine *engine, struct passage *passage, struct server
     }
     if (opening == OPENING_CHECK || opening == OPENING_GREET)
         judge_request(engine, passage, server, proof, closing, request);
+    else if (asks_wrongly(engine, passage, server, request))
+        refuse_unless_right(engine, passage, server, proof, closing, request);
     else
         open_limited(engine, passage, server, proof, closing, &request->said);
 }

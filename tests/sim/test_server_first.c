@@ -345,6 +345,24 @@ Test(server_first, rule_2_5_opened_at_once_passes_its_own_greeting)
     scenario_end(s);
 }
 
+/* A client that asks before it was greeted, of a server whose greeting nobody can say for it. */
+Test(server_first, rule_2_5_request_that_is_already_there_is_checked)
+{
+    struct tcp_settings settings = tcp_settings_default(true);
+    struct server_policy cookie = fixture_cookie(SERVER_V4, COOKIE_PORT, &settings);
+    cookie.checks_early = true;
+    struct scenario *s = scenario_new(SETTING_ATTACK, fixture_policy(&cookie, 1));
+    scenario_connection(s, CLIENT_V4, 40000, SERVER_V4, COOKIE_PORT);
+    step_syn(s);
+    inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 110 ecr t> | " GET_REQUEST);
+    expect(s, CLIENT, "R c+1:c+1(0)");
+    scenario_connection(s, CLIENT_V4, 40001, SERVER_V4, COOKIE_PORT);
+    step_syn(s);
+    inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 110 ecr t> | USER sim\r\n");
+    expect(s, SERVER, "S x:x(0) win * ttl 57 <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>");
+    scenario_end(s);
+}
+
 Test(server_first, rule_2_5_lost_final_ack_does_not_hang)
 {
     struct scenario *s = attack_scenario();

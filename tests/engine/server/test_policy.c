@@ -109,6 +109,25 @@ Test(policy, request_by_pattern)
     free(server);
 }
 
+/* Who has said all would wait for ever: only the end of a line or of a message is waited for. */
+Test(policy, unproved_pattern_waits_for_ends_only)
+{
+    struct server_policy *server = calloc(1, sizeof(*server));
+
+    server->protocols = UNKNOWN;
+    server->has_pattern = true;
+    server->unknown = UNKNOWN_MINOR;
+    server->pattern = (struct pattern){.least_bytes = 9};
+    cr_assert_eq(check(server, "short"), MATCH_NO);
+    server->unknown = UNKNOWN_PROBED;
+    cr_assert_eq(check(server, "short"), MATCH_MORE);
+    server->unknown = UNKNOWN_MINOR;
+    server->pattern.line_bytes_max = 64;
+    cr_assert_eq(check(server, "short"), MATCH_MORE);
+    cr_assert_eq(check(server, "short\n"), MATCH_YES);
+    free(server);
+}
+
 static void know(struct server_policy *server, enum keyword_kind kind, const char *name)
 {
     keyword_filter_add(&server->keywords, kind, (const uint8_t *)name, strlen(name));
