@@ -18,6 +18,12 @@ struct shown {
 
 extern const struct field tcp_fields[], application_fields[], state_fields[];
 
+/* `state.pattern`, of a struct profile as all of them. */
+extern const struct field pattern_fields[];
+bool has_pattern_state(const void *record);
+/* What contradicts the pattern that the document shows is left out. */
+void read_pattern_state(struct json_reader *reader, struct json_object *object, void *record);
+
 /* `tcp` as a whole: its values stand as firmly as the handshakes that were seen. */
 void read_tcp(struct json_reader *reader, struct json_object *object, void *record);
 

@@ -144,7 +144,7 @@ static void ask_keywords(const struct protocol *protocol, const uint8_t *copy, s
 static void ask_whole(const struct protocol *protocol, const uint8_t *copy, size_t bytes,
                       struct answers *answers)
 {
-    const int id = protocol->id;
+    const int id = (int)protocol->id;
     size_t needed, again;
     enum match whole;
 
