@@ -143,6 +143,10 @@ static void half_open_flow(struct engine *engine, struct passage *passage, struc
     struct server *server = flow_server(engine, flow);
     bool syn = (frame->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 
+    if (!server && cold->offered == FLOW_OFFER_UNKNOWN) { /* picked up: it gives way to a proof */
+        established_flow(engine, passage, flow);
+        return;
+    }
     if (passage->from == SIDE_CLIENT && server && cookies_out(server, passage->now_us)) {
         if (syn && !cold->server_next && server_protected(server)) {
             engine_flow_free(engine, flow);

@@ -307,7 +307,7 @@ void engine_use(const struct engine *engine, struct engine_use *out)
 
     *out = (struct engine_use){
         .flows = {(uint32_t)(counters->flows_tracked + counters->flows_pending +
-                             counters->flows_spliced),
+                             counters->flows_spliced + counters->flows_kept),
                   engine->flows.capacity},
         .openings = {pool->openings_touched - pool->free_openings_count, pool->openings_max},
         .holds = {pool->holds_touched - pool->free_holds_count, pool->holds_max},

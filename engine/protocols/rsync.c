@@ -23,7 +23,8 @@ static enum match rsync_check(const uint8_t *request, size_t bytes)
 
 static enum match rsync_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
 {
-    enum match match = whole_line(request, bytes, from, needed);
+    const size_t looked_at = bytes < LINE_BYTES_MAX ? bytes : LINE_BYTES_MAX;
+    enum match match = whole_line(request, looked_at, from < looked_at ? from : looked_at, needed);
 
     return match == MATCH_MORE && bytes >= LINE_BYTES_MAX ? MATCH_NO : match;
 }

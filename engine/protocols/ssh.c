@@ -114,7 +114,8 @@ static enum greeting_verdict ssh_greeting(const uint8_t *data, size_t bytes, siz
 
 static enum match ssh_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
 {
-    enum match match = whole_line(request, bytes, from, needed);
+    const size_t looked_at = bytes < LINE_BYTES_MAX ? bytes : LINE_BYTES_MAX;
+    enum match match = whole_line(request, looked_at, from < looked_at ? from : looked_at, needed);
 
     return match == MATCH_MORE && bytes >= LINE_BYTES_MAX ? MATCH_NO : match;
 }

@@ -80,10 +80,10 @@ static __attribute__((noinline)) enum match check_pattern(const struct server_po
 enum refused_as policy_refused_as(const struct server_policy *server, const uint8_t *request,
                                   size_t bytes)
 {
-    if (server->unknown == UNKNOWN_REFUSED)
-        return REFUSED_WRONG;
-    if (server->unknown == UNKNOWN_PROBED ||
+    if (server->unknown == UNKNOWN_REFUSED ||
         foreign_check(server->protocols, request, bytes) == MATCH_YES)
+        return REFUSED_WRONG;
+    if (server->unknown == UNKNOWN_PROBED)
         return REFUSED_PROBE;
     return server->unknown == UNKNOWN_MINOR ? REFUSED_MINOR : REFUSED_LIMITED;
 }

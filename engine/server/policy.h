@@ -43,7 +43,7 @@ enum opening_kind {
 /*
  * What becomes of a request that neither an accepted protocol nor the pattern takes, where the
  * server was seen to accept what no protocol file knows. What can only be another protocol's
- * (protocols/foreign.h) is refused all the same, but for a probe.
+ * (protocols/foreign.h) is refused all the same.
  */
 enum unknown_requests {
     UNKNOWN_REFUSED, /* it never did, or the operator wants it so */

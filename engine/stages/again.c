@@ -30,12 +30,15 @@ static void resend_greeting(struct engine *engine, const struct resend_entry *en
     engine_emit(engine, SIDE_CLIENT, &entry->link, &segment);
 }
 
-/* True where a flow on the entry's tuple is another, older connection, or there is none. */
+/* True where a flow on the entry's tuple is another, older connection, be it only picked up from
+ * what the server said, or there is none. */
 static bool flow_is_another(const struct engine *engine, const struct flow *flow,
                             const struct resend_entry *entry)
 {
-    return !flow || ((flow->state == FLOW_CLOSING || flow->state == FLOW_ESTABLISHED) &&
-                     flow_cold(&engine->flows, flow)->client_isn + 1 != entry->ack);
+    return !flow ||
+           ((flow->state == FLOW_CLOSING || flow->state == FLOW_ESTABLISHED ||
+             (flow->state == FLOW_HALF_OPEN && !flow_cold(&engine->flows, flow)->server)) &&
+            flow_cold(&engine->flows, flow)->client_isn + 1 != entry->ack);
 }
 
 /* A greeting that is due (after 1 s, RFC 6298 2.1, and 3 s): to a client that waits, or beside a

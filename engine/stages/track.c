@@ -74,7 +74,7 @@ static struct flow *pick_up(struct engine *engine, const struct passage *passage
     cold->sampled[SIDE_CLIENT] = cold->sampled[SIDE_SERVER] = OBSERVE_NOTHING;
     cold->client_isn = frame->ack - 1;
     cold->client_next = frame->ack;
-    cold->server_isn = frame->seq;
+    cold->server_isn = frame->seq - (is_synack(frame) ? 0 : 1);
     cold->server_next = frame->seq + frame_seq_bytes(frame);
     return flow;
 }
@@ -96,9 +96,12 @@ void track_server(struct engine *engine, struct passage *passage)
         return;
     }
     if (is_synack(frame)) {
-        /* Its SYN was pushed out by a flood (rule 5.13): who answers is a server all the same. */
+        /*
+         * Its SYN was pushed out by a flood (rule 5.13). Who answers is a server all the same,
+         * where one is known: the server side could invent as many as it likes.
+         */
         struct server_key key = flow_key_server(&passage->key);
-        struct server *server = server_add(&engine->servers, &key, passage->now_us);
+        struct server *server = server_find(&engine->servers, &key);
         struct flow *flow = pick_up(engine, passage, FLOW_HALF_OPEN);
 
         if (server)
@@ -108,8 +111,9 @@ void track_server(struct engine *engine, struct passage *passage)
         engine_check_triggers(engine, server, passage->now_us);
         return;
     }
+    /* Half-done until its client has spoken as well: it gives way to those that are known. */
     if (frame->flags & TCP_ACK)
-        pick_up(engine, passage, FLOW_ESTABLISHED);
+        pick_up(engine, passage, FLOW_HALF_OPEN);
 }
 
 /* --- frames of a flow ------------------------------------------------------------------------ */

@@ -331,7 +331,9 @@ static void check_servers(const struct engine *engine)
     FUZZ_ASSERT(engine->servers.count <= config.servers_max);
     FUZZ_ASSERT(half_open <= engine->counters.flows_tracked);
     FUZZ_ASSERT(openings == openings_taken(&engine->openings));
-    FUZZ_ASSERT(openings == engine->counters.flows_pending);
+    /* A draining connection counts as spliced, and has its opening still. */
+    FUZZ_ASSERT(openings >= engine->counters.flows_pending &&
+                openings <= engine->counters.flows_pending + engine->counters.flows_spliced);
 }
 
 static void check_gauges(const struct scene *scene)
@@ -340,13 +342,14 @@ static void check_gauges(const struct scene *scene)
     const struct counters *counters = &engine->counters;
     const struct opening_pool *pool = &engine->openings;
     uint64_t held = counters->flows_tracked + counters->flows_pending + counters->flows_spliced +
-                    counters->flows_closing;
+                    counters->flows_closing + counters->flows_kept;
 
     /* A gauge that fell below zero is huge. */
     FUZZ_ASSERT(counters->flows_tracked <= config.flows_max &&
                 counters->flows_pending <= config.flows_max);
     FUZZ_ASSERT(counters->flows_spliced <= config.flows_max &&
-                counters->flows_closing <= config.flows_max);
+                counters->flows_closing <= config.flows_max &&
+                counters->flows_kept <= config.flows_max);
     FUZZ_ASSERT(held <= config.flows_max && held == engine_flows(engine, NULL, 0, scene->now_us));
     FUZZ_ASSERT(openings_taken(pool) <= pool->openings_max);
     FUZZ_ASSERT(pool->holds_touched - pool->free_holds_count <= pool->holds_max);
@@ -422,23 +425,32 @@ static bool names_cookie(const struct conversation *conversation, uint32_t ack,
     return false;
 }
 
-/* The principle: no state before a cookie and, where requests are checked, what may be one. */
+/* The principle: no state before a cookie ... */
+static void check_cookie(struct scene *scene, const struct arrival *arrival,
+                         const struct flow *flow)
+{
+    struct conversation *conversation = conversation_of(scene, &arrival->key);
+    const struct server *server = flow_server(scene->engine, flow);
+    uint32_t greeting_bytes = server->policy ? server->policy->now.greeting_bytes : 0;
+
+    FUZZ_ASSERT(!arrival->damaged);
+    if (conversation != NULL) /* the greeting now, or the one before */
+        FUZZ_ASSERT(names_cookie(conversation, arrival->frame.ack, greeting_bytes) ||
+                    names_cookie(conversation, arrival->frame.ack, strlen(GREETING)));
+}
+
+/* ... and, where requests are checked, what may be one. */
 static void check_proof(struct scene *scene, const struct arrival *arrival, const struct flow *flow)
 {
     struct engine *engine = scene->engine;
-    struct conversation *conversation = conversation_of(scene, &arrival->key);
     const struct opening *opening =
         &engine->openings.openings[flow_cold(&engine->flows, flow)->opening];
     const struct server *server = flow_server(engine, flow);
     enum opening_kind kind = server_opening(server);
     const uint8_t *held = opening_hold(&engine->openings, opening);
-    uint32_t greeting_bytes = server->policy ? server->policy->now.greeting_bytes : 0;
 
     scene->opened++;
-    FUZZ_ASSERT(!arrival->damaged);
-    if (conversation != NULL) /* the greeting now, or the one before */
-        FUZZ_ASSERT(names_cookie(conversation, arrival->frame.ack, greeting_bytes) ||
-                    names_cookie(conversation, arrival->frame.ack, strlen(GREETING)));
+    check_cookie(scene, arrival, flow);
     if (kind == OPENING_CHECK && held != NULL)
         FUZZ_ASSERT(opening->held_bytes > 0);
     if ((kind == OPENING_CHECK || kind == OPENING_GREET) && held != NULL && opening->held_bytes > 0)
@@ -455,6 +467,8 @@ static void check_state(struct scene *scene, const struct arrival *arrival)
         return;
     if (flow->state == FLOW_OPENING && !was_opening)
         check_proof(scene, arrival, flow);
+    else if (flow->state == FLOW_KEPT && arrival->state == FLOW_FREE)
+        check_cookie(scene, arrival, flow);
     else if (arrival->guarded && arrival->state == FLOW_FREE)
         FUZZ_ASSERT(flow->state == FLOW_FREE);
 }

@@ -377,7 +377,7 @@ Test(compile, unknown_service_without_anything_in_common_refuses_what_is_unmista
     cr_assert_eq(server->opening, OPENING_CHECK);
     cr_assert_eq(policy_refused_as(server, (const uint8_t *)"zzz", 3), REFUSED_LIMITED);
     cr_assert_str_eq(enforced(), "unchecked: requests have no pattern, only limits");
-    cr_assert_eq(policy_refused_as(server, (const uint8_t *)GET, strlen(GET)), REFUSED_PROBE);
+    cr_assert_eq(policy_refused_as(server, (const uint8_t *)GET, strlen(GET)), REFUSED_WRONG);
 }
 
 Test(compile, generation_changes_with_the_bytes_only)

@@ -111,6 +111,7 @@ void step_fill_table(struct scenario *s, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         s->client_port = (uint16_t)(1024 + i);
         inject(s, SERVER, "P. 2000 ack 1000 win 502 | hello");
+        inject(s, CLIENT, "P. 1000 ack 2005 win 502 | well"); /* both have spoken: it is live */
     }
     s->quiet = false;
     s->client_port = client_port;

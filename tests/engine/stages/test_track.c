@@ -2,6 +2,8 @@
 /* Tests of engine/stages/track.c: in normal mode nothing is changed on the way, and connections are
  * followed all the same. */
 #include <criterion/criterion.h>
+
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/engine/support_engine.h"
@@ -316,10 +318,47 @@ Test(track, older_connection_is_picked_up_from_the_server)
     server_crosses(b, .flags = "R.", .seq = 99, .ack = 78);
     cr_assert_str_eq(bench_flow_state(b), "none");
     server_crosses(b, .flags = "P.", .seq = 99, .ack = 78, .payload = "y");
+    cr_assert_str_eq(bench_flow_state(b), "half-open", "nor does a server");
+    client_crosses(b, .flags = ".", .seq = 78, .ack = 100);
     cr_assert_str_eq(bench_flow_state(b), "established");
     engine_set_setting(b->engine, NULL, SETTING_ATTACK, b->now_us);
     client_crosses(b, .flags = "P.", .seq = 78, .ack = 100, .payload = "z");
     cr_assert_null(bench_observed(b), "its offsets are not known");
+    bench_end(b);
+}
+
+/* Bare ACKs of the server side, whose clients are nobody, take no place that others need. */
+Test(track, what_the_server_side_invents_makes_room)
+{
+    struct bench *b = bench_new(SETTING_NORMAL);
+
+    client_crosses(b, .flags = "S", .seq = X, .options = OFFERS);
+    server_crosses(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    client_crosses(b, .flags = ".", .seq = X + 1, .ack = Y + 1);
+    for (uint16_t i = 1; i <= 200; i++) { /* the table has 64 entries */
+        bench_client(b, i);
+        server_crosses(b, .flags = ".", .seq = 5000, .ack = 6000);
+    }
+    b->client = CLIENT;
+    cr_assert_str_eq(bench_flow_state(b), "established", "who was there stays");
+    bench_client(b, 300);
+    client_crosses(b, .flags = "S", .seq = X, .options = OFFERS);
+    cr_assert_str_eq(bench_flow_state(b), "half-open", "who comes finds room");
+    bench_end(b);
+}
+
+/* Invented ports are no servers: only who answers a SYN that was seen is one. */
+Test(track, a_synack_without_a_syn_makes_no_server)
+{
+    struct bench *b = bench_new(SETTING_NORMAL);
+    char name[32];
+
+    b->server = name;
+    for (unsigned port = 2000; port < 2500; port++) {
+        snprintf(name, sizeof(name), "192.0.2.1:%u", port);
+        server_crosses(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+        cr_assert_null(bench_server(b, name));
+    }
     bench_end(b);
 }
 
