@@ -38,7 +38,10 @@ static void begin_half_open(struct engine *engine, const struct passage *passage
     cold->client_isn = frame->seq;
     cold->client_next = frame->seq + 1;
     cold->server_isn = cold->server_next = 0;
-    cold->sampled[SIDE_CLIENT] = cold->sampled[SIDE_SERVER] = 0;
+    /* A SYN that is ECT (RFC 3168 6.1.1 forbids it) is answered otherwise by its own fault: nothing
+     * of it is told to the learner. */
+    cold->sampled[SIDE_CLIENT] = cold->sampled[SIDE_SERVER] =
+        frame_tos(frame) & 3 ? OBSERVE_NOTHING : 0;
     cold->offered = synack_offer_of(&passage->options, frame->flags);
     flow_bind_server(engine, flow, server);
     engine_flow_state(engine, flow, FLOW_HALF_OPEN, passage->now_us);

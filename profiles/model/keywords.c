@@ -82,29 +82,38 @@ static bool make_room(struct keyword_set *set, enum keyword_kind kind, size_t by
     }
 }
 
-bool keyword_set_add(struct keyword_set *set, enum keyword_kind kind, const uint8_t *name,
-                     size_t bytes)
+static bool add(struct keyword_set *set, enum keyword_kind kind, const uint8_t *name, size_t bytes,
+                uint8_t who)
 {
     const uint16_t known = find(set, kind, name, bytes);
+
     if (known != NONE) {
-        if (set->entries[known].seen < KEYWORD_SEEN_MAX)
-            set->entries[known].seen++;
+        struct keyword_entry *entry = &set->entries[known];
+
+        if (entry->seen < KEYWORD_SEEN_MAX && !(who && entry->seen == 1 && entry->who == who))
+            entry->seen++;
         return true;
     }
     if (bytes > KEYWORD_BYTES_MAX || !make_room(set, kind, bytes))
         return false;
-    set->entries[set->count++] =
-        (struct keyword_entry){.kind = (uint8_t)kind, .bytes = (uint8_t)bytes, .seen = 1};
+    set->entries[set->count++] = (struct keyword_entry){
+        .kind = (uint8_t)kind, .bytes = (uint8_t)bytes, .seen = 1, .who = who};
     memcpy(set->text + set->text_bytes, name, bytes);
     set->text_bytes = (uint16_t)(set->text_bytes + bytes);
     return true;
 }
 
-void keyword_set_learn(struct keyword_set *set, const struct keywords_found *found)
+bool keyword_set_add(struct keyword_set *set, enum keyword_kind kind, const uint8_t *name,
+                     size_t bytes)
+{
+    return add(set, kind, name, bytes, 0);
+}
+
+void keyword_set_learn(struct keyword_set *set, const struct keywords_found *found, uint8_t who)
 {
     for (uint8_t i = 0; i < found->count; i++)
-        keyword_set_add(set, (enum keyword_kind)found->names[i].kind, keyword_text(found, i),
-                        found->names[i].bytes);
+        add(set, (enum keyword_kind)found->names[i].kind, keyword_text(found, i),
+            found->names[i].bytes, who);
 }
 
 void keyword_set_forget(struct keyword_set *set, enum keyword_kind kind)

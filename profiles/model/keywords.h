@@ -29,6 +29,7 @@ struct keyword_set {
         uint8_t kind;
         uint8_t bytes;
         uint8_t seen; /* how often it was accepted; saturates */
+        uint8_t who;  /* who asked for it first; 0: not known */
     } entries[KEYWORDS_MAX];
     uint8_t text[KEYWORD_SET_TEXT];
 };
@@ -36,8 +37,12 @@ struct keyword_set {
 /* One more accepted request that names this. False where the set is full of names in use. */
 bool keyword_set_add(struct keyword_set *set, enum keyword_kind kind, const uint8_t *name,
                      size_t bytes);
-/* The same for all that a request names. */
-void keyword_set_learn(struct keyword_set *set, const struct keywords_found *found);
+/*
+ * The same for all that a request names. `who`: a number of the network that asked, 0 where
+ * networks are not told apart. A name that only its first network asked for counts once, however
+ * often: so one network cannot fill the set for ever.
+ */
+void keyword_set_learn(struct keyword_set *set, const struct keywords_found *found, uint8_t who);
 
 /* Drops all names of a kind: what they named has another name now. */
 void keyword_set_forget(struct keyword_set *set, enum keyword_kind kind);

@@ -219,19 +219,25 @@ void profile_name_user(struct profile *profile, const uint8_t hash[EDONKEY_HASH_
     settle_unknown(profile);
 }
 
-/* IPv4 as it is, IPv6 to /64: what one client may have is one voice. */
-static struct ip_addr source_of(const struct ip_addr *addr)
+/*
+ * Who has one voice: a network (IPv4 /24, IPv6 /48); where so few networks are served that they
+ * cannot be told apart by it, a source (IPv4 address, IPv6 /64).
+ */
+static struct ip_addr voter_of(const struct profile *profile, const struct ip_addr *addr)
 {
-    struct ip_addr source = *addr;
-    if (!addr_is_v4(addr))
-        memset(source.bytes + 8, 0, sizeof(source.bytes) - 8);
-    return source;
+    const bool by_network = profile->ballot.count >= BALLOT_LEAST;
+    const size_t kept_v4 = by_network ? 15 : 16, kept_v6 = by_network ? 6 : 8;
+    const size_t kept = addr_is_v4(addr) ? kept_v4 : kept_v6;
+    struct ip_addr voter = *addr;
+
+    memset(voter.bytes + kept, 0, sizeof(voter.bytes) - kept);
+    return voter;
 }
 
 bool profile_greeting_drift(struct profile *profile, const struct ip_addr *client)
 {
     struct greeting_drift *drift = &profile->drift;
-    const struct ip_addr source = source_of(client);
+    const struct ip_addr source = voter_of(profile, client);
     if (!profile_armed(profile))
         return false;
     for (uint8_t i = 0; i < drift->count; i++)

@@ -18,6 +18,7 @@
 #include "engine/server/policy.h"
 #include "engine/protocols/hidden.h"
 #include "engine/protocols/protocol.h"
+#include "profiles/model/ballot.h"
 #include "profiles/model/capabilities.h"
 #include "profiles/model/encrypted.h"
 #include "profiles/model/fidelity.h"
@@ -98,6 +99,16 @@ struct hidden_evidence {
     uint8_t beginnings[HIDDEN_BEGINNINGS_MAX][HIDDEN_BEGINNING_BYTES];
 };
 
+/* What the prefixes of clients ask for beyond what is accepted (learn/loosening.h). */
+struct suits {
+    bool keyed;
+    uint8_t key[BALLOT_KEY_BYTES]; /* of the ballot's prefixes */
+    uint32_t since_s;              /* when the first was served */
+    uint64_t vote;                 /* what is asked for, where there are too few to vote */
+    uint16_t requests;             /* so often */
+    uint32_t begun_s;
+};
+
 #define FOREIGN_ANSWERS      8
 #define FOREIGN_ANSWER_BYTES 8
 
@@ -135,6 +146,8 @@ struct profile {
     uint64_t
         cookies_until_us; /* until then clients may hold cookies made under the promise in force */
     struct foreign_answers foreign;
+    struct ballot ballot;
+    struct suits suits;
     struct greeting_drift drift;
     uint32_t drifts; /* how often that has disarmed it */
 };
@@ -167,10 +180,10 @@ const uint8_t *profile_user_hash(const struct profile *profile);
 /* True where what looks like MSE is that. */
 bool profile_takes_bittorrent(const struct profile *profile);
 /*
- * The server's greeting was not the promised one, seen by `client` (counted by IPv4 address or IPv6
- * /64). True where this disarmed the profile: the greeting, the accepted requests and the fidelity
- * begin anew. A profile that is not armed promises nothing: what is seen then are connections begun
- * before it was disarmed, and they do not count.
+ * The server's greeting was not the promised one, seen by `client` (counted by network, IPv4 /24 or
+ * IPv6 /48). True where this disarmed the profile: the greeting, the accepted requests and the
+ * fidelity begin anew. A profile that is not armed promises nothing: what is seen then are
+ * connections begun before it was disarmed, and they do not count.
  */
 bool profile_greeting_drift(struct profile *profile, const struct ip_addr *client);
 

@@ -78,6 +78,7 @@ TOGETHER = [
     "test_pmtu.py@4",
     "transparency.py@2",
     "test_protocols.py@4",
+    "test_redteam.py",
 ]
 # The real programs; the longest first.
 INTEROP = [

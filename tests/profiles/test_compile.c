@@ -361,7 +361,10 @@ Test(compile, unknown_requests_beside_a_protocol_are_minor)
     flows(1, 8, NULL, GET, OK);
     cr_assert_eq(compiled(1)->unknown, UNKNOWN_REFUSED);
     talk_whole(learner, 9, NULL, "\001hello", "yes");
-    cr_assert_eq(compiled(2)->unknown, UNKNOWN_MINOR);
+    cr_assert_eq(compiled(2)->unknown, UNKNOWN_REFUSED, "one client says so");
+    for (uint64_t network = 1; network <= 3; network++)
+        talk_whole(learner, network << 8, NULL, "\001hello", "yes");
+    cr_assert_eq(compiled(3)->unknown, UNKNOWN_MINOR, "three networks do");
     cr_assert_str_eq(enforced(), "protocol, others at a low rate");
 }
 
@@ -505,9 +508,9 @@ Test(compile, keyword_check_holds_beside_what_nothing_describes)
 {
     char request[8] = "aaaaaa";
     flows(1, 8, NULL, GET, OK);
-    for (uint64_t id = 11; id <= 20; id++) {
-        memset(request, (int)('a' + id), 6);
-        talk_whole(learner, id, NULL, request, "yes");
+    for (uint64_t id = 1; id <= 10; id++) {
+        memset(request, (int)('k' + id), 6);
+        talk_whole(learner, id << 8, NULL, request, "yes");
     }
     cr_assert_eq(compiled(1)->unknown, UNKNOWN_MINOR);
     cr_assert(profile_set(store_at(store, 0), "check", "keyword", NULL));

@@ -1,0 +1,333 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Ways around the protection, tried from outside. Each was open in 0.1.0 (commit 03e5305): a test
+here is an attack, and passes where the attack comes to nothing. What it pays and what it gets
+stands in its line.
+
+Attacks on frames are the oracle's (tests/net/test_oracle.py); what needs virtual time is in tests/sim
+and tests/profiles."""
+import contextlib
+import random
+import socket
+import struct
+import time
+
+import runner
+from lab import CLIENT_IF, SERVER4, SERVER_IF, Failure, Lab, check, check_equal
+from rawtcp import ACK, CWR, ECE, SYN, RawClient, checksum
+from services import Service
+
+HTTP_GET = b"GET / HTTP/1.1\r\nHost: good\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+WRONG = b"\x13BitTorrent protocol" + bytes(48)
+ARMED_BY = 12  # connections
+
+
+def source(number):
+    """A client address for each number, each in a /24 of its own."""
+    return f"10.78.{number % 250}.{1 + number // 250}"
+
+
+@contextlib.contextmanager
+def client(lab, port, address, timeout=5):
+    with lab.client.inside():
+        connection = socket.create_connection(
+            (SERVER4, port), timeout=timeout, source_address=(address, 0)
+        )
+    with connection:
+        yield connection
+
+
+def ask(lab, port, address, request, timeout=5):
+    """What the server answers first; b"" where it ends or says nothing."""
+    try:
+        with client(lab, port, address, timeout) as connection:
+            connection.sendall(request)
+            return connection.recv(2000)
+    except OSError:
+        return b""
+
+
+def web(answers):
+    """A server that answers the first line it reads by answers(line)."""
+
+    def speak(connection):
+        data = b""
+        while b"\n" not in data:
+            more = connection.recv(4000)
+            if not more:
+                return
+            data += more
+        connection.sendall(answers(data))
+
+    return speak
+
+
+def web_of_its_time(request):
+    """nginx and Apache answer a request of HTTP/0.9 with the page alone."""
+    return OK if b" HTTP/1." in request else b"the page"
+
+
+def web_lab(answers=web_of_its_time, prefixes=3, **options):
+    """A web server, learned from clients of so many prefixes."""
+    lab = Lab(**options)
+    if lab.stand_in:
+        lab.close()
+        raise runner.Skip("needs the daemon")
+    lab.start(mode="normal")
+    lab.service = Service(lab, 80, web(answers))
+    for i in range(ARMED_BY):
+        check_equal(ask(lab, 80, source(i % prefixes), HTTP_GET), OK, "answer while learning")
+    lab.wait_armed(80)
+    return lab
+
+
+def honest(lab, count=10, first=0):
+    served = [ask(lab, 80, source(first + i), HTTP_GET) == OK for i in range(count)]
+    check_equal(served.count(True), count, "honest clients that were served")
+
+
+def wrong_ones_that_reach(lab, count=10, request=WRONG):
+    before = lab.service.accepted
+    for i in range(count):
+        ask(lab, 80, source(100 + i), request, timeout=1)
+    return lab.service.accepted - before
+
+
+# --- learning ---------------------------------------------------------------------------------
+
+
+def test_ten_old_requests_switch_the_check_off():
+    """Ten requests of HTTP/0.9 from one address: the server answers them, so they were accepted
+    requests that no file knows, with nothing in common: no check was made any more."""
+    with web_lab() as lab:
+        for i in range(10):
+            word = bytes(random.randrange(97, 123) for _ in range(3 + i))
+            ask(lab, 80, source(200), word + b" /" + word[::-1] + b"\r\n")
+        lab.set_mode("attack")
+        honest(lab)
+        reached = wrong_ones_that_reach(lab, 30)
+        check(reached <= 0, f"{reached} of 30 wrong requests reached the server")
+        return "10 requests of one address, 0 of 30 wrong ones through"
+
+
+def test_three_odd_handshakes_disarm():
+    """SYNs with ECT in IP: the SYN-ACKs of this host differ then, which is no change of its."""
+    with web_lab(server_sysctls={"net.ipv4.tcp_ecn": 1}) as lab:
+        raw = RawClient(lab)
+        for ect in [0] * 6 + [2] * 6:
+            connection = raw.connection(80, ecn=True)
+            ends = (connection.sport, 80, connection.isn, 0, SYN | ECE | CWR, 64240)
+            raw.send_segment(*ends, connection.syn_options(), ecn=ect)
+            connection.receive_synack()
+            connection.segment(ACK)
+            connection.send(HTTP_GET)
+            connection.read(lambda data: data.endswith(b"ok"))
+            connection.reset()
+        raw.close()
+        time.sleep(1.2)  # what a connection teaches shows within a second of its end
+        check(lab.profile(80)["evidence"]["armed"], f"still armed: {lab.profile(80)['evidence']}")
+        return "6 plain ECN handshakes and 6 odd ones of one address"
+
+
+def test_names_that_nobody_has_fill_the_set():
+    """A server that answers every Host: 64 invented ones of one address were learned for ever, and
+    the names of honest clients found no room."""
+    with web_lab() as lab:
+        for i in range(400):  # each twice: that locked it
+            name = b"invented-%d.example" % (i // 2)
+            ask(lab, 80, source(200), b"GET / HTTP/1.1\r\nHost: " + name + b"\r\n\r\n")
+        new = b"GET / HTTP/1.1\r\nHost: newcomer.example\r\n\r\n"
+        for i in range(30):
+            ask(lab, 80, source(i), new)
+        lab.cli("profiles", "set", f"{SERVER4}:80", "check=keyword")
+        lab.set_mode("attack")
+        honest(lab, 5)
+        served = [ask(lab, 80, source(20 + i), new, timeout=2) == OK for i in range(5)]
+        check_equal(served.count(True), 5, "clients of a name learned after 200 invented ones")
+        return "200 invented names of one address"
+
+
+# --- beginnings -------------------------------------------------------------------------------
+
+
+def beginnings(first, then=b"", count=400):
+    """So many sockets of one address begin a request, and say a little more after a while."""
+    with web_lab() as lab:
+        lab.set_mode("attack")
+        before, sockets = lab.service.accepted, []
+        for _ in range(count):
+            with lab.client.inside():
+                one = socket.create_connection(
+                    (SERVER4, 80), timeout=5, source_address=("10.78.200.1", 0)
+                )
+            one.sendall(first)
+            sockets.append(one)
+        honest(lab)
+        for one in sockets:
+            with contextlib.suppress(OSError):
+                one.sendall(then)
+        time.sleep(2)  # their hosts say again what is not acknowledged
+        honest(lab)
+        for one in sockets:
+            one.close()
+        reached = lab.service.accepted - before - 20
+        check_equal(reached, 0, f"of {count} beginnings that reached the server")
+        return f"{count} sockets of one address, 0 at the server, 20 of 20 honest served"
+
+
+def test_one_byte_buys_a_connection():
+    return beginnings(b"G")
+
+
+def test_a_request_line_without_end_buys_a_connection():
+    return beginnings(b"GET / HTTP/1.", b"1")
+
+
+def test_headers_without_end_buy_a_connection():
+    return beginnings(b"GET / HTTP/1.1\r\nHost: good\r\n", b"X-a: b\r\n")
+
+
+# --- the server side --------------------------------------------------------------------------
+
+
+class FromServer:
+    """Frames by hand, from the server's card towards the clients."""
+
+    def __init__(self, lab):
+        with lab.server.inside():
+            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+            self.socket.bind((SERVER_IF, 0))
+        macs = lab.client.mac(CLIENT_IF) + lab.server.mac(SERVER_IF)
+        self.head = bytes.fromhex(macs.replace(":", "")) + b"\x08\x00"
+
+    def segments(self, count, make):
+        """make(i) gives (source, sport, target, dport, flags)."""
+        for i in range(count):
+            src, sport, dst, dport, flags = make(i)
+            tcp = struct.pack("!HHIIBBHHH", sport, dport, i, i, 0x50, flags, 500, 0, 0)
+            ends = socket.inet_aton(src) + socket.inet_aton(dst)
+            sum16 = checksum(ends + struct.pack("!HH", 6, len(tcp)) + tcp)
+            tcp = tcp[:16] + struct.pack("!H", sum16) + tcp[18:]
+            ip = struct.pack("!BBHHHBBH", 0x45, 0, 40, i & 0xFFFF, 0x4000, 64, 6, 0) + ends
+            ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
+            while True:
+                try:
+                    self.socket.send(self.head + ip + tcp)
+                    break
+                except OSError:  # the card's queue is full
+                    time.sleep(0.001)
+
+    def close(self):
+        self.socket.close()
+
+
+def stranger(i):
+    return f"10.79.{i >> 8 & 0xff}.{i & 0xff}"
+
+
+def server_side(count, flags, port=lambda i: 80):
+    with web_lab() as lab:
+        hand = FromServer(lab)
+        hand.segments(count, lambda i: (SERVER4, port(i), stranger(i), 1024 + i // 65536, flags))
+        hand.close()
+        lab.set_mode("attack")
+        honest(lab, 30)
+        lab.set_mode("normal")
+        honest(lab, 5)
+        flows, servers = lab.stats()["flows"], len(lab.cli("status")["servers"])
+        return f"{count:,} segments; {flows['tracked']:,} flows and {servers} servers are kept"
+
+
+def test_acks_of_the_server_side_fill_the_flow_table():
+    return server_side(270_000, ACK)
+
+
+def test_synacks_of_the_server_side_invent_servers():
+    """9,000 SYN-ACKs from as many ports filled the table of servers for ever."""
+    with web_lab() as lab:
+        hand = FromServer(lab)
+        hand.segments(9000, lambda i: (SERVER4, 1000 + i, "10.79.0.5", 40000, SYN | ACK))
+        hand.close()
+        second = Service(lab, 8080, web(web_of_its_time))
+        for i in range(ARMED_BY):
+            check_equal(ask(lab, 8080, source(i % 3), HTTP_GET), OK, "answer of a new server")
+        lab.wait_armed(8080)
+        lab.set_mode("attack")
+        honest(lab, 5)
+        before = second.accepted
+        ask(lab, 8080, source(9), WRONG, timeout=1)
+        check_equal(second.accepted - before, 0, "wrong requests that reach the new server")
+        known = len(lab.cli("status")["servers"])
+        check(known < 50, f"{known} servers are known")
+        return f"9,000 SYN-ACKs, {known} servers known"
+
+
+# --- right clients ----------------------------------------------------------------------------
+
+
+def memcached(connection):
+    while True:
+        data = connection.recv(4000)
+        if not data:
+            return
+        connection.sendall(b"VERSION 1.6\r\n" if data.startswith(b"version") else b"END\r\n")
+
+
+def dictionary(connection):
+    connection.sendall(b"220 dict.example dictd 1.13 <auth.mime> <%d@dict>\r\n" % time.time_ns())
+    connection.recv(4000)
+    connection.sendall(b"250 ok\r\n")
+
+
+def echo_of_lines(connection):
+    while True:
+        data = connection.recv(4000)
+        if not data:
+            return
+        connection.sendall(b"you said " + data)
+
+
+def served_in_attack_mode(speak, requests, greeting=False):
+    """Each of the requests by another address, after eight connections taught the service."""
+    with Lab() as lab:
+        if lab.stand_in:
+            raise runner.Skip("needs the daemon")
+        lab.start(mode="normal")
+        Service(lab, 7000, speak)
+
+        def talk(address, request):
+            try:
+                with client(lab, 7000, address) as connection:
+                    if greeting:
+                        connection.recv(2000)
+                    connection.sendall(request)
+                    return connection.recv(2000)
+            except OSError:
+                return b""
+
+        for i in range(ARMED_BY):
+            check(talk(source(i % 3), requests(i)), "an answer while learning")
+        lab.set_mode("attack")
+        new = [requests(100 + i) for i in range(20)]
+        failed = [r for i, r in enumerate(new) if not talk(source(50 + i), r)]
+        check_equal(failed, [], "right requests that were turned away")
+        return "20 of 20 new requests served"
+
+
+def test_memcached_is_no_redis():
+    """Its requests so far were unknown, "get" is one of Redis's words: was reset."""
+    requests = [b"version\r\n", b"stats\r\n", b"mg key v\r\n"]
+    return served_in_attack_mode(
+        memcached, lambda i: requests[i % 3] if i < 100 else b"get key-%d\r\n" % i
+    )
+
+
+def test_dictionary_is_served():
+    return served_in_attack_mode(dictionary, lambda i: b'client "dict %d"\r\n' % i, greeting=True)
+
+
+def test_service_of_lines_is_served():
+    return served_in_attack_mode(echo_of_lines, lambda i: b"%s %d\n" % (b"xyzzy"[: 1 + i % 5], i))
+
+
+runner.main(globals())

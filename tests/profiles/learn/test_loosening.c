@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* test_loosening.c - what one network asks for, and what several do. */
+#include <criterion/criterion.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "profiles/learn/loosening.h"
+#include "tests/profiles/observations.h"
+
+#define GET     "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+#define OK      "HTTP/1.1 200 OK\r\n\r\n"
+#define UNKNOWN (UINT64_C(1) << PROTOCOL_UNKNOWN)
+
+static struct store *store;
+static struct learner *learner;
+
+static void begin(void)
+{
+    store = store_new();
+    learner = learner_new(store);
+}
+
+static void end(void)
+{
+    learner_free(learner);
+    store_free(store);
+}
+
+TestSuite(loosening, .init = begin, .fini = end);
+
+static struct profile *server(void)
+{
+    const struct server_key key = test_server();
+
+    return store_find(store, &key);
+}
+
+/* Connection `number` of a network: the /24 is in the upper bits of the id (observations.h). */
+static uint64_t of(uint64_t network, uint64_t number)
+{
+    return network << 8 | number;
+}
+
+static void web_server(uint64_t networks)
+{
+    for (uint64_t i = 0; i < 12; i++)
+        talk_whole(learner, of(i % networks, 1 + i), NULL, GET, OK);
+    cr_assert(profile_armed(server()));
+}
+
+static void old_request(uint64_t network, uint64_t number)
+{
+    char request[32];
+
+    snprintf(request, sizeof(request), "%c%c%c /x\r\n", (char)('a' + number % 26),
+             (char)('b' + number % 5), (char)('c' + number % 7));
+    talk_whole(learner, of(network, number), NULL, request, "the page");
+}
+
+/* HTTP/0.9 of one network switched the check off for all. */
+Test(loosening, one_network_changes_nothing_however_much_it_asks)
+{
+    web_server(3);
+    for (uint64_t i = 20; i < 220; i++)
+        old_request(9, i);
+    cr_assert_eq(server()->accepted, UINT64_C(1) << PROTOCOL_HTTP);
+    cr_assert(profile_armed(server()));
+    cr_assert_eq(profile_check(server()), CHECK_PROTOCOL);
+}
+
+Test(loosening, three_networks_add_a_form)
+{
+    web_server(3);
+    for (uint64_t network = 5; network <= 7; network++) {
+        cr_assert_eq(server()->accepted & UNKNOWN, 0);
+        old_request(network, 1);
+    }
+    cr_assert_eq(server()->accepted & UNKNOWN, UNKNOWN);
+    cr_assert(server()->accepted >> PROTOCOL_HTTP & 1, "and take none away");
+}
+
+/* A server that only one network knows still learns: twenty times, over ten minutes. */
+Test(loosening, the_only_network_must_insist)
+{
+    const struct server_key key = test_server();
+    const struct ip_addr client = addr_from_v4((const uint8_t[]){10, 1, 2, 3});
+    struct profile profile;
+    uint32_t requests = 0, now_s = 1000;
+
+    profile_init(&profile, &key);
+    while (!loosening_vote(&profile, &client, UNKNOWN, now_s)) {
+        requests++;
+        now_s += 10;
+        cr_assert_lt(requests, 1000);
+    }
+    cr_assert_geq(requests, LOOSENING_REQUESTS - 1);
+    cr_assert_geq(now_s, 1000 + LOOSENING_S);
+}
+
+/* The price at a server with a thousand networks: a tenth of those that are remembered. */
+Test(loosening, a_tenth_of_the_networks_is_asked)
+{
+    const struct server_key key = test_server();
+    struct profile profile;
+    uint32_t attackers = 0;
+
+    profile_init(&profile, &key);
+    for (uint32_t i = 0; i < 1000; i++)
+        loosening_serve(
+            &profile,
+            &(const struct ip_addr){
+                {[10] = 0xff, [11] = 0xff, (uint8_t)(1 + i / 8), (uint8_t)(i % 8), (uint8_t)i, 1}},
+            1000 + i);
+    for (uint32_t i = 0; i < 1000; i++) {
+        const struct ip_addr client = {
+            {[10] = 0xff, [11] = 0xff, (uint8_t)(130 + i / 100), (uint8_t)(i % 100), 7, 1}};
+
+        attackers++;
+        if (loosening_vote(&profile, &client, UNKNOWN, 3000))
+            break;
+    }
+    cr_assert_geq(attackers, 60, "%u networks of an attacker were enough", attackers);
+    cr_assert_leq(attackers, 250, "%u networks of right clients were needed", attackers);
+}
+
+/* Names that nobody has: those of one network make room for those that two ask for. */
+Test(loosening, one_network_fills_no_set_of_names)
+{
+    char request[128];
+
+    web_server(3);
+    for (uint64_t i = 0; i < 400; i++) {
+        snprintf(request, sizeof(request), "GET / HTTP/1.1\r\nHost: made-up-%d\r\n\r\n",
+                 (int)(i / 2));
+        talk_whole(learner, of(9, i % 200), NULL, request, OK);
+    }
+    for (uint64_t network = 1; network <= 2; network++)
+        talk_whole(learner, of(network, 250), NULL, "GET / HTTP/1.1\r\nHost: newcomer\r\n\r\n", OK);
+    for (uint64_t i = 0; i < 400; i++) {
+        snprintf(request, sizeof(request), "GET / HTTP/1.1\r\nHost: again-%d\r\n\r\n",
+                 (int)(i / 2));
+        talk_whole(learner, of(9, i % 200), NULL, request, OK);
+    }
+    const struct keyword_set *set = &server()->keywords;
+    bool found = false;
+    uint16_t at = 0;
+    size_t text_at = 0;
+    const uint8_t *name;
+
+    while ((name = keyword_set_next(set, &at, &text_at)) != NULL)
+        found |= set->entries[at - 1].bytes == 8 && memcmp(name, "newcomer", 8) == 0;
+    cr_assert(found);
+}
