@@ -3,8 +3,8 @@
 here is an attack, and passes where the attack comes to nothing. What it pays and what it gets
 stands in its line.
 
-Attacks on frames are the oracle's (tests/net/test_oracle.py); what needs virtual time is in tests/sim
-and tests/profiles."""
+Attacks on frames are the oracle's (tests/net/test_oracle.py); what needs virtual time is in
+tests/sim and tests/profiles."""
 import contextlib
 import random
 import socket
