@@ -93,7 +93,7 @@ INTEROP = [
 ]
 LANES, INTEROP_LANES = 4, 2
 BESIDE_NICE = 10  # so that the files have a processor when they want one
-LIMIT_S, INTEROP_LIMIT_S = 240, 600
+LIMIT_S, INTEROP_LIMIT_S = 420, 600
 
 
 def environment_of(variant):
