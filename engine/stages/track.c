@@ -238,7 +238,10 @@ static void half_open_answered(struct engine *engine, const struct passage *pass
     const struct frame *frame = &passage->frame;
     bool repeated = cold->server_next == frame->seq + 1;
     struct server_key key = flow_key_server(&flow->key);
-    struct server *server = server_add(&engine->servers, &key, passage->now_us);
+    /* Where no SYN was seen, the server side may have invented the port (track_server()). */
+    struct server *server = cold->offered == FLOW_OFFER_UNKNOWN
+                                ? server_find(&engine->servers, &key)
+                                : server_add(&engine->servers, &key, passage->now_us);
 
     if (server)
         engine_server_answered(engine, server, passage->now_us);
@@ -388,10 +391,13 @@ static void track_completion(struct engine *engine, const struct passage *passag
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
     const struct frame *frame = &passage->frame;
+    /* Of one that was picked up in its middle, a whole window may be on the way. */
+    const bool middle = cold->offered == FLOW_OFFER_UNKNOWN && !cold->server;
+    const uint32_t ahead = middle ? PROGRESS_BYTES : UINT16_MAX;
 
     if (passage->from != SIDE_CLIENT || !(frame->flags & TCP_ACK) || (frame->flags & TCP_RST))
         return;
-    if (!track_acknowledges(cold, frame) || frame->seq - (cold->client_isn + 1) > UINT16_MAX ||
+    if (!track_acknowledges(cold, frame) || frame->seq - (cold->client_isn + 1) > ahead ||
         !frame_checksum_good(frame))
         return;
     engine_flow_state(engine, flow, FLOW_ESTABLISHED, passage->now_us);

@@ -362,6 +362,35 @@ Test(track, a_synack_without_a_syn_makes_no_server)
     bench_end(b);
 }
 
+/* Nor does saying so again, as every host does that is not answered, or saying something else. */
+Test(track, nor_does_a_synack_that_is_repeated)
+{
+    struct bench *b = bench_new(SETTING_NORMAL);
+
+    b->server = "192.0.2.1:2000";
+    server_crosses(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    server_crosses(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    cr_assert_null(bench_server(b, b->server), "the same again");
+    server_crosses(b, .flags = "S.", .seq = Y + 100, .ack = X + 100, .options = OFFERS);
+    cr_assert_null(bench_server(b, b->server), "another");
+    b->server = "192.0.2.1:2001";
+    server_crosses(b, .flags = ".", .seq = Y, .ack = X + 1);
+    server_crosses(b, .flags = "S.", .seq = Y + 100, .ack = X + 100, .options = OFFERS);
+    cr_assert_null(bench_server(b, b->server), "behind a bare ACK");
+    bench_end(b);
+}
+
+/* A client that sends faster than 64 KiB in a round trip is known by what it says, too. */
+Test(track, fast_upload_that_is_picked_up_is_established)
+{
+    struct bench *b = bench_new(SETTING_NORMAL);
+
+    server_crosses(b, .flags = ".", .seq = Y, .ack = X);
+    client_crosses(b, .flags = "P.", .seq = X + 1000000, .ack = Y, .payload = "bytes");
+    cr_assert_str_eq(bench_flow_state(b), "established");
+    bench_end(b);
+}
+
 Test(track, connection_from_the_server_side_is_outbound_in_every_mode)
 {
     struct bench *b = bench_new(SETTING_ATTACK);
