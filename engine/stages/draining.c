@@ -4,6 +4,7 @@
 
 #include "engine/base/bytes.h"
 #include "engine/shard/connection.h"
+#include "engine/stages/opening_say.h"
 #include "engine/stages/splice.h"
 
 #define REPEAT_FIRST_US (200ull * 1000)

@@ -6,6 +6,7 @@
 #include "engine/base/bytes.h"
 #include "engine/shard/observe.h"
 #include "engine/stages/opening.h"
+#include "engine/stages/opening_say.h"
 #include "engine/stages/splice.h"
 
 #include <string.h>

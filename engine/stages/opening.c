@@ -7,7 +7,7 @@
 #include "engine/shard/observe.h"
 #include "engine/stages/draining.h"
 #include "engine/stages/greeting_compare.h"
-#include "engine/stages/kept.h"
+#include "engine/stages/opening_say.h"
 #include "engine/stages/splice.h"
 #include "engine/shard/connection.h"
 
@@ -22,62 +22,6 @@
 #define GREETING_LOOK_US    (5ull * 1000 * 1000) /* between two looks how full it is */
 #define OLD_CONNECTIONS_MAX 3
 #define CONTENDED_LEAST     16 /* openings of a server, where the pool is short */
-#define TIMESTAMPS_BYTES    12
-
-/* --- segments of our own to the server ------------------------------------------------------- */
-
-/* What every segment that we send in the client's name says. */
-static void speak_for_client(const struct flow *flow, const struct opening *opening,
-                             struct segment *segment)
-{
-    memset(segment, 0, sizeof(*segment));
-    segment->src = flow->key.client;
-    segment->dst = flow->key.server;
-    segment->src_port = flow->key.client_port;
-    segment->dst_port = flow->key.server_port;
-    segment->ttl = opening->client_ttl;
-    segment->tos = opening->client_tos;
-    segment->df = true;
-    segment->flow_label = opening->client_flow_label;
-}
-
-/* The client's window, unscaled, for a SYN (RFC 7323 2.2). */
-static uint16_t unscaled_window(const struct opening *opening)
-{
-    uint8_t scale = opening->client.window_scale;
-
-    return segment_window(opening->client_window, scale == WSCALE_NONE ? 0 : (int8_t)scale);
-}
-
-/* What we offer to the server: exactly what our SYN-ACK granted to the client. */
-static uint8_t offer_to_server(const struct opening *opening)
-{
-    return (uint8_t)(OFFER_MSS | (opening->client.sack ? OFFER_SACK : 0) |
-                     (opening->timestamps ? OFFER_TIMESTAMPS : 0) |
-                     (opening->client.window_scale == WSCALE_NONE ? 0 : OFFER_WSCALE) |
-                     (opening->ecn ? OFFER_ECN : 0));
-}
-
-static void send_syn(struct engine *engine, const struct flow *flow, struct opening *opening)
-{
-    struct synack_features granted = {
-        .sack = opening->client.sack,
-        .timestamps = opening->timestamps,
-        .window_scale = opening->client.window_scale,
-    };
-    uint8_t options[TCP_OPTIONS_MAX];
-    struct segment segment;
-
-    speak_for_client(flow, opening, &segment);
-    segment.flags = (uint8_t)(TCP_SYN | (opening->ecn ? TCP_ECE | TCP_CWR : 0));
-    segment.seq = flow_cold(&engine->flows, flow)->client_isn;
-    segment.window = unscaled_window(opening);
-    segment.options = options;
-    segment.options_bytes =
-        (uint8_t)synack_open_options(&granted, opening->client.mss, opening->client.window_scale,
-                                     opening->client_tsval, options);
-    engine_emit(engine, SIDE_SERVER, &opening->to_server, &segment);
-}
 
 static void set_timer(struct engine *engine, uint32_t index, uint64_t due_us)
 {
@@ -230,7 +174,7 @@ bool opening_begin(struct engine *engine, struct passage *passage, struct server
     opening->share = said->share;
     opening->client_isn = proof->x;
     tag_take(&engine->stray, passage->hash, 0, passage->now_us);
-    send_syn(engine, flow, opening);
+    opening_send_syn(engine, flow, opening);
     opening->attempts = 1;
     set_timer(engine, cold->opening, passage->now_us + SYN_FIRST_US);
     passage_hold(passage);
@@ -238,38 +182,6 @@ bool opening_begin(struct engine *engine, struct passage *passage, struct server
 }
 
 /* --- the end of an opening that failed ------------------------------------------------------- */
-
-static void reset_server(struct engine *engine, const struct flow *flow,
-                         const struct opening *opening)
-{
-    struct segment segment;
-
-    speak_for_client(flow, opening, &segment);
-    segment.flags = TCP_RST;
-    segment.seq = flow_cold(&engine->flows, flow)->client_isn + 1 + opening->acked;
-    engine_emit(engine, SIDE_SERVER, &opening->to_server, &segment);
-}
-
-/* At the client's last ack: RFC 5961 3.2 wants a RST to hit RCV.NXT exactly. */
-static void reset_client(struct engine *engine, const struct flow *flow,
-                         const struct opening *opening)
-{
-    struct segment segment;
-
-    memset(&segment, 0, sizeof(segment));
-    segment.src = flow->key.server;
-    segment.dst = flow->key.client;
-    segment.src_port = flow->key.server_port;
-    segment.dst_port = flow->key.client_port;
-    segment.flags = TCP_RST | TCP_ACK;
-    segment.seq = opening->client_ack;
-    segment.ack = flow_cold(&engine->flows, flow)->client_isn + 1 + opening->promised;
-    segment.ttl = opening->server_ttl;
-    segment.df = opening->server_df;
-    segment.flow_label =
-        addr_is_v4(&flow->key.server) ? 0 : flow_label_to_client(engine, &flow->key);
-    engine_emit(engine, SIDE_CLIENT, &opening->to_client, &segment);
-}
 
 /* Leaves the flow closing, and its opening given back: late answers of the server are reset. */
 static void give_up(struct engine *engine, struct flow *flow, enum flow_end reason, uint64_t now_us)
@@ -286,16 +198,16 @@ void opening_fail(struct engine *engine, struct flow *flow, bool server_too, uin
         &engine->openings.openings[flow_cold(&engine->flows, flow)->opening];
 
     engine->counters.flows_refused++;
-    reset_client(engine, flow, opening);
+    opening_reset_client(engine, flow, opening);
     if (server_too)
-        reset_server(engine, flow, opening);
+        opening_reset_server(engine, flow, opening);
     give_up(engine, flow, END_SERVER_RESET, now_us);
 }
 
 void opening_abandon(struct engine *engine, struct flow *flow, uint64_t now_us)
 {
-    reset_server(engine, flow,
-                 &engine->openings.openings[flow_cold(&engine->flows, flow)->opening]);
+    opening_reset_server(engine, flow,
+                         &engine->openings.openings[flow_cold(&engine->flows, flow)->opening]);
     give_up(engine, flow, END_CLIENT_RESET, now_us);
 }
 
@@ -310,7 +222,7 @@ static void client_reset(struct engine *engine, struct passage *passage, struct 
     /* RFC 5961 3.2, as far as we know what the client has sent. */
     if (offset > opening->held_bytes + 1u)
         return;
-    reset_server(engine, flow, opening);
+    opening_reset_server(engine, flow, opening);
     give_up(engine, flow, END_CLIENT_RESET, passage->now_us);
 }
 
@@ -331,34 +243,6 @@ static void note_client(struct engine *engine, const struct passage *passage, st
         flow->flags = (uint8_t)(flow->flags & ~FLOW_GREETING_DUE);
         resend_remove(engine->greetings, &flow->key);
     }
-}
-
-/* What was promised is said again to a client that repeats it, or asks (RFC 9293 3.10.7.4). */
-static void acknowledge_client(struct engine *engine, struct passage *passage,
-                               const struct flow *flow, const struct opening *opening)
-{
-    struct segment segment;
-    uint8_t options[TIMESTAMPS_BYTES];
-
-    segment_begin(&segment);
-    segment.flags = TCP_ACK;
-    segment.seq = opening->client_ack;
-    segment.ack = opening->client_isn + 1 + opening->promised;
-    segment.window = kept_window(opening->promised, opening->promised_scale);
-    segment.ttl = opening->server_ttl;
-    segment.df = opening->server_df;
-    segment.flow_label =
-        addr_is_v4(&flow->key.server) ? 0 : flow_label_to_client(engine, &flow->key);
-    if (opening->timestamps) {
-        uint32_t tsval =
-            flow->state == FLOW_GREETING
-                ? opening->server_tsval + flow->ts_delta
-                : cookie_tsval(&engine->config.keys, &flow->key, &opening->client, passage->now_us);
-
-        segment.options = options;
-        segment.options_bytes = segment_timestamps(options, tsval, opening->client_tsval);
-    }
-    passage_answer(engine, passage, &segment);
 }
 
 static void client_frame(struct engine *engine, struct passage *passage, struct flow *flow,
@@ -390,7 +274,7 @@ static void client_frame(struct engine *engine, struct passage *passage, struct 
     if ((frame->flags & TCP_FIN) && offset + frame->payload_bytes == opening->held_bytes)
         opening->fin = true;
     if (opening->promised && !held)
-        acknowledge_client(engine, passage, flow, opening);
+        opening_acknowledge_client(engine, passage, flow, opening);
     else if (held)
         passage_hold(passage);
     else if (frame->payload_bytes && offset + frame->payload_bytes > opening->held_bytes)
@@ -400,27 +284,6 @@ static void client_frame(struct engine *engine, struct passage *passage, struct 
 }
 
 /* --- the server answers ---------------------------------------------------------------------- */
-
-/* Also what the server repeats (RFC 9293 3.10.7.4: what is not new is answered by an ACK). */
-void opening_acknowledge(struct engine *engine, struct passage *passage, const struct flow *flow,
-                         const struct opening *opening)
-{
-    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
-    struct segment segment;
-    uint8_t options[TIMESTAMPS_BYTES];
-
-    speak_for_client(flow, opening, &segment);
-    segment.flags = TCP_ACK;
-    segment.seq = cold->client_isn + 1;
-    segment.ack = cold->server_next;
-    segment.window = segment_window(opening->client_window, flow->to_server_shift);
-    if (opening->timestamps) {
-        segment.options = options;
-        segment.options_bytes =
-            segment_timestamps(options, opening->client_tsval, opening->server_tsval);
-    }
-    passage_reply(engine, passage, &opening->to_server, &segment);
-}
 
 /*
  * Where the server grants less than we promised in its name, the splice makes up for it (rule
@@ -446,9 +309,9 @@ static void note_grants(const struct engine *engine, const struct passage *passa
         flow->flags |= FLOW_NO_SACK;
     if (!opening->ecn || !(passage->frame.flags & TCP_ECE))
         flow->flags |= FLOW_NO_ECN;
-    if (mss > TIMESTAMPS_BYTES)
+    if (mss > ALIGNED_TIMESTAMPS_BYTES)
         flow_cold(&engine->flows, flow)->server_mss =
-            (uint16_t)(mss - (opening->timestamps ? TIMESTAMPS_BYTES : 0));
+            (uint16_t)(mss - (opening->timestamps ? ALIGNED_TIMESTAMPS_BYTES : 0));
 }
 
 /* The offsets between both halves, fixed from here on. TSval goes on above ours, or PAWS would bite
@@ -470,6 +333,15 @@ static void fix_offsets(struct engine *engine, const struct passage *passage, st
     if (opening->timestamps)
         flow->ts_delta = cookie_tsval_ceiling(&engine->config.keys, &flow->key, passage->now_us) -
                          opening->server_tsval;
+}
+
+/* What we offer to the server: exactly what our SYN-ACK granted to the client. */
+static uint8_t offer_to_server(const struct opening *opening)
+{
+    return (uint8_t)(OFFER_MSS | (opening->client.sack ? OFFER_SACK : 0) |
+                     (opening->timestamps ? OFFER_TIMESTAMPS : 0) |
+                     (opening->client.window_scale == WSCALE_NONE ? 0 : OFFER_WSCALE) |
+                     (opening->ecn ? OFFER_ECN : 0));
 }
 
 static void server_accepts(struct engine *engine, struct passage *passage, struct flow *flow,
@@ -510,17 +382,12 @@ static void server_accepts(struct engine *engine, struct passage *passage, struc
 static void old_connection(struct engine *engine, struct passage *passage, const struct flow *flow,
                            struct opening *opening)
 {
-    struct segment segment;
-
     if (opening->old_connections++ >= OLD_CONNECTIONS_MAX) {
         passage_drop(engine, passage, DROP_swallowed);
         return;
     }
-    speak_for_client(flow, opening, &segment);
-    segment.flags = TCP_RST;
-    segment.seq = passage->frame.ack;
-    passage_reply(engine, passage, &opening->to_server, &segment);
-    send_syn(engine, flow, opening);
+    opening_refuse_answer(engine, passage, flow, opening);
+    opening_send_syn(engine, flow, opening);
 }
 
 /*
@@ -604,50 +471,6 @@ void opening_frame(struct engine *engine, struct passage *passage, struct flow *
 
 /* --- the splice ------------------------------------------------------------------------------ */
 
-/* Largest payload of one segment to the server: what it granted (RFC 9293 3.7.1), what the client
- * itself used, and what a router has told us. */
-uint32_t opening_segment_limit(const struct engine *engine, const struct flow *flow,
-                               const struct opening *opening)
-{
-    uint32_t limit = flow_cold(&engine->flows, flow)->server_mss;
-
-    if (opening->gso_bytes && opening->gso_bytes < limit)
-        limit = opening->gso_bytes;
-    return opening->cut && opening->cut < limit ? opening->cut : limit;
-}
-
-/*
- * Held bytes, or none, in the segment that completes the handshake (RFC 9293 3.5), follows the
- * greeting, or comes again. It echoes the server's newest TSval exactly (RFC 7323 4.3): Linux drops
- * the ACK of a handshake with any other.
- */
-void opening_send_held(struct engine *engine, struct flow *flow, const struct opening *opening,
-                       uint32_t from, uint32_t to)
-{
-    struct flow_cold *cold = flow_cold(&engine->flows, flow);
-    uint32_t limit = opening_segment_limit(engine, flow, opening);
-    bool fin = opening->fin && to == opening->held_bytes;
-    uint8_t options[TIMESTAMPS_BYTES];
-    struct segment segment;
-
-    speak_for_client(flow, opening, &segment);
-    segment.flags = (uint8_t)(TCP_ACK | (to > from ? TCP_PSH : 0) | (fin ? TCP_FIN : 0));
-    segment.seq = cold->client_isn + 1 + from;
-    segment.ack = cold->server_next;
-    segment.window = segment_window(opening->client_window, flow->to_server_shift);
-    segment.payload_bytes = to - from;
-    if (to > from)
-        segment.payload = opening_hold(&engine->openings, opening) + from;
-    segment.gso_bytes = (uint16_t)(to - from > limit ? limit : 0);
-    if (opening->timestamps) {
-        segment.options = options;
-        segment.options_bytes =
-            segment_timestamps(options, opening->client_tsval, opening->server_tsval);
-    }
-    engine_emit(engine, SIDE_SERVER, &opening->to_server, &segment);
-    cold->client_next = seq_max(cold->client_next, cold->client_isn + 1 + to + fin);
-}
-
 void opening_release(struct engine *engine, struct flow *flow, uint64_t now_us)
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
@@ -697,7 +520,7 @@ bool opening_tick(struct engine *engine, uint64_t now_us)
                now_us - opening->greeting_since_us < greeting_wait_us(&engine->openings)) {
         set_timer(engine, index, now_us + GREETING_LOOK_US);
     } else if (flow->state == FLOW_OPENING && opening->attempts < SYN_ATTEMPTS) {
-        send_syn(engine, flow, opening);
+        opening_send_syn(engine, flow, opening);
         opening->refused_lately = false;
         opening->attempts++;
         set_timer(engine, index, now_us + (SYN_FIRST_US << (opening->attempts - 1)));

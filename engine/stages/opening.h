@@ -39,9 +39,6 @@ bool opening_tick(struct engine *engine, uint64_t now_us);
 
 /* --- for greeting_compare.c ------------------------------------------------------------------ */
 
-/* ACK to the server for what it has sent so far, built in its frame's buffer. */
-void opening_acknowledge(struct engine *engine, struct passage *passage, const struct flow *flow,
-                         const struct opening *opening);
 /* Hands the held data over and splices. The frame's own verdict is left to the caller. */
 void opening_release(struct engine *engine, struct flow *flow, uint64_t now_us);
 /* Resets the client at its last ack, and the server if `server_too`; the flow is left closing. */
@@ -49,10 +46,6 @@ void opening_fail(struct engine *engine, struct flow *flow, bool server_too, uin
 
 /* --- for draining.c -------------------------------------------------------------------------- */
 
-void opening_send_held(struct engine *engine, struct flow *flow, const struct opening *opening,
-                       uint32_t from, uint32_t to);
-uint32_t opening_segment_limit(const struct engine *engine, const struct flow *flow,
-                               const struct opening *opening);
 void opening_set_timer(struct engine *engine, const struct flow *flow, uint64_t due_us);
 /* Takes the opening off its flow. */
 void opening_done(struct engine *engine, struct flow *flow);

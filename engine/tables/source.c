@@ -1,66 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * source.c - judges sources. See source.h.
- *
- * Prefixes of both families lie in one space: an IPv4 prefix is that of the mapped address
- * (addr.h), 96 bits longer.
- */
+/* source.c - judges sources. See source.h. */
 #include "engine/tables/source.h"
+
+#include "engine/tables/source_prefix.h"
+#include "engine/tables/source_rules.h"
 
 #include <string.h>
 
-#define SOURCE_WAYS   4u
-#define V4_BITS       96u
-#define V4_SOURCE     128u
-#define V4_NEIGHBOURS (V4_BITS + 24u)
-#define V6_SOURCE     64u
-#define V6_NEIGHBOURS 48u
-
-/* --- prefixes -------------------------------------------------------------------------------- */
-
-static struct ip_addr __attribute__((noinline)) cut(const struct ip_addr *addr, uint32_t bits)
-{
-    struct ip_addr prefix = *addr;
-
-    if (bits % 8)
-        prefix.bytes[bits / 8] &= (uint8_t)(0xff00u >> bits % 8);
-    for (uint32_t at = (bits + 7) / 8; at < sizeof(prefix.bytes); at++)
-        prefix.bytes[at] = 0;
-    return prefix;
-}
-
-/* A single IPv4 address, nearly always, is whole. */
-static inline struct ip_addr masked(const struct ip_addr *addr, uint32_t bits)
-{
-    return bits == 128 ? *addr : cut(addr, bits);
-}
-
-static uint32_t source_bits(const struct ip_addr *addr)
-{
-    return addr_is_v4(addr) ? V4_SOURCE : V6_SOURCE;
-}
-
-static uint32_t neighbour_bits(const struct ip_addr *addr)
-{
-    return addr_is_v4(addr) ? V4_NEIGHBOURS : V6_NEIGHBOURS;
-}
-
-static uint32_t rule_bits(const struct ip_addr *prefix, uint8_t length)
-{
-    uint32_t bits = length + (addr_is_v4(prefix) ? V4_BITS : 0);
-
-    return bits < 128 ? bits : 128;
-}
+#define SOURCE_WAYS 4u
 
 struct ip_addr source_masked(const struct ip_addr *addr, uint8_t length)
 {
-    return masked(addr, rule_bits(addr, length));
-}
-
-/* The length as people write it. */
-static uint8_t length_of(const struct ip_addr *prefix, uint32_t bits)
-{
-    return (uint8_t)(addr_is_v4(prefix) ? bits - V4_BITS : bits);
+    return prefix_masked(addr, prefix_bits(addr, length));
 }
 
 /* --- table ----------------------------------------------------------------------------------- */
@@ -120,7 +71,7 @@ static struct source_entry *find_in_set(struct source_entry *set, const struct i
 static struct source_entry *find(const struct source_table *table, const struct ip_addr *addr,
                                  uint32_t bits)
 {
-    struct ip_addr prefix = masked(addr, bits);
+    struct ip_addr prefix = prefix_masked(addr, bits);
 
     return find_in_set(set_of(table, &prefix, bits), &prefix, bits);
 }
@@ -129,7 +80,7 @@ static struct source_entry *find(const struct source_table *table, const struct 
 static struct source_entry *find_neighbours(const struct source_table *table,
                                             const struct ip_addr *addr)
 {
-    return table->prefixes_made ? find(table, addr, neighbour_bits(addr)) : NULL;
+    return table->prefixes_made ? find(table, addr, prefix_neighbour_bits(addr)) : NULL;
 }
 
 static uint32_t half_of(uint64_t now_us)
@@ -194,13 +145,13 @@ static struct source_entry *replace(struct source_table *table, struct source_en
 static inline __attribute__((always_inline)) struct source_entry *
 find_or_make(struct source_table *table, const struct ip_addr *addr, uint32_t bits, uint64_t now_us)
 {
-    struct ip_addr prefix = masked(addr, bits);
+    struct ip_addr prefix = prefix_masked(addr, bits);
     struct source_entry *set = set_of(table, &prefix, bits);
     struct source_entry *source = find_in_set(set, &prefix, bits);
 
     if (source)
         return source;
-    table->prefixes_made |= bits != source_bits(addr);
+    table->prefixes_made |= bits != prefix_source_bits(addr);
     return replace(table, least_interesting(set, now_us), &prefix, bits, now_us);
 }
 
@@ -209,7 +160,7 @@ find_or_make(struct source_table *table, const struct ip_addr *addr, uint32_t bi
 static struct source_entry *find_or_note(struct source_table *table, const struct ip_addr *addr,
                                          uint32_t bits, uint64_t now_us)
 {
-    struct ip_addr prefix = masked(addr, bits);
+    struct ip_addr prefix = prefix_masked(addr, bits);
     struct source_entry *set = set_of(table, &prefix, bits);
     struct source_entry *source = find_in_set(set, &prefix, bits), *least;
 
@@ -279,7 +230,7 @@ static void describe(const struct source_table *table, const struct source_entry
 {
     *out = (struct observed_source){
         .prefix = source->prefix,
-        .length = length_of(&source->prefix, source->bits),
+        .length = prefix_length(&source->prefix, source->bits),
         .mismatches = counted(source, source->mismatches, now_us) * table->shards,
         .matches = counted(source, source->matches, now_us) * table->shards,
         .until_us = source->until_us,
@@ -308,7 +259,7 @@ static void blame_prefix(struct source_table *table, const struct source_entry *
                          uint64_t now_us, struct observed_source *aside)
 {
     struct source_entry copy = *source; /* making the prefix's entry may displace it */
-    uint32_t bits = neighbour_bits(&copy.prefix);
+    uint32_t bits = prefix_neighbour_bits(&copy.prefix);
     struct source_entry *prefix = find(table, &copy.prefix, bits);
 
     if (!prefix) {
@@ -327,13 +278,10 @@ static void blame_prefix(struct source_table *table, const struct source_entry *
     describe(table, prefix, now_us, aside);
 }
 
-static const struct source_rule *find_rule(const struct source_table *table,
-                                           const struct ip_addr *addr, uint64_t now_us);
-
 static inline const struct source_rule *rule_for(const struct source_table *table,
                                                  const struct ip_addr *addr, uint64_t now_us)
 {
-    return table->runs_count ? find_rule(table, addr, now_us) : NULL;
+    return table->runs_count ? source_rule_find(table, addr, now_us) : NULL;
 }
 
 /* It has sent enough that is wrong to be judged. True where it is put aside by that. */
@@ -364,7 +312,7 @@ bool source_mismatch(struct source_table *table, const struct ip_addr *addr, uin
     bool put = false;
 
     if (!rule || (rule->state != SOURCE_ALLOWED && rule->state != SOURCE_PROXY)) {
-        source = find_or_make(table, addr, source_bits(addr), now_us);
+        source = find_or_make(table, addr, prefix_source_bits(addr), now_us);
         prefix = find_neighbours(table, addr);
         count_mismatch(source, now_us);
         if (prefix)
@@ -405,7 +353,7 @@ bool source_match(struct source_table *table, const struct ip_addr *addr, uint64
 {
     bool is_released = false;
 
-    struct source_entry *source = find_or_note(table, addr, source_bits(addr), now_us);
+    struct source_entry *source = find_or_note(table, addr, prefix_source_bits(addr), now_us);
     struct source_entry *prefix = find_neighbours(table, addr);
 
     if (source) {
@@ -426,7 +374,7 @@ bool source_match(struct source_table *table, const struct ip_addr *addr, uint64
 bool source_matched_lately(const struct source_table *table, const struct ip_addr *addr,
                            uint64_t age_us, uint64_t now_us)
 {
-    const struct source_entry *source = find(table, addr, source_bits(addr));
+    const struct source_entry *source = find(table, addr, prefix_source_bits(addr));
 
     return source && source->matched_half &&
            half_of(now_us) - source->matched_half <= age_us / SOURCE_HALF_US;
@@ -439,7 +387,7 @@ static bool judged_aside(const struct source_table *table, const struct ip_addr 
 
     if (now_us >= table->aside_until_us)
         return false; /* nearly always: a flood costs no look-up here */
-    source = find(table, addr, source_bits(addr));
+    source = find(table, addr, prefix_source_bits(addr));
     if (source && is_aside(source, now_us))
         return true;
     prefix = find_neighbours(table, addr);
@@ -460,137 +408,22 @@ enum source_state source_state(const struct source_table *table, const struct ip
 
 bool source_may_be_reset(struct source_table *table, const struct ip_addr *addr, uint64_t now_us)
 {
-    struct source_entry *source = find(table, addr, source_bits(addr));
+    struct source_entry *source = find(table, addr, prefix_source_bits(addr));
 
     if (!source || !is_limited(table, source, now_us))
         return true;
     return token_take(&source->resets, SOURCE_RESETS_PER_SECOND, SOURCE_RESETS_PER_SECOND, now_us);
 }
 
-/* --- the operator's rules -------------------------------------------------------------------- */
-
-static bool rule_lives(const struct source_rule *rule, uint64_t now_us)
-{
-    return rule->until_us == 0 || now_us < rule->until_us;
-}
-
-/* The place of a prefix among the rules of a run, or where it would go; `*found` says which. */
-static uint32_t place_in(const struct source_table *table, uint32_t first, uint32_t count,
-                         const struct ip_addr *prefix, bool *found)
-{
-    uint32_t low = first, high = first + count;
-
-    *found = false;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        int order = memcmp(&table->rules[middle].prefix, prefix, sizeof(*prefix));
-
-        if (order == 0) {
-            *found = true;
-            return middle;
-        }
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static const struct source_rule *find_rule(const struct source_table *table,
-                                           const struct ip_addr *addr, uint64_t now_us)
-{
-    for (uint32_t i = 0; i < table->runs_count; i++) {
-        const struct source_run *run = &table->runs[i];
-        struct ip_addr prefix = masked(addr, run->bits);
-
-        if (run->bits < V4_BITS && addr_is_v4(addr))
-            return NULL; /* ::/0 is all of IPv6, and nothing else */
-        bool found;
-        uint32_t place = place_in(table, run->first, run->count, &prefix, &found);
-
-        if (found && rule_lives(&table->rules[place], now_us))
-            return &table->rules[place];
-    }
-    return NULL;
-}
-
-static void make_runs(struct source_table *table)
-{
-    table->runs_count = 0;
-    for (uint32_t i = 0; i < table->rules_count; i++) {
-        uint8_t bits = (uint8_t)rule_bits(&table->rules[i].prefix, table->rules[i].length);
-        struct source_run *last = table->runs_count ? &table->runs[table->runs_count - 1] : NULL;
-
-        if (last && last->bits == bits)
-            last->count++;
-        else
-            table->runs[table->runs_count++] = (struct source_run){bits, (uint16_t)i, 1};
-    }
-}
-
-static void rule_remove(struct source_table *table, uint32_t place)
-{
-    memmove(&table->rules[place], &table->rules[place + 1],
-            (table->rules_count - place - 1) * sizeof(table->rules[0]));
-    table->rules_count--;
-    make_runs(table);
-}
-
-/* The place of (prefix, bits) among all rules. */
-static uint32_t place_of(const struct source_table *table, const struct ip_addr *prefix,
-                         uint32_t bits, bool *found)
-{
-    *found = false;
-    for (uint32_t i = 0; i < table->runs_count; i++) {
-        const struct source_run *run = &table->runs[i];
-
-        if (run->bits == bits)
-            return place_in(table, run->first, run->count, prefix, found);
-        if (run->bits < bits)
-            return run->first;
-    }
-    return table->rules_count;
-}
-
-static void remove_expired(struct source_table *table, uint64_t now_us)
-{
-    for (uint32_t i = table->rules_count; i-- > 0;)
-        if (!rule_lives(&table->rules[i], now_us))
-            rule_remove(table, i);
-}
-
-static bool set_rule(struct source_table *table, const struct source_rule *rule, uint32_t bits,
-                     uint64_t now_us)
-{
-    struct ip_addr prefix = masked(&rule->prefix, bits);
-    bool found;
-    uint32_t place;
-
-    remove_expired(table, now_us);
-    place = place_of(table, &prefix, bits, &found);
-    if (!found && table->rules_count == SOURCE_RULES_MAX)
-        return false;
-    if (!found) {
-        memmove(&table->rules[place + 1], &table->rules[place],
-                (table->rules_count - place) * sizeof(table->rules[0]));
-        table->rules_count++;
-    }
-    table->rules[place] = *rule;
-    table->rules[place].prefix = prefix;
-    table->rules[place].length = length_of(&prefix, bits);
-    table->rules[place].since_us = now_us;
-    make_runs(table);
-    return true;
-}
+/* --- set and forgotten by hand ------------------------------------------------------------- */
 
 bool source_set(struct source_table *table, const struct source_rule *rule, uint64_t now_us)
 {
-    uint32_t bits = rule_bits(&rule->prefix, rule->length);
+    uint32_t bits = prefix_bits(&rule->prefix, rule->length);
     struct source_entry *source;
 
     if (rule->by == SOURCE_BY_OPERATOR)
-        return set_rule(table, rule, bits, now_us);
+        return source_rule_set(table, rule, bits, now_us);
     source = find_or_make(table, &rule->prefix, bits, now_us);
     if (rule->state == SOURCE_CLEAR && is_aside(source, now_us))
         source->until_us = now_us;
@@ -601,14 +434,11 @@ bool source_set(struct source_table *table, const struct source_rule *rule, uint
 
 bool source_forget(struct source_table *table, const struct ip_addr *prefix, uint8_t length)
 {
-    uint32_t bits = rule_bits(prefix, length);
-    struct ip_addr wanted = masked(prefix, bits);
+    uint32_t bits = prefix_bits(prefix, length);
+    struct ip_addr wanted = prefix_masked(prefix, bits);
     struct source_entry *source = find(table, &wanted, bits);
-    bool found;
-    uint32_t place = place_of(table, &wanted, bits, &found);
+    bool found = source_rule_forget(table, &wanted, bits);
 
-    if (found)
-        rule_remove(table, place);
     if (source) {
         found = found || source->until_us || source->mismatches[0] || source->mismatches[1];
         *source = (struct source_entry){0};
@@ -623,14 +453,14 @@ static struct source_info info_of(const struct source_table *table,
 {
     struct source_info info = {
         .rule = {.prefix = source->prefix,
-                 .length = length_of(&source->prefix, source->bits),
+                 .length = prefix_length(&source->prefix, source->bits),
                  .state = SOURCE_CLEAR,
                  .by = SOURCE_BY_JUDGEMENT,
                  .since_us = source->since_us},
         .mismatches = counted(source, source->mismatches, now_us),
         .matches = counted(source, source->matches, now_us),
     };
-    bool single = source->bits == source_bits(&source->prefix);
+    bool single = source->bits == prefix_source_bits(&source->prefix);
 
     if (is_aside(source, now_us)) {
         info.rule.state = SOURCE_ASIDE;
@@ -646,7 +476,7 @@ static struct source_info rule_info(const struct source_table *table,
                                     const struct source_rule *rule, uint64_t now_us)
 {
     const struct source_entry *source =
-        find(table, &rule->prefix, rule_bits(&rule->prefix, rule->length));
+        find(table, &rule->prefix, prefix_bits(&rule->prefix, rule->length));
     struct source_info info = {.rule = *rule};
 
     if (source) {
@@ -662,7 +492,7 @@ uint32_t source_list(const struct source_table *table, struct source_info *out, 
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < table->rules_count; i++) {
-        if (!rule_lives(&table->rules[i], now_us))
+        if (!source_rule_lives(&table->rules[i], now_us))
             continue;
         if (count < max)
             out[count] = rule_info(table, &table->rules[i], now_us);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * source_rules.h - the operator's rules about sources, beside what is judged (source.h).
+ *
+ * They lie sorted by length, the longest first, in runs of one length; in a run by prefix. Bits
+ * count as source_prefix.h has them.
+ */
+#ifndef SYNWARD_ENGINE_TABLES_SOURCE_RULES_H
+#define SYNWARD_ENGINE_TABLES_SOURCE_RULES_H
+
+#include "engine/tables/source.h"
+
+/* False: its time is over. */
+static inline bool source_rule_lives(const struct source_rule *rule, uint64_t now_us)
+{
+    return rule->until_us == 0 || now_us < rule->until_us;
+}
+
+/* The living rule with the longest prefix of this address, or NULL. */
+const struct source_rule *source_rule_find(const struct source_table *table,
+                                           const struct ip_addr *addr, uint64_t now_us);
+/* Sets or replaces. False: there is no room for more. */
+bool source_rule_set(struct source_table *table, const struct source_rule *rule, uint32_t bits,
+                     uint64_t now_us);
+/* `prefix`: masked. False: there was none. */
+bool source_rule_forget(struct source_table *table, const struct ip_addr *prefix, uint32_t bits);
+
+#endif
