@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""documents.py - what README.md, doc/ and the tests' README.md name is there.
+"""documents.py - what README.md, doc/, the tests' README.md and comments of sources name is there.
 
 Checked in each: every file of ours that it names (`engine/tcp/frame.c`, or `frame.c` alone, which
 any folder may have), every folder in backquotes that ends with a slash (`tests/net/`), and every
-link to another document, with its anchor. A document is one test."""
+link to another document, with its anchor. A document is one test; of sources each file that names a source
+or a document in a comment."""
 import glob
 import os
 import re
@@ -17,6 +18,10 @@ NAMED_LEAST = 100  # files named in all: fewer means that the documents were not
 SOURCE = re.compile(r"(?<![\w/.<*-])((?:[\w-]+/|\.\./)*[\w.-]+\.(?:c|h|py|mk))(?![\w*])")
 QUOTED = re.compile(r"`((?:[\w.-]+/)*[\w.-]+\.(?:sh|md|txt|svg|editorconfig)|(?:[\w-]+/)+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+COMMENT = re.compile(r"/\*.*?\*/", re.S)
+NAMED_IN_COMMENT = re.compile(
+    r"(?<![\w/.<*-])((?:[\w-]+/)*[\w-]{2,}\.(?:bpf\.c|c|h|py|md))(?![\w*])"
+)
 # Made at build time, headers of others, a NAME that stands for any.
 NOT_OURS = re.compile(r"^(build|linux|netinet|sys)/|/[A-Z]+/$")
 
@@ -80,9 +85,24 @@ def check(document, files):
     return len(named), wrong + [link for link in links if link]
 
 
+def check_comments(path, files):
+    """Files that comments of a source name and that are not there."""
+    text = "\n".join(COMMENT.findall(read(path)))
+    return [
+        f"names {name}, which is not there"
+        for name in sorted(set(NAMED_IN_COMMENT.findall(text)))
+        if not is_there(name, path, files) and name != "string.h"
+    ]
+
+
 def main():
     files = tree()
     named = passed = failed = 0
+    for path in sorted(path for path in files if path.endswith((".c", ".h"))):
+        wrong = check_comments(path, files)
+        passed, failed = passed + (not wrong), failed + bool(wrong)
+        for text in wrong:
+            print(f"FAILED {path}: {text}")
     for pattern in DOCUMENTS:
         for path in sorted(glob.glob(os.path.join(ROOT, pattern), recursive=True)):
             document = os.path.relpath(path, ROOT)

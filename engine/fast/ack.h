@@ -70,10 +70,10 @@ static inline bool ack_is_proved(const struct engine *engine, struct server *ser
     return cookie_fits(ack->read, 0);
 }
 
-/* Data up to PURE_ACK_ZEROS_MAX may be padding. */
+/* Data up to ACK_PADDING_MAX may be padding. */
 static inline bool ack_is_little(const struct ack *ack)
 {
-    return ack->end - ack->payload - 1 < PURE_ACK_ZEROS_MAX;
+    return ack->end - ack->payload - 1 < ACK_PADDING_MAX;
 }
 
 /* NULL: it is neither, or not for us. */

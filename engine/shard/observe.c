@@ -126,35 +126,35 @@ static uint32_t sample_budget(const struct flow_cold *cold, enum side from)
     return cold->sampled[from] < cap ? cap - cold->sampled[from] : 0;
 }
 
-void observe_data(struct engine *engine, struct flow *flow, enum side from, uint32_t seq,
-                  uint32_t ack, const uint8_t *data, uint32_t present, uint32_t wire_bytes,
-                  bool push, uint64_t now_us)
+void observe_data(struct engine *engine, struct flow *flow, struct observed_payload payload,
+                  uint64_t now_us)
 {
+    const enum side from = payload.from;
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
     uint32_t own = from == SIDE_CLIENT ? cold->client_isn : cold->server_isn;
     uint32_t peer = from == SIDE_CLIENT ? cold->server_isn : cold->client_isn;
-    uint32_t offset = seq - (own + 1);
+    uint32_t offset = payload.seq - (own + 1);
 
-    while (wire_bytes && offset < OBSERVATION_FLOW_BYTES && sample_budget(cold, from)) {
+    while (payload.wire_bytes && offset < OBSERVATION_FLOW_BYTES && sample_budget(cold, from)) {
         uint32_t bytes =
-            least(present, least(OBSERVATION_DATA_BYTES, OBSERVATION_FLOW_BYTES - offset));
+            least(payload.present, least(OBSERVATION_DATA_BYTES, OBSERVATION_FLOW_BYTES - offset));
         struct observation *slot = observation_new(engine, flow, OBSERVED_DATA, now_us);
 
         if (!slot)
             return;
         slot->data.from = from;
         slot->data.offset = offset;
-        slot->data.peer_acked = ack - (peer + 1);
-        slot->data.wire_bytes = wire_bytes;
+        slot->data.peer_acked = payload.ack - (peer + 1);
+        slot->data.wire_bytes = payload.wire_bytes;
         slot->data.bytes = (uint16_t)bytes;
-        slot->data.push = push && bytes == present;
-        memcpy(slot->data.data, data, bytes);
+        slot->data.push = payload.push && bytes == payload.present;
+        memcpy(slot->data.data, payload.data, bytes);
         cold->sampled[from] = (uint16_t)(cold->sampled[from] + bytes);
         if (bytes < OBSERVATION_DATA_BYTES)
             return;
-        data += bytes;
-        present -= bytes;
-        wire_bytes -= bytes;
+        payload.data += bytes;
+        payload.present -= bytes;
+        payload.wire_bytes -= bytes;
         offset += bytes;
     }
 }
@@ -163,8 +163,16 @@ void observe_payload(struct engine *engine, struct flow *flow, const struct pass
 {
     const struct frame *frame = &passage->frame;
 
-    observe_data(engine, flow, passage->from, frame->seq, frame->ack, frame_payload(frame),
-                 frame->payload_present, frame->payload_bytes, frame->flags & TCP_PSH,
+    observe_data(engine, flow,
+                 (struct observed_payload){
+                     .from = passage->from,
+                     .seq = frame->seq,
+                     .ack = frame->ack,
+                     .data = frame_payload(frame),
+                     .present = frame->payload_present,
+                     .wire_bytes = frame->payload_bytes,
+                     .push = frame->flags & TCP_PSH,
+                 },
                  passage->now_us);
 }
 

@@ -49,10 +49,19 @@ static inline void observe_frame_data(struct engine *engine, struct flow *flow,
     if (observe_wants(&passage->frame, flow_cold(&engine->flows, flow), passage->from))
         observe_payload(engine, flow, passage);
 }
-/* The same for bytes that stand elsewhere: `seq` and `ack` in the server's numbers. */
-void observe_data(struct engine *engine, struct flow *flow, enum side from, uint32_t seq,
-                  uint32_t ack, const uint8_t *data, uint32_t present, uint32_t wire_bytes,
-                  bool push, uint64_t now_us);
+/* Payload of one side, `seq` and `ack` in the server's numbers. */
+struct observed_payload {
+    enum side from;
+    uint32_t seq, ack;
+    const uint8_t *data;
+    uint32_t present;    /* of its bytes, at `data`; the rest was not copied into the frame */
+    uint32_t wire_bytes; /* in all */
+    bool push;
+};
+
+/* The same for bytes that stand elsewhere. */
+void observe_data(struct engine *engine, struct flow *flow, struct observed_payload payload,
+                  uint64_t now_us);
 void observe_end(struct engine *engine, const struct flow *flow, enum flow_end reason,
                  uint64_t now_us);
 void observe_trigger(struct engine *engine, const struct server *server,

@@ -190,7 +190,7 @@ static inline bool admit_ack(struct engine *engine, struct passage *passage, str
         return false;
     if (!prove_at_once(engine, passage, server, frame->seq - 1, frame->ack, &proof))
         return admit_elsewhere(engine, passage, server, closing);
-    if (frame->payload_bytes > PURE_ACK_ZEROS_MAX)
+    if (frame->payload_bytes > ACK_PADDING_MAX)
         request_admit(engine, passage, server, proof, closing);
     else if (frame->payload_bytes || (frame->flags & TCP_FIN))
         admit_little(engine, passage, server, proof, closing);

@@ -486,8 +486,17 @@ void opening_release(struct engine *engine, struct flow *flow, uint64_t now_us)
     else
         opening_send_held(engine, flow, opening, 0, held);
     if (held)
-        observe_data(engine, flow, SIDE_CLIENT, cold->client_isn + 1, cold->server_next,
-                     opening_hold(&engine->openings, opening), held, held, true, now_us);
+        observe_data(engine, flow,
+                     (struct observed_payload){
+                         .from = SIDE_CLIENT,
+                         .seq = cold->client_isn + 1,
+                         .ack = cold->server_next,
+                         .data = opening_hold(&engine->openings, opening),
+                         .present = held,
+                         .wire_bytes = held,
+                         .push = true,
+                     },
+                     now_us);
     if (flow->state == FLOW_DRAINING)
         return;
     if (opening->fin)

@@ -71,7 +71,7 @@ bool frame_is_padding(const struct frame *frame)
 {
     const uint8_t *payload = frame_payload(frame);
 
-    if (frame->payload_bytes > PURE_ACK_ZEROS_MAX || (frame->flags & (TCP_PSH | TCP_FIN)))
+    if (frame->payload_bytes > ACK_PADDING_MAX || (frame->flags & (TCP_PSH | TCP_FIN)))
         return false;
     for (uint32_t at = 0; at < frame->payload_present; at++)
         if (payload[at])

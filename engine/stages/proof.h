@@ -17,9 +17,6 @@
 
 #include <string.h>
 
-/* Bytes of padding that odd stacks send as payload (protocols.md, pitfall 20) */
-#define PURE_ACK_ZEROS_MAX 8
-
 /* Zero bytes of padding where data is due, not pushed: the ACK of an odd stack. */
 bool frame_is_padding(const struct frame *frame);
 

@@ -32,6 +32,11 @@
 #define TCP_HEADER_BYTES  20
 #define TCP_CHECKSUM_AT   16 /* from the TCP header */
 #define PROTO_TCP         6
+/*
+ * Odd stacks send the zeros that fill a frame up to 60 bytes as payload of a bare ACK: 6 of them, 8
+ * where alignment adds to it.
+ */
+#define ACK_PADDING_MAX 8
 /* Where TCP begins in a plain frame */
 #define PLAIN_L4          (ETH_HEADER_BYTES + IPV4_HEADER_BYTES)
 #define PLAIN_FRAME_BYTES (PLAIN_L4 + TCP_HEADER_BYTES) /* the least that it has */

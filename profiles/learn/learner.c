@@ -21,8 +21,7 @@
 #include "profiles/learn/learn_greeting.h"
 #include "profiles/learn/learn_request.h"
 
-#define LEARNER_IDLE_US   (600ull * 1000 * 1000) /* a greeting may take five minutes */
-#define PADDING_BYTES_MAX 6
+#define LEARNER_IDLE_US (600ull * 1000 * 1000) /* a greeting may take five minutes */
 
 struct learner {
     struct store *store;
@@ -153,13 +152,10 @@ static void judge(struct learner *learner, struct followed *flow, bool ended)
         followed_drop_data(&learner->flows, flow);
 }
 
-/*
- * "Pure" ACKs of odd stacks carry a few zero bytes where data is due, not pushed: no data
- * (protocols.md, pitfall 20).
- */
+/* "Pure" ACKs of odd stacks carry a few zero bytes where data is due, not pushed: no data. */
 static bool is_padding(const struct observed_data *data)
 {
-    if (data->push || data->wire_bytes > PADDING_BYTES_MAX)
+    if (data->push || data->wire_bytes > ACK_PADDING_MAX)
         return false;
     for (uint16_t i = 0; i < data->bytes; i++)
         if (data->data[i] != 0)

@@ -5,7 +5,7 @@
  * Takes segments in any order, keeps at most OBSERVATION_FLOW_BYTES, and knows up to which byte
  * everything is there. Where bytes come again the later ones win, except that a zero never replaces
  * what is not zero: odd stacks send a few zeros where data is due, before the data or (as keepalive
- * probes) after it (protocols.md, pitfall 20).
+ * probes) after it.
  *
  * Up to STREAM_RANGES pieces with holes between them are kept; of more the last is forgotten, the
  * sender's next copy may fill it in.

@@ -103,7 +103,7 @@ run_lane() {
 }
 
 # The keys of a profile, as words for the fuzzer.
-grep -oh '"[a-z_0-9]*"' engine/protocols/keyword.h profiles/store/json_write.c \
+grep -oh '"[a-z_0-9]*"' engine/protocols/keyword.h profiles/store/*_fields.c \
 	profiles/model/settings.c profiles/model/profile.c |
 	sort -u | grep -v '^""$' >"$fuzz/words"
 if ! "$fuzz/seeds" "$fuzz/corpus" >"$fuzz/logs/seeds" 2>&1; then
