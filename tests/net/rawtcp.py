@@ -161,6 +161,7 @@ class RawClient:
             self.socket.bind((CLIENT_IF, 0))
         self.next_port = random.randrange(20000, 50000)
         self.waiting = []
+        self.form = lambda frame: frame  # what else is done to each frame that is sent
 
     def close(self):
         self.socket.close()
@@ -211,7 +212,7 @@ class RawClient:
         else:
             ip = struct.pack("!IHBB", 0x60000000 | ecn << 20, len(tcp), 6, 64) + source + target
             ethertype = b"\x86\xdd"
-        self.socket.send(self.macs + ethertype + ip + tcp)
+        self.socket.send(self.form(self.macs + ethertype + ip + tcp))
 
     def receive(self, wanted, timeout_s):
         """The first segment for which wanted(segment) is true, or None; others are kept for their

@@ -49,6 +49,7 @@ TOGETHER = [
     "cli_errors.py",
     "cli_learn.py",
     "test_oracle.py",
+    "test_odd_frames.py",
     "test_wire.py",
     "test_synack.py",
     "test_switch.py",
