@@ -56,8 +56,14 @@ AcceptExternalConnections=1
 ECPassword=5ebe2294ecd0e0f08eab7690d2a6ee69
 ECPort={control}
 ECAddress=127.0.0.1
-"""  # The list of directory servers: one, of which nothing more is known. SERVER_MET = b"\x0e" +
-struct.pack("<I", 1) + socket.inet_aton(CLIENT4) + struct.pack("<HI", DIRECTORY_PORT, 0)
+"""
+# The list of directory servers: one, of which nothing more is known.
+SERVER_MET = (
+    b"\x0e"
+    + struct.pack("<I", 1)
+    + socket.inet_aton(CLIENT4)
+    + struct.pack("<HI", DIRECTORY_PORT, 0)
+)
 
 
 class Directory:
