@@ -256,6 +256,8 @@ static void __attribute__((noinline)) other_frame(struct engine *engine, struct 
         icmp_frame(engine, passage);
     else if (passage->from == SIDE_CLIENT && engine->servers.attacked)
         unread_frame(engine, passage);
+    if (passage->verdict->action == VERDICT_FORWARD)
+        unread_of_flow(engine, passage);
 }
 
 /* Not a plain frame: the view is filled in by the walk. */

@@ -69,6 +69,48 @@ void unread_frame(struct engine *engine, struct passage *passage)
     }
 }
 
+/* RFC 9293 3.4: its halves have sequence numbers of their own. */
+static bool is_answered_for(const struct flow *flow)
+{
+    switch ((enum flow_state)flow->state) {
+    case FLOW_KEPT:
+    case FLOW_OPENING:
+    case FLOW_GREETING:
+    case FLOW_DRAINING:
+    case FLOW_SPLICED:
+        return true;
+    case FLOW_CLOSING:
+        return flow->flags & FLOW_EDIT;
+    case FLOW_FREE:
+    case FLOW_HALF_OPEN:
+    case FLOW_ESTABLISHED:
+    case FLOW_ASKING:
+    case FLOW_OUTBOUND:
+    case FLOW_STATES:
+        break;
+    }
+    return false;
+}
+
+void unread_of_flow(struct engine *engine, struct passage *passage)
+{
+    const struct frame *frame = &passage->frame;
+    const struct flow *flow;
+    struct flow_key key;
+    uint32_t ports;
+
+    if (frame->kind != FRAME_TCP_FRAGMENT && frame->kind != FRAME_UNREADABLE)
+        return;
+    ports = frame_ports_at(frame);
+    if (!ports)
+        return;
+    frame_flow_key_at(frame, passage->from, ports, &key);
+    flow = flow_find(&engine->flows, &key);
+    if (flow && is_answered_for(flow))
+        passage_drop(engine, passage,
+                     frame->kind == FRAME_UNREADABLE ? DROP_unreadable : DROP_fragment);
+}
+
 bool unread_behind_tags(const struct engine *engine, const struct passage *passage)
 {
     return server_host_behind_tags(&engine->servers, &passage->key.server, &passage->key.vlan);

@@ -15,6 +15,13 @@
  * leaves the verdict as it is. */
 void unread_frame(struct engine *engine, struct passage *passage);
 
+/*
+ * The same in any mode and from either side, of what would have to be translated: it belongs to a
+ * connection that we answer for, whose halves count differently. It would never arrive as what it
+ * was sent as. A packet's first fragment is enough: without it no host has any use for the others.
+ */
+void unread_of_flow(struct engine *engine, struct passage *passage);
+
 /* True of a TCP segment to no server that we know in its VLAN, where somebody who strips tags may
  * take it to one that is attacked. */
 bool unread_behind_tags(const struct engine *engine, const struct passage *passage);

@@ -115,6 +115,7 @@ static bool __attribute__((noinline)) v4_options_good(struct frame *frame, uint3
     if (found == IPV4_OPTIONS_GOOD)
         return true;
     frame->l4 = (uint16_t)(begin + route_at);
+    frame->payload = (uint16_t)(frame->l3 + header_bytes);
     frame->payload_bytes = found == IPV4_OPTIONS_ROUTED ? route_bytes : 0;
     return false;
 }
@@ -138,9 +139,11 @@ static enum frame_kind parse_v4(struct frame *frame, uint32_t wire_bytes)
     frame->ip_version = 4;
     if (protocol != PROTO_TCP && protocol != PROTO_ICMP)
         return FRAME_OTHER;
-    if (second & IPV4_FRAGMENT)
-        return protocol == PROTO_TCP ? FRAME_TCP_FRAGMENT : FRAME_OTHER;
     header_bytes = (first >> 24 & 15) * 4;
+    if (second & IPV4_FRAGMENT) {
+        frame->payload = second & IPV4_OFFSET ? 0 : (uint16_t)(frame->l3 + header_bytes);
+        return protocol == PROTO_TCP ? FRAME_TCP_FRAGMENT : FRAME_OTHER;
+    }
     total_bytes = v4_total_bytes(frame, first & 0xffff, wire_bytes);
     if (header_bytes < IPV4_HEADER_BYTES || total_bytes < header_bytes ||
         frame->l3 + total_bytes > wire_bytes)
@@ -210,6 +213,7 @@ parse_chain(struct frame *frame, uint32_t wire_bytes)
     extensions_begin(frame->data, frame->l3, &chain);
     if (!extensions_walk(frame->data, frame->l3, limit, &chain))
         return chain.fragment ? FRAME_MALFORMED : FRAME_OTHER;
+    frame->payload = (uint16_t)(chain.later_fragment || chain.at > L4_FARTHEST ? 0 : chain.at);
     if (chain.fragment)
         return chain.next == PROTO_TCP ? FRAME_TCP_FRAGMENT : FRAME_OTHER;
     if (chain.next != PROTO_TCP && chain.next != PROTO_ICMPV6)
@@ -307,6 +311,7 @@ static enum frame_kind parse_link(struct frame *frame, uint32_t wire_bytes)
     kind = frame_walk_packet(frame, tags.at + 2, tags.ethertype, wire_bytes);
     if (kind != FRAME_TCP || tags.readable)
         return kind;
+    frame->payload = frame->l4;
     frame->payload_bytes = 0; /* no route */
     return FRAME_UNREADABLE;
 }

@@ -64,13 +64,13 @@ enum frame_kind {
     FRAME_OTHER,        /* not TCP, not an ICMP error: passes as it is */
     FRAME_TCP,          /* every field below is valid */
     FRAME_TCP_FRAGMENT, /* a fragment (first or later) of an IP packet that carries TCP; addresses
-                           are valid */
+                           are valid, and frame_ports_at() */
     FRAME_ICMP_ERROR, /* ICMP or ICMPv6 error; addresses and l4 are valid, and payload is the quoted
                          packet */
     FRAME_MALFORMED,  /* says that it is TCP over IP, but does not fit; addresses are valid, nothing
                          behind them */
     FRAME_UNREADABLE, /* TCP that some hosts or routers may take, and that is not ours to read;
-                         addresses are valid, and frame_route() */
+                         addresses are valid, frame_route() and frame_ports_at() */
 };
 
 /*
@@ -257,6 +257,12 @@ static inline uint32_t frame_route(const struct frame *frame, const uint8_t **ro
     return frame->payload_bytes;
 }
 
+/* Of a FRAME_UNREADABLE, or a FRAME_TCP_FRAGMENT: where its ports are; 0: not in this frame. */
+static inline uint32_t frame_ports_at(const struct frame *frame)
+{
+    return frame->payload && frame->payload + 4u <= frame->bytes ? frame->payload : 0;
+}
+
 /* Of a FRAME_TCP. */
 static inline uint16_t frame_src_port(const struct frame *frame)
 {
@@ -323,16 +329,25 @@ struct frame_quote {
  */
 bool frame_parse_quote(const struct frame *frame, struct frame_quote *quote);
 
-/* Key of the connection that a FRAME_TCP seen coming in on `from` belongs to. */
-static inline void frame_flow_key(const struct frame *frame, enum side from, struct flow_key *key)
+/* Key of the connection that a packet seen coming in on `from` belongs to, whose ports are there.
+ */
+static inline void frame_flow_key_at(const struct frame *frame, enum side from, uint32_t ports,
+                                     struct flow_key *key)
 {
+    uint16_t src = load_be16(frame->data + ports), dst = load_be16(frame->data + ports + 2);
     bool client = from == SIDE_CLIENT;
 
     key->client = client ? frame_src(frame) : frame_dst(frame);
     key->server = client ? frame_dst(frame) : frame_src(frame);
-    key->client_port = client ? frame_src_port(frame) : frame_dst_port(frame);
-    key->server_port = client ? frame_dst_port(frame) : frame_src_port(frame);
+    key->client_port = client ? src : dst;
+    key->server_port = client ? dst : src;
     key->vlan = frame->vlan;
+}
+
+/* The same of a FRAME_TCP. */
+static inline void frame_flow_key(const struct frame *frame, enum side from, struct flow_key *key)
+{
+    frame_flow_key_at(frame, from, frame->l4, key);
 }
 
 /* The same of a plain frame, by words and straight from the packet. */

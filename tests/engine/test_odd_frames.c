@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/engine/random.h"
 #include "tests/engine/support_engine.h"
 #include "tests/engine/support_odd.h"
 
@@ -148,4 +149,134 @@ static void client_is_served(const struct odd_form *form, bool v6, bool taken)
 Test(odd_frames, a_client_in_any_form_that_hosts_take_is_served)
 {
     each_form(odd_taken, true, client_is_served);
+}
+
+/* --- on a connection that we translate -------------------------------------------------------- */
+
+/* Of two connections alike one hears plain segments, the other the same in odd forms. */
+struct pair {
+    struct bench *plain, *odd;
+    struct random random;
+};
+
+static void open_pair(struct pair *pair, bool v6, const char *offers, const char *grants)
+{
+    struct bench *both[2];
+
+    for (int i = 0; i < 2; i++) {
+        both[i] = bench_new(SETTING_ATTACK);
+        both[i]->client = v6 ? CLIENT6 : CLIENT;
+        both[i]->server = v6 ? HTTP6 : HTTP;
+        open_http(both[i], offers, grants);
+    }
+    pair->plain = both[0];
+    pair->odd = both[1];
+}
+
+static struct frame_words random_segment(struct pair *pair, enum side from, uint32_t c)
+{
+    static const char *const options[] = {NULL, "nop nop blocks=5100-5200",
+                                          "nop nop blocks=5002-5003,5100-5200", "ts=7/9 nop nop"};
+    static uint8_t payload[3000];
+    uint32_t asked = (uint32_t)strlen(REQUEST), bytes = 1 + random_below(&pair->random, 2000);
+    bool client = from == SIDE_CLIENT;
+
+    return (struct frame_words){
+        .flags = "P.",
+        .seq = (client ? X + 1 + asked : Y + 1) + random_below(&pair->random, 3000),
+        .ack = client ? c + 1 + random_below(&pair->random, 3000) : X + 1 + asked,
+        .window = (uint16_t)(1 + random_below(&pair->random, 65535)),
+        .options = options[random_below(&pair->random, client ? 4 : 1)],
+        .tos = (uint8_t)random_below(&pair->random, 4),
+        .payload = payload,
+        .payload_bytes = bytes,
+        .gso_bytes = (uint16_t)(bytes > 1400 ? 1000 : 0),
+    };
+}
+
+/* The segment is the same, byte by byte, but for what the form itself has changed in it. */
+static void same_segment(const struct frame *plain, const struct frame *odd, const char *what)
+{
+    uint32_t header = (uint32_t)(plain->payload - plain->l4);
+
+    cr_assert_eq(odd->kind, FRAME_TCP, "%s", what);
+    cr_assert_eq(odd->payload - odd->l4, header, "%s", what);
+    cr_assert_arr_eq(odd->data + odd->l4, plain->data + plain->l4, 12, "%s", what);
+    cr_assert_eq(odd->window, plain->window, "%s", what);
+    cr_assert_arr_eq(odd->data + odd->l4 + 18, plain->data + plain->l4 + 18, header - 18, "%s",
+                     what);
+    cr_assert_eq(odd->payload_bytes, plain->payload_bytes, "%s", what);
+    cr_assert_arr_eq(frame_payload(odd), frame_payload(plain), plain->payload_bytes, "%s", what);
+    cr_assert_eq(frame_tos(odd), frame_tos(plain), "%s", what);
+    cr_assert_eq(odd->offload->gso_bytes, plain->offload->gso_bytes, "%s", what);
+}
+
+static void one_segment(struct pair *pair, const struct odd_form *form, uint32_t c)
+{
+    enum side from = random_below(&pair->random, 2) ? SIDE_CLIENT : SIDE_SERVER;
+    struct frame_words words = random_segment(pair, from, c);
+
+    bench_build(pair->plain, from, words);
+    bench_put(pair->plain, from);
+    forwarded(pair->plain);
+    take(pair->plain, side_other(from));
+    bench_build(pair->odd, from, words);
+    odd_put(form, &pair->odd->sent);
+    bench_put(pair->odd, from);
+    cr_assert_eq(pair->odd->verdict.action, VERDICT_FORWARD, "%s", form->name);
+    take(pair->odd, side_other(from));
+    same_segment(&pair->plain->seen.view, &pair->odd->seen.view, form->name);
+}
+
+static void translated_as_plain(const struct odd_form *form, bool v6, bool taken)
+{
+    static const char *const grants[] = {OFFERS, "mss=1460 nop ws=2", "mss=1460 nop nop sack"};
+    struct pair pair = {.random = random_begin(form->name)};
+
+    (void)taken;
+    for (size_t i = 0; i < sizeof(grants) / sizeof(grants[0]); i++) {
+        open_pair(&pair, v6, OFFERS, grants[i]);
+        for (unsigned round = 0; round < 300; round++)
+            one_segment(&pair, form, Y + bench_flow(pair.plain)->delta);
+        bench_end(pair.plain);
+        bench_end(pair.odd);
+    }
+}
+
+Test(odd_frames, segments_of_a_spliced_connection_are_translated_as_plain_ones)
+{
+    each_form(odd_taken, true, translated_as_plain);
+}
+
+/* What cannot be translated does not pass, from either side, in any mode. */
+static void not_passed_untranslated(const struct odd_form *form, bool v6, bool taken)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c;
+
+    (void)taken;
+    b->client = v6 ? CLIENT6 : CLIENT;
+    b->server = v6 ? HTTP6 : HTTP;
+    c = open_http(b, OFFERS, OFFERS);
+    for (int mode = 0; mode < 2; mode++) {
+        odd_says(b, form, SIDE_SERVER, .flags = ".", .seq = Y + 1, .ack = X + 19, .payload = "200");
+        cr_assert_eq(b->verdict.action, VERDICT_DROP, "%s, server", form->name);
+        odd_says(b, form, SIDE_CLIENT, .flags = ".", .seq = X + 19, .ack = c + 1, .payload = "a");
+        cr_assert_eq(b->verdict.action, VERDICT_DROP, "%s, client", form->name);
+        engine_set_setting(b->engine, NULL, SETTING_NORMAL, b->now_us);
+    }
+    /* Of a connection that is only followed they pass. */
+    next_client(b, v6, 1);
+    handshake(b, OFFERS, OFFERS);
+    odd_says(b, form, SIDE_CLIENT, .flags = ".", .seq = X + 1, .ack = Y + 1, .payload = "a");
+    forwarded(b);
+    take(b, SIDE_SERVER);
+    bench_end(b);
+}
+
+/* Not of the first two: nobody can tell that what is wrapped, or comes from elsewhere, is meant for
+ * this connection. */
+Test(odd_frames, what_is_not_read_does_not_pass_untranslated)
+{
+    each_form(odd_unread + 2, false, not_passed_untranslated);
 }
