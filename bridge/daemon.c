@@ -59,11 +59,11 @@ void daemon_free(struct daemon *daemon)
 static void compile_policy(struct daemon *daemon, uint64_t now_us)
 {
     const uint64_t revision = store_revision(daemon->parts.store);
+    struct policy *policy;
 
     daemon->compile_us = NEVER;
     daemon->recompile_us = now_us + RECOMPILE_US;
-    struct policy *policy =
-        policy_compile(daemon->parts.store, workers_policy(daemon->parts.workers), now_us);
+    policy = policy_compile(daemon->parts.store, workers_policy(daemon->parts.workers), now_us);
     if (policy && workers_publish(daemon->parts.workers, policy)) {
         daemon->compiled_revision = revision;
         return;
@@ -196,13 +196,17 @@ bool daemon_servers(struct daemon *daemon, struct daemon_server **servers, uint3
                     struct error *error)
 {
     struct server_info *infos;
+    uint64_t now_us;
+    uint64_t wall_us;
 
     if (!workers_servers(daemon->parts.workers, &infos, count, error))
         return false;
     *servers = calloc((size_t)*count + 1, sizeof(**servers));
-    const uint64_t now_us = clock_now_us(), wall_us = clock_wall_us();
+    now_us = clock_now_us();
+    wall_us = clock_wall_us();
     for (uint32_t i = 0; *servers && i < *count; i++) {
         const uint64_t age_us = now_us > infos[i].since_us ? now_us - infos[i].since_us : 0;
+
         (*servers)[i] = (struct daemon_server){
             .info = infos[i], .since_wall_s = (int64_t)((wall_us - age_us) / SECOND_US)};
     }

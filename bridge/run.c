@@ -239,6 +239,7 @@ static bool watch_all(struct run *run, struct error *error)
         return error_set(error, EXIT_FAILED, "cannot make an epoll: %s", strerror(errno));
     for (int side = 0; side < 2; side++) {
         const int events = sides_events(run->sides, (enum side)side);
+
         /* Without it an MTU that changes is not followed, nor a port that comes back, and nothing
          * else. */
         if (events >= 0 && !watch_fd(run, events, error))
@@ -428,6 +429,7 @@ static bool main_loop(struct run *run, struct error *error)
         const int count =
             epoll_wait(run->epoll_fd, events, EVENTS_MAX, wait_ms(run, clock_now_us()));
         const uint64_t now_us = clock_now_us();
+
         for (int i = 0; i < count; i++)
             handle_event(run, events[i].data.fd, &hooks, now_us);
         if (workers_failed(run->workers, error))
@@ -489,10 +491,14 @@ static void finish(struct run *run)
 
 static bool serve_until_stopped(struct run *run, struct error *error)
 {
+    bool ok;
+    struct error save_error;
+    bool saved;
+
     log_ready(run);
-    const bool ok = main_loop(run, error);
-    struct error save_error = {0};
-    const bool saved = save_at_end(run, &save_error);
+    ok = main_loop(run, error);
+    save_error = (struct error){0};
+    saved = save_at_end(run, &save_error);
     control_tell(run->control); /* as far as they take it now */
     if (saved)
         return ok;
@@ -507,6 +513,7 @@ static bool serve_until_stopped(struct run *run, struct error *error)
 enum exit_code run_bridge(const struct run_options *options, struct error *error)
 {
     struct run *run = calloc(1, sizeof(*run));
+    bool ok;
 
     *error = (struct error){0};
     if (!run) {
@@ -516,7 +523,7 @@ enum exit_code run_bridge(const struct run_options *options, struct error *error
     run->options = *options;
     run->epoll_fd = run->signal_fd = -1;
     run->spare_us = NEVER;
-    const bool ok = start(run, error) && serve_until_stopped(run, error);
+    ok = start(run, error) && serve_until_stopped(run, error);
     finish(run);
     if (ok)
         log_line(LOG_LEVEL_INFO, "stopped");

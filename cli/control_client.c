@@ -318,6 +318,7 @@ bool control_listen_at(const char *path, struct json_object *request, unsigned t
         close(stream.exchange.fd);
     if (stream.signals >= 0) {
         struct signalfd_siginfo spent;
+
         (void)!read(stream.signals, &spent, sizeof(spent)); /* or it would end us now */
         close(stream.signals);
     }

@@ -48,6 +48,7 @@ static char *read_stream(FILE *file, const char *path, size_t max, size_t *bytes
 char *file_read(const char *path, size_t max, size_t *bytes, struct error *error)
 {
     bool from_stdin = strcmp(path, "-") == 0;
+
     FILE *file = from_stdin ? stdin : fopen(path, "re");
     char *text;
 

@@ -7,10 +7,11 @@
 
 _Bool error_set(struct error *error, enum exit_code code, const char *format, ...)
 {
+    va_list arguments;
+
     if (!error)
         return 0;
     error->code = code;
-    va_list arguments;
     va_start(arguments, format);
     vsnprintf(error->text, sizeof(error->text), format, arguments);
     va_end(arguments);

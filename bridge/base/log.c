@@ -15,14 +15,19 @@ _Static_assert(sizeof(level_text) / sizeof(level_text[0]) == LOG_LEVEL_DEBUG + 1
 
 void log_line(enum log_level level, const char *format, ...)
 {
+    char line[LOG_LINE_BYTES];
+    int head;
+    size_t used;
+    va_list arguments;
+    int body;
+    ssize_t written;
+
     if (level == LOG_LEVEL_DEBUG && getenv("SYNWARD_DEBUG") == NULL)
         return;
-    char line[LOG_LINE_BYTES];
-    const int head = snprintf(line, sizeof(line), "synward: %s", level_text[level]);
-    size_t used = (size_t)head;
-    va_list arguments;
+    head = snprintf(line, sizeof(line), "synward: %s", level_text[level]);
+    used = (size_t)head;
     va_start(arguments, format);
-    const int body = vsnprintf(line + used, sizeof(line) - used - 1, format, arguments);
+    body = vsnprintf(line + used, sizeof(line) - used - 1, format, arguments);
     va_end(arguments);
     if (body < 0)
         return;
@@ -31,6 +36,6 @@ void log_line(enum log_level level, const char *format, ...)
         used = sizeof(line) - 2;
     line[used++] = '\n';
     /* Where stderr is gone there is nobody left to tell. */
-    const ssize_t written = write(STDERR_FILENO, line, used);
+    written = write(STDERR_FILENO, line, used);
     (void)written;
 }

@@ -16,9 +16,10 @@
 static int netns_open(const char *name, struct error *error)
 {
     char path[sizeof(NETNS_FOLDER) + NAME_MAX + 2];
+    int fd;
 
     snprintf(path, sizeof(path), "%s/%s", NETNS_FOLDER, name);
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)
         error_set(
             error, EXIT_FAILED,
@@ -32,15 +33,20 @@ static int netns_open(const char *name, struct error *error)
 
 bool netns_enter(const char *name, struct netns_return *back, struct error *error)
 {
+    int target;
+    int here;
+    bool moved;
+    int reason;
+
     back->fd = -1;
     if (name[0] == '\0')
         return true;
-    const int target = netns_open(name, error);
+    target = netns_open(name, error);
     if (target < 0)
         return false;
-    const int here = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-    const bool moved = here >= 0 && setns(target, CLONE_NEWNET) == 0;
-    const int reason = errno;
+    here = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    moved = here >= 0 && setns(target, CLONE_NEWNET) == 0;
+    reason = errno;
     close(target);
     if (moved) {
         back->fd = here;

@@ -55,12 +55,18 @@ static int file_of(const struct bpf_object *object)
 
 int steering_load(uint32_t workers, struct error *error)
 {
+    size_t bytes;
+    struct bpf_object *object;
+    int file;
+    int reason;
+
     libbpf_set_print(say_nothing);
     /* Two labels around one piece of data. */
     /* cppcheck-suppress comparePointers */
-    const size_t bytes = (size_t)(steer_object_end - steer_object);
-    struct bpf_object *object = bpf_object__open_mem(steer_object, bytes, NULL);
-    int file = -1, reason = errno;
+    bytes = (size_t)(steer_object_end - steer_object);
+    object = bpf_object__open_mem(steer_object, bytes, NULL);
+    file = -1;
+    reason = errno;
     if (object && configure(object, workers)) {
         reason = bpf_object__load(object);
         if (reason == 0)

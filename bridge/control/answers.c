@@ -137,6 +137,7 @@ char *control_answer(struct daemon *daemon, const char *request, size_t bytes, s
 {
     struct error error = {0};
     struct text text;
+
     FILE *out = text_open(&text);
 
     *answer_bytes = 0;

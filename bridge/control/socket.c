@@ -173,6 +173,7 @@ static void connection_stream(struct control *control, struct connection *connec
 {
     const struct events *events = control->face.events;
     size_t bytes = 0;
+    bool more;
 
     if (connection->sent == connection->filled) {
         char *lines = events_read(events, &connection->reader, WATCH_CHUNK, &bytes);
@@ -182,9 +183,7 @@ static void connection_stream(struct control *control, struct connection *connec
     connection_send(control, connection);
     if (connection->state == CONNECTION_FREE)
         return;
-    const bool more =
-        connection->sent < connection->filled || events_waiting(events, &connection->reader);
-
+    more = connection->sent < connection->filled || events_waiting(events, &connection->reader);
     if (!watch(control, EPOLL_CTL_MOD, connection->fd, more ? EPOLLOUT : 0,
                connection_index(control, connection)))
         connection_close(control, connection);
@@ -223,9 +222,10 @@ static void connection_refuse(struct control *control, struct connection *connec
 {
     struct error error;
     size_t bytes = 0;
+    char *answer;
 
     error_set(&error, EXIT_FAILED, "%s", text);
-    char *answer = text_error(&error, &bytes);
+    answer = text_error(&error, &bytes);
     connection_answer(control, connection, answer, bytes);
 }
 
@@ -293,14 +293,13 @@ static void connection_watch(struct control *control, struct connection *connect
 static void connection_ask(struct control *control, struct connection *connection, size_t bytes)
 {
     size_t answer_bytes = 0;
+    char *answer;
 
     if (control->face.asks_to_watch(connection->buffer, bytes)) {
         connection_watch(control, connection, bytes);
         return;
     }
-    char *answer =
-        control->face.answer(control->face.context, connection->buffer, bytes, &answer_bytes);
-
+    answer = control->face.answer(control->face.context, connection->buffer, bytes, &answer_bytes);
     connection->large = bytes > LARGE_BYTES || answer_bytes > LARGE_BYTES;
     connection_answer(control, connection, answer, answer_bytes);
 }

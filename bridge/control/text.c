@@ -33,9 +33,10 @@ FILE *text_open(struct text *text)
 
 char *text_close(FILE *out, struct text *text, size_t *bytes)
 {
-    fputc('\n', out);
-    const bool failed = ferror(out) != 0;
+    bool failed;
 
+    fputc('\n', out);
+    failed = ferror(out) != 0;
     *bytes = 0;
     if (fclose(out) == 0 && !failed && text->bytes > 1) {
         *bytes = text->bytes;
@@ -58,6 +59,7 @@ void text_write_document(FILE *out, struct json_object *document)
 char *text_error(const struct error *error, size_t *bytes)
 {
     struct text text;
+
     FILE *out = text_open(&text);
 
     *bytes = 0;

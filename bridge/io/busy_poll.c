@@ -8,12 +8,13 @@
 bool busy_poll_parse(const char *text, uint32_t *out, struct error *error)
 {
     char *end;
+    unsigned long limit_us;
 
     if (strcmp(text, "off") == 0 || strcmp(text, "auto") == 0) {
         *out = text[0] == 'o' ? BUSY_POLL_OFF : BUSY_POLL_AUTO;
         return true;
     }
-    const unsigned long limit_us = strtoul(text, &end, 10);
+    limit_us = strtoul(text, &end, 10);
     if (text[0] < '0' || text[0] > '9' || *end != '\0' || limit_us == 0 ||
         limit_us > BUSY_POLL_MAX_US)
         return error_set(
@@ -77,6 +78,7 @@ void busy_poll_lost(struct busy_poll *poll, uint64_t now_us)
      */
     const bool again =
         !poll->word && poll->hold_us > 0 && now_us - poll->hold_until_us < poll->hold_us;
+
     poll->hold_us = again ? poll->hold_us * 2 : BUSY_POLL_HOLD_US;
     if (poll->hold_us > BUSY_POLL_HOLD_MAX_US)
         poll->hold_us = BUSY_POLL_HOLD_MAX_US;

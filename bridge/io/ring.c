@@ -90,11 +90,13 @@ static void complete_multishot(struct ring *ring, uint32_t number, const struct 
 static void complete_single(struct ring *ring, uint32_t number, uint32_t buffer, int result)
 {
     struct lane *lane = &ring->lanes[number];
+    bool more;
 
     lane->armed = false;
-    bool more = take_read(ring, number, buffer, result, -result);
+    more = take_read(ring, number, buffer, result, -result);
     while (more && stack_pop(&lane->free, &buffer)) {
         const ssize_t bytes = read(lane->fd, buffer_data(ring, buffer), read_bytes(buffer));
+
         more = take_read(ring, number, buffer, bytes, bytes < 0 ? errno : 0);
     }
 }
@@ -174,6 +176,7 @@ static void arm_read(struct ring *ring, uint32_t number)
 {
     struct lane *lane = &ring->lanes[number];
     uint32_t buffer = 0;
+    struct io_uring_sqe *sqe;
 
     if (lane_ended(ring, number))
         return;
@@ -183,7 +186,7 @@ static void arm_read(struct ring *ring, uint32_t number)
         return;
     if (ring->multishot ? lane->kernel_buffers == 0 : !stack_pop(&lane->free, &buffer))
         return;
-    struct io_uring_sqe *sqe = next_sqe(ring);
+    sqe = next_sqe(ring);
     if (ring->multishot) {
         io_uring_prep_rw(OPCODE_READ_MULTISHOT, sqe, (int)number, NULL, 0, 0);
         sqe->flags = IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
@@ -212,9 +215,11 @@ bool ring_all_armed(const struct ring *ring)
 
 void ring_arm_wake(struct ring *ring)
 {
+    struct io_uring_sqe *sqe;
+
     if (ring->wake_armed)
         return;
-    struct io_uring_sqe *sqe = next_sqe(ring);
+    sqe = next_sqe(ring);
     io_uring_prep_read(sqe, WAKE_FILE, &ring->wake_value, sizeof(ring->wake_value), 0);
     sqe->flags = IOSQE_FIXED_FILE;
     set_ticket(sqe, OPERATION_WAKE, 0, 0, 0);
@@ -248,10 +253,11 @@ static struct ready_queue *next_queue(struct ring *ring)
 bool ring_next(struct ring *ring, struct ring_frame *frame)
 {
     struct ready_queue *queue = next_queue(ring);
+    const struct ready *ready;
 
     if (!queue)
         return false;
-    const struct ready *ready = &queue->slots[queue->head++ & (READY_SLOTS - 1)];
+    ready = &queue->slots[queue->head++ & (READY_SLOTS - 1)];
     *frame = (struct ring_frame){.from = (enum side)ready->side,
                                  .buffer = ready->buffer,
                                  .data = buffer_data(ring, ready->buffer),
@@ -294,10 +300,12 @@ void ring_release(struct ring *ring, const struct ring_frame *frame)
 
 bool ring_send(struct ring *ring, enum side to, const uint8_t *data, uint32_t bytes)
 {
+    struct stack *stack;
+    uint32_t buffer;
+
     if (bytes > RING_BUFFER_BYTES)
         return false;
-    struct stack *stack = bytes <= SMALL_BYTES ? &ring->small : &ring->large;
-    uint32_t buffer;
+    stack = bytes <= SMALL_BYTES ? &ring->small : &ring->large;
     if (stack->count == 0)
         ring_flush(ring);
     if (!stack_pop(stack, &buffer))

@@ -35,6 +35,7 @@ static bool open_uring(struct ring *ring, const struct ring_options *options, st
                                               IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE |
                                               IORING_SETUP_SUBMIT_ALL | IORING_SETUP_TASKRUN_FLAG,
                                      .cq_entries = COMPLETIONS};
+    int files[FILES] = {[WAKE_FILE] = options->wake_fd};
     int code = io_uring_queue_init_params(SUBMISSIONS, &ring->uring, &params);
 
     if (code < 0)
@@ -43,7 +44,6 @@ static bool open_uring(struct ring *ring, const struct ring_options *options, st
     ring->no_iowait = (params.features & FEATURE_NO_IOWAIT) != 0;
     /* Saves a look-up per call; where it fails nothing is lost. */
     io_uring_register_ring_fd(&ring->uring);
-    int files[FILES] = {[WAKE_FILE] = options->wake_fd};
     for (uint32_t number = 0; number < LANES; number++)
         files[number] = ring->lanes[number].fd;
     code = io_uring_register_files(&ring->uring, files, FILES);
@@ -77,13 +77,14 @@ static bool register_read_ring(struct ring *ring, uint32_t number)
     struct lane *lane = &ring->lanes[number];
     const size_t bytes = READ_RING_ENTRIES * sizeof(struct io_uring_buf);
     void *memory;
+    struct io_uring_buf_reg registration;
 
     if (posix_memalign(&memory, (size_t)sysconf(_SC_PAGESIZE), bytes) != 0)
         return false;
     lane->ring = memset(memory, 0, bytes);
-    struct io_uring_buf_reg registration = {.ring_addr = (uint64_t)(uintptr_t)lane->ring,
-                                            .ring_entries = READ_RING_ENTRIES,
-                                            .bgid = (uint16_t)number};
+    registration = (struct io_uring_buf_reg){.ring_addr = (uint64_t)(uintptr_t)lane->ring,
+                                             .ring_entries = READ_RING_ENTRIES,
+                                             .bgid = (uint16_t)number};
     if (io_uring_register_buf_ring(&ring->uring, &registration, 0) == 0)
         return true;
     free(lane->ring);
@@ -103,6 +104,7 @@ static void unregister_read_rings(struct ring *ring)
 {
     for (int number = 0; number < LANES; number++) {
         struct lane *lane = &ring->lanes[number];
+
         if (!lane->ring)
             continue;
         io_uring_unregister_buf_ring(&ring->uring, number);

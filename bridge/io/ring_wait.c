@@ -48,12 +48,14 @@ static bool something_came(const struct ring *ring)
 static bool look(struct ring *ring, uint64_t now_us, uint64_t until_us)
 {
     while (now_us < until_us) {
+        uint64_t before_us;
+
         for (unsigned i = 0; i < LOOKS; i++) {
             if (something_came(ring))
                 return true;
             PAUSE();
         }
-        const uint64_t before_us = clock_now_us();
+        before_us = clock_now_us();
         sched_yield();
         now_us = clock_now_us();
         if (now_us - before_us > YIELD_US && !something_came(ring)) {
@@ -100,6 +102,7 @@ static void submit_and_sleep(struct ring *ring, uint64_t timeout_us)
     const unsigned wanted = ring->writes + (idle ? 1 : 0);
     struct io_uring_cqe *first = NULL;
     struct __kernel_timespec limit = timespec_of(timeout_us);
+
     if (wanted == 0)
         io_uring_submit_and_get_events(&ring->uring);
     else

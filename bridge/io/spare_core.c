@@ -36,6 +36,7 @@ bool spare_core_parse(const char *text, uint32_t ticks_per_second, uint64_t *idl
     text += 4;
     for (int i = 0; i < TICKS_READ; i++) {
         char *end;
+
         ticks[i] = strtoull(text, &end, 10);
         if (end == text)
             return false;
@@ -50,10 +51,11 @@ static bool read_idle(uint64_t *idle_us)
     char text[256];
     const long ticks_per_second = sysconf(_SC_CLK_TCK);
     const int fd = open("/proc/stat", O_RDONLY | O_CLOEXEC);
+    ssize_t bytes;
 
     if (fd < 0)
         return false;
-    const ssize_t bytes = read(fd, text, sizeof(text) - 1);
+    bytes = read(fd, text, sizeof(text) - 1);
     close(fd);
     if (bytes <= 0 || ticks_per_second <= 0)
         return false;

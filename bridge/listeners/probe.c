@@ -73,12 +73,13 @@ static bool open_sockets(struct stack_probe *probe, struct error *error)
 {
     struct netns_return back;
     struct stat status = {0};
+    int reason;
 
     if (!netns_enter(probe->netns, &back, error))
         return false;
     probe->diag = open_socket(NETLINK_SOCK_DIAG);
     probe->route = open_socket(NETLINK_ROUTE);
-    const int reason = errno;
+    reason = errno;
     if (stat("/proc/thread-self/ns/net", &status) == 0)
         probe->netns_inode = status.st_ino;
     netns_leave(&back);
@@ -140,7 +141,7 @@ static void take_listener(void *context, const struct stack_listener *listener)
             return;
         }
         next->listeners = grown;
-        probe->room = room;
+        probe->room = next->count; /* at least; the array may be longer */
     }
     next->listeners[next->count++] = *listener;
 }
@@ -275,6 +276,7 @@ static void carry_over_moved(struct stack_probe *probe)
         const struct stack_listener *before =
             bsearch(&next->listeners[i], now->listeners, now->count, sizeof(*now->listeners),
                     compare_inodes);
+
         if (before && before->inode != 0)
             carry_over(&next->listeners[i], before);
     }
@@ -297,15 +299,15 @@ static void end_round(struct stack_probe *probe)
     struct stack_view *now = &probe->now, *next = &probe->next;
     const bool addresses = same_addresses(now, next);
     const bool listeners = same_listeners(now, next);
+    struct stack_view spare;
 
     if (!listeners)
         carry_over_moved(probe);
     next->changed = !addresses || !listeners || now->complete != next->complete;
-    const struct stack_view spare = *now;
-    const uint32_t room = spare.count; /* at least; the array may be longer */
+    spare = *now;
     *now = *next;
     *next = spare;
-    probe->room = room;
+    probe->room = next->count; /* at least; the array may be longer */
     probe->stage = STAGE_IDLE;
 }
 

@@ -107,13 +107,15 @@ static uint32_t socket_inode(int folder, const char *name)
 static void read_name(const char *process, char name[PROGRAM_NAME_BYTES])
 {
     char path[32 + NAME_MAX];
+    int fd;
+    ssize_t bytes;
 
     name[0] = '\0';
     snprintf(path, sizeof(path), "/proc/%s/comm", process);
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return;
-    const ssize_t bytes = read(fd, name, PROGRAM_NAME_BYTES - 1);
+    bytes = read(fd, name, PROGRAM_NAME_BYTES - 1);
     close(fd);
     name[bytes > 0 ? bytes : 0] = '\0';
     name[strcspn(name, "\n")] = '\0';
@@ -142,8 +144,10 @@ static unsigned look_at_files(struct stack_programs *programs, const char *proce
     const struct dirent *entry;
     unsigned files = 0;
 
+    DIR *folder;
+
     snprintf(path, sizeof(path), "/proc/%s/fd", process);
-    DIR *folder = opendir(path);
+    folder = opendir(path);
     if (!folder)
         return 0;
     while ((entry = readdir(folder)) != NULL) {

@@ -201,11 +201,11 @@ static void fold(struct stack_watch *watch, struct server_list *list)
     if (list->count > 0)
         qsort(list->servers, list->count, sizeof(*list->servers), compare_servers);
     for (uint32_t i = 0; i < list->count; i++) {
+        const struct watched_server *before;
+
         if (kept > 0 && server_key_equal(&list->servers[kept - 1].key, &list->servers[i].key))
             continue;
-        const struct watched_server *before =
-            find_server(watch->servers, watch->count, &list->servers[i].key);
-
+        before = find_server(watch->servers, watch->count, &list->servers[i].key);
         list->servers[kept] = before ? *before : list->servers[i];
         kept++;
     }

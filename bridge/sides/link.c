@@ -102,6 +102,7 @@ struct link *link_open(const struct side_spec *side, struct error *error)
 {
     struct link *link = link_new(side, error);
     struct netns_return back;
+    int code;
 
     if (!link)
         return NULL;
@@ -115,7 +116,7 @@ struct link *link_open(const struct side_spec *side, struct error *error)
         link_close(link);
         return NULL;
     }
-    const int code = nl_connect(link->socket, NETLINK_ROUTE);
+    code = nl_connect(link->socket, NETLINK_ROUTE);
     if (code == 0)
         link->events = link_listen();
     netns_leave(&back);
@@ -157,10 +158,10 @@ static struct rtnl_link *fetch(const struct link *link, struct error *error)
 {
     struct rtnl_link *found = NULL;
     const int code = rtnl_link_get_kernel(link->socket, 0, link->side->device, &found);
+    char place[SIDE_PLACE_BYTES];
 
     if (code == 0)
         return found;
-    char place[SIDE_PLACE_BYTES];
     if (is_gone(code))
         error_set(error, EXIT_FAILED,
                   "side %s: no interface %s%s; `ip link` there shows those there are",
@@ -173,11 +174,13 @@ static struct rtnl_link *fetch(const struct link *link, struct error *error)
 bool link_look(const struct link *link, struct link_state *state, struct error *error)
 {
     struct rtnl_link *found = fetch(link, error);
+    unsigned flags;
+    struct nl_addr *mac;
 
     if (!found)
         return false;
-    const unsigned flags = rtnl_link_get_flags(found);
-    struct nl_addr *mac = rtnl_link_get_addr(found);
+    flags = rtnl_link_get_flags(found);
+    mac = rtnl_link_get_addr(found);
     *state = (struct link_state){.index = rtnl_link_get_ifindex(found),
                                  .master = rtnl_link_get_master(found),
                                  .ethernet = rtnl_link_get_arptype(found) == ARPHRD_ETHER,
@@ -205,10 +208,11 @@ static bool change(struct link *link, struct rtnl_link *wish, const char *what, 
 {
     struct rtnl_link *found = !wish ? NULL : fetch(link, error);
     int code = 0;
+    bool ok;
 
     if (found)
         code = rtnl_link_change(link->socket, found, wish, 0);
-    const bool ok = found && (code == 0 || link_error(link, what, code, error));
+    ok = found && (code == 0 || link_error(link, what, code, error));
     if (found)
         rtnl_link_put(found);
     if (wish)
@@ -273,6 +277,7 @@ void link_set_queues(struct link *link, uint32_t frames)
     /* A discipline has a queue of that length for each queue that there may be: 48 MB of 256
      * pfifo_fast. */
     struct rtnl_link *wish = set_noqueue(link) ? rtnl_link_alloc() : NULL;
+
     if (!wish)
         return;
     rtnl_link_set_txqlen(wish, frames);

@@ -110,9 +110,11 @@ struct examined {
 /* False where the interface is no port for us. */
 static bool examine(const struct port *port, struct examined *found, struct error *error)
 {
+    int code;
+
     if (!link_look(port->link, &found->state, error) || !check_kind(port, &found->state, error))
         return false;
-    const int code = look_when_released(port, found->state.index, &found->owner, &found->note);
+    code = look_when_released(port, found->state.index, &found->owner, &found->note);
     if (code != 0)
         return port_error(port, "cannot read its tc filters", code, error);
     return check_owner(port, found->owner, error);
@@ -121,12 +123,14 @@ static bool examine(const struct port *port, struct examined *found, struct erro
 /* A port that a killed process brought up counts as down. */
 static bool undo_left_over(struct port *port, const struct examined *found, struct error *error)
 {
+    int code;
+
     port->was_down = !found->state.up;
     if (found->owner != REDIRECT_DEAD)
         return true;
     port->was_down = port->was_down || found->note == NOTE_WAS_DOWN;
     log_line(LOG_LEVEL_WARNING, "%s: undoing what a killed synward left behind", port->side->text);
-    const int code = redirect_remove(link_socket(port->link), found->state.index);
+    code = redirect_remove(link_socket(port->link), found->state.index);
     return code == 0 ||
            port_error(port, "cannot undo what a killed synward left behind", code, error);
 }
@@ -134,6 +138,7 @@ static bool undo_left_over(struct port *port, const struct examined *found, stru
 struct port *port_open(const struct side_spec *side, struct link *link, struct error *error)
 {
     struct port *port = calloc(1, sizeof(*port));
+    struct examined found;
 
     if (!port) {
         error_set(error, EXIT_FAILED, "out of memory for side %s", side->text);
@@ -141,7 +146,6 @@ struct port *port_open(const struct side_spec *side, struct link *link, struct e
     }
     *port = (struct port){
         .side = side, .link = link, .tap_fd = -1, .promiscuous = -1, .tap_side = *side};
-    struct examined found;
     if (!examine(port, &found, error)) {
         port_free(port);
         return NULL;
@@ -194,16 +198,18 @@ static bool prove(struct port *port, const struct link_state *state, bool both_w
                   struct error *error)
 {
     struct link_state tap;
+    struct probe probe;
+    enum probe_result result;
 
     if (!link_look(port->tap, &tap, error))
         return false;
-    struct probe probe = {.socket = link_socket(port->link),
-                          .port = state->index,
-                          .tap = tap.index,
-                          .tap_fd = port->tap_fd,
-                          .both_ways = both_ways};
+    probe = (struct probe){.socket = link_socket(port->link),
+                           .port = state->index,
+                           .tap = tap.index,
+                           .tap_fd = port->tap_fd,
+                           .both_ways = both_ways};
     memcpy(probe.mac, state->mac, sizeof(probe.mac));
-    const enum probe_result result = probe_run(&probe);
+    result = probe_run(&probe);
     port->proved = true;
     return result == PROBE_PASSED || probe_error(port, result, errno, error);
 }
@@ -224,10 +230,11 @@ static bool prove_if_possible(struct port *port, bool both_ways, struct error *e
 static bool redirect_both(struct port *port, int index, int tap_index, struct error *error)
 {
     struct nl_sock *socket = link_socket(port->link);
+    int code;
 
     /* A join before this one led to an interface that is gone. */
     redirect_remove(socket, tap_index);
-    int code = redirect_add(socket, tap_index, index, NOTE_WAS_UP);
+    code = redirect_add(socket, tap_index, index, NOTE_WAS_UP);
     if (code == 0)
         code = redirect_add(socket, index, tap_index, port->was_down ? NOTE_WAS_DOWN : NOTE_WAS_UP);
     if (code == 0) {
@@ -273,11 +280,12 @@ static bool join_inside(struct port *port, bool both_ways, struct error *error)
 {
     struct examined found;
     struct netns_return back;
+    bool ok;
 
     if (!examine(port, &found, error) || !undo_left_over(port, &found, error) ||
         !netns_enter(port->side->netns, &back, error))
         return false;
-    const bool ok = join(port, &found.state, both_ways, error);
+    ok = join(port, &found.state, both_ways, error);
     netns_leave(&back);
     if (!ok)
         port_leave(port);
@@ -319,11 +327,12 @@ static void prove_late(struct port *port)
     struct link_state state;
     struct netns_return back;
     struct error error = {0};
+    bool ok;
 
     if (!link_look(port->link, &state, NULL) || state.index != port->index || !state.carrier ||
         !netns_enter(port->side->netns, &back, NULL))
         return;
-    const bool ok = prove(port, &state, false, &error);
+    ok = prove(port, &state, false, &error);
     netns_leave(&back);
     if (ok)
         log_line(LOG_LEVEL_INFO, "%s: carrier, and a probe passed", port->side->text);

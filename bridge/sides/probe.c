@@ -59,12 +59,14 @@ static int listen_at(int port)
         .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = port};
     /* No protocol yet: nothing is heard before the filter is there. */
     const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int reason;
+
     if (fd < 0)
         return -1;
     if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) == 0 &&
         bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
         return fd;
-    const int reason = errno;
+    reason = errno;
     close(fd);
     errno = reason;
     return -1;
@@ -77,14 +79,18 @@ static bool await_frame(int fd, const struct probe_frame *frame, size_t skip, ui
     const uint8_t *wanted = (const uint8_t *)frame + OFFLOAD_BYTES;
     /* One byte more than is wanted tells longer frames, whose rest is of no interest. */
     uint8_t got[sizeof(*frame) + 1];
+
     for (;;) {
         const uint64_t now_us = clock_now_us();
+        struct pollfd readable;
+        ssize_t bytes;
+
         if (now_us >= until_us)
             return false;
-        struct pollfd readable = {.fd = fd, .events = POLLIN};
+        readable = (struct pollfd){.fd = fd, .events = POLLIN};
         if (poll(&readable, 1, (int)((until_us - now_us + 999) / 1000)) != 1)
             continue;
-        const ssize_t bytes = read(fd, got, sizeof(got));
+        bytes = read(fd, got, sizeof(got));
         if (bytes == (ssize_t)(skip + FRAME_BYTES) && memcmp(got + skip, wanted, FRAME_BYTES) == 0)
             return true;
     }
@@ -106,20 +112,24 @@ static bool passes(const struct probe *probe, int fd, size_t skip)
 static enum probe_result probe_out(const struct probe *probe)
 {
     const int fd = listen_at(probe->port);
+    bool passed;
 
     if (fd < 0)
         return PROBE_NOT_POSSIBLE;
-    const bool passed = passes(probe, fd, 0);
+    passed = passes(probe, fd, 0);
     close(fd);
     return passed ? PROBE_PASSED : PROBE_FAILED_OUT;
 }
 
 static enum probe_result probe_in(const struct probe *probe)
 {
+    bool passed;
+    bool removed;
+
     if (redirect_add_probe(probe->socket, probe->tap, probe->port, ETHERTYPE_LOCAL) != 0)
         return PROBE_FAILED_IN;
-    const bool passed = passes(probe, probe->tap_fd, OFFLOAD_BYTES);
-    const bool removed = redirect_remove_probe(probe->socket, probe->tap, ETHERTYPE_LOCAL) == 0;
+    passed = passes(probe, probe->tap_fd, OFFLOAD_BYTES);
+    removed = redirect_remove_probe(probe->socket, probe->tap, ETHERTYPE_LOCAL) == 0;
     return passed && removed ? PROBE_PASSED : PROBE_FAILED_IN;
 }
 

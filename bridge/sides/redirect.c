@@ -59,10 +59,11 @@ static struct rtnl_qdisc *clsact_of(int interface)
 static int add_clsact(struct nl_sock *socket, int interface)
 {
     struct rtnl_qdisc *qdisc = clsact_of(interface);
+    int code;
 
     if (!qdisc)
         return -NLE_NOMEM;
-    const int code = rtnl_qdisc_add(socket, qdisc, NLM_F_CREATE | NLM_F_EXCL);
+    code = rtnl_qdisc_add(socket, qdisc, NLM_F_CREATE | NLM_F_EXCL);
     rtnl_qdisc_put(qdisc);
     return code;
 }
@@ -70,10 +71,11 @@ static int add_clsact(struct nl_sock *socket, int interface)
 int redirect_remove(struct nl_sock *socket, int interface)
 {
     struct rtnl_qdisc *qdisc = clsact_of(interface);
+    int code;
 
     if (!qdisc)
         return -NLE_NOMEM;
-    const int code = rtnl_qdisc_delete(socket, qdisc);
+    code = rtnl_qdisc_delete(socket, qdisc);
     rtnl_qdisc_put(qdisc);
     return code;
 }
@@ -98,11 +100,13 @@ static struct rtnl_act *mirred(int to)
 /* A u32 filter with one key that every frame fits: nothing compared with nothing. */
 static int fill_match_all(struct rtnl_cls *filter, int from, uint32_t note)
 {
+    int code;
+
     rtnl_tc_set_ifindex(TC_CAST(filter), from);
     rtnl_tc_set_parent(TC_CAST(filter), HOOK_INGRESS);
     rtnl_cls_set_prio(filter, OUR_PRIORITY);
     rtnl_cls_set_protocol(filter, ETH_P_ALL);
-    int code = rtnl_tc_set_kind(TC_CAST(filter), "u32");
+    code = rtnl_tc_set_kind(TC_CAST(filter), "u32");
     if (code != 0)
         return code;
     rtnl_u32_set_handle(filter, ROOT_TABLE, 0, (int)note);
@@ -159,11 +163,12 @@ static int fill_bpf(struct nl_msg *message, const struct program *program, int f
                          .tcm_ifindex = program->interface,
                          .tcm_parent = program->hook,
                          .tcm_info = TC_H_MAKE(program->priority << 16, htons(program->ethertype))};
+    struct nlattr *options;
 
     if (nlmsg_append(message, &head, sizeof(head), NLMSG_ALIGNTO) != 0 ||
         nla_put_string(message, TCA_KIND, "bpf") != 0)
         return -NLE_NOMEM;
-    struct nlattr *options = nla_nest_start(message, TCA_OPTIONS);
+    options = nla_nest_start(message, TCA_OPTIONS);
     if (!options || nla_put_u32(message, TCA_BPF_FD, (uint32_t)file) != 0 ||
         nla_put_string(message, TCA_BPF_NAME, PROGRAM_NAME) != 0 ||
         nla_put_u32(message, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT) != 0)
@@ -174,11 +179,13 @@ static int fill_bpf(struct nl_msg *message, const struct program *program, int f
 static int add_program(struct nl_sock *socket, const struct program *program)
 {
     const int file = load(program);
+    struct nl_msg *message;
+    int code;
 
     if (file < 0)
         return -nl_syserr2nlerr(errno);
-    struct nl_msg *message = nlmsg_alloc_simple(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL);
-    int code = !message ? -NLE_NOMEM : fill_bpf(message, program, file);
+    message = nlmsg_alloc_simple(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL);
+    code = !message ? -NLE_NOMEM : fill_bpf(message, program, file);
     if (code == 0)
         code = nl_send_sync(socket, message); /* frees it */
     else
@@ -232,6 +239,7 @@ int redirect_add_probe(struct nl_sock *socket, int from, int to, uint16_t ethert
 int redirect_remove_probe(struct nl_sock *socket, int from, uint16_t ethertype)
 {
     struct rtnl_cls *filter = rtnl_cls_alloc();
+    int code;
 
     if (!filter)
         return -NLE_NOMEM;
@@ -239,7 +247,7 @@ int redirect_remove_probe(struct nl_sock *socket, int from, uint16_t ethertype)
     rtnl_tc_set_parent(TC_CAST(filter), HOOK_INGRESS);
     rtnl_cls_set_prio(filter, PROBE_PRIORITY);
     rtnl_cls_set_protocol(filter, ethertype);
-    const int code = rtnl_cls_delete(socket, filter, 0);
+    code = rtnl_cls_delete(socket, filter, 0);
     rtnl_cls_put(filter);
     return code;
 }
@@ -267,11 +275,12 @@ static uint32_t leads_to(struct rtnl_cls *filter)
 {
     const char *kind = rtnl_tc_get_kind(TC_CAST(filter));
     struct rtnl_act *action = kind && strcmp(kind, "u32") == 0 ? rtnl_u32_get_action(filter) : NULL;
+    const char *action_kind;
 
     if (!action)
         return 0;
     /* The filter keeps its action: what libnl gives here is no reference. */
-    const char *action_kind = rtnl_tc_get_kind(TC_CAST(action));
+    action_kind = rtnl_tc_get_kind(TC_CAST(action));
     return action_kind && strcmp(action_kind, "mirred") == 0 ? rtnl_mirred_get_ifindex(action) : 0;
 }
 
@@ -293,6 +302,7 @@ static int look_at_hook(struct nl_sock *socket, int interface, uint32_t hook,
         struct rtnl_cls *filter = (struct rtnl_cls *)object;
         const uint16_t priority = rtnl_cls_get_prio(filter);
         const uint32_t target = leads_to(filter), handle = rtnl_tc_get_handle(TC_CAST(filter));
+
         if (priority == OUR_PRIORITY || priority == PROBE_PRIORITY)
             finding->ours++;
         else
@@ -311,10 +321,11 @@ static int find_qdisc(struct nl_sock *socket, int interface, bool *found, bool *
 {
     struct nl_cache *qdiscs = NULL;
     const int code = rtnl_qdisc_alloc_cache(socket, &qdiscs);
+    struct rtnl_qdisc *qdisc;
 
     if (code != 0)
         return code;
-    struct rtnl_qdisc *qdisc = rtnl_qdisc_get_by_parent(qdiscs, interface, QDISC_PARENT);
+    qdisc = rtnl_qdisc_get_by_parent(qdiscs, interface, QDISC_PARENT);
     *found = qdisc;
     *clsact = qdisc && strcmp(rtnl_tc_get_kind(TC_CAST(qdisc)), "clsact") == 0;
     if (qdisc)

@@ -199,6 +199,7 @@ static bool agree_mtu(struct sides *sides, struct error *error)
     for (int side = 0; side < 2; side++) {
         struct end *end = &sides->ends[side];
         struct error unequal = {0};
+
         if (give_mtu(end, mtu, &unequal))
             continue;
         if (!mtu_fixed(end))
@@ -228,6 +229,7 @@ static void settle_workers(struct sides *sides)
 
     for (int side = 0; side < 2; side++) {
         const struct end *end = &sides->ends[side];
+
         if (end->tap.queues == wanted)
             continue;
         error_set(&sides->one_queue, EXIT_FAILED,
@@ -263,6 +265,7 @@ static void follow_mtu(struct sides *sides)
         struct end *end = &sides->ends[side], *other = &sides->ends[!side];
         struct error error = {0};
         uint32_t mtu;
+
         if (!link_mtu(end->link, &mtu, &error) || mtu == end->mtu)
             continue;
         end->mtu = mtu;

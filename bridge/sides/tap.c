@@ -119,17 +119,19 @@ static struct tun_state look_at(const char *device)
     uint8_t buffer[16384];
     struct tun_state state = {0};
     struct nlmsghdr *question = mnl_nlmsg_put_header(buffer);
+    struct mnl_socket *socket;
 
     question->nlmsg_type = RTM_GETLINK;
     question->nlmsg_flags = NLM_F_REQUEST;
     mnl_nlmsg_put_extra_header(question, sizeof(struct ifinfomsg));
     mnl_attr_put_strz(question, IFLA_IFNAME, device);
-    struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+    socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
     if (!socket)
         return state;
     if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) == 0 &&
         mnl_socket_sendto(socket, question, question->nlmsg_len) >= 0) {
         const ssize_t bytes = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
+
         if (bytes > 0)
             mnl_cb_run(buffer, (size_t)bytes, 0, 0, note_answer, &state);
     }
@@ -154,10 +156,11 @@ static int set_first(int fd, const char *device, bool *many)
 {
     const int reason =
         set_interface(fd, device, (short)(IFF_TUN_EXCL | (*many ? IFF_MULTI_QUEUE : 0)));
+    struct tun_state state;
 
     if (reason != EBUSY)
         return reason;
-    const struct tun_state state = look_at(device);
+    state = look_at(device);
     if (state.held > 0)
         return EBUSY;
     *many = state.many_queues;
@@ -190,6 +193,7 @@ static void add_queues(struct tap *tap, const struct side_spec *side, uint32_t q
 {
     while (tap->queues < queues) {
         const int fd = tun_open(NULL);
+
         if (fd < 0)
             return;
         if (set_interface(fd, side->device, IFF_MULTI_QUEUE) != 0) {
@@ -205,12 +209,13 @@ static bool attach(struct tap *tap, const struct side_spec *side, uint32_t queue
 {
     struct ifreq request = {0};
     bool many = queues > 1;
+    int reason;
 
     tap->fds[0] = tun_open(error);
     if (tap->fds[0] < 0)
         return false;
     tap->queues = 1;
-    const int reason = take_interface(tap->fds[0], side->device, &many);
+    reason = take_interface(tap->fds[0], side->device, &many);
     if (reason != 0)
         return attach_error(side, reason, error);
     if (ioctl(tap->fds[0], TUNGETIFF, &request) == 0)
@@ -229,6 +234,7 @@ static bool attach(struct tap *tap, const struct side_spec *side, uint32_t queue
 static bool configure(struct tap *tap, const struct side_spec *side, struct error *error)
 {
     const int header_bytes = OFFLOAD_BYTES, off = 0, unlimited = INT_MAX;
+    char place[SIDE_PLACE_BYTES];
 
     /*
      * The byte order of the host is the default; kernels without cross-endian support refuse
@@ -240,7 +246,6 @@ static bool configure(struct tap *tap, const struct side_spec *side, struct erro
         ioctl(tap->fds[0], TUNSETSNDBUF, &unlimited) == 0 &&
         ioctl(tap->fds[0], TUNSETOFFLOAD, TUN_OFFLOADS) == 0)
         return true;
-    char place[SIDE_PLACE_BYTES];
     return error_set(error, EXIT_FAILED, "TAP %s%s takes no checksum and TSO offloads: %s",
                      side->device, side_place(side, place), strerror(errno));
 }
@@ -260,11 +265,13 @@ static bool takes_nowait(int fd)
 bool tap_open(struct tap *tap, const struct side_spec *side, uint32_t queues, int program,
               struct error *error)
 {
-    *tap = (struct tap){0};
     struct netns_return back;
+    bool ok;
+
+    *tap = (struct tap){0};
     if (!netns_enter(side->netns, &back, error))
         return false;
-    const bool ok = attach(tap, side, queues, program, error) && configure(tap, side, error);
+    ok = attach(tap, side, queues, program, error) && configure(tap, side, error);
     netns_leave(&back);
     if (!ok)
         tap_close(tap);

@@ -59,6 +59,7 @@ bool unknown_servers_parse(const char *text, enum unknown_servers *out, struct e
 {
     static const char *const names[] = {
         [UNKNOWN_COOKIE] = "cookie", [UNKNOWN_PASS] = "pass", [UNKNOWN_DROP] = "drop"};
+
     for (enum unknown_servers unknown = UNKNOWN_COOKIE; unknown <= UNKNOWN_DROP; unknown++) {
         if (strcmp(text, names[unknown]) == 0) {
             *out = unknown;

@@ -121,6 +121,7 @@ bool prefix_parse(const char *text, struct ip_addr *prefix, uint8_t *length, str
     const char *slash = strchr(text, '/');
     const size_t bytes = slash ? (size_t)(slash - text) : strlen(text);
     char address[ADDR_TEXT_BYTES];
+    unsigned most;
 
     if (bytes >= sizeof(address))
         return wrong_prefix(text, "too long for an address", error);
@@ -129,7 +130,7 @@ bool prefix_parse(const char *text, struct ip_addr *prefix, uint8_t *length, str
     if (!addr_from_text(address, prefix))
         return wrong_prefix(text, "no IPv4 or IPv6 address", error);
 
-    const unsigned most = addr_is_v4(prefix) ? 32 : 128;
+    most = addr_is_v4(prefix) ? 32 : 128;
     *length = (uint8_t)most;
     if (slash && !read_length(slash + 1, most, length))
         return wrong_prefix(text, most == 32 ? "the length is 0 to 32" : "the length is 0 to 128",

@@ -25,9 +25,11 @@ static struct scratch *ask_table(struct workers *workers, uint32_t worker,
 
     for (int attempt = 0; attempt < 2; attempt++) {
         struct scratch *scratch = scratch_new(room * entry_bytes, error);
+        struct worker_request request;
+
         if (!scratch)
             return NULL;
-        struct worker_request request = {.kind = kind, .max = room, .count = &scratch->count};
+        request = (struct worker_request){.kind = kind, .max = room, .count = &scratch->count};
         if (kind == REQUEST_SERVERS)
             request.servers = scratch->servers;
         else if (kind == REQUEST_SOURCES)
@@ -52,6 +54,7 @@ static void *grow(void *table, uint32_t count, uint32_t more, size_t entry_bytes
 {
     /* One more than needed: realloc(0) would look like a failure. */
     void *larger = realloc(table, ((size_t)count + more + 1) * entry_bytes);
+
     if (!larger)
         error_set(error, EXIT_FAILED, "out of memory for the answers of the workers");
     return larger;
@@ -102,6 +105,7 @@ static bool gather(struct workers *workers, enum worker_request_kind kind, size_
         uint32_t found = 0;
         struct scratch *scratch = ask_table(workers, i, kind, entry_bytes, &found, error);
         uint8_t *larger = scratch ? grow(*table, *count, found, entry_bytes, error) : NULL;
+
         if (larger) {
             memcpy(larger + *count * entry_bytes, scratch->bytes, found * entry_bytes);
             *table = larger;

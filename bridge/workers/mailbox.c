@@ -84,13 +84,14 @@ void waker_clear(struct waker *waker)
 struct mailbox *mailbox_new(uint32_t capacity, size_t item_bytes)
 {
     struct mailbox *mailbox = aligned_alloc(CACHE_LINE_BYTES, sizeof(*mailbox));
+    size_t bytes;
 
     if (!mailbox)
         return NULL;
     memset(mailbox, 0, sizeof(*mailbox));
     mailbox->capacity = capacity;
     mailbox->item_bytes = (item_bytes + 15) & ~(size_t)15;
-    const size_t bytes =
+    bytes =
         (capacity * mailbox->item_bytes + CACHE_LINE_BYTES - 1) & ~(size_t)(CACHE_LINE_BYTES - 1);
     mailbox->slots =
         aligned_alloc(CACHE_LINE_BYTES, bytes); /* calloc() would leave the pages for later */

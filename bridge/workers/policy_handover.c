@@ -32,9 +32,11 @@ struct policy_handover {
 
 struct policy_handover *policy_handover_new(uint32_t workers)
 {
+    struct policy_handover *handover;
+
     if (workers == 0 || workers > WORKERS_MAX)
         return NULL;
-    struct policy_handover *handover = aligned_alloc(CACHE_LINE_BYTES, sizeof(*handover));
+    handover = aligned_alloc(CACHE_LINE_BYTES, sizeof(*handover));
     if (!handover)
         return NULL;
     atomic_init(&handover->newest, NULL);
@@ -49,6 +51,7 @@ static void free_chain(struct published *node)
 {
     while (node) {
         struct published *older = node->older;
+
         free(node->policy);
         free(node);
         node = older;
@@ -90,6 +93,7 @@ static uint64_t oldest_acknowledged(const struct policy_handover *handover)
     for (uint32_t i = 0; i < handover->workers; i++) {
         const uint64_t generation =
             atomic_load_explicit(&handover->acknowledged[i].generation, memory_order_acquire);
+
         if (generation < oldest)
             oldest = generation;
     }

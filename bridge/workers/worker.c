@@ -97,9 +97,11 @@ static void send_observations(struct worker *worker)
         const bool trigger = observation->kind == OBSERVED_TRIGGER ||
                              observation->kind == OBSERVED_SOURCE ||
                              observation->kind == OBSERVED_ANSWERED;
+        struct mailbox *mailbox;
+
         if (!trigger && !worker->learning && observation->kind != OBSERVED_GREETING)
             continue;
-        struct mailbox *mailbox = trigger ? worker->triggers : worker->observations;
+        mailbox = trigger ? worker->triggers : worker->observations;
         if (!mailbox_put(mailbox, observation, observation_bytes(observation)))
             counters->learning_observations_dropped++;
         worker->ring_bell |= trigger;
@@ -119,6 +121,7 @@ static void send_outbox(struct worker *worker)
 
     for (uint32_t i = 0; i < outbox->count; i++) {
         const struct outbox_frame *frame = &outbox->frames[i];
+
         if (!ring_send(worker->ring, frame->to, outbox->memory + frame->offset, frame->bytes))
             engine_counters(worker->engine)->drops[DROP_outbox_full]++;
     }
@@ -158,6 +161,7 @@ static bool tick(struct worker *worker, uint64_t now_us)
 {
     for (int round = 0; round < TICK_ROUNDS; round++) {
         const bool more = engine_tick(worker->engine, now_us);
+
         send_outbox(worker);
         if (!more)
             return false;
@@ -257,6 +261,7 @@ static void serve_requests(struct worker *worker, uint64_t now_us)
     waker_clear(&worker->bell);
     while ((posted = mailbox_peek(worker->requests)) != NULL) {
         const uint64_t ticket = posted->ticket;
+
         /* A policy published before the request was made is in force when it is served. */
         adopt_policy(worker, now_us);
         serve(worker, &posted->request, now_us);
@@ -271,6 +276,7 @@ static void check_sides(struct worker *worker)
     static const char *const side_names[] = {[SIDE_CLIENT] = "client", [SIDE_SERVER] = "server"};
     enum side side;
     int reason;
+
     if (atomic_load_explicit(&worker->failed, memory_order_relaxed) ||
         !ring_gone(worker->ring, &side, &reason))
         return;
@@ -290,12 +296,13 @@ static void run(struct worker *worker)
     while (!worker->stopping) {
         const uint64_t deadline_us = more ? now_us : engine_next_deadline(worker->engine);
         uint64_t wait_us = deadline_us > now_us ? deadline_us - now_us : 0;
+        struct ring_frame frame;
+
         ring_wait(worker->ring, deadline_us == UINT64_MAX ? UINT64_MAX : wait_us);
         now_us = clock_now_us();
         adopt_policy(worker, now_us);
         if (ring_woken(worker->ring))
             serve_requests(worker, now_us);
-        struct ring_frame frame;
         while (ring_next(worker->ring, &frame))
             handle_frame(worker, &frame, now_us);
         more = tick(worker, now_us);
@@ -366,6 +373,7 @@ static void free_worker(struct worker *worker)
 static struct worker *new_worker(const struct worker_options *options)
 {
     struct worker *worker = calloc(1, sizeof(*worker));
+    bool bell;
 
     if (!worker)
         return NULL;
@@ -376,7 +384,7 @@ static struct worker *new_worker(const struct worker_options *options)
     worker->observations = mailbox_new(OBSERVATION_SLOTS, sizeof(struct observation));
     worker->triggers = mailbox_new(TRIGGER_SLOTS, sizeof(struct observation));
     worker->answer_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    const bool bell = waker_open(&worker->bell);
+    bell = waker_open(&worker->bell);
     if (worker->requests && worker->observations && worker->triggers && bell &&
         worker->answer_fd >= 0)
         return worker;
@@ -406,13 +414,16 @@ struct worker *worker_start(const struct worker_options *options, struct error *
 
 void worker_stop(struct worker *worker)
 {
+    struct worker_request request;
+
     if (!worker)
         return;
-    const struct worker_request request = {.kind = REQUEST_STOP};
+    request = (struct worker_request){.kind = REQUEST_STOP};
     /* A full mailbox empties as the worker serves it. */
     while (!worker_tell(worker, &request)) {
         struct pollfd answer = {.fd = worker->answer_fd, .events = POLLIN};
         eventfd_t answers;
+
         poll(&answer, 1, 10);
         eventfd_read(worker->answer_fd, &answers);
     }
@@ -448,14 +459,16 @@ bool worker_ask(struct worker *worker, const struct worker_request *request, str
 {
     const uint64_t until_us = clock_now_us() + WORKER_ANSWER_US;
     const bool told = worker_tell(worker, request);
+    struct pollfd answer;
+    eventfd_t answers;
 
     while (told &&
            atomic_load_explicit(&worker->answered, memory_order_acquire) < worker->tickets) {
         const uint64_t now_us = clock_now_us();
+
         if (now_us >= until_us)
             break;
-        struct pollfd answer = {.fd = worker->answer_fd, .events = POLLIN};
-        eventfd_t answers;
+        answer = (struct pollfd){.fd = worker->answer_fd, .events = POLLIN};
         poll(&answer, 1, (int)((until_us - now_us + 999) / 1000));
         eventfd_read(worker->answer_fd, &answers);
     }
@@ -472,9 +485,11 @@ void worker_wake(struct worker *worker)
 
 static const struct observation *next(struct mailbox *mailbox, bool *held)
 {
+    const struct observation *observation;
+
     if (*held)
         mailbox_pop(mailbox);
-    const struct observation *observation = mailbox_peek(mailbox);
+    observation = mailbox_peek(mailbox);
     *held = observation;
     return observation;
 }

@@ -26,6 +26,7 @@ static bool start_workers(struct workers *workers, const struct worker_options *
 {
     for (uint32_t i = 0; i < count; i++) {
         struct worker_options mine = options[i];
+
         mine.index = i;
         mine.policies = workers->policies;
         mine.bell = &workers->bell;
@@ -41,6 +42,7 @@ struct workers *workers_start(const struct worker_options *options, uint32_t cou
                               struct policy *first, struct error *error)
 {
     struct workers *workers = calloc(1, sizeof(*workers));
+    bool bell;
 
     if (!workers) {
         free(first);
@@ -51,7 +53,7 @@ struct workers *workers_start(const struct worker_options *options, uint32_t cou
     workers->setting = options[0].mode;
     workers->policies = policy_handover_new(count);
     workers->watch = mode_watch_new();
-    const bool bell = waker_open(&workers->bell);
+    bell = waker_open(&workers->bell);
     if (!workers->policies || !workers->watch || !bell ||
         (first && !policy_handover_publish(workers->policies, first))) {
         free(first);
@@ -71,6 +73,7 @@ void workers_stop(struct workers *workers)
         worker_stop(workers->worker[i]);
     while (workers->aside) {
         struct scratch *next = workers->aside->next;
+
         free(workers->aside);
         workers->aside = next;
     }
@@ -172,9 +175,11 @@ void workers_drain(struct workers *workers, const struct workers_hooks *hooks, u
     waker_clear(&workers->bell);
     for (uint32_t i = 0; i < workers->count; i++) {
         const struct observation *observation;
+        uint32_t fetched;
+
         while ((observation = worker_next_trigger(workers->worker[i])) != NULL)
             handle_report(workers, observation, hooks, now_us);
-        uint32_t fetched = 0;
+        fetched = 0;
         while (fetched < WORKERS_DRAIN_MAX &&
                (observation = worker_next_observation(workers->worker[i])) != NULL) {
             hooks->observed(hooks->context, observation);
@@ -203,6 +208,7 @@ void workers_tick(struct workers *workers, const struct workers_hooks *hooks, ui
          i++) {
         const struct worker_request request = {
             .kind = REQUEST_MODE, .server = server, .mode = MODE_NORMAL};
+
         if (tell_all(workers, &request))
             hooks->returned(hooks->context, &server);
         else /* a later tick tries again: nobody else would */
@@ -253,6 +259,7 @@ static bool watch_anew(struct workers *workers, const struct server_key *server,
         const struct server_info *info = &servers[i];
         const enum mode_setting setting =
             info->setting == SETTING_INHERIT ? workers->setting : info->setting;
+
         if (info->mode == MODE_ATTACK && setting == SETTING_AUTO &&
             (!server || server_key_equal(server, &info->key)))
             mode_watch_fired(workers->watch, &info->key, now_us);
@@ -302,10 +309,11 @@ bool workers_counters(struct workers *workers, struct counters *out, struct erro
     memset(out, 0, sizeof(*out));
     for (uint32_t i = 0; i < workers->count; i++) {
         struct scratch *scratch = scratch_new(sizeof(scratch->counters), error);
+        struct worker_request request;
+
         if (!scratch)
             return false;
-        const struct worker_request request = {.kind = REQUEST_COUNTERS,
-                                               .counters = &scratch->counters};
+        request = (struct worker_request){.kind = REQUEST_COUNTERS, .counters = &scratch->counters};
         if (!scratch_ask(workers, i, &request, scratch, error))
             return false;
         counters_add(out, &scratch->counters);
@@ -328,10 +336,11 @@ bool workers_use(struct workers *workers, struct engine_use *out, struct error *
     memset(out, 0, sizeof(*out));
     for (uint32_t i = 0; i < workers->count; i++) {
         struct scratch *scratch = scratch_new(sizeof(scratch->use), error);
+        struct worker_request request;
 
         if (!scratch)
             return false;
-        const struct worker_request request = {.kind = REQUEST_USE, .use = &scratch->use};
+        request = (struct worker_request){.kind = REQUEST_USE, .use = &scratch->use};
         if (!scratch_ask(workers, i, &request, scratch, error))
             return false;
         add_use(out, &scratch->use);
@@ -377,6 +386,7 @@ static bool ask_all(struct workers *workers, struct worker_request *request, boo
     *every = true;
     for (uint32_t i = 0; i < workers->count; i++) {
         struct scratch *scratch = scratch_new(0, error);
+
         if (!scratch)
             return false;
         request->count = &scratch->count;

@@ -45,12 +45,15 @@ static uint64_t tick_for(const struct timer_wheel *wheel, uint64_t due_us)
 
 void timer_wheel_set(struct timer_wheel *wheel, uint32_t index, uint64_t due_us)
 {
+    uint64_t tick;
+    struct timer_link *link;
+    uint32_t *head;
+
     timer_wheel_clear(wheel, index);
 
-    uint64_t tick = tick_for(wheel, due_us);
-    struct timer_link *link = &wheel->links[index];
-    uint32_t *head = &wheel->heads[slot_of(wheel, tick)];
-
+    tick = tick_for(wheel, due_us);
+    link = &wheel->links[index];
+    head = &wheel->heads[slot_of(wheel, tick)];
     *link =
         (struct timer_link){.next = *head, .previous = TIMER_NONE, .slot = slot_of(wheel, tick)};
     if (*head != TIMER_NONE)
@@ -91,6 +94,7 @@ static uint64_t first_used_tick(const struct timer_wheel *wheel)
 uint32_t timer_wheel_expired(struct timer_wheel *wheel, uint64_t now_us)
 {
     uint64_t target = now_us / wheel->tick_us;
+    uint32_t index;
 
     if (target < wheel->now_tick)
         return TIMER_NONE;
@@ -111,7 +115,7 @@ uint32_t timer_wheel_expired(struct timer_wheel *wheel, uint64_t now_us)
     }
     wheel->now_tick = wheel->first_tick;
 
-    uint32_t index = wheel->heads[slot_of(wheel, wheel->first_tick)];
+    index = wheel->heads[slot_of(wheel, wheel->first_tick)];
     timer_wheel_clear(wheel, index);
     return index;
 }

@@ -76,9 +76,11 @@ static struct source_bucket *source_bucket(const struct source_limiter *limiter,
     struct source_bucket *oldest = set;
 
     for (uint32_t i = 0; i < LIMITER_WAYS; i++) {
+        bool older;
+
         if (set[i].tag == tag)
             return &set[i];
-        bool older = set[i].tag == 0 || set[i].used_us < oldest->used_us;
+        older = set[i].tag == 0 || set[i].used_us < oldest->used_us;
         if (oldest->tag != 0 && older)
             oldest = &set[i];
     }

@@ -35,6 +35,7 @@ static struct server *server_slot(const struct server_table *table, const struct
 
     for (uint32_t i = 0; i < probes; i++) {
         struct server *server = &table->slots[(home + i) & (table->capacity - 1)];
+
         if (!server->used || server_key_equal(&server->key, key))
             return server;
     }
@@ -70,6 +71,7 @@ static struct server_host *host_slot(const struct server_table *table, const str
 
     for (uint32_t i = 0; i < probes; i++) {
         struct server_host *host = &table->slots[(home + i) & (table->capacity - 1)].host_slot;
+
         if (!host->used || memcmp(&host->key, &wanted.key, sizeof(wanted.key)) == 0)
             return host;
     }
@@ -162,6 +164,7 @@ void server_table_adopt(struct server_table *table, const struct policy *policy,
             table->slots[i].policy = NULL;
     for (uint32_t i = 0; policy != NULL && i < policy->count; i++) {
         struct server *server = server_add(table, &policy->servers[i].key, now_us);
+
         if (server != NULL)
             server->policy = &policy->servers[i];
     }
@@ -264,6 +267,8 @@ bool server_trigger(struct server_table *table, struct server *server, uint64_t 
                     struct observed_trigger *trigger)
 {
     bool switches = server->mode == MODE_NORMAL;
+    uint32_t value;
+    enum trigger_cause cause;
 
     if (!server_trigger_due(table, server, now_us))
         return false;
@@ -272,8 +277,7 @@ bool server_trigger(struct server_table *table, struct server *server, uint64_t 
     if (switches && (server->answered_us == 0 || now_us >= server->answered_us + ANSWERS_FRESH_US))
         return false;
 
-    uint32_t value;
-    enum trigger_cause cause = firing(table, server, now_us, &value);
+    cause = firing(table, server, now_us, &value);
     if (cause == TRIGGER_NONE && !server->unconfirmed)
         return false;
     if (switches) {

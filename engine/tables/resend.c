@@ -202,6 +202,7 @@ static struct resend_slot *earliest(const struct resend_ring *ring)
 
     for (uint32_t stage = 0; stage < RESEND_STAGES; stage++) {
         uint32_t head = ring->lists[stage].head;
+
         if (head != NO_SLOT && (first == NULL || ring->slots[head].due_us < first->due_us))
             first = &ring->slots[head];
     }

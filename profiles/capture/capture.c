@@ -92,13 +92,17 @@ static uint32_t lay_frame(const struct capture *capture, const struct capture_fr
     const uint8_t *packet = captured->content;
     uint32_t link_bytes;
     int type_at;
+    uint32_t rest;
+    uint8_t version;
+    uint16_t guessed;
+    uint32_t on_wire;
 
     if (!link_shape(captured->link_type, &link_bytes, &type_at) || captured->bytes <= link_bytes ||
         captured->bytes > CAPTURE_FRAME_MAX)
         return 0;
-    const uint32_t rest = captured->bytes - link_bytes;
-    const uint8_t version = packet[link_bytes] >> 4;
-    const uint16_t guessed = version == 6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
+    rest = captured->bytes - link_bytes;
+    version = packet[link_bytes] >> 4;
+    guessed = version == 6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
     memset(capture->buffer, 0, OFFLOAD_BYTES + ETH_HEADER_BYTES);
     ((struct offload *)(void *)capture->buffer)->flags = OFFLOAD_CHECKSUM_VALID;
     if (captured->link_type == DLT_EN10MB)
@@ -106,8 +110,7 @@ static uint32_t lay_frame(const struct capture *capture, const struct capture_fr
     store_be16(frame + 12, type_at >= 0 ? load_be16(packet + type_at) : guessed);
     memcpy(frame + ETH_HEADER_BYTES, packet + link_bytes, rest);
     /* No frame is longer than that, whatever the file says. */
-    const uint32_t on_wire =
-        captured->wire_bytes < CAPTURE_FRAME_MAX ? captured->wire_bytes : CAPTURE_FRAME_MAX;
+    on_wire = captured->wire_bytes < CAPTURE_FRAME_MAX ? captured->wire_bytes : CAPTURE_FRAME_MAX;
     *wire_bytes = on_wire - link_bytes + ETH_HEADER_BYTES;
     return rest + ETH_HEADER_BYTES;
 }
@@ -117,11 +120,12 @@ static uint32_t lay_frame(const struct capture *capture, const struct capture_fr
 static void learn_observations(struct capture *capture)
 {
     struct observation_queue *queue = engine_observations(capture->engine);
+    struct outbox *outbox;
 
     for (uint32_t i = 0; i < queue->count; i++)
         learner_observe(capture->learner, &queue->slots[i], capture->wall_us);
     queue->count = 0;
-    struct outbox *outbox = engine_outbox(capture->engine);
+    outbox = engine_outbox(capture->engine);
     outbox->count = outbox->used = 0;
 }
 
@@ -215,13 +219,17 @@ static bool take_link_type(struct capture *capture, int link_type)
 static void take_frame(struct capture *capture, const struct capture_frame *captured)
 {
     const uint64_t now_us = advance_clock(capture, captured->wall_us);
+    uint32_t wire_bytes;
+    uint32_t bytes;
+    struct frame frame;
+    struct verdict verdict;
 
     capture->summary->frames++;
     if (!take_link_type(capture, captured->link_type))
         return;
-    uint32_t wire_bytes = 0;
-    const uint32_t bytes = lay_frame(capture, captured, &wire_bytes);
-    struct frame frame = {0};
+    wire_bytes = 0;
+    bytes = lay_frame(capture, captured, &wire_bytes);
+    frame = (struct frame){0};
     if (bytes == 0 || parse(capture, &frame, bytes, &wire_bytes) != FRAME_TCP) {
         pass_over(capture->summary, &frame, bytes);
         return;
@@ -229,7 +237,6 @@ static void take_frame(struct capture *capture, const struct capture_frame *capt
     note_tcp(capture, &frame);
     while (engine_tick(capture->engine, now_us))
         learn_observations(capture);
-    struct verdict verdict;
     engine_input(capture->engine, direction_of(capture->directions, &frame), capture->buffer,
                  bytes + OFFLOAD_BYTES, wire_bytes + OFFLOAD_BYTES,
                  CAPTURE_FRAME_MAX + CAPTURE_ROOM, now_us, &verdict);
@@ -302,8 +309,10 @@ static bool read_frames(struct capture *capture, const char *path, struct error 
 
 static void finish(struct capture *capture)
 {
+    struct learner_stats stats;
+
     learner_flush(capture->learner, capture->wall_us);
-    const struct learner_stats stats = learner_stats(capture->learner);
+    stats = learner_stats(capture->learner);
     capture->summary->flows = stats.flows;
     capture->summary->handshakes = stats.handshakes;
     capture->summary->requests = stats.requests_accepted;
@@ -314,14 +323,16 @@ static void finish(struct capture *capture)
 bool capture_learn(const char *path, struct store *store, struct capture_summary *summary,
                    struct error *error)
 {
+    struct capture capture;
+    bool done;
+
     memset(summary, 0, sizeof(*summary));
-    struct capture capture = {.summary = summary, .file = capture_file_open(path, error)};
+    capture = (struct capture){.summary = summary, .file = capture_file_open(path, error)};
     if (!capture.file)
         return false;
-    const bool done =
-        open_parts(&capture, store)
-            ? read_frames(&capture, path, error)
-            : error_set(error, EXIT_FAILED, "cannot learn from %s: out of memory", path);
+    done = open_parts(&capture, store)
+               ? read_frames(&capture, path, error)
+               : error_set(error, EXIT_FAILED, "cannot learn from %s: out of memory", path);
     if (capture.engine)
         finish(&capture);
     close_parts(&capture);

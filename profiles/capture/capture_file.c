@@ -58,8 +58,10 @@ static bool open_pcap(struct capture_file *file, const char *path, int first, st
 
 static bool open_format(struct capture_file *file, const char *path, struct error *error)
 {
+    int first;
+
     errno = 0;
-    const int first = getc(file->file);
+    first = getc(file->file);
     if (first == EOF)
         return error_set(error, EXIT_FAILED, "cannot read %s as a capture: %s", path,
                          errno ? strerror(errno) : "it is empty");

@@ -104,14 +104,15 @@ static uint16_t load16(const struct pcapng *pcapng, const void *at)
 static uint64_t seconds_of(uint64_t time, uint8_t resolution, uint32_t *us)
 {
     const unsigned digits = resolution & 0x7f;
+    const unsigned over = digits > 43 ? digits - 43 : 0; /* a million has 20 bits */
     uint64_t unit = 1;
+    uint64_t rest;
 
     *us = 0;
     if (resolution & 0x80) {
         if (digits > 63)
             return 0;
-        const uint64_t rest = time & ((UINT64_C(1) << digits) - 1);
-        const unsigned over = digits > 43 ? digits - 43 : 0; /* a million has 20 bits */
+        rest = time & ((UINT64_C(1) << digits) - 1);
         *us = (uint32_t)((rest >> over) * 1000000 >> (digits - over));
         return time >> digits;
     }
@@ -119,7 +120,7 @@ static uint64_t seconds_of(uint64_t time, uint8_t resolution, uint32_t *us)
         return 0;
     for (unsigned i = 0; i < digits; i++)
         unit *= 10;
-    const uint64_t rest = time % unit;
+    rest = time % unit;
     *us = (uint32_t)(unit >= 1000000 ? rest / (unit / 1000000) : rest * (1000000 / unit));
     return time / unit;
 }
@@ -206,6 +207,7 @@ static enum pcapng_result read_block(struct pcapng *pcapng, struct block *block)
     block->type = load32(pcapng, head);
     if (block->type == BLOCK_SECTION) {
         const enum pcapng_result result = read_order(pcapng);
+
         if (result != PCAPNG_FRAME)
             return result;
         before = sizeof(uint32_t);
@@ -236,6 +238,7 @@ static void read_options(const struct pcapng *pcapng, const struct block *block,
         const uint16_t code = load16(pcapng, pcapng->body + at),
                        bytes = load16(pcapng, pcapng->body + at + 2);
         const uint8_t *value = pcapng->body + at + 4;
+
         if (code == 0 || bytes > block->there - at - 4)
             return;
         if (code == OPTION_RESOLUTION && bytes == 1)
@@ -244,6 +247,7 @@ static void read_options(const struct pcapng *pcapng, const struct block *block,
             const uint64_t first = load32(pcapng, value), second = load32(pcapng, value + 4);
             const bool low_first =
                 (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) != pcapng->other_order;
+
             interface->offset_s = low_first ? second << 32 | first : first << 32 | second;
         }
         at += 4 + ((bytes + 3u) & ~3u);
@@ -252,11 +256,13 @@ static void read_options(const struct pcapng *pcapng, const struct block *block,
 
 static enum pcapng_result add_interface(struct pcapng *pcapng, const struct block *block)
 {
+    struct interface *interface;
+
     if (block->there < 8)
         return bad(pcapng, "an interface is described too shortly");
     if (pcapng->interfaces_count == INTERFACES_MAX)
         return bad(pcapng, "it has more than 1024 interfaces");
-    struct interface *interface = &pcapng->interfaces[pcapng->interfaces_count++];
+    interface = &pcapng->interfaces[pcapng->interfaces_count++];
     *interface = (struct interface){.link_type = load16(pcapng, pcapng->body),
                                     .snap_bytes = load32(pcapng, pcapng->body + 4),
                                     .resolution = 6};
@@ -281,11 +287,11 @@ static enum pcapng_result take_packet(struct pcapng *pcapng, const struct block 
                                       struct pcapng_frame *frame)
 {
     const uint8_t *body = pcapng->body;
+    uint32_t number;
 
     if (block->there < 20)
         return bad(pcapng, "a packet's block is too short");
-    const uint32_t number =
-        block->type == BLOCK_PACKET_OBSOLETE ? load16(pcapng, body) : load32(pcapng, body);
+    number = block->type == BLOCK_PACKET_OBSOLETE ? load16(pcapng, body) : load32(pcapng, body);
     if (number >= pcapng->interfaces_count)
         return bad(pcapng, "a packet is of an interface that is not described");
     frame->bytes = load32(pcapng, body + 12);
@@ -320,6 +326,7 @@ enum pcapng_result pcapng_next(struct pcapng *pcapng, struct pcapng_frame *frame
     for (;;) {
         struct block block;
         enum pcapng_result result = read_block(pcapng, &block);
+
         if (result != PCAPNG_FRAME)
             return result;
         if (block.type == BLOCK_PACKET || block.type == BLOCK_PACKET_OBSOLETE)
