@@ -5,6 +5,7 @@
 #
 #   tests    (default) nginx, dovecot (POP3), curl, nmap, p0f, tcpdump: what `make check` uses
 #   interop  the servers and clients of `make interop`
+#   redteam  Apache, and slowhttptest against it: what `make redteam` uses
 #   bare     nothing but the system itself: the machine that ../fresh.sh begins with
 #
 # Nothing of it is installed or started on the host. debootstrap and what is unpacked run in mount
@@ -28,7 +29,7 @@ fail()
     exit 1
 }
 
-[ $# -eq 1 ] || [ $# -eq 2 ] || fail "usage: make-root.sh DEST [tests|interop|bare]"
+[ $# -eq 1 ] || [ $# -eq 2 ] || fail "usage: make-root.sh DEST [tests|interop|redteam|bare]"
 [ "$(id -u)" -eq 0 ] || fail "must be root"
 install='' unpack='' unpack_alone=''
 case ${2-tests} in
@@ -45,6 +46,9 @@ interop)
         transmission-daemon transmission-cli aria2 opentracker amule-daemon amule-utils openssl
         memcached nats-server slapd ldap-utils git rsync ngircd prosody haproxy icecast2"
     unpack_alone="pure-ftpd pure-ftpd-common"
+    ;;
+redteam)
+    install=apache2-bin,slowhttptest
     ;;
 bare) ;;
 *)

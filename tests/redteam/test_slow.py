@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Slow clients: Apache with 150 processes, each of which serves one connection at a time, and a
+thousand clients that take theirs and hold it: with headers that do not end, or ranges that cost
+much. Once by slowhttptest from one address, once by sockets of ours from 200 prefixes. An honest
+client of another address fetches a page all the while.
+
+In 0.1.0 (commit 03e5305) the honest client was served 0 times of 10 beside the headers."""
+import contextlib
+import os
+import re
+import socket
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../net"))
+# pylint: disable=wrong-import-position # they lie beside this folder
+import runner
+from lab import PROJECT, SERVER4, SERVER_IF, Lab, Process, check, check_equal, wait_until
+
+ROOT = os.path.join(PROJECT, "build/redteam-root")
+ENTER = os.path.join(PROJECT, "tests/root/enter.sh")
+WORKERS, CONNECTIONS, PREFIXES = 150, 1000, 200
+LEARNED, FETCHES, HONEST = 12, 10, "10.78.250.7"
+RATE, SECONDS = 400, 60  # of slowhttptest: connections a second, and how long it goes on
+PAGE = b"a page of Apache\n"
+
+CONFIG = """
+ServerRoot /usr/lib/apache2
+PidFile /mnt/apache.pid
+ErrorLog /mnt/error.log
+LogFormat "%%a %%>s" plain
+CustomLog /mnt/access.log plain
+Listen 80
+ServerName localhost
+User www-data
+Group www-data
+DocumentRoot /mnt/html
+DirectoryIndex index.html
+LoadModule mpm_prefork_module modules/mod_mpm_prefork.so
+LoadModule authz_core_module modules/mod_authz_core.so
+LoadModule dir_module modules/mod_dir.so
+StartServers 20
+MaxRequestWorkers %d
+KeepAlive Off
+Timeout 300
+"""
+
+
+class Apache:
+    def __init__(self, lab):
+        self.folder = folder = os.path.join(lab.folder, "apache")
+        os.makedirs(os.path.join(folder, "html"))
+        os.chmod(folder, 0o755)
+        self.write(folder, "apache.conf", (CONFIG % WORKERS).encode())
+        self.write(folder, "html/index.html", PAGE)
+        self.write(folder, "html/large", os.urandom(1 << 20))
+        argv = [ENTER, lab.server.name, ROOT, folder]
+        argv += ["/usr/sbin/apache2", "-D", "FOREGROUND", "-f", "/mnt/apache.conf"]
+        process = Process(argv, lab.log("apache"))
+        lab.processes.append(process)
+        wait_until(lambda: lab.server.listens(80), 15, f"Apache listens ({process.errors()})")
+
+    def served_others(self):
+        """Requests of others than the honest client that were whole and answered with a page."""
+        with open(os.path.join(self.folder, "access.log"), encoding="ascii") as log:
+            lines = [line.split() for line in log if line.startswith("10.")]  # not its own
+        return sum(code == "200" and who != HONEST for who, code in lines[LEARNED:])
+
+    @staticmethod
+    def write(folder, name, data):
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write(data)
+
+
+def fetch(lab, address, timeout=5):
+    """True where the page came."""
+    request = b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n"
+    with lab.client.inside():
+        connection = socket.socket()
+    with connection, contextlib.suppress(OSError):
+        connection.settimeout(timeout)
+        connection.bind((address, 0))
+        connection.connect((SERVER4, 80))
+        connection.sendall(request)
+        data = b""
+        while more := connection.recv(4000):
+            data += more
+        return data.endswith(PAGE)
+    return False
+
+
+def count_syns(lab):
+    """From here on the SYNs of others that reach the server are counted on its wire: Apache opens
+    some connections to itself."""
+    hook = f"type filter hook ingress device {SERVER_IF} priority 0"
+    attackers = f"ip saddr != {HONEST} tcp flags & (syn | ack) == syn counter"
+    lab.server.run("nft", f"table netdev seen {{\n chain in {{ {hook}; {attackers}; }}\n}}\n")
+
+
+def syns_seen(lab):
+    listed = lab.server.run("nft", "list", "table", "netdev", "seen")
+    return int(re.search(r"counter packets (\d+)", listed).group(1))
+
+
+def held(host, what):
+    """How many connections stand at a host."""
+    return len(host.run("ss", "-Htn", "state", "established", what).splitlines())
+
+
+@contextlib.contextmanager
+def apache_lab():
+    with Lab() as lab:
+        if lab.stand_in:
+            raise runner.Skip("needs the daemon")
+        lab.start(mode="normal")
+        lab.apache = Apache(lab)
+        for i in range(LEARNED):
+            check(fetch(lab, f"10.78.{i % 4}.1"), "a page while learning")
+        lab.wait_armed(80)
+        lab.set_mode("attack")
+        yield lab
+
+
+class Observer(threading.Thread):
+    """The most connections of others than the honest client that the server held at once."""
+
+    def __init__(self, lab):
+        super().__init__(daemon=True)
+        self.lab, self.most, self.over = lab, 0, threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.over.wait(0.2):
+            self.most = max(self.most, held(self.lab.server, f"sport = :80 and not dst {HONEST}"))
+
+    def end(self):
+        self.over.set()
+        self.join()
+        return self.most
+
+
+def beside(attack, whole=False):
+    """An honest client is served each time while the attack stands. What reaches the server is a
+    whole request (slowhttptest asks for its page now and then, too); `whole`: all of them are."""
+    with apache_lab() as lab:
+        count_syns(lab)
+        observer = Observer(lab)
+        attack.begin(lab)
+        served = sum(fetch(lab, HONEST) for _ in range(FETCHES))
+        attack.end()
+        most = observer.end()
+        check_equal(served, FETCHES, f"honest fetches beside it, {most} held by the server")
+        if not whole:
+            wait_until(
+                lambda: syns_seen(lab) == lab.apache.served_others(),
+                3,
+                f"{syns_seen(lab)} connections, {lab.apache.served_others()} whole requests",
+            )
+        opened = syns_seen(lab)
+        return f"{opened} connections at the server, {most} at once, {served} of {FETCHES} served"
+
+
+class SlowHttpTest:
+    """slowhttptest from one address."""
+
+    def __init__(self, *options, holds=True):
+        self.options, self.holds = options, holds
+
+    def begin(self, lab):
+        argv = ["/usr/bin/slowhttptest", "-c", CONNECTIONS, "-r", RATE, "-l", SECONDS, "-p", 3]
+        argv += ["-u", f"http://{SERVER4}/large", *self.options]
+        folder = os.path.join(lab.folder, "slow")
+        os.mkdir(folder)
+        before = lab.client.counter("TcpActiveOpens")
+        self.process = Process([ENTER, lab.client.name, ROOT, folder, *argv], lab.log("slow"))
+        lab.processes.append(self.process)
+        wait_until(
+            lambda: lab.client.counter("TcpActiveOpens") - before >= CONNECTIONS,
+            30,
+            f"slowhttptest began {CONNECTIONS} connections",
+        )
+
+    def end(self):
+        running = self.process.running() or not self.holds
+        check(running, f"slowhttptest ended early: {self.process.errors()}")
+        self.process.stop()
+
+
+class Crowd:
+    """The same by sockets of ours, five from each of 200 prefixes: what each says at once, and what
+    it says every second."""
+
+    def __init__(self, first, then):
+        self.first, self.then = first, then
+
+    def begin(self, lab):
+        self.over = threading.Event()
+        self.sockets = []
+        for i in range(CONNECTIONS):
+            with lab.client.inside():
+                one = socket.socket()
+            one.setblocking(False)
+            one.bind((f"10.78.{i % PREFIXES}.{10 + i // PREFIXES}", 0))
+            with contextlib.suppress(BlockingIOError):
+                one.connect((SERVER4, 80))
+            self.sockets.append(one)
+        wait_until(
+            lambda: held(lab.client, "dport = :80") >= CONNECTIONS,
+            30,
+            f"{CONNECTIONS} connections of {PREFIXES} prefixes stand",
+        )
+        for one in self.sockets:
+            one.send(self.first)
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        while not self.over.wait(1):
+            for one in self.sockets:
+                with contextlib.suppress(OSError):
+                    one.send(self.then)
+
+    def end(self):
+        self.over.set()
+        self.thread.join()
+        for one in self.sockets:
+            one.close()
+
+
+HEADERS = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
+
+
+def test_headers_of_one_address():
+    return beside(SlowHttpTest("-H", "-i", 5, "-t", "GET"))
+
+
+def test_headers_of_200_prefixes():
+    return beside(Crowd(HEADERS, b"X-a: b\r\n"))
+
+
+def test_ranges_of_one_address():
+    return beside(SlowHttpTest("-R", "-a", 10, "-b", 3000, holds=False), whole=True)
+
+
+runner.main(globals())
