@@ -56,8 +56,8 @@ ORACLE  := $(BUILD)/tests/oracle/oracle
 LOADS   := $(BUILD)/tests/bench/load $(BUILD)/tests/bench/reflector
 C_FILES  = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
-.PHONY: all help fresh oracle interop instructions fuzz soak deps deps-bench deps-lint deps-vm vm \
-        check check-downloads check-unit demo bench bench-quick bench-attack sanitize install clean root \
+.PHONY: all help fresh oracle interop redteam instructions fuzz soak deps deps-bench deps-lint \
+        deps-vm vm check check-downloads check-unit demo bench bench-quick bench-attack sanitize install clean root \
         lint lint-format lint-lines lint-gcc lint-clang lint-tidy lint-cppcheck
 all: $(BUILD)/synward
 
@@ -159,6 +159,12 @@ interop: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(SERVERS)
 	@sh tests/root/make-root.sh $(BUILD)/interop-root interop
 	@SYNWARD=$(BUILD)/synward python3 tests/net/run-all.py --interop
+
+#: make redteam    slow clients beside honest ones of a real Apache, in a private root under build/ (as root)
+redteam: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(SERVERS)
+	@sh tests/root/make-root.sh $(BUILD)/redteam-root redteam
+	@SYNWARD=$(BUILD)/synward python3 tests/net/run-all.py --redteam
 
 #: make check-unit unit tests and the simulator only: no root needed
 check-unit: all $(UNITS) $(SIM)

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs the namespace tests, file by file, and sums them up: `run-all.py [--beside COMMAND] [FILE
-...]`; those of ../interop: `run-all.py --interop [FILE ...]`.
+...]`; those of ../interop: `run-all.py --interop [FILE ...]`; those of ../redteam: `run-all.py
+--redteam [FILE ...]`.
 
 FILE@N runs with N workers in each daemon (SYNWARD_WORKERS, lab.py). All files hold with 2 and with
 4; a cheap choice of them is run so. FILE@4k runs without huge pages (SYNWARD_HUGE_PAGES): those
@@ -92,6 +93,8 @@ INTEROP = [
     "test_databases.py",
     "test_web.py",
 ]
+# A thousand clients each: one file at a time.
+REDTEAM = ["test_slow.py"]
 LANES, INTEROP_LANES = 4, 2
 BESIDE_NICE = 10  # so that the files have a processor when they want one
 LIMIT_S, INTEROP_LIMIT_S = 420, 600
@@ -245,20 +248,29 @@ def run_interop(wanted):
     return results
 
 
+def run_redteam(wanted):
+    results = Results(os.path.join(os.path.dirname(HERE), "redteam"), INTEROP_LIMIT_S)
+    run_lanes(results, wanted or REDTEAM, 1)
+    return results
+
+
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser()
-    parser.add_argument("--interop", action="store_true")
+    apart = parser.add_mutually_exclusive_group()
+    apart.add_argument("--interop", action="store_true")
+    apart.add_argument("--redteam", action="store_true")
     parser.add_argument("--beside", metavar="COMMAND")
     parser.add_argument("files", nargs="*")
     given = parser.parse_args()
     begin = time.monotonic()
-    results = run_interop(given.files) if given.interop else run_net(given.files, given.beside)
-    kind = (
-        "real programs"
-        if given.interop
-        else f"namespace tests{' and what ran beside them' if given.beside else ''}"
-    )
+    if given.interop:
+        kind, results = "real programs", run_interop(given.files)
+    elif given.redteam:
+        kind, results = "red team", run_redteam(given.files)
+    else:
+        kind = f"namespace tests{' and what ran beside them' if given.beside else ''}"
+        results = run_net(given.files, given.beside)
     took_s = time.monotonic() - begin
     print(f"{kind}: {results.passed} passed, {results.failed} failed ({took_s:.0f} s)")
     return 1 if results.failed else 0
