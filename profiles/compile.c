@@ -182,8 +182,10 @@ static enum unknown_requests unknown_requests(const struct profile *profile,
     const uint64_t unknown = UINT64_C(1) << PROTOCOL_UNKNOWN;
     const enum request_check check = profile_check(profile);
 
-    if (!(profile->accepted & unknown) || check == CHECK_KEYWORD)
+    if (check == CHECK_KEYWORD)
         return UNKNOWN_REFUSED;
+    if (!(profile->accepted & unknown))
+        return loosening_minor(profile) & unknown ? UNKNOWN_MINOR : UNKNOWN_REFUSED;
     if (server->has_pattern && pattern_model_proved(&profile->pattern))
         return UNKNOWN_PROBED;
     if (server->has_pattern || (profile->accepted & ~unknown))
@@ -204,6 +206,7 @@ static bool set_check(const struct profile *profile, struct server_policy *serve
     if (server->has_pattern)
         server->protocols |= unknown;
     server->unknown = unknown_requests(profile, server);
+    server->minor = check == CHECK_PATTERN ? 0 : loosening_minor(profile) & VOTE_FORMS & ~unknown;
     if (check == CHECK_KEYWORD && profile->keywords.count > 0)
         set_keywords(profile, server);
     set_hidden(profile, check, server);

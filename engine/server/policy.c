@@ -80,12 +80,26 @@ static __attribute__((noinline)) enum match check_pattern(const struct server_po
 enum refused_as policy_refused_as(const struct server_policy *server, const uint8_t *request,
                                   size_t bytes)
 {
+    enum protocol_id matched;
+
+    if (server->minor && protocols_check(server->minor, request, bytes, &matched) == MATCH_YES)
+        return REFUSED_MINOR;
     if (server->unknown == UNKNOWN_REFUSED ||
         foreign_check(server->protocols, request, bytes) == MATCH_YES)
         return REFUSED_WRONG;
     if (server->unknown == UNKNOWN_PROBED)
         return REFUSED_PROBE;
     return server->unknown == UNKNOWN_MINOR ? REFUSED_MINOR : REFUSED_LIMITED;
+}
+
+/* Only what is whole is refused as a minor form, and then opened after all. */
+static __attribute__((noinline)) enum match may_become_minor(const struct server_policy *server,
+                                                             const uint8_t *request, size_t bytes)
+{
+    enum protocol_id matched;
+
+    return protocols_check(server->minor, request, bytes, &matched) == MATCH_MORE ? MATCH_MORE
+                                                                                  : MATCH_NO;
 }
 
 enum match policy_match_request(const struct server_policy *server, const uint8_t *request,
@@ -102,5 +116,7 @@ enum match policy_match_request(const struct server_policy *server, const uint8_
         match = either(match, check_pattern(server, request, bytes));
     if (match != MATCH_YES && (server->hidden & HIDDEN_BITTORRENT))
         match = either(match, mse_check_rest(~server->protocols, request, bytes));
+    if (match == MATCH_NO && server->minor)
+        match = may_become_minor(server, request, bytes);
     return match;
 }

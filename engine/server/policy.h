@@ -84,6 +84,8 @@ struct server_policy {
         greeting_grace_us; /* how long clients that speak anyway are waited for; 0: not at all */
     uint64_t protocols;    /* accepted ones, bits 1 << enum protocol_id; PROTOCOL_UNKNOWN means the
                               pattern */
+    uint64_t minor;        /* known ones that few clients speak: opened at a low rate, blamed on
+                              nobody; bits as above */
     uint8_t hidden;        /* forms that look random and are accepted, bits of enum hidden_form */
     uint8_t user_hash[EDONKEY_HASH_BYTES]; /* what HIDDEN_EDONKEY is deciphered with */
     bool has_pattern;

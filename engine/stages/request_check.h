@@ -37,7 +37,7 @@ static inline bool request_begins_wrong(const struct server_policy *policy, cons
 {
     return bytes > 1 && !policy->has_pattern && !policy->hidden &&
            policy->unknown == UNKNOWN_REFUSED &&
-           !protocols_beginning_with(policy->protocols, request);
+           !protocols_beginning_with(policy->protocols | policy->minor, request);
 }
 
 static inline enum match request_check(struct engine *engine, struct server *server,
@@ -59,10 +59,11 @@ enum refusal {
 };
 
 /*
- * Requests that may be right although nothing here describes them (enum unknown_requests): of a
- * service whose requests no file knows the pattern may be too narrow, and what its server then
- * accepts widens it. MINOR_PER_SECOND for a server and MINOR_PER_SOURCE for a source; where the
- * pattern is proved PROBES_PER_SECOND for a server.
+ * Requests that may be right although nothing here describes them (enum unknown_requests), or
+ * though few clients speak so (server_policy.minor): of a service whose requests no file knows the
+ * pattern may be too narrow, and what its server then accepts widens it. MINOR_PER_SECOND for a
+ * server and MINOR_PER_SOURCE for a source; where the pattern is proved PROBES_PER_SECOND for a
+ * server.
  */
 #define MINOR_PER_SECOND  20u
 #define MINOR_PER_SOURCE  2u

@@ -57,13 +57,6 @@ enum followed_stage {
     STAGE_SPOKE,       /* The client's first word has been counted. */
 };
 
-/* What the shadow check found of the SYN-ACK. Counted when the connection is established. */
-enum followed_synack {
-    SYNACK_NOT_COMPARED, /* The profile had no plan for such a SYN. */
-    SYNACK_UNEQUAL,
-    SYNACK_EQUAL,
-};
-
 /* What is decided of the server's first words. It only ever moves down this list. */
 enum followed_words {
     WORDS_OPEN,  /* Who spoke first may be counted, a greeting may be learned. */
@@ -85,7 +78,8 @@ struct followed {
     uint32_t hash_next, older, newer;
     bool opened; /* by us, in attack mode */
     enum followed_stage stage;
-    enum followed_synack synack;
+    enum comparison synack, greeting; /* what was foreseen, and what came */
+    struct witness witness;
     enum followed_words words;
     enum followed_request request;
     enum protocol_id asked_in; /* whose keywords are to be learned, once the server has accepted

@@ -16,7 +16,7 @@ static void take_greeting(struct followed *flow, struct profile *profile, uint64
 {
     followed_voice(flow, profile, VOICE_SERVER);
     flow->words = WORDS_DONE;
-    profile_greeting(profile, flow->server.data, bytes);
+    flow->greeting = profile_greeting(profile, &flow->witness, flow->server.data, bytes);
     name_by_greeting(profile, protocols);
     /* What a greeting that came in two pieces said after the client spoke is not an answer. */
     if (bytes > flow->unprompted_bytes)
@@ -133,4 +133,13 @@ enum match learn_late_greeting(struct followed *flow, struct profile *profile)
     flow->words = same ? WORDS_VOICE : WORDS_DONE;
     flow->unprompted_bytes = (uint32_t)bytes;
     return MATCH_YES;
+}
+
+size_t learn_greeting_heard(const struct followed *flow)
+{
+    size_t bytes = 0;
+    uint64_t protocols;
+
+    return protocol_greeting(flow, &protocols, &bytes) == MATCH_YES ? bytes
+                                                                    : stream_bytes(&flow->server);
 }

@@ -25,4 +25,7 @@ enum match learn_greeting(struct followed *flow, struct profile *profile, bool e
  */
 enum match learn_late_greeting(struct followed *flow, struct profile *profile);
 
+/* Bytes of the greeting that the client of a connection which we reset would have heard. */
+size_t learn_greeting_heard(const struct followed *flow);
+
 #endif

@@ -4,7 +4,6 @@
 
 #include "engine/protocols/foreign.h"
 #include "profiles/learn/lookalike.h"
-#include "profiles/learn/loosening.h"
 
 static void refuse_request(struct followed *flow, struct profile *profile)
 {
@@ -19,8 +18,7 @@ static void learn_keywords(struct followed *flow, struct profile *profile,
     struct keywords_found found;
     keywords_none(&found);
     if (protocol->keyword(flow->client.data, stream_bytes(&flow->client), &found) == MATCH_YES)
-        keyword_set_learn(&profile->keywords, &found,
-                          loosening_network(profile, &flow->name.client));
+        keyword_set_learn(&profile->keywords, &found, loosening_network(profile, &flow->witness));
 }
 
 void learn_request_keywords(struct followed *flow, struct profile *profile, bool ended)
@@ -60,49 +58,13 @@ static void note_unknown(const struct followed *flow, struct profile *profile, s
                          flow->like_encrypted ? &flow->flights : NULL);
 }
 
-/*
- * Does what this request teaches make the check of an armed server looser? Something unknown beside
- * known protocols does, and what misses a pattern that is proved.
- */
-static uint64_t loosens(const struct followed *flow, const struct profile *profile,
-                        enum protocol_id id, size_t request_bytes)
-{
-    const uint64_t unknown = VOTE_FORM(PROTOCOL_UNKNOWN);
-    struct pattern pattern;
-
-    if (id != PROTOCOL_UNKNOWN || !profile_armed(profile))
-        return 0;
-    if (!(profile->accepted & unknown))
-        return profile->accepted ? unknown : 0;
-    if (!pattern_model_proved(&profile->pattern) ||
-        !pattern_model_get(&profile->pattern, &pattern) ||
-        pattern_check(&pattern, flow->client.data, request_bytes) == MATCH_YES)
-        return 0;
-    return VOTE_WIDER;
-}
-
-/* One client must not be able to loosen what is checked of all the others. */
-static bool may_teach(const struct followed *flow, struct profile *profile, enum protocol_id id,
-                      size_t request_bytes)
-{
-    const uint32_t now_s = (uint32_t)(flow->active_us / 1000000);
-    const uint64_t vote = loosens(flow, profile, id, request_bytes);
-
-    if (!vote) {
-        loosening_serve(profile, &flow->name.client, now_s);
-        return true;
-    }
-    return loosening_vote(profile, &flow->name.client, vote, now_s);
-}
-
 static void accept_request(struct followed *flow, struct profile *profile, enum protocol_id id,
                            size_t request_bytes)
 {
     flow->request = REQUEST_ACCEPTED;
     if (followed_client_spoke_first(flow))
         followed_voice(flow, profile, VOICE_CLIENT);
-    if (may_teach(flow, profile, id, request_bytes))
-        profile_request_accepted(profile, id, flow->client.data, request_bytes);
+    profile_request_witnessed(profile, &flow->witness, id, flow->client.data, request_bytes);
     const struct protocol *protocol = protocol_by_id(id);
     flow->asked_in = protocol && protocol->keyword ? id : PROTOCOL_UNKNOWN;
     if (id == PROTOCOL_UNKNOWN)
@@ -115,7 +77,7 @@ static void accept_hidden(struct followed *flow, struct profile *profile, enum h
 {
     flow->request = REQUEST_ACCEPTED;
     followed_voice(flow, profile, VOICE_CLIENT);
-    profile_hidden_accepted(profile, form);
+    profile_hidden_witnessed(profile, &flow->witness, form);
 }
 
 /*

@@ -22,6 +22,7 @@
 #include "profiles/learn/learn_request.h"
 
 #define LEARNER_IDLE_US (600ull * 1000 * 1000) /* a greeting may take five minutes */
+#define SECOND_US       (1000u * 1000)
 
 struct learner {
     struct store *store;
@@ -90,12 +91,13 @@ static void on_synack(struct learner *learner, const struct observation *observa
     struct followed *flow = follow(learner, &name, wall_us);
     flow->handshake = *handshake;
     flow->opened = observation->opened;
+    flow->witness.prefix = ballot_prefix(store_ballot_key(learner->store), &observation->client);
+    flow->witness.now_s = (uint32_t)(wall_us / SECOND_US);
     flow->active_us = observation->time_us;
     if (capabilities_compares(&profile->tcp, handshake->offered)) {
         struct synack_features planned;
         synack_plan(&profile->tcp.model, handshake->offered, &planned);
-        flow->synack =
-            synack_features_equal(&planned, &handshake->granted) ? SYNACK_EQUAL : SYNACK_UNEQUAL;
+        flow->synack = profile_compare_synack(&planned, &handshake->granted);
     }
     capabilities_hint(&profile->tcp, handshake->offered, &handshake->granted);
     profile_seen(profile, wall_us);
@@ -111,19 +113,36 @@ static void establish(struct learner *learner, struct followed *flow, uint64_t w
     flow->established_us = flow->active_us;
     learner->stats.handshakes++;
     profile->handshakes++;
-    if (flow->synack != SYNACK_NOT_COMPARED)
-        fidelity_add(&profile->fidelity, flow->synack == SYNACK_EQUAL);
-    capabilities_vote(&profile->tcp, flow->handshake.offered, &flow->handshake.granted,
-                      flow->handshake.ip_id);
+    profile_synack(profile, &flow->witness, &flow->handshake, flow->synack);
     profile_seen(profile, wall_us);
     store_touch(learner->store);
 }
 
 /* --- data ------------------------------------------------------------------------------------ */
 
-/* Each accepted or refused request is counted once. */
-static void count_request(struct learner *learner, const struct followed *flow)
+static uint64_t comparison_vote(enum comparison compared, uint64_t equal, uint64_t unequal)
 {
+    return compared == EQUAL ? equal : compared == UNEQUAL ? unequal : 0;
+}
+
+/* Whoever was served has a voice on what the server said to it. */
+static void vote(const struct followed *flow, struct profile *profile)
+{
+    const uint64_t synack = comparison_vote(flow->synack, VOTE_SYNACK_EQUAL, VOTE_SYNACK_UNEQUAL),
+                   words = comparison_vote(flow->greeting, VOTE_WORDS_EQUAL, VOTE_WORDS_UNEQUAL);
+
+    loosening_vote(profile, &flow->witness,
+                   (synack ? VOTE_SYNACK_EQUAL | VOTE_SYNACK_UNEQUAL : 0) |
+                       (words ? VOTE_WORDS_EQUAL | VOTE_WORDS_UNEQUAL : 0),
+                   synack | words);
+}
+
+/* Each accepted or refused request is counted once. */
+static void count_request(struct learner *learner, const struct followed *flow,
+                          struct profile *profile)
+{
+    if (flow->request == REQUEST_ACCEPTED)
+        vote(flow, profile);
     learner->stats.requests_accepted += flow->request == REQUEST_ACCEPTED;
     learner->stats.requests_refused += flow->request == REQUEST_REFUSED;
 }
@@ -143,7 +162,7 @@ static void judge(struct learner *learner, struct followed *flow, bool ended)
     }
     learn_request(flow, profile, ended);
     if (!counted)
-        count_request(learner, flow);
+        count_request(learner, flow, profile);
     learn_request_keywords(flow, profile, ended);
     if (ended && followed_client_spoke_first(flow))
         followed_voice(flow, profile, VOICE_CLIENT_REFUSED);
@@ -240,18 +259,18 @@ static void on_greeting(struct learner *learner, const struct observation *obser
 {
     const struct flow_name name = followed_name(observation);
     struct followed *flow = followed_find(&learner->flows, &name);
+    struct profile *profile = store_find(learner->store, &observation->server);
     /* Telnet's, and of services that no file knows, the engine cannot tell. */
     const bool refusal =
         flow && looks_like_refusal(flow->server.data, stream_bytes(&flow->server)) != MATCH_NO;
+    if (profile && flow && !observation->greeting.negative && !refusal)
+        profile_greeting_drift(profile, &flow->witness, flow->server.data,
+                               learn_greeting_heard(flow));
     if (flow) {
         flow->words = WORDS_DONE;
         flow->request = REQUEST_IGNORED;
         followed_drop_data(&learner->flows, flow);
     }
-    struct profile *profile = store_find(learner->store, &observation->server);
-    if (!profile || observation->greeting.negative || refusal)
-        return;
-    profile_greeting_drift(profile, &observation->client);
     store_touch(learner->store);
 }
 

@@ -96,14 +96,15 @@ static uint32_t rows_of_wide(const struct ballot *ballot, uint64_t prefix)
 
 static bool make_room(struct ballot *ballot, uint64_t prefix, uint32_t now_s)
 {
-    if (ballot->count == BALLOT_ROWS || rows_of_wide(ballot, prefix) >= wide_share(prefix))
-        sweep(ballot, now_s);
+    sweep(ballot, now_s);
+    if (ballot->zeros > 0 && ballot->count < FEW_ROWS)
+        ballot->zeros--; /* the crowd has become smaller */
+    if (!sampled(prefix, ballot->zeros))
+        return false;
     while (ballot->count == BALLOT_ROWS && ballot->zeros < ZEROS_MAX) {
         ballot->zeros++;
         sweep(ballot, now_s);
     }
-    if (ballot->zeros > 0 && ballot->count < FEW_ROWS)
-        ballot->zeros--;
     return ballot->count < BALLOT_ROWS && sampled(prefix, ballot->zeros) &&
            rows_of_wide(ballot, prefix) < wide_share(prefix);
 }
@@ -114,7 +115,7 @@ struct ballot_row *ballot_serve(struct ballot *ballot, uint64_t prefix, uint32_t
 
     if (row && expired(row, now_s))
         *row = (struct ballot_row){.prefix = prefix, .first_s = now_s};
-    if (!row && sampled(prefix, ballot->zeros) && make_room(ballot, prefix, now_s)) {
+    if (!row && make_room(ballot, prefix, now_s)) {
         row = &ballot->rows[ballot->count++];
         *row = (struct ballot_row){.prefix = prefix, .first_s = now_s};
     }

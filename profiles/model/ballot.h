@@ -49,10 +49,8 @@
 #define VOTE_SYNACK_UNEQUAL (UINT64_C(1) << 57)
 #define VOTE_WORDS_EQUAL    (UINT64_C(1) << 58) /* the greeting */
 #define VOTE_WORDS_UNEQUAL  (UINT64_C(1) << 59)
-#define VOTE_REFUSED                                                                               \
-    (UINT64_C(1) << 60)                /* a request of an accepted form, since the last            \
-                                          that was accepted of anybody */
-#define VOTE_WIDER (UINT64_C(1) << 61) /* an accepted request did not fit the pattern */
+#define VOTE_LOWER          (UINT64_C(1) << 62) /* its SYN-ACKs have a lower MSS */
+#define VOTE_WIDER          (UINT64_C(1) << 61) /* an accepted request did not fit the pattern */
 
 struct ballot_row {
     uint64_t prefix;
@@ -97,7 +95,7 @@ struct ballot_count ballot_count(const struct ballot *ballot, uint64_t votes,
 uint32_t ballot_needed(const struct ballot_count *count);
 /*
  * True where enough seniors say so. With fewer than BALLOT_LEAST rows there are too few to ask:
- * then all of them must, and the caller has to ask for more than votes.
+ * then all of them must, and the caller has to ask for more than votes (loosening.h).
  */
 bool ballot_carries(const struct ballot_count *count);
 /* True where so few prefixes are known that votes alone say little. */

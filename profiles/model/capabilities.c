@@ -176,6 +176,28 @@ void capabilities_vote(struct capabilities *capabilities, uint8_t offered,
     capabilities_refresh(capabilities);
 }
 
+static void vote_replace(struct vote *vote, uint32_t value)
+{
+    if (!vote->known || vote->value != value)
+        *vote = (struct vote){.value = value, .known = true, .votes = 1};
+}
+
+void capabilities_replace(struct capabilities *capabilities, uint8_t offered,
+                          const struct synack_features *granted)
+{
+    struct synack_model *model = &capabilities->model;
+    int place = variant_index(model, offered);
+
+    learn_values(capabilities, offered, granted, vote_replace);
+    if (place < 0)
+        place = variant_place(model, true);
+    variant_set(&model->variants[place], offered, granted);
+    capabilities->variant_votes[place] = 1;
+    if (model->variants[place].seen < UINT32_MAX)
+        model->variants[place].seen++;
+    capabilities_refresh(capabilities);
+}
+
 bool capabilities_compares(const struct capabilities *capabilities, uint8_t offered)
 {
     const struct synack_variant *variant = synack_variant_find(&capabilities->model, offered);

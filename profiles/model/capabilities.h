@@ -47,6 +47,9 @@ void capabilities_hint(struct capabilities *capabilities, uint8_t offered,
                        const struct synack_features *granted);
 void capabilities_vote(struct capabilities *capabilities, uint8_t offered,
                        const struct synack_features *granted, uint16_t ip_id);
+/* The server answers so from now on: what it says takes the place of what was known. */
+void capabilities_replace(struct capabilities *capabilities, uint8_t offered,
+                          const struct synack_features *granted);
 /* True where a completed handshake with this offer was seen: then a comparison says something. */
 bool capabilities_compares(const struct capabilities *capabilities, uint8_t offered);
 /*

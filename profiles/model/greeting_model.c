@@ -66,6 +66,13 @@ void greeting_model_add(struct greeting_model *model, const uint8_t *greeting, s
         begin_anew(model);
 }
 
+void greeting_model_replace(struct greeting_model *model, const uint8_t *greeting, size_t bytes)
+{
+    memset(model, 0, sizeof(*model));
+    greeting_model_add(model, greeting, bytes);
+    model->count = model->run = GREETING_RELEARNED;
+}
+
 enum greeting_kind greeting_model_kind(const struct greeting_model *model)
 {
     if (model->count == 0)

@@ -38,6 +38,8 @@ struct greeting_model {
 };
 
 void greeting_model_add(struct greeting_model *model, const uint8_t *greeting, size_t bytes);
+/* The server says this from now on, as sure as if it had been learned. */
+void greeting_model_replace(struct greeting_model *model, const uint8_t *greeting, size_t bytes);
 enum greeting_kind greeting_model_kind(const struct greeting_model *model);
 /* True where the model would have sent exactly these bytes. Only meaningful for GREETING_STABLE. */
 bool greeting_model_equals(const struct greeting_model *model, const uint8_t *greeting,

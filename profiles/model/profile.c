@@ -6,7 +6,8 @@
 
 void profile_init(struct profile *profile, const struct server_key *key)
 {
-    memset(profile, 0, sizeof(*profile));
+    memset(profile, 0, offsetof(struct profile, ballot));
+    ballot_init(&profile->ballot);
     profile->key = *key;
     capabilities_init(&profile->tcp, addr_is_v4(&key->addr));
 }
@@ -62,16 +63,119 @@ static bool compares_greeting(const struct profile *profile, struct greeting_pla
            profile_greeting_plan(profile, plan);
 }
 
-void profile_greeting(struct profile *profile, const uint8_t *greeting, size_t bytes)
+/*
+ * What the server says now is what is foreseen: of those who heard it first nobody heard anything
+ * wrong. What others say stays: a server that says now this, now that, is not foreseen.
+ */
+static void words_replaced(struct profile *profile, struct revision *revision, uint64_t unequal)
 {
-    struct greeting_plan plan;
-    if (compares_greeting(profile, &plan)) {
-        const bool equal = greeting_plan_fits(&plan, greeting, bytes);
-        fidelity_add(&profile->fidelity, equal);
-        if (equal)
-            profile->drift.count = 0;
+    const unsigned comparisons = 2u * revision->connections; /* two a connection, at most */
+
+    profile->fidelity.ring |= comparisons < 64 ? (UINT64_C(1) << comparisons) - 1 : UINT64_MAX;
+    for (uint8_t i = 0; i < revision->count; i++) {
+        struct ballot_row *row = ballot_find(&profile->ballot, revision->prefixes[i]);
+
+        if (row)
+            row->votes &= ~unequal;
     }
-    greeting_model_add(&profile->greeting, greeting, bytes);
+    revision_equal(revision);
+}
+
+/* Seed of the hash that tells whether three prefixes heard the same; it is kept nowhere. */
+static uint64_t hash_of(const void *data, size_t bytes)
+{
+    static const uint64_t seed[2] = {0xa4093822299f31d0u, 0x082efa98ec4e6c89u};
+
+    return table_hash(seed, data, bytes);
+}
+
+static bool first_learning(const struct profile *profile)
+{
+    return profile->requests < ARMED_REQUESTS;
+}
+
+/* True where the model takes this greeting, which differs from what was foreseen, in. */
+static bool takes_unequal(struct profile *profile, const struct witness *witness,
+                          const uint8_t *greeting, size_t bytes)
+{
+    struct revision *revision = &profile->greeting_revision;
+    bool same;
+
+    if (!witness || first_learning(profile))
+        return true;
+    if (!revision_unequal(revision, profile, witness, hash_of(greeting, bytes)))
+        return false;
+    same = revision->same;
+    if (!same) {
+        revision_equal(revision);
+        return true; /* it varies */
+    }
+    greeting_model_replace(&profile->greeting, greeting, bytes);
+    words_replaced(profile, revision, VOTE_WORDS_UNEQUAL);
+    return false;
+}
+
+enum comparison profile_greeting(struct profile *profile, const struct witness *witness,
+                                 const uint8_t *greeting, size_t bytes)
+{
+    enum comparison compared = NOT_COMPARED;
+    struct greeting_plan plan;
+
+    if (compares_greeting(profile, &plan)) {
+        compared = greeting_plan_fits(&plan, greeting, bytes) ? EQUAL : UNEQUAL;
+        fidelity_add(&profile->fidelity, compared == EQUAL);
+    }
+    if (compared == EQUAL)
+        revision_equal(&profile->greeting_revision);
+    if (compared != UNEQUAL || takes_unequal(profile, witness, greeting, bytes))
+        greeting_model_add(&profile->greeting, greeting, bytes);
+    return compared;
+}
+
+/* --- SYN-ACK --------------------------------------------------------------------------------- */
+
+/*
+ * A path whose MTU is known to be smaller lowers the MSS that the server says to it, and the window
+ * with it, which Linux makes a multiple of that: one forged "fragmentation needed" does so.
+ */
+enum comparison profile_compare_synack(const struct synack_features *planned,
+                                       const struct synack_features *granted)
+{
+    struct synack_features alike = *granted;
+
+    if (synack_features_equal(planned, granted))
+        return EQUAL;
+    alike.mss = planned->mss;
+    alike.window = planned->window;
+    return granted->mss && granted->mss < planned->mss && synack_features_equal(planned, &alike)
+               ? NOT_ALIKE
+               : UNEQUAL;
+}
+
+static bool synack_is_replaced(struct profile *profile, const struct witness *witness,
+                               enum comparison compared)
+{
+    if (compared == NOT_ALIKE)
+        return loosening_lowers(profile, witness);
+    return revision_unequal(&profile->synack_revision, profile, witness, 0);
+}
+
+void profile_synack(struct profile *profile, const struct witness *witness,
+                    const struct observed_handshake *handshake, enum comparison compared)
+{
+    const bool foreseen = compared == NOT_COMPARED || compared == EQUAL;
+
+    if (compared == EQUAL || compared == UNEQUAL)
+        fidelity_add(&profile->fidelity, compared == EQUAL);
+    if (compared == EQUAL)
+        revision_equal(&profile->synack_revision);
+    if (foreseen || (compared == UNEQUAL && first_learning(profile))) {
+        capabilities_vote(&profile->tcp, handshake->offered, &handshake->granted, handshake->ip_id);
+    } else if (synack_is_replaced(profile, witness, compared)) {
+        capabilities_replace(&profile->tcp, handshake->offered, &handshake->granted);
+        words_replaced(profile, &profile->synack_revision, VOTE_SYNACK_UNEQUAL);
+        ballot_clear(&profile->ballot, VOTE_LOWER);
+    }
 }
 
 /* --- forms that look random ------------------------------------------------------------------ */
@@ -179,6 +283,38 @@ void profile_hidden_accepted(struct profile *profile, enum hidden_form form)
     settle_unknown(profile);
 }
 
+/* What is known of unknown requests follows those that fit it; others by votes. */
+static bool pattern_learns(struct profile *profile, const struct witness *witness,
+                           const uint8_t *request, size_t bytes)
+{
+    struct pattern pattern;
+
+    if (first_learning(profile) || !pattern_model_get(&profile->pattern, &pattern) ||
+        pattern_check(&pattern, request, bytes) == MATCH_YES)
+        return true;
+    return loosening_widens(profile, witness, pattern_model_proved(&profile->pattern));
+}
+
+void profile_request_witnessed(struct profile *profile, const struct witness *witness,
+                               enum protocol_id protocol, const uint8_t *request, size_t bytes)
+{
+    const bool taken = loosening_takes_form(profile, witness, VOTE_FORM(protocol));
+
+    if (taken && (protocol != PROTOCOL_UNKNOWN || pattern_learns(profile, witness, request, bytes)))
+        profile_request_accepted(profile, protocol, request, bytes);
+    else
+        profile->requests++;
+}
+
+void profile_hidden_witnessed(struct profile *profile, const struct witness *witness,
+                              enum hidden_form form)
+{
+    if (loosening_takes_form(profile, witness, VOTE_HIDDEN(form)))
+        profile_hidden_accepted(profile, form);
+    else
+        profile->requests++;
+}
+
 static void note_flights(struct hidden_evidence *evidence, const struct flights *like)
 {
     const uint16_t client = (uint16_t)like->client_first, server = (uint16_t)like->server_first;
@@ -219,38 +355,23 @@ void profile_name_user(struct profile *profile, const uint8_t hash[EDONKEY_HASH_
     settle_unknown(profile);
 }
 
-/*
- * Who has one voice: a network (IPv4 /24, IPv6 /48); where so few networks are served that they
- * cannot be told apart by it, a source (IPv4 address, IPv6 /64).
- */
-static struct ip_addr voter_of(const struct profile *profile, const struct ip_addr *addr)
+bool profile_greeting_drift(struct profile *profile, const struct witness *witness,
+                            const uint8_t *greeting, size_t bytes)
 {
-    const bool by_network = profile->ballot.count >= BALLOT_LEAST;
-    const size_t kept_v4 = by_network ? 15 : 16, kept_v6 = by_network ? 6 : 8;
-    const size_t kept = addr_is_v4(addr) ? kept_v4 : kept_v6;
-    struct ip_addr voter = *addr;
+    struct revision *revision = &profile->greeting_revision;
+    bool same;
 
-    memset(voter.bytes + kept, 0, sizeof(voter.bytes) - kept);
-    return voter;
-}
-
-bool profile_greeting_drift(struct profile *profile, const struct ip_addr *client)
-{
-    struct greeting_drift *drift = &profile->drift;
-    const struct ip_addr source = voter_of(profile, client);
     if (!profile_armed(profile))
         return false;
-    for (uint8_t i = 0; i < drift->count; i++)
-        if (memcmp(&drift->sources[i], &source, sizeof(source)) == 0)
-            return false;
-    drift->sources[drift->count] = source;
-    if (++drift->count < DRIFT_PREFIXES)
+    if (!revision_unequal(revision, profile, witness, hash_of(greeting, bytes)))
         return false;
-    drift->count = 0;
+    same = revision->same && bytes > 0;
     profile->drifts++;
-    memset(&profile->greeting, 0, sizeof(profile->greeting));
-    memset(&profile->fidelity, 0, sizeof(profile->fidelity));
-    profile->requests = 0;
+    if (same)
+        greeting_model_replace(&profile->greeting, greeting, bytes);
+    else
+        memset(&profile->greeting, 0, sizeof(profile->greeting));
+    words_replaced(profile, revision, VOTE_WORDS_UNEQUAL);
     return true;
 }
 
@@ -270,11 +391,37 @@ void profile_program(struct profile *profile, const char *name)
     strncpy(profile->program, name, sizeof(profile->program) - 1);
 }
 
+double profile_fidelity(const struct profile *profile)
+{
+    const struct ballot_time time = loosening_time(profile);
+    const struct ballot_count equal = ballot_count(&profile->ballot, VOTE_SYNACK_EQUAL, &time),
+                              unequal = ballot_count(&profile->ballot, VOTE_SYNACK_UNEQUAL, &time),
+                              words = ballot_count(&profile->ballot, VOTE_WORDS_EQUAL, &time),
+                              other = ballot_count(&profile->ballot, VOTE_WORDS_UNEQUAL, &time);
+    const uint32_t good = (uint32_t)equal.rows_for + words.rows_for,
+                   bad = (uint32_t)unequal.rows_for + other.rows_for;
+
+    if (ballot_few(&equal) || good + bad == 0)
+        return fidelity_value(&profile->fidelity);
+    return (double)good / (good + bad);
+}
+
+/* One prefix, however many its connections, has one vote. */
+static bool words_hold(const struct profile *profile)
+{
+    const struct ballot_time time = loosening_time(profile);
+    const struct ballot_count all = ballot_count(&profile->ballot, 0, &time);
+
+    if (!fidelity_known(&profile->fidelity))
+        return false;
+    return ballot_few(&all) ? fidelity_value(&profile->fidelity) >= ARMED_FIDELITY
+                            : !loosening_disarms(profile);
+}
+
 bool profile_armed(const struct profile *profile)
 {
     return profile->handshakes >= ARMED_HANDSHAKES && profile->requests >= ARMED_REQUESTS &&
-           fidelity_known(&profile->fidelity) &&
-           fidelity_value(&profile->fidelity) >= ARMED_FIDELITY;
+           words_hold(profile);
 }
 
 enum request_check profile_check(const struct profile *profile)

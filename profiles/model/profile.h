@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "engine/base/addr.h"
+#include "engine/shard/observation.h"
 #include "engine/server/policy.h"
 #include "engine/protocols/hidden.h"
 #include "engine/protocols/protocol.h"
@@ -25,6 +26,7 @@
 #include "profiles/model/grace.h"
 #include "profiles/model/greeting_model.h"
 #include "profiles/model/keywords.h"
+#include "profiles/model/loosening.h"
 #include "profiles/model/greeting_plan.h"
 #include "profiles/model/pattern.h"
 
@@ -34,7 +36,13 @@
 
 #define PROFILE_PROGRAM_BYTES 64
 
-#define DRIFT_PREFIXES 3 /* unequal greetings seen from this many sources disarm */
+/* What was foreseen of the server's own words, and what it said. */
+enum comparison {
+    NOT_COMPARED, /* nothing was foreseen */
+    NOT_ALIKE,    /* what differs may be the path's doing, or the client's: it says nothing */
+    UNEQUAL,
+    EQUAL,
+};
 
 enum speaker { SPEAKER_UNKNOWN, SPEAKER_CLIENT, SPEAKER_SERVER };
 
@@ -78,12 +86,6 @@ struct profile_settings {
     uint32_t open_per_source;
 };
 
-/* Sources whose clients met an unequal greeting since the last equal one; not saved. */
-struct greeting_drift {
-    uint8_t count;
-    struct ip_addr sources[DRIFT_PREFIXES];
-};
-
 #define HIDDEN_LIKE_MIN        8   /* accepted requests that make a likeness to MSE a fact */
 #define HIDDEN_SPREAD_MIN      128 /* bytes by which both sides' padding varied among them */
 #define HIDDEN_BEGINNINGS_MAX  8
@@ -97,16 +99,6 @@ struct hidden_evidence {
     /* Requests with their answers, as far as they tell obfuscated eMule to who knows the user hash.
      */
     uint8_t beginnings[HIDDEN_BEGINNINGS_MAX][HIDDEN_BEGINNING_BYTES];
-};
-
-/* What the prefixes of clients ask for beyond what is accepted (learn/loosening.h). */
-struct suits {
-    bool keyed;
-    uint8_t key[BALLOT_KEY_BYTES]; /* of the ballot's prefixes */
-    uint32_t since_s;              /* when the first was served */
-    uint64_t vote;                 /* what is asked for, where there are too few to vote */
-    uint16_t requests;             /* so often */
-    uint32_t begun_s;
 };
 
 #define FOREIGN_ANSWERS      8
@@ -146,10 +138,11 @@ struct profile {
     uint64_t
         cookies_until_us; /* until then clients may hold cookies made under the promise in force */
     struct foreign_answers foreign;
-    struct ballot ballot;
-    struct suits suits;
-    struct greeting_drift drift;
-    uint32_t drifts; /* how often that has disarmed it */
+    struct revision synack_revision, greeting_revision;
+    uint32_t drifts; /* how often the greeting was replaced */
+    struct insistence insisted[LOOSENING_FACTS];
+
+    struct ballot ballot; /* last: what is beyond its rows is never touched */
 };
 
 void profile_init(struct profile *profile, const struct server_key *key);
@@ -158,14 +151,27 @@ void profile_init(struct profile *profile, const struct server_key *key);
 void profile_seen(struct profile *profile, uint64_t wall_us);
 void profile_name(struct profile *profile, enum protocol_id protocol, enum naming naming);
 void profile_spoke_first(struct profile *profile, enum voice voice);
+/* A SYN-ACK of a completed handshake, and how it compared with what was foreseen. */
+void profile_synack(struct profile *profile, const struct witness *witness,
+                    const struct observed_handshake *handshake, enum comparison compared);
+/* Tells what of a SYN-ACK is the server's own doing. */
+enum comparison profile_compare_synack(const struct synack_features *planned,
+                                       const struct synack_features *granted);
 /*
  * A positive greeting; compares it with what the profile held before. One that equals the promised
- * one proves that those seen to be unequal before were accidents: their count begins anew.
+ * one proves that those seen to be unequal before were accidents. `witness`: NULL where nobody need
+ * be asked.
  */
-void profile_greeting(struct profile *profile, const uint8_t *greeting, size_t bytes);
+enum comparison profile_greeting(struct profile *profile, const struct witness *witness,
+                                 const uint8_t *greeting, size_t bytes);
 void profile_request_accepted(struct profile *profile, enum protocol_id protocol,
                               const uint8_t *request, size_t bytes);
 void profile_hidden_accepted(struct profile *profile, enum hidden_form form);
+/* The same, of one witness among others (loosening.h): the request counts, its form by votes. */
+void profile_request_witnessed(struct profile *profile, const struct witness *witness,
+                               enum protocol_id protocol, const uint8_t *request, size_t bytes);
+void profile_hidden_witnessed(struct profile *profile, const struct witness *witness,
+                              enum hidden_form form);
 /*
  * Beside profile_request_accepted(): what the unknown request may be when more is known. `like`:
  * the flights of a connection that went as MSE does, or NULL.
@@ -180,12 +186,13 @@ const uint8_t *profile_user_hash(const struct profile *profile);
 /* True where what looks like MSE is that. */
 bool profile_takes_bittorrent(const struct profile *profile);
 /*
- * The server's greeting was not the promised one, seen by `client` (counted by network, IPv4 /24 or
- * IPv6 /48). True where this disarmed the profile: the greeting, the accepted requests and the
- * fidelity begin anew. A profile that is not armed promises nothing: what is seen then are
- * connections begun before it was disarmed, and they do not count.
+ * The server's greeting was not the promised one: in attack mode, where the connection was reset
+ * for it. True where this replaced the greeting (loosening.h): by what was heard where all heard
+ * the same, else it is to be learned anew. The rest of the profile stays. A profile that is not
+ * armed promises nothing: what is seen then are connections begun before, and they do not count.
  */
-bool profile_greeting_drift(struct profile *profile, const struct ip_addr *client);
+bool profile_greeting_drift(struct profile *profile, const struct witness *witness,
+                            const uint8_t *greeting, size_t bytes);
 
 /* The program that listens there. A longer name is cut. */
 void profile_program(struct profile *profile, const char *name);
@@ -193,6 +200,9 @@ void profile_program(struct profile *profile, const char *name);
 /* What follows from the facts. */
 enum speaker profile_speaks_first(const struct profile *profile);
 bool profile_armed(const struct profile *profile);
+/* How much of what was foreseen came true: of the last comparisons while few prefixes are known,
+ * else of the latest of each prefix. 0.0 while nothing was compared. */
+double profile_fidelity(const struct profile *profile);
 /* The check in force: any but CHECK_DEFAULT. */
 enum request_check profile_check(const struct profile *profile);
 /* The greeting counts only where the server speaks first. One that has a salt is variable, be there

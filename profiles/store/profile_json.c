@@ -93,12 +93,12 @@ static void read_key(struct json_reader *reader, struct json_object *object,
  */
 static struct json_object *write_fidelity(const void *record)
 {
-    const struct fidelity *fidelity = &((const struct profile *)record)->fidelity;
-    const double rounded = (double)(unsigned)(fidelity_value(fidelity) * 10000 + 0.5) / 10000;
+    const struct profile *profile = record;
+    const double rounded = (double)(unsigned)(profile_fidelity(profile) * 10000 + 0.5) / 10000;
     char text[32];
     size_t length;
 
-    if (!fidelity_known(fidelity))
+    if (!fidelity_known(&profile->fidelity))
         return NULL;
     length = (size_t)snprintf(text, sizeof(text), "%.4f", rounded);
     while (text[length - 1] == '0' && text[length - 2] != '.')

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <json-c/json.h>
+#include <sodium/randombytes.h>
 
 #include "profiles/model/profile.h"
 #include "profiles/store/json_document.h"
@@ -23,11 +24,21 @@ struct store {
     struct profile **profiles;
     size_t count, capacity;
     uint64_t revision;
+    uint8_t ballot_key[BALLOT_KEY_BYTES];
 };
 
 struct store *store_new(void)
 {
-    return calloc(1, sizeof(struct store));
+    struct store *store = calloc(1, sizeof(struct store));
+
+    if (store)
+        randombytes_buf(store->ballot_key, sizeof(store->ballot_key));
+    return store;
+}
+
+const uint8_t *store_ballot_key(const struct store *store)
+{
+    return store->ballot_key;
 }
 
 void store_free(struct store *store)

@@ -38,6 +38,9 @@ bool store_import(struct store *store, const char *path, struct error *error);
 bool store_import_text(struct store *store, const char *bytes, size_t length, const char *name,
                        struct error *error);
 
+/* With which prefixes of clients are hashed (model/ballot.h); random, BALLOT_KEY_BYTES. */
+const uint8_t *store_ballot_key(const struct store *store);
+
 size_t store_count(const struct store *store);
 /* In the order of (address, port, VLAN); valid until the store changes. */
 struct profile *store_at(const struct store *store, size_t index);

@@ -459,7 +459,7 @@ static void store_seeds(void)
             profile_seen(profile, 1767225600000000ull);
             profile_spoke_first(profile, i ? VOICE_SERVER : VOICE_CLIENT);
             if (i)
-                profile_greeting(profile, greeting, sizeof(greeting) - 1);
+                profile_greeting(profile, NULL, greeting, sizeof(greeting) - 1);
             profile_name(profile, i ? PROTOCOL_POP3 : PROTOCOL_HTTP, NAMED_BY_PROTOCOL);
             profile_request_accepted(profile, i ? PROTOCOL_POP3 : PROTOCOL_HTTP,
                                      (const uint8_t *)requests[i], strlen(requests[i]));

@@ -114,7 +114,12 @@ def greeting_changes(lab, text):
     pop3.popen.send_signal(signal.SIGHUP)
 
 
-def test_changed_greeting_disarms_and_is_relearned():
+def says(lab, text):
+    """The greeting that is said for the POP3 server."""
+    return lab.profile(110)["application"]["greeting"]["text"] == text
+
+
+def test_changed_greeting_is_replaced_by_three_networks():
     with Lab() as lab:
         greeting_changes(lab, "+OK a new version is ready\n")
         if lab.stand_in:
@@ -125,15 +130,12 @@ def test_changed_greeting_disarms_and_is_relearned():
         for source in ("10.78.2.1", "10.78.3.1"):
             lab.fetch("pop3", 110, source=source, timeout_ms=3000)
         wait_until(
-            lambda: not lab.profile(110)["evidence"]["armed"],
+            lambda: says(lab, "+OK a new version is ready\r\n"),
             3,
-            "disarmed after three from different prefixes",
+            "the new greeting after three from different prefixes",
         )
-        wait_until(
-            lambda: lab.fetch("pop3", 110)["ok"],
-            2,
-            "clients of a server that cannot be spoken for get through",
-        )
+        check(lab.profile(110)["evidence"]["armed"], "the request check stays")
+        wait_until(lambda: lab.fetch("pop3", 110)["ok"], 2, "clients hear the new greeting")
         check_equal(lab.fetch("pop3", 110, count=5)["failed"], 0, "those that follow")
         lab.set_mode("normal")
         lab.learn("pop3", 110, count=16)
@@ -150,8 +152,8 @@ def logged(lab, text):
 
 
 def test_upgraded_server_is_relearned_by_itself():
-    """Auto mode, nobody does anything: three clients are lost, then all get through, and the new
-    greeting is armed under attack still."""
+    """Auto mode, nobody does anything: three clients are lost, then all get through and
+    hear the new greeting, under attack still."""
     with Lab() as lab:
         path = os.path.join(lab.folder, "greeting")
         with open(path, "w") as greeting:
@@ -172,8 +174,8 @@ def test_upgraded_server_is_relearned_by_itself():
                 0,
                 "sessions with the old greeting",
             )
-        wait_until(lambda: not lab.profile(110)["evidence"]["armed"], 3, "disarmed")
-        wait_until(lambda: lab.fetch("pop3", 110)["ok"], 2, "the server greets by itself")
+        wait_until(lambda: says(lab, "+OK another one\r\n"), 3, "the new greeting")
+        wait_until(lambda: lab.fetch("pop3", 110)["ok"], 2, "clients hear it")
         check_equal(lab.fetch("pop3", 110, count=12)["failed"], 0, "those that follow")
         lab.wait_armed(110)
         check_greeting_profile(lab, "stable", "+OK another one\r\n")

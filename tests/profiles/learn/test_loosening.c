@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "profiles/learn/loosening.h"
+#include "profiles/model/loosening.h"
 #include "tests/profiles/observations.h"
 
 #define GET     "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -78,50 +78,6 @@ Test(loosening, three_networks_add_a_form)
     }
     cr_assert_eq(server()->accepted & UNKNOWN, UNKNOWN);
     cr_assert(server()->accepted >> PROTOCOL_HTTP & 1, "and take none away");
-}
-
-/* A server that only one network knows still learns: twenty times, over ten minutes. */
-Test(loosening, the_only_network_must_insist)
-{
-    const struct server_key key = test_server();
-    const struct ip_addr client = addr_from_v4((const uint8_t[]){10, 1, 2, 3});
-    struct profile profile;
-    uint32_t requests = 0, now_s = 1000;
-
-    profile_init(&profile, &key);
-    while (!loosening_vote(&profile, &client, UNKNOWN, now_s)) {
-        requests++;
-        now_s += 10;
-        cr_assert_lt(requests, 1000);
-    }
-    cr_assert_geq(requests, LOOSENING_REQUESTS - 1);
-    cr_assert_geq(now_s, 1000 + LOOSENING_S);
-}
-
-/* The price at a server with a thousand networks: a tenth of those that are remembered. */
-Test(loosening, a_tenth_of_the_networks_is_asked)
-{
-    const struct server_key key = test_server();
-    struct profile profile;
-    uint32_t attackers = 0;
-
-    profile_init(&profile, &key);
-    for (uint32_t i = 0; i < 1000; i++)
-        loosening_serve(
-            &profile,
-            &(const struct ip_addr){
-                {[10] = 0xff, [11] = 0xff, (uint8_t)(1 + i / 8), (uint8_t)(i % 8), (uint8_t)i, 1}},
-            1000 + i);
-    for (uint32_t i = 0; i < 1000; i++) {
-        const struct ip_addr client = {
-            {[10] = 0xff, [11] = 0xff, (uint8_t)(130 + i / 100), (uint8_t)(i % 100), 7, 1}};
-
-        attackers++;
-        if (loosening_vote(&profile, &client, UNKNOWN, 3000))
-            break;
-    }
-    cr_assert_geq(attackers, 60, "%u networks of an attacker were enough", attackers);
-    cr_assert_leq(attackers, 250, "%u networks of right clients were needed", attackers);
 }
 
 /* Names that nobody has: those of one network make room for those that two ask for. */
