@@ -53,6 +53,7 @@ TOGETHER = [
     "test_odd_frames.py",
     "test_wire.py",
     "test_synack.py",
+    "test_whole.py",
     "test_switch.py",
     "test_watch.py",
     "test_loss.py",

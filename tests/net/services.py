@@ -5,24 +5,31 @@ import contextlib
 import socket
 import threading
 
-from lab import CLIENT4, SERVER4
+from lab import CLIENT4, CLIENT6, SERVER4
 
 
 class Service:
     """A listening socket in the server's namespace, a thread for each connection; `accepted` counts
-    them."""
+    them, `clients` says for each from which address. `receive_bytes` is its SO_RCVBUF."""
 
-    def __init__(self, lab, port, speak):
-        self.speak, self.accepted = speak, 0
+    def __init__(self, lab, port, speak, address=SERVER4, receive_bytes=None):
+        self.speak, self.accepted, self.clients = speak, 0, []
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
         with lab.server.inside():
-            self.listening = socket.create_server((SERVER4, port))
+            self.listening = socket.socket(family)
+            self.listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if receive_bytes:
+                self.listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+            self.listening.bind((address, port))
+            self.listening.listen(128)
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self):
         with contextlib.suppress(OSError):
             while True:
-                connection, _ = self.listening.accept()
+                connection, client = self.listening.accept()
                 self.accepted += 1
+                self.clients.append(client[0])
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection):
@@ -31,9 +38,12 @@ class Service:
             self.speak(connection)
 
 
-def connect(lab, port):
+def connect(lab, port, address=SERVER4, source=None, timeout=10):
+    source = source or (CLIENT6 if ":" in address else CLIENT4)
     with lab.client.inside():
-        return socket.create_connection((SERVER4, port), timeout=10, source_address=(CLIENT4, 0))
+        return socket.create_connection(
+            (address, port), timeout=timeout, source_address=(source, 0)
+        )
 
 
 def refused(lab, port, data):
