@@ -51,6 +51,9 @@ static void print_completion_of_settings(void)
          "    elif [ \"${COMP_WORDS[4]}${COMP_WORDS[5]}\" = \"request=\" ]; then\n"
          "        words=\"" REQUEST_VALUES "\"\n"
          "        [ \"$COMP_CWORD\" = 5 ] && COMPREPLY=($words) && return\n"
+         "    elif [ \"${COMP_WORDS[4]}${COMP_WORDS[5]}\" = \"signed=\" ]; then\n"
+         "        words=\"" SIGNED_VALUES "\"\n"
+         "        [ \"$COMP_CWORD\" = 5 ] && COMPREPLY=($words) && return\n"
          "    fi");
 }
 

@@ -142,6 +142,8 @@ static const struct command commands[] = {
              "request is whole or begun: whether a connection is opened to the server for a\n"
              "whole first request only (the default), or at the first bytes that tell what\n"
              "it is, for clients that wait for the server in the middle of theirs.\n"
+             "signed is md5, ao, both or none: which signed SYNs (TCP-MD5, TCP-AO) pass to the\n"
+             "server in attack mode; by default those that it was seen to sign itself.\n"
              "open_per_second and open_per_source limit connections opened without a request,\n"
              "for the server and for each source.\n"
              "A trigger starts protection when its figure is over the limit:\n"

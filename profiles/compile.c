@@ -255,6 +255,33 @@ static uint32_t greeting_grace(const struct profile *profile, enum protocol_id g
     return grace_us(&profile->grace, protocol ? protocol->greeting_grace_us : 0);
 }
 
+/* What the server has signed its SYN-ACKs with, in handshakes that were completed. */
+static uint8_t signs_by_itself(const struct synack_model *model)
+{
+    uint8_t signs = 0;
+
+    for (uint8_t i = 0; i < model->variants_count; i++) {
+        const struct synack_variant *variant = &model->variants[i];
+
+        if (!(variant->offered & OFFER_SIGNED) || variant->seen == 0)
+            continue;
+        if (memchr(variant->layout, TCP_OPT_MD5, variant->layout_bytes))
+            signs |= OPTION_MD5;
+        if (memchr(variant->layout, TCP_OPT_AO, variant->layout_bytes))
+            signs |= OPTION_AO;
+    }
+    return signs;
+}
+
+static uint8_t choose_signs(const struct profile *profile)
+{
+    static const uint8_t by_setting[SIGNED_SETTINGS] = {
+        [SIGNED_MD5] = OPTION_MD5, [SIGNED_AO] = OPTION_AO, [SIGNED_BOTH] = OPTION_AUTHENTICATED};
+    const enum signed_setting setting = profile->settings.signed_syns;
+
+    return setting == SIGNED_DEFAULT ? signs_by_itself(&profile->tcp.model) : by_setting[setting];
+}
+
 static void compile_server(const struct profile *profile, const struct server_policy *previous,
                            uint32_t generation, uint64_t now_us, struct server_policy *server)
 {
@@ -269,6 +296,7 @@ static void compile_server(const struct profile *profile, const struct server_po
     server->checks_early = checked && server->armed;
     server->greeting_protocol = profile_greeting_protocol(profile);
     server->greeting_grace_us = greeting_grace(profile, server->greeting_protocol);
+    server->signs = choose_signs(profile);
     server->opens_begun = profile->settings.request == REQUEST_BEGUN;
     server->open_per_second = profile->settings.open_per_second;
     server->open_per_source_per_second = profile->settings.open_per_source;

@@ -94,6 +94,7 @@ struct server_policy {
     struct pattern pattern;
     bool check_keywords; /* a request must also name only what is in `keywords` */
     struct keyword_filter keywords;
+    uint8_t signs;    /* OPTION_MD5, OPTION_AO: it answers SYNs that are signed so with its own */
     bool opens_begun; /* at the first bytes that tell, not for a whole request only (rule 1.3) */
     struct promise now;
     bool has_before;

@@ -10,8 +10,8 @@
 
 #include <string.h>
 
-/* Each server: a flood of them leaves some 300 half-open there at most */
-#define AUTHENTICATED_PER_SECOND 5
+/* Each server: it costs the server a signature to look at, and leaves nothing there */
+#define AUTHENTICATED_PER_SECOND 100
 #define UNLISTENED_PER_SECOND    10
 
 void synack_remember(struct engine *engine, const struct passage *passage,
@@ -56,7 +56,7 @@ static void answer_syn(struct engine *engine, struct passage *passage, struct se
 {
     const struct frame *frame = &passage->frame;
     const struct promise *promise = server_promise_now(engine, server, frame->ip_version == 4);
-    uint8_t offered = synack_offer_of(&passage->options, frame->flags);
+    uint8_t offered = (uint8_t)(synack_offer_of(&passage->options, frame->flags) & ~OFFER_SIGNED);
     const struct synack_answer *answer = &server_synack(engine, server, promise, offered)->answer;
     uint8_t options[TCP_OPTIONS_MAX];
     struct cookie_options client;
@@ -82,10 +82,19 @@ static void answer_syn(struct engine *engine, struct passage *passage, struct se
 }
 
 /*
- * rule 4: a signed SYN cannot be answered by anybody but its server, and offsets would break what
- * is signed with it: TCP-MD5 (RFC 2385 2.0) and TCP-AO (RFC 5925 5.1) cover the header with its
- * numbers. Passed, rarely.
+ * rule 4: True of a SYN that is signed as this server signs: TCP-MD5 (RFC 2385 2.0) or TCP-AO (RFC
+ * 5925 5.1). Who signs refuses what is signed wrongly, so it may pass: nobody gets an answer
+ * without the key. Hosts that do not know the option answer as if it was not there (RFC 9293 3.1):
+ * for these we do the same.
  */
+static bool signed_for(const struct server *server, const struct tcp_options *options)
+{
+    uint8_t by = options->present & OPTION_AUTHENTICATED;
+
+    return by && server->policy && !(by & ~server->policy->signs);
+}
+
+/* Nobody but its server can answer it, and offsets would break what is signed with it. */
 static void pass_authenticated(struct engine *engine, struct passage *passage,
                                struct server *server)
 {
@@ -119,7 +128,7 @@ void admit_syn(struct engine *engine, struct passage *passage, struct server *se
         passage_drop(engine, passage, DROP_bad_segment);
         return;
     }
-    if (passage->options.present & OPTION_AUTHENTICATED) {
+    if (signed_for(server, &passage->options)) {
         pass_authenticated(engine, passage, server);
         return;
     }

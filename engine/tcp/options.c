@@ -78,10 +78,10 @@ static inline void take_option(const uint8_t *at, size_t offset, size_t length,
         }
         return;
     case TCP_OPT_MD5:
-        is_first(options, OPTION_AUTHENTICATED, length == MD5_BYTES);
+        is_first(options, OPTION_MD5, length == MD5_BYTES);
         return;
     case TCP_OPT_AO:
-        is_first(options, OPTION_AUTHENTICATED, length >= AO_LEAST_BYTES);
+        is_first(options, OPTION_AO, length >= AO_LEAST_BYTES);
         return;
     default:
         options->present |= OPTION_OTHER;

@@ -42,9 +42,13 @@ enum tcp_option_bits {
     OPTION_TIMESTAMPS = 1 << 2,
     OPTION_WSCALE = 1 << 3,
     OPTION_SACK = 1 << 4,
-    OPTION_AUTHENTICATED = 1 << 5, /* TCP-MD5 (RFC 2385) or TCP-AO (RFC 5925) */
+    OPTION_MD5 = 1 << 5, /* RFC 2385 */
     OPTION_OTHER = 1 << 6,
+    OPTION_AO = 1 << 7, /* RFC 5925 */
 };
+
+/* The segment is signed. */
+#define OPTION_AUTHENTICATED ((uint8_t)(OPTION_MD5 | OPTION_AO))
 
 enum options_result { OPTIONS_OK, OPTIONS_BAD };
 

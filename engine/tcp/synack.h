@@ -30,13 +30,15 @@
 #define SYNACK_VARIANTS_MAX 16
 #define SYNACK_LAYOUT_MAX   20
 
-/* What a SYN offers. ECN: an ECN-setup SYN of RFC 3168 6.1.1 (ECE and CWR). */
+/* What a SYN offers. ECN: an ECN-setup SYN of RFC 3168 6.1.1 (ECE and CWR). Signed: by TCP-MD5 or
+ * TCP-AO; only its server answers such a one in kind, so no plan is made for it. */
 enum synack_offer {
     OFFER_MSS = 1 << 0,
     OFFER_SACK = 1 << 1,
     OFFER_TIMESTAMPS = 1 << 2,
     OFFER_WSCALE = 1 << 3,
     OFFER_ECN = 1 << 4,
+    OFFER_SIGNED = 1 << 5,
 };
 
 _Static_assert((int)OFFER_MSS == OPTION_MSS && (int)OFFER_SACK == OPTION_SACK_PERMITTED &&
@@ -98,6 +100,8 @@ static inline uint8_t synack_offer(uint8_t present, uint8_t flags)
 {
     uint8_t offered = present & (OFFER_MSS | OFFER_SACK | OFFER_TIMESTAMPS | OFFER_WSCALE);
 
+    if (present & OPTION_AUTHENTICATED)
+        offered |= OFFER_SIGNED;
     return (uint8_t)((flags & TCP_ECE) && (flags & TCP_CWR) ? offered | OFFER_ECN : offered);
 }
 

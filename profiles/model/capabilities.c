@@ -139,7 +139,8 @@ void capabilities_hint(struct capabilities *capabilities, uint8_t offered,
                        const struct synack_features *granted)
 {
     struct synack_model *model = &capabilities->model;
-    learn_values(capabilities, offered, granted, vote_hint);
+    if (!(offered & OFFER_SIGNED))
+        learn_values(capabilities, offered, granted, vote_hint);
     if (variant_index(model, offered) < 0) {
         const int place = variant_place(model, false);
         if (place >= 0) {
@@ -155,7 +156,8 @@ void capabilities_vote(struct capabilities *capabilities, uint8_t offered,
                        const struct synack_features *granted, uint16_t ip_id)
 {
     struct synack_model *model = &capabilities->model;
-    learn_values(capabilities, offered, granted, vote_cast);
+    if (!(offered & OFFER_SIGNED)) /* a signature leaves no room for what others are granted */
+        learn_values(capabilities, offered, granted, vote_cast);
     ip_id_sample(&capabilities->ip_id, ip_id);
     int place = variant_index(model, offered);
     if (place < 0) {
@@ -201,5 +203,5 @@ void capabilities_replace(struct capabilities *capabilities, uint8_t offered,
 bool capabilities_compares(const struct capabilities *capabilities, uint8_t offered)
 {
     const struct synack_variant *variant = synack_variant_find(&capabilities->model, offered);
-    return variant && variant->seen > 0;
+    return variant && variant->seen > 0 && !(offered & OFFER_SIGNED);
 }

@@ -485,3 +485,19 @@ enum request_setting request_setting_from_name(const char *name)
             return (enum request_setting)setting;
     return REQUEST_DEFAULT;
 }
+
+static const char *const signed_names[SIGNED_SETTINGS] = {
+    [SIGNED_NONE] = "none", [SIGNED_MD5] = "md5", [SIGNED_AO] = "ao", [SIGNED_BOTH] = "both"};
+
+const char *signed_setting_name(enum signed_setting setting)
+{
+    return signed_names[setting];
+}
+
+enum signed_setting signed_setting_from_name(const char *name)
+{
+    for (int setting = SIGNED_NONE; setting < SIGNED_SETTINGS; setting++)
+        if (strcmp(name, signed_names[setting]) == 0)
+            return (enum signed_setting)setting;
+    return SIGNED_DEFAULT;
+}

@@ -76,11 +76,17 @@ enum request_check { CHECK_DEFAULT, CHECK_PROTOCOL, CHECK_KEYWORD, CHECK_PATTERN
  * the first bytes of it that tell what it is. */
 enum request_setting { REQUEST_DEFAULT, REQUEST_WHOLE, REQUEST_BEGUN };
 
+/* Which signed SYNs may pass to the server in attack mode: those that it was seen to answer in
+ * kind, which is the default, or what the operator says. */
+enum signed_setting { SIGNED_DEFAULT, SIGNED_NONE, SIGNED_MD5, SIGNED_AO, SIGNED_BOTH };
+#define SIGNED_SETTINGS (SIGNED_BOTH + 1)
+
 /* Zero stands for the default everywhere. */
 struct profile_settings {
     enum request_check check;
     enum greeting_setting greeting;
     enum request_setting request;
+    enum signed_setting signed_syns;
     struct trigger_limits triggers;
     uint32_t open_per_second;
     uint32_t open_per_source;
@@ -222,5 +228,8 @@ enum request_check request_check_from_name(const char *name);
 const char *request_setting_name(enum request_setting setting); /* NULL for the default */
 /* REQUEST_DEFAULT where there is none of that name. */
 enum request_setting request_setting_from_name(const char *name);
+const char *signed_setting_name(enum signed_setting setting); /* NULL for the default */
+/* SIGNED_DEFAULT where there is none of that name. */
+enum signed_setting signed_setting_from_name(const char *name);
 
 #endif

@@ -81,6 +81,17 @@ static bool set_request(struct profile_settings *settings, const char *value, st
     return true;
 }
 
+static bool set_signed(struct profile_settings *settings, const char *value, struct error *error)
+{
+    const enum signed_setting setting = signed_setting_from_name(value);
+
+    if (setting == SIGNED_DEFAULT && strcmp(value, "default") != 0)
+        return error_set(error, EXIT_USAGE,
+                         "signed='%s' is not valid; use md5, ao, both, none or default", value);
+    settings->signed_syns = setting;
+    return true;
+}
+
 static bool set_number(uint32_t *setting, const struct setting_number *info, const char *value,
                        struct error *error)
 {
@@ -121,6 +132,8 @@ bool profile_set(struct profile *profile, const char *key, const char *value, st
         return set_greeting(&profile->settings, value, error);
     if (strcmp(key, "request") == 0)
         return set_request(&profile->settings, value, error);
+    if (strcmp(key, "signed") == 0)
+        return set_signed(&profile->settings, value, error);
     if (i < NUMBERS)
         return set_number(setting_number(&profile->settings, i), &numbers[i].info, value, error);
     return error_set(error, EXIT_USAGE, "no setting '%s'; valid keys are " SETTING_KEYS, key);

@@ -8,6 +8,7 @@
  *      greeting          exact | template | default: what may be said in the server's name
  *                        (greeting_plan.h)
  *      request           whole | begun | default: what a connection is opened to the server for
+ *      signed            md5 | ao | both | none | default: which signed SYNs pass to the server
  *      open_per_second, open_per_source     1 to 1000000, or "default"
  *      trigger.half_open, trigger.silent, trigger.mismatch, trigger.refused     the same, or "off"
  *      trigger.accept_queue                 1 to 100 (per cent), default or off
@@ -45,7 +46,7 @@ uint32_t *setting_number(struct profile_settings *settings, size_t index);
 
 /* All keys as one line of text, for usage and errors. */
 #define SETTING_KEYS                                                                               \
-    "check, greeting, request, open_per_second, open_per_source, trigger.half_open, "              \
+    "check, greeting, request, signed, open_per_second, open_per_source, trigger.half_open, "      \
     "trigger.silent, "                                                                             \
     "trigger.accept_queue, "                                                                       \
     "trigger.syn_rate, trigger.mismatch, trigger.refused"
@@ -53,6 +54,7 @@ uint32_t *setting_number(struct profile_settings *settings, size_t index);
 /* The values of check, for completion. */
 #define GREETING_VALUES "exact template default"
 #define REQUEST_VALUES  "whole begun default"
+#define SIGNED_VALUES   "md5 ao both none default"
 #define CHECK_VALUES    "keyword protocol pattern none default"
 
 #endif

@@ -168,6 +168,11 @@ static const char *request_setting_choice(unsigned index)
     return index < REQUEST_SETTINGS ? request_setting_name((enum request_setting)index) : NULL;
 }
 
+static const char *signed_setting_choice(unsigned index)
+{
+    return index < SIGNED_SETTINGS ? signed_setting_name((enum signed_setting)index) : NULL;
+}
+
 /* Those that are words; those that are numbers stand in settings.h. */
 static const struct field setting_fields[] = {
     {FIELD_CHOICE("check", struct profile, settings.check, check_choice, CHECK_CHOICES),
@@ -177,6 +182,9 @@ static const struct field setting_fields[] = {
      .flags = FIELD_LEFT_OUT},
     {FIELD_CHOICE("request", struct profile, settings.request, request_setting_choice,
                   REQUEST_SETTINGS),
+     .flags = FIELD_LEFT_OUT},
+    {FIELD_CHOICE("signed", struct profile, settings.signed_syns, signed_setting_choice,
+                  SIGNED_SETTINGS),
      .flags = FIELD_LEFT_OUT},
     {0},
 };

@@ -8,13 +8,14 @@
 
 /* --- variants -------------------------------------------------------------------------------- */
 
-static const uint8_t offer_bits[] = {OFFER_MSS, OFFER_SACK, OFFER_TIMESTAMPS, OFFER_WSCALE,
-                                     OFFER_ECN};
+static const uint8_t offer_bits[] = {OFFER_MSS,    OFFER_SACK, OFFER_TIMESTAMPS,
+                                     OFFER_WSCALE, OFFER_ECN,  OFFER_SIGNED};
 #define OFFERS ((unsigned)(sizeof(offer_bits) / sizeof(*offer_bits)))
 
 static const char *offer_choice(unsigned index)
 {
-    static const char *const names[] = {"mss", "sack", "timestamps", "window_scale", "ecn"};
+    static const char *const names[] = {"mss",          "sack", "timestamps",
+                                        "window_scale", "ecn",  "signed"};
 
     return index < OFFERS ? names[index] : NULL;
 }

@@ -156,11 +156,13 @@ Test(commands, completion_knows_the_settings)
     catch_output();
     cr_assert_eq(run("completion bash"), 0);
     const char *text = caught_stdout();
-    cr_assert(strstr(text, "words=\"check= greeting= request= open_per_second= "), "%s", text);
+    cr_assert(strstr(text, "words=\"check= greeting= request= signed= open_per_second= "), "%s",
+              text);
     cr_assert(strstr(text, " trigger.refused= \"\n"), "%s", text);
     cr_assert(strstr(text, "words=\"keyword protocol pattern none default\"\n"), "%s", text);
     cr_assert(strstr(text, "words=\"exact template default\"\n"), "%s", text);
     cr_assert(strstr(text, "words=\"whole begun default\"\n"), "%s", text);
+    cr_assert(strstr(text, "words=\"md5 ao both none default\"\n"), "%s", text);
 }
 
 Test(commands, unreachable_daemon)

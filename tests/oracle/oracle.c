@@ -426,29 +426,29 @@ struct class
     const char *dropped;  /* why what the host answers may be dropped; NULL: never */
     const char *answered; /* why what the host leaves may be answered; NULL: never */
     bool refused;         /* by this kernel altogether */
-    uint32_t mutants, host, ours, drops, extra, signed_syns;
+    uint32_t mutants, host, ours, drops, extra;
 };
 
-#define MD5_LOOKS "kernels that know TCP-MD5 refuse broken options, others take them"
+#define MD5_LOOKS "who knows TCP-MD5 refuses broken options and unasked signatures, others do not"
 
 static struct class classes[] = {
-    {"plain", plain, NULL, NULL, false, 0, 0, 0, 0, 0, 0},
-    {"IP fields", ip_fields, "a fragment of one piece", NULL, false, 0, 0, 0, 0, 0, 0},
-    {"TCP fields", tcp_fields, NULL, MD5_LOOKS, false, 0, 0, 0, 0, 0, 0},
-    {"TCP options", tcp_options, NULL, MD5_LOOKS, false, 0, 0, 0, 0, 0, 0},
-    {"priority tags", priority_tags, NULL, NULL, false, 0, 0, 0, 0, 0, 0},
-    {"IPv4 options", ipv4_options, NULL, NULL, false, 0, 0, 0, 0, 0, 0},
-    {"extension headers", extensions, NULL, NULL, false, 0, 0, 0, 0, 0, 0},
-    {"length 0", length_zero, NULL, NULL, false, 0, 0, 0, 0, 0, 0},
-    {"trailers", trailers, NULL, NULL, false, 0, 0, 0, 0, 0, 0},
-    {"lengths", lengths, NULL, NULL, false, 0, 0, 0, 0, 0, 0},
-    {"offloads", offloads, NULL, NULL, false, 0, 0, 0, 0, 0, 0},
-    {"MACs", macs, NULL, "a bridge does not know who takes which MAC", false, 0, 0, 0, 0, 0, 0},
-    {"sources", sources, NULL, NULL, false, 0, 0, 0, 0, 0, 0},
-    {"bytes", edits, NULL, "the same MAC, VLAN or host is another's", false, 0, 0, 0, 0, 0, 0},
-    {"fragments", fragments, "fragments are not put together", NULL, false, 0, 0, 0, 0, 0, 0},
-    {"link formats", link_formats, NULL, NULL, true, 0, 0, 0, 0, 0, 0},
-    {"tunnels", tunnels, NULL, NULL, true, 0, 0, 0, 0, 0, 0},
+    {"plain", plain, NULL, NULL, false, 0, 0, 0, 0, 0},
+    {"IP fields", ip_fields, "a fragment of one piece", NULL, false, 0, 0, 0, 0, 0},
+    {"TCP fields", tcp_fields, NULL, MD5_LOOKS, false, 0, 0, 0, 0, 0},
+    {"TCP options", tcp_options, NULL, MD5_LOOKS, false, 0, 0, 0, 0, 0},
+    {"priority tags", priority_tags, NULL, NULL, false, 0, 0, 0, 0, 0},
+    {"IPv4 options", ipv4_options, NULL, NULL, false, 0, 0, 0, 0, 0},
+    {"extension headers", extensions, NULL, NULL, false, 0, 0, 0, 0, 0},
+    {"length 0", length_zero, NULL, NULL, false, 0, 0, 0, 0, 0},
+    {"trailers", trailers, NULL, NULL, false, 0, 0, 0, 0, 0},
+    {"lengths", lengths, NULL, NULL, false, 0, 0, 0, 0, 0},
+    {"offloads", offloads, NULL, NULL, false, 0, 0, 0, 0, 0},
+    {"MACs", macs, NULL, "a bridge does not know who takes which MAC", false, 0, 0, 0, 0, 0},
+    {"sources", sources, NULL, NULL, false, 0, 0, 0, 0, 0},
+    {"bytes", edits, NULL, "the same MAC, VLAN or host is another's", false, 0, 0, 0, 0, 0},
+    {"fragments", fragments, "fragments are not put together", NULL, false, 0, 0, 0, 0, 0},
+    {"link formats", link_formats, NULL, NULL, true, 0, 0, 0, 0, 0},
+    {"tunnels", tunnels, NULL, NULL, true, 0, 0, 0, 0, 0},
 };
 #define CLASSES (sizeof(classes) / sizeof(classes[0]))
 
@@ -595,18 +595,6 @@ static bool tell_host(const struct mutant *m, const bool *which)
     return true;
 }
 
-/* Such SYNs pass under a limit (rule 4), which hosts that do not know the option answer. */
-static bool is_signed(struct mutant *m)
-{
-    struct tcp_options options = {0};
-
-    frame_copy(&m->frame, m->piece[0].buffer, m->piece[0].bytes);
-    if (m->pieces > 1 || frame_read(&m->frame) != FRAME_TCP)
-        return false;
-    tcp_options_parse(frame_options(&m->frame.view), m->frame.view.options_bytes, &options);
-    return options.present & OPTION_AUTHENTICATED;
-}
-
 static void judge(struct class *class, uint64_t number, struct mutant *m)
 {
     uint32_t isn = 0, again;
@@ -623,10 +611,6 @@ static void judge(struct class *class, uint64_t number, struct mutant *m)
     class->ours += ours.answered;
     for (uint32_t p = 0; p < m->pieces; p++)
         any |= ours.forwarded[p];
-    if (host && !ours.answered && is_signed(m)) {
-        class->signed_syns++;
-        return;
-    }
     if (!ours.right)
         find(class, number, m, "our answer is wrong");
     else if (host && ours.answered && isn != ours.isn)
@@ -689,8 +673,6 @@ static uint32_t report(void)
                class->drops, class->extra);
         if (class->drops && class->dropped)
             printf("  dropped: %s", class->dropped);
-        if (class->signed_syns)
-            printf("  %u signed: they pass under a limit (rule 4)", class->signed_syns);
         if (class->extra && class->answered)
             printf("  extra: %s", class->answered);
         if (!class->refused && class->host < ANSWERED_LEAST) {

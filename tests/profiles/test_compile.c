@@ -533,3 +533,50 @@ Test(compile, opened_for_a_beginning_where_the_operator_says_so)
     cr_assert(profile_set(store_at(store, 0), "request", "whole", NULL));
     cr_assert_not(compiled(3)->opens_begun);
 }
+
+static void signed_handshake(uint64_t id, uint8_t option, bool completed)
+{
+    struct synack_features granted = {.mss = 1460, .window = 65160, .window_scale = 7, .ttl = 64};
+    struct talk talk;
+
+    granted.layout_bytes = 2;
+    granted.layout[0] = TCP_OPT_MSS;
+    granted.layout[1] = option;
+    talk = talk_synack(learner, id, OFFER_MSS | OFFER_SIGNED, &granted);
+    if (completed)
+        talk_establish(&talk);
+    talk_close(&talk);
+}
+
+/* What a server has signed itself it also verifies. */
+Test(compile, signed_syns_pass_to_who_was_seen_to_sign)
+{
+    flows(1, 8, NULL, GET, OK);
+    cr_assert_eq(compiled(1)->signs, 0);
+    signed_handshake(20, TCP_OPT_MD5, false);
+    cr_assert_eq(compiled(2)->signs, 0, "nobody had the key");
+    signed_handshake(21, TCP_OPT_NOP, true);
+    cr_assert_eq(compiled(3)->signs, 0, "answered as if the option was not there");
+    for (uint64_t id = 22; id < 25; id++)
+        signed_handshake(id, TCP_OPT_MD5, true);
+    cr_assert_eq(compiled(4)->signs, OPTION_MD5);
+    cr_assert(profile_set(store_at(store, 0), "signed", "both", NULL));
+    cr_assert_eq(compiled(5)->signs, OPTION_AUTHENTICATED);
+    cr_assert(profile_set(store_at(store, 0), "signed", "none", NULL));
+    cr_assert_eq(compiled(6)->signs, 0);
+    cr_assert(profile_set(store_at(store, 0), "signed", "default", NULL));
+    cr_assert_eq(compiled(7)->signs, OPTION_MD5);
+}
+
+/* A signature takes the place of options that others are granted: that is no change of the server's
+ * ways. */
+Test(compile, signed_handshakes_disarm_nothing)
+{
+    flows(1, 8, NULL, GET, OK);
+    const struct synack_model before = compiled(1)->now.synack;
+    for (uint64_t id = 20; id < 60; id++)
+        signed_handshake(id, TCP_OPT_MD5, true);
+    cr_assert(compiled(2)->armed);
+    cr_assert_eq(policy->servers[0].now.synack.timestamps, before.timestamps);
+    cr_assert_eq(policy->servers[0].now.synack.sack, before.sack);
+}

@@ -15,6 +15,15 @@ struct scenario *attack_scenario(void)
     return scenario_in(SETTING_ATTACK);
 }
 
+struct scenario *signed_scenario(void)
+{
+    struct scenario *s = attack_scenario();
+
+    for (uint32_t i = 0; i < s->middle->policy->count; i++)
+        s->middle->policy->servers[i].signs = OPTION_AUTHENTICATED;
+    return s;
+}
+
 struct scenario *normal_scenario(void)
 {
     return scenario_in(SETTING_NORMAL);

@@ -15,6 +15,8 @@
 
 /* A scenario in attack mode with the four servers of fixture_all(), all with Linux's settings. */
 struct scenario *attack_scenario(void);
+/* The same where all servers have keys, and sign by TCP-MD5 and TCP-AO. */
+struct scenario *signed_scenario(void);
 /* The same in normal mode. */
 struct scenario *normal_scenario(void);
 /* SYN and our SYN-ACK. */

@@ -807,16 +807,16 @@ static uint32_t signed_syns(struct scenario *s, uint16_t server_port, uint32_t c
     return reached;
 }
 
-Test(hostile, signed_syns_have_five_a_second_for_each_server)
+Test(hostile, signed_syns_have_a_hundred_a_second_for_each_server)
 {
-    struct scenario *s = attack_scenario();
-    cr_assert_eq(signed_syns(s, HTTP_PORT, 100), 5);
-    cr_assert_eq(signed_syns(s, HTTP_PORT, 100), 0);
-    cr_assert_eq(signed_syns(s, POP3_PORT, 100), 5);
-    expect_count(s, drops[DROP_open_limit], 290);
+    struct scenario *s = signed_scenario();
+    cr_assert_eq(signed_syns(s, HTTP_PORT, 300), 100);
+    cr_assert_eq(signed_syns(s, HTTP_PORT, 300), 0);
+    cr_assert_eq(signed_syns(s, POP3_PORT, 300), 100);
+    expect_count(s, drops[DROP_open_limit], 700);
     for (uint32_t second = 0; second < 3; second++) {
         pass(s, SECOND_US);
-        cr_assert_eq(signed_syns(s, HTTP_PORT, 100), 5);
+        cr_assert_eq(signed_syns(s, HTTP_PORT, 300), 100);
     }
     expect_count(s, cookies_sent, 0);
     scenario_end(s);
@@ -837,12 +837,12 @@ static uint32_t strays(struct scenario *s, uint32_t count)
 
 Test(hostile, signed_syns_and_strays_take_nothing_from_each_other)
 {
-    struct scenario *s = attack_scenario();
-    cr_assert_eq(signed_syns(s, HTTP_PORT, 1000), 5);
+    struct scenario *s = signed_scenario();
+    cr_assert_eq(signed_syns(s, HTTP_PORT, 1000), 100);
     cr_assert_eq(strays(s, 1000), 100);
     scenario_end(s);
-    s = attack_scenario();
+    s = signed_scenario();
     cr_assert_eq(strays(s, 1000), 100);
-    cr_assert_eq(signed_syns(s, HTTP_PORT, 1000), 5);
+    cr_assert_eq(signed_syns(s, HTTP_PORT, 1000), 100);
     scenario_end(s);
 }

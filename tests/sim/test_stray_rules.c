@@ -87,7 +87,7 @@ Test(cookie, rule_3_cookies_of_two_epochs_are_both_good)
 
 Test(stray, rule_4_signed_syn_is_forwarded_and_its_connection_works)
 {
-    struct scenario *s = attack_scenario();
+    struct scenario *s = signed_scenario();
     inject(s, CLIENT, "S x:x(0) win 64240 <mss 1460,unknown-29>");
     expect(s, SERVER, "S x:x(0) win 64240 <mss 1460,unknown-29>");
     inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460,unknown-29>");
@@ -99,6 +99,16 @@ Test(stray, rule_4_signed_syn_is_forwarded_and_its_connection_works)
     inject(s, SERVER, "P. y+1 ack x+19 win 502 <unknown-29> | HTTP/1.1 204 No\r\n\r\n");
     expect(s, CLIENT, "P. y+1 ack x+19 win 502 <unknown-29> | HTTP/1.1 204 No\r\n\r\n");
     expect_count(s, cookies_sent, 0);
+    scenario_end(s);
+}
+
+/* As by hosts that do not know the option; nothing of it reaches the server. */
+Test(stray, rule_4_signed_syn_is_answered_plainly_where_the_server_does_not_sign)
+{
+    struct scenario *s = attack_scenario();
+    inject(s, CLIENT, "S x:x(0) win 64240 <mss 1460,unknown-29>");
+    expect(s, CLIENT, "S. c:c(0) ack x+1 win * <mss 1460>");
+    expect_nothing(s);
     scenario_end(s);
 }
 

@@ -162,9 +162,9 @@ Test(tcp_options, authenticated_and_unknown)
     struct tcp_options options;
 
     cr_assert_eq(parse_words("md5", &options), OPTIONS_OK);
-    cr_assert_eq(options.present, OPTION_AUTHENTICATED);
+    cr_assert_eq(options.present, OPTION_MD5);
     cr_assert_eq(parse_words("hex=1d040102", &options), OPTIONS_OK);
-    cr_assert_eq(options.present, OPTION_AUTHENTICATED);
+    cr_assert_eq(options.present, OPTION_AO);
     cr_assert_eq(parse_words("fastopen", &options), OPTIONS_OK);
     cr_assert_eq(options.present, OPTION_OTHER);
 }

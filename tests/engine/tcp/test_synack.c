@@ -75,7 +75,7 @@ Test(synack, offers_of_a_syn)
 {
     struct tcp_options options = {.present = OPTION_MSS | OPTION_WSCALE | OPTION_AUTHENTICATED};
 
-    cr_assert_eq(synack_offer_of(&options, TCP_SYN), OFFER_MSS | OFFER_WSCALE);
+    cr_assert_eq(synack_offer_of(&options, TCP_SYN), OFFER_MSS | OFFER_WSCALE | OFFER_SIGNED);
     options.present = OPTION_SACK_PERMITTED | OPTION_TIMESTAMPS;
     cr_assert_eq(synack_offer_of(&options, TCP_SYN | TCP_ECE | TCP_CWR),
                  OFFER_SACK | OFFER_TIMESTAMPS | OFFER_ECN);

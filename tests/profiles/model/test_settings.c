@@ -77,6 +77,7 @@ Test(settings, wrong_ones_change_nothing_and_say_what_would_do)
         {"check", "Keyword", "keyword, protocol"},
         {"greeting", "yes", "exact, template"},
         {"request", "half", "whole, begun"},
+        {"signed", "yes", "md5, ao, both"},
         {"open_per_second", "0", "from 1"},
         {"open_per_second", "-1", "from 1"},
         {"open_per_second", "1x", "from 1"},

@@ -94,6 +94,7 @@ Test(profile_json, every_kind_of_profile_survives)
     cr_assert(profile_set(binary, "check", "none", NULL));
     cr_assert(profile_set(binary, "greeting", "template", NULL));
     cr_assert(profile_set(binary, "request", "begun", NULL));
+    cr_assert(profile_set(binary, "signed", "md5", NULL));
     binary->grace = (struct grace){.early = 7, .waited = 3, .gap_us = 800};
     cr_assert(profile_set(binary, "open_per_source", "17", NULL));
     cr_assert(profile_set(binary, "trigger.silent", "off", NULL));
