@@ -208,16 +208,21 @@ class KernelBridge(Topology):
 class NftSynproxy(Topology):
     name, title = "nft", "nft synproxy"
 
-    RULES = f"""table ip guard {{
-        chain first {{ type filter hook prerouting priority raw;
-            iif {PORTS[0]} tcp dport {HTTP_PORT} tcp flags & (fin | syn | rst | ack) == syn
-                notrack; }}
-        chain pass {{ type filter hook forward priority filter;
-            iif {PORTS[0]} tcp dport {HTTP_PORT} ct state invalid,untracked
-                synproxy mss 1460 wscale 7 timestamp sack-perm;
-            ct state invalid drop; }}
-    }}
-    """
+    # nft ends a rule at the end of its line.
+    TO_SERVER = f"iif {PORTS[0]} tcp dport {HTTP_PORT}"
+    RULES = "\n".join(
+        (
+            "table ip guard {",
+            "chain first { type filter hook prerouting priority raw;",
+            f"{TO_SERVER} tcp flags & (fin | syn | rst | ack) == syn notrack",
+            "}",
+            "chain pass { type filter hook forward priority filter;",
+            f"{TO_SERVER} ct state invalid,untracked synproxy mss 1460 wscale 7 timestamp sack-perm",
+            "ct state invalid drop",
+            "}",
+            "}\n",
+        )
+    )
 
     def join(self):
         self.make_ports()
