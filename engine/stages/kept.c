@@ -233,10 +233,17 @@ static void fill(struct slot *slot, const struct passage *passage, const struct 
 struct slot *kept_begin(struct engine *engine, struct passage *passage, struct server *server,
                         const struct proof *proof, struct flow *closing)
 {
-    struct slot *slot = find_room(engine, passage, server);
     const struct frame *frame = &passage->frame;
+    struct slot *slot;
     struct flow *flow;
 
+    /* What an older connection on the tuple left is the first to go: it could be the one that is
+     * evicted for this. */
+    if (closing && closing->state == FLOW_KEPT) {
+        engine_flow_free(engine, closing);
+        closing = NULL;
+    }
+    slot = find_room(engine, passage, server);
     if (!slot)
         return NULL;
     fill(slot, passage, proof);

@@ -45,6 +45,26 @@ static bool named_source_is_aside(const struct engine *engine, const struct pass
            source_state(&engine->sources, &named, NULL, passage->now_us) == SOURCE_ASIDE;
 }
 
+/* True where `flow` keeps this very request, and no older one on the tuple. */
+static bool is_kept_of(struct engine *engine, const struct flow *flow, const struct proof *proof)
+{
+    return flow && flow->state == FLOW_KEPT && kept_slot(engine, flow)->x == proof->x;
+}
+
+/*
+ * False: there is no room. The frame was not answered then, and what it brought not acknowledged:
+ * the client repeats it, and what is kept of it waits for that.
+ */
+static bool open_or_wait(struct engine *engine, struct passage *passage, struct server *server,
+                         const struct proof *proof, struct flow *closing, const struct asked *said)
+{
+    bool opened = opening_begin(engine, passage, server, proof, closing, said);
+
+    if (!opened && is_kept_of(engine, closing, proof))
+        kept_slot(engine, closing)->flags |= SLOT_WAITS;
+    return opened;
+}
+
 void open_limited(struct engine *engine, struct passage *passage, struct server *server,
                   const struct proof *proof, struct flow *closing, const struct asked *said)
 {
@@ -62,12 +82,12 @@ void open_limited(struct engine *engine, struct passage *passage, struct server 
     if (!source_limiter_take(&engine->limits, judged_source(engine, passage, said, &named), scope,
                              per_source, per_source, passage->now_us) ||
         !token_take(&server->openings, per_server, per_server, passage->now_us)) {
-        if (closing && closing->state == FLOW_KEPT)
+        if (is_kept_of(engine, closing, proof))
             kept_end(engine, closing, passage->now_us);
         passage_reset_by(engine, passage, server, DROP_open_limit);
         return;
     }
-    opening_begin(engine, passage, server, proof, closing, said);
+    open_or_wait(engine, passage, server, proof, closing, said);
 }
 
 /* What is asked: all of it in the frame, or kept. */
@@ -115,16 +135,13 @@ static void refuse_request(struct engine *engine, struct passage *passage, struc
         passage_drop(engine, passage, reason);
 }
 
-/*
- * False: there is no room, or the limit is reached. The frame was not answered then, and what it
- * brought not acknowledged: the client repeats it.
- */
+/* As open_or_wait(), with the greeting that is due. */
 static bool open_request(struct engine *engine, struct passage *passage, struct server *server,
                          const struct proof *proof, struct flow *closing,
                          const struct request *request)
 {
     greet_beside(engine, passage, server, proof);
-    return opening_begin(engine, passage, server, proof, closing, &request->said);
+    return open_or_wait(engine, passage, server, proof, closing, &request->said);
 }
 
 /* Opened before it is whole: its server may wait for the rest, so there are few of them. */
@@ -164,7 +181,7 @@ static void open_right(struct engine *engine, struct passage *passage, struct se
     if (opened)
         credit(engine, passage, server, &request->said);
     else if (request->kept)
-        request->slot->flags |= SLOT_WAITS;
+        request->slot->flags |= SLOT_WAITS; /* also where the class long has its most */
 }
 
 /* SMTP's rule (rule 2.2): who talks before the greeting is no mail client. */

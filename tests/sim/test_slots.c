@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/tables/opening_pool.h"
 #include "engine/tables/slots.h"
 #include "tests/sim/steps.h"
 
@@ -206,6 +207,58 @@ Test(slots, rule_1_3_long_ones_are_opened_at_16_kib)
     }
     expect_count(s, drops[DROP_open_limit], 1);
     scenario_end(s);
+}
+
+/* --- no room --------------------------------------------------------------------------------- */
+
+/* The server has as many openings as it may have, for 15 s. */
+static void fill_openings(struct scenario *s)
+{
+    struct symbols symbols = s->symbols;
+    uint16_t client_port = s->client_port;
+
+    for (uint16_t i = 0; i < 64 * OPENINGS_PER_HOLD / 2; i++) { /* openings_max of middle.c */
+        scenario_connection(s, CLIENT_V4, (uint16_t)(1024 + i), SERVER_V4, HTTP_PORT);
+        step_syn(s);
+        inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | " GET_REQUEST);
+        expect(s, SERVER, OPENED);
+    }
+    scenario_connection(s, CLIENT_V4, client_port, SERVER_V4, HTTP_PORT);
+    s->symbols = symbols;
+}
+
+/* A request that fits nothing is opened all the same, at a low rate or under limits; what is kept
+ * of it is not acknowledged while there is no room, so its client says it again. */
+static void waits_for_room(enum unknown_requests unknown)
+{
+    struct scenario *s = promised();
+    struct policy *policy = s->middle->policy;
+
+    for (uint32_t i = 0; i < policy->count; i++)
+        policy->servers[i].unknown = unknown;
+    fill_openings(s);
+    inject(s, CLIENT, "P. x+3 ack c+1 win 502 <nop,nop,TS val 170 ecr t> | ORGE\r\n");
+    inject(s, CLIENT, "P. x+3 ack c+1 win 502 <nop,nop,TS val 370 ecr t> | ORGE\r\n");
+    expect_nothing(s);
+    expect_count(s, drops[DROP_no_room], 2);
+    s->quiet = true;
+    pass(s, 16 * SECOND_US); /* they are given up */
+    s->quiet = false;
+    inject(s, CLIENT, "P. x+3 ack c+1 win 502 <nop,nop,TS val 770 ecr t> | ORGE\r\n");
+    expect(s, SERVER, OPENED);
+    inject(s, SERVER, ACCEPTED);
+    expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val * ecr 5000> | GEORGE\r\n");
+    scenario_end(s);
+}
+
+Test(slots, rule_1_3_minor_requests_wait_for_room)
+{
+    waits_for_room(UNKNOWN_MINOR);
+}
+
+Test(slots, rule_1_3_requests_under_limits_wait_for_room)
+{
+    waits_for_room(UNKNOWN_LIMITED);
 }
 
 /* --- draining -------------------------------------------------------------------------------- */
