@@ -13,8 +13,9 @@
 #define FOR_MAX_S 31536000ul /* a year */
 
 static const struct table_column source_columns[] = {
-    {"SOURCE", ALIGN_LEFT}, {"STATE", ALIGN_LEFT}, {"BY", ALIGN_LEFT},    {"WRONG", ALIGN_RIGHT},
-    {"RIGHT", ALIGN_RIGHT}, {"SINCE", ALIGN_LEFT}, {"UNTIL", ALIGN_LEFT},
+    {"SOURCE", ALIGN_LEFT}, {"STATE", ALIGN_LEFT},  {"BY", ALIGN_LEFT},
+    {"WRONG", ALIGN_RIGHT}, {"RIGHT", ALIGN_RIGHT}, {"SINCE", ALIGN_LEFT},
+    {"UNTIL", ALIGN_LEFT},  {"MAC", ALIGN_LEFT},    {"VLAN", ALIGN_LEFT},
 };
 
 static bool print_sources(const struct arguments *arguments, struct json_object *document,
@@ -26,6 +27,7 @@ static bool print_sources(const struct arguments *arguments, struct json_object 
 
     for (size_t i = 0; i < json_object_array_length(sources); i++) {
         struct json_object *source = json_object_array_get_idx(sources, i);
+        char vlan[OUTPUT_VLAN_BYTES];
 
         table_cell(table, "%s/%d", output_field(source, "address"),
                    json_object_get_int(json_object_object_get(source, "length")));
@@ -35,6 +37,8 @@ static bool print_sources(const struct arguments *arguments, struct json_object 
         table_cell(table, "%s", output_field(source, "matches"));
         table_cell(table, "%s", output_field(source, "since"));
         table_cell(table, "%s", output_field(source, "until"));
+        table_cell(table, "%s", output_field(source, "mac"));
+        table_cell(table, "%s", output_vlan(source, vlan));
     }
     return table_show(table, arguments,
                       "no source is put aside, limited or allowed, none is a proxy", error);

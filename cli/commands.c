@@ -201,7 +201,9 @@ static const struct command commands[] = {
      .summary = "client addresses that are put aside, limited or allowed",
      .help = "Put aside is who sends wrong requests and hardly any right ones: its SYNs to\n"
              "attacked servers are dropped, for a minute at first. Limited is an address with\n"
-             "many wrong requests and many right ones. BY says whether synward judged so.\n"
+             "many wrong requests and many right ones. BY says whether synward judged so: then\n"
+             "it holds for the address as it comes by that MAC, in that VLAN. A host beside\n"
+             "you that uses the address of another is put aside, the other is not.\n"
              "`synward sources remove` also forgets a judgement.\n",
      .handle = cmd_sources},
     {.name = "sources add",

@@ -79,6 +79,23 @@ char *output_server(struct json_object *object, char text[OUTPUT_SERVER_BYTES])
     return text;
 }
 
+char *output_vlan(struct json_object *object, char text[OUTPUT_VLAN_BYTES])
+{
+    struct json_object *vlan = json_object_object_get(object, "vlan");
+    size_t count = json_object_is_type(vlan, json_type_array) ? json_object_array_length(vlan) : 0;
+
+    if (count == 0)
+        snprintf(text, OUTPUT_VLAN_BYTES, "-");
+    else if (count == 1)
+        snprintf(text, OUTPUT_VLAN_BYTES, "%d",
+                 json_object_get_int(json_object_array_get_idx(vlan, 0)));
+    else
+        snprintf(text, OUTPUT_VLAN_BYTES, "%d.%d",
+                 json_object_get_int(json_object_array_get_idx(vlan, 0)),
+                 json_object_get_int(json_object_array_get_idx(vlan, 1)));
+    return text;
+}
+
 char *output_duration(double seconds, char text[OUTPUT_DURATION_BYTES])
 {
     unsigned long whole = seconds > 0 ? (unsigned long)seconds : 0;

@@ -29,6 +29,9 @@ bool output_flush(struct error *error);
 const char *output_field(struct json_object *object, const char *key);
 /* "yes", "no", "-". */
 const char *output_yes_no(struct json_object *object, const char *key);
+/* The VLAN IDs of an object, 100.10, or "-". */
+#define OUTPUT_VLAN_BYTES 16
+char *output_vlan(struct json_object *object, char text[OUTPUT_VLAN_BYTES]);
 /* "10.77.0.2:110", "[fd77::2]:110 vlan 100.10" of an object with server, port and vlan. */
 #define OUTPUT_SERVER_BYTES 96
 char *output_server(struct json_object *object, char text[OUTPUT_SERVER_BYTES]);

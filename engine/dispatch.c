@@ -174,11 +174,14 @@ static bool __attribute__((noinline))
 source_is_refused(struct engine *engine, const struct passage *passage)
 {
     struct server_key key;
+    struct source_id source;
     const struct server *server;
     enum source_by by;
 
-    if (!source_any_aside(&engine->sources, passage->now_us) ||
-        source_state(&engine->sources, &passage->key.client, &by, passage->now_us) != SOURCE_ASIDE)
+    if (!source_any_aside(&engine->sources, passage->now_us))
+        return false;
+    source = source_of_passage(passage, &passage->key.client);
+    if (source_state(&engine->sources, &source, &by, passage->now_us) != SOURCE_ASIDE)
         return false;
     if (by == SOURCE_BY_OPERATOR)
         return true;

@@ -7,6 +7,7 @@
 #include "bridge/control/request.h"
 #include "bridge/daemon.h"
 #include "bridge/text/document.h"
+#include "bridge/text/link_text.h"
 #include "profiles/store/json_document.h"
 
 #define SOURCE_FOR_MAX_S 31536000 /* a year */
@@ -22,6 +23,7 @@ static struct json_object *source_document(const struct daemon *daemon,
     const struct source_rule *rule = &info->rule;
     struct json_object *object = json_object_new_object();
     char address[ADDR_TEXT_BYTES], since[TIME_TEXT_BYTES], until[TIME_TEXT_BYTES];
+    char mac[MAC_TEXT_BYTES];
 
     json_object_object_add(object, "address",
                            json_object_new_string(addr_to_text(&rule->prefix, address)));
@@ -39,6 +41,11 @@ static struct json_object *source_document(const struct daemon *daemon,
                            rule->until_us ? json_object_new_string(time_to_text(
                                                 daemon_wall_s(daemon, rule->until_us), until))
                                           : NULL);
+    json_object_object_add(object, "mac",
+                           rule->by == SOURCE_BY_JUDGEMENT
+                               ? json_object_new_string(mac_text(&rule->link, mac))
+                               : NULL);
+    json_object_object_add(object, "vlan", document_vlan(&rule->link.vlan));
     return object;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bridge/base/clock.h"
+#include "bridge/text/link_text.h"
 #include "bridge/text/mode_text.h"
 #include "bridge/text/server_text.h"
 #include "profiles/model/profile.h"
@@ -43,6 +44,7 @@ enum {
 struct aside {
     struct ip_addr prefix;
     uint8_t length;
+    struct source_link link; /* none where the operator said so */
     uint64_t until_us;
 };
 
@@ -248,32 +250,42 @@ static void add_source(struct report *report, struct event *event, const struct 
     add(report, event);
 }
 
-static struct aside *find_aside(struct report *report, const struct ip_addr *prefix, uint8_t length)
+static struct aside *find_aside(struct report *report, const struct aside *like)
 {
     for (uint32_t i = 0; i < report->asides; i++) {
         struct aside *aside = &report->aside[i];
 
-        if (aside->length == length && memcmp(&aside->prefix, prefix, sizeof(*prefix)) == 0)
+        if (aside->length == like->length && source_link_equal(&aside->link, &like->link) &&
+            memcmp(&aside->prefix, &like->prefix, sizeof(like->prefix)) == 0)
             return aside;
     }
     return NULL;
 }
 
-static void remember_aside(struct report *report, const struct ip_addr *prefix, uint8_t length,
-                           uint64_t until_us)
+static void remember_aside(struct report *report, const struct aside *new)
 {
-    struct aside *aside = find_aside(report, prefix, length);
+    struct aside *aside = find_aside(report, new);
 
     if (!aside && report->asides < REPORT_ASIDES)
         aside = &report->aside[report->asides++];
     if (aside)
-        *aside = (struct aside){*prefix, length, until_us};
+        *aside = *new;
 }
 
 static void forget_aside(struct report *report, struct aside *aside)
 {
-    if (aside)
-        *aside = report->aside[--report->asides];
+    *aside = report->aside[--report->asides];
+}
+
+/* By whatever links. */
+static void forget_asides_of(struct report *report, const struct ip_addr *prefix, uint8_t length)
+{
+    for (uint32_t i = report->asides; i-- > 0;) {
+        struct aside *aside = &report->aside[i];
+
+        if (aside->length == length && memcmp(&aside->prefix, prefix, sizeof(*prefix)) == 0)
+            forget_aside(report, aside);
+    }
 }
 
 void report_aside(struct report *report, const struct observation *observation)
@@ -281,16 +293,19 @@ void report_aside(struct report *report, const struct observation *observation)
     const struct observed_source *source = &observation->source;
     const uint64_t for_s = (source->until_us - observation->time_us) / SECOND_US;
     struct event event = about(EVENT_SOURCE, LOG_LEVEL_WARNING, "aside", &observation->server);
+    const struct aside aside = {source->prefix, source->length, source->link, source->until_us};
     char server[SERVER_TEXT_BYTES], text[EVENT_TEXT_BYTES - EVENT_SUBJECT_BYTES];
+    char link[LINK_TEXT_BYTES];
 
     snprintf(event.cause, sizeof(event.cause), "%u wrong requests and %u right ones",
              source->mismatches, source->matches);
     event.has_value = true;
     event.value = source->mismatches;
-    snprintf(text, sizeof(text), "put aside for %llu s, %s, last to %s", (unsigned long long)for_s,
-             event.cause, server_text(&observation->server, server));
+    snprintf(text, sizeof(text), "put aside for %llu s as it comes by %s, %s, last to %s",
+             (unsigned long long)for_s, link_text(&source->link, link), event.cause,
+             server_text(&observation->server, server));
     add_source(report, &event, &source->prefix, source->length, text);
-    remember_aside(report, &source->prefix, source->length, source->until_us);
+    remember_aside(report, &aside);
 }
 
 void report_rule(struct report *report, const struct source_rule *rule)
@@ -302,13 +317,15 @@ void report_rule(struct report *report, const struct source_rule *rule)
                  [SOURCE_ASIDE] = {"aside", "put aside by the operator"},
                  [SOURCE_ALLOWED] = {"allowed", "allowed by the operator"},
                  [SOURCE_PROXY] = {"proxy", "a proxy, the operator says"}};
+    const struct aside aside = {
+        .prefix = rule->prefix, .length = rule->length, .until_us = rule->until_us};
     struct event event = about(EVENT_SOURCE, LOG_LEVEL_INFO, words[rule->state].state, NULL);
 
     snprintf(event.cause, sizeof(event.cause), "operator");
     add_source(report, &event, &rule->prefix, rule->length, words[rule->state].text);
-    forget_aside(report, find_aside(report, &rule->prefix, rule->length));
+    forget_asides_of(report, &rule->prefix, rule->length);
     if (rule->state == SOURCE_ASIDE && rule->until_us != 0)
-        remember_aside(report, &rule->prefix, rule->length, rule->until_us);
+        remember_aside(report, &aside);
 }
 
 static void look_at_asides(struct report *report, uint64_t now_us)

@@ -142,16 +142,17 @@ static int compare_sources(const void *a, const void *b)
         return order;
     if (left->rule.length != right->rule.length)
         return (int)left->rule.length - (int)right->rule.length;
-    return (int)right->rule.by - (int)left->rule.by; /* the operator's first */
+    if (left->rule.by != right->rule.by)
+        return (int)right->rule.by - (int)left->rule.by; /* the operator's first */
+    return memcmp(&left->rule.link, &right->rule.link, sizeof(left->rule.link));
 }
 
 static bool same_source(const struct source_info *a, const struct source_info *b)
 {
-    return a->rule.by == b->rule.by && a->rule.length == b->rule.length &&
-           memcmp(&a->rule.prefix, &b->rule.prefix, sizeof(a->rule.prefix)) == 0;
+    return compare_sources(a, b) == 0;
 }
 
-/* The same prefix, seen by another shard: put aside in one is put aside. */
+/* The same source, seen by another shard: put aside in one is put aside. */
 static void merge_source(struct source_info *into, const struct source_info *from)
 {
     if (from->rule.state == SOURCE_ASIDE && from->rule.until_us > into->rule.until_us)

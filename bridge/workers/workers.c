@@ -141,6 +141,7 @@ static void handle_aside(struct workers *workers, const struct observation *asid
                    .length = aside->source.length,
                    .state = released ? SOURCE_CLEAR : SOURCE_ASIDE,
                    .by = SOURCE_BY_JUDGEMENT,
+                   .link = aside->source.link,
                    .until_us = aside->source.until_us}};
 
     if (workers->count > 1)

@@ -111,7 +111,8 @@ static inline bool ack_is_wrong(const struct engine *engine, const struct server
 static inline void refuse_ack(struct engine *engine, const struct ack *ack, struct server *server,
                               struct proof_slot *slot, struct verdict *verdict)
 {
-    const struct ip_addr client = addr_from_v4(ack->data + ETH_HEADER_BYTES + 12);
+    const struct source_id client = {.addr = addr_from_v4(ack->data + ETH_HEADER_BYTES + 12),
+                                     .link = source_link_of(ack->data, (struct vlan_ids){{0}})};
     const struct promise *promise = &server->policy->now;
 
     trigger_spoke(&server->counts, slot);

@@ -48,6 +48,13 @@ static inline void passage_read_options(struct passage *passage)
         passage->options.present |= OPTION_OTHER; /* what was read before the bad one counts */
 }
 
+/* Who is judged for a client's frame: this address, as it came. */
+static inline struct source_id source_of_passage(const struct passage *passage,
+                                                 const struct ip_addr *addr)
+{
+    return (struct source_id){*addr, source_link_of(passage->frame.data, passage->key.vlan)};
+}
+
 /* --- verdicts --------------------------------------------------------------------------------- */
 
 static inline void passage_forward(struct passage *passage)

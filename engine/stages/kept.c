@@ -197,8 +197,8 @@ static struct slot *find_room(struct engine *engine, struct passage *passage,
                               const struct server *server)
 {
     uint16_t index = (uint16_t)(server - engine->servers.slots);
-    bool known = source_matched_lately(&engine->sources, &passage->key.client, KEPT_MATCHED_US,
-                                       passage->now_us);
+    const struct source_id source = source_of_passage(passage, &passage->key.client);
+    bool known = source_matched_lately(&engine->sources, &source, KEPT_MATCHED_US, passage->now_us);
     struct slot *victim = NULL, *slot = NULL;
     enum slot_room room =
         slot_room(&engine->slots, &passage->key, index, known, passage->now_us, &victim);

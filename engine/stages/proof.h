@@ -137,7 +137,7 @@ static inline __attribute__((always_inline)) void proof_count(struct engine *eng
  * saved.
  */
 static inline bool proof_blame_source(struct engine *engine, struct server *server,
-                                      const struct ip_addr *client, struct proof_slot *slot,
+                                      const struct source_id *client, struct proof_slot *slot,
                                       uint64_t now_us)
 {
     struct observed_source aside;

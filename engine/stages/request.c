@@ -22,27 +22,27 @@
  * Who is judged for a request: the client, or whom the header of a proxy names that the operator
  * believes.
  */
-static const struct ip_addr *judged_source(const struct engine *engine,
-                                           const struct passage *passage, const struct asked *said,
-                                           struct ip_addr *named)
+static struct source_id judged_source(const struct engine *engine, const struct passage *passage,
+                                      const struct asked *said)
 {
-    const struct ip_addr *client = &passage->key.client;
+    struct source_id client = source_of_passage(passage, &passage->key.client);
+    struct ip_addr named;
 
-    if (!engine->sources.runs_count ||
-        source_state(&engine->sources, client, NULL, passage->now_us) != SOURCE_PROXY ||
-        !proxy_client(said->data, said->bytes, named))
-        return client;
-    return named;
+    if (engine->sources.runs_count &&
+        source_state(&engine->sources, &client, NULL, passage->now_us) == SOURCE_PROXY &&
+        proxy_client(said->data, said->bytes, &named))
+        client.addr = named;
+    return client;
 }
 
 /* Behind a proxy: its SYNs come from an address that many share. */
 static bool named_source_is_aside(const struct engine *engine, const struct passage *passage,
                                   const struct asked *said)
 {
-    struct ip_addr named;
+    const struct source_id judged = judged_source(engine, passage, said);
 
-    return judged_source(engine, passage, said, &named) == &named &&
-           source_state(&engine->sources, &named, NULL, passage->now_us) == SOURCE_ASIDE;
+    return memcmp(&judged.addr, &passage->key.client, sizeof(judged.addr)) != 0 &&
+           source_state(&engine->sources, &judged, NULL, passage->now_us) == SOURCE_ASIDE;
 }
 
 /* True where `flow` keeps this very request, and no older one on the tuple. */
@@ -74,13 +74,13 @@ void open_limited(struct engine *engine, struct passage *passage, struct server 
     uint32_t per_source = policy && policy->open_per_source_per_second
                               ? policy->open_per_source_per_second
                               : OPEN_PER_SOURCE;
-    struct ip_addr named;
+    const struct source_id source = judged_source(engine, passage, said);
     uint32_t scope = LIMIT_SCOPE_OPENING | (uint32_t)(server - engine->servers.slots);
 
     per_server = limit_share(engine, per_server);
     per_source = limit_share(engine, per_source);
-    if (!source_limiter_take(&engine->limits, judged_source(engine, passage, said, &named), scope,
-                             per_source, per_source, passage->now_us) ||
+    if (!source_limiter_take(&engine->limits, &source.addr, scope, per_source, per_source,
+                             passage->now_us) ||
         !token_take(&server->openings, per_server, per_server, passage->now_us)) {
         if (is_kept_of(engine, closing, proof))
             kept_end(engine, closing, passage->now_us);
@@ -103,12 +103,11 @@ struct request {
 static void credit(struct engine *engine, const struct passage *passage,
                    const struct server *server, const struct asked *said)
 {
+    const struct source_id source = judged_source(engine, passage, said);
     struct observed_source released;
-    struct ip_addr named;
 
     engine->counters.requests_matched++;
-    if (source_match(&engine->sources, judged_source(engine, passage, said, &named),
-                     passage->now_us, &released))
+    if (source_match(&engine->sources, &source, passage->now_us, &released))
         observe_source(engine, server, &released, passage->now_us);
 }
 
@@ -120,11 +119,9 @@ static void refuse_request(struct engine *engine, struct passage *passage, struc
                            const struct proof *proof, const struct request *request,
                            enum drop_reason reason)
 {
-    struct ip_addr named;
-    bool may_be_reset =
-        reason == DROP_minor_limit ||
-        proof_blame_source(engine, server, judged_source(engine, passage, &request->said, &named),
-                           proof->slot, passage->now_us);
+    const struct source_id source = judged_source(engine, passage, &request->said);
+    bool may_be_reset = reason == DROP_minor_limit ||
+                        proof_blame_source(engine, server, &source, proof->slot, passage->now_us);
 
     if (request->kept)
         may_be_reset = kept_end(engine, request->kept, passage->now_us) || may_be_reset;

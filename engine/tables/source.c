@@ -2,6 +2,7 @@
 /* source.c - judges sources. See source.h. */
 #include "engine/tables/source.h"
 
+#include "engine/tables/source_entry.h"
 #include "engine/tables/source_prefix.h"
 #include "engine/tables/source_rules.h"
 
@@ -46,138 +47,222 @@ void source_table_init(struct source_table *table, void *memory, uint32_t source
     memcpy(table->seed, seed, sizeof(table->seed));
 }
 
-static struct source_entry *set_of(const struct source_table *table, const struct ip_addr *prefix,
-                                   uint32_t bits)
+/* What an entry is looked up by: a prefix, masked, and its link. Words, to stay in registers. */
+struct key {
+    uint64_t prefix[2], mac;
+    uint32_t vlan, bits;
+};
+
+/* Of a prefix of any length. */
+static inline struct key key_of(const struct source_id *id, uint32_t bits)
 {
-    uint64_t hash = hash_with(addr_hash(table->seed, prefix), bits);
+    const struct ip_addr prefix = prefix_masked(&id->addr, bits);
+
+    return (struct key){{key_word(&prefix, 0), key_word(&prefix, 8)},
+                        id->link.mac,
+                        vlan_word(&id->link.vlan),
+                        bits};
+}
+
+/* Of a source: an IPv4 address is whole, and of IPv6 it is one word. */
+static inline struct key source_key(const struct source_id *id)
+{
+    const bool v4 = addr_is_v4(&id->addr);
+
+    return (struct key){{key_word(&id->addr, 0), v4 ? key_word(&id->addr, 8) : 0},
+                        id->link.mac,
+                        vlan_word(&id->link.vlan),
+                        v4 ? PREFIX_V4_SOURCE : PREFIX_V6_SOURCE};
+}
+
+/* As addr_hash() and hash_with(); the seed covers all that a neighbour can choose. */
+static inline struct source_entry *set_of(const struct source_table *table, const struct key *key)
+{
+    const uint64_t prefix = hash_mix(key->prefix[0] ^ table->seed[0] ^ 0x9e3779b97f4a7c15u,
+                                     key->prefix[1] ^ table->seed[1] ^ 0xd1b54a32d192ed03u);
+    const uint64_t rest = (uint64_t)key->vlan << 8 | key->bits;
+    const uint64_t hash = hash_mix(prefix ^ key->mac, table->seed[0] ^ rest);
 
     return &table->slots[(hash & (table->count / SOURCE_WAYS - 1)) * SOURCE_WAYS];
 }
 
-static inline bool same_addr(const struct ip_addr *a, const struct ip_addr *b)
+/* The ends of addresses tell nearly all apart. */
+static inline bool is_it(const struct source_entry *entry, const struct key *key)
 {
-    return ((key_word(a, 0) ^ key_word(b, 0)) | (key_word(a, 8) ^ key_word(b, 8))) == 0;
+    return key_word(&entry->prefix, 8) == key->prefix[1] &&
+           ((key_word(&entry->prefix, 0) ^ key->prefix[0]) | (entry->mac ^ key->mac) |
+            (vlan_word(&entry->vlan) ^ key->vlan) | (entry->bits ^ key->bits)) == 0;
 }
 
-static struct source_entry *find_in_set(struct source_entry *set, const struct ip_addr *prefix,
-                                        uint32_t bits)
+static inline struct source_entry *find_in_set(struct source_entry *set, const struct key *key)
 {
     for (uint32_t i = 0; i < SOURCE_WAYS; i++)
-        if (set[i].bits == bits && same_addr(&set[i].prefix, prefix))
+        if (is_it(&set[i], key))
             return &set[i];
     return NULL;
 }
 
-static struct source_entry *find(const struct source_table *table, const struct ip_addr *addr,
+static struct source_entry *find(const struct source_table *table, const struct source_id *id,
                                  uint32_t bits)
 {
-    struct ip_addr prefix = prefix_masked(addr, bits);
+    const struct key key = key_of(id, bits);
 
-    return find_in_set(set_of(table, &prefix, bits), &prefix, bits);
+    return find_in_set(set_of(table, &key), &key);
+}
+
+static struct source_entry *find_source(const struct source_table *table,
+                                        const struct source_id *id)
+{
+    const struct key key = source_key(id);
+
+    return find_in_set(set_of(table, &key), &key);
 }
 
 /* The entry of the prefix around a source. There is none before a first source has been blamed. */
 static struct source_entry *find_neighbours(const struct source_table *table,
-                                            const struct ip_addr *addr)
+                                            const struct source_id *id)
 {
-    return table->prefixes_made ? find(table, addr, prefix_neighbour_bits(addr)) : NULL;
+    return table->prefixes_made ? find(table, id, prefix_neighbour_bits(&id->addr)) : NULL;
 }
 
-static uint32_t half_of(uint64_t now_us)
+static struct source_id id_of(const struct source_entry *entry)
 {
-    return (uint32_t)(now_us / SOURCE_HALF_US);
+    return (struct source_id){entry->prefix, {entry->mac, entry->vlan}};
 }
 
-static uint32_t counted(const struct source_entry *source, const uint32_t halves[2],
-                        uint64_t now_us)
+/*
+ * What an entry is worth: the one of least worth goes. Nothing where it is free, most where it is
+ * put aside, the longer the more; else by its requests, and the last one's time.
+ */
+static inline uint64_t worth(const struct source_entry *entry, uint64_t now_us)
 {
-    uint32_t age = half_of(now_us) - source->half;
+    const uint32_t age = source_half(now_us) - entry->half;
+    uint64_t requests = age > 1 ? 0 : entry->mismatches[0] + entry->matches[0];
 
-    return age == 0 ? halves[0] + halves[1] : age == 1 ? halves[0] : 0;
+    if (!entry->bits)
+        return 0;
+    if (source_is_aside(entry, now_us))
+        return 1ull << 63 | entry->until_us;
+    if (age == 0)
+        requests += entry->mismatches[1] + entry->matches[1];
+    return (requests << 32 | entry->half) & ~(1ull << 63);
 }
 
-static bool is_aside(const struct source_entry *source, uint64_t now_us)
-{
-    return source->until_us > now_us;
-}
-
-static uint32_t requests_of(const struct source_entry *source, uint64_t now_us)
-{
-    return counted(source, source->mismatches, now_us) + counted(source, source->matches, now_us);
-}
-
-/* True where `a` is the one to go rather than `b`. */
-static bool less_interesting(const struct source_entry *a, const struct source_entry *b,
-                             uint64_t now_us)
-{
-    uint32_t mine = requests_of(a, now_us), other = requests_of(b, now_us);
-
-    if (!a->bits || !b->bits)
-        return !a->bits;
-    if (is_aside(a, now_us) || is_aside(b, now_us))
-        return is_aside(a, now_us) ? is_aside(b, now_us) && a->until_us < b->until_us : true;
-    return mine != other ? mine < other : a->half < b->half;
-}
-
-static struct source_entry *least_interesting(struct source_entry *set, uint64_t now_us)
+static inline struct source_entry *least_worth(struct source_entry *set, uint32_t ways,
+                                               uint64_t now_us)
 {
     struct source_entry *least = set;
+    uint64_t lowest = worth(set, now_us);
 
-    if (!set->bits)
-        return set;
-    for (uint32_t i = 1; i < SOURCE_WAYS && least->bits; i++)
-        if (less_interesting(&set[i], least, now_us))
+    for (uint32_t i = 1; i < ways && lowest > 0; i++) {
+        const uint64_t other = worth(&set[i], now_us);
+
+        if (other < lowest) {
             least = &set[i];
+            lowest = other;
+        }
+    }
     return least;
 }
 
-/* Makes an entry in the place of `old`. */
-static struct source_entry *replace(struct source_table *table, struct source_entry *old,
-                                    const struct ip_addr *prefix, uint32_t bits, uint64_t now_us)
+static void note_evicted(struct source_table *table, const struct source_entry *old,
+                         uint64_t now_us)
 {
-    if (old->bits && is_aside(old, now_us))
+    if (old->bits && source_is_aside(old, now_us))
         table->evicted++;
-    *old = (struct source_entry){.prefix = *prefix, .bits = (uint8_t)bits, .half = half_of(now_us)};
+}
+
+/*
+ * A stranger's place is the last way of the set, so that strangers never have more than a quarter
+ * of the table. Who is known and lies there moves over, where one of the others is worth less.
+ */
+static struct source_entry *__attribute__((noinline))
+stranger_place(struct source_table *table, struct source_entry *set, uint64_t now_us)
+{
+    struct source_entry *last = &set[SOURCE_WAYS - 1];
+    struct source_entry *least = least_worth(set, SOURCE_WAYS - 1, now_us);
+    const struct source_link link = source_entry_link(last);
+
+    if (!last->bits || !source_link_known(&table->links, &link) ||
+        worth(least, now_us) >= worth(last, now_us))
+        return last;
+    note_evicted(table, least, now_us);
+    *least = *last;
+    *last = (struct source_entry){0};
+    return last;
+}
+
+/* Where a new entry goes. */
+static inline struct source_entry *place_for(struct source_table *table, struct source_entry *set,
+                                             const struct source_link *link, uint64_t now_us)
+{
+    if (source_link_known(&table->links, link))
+        return least_worth(set, SOURCE_WAYS, now_us);
+    return stranger_place(table, set, now_us);
+}
+
+/* Makes an entry in the place of `old`. */
+static inline struct source_entry *replace(struct source_table *table, struct source_entry *old,
+                                           const struct key *key, uint64_t now_us)
+{
+    note_evicted(table, old, now_us);
+    *old = (struct source_entry){
+        .mac = key->mac, .bits = (uint8_t)key->bits, .half = source_half(now_us)};
+    memcpy(&old->prefix, key->prefix, sizeof(old->prefix));
+    memcpy(&old->vlan, &key->vlan, sizeof(old->vlan));
     return old;
 }
 
 /* Inline: each wrong request of a flood comes from another source. */
 static inline __attribute__((always_inline)) struct source_entry *
-find_or_make(struct source_table *table, const struct ip_addr *addr, uint32_t bits, uint64_t now_us)
+find_or_make(struct source_table *table, const struct source_link *link, const struct key *key,
+             uint64_t now_us)
 {
-    struct ip_addr prefix = prefix_masked(addr, bits);
-    struct source_entry *set = set_of(table, &prefix, bits);
-    struct source_entry *source = find_in_set(set, &prefix, bits);
+    struct source_entry *set = set_of(table, key);
+    struct source_entry *source = find_in_set(set, key);
 
-    if (source)
-        return source;
-    table->prefixes_made |= bits != prefix_source_bits(addr);
-    return replace(table, least_interesting(set, now_us), &prefix, bits, now_us);
+    return source ? source : replace(table, place_for(table, set, link, now_us), key, now_us);
+}
+
+/* A prefix of any length. */
+static struct source_entry *find_or_make_prefix(struct source_table *table,
+                                                const struct source_id *id, uint32_t bits,
+                                                uint64_t now_us)
+{
+    const struct key key = key_of(id, bits);
+
+    table->prefixes_made |= bits != prefix_source_bits(&id->addr);
+    return find_or_make(table, &id->link, &key, now_us);
+}
+
+/* True where nothing but one right request, or nothing of late, is known of it. */
+static bool is_dull(const struct source_entry *entry, uint64_t now_us)
+{
+    return !entry->bits || (!entry->strikes && !entry->asides &&
+                            !source_counted(entry, entry->mismatches, now_us) &&
+                            source_counted(entry, entry->matches, now_us) <= 1);
 }
 
 /* The same for who sent nothing wrong yet, in place of one who did so as little; NULL: there is
  * none. */
-static struct source_entry *find_or_note(struct source_table *table, const struct ip_addr *addr,
-                                         uint32_t bits, uint64_t now_us)
+static struct source_entry *find_or_note(struct source_table *table, const struct source_id *id,
+                                         uint64_t now_us)
 {
-    struct ip_addr prefix = prefix_masked(addr, bits);
-    struct source_entry *set = set_of(table, &prefix, bits);
-    struct source_entry *source = find_in_set(set, &prefix, bits), *least;
+    const struct key key = source_key(id);
+    struct source_entry *set = set_of(table, &key);
+    struct source_entry *source = find_in_set(set, &key), *place;
 
     if (source)
         return source;
-    least = least_interesting(set, now_us);
-    if (least->bits &&
-        (least->strikes || least->asides || counted(least, least->mismatches, now_us) ||
-         counted(least, least->matches, now_us) > 1))
-        return NULL;
-    return replace(table, least, &prefix, bits, now_us);
+    place = source_link_known(&table->links, &id->link) ? least_worth(set, SOURCE_WAYS, now_us)
+                                                        : &set[SOURCE_WAYS - 1];
+    return is_dull(place, now_us) ? replace(table, place, &key, now_us) : NULL;
 }
 
 /* Makes the newest half the present one. */
 static void advance(struct source_entry *source, uint64_t now_us)
 {
-    uint32_t half = half_of(now_us), passed = half - source->half;
+    uint32_t half = source_half(now_us), passed = half - source->half;
 
     if (passed == 0)
         return;
@@ -189,19 +274,13 @@ static void advance(struct source_entry *source, uint64_t now_us)
 
 /* --- judgement ------------------------------------------------------------------------------- */
 
-static bool is_limited(const struct source_table *table, const struct source_entry *source,
-                       uint64_t now_us)
-{
-    return counted(source, source->mismatches, now_us) >= table->enough;
-}
-
 static bool is_bad(const struct source_table *table, const struct source_entry *source,
                    uint64_t now_us)
 {
-    uint64_t mismatches = counted(source, source->mismatches, now_us);
+    uint64_t mismatches = source_counted(source, source->mismatches, now_us);
 
     return mismatches >= table->enough &&
-           (uint64_t)counted(source, source->matches, now_us) * SOURCE_SHARE < mismatches;
+           (uint64_t)source_counted(source, source->matches, now_us) * SOURCE_SHARE < mismatches;
 }
 
 static void put_aside_until(struct source_table *table, struct source_entry *source,
@@ -231,8 +310,9 @@ static void describe(const struct source_table *table, const struct source_entry
     *out = (struct observed_source){
         .prefix = source->prefix,
         .length = prefix_length(&source->prefix, source->bits),
-        .mismatches = counted(source, source->mismatches, now_us) * table->shards,
-        .matches = counted(source, source->matches, now_us) * table->shards,
+        .link = source_entry_link(source),
+        .mismatches = source_counted(source, source->mismatches, now_us) * table->shards,
+        .matches = source_counted(source, source->matches, now_us) * table->shards,
         .until_us = source->until_us,
     };
 }
@@ -258,21 +338,22 @@ static void restart_asides(struct source_entry *prefix, uint64_t now_us)
 static void blame_prefix(struct source_table *table, const struct source_entry *source,
                          uint64_t now_us, struct observed_source *aside)
 {
-    struct source_entry copy = *source; /* making the prefix's entry may displace it */
-    uint32_t bits = prefix_neighbour_bits(&copy.prefix);
-    struct source_entry *prefix = find(table, &copy.prefix, bits);
+    const struct source_entry copy = *source; /* making the prefix's entry may displace it */
+    const struct source_id id = id_of(source);
+    const uint32_t bits = prefix_neighbour_bits(&id.addr);
+    struct source_entry *prefix = find(table, &id, bits);
 
     if (!prefix) {
-        prefix = find_or_make(table, &copy.prefix, bits, now_us);
-        prefix->mismatches[0] = counted(&copy, copy.mismatches, now_us);
-        prefix->matches[0] = counted(&copy, copy.matches, now_us);
+        prefix = find_or_make_prefix(table, &id, bits, now_us);
+        prefix->mismatches[0] = source_counted(&copy, copy.mismatches, now_us);
+        prefix->matches[0] = source_counted(&copy, copy.matches, now_us);
     }
     advance(prefix, now_us);
     restart_asides(prefix, now_us);
     if (copy.strikes == 1 && prefix->asides < UINT16_MAX)
         prefix->asides++;
     if (prefix->asides < (SOURCE_MANY + table->shards - 1) / table->shards ||
-        is_aside(prefix, now_us) || !is_bad(table, prefix, now_us))
+        source_is_aside(prefix, now_us) || !is_bad(table, prefix, now_us))
         return;
     put_aside(table, prefix, now_us);
     describe(table, prefix, now_us, aside);
@@ -288,9 +369,9 @@ static inline const struct source_rule *rule_for(const struct source_table *tabl
 static bool __attribute__((noinline)) judge(struct source_table *table, struct source_entry *source,
                                             uint64_t now_us, struct observed_source *aside)
 {
-    if (counted(source, source->mismatches, now_us) == table->enough)
+    if (source_counted(source, source->mismatches, now_us) == table->enough)
         source->since_us = now_us;
-    if (is_aside(source, now_us) || !is_bad(table, source, now_us))
+    if (source_is_aside(source, now_us) || !is_bad(table, source, now_us))
         return false;
     put_aside(table, source, now_us);
     describe(table, source, now_us, aside);
@@ -304,26 +385,27 @@ static void count_mismatch(struct source_entry *source, uint64_t now_us)
     source->mismatches[0]++;
 }
 
-bool source_mismatch(struct source_table *table, const struct ip_addr *addr, uint64_t now_us,
+bool source_mismatch(struct source_table *table, const struct source_id *id, uint64_t now_us,
                      struct observed_source *aside, bool *may_be_reset)
 {
-    const struct source_rule *rule = rule_for(table, addr, now_us);
+    const struct source_rule *rule = rule_for(table, &id->addr, now_us);
+    const struct key key = source_key(id);
     struct source_entry *source, *prefix;
     bool put = false;
 
     if (!rule || (rule->state != SOURCE_ALLOWED && rule->state != SOURCE_PROXY)) {
-        source = find_or_make(table, addr, prefix_source_bits(addr), now_us);
-        prefix = find_neighbours(table, addr);
+        source = find_or_make(table, &id->link, &key, now_us);
+        prefix = find_neighbours(table, id);
         count_mismatch(source, now_us);
         if (prefix)
             count_mismatch(prefix, now_us);
         *may_be_reset = true;
-        if (!is_limited(table, source, now_us))
+        if (source->mismatches[0] + source->mismatches[1] < table->enough)
             return false;
         put = judge(table, source, now_us, aside);
     }
     /* Looked up anew: the entry of its prefix may have displaced it. */
-    *may_be_reset = source_may_be_reset(table, addr, now_us);
+    *may_be_reset = source_may_be_reset(table, id, now_us);
     return put;
 }
 
@@ -334,28 +416,30 @@ bool source_mismatch(struct source_table *table, const struct ip_addr *addr, uin
  */
 static bool release(struct source_table *table, struct source_entry *source, uint64_t now_us)
 {
+    const struct source_id id = id_of(source);
     struct source_entry *prefix;
 
-    if (!is_aside(source, now_us) || counted(source, source->mismatches, now_us) < table->enough ||
+    if (!source_is_aside(source, now_us) ||
+        source_counted(source, source->mismatches, now_us) < table->enough ||
         is_bad(table, source, now_us))
         return false;
     source->until_us = now_us;
     if (source->strikes == 0 || --source->strikes > 0)
         return true;
-    prefix = find_neighbours(table, &source->prefix);
+    prefix = find_neighbours(table, &id);
     if (prefix && prefix->asides > 0)
         prefix->asides--;
     return true;
 }
 
-bool source_match(struct source_table *table, const struct ip_addr *addr, uint64_t now_us,
+bool source_match(struct source_table *table, const struct source_id *id, uint64_t now_us,
                   struct observed_source *released)
 {
+    struct source_entry *source = find_or_note(table, id, now_us);
+    struct source_entry *prefix = find_neighbours(table, id);
     bool is_released = false;
 
-    struct source_entry *source = find_or_note(table, addr, prefix_source_bits(addr), now_us);
-    struct source_entry *prefix = find_neighbours(table, addr);
-
+    source_link_heard(&table->links, &id->link, now_us);
     if (source) {
         advance(source, now_us);
         source->matches[0]++;
@@ -371,46 +455,46 @@ bool source_match(struct source_table *table, const struct ip_addr *addr, uint64
     return is_released;
 }
 
-bool source_matched_lately(const struct source_table *table, const struct ip_addr *addr,
+bool source_matched_lately(const struct source_table *table, const struct source_id *id,
                            uint64_t age_us, uint64_t now_us)
 {
-    const struct source_entry *source = find(table, addr, prefix_source_bits(addr));
+    const struct source_entry *source = find_source(table, id);
 
     return source && source->matched_half &&
-           half_of(now_us) - source->matched_half <= age_us / SOURCE_HALF_US;
+           source_half(now_us) - source->matched_half <= age_us / SOURCE_HALF_US;
 }
 
-static bool judged_aside(const struct source_table *table, const struct ip_addr *addr,
+static bool judged_aside(const struct source_table *table, const struct source_id *id,
                          uint64_t now_us)
 {
     const struct source_entry *source, *prefix;
 
     if (now_us >= table->aside_until_us)
         return false; /* nearly always: a flood costs no look-up here */
-    source = find(table, addr, prefix_source_bits(addr));
-    if (source && is_aside(source, now_us))
+    source = find_source(table, id);
+    if (source && source_is_aside(source, now_us))
         return true;
-    prefix = find_neighbours(table, addr);
-    return prefix && is_aside(prefix, now_us);
+    prefix = find_neighbours(table, id);
+    return prefix && source_is_aside(prefix, now_us);
 }
 
-enum source_state source_state(const struct source_table *table, const struct ip_addr *addr,
+enum source_state source_state(const struct source_table *table, const struct source_id *id,
                                enum source_by *by, uint64_t now_us)
 {
-    const struct source_rule *rule = rule_for(table, addr, now_us);
+    const struct source_rule *rule = rule_for(table, &id->addr, now_us);
 
     if (by)
         *by = rule ? SOURCE_BY_OPERATOR : SOURCE_BY_JUDGEMENT;
     if (rule)
         return rule->state;
-    return judged_aside(table, addr, now_us) ? SOURCE_ASIDE : SOURCE_CLEAR;
+    return judged_aside(table, id, now_us) ? SOURCE_ASIDE : SOURCE_CLEAR;
 }
 
-bool source_may_be_reset(struct source_table *table, const struct ip_addr *addr, uint64_t now_us)
+bool source_may_be_reset(struct source_table *table, const struct source_id *id, uint64_t now_us)
 {
-    struct source_entry *source = find(table, addr, prefix_source_bits(addr));
+    struct source_entry *source = find_source(table, id);
 
-    if (!source || !is_limited(table, source, now_us))
+    if (!source || !source_is_limited(table, source, now_us))
         return true;
     return token_take(&source->resets, SOURCE_RESETS_PER_SECOND, SOURCE_RESETS_PER_SECOND, now_us);
 }
@@ -419,96 +503,16 @@ bool source_may_be_reset(struct source_table *table, const struct ip_addr *addr,
 
 bool source_set(struct source_table *table, const struct source_rule *rule, uint64_t now_us)
 {
+    const struct source_id id = {.addr = rule->prefix, .link = rule->link};
     uint32_t bits = prefix_bits(&rule->prefix, rule->length);
     struct source_entry *source;
 
     if (rule->by == SOURCE_BY_OPERATOR)
         return source_rule_set(table, rule, bits, now_us);
-    source = find_or_make(table, &rule->prefix, bits, now_us);
-    if (rule->state == SOURCE_CLEAR && is_aside(source, now_us))
+    source = find_or_make_prefix(table, &id, bits, now_us);
+    if (rule->state == SOURCE_CLEAR && source_is_aside(source, now_us))
         source->until_us = now_us;
     else if (rule->state == SOURCE_ASIDE && rule->until_us > source->until_us)
         put_aside_until(table, source, rule->until_us, now_us);
     return true;
-}
-
-bool source_forget(struct source_table *table, const struct ip_addr *prefix, uint8_t length)
-{
-    uint32_t bits = prefix_bits(prefix, length);
-    struct ip_addr wanted = prefix_masked(prefix, bits);
-    struct source_entry *source = find(table, &wanted, bits);
-    bool found = source_rule_forget(table, &wanted, bits);
-
-    if (source) {
-        found = found || source->until_us || source->mismatches[0] || source->mismatches[1];
-        *source = (struct source_entry){0};
-    }
-    return found;
-}
-
-/* --- listing --------------------------------------------------------------------------------- */
-
-static struct source_info info_of(const struct source_table *table,
-                                  const struct source_entry *source, uint64_t now_us)
-{
-    struct source_info info = {
-        .rule = {.prefix = source->prefix,
-                 .length = prefix_length(&source->prefix, source->bits),
-                 .state = SOURCE_CLEAR,
-                 .by = SOURCE_BY_JUDGEMENT,
-                 .since_us = source->since_us},
-        .mismatches = counted(source, source->mismatches, now_us),
-        .matches = counted(source, source->matches, now_us),
-    };
-    bool single = source->bits == prefix_source_bits(&source->prefix);
-
-    if (is_aside(source, now_us)) {
-        info.rule.state = SOURCE_ASIDE;
-        info.rule.until_us = source->until_us;
-    } else if (single && is_limited(table, source, now_us)) {
-        info.rule.state = SOURCE_LIMITED;
-    }
-    return info;
-}
-
-/* What is counted of a single address that has a rule. */
-static struct source_info rule_info(const struct source_table *table,
-                                    const struct source_rule *rule, uint64_t now_us)
-{
-    const struct source_entry *source =
-        find(table, &rule->prefix, prefix_bits(&rule->prefix, rule->length));
-    struct source_info info = {.rule = *rule};
-
-    if (source) {
-        info.mismatches = counted(source, source->mismatches, now_us);
-        info.matches = counted(source, source->matches, now_us);
-    }
-    return info;
-}
-
-uint32_t source_list(const struct source_table *table, struct source_info *out, uint32_t max,
-                     uint64_t now_us)
-{
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < table->rules_count; i++) {
-        if (!source_rule_lives(&table->rules[i], now_us))
-            continue;
-        if (count < max)
-            out[count] = rule_info(table, &table->rules[i], now_us);
-        count++;
-    }
-    for (uint32_t i = 0; i < table->count; i++) {
-        struct source_info info;
-
-        if (!table->slots[i].bits)
-            continue;
-        info = info_of(table, &table->slots[i], now_us);
-        if (info.rule.state == SOURCE_CLEAR)
-            continue;
-        if (count < max)
-            out[count] = info;
-        count++;
-    }
-    return count;
 }

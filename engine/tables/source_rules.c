@@ -85,6 +85,15 @@ static uint32_t place_of(const struct source_table *table, const struct ip_addr 
     return table->rules_count;
 }
 
+bool source_rule_stands(const struct source_table *table, const struct ip_addr *prefix,
+                        uint32_t bits)
+{
+    bool found;
+
+    place_of(table, prefix, bits, &found);
+    return found;
+}
+
 static void remove_expired(struct source_table *table, uint64_t now_us)
 {
     for (uint32_t i = table->rules_count; i-- > 0;)

@@ -19,6 +19,9 @@ static inline bool source_rule_lives(const struct source_rule *rule, uint64_t no
 /* The living rule with the longest prefix of this address, or NULL. */
 const struct source_rule *source_rule_find(const struct source_table *table,
                                            const struct ip_addr *addr, uint64_t now_us);
+/* True where there is a rule of just this prefix. `prefix`: masked. */
+bool source_rule_stands(const struct source_table *table, const struct ip_addr *prefix,
+                        uint32_t bits);
 /* Sets or replaces. False: there is no room for more. */
 bool source_rule_set(struct source_table *table, const struct source_rule *rule, uint32_t bits,
                      uint64_t now_us);

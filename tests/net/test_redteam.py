@@ -187,6 +187,34 @@ def test_headers_without_end_buy_a_connection():
     return beginnings(b"GET / HTTP/1.1\r\nHost: good\r\n", b"X-a: b\r\n")
 
 
+# --- blame ------------------------------------------------------------------------------------
+
+
+def test_a_neighbour_blames_another_address():
+    """On a shared segment a neighbour borrows an address, has its cookies answered to his own MAC,
+    and asks for the wrong thing a hundred times: the address was put aside."""
+    with web_lab() as lab:
+        lab.set_mode("attack")
+        victim = "10.79.0.9"
+        raw = RawClient(lab, source=victim)
+        raw.macs = raw.macs[:6] + bytes.fromhex("025a17e0cc03")
+        with contextlib.suppress(Failure):  # his own SYNs may be dropped in the end
+            for _ in range(160):
+                connection = raw.connection(80)
+                connection.handshake(timeout_s=1)
+                connection.send(WRONG)
+        raw.close()
+        judged = [(s["address"], s["state"], s["mac"]) for s in lab.cli("sources")["sources"]]
+        check_equal(judged, [(victim, "aside", "02:5a:17:e0:cc:03")], "who is put aside")
+        owner = RawClient(lab, source=victim)
+        connection = owner.connection(80)
+        connection.handshake()
+        connection.send(HTTP_GET)
+        connection.read(lambda data: data.endswith(b"ok"))
+        owner.close()
+        return "160 wrong requests by a neighbour, the address's owner is served"
+
+
 # --- the server side --------------------------------------------------------------------------
 
 

@@ -331,14 +331,15 @@ Test(control_commands, sources)
                   "\"sources\":[{\"address\":\"10.1.2.0\",\"length\":24,\"state\":\"aside\",\"by\":"
                   "\"operator\","
                   "\"mismatches\":0,\"matches\":0,\"since\":\"2026-01-01T00:00:00Z\","
-                  "\"until\":\"2026-01-01T00:01:00Z\"}]}");
+                  "\"until\":\"2026-01-01T00:01:00Z\",\"mac\":null,\"vlan\":[]}]}");
     assert_answer("{\"command\": \"sources\", \"action\": \"remove\", \"source\": \"10.1.2.0/24\"}",
                   "\"sources\":[]}");
     assert_answer(
         "{\"command\": \"sources\", \"action\": \"allow\", \"source\": \"fd77::1\"}",
         "\"sources\":[{\"address\":\"fd77::1\",\"length\":128,\"state\":\"allowed\",\"by\":"
         "\"operator\","
-        "\"mismatches\":0,\"matches\":0,\"since\":\"2026-01-01T00:00:00Z\",\"until\":null}]}");
+        "\"mismatches\":0,\"matches\":0,\"since\":\"2026-01-01T00:00:00Z\",\"until\":null,"
+        "\"mac\":null,\"vlan\":[]}]}");
     assert_error("{\"command\": \"sources\", \"action\": \"remove\", \"source\": \"10.1.2.0/24\"}",
                  3, "nothing is known of 10.1.2.0/24");
     assert_error("{\"command\": \"sources\", \"action\": \"add\"}", 2, "\"source\"");

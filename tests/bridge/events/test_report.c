@@ -196,11 +196,13 @@ Test(report, a_server_that_nobody_listens_for)
 
 Test(report, a_source_is_put_aside_and_released)
 {
+    static const uint8_t header[14] = {[6] = 0x02, 0x5a, 0x17, 0xe0, 0xcc, 0x03};
     struct observation observation = {
         .kind = OBSERVED_SOURCE, .time_us = 0, .server = fake_key("10.77.0.2", 80, 0)};
 
     observation.source.prefix = fake_key("198.51.100.7", 0, 0).addr;
     observation.source.length = 32;
+    observation.source.link = source_link_of(header, (struct vlan_ids){{0}});
     observation.source.mismatches = 100;
     observation.source.until_us = 1; /* is over */
     report_aside(report, &observation);
@@ -208,6 +210,7 @@ Test(report, a_source_is_put_aside_and_released)
     cr_expect(says("\"event\":\"source\",\"state\":\"aside\""));
     cr_expect(says("\"source\":\"198.51.100.7/32\""));
     cr_expect(says("\"cause\":\"100 wrong requests and 0 right ones\",\"value\":100"));
+    cr_expect(says("as it comes by 02:5a:17:e0:cc:03"));
     report_tick(report, store, NULL, no_overflow);
     told();
     cr_expect(says("\"state\":\"released\",\"source\":\"198.51.100.7/32\",\"cause\":\"time\""),

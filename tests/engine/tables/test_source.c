@@ -32,35 +32,55 @@ static struct ip_addr at(const char *text)
     return addr;
 }
 
+/* A host whose MAC ends in `mac`, untagged. */
+static struct source_link link_by(uint32_t mac)
+{
+    const uint8_t header[14] = {[6] = 2,
+                                [8] = (uint8_t)(mac >> 24),
+                                [9] = (uint8_t)(mac >> 16),
+                                [10] = (uint8_t)(mac >> 8),
+                                [11] = (uint8_t)mac};
+
+    return source_link_of(header, (struct vlan_ids){{0}});
+}
+
+/* Who sends all that is not said to come by another: a router. */
+#define ROUTER 1
+
+static struct source_id from(const char *text)
+{
+    return (struct source_id){at(text), link_by(ROUTER)};
+}
+
 /* Mismatches, and whether the last one put anything aside. */
 static bool wrong(const char *text, uint32_t times)
 {
-    struct ip_addr addr = at(text);
+    struct source_id id = from(text);
     struct observed_source aside;
     bool put = false, may_be_reset;
 
     while (times-- > 0)
-        put = source_mismatch(&table, &addr, now_us, &aside, &may_be_reset);
+        put = source_mismatch(&table, &id, now_us, &aside, &may_be_reset);
     return put;
 }
 
 /* True where the last one released it. */
 static bool right(const char *text, uint32_t times)
 {
-    struct ip_addr addr = at(text);
+    struct source_id id = from(text);
     struct observed_source released;
     bool last = false;
 
     while (times-- > 0)
-        last = source_match(&table, &addr, now_us, &released);
+        last = source_match(&table, &id, now_us, &released);
     return last;
 }
 
 static enum source_state state(const char *text)
 {
-    struct ip_addr addr = at(text);
+    struct source_id id = from(text);
 
-    return source_state(&table, &addr, NULL, now_us);
+    return source_state(&table, &id, NULL, now_us);
 }
 
 static bool rule(const char *text, uint8_t length, enum source_state what, uint64_t until_us)
@@ -107,13 +127,13 @@ Test(source, share_decides_not_the_count)
     struct source_info info[4];
     cr_assert_eq(source_list(&table, info, 4, now_us), 1);
     cr_assert_eq(info[0].rule.state, SOURCE_LIMITED);
-    struct ip_addr addr = at("198.51.100.7");
+    struct source_id id = from("198.51.100.7");
     uint32_t resets = 0;
     for (int i = 0; i < 10000; i++, now_us += 100)
-        resets += source_may_be_reset(&table, &addr, now_us);
+        resets += source_may_be_reset(&table, &id, now_us);
     cr_assert(resets >= 20 && resets <= 41, "%u in one second", resets);
     now_us += 10 * SECOND_US;
-    cr_assert(source_may_be_reset(&table, &addr, now_us));
+    cr_assert(source_may_be_reset(&table, &id, now_us));
     cr_assert_eq(source_list(&table, info, 4, now_us), 0);
 }
 
@@ -194,7 +214,7 @@ Test(source, prefix_counts_sources_not_times)
 /* What source_mismatch() answers takes the same tokens as source_may_be_reset(). */
 Test(source, a_limited_source_is_told_so_with_its_mismatch)
 {
-    struct ip_addr addr = at("198.51.100.7");
+    struct source_id id = from("198.51.100.7");
     struct observed_source aside;
     uint32_t resets = 0;
     bool may_be_reset;
@@ -202,30 +222,30 @@ Test(source, a_limited_source_is_told_so_with_its_mismatch)
     begin(SLOTS);
     for (uint32_t i = 0; i < SOURCE_MISMATCHES - 1; i++) {
         right("198.51.100.7", 1);
-        cr_assert_not(source_mismatch(&table, &addr, now_us, &aside, &may_be_reset));
+        cr_assert_not(source_mismatch(&table, &id, now_us, &aside, &may_be_reset));
         cr_assert(may_be_reset);
     }
     for (uint32_t i = 0; i < SOURCE_RESETS_PER_SECOND; i++) {
-        cr_assert_not(source_mismatch(&table, &addr, now_us, &aside, &may_be_reset));
+        cr_assert_not(source_mismatch(&table, &id, now_us, &aside, &may_be_reset));
         resets += may_be_reset;
-        resets += i % 2 && source_may_be_reset(&table, &addr, now_us);
+        resets += i % 2 && source_may_be_reset(&table, &id, now_us);
     }
     cr_assert_eq(resets, SOURCE_RESETS_PER_SECOND, "%u", resets);
-    cr_assert_not(source_may_be_reset(&table, &addr, now_us));
+    cr_assert_not(source_may_be_reset(&table, &id, now_us));
     for (uint32_t i = 0; i < 10 * SOURCE_MISMATCHES; i++)
-        source_mismatch(&table, &addr, now_us, &aside, &may_be_reset);
+        source_mismatch(&table, &id, now_us, &aside, &may_be_reset);
     cr_assert_eq(state("198.51.100.7"), SOURCE_ASIDE);
     cr_assert_not(may_be_reset);
     /* Who is allowed is counted no longer, and still limited by what was counted before. */
     cr_assert(source_set(
         &table,
         &(struct source_rule){
-            .prefix = addr, .length = 32, .state = SOURCE_ALLOWED, .by = SOURCE_BY_OPERATOR},
+            .prefix = id.addr, .length = 32, .state = SOURCE_ALLOWED, .by = SOURCE_BY_OPERATOR},
         now_us));
-    cr_assert_not(source_mismatch(&table, &addr, now_us, &aside, &may_be_reset));
+    cr_assert_not(source_mismatch(&table, &id, now_us, &aside, &may_be_reset));
     cr_assert_not(may_be_reset);
     now_us += 20 * SECOND_US;
-    cr_assert_not(source_mismatch(&table, &addr, now_us, &aside, &may_be_reset));
+    cr_assert_not(source_mismatch(&table, &id, now_us, &aside, &may_be_reset));
     cr_assert(may_be_reset);
 }
 
@@ -241,8 +261,8 @@ Test(source, a_million_of_them_displace_nobody_who_is_aside)
         uint8_t v4[4] = {(uint8_t)(1 + random_below(&random, 100)),
                          (uint8_t)random_below(&random, 256), (uint8_t)random_below(&random, 256),
                          (uint8_t)random_below(&random, 256)};
-        struct ip_addr addr = addr_from_v4(v4);
-        source_mismatch(&table, &addr, now_us, &aside, &may_be_reset);
+        struct source_id id = {addr_from_v4(v4), link_by(ROUTER)};
+        source_mismatch(&table, &id, now_us, &aside, &may_be_reset);
     }
     cr_assert_eq(state("198.51.100.7"), SOURCE_ASIDE);
     cr_assert_eq(table.evicted, 0);
@@ -277,9 +297,11 @@ Test(source, matches_that_were_under_way_release)
  * the others are told. */
 Test(source, two_shards_share)
 {
-    struct source_rule told = {
-        .prefix = at("198.51.100.9"), .length = 32, .by = SOURCE_BY_JUDGEMENT};
-    struct ip_addr bad = at("198.51.100.7");
+    struct source_rule told = {.prefix = at("198.51.100.9"),
+                               .length = 32,
+                               .by = SOURCE_BY_JUDGEMENT,
+                               .link = link_by(ROUTER)};
+    struct source_id bad = from("198.51.100.7");
     struct observed_source aside, released;
     bool may_be_reset;
 
@@ -313,6 +335,7 @@ Test(source, one_match_does_not_release_what_was_told)
 {
     const struct source_rule told = {.prefix = at("198.51.100.7"),
                                      .length = 32,
+                                     .link = link_by(ROUTER),
                                      .state = SOURCE_ASIDE,
                                      .by = SOURCE_BY_JUDGEMENT,
                                      .until_us = BEGIN_US + 60 * SECOND_US};
@@ -334,13 +357,13 @@ Test(source, a_million_others_displace_no_address_of_many_honest_clients)
         uint8_t v4[4] = {(uint8_t)(1 + random_below(&random, 100)),
                          (uint8_t)random_below(&random, 256), (uint8_t)random_below(&random, 256),
                          (uint8_t)random_below(&random, 256)};
-        struct ip_addr addr = addr_from_v4(v4);
+        struct source_id id = {addr_from_v4(v4), link_by(ROUTER)};
         if (i % 200 == 0)
             right("198.51.100.7", 1);
         if (random_below(&random, 2))
-            source_match(&table, &addr, now_us, &released);
+            source_match(&table, &id, now_us, &released);
         else
-            source_mismatch(&table, &addr, now_us, &aside, &may_be_reset);
+            source_mismatch(&table, &id, now_us, &aside, &may_be_reset);
     }
     cr_assert_not(wrong("198.51.100.7", 1000));
     cr_assert_eq(state("198.51.100.7"), SOURCE_CLEAR);
@@ -362,6 +385,7 @@ Test(source, rules_longest_prefix_decides)
 {
     enum source_by by;
     struct ip_addr addr = at("198.51.100.7");
+    struct source_id id = {addr, link_by(ROUTER)};
 
     begin(SLOTS);
     cr_assert(rule("198.51.100.0", 24, SOURCE_ASIDE, 0));
@@ -371,7 +395,7 @@ Test(source, rules_longest_prefix_decides)
     cr_assert_eq(state("198.51.100.7"), SOURCE_ALLOWED);
     cr_assert_eq(state("198.51.101.7"), SOURCE_ALLOWED);
     cr_assert_eq(state("199.51.101.7"), SOURCE_CLEAR);
-    cr_assert_eq(source_state(&table, &addr, &by, now_us), SOURCE_ALLOWED);
+    cr_assert_eq(source_state(&table, &id, &by, now_us), SOURCE_ALLOWED);
     cr_assert_eq(by, SOURCE_BY_OPERATOR);
     cr_assert_not(wrong("198.51.100.7", 1000), "allowed is never put aside");
     addr = at("198.51.100.99");
@@ -423,6 +447,7 @@ Test(source, judgement_can_be_forgotten_or_come_from_elsewhere)
 {
     const struct source_rule told = {.prefix = at("198.51.100.7"),
                                      .length = 32,
+                                     .link = link_by(ROUTER),
                                      .state = SOURCE_ASIDE,
                                      .by = SOURCE_BY_JUDGEMENT,
                                      .until_us = BEGIN_US + 60 * SECOND_US};
@@ -432,4 +457,168 @@ Test(source, judgement_can_be_forgotten_or_come_from_elsewhere)
     cr_assert_eq(state("198.51.100.7"), SOURCE_ASIDE);
     cr_assert(source_forget(&table, &told.prefix, 32));
     cr_assert_eq(state("198.51.100.7"), SOURCE_CLEAR);
+}
+
+/* --- by which link ------------------------------------------------------------------------- */
+
+static bool wrong_by(const char *text, struct source_link link, uint32_t times)
+{
+    const struct source_id id = {at(text), link};
+    struct observed_source aside;
+    bool put = false, may_be_reset;
+
+    while (times-- > 0)
+        put = source_mismatch(&table, &id, now_us, &aside, &may_be_reset);
+    return put;
+}
+
+static void right_by(const char *text, struct source_link link)
+{
+    const struct source_id id = {at(text), link};
+    struct observed_source released;
+
+    source_match(&table, &id, now_us, &released);
+}
+
+static enum source_state state_by(const char *text, struct source_link link)
+{
+    const struct source_id id = {at(text), link};
+
+    return source_state(&table, &id, NULL, now_us);
+}
+
+Test(source_link, a_neighbour_blames_nobody_but_his_own_mac)
+{
+    struct source_info info[2];
+
+    begin(SLOTS);
+    cr_assert(wrong_by("8.8.8.8", link_by(66), 100));
+    cr_assert_eq(state_by("8.8.8.8", link_by(66)), SOURCE_ASIDE);
+    cr_assert_eq(state("8.8.8.8"), SOURCE_CLEAR, "its owner, by the router");
+    cr_assert_eq(source_list(&table, info, 2, now_us), 1);
+    cr_assert_eq(info[0].rule.link.mac, link_by(66).mac);
+    cr_assert_not(wrong("8.8.8.8", 99), "nor counted together");
+    cr_assert(wrong("8.8.8.8", 1));
+    cr_assert_eq(source_list(&table, info, 2, now_us), 2);
+}
+
+Test(source_link, a_neighbour_blames_no_prefix)
+{
+    char text[ADDR_TEXT_BYTES];
+
+    begin(SLOTS);
+    for (int i = 0; i < 2 * SOURCE_MANY; i++) {
+        snprintf(text, sizeof(text), "8.8.8.%d", i);
+        wrong_by(text, link_by(66), 100);
+    }
+    cr_assert_eq(state_by("8.8.8.200", link_by(66)), SOURCE_ASIDE, "all of it, by his MAC");
+    cr_assert_eq(state("8.8.8.200"), SOURCE_CLEAR);
+    cr_assert_eq(state("8.8.8.1"), SOURCE_CLEAR);
+}
+
+Test(source_link, vlans_are_told_apart)
+{
+    struct source_link one = link_by(ROUTER), other = one;
+
+    one.vlan.id[0] = VLAN_PRESENT | 10;
+    other.vlan.id[0] = VLAN_PRESENT | 20;
+    begin(SLOTS);
+    cr_assert(wrong_by("2001:db8::1", one, 100));
+    cr_assert_eq(state_by("2001:db8::2", one), SOURCE_ASIDE, "of the same /64");
+    cr_assert_eq(state_by("2001:db8::1", other), SOURCE_CLEAR);
+    cr_assert_eq(state("2001:db8::1"), SOURCE_CLEAR);
+}
+
+Test(source_link, the_operators_rules_hold_for_all)
+{
+    struct source_info info[4];
+    struct ip_addr addr = at("8.8.8.8");
+
+    begin(SLOTS);
+    wrong_by("8.8.8.8", link_by(66), 100);
+    wrong_by("8.8.8.8", link_by(67), 100);
+    cr_assert(rule("8.8.8.8", 32, SOURCE_ALLOWED, 0));
+    cr_assert_eq(state_by("8.8.8.8", link_by(66)), SOURCE_ALLOWED);
+    cr_assert_eq(state("8.8.8.8"), SOURCE_ALLOWED);
+    cr_assert_eq(source_list(&table, info, 4, now_us), 3);
+    cr_assert_eq(info[0].rule.by, SOURCE_BY_OPERATOR);
+    cr_assert_eq(info[0].mismatches, 200, "by all links together");
+    cr_assert(source_forget(&table, &addr, 32));
+    cr_assert_eq(source_list(&table, info, 4, now_us), 0, "judgements by all links as well");
+    cr_assert_not(source_forget(&table, &addr, 32));
+}
+
+/* How many entries lie in the table that came by the router, and by others. */
+static uint32_t entries(bool router)
+{
+    const struct source_link link = link_by(ROUTER);
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < SLOTS; i++)
+        count += memory[i].bits != 0 && (memory[i].mac == link.mac) == router;
+    return count;
+}
+
+/* Each MAC is good for 100 wrong requests, which put its address aside: as dear as a stranger can
+ * be. */
+Test(source_link, invented_macs_have_a_quarter_of_the_table)
+{
+    struct random random = random_begin("source_link");
+    char text[ADDR_TEXT_BYTES];
+
+    begin(SLOTS);
+    right("192.0.2.1", 1);
+    for (uint32_t i = 0; i < SLOTS / 4; i++) {
+        snprintf(text, sizeof(text), "198.18.%u.%u", i / 256, i % 256);
+        wrong(text, 100);
+    }
+    const uint32_t before = entries(true);
+    for (uint32_t i = 0; i < 20 * SLOTS; i++) {
+        snprintf(text, sizeof(text), "8.%u.%u.%u", random_below(&random, 256),
+                 random_below(&random, 256), random_below(&random, 256));
+        wrong_by(text, link_by(1000 + i), 100);
+        right_by(text, link_by(1000 + i));
+    }
+    cr_assert_eq(entries(false), SLOTS / 4);
+    /* Only where all four ways of a set were taken one had to go. */
+    cr_assert(entries(true) >= before * 95 / 100, "%u of %u are left", entries(true), before);
+}
+
+Test(source_link, one_that_is_known_stays_so_while_it_is_heard)
+{
+    static struct source_links links;
+    const struct source_link router = link_by(ROUTER);
+    struct source_link other;
+
+    memset(&links, 0, sizeof(links));
+    now_us = BEGIN_US;
+    cr_assert(source_link_known(&links, &router), "nobody is a stranger yet");
+    source_link_heard(&links, &router, now_us);
+    for (uint32_t i = 2; i < 100000; i++) {
+        other = link_by(i);
+        source_link_heard(&links, &other, now_us);
+    }
+    cr_assert_eq(links.count, 1, "one a minute");
+    for (uint32_t i = 2; i < 50; i++) {
+        now_us += SOURCE_LINK_EVERY_US;
+        other = link_by(i);
+        source_link_heard(&links, &other, now_us);
+        source_link_heard(&links, &router, now_us);
+    }
+    cr_assert_eq(links.count, SOURCE_LINKS);
+    cr_assert(source_link_known(&links, &router));
+    cr_assert_not(source_link_known(&links, &other), "there is no place for it");
+    now_us += SOURCE_LINK_LIFE_US;
+    source_link_heard(&links, &router, now_us);
+    source_link_heard(&links, &other, now_us);
+    cr_assert(source_link_known(&links, &other), "of one that was not heard for an hour");
+    cr_assert(source_link_known(&links, &router));
+}
+
+Test(source_link, the_mac_is_read_in_its_order)
+{
+    static const uint8_t header[14] = {1, 2, 3, 4, 5, 6, 0x02, 0x5a, 0x17, 0xe0, 0xcc, 0x03, 8, 0};
+    const struct source_link link = source_link_of(header, (struct vlan_ids){{0}});
+
+    cr_assert_eq(memcmp(source_link_mac(&link), header + 6, 6), 0);
 }
