@@ -3,6 +3,8 @@
  * oracle.c - the kernel says which frames a host answers; the engine must not let one of them pass.
  *
  *      oracle MUTANTS [SEED]        in a network namespace of its own, as root
+ *      oracle list MUTANTS [SEED]   the mutants, and what the engine makes of them, as lines for
+ *                                   tests/net/test_oracle.py, which sends them through the daemon
  *
  * Each mutant is a SYN, or the fragments of one, changed by one class of mutation and perhaps by
  * one more. It is written into a TAP behind which the kernel listens (tcp_syncookies=2: every SYN
@@ -404,7 +406,7 @@ static void add_fragment(struct mutant *m, uint32_t from, uint32_t to, bool more
 static void fragments(struct mutant *m)
 {
     uint32_t bytes = m->frame.bytes - OFFLOAD_BYTES - (m->v6 ? 54 : 34), id = dice(UINT32_MAX);
-    uint32_t cut = 8 * (1 + dice((bytes - 1) / 8)), order = dice(4);
+    uint32_t cut = 8 * (1 + dice((bytes - 1) / 8)), order = dice(6);
 
     if (m->v6 && dice(3) == 0) { /* TCP named behind another header, perhaps in the second piece */
         frame_insert_extension(&m->frame, 60, (const uint8_t[]){0, 0, 1, 4, 0, 0, 0, 0}, 8);
@@ -412,7 +414,14 @@ static void fragments(struct mutant *m)
     }
     if (order == 1)
         add_fragment(m, cut, bytes, false, id);
-    add_fragment(m, 0, cut, true, id);
+    if (order == 4 && cut > 8) { /* ports and sequence number alone, and in three pieces */
+        add_fragment(m, 0, 8, true, id);
+        add_fragment(m, 8, cut, true, id);
+    } else {
+        add_fragment(m, 0, cut, true, id);
+    }
+    if (order == 5) /* overlapping */
+        add_fragment(m, cut - 8, cut, true, id);
     if (order == 2)
         add_fragment(m, 0, cut, true, id); /* said twice */
     if (order != 1)
@@ -498,20 +507,25 @@ static void host_begin(void)
     listen_at(AF_INET6, "listen");
 }
 
+static void add_server(const char *address)
+{
+    struct server_key key = {.port = 80};
+
+    must(addr_from_text(address, &key.addr), "address");
+    engine_set_answered(engine, &key, now_us);
+}
+
 static void engine_begin(void)
 {
     struct engine_config config;
-    struct server_key key = {.port = 80};
 
     engine_config_defaults(&config);
     config.flows_max = 1024;
     engine =
         engine_init(aligned_alloc(64, (engine_bytes(&config) + 63) & ~(size_t)63), &config, now_us);
     engine_set_setting(engine, NULL, SETTING_ATTACK, now_us);
-    must(addr_from_text("10.9.0.2", &key.addr), "address");
-    engine_set_answered(engine, &key, now_us);
-    must(addr_from_text("fd09::2", &key.addr), "address");
-    engine_set_answered(engine, &key, now_us);
+    add_server("10.9.0.2");
+    add_server("fd09::2");
     engine_set_setting(engine, NULL, SETTING_ATTACK, now_us);
 }
 
@@ -519,12 +533,12 @@ static void engine_begin(void)
 static bool host_heard(uint32_t *isn)
 {
     static uint8_t buffer[70000];
-    const uint8_t *ip = buffer + OFFLOAD_BYTES + 14;
     ssize_t bytes;
     bool heard = false;
 
     /* Read without the engine's help: the kernel's own record route may be one that it refuses. */
     while ((bytes = read(tap, buffer, sizeof(buffer))) > 0) {
+        const uint8_t *ip = buffer + OFFLOAD_BYTES + 14;
         uint16_t type = load_be16(ip - 2);
         const uint8_t *tcp = ip + (type == 0x0800 ? (ip[0] & 15) * 4 : 40);
 
@@ -552,6 +566,7 @@ static void find(const struct class *class, uint64_t number, struct mutant *m, c
 /* What the engine made of a mutant. */
 struct ours {
     bool answered, forwarded[PIECES_MAX], dropped, right;
+    enum drop_reason reason; /* where it was dropped */
     uint32_t isn;
 };
 
@@ -570,7 +585,10 @@ static void ask_engine(const struct mutant *m, struct ours *ours)
         engine_outbox(engine)->count = engine_outbox(engine)->used = 0;
         engine_observations(engine)->count = 0;
         ours->forwarded[p] = verdict.action == VERDICT_FORWARD;
-        ours->dropped |= verdict.action == VERDICT_DROP;
+        if (verdict.action == VERDICT_DROP) {
+            ours->dropped = true;
+            ours->reason = verdict.reason;
+        }
         if (verdict.action != VERDICT_REPLY)
             continue;
         if (frame_parse(&view, (struct offload *)(void *)buffer, buffer + OFFLOAD_BYTES,
@@ -661,6 +679,43 @@ static void make(struct mutant *m, struct class *class, uint64_t seed, uint64_t 
     memcpy(m->piece[0].buffer, m->frame.buffer, m->frame.bytes);
 }
 
+/* "answered", "kept away" where the frame itself is the reason, else "-": what depends on rates and
+ * on what was before is not compared. */
+static const char *in_a_word(const struct mutant *m, const struct ours *ours)
+{
+    if (ours->answered)
+        return "answered";
+    if (!ours->dropped)
+        return "-";
+    for (uint32_t p = 0; p < m->pieces; p++)
+        if (ours->forwarded[p])
+            return "-";
+    return ours->reason == DROP_unreadable || ours->reason == DROP_fragment ||
+                   ours->reason == DROP_bad_segment || ours->reason == DROP_bad_checksum
+               ? "kept away"
+               : "-";
+}
+
+/* CLASS, word, ISN and the frames in hex, without offload headers, separated by tabs. */
+static void list(uint64_t mutants, uint64_t seed)
+{
+    static struct mutant m;
+    struct ours ours;
+
+    for (uint64_t number = 0; number < mutants; number++) {
+        struct class *class = &classes[number % CLASSES];
+
+        make(&m, class, seed, number);
+        ask_engine(&m, &ours);
+        printf("%s\t%s\t%u\t", class->name, in_a_word(&m, &ours), ours.isn);
+        for (uint32_t p = 0; p < m.pieces; p++) {
+            for (uint32_t i = OFFLOAD_BYTES; i < m.piece[p].bytes; i++)
+                printf("%02x", m.piece[p].buffer[i]);
+            printf("%s", p + 1 < m.pieces ? " " : "\n");
+        }
+    }
+}
+
 static uint32_t report(void)
 {
     uint32_t failed = 0;
@@ -687,10 +742,19 @@ static uint32_t report(void)
 int main(int argc, char **argv)
 {
     static struct mutant mutant;
-    uint64_t mutants = argc > 1 ? strtoull(argv[1], NULL, 10) : 50000;
-    uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 20240607;
+    bool listed = argc > 2 && strcmp(argv[1], "list") == 0;
+    uint64_t mutants, seed;
     uint32_t undecided;
 
+    argc -= listed;
+    argv += listed;
+    mutants = argc > 1 ? strtoull(argv[1], NULL, 10) : 50000;
+    seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 20240607;
+    if (listed) {
+        engine_begin();
+        list(mutants, seed);
+        return 0;
+    }
     setvbuf(stdout, NULL, _IOLBF, 0);
     printf("oracle: seed %llu, %llu mutants\n", (unsigned long long)seed,
            (unsigned long long)mutants);
