@@ -155,6 +155,7 @@ static const struct command commands[] = {
              "  trigger.syn_rate      SYNs, as a multiple of what is usual (off)\n"
              "  trigger.mismatch      wrong first requests in 2 s (off)\n"
              "  trigger.refused       RSTs of the server in answer to clients in 2 s (off)\n"
+             "  trigger.unanswered    SYNs, of two networks, that it lets pass a second (4)\n"
              "Any key takes default, a trigger also off.\n" EVERY_VLAN,
      .handle = cmd_profiles_set},
     {.name = "learn",

@@ -11,6 +11,7 @@
 #include "engine/shard/observe.h"
 #include "engine/shard/shard.h"
 #include "engine/stages/again.h"
+#include "engine/stages/half_open.h"
 #include "engine/stages/kept.h"
 #include "engine/stages/opening.h"
 
@@ -187,7 +188,8 @@ bool engine_tick(struct engine *engine, uint64_t now_us)
     engine->now_us = now_us;
     for (int work = 0; work < TICK_WORK; work++) {
         bool some = opening_tick(engine, now_us) || kept_tick(engine, now_us) ||
-                    say_again(engine, now_us) || expire_flow(engine, now_us);
+                    say_again(engine, now_us) || half_open_tick(engine, now_us) ||
+                    expire_flow(engine, now_us);
 
         if (!some)
             return false;
@@ -207,6 +209,7 @@ uint64_t engine_next_deadline(const struct engine *engine)
     next = earlier(next, resend_next(engine->greetings));
     next = earlier(next, resend_next(engine->synacks));
     next = earlier(next, timer_wheel_next(&engine->slots.wheel));
+    next = earlier(next, half_open_next(engine, engine->now_us));
     return earlier(next, flow_next_expiry(&engine->flows, engine->now_us));
 }
 
@@ -361,7 +364,7 @@ uint32_t engine_flows(const struct engine *engine, struct flow_info *out, uint32
                 .key = flow->key,
                 .state = flow_state_name((enum flow_state)flow->state),
                 .spliced = flow->flags & FLOW_EDIT,
-                .delta = flow->delta,
+                .delta = flow->flags & FLOW_EDIT ? flow->delta : 0,
                 .age_us = (uint64_t)(flow_clock(now_us) - flow_cold(&engine->flows, flow)->born)
                           << 16,
             };

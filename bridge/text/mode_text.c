@@ -45,6 +45,7 @@ const char *cause_to_text(enum trigger_cause cause, uint32_t value, char text[CA
         [TRIGGER_SYN_RATE] = {"SYN rate", " times the usual"},
         [TRIGGER_MISMATCH] = {"mismatches", ""},
         [TRIGGER_REFUSED] = {"refusals", ""},
+        [TRIGGER_UNANSWERED] = {"unanswered SYNs", ""},
     };
     if (cause <= TRIGGER_NONE || cause >= TRIGGER_CAUSES)
         return NULL;

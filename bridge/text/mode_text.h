@@ -17,8 +17,8 @@ const char *mode_name(enum mode mode);
 
 /*
  * "half-open 212", "silent 240", "accept queue 85 %", "SYN rate 12 times the usual", "mismatches
- * 150", "refusals 300"; a figure of 0 is not known and left out. NULL for TRIGGER_NONE. Returns
- * `text`.
+ * 150", "refusals 300", "unanswered SYNs 4"; a figure of 0 is not known and left out. NULL for
+ * TRIGGER_NONE. Returns `text`.
  */
 #define CAUSE_TEXT_BYTES 64
 const char *cause_to_text(enum trigger_cause cause, uint32_t value, char text[CAUSE_TEXT_BYTES]);

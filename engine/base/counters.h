@@ -37,6 +37,7 @@
     X(flows, opened, "connections opened to servers")                                              \
     X(flows, refused, "openings that the server refused or did not answer")                        \
     X(flows, expired, "connections forgotten after idling")                                        \
+    X(flows, freed, "half-open connections reset at a server whose protection began")              \
     X(flows, evicted, "half-done or closing connections forgotten to make room")                   \
     X(sources, put_aside, "sources put aside for their wrong requests")                            \
     X(learning, observations, "observations handed to the learner")                                \

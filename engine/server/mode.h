@@ -27,6 +27,7 @@ enum trigger_cause {
     TRIGGER_SYN_RATE,
     TRIGGER_MISMATCH,
     TRIGGER_REFUSED,
+    TRIGGER_UNANSWERED,
     TRIGGER_CAUSES
 };
 

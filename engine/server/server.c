@@ -93,6 +93,7 @@ static void join_host(struct server_table *table, struct server *server)
     const struct server_key *key = &server->key;
 
     server->attacked = &table->attacked;
+    server->attacks_begun = &table->attacks_begun;
     server->host = host_add(table, &key->addr, key->vlan);
     if (server->host != NULL)
         server->host->servers++;
@@ -207,6 +208,8 @@ void server_set_mode(struct server *server, enum mode mode, enum trigger_cause c
         server->attack_ended_us = now_us != 0 ? now_us : 1; /* 0 says never */
     trigger_mode(&server->counts, mode == MODE_ATTACK, now_us);
     count_attacked(server, mode == MODE_ATTACK ? 1 : UINT32_MAX);
+    if (mode == MODE_ATTACK && server->attacks_begun != NULL)
+        ++*server->attacks_begun;
     server->mode = mode;
     server->unconfirmed = false;
     server->cause = cause;
@@ -223,6 +226,8 @@ bool server_answered(struct server *server, uint64_t now_us)
 {
     const bool news = server->answered_us == 0 || server->listening == LISTENING_NO;
 
+    if (!server_answered_lately(server, now_us))
+        server->back_us = now_us;
     server->answered_us = now_us != 0 ? now_us : 1;
     if (server->listening == LISTENING_NO)
         server->listening = LISTENING_DENIED;
@@ -255,6 +260,8 @@ static enum trigger_cause firing(const struct server_table *table, const struct 
         .common = &table->triggers,
         .shards = table->shards,
         .attack = attack,
+        .cause = server->cause,
+        .stale = !attack && now_us >= server->answered_us + ANSWERS_FRESH_US,
         .doubled = !attack && server->attack_ended_us != 0 &&
                    now_us < server->attack_ended_us + TRIGGER_LEAST_US,
         .now_us = now_us,
@@ -274,7 +281,7 @@ bool server_trigger(struct server_table *table, struct server *server, uint64_t 
         return false;
     /* rule 6: where the answers do not cross the bridge, an attack mode could not know who is
      * served. */
-    if (switches && (server->answered_us == 0 || now_us >= server->answered_us + ANSWERS_FRESH_US))
+    if (switches && !server_answered_lately(server, now_us))
         return false;
 
     cause = firing(table, server, now_us, &value);

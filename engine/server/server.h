@@ -37,6 +37,9 @@
  * server repeats SYN-ACKs at most 16 s apart while somebody might still complete its handshake.
  */
 #define ANSWERS_FRESH_US (20000ull * 1000)
+/* The same for the trigger that fires because it does not answer. One whose backlog is full repeats
+ * SYN-ACKs for the first half of the minute that it keeps each for. */
+#define ANSWERED_LATELY_US (60000ull * 1000)
 
 /*
  * What the main thread, which can look into the server's TCP stack, says of its port. That nobody
@@ -82,6 +85,7 @@ struct server {
     uint64_t attack_ended_us; /* 0: never in attack mode */
     uint64_t reported_us;     /* last report of its trigger */
     uint64_t answered_us;     /* when its last SYN-ACK was seen; 0: never */
+    uint64_t back_us;         /* when the first one after long silence, or at all, was */
     uint64_t unprofiled_us;   /* when a cookie was last made for it without a profile; 0: never */
     uint32_t openings_now;    /* connections being opened to it */
     uint32_t unanswered;      /* of the class long: opened, and not answered yet (rule 1.3) */
@@ -100,6 +104,7 @@ struct server {
     struct server_host *host;     /* of this server's address; NULL: there was no room for it */
     struct server_host *address;  /* the one without VLAN IDs; NULL: the same */
     uint32_t *attacked;           /* the table's; NULL: in none */
+    uint32_t *attacks_begun;      /* likewise */
     struct server_host host_slot; /* a slot of the table of hosts, which lies in the same memory:
                                      nothing to do with this server */
 };
@@ -109,7 +114,8 @@ struct server_table {
     struct server *last; /* found last: a flood asks for one and the same */
     uint32_t capacity;   /* power of two */
     uint32_t count;
-    uint32_t attacked; /* servers in attack mode */
+    uint32_t attacked;      /* servers in attack mode */
+    uint32_t attacks_begun; /* how often one went into it; wraps */
     uint64_t seed[2];
     enum mode_setting setting; /* for all that have none of their own; never SETTING_INHERIT */
     struct trigger_limits triggers;
@@ -210,6 +216,10 @@ static inline bool server_unlistened(const struct server_table *table, const str
 /* A SYN-ACK of the server was seen. True where this is news: it is the first, or it was said that
  * nobody listens. */
 bool server_answered(struct server *server, uint64_t now_us);
+static inline bool server_answered_lately(const struct server *server, uint64_t now_us)
+{
+    return server->answered_us != 0 && now_us < server->answered_us + ANSWERED_LATELY_US;
+}
 /* Half-open (trigger.h), for the mode in force. */
 uint32_t server_half_open(const struct server *server, uint64_t now_us);
 /* False: server_trigger() would say no without counting, as it does for nearly every SYN of a

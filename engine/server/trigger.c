@@ -2,6 +2,8 @@
 /* trigger.c - counts, and compares with limits. See trigger.h. */
 #include "engine/server/trigger.h"
 
+#include <string.h>
+
 static const uint32_t defaults[TRIGGER_CAUSES] = {
     [TRIGGER_NONE] = TRIGGER_OFF,
     [TRIGGER_HALF_OPEN] = TRIGGER_HALF_OPEN_DEFAULT,
@@ -10,6 +12,7 @@ static const uint32_t defaults[TRIGGER_CAUSES] = {
     [TRIGGER_SYN_RATE] = TRIGGER_OFF,
     [TRIGGER_MISMATCH] = TRIGGER_OFF,
     [TRIGGER_REFUSED] = TRIGGER_OFF,
+    [TRIGGER_UNANSWERED] = TRIGGER_UNANSWERED_DEFAULT,
 };
 
 /* --- counting -------------------------------------------------------------------------------- */
@@ -47,6 +50,18 @@ void trigger_refusal(struct trigger_counts *counts, uint64_t now_us)
     rate_add(&counts->refusals, now_us);
 }
 
+void trigger_unanswered(struct trigger_counts *counts, const struct ip_addr *prefix,
+                        uint64_t now_us)
+{
+    struct trigger_run *run = &counts->run;
+
+    if (!run->count || now_us - run->last_us >= UNANSWERED_RUN_US)
+        *run = (struct trigger_run){.prefix = *prefix};
+    run->two_prefixes |= memcmp(&run->prefix, prefix, sizeof(*prefix)) != 0;
+    run->last_us = now_us;
+    run->count++;
+}
+
 void trigger_accept_queue(struct trigger_counts *counts, uint32_t used, uint32_t limit,
                           uint64_t now_us)
 {
@@ -56,6 +71,7 @@ void trigger_accept_queue(struct trigger_counts *counts, uint32_t used, uint32_t
 
 void trigger_mode(struct trigger_counts *counts, bool attack, uint64_t now_us)
 {
+    counts->run = (struct trigger_run){.count = 0};
     if (attack) {
         counts->unanswered = (struct rate_window){0}; /* of an earlier attack */
         return;
@@ -157,6 +173,24 @@ static bool refused_fires(const struct trigger_counts *counts,
     return *value > share(limit, question);
 }
 
+static bool unanswered_fires(const struct trigger_counts *counts,
+                             const struct trigger_question *question, uint32_t limit,
+                             uint32_t *value)
+{
+    const struct trigger_run *run = &counts->run;
+    const uint32_t least = share(limit, question);
+
+    if (!question->attack) {
+        *value = run->count;
+        return run->two_prefixes && run->count >= least &&
+               question->now_us - run->last_us < UNANSWERED_RUN_US;
+    }
+    *value = rate_sum_older(&counts->unanswered, UNANSWERED_AFTER_US, question->now_us);
+    return question->cause == TRIGGER_UNANSWERED && *value >= least &&
+           *value >= rate_sum_older(&counts->syns, UNANSWERED_AFTER_US, question->now_us) /
+                         SERVED_FOR_EACH;
+}
+
 typedef bool fires(const struct trigger_counts *counts, const struct trigger_question *question,
                    uint32_t limit, uint32_t *value);
 
@@ -164,6 +198,7 @@ static fires *const triggers[TRIGGER_CAUSES] = {
     [TRIGGER_HALF_OPEN] = half_open_fires,       [TRIGGER_SILENT] = silent_fires,
     [TRIGGER_ACCEPT_QUEUE] = accept_queue_fires, [TRIGGER_SYN_RATE] = syn_rate_fires,
     [TRIGGER_MISMATCH] = mismatch_fires,         [TRIGGER_REFUSED] = refused_fires,
+    [TRIGGER_UNANSWERED] = unanswered_fires,
 };
 
 enum trigger_cause trigger_firing(const struct trigger_counts *counts,
@@ -172,6 +207,8 @@ enum trigger_cause trigger_firing(const struct trigger_counts *counts,
     for (enum trigger_cause cause = TRIGGER_NONE + 1; cause < TRIGGER_CAUSES; cause++) {
         uint32_t limit = trigger_limit(question->own, question->common, cause);
 
+        if (question->stale && cause != TRIGGER_UNANSWERED)
+            continue;
         if (limit == TRIGGER_OFF || !triggers[cause](counts, question, limit, value))
             continue;
         /* For people, who know nothing of shares: what all shards together will have, if they are

@@ -13,6 +13,8 @@
  *      SYN rate       SYNs of the last 2 s, as a multiple of what is usual            off
  *      mismatches     wrong first requests of the last 2 s                            off
  *      refusals       RSTs of the server in answer to clients, of the last 2 s        off
+ *      unanswered     SYNs that it let pass a second without an answer                >= 4, of two
+ *                                                                                     prefixes
  *
  * Silent. A client speaks with the first byte of data that it sends after its handshake. That takes
  * time where the server speaks first or the way is long, so a handshake counts SILENT_AFTER_US
@@ -24,6 +26,14 @@
  * can be forged and must not push out what was proved. A client that repeats its own good cookies,
  * or its data, takes back nothing but what it brought itself. Tags and marks may be overwritten
  * under load: then a figure is too high, which in attack mode only prolongs it.
+ *
+ * Unanswered. A server whose backlog is full answers nobody, and a small one is filled by a handful
+ * of forged SYNs, far below what the other figures notice. A SYN without an answer is a sign of
+ * that only if the server has answered others lately (server.h): one that is down is left alone.
+ * Signs add up while each follows the one before within a minute and at most four SYNs are answered
+ * for each: a server that keeps up, but for what its own filter swallows, is not attacked. The
+ * attack mode that it begins goes on while as many of our SYN-ACKs as the limit says, and a quarter
+ * of them, are left alone in turn.
  *
  * Usual. The SYN rate is compared with a mean over some minutes (USUAL_WINDOWS_MAX), kept in normal
  * mode only, and only once USUAL_WINDOWS windows have been seen.
@@ -49,12 +59,16 @@
 #define TRIGGER_HALF_OPEN_DEFAULT    200
 #define TRIGGER_SILENT_DEFAULT       200
 #define TRIGGER_ACCEPT_QUEUE_DEFAULT 80
+#define TRIGGER_UNANSWERED_DEFAULT   4
 
-#define TRIGGER_LEAST_US   (10000ull * 1000)
-#define SILENT_AFTER_US    (500ull * 1000)
-#define SILENT_BURST       400
-#define HALF_OPEN_LEFT_US  (60000ull * 1000) /* how long a half-open flow is remembered */
-#define HALF_OPEN_LEFT_MAX 400
+#define TRIGGER_LEAST_US    (10000ull * 1000)
+#define SILENT_AFTER_US     (500ull * 1000)
+#define SILENT_BURST        400
+#define UNANSWERED_AFTER_US (1000ull * 1000)
+#define UNANSWERED_RUN_US   (60000ull * 1000) /* between two signs of a run */
+#define SERVED_FOR_EACH     4                 /* more SYNs than that are answered: no run */
+#define HALF_OPEN_LEFT_US   (60000ull * 1000) /* how long a half-open flow is remembered */
+#define HALF_OPEN_LEFT_MAX  400
 /* SYNs in 2 s: below that a multiple of what is usual says nothing */
 #define SYN_RATE_LEAST        200
 #define USUAL_WINDOWS         30 /* of 2 s, before anything is usual */
@@ -75,6 +89,15 @@ struct observed_trigger {
     bool switched; /* this shard went into attack mode by it */
 };
 
+/* A run of SYNs that the server did not answer. All zero: there is none. */
+struct trigger_run {
+    uint32_t count;
+    uint32_t served;       /* SYNs answered since the first */
+    uint64_t last_us;      /* the newest sign */
+    struct ip_addr prefix; /* of the first one's client */
+    bool two_prefixes;
+};
+
 /* All zero: nothing counted. */
 struct trigger_counts {
     uint32_t half_open_flows; /* in normal mode */
@@ -84,6 +107,7 @@ struct trigger_counts {
     struct rate_window handshakes;
     struct rate_window silent; /* handshakes, taken back when the client speaks */
     struct rate_window syns, mismatches, refusals;
+    struct trigger_run run;
     uint64_t usual_step; /* number of the window of 2 s up to which `usual` is made */
     uint64_t usual;      /* SYNs in 2 s, times USUAL_SCALE */
     uint32_t usual_windows;
@@ -157,6 +181,16 @@ static inline void trigger_mismatch(struct trigger_counts *counts, uint64_t now_
 }
 
 void trigger_refusal(struct trigger_counts *counts, uint64_t now_us);
+/* A client of this prefix has waited for a second; and a server has answered a SYN, for once. */
+void trigger_unanswered(struct trigger_counts *counts, const struct ip_addr *prefix,
+                        uint64_t now_us);
+static inline void trigger_served(struct trigger_counts *counts)
+{
+    struct trigger_run *run = &counts->run;
+
+    if (run->count && ++run->served > SERVED_FOR_EACH * run->count)
+        *run = (struct trigger_run){.count = 0};
+}
 /* `used` of `limit` places; a limit of 0 says that nothing is known. */
 void trigger_accept_queue(struct trigger_counts *counts, uint32_t used, uint32_t limit,
                           uint64_t now_us);
@@ -170,7 +204,9 @@ struct trigger_question {
     const struct trigger_limits *own, *common; /* of the server; for all. Neither may be NULL */
     uint32_t shards;                           /* a limit is shared among so many, at least 1 */
     bool attack;                               /* the mode in force */
-    bool doubled;                              /* the least time in normal mode is not over */
+    enum trigger_cause cause;                  /* of the attack mode */
+    bool stale;   /* the server has not answered lately: only its silence may count */
+    bool doubled; /* the least time in normal mode is not over */
     uint64_t now_us;
 };
 

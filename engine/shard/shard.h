@@ -56,6 +56,7 @@ struct engine {
     struct tag_table stray, asked;
     struct proof_table proofs;
     struct served_table served;
+    uint32_t half_open_attacks; /* servers.attacks_begun, as far as it was acted on */
 };
 
 /* What one shard may have of a limit that all share, in general: connections come to each as often

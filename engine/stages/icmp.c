@@ -184,8 +184,11 @@ static void error_of_flow(struct engine *engine, struct passage *passage, struct
         else if (flow->flags & FLOW_EDIT)
             translate(passage, flow, quote);
         return;
-    case FLOW_FREE:
     case FLOW_HALF_OPEN:
+        /* An answer, if not the server's: its silence says nothing. */
+        flow->link.counted = flow->link.counted || passage->from == SIDE_SERVER;
+        return;
+    case FLOW_FREE:
     case FLOW_ESTABLISHED:
     case FLOW_ASKING:
     case FLOW_OUTBOUND:

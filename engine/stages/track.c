@@ -4,6 +4,7 @@
 
 #include "engine/base/bytes.h"
 #include "engine/shard/observe.h"
+#include "engine/stages/half_open.h"
 #include "engine/stages/request_check.h"
 #include "engine/shard/connection.h"
 
@@ -31,7 +32,6 @@ static void begin_half_open(struct engine *engine, const struct passage *passage
 
     flow->flags = 0;
     flow->used = flow_clock(passage->now_us);
-    flow->delta = flow->ts_delta = 0;
     flow->to_client_shift = flow->to_server_shift = 0;
     cold->serial = ++engine->flows.serial;
     cold->born = flow->used;
@@ -45,6 +45,7 @@ static void begin_half_open(struct engine *engine, const struct passage *passage
     cold->offered = synack_offer_of(&passage->options, frame->flags);
     flow_bind_server(engine, flow, server);
     engine_flow_state(engine, flow, FLOW_HALF_OPEN, passage->now_us);
+    half_open_note_syn(passage, flow);
     if (server)
         trigger_syn(&server->counts, server->mode == MODE_ATTACK, passage->now_us);
     engine_check_triggers(engine, server, passage->now_us);
@@ -250,8 +251,11 @@ static void half_open_answered(struct engine *engine, const struct passage *pass
     if (!cold->server)
         flow_bind_server(engine, flow, server);
     engine_check_triggers(engine, server, passage->now_us);
-    if (!repeated)
+    if (!repeated) {
+        if (server)
+            trigger_served(&server->counts);
         observe_choose(engine, flow, passage->now_us);
+    }
     observe_synack(engine, flow, passage, repeated);
 }
 
@@ -279,7 +283,7 @@ void track_forgotten(struct engine *engine, struct passage *passage, struct flow
 
     passage_forward(passage);
     flow->flags = 0;
-    flow->delta = flow->ts_delta = 0;
+    flow->delta = flow->ts_delta = flow->ack_floor = flow->tsecr_floor = 0;
     flow->to_client_shift = flow->to_server_shift = 0;
     cold->serial = ++engine->flows.serial;
     cold->client_isn = frame->ack - 1;
@@ -316,6 +320,7 @@ static void track_synack(struct engine *engine, struct passage *passage, struct 
     }
     if (waits_on(passage, flow, cold)) {
         engine_flow_state(engine, flow, FLOW_HALF_OPEN, passage->now_us);
+        half_open_note_synack(passage, flow);
         engine_check_triggers(engine, flow_server(engine, flow), passage->now_us);
         return;
     }

@@ -69,7 +69,7 @@ void flow_table_init(struct flow_table *table, void *memory, uint32_t capacity,
     table->seed = flow_seed_of(seed);
     table->counters = counters;
     for (int list = 0; list < FLOW_LISTS; list++)
-        table->lists[list] = (struct flow_list){FLOW_NONE, FLOW_NONE, 0};
+        table->lists[list] = (struct flow_list){FLOW_NONE, FLOW_NONE, 0, FLOW_NONE};
 }
 
 /* --- index ----------------------------------------------------------------------------------- */
@@ -163,6 +163,8 @@ static void list_append(struct flow_table *table, enum flow_list_id id, uint32_t
     else
         table->cold[list->newest].newer = index;
     list->newest = index;
+    if (list->unseen == FLOW_NONE)
+        list->unseen = index;
     list->count++;
 }
 
@@ -179,6 +181,8 @@ static void list_remove(struct flow_table *table, enum flow_list_id id, uint32_t
         list->newest = cold->older;
     else
         table->cold[cold->newer].older = cold->older;
+    if (list->unseen == index)
+        list->unseen = cold->newer;
     list->count--;
 }
 
@@ -221,6 +225,8 @@ void flow_set_state(struct flow_table *table, struct flow *flow, enum flow_state
 
     gauge_add(table, (enum flow_state)flow->state, (uint64_t)-1);
     gauge_add(table, state, 1);
+    if (flow->state == FLOW_HALF_OPEN && state != FLOW_HALF_OPEN)
+        flow->link = (struct flow_link){.ttl = 0};
     flow->state = (uint8_t)state;
     if (from != FLOW_LIST_NONE)
         list_remove(table, from, index);
@@ -379,4 +385,30 @@ uint64_t flow_next_expiry(const struct flow_table *table, uint64_t now_us)
         next = due < next ? due : next;
     }
     return next;
+}
+
+struct flow *flow_waiting(struct flow_table *table, uint64_t now_us)
+{
+    struct flow_list *list = &table->lists[FLOW_LIST_HALF_OPEN];
+    uint32_t index = list->unseen;
+
+    if (index == FLOW_NONE || flow_clock(now_us) - table->cold[index].listed < FLOW_WAITING_AGE)
+        return NULL;
+    list->unseen = table->cold[index].newer;
+    return &table->flows[index];
+}
+
+void flow_waiting_anew(struct flow_table *table)
+{
+    table->lists[FLOW_LIST_HALF_OPEN].unseen = table->lists[FLOW_LIST_HALF_OPEN].oldest;
+}
+
+uint64_t flow_next_waiting(const struct flow_table *table, uint64_t now_us)
+{
+    uint32_t index = table->lists[FLOW_LIST_HALF_OPEN].unseen, waited;
+
+    if (index == FLOW_NONE)
+        return UINT64_MAX;
+    waited = flow_clock(now_us) - table->cold[index].listed;
+    return ((now_us >> 16) + (waited < FLOW_WAITING_AGE ? FLOW_WAITING_AGE - waited : 0)) << 16;
 }

@@ -32,6 +32,9 @@
  * the oldest closing entry, then of the oldest half-open one, then of one that its server has
  * closed and nobody has used for FLOW_CLOSING_LIFE. Other established and spliced flows are never
  * evicted.
+ *
+ * Who has been half-open for a second is looked at once (flow_waiting()): a mark goes through that
+ * list behind those that were.
  */
 #ifndef SYNWARD_ENGINE_TABLES_FLOW_H
 #define SYNWARD_ENGINE_TABLES_FLOW_H
@@ -52,6 +55,8 @@ static inline uint32_t flow_clock(uint64_t now_us)
 }
 #define FLOW_CLOCK_SECONDS(s) ((uint32_t)((s)*1000000ull >> 16))
 
+/* Two steps more than a second may last, as both ends of it are rounded down. */
+#define FLOW_WAITING_AGE    (FLOW_CLOCK_SECONDS(1) + 2)
 #define FLOW_HALF_OPEN_LIFE FLOW_CLOCK_SECONDS(60)
 #define FLOW_CLOSING_LIFE   FLOW_CLOCK_SECONDS(240)  /* RFC 9293 3.6.1: 2 MSL */
 #define FLOW_IDLE_LIFE      FLOW_CLOCK_SECONDS(7440) /* RFC 5382 REQ-5: at least 2 h 4 min */
@@ -94,17 +99,35 @@ enum flow_flags {
         1 << 7, /* closing because the opening failed: the server's late answers are reset */
 };
 
+/*
+ * How the client's SYN was carried, for a RST in its name (stages/half_open.c). It stands where the
+ * offsets of later states do, which a half-open flow has none of, so it costs no memory.
+ */
+struct flow_link {
+    uint8_t macs[12]; /* destination, source */
+    uint8_t tags[2];  /* of key.vlan.id[]: priority and DEI as in the tag, kind of tag */
+    uint8_t ttl;      /* 0: nothing of all this is known */
+    bool counted;     /* that it is not answered says nothing, or nothing more */
+};
+
 /* Hot: what a forwarded segment needs. */
 struct flow {
     struct flow_key key;
-    uint32_t delta;     /* server to client: seq += delta; client to server: ack -= delta */
-    uint32_t ts_delta;  /* the same for TSval and TSecr */
-    uint32_t ack_floor; /* least ack towards the server, in its numbers: ISN + 1 + greeting */
-    uint32_t
-        tsecr_floor; /* least TSecr towards the server: the newest TSval of its that we echoed */
-    uint32_t used;   /* flow_clock() of the last segment */
-    uint8_t state;   /* enum flow_state */
-    uint8_t flags;   /* enum flow_flags */
+    union {
+        struct flow_link link; /* HALF_OPEN; cleared when it leaves that state */
+        struct {
+            /* server to client: seq += delta; client to server: ack -= delta */
+            uint32_t delta;
+            uint32_t ts_delta; /* the same for TSval and TSecr */
+            /* least ack towards the server, in its numbers: ISN + 1 + greeting */
+            uint32_t ack_floor;
+            /* least TSecr towards the server: the newest TSval of its that we echoed */
+            uint32_t tsecr_floor;
+        };
+    };
+    uint32_t used;                           /* flow_clock() of the last segment */
+    uint8_t state;                           /* enum flow_state */
+    uint8_t flags;                           /* enum flow_flags */
     int8_t to_client_shift, to_server_shift; /* of windows: left where positive */
 };
 
@@ -165,6 +188,7 @@ _Static_assert(offsetof(struct flow_bucket, passed) == 12,
 
 struct flow_list {
     uint32_t oldest, newest, count;
+    uint32_t unseen; /* the oldest that flow_waiting() has not told of; FLOW_NONE: there is none */
 };
 
 struct flow_table {
@@ -210,6 +234,14 @@ void flow_renew(struct flow_table *table, struct flow *flow, uint64_t now_us);
 struct flow *flow_expired(struct flow_table *table, uint64_t now_us, uint32_t budget, bool *more);
 /* No entry's time is over before this; UINT64_MAX: none. */
 uint64_t flow_next_expiry(const struct flow_table *table, uint64_t now_us);
+/*
+ * The next one that has been HALF_OPEN or ASKING for FLOW_WAITING_AGE, each once; NULL: nobody has
+ * for now. flow_waiting_anew() forgets who was told of.
+ */
+struct flow *flow_waiting(struct flow_table *table, uint64_t now_us);
+void flow_waiting_anew(struct flow_table *table);
+/* When flow_waiting() is next worth calling; UINT64_MAX: nobody waits. */
+uint64_t flow_next_waiting(const struct flow_table *table, uint64_t now_us);
 
 static inline uint32_t flow_index(const struct flow_table *table, const struct flow *flow)
 {

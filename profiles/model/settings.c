@@ -25,6 +25,7 @@ static const struct number numbers[] = {
     {{"trigger.syn_rate", 2, NUMBER_MAX, true}, TRIGGER(TRIGGER_SYN_RATE)},
     {{"trigger.mismatch", 1, NUMBER_MAX, true}, TRIGGER(TRIGGER_MISMATCH)},
     {{"trigger.refused", 1, NUMBER_MAX, true}, TRIGGER(TRIGGER_REFUSED)},
+    {{"trigger.unanswered", 1, NUMBER_MAX, true}, TRIGGER(TRIGGER_UNANSWERED)},
 };
 
 #define NUMBERS (sizeof(numbers) / sizeof(*numbers))

@@ -290,6 +290,24 @@ def test_synacks_of_the_server_side_invent_servers():
         return f"9,000 SYN-ACKs, {known} servers known"
 
 
+# --- small servers ----------------------------------------------------------------------------
+
+
+def test_a_small_backlog_is_held_by_few():
+    """17 SYNs of nobody fill a backlog of 16 where the server has no cookies of its own: each held
+    its place for a minute, and the trigger waited for 200."""
+    settings = {"net.ipv4.tcp_syncookies": 0, "net.ipv4.tcp_max_syn_backlog": 16}
+    settings["net.core.somaxconn"] = 16
+    with web_lab(server_sysctls=settings) as lab:
+        lab.set_mode("auto")
+        flood = lab.start_flood(80, count=1500, rate=100)
+        time.sleep(1.5)  # the first second is the attacker's
+        failed = sum(ask(lab, 80, source(i), HTTP_GET, timeout=3) != OK for i in range(20))
+        flood.stop()
+        check_equal(failed, 0, "honest clients that failed after the first second")
+        return "100 SYNs a second, 20 of 20 honest clients served"
+
+
 # --- right clients ----------------------------------------------------------------------------
 
 

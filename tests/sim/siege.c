@@ -78,21 +78,50 @@ static void say(struct siege *siege, enum side from, struct packet packet, const
 
 /* --- server and clients ---------------------------------------------------------------------- */
 
+/* A SYN: false where the backlog is full. */
+static bool place_taken(struct siege *siege, const struct packet *syn)
+{
+    for (uint32_t i = 0; i < siege->backlog; i++) {
+        struct siege_place *place = &siege->places[i];
+
+        if (place->since_us && siege->now_us - place->since_us < SIEGE_HOLDS_US)
+            continue;
+        *place = (struct siege_place){syn->src, syn->src_port, syn->seq, siege->now_us};
+        return true;
+    }
+    return !siege->backlog;
+}
+
+/* The ACK that completes a handshake, or the RST that ends it, with the one right number. */
+static void place_left(struct siege *siege, const struct packet *packet)
+{
+    for (uint32_t i = 0; i < siege->backlog; i++) {
+        struct siege_place *place = &siege->places[i];
+
+        if (packet->seq == place->isn + 1 && packet->src_port == place->client_port &&
+            memcmp(&packet->src, &place->client, sizeof(place->client)) == 0)
+            place->since_us = 0;
+    }
+}
+
 static void at_server(struct siege *siege, const struct packet *packet)
 {
     enum siege_kind kind = kind_of(&packet->src);
     bool greets = packet->dst_port == POP3_PORT;
     struct packet answer;
 
+    if (siege->down)
+        return;
     if ((packet->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN) {
         siege->syns_at_server[kind]++;
         answer = answer_to(packet, SIDE_SERVER, TCP_SYN | TCP_ACK);
         answer.seq = packet->seq * 2654435761u;
         packet_add_mss(&answer, 1460);
-        if (!siege->mute)
+        if (place_taken(siege, packet) && !siege->mute)
             put(siege, SIDE_SERVER, &answer);
         return;
     }
+    place_left(siege, packet);
     if (packet->flags & TCP_RST || siege->mute)
         return;
     answer = answer_to(packet, SIDE_SERVER, TCP_ACK);

@@ -17,6 +17,8 @@
 #define SIEGE_PORTS     65536u
 #define SIEGE_FRAME_MAX 400u
 #define SIEGE_QUIET_US  (30 * SECOND_US)
+#define SIEGE_BACKLOG   64u
+#define SIEGE_HOLDS_US  (63 * SECOND_US) /* a place in the backlog: Linux, after five SYN-ACKs */
 
 enum siege_kind {
     KIND_HONEST,  /* asks, is answered, resets */
@@ -34,11 +36,22 @@ struct siege_frame {
     uint8_t data[SIEGE_FRAME_MAX];
 };
 
+/* A place in a backlog. */
+struct siege_place {
+    struct ip_addr client; /* with its port and ISN; a time of 0: free */
+    uint16_t client_port;
+    uint32_t isn;
+    uint64_t since_us;
+};
+
 struct siege {
     struct middle *middle;
     uint64_t now_us, rtt_us;
-    bool refuses;                /* the server resets every request */
-    bool mute;                   /* the server's answers take another way */
+    bool refuses;     /* the server resets every request */
+    bool mute;        /* the server's answers take another way */
+    bool down;        /* it hears nothing */
+    uint32_t backlog; /* half-open connections that it takes; 0: any number */
+    struct siege_place places[SIEGE_BACKLOG];
     uint32_t repeats;            /* wrong requests are said so many times more */
     const char *requests[KINDS]; /* what they ask; NULL: GET, or BitTorrent for the wrong ones */
     uint32_t next[KINDS];

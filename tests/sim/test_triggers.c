@@ -200,7 +200,8 @@ Test(triggers, asymmetric_path_never_switches)
     struct siege *s = siege_of(1000);
 
     s->mute = true;
-    siege_wait(s, 20 * SECOND_US);
+    /* Before that its silence may be a full backlog. */
+    siege_wait(s, 60 * SECOND_US);
     siege_flood(s, KIND_SPOOFED, true, HTTP_PORT, 5000, 2 * SECOND_US);
     siege_wait(s, SECOND_US);
     cr_assert_eq(s->switches, 0);
@@ -239,5 +240,100 @@ Test(triggers, long_flood_keeps_attack_mode)
     cr_assert_leq(s->syns_at_server[KIND_SPOOFED], 202);
     siege_wait(s, SECOND_US);
     cr_assert_eq(s->served[KIND_HONEST], s->begun[KIND_HONEST]);
+    siege_end(s);
+}
+
+/* --- a small backlog ------------------------------------------------------------------------- */
+
+static struct siege *siege_of_backlog(uint32_t backlog)
+{
+    struct siege *s = siege_of(1000);
+
+    s->backlog = backlog;
+    return s;
+}
+
+/* Honest clients say their SYN once here: from the second second on each is answered at once. */
+Test(triggers, small_backlog_under_a_flood)
+{
+    struct siege *s = siege_of_backlog(16);
+
+    s->next[KIND_SPOOFED] = 220; /* from the end of one network into the next */
+    siege_flood(s, KIND_SPOOFED, true, HTTP_PORT, 100, 1700000);
+    switched_in_time(s, KIND_SPOOFED, TRIGGER_UNANSWERED);
+    cr_assert_geq(engine_counters(s->middle->engine)->flows_freed, 16, "the backlog is free");
+    for (uint32_t i = 0; i < 60; i++) {
+        siege_flood(s, KIND_SPOOFED, true, HTTP_PORT, 100, SECOND_US);
+        siege_client(s, KIND_HONEST, true, HTTP_PORT);
+    }
+    siege_wait(s, SECOND_US);
+    cr_assert_eq(s->served[KIND_HONEST], s->begun[KIND_HONEST]);
+    cr_assert_eq(s->returns, 0, "the flood is below all other limits, and keeps the mode");
+    calm_returns(s);
+    siege_end(s);
+}
+
+/* 17 SYNs and no more: it is those whom the server does not answer that tell. */
+Test(triggers, small_backlog_filled_once)
+{
+    struct siege *s = siege_of_backlog(16);
+
+    siege_flood(s, KIND_SPOOFED, true, HTTP_PORT, 1000, 17000);
+    siege_wait(s, 2 * SECOND_US);
+    cr_assert_eq(s->switches, 0);
+    s->next[KIND_HONEST] = 253; /* the next three at .0.255 to .1.1 */
+    siege_flood(s, KIND_HONEST, true, HTTP_PORT, 1, 3 * SECOND_US);
+    siege_wait(s, 2 * SECOND_US);
+    switched_in_time(s, KIND_SPOOFED, TRIGGER_UNANSWERED);
+    siege_flood(s, KIND_HONEST, true, HTTP_PORT, 1, 3 * SECOND_US);
+    siege_wait(s, SECOND_US);
+    cr_assert_eq(s->served[KIND_HONEST], s->begun[KIND_HONEST] - 3);
+    siege_end(s);
+}
+
+/* One network, say one host behind a bad line, is not enough. */
+Test(triggers, unanswered_syns_of_one_network_do_not_switch)
+{
+    struct siege *s = siege_of(1000);
+
+    s->down = true;
+    siege_flood(s, KIND_HONEST, false, HTTP_PORT, 10, 20 * SECOND_US);
+    cr_assert_eq(s->switches, 0);
+    siege_end(s);
+}
+
+/* A server that is down is put into attack mode at most once, and left alone after a minute. */
+Test(triggers, server_that_is_down_is_left_alone)
+{
+    struct siege *s = siege_of(1000);
+
+    s->down = true;
+    siege_flood(s, KIND_HONEST, true, HTTP_PORT, 3, 90 * SECOND_US);
+    cr_assert_leq(s->switches, 2);
+    siege_wait(s, 35 * SECOND_US);
+    cr_assert_eq(siege_mode(s, HTTP_PORT), MODE_NORMAL);
+    siege_flood(s, KIND_HONEST, true, HTTP_PORT, 3, 90 * SECOND_US);
+    cr_assert_eq(siege_mode(s, HTTP_PORT), MODE_NORMAL);
+    s->down = false;
+    s->begun[KIND_HONEST] = s->served[KIND_HONEST] = 0;
+    siege_flood(s, KIND_HONEST, true, HTTP_PORT, 3, 10 * SECOND_US);
+    siege_wait(s, SECOND_US);
+    cr_assert_eq(siege_mode(s, HTTP_PORT), MODE_NORMAL, "nor is it when it is back");
+    cr_assert_eq(s->served[KIND_HONEST], s->begun[KIND_HONEST]);
+    siege_end(s);
+}
+
+/* A filter before the server swallows the SYNs of those whom it has banned: the others are
+ * answered. */
+Test(triggers, banned_clients_of_a_server_that_keeps_up)
+{
+    struct siege *s = siege_of(1000);
+
+    for (uint32_t i = 0; i < 600; i++) {
+        s->down = i % 10 == 9;
+        siege_client(s, s->down ? KIND_SPOOFED : KIND_HONEST, true, HTTP_PORT);
+        siege_wait(s, SECOND_US / 10);
+    }
+    cr_assert_eq(s->switches, 0);
     siege_end(s);
 }

@@ -63,7 +63,8 @@ Test(mode_text, causes)
         [TRIGGER_ACCEPT_QUEUE] = "accept queue 81 %",
         [TRIGGER_SYN_RATE] = "SYN rate 81 times the usual",
         [TRIGGER_MISMATCH] = "mismatches 81",
-        [TRIGGER_REFUSED] = "refusals 81"};
+        [TRIGGER_REFUSED] = "refusals 81",
+        [TRIGGER_UNANSWERED] = "unanswered SYNs 81"};
     char text[CAUSE_TEXT_BYTES];
 
     cr_assert_null(cause_to_text(TRIGGER_NONE, 5, text));

@@ -20,7 +20,8 @@ struct bench {
     struct proof_table proofs;
     struct flow_key key;
     uint32_t shards;
-    bool attack, doubled;
+    bool attack, doubled, stale;
+    enum trigger_cause cause;
     uint64_t now_us;
 };
 
@@ -57,6 +58,8 @@ static enum trigger_cause fires(struct bench *b, uint32_t *value)
                                               .shards = b->shards,
                                               .attack = b->attack,
                                               .doubled = b->doubled,
+                                              .cause = b->cause,
+                                              .stale = b->stale,
                                               .now_us = b->now_us};
 
     return trigger_firing(&b->counts, &question, value);
@@ -326,5 +329,81 @@ Test(trigger, mismatches_and_refusals_where_they_are_set)
     b->own.limit[TRIGGER_MISMATCH] = 500;
     fires_by(b, TRIGGER_MISMATCH, 1000);
     b->now_us += RATE_WINDOW_US;
+    is_calm(b);
+}
+
+/* --- a server that answers nobody ------------------------------------------------------------ */
+
+static void unanswered(struct bench *b, const char *client, uint32_t count)
+{
+    struct ip_addr prefix;
+
+    cr_assert(addr_from_text(client, &prefix));
+    while (count--)
+        trigger_unanswered(&b->counts, &prefix, b->now_us);
+}
+
+Test(trigger, four_unanswered_syns_of_two_prefixes)
+{
+    struct bench *b = begin();
+
+    unanswered(b, "10.0.1.0", 20);
+    is_calm(b);
+    unanswered(b, "10.0.2.0", 1);
+    fires_by(b, TRIGGER_UNANSWERED, 21);
+    b->own.limit[TRIGGER_UNANSWERED] = 22;
+    is_calm(b);
+    b->own.limit[TRIGGER_UNANSWERED] = TRIGGER_OFF;
+    is_calm(b);
+}
+
+Test(trigger, a_run_ends_where_the_server_keeps_up)
+{
+    struct bench *b = begin();
+
+    unanswered(b, "10.0.1.0", 2);
+    unanswered(b, "10.0.2.0", 2);
+    for (uint32_t i = 0; i < 16; i++)
+        trigger_served(&b->counts);
+    fires_by(b, TRIGGER_UNANSWERED, 4);
+    trigger_served(&b->counts);
+    is_calm(b);
+}
+
+Test(trigger, a_run_ends_after_a_minute)
+{
+    struct bench *b = begin();
+
+    unanswered(b, "10.0.1.0", 3);
+    b->now_us += 59 * SECOND_US;
+    unanswered(b, "10.0.2.0", 1);
+    fires_by(b, TRIGGER_UNANSWERED, 4);
+    b->now_us += 60 * SECOND_US;
+    is_calm(b);
+    unanswered(b, "10.0.3.0", 1);
+    is_calm(b);
+}
+
+/* Only the attack mode that it began, and not by the few that fail on any day. */
+Test(trigger, unanswered_synacks_keep_the_mode)
+{
+    struct bench *b = begin();
+
+    b->attack = true;
+    for (uint32_t i = 0; i < 16; i++) {
+        trigger_syn(&b->counts, true, b->now_us);
+        if (i < 4)
+            trigger_asked(&b->counts, connection(b, i), b->now_us);
+    }
+    b->now_us += SECOND_US + SECOND_US / 2;
+    is_calm(b);
+    b->cause = TRIGGER_UNANSWERED;
+    fires_by(b, TRIGGER_UNANSWERED, 4);
+    b->now_us -= SECOND_US;
+    for (uint32_t i = 0; i < 16; i++)
+        trigger_syn(&b->counts, true, b->now_us);
+    b->now_us += SECOND_US;
+    fires_by(b, TRIGGER_UNANSWERED, 4);
+    b->now_us += SECOND_US;
     is_calm(b);
 }

@@ -205,6 +205,47 @@ Test(flow, half_open_lives_a_minute_closing_four)
     free(f.memory);
 }
 
+/* Each once a second after it began, in order, whoever leaves meanwhile. */
+Test(flow, waiting_ones_are_told_of_once)
+{
+    struct fixture f;
+    struct flow *flows[5];
+
+    table_of(&f, 8);
+    cr_assert_eq(flow_next_waiting(&f.table, 0), UINT64_MAX);
+    for (uint32_t i = 0; i < 5; i++)
+        flows[i] = make(&f, i, FLOW_HALF_OPEN, i * SECOND_US / 10);
+    cr_assert_null(flow_waiting(&f.table, SECOND_US * 9 / 10));
+    cr_assert_geq(flow_next_waiting(&f.table, 0), SECOND_US);
+    cr_assert_leq(flow_next_waiting(&f.table, 0), SECOND_US * 6 / 5);
+    cr_assert_eq(flow_waiting(&f.table, 2 * SECOND_US), flows[0]);
+    flow_free(&f.table, flows[1]);
+    flow_set_state(&f.table, flows[2], FLOW_ESTABLISHED, 2 * SECOND_US);
+    cr_assert_eq(flow_waiting(&f.table, 2 * SECOND_US), flows[3]);
+    flow_free(&f.table, flows[4]);
+    cr_assert_null(flow_waiting(&f.table, 2 * SECOND_US));
+    cr_assert_eq(flow_next_waiting(&f.table, 2 * SECOND_US), UINT64_MAX);
+    flow_waiting_anew(&f.table);
+    cr_assert_eq(flow_waiting(&f.table, 2 * SECOND_US), flows[0]);
+    cr_assert_eq(flow_waiting(&f.table, 2 * SECOND_US), flows[3]);
+    cr_assert_eq(make(&f, 6, FLOW_ASKING, 2 * SECOND_US), flow_waiting(&f.table, 4 * SECOND_US));
+    free(f.memory);
+}
+
+/* The header of its SYN stands where later states have their offsets. */
+Test(flow, link_is_cleared_where_offsets_begin)
+{
+    struct fixture f;
+    struct flow *flow;
+
+    table_of(&f, 4);
+    flow = make(&f, 1, FLOW_HALF_OPEN, 0);
+    memset(&flow->link, 0xff, sizeof(flow->link));
+    flow_set_state(&f.table, flow, FLOW_ESTABLISHED, 0);
+    cr_assert_eq(flow->delta | flow->ts_delta | flow->ack_floor | flow->tsecr_floor, 0);
+    free(f.memory);
+}
+
 /* RFC 5382 REQ-5: an idle connection is kept for 2 h 4 min; one that is used, for ever. */
 Test(flow, live_one_expires_only_when_idle)
 {

@@ -38,11 +38,13 @@ Test(settings, keys_are_set_and_reset)
     cr_assert(profile_set(&profile, "trigger.syn_rate", "2", &error));
     cr_assert(profile_set(&profile, "trigger.mismatch", "3", &error));
     cr_assert(profile_set(&profile, "trigger.refused", "4", &error));
+    cr_assert(profile_set(&profile, "trigger.unanswered", "5", &error));
     cr_assert_eq(profile.settings.triggers.limit[TRIGGER_SILENT], TRIGGER_OFF);
     cr_assert_eq(profile.settings.triggers.limit[TRIGGER_ACCEPT_QUEUE], 100);
     cr_assert_eq(profile.settings.triggers.limit[TRIGGER_SYN_RATE], 2);
     cr_assert_eq(profile.settings.triggers.limit[TRIGGER_MISMATCH], 3);
     cr_assert_eq(profile.settings.triggers.limit[TRIGGER_REFUSED], 4);
+    cr_assert_eq(profile.settings.triggers.limit[TRIGGER_UNANSWERED], 5);
     cr_assert(profile_set(&profile, "trigger.silent", "default", &error));
     cr_assert_eq(profile.settings.triggers.limit[TRIGGER_SILENT], 0);
     cr_assert_eq(error.code, EXIT_DONE);
