@@ -117,7 +117,8 @@ static void closing_flow(struct engine *engine, struct passage *passage, struct 
  */
 static void established_flow(struct engine *engine, struct passage *passage, struct flow *flow)
 {
-    bool picked_up = flow_cold(&engine->flows, flow)->offered == FLOW_OFFER_UNKNOWN;
+    const uint8_t offered = flow_cold(&engine->flows, flow)->offered;
+    bool picked_up = offered == FLOW_OFFER_UNKNOWN || offered == FLOW_OFFER_MIDDLE;
 
     if (passage->from == SIDE_CLIENT && picked_up && !of_flow(engine, &passage->frame, flow)) {
         struct server_key key = flow_key_server(&passage->key);

@@ -12,6 +12,7 @@
 #include "engine/shard/shard.h"
 #include "engine/stages/again.h"
 #include "engine/stages/half_open.h"
+#include "engine/stages/held.h"
 #include "engine/stages/kept.h"
 #include "engine/stages/opening.h"
 
@@ -33,6 +34,7 @@ void engine_config_defaults(struct engine_config *config)
     config->sources_max = 16384;
     config->observations_max = 256;
     config->served_max = 1024 * 1024;
+    config->held_least = HELD_LEAST;
     config->shards = 1;
 }
 
@@ -78,7 +80,8 @@ static void *place(struct layout *layout, size_t bytes)
 /* The pieces, in the order in which they lie. */
 struct pieces {
     void *engine, *outbox, *observations, *limits, *sources, *greetings, *synacks;
-    void *stray, *asked, *proofs, *served;
+    void *stray, *asked, *proofs, *served, *held_sources;
+    void *held_queue, *held_watch;
     void *servers, *slots, *openings, *flows;
 };
 
@@ -97,7 +100,10 @@ static size_t lay_out(const struct engine_config *config, uint8_t *base, struct 
     pieces->asked = place(&layout, TAGS_ASKED * sizeof(struct tag));
     pieces->proofs = place(&layout, PROOFS * sizeof(struct proof_slot));
     pieces->served = place(&layout, config->served_max * sizeof(uint32_t));
+    pieces->held_sources = place(&layout, sizeof(struct held_sources));
     pieces->servers = place(&layout, config->servers_max * sizeof(struct server));
+    pieces->held_queue = place(&layout, sizeof(struct held_queue));
+    pieces->held_watch = place(&layout, sizeof(struct held_watch));
     pieces->slots = place(&layout, slot_pool_bytes(config->slots_max, config->servers_max));
     pieces->openings = place(&layout, opening_pool_bytes(config->openings_max));
     pieces->flows = place(&layout, flow_table_bytes(config->flows_max));
@@ -134,7 +140,7 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
     engine = pieces.engine;
     memset(engine, 0, sizeof(*engine));
     engine->config = *config;
-    engine->now_us = now_us;
+    engine->now_us = engine->began_us = now_us;
     engine->outbox.memory = pieces.outbox;
     engine->outbox.capacity = OUTBOX_BYTES;
     engine->observations.slots = pieces.observations;
@@ -152,6 +158,12 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
     tag_table_init(&engine->asked, pieces.asked, TAGS_ASKED, RATE_WINDOW_US / 1000);
     engine->proofs = (struct proof_table){pieces.proofs, PROOFS - 1};
     served_init(&engine->served, pieces.served, config->served_max);
+    engine->held = (struct held){
+        .sources = pieces.held_sources,
+        .queue = pieces.held_queue,
+        .watch = pieces.held_watch,
+        .picked_up_next = FLOW_NONE,
+    };
     slot_pool_init(&engine->slots, pieces.slots, config->slots_max, config->servers_max, seed,
                    now_us);
     synack_cache_forget(&engine->answers);
@@ -188,8 +200,8 @@ bool engine_tick(struct engine *engine, uint64_t now_us)
     engine->now_us = now_us;
     for (int work = 0; work < TICK_WORK; work++) {
         bool some = opening_tick(engine, now_us) || kept_tick(engine, now_us) ||
-                    say_again(engine, now_us) || half_open_tick(engine, now_us) ||
-                    expire_flow(engine, now_us);
+                    held_tick(engine, now_us) || say_again(engine, now_us) ||
+                    half_open_tick(engine, now_us) || expire_flow(engine, now_us);
 
         if (!some)
             return false;
@@ -210,6 +222,7 @@ uint64_t engine_next_deadline(const struct engine *engine)
     next = earlier(next, resend_next(engine->synacks));
     next = earlier(next, timer_wheel_next(&engine->slots.wheel));
     next = earlier(next, half_open_next(engine, engine->now_us));
+    next = earlier(next, held_next(engine));
     return earlier(next, flow_next_expiry(&engine->flows, engine->now_us));
 }
 

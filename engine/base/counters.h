@@ -30,6 +30,7 @@
     X(requests, need_more, "first segments too short to decide")                                   \
     X(flows, tracked, "connections followed without change now")                                   \
     X(requests, unfinished, "first requests that ended, or took too long, before they were whole") \
+    X(requests, delayed, "whole first requests that waited for a place at their server")           \
     X(flows, kept, "connections whose request is not whole yet, now")                              \
     X(flows, pending, "connections being opened to a server now")                                  \
     X(flows, spliced, "connections spliced now")                                                   \
@@ -38,6 +39,7 @@
     X(flows, refused, "openings that the server refused or did not answer")                        \
     X(flows, expired, "connections forgotten after idling")                                        \
     X(flows, freed, "half-open connections reset at a server whose protection began")              \
+    X(flows, ended, "slow connections ended, as their server held more than its mark")             \
     X(flows, evicted, "half-done or closing connections forgotten to make room")                   \
     X(sources, put_aside, "sources put aside for their wrong requests")                            \
     X(learning, observations, "observations handed to the learner")                                \
@@ -58,6 +60,7 @@
     Y(unfinished, "request that ended before it was whole")                                        \
     Y(slots_full, "beginning of a request that found no room")                                     \
     Y(open_limit, "opening over the limit of the server or the source")                            \
+    Y(held_limit, "opening while its server, or its source there, holds all that it may")          \
     Y(minor_limit, "request that nothing here describes, over the limit of the server or source")  \
     Y(decipher_limit, "request to be deciphered, over the limit of the server or the source")      \
     Y(no_room, "table or pool full")                                                               \

@@ -211,6 +211,7 @@ void server_set_mode(struct server *server, enum mode mode, enum trigger_cause c
     if (mode == MODE_ATTACK && server->attacks_begun != NULL)
         ++*server->attacks_begun;
     server->mode = mode;
+    server->held_before = mode == MODE_ATTACK ? server->held : 0;
     server->unconfirmed = false;
     server->cause = cause;
     server->cause_value = value;

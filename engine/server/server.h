@@ -89,6 +89,13 @@ struct server {
     uint64_t unprofiled_us;   /* when a cookie was last made for it without a profile; 0: never */
     uint32_t openings_now;    /* connections being opened to it */
     uint32_t unanswered;      /* of the class long: opened, and not answered yet (rule 1.3) */
+    /* Connections that are open at it, or being opened (stages/held.h): */
+    uint32_t held;            /* now */
+    uint32_t held_before;     /* in attack mode: of these, such as we have not opened in it */
+    uint32_t held_peak;       /* the most of them in normal mode */
+    uint64_t peak_us;         /* when that rose, or fell, last */
+    uint64_t slow_us;         /* when its slow ones may be looked at again */
+    struct rate_window quick; /* that were answered and ended within 2 s */
     struct trigger_counts counts;
     enum listening listening;
     struct token_bucket unlistened; /* SYNs that were passed on although nobody listens */

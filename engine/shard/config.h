@@ -21,6 +21,8 @@ struct engine_config {
     uint32_t served_max; /* requests remembered as served, power of two, default 2^20 (rule 5.8) */
     uint32_t observed_per_second; /* new connections of one server, at most; 0, the default: all */
     uint32_t shards;              /* that share a server's limits, default 1 */
+    uint32_t
+        held_least; /* connections that a server in attack mode may hold at least, default 64 */
     enum unknown_servers unknown;
     struct trigger_limits triggers; /* for servers that have no limits of their own */
     struct cookie_keys keys;        /* the same in every shard */

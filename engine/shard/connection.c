@@ -2,7 +2,119 @@
 /* connection.c - see connection.h. */
 #include "engine/shard/connection.h"
 
+#include "engine/base/bytes.h"
 #include "engine/shard/observe.h"
+
+/* The peak of a server rises by one in that time, or in ten times of it where it is a source with
+ * its share that brings it: what comes with a flood is no peak. It falls by 1/64 in an hour. */
+#define PEAK_RISE_US  1000000ull
+#define PEAK_FALL_US  (3600ull * 1000000)
+#define PEAK_FALL     64
+#define PEAK_BEGIN_US (60ull * 1000000) /* what is picked up then was there before us */
+
+/* --- connections held at a server ------------------------------------------------------------ */
+
+static bool state_is_held(enum flow_state state)
+{
+    return state == FLOW_ESTABLISHED || state == FLOW_SPLICED || state == FLOW_OPENING ||
+           state == FLOW_GREETING || state == FLOW_DRAINING;
+}
+
+/* Until the server has closed it: what its client does with it then is no burden any more. */
+static bool is_held(const struct flow *flow)
+{
+    return state_is_held((enum flow_state)flow->state) && !(flow->flags & FLOW_SERVER_FIN);
+}
+
+uint64_t held_hash(const struct engine *engine, const struct flow_key *key)
+{
+    const struct flow_key held = {
+        .client = source_prefix(&key->client),
+        .server = key->server,
+        .vlan = key->vlan,
+        .server_port = key->server_port,
+    };
+
+    return engine_hash(engine, &held);
+}
+
+uint32_t held_share(const struct engine *engine, const struct server *server)
+{
+    const uint32_t least = limit_share(engine, HELD_SOURCE_LEAST), eighth = server->held_peak / 8;
+
+    return eighth > least ? eighth : least;
+}
+
+/* Not opened by us in this attack. */
+static bool is_from_before(const struct flow *flow, const struct flow_cold *cold,
+                           const struct server *server)
+{
+    return flow->state == FLOW_ESTABLISHED ||
+           (int32_t)(cold->born - flow_clock(server->since_us)) < 0;
+}
+
+static void learn_peak(struct engine *engine, struct server *server, const struct flow_cold *cold,
+                       uint64_t hash)
+{
+    const uint64_t now_us = engine->now_us, since_us = now_us - server->peak_us;
+    const bool was_there =
+        cold->offered == FLOW_OFFER_MIDDLE && now_us - engine->began_us < PEAK_BEGIN_US;
+    const bool over = held_by(engine->held.sources, hash) > held_share(engine, server);
+
+    if (server->held <= server->held_peak) {
+        if (since_us < PEAK_FALL_US)
+            return;
+        server->held_peak -= (server->held_peak + PEAK_FALL - 1) / PEAK_FALL;
+        server->peak_us = now_us;
+    } else if (was_there || since_us >= PEAK_RISE_US * engine->servers.shards * (over ? 10 : 1)) {
+        server->held_peak++;
+        server->peak_us = now_us;
+    }
+}
+
+static void count_held(struct engine *engine, const struct flow *flow, int change)
+{
+    struct server *server = flow_server(engine, flow);
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    uint64_t hash;
+
+    if (!server)
+        return;
+    hash = held_hash(engine, &flow->key);
+    server->held += (uint32_t)change;
+    held_change(engine->held.sources, hash, change);
+    if (change < 0)
+        engine->held.queue_us = 0; /* a place is free */
+    if (server->mode == MODE_NORMAL && change > 0)
+        learn_peak(engine, server, cold, hash);
+    if (server->mode == MODE_ATTACK && is_from_before(flow, cold, server) &&
+        (change > 0 || server->held_before > 0))
+        server->held_before += (uint32_t)change;
+}
+
+/* Of one that its client has ended: its source is known to this server from now on, if that has
+ * said something. */
+static void note_answered(struct engine *engine, const struct flow *flow, uint64_t now_us)
+{
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    const uint32_t first = flow->flags & FLOW_EDIT ? flow->ack_floor : cold->server_isn + 1;
+    struct server *server = flow_server(engine, flow);
+
+    if (!server || !seq_before(first + 1, cold->server_next)) /* a FIN alone says nothing */
+        return;
+    held_note_answered(engine->held.sources, held_hash(engine, &flow->key), now_us);
+    if (flow_clock(now_us) - cold->born <= FLOW_CLOCK_SECONDS(2))
+        rate_add(&server->quick, now_us);
+}
+
+void engine_flow_server_fin(struct engine *engine, struct flow *flow)
+{
+    if (is_held(flow))
+        count_held(engine, flow, -1);
+    flow->flags |= FLOW_SERVER_FIN;
+}
+
+/* --- flows ----------------------------------------------------------------------------------- */
 
 /* Keeps server->half_open_flows the number of half-open flows that point at it. */
 static void count_half_open(struct engine *engine, const struct flow *flow, int change)
@@ -28,25 +140,51 @@ void engine_look_at_triggers(struct engine *engine, struct server *server, uint6
         observe_trigger(engine, server, &trigger, now_us);
 }
 
+/* Among those that count for its server. */
+static void count_flow(struct engine *engine, const struct flow *flow, int change)
+{
+    count_half_open(engine, flow, change);
+    if (is_held(flow))
+        count_held(engine, flow, change);
+}
+
 void flow_bind_server(struct engine *engine, struct flow *flow, struct server *server)
 {
-    count_half_open(engine, flow, -1);
+    count_flow(engine, flow, -1);
     flow_cold(&engine->flows, flow)->server =
         server ? (uint16_t)(server - engine->servers.slots + 1) : (uint16_t)0;
-    count_half_open(engine, flow, 1);
+    count_flow(engine, flow, 1);
+}
+
+void engine_flow_find_server(struct engine *engine, struct flow *flow)
+{
+    struct server_key key = flow_key_server(&flow->key);
+    struct server *server = server_find(&engine->servers, &key);
+
+    if (server)
+        flow_bind_server(engine, flow, server);
+    else
+        engine->held.strangers = true;
 }
 
 void engine_flow_state(struct engine *engine, struct flow *flow, enum flow_state state,
                        uint64_t now_us)
 {
+    const bool was_held = is_held(flow);
+    const bool holds = state_is_held(state) && !(flow->flags & FLOW_SERVER_FIN);
+
     count_half_open(engine, flow, -1);
+    if (was_held && !holds)
+        count_held(engine, flow, -1);
     flow_set_state(&engine->flows, flow, state, now_us);
     count_half_open(engine, flow, 1);
+    if (!was_held && holds)
+        count_held(engine, flow, 1);
 }
 
 void engine_flow_free(struct engine *engine, struct flow *flow)
 {
-    count_half_open(engine, flow, -1);
+    count_flow(engine, flow, -1);
     if (flow->state == FLOW_KEPT)
         slot_give_back(&engine->slots, &engine->slots.slots[flow_cold(&engine->flows, flow)->slot]);
     flow_free(&engine->flows, flow);
@@ -59,6 +197,8 @@ void engine_flow_close(struct engine *engine, struct flow *flow, enum flow_end r
                     flow->state == FLOW_GREETING || flow->state == FLOW_DRAINING ||
                     flow->state == FLOW_HALF_OPEN;
 
+    if (reason == END_FIN || reason == END_CLIENT_RESET)
+        note_answered(engine, flow, now_us);
     if (observed)
         observe_end(engine, flow, reason, now_us);
     engine_flow_state(engine, flow, FLOW_CLOSING, now_us);

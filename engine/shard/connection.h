@@ -1,15 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * connection.h - the life of a flow together with what hangs on it: its server's half-open count,
- * the triggers, the learner.
+ * connection.h - the life of a flow together with what hangs on it: its server's counts of those
+ * that are half-open and that it holds, the triggers, the learner.
  */
 #ifndef SYNWARD_ENGINE_SHARD_CONNECTION_H
 #define SYNWARD_ENGINE_SHARD_CONNECTION_H
 
 #include "engine/shard/shard.h"
 
+/* A source that holds more than its share has this, or an eighth of the server's peak (rule 2.6) */
+#define HELD_SOURCE_LEAST 8u
+
+/* Of the source of a connection at its server. */
+uint64_t held_hash(const struct engine *engine, const struct flow_key *key);
+/* How many connections a source may hold at a server that holds more than usual. */
+uint32_t held_share(const struct engine *engine, const struct server *server);
+
 void flow_bind_server(struct engine *engine, struct flow *flow, struct server *server);
-/* flow_set_state() and the half-open count of the flow's server. */
+/* That of its address and port, where it is known. */
+void engine_flow_find_server(struct engine *engine, struct flow *flow);
+/* The server has closed it. */
+void engine_flow_server_fin(struct engine *engine, struct flow *flow);
+/* flow_set_state() and the counts of the flow's server. */
 void engine_flow_state(struct engine *engine, struct flow *flow, enum flow_state state,
                        uint64_t now_us);
 /* A SYN-ACK of the server was seen. */

@@ -75,6 +75,19 @@ void passage_reset(struct engine *engine, struct passage *passage, enum drop_rea
     replied(engine, passage, segment_answer_reset(&passage->frame, TTL_DEFAULT, true, 0));
 }
 
+/* `bytes` were laid behind the outbox's last frame; 0: there was no room. */
+static void emitted(struct engine *engine, enum side to, uint32_t bytes)
+{
+    struct outbox *outbox = &engine->outbox;
+
+    if (!bytes) {
+        engine->counters.drops[DROP_outbox_full]++;
+        return;
+    }
+    outbox->frames[outbox->count++] = (struct outbox_frame){to, outbox->used, bytes};
+    outbox->used += (bytes + 7) & ~7u;
+}
+
 void engine_emit(struct engine *engine, enum side to, const struct link_header *link,
                  const struct segment *segment)
 {
@@ -84,10 +97,15 @@ void engine_emit(struct engine *engine, enum side to, const struct link_header *
     if (outbox->count < OUTBOX_FRAMES)
         bytes = segment_write(outbox->memory + outbox->used, outbox->capacity - outbox->used, link,
                               segment);
-    if (!bytes) {
-        engine->counters.drops[DROP_outbox_full]++;
-        return;
-    }
-    outbox->frames[outbox->count++] = (struct outbox_frame){to, outbox->used, bytes};
-    outbox->used += (bytes + 7) & ~7u;
+    emitted(engine, to, bytes);
+}
+
+void engine_emit_frame(struct engine *engine, enum side to, const uint8_t *buffer, uint32_t bytes)
+{
+    struct outbox *outbox = &engine->outbox;
+
+    if (outbox->count == OUTBOX_FRAMES || bytes > outbox->capacity - outbox->used)
+        bytes = 0;
+    memcpy(outbox->memory + outbox->used, buffer, bytes);
+    emitted(engine, to, bytes);
 }

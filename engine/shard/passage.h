@@ -93,6 +93,8 @@ void passage_reset_by(struct engine *engine, struct passage *passage, const stru
 /* A segment of our own, out of `to`; a full outbox drops and counts. */
 void engine_emit(struct engine *engine, enum side to, const struct link_header *link,
                  const struct segment *segment);
+/* The same for one that was written already, with the offload header in front of it. */
+void engine_emit_frame(struct engine *engine, enum side to, const uint8_t *buffer, uint32_t bytes);
 
 /* TTL, DF and flow label of what we send in a server's name, as promised. */
 void speak_as(const struct engine *engine, const struct promise *promise,

@@ -16,6 +16,9 @@
 #include "engine/shard/observation.h"
 #include "engine/shard/verdict.h"
 #include "engine/tables/flow.h"
+#include "engine/tables/held_queue.h"
+#include "engine/tables/held_sources.h"
+#include "engine/tables/held_watch.h"
 #include "engine/tables/opening_pool.h"
 #include "engine/tables/proved.h"
 #include "engine/tables/replays.h"
@@ -35,8 +38,21 @@
 #define PROOFS     32768u
 #define TAGS_STRAY 16384u /* untracked segments let through in the last 30 s */
 
+/* Connections held at servers (stages/held.h). */
+struct held {
+    struct held_sources *sources;
+    struct held_queue *queue;
+    struct held_watch *watch;
+    uint64_t queue_us;       /* when the queue is to be looked at again */
+    uint64_t slow_us;        /* when slow connections may be looked for again, at any server */
+    bool strangers;          /* connections were picked up whose server is not known */
+    uint32_t servers_known;  /* how many servers they were last compared with */
+    uint32_t picked_up_next; /* index of the flow to be compared next; FLOW_NONE: all were */
+};
+
 struct engine {
     struct engine_config config;
+    uint64_t began_us;
     uint64_t now_us; /* of the newest call: what is due is counted from here */
     struct counters counters;
     struct outbox outbox;
@@ -57,6 +73,7 @@ struct engine {
     struct proof_table proofs;
     struct served_table served;
     uint32_t half_open_attacks; /* servers.attacks_begun, as far as it was acted on */
+    struct held held;
 };
 
 /* What one shard may have of a limit that all share, in general: connections come to each as often

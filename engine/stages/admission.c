@@ -64,7 +64,8 @@ admit_bare(struct engine *engine, struct passage *passage, struct server *server
     enum opening_kind opening = server_opening(server);
 
     proof_count(engine, passage, server, proof);
-    resend_remove(engine->synacks, &passage->key);
+    if (opening != OPENING_COOKIE) /* open_limited() does, once there is a place */
+        resend_remove(engine->synacks, &passage->key);
     if (proof->greeted)
         greeting_heard(engine, passage, proof->c);
     if (opening == OPENING_COOKIE || opening == OPENING_PASS ||

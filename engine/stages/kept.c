@@ -84,6 +84,31 @@ static void link_of(const struct slot *slot, struct link_header *link)
     link->length = slot->link_bytes;
 }
 
+void kept_client_segment(struct engine *engine, struct flow *flow, struct link_header *link,
+                         struct segment *segment, uint8_t options[12])
+{
+    const struct slot *slot = kept_slot(engine, flow);
+    const uint8_t scale = client_of(flow, slot).window_scale;
+
+    link_of(slot, link);
+    link_header_turn(link);
+    segment_begin(segment);
+    segment->src = flow->key.client;
+    segment->dst = flow->key.server;
+    segment->src_port = flow->key.client_port;
+    segment->dst_port = flow->key.server_port;
+    segment->flags = TCP_ACK;
+    segment->seq = slot->x + 1 + slot->bytes;
+    segment->ack = slot->client_ack;
+    segment->ttl = TTL_DEFAULT;
+    /* Its newest is not remembered: any host has room for so much. */
+    segment->window = kept_window(0, scale == WSCALE_NONE ? 0 : scale);
+    if (slot->flags & SLOT_TIMESTAMPS) {
+        segment->options = options;
+        segment->options_bytes = segment_timestamps(options, slot->tsval, slot->tsecr);
+    }
+}
+
 static void say_ack(struct engine *engine, struct passage *passage, struct flow *flow)
 {
     const struct slot *slot = kept_slot(engine, flow);

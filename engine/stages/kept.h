@@ -38,6 +38,10 @@ bool kept_tick(struct engine *engine, uint64_t now_us);
 /* The window field that leaves the right edge where it was first: at x+1+SLOT_BYTES. */
 uint16_t kept_window(uint32_t promised, uint8_t scale);
 
+/* What the client said last, as a segment of its own with nothing in it, and over which link. */
+void kept_client_segment(struct engine *engine, struct flow *flow, struct link_header *link,
+                         struct segment *segment, uint8_t options[12]);
+
 static inline struct slot *kept_slot(struct engine *engine, const struct flow *flow)
 {
     return &engine->slots.slots[flow_cold(&engine->flows, flow)->slot];

@@ -8,6 +8,7 @@
 #include "engine/stages/draining.h"
 #include "engine/stages/greeting_compare.h"
 #include "engine/stages/opening_say.h"
+#include "engine/stages/slow.h"
 #include "engine/stages/splice.h"
 #include "engine/shard/connection.h"
 
@@ -485,6 +486,7 @@ void opening_release(struct engine *engine, struct flow *flow, uint64_t now_us)
         draining_begin(engine, flow, now_us);
     else
         opening_send_held(engine, flow, opening, 0, held);
+    slow_watch(engine, flow, opening);
     if (held)
         observe_data(engine, flow,
                      (struct observed_payload){

@@ -7,6 +7,7 @@
 #include "engine/protocols/proxy.h"
 #include "engine/protocols/whole.h"
 #include "engine/stages/greeting.h"
+#include "engine/stages/held.h"
 #include "engine/stages/kept.h"
 #include "engine/stages/opening.h"
 #include "engine/stages/request_check.h"
@@ -16,6 +17,7 @@
 /* Of the class long: opened before they are whole, and not answered yet (rule 1.3) */
 #define LONG_PER_SERVER     32
 #define LONG_PER_SOURCE     4
+#define AGAIN_BYTES         256         /* a frame without payload, and a RST in its place */
 #define LIMIT_SCOPE_OPENING 0x80000000u /* or'ed with the server's index */
 
 /*
@@ -65,6 +67,41 @@ static bool open_or_wait(struct engine *engine, struct passage *passage, struct 
     return opened;
 }
 
+/* --- a place at the server ------------------------------------------------------------------- */
+
+/*
+ * The server holds all that it may: the request is kept until a place is free (held.h). Where it
+ * cannot be, the frame was not answered, and the client repeats it.
+ */
+static struct slot *await_place(struct engine *engine, struct passage *passage,
+                                struct server *server, const struct proof *proof,
+                                struct flow *before, const struct asked *said)
+{
+    struct slot *slot;
+    struct flow *flow;
+
+    if (before && before->state == FLOW_KEPT) {
+        slot = kept_slot(engine, before);
+    } else {
+        if (!said->bytes) {
+            passage_drop(engine, passage, DROP_held_limit);
+            return NULL;
+        }
+        slot = kept_begin(engine, passage, server, proof, before);
+        if (!slot)
+            return NULL;
+        slot->flags |= (uint16_t)(said->fin ? SLOT_FIN : 0);
+    }
+    if (!(slot->flags & SLOT_WAITS))
+        engine->counters.requests_delayed++;
+    flow = &engine->flows.flows[slot->flow];
+    held_wait(engine, flow);
+    kept_wait(engine, passage, flow);
+    return slot;
+}
+
+/* --- opening without a check ----------------------------------------------------------------- */
+
 void open_limited(struct engine *engine, struct passage *passage, struct server *server,
                   const struct proof *proof, struct flow *closing, const struct asked *said)
 {
@@ -77,6 +114,11 @@ void open_limited(struct engine *engine, struct passage *passage, struct server 
     const struct source_id source = judged_source(engine, passage, said);
     uint32_t scope = LIMIT_SCOPE_OPENING | (uint32_t)(server - engine->servers.slots);
 
+    if (!held_admits(engine, &passage->key, server, passage->now_us)) {
+        await_place(engine, passage, server, proof, closing, said);
+        return;
+    }
+    resend_remove(engine->synacks, &passage->key);
     per_server = limit_share(engine, per_server);
     per_source = limit_share(engine, per_source);
     if (!source_limiter_take(&engine->limits, &source.addr, scope, per_source, per_source,
@@ -137,6 +179,15 @@ static bool open_request(struct engine *engine, struct passage *passage, struct 
                          const struct proof *proof, struct flow *closing,
                          const struct request *request)
 {
+    if (!held_admits(engine, &passage->key, server, passage->now_us)) {
+        struct slot *slot = await_place(engine, passage, server, proof, closing, &request->said);
+
+        if (slot && request->fits)
+            slot->flags |= SLOT_FITS;
+        if (slot)
+            slot->protocol = (uint8_t)request->checked.protocol;
+        return false;
+    }
     greet_beside(engine, passage, server, proof);
     return open_or_wait(engine, passage, server, proof, closing, &request->said);
 }
@@ -355,7 +406,8 @@ static void decide(struct engine *engine, struct passage *passage, struct server
 
     proof_count(engine, passage, server, proof);
     trigger_spoke(&server->counts, proof->slot);
-    resend_remove(engine->synacks, &passage->key);
+    if (opening != OPENING_COOKIE) /* open_limited() does, once there is a place */
+        resend_remove(engine->synacks, &passage->key);
     if (engine->sources.runs_count && named_source_is_aside(engine, passage, &request->said)) {
         if (request->kept)
             kept_end(engine, request->kept, passage->now_us);
@@ -419,6 +471,31 @@ void request_goes_on(struct engine *engine, struct passage *passage, struct flow
     }
     request.said.data = slot_read(&engine->slots, slot);
     decide(engine, passage, server, &proof, flow, &request);
+}
+
+/* There is no frame, so one is made; an answer to it goes out as what is said by timers. */
+void request_again(struct engine *engine, struct flow *flow, uint64_t now_us)
+{
+    _Alignas(8) uint8_t buffer[AGAIN_BYTES];
+    struct passage passage;
+    struct verdict verdict = {0};
+    struct link_header link;
+    struct segment segment;
+    uint8_t options[12];
+    uint32_t bytes;
+
+    kept_client_segment(engine, flow, &link, &segment, options);
+    bytes = segment_write(buffer, sizeof(buffer), &link, &segment) - OFFLOAD_BYTES;
+    passage_begin(&passage, SIDE_CLIENT, now_us, &verdict);
+    if (frame_parse(&passage.frame, (struct offload *)(void *)buffer, buffer + OFFLOAD_BYTES, bytes,
+                    bytes, sizeof(buffer) - OFFLOAD_BYTES) != FRAME_TCP)
+        return;
+    passage.key = flow->key;
+    passage.hash = engine_hash(engine, &flow->key);
+    passage_read_options(&passage);
+    request_goes_on(engine, &passage, flow);
+    if (verdict.action == VERDICT_REPLY)
+        engine_emit_frame(engine, SIDE_CLIENT, buffer, verdict.bytes);
 }
 
 void request_plain(struct engine *engine, uint8_t *buffer, uint32_t bytes, uint64_t hash,

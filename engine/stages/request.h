@@ -26,6 +26,8 @@ void request_admit(struct engine *engine, struct passage *passage, struct server
                    struct proof proof, struct flow *closing);
 /* More has come of a request that is kept (kept.h). */
 void request_goes_on(struct engine *engine, struct passage *passage, struct flow *flow);
+/* One that waits (SLOT_WAITS) is judged once more, as if its client had repeated it. */
+void request_again(struct engine *engine, struct flow *flow, uint64_t now_us);
 
 /*
  * A request of a plain frame without a flow, proved by the cookie of its server's promise made now;

@@ -336,6 +336,8 @@ static void splice_from_client(struct engine *engine, struct passage *passage, s
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
 
+    if (!passage->frame.window)
+        watch_closed(engine->held.watch, &engine->flows, flow);
     if (flow->flags & FLOW_GREETING_DUE)
         greeting_still_due(engine, passage, flow);
     splice_to_server(passage, flow);

@@ -224,8 +224,10 @@ void track_closing(struct engine *engine, struct passage *passage, struct flow *
         flow->flags = (uint8_t)(flow->flags & ~FLOW_RESET);
         engine_flow_state(engine, flow, live, passage->now_us);
     }
-    if (frame->flags & TCP_FIN)
-        flow->flags |= client ? FLOW_CLIENT_FIN : FLOW_SERVER_FIN;
+    if ((frame->flags & TCP_FIN) && client)
+        flow->flags |= FLOW_CLIENT_FIN;
+    else if (frame->flags & TCP_FIN)
+        engine_flow_server_fin(engine, flow);
     if (flow->state != FLOW_CLOSING && (flow->flags & FLOW_CLIENT_FIN) &&
         (flow->flags & FLOW_SERVER_FIN))
         engine_flow_close(engine, flow, END_FIN, passage->now_us);
@@ -282,6 +284,7 @@ void track_forgotten(struct engine *engine, struct passage *passage, struct flow
     const struct frame *frame = &passage->frame;
 
     passage_forward(passage);
+    engine_flow_state(engine, flow, FLOW_HALF_OPEN, passage->now_us);
     flow->flags = 0;
     flow->delta = flow->ts_delta = flow->ack_floor = flow->tsecr_floor = 0;
     flow->to_client_shift = flow->to_server_shift = 0;
@@ -291,7 +294,6 @@ void track_forgotten(struct engine *engine, struct passage *passage, struct flow
     cold->offered = FLOW_OFFER_UNKNOWN;
     cold->sampled[SIDE_CLIENT] = cold->sampled[SIDE_SERVER] =
         OBSERVE_NOTHING; /* its beginning is not known */
-    engine_flow_state(engine, flow, FLOW_HALF_OPEN, passage->now_us);
     half_open_answered(engine, passage, flow);
 }
 
@@ -374,7 +376,8 @@ void track_speaks(struct engine *engine, const struct passage *passage, const st
     struct proof_slot *slot;
     struct server *server;
 
-    if (!passage->frame.payload_bytes || cold->client_next != cold->client_isn + 1)
+    if (!passage->frame.payload_bytes || cold->client_next != cold->client_isn + 1 ||
+        cold->offered == FLOW_OFFER_MIDDLE)
         return;
     server = flow_server(engine, flow);
     if (!server)
@@ -394,7 +397,7 @@ void track_speaks(struct engine *engine, const struct passage *passage, const st
 static void track_completion(struct engine *engine, const struct passage *passage,
                              struct flow *flow)
 {
-    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    struct flow_cold *cold = flow_cold(&engine->flows, flow);
     const struct frame *frame = &passage->frame;
     /* Of one that was picked up in its middle, a whole window may be on the way. */
     const bool middle = cold->offered == FLOW_OFFER_UNKNOWN && !cold->server;
@@ -405,8 +408,12 @@ static void track_completion(struct engine *engine, const struct passage *passag
     if (!track_acknowledges(cold, frame) || frame->seq - (cold->client_isn + 1) > ahead ||
         !frame_checksum_good(frame))
         return;
+    if (middle)
+        cold->offered = FLOW_OFFER_MIDDLE;
     engine_flow_state(engine, flow, FLOW_ESTABLISHED, passage->now_us);
-    if (cold->offered == FLOW_OFFER_UNKNOWN)
+    if (middle)
+        engine_flow_find_server(engine, flow);
+    if (middle || cold->offered == FLOW_OFFER_UNKNOWN)
         return;
     observe_established(engine, flow, passage->now_us);
     completion_counted(engine, flow, passage->now_us);

@@ -166,6 +166,7 @@ struct flow_cold {
 
 #define FLOW_OFFER_UNKNOWN  0xff
 #define FLOW_OFFER_OUTBOUND 0xfe /* the server side opened it */
+#define FLOW_OFFER_MIDDLE   0xfd /* picked up in its middle, and both sides have spoken since */
 
 _Static_assert(sizeof(struct flow) == 64, "the hot part is one cache line");
 _Static_assert(sizeof(struct flow_cold) <= 52,

@@ -59,6 +59,7 @@ enum slot_flags {
     SLOT_FIN = 1 << 1,        /* the client's FIN stands behind the last byte in order */
     SLOT_TIMESTAMPS = 1 << 2, /* were granted */
     SLOT_WAITS = 1 << 8,      /* whole, or full: for room, or for a limit */
+    SLOT_QUEUED = 1 << 9,     /* of these, in the queue for a place at its server (held_queue.h) */
     SLOT_GREETED = 1 << 3,    /* the client acknowledges c+1+g */
     SLOT_KNOWN = 1 << 4,      /* its source matched lately: the reserve is open to it */
     SLOT_FITS = 1 << 5,       /* the check of its protocol said yes: only the end is awaited */

@@ -22,6 +22,16 @@ const struct source_rule *source_rule_find(const struct source_table *table,
 /* True where there is a rule of just this prefix. `prefix`: masked. */
 bool source_rule_stands(const struct source_table *table, const struct ip_addr *prefix,
                         uint32_t bits);
+/* True where the operator allows the address, or names it as a proxy: no limit holds for it. */
+static inline bool source_is_exempt(const struct source_table *table, const struct ip_addr *addr,
+                                    uint64_t now_us)
+{
+    const struct source_rule *rule =
+        table->runs_count > 0 ? source_rule_find(table, addr, now_us) : NULL;
+
+    return rule && rule->state != SOURCE_ASIDE;
+}
+
 /* Sets or replaces. False: there is no room for more. */
 bool source_rule_set(struct source_table *table, const struct source_rule *rule, uint32_t bits,
                      uint64_t now_us);

@@ -58,6 +58,15 @@ void link_header_reverse(const struct frame *frame, struct link_header *link)
     memcpy(link->bytes + MAC_BYTES, frame->data, MAC_BYTES);
 }
 
+void link_header_turn(struct link_header *link)
+{
+    uint8_t mac[MAC_BYTES];
+
+    memcpy(mac, link->bytes, MAC_BYTES);
+    memcpy(link->bytes, link->bytes + MAC_BYTES, MAC_BYTES);
+    memcpy(link->bytes + MAC_BYTES, mac, MAC_BYTES);
+}
+
 static uint32_t tcp_header_bytes(const struct segment *segment)
 {
     return TCP_HEADER_BYTES + (uint32_t)segment->options_bytes;

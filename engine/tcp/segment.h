@@ -33,6 +33,9 @@ struct link_header {
 void link_header_copy(const struct frame *frame, struct link_header *link);
 void link_header_reverse(const struct frame *frame, struct link_header *link);
 
+/* Both MACs exchanged. */
+void link_header_turn(struct link_header *link);
+
 /* What a segment says comes first, and between whom it goes last: an answer takes that from its
  * frame. */
 struct segment {

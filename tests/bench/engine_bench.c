@@ -118,6 +118,7 @@ static void make_engine(struct bench *bench, uint32_t flows)
     engine_config_defaults(&config);
     config.flows_max = flows;
     config.openings_max = 16384;
+    config.held_least = flows; /* none of them is one too many */
     memset(config.keys.mac, 7, sizeof(config.keys.mac));
     bytes = (engine_bytes(&config) + 63) & ~(size_t)63;
     memory = aligned_alloc(64, bytes);

@@ -18,6 +18,7 @@ static void small_tables(struct engine_config *config)
     config->servers_max = 64;
     config->sources_max = 1024;
     config->observations_max = 256;
+    config->held_least = 4096; /* more than most fill; siege.c has the daemon's */
     config->served_max = 16384;
     for (unsigned i = 0; i < sizeof config->keys.mac; i++)
         config->keys.mac[i] = (uint8_t)(i * 7 + 1);

@@ -221,6 +221,8 @@ static void observe(void *context, const struct observation *observation)
 static void roomy(struct engine_config *config)
 {
     config->openings_max = 1024;
+    config->slots_max = 16384;
+    config->held_least = 64;
     config->flows_max = 65536;
 }
 

@@ -509,6 +509,7 @@ Test(opening, silent_servers_leave_room_for_others)
 
     engine_config_defaults(&config);
     config.openings_max = 64;
+    config.held_least = 4096;
     b = bench_new_sized(SETTING_ATTACK, &config);
     pool = b->engine->openings.openings_max;
     cr_assert_eq(openings(b, HTTP, "198.51.100.7", pool), pool / 2);

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* held.c - see held.h. */
+#include "engine/stages/held.h"
+
+#include "engine/shard/connection.h"
+#include "engine/stages/kept.h"
+#include "engine/stages/request.h"
+#include "engine/stages/slow.h"
+#include "engine/tables/source_rules.h"
+
+#define QUEUE_LOOK_US  20000
+#define QUEUE_LOOKS    64   /* entries looked at in a row */
+#define PICKED_UP_STEP 1024 /* flows looked at in a row */
+
+/* --- who may have one more ------------------------------------------------------------------- */
+
+static uint32_t most(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+uint32_t held_mark(const struct engine *engine, const struct server *server)
+{
+    const uint32_t usual = most(server->held_peak, server->held_before);
+
+    return most(usual + usual / 2, limit_share(engine, engine->config.held_least));
+}
+
+static bool has_room(const struct engine *engine, const struct flow_key *key,
+                     const struct server *server, uint32_t mark, uint64_t now_us)
+{
+    const uint64_t hash = held_hash(engine, key);
+    const uint32_t quick = rate_sum(&server->quick, now_us);
+
+    if (server->held < mark)
+        return true;
+    if (held_by(engine->held.sources, hash) >= held_share(engine, server))
+        return false;
+    if (server->held < mark + mark / 2 + quick)
+        return true;
+    return server->held < 2 * mark + quick && held_was_answered(engine->held.sources, hash, now_us);
+}
+
+bool held_admits(struct engine *engine, const struct flow_key *key, struct server *server,
+                 uint64_t now_us)
+{
+    const uint32_t mark = held_mark(engine, server);
+
+    if (server->mode != MODE_ATTACK || server->held < mark ||
+        source_is_exempt(&engine->sources, &key->client, now_us))
+        return true;
+    slow_make_room(engine, server, now_us);
+    return has_room(engine, key, server, mark, now_us);
+}
+
+/* --- who waits ------------------------------------------------------------------------------- */
+
+void held_wait(struct engine *engine, struct flow *flow)
+{
+    struct slot *slot = kept_slot(engine, flow);
+    const struct held_waiting waiting = {flow_index(&engine->flows, flow),
+                                         flow_cold(&engine->flows, flow)->serial};
+
+    slot->flags |= SLOT_WAITS;
+    if ((slot->flags & SLOT_QUEUED) || !held_queue_add(engine->held.queue, waiting))
+        return;
+    slot->flags |= SLOT_QUEUED;
+}
+
+/* The one at the head, where it still waits; it is taken out. */
+static struct flow *take_waiting(struct engine *engine)
+{
+    const struct held_waiting waiting = held_queue_take(engine->held.queue);
+    struct flow *flow = &engine->flows.flows[waiting.flow];
+
+    if (flow->state != FLOW_KEPT || flow_cold(&engine->flows, flow)->serial != waiting.serial)
+        return NULL;
+    kept_slot(engine, flow)->flags &= (uint16_t)~SLOT_QUEUED;
+    return kept_slot(engine, flow)->flags & SLOT_WAITS ? flow : NULL;
+}
+
+static bool queue_tick(struct engine *engine, uint64_t now_us)
+{
+    const uint32_t count = engine->held.queue->count;
+
+    if (!count || now_us < engine->held.queue_us)
+        return false;
+    engine->held.queue_us = now_us + QUEUE_LOOK_US;
+    for (uint32_t looked = 0; looked < count && looked < QUEUE_LOOKS; looked++) {
+        struct flow *flow = take_waiting(engine);
+
+        if (!flow)
+            continue;
+        if (!held_admits(engine, &flow->key, flow_server(engine, flow), now_us)) {
+            held_wait(engine, flow);
+            continue;
+        }
+        engine->held.queue_us = now_us; /* there may be room for another */
+        request_again(engine, flow, now_us);
+        return true;
+    }
+    return false;
+}
+
+/* --- connections from before us -------------------------------------------------------------- */
+
+static bool is_news(const struct engine *engine)
+{
+    return engine->held.strangers && engine->held.servers_known != engine->servers.count;
+}
+
+/* A server that is known only now may hold connections that were picked up. */
+static bool picked_up_tick(struct engine *engine)
+{
+    struct held *held = &engine->held;
+    const uint32_t end = engine->flows.unused;
+
+    if (is_news(engine)) {
+        held->strangers = false;
+        held->servers_known = engine->servers.count;
+        held->picked_up_next = 0;
+    }
+    if (held->picked_up_next == FLOW_NONE)
+        return false;
+    for (uint32_t step = 0; step < PICKED_UP_STEP && held->picked_up_next < end; step++) {
+        struct flow *flow = &engine->flows.flows[held->picked_up_next++];
+
+        if (flow->state == FLOW_ESTABLISHED && !flow_cold(&engine->flows, flow)->server &&
+            flow_cold(&engine->flows, flow)->offered == FLOW_OFFER_MIDDLE)
+            engine_flow_find_server(engine, flow);
+    }
+    if (held->picked_up_next >= end)
+        held->picked_up_next = FLOW_NONE;
+    return true;
+}
+
+bool held_tick(struct engine *engine, uint64_t now_us)
+{
+    return queue_tick(engine, now_us) || picked_up_tick(engine);
+}
+
+uint64_t held_next(const struct engine *engine)
+{
+    const struct held *held = &engine->held;
+
+    if (is_news(engine) || held->picked_up_next != FLOW_NONE)
+        return engine->now_us;
+    return held->queue->count ? held->queue_us : UINT64_MAX;
+}

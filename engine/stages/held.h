@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * held.h - how many connections a server in attack mode holds (rule 2.6): whole requests stop
+ * neither slow bodies nor slow readers.
+ *
+ *      held <  mark            nobody is limited
+ *      held >= mark            a source with its share gets no new one
+ *      held >= 1.5 x mark      nor does one that the server has not answered before
+ *      held >= 2 x mark        nor does anybody
+ *
+ * To both of the latter come as many as were answered and ended within 2 s in the last 2 s: a
+ * crowd of quick ones, that nobody has foreseen, makes its own room.
+ *
+ * The mark is 1.5 times the most in calm, or what was there when the attack began, at least
+ * HELD_LEAST. Who gets none is neither reset nor blamed: the whole request waits in its slot
+ * (kept.h), and is opened when a place is free, first come, first served; so short fetches of many
+ * behind one address are served in turn. Where there is no slot the frame is dropped, and the
+ * client repeats it. Above the mark slow ones make room (slow.h).
+ */
+#ifndef SYNWARD_ENGINE_STAGES_HELD_H
+#define SYNWARD_ENGINE_STAGES_HELD_H
+
+#include "engine/shard/passage.h"
+
+#define HELD_LEAST 64
+
+uint32_t held_mark(const struct engine *engine, const struct server *server);
+/* True if the client of `key` may have one more connection to `server` now; slow ones may have been
+ * ended for it. */
+bool held_admits(struct engine *engine, const struct flow_key *key, struct server *server,
+                 uint64_t now_us);
+/* Its whole request waits in its slot for a place from now on. */
+void held_wait(struct engine *engine, struct flow *flow);
+/* Opens what has waited and has a place now, one of them; false where nothing is due. */
+bool held_tick(struct engine *engine, uint64_t now_us);
+/* When there may be something for held_tick() to do; UINT64_MAX: nothing. */
+uint64_t held_next(const struct engine *engine);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* slow.c - see slow.h. */
+#include "engine/stages/slow.h"
+
+#include "engine/shard/connection.h"
+#include "engine/stages/speak.h"
+#include "engine/tables/source_rules.h"
+
+#define ENDED_AT_ONCE 5
+#define LOOK_US       250000 /* at one server: 20 a second */
+#define LOOK_ANY_US   50000  /* at any: all that is watched is gone through */
+
+struct slow {
+    struct watched *watched;
+    uint64_t rank; /* who has the most goes first; 0: nobody */
+};
+
+void slow_watch(struct engine *engine, const struct flow *flow, const struct opening *opening)
+{
+    struct watched *watched = watch_begin(engine->held.watch, &engine->flows, flow);
+
+    watched->client_ttl = opening->client_ttl;
+    watched->to_server = opening->to_server;
+}
+
+/* --- which ----------------------------------------------------------------------------------- */
+
+/* 0: it stays. */
+static uint64_t rank(struct engine *engine, const struct server *server, struct watched *watched,
+                     uint64_t now_us)
+{
+    const struct flow *flow = watch_flow(&engine->flows, watched);
+    enum watch_class class;
+    uint64_t over;
+
+    if (!flow ||
+        (int32_t)(flow_cold(&engine->flows, flow)->born - flow_clock(server->since_us)) < 0)
+        return 0;
+    class = watch_look(watched, &engine->flows, flow, now_us);
+    if (class == WATCH_WELL)
+        return 0;
+    over =
+        held_by(engine->held.sources, held_hash(engine, &flow->key)) > held_share(engine, server);
+    return (uint64_t) class << 34 | over << 33 | (flow_clock(now_us) - watched->since);
+}
+
+/* Keeps the slowest, the worst first. */
+static void insert(struct slow slowest[ENDED_AT_ONCE], struct slow one)
+{
+    for (int i = 0; i < ENDED_AT_ONCE; i++) {
+        if (one.rank > slowest[i].rank) {
+            const struct slow other = slowest[i];
+
+            slowest[i] = one;
+            one = other;
+        }
+    }
+}
+
+/* --- their end ------------------------------------------------------------------------------- */
+
+/* With the numbers that both ends have been seen to expect. One that expects another, as something
+ * was lost, says so, and is reset at that (FLOW_REFUSED; RFC 5961 3.2). */
+static void end(struct engine *engine, const struct watched *watched, uint64_t now_us)
+{
+    struct flow *flow = &engine->flows.flows[watched->flow];
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    const struct promise *promise =
+        server_promise_now(engine, flow_server(engine, flow), addr_is_v4(&flow->key.server));
+    struct link_header to_client = watched->to_server;
+    struct segment segment;
+
+    segment_begin(&segment);
+    segment.src = flow->key.client;
+    segment.dst = flow->key.server;
+    segment.src_port = flow->key.client_port;
+    segment.dst_port = flow->key.server_port;
+    segment.flags = TCP_RST;
+    segment.seq = cold->client_next;
+    segment.ttl = watched->client_ttl;
+    segment.df = true;
+    engine_emit(engine, SIDE_SERVER, &watched->to_server, &segment);
+
+    link_header_turn(&to_client);
+    speak_for(engine, promise, &flow->key, &segment);
+    address_to_client(&flow->key, &segment);
+    segment.flags = TCP_RST | TCP_ACK;
+    segment.seq = cold->server_next + flow->delta;
+    segment.ack = cold->client_next;
+    engine_emit(engine, SIDE_CLIENT, &to_client, &segment);
+
+    resend_remove(engine->greetings, &flow->key);
+    flow->flags |= FLOW_REFUSED;
+    engine_flow_close(engine, flow, END_EVICTED, now_us);
+    engine->counters.flows_ended++;
+}
+
+void slow_make_room(struct engine *engine, struct server *server, uint64_t now_us)
+{
+    struct held_watch *watch = engine->held.watch;
+    const uint16_t number = (uint16_t)(server - engine->servers.slots + 1);
+    struct slow slowest[ENDED_AT_ONCE] = {{0}};
+
+    if (now_us < engine->held.slow_us || now_us < server->slow_us)
+        return;
+    engine->held.slow_us = now_us + LOOK_ANY_US;
+    server->slow_us = now_us + (uint64_t)LOOK_US * engine->servers.shards;
+    for (uint32_t i = 0; i < watch->used; i++) {
+        struct watched *watched = &watch->entries[i];
+
+        if (watched->server == number)
+            insert(slowest, (struct slow){watched, rank(engine, server, watched, now_us)});
+    }
+    for (int i = 0; i < ENDED_AT_ONCE && slowest[i].rank; i++) {
+        const struct flow *flow = &engine->flows.flows[slowest[i].watched->flow];
+
+        if (!source_is_exempt(&engine->sources, &flow->key.client, now_us))
+            end(engine, slowest[i].watched, now_us);
+    }
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * held_sources.h - how many connections each source holds at each server, and whom each server has
+ * answered, in fixed memory.
+ *
+ * Counts stand in two rows, found by two halves of a keyed hash of (source, server); the smaller of
+ * the two is the answer. Sources that share both places are counted together, so the answer is
+ * never too low.
+ *
+ * Who was answered leaves a tag, for a day:  | 20 bits of the hash | minute, 12 bits |
+ */
+#ifndef SYNWARD_ENGINE_TABLES_HELD_SOURCES_H
+#define SYNWARD_ENGINE_TABLES_HELD_SOURCES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define HELD_PLACES         16384u /* of a row, and of the tags; a power of two */
+#define HELD_MINUTE_US      (60ull * 1000 * 1000)
+#define HELD_MINUTE_MASK    0xfffu
+#define HELD_ANSWERED_LASTS (24u * 60)
+
+struct held_sources {
+    uint16_t rows[2][HELD_PLACES];
+    uint32_t answered[HELD_PLACES];
+};
+
+static inline uint16_t *held_place(struct held_sources *held, uint64_t hash, int row)
+{
+    return &held->rows[row][(row ? hash >> 32 : hash) & (HELD_PLACES - 1)];
+}
+
+static inline void held_change(struct held_sources *held, uint64_t hash, int change)
+{
+    for (int row = 0; row < 2; row++) {
+        uint16_t *place = held_place(held, hash, row);
+
+        if (change > 0 ? *place < UINT16_MAX : *place > 0)
+            *place = (uint16_t)(*place + change);
+    }
+}
+
+static inline uint32_t held_by(struct held_sources *held, uint64_t hash)
+{
+    const uint16_t one = *held_place(held, hash, 0), other = *held_place(held, hash, 1);
+
+    return one < other ? one : other;
+}
+
+static inline void held_note_answered(struct held_sources *held, uint64_t hash, uint64_t now_us)
+{
+    const uint32_t tag = (uint32_t)(hash >> 32) & ~HELD_MINUTE_MASK;
+
+    held->answered[hash & (HELD_PLACES - 1)] =
+        tag | ((uint32_t)(now_us / HELD_MINUTE_US) & HELD_MINUTE_MASK);
+}
+
+static inline bool held_was_answered(const struct held_sources *held, uint64_t hash,
+                                     uint64_t now_us)
+{
+    const uint32_t tag = held->answered[hash & (HELD_PLACES - 1)];
+    const uint32_t age = ((uint32_t)(now_us / HELD_MINUTE_US) - tag) & HELD_MINUTE_MASK;
+
+    return tag && (tag ^ (uint32_t)(hash >> 32)) <= HELD_MINUTE_MASK && age < HELD_ANSWERED_LASTS;
+}
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* held_watch.c - see held_watch.h. */
+#include "engine/tables/held_watch.h"
+
+static struct watched *place_of(struct held_watch *watch, uint32_t index)
+{
+    return &watch->entries[index & (HELD_WATCHED - 1)];
+}
+
+struct watched *watch_begin(struct held_watch *watch, const struct flow_table *flows,
+                            const struct flow *flow)
+{
+    const struct flow_cold *cold = flow_cold(flows, flow);
+    const uint32_t index = flow_index(flows, flow);
+    struct watched *watched = place_of(watch, index);
+
+    *watched = (struct watched){
+        .flow = index,
+        .serial = cold->serial,
+        .client_next = cold->client_next,
+        .server_next = cold->server_next,
+        .looked = flow->used,
+        .server = cold->server,
+    };
+    if (watch->used <= (index & (HELD_WATCHED - 1)))
+        watch->used = (index & (HELD_WATCHED - 1)) + 1;
+    return watched;
+}
+
+static bool is_of(const struct watched *watched, const struct flow_table *flows,
+                  const struct flow *flow)
+{
+    return flow_cold(flows, flow)->serial == watched->serial && flow_cold(flows, flow)->server;
+}
+
+struct flow *watch_flow(const struct flow_table *flows, const struct watched *watched)
+{
+    struct flow *flow = &flows->flows[watched->flow];
+
+    return flow->state == FLOW_SPLICED && !(flow->flags & FLOW_SERVER_FIN) &&
+                   is_of(watched, flows, flow)
+               ? flow
+               : NULL;
+}
+
+void watch_closed(struct held_watch *watch, const struct flow_table *flows, const struct flow *flow)
+{
+    struct watched *watched = place_of(watch, flow_index(flows, flow));
+
+    if (watched->flow == flow_index(flows, flow) && is_of(watched, flows, flow))
+        watched->closed = true;
+}
+
+/* The server has said something since it was asked first. */
+static bool was_answered(const struct flow *flow, const struct flow_cold *cold)
+{
+    return cold->server_next != flow->ack_floor;
+}
+
+/*
+ * What has come since the last look, `elapsed` ago. Where both sides speak, a little at a time, a
+ * person types, or is told something: that is idle at most.
+ */
+static void judge(struct watched *watched, const struct flow *flow, const struct flow_cold *cold,
+                  uint32_t elapsed)
+{
+    const uint32_t asked = cold->client_next - watched->client_next;
+    const uint32_t answered = cold->server_next - watched->server_next;
+    const uint64_t bytes = (uint64_t)asked + answered;
+
+    if (bytes * 1000000 >= ((uint64_t)WATCH_BYTES_PER_SECOND * elapsed) << 16 ||
+        (bytes && elapsed > WATCH_LONG)) {
+        watched->slow = watched->closed = false;
+        watched->trickles = 0;
+        return;
+    }
+    if (!watched->slow)
+        watched->since = watched->looked;
+    watched->slow = true;
+    if (watched->closed || (asked && !answered)) {
+        if (watched->trickles < UINT8_MAX)
+            watched->trickles++;
+    } else if (was_answered(flow, cold)) { /* a body may come at long intervals */
+        watched->trickles = 0;
+    }
+    if (answered)
+        watched->closed = false;
+}
+
+enum watch_class watch_look(struct watched *watched, const struct flow_table *flows,
+                            const struct flow *flow, uint64_t now_us)
+{
+    const struct flow_cold *cold = flow_cold(flows, flow);
+    const uint32_t elapsed = flow_clock(now_us) - watched->looked;
+
+    if (elapsed >= WATCH_LOOK) {
+        judge(watched, flow, cold, elapsed);
+        watched->looked = flow_clock(now_us);
+        watched->client_next = cold->client_next;
+        watched->server_next = cold->server_next;
+    }
+    if (!watched->slow)
+        return WATCH_WELL;
+    if (watched->trickles >= WATCH_TRICKLES)
+        return WATCH_SLOW;
+    return was_answered(flow, cold) ? WATCH_CLIENT : WATCH_SERVER;
+}

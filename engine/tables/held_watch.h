@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * held_watch.h - how well the connections move that we have opened, and over which link they are
+ * ended where they do not.
+ *
+ * An entry is found by the flow's index; it names the flow by its serial, as another one may stand
+ * there by now. What a flow has moved is known from its sequence numbers: it is compared from look
+ * to look, and nothing is noted for a segment.
+ */
+#ifndef SYNWARD_ENGINE_TABLES_HELD_WATCH_H
+#define SYNWARD_ENGINE_TABLES_HELD_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "engine/tables/flow.h"
+#include "engine/tcp/segment.h"
+
+#define HELD_WATCHED 16384u /* a power of two */
+
+#define WATCH_LOOK FLOW_CLOCK_SECONDS(2) /* between two looks that count; nobody is slow before */
+#define WATCH_LONG FLOW_CLOCK_SECONDS(4) /* an average over more says nothing about now */
+/* Fewer are slow: what Apache's mod_reqtimeout asks of a body by default */
+#define WATCH_BYTES_PER_SECOND 500u
+#define WATCH_TRICKLES         2 /* looks that saw it trickle, and nothing better in between */
+
+/* Who lets whom wait, the worst last. */
+enum watch_class {
+    WATCH_WELL,   /* it moves, or is not known yet */
+    WATCH_SERVER, /* the client has asked, and the server is silent: a long poll */
+    WATCH_CLIENT, /* the server has answered, and nothing is asked */
+    WATCH_SLOW,   /* a body that trickles, or an answer that is not read */
+};
+
+struct watched {
+    uint32_t flow, serial;
+    uint32_t client_next, server_next; /* as in flow_cold, at the last look */
+    uint32_t looked;                   /* flow_clock() of it */
+    uint32_t since;                    /* flow_clock() since when it has been slow */
+    uint16_t server;                   /* as flow_cold.server */
+    bool slow;
+    bool closed; /* the client has closed its window */
+    uint8_t trickles;
+    uint8_t client_ttl;
+    struct link_header to_server;
+};
+
+_Static_assert(sizeof(struct watched) <= 56, "16,384 of them are 896 KiB");
+
+struct held_watch {
+    uint32_t used; /* entries from here on were never used */
+    struct watched entries[HELD_WATCHED];
+};
+
+/* A flow that was opened just now. */
+struct watched *watch_begin(struct held_watch *watch, const struct flow_table *flows,
+                            const struct flow *flow);
+/* The flow of the entry, where it is that of a splice that the server has not closed; or NULL. */
+struct flow *watch_flow(const struct flow_table *flows, const struct watched *watched);
+/* The client says that it has no room. Rare: nothing is noted for other segments. */
+void watch_closed(struct held_watch *watch, const struct flow_table *flows,
+                  const struct flow *flow);
+/* Looks at it now. */
+enum watch_class watch_look(struct watched *watched, const struct flow_table *flows,
+                            const struct flow *flow, uint64_t now_us);
+
+#endif

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tests of engine/stages/slow.c: which connections make room at a server that holds too many. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/stages/slow.h"
+#include "tests/engine/support_engine.h"
+
+#define ASKED (X + 1 + sizeof(REQUEST) - 1)
+
+static uint32_t isns[256];
+
+static struct bench *attacked(void)
+{
+    struct engine_config config;
+
+    bench_config(&config);
+    config.flows_max = 1024;
+    config.openings_max = 64;
+    config.slots_max = 1024;
+    config.held_least = 8;
+    return bench_new_sized(SETTING_ATTACK, &config);
+}
+
+/* From here on 198.51.`number`.1:1000 speaks. */
+static void client(struct bench *b, unsigned number)
+{
+    snprintf(b->client_text, sizeof(b->client_text), "198.51.%u.1:1000", number);
+    b->client = b->client_text;
+}
+
+static bool opens(struct bench *b, unsigned number)
+{
+    client(b, number);
+    client_says(b, .flags = "S", .seq = X, .options = OFFERS);
+    isns[number] = take(b, SIDE_CLIENT)->seq;
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = isns[number] + 1, .payload = REQUEST);
+    if (strcmp(bench_flow_state(b), "opening") != 0)
+        return false;
+    while (!(take(b, SIDE_SERVER)->flags & TCP_SYN))
+        ;
+    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    b->queued = 0;
+    return true;
+}
+
+/* Eight, up to the mark. */
+static void fill(struct bench *b)
+{
+    for (unsigned i = 1; i <= 8; i++)
+        cr_assert(opens(b, i));
+}
+
+static bool lives(struct bench *b, unsigned number)
+{
+    client(b, number);
+    return strcmp(bench_flow_state(b), "spliced") == 0;
+}
+
+static uint32_t living(struct bench *b)
+{
+    uint32_t count = 0;
+
+    for (unsigned i = 1; i <= 8; i++)
+        count += lives(b, i);
+    return count;
+}
+
+/* Somebody else wants a place, for so long. */
+static void wanted(struct bench *b, uint64_t us)
+{
+    for (uint64_t passed = 0; passed < us; passed += 100000) {
+        client(b, 200);
+        client_says(b, .flags = "P.", .seq = X + 1, .ack = isns[200] + 1, .payload = REQUEST);
+        bench_wait(b, 100000);
+    }
+    b->queued = 0;
+}
+
+static void server_sends(struct bench *b, unsigned number, uint32_t from, uint32_t bytes)
+{
+    static char data[1401];
+
+    memset(data, 'a', bytes);
+    data[bytes] = 0;
+    client(b, number);
+    server_says(b, .flags = "P.", .seq = Y + 1 + from, .ack = ASKED, .payload = data);
+}
+
+/* Nobody else wants a place: whoever is slow stays. */
+Test(slow, below_the_mark_nobody_is_ended)
+{
+    struct bench *b = attacked();
+
+    for (unsigned i = 1; i <= 7; i++)
+        cr_assert(opens(b, i));
+    bench_wait(b, 60 * SECOND_US);
+    cr_assert(opens(b, 8));
+    cr_assert_eq(living(b), 8);
+    bench_end(b);
+}
+
+/* Both ends are reset, with exact numbers. */
+Test(slow, both_ends_are_reset)
+{
+    struct bench *b = attacked();
+
+    fill(b);
+    server_sends(b, 1, 0, 4);
+    b->queued = 0;
+    for (unsigned i = 2; i <= 8; i++) {
+        client(b, i);
+        server_says(b, .flags = "F.", .seq = Y + 1, .ack = ASKED);
+    }
+    b->queued = 0;
+    bench_server(b, HTTP)->held = 20;
+    bench_wait(b, 5 * SECOND_US); /* first the answer counts as a good one */
+    opens(b, 200);
+    bench_wait(b, 3 * SECOND_US);
+    client(b, 1);
+    cr_assert_str_eq(bench_flow_state(b), "closing");
+    to_server(b, .flags = "R", .seq = ASKED);
+    to_client(b, .flags = "R.", .seq = isns[1] + 5, .ack = ASKED);
+    cr_assert_eq(bench_counters(b)->flows_ended, 1);
+    client_says(b, .flags = "P.", .seq = ASKED, .ack = isns[1] + 5, .payload = "a");
+    replied(b);
+    to_client(b, .flags = "R", .seq = isns[1] + 5);
+    server_says(b, .flags = "P.", .seq = Y + 5, .ack = ASKED, .payload = "a");
+    to_server(b, .flags = "R", .seq = ASKED);
+    b->queued = 0;
+    bench_end(b);
+}
+
+Test(slow, younger_than_two_seconds_stays)
+{
+    struct bench *b = attacked();
+
+    fill(b);
+    bench_server(b, HTTP)->held += 8;
+    opens(b, 200);
+    wanted(b, 19 * SECOND_US / 10);
+    cr_assert_eq(living(b), 8);
+    wanted(b, SECOND_US);
+    cr_assert_lt(living(b), 8);
+    bench_end(b);
+}
+
+/* 20 a second, five at once. */
+Test(slow, twenty_a_second)
+{
+    struct bench *b = attacked();
+
+    b->engine->config.held_least = 100;
+    for (unsigned i = 1; i <= 100; i++)
+        cr_assert(opens(b, i));
+    bench_server(b, HTTP)->held += 150;
+    bench_wait(b, 5 * SECOND_US);
+    opens(b, 200);
+    cr_assert_eq(bench_counters(b)->flows_ended, 5);
+    wanted(b, SECOND_US);
+    cr_assert_leq(bench_counters(b)->flows_ended, 25);
+    cr_assert_geq(bench_counters(b)->flows_ended, 20);
+    bench_end(b);
+}
+
+/* One moves well, one is read, a little at a time, one is polled, the others ask nothing. */
+Test(slow, those_that_move_stay)
+{
+    struct bench *b = attacked();
+    uint32_t sent = 0;
+
+    fill(b);
+    bench_server(b, HTTP)->held += 100;
+    opens(b, 200);
+    for (uint32_t tenth = 0; tenth < 60; tenth++) {
+        server_sends(b, 4, sent, 100);
+        sent += 100;
+        wanted(b, 100000);
+    }
+    cr_assert(lives(b, 4));
+    cr_assert_eq(living(b), 1);
+    bench_end(b);
+}
+
+/* Slow bodies and slow readers go before idle ones, and these before those that a server lets wait;
+ * among equals those that have waited longest. */
+Test(slow, worst_go_first)
+{
+    struct bench *b = attacked();
+
+    fill(b);
+    for (unsigned i = 1; i <= 2; i++)
+        server_sends(b, i, 0, 20);
+    bench_wait(b, 3 * SECOND_US);
+    b->queued = 0;
+    for (unsigned second = 0; second < 12; second++) {
+        for (unsigned i = 7; i <= 8; i++) { /* bodies that trickle */
+            client(b, i);
+            client_says(b, .flags = "P.", .seq = ASKED + second, .ack = isns[i] + 1,
+                        .payload = "a");
+        }
+        for (unsigned i = 1; i <= 1; i++) { /* one that does not read */
+            client(b, i);
+            client_says(b, .flags = ".", .seq = ASKED, .ack = isns[i] + 21, .window_closed = true);
+        }
+        b->queued = 0;
+        bench_wait(b, SECOND_US);
+        /* A look, at which nobody is ended. */
+        for (uint32_t i = 0; i < b->engine->held.watch->used; i++) {
+            struct watched *watched = &b->engine->held.watch->entries[i];
+            struct flow *flow = watch_flow(&b->engine->flows, watched);
+
+            if (flow)
+                watch_look(watched, &b->engine->flows, flow, b->now_us);
+        }
+    }
+    bench_server(b, HTTP)->held += 100;
+    opens(b, 200);
+    cr_assert_eq(living(b), 3);
+    cr_assert(!lives(b, 1) && !lives(b, 7) && !lives(b, 8), "they trickle");
+    cr_assert(!lives(b, 2), "it was answered, and asks nothing");
+    b->queued = 0;
+    bench_end(b);
+}
+
+/* What was there before the attack may be idle for a reason. */
+Test(slow, older_than_the_attack_stay)
+{
+    struct bench *b = attacked();
+
+    fill(b);
+    bench_wait(b, 5 * SECOND_US);
+    bench_server(b, HTTP)->since_us = b->now_us;
+    bench_server(b, HTTP)->held += 100;
+    opens(b, 200);
+    wanted(b, 5 * SECOND_US);
+    cr_assert_eq(living(b), 8);
+    bench_end(b);
+}
+
+Test(slow, what_the_operator_allows_stays)
+{
+    struct bench *b = attacked();
+    struct source_rule rule = {.length = 16, .state = SOURCE_ALLOWED, .by = SOURCE_BY_OPERATOR};
+    uint16_t port;
+
+    fill(b);
+    endpoint_read("198.51.0.0:0", &rule.prefix, &port);
+    cr_assert(engine_set_source(b->engine, &rule, b->now_us));
+    bench_server(b, HTTP)->held += 100;
+    bench_wait(b, 5 * SECOND_US);
+    slow_make_room(b->engine, bench_server(b, HTTP), b->now_us);
+    cr_assert_eq(living(b), 8);
+    bench_end(b);
+}

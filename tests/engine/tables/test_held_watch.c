@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tests of engine/tables/held_watch.c: who lets whom wait. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/tables/held_watch.h"
+
+#define SECOND_US 1000000ull
+#define START_US  (1000 * SECOND_US)
+
+/* One flow that is spliced, its server at number 1, its client's numbers from 100, its server's
+ * from 500. */
+struct watch_bench {
+    struct counters counters;
+    struct flow_table flows;
+    void *memory;
+    struct held_watch *watch;
+    struct flow *flow;
+    struct flow_cold *cold;
+    struct watched *watched;
+    uint64_t now_us;
+};
+
+static struct watch_bench *watch_bench(void)
+{
+    static const uint64_t seed[2] = {1, 2};
+    struct watch_bench *b = calloc(1, sizeof(*b));
+    struct flow_key key = {.client_port = 1, .server_port = 80};
+
+    b->now_us = START_US;
+    b->memory = aligned_alloc(64, flow_table_bytes(64));
+    memset(b->memory, 0, flow_table_bytes(64));
+    flow_table_init(&b->flows, b->memory, 64, seed, &b->counters);
+    b->watch = calloc(1, sizeof(*b->watch));
+    b->flow = flow_new(&b->flows, &key, FLOW_SPLICED, b->now_us);
+    b->cold = flow_cold(&b->flows, b->flow);
+    b->cold->server = 1;
+    b->cold->client_next = 100;
+    b->cold->server_next = b->flow->ack_floor = 500;
+    b->watched = watch_begin(b->watch, &b->flows, b->flow);
+    return b;
+}
+
+static void watch_end(struct watch_bench *b)
+{
+    free(b->watch);
+    free(b->memory);
+    free(b);
+}
+
+/* So many bytes of both sides, each second, for so long, with a look each second. */
+static enum watch_class passes(struct watch_bench *b, uint32_t seconds, uint32_t asked,
+                               uint32_t answered)
+{
+    enum watch_class class = WATCH_WELL;
+
+    for (uint32_t i = 0; i < seconds; i++) {
+        b->cold->client_next += asked;
+        b->cold->server_next += answered;
+        b->now_us += SECOND_US;
+        class = watch_look(b->watched, &b->flows, b->flow, b->now_us);
+    }
+    return class;
+}
+
+Test(held_watch, nobody_is_slow_before_two_seconds)
+{
+    struct watch_bench *b = watch_bench();
+
+    cr_assert_eq(passes(b, 1, 0, 0), WATCH_WELL);
+    cr_assert_eq(passes(b, 1, 0, 0), WATCH_SERVER);
+    watch_end(b);
+}
+
+Test(held_watch, a_server_that_is_silent_lets_its_client_wait)
+{
+    struct watch_bench *b = watch_bench();
+
+    cr_assert_eq(passes(b, 600, 0, 0), WATCH_SERVER);
+    cr_assert_eq(b->watched->since, flow_clock(START_US));
+    watch_end(b);
+}
+
+Test(held_watch, answered_and_nothing_asked)
+{
+    struct watch_bench *b = watch_bench();
+
+    cr_assert_eq(passes(b, 10, 0, 1000), WATCH_WELL);
+    cr_assert_eq(passes(b, 10, 0, 0), WATCH_CLIENT);
+    watch_end(b);
+}
+
+Test(held_watch, five_hundred_bytes_a_second_is_well)
+{
+    struct watch_bench *b = watch_bench();
+
+    cr_assert_eq(passes(b, 20, 520, 0), WATCH_WELL);
+    cr_assert_eq(passes(b, 20, 0, 520), WATCH_WELL);
+    cr_assert_eq(passes(b, 20, 480, 0), WATCH_SLOW);
+    cr_assert_eq(passes(b, 6, 0, 10000), WATCH_WELL, "it may get better");
+    watch_end(b);
+}
+
+/* A body that trickles, a byte each ten seconds. */
+Test(held_watch, a_body_at_long_intervals_is_slow)
+{
+    struct watch_bench *b = watch_bench();
+
+    for (int i = 0; i < 3; i++) {
+        passes(b, 9, 0, 0);
+        passes(b, 1, 1, 0);
+    }
+    cr_assert_eq(passes(b, 9, 0, 0), WATCH_SLOW);
+    watch_end(b);
+}
+
+/* A closed window, while data is due. */
+Test(held_watch, who_does_not_read_is_slow)
+{
+    struct watch_bench *b = watch_bench();
+
+    cr_assert_eq(passes(b, 4, 0, 1000), WATCH_WELL);
+    for (int i = 0; i < 3; i++) {
+        watch_closed(b->watch, &b->flows, b->flow);
+        passes(b, 2, 0, 0);
+    }
+    cr_assert_eq(passes(b, 1, 0, 0), WATCH_SLOW);
+    watch_end(b);
+}
+
+/* Somebody types and is echoed, or is told something now and then: idle at most. */
+Test(held_watch, a_little_both_ways_is_idle)
+{
+    struct watch_bench *b = watch_bench();
+
+    cr_assert_eq(passes(b, 60, 36, 80), WATCH_CLIENT);
+    cr_assert_eq(passes(b, 60, 0, 20), WATCH_CLIENT);
+    watch_end(b);
+}
+
+/* After a long time without a look an average says nothing. */
+Test(held_watch, first_request_after_a_long_silence_is_not_slow)
+{
+    struct watch_bench *b = watch_bench();
+
+    passes(b, 2, 0, 1000);
+    b->now_us += 300 * SECOND_US;
+    cr_assert_eq(passes(b, 1, 200, 0), WATCH_WELL);
+    watch_end(b);
+}
+
+Test(held_watch, another_flow_on_the_entry_is_not_meant)
+{
+    struct watch_bench *b = watch_bench();
+    struct flow_key key = {.client_port = 2, .server_port = 80};
+
+    cr_assert_eq(watch_flow(&b->flows, b->watched), b->flow);
+    b->flow->flags |= FLOW_SERVER_FIN;
+    cr_assert_null(watch_flow(&b->flows, b->watched), "the server has closed it");
+    flow_free(&b->flows, b->flow);
+    cr_assert_null(watch_flow(&b->flows, b->watched));
+    cr_assert_eq(flow_new(&b->flows, &key, FLOW_SPLICED, b->now_us), b->flow);
+    cr_assert_null(watch_flow(&b->flows, b->watched));
+    watch_closed(b->watch, &b->flows, b->flow);
+    cr_assert(!b->watched->closed);
+    watch_end(b);
+}
