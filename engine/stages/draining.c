@@ -57,14 +57,21 @@ static void send_more(struct engine *engine, struct flow *flow, struct opening *
         send_part(engine, flow, opening, opening->sent, to);
 }
 
-static void note_window(struct opening *opening, uint64_t now_us)
+/*
+ * True where the window has closed or opened. What probed a closed one may not have been taken, so
+ * it is sent again with the rest; nor is it a repeat of what was lost.
+ */
+static bool note_window(struct opening *opening, uint64_t now_us)
 {
     bool closed = opening->edge <= opening->acked && opening->acked < opening->promised;
 
+    if (closed == (opening->closed_us > 0))
+        return false;
+    opening->closed_us = !closed ? 0 : now_us ? now_us : 1;
     if (!closed)
-        opening->closed_us = 0;
-    else if (!opening->closed_us)
-        opening->closed_us = now_us ? now_us : 1;
+        opening->sent = opening->acked;
+    opening->repeats = 0;
+    return true;
 }
 
 void draining_begin(struct engine *engine, struct flow *flow, uint64_t now_us)
@@ -156,22 +163,24 @@ static uint32_t scale_of(const struct flow *flow, const struct opening *opening)
     return (uint32_t)(opening->promised_scale + flow->to_client_shift);
 }
 
-/* What the server's ack and window tell (RFC 9293 3.10.7.4). */
-static void note_ack(struct flow *flow, struct opening *opening, const struct passage *passage)
+/* What the server's ack and window tell (RFC 9293 3.10.7.4). True where it goes on: other segments
+ * do not put off what is due. */
+static bool note_ack(struct flow *flow, struct opening *opening, const struct passage *passage)
 {
     const struct frame *frame = &passage->frame;
     uint32_t acked = frame->ack - opening->client_isn - 1;
     uint32_t most = opening->held_bytes + (1u << 30);
+    bool goes_on = acked > opening->acked;
 
     if (acked > most || acked < opening->acked)
-        return;
-    if (acked > opening->acked)
+        return false;
+    if (goes_on)
         opening->repeats = 0;
     opening->acked = acked;
     opening->edge = acked + ((uint32_t)frame->window << scale_of(flow, opening));
     if (opening->sent < acked)
         opening->sent = acked;
-    note_window(opening, passage->now_us);
+    return note_window(opening, passage->now_us) || goes_on;
 }
 
 /* The client was told x+1+h already: so it is told here. */
@@ -197,11 +206,12 @@ static void server_frame(struct engine *engine, struct passage *passage, struct 
                          struct opening *opening)
 {
     const struct frame *frame = &passage->frame;
+    bool goes_on = false;
 
     if (passage->options.present & OPTION_TIMESTAMPS)
         opening->server_tsval = seq_max(opening->server_tsval, passage->options.tsval);
     if ((frame->flags & (TCP_ACK | TCP_SYN | TCP_RST)) == TCP_ACK) {
-        note_ack(flow, opening, passage);
+        goes_on = note_ack(flow, opening, passage);
         raise_ack(flow, opening, passage);
         if (frame->payload_bytes)
             end_long(engine, flow, opening);
@@ -217,7 +227,8 @@ static void server_frame(struct engine *engine, struct passage *passage, struct 
         return;
     }
     send_more(engine, flow, opening);
-    set_timer(engine, flow, opening, passage->now_us);
+    if (goes_on)
+        set_timer(engine, flow, opening, passage->now_us);
 }
 
 /* Its numbers are ahead of what the server has: so the server is told in its own. */
@@ -231,13 +242,54 @@ static void client_reset(struct engine *engine, struct passage *passage, struct 
         opening_abandon(engine, flow, passage->now_us);
 }
 
+/*
+ * True where the client says again, with other bytes, what the server gets from us: the request was
+ * judged by the copy that came first, and that one counts. A keepalive's garbage is of this kind,
+ * too (RFC 9293 3.8.4).
+ */
+static bool contradicts(const struct engine *engine, const struct opening *opening,
+                        const struct frame *frame)
+{
+    uint32_t offset = frame->seq - (opening->client_isn + 1), bytes = frame->payload_bytes;
+    uint32_t below = offset > INT32_MAX ? 0u - offset : 0; /* before the stream's first byte */
+
+    if (bytes <= below || opening->hold == OPENING_NONE)
+        return false;
+    offset += below;
+    bytes -= below;
+    if (offset >= opening->held_bytes)
+        return false;
+    return memcmp(opening_hold(&engine->openings, opening) + offset, frame_payload(frame) + below,
+                  least(bytes, opening->held_bytes - offset)) != 0;
+}
+
+/*
+ * A bare ACK behind bytes that the server has no room for would be ignored: it is said where our
+ * own segments end. The client's probes lie below what was promised, and stay there; what lies
+ * beyond the window that the client was told is not its own.
+ */
+static void lower_ack(const struct opening *opening, struct frame *frame)
+{
+    uint32_t offset = frame->seq - (opening->client_isn + 1);
+    uint32_t told = opening->edge > SLOT_BYTES ? opening->edge : SLOT_BYTES;
+    uint32_t seq = opening_ack_seq(opening);
+
+    if (!frame_seq_bytes(frame) && offset >= opening->promised && offset <= told + 1 &&
+        seq_before(seq, frame->seq))
+        frame_set_seq(frame, seq);
+}
+
 static void client_frame(struct engine *engine, struct passage *passage, struct flow *flow,
                          struct opening *opening)
 {
-    const struct frame *frame = &passage->frame;
+    struct frame *frame = &passage->frame;
 
     if (frame->flags & TCP_RST) {
         client_reset(engine, passage, flow, opening);
+        return;
+    }
+    if (contradicts(engine, opening, frame)) {
+        opening_acknowledge_client(engine, passage, flow, opening);
         return;
     }
     if ((frame->flags & (TCP_ACK | TCP_SYN)) == TCP_ACK) {
@@ -246,6 +298,7 @@ static void client_frame(struct engine *engine, struct passage *passage, struct 
         if (seq_before(opening->client_ack, frame->ack))
             opening->client_ack = frame->ack;
         opening->client_window = frame->window;
+        lower_ack(opening, frame);
     }
     splice_frame(engine, passage, flow);
     if (flow->state != FLOW_DRAINING) {

@@ -164,25 +164,39 @@ void opening_reset_client(struct engine *engine, const struct flow *flow,
     engine_emit(engine, SIDE_CLIENT, &opening->to_client, &segment);
 }
 
+/* What the client may say from `told` on. Once the server has said how much it takes, its word
+ * counts; what was promised is beyond that, may be. */
+static uint16_t window_to_client(const struct flow *flow, const struct opening *opening,
+                                 uint32_t told)
+{
+    uint32_t left = opening->edge > told ? opening->edge - told : 0;
+
+    if (flow->state != FLOW_DRAINING)
+        return kept_window(told, opening->promised_scale);
+    left >>= opening->promised_scale;
+    return (uint16_t)(left < UINT16_MAX ? left : UINT16_MAX);
+}
+
 /* What was promised is said again to a client that repeats it, or asks (RFC 9293 3.10.7.4). */
 void opening_acknowledge_client(struct engine *engine, struct passage *passage,
                                 const struct flow *flow, const struct opening *opening)
 {
+    uint32_t told = opening->acked > opening->promised ? opening->acked : opening->promised;
     struct segment segment;
     uint8_t options[ALIGNED_TIMESTAMPS_BYTES];
 
     segment_begin(&segment);
     segment.flags = TCP_ACK;
     segment.seq = opening->client_ack;
-    segment.ack = opening->client_isn + 1 + opening->promised;
-    segment.window = kept_window(opening->promised, opening->promised_scale);
+    segment.ack = opening->client_isn + 1 + told;
+    segment.window = window_to_client(flow, opening, told);
     segment.ttl = opening->server_ttl;
     segment.df = opening->server_df;
     segment.flow_label =
         addr_is_v4(&flow->key.server) ? 0 : flow_label_to_client(engine, &flow->key);
     if (opening->timestamps) {
         uint32_t tsval =
-            flow->state == FLOW_GREETING
+            flow->state == FLOW_GREETING || flow->state == FLOW_DRAINING
                 ? opening->server_tsval + flow->ts_delta
                 : cookie_tsval(&engine->config.keys, &flow->key, &opening->client, passage->now_us);
 

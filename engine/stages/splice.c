@@ -219,7 +219,9 @@ static void acknowledge_again(struct engine *engine, struct passage *passage,
 
     segment_reset_reply(&passage->frame, &segment);
     segment.flags = TCP_ACK;
-    segment.seq = cold->client_next;
+    segment.seq = flow->state == FLOW_DRAINING
+                      ? opening_ack_seq(&engine->openings.openings[cold->opening])
+                      : cold->client_next;
     segment.ack = flow->ack_floor;
     segment.window = segment_window(small_window(cold), flow->to_server_shift);
     if (passage->options.present & OPTION_TIMESTAMPS) {

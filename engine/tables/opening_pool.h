@@ -113,4 +113,15 @@ uint8_t *opening_collected(const struct opening_pool *pool, const struct opening
 bool opening_hold_add(struct opening_pool *pool, struct opening *opening, uint32_t offset,
                       const uint8_t *data, uint32_t bytes);
 
+/*
+ * While draining: the sequence number of an ACK that the server takes. The client's own may lie
+ * behind bytes that it has no room for, and so outside its window (RFC 9293 3.10.7.4).
+ */
+static inline uint32_t opening_ack_seq(const struct opening *opening)
+{
+    uint32_t edge = opening->edge > opening->acked ? opening->edge : opening->acked;
+
+    return opening->client_isn + 1 + (opening->sent < edge ? opening->sent : edge);
+}
+
 #endif

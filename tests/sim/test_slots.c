@@ -303,10 +303,66 @@ Test(slots, rule_1_3_small_window_is_obeyed)
     expect(s, SERVER, "P. x+6 ack y+1 win 502 <nop,nop,TS val 180 ecr *> |  "); /* a probe */
     inject(s, SERVER, ". y+1 ack x+6 win 1 <nop,nop,TS val 5020 ecr 180>");
     expect(s, CLIENT, ". c+1 ack x+17 win * <nop,nop,TS val * ecr 180>");
-    expect(s, SERVER, "P. x+7 ack y+1 win 502 <nop,nop,TS val 180 ecr *> | HTTP/1.1\r\n\r\n");
+    /* The probe was not taken, may be. */
+    expect(s, SERVER, "P. x+6 ack y+1 win 502 <nop,nop,TS val 180 ecr *> |  HTTP/1.1\r\n\r\n");
     inject(s, SERVER, ". y+1 ack x+19 win 509 <nop,nop,TS val 5030 ecr 180>");
     expect(s, CLIENT, ". c+1 ack x+19 win 509 <nop,nop,TS val * ecr 180>");
     expect_count(s, flows_spliced, 1);
+    scenario_end(s);
+}
+
+/* The server would take its timer's time to hear of them else, or never. */
+Test(slots, rule_1_3_acks_are_heard_behind_a_full_window)
+{
+    struct scenario *s = draining("5");
+    expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 180 ecr 5000> | GET /");
+    inject(s, SERVER, "P. y+1 ack x+6 win 0 <nop,nop,TS val 5010 ecr 180> | word");
+    expect(s, CLIENT, "P. c+1 ack x+17 win 0 <nop,nop,TS val * ecr 180> | word");
+    inject(s, CLIENT, ". x+19 ack c+5 win 502 <nop,nop,TS val 190 ecr t>");
+    expect(s, SERVER, ". x+6 ack y+5 win 502 <nop,nop,TS val 190 ecr *>");
+    inject(s, CLIENT, ". x+16 ack c+5 win 502 <nop,nop,TS val 191 ecr t>"); /* the client's probe */
+    expect(s, SERVER, ". x+16 ack y+5 win 502 <nop,nop,TS val 191 ecr *>");
+    expect_nothing(s);
+    scenario_end(s);
+}
+
+/* A window that was closed for long is open, but what we say is lost: we repeat it as if nothing
+ * had been probed, and whatever else the server says. */
+Test(slots, rule_1_3_repeats_are_not_put_off)
+{
+    struct scenario *s = draining("0");
+    expect(s, SERVER, ". x+1 ack y+1 win 502 <nop,nop,TS val 180 ecr 5000>");
+    s->quiet = true;
+    for (int i = 0; i < 30; i++)
+        pass(s, SECOND_US);
+    s->quiet = false;
+    inject(s, SERVER, ". y+1 ack x+1 win 500 <nop,nop,TS val 5020 ecr 180>");
+    expect(s, CLIENT, ". c+1 ack x+17 win * <nop,nop,TS val * ecr 180>");
+    for (int i = 0; i < 3; i++) {
+        expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 180 ecr 5020> | " GET_REQUEST);
+        for (uint64_t us = 0; us < 200000ull << i; us += 50000) {
+            expect_nothing(s);
+            inject(s, SERVER, ". y+1 ack x+1 win 500 <nop,nop,TS val 5020 ecr 180>");
+            expect(s, CLIENT, ". c+1 ack x+17 win * <nop,nop,TS val * ecr 180>");
+            pass(s, 50000 + (us == 0 ? 10000 : 0));
+        }
+    }
+    expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 180 ecr 5020> | " GET_REQUEST);
+    scenario_end(s);
+}
+
+/* The request was judged by the copy that came first. */
+Test(slots, rule_1_3_copies_with_other_bytes_go_nowhere)
+{
+    struct scenario *s = draining("5");
+    expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 180 ecr 5000> | GET /");
+    inject(s, CLIENT, "P. x+5 ack c+1 win 502 <nop,nop,TS val 190 ecr t> | /evil");
+    expect(s, CLIENT, ". c+1 ack x+17 win 0 <nop,nop,TS val * ecr 180>");
+    inject(s, CLIENT, "P. x ack c+1 win 502 <nop,nop,TS val 190 ecr t> | -PUT /");
+    expect(s, CLIENT, ". c+1 ack x+17 win 0 <nop,nop,TS val * ecr 180>");
+    expect_nothing(s);
+    inject(s, CLIENT, "P. x+5 ack c+1 win 502 <nop,nop,TS val 190 ecr t> | / HT");
+    expect(s, SERVER, "P. x+5 ack y+1 win 502 <nop,nop,TS val 190 ecr *> | / HT");
     scenario_end(s);
 }
 
