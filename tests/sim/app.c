@@ -209,6 +209,8 @@ static uint32_t portion(struct session *session, enum side side, uint32_t said, 
     const struct session_manner *manner = &session->manner;
     uint32_t left = end - said;
     uint64_t now_us = session->wire->now_us;
+    if (side == SIDE_CLIENT && manner->cut_bytes > said && manner->cut_bytes - said < left)
+        left = manner->cut_bytes - said;
     if (side == SIDE_CLIENT && manner->pieces > 0 && manner->pieces < left &&
         end == first_request_bytes(session)) {
         session->wait_us[side] = now_us + 1 + manner->pieces_gap_us;
@@ -222,11 +224,17 @@ static uint32_t portion(struct session *session, enum side side, uint32_t said, 
     return left;
 }
 
+/* The client says nothing more. */
+static bool is_cut(const struct session *session, const struct conn *conn)
+{
+    return session->manner.cut_bytes > 0 && conn->out.bytes >= session->manner.cut_bytes;
+}
+
 /* True: all turns of this side are said. */
 static bool say_turns(struct session *session, enum side side, struct conn *conn)
 {
     uint64_t now_us = session->wire->now_us;
-    if (side == SIDE_CLIENT && session->manner.silent)
+    if (side == SIDE_CLIENT && (session->manner.silent || is_cut(session, conn)))
         return false;
     while (session->next_turn[side] < session->turns_count) {
         const struct turn *turn = &session->turns[session->next_turn[side]];
@@ -235,7 +243,7 @@ static bool say_turns(struct session *session, enum side side, struct conn *conn
                 return false;
             uint32_t bytes = portion(session, side, conn->out.bytes, turn->end);
             conn_write(conn, session->said[side].data + conn->out.bytes, bytes);
-            if (conn->out.bytes < turn->end)
+            if (conn->out.bytes < turn->end || (side == SIDE_CLIENT && is_cut(session, conn)))
                 return false;
             if (side == SIDE_CLIENT && session->manner.think_us > 0)
                 session->wait_us[side] = now_us + session->manner.think_us;
@@ -251,7 +259,7 @@ static void client_go_on(struct conn *conn)
     const struct session_manner *manner = &session->manner;
     bool said = say_turns(session, SIDE_CLIENT, conn);
     bool heard = conn->in.bytes == session->expected_bytes;
-    if (said && manner->half_close)
+    if ((said && manner->half_close) || is_cut(session, conn))
         conn_close(conn);
     if (said && heard && manner->close == CLOSE_CLIENT_RESETS)
         conn_abort(conn);
@@ -355,6 +363,16 @@ static void change_greeting(struct session *session)
     session->other_greeting = stage->greetings[stage->greeting == stage->greetings[0]];
 }
 
+/* Under attack a server is opened for a whole request only (rule 1.3). */
+static void check_whole(const struct session *session)
+{
+    const struct stage *stage = session->wire->context;
+    if (stage->attack && session->client->out.bytes < session->whole_bytes)
+        wire_fail_port(session->wire, session->client_port,
+                       "port %u: its server was opened for %u of %u bytes", session->client_port,
+                       session->client->out.bytes, session->whole_bytes);
+}
+
 static void server_established(struct conn *conn)
 {
     struct session *session = session_of(conn);
@@ -363,9 +381,10 @@ static void server_established(struct conn *conn)
         return;
     }
     conn->app_data = session;
+    check_whole(session);
     session->server = conn;
     session->servers_seen++;
-    session->server_counted = false;
+    session->server_heard = false;
     session->next_turn[SIDE_SERVER] = 0;
     session->checked[SIDE_SERVER] = 0;
     session->wait_us[SIDE_SERVER] = 0;
@@ -381,10 +400,9 @@ static void server_received(struct conn *conn)
 {
     struct session *session = conn->app_data;
     session->heard_us[SIDE_SERVER] = session->wire->now_us;
-    if (session->server == conn && !session->server_counted &&
-        conn->in.bytes >= first_request_bytes(session)) {
-        session->server_counted = true;
-        session->requests_heard++;
+    if (session->server == conn && !session->server_heard && conn->in.bytes > 0) {
+        session->server_heard = true;
+        session->servers_heard++;
     }
     stops_reading(session, SIDE_SERVER, conn);
     server_go_on(conn);
@@ -550,10 +568,10 @@ void session_check(struct session *session)
         check_received(session, SIDE_SERVER, session->server);
     check_client_acks(session);
     check_server_acks(session);
-    if (session->requests_heard > 1)
+    if (session->servers_heard > 1)
         wire_fail_port(session->wire, session->client_port,
-                       "port %u: the request reached the server %u times", session->client_port,
-                       session->requests_heard);
+                       "port %u: what the client said reached %u connections of the server",
+                       session->client_port, session->servers_heard);
 }
 
 void stage_check(struct wire *wire)

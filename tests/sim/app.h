@@ -37,6 +37,8 @@ struct session_manner {
     bool early_talk; /* the client says its first turn at once, greeting or no greeting */
     uint32_t pieces; /* the client writes its first turn in pieces of so many bytes */
     uint32_t pieces_gap_us;
+    uint32_t
+        cut_bytes; /* the client closes its side after so many bytes of its first turn; 0: not */
     uint32_t greeting_cut; /* the server writes so many bytes of its first turn, then waits */
     uint32_t greeting_gap_us;
     bool half_close; /* the client closes its side right behind its last turn */
@@ -74,13 +76,14 @@ struct session {
     uint32_t turns_count;
     struct conn *client, *server; /* server: the last one accepted */
     uint32_t servers_seen;        /* connections that the server accepted */
-    uint32_t requests_heard; /* server connections that heard a whole first turn of the client */
+    uint32_t servers_heard;       /* of them, those that heard a byte of the client */
+    uint32_t whole_bytes;         /* of the client's, before which no server is opened; 0: any */
     uint32_t
         promised_to_client; /* bytes that the engine has acknowledged itself, the most so far */
     uint32_t next_turn[2];
     uint32_t checked[2];     /* bytes received and compared */
     uint32_t expected_bytes; /* of the server's stream, as the client expects it */
-    bool server_counted, slowed[2];
+    bool server_heard, slowed[2];
     bool excused; /* something happened to it that may end it early, on a bare wire too: it must
                      end, no more */
     bool wrong;   /* its request fits no server */
@@ -98,10 +101,11 @@ struct stage {
     uint32_t count;
     const char *greetings[2]; /* of servers that change theirs; equally long */
     const char *greeting;     /* one of them, said from now on; NULL: the session's own */
-    bool lenient;        /* the line judge does not ask whose numbers a segment has: somebody sends
-                            nonsense */
-    bool attack;         /* protected from first to last, and by checks: nothing without a request
-                            (inside.h) */
+    bool lenient; /* the line judge does not ask whose numbers a segment has: somebody sends
+                     nonsense */
+    bool lies;    /* clients say what was acknowledged to them again, with other bytes (parts.h) */
+    bool attack;  /* protected from first to last, and by checks: nothing without a request
+                     (inside.h) */
     uint64_t steps_seen; /* inside.h */
     struct {             /* line.h: the segment that the middle has just been given */
         const struct session *session;

@@ -9,6 +9,7 @@
 #include "tests/sim/fixture.h"
 #include "tests/sim/forms.h"
 #include "tests/sim/inside.h"
+#include "tests/sim/parts.h"
 
 #define SESSIONS       8
 #define SESSIONS_MAX   (2 * SESSIONS + 1)
@@ -18,6 +19,7 @@
 #define COOKIE_SAFE_US (200ull * SECOND_US) /* every cookie still lives after this */
 #define BURST_MAX      40
 #define BURSTS         20
+#define COPIES         200
 #define OTHER_GREETING "+OK howdy\r\n" /* as long as POP3_PROMISE */
 
 _Static_assert(sizeof OTHER_GREETING == sizeof POP3_PROMISE,
@@ -51,7 +53,7 @@ struct chaos_world {
     struct period no_timestamps, wrong_greeting, refusing, dead;
     uint64_t before_until_us;
     struct forms forms;
-    uint32_t generation, switches_left, drifts_left, blinds_left, bursts_left;
+    uint32_t generation, switches_left, drifts_left, blinds_left, bursts_left, copies_left;
     struct session *sessions[SESSIONS_MAX]; /* in the order of their making */
     uint32_t count;
 };
@@ -547,6 +549,15 @@ static void burst(void *context)
         later(chaos, 100000, burst);
 }
 
+static void copy(void *context)
+{
+    struct chaos_world *chaos = context;
+
+    parts_copy(chaos->sessions[rng_below(&chaos->rng, chaos->count)], &chaos->rng);
+    if (chaos->copies_left-- > 0)
+        later(chaos, 100000, copy);
+}
+
 /* --- dialogues ------------------------------------------------------------------------------- */
 
 static void random_dialogue(struct chaos_world *chaos, struct session *session)
@@ -557,6 +568,8 @@ static void random_dialogue(struct chaos_world *chaos, struct session *session)
     if (has(chaos, CHAOS_FORMS) && session->server_port != COOKIE_PORT) {
         bool wrong = has(chaos, CHAOS_ENDS) && rng_chance(rng, 150000);
         forms_dialogue(&chaos->forms, session, bytes, wrong, rng);
+    } else if (has(chaos, CHAOS_PARTS)) {
+        parts_dialogue(session, rng);
     } else if (has(chaos, CHAOS_ENDS) && session->server_port != COOKIE_PORT &&
                rng_chance(rng, 60000)) {
         if (session->server_port == POP3_PORT) {
@@ -642,6 +655,10 @@ static struct session *make_session(struct chaos_world *chaos, struct host *clie
                                           client_port, server, server_port);
     random_dialogue(chaos, session);
     random_manner(chaos, session);
+    if (has(chaos, CHAOS_PARTS))
+        parts_manner(session, &chaos->rng, has(chaos, CHAOS_ENDS));
+    if (has(chaos, CHAOS_PARTS) && has(chaos, CHAOS_TIGHT)) /* two chunks are not enough */
+        session->excused = true;
     if (has(chaos, CHAOS_FORMS) && session->wrong) /* a beginning said twice is let in (rule 1.3) */
         session->manner.pieces = 0;
     if (session->any_greeting &&
@@ -741,6 +758,8 @@ static void make_events(struct chaos_world *chaos)
         later(chaos, 400000, forget_the_closed);
     if (has(chaos, CHAOS_FLOOD))
         later(chaos, 100000, burst);
+    if (has(chaos, CHAOS_COPIES))
+        later(chaos, 100000, copy);
     if (has(chaos, CHAOS_ROUGH) && rng_chance(rng, 150000))
         later(chaos, 800000, link_cut);
     if (has(chaos, CHAOS_ENDS) && rng_chance(rng, 100000))
@@ -783,13 +802,23 @@ static bool opening_gave_up(const struct session *session)
            session->client->ended_us - session->began_us >= 15 * SECOND_US;
 }
 
+/* Where a window is small and its updates are lost, each is found out by a probe, after up to a
+ * minute: both hosts' own affair. */
+static bool took_too_long(const struct chaos_world *chaos, const struct session *session)
+{
+    return has(chaos, CHAOS_SMALL) && has(chaos, CHAOS_ROUGH) &&
+           session->client->end == CONN_ABORTED;
+}
+
 static void judge_session(const struct chaos_world *chaos, const struct session *session)
 {
     struct wire *wire = chaos->world.wire;
     bool wrong_passed = chaos->world.stage.attack && session->wrong && session->servers_seen > 0;
-    bool limit = has(chaos, CHAOS_ROUGH) && wire->middle != NULL &&
-                 (left_to_its_timeout(session) || opening_gave_up(session));
+    bool limit =
+        has(chaos, CHAOS_ROUGH | CHAOS_DROPS) && wire->middle != NULL &&
+        (left_to_its_timeout(session) || opening_gave_up(session) || took_too_long(chaos, session));
     bool fine = session->excused || limit ? session_ended(session) : session_done(session);
+    parts_judge_end(session, !has(chaos, CHAOS_ROUGH | CHAOS_DROPS));
     if (wrong_passed)
         wire_fail_port(wire, session->client_port,
                        "port %u > %u: a wrong request reached the server", session->client_port,
@@ -809,7 +838,8 @@ static void judge_session(const struct chaos_world *chaos, const struct session 
                        session->server != NULL ? (int)session->server->end : -1,
                        session->server != NULL ? session->server->in.bytes : 0,
                        session->said[SIDE_CLIENT].bytes);
-    if ((chaos->recipe & ~(uint32_t)(CHAOS_SWITCHES | CHAOS_SLOW | CHAOS_FORMS)) == 0 &&
+    if ((chaos->recipe & ~(uint32_t)(CHAOS_SWITCHES | CHAOS_SLOW | CHAOS_FORMS | CHAOS_PARTS)) ==
+            0 &&
         !session->excused) {
         expect_calm(wire, session, session->client, "client");
         expect_calm(wire, session, session->server, "server");
@@ -846,6 +876,8 @@ static void open_world(struct chaos_world *chaos, const char *name, uint64_t see
     struct world *world = &chaos->world;
     random_tags(chaos);
     chaos->truth = random_settings(chaos);
+    if (has(chaos, CHAOS_SMALL))
+        parts_small_server(&chaos->truth, &chaos->rng);
     chaos->truth.data_on_ack = false;
     world_open_at(world, seed, make_middle(chaos, start_us), start_us, &client, &chaos->truth);
     world->wire->name = name;
@@ -855,6 +887,8 @@ static void open_world(struct chaos_world *chaos, const char *name, uint64_t see
     }
     if (has(chaos, CHAOS_LATE))
         world->wire->in[SIDE_CLIENT].late = 500000;
+    if (has(chaos, CHAOS_DROPS))
+        world->wire->out[SIDE_SERVER].loss = 200000;
     chaos->generation = 1;
     world->stage.greetings[0] = POP3_PROMISE;
     world->stage.greetings[1] = OTHER_GREETING;
@@ -873,6 +907,8 @@ static void open_world(struct chaos_world *chaos, const char *name, uint64_t see
         adopt(chaos);
     chaos->switches_left = 20;
     chaos->bursts_left = BURSTS;
+    chaos->copies_left = COPIES;
+    world->stage.lies = has(chaos, CHAOS_COPIES);
     chaos->drifts_left = rng_below(&chaos->rng, 5);
     chaos->blinds_left = rng_below(&chaos->rng, 12);
     world->stage.lenient = has(chaos, CHAOS_BLIND);

@@ -27,8 +27,16 @@
  *      LATE      every second segment of a client comes again within 50 s; meanwhile the engine has
  *                forgotten the closed connections
  *
+ *      PARTS     requests in parts, with pauses over which epochs roll; with ENDS some are cut off
+ *                by a FIN (parts.h)
+ *      COPIES    parts of what clients have said come again, in any order and with any borders; of
+ *                what was acknowledged also with other bytes, which count for nothing (parts.h)
+ *      SMALL     servers with small windows and MSS
+ *      DROPS     the servers get four of five frames only
+ *
  * Whatever happens, both hosts must end every connection and the judges (app.h, line.h, inside.h)
- * must have nothing to say. A session that nothing happened to must also be done: all said, all
+ * must have nothing to say; what was acknowledged to a client has reached its server, or both were
+ * reset (parts.h). A session that nothing happened to must also be done: all said, all
  * heard. Which of them are excused is decided where it happens.
  */
 #ifndef SYNWARD_TESTS_SIM_CHAOS_H
@@ -48,6 +56,10 @@ enum chaos {
     CHAOS_LATE = 1 << 8,
     CHAOS_FORMS = 1 << 9,
     CHAOS_FLOOD = 1 << 10,
+    CHAOS_PARTS = 1 << 11,
+    CHAOS_COPIES = 1 << 12,
+    CHAOS_SMALL = 1 << 13,
+    CHAOS_DROPS = 1 << 14,
 };
 
 /* Runs one world; returns how many connections it had. SETTING_INHERIT: a bare wire. `name`: of the

@@ -143,8 +143,9 @@ static uint16_t announce_window(struct conn *conn)
     uint32_t limit = 65535u << conn->rcv_scale;
     uint32_t edge =
         conn->rcv_nxt + ((room < limit ? room : limit) >> conn->rcv_scale << conn->rcv_scale);
-    if (edge - conn->rcv_adv < conn->snd_mss ||
-        seq_before(edge, conn->rcv_adv)) /* silly windows too */
+    /* Silly windows too: RFC 9293 3.8.6.2.2. */
+    if (edge - conn->rcv_adv < (conn->snd_mss < most / 2 ? conn->snd_mss : most / 2) ||
+        seq_before(edge, conn->rcv_adv))
         edge = conn->rcv_adv;
     if (seq_before(edge, conn->rcv_nxt))
         edge = conn->rcv_nxt;

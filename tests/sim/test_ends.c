@@ -128,7 +128,7 @@ Test(ends, port_is_used_again)
         cr_assert_eq(session->client->in.bytes, session->expected_bytes,
                      "round %u: %u of %u bytes, %s", i, session->client->in.bytes,
                      session->expected_bytes, tcp_state_name(session->client->state));
-        cr_assert_eq(session->requests_heard, 1);
+        cr_assert_eq(session->servers_heard, 1);
     }
     world_run(&world, 400000000);
     world_expect_empty(&world);
