@@ -20,6 +20,7 @@
 #include "bridge/workers/workers.h"
 #include "profiles/compile.h"
 #include "profiles/learn/learner.h"
+#include "profiles/store/votes_file.h"
 
 #define COMPILE_DELAY_US (200ull * 1000)
 #define RECOMPILE_US     (60 * SECOND_US)
@@ -105,7 +106,8 @@ static bool save_store(struct daemon *daemon, struct error *error)
 {
     const uint64_t revision = store_revision(daemon->parts.store);
 
-    if (!store_save(daemon->parts.store, daemon->parts.store_path, error))
+    if (!store_save(daemon->parts.store, daemon->parts.store_path, error) ||
+        !votes_save(daemon->parts.store, daemon->parts.store_path, error))
         return false;
     daemon->saved_revision = revision;
     report_saved(daemon->parts.report, daemon->parts.store_path, store_count(daemon->parts.store));

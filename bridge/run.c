@@ -41,6 +41,7 @@
 #include "engine/version.h"
 #include "profiles/compile.h"
 #include "profiles/learn/learner.h"
+#include "profiles/store/votes_file.h"
 
 #define EVENTS_MAX     8
 #define COUNTERS_TICKS 2u /* seconds between two looks at the counters for events */
@@ -85,12 +86,16 @@ static bool read_sides(struct run *run, struct error *error)
 
 static bool load_store(struct run *run, struct error *error)
 {
+    struct error why = {0};
+
     run->store = store_new();
     run->learner = run->store ? learner_new(run->store) : NULL;
     if (!run->learner)
         return error_set(error, EXIT_FAILED, "out of memory for the profiles");
     if (!store_load(run->store, run->options.store_path, error))
         return false;
+    if (!votes_load(run->store, run->options.store_path, &why))
+        log_line(LOG_LEVEL_WARNING, "%s", why.text);
     report_tick(run->report, run->store, NULL, NULL);
     return true;
 }

@@ -9,7 +9,7 @@
 #include "cli/control_client.h"
 #include "cli/output.h"
 #include "profiles/capture/capture.h"
-#include "profiles/store/store.h"
+#include "profiles/store/votes_file.h"
 
 static void add_count(struct json_object *object, const char *name, uint64_t count)
 {
@@ -111,9 +111,14 @@ static bool learn_into(struct store *store, const struct arguments *arguments, s
     const char *path =
         option_given(arguments, OPTION_STORE) ? arguments->value[OPTION_STORE] : STORE_PATH_DEFAULT;
     struct capture_summary summary = {0};
+    struct error why = {0};
 
-    if (!store_load(store, path, error) || !capture_learn(capture, store, &summary, error) ||
-        !store_save(store, path, error))
+    if (!store_load(store, path, error))
+        return false;
+    if (!votes_load(store, path, &why))
+        fprintf(stderr, "synward: warning: %s\n", why.text);
+    if (!capture_learn(capture, store, &summary, error) || !store_save(store, path, error) ||
+        !votes_save(store, path, error))
         return false;
     if (option_given(arguments, OPTION_JSON))
         print_json(capture, path, store_count(store), &summary);

@@ -3,7 +3,7 @@
 #include "cli/store_reader.h"
 
 #include "bridge/text/document.h"
-#include "profiles/store/store.h"
+#include "profiles/store/votes_file.h"
 
 static struct json_object *load(const char *path, struct error *error)
 {
@@ -12,8 +12,10 @@ static struct json_object *load(const char *path, struct error *error)
 
     if (!store)
         error_set(error, EXIT_FAILED, "out of memory");
-    else if (store_load(store, path, error))
+    else if (store_load(store, path, error)) {
+        votes_look(store, path); /* they count in what is armed */
         document = store_to_json(store);
+    }
     if (document)
         document_add_enforced(document, store);
     store_free(store);

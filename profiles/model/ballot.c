@@ -8,8 +8,6 @@
 
 #define WIDE_BITS   24
 #define WIDE_MASK   ((UINT64_C(1) << WIDE_BITS) - 1)
-#define PREFIX_BITS (64 - WIDE_BITS)
-#define ZEROS_MAX   PREFIX_BITS
 #define FORM_BITS   56 /* of VOTE_FORMS and the hidden forms above them */
 #define FEW_ROWS    (BALLOT_ROWS / 4)
 #define V4_NARROW   24 /* prefix lengths in bits */
@@ -61,6 +59,8 @@ void ballot_init(struct ballot *ballot)
     ballot->zeros = 0;
 }
 
+_Static_assert(BALLOT_ZEROS_MAX == 64 - WIDE_BITS, "the wide network takes no part in the sample");
+
 struct ballot_row *ballot_find(struct ballot *ballot, uint64_t prefix)
 {
     for (uint16_t i = 0; i < ballot->count; i++)
@@ -101,7 +101,7 @@ static bool make_room(struct ballot *ballot, uint64_t prefix, uint32_t now_s)
         ballot->zeros--; /* the crowd has become smaller */
     if (!sampled(prefix, ballot->zeros))
         return false;
-    while (ballot->count == BALLOT_ROWS && ballot->zeros < ZEROS_MAX) {
+    while (ballot->count == BALLOT_ROWS && ballot->zeros < BALLOT_ZEROS_MAX) {
         ballot->zeros++;
         sweep(ballot, now_s);
     }

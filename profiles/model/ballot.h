@@ -40,6 +40,7 @@
 #define BALLOT_SENIOR_S  (24u * 3600)
 #define BALLOT_KEPT_S    (30u * 24 * 3600)
 #define BALLOT_KEY_BYTES 16
+#define BALLOT_ZEROS_MAX 40 /* bits of the hash that are the prefix's own */
 
 /* The facts that a prefix votes on. Bits 0 to 47: a request of this protocol was accepted. */
 #define VOTE_FORM(protocol) (UINT64_C(1) << (protocol))

@@ -41,6 +41,11 @@ const uint8_t *store_ballot_key(const struct store *store)
     return store->ballot_key;
 }
 
+void store_set_ballot_key(struct store *store, const uint8_t key[])
+{
+    memcpy(store->ballot_key, key, sizeof(store->ballot_key));
+}
+
 void store_free(struct store *store)
 {
     if (!store)

@@ -38,8 +38,10 @@ bool store_import(struct store *store, const char *path, struct error *error);
 bool store_import_text(struct store *store, const char *bytes, size_t length, const char *name,
                        struct error *error);
 
-/* With which prefixes of clients are hashed (model/ballot.h); random, BALLOT_KEY_BYTES. */
+/* With which prefixes of clients are hashed (model/ballot.h); BALLOT_KEY_BYTES, random until it is
+ * set to that of votes that were saved. */
 const uint8_t *store_ballot_key(const struct store *store);
+void store_set_ballot_key(struct store *store, const uint8_t key[]);
 
 size_t store_count(const struct store *store);
 /* In the order of (address, port, VLAN); valid until the store changes. */

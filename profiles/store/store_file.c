@@ -1,25 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * store_file.c - the store as a file: loading with precise errors, saving so that a crash at any
- * moment leaves the old or the new one.
- *
- *      save:  PATH.new (locked, emptied, written, fsync) --rename--> PATH, fsync of the folder
- *
- * PATH.new has one fixed name, so that a crash leaves at most one such file, which the next save
- * uses again. Two processes that save to one store are kept apart by a lock on it; a lock dies with
- * its process.
- */
+/* store_file.c - the store as a file: loading with precise errors, saving (atomic_file.h). */
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/version.h"
+#include "profiles/store/atomic_file.h"
 #include "profiles/store/json_document.h"
 #include "profiles/store/json_reader.h"
 #include "profiles/model/profile.h"
@@ -28,7 +18,6 @@
 
 #define STORE_FILE_MAX  (256u * 1024 * 1024)
 #define STORE_FILE_MODE 0640 /* greetings and, later, keywords may name users */
-#define LOCK_TRIES      16
 
 /* --- reading --------------------------------------------------------------------------------- */
 
@@ -62,20 +51,10 @@ static bool read_all(int fd, struct text *text, const char *path, struct error *
     }
 }
 
-/* The folder that `path` lies in; the caller frees it. */
-static char *folder_of(const char *path)
-{
-    char *copy = strdup(path);
-    char *folder = copy ? strdup(dirname(copy)) : NULL;
-
-    free(copy);
-    return folder;
-}
-
 static bool check_folder(const char *path, struct error *error)
 {
     struct stat status;
-    char *folder = folder_of(path);
+    char *folder = atomic_file_folder(path);
     const bool there = folder && stat(folder, &status) == 0 && S_ISDIR(status.st_mode);
 
     if (!there)
@@ -259,126 +238,6 @@ bool store_import(struct store *store, const char *path, struct error *error)
 
 /* --- saving ---------------------------------------------------------------------------------- */
 
-struct saving {
-    const char *path;   /* where the store is to be, symbolic links followed */
-    const char *beside; /* PATH.new */
-    int fd;
-};
-
-static bool fail(const struct saving *saving, const char *what, struct error *error)
-{
-    return error_set(error, EXIT_FAILED,
-                     "cannot save the store: %s %s: %s; the old store is untouched", what,
-                     saving->beside, strerror(errno));
-}
-
-/* True where `fd` still is what the name says: another process may have renamed it while we waited
- * for the lock. */
-static bool still_named(int fd, const char *name)
-{
-    struct stat by_fd, by_name;
-
-    return fstat(fd, &by_fd) == 0 && stat(name, &by_name) == 0 && by_fd.st_ino == by_name.st_ino &&
-           by_fd.st_dev == by_name.st_dev;
-}
-
-enum found { FOUND_OURS, FOUND_OTHERS, FOUND_NO_FILE };
-
-/* A file that somebody else put there, or that has a second name, is not written to. */
-static enum found whose(int fd)
-{
-    struct stat status;
-
-    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
-        return FOUND_NO_FILE;
-    return status.st_uid == geteuid() && status.st_nlink == 1 ? FOUND_OURS : FOUND_OTHERS;
-}
-
-static bool open_beside(struct saving *saving, struct error *error)
-{
-    for (int tries = 0; tries < LOCK_TRIES; tries++) {
-        saving->fd = open(saving->beside, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
-                          STORE_FILE_MODE);
-        if (saving->fd < 0)
-            return fail(saving, "cannot open", error);
-        if (flock(saving->fd, LOCK_EX) < 0)
-            return fail(saving, "cannot lock", error);
-        if (still_named(saving->fd, saving->beside)) {
-            const enum found found = whose(saving->fd);
-            if (found == FOUND_OURS)
-                return true;
-            errno = EEXIST;
-            if (found == FOUND_NO_FILE || unlink(saving->beside) < 0)
-                return fail(saving, "something is in the way:", error);
-        }
-        close(saving->fd);
-        saving->fd = -1;
-    }
-    errno = EBUSY;
-    return fail(saving, "cannot lock", error);
-}
-
-/* A store that is there keeps its mode and owner. */
-static void keep_ownership(const struct saving *saving)
-{
-    struct stat status;
-
-    if (stat(saving->path, &status) < 0) {
-        (void)fchmod(saving->fd, STORE_FILE_MODE);
-        return;
-    }
-    (void)fchmod(saving->fd, status.st_mode & 0777);
-    if (status.st_uid != geteuid() && fchown(saving->fd, status.st_uid, status.st_gid) < 0)
-        return; /* only root may give files away; the store is then ours */
-}
-
-static bool write_all(int fd, const char *bytes, size_t length)
-{
-    while (length > 0) {
-        const ssize_t written = write(fd, bytes, length);
-        if (written < 0 && errno != EINTR)
-            return false;
-        if (written > 0) {
-            bytes += written;
-            length -= (size_t)written;
-        }
-    }
-    return true;
-}
-
-static bool sync_folder(const char *path)
-{
-    char *folder = folder_of(path);
-    const int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-
-    free(folder);
-    if (fd < 0)
-        return false;
-    const bool done = fsync(fd) == 0 || errno == EINVAL; /* some file systems cannot */
-    close(fd);
-    return done;
-}
-
-static bool replace(const struct saving *saving, const char *text, size_t length,
-                    struct error *error)
-{
-    if (ftruncate(saving->fd, 0) < 0 || !write_all(saving->fd, text, length)) {
-        fail(saving, "cannot write", error);
-        unlink(saving->beside); /* give a full disk its room back; the lock is still ours */
-        return false;
-    }
-    keep_ownership(saving);
-    if (fsync(saving->fd) < 0)
-        return fail(saving, "cannot write", error);
-    if (rename(saving->beside, saving->path) < 0)
-        return error_set(error, EXIT_FAILED, "cannot save the store: rename %s to %s: %s",
-                         saving->beside, saving->path, strerror(errno));
-    if (!sync_folder(saving->path))
-        return error_set(error, EXIT_FAILED, "cannot save the store: fsync of the folder of %s: %s",
-                         saving->path, strerror(errno));
-    return true;
-}
-
 static bool check_target(const char *path, struct error *error)
 {
     struct stat status;
@@ -390,22 +249,11 @@ static bool check_target(const char *path, struct error *error)
     return true;
 }
 
-static bool save_text(const char *path, const char *beside, const char *text, size_t length,
-                      struct error *error)
-{
-    struct saving saving = {.path = path, .beside = beside, .fd = -1};
-    const bool done = open_beside(&saving, error) && replace(&saving, text, length, error);
-
-    if (saving.fd >= 0)
-        close(saving.fd);
-    return done;
-}
-
 bool store_save(const struct store *store, const char *path, struct error *error)
 {
     if (!check_folder(path, error) || !check_target(path, error))
         return false;
-    char *target = realpath(path, NULL), *beside = NULL;
+    char *target = realpath(path, NULL);
     if (!target)
         target = strdup(path);
     struct json_object *document = store_to_json(store);
@@ -414,13 +262,14 @@ bool store_save(const struct store *store, const char *path, struct error *error
         document,
         JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE,
         &length);
-    bool done = false;
-    if (target && text && asprintf(&beside, "%s.new", target) >= 0) {
-        done = save_text(target, beside, text, length, error);
-        free(beside);
-    } else {
-        error_set(error, EXIT_FAILED, "cannot save the store %s: out of memory", path);
-    }
+    const struct atomic_file file = {.path = target,
+                                     .what = "store",
+                                     .owner = target,
+                                     .mode = STORE_FILE_MODE,
+                                     .keeps_mode = true};
+    const bool done = target && text ? atomic_file_save(&file, text, length, error)
+                                     : error_set(error, EXIT_FAILED,
+                                                 "cannot save the store %s: out of memory", path);
     json_object_put(document);
     free(target);
     return done;

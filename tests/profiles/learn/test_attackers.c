@@ -7,8 +7,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "profiles/compile.h"
+#include "profiles/store/votes_file.h"
 #include "tests/profiles/observations.h"
 
 #define SECOND_US UINT64_C(1000000)
@@ -124,6 +126,27 @@ static void assert_http_alone(const char *when)
     cr_assert_eq(now.unknown, UNKNOWN_REFUSED, "%s", when);
 }
 
+/* The process ends, and another one begins with what it finds in the folder. */
+static void restart(void)
+{
+    char folder[] = "/tmp/synward-test-attackers-XXXXXX", path[64], votes[80];
+    struct error error = {0};
+
+    cr_assert_not_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/profiles.json", folder);
+    snprintf(votes, sizeof(votes), "%s.votes", path);
+    cr_assert(store_save(store, path, &error), "%s", error.text);
+    cr_assert(votes_save(store, path, &error), "%s", error.text);
+    teardown();
+    store = store_new();
+    learner = learner_new(store);
+    cr_assert(store_load(store, path, &error), "%s", error.text);
+    cr_assert(votes_load(store, path, &error), "%s", error.text);
+    unlink(votes);
+    unlink(path);
+    rmdir(folder);
+}
+
 /* --- requests -------------------------------------------------------------------------------- */
 
 /* Ten of HTTP/0.9 once switched the check off for good. */
@@ -215,6 +238,21 @@ Test(attackers, a_server_with_one_network_of_clients_still_learns)
     }
     cr_assert_geq(visits, LOOSENING_CONNECTIONS);
     cr_assert_leq(visits, LOOSENING_CONNECTIONS + 2, "%u visits, one in 30 s", visits);
+}
+
+/* The seniors that a server has had stay, and with them what a newcomer's word is worth. */
+Test(attackers, restart_makes_no_newcomer_a_senior)
+{
+    learn_from(4, NULL, GET, OK);
+    visit(0, NULL, HELLO, HELLOED);
+    restart();
+    for (uint32_t i = 0; i < 100; i++)
+        visit(900 + i % 10, NULL, HELLO, HELLOED);
+    assert_http_alone("after a restart and ten new networks");
+    visit(1, NULL, HELLO, HELLOED);
+    cr_assert_eq(policy().minor, UINT64_C(1) << PROTOCOL_TLS, "the vote before it counts");
+    visit(2, NULL, HELLO, HELLOED);
+    cr_assert_eq(policy().protocols, UINT64_C(1) << PROTOCOL_HTTP | UINT64_C(1) << PROTOCOL_TLS);
 }
 
 /* Two networks, one of them an attacker: all must say so. */
