@@ -232,10 +232,10 @@ fuzz: deps fuzz-build
 	@sh tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS) $(FUZZ_FRAMES)
 include tests/fuzz/programs.mk
 
-#: make bench-attack six attacks in namespaces, measured, and memory (as root); WRITE=1 puts the table into doc/attacks.md
+#: make bench-attack every attack of doc/threats.md that is made on the wire, measured (as root); WRITE=1 puts the tables into doc/attacks.md
 bench-attack: deps
 	@$(MAKE) --no-print-directory all $(SERVERS)
-	@SYNWARD=$(BUILD)/synward python3 tests/bench/attack.py $(if $(filter 1,$(WRITE)),--write)
+	@SYNWARD=$(BUILD)/synward python3 tests/bench/attack.py $(if $(filter 1,$(WRITE)),--write) $(BENCH_ARGS)
 
 #: make bench      speed beside a kernel bridge, nft's synproxy and bare TAPs (as root); WRITE=1 renews doc/performance.md
 #: make bench-quick  the same in 90 s: fewer rounds, fewer works

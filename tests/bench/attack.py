@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Six attacks on an HTTP and on a POP3 server, one after the other, each in namespaces of its own:
-what they came to.
+"""Attacks on an HTTP and on a POP3 server, one after the other, each in namespaces of its own: what
+they came to.
 
-    attack.py [--seconds N] [--attack PART-OF-A-NAME] [--port 80|110] [--no-memory] [--write]
+    attack.py [--seconds N] [--attack PART-OF-A-NAME] [--port 80|110] [--only auto|rows] [--no-memory]
+              [--write]
 
-A table is printed; --write puts it into doc/attacks.md too. The 30 s of quiet after which a server
-returns to normal mode are waited for by all labs together, with honest clients in each. Last,
-memory: 10 million spoofed sources, 1 million real ones."""
+Two tables are printed; --write puts them into doc/attacks.md too. `auto`: six attacks on servers in
+auto mode. The 30 s of quiet after which a server returns to normal mode are waited for by all labs
+together, with honest clients in each. Last, memory: 10 million spoofed sources, 1 million real
+ones. `rows`: every attack of doc/threats.md that is made on the wire, in normal mode, in attack
+mode, behind nft's synproxy (attack_rows.py)."""
 import argparse
 import os
 import platform
@@ -16,6 +19,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "net"))
+import attack_rows  # noqa: E402
 import attacks  # noqa: E402
 from lab import PROJECT, Failure, Lab, check_equal, wait_until  # noqa: E402
 
@@ -154,58 +158,71 @@ def machine():
     return f"{cores}, Linux {platform.release()}, {load}"
 
 
-def write(where, rows, notes, seconds):
+def write(name, where, rows, notes, seconds):
+    """One of the two tables."""
     with open(DOCUMENT) as old:
         text = old.read()
-    begin, end = "<!-- made by `make bench-attack WRITE=1` -->\n", "<!-- end -->\n"
+    begin, end = f"<!-- made by `make bench-attack WRITE=1`: {name} -->\n", "<!-- end -->\n"
     head, rest = text.split(begin)
-    made = (
-        "\n".join(
-            [
-                f"Measured {time.strftime('%Y-%m-%d')} on {where}; {seconds} s of each attack.",
-                "",
-                table(rows),
-                "",
-            ]
-            + [f"- {note}" for note in notes]
-        )
-        + "\n"
-    )
+    lines = [f"Measured {time.strftime('%Y-%m-%d')} on {where}; {seconds} s of each attack.", ""]
+    lines += [table(rows)] + ([""] + [f"- {note}" for note in notes] if notes else [])
+    made = "\n".join(lines) + "\n"
     with open(DOCUMENT, "w") as new:
-        new.write(head + begin + made + end + rest.split(end)[1])
+        new.write(head + begin + made + end + rest.split(end, 1)[1])
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def in_auto_mode(options, where):
+    rows = [HEAD] + calm(options.seconds)
+    results = []
+    for port in [options.port] if options.port else attacks.KINDS:
+        for attack in (a for a in attacks.ATTACKS if options.attack in a.name):
+            say(f"{attacks.KINDS[port]}: {attack.name}")
+            results.append(run_attack(Lab(), attack, port, options.seconds))
+    say("waiting for normal mode")
+    for result in results:
+        wait_for_return(result)
+        rows.append(row(result))
+    print("\n".join([table(rows), ""]), flush=True)
+    notes = [] if options.no_memory else memory()
+    print("\n".join(notes))
+    if options.write:
+        write("auto", where, rows, notes, options.seconds)
+    for result in results:
+        attacks.check_nobody_failed(result)
+        check_equal(
+            result["other_mode"], "normal", f"mode of the other server ({result['attack'].name})"
+        )
+
+
+def each_row(options, where):
+    rows = attack_rows.rows(options.row_seconds, options.attack, say)
+    print(table(rows), flush=True)
+    if options.write:
+        write("rows", where, rows, [], options.row_seconds)
 
 
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seconds", type=int, default=8, help="of each attack (8)")
+    parser.add_argument("--seconds", type=int, default=8, help="of each attack in auto mode (8)")
+    parser.add_argument("--row-seconds", type=int, default=3, help="of each other one (3)")
     parser.add_argument("--attack", default="", help="only those whose name has this in it")
     parser.add_argument("--port", type=int, choices=list(attacks.KINDS), help="only on this server")
-    parser.add_argument("--no-memory", action="store_true", help="without the last part")
+    parser.add_argument("--only", choices=["auto", "rows"], help="one of the tables")
+    parser.add_argument("--no-memory", action="store_true", help="without memory in auto mode")
     parser.add_argument("--write", action="store_true", help="into doc/attacks.md too")
     options = parser.parse_args()
     where = machine()
-    rows = [HEAD] + calm(options.seconds)
-    results = []
-    for port in [options.port] if options.port else attacks.KINDS:
-        for attack in (a for a in attacks.ATTACKS if options.attack in a.name):
-            print(f"{attacks.KINDS[port]}: {attack.name}", file=sys.stderr, flush=True)
-            results.append(run_attack(Lab(), attack, port, options.seconds))
-    print("waiting for normal mode", file=sys.stderr, flush=True)
-    for result in results:
-        wait_for_return(result)
-        rows.append(row(result))
-    print("\n".join([where, "", table(rows), ""]), flush=True)
-    notes = [] if options.no_memory else memory()
-    print("\n".join(notes))
-    if options.write:
-        write(where, rows, notes, options.seconds)
-    for result in results:
-        attacks.check_nobody_failed(result)
-        check_equal(
-            result["other_mode"], "normal", f"mode of the other server ({result['attack'].name})"
-        )
+    print(where, end="\n\n")
+    if options.only != "auto":
+        each_row(options, where)
+    if options.only != "rows":
+        in_auto_mode(options, where)
 
 
 try:

@@ -29,7 +29,6 @@ from lab import (
     TALKERS,
     Lab,
     Process,
-    Server,
     check,
     cpu_s,
     run,

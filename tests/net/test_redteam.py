@@ -8,23 +8,16 @@ tests/sim and tests/profiles."""
 import contextlib
 import random
 import socket
-import struct
 import time
 
 import runner
-from lab import CLIENT_IF, SERVER4, SERVER_IF, Failure, Lab, check, check_equal
-from rawtcp import ACK, CWR, ECE, SYN, RawClient, checksum
+from lab import SERVER4, Failure, Lab, check, check_equal
+from rawtcp import ACK, CLIENTS, CWR, ECE, RST, SYN, RawClient
 from services import Service
+from wire_attacks import BORROWED, GET, NEIGHBOUR_MAC, WRONG, HandMade, find, source, stranger
 
-HTTP_GET = b"GET / HTTP/1.1\r\nHost: good\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-WRONG = b"\x13BitTorrent protocol" + bytes(48)
 ARMED_BY = 12  # connections
-
-
-def source(number):
-    """A client address for each number, each in a /24 of its own."""
-    return f"10.78.{number % 250}.{1 + number // 250}"
 
 
 @contextlib.contextmanager
@@ -76,13 +69,13 @@ def web_lab(answers=web_of_its_time, prefixes=3, **options):
     lab.start(mode="normal")
     lab.service = Service(lab, 80, web(answers))
     for i in range(ARMED_BY):
-        check_equal(ask(lab, 80, source(i % prefixes), HTTP_GET), OK, "answer while learning")
+        check_equal(ask(lab, 80, source(i % prefixes), GET), OK, "answer while learning")
     lab.wait_armed(80)
     return lab
 
 
 def honest(lab, count=10, first=0):
-    served = [ask(lab, 80, source(first + i), HTTP_GET) == OK for i in range(count)]
+    served = [ask(lab, 80, source(first + i), GET) == OK for i in range(count)]
     check_equal(served.count(True), count, "honest clients that were served")
 
 
@@ -120,7 +113,7 @@ def test_three_odd_handshakes_disarm():
             raw.send_segment(*ends, connection.syn_options(), ecn=ect)
             connection.receive_synack()
             connection.segment(ACK)
-            connection.send(HTTP_GET)
+            connection.send(GET)
             connection.read(lambda data: data.endswith(b"ok"))
             connection.reset()
         raw.close()
@@ -150,41 +143,33 @@ def test_names_that_nobody_has_fill_the_set():
 # --- beginnings -------------------------------------------------------------------------------
 
 
-def beginnings(first, then=b"", count=400):
+def beginnings(part_of_a_name):
     """So many sockets of one address begin a request, and say a little more after a while."""
     with web_lab() as lab:
         lab.set_mode("attack")
-        before, sockets = lab.service.accepted, []
-        for _ in range(count):
-            with lab.client.inside():
-                one = socket.create_connection(
-                    (SERVER4, 80), timeout=5, source_address=("10.78.200.1", 0)
-                )
-            one.sendall(first)
-            sockets.append(one)
+        before = lab.service.accepted
+        attack = find(part_of_a_name).make()
+        attack.whole = True
+        attack.begin(lab)
         honest(lab)
-        for one in sockets:
-            with contextlib.suppress(OSError):
-                one.sendall(then)
         time.sleep(2)  # their hosts say again what is not acknowledged
         honest(lab)
-        for one in sockets:
-            one.close()
+        attack.end()
         reached = lab.service.accepted - before - 20
-        check_equal(reached, 0, f"of {count} beginnings that reached the server")
-        return f"{count} sockets of one address, 0 at the server, 20 of 20 honest served"
+        check_equal(reached, 0, f"of {attack.count} beginnings that reached the server")
+        return f"{attack.count} sockets of one address, 0 at the server, 20 of 20 honest served"
 
 
 def test_one_byte_buys_a_connection():
-    return beginnings(b"G")
+    return beginnings("one byte")
 
 
 def test_a_request_line_without_end_buys_a_connection():
-    return beginnings(b"GET / HTTP/1.", b"1")
+    return beginnings("request line without end")
 
 
 def test_headers_without_end_buy_a_connection():
-    return beginnings(b"GET / HTTP/1.1\r\nHost: good\r\n", b"X-a: b\r\n")
+    return beginnings("headers without end, 400")
 
 
 # --- blame ------------------------------------------------------------------------------------
@@ -195,9 +180,8 @@ def test_a_neighbour_blames_another_address():
     and asks for the wrong thing a hundred times: the address was put aside."""
     with web_lab() as lab:
         lab.set_mode("attack")
-        victim = "10.79.0.9"
-        raw = RawClient(lab, source=victim)
-        raw.macs = raw.macs[:6] + bytes.fromhex("025a17e0cc03")
+        raw = RawClient(lab, source=BORROWED)
+        raw.macs = raw.macs[:6] + NEIGHBOUR_MAC
         with contextlib.suppress(Failure):  # his own SYNs may be dropped in the end
             for _ in range(160):
                 connection = raw.connection(80)
@@ -205,11 +189,11 @@ def test_a_neighbour_blames_another_address():
                 connection.send(WRONG)
         raw.close()
         judged = [(s["address"], s["state"], s["mac"]) for s in lab.cli("sources")["sources"]]
-        check_equal(judged, [(victim, "aside", "02:5a:17:e0:cc:03")], "who is put aside")
-        owner = RawClient(lab, source=victim)
+        check_equal(judged, [(BORROWED, "aside", NEIGHBOUR_MAC.hex(":"))], "who is put aside")
+        owner = RawClient(lab, source=BORROWED)
         connection = owner.connection(80)
         connection.handshake()
-        connection.send(HTTP_GET)
+        connection.send(GET)
         connection.read(lambda data: data.endswith(b"ok"))
         owner.close()
         return "160 wrong requests by a neighbour, the address's owner is served"
@@ -218,44 +202,9 @@ def test_a_neighbour_blames_another_address():
 # --- the server side --------------------------------------------------------------------------
 
 
-class FromServer:
-    """Frames by hand, from the server's card towards the clients."""
-
-    def __init__(self, lab):
-        with lab.server.inside():
-            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-            self.socket.bind((SERVER_IF, 0))
-        macs = lab.client.mac(CLIENT_IF) + lab.server.mac(SERVER_IF)
-        self.head = bytes.fromhex(macs.replace(":", "")) + b"\x08\x00"
-
-    def segments(self, count, make):
-        """make(i) gives (source, sport, target, dport, flags)."""
-        for i in range(count):
-            src, sport, dst, dport, flags = make(i)
-            tcp = struct.pack("!HHIIBBHHH", sport, dport, i, i, 0x50, flags, 500, 0, 0)
-            ends = socket.inet_aton(src) + socket.inet_aton(dst)
-            sum16 = checksum(ends + struct.pack("!HH", 6, len(tcp)) + tcp)
-            tcp = tcp[:16] + struct.pack("!H", sum16) + tcp[18:]
-            ip = struct.pack("!BBHHHBBH", 0x45, 0, 40, i & 0xFFFF, 0x4000, 64, 6, 0) + ends
-            ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
-            while True:
-                try:
-                    self.socket.send(self.head + ip + tcp)
-                    break
-                except OSError:  # the card's queue is full
-                    time.sleep(0.001)
-
-    def close(self):
-        self.socket.close()
-
-
-def stranger(i):
-    return f"10.79.{i >> 8 & 0xff}.{i & 0xff}"
-
-
 def server_side(count, flags, port=lambda i: 80):
     with web_lab() as lab:
-        hand = FromServer(lab)
+        hand = HandMade(lab, "server")
         hand.segments(count, lambda i: (SERVER4, port(i), stranger(i), 1024 + i // 65536, flags))
         hand.close()
         lab.set_mode("attack")
@@ -273,12 +222,12 @@ def test_acks_of_the_server_side_fill_the_flow_table():
 def test_synacks_of_the_server_side_invent_servers():
     """9,000 SYN-ACKs from as many ports filled the table of servers for ever."""
     with web_lab() as lab:
-        hand = FromServer(lab)
+        hand = HandMade(lab, "server")
         hand.segments(9000, lambda i: (SERVER4, 1000 + i, "10.79.0.5", 40000, SYN | ACK))
         hand.close()
         second = Service(lab, 8080, web(web_of_its_time))
         for i in range(ARMED_BY):
-            check_equal(ask(lab, 8080, source(i % 3), HTTP_GET), OK, "answer of a new server")
+            check_equal(ask(lab, 8080, source(i % 3), GET), OK, "answer of a new server")
         lab.wait_armed(8080)
         lab.set_mode("attack")
         honest(lab, 5)
@@ -302,10 +251,72 @@ def test_a_small_backlog_is_held_by_few():
         lab.set_mode("auto")
         flood = lab.start_flood(80, count=1500, rate=100)
         time.sleep(1.5)  # the first second is the attacker's
-        failed = sum(ask(lab, 80, source(i), HTTP_GET, timeout=3) != OK for i in range(20))
+        failed = sum(ask(lab, 80, source(i), GET, timeout=3) != OK for i in range(20))
         flood.stop()
         check_equal(failed, 0, "honest clients that failed after the first second")
         return "100 SYNs a second, 20 of 20 honest clients served"
+
+
+# --- reflectors -------------------------------------------------------------------------------
+
+HEADERS_BYTES = 14 + 20 + 20  # Ethernet, IPv4, TCP
+
+
+def bytes_back(raw, connection, seconds=1):
+    """How much comes to a connection within so many seconds."""
+    total, end = 0, time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        segment = connection.receive(left)
+        total += segment.bytes_on_wire if segment else 0
+    return total
+
+
+def test_a_synack_is_no_longer_than_its_syn():
+    """SYNs of each kind of client, whose address may be another's: what he gets for one."""
+    with web_lab() as lab:
+        lab.set_mode("attack")
+        raw, most = RawClient(lab), 0
+        for offered, ecn in CLIENTS.values():
+            connection = raw.connection(80, options=offered, ecn=ecn)
+            connection.syn()
+            sent = HEADERS_BYTES + -(-len(connection.syn_options()) // 4) * 4
+            back = bytes_back(raw, connection, 2)  # Linux repeats a SYN-ACK after a second
+            check(0 < back <= sent + 4, f"{back} bytes for a SYN of {sent} ({offered})")
+            most = max(most, back / sent)
+        raw.close()
+        return f"at most {most:.2f} bytes for each byte of a SYN, once"
+
+
+def test_what_a_greeting_reflects():
+    """Who had an address within the last minutes repeats the answer to its cookie: its owner now
+    gets the greeting. Where the connection stands, hardly at all; after a reset, which he knows the
+    number of, once for each."""
+    repeated, ack_bytes = 200, HEADERS_BYTES + 12
+    with Lab() as lab:
+        if lab.stand_in:
+            raise runner.Skip("needs the daemon")
+        lab.start(mode="normal")
+        lab.pop3(110)
+        lab.learn("pop3", 110)
+        lab.set_mode("attack")
+        raw = RawClient(lab)
+        connection = raw.connection(110)
+        connection.handshake()
+        greeting = connection.receive(2, lambda s: bool(s.data)).bytes_on_wire
+        for _ in range(repeated):
+            connection.segment(ACK)
+        back = bytes_back(raw, connection, 3)
+        check(back <= 10 * greeting, f"{back} bytes for {repeated} ACKs, {greeting} in each")
+        for _ in range(repeated):
+            connection.segment(RST | ACK)
+            connection.segment(ACK)
+        again = bytes_back(raw, connection, 3)
+        raw.close()
+        check(again <= (repeated + 10) * greeting, f"{again} bytes, {greeting} in each")
+        alone, reset = back / repeated / ack_bytes, again / repeated / ack_bytes / 2
+        return (
+            f"bytes out for bytes in: {alone:.2f}, with resets {reset:.2f} ({greeting} a greeting)"
+        )
 
 
 # --- right clients ----------------------------------------------------------------------------

@@ -11,16 +11,16 @@ import re
 import socket
 import sys
 import threading
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../net"))
 # pylint: disable=wrong-import-position # they lie beside this folder
 import runner
 from lab import PROJECT, SERVER4, SERVER_IF, Lab, Process, check, check_equal, wait_until
+from wire_attacks import find, standing
 
 ROOT = os.path.join(PROJECT, "build/redteam-root")
 ENTER = os.path.join(PROJECT, "tests/root/enter.sh")
-WORKERS, CONNECTIONS, PREFIXES = 150, 1000, 200
+WORKERS, CONNECTIONS = 150, 1000
 LEARNED, FETCHES, HONEST = 12, 10, "10.78.250.7"
 RATE, SECONDS = 400, 60  # of slowhttptest: connections a second, and how long it goes on
 PAGE = b"a page of Apache\n"
@@ -103,11 +103,6 @@ def syns_seen(lab):
     return int(re.search(r"counter packets (\d+)", listed).group(1))
 
 
-def held(host, what):
-    """How many connections stand at a host."""
-    return len(host.run("ss", "-Htn", "state", "established", what).splitlines())
-
-
 @contextlib.contextmanager
 def apache_lab():
     with Lab() as lab:
@@ -132,7 +127,9 @@ class Observer(threading.Thread):
 
     def run(self):
         while not self.over.wait(0.2):
-            self.most = max(self.most, held(self.lab.server, f"sport = :80 and not dst {HONEST}"))
+            self.most = max(
+                self.most, standing(self.lab.server, f"sport = :80 and not dst {HONEST}")
+            )
 
     def end(self):
         self.over.set()
@@ -187,48 +184,11 @@ class SlowHttpTest:
         self.process.stop()
 
 
-class Crowd:
-    """The same by sockets of ours, five from each of 200 prefixes: what each says at once, and what
-    it says every second."""
-
-    def __init__(self, first, then):
-        self.first, self.then = first, then
-
-    def begin(self, lab):
-        self.over = threading.Event()
-        self.sockets = []
-        for i in range(CONNECTIONS):
-            with lab.client.inside():
-                one = socket.socket()
-            one.setblocking(False)
-            one.bind((f"10.78.{i % PREFIXES}.{10 + i // PREFIXES}", 0))
-            with contextlib.suppress(BlockingIOError):
-                one.connect((SERVER4, 80))
-            self.sockets.append(one)
-        wait_until(
-            lambda: held(lab.client, "dport = :80") >= CONNECTIONS,
-            30,
-            f"{CONNECTIONS} connections of {PREFIXES} prefixes stand",
-        )
-        for one in self.sockets:
-            one.send(self.first)
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
-
-    def run(self):
-        while not self.over.wait(1):
-            for one in self.sockets:
-                with contextlib.suppress(OSError):
-                    one.send(self.then)
-
-    def end(self):
-        self.over.set()
-        self.thread.join()
-        for one in self.sockets:
-            one.close()
-
-
-HEADERS = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
+def crowd(part_of_a_name):
+    """The same by sockets of ours, five from each of 200 prefixes."""
+    attack = find(part_of_a_name).make()
+    attack.whole = True
+    return attack
 
 
 def test_headers_of_one_address():
@@ -236,7 +196,7 @@ def test_headers_of_one_address():
 
 
 def test_headers_of_200_prefixes():
-    return beside(Crowd(HEADERS, b"X-a: b\r\n"))
+    return beside(crowd("headers without end, 1,000"))
 
 
 def test_ranges_of_one_address():
