@@ -202,6 +202,7 @@ static bool set_check(const struct profile *profile, struct server_policy *serve
     if (check == CHECK_NONE)
         return false;
     server->has_pattern = pattern_model_get(&profile->pattern, &server->pattern);
+    pattern_shorten(&server->pattern);
     server->protocols = check == CHECK_PATTERN ? 0 : profile->accepted & ~unknown;
     if (server->has_pattern)
         server->protocols |= unknown;

@@ -105,6 +105,17 @@ static enum protocol_id answer_protocol(const struct followed *flow, size_t requ
 }
 
 /*
+ * What an application server behind a web server is asked (uWSGI's packets) is answered in HTTP. A
+ * line of text answered so is what some web servers still take for HTTP/0.9.
+ */
+static bool speaks_for_web(const struct profile *profile, enum protocol_id id,
+                           const uint8_t *request, size_t bytes)
+{
+    return id == PROTOCOL_HTTP && !(profile->accepted >> PROTOCOL_HTTP & 1) && bytes > 0 &&
+           !pattern_is_text(request[0]) && request[0] != '\r' && request[0] != '\n';
+}
+
+/*
  * No protocol file knows the request, or it only looks like one: any answer accepts it, but for a
  * refusal, and for words of a protocol that alone answers so: a web server that answers, whatever
  * it answers, was not spoken to in HTTP.
@@ -116,6 +127,7 @@ static enum acceptance unknown_acceptance(const struct followed *flow, struct pr
     const uint8_t *answer = flow->server.data + from, *request = flow->client.data;
     const uint16_t there = stream_bytes(&flow->server);
     const size_t bytes = there > from ? there - from : 0;
+    enum protocol_id answers;
     enum match words, refusal;
 
     if (foreign_check(profile->accepted, request, request_bytes) == MATCH_YES)
@@ -123,7 +135,9 @@ static enum acceptance unknown_acceptance(const struct followed *flow, struct pr
     if (bytes == 0)
         return ACCEPTANCE_MORE;
     refusal = looks_like_refusal(answer, bytes);
-    answer_protocol(flow, request_bytes, answer, bytes, &words);
+    answers = answer_protocol(flow, request_bytes, answer, bytes, &words);
+    if (words == MATCH_YES && speaks_for_web(profile, answers, request, request_bytes))
+        words = MATCH_NO;
     if (refusal == MATCH_YES || words == MATCH_YES)
         return ACCEPTANCE_REFUSED;
     if (refusal == MATCH_MORE || words == MATCH_MORE)

@@ -93,6 +93,7 @@ static void on_synack(struct learner *learner, const struct observation *observa
     flow->opened = observation->opened;
     flow->witness.prefix = ballot_prefix(store_ballot_key(learner->store), &observation->client);
     flow->witness.now_s = (uint32_t)(wall_us / SECOND_US);
+    flow->witness.attacked = observation->opened;
     flow->active_us = observation->time_us;
     if (capabilities_compares(&profile->tcp, handshake->offered)) {
         struct synack_features planned;

@@ -165,7 +165,8 @@ enum match looks_like_refusal(const uint8_t *data, size_t bytes)
     /*
      * "421 " and "554-": RFC 5321 4.2.1, RFC 959 4.2.1. "HTTP/1.1 408": RFC 9110 15.5, 15.6, asked
      * for or not. A page without a status line is what web servers say to clients that named no
-     * HTTP version. "% ", "Password required" and the like: Telnet servers.
+     * HTTP version. "% Connection", "Password required" and the like: Telnet servers; "% This is
+     * the ... database" is how RIPE's whois answers.
      */
     static const char *const texts[] = {"-err",
                                         "-denied",
@@ -193,7 +194,14 @@ enum match looks_like_refusal(const uint8_t *data, size_t bytes)
                                         "connection refused",
                                         "connection limit",
                                         "host is blocked",
-                                        "% ",
+                                        "% access",
+                                        "% authen",
+                                        "% bad ",
+                                        "% connection",
+                                        "% error",
+                                        "% invalid",
+                                        "% login",
+                                        "% unknown",
                                         "password required, but none set",
                                         "all lines ",
                                         "line is in use"};

@@ -105,8 +105,9 @@ bool loosening_widens(struct profile *profile, const struct witness *witness, bo
 
     loosening_vote(profile, witness, 0, VOTE_WIDER);
     count = ballot_count(&profile->ballot, VOTE_WIDER, &time);
-    /* What refuses nobody yet may follow the few clients that it has. */
-    if (!(ballot_few(&count) && !proved) && !carried(profile, witness, VOTE_WIDER))
+    /* What refuses nobody yet may follow the few clients that it has, but for those who attack. */
+    if ((!ballot_few(&count) || proved || witness->attacked) &&
+        !carried(profile, witness, VOTE_WIDER))
         return false;
     ballot_clear(&profile->ballot, VOTE_WIDER);
     return true;

@@ -36,6 +36,7 @@ struct profile;
 struct witness {
     uint64_t prefix; /* ballot_prefix() */
     uint32_t now_s;
+    bool attacked; /* its connection was opened by us, in attack mode */
 };
 
 /* Facts that all of few prefixes have begun to insist on; not saved. */

@@ -44,6 +44,7 @@ static void prove(struct pattern_model *model, const uint8_t *request, size_t by
 
     if (pattern_model_proved(model) || !pattern_model_get(model, &pattern))
         return;
+    pattern_shorten(&pattern);
     if (pattern_check(&pattern, request, bytes) != MATCH_YES) {
         model->passed = 0;
         memset(model->contents, 0, sizeof(model->contents));
@@ -263,6 +264,15 @@ bool pattern_model_get(const struct pattern_model *model, struct pattern *patter
     find_lengths(model, pattern);
     put_constants(model, counted, pattern);
     return pattern->pairs > 0 || pattern->line_bytes_max > 0 || pattern->lengths > 0;
+}
+
+void pattern_shorten(struct pattern *pattern)
+{
+    const uint16_t half = pattern->least_bytes / 2;
+    const uint16_t constants =
+        pattern->pairs ? (uint16_t)(pattern->pair[pattern->pairs - 1].offset + 1) : 1;
+
+    pattern->least_bytes = half > constants ? half : constants;
 }
 
 bool pattern_model_common(const struct pattern_model *model)

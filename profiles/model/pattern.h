@@ -62,6 +62,12 @@ struct pattern_model {
 void pattern_model_add(struct pattern_model *model, const uint8_t *request, size_t bytes);
 /* False where there is none: too few accepted, or nothing in common. */
 bool pattern_model_get(const struct pattern_model *model, struct pattern *pattern);
+/*
+ * The pattern as it is asked: a request that says not where it ends is there when its constants
+ * are, and half as many bytes as the shortest one seen had. Among n requests the shortest is one in
+ * n: the next one to be shorter must not wait for bytes that never come.
+ */
+void pattern_shorten(struct pattern *pattern);
 /* True where all requests have a byte in common, at whatever offset. */
 bool pattern_model_common(const struct pattern_model *model);
 /* True where it may refuse what does not fit. */

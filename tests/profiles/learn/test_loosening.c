@@ -108,3 +108,55 @@ Test(loosening, one_network_fills_no_set_of_names)
         found |= set->entries[at - 1].bytes == 8 && memcmp(name, "newcomer", 8) == 0;
     cr_assert(found);
 }
+
+/* A connection that we opened, in attack mode. */
+static void opened_request(uint64_t network, uint64_t number, const char *request)
+{
+    const struct synack_features granted = test_synack();
+    struct talk talk = {.learner = learner};
+    const uint8_t v4[4] = {10, 77, (uint8_t)network, (uint8_t)number};
+    struct observation synack;
+
+    talk.base = (struct observation){.opened = true,
+                                     .flow_id = of(network, number),
+                                     .time_us = of(network, number) * 1000000,
+                                     .server = test_server(),
+                                     .client = addr_from_v4(v4),
+                                     .client_port = (uint16_t)number};
+    synack = talk.base;
+    synack.handshake = (struct observed_handshake){.offered = OFFER_ALL, .granted = granted};
+    talk_observe(&talk, &synack, OBSERVED_SYNACK);
+    talk_establish(&talk);
+    client_says(&talk, request);
+    server_says(&talk, "\5\xff");
+    talk_close(&talk);
+}
+
+static void proxy_of_socks(void)
+{
+    for (uint64_t i = 0; i < 12; i++)
+        talk_whole(learner, of(i % 2, 1 + i), NULL, i % 2 ? "\5\1\2" : "\5\2\1\2", "\5\2");
+    cr_assert(profile_armed(server()));
+    cr_assert(pattern_model_common(&server()->pattern));
+    cr_assert_not(pattern_model_proved(&server()->pattern));
+}
+
+/* microsocks answers whatever it is asked: what no file knows must not wash its pattern away. */
+Test(loosening, one_attacker_widens_no_pattern_however_new)
+{
+    proxy_of_socks();
+    for (uint64_t i = 0; i < 200; i++)
+        opened_request(1, 100 + i % 100, i % 2 ? "\xa7random" : "who are you");
+    cr_assert(pattern_model_common(&server()->pattern));
+    for (uint64_t network = 10; network < 13; network++)
+        opened_request(network, 100, "\4\1\1\1");
+    cr_assert_not(pattern_model_common(&server()->pattern), "several networks may");
+}
+
+/* In calm one client of another kind is enough: eight requests tell little. */
+Test(loosening, in_calm_a_new_pattern_is_widened_by_anybody)
+{
+    proxy_of_socks();
+    talk_whole(learner, of(1, 99), NULL, "\4\1\1\1", "\1\x5a");
+    cr_assert_not(pattern_model_common(&server()->pattern));
+}

@@ -93,8 +93,10 @@ Test(greeting_model, refusals_are_known)
     static const char *const beginnings[] = {"4",    "421", "-",    "HTTP/1.1",
                                              "\x15", "* B", "<htm", "Unk"};
     static const char *const others[] = {
-        "220 x", "+OK",     "HTTP/1.1 200 OK", "SSH-2.0-x", "* OK",     "",
-        "42 x",  "login: ", "\xff\xfd\x18",    "Welcome",   "100% free"};
+        "220 x",     "+OK",       "HTTP/1.1 200 OK",
+        "SSH-2.0-x", "* OK",      "",
+        "42 x",      "login: ",   "\xff\xfd\x18",
+        "Welcome",   "100% free", "% This is the RIPE Database query service."};
     for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++)
         cr_assert_eq(looks_like_refusal((const uint8_t *)refusals[i], strlen(refusals[i])),
                      MATCH_YES, "%s", refusals[i]);
