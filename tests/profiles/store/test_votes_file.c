@@ -38,7 +38,8 @@ static struct server_key server(uint16_t port)
 {
     const uint8_t v4[4] = {10, 0, 0, 1};
 
-    return (struct server_key){.addr = addr_from_v4(v4), .port = port, .vlan = {.id = {0x1007, 0x1005}}};
+    return (struct server_key){
+        .addr = addr_from_v4(v4), .port = port, .vlan = {.id = {0x1007, 0x1005}}};
 }
 
 static struct ip_addr client(uint8_t number)
