@@ -354,8 +354,7 @@ uint32_t engine_servers(const struct engine *engine, struct server_info *out, ui
                 .cause = server->cause,
                 .cause_value = server->cause_value,
                 .half_open = server_half_open(server, now_us),
-                .dead =
-                    server_unlistened(&engine->servers, server, now_us) ? "nobody listens" : NULL,
+                .dead = server_dead(&engine->servers, server, now_us),
             };
         count++;
     }

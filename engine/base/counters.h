@@ -57,6 +57,7 @@
     Y(aside, "SYN, or request through a proxy, of a source that is put aside")                     \
     Y(unknown_server, "SYN to a server in attack mode without an armed profile (--unknown drop)")  \
     Y(unlistened, "SYN to a server in attack mode on whose port nobody listens")                   \
+    Y(silent, "SYN to a server in attack mode that answers nobody")                                \
     Y(unfinished, "request that ended before it was whole")                                        \
     Y(slots_full, "beginning of a request that found no room")                                     \
     Y(open_limit, "opening over the limit of the server or the source")                            \

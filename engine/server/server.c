@@ -223,6 +223,28 @@ void server_told(struct server *server)
     server->unconfirmed = false;
 }
 
+static void look_again(struct server *server)
+{
+    server->doubted = server->listening == LISTENING_NO || doubt_of(&server->doubt) != DOUBT_NONE;
+}
+
+void server_doubt(struct server *server, enum doubt_kind kind, const struct ip_addr *client)
+{
+    doubt_add(&server->doubt, kind, client);
+    look_again(server);
+}
+
+const char *server_dead(const struct server_table *table, const struct server *server,
+                        uint64_t now_us)
+{
+    static const char *const words[] = {[DOUBT_NONE] = NULL,
+                                        [DOUBT_REFUSES] = "refuses connections",
+                                        [DOUBT_SILENT] = "does not answer"};
+
+    return server_unlistened(table, server, now_us) ? "nobody listens"
+                                                    : words[doubt_of(&server->doubt)];
+}
+
 bool server_answered(struct server *server, uint64_t now_us)
 {
     const bool news = server->answered_us == 0 || server->listening == LISTENING_NO;
@@ -232,6 +254,8 @@ bool server_answered(struct server *server, uint64_t now_us)
     server->answered_us = now_us != 0 ? now_us : 1;
     if (server->listening == LISTENING_NO)
         server->listening = LISTENING_DENIED;
+    server->doubt = (struct doubt){.kind = DOUBT_NONE};
+    look_again(server);
     return news;
 }
 
@@ -244,6 +268,8 @@ void server_set_listening(struct server_table *table, const struct server_key *k
         server->listening = LISTENING_YES;
     if (server != NULL && !listening && server->listening != LISTENING_DENIED)
         server->listening = LISTENING_NO;
+    if (server != NULL)
+        look_again(server);
 }
 
 uint32_t server_half_open(const struct server *server, uint64_t now_us)

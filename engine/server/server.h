@@ -26,6 +26,7 @@
 #include "engine/tcp/cookie.h"
 #include "engine/tcp/frame.h"
 #include "engine/base/token_bucket.h"
+#include "engine/server/doubt.h"
 #include "engine/server/mode.h"
 #include "engine/server/policy.h"
 #include "engine/server/trigger.h"
@@ -98,7 +99,10 @@ struct server {
     struct rate_window quick; /* that were answered and ended within 2 s */
     struct trigger_counts counts;
     enum listening listening;
-    struct token_bucket unlistened; /* SYNs that were passed on although nobody listens */
+    bool doubted; /* listening says no, or the doubt is in force: a short way round both */
+    struct doubt doubt;
+    struct token_bucket unlistened; /* SYNs of a server in doubt that were met as if it were not */
+    struct token_bucket asked;      /* SYNs that were passed on to one that is silent */
     struct token_bucket openings;
     struct token_bucket strays;         /* untracked segments that were let through */
     struct token_bucket authenticated;  /* SYNs with TCP-MD5 or TCP-AO that were passed on */
@@ -220,6 +224,20 @@ static inline bool server_unlistened(const struct server_table *table, const str
     return server->listening == LISTENING_NO && table->listening_us != 0 &&
            now_us - table->listening_us < LISTENING_FRESH_US;
 }
+/* It has refused a SYN of this client, or left it without an answer for DOUBT_UNHEARD_US. */
+void server_doubt(struct server *server, enum doubt_kind kind, const struct ip_addr *client);
+/* How it would meet a SYN of this client: by a RST, or silence; DOUBT_NONE: as far as is known, it
+ * would answer. */
+static inline enum doubt_kind server_meets(const struct server_table *table,
+                                           const struct server *server,
+                                           const struct ip_addr *client, uint64_t now_us)
+{
+    return server_unlistened(table, server, now_us) ? DOUBT_REFUSES
+                                                    : doubt_for(&server->doubt, client);
+}
+/* Why it serves nobody, in words; NULL: as far as is known it does. */
+const char *server_dead(const struct server_table *table, const struct server *server,
+                        uint64_t now_us);
 /* A SYN-ACK of the server was seen. True where this is news: it is the first, or it was said that
  * nobody listens. */
 bool server_answered(struct server *server, uint64_t now_us);

@@ -468,6 +468,7 @@ static void server_frame(struct engine *engine, struct passage *passage, struct 
         passage_drop(engine, passage, DROP_swallowed);
         if (ours && (frame->flags & TCP_ACK)) {
             trigger_refusal(&flow_server(engine, flow)->counts, passage->now_us);
+            server_doubt(flow_server(engine, flow), DOUBT_REFUSES, &flow->key.client);
             engine_check_triggers(engine, flow_server(engine, flow), passage->now_us);
             opening_fail(engine, flow, false, passage->now_us);
         }
@@ -537,6 +538,17 @@ void opening_release(struct engine *engine, struct flow *flow, uint64_t now_us)
 
 /* --- time ------------------------------------------------------------------------------------ */
 
+/* Asked for the third time, which is DOUBT_UNHEARD_US after the first: the server has answered
+ * nobody since then. */
+static void note_silence(struct engine *engine, const struct flow *flow,
+                         const struct opening *opening, uint64_t now_us)
+{
+    struct server *server = flow_server(engine, flow);
+
+    if (opening->attempts == 2 && now_us - server->answered_us >= DOUBT_UNHEARD_US)
+        server_doubt(server, DOUBT_SILENT, &flow->key.client);
+}
+
 bool opening_tick(struct engine *engine, uint64_t now_us)
 {
     uint32_t index = timer_wheel_expired(&engine->openings.wheel, now_us);
@@ -555,6 +567,7 @@ bool opening_tick(struct engine *engine, uint64_t now_us)
                now_us - opening->greeting_since_us < greeting_wait_us(&engine->openings)) {
         set_timer(engine, index, now_us + GREETING_LOOK_US);
     } else if (flow->state == FLOW_OPENING && opening->attempts < SYN_ATTEMPTS) {
+        note_silence(engine, flow, opening, now_us);
         opening_send_syn(engine, flow, opening);
         opening->refused_lately = false;
         opening->attempts++;

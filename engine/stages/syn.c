@@ -107,11 +107,11 @@ static void pass_authenticated(struct engine *engine, struct passage *passage,
 }
 
 /*
- * Nobody listens: the client gets the RST that the server would send (RFC 9293 3.10.7.1). A few
- * SYNs are passed on all the same, so that a server whose word proves us wrong (it has just begun
- * to listen; its host redirects the port) has it.
+ * Nobody listens, or so it seems: the client gets the RST that the server would send (RFC
+ * 9293 3.10.7.1). A few SYNs are passed on all the same, so that a server whose word proves us
+ * wrong (it has just begun to listen; its host redirects the port) has it.
  */
-static void refuse_unlistened(struct engine *engine, struct passage *passage, struct server *server)
+static void refuse(struct engine *engine, struct passage *passage, struct server *server)
 {
     const uint32_t limit = limit_share(engine, UNLISTENED_PER_SECOND);
 
@@ -119,6 +119,40 @@ static void refuse_unlistened(struct engine *engine, struct passage *passage, st
         passage_forward(passage);
     else
         passage_reset_by(engine, passage, server, DROP_unlistened);
+}
+
+/*
+ * What is silent may be a host that is gone, whose clients run into their timeouts, or a server
+ * whose accept queue is full, which serves one from time to time. One SYN a second asks the server
+ * itself, whose answer ends the doubt.
+ */
+static bool leave_unanswered(struct engine *engine, struct passage *passage, struct server *server)
+{
+    const uint32_t limit = limit_share(engine, UNLISTENED_PER_SECOND);
+
+    if (token_take(&server->asked, 1, 1, passage->now_us))
+        passage_forward(passage);
+    else if (token_take(&server->unlistened, limit, limit, passage->now_us))
+        return false;
+    else
+        passage_drop(engine, passage, DROP_silent);
+    return true;
+}
+
+/* As the server would meet the client; false: as if there were no doubt. */
+static bool __attribute__((noinline))
+meet_doubted(struct engine *engine, struct passage *passage, struct server *server)
+{
+    switch (server_meets(&engine->servers, server, &passage->key.client, passage->now_us)) {
+    case DOUBT_REFUSES:
+        refuse(engine, passage, server);
+        return true;
+    case DOUBT_SILENT:
+        return leave_unanswered(engine, passage, server);
+    case DOUBT_NONE:
+        break;
+    }
+    return false;
 }
 
 void admit_syn(struct engine *engine, struct passage *passage, struct server *server)
@@ -132,10 +166,8 @@ void admit_syn(struct engine *engine, struct passage *passage, struct server *se
         pass_authenticated(engine, passage, server);
         return;
     }
-    if (server_unlistened(&engine->servers, server, passage->now_us)) {
-        refuse_unlistened(engine, passage, server);
+    if (server->doubted && meet_doubted(engine, passage, server))
         return;
-    }
     if (server_refuses_new(server)) {
         passage_drop(engine, passage, DROP_unknown_server);
         return;

@@ -437,6 +437,8 @@ static void half_open_reset(struct engine *engine, const struct passage *passage
     if (!exact)
         return;
     refusal_counted(engine, passage, flow);
+    if (!client && !cold->server_next && flow_server(engine, flow))
+        server_doubt(flow_server(engine, flow), DOUBT_REFUSES, &flow->key.client);
     if (cold->server_next)
         engine_flow_close(engine, flow, client ? END_CLIENT_RESET : END_SERVER_RESET,
                           passage->now_us);

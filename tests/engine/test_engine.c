@@ -229,6 +229,23 @@ Test(engine, settings_for_all_and_for_one)
     bench_end(b);
 }
 
+Test(engine, a_server_that_refuses_is_dead_until_it_answers)
+{
+    struct bench *b = bench_new(SETTING_AUTO);
+
+    for (uint32_t i = 0; i < 3; i++) {
+        cr_assert_null(info_of(b, HTTP).dead);
+        client_says(b, .flags = "S", .seq = X + i, .options = OFFERS);
+        take(b, SIDE_SERVER);
+        server_says(b, .flags = "R.", .seq = 0, .ack = X + i + 1);
+        take(b, SIDE_CLIENT);
+    }
+    cr_assert_str_eq(info_of(b, HTTP).dead, "refuses connections");
+    handshake(b, OFFERS, OFFERS);
+    cr_assert_null(info_of(b, HTTP).dead);
+    bench_end(b);
+}
+
 Test(engine, a_server_is_dead_while_that_is_fresh)
 {
     struct bench *b = bench_new(SETTING_AUTO);

@@ -258,6 +258,33 @@ def test_listener_that_is_gone():
     return compare(both, scenario, {"http": ("refused", "reset"), "pop3": ("refused", "reset")})
 
 
+def check_dead(lab, why):
+    """What an operator reads."""
+    if not lab.stand_in:
+        servers = {(one["server"], one["port"]): one for one in lab.cli("status")["servers"]}
+        check_equal(servers[SERVER4, 80]["dead"], why, "why it is dead")
+
+
+def test_listener_that_is_gone_for_long():
+    """Nobody says who listens: three refusals do. When it is back, that shows within two seconds."""
+
+    def scenario(lab, servers):
+        servers[80].stop(signal.SIGTERM)
+        first = [Client(lab, 80).visit() for _ in range(3)]
+        later = [Client(lab, 80).connect() for _ in range(30)]
+        check_dead(lab, "refuses connections")
+        lab.http()
+        wait_until(lambda: Client(lab, 80).visit()[0] == "answered", 2, "served again")
+        check_dead(lab, None)
+        return {
+            "first": first[0],
+            "later": ("/".join(sorted({word for word, _ in later})), max(s for _, s in later)),
+            "back": Client(lab, 80).visit(),
+        }
+
+    return compare(web, scenario, {"first": ("refused", "reset")})
+
+
 def test_server_killed_in_the_middle():
     """A process that is killed: its kernel ends a download with FIN behind what was written, an
     upload with RST."""
@@ -346,6 +373,23 @@ def test_server_host_that_is_gone():
         return dict(zip(("open", "http", "pop3"), saw))
 
     return compare(both, scenario, {"http": ("timeout", "reset"), "pop3": ("timeout", "reset")})
+
+
+def test_server_host_that_is_gone_for_long():
+    """Two openings that nobody answers for three seconds: clients then run into their own timeouts,
+    as on the bare wire."""
+
+    def scenario(lab, servers):
+        cut_off(lab.server)
+        first = at_once(Client(lab, 80).visit, Client(lab, 80).visit)
+        check_dead(lab, "does not answer")
+        later = Client(lab, 80).connect()
+        back_again(lab.server)
+        wait_until(lambda: Client(lab, 80).visit()[0] == "answered", 5, "served again")
+        check_dead(lab, None)
+        return {"first": first[0], "later": later}
+
+    return compare(web, scenario, {"first": ("timeout", "reset")})
 
 
 def test_client_that_resets():

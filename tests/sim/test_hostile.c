@@ -542,6 +542,12 @@ Test(hostile, one_silent_server_takes_half_of_the_openings_at_most)
          20 * SECOND_US); /* after 15 s of silence all are given up, and their places with them */
     s->quiet = false;
     expect_count(s, flows_pending, 0);
+    /* It is believed to be gone by now: a client asks it, and its answer ends that. */
+    scenario_connection(s, CLIENT_V4, 2000, SERVER_V4, HTTP_PORT);
+    inject(s, CLIENT, "S x:x(0) win 64240 <mss 1460>");
+    expect(s, SERVER, "S x:x(0) win 64240 <mss 1460>");
+    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460>");
+    expect(s, CLIENT, "S. y:y(0) ack x+1 win 65160 <mss 1460>");
     cr_assert_eq(openings_of(s, 2048, half), half);
     scenario_end(s);
 }

@@ -94,6 +94,130 @@ Test(admission, clients_of_a_port_that_nobody_listens_on_are_refused)
     bench_end(b);
 }
 
+/* --- servers in doubt, without anybody's word on who listens ---------------------------------- */
+
+/* In normal mode SYNs of these clients are met with a RST. */
+static void refused(struct bench *b, const char *from)
+{
+    client_says(b, .from = from, .flags = "S", .seq = X, .options = OFFERS);
+    take(b, SIDE_SERVER);
+    server_says(b, .to = from, .flags = "R.", .seq = 0, .ack = X + 1);
+    take(b, SIDE_CLIENT);
+}
+
+/* How many of 50 SYNs of this client are passed on; the others get a RST. */
+static unsigned passed_of_50(struct bench *b, const char *from)
+{
+    unsigned passed = 0;
+
+    for (unsigned i = 0; i < 50; i++) {
+        client_says(b, .from = from, .flags = "S", .seq = X + i, .options = OFFERS);
+        if (b->verdict.action == VERDICT_FORWARD)
+            passed++, to_server(b, .from = from, .flags = "S", .seq = X + i, .options = OFFERS);
+        else
+            to_client(b, .to = from, .flags = "R.", .seq = 0, .ack = X + i + 1);
+    }
+    return passed;
+}
+
+static void answered(struct bench *b, const char *from)
+{
+    client_says(b, .from = from, .flags = "S", .seq = X, .options = OFFERS);
+    to_client(b, .to = from, .flags = "S.", .seq = ANY, .ack = X + 1, .options = OFFERS);
+}
+
+Test(admission, clients_of_a_server_that_refuses_are_refused)
+{
+    struct bench *b = bench_new(SETTING_NORMAL);
+
+    refused(b, "10.1.1.1:7777");
+    refused(b, "10.1.1.2:7777");
+    refused(b, "10.1.1.3:7777");
+    engine_set_setting(b->engine, NULL, SETTING_ATTACK, b->now_us);
+    answered(b, "10.1.2.1:7777"); /* of another network */
+    cr_assert_eq(passed_of_50(b, "10.1.1.9:7777"), 10);
+    bench_wait(b, SECOND_US);
+    /* It comes back: one of those that pass is answered. */
+    client_says(b, .from = "10.1.1.9:7779", .flags = "S", .seq = X, .options = OFFERS);
+    to_server(b, .from = "10.1.1.9:7779", .flags = "S", .seq = X, .options = OFFERS);
+    server_says(b, .to = "10.1.1.9:7779", .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    take(b, SIDE_CLIENT);
+    client_says(b, .from = "10.1.1.9:7779", .flags = ".", .seq = X + 1, .ack = Y + 1);
+    take(b, SIDE_SERVER);
+    answered(b, "10.1.1.9:7780");
+    bench_end(b);
+}
+
+Test(admission, refusals_of_two_networks_count_for_all)
+{
+    struct bench *b = bench_new(SETTING_NORMAL);
+
+    refused(b, "10.1.1.1:7777");
+    refused(b, "10.1.1.2:7777");
+    refused(b, "10.1.2.1:7777");
+    engine_set_setting(b->engine, NULL, SETTING_ATTACK, b->now_us);
+    cr_assert_eq(passed_of_50(b, "10.9.9.9:7777"), 10);
+    bench_end(b);
+}
+
+/* A right request of this client, to a server that does not answer. */
+static void unheard(struct bench *b, const char *from)
+{
+    client_says(b, .from = from, .flags = "S", .seq = X, .options = OFFERS);
+    to_client(b, .to = from, .flags = "S.", .seq = ANY, .ack = X + 1, .options = OFFERS);
+    client_says(b, .from = from, .flags = "P.", .seq = X + 1, .ack = b->seen.view.seq + 1,
+                .payload = REQUEST);
+    held(b);
+    to_server(b, .from = from, .flags = "S", .seq = X, .options = OFFERS);
+}
+
+Test(admission, clients_of_a_silent_server_are_ignored_but_for_a_few)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    unsigned passed = 0, met = 0, ignored = 0;
+
+    unheard(b, "10.1.1.1:7777");
+    unheard(b, "10.1.2.1:7777");
+    bench_wait(b, SECOND_US * 29 / 10);
+    b->queued = 0;
+    answered(b, "10.1.3.1:7777");
+    bench_wait(b, SECOND_US / 5);
+    b->queued = 0;
+    for (unsigned i = 0; i < 50; i++) {
+        client_says(b, .from = "10.1.3.2:7777", .flags = "S", .seq = X + i, .options = OFFERS);
+        passed += b->verdict.action == VERDICT_FORWARD;
+        met += b->verdict.action == VERDICT_REPLY;
+        ignored += b->verdict.action == VERDICT_DROP;
+        b->queued = 0;
+    }
+    cr_assert_eq(passed, 1);
+    cr_assert_eq(met, 10);
+    cr_assert_eq(ignored, 39);
+    cr_assert_eq(bench_counters(b)->drops[DROP_silent], 39);
+    /* The one that passed is answered: all are, again. */
+    server_says(b, .to = "10.1.3.2:7777", .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    take(b, SIDE_CLIENT);
+    answered(b, "10.1.3.9:7777");
+    bench_end(b);
+}
+
+/* The server answers others: what fails is not the server. */
+Test(admission, a_server_that_answers_somebody_is_not_silent)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+
+    unheard(b, "10.1.1.1:7777");
+    unheard(b, "10.1.2.1:7777");
+    bench_wait(b, SECOND_US);
+    b->queued = 0;
+    open_http(b, OFFERS, OFFERS);
+    bench_wait(b, SECOND_US * 5 / 2);
+    b->queued = 0;
+    for (unsigned i = 0; i < 50; i++)
+        answered(b, "10.1.3.2:7777");
+    bench_end(b);
+}
+
 #define TCP_AO "hex=1d0c010100000000000000000000"
 
 Test(admission, signed_syns_pass_under_a_limit)
