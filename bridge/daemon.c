@@ -249,6 +249,18 @@ bool daemon_sources(struct daemon *daemon, struct source_info **sources, uint32_
     return workers_sources(daemon->parts.workers, sources, count, error);
 }
 
+/* The votes follow what the sources are believed. */
+static void tell_learner(struct learner *learner, const struct source_rule *rule)
+{
+    const struct learner_proxy proxy = {
+        .prefix = rule->prefix, .length = rule->length, .until_us = rule->until_us};
+
+    if (rule->state == SOURCE_PROXY)
+        learner_set_proxy(learner, &proxy);
+    else
+        learner_forget_proxy(learner, &rule->prefix, rule->length);
+}
+
 /* --- what it is told ------------------------------------------------------------------------- */
 
 void daemon_set_learning(struct daemon *daemon, bool on)
@@ -286,6 +298,7 @@ bool daemon_set_source(struct daemon *daemon, const struct ip_addr *prefix, uint
 
     if (!workers_set_source(daemon->parts.workers, &rule, error))
         return false;
+    tell_learner(daemon->parts.learner, &rule);
     report_rule(daemon->parts.report, &rule);
     return true;
 }
@@ -297,6 +310,7 @@ bool daemon_forget_source(struct daemon *daemon, const struct ip_addr *prefix, u
 
     if (!workers_forget_source(daemon->parts.workers, prefix, length, known, error))
         return false;
+    tell_learner(daemon->parts.learner, &rule);
     if (*known)
         report_rule(daemon->parts.report, &rule);
     return true;

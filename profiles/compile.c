@@ -156,6 +156,7 @@ static void set_keywords(const struct profile *profile, struct server_policy *se
     server->check_keywords = true;
     randombytes_buf(server->keywords.key, sizeof(server->keywords.key));
     keyword_set_fill(&profile->keywords, &server->keywords);
+    server->keywords_full = keyword_set_full(&profile->keywords);
 }
 
 /*
@@ -375,13 +376,15 @@ static const char *checked_by(const struct server_policy *server)
 }
 
 /* Of a server that opens after a check. */
-static void describe_check(const struct server_policy *server, char text[ENFORCED_TEXT_BYTES])
+static void describe_check(const struct profile *profile, const struct server_policy *server,
+                           char text[ENFORCED_TEXT_BYTES])
 {
     if (server->protocols == 0 && server->hidden == 0)
         snprintf(text, ENFORCED_TEXT_BYTES, "unchecked: requests have no pattern, only limits");
     else
-        snprintf(text, ENFORCED_TEXT_BYTES, "%s%s", checked_by(server),
-                 server->unknown == UNKNOWN_MINOR ? ", others at a low rate" : "");
+        snprintf(text, ENFORCED_TEXT_BYTES, "%s%s%s", checked_by(server),
+                 server->unknown == UNKNOWN_MINOR ? ", others at a low rate" : "",
+                 loosening_stale(profile) ? ", stale" : "");
 }
 
 char *profile_enforced(const struct profile *profile, char text[ENFORCED_TEXT_BYTES])
@@ -398,7 +401,7 @@ char *profile_enforced(const struct profile *profile, char text[ENFORCED_TEXT_BY
     const enum opening_kind opening =
         choose_opening(profile, checked, greeting_is_known(profile, &plan));
     if (opening == OPENING_CHECK || opening == OPENING_GREET)
-        describe_check(server, text);
+        describe_check(profile, server, text);
     else
         snprintf(text, ENFORCED_TEXT_BYTES, "unchecked: %.140s",
                  why_unchecked(profile, checked, why));

@@ -142,7 +142,7 @@ bool keyword_filter_has(const struct keyword_filter *filter, enum keyword_kind k
     return at < filter->count && filter->hashes[at] == hash;
 }
 
-bool keywords_accepted(const struct keyword_filter *filter, const struct keywords_found *found)
+uint32_t keywords_missing(const struct keyword_filter *filter, const struct keywords_found *found)
 {
     uint32_t named = 0, accepted = 0;
 
@@ -154,5 +154,5 @@ bool keywords_accepted(const struct keyword_filter *filter, const struct keyword
                                name->bytes))
             accepted |= 1u << name->kind;
     }
-    return accepted == named;
+    return named & ~accepted;
 }

@@ -111,7 +111,12 @@ void keyword_filter_add(struct keyword_filter *filter, enum keyword_kind kind, c
                         size_t bytes);
 bool keyword_filter_has(const struct keyword_filter *filter, enum keyword_kind kind,
                         const uint8_t *name, size_t bytes);
-/* True where of each kind that was found one name is in the filter. Hot. */
-bool keywords_accepted(const struct keyword_filter *filter, const struct keywords_found *found);
+/* Kinds that were found without one name in the filter; bits 1 << enum keyword_kind. Hot. */
+uint32_t keywords_missing(const struct keyword_filter *filter, const struct keywords_found *found);
+static inline bool keywords_accepted(const struct keyword_filter *filter,
+                                     const struct keywords_found *found)
+{
+    return keywords_missing(filter, found) == 0;
+}
 
 #endif

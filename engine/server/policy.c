@@ -77,12 +77,31 @@ static __attribute__((noinline)) enum match check_pattern(const struct server_po
     return foreign_check(server->protocols, request, bytes) == MATCH_YES ? MATCH_NO : match;
 }
 
+/* Is all that speaks against it that there was no room to learn what it names? */
+static bool wants_room(const struct server_policy *server, const uint8_t *request, size_t bytes)
+{
+    struct keywords_found found;
+    enum protocol_id matched;
+    const struct protocol *protocol;
+
+    if (protocols_check(server->protocols, request, bytes, &matched) != MATCH_YES)
+        return false;
+    protocol = protocol_by_id(matched);
+    if (protocol == NULL || protocol->keyword == NULL)
+        return false;
+    keywords_none(&found);
+    return protocol->keyword(request, bytes, &found) == MATCH_YES &&
+           !(keywords_missing(&server->keywords, &found) & ~server->keywords_full);
+}
+
 enum refused_as policy_refused_as(const struct server_policy *server, const uint8_t *request,
                                   size_t bytes)
 {
     enum protocol_id matched;
 
     if (server->minor && protocols_check(server->minor, request, bytes, &matched) == MATCH_YES)
+        return REFUSED_MINOR;
+    if (server->check_keywords && server->keywords_full && wants_room(server, request, bytes))
         return REFUSED_MINOR;
     if (server->unknown == UNKNOWN_REFUSED ||
         foreign_check(server->protocols, request, bytes) == MATCH_YES)

@@ -94,6 +94,8 @@ struct server_policy {
     struct pattern pattern;
     bool check_keywords; /* a request must also name only what is in `keywords` */
     struct keyword_filter keywords;
+    uint32_t keywords_full; /* kinds of which it has no room for more: bits 1 << enum keyword_kind.
+                               What it does not know of them may be right: it is minor */
     uint8_t signs;    /* OPTION_MD5, OPTION_AO: it answers SYNs that are signed so with its own */
     bool opens_begun; /* at the first bytes that tell, not for a whole request only (rule 1.3) */
     struct promise now;

@@ -76,7 +76,8 @@ enum followed_request {
 struct followed {
     struct flow_name name;
     uint32_t hash_next, older, newer;
-    bool opened; /* by us, in attack mode */
+    bool opened;     /* by us, in attack mode */
+    bool by_a_proxy; /* whose PROXY header is believed, and was not read yet */
     enum followed_stage stage;
     enum comparison synack, greeting; /* what was foreseen, and what came */
     struct witness witness;

@@ -17,8 +17,10 @@ static void learn_keywords(struct followed *flow, struct profile *profile,
 {
     struct keywords_found found;
     keywords_none(&found);
-    if (protocol->keyword(flow->client.data, stream_bytes(&flow->client), &found) == MATCH_YES)
-        keyword_set_learn(&profile->keywords, &found, loosening_network(profile, &flow->witness));
+    if (protocol->keyword(flow->client.data, stream_bytes(&flow->client), &found) != MATCH_YES)
+        return;
+    keyword_set_age(&profile->keywords, flow->witness.now_s);
+    keyword_set_learn(&profile->keywords, &found, loosening_network(profile, &flow->witness));
 }
 
 void learn_request_keywords(struct followed *flow, struct profile *profile, bool ended)
@@ -256,8 +258,10 @@ static void judge_answer(struct followed *flow, struct profile *profile, enum pr
         accept_request(flow, profile, id, request_bytes);
         return;
     }
-    if (acceptance == ACCEPTANCE_REFUSED)
+    if (acceptance == ACCEPTANCE_REFUSED) {
         name_by_refusal(flow, profile, id, request_bytes);
+        loosening_refused(profile, &flow->witness, VOTE_FORM(id));
+    }
     refuse_request(flow, profile);
 }
 

@@ -17,6 +17,8 @@
 #include <string.h>
 
 #include "engine/tcp/cookie.h"
+#include "engine/protocols/proxy.h"
+#include "engine/tables/source_prefix.h"
 #include "profiles/learn/followed.h"
 #include "profiles/learn/learn_greeting.h"
 #include "profiles/learn/learn_request.h"
@@ -28,6 +30,8 @@ struct learner {
     struct store *store;
     struct followed_table flows;
     struct learner_stats stats;
+    struct learner_proxy proxies[LEARNER_PROXIES];
+    uint32_t proxy_count;
 };
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -53,6 +57,60 @@ void learner_free(struct learner *learner)
     followed_free(&learner->flows);
     free(learner);
 }
+
+/* --- proxies --------------------------------------------------------------------------------- */
+
+static bool in_prefix(const struct ip_addr *addr, const struct learner_proxy *proxy)
+{
+    const uint32_t bits = prefix_bits(&proxy->prefix, proxy->length);
+    const struct ip_addr of_addr = prefix_masked(addr, bits),
+                         of_proxy = prefix_masked(&proxy->prefix, bits);
+
+    return memcmp(&of_addr, &of_proxy, sizeof(of_addr)) == 0;
+}
+
+static bool is_proxy(const struct learner *learner, const struct ip_addr *addr, uint64_t now_us)
+{
+    for (uint32_t i = 0; i < learner->proxy_count; i++) {
+        const struct learner_proxy *proxy = &learner->proxies[i];
+
+        if ((!proxy->until_us || now_us < proxy->until_us) && in_prefix(addr, proxy))
+            return true;
+    }
+    return false;
+}
+
+void learner_forget_proxy(struct learner *learner, const struct ip_addr *prefix, uint8_t length)
+{
+    for (uint32_t i = 0; i < learner->proxy_count; i++) {
+        const struct learner_proxy *proxy = &learner->proxies[i];
+
+        if (proxy->length == length && in_prefix(prefix, proxy)) {
+            learner->proxies[i] = learner->proxies[--learner->proxy_count];
+            return;
+        }
+    }
+}
+
+void learner_set_proxy(struct learner *learner, const struct learner_proxy *proxy)
+{
+    learner_forget_proxy(learner, &proxy->prefix, proxy->length);
+    if (learner->proxy_count < LEARNER_PROXIES)
+        learner->proxies[learner->proxy_count++] = *proxy;
+}
+
+/* The client behind the proxy has the vote. */
+static void read_header(const struct learner *learner, struct followed *flow)
+{
+    struct ip_addr client;
+
+    if (!flow->by_a_proxy || !proxy_client(flow->client.data, stream_bytes(&flow->client), &client))
+        return;
+    flow->by_a_proxy = false;
+    flow->witness.prefix = ballot_prefix(store_ballot_key(learner->store), &client);
+}
+
+/* --- flows ----------------------------------------------------------------------------------- */
 
 static void flow_end(struct learner *learner, struct followed *flow, uint64_t wall_us);
 
@@ -94,6 +152,7 @@ static void on_synack(struct learner *learner, const struct observation *observa
     flow->witness.prefix = ballot_prefix(store_ballot_key(learner->store), &observation->client);
     flow->witness.now_s = (uint32_t)(wall_us / SECOND_US);
     flow->witness.attacked = observation->opened;
+    flow->by_a_proxy = is_proxy(learner, &observation->client, observation->time_us);
     flow->active_us = observation->time_us;
     if (capabilities_compares(&profile->tcp, handshake->offered)) {
         struct synack_features planned;
@@ -161,6 +220,7 @@ static void judge(struct learner *learner, struct followed *flow, bool ended)
             return; /* what may be part of a greeting must not be taken for an answer */
         learn_request_unanswered(flow, profile);
     }
+    read_header(learner, flow);
     learn_request(flow, profile, ended);
     if (!counted)
         count_request(learner, flow, profile);

@@ -18,6 +18,14 @@
 
 struct learner;
 
+#define LEARNER_PROXIES 64 /* clients of more have the votes of their proxies */
+
+struct learner_proxy {
+    struct ip_addr prefix;
+    uint8_t length; /* bits; of an IPv4 prefix up to 32 */
+    uint64_t until_us;
+};
+
 /* Learns into `store`, which stays the caller's. */
 struct learner *learner_new(struct store *store);
 void learner_free(struct learner *learner);
@@ -36,6 +44,14 @@ void learner_flush(struct learner *learner, uint64_t wall_us);
 /* Drops the flows of one server without learning from them, so that a forgotten profile starts
  * afresh. */
 void learner_forget(struct learner *learner, const struct server_key *server);
+
+/*
+ * The operator says whose PROXY headers are to be believed (until `until_us`, 0: for good), or no
+ * longer. Those clients have the vote of the address that the header names; what others put into a
+ * header is their own words, and the vote that of the address they come from.
+ */
+void learner_set_proxy(struct learner *learner, const struct learner_proxy *proxy);
+void learner_forget_proxy(struct learner *learner, const struct ip_addr *prefix, uint8_t length);
 
 /* Counts of the learner's own, for summaries. */
 struct learner_stats {

@@ -132,7 +132,7 @@ void ballot_clear(struct ballot *ballot, uint64_t votes)
 
 /* --- counting -------------------------------------------------------------------------------- */
 
-static bool senior(const struct ballot_row *row, const struct ballot_time *time)
+bool ballot_senior(const struct ballot_row *row, const struct ballot_time *time)
 {
     return time->since_s + BALLOT_SENIOR_S > time->now_s ||
            row->first_s + BALLOT_SENIOR_S <= time->now_s;
@@ -151,7 +151,7 @@ struct ballot_count ballot_count(const struct ballot *ballot, uint64_t votes,
             continue;
         count.rows++;
         count.rows_for = (uint16_t)(count.rows_for + is_for);
-        if (!senior(row, time))
+        if (!ballot_senior(row, time))
             continue;
         count.seniors++;
         count.seniors_for = (uint16_t)(count.seniors_for + is_for);
@@ -181,7 +181,7 @@ uint64_t ballot_minor(const struct ballot *ballot, const struct ballot_time *tim
     for (uint16_t i = 0; i < ballot->count; i++) {
         const struct ballot_row *row = &ballot->rows[i];
 
-        if (expired(row, time->now_s) || !senior(row, time))
+        if (expired(row, time->now_s) || !ballot_senior(row, time))
             continue;
         twice |= once & row->votes;
         once |= row->votes;

@@ -50,6 +50,7 @@
 #define VOTE_SYNACK_UNEQUAL (UINT64_C(1) << 57)
 #define VOTE_WORDS_EQUAL    (UINT64_C(1) << 58) /* the greeting */
 #define VOTE_WORDS_UNEQUAL  (UINT64_C(1) << 59)
+#define VOTE_REFUSED        (UINT64_C(1) << 60) /* of few, who insist (loosening.h); in no row */
 #define VOTE_LOWER          (UINT64_C(1) << 62) /* its SYN-ACKs have a lower MSS */
 #define VOTE_WIDER          (UINT64_C(1) << 61) /* an accepted request did not fit the pattern */
 
@@ -104,6 +105,9 @@ static inline bool ballot_few(const struct ballot_count *count)
 {
     return count->rows < BALLOT_LEAST;
 }
+
+/* True where the prefix of this row may vote on what makes protection looser. */
+bool ballot_senior(const struct ballot_row *row, const struct ballot_time *time);
 
 /* Forms (VOTE_FORMS and hidden ones) that BALLOT_MINOR seniors or more have had accepted. */
 uint64_t ballot_minor(const struct ballot *ballot, const struct ballot_time *time);

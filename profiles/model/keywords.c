@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-#define NONE UINT16_MAX
+#define NONE  UINT16_MAX
+#define DAY_S (24u * 3600)
 
 const uint8_t *keyword_set_next(const struct keyword_set *set, uint16_t *at, size_t *text_at)
 {
@@ -114,6 +115,32 @@ void keyword_set_learn(struct keyword_set *set, const struct keywords_found *fou
     for (uint8_t i = 0; i < found->count; i++)
         add(set, (enum keyword_kind)found->names[i].kind, keyword_text(found, i),
             found->names[i].bytes, who);
+}
+
+void keyword_set_age(struct keyword_set *set, uint32_t now_s)
+{
+    const uint32_t today = now_s / DAY_S,
+                   days = set->aged_day && today > set->aged_day ? today - set->aged_day : 0;
+
+    set->aged_day = today;
+    for (uint16_t i = 0; days && i < set->count; i++) {
+        const uint8_t seen = days < KEYWORD_DAYS ? set->entries[i].seen >> days : 0;
+
+        set->entries[i].seen = seen ? seen : 1;
+    }
+}
+
+uint32_t keyword_set_full(const struct keyword_set *set)
+{
+    const bool all =
+        set->count == KEYWORDS_MAX || set->text_bytes + KEYWORD_BYTES_MAX > KEYWORD_SET_TEXT;
+    uint32_t full = 0;
+
+    for (int kind = 0; kind < KEYWORD_KINDS_COUNT; kind++)
+        if (all || keyword_set_count(set, (enum keyword_kind)kind) >=
+                       keyword_info((enum keyword_kind)kind)->most)
+            full |= 1u << kind;
+    return full;
 }
 
 void keyword_set_forget(struct keyword_set *set, enum keyword_kind kind)

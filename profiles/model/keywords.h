@@ -6,7 +6,9 @@
  * line in engine/protocols/keyword.h says. In a full set a new name takes the place of one that was
  * accepted only once, the oldest such (of its own kind where the kind is full); where all were
  * accepted more often, it is not learned. So a client that asks a server which accepts every name
- * for made-up ones cannot push out those in use.
+ * for made-up ones cannot push out those in use. Counts are halved every day, so that names which
+ * nobody asks for any more make room, too: of whoever has filled a set nothing is left after
+ * KEYWORD_DAYS days, and meanwhile what is not in it is minor (policy.h, `keywords_full`).
  */
 #ifndef SYNWARD_PROFILES_MODEL_KEYWORDS_H
 #define SYNWARD_PROFILES_MODEL_KEYWORDS_H
@@ -19,12 +21,14 @@
 
 #define KEYWORD_SET_TEXT      3072
 #define KEYWORD_SEEN_MAX      255
+#define KEYWORD_DAYS          7 /* of no use that bring the highest count down to 1 */
 #define KEYWORD_SEEN_RESTORED 2 /* of a name in a file that does not say */
 
 /* Plain data; zero is the empty set. Names stand in `text` in the order of the entries. */
 struct keyword_set {
     uint16_t count;
     uint16_t text_bytes;
+    uint32_t aged_day; /* since 1970, when counts were halved last; 0: never; not saved */
     struct keyword_entry {
         uint8_t kind;
         uint8_t bytes;
@@ -43,6 +47,11 @@ bool keyword_set_add(struct keyword_set *set, enum keyword_kind kind, const uint
  * often: so one network cannot fill the set for ever.
  */
 void keyword_set_learn(struct keyword_set *set, const struct keywords_found *found, uint8_t who);
+
+/* To be called before names are learned; `now_s`: since 1970. */
+void keyword_set_age(struct keyword_set *set, uint32_t now_s);
+/* Kinds in which a new name finds no room but that of another; bits 1 << enum keyword_kind. */
+uint32_t keyword_set_full(const struct keyword_set *set);
 
 /* Drops all names of a kind: what they named has another name now. */
 void keyword_set_forget(struct keyword_set *set, enum keyword_kind kind);

@@ -78,17 +78,78 @@ static bool form_is_taken(const struct profile *profile, uint64_t form)
     return ((profile->accepted | hidden) & form) != 0;
 }
 
+static void no_longer_stale(struct profile *profile)
+{
+    memset(&profile->staleness, 0, sizeof(profile->staleness));
+    for (int i = 0; i < LOOSENING_FACTS; i++)
+        if (profile->insisted[i].vote == VOTE_REFUSED)
+            profile->insisted[i] = (struct insistence){0};
+}
+
+/* Votes stay: a form that is accepted after all is back at once. */
+static void forget_forms(struct profile *profile)
+{
+    profile->accepted = 0;
+    profile->hidden = 0;
+    profile->named = NAMED_NOT;
+}
+
 bool loosening_takes_form(struct profile *profile, const struct witness *witness, uint64_t form)
 {
+    const bool known = form_is_taken(profile, form);
+
     loosening_vote(profile, witness, 0, form);
-    return profile->requests < ARMED_REQUESTS || form_is_taken(profile, form) ||
-           carried(profile, witness, form);
+    if (!known && profile->requests >= ARMED_REQUESTS) {
+        if (!carried(profile, witness, form))
+            return false;
+        if (profile->staleness.stale)
+            forget_forms(profile);
+    }
+    no_longer_stale(profile);
+    return true;
+}
+
+static void note_refused(struct staleness *staleness, uint64_t prefix)
+{
+    if (staleness->refused < UINT8_MAX)
+        staleness->refused++;
+    for (uint8_t i = 0; i < staleness->count; i++)
+        if (staleness->prefixes[i] == prefix)
+            return;
+    if (staleness->count < STALE_PREFIXES)
+        staleness->prefixes[staleness->count++] = prefix;
+}
+
+void loosening_refused(struct profile *profile, const struct witness *witness, uint64_t form)
+{
+    const struct ballot_row *row = ballot_find(&profile->ballot, witness->prefix);
+    const struct ballot_time time = time_of(profile, witness);
+    struct staleness *staleness = &profile->staleness;
+    bool enough;
+
+    if (!form_is_taken(profile, form) || !row || !ballot_senior(row, &time))
+        return;
+    note_refused(staleness, witness->prefix);
+    if (profile->ballot.count >= BALLOT_LEAST)
+        enough = staleness->count >= STALE_PREFIXES;
+    else
+        enough = insists(profile, VOTE_REFUSED, witness->now_s) &&
+                 staleness->count == profile->ballot.count;
+    staleness->stale |= enough && staleness->refused >= STALE_REFUSED;
+}
+
+bool loosening_stale(const struct profile *profile)
+{
+    return profile->staleness.stale && profile->settings.check == CHECK_DEFAULT;
 }
 
 uint64_t loosening_minor(const struct profile *profile)
 {
+    const uint64_t all = (UINT64_C(1) << PROTOCOLS_COUNT) - 1;
     const struct ballot_time time = loosening_time(profile);
 
+    if (loosening_stale(profile))
+        return all & ~profile->accepted;
     return ballot_minor(&profile->ballot, &time) &
            ~(profile->accepted | VOTE_HIDDEN(profile->hidden));
 }

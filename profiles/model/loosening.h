@@ -14,6 +14,12 @@
  *                       ones in between; where there are fewer prefixes, by as many connections of
  *                       all of them.
  *
+ *      stale            STALE_REFUSED requests of accepted forms, by STALE_PREFIXES seniors, that
+ *                       the server refused in so many words, and none accepted in between: what is
+ *                       known of it seems to be over. Until it accepts one again every other form
+ *                       is minor, and the first that is voted in takes the place of all. Accepted
+ *                       forms stay as they are: a stale profile turns nobody away.
+ *
  * Votes add forms of requests. They never remove one, or a check. A form that BALLOT_MINOR seniors
  * have had accepted is *minor* until enough have.
  */
@@ -29,6 +35,8 @@
 #define LOOSENING_S           600u
 #define LOOSENING_FACTS       4
 #define REVISION_PREFIXES     3
+#define STALE_REFUSED         8
+#define STALE_PREFIXES        3
 
 struct profile;
 
@@ -55,6 +63,14 @@ struct revision {
     bool same;     /* they all heard the same */
 };
 
+/* Requests of accepted forms refused by the server since the last accepted one; not saved. */
+struct staleness {
+    uint8_t refused; /* saturates */
+    uint8_t count;   /* of prefixes */
+    uint64_t prefixes[STALE_PREFIXES];
+    bool stale;
+};
+
 /* The time of a profile's ballot, as of its last sign of life. */
 struct ballot_time loosening_time(const struct profile *profile);
 
@@ -67,6 +83,12 @@ void loosening_vote(struct profile *profile, const struct witness *witness, uint
 
 /* Votes for a form of request, VOTE_FORM() or VOTE_HIDDEN(). True where it counts as accepted. */
 bool loosening_takes_form(struct profile *profile, const struct witness *witness, uint64_t form);
+
+/* The server has refused a request of this form, VOTE_FORM(). */
+void loosening_refused(struct profile *profile, const struct witness *witness, uint64_t form);
+
+/* True where what is known is over, and no check was set by the operator. */
+bool loosening_stale(const struct profile *profile);
 
 /* Forms that BALLOT_MINOR seniors have had accepted, and too few to be: opened at a low rate,
  * blamed on nobody. VOTE_FORM() and VOTE_HIDDEN(). */

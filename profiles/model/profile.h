@@ -147,6 +147,7 @@ struct profile {
     struct revision synack_revision, greeting_revision;
     uint32_t drifts; /* how often the greeting was replaced */
     struct insistence insisted[LOOSENING_FACTS];
+    struct staleness staleness;
 
     struct ballot ballot; /* last: what is beyond its rows is never touched */
 };

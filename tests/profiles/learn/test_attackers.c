@@ -288,6 +288,152 @@ Test(attackers, one_network_takes_no_pattern_away)
     cr_assert_eq(policy().unknown, UNKNOWN_PROBED, "still proved");
 }
 
+/* --- keywords -------------------------------------------------------------------------------- */
+
+static enum refused_as refused_as(const char *host)
+{
+    const struct server_policy now = policy();
+    char request[128];
+    const int bytes =
+        snprintf(request, sizeof(request), "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", host);
+
+    cr_assert_eq(policy_check_request(&now, (const uint8_t *)request, (size_t)bytes), MATCH_NO);
+    return policy_refused_as(&now, (const uint8_t *)request, (size_t)bytes);
+}
+
+/* A name that there was no room to learn may be right: opened at a low rate, blamed on nobody. */
+Test(attackers, full_keyword_set_turns_no_new_name_away)
+{
+    char request[128];
+
+    learn_from(5, NULL, GET, OK);
+    server()->settings.check = CHECK_KEYWORD;
+    cr_assert_eq(refused_as("b.example"), REFUSED_WRONG);
+    for (uint32_t i = 0; i < 1000; i++) {
+        snprintf(request, sizeof(request), "GET / HTTP/1.1\r\nHost: made-up-%u\r\n\r\n", i / 2);
+        visit(900 + i % 2, NULL, request, OK);
+    }
+    cr_assert_eq(refused_as("b.example"), REFUSED_MINOR);
+}
+
+/* --- stale ----------------------------------------------------------------------------------- */
+
+#define NO "HTTP/1.1 400 Bad Request\r\n\r\n"
+
+/* The server speaks TLS from one day on. Nobody is turned away, and HTTP is over with the first
+ * form that is voted in. */
+Test(attackers, server_that_refuses_what_it_spoke_is_learned_anew)
+{
+    learn_from(4, NULL, GET, OK);
+    for (uint32_t i = 0; i < STALE_REFUSED; i++) {
+        assert_http_alone("not stale yet");
+        visit(i % 4, NULL, GET, NO);
+    }
+    cr_assert(policy().minor >> PROTOCOL_TLS & 1);
+    cr_assert_eq(policy().unknown, UNKNOWN_MINOR);
+    cr_assert_eq(policy().protocols, UINT64_C(1) << PROTOCOL_HTTP, "nobody is turned away");
+    for (uint32_t i = 0; i < 3; i++)
+        visit(i, NULL, HELLO, HELLOED);
+    cr_assert_eq(policy().protocols, UINT64_C(1) << PROTOCOL_TLS);
+    cr_assert_eq(policy().minor, UINT64_C(1) << PROTOCOL_HTTP);
+    cr_assert(policy().armed);
+    visit(3, NULL, GET, OK);
+    cr_assert(policy().protocols >> PROTOCOL_HTTP & 1, "it is back when it is accepted once");
+}
+
+Test(attackers, one_accepted_request_says_that_it_is_not_stale)
+{
+    learn_from(4, NULL, GET, OK);
+    for (uint32_t i = 0; i < 100; i++)
+        visit(i % 4, NULL, GET, i % STALE_REFUSED == 0 ? OK : NO);
+    assert_http_alone("one in eight was accepted");
+    for (uint32_t i = 0; i < STALE_REFUSED; i++)
+        visit(i % 4, NULL, GET, NO);
+    cr_assert_eq(policy().unknown, UNKNOWN_MINOR);
+    visit(0, NULL, GET, OK);
+    assert_http_alone("accepted again");
+}
+
+/* Of old networks two, and any number of new ones. */
+Test(attackers, newcomers_make_nothing_stale)
+{
+    learn_from(5, NULL, GET, OK);
+    for (uint32_t i = 0; i < 300; i++)
+        visit(i % 10 < 2 ? i % 10 : 900 + i % 10, NULL, GET, NO);
+    assert_http_alone("after 300 refused requests of two seniors and eight newcomers");
+}
+
+Test(attackers, one_network_alone_makes_stale_in_ten_minutes_only)
+{
+    uint32_t visits = 0;
+
+    learn_from(1, NULL, GET, OK);
+    while (policy().unknown == UNKNOWN_REFUSED && visits < 1000) {
+        visit(0, NULL, GET, NO);
+        clock_us += 29 * SECOND_US;
+        visits++;
+    }
+    cr_assert_geq(visits, LOOSENING_CONNECTIONS);
+    cr_assert_leq(visits, LOOSENING_CONNECTIONS + 2);
+}
+
+/* What the operator has set is not loosened by what anybody does. */
+Test(attackers, set_check_is_never_stale)
+{
+    learn_from(4, NULL, GET, OK);
+    server()->settings.check = CHECK_PROTOCOL;
+    for (uint32_t i = 0; i < 100; i++)
+        visit(i % 4, NULL, GET, NO);
+    assert_http_alone("the check is set");
+}
+
+/* --- PROXY headers --------------------------------------------------------------------------- */
+
+/* The load balancer at network 0 says that its client is of another network. */
+static void visit_through(uint32_t number, const char *request, const char *answer)
+{
+    char said[256];
+
+    snprintf(said, sizeof(said), "PROXY TCP4 %u.%u.7.1 10.77.0.2 50000 110\r\n%s",
+             11 + number / 250, number % 250, request);
+    visit(0, NULL, said, answer);
+}
+
+static uint16_t rows_after_a_hundred_networks(void)
+{
+    for (uint32_t i = 1; i <= 100; i++)
+        visit_through(i, GET, OK);
+    return server()->ballot.count;
+}
+
+/* Who may write a header of his own would have as many votes as he likes. */
+Test(attackers, header_of_anybody_is_no_vote_but_his_own)
+{
+    cr_assert_eq(rows_after_a_hundred_networks(), 1);
+}
+
+Test(attackers, header_of_a_proxy_that_the_operator_names_votes)
+{
+    const struct learner_proxy proxy = {.prefix = client(0), .length = 24};
+    uint16_t rows;
+
+    learner_set_proxy(learner, &proxy);
+    cr_assert_geq(rows_after_a_hundred_networks(), 100);
+    learner_forget_proxy(learner, &proxy.prefix, proxy.length);
+    rows = server()->ballot.count;
+    visit_through(200, GET, OK);
+    cr_assert_leq(server()->ballot.count, rows + 1, "its own");
+}
+
+Test(attackers, proxy_is_believed_until_its_time_is_over)
+{
+    const struct learner_proxy proxy = {
+        .prefix = client(0), .length = 32, .until_us = 50 * SECOND_US};
+
+    learner_set_proxy(learner, &proxy);
+    cr_assert_lt(rows_after_a_hundred_networks(), 60);
+}
+
 /* --- the server's own words ------------------------------------------------------------------ */
 
 /* 1,000 comparisons of one network, whatever made them fail, are one voice. */

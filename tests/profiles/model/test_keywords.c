@@ -111,3 +111,50 @@ Test(keywords, the_filter_has_all_of_them)
     cr_assert(keyword_filter_has(&filter, KEYWORD_SNI, (const uint8_t *)"n48", 3));
     cr_assert_not(keyword_filter_has(&filter, KEYWORD_HOST, (const uint8_t *)"n48", 3));
 }
+
+/* Two networks that ask for 128 made-up names hold the set for a week, not for ever. */
+Test(keywords, names_that_nobody_asks_for_any_more_make_room)
+{
+    const uint32_t day_s = 24 * 3600, now_s = 1800000000;
+    struct keyword_set set = {0};
+
+    for (int i = 0; i < KEYWORDS_MAX; i++)
+        for (int j = 0; j < 300; j++)
+            add(&set, KEYWORD_HOST, "x%d", i);
+    for (uint32_t day = 0; day < KEYWORD_DAYS; day++) {
+        keyword_set_age(&set, now_s + day * day_s);
+        for (int j = 0; j < 300; j++)
+            add(&set, KEYWORD_HOST, "x%d", 7);
+        cr_assert_not(add(&set, KEYWORD_HOST, "new.example", 0), "day %u", day);
+    }
+    keyword_set_age(&set, now_s + KEYWORD_DAYS * day_s);
+    cr_assert(add(&set, KEYWORD_HOST, "new.example", 0));
+    cr_assert(has(&set, KEYWORD_HOST, "x7"), "it is in use");
+    cr_assert_not(has(&set, KEYWORD_HOST, "x0"), "the oldest has made room");
+}
+
+Test(keywords, a_clock_that_goes_back_ages_nothing)
+{
+    struct keyword_set set = {0};
+
+    add(&set, KEYWORD_HOST, "a.example", 0);
+    add(&set, KEYWORD_HOST, "a.example", 0);
+    keyword_set_age(&set, 1800000000);
+    keyword_set_age(&set, 100000);
+    cr_assert_eq(set.entries[0].seen, 2);
+    keyword_set_age(&set, 100000 + 100 * 24 * 3600);
+    cr_assert_eq(set.entries[0].seen, 1);
+}
+
+Test(keywords, a_set_says_in_which_kinds_it_is_full)
+{
+    struct keyword_set set = {0};
+
+    cr_assert_eq(keyword_set_full(&set), 0);
+    for (int i = 0; i < 32; i++)
+        add(&set, KEYWORD_EHLO, "host%d", i);
+    cr_assert_eq(keyword_set_full(&set), 1u << KEYWORD_EHLO);
+    for (int i = 0; i < 96; i++)
+        add(&set, KEYWORD_HOST, "host%d", i);
+    cr_assert_eq(keyword_set_full(&set), (1u << KEYWORD_KINDS_COUNT) - 1);
+}
