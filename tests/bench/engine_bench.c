@@ -4,6 +4,7 @@
  * callgrind. It times nothing.
  *
  *      engine-bench KIND FRAMES [FLOWS]      FRAMES frames of that kind, after as many to warm up
+ *      engine-bench full-KIND ...            the same while as many requests are kept as may be
  *
  * All that counts happens inside measured(): callgrind collects there alone (--toggle-collect), so
  * that neither the setting up nor the making of the frames is in the figures. It is switched on
@@ -27,12 +28,16 @@
 
 #define CAPACITY    68000
 #define SERVER      "10.0.0.1:80"
+#define SERVERS     8 /* on that port and those behind it: one may not have all slots */
 #define CLIENT      "10.1.0.0:1024"
 #define SERVER6     "[fd77::1]:80"
 #define CLIENT6     "[fd77:1::]:1024"
 #define SYN_OPTIONS "mss=1460 sack ts=1/0 nop ws=7"
 #define DATA_BYTES  1448
+#define LEAST_FLOWS 32768
+#define OTHERS      20000 /* the first client of those whose requests are kept */
 #define REQUEST     "GET / HTTP/1.1\r\nHost: www.example.net\r\n\r\n"
+#define BEGINNING   "GET"
 #define WRONG                                                                                      \
     "\x13"                                                                                         \
     "BitTorrent protocol"                                                                          \
@@ -45,6 +50,7 @@ struct bench {
     enum side from;
     enum verdict_action expected;
     uint32_t flows; /* that the frames go round */
+    uint32_t slots; /* of the pool of requests that are kept */
     uint64_t now_us;
     uint32_t cookie; /* of the newest SYN-ACK, and its TSval */
     uint32_t tsval;
@@ -94,18 +100,23 @@ static const struct synack_model linux_model = {
                   .seen = 10}},
 };
 
-static struct policy *make_policy(const char *name)
+/* `servers` of that address, on that port and those behind it. */
+static struct policy *make_policy(const char *name, uint32_t servers)
 {
-    struct policy *policy = calloc(1, policy_bytes(1));
-    struct server_policy *server = &policy->servers[0];
+    struct policy *policy = calloc(1, policy_bytes(servers));
 
-    policy->count = 1;
-    endpoint_read(name, &server->key.addr, &server->key.port);
-    server->armed = true;
-    server->opening = OPENING_CHECK;
-    server->protocols = 1u << PROTOCOL_HTTP;
-    server->now.generation = 1;
-    server->now.synack = linux_model;
+    policy->count = servers;
+    for (uint32_t i = 0; i < servers; i++) {
+        struct server_policy *server = &policy->servers[i];
+
+        endpoint_read(name, &server->key.addr, &server->key.port);
+        server->key.port = (uint16_t)(server->key.port + i);
+        server->armed = true;
+        server->opening = OPENING_CHECK;
+        server->protocols = 1u << PROTOCOL_HTTP;
+        server->now.generation = 1;
+        server->now.synack = linux_model;
+    }
     return policy;
 }
 
@@ -124,9 +135,10 @@ static void make_engine(struct bench *bench, uint32_t flows)
     memory = aligned_alloc(64, bytes);
     memset(memory, 0, bytes);
     bench->engine = engine_init(memory, &config, 0);
+    bench->slots = config.slots_max;
     bench->buffer = malloc(CAPACITY);
     bench->now_us = 10000000;
-    engine_adopt_policy(bench->engine, make_policy(SERVER), 0);
+    engine_adopt_policy(bench->engine, make_policy(SERVER, SERVERS), 0);
 }
 
 static void attack(struct bench *bench)
@@ -225,19 +237,26 @@ static void make_syn(struct test_frame *frame)
 }
 
 /* Client n's handshake up to our SYN-ACK. */
-static void ask(struct bench *bench, uint32_t n)
+static void ask_with(struct bench *bench, const struct test_frame *syn, uint32_t n)
 {
-    static struct test_frame syn, answer;
+    static struct test_frame answer;
     struct tcp_options options;
 
-    if (!syn.bytes)
-        make_syn(&syn);
-    if (input(bench, SIDE_CLIENT, load(bench, &syn, SIDE_CLIENT, n)) != VERDICT_REPLY)
+    if (input(bench, SIDE_CLIENT, load(bench, syn, SIDE_CLIENT, n)) != VERDICT_REPLY)
         die("a SYN was not answered", "ask");
-    frame_copy(&answer, bench->buffer, syn.bytes);
+    frame_copy(&answer, bench->buffer, syn->bytes);
     tcp_options_parse(frame_options(&answer.view), answer.view.options_bytes, &options);
     bench->cookie = answer.view.seq;
     bench->tsval = options.tsval;
+}
+
+static void ask(struct bench *bench, uint32_t n)
+{
+    static struct test_frame syn;
+
+    if (!syn.bytes)
+        make_syn(&syn);
+    ask_with(bench, &syn, n);
 }
 
 /* --- kinds ----------------------------------------------------------------------------------- */
@@ -258,7 +277,7 @@ static void begin_syn(struct bench *bench)
 
 static void begin_syn6(struct bench *bench)
 {
-    engine_adopt_policy(bench->engine, make_policy(SERVER6), bench->now_us);
+    engine_adopt_policy(bench->engine, make_policy(SERVER6, 1), bench->now_us);
     attack(bench);
     frame_write(
         &bench->frame,
@@ -297,6 +316,54 @@ static uint32_t next_proof(struct bench *bench, uint32_t n)
     bytes = load(bench, &bench->frame, SIDE_CLIENT, n);
     set_numbers(&bench->frame.view, bench->buffer, bench->cookie + 1, bench->tsval);
     return bytes;
+}
+
+static void begin_beginning(struct bench *bench)
+{
+    attack(bench);
+    from_client(&bench->frame, "P.", 0, "nop nop ts=2/0", BEGINNING, 0);
+}
+
+static void set_port(const struct frame *view, uint8_t *buffer, uint32_t add)
+{
+    uint8_t *tcp = buffer + OFFLOAD_BYTES + view->l4;
+    uint16_t was = load_be16(tcp + 2), is = (uint16_t)(was + add);
+
+    checksum_update16(tcp + 16, was, is);
+    store_be16(tcp + 2, is);
+}
+
+/*
+ * As many beginnings as clients that proved nothing may have kept, at all servers but the first;
+ * each of another source. The newest is so old that it may go.
+ */
+static void fill_slots(struct bench *bench)
+{
+    static struct test_frame syn, begin;
+    const uint32_t most = bench->slots - bench->slots / 4;
+
+    attack(bench);
+    for (uint32_t n = 0; n < most; n++) {
+        make_syn(&syn);
+        from_client(&begin, "P.", 0, "nop nop ts=2/0", BEGINNING, 0);
+        set_port(&syn.view, syn.buffer, 1 + n % (SERVERS - 1));
+        set_port(&begin.view, begin.buffer, 1 + n % (SERVERS - 1));
+        ask_with(bench, &syn, n + OTHERS);
+        load(bench, &begin, SIDE_CLIENT, n + OTHERS);
+        set_numbers(&begin.view, bench->buffer, bench->cookie + 1, bench->tsval);
+        if (input(bench, SIDE_CLIENT, begin.bytes) != VERDICT_HOLD)
+            die("a beginning was not kept", "full");
+    }
+    if (engine_counters(bench->engine)->flows_kept != most)
+        die("slots are left", "full");
+    engine_set_setting(bench->engine, NULL, SETTING_NORMAL, bench->now_us);
+    bench->now_us += 1000000;
+}
+
+/* Clients of many prefixes: of one that is large the newcomer is turned away. */
+static uint32_t next_beginning(struct bench *bench, uint32_t n)
+{
+    return next_proof(bench, n * 257 & 0xffff);
 }
 
 /* Both sides speak once: what the server side alone says makes no connection that lasts. */
@@ -361,6 +428,7 @@ static const struct kind kinds[] = {
     {"syn6", begin_syn6, next_client, SIDE_CLIENT, VERDICT_REPLY},
     {"ack", begin_ack, next_proof, SIDE_CLIENT, VERDICT_DROP},
     {"request-wrong", begin_wrong, next_proof, SIDE_CLIENT, VERDICT_REPLY},
+    {"beginning", begin_beginning, next_beginning, SIDE_CLIENT, VERDICT_HOLD},
     {"opening", begin_opening, next_proof, SIDE_CLIENT, VERDICT_HOLD},
     {"forward", begin_forward, next_of_flows, SIDE_SERVER, VERDICT_FORWARD},
     {"splice-to-client", begin_to_client, next_of_flows, SIDE_SERVER, VERDICT_FORWARD},
@@ -387,12 +455,16 @@ int main(int argc, char **argv)
 {
     static struct bench bench;
     uint32_t frames = argc > 2 ? (uint32_t)atoi(argv[2]) : 0;
+    bool full = argc > 1 && strncmp(argv[1], "full-", 5) == 0;
+    const char *name = argc > 1 ? argv[1] + (full ? 5 : 0) : "";
 
     bench.flows = argc > 3 ? (uint32_t)atoi(argv[3]) : 1000;
     for (size_t i = 0; frames && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        if (strcmp(kinds[i].name, argv[1]) != 0)
+        if (strcmp(kinds[i].name, name) != 0)
             continue;
-        make_engine(&bench, bench.flows < 16384 ? 16384 : bench.flows);
+        make_engine(&bench, bench.flows < LEAST_FLOWS ? LEAST_FLOWS : bench.flows);
+        if (full)
+            fill_slots(&bench);
         bench.from = kinds[i].from;
         kinds[i].begin(&bench);
         CALLGRIND_START_INSTRUMENTATION;
