@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A server in attack mode holds so many connections (rule 2.6): whole requests stop neither bodies
+that trickle nor clients that do not read.
+
+The server has 150 workers, each of which serves one connection at a time, as Apache's prefork. 200
+bodies of a byte each second and 200 readers of a large page are held against it, from one address
+and from eight. What is measured is whom it serves meanwhile.
+"""
+import contextlib
+import queue
+import select
+import socket
+import threading
+import time
+
+import runner
+from lab import SERVER4, Lab, check, check_equal
+
+WORKERS, ARMED_BY, SLOW = 150, 12, 200  # of each kind
+HONEST, CROWD = "10.78.250.7", "10.78.251.7"
+GET = b"GET / HTTP/1.1\r\nHost: good\r\n\r\n"
+LARGE = b"GET /large HTTP/1.1\r\nHost: good\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: good\r\nContent-Length: %d\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
+LARGE_BYTES = 4 << 20  # more than buffers hold
+PATIENCE_S = 120  # of a worker
+FETCHES, CROWD_SIZE = 10, 500
+
+
+class Pool:
+    """A web server of so many workers; `busy` says how many serve somebody."""
+
+    def __init__(self, lab):
+        self.waiting, self.served = queue.Queue(), 0
+        with lab.server.inside():
+            self.listening = socket.socket()
+            self.listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.listening.bind((SERVER4, 80))
+            self.listening.listen(512)
+        for _ in range(WORKERS):
+            threading.Thread(target=self._work, daemon=True).start()
+
+    def _work(self):
+        while True:
+            connection, _ = self.listening.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.settimeout(PATIENCE_S)
+                self._serve(connection)
+
+    def _serve(self, connection):
+        data = b""
+        while b"\r\n\r\n" not in data:
+            if not (more := connection.recv(4000)):
+                return
+            data += more
+        header, _, body = data.partition(b"\r\n\r\n")
+        if b"Content-Length: " in header:
+            due = int(header.split(b"Content-Length: ")[1].split(b"\r\n")[0])
+            while len(body) < due:
+                if not (more := connection.recv(4000)):
+                    return
+                body += more
+        if header.startswith(b"GET /large"):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + bytes(LARGE_BYTES))
+        else:
+            connection.sendall(OK)
+        self.served += 1
+
+
+def connect(lab, source, timeout=10, receive_bytes=None):
+    with lab.client.inside():
+        connection = socket.socket()
+    if receive_bytes:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+    connection.settimeout(timeout)
+    try:
+        connection.bind((source, 0))
+        connection.connect((SERVER4, 80))
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
+def fetch(lab, source, request=GET, timeout=10):
+    """True where the whole answer came."""
+    with contextlib.suppress(OSError):
+        with connect(lab, source, timeout) as connection:
+            connection.sendall(request)
+            data = b""
+            while more := connection.recv(4000):
+                data += more
+            return data == OK
+    return False
+
+
+class Slow(threading.Thread):
+    """Bodies that trickle, and readers that do not read, held open and opened again for as long as
+    it lasts, from these addresses in turn."""
+
+    def __init__(self, lab, sources):
+        super().__init__(daemon=True)
+        self.lab, self.sources, self.over = lab, sources, threading.Event()
+        self.begun, self.ended, self.number = 0, 0, 0
+        self.held = {}  # socket: whether it is a body
+        self.started = threading.Event()
+        self.start()
+
+    def _open(self, body):
+        self.number += 1
+        source = self.sources[self.number % len(self.sources)]
+        with contextlib.suppress(OSError):
+            connection = connect(self.lab, source, 2, None if body else 2048)
+            connection.sendall(POST % 100000 if body else LARGE)
+            connection.setblocking(False)
+            self.held[connection] = body
+            self.begun += 1
+
+    def _trickle(self):
+        """Who was ended goes."""
+        closed = select.poll()
+        by_number = {connection.fileno(): connection for connection in self.held}
+        for number in by_number:
+            closed.register(number, select.POLLERR | select.POLLHUP)
+        for number, _ in closed.poll(0):
+            connection = by_number[number]
+            del self.held[connection]
+            connection.close()
+            self.ended += 1
+        for connection, body in self.held.items():
+            with contextlib.suppress(OSError):
+                if body:
+                    connection.send(b"x")
+                else:
+                    connection.recv(16)
+
+    def run(self):
+        while not self.over.is_set():
+            bodies = sum(self.held.values())
+            for _ in range(SLOW - bodies):
+                self._open(True)
+            for _ in range(SLOW - (len(self.held) - bodies)):
+                self._open(False)
+            self._trickle()
+            self.started.set()
+            self.over.wait(1)
+        for connection in self.held:
+            connection.close()
+
+    def end(self):
+        self.over.set()
+        self.join()
+
+
+@contextlib.contextmanager
+def pool_lab():
+    with Lab() as lab:
+        if lab.stand_in:
+            raise runner.Skip("needs the daemon")
+        lab.start(mode="normal")
+        lab.pool = Pool(lab)
+        for i in range(ARMED_BY):
+            source = f"10.78.{i % 4}.1"
+            check(
+                fetch(lab, source, GET if i % 2 else POST % 2 + b"hi"), "an answer while learning"
+            )
+        lab.wait_armed(80)
+        lab.set_mode("attack")
+        yield lab
+
+
+def served_beside(lab, sources):
+    slow = Slow(lab, sources)
+    check(slow.started.wait(60), "the slow clients have begun")
+    time.sleep(2)  # they are there, and nobody's connection is new
+    try:
+        served = [fetch(lab, HONEST) for _ in range(FETCHES)]
+    finally:
+        slow.end()
+    counters = lab.stats()
+    check_equal(served.count(True), FETCHES, f"pages of an honest client ({counters['flows']})")
+    check(counters["flows"]["ended"] > 0, f"slow ones are ended ({counters['flows']})")
+    return f"{slow.begun} slow ones began, {counters['flows']['ended']} ended; 10 of 10 served"
+
+
+def test_slow_clients_of_one_address():
+    with pool_lab() as lab:
+        return served_beside(lab, ["10.78.100.1"])
+
+
+def test_slow_clients_of_eight_addresses():
+    with pool_lab() as lab:
+        return served_beside(lab, [f"10.78.{100 + i}.1" for i in range(8)])
+
+
+def test_500_honest_clients_behind_one_address_beside_slow_ones():
+    """They are served in turn: nobody is reset, nobody is blamed."""
+    with pool_lab() as lab:
+        slow = Slow(lab, ["10.78.100.1"])
+        check(slow.started.wait(60), "the slow clients have begun")
+        results = []
+
+        def client():
+            results.append(fetch(lab, CROWD, timeout=60))
+
+        crowd = [threading.Thread(target=client, daemon=True) for _ in range(CROWD_SIZE)]
+        begun = time.monotonic()
+        try:
+            for one in crowd:
+                one.start()
+            for one in crowd:
+                one.join(90)
+            took = time.monotonic() - begun
+        finally:
+            slow.end()
+        counters = lab.stats()
+        check_equal(results.count(True), CROWD_SIZE, f"pages of the crowd ({counters['flows']})")
+        check_equal(counters["sources"]["put_aside"], 0, "sources put aside")
+        return f"500 of 500 in {took:.0f} s, {counters['requests']['delayed']} waited for a place"
+
+
+def test_nobody_is_limited_below_the_mark():
+    with pool_lab() as lab:
+        held = [connect(lab, CROWD) for _ in range(60)]
+        for connection in held:
+            connection.sendall(POST % 4)
+        time.sleep(5)
+        check(fetch(lab, CROWD), "one more of the same address")
+        for connection in held:
+            connection.sendall(b"done")
+        for connection in held:
+            with connection:
+                check_equal(connection.recv(4000), OK, "answer after a body that was slow")
+        counters = lab.stats()
+        check_equal(
+            (counters["flows"]["ended"], counters["requests"]["delayed"]), (0, 0), "limited"
+        )
+        return "60 bodies of one address, 5 s each, all answered"
+
+
+runner.main(globals())
