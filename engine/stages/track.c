@@ -271,8 +271,15 @@ static void track_syn(struct engine *engine, struct passage *passage, struct flo
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
     struct server_key key = flow_key_server(&flow->key);
 
-    if (flow->state == FLOW_HALF_OPEN && cold->client_isn == passage->frame.seq)
+    if (flow->state == FLOW_HALF_OPEN && cold->client_isn == passage->frame.seq) {
+        const struct server *server = flow_server(engine, flow);
+
+        /* It has not heard the server's SYN-ACK, and has a second from now to complete it
+         * (half_open.h). In attack mode no more, or repeats would keep it for ever. */
+        if (cold->server_next && server && !server_protected(server))
+            flow_renew(&engine->flows, flow, passage->now_us);
         return;
+    }
     if (flow->state == FLOW_HALF_OPEN ||
         (flow->state == FLOW_CLOSING && !(flow->flags & FLOW_EDIT)))
         begin_half_open(engine, passage, flow, server_find(&engine->servers, &key));

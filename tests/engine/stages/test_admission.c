@@ -204,8 +204,12 @@ Test(admission, clients_of_a_silent_server_are_ignored_but_for_a_few)
 /* The server answers others: what fails is not the server. */
 Test(admission, a_server_that_answers_somebody_is_not_silent)
 {
-    struct bench *b = bench_new(SETTING_ATTACK);
+    struct engine_config config;
+    struct bench *b;
 
+    engine_config_defaults(&config);
+    config.openings_max = 64; /* room for the bytes of all three */
+    b = bench_new_sized(SETTING_ATTACK, &config);
     unheard(b, "10.1.1.1:7777");
     unheard(b, "10.1.2.1:7777");
     bench_wait(b, SECOND_US);

@@ -72,6 +72,26 @@ Test(half_open, a_young_one_has_its_second)
     bench_end(b);
 }
 
+/* The SYN-ACK was lost on its way: whoever repeats its SYN in calm has a second from there, and
+ * only there. */
+Test(half_open, who_asks_again_has_another_second)
+{
+    struct bench *b = bench_new(SETTING_NORMAL);
+
+    half_open(b);
+    bench_wait(b, SECOND_US);
+    half_open(b);
+    attack(b);
+    bench_wait(b, SECOND_US * 6 / 10);
+    nothing(b);
+    client_says(b, .flags = "S", .seq = X, .options = OFFERS, .ttl = 61);
+    b->queued = 0;
+    bench_wait(b, SECOND_US * 9 / 10);
+    to_server(b, .flags = "R", .seq = X + 1, .ttl = 61);
+    nothing(b);
+    bench_end(b);
+}
+
 Test(half_open, who_completes_the_handshake_is_left_alone)
 {
     struct bench *b = bench_new(SETTING_NORMAL);
