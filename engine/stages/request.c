@@ -80,7 +80,7 @@ static struct slot *await_place(struct engine *engine, struct passage *passage,
     struct slot *slot;
     struct flow *flow;
 
-    if (before && before->state == FLOW_KEPT) {
+    if (is_kept_of(engine, before, proof)) {
         slot = kept_slot(engine, before);
     } else {
         if (!said->bytes) {
