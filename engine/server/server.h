@@ -93,6 +93,7 @@ struct server {
     /* Connections that are open at it, or being opened (stages/held.h): */
     uint32_t held;            /* now */
     uint32_t held_before;     /* in attack mode: of these, such as we have not opened in it */
+    uint32_t held_waiting;    /* requests in the queue for a place (tables/held_queue.h) */
     uint32_t held_peak;       /* the most of them in normal mode */
     uint64_t peak_us;         /* when that rose, or fell, last */
     uint64_t slow_us;         /* when its slow ones may be looked at again */

@@ -44,6 +44,7 @@ struct held {
     struct held_queue *queue;
     struct held_watch *watch;
     uint64_t queue_us;       /* when the queue is to be looked at again */
+    bool in_turn;            /* what is asked for now has waited, and comes before others */
     uint64_t slow_us;        /* when slow connections may be looked for again, at any server */
     bool strangers;          /* connections were picked up whose server is not known */
     uint32_t servers_known;  /* how many servers they were last compared with */

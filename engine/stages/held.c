@@ -26,16 +26,16 @@ uint32_t held_mark(const struct engine *engine, const struct server *server)
     return most(usual + usual / 2, limit_share(engine, engine->config.held_least));
 }
 
+/* Below the mark whoever comes first, but for those whose source would have to wait above it: they
+ * come behind others that do. */
 static bool has_room(const struct engine *engine, const struct flow_key *key,
                      const struct server *server, uint32_t mark, uint64_t now_us)
 {
     const uint64_t hash = held_hash(engine, key);
     const uint32_t quick = rate_sum(&server->quick, now_us);
 
-    if (server->held < mark)
-        return true;
     if (held_by(engine->held.sources, hash) >= held_share(engine, server))
-        return false;
+        return server->held < mark && (engine->held.in_turn || !server->held_waiting);
     if (server->held < mark + mark / 2 + quick)
         return true;
     return server->held < 2 * mark + quick && held_was_answered(engine->held.sources, hash, now_us);
@@ -46,10 +46,11 @@ bool held_admits(struct engine *engine, const struct flow_key *key, struct serve
 {
     const uint32_t mark = held_mark(engine, server);
 
-    if (server->mode != MODE_ATTACK || server->held < mark ||
+    if (server->mode != MODE_ATTACK || (server->held < mark && !server->held_waiting) ||
         source_is_exempt(&engine->sources, &key->client, now_us))
         return true;
-    slow_make_room(engine, server, now_us);
+    if (server->held >= mark)
+        slow_make_room(engine, server, now_us);
     return has_room(engine, key, server, mark, now_us);
 }
 
@@ -58,13 +59,17 @@ bool held_admits(struct engine *engine, const struct flow_key *key, struct serve
 void held_wait(struct engine *engine, struct flow *flow)
 {
     struct slot *slot = kept_slot(engine, flow);
+    struct server *server = flow_server(engine, flow);
     const struct held_waiting waiting = {flow_index(&engine->flows, flow),
-                                         flow_cold(&engine->flows, flow)->serial};
+                                         flow_cold(&engine->flows, flow)->serial,
+                                         (uint32_t)(server - engine->servers.slots)};
 
     slot->flags |= SLOT_WAITS;
     if ((slot->flags & SLOT_QUEUED) || !held_queue_add(engine->held.queue, waiting))
         return;
+    server->held_waiting++;
     slot->flags |= SLOT_QUEUED;
+    slot_whole(&engine->slots, slot);
 }
 
 /* The one at the head, where it still waits; it is taken out. */
@@ -73,10 +78,26 @@ static struct flow *take_waiting(struct engine *engine)
     const struct held_waiting waiting = held_queue_take(engine->held.queue);
     struct flow *flow = &engine->flows.flows[waiting.flow];
 
+    engine->servers.slots[waiting.server].held_waiting--;
     if (flow->state != FLOW_KEPT || flow_cold(&engine->flows, flow)->serial != waiting.serial)
         return NULL;
     kept_slot(engine, flow)->flags &= (uint16_t)~SLOT_QUEUED;
     return kept_slot(engine, flow)->flags & SLOT_WAITS ? flow : NULL;
+}
+
+/* Opens it, if there is a place; it goes to the end of the queue else. */
+static bool has_its_turn(struct engine *engine, struct flow *flow, uint64_t now_us)
+{
+    bool admitted;
+
+    engine->held.in_turn = true;
+    admitted = held_admits(engine, &flow->key, flow_server(engine, flow), now_us);
+    if (admitted)
+        request_again(engine, flow, now_us);
+    else
+        held_wait(engine, flow);
+    engine->held.in_turn = false;
+    return admitted;
 }
 
 static bool queue_tick(struct engine *engine, uint64_t now_us)
@@ -85,20 +106,13 @@ static bool queue_tick(struct engine *engine, uint64_t now_us)
 
     if (!count || now_us < engine->held.queue_us)
         return false;
-    engine->held.queue_us = now_us + QUEUE_LOOK_US;
     for (uint32_t looked = 0; looked < count && looked < QUEUE_LOOKS; looked++) {
         struct flow *flow = take_waiting(engine);
 
-        if (!flow)
-            continue;
-        if (!held_admits(engine, &flow->key, flow_server(engine, flow), now_us)) {
-            held_wait(engine, flow);
-            continue;
-        }
-        engine->held.queue_us = now_us; /* there may be room for another */
-        request_again(engine, flow, now_us);
-        return true;
+        if (flow && has_its_turn(engine, flow, now_us))
+            return true; /* there may be room for another */
     }
+    engine->held.queue_us = now_us + QUEUE_LOOK_US;
     return false;
 }
 

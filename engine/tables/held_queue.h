@@ -16,6 +16,7 @@
 
 struct held_waiting {
     uint32_t flow, serial;
+    uint32_t server; /* index into the server table */
 };
 
 struct held_queue {

@@ -207,6 +207,23 @@ static void give_chunk_back(struct slot_pool *pool, uint16_t chunk)
     pool->chunks_used--;
 }
 
+static uint32_t counts_for_source(const struct slot *slot)
+{
+    return slot->flags & SLOT_WHOLE ? 0 : 1;
+}
+
+void slot_whole(struct slot_pool *pool, struct slot *slot)
+{
+    struct slot_share *source = &pool->shares.shares[slot->source];
+
+    if (!counts_for_source(slot))
+        return;
+    for (uint32_t at = 0; at < SLOT_CHUNKS; at++)
+        source->chunks -= slot->chunk[at] != SLOT_CHUNK_NONE;
+    source->slots--;
+    slot->flags |= SLOT_WHOLE;
+}
+
 void slot_give_back(struct slot_pool *pool, struct slot *slot)
 {
     struct slot_share *source = &pool->shares.shares[slot->source];
@@ -216,11 +233,11 @@ void slot_give_back(struct slot_pool *pool, struct slot *slot)
         if (slot->chunk[at] == SLOT_CHUNK_NONE)
             continue;
         give_chunk_back(pool, slot->chunk[at]);
-        source->chunks--;
+        source->chunks -= counts_for_source(slot);
     }
     if (!(slot->flags & SLOT_PROMISED))
         unlist_unpromised(pool, slot);
-    source->slots--;
+    source->slots = (uint16_t)(source->slots - counts_for_source(slot));
     pool->shares.shares[slot->prefix].slots--;
     slot_share_release(&pool->shares, slot->source);
     slot_share_release(&pool->shares, slot->prefix);
@@ -248,7 +265,8 @@ static bool take_chunk(struct slot_pool *pool, struct slot *slot, uint32_t at)
         slot->flags & SLOT_KNOWN ? pool->chunks_max : pool->chunks_max - pool->chunks_max / 4;
     uint32_t chunk = pool->chunks_free;
 
-    if (source->chunks >= CHUNKS_PER_SOURCE || pool->chunks_used >= most)
+    if ((source->chunks >= CHUNKS_PER_SOURCE && counts_for_source(slot)) ||
+        pool->chunks_used >= most)
         return false;
     if (chunk != SLOT_NONE)
         memcpy(&pool->chunks_free, pool->chunks + (size_t)chunk * SLOT_CHUNK_BYTES,
@@ -256,7 +274,7 @@ static bool take_chunk(struct slot_pool *pool, struct slot *slot, uint32_t at)
     else
         chunk = pool->chunks_untouched++;
     slot->chunk[at] = (uint16_t)chunk;
-    source->chunks++;
+    source->chunks += counts_for_source(slot);
     pool->chunks_used++;
     return true;
 }

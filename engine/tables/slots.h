@@ -12,7 +12,7 @@
  *
  * Who may have a slot (slot_room()):
  *
- *      a source                        64 slots, 256 KiB
+ *      a source                        64 slots, 256 KiB, but for what is whole
  *      a prefix                        a sixteenth of all
  *      a server                        a quarter of all, while half of them are taken
  *      sources that were not proved    three quarters; the rest is for those that matched lately
@@ -59,6 +59,7 @@ enum slot_flags {
     SLOT_FIN = 1 << 1,        /* the client's FIN stands behind the last byte in order */
     SLOT_TIMESTAMPS = 1 << 2, /* were granted */
     SLOT_WAITS = 1 << 8,      /* whole, or full: for room, or for a limit */
+    SLOT_WHOLE = 1 << 10,     /* nothing more is awaited of its client: see slot_whole() */
     SLOT_QUEUED = 1 << 9,     /* of these, in the queue for a place at its server (held_queue.h) */
     SLOT_GREETED = 1 << 3,    /* the client acknowledges c+1+g */
     SLOT_KNOWN = 1 << 4,      /* its source matched lately: the reserve is open to it */
@@ -138,6 +139,11 @@ enum slot_room slot_room(struct slot_pool *pool, const struct flow_key *key, uin
 struct slot *slot_take(struct slot_pool *pool, const struct flow_key *key, uint16_t server,
                        bool known, uint64_t now_us);
 void slot_give_back(struct slot_pool *pool, struct slot *slot);
+/*
+ * Its request is whole, and waits for its server: it counts for its prefix and its server only. Of
+ * a crowd behind one address many wait so.
+ */
+void slot_whole(struct slot_pool *pool, struct slot *slot);
 
 enum slot_added {
     SLOT_GREW,     /* there is more in order now */
