@@ -9,7 +9,7 @@
 #include "engine/tables/source_rules.h"
 
 #define QUEUE_LOOK_US  20000
-#define QUEUE_LOOKS    64   /* entries looked at in a row */
+#define QUEUE_LOOKS    32   /* entries looked at in a row */
 #define PICKED_UP_STEP 1024 /* flows looked at in a row */
 
 /* --- who may have one more ------------------------------------------------------------------- */
@@ -72,46 +72,62 @@ void held_wait(struct engine *engine, struct flow *flow)
     slot_whole(&engine->slots, slot);
 }
 
-/* The one at the head, where it still waits; it is taken out. */
-static struct flow *take_waiting(struct engine *engine)
+/* Its flow, where that still waits; NULL: the entry may go. */
+static struct flow *waiting_flow(struct engine *engine, const struct held_waiting *waiting)
 {
-    const struct held_waiting waiting = held_queue_take(engine->held.queue);
-    struct flow *flow = &engine->flows.flows[waiting.flow];
+    struct flow *flow = &engine->flows.flows[waiting->flow];
 
-    engine->servers.slots[waiting.server].held_waiting--;
-    if (flow->state != FLOW_KEPT || flow_cold(&engine->flows, flow)->serial != waiting.serial)
-        return NULL;
-    kept_slot(engine, flow)->flags &= (uint16_t)~SLOT_QUEUED;
-    return kept_slot(engine, flow)->flags & SLOT_WAITS ? flow : NULL;
+    return flow->state == FLOW_KEPT && flow_cold(&engine->flows, flow)->serial == waiting->serial &&
+                   (kept_slot(engine, flow)->flags & SLOT_WAITS)
+               ? flow
+               : NULL;
 }
 
-/* Opens it, if there is a place; it goes to the end of the queue else. */
-static bool has_its_turn(struct engine *engine, struct flow *flow, uint64_t now_us)
+static void take_out(struct engine *engine, struct held_waiting *waiting, struct flow *flow)
 {
+    engine->servers.slots[waiting->server].held_waiting--;
+    if (flow)
+        kept_slot(engine, flow)->flags &= (uint16_t)~SLOT_QUEUED;
+    held_queue_take(engine->held.queue, waiting);
+}
+
+/* True where the one behind `at` others had a place. */
+static bool has_its_turn(struct engine *engine, uint32_t at, uint64_t now_us)
+{
+    struct held_waiting *waiting = held_queue_at(engine->held.queue, at);
+    struct flow *flow = waiting ? waiting_flow(engine, waiting) : NULL;
     bool admitted;
 
+    if (!flow) {
+        if (waiting)
+            take_out(engine, waiting, NULL);
+        return false;
+    }
     engine->held.in_turn = true;
     admitted = held_admits(engine, &flow->key, flow_server(engine, flow), now_us);
-    if (admitted)
+    if (admitted) {
+        take_out(engine, waiting, flow);
         request_again(engine, flow, now_us);
-    else
-        held_wait(engine, flow);
+    }
     engine->held.in_turn = false;
     return admitted;
 }
 
+/* The first ones, and then a few of the others, who may wait for another server. */
 static bool queue_tick(struct engine *engine, uint64_t now_us)
 {
-    const uint32_t count = engine->held.queue->count;
+    struct held_queue *queue = engine->held.queue;
 
-    if (!count || now_us < engine->held.queue_us)
+    if (!queue->count || now_us < engine->held.queue_us)
         return false;
-    for (uint32_t looked = 0; looked < count && looked < QUEUE_LOOKS; looked++) {
-        struct flow *flow = take_waiting(engine);
-
-        if (flow && has_its_turn(engine, flow, now_us))
+    for (uint32_t at = 0; at < QUEUE_LOOKS && at < queue->count; at++)
+        if (has_its_turn(engine, at, now_us))
             return true; /* there may be room for another */
-    }
+    for (uint32_t looked = 0; looked < QUEUE_LOOKS && queue->cursor < queue->count; looked++)
+        if (has_its_turn(engine, queue->cursor++, now_us))
+            return true;
+    if (queue->cursor >= queue->count)
+        queue->cursor = QUEUE_LOOKS;
     engine->held.queue_us = now_us + QUEUE_LOOK_US;
     return false;
 }

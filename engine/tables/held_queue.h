@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #define HELD_QUEUE_MAX 16384u /* a power of two */
+#define HELD_NOBODY    UINT32_MAX
 
 struct held_waiting {
     uint32_t flow, serial;
@@ -21,6 +22,7 @@ struct held_waiting {
 
 struct held_queue {
     uint32_t first, count;
+    uint32_t cursor; /* how far behind the first one those are looked at that are not the first */
     struct held_waiting entries[HELD_QUEUE_MAX];
 };
 
@@ -32,14 +34,23 @@ static inline bool held_queue_add(struct held_queue *queue, struct held_waiting 
     return true;
 }
 
-/* The first one, which is taken out. Not of an empty queue. */
-static inline struct held_waiting held_queue_take(struct held_queue *queue)
+/* The one behind `at` others, or NULL where it was taken out. */
+static inline struct held_waiting *held_queue_at(struct held_queue *queue, uint32_t at)
 {
-    const struct held_waiting waiting = queue->entries[queue->first];
+    struct held_waiting *waiting = &queue->entries[(queue->first + at) & (HELD_QUEUE_MAX - 1)];
 
-    queue->first = (queue->first + 1) & (HELD_QUEUE_MAX - 1);
-    queue->count--;
-    return waiting;
+    return at < queue->count && waiting->flow != HELD_NOBODY ? waiting : NULL;
+}
+
+/* Takes it out; the others stay in their order. */
+static inline void held_queue_take(struct held_queue *queue, struct held_waiting *waiting)
+{
+    waiting->flow = HELD_NOBODY;
+    while (queue->count && queue->entries[queue->first].flow == HELD_NOBODY) {
+        queue->first = (queue->first + 1) & (HELD_QUEUE_MAX - 1);
+        queue->count--;
+        queue->cursor -= queue->cursor > 0;
+    }
 }
 
 #endif
