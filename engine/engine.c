@@ -355,6 +355,8 @@ uint32_t engine_servers(const struct engine *engine, struct server_info *out, ui
                 .cause_value = server->cause_value,
                 .half_open = server_half_open(server, now_us),
                 .dead = server_dead(&engine->servers, server, now_us),
+                .held = server->held,
+                .held_mark = held_mark(engine, server),
             };
         count++;
     }

@@ -138,6 +138,8 @@ struct server_info {
     enum trigger_cause cause;  /* of the mode, TRIGGER_NONE where the operator set it */
     uint32_t cause_value;
     uint32_t half_open; /* now, as the trigger counts it */
+    uint32_t held;      /* connections that are open at it */
+    uint32_t held_mark; /* of these, not limited in attack mode (stages/held.h) */
     const char *dead;   /* why it serves nobody, static text; NULL: as far as is known it does */
 };
 /* Writes up to `max` servers; returns how many there are. */

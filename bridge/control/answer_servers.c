@@ -51,6 +51,8 @@ static struct json_object *server_document(const struct daemon_server *server)
                            json_object_new_string(time_to_text(server->since_wall_s, since)));
     json_object_object_add(object, "cause", cause_text(&server->info));
     json_object_object_add(object, "dead", optional_string(server->info.dead));
+    json_object_object_add(object, "held", json_object_new_int64(server->info.held));
+    json_object_object_add(object, "held_mark", json_object_new_int64(server->info.held_mark));
     return object;
 }
 

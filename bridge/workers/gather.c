@@ -63,6 +63,7 @@ static void *grow(void *table, uint32_t count, uint32_t more, size_t entry_bytes
 static void merge_server(struct server_info *into, const struct server_info *from)
 {
     const uint32_t half_open = into->half_open + from->half_open;
+    const uint32_t held = into->held + from->held, held_mark = into->held_mark + from->held_mark;
     const char *dead = into->dead ? into->dead : from->dead;
     const bool takes_over =
         from->mode == MODE_ATTACK && (into->mode != MODE_ATTACK || from->since_us < into->since_us);
@@ -70,6 +71,8 @@ static void merge_server(struct server_info *into, const struct server_info *fro
     if (takes_over)
         *into = *from;
     into->half_open = half_open;
+    into->held = held;
+    into->held_mark = held_mark;
     into->dead = dead;
 }
 

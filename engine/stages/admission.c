@@ -149,14 +149,23 @@ static bool admit_greeted(struct engine *engine, struct passage *passage, struct
     return true;
 }
 
-/* The closing connection's own segments, told without a hash; a new one on the tuple has another x
- * (rule 5.7). */
+static bool had_handshake(const struct flow *flow, const struct flow_cold *cold)
+{
+    return (flow->flags & (FLOW_EDIT | FLOW_CLIENT_FIN | FLOW_SERVER_FIN | FLOW_RESET)) ||
+           cold->client_next != cold->client_isn + 1;
+}
+
+/*
+ * The closing connection's own segments, told without a hash; a new one on the tuple has another x
+ * (rule 5.7). Not so where it never was one: a client whose half-open connection was reset
+ * (half_open.h) asks again with the same x.
+ */
 static bool is_of_closing(const struct engine *engine, const struct frame *frame,
                           const struct flow *closing)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, closing);
 
-    return closing->state == FLOW_CLOSING &&
+    return closing->state == FLOW_CLOSING && had_handshake(closing, cold) &&
            (frame->seq - 1 == cold->client_isn || frame->seq == cold->client_next);
 }
 

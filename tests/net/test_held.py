@@ -226,6 +226,8 @@ def test_nobody_is_limited_below_the_mark():
             connection.sendall(POST % 4)
         time.sleep(5)
         check(fetch(lab, CROWD), "one more of the same address")
+        (status,) = [s for s in lab.cli("status")["servers"] if s["port"] == 80]
+        check_equal((status["held"], status["held_mark"]), (60, 64), "status")
         for connection in held:
             connection.sendall(b"done")
         for connection in held:

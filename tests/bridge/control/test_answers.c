@@ -74,11 +74,14 @@ Test(control_commands, status)
         "\"servers\":[{\"server\":\"10.77.0.2\",\"port\":110,\"vlan\":[],\"mode\":\"normal\","
         "\"setting\":"
         "null,"
-        "\"since\":\"2026-01-01T00:00:00Z\",\"cause\":null,\"dead\":null},"
+        "\"since\":\"2026-01-01T00:00:00Z\",\"cause\":null,\"dead\":null,\"held\":0,\"held_mark\":"
+        "0},"
         "{\"server\":\"fd77::2\",\"port\":80,\"vlan\":[10],\"mode\":\"attack\",\"setting\":null,"
-        "\"since\":\"2026-01-01T00:00:00Z\",\"cause\":\"half-open 212\",\"dead\":null},"
+        "\"since\":\"2026-01-01T00:00:00Z\",\"cause\":\"half-open 212\",\"dead\":null,\"held\":0,"
+        "\"held_mark\":0},"
         "{\"server\":\"fd77::2\",\"port\":80,\"vlan\":[20],\"mode\":\"normal\",\"setting\":null,"
-        "\"since\":\"2026-01-01T00:00:00Z\",\"cause\":null,\"dead\":\"nobody listens\"}]}");
+        "\"since\":\"2026-01-01T00:00:00Z\",\"cause\":null,\"dead\":\"nobody listens\",\"held\":0,"
+        "\"held_mark\":0}]}");
 }
 
 Test(control_commands, flows)

@@ -147,6 +147,9 @@ Test(half_open, its_client_that_asks_again_gets_a_cookie)
     to_server(b, .flags = "R", .seq = X + 1);
     client_says(b, .flags = "S", .seq = X, .options = OFFERS);
     to_client(b, .flags = "S.", .seq = ANY, .ack = X + 1, .options = OFFERS);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = b->seen.view.seq + 1, .payload = REQUEST);
+    held(b);
+    to_server(b, .flags = "S", .seq = X, .options = OFFERS);
     bench_end(b);
 }
 

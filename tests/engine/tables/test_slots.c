@@ -181,6 +181,29 @@ Test(slots, source_has_64_and_256_kilobytes)
     pool_free(pool);
 }
 
+/* A crowd behind one address: what is whole, and waits for its server, counts for the prefix. */
+Test(slots, whole_ones_are_counted_for_the_prefix_only)
+{
+    static const uint8_t data[SLOT_BYTES];
+    struct slot_pool *pool = pool_of(4096);
+    struct slot *slots[256];
+
+    for (uint16_t i = 0; i < 256; i++) {
+        slots[i] = take(pool, client(0, 0, 1, i), 0, true, 0);
+        cr_assert_not_null(slots[i]);
+        cr_assert_eq(slot_add(pool, slots[i], 0, data, 2 * SLOT_CHUNK_BYTES), SLOT_GREW);
+        slot_whole(pool, slots[i]);
+        slot_whole(pool, slots[i]);
+    }
+    cr_assert_null(take(pool, client(0, 0, 1, 999), 0, true, 0), "a sixteenth");
+    for (uint16_t i = 0; i < 256; i++)
+        slot_give_back(pool, slots[i]);
+    for (uint16_t i = 0; i < SLOTS_PER_SOURCE; i++)
+        cr_assert_not_null(take(pool, client(0, 0, 1, i), 0, true, 0));
+    cr_assert_null(take(pool, client(0, 0, 1, 999), 0, true, 0), "as before");
+    pool_free(pool);
+}
+
 Test(slots, prefix_has_a_sixteenth)
 {
     struct slot_pool *pool = pool_of(160);
