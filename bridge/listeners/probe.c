@@ -141,7 +141,7 @@ static void take_listener(void *context, const struct stack_listener *listener)
             return;
         }
         next->listeners = grown;
-        probe->room = next->count; /* at least; the array may be longer */
+        probe->room = room;
     }
     next->listeners[next->count++] = *listener;
 }

@@ -56,6 +56,22 @@ def test_known_before_the_first_connection():
         )
 
 
+def test_listeners_that_come_while_it_runs():
+    """One listener at first, then ninety-nine more: the list grows behind the round before."""
+    with Lab() as lab:
+        stack_lab(lab)
+        with lab.server.inside():
+            kept = [socket.create_server((SERVER4, 3000))]
+        wait_until(lambda: known(lab, 3000) == [SERVER4], 5, "the first one is known")
+        with lab.server.inside():
+            kept += [socket.create_server((SERVER4, 3000 + i)) for i in range(1, 100)]
+        wait_until(lambda: known(lab, 3099) == [SERVER4], 5, "the last one is known")
+        names = {server["port"] for server in lab.cli("status")["servers"]}
+        check_equal(len(names & set(range(3000, 3100))), 100, "ports that are known")
+        for listening in kept:
+            listening.close()
+
+
 def test_the_program_is_named():
     with Lab() as lab:
         stack_lab(lab)
