@@ -151,7 +151,8 @@ static bool admit_greeted(struct engine *engine, struct passage *passage, struct
 
 static bool had_handshake(const struct flow *flow, const struct flow_cold *cold)
 {
-    return (flow->flags & (FLOW_EDIT | FLOW_CLIENT_FIN | FLOW_SERVER_FIN | FLOW_RESET)) ||
+    return (flow->flags &
+            (FLOW_EDIT | FLOW_CLIENT_FIN | FLOW_SERVER_FIN | FLOW_RESET | FLOW_REFUSED)) ||
            cold->client_next != cold->client_isn + 1;
 }
 

@@ -114,6 +114,7 @@ struct stage {
         uint32_t tsecr;
         bool has_ts;
     } entered;
+    bool doubted; /* some server was seen to serve nobody: SYNs passed, to find out */
 };
 
 /* A session without turns from a port of `client` to a port of `server`; owned by the stage. */

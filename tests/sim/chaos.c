@@ -810,6 +810,19 @@ static bool took_too_long(const struct chaos_world *chaos, const struct session 
            session->client->end == CONN_ABORTED;
 }
 
+/*
+ * rule 5.13: when protection begins, who has needed more than a second for its handshake is reset
+ * at the server, and hears of that when it goes on.
+ */
+static bool was_half_open_for_long(const struct chaos_world *chaos, const struct session *session)
+{
+    return has(chaos, CHAOS_SWITCHES) && chaos->world.wire->middle != NULL &&
+           engine_counters(chaos->world.wire->middle->engine)->flows_freed > 0 &&
+           session->servers_seen == 0 && session->client->in.bytes == 0 &&
+           session->client->end == CONN_RESET &&
+           session->client->ended_us - session->began_us >= SECOND_US;
+}
+
 static void judge_session(const struct chaos_world *chaos, const struct session *session)
 {
     struct wire *wire = chaos->world.wire;
@@ -817,7 +830,9 @@ static void judge_session(const struct chaos_world *chaos, const struct session 
     bool limit =
         has(chaos, CHAOS_ROUGH | CHAOS_DROPS) && wire->middle != NULL &&
         (left_to_its_timeout(session) || opening_gave_up(session) || took_too_long(chaos, session));
-    bool fine = session->excused || limit ? session_ended(session) : session_done(session);
+    bool fine = session->excused || limit || was_half_open_for_long(chaos, session)
+                    ? session_ended(session)
+                    : session_done(session);
     parts_judge_end(session, !has(chaos, CHAOS_ROUGH | CHAOS_DROPS));
     if (wrong_passed)
         wire_fail_port(wire, session->client_port,

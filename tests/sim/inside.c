@@ -95,10 +95,21 @@ static bool flow_of(const struct flow *flow, const struct session *session)
            memcmp(&session->server_host->addr, &flow->key.server, sizeof flow->key.server) == 0;
 }
 
+/* SYNs that pass to a server that serves nobody, to find out whether it still does so. */
+#define PROBING_MOST 20u
+
+static bool probes(struct stage *stage, const struct engine *engine)
+{
+    for (uint32_t i = 0; i < engine->servers.capacity; i++)
+        stage->doubted |= engine->servers.slots[i].doubted;
+    return stage->doubted;
+}
+
 /* Protected all the time: nothing is kept for who has not asked. */
 static void check_proved(struct wire *wire, const struct engine *engine)
 {
-    const struct stage *stage = wire->context;
+    struct stage *stage = wire->context;
+    uint32_t probing = probes(stage, engine) ? PROBING_MOST : 0;
     for (uint32_t i = 0; i < engine->flows.unused; i++) {
         const struct flow *flow = &engine->flows.flows[i];
         bool asked = false;
@@ -108,7 +119,9 @@ static void check_proved(struct wire *wire, const struct engine *engine)
              session = session->next)
             asked = asked || (flow_of(flow, session) &&
                               (has_asked(session) || (flow->state == FLOW_KEPT && session->wrong)));
-        if (!asked)
+        if (!asked && flow->state == FLOW_HALF_OPEN && probing > 0)
+            probing--;
+        else if (!asked)
             wire_fail_port(wire, flow->key.client_port,
                            "a flow (%s) is kept for port %u, which has not asked",
                            flow_state_name((enum flow_state)flow->state), flow->key.client_port);
