@@ -13,7 +13,6 @@
 #include "engine/fast/segment.h"
 #include "engine/fast/syn.h"
 #include "engine/stages/admission.h"
-#include "engine/stages/challenge.h"
 #include "engine/stages/icmp.h"
 #include "engine/stages/draining.h"
 #include "engine/stages/kept.h"
@@ -121,8 +120,6 @@ static void established_flow(struct engine *engine, struct passage *passage, str
     const uint8_t offered = flow_cold(&engine->flows, flow)->offered;
     bool picked_up = offered == FLOW_OFFER_UNKNOWN || offered == FLOW_OFFER_MIDDLE;
 
-    if (challenge_syn(engine, passage, flow))
-        return;
     if (passage->from == SIDE_CLIENT && picked_up && !of_flow(engine, &passage->frame, flow)) {
         struct server_key key = flow_key_server(&passage->key);
         struct server *server = server_find(&engine->servers, &key);
@@ -206,9 +203,7 @@ static inline __attribute__((always_inline)) void stranger_frame(struct engine *
                                                                  struct passage *passage)
 {
     passage_read_options(passage);
-    if (passage->from == SIDE_CLIENT && !frame_offload_honest(&passage->frame))
-        passage_drop(engine, passage, DROP_bad_checksum);
-    else if (source_refused(engine, passage))
+    if (source_refused(engine, passage))
         passage_drop(engine, passage, DROP_aside);
     else if (passage->from == SIDE_CLIENT)
         client_without_flow(engine, passage);
@@ -221,10 +216,6 @@ static void __attribute__((noinline))
 flow_frame(struct engine *engine, struct passage *passage, struct flow *flow)
 {
     passage_read_options(passage);
-    if (passage->from == SIDE_CLIENT && !frame_offload_honest(&passage->frame)) {
-        passage_drop(engine, passage, DROP_bad_checksum);
-        return;
-    }
     if (source_refused(engine, passage)) {
         passage_drop(engine, passage, DROP_aside);
         return;
@@ -265,9 +256,7 @@ flow_frame(struct engine *engine, struct passage *passage, struct flow *flow)
 /* What is no TCP segment passes, but for what could get around the cookie. */
 static void __attribute__((noinline)) other_frame(struct engine *engine, struct passage *passage)
 {
-    if (passage->from == SIDE_CLIENT && !frame_offload_behind_ip(&passage->frame))
-        passage_drop(engine, passage, DROP_bad_checksum);
-    else if (passage->frame.kind == FRAME_ICMP_ERROR)
+    if (passage->frame.kind == FRAME_ICMP_ERROR)
         icmp_frame(engine, passage);
     else if (passage->from == SIDE_CLIENT && engine->servers.attacked)
         unread_frame(engine, passage);

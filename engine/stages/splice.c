@@ -7,7 +7,6 @@
 #include "engine/base/bytes.h"
 #include "engine/shard/observe.h"
 #include "engine/stages/ack_storm.h"
-#include "engine/stages/challenge.h"
 #include "engine/stages/track.h"
 
 #include <string.h>
@@ -333,14 +332,12 @@ static void splice_from_server(struct engine *engine, struct passage *passage, s
     passage_forward(passage);
 }
 
-/* A SYN among it too, while its server is not protected: the receiver answers with a challenge ACK
- * (RFC 5961 4.2), which finds its way back. */
+/* A SYN among it too: its receiver answers with a challenge ACK (RFC 5961 4.2), which finds its way
+ * back. */
 static void splice_from_client(struct engine *engine, struct passage *passage, struct flow *flow)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
 
-    if (challenge_syn(engine, passage, flow))
-        return;
     if (!passage->frame.window)
         watch_closed(engine->held.watch, &engine->flows, flow);
     if (flow->flags & FLOW_GREETING_DUE)
