@@ -203,7 +203,9 @@ static inline __attribute__((always_inline)) void stranger_frame(struct engine *
                                                                  struct passage *passage)
 {
     passage_read_options(passage);
-    if (source_refused(engine, passage))
+    if (passage->from == SIDE_CLIENT && !frame_offload_honest(&passage->frame))
+        passage_drop(engine, passage, DROP_bad_checksum);
+    else if (source_refused(engine, passage))
         passage_drop(engine, passage, DROP_aside);
     else if (passage->from == SIDE_CLIENT)
         client_without_flow(engine, passage);
@@ -216,6 +218,10 @@ static void __attribute__((noinline))
 flow_frame(struct engine *engine, struct passage *passage, struct flow *flow)
 {
     passage_read_options(passage);
+    if (passage->from == SIDE_CLIENT && !frame_offload_honest(&passage->frame)) {
+        passage_drop(engine, passage, DROP_bad_checksum);
+        return;
+    }
     if (source_refused(engine, passage)) {
         passage_drop(engine, passage, DROP_aside);
         return;
@@ -256,7 +262,9 @@ flow_frame(struct engine *engine, struct passage *passage, struct flow *flow)
 /* What is no TCP segment passes, but for what could get around the cookie. */
 static void __attribute__((noinline)) other_frame(struct engine *engine, struct passage *passage)
 {
-    if (passage->frame.kind == FRAME_ICMP_ERROR)
+    if (passage->from == SIDE_CLIENT && !frame_offload_behind_ip(&passage->frame))
+        passage_drop(engine, passage, DROP_bad_checksum);
+    else if (passage->frame.kind == FRAME_ICMP_ERROR)
         icmp_frame(engine, passage);
     else if (passage->from == SIDE_CLIENT && engine->servers.attacked)
         unread_frame(engine, passage);

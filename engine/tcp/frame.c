@@ -324,6 +324,8 @@ enum frame_kind frame_walk(struct frame *frame, struct offload *offload, uint8_t
     frame->bytes = bytes;
     frame->capacity = capacity;
     frame->vlan = (struct vlan_ids){{0, 0}};
+    frame->ip_version = 0;
+    frame->payload = 0;
     frame->kind = parse_link(frame, wire_bytes);
     return frame->kind;
 }

@@ -454,6 +454,29 @@ static inline __attribute__((always_inline)) void frame_edit_end(const struct of
     checksum_native_store(tcp + TCP_CHECKSUM_AT, sum + (uint16_t)~was);
 }
 
+/*
+ * False where a partial checksum is said to stand elsewhere than TCP's: whoever fills it in (a
+ * card, or the kernel in front of one) would write over what we have read, a port or the flags. Who
+ * has a virtual card may say so. Of a FRAME_TCP.
+ */
+static inline bool frame_offload_honest(const struct frame *frame)
+{
+    return !frame_checksum_is_partial(frame) ||
+           (frame->offload->checksum_start == frame->l4 &&
+            frame->offload->checksum_offset == TCP_CHECKSUM_AT);
+}
+
+/* The same of any other frame: it does not stand in front of where a transport header can be. */
+static inline bool frame_offload_behind_ip(const struct frame *frame)
+{
+    uint32_t least = frame->kind == FRAME_ICMP_ERROR ? frame->l4 : frame->payload;
+
+    if (!least)
+        least = (frame->l3 ? frame->l3 : (uint32_t)ETH_HEADER_BYTES) +
+                (frame->ip_version == 6 ? 40u : (uint32_t)IPV4_HEADER_BYTES);
+    return !frame_checksum_is_partial(frame) || frame->offload->checksum_start >= least;
+}
+
 /* True where it stands for several segments (virtio 1.2, 5.1.6.2). */
 static inline bool frame_is_super(const struct frame *frame)
 {

@@ -404,6 +404,16 @@ void frame_fix_ip_checksum(struct test_frame *frame)
     store_be16(ip + 10, (uint16_t)~slow_sum(0, ip, (size_t)(ip[0] & 15) * 4));
 }
 
+void frame_checksum_partial(struct test_frame *frame)
+{
+    struct offload *offload = (struct offload *)(void *)frame->buffer;
+
+    frame_read(frame);
+    offload->flags = OFFLOAD_NEEDS_CHECKSUM;
+    offload->checksum_start = frame->view.l4;
+    offload->checksum_offset = TCP_CHECKSUM_AT;
+}
+
 void frame_insert_ip_options(struct test_frame *frame, const void *options, uint32_t count)
 {
     uint8_t *ip = frame_data(frame) + frame->view.l3;

@@ -93,6 +93,8 @@ void frame_insert_ip_options(struct test_frame *frame, const void *options, uint
  * what followed; reads again. */
 void frame_insert_extension(struct test_frame *frame, uint8_t kind, const void *header,
                             uint32_t count);
+/* Says of a TCP segment that its checksum is partial, as a card would; it is not made so. */
+void frame_checksum_partial(struct test_frame *frame);
 /* Makes the IPv4 header checksum right. */
 void frame_fix_ip_checksum(struct test_frame *frame);
 

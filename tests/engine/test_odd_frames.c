@@ -280,3 +280,37 @@ Test(odd_frames, what_is_not_read_does_not_pass_untranslated)
 {
     each_form(odd_unread + 2, false, not_passed_untranslated);
 }
+
+/* --- partial checksums ------------------------------------------------------------------------ */
+
+/*
+ * Who has a virtual card says where the checksum is to be filled in. Elsewhere, that writes over
+ * what we have read: the port of a SYN to a service that is not attacked, the flags of a stray, the
+ * protocol of a datagram.
+ */
+Test(odd_frames, a_checksum_that_is_not_the_segments_own_does_not_pass)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+
+    b->damaged = true; /* what comes out is as it went in */
+    client_builds(b, .to = STRANGER, .flags = "S", .seq = X, .options = OFFERS);
+    frame_checksum_partial(&b->sent);
+    bench_put(b, SIDE_CLIENT);
+    forwarded(b);
+    take(b, SIDE_SERVER);
+    for (uint16_t at = 0; at < TCP_CHECKSUM_AT; at = (uint16_t)(at + 2)) {
+        client_builds(b, .to = STRANGER, .flags = "S", .seq = X, .options = OFFERS);
+        frame_checksum_partial(&b->sent);
+        b->sent.view.offload->checksum_offset = at;
+        bench_put(b, SIDE_CLIENT);
+        dropped(b, bad_checksum);
+    }
+    client_builds(b, .flags = ".", .seq = X, .ack = 1);
+    frame_data(&b->sent)[23] = 17;
+    b->sent.view.offload->flags = OFFLOAD_NEEDS_CHECKSUM;
+    b->sent.view.offload->checksum_start = 14;
+    b->sent.view.offload->checksum_offset = 8;
+    bench_put(b, SIDE_CLIENT);
+    dropped(b, bad_checksum);
+    bench_end(b);
+}

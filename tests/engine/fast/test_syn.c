@@ -225,7 +225,7 @@ static void some_damage(struct pair *pair)
         data[at] ^= 1;
         return;
     case 3: /* partial */
-        pair->frame.buffer[0] = OFFLOAD_NEEDS_CHECKSUM;
+        frame_checksum_partial(&pair->frame);
         return;
     case 4: /* cut off: on its way, or in a capture */
         at = 1 + random_below(&pair->random, 25);

@@ -394,6 +394,7 @@ Test(icmp, partial_checksum_is_left_alone)
         b, SIDE_CLIENT,
         (struct error_words){UNREACHABLE, 1, .quote = {.flags = ".", .seq = c + 1, .ack = X + 19}});
     b->sent.view.offload->flags = OFFLOAD_NEEDS_CHECKSUM;
+    b->sent.view.offload->checksum_start = b->sent.view.l4;
     before = load_be16(frame_data(&b->sent) + b->sent.view.l4 + 2);
     bench_put(b, SIDE_CLIENT);
     take(b, SIDE_SERVER);
