@@ -22,6 +22,7 @@
 #define GREETING_LEAST_US   (30ull * 1000 * 1000)
 #define GREETING_LOOK_US    (5ull * 1000 * 1000) /* between two looks how full it is */
 #define OLD_CONNECTIONS_MAX 3
+#define CONTENDED_LEAST     16 /* openings of a server, where the pool is short */
 
 static void set_timer(struct engine *engine, uint32_t index, uint64_t due_us)
 {
@@ -69,6 +70,15 @@ static void fill_opening(struct opening *opening, const struct passage *passage,
         opening->gso_bytes = passage->frame.offload->gso_bytes;
 }
 
+/* How many openings one server may hold: silent ones must not take the pool from all the others. */
+static uint32_t server_share(const struct opening_pool *pool)
+{
+    const uint32_t max = pool->openings_max;
+    const uint32_t contended = max / 8 > CONTENDED_LEAST ? max / 8 : CONTENDED_LEAST;
+
+    return opening_used(pool) < max / 2 || contended > max / 2 ? max / 2 : contended;
+}
+
 /* How long a server's greeting is waited for: all the time while half of the pool is free, the
  * least when it is full. */
 static uint64_t greeting_wait_us(const struct opening_pool *pool)
@@ -80,46 +90,6 @@ static uint64_t greeting_wait_us(const struct opening_pool *pool)
                           : GREETING_LEAST_US + more * (max - used) / (max - max / 2);
 }
 
-/* False: the source has its share. Nobody is counted while most of the pool is free. */
-static bool source_begins(struct engine *engine, const struct flow_key *key, uint32_t *source)
-{
-    const struct opening_pool *pool = &engine->openings;
-
-    *source = SHARE_NONE;
-    return opening_used(pool) < pool->openings_max / 4 ||
-           slot_opening_begin(&engine->slots, key, opening_source_share(pool), source);
-}
-
-/* An opening with room for what `promised` asks, or OPENING_NONE: server or source has its share.
- */
-static uint32_t take_opening(struct engine *engine, const struct flow_key *key,
-                             const struct server *server, bool promised)
-{
-    struct opening_pool *pool = &engine->openings;
-    const bool hold = opening_may_hold(pool, server->openings_now);
-    uint32_t index, source;
-
-    /* What was acknowledged needs its buffer; the rest comes again. */
-    if ((promised && !hold) || server->openings_now >= opening_server_share(pool) ||
-        !source_begins(engine, key, &source))
-        return OPENING_NONE;
-    index = opening_take(pool, hold);
-    if (index != OPENING_NONE)
-        pool->openings[index].source = source;
-    else if (source != SHARE_NONE)
-        slot_opening_end(&engine->slots, source);
-    return index;
-}
-
-static void give_back(struct engine *engine, uint32_t index)
-{
-    const uint32_t source = engine->openings.openings[index].source;
-
-    if (source != SHARE_NONE)
-        slot_opening_end(&engine->slots, source);
-    opening_give_back(&engine->openings, index);
-}
-
 /*
  * The flow and its opening, or NULL where there is no room for either. A closing connection on the
  * tuple gives way, as a TIME-WAIT does to a SYN that is clearly newer (RFC 6191 2).
@@ -127,16 +97,22 @@ static void give_back(struct engine *engine, uint32_t index)
 static struct flow *make_flow(struct engine *engine, const struct passage *passage,
                               struct server *server, struct flow *closing, bool promised)
 {
-    const uint32_t index = take_opening(engine, &passage->key, server, promised);
+    uint32_t index;
     struct flow *flow;
 
+    /* What was acknowledged needs its buffer; the rest comes again. */
+    if (promised && !opening_holds_left(&engine->openings))
+        return NULL;
+    if (server->openings_now >= server_share(&engine->openings))
+        return NULL;
+    index = opening_take(&engine->openings);
     if (index == OPENING_NONE)
         return NULL;
     if (closing)
         engine_flow_free(engine, closing);
     flow = engine_flow_new(engine, &passage->key, FLOW_OPENING, passage->now_us);
     if (!flow) {
-        give_back(engine, index);
+        opening_give_back(&engine->openings, index);
         return NULL;
     }
     flow_cold(&engine->flows, flow)->opening = index;
@@ -155,7 +131,7 @@ void opening_done(struct engine *engine, struct flow *flow)
         slot_long_end(&engine->slots, share);
         flow_server(engine, flow)->unanswered--;
     }
-    give_back(engine, cold->opening);
+    opening_give_back(&engine->openings, cold->opening);
     cold->opening = OPENING_NONE;
     flow_server(engine, flow)->openings_now--;
 }

@@ -7,9 +7,6 @@
 
 #include "engine/base/bytes.h"
 
-#define SHARE_LEAST  2u /* of a server, where little is left */
-#define SOURCE_LEAST 4u
-
 size_t opening_pool_bytes(uint32_t holds)
 {
     size_t openings = (size_t)holds * OPENINGS_PER_HOLD;
@@ -56,33 +53,12 @@ static uint32_t stack_take(const uint32_t *stack, uint32_t *count, uint32_t *tou
     return *touched < max ? (*touched)++ : OPENING_NONE;
 }
 
-static uint32_t share_of(uint32_t left, uint32_t max)
+bool opening_holds_left(const struct opening_pool *pool)
 {
-    const uint32_t contended = left / 8 > SHARE_LEAST ? left / 8 : SHARE_LEAST;
-
-    return left > max / 2 ? (max + 1) / 2 : contended;
+    return pool->free_holds_count > 0 || pool->holds_touched < pool->holds_max;
 }
 
-uint32_t opening_server_share(const struct opening_pool *pool)
-{
-    return share_of(pool->openings_max - opening_used(pool), pool->openings_max);
-}
-
-uint32_t opening_source_share(const struct opening_pool *pool)
-{
-    const uint32_t share = opening_server_share(pool) / 8;
-
-    return share > SOURCE_LEAST ? share : SOURCE_LEAST;
-}
-
-bool opening_may_hold(const struct opening_pool *pool, uint32_t openings)
-{
-    const uint32_t left = pool->free_holds_count + pool->holds_max - pool->holds_touched;
-
-    return left > 0 && openings < share_of(left, pool->holds_max);
-}
-
-uint32_t opening_take(struct opening_pool *pool, bool hold)
+uint32_t opening_take(struct opening_pool *pool)
 {
     uint32_t index = stack_take(pool->free_openings, &pool->free_openings_count,
                                 &pool->openings_touched, pool->openings_max);
@@ -90,9 +66,8 @@ uint32_t opening_take(struct opening_pool *pool, bool hold)
     if (index == OPENING_NONE)
         return OPENING_NONE;
     memset(&pool->openings[index], 0, sizeof(struct opening));
-    pool->openings[index].hold = hold ? stack_take(pool->free_holds, &pool->free_holds_count,
-                                                   &pool->holds_touched, pool->holds_max)
-                                      : OPENING_NONE;
+    pool->openings[index].hold = stack_take(pool->free_holds, &pool->free_holds_count,
+                                            &pool->holds_touched, pool->holds_max);
     return index;
 }
 

@@ -7,9 +7,9 @@
  * already said (rule 5.2: a first flight is 14,600 bytes, so 16 KiB). Held bytes are never
  * acknowledged to the client before the server has them.
  *
- * There are four openings for each hold buffer: where the buffers have run out, or the server has
- * its share of them, a connection is opened without its data, which the client sends again. Both
- * are stacks: the same memory is used again and again, and a calm bridge touches little of it.
+ * There are four openings for each hold buffer: where the buffers have run out a connection is
+ * opened without its data, which the client sends again. Both are stacks: the same memory is used
+ * again and again, and a calm bridge touches little of it.
  *
  *      hold buffer     | the client's bytes, 16,384 | the real greeting, 1,400, where a template is
  *                      awaited |
@@ -69,8 +69,7 @@ struct opening {
     /* Bytes of it that the client was told we have: they are ours to deliver (stages/draining.h).
      */
     uint16_t promised;
-    uint32_t share;  /* of its source, among those of the class long; SHARE_NONE: it is none */
-    uint32_t source; /* share of its source, where it is counted; else SHARE_NONE */
+    uint32_t share; /* of its source, among those of the class long; SHARE_NONE: it is none */
     /* While draining, from x+1: */
     uint32_t sent, acked; /* by us; by the server */
     uint32_t edge;        /* of the server's window */
@@ -95,19 +94,10 @@ struct opening_pool {
 size_t opening_pool_bytes(uint32_t holds);
 void opening_pool_init(struct opening_pool *pool, void *memory, uint32_t holds, uint64_t now_us);
 
-/* A zeroed opening, with a hold buffer where `hold` says so and one is left; OPENING_NONE: the pool
- * is empty. */
-uint32_t opening_take(struct opening_pool *pool, bool hold);
-/*
- * How many openings one server may hold: half of the pool while the other half is free, then an
- * eighth of what is left. So no number of silent servers takes all of it.
- */
-uint32_t opening_server_share(const struct opening_pool *pool);
-/* And how many one source, where they are counted: an eighth of that. */
-uint32_t opening_source_share(const struct opening_pool *pool);
-/* True where one more of a server that has so many may have a hold buffer: these are shared alike.
- */
-bool opening_may_hold(const struct opening_pool *pool, uint32_t openings);
+/* A zeroed opening, with a hold buffer if one is left; OPENING_NONE: the pool is empty. */
+uint32_t opening_take(struct opening_pool *pool);
+/* True where the next one will have a hold buffer. */
+bool opening_holds_left(const struct opening_pool *pool);
 void opening_give_back(struct opening_pool *pool, uint32_t index);
 /* How many openings are taken. */
 static inline uint32_t opening_used(const struct opening_pool *pool)

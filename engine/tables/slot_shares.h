@@ -4,10 +4,10 @@
  * prefix that holds any.
  *
  * A source is an IPv4 address or IPv6 /64, a prefix an IPv4 /24 or IPv6 /48; the VLAN IDs belong to
- * both. A share exists as long as somebody refers to it: a slot, a connection of the class long
- * that its server has not answered yet, or one that is being opened while that pool is short.
- * Shares are found through a chained hash index by a keyed hash of 64 bits; two that collide are
- * taken for one, which nobody can bring about without the key.
+ * both. A share exists as long as somebody refers to it: a slot, or a connection of the class long
+ * that its server has not answered yet. Shares are found through a chained hash index by a keyed
+ * hash of 64 bits; two that collide are taken for one, which nobody can bring about without the
+ * key.
  *
  * Prefixes are ranked by their unpromised slots: those with equally many stand in one list, and a
  * share moves by one list at a time, so that the largest is found without a search; of equals the
@@ -31,7 +31,6 @@ struct slot_share {
     uint32_t chunks;
     uint16_t slots;
     uint16_t unanswered;             /* connections of the class long */
-    uint32_t openings;               /* connections being opened that are counted */
     uint32_t oldest, newest;         /* unpromised slots, in the order of their making */
     uint32_t unpromised;             /* how many */
     uint32_t rank_older, rank_newer; /* prefixes with equally many */

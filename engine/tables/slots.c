@@ -442,25 +442,3 @@ void slot_long_end(struct slot_pool *pool, uint32_t share)
     pool->shares.shares[share].unanswered--;
     slot_share_release(&pool->shares, share);
 }
-
-/* --- openings -------------------------------------------------------------------------------- */
-
-bool slot_opening_begin(struct slot_pool *pool, const struct flow_key *key, uint32_t most,
-                        uint32_t *share)
-{
-    *share = slot_share_refer(&pool->shares, slot_share_source(&pool->shares, key));
-    if (*share == SHARE_NONE)
-        return true;
-    if (pool->shares.shares[*share].openings >= most) {
-        slot_share_release(&pool->shares, *share);
-        return false;
-    }
-    pool->shares.shares[*share].openings++;
-    return true;
-}
-
-void slot_opening_end(struct slot_pool *pool, uint32_t share)
-{
-    pool->shares.shares[share].openings--;
-    slot_share_release(&pool->shares, share);
-}

@@ -166,12 +166,4 @@ void slot_promise(struct slot_pool *pool, struct slot *slot);
 uint32_t slot_long_begin(struct slot_pool *pool, const struct flow_key *key, uint32_t most);
 void slot_long_end(struct slot_pool *pool, uint32_t share);
 
-/* --- openings -------------------------------------------------------------------------------- */
-
-/* One more of the source's connections that are being opened. False: it has `most`. `*share`:
- * SHARE_NONE where there is no room to count. */
-bool slot_opening_begin(struct slot_pool *pool, const struct flow_key *key, uint32_t most,
-                        uint32_t *share);
-void slot_opening_end(struct slot_pool *pool, uint32_t share);
-
 #endif

@@ -199,61 +199,6 @@ def test_a_neighbour_blames_another_address():
         return "160 wrong requests by a neighbour, the address's owner is served"
 
 
-# --- silent servers ---------------------------------------------------------------------------
-
-
-def silent_servers(number):
-    """Services that greet while they are learned, and say nothing any more: an opening waits for
-    the greeting. Each is asked by 40 addresses, as often as it is opened, and a web server beside
-    them by honest clients."""
-    ports = range(2500, 2500 + number)
-
-    def greet(connection):
-        connection.sendall(b"220 mail.example ESMTP\r\n")
-        connection.recv(1000)
-        connection.sendall(b"250 mail.example\r\n")
-
-    with web_lab(server_sysctls={"net.core.somaxconn": 4096}) as lab:
-        services = [Service(lab, port, greet) for port in ports]
-        for i in range(ARMED_BY * number):
-            with client(lab, ports[i % number], source(i % 3)) as connection:
-                connection.recv(1000)
-                connection.sendall(b"EHLO me.example\r\n")
-                connection.recv(1000)
-        for port in ports:
-            lab.wait_armed(port)
-        for service in services:
-            service.listening.shutdown(socket.SHUT_RDWR)
-            service.listening.close()
-        with lab.server.inside():
-            mute = [socket.create_server((SERVER4, port), backlog=4096) for port in ports]
-        lab.set_mode("attack")
-        clients = [RawClient(lab, source=f"10.79.{i}.9") for i in range(40)]
-        for i in range(3600):
-            connection = clients[i % 40].connection(ports[i % number])
-            with contextlib.suppress(Failure):
-                connection.handshake(timeout_s=0.5)
-                connection.read(lambda data: data.endswith(b"\n"), timeout_s=0.5)
-                connection.send(b"EHLO me.example\r\n")
-        tables = lab.stats()["tables"]
-        used, size = tables["openings_used"], tables["openings_size"]
-        check(used >= size / 4, f"{used} of {size} openings: no attack")
-        honest(lab, 30)
-        for raw in clients:
-            raw.close()
-        for listening in mute:
-            listening.close()
-        return f"{number} silent servers hold {used} of {size} openings, 30 of 30 served"
-
-
-def test_two_silent_servers_hold_all_openings():
-    return silent_servers(2)
-
-
-def test_ten_silent_servers_hold_all_openings():
-    return silent_servers(10)
-
-
 # --- the server side --------------------------------------------------------------------------
 
 
