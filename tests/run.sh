@@ -4,7 +4,8 @@
 # run.sh BUILD unit|all - runs the test programs of BUILD one after the other and ends with
 # "N passed, N failed".
 #
-# unit: Criterion programs, simulator, order of includes, list of rules, names in documents.
+# unit: Criterion programs, simulator, order of includes, list of rules, names in documents, tests of
+# threats.
 # all: also the engine's instruction counts, the fuzz targets, and the namespace tests, which need
 # root.
 set -u
@@ -64,6 +65,7 @@ script() {
 script python3 "$here/includes.py"
 script python3 "$here/rules.py"
 script python3 "$here/documents.py"
+script python3 "$here/threats.py"
 for program in unit-engine unit-profiles unit-bridge unit-cli simulator; do
 	criterion "$build/tests/$program"
 done
