@@ -4,8 +4,8 @@
 
 Checked in each: every file of ours that it names (`engine/tcp/frame.c`, or `frame.c` alone, which
 any folder may have), every folder in backquotes that ends with a slash (`tests/net/`), and every
-link to another document, with its anchor. A document is one test; of sources each file that names a source
-or a document in a comment."""
+link to another document, with its anchor. A document is one test; of sources each file
+that names a source or a document in a comment."""
 import glob
 import os
 import re

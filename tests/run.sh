@@ -4,8 +4,8 @@
 # run.sh BUILD unit|all - runs the test programs of BUILD one after the other and ends with
 # "N passed, N failed".
 #
-# unit: Criterion programs, simulator, order of includes, list of rules, names in documents, tests of
-# threats.
+# unit: Criterion programs, simulator, order of includes, list of rules, names in documents, tests
+# of threats.
 # all: also the engine's instruction counts, the fuzz targets, and the namespace tests, which need
 # root.
 set -u

@@ -3,8 +3,8 @@
 """Attacks on an HTTP and on a POP3 server, one after the other, each in namespaces of its own: what
 they came to.
 
-    attack.py [--seconds N] [--attack PART-OF-A-NAME] [--port 80|110] [--only auto|rows] [--no-memory]
-              [--write]
+    attack.py [--seconds N] [--attack PART-OF-A-NAME] [--port 80|110] [--only auto|rows]
+              [--no-memory] [--write]
 
 Two tables are printed; --write puts them into doc/attacks.md too. `auto`: six attacks on servers in
 auto mode. The 30 s of quiet after which a server returns to normal mode are waited for by all labs

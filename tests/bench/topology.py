@@ -216,7 +216,8 @@ class NftSynproxy(Topology):
             f"{TO_SERVER} tcp flags & (fin | syn | rst | ack) == syn notrack",
             "}",
             "chain pass { type filter hook forward priority filter;",
-            f"{TO_SERVER} ct state invalid,untracked synproxy mss 1460 wscale 7 timestamp sack-perm",
+            f"{TO_SERVER} ct state invalid,untracked "
+            "synproxy mss 1460 wscale 7 timestamp sack-perm",
             "ct state invalid drop",
             "}",
             "}\n",

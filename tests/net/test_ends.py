@@ -266,7 +266,7 @@ def check_dead(lab, why):
 
 
 def test_listener_that_is_gone_for_long():
-    """Nobody says who listens: three refusals do. When it is back, that shows within two seconds."""
+    """Nobody says who listens: three refusals do. When it is back, that shows within 2 s."""
 
     def scenario(lab, servers):
         servers[80].stop(signal.SIGTERM)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A server is opened for a whole request only: nothing that 400 sockets of one address begin reaches it, and
-no client that says its request in an odd way is turned away beside them.
+"""A server is opened for a whole request only: nothing that 400 sockets of one address begin
+reaches it, and no client that says its request in an odd way is turned away beside them.
 
 The sockets hold the beginnings of four protocols, and are opened again when they are reset. The
 servers note whom they accept: of that address nobody. Everything is done over IPv4 and over IPv6,
