@@ -77,6 +77,9 @@ $(BUILD)/lib%.a:
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
+# Declarations stand first in what is installed.
+$(SOURCES:%.c=$(BUILD)/%.o): WARNINGS += -Wdeclaration-after-statement
+
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(SAY) "CC   $<"

@@ -155,12 +155,12 @@ static void add_names(struct table *table, struct json_object *names)
 
 static void add_keywords(struct table *table, struct json_object *keywords)
 {
-    if (!json_object_is_type(keywords, json_type_object))
-        return;
-    json_object_object_foreach(keywords, kind, names)
-    {
-        table_cell(table, "keyword %s", kind);
-        add_names(table, names);
+    if (json_object_is_type(keywords, json_type_object)) {
+        json_object_object_foreach(keywords, kind, names)
+        {
+            table_cell(table, "keyword %s", kind);
+            add_names(table, names);
+        }
     }
 }
 
@@ -224,14 +224,14 @@ static void add_tcp(struct table *table, struct json_object *tcp)
 
 static void add_settings(struct table *table, struct json_object *settings)
 {
-    if (!json_object_is_type(settings, json_type_object))
-        return;
-    json_object_object_foreach(settings, key, value)
-    {
-        if (!value)
-            continue;
-        table_cell(table, "setting");
-        table_cell(table, "%s=%s", key, json_object_get_string(value));
+    if (json_object_is_type(settings, json_type_object)) {
+        json_object_object_foreach(settings, key, value)
+        {
+            if (!value)
+                continue;
+            table_cell(table, "setting");
+            table_cell(table, "%s=%s", key, json_object_get_string(value));
+        }
     }
 }
 

@@ -126,12 +126,15 @@ static bool before_in_use(const struct server_policy *server, uint64_t now_us)
 static void settle_promise(struct server_policy *server, const struct server_policy *previous,
                            bool cookies_out, uint32_t generation, uint64_t now_us)
 {
+    bool same;
+    bool waits;
+
     if (!previous) {
         server->now.generation = generation;
         return;
     }
-    const bool same = promise_holds(&previous->now, &server->now, cookies_out);
-    const bool waits = !same && cookies_out && before_in_use(previous, now_us);
+    same = promise_holds(&previous->now, &server->now, cookies_out);
+    waits = !same && cookies_out && before_in_use(previous, now_us);
     if (same || waits) {
         server->now = previous->now;
         if (before_in_use(previous, now_us)) {
@@ -167,6 +170,7 @@ static void set_hidden(const struct profile *profile, enum request_check check,
                        struct server_policy *server)
 {
     const uint8_t *user_hash = profile_user_hash(profile);
+
     server->hidden = check == CHECK_PATTERN ? 0 : profile->hidden;
     if (check == CHECK_KEYWORD)
         server->hidden &= (uint8_t)~HIDDEN_BITTORRENT;
@@ -229,12 +233,14 @@ static enum speaker who_is_waited_for(const struct profile *profile)
 {
     const enum speaker speaker = profile_speaks_first(profile);
     const bool greets = profile->greeting.count > 0 && profile->voices[VOICE_CLIENT] == 0;
+
     return speaker == SPEAKER_CLIENT && greets ? SPEAKER_SERVER : speaker;
 }
 
 static enum opening_kind choose_opening(const struct profile *profile, bool checked, bool greets)
 {
     const bool known_client = profile->voices[VOICE_CLIENT] >= SPEAKER_FLOWS;
+
     switch (who_is_waited_for(profile)) {
     case SPEAKER_CLIENT:
         if (checked && profile_armed(profile))
@@ -252,6 +258,7 @@ static enum opening_kind choose_opening(const struct profile *profile, bool chec
 static uint32_t greeting_grace(const struct profile *profile, enum protocol_id greets_in)
 {
     const struct protocol *protocol = protocol_by_id(greets_in);
+
     if (protocol && protocol->early_talk_is_wrong)
         return 0;
     return grace_us(&profile->grace, protocol ? protocol->greeting_grace_us : 0);
@@ -289,11 +296,13 @@ static void compile_server(const struct profile *profile, const struct server_po
 {
     struct greeting_plan plan = {0};
     struct promise wanted;
+    bool checked;
+    bool known;
 
     server->key = profile->key;
     server->armed = profile_armed(profile);
-    const bool checked = set_check(profile, server);
-    const bool known = greeting_is_known(profile, &plan);
+    checked = set_check(profile, server);
+    known = greeting_is_known(profile, &plan);
     server->opening = choose_opening(profile, checked, known);
     server->checks_early = checked && server->armed;
     server->greeting_protocol = profile_greeting_protocol(profile);
@@ -314,6 +323,7 @@ static void compile_server(const struct profile *profile, const struct server_po
 static int by_key(const void *left, const void *right)
 {
     const struct server_policy *a = left, *b = right;
+
     return memcmp(&a->key, &b->key, sizeof(a->key));
 }
 
@@ -322,12 +332,14 @@ struct policy *policy_compile(const struct store *store, const struct policy *pr
 {
     const uint32_t count = (uint32_t)store_count(store);
     struct policy *policy = calloc(1, policy_bytes(count));
+
     if (!policy)
         return NULL;
     policy->generation = previous ? previous->generation + 1 : 1;
     policy->count = count;
     for (uint32_t i = 0; i < count; i++) {
         const struct profile *profile = store_at(store, i);
+
         compile_server(profile, policy_find(previous, &profile->key), (uint32_t)policy->generation,
                        now_us, &policy->servers[i]);
     }
@@ -392,14 +404,15 @@ char *profile_enforced(const struct profile *profile, char text[ENFORCED_TEXT_BY
     struct server_policy *server = calloc(1, sizeof(*server));
     struct greeting_plan plan = {0};
     char why[ENFORCED_TEXT_BYTES];
+    bool checked;
+    enum opening_kind opening;
 
     if (!server) {
         snprintf(text, ENFORCED_TEXT_BYTES, "not known: out of memory");
         return text;
     }
-    const bool checked = set_check(profile, server);
-    const enum opening_kind opening =
-        choose_opening(profile, checked, greeting_is_known(profile, &plan));
+    checked = set_check(profile, server);
+    opening = choose_opening(profile, checked, greeting_is_known(profile, &plan));
     if (opening == OPENING_CHECK || opening == OPENING_GREET)
         describe_check(profile, server, text);
     else

@@ -88,6 +88,7 @@ enum match begins_verb(const char *const *const verbs[static VERBS], const uint8
                        size_t bytes)
 {
     enum match best = MATCH_NO;
+
     const char *const *verb;
     uint8_t second;
 

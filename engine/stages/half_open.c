@@ -51,7 +51,7 @@ static void unpack_link(const struct flow *flow, struct link_header *header)
         if (!flow->key.vlan.id[i])
             continue;
         store_be16(at, tag_kinds[link->tags[i] & TAG_KIND]);
-        store_be16(at + 2, (uint16_t)((link->tags[i] & TAG_PRIORITY) << 8 |
+        store_be16(at + 2, (uint16_t)((uint32_t)(link->tags[i] & TAG_PRIORITY) << 8 |
                                       (flow->key.vlan.id[i] & VLAN_ID_MASK)));
         at += TAG_BYTES;
     }

@@ -40,6 +40,7 @@ static uint32_t *bucket_of(struct followed_table *table, const struct flow_name 
     /* The number of flows is bounded and flow ids are the engine's own: no client can aim at a
      * bucket. */
     static const uint64_t seed[2] = {0x243f6a8885a308d3u, 0x13198a2e03707344u};
+
     return &table->buckets[table_hash(seed, name, sizeof(*name)) & (FOLLOWED_BUCKETS - 1)];
 }
 
@@ -66,6 +67,7 @@ static void age_unlink(struct followed_table *table, const struct followed *flow
 static void age_append(struct followed_table *table, struct followed *flow)
 {
     const uint32_t index = (uint32_t)(flow - table->slots);
+
     flow->older = table->newest;
     flow->newer = FOLLOWED_NONE;
     if (table->newest == FOLLOWED_NONE)
@@ -86,6 +88,7 @@ void followed_forget(struct followed_table *table, struct followed *flow)
 {
     const uint32_t index = (uint32_t)(flow - table->slots);
     uint32_t *link = bucket_of(table, &flow->name);
+
     while (*link != index)
         link = &table->slots[*link].hash_next;
     *link = flow->hash_next;
@@ -109,9 +112,11 @@ void followed_forget_server(struct followed_table *table, const struct server_ke
 
 static uint32_t slot_take(struct followed_table *table)
 {
+    uint32_t index;
+
     if (table->free_slots == FOLLOWED_NONE)
         return table->fresh++;
-    const uint32_t index = table->free_slots;
+    index = table->free_slots;
     table->free_slots = table->slots[index].hash_next;
     return index;
 }
@@ -191,6 +196,7 @@ static bool greeted_in(const struct followed *flow, const struct protocol *proto
 {
     const uint16_t said = stream_bytes(&flow->server);
     size_t bytes = 0;
+
     return said > 0 && protocol->greeting(flow->server.data, said, &bytes) != GREETING_NOT;
 }
 
@@ -218,14 +224,17 @@ enum protocol_id followed_protocol(const struct followed *flow)
 {
     uint64_t greets = 0, waits = 0, matches;
     enum protocol_id id;
+    uint16_t asked;
+
     for (int i = PROTOCOL_UNKNOWN + 1; i < PROTOCOLS_COUNT; i++) {
         const struct protocol *protocol = protocol_by_id((enum protocol_id)i);
+
         if (!protocol->greeting)
             waits |= UINT64_C(1) << i;
         else if (greeted_in(flow, protocol))
             greets |= UINT64_C(1) << i;
     }
-    const uint16_t asked = stream_bytes(&flow->client);
+    asked = stream_bytes(&flow->client);
     for (int round = 0; round < 2 && asked > 0; round++) {
         matches = round == 0 ? greets : waits;
         if (protocols_check(matches, flow->client.data, asked, &id) == MATCH_YES)

@@ -7,6 +7,7 @@
 static void name_by_greeting(struct profile *profile, uint64_t protocols)
 {
     const bool alone = protocols != 0 && (protocols & (protocols - 1)) == 0;
+
     profile_name(profile, protocol_first(protocols), alone ? NAMED_BY_PROTOCOL : NAMED_BY_ANSWER);
 }
 
@@ -27,6 +28,7 @@ static void take_greeting(struct followed *flow, struct profile *profile, uint64
 static enum match begins_as_known(const struct followed *flow, const struct profile *profile)
 {
     const enum greeting_kind kind = profile_greeting_kind(profile);
+
     return kind == GREETING_STABLE ? greeting_model_begins(&profile->greeting, flow->server.data,
                                                            stream_bytes(&flow->server))
                                    : MATCH_NO;
@@ -37,11 +39,13 @@ static enum match judge_unknown_greeting(struct followed *flow, struct profile *
 {
     const uint16_t there = stream_bytes(&flow->server);
     const enum match refusal = looks_like_refusal(flow->server.data, there);
+    enum match known;
+
     if (refusal == MATCH_YES) {
         flow->words = WORDS_DONE; /* neither a greeting nor a voice */
         return MATCH_NO;
     }
-    const enum match known = begins_as_known(flow, profile);
+    known = begins_as_known(flow, profile);
     if (known == MATCH_MORE || refusal == MATCH_MORE || !followed_answered(flow) ||
         there < flow->unprompted_bytes)
         return MATCH_MORE;
@@ -64,13 +68,17 @@ static enum match match_of(enum greeting_verdict verdict)
 static enum match protocol_greeting(const struct followed *flow, uint64_t *protocols, size_t *bytes)
 {
     enum match best = MATCH_NO;
+
     *protocols = protocols_of_greeting(flow->server.data, stream_bytes(&flow->server), bytes);
     for (int id = PROTOCOL_UNKNOWN + 1; id < PROTOCOLS_COUNT; id++) {
         const struct protocol *candidate = protocol_by_id((enum protocol_id)id);
+        size_t length;
+        enum match match;
+
         if (!candidate->greeting || (*protocols && !(*protocols >> id & 1)))
             continue;
-        size_t length = 0;
-        const enum match match =
+        length = 0;
+        match =
             match_of(candidate->greeting(flow->server.data, stream_bytes(&flow->server), &length));
         if (*protocols)
             return match;
@@ -81,6 +89,10 @@ static enum match protocol_greeting(const struct followed *flow, uint64_t *proto
 
 enum match learn_greeting(struct followed *flow, struct profile *profile, bool ended)
 {
+    size_t bytes;
+    uint64_t protocols;
+    enum match match;
+
     if (flow->words == WORDS_DONE || flow->unprompted_bytes == 0)
         return MATCH_NO;
     if (stream_bytes(&flow->server) == 0)
@@ -88,9 +100,8 @@ enum match learn_greeting(struct followed *flow, struct profile *profile, bool e
     if (flow->opened && stream_bytes(&flow->client) == 0)
         return MATCH_MORE; /* also at its end: it may have been unequal, and our being told so lost
                             */
-    size_t bytes = 0;
-    uint64_t protocols;
-    enum match match = protocol_greeting(flow, &protocols, &bytes);
+    bytes = 0;
+    match = protocol_greeting(flow, &protocols, &bytes);
     if (match == MATCH_YES) {
         take_greeting(flow, profile, protocols, bytes);
     } else if (protocols) {
@@ -109,17 +120,22 @@ enum match learn_greeting(struct followed *flow, struct profile *profile, bool e
 static bool either_may_begin(uint64_t protocols)
 {
     const struct protocol *protocol = protocol_by_id(protocol_first(protocols));
+
     return protocol && protocol->greeting_grace_us > 0;
 }
 
 enum match learn_late_greeting(struct followed *flow, struct profile *profile)
 {
+    size_t bytes;
+    uint64_t protocols;
+    enum match match;
+    bool same;
+
     if (!followed_client_spoke_first(flow) || stream_bytes(&flow->server) == 0)
         return MATCH_NO;
-    size_t bytes = 0;
-    uint64_t protocols;
-    enum match match = protocol_greeting(flow, &protocols, &bytes);
-    const bool same = protocols >> followed_protocol(flow) & 1;
+    bytes = 0;
+    match = protocol_greeting(flow, &protocols, &bytes);
+    same = protocols >> followed_protocol(flow) & 1;
     if (match == MATCH_NO && !same && profile_speaks_first(profile) == SPEAKER_SERVER) {
         match = greeting_model_begins(&profile->greeting, flow->server.data,
                                       stream_bytes(&flow->server));

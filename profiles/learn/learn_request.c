@@ -16,6 +16,7 @@ static void learn_keywords(struct followed *flow, struct profile *profile,
                            const struct protocol *protocol)
 {
     struct keywords_found found;
+
     keywords_none(&found);
     if (protocol->keyword(flow->client.data, stream_bytes(&flow->client), &found) != MATCH_YES)
         return;
@@ -28,13 +29,14 @@ void learn_request_keywords(struct followed *flow, struct profile *profile, bool
     const struct protocol *protocol = protocol_by_id(flow->asked_in);
     const uint32_t from = followed_answer_offset(flow);
     const uint16_t there = stream_bytes(&flow->server), asked = stream_bytes(&flow->client);
+    enum acceptance acceptance;
+
     if (!protocol || there <= from)
         return;
-    const enum acceptance acceptance =
-        protocol->keyword_accepts
-            ? protocol->keyword_accepts(flow->client.data, asked, flow->server.data + from,
-                                        there - from)
-            : ACCEPTANCE_ACCEPTED;
+    acceptance = protocol->keyword_accepts
+                     ? protocol->keyword_accepts(flow->client.data, asked, flow->server.data + from,
+                                                 there - from)
+                     : ACCEPTANCE_ACCEPTED;
     if (acceptance == ACCEPTANCE_MORE && !ended)
         return;
     if (acceptance == ACCEPTANCE_ACCEPTED)
@@ -48,6 +50,7 @@ static void note_user_hash(const struct followed *flow, struct profile *profile)
     const uint32_t from = followed_answer_offset(flow);
     const uint8_t *hash =
         edonkey_user_hash(flow->server.data + from, stream_bytes(&flow->server) - from);
+
     if (hash)
         profile_name_user(profile, hash);
 }
@@ -55,6 +58,7 @@ static void note_user_hash(const struct followed *flow, struct profile *profile)
 static void note_unknown(const struct followed *flow, struct profile *profile, size_t request_bytes)
 {
     const uint32_t from = followed_answer_offset(flow);
+
     profile_looks_random(profile, flow->client.data, request_bytes, flow->server.data + from,
                          stream_bytes(&flow->server) - from,
                          flow->like_encrypted ? &flow->flights : NULL);
@@ -63,11 +67,13 @@ static void note_unknown(const struct followed *flow, struct profile *profile, s
 static void accept_request(struct followed *flow, struct profile *profile, enum protocol_id id,
                            size_t request_bytes)
 {
+    const struct protocol *protocol;
+
     flow->request = REQUEST_ACCEPTED;
     if (followed_client_spoke_first(flow))
         followed_voice(flow, profile, VOICE_CLIENT);
     profile_request_witnessed(profile, &flow->witness, id, flow->client.data, request_bytes);
-    const struct protocol *protocol = protocol_by_id(id);
+    protocol = protocol_by_id(id);
     flow->asked_in = protocol && protocol->keyword ? id : PROTOCOL_UNKNOWN;
     if (id == PROTOCOL_UNKNOWN)
         note_unknown(flow, profile, request_bytes);
@@ -93,10 +99,11 @@ static enum protocol_id answer_protocol(const struct followed *flow, size_t requ
     *match = MATCH_NO;
     for (int id = PROTOCOL_UNKNOWN + 1; id < PROTOCOLS_COUNT; id++) {
         const struct protocol *protocol = protocol_by_id((enum protocol_id)id);
+        enum acceptance words;
+
         if (!protocol->answers_alone)
             continue;
-        const enum acceptance words =
-            protocol->accepts(flow->client.data, request_bytes, answer, answer_bytes);
+        words = protocol->accepts(flow->client.data, request_bytes, answer, answer_bytes);
         if (words == ACCEPTANCE_ACCEPTED) {
             *match = MATCH_YES;
             return (enum protocol_id)id;
@@ -154,6 +161,7 @@ static enum acceptance unknown_acceptance(const struct followed *flow, struct pr
 static bool judge_obfuscated(struct followed *flow, struct profile *profile, bool ended)
 {
     const uint8_t *user_hash = profile_user_hash(profile);
+
     if (!user_hash || edonkey_hidden_check(user_hash, flow->client.data,
                                            stream_bytes(&flow->client)) != MATCH_YES)
         return false;
@@ -178,6 +186,7 @@ static bool left_midway(const struct followed *flow, const struct profile *profi
 {
     const uint16_t there = stream_bytes(&flow->client);
     const uint32_t first = flow->flights.client_first < there ? flow->flights.client_first : there;
+
     return ended && profile_takes_bittorrent(profile) &&
            mse_check(flow->client.data, first) == MATCH_YES;
 }
@@ -186,6 +195,7 @@ static bool left_midway(const struct followed *flow, const struct profile *profi
 static bool judge_encrypted(struct followed *flow, struct profile *profile, bool ended)
 {
     const enum encrypted is = encrypted_judge(&flow->flights, &flow->client, &flow->server, ended);
+
     if (is == ENCRYPTED_MORE)
         return true;
     flow->like_encrypted = is == ENCRYPTED_LIKE;
@@ -229,6 +239,7 @@ static void name_by_refusal(const struct followed *flow, struct profile *profile
     const uint32_t from = followed_answer_offset(flow);
     const uint16_t there = stream_bytes(&flow->server);
     enum match words;
+
     if (id == PROTOCOL_UNKNOWN && there > from)
         id = answer_protocol(flow, request_bytes, flow->server.data + from, there - from, &words);
     profile_name(profile, id, id == PROTOCOL_UNKNOWN ? NAMED_BY_DATA : NAMED_BY_REQUEST);
@@ -267,9 +278,11 @@ static void judge_answer(struct followed *flow, struct profile *profile, enum pr
 
 void learn_request_unanswered(struct followed *flow, struct profile *profile)
 {
+    enum protocol_id id;
+
     if (followed_request_done(flow) || stream_bytes(&flow->client) == 0)
         return;
-    const enum protocol_id id = followed_protocol(flow);
+    id = followed_protocol(flow);
     profile_name(profile, id, id == PROTOCOL_UNKNOWN ? NAMED_BY_DATA : NAMED_BY_REQUEST);
     refuse_request(flow, profile);
 }
@@ -277,9 +290,11 @@ void learn_request_unanswered(struct followed *flow, struct profile *profile)
 void learn_request(struct followed *flow, struct profile *profile, bool ended)
 {
     const uint16_t there = stream_bytes(&flow->client);
+    enum protocol_id id;
+
     if (followed_request_done(flow) || there == 0)
         return;
-    const enum protocol_id id = followed_protocol(flow);
+    id = followed_protocol(flow);
     if (id != PROTOCOL_UNKNOWN && flow->request == REQUEST_OPEN) {
         flow->request = REQUEST_NAMED;
         profile_name(profile, id, NAMED_BY_REQUEST);

@@ -141,12 +141,15 @@ static void on_synack(struct learner *learner, const struct observation *observa
 {
     const struct observed_handshake *handshake = &observation->handshake;
     const struct flow_name name = followed_name(observation);
+    struct profile *profile;
+    struct followed *flow;
+
     if (followed_find(&learner->flows, &name))
         return; /* the server's SYN-ACK once more */
-    struct profile *profile = store_add(learner->store, &observation->server);
+    profile = store_add(learner->store, &observation->server);
     if (!profile)
         return;
-    struct followed *flow = follow(learner, &name, wall_us);
+    flow = follow(learner, &name, wall_us);
     flow->handshake = *handshake;
     flow->opened = observation->opened;
     flow->witness.prefix = ballot_prefix(store_ballot_key(learner->store), &observation->client);
@@ -156,6 +159,7 @@ static void on_synack(struct learner *learner, const struct observation *observa
     flow->active_us = observation->time_us;
     if (capabilities_compares(&profile->tcp, handshake->offered)) {
         struct synack_features planned;
+
         synack_plan(&profile->tcp.model, handshake->offered, &planned);
         flow->synack = profile_compare_synack(&planned, &handshake->granted);
     }
@@ -167,6 +171,7 @@ static void on_synack(struct learner *learner, const struct observation *observa
 static void establish(struct learner *learner, struct followed *flow, uint64_t wall_us)
 {
     struct profile *profile = flow->stage == STAGE_SYNACK ? profile_of(learner, flow) : NULL;
+
     if (!profile)
         return;
     flow->stage = STAGE_ESTABLISHED;
@@ -211,10 +216,13 @@ static void judge(struct learner *learner, struct followed *flow, bool ended)
 {
     struct profile *profile = profile_of(learner, flow);
     const bool counted = followed_request_done(flow);
+    enum match late;
+    enum match greeting;
+
     if (!profile)
         return;
-    const enum match late = learn_late_greeting(flow, profile),
-                     greeting = learn_greeting(flow, profile, ended);
+    late = learn_late_greeting(flow, profile);
+    greeting = learn_greeting(flow, profile, ended);
     if (late == MATCH_MORE || greeting == MATCH_MORE) {
         if (!ended)
             return; /* what may be part of a greeting must not be taken for an answer */
@@ -246,6 +254,7 @@ static bool is_padding(const struct observed_data *data)
 static void note_server_data(struct followed *flow, const struct observed_data *data)
 {
     const uint32_t end = data->offset + data->wire_bytes;
+
     if (end < data->offset)
         return;
     if (data->peer_acked == 0) {
@@ -302,9 +311,11 @@ static void on_data(struct learner *learner, struct followed *flow,
 
 static void flow_end(struct learner *learner, struct followed *flow, uint64_t wall_us)
 {
+    struct profile *profile;
+
     if (flow->stage >= STAGE_ESTABLISHED && !followed_decided(flow))
         judge(learner, flow, true);
-    struct profile *profile =
+    profile =
         flow->stage >= STAGE_ESTABLISHED ? store_find(learner->store, &flow->name.server) : NULL;
     if (profile)
         profile_seen(profile, wall_us);
@@ -324,6 +335,7 @@ static void on_greeting(struct learner *learner, const struct observation *obser
     /* Telnet's, and of services that no file knows, the engine cannot tell. */
     const bool refusal =
         flow && looks_like_refusal(flow->server.data, stream_bytes(&flow->server)) != MATCH_NO;
+
     if (profile && flow && !observation->greeting.negative && !refusal)
         profile_greeting_drift(profile, &flow->witness, flow->server.data,
                                learn_greeting_heard(flow));
@@ -342,6 +354,7 @@ static void note_attack(struct learner *learner, const struct observation *obser
     const bool attacked = observation->opened || observation->kind == OBSERVED_GREETING ||
                           observation->kind == OBSERVED_TRIGGER;
     struct profile *profile = attacked ? store_find(learner->store, &observation->server) : NULL;
+
     if (profile)
         profile->cookies_until_us = observation->time_us + COOKIE_LIFETIME_US;
 }
@@ -349,6 +362,9 @@ static void note_attack(struct learner *learner, const struct observation *obser
 void learner_observe(struct learner *learner, const struct observation *observation,
                      uint64_t wall_us)
 {
+    struct flow_name name;
+    struct followed *flow;
+
     note_attack(learner, observation);
     if (observation->kind == OBSERVED_SYNACK) {
         on_synack(learner, observation, wall_us);
@@ -360,8 +376,8 @@ void learner_observe(struct learner *learner, const struct observation *observat
     }
     if (observation->kind == OBSERVED_TRIGGER)
         return;
-    const struct flow_name name = followed_name(observation);
-    struct followed *flow = followed_find(&learner->flows, &name);
+    name = followed_name(observation);
+    flow = followed_find(&learner->flows, &name);
     if (!flow) {
         learner->stats.flows_without_handshake += observation->kind == OBSERVED_ESTABLISHED;
         return;

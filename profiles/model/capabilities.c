@@ -39,6 +39,7 @@ static void ip_id_sample(struct ip_id_samples *ids, uint16_t ip_id)
     }
     if (ids->samples > 0) {
         const uint16_t step = (uint16_t)(ip_id - ids->last);
+
         ids->steps++;
         ids->small_steps = (uint8_t)(ids->small_steps + (step >= 1 && step <= IP_ID_STEP_MAX));
     }
@@ -51,6 +52,7 @@ static void ip_id_sample(struct ip_id_samples *ids, uint16_t ip_id)
 static uint16_t most_frequent_window(const struct synack_model *model)
 {
     const struct synack_variant *best = NULL;
+
     for (uint8_t i = 0; i < model->variants_count; i++)
         if (!best || model->variants[i].seen > best->seen)
             best = &model->variants[i];
@@ -60,6 +62,7 @@ static uint16_t most_frequent_window(const struct synack_model *model)
 void capabilities_refresh(struct capabilities *capabilities)
 {
     struct synack_model *model = &capabilities->model;
+
     model->mss_state = state_of(&capabilities->mss, capabilities->mss.value != 0);
     model->mss = (uint16_t)capabilities->mss.value;
     model->window_scale_state =
@@ -116,6 +119,7 @@ static void variant_set(struct synack_variant *variant, uint8_t offered,
 static int variant_index(const struct synack_model *model, uint8_t offered)
 {
     const struct synack_variant *variant = synack_variant_find(model, offered);
+
     return variant ? (int)(variant - model->variants) : -1;
 }
 
@@ -123,11 +127,13 @@ static int variant_index(const struct synack_model *model, uint8_t offered)
  * a hint. */
 static int variant_place(struct synack_model *model, bool proved)
 {
+    int least;
+
     if (model->variants_count < SYNACK_VARIANTS_MAX)
         return model->variants_count++;
     if (!proved)
         return -1;
-    int least = 0;
+    least = 0;
     for (int i = 1; i < SYNACK_VARIANTS_MAX; i++)
         if (model->variants[i].seen < model->variants[least].seen)
             least = i;
@@ -139,10 +145,12 @@ void capabilities_hint(struct capabilities *capabilities, uint8_t offered,
                        const struct synack_features *granted)
 {
     struct synack_model *model = &capabilities->model;
+
     if (!(offered & OFFER_SIGNED))
         learn_values(capabilities, offered, granted, vote_hint);
     if (variant_index(model, offered) < 0) {
         const int place = variant_place(model, false);
+
         if (place >= 0) {
             variant_set(&model->variants[place], offered, granted);
             model->variants[place].seen = 0;
@@ -156,16 +164,20 @@ void capabilities_vote(struct capabilities *capabilities, uint8_t offered,
                        const struct synack_features *granted, uint16_t ip_id)
 {
     struct synack_model *model = &capabilities->model;
+    int place;
+    struct synack_variant *variant;
+    uint8_t *votes;
+
     if (!(offered & OFFER_SIGNED)) /* a signature leaves no room for what others are granted */
         learn_values(capabilities, offered, granted, vote_cast);
     ip_id_sample(&capabilities->ip_id, ip_id);
-    int place = variant_index(model, offered);
+    place = variant_index(model, offered);
     if (place < 0) {
         place = variant_place(model, true);
         capabilities->variant_votes[place] = 0;
     }
-    struct synack_variant *variant = &model->variants[place];
-    uint8_t *votes = &capabilities->variant_votes[place];
+    variant = &model->variants[place];
+    votes = &capabilities->variant_votes[place];
     /* The same majority vote as vote_cast(), over the variant's fields together. */
     if (*votes > 0 && !variant_says(variant, granted)) {
         --*votes;
@@ -203,5 +215,6 @@ void capabilities_replace(struct capabilities *capabilities, uint8_t offered,
 bool capabilities_compares(const struct capabilities *capabilities, uint8_t offered)
 {
     const struct synack_variant *variant = synack_variant_find(&capabilities->model, offered);
+
     return variant && variant->seen > 0 && !(offered & OFFER_SIGNED);
 }

@@ -18,6 +18,7 @@
 void flights_note(struct flights *flights, const struct observed_data *data)
 {
     const uint32_t end = data->offset + data->wire_bytes;
+
     if (end < data->offset)
         return;
     if (data->from == SIDE_CLIENT && data->peer_acked == 0 && end > flights->client_first)
@@ -49,6 +50,7 @@ static enum encrypted judge_answer(const struct flights *flights, const struct s
 {
     const uint32_t there = stream_bytes(server) - flights->server_first;
     const uint32_t looked_at = there < ANSWER_WITHIN ? there : ANSWER_WITHIN;
+
     if (in_clear(server, flights->server_first, looked_at))
         return ENCRYPTED_PROVED;
     if (there < ANSWER_WITHIN && !ended)
@@ -62,6 +64,7 @@ enum encrypted encrypted_judge(const struct flights *flights, const struct strea
     const bool went_on = stream_bytes(client) > flights->client_first;
     const enum encrypted asked = judge_flight(client, flights->client_first, true),
                          answered = judge_flight(server, flights->server_first, went_on);
+
     if (asked == ENCRYPTED_NOT || answered == ENCRYPTED_NOT)
         return ENCRYPTED_NOT;
     if (asked == ENCRYPTED_MORE || answered == ENCRYPTED_MORE ||

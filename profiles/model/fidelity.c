@@ -17,9 +17,11 @@ double fidelity_value(const struct fidelity *fidelity)
 
 void fidelity_restore(struct fidelity *fidelity, double value, uint64_t count)
 {
+    uint8_t equal;
+
     fidelity->count = (uint8_t)(count < FIDELITY_COMPARISONS ? count : FIDELITY_COMPARISONS);
     if (fidelity->count == 0)
         fidelity->count = 1;
-    const uint8_t equal = (uint8_t)(value * fidelity->count + 0.5);
+    equal = (uint8_t)(value * fidelity->count + 0.5);
     fidelity->ring = ring_mask(equal);
 }

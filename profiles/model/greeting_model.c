@@ -7,6 +7,7 @@
 static uint16_t common_prefix(const uint8_t *a, size_t a_bytes, const uint8_t *b, size_t b_bytes)
 {
     uint16_t common = 0;
+
     while (common < a_bytes && common < b_bytes && a[common] == b[common])
         common++;
     return common;
@@ -15,6 +16,7 @@ static uint16_t common_prefix(const uint8_t *a, size_t a_bytes, const uint8_t *b
 static uint16_t common_suffix(const uint8_t *a, size_t a_bytes, const uint8_t *b, size_t b_bytes)
 {
     uint16_t common = 0;
+
     while (common < a_bytes && common < b_bytes &&
            a[a_bytes - 1 - common] == b[b_bytes - 1 - common])
         common++;
@@ -75,13 +77,15 @@ void greeting_model_replace(struct greeting_model *model, const uint8_t *greetin
 
 enum greeting_kind greeting_model_kind(const struct greeting_model *model)
 {
+    unsigned common;
+
     if (model->count == 0)
         return GREETING_UNKNOWN;
     if (model->too_long)
         return GREETING_VARIABLE;
     if (model->prefix == model->bytes && model->shortest == model->longest)
         return GREETING_STABLE;
-    const unsigned common = (unsigned)model->prefix + model->suffix;
+    common = (unsigned)model->prefix + model->suffix;
     return model->prefix >= GREETING_NAME_MIN && common * 2 >= model->shortest ? GREETING_TEMPLATE
                                                                                : GREETING_VARIABLE;
 }
@@ -94,6 +98,7 @@ const char *greeting_kind_name(enum greeting_kind kind)
         [GREETING_TEMPLATE] = "template",
         [GREETING_VARIABLE] = "variable",
     };
+
     return names[kind];
 }
 
@@ -102,6 +107,7 @@ enum match greeting_model_begins(const struct greeting_model *model, const uint8
 {
     const bool stable = greeting_model_kind(model) == GREETING_STABLE;
     const uint16_t known = stable ? model->bytes : model->prefix;
+
     if (model->count == 0)
         return MATCH_NO;
     if (!stable && known < GREETING_NAME_MIN)
@@ -123,12 +129,15 @@ static uint8_t lower(uint8_t c)
 static enum match begins(const uint8_t *data, size_t bytes, const char *text)
 {
     for (size_t i = 0; text[i] != 0; i++) {
+        uint8_t c;
+        bool fits;
+
         if (i == bytes)
             return MATCH_MORE;
-        const uint8_t c = lower(data[i]);
-        const bool fits = text[i] == '0'   ? c >= '0' && c <= '9'
-                          : text[i] == '4' ? c == '4' || c == '5'
-                                           : c == (uint8_t)text[i];
+        c = lower(data[i]);
+        fits = text[i] == '0'   ? c >= '0' && c <= '9'
+               : text[i] == '4' ? c == '4' || c == '5'
+                                : c == (uint8_t)text[i];
         if (!fits)
             return MATCH_NO;
     }
@@ -146,6 +155,7 @@ static bool mysql_error(const uint8_t *data, size_t bytes)
 static enum match tls_alert(const uint8_t *data, size_t bytes)
 {
     const uint8_t form[] = {21, 3};
+
     if (bytes > 0 && memcmp(data, form, bytes < sizeof(form) ? bytes : sizeof(form)) != 0)
         return MATCH_NO;
     return bytes < 3 ? MATCH_MORE : data[2] <= 4 ? MATCH_YES : MATCH_NO;
@@ -155,6 +165,7 @@ static enum match tls_alert(const uint8_t *data, size_t bytes)
 static bool tagged_bad(const uint8_t *data, size_t bytes)
 {
     size_t i = 0;
+
     while (i < bytes && i < 32 && data[i] > ' ' && data[i] < 0x7f)
         i++;
     return i > 0 && begins(data + i, bytes - i, " bad ") == MATCH_YES;
@@ -206,12 +217,14 @@ enum match looks_like_refusal(const uint8_t *data, size_t bytes)
                                         "all lines ",
                                         "line is in use"};
     enum match found = tls_alert(data, bytes);
+
     if (bytes == 0)
         return MATCH_NO;
     if (mysql_error(data, bytes) || tagged_bad(data, bytes))
         return MATCH_YES;
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts) && found != MATCH_YES; i++) {
         const enum match match = begins(data, bytes, texts[i]);
+
         found = match == MATCH_NO ? found : match;
     }
     return found;

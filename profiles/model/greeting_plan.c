@@ -141,9 +141,11 @@ static struct span seen_to_change(const struct greeting_model *model)
 static void add_what_will_change(const struct greeting_plan *plan, struct span *span)
 {
     for (size_t at = 0; at < plan->bytes; at++) {
+        struct span word;
+
         if (is_space(plan->said[at]) || at < line_text(plan, at))
             continue;
-        const struct span word = word_at(plan, at);
+        word = word_at(plan, at);
         if (word.to - word.from <= WORD_BYTES_MAX &&
             is_number_or_time(plan->said + word.from, word.to - word.from))
             widen(span, word);
@@ -162,6 +164,7 @@ static void round_to_words(const struct greeting_plan *plan, struct span *span)
         widen(span, word_at(plan, span->from));
     for (at = span->from; at >= line_text(plan, span->from) + 2 && plan->said[at - 1] == ' ';) {
         const struct span word = word_at(plan, at - 2);
+
         if (is_space(plan->said[at - 2]) ||
             !is_of_a_date(plan->said + word.from, word.to - word.from))
             break;
@@ -170,6 +173,7 @@ static void round_to_words(const struct greeting_plan *plan, struct span *span)
     for (at = span->to;
          at + 1 < plan->bytes && plan->said[at] == ' ' && !is_space(plan->said[at + 1]);) {
         const struct span word = word_at(plan, at + 1);
+
         if (!is_of_a_date(plan->said + word.from, word.to - word.from))
             break;
         at = span->to = word.to;

@@ -20,8 +20,10 @@ static uint16_t find(const struct keyword_set *set, enum keyword_kind kind, cons
     uint16_t at = 0;
     size_t text_at = 0;
     const uint8_t *text;
+
     while ((text = keyword_set_next(set, &at, &text_at)) != NULL) {
         const struct keyword_entry *entry = &set->entries[at - 1];
+
         if (entry->kind == kind && entry->bytes == bytes && memcmp(text, name, bytes) == 0)
             return (uint16_t)(at - 1);
     }
@@ -32,6 +34,7 @@ static void drop(struct keyword_set *set, uint16_t index)
 {
     const size_t bytes = set->entries[index].bytes;
     size_t text_at = 0;
+
     for (uint16_t i = 0; i < index; i++)
         text_at += set->entries[i].bytes;
     memmove(set->text + text_at, set->text + text_at + bytes, set->text_bytes - text_at - bytes);
@@ -54,6 +57,7 @@ static uint16_t oldest_single(const struct keyword_set *set, enum keyword_kind k
 uint16_t keyword_set_count(const struct keyword_set *set, enum keyword_kind kind)
 {
     uint16_t count = 0;
+
     for (uint16_t i = 0; i < set->count; i++)
         count = (uint16_t)(count + (set->entries[i].kind == kind));
     return count;
@@ -74,9 +78,11 @@ static bool make_room(struct keyword_set *set, enum keyword_kind kind, size_t by
         const bool kind_full = keyword_set_count(set, kind) >= keyword_info(kind)->most;
         const bool set_full =
             set->count == KEYWORDS_MAX || set->text_bytes + bytes > KEYWORD_SET_TEXT;
+        uint16_t index;
+
         if (!kind_full && !set_full)
             return true;
-        const uint16_t index = oldest_single(set, kind_full ? kind : KEYWORD_KINDS_COUNT);
+        index = oldest_single(set, kind_full ? kind : KEYWORD_KINDS_COUNT);
         if (index == NONE)
             return false;
         drop(set, index);
@@ -155,6 +161,7 @@ void keyword_set_fill(const struct keyword_set *set, struct keyword_filter *filt
     uint16_t at = 0;
     size_t text_at = 0;
     const uint8_t *text;
+
     while ((text = keyword_set_next(set, &at, &text_at)) != NULL)
         keyword_filter_add(filter, (enum keyword_kind)set->entries[at - 1].kind, text,
                            set->entries[at - 1].bytes);

@@ -46,10 +46,12 @@ static uint32_t count_random(const struct pattern *pattern)
 struct pattern_rate pattern_rate(const struct pattern *pattern)
 {
     struct pattern_rate rate = {.random = count_random(pattern), .expected = 1};
+
     for (uint8_t i = 0; i < pattern->pairs; i++)
         rate.expected /= 256;
     for (size_t i = 0; i < samples_count; i++) {
         const struct sample *sample = &samples[i];
+
         /* A sample is the beginning of a request: what it still waits for may come. */
         if (pattern_check(pattern, (const uint8_t *)sample->bytes, sample->count) == MATCH_NO)
             continue;

@@ -15,6 +15,7 @@ void profile_init(struct profile *profile, const struct server_key *key)
 void profile_seen(struct profile *profile, uint64_t wall_us)
 {
     const int64_t wall_s = (int64_t)(wall_us / 1000000);
+
     if (profile->first_seen_s == 0 || wall_s < profile->first_seen_s)
         profile->first_seen_s = wall_s;
     if (wall_s > profile->last_seen_s)
@@ -39,10 +40,13 @@ enum protocol_id profile_greeting_protocol(const struct profile *profile)
 {
     size_t bytes = 0;
     const struct greeting_model *greeting = &profile->greeting;
+    uint64_t protocols;
+    uint64_t accepted;
+
     if (greeting->bytes == 0)
         return PROTOCOL_UNKNOWN;
-    const uint64_t protocols = protocols_of_greeting(greeting->latest, greeting->bytes, &bytes),
-                   accepted = protocols & profile->accepted;
+    protocols = protocols_of_greeting(greeting->latest, greeting->bytes, &bytes);
+    accepted = protocols & profile->accepted;
     return protocol_first(accepted ? accepted : protocols);
 }
 
@@ -59,6 +63,7 @@ bool profile_greeting_plan(const struct profile *profile, struct greeting_plan *
 static bool compares_greeting(const struct profile *profile, struct greeting_plan *plan)
 {
     const bool stable = greeting_model_kind(&profile->greeting) == GREETING_STABLE;
+
     return profile->greeting.count >= (stable ? GREETING_COMPARED : GREETING_RELEARNED) &&
            profile_greeting_plan(profile, plan);
 }
@@ -184,6 +189,7 @@ void profile_synack(struct profile *profile, const struct witness *witness,
 static void unknown_was(struct profile *profile, enum hidden_form form)
 {
     struct hidden_evidence *evidence = &profile->evidence;
+
     profile->hidden |= (uint8_t)form;
     profile->accepted &= ~(UINT64_C(1) << PROTOCOL_UNKNOWN);
     memset(&profile->pattern, 0, sizeof(profile->pattern));
@@ -220,8 +226,10 @@ const uint8_t *profile_user_hash(const struct profile *profile)
     uint16_t at = 0;
     size_t text_at = 0;
     const uint8_t *name;
+
     while ((name = keyword_set_next(&profile->keywords, &at, &text_at)) != NULL) {
         const struct keyword_entry *entry = &profile->keywords.entries[at - 1];
+
         if (entry->kind == KEYWORD_USER_HASH && entry->bytes == EDONKEY_HASH_BYTES)
             return name;
     }
@@ -231,6 +239,7 @@ const uint8_t *profile_user_hash(const struct profile *profile)
 static bool is_obfuscated(const uint8_t *user_hash, const uint8_t beginning[HIDDEN_BEGINNING_BYTES])
 {
     const uint8_t *answer = beginning + EDONKEY_HIDDEN_BYTES;
+
     return edonkey_hidden_check(user_hash, beginning, EDONKEY_HIDDEN_BYTES) == MATCH_YES &&
            edonkey_hidden_accepts(user_hash, beginning, answer, EDONKEY_HIDDEN_ANSWER_BYTES) ==
                ACCEPTANCE_ACCEPTED;
@@ -242,6 +251,7 @@ static bool unknown_was_obfuscated(const struct profile *profile)
     const struct hidden_evidence *evidence = &profile->evidence;
     const uint32_t unknown = profile->pattern.accepted;
     const uint8_t *user_hash = profile_user_hash(profile);
+
     if (!user_hash || evidence->beginnings_count == 0 ||
         evidence->beginnings_count <
             (unknown < HIDDEN_BEGINNINGS_MAX ? unknown : HIDDEN_BEGINNINGS_MAX))
@@ -319,6 +329,7 @@ static void note_flights(struct hidden_evidence *evidence, const struct flights 
 {
     const uint16_t client = (uint16_t)like->client_first, server = (uint16_t)like->server_first;
     const bool first = evidence->like == 0;
+
     if (first || client < evidence->client_least)
         evidence->client_least = client;
     if (first || client > evidence->client_most)
@@ -335,9 +346,11 @@ void profile_looks_random(struct profile *profile, const uint8_t *request, size_
                           const uint8_t *answer, size_t answer_bytes, const struct flights *like)
 {
     struct hidden_evidence *evidence = &profile->evidence;
+
     if (request_bytes >= EDONKEY_HIDDEN_BYTES && answer_bytes >= EDONKEY_HIDDEN_ANSWER_BYTES &&
         evidence->beginnings_count < HIDDEN_BEGINNINGS_MAX) {
         uint8_t *beginning = evidence->beginnings[evidence->beginnings_count++];
+
         memcpy(beginning, request, EDONKEY_HIDDEN_BYTES);
         memcpy(beginning + EDONKEY_HIDDEN_BYTES, answer, EDONKEY_HIDDEN_ANSWER_BYTES);
     }
@@ -349,6 +362,7 @@ void profile_looks_random(struct profile *profile, const uint8_t *request, size_
 void profile_name_user(struct profile *profile, const uint8_t hash[EDONKEY_HASH_BYTES])
 {
     const uint8_t *known = profile_user_hash(profile);
+
     if (known && memcmp(known, hash, EDONKEY_HASH_BYTES) != 0)
         keyword_set_forget(&profile->keywords, KEYWORD_USER_HASH);
     keyword_set_add(&profile->keywords, KEYWORD_USER_HASH, hash, EDONKEY_HASH_BYTES);
@@ -378,6 +392,7 @@ bool profile_greeting_drift(struct profile *profile, const struct witness *witne
 enum speaker profile_speaks_first(const struct profile *profile)
 {
     const uint32_t *voices = profile->voices;
+
     if (voices[VOICE_CLIENT] + (uint64_t)voices[VOICE_SERVER] > 0)
         return voices[VOICE_SERVER] > voices[VOICE_CLIENT] ? SPEAKER_SERVER : SPEAKER_CLIENT;
     if (voices[VOICE_CLIENT_REFUSED] > 0)
@@ -426,19 +441,23 @@ bool profile_armed(const struct profile *profile)
 
 enum request_check profile_check(const struct profile *profile)
 {
+    struct pattern pattern;
+    bool only_unknown;
+
     if (profile->settings.check != CHECK_DEFAULT)
         return profile->settings.check;
-    struct pattern pattern;
-    const bool only_unknown = profile->accepted == UINT64_C(1) << PROTOCOL_UNKNOWN;
+    only_unknown = profile->accepted == UINT64_C(1) << PROTOCOL_UNKNOWN;
     return only_unknown && pattern_model_get(&profile->pattern, &pattern) ? CHECK_PATTERN
                                                                           : CHECK_PROTOCOL;
 }
 
 enum greeting_kind profile_greeting_kind(const struct profile *profile)
 {
+    const struct protocol *protocol;
+
     if (profile_speaks_first(profile) != SPEAKER_SERVER)
         return GREETING_UNKNOWN;
-    const struct protocol *protocol = protocol_by_id(profile_greeting_protocol(profile));
+    protocol = protocol_by_id(profile_greeting_protocol(profile));
     if (protocol && protocol->greeting_form == GREETING_FORM_SALTED)
         return GREETING_VARIABLE;
     return greeting_model_kind(&profile->greeting);
@@ -448,6 +467,7 @@ const char *speaker_name(enum speaker speaker)
 {
     static const char *const names[] = {
         [SPEAKER_UNKNOWN] = NULL, [SPEAKER_CLIENT] = "client", [SPEAKER_SERVER] = "server"};
+
     return names[speaker];
 }
 

@@ -44,6 +44,7 @@ static bool set_check(struct profile *profile, const char *value, struct error *
 {
     const enum request_check check = request_check_from_name(value);
     struct pattern pattern;
+
     if (check == CHECK_DEFAULT && strcmp(value, "default") != 0)
         return error_set(error, EXIT_USAGE,
                          "check='%s' is not valid; use keyword, protocol, pattern, none or default",
@@ -64,6 +65,7 @@ static bool set_check(struct profile *profile, const char *value, struct error *
 static bool set_greeting(struct profile_settings *settings, const char *value, struct error *error)
 {
     const enum greeting_setting greeting = greeting_setting_from_name(value);
+
     if (greeting == GREETING_AS_PROTOCOL && strcmp(value, "default") != 0)
         return error_set(error, EXIT_USAGE,
                          "greeting='%s' is not valid; use exact, template or default", value);
@@ -97,13 +99,14 @@ static bool set_number(uint32_t *setting, const struct setting_number *info, con
                        struct error *error)
 {
     char *end;
+    unsigned long number;
 
     if (strcmp(value, "default") == 0 || (info->may_be_off && strcmp(value, "off") == 0)) {
         *setting = strcmp(value, "off") == 0 ? TRIGGER_OFF : 0;
         return true;
     }
     errno = 0;
-    const unsigned long number = strtoul(value, &end, 10);
+    number = strtoul(value, &end, 10);
     if (value[0] < '0' || value[0] > '9' || *end || errno || number < info->least ||
         number > info->most)
         return error_set(

@@ -8,10 +8,13 @@
 
 static bool make_room(struct stream *stream, uint16_t end)
 {
+    uint16_t capacity;
+    uint8_t *data;
+
     if (end <= stream->capacity)
         return true;
-    const uint16_t capacity = (uint16_t)((end + STREAM_STEP - 1) / STREAM_STEP * STREAM_STEP);
-    uint8_t *data = realloc(stream->data, capacity);
+    capacity = (uint16_t)((end + STREAM_STEP - 1) / STREAM_STEP * STREAM_STEP);
+    data = realloc(stream->data, capacity);
     if (!data)
         return false;
     memset(data + stream->capacity, 0, (size_t)(capacity - stream->capacity));
@@ -29,8 +32,10 @@ static bool merge(struct stream *stream, struct stream_range added)
     struct stream_range merged[STREAM_RANGES + 1];
     uint8_t count = 0;
     bool placed = false;
+
     for (uint8_t i = 0; i < stream->ranges_count; i++) {
         const struct stream_range range = stream->ranges[i];
+
         if (range.end < added.begin) {
             merged[count++] = range;
         } else if (range.begin > added.end) {
@@ -47,6 +52,7 @@ static bool merge(struct stream *stream, struct stream_range added)
         merged[count++] = added;
     if (count > STREAM_RANGES) {
         const struct stream_range last = merged[--count];
+
         if (last.begin == added.begin)
             return false;
         memset(stream->data + last.begin, 0, (size_t)(last.end - last.begin));
@@ -58,11 +64,13 @@ static bool merge(struct stream *stream, struct stream_range added)
 
 void stream_add(struct stream *stream, uint32_t offset, const uint8_t *data, uint32_t bytes)
 {
+    struct stream_range added;
+
     if (bytes == 0 || offset >= STREAM_BYTES)
         return;
     if (bytes > STREAM_BYTES - offset)
         bytes = STREAM_BYTES - offset;
-    const struct stream_range added = {(uint16_t)offset, (uint16_t)(offset + bytes)};
+    added = (struct stream_range){(uint16_t)offset, (uint16_t)(offset + bytes)};
     if (!make_room(stream, added.end) || !merge(stream, added))
         return;
     /* Room that was never written is zero, so this one rule serves new and repeated bytes. */

@@ -71,17 +71,22 @@ static struct json_object *schema_speaker(void)
 /* Length of the UTF-8 sequence (RFC 3629) at `at`, 0 where it is none or not fit for printing. */
 static size_t printable_sequence(const uint8_t *at, size_t bytes)
 {
+    size_t length;
+    bool overlong;
+    bool no_character;
+    bool control;
+
     if (at[0] < 0x80)
         return (at[0] >= 0x20 && at[0] != 0x7f) || at[0] == '\r' || at[0] == '\n' || at[0] == '\t';
-    const size_t length = at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2;
+    length = at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2;
     if (at[0] < 0xc2 || at[0] > 0xf4 || length > bytes)
         return 0;
     for (size_t i = 1; i < length; i++)
         if ((at[i] & 0xc0) != 0x80)
             return 0;
-    const bool overlong = (at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xf0 && at[1] < 0x90);
-    const bool no_character = (at[0] == 0xed && at[1] > 0x9f) || (at[0] == 0xf4 && at[1] > 0x8f);
-    const bool control = at[0] == 0xc2 && at[1] < 0xa0;
+    overlong = (at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xf0 && at[1] < 0x90);
+    no_character = (at[0] == 0xed && at[1] > 0x9f) || (at[0] == 0xf4 && at[1] > 0x8f);
+    control = at[0] == 0xc2 && at[1] < 0xa0;
     return overlong || no_character || control ? 0 : length;
 }
 
@@ -89,6 +94,7 @@ static bool is_text(const uint8_t *data, size_t bytes)
 {
     for (size_t i = 0; i < bytes;) {
         const size_t length = printable_sequence(data + i, bytes - i);
+
         if (length == 0)
             return false;
         i += length;

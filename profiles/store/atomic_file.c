@@ -68,6 +68,7 @@ static bool open_beside(struct saving *saving, struct error *error)
             return fail(saving, "cannot lock", error);
         if (still_named(saving->fd, saving->beside)) {
             const enum found found = whose(saving->fd);
+
             if (found == FOUND_OURS)
                 return true;
             errno = EEXIST;
@@ -98,6 +99,7 @@ static bool write_all(int fd, const char *bytes, size_t length)
 {
     while (length > 0) {
         const ssize_t written = write(fd, bytes, length);
+
         if (written < 0 && errno != EINTR)
             return false;
         if (written > 0) {
@@ -112,11 +114,12 @@ static bool sync_folder(const char *path)
 {
     char *folder = atomic_file_folder(path);
     const int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    bool done;
 
     free(folder);
     if (fd < 0)
         return false;
-    const bool done = fsync(fd) == 0 || errno == EINVAL; /* some file systems cannot */
+    done = fsync(fd) == 0 || errno == EINVAL; /* some file systems cannot */
     close(fd);
     return done;
 }

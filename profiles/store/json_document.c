@@ -224,6 +224,7 @@ static void flawed_by_key(struct json_flaw *flaw, const char *text, size_t bytes
     struct key twice;
 
     skip_space(&cursor);
+
     if (find_twice(&cursor, &twice))
         flawed(flaw, JSON_FLAW_TWICE, (size_t)(twice.at - text), "%.*s stands twice in one object",
                (int)(twice.bytes < 48 ? twice.bytes : 48), twice.at);
@@ -318,6 +319,7 @@ static size_t step_into_element(unsigned long index, const char *path)
 static size_t descend(struct cursor *cursor, const char *path)
 {
     struct cursor here = *cursor;
+
     const bool object = here.at < here.end && *here.at == '{';
 
     if (!object && !(here.at < here.end && *here.at == '['))

@@ -10,14 +10,16 @@
 
 bool reader_fail(struct json_reader *reader, const char *key, const char *format, ...)
 {
+    size_t mark;
+    va_list arguments;
+
     if (reader->failed)
         return false;
     reader->failed = true;
-    const size_t mark = key ? reader_enter(reader, key) : 0;
+    mark = key ? reader_enter(reader, key) : 0;
     snprintf(reader->fault->path, sizeof(reader->fault->path), "%s", reader->path);
     if (key)
         reader_leave(reader, mark);
-    va_list arguments;
     va_start(arguments, format);
     vsnprintf(reader->fault->reason, sizeof(reader->fault->reason), format, arguments);
     va_end(arguments);

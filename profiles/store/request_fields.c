@@ -255,15 +255,17 @@ static void read_pairs(struct json_reader *reader, struct json_object *array,
 {
     const size_t pairs = array ? json_object_array_length(array) : 0;
     const bool other = pattern->line_bytes_max > 0 || pattern->lengths > 0;
+    size_t mark;
 
     if ((pairs == 0 && !other) || pairs > PATTERN_PAIRS_MAX) {
         reader_fail(reader, "bytes", "has %zu pairs, not 1 to %d", pairs, PATTERN_PAIRS_MAX);
         return;
     }
-    const size_t mark = reader_enter(reader, "bytes");
+    mark = reader_enter(reader, "bytes");
     for (size_t i = 0; i < pairs && !reader->failed; i++) {
         struct json_object *pair = json_object_array_get_idx(array, i);
         uint64_t offset = 0, byte = 0;
+
         if (!json_object_is_type(pair, json_type_array) || json_object_array_length(pair) != 2) {
             reader_fail(reader, NULL, "pair %zu is not [offset, byte]", i);
         } else if (read_element(reader, pair, 0, UINT16_MAX, &offset) &&
@@ -343,8 +345,10 @@ struct json_object *keywords_to_json(const struct keyword_set *set, bool names)
         uint16_t at = 0;
         size_t text_at = 0;
         const uint8_t *text;
+
         while ((text = keyword_set_next(set, &at, &text_at)) != NULL) {
             const struct keyword_entry *entry = &set->entries[at - 1];
+
             if (entry->kind != kind)
                 continue;
             array = array ? array : json_object_new_array();
@@ -376,6 +380,7 @@ static bool keyword_text_from_json(struct json_reader *reader, const char *key,
         return reader_fail(reader, key, "is longer than %d bytes", KEYWORD_BYTES_MAX);
     for (size_t i = 0; i < *bytes; i++) {
         const bool capital = any_case && text[i] >= 'A' && text[i] <= 'Z';
+
         if (text[i] <= ' ' || text[i] >= 0x7f)
             return reader_fail(reader, key,
                                "holds a byte that is no printable ASCII; write it as %%XX");
@@ -405,6 +410,7 @@ static void read_keywords_of(struct json_reader *reader, struct json_object *arr
         uint8_t name[KEYWORD_BYTES_MAX];
         size_t bytes = 0;
         char key[24];
+
         snprintf(key, sizeof(key), "%zu", i);
         if (!keyword_from_json(reader, key, json_object_array_get_idx(array, i), keyword_info(kind),
                                name, &bytes))

@@ -79,6 +79,7 @@ static size_t place_of(const struct store *store, const struct server_key *key, 
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
         const int order = key_order(&store->profiles[middle]->key, key);
+
         if (order == 0) {
             *found = true;
             return middle;
@@ -112,10 +113,13 @@ struct profile *store_find(const struct store *store, const struct server_key *k
 
 static bool make_room(struct store *store)
 {
+    size_t capacity;
+    struct profile **profiles;
+
     if (store->count < store->capacity)
         return true;
-    const size_t capacity = store->capacity ? store->capacity * 2 : 64;
-    struct profile **profiles = realloc(store->profiles, capacity * sizeof(struct profile *));
+    capacity = store->capacity ? store->capacity * 2 : 64;
+    profiles = realloc(store->profiles, capacity * sizeof(struct profile *));
     if (!profiles)
         return false;
     store->profiles = profiles;
@@ -127,10 +131,11 @@ struct profile *store_add(struct store *store, const struct server_key *key)
 {
     bool found;
     const size_t place = place_of(store, key, &found);
+    struct profile *profile;
 
     if (found)
         return store->profiles[place];
-    struct profile *profile =
+    profile =
         store->count < STORE_PROFILES_MAX && make_room(store) ? malloc(sizeof(*profile)) : NULL;
     if (!profile)
         return NULL;
@@ -171,10 +176,11 @@ void store_touch(struct store *store)
 struct json_object *store_to_json(const struct store *store)
 {
     struct json_object *profiles = json_object_new_array_ext((int)store->count);
+    struct json_object *document;
 
     for (size_t i = 0; i < store->count; i++)
         json_object_array_add(profiles, profile_to_json(store->profiles[i]));
-    struct json_object *document = json_object_new_object();
+    document = json_object_new_object();
     json_object_object_add(document, "synward", synward_to_json());
     json_object_object_add(document, "profiles", profiles);
     return document;

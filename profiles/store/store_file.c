@@ -32,16 +32,20 @@ static bool read_all(int fd, struct text *text, const char *path, struct error *
     size_t capacity = 0;
 
     for (;;) {
+        ssize_t got;
+
         if (text->length == capacity) {
+            char *bytes;
+
             capacity = capacity ? capacity * 2 : 65536;
-            char *bytes = capacity <= STORE_FILE_MAX ? realloc(text->bytes, capacity) : NULL;
+            bytes = capacity <= STORE_FILE_MAX ? realloc(text->bytes, capacity) : NULL;
             if (!bytes)
                 return error_set(error, EXIT_FAILED,
                                  "cannot read %s: it is larger than %u MiB; is it a store?", path,
                                  STORE_FILE_MAX >> 20);
             text->bytes = bytes;
         }
-        const ssize_t got = read(fd, text->bytes + text->length, capacity - text->length);
+        got = read(fd, text->bytes + text->length, capacity - text->length);
         if (got == 0)
             return true;
         if (got < 0 && errno != EINTR)
@@ -94,6 +98,7 @@ static struct json_object *check_document(struct json_object *document, const st
     struct json_object *profiles = NULL;
     uint64_t schema = 0;
     struct json_object *synward = read_member(&reader, document, "synward", json_type_object);
+    char reason[JSON_PATH_BYTES + JSON_REASON_BYTES];
 
     if (!synward)
         reader_fail(&reader, "synward", "is missing; is this a profile store?");
@@ -107,7 +112,6 @@ static struct json_object *check_document(struct json_object *document, const st
         reader_fail(&reader, "profiles", "is missing");
     if (!reader.failed)
         return profiles;
-    char reason[JSON_PATH_BYTES + JSON_REASON_BYTES];
     snprintf(reason, sizeof(reason), "%s %s", fault.path, fault.reason);
     parse_fault(text, json_locate(text->bytes, text->length, fault.path), path, reason, error);
     return NULL;
@@ -133,12 +137,14 @@ static bool add_profiles(struct store *store, struct json_object *profiles, cons
 
     for (size_t i = 0; done && i < json_object_array_length(profiles); i++) {
         struct json_fault fault = {0};
+        struct profile *profile;
+
         done = profile_from_json(json_object_array_get_idx(profiles, i), read, &fault);
         if (done && store_find(store, &read->key)) {
             snprintf(fault.reason, sizeof(fault.reason), "is for the same server as one before it");
             done = false;
         }
-        struct profile *profile = done ? store_add(store, &read->key) : NULL;
+        profile = done ? store_add(store, &read->key) : NULL;
         if (!done)
             profile_fault(text, i, &fault, path, error);
         else if (profile)
@@ -176,12 +182,13 @@ static bool load_from(struct store *store, int fd, const char *path, struct erro
 bool store_load(struct store *store, const char *path, struct error *error)
 {
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool done;
 
     if (fd < 0 && errno == ENOENT)
         return check_folder(path, error);
     if (fd < 0)
         return error_set(error, EXIT_FAILED, "cannot open the store %s: %s", path, strerror(errno));
-    const bool done = load_from(store, fd, path, error);
+    done = load_from(store, fd, path, error);
     close(fd);
     return done;
 }
@@ -208,14 +215,15 @@ bool store_import_text(struct store *store, const char *bytes, size_t length, co
 {
     struct text text = {.bytes = malloc(length + 1), .length = length};
     struct store *read = store_new();
+    bool done;
 
     if (text.bytes) {
         memcpy(text.bytes, bytes, length);
         text.bytes[length] = '\0';
     }
-    const bool done = text.bytes && read
-                          ? load_text(read, &text, name, error) && merge(store, read, name, error)
-                          : error_set(error, EXIT_FAILED, "cannot import %s: out of memory", name);
+    done = text.bytes && read
+               ? load_text(read, &text, name, error) && merge(store, read, name, error)
+               : error_set(error, EXIT_FAILED, "cannot import %s: out of memory", name);
     store_free(read);
     free(text.bytes);
     return done;
@@ -225,11 +233,11 @@ bool store_import(struct store *store, const char *path, struct error *error)
 {
     struct store *read = store_new();
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool done;
 
     if (fd < 0)
         error_set(error, EXIT_FAILED, "cannot open %s: %s", path, strerror(errno));
-    const bool done =
-        read && fd >= 0 && load_from(read, fd, path, error) && merge(store, read, path, error);
+    done = read && fd >= 0 && load_from(read, fd, path, error) && merge(store, read, path, error);
     if (fd >= 0)
         close(fd);
     store_free(read);
@@ -251,25 +259,32 @@ static bool check_target(const char *path, struct error *error)
 
 bool store_save(const struct store *store, const char *path, struct error *error)
 {
+    char *target;
+    struct json_object *document;
+    size_t length;
+    const char *text;
+    struct atomic_file file;
+    bool done;
+
     if (!check_folder(path, error) || !check_target(path, error))
         return false;
-    char *target = realpath(path, NULL);
+    target = realpath(path, NULL);
     if (!target)
         target = strdup(path);
-    struct json_object *document = store_to_json(store);
-    size_t length = 0;
-    const char *text = json_object_to_json_string_length(
-        document,
-        JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE,
-        &length);
-    const struct atomic_file file = {.path = target,
-                                     .what = "store",
-                                     .owner = target,
-                                     .mode = STORE_FILE_MODE,
-                                     .keeps_mode = true};
-    const bool done = target && text ? atomic_file_save(&file, text, length, error)
-                                     : error_set(error, EXIT_FAILED,
-                                                 "cannot save the store %s: out of memory", path);
+    document = store_to_json(store);
+    length = 0;
+    text = json_object_to_json_string_length(document,
+                                             JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+                                                 JSON_C_TO_STRING_NOSLASHESCAPE,
+                                             &length);
+    file = (struct atomic_file){.path = target,
+                                .what = "store",
+                                .owner = target,
+                                .mode = STORE_FILE_MODE,
+                                .keeps_mode = true};
+    done = target && text
+               ? atomic_file_save(&file, text, length, error)
+               : error_set(error, EXIT_FAILED, "cannot save the store %s: out of memory", path);
     json_object_put(document);
     free(target);
     return done;
