@@ -87,7 +87,7 @@ void half_open_note_synack(const struct passage *passage, struct flow *flow)
 
 static void reset_at_server(struct engine *engine, struct flow *flow, uint64_t now_us)
 {
-    struct link_header header;
+    struct link_header header = {.length = 0};
     struct segment segment;
 
     memset(&segment, 0, sizeof(segment));

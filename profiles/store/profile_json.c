@@ -288,7 +288,9 @@ static const struct field body_fields[] = {
 static void add_members(struct json_object *object, struct json_object *more)
 {
     json_object_object_foreach(more, name, value)
+    {
         json_object_object_add(object, name, json_object_get(value));
+    }
     json_object_put(more);
 }
 
