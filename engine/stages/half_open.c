@@ -4,6 +4,7 @@
 
 #include "engine/base/bytes.h"
 #include "engine/shard/connection.h"
+#include "engine/stages/speak.h"
 #include "engine/tables/source_prefix.h"
 
 #include <string.h>
@@ -90,11 +91,8 @@ static void reset_at_server(struct engine *engine, struct flow *flow, uint64_t n
     struct link_header header = {.length = 0};
     struct segment segment;
 
-    memset(&segment, 0, sizeof(segment));
-    segment.src = flow->key.client;
-    segment.dst = flow->key.server;
-    segment.src_port = flow->key.client_port;
-    segment.dst_port = flow->key.server_port;
+    segment_begin(&segment);
+    address_to_server(&flow->key, &segment);
     segment.flags = TCP_RST;
     segment.seq = flow_cold(&engine->flows, flow)->client_isn + 1;
     segment.ttl = flow->link.ttl;

@@ -93,10 +93,7 @@ void kept_client_segment(struct engine *engine, struct flow *flow, struct link_h
     link_of(slot, link);
     link_header_turn(link);
     segment_begin(segment);
-    segment->src = flow->key.client;
-    segment->dst = flow->key.server;
-    segment->src_port = flow->key.client_port;
-    segment->dst_port = flow->key.server_port;
+    address_to_server(&flow->key, segment);
     segment->flags = TCP_ACK;
     segment->seq = slot->x + 1 + slot->bytes;
     segment->ack = slot->client_ack;

@@ -14,10 +14,7 @@ static void speak_for_client(const struct flow *flow, const struct opening *open
                              struct segment *segment)
 {
     memset(segment, 0, sizeof(*segment));
-    segment->src = flow->key.client;
-    segment->dst = flow->key.server;
-    segment->src_port = flow->key.client_port;
-    segment->dst_port = flow->key.server_port;
+    address_to_server(&flow->key, segment);
     segment->ttl = opening->client_ttl;
     segment->tos = opening->client_tos;
     segment->df = true;
@@ -150,10 +147,7 @@ void opening_reset_client(struct engine *engine, const struct flow *flow,
     struct segment segment;
 
     memset(&segment, 0, sizeof(segment));
-    segment.src = flow->key.server;
-    segment.dst = flow->key.client;
-    segment.src_port = flow->key.server_port;
-    segment.dst_port = flow->key.client_port;
+    address_to_client(&flow->key, &segment);
     segment.flags = TCP_RST | TCP_ACK;
     segment.seq = opening->client_ack;
     segment.ack = flow_cold(&engine->flows, flow)->client_isn + 1 + opening->promised;

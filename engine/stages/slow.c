@@ -71,10 +71,7 @@ static void end(struct engine *engine, const struct watched *watched, uint64_t n
     struct segment segment;
 
     segment_begin(&segment);
-    segment.src = flow->key.client;
-    segment.dst = flow->key.server;
-    segment.src_port = flow->key.client_port;
-    segment.dst_port = flow->key.server_port;
+    address_to_server(&flow->key, &segment);
     segment.flags = TCP_RST;
     segment.seq = cold->client_next;
     segment.ttl = watched->client_ttl;

@@ -20,6 +20,14 @@ void address_to_client(const struct flow_key *key, struct segment *segment)
     segment->dst_port = key->client_port;
 }
 
+void address_to_server(const struct flow_key *key, struct segment *segment)
+{
+    segment->src = key->client;
+    segment->dst = key->server;
+    segment->src_port = key->client_port;
+    segment->dst_port = key->server_port;
+}
+
 void speak_established(const struct engine *engine, const struct passage *passage,
                        const struct proof *proof, struct segment *segment, uint8_t options[12])
 {

@@ -21,6 +21,7 @@ uint16_t promised_window(const struct promise *promise, const struct cookie_opti
 
 /* Between whom a segment of ours goes that is no answer to a frame. */
 void address_to_client(const struct flow_key *key, struct segment *segment);
+void address_to_server(const struct flow_key *key, struct segment *segment);
 
 /* An ACK in answer to the frame, which echoes its TSval (RFC 7323 4.3); our own TSval carries the
  * cookie's finer bits. */

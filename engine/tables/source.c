@@ -359,12 +359,6 @@ static void blame_prefix(struct source_table *table, const struct source_entry *
     describe(table, prefix, now_us, aside);
 }
 
-static inline const struct source_rule *rule_for(const struct source_table *table,
-                                                 const struct ip_addr *addr, uint64_t now_us)
-{
-    return table->runs_count ? source_rule_find(table, addr, now_us) : NULL;
-}
-
 /* It has sent enough that is wrong to be judged. True where it is put aside by that. */
 static bool __attribute__((noinline)) judge(struct source_table *table, struct source_entry *source,
                                             uint64_t now_us, struct observed_source *aside)
@@ -388,12 +382,12 @@ static void count_mismatch(struct source_entry *source, uint64_t now_us)
 bool source_mismatch(struct source_table *table, const struct source_id *id, uint64_t now_us,
                      struct observed_source *aside, bool *may_be_reset)
 {
-    const struct source_rule *rule = rule_for(table, &id->addr, now_us);
+    const struct source_rule *rule = source_rule_for(table, &id->addr, now_us);
     const struct key key = source_key(id);
     struct source_entry *source, *prefix;
     bool put = false;
 
-    if (!rule || (rule->state != SOURCE_ALLOWED && rule->state != SOURCE_PROXY)) {
+    if (!rule || rule->state == SOURCE_ASIDE) {
         source = find_or_make(table, &id->link, &key, now_us);
         prefix = find_neighbours(table, id);
         count_mismatch(source, now_us);
@@ -481,7 +475,7 @@ static bool judged_aside(const struct source_table *table, const struct source_i
 enum source_state source_state(const struct source_table *table, const struct source_id *id,
                                enum source_by *by, uint64_t now_us)
 {
-    const struct source_rule *rule = rule_for(table, &id->addr, now_us);
+    const struct source_rule *rule = source_rule_for(table, &id->addr, now_us);
 
     if (by)
         *by = rule ? SOURCE_BY_OPERATOR : SOURCE_BY_JUDGEMENT;

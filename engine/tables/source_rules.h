@@ -22,12 +22,18 @@ const struct source_rule *source_rule_find(const struct source_table *table,
 /* True where there is a rule of just this prefix. `prefix`: masked. */
 bool source_rule_stands(const struct source_table *table, const struct ip_addr *prefix,
                         uint32_t bits);
+/* The same, and without a call where there are no rules: a flood asks for every SYN. */
+static inline const struct source_rule *source_rule_for(const struct source_table *table,
+                                                        const struct ip_addr *addr, uint64_t now_us)
+{
+    return table->runs_count ? source_rule_find(table, addr, now_us) : NULL;
+}
+
 /* True where the operator allows the address, or names it as a proxy: no limit holds for it. */
 static inline bool source_is_exempt(const struct source_table *table, const struct ip_addr *addr,
                                     uint64_t now_us)
 {
-    const struct source_rule *rule =
-        table->runs_count > 0 ? source_rule_find(table, addr, now_us) : NULL;
+    const struct source_rule *rule = source_rule_for(table, addr, now_us);
 
     return rule && rule->state != SOURCE_ASIDE;
 }

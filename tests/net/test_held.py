@@ -25,6 +25,7 @@ OK = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
 LARGE_BYTES = 4 << 20  # more than buffers hold
 PATIENCE_S = 120  # of a worker
 FETCHES, CROWD_SIZE = 10, 500
+SLOW_FOR_S = 5  # longer than anybody may be so slow above the mark
 
 
 class Pool:
@@ -169,6 +170,10 @@ def pool_lab():
         yield lab
 
 
+def at_server(lab):
+    return next(s for s in lab.cli("status")["servers"] if s["port"] == 80)
+
+
 def ended(lab):
     return lab.stats()["flows"]["ended"] > 0
 
@@ -176,7 +181,7 @@ def ended(lab):
 def served_beside(lab, sources):
     slow = Slow(lab, sources)
     check(slow.started.wait(60), "the slow clients have begun")
-    time.sleep(2)  # they are there, and nobody's connection is new
+    wait_until(lambda: at_server(lab)["held"] >= at_server(lab)["held_mark"], 20, "all is taken")
     try:
         served = [fetch(lab, HONEST) for _ in range(FETCHES)]
         check_equal(
@@ -230,9 +235,9 @@ def test_nobody_is_limited_below_the_mark():
         held = [connect(lab, CROWD) for _ in range(60)]
         for connection in held:
             connection.sendall(POST % 4)
-        time.sleep(5)
+        time.sleep(SLOW_FOR_S)  # nothing may happen meanwhile, so there is nothing to wait for
         check(fetch(lab, CROWD), "one more of the same address")
-        (status,) = [s for s in lab.cli("status")["servers"] if s["port"] == 80]
+        status = at_server(lab)
         check_equal((status["held"], status["held_mark"]), (60, 64), "status")
         for connection in held:
             connection.sendall(b"done")
