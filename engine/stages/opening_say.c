@@ -5,15 +5,13 @@
 #include "engine/stages/kept.h"
 #include "engine/stages/speak.h"
 
-#include <string.h>
-
 /* --- to the server, in the client's name ----------------------------------------------------- */
 
 /* What every segment that we send in the client's name says. */
 static void speak_for_client(const struct flow *flow, const struct opening *opening,
                              struct segment *segment)
 {
-    memset(segment, 0, sizeof(*segment));
+    segment_begin(segment);
     address_to_server(&flow->key, segment);
     segment->ttl = opening->client_ttl;
     segment->tos = opening->client_tos;
@@ -146,7 +144,7 @@ void opening_reset_client(struct engine *engine, const struct flow *flow,
 {
     struct segment segment;
 
-    memset(&segment, 0, sizeof(segment));
+    segment_begin(&segment);
     address_to_client(&flow->key, &segment);
     segment.flags = TCP_RST | TCP_ACK;
     segment.seq = opening->client_ack;
