@@ -29,6 +29,22 @@ void loosening_vote(struct profile *profile, const struct witness *witness, uint
         row->votes = (row->votes & ~asked) | votes;
 }
 
+/* --- witnesses ------------------------------------------------------------------------------- */
+
+static bool witnesses_have(const struct witnesses *witnesses, uint64_t prefix)
+{
+    for (uint8_t i = 0; i < witnesses->count; i++)
+        if (witnesses->prefixes[i] == prefix)
+            return true;
+    return false;
+}
+
+static void witnesses_add(struct witnesses *witnesses, uint64_t prefix)
+{
+    if (witnesses->count < WITNESSES && !witnesses_have(witnesses, prefix))
+        witnesses->prefixes[witnesses->count++] = prefix;
+}
+
 /* --- few prefixes ---------------------------------------------------------------------------- */
 
 /* The place of this fact; the one insisted on least gives way. */
@@ -109,17 +125,6 @@ bool loosening_takes_form(struct profile *profile, const struct witness *witness
     return true;
 }
 
-static void note_refused(struct staleness *staleness, uint64_t prefix)
-{
-    if (staleness->refused < UINT8_MAX)
-        staleness->refused++;
-    for (uint8_t i = 0; i < staleness->count; i++)
-        if (staleness->prefixes[i] == prefix)
-            return;
-    if (staleness->count < STALE_PREFIXES)
-        staleness->prefixes[staleness->count++] = prefix;
-}
-
 void loosening_refused(struct profile *profile, const struct witness *witness, uint64_t form)
 {
     const struct ballot_row *row = ballot_find(&profile->ballot, witness->prefix);
@@ -129,12 +134,14 @@ void loosening_refused(struct profile *profile, const struct witness *witness, u
 
     if (!form_is_taken(profile, form) || !row || !ballot_senior(row, &time))
         return;
-    note_refused(staleness, witness->prefix);
+    if (staleness->refused < UINT8_MAX)
+        staleness->refused++;
+    witnesses_add(&staleness->met, witness->prefix);
     if (profile->ballot.count >= BALLOT_LEAST)
-        enough = staleness->count >= STALE_PREFIXES;
+        enough = staleness->met.count >= WITNESSES;
     else
         enough = insists(profile, VOTE_REFUSED, witness->now_s) &&
-                 staleness->count == profile->ballot.count;
+                 staleness->met.count == profile->ballot.count;
     staleness->stale |= enough && staleness->refused >= STALE_REFUSED;
 }
 
@@ -200,14 +207,6 @@ void revision_equal(struct revision *revision)
     memset(revision, 0, sizeof(*revision));
 }
 
-static bool heard(const struct revision *revision, uint64_t prefix)
-{
-    for (uint8_t i = 0; i < revision->count; i++)
-        if (revision->prefixes[i] == prefix)
-            return true;
-    return false;
-}
-
 /* Where fewer prefixes are known than it takes, all of them will do. */
 static bool all_have_heard(const struct revision *revision, const struct profile *profile)
 {
@@ -216,7 +215,7 @@ static bool all_have_heard(const struct revision *revision, const struct profile
     if (ballot->count == 0 || ballot->count >= BALLOT_LEAST)
         return false;
     for (uint16_t i = 0; i < ballot->count; i++)
-        if (!heard(revision, ballot->rows[i].prefix))
+        if (!witnesses_have(&revision->heard, ballot->rows[i].prefix))
             return false;
     return true;
 }
@@ -231,8 +230,7 @@ bool revision_unequal(struct revision *revision, const struct profile *profile,
     revision->same &= revision->said == said;
     if (revision->connections < UINT8_MAX)
         revision->connections++;
-    if (!heard(revision, witness->prefix) && revision->count < REVISION_PREFIXES)
-        revision->prefixes[revision->count++] = witness->prefix;
-    return revision->count >= REVISION_PREFIXES ||
-           (revision->connections >= REVISION_PREFIXES && all_have_heard(revision, profile));
+    witnesses_add(&revision->heard, witness->prefix);
+    return revision->heard.count >= WITNESSES ||
+           (revision->connections >= WITNESSES && all_have_heard(revision, profile));
 }

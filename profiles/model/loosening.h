@@ -10,11 +10,11 @@
  *                       of many seniors (ballot.h). With fewer than BALLOT_LEAST prefixes all of
  *                       them, over LOOSENING_CONNECTIONS connections and LOOSENING_S.
  *      the server's     Its SYN-ACK and its greeting are the server's own words. They are replaced
- *      own words        when REVISION_PREFIXES prefixes have heard other ones and nobody the old
+ *      own words        when WITNESSES prefixes have heard other ones and nobody the old
  *                       ones in between; where there are fewer prefixes, by as many connections of
  *                       all of them.
  *
- *      stale            STALE_REFUSED requests of accepted forms, by STALE_PREFIXES seniors, that
+ *      stale            STALE_REFUSED requests of accepted forms, by WITNESSES seniors, that
  *                       the server refused in so many words, and none accepted in between: what is
  *                       known of it seems to be over. Until it accepts one again every other form
  *                       is minor, and the first that is voted in takes the place of all. Accepted
@@ -34,9 +34,8 @@
 #define LOOSENING_CONNECTIONS 20u
 #define LOOSENING_S           600u
 #define LOOSENING_FACTS       4
-#define REVISION_PREFIXES     3
+#define WITNESSES             3 /* prefixes that revise the server's words, or find it stale */
 #define STALE_REFUSED         8
-#define STALE_PREFIXES        3
 
 struct profile;
 
@@ -54,20 +53,24 @@ struct insistence {
     uint32_t since_s;
 };
 
+/* The first of them, each once. */
+struct witnesses {
+    uint8_t count;
+    uint64_t prefixes[WITNESSES];
+};
+
 /* Who has heard the server say something else than is known; not saved. */
 struct revision {
-    uint8_t count;       /* of prefixes */
+    struct witnesses heard;
     uint8_t connections; /* saturates */
-    uint64_t prefixes[REVISION_PREFIXES];
-    uint64_t said; /* hash of what they heard */
-    bool same;     /* they all heard the same */
+    uint64_t said;       /* hash of what they heard */
+    bool same;           /* they all heard the same */
 };
 
 /* Requests of accepted forms refused by the server since the last accepted one; not saved. */
 struct staleness {
+    struct witnesses met;
     uint8_t refused; /* saturates */
-    uint8_t count;   /* of prefixes */
-    uint64_t prefixes[STALE_PREFIXES];
     bool stale;
 };
 

@@ -77,8 +77,8 @@ static void words_replaced(struct profile *profile, struct revision *revision, u
     const unsigned comparisons = 2u * revision->connections; /* two a connection, at most */
 
     profile->fidelity.ring |= comparisons < 64 ? (UINT64_C(1) << comparisons) - 1 : UINT64_MAX;
-    for (uint8_t i = 0; i < revision->count; i++) {
-        struct ballot_row *row = ballot_find(&profile->ballot, revision->prefixes[i]);
+    for (uint8_t i = 0; i < revision->heard.count; i++) {
+        struct ballot_row *row = ballot_find(&profile->ballot, revision->heard.prefixes[i]);
 
         if (row)
             row->votes &= ~unequal;
