@@ -19,7 +19,7 @@ def logged(lab, text):
 def test_votes_outlive_the_daemon():
     with Lab() as lab:
         if lab.stand_in:
-            return "nothing votes"
+            raise runner.Skip("needs the daemon")
         lab.persistent_cards()
         lab.start(mode="normal")
         lab.pop3()
