@@ -264,7 +264,8 @@ static void half_open_answered(struct engine *engine, const struct passage *pass
 /*
  * A SYN on a flow that is there: a repeat, a new attempt, or nonsense that the host will judge. A
  * spliced connection that is closing keeps its offsets until the server answers the new SYN
- * (track_forgotten): a blind RST and a blind SYN are cheap.
+ * (track_forgotten): a blind RST and a blind SYN are cheap. One that we have reset has none to
+ * keep, and its client may use the port again at once.
  */
 static void track_syn(struct engine *engine, struct passage *passage, struct flow *flow)
 {
@@ -281,7 +282,8 @@ static void track_syn(struct engine *engine, struct passage *passage, struct flo
         return;
     }
     if (flow->state == FLOW_HALF_OPEN ||
-        (flow->state == FLOW_CLOSING && !(flow->flags & FLOW_EDIT)))
+        (flow->state == FLOW_CLOSING &&
+         (!(flow->flags & FLOW_EDIT) || (flow->flags & FLOW_REFUSED))))
         begin_half_open(engine, passage, flow, server_find(&engine->servers, &key));
 }
 

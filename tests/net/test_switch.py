@@ -170,9 +170,6 @@ def learned_lab(lab, mode, address=SERVER4, **pop3):
     lab.pop3(**pop3)
     lab.learn("http", 80, address)
     lab.learn("pop3", 110, address)
-    # One address, of which no server has had so many in calm.
-    for crowd in (CLIENT4, CLIENT6):
-        lab.cli("sources", "allow", crowd)
     lab.set_mode(mode)
 
 
@@ -209,6 +206,10 @@ def all_places(mode, service, loss=0, address=SERVER4):
         if loss:
             lab.lose(loss, "client")
         never = {"opening"} if lab.stand_in else set()
+        if mode == "attack" and not lab.stand_in:
+            # One address, of which no server has had so many in calm, and all at once: not in turn.
+            for crowd in (CLIENT4, CLIENT6):
+                lab.cli("sources", "allow", crowd)
         figures = []
         for where in [place for place in places if place not in never]:
             lab.set_mode(mode)

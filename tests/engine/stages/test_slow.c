@@ -132,6 +132,30 @@ Test(slow, both_ends_are_reset)
     bench_end(b);
 }
 
+/* A reset leaves no TIME-WAIT: the client may use the port again at once, in calm by then. */
+Test(slow, port_of_one_that_was_ended_is_used_again)
+{
+    struct bench *b = attacked();
+
+    fill(b);
+    bench_server(b, HTTP)->held = 20;
+    bench_wait(b, 3 * SECOND_US);
+    opens(b, 200);
+    b->queued = 0;
+    for (unsigned i = 1; i <= 8 && lives(b, i); i++)
+        ;
+    cr_assert_str_eq(bench_flow_state(b), "closing");
+    engine_set_setting(b->engine, NULL, SETTING_NORMAL, b->now_us);
+    client_says(b, .flags = "S", .seq = X + 70000, .options = OFFERS);
+    to_server(b, .flags = "S", .seq = X + 70000, .options = OFFERS);
+    server_says(b, .flags = "S.", .seq = Y + 90000, .ack = X + 70001, .options = OFFERS);
+    to_client(b, .flags = "S.", .seq = Y + 90000, .ack = X + 70001, .options = OFFERS);
+    client_says(b, .flags = ".", .seq = X + 70001, .ack = Y + 90001);
+    to_server(b, .flags = ".", .seq = X + 70001, .ack = Y + 90001);
+    cr_assert_str_eq(bench_flow_state(b), "established");
+    bench_end(b);
+}
+
 Test(slow, younger_than_two_seconds_stays)
 {
     struct bench *b = attacked();
