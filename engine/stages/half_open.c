@@ -10,6 +10,8 @@
 #include <string.h>
 
 #define LOOKED_AT      32 /* entries, by one half_open_tick() */
+#define ASKED_TIMES    2
+#define ASKS_WINDOW    1024 /* of a segment whose number no host takes */
 #define MACS_BYTES     12u
 #define TAG_BYTES      4u
 #define TYPE_BYTES     2u
@@ -86,7 +88,62 @@ void half_open_note_synack(const struct passage *passage, struct flow *flow)
 
 /* --- what is due ----------------------------------------------------------------------------- */
 
-static void reset_at_server(struct engine *engine, struct flow *flow, uint64_t now_us)
+/* The way back of unpack_link(). */
+static void unpack_link_reversed(const struct flow *flow, struct link_header *header)
+{
+    uint8_t macs[MACS_BYTES];
+
+    unpack_link(flow, header);
+    memcpy(macs, header->bytes, MACS_BYTES);
+    memcpy(header->bytes, macs + MACS_BYTES / 2, MACS_BYTES / 2);
+    memcpy(header->bytes + MACS_BYTES / 2, macs, MACS_BYTES / 2);
+}
+
+/* A segment to the client, with what the server would say of itself. */
+static void say_to_client(struct engine *engine, const struct flow *flow, struct segment *segment)
+{
+    struct link_header header = {.length = 0};
+
+    address_to_client(&flow->key, segment);
+    segment->ttl = TTL_DEFAULT;
+    segment->df = true;
+    unpack_link_reversed(flow, &header);
+    engine_emit(engine, SIDE_CLIENT, &header, segment);
+}
+
+/*
+ * Whoever is there says again what it has said: a number below the window is answered by an ACK
+ * (RFC 9293 3.10.7.4), which is the one that the server waits for. Whoever has not heard the
+ * server's SYN-ACK leaves it alone, and asks again.
+ */
+static void ask_client(struct engine *engine, struct flow *flow, uint64_t now_us)
+{
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    struct segment segment;
+
+    segment_begin(&segment);
+    segment.flags = TCP_ACK;
+    segment.seq = cold->server_next - 1;
+    segment.ack = cold->client_isn + 1;
+    segment.window = ASKS_WINDOW;
+    say_to_client(engine, flow, &segment);
+    flow->link.asked++;
+    flow_renew(&engine->flows, flow, now_us);
+}
+
+/* Who took the server's SYN-ACK, and is heard by nobody, must not wait for ever for its first word.
+ * Without an ACK in it a RST does nothing to a client that has not taken it (RFC 9293 3.10.7.3). */
+static void reset_at_client(struct engine *engine, const struct flow *flow)
+{
+    struct segment segment;
+
+    segment_begin(&segment);
+    segment.flags = TCP_RST;
+    segment.seq = flow_cold(&engine->flows, flow)->server_next;
+    say_to_client(engine, flow, &segment);
+}
+
+static void reset_at_server(struct engine *engine, struct flow *flow)
 {
     struct link_header header = {.length = 0};
     struct segment segment;
@@ -99,6 +156,12 @@ static void reset_at_server(struct engine *engine, struct flow *flow, uint64_t n
     segment.df = true;
     unpack_link(flow, &header);
     engine_emit(engine, SIDE_SERVER, &header, &segment);
+}
+
+static void reset_both(struct engine *engine, struct flow *flow, uint64_t now_us)
+{
+    reset_at_server(engine, flow);
+    reset_at_client(engine, flow);
     engine->counters.flows_freed++;
     /* A server that repeats its SYN-ACK all the same makes it half-open again (track.c). */
     engine_flow_close(engine, flow, END_EXPIRED, now_us);
@@ -111,17 +174,29 @@ static void count_unanswered(struct engine *engine, struct flow *flow, struct se
 {
     const struct ip_addr prefix =
         prefix_masked(&flow->key.client, prefix_neighbour_bits(&flow->key.client));
-    const uint32_t asked = flow_cold(&engine->flows, flow)->listed;
+    const uint32_t age =
+        flow_clock(now_us) - flow_cold(&engine->flows, flow)->listed + FLOW_WAITING_AGE;
 
     flow->link.counted = true;
-    if (!server_answered_lately(server, now_us) ||
-        now_us - server->back_us < (uint64_t)(flow_clock(now_us) - asked) << 16)
+    if (!server_answered_lately(server, now_us) || now_us - server->back_us < (uint64_t)age << 16)
         return;
     trigger_unanswered(&server->counts, &prefix, now_us);
     engine_check_triggers(engine, server, now_us);
 }
 
-/* True where a RST went out. */
+/* Nothing has come back for half a second; for a second, when it is looked at again. */
+static void look_at_unanswered(struct engine *engine, struct flow *flow, struct server *server,
+                               uint64_t now_us)
+{
+    if (flow->link.looked) {
+        count_unanswered(engine, flow, server, now_us);
+        return;
+    }
+    flow->link.looked = true;
+    flow_renew(&engine->flows, flow, now_us);
+}
+
+/* True where something went out. */
 static bool look_at(struct engine *engine, struct flow *flow, uint64_t now_us)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
@@ -130,11 +205,14 @@ static bool look_at(struct engine *engine, struct flow *flow, uint64_t now_us)
     if (flow->state != FLOW_HALF_OPEN || !server || !flow->link.ttl)
         return false;
     if (server_protected(server) && cold->server_next) {
-        reset_at_server(engine, flow, now_us);
+        if (flow->link.asked < ASKED_TIMES)
+            ask_client(engine, flow, now_us);
+        else
+            reset_both(engine, flow, now_us);
         return true;
     }
     if (server->mode == MODE_NORMAL && !cold->server_next && !flow->link.counted)
-        count_unanswered(engine, flow, server, now_us);
+        look_at_unanswered(engine, flow, server, now_us);
     return false;
 }
 

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * half_open.h - clients that have not completed their handshake a second after their SYN passed.
+ * half_open.h - clients that have not completed their handshake for a while after their SYN passed.
  *
- * To a server in normal mode. If it has not answered, that may be because its backlog is full:
- * a sign of an attack (trigger.h).
+ * To a server in normal mode. If it has not answered for a second, that may be because its backlog
+ * is full: a sign of an attack (trigger.h).
  *
  * To a server that we answer for. If it has answered, the client holds a place in its backlog for
- * a minute, and may be nobody. It is reset at the server, by the one number that every host takes
- * (RFC 9293 3.5.3: in SYN-RECEIVED, and RFC 5961 3.2), so that a small backlog is free for those
- * who have proved themselves. Whoever is real asks again and gets a cookie; who completes his
- * handshake only now, after more than a second, is reset by the server as somebody unknown.
+ * a minute, and may be nobody. Its ACK may also have been lost: so it is asked twice, half a second
+ * apart, by a segment that everybody who is there answers with that ACK. Who says nothing is reset
+ * at the server, by the one number that every host takes (RFC 9293 3.5.3: in SYN-RECEIVED, and RFC
+ * 5961 3.2), so that a small backlog is free for those who have proved themselves; and at the
+ * client, which may be waiting for the server's first word. Who has not heard the server's SYN-ACK
+ * takes neither, asks again and gets a cookie.
  *
  * A RST needs the Ethernet header of the client's frames. The newest frame of the same server's
  * clients has it where all of them come through one router, but a shared segment has clients with

@@ -33,7 +33,7 @@
  * closed and nobody has used for FLOW_CLOSING_LIFE. Other established and spliced flows are never
  * evicted.
  *
- * Who has been half-open for a second is looked at once (flow_waiting()): a mark goes through that
+ * Who has been half-open for half a second is looked at (flow_waiting()): a mark goes through that
  * list behind those that were.
  */
 #ifndef SYNWARD_ENGINE_TABLES_FLOW_H
@@ -55,8 +55,8 @@ static inline uint32_t flow_clock(uint64_t now_us)
 }
 #define FLOW_CLOCK_SECONDS(s) ((uint32_t)((s)*1000000ull >> 16))
 
-/* Two steps more than a second may last, as both ends of it are rounded down. */
-#define FLOW_WAITING_AGE    (FLOW_CLOCK_SECONDS(1) + 2)
+/* Half a second or more: both ends of it are rounded down. */
+#define FLOW_WAITING_AGE    (FLOW_CLOCK_SECONDS(1) / 2 + 2)
 #define FLOW_HALF_OPEN_LIFE FLOW_CLOCK_SECONDS(60)
 #define FLOW_CLOSING_LIFE   FLOW_CLOCK_SECONDS(240)  /* RFC 9293 3.6.1: 2 MSL */
 #define FLOW_IDLE_LIFE      FLOW_CLOCK_SECONDS(7440) /* RFC 5382 REQ-5: at least 2 h 4 min */
@@ -104,10 +104,12 @@ enum flow_flags {
  * offsets of later states do, which a half-open flow has none of, so it costs no memory.
  */
 struct flow_link {
-    uint8_t macs[12]; /* destination, source */
-    uint8_t tags[2];  /* of key.vlan.id[]: priority and DEI as in the tag, kind of tag */
-    uint8_t ttl;      /* 0: nothing of all this is known */
-    bool counted;     /* that it is not answered says nothing, or nothing more */
+    uint8_t macs[12];    /* destination, source */
+    uint8_t tags[2];     /* of key.vlan.id[]: priority and DEI as in the tag, kind of tag */
+    uint8_t ttl;         /* 0: nothing of all this is known */
+    uint8_t counted : 1; /* that it is not answered says nothing, or nothing more */
+    uint8_t looked : 1;  /* flow_waiting() told of it while it was not answered */
+    uint8_t asked : 2;   /* how often its client was asked whether it is there */
 };
 
 /* Hot: what a forwarded segment needs. */
@@ -236,8 +238,8 @@ struct flow *flow_expired(struct flow_table *table, uint64_t now_us, uint32_t bu
 /* No entry's time is over before this; UINT64_MAX: none. */
 uint64_t flow_next_expiry(const struct flow_table *table, uint64_t now_us);
 /*
- * The next one that has been HALF_OPEN or ASKING for FLOW_WAITING_AGE, each once; NULL: nobody has
- * for now. flow_waiting_anew() forgets who was told of.
+ * The next one that has been HALF_OPEN or ASKING for FLOW_WAITING_AGE, each once, unless it is
+ * renewed; NULL: nobody has for now. flow_waiting_anew() forgets who was told of.
  */
 struct flow *flow_waiting(struct flow_table *table, uint64_t now_us);
 void flow_waiting_anew(struct flow_table *table);

@@ -811,8 +811,8 @@ static bool took_too_long(const struct chaos_world *chaos, const struct session 
 }
 
 /*
- * rule 5.13: when protection begins, who has needed more than a second for its handshake is reset
- * at the server, and hears of that when it goes on.
+ * rule 5.13: when protection begins, who has needed more than a second and a half for its handshake,
+ * and answered nothing for a second, is reset.
  */
 static bool was_half_open_for_long(const struct chaos_world *chaos, const struct session *session)
 {
@@ -820,7 +820,7 @@ static bool was_half_open_for_long(const struct chaos_world *chaos, const struct
            engine_counters(chaos->world.wire->middle->engine)->flows_freed > 0 &&
            session->servers_seen == 0 && session->client->in.bytes == 0 &&
            session->client->end == CONN_RESET &&
-           session->client->ended_us - session->began_us >= SECOND_US;
+           session->client->ended_us - session->began_us >= SECOND_US * 3 / 2;
 }
 
 static void judge_session(const struct chaos_world *chaos, const struct session *session)

@@ -23,7 +23,7 @@
 
 #define CLIENT                SIDE_CLIENT
 #define SERVER                SIDE_SERVER
-#define SCENARIO_QUEUE_FRAMES 512
+#define SCENARIO_QUEUE_FRAMES 1024
 #define SCENARIO_TRACE_LINES  400
 
 struct scenario_frame {

@@ -315,7 +315,7 @@ static void flood_switches_in_spite_of(void (*blind)(struct scenario *s))
     cr_assert_eq(info_of(s, HTTP_PORT).mode, MODE_ATTACK);
     expect_count(s, flows_tracked, 201);
     cr_assert_eq(s->middle->observed[OBSERVED_ESTABLISHED], 0);
-    /* A second after its SYN each is reset at the server. */
+    /* Nobody answers when asked, so each is reset at the server. */
     pass(s, 2 * SECOND_US);
     cr_assert_eq(s->out[SERVER].count, 201);
     scenario_drain(s);

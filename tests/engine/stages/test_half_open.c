@@ -7,7 +7,8 @@
 #include "engine/stages/half_open.h"
 #include "tests/engine/support_engine.h"
 
-#define A_WHILE (SECOND_US * 3 / 2)
+#define A_WHILE  (SECOND_US * 3 / 2)
+#define A_MOMENT (SECOND_US * 3 / 5)
 
 /* SYN and SYN-ACK of bench->client, which goes no further. */
 static void half_open(struct bench *b)
@@ -23,6 +24,22 @@ static void attack(struct bench *b)
     engine_set_setting(b->engine, NULL, SETTING_ATTACK, b->now_us);
 }
 
+/* Its client is asked whether it is there, twice. */
+static void asked(struct bench *b)
+{
+    for (int i = 0; i < 2; i++) {
+        to_client(b, .flags = ".", .seq = Y, .ack = X + 1);
+        nothing(b);
+        bench_wait(b, A_MOMENT);
+    }
+}
+
+static void reset_at_both(struct bench *b, uint8_t ttl)
+{
+    to_server(b, .flags = "R", .seq = X + 1, .ttl = ttl);
+    to_client(b, .flags = "R", .seq = Y + 1);
+}
+
 /* The frame goes as the client's SYN went: MACs, tags and TTL are compared, too. */
 static void reset_at_the_server(struct bench *b)
 {
@@ -31,8 +48,8 @@ static void reset_at_the_server(struct bench *b)
     nothing(b);
     attack(b);
     bench_wait(b, 1000);
-    to_server(b, .flags = "R", .seq = X + 1, .ttl = 61);
-    nothing(b);
+    asked(b);
+    reset_at_both(b, 61);
     engine_set_setting(b->engine, NULL, SETTING_NORMAL, b->now_us);
 }
 
@@ -65,16 +82,34 @@ Test(half_open, a_young_one_has_its_second)
 
     half_open(b);
     attack(b);
-    bench_wait(b, SECOND_US * 9 / 10);
+    bench_wait(b, SECOND_US * 2 / 5);
     nothing(b);
-    bench_wait(b, SECOND_US * 6 / 10);
-    to_server(b, .flags = "R", .seq = X + 1);
+    bench_wait(b, SECOND_US * 1 / 5);
+    asked(b);
+    reset_at_both(b, 61);
     bench_end(b);
 }
 
-/* The SYN-ACK was lost on its way: whoever repeats its SYN in calm has a second from there, and
- * only there. */
-Test(half_open, who_asks_again_has_another_second)
+/* The client's ACK was lost, and it says it again. */
+Test(half_open, who_is_there_is_left_alone)
+{
+    struct bench *b = bench_new(SETTING_NORMAL);
+
+    half_open(b);
+    attack(b);
+    bench_wait(b, A_MOMENT);
+    to_client(b, .flags = ".", .seq = Y, .ack = X + 1);
+    client_says(b, .flags = ".", .seq = X + 1, .ack = Y + 1);
+    to_server(b, .flags = ".", .seq = X + 1, .ack = Y + 1);
+    cr_assert_str_eq(bench_flow_state(b), "established");
+    bench_wait(b, 70 * SECOND_US);
+    nothing(b);
+    bench_end(b);
+}
+
+/* The SYN-ACK was lost on its way: whoever repeats its SYN in calm has as long from there, and only
+ * there. */
+Test(half_open, who_asks_again_has_as_long_again)
 {
     struct bench *b = bench_new(SETTING_NORMAL);
 
@@ -82,13 +117,13 @@ Test(half_open, who_asks_again_has_another_second)
     bench_wait(b, SECOND_US);
     half_open(b);
     attack(b);
-    bench_wait(b, SECOND_US * 6 / 10);
+    bench_wait(b, SECOND_US * 2 / 5);
     nothing(b);
     client_says(b, .flags = "S", .seq = X, .options = OFFERS, .ttl = 61);
     b->queued = 0;
-    bench_wait(b, SECOND_US * 9 / 10);
-    to_server(b, .flags = "R", .seq = X + 1, .ttl = 61);
-    nothing(b);
+    bench_wait(b, SECOND_US * 1 / 5);
+    asked(b);
+    reset_at_both(b, 61);
     bench_end(b);
 }
 
@@ -128,12 +163,14 @@ Test(half_open, is_reset_again_where_the_server_goes_on)
 
     half_open(b);
     attack(b);
-    bench_wait(b, A_WHILE);
-    to_server(b, .flags = "R", .seq = X + 1);
+    bench_wait(b, A_MOMENT);
+    asked(b);
+    reset_at_both(b, 61);
     server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
     take(b, SIDE_CLIENT);
-    bench_wait(b, A_WHILE);
-    to_server(b, .flags = "R", .seq = X + 1);
+    bench_wait(b, A_MOMENT);
+    asked(b);
+    reset_at_both(b, 64);
     bench_end(b);
 }
 
@@ -143,8 +180,9 @@ Test(half_open, its_client_that_asks_again_gets_a_cookie)
 
     half_open(b);
     attack(b);
-    bench_wait(b, A_WHILE);
-    to_server(b, .flags = "R", .seq = X + 1);
+    bench_wait(b, A_MOMENT);
+    asked(b);
+    reset_at_both(b, 61);
     client_says(b, .flags = "S", .seq = X, .options = OFFERS);
     to_client(b, .flags = "S.", .seq = ANY, .ack = X + 1, .options = OFFERS);
     client_says(b, .flags = "P.", .seq = X + 1, .ack = b->seen.view.seq + 1, .payload = REQUEST);
@@ -154,6 +192,8 @@ Test(half_open, its_client_that_asks_again_gets_a_cookie)
 }
 
 /* More than one engine_tick() does: all go, and none is lost on the way. */
+#define MANY 200
+
 Test(half_open, many_are_reset)
 {
     struct bench *b;
@@ -162,15 +202,20 @@ Test(half_open, many_are_reset)
     bench_config(&config);
     config.flows_max = 1024;
     b = bench_new_sized(SETTING_NORMAL, &config);
-    for (uint16_t i = 0; i < 400; i++) {
+    for (uint16_t i = 0; i < MANY; i++) {
         bench_client(b, (uint16_t)(1000 + i));
         half_open(b);
     }
     attack(b);
-    bench_wait(b, A_WHILE);
-    for (uint16_t i = 0; i < 400; i++) {
+    for (int asks = 0; asks < 2; asks++) {
+        bench_wait(b, A_MOMENT);
+        cr_assert_eq(b->queued, MANY);
+        b->queued = 0;
+    }
+    bench_wait(b, A_MOMENT);
+    for (uint16_t i = 0; i < MANY; i++) {
         bench_client(b, (uint16_t)(1000 + i));
-        to_server(b, .flags = "R", .seq = X + 1);
+        reset_at_both(b, 61);
     }
     cr_assert_eq(bench_counters(b)->drops[DROP_outbox_full], 0);
     bench_end(b);
