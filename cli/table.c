@@ -164,7 +164,7 @@ static bool heading_is(const char *heading, const char *name, size_t length)
 static bool unknown_column(const struct table *table, const char *name, size_t length,
                            struct error *error)
 {
-    char known[ERROR_TEXT_BYTES / 2];
+    char known[ERROR_TEXT_BYTES / 2] = "";
     size_t used = 0;
 
     for (size_t i = 0; i < table->columns && used < sizeof(known); i++)

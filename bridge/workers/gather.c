@@ -136,6 +136,13 @@ bool workers_servers(struct workers *workers, struct server_info **servers, uint
     return ok;
 }
 
+static int compare_links(const struct source_link *a, const struct source_link *b)
+{
+    if (a->mac != b->mac)
+        return a->mac < b->mac ? -1 : 1;
+    return memcmp(&a->vlan, &b->vlan, sizeof(a->vlan));
+}
+
 static int compare_sources(const void *a, const void *b)
 {
     const struct source_info *left = a, *right = b;
@@ -147,7 +154,7 @@ static int compare_sources(const void *a, const void *b)
         return (int)left->rule.length - (int)right->rule.length;
     if (left->rule.by != right->rule.by)
         return (int)right->rule.by - (int)left->rule.by; /* the operator's first */
-    return memcmp(&left->rule.link, &right->rule.link, sizeof(left->rule.link));
+    return compare_links(&left->rule.link, &right->rule.link);
 }
 
 static bool same_source(const struct source_info *a, const struct source_info *b)

@@ -62,6 +62,7 @@ prove_cookie(const struct engine *engine, const struct passage *passage, struct 
     if (!cookie_fits(c, hash))
         return false;
     proof->promise = promise;
+    proof->slot = NULL;
     proof->x = x;
     proof->c = c;
     proof->read = c ^ hash;

@@ -235,7 +235,7 @@ static void read_by_kind(struct json_reader *reader, struct json_object *object,
 {
     const char *name;
     uint64_t number;
-    unsigned index;
+    unsigned index = 0;
 
     switch (field->kind) {
     case FIELD_KIND_UINT:

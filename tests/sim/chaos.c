@@ -811,8 +811,8 @@ static bool took_too_long(const struct chaos_world *chaos, const struct session 
 }
 
 /*
- * rule 5.13: when protection begins, who has needed more than a second and a half for its handshake,
- * and answered nothing for a second, is reset.
+ * rule 5.13: when protection begins, who has needed more than a second and a half for its
+ * handshake, and answered nothing for a second, is reset.
  */
 static bool was_half_open_for_long(const struct chaos_world *chaos, const struct session *session)
 {
