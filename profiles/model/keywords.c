@@ -130,7 +130,7 @@ void keyword_set_age(struct keyword_set *set, uint32_t now_s)
 
     set->aged_day = today;
     for (uint16_t i = 0; days && i < set->count; i++) {
-        const uint8_t seen = days < KEYWORD_DAYS ? set->entries[i].seen >> days : 0;
+        const uint8_t seen = (uint8_t)(days < KEYWORD_DAYS ? set->entries[i].seen >> days : 0);
 
         set->entries[i].seen = seen ? seen : 1;
     }
