@@ -41,7 +41,7 @@ static enum match nntp_check(const uint8_t *request, size_t bytes)
 {
     enum match match = begins_verb(verbs, request, bytes);
 
-    if (match != MATCH_YES || request[4] != ' ')
+    if (match != MATCH_YES || bytes == 4 || request[4] != ' ')
         return match;
     if (bytes == 5)
         return MATCH_MORE;

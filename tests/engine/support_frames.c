@@ -352,7 +352,8 @@ static void add_options(struct line *line, const struct frame *frame)
 
 char *frame_to_words(const struct frame *frame, char text[WORDS_BYTES])
 {
-    static const char *const kinds[] = {"other", "tcp", "tcp fragment", "icmp error", "malformed"};
+    static const char *const kinds[] = {"other",      "tcp",       "tcp fragment",
+                                        "icmp error", "malformed", "unreadable"};
     struct line line = {text, 0, WORDS_BYTES};
     struct ip_addr src, dst;
 
