@@ -10,8 +10,8 @@ that measure memory hold with both, whatever this system is set to. Words behind
 its tests.
 
 Most files wait more than they work, and their namespaces have nothing to do with each other: of
-these four run at a time. Those that compare times, or load the machine as far as it goes, run alone
-afterwards. A file's lines are printed when it has ended.
+these four run at a time. Of those that load the machine as far as it goes one runs beside them. A
+file's lines are printed when it has ended.
 
 --beside: a test command of another kind that runs beside the first, and has the processors while
 these wait. Its lines are counted too.
@@ -30,7 +30,8 @@ import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ALONE = [
+HEAVY = [
+    "test_attacks.py",
     "test_transfer.py",
     "test_real.py",
     "test_mtu.py",
@@ -39,7 +40,7 @@ ALONE = [
     "test_protect.py",
     "test_demo.py",
     "test_bridge.py",
-    "test_attacks.py",
+    "test_held.py",
     "test_protect.py@4k 0000",
     "test_attacks.py@4k memory",
     "test_bridge.py@4k memory",
@@ -82,6 +83,7 @@ TOGETHER = [
     "transparency.py@2",
     "test_protocols.py@4",
     "test_redteam.py",
+    "test_votes.py",
 ]
 # The real programs; the longest first.
 INTEROP = [
@@ -202,20 +204,23 @@ def follow(results, name, process, begin):
     )
 
 
-def run_lanes(results, names, lanes, beside=None):
-    left = queue.SimpleQueue()
-    for name in names:
-        left.put(name)
+def run_queue(results, left):
+    while True:
+        try:
+            name = left.get_nowait()
+        except queue.Empty:
+            return
+        run_file(results, name)
 
-    def lane():
-        while True:
-            try:
-                name = left.get_nowait()
-            except queue.Empty:
-                return
-            run_file(results, name)
 
-    threads = [threading.Thread(target=lane) for _ in range(lanes)]
+def run_lanes(results, groups, beside=None):
+    """`groups`: names of files, and how many of these run at a time."""
+    threads = []
+    for names, lanes in groups:
+        left = queue.SimpleQueue()
+        for name in names:
+            left.put(name)
+        threads += [threading.Thread(target=run_queue, args=(results, left)) for _ in range(lanes)]
     if beside:
         threads.append(threading.Thread(target=run_beside, args=(results, beside)))
     for thread in threads:
@@ -234,24 +239,24 @@ def run_net(wanted, beside):
     unlisted = sorted(
         f
         for f in os.listdir(HERE)
-        if re.fullmatch(r"test_\w+\.py", f) and f not in ALONE + TOGETHER
+        if re.fullmatch(r"test_\w+\.py", f) and f not in HEAVY + TOGETHER
     )
-    wanted = wanted or ALONE + unlisted + TOGETHER
+    wanted = wanted or HEAVY + unlisted + TOGETHER
     results = Results(HERE, LIMIT_S)
-    run_lanes(results, [name for name in TOGETHER if name in wanted], LANES, beside)
-    run_lanes(results, [name for name in wanted if name not in TOGETHER], 1)
+    light = [name for name in wanted if name in TOGETHER or name in unlisted]
+    run_lanes(results, [(light, LANES), ([n for n in wanted if n not in light], 1)], beside)
     return results
 
 
 def run_interop(wanted):
     results = Results(os.path.join(os.path.dirname(HERE), "interop"), INTEROP_LIMIT_S)
-    run_lanes(results, wanted or INTEROP, INTEROP_LANES)
+    run_lanes(results, [(wanted or INTEROP, INTEROP_LANES)])
     return results
 
 
 def run_redteam(wanted):
     results = Results(os.path.join(os.path.dirname(HERE), "redteam"), INTEROP_LIMIT_S)
-    run_lanes(results, wanted or REDTEAM, 1)
+    run_lanes(results, [(wanted or REDTEAM, 1)])
     return results
 
 
