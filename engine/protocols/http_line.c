@@ -14,14 +14,14 @@
 
 #define METHOD_BYTES_MAX 32
 #define CODE_BYTES       3
+#define CRLF             0x0d0a
 
-/* Four lines at once: a segment may be full of them. */
-static bool empty_lines_8(const uint8_t *data)
+/* Two lines at once, which SIP's keepalives are, or four: a segment may be full of them. */
+static bool empty_lines_4(const uint8_t *data)
 {
-    const uint64_t pairs = WIRE64(0x0d0a0d0a0d0a0d0au), single = 0x0a0a0a0a0a0a0a0au;
-    uint64_t bytes = load_wire64(data);
+    uint32_t bytes = load_be32(data);
 
-    return bytes == pairs || bytes == single;
+    return bytes == 0x0d0a0d0au || bytes == 0x0a0a0a0au;
 }
 
 size_t some_empty_lines_bytes(const uint8_t *data, size_t bytes)
@@ -30,11 +30,16 @@ size_t some_empty_lines_bytes(const uint8_t *data, size_t bytes)
 
     if (bytes > EMPTY_BYTES_MAX)
         bytes = EMPTY_BYTES_MAX;
-    while (bytes - at >= 8 && empty_lines_8(data + at))
-        at += 8;
-    while (at < bytes &&
-           (data[at] == '\n' || (data[at] == '\r' && at + 1 < bytes && data[at + 1] == '\n')))
-        at += data[at] == '\n' ? 1 : 2;
+    while (bytes - at >= 4 && empty_lines_4(data + at))
+        at += 4;
+    while (at < bytes) {
+        if (bytes - at >= 2 && load_be16(data + at) == CRLF)
+            at += 2;
+        else if (data[at] == '\n')
+            at++;
+        else
+            break;
+    }
     return at;
 }
 
@@ -164,15 +169,15 @@ static bool begins_target(uint8_t c)
 static enum match begins_version(const char *name, char version_max, const uint8_t *data,
                                  size_t bytes)
 {
-    size_t name_bytes = text_bytes(name);
-    enum match match = begins_exactly(name, name_bytes, data, bytes);
+    size_t at = 0;
 
-    if (match != MATCH_YES)
-        return match;
-    if (bytes == name_bytes)
+    for (; at < bytes && name[at] != 0; at++) {
+        if (data[at] != (uint8_t)name[at])
+            return MATCH_NO;
+    }
+    if (at == bytes)
         return MATCH_MORE;
-    return is_digit(data[name_bytes]) && data[name_bytes] <= (uint8_t)version_max ? MATCH_YES
-                                                                                  : MATCH_NO;
+    return is_digit(data[at]) && data[at] <= (uint8_t)version_max ? MATCH_YES : MATCH_NO;
 }
 
 /* tchar of RFC 9110 5.6.2. */

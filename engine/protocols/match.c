@@ -14,7 +14,7 @@ enum acceptance acceptance_of(enum match match)
                                : ACCEPTANCE_MORE;
 }
 
-enum match begins_exactly(const void *form, size_t form_bytes, const uint8_t *data, size_t bytes)
+enum match begins_bytes(const void *form, size_t form_bytes, const uint8_t *data, size_t bytes)
 {
     const uint8_t *wanted = form;
 

@@ -95,6 +95,8 @@ enum match proxy_header(const uint8_t *request, size_t bytes, size_t *header)
 
     if (bytes > 0 && request[0] == 'P')
         return check_line(request, bytes, header);
+    if (begins_exactly(SIGNATURE, SIGNATURE_BYTES, request, bytes) == MATCH_NO)
+        return MATCH_NO;
     match = match_bytes(fits_v2, V2_BYTES, request, bytes);
     if (match != MATCH_YES)
         return match;

@@ -7,6 +7,7 @@
 #include "engine/protocols/protocol.h"
 
 #include "engine/base/text.h"
+#include "engine/protocols/match.h"
 #include "engine/protocols/proxy.h"
 
 /*
@@ -170,6 +171,9 @@ enum protocol_id protocol_first(uint64_t protocols)
 }
 
 #define PROXY (UINT64_C(1) << PROTOCOL_PROXY)
+/* Their verbs have four letters, all of them. */
+#define OF_FOUR_LETTERS                                                                            \
+    (UINT64_C(1) << PROTOCOL_POP3 | UINT64_C(1) << PROTOCOL_FTP | UINT64_C(1) << PROTOCOL_SMTP)
 
 /* What a load balancer says for a client: a whole header is nothing else's beginning. */
 static enum match check_proxied(uint64_t accepted, const uint8_t *request, size_t bytes,
@@ -197,6 +201,8 @@ enum match protocols_check(uint64_t accepted, const uint8_t *request, size_t byt
         left &= protocols_beginning(1, request[1]);
     if (bytes > 3)
         left &= protocols_beginning(2, request[2]) & protocols_beginning(3, request[3]);
+    if (bytes > 4 && !ends_word(request[4]))
+        left &= ~OF_FOUR_LETTERS;
     if (left & PROXY) {
         best = check_proxied(accepted, request, bytes, &alone);
         *matched = best == MATCH_YES ? PROTOCOL_PROXY : PROTOCOL_UNKNOWN;

@@ -16,7 +16,8 @@
 #include "engine/protocols/http_line.h"
 #include "engine/protocols/whole.h"
 
-#define LINE_BYTES_MAX 1024
+#define LINE_BYTES_MAX     1024
+#define METHOD_BYTES_LEAST 3 /* "ACK" */
 
 /* Those that IANA lists, and those of Microsoft's clients (MS-SIP). */
 static const char *const *const methods[VERBS] = {
@@ -42,7 +43,7 @@ static enum match sip_check(const uint8_t *request, size_t bytes)
         return MATCH_MORE;
     if (match != MATCH_YES)
         return match;
-    while (request[at] > ' ')
+    for (at += METHOD_BYTES_LEAST; request[at] > ' ';)
         at++;
     if (request[at++] != ' ')
         return MATCH_NO;

@@ -9,9 +9,9 @@
  */
 #include "engine/protocols/whole.h"
 
-static enum match begins_command(const char *command, const uint8_t *data, size_t bytes)
+/* A command of `at` bytes. */
+static enum match begins_command(const char *command, size_t at, const uint8_t *data, size_t bytes)
 {
-    size_t at = text_bytes(command);
     enum match match;
 
     if (bytes > at && data[at] != '\r' && data[at] != '\n')
@@ -26,9 +26,8 @@ static enum match begins_command(const char *command, const uint8_t *data, size_
 
 static enum match stomp_check(const uint8_t *request, size_t bytes)
 {
-    enum match match = begins_command("CONNECT", request, bytes);
-
-    return match == MATCH_NO ? begins_command("STOMP", request, bytes) : match;
+    return bytes > 0 && (request[0] | 0x20) == 's' ? begins_command("STOMP", 5, request, bytes)
+                                                   : begins_command("CONNECT", 7, request, bytes);
 }
 
 /* A frame ends with a zero. */

@@ -15,6 +15,9 @@ Test(match, beginnings)
     cr_assert_eq(begins_exactly("ab", 2, text("a"), 1), MATCH_MORE);
     cr_assert_eq(begins_exactly("ab", 2, text("aB"), 2), MATCH_NO);
     cr_assert_eq(begins_exactly("ab", 0, text(""), 0), MATCH_YES);
+    cr_assert_eq(begins_exactly("abcdefgh", 8, text("abcdefgh"), 8), MATCH_YES);
+    cr_assert_eq(begins_exactly("abcdefgh", 8, text("abcdefgH"), 8), MATCH_NO);
+    cr_assert_eq(begins_exactly("abcdefgh", 8, text("abcX"), 4), MATCH_NO);
     cr_assert_eq(begins_word("aB1", text("Ab1x"), 4), MATCH_YES);
     cr_assert_eq(begins_word("aB1", text("AB"), 2), MATCH_MORE);
     cr_assert_eq(begins_word("a{", text("a["), 2), MATCH_NO, "only letters have a case");

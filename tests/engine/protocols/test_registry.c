@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/protocols/protocol.h"
+#include "engine/protocols/samples.h"
 
 static enum protocol_id request_of(const char *text)
 {
@@ -177,4 +178,23 @@ Test(registry, beginnings_are_those_of_the_checks)
 {
     for (int id = PROTOCOL_UNKNOWN + 1; id < PROTOCOLS_COUNT; id++)
         compare_beginnings((enum protocol_id)id);
+}
+
+/* As the check itself says, whatever stands behind four bytes that fit. */
+Test(registry, fifth_bytes_are_those_of_the_checks)
+{
+    enum protocol_id matched;
+
+    for (size_t i = 0; i < samples_count * 256; i++) {
+        const struct sample *sample = &samples[i / 256];
+        uint8_t request[5];
+
+        if (sample->count < 4)
+            continue;
+        memcpy(request, sample->bytes, 4);
+        request[4] = (uint8_t)i;
+        cr_expect_eq(protocols_check(UINT64_C(1) << sample->id, request, 5, &matched),
+                     protocol_by_id(sample->id)->check(request, 5), "%s: %02x", sample->name,
+                     request[4]);
+    }
 }
