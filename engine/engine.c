@@ -18,6 +18,8 @@
 
 /* SYN-ACKs to be repeated get a quarter of the greetings' slots: a flood overwrites them anyway. */
 #define SYNACKS_SHARE 4
+/* Cookies that drew a greeting lately get a quarter of what requests served lately have. */
+#define GREETED_SHARE 4
 /* Things done by one engine_tick(): each may put one or two segments into the outbox */
 #define TICK_WORK 16
 
@@ -80,7 +82,7 @@ static void *place(struct layout *layout, size_t bytes)
 /* The pieces, in the order in which they lie. */
 struct pieces {
     void *engine, *outbox, *observations, *limits, *sources, *greetings, *synacks;
-    void *stray, *asked, *proofs, *served, *held_sources;
+    void *stray, *asked, *proofs, *served, *greeted, *held_sources;
     void *held_queue, *held_watch;
     void *servers, *slots, *openings, *flows;
 };
@@ -100,6 +102,7 @@ static size_t lay_out(const struct engine_config *config, uint8_t *base, struct 
     pieces->asked = place(&layout, TAGS_ASKED * sizeof(struct tag));
     pieces->proofs = place(&layout, PROOFS * sizeof(struct proof_slot));
     pieces->served = place(&layout, config->served_max * sizeof(uint32_t));
+    pieces->greeted = place(&layout, config->served_max / GREETED_SHARE * sizeof(uint32_t));
     pieces->held_sources = place(&layout, sizeof(struct held_sources));
     pieces->servers = place(&layout, config->servers_max * sizeof(struct server));
     pieces->held_queue = place(&layout, sizeof(struct held_queue));
@@ -158,6 +161,7 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
     tag_table_init(&engine->asked, pieces.asked, TAGS_ASKED, RATE_WINDOW_US / 1000);
     engine->proofs = (struct proof_table){pieces.proofs, PROOFS - 1};
     served_init(&engine->served, pieces.served, config->served_max);
+    served_init(&engine->greeted, pieces.greeted, config->served_max / GREETED_SHARE);
     engine->held = (struct held){
         .sources = pieces.held_sources,
         .queue = pieces.held_queue,

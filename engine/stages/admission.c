@@ -19,12 +19,14 @@
 
 /* --- a handshake completed -------------------------------------------------------------------- */
 
-/* A late copy of the ACK of a client that was served, has left, or has heard G since. */
+/* A late copy of the ACK of a client that was served, has left, or has heard G since; or of one
+ * that was told it, and whose place in the ring is another's. */
 static bool bare_is_late(const struct engine *engine, const struct passage *passage,
                          const struct proof *proof)
 {
     bool heard = !proof->greeted && proof->promise->greeting_bytes &&
-                 served_lately(&engine->served, passage->hash, proof->c, passage->now_us);
+                 (greeting_was_said(engine, passage, proof) ||
+                  served_lately(&engine->served, passage->hash, proof->c, passage->now_us));
 
     return heard || served_already(engine, passage, proof);
 }
@@ -35,24 +37,29 @@ admit_waiting(struct engine *engine, struct passage *passage, struct server *ser
               struct proof proof, struct flow *closing)
 {
     bool greets = server_opening(server) == OPENING_GREET && proof.promise->greeting_bytes;
+    bool late = bare_is_late(engine, passage, &proof);
 
-    if (bare_is_late(engine, passage, &proof)) {
-        passage_drop(engine, passage, DROP_answered);
-        return;
-    }
-    if (!greets)
+    if (!late && !greets) {
         /* Also on a promise from before there was a greeting: the server greets for itself. */
         open_limited(engine, passage, server, &proof, closing,
                      &(struct asked){.share = SHARE_NONE});
-    else if (!greeted_already(engine, passage, &proof) && greeting_fits(passage, &proof))
-        greet(engine, passage, server, &proof);
-    else
-        /*
-         * Without room for all of G, too: a part of it would have an ack that proves nothing, and
-         * to let the server greet would open it to whoever announces a tiny window. The client is
-         * greeted once it says that it has room (RFC 9293 3.8.6).
-         */
+        return;
+    }
+    /*
+     * Not without room for all of G: a part of it would have an ack that proves nothing, and to let
+     * the server greet would open it to whoever announces a tiny window. The client is greeted once
+     * it says that it has room (RFC 9293 3.8.6).
+     */
+    if (late || greeted_already(engine, passage, &proof) || !greeting_fits(passage, &proof)) {
+        resend_remove(engine->synacks, &passage->key);
         passage_drop(engine, passage, DROP_answered);
+    } else if (greeting_may_be_said(engine, passage, &proof)) {
+        resend_remove(engine->synacks, &passage->key);
+        greet(engine, passage, server, &proof);
+    } else {
+        /* Its SYN-ACK comes again, and its ACK of that. */
+        passage_drop(engine, passage, DROP_open_limit);
+    }
 }
 
 /* The bare ACK that completes a handshake, or any that repeats it. Inline: most of a flood of ACKs
@@ -64,7 +71,8 @@ admit_bare(struct engine *engine, struct passage *passage, struct server *server
     enum opening_kind opening = server_opening(server);
 
     proof_count(engine, passage, server, proof);
-    if (opening != OPENING_COOKIE) /* open_limited() does, once there is a place */
+    /* Who waits for a place, or a word, may have to be asked again: admit_waiting() */
+    if (opening != OPENING_COOKIE && (opening != OPENING_GREET || proof->greeted))
         resend_remove(engine->synacks, &passage->key);
     if (proof->greeted)
         greeting_heard(engine, passage, proof->c);
@@ -82,6 +90,7 @@ admit_bare(struct engine *engine, struct passage *passage, struct server *server
 static void admit_fin(struct engine *engine, struct passage *passage, struct server *server,
                       struct proof *proof)
 {
+    bool left_before = served_already(engine, passage, proof);
     struct segment segment;
     uint8_t options[12];
 
@@ -91,7 +100,8 @@ static void admit_fin(struct engine *engine, struct passage *passage, struct ser
     served_note(&engine->served, passage->hash, proof->x, passage->now_us);
     speak_established(engine, passage, proof, &segment, options);
     segment.flags |= TCP_FIN;
-    if (server_opening(server) == OPENING_GREET && !proof->greeted && greeting_fits(passage, proof))
+    if (server_opening(server) == OPENING_GREET && !proof->greeted && !left_before &&
+        greeting_fits(passage, proof) && greeting_may_be_said(engine, passage, proof))
         speak_greeting(proof->promise, proof_client(passage, proof).mss, proof->timestamps,
                        &segment);
     passage_answer(engine, passage, &segment);
@@ -212,14 +222,17 @@ static inline bool admit_ack(struct engine *engine, struct passage *passage, str
 
 /*
  * A RST of a client that we have greeted, or promised to: it wants nothing more, where the number
- * is exact (RFC 5961 3.2). Never answered (RFC 9293 3.10.7.1).
+ * is exact (RFC 5961 3.2), and what it asks afterwards is reset. Never answered (RFC 9293
+ * 3.10.7.1).
  */
 static void admit_rst(struct engine *engine, struct passage *passage)
 {
     const struct resend_entry *entry = resend_find(engine->greetings, &passage->key);
 
-    if (entry && entry->ack == passage->frame.seq)
+    if (entry && entry->ack == passage->frame.seq) {
+        served_note(&engine->served, passage->hash, entry->ack - 1, passage->now_us);
         resend_remove(engine->greetings, &passage->key);
+    }
     entry = resend_find(engine->synacks, &passage->key);
     if (entry && entry->ack == passage->frame.seq)
         resend_remove(engine->synacks, &passage->key);

@@ -7,7 +7,9 @@
 #include "engine/stages/speak.h"
 
 /* Of any client, without timestamps: the cookie's smallest entry less 12 */
-#define MSS_LEAST 204
+#define MSS_LEAST            204
+#define LIMIT_SCOPE_GREETING 0x10000000u /* the bits above are request.c's and request_check.c's   \
+                                          */
 
 bool greeting_fits(const struct passage *passage, const struct proof *proof)
 {
@@ -59,6 +61,24 @@ static void speak_greeting_now(const struct engine *engine, const struct passage
     segment->ack = proof->x + 1;
 }
 
+bool greeting_was_said(const struct engine *engine, const struct passage *passage,
+                       const struct proof *proof)
+{
+    return served_lately(&engine->greeted, passage->hash, proof->c, passage->now_us);
+}
+
+bool greeting_may_be_said(struct engine *engine, const struct passage *passage,
+                          const struct proof *proof)
+{
+    const uint32_t limit = limit_share(engine, GREETINGS_PER_SOURCE);
+
+    if (!source_limiter_take(&engine->limits, &passage->key.client, LIMIT_SCOPE_GREETING, limit,
+                             limit, passage->now_us))
+        return false;
+    served_note(&engine->greeted, passage->hash, proof->c, passage->now_us);
+    return true;
+}
+
 void greet(struct engine *engine, struct passage *passage, struct server *server,
            const struct proof *proof)
 {
@@ -98,7 +118,8 @@ void greet_beside(struct engine *engine, const struct passage *passage, const st
 
     if (server_opening(server) != OPENING_GREET || proof->greeted ||
         greeted_already(engine, passage, proof) || !proof->promise->greeting_bytes ||
-        !greeting_fits(passage, proof) || !remember_greeting(engine, passage, proof, 0))
+        !greeting_fits(passage, proof) || !greeting_may_be_said(engine, passage, proof) ||
+        !remember_greeting(engine, passage, proof, 0))
         return;
     speak_greeting_now(engine, passage, proof, &segment, options);
     address_to_client(&passage->key, &segment);

@@ -22,6 +22,19 @@ void speak_greeting(const struct promise *promise, uint16_t mss, bool timestamps
 bool greeted_already(struct engine *engine, const struct passage *passage,
                      const struct proof *proof);
 
+/*
+ * Who had an address lately can repeat the answer to its cookie for minutes: what that draws goes
+ * to whoever has the address now. So a cookie draws G once within a minute or two, besides what the
+ * ring repeats, and a source no more than this in a second, whatever its cookies are.
+ */
+#define GREETINGS_PER_SOURCE 1000u
+/* True where this cookie has drawn G lately, as far as that is remembered. */
+bool greeting_was_said(const struct engine *engine, const struct passage *passage,
+                       const struct proof *proof);
+/* True where G may be said now; then it counts as said. */
+bool greeting_may_be_said(struct engine *engine, const struct passage *passage,
+                          const struct proof *proof);
+
 /* G has arrived, at c+1. Its entry goes, but a copy of an ACK from before it must not be greeted
  * again, nor by the server. */
 void greeting_heard(struct engine *engine, const struct passage *passage, uint32_t c);

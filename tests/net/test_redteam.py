@@ -12,7 +12,7 @@ import time
 
 import runner
 from lab import SERVER4, Failure, Lab, check, check_equal
-from rawtcp import ACK, CLIENTS, CWR, ECE, RST, SYN, RawClient
+from rawtcp import ACK, CLIENTS, CWR, ECE, FIN, RST, SYN, RawClient
 from services import Service
 from wire_attacks import BORROWED, GET, NEIGHBOUR_MAC, WRONG, HandMade, find, source, stranger
 
@@ -294,7 +294,8 @@ def greeting_of(size):
 
 
 def reflected(size, repeated=200):
-    """(ACKs alone, each behind a RST): bytes out for bytes in, for a greeting of so many bytes."""
+    """(ACKs alone, each behind a RST, FINs): bytes out for bytes in, for a greeting of so many
+    bytes, by one cookie."""
     with Lab() as lab:
         if lab.stand_in:
             raise runner.Skip("needs the daemon")
@@ -325,20 +326,26 @@ def reflected(size, repeated=200):
             connection.segment(RST | ACK)
             connection.segment(ACK)
         behind_resets = bytes_back(raw, connection)
+        check(behind_resets <= frame, f"{behind_resets} bytes, {frame} in each")
+        for _ in range(repeated):
+            connection.segment(FIN | ACK)
+        behind_fins = bytes_back(raw, connection)
         raw.close()
-        check(behind_resets <= (repeated + 10) * frame, f"{behind_resets} bytes, {frame} in each")
         sent = repeated * (HEADERS_BYTES + 12)
-        return alone / sent, behind_resets / sent / 2
+        check(behind_fins <= sent + frame, f"{behind_fins} bytes for {repeated} FINs")
+        return alone / sent, behind_resets / sent / 2, behind_fins / sent
 
 
 def test_what_a_greeting_reflects():
     """Who had an address within the last minutes repeats the answer to its cookie: its owner now
-    gets the greeting. Where the connection stands, hardly at all; after a reset, which he knows the
-    number of, once for each."""
+    gets the greeting once, whatever stands in front of each."""
     told = []
     for size in (60, 1400):
-        alone, behind_resets = reflected(size)
-        told.append(f"{alone:.2f} by ACKs, {behind_resets:.2f} with resets at {size}")
+        alone, behind_resets, behind_fins = reflected(size)
+        told.append(
+            f"{alone:.2f} by ACKs, {behind_resets:.2f} with resets, {behind_fins:.2f} by FINs"
+            f" at {size}"
+        )
     return f"bytes out for bytes in: {', '.join(told)} bytes"
 
 

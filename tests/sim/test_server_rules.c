@@ -93,6 +93,95 @@ Test(server_first, rule_2_1_source_over_its_share_is_greeted_once)
     scenario_end(s);
 }
 
+/* Whoever has the address now gets what its last owner's cookies draw. */
+Test(server_first, rule_2_1_cookie_draws_no_greeting_after_its_reset)
+{
+    struct scenario *s = attack_scenario();
+    step_greeted(s);
+    for (int i = 0; i < 3; i++) {
+        inject(s, CLIENT, "R x+1:x+1(0) win 0");
+        inject(s, CLIENT, ". x+1 ack c+1 win 502 <nop,nop,TS val 110 ecr t>");
+        expect_nothing(s);
+        inject(s, CLIENT, ". x:x+1(1) ack c+1 win 502 <nop,nop,TS val 110 ecr t>");
+        scenario_drain(s); /* a keepalive is answered, by as many bytes */
+    }
+    expect_count(s, greetings_sent, 1);
+    inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 130 ecr t> | USER sim\r\n");
+    expect(s, CLIENT, "R c+1:c+1(0)");
+    pass(s, 10 * SECOND_US);
+    expect_nothing(s);
+    expect_count(s, greetings_resent, 0);
+    scenario_end(s);
+}
+
+Test(server_first, rule_2_1_cookie_draws_no_greeting_after_the_ring_has_given_up)
+{
+    struct scenario *s = attack_scenario();
+    step_greeted(s);
+    s->quiet = true;
+    pass(s, 8 * SECOND_US);
+    s->quiet = false;
+    expect_count(s, greetings_resent, 3);
+    inject(s, CLIENT, ". x+1 ack c+1 win 502 <nop,nop,TS val 110 ecr t>");
+    expect_nothing(s);
+    /* Who asks is told, beside its opening. */
+    inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 130 ecr t> | USER sim\r\n");
+    expect(s, CLIENT, "P. c+1 ack x+1 win 509 <nop,nop,TS val * ecr 130> | " GREETING);
+    expect(s, SERVER, OPENED);
+    scenario_end(s);
+}
+
+Test(server_first, rule_2_1_source_over_its_share_draws_each_greeting_once)
+{
+    struct scenario *s = attack_scenario();
+    for (uint32_t i = 0; i <= SHARE; i++) {
+        pop3(s, CLIENT_V4, (uint16_t)(2000 + i));
+        step_syn(s);
+        inject(s, CLIENT, ". x+1 ack c+1 win 502 <nop,nop,TS val 110 ecr t>");
+        scenario_drain(s);
+    }
+    inject(s, CLIENT, ". x+1 ack c+1 win 502 <nop,nop,TS val 110 ecr t>");
+    expect_nothing(s);
+    expect_count(s, greetings_sent, SHARE + 1);
+    scenario_end(s);
+}
+
+Test(server_first, rule_2_1_fin_draws_the_greeting_once)
+{
+    struct scenario *s = attack_scenario();
+    pop3(s, CLIENT_V4, 40000);
+    step_syn(s);
+    inject(s, CLIENT, "F. x+1:x+1(0) ack c+1 win 502 <nop,nop,TS val 110 ecr t>");
+    expect(s, CLIENT, "FP. c+1 ack x+2 win 509 <nop,nop,TS val * ecr 110> | " GREETING);
+    inject(s, CLIENT, "F. x+1:x+1(0) ack c+1 win 502 <nop,nop,TS val 110 ecr t>");
+    expect(s, CLIENT, "F. c+1:c+1(0) ack x+2 win 509 <nop,nop,TS val * ecr 110>");
+    scenario_end(s);
+}
+
+/* However many cookies it has: the SYN-ACK is said again to who is over it. */
+Test(server_first, rule_2_1_source_is_greeted_a_thousand_times_a_second)
+{
+    struct scenario *s = attack_scenario();
+    for (uint32_t i = 0; i < 1000; i++) {
+        pop3(s, CLIENT_V4, (uint16_t)(2000 + i));
+        step_syn(s);
+        inject(s, CLIENT, ". x+1 ack c+1 win 502 <nop,nop,TS val 110 ecr t>");
+        scenario_drain(s);
+        inject(s, CLIENT, "R x+1:x+1(0) win 0");
+    }
+    expect_count(s, greetings_sent, 1000);
+    pop3(s, CLIENT_V4, 40000);
+    step_syn(s);
+    inject(s, CLIENT, ". x+1 ack c+1 win 502 <nop,nop,TS val 110 ecr t>");
+    expect_nothing(s);
+    pass(s, SECOND_US + 10000);
+    expect(s, CLIENT,
+           "S. c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val t2 ecr 100,nop,wscale 7>");
+    inject(s, CLIENT, ". x+1 ack c+1 win 502 <nop,nop,TS val 1120 ecr t2>");
+    expect(s, CLIENT, "P. c+1 ack x+1 win 509 <nop,nop,TS val * ecr 1120> | " GREETING);
+    scenario_end(s);
+}
+
 Test(server_first, rule_2_1_overwritten_entry_still_lets_its_client_in)
 {
     struct scenario *s = attack_scenario();
