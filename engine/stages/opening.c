@@ -7,6 +7,7 @@
 #include "engine/shard/observe.h"
 #include "engine/stages/draining.h"
 #include "engine/stages/greeting_compare.h"
+#include "engine/stages/opening_room.h"
 #include "engine/stages/opening_say.h"
 #include "engine/stages/slow.h"
 #include "engine/stages/splice.h"
@@ -22,7 +23,6 @@
 #define GREETING_LEAST_US   (30ull * 1000 * 1000)
 #define GREETING_LOOK_US    (5ull * 1000 * 1000) /* between two looks how full it is */
 #define OLD_CONNECTIONS_MAX 3
-#define CONTENDED_LEAST     16 /* openings of a server, where the pool is short */
 
 static void set_timer(struct engine *engine, uint32_t index, uint64_t due_us)
 {
@@ -70,15 +70,6 @@ static void fill_opening(struct opening *opening, const struct passage *passage,
         opening->gso_bytes = passage->frame.offload->gso_bytes;
 }
 
-/* How many openings one server may hold: silent ones must not take the pool from all the others. */
-static uint32_t server_share(const struct opening_pool *pool)
-{
-    const uint32_t max = pool->openings_max;
-    const uint32_t contended = max / 8 > CONTENDED_LEAST ? max / 8 : CONTENDED_LEAST;
-
-    return opening_used(pool) < max / 2 || contended > max / 2 ? max / 2 : contended;
-}
-
 /* How long a server's greeting is waited for: all the time while half of the pool is free, the
  * least when it is full. */
 static uint64_t greeting_wait_us(const struct opening_pool *pool)
@@ -97,15 +88,9 @@ static uint64_t greeting_wait_us(const struct opening_pool *pool)
 static struct flow *make_flow(struct engine *engine, const struct passage *passage,
                               struct server *server, struct flow *closing, bool promised)
 {
-    uint32_t index;
+    const uint32_t index = opening_room_take(engine, &passage->key, server, promised);
     struct flow *flow;
 
-    /* What was acknowledged needs its buffer; the rest comes again. */
-    if (promised && !opening_holds_left(&engine->openings))
-        return NULL;
-    if (server->openings_now >= server_share(&engine->openings))
-        return NULL;
-    index = opening_take(&engine->openings);
     if (index == OPENING_NONE)
         return NULL;
     if (closing)

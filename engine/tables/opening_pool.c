@@ -13,7 +13,8 @@ size_t opening_pool_bytes(uint32_t holds)
 
     return align64(openings * sizeof(struct opening)) + align64(openings * sizeof(uint32_t)) +
            align64(holds * sizeof(uint32_t)) + align64(OPENING_WHEEL_SLOTS * sizeof(uint32_t)) +
-           align64(openings * sizeof(struct timer_link)) + (size_t)holds * HOLD_STRIDE;
+           align64(openings * sizeof(struct timer_link)) + align64(openings * sizeof(uint16_t)) +
+           (size_t)holds * HOLD_STRIDE;
 }
 
 /* Takes `bytes` off the memory at `*at`. */
@@ -40,6 +41,7 @@ void opening_pool_init(struct opening_pool *pool, void *memory, uint32_t holds, 
     pool->free_holds = carve(&at, holds * sizeof(uint32_t));
     heads = carve(&at, OPENING_WHEEL_SLOTS * sizeof(uint32_t));
     links = carve(&at, openings * sizeof(struct timer_link));
+    pool->of_source = carve(&at, openings * sizeof(uint16_t));
     pool->holds = carve(&at, (size_t)holds * HOLD_STRIDE);
     timer_wheel_init(&pool->wheel, OPENING_TICK_US, OPENING_WHEEL_SLOTS, heads, links, openings,
                      now_us);
@@ -53,12 +55,7 @@ static uint32_t stack_take(const uint32_t *stack, uint32_t *count, uint32_t *tou
     return *touched < max ? (*touched)++ : OPENING_NONE;
 }
 
-bool opening_holds_left(const struct opening_pool *pool)
-{
-    return pool->free_holds_count > 0 || pool->holds_touched < pool->holds_max;
-}
-
-uint32_t opening_take(struct opening_pool *pool)
+uint32_t opening_take(struct opening_pool *pool, bool hold)
 {
     uint32_t index = stack_take(pool->free_openings, &pool->free_openings_count,
                                 &pool->openings_touched, pool->openings_max);
@@ -66,18 +63,30 @@ uint32_t opening_take(struct opening_pool *pool)
     if (index == OPENING_NONE)
         return OPENING_NONE;
     memset(&pool->openings[index], 0, sizeof(struct opening));
-    pool->openings[index].hold = stack_take(pool->free_holds, &pool->free_holds_count,
-                                            &pool->holds_touched, pool->holds_max);
+    pool->openings[index].hold = hold ? stack_take(pool->free_holds, &pool->free_holds_count,
+                                                   &pool->holds_touched, pool->holds_max)
+                                      : OPENING_NONE;
     return index;
+}
+
+void opening_hold_give_back(struct opening_pool *pool, struct opening *opening)
+{
+    pool->free_holds[pool->free_holds_count++] = opening->hold;
+    opening->hold = OPENING_NONE;
+    opening->held_bytes = 0;
+    opening->fin = false;
 }
 
 void opening_give_back(struct opening_pool *pool, uint32_t index)
 {
-    const struct opening *opening = &pool->openings[index];
+    struct opening *opening = &pool->openings[index];
 
     timer_wheel_clear(&pool->wheel, index);
     if (opening->hold != OPENING_NONE)
         pool->free_holds[pool->free_holds_count++] = opening->hold;
+    if (opening->source_place)
+        pool->of_source[opening->source_place - 1]--;
+    opening->flow = OPENING_NONE;
     pool->free_openings[pool->free_openings_count++] = index;
 }
 

@@ -36,7 +36,7 @@
 struct opening {
     uint64_t due_us;              /* of its timer: the wheel may be early (timer_wheel.h) */
     uint64_t greeting_since_us;   /* when the server accepted, and its greeting became due */
-    uint32_t flow;                /* index into the flow table */
+    uint32_t flow;                /* index into the flow table; OPENING_NONE: it is free */
     struct link_header to_server; /* as the client addressed it */
     struct link_header to_client;
     uint8_t client_ttl, client_tos;
@@ -70,6 +70,7 @@ struct opening {
      */
     uint16_t promised;
     uint32_t share; /* of its source, among those of the class long; SHARE_NONE: it is none */
+    uint32_t source_place; /* in of_source, plus one; 0: it is not counted there */
     /* While draining, from x+1: */
     uint32_t sent, acked; /* by us; by the server */
     uint32_t edge;        /* of the server's window */
@@ -84,6 +85,8 @@ struct opening_pool {
     uint32_t *free_openings, free_openings_count; /* stacks of indices */
     uint8_t *holds;
     uint32_t *free_holds, free_holds_count;
+    uint16_t *of_source; /* openings by source and server, by a hash: openings_max places */
+    uint32_t hand;       /* where somebody who gives way was looked for last */
     uint32_t openings_max, holds_max;
     uint32_t openings_touched,
         holds_touched; /* those beyond were never used and are not on the stacks */
@@ -94,15 +97,37 @@ struct opening_pool {
 size_t opening_pool_bytes(uint32_t holds);
 void opening_pool_init(struct opening_pool *pool, void *memory, uint32_t holds, uint64_t now_us);
 
-/* A zeroed opening, with a hold buffer if one is left; OPENING_NONE: the pool is empty. */
-uint32_t opening_take(struct opening_pool *pool);
-/* True where the next one will have a hold buffer. */
-bool opening_holds_left(const struct opening_pool *pool);
+/* A zeroed opening, with a hold buffer where it is to have one and one is left; OPENING_NONE: the
+ * pool is empty. */
+uint32_t opening_take(struct opening_pool *pool, bool hold);
 void opening_give_back(struct opening_pool *pool, uint32_t index);
+/* Its data, which is held, is so no more: the client, who was promised nothing of it, sends it
+ * again. */
+void opening_hold_give_back(struct opening_pool *pool, struct opening *opening);
+
+/* The place of a keyed hash of (source, server); few share one. */
+static inline uint32_t opening_source_place(const struct opening_pool *pool, uint64_t hash)
+{
+    return (uint32_t)((hash & 0xffffffff) * pool->openings_max >> 32);
+}
+/* Counts the opening for this place until it is given back. */
+static inline void opening_count_source(struct opening_pool *pool, uint32_t index, uint32_t place)
+{
+    pool->of_source[place]++;
+    pool->openings[index].source_place = place + 1;
+}
 /* How many openings are taken. */
 static inline uint32_t opening_used(const struct opening_pool *pool)
 {
     return pool->openings_touched - pool->free_openings_count;
+}
+static inline uint32_t opening_free(const struct opening_pool *pool)
+{
+    return pool->openings_max - opening_used(pool);
+}
+static inline uint32_t opening_holds_free(const struct opening_pool *pool)
+{
+    return pool->holds_max - pool->holds_touched + pool->free_holds_count;
 }
 /* The hold buffer, HOLD_BYTES long, or NULL. */
 uint8_t *opening_hold(const struct opening_pool *pool, const struct opening *opening);

@@ -552,6 +552,35 @@ Test(hostile, one_silent_server_takes_half_of_the_openings_at_most)
     scenario_end(s);
 }
 
+/* Each of two takes all that it may: clients of a third are opened nevertheless. */
+Test(hostile, two_silent_servers_leave_room_for_a_third)
+{
+    const uint32_t all = 64 * OPENINGS_PER_HOLD;
+    struct scenario *s = attack_scenario();
+    cr_assert_eq(openings_of(s, 1024, all), all / 2);
+    for (uint16_t i = 0; i < all / 2; i++) {
+        scenario_connection(s, CLIENT_V4, (uint16_t)(1024 + i), SERVER_V4, COOKIE_PORT);
+        step_syn(s);
+        inject(s, CLIENT, ". x+1 ack c+1 win 502 <nop,nop,TS val 110 ecr t>");
+        scenario_drain(s);
+    }
+    expect_count(s, flows_pending, all / 2 + all / 4);
+    for (uint16_t i = 0; i < 2 * all; i++) {
+        scenario_connection(s, CLIENT_V6, (uint16_t)(10000 + i), SERVER_V6, HTTP_PORT);
+        inject(s, CLIENT, "S x:x(0) win 64240 <mss 1440,sackOK,TS val 100 ecr 0,nop,wscale 7>");
+        expect(s, CLIENT,
+               "S. c:c(0) ack x+1 win 65160 <mss 1440,sackOK,TS val t ecr 100,nop,wscale 7>");
+        inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | " GET_REQUEST);
+        expect(s, SERVER, "S x:x(0) win * <mss 1440,sackOK,TS val v ecr 0,nop,wscale 7>");
+        inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1440,sackOK,TS val 500 ecr 120>");
+        scenario_drain(s);
+        inject(s, CLIENT, "R x+19:x+19(0) win 0");
+        scenario_drain(s);
+        expect_count(s, flows_opened, i + 1u);
+    }
+    scenario_end(s);
+}
+
 Test(hostile, unanswered_connections_of_the_server_side_live_a_minute)
 {
     struct scenario *s = attack_scenario();

@@ -181,7 +181,7 @@ Test(real_greeting, wait_shortens_as_the_pool_fills)
     struct bench *b = bench_new(SETTING_ATTACK);
     uint32_t c = open_pop3(b);
 
-    while (opening_take(&b->engine->openings) != OPENING_NONE)
+    while (opening_take(&b->engine->openings, true) != OPENING_NONE)
         ;
     bench_wait(b, 29 * SECOND_US);
     nothing(b);

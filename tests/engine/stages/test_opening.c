@@ -154,13 +154,28 @@ Test(opening, sixteen_kilobytes_are_held)
     bench_end(b);
 }
 
-/* The `number`th of four clients of two servers asks; `c` is its cookie. */
+/* A web server at another port. */
+static const char *another_server(struct bench *b, uint16_t number)
+{
+    static char name[32];
+    struct server_key key = bench_server(b, HTTP)->key;
+
+    snprintf(name, sizeof(name), "192.0.2.1:%u", 2000 + number);
+    key.port = (uint16_t)(2000 + number);
+    engine_set_setting(b->engine, &key, SETTING_ATTACK, b->now_us);
+    bench_server(b, name)->policy = bench_policy(b, HTTP);
+    return name;
+}
+
+/* The `number`th of five clients of three servers asks; `c` is its cookie. */
 static void ask_as(struct bench *b, uint16_t number, uint32_t c[6])
 {
     bench_client(b, number);
     b->server = HTTP;
-    if (number > 2 && number < 5)
-        b->client = number == 3 ? "[2001:db8:1::3]:1" : "[2001:db8:1::4]:1", b->server = HTTP6;
+    if (number == 3)
+        b->client = "[2001:db8:1::3]:1", b->server = HTTP6;
+    if (number == 4)
+        b->server = another_server(b, 0);
     c[number] = get_cookie(b, "mss=1440");
     client_says(b, .flags = "P.", .seq = X + 1, .ack = c[number] + 1, .payload = REQUEST);
 }
@@ -191,6 +206,9 @@ Test(opening, no_buffer_left_and_then_no_room)
     cr_assert_str_eq(bench_flow_state(b), "spliced");
     client_says(b, .flags = "P.", .seq = X + 1, .ack = c[2] + 1, .payload = REQUEST);
     to_server(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = REQUEST);
+    bench_client(b, 1);
+    server_says(b, .flags = "R.", .seq = 0, .ack = X + 1);
+    to_client(b, RESET_OF_CLIENT, .seq = c[1] + 1, .ack = X + 1);
     bench_client(b, 5);
     client_says(b, .flags = "P.", .seq = X + 1, .ack = c[5] + 1, .payload = REQUEST);
     held(b);
@@ -477,43 +495,186 @@ Test(opening, delayed_copy_of_a_request_is_reset)
     bench_end(b);
 }
 
-/* --- shares of the pool ---------------------------------------------------------------------- */
+/* --- room in the pool ------------------------------------------------------------------------ */
 
-/* Opens connections of `client` to `server`, which never answers, until it is refused; returns how
- * many. */
-static uint32_t openings(struct bench *b, const char *server, const char *client, uint32_t tries)
-{
-    uint32_t opened = 0, c;
-    char from[40];
-
-    for (uint32_t i = 0; i < tries; i++) {
-        snprintf(from, sizeof(from), "%s:%u", client, 1024 + i);
-        client_says(b, .from = from, .to = server, .flags = "S", .seq = X, .options = OFFERS);
-        c = take(b, SIDE_CLIENT)->seq;
-        client_says(b, .from = from, .to = server, .flags = "P.", .seq = X + 1, .ack = c + 1,
-                    .payload = REQUEST);
-        if (b->verdict.action != VERDICT_HOLD)
-            break;
-        opened++;
-        take(b, SIDE_SERVER);
-    }
-    return opened;
-}
-
-/* One silent server may hold half of the pool, and two of them leave room for a third. */
-Test(opening, silent_servers_leave_room_for_others)
+static struct bench *small_pool(void)
 {
     struct engine_config config;
-    struct bench *b;
-    uint32_t pool;
 
     engine_config_defaults(&config);
     config.openings_max = 64;
     config.held_least = 4096;
+    return bench_new_sized(SETTING_ATTACK, &config);
+}
+
+static void forget_frames(struct bench *b)
+{
+    while (b->queued > 0)
+        take(b, b->queue[0].to);
+}
+
+/* Until those that were opened may go. Their servers answer others, so they are not dead. */
+static void grow_old(struct bench *b)
+{
+    for (int step = 0; step < 90; step++) {
+        bench_wait(b, SECOND_US / 10);
+        forget_frames(b);
+        for (uint32_t slot = 0; slot < b->engine->servers.capacity; slot++)
+            if (b->engine->servers.slots[slot].used)
+                server_answered(&b->engine->servers.slots[slot], b->now_us);
+    }
+}
+
+/* True where a client of a server that never answers was opened. Whoever had to go for it is reset
+ * at both ends. */
+static bool opened(struct bench *b, const char *server, const char *client)
+{
+    static uint32_t port = 1024;
+    char from[40];
+    bool opens;
+    uint32_t c;
+
+    snprintf(from, sizeof(from), "%s:%u", client, port++);
+    client_says(b, .from = from, .to = server, .flags = "S", .seq = X, .options = OFFERS);
+    c = take(b, SIDE_CLIENT)->seq;
+    client_says(b, .from = from, .to = server, .flags = "P.", .seq = X + 1, .ack = c + 1,
+                .payload = REQUEST);
+    opens = b->verdict.action == VERDICT_HOLD;
+    forget_frames(b);
+    return opens;
+}
+
+/* How many of so many are opened, by so many addresses in turn. */
+static uint32_t openings(struct bench *b, const char *server, uint32_t addresses, uint32_t tries)
+{
+    uint32_t count = 0;
+    char client[40];
+
+    for (uint32_t i = 0; i < tries; i++) {
+        snprintf(client, sizeof(client), strchr(server, '[') ? "[2001:db8:%u::7]" : "198.51.%u.7",
+                 1 + i % addresses);
+        count += opened(b, server, client);
+    }
+    return count;
+}
+
+/* One holds half of the pool, a second one a quarter, a third one an eighth. */
+Test(opening, silent_servers_leave_room_for_others)
+{
+    struct bench *b = small_pool();
+    const uint32_t all = b->engine->openings.openings_max;
+
+    cr_assert_eq(openings(b, HTTP, 1, all), all / 2);
+    cr_assert_eq(openings(b, HTTP6, 1, all), all / 4);
+    cr_assert_eq(openings(b, another_server(b, 0), 1, all), all / 8);
+    cr_assert_eq(b->engine->counters.flows_evicted, 0);
+    bench_end(b);
+}
+
+/* As long as they are fast ones, one after the other: nobody waits. */
+Test(opening, ten_silent_servers_leave_room_for_a_fast_one)
+{
+    struct engine_config config;
+    struct bench *b;
+
+    engine_config_defaults(&config);
+    config.held_least = 65536;
     b = bench_new_sized(SETTING_ATTACK, &config);
-    pool = b->engine->openings.openings_max;
-    cr_assert_eq(openings(b, HTTP, "198.51.100.7", pool), pool / 2);
-    cr_assert_eq(opening_used(&b->engine->openings), pool / 2);
-    cr_assert_eq(openings(b, HTTP6, "[2001:db8:1::7]", pool), pool / 8);
+    for (uint16_t server = 0; server < 10; server++)
+        openings(b, another_server(b, server), 40, b->engine->openings.openings_max);
+    for (uint16_t port = 1; port <= 50; port++) {
+        uint32_t c;
+
+        bench_client(b, port);
+        c = get_cookie(b, OFFERS);
+        client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = REQUEST);
+        held(b);
+        take(b, SIDE_SERVER);
+        server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+        take(b, SIDE_SERVER); /* with the request, where a buffer was left */
+        cr_assert_str_eq(bench_flow_state(b), "spliced");
+    }
+    bench_end(b);
+}
+
+/* Ten have all of it for long: another has its part, as large as theirs. */
+Test(opening, old_ones_give_way_to_servers_that_hold_less)
+{
+    struct bench *b = small_pool();
+    const uint32_t all = b->engine->openings.openings_max;
+    uint32_t least = all;
+
+    for (uint16_t server = 0; server < 10; server++)
+        openings(b, another_server(b, server), 40, all);
+    cr_assert_leq(openings(b, HTTP, 1, all), 2, "they may yet be answered");
+    grow_old(b);
+    for (uint16_t server = 0; server < 10; server++)
+        openings(b, another_server(b, server), 40, all / 11);
+    cr_assert_geq(openings(b, HTTP, 1, all / 16), all / 16 - 1);
+    for (uint16_t server = 0; server < 10; server++) {
+        const uint32_t now = bench_server(b, another_server(b, server))->openings_now;
+
+        least = now < least ? now : least;
+    }
+    cr_assert_geq(least, all / 16, "nor does it take more than its part");
+    bench_end(b);
+}
+
+/* A source that has filled its server's half leaves others of the same server their part. */
+Test(opening, one_source_gives_way_to_others_at_its_server)
+{
+    struct bench *b = small_pool();
+    const uint32_t half = b->engine->openings.openings_max / 2;
+
+    openings(b, HTTP, 1, half);
+    grow_old(b);
+    for (int i = 0; i < 10; i++) {
+        cr_assert(opened(b, HTTP, "203.0.113.9"));
+        cr_assert_not(opened(b, HTTP, "198.51.1.7"), "it takes nothing back");
+    }
+    cr_assert_eq(bench_server(b, HTTP)->openings_now, half);
+    bench_end(b);
+}
+
+/* Who has waited longest goes: a client of the same server that came last is left alone. */
+Test(opening, the_one_that_waits_for_longest_gives_way)
+{
+    struct bench *b = small_pool();
+    const uint32_t half = b->engine->openings.openings_max / 2;
+
+    for (uint32_t i = 0; i < half - 1; i++)
+        opened(b, HTTP, "203.0.113.9");
+    grow_old(b);
+    client_says(b, .flags = "S", .seq = X, .options = OFFERS);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = take(b, SIDE_CLIENT)->seq + 1,
+                .payload = REQUEST);
+    take(b, SIDE_SERVER);
+    grow_old(b);
+    cr_assert_eq(openings(b, HTTP, half - 2, half / 4), half / 4);
+    cr_assert_str_eq(bench_flow_state(b), "opening");
+    bench_end(b);
+}
+
+/* A silent server leaves some buffers, if not many; and those of its clients who have waited for
+ * long, who say again what they have said, are there for another's. */
+Test(opening, buffers_are_given_up_before_connections)
+{
+    struct bench *b = small_pool();
+    const struct opening_pool *pool = &b->engine->openings;
+    uint32_t used;
+
+    openings(b, HTTP6, 40, pool->holds_max);
+    cr_assert_eq(opening_holds_free(pool), pool->holds_max / 16);
+    for (uint16_t server = 0; opening_holds_free(pool) > 0; server++)
+        openings(b, another_server(b, server), 40, opening_holds_free(pool) / 2 + 1);
+    grow_old(b);
+    used = opening_used(pool);
+    client_says(b, .flags = "S", .seq = X, .options = OFFERS);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = take(b, SIDE_CLIENT)->seq + 1,
+                .payload = REQUEST);
+    to_server(b, .flags = "S", .seq = X, .options = OFFERS);
+    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    to_server(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = REQUEST);
+    cr_assert_eq(opening_used(pool), used, "nobody was reset for it");
     bench_end(b);
 }

@@ -28,7 +28,7 @@ TestSuite(opening_pool, .init = setup, .fini = teardown);
 
 static struct opening *take(void)
 {
-    uint32_t index = opening_take(&pool);
+    uint32_t index = opening_take(&pool, true);
 
     cr_assert_neq(index, OPENING_NONE);
     return &pool.openings[index];
@@ -41,17 +41,17 @@ Test(opening_pool, four_openings_for_each_hold)
 
         cr_assert_eq(opening_hold(&pool, opening) != NULL, count < HOLDS, "opening %u", count);
     }
-    cr_assert_eq(opening_take(&pool), OPENING_NONE);
+    cr_assert_eq(opening_take(&pool, true), OPENING_NONE);
 }
 
 Test(opening_pool, memory_is_used_again)
 {
-    uint32_t first = opening_take(&pool);
+    uint32_t first = opening_take(&pool, true);
 
     for (int round = 0; round < 100; round++) {
         pool.openings[first].held_bytes = 9;
         opening_give_back(&pool, first);
-        cr_assert_eq(opening_take(&pool), first);
+        cr_assert_eq(opening_take(&pool, true), first);
         cr_assert_eq(pool.openings[first].held_bytes, 0, "a fresh one is empty");
         cr_assert_not_null(opening_hold(&pool, &pool.openings[first]));
     }
