@@ -83,7 +83,7 @@ static void *place(struct layout *layout, size_t bytes)
 struct pieces {
     void *engine, *outbox, *observations, *limits, *sources, *greetings, *synacks;
     void *stray, *asked, *proofs, *served, *greeted, *held_sources;
-    void *held_queue, *held_watch;
+    void *held_queues, *held_watch;
     void *servers, *slots, *openings, *flows;
 };
 
@@ -105,7 +105,7 @@ static size_t lay_out(const struct engine_config *config, uint8_t *base, struct 
     pieces->greeted = place(&layout, config->served_max / GREETED_SHARE * sizeof(uint32_t));
     pieces->held_sources = place(&layout, sizeof(struct held_sources));
     pieces->servers = place(&layout, config->servers_max * sizeof(struct server));
-    pieces->held_queue = place(&layout, sizeof(struct held_queue));
+    pieces->held_queues = place(&layout, HELD_CLASSES * sizeof(struct held_queue));
     pieces->held_watch = place(&layout, sizeof(struct held_watch));
     pieces->slots = place(&layout, slot_pool_bytes(config->slots_max, config->servers_max));
     pieces->openings = place(&layout, opening_pool_bytes(config->openings_max));
@@ -164,7 +164,7 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
     served_init(&engine->greeted, pieces.greeted, config->served_max / GREETED_SHARE);
     engine->held = (struct held){
         .sources = pieces.held_sources,
-        .queue = pieces.held_queue,
+        .queues = pieces.held_queues,
         .watch = pieces.held_watch,
         .picked_up_next = FLOW_NONE,
     };

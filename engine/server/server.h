@@ -30,6 +30,7 @@
 #include "engine/server/mode.h"
 #include "engine/server/policy.h"
 #include "engine/server/trigger.h"
+#include "engine/tables/held_queue.h"
 
 #define SERVER_PROBES_MAX 128
 #define TRIGGER_REPORT_US (1000ull * 1000) /* a firing trigger is reported at most this often */
@@ -91,13 +92,13 @@ struct server {
     uint32_t openings_now;    /* connections being opened to it */
     uint32_t unanswered;      /* of the class long: opened, and not answered yet (rule 1.3) */
     /* Connections that are open at it, or being opened (stages/held.h): */
-    uint32_t held;            /* now */
-    uint32_t held_before;     /* in attack mode: of these, such as we have not opened in it */
-    uint32_t held_waiting;    /* requests in the queue for a place (tables/held_queue.h) */
-    uint32_t held_peak;       /* the most of them in normal mode */
-    uint64_t peak_us;         /* when that rose, or fell, last */
-    uint64_t slow_us;         /* when its slow ones may be looked at again */
-    struct rate_window quick; /* that were answered and ended within 2 s */
+    uint32_t held;        /* now */
+    uint32_t held_before; /* in attack mode: of these, such as we have not opened in it */
+    uint32_t held_waiting[HELD_CLASSES]; /* requests that wait for a place */
+    uint32_t held_peak;                  /* the most of them in normal mode */
+    uint64_t peak_us;                    /* when that rose, or fell, last */
+    uint64_t slow_us;                    /* when its slow ones may be looked at again */
+    struct rate_window quick;            /* that were answered and ended within 2 s */
     struct trigger_counts counts;
     enum listening listening;
     bool doubted; /* listening says no, or the doubt is in force: a short way round both */

@@ -4,6 +4,7 @@
 
 #include "engine/base/bytes.h"
 #include "engine/shard/observe.h"
+#include "engine/tables/source_prefix.h"
 
 /* The peak of a server rises by one in that time, or in ten times of it where it is a source with
  * its share that brings it: what comes with a flood is no peak. It falls by 1/64 in an hour. */
@@ -26,16 +27,30 @@ static bool is_held(const struct flow *flow)
     return state_is_held((enum flow_state)flow->state) && !(flow->flags & FLOW_SERVER_FIN);
 }
 
-uint64_t held_hash(const struct engine *engine, const struct flow_key *key)
+static uint64_t hash_at(const struct engine *engine, const struct flow_key *key,
+                        struct ip_addr client)
 {
     const struct flow_key held = {
-        .client = source_prefix(&key->client),
+        .client = client,
         .server = key->server,
         .vlan = key->vlan,
         .server_port = key->server_port,
     };
 
     return engine_hash(engine, &held);
+}
+
+uint64_t held_hash(const struct engine *engine, const struct flow_key *key)
+{
+    return hash_at(engine, key, source_prefix(&key->client));
+}
+
+/* Turned, so that the first source of a network is told from the network. */
+uint64_t held_network_hash(const struct engine *engine, const struct flow_key *key)
+{
+    const uint32_t bits = prefix_neighbour_bits(&key->client);
+
+    return ~hash_at(engine, key, prefix_cut(&key->client, bits));
 }
 
 uint32_t held_share(const struct engine *engine, const struct server *server)

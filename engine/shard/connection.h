@@ -13,6 +13,8 @@
 
 /* Of the source of a connection at its server. */
 uint64_t held_hash(const struct engine *engine, const struct flow_key *key);
+/* Of the network of that source, likewise. */
+uint64_t held_network_hash(const struct engine *engine, const struct flow_key *key);
 /* How many connections a source may hold at a server that holds more than usual. */
 uint32_t held_share(const struct engine *engine, const struct server *server);
 

@@ -41,9 +41,10 @@
 /* Connections held at servers (stages/held.h). */
 struct held {
     struct held_sources *sources;
-    struct held_queue *queue;
+    struct held_queue *queues; /* HELD_CLASSES of them */
     struct held_watch *watch;
-    uint64_t queue_us;       /* when the queue is to be looked at again */
+    uint64_t queue_us;       /* when the queues are to be looked at again */
+    bool newest;             /* of those who wait for their first place, the newest is next */
     bool in_turn;            /* what is asked for now has waited, and comes before others */
     uint64_t slow_us;        /* when slow connections may be looked for again, at any server */
     bool strangers;          /* connections were picked up whose server is not known */

@@ -26,37 +26,77 @@ uint32_t held_mark(const struct engine *engine, const struct server *server)
     return most(usual + usual / 2, limit_share(engine, engine->config.held_least));
 }
 
-/* Below the mark whoever comes first, but for those whose source would have to wait above it: they
- * come behind others that do. */
-static bool has_room(const struct engine *engine, const struct flow_key *key,
-                     const struct server *server, uint32_t mark, uint64_t now_us)
+static enum held_class class_of(const struct engine *engine, const struct flow_key *key,
+                                const struct server *server, uint64_t now_us)
 {
+    struct held_sources *sources = engine->held.sources;
     const uint64_t hash = held_hash(engine, key);
-    const uint32_t quick = rate_sum(&server->quick, now_us);
+    const uint32_t holds = held_by(sources, hash);
 
-    if (held_by(engine->held.sources, hash) >= held_share(engine, server))
-        return server->held < mark && (engine->held.in_turn || !server->held_waiting);
-    if (server->held < mark + mark / 2 + quick)
-        return true;
-    return server->held < 2 * mark + quick && held_was_answered(engine->held.sources, hash, now_us);
+    if (holds >= held_share(engine, server) || held_was_slow(sources, hash, now_us))
+        return HELD_OTHERS;
+    if (held_was_answered(sources, hash, now_us))
+        return HELD_KNOWN;
+    if (held_was_slow(sources, held_network_hash(engine, key), now_us))
+        return HELD_OTHERS;
+    return holds ? HELD_MORE : HELD_FIRST;
+}
+
+/* Somebody waits who comes before a client of this class that comes now, or has its turn. */
+static bool is_behind(const struct engine *engine, const struct server *server,
+                      enum held_class class)
+{
+    const int last = (int)class - (engine->held.in_turn ? 1 : 0);
+
+    for (int before = 0; before <= last; before++)
+        if (server->held_waiting[before])
+            return true;
+    return false;
+}
+
+static bool anybody_waits(const struct server *server)
+{
+    return server->held_waiting[HELD_KNOWN] || server->held_waiting[HELD_FIRST] ||
+           server->held_waiting[HELD_MORE] || server->held_waiting[HELD_OTHERS];
+}
+
+static uint32_t room_for(const struct server *server, enum held_class class, uint32_t mark,
+                         uint64_t now_us)
+{
+    if (class == HELD_OTHERS)
+        return mark;
+    return rate_sum(&server->quick, now_us) + (class == HELD_KNOWN ? 2 * mark : mark + mark / 2);
 }
 
 bool held_admits(struct engine *engine, const struct flow_key *key, struct server *server,
                  uint64_t now_us)
 {
     const uint32_t mark = held_mark(engine, server);
+    enum held_class class;
 
-    if (server->mode != MODE_ATTACK || (server->held < mark && !server->held_waiting) ||
+    if (server->mode != MODE_ATTACK || (server->held < mark && !anybody_waits(server)) ||
         source_is_exempt(&engine->sources, &key->client, now_us))
         return true;
     if (server->held >= mark)
         slow_make_room(engine, server, now_us);
-    return has_room(engine, key, server, mark, now_us);
+    class = class_of(engine, key, server, now_us);
+    return server->held < room_for(server, class, mark, now_us) &&
+           !is_behind(engine, server, class);
 }
 
 /* --- who waits ------------------------------------------------------------------------------- */
 
-void held_wait(struct engine *engine, struct flow *flow)
+static void queue(struct engine *engine, struct held_waiting waiting, enum held_class class)
+{
+    struct flow *flow = &engine->flows.flows[waiting.flow];
+
+    if (!held_queue_add(&engine->held.queues[class], waiting))
+        return;
+    engine->servers.slots[waiting.server].held_waiting[class]++;
+    kept_slot(engine, flow)->flags |= SLOT_QUEUED;
+}
+
+void held_wait(struct engine *engine, struct flow *flow, uint64_t now_us)
 {
     struct slot *slot = kept_slot(engine, flow);
     struct server *server = flow_server(engine, flow);
@@ -65,11 +105,11 @@ void held_wait(struct engine *engine, struct flow *flow)
                                          (uint32_t)(server - engine->servers.slots)};
 
     slot->flags |= SLOT_WAITS;
-    if ((slot->flags & SLOT_QUEUED) || !held_queue_add(engine->held.queue, waiting))
+    if (slot->flags & SLOT_QUEUED)
         return;
-    server->held_waiting++;
-    slot->flags |= SLOT_QUEUED;
-    slot_whole(&engine->slots, slot);
+    queue(engine, waiting, class_of(engine, &flow->key, server, now_us));
+    if (slot->flags & SLOT_QUEUED)
+        slot_whole(&engine->slots, slot);
 }
 
 /* Its flow, where that still waits; NULL: the entry may go. */
@@ -83,30 +123,48 @@ static struct flow *waiting_flow(struct engine *engine, const struct held_waitin
                : NULL;
 }
 
-static void take_out(struct engine *engine, struct held_waiting *waiting, struct flow *flow)
+static void take_out(struct engine *engine, struct held_waiting *waiting, enum held_class class)
 {
-    engine->servers.slots[waiting->server].held_waiting--;
+    struct flow *flow = waiting_flow(engine, waiting);
+
+    engine->servers.slots[waiting->server].held_waiting[class]--;
     if (flow)
         kept_slot(engine, flow)->flags &= (uint16_t)~SLOT_QUEUED;
-    held_queue_take(engine->held.queue, waiting);
+    held_queue_take(&engine->held.queues[class], waiting);
 }
 
-/* True where the one behind `at` others had a place. */
-static bool has_its_turn(struct engine *engine, uint32_t at, uint64_t now_us)
+/* Its source has more than when it came. */
+static void move_back(struct engine *engine, struct held_waiting *waiting, enum held_class from,
+                      enum held_class to)
 {
-    struct held_waiting *waiting = held_queue_at(engine->held.queue, at);
+    const struct held_waiting moved = *waiting;
+
+    take_out(engine, waiting, from);
+    queue(engine, moved, to);
+}
+
+/* True where it had a place. */
+static bool has_its_turn(struct engine *engine, struct held_waiting *waiting, enum held_class class,
+                         uint64_t now_us)
+{
     struct flow *flow = waiting ? waiting_flow(engine, waiting) : NULL;
+    enum held_class now;
     bool admitted;
 
     if (!flow) {
         if (waiting)
-            take_out(engine, waiting, NULL);
+            take_out(engine, waiting, class);
+        return false;
+    }
+    now = class_of(engine, &flow->key, flow_server(engine, flow), now_us);
+    if (now > class) {
+        move_back(engine, waiting, class, now);
         return false;
     }
     engine->held.in_turn = true;
     admitted = held_admits(engine, &flow->key, flow_server(engine, flow), now_us);
     if (admitted) {
-        take_out(engine, waiting, flow);
+        take_out(engine, waiting, class);
         request_again(engine, flow, now_us);
     }
     engine->held.in_turn = false;
@@ -114,20 +172,51 @@ static bool has_its_turn(struct engine *engine, uint32_t at, uint64_t now_us)
 }
 
 /* The first ones, and then a few of the others, who may wait for another server. */
-static bool queue_tick(struct engine *engine, uint64_t now_us)
+static bool queue_has_turn(struct engine *engine, enum held_class class, uint64_t now_us)
 {
-    struct held_queue *queue = engine->held.queue;
+    struct held_queue *queue = &engine->held.queues[class];
 
-    if (!queue->count || now_us < engine->held.queue_us)
-        return false;
     for (uint32_t at = 0; at < QUEUE_LOOKS && at < queue->count; at++)
-        if (has_its_turn(engine, at, now_us))
-            return true; /* there may be room for another */
+        if (has_its_turn(engine, held_queue_at(queue, at), class, now_us))
+            return true;
     for (uint32_t looked = 0; looked < QUEUE_LOOKS && queue->cursor < queue->count; looked++)
-        if (has_its_turn(engine, queue->cursor++, now_us))
+        if (has_its_turn(engine, held_queue_at(queue, queue->cursor++), class, now_us))
             return true;
     if (queue->cursor >= queue->count)
         queue->cursor = QUEUE_LOOKS;
+    return false;
+}
+
+/* True where somebody had a place: there may be room for another. */
+static bool class_tick(struct engine *engine, enum held_class class, uint64_t now_us)
+{
+    struct held_queue *queue = &engine->held.queues[class];
+    bool newest = class == HELD_FIRST && engine->held.newest;
+
+    newest = newest && has_its_turn(engine, held_queue_newest(queue), class, now_us);
+    if (!newest && !queue_has_turn(engine, class, now_us))
+        return false;
+    if (class == HELD_FIRST)
+        engine->held.newest = !newest;
+    return true;
+}
+
+static uint32_t waiting_in_all(const struct held *held)
+{
+    uint32_t count = 0;
+
+    for (int class = 0; class < HELD_CLASSES; class ++)
+        count += held->queues[class].count;
+    return count;
+}
+
+static bool queue_tick(struct engine *engine, uint64_t now_us)
+{
+    if (now_us < engine->held.queue_us || !waiting_in_all(&engine->held))
+        return false;
+    for (int class = 0; class < HELD_CLASSES; class ++)
+        if (class_tick(engine, (enum held_class) class, now_us))
+            return true;
     engine->held.queue_us = now_us + QUEUE_LOOK_US;
     return false;
 }
@@ -175,5 +264,5 @@ uint64_t held_next(const struct engine *engine)
 
     if (is_news(engine) || held->picked_up_next != FLOW_NONE)
         return engine->now_us;
-    return held->queue->count ? held->queue_us : UINT64_MAX;
+    return waiting_in_all(held) ? held->queue_us : UINT64_MAX;
 }

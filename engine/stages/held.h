@@ -4,7 +4,7 @@
  * neither slow bodies nor slow readers.
  *
  *      held <  mark            nobody is limited
- *      held >= mark            a source with its share gets no new one
+ *      held >= mark            a source with its share, or that was slow, gets no new one
  *      held >= 1.5 x mark      nor does one that the server has not answered before
  *      held >= 2 x mark        nor does anybody
  *
@@ -13,9 +13,14 @@
  *
  * The mark is 1.5 times the most in calm, or what was there when the attack began, at least
  * HELD_LEAST. Who gets none is neither reset nor blamed: the whole request waits in its slot
- * (kept.h), and is opened when a place is free, first come, first served; so short fetches of many
- * behind one address are served in turn. Where there is no slot the frame is dropped, and the
- * client repeats it. Above the mark slow ones make room (slow.h).
+ * (kept.h), and is opened when a place is free; so short fetches of many behind one address are
+ * served in turn. Where there is no slot the frame is dropped, and the client repeats it. Above the
+ * mark slow ones make room (slow.h).
+ *
+ * Who waits does so behind those of better classes (held_queue.h), and in its own first come, first
+ * served. Of those who wait for their first place every second one is the newest: a thousand
+ * networks that came before cost an honest newcomer its turn, not its patience. Whoever was ended
+ * for being slow, and strangers of its network, come last, for ten minutes.
  */
 #ifndef SYNWARD_ENGINE_STAGES_HELD_H
 #define SYNWARD_ENGINE_STAGES_HELD_H
@@ -30,7 +35,7 @@ uint32_t held_mark(const struct engine *engine, const struct server *server);
 bool held_admits(struct engine *engine, const struct flow_key *key, struct server *server,
                  uint64_t now_us);
 /* Its whole request waits in its slot for a place from now on. */
-void held_wait(struct engine *engine, struct flow *flow);
+void held_wait(struct engine *engine, struct flow *flow, uint64_t now_us);
 /* Opens what has waited and has a place now, one of them; false where nothing is due. */
 bool held_tick(struct engine *engine, uint64_t now_us);
 /* When there may be something for held_tick() to do; UINT64_MAX: nothing. */

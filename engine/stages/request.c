@@ -95,7 +95,7 @@ static struct slot *await_place(struct engine *engine, struct passage *passage,
     if (!(slot->flags & SLOT_WAITS))
         engine->counters.requests_delayed++;
     flow = &engine->flows.flows[slot->flow];
-    held_wait(engine, flow);
+    held_wait(engine, flow, passage->now_us);
     kept_wait(engine, passage, flow);
     return slot;
 }

@@ -3,11 +3,13 @@
 #include "engine/stages/slow.h"
 
 #include "engine/shard/connection.h"
+#include "engine/stages/held.h"
 #include "engine/stages/speak.h"
 #include "engine/tables/source_rules.h"
 
-#define ENDED_AT_ONCE 5
-#define LOOK_US       250000 /* at one server: 20 a second */
+#define ENDED_AT_ONCE 16
+#define ENDED_LEAST   5
+#define LOOK_US       250000 /* at one server */
 #define LOOK_ANY_US   50000  /* at any: all that is watched is gone through */
 
 struct slow {
@@ -31,7 +33,7 @@ static uint64_t rank(struct engine *engine, const struct server *server, struct 
 {
     const struct flow *flow = watch_flow(&engine->flows, watched);
     enum watch_class class;
-    uint64_t over;
+    uint64_t hash, over;
 
     if (!flow ||
         (int32_t)(flow_cold(&engine->flows, flow)->born - flow_clock(server->since_us)) < 0)
@@ -39,8 +41,9 @@ static uint64_t rank(struct engine *engine, const struct server *server, struct 
     class = watch_look(watched, &engine->flows, flow, now_us);
     if (class == WATCH_WELL)
         return 0;
-    over =
-        held_by(engine->held.sources, held_hash(engine, &flow->key)) > held_share(engine, server);
+    hash = held_hash(engine, &flow->key);
+    over = held_by(engine->held.sources, hash) > held_share(engine, server) ||
+           held_was_slow(engine->held.sources, hash, now_us);
     return (uint64_t) class << 34 | over << 33 | (flow_clock(now_us) - watched->since);
 }
 
@@ -86,16 +89,31 @@ static void end(struct engine *engine, const struct watched *watched, uint64_t n
     segment.ack = cold->client_next;
     engine_emit(engine, SIDE_CLIENT, &to_client, &segment);
 
+    held_note_slow(engine->held.sources, held_hash(engine, &flow->key), now_us);
+    held_note_slow(engine->held.sources, held_network_hash(engine, &flow->key), now_us);
     resend_remove(engine->greetings, &flow->key);
     flow->flags |= FLOW_REFUSED;
     engine_flow_close(engine, flow, END_EVICTED, now_us);
     engine->counters.flows_ended++;
 }
 
+/* How many are to go now. */
+static uint32_t wanted(const struct engine *engine, const struct server *server)
+{
+    const uint32_t mark = held_mark(engine, server);
+    const uint32_t above = server->held > mark ? server->held - mark : 0;
+    const uint32_t wait = server->held_waiting[HELD_KNOWN] + server->held_waiting[HELD_FIRST] +
+                          server->held_waiting[HELD_MORE];
+    const uint32_t count = above > wait ? above : wait;
+
+    return count < ENDED_LEAST ? ENDED_LEAST : count < ENDED_AT_ONCE ? count : ENDED_AT_ONCE;
+}
+
 void slow_make_room(struct engine *engine, struct server *server, uint64_t now_us)
 {
     struct held_watch *watch = engine->held.watch;
     const uint16_t number = (uint16_t)(server - engine->servers.slots + 1);
+    const uint32_t most = wanted(engine, server);
     struct slow slowest[ENDED_AT_ONCE] = {{0}};
 
     if (now_us < engine->held.slow_us || now_us < server->slow_us)
@@ -108,7 +126,7 @@ void slow_make_room(struct engine *engine, struct server *server, uint64_t now_u
         if (watched->server == number)
             insert(slowest, (struct slow){watched, rank(engine, server, watched, now_us)});
     }
-    for (int i = 0; i < ENDED_AT_ONCE && slowest[i].rank; i++) {
+    for (uint32_t i = 0; i < most && slowest[i].rank; i++) {
         const struct flow *flow = &engine->flows.flows[slowest[i].watched->flow];
 
         if (!source_is_exempt(&engine->sources, &flow->key.client, now_us))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * held_queue.h - connections whose whole request waits for a place at their server, first come,
- * first served, in fixed memory.
+ * held_queue.h - connections whose whole request waits for a place at their server, in fixed
+ * memory: a queue for each class of them.
  *
  * An entry names its flow by index and serial: whoever takes it out looks whether that is still
  * there and still waits. A full queue takes nobody: the client's repetition asks again.
@@ -14,6 +14,15 @@
 
 #define HELD_QUEUE_MAX 16384u /* a power of two */
 #define HELD_NOBODY    UINT32_MAX
+
+/* Who comes first (stages/held.h). */
+enum held_class {
+    HELD_KNOWN,  /* the server has answered its source before, and that holds less than its share */
+    HELD_FIRST,  /* its source holds nothing */
+    HELD_MORE,   /* its source holds less than its share */
+    HELD_OTHERS, /* its source holds its share, or was slow */
+    HELD_CLASSES
+};
 
 struct held_waiting {
     uint32_t flow, serial;
@@ -42,6 +51,12 @@ static inline struct held_waiting *held_queue_at(struct held_queue *queue, uint3
     return at < queue->count && waiting->flow != HELD_NOBODY ? waiting : NULL;
 }
 
+/* The one that came last, or NULL. */
+static inline struct held_waiting *held_queue_newest(struct held_queue *queue)
+{
+    return queue->count ? held_queue_at(queue, queue->count - 1) : NULL;
+}
+
 /* Takes it out; the others stay in their order. */
 static inline void held_queue_take(struct held_queue *queue, struct held_waiting *waiting)
 {
@@ -51,6 +66,8 @@ static inline void held_queue_take(struct held_queue *queue, struct held_waiting
         queue->count--;
         queue->cursor -= queue->cursor > 0;
     }
+    while (queue->count && !held_queue_newest(queue))
+        queue->count--;
 }
 
 #endif

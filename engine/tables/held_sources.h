@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * held_sources.h - how many connections each source holds at each server, and whom each server has
- * answered, in fixed memory.
+ * held_sources.h - how many connections each source holds at each server, whom each server has
+ * answered, and who was slow there, in fixed memory.
  *
  * Counts stand in two rows, found by two halves of a keyed hash of (source, server); the smaller of
  * the two is the answer. Sources that share both places are counted together, so the answer is
  * never too low.
  *
  * Who was answered leaves a tag, for a day:  | 20 bits of the hash | minute, 12 bits |
+ * So does who was ended for being slow, for ten minutes.
  */
 #ifndef SYNWARD_ENGINE_TABLES_HELD_SOURCES_H
 #define SYNWARD_ENGINE_TABLES_HELD_SOURCES_H
@@ -19,10 +20,11 @@
 #define HELD_MINUTE_US      (60ull * 1000 * 1000)
 #define HELD_MINUTE_MASK    0xfffu
 #define HELD_ANSWERED_LASTS (24u * 60)
+#define HELD_SLOW_LASTS     10u
 
 struct held_sources {
     uint16_t rows[2][HELD_PLACES];
-    uint32_t answered[HELD_PLACES];
+    uint32_t answered[HELD_PLACES], slow[HELD_PLACES];
 };
 
 static inline uint16_t *held_place(struct held_sources *held, uint64_t hash, int row)
@@ -47,21 +49,41 @@ static inline uint32_t held_by(struct held_sources *held, uint64_t hash)
     return one < other ? one : other;
 }
 
-static inline void held_note_answered(struct held_sources *held, uint64_t hash, uint64_t now_us)
+static inline void held_note(uint32_t tags[HELD_PLACES], uint64_t hash, uint64_t now_us)
 {
     const uint32_t tag = (uint32_t)(hash >> 32) & ~HELD_MINUTE_MASK;
 
-    held->answered[hash & (HELD_PLACES - 1)] =
-        tag | ((uint32_t)(now_us / HELD_MINUTE_US) & HELD_MINUTE_MASK);
+    tags[hash & (HELD_PLACES - 1)] = tag | ((uint32_t)(now_us / HELD_MINUTE_US) & HELD_MINUTE_MASK);
+}
+
+static inline bool held_is_noted(const uint32_t tags[HELD_PLACES], uint64_t hash, uint32_t lasts,
+                                 uint64_t now_us)
+{
+    const uint32_t tag = tags[hash & (HELD_PLACES - 1)];
+    const uint32_t age = ((uint32_t)(now_us / HELD_MINUTE_US) - tag) & HELD_MINUTE_MASK;
+
+    return tag && (tag ^ (uint32_t)(hash >> 32)) <= HELD_MINUTE_MASK && age < lasts;
+}
+
+static inline void held_note_answered(struct held_sources *held, uint64_t hash, uint64_t now_us)
+{
+    held_note(held->answered, hash, now_us);
 }
 
 static inline bool held_was_answered(const struct held_sources *held, uint64_t hash,
                                      uint64_t now_us)
 {
-    const uint32_t tag = held->answered[hash & (HELD_PLACES - 1)];
-    const uint32_t age = ((uint32_t)(now_us / HELD_MINUTE_US) - tag) & HELD_MINUTE_MASK;
+    return held_is_noted(held->answered, hash, HELD_ANSWERED_LASTS, now_us);
+}
 
-    return tag && (tag ^ (uint32_t)(hash >> 32)) <= HELD_MINUTE_MASK && age < HELD_ANSWERED_LASTS;
+static inline void held_note_slow(struct held_sources *held, uint64_t hash, uint64_t now_us)
+{
+    held_note(held->slow, hash, now_us);
+}
+
+static inline bool held_was_slow(const struct held_sources *held, uint64_t hash, uint64_t now_us)
+{
+    return held_is_noted(held->slow, hash, HELD_SLOW_LASTS, now_us);
 }
 
 #endif

@@ -190,6 +190,55 @@ Test(held, source_over_its_share_waits_for_its_turn)
     bench_end(b);
 }
 
+/* Whoever is next: a place is given back by the `port`th of those that hold one. */
+static void next(struct bench *b, uint16_t port)
+{
+    client(b, 200, 1, port);
+    server_says(b, .flags = "F.", .seq = Y + 1, .ack = ASKED);
+    b->queued = 0;
+    bench_wait(b, 1000);
+}
+
+static bool has_place(struct bench *b, unsigned prefix, unsigned port)
+{
+    client(b, prefix, 1, port);
+    return strcmp(bench_flow_state(b), "kept") != 0;
+}
+
+/* Whoever holds nothing comes before those who hold something, the newest as often as the oldest,
+ * and whoever the server has answered before all. */
+Test(held, first_places_come_first)
+{
+    struct bench *b = bench_of(SETTING_ATTACK);
+
+    cr_assert(opens(b, 20, 1, 1000));
+    is_served(b);
+    bench_wait(b, 3 * SECOND_US);
+    b->engine->config.held_least = 8;
+    for (uint16_t port = 1000; port < 1008; port++)
+        cr_assert(opens(b, 200, 1, port));
+    for (unsigned prefix = 1; prefix <= 4; prefix++)
+        cr_assert(opens(b, prefix, 1, 1000));
+    cr_assert(!opens(b, 4, 1, 2000), "it holds one already");
+    for (unsigned prefix = 11; prefix <= 13; prefix++)
+        cr_assert(!opens(b, prefix, 1, 1000));
+    bench_server(b, HTTP)->held += 4;
+    cr_assert(!opens(b, 20, 1, 2000), "twice the mark are held");
+    next(b, 1000);
+    cr_assert(has_place(b, 20, 2000));
+    bench_server(b, HTTP)->held -= 4;
+    next(b, 1001);
+    cr_assert(has_place(b, 11, 1000) && !has_place(b, 12, 1000) && !has_place(b, 13, 1000));
+    next(b, 1002);
+    cr_assert(has_place(b, 13, 1000) && !has_place(b, 12, 1000));
+    next(b, 1003);
+    cr_assert(has_place(b, 12, 1000) && !has_place(b, 4, 2000));
+    next(b, 1004);
+    cr_assert(has_place(b, 4, 2000));
+    b->queued = 0;
+    bench_end(b);
+}
+
 Test(held, operator_lifts_the_limits_for_a_source)
 {
     struct bench *b = bench_of(SETTING_ATTACK);

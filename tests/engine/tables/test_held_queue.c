@@ -51,6 +51,24 @@ Test(held_queue, whoever_leaves_the_middle_changes_no_order)
     free(queue);
 }
 
+Test(held_queue, last_come)
+{
+    struct held_queue *queue = calloc(1, sizeof(*queue));
+
+    cr_assert_null(held_queue_newest(queue));
+    for (uint32_t i = 0; i < 5; i++)
+        add(queue, i);
+    held_queue_take(queue, held_queue_at(queue, 3));
+    cr_assert_eq(held_queue_newest(queue)->flow, 4);
+    held_queue_take(queue, held_queue_newest(queue));
+    cr_assert_eq(queue->count, 3, "those at the end that have left are gone, too");
+    cr_assert_eq(held_queue_newest(queue)->flow, 2);
+    add(queue, 5);
+    cr_assert_eq(held_queue_newest(queue)->flow, 5);
+    cr_assert_eq(take_first(queue), 0);
+    free(queue);
+}
+
 Test(held_queue, full_one_takes_nobody)
 {
     struct held_queue *queue = calloc(1, sizeof(*queue));

@@ -56,3 +56,15 @@ Test(held_sources, who_was_answered_is_known_for_a_day)
     cr_assert(!held_was_answered(held, hash_of(1) ^ 1ull << 50, 5000 * MINUTE_US));
     free(held);
 }
+
+Test(held_sources, who_was_slow_is_known_for_ten_minutes)
+{
+    struct held_sources *held = calloc(1, sizeof(*held));
+
+    held_note_slow(held, hash_of(1), 5000 * MINUTE_US);
+    cr_assert(held_was_slow(held, hash_of(1), 5009 * MINUTE_US));
+    cr_assert(!held_was_slow(held, hash_of(1), 5010 * MINUTE_US));
+    cr_assert(!held_was_slow(held, hash_of(2), 5000 * MINUTE_US));
+    cr_assert(!held_was_answered(held, hash_of(1), 5000 * MINUTE_US));
+    free(held);
+}
