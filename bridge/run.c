@@ -41,6 +41,7 @@
 #include "engine/version.h"
 #include "profiles/compile.h"
 #include "profiles/learn/learner.h"
+#include "profiles/store/store_claim.h"
 #include "profiles/store/votes_file.h"
 
 #define EVENTS_MAX     8
@@ -54,6 +55,7 @@ struct run {
     struct events *events;
     struct report *report;
     struct sides *sides;
+    struct store_claim claim;
     struct store *store;
     struct learner *learner;
     struct workers *workers;
@@ -84,16 +86,44 @@ static bool read_sides(struct run *run, struct error *error)
     return run->sides;
 }
 
+/* The wire is worth more than what was learned: a store that does not read is looked at later. */
+static bool start_without_store(struct run *run, struct error *error)
+{
+    const struct error why = *error;
+    char *aside = store_put_aside(run->options.store_path, error);
+
+    if (!aside)
+        return false;
+    *error = (struct error){0};
+    report_store_broken(run->report, why.text, aside);
+    free(aside);
+    store_free(run->store);
+    run->store = store_new();
+    return run->store || error_set(error, EXIT_FAILED, "out of memory for the profiles");
+}
+
+static bool read_store(struct run *run, struct error *error)
+{
+    enum store_found found;
+
+    if (!store_claim(&run->claim, run->options.store_path, error))
+        return false;
+    run->store = store_new();
+    if (!run->store)
+        return error_set(error, EXIT_FAILED, "out of memory for the profiles");
+    found = store_look(run->store, run->options.store_path, error);
+    return found == STORE_READ || (found == STORE_BROKEN && start_without_store(run, error));
+}
+
 static bool load_store(struct run *run, struct error *error)
 {
     struct error why = {0};
 
-    run->store = store_new();
-    run->learner = run->store ? learner_new(run->store) : NULL;
+    if (!read_store(run, error))
+        return false;
+    run->learner = learner_new(run->store);
     if (!run->learner)
         return error_set(error, EXIT_FAILED, "out of memory for the profiles");
-    if (!store_load(run->store, run->options.store_path, error))
-        return false;
     if (!votes_load(run->store, run->options.store_path, &why))
         log_line(LOG_LEVEL_WARNING, "%s", why.text);
     report_tick(run->report, run->store, NULL, NULL);
@@ -273,8 +303,9 @@ static bool start(struct run *run, struct error *error)
 {
     if (sodium_init() < 0)
         return error_set(error, EXIT_FAILED, "no source of random numbers: libsodium cannot start");
-    return make_events(run, error) && read_sides(run, error) && load_store(run, error) &&
-           control_check(run->options.control_path, error) && catch_signals(run, error) &&
+    return make_events(run, error) && read_sides(run, error) &&
+           control_check(run->options.control_path, error) && load_store(run, error) &&
+           catch_signals(run, error) &&
            sides_open(run->sides, run->options.workers, run->options.single_queue, error) &&
            start_workers(run, error) && make_daemon(run, error) && open_stack(run, error) &&
            watch_all(run, error) && open_control(run, error);
@@ -483,6 +514,7 @@ static void finish(struct run *run)
     sides_close(run->sides);
     learner_free(run->learner);
     store_free(run->store);
+    store_unclaim(&run->claim);
     report_free(run->report);
     events_free(run->events);
     if (run->epoll_fd >= 0)

@@ -359,6 +359,15 @@ void report_saved(struct report *report, const char *path, size_t profiles)
     add(report, &event);
 }
 
+void report_store_broken(struct report *report, const char *reason, const char *aside)
+{
+    struct event event = about(EVENT_STORE, LOG_LEVEL_ERROR, "broken", NULL);
+
+    snprintf(event.cause, sizeof(event.cause), "%s", reason);
+    say(&event, "%.200s: moved to %.150s, learning begins anew", reason, aside);
+    add(report, &event);
+}
+
 void report_save_failed(struct report *report, const char *reason)
 {
     struct event event = about(EVENT_STORE, LOG_LEVEL_ERROR, "failed", NULL);

@@ -42,6 +42,8 @@ void report_aside(struct report *report, const struct observation *observation);
 /* A rule of the operator; SOURCE_CLEAR where it was removed. */
 void report_rule(struct report *report, const struct source_rule *rule);
 void report_saved(struct report *report, const char *path, size_t profiles);
+/* A store that did not read at the start, and for which `reason`, was moved to `aside`. */
+void report_store_broken(struct report *report, const char *reason, const char *aside);
 void report_save_failed(struct report *report, const char *reason);
 void report_learning(struct report *report, bool on);
 /* An interface of somebody else's: `side` as given. */

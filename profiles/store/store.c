@@ -16,10 +16,6 @@
 #include "profiles/store/json_document.h"
 #include "profiles/store/profile_json.h"
 
-/* 16,384 profiles take about 25 MB; more servers than that stay without a profile, and so without
- * protection. */
-#define STORE_PROFILES_MAX 16384u
-
 struct store {
     struct profile **profiles;
     size_t count, capacity;

@@ -16,6 +16,10 @@
 #include "engine/base/addr.h"
 #include "profiles/error.h"
 
+/* 16,384 profiles take about 25 MB; more servers than that stay without a profile, and so without
+ * protection. */
+#define STORE_PROFILES_MAX 16384u
+
 struct json_object;
 struct profile;
 struct store;
@@ -23,10 +27,19 @@ struct store;
 struct store *store_new(void);
 void store_free(struct store *store);
 
+enum store_found {
+    STORE_READ,
+    STORE_BROKEN, /* it does not parse, or its values do not fit; what was read of it is undefined
+                   */
+    STORE_UNREAD, /* there may be nothing wrong with it */
+};
+
 /*
  * Adds what the file holds to an empty store. A missing file is an empty store; a missing folder,
  * or anything else, is an error.
  */
+enum store_found store_look(struct store *store, const char *path, struct error *error);
+/* The same, where all that is not read is an error. */
 bool store_load(struct store *store, const char *path, struct error *error);
 bool store_save(const struct store *store, const char *path, struct error *error);
 /*

@@ -24,6 +24,7 @@
 struct text {
     char *bytes;
     size_t length;
+    bool broken; /* it is no store */
 };
 
 /* Reads all of `fd`, which is a regular file or a pipe. */
@@ -38,7 +39,8 @@ static bool read_all(int fd, struct text *text, const char *path, struct error *
             char *bytes;
 
             capacity = capacity ? capacity * 2 : 65536;
-            bytes = capacity <= STORE_FILE_MAX ? realloc(text->bytes, capacity) : NULL;
+            text->broken = capacity > STORE_FILE_MAX;
+            bytes = text->broken ? NULL : realloc(text->bytes, capacity);
             if (!bytes)
                 return error_set(error, EXIT_FAILED,
                                  "cannot read %s: it is larger than %u MiB; is it a store?", path,
@@ -69,14 +71,15 @@ static bool check_folder(const char *path, struct error *error)
     return there;
 }
 
-static bool parse_fault(const struct text *text, size_t offset, const char *path,
-                        const char *reason, struct error *error)
+static bool parse_fault(struct text *text, size_t offset, const char *path, const char *reason,
+                        struct error *error)
 {
+    text->broken = true;
     return error_set(error, EXIT_FAILED, "%s:%lu: %s; repair the file or move it away", path,
                      json_line(text->bytes, text->length, offset), reason);
 }
 
-static struct json_object *parse(const struct text *text, const char *path, struct error *error)
+static struct json_object *parse(struct text *text, const char *path, struct error *error)
 {
     struct json_flaw flaw;
     struct json_object *document = json_document(text->bytes, text->length, JSON_UTF8, &flaw);
@@ -90,7 +93,7 @@ static struct json_object *parse(const struct text *text, const char *path, stru
 
 /* The members that every document of ours begins with. NULL and the error set where they do not
  * fit. */
-static struct json_object *check_document(struct json_object *document, const struct text *text,
+static struct json_object *check_document(struct json_object *document, struct text *text,
                                           const char *path, struct error *error)
 {
     struct json_fault fault = {0};
@@ -117,7 +120,7 @@ static struct json_object *check_document(struct json_object *document, const st
     return NULL;
 }
 
-static bool profile_fault(const struct text *text, size_t index, const struct json_fault *fault,
+static bool profile_fault(struct text *text, size_t index, const struct json_fault *fault,
                           const char *path, struct error *error)
 {
     char place[JSON_PATH_BYTES + 32], reason[JSON_PATH_BYTES + JSON_REASON_BYTES + 64];
@@ -129,7 +132,7 @@ static bool profile_fault(const struct text *text, size_t index, const struct js
     return parse_fault(text, json_locate(text->bytes, text->length, place), path, reason, error);
 }
 
-static bool add_profiles(struct store *store, struct json_object *profiles, const struct text *text,
+static bool add_profiles(struct store *store, struct json_object *profiles, struct text *text,
                          const char *path, struct error *error)
 {
     struct profile *read = malloc(sizeof(*read));
@@ -149,17 +152,18 @@ static bool add_profiles(struct store *store, struct json_object *profiles, cons
             profile_fault(text, i, &fault, path, error);
         else if (profile)
             *profile = *read;
-        else
+        else {
+            text->broken = store_count(store) >= STORE_PROFILES_MAX;
             done = error_set(error, EXIT_FAILED,
                              "cannot read %s: more profiles than there is room for", path);
+        }
     }
     free(read);
     return done;
 }
 
 /* Reads a document into an empty store. */
-static bool load_text(struct store *store, const struct text *text, const char *path,
-                      struct error *error)
+static bool load_text(struct store *store, struct text *text, const char *path, struct error *error)
 {
     struct json_object *document = parse(text, path, error);
     struct json_object *profiles = document ? check_document(document, text, path, error) : NULL;
@@ -179,18 +183,30 @@ static bool load_from(struct store *store, int fd, const char *path, struct erro
     return done;
 }
 
-bool store_load(struct store *store, const char *path, struct error *error)
+enum store_found store_look(struct store *store, const char *path, struct error *error)
 {
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    bool done;
+    struct text text = {0};
+    enum store_found found = STORE_UNREAD;
 
     if (fd < 0 && errno == ENOENT)
-        return check_folder(path, error);
-    if (fd < 0)
-        return error_set(error, EXIT_FAILED, "cannot open the store %s: %s", path, strerror(errno));
-    done = load_from(store, fd, path, error);
+        return check_folder(path, error) ? STORE_READ : STORE_UNREAD;
+    if (fd < 0) {
+        error_set(error, EXIT_FAILED, "cannot open the store %s: %s", path, strerror(errno));
+        return STORE_UNREAD;
+    }
+    if (read_all(fd, &text, path, error) && load_text(store, &text, path, error))
+        found = STORE_READ;
+    else if (text.broken)
+        found = STORE_BROKEN;
+    free(text.bytes);
     close(fd);
-    return done;
+    return found;
+}
+
+bool store_load(struct store *store, const char *path, struct error *error)
+{
+    return store_look(store, path, error) == STORE_READ;
 }
 
 /* Puts what was read over the store. All or nothing: makes every place first, fills them

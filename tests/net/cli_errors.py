@@ -6,6 +6,7 @@ stdout, and the machine as before.
 Each case is run between two pictures of what it could have harmed: interfaces of both namespaces
 and of our own, the namespaces, the files of the lab's folder with their contents."""
 import contextlib
+import glob
 import json
 import os
 import shutil
@@ -159,6 +160,23 @@ def test_name_taken():
             namespace.run("ip", "link", "del", interface)
 
 
+def check_put_aside(lab, text, line):
+    """The daemon starts without a store that does not read, and keeps it and its votes."""
+    write(f"{lab.store}.votes", "votes")
+    lab._start_daemon("normal", ())
+    lab.stop_daemon()
+    moved = glob.glob(f"{glob.escape(lab.store)}.broken-*Z")
+    check_equal(len(moved), 1, "stores put aside")
+    check_equal(contents(moved[0]), text.encode(), "what was put aside")
+    check_equal(contents(f"{moved[0]}.votes"), b"votes", "its votes")
+    with open(lab.daemon.log) as log:
+        said = [words for words in log if lab.store + line in words]
+    check(len(said) == 1 and moved[0] in said[0], f"the log names both: {said}")
+    check_equal(run(SYNWARD, "profiles", "--store", lab.store, ok=False).returncode, 0, "store")
+    for left in (moved[0], f"{moved[0]}.votes", lab.store):
+        os.unlink(left)
+
+
 def test_store_that_does_not_parse():
     with Lab() as lab:
         head = '{"synward": {"version": "0.1.0", "schema": 1},\n "profiles": [\n'
@@ -172,12 +190,32 @@ def test_store_that_does_not_parse():
         ]
         for text, line in bad:
             write(lab.store, text)
-            fails(lab, run_arguments(lab), FAILED, lab.store, line)
             fails(lab, ["profiles", "--store", lab.store], FAILED, lab.store, line)
             fails(
                 lab, ["learn", "--pcap", "/dev/null", "--store", lab.store], FAILED, lab.store, line
             )
+            check_put_aside(lab, text, line)
         return f"{len(bad)} stores"
+
+
+def test_store_that_is_no_file():
+    with Lab() as lab:
+        os.mkfifo(lab.store)
+        fails(lab, run_arguments(lab), FAILED, lab.store, "a pipe")
+        fails(lab, run_arguments(lab, store=lab.folder), FAILED, lab.folder, "a folder")
+        fails(lab, run_arguments(lab, store="/dev/null"), FAILED, "/dev/null", "a device")
+
+
+def test_store_in_use():
+    with Lab() as lab, Lab() as other:
+        write(lab.store, '{"synward": {"version": "0.1.0", "schema": 1}, "profiles": []}')
+        lab.start()
+        alias = os.path.join(other.folder, "alias.json")
+        os.symlink(lab.store, alias)
+        for store in (lab.store, alias):
+            fails(other, run_arguments(other, store=store), FAILED, store, str(lab.daemon.pid))
+        lab.stop_daemon()
+        check(not os.path.exists(f"{lab.store}.lock"), "the lock is gone")
 
 
 def test_missing_folder():
