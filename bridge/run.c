@@ -443,11 +443,23 @@ static bool follow_sides(struct run *run, int fd)
     return true;
 }
 
+/* SIGHUP is what a terminal that is closed sends, and log rotation: no reason to cut a wire. */
+static void take_signals(struct run *run)
+{
+    struct signalfd_siginfo info;
+
+    while (read(run->signal_fd, &info, sizeof(info)) == sizeof(info))
+        if (info.ssi_signo == SIGHUP)
+            log_line(LOG_LEVEL_INFO, "SIGHUP: goes on, there is nothing to read anew");
+        else
+            run->stopping = true;
+}
+
 static void handle_event(struct run *run, int fd, const struct workers_hooks *hooks,
                          uint64_t now_us)
 {
     if (fd == run->signal_fd)
-        run->stopping = true;
+        take_signals(run);
     else if (fd == workers_fd(run->workers))
         workers_drain(run->workers, hooks, now_us);
     else if (!follow_sides(run, fd))
@@ -557,6 +569,7 @@ enum exit_code run_bridge(const struct run_options *options, struct error *error
         error_set(error, EXIT_FAILED, "out of memory");
         return error->code;
     }
+    log_open();
     run->options = *options;
     run->epoll_fd = run->signal_fd = -1;
     run->spare_us = NEVER;
@@ -564,5 +577,6 @@ enum exit_code run_bridge(const struct run_options *options, struct error *error
     finish(run);
     if (ok)
         log_line(LOG_LEVEL_INFO, "stopped");
+    log_close();
     return error->code;
 }

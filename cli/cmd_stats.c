@@ -21,6 +21,7 @@ static const struct {
 #define TABLE_TEXT(table_name, words)                                                              \
     {"tables", #table_name "_used", words " now"},                                                 \
         {"tables", #table_name "_size", "as many as there is room for"},
+    {"log", "dropped", "lines of the log that nobody read"},
     SYNWARD_COUNTERS(COUNTER_TEXT) SYNWARD_DROPS(DROP_TEXT) ENGINE_TABLES(TABLE_TEXT)
 #undef COUNTER_TEXT
 #undef DROP_TEXT

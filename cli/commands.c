@@ -47,8 +47,8 @@ static const struct command commands[] = {
                 OPTION_BIT(UNKNOWN) | OPTION_BIT(FLOWS) | OPTION_BIT(CONFIG) | OPTION_BIT(WORKERS) |
                 OPTION_BIT(BUSY_POLL) | OPTION_BIT(SINGLE_READS) | OPTION_BIT(SINGLE_QUEUE),
      .summary = "bridge two sides, learn the servers, protect them",
-     .help = "Runs in the foreground until SIGTERM or SIGINT, and logs on stderr. A side is one\n"
-             "of\n"
+     .help = "Runs in the foreground until SIGTERM or SIGINT, and logs on stderr; lines that\n"
+             "nobody reads are dropped and counted. A side is one of\n"
              "  netns:NAME/IFNAME  a TAP made inside a network namespace, as its network card\n"
              "  tap:IFNAME         a TAP in our own namespace, for you to bridge\n"
              "  port:IFNAME[@NAME] an interface that exists (a VM's tap, a veth end, a card),\n"

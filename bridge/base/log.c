@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* log.c - see log.h. A line longer than LOG_LINE_BYTES is cut. */
+/* log.c - see log.h. A line longer than LOG_LINE_BYTES is cut, so that a pipe takes all or nothing
+ * of it (PIPE_BUF). */
 #include "bridge/base/log.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LOG_LINE_BYTES 1024
@@ -13,6 +19,68 @@ static const char *const level_text[] = {"error: ", "warning: ", "", "debug: "};
 _Static_assert(sizeof(level_text) / sizeof(level_text[0]) == LOG_LEVEL_DEBUG + 1,
                "one text per level");
 
+static struct {
+    int fd; /* -1: not opened, lines go to stderr and may wait */
+    bool is_socket;
+    uint64_t dropped, untold;
+} log_state = {.fd = -1};
+
+/*
+ * O_NONBLOCK belongs to the open file, which others share: a pipe or a terminal is opened once
+ * more. A socket has it for each call. A file does not make anybody wait.
+ */
+void log_open(void)
+{
+    struct stat status;
+
+    if (fstat(STDERR_FILENO, &status) < 0)
+        return;
+    log_state.is_socket = S_ISSOCK(status.st_mode);
+    if (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode))
+        log_state.fd =
+            open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_APPEND | O_NOCTTY | O_CLOEXEC);
+}
+
+void log_close(void)
+{
+    if (log_state.fd >= 0)
+        close(log_state.fd);
+    log_state.fd = -1;
+    log_state.is_socket = false;
+}
+
+uint64_t log_dropped(void)
+{
+    return log_state.dropped;
+}
+
+static bool put(const char *line, size_t bytes)
+{
+    ssize_t written;
+
+    do
+        written = log_state.is_socket
+                      ? send(STDERR_FILENO, line, bytes, MSG_DONTWAIT | MSG_NOSIGNAL)
+                      : write(log_state.fd >= 0 ? log_state.fd : STDERR_FILENO, line, bytes);
+    while (written < 0 && errno == EINTR);
+    return written >= 0;
+}
+
+/* First how many lines are missing here. */
+static bool put_untold(void)
+{
+    char line[80];
+    const int bytes = snprintf(line, sizeof(line),
+                               "synward: %llu lines were not logged, as nobody "
+                               "read them\n",
+                               (unsigned long long)log_state.untold);
+
+    if (log_state.untold > 0 && !put(line, (size_t)bytes))
+        return false;
+    log_state.untold = 0;
+    return true;
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
     char line[LOG_LINE_BYTES];
@@ -20,7 +88,6 @@ void log_line(enum log_level level, const char *format, ...)
     size_t used;
     va_list arguments;
     int body;
-    ssize_t written;
 
     if (level == LOG_LEVEL_DEBUG && getenv("SYNWARD_DEBUG") == NULL)
         return;
@@ -35,7 +102,8 @@ void log_line(enum log_level level, const char *format, ...)
     if (used > sizeof(line) - 2)
         used = sizeof(line) - 2;
     line[used++] = '\n';
-    /* Where stderr is gone there is nobody left to tell. */
-    written = write(STDERR_FILENO, line, used);
-    (void)written;
+    if (put_untold() && put(line, used))
+        return;
+    log_state.untold++;
+    log_state.dropped++;
 }

@@ -2,6 +2,7 @@
 /* answer_traffic.c - what passes: flows and counters. */
 #include <stdlib.h>
 
+#include "bridge/base/log.h"
 #include "bridge/control/answer.h"
 #include "bridge/control/text.h"
 #include "bridge/daemon.h"
@@ -80,5 +81,6 @@ struct json_object *answer_stats(struct daemon *daemon, struct json_object *requ
     document = document_new();
     counters_visit(&counters, add_counter, document);
     add_tables(document, &use);
+    add_counter(document, "log", "dropped", NULL, log_dropped());
     return document;
 }

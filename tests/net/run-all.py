@@ -60,6 +60,7 @@ TOGETHER = [
     "test_loss.py",
     "test_vm.py",
     "test_modes.py",
+    "test_survive.py",
     "test_stack.py",
     "test_ends.py",
     "test_port.py",
