@@ -198,20 +198,13 @@ bool daemon_servers(struct daemon *daemon, struct daemon_server **servers, uint3
                     struct error *error)
 {
     struct server_info *infos;
-    uint64_t now_us;
-    uint64_t wall_us;
 
     if (!workers_servers(daemon->parts.workers, &infos, count, error))
         return false;
     *servers = calloc((size_t)*count + 1, sizeof(**servers));
-    now_us = clock_now_us();
-    wall_us = clock_wall_us();
-    for (uint32_t i = 0; *servers && i < *count; i++) {
-        const uint64_t age_us = now_us > infos[i].since_us ? now_us - infos[i].since_us : 0;
-
+    for (uint32_t i = 0; *servers && i < *count; i++)
         (*servers)[i] = (struct daemon_server){
-            .info = infos[i], .since_wall_s = (int64_t)((wall_us - age_us) / SECOND_US)};
-    }
+            .info = infos[i], .since_wall_s = daemon_wall_s(daemon, infos[i].since_us)};
     free(infos);
     return *servers || error_set(error, EXIT_FAILED, "out of memory for the list of servers");
 }

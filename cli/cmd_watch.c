@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bridge/base/showable.h"
 #include "bridge/control/protocol.h"
 #include "cli/cmd.h"
 #include "cli/control_client.h"
-#include "cli/escape.h"
 #include "cli/output.h"
 
 struct watching {
@@ -20,7 +20,7 @@ static void print_line(struct json_object *line)
     char text[512];
 
     snprintf(text, sizeof(text), "%s", output_field(line, "text"));
-    escape_line(text);
+    showable_line(text);
     printf("%s  %s\n", output_field(line, "time"), text);
 }
 
@@ -30,8 +30,7 @@ static bool heard(void *context, struct json_object *line)
     const struct watching *watching = context;
 
     if (watching->json)
-        puts(json_object_to_json_string_ext(line, JSON_C_TO_STRING_SPACED |
-                                                      JSON_C_TO_STRING_NOSLASHESCAPE));
+        output_json_line(line, false);
     else
         print_line(line);
     return output_flush(watching->error);

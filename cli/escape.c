@@ -36,10 +36,3 @@ char *escape_text(const char *text, size_t bytes, char *out, size_t capacity)
     out[used] = '\0';
     return out;
 }
-
-void escape_line(char *line)
-{
-    for (char *at = line; *at; at++)
-        if ((unsigned char)*at < 0x20 || *at == 0x7f)
-            *at = '?';
-}

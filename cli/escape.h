@@ -4,7 +4,8 @@
  *
  * A greeting is what some server chose to send: escape sequences, overlong lines, text that runs
  * backwards. Only printable ASCII passes; all else becomes \r, \n, \t or \xNN, and a backslash is
- * doubled, so that what is shown tells exactly what was there.
+ * doubled, so that what is shown tells exactly what was there. A line of our own that may quote
+ * such text, and JSON: bridge/base/showable.h.
  */
 #ifndef SYNWARD_CLI_ESCAPE_H
 #define SYNWARD_CLI_ESCAPE_H
@@ -16,8 +17,5 @@
  * characters. Returns `out`.
  */
 char *escape_text(const char *text, size_t bytes, char *out, size_t capacity);
-/* The same for a line of our own that may quote such text: control characters become '?', UTF-8
- * passes. In place. */
-void escape_line(char *line);
 
 #endif

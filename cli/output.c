@@ -7,21 +7,41 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bridge/base/showable.h"
 #include "bridge/text/document.h"
-#include "cli/escape.h"
+
+void output_json_line(struct json_object *document, bool pretty)
+{
+    const char *at = json_object_to_json_string_ext(
+        document, (pretty ? JSON_C_TO_STRING_PRETTY : 0) | JSON_C_TO_STRING_SPACED |
+                      JSON_C_TO_STRING_NOSLASHESCAPE);
+    const char *from = at; /* what is not printed yet */
+
+    while (*at) {
+        const struct character character = character_at(at);
+
+        /* json-c escapes all below 0x20 that stands in a string; what else is there is a newline
+         * of its own. */
+        if (character.utf8 && !character.showable && character.code >= 0x7f) {
+            fwrite(from, 1, (size_t)(at - from), stdout);
+            printf("\\u%04x", character.code);
+            from = at + character.bytes;
+        }
+        at += character.bytes;
+    }
+    puts(from);
+}
 
 void output_json(struct json_object *document)
 {
-    puts(json_object_to_json_string_ext(document, JSON_C_TO_STRING_PRETTY |
-                                                      JSON_C_TO_STRING_SPACED |
-                                                      JSON_C_TO_STRING_NOSLASHESCAPE));
+    output_json_line(document, true);
 }
 
 enum exit_code output_error(const struct error *error)
 {
     struct error line = *error;
 
-    escape_line(line.text);
+    showable_line(line.text);
     fprintf(stderr, "synward: %s\n", line.text);
     return line.code;
 }

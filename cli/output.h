@@ -15,6 +15,9 @@
 
 /* Prints the document as --json does. */
 void output_json(struct json_object *document);
+/* The same, in one line where it is not to be pretty. What may not be shown (showable.h) is
+ * escaped, which says the same to who reads JSON. */
+void output_json_line(struct json_object *document, bool pretty);
 /* One line on stderr, "synward: TEXT", safe for a terminal. Returns the exit code that the error
  * carries. */
 enum exit_code output_error(const struct error *error);

@@ -13,12 +13,20 @@
 
 #define SECOND_US 1000000ull
 
+/* A clock that stands before 1970 is taken to stand there. */
+static inline uint64_t clock_us_of(struct timespec time)
+{
+    if (time.tv_sec < 0)
+        return 0;
+    return (uint64_t)time.tv_sec * 1000000u + (uint64_t)time.tv_nsec / 1000u;
+}
+
 static inline uint64_t clock_read_us(clockid_t clock)
 {
     struct timespec now;
 
     clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+    return clock_us_of(now);
 }
 
 static inline uint64_t clock_now_us(void)

@@ -9,9 +9,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "bridge/base/showable.h"
 
 #define LOG_LINE_BYTES 1024
 
@@ -101,6 +104,9 @@ void log_line(enum log_level level, const char *format, ...)
     used += (size_t)body;
     if (used > sizeof(line) - 2)
         used = sizeof(line) - 2;
+    line[used] = '\0';
+    showable_line(line); /* a name that somebody chose may stand in it */
+    used = strlen(line);
     line[used++] = '\n';
     if (put_untold() && put(line, used))
         return;

@@ -36,11 +36,3 @@ Test(escape, cut_between_characters)
     cr_assert_str_eq(escape_text("abcdefgh", 8, out, sizeof(out)), "abcde");
     cr_assert_str_eq(escape_text("\x01\x01", 2, out, sizeof(out)), "\\x01");
 }
-
-Test(escape, line)
-{
-    char line[] = "file \x1b]0;x\x07 caf\xc3\xa9\n";
-
-    escape_line(line);
-    cr_assert_str_eq(line, "file ?]0;x? caf\xc3\xa9?");
-}

@@ -72,3 +72,16 @@ Test(output, errors_are_one_safe_line)
     cr_assert_str_eq(caught_stderr(), "synward: a?b?[2J\n");
     cr_assert_str_eq(caught_stdout(), "");
 }
+
+Test(output, json_gives_a_terminal_nothing_to_obey)
+{
+    struct json_object *object = json_object_new_object();
+
+    json_object_object_add(object, "said",
+                           json_object_new_string("\xc2\x9b"
+                                                  "2J \xe2\x80\xae caf\xc3\xa9"));
+    catch_output();
+    output_json_line(object, false);
+    cr_expect_str_eq(caught_stdout(), "{ \"said\": \"\\u009b2J \\u202e caf\xc3\xa9\" }\n");
+    json_object_put(object);
+}
