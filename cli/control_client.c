@@ -2,9 +2,9 @@
 /*
  * control_client.c - asks the daemon (control_client.h).
  *
- * The socket is non-blocking and every wait ends at one deadline, so that a daemon that hangs
- * cannot hang the command. A daemon may refuse a request before it has all of it: a failed send is
- * no error as long as an answer comes.
+ * The socket is non-blocking and every wait ends, so that a daemon that hangs cannot hang the
+ * command. Whatever is taken or comes puts the end off: much to say takes its time. A daemon may
+ * refuse a request before it has all of it: a failed send is no error as long as an answer comes.
  */
 #include "cli/control_client.h"
 
@@ -29,6 +29,7 @@
 struct exchange {
     const char *path;
     int fd;
+    unsigned timeout_ms;
     uint64_t deadline_ms;
     char *answer;
     size_t answer_bytes, capacity;
@@ -71,6 +72,11 @@ static bool connect_to(struct exchange *exchange, struct error *error)
     return explain_connect(exchange->path, errno, error);
 }
 
+static void put_off(struct exchange *exchange)
+{
+    exchange->deadline_ms = clock_now_us() / 1000 + exchange->timeout_ms;
+}
+
 /* False where the deadline has passed. */
 static bool wait_for(const struct exchange *exchange, short events, struct error *error)
 {
@@ -90,17 +96,17 @@ static bool wait_for(const struct exchange *exchange, short events, struct error
 }
 
 /* True also where the daemon closed its ears: its answer says why. */
-static bool send_all(const struct exchange *exchange, const char *text, size_t bytes,
-                     struct error *error)
+static bool send_all(struct exchange *exchange, const char *text, size_t bytes, struct error *error)
 {
     size_t done = 0;
 
     while (done < bytes) {
         ssize_t sent = send(exchange->fd, text + done, bytes - done, MSG_NOSIGNAL);
 
-        if (sent >= 0)
+        if (sent >= 0) {
             done += (size_t)sent;
-        else if (errno == EAGAIN && !wait_for(exchange, POLLOUT, error))
+            put_off(exchange);
+        } else if (errno == EAGAIN && !wait_for(exchange, POLLOUT, error))
             return false;
         else if (errno != EAGAIN && errno != EINTR)
             return true;
@@ -108,7 +114,7 @@ static bool send_all(const struct exchange *exchange, const char *text, size_t b
     return true;
 }
 
-static bool send_request(const struct exchange *exchange, struct json_object *request,
+static bool send_request(struct exchange *exchange, struct json_object *request,
                          struct error *error)
 {
     size_t bytes = 0;
@@ -150,9 +156,10 @@ static bool receive_answer(struct exchange *exchange, struct error *error)
                         exchange->capacity - exchange->answer_bytes, 0);
         if (received == 0 || (received < 0 && errno == ECONNRESET))
             return true;
-        if (received > 0)
+        if (received > 0) {
             exchange->answer_bytes += (size_t)received;
-        else if (errno == EAGAIN && !wait_for(exchange, POLLIN, error))
+            put_off(exchange);
+        } else if (errno == EAGAIN && !wait_for(exchange, POLLIN, error))
             return false;
         else if (errno != EAGAIN && errno != EINTR)
             return error_set(error, EXIT_UNREACHABLE, "control socket: %.200s: %s: try again",
@@ -183,10 +190,10 @@ static struct json_object *read_answer(const struct exchange *exchange, struct e
 struct json_object *control_ask_at(const char *path, struct json_object *request,
                                    unsigned timeout_ms, struct error *error)
 {
-    struct exchange exchange = {
-        .path = path, .fd = -1, .deadline_ms = clock_now_us() / 1000 + timeout_ms};
+    struct exchange exchange = {.path = path, .fd = -1, .timeout_ms = timeout_ms};
     struct json_object *document = NULL;
 
+    put_off(&exchange);
     if (connect_to(&exchange, error) && send_request(&exchange, request, error) &&
         receive_answer(&exchange, error))
         document = read_answer(&exchange, error);
@@ -297,14 +304,14 @@ static enum stream_end stream_turn(struct stream *stream, struct error *error)
 bool control_listen_at(const char *path, struct json_object *request, unsigned timeout_ms,
                        control_listener *heard, void *context, struct error *error)
 {
-    struct stream stream = {
-        .exchange = {.path = path, .fd = -1, .deadline_ms = clock_now_us() / 1000 + timeout_ms},
-        .first = true,
-        .heard = heard,
-        .context = context};
+    struct stream stream = {.exchange = {.path = path, .fd = -1, .timeout_ms = timeout_ms},
+                            .first = true,
+                            .heard = heard,
+                            .context = context};
     enum stream_end end = STREAM_FAILED;
     sigset_t ending, before;
 
+    put_off(&stream.exchange);
     sigemptyset(&ending);
     sigaddset(&ending, SIGINT);
     sigaddset(&ending, SIGTERM);

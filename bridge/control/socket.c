@@ -16,19 +16,22 @@
  * Everything is bounded. There are CONNECTIONS_MAX connections; when one more comes, the oldest
  * that has not yet stated its request makes room (a silent client cannot keep an operator out), or
  * else the oldest. A request is at most CONTROL_REQUEST_MAX long, and all requests together at most
- * REQUESTS_TOTAL_MAX. A connection has a deadline for its request and another for taking the
- * answer, kept by one timerfd.
+ * REQUESTS_TOTAL_MAX. A connection ends when nothing came of its request, or nothing was taken of
+ * the answer, for a while; one timerfd keeps the time. Where there is no descriptor for another
+ * connection (EMFILE) those that wait are not looked at for DEAF_MS, or the main loop would spin.
  */
 #include "bridge/control/socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -48,6 +51,9 @@
 #define TURN_BYTES         (256u * 1024)
 #define BUFFER_FIRST_BYTES 4096u
 #define LARGE_BYTES        (1u << 20)
+#define DEAF_MS            100
+
+#define NOT_DEAF UINT64_MAX
 
 /* epoll data: a connection's index, or one of these. */
 #define EVENT_LISTENER CONNECTIONS_MAX
@@ -68,6 +74,7 @@ struct connection {
     uint64_t deadline_ms;
     char *buffer;
     size_t capacity, filled, sent;
+    int unread; /* bytes in the socket when the deadline was set */
     bool large; /* memory is to be given back at the end */
     struct event_reader reader;
 };
@@ -77,7 +84,8 @@ struct control {
     int epoll_fd, listen_fd, timer_fd;
     unsigned timeout_ms;
     uint64_t opened;
-    size_t buffered_bytes; /* sum of the capacities of the connections' buffers */
+    uint64_t deaf_until_ms; /* NOT_DEAF: connections are accepted */
+    size_t buffered_bytes;  /* sum of the capacities of the connections' buffers */
     struct place place;
     struct connection connections[CONNECTIONS_MAX];
 };
@@ -85,7 +93,7 @@ struct control {
 /* Sets the timer to the earliest deadline, or off. */
 static void arm_timer(struct control *control)
 {
-    uint64_t earliest = UINT64_MAX;
+    uint64_t earliest = control->deaf_until_ms;
     struct itimerspec when = {0};
 
     for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
@@ -120,6 +128,22 @@ static void connection_close(struct control *control, struct connection *connect
     *connection = (struct connection){.state = CONNECTION_FREE, .fd = -1};
 }
 
+/* What the other end has not taken yet. */
+static int unread(const struct connection *connection)
+{
+    int bytes = 0;
+
+    return ioctl(connection->fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+}
+
+/* It is not silent: its time begins anew. A watcher has no deadline. */
+static void put_off(const struct control *control, struct connection *connection)
+{
+    if (connection->state != CONNECTION_WATCHING)
+        connection->deadline_ms = clock_now_us() / 1000 + control->timeout_ms;
+    connection->unread = unread(connection);
+}
+
 /* Sends what the socket takes now; the rest waits for EPOLLOUT. Where it fails the connection is
  * closed. */
 static void connection_send(struct control *control, struct connection *connection)
@@ -138,6 +162,7 @@ static void connection_send(struct control *control, struct connection *connecti
         }
         connection->sent += (size_t)sent;
         turn += (size_t)sent;
+        put_off(control, connection);
     }
 }
 
@@ -213,7 +238,7 @@ static void connection_answer(struct control *control, struct connection *connec
         return;
     }
     connection->state = CONNECTION_WRITING;
-    connection->deadline_ms = clock_now_us() / 1000 + control->timeout_ms;
+    put_off(control, connection);
     connection_write(control, connection);
 }
 
@@ -344,6 +369,7 @@ static void connection_read(struct control *control, struct connection *connecti
         }
         connection->filled += (size_t)received;
         turn += (size_t)received;
+        put_off(control, connection);
         if (connection_try_request(control, connection, searched, received == 0))
             return;
     }
@@ -370,14 +396,39 @@ static struct connection *connection_place(struct control *control)
     return oldest;
 }
 
+/* Where no descriptor was to be had: those who wait are asked again later. */
+static void turn_deaf(struct control *control)
+{
+    if (watch(control, EPOLL_CTL_MOD, control->listen_fd, 0, EVENT_LISTENER))
+        control->deaf_until_ms = clock_now_us() / 1000 + DEAF_MS;
+}
+
+static void listen_again(struct control *control, uint64_t now_ms)
+{
+    if (control->deaf_until_ms > now_ms)
+        return;
+    if (watch(control, EPOLL_CTL_MOD, control->listen_fd, EPOLLIN, EVENT_LISTENER))
+        control->deaf_until_ms = NOT_DEAF;
+    else
+        control->deaf_until_ms = now_ms + DEAF_MS;
+}
+
+static bool out_of_descriptors(int reason)
+{
+    return reason == EMFILE || reason == ENFILE || reason == ENOMEM || reason == ENOBUFS;
+}
+
 static void accept_connections(struct control *control)
 {
     for (unsigned turn = 0; turn < EVENTS_MAX; turn++) {
         int fd = accept4(control->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         struct connection *connection;
 
-        if (fd < 0)
+        if (fd < 0) {
+            if (out_of_descriptors(errno))
+                turn_deaf(control);
             return;
+        }
         connection = connection_place(control);
         if (!watch(control, EPOLL_CTL_ADD, fd, EPOLLIN, connection_index(control, connection))) {
             close(fd);
@@ -386,8 +437,20 @@ static void accept_connections(struct control *control)
         connection->state = CONNECTION_READING;
         connection->fd = fd;
         connection->opened = control->opened++;
-        connection->deadline_ms = clock_now_us() / 1000 + control->timeout_ms;
+        put_off(control, connection);
     }
+}
+
+/* A socket that is full says so until most of it was taken: who reads slowly may be heard of by
+ * what is left only. */
+static void close_if_late(struct control *control, struct connection *connection, uint64_t now_ms)
+{
+    if (connection->state == CONNECTION_FREE || connection->deadline_ms > now_ms)
+        return;
+    if (connection->state == CONNECTION_WRITING && unread(connection) < connection->unread)
+        put_off(control, connection);
+    else
+        connection_close(control, connection);
 }
 
 static void close_late(struct control *control)
@@ -397,9 +460,8 @@ static void close_late(struct control *control)
     if (read(control->timer_fd, &expirations, sizeof(expirations)) < 0)
         return; /* set anew since the event */
     for (size_t i = 0; i < CONNECTIONS_MAX; i++)
-        if (control->connections[i].state != CONNECTION_FREE &&
-            control->connections[i].deadline_ms <= now)
-            connection_close(control, &control->connections[i]);
+        close_if_late(control, &control->connections[i], now);
+    listen_again(control, now);
 }
 
 static void handle_event(struct control *control, const struct epoll_event *event)
@@ -475,6 +537,7 @@ struct control *control_open(const char *path, const struct control_face *face, 
     }
     control->face = *face;
     control->timeout_ms = CONTROL_TIMEOUT_MS;
+    control->deaf_until_ms = NOT_DEAF;
     control->epoll_fd = control->timer_fd = control->listen_fd = -1;
     if (open_descriptors(control, error)) {
         control->listen_fd = place_take(&control->place, path, error);

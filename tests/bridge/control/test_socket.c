@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bridge/control/answers.h"
@@ -294,6 +296,62 @@ Test(control, long_answer_arrives_whole)
     json_object_put(document);
     free(text);
     close(fd);
+    control_close(control);
+}
+
+/* A client that takes a little at a time, for much longer than anybody may be silent. */
+Test(control, a_slow_reader_gets_all_of_it)
+{
+    struct control *control = open_control();
+    const struct timespec pause = {.tv_nsec = 60 * 1000 * 1000};
+    char text[32 * 1024];
+    size_t total = 0;
+    ssize_t received = 0;
+    int fd;
+
+    for (uint16_t port = 1; port <= 1000; port++) {
+        const struct server_key key = fake_key("10.77.0.2", port, 0);
+
+        cr_assert_not_null(store_add(fake.store, &key));
+    }
+    control_set_timeout_ms(control, 300);
+    fd = connect_client();
+    say(fd, "{\"command\":\"profiles\"}\n");
+    do {
+        struct pollfd ready = {.fd = control_fd(control), .events = POLLIN};
+
+        if (poll(&ready, 1, 0) > 0)
+            control_handle(control);
+        nanosleep(&pause, NULL);
+        received = recv(fd, text, sizeof(text), MSG_DONTWAIT);
+        total += received > 0 ? (size_t)received : 0;
+    } while (received > 0 || (received < 0 && errno == EAGAIN));
+    cr_expect_eq(received, 0);
+    cr_expect_gt(total, 300000u);
+    close(fd);
+    control_close(control);
+}
+
+/* Without a descriptor for it a client waits, and the main loop does not spin. */
+Test(control, no_descriptor_left)
+{
+    struct control *control = open_control();
+    struct pollfd ready = {.fd = control_fd(control), .events = POLLIN};
+    struct rlimit limit, none;
+    int fd = connect_client(), next;
+    unsigned turns = 0;
+
+    getrlimit(RLIMIT_NOFILE, &limit);
+    next = dup(fd);
+    close(next);
+    none = (struct rlimit){.rlim_cur = (rlim_t)next, .rlim_max = limit.rlim_max};
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    for (; turns < 5 && poll(&ready, 1, 50) == 1; turns++)
+        control_handle(control);
+    cr_expect(turns > 0 && turns < 4, "%u turns in 250 ms", turns);
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    say(fd, "{\"command\":\"status\"}\n");
+    assert_status(control, fd);
     control_close(control);
 }
 
