@@ -110,6 +110,39 @@ static void closing_flow(struct engine *engine, struct passage *passage, struct 
         splice_frame(engine, passage, flow);
 }
 
+static bool is_picked_up(const struct engine *engine, const struct flow *flow)
+{
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+
+    if (flow->state == FLOW_HALF_OPEN)
+        return !cold->server && cold->offered == FLOW_OFFER_UNKNOWN;
+    return flow->state == FLOW_ESTABLISHED &&
+           (cold->offered == FLOW_OFFER_UNKNOWN || cold->offered == FLOW_OFFER_MIDDLE);
+}
+
+/*
+ * A client's SYN to a protected server on a connection that is there, or what looks like one. True
+ * where all is said. What was picked up may be none, and its server take the SYN for a new one (a
+ * TIME-WAIT does): it is answered by a cookie, and what is there gives way to its proof.
+ */
+static bool __attribute__((noinline))
+syn_on_flow(struct engine *engine, struct passage *passage, struct flow *flow)
+{
+    struct server *server = server_of(&engine->servers, &passage->key);
+    bool picked_up = is_picked_up(engine, flow);
+    bool live = flow->state == FLOW_ESTABLISHED || flow->state == FLOW_SPLICED ||
+                flow->state == FLOW_DRAINING;
+
+    if (!(live || picked_up) || !server || !server_protected(server))
+        return false;
+    if (picked_up && !(passage->frame.flags & TCP_ACK))
+        return admission(engine, passage, server, flow);
+    if (stray_syn_passes(engine, passage, server))
+        return false;
+    passage_drop(engine, passage, DROP_stray);
+    return true;
+}
+
 /*
  * What the server says on a connection that we do not know makes us pick that up (rule 5.13), be
  * it only a FIN that it repeats to a client that is gone, or has come anew since, with a cookie of
@@ -117,8 +150,7 @@ static void closing_flow(struct engine *engine, struct passage *passage, struct 
  */
 static void established_flow(struct engine *engine, struct passage *passage, struct flow *flow)
 {
-    const uint8_t offered = flow_cold(&engine->flows, flow)->offered;
-    bool picked_up = offered == FLOW_OFFER_UNKNOWN || offered == FLOW_OFFER_MIDDLE;
+    bool picked_up = is_picked_up(engine, flow);
 
     if (passage->from == SIDE_CLIENT && picked_up && !of_flow(engine, &passage->frame, flow)) {
         struct server_key key = flow_key_server(&passage->key);
@@ -226,6 +258,9 @@ flow_frame(struct engine *engine, struct passage *passage, struct flow *flow)
         passage_drop(engine, passage, DROP_aside);
         return;
     }
+    if (passage->from == SIDE_CLIENT && (passage->frame.flags & TCP_SYN) &&
+        syn_on_flow(engine, passage, flow))
+        return;
     switch ((enum flow_state)flow->state) {
     case FLOW_SPLICED:
         splice_frame(engine, passage, flow);

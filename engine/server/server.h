@@ -107,6 +107,7 @@ struct server {
     struct token_bucket asked;      /* SYNs that were passed on to one that is silent */
     struct token_bucket openings;
     struct token_bucket strays;         /* untracked segments that were let through */
+    struct token_bucket live_syns;      /* SYNs on connections that are there */
     struct token_bucket authenticated;  /* SYNs with TCP-MD5 or TCP-AO that were passed on */
     struct token_bucket deciphered;     /* requests that cost a cipher (stages/request_check.h) */
     struct token_bucket minor, probes;  /* requests that may be right (stages/request_check.h) */

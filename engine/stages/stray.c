@@ -8,8 +8,12 @@
 
 #define STRAYS_PER_SECOND                                                                          \
     100 /* to each server, and to all: who floods one takes nothing from others */
-#define STRAYS_OF_ALL      1000
-#define STRAY_RST_AFTER_MS 3000
+#define STRAYS_OF_ALL 1000
+/* SYNs on connections that are there: to each server, and how far apart of one connection */
+#define LIVE_SYNS_PER_SECOND 100
+#define LIVE_SYN_APART_MS    1000
+#define LIVE_SYN             0x53594eu /* its tags: untracked segments of a connection have 0 */
+#define STRAY_RST_AFTER_MS   3000
 /* How long a client repeats the beginning of what it says: 1, 2, 4, 8, 16 and 32 s (RFC 6298 5.5).
  */
 #define STRAY_OURS_US (63ull * 1000 * 1000)
@@ -69,6 +73,20 @@ void stray_segment(struct engine *engine, struct passage *passage, struct server
     }
     tag_put_first(&engine->stray, passage->hash, 0, passage->now_us);
     passage_forward(passage);
+}
+
+/* The table forgets early under load, which is why the server has a limit of its own. */
+bool stray_syn_passes(struct engine *engine, const struct passage *passage, struct server *server)
+{
+    const uint32_t limit = limit_share(engine, LIVE_SYNS_PER_SECOND);
+    int64_t age_ms = tag_age_ms(&engine->stray, passage->hash, LIVE_SYN, passage->now_us);
+
+    if ((age_ms >= 0 && age_ms < LIVE_SYN_APART_MS) ||
+        !token_take(&server->live_syns, limit, limit, passage->now_us))
+        return false;
+    tag_take(&engine->stray, passage->hash, LIVE_SYN, passage->now_us);
+    tag_put_first(&engine->stray, passage->hash, LIVE_SYN, passage->now_us);
+    return true;
 }
 
 void stray_reset(struct engine *engine, struct passage *passage)

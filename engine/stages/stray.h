@@ -11,6 +11,12 @@
 /* What becomes of a segment that proves nothing, to a server in attack mode (rule 4, "bad or
  * expired cookie"). */
 void stray_segment(struct engine *engine, struct passage *passage, struct server *server);
+/*
+ * A SYN on a connection that is there is its server's to answer (RFC 5961 4.2): the challenge ACK
+ * has a client that lost the connection reset it, and ask again. True where it may pass to a
+ * protected server: once a second for a connection, and a hundred times in all.
+ */
+bool stray_syn_passes(struct engine *engine, const struct passage *passage, struct server *server);
 /* A server's RST without a flow: the answer to such a segment, or to nobody. */
 void stray_reset(struct engine *engine, struct passage *passage);
 

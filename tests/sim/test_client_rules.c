@@ -450,6 +450,26 @@ Test(client_first, rule_5_11_syn_on_a_live_flow_is_the_hosts_business)
     scenario_end(s);
 }
 
+/* It was switched off and on, and uses its port again; its server still has the old connection. */
+Test(client_first, rule_5_11_client_that_lost_its_connection_gets_through)
+{
+    struct scenario *s = attack_scenario();
+    step_open(s);
+    inject(s, CLIENT, "S x+5000:x+5000(0) win 64240 " OFFER);
+    expect(s, SERVER, "S x+5000:x+5000(0) win 64240 " OFFER);
+    inject(s, CLIENT, "S x+5000:x+5000(0) win 64240 " OFFER);
+    expect_nothing(s);
+    inject(s, SERVER, ". y+1 ack x+19 win 509 <nop,nop,TS val 5005 ecr 120>");
+    expect(s, CLIENT, ". c+1 ack x+19 win 509 <nop,nop,TS val d ecr 120>");
+    inject(s, CLIENT, "R x+19:x+19(0) win 0");
+    expect(s, SERVER, "R x+19:x+19(0) win 0");
+    inject(s, CLIENT, "S x+5000:x+5000(0) win 64240 " OFFER);
+    expect(s, CLIENT,
+           "S. c2:c2(0) ack x+5001 win 65160 <mss 1460,sackOK,TS val * ecr 100,nop,wscale 7>");
+    expect_nothing(s);
+    scenario_end(s);
+}
+
 Test(client_first, rule_5_11_no_state_for_what_is_no_syn)
 {
     struct scenario *s = attack_scenario();

@@ -295,6 +295,69 @@ Test(track, syn_on_a_live_flow_passes)
     bench_end(b);
 }
 
+/* One a second of each connection: a flood of them costs the server nothing to speak of. */
+Test(track, syns_on_a_live_flow_pass_once_a_second_under_attack)
+{
+    struct bench *b = bench_new(SETTING_NORMAL);
+
+    handshake(b, OFFERS, OFFERS);
+    engine_set_setting(b->engine, NULL, SETTING_ATTACK, b->now_us);
+    for (uint32_t second = 0; second < 3; second++) {
+        client_crosses(b, .flags = "S", .seq = X + 9000 + second, .options = OFFERS);
+        for (uint32_t i = 0; i < 50; i++) {
+            client_says(b, .flags = i % 2 ? "S" : "S.", .seq = X + i, .options = OFFERS);
+            dropped(b, stray);
+        }
+        server_crosses(b, .flags = ".", .seq = Y + 1, .ack = X + 1);
+        b->now_us += 1000000;
+    }
+    cr_assert_str_eq(bench_flow_state(b), "established");
+    client_crosses(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = "goes on");
+    bench_end(b);
+}
+
+Test(track, syns_on_live_flows_pass_a_hundred_times_a_second_to_a_server)
+{
+    struct engine_config config;
+    struct bench *b;
+
+    bench_config(&config);
+    config.flows_max = 256;
+    b = bench_new_sized(SETTING_NORMAL, &config);
+    for (uint16_t number = 0; number < 101; number++) {
+        bench_client(b, number);
+        handshake(b, OFFERS, OFFERS);
+    }
+    engine_set_setting(b->engine, NULL, SETTING_ATTACK, b->now_us);
+    for (uint16_t number = 0; number < 100; number++) {
+        bench_client(b, number);
+        client_crosses(b, .flags = "S", .seq = X + 9000, .options = OFFERS);
+    }
+    bench_client(b, 100);
+    client_says(b, .flags = "S", .seq = X + 9000, .options = OFFERS);
+    dropped(b, stray);
+    bench_end(b);
+}
+
+/*
+ * A server's TIME-WAIT answers a stray ACK, which makes us pick up what is no connection, and takes
+ * a SYN for a new one: that is answered here, and nothing passes without a cookie.
+ */
+Test(track, syn_on_what_was_picked_up_gets_a_cookie_under_attack)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+
+    client_crosses(b, .flags = ".", .seq = 77, .ack = 99);
+    server_crosses(b, .flags = ".", .seq = 99, .ack = 77);
+    client_says(b, .flags = "S", .seq = X + 80000, .options = OFFERS);
+    to_client(b, .flags = "S.", .seq = ANY, .ack = X + 80001, .options = OFFERS);
+    client_crosses(b, .flags = ".", .seq = 77, .ack = 99);
+    cr_assert_str_eq(bench_flow_state(b), "established");
+    client_says(b, .flags = "S", .seq = X + 90000, .options = OFFERS);
+    to_client(b, .flags = "S.", .seq = ANY, .ack = X + 90001, .options = OFFERS);
+    bench_end(b);
+}
+
 /* The server lost the connection (restart), and answers the client's new SYN. */
 Test(track, servers_new_synack_restarts_the_flow)
 {
