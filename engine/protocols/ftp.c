@@ -6,7 +6,8 @@
  * The first command is one of those that need no login: RFC 959, RFC 2228 (AUTH), RFC 2389 (FEAT,
  * OPTS), RFC 2640 (LANG), RFC 7151 (HOST), and CLNT, which clients send. The verb decides.
  *
- * SMTP greets with 220 as well. What names SMTP (or LMTP) is not taken for FTP; where a greeting
+ * SMTP and DICT greet with 220 as well. What names SMTP (or LMTP), or ends as DICT's does, is not
+ * taken for FTP; where a greeting
  * names neither, the client's request tells.
  *
  * Limits: a greeting has at most 4 KiB. "120", ready in some minutes, is no greeting.
@@ -38,8 +39,11 @@ static enum greeting_verdict ftp_greeting(const uint8_t *data, size_t bytes, siz
 {
     enum greeting_verdict verdict = greeting_by_code(data, bytes, greeting_bytes);
 
-    return verdict == GREETING_POSITIVE && has_word("MTP", data, *greeting_bytes) ? GREETING_NOT
-                                                                                  : verdict;
+    if (verdict != GREETING_POSITIVE)
+        return verdict;
+    return has_word("MTP", data, *greeting_bytes) || ends_in_message_id(data, *greeting_bytes)
+               ? GREETING_NOT
+               : verdict;
 }
 
 const struct protocol protocol_ftp = {

@@ -21,6 +21,7 @@
 #define KEY_MOST     100
 #define VERSION_MOST 20
 #define NO_NAME      0xffff
+#define GEARMANS     0x524551 /* "REQ" */
 
 static size_t be16(const uint8_t *at)
 {
@@ -45,7 +46,7 @@ static bool fits_request(const uint8_t *data, size_t at)
     case 6:
         return data[at] == 0;
     case 3:
-        return message_bytes(data) >= LENGTH_LEAST;
+        return message_bytes(data) >= LENGTH_LEAST && message_bytes(data) != GEARMANS;
     case 5:
         return data[5] < KEY_MOST;
     case 7: /* DNS has its count of questions there, behind a length that is above 16 */

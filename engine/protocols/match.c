@@ -112,6 +112,18 @@ enum match begins_verb(const char *const *const verbs[static VERBS], const uint8
     return best;
 }
 
+enum match begins_lower_verb(const char *const *const verbs[static VERBS], const uint8_t *data,
+                             size_t bytes)
+{
+    enum match match = begins_verb(verbs, data, bytes);
+
+    for (size_t at = 0; match != MATCH_NO && at < bytes && !ends_word(data[at]); at++) {
+        if (data[at] >= 'A' && data[at] <= 'Z')
+            match = MATCH_NO;
+    }
+    return match;
+}
+
 size_t find_byte(uint8_t byte, const uint8_t *data, size_t bytes)
 {
     size_t at = 0;

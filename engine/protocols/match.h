@@ -59,6 +59,9 @@ enum match begins_status(const char *status, const uint8_t *data, size_t bytes);
 #define WORDS(...)   ((const char *const[]){__VA_ARGS__, NULL})
 enum match begins_verb(const char *const *const verbs[static VERBS], const uint8_t *data,
                        size_t bytes);
+/* The same, but in lower case alone: capitals are another protocol's. */
+enum match begins_lower_verb(const char *const *const verbs[static VERBS], const uint8_t *data,
+                             size_t bytes);
 
 static inline bool is_digit(uint8_t c)
 {

@@ -75,23 +75,11 @@ static bool fits_binary(const uint8_t *data, size_t at)
     }
 }
 
-static enum match check_text(const uint8_t *request, size_t bytes)
-{
-    enum match match = begins_verb(verbs, request, bytes);
-
-    /* Capitals are Redis' or HTTP's. */
-    for (size_t at = 0; match != MATCH_NO && at < bytes && request[at] > ' '; at++) {
-        if (request[at] >= 'A' && request[at] <= 'Z')
-            match = MATCH_NO;
-    }
-    return match;
-}
-
 static enum match memcached_check(const uint8_t *request, size_t bytes)
 {
     if (bytes > 0 && request[0] == REQUEST)
         return match_bytes(fits_binary, 12, request, bytes);
-    return check_text(request, bytes);
+    return begins_lower_verb(verbs, request, bytes);
 }
 
 static enum match memcached_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)

@@ -78,7 +78,31 @@
     ROW(MONGODB, mongodb, ANY, ANY, ANY, TO(b, 0, 2))                                              \
     ROW(KAFKA, kafka, IS(b, 0), ANY, ANY, ANY)                                                     \
     ROW(MINECRAFT, minecraft, TO(b, 7, 255), TO(b, 0, 0x1f), ANY, ANY)                             \
-    ROW(ICECAST, icecast, LETTERS(b, S), LETTERS(b, O), LETTERS(b, U), LETTERS(b, R))
+    ROW(ICECAST, icecast, LETTERS(b, S), LETTERS(b, O), LETTERS(b, U), LETTERS(b, R))              \
+    ROW(BEANSTALKD, beanstalkd, LOWER(b, B | D | I | K | L | P | R | S | T | U | W),               \
+        LOWER(b, A | E | G | I | O | S | T | U), LOWER(b, A | C | E | L | N | R | S | T | U),      \
+        LOWER(b, C | E | K | O | S | T | Y) || BLANK(b))                                           \
+    ROW(MPD, mpd,                                                                                  \
+        LOWER(b, A | B | C | D | E | F | G | I | K | L | M | N | O | P | R | S | T | U | V),       \
+        LOWER(b, A | D | E | H | I | L | M | N | O | P | R | S | T | U | W),                       \
+        LOWER(b, A | B | C | D | E | G | I | L | M | N | O | P | R | S | T | U | V | W | X) ||     \
+            BLANK(b),                                                                              \
+        ANY)                                                                                       \
+    ROW(DICT, dict, LETTERS(b, A | C | D | H | M | O | Q | S),                                     \
+        LETTERS(b, A | E | H | L | P | T | U), LETTERS(b, A | F | I | L | O | S | T),              \
+        LETTERS(b, C | E | H | I | L | P | T | W))                                                 \
+    ROW(GEARMAN, gearman, IS(b, 0) || LOWER(b, C | D | G | M | P | S | V | W),                     \
+        IS(b, 'R') || LOWER(b, A | E | H | O | R | T),                                             \
+        IS(b, 'E') || LOWER(b, A | E | I | N | O | R | T | U | X),                                 \
+        IS(b, 'Q') || LOWER(b, A | B | C | K | O | P | Q | S | T | W))                             \
+    ROW(UWSGI, uwsgi, TO(b, 0, 32), ANY, ANY, ANY)                                                 \
+    ROW(SOCKS, socks, TO(b, 4, 5), TO(b, 1, 8), ANY, ANY)                                          \
+    ROW(ZABBIX, zabbix,                                                                            \
+        IS(b, 'Z') || IS(b, 'z') || LOWER(b, A | D | E | K | L | M | N | P | R | S | V | W),       \
+        IS(b, 'B') || LOWER(b, A | E | F | G | M | O | Q | R | V | Y),                             \
+        IS(b, 'X') || IS(b, '.') || IS(b, '[') ||                                                  \
+            LOWER(b, B | C | D | E | G | I | N | O | R | S | T),                                   \
+        ANY)
 /* clang-format on */
 
 #define ANY              1

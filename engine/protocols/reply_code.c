@@ -56,6 +56,33 @@ enum greeting_verdict greeting_by_code(const uint8_t *data, size_t bytes, size_t
     return data[0] == '2' ? GREETING_POSITIVE : GREETING_NEGATIVE;
 }
 
+/* Where the word in angle brackets begins that ends at `end`; `end` for none. */
+static size_t bracketed_from(const uint8_t *line, size_t end)
+{
+    size_t at = end;
+
+    if (end == 0 || line[end - 1] != '>')
+        return end;
+    while (at > 0 && line[at - 1] != '<') {
+        at--;
+        if (line[at] == ' ')
+            return end;
+    }
+    return at > 0 ? at - 1 : end;
+}
+
+bool ends_in_message_id(const uint8_t *line, size_t bytes)
+{
+    size_t end = bytes, id;
+
+    while (end > 0 && (line[end - 1] == '\r' || line[end - 1] == '\n'))
+        end--;
+    id = bracketed_from(line, end);
+    if (id == end || id == 0 || line[id - 1] != ' ')
+        return false;
+    return bracketed_from(line, id - 1) != id - 1;
+}
+
 static bool is_positive_code(const uint8_t *data, size_t at)
 {
     if (at == 0)

@@ -12,5 +12,10 @@
 enum greeting_verdict greeting_by_code(const uint8_t *data, size_t bytes, size_t *greeting_bytes);
 /* 1xx, 2xx and 3xx accept. */
 enum acceptance accepted_by_code(const uint8_t *data, size_t bytes);
+/*
+ * Does the greeting's line end in two words in angle brackets? DICT's does: its capabilities, and a
+ * message id (RFC 2229 3.1).
+ */
+bool ends_in_message_id(const uint8_t *line, size_t bytes);
 
 #endif

@@ -6,7 +6,8 @@
  * 4.1.4). A client that talks before the greeting is no mail client: servers turn such away (Exim,
  * postscreen), so does the bridge.
  *
- * FTP greets with 220 as well. What names FTP and not SMTP is not taken for SMTP; where a greeting
+ * FTP and DICT greet with 220 as well. What names FTP and not SMTP, or ends as DICT's does, is not
+ * taken for SMTP; where a greeting
  * names neither, the client's request tells.
  *
  * Its keyword is the name that EHLO gives. It is a weak one: it says who the client claims to be,
@@ -48,7 +49,9 @@ static enum greeting_verdict smtp_greeting(const uint8_t *data, size_t bytes,
 
     if (verdict != GREETING_POSITIVE || has_word("MTP", data, *greeting_bytes))
         return verdict;
-    return has_word("FTP", data, *greeting_bytes) ? GREETING_NOT : verdict;
+    return has_word("FTP", data, *greeting_bytes) || ends_in_message_id(data, *greeting_bytes)
+               ? GREETING_NOT
+               : verdict;
 }
 
 static enum match smtp_keyword(const uint8_t *request, size_t bytes, struct keywords_found *found)

@@ -14,13 +14,13 @@
 #
 # The programs of "interop" are unpacked, not installed: none of their install scripts runs, so
 # nothing is set up that would have to be undone, and programs that Debian does not want side by
-# side (two FTP servers) fit into one root. The accounts that those scripts would have made are made
-# here.
+# side (two FTP servers, two POP3 servers) fit into one root. The accounts that those scripts would
+# have made are made here.
 #
 # A finished root has a stamp that names its packages: with it, the script does nothing and needs no
 # network. A root without the right stamp is half made or out of date: it is removed and made again.
 #
-# Limits: root only; about 300 MB on disk for "tests", 1.6 GB for "interop".
+# Limits: root only; about 300 MB on disk for "tests", 1.3 GB for "interop".
 set -eu
 
 fail()
@@ -44,8 +44,10 @@ interop)
         mariadb-server-core mariadb-client postgresql-15
         redis-server redis-tools mosquitto mosquitto-clients
         transmission-daemon transmission-cli aria2 opentracker amule-daemon amule-utils openssl
-        memcached nats-server slapd ldap-utils git rsync ngircd prosody haproxy icecast2"
-    unpack_alone="pure-ftpd pure-ftpd-common"
+        memcached nats-server slapd ldap-utils git rsync ngircd prosody haproxy icecast2
+        beanstalkd gearman-job-server gearman-tools mpd mpc dictd dict uwsgi-core microsocks
+        fingerd finger gophernicus zabbix-agent inn2 tinysshd cyrus-common distcc"
+    unpack_alone="pure-ftpd pure-ftpd-common cyrus-pop3d"
     ;;
 redteam)
     install=apache2-bin,slowhttptest
@@ -118,7 +120,8 @@ make_accounts()
         echo tester:secret | chpasswd
         for name in sshd dovecot dovenull Debian-exim ftp; do
             useradd -r -s /usr/sbin/nologin -d /mnt/nobody "$name"
-        done'
+        done
+        touch /etc/hosts # a test may mount its own over it'
 }
 
 if grep -q " $DEST/" /proc/mounts; then

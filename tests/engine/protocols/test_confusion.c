@@ -39,6 +39,13 @@ static const struct shared {
     {PROTOCOL_IRC, PROTOCOL_POP3, "USER"},
     {PROTOCOL_IRC, PROTOCOL_FTP, "USER"},
     {PROTOCOL_KAFKA, PROTOCOL_POSTGRESQL, "Metadata of version 0 is a start of version 3.0"},
+    {PROTOCOL_POP3, PROTOCOL_DICT, "AUTH, QUIT"},
+    {PROTOCOL_FTP, PROTOCOL_DICT, "AUTH, HELP, QUIT"},
+    {PROTOCOL_SMTP, PROTOCOL_DICT, "HELP, QUIT"},
+    {PROTOCOL_MEMCACHED, PROTOCOL_GEARMAN, "version"},
+    {PROTOCOL_MPD, PROTOCOL_DICT, "status"},
+    {PROTOCOL_MPD, PROTOCOL_GEARMAN, "status"},
+    {PROTOCOL_DICT, PROTOCOL_REDIS, "client"},
 };
 
 static bool is_shared(enum protocol_id of, enum protocol_id taken_by)
@@ -58,6 +65,9 @@ static void print_head(void)
     printf("\n");
 }
 
+/* What SOCKS says in three to five bytes could still become the beginning of many. */
+#define SHORT_BYTES 6
+
 /* How many of the samples of `of` are taken, whole or as a beginning of more. */
 static void count_taken(enum protocol_id of, enum protocol_id by, unsigned *yes, unsigned *more)
 {
@@ -69,7 +79,8 @@ static void count_taken(enum protocol_id of, enum protocol_id by, unsigned *yes,
 
         *yes += match == MATCH_YES;
         *more += match == MATCH_MORE;
-        if (of != by && !is_shared(of, by))
+        if (of != by && !is_shared(of, by) &&
+            !(match == MATCH_MORE && samples[i].count < SHORT_BYTES))
             cr_expect_eq(match, MATCH_NO, "'%s' is taken for %s", samples[i].name,
                          protocol_name(by));
     }

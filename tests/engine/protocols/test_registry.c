@@ -90,11 +90,12 @@ Test(registry, greeting_that_protocols_share)
 Test(registry, names_are_those_that_profiles_show)
 {
     static const char *const names[] = {
-        "http",    "http2", "tls",        "ssh",        "telnet",    "ftp",     "pop3",  "smtp",
-        "imap",    "mysql", "bittorrent", "postgresql", "rdp",       "edonkey", "redis", "smb",
-        "sip",     "mqtt",  "gnutella",   "dns",        "memcached", "ldap",    "amqp",  "nats",
-        "irc",     "xmpp",  "rsync",      "git",        "nntp",      "vnc",     "proxy", "stomp",
-        "mongodb", "kafka", "minecraft",  "icecast",    "unknown"};
+        "http",    "http2", "tls",        "ssh",        "telnet",     "ftp",     "pop3",  "smtp",
+        "imap",    "mysql", "bittorrent", "postgresql", "rdp",        "edonkey", "redis", "smb",
+        "sip",     "mqtt",  "gnutella",   "dns",        "memcached",  "ldap",    "amqp",  "nats",
+        "irc",     "xmpp",  "rsync",      "git",        "nntp",       "vnc",     "proxy", "stomp",
+        "mongodb", "kafka", "minecraft",  "icecast",    "beanstalkd", "mpd",     "dict",  "gearman",
+        "uwsgi",   "socks", "zabbix",     "unknown"};
 
     cr_assert_eq(sizeof(names) / sizeof(names[0]), (size_t)PROTOCOLS_COUNT);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
