@@ -94,6 +94,16 @@ $(STEER_OBJECT): bridge/bpf/steer.bpf.c bridge/bpf/steer.h
 $(BUILD)/bridge/bpf/steering.o: $(STEER_OBJECT)
 $(BUILD)/bridge/bpf/steering.o: CFLAGS += -DSTEER_OBJECT='"$(STEER_OBJECT)"'
 
+# The programs that carry plain segments of known connections. Compare-and-swap is of BPF's third version.
+CARRY_OBJECT := $(BUILD)/bridge/bpf/carry.bpf.o
+$(CARRY_OBJECT): bridge/bpf/carry.bpf.c bridge/bpf/carry.h engine/tcp/flow_record.h engine/base/counters.h
+	@mkdir -p $(@D)
+	$(Q)$(SAY) "BPF  $<"
+	$(Q)clang -target bpf -mcpu=v3 -ffreestanding -O2 -g -Wall -Wextra -Wshadow -Werror -I. \
+		-I/usr/include/$$($(CC) -print-multiarch) -c -o $@ $<
+$(BUILD)/bridge/bpf/carrying.o: $(CARRY_OBJECT)
+$(BUILD)/bridge/bpf/carrying.o: CFLAGS += -DCARRY_OBJECT='"$(CARRY_OBJECT)"'
+
 #: make deps       installs what building and testing needs, from Debian's packages
 deps:
 	@sh tests/deps.sh $(DEPS)
@@ -216,7 +226,7 @@ lint-clang:
 lint-tidy: $(SOURCES:%.c=$(BUILD)/%.tidy) $(UNITS) $(SIM) $(SERVERS) $(BENCH) $(LOADS)
 
 $(BUILD)/%.tidy: $(BUILD)/%.o .clang-tidy
-	@clang-tidy --quiet $*.c -- -std=gnu11 -D_GNU_SOURCE -I. -DSTEER_OBJECT='"$(STEER_OBJECT)"' $(PKG_CFLAGS) 2>$@.log || { cat $@.log; exit 1; }
+	@clang-tidy --quiet $*.c -- -std=gnu11 -D_GNU_SOURCE -I. -DSTEER_OBJECT='"$(STEER_OBJECT)"' -DCARRY_OBJECT='"$(CARRY_OBJECT)"' $(PKG_CFLAGS) 2>$@.log || { cat $@.log; exit 1; }
 	@touch $@
 
 lint-cppcheck:

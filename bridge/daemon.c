@@ -16,6 +16,7 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 #include "bridge/events/report.h"
+#include "bridge/sides/kernel_path.h"
 #include "bridge/sides/sides.h"
 #include "bridge/workers/workers.h"
 #include "profiles/compile.h"
@@ -184,6 +185,11 @@ bool daemon_learning(const struct daemon *daemon)
     return daemon->learning;
 }
 
+const char *daemon_path_hindrance(const struct daemon *daemon)
+{
+    return kernel_path_hindrance(daemon->parts.path);
+}
+
 void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon_side *out)
 {
     const struct side_spec *spec = sides_spec(daemon->parts.sides, side);
@@ -222,6 +228,7 @@ bool daemon_counters(struct daemon *daemon, struct counters *out, uint64_t overf
         if (overflow)
             overflow[side] = frames[side];
     }
+    kernel_path_count(daemon->parts.path, out);
     return true;
 }
 

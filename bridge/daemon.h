@@ -18,6 +18,7 @@
 #include "profiles/store/store.h"
 
 struct daemon;
+struct kernel_path;
 struct learner;
 struct report;
 struct sides;
@@ -26,6 +27,7 @@ struct workers;
 /* All of them outlive the daemon. The workers run under the policy of the store as it is. */
 struct daemon_parts {
     struct sides *sides;
+    struct kernel_path *path;
     struct workers *workers;
     struct store *store;
     struct learner *learner;
@@ -64,6 +66,8 @@ uint64_t daemon_uptime_us(const struct daemon *daemon);
 enum mode_setting daemon_mode(const struct daemon *daemon);
 bool daemon_learning(const struct daemon *daemon);
 void daemon_set_learning(struct daemon *daemon, bool on);
+/* NULL: the kernel carries known connections; else why not, "" where nobody asked for it. */
+const char *daemon_path_hindrance(const struct daemon *daemon);
 void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon_side *out);
 
 /*

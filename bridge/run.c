@@ -35,6 +35,7 @@
 #include "bridge/events/report.h"
 #include "bridge/io/spare_core.h"
 #include "bridge/listeners/watch.h"
+#include "bridge/sides/kernel_path.h"
 #include "bridge/sides/sides.h"
 #include "bridge/text/mode_text.h"
 #include "bridge/workers/workers.h"
@@ -56,6 +57,7 @@ struct run {
     struct report *report;
     struct sides *sides;
     struct store_claim claim;
+    struct kernel_path *path;
     struct store *store;
     struct learner *learner;
     struct workers *workers;
@@ -149,6 +151,25 @@ static bool catch_signals(struct run *run, struct error *error)
     return true;
 }
 
+/* What one worker's engine remembers. */
+static void fill_sizes(const struct run *run, struct engine_config *config)
+{
+    engine_config_defaults(config);
+    engine_config_share(config, sides_workers(run->sides));
+    if (run->options.flows)
+        config->flows_max = run->options.flows;
+}
+
+static bool open_path(struct run *run, struct error *error)
+{
+    struct engine_config config;
+
+    fill_sizes(run, &config);
+    run->path = kernel_path_open(run->options.kernel_path, run->sides,
+                                 config.flows_max * sides_workers(run->sides), error);
+    return run->path;
+}
+
 /* What all workers have in common. */
 static void fill_options(struct run *run, struct worker_options *options)
 {
@@ -158,13 +179,11 @@ static void fill_options(struct run *run, struct worker_options *options)
     options->poll_word = &run->poll_word;
     options->learning = run->options.learning;
     options->mode = run->options.mode;
-    engine_config_defaults(&options->engine);
-    engine_config_share(&options->engine, sides_workers(run->sides));
+    fill_sizes(run, &options->engine);
+    options->carrying = kernel_path_carrying(run->path);
     options->engine.observed_per_second = OBSERVED_PER_SECOND;
     options->engine.unknown = run->options.unknown;
     options->engine.triggers = run->options.triggers;
-    if (run->options.flows)
-        options->engine.flows_max = run->options.flows;
     randombytes_buf(&options->engine.keys, sizeof(options->engine.keys));
     randombytes_buf(options->engine.table_seed, sizeof(options->engine.table_seed));
 }
@@ -185,6 +204,10 @@ static bool start_workers(struct run *run, struct error *error)
     for (uint32_t i = count; i-- > 0;) {
         options[i] = options[0];
         options[i].has_syn_fds = true;
+        options[i].first_record = i * options[i].engine.flows_max;
+        if (options[i].carrying)
+            options[i].engine.records =
+                carrying_records(options[i].carrying) + options[i].first_record;
         sides_queues(run->sides, i, options[i].fds, options[i].syn_fds);
     }
     run->workers = workers_start(options, count, policy, error);
@@ -196,6 +219,7 @@ static bool start_workers(struct run *run, struct error *error)
 static bool make_daemon(struct run *run, struct error *error)
 {
     const struct daemon_parts parts = {.sides = run->sides,
+                                       .path = run->path,
                                        .workers = run->workers,
                                        .store = run->store,
                                        .learner = run->learner,
@@ -307,8 +331,8 @@ static bool start(struct run *run, struct error *error)
            control_check(run->options.control_path, error) && load_store(run, error) &&
            catch_signals(run, error) &&
            sides_open(run->sides, run->options.workers, run->options.single_queue, error) &&
-           start_workers(run, error) && make_daemon(run, error) && open_stack(run, error) &&
-           watch_all(run, error) && open_control(run, error);
+           open_path(run, error) && start_workers(run, error) && make_daemon(run, error) &&
+           open_stack(run, error) && watch_all(run, error) && open_control(run, error);
 }
 
 static void log_ready(const struct run *run)
@@ -323,6 +347,8 @@ static void log_ready(const struct run *run)
                  "%s: one worker%s, and SYNs wait in one queue with all else",
                  sides_one_queue(run->sides)->text,
                  run->options.workers > 1 ? " instead of those asked for" : "");
+    if (run->options.kernel_path != KERNEL_PATH_OFF && !kernel_path_hindrance(run->path))
+        log_line(LOG_LEVEL_INFO, "the kernel carries known connections from port to port");
     if (!workers_multishot(run->workers))
         log_line(LOG_LEVEL_INFO, "%s",
                  run->options.single_reads
@@ -436,6 +462,8 @@ static bool follow_sides(struct run *run, int fd)
 
     if (!sides_follow(run->sides, fd, &change, &spec))
         return false;
+    if (change != PORT_AS_BEFORE)
+        kernel_path_end(run->path, spec->device);
     if (change == PORT_LOST)
         report_side_lost(run->report, spec->text, spec->device);
     else if (change == PORT_BACK)
@@ -523,6 +551,7 @@ static void finish(struct run *run)
     daemon_free(run->daemon);
     stack_watch_close(run->stack);
     workers_stop(run->workers);
+    kernel_path_close(run->path);
     sides_close(run->sides);
     learner_free(run->learner);
     store_free(run->store);

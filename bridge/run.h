@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bridge/text/mode_text.h"
 #include "engine/engine.h"
 #include "profiles/error.h"
 
@@ -25,6 +26,7 @@ struct run_options {
     struct trigger_limits triggers; /* for servers that have no limits of their own */
     uint32_t workers;               /* 1 to WORKERS_MAX */
     uint32_t busy_poll;             /* a setting of busy_poll.h */
+    enum kernel_path_setting kernel_path;
     bool single_reads; /* hidden --single-reads: behave as if multishot reads were missing */
     bool single_queue; /* hidden --single-queue: behave as if TAPs had one queue; one worker */
 };

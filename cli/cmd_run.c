@@ -66,6 +66,14 @@ static bool choose_busy_poll(const struct arguments *arguments, const struct con
            busy_poll_parse(arguments->value[OPTION_BUSY_POLL], busy_poll, error);
 }
 
+static bool choose_kernel_path(const struct arguments *arguments, const struct config *config,
+                               enum kernel_path_setting *setting, struct error *error)
+{
+    *setting = config->kernel_path;
+    return !option_given(arguments, OPTION_KERNEL_PATH) ||
+           kernel_path_parse(arguments->value[OPTION_KERNEL_PATH], setting, error);
+}
+
 static bool choose_sides(const struct arguments *arguments, const struct config *config,
                          struct run_options *options, struct error *error)
 {
@@ -100,7 +108,8 @@ static bool run_daemon(const struct arguments *arguments, const struct config *c
         !choose_unknown(arguments, config, &options.unknown, error) ||
         !choose_workers(arguments, config, &options.workers, error) ||
         !choose_flows(arguments, config, &options.flows, error) ||
-        !choose_busy_poll(arguments, config, &options.busy_poll, error))
+        !choose_busy_poll(arguments, config, &options.busy_poll, error) ||
+        !choose_kernel_path(arguments, config, &options.kernel_path, error))
         return false;
     return run_bridge(&options, error) == EXIT_DONE;
 }

@@ -40,12 +40,24 @@ static void print_sides(struct json_object *sides)
     table_free(table);
 }
 
+/* Where it was asked for. */
+static void print_path(struct json_object *path)
+{
+    if (!path)
+        return;
+    if (json_object_get_boolean(json_object_object_get(path, "on")))
+        puts("kernel path: on");
+    else
+        printf("kernel path: off, %s\n", output_field(path, "why"));
+}
+
 static bool print_status(const struct arguments *arguments, struct json_object *document,
                          struct error *error)
 {
     if (!option_bare_table(arguments)) {
         print_head(document);
         print_sides(json_object_object_get(document, "sides"));
+        print_path(json_object_object_get(document, "kernel_path"));
         putchar('\n');
     }
     return server_table_show(arguments, json_object_object_get(document, "servers"), error);

@@ -41,11 +41,12 @@ static const struct command commands[] = {
      .forms = {"--client SIDE --server SIDE [--store FILE] [--control SOCKET] [--mode "
                "auto|normal|attack] "
                "[--server-stack NETNS] [--learn on|off] [--unknown cookie|pass|drop] [--workers N] "
-               "[--flows N] [--busy-poll off|auto|US] [--config FILE]"},
+               "[--flows N] [--busy-poll off|auto|US] [--kernel-path auto|on|off] [--config FILE]"},
      .options = OPTION_BIT(CLIENT) | OPTION_BIT(SERVER) | OPTION_BIT(STORE) | OPTION_BIT(CONTROL) |
                 OPTION_BIT(MODE) | OPTION_BIT(SERVER_STACK) | OPTION_BIT(LEARN) |
                 OPTION_BIT(UNKNOWN) | OPTION_BIT(FLOWS) | OPTION_BIT(CONFIG) | OPTION_BIT(WORKERS) |
-                OPTION_BIT(BUSY_POLL) | OPTION_BIT(SINGLE_READS) | OPTION_BIT(SINGLE_QUEUE),
+                OPTION_BIT(BUSY_POLL) | OPTION_BIT(KERNEL_PATH) | OPTION_BIT(SINGLE_READS) |
+                OPTION_BIT(SINGLE_QUEUE),
      .summary = "bridge two sides, learn the servers, protect them",
      .help = "Runs in the foreground until SIGTERM or SIGINT, and logs on stderr; lines that\n"
              "nobody reads are dropped and counted. A side is one of\n"
@@ -78,11 +79,17 @@ static const struct command commands[] = {
              "sleeps, where frames come that close together: saves the time of waking up, and\n"
              "costs CPU time. auto (default): 50, while the machine has a core to spare.\n"
              "\n"
+             "--kernel-path: between two port: sides of one namespace a program in the kernel\n"
+             "carries plain segments of connections that are known, as fast as a bridge does;\n"
+             "all else comes up to synward as ever. on: end where that is not possible; auto:\n"
+             "do without then, and say why (`synward status`). off is the default. It takes\n"
+             "64 bytes of the kernel's memory for each of --flows, and 72 for one carried.\n"
+             "\n"
              "The config file is one JSON object with the keys client, server, store,\n"
-             "control, mode, server-stack, learn, unknown, workers, flows and busy-poll, each a\n"
-             "string as the option of that name takes it, and trigger.half_open and its like\n"
-             "(see `synward help profiles set`), which then count for every server that has no\n"
-             "setting of its own.\n",
+             "control, mode, server-stack, learn, unknown, workers, flows, busy-poll and\n"
+             "kernel-path, each a string as the option of that name takes it, and\n"
+             "trigger.half_open and its like (see `synward help profiles set`), which then count\n"
+             "for every server that has no setting of its own.\n",
      .handle = cmd_run},
     {.name = "status",
      .forms = {TABLE_FORM},

@@ -32,6 +32,8 @@
     X(FLOWS, "flows", "N", false, "connections remembered at once (262144)")                       \
     X(BUSY_POLL, "busy-poll", "off|auto|US", false,                                                \
       "look for frames so long before sleeping (off)")                                             \
+    X(KERNEL_PATH, "kernel-path", "auto|on|off", false,                                            \
+      "let the kernel carry known connections between two ports (off)")                            \
     X(FOR, "for", "SECONDS", false, "how long a source stays put aside (until it is removed)")     \
     X(CONFIG, "config", "FILE", false, "read options from a JSON file; the command line wins")     \
     X(PCAP, "pcap", "FILE", false, "learn from a capture (pcap or pcapng)")                        \

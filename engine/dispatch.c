@@ -21,6 +21,7 @@
 #include "engine/stages/stray.h"
 #include "engine/stages/track.h"
 #include "engine/stages/unread.h"
+#include "engine/tables/carried.h"
 
 /* True where cookies of this server may be on their way to clients, or back. */
 static bool cookies_out(const struct server *server, uint64_t now_us)
@@ -328,6 +329,8 @@ walked_frame(struct engine *engine, enum side from, uint8_t *buffer, uint32_t by
     frame_flow_key(frame, from, &passage.key);
     passage.hash = engine_hash(engine, &passage.key);
     index = flow_find_words(&engine->flows, flow_key_words(&passage.key), passage.hash);
+    if (index != FLOW_NONE && engine->flows.carried)
+        carried_touch(&engine->flows, index);
     if (index == FLOW_NONE)
         stranger_frame(engine, &passage);
     else if (!plain_segment(engine, frame, from, index, now_us))
@@ -367,9 +370,13 @@ client_plain_stranger(struct engine *engine, enum side from, uint8_t *buffer, ui
         engine_plain_stranger(engine, from, buffer, bytes, hash, capacity, now_us, verdict);
 }
 
-void __attribute__((noinline))
-engine_any_frame(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes,
-                 uint32_t wire_bytes, uint32_t capacity, uint64_t now_us, struct verdict *verdict)
+/* `carried`: the kernel carries connections of this shard. To ask for it here would cost each frame
+ * a twentieth. */
+static inline __attribute__((always_inline)) void any_frame(struct engine *engine, enum side from,
+                                                            uint8_t *buffer, uint32_t bytes,
+                                                            uint32_t wire_bytes, uint32_t capacity,
+                                                            uint64_t now_us,
+                                                            struct verdict *verdict, bool carried)
 {
     uint8_t *data = buffer + OFFLOAD_BYTES;
     struct flow_words key;
@@ -394,10 +401,29 @@ engine_any_frame(struct engine *engine, enum side from, uint8_t *buffer, uint32_
             engine_plain_stranger(engine, from, buffer, bytes, hash, capacity, now_us, verdict);
         return;
     }
+    if (carried)
+        carried_touch(&engine->flows, index);
     frame_fill_plain(&frame, (struct offload *)(void *)buffer, data, bytes - OFFLOAD_BYTES,
                      capacity - OFFLOAD_BYTES);
     if (!plain_segment(engine, &frame, from, index, now_us))
         plain_flow_frame(engine, from, buffer, bytes, index, capacity, now_us, verdict);
+}
+
+void __attribute__((noinline))
+engine_any_frame(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes,
+                 uint32_t wire_bytes, uint32_t capacity, uint64_t now_us, struct verdict *verdict)
+{
+    any_frame(engine, from, buffer, bytes, wire_bytes, capacity, now_us, verdict, false);
+}
+
+void engine_input_beside_carried(struct engine *engine, enum side from, uint8_t *buffer,
+                                 uint32_t bytes, uint32_t wire_bytes, uint32_t capacity,
+                                 uint64_t now_us, struct verdict *verdict)
+{
+    if (from == SIDE_CLIENT && engine_perhaps_plain_syn(buffer, bytes) &&
+        fast_syn(engine, buffer, bytes, capacity, now_us, verdict))
+        return;
+    any_frame(engine, from, buffer, bytes, wire_bytes, capacity, now_us, verdict, true);
 }
 
 void engine_plain_syn(struct engine *engine, enum side from, uint8_t *buffer, uint32_t bytes,

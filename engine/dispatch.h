@@ -55,4 +55,10 @@ static inline void engine_input(struct engine *engine, enum side from, uint8_t *
         engine_any_frame(engine, from, buffer, bytes, wire_bytes, capacity, now_us, verdict);
 }
 
+/* The same where there are records (engine_carried()): a frame of a connection that has one touches
+ * it. */
+void engine_input_beside_carried(struct engine *engine, enum side from, uint8_t *buffer,
+                                 uint32_t bytes, uint32_t wire_bytes, uint32_t capacity,
+                                 uint64_t now_us, struct verdict *verdict);
+
 #endif

@@ -11,6 +11,7 @@
 #include "engine/shard/observe.h"
 #include "engine/shard/shard.h"
 #include "engine/stages/again.h"
+#include "engine/stages/carry.h"
 #include "engine/stages/half_open.h"
 #include "engine/stages/held.h"
 #include "engine/stages/kept.h"
@@ -84,7 +85,7 @@ struct pieces {
     void *engine, *outbox, *observations, *limits, *sources, *greetings, *synacks;
     void *stray, *asked, *proofs, *served, *greeted, *held_sources;
     void *held_queues, *held_watch;
-    void *servers, *slots, *openings, *flows;
+    void *servers, *slots, *openings, *carried, *flows;
 };
 
 static size_t lay_out(const struct engine_config *config, uint8_t *base, struct pieces *pieces)
@@ -109,6 +110,7 @@ static size_t lay_out(const struct engine_config *config, uint8_t *base, struct 
     pieces->held_watch = place(&layout, sizeof(struct held_watch));
     pieces->slots = place(&layout, slot_pool_bytes(config->slots_max, config->servers_max));
     pieces->openings = place(&layout, opening_pool_bytes(config->openings_max));
+    pieces->carried = config->records ? place(&layout, sizeof(struct carried)) : NULL;
     pieces->flows = place(&layout, flow_table_bytes(config->flows_max));
     return layout.used;
 }
@@ -173,6 +175,10 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
     synack_cache_forget(&engine->answers);
     opening_pool_init(&engine->openings, pieces.openings, config->openings_max, now_us);
     flow_table_init(&engine->flows, pieces.flows, config->flows_max, seed, &engine->counters);
+    if (config->records) {
+        engine->flows.carried = pieces.carried;
+        engine->flows.carried->records = config->records;
+    }
     for (int family = 0; family < 2; family++) {
         engine->default_promise[family].generation = DEFAULT_PROMISE_GENERATION;
         synack_default_model(family == 0, &engine->default_promise[family].synack);
@@ -245,6 +251,16 @@ struct observation_queue *engine_observations(struct engine *engine)
 struct counters *engine_counters(struct engine *engine)
 {
     return &engine->counters;
+}
+
+struct carried *engine_carried(struct engine *engine)
+{
+    return engine->flows.carried;
+}
+
+void engine_settle(struct engine *engine)
+{
+    carry_settle(engine);
 }
 
 void engine_adopt_policy(struct engine *engine, const struct policy *policy, uint64_t now_us)

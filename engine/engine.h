@@ -26,6 +26,7 @@
 #include "engine/shard/config.h"
 #include "engine/shard/observation.h"
 #include "engine/server/policy.h"
+#include "engine/tables/carried.h"
 #include "engine/tables/source.h"
 #include "engine/shard/verdict.h"
 
@@ -61,6 +62,14 @@ struct outbox *engine_outbox(struct engine *engine);
 struct observation_queue *engine_observations(struct engine *engine);
 /* The worker counts its frames here too. */
 struct counters *engine_counters(struct engine *engine);
+
+/*
+ * What the kernel is to be told of the connections that it carries (tables/carried.h), at least
+ * once a batch; then orders_count = 0. NULL: it carries none.
+ */
+struct carried *engine_carried(struct engine *engine);
+/* To be called when there is a touched_count and all that was to be written has been. */
+void engine_settle(struct engine *engine);
 
 /* From here on the engine reads `policy` (may be NULL) and no longer the one before. */
 void engine_adopt_policy(struct engine *engine, const struct policy *policy, uint64_t now_us);

@@ -74,6 +74,20 @@ servers_document(struct daemon *daemon, const struct server_selector *selector, 
     return array;
 }
 
+/* Where it was asked for. "why": null where it is on. */
+static void add_path(struct json_object *document, const struct daemon *daemon)
+{
+    const char *hindrance = daemon_path_hindrance(daemon);
+    struct json_object *path;
+
+    if (hindrance && *hindrance == '\0')
+        return;
+    path = json_object_new_object();
+    json_object_object_add(path, "on", json_object_new_boolean(!hindrance));
+    json_object_object_add(path, "why", !hindrance ? NULL : json_object_new_string(hindrance));
+    json_object_object_add(document, "kernel_path", path);
+}
+
 struct json_object *answer_status(struct daemon *daemon, struct json_object *request,
                                   struct error *error)
 {
@@ -92,6 +106,7 @@ struct json_object *answer_status(struct daemon *daemon, struct json_object *req
     json_object_object_add(document, "uptime_s",
                            json_object_new_int64((int64_t)(daemon_uptime_us(daemon) / 1000000)));
     json_object_object_add(document, "sides", sides);
+    add_path(document, daemon);
     json_object_object_add(document, "servers", servers);
     return document;
 }

@@ -315,6 +315,11 @@ bool ring_send(struct ring *ring, enum side to, const uint8_t *data, uint32_t by
     return true;
 }
 
+void ring_submit(struct ring *ring)
+{
+    ring_flush(ring);
+}
+
 const struct ring_counts *ring_counts(const struct ring *ring)
 {
     return &ring->counts;

@@ -90,6 +90,8 @@ void ring_write(struct ring *ring, const struct ring_frame *frame, enum side to,
 void ring_release(struct ring *ring, const struct ring_frame *frame);
 /* False: no room, or longer than RING_BUFFER_BYTES. */
 bool ring_send(struct ring *ring, enum side to, const uint8_t *data, uint32_t bytes);
+/* Makes all writes that are queued. */
+void ring_submit(struct ring *ring);
 const struct ring_counts *ring_counts(const struct ring *ring);
 
 #endif

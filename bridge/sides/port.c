@@ -300,6 +300,19 @@ bool port_join(struct port *port, struct link *tap, int tap_fd, struct error *er
     return join_inside(port, true, error);
 }
 
+int port_index(const struct port *port)
+{
+    return port->index;
+}
+
+bool port_shorten(struct port *port, const struct port *other, int program_fd, struct error *error)
+{
+    const int code =
+        redirect_add_short(link_socket(port->link), port->index, other->index, program_fd);
+
+    return code == 0 || port_error(port, "cannot attach the carrying program", code, error);
+}
+
 void port_free(struct port *port)
 {
     free(port);

@@ -38,6 +38,11 @@ const struct side_spec *port_tap(const struct port *port);
 /* Undoes what a killed process left on the port, joins the two and proves it. `tap_fd` is open, and
  * nobody reads it yet. `tap` must outlive the port. */
 bool port_join(struct port *port, struct link *tap, int tap_fd, struct error *error);
+/* The index of the interface that is joined; 0: none. */
+int port_index(const struct port *port);
+/* The program sees first what comes in, and may send out of `other`, whose program may send out
+ * here. Ends with the join. */
+bool port_shorten(struct port *port, const struct port *other, int program_fd, struct error *error);
 enum port_change { PORT_AS_BEFORE, PORT_LOST, PORT_BACK };
 /*
  * To be called after a change of the interfaces in that namespace: says whether the port has

@@ -31,6 +31,7 @@
 
 #define OUR_PRIORITY   0x5357u /* "SW": by this our filters are known */
 #define PROBE_PRIORITY (OUR_PRIORITY - 1)
+#define SHORT_PRIORITY (OUR_PRIORITY - 2) /* is asked first */
 #define PROGRAM_NAME   "synward"
 #define ROOT_TABLE     0x800 /* what the kernel calls the first hash table of u32 */
 
@@ -176,20 +177,29 @@ static int fill_bpf(struct nl_msg *message, const struct program *program, int f
     return nla_nest_end(message, options);
 }
 
-static int add_program(struct nl_sock *socket, const struct program *program)
+/* `file` stays the caller's. */
+static int add_file(struct nl_sock *socket, const struct program *program, int file)
 {
-    const int file = load(program);
     struct nl_msg *message;
     int code;
 
-    if (file < 0)
-        return -nl_syserr2nlerr(errno);
     message = nlmsg_alloc_simple(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL);
     code = !message ? -NLE_NOMEM : fill_bpf(message, program, file);
     if (code == 0)
         code = nl_send_sync(socket, message); /* frees it */
     else
         nlmsg_free(message);
+    return code;
+}
+
+static int add_program(struct nl_sock *socket, const struct program *program)
+{
+    const int file = load(program);
+    int code;
+
+    if (file < 0)
+        return -nl_syserr2nlerr(errno);
+    code = add_file(socket, program, file);
     close(file);
     return code;
 }
@@ -234,6 +244,40 @@ int redirect_add_probe(struct nl_sock *socket, int from, int to, uint16_t ethert
                                   .ethertype = ethertype};
 
     return add_program(socket, &probe);
+}
+
+/* In front of the gate: lets out what the program of `other` has sent, and leaves it the rest. */
+static int add_short_gate(struct nl_sock *socket, int interface, int other)
+{
+    const struct bpf_insn code[] = {
+        {.code = BPF_LDX | BPF_MEM | BPF_W,
+         .dst_reg = BPF_REG_2,
+         .src_reg = BPF_REG_1,
+         .off = offsetof(struct __sk_buff, ingress_ifindex)},
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_OK},
+        {.code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = BPF_REG_2, .off = 1, .imm = other},
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_UNSPEC},
+        {.code = BPF_JMP | BPF_EXIT},
+    };
+    const struct program gate = {.code = code,
+                                 .instructions = sizeof(code) / sizeof(code[0]),
+                                 .interface = interface,
+                                 .hook = HOOK_EGRESS,
+                                 .priority = SHORT_PRIORITY,
+                                 .ethertype = ETH_P_ALL};
+
+    return add_program(socket, &gate);
+}
+
+int redirect_add_short(struct nl_sock *socket, int interface, int other, int program_fd)
+{
+    const struct program program = {.interface = interface,
+                                    .hook = HOOK_INGRESS,
+                                    .priority = SHORT_PRIORITY,
+                                    .ethertype = ETH_P_ALL};
+    const int code = add_short_gate(socket, interface, other);
+
+    return code == 0 ? add_file(socket, &program, program_fd) : code;
 }
 
 int redirect_remove_probe(struct nl_sock *socket, int from, uint16_t ethertype)
@@ -303,7 +347,7 @@ static int look_at_hook(struct nl_sock *socket, int interface, uint32_t hook,
         const uint16_t priority = rtnl_cls_get_prio(filter);
         const uint32_t target = leads_to(filter), handle = rtnl_tc_get_handle(TC_CAST(filter));
 
-        if (priority == OUR_PRIORITY || priority == PROBE_PRIORITY)
+        if (priority == OUR_PRIORITY || priority == PROBE_PRIORITY || priority == SHORT_PRIORITY)
             finding->ours++;
         else
             finding->others++;

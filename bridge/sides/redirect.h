@@ -50,6 +50,11 @@ int redirect_remove(struct nl_sock *socket, int interface);
  * its wire had brought them, instead of going out there.
  */
 int redirect_add_probe(struct nl_sock *socket, int from, int to, uint16_t ethertype);
+/*
+ * Of an interface that has a redirect: this program sees first what comes in, and what one like it
+ * sends from `other` may go out. They go with the redirect.
+ */
+int redirect_add_short(struct nl_sock *socket, int interface, int other, int program_fd);
 int redirect_remove_probe(struct nl_sock *socket, int from, uint16_t ethertype);
 
 #endif

@@ -9,6 +9,7 @@
 #include "bridge/sides/sides.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "bridge/base/log.h"
@@ -251,6 +252,31 @@ bool sides_open(struct sides *sides, uint32_t workers, bool single_queue, struct
     settle_workers(sides);
     return agree_mtu(sides, error) && link_set_up(client->tap_link, error) &&
            link_set_up(server->tap_link, error);
+}
+
+/* --- the short way --------------------------------------------------------------------------- */
+
+bool sides_both_ports(const struct sides *sides, struct error *why)
+{
+    const struct end *client = &sides->ends[SIDE_CLIENT], *server = &sides->ends[SIDE_SERVER];
+
+    if (!client->join || !server->join)
+        return error_set(why, EXIT_FAILED, "it leads from a port: side to another");
+    if (strcmp(client->spec.netns, server->spec.netns) != 0)
+        return error_set(why, EXIT_FAILED, "both ports must be in one namespace");
+    return true;
+}
+
+bool sides_shorten(struct sides *sides, const int programs[2], uint32_t to[2], struct error *error)
+{
+    for (int side = 0; side < 2; side++) {
+        struct port *port = sides->ends[side].join;
+
+        if (!port_shorten(port, sides->ends[!side].join, programs[side], error))
+            return false;
+        to[side] = (uint32_t)port_index(port);
+    }
+    return true;
 }
 
 /* --- following ------------------------------------------------------------------------------- */

@@ -34,6 +34,12 @@ bool sides_open(struct sides *sides, uint32_t workers, bool single_queue, struct
 /* NULL is fine. */
 void sides_close(struct sides *sides);
 
+/* Whether both are ports of one namespace; `why` says that they are not. */
+bool sides_both_ports(const struct sides *sides, struct error *why);
+/* Attaches a program to each, by the side that frames come from (port_shorten()), and says which
+ * interfaces lead where. What is attached when it fails goes with the sides. */
+bool sides_shorten(struct sides *sides, const int programs[2], uint32_t to[2], struct error *error);
+
 uint32_t sides_workers(const struct sides *sides);
 /* Why there is one worker, or no queue of SYNs; EXIT_DONE: there are. */
 const struct error *sides_one_queue(const struct sides *sides);

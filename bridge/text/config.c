@@ -61,12 +61,14 @@ static bool take(struct config *config, const char *key, const char *text, struc
         config->has_busy_poll = true;
         return busy_poll_parse(text, &config->busy_poll, reason);
     }
+    if (strcmp(key, "kernel-path") == 0)
+        return kernel_path_parse(text, &config->kernel_path, reason);
     if (trigger_key(key))
         return trigger_set(&config->triggers, key, text, reason);
     return error_set(
         reason, EXIT_USAGE,
         "unknown key: known are client, server, server-stack, store, control, mode, learn, "
-        "unknown, workers, flows, busy-poll "
+        "unknown, workers, flows, busy-poll, kernel-path "
         "and the triggers of `synward help profiles set`");
 }
 

@@ -8,9 +8,9 @@
  *       "control": "/run/synward/control.sock", "mode": "auto", "learn": "on"}
  *
  * Beside these "server-stack", "unknown" ("cookie", "pass", "drop"), "workers" ("2"), "flows" (a
- * number, in quotes as all), "busy-poll" ("auto") and, only here, the limits of triggers for
- * servers that have none of their own, as `synward profiles set` writes them: "trigger.half_open":
- * "400", "trigger.silent": "off".
+ * number, in quotes as all), "busy-poll" ("auto"), "kernel-path" ("auto") and, only here, the
+ * limits of triggers for servers that have none of their own, as `synward profiles set` writes
+ * them: "trigger.half_open": "400", "trigger.silent": "off".
  *
  * Every key may be missing; an unknown one is an error. The command line wins over the file.
  */
@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "bridge/text/mode_text.h"
 #include "engine/engine.h"
 #include "profiles/error.h"
 
@@ -33,7 +34,8 @@ struct config {
     uint32_t workers;             /* 0 where the file does not say */
     uint32_t flows;               /* 0 where the file does not say */
     bool has_busy_poll;
-    uint32_t busy_poll; /* a setting of busy_poll.h */
+    uint32_t busy_poll;                   /* a setting of busy_poll.h */
+    enum kernel_path_setting kernel_path; /* KERNEL_PATH_OFF where the file does not say */
     struct trigger_limits triggers;
 };
 

@@ -95,6 +95,17 @@ bool flows_parse(const char *text, uint32_t *out, struct error *error)
     return number_parse("flows", text, FLOWS_LEAST, FLOWS_MOST, out, error);
 }
 
+bool kernel_path_parse(const char *text, enum kernel_path_setting *out, struct error *error)
+{
+    if (strcmp(text, "auto") == 0)
+        *out = KERNEL_PATH_AUTO;
+    else if (strcmp(text, "on") == 0 || strcmp(text, "off") == 0)
+        *out = strcmp(text, "on") == 0 ? KERNEL_PATH_ON : KERNEL_PATH_OFF;
+    else
+        return error_set(error, EXIT_USAGE, "not a kernel path, auto, on or off: %.100s", text);
+    return true;
+}
+
 bool switch_parse(const char *what, const char *text, bool *out, struct error *error)
 {
     if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0)

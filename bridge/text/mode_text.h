@@ -33,6 +33,10 @@ bool workers_parse(const char *text, uint32_t *out, struct error *error);
 #define FLOWS_MOST  16777216u
 bool flows_parse(const char *text, uint32_t *out, struct error *error);
 
+/* The words of --kernel-path: off, auto (where it is possible), on. */
+enum kernel_path_setting { KERNEL_PATH_OFF, KERNEL_PATH_AUTO, KERNEL_PATH_ON };
+bool kernel_path_parse(const char *text, enum kernel_path_setting *out, struct error *error);
+
 /* Reads on, off. False with EXIT_USAGE for any other word; `what` names the switch. */
 bool switch_parse(const char *what, const char *text, bool *out, struct error *error);
 

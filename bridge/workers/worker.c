@@ -115,6 +115,32 @@ static void send_observations(struct worker *worker)
     worker->ring_bell = worker->nudge = false;
 }
 
+/* Few orders come of one frame: where half of the room is taken there is enough for the next. */
+static void send_orders(struct worker *worker, uint32_t waiting)
+{
+    struct carried *carried = engine_carried(worker->engine);
+
+    if (!carried || carried->orders_count <= waiting)
+        return;
+    carrying_obey(worker->options.carrying, carried->orders, carried->orders_count,
+                  worker->options.first_record);
+    carried->orders_count = 0;
+}
+
+/* What this batch has let through is on its way before the kernel may carry what follows. */
+static void settle_carried(struct worker *worker)
+{
+    const struct carried *carried = engine_carried(worker->engine);
+
+    if (!carried)
+        return;
+    if (carried->touched_count > 0) {
+        ring_submit(worker->ring);
+        engine_settle(worker->engine);
+    }
+    send_orders(worker, 0);
+}
+
 static void send_outbox(struct worker *worker)
 {
     struct outbox *outbox = engine_outbox(worker->engine);
@@ -138,8 +164,12 @@ static void handle_frame(struct worker *worker, const struct ring_frame *frame, 
         counters->frames_client_in++;
     else
         counters->frames_server_in++;
-    engine_input(worker->engine, frame->from, frame->data, frame->bytes, frame->bytes,
-                 frame->capacity, now_us, &verdict);
+    if (worker->options.carrying)
+        engine_input_beside_carried(worker->engine, frame->from, frame->data, frame->bytes,
+                                    frame->bytes, frame->capacity, now_us, &verdict);
+    else
+        engine_input(worker->engine, frame->from, frame->data, frame->bytes, frame->bytes,
+                     frame->capacity, now_us, &verdict);
     switch (verdict.action) {
     case VERDICT_FORWARD:
         ring_write(worker->ring, frame, side_other(frame->from), verdict.bytes);
@@ -154,6 +184,7 @@ static void handle_frame(struct worker *worker, const struct ring_frame *frame, 
     }
     if (engine_outbox(worker->engine)->count > 0)
         send_outbox(worker);
+    send_orders(worker, CARRIED_ORDERS / 2);
 }
 
 /* True: more is due at once. */
@@ -163,6 +194,7 @@ static bool tick(struct worker *worker, uint64_t now_us)
         const bool more = engine_tick(worker->engine, now_us);
 
         send_outbox(worker);
+        send_orders(worker, CARRIED_ORDERS / 2);
         if (!more)
             return false;
     }
@@ -306,6 +338,7 @@ static void run(struct worker *worker)
         while (ring_next(worker->ring, &frame))
             handle_frame(worker, &frame, now_us);
         more = tick(worker, now_us);
+        settle_carried(worker);
         check_sides(worker);
         worker->nudge |= ring_asks_for_core(worker->ring);
         send_observations(worker);

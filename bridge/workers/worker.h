@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bridge/bpf/carrying.h"
 #include "bridge/workers/mailbox.h"
 #include "bridge/workers/policy_handover.h"
 #include "bridge/io/ring.h"
@@ -39,6 +40,8 @@ struct worker_options {
     bool learning;
     enum mode_setting mode;
     struct engine_config engine;
+    struct carrying *carrying; /* engine.records are its; NULL: the kernel carries nothing */
+    uint32_t first_record;     /* of its records */
     struct policy_handover *policies;
     struct waker *bell; /* rung for the main thread when there is something to fetch */
 };

@@ -11,6 +11,21 @@
 
 #include <stdint.h>
 
+/* What the program in the kernel counts (bridge/bpf/carry.bpf.c). What goes up is carried by the
+ * engine, as ever. */
+#define SYNWARD_KERNEL_COUNTERS(X)                                                                 \
+    X(kernel, carried, "segments of known connections carried in the kernel")                      \
+    X(kernel, up_other, "frames that went up: no plain TCP over IP without tags")                  \
+    X(kernel, up_unknown, "segments that went up: of no connection that the kernel carries")       \
+    X(kernel, up_flags, "segments that went up: SYN, FIN, RST, or no ACK")                         \
+    X(kernel, up_order, "segments that went up: others before them were still on their way")       \
+    X(kernel, up_learning, "segments that went up: the learner wanted them")                       \
+    X(kernel, up_numbers, "segments that went up: numbers not expected, or far from a floor")      \
+    X(kernel, up_options, "segments that went up: options of a splice that are laid out oddly")    \
+    X(kernel, up_size, "segments that went up: longer than the server takes")                      \
+    X(kernel, up_empty, "segments that went up: a storm of empty ones")                            \
+    X(kernel, lost, "segments that the kernel had no memory to change")
+
 #define SYNWARD_COUNTERS(X)                                                                        \
     X(frames, client_in, "frames read from the client side")                                       \
     X(frames, client_out, "frames written to the client side")                                     \
@@ -44,7 +59,9 @@
     X(sources, put_aside, "sources put aside for their wrong requests")                            \
     X(learning, observations, "observations handed to the learner")                                \
     X(learning, observations_dropped, "observations lost because the learner was behind")          \
-    X(learning, flows_passed_over, "connections that the learner was not told of, under load")
+    X(learning, flows_passed_over, "connections that the learner was not told of, under load")     \
+    X(kernel, unrecorded, "connections that the kernel had no room to remember")                   \
+    SYNWARD_KERNEL_COUNTERS(X)
 
 #define SYNWARD_DROPS(Y)                                                                           \
     Y(bad_cookie, "no flow, and no good cookie")                                                   \

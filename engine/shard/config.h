@@ -8,6 +8,7 @@
 #include "engine/server/mode.h"
 #include "engine/server/trigger.h"
 #include "engine/tcp/cookie.h"
+#include "engine/tcp/flow_record.h"
 
 struct engine_config {
     uint32_t flows_max;    /* entries of the flow table, default 262144 */
@@ -27,6 +28,9 @@ struct engine_config {
     struct trigger_limits triggers; /* for servers that have no limits of their own */
     struct cookie_keys keys;        /* the same in every shard */
     uint64_t table_seed[2];         /* of the hash tables; random, any */
+    struct flow_record
+        *records; /* flows_max of them, zeroed, which the kernel reads as well and
+                     which stay the caller's; NULL, the default: it carries nothing */
 };
 
 #endif

@@ -7,6 +7,7 @@
 #include "engine/stages/draining.h"
 #include "engine/stages/opening.h"
 #include "engine/stages/splice.h"
+#include "engine/tables/carried.h"
 
 #define ICMP_CHECKSUM_AT  2
 #define ICMP_UNREACHABLE  3 /* RFC 792 */
@@ -207,6 +208,8 @@ void icmp_frame(struct engine *engine, struct passage *passage)
         return;
     passage->key = quoted_key(passage, &quote);
     flow = flow_find(&engine->flows, &passage->key);
+    if (flow)
+        flow_recall(&engine->flows, flow);
     if (flow)
         error_of_flow(engine, passage, flow, &quote);
     else

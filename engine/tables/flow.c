@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/base/bytes.h"
+#include "engine/tables/carried.h"
 
 static const char *const state_names[] = {
     [FLOW_FREE] = "free",       [FLOW_HALF_OPEN] = "half-open", [FLOW_ESTABLISHED] = "established",
@@ -223,6 +224,8 @@ void flow_set_state(struct flow_table *table, struct flow *flow, enum flow_state
     uint32_t index = flow_index(table, flow);
     enum flow_list_id from = list_of_state[flow->state], to = list_of_state[state];
 
+    if (table->carried && flow->state != state)
+        carried_withdraw(table, index);
     gauge_add(table, (enum flow_state)flow->state, (uint64_t)-1);
     gauge_add(table, state, 1);
     if (flow->state == FLOW_HALF_OPEN && state != FLOW_HALF_OPEN)
@@ -261,6 +264,7 @@ static struct flow *abandoned(const struct flow_table *table, uint64_t now_us)
     for (uint32_t looked = 0; index != FLOW_NONE && looked < ABANDONED_LOOKED_AT; looked++) {
         struct flow *flow = &table->flows[index];
 
+        flow_recall(table, flow);
         if ((flow->flags & FLOW_SERVER_FIN) && flow_clock(now_us) - flow->used >= FLOW_CLOSING_LIFE)
             return flow;
         index = table->cold[index].newer;
@@ -356,6 +360,7 @@ struct flow *flow_expired(struct flow_table *table, uint64_t now_us, uint32_t bu
         while (head_due(table, (enum flow_list_id)id, clock)) {
             struct flow *flow = &table->flows[table->lists[id].oldest];
 
+            flow_recall(table, flow);
             if (!still_in_use((enum flow_list_id)id, flow, clock))
                 return flow;
             if (budget-- == 0) {

@@ -205,6 +205,7 @@ struct flow_table {
     struct flow_seed seed;
     struct flow_list lists[FLOW_LISTS];
     struct counters *counters; /* the gauges are kept here */
+    struct carried *carried;   /* carried.h; NULL: the kernel carries nothing */
 };
 
 /* Bytes of memory (64-aligned, zeroed) for `capacity` entries. */

@@ -2,6 +2,8 @@
 /* held_watch.c - see held_watch.h. */
 #include "engine/tables/held_watch.h"
 
+#include "engine/tables/carried.h"
+
 static struct watched *place_of(struct held_watch *watch, uint32_t index)
 {
     return &watch->entries[index & (HELD_WATCHED - 1)];
@@ -93,6 +95,9 @@ enum watch_class watch_look(struct watched *watched, const struct flow_table *fl
     const struct flow_cold *cold = flow_cold(flows, flow);
     const uint32_t elapsed = flow_clock(now_us) - watched->looked;
 
+    flow_recall(flows, flow);
+    if (flows->carried && carried_was_closed(flows, watched->flow))
+        watched->closed = true;
     if (elapsed >= WATCH_LOOK) {
         judge(watched, flow, cold, elapsed);
         watched->looked = flow_clock(now_us);

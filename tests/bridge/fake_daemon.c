@@ -44,6 +44,7 @@ void fake_daemon_init(struct daemon *daemon)
 {
     *daemon = (struct daemon){.mode = SETTING_AUTO,
                               .learning = true,
+                              .path_hindrance = "",
                               .uptime_us = 12900000,
                               .store = store_new(),
                               .events = events_new()};
@@ -85,6 +86,11 @@ bool daemon_learning(const struct daemon *daemon)
 void daemon_set_learning(struct daemon *daemon, bool on)
 {
     daemon->learning = on;
+}
+
+const char *daemon_path_hindrance(const struct daemon *daemon)
+{
+    return daemon->path_hindrance;
 }
 
 void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon_side *out)

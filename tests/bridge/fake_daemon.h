@@ -16,6 +16,7 @@ struct daemon {
     enum mode_setting mode;
     bool learning;
     uint64_t uptime_us;
+    const char *path_hindrance;
     struct store *store;
     struct daemon_server servers[4];
     uint32_t server_count;

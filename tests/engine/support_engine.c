@@ -221,8 +221,12 @@ void bench_put(struct bench *bench, enum side from)
 {
     struct test_frame *frame = &bench->sent;
 
-    engine_input(bench->engine, from, frame->buffer, frame->bytes, frame->bytes,
-                 sizeof(frame->buffer), bench->now_us, &bench->verdict);
+    if (engine_carried(bench->engine))
+        engine_input_beside_carried(bench->engine, from, frame->buffer, frame->bytes, frame->bytes,
+                                    sizeof(frame->buffer), bench->now_us, &bench->verdict);
+    else
+        engine_input(bench->engine, from, frame->buffer, frame->bytes, frame->bytes,
+                     sizeof(frame->buffer), bench->now_us, &bench->verdict);
     if (bench->verdict.action == VERDICT_FORWARD || bench->verdict.action == VERDICT_REPLY) {
         enum side to = bench->verdict.action == VERDICT_REPLY ? from : side_other(from);
 

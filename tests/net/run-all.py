@@ -64,6 +64,7 @@ TOGETHER = [
     "test_stack.py",
     "test_ends.py",
     "test_port.py",
+    "test_kernel_path.py",
     "test_queues.py",
     "test_busy_poll.py",
     "test_templates.py",

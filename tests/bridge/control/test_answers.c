@@ -84,6 +84,25 @@ Test(control_commands, status)
         "\"held_mark\":0}]}");
 }
 
+/* The kernel path is spoken of where it was asked for. */
+Test(control_commands, status_of_the_kernel_path)
+{
+    struct json_object *document, *path;
+
+    daemon_under_test.path_hindrance = NULL;
+    document = ask("{\"command\":\"status\"}");
+    path = json_object_object_get(document, "kernel_path");
+    cr_assert_str_eq(json_object_to_json_string_ext(path, JSON_C_TO_STRING_PLAIN),
+                     "{\"on\":true,\"why\":null}");
+    json_object_put(document);
+    daemon_under_test.path_hindrance = "both ports must be in one namespace";
+    document = ask("{\"command\":\"status\"}");
+    path = json_object_object_get(document, "kernel_path");
+    cr_assert_str_eq(json_object_to_json_string_ext(path, JSON_C_TO_STRING_PLAIN),
+                     "{\"on\":false,\"why\":\"both ports must be in one namespace\"}");
+    json_object_put(document);
+}
+
 Test(control_commands, flows)
 {
     assert_answer(

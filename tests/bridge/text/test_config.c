@@ -122,6 +122,13 @@ Test(config, unknown_servers_and_triggers)
     cr_assert(parse(&config, "{\"busy-poll\": \"40\"}", &error), "%s", error.text);
     cr_assert(config.has_busy_poll && config.busy_poll == 40);
     config_free(&config);
+    cr_assert_eq(config.kernel_path, KERNEL_PATH_OFF, "unless it is asked for");
+    cr_assert(parse(&config, "{\"kernel-path\": \"auto\"}", &error), "%s", error.text);
+    cr_assert_eq(config.kernel_path, KERNEL_PATH_AUTO);
+    cr_assert_not(parse(&config, "{\"kernel-path\": \"yes\"}", &error));
+    cr_assert(strstr(error.text, "c.json:1: kernel-path: not a kernel path, auto, on or off: yes"),
+              "%s", error.text);
+    error = (struct error){0};
     cr_assert_not(parse(&config, "{\"busy-poll\": \"on\"}", &error));
     cr_assert(strstr(error.text, "c.json:1: busy-poll: not a time"), "%s", error.text);
 }

@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * carry.bpf.c - runs in the kernel, for every frame that comes in at a port, before it is sent up
+ * to the engine: is it a plain segment of a connection that the engine has written a record of
+ * (engine/tcp/flow_record.h)? Then it is translated here and leaves at the other port at once.
+ *
+ *      frame --> no plain TCP, no record, SYN, FIN, RST, gate shut, odd in any way --> up
+ *            \-> numbers, options and checksum changed by differences ---------------> other port
+ *
+ * What is carried goes out byte for byte as engine/fast/segment.h and stages/splice.c would have
+ * let it go; what they would treat otherwise, drop, count or look at again goes up. That leaves up
+ * too much at times, and never carries too much.
+ *
+ * The checksum is corrected by bpf_l4_csum_replace(), which alone knows whether it is a partial one
+ * that covers nothing of this. Nothing is changed before all has been decided: a frame that goes up
+ * goes up as it came.
+ *
+ * Headers are read by calls, not in place: where they lie in the buffer, and whether that is
+ * shared, is the kernel's affair then.
+ */
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "bridge/bpf/carry.h"
+#include "engine/tcp/flow_record.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+#define FROM_CLIENT 0
+#define FROM_SERVER 1
+
+#define ETH_BYTES        14
+#define ETHERTYPE_IPV4   bpf_htons(0x0800)
+#define ETHERTYPE_IPV6   bpf_htons(0x86dd)
+#define IPV4_PLAIN       0x45
+#define IPV4_FRAGMENT    bpf_htons(0x3fff)
+#define IPV6_LABEL       bpf_htonl(0xfffff)
+#define PROTO_TCP        6
+#define TCP_BYTES        20
+#define TCP_SEQ_AT       4
+#define TCP_ACK_AT       8
+#define TCP_CHECKSUM_AT  16
+#define TIMESTAMPS_HEAD  bpf_htonl(0x0101080a)
+#define TIMESTAMPS_BYTES 12
+#define SACK_HEAD        bpf_htonl(0x01010500)
+#define SACK_HEAD_MASK   bpf_htonl(0xffffff00)
+#define SACK_BLOCKS_MAX  4
+
+#define FLAG_FIN 0x01
+#define FLAG_SYN 0x02
+#define FLAG_RST 0x04
+#define FLAG_ACK 0x10
+
+struct tcp_header {
+    __be16 src_port, dst_port;
+    __be32 seq, ack;
+    __u8 offset, flags;
+    __be16 window, checksum, urgent;
+};
+
+/* From the IP header on. */
+struct ipv4_begin {
+    __u8 version, tos;
+    __be16 bytes, id, fragment;
+    __u8 ttl, protocol;
+    __be16 checksum;
+    __be32 src, dst;
+    struct tcp_header tcp;
+};
+
+struct ipv6_begin {
+    __be32 first; /* version, traffic class, flow label */
+    __be16 bytes;
+    __u8 next, hop_limit;
+    __be32 src[4], dst[4];
+    struct tcp_header tcp;
+};
+
+struct segment {
+    __u32 l4; /* offset of the TCP header */
+    __u32 payload_bytes, options_bytes;
+    __u32 seq, ack;
+    __be32 ipv6; /* its first word; 0: IPv4 */
+    __u8 flags, ecn;
+    __u16 window; /* as it stands in the header, unscaled */
+};
+
+/* What is to be written, as it stands in the frame. */
+struct edit {
+    __be32 number; /* seq to the client, ack to the server */
+    __be32 timestamp;
+    __be32 sack[2 * SACK_BLOCKS_MAX];
+    __u32 timestamp_at, sack_at, sack_blocks; /* offsets; 0: there is none */
+    __u64 sum;                                /* of all differences, for the checksum */
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, 1);
+    __type(key, struct carry_key4);
+    __type(value, struct carry_value);
+} carry_flows4 SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, 1);
+    __type(key, struct carry_key6);
+    __type(value, struct carry_value);
+} carry_flows6 SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct flow_record);
+} carry_records SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct carry_settings);
+} carry_switch SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, CARRY_COUNTS_COUNT);
+    __type(key, __u32);
+    __type(value, __u64);
+} carry_counts SEC(".maps");
+
+INLINE void count(__u32 what)
+{
+    __u64 *counter = bpf_map_lookup_elem(&carry_counts, &what);
+
+    if (counter)
+        (*counter)++;
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+/* False where the header does not fit between its place and the packet's end. */
+INLINE bool read_tcp(const struct __sk_buff *skb, const struct tcp_header *tcp, __u32 l4, __u32 end,
+                     struct segment *segment)
+{
+    const __u32 header_bytes = (__u32)(tcp->offset >> 4) * 4;
+
+    if (end > skb->len || header_bytes < TCP_BYTES || l4 + header_bytes > end)
+        return false;
+    segment->l4 = l4;
+    segment->options_bytes = header_bytes - TCP_BYTES;
+    segment->payload_bytes = end - l4 - header_bytes;
+    segment->seq = bpf_ntohl(tcp->seq);
+    segment->ack = bpf_ntohl(tcp->ack);
+    segment->flags = tcp->flags;
+    segment->window = bpf_ntohs(tcp->window);
+    return true;
+}
+
+INLINE struct carry_value *find4(struct __sk_buff *skb, int from, struct segment *segment,
+                                 bool *plain)
+{
+    struct carry_key4 key = {0};
+    struct ipv4_begin begin;
+
+    if (bpf_skb_load_bytes(skb, ETH_BYTES, &begin, sizeof(begin)) != 0 ||
+        begin.version != IPV4_PLAIN || begin.protocol != PROTO_TCP ||
+        (begin.fragment & IPV4_FRAGMENT) ||
+        !read_tcp(skb, &begin.tcp, ETH_BYTES + 20, ETH_BYTES + bpf_ntohs(begin.bytes), segment))
+        return NULL;
+    *plain = true;
+    segment->ipv6 = 0;
+    segment->ecn = begin.tos & 3;
+    key.client = from == FROM_CLIENT ? begin.src : begin.dst;
+    key.server = from == FROM_CLIENT ? begin.dst : begin.src;
+    key.client_port = from == FROM_CLIENT ? begin.tcp.src_port : begin.tcp.dst_port;
+    key.server_port = from == FROM_CLIENT ? begin.tcp.dst_port : begin.tcp.src_port;
+    return bpf_map_lookup_elem(&carry_flows4, &key);
+}
+
+INLINE struct carry_value *find6(struct __sk_buff *skb, int from, struct segment *segment,
+                                 bool *plain)
+{
+    struct carry_key6 key = {0};
+    struct ipv6_begin begin;
+
+    if (bpf_skb_load_bytes(skb, ETH_BYTES, &begin, sizeof(begin)) != 0 ||
+        bpf_ntohl(begin.first) >> 28 != 6 || begin.next != PROTO_TCP ||
+        !read_tcp(skb, &begin.tcp, ETH_BYTES + 40, ETH_BYTES + 40 + bpf_ntohs(begin.bytes),
+                  segment))
+        return NULL;
+    *plain = true;
+    segment->ipv6 = begin.first;
+    segment->ecn = bpf_ntohl(begin.first) >> 20 & 3;
+    __builtin_memcpy(key.client, from == FROM_CLIENT ? begin.src : begin.dst, sizeof(key.client));
+    __builtin_memcpy(key.server, from == FROM_CLIENT ? begin.dst : begin.src, sizeof(key.server));
+    key.client_port = from == FROM_CLIENT ? begin.tcp.src_port : begin.tcp.dst_port;
+    key.server_port = from == FROM_CLIENT ? begin.tcp.dst_port : begin.tcp.src_port;
+    return bpf_map_lookup_elem(&carry_flows6, &key);
+}
+
+/* NULL: nobody's, `*plain` says of which kind. */
+INLINE struct carry_value *find(struct __sk_buff *skb, int from, struct segment *segment,
+                                bool *plain)
+{
+    if (skb->vlan_present)
+        return NULL;
+    if (skb->protocol == ETHERTYPE_IPV4)
+        return find4(skb, from, segment, plain);
+    return skb->protocol == ETHERTYPE_IPV6 ? find6(skb, from, segment, plain) : NULL;
+}
+
+/* --- the words of a record ------------------------------------------------------------------- */
+
+INLINE __u64 read_way(const struct flow_record *record, int from)
+{
+    return *(const volatile __u64 *)&record->way[from];
+}
+
+INLINE void set_gate(struct flow_record *record, int from, __u32 serial, __u32 gate)
+{
+    __u64 was = read_way(record, from);
+
+    for (int i = 0; i < 3; i++) {
+        const __u64 is = record_way(serial, gate, record_next(was));
+        __u64 found;
+
+        if (record_serial(was) != serial || record_gate(was) == RECORD_UP ||
+            record_gate(was) == gate)
+            return;
+        found = __sync_val_compare_and_swap(&record->way[from], was, is);
+        if (found == was)
+            return;
+        was = found;
+    }
+}
+
+/*
+ * The last word on a segment: it goes out, and `next` behind it. False where somebody else has
+ * shut the gate or begun another connection meanwhile, and, while nothing may be overtaken, where
+ * somebody else was faster.
+ */
+INLINE bool advance(struct flow_record *record, int from, __u32 serial,
+                    const struct segment *segment)
+{
+    const __u32 end = segment->seq + segment->payload_bytes;
+    __u64 was = read_way(record, from);
+
+    for (int i = 0; i < 3; i++) {
+        const __u64 is = record_way(serial, RECORD_CARRY, record_later(record_next(was), end));
+        __u64 found;
+
+        if (record_serial(was) != serial || record_gate(was) == RECORD_UP ||
+            (record_gate(was) == RECORD_JOIN && segment->seq != record_next(was)))
+            return false;
+        if (is == was)
+            return true;
+        found = __sync_val_compare_and_swap(&record->way[from], was, is);
+        if (found == was)
+            return true;
+        was = found;
+    }
+    return record_serial(was) == serial && record_gate(was) == RECORD_CARRY;
+}
+
+/* --- translation ----------------------------------------------------------------------------- */
+
+INLINE __u64 difference(__be32 was, __be32 is)
+{
+    return (__u64)(__u32)~was + is;
+}
+
+/* Timestamps at the place where all hosts put them, and SACK behind that; false: something else. */
+INLINE bool read_options(struct __sk_buff *skb, const struct segment *segment, struct edit *edit,
+                         __be32 timestamps[2])
+{
+    __u32 at = segment->l4 + TCP_BYTES, left = segment->options_bytes;
+    __be32 head = 0;
+
+    if (left == 0)
+        return true;
+    if (bpf_skb_load_bytes(skb, at, &head, 4) != 0)
+        return false;
+    if (head == TIMESTAMPS_HEAD) {
+        if (left < TIMESTAMPS_BYTES || bpf_skb_load_bytes(skb, at + 4, timestamps, 8) != 0)
+            return false;
+        edit->timestamp_at = at + 4;
+        at += TIMESTAMPS_BYTES;
+        left -= TIMESTAMPS_BYTES;
+        if (left == 0)
+            return true;
+        if (bpf_skb_load_bytes(skb, at, &head, 4) != 0)
+            return false;
+    }
+    if ((head & SACK_HEAD_MASK) != SACK_HEAD || left < 12 || (left - 4) % 8 != 0 ||
+        (bpf_ntohl(head) & 0xff) + 2 != left)
+        return false;
+    edit->sack_at = at + 4;
+    edit->sack_blocks = (left - 4) / 8;
+    return true;
+}
+
+/* False where a block lies below the floor: it must go, which is not for here. */
+INLINE bool move_sack(struct __sk_buff *skb, const struct flow_record *record, __u32 floor,
+                      struct edit *edit)
+{
+    for (__u32 i = 0; i < SACK_BLOCKS_MAX; i++) {
+        __be32 block[2] = {0};
+        __u32 left, right;
+
+        if (i >= edit->sack_blocks)
+            break;
+        if (bpf_skb_load_bytes(skb, edit->sack_at + 8 * i, block, 8) != 0)
+            return false;
+        left = bpf_ntohl(block[0]) - record->delta;
+        right = bpf_ntohl(block[1]) - record->delta;
+        if ((__s32)(floor - right) >= 0 || (__s32)(left - floor) < 0)
+            return false;
+        edit->sack[2 * i] = bpf_htonl(left);
+        edit->sack[2 * i + 1] = bpf_htonl(right);
+        edit->sum += difference(block[0], edit->sack[2 * i]);
+        edit->sum += difference(block[1], edit->sack[2 * i + 1]);
+    }
+    return true;
+}
+
+/* The floor of acks follows the server, as in splice.c; it is read again by the engine. */
+INLINE __u32 move_floor(struct flow_record *record, __u32 next)
+{
+    const __u32 floor = *(volatile __u32 *)&record->ack_floor;
+
+    if (next - floor <= RECORD_FLOOR_FARTHEST || next - floor > 1u << 31)
+        return floor;
+    *(volatile __u32 *)&record->ack_floor = next - RECORD_FLOOR_DISTANCE;
+    return next - RECORD_FLOOR_DISTANCE;
+}
+
+/* Returns what hinders it, or CARRY_carried. */
+INLINE __u32 edit_to_client(struct __sk_buff *skb, struct flow_record *record, __u64 way,
+                            const struct segment *segment, struct edit *edit)
+{
+    const __u32 end = segment->seq + segment->payload_bytes;
+    const __u32 floor = move_floor(record, record_later(record_next(way), end));
+    __be32 timestamps[2] = {0};
+
+    if ((__s32)(segment->seq - floor) < 0)
+        return CARRY_up_numbers;
+    if (!read_options(skb, segment, edit, timestamps))
+        return CARRY_up_options;
+    edit->sack_blocks = 0; /* in the client's numbers, which are the same on both halves */
+    edit->number = bpf_htonl(segment->seq + record->delta);
+    edit->sum = difference(bpf_htonl(segment->seq), edit->number);
+    if (edit->timestamp_at) {
+        const __u32 tsval = bpf_ntohl(timestamps[0]);
+
+        if (tsval - *(volatile __u32 *)&record->tsecr_floor > RECORD_FLOOR_DISTANCE)
+            return CARRY_up_numbers;
+        edit->timestamp = bpf_htonl(tsval + record->ts_delta);
+        edit->sum += difference(timestamps[0], edit->timestamp);
+    }
+    return CARRY_carried;
+}
+
+/* Payload of one segment, and what its options take from the room that the server has. */
+INLINE bool fits_server(const struct __sk_buff *skb, const struct flow_record *record,
+                        const struct segment *segment)
+{
+    const __u32 usual = record->flags & RECORD_TIMESTAMPS ? RECORD_TIMESTAMPS_BYTES : 0;
+    const __u32 more = segment->options_bytes > usual ? segment->options_bytes - usual : 0;
+    const __u32 bytes = skb->gso_size ? skb->gso_size : segment->payload_bytes;
+
+    return !record->server_mss || bytes + more <= record->server_mss;
+}
+
+INLINE __u32 edit_to_server(struct __sk_buff *skb, struct flow_record *record, __u32 ack,
+                            __u32 floor, const struct segment *segment, struct edit *edit)
+{
+    __be32 timestamps[2] = {0};
+
+    if (((record->flags & RECORD_NO_ECN) && segment->ecn) ||
+        !read_options(skb, segment, edit, timestamps))
+        return CARRY_up_options;
+    /* Noted, not sent up: it must not come behind the one that opens the window again. */
+    if (!segment->window)
+        record->closed = 1;
+    if (!fits_server(skb, record, segment))
+        return CARRY_up_size;
+    edit->number = bpf_htonl(ack);
+    edit->sum = difference(bpf_htonl(segment->ack), edit->number);
+    if (edit->timestamp_at) {
+        const __u32 tsecr = record_later(bpf_ntohl(timestamps[1]) - record->ts_delta,
+                                         *(volatile __u32 *)&record->tsecr_floor);
+
+        edit->timestamp_at += 4;
+        edit->timestamp = bpf_htonl(tsecr);
+        edit->sum += difference(timestamps[1], edit->timestamp);
+    }
+    return move_sack(skb, record, floor, edit) ? CARRY_carried : CARRY_up_options;
+}
+
+/* False: the kernel had no memory for it. */
+INLINE bool write_edit(struct __sk_buff *skb, int from, const struct flow_record *record,
+                       const struct segment *segment, const struct edit *edit)
+{
+    const __u32 number_at = segment->l4 + (from == FROM_SERVER ? TCP_SEQ_AT : TCP_ACK_AT);
+    __u64 sum = edit->sum;
+
+    if (bpf_skb_store_bytes(skb, number_at, &edit->number, 4, 0) != 0 ||
+        (edit->timestamp_at &&
+         bpf_skb_store_bytes(skb, edit->timestamp_at, &edit->timestamp, 4, 0) != 0))
+        return false;
+    for (__u32 i = 0; i < SACK_BLOCKS_MAX; i++)
+        if (i < edit->sack_blocks &&
+            bpf_skb_store_bytes(skb, edit->sack_at + 8 * i, &edit->sack[2 * i], 8, 0) != 0)
+            return false;
+    if (from == FROM_SERVER && segment->ipv6) {
+        const __be32 first = (segment->ipv6 & ~IPV6_LABEL) | bpf_htonl(record->flow_label);
+
+        if (bpf_skb_store_bytes(skb, ETH_BYTES, &first, 4, 0) != 0)
+            return false;
+    }
+    sum = (sum & 0xffffffff) + (sum >> 32);
+    sum = (sum & 0xffffffff) + (sum >> 32);
+    return bpf_l4_csum_replace(skb, segment->l4 + TCP_CHECKSUM_AT, 0, sum, 0) == 0;
+}
+
+/* --- decision -------------------------------------------------------------------------------- */
+
+/* Of a splice: too many that say nothing, without one that does, may be two ends that answer each
+ * other for ever (stages/ack_storm.h). */
+INLINE bool is_storm(struct flow_record *record, const struct segment *segment, __u32 tick)
+{
+    if (segment->payload_bytes) {
+        if (record->empty)
+            record->empty = 0;
+        return false;
+    }
+    if (record->empty_tick != (__u16)tick) {
+        record->empty_tick = (__u16)tick;
+        record->empty = 0;
+    }
+    if (record->empty >= RECORD_EMPTY_MAX)
+        return true;
+    record->empty++;
+    return false;
+}
+
+INLINE bool learner_wants(const struct flow_record *record, int from, const struct segment *segment)
+{
+    const __u16 watch = from == FROM_CLIENT ? RECORD_WATCH_CLIENT : RECORD_WATCH_SERVER;
+
+    return (record->flags & watch) && segment->payload_bytes &&
+           segment->seq - record->begin[from] < RECORD_WATCH_BYTES;
+}
+
+INLINE __u32 judge(struct __sk_buff *skb, int from, struct flow_record *record, __u64 way,
+                   const struct segment *segment, struct edit *edit)
+{
+    const bool spliced = record->flags & RECORD_EDIT;
+    const __u32 theirs = record_next(read_way(record, !from));
+    const __u32 tick = (__u32)((bpf_ktime_get_coarse_ns() / 1000) >> 16);
+    __u32 ack = segment->ack, floor;
+
+    if (record_gate(way) == RECORD_UP ||
+        (record_gate(way) == RECORD_JOIN && segment->seq != record_next(way)))
+        return CARRY_up_order;
+    if (learner_wants(record, from, segment))
+        return CARRY_up_learning;
+    if (segment->seq - (record_next(way) - RECORD_NEAR_BYTES) > 2 * RECORD_NEAR_BYTES)
+        return CARRY_up_numbers;
+    if (spliced && is_storm(record, segment, tick))
+        return CARRY_up_empty;
+    if (*(volatile __u32 *)&record->used != tick)
+        *(volatile __u32 *)&record->used = tick;
+    if (from == FROM_SERVER)
+        return spliced ? edit_to_client(skb, record, way, segment, edit) : CARRY_carried;
+    floor = *(volatile __u32 *)&record->ack_floor;
+    if (spliced)
+        ack = record_later(ack - record->delta, floor);
+    if (theirs - ack > (spliced ? RECORD_WINDOW_BYTES : RECORD_OLD_BYTES))
+        return CARRY_up_numbers;
+    return spliced ? edit_to_server(skb, record, ack, floor, segment, edit) : CARRY_carried;
+}
+
+/* What goes up with data is overtaken by nothing, and what begins or ends a connection is the
+ * engine's. */
+INLINE void shut_gates(struct flow_record *record, int from, __u32 serial,
+                       const struct segment *segment)
+{
+    if (segment->flags & (FLAG_SYN | FLAG_FIN | FLAG_RST))
+        set_gate(record, from, serial, RECORD_UP);
+    else if (segment->payload_bytes)
+        set_gate(record, from, serial, RECORD_JOIN);
+    if (segment->flags & (FLAG_SYN | FLAG_RST))
+        set_gate(record, !from, serial, RECORD_UP);
+}
+
+INLINE int carry(struct __sk_buff *skb, int from)
+{
+    const __u32 first = 0;
+    const struct carry_settings *settings = bpf_map_lookup_elem(&carry_switch, &first);
+    struct segment segment = {0};
+    struct edit edit = {0};
+    struct carry_value *value;
+    struct flow_record *record;
+    bool plain = false, edits;
+    __u32 to, what, index, serial;
+    __u64 way;
+
+    to = settings ? settings->to[!from] : 0;
+    if (!to)
+        return TC_ACT_UNSPEC;
+    value = find(skb, from, &segment, &plain);
+    if (!value) {
+        count(plain ? CARRY_up_unknown : CARRY_up_other);
+        return TC_ACT_UNSPEC;
+    }
+    index = value->index;
+    serial = value->serial;
+    record = bpf_map_lookup_elem(&carry_records, &index);
+    way = record ? read_way(record, from) : 0;
+    if (!record || record_serial(way) != serial) {
+        count(CARRY_up_unknown);
+        return TC_ACT_UNSPEC;
+    }
+    edits = record->flags & RECORD_EDIT;
+    what = (segment.flags & (FLAG_SYN | FLAG_FIN | FLAG_RST | FLAG_ACK)) != FLAG_ACK
+               ? CARRY_up_flags
+               : judge(skb, from, record, way, &segment, &edit);
+    if (what == CARRY_carried && !advance(record, from, serial, &segment))
+        what = CARRY_up_order;
+    if (what != CARRY_carried) {
+        shut_gates(record, from, serial, &segment);
+        count(what);
+        return TC_ACT_UNSPEC;
+    }
+    if (edits && !write_edit(skb, from, record, &segment, &edit)) {
+        count(CARRY_lost);
+        return TC_ACT_SHOT;
+    }
+    count(CARRY_carried);
+    return (int)bpf_redirect(to, 0);
+}
+
+SEC("tc")
+int carry_from_client(struct __sk_buff *skb)
+{
+    return carry(skb, FROM_CLIENT);
+}
+
+SEC("tc")
+int carry_from_server(struct __sk_buff *skb)
+{
+    return carry(skb, FROM_SERVER);
+}
+
+char carry_license[] SEC("license") = "GPL";

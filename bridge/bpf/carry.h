@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* carry.h - what the carrying program (carry.bpf.c) and those who load it agree on. */
+#ifndef SYNWARD_BRIDGE_BPF_CARRY_H
+#define SYNWARD_BRIDGE_BPF_CARRY_H
+
+#include <stdint.h>
+
+#include "engine/base/counters.h"
+
+/* Keys of the connections without VLAN tags; all in wire order. */
+struct carry_key4 {
+    uint32_t client, server;
+    uint16_t client_port, server_port;
+    uint32_t unused;
+};
+
+struct carry_key6 {
+    uint32_t client[4], server[4];
+    uint16_t client_port, server_port;
+    uint32_t unused;
+};
+
+struct carry_value {
+    uint32_t index, serial; /* of the record */
+};
+
+/* Interfaces that lead to the client and to the server; 0: all goes up. */
+struct carry_settings {
+    uint32_t to[2];
+};
+
+enum carry_count {
+#define CARRY_COUNT_ENUM(group, name, text) CARRY_##name,
+    SYNWARD_KERNEL_COUNTERS(CARRY_COUNT_ENUM)
+#undef CARRY_COUNT_ENUM
+        CARRY_COUNTS_COUNT
+};
+
+#define CARRY_FROM_CLIENT "carry_from_client"
+#define CARRY_FROM_SERVER "carry_from_server"
+
+#endif

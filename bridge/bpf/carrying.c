@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* carrying.c - see carrying.h. Carried in the executable and loaded as steering.c does. */
+#include "bridge/bpf/carrying.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* CARRY_OBJECT: where the build has put it. */
+__asm__(".pushsection .rodata\n"
+        ".balign 16\n"
+        "carry_object: .incbin \"" CARRY_OBJECT "\"\n"
+        "carry_object_end:\n"
+        ".popsection\n");
+extern const uint8_t carry_object[] __attribute__((visibility("hidden")));
+extern const uint8_t carry_object_end[] __attribute__((visibility("hidden")));
+
+struct carrying {
+    struct bpf_object *object;
+    int flows4, flows6, settings, counts; /* maps */
+    int programs[2];                      /* by the side that frames come from */
+    struct flow_record *records;
+    size_t records_bytes;
+    atomic_ulong unrecorded;
+};
+
+/* What is wrong is told by our own errors. */
+static int say_nothing(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+    (void)level;
+    (void)format;
+    (void)arguments;
+    return 0;
+}
+
+static int map_of(const struct carrying *carrying, const char *name)
+{
+    return bpf_object__find_map_fd_by_name(carrying->object, name);
+}
+
+static bool size_maps(const struct bpf_object *object, uint32_t connections)
+{
+    static const char *const names[] = {"carry_flows4", "carry_flows6", "carry_records"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct bpf_map *map = bpf_object__find_map_by_name(object, names[i]);
+
+        if (!map || bpf_map__set_max_entries(map, connections) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool find_parts(struct carrying *carrying, uint32_t connections)
+{
+    const struct bpf_program *client =
+        bpf_object__find_program_by_name(carrying->object, CARRY_FROM_CLIENT);
+    const struct bpf_program *server =
+        bpf_object__find_program_by_name(carrying->object, CARRY_FROM_SERVER);
+    void *records;
+
+    if (!client || !server)
+        return false;
+    carrying->programs[SIDE_CLIENT] = bpf_program__fd(client);
+    carrying->programs[SIDE_SERVER] = bpf_program__fd(server);
+    carrying->flows4 = map_of(carrying, "carry_flows4");
+    carrying->flows6 = map_of(carrying, "carry_flows6");
+    carrying->settings = map_of(carrying, "carry_switch");
+    carrying->counts = map_of(carrying, "carry_counts");
+    carrying->records_bytes = (size_t)connections * sizeof(struct flow_record);
+    records = mmap(NULL, carrying->records_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+                   map_of(carrying, "carry_records"), 0);
+    if (records == MAP_FAILED)
+        return false;
+    carrying->records = records;
+    return true;
+}
+
+/* 0, or an errno. */
+static int load(struct carrying *carrying, uint32_t connections)
+{
+    size_t bytes;
+    int code;
+
+    /* Two labels around one piece of data. */
+    /* cppcheck-suppress comparePointers */
+    bytes = (size_t)(carry_object_end - carry_object);
+    carrying->object = bpf_object__open_mem(carry_object, bytes, NULL);
+    if (!carrying->object || !size_maps(carrying->object, connections))
+        return errno;
+    code = bpf_object__load(carrying->object);
+    if (code != 0)
+        return -code;
+    return find_parts(carrying, connections) ? 0 : errno;
+}
+
+struct carrying *carrying_open(uint32_t connections, struct error *error)
+{
+    struct carrying *carrying = calloc(1, sizeof(*carrying));
+    int reason;
+
+    if (!carrying) {
+        error_set(error, EXIT_FAILED, "out of memory");
+        return NULL;
+    }
+    libbpf_set_print(say_nothing);
+    reason = load(carrying, connections);
+    if (reason == 0)
+        return carrying;
+    error_set(error, EXIT_FAILED, "the kernel takes no carrying program: %s", strerror(reason));
+    carrying_close(carrying);
+    return NULL;
+}
+
+void carrying_close(struct carrying *carrying)
+{
+    if (!carrying)
+        return;
+    if (carrying->records) {
+        carrying_lead(carrying, 0, 0);
+        munmap(carrying->records, carrying->records_bytes);
+    }
+    bpf_object__close(carrying->object);
+    free(carrying);
+}
+
+struct flow_record *carrying_records(struct carrying *carrying)
+{
+    return carrying->records;
+}
+
+int carrying_program(const struct carrying *carrying, enum side from)
+{
+    return carrying->programs[from];
+}
+
+void carrying_lead(struct carrying *carrying, uint32_t to_client, uint32_t to_server)
+{
+    const struct carry_settings settings = {{to_client, to_server}};
+    const uint32_t first = 0;
+
+    bpf_map_update_elem(carrying->settings, &first, &settings, BPF_ANY);
+}
+
+/* --- orders ---------------------------------------------------------------------------------- */
+
+/* One that is to be removed may never have found room. */
+static bool obey_in(int map, const void *key, const struct carry_order *order, uint32_t first)
+{
+    const struct carry_value value = {.index = first + order->index, .serial = order->serial};
+
+    if (order->add)
+        return bpf_map_update_elem(map, key, &value, BPF_ANY) == 0;
+    bpf_map_delete_elem(map, key);
+    return true;
+}
+
+static bool obey(const struct carrying *carrying, const struct carry_order *order, uint32_t first)
+{
+    const struct flow_key *key = &order->key;
+    struct carry_key4 key4 = {.client_port = htons(key->client_port),
+                              .server_port = htons(key->server_port)};
+    struct carry_key6 key6 = {.client_port = key4.client_port, .server_port = key4.server_port};
+
+    if (addr_is_v4(&key->server)) {
+        memcpy(&key4.client, key->client.bytes + 12, sizeof(key4.client));
+        memcpy(&key4.server, key->server.bytes + 12, sizeof(key4.server));
+        return obey_in(carrying->flows4, &key4, order, first);
+    }
+    memcpy(key6.client, key->client.bytes, sizeof(key6.client));
+    memcpy(key6.server, key->server.bytes, sizeof(key6.server));
+    return obey_in(carrying->flows6, &key6, order, first);
+}
+
+void carrying_obey(struct carrying *carrying, const struct carry_order *orders, uint32_t count,
+                   uint32_t first)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (!obey(carrying, &orders[i], first))
+            atomic_fetch_add_explicit(&carrying->unrecorded, 1, memory_order_relaxed);
+}
+
+/* --- counts ---------------------------------------------------------------------------------- */
+
+void carrying_count(const struct carrying *carrying, uint64_t counts[CARRY_COUNTS_COUNT],
+                    uint64_t *unrecorded)
+{
+    const int cores = libbpf_num_possible_cpus();
+    uint64_t *each = cores > 0 ? calloc((size_t)cores, sizeof(*each)) : NULL;
+
+    memset(counts, 0, CARRY_COUNTS_COUNT * sizeof(*counts));
+    *unrecorded = atomic_load_explicit(&carrying->unrecorded, memory_order_relaxed);
+    for (uint32_t what = 0; each && what < CARRY_COUNTS_COUNT; what++) {
+        if (bpf_map_lookup_elem(carrying->counts, &what, each) != 0)
+            continue;
+        for (int core = 0; core < cores; core++)
+            counts[what] += each[core];
+    }
+    free(each);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * carrying.h - the programs (carry.bpf.c) by which the kernel carries plain segments of known
+ * connections from one port to the other, and their maps.
+ *
+ *      carrying_open()       loads them: nothing is attached, and nothing would be carried
+ *      carrying_records()    what engines write, one for each connection of all shards
+ *      carrying_obey()       which record a connection has: any thread, each for its own records
+ *      carrying_lead()       where to; all goes up until then
+ */
+#ifndef SYNWARD_BRIDGE_BPF_CARRYING_H
+#define SYNWARD_BRIDGE_BPF_CARRYING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bridge/bpf/carry.h"
+#include "engine/tables/carried.h"
+#include "engine/tcp/frame.h"
+#include "profiles/error.h"
+
+struct carrying;
+
+/* For so many connections. NULL: the kernel takes no such program, or no map of that size. */
+struct carrying *carrying_open(uint32_t connections, struct error *error);
+/* Nothing is carried from here on. Who writes records has ended before. NULL is fine. */
+void carrying_close(struct carrying *carrying);
+
+/* Zeroed; until carrying_close(). */
+struct flow_record *carrying_records(struct carrying *carrying);
+/* Of the program for frames that come from this side. */
+int carrying_program(const struct carrying *carrying, enum side from);
+/* Interfaces that lead to both sides, in the namespace where the programs are attached; 0: all
+ * goes up. */
+void carrying_lead(struct carrying *carrying, uint32_t to_client, uint32_t to_server);
+/* Obeys what an engine asks, whose first record is `first`. */
+void carrying_obey(struct carrying *carrying, const struct carry_order *orders, uint32_t count,
+                   uint32_t first);
+/* What the programs have counted, and how many connections found no room. */
+void carrying_count(const struct carrying *carrying, uint64_t counts[CARRY_COUNTS_COUNT],
+                    uint64_t *unrecorded);
+
+#endif

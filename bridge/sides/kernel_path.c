@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* kernel_path.c - see kernel_path.h. */
+#include "bridge/sides/kernel_path.h"
+
+#include <stdlib.h>
+
+#include "bridge/base/log.h"
+
+struct kernel_path {
+    enum kernel_path_setting setting;
+    struct carrying *carrying; /* stays when the path has ended: engines write its records */
+    struct error hindrance;    /* EXIT_DONE: none */
+};
+
+/* Gates first, then programs, and where to last: nothing is lost on the way. */
+static bool lead(struct kernel_path *path, struct sides *sides, uint32_t connections)
+{
+    uint32_t to[2];
+    int programs[2];
+
+    if (!sides_both_ports(sides, &path->hindrance))
+        return false;
+    path->carrying = carrying_open(connections, &path->hindrance);
+    if (!path->carrying)
+        return false;
+    for (int side = 0; side < 2; side++)
+        programs[side] = carrying_program(path->carrying, (enum side)side);
+    if (!sides_shorten(sides, programs, to, &path->hindrance)) {
+        carrying_close(path->carrying);
+        path->carrying = NULL;
+        return false;
+    }
+    carrying_lead(path->carrying, to[SIDE_CLIENT], to[SIDE_SERVER]);
+    return true;
+}
+
+struct kernel_path *kernel_path_open(enum kernel_path_setting setting, struct sides *sides,
+                                     uint32_t connections, struct error *error)
+{
+    struct kernel_path *path = calloc(1, sizeof(*path));
+
+    if (!path) {
+        error_set(error, EXIT_FAILED, "out of memory for the kernel path");
+        return NULL;
+    }
+    path->setting = setting;
+    if (setting == KERNEL_PATH_OFF || lead(path, sides, connections))
+        return path;
+    if (setting == KERNEL_PATH_ON) {
+        error_set(error, EXIT_FAILED, "no kernel path: %s", path->hindrance.text);
+        kernel_path_close(path);
+        return NULL;
+    }
+    log_line(LOG_LEVEL_INFO, "no kernel path: %s", path->hindrance.text);
+    return path;
+}
+
+void kernel_path_close(struct kernel_path *path)
+{
+    if (!path)
+        return;
+    carrying_close(path->carrying);
+    free(path);
+}
+
+const char *kernel_path_hindrance(const struct kernel_path *path)
+{
+    if (path->setting == KERNEL_PATH_OFF)
+        return "";
+    return path->hindrance.code == EXIT_DONE ? NULL : path->hindrance.text;
+}
+
+struct carrying *kernel_path_carrying(struct kernel_path *path)
+{
+    return path->carrying;
+}
+
+void kernel_path_end(struct kernel_path *path, const char *device)
+{
+    if (!path->carrying || path->hindrance.code != EXIT_DONE)
+        return;
+    carrying_lead(path->carrying, 0, 0);
+    error_set(&path->hindrance, EXIT_FAILED, "%s was gone: start synward again to have it back",
+              device);
+    log_line(LOG_LEVEL_WARNING, "no kernel path: %s", path->hindrance.text);
+}
+
+void kernel_path_count(const struct kernel_path *path, struct counters *counters)
+{
+    uint64_t counts[CARRY_COUNTS_COUNT], unrecorded;
+
+    if (!path->carrying)
+        return;
+    carrying_count(path->carrying, counts, &unrecorded);
+    counters->kernel_unrecorded += unrecorded;
+#define ADD_COUNT(group, name, text) counters->group##_##name += counts[CARRY_##name];
+    SYNWARD_KERNEL_COUNTERS(ADD_COUNT)
+#undef ADD_COUNT
+}

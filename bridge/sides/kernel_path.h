@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * kernel_path.h - the short way between two ports (bpf/carry.bpf.c): whether there is one, and why
+ * not.
+ *
+ *      port ingress: carry.bpf.c -- known, plain --> egress of the other port
+ *                         \-- all else --> the redirect to the TAP, as without it
+ *
+ * Main thread only.
+ */
+#ifndef SYNWARD_BRIDGE_SIDES_KERNEL_PATH_H
+#define SYNWARD_BRIDGE_SIDES_KERNEL_PATH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bridge/bpf/carrying.h"
+#include "bridge/sides/sides.h"
+#include "bridge/text/mode_text.h"
+#include "engine/base/counters.h"
+#include "profiles/error.h"
+
+struct kernel_path;
+
+/* For so many connections between sides that are open. NULL with an error: it was to be on, and
+ * cannot be. Any other reason not to have it is told by kernel_path_hindrance(). */
+struct kernel_path *kernel_path_open(enum kernel_path_setting setting, struct sides *sides,
+                                     uint32_t connections, struct error *error);
+/* When no worker runs any more, and before the sides are closed. NULL is fine. */
+void kernel_path_close(struct kernel_path *path);
+
+/* NULL: it is on; "" where nobody asked for it. */
+const char *kernel_path_hindrance(const struct kernel_path *path);
+/* NULL: it is off. */
+struct carrying *kernel_path_carrying(struct kernel_path *path);
+/* A port has vanished: from here on all goes up, until synward is started again. */
+void kernel_path_end(struct kernel_path *path, const char *device);
+/* Adds what the kernel has counted. */
+void kernel_path_count(const struct kernel_path *path, struct counters *counters);
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* carry.c - see carry.h. */
+#include "engine/stages/carry.h"
+
+#include "engine/shard/observe.h"
+#include "engine/shard/passage.h"
+#include "engine/stages/ack_storm.h"
+#include "engine/stages/splice.h"
+#include "engine/stages/track.h"
+#include "engine/tables/carried.h"
+
+_Static_assert(RECORD_NEAR_BYTES == TRACK_NEAR_BYTES && RECORD_OLD_BYTES == TRACK_OLD_BYTES,
+               "the kernel believes what the engine does");
+_Static_assert(RECORD_FLOOR_DISTANCE == SPLICE_FLOOR_DISTANCE &&
+                   RECORD_FLOOR_FARTHEST == SPLICE_FLOOR_FARTHEST &&
+                   RECORD_TIMESTAMPS_BYTES == TIMESTAMPS_BYTES,
+               "the kernel translates as the engine does");
+_Static_assert(RECORD_WATCH_BYTES == OBSERVATION_FLOW_BYTES, "the learner gets as much");
+
+/* Nothing that its halves differ in but offsets. */
+static bool spliced_plainly(const struct flow *flow)
+{
+    return !(flow->flags & (FLOW_GREETING_DUE | FLOW_NO_SACK | FLOW_REFUSED)) &&
+           !flow->to_client_shift && !flow->to_server_shift;
+}
+
+static bool may_be_carried(const struct flow *flow)
+{
+    if (flow->key.vlan.id[0])
+        return false;
+    if (flow->state == FLOW_SPLICED)
+        return spliced_plainly(flow);
+    return flow->state == FLOW_ESTABLISHED || flow->state == FLOW_OUTBOUND;
+}
+
+/* A client's first data is for the trigger of the silent (track_speaks()), and behind its FIN its
+ * segments are looked at one by one (plain_of_client()). */
+static bool gate_may_open(const struct flow *flow, const struct flow_cold *cold, enum side from)
+{
+    const bool spoken = cold->client_next != cold->client_isn + 1;
+
+    if (from == SIDE_SERVER)
+        return cold->server_next;
+    return !(flow->flags & FLOW_CLIENT_FIN) &&
+           (spoken || cold->offered == FLOW_OFFER_MIDDLE || flow->state == FLOW_OUTBOUND);
+}
+
+static uint16_t flags_of(const struct flow *flow, const struct flow_cold *cold)
+{
+    uint16_t flags = 0;
+
+    if (flow->state == FLOW_SPLICED)
+        flags |= RECORD_EDIT;
+    if (flow->flags & FLOW_NO_ECN)
+        flags |= RECORD_NO_ECN;
+    if (cold->timestamps)
+        flags |= RECORD_TIMESTAMPS;
+    if (cold->sampled[SIDE_CLIENT] < 2 * OBSERVATION_FLOW_BYTES)
+        flags |= RECORD_WATCH_CLIENT;
+    if (cold->sampled[SIDE_SERVER] < 2 * OBSERVATION_FLOW_BYTES)
+        flags |= RECORD_WATCH_SERVER;
+    return flags;
+}
+
+static void fill_in(struct engine *engine, const struct flow *flow, struct flow_record *record)
+{
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    struct carried *carried = engine->flows.carried;
+
+    carried->serial = carried->serial % (RECORD_SERIALS - 1) + 1; /* never 0 */
+    record->serial = carried->serial;
+    record->delta = flow->delta;
+    record->ts_delta = flow->ts_delta;
+    record->ack_floor = flow->ack_floor;
+    record->used = flow->used;
+    record->begin[SIDE_CLIENT] = cold->client_isn + 1;
+    record->begin[SIDE_SERVER] = cold->server_isn + 1;
+    record->flow_label =
+        addr_is_v4(&flow->key.server) ? 0 : flow_label_to_client(engine, &flow->key);
+    record->server_mss = cold->server_mss;
+    record->empty = 0;
+    record->closed = 0;
+    __atomic_store_n(&record->way[SIDE_CLIENT],
+                     record_way(record->serial, RECORD_UP, cold->client_next), __ATOMIC_RELEASE);
+    __atomic_store_n(&record->way[SIDE_SERVER],
+                     record_way(record->serial, RECORD_UP, cold->server_next), __ATOMIC_RELEASE);
+}
+
+/* All below `next` has gone out. */
+static void settle_way(uint64_t *at, uint32_t next, bool open)
+{
+    uint64_t was = __atomic_load_n(at, __ATOMIC_RELAXED), is;
+
+    do {
+        uint32_t gate = record_gate(was);
+
+        if (!open)
+            gate = RECORD_UP;
+        else if (gate == RECORD_UP)
+            gate = RECORD_JOIN;
+        is = record_way(record_serial(was), gate, record_later(record_next(was), next));
+    } while (!__atomic_compare_exchange_n(at, &was, is, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+}
+
+static void settle(struct engine *engine, uint32_t index)
+{
+    const struct flow *flow = &engine->flows.flows[index];
+    const struct flow_cold *cold = &engine->flows.cold[index];
+    struct flow_record *record = &engine->flows.carried->records[index];
+
+    if (!may_be_carried(flow)) {
+        carried_withdraw(&engine->flows, index);
+        return;
+    }
+    if (!record->added) {
+        if (record->seen < CARRY_AFTER && ++record->seen < CARRY_AFTER)
+            return;
+        fill_in(engine, flow, record);
+        record->added = carried_add(&engine->flows, index);
+        if (!record->added)
+            return;
+    }
+    __atomic_store_n(&record->tsecr_floor, flow->tsecr_floor, __ATOMIC_RELAXED);
+    __atomic_store_n(&record->ack_floor, flow->ack_floor, __ATOMIC_RELAXED);
+    __atomic_store_n(&record->flags, flags_of(flow, cold), __ATOMIC_RELAXED);
+    settle_way(&record->way[SIDE_CLIENT], cold->client_next,
+               gate_may_open(flow, cold, SIDE_CLIENT));
+    settle_way(&record->way[SIDE_SERVER], cold->server_next,
+               gate_may_open(flow, cold, SIDE_SERVER));
+}
+
+void carry_settle(struct engine *engine)
+{
+    struct carried *carried = engine->flows.carried;
+
+    for (uint32_t i = 0; i < carried->touched_count; i++) {
+        carried->records[carried->touched[i]].touched = false;
+        settle(engine, carried->touched[i]);
+    }
+    carried->touched_count = 0;
+}

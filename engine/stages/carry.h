@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * carry.h - which connections the kernel may carry plain segments of, and from where on
+ * (tcp/flow_record.h).
+ *
+ * Those that are followed or spliced, and whose plain segments need no more than plain_segment()
+ * does: numbers by offsets, nothing that a trigger or the learner waits for. What the program in
+ * the kernel cannot see of a segment is asked here, of its connection.
+ */
+#ifndef SYNWARD_ENGINE_STAGES_CARRY_H
+#define SYNWARD_ENGINE_STAGES_CARRY_H
+
+#include "engine/shard/shard.h"
+
+/* Batches in which a connection comes up before the kernel is told of it: to tell it costs as much
+ * as a few segments, and most connections are short. */
+#define CARRY_AFTER 3
+
+/*
+ * Settles the connections that have come up since the last time. All that the engine has let
+ * through must have been written: here it is said that it has gone out.
+ */
+void carry_settle(struct engine *engine);
+
+#endif

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test_carrying.c - one truth: the programs as the kernel runs them (BPF_PROG_TEST_RUN), in front
+ * of an engine that writes their records, against an engine that sees every frame. Frame by frame
+ * the two must let the same bytes go, the same way, and know the same numbers afterwards.
+ *
+ * Root only. SYNWARD_TEST_SEED replays a run.
+ */
+#include <bpf/bpf.h>
+#include <criterion/criterion.h>
+#include <linux/pkt_cls.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge/bpf/carrying.h"
+#include "engine/engine.h"
+#include "engine/shard/connection.h"
+#include "engine/shard/observe.h"
+#include "engine/shard/shard.h"
+#include "engine/stages/carry.h"
+#include "tests/engine/random.h"
+
+#define NOW_US      5000000ull
+#define FLOWS       1024u
+#define CONNECTIONS 6 /* of each kind */
+#define FRAMES      1500
+#define TO_CLIENT   7
+#define TO_SERVER   8
+#define BUFFER      (OFFLOAD_BYTES + 2048u)
+#define CLIENT_PORT 40000
+#define SERVER_PORT 80
+#define HEADERS_MAX 74u
+
+struct pair {
+    struct carrying *carrying;
+    struct engine *engine, *reference; /* with records, and without */
+    void *memory[2];
+    struct flow *flow, *reference_flow;
+    uint64_t carried, up;
+};
+
+struct made {
+    uint8_t data[BUFFER]; /* offload header first */
+    uint32_t bytes;
+    enum side from;
+};
+
+static struct random random_of_test;
+
+static uint32_t dice(uint32_t sides)
+{
+    return random_below(&random_of_test, sides);
+}
+
+static uint32_t random_word(void)
+{
+    return (uint32_t)random_next(&random_of_test);
+}
+
+/* --- engines and their connection ------------------------------------------------------------ */
+
+static struct engine *make_engine(struct flow_record *records, void **memory)
+{
+    struct engine_config config;
+
+    engine_config_defaults(&config);
+    config.flows_max = FLOWS;
+    config.openings_max = config.slots_max = 256;
+    config.greeted_max = config.sources_max = 1024;
+    config.served_max = 4096;
+    config.table_seed[0] = 17;
+    config.table_seed[1] = 42;
+    config.records = records;
+    cr_assert(posix_memalign(memory, 64, engine_bytes(&config)) == 0);
+    memset(*memory, 0, engine_bytes(&config));
+    return engine_init(*memory, &config, NOW_US);
+}
+
+static struct flow_key key_of(bool v6)
+{
+    static const uint8_t client[16] = {0xfd, 0x77, [15] = 1}, server[16] = {0xfd, 0x77, [15] = 2};
+    static const uint8_t client4[4] = {10, 77, 0, 1}, server4[4] = {10, 77, 0, 2};
+
+    return (struct flow_key){.client = v6 ? addr_from_v6(client) : addr_from_v4(client4),
+                             .server = v6 ? addr_from_v6(server) : addr_from_v4(server4),
+                             .client_port = CLIENT_PORT,
+                             .server_port = SERVER_PORT};
+}
+
+static struct flow *make_flow(struct engine *engine, const struct flow_key *key,
+                              const struct flow *flow_like, const struct flow_cold *cold_like)
+{
+    struct flow *flow =
+        engine_flow_new(engine, key, (enum flow_state)flow_like->state, engine->now_us);
+    struct flow_cold *cold = flow_cold(&engine->flows, flow);
+
+    flow->flags = flow_like->flags;
+    flow->delta = flow_like->delta;
+    flow->ts_delta = flow_like->ts_delta;
+    flow->ack_floor = flow_like->ack_floor;
+    flow->tsecr_floor = flow_like->tsecr_floor;
+    cold->client_isn = cold_like->client_isn;
+    cold->server_isn = cold_like->server_isn;
+    cold->client_next = cold_like->client_next;
+    cold->server_next = cold_like->server_next;
+    cold->server_mss = cold_like->server_mss;
+    cold->timestamps = cold_like->timestamps;
+    cold->sampled[0] = cold_like->sampled[0];
+    cold->sampled[1] = cold_like->sampled[1];
+    cold->storm = (struct flow_storm){0};
+    return flow;
+}
+
+static void obey(const struct pair *pair)
+{
+    struct carried *carried = engine_carried(pair->engine);
+
+    engine_settle(pair->engine);
+    carrying_obey(pair->carrying, carried->orders, carried->orders_count, 0);
+    carried->orders_count = 0;
+}
+
+static void make_known(const struct pair *pair)
+{
+    for (int i = 0; i < CARRY_AFTER; i++) {
+        carried_touch(&pair->engine->flows, flow_index(&pair->engine->flows, pair->flow));
+        obey(pair);
+    }
+}
+
+static void random_flow(bool spliced, struct flow *flow, struct flow_cold *cold)
+{
+    memset(flow, 0, sizeof(*flow));
+    memset(cold, 0, sizeof(*cold));
+    flow->state = spliced ? FLOW_SPLICED : FLOW_ESTABLISHED;
+    cold->client_isn = random_word();
+    cold->server_isn = random_word();
+    cold->client_next = cold->client_isn + 1 + 1 + dice(9000);
+    cold->server_next = cold->server_isn + 1 + 1 + dice(9000);
+    cold->sampled[0] = cold->sampled[1] = dice(2) ? OBSERVE_NOTHING : 0;
+    if (!spliced)
+        return;
+    flow->flags = (uint8_t)(FLOW_EDIT | (dice(3) ? 0 : FLOW_NO_ECN));
+    flow->delta = random_word();
+    flow->ts_delta = random_word();
+    flow->ack_floor = cold->server_isn + 1;
+    flow->tsecr_floor = random_word();
+    cold->timestamps = dice(2);
+    cold->server_mss = dice(3) ? 1460 : 0;
+}
+
+static struct pair open_pair(bool spliced, bool v6)
+{
+    struct pair pair = {0};
+    struct error error = {0};
+    const struct flow_key key = key_of(v6);
+    struct flow flow;
+    struct flow_cold cold;
+
+    pair.carrying = carrying_open(FLOWS, &error);
+    if (!pair.carrying)
+        cr_skip_test("skipped: %s", error.text);
+    carrying_lead(pair.carrying, TO_CLIENT, TO_SERVER);
+    pair.engine = make_engine(carrying_records(pair.carrying), &pair.memory[0]);
+    pair.reference = make_engine(NULL, &pair.memory[1]);
+    random_flow(spliced, &flow, &cold);
+    pair.flow = make_flow(pair.engine, &key, &flow, &cold);
+    pair.reference_flow = make_flow(pair.reference, &key, &flow, &cold);
+    make_known(&pair);
+    return pair;
+}
+
+static void close_pair(struct pair *pair)
+{
+    carrying_close(pair->carrying);
+    free(pair->memory[0]);
+    free(pair->memory[1]);
+}
+
+/* --- frames ---------------------------------------------------------------------------------- */
+
+/* What a host would say next, as the other end of it is to hear it; mostly. */
+static uint32_t random_options(const struct pair *pair, enum side from, uint32_t ack, uint8_t *at)
+{
+    const struct flow *flow = pair->reference_flow;
+    const uint32_t tsval = flow->tsecr_floor + dice(100000) - (dice(8) ? 0 : 200000);
+    uint32_t bytes = 0, blocks = 1 + dice(3);
+
+    if (dice(4)) {
+        store_be32(at, 0x0101080a);
+        store_be32(at + 4, tsval);
+        store_be32(at + 8, from == SIDE_CLIENT ? tsval + flow->ts_delta : random_word());
+        bytes = 12;
+    }
+    if (dice(3) == 0) {
+        store_be32(at + bytes, 0x01010502 + 8 * blocks);
+        for (uint32_t block = 0; block < 2 * blocks; block++)
+            store_be32(at + bytes + 4 + 4 * block, ack + 1000 * block + (dice(20) ? 1 : -5000u));
+        bytes += 4 + 8 * blocks;
+    }
+    if (dice(30) == 0 && bytes) /* laid out otherwise, or not at all */
+        at[dice(bytes)] = (uint8_t)dice(256);
+    return bytes;
+}
+
+static uint32_t random_seq(uint32_t next)
+{
+    switch (dice(16)) {
+    case 0:
+        return next - dice(5000);
+    case 1:
+        return next + dice(5000);
+    case 2:
+        return dice(8) ? next : next + (dice(2) ? dice(1u << 30) : -dice(1u << 30));
+    default:
+        return next;
+    }
+}
+
+static uint8_t random_tcp_flags(void)
+{
+    static const uint8_t odd[] = {TCP_URG | TCP_ACK, TCP_ACK | TCP_ECE, TCP_ACK | TCP_CWR, 0};
+
+    return dice(20) ? TCP_ACK | (dice(2) ? TCP_PSH : 0) : odd[dice(4)];
+}
+
+static uint32_t write_ip(uint8_t *data, const struct flow_key *key, enum side from,
+                         uint32_t l4_bytes)
+{
+    const bool v4 = addr_is_v4(&key->server);
+    const struct ip_addr *src = from == SIDE_CLIENT ? &key->client : &key->server;
+    const struct ip_addr *dst = from == SIDE_CLIENT ? &key->server : &key->client;
+    uint8_t *ip = data + ETH_HEADER_BYTES;
+    const uint8_t ecn = dice(5) ? 0 : (uint8_t)dice(4);
+
+    memset(data, 2, 12);
+    store_be16(data + 12, v4 ? 0x0800 : 0x86dd);
+    if (!v4) {
+        store_be32(ip, 6u << 28 | (uint32_t)ecn << 20 | dice(1 << 20));
+        store_be16(ip + 4, (uint16_t)l4_bytes);
+        ip[6] = PROTO_TCP;
+        ip[7] = 64;
+        memcpy(ip + 8, src->bytes, 16);
+        memcpy(ip + 24, dst->bytes, 16);
+        return ETH_HEADER_BYTES + 40;
+    }
+    memset(ip, 0, IPV4_HEADER_BYTES);
+    ip[0] = 0x45;
+    ip[1] = ecn;
+    store_be16(ip + 2, (uint16_t)(IPV4_HEADER_BYTES + l4_bytes));
+    ip[6] = 0x40;
+    ip[8] = 64;
+    ip[9] = PROTO_TCP;
+    memcpy(ip + 12, src->bytes + 12, 4);
+    memcpy(ip + 16, dst->bytes + 12, 4);
+    store_be16(ip + 10, (uint16_t)~checksum_fold(checksum_add(0, ip, IPV4_HEADER_BYTES)));
+    return PLAIN_L4;
+}
+
+static void make_frame(const struct pair *pair, struct made *made)
+{
+    const struct flow *flow = pair->reference_flow;
+    const struct flow_cold *cold = flow_cold(&pair->reference->flows, flow);
+    const uint32_t payload = dice(3) ? dice(1400) : 0;
+    uint8_t *data = made->data + OFFLOAD_BYTES, *tcp, options[TCP_HEADER_BYTES + 40] = {0};
+    uint32_t seq, ack, option_bytes, l4;
+    struct ip_addr ends[2];
+
+    made->from = dice(2) ? SIDE_CLIENT : SIDE_SERVER;
+    seq = random_seq(made->from == SIDE_CLIENT ? cold->client_next : cold->server_next);
+    ack = made->from == SIDE_SERVER
+              ? cold->client_next
+              : cold->server_next + (flow->flags & FLOW_EDIT ? flow->delta : 0);
+    ack += dice(12) ? 0 : dice(9000) - 4500;
+    option_bytes = random_options(pair, made->from, ack, options);
+    memset(made->data, 0, OFFLOAD_BYTES);
+    l4 = write_ip(data, &flow->key, made->from, TCP_HEADER_BYTES + option_bytes + payload);
+    tcp = data + l4;
+    store_be16(tcp, made->from == SIDE_CLIENT ? CLIENT_PORT : SERVER_PORT);
+    store_be16(tcp + 2, made->from == SIDE_CLIENT ? SERVER_PORT : CLIENT_PORT);
+    store_be32(tcp + 4, seq);
+    store_be32(tcp + 8, ack);
+    tcp[12] = (uint8_t)((TCP_HEADER_BYTES + option_bytes) / 4 << 4);
+    tcp[13] = random_tcp_flags();
+    store_be16(tcp + 14, dice(40) ? (uint16_t)random_word() : 0);
+    store_be32(tcp + 16, 0);
+    memcpy(tcp + TCP_HEADER_BYTES, options, option_bytes);
+    for (uint32_t i = 0; i < payload; i++)
+        tcp[TCP_HEADER_BYTES + option_bytes + i] = (uint8_t)(i * 7);
+    made->bytes = l4 + TCP_HEADER_BYTES + option_bytes + payload;
+    ends[0] = made->from == SIDE_CLIENT ? flow->key.client : flow->key.server;
+    ends[1] = made->from == SIDE_CLIENT ? flow->key.server : flow->key.client;
+    store_be16(tcp + TCP_CHECKSUM_AT,
+               (uint16_t)~checksum_fold(
+                   checksum_add(checksum_pseudo(&ends[0], &ends[1], PROTO_TCP, made->bytes - l4),
+                                tcp, made->bytes - l4)));
+    if (dice(50) == 0) /* damaged: the host is to see that */
+        tcp[TCP_CHECKSUM_AT + dice(2)] ^= (uint8_t)(1 + dice(255));
+}
+
+/* --- both of them ---------------------------------------------------------------------------- */
+
+/* True where the kernel carries it; what goes out is in `out` then. */
+static bool kernel_carries(const struct pair *pair, const struct made *made, struct made *out)
+{
+    LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = made->data + OFFLOAD_BYTES,
+                .data_size_in = made->bytes, .data_out = out->data + OFFLOAD_BYTES,
+                .data_size_out = BUFFER - OFFLOAD_BYTES);
+
+    cr_assert(bpf_prog_test_run_opts(carrying_program(pair->carrying, made->from), &run) == 0);
+    out->bytes = run.data_size_out;
+    if ((int)run.retval != TC_ACT_UNSPEC) {
+        cr_assert_eq(run.retval, (uint32_t)TC_ACT_REDIRECT);
+        return true;
+    }
+    cr_assert(out->bytes == made->bytes &&
+                  memcmp(out->data + OFFLOAD_BYTES, made->data + OFFLOAD_BYTES, made->bytes) == 0,
+              "what goes up goes up as it came");
+    return false;
+}
+
+static enum verdict_action engine_says(struct engine *engine, const struct made *made,
+                                       struct made *out)
+{
+    struct verdict verdict;
+    const uint32_t bytes = OFFLOAD_BYTES + made->bytes;
+
+    memcpy(out->data, made->data, bytes);
+    if (engine_carried(engine))
+        engine_input_beside_carried(engine, made->from, out->data, bytes, bytes, BUFFER, NOW_US,
+                                    &verdict);
+    else
+        engine_input(engine, made->from, out->data, bytes, bytes, BUFFER, NOW_US, &verdict);
+    out->bytes = verdict.bytes - OFFLOAD_BYTES;
+    engine_observations(engine)->count = 0;
+    engine_outbox(engine)->count = engine_outbox(engine)->used = 0;
+    return verdict.action;
+}
+
+static void one_frame(struct pair *pair, uint64_t number)
+{
+    struct made made, got, wanted;
+    enum verdict_action action, reference;
+    const struct flow_cold *a, *b;
+
+    make_frame(pair, &made);
+    reference = engine_says(pair->reference, &made, &wanted);
+    if (kernel_carries(pair, &made, &got)) {
+        action = VERDICT_FORWARD;
+        pair->carried++;
+        carried_recall(&pair->engine->flows, flow_index(&pair->engine->flows, pair->flow));
+    } else {
+        action = engine_says(pair->engine, &made, &got);
+        pair->up++;
+        obey(pair);
+    }
+    cr_assert_eq(action, reference, "frame %lu: verdict %d, not %d", (unsigned long)number,
+                 (int)action, (int)reference);
+    cr_assert(action != VERDICT_FORWARD || (got.bytes == wanted.bytes &&
+                                            memcmp(got.data + OFFLOAD_BYTES,
+                                                   wanted.data + OFFLOAD_BYTES, wanted.bytes) == 0),
+              "frame %lu: other bytes", (unsigned long)number);
+    a = flow_cold(&pair->engine->flows, pair->flow);
+    b = flow_cold(&pair->reference->flows, pair->reference_flow);
+    cr_assert(a->client_next == b->client_next && a->server_next == b->server_next,
+              "frame %lu: other numbers", (unsigned long)number);
+}
+
+static void same_for_all(bool spliced, bool v6)
+{
+    random_of_test = random_begin("carrying");
+    for (int connection = 0; connection < CONNECTIONS; connection++) {
+        struct pair pair = open_pair(spliced, v6);
+
+        for (uint64_t number = 0; number < FRAMES; number++)
+            one_frame(&pair, number);
+        cr_assert(pair.carried > pair.up, "%lu carried, %lu up", (unsigned long)pair.carried,
+                  (unsigned long)pair.up);
+        close_pair(&pair);
+    }
+}
+
+Test(carrying, followed_frames_go_as_the_engine_lets_them_go)
+{
+    same_for_all(false, false);
+}
+
+Test(carrying, followed_frames_go_as_the_engine_lets_them_go_over_ipv6)
+{
+    same_for_all(false, true);
+}
+
+Test(carrying, spliced_frames_go_as_the_engine_lets_them_go)
+{
+    same_for_all(true, false);
+}
+
+Test(carrying, spliced_frames_go_as_the_engine_lets_them_go_over_ipv6)
+{
+    same_for_all(true, true);
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tests of engine/stages/carry.c and tables/carried.c: what the engine writes down for the kernel,
+ * and what it reads back. The kernel is played by hand. */
+#include <criterion/criterion.h>
+
+#include <string.h>
+
+#include "engine/shard/observe.h"
+#include "engine/stages/carry.h"
+#include "tests/engine/support_engine.h"
+
+#define OPTIONS_ "mss=1460 sack ts=1/0 nop ws=7"
+#define HOUR_US  (3600 * SECOND_US)
+
+static struct flow_record records[64];
+static const uint8_t answer[100];
+
+static struct bench *begin(void)
+{
+    struct engine_config config;
+
+    memset(records, 0, sizeof(records));
+    bench_config(&config);
+    config.records = records;
+    return bench_new_sized(SETTING_NORMAL, &config);
+}
+
+static struct flow_record *record_of(struct bench *b)
+{
+    return &records[flow_index(&b->engine->flows, bench_flow(b))];
+}
+
+static uint32_t gate_of(struct bench *b, enum side from)
+{
+    return record_gate(record_of(b)->way[from]);
+}
+
+/* The batch is over, and written. */
+static void settled(struct bench *b)
+{
+    engine_settle(b->engine);
+}
+
+static uint32_t orders(struct bench *b, bool add)
+{
+    struct carried *carried = engine_carried(b->engine);
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < carried->orders_count; i++)
+        count += carried->orders[i].add == add;
+    carried->orders_count = 0;
+    return count;
+}
+
+static void crosses(struct bench *b, enum side from)
+{
+    bench_put(b, from);
+    forwarded(b);
+    take(b, side_other(from));
+    settled(b);
+}
+
+#define client_crosses(b, ...) (client_builds(b, __VA_ARGS__), crosses(b, SIDE_CLIENT))
+#define server_crosses(b, ...) (server_builds(b, __VA_ARGS__), crosses(b, SIDE_SERVER))
+
+static void shakes_hands(struct bench *b)
+{
+    client_crosses(b, .flags = "S", .seq = X, .options = OPTIONS_);
+    server_crosses(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OPTIONS_);
+    client_crosses(b, .flags = ".", .seq = X + 1, .ack = Y + 1, .options = ts(2, 9));
+}
+
+static void request_and_answer(struct bench *b)
+{
+    client_crosses(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .options = ts(2, 9),
+                   .payload = REQUEST);
+    server_crosses(b, .flags = ".", .seq = Y + 1, .ack = X + 19, .payload_bytes = 100,
+                   .payload = answer, .options = ts(10, 2));
+    client_crosses(b, .flags = ".", .seq = X + 19, .ack = Y + 101, .options = ts(3, 10));
+}
+
+Test(carry, followed_connection_is_written_down_when_it_has_come_up_often_enough)
+{
+    struct bench *b = begin();
+
+    shakes_hands(b);
+    cr_assert_eq(orders(b, true), 0, "most connections are short");
+    request_and_answer(b);
+    cr_assert_eq(orders(b, true), 1);
+    cr_assert_eq(gate_of(b, SIDE_CLIENT), RECORD_JOIN);
+    cr_assert_eq(gate_of(b, SIDE_SERVER), RECORD_JOIN);
+    cr_assert_eq(record_next(record_of(b)->way[SIDE_CLIENT]), X + 19);
+    cr_assert_eq(record_next(record_of(b)->way[SIDE_SERVER]), Y + 101);
+    cr_assert_eq(record_of(b)->flags, RECORD_WATCH_CLIENT | RECORD_WATCH_SERVER);
+    cr_assert_eq(record_of(b)->begin[SIDE_SERVER], Y + 1);
+    bench_end(b);
+}
+
+Test(carry, nothing_of_a_client_before_its_first_data)
+{
+    struct bench *b = begin();
+
+    shakes_hands(b);
+    for (uint32_t i = 0; i < 5; i++)
+        server_crosses(b, .flags = ".", .seq = Y + 1 + 100 * i, .ack = X + 1, .payload_bytes = 100,
+                       .payload = answer, .options = ts(10, 2));
+    cr_assert_eq(orders(b, true), 1);
+    cr_assert_eq(gate_of(b, SIDE_SERVER), RECORD_JOIN);
+    cr_assert_eq(gate_of(b, SIDE_CLIENT), RECORD_UP, "the trigger of the silent waits for it");
+    bench_end(b);
+}
+
+Test(carry, next_is_said_to_be_out_only_when_it_is_written)
+{
+    struct bench *b = begin();
+
+    shakes_hands(b);
+    request_and_answer(b);
+    server_builds(b, .flags = ".", .seq = Y + 101, .ack = X + 19, .payload_bytes = 100,
+                  .payload = answer, .options = ts(11, 2));
+    bench_put(b, SIDE_SERVER);
+    take(b, SIDE_CLIENT);
+    cr_assert_eq(record_next(record_of(b)->way[SIDE_SERVER]), Y + 101,
+                 "what follows would overtake");
+    settled(b);
+    cr_assert_eq(record_next(record_of(b)->way[SIDE_SERVER]), Y + 201);
+    bench_end(b);
+}
+
+Test(carry, reset_takes_the_record_back_at_once)
+{
+    struct bench *b = begin();
+    struct flow_record *record;
+
+    shakes_hands(b);
+    request_and_answer(b);
+    record = record_of(b);
+    orders(b, true);
+    client_builds(b, .flags = "R", .seq = X + 19);
+    bench_put(b, SIDE_CLIENT);
+    cr_assert_eq(record->way[SIDE_CLIENT], 0);
+    cr_assert_eq(record->way[SIDE_SERVER], 0);
+    cr_assert_eq(orders(b, false), 1);
+    take(b, SIDE_SERVER);
+    bench_end(b);
+}
+
+Test(carry, client_is_carried_no_further_behind_its_fin)
+{
+    struct bench *b = begin();
+
+    shakes_hands(b);
+    request_and_answer(b);
+    client_crosses(b, .flags = "F.", .seq = X + 19, .ack = Y + 101, .options = ts(4, 10));
+    cr_assert_eq(gate_of(b, SIDE_CLIENT), RECORD_UP);
+    cr_assert_eq(gate_of(b, SIDE_SERVER), RECORD_JOIN, "it may have much to say yet");
+    bench_end(b);
+}
+
+Test(carry, what_the_kernel_has_moved_is_read_back)
+{
+    struct bench *b = begin();
+    struct flow_record *record;
+
+    shakes_hands(b);
+    request_and_answer(b);
+    record = record_of(b);
+    record->way[SIDE_SERVER] = record_way(record->serial, RECORD_CARRY, Y + 5000101);
+    /* Were it not, this FIN would be too far from the newest number to count. */
+    server_crosses(b, .flags = "F.", .seq = Y + 5000101, .ack = X + 19, .options = ts(20, 2));
+    client_crosses(b, .flags = "F.", .seq = X + 19, .ack = Y + 5000102, .options = ts(21, 20));
+    cr_assert_str_eq(bench_flow_state(b), "closing");
+    bench_end(b);
+}
+
+Test(carry, connection_that_only_the_kernel_sees_does_not_idle)
+{
+    struct bench *b = begin();
+    struct flow_record *record;
+
+    shakes_hands(b);
+    request_and_answer(b);
+    record = record_of(b);
+    for (int hour = 0; hour < 5; hour++) {
+        record->used = flow_clock(b->now_us);
+        bench_wait(b, HOUR_US);
+    }
+    cr_assert_str_eq(bench_flow_state(b), "established");
+    bench_wait(b, 3 * HOUR_US);
+    cr_assert_str_eq(bench_flow_state(b), "none");
+    cr_assert_eq(orders(b, false), 1);
+    bench_end(b);
+}
+
+/* An answer that is not read is told by it (tables/held_watch.h). */
+Test(carry, closed_window_that_only_the_kernel_saw_is_noted)
+{
+    struct bench *b = begin();
+    struct watched *watched;
+
+    shakes_hands(b);
+    request_and_answer(b);
+    watched = watch_begin(b->engine->held.watch, &b->engine->flows, bench_flow(b));
+    record_of(b)->closed = 1;
+    b->now_us += 3 * SECOND_US;
+    watch_look(watched, &b->engine->flows, bench_flow(b), b->now_us);
+    cr_assert(watched->closed);
+    cr_assert_eq(record_of(b)->closed, 0, "once");
+    bench_end(b);
+}
+
+Test(carry, tagged_connection_is_not_written_down)
+{
+    struct bench *b = begin();
+
+    b->vlan[0] = 0x6005;
+    shakes_hands(b);
+    request_and_answer(b);
+    request_and_answer(b);
+    cr_assert_eq(orders(b, true), 0);
+    bench_end(b);
+}
+
+/* A record's next connection has another serial: what is left of the last one changes nothing. */
+Test(carry, record_that_is_used_again_has_another_serial)
+{
+    struct bench *b = begin();
+    uint32_t serial;
+
+    shakes_hands(b);
+    request_and_answer(b);
+    serial = record_of(b)->serial;
+    orders(b, true);
+    engine_flow_free(b->engine, bench_flow(b));
+    shakes_hands(b);
+    request_and_answer(b);
+    cr_assert_eq(orders(b, true), 1);
+    cr_assert_neq(record_of(b)->serial, serial);
+    cr_assert_eq(record_serial(record_of(b)->way[SIDE_CLIENT]), record_of(b)->serial);
+    bench_end(b);
+}

@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""--kernel-path: what the kernel carries between two port: sides arrives whole, in both modes, on
+wires that lose frames, over switches of modes, kills and ports that vanish; and how much of it the
+kernel carries is counted.
+
+That each frame is carried as the engine would let it go is tests/bridge/bpf/test_carrying.c's."""
+import signal
+import time
+
+import runner
+from lab import (
+    CLIENT_IF,
+    PORTS,
+    SERVER4,
+    SERVER6,
+    SERVER_IF,
+    Lab,
+    check,
+    check_equal,
+    run,
+    wait_until,
+)
+
+BULK_BYTES = 100_000_000
+LOSSY_BYTES = 10_000_000
+LONG_BYTES = 2_000_000_000
+ON = ("--kernel-path", "on")
+CARRIED = 0.99  # of a stream's frames
+
+
+def daemon_only(lab):
+    if lab.stand_in:
+        raise runner.Skip("needs the daemon")
+    return lab
+
+
+def path_lab(mode="normal", **options):
+    """The path is on, where the kernel has it. For attack mode HTTP is learned before."""
+    lab = daemon_only(Lab(sides="port", **options))
+    lab.start(mode="normal", extra=("--kernel-path", "auto"))
+    path = lab.cli("status")["kernel_path"]
+    if not path["on"]:
+        lab.close()
+        raise runner.Skip(path["why"])
+    lab.server_program = lab.http()
+    if mode == "attack":
+        for address in (SERVER4, SERVER6):
+            lab.learn("http", 80, address)
+        lab.set_mode("attack")
+    return lab
+
+
+def kernel(lab):
+    return lab.stats()["kernel"]
+
+
+def went_up(before, after):
+    return {k: after[k] - before[k] for k in after if k.startswith("up_") and after[k] != before[k]}
+
+
+def stream(mode, kind, address, sent=BULK_BYTES):
+    with path_lab(mode) as lab:
+        before = kernel(lab)
+        result = lab.fetch(kind, 80, address, bytes=sent, timeout_ms=60000)
+        check_equal(result["ok"], 1, f"{kind} of {sent} bytes ({result})")
+        after = kernel(lab)
+        carried, up = after["carried"] - before["carried"], went_up(before, after)
+        check(
+            carried >= CARRIED * (carried + sum(up.values())), f"{carried} carried, went up: {up}"
+        )
+        check_equal(after["lost"], 0, "segments lost")
+        return f"{carried} carried, {sum(up.values())} went up"
+
+
+def test_download_in_normal_mode():
+    return stream("normal", "download", SERVER4)
+
+
+def test_upload_in_normal_mode():
+    return stream("normal", "upload", SERVER4)
+
+
+def test_download_in_normal_mode_over_ipv6():
+    return stream("normal", "download", SERVER6)
+
+
+def test_download_in_attack_mode():
+    return stream("attack", "download", SERVER4)
+
+
+def test_upload_in_attack_mode():
+    return stream("attack", "upload", SERVER4)
+
+
+def test_download_in_attack_mode_over_ipv6():
+    return stream("attack", "download", SERVER6)
+
+
+def test_upload_in_attack_mode_over_ipv6():
+    return stream("attack", "upload", SERVER6)
+
+
+def without_checksums(lab):
+    """Both hosts compute their checksums themselves: none is left for a card to fill in."""
+    for namespace, interface in ((lab.client, CLIENT_IF), (lab.server, SERVER_IF)):
+        namespace.run("ethtool", "-K", interface, "tx", "off")
+
+
+def test_full_checksums():
+    """An edit that left one wrong would stop the stream."""
+    with path_lab("attack") as lab:
+        without_checksums(lab)
+        before = kernel(lab)
+        for kind in ("download", "upload"):
+            result = lab.fetch(kind, 80, bytes=LOSSY_BYTES, timeout_ms=60000)
+            check_equal(result["ok"], 1, f"{kind} ({result})")
+        carried = kernel(lab)["carried"] - before["carried"]
+        check(carried > 1000, f"{carried} carried")
+        return f"{carried} carried"
+
+
+def lossy(mode):
+    """SACKs, retransmissions and holes are carried, too."""
+    with path_lab(mode) as lab:
+        lab.single_segments()
+        lab.lose(2)
+        before = kernel(lab)
+        running = [
+            lab.start_fetch(kind, 80, address, count=1, bytes=LOSSY_BYTES, timeout_ms=60000)
+            for address in (SERVER4, SERVER6)
+            for kind in ("download", "upload")
+        ]
+        for fetch in running:
+            result = fetch.report()
+            check_equal(result["ok"], 1, f"{LOSSY_BYTES} bytes ({result})")
+        after = kernel(lab)
+        carried, up = after["carried"] - before["carried"], went_up(before, after)
+        check(carried > 9 * sum(up.values()), f"{carried} carried, went up: {up}")
+        return f"{carried} carried, {sum(up.values())} went up, {lab.lost()} lost"
+
+
+def test_loss_in_normal_mode():
+    return lossy("normal")
+
+
+def test_loss_in_attack_mode():
+    return lossy("attack")
+
+
+def test_short_connections():
+    """Each begins and ends as it would without: nothing is left of them."""
+    with path_lab("attack") as lab:
+        accepted = lab.server_program.accepted()
+        result = lab.fetch("http", 80, count=300, concurrency=8)
+        check_equal(result["failed"], 0, f"fetches ({result})")
+        check_equal(lab.server_program.accepted() - accepted, 300, "connections accepted")
+        lab.wait_no_flows()
+
+
+def test_resets_and_ends_are_seen():
+    """A download that the client breaks off, and one whose server is killed: both ends hear of it,
+    and so does synward."""
+    with path_lab("attack") as lab:
+        fetch = lab.start_fetch("download", 80, count=1, bytes=LONG_BYTES, timeout_ms=60000)
+        before = kernel(lab)["carried"]
+        wait_until(lambda: kernel(lab)["carried"] > before + 500, 10, "the stream is carried")
+        fetch.stop(signal.SIGKILL)
+        lab.wait_no_flows()
+        fetch = lab.start_fetch("download", 80, count=1, bytes=LONG_BYTES, timeout_ms=60000)
+        before = kernel(lab)["carried"]
+        wait_until(lambda: kernel(lab)["carried"] > before + 500, 10, "the stream is carried")
+        lab.server_program.stop(signal.SIGKILL)
+        check_equal(fetch.report(timeout=10)["ok"], 0, "downloads of a killed server")
+        lab.wait_no_flows()
+
+
+def test_modes_switch_under_a_stream():
+    with path_lab("attack") as lab:
+        fetch = lab.start_fetch("download", 80, count=1, bytes=LONG_BYTES, timeout_ms=60000)
+        for mode in ("normal", "attack", "normal", "attack"):
+            before = kernel(lab)["carried"]
+            wait_until(lambda b=before: kernel(lab)["carried"] > b + 200, 10, "it is carried")
+            lab.set_mode(mode)
+        result = fetch.report()
+        check_equal(result["ok"], 1, f"the stream over four switches ({result})")
+
+
+def test_killed_and_started_again():
+    """What was there goes on without the daemon, and with the next one."""
+    with path_lab() as lab:
+        fetch = lab.start_fetch("download", 80, count=1, bytes=LONG_BYTES, timeout_ms=60000)
+        before = kernel(lab)["carried"]
+        wait_until(lambda: kernel(lab)["carried"] > before + 500, 10, "the stream is carried")
+        lab.restart("normal", signal.SIGKILL, ON)
+        wait_until(lambda: kernel(lab)["carried"] > 100, 10, "the next one carries it")
+        result = fetch.report()
+        check_equal(result["ok"], 1, f"the stream over a kill ({result})")
+        lab.daemon.stop()
+        left = lab.bridge.run("tc", "filter", "show", "dev", PORTS[0], "ingress")
+        check_equal(left, "", "filters left")
+
+
+def test_port_that_vanishes_ends_the_path():
+    """And what comes back is a bridge as without it."""
+    with path_lab() as lab:
+        fetch = lab.start_fetch("download", 80, count=1, bytes=LONG_BYTES, timeout_ms=60000)
+        before = kernel(lab)["carried"]
+        wait_until(lambda: kernel(lab)["carried"] > before + 500, 10, "the stream is carried")
+        fetch.stop(signal.SIGKILL)
+        lab.bridge.run("ip", "link", "del", PORTS[0])
+        wait_until(lambda: not lab.cli("status")["kernel_path"]["on"], 5, "the path has ended")
+        check(PORTS[0] in lab.cli("status")["kernel_path"]["why"], f"{lab.cli('status')} names it")
+
+
+def refused(lab, *extra):
+    argv = lab.daemon_command(extra=("--kernel-path", *extra))
+    return run(*argv, ok=False, timeout=10)
+
+
+def test_refused_where_it_cannot_be():
+    with daemon_only(Lab()) as lab:
+        done = refused(lab, "on")
+        check_equal(done.returncode, 1, f"exit code ({done.stderr.strip()})")
+        check_equal(len(done.stderr.strip().splitlines()), 1, f"lines ({done.stderr})")
+        check("port:" in done.stderr, done.stderr)
+        done = refused(lab, "perhaps")
+        check_equal(done.returncode, 2, f"exit code ({done.stderr.strip()})")
+        lab.start(extra=("--kernel-path", "auto"))
+        path = lab.cli("status")["kernel_path"]
+        check(not path["on"] and "port:" in path["why"], f"{path}")
+        lab.http()
+        check_equal(lab.fetch("http", 80, count=5)["failed"], 0, "fetches")
+
+
+def test_requests_and_answers():
+    """One connection for long, as a client of a database has it: from the first 4 KiB on, which
+    the learner reads, the kernel carries all of it."""
+    with path_lab() as lab:
+        count = 3000
+        before, began = kernel(lab), time.monotonic()
+        program = f"""
+import socket, time
+s = socket.create_connection(("{SERVER4}", 80))
+s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+for _ in range({count}):
+    s.sendall(b"GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
+    got = b""
+    while not got.endswith(b"synward test server\\n"):
+        got += s.recv(4096)
+"""
+        lab.client.run("python3", "-c", program, timeout=60)
+        after = kernel(lab)
+        carried, up = after["carried"] - before["carried"], went_up(before, after)
+        check(carried > 2 * count * 0.9, f"{carried} carried, went up: {up}")
+        return f"{(time.monotonic() - began) * 1e6 / count:.0f} us each, {sum(up.values())} went up"
+
+
+if __name__ == "__main__":
+    runner.main(globals())
