@@ -19,8 +19,8 @@
 
 /* SYN-ACKs to be repeated get a quarter of the greetings' slots: a flood overwrites them anyway. */
 #define SYNACKS_SHARE 4
-/* Cookies that drew a greeting lately get a quarter of what requests served lately have. */
-#define GREETED_SHARE 4
+/* Cookies that drew a greeting lately get a part of what requests served lately have. */
+#define GREETED_SHARE 16
 /* Things done by one engine_tick(): each may put one or two segments into the outbox */
 #define TICK_WORK 16
 
