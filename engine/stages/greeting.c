@@ -7,9 +7,12 @@
 #include "engine/stages/speak.h"
 
 /* Of any client, without timestamps: the cookie's smallest entry less 12 */
-#define MSS_LEAST            204
-#define LIMIT_SCOPE_GREETING 0x10000000u /* the bits above are request.c's and request_check.c's   \
-                                          */
+#define MSS_LEAST      204
+#define ASKED_APART_MS 200
+#define ASKED_AGAIN    0x415341u /* its tags: stray.c has others */
+#define LIMIT_SCOPE_GREETING                                                                       \
+    0x10000000u /* the bits above are request.c's and request_check.c's                            \
+                 */
 
 bool greeting_fits(const struct passage *passage, const struct proof *proof)
 {
@@ -76,6 +79,20 @@ bool greeting_may_be_said(struct engine *engine, const struct passage *passage,
                              limit, passage->now_us))
         return false;
     served_note(&engine->greeted, passage->hash, proof->c, passage->now_us);
+    return true;
+}
+
+bool greeting_may_be_repeated(struct engine *engine, const struct passage *passage)
+{
+    const uint32_t limit = limit_share(engine, GREETINGS_PER_SOURCE);
+    int64_t age_ms = tag_age_ms(&engine->stray, passage->hash, ASKED_AGAIN, passage->now_us);
+
+    if ((age_ms >= 0 && age_ms < ASKED_APART_MS) ||
+        !source_limiter_take(&engine->limits, &passage->key.client, LIMIT_SCOPE_GREETING, limit,
+                             limit, passage->now_us))
+        return false;
+    tag_take(&engine->stray, passage->hash, ASKED_AGAIN, passage->now_us);
+    tag_put_first(&engine->stray, passage->hash, ASKED_AGAIN, passage->now_us);
     return true;
 }
 

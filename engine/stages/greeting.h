@@ -35,6 +35,10 @@ bool greeting_was_said(const struct engine *engine, const struct passage *passag
 bool greeting_may_be_said(struct engine *engine, const struct passage *passage,
                           const struct proof *proof);
 
+/* The same of a client whose flow is open, and which asks for G again: not at each of its ACKs,
+ * which are no larger than a header each. */
+bool greeting_may_be_repeated(struct engine *engine, const struct passage *passage);
+
 /* G has arrived, at c+1. Its entry goes, but a copy of an ACK from before it must not be greeted
  * again, nor by the server. */
 void greeting_heard(struct engine *engine, const struct passage *passage, uint32_t c);

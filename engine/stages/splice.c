@@ -192,7 +192,8 @@ static void greeting_still_due(struct engine *engine, struct passage *passage, s
     }
     promise = greeting_of_flow(engine, flow);
     if (frame->payload_bytes || !promise ||
-        !has_room(frame, flow_cold(&engine->flows, flow), promise))
+        !has_room(frame, flow_cold(&engine->flows, flow), promise) ||
+        !greeting_may_be_repeated(engine, passage))
         return;
     link_header_reverse(frame, &link);
     greet_flow(engine, flow, &link, promise, passage->options.tsval);

@@ -276,6 +276,30 @@ Test(server_first, rule_2_4_greeting_lost_by_the_client_is_said_beside_the_flow)
     scenario_end(s);
 }
 
+/* Nobody need have the address any more, and a bare ACK is no longer than a header. */
+Test(server_first, rule_2_4_acks_beside_the_flow_draw_the_greeting_five_times_a_second)
+{
+    struct scenario *s = attack_scenario();
+    scenario_connection(s, CLIENT_V4, 40000, SERVER_V4, POP3_PORT);
+    step_syn(s);
+    inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | USER sim\r\n");
+    expect(s, CLIENT, "P. c+1 ack x+1 win 509 <nop,nop,TS val * ecr 120> | " GREETING);
+    expect(s, SERVER, "S x:x(0) win * <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>");
+    inject(s, SERVER,
+           "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
+    inject(s, SERVER, "P. y+1 ack x+1 win 509 <nop,nop,TS val 5001 ecr 120> | " GREETING);
+    inject(s, SERVER, "P. y+12 ack x+11 win 509 <nop,nop,TS val 5010 ecr 120> | +OK\r\n");
+    scenario_drain(s);
+    for (int i = 0; i < 100; i++) { /* in 900 ms, before it comes again by itself */
+        inject(s, CLIENT, ". x+11 ack c+1 win 502 <nop,nop,TS val 130 ecr t>");
+        pass(s, 9000);
+    }
+    scenario_drain(s);
+    cr_assert_leq(engine_counters(s->middle->engine)->greetings_resent, 5u);
+    cr_assert_geq(engine_counters(s->middle->engine)->greetings_resent, 4u);
+    scenario_end(s);
+}
+
 Test(server_first, rule_2_4_unequal_positive_greeting_resets_both_ends)
 {
     struct scenario *s = attack_scenario();
