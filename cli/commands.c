@@ -193,6 +193,7 @@ static const struct command commands[] = {
      .summary = "the connections that are followed",
      .help = "STATE is\n"
              "  half-open    SYN seen, handshake not completed\n"
+             "  picked-up    only the server's side of it was heard so far\n"
              "  established  passes without change\n"
              "  asking       the server side asks for a connection\n"
              "  outbound     one that the server side opened\n"

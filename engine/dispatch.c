@@ -280,6 +280,7 @@ flow_frame(struct engine *engine, struct passage *passage, struct flow *flow)
         closing_flow(engine, passage, flow);
         return;
     case FLOW_HALF_OPEN:
+    case FLOW_PICKED_UP:
         half_open_flow(engine, passage, flow);
         return;
     case FLOW_ESTABLISHED:

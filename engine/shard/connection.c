@@ -136,7 +136,7 @@ static void count_half_open(struct engine *engine, const struct flow *flow, int 
 {
     struct server *server = flow_server(engine, flow);
 
-    if (server && flow->state == FLOW_HALF_OPEN)
+    if (server && flow_is_half_open(flow))
         server->counts.half_open_flows += (uint32_t)change;
 }
 
@@ -210,7 +210,7 @@ void engine_flow_close(struct engine *engine, struct flow *flow, enum flow_end r
 {
     bool observed = flow->state == FLOW_ESTABLISHED || flow->state == FLOW_SPLICED ||
                     flow->state == FLOW_GREETING || flow->state == FLOW_DRAINING ||
-                    flow->state == FLOW_HALF_OPEN;
+                    flow_is_half_open(flow);
 
     if (reason == END_FIN || reason == END_CLIENT_RESET)
         note_answered(engine, flow, now_us);
@@ -226,8 +226,7 @@ struct flow *engine_flow_new(struct engine *engine, const struct flow_key *key,
 
     if (old) {
         engine->counters.flows_evicted++;
-        if (old->state == FLOW_HALF_OPEN || old->state == FLOW_ESTABLISHED ||
-            old->state == FLOW_SPLICED)
+        if (flow_is_half_open(old) || old->state == FLOW_ESTABLISHED || old->state == FLOW_SPLICED)
             observe_end(engine, old, END_EVICTED, now_us);
         engine_flow_free(engine, old);
     }

@@ -37,7 +37,7 @@ static bool flow_is_another(const struct engine *engine, const struct flow *flow
 {
     return !flow ||
            ((flow->state == FLOW_CLOSING || flow->state == FLOW_ESTABLISHED ||
-             (flow->state == FLOW_HALF_OPEN && !flow_cold(&engine->flows, flow)->server)) &&
+             (flow_is_half_open(flow) && !flow_cold(&engine->flows, flow)->server)) &&
             flow_cold(&engine->flows, flow)->client_isn + 1 != entry->ack);
 }
 

@@ -186,6 +186,7 @@ static void error_of_flow(struct engine *engine, struct passage *passage, struct
             translate(passage, flow, quote);
         return;
     case FLOW_HALF_OPEN:
+    case FLOW_PICKED_UP:
         /* An answer, if not the server's: its silence says nothing. */
         flow->link.counted = flow->link.counted || passage->from == SIDE_SERVER;
         return;

@@ -63,15 +63,15 @@ void track_client(struct engine *engine, struct passage *passage, struct server 
 }
 
 /* A flow whose beginning was not seen, or was forgotten. */
-static struct flow *pick_up(struct engine *engine, const struct passage *passage,
-                            enum flow_state state)
+static struct flow *pick_up(struct engine *engine, const struct passage *passage)
 {
-    struct flow *flow = engine_flow_new(engine, &passage->key, state, passage->now_us);
+    struct flow *flow = engine_flow_new(engine, &passage->key, FLOW_PICKED_UP, passage->now_us);
     const struct frame *frame = &passage->frame;
     struct flow_cold *cold;
 
     if (!flow)
         return NULL;
+    flow_note_mac(&engine->flows, flow, frame->data + SOURCE_MAC_AT);
     cold = flow_cold(&engine->flows, flow);
     cold->offered = FLOW_OFFER_UNKNOWN;
     /* Nothing of it is sampled: offsets from the ISN are not known. */
@@ -95,8 +95,10 @@ void track_server(struct engine *engine, struct passage *passage)
         /* The server side opens a connection of its own: it passes in every mode. */
         struct flow *flow = engine_flow_new(engine, &passage->key, FLOW_ASKING, passage->now_us);
 
-        if (flow)
+        if (flow) {
+            flow_note_mac(&engine->flows, flow, frame->data + SOURCE_MAC_AT);
             flow_cold(&engine->flows, flow)->offered = FLOW_OFFER_OUTBOUND;
+        }
         return;
     }
     if (is_synack(frame)) {
@@ -106,7 +108,7 @@ void track_server(struct engine *engine, struct passage *passage)
          */
         struct server_key key = flow_key_server(&passage->key);
         struct server *server = server_find(&engine->servers, &key);
-        struct flow *flow = pick_up(engine, passage, FLOW_HALF_OPEN);
+        struct flow *flow = pick_up(engine, passage);
 
         if (server)
             engine_server_answered(engine, server, passage->now_us);
@@ -117,7 +119,7 @@ void track_server(struct engine *engine, struct passage *passage)
     }
     /* Half-done until its client has spoken as well: it gives way to those that are known. */
     if (frame->flags & TCP_ACK)
-        pick_up(engine, passage, FLOW_HALF_OPEN);
+        pick_up(engine, passage);
 }
 
 /* --- frames of a flow ------------------------------------------------------------------------ */
@@ -165,8 +167,7 @@ void track_progress(struct engine *engine, const struct passage *passage, struct
     uint32_t *next = passage->from == SIDE_CLIENT ? &cold->client_next : &cold->server_next;
     /* Until the server's SYN-ACK has come (half_open_answered()) what it says is about the tuple's
      * last connection (RFC 5961 4.2). */
-    bool unanswered =
-        flow->state == FLOW_HALF_OPEN && passage->from == SIDE_SERVER && !cold->server_next;
+    bool unanswered = flow_is_half_open(flow) && passage->from == SIDE_SERVER && !cold->server_next;
 
     /* A RST is at most an answer: one to a stray of before this connection has numbers of its own.
      */
@@ -272,7 +273,7 @@ static void track_syn(struct engine *engine, struct passage *passage, struct flo
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
     struct server_key key = flow_key_server(&flow->key);
 
-    if (flow->state == FLOW_HALF_OPEN && cold->client_isn == passage->frame.seq) {
+    if (flow_is_half_open(flow) && cold->client_isn == passage->frame.seq) {
         const struct server *server = flow_server(engine, flow);
 
         /* It has not heard the server's SYN-ACK, and has a second from now to complete it
@@ -281,9 +282,8 @@ static void track_syn(struct engine *engine, struct passage *passage, struct flo
             flow_renew(&engine->flows, flow, passage->now_us);
         return;
     }
-    if (flow->state == FLOW_HALF_OPEN ||
-        (flow->state == FLOW_CLOSING &&
-         (!(flow->flags & FLOW_EDIT) || (flow->flags & FLOW_REFUSED))))
+    if (flow_is_half_open(flow) || (flow->state == FLOW_CLOSING &&
+                                    (!(flow->flags & FLOW_EDIT) || (flow->flags & FLOW_REFUSED))))
         begin_half_open(engine, passage, flow, server_find(&engine->servers, &key));
 }
 
@@ -325,7 +325,7 @@ static void track_synack(struct engine *engine, struct passage *passage, struct 
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
     const struct frame *frame = &passage->frame;
 
-    if (flow->state == FLOW_HALF_OPEN && frame->ack == cold->client_isn + 1) {
+    if (flow_is_half_open(flow) && frame->ack == cold->client_isn + 1) {
         half_open_answered(engine, passage, flow);
         return;
     }
@@ -480,7 +480,7 @@ void track_flow(struct engine *engine, struct passage *passage, struct flow *flo
         asking_answered(engine, passage, flow);
         return;
     }
-    if (flow->state == FLOW_HALF_OPEN && (frame->flags & TCP_RST)) {
+    if (flow_is_half_open(flow) && (frame->flags & TCP_RST)) {
         half_open_reset(engine, passage, flow);
         return;
     }
@@ -494,7 +494,7 @@ void track_flow(struct engine *engine, struct passage *passage, struct flow *flo
             track_synack(engine, passage, flow);
         return;
     }
-    if (flow->state == FLOW_HALF_OPEN)
+    if (flow_is_half_open(flow))
         track_completion(engine, passage, flow);
     if (passage->from == SIDE_CLIENT)
         track_speaks(engine, passage, flow);

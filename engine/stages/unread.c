@@ -83,6 +83,7 @@ static bool is_answered_for(const struct flow *flow)
         return flow->flags & FLOW_EDIT;
     case FLOW_FREE:
     case FLOW_HALF_OPEN:
+    case FLOW_PICKED_UP:
     case FLOW_ESTABLISHED:
     case FLOW_ASKING:
     case FLOW_OUTBOUND:

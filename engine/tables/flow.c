@@ -11,10 +11,18 @@
 #include "engine/tables/carried.h"
 
 static const char *const state_names[] = {
-    [FLOW_FREE] = "free",       [FLOW_HALF_OPEN] = "half-open", [FLOW_ESTABLISHED] = "established",
-    [FLOW_ASKING] = "asking",   [FLOW_OUTBOUND] = "outbound",   [FLOW_KEPT] = "kept",
-    [FLOW_OPENING] = "opening", [FLOW_GREETING] = "greeting",   [FLOW_DRAINING] = "draining",
-    [FLOW_SPLICED] = "spliced", [FLOW_CLOSING] = "closing",
+    [FLOW_FREE] = "free",
+    [FLOW_HALF_OPEN] = "half-open",
+    [FLOW_ESTABLISHED] = "established",
+    [FLOW_PICKED_UP] = "picked-up",
+    [FLOW_ASKING] = "asking",
+    [FLOW_OUTBOUND] = "outbound",
+    [FLOW_KEPT] = "kept",
+    [FLOW_OPENING] = "opening",
+    [FLOW_GREETING] = "greeting",
+    [FLOW_DRAINING] = "draining",
+    [FLOW_SPLICED] = "spliced",
+    [FLOW_CLOSING] = "closing",
 };
 _Static_assert(sizeof(state_names) / sizeof(state_names[0]) == FLOW_STATES,
                "every state has a name");
@@ -22,19 +30,21 @@ _Static_assert(sizeof(state_names) / sizeof(state_names[0]) == FLOW_STATES,
 /* FLOW_STATES, which no entry is ever in, has a place too, so that the table answers for every
  * value of the enum. */
 static const enum flow_list_id list_of_state[FLOW_STATES + 1] = {
-    [FLOW_FREE] = FLOW_LIST_NONE,        [FLOW_HALF_OPEN] = FLOW_LIST_HALF_OPEN,
-    [FLOW_ESTABLISHED] = FLOW_LIST_LIVE, [FLOW_ASKING] = FLOW_LIST_HALF_OPEN,
-    [FLOW_OUTBOUND] = FLOW_LIST_LIVE,    [FLOW_OPENING] = FLOW_LIST_OPENING,
-    [FLOW_KEPT] = FLOW_LIST_KEPT,        [FLOW_DRAINING] = FLOW_LIST_OPENING,
-    [FLOW_GREETING] = FLOW_LIST_OPENING, [FLOW_SPLICED] = FLOW_LIST_LIVE,
-    [FLOW_CLOSING] = FLOW_LIST_CLOSING,
+    [FLOW_FREE] = FLOW_LIST_NONE,           [FLOW_HALF_OPEN] = FLOW_LIST_HALF_OPEN,
+    [FLOW_ESTABLISHED] = FLOW_LIST_LIVE,    [FLOW_ASKING] = FLOW_LIST_PICKED_UP,
+    [FLOW_PICKED_UP] = FLOW_LIST_PICKED_UP, [FLOW_OUTBOUND] = FLOW_LIST_LIVE,
+    [FLOW_OPENING] = FLOW_LIST_OPENING,     [FLOW_KEPT] = FLOW_LIST_KEPT,
+    [FLOW_DRAINING] = FLOW_LIST_OPENING,    [FLOW_GREETING] = FLOW_LIST_OPENING,
+    [FLOW_SPLICED] = FLOW_LIST_LIVE,        [FLOW_CLOSING] = FLOW_LIST_CLOSING,
 };
 
 /* How long an entry stays in a list before it is looked at; 0: it has timers of its own
  * (opening.c). */
 #define ABANDONED_LOOKED_AT 32
+#define PICKED_UP_LOOKED_AT 256
 
 static const uint32_t list_life[FLOW_LISTS] = {
+    [FLOW_LIST_PICKED_UP] = FLOW_HALF_OPEN_LIFE,
     [FLOW_LIST_HALF_OPEN] = FLOW_HALF_OPEN_LIFE,
     [FLOW_LIST_LIVE] = FLOW_IDLE_CHECK,
     [FLOW_LIST_CLOSING] = FLOW_CLOSING_LIFE,
@@ -193,6 +203,7 @@ static void gauge_add(struct flow_table *table, enum flow_state state, uint64_t 
 {
     switch (state) {
     case FLOW_HALF_OPEN:
+    case FLOW_PICKED_UP:
     case FLOW_ESTABLISHED:
     case FLOW_ASKING:
     case FLOW_OUTBOUND:
@@ -228,7 +239,9 @@ void flow_set_state(struct flow_table *table, struct flow *flow, enum flow_state
         carried_withdraw(table, index);
     gauge_add(table, (enum flow_state)flow->state, (uint64_t)-1);
     gauge_add(table, state, 1);
-    if (flow->state == FLOW_HALF_OPEN && state != FLOW_HALF_OPEN)
+    if (from == FLOW_LIST_PICKED_UP && flow->state != state && flow->mac_place)
+        table->picked_up_by[flow->mac_place - 1]--;
+    if ((from == FLOW_LIST_HALF_OPEN || from == FLOW_LIST_PICKED_UP) && flow->state != state)
         flow->link = (struct flow_link){.ttl = 0};
     flow->state = (uint8_t)state;
     if (from != FLOW_LIST_NONE)
@@ -272,18 +285,56 @@ static struct flow *abandoned(const struct flow_table *table, uint64_t now_us)
     return NULL;
 }
 
-struct flow *flow_evictable(const struct flow_table *table, enum flow_state state, uint64_t now_us)
+void flow_note_mac(struct flow_table *table, struct flow *flow, const uint8_t mac[6])
 {
-    bool proved = list_of_state[state] != FLOW_LIST_HALF_OPEN;
+    uint64_t word = 0;
+    uint32_t place;
+
+    memcpy(&word, mac, 6);
+    place = (uint32_t)(hash_mix(word ^ table->seed.first, table->seed.second) % FLOW_MAC_PLACES);
+    flow->mac_place = place + 1;
+    table->picked_up_by[place]++;
+    if (table->picked_up_by[place] > table->picked_up_by[table->picked_up_most])
+        table->picked_up_most = place;
+}
+
+/*
+ * The oldest of the MAC that has the most: who floods pushes out his own. Those that were older go
+ * to the tail, so that they are not looked at again and again.
+ */
+static struct flow *picked_up_too_much(struct flow_table *table, uint64_t now_us)
+{
+    const struct flow_list *list = &table->lists[FLOW_LIST_PICKED_UP];
+    const uint32_t count = list->count;
+
+    for (uint32_t looked = 1; looked < count && looked < PICKED_UP_LOOKED_AT; looked++) {
+        struct flow *flow = &table->flows[list->oldest];
+
+        if (flow->mac_place == table->picked_up_most + 1)
+            break;
+        flow_renew(table, flow, now_us);
+    }
+    return &table->flows[list->oldest];
+}
+
+struct flow *flow_evictable(struct flow_table *table, enum flow_state state, uint64_t now_us)
+{
+    const enum flow_list_id list = list_of_state[state];
+    const uint32_t picked_up = table->lists[FLOW_LIST_PICKED_UP].count;
+    bool proved = list != FLOW_LIST_HALF_OPEN && list != FLOW_LIST_PICKED_UP;
     const enum flow_list_id first = proved ? FLOW_LIST_CLOSING : FLOW_LIST_HALF_OPEN;
     const enum flow_list_id second = proved ? FLOW_LIST_HALF_OPEN : FLOW_LIST_CLOSING;
 
     if (table->free_head != FLOW_NONE || table->unused < table->capacity)
         return NULL;
+    if (picked_up > (list == FLOW_LIST_PICKED_UP ? table->capacity / 8 : 0))
+        return picked_up_too_much(table, now_us);
     if (table->lists[first].count)
         return oldest_of(table, first);
     if (table->lists[second].count)
         return oldest_of(table, second);
+    if (picked_up)
+        return picked_up_too_much(table, now_us);
     return proved ? abandoned(table, now_us) : NULL;
 }
 

@@ -27,11 +27,13 @@
  * Every state belongs to one list, oldest first. A list is a timer and an order of eviction at
  * once: all its entries wait for the same time, so only its head need be looked at, and traffic
  * never touches it (an entry that was used meanwhile goes to the tail when its turn comes). When
- * the table is full, a half-open entry makes room for a half-open one, so that SYNs, which can be
- * spoofed, push out nothing else as long as there are any; a proved connection takes the place of
- * the oldest closing entry, then of the oldest half-open one, then of one that its server has
- * closed and nobody has used for FLOW_CLOSING_LIFE. Other established and spliced flows are never
- * evicted.
+ * the table is full, what the server side alone has spoken of goes first. It makes room for its
+ * like, too, and takes a place of others only while it has less than an eighth of all: there
+ * it is the oldest of the MAC that has the most. Then a half-open entry makes room
+ * for a half-open one, so that SYNs, which can be spoofed, push out nothing else as long as there
+ * are any; a proved connection takes the place of the oldest closing entry, then of the oldest
+ * half-open one, then of one that its server has closed and nobody has used for FLOW_CLOSING_LIFE.
+ * Other established and spliced flows are never evicted.
  *
  * Who has been half-open for half a second is looked at (flow_waiting()): a mark goes through that
  * list behind those that were.
@@ -66,6 +68,7 @@ enum flow_state {
     FLOW_FREE,
     FLOW_HALF_OPEN,   /* SYN seen, handshake not completed */
     FLOW_ESTABLISHED, /* handshake completed, or picked up in the middle */
+    FLOW_PICKED_UP,   /* only the server side has spoken, or its client's SYN was forgotten */
     FLOW_ASKING,      /* the server side's own SYN, not answered yet */
     FLOW_OUTBOUND,    /* opened from the server side: passes in every mode */
     FLOW_KEPT,        /* the beginning of a request is kept until it is whole: no server yet */
@@ -79,6 +82,7 @@ enum flow_state {
 
 enum flow_list_id {
     FLOW_LIST_NONE,
+    FLOW_LIST_PICKED_UP,
     FLOW_LIST_HALF_OPEN,
     FLOW_LIST_LIVE,
     FLOW_LIST_KEPT, /* with timers of their own (stages/kept.c) */
@@ -117,6 +121,7 @@ struct flow {
     struct flow_key key;
     union {
         struct flow_link link; /* HALF_OPEN; cleared when it leaves that state */
+        uint32_t mac_place;    /* PICKED_UP, ASKING: in picked_up_by, plus one; likewise */
         struct {
             /* server to client: seq += delta; client to server: ack -= delta */
             uint32_t delta;
@@ -189,6 +194,8 @@ _Static_assert(sizeof(struct flow_bucket) == 64, "a bucket is one cache line");
 _Static_assert(offsetof(struct flow_bucket, passed) == 12,
                "the last tags and `passed` are one word");
 
+#define FLOW_MAC_PLACES 256u
+
 struct flow_list {
     uint32_t oldest, newest, count;
     uint32_t unseen; /* the oldest that flow_waiting() has not told of; FLOW_NONE: there is none */
@@ -204,6 +211,8 @@ struct flow_table {
     uint32_t serial;
     struct flow_seed seed;
     struct flow_list lists[FLOW_LISTS];
+    uint32_t picked_up_by[FLOW_MAC_PLACES]; /* entries of the server side's, by a hash of its MAC */
+    uint32_t picked_up_most;   /* the place that had the most when it was last added to */
     struct counters *counters; /* the gauges are kept here */
     struct carried *carried;   /* carried.h; NULL: the kernel carries nothing */
 };
@@ -224,7 +233,9 @@ struct flow *flow_new(struct flow_table *table, const struct flow_key *key, enum
  * Where the table is full: the entry to be freed before flow_new() in `state`, or NULL (room is
  * there, or nothing may go).
  */
-struct flow *flow_evictable(const struct flow_table *table, enum flow_state state, uint64_t now_us);
+struct flow *flow_evictable(struct flow_table *table, enum flow_state state, uint64_t now_us);
+/* Of a PICKED_UP or ASKING one: counts it for the MAC that its frame came from. */
+void flow_note_mac(struct flow_table *table, struct flow *flow, const uint8_t mac[6]);
 /* The one place where a state changes: lists and gauges follow. */
 void flow_set_state(struct flow_table *table, struct flow *flow, enum flow_state state,
                     uint64_t now_us);
@@ -239,7 +250,7 @@ struct flow *flow_expired(struct flow_table *table, uint64_t now_us, uint32_t bu
 /* No entry's time is over before this; UINT64_MAX: none. */
 uint64_t flow_next_expiry(const struct flow_table *table, uint64_t now_us);
 /*
- * The next one that has been HALF_OPEN or ASKING for FLOW_WAITING_AGE, each once, unless it is
+ * The next one that has been HALF_OPEN for FLOW_WAITING_AGE, each once, unless it is
  * renewed; NULL: nobody has for now. flow_waiting_anew() forgets who was told of.
  */
 struct flow *flow_waiting(struct flow_table *table, uint64_t now_us);
@@ -322,6 +333,12 @@ static inline uint32_t flow_find_words(const struct flow_table *table, struct fl
     if (index != FLOW_NONE || key_word(bucket, 8) == 0)
         return index;
     return flow_find_further(table, key, hash);
+}
+
+/* The client's handshake is not completed, as far as is known. */
+static inline bool flow_is_half_open(const struct flow *flow)
+{
+    return flow->state == FLOW_HALF_OPEN || flow->state == FLOW_PICKED_UP;
 }
 
 /* "half-open", "established", "asking", "outbound", "opening", "greeting", "spliced", "closing". */

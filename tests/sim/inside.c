@@ -37,10 +37,10 @@ static struct census walk(struct wire *wire, const struct engine *engine)
         census.pending += flow->state == FLOW_OPENING || flow->state == FLOW_GREETING;
         census.kept += flow->state == FLOW_KEPT;
         census.half_open +=
-            flow->state == FLOW_HALF_OPEN && flow_cold(&engine->flows, flow)->server != 0;
+            flow_is_half_open(flow) && flow_cold(&engine->flows, flow)->server != 0;
         census.spliced += flow->state == FLOW_SPLICED || flow->state == FLOW_DRAINING;
         census.closing += flow->state == FLOW_CLOSING;
-        census.tracked += flow->state == FLOW_HALF_OPEN || flow->state == FLOW_ESTABLISHED ||
+        census.tracked += flow_is_half_open(flow) || flow->state == FLOW_ESTABLISHED ||
                           flow->state == FLOW_ASKING || flow->state == FLOW_OUTBOUND;
     }
     return census;
@@ -119,7 +119,7 @@ static void check_proved(struct wire *wire, const struct engine *engine)
              session = session->next)
             asked = asked || (flow_of(flow, session) &&
                               (has_asked(session) || (flow->state == FLOW_KEPT && session->wrong)));
-        if (!asked && flow->state == FLOW_HALF_OPEN && probing > 0)
+        if (!asked && flow_is_half_open(flow) && probing > 0)
             probing--;
         else if (!asked)
             wire_fail_port(wire, flow->key.client_port,

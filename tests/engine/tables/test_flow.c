@@ -228,7 +228,8 @@ Test(flow, waiting_ones_are_told_of_once)
     flow_waiting_anew(&f.table);
     cr_assert_eq(flow_waiting(&f.table, 2 * SECOND_US), flows[0]);
     cr_assert_eq(flow_waiting(&f.table, 2 * SECOND_US), flows[3]);
-    cr_assert_eq(make(&f, 6, FLOW_ASKING, 2 * SECOND_US), flow_waiting(&f.table, 4 * SECOND_US));
+    make(&f, 6, FLOW_ASKING, 2 * SECOND_US);
+    cr_assert_null(flow_waiting(&f.table, 4 * SECOND_US), "the server side's own may wait");
     free(f.memory);
 }
 
@@ -327,7 +328,7 @@ Test(flow, half_open_ones_make_room_for_half_open_ones)
     closing = make(&f, 1, FLOW_CLOSING, 0);
     half_open = make(&f, 2, FLOW_HALF_OPEN, 0);
     cr_assert_eq(flow_evictable(&f.table, FLOW_HALF_OPEN, 0), half_open);
-    cr_assert_eq(flow_evictable(&f.table, FLOW_ASKING, 0), half_open);
+    cr_assert_eq(flow_evictable(&f.table, FLOW_ASKING, 0), half_open, "it has an eighth");
     cr_assert_eq(flow_evictable(&f.table, FLOW_OPENING, 0), closing);
     cr_assert_eq(flow_evictable(&f.table, FLOW_ESTABLISHED, 0), closing);
     flow_set_state(&f.table, half_open, FLOW_ESTABLISHED, 0);
@@ -345,5 +346,75 @@ Test(flow, closing_one_stays_while_it_is_used)
     flow->used = flow_clock(200 * SECOND_US);
     cr_assert_null(flow_expired(&f.table, 241 * SECOND_US, 10, &more), "used 41 s ago");
     cr_assert_eq(flow_expired(&f.table, 490 * SECOND_US, 10, &more), flow);
+    free(f.memory);
+}
+
+/* What the server side alone has spoken of goes before all else, for whoever comes. */
+Test(flow, picked_up_ones_make_room_first)
+{
+    static const enum flow_state asked_for[] = {FLOW_HALF_OPEN, FLOW_OPENING, FLOW_ESTABLISHED,
+                                                FLOW_KEPT};
+    struct fixture f;
+    struct flow *picked_up;
+
+    table_of(&f, 4);
+    make(&f, 1, FLOW_CLOSING, 0);
+    make(&f, 2, FLOW_HALF_OPEN, 0);
+    make(&f, 3, FLOW_ESTABLISHED, 0);
+    picked_up = make(&f, 4, FLOW_PICKED_UP, 0);
+    for (size_t i = 0; i < sizeof(asked_for) / sizeof(asked_for[0]); i++)
+        cr_assert_eq(flow_evictable(&f.table, asked_for[i], 0), picked_up);
+    free(f.memory);
+}
+
+/* Of others it takes an eighth of the table; then it makes room for its like. */
+Test(flow, picked_up_ones_have_an_eighth_where_the_table_is_full)
+{
+    struct fixture f;
+    uint32_t number = 0;
+
+    table_of(&f, 64);
+    while (number < 64)
+        make(&f, number++, FLOW_HALF_OPEN, 0);
+    for (int i = 0; i < 100; i++) {
+        flow_free(&f.table, flow_evictable(&f.table, FLOW_PICKED_UP, 0));
+        make(&f, number++, FLOW_PICKED_UP, 0);
+    }
+    cr_assert_eq(f.table.lists[FLOW_LIST_HALF_OPEN].count, 55);
+    cr_assert_eq(f.table.lists[FLOW_LIST_PICKED_UP].count, 9);
+    free(f.memory);
+}
+
+/* A MAC that invents them pushes out its own, and leaves others' alone. */
+Test(flow, picked_up_ones_of_the_largest_mac_make_room)
+{
+    static const uint8_t server[6] = {2, 0, 0, 0, 0, 1}, flooder[6] = {2, 0, 0, 0, 0, 2};
+    struct fixture f;
+    struct flow *honest[10];
+    uint32_t number = 0;
+
+    table_of(&f, 64);
+    while (number < 10) {
+        honest[number] = make(&f, number, FLOW_PICKED_UP, 0);
+        flow_note_mac(&f.table, honest[number++], server);
+    }
+    for (int i = 0; i < 10000; i++) {
+        struct flow *old = flow_evictable(&f.table, FLOW_PICKED_UP, 0);
+
+        if (old)
+            flow_free(&f.table, old);
+        flow_note_mac(&f.table, make(&f, number++, FLOW_PICKED_UP, 0), flooder);
+    }
+    for (uint32_t i = 0; i < 10; i++) {
+        struct flow_key key = key_of(i);
+
+        cr_assert_eq(flow_find(&f.table, &key), honest[i], "%u was pushed out", i);
+        flow_set_state(&f.table, honest[i], FLOW_ESTABLISHED, 0);
+        cr_assert_eq(honest[i]->delta, 0, "where the MAC stood");
+    }
+    for (uint32_t place = 0, held = 0; place < FLOW_MAC_PLACES; place++) {
+        held += f.table.picked_up_by[place];
+        cr_assert(place + 1 < FLOW_MAC_PLACES || held == 54, "%u are counted", held);
+    }
     free(f.memory);
 }
