@@ -72,10 +72,9 @@ void trigger_accept_queue(struct trigger_counts *counts, uint32_t used, uint32_t
 void trigger_mode(struct trigger_counts *counts, bool attack, uint64_t now_us)
 {
     counts->run = (struct trigger_run){.count = 0};
-    if (attack) {
-        counts->unanswered = (struct rate_window){0}; /* of an earlier attack */
+    counts->unanswered = (struct rate_window){0}; /* of the other mode */
+    if (attack)
         return;
-    }
     counts->half_open_left =
         counts->half_open_flows < HALF_OPEN_LEFT_MAX ? counts->half_open_flows : HALF_OPEN_LEFT_MAX;
     counts->left_until_us = now_us + HALF_OPEN_LEFT_US;
@@ -88,10 +87,11 @@ void trigger_mode(struct trigger_counts *counts, bool attack, uint64_t now_us)
 uint32_t trigger_half_open(const struct trigger_counts *counts, bool attack, uint64_t now_us)
 {
     uint32_t left = now_us < counts->left_until_us ? counts->half_open_left : 0;
+    uint32_t unanswered = rate_sum(&counts->unanswered, now_us);
 
     if (attack)
-        return rate_sum(&counts->unanswered, now_us);
-    return counts->half_open_flows > left ? counts->half_open_flows - left : 0;
+        return unanswered;
+    return unanswered + (counts->half_open_flows > left ? counts->half_open_flows - left : 0);
 }
 
 uint32_t trigger_limit(const struct trigger_limits *own, const struct trigger_limits *common,

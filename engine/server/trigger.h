@@ -103,7 +103,9 @@ struct trigger_counts {
     uint32_t half_open_flows; /* in normal mode */
     uint32_t half_open_left;  /* of those, how many stood there when normal mode came back */
     uint64_t left_until_us;
-    struct rate_window unanswered; /* SYN-ACKs of ours, taken back when their cookie returns */
+    /* SYN-ACKs of ours, taken back when their cookie returns; in normal mode SYNs of which the flow
+     * table has no entry, taken back when their client completes the handshake. */
+    struct rate_window unanswered;
     struct rate_window handshakes;
     struct rate_window silent; /* handshakes, taken back when the client speaks */
     struct rate_window syns, mismatches, refusals;

@@ -129,6 +129,29 @@ void engine_flow_server_fin(struct engine *engine, struct flow *flow)
     flow->flags |= FLOW_SERVER_FIN;
 }
 
+/* --- half-open without an entry -------------------------------------------------------------- */
+
+static struct trigger_tag asked_of(struct engine *engine, const struct flow_key *key, uint32_t x)
+{
+    return (struct trigger_tag){&engine->asked, engine_hash(engine, key), x};
+}
+
+void engine_half_open_lost(struct engine *engine, struct server *server, const struct flow_key *key,
+                           uint32_t x, uint64_t now_us)
+{
+    if (!server || server->mode != MODE_NORMAL)
+        return;
+    trigger_asked(&server->counts, asked_of(engine, key, x), now_us);
+    engine_check_triggers(engine, server, now_us);
+}
+
+void engine_half_open_completed(struct engine *engine, struct server *server,
+                                const struct flow_key *key, uint32_t x, uint64_t now_us)
+{
+    if (server && server->mode == MODE_NORMAL && rate_sum(&server->counts.unanswered, now_us))
+        trigger_answered(&server->counts, asked_of(engine, key, x), now_us);
+}
+
 /* --- flows ----------------------------------------------------------------------------------- */
 
 /* Keeps server->half_open_flows the number of half-open flows that point at it. */
@@ -228,6 +251,9 @@ struct flow *engine_flow_new(struct engine *engine, const struct flow_key *key,
         engine->counters.flows_evicted++;
         if (flow_is_half_open(old) || old->state == FLOW_ESTABLISHED || old->state == FLOW_SPLICED)
             observe_end(engine, old, END_EVICTED, now_us);
+        if (old->state == FLOW_HALF_OPEN)
+            engine_half_open_lost(engine, flow_server(engine, old), &old->key,
+                                  flow_cold(&engine->flows, old)->client_isn, now_us);
         engine_flow_free(engine, old);
     }
     return flow_new(&engine->flows, key, state, now_us);

@@ -37,6 +37,14 @@ static inline void engine_check_triggers(struct engine *engine, struct server *s
     if (server && server_trigger_due(&engine->servers, server, now_us))
         engine_look_at_triggers(engine, server, now_us);
 }
+/*
+ * A handshake is under way that the flow table has no room for: it counts as half-open for a while,
+ * or until its client completes it. A full table must not hide what fills the server's backlog.
+ */
+void engine_half_open_lost(struct engine *engine, struct server *server, const struct flow_key *key,
+                           uint32_t x, uint64_t now_us);
+void engine_half_open_completed(struct engine *engine, struct server *server,
+                                const struct flow_key *key, uint32_t x, uint64_t now_us);
 /* A new flow, after making room where the table is full; NULL: nothing may go. */
 struct flow *engine_flow_new(struct engine *engine, const struct flow_key *key,
                              enum flow_state state, uint64_t now_us);

@@ -53,12 +53,18 @@ static void begin_half_open(struct engine *engine, const struct passage *passage
 
 void track_client(struct engine *engine, struct passage *passage, struct server *server)
 {
+    const struct frame *frame = &passage->frame;
+
     passage_forward(passage);
-    if (is_syn(&passage->frame) && frame_checksum_good(&passage->frame)) {
+    if (is_syn(frame) && frame_checksum_good(frame)) {
         struct flow *flow = engine_flow_new(engine, &passage->key, FLOW_HALF_OPEN, passage->now_us);
 
         if (flow)
             begin_half_open(engine, passage, flow, server);
+        else
+            engine_half_open_lost(engine, server, &passage->key, frame->seq, passage->now_us);
+    } else if ((frame->flags & (TCP_ACK | TCP_SYN | TCP_RST)) == TCP_ACK) {
+        engine_half_open_completed(engine, server, &passage->key, frame->seq - 1, passage->now_us);
     }
 }
 

@@ -416,6 +416,69 @@ Test(track, what_the_server_side_invents_makes_room)
     bench_end(b);
 }
 
+/* Clients that ask a server without a place in the flow table; `completes`: they are real. */
+static void ask_without_a_place(struct bench *b, uint16_t first, uint16_t count, bool completes)
+{
+    for (uint16_t i = 0; i < count; i++) {
+        bench_client(b, (uint16_t)(first + i));
+        client_crosses(b, .flags = "S", .seq = X, .options = OFFERS);
+        server_crosses(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+        if (completes)
+            client_crosses(b, .flags = ".", .seq = X + 1, .ack = Y + 1);
+        if (b->queued > 0)
+            break;
+    }
+}
+
+static void fill_with_live_ones(struct bench *b)
+{
+    for (uint16_t i = 1; i <= b->config.flows_max; i++) {
+        bench_client(b, i);
+        handshake(b, OFFERS, OFFERS);
+    }
+}
+
+Test(track, a_full_table_does_not_hide_who_is_half_open)
+{
+    struct bench *b = bench_new(SETTING_AUTO);
+
+    fill_with_live_ones(b);
+    ask_without_a_place(b, 1000, 200, false);
+    cr_assert_eq(bench_server(b, HTTP)->mode, MODE_NORMAL);
+    bench_client(b, 2000);
+    client_says(b, .flags = "S", .seq = X, .options = OFFERS);
+    cr_assert_eq(bench_server(b, HTTP)->mode, MODE_ATTACK);
+    cr_assert_eq(bench_server(b, HTTP)->cause, TRIGGER_HALF_OPEN);
+    take(b, SIDE_SERVER);
+    bench_end(b);
+}
+
+Test(track, clients_without_a_place_who_complete_their_handshake_are_not_half_open)
+{
+    struct bench *b = bench_new(SETTING_AUTO);
+
+    fill_with_live_ones(b);
+    ask_without_a_place(b, 1000, 1000, true);
+    cr_assert_eq(bench_server(b, HTTP)->mode, MODE_NORMAL);
+    bench_end(b);
+}
+
+/* They push out each other: those that have gone still wait at the server. */
+Test(track, half_open_ones_that_were_pushed_out_count)
+{
+    struct bench *b = bench_new(SETTING_AUTO);
+
+    handshake(b, OFFERS, OFFERS);
+    for (uint16_t i = 1; i <= 201; i++) { /* the table has 64 entries */
+        cr_assert_eq(bench_server(b, HTTP)->mode, MODE_NORMAL);
+        bench_client(b, i);
+        client_says(b, .flags = "S", .seq = X, .options = OFFERS);
+        take(b, SIDE_SERVER);
+    }
+    cr_assert_eq(bench_server(b, HTTP)->mode, MODE_ATTACK);
+    bench_end(b);
+}
+
 /* Invented ports are no servers: only who answers a SYN that was seen is one. */
 Test(track, a_synack_without_a_syn_makes_no_server)
 {
