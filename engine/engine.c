@@ -168,6 +168,7 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
         .sources = pieces.held_sources,
         .queues = pieces.held_queues,
         .watch = pieces.held_watch,
+        .answers_us = UINT64_MAX,
         .picked_up_next = FLOW_NONE,
     };
     slot_pool_init(&engine->slots, pieces.slots, config->slots_max, config->servers_max, seed,

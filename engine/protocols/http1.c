@@ -112,12 +112,48 @@ static enum match http1_whole(const uint8_t *request, size_t bytes, size_t from,
     return whole_header(request, bytes, empty_lines_bytes(request, bytes), from, needed);
 }
 
+/* --- what follows the header ---------------------------------------------------------------- */
+
+/* The value of a Content-Length field; SIZE_MAX where it is too long to be held. */
+static size_t content_length(const uint8_t *value, size_t bytes)
+{
+    size_t length = 0;
+
+    for (size_t at = 0; at < bytes; at++) {
+        const uint8_t c = value[at];
+
+        if (c >= '0' && c <= '9')
+            length = length > SIZE_MAX / 16 ? SIZE_MAX / 16 : length * 10 + (size_t)(c - '0');
+    }
+    return length;
+}
+
+static bool http1_awaits(const uint8_t *request, size_t bytes)
+{
+    static const char length_name[] = "content-length:", coding_name[] = "transfer-encoding:";
+    size_t at = empty_lines_bytes(request, bytes), due = 0, line;
+
+    for (;; at += line) {
+        line = line_bytes(request + at, bytes - at, bytes);
+        if (line == 0)
+            return true; /* of the header itself there is more to come */
+        if (line == 1 || (line == 2 && request[at] == '\r'))
+            return bytes - at - line < due;
+        if (begins_word(length_name, request + at, line) == MATCH_YES)
+            due = content_length(request + at + sizeof(length_name) - 1,
+                                 line - (sizeof(length_name) - 1));
+        else if (begins_word(coding_name, request + at, line) == MATCH_YES)
+            due = SIZE_MAX;
+    }
+}
+
 const struct protocol protocol_http1 = {
     .id = PROTOCOL_HTTP,
     .name = "http",
     .answers_alone = true,
     .check = http1_check,
     .whole = http1_whole,
+    .awaits = http1_awaits,
     .accepts = http1_accepts,
     .keyword = http1_keyword,
     .keyword_accepts = http1_keyword_accepts,

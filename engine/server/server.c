@@ -212,6 +212,7 @@ void server_set_mode(struct server *server, enum mode mode, enum trigger_cause c
         ++*server->attacks_begun;
     server->mode = mode;
     server->held_before = mode == MODE_ATTACK ? server->held : 0;
+    server->capacity = (struct capacity){0};
     server->unconfirmed = false;
     server->cause = cause;
     server->cause_value = value;

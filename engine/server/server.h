@@ -26,6 +26,7 @@
 #include "engine/tcp/cookie.h"
 #include "engine/tcp/frame.h"
 #include "engine/base/token_bucket.h"
+#include "engine/server/capacity.h"
 #include "engine/server/doubt.h"
 #include "engine/server/mode.h"
 #include "engine/server/policy.h"
@@ -99,6 +100,8 @@ struct server {
     uint64_t peak_us;                    /* when that rose, or fell, last */
     uint64_t slow_us;                    /* when its slow ones may be looked at again */
     struct rate_window quick;            /* that were answered and ended within 2 s */
+    struct capacity capacity;
+    struct answers answers;
     struct trigger_counts counts;
     enum listening listening;
     bool doubted; /* listening says no, or the doubt is in force: a short way round both */

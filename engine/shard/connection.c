@@ -107,15 +107,40 @@ static void count_held(struct engine *engine, const struct flow *flow, int chang
         server->held_before += (uint32_t)change;
 }
 
+void capacity_heard(struct server *server, uint32_t number, bool prompt)
+{
+    struct capacity *capacity = &server->capacity;
+
+    if (capacity_is_after(capacity, number))
+        capacity->heard_last = number;
+    capacity->heard = true;
+    capacity->prompt |= prompt && capacity->limit && server->held >= capacity->limit;
+}
+
+void engine_flow_answered(struct engine *engine, const struct flow *flow, uint64_t now_us)
+{
+    struct server *server = flow_server(engine, flow);
+
+    if (server && server->mode == MODE_NORMAL)
+        answer_note(&server->answers, flow_clock(now_us) - flow_cold(&engine->flows, flow)->born);
+}
+
+/* The server has said something since it was asked; a FIN alone says nothing. */
+static bool was_answered(const struct flow *flow, const struct flow_cold *cold)
+{
+    const uint32_t first = flow->flags & FLOW_EDIT ? flow->ack_floor : cold->server_isn + 1;
+
+    return seq_before(first + 1, cold->server_next);
+}
+
 /* Of one that its client has ended: its source is known to this server from now on, if that has
  * said something. */
 static void note_answered(struct engine *engine, const struct flow *flow, uint64_t now_us)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
-    const uint32_t first = flow->flags & FLOW_EDIT ? flow->ack_floor : cold->server_isn + 1;
     struct server *server = flow_server(engine, flow);
 
-    if (!server || !seq_before(first + 1, cold->server_next)) /* a FIN alone says nothing */
+    if (!server || !was_answered(flow, cold))
         return;
     held_note_answered(engine->held.sources, held_hash(engine, &flow->key), now_us);
     if (flow_clock(now_us) - cold->born <= FLOW_CLOCK_SECONDS(2))
@@ -124,6 +149,11 @@ static void note_answered(struct engine *engine, const struct flow *flow, uint64
 
 void engine_flow_server_fin(struct engine *engine, struct flow *flow)
 {
+    const struct watched *watched = watch_of(engine->held.watch, &engine->flows, flow);
+
+    if (watched && was_answered(flow, flow_cold(&engine->flows, flow)))
+        capacity_heard(flow_server(engine, flow), watched->number,
+                       flow_clock(engine->now_us) - watched->opened <= FLOW_CLOCK_SECONDS(1));
     if (is_held(flow))
         count_held(engine, flow, -1);
     flow->flags |= FLOW_SERVER_FIN;

@@ -18,6 +18,10 @@ uint64_t held_network_hash(const struct engine *engine, const struct flow_key *k
 /* How many connections a source may hold at a server that holds more than usual. */
 uint32_t held_share(const struct engine *engine, const struct server *server);
 
+/* The connection of this number was answered; `prompt`: at once. */
+void capacity_heard(struct server *server, uint32_t number, bool prompt);
+/* The server's first answer, in calm. */
+void engine_flow_answered(struct engine *engine, const struct flow *flow, uint64_t now_us);
 void flow_bind_server(struct engine *engine, struct flow *flow, struct server *server);
 /* That of its address and port, where it is known. */
 void engine_flow_find_server(struct engine *engine, struct flow *flow);

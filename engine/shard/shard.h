@@ -46,6 +46,7 @@ struct held {
     uint64_t queue_us;       /* when the queues are to be looked at again */
     bool newest;             /* of those who wait for their first place, the newest is next */
     bool in_turn;            /* what is asked for now has waited, and comes before others */
+    uint64_t answers_us;     /* when answers are to be looked for (stages/capacity.h) */
     uint64_t slow_us;        /* when slow connections may be looked for again, at any server */
     bool strangers;          /* connections were picked up whose server is not known */
     uint32_t servers_known;  /* how many servers they were last compared with */

@@ -3,6 +3,7 @@
 #include "engine/stages/held.h"
 
 #include "engine/shard/connection.h"
+#include "engine/stages/capacity.h"
 #include "engine/stages/kept.h"
 #include "engine/stages/request.h"
 #include "engine/stages/slow.h"
@@ -19,11 +20,16 @@ static uint32_t most(uint32_t a, uint32_t b)
     return a > b ? a : b;
 }
 
-uint32_t held_mark(const struct engine *engine, const struct server *server)
+uint32_t held_usual_mark(const struct engine *engine, const struct server *server)
 {
     const uint32_t usual = most(server->held_peak, server->held_before);
 
     return most(usual + usual / 2, limit_share(engine, engine->config.held_least));
+}
+
+uint32_t held_mark(const struct engine *engine, const struct server *server)
+{
+    return server->capacity.limit ? server->capacity.limit : held_usual_mark(engine, server);
 }
 
 static enum held_class class_of(const struct engine *engine, const struct flow_key *key,
@@ -60,9 +66,13 @@ static bool anybody_waits(const struct server *server)
            server->held_waiting[HELD_MORE] || server->held_waiting[HELD_OTHERS];
 }
 
+/* Where a lowered mark is all that the server can serve, a quarter is left for those whom it has
+ * answered before. */
 static uint32_t room_for(const struct server *server, enum held_class class, uint32_t mark,
                          uint64_t now_us)
 {
+    if (server->capacity.limit)
+        return class == HELD_KNOWN ? mark : mark - mark / 4;
     if (class == HELD_OTHERS)
         return mark;
     return rate_sum(&server->quick, now_us) + (class == HELD_KNOWN ? 2 * mark : mark + mark / 2);
@@ -77,7 +87,7 @@ bool held_admits(struct engine *engine, const struct flow_key *key, struct serve
     if (server->mode != MODE_ATTACK || (server->held < mark && !anybody_waits(server)) ||
         source_is_exempt(&engine->sources, &key->client, now_us))
         return true;
-    if (server->held >= mark)
+    if (server->held >= room_for(server, HELD_OTHERS, mark, now_us))
         slow_make_room(engine, server, now_us);
     class = class_of(engine, key, server, now_us);
     return server->held < room_for(server, class, mark, now_us) &&
@@ -255,7 +265,7 @@ static bool picked_up_tick(struct engine *engine)
 
 bool held_tick(struct engine *engine, uint64_t now_us)
 {
-    return queue_tick(engine, now_us) || picked_up_tick(engine);
+    return queue_tick(engine, now_us) || capacity_tick(engine, now_us) || picked_up_tick(engine);
 }
 
 uint64_t held_next(const struct engine *engine)
@@ -264,5 +274,6 @@ uint64_t held_next(const struct engine *engine)
 
     if (is_news(engine) || held->picked_up_next != FLOW_NONE)
         return engine->now_us;
-    return waiting_in_all(held) ? held->queue_us : UINT64_MAX;
+    return waiting_in_all(held) && held->queue_us < held->answers_us ? held->queue_us
+                                                                     : held->answers_us;
 }

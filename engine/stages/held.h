@@ -30,6 +30,8 @@
 #define HELD_LEAST 64
 
 uint32_t held_mark(const struct engine *engine, const struct server *server);
+/* The same where the server is not known to serve fewer (stages/capacity.h). */
+uint32_t held_usual_mark(const struct engine *engine, const struct server *server);
 /* True if the client of `key` may have one more connection to `server` now; slow ones may have been
  * ended for it. */
 bool held_admits(struct engine *engine, const struct flow_key *key, struct server *server,

@@ -5,6 +5,7 @@
 
 #include "engine/base/bytes.h"
 #include "engine/shard/observe.h"
+#include "engine/stages/capacity.h"
 #include "engine/stages/draining.h"
 #include "engine/stages/greeting_compare.h"
 #include "engine/stages/opening_room.h"
@@ -472,7 +473,7 @@ void opening_release(struct engine *engine, struct flow *flow, uint64_t now_us)
         draining_begin(engine, flow, now_us);
     else
         opening_send_held(engine, flow, opening, 0, held);
-    slow_watch(engine, flow, opening);
+    slow_watch(engine, flow, opening, now_us);
     if (held)
         observe_data(engine, flow,
                      (struct observed_payload){
@@ -506,6 +507,8 @@ static void note_silence(struct engine *engine, const struct flow *flow,
 {
     struct server *server = flow_server(engine, flow);
 
+    if (opening->attempts == 1)
+        capacity_unheard(engine, server, now_us);
     if (opening->attempts == 2 && now_us - server->answered_us >= DOUBT_UNHEARD_US)
         server_doubt(server, DOUBT_SILENT, &flow->key.client);
 }

@@ -2,49 +2,62 @@
 /* slow.c - see slow.h. */
 #include "engine/stages/slow.h"
 
+#include "engine/protocols/protocol.h"
 #include "engine/shard/connection.h"
+#include "engine/stages/capacity.h"
 #include "engine/stages/held.h"
 #include "engine/stages/speak.h"
 #include "engine/tables/source_rules.h"
 
-#define ENDED_AT_ONCE 16
+#define ENDED_AT_ONCE 32
 #define ENDED_LEAST   5
 #define LOOK_US       250000 /* at one server */
 #define LOOK_ANY_US   50000  /* at any: all that is watched is gone through */
 
 struct slow {
     struct watched *watched;
+    enum watch_class class;
     uint64_t rank; /* who has the most goes first; 0: nobody */
 };
 
-void slow_watch(struct engine *engine, const struct flow *flow, const struct opening *opening)
+void slow_watch(struct engine *engine, const struct flow *flow, const struct opening *opening,
+                uint64_t now_us)
 {
+    struct server *server = flow_server(engine, flow);
+    const uint32_t others =
+        server->held > server->openings_now ? server->held - server->openings_now : 0;
     struct watched *watched = watch_begin(engine->held.watch, &engine->flows, flow);
 
     watched->client_ttl = opening->client_ttl;
     watched->to_server = opening->to_server;
+    watched->others = (uint16_t)(others < UINT16_MAX ? others : UINT16_MAX);
+    watched->number = ++server->capacity.opened;
+    watched->asks = opening->held_bytes != 0;
+    watched->awaits = watched->asks && protocol_awaits(opening_hold(&engine->openings, opening),
+                                                       opening->held_bytes);
+    capacity_watch(engine, now_us);
 }
 
 /* --- which ----------------------------------------------------------------------------------- */
 
-/* 0: it stays. */
-static uint64_t rank(struct engine *engine, const struct server *server, struct watched *watched,
-                     uint64_t now_us)
+static struct slow look(struct engine *engine, const struct server *server, struct watched *watched,
+                        uint64_t now_us)
 {
     const struct flow *flow = watch_flow(&engine->flows, watched);
-    enum watch_class class;
+    struct slow slow = {.watched = watched};
     uint64_t hash, over;
 
     if (!flow ||
         (int32_t)(flow_cold(&engine->flows, flow)->born - flow_clock(server->since_us)) < 0)
-        return 0;
-    class = watch_look(watched, &engine->flows, flow, now_us);
-    if (class == WATCH_WELL)
-        return 0;
+        return slow;
+    slow.class = watch_look(watched, &engine->flows, flow, now_us);
+    if (slow.class == WATCH_WELL)
+        return slow;
     hash = held_hash(engine, &flow->key);
     over = held_by(engine->held.sources, hash) > held_share(engine, server) ||
            held_was_slow(engine->held.sources, hash, now_us);
-    return (uint64_t) class << 34 | over << 33 | (flow_clock(now_us) - watched->since);
+    slow.rank = (uint64_t)slow.class << 34 | over << 33 | (flow_clock(now_us) - watched->since);
+    return slow;
 }
 
 /* Keeps the slowest, the worst first. */
@@ -89,12 +102,17 @@ static void end(struct engine *engine, const struct watched *watched, uint64_t n
     segment.ack = cold->client_next;
     engine_emit(engine, SIDE_CLIENT, &to_client, &segment);
 
-    held_note_slow(engine->held.sources, held_hash(engine, &flow->key), now_us);
-    held_note_slow(engine->held.sources, held_network_hash(engine, &flow->key), now_us);
     resend_remove(engine->greetings, &flow->key);
     flow->flags |= FLOW_REFUSED;
     engine_flow_close(engine, flow, END_EVICTED, now_us);
     engine->counters.flows_ended++;
+}
+
+/* Whoever has nothing to do is not slow, nor is who waits for the server. */
+static void note_slow(struct engine *engine, const struct flow_key *key, uint64_t now_us)
+{
+    held_note_slow(engine->held.sources, held_hash(engine, key), now_us);
+    held_note_slow(engine->held.sources, held_network_hash(engine, key), now_us);
 }
 
 /* How many are to go now. */
@@ -124,12 +142,15 @@ void slow_make_room(struct engine *engine, struct server *server, uint64_t now_u
         struct watched *watched = &watch->entries[i];
 
         if (watched->server == number)
-            insert(slowest, (struct slow){watched, rank(engine, server, watched, now_us)});
+            insert(slowest, look(engine, server, watched, now_us));
     }
     for (uint32_t i = 0; i < most && slowest[i].rank; i++) {
         const struct flow *flow = &engine->flows.flows[slowest[i].watched->flow];
 
-        if (!source_is_exempt(&engine->sources, &flow->key.client, now_us))
-            end(engine, slowest[i].watched, now_us);
+        if (source_is_exempt(&engine->sources, &flow->key.client, now_us))
+            continue;
+        if (slowest[i].class >= WATCH_BODY || slowest[i].watched->closed)
+            note_slow(engine, &flow->key, now_us);
+        end(engine, slowest[i].watched, now_us);
     }
 }

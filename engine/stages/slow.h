@@ -8,7 +8,7 @@
  * not read, then those that ask nothing, last those whose server is silent, which is not their
  * fault; among them those of sources with more than their share, or that were slow before, and
  * those that have been slow for longest. As many as are above the mark, or wait and were not slow
- * themselves: 20 a second at least, 64 at most, each with a reset to both ends.
+ * themselves: 20 a second at least, 128 at most, each with a reset to both ends.
  */
 #ifndef SYNWARD_ENGINE_STAGES_SLOW_H
 #define SYNWARD_ENGINE_STAGES_SLOW_H
@@ -16,7 +16,8 @@
 #include "engine/shard/passage.h"
 
 /* A connection whose request is handed over: it is watched from now on. */
-void slow_watch(struct engine *engine, const struct flow *flow, const struct opening *opening);
+void slow_watch(struct engine *engine, const struct flow *flow, const struct opening *opening,
+                uint64_t now_us);
 /* Ends a few at this server, if it is time. */
 void slow_make_room(struct engine *engine, struct server *server, uint64_t now_us);
 

@@ -473,6 +473,14 @@ static void asking_answered(struct engine *engine, const struct passage *passage
         engine_flow_state(engine, flow, FLOW_OUTBOUND, passage->now_us);
 }
 
+/* Of a client that has spoken first. */
+static bool is_first_answer(const struct frame *frame, const struct flow *flow,
+                            const struct flow_cold *cold)
+{
+    return flow->state == FLOW_ESTABLISHED && frame->payload_bytes &&
+           cold->server_next == cold->server_isn + 1 && cold->client_next != cold->client_isn + 1;
+}
+
 void track_flow(struct engine *engine, struct passage *passage, struct flow *flow)
 {
     const struct frame *frame = &passage->frame;
@@ -504,6 +512,9 @@ void track_flow(struct engine *engine, struct passage *passage, struct flow *flo
         track_completion(engine, passage, flow);
     if (passage->from == SIDE_CLIENT)
         track_speaks(engine, passage, flow);
+    if (passage->from == SIDE_SERVER &&
+        is_first_answer(frame, flow, flow_cold(&engine->flows, flow)))
+        engine_flow_answered(engine, flow, passage->now_us);
     track_progress(engine, passage, flow);
     if (flow->state == FLOW_ESTABLISHED)
         observe_frame_data(engine, flow, passage);

@@ -22,6 +22,7 @@ struct watched *watch_begin(struct held_watch *watch, const struct flow_table *f
         .client_next = cold->client_next,
         .server_next = cold->server_next,
         .looked = flow->used,
+        .opened = flow->used,
         .server = cold->server,
     };
     if (watch->used <= (index & (HELD_WATCHED - 1)))
@@ -45,18 +46,20 @@ struct flow *watch_flow(const struct flow_table *flows, const struct watched *wa
                : NULL;
 }
 
-void watch_closed(struct held_watch *watch, const struct flow_table *flows, const struct flow *flow)
+struct watched *watch_of(struct held_watch *watch, const struct flow_table *flows,
+                         const struct flow *flow)
 {
     struct watched *watched = place_of(watch, flow_index(flows, flow));
 
-    if (watched->flow == flow_index(flows, flow) && is_of(watched, flows, flow))
-        watched->closed = true;
+    return watched->flow == flow_index(flows, flow) && is_of(watched, flows, flow) ? watched : NULL;
 }
 
-/* The server has said something since it was asked first. */
-static bool was_answered(const struct flow *flow, const struct flow_cold *cold)
+void watch_closed(struct held_watch *watch, const struct flow_table *flows, const struct flow *flow)
 {
-    return cold->server_next != flow->ack_floor;
+    struct watched *watched = watch_of(watch, flows, flow);
+
+    if (watched)
+        watched->closed = true;
 }
 
 /*
@@ -70,10 +73,16 @@ static void judge(struct watched *watched, const struct flow *flow, const struct
     const uint32_t answered = cold->server_next - watched->server_next;
     const uint64_t bytes = (uint64_t)asked + answered;
 
-    if (bytes * 1000000 >= ((uint64_t)WATCH_BYTES_PER_SECOND * elapsed) << 16 ||
-        (bytes && elapsed > WATCH_LONG)) {
+    const bool moves = bytes * 1000000 >= ((uint64_t)WATCH_BYTES_PER_SECOND * elapsed) << 16;
+
+    if (moves || (bytes && elapsed > WATCH_LONG)) {
         watched->slow = watched->closed = false;
+        watched->moved = moves;
         watched->trickles = 0;
+        return;
+    }
+    if (watched->moved && !watched->closed && !watched->slow) {
+        watched->moved = false; /* it lost something, say, and goes on soon */
         return;
     }
     if (!watched->slow)
@@ -82,7 +91,7 @@ static void judge(struct watched *watched, const struct flow *flow, const struct
     if (watched->closed || (asked && !answered)) {
         if (watched->trickles < UINT8_MAX)
             watched->trickles++;
-    } else if (was_answered(flow, cold)) { /* a body may come at long intervals */
+    } else if (watch_was_answered(flow, cold)) { /* a body may come at long intervals */
         watched->trickles = 0;
     }
     if (answered)
@@ -108,5 +117,7 @@ enum watch_class watch_look(struct watched *watched, const struct flow_table *fl
         return WATCH_WELL;
     if (watched->trickles >= WATCH_TRICKLES)
         return WATCH_SLOW;
-    return was_answered(flow, cold) ? WATCH_CLIENT : WATCH_SERVER;
+    if (watch_was_answered(flow, cold))
+        return WATCH_CLIENT;
+    return watched->awaits ? WATCH_BODY : WATCH_SERVER;
 }

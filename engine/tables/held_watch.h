@@ -30,6 +30,7 @@ enum watch_class {
     WATCH_WELL,   /* it moves, or is not known yet */
     WATCH_SERVER, /* the client has asked, and the server is silent: a long poll */
     WATCH_CLIENT, /* the server has answered, and nothing is asked */
+    WATCH_BODY,   /* the rest of the request does not come */
     WATCH_SLOW,   /* a body that trickles, or an answer that is not read */
 };
 
@@ -39,6 +40,13 @@ struct watched {
     uint32_t looked;                   /* flow_clock() of it */
     uint32_t since;                    /* flow_clock() since when it has been slow */
     uint16_t server;                   /* as flow_cold.server */
+    uint32_t number;                   /* of those opened at its server, in their order */
+    uint32_t opened;                   /* flow_clock() */
+    uint16_t others;                   /* so many the server held when it was opened */
+    bool asks;                         /* something was asked when it was opened */
+    bool awaits;                       /* the server waits for more than that */
+    bool heard;                        /* the server has answered it */
+    bool moved;                        /* it did well at the last look that was no slow one */
     bool slow;
     bool closed; /* the client has closed its window */
     uint8_t trickles;
@@ -46,18 +54,27 @@ struct watched {
     struct link_header to_server;
 };
 
-_Static_assert(sizeof(struct watched) <= 56, "16,384 of them are 896 KiB");
+_Static_assert(sizeof(struct watched) <= 72, "16,384 of them are 1,152 KiB");
 
 struct held_watch {
     uint32_t used; /* entries from here on were never used */
     struct watched entries[HELD_WATCHED];
 };
 
+/* The server has said something since it was asked first. */
+static inline bool watch_was_answered(const struct flow *flow, const struct flow_cold *cold)
+{
+    return cold->server_next != flow->ack_floor;
+}
+
 /* A flow that was opened just now. */
 struct watched *watch_begin(struct held_watch *watch, const struct flow_table *flows,
                             const struct flow *flow);
 /* The flow of the entry, where it is that of a splice that the server has not closed; or NULL. */
 struct flow *watch_flow(const struct flow_table *flows, const struct watched *watched);
+/* That of a flow; NULL: it is not watched. */
+struct watched *watch_of(struct held_watch *watch, const struct flow_table *flows,
+                         const struct flow *flow);
 /* The client says that it has no room. Rare: nothing is noted for other segments. */
 void watch_closed(struct held_watch *watch, const struct flow_table *flows,
                   const struct flow *flow);

@@ -2,8 +2,8 @@
 """Slow clients: Apache with 150 processes, each of which serves one connection at a time, and a
 thousand clients that take theirs and hold it: with headers that do not end, bodies that trickle,
 answers that are not read, ranges that cost much. Slowhttptest does it from one address, sockets of
-ours do it with headers from 200 prefixes. An honest client of another address fetches a page all
-the while.
+ours do it from 200 prefixes. An honest client of another address fetches a page all the while; it
+is known from before, or never seen.
 
 In 0.1.0 (commit 03e5305) the honest client was served 0 times of 10 beside each but the ranges."""
 import contextlib
@@ -12,17 +12,19 @@ import re
 import socket
 import sys
 import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../net"))
 # pylint: disable=wrong-import-position # they lie beside this folder
 import runner
 from lab import PROJECT, SERVER4, SERVER_IF, Lab, Process, check, check_equal, wait_until
-from wire_attacks import find, standing
+from wire_attacks import POST, PREFIXES, Sockets, find, standing
 
 ROOT = os.path.join(PROJECT, "build/redteam-root")
 ENTER = os.path.join(PROJECT, "tests/root/enter.sh")
 WORKERS, CONNECTIONS = 150, 1000
 HELD_MOST = 66  # in attack mode, of a server whose peak was small: 64, and what is just ending
+HELD_MOST_OF_MANY = 130  # sources that hold little each: twice that
 LEARNED, FETCHES, HONEST = 12, 10, "10.78.250.7"
 RATE, SECONDS = 400, 60  # of slowhttptest: connections a second, and how long it goes on
 PAGE = b"a page of Apache\n"
@@ -92,6 +94,12 @@ def fetch(lab, address, timeout=5):
     return False
 
 
+def timed_fetch(lab):
+    """The seconds that a page took of the honest client; None: it did not come."""
+    begun = time.monotonic()
+    return round(time.monotonic() - begun, 1) if fetch(lab, HONEST) else None
+
+
 def count_syns(lab):
     """From here on the SYNs of others that reach the server are counted on its wire: Apache opens
     some connections to itself."""
@@ -106,7 +114,7 @@ def syns_seen(lab):
 
 
 @contextlib.contextmanager
-def apache_lab():
+def apache_lab(known=False):
     with Lab() as lab:
         if lab.stand_in:
             raise runner.Skip("needs the daemon")
@@ -114,6 +122,8 @@ def apache_lab():
         lab.apache = Apache(lab)
         for i in range(LEARNED):
             check(fetch(lab, f"10.78.{i % 4}.1"), "a page while learning")
+        if known:
+            check(fetch(lab, HONEST), "the honest client is known")
         lab.wait_armed(80)
         lab.set_mode("attack")
         yield lab
@@ -139,18 +149,19 @@ class Observer(threading.Thread):
         return self.most
 
 
-def beside(attack, whole=False, at_most=CONNECTIONS):
+def beside(attack, whole=False, at_most=CONNECTIONS, known=False):
     """An honest client is served each time while the attack stands. What reaches the server is a
     whole request (slowhttptest asks for its page now and then, too); `whole`: all of them are.
-    at_most: how many the server may hold at once."""
-    with apache_lab() as lab:
+    at_most: how many the server may hold at once. `known`: the server has answered the honest
+    client in calm."""
+    with apache_lab(known) as lab:
         count_syns(lab)
         observer = Observer(lab)
         attack.begin(lab)
-        served = sum(fetch(lab, HONEST) for _ in range(FETCHES))
+        took = [timed_fetch(lab) for _ in range(FETCHES)]
         attack.end()
-        most = observer.end()
-        check_equal(served, FETCHES, f"honest fetches beside it, {most} held by the server")
+        most, served = observer.end(), sum(seconds is not None for seconds in took)
+        check_equal(served, FETCHES, f"honest fetches beside it {took}, {most} held by the server")
         check(most <= at_most, f"{most} held by the server at once, at most {at_most} wanted")
         if not whole:
             wait_until(
@@ -159,7 +170,10 @@ def beside(attack, whole=False, at_most=CONNECTIONS):
                 f"{syns_seen(lab)} connections, {lab.apache.served_others()} whole requests",
             )
         opened = syns_seen(lab)
-        return f"{opened} connections at the server, {most} at once, {served} of {FETCHES} served"
+        return (
+            f"{opened} connections at the server, {most} at once, {served} of {FETCHES} served "
+            f"within {max(took):.1f} s"
+        )
 
 
 class SlowHttpTest:
@@ -195,6 +209,15 @@ def crowd(part_of_a_name):
     return attack
 
 
+def bodies():
+    return Sockets(CONNECTIONS, PREFIXES, POST, b"a", whole=True)
+
+
+def reading():
+    request = b"GET /large HTTP/1.0\r\nHost: localhost\r\n\r\n"
+    return Sockets(CONNECTIONS, PREFIXES, request, window=2048, whole=True)
+
+
 def test_headers_of_one_address():
     return beside(SlowHttpTest("-H", "-i", 5, "-t", "GET"))
 
@@ -211,6 +234,22 @@ def test_reading_of_one_address():
     return beside(
         SlowHttpTest("-X", "-w", 10, "-y", 20, "-n", 5, "-z", 32), whole=True, at_most=HELD_MOST
     )
+
+
+def test_bodies_of_200_prefixes():
+    return beside(bodies(), whole=True, at_most=HELD_MOST_OF_MANY)
+
+
+def test_bodies_of_200_prefixes_beside_a_known_client():
+    return beside(bodies(), whole=True, at_most=HELD_MOST_OF_MANY, known=True)
+
+
+def test_reading_of_200_prefixes():
+    return beside(reading(), whole=True, at_most=HELD_MOST_OF_MANY)
+
+
+def test_reading_of_200_prefixes_beside_a_known_client():
+    return beside(reading(), whole=True, at_most=HELD_MOST_OF_MANY, known=True)
 
 
 def test_ranges_of_one_address():

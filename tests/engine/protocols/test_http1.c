@@ -213,3 +213,31 @@ Test(http1, host_is_accepted_by_the_final_answer)
     cr_assert_eq(keyword_answer(PROTOCOL_HTTP, BYTES("GET"), BYTES("HTTP/1.1 421 Misdirected\r\n")),
                  ACCEPTANCE_REFUSED);
 }
+
+/* A server answers when the body has come, too. */
+Test(http1, awaits_what_the_header_announces)
+{
+    static const struct {
+        const char *request;
+        bool awaits;
+    } cases[] = {
+        {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", false},
+        {"\r\nGET / HTTP/1.1\nHost: a\n\n", false},
+        {"GET / HTTP/1.1\r\nHost: a\r\n", true},
+        {"GET / HTTP/1.1\r\nHost: a", true},
+        {"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n", true},
+        {"POST / HTTP/1.1\r\ncontent-length:2\r\n\r\nh", true},
+        {"POST / HTTP/1.1\r\nCONTENT-LENGTH:  2 \r\n\r\nhi", false},
+        {"POST / HTTP/1.1\r\nContent-Length: 0\r\nHost: a\r\n\r\n", false},
+        {"GET / HTTP/1.1\r\nContent-Length: 1\r\n\r\n", true},
+        {"POST / HTTP/1.1\r\nContent-Length: 99999999999999999999999999\r\n\r\n", true},
+        {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", true},
+        {"POST / HTTP/1.1\r\nX: Content-Length: 2\r\n\r\n", false},
+        {"EHLO a.example\r\n", false},
+        {"", false},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        cr_expect_eq(protocol_awaits((const uint8_t *)cases[i].request, strlen(cases[i].request)),
+                     cases[i].awaits, "%s", cases[i].request);
+}

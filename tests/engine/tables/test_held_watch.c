@@ -102,6 +102,21 @@ Test(held_watch, five_hundred_bytes_a_second_is_well)
     watch_end(b);
 }
 
+/* What moved well may lose something, and stand still for a while. */
+Test(held_watch, one_bad_look_is_forgiven)
+{
+    struct watch_bench *b = watch_bench();
+
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(passes(b, 4, 5000, 0), WATCH_WELL);
+        cr_assert_eq(passes(b, 3, 0, 0), WATCH_WELL);
+    }
+    cr_assert_eq(passes(b, 4, 0, 0), WATCH_SERVER, "two are not");
+    b->watched->awaits = true;
+    cr_assert_eq(passes(b, 1, 0, 0), WATCH_BODY);
+    watch_end(b);
+}
+
 /* A body that trickles, a byte each ten seconds. */
 Test(held_watch, a_body_at_long_intervals_is_slow)
 {

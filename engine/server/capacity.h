@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * capacity.h - what is known of how many connections a server can serve at once
+ * (stages/capacity.h), and how long it needs for an answer in calm.
+ */
+#ifndef SYNWARD_ENGINE_SERVER_CAPACITY_H
+#define SYNWARD_ENGINE_SERVER_CAPACITY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* All zero at the begin of an attack. Connections are numbered as they are opened. */
+struct capacity {
+    uint32_t limit;    /* its mark, where that is lowered; 0: it is not */
+    uint64_t lower_us; /* when it may be lowered further, and raised */
+    uint64_t raise_us;
+    bool heard;            /* it has answered somebody in this attack */
+    bool prompt;           /* somebody was served at once while it held its limit, lately */
+    bool stuck;            /* somebody waits for too long: */
+    uint32_t opened;       /* how many were */
+    uint32_t heard_last;   /* the last one that it has answered */
+    uint32_t stuck_number; /* the first one that waits for too long */
+    uint32_t stuck_others; /* so many it held when that one came */
+};
+
+/* Nobody who came after this one was answered. */
+static inline bool capacity_is_after(const struct capacity *capacity, uint32_t number)
+{
+    return !capacity->heard || (int32_t)(number - capacity->heard_last) > 0;
+}
+
+/*
+ * The time from the handshake to the first answer that nine of ten connections stay below in calm.
+ * It moves by a part of itself, whatever a sample says: up by nine times what it moves down.
+ */
+#define ANSWERS_KNOWN 8 /* samples */
+#define ANSWERS_PARTS 16u
+struct answers {
+    uint32_t usual; /* flow_clock(), in ANSWERS_PARTS */
+    uint8_t seen;   /* ANSWERS_KNOWN at most */
+};
+
+static inline void answer_note(struct answers *answers, uint32_t took)
+{
+    const uint32_t limit = UINT32_MAX / ANSWERS_PARTS;
+    const uint32_t sample = (took < limit ? took : limit) * ANSWERS_PARTS;
+
+    if (!answers->seen)
+        answers->usual = sample;
+    else if (sample > answers->usual)
+        answers->usual += answers->usual / 4 + ANSWERS_PARTS;
+    else
+        answers->usual -= (answers->usual + 35) / 36;
+    if (answers->seen < ANSWERS_KNOWN)
+        answers->seen++;
+}
+
+/* flow_clock() */
+static inline uint32_t answer_usual(const struct answers *answers)
+{
+    return answers->usual / ANSWERS_PARTS;
+}
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * capacity.h - how many connections a server can serve at once, where that is fewer than its mark
+ * (rule 2.6).
+ *
+ * A server of ten processes accepts the eleventh connection, and leaves it alone until one of the
+ * ten is over. That it has come to its limit is seen by that:
+ *
+ *      a whole request is unanswered for a second, or four times as long as nine of ten are in
+ *      calm, and nobody who came later was answered; or
+ *      the server does not answer our SYN for a second, nor anybody else's
+ *
+ * The mark falls to what it held when that one came. Where that did not help (what holds the places
+ * may be bodies that do not end, which nobody could tell from those that are worked on), it falls
+ * by half, and again. It rises by an eighth each second in which somebody is served at once while
+ * all places are taken. It never falls below the peak of calm, or what is there from before the
+ * attack.
+ */
+#ifndef SYNWARD_ENGINE_STAGES_CAPACITY_H
+#define SYNWARD_ENGINE_STAGES_CAPACITY_H
+
+#include "engine/shard/passage.h"
+
+/* A connection was opened: its answer is looked for from now on. */
+void capacity_watch(struct engine *engine, uint64_t now_us);
+/* The server has not answered our SYN for so long that we ask again. */
+void capacity_unheard(struct engine *engine, struct server *server, uint64_t now_us);
+/* Looks at all that wait for an answer, if it is time; false: nothing is due. */
+bool capacity_tick(struct engine *engine, uint64_t now_us);
+/* When there is something for capacity_tick() to do; UINT64_MAX: nothing. */
+uint64_t capacity_next(const struct engine *engine);
+
+#endif

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tests of engine/stages/capacity.c: a server that can serve fewer than its mark. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/stages/capacity.h"
+#include "engine/stages/held.h"
+#include "tests/engine/support_engine.h"
+
+#define ASKED (X + 1 + sizeof(REQUEST) - 1)
+#define POST  "POST / HTTP/1.1\r\nContent-Length: 9000\r\n\r\n"
+
+/* A server that answered at once in calm, and is attacked. */
+static struct bench *attacked(void)
+{
+    struct engine_config config;
+    struct bench *b;
+
+    bench_config(&config);
+    config.flows_max = 1024;
+    config.openings_max = 64;
+    config.slots_max = 1024;
+    config.held_least = 64;
+    b = bench_new_sized(SETTING_ATTACK, &config);
+    for (int i = 0; i < ANSWERS_KNOWN; i++)
+        answer_note(&bench_server(b, HTTP)->answers, 0);
+    return b;
+}
+
+/* From here on 198.51.`number`.1:1000 speaks. */
+static void client(struct bench *b, unsigned number)
+{
+    snprintf(b->client_text, sizeof(b->client_text), "198.51.%u.1:1000", number);
+    b->client = b->client_text;
+}
+
+static void opens(struct bench *b, unsigned number, const char *request)
+{
+    uint32_t isn;
+
+    client(b, number);
+    client_says(b, .flags = "S", .seq = X, .options = OFFERS);
+    isn = take(b, SIDE_CLIENT)->seq;
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = isn + 1, .payload = request);
+    while (!(take(b, SIDE_SERVER)->flags & TCP_SYN))
+        ;
+    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    b->queued = 0;
+    cr_assert_str_eq(bench_flow_state(b), "spliced");
+}
+
+static void is_answered(struct bench *b, unsigned number)
+{
+    client(b, number);
+    server_says(b, .flags = "P.", .seq = Y + 1, .ack = ASKED, .payload = "HTTP/1.1 200 OK");
+    b->queued = 0;
+}
+
+/* It serves these, and no others. */
+static void serves(struct bench *b, unsigned first, unsigned last)
+{
+    for (unsigned i = first; i <= last; i++) {
+        opens(b, i, REQUEST);
+        is_answered(b, i);
+    }
+}
+
+static uint32_t mark(struct bench *b)
+{
+    return held_mark(b->engine, bench_server(b, HTTP));
+}
+
+Test(capacity, mark_falls_to_what_was_held)
+{
+    struct bench *b = attacked();
+
+    serves(b, 1, 10);
+    bench_wait(b, SECOND_US);
+    for (unsigned i = 11; i <= 30; i++)
+        opens(b, i, REQUEST);
+    bench_wait(b, 9 * SECOND_US / 10);
+    cr_assert_eq(mark(b), 64, "it may be slow");
+    bench_wait(b, SECOND_US / 2);
+    cr_assert_leq(mark(b), 10 + 1);
+    cr_assert_geq(mark(b), 10);
+    cr_assert_eq(bench_counters(b)->flows_ended, 10, "whose answers are long, and not read");
+    b->queued = 0;
+    bench_end(b);
+}
+
+/* What holds the places may have been asked for a body: it is not known how many they are. */
+Test(capacity, mark_falls_by_half)
+{
+    struct bench *b = attacked();
+
+    for (unsigned i = 1; i <= 40; i++)
+        opens(b, i, POST);
+    opens(b, 41, REQUEST);
+    bench_wait(b, 3 * SECOND_US / 2);
+    cr_assert_eq(mark(b), 20);
+    bench_wait(b, 20 * SECOND_US);
+    cr_assert_leq(mark(b), 5);
+    b->queued = 0;
+    bench_end(b);
+}
+
+Test(capacity, bodies_say_nothing)
+{
+    struct bench *b = attacked();
+
+    for (unsigned i = 1; i <= 40; i++)
+        opens(b, i, POST);
+    bench_wait(b, 20 * SECOND_US);
+    cr_assert_eq(mark(b), 64);
+    bench_end(b);
+}
+
+/* A long poll, or a report: the server has places for others. */
+Test(capacity, later_ones_are_answered)
+{
+    struct bench *b = attacked();
+
+    for (unsigned i = 1; i <= 10; i++)
+        opens(b, i, REQUEST);
+    serves(b, 11, 11);
+    bench_wait(b, 20 * SECOND_US);
+    cr_assert_eq(mark(b), 64);
+    bench_end(b);
+}
+
+Test(capacity, mark_rises_again)
+{
+    struct bench *b = attacked();
+
+    bench_server(b, HTTP)->capacity.limit = 3;
+    for (unsigned i = 1; i <= 30 && bench_server(b, HTTP)->capacity.limit; i++) {
+        const uint32_t before = mark(b);
+
+        bench_server(b, HTTP)->held = before - before / 4 - 1;
+        opens(b, i, REQUEST);
+        bench_server(b, HTTP)->held = before;
+        is_answered(b, i);
+        bench_wait(b, 11 * SECOND_US / 10);
+        cr_assert_eq(mark(b), before + 1 + before / 8 < 64 ? before + 1 + before / 8 : 64);
+    }
+    cr_assert_eq(mark(b), 64);
+    b->queued = 0;
+    bench_end(b);
+}
+
+Test(capacity, never_below_the_peak)
+{
+    struct bench *b = attacked();
+
+    bench_server(b, HTTP)->held_peak = 15;
+    serves(b, 1, 10);
+    opens(b, 11, REQUEST);
+    bench_wait(b, 20 * SECOND_US);
+    cr_assert_eq(mark(b), 15);
+    b->queued = 0;
+    bench_end(b);
+}
+
+/* One of ten answers took ten seconds in calm. */
+Test(capacity, slow_server_has_more_time)
+{
+    struct bench *b = attacked();
+
+    for (int i = 0; i < 300; i++)
+        answer_note(&bench_server(b, HTTP)->answers, i % 5 ? 0 : FLOW_CLOCK_SECONDS(10));
+    serves(b, 1, 10);
+    opens(b, 11, REQUEST);
+    bench_wait(b, 20 * SECOND_US);
+    cr_assert_eq(mark(b), 64);
+    b->queued = 0;
+    bench_end(b);
+}
+
+/* It may always need long: nothing was seen of it in calm. */
+Test(capacity, nobody_knows_an_unknown_server)
+{
+    struct bench *b = attacked();
+
+    bench_server(b, HTTP)->answers = (struct answers){0};
+    serves(b, 1, 10);
+    opens(b, 11, REQUEST);
+    bench_wait(b, 60 * SECOND_US);
+    cr_assert_eq(mark(b), 64);
+    bench_end(b);
+}
+
+/* Its accept queue is full. */
+Test(capacity, syns_that_are_not_answered)
+{
+    struct bench *b = attacked();
+
+    serves(b, 1, 10);
+    for (unsigned i = 11; i <= 12; i++) {
+        uint32_t isn;
+
+        client(b, i);
+        client_says(b, .flags = "S", .seq = X, .options = OFFERS);
+        isn = take(b, SIDE_CLIENT)->seq;
+        client_says(b, .flags = "P.", .seq = X + 1, .ack = isn + 1, .payload = REQUEST);
+    }
+    b->queued = 0;
+    bench_wait(b, 9 * SECOND_US / 10);
+    cr_assert_eq(mark(b), 64);
+    bench_wait(b, SECOND_US / 2);
+    cr_assert_eq(mark(b), 12 / 2);
+    b->queued = 0;
+    bench_end(b);
+}
