@@ -29,8 +29,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 # pylint: disable=wrong-import-position # they lie beside this folder
 from lab import (
     CLIENT4,
+    CLIENT6,
     PROJECT,
     SERVER4,
+    SERVER6,
     Failure,
     Lab,
     Process,
@@ -49,8 +51,13 @@ AS_TESTER = ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups"]
 
 
 class Site:
-    def __init__(self, lab):
-        self.lab = lab
+    """`server`, `peer`: the addresses of the two sides, of the family that is tried; `host`: the
+    server's as it stands in a URL."""
+
+    def __init__(self, lab, family=4):
+        self.lab, self.family = lab, family
+        self.server, self.peer = (SERVER4, CLIENT4) if family == 4 else (SERVER6, CLIENT6)
+        self.host = self.server if family == 4 else f"[{self.server}]"
         self.folders = {side: os.path.join(lab.folder, side) for side in ("server", "client")}
         for folder in self.folders.values():
             os.mkdir(folder, 0o755)
@@ -162,7 +169,7 @@ class Site:
     def connect(self, port):
         with self.lab.client.inside():
             return socket.create_connection(
-                (SERVER4, port), timeout=10, source_address=(CLIENT4, 0)
+                (self.server, port), timeout=10, source_address=(self.peer, 0)
             )
 
 
@@ -185,8 +192,12 @@ def talk(site, port, *turns):
 @dataclasses.dataclass(frozen=True)
 class Service:
     """`greeting`: the kind that is to be learned ("a|b": either), None where the client speaks
-    first. `opened`: "check" (the request is checked, and a greeting sent before it, where there is
-    one) or "cookie" (opened after a good cookie, whatever the client then says)."""
+    first. `opened`:
+
+    check      the request is checked, and a greeting sent before it, where there is one
+    cookie     opened after a good cookie, whatever the client then says
+    unknown    no protocol file knows it: right ones are all served; of wrong ones those that can
+               only be another protocol's are reset, and few of the others get through"""
 
     name: str
     port: int
@@ -209,6 +220,7 @@ class Service:
     learn_most: int = 30  # sessions, before it is given up
     # Clients that speak without waiting: who is seen to be first is a matter of microseconds.
     either_first: bool = False
+    families: tuple = (4, 6)  # of the Internet Protocol
 
 
 def blob(seed, size):
@@ -286,14 +298,21 @@ FIRST_WORDS = [
     ("Kafka", ("kafka",), bytes.fromhex("0000001100120003000000010007") + b"rdkafka"),
     ("Minecraft", ("minecraft",), b"\x10\x00\xff\x05\x09localhost\x63\xdd\x01\x01\x00"),
     ("Icecast", ("icecast",), b"SOURCE /m ICE/1.0\r\n\r\n"),
+    ("beanstalkd", ("beanstalkd",), b"use a-tube\r\n"),
+    ("MPD", ("mpd",), b"currentsong\n"),
+    ("DICT", ("dict",), b"DEFINE * penguin\r\n"),
+    ("Gearman", ("gearman",), b"\x00REQ\x00\x00\x00\x10\x00\x00\x00\x02hi"),
+    ("uwsgi", ("uwsgi",), b"\x00\x0d\x00\x00\x04\x00NAME\x05\x00value"),
+    ("SOCKS 4", ("socks",), b"\x04\x01\x00\x50\xc0\x00\x02\x07me\x00"),
+    ("Zabbix", ("zabbix",), b"ZBXD\x01\x0a\x00\x00\x00\x00\x00\x00\x00agent.ping"),
 ]
 
 
-def say_hello(address, port, words, timeout=5):
+def say_hello(address, port, words, timeout=5, source=CLIENT4):
     """A client who says `words` at once: "reset", "closed" or "open" (nothing came in `timeout`
     seconds)."""
     with socket.create_connection(
-        (address, port), timeout=timeout, source_address=(CLIENT4, 0)
+        (address, port), timeout=timeout, source_address=(source, 0)
     ) as client:
         try:
             client.sendall(words)
@@ -307,7 +326,7 @@ def say_hello(address, port, words, timeout=5):
 
 
 def profile_of(site, service):
-    return site.lab.profile(service.port)
+    return site.lab.profile(service.port, site.server)
 
 
 def learned(site, service):
@@ -421,7 +440,9 @@ def wrong_clients(site, service):
     ]
     counters = Counters(site)
     with site.lab.client.inside():
-        ends = {name: say_hello(SERVER4, service.port, words) for name, words in wrong}
+        ends = {
+            name: say_hello(site.server, service.port, words, 5, site.peer) for name, words in wrong
+        }
     reached = counters.accepted()
     check_equal(
         {name: end for name, end in ends.items() if end != "reset"},
@@ -433,51 +454,99 @@ def wrong_clients(site, service):
     return len(wrong)
 
 
+# Whoever says so means that protocol; the others could be a dialect that nobody spoke yet.
+UNMISTAKABLE = ("http", "http2", "tls", "ssh", "smb", "bittorrent")
+MINOR_PER_SOURCE = 2  # a second, engine/stages/request_check.c
+
+
+def is_line(words):
+    """Right by its shape where nothing but lines is known."""
+    return words.isascii() and b"\x00" not in words and b"\x01" not in words
+
+
+def strangers(site, service):
+    """Clients of other protocols at a service that no protocol file knows, before a hundred
+    different requests have proved what is right there."""
+    pattern = profile_of(site, service)["application"]["request"]["pattern"] or {}
+    lines = "line_bytes" in pattern and not pattern["bytes"]
+    counters, begin = Counters(site), time.monotonic()
+    ends, others = {}, 0
+    with site.lab.client.inside():
+        for name, right_for, words in FIRST_WORDS:
+            if set(right_for) & set(UNMISTAKABLE):
+                ends[name] = say_hello(site.server, service.port, words, 5, site.peer)
+                check_equal(ends[name], "reset", f"a client of {name}")
+    check_equal(counters.accepted(), 0, "unmistakable clients who reached the server")
+    with site.lab.client.inside():
+        for name, right_for, words in FIRST_WORDS:
+            if not set(right_for) & set(UNMISTAKABLE) and not (lines and is_line(words)):
+                others += 1
+                say_hello(site.server, service.port, words, 0.2, site.peer)
+    most = MINOR_PER_SOURCE * (2 + time.monotonic() - begin)
+    reached = counters.accepted()
+    if profile_of(site, service)["application"]["request"]["check"] == "pattern":
+        check(reached <= most, f"{reached} others reached the server, {most:.0f} at most")
+    return f"{len(ends)} unmistakable ones kept away, {reached} of {others} others let through"
+
+
 def anybody(site, service):
     """Opened by cookie alone: wrong clients do reach it, but none without a good cookie does."""
     counters = Counters(site)
     with site.lab.client.inside():
-        say_hello(SERVER4, service.port, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", timeout=1)
+        say_hello(site.server, service.port, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 1, site.peer)
     check_equal(
         (counters.accepted(), counters.moved("cookies", "accepted")),
         (1, 1),
         "a client of another protocol, opened by cookie alone",
     )
-    site.lab.flood(service.port, count=2000)
+    site.lab.flood(service.port, address=site.server, count=2000)
     check_equal(counters.accepted(), 1, "spoofed SYNs that reached the server")
     return "cookie only: who proves an address reaches it, whatever it wants"
 
 
-def try_service(service):
+def learned_sessions(site, service):
+    if service.opened != "cookie":
+        return learn(site, service)
+    said = [service.session(site) for _ in range(sessions_first(service) + 2)]
+    check(
+        settle(lambda: profile_of(site, service)["evidence"]["requests"] >= 8),
+        f"not learned: {profile_of(site, service)}",
+    )
+    return said
+
+
+def wrong_ones(site, service):
+    if service.opened == "unknown":
+        return strangers(site, service)
+    if service.opened == "cookie":
+        return anybody(site, service)
+    return f"{wrong_clients(site, service)} wrong clients kept away"
+
+
+def try_service(service, family=4):
     begin = time.monotonic()
     with Lab() as lab:
-        site = Site(lab)
+        site = Site(lab, family)
         lab.start(mode="normal")
         service.start(site)
-        if service.opened == "check":
-            said = learn(site, service)
-        else:
-            said = [service.session(site) for _ in range(sessions_first(service) + 2)]
-            check(
-                settle(lambda: profile_of(site, service)["evidence"]["requests"] >= 8),
-                f"not learned: {profile_of(site, service)}",
-            )
+        said = learned_sessions(site, service)
         check_profile(site, service)
         learning_s = time.monotonic() - begin
-        lab.set_mode("attack", f"{SERVER4}:{service.port}")
+        lab.set_mode("attack", f"{site.host}:{service.port}")
         compare_sessions(site, service, said)
-        kept_away = wrong_clients(site, service) if service.opened == "check" else None
-        note = f"{kept_away} wrong clients kept away" if kept_away else anybody(site, service)
+        note = wrong_ones(site, service)
         check(service.session(site) in said, "a session after the wrong clients")
         if service.after:
             service.after(site)
-        learned = f"{len(said)} sessions to learn in {learning_s:.1f} s"
-        return f"{learned}, {service.sessions} attacked, {note}"
+        learned_in = f"{len(said)} sessions to learn in {learning_s:.1f} s"
+        return f"{learned_in}, {service.sessions} attacked, {note}"
 
 
 def add_tests(module_globals, services):
     """A test_* function for each row, as tests/net/runner.py wants them."""
     for service in services:
         name = "test_" + "".join(c if c.isalnum() else "_" for c in service.name.lower())
-        assert name not in module_globals, name
-        module_globals[name] = lambda service=service: try_service(service)
+        for family in service.families:
+            called = name if family == 4 else f"{name}_ipv6"
+            assert called not in module_globals, called
+            module_globals[called] = lambda s=service, f=family: try_service(s, f)

@@ -192,6 +192,7 @@ SERVICES = [
         lambda site: leech(site, ["plain"] * 3 + ["obfuscated"] * 2),
         connections=5,
         sessions=1,
+        families=(4,),
         sessions_first=2,
     ),
 ]

@@ -208,6 +208,7 @@ SERVICES = [
         lambda site: leech(site, ["any"] * 4),
         connections=4,
         sessions=1,
+        families=(4,),
     ),
     Service(
         "BitTorrent plain, transmission from aria2",
@@ -217,6 +218,7 @@ SERVICES = [
         lambda site: leech(site, ["transmission"] * 4),
         connections=4,
         sessions=1,
+        families=(4,),
     ),
     Service(
         "BitTorrent encrypted, aria2",
@@ -226,6 +228,7 @@ SERVICES = [
         lambda site: leech(site, ["encrypted"] * 4),
         connections=4,
         sessions=1,
+        families=(4,),
         takes_random=True,
     ),
     Service(
@@ -236,6 +239,7 @@ SERVICES = [
         lambda site: leech(site, ["transmission", "encrypted"] * 2),
         connections=4,
         sessions=1,
+        families=(4,),
         takes_random=True,
     ),
 ]

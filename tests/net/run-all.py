@@ -90,6 +90,7 @@ TOGETHER = [
 # The real programs; the longest first.
 INTEROP = [
     "test_emule.py",
+    "test_small.py",
     "test_named.py",
     "test_peers.py",
     "test_mail.py",

@@ -14,7 +14,7 @@
 #
 # The programs of "interop" are unpacked, not installed: none of their install scripts runs, so
 # nothing is set up that would have to be undone, and programs that Debian does not want side by
-# side (two FTP servers, two POP3 servers) fit into one root. The accounts that those scripts would
+# side (two FTP servers) fit into one root. The accounts that those scripts would
 # have made are made here.
 #
 # A finished root has a stamp that names its packages: with it, the script does nothing and needs no
@@ -46,8 +46,8 @@ interop)
         transmission-daemon transmission-cli aria2 opentracker amule-daemon amule-utils openssl
         memcached nats-server slapd ldap-utils git rsync ngircd prosody haproxy icecast2
         beanstalkd gearman-job-server gearman-tools mpd mpc dictd dict uwsgi-core microsocks
-        fingerd finger gophernicus zabbix-agent inn2 tinysshd cyrus-common distcc"
-    unpack_alone="pure-ftpd pure-ftpd-common cyrus-pop3d"
+        fingerd finger gophernicus zabbix-agent tinysshd distcc"
+    unpack_alone="pure-ftpd pure-ftpd-common"
     ;;
 redteam)
     install=apache2-bin,slowhttptest
