@@ -265,6 +265,8 @@ soak: $(SIM)
 #: make install    into DESTDIR and PREFIX
 install: all
 	install -Dm755 $(BUILD)/synward $(DESTDIR)$(PREFIX)/sbin/synward
+	@install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's,/usr/local/sbin,$(PREFIX)/sbin,' dist/synward@.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/synward@.service
 
 #: make clean      removes build/
 clean:

@@ -17,17 +17,18 @@
 #include "bridge/run.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
+#include "bridge/base/notify.h"
+#include "bridge/base/signals.h"
 #include "bridge/control/answers.h"
 #include "bridge/control/socket.h"
 #include "bridge/daemon.h"
@@ -64,9 +65,10 @@ struct run {
     struct stack_watch *stack; /* NULL: the servers' TCP stack is not of this machine */
     struct daemon *daemon;
     struct control *control;
-    int epoll_fd, signal_fd;
-    bool signals_blocked, stopping;
-    sigset_t signals_before;
+    int epoll_fd;
+    struct signals signals;
+    bool stopping;
+    struct notify notify;
     unsigned ticks;
     struct busy_poll_word poll_word;
     struct spare_core spare_core;
@@ -129,25 +131,6 @@ static bool load_store(struct run *run, struct error *error)
     if (!votes_load(run->store, run->options.store_path, &why))
         log_line(LOG_LEVEL_WARNING, "%s", why.text);
     report_tick(run->report, run->store, NULL, NULL);
-    return true;
-}
-
-/* From here on the signals wait for the main loop, in every thread. */
-static bool catch_signals(struct run *run, struct error *error)
-{
-    sigset_t signals;
-
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGHUP);
-    sigaddset(&signals, SIGPIPE);
-    run->signals_blocked = pthread_sigmask(SIG_BLOCK, &signals, &run->signals_before) == 0;
-    /* A client that hangs up is told by its socket. */
-    sigdelset(&signals, SIGPIPE);
-    run->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (run->signal_fd < 0)
-        return error_set(error, EXIT_FAILED, "cannot catch signals: %s", strerror(errno));
     return true;
 }
 
@@ -304,7 +287,7 @@ static bool watch_all(struct run *run, struct error *error)
         if (events >= 0 && !watch_fd(run, events, error))
             return false;
     }
-    return watch_fd(run, run->signal_fd, error) && watch_fd(run, workers_fd(run->workers), error);
+    return watch_fd(run, run->signals.fd, error) && watch_fd(run, workers_fd(run->workers), error);
 }
 
 static char *answer(void *context, const char *request, size_t bytes, size_t *answer_bytes)
@@ -329,10 +312,21 @@ static bool start(struct run *run, struct error *error)
         return error_set(error, EXIT_FAILED, "no source of random numbers: libsodium cannot start");
     return make_events(run, error) && read_sides(run, error) &&
            control_check(run->options.control_path, error) && load_store(run, error) &&
-           catch_signals(run, error) &&
+           signals_catch(&run->signals, error) &&
            sides_open(run->sides, run->options.workers, run->options.single_queue, error) &&
            open_path(run, error) && start_workers(run, error) && make_daemon(run, error) &&
            open_stack(run, error) && watch_all(run, error) && open_control(run, error);
+}
+
+/* One line for `systemctl status`. */
+static void tell_status(struct run *run)
+{
+    char text[NOTIFY_STATUS_BYTES];
+
+    snprintf(text, sizeof(text), "mode %s, %zu profiles, %s",
+             mode_setting_name(daemon_mode(run->daemon)), store_count(run->store),
+             workers_attacked(run->workers) ? "servers are attacked" : "no server is attacked");
+    notify_status(&run->notify, text);
 }
 
 static void log_ready(const struct run *run)
@@ -410,6 +404,9 @@ static void tick_report(struct run *run)
     report_tick(run->report, run->store, counted ? &counters : NULL, overflow);
     if (counted && daemon_use(run->daemon, &use, NULL))
         report_use(run->report, &use);
+    if (counted) /* by every worker */
+        notify_alive(&run->notify);
+    tell_status(run);
 }
 
 /* As long as a worker would look for frames before it sleeps, it is told whether there is a core
@@ -474,19 +471,23 @@ static bool follow_sides(struct run *run, int fd)
 /* SIGHUP is what a terminal that is closed sends, and log rotation: no reason to cut a wire. */
 static void take_signals(struct run *run)
 {
-    struct signalfd_siginfo info;
+    int number;
 
-    while (read(run->signal_fd, &info, sizeof(info)) == sizeof(info))
-        if (info.ssi_signo == SIGHUP)
-            log_line(LOG_LEVEL_INFO, "SIGHUP: goes on, there is nothing to read anew");
-        else
+    while ((number = signals_next(&run->signals)) != 0) {
+        if (number != SIGHUP) {
             run->stopping = true;
+            continue;
+        }
+        notify_reloading(&run->notify, clock_now_us());
+        log_line(LOG_LEVEL_INFO, "SIGHUP: goes on, there is nothing to read anew");
+        notify_ready(&run->notify);
+    }
 }
 
 static void handle_event(struct run *run, int fd, const struct workers_hooks *hooks,
                          uint64_t now_us)
 {
-    if (fd == run->signal_fd)
+    if (fd == run->signals.fd)
         take_signals(run);
     else if (fd == workers_fd(run->workers))
         workers_drain(run->workers, hooks, now_us);
@@ -529,22 +530,6 @@ static bool save_at_end(struct run *run, struct error *error)
     return daemon_save_at_end(run->daemon, error);
 }
 
-/* A second SIGTERM that came meanwhile is spent where the first one has been obeyed. */
-static void release_signals(const struct run *run)
-{
-    const struct timespec at_once = {0};
-    sigset_t spent;
-
-    sigemptyset(&spent);
-    sigaddset(&spent, SIGTERM);
-    sigaddset(&spent, SIGINT);
-    sigaddset(&spent, SIGHUP);
-    sigaddset(&spent, SIGPIPE);
-    while (run->stopping && sigtimedwait(&spent, NULL, &at_once) > 0)
-        continue;
-    pthread_sigmask(SIG_SETMASK, &run->signals_before, NULL);
-}
-
 static void finish(struct run *run)
 {
     control_close(run->control);
@@ -560,10 +545,8 @@ static void finish(struct run *run)
     events_free(run->events);
     if (run->epoll_fd >= 0)
         close(run->epoll_fd);
-    if (run->signal_fd >= 0)
-        close(run->signal_fd);
-    if (run->signals_blocked)
-        release_signals(run);
+    notify_close(&run->notify);
+    signals_release(&run->signals, run->stopping);
     free(run);
 }
 
@@ -574,7 +557,10 @@ static bool serve_until_stopped(struct run *run, struct error *error)
     bool saved;
 
     log_ready(run);
+    tell_status(run);
+    notify_ready(&run->notify);
     ok = main_loop(run, error);
+    notify_stopping(&run->notify);
     save_error = (struct error){0};
     saved = save_at_end(run, &save_error);
     control_tell(run->control); /* as far as they take it now */
@@ -600,8 +586,9 @@ enum exit_code run_bridge(const struct run_options *options, struct error *error
     }
     log_open();
     run->options = *options;
-    run->epoll_fd = run->signal_fd = -1;
+    run->epoll_fd = run->signals.fd = -1;
     run->spare_us = NEVER;
+    notify_open(&run->notify);
     ok = start(run, error) && serve_until_stopped(run, error);
     finish(run);
     if (ok)

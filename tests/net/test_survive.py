@@ -1,15 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The daemon is not brought down, nor held up, by what goes on around it: signals, a log that
 nobody reads."""
+import contextlib
+import ctypes
 import fcntl
 import os
+import re
+import shutil
 import signal
+import socket
 import subprocess
+import time
 
 import runner
-from lab import Lab, _die_with_parent, check, check_equal, wait_until
+from lab import PROJECT, Failure, Lab, _die_with_parent, _libc, check, check_equal, run, wait_until
 
 PIPE_LEAST = 4096  # bytes: one page
+PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
+WALL = 0x40000000
 
 
 class Unread:
@@ -51,6 +59,171 @@ def test_sighup_changes_nothing():
         wait_until(lambda: "SIGHUP" in lab.daemon.errors(), 5, "SIGHUP is in the log")
         check_equal(lab.fetch("http", port=80, count=5)["failed"], 0, "fetches after SIGHUP")
         check_equal(lab.stop_daemon()[0], 0, "exit code")
+
+
+class Manager:
+    """A service manager: the socket that NOTIFY_SOCKET names."""
+
+    def __init__(self, lab):
+        self.path = os.path.join(lab.folder, "notify.sock")
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.path)
+        self.socket.settimeout(10)
+        self.heard = []
+
+    def __enter__(self):
+        os.environ["NOTIFY_SOCKET"] = self.path
+        os.environ["WATCHDOG_USEC"] = "20000000"
+        return self
+
+    def __exit__(self, *_):
+        del os.environ["NOTIFY_SOCKET"], os.environ["WATCHDOG_USEC"]
+        self.socket.close()
+
+    def drain(self):
+        """All that came."""
+        self.socket.settimeout(0)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.heard.append(self.socket.recv(4096).decode())
+        self.socket.settimeout(10)
+        return self.heard
+
+    def hear(self, word):
+        """Waits for a message that begins so; all that came are in `heard`."""
+        self.heard.append("")
+        while not self.heard[-1].startswith(word):
+            try:
+                self.heard.append(self.socket.recv(4096).decode())
+            except TimeoutError:
+                raise Failure(f"no {word} among {self.heard}") from None
+        return self.heard[-1]
+
+
+def worker_of(lab):
+    """The id of the daemon's one worker thread."""
+    tasks = []
+    for task in os.listdir(f"/proc/{lab.daemon.pid}/task"):
+        with open(f"/proc/{lab.daemon.pid}/task/{task}/comm") as comm:
+            if not comm.read().startswith("iou-") and int(task) != lab.daemon.pid:
+                tasks.append(int(task))
+    check_equal(len(tasks), 1, "threads beside the main one")
+    return tasks[0]
+
+
+@contextlib.contextmanager
+def stopped(thread):
+    """That thread alone stands still, as one that hangs does: by ptrace."""
+    if _libc.ptrace(PTRACE_SEIZE, thread, None, None) or _libc.ptrace(
+        PTRACE_INTERRUPT, thread, None, None
+    ):
+        raise OSError(ctypes.get_errno(), "ptrace")
+    os.waitpid(thread, WALL)
+    try:
+        yield
+    finally:
+        _libc.ptrace(PTRACE_DETACH, thread, None, None)
+
+
+def test_service_manager():
+    with Lab() as lab, Manager(lab) as manager:
+        if lab.stand_in:
+            raise runner.Skip("needs the daemon")
+        lab.start(mode="auto")
+        manager.hear("READY=1")
+        check_equal(
+            list(filter(None, manager.heard)),
+            ["STATUS=mode auto, 0 profiles, no server is attacked", "READY=1"],
+            "said at the start",
+        )
+        manager.hear("WATCHDOG=1")
+        lab.daemon.popen.send_signal(signal.SIGHUP)
+        check("MONOTONIC_USEC=" in manager.hear("RELOADING=1"), "a reload has its time")
+        manager.hear("READY=1")
+        lab.set_mode("attack")
+        manager.hear("STATUS=mode attack")
+        lab.stop_daemon()
+        manager.hear("STOPPING=1")
+
+
+def test_watchdog_hungers_while_a_worker_hangs():
+    with Lab() as lab, Manager(lab) as manager:
+        if lab.stand_in:
+            raise runner.Skip("needs the daemon")
+        lab.start(mode="auto")
+        manager.hear("WATCHDOG=1")
+        with stopped(worker_of(lab)):
+            time.sleep(3)  # what was on its way comes, and no more: a second and an answer's time
+            silent_from = len(manager.drain())
+            time.sleep(5)
+            said = manager.drain()[silent_from:]
+            check(not [word for word in said if word.startswith("WATCHDOG")], f"fed: {said}")
+        manager.hear("WATCHDOG=1")
+
+
+def test_manager_that_does_not_read():
+    """Its socket is full: nobody waits."""
+    with Lab() as lab, Manager(lab) as manager:
+        if lab.stand_in:
+            raise runner.Skip("needs the daemon")
+        lab.start(mode="auto")
+        for _ in range(20):  # more than a socket's queue holds (net.unix.max_dgram_qlen: 10)
+            lab.set_mode("attack")
+            lab.set_mode("auto")
+            lab.daemon.popen.send_signal(signal.SIGHUP)
+        check_equal(lab.cli("status")["mode"], "auto", "mode")
+        check_equal(lab.stop_daemon()[0], 0, "exit code")
+        manager.hear("READY=1")
+
+
+def unit_setting(name):
+    with open(os.path.join(PROJECT, "dist/synward@.service")) as unit:
+        (value,) = [line.split("=", 1)[1] for line in unit if line.startswith(f"{name}=")]
+    return value.split()
+
+
+def test_with_what_the_unit_leaves_it():
+    """The capabilities of dist/synward@.service are enough: two kinds of sides, a look into the
+    servers' stack, a store that is saved."""
+    left = [name.removeprefix("CAP_").lower() for name in unit_setting("CapabilityBoundingSet")]
+    bounds = ",".join(["-all", *(f"+{name}" for name in left)])
+    check_equal(unit_setting("NoNewPrivileges"), ["yes"], "NoNewPrivileges")
+    for sides in ("netns", "port"):
+        with Lab(sides=sides) as lab:
+            if lab.stand_in:
+                raise runner.Skip("needs the daemon")
+            whole = lab.daemon_command
+            lab.daemon_command = lambda *args, **options: [
+                *("setpriv", f"--bounding-set={bounds}", f"--inh-caps={bounds}"),
+                *("--no-new-privs", "--"),
+                *whole(*args, **options),
+            ]
+            lab.start(mode="normal", extra=("--server-stack", lab.server.name))
+            with open(f"/proc/{lab.daemon.pid}/status") as status:
+                effective = re.search(r"CapEff:\s*(\w+)", status.read()).group(1)
+            check_equal(bin(int(effective, 16)).count("1"), len(left), f"capabilities {effective}")
+            lab.http()
+            lab.learn("http", 80)
+            lab.set_mode("attack")
+            check_equal(lab.fetch("http", port=80, count=5)["failed"], 0, f"fetches, {sides}")
+            check("stack" not in lab.daemon.errors(), f"the stack is seen: {lab.daemon.errors()}")
+            check_equal(lab.stop_daemon()[0], 0, "exit code")
+            check(os.path.exists(lab.store), "the store is saved")
+    return f"{len(left)} capabilities"
+
+
+def test_unit_is_understood():
+    if not shutil.which("systemd-analyze"):
+        raise runner.Skip("needs systemd-analyze")
+    with Lab() as lab:
+        unit = os.path.join(lab.folder, "synward@.service")
+        with open(os.path.join(PROJECT, "dist/synward@.service")) as file:
+            text = file.read()
+        check("ExecStart=/usr/local/sbin/synward " in text, "the path of `make install`")
+        with open(unit, "w") as file:
+            file.write(text.replace("/usr/local/sbin/synward", "/bin/true"))
+        done = run("systemd-analyze", "verify", unit, ok=False)
+        check_equal((done.returncode, done.stderr), (0, ""), "systemd-analyze verify")
 
 
 def test_log_that_nobody_reads():
