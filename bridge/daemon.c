@@ -32,8 +32,9 @@ struct daemon {
     struct daemon_parts parts;
     uint64_t start_us;
     enum mode_setting mode;
-    bool learning;
+    bool learning, mode_said;
     uint64_t compiled_revision, saved_revision;
+    uint64_t words;                             /* of the operator, so far */
     uint64_t compile_us, recompile_us, save_us; /* when due */
 };
 
@@ -180,6 +181,16 @@ enum mode_setting daemon_mode(const struct daemon *daemon)
     return daemon->mode;
 }
 
+uint64_t daemon_words(const struct daemon *daemon)
+{
+    return daemon->words;
+}
+
+bool daemon_mode_said(const struct daemon *daemon)
+{
+    return daemon->mode_said;
+}
+
 bool daemon_learning(const struct daemon *daemon)
 {
     return daemon->learning;
@@ -281,8 +292,11 @@ bool daemon_set_mode(struct daemon *daemon, const struct server_key *server,
     if (!workers_set_setting(daemon->parts.workers, server, setting, clock_now_us(), error))
         return false;
     report_setting(daemon->parts.report, server, setting);
-    if (!server)
+    daemon->words++;
+    if (!server) {
         daemon->mode = setting;
+        daemon->mode_said = true;
+    }
     return true;
 }
 
@@ -296,10 +310,18 @@ bool daemon_set_source(struct daemon *daemon, const struct ip_addr *prefix, uint
                                      .until_us =
                                          for_s != 0 ? clock_now_us() + for_s * SECOND_US : 0};
 
-    if (!workers_set_source(daemon->parts.workers, &rule, error))
+    return daemon_keep_source(daemon, &rule, error);
+}
+
+bool daemon_keep_source(struct daemon *daemon, const struct source_rule *rule, struct error *error)
+{
+    if (!workers_set_source(daemon->parts.workers, rule, error))
         return false;
-    tell_learner(daemon->parts.learner, &rule);
-    report_rule(daemon->parts.report, &rule);
+    if (rule->by == SOURCE_BY_JUDGEMENT)
+        return true;
+    tell_learner(daemon->parts.learner, rule);
+    report_rule(daemon->parts.report, rule);
+    daemon->words++;
     return true;
 }
 
@@ -311,6 +333,7 @@ bool daemon_forget_source(struct daemon *daemon, const struct ip_addr *prefix, u
     if (!workers_forget_source(daemon->parts.workers, prefix, length, known, error))
         return false;
     tell_learner(daemon->parts.learner, &rule);
+    daemon->words++;
     if (*known)
         report_rule(daemon->parts.report, &rule);
     return true;

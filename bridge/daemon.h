@@ -64,6 +64,10 @@ struct daemon_server {
 
 uint64_t daemon_uptime_us(const struct daemon *daemon);
 enum mode_setting daemon_mode(const struct daemon *daemon);
+/* Grows with every word of the operator about modes and sources. */
+uint64_t daemon_words(const struct daemon *daemon);
+/* The operator has said it since the start, or before and it was kept. */
+bool daemon_mode_said(const struct daemon *daemon);
 bool daemon_learning(const struct daemon *daemon);
 void daemon_set_learning(struct daemon *daemon, bool on);
 /* NULL: the kernel carries known connections; else why not, "" where nobody asked for it. */
@@ -92,6 +96,8 @@ bool daemon_sources(struct daemon *daemon, struct source_info **sources, uint32_
 /* A rule of the operator; `for_s` 0: until it is removed. In force when it returns. */
 bool daemon_set_source(struct daemon *daemon, const struct ip_addr *prefix, uint8_t length,
                        enum source_state state, uint64_t for_s, struct error *error);
+/* A rule or a judgement of a daemon before this one, as it stands. */
+bool daemon_keep_source(struct daemon *daemon, const struct source_rule *rule, struct error *error);
 /* Rule and judgement. `*known` is false where there was neither. */
 bool daemon_forget_source(struct daemon *daemon, const struct ip_addr *prefix, uint8_t length,
                           bool *known, struct error *error);

@@ -38,6 +38,7 @@
 #include "bridge/listeners/watch.h"
 #include "bridge/sides/kernel_path.h"
 #include "bridge/sides/sides.h"
+#include "bridge/state_file.h"
 #include "bridge/text/mode_text.h"
 #include "bridge/workers/workers.h"
 #include "engine/version.h"
@@ -64,6 +65,7 @@ struct run {
     struct workers *workers;
     struct stack_watch *stack; /* NULL: the servers' TCP stack is not of this machine */
     struct daemon *daemon;
+    struct state_keeper keeper;
     struct control *control;
     int epoll_fd;
     struct signals signals;
@@ -213,6 +215,17 @@ static bool make_daemon(struct run *run, struct error *error)
     return run->daemon || error_set(error, EXIT_FAILED, "out of memory");
 }
 
+/* What the operator told the daemon before this one. */
+static bool restore_state(struct run *run)
+{
+    struct error why = {0};
+
+    if (!state_restore(run->daemon, run->options.store_path, run->options.mode_given, &why))
+        log_line(LOG_LEVEL_WARNING, "%s", why.text);
+    state_keeper_init(&run->keeper, run->daemon);
+    return true;
+}
+
 static bool tell_listening(void *context, const struct server_key *server, bool listening)
 {
     const struct run *run = context;
@@ -315,7 +328,8 @@ static bool start(struct run *run, struct error *error)
            signals_catch(&run->signals, error) &&
            sides_open(run->sides, run->options.workers, run->options.single_queue, error) &&
            open_path(run, error) && start_workers(run, error) && make_daemon(run, error) &&
-           open_stack(run, error) && watch_all(run, error) && open_control(run, error);
+           restore_state(run) && open_stack(run, error) && watch_all(run, error) &&
+           open_control(run, error);
 }
 
 /* One line for `systemctl status`. */
@@ -334,7 +348,7 @@ static void log_ready(const struct run *run)
     log_line(LOG_LEVEL_INFO,
              "%s ready: client %s, server %s, mode %s, learning %s, %zu profiles, control %s",
              SYNWARD_VERSION, run->options.client_side, run->options.server_side,
-             mode_setting_name(run->options.mode), run->options.learning ? "on" : "off",
+             mode_setting_name(daemon_mode(run->daemon)), run->options.learning ? "on" : "off",
              store_count(run->store), run->options.control_path);
     if (sides_one_queue(run->sides)->code != EXIT_DONE)
         log_line(run->options.workers > 1 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
@@ -420,6 +434,14 @@ static void look_for_core(struct run *run, uint64_t now_us)
     atomic_store_explicit(&run->poll_word.spare, spare, memory_order_relaxed);
 }
 
+static void keep_state(struct run *run, uint64_t now_us)
+{
+    struct error error = {0};
+
+    if (!state_turn(&run->keeper, run->daemon, run->options.store_path, now_us, &error))
+        report_save_failed(run->report, error.text);
+}
+
 static void do_what_is_due(struct run *run, const struct workers_hooks *hooks, uint64_t now_us)
 {
     if (now_us >= workers_due(run->workers))
@@ -434,6 +456,7 @@ static void do_what_is_due(struct run *run, const struct workers_hooks *hooks, u
         look_for_core(run, now_us);
     stack_watch_turn(run->stack, run->store, workers_attacked(run->workers), now_us);
     daemon_turn(run->daemon, now_us);
+    keep_state(run, now_us);
 }
 
 static uint64_t earlier(uint64_t a_us, uint64_t b_us)
@@ -445,7 +468,7 @@ static int wait_ms(const struct run *run, uint64_t now_us)
 {
     const uint64_t due_us =
         earlier(earlier(run->tick_us, run->spare_us),
-                earlier(daemon_due_us(run->daemon),
+                earlier(earlier(daemon_due_us(run->daemon), run->keeper.due_us),
                         earlier(workers_due(run->workers), stack_watch_due(run->stack))));
 
     return due_us <= now_us ? 0 : (int)((due_us - now_us + 999) / 1000);
@@ -527,7 +550,8 @@ static bool save_at_end(struct run *run, struct error *error)
     workers_drain(run->workers, &hooks, clock_now_us());
     if (daemon_learning(run->daemon))
         learner_flush(run->learner, clock_wall_us());
-    return daemon_save_at_end(run->daemon, error);
+    return daemon_save_at_end(run->daemon, error) &&
+           state_save(run->daemon, run->options.store_path, error);
 }
 
 static void finish(struct run *run)

@@ -20,6 +20,7 @@ struct run_options {
     const char *store_path;
     const char *control_path;
     enum mode_setting mode; /* SETTING_AUTO, SETTING_NORMAL or SETTING_ATTACK */
+    bool mode_given;        /* else what the operator said before the last end counts */
     bool learning;
     enum unknown_servers unknown;
     uint32_t flows;                 /* connections remembered at once; 0: the engine's default */

@@ -98,6 +98,7 @@ static bool run_daemon(const struct arguments *arguments, const struct config *c
         .store_path = choose(arguments, OPTION_STORE, config->store, STORE_PATH_DEFAULT),
         .control_path = choose(arguments, OPTION_CONTROL, config->control, CONTROL_SOCKET_DEFAULT),
         .triggers = config->triggers,
+        .mode_given = option_given(arguments, OPTION_MODE) || config->mode != SETTING_INHERIT,
         .single_reads = option_given(arguments, OPTION_SINGLE_READS),
         .single_queue = option_given(arguments, OPTION_SINGLE_QUEUE),
     };

@@ -184,7 +184,8 @@ static const struct command commands[] = {
              "  normal  frames pass untouched, servers are learned\n"
              "  attack  only proved connections reach the servers\n"
              "A server keeps a mode of its own until `synward mode default SERVER` gives it\n"
-             "back to the mode for all. The mode is in force when the command returns; a server\n"
+             "back to the mode for all. What is said here is kept over a restart (the mode for\n"
+             "all where `run` is given none). It is in force when the command returns; a server\n"
              "that is given back to auto in attack mode stays there until it was quiet for 30 "
              "s.\n" SERVER_FORMS,
      .handle = cmd_mode},

@@ -34,7 +34,7 @@ FLOORS = {
         "sides",
         "workers events",
         "daemon",
-        "control",
+        "control state_file",
         "run",
     ),
     "cli": (

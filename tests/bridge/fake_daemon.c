@@ -78,6 +78,24 @@ enum mode_setting daemon_mode(const struct daemon *daemon)
     return daemon->mode;
 }
 
+uint64_t daemon_words(const struct daemon *daemon)
+{
+    return daemon->mode_changes;
+}
+
+bool daemon_mode_said(const struct daemon *daemon)
+{
+    return daemon->mode_changes > 0;
+}
+
+bool daemon_keep_source(struct daemon *daemon, const struct source_rule *rule, struct error *error)
+{
+    if (daemon->source_count == 4)
+        return error_set(error, EXIT_FAILED, "no room");
+    daemon->sources[daemon->source_count++].rule = *rule;
+    return true;
+}
+
 bool daemon_learning(const struct daemon *daemon)
 {
     return daemon->learning;

@@ -182,6 +182,72 @@ def unit_setting(name):
     return value.split()
 
 
+def rules(lab):
+    """What is said of sources, without what passes."""
+    return sorted(
+        (s["address"], s["length"], s["state"], s["by"], s["until"] is None, s["mac"])
+        for s in lab.cli("sources")["sources"]
+    )
+
+
+def test_words_survive_a_restart():
+    """Modes and sources, by SIGTERM and, a second later, by SIGKILL; who was put aside, by SIGTERM.
+    What is said at the start counts for all."""
+    with Lab() as lab:
+        if lab.stand_in:
+            raise runner.Skip("needs the daemon")
+        lab.persistent_cards()
+        lab.start(mode="auto")
+        state = f"{lab.store}.state"
+        lab.http()
+        lab.learn("http", 80)
+        lab.cli("mode", "normal", "10.77.0.2:80")
+        lab.cli("sources", "add", "198.51.100.0/24", "--for", "600")
+        lab.cli("sources", "allow", "fd99::/64")
+        said = rules(lab)
+        wait_until(lambda: os.path.exists(state) and "fd99::" in open(state).read(), 5, "kept")
+        check_equal(os.stat(state).st_mode & 0o777, 0o600, "its mode")
+        for how in (signal.SIGKILL, signal.SIGTERM):
+            lab.restart("attack", how)
+            check_equal(rules(lab), said, f"sources after {how.name}")
+            check_equal(lab.cli("status")["mode"], "attack", "what was said at the start")
+            check_equal(lab.server_mode(80), "normal", "the server's own mode")
+        lab.cli("mode", "auto", "10.77.0.2:80")
+        lab.cli("mode", "default", "10.77.0.2:80")
+        lab.cli("sources", "remove", "198.51.100.0/24")
+        lab.cli("sources", "remove", "fd99::/64")
+        lab.restart("auto", signal.SIGTERM)
+        check(not os.path.exists(state), "nothing is said, and no file there")
+        check_equal(rules(lab), [], "sources in the end")
+
+
+def without_mode(lab):
+    """The daemon's command, with nothing said of the mode."""
+    words = lab.daemon_command()
+    at = words.index("--mode")
+    return words[:at] + words[at + 2 :]
+
+
+def test_the_mode_for_all_survives_where_none_is_given():
+    with Lab() as lab:
+        if lab.stand_in:
+            raise runner.Skip("needs the daemon")
+        command = without_mode(lab)
+        lab.daemon_command = lambda *_, **__: command
+        lab.persistent_cards()
+        lab.start()
+        check_equal(lab.cli("status")["mode"], "auto", "the default")
+        lab.set_mode("attack")
+        lab.restart("auto", signal.SIGTERM)
+        check_equal(lab.cli("status")["mode"], "attack", "what was said")
+        lab.stop_daemon()
+        with open(f"{lab.store}.state", "w") as state:
+            state.write('{"mode": "attack", "sources": [{"source": "nowhere"}]}')
+        lab.restart("auto", signal.SIGTERM)
+        check("state.bad" in lab.daemon.errors(), f"the log: {lab.daemon.errors()}")
+        check_equal(lab.cli("status")["mode"], "auto", "all or nothing")
+
+
 def test_with_what_the_unit_leaves_it():
     """The capabilities of dist/synward@.service are enough: two kinds of sides, a look into the
     servers' stack, a store that is saved."""
