@@ -13,7 +13,8 @@
  *
  * Six bytes decide, so that a ClientHello of several segments is known by its first (post-quantum
  * ones have 1.7 to 2.2 kB). Version 3.0 in the record is what some clients of newer versions write
- * there.
+ * there. A first record may be as short as one byte (RFC 8446 5.1 forbids empty ones only): clients
+ * that hide the server's name from those on the way cut the hello so.
  *
  * Its keywords are the server's name (SNI, RFC 6066 3) and the protocols offered (ALPN, RFC 7301
  * 3.1): one of those must be known, as the server chooses among them, in TLS 1.3 unseen. GREASE
@@ -47,7 +48,7 @@ static bool fits_record(const uint8_t *data, size_t at)
         return data[3] <= RECORD_BYTES_MAX >> 8;
     default:
         length = (unsigned)data[3] << 8 | data[4];
-        return length >= 4 && length <= RECORD_BYTES_MAX;
+        return length >= 1 && length <= RECORD_BYTES_MAX;
     }
 }
 

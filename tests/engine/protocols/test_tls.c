@@ -29,7 +29,9 @@ Test(tls, longest_and_shortest_record)
     cr_assert_eq(check_bytes(PROTOCOL_TLS, BYTES("\x16\3\1\x40\1")), MATCH_NO);
     cr_assert_eq(check_bytes(PROTOCOL_TLS, BYTES("\x16\3\1\x41")), MATCH_NO);
     cr_assert_eq(check_bytes(PROTOCOL_TLS, BYTES("\x16\3\1\0\4\1")), MATCH_YES);
-    cr_assert_eq(check_bytes(PROTOCOL_TLS, BYTES("\x16\3\1\0\3")), MATCH_NO);
+    cr_assert_eq(check_bytes(PROTOCOL_TLS, BYTES("\x16\3\1\0\1\1")), MATCH_YES,
+                 "the rest of the hello in records of its own");
+    cr_assert_eq(check_bytes(PROTOCOL_TLS, BYTES("\x16\3\1\0\0")), MATCH_NO);
 }
 
 Test(tls, every_byte_counts)
@@ -155,6 +157,27 @@ Test(tls, hello_in_several_records)
                     "sni=www.example alpn=");
     pieces.bytes[12] = 23;
     assert_no_keywords(PROTOCOL_TLS, pieces.bytes, pieces.count);
+}
+
+Test(tls, hello_is_whole_in_records_of_one_byte)
+{
+    const struct protocol *tls = protocol_by_id(PROTOCOL_TLS);
+    struct hello hello, pieces = {.count = 0};
+    size_t needed;
+
+    begin_hello(&hello);
+    put_extension(&hello, 0, SNI);
+    end_hello(&hello);
+    for (size_t at = 5; at < hello.count; at++) {
+        const uint8_t header[] = {22, 3, 1, 0, 1};
+
+        put(&pieces, header, sizeof(header));
+        put(&pieces, hello.bytes + at, 1);
+    }
+    cr_assert_eq(tls->check(pieces.bytes, pieces.count), MATCH_YES);
+    cr_assert_eq(tls->whole(pieces.bytes, pieces.count - 1, 0, &needed), MATCH_MORE);
+    cr_assert_eq(tls->whole(pieces.bytes, pieces.count, 0, &needed), MATCH_YES);
+    cr_assert_eq(needed, pieces.count);
 }
 
 Test(tls, hello_may_name_nothing)
