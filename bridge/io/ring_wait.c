@@ -160,8 +160,9 @@ void ring_wait(struct ring *ring, uint64_t timeout_us)
 {
     ring_arm_wake(ring);
     ring_arm_reads(ring);
-    if (frames_ready(ring))
-        timeout_us = 0; /* SYNs that were left */
+    if (frames_ready(ring) || ring->woken)
+        timeout_us =
+            0; /* SYNs that were left, or what a submission between two waits has brought */
     if (ring->poll.limit_us > 0) {
         wait_busily(ring, timeout_us);
     } else {
