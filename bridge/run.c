@@ -406,6 +406,18 @@ static struct workers_hooks hooks_of(struct run *run)
                                   .context = run};
 }
 
+static void report_slow_ones(struct run *run)
+{
+    struct server_info *servers = NULL;
+    uint32_t count = 0;
+
+    if (!workers_servers(run->workers, &servers, &count, NULL))
+        return;
+    for (uint32_t i = 0; i < count; i++)
+        report_slow(run->report, &servers[i].key, servers[i].ended);
+    free(servers);
+}
+
 /* Each second what is told by a state; the workers are asked, so not in each. */
 static void tick_report(struct run *run)
 {
@@ -421,6 +433,8 @@ static void tick_report(struct run *run)
     if (counted) /* by every worker */
         notify_alive(&run->notify);
     tell_status(run);
+    if (counted && workers_attacked(run->workers))
+        report_slow_ones(run);
 }
 
 /* As long as a worker would look for frames before it sleeps, it is told whether there is a core

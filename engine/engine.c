@@ -378,6 +378,7 @@ uint32_t engine_servers(const struct engine *engine, struct server_info *out, ui
                 .dead = server_dead(&engine->servers, server, now_us),
                 .held = server->held,
                 .held_mark = held_mark(engine, server),
+                .ended = server->slow_ended,
             };
         count++;
     }

@@ -53,6 +53,7 @@ static struct json_object *server_document(const struct daemon_server *server)
     json_object_object_add(object, "dead", optional_string(server->info.dead));
     json_object_object_add(object, "held", json_object_new_int64(server->info.held));
     json_object_object_add(object, "held_mark", json_object_new_int64(server->info.held_mark));
+    json_object_object_add(object, "ended", json_object_new_int64(server->info.ended));
     return object;
 }
 

@@ -44,7 +44,8 @@
     X(SIDE, "side", "side")                                                                        \
     X(LEARNING, "learning", NULL)                                                                  \
     X(STACK, "stack", NULL)                                                                        \
-    X(SERVER, "server", NULL)
+    X(SERVER, "server", NULL)                                                                      \
+    X(SLOW, "slow", NULL)
 
 enum event_kind {
 #define EVENT_KIND_ENUM(id, name, subject) EVENT_##id,

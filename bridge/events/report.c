@@ -41,6 +41,11 @@ enum {
         FILLING_TABLES
 };
 
+struct slow_server {
+    struct server_key key;
+    struct growing ended;
+};
+
 struct aside {
     struct ip_addr prefix;
     uint8_t length;
@@ -60,6 +65,8 @@ struct report {
     bool filling[FILLING_TABLES]; /* was told of, and less than half was free since */
     uint32_t dead_count;
     struct server_key dead[REPORT_DEAD];
+    uint32_t slow_count;
+    struct slow_server slow[REPORT_SLOW];
     uint32_t asides;
     struct aside aside[REPORT_ASIDES];
     uint64_t store_revision;
@@ -446,6 +453,41 @@ void report_listening(struct report *report, const struct server_key *server, bo
     else
         report->dead[report->dead_count++] = *server;
     add_dead(report, server, !listening);
+}
+
+/* --- slow connections ------------------------------------------------------------------------ */
+
+static struct growing *slow_of(struct report *report, const struct server_key *server)
+{
+    uint32_t i = 0;
+
+    while (i < report->slow_count && !server_key_equal(&report->slow[i].key, server))
+        i++;
+    if (i == REPORT_SLOW)
+        return NULL;
+    if (i == report->slow_count)
+        report->slow[report->slow_count++] = (struct slow_server){.key = *server};
+    return &report->slow[i].ended;
+}
+
+void report_slow(struct report *report, const struct server_key *server, uint32_t ended)
+{
+    struct growing *growing = ended ? slow_of(report, server) : NULL;
+    struct event event = about(EVENT_SLOW, LOG_LEVEL_WARNING, "ended", server);
+    const uint64_t now_us = clock_now_us();
+    char text[SERVER_TEXT_BYTES];
+
+    if (!growing || ended <= growing->told ||
+        (growing->told_us != 0 && now_us - growing->told_us < REPORT_TABLE_US))
+        return;
+    event.has_value = true;
+    event.value = ended - growing->told;
+    snprintf(event.cause, sizeof(event.cause), "more than its mark");
+    say(&event, "%s: it held more than its mark, %llu slow connections were ended",
+        server_text(server, text), (unsigned long long)event.value);
+    growing->told = ended;
+    growing->told_us = now_us;
+    add(report, &event);
 }
 
 /* --- what grows ------------------------------------------------------------------------------ */

@@ -22,7 +22,9 @@
 #define REPORT_ASIDES 256
 /* Dead servers whose return is told; of more at once neither is. */
 #define REPORT_DEAD 256
-/* Between two events of the same full table, or TAP */
+/* Servers whose slow connections are told; of more at once those that came last are not. */
+#define REPORT_SLOW 64
+/* Between two events of the same full table, or TAP, or of slow connections at a server */
 #define REPORT_TABLE_US (10ull * 1000 * 1000)
 
 struct report;
@@ -54,6 +56,8 @@ void report_stack(struct report *report, const char *reason);
 
 /* How full the engines' tables are: told at two thirds, and anew after half of it was free. */
 void report_use(struct report *report, const struct engine_use *use);
+/* How many slow connections were ended at a server, ever: told where that has grown. */
+void report_slow(struct report *report, const struct server_key *server, uint32_t ended);
 /* Whether anybody listens on a server's port: told where nobody does, and when that has ended. */
 void report_listening(struct report *report, const struct server_key *server, bool listening);
 

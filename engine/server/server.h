@@ -100,6 +100,7 @@ struct server {
     uint64_t peak_us;                    /* when that rose, or fell, last */
     uint64_t slow_us;                    /* when its slow ones may be looked at again */
     struct rate_window quick;            /* that were answered and ended within 2 s */
+    uint32_t slow_ended;                 /* connections, ever */
     struct capacity capacity;
     struct answers answers;
     struct trigger_counts counts;

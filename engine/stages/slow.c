@@ -106,6 +106,7 @@ static void end(struct engine *engine, const struct watched *watched, uint64_t n
     flow->flags |= FLOW_REFUSED;
     engine_flow_close(engine, flow, END_EVICTED, now_us);
     engine->counters.flows_ended++;
+    flow_server(engine, flow)->slow_ended++;
 }
 
 /* Whoever has nothing to do is not slow, nor is who waits for the server. */

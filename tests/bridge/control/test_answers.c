@@ -75,13 +75,13 @@ Test(control_commands, status)
         "\"setting\":"
         "null,"
         "\"since\":\"2026-01-01T00:00:00Z\",\"cause\":null,\"dead\":null,\"held\":0,\"held_mark\":"
-        "0},"
+        "0,\"ended\":0},"
         "{\"server\":\"fd77::2\",\"port\":80,\"vlan\":[10],\"mode\":\"attack\",\"setting\":null,"
         "\"since\":\"2026-01-01T00:00:00Z\",\"cause\":\"half-open 212\",\"dead\":null,\"held\":0,"
-        "\"held_mark\":0},"
+        "\"held_mark\":0,\"ended\":0},"
         "{\"server\":\"fd77::2\",\"port\":80,\"vlan\":[20],\"mode\":\"normal\",\"setting\":null,"
         "\"since\":\"2026-01-01T00:00:00Z\",\"cause\":null,\"dead\":\"nobody listens\",\"held\":0,"
-        "\"held_mark\":0}]}");
+        "\"held_mark\":0,\"ended\":0}]}");
 }
 
 /* The kernel path is spoken of where it was asked for. */
