@@ -314,6 +314,8 @@ static void splice_from_server(struct engine *engine, struct passage *passage, s
         acknowledge_again(engine, passage, flow);
         return;
     }
+    if (track_reborn(engine, passage, flow))
+        return;
     if ((frame->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) &&
         frame->ack != cold->client_isn + 1 && frame_checksum_good(frame)) {
         track_forgotten(engine, passage, flow);

@@ -293,6 +293,29 @@ static void track_syn(struct engine *engine, struct passage *passage, struct flo
         begin_half_open(engine, passage, flow, server_find(&engine->servers, &key));
 }
 
+/*
+ * The server has forgotten a connection that is there for us, and took for new the SYN that we
+ * passed for its challenge ACK (rule 5.11): a FIN-WAIT-2 that timed out, a TIME-WAIT, a RST that we
+ * did not believe. Under attack that would be a connection without a request, so it is reset as by
+ * a client that never asked (RFC 9293 3.5.1).
+ */
+bool track_reborn(struct engine *engine, struct passage *passage, struct flow *flow)
+{
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    const struct frame *frame = &passage->frame;
+    struct server_key key = flow_key_server(&flow->key);
+    const struct server *server = server_find(&engine->servers, &key);
+
+    if (!is_synack(frame) || frame->seq == cold->server_isn || !server ||
+        !server_protected(server) || !frame_checksum_good(frame))
+        return false;
+    passage_reset(engine, passage, DROP_stray);
+    /* The client gets a cookie when it asks again. What is drained ends by its own timer. */
+    if (flow->state != FLOW_DRAINING)
+        engine_flow_close(engine, flow, END_SERVER_RESET, passage->now_us);
+    return true;
+}
+
 void track_forgotten(struct engine *engine, struct passage *passage, struct flow *flow)
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
@@ -504,7 +527,9 @@ void track_flow(struct engine *engine, struct passage *passage, struct flow *flo
         return;
     }
     if (is_synack(frame)) {
-        if (passage->from == SIDE_SERVER)
+        if (passage->from == SIDE_SERVER &&
+            !((flow->state == FLOW_ESTABLISHED || flow->state == FLOW_CLOSING) && !outbound &&
+              track_reborn(engine, passage, flow)))
             track_synack(engine, passage, flow);
         return;
     }

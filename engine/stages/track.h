@@ -58,6 +58,12 @@ void track_closing(struct engine *engine, struct passage *passage, struct flow *
  */
 void track_forgotten(struct engine *engine, struct passage *passage, struct flow *flow);
 
+/*
+ * The same to a server under attack, of a connection that was no longer half-open: true where the
+ * server was reset, and the connection is closing.
+ */
+bool track_reborn(struct engine *engine, struct passage *passage, struct flow *flow);
+
 /* True where a client's segment acknowledges what the server has sent, and at least its SYN. */
 bool track_acknowledges(const struct flow_cold *cold, const struct frame *frame);
 

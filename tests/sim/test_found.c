@@ -208,3 +208,49 @@ Test(found, last_segment_of_an_older_connection_is_not_behind_the_greeting)
     expect_count(s, flows_spliced, 1);
     scenario_end(s);
 }
+
+/* --- a server that has forgotten its connection ---------------------------------------------- */
+
+/* In attack mode a SYN on what is there passes, for the challenge ACK that it draws (rule 5.11). A
+ * server that has lost the connection since takes it for a new one. */
+static void syn_meets_no_connection(struct scenario *s, const char *syn, const char *synack,
+                                    const char *reset)
+{
+    inject(s, CLIENT, syn);
+    expect(s, SERVER, syn);
+    inject(s, SERVER, synack);
+    expect(s, SERVER, reset);
+    expect_nothing(s);
+    expect_count(s, flows_closing, 1); /* the next SYN gets a cookie */
+}
+
+Test(found, forgotten_connection_buys_none_without_a_request)
+{
+    struct scenario *s = attack_scenario();
+    step_open(s);
+    syn_meets_no_connection(s, "S x+5000:x+5000(0) win 64240 <mss 1460>",
+                            "S. y+7000:y+7000(0) ack x+5001 win 65160 <mss 1460>",
+                            "R x+5001:x+5001(0)");
+    scenario_end(s);
+    s = attack_scenario();
+    step_open(s);
+    syn_meets_no_connection(s, "S x:x(0) win 64240 <mss 1460>",
+                            "S. y+7000:y+7000(0) ack x+1 win 65160 <mss 1460>", "R x+1:x+1(0)");
+    scenario_end(s);
+}
+
+/* One from before the attack is no better. */
+Test(found, forgotten_connection_of_calm_buys_none_either)
+{
+    struct scenario *s = normal_scenario();
+    inject(s, CLIENT, "S x:x(0) win 64240 <mss 1460>");
+    expect(s, SERVER, "S x:x(0) win 64240 <mss 1460>");
+    inject(s, SERVER, "S. y:y(0) ack x+1 win 65160 <mss 1460>");
+    expect(s, CLIENT, "S. y:y(0) ack x+1 win 65160 <mss 1460>");
+    inject(s, CLIENT, "P. x+1 ack y+1 win 64240 | " GET_REQUEST);
+    expect(s, SERVER, "P. x+1 ack y+1 win 64240 | " GET_REQUEST);
+    engine_set_setting(s->middle->engine, NULL, SETTING_ATTACK, s->now_us);
+    syn_meets_no_connection(s, "S x+18:x+18(0) win 64240 <mss 1460>",
+                            "S. y+7000:y+7000(0) ack x+19 win 65160 <mss 1460>", "R x+19:x+19(0)");
+    scenario_end(s);
+}
