@@ -2,7 +2,7 @@
 """MariaDB, PostgreSQL (with and without TLS), redis and mosquitto, each with its own client."""
 import subprocess
 
-from interop import SERVER4, TESTER, Service, add_tests
+from interop import TESTER, Service, add_tests
 
 import runner
 from lab import check
@@ -16,7 +16,7 @@ datadir = /mnt/data
 socket = /mnt/data/socket
 pid_file = /mnt/data/pid
 log_error = /mnt/data/log
-bind_address = 0.0.0.0
+bind_address = ::
 skip_name_resolve
 innodb_buffer_pool_size = 8M
 innodb_log_file_size = 4M
@@ -51,7 +51,7 @@ def mariadb_session(site):
         "mariadb",
         "--no-defaults",
         "-h",
-        SERVER4,
+        site.server,
         "-u",
         "tester",
         "-psecret",
@@ -87,7 +87,7 @@ def start_postgresql(site):
         "ssl_key_file = '/mnt/tls.key'\ndynamic_shared_memory_type = mmap\nfsync = off\n",
         owner=TESTER,
     )
-    site.write("server", "data/pg_hba.conf", "host all all 0.0.0.0/0 scram-sha-256\n", owner=TESTER)
+    site.write("server", "data/pg_hba.conf", "host all all all scram-sha-256\n", owner=TESTER)
     site.serve(*AS_TESTER, f"{programs}/postgres", "-D", "/mnt/data", port=5432)
 
 
@@ -99,7 +99,7 @@ def psql(site, sslmode):
     return site.client(
         "/usr/lib/postgresql/15/bin/psql",
         "-X",
-        f"host={SERVER4} user=tester password=secret dbname=postgres sslmode={sslmode} "
+        f"host={site.server} user=tester password=secret dbname=postgres sslmode={sslmode} "
         "gssencmode=disable",
         "-c",
         asked,
@@ -120,6 +120,7 @@ def start_redis(site):
         "6379",
         "--bind",
         "0.0.0.0",
+        "::",
         "--protected-mode",
         "no",
         "--save",
@@ -131,7 +132,7 @@ def start_redis(site):
 
 
 def redis_session(site):
-    ask = ["redis-cli", "-h", SERVER4]
+    ask = ["redis-cli", "-h", site.server]
     said = (
         site.client(*ask, "SET", "key", "value" * 1000)
         + site.client(*ask, "GET", "key")
@@ -151,7 +152,7 @@ def start_mosquitto(site):
 
 def mosquitto_session(site):
     """A subscriber hears what was published before and after it came."""
-    host = ["-h", SERVER4, "-t", "a/topic", "-q", "1"]
+    host = ["-h", site.server, "-t", "a/topic", "-q", "1"]
     site.client("mosquitto_pub", *host, "-r", "-m", "retained")
     with subprocess.Popen(
         site.argv("client", "stdbuf", "-oL", "mosquitto_sub", *host, "-C", "2", "-W", "20"),

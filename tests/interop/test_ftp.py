@@ -3,13 +3,14 @@
 time. Clients: curl and lftp."""
 import contextlib
 
-from interop import CLIENT4, SERVER4, TESTER, Service, add_tests, blob
+from interop import TESTER, Service, add_tests, blob
 
 import runner
 from lab import check
 
 VSFTPD = """
-listen=YES
+listen=NO
+listen_ipv6=YES
 background=NO
 anonymous_enable=NO
 local_enable=YES
@@ -79,15 +80,15 @@ def curl(site, *options):
 
 def transfers(site):
     """Down, up, a list; passive and active; two clients."""
-    said = curl(site, "--list-only", f"ftp://{SERVER4}/")
-    curl(site, "-o", "/mnt/down", f"ftp://{SERVER4}/file")
-    curl(site, "--ftp-port", CLIENT4, "-T", "/mnt/up", f"ftp://{SERVER4}/up")
+    said = curl(site, "--list-only", f"ftp://{site.host}/")
+    curl(site, "-o", "/mnt/down", f"ftp://{site.host}/file")
+    curl(site, "--ftp-port", site.peer, "-T", "/mnt/up", f"ftp://{site.host}/up")
     check(
         site.digest("server", "home/up") == site.digest("client", "up"), "what came up was changed"
     )
     said += site.digest("client", "down")
     for passive in ("yes", "no"):
-        site.write("client", "script", LFTP.format(passive=passive, server=SERVER4))
+        site.write("client", "script", LFTP.format(passive=passive, server=site.host))
         said += site.client("lftp", "-f", "/mnt/script", env={"LFTP_HOME": "/mnt/lftp"})
         check(
             site.digest("client", "down") == site.digest("client", "up"),
@@ -98,7 +99,7 @@ def transfers(site):
 
 def vsftpd_session(site):
     said = transfers(site)
-    curl(site, "--ssl-reqd", "--insecure", "-o", "/mnt/down", f"ftp://{SERVER4}/file")
+    curl(site, "--ssl-reqd", "--insecure", "-o", "/mnt/down", f"ftp://{site.host}/file")
     return said + site.digest("client", "down")
 
 

@@ -3,7 +3,7 @@
 those who speak before its greeting. Clients: curl, openssl s_client, swaks."""
 import re
 
-from interop import SERVER4, TESTER, Service, add_tests, check_equal
+from interop import TESTER, Service, add_tests, check_equal
 
 import runner
 from lab import check
@@ -11,7 +11,7 @@ from rawtcp import RawClient
 
 DOVECOT = """
 protocols = pop3 imap
-listen = *
+listen = *, ::
 base_dir = /mnt/run
 state_dir = /mnt/run
 log_path = /mnt/dovecot.log
@@ -39,6 +39,7 @@ EXIM = """
 primary_hostname = mx.example.org
 {banner}
 daemon_smtp_ports = 25
+local_interfaces = <; 0.0.0.0 ; ::0
 tls_advertise_hosts =
 host_lookup =
 rfc1413_hosts =
@@ -89,12 +90,12 @@ def curl(site, *options):
 
 
 def fetch_pop3(site, *options, scheme="pop3"):
-    url = f"{scheme}://{SERVER4}/"
+    url = f"{scheme}://{site.host}/"
     return curl(site, *options, url) + curl(site, *options, url + "1")
 
 
 def fetch_imap(site, *options, scheme="imap"):
-    url = f"{scheme}://{SERVER4}/"
+    url = f"{scheme}://{site.host}/"
     said = (
         curl(site, *options, url)
         + curl(site, *options, url + "INBOX;UID=1")
@@ -141,7 +142,7 @@ def smtp_session(site):
     said = site.client(
         "swaks",
         "--server",
-        SERVER4,
+        site.server,
         "--from",
         "a@example.org",
         "--to",

@@ -3,7 +3,7 @@
 ngIRCd, Prosody, NATS, Icecast, and haproxy behind another one's PROXY header."""
 import itertools
 
-from interop import AS_TESTER, CLIENT4, SERVER4, TESTER, Service, add_tests, talk
+from interop import AS_TESTER, TESTER, Service, add_tests, talk
 
 import runner
 
@@ -53,18 +53,35 @@ def start_slapd(site):
     site.folder("server", "data")
     site.certificate()
     site.on_server("slapadd", "-f", "/mnt/slapd.conf", told=LDIF)
-    site.serve("slapd", "-f", "/mnt/slapd.conf", "-h", "ldap://0.0.0.0:389/", "-d", "0", port=389)
+    site.serve(
+        "slapd",
+        "-f",
+        "/mnt/slapd.conf",
+        "-h",
+        "ldap://0.0.0.0:389/ ldap://[::]:389/",
+        "-d",
+        "0",
+        port=389,
+    )
+
+
+def start_tls(site, url, base):
+    """ldapsearch names the server in its ClientHello, where GnuTLS refuses an address of IPv6."""
+    if site.family == 4:
+        return site.client("ldapsearch", *url, *base, "-ZZ", env={"LDAPTLS_REQCERT": "never"})
+    wish = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037"
+    return talk(site, 389, (wish, b"\x0a\x01\x00"))
 
 
 def ldap_session(site):
-    url = ["-x", "-H", f"ldap://{SERVER4}"]
+    url = ["-x", "-H", f"ldap://{site.host}"]
     admin = ["-D", "cn=admin,dc=example,dc=org", "-w", "secret"]
     base = ["-LLL", "-b", "dc=example,dc=org"]
     return (
         site.client("ldapsearch", *url, *base)
         + site.client("ldapsearch", *url, *admin, *base, "(o=Example)")
         + site.client("ldapwhoami", *url, *admin)
-        + site.client("ldapsearch", *url, *base, "-ZZ", env={"LDAPTLS_REQCERT": "never"})
+        + start_tls(site, url, base)
     )
 
 
@@ -103,7 +120,7 @@ def git_session(site):
     for path in ("one.git", "another/two.git"):
         for version in ("0", "2"):
             said += site.client(
-                "git", "-c", f"protocol.version={version}", "ls-remote", f"git://{SERVER4}/{path}"
+                "git", "-c", f"protocol.version={version}", "ls-remote", f"git://{site.host}/{path}"
             )
     return said
 
@@ -124,9 +141,9 @@ def start_rsync(site):
 
 
 def rsync_session(site):
-    said = site.client("rsync", f"rsync://{SERVER4}/")
+    said = site.client("rsync", f"rsync://{site.host}/")
     for module in ("public", "other"):
-        site.client("rsync", "-r", f"rsync://{SERVER4}/{module}/", "/mnt/copy")
+        site.client("rsync", "-r", f"rsync://{site.host}/{module}/", "/mnt/copy")
         said += site.digest("client", "copy/file")
     return said
 
@@ -204,7 +221,7 @@ def xmpp_session(site):
 
 
 def start_nats(site):
-    site.serve("nats-server", "-a", "0.0.0.0", "-p", "4222", port=4222)
+    site.serve("nats-server", "-a", "::", "-p", "4222", port=4222)
 
 
 def nats_session(site):
@@ -222,7 +239,7 @@ ICECAST = """
   <authentication><source-password>secret</source-password><admin-user>admin</admin-user>
     <admin-password>secret</admin-password></authentication>
   <hostname>a.example.org</hostname>
-  <listen-socket><port>8000</port></listen-socket>
+  <listen-socket><port>8000</port><bind-address>%s</bind-address></listen-socket>
   <paths><basedir>/usr/share/icecast2</basedir><logdir>/mnt/log</logdir>
     <webroot>/usr/share/icecast2/web</webroot>
     <adminroot>/usr/share/icecast2/admin</adminroot></paths>
@@ -236,7 +253,7 @@ MOUNTS = itertools.count()
 
 
 def start_icecast(site):
-    site.write("server", "icecast.xml", ICECAST)
+    site.write("server", "icecast.xml", ICECAST % site.server)
     site.folder("server", "log", owner=TESTER)
     site.serve(*AS_TESTER, "icecast2", "-c", "/mnt/icecast.xml", port=8000)
 
@@ -285,7 +302,12 @@ listen two
 def start_haproxy(site):
     site.write("server", "haproxy.cfg", HAPROXY)
     site.serve("haproxy", "-db", "-f", "/mnt/haproxy.cfg", port=8081)
-    site.write("client", "haproxy.cfg", SENDER % {"server": SERVER4, "client": CLIENT4})
+    site.write(
+        "client",
+        "haproxy.cfg",
+        SENDER
+        % {"server": site.host, "client": site.peer if site.family == 4 else f"[{site.peer}]:0"},
+    )
     site.spawn("client", "haproxy", "-db", "-f", "/mnt/haproxy.cfg", port=8001)
 
 

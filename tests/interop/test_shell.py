@@ -6,7 +6,7 @@ import select
 import subprocess
 import time
 
-from interop import SERVER4, TESTER, Service, add_tests, blob
+from interop import TESTER, Service, add_tests, blob
 
 import runner
 from lab import Failure, check
@@ -37,7 +37,7 @@ def keys(site):
     line = next(line for line in public.split("\n") if line.startswith("ssh-ed25519"))
     site.write("server", "authorized", site.read("client", "key.pub").decode() + line + "\n")
     host = site.read("server", "host_key.pub").decode().split()
-    site.write("client", ".ssh/known_hosts", f"{SERVER4} {host[0]} {host[1]}\n")
+    site.write("client", ".ssh/known_hosts", f"{site.server} {host[0]} {host[1]}\n")
     home = site.folder("server", "home/.ssh", owner=TESTER)
     site.write(
         "server", "home/.ssh/authorized_keys", site.read("server", "authorized"), 0o600, TESTER
@@ -90,17 +90,17 @@ OPTIONS = [
 def session(site):
     """A command with input, output and an exit code, by both clients; a file to the server and
     back."""
-    said = site.client("ssh", *OPTIONS, f"tester@{SERVER4}", ASK, told="x" * 5000, ok=(3,))
+    said = site.client("ssh", *OPTIONS, f"tester@{site.server}", ASK, told="x" * 5000, ok=(3,))
     said += site.client(
-        "dbclient", "-i", "/mnt/dbkey", f"tester@{SERVER4}", ASK, told="x" * 5000, ok=(3,)
+        "dbclient", "-i", "/mnt/dbkey", f"tester@{site.server}", ASK, told="x" * 5000, ok=(3,)
     )
     return said
 
 
 def copy(site, *protocol):
     """A file to the server and back."""
-    site.client("scp", "-q", *protocol, *OPTIONS, "/mnt/up", f"tester@{SERVER4}:up")
-    site.client("scp", "-q", *protocol, *OPTIONS, f"tester@{SERVER4}:up", "/mnt/down")
+    site.client("scp", "-q", *protocol, *OPTIONS, "/mnt/up", f"tester@{site.host}:up")
+    site.client("scp", "-q", *protocol, *OPTIONS, f"tester@{site.host}:up", "/mnt/down")
     check(
         site.digest("client", "down") == site.digest("client", "up"), "the file came back changed"
     )
@@ -109,17 +109,17 @@ def copy(site, *protocol):
 
 def openssh_session(site):
     site.write("client", "batch", "put /mnt/up sftp-up\nget sftp-up /mnt/sftp-down\nls -1\n")
-    listed = site.client("sftp", "-q", *OPTIONS, "-b", "/mnt/batch", f"tester@{SERVER4}")
+    listed = site.client("sftp", "-q", *OPTIONS, "-b", "/mnt/batch", f"tester@{site.host}")
     return session(site) + listed + copy(site)
 
 
 TELNET_PORT = 2323  # at another than 23 the client waits for the server to begin
-INETD = f"{TELNET_PORT} stream tcp nowait root /usr/sbin/telnetd telnetd -h\n"
+INETD = f"{TELNET_PORT} stream %s nowait root /usr/sbin/telnetd telnetd -h\n"
 
 
 def start_telnetd(site):
     site.folder("server", "home", owner=TESTER)
-    site.write("server", "inetd.conf", INETD)
+    site.write("server", "inetd.conf", INETD % ("tcp" if site.family == 4 else "tcp6"))
     site.serve("/usr/sbin/inetutils-inetd", "-d", "/mnt/inetd.conf", port=TELNET_PORT)
 
 
@@ -147,7 +147,7 @@ def converse(process, exchanges, timeout_s=20):
 def telnet_session(site):
     """Login by name and password, a command in a terminal, the end."""
     with subprocess.Popen(
-        site.argv("client", "inetutils-telnet", "-E", SERVER4, TELNET_PORT),
+        site.argv("client", "inetutils-telnet", "-E", site.server, TELNET_PORT),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """nginx: HTTP, HTTPS (HTTP/1.1 and HTTP/2 inside TLS), HTTP/2 without TLS. Clients: curl and
 nghttp."""
-from interop import SERVER4, Service, add_tests, blob
+from interop import Service, add_tests, blob
 
 import runner
 
@@ -22,10 +22,10 @@ http {
     default_type text/plain;
     sendfile on;
     root /mnt/html;
-    server { listen 80; }
-    server { listen 8080 http2; }
+    server { listen [::]:80 ipv6only=off; }
+    server { listen [::]:8080 ipv6only=off http2; }
     server {
-        listen 443 ssl http2;
+        listen [::]:443 ipv6only=off ssl http2;
         ssl_certificate /mnt/tls.crt;
         ssl_certificate_key /mnt/tls.key;
     }
@@ -55,18 +55,18 @@ def curl(site, *options):
 
 
 def http(site):
-    return curl(site, f"http://{SERVER4}")
+    return curl(site, f"http://{site.host}")
 
 
 def https(site):
-    return curl(site, "--http1.1", f"https://{SERVER4}") + curl(
-        site, "--http2", f"https://{SERVER4}"
+    return curl(site, "--http1.1", f"https://{site.host}") + curl(
+        site, "--http2", f"https://{site.host}"
     )
 
 
 def http2(site):
-    return curl(site, "--http2-prior-knowledge", f"http://{SERVER4}:8080") + site.client(
-        "nghttp", f"http://{SERVER4}:8080/"
+    return curl(site, "--http2-prior-knowledge", f"http://{site.host}:8080") + site.client(
+        "nghttp", f"http://{site.host}:8080/"
     )
 
 
