@@ -278,7 +278,7 @@ FIRST_WORDS = [
     ("eDonkey", ("edonkey",), bytes.fromhex("e3290000000110") + blob(5, 16) + bytes(24)),
     ("Gnutella", ("gnutella",), b"GNUTELLA CONNECT/0.6\r\nUser-Agent: a\r\n\r\n"),
     ("random bytes", ("random",), b"\xa7" + blob(6, 199)),
-    ("memcached", ("memcached",), b"get k\r\n"),
+    ("memcached", ("memcached", "redis"), b"get k\r\n"),
     ("LDAP", ("ldap",), bytes.fromhex("300c020101600702010304008000")),
     ("AMQP", ("amqp",), b"AMQP\x00\x00\x09\x01"),
     ("NATS", ("nats",), b'CONNECT {"verbose":false}\r\nPING\r\n'),
