@@ -163,16 +163,19 @@ def smtp_session(site):
 
 def nobody_spoke_early(site):
     """A client who does is refused by synward; the server never saw one."""
-    accepted = site.lab.server.counter("TcpPassiveOpens")
-    raw = RawClient(site.lab)
-    early = raw.connection(25)
-    early.handshake()
-    early.send(b"EHLO client.example.org\r\n")  # it has acknowledged no greeting
-    early.wait_reset()
-    raw.close()
-    check_equal(
-        site.lab.server.counter("TcpPassiveOpens"), accepted, "early talkers who reached the server"
-    )
+    if site.family == 4:  # as the raw client is
+        accepted = site.lab.server.counter("TcpPassiveOpens")
+        raw = RawClient(site.lab)
+        early = raw.connection(25)
+        early.handshake()
+        early.send(b"EHLO client.example.org\r\n")  # it has acknowledged no greeting
+        early.wait_reset()
+        raw.close()
+        check_equal(
+            site.lab.server.counter("TcpPassiveOpens"),
+            accepted,
+            "early talkers who reached the server",
+        )
     for log in ("log/main", "log/reject"):
         said = site.read("server", log).decode() if site.exists("server", log) else ""
         check(
