@@ -238,6 +238,7 @@ SERVICES = [
         smtp_session,
         greeting="stable",
         after=nobody_spoke_early,
+        families=(4,),  # as swaks is, without another package
     ),
     Service(
         "exim that tells the time",
@@ -247,6 +248,7 @@ SERVICES = [
         smtp_session,
         greeting="template",
         after=nobody_spoke_early,
+        families=(4,),  # as swaks is, without another package
     ),
 ]
 
