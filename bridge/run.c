@@ -39,13 +39,12 @@
 #include "bridge/sides/kernel_path.h"
 #include "bridge/sides/sides.h"
 #include "bridge/state_file.h"
+#include "bridge/store_start.h"
 #include "bridge/text/mode_text.h"
 #include "bridge/workers/workers.h"
 #include "engine/version.h"
 #include "profiles/compile.h"
 #include "profiles/learn/learner.h"
-#include "profiles/store/store_claim.h"
-#include "profiles/store/votes_file.h"
 
 #define EVENTS_MAX     8
 #define COUNTERS_TICKS 2u /* seconds between two looks at the counters for events */
@@ -92,46 +91,14 @@ static bool read_sides(struct run *run, struct error *error)
     return run->sides;
 }
 
-/* The wire is worth more than what was learned: a store that does not read is looked at later. */
-static bool start_without_store(struct run *run, struct error *error)
-{
-    const struct error why = *error;
-    char *aside = store_put_aside(run->options.store_path, error);
-
-    if (!aside)
-        return false;
-    *error = (struct error){0};
-    report_store_broken(run->report, why.text, aside);
-    free(aside);
-    store_free(run->store);
-    run->store = store_new();
-    return run->store || error_set(error, EXIT_FAILED, "out of memory for the profiles");
-}
-
-static bool read_store(struct run *run, struct error *error)
-{
-    enum store_found found;
-
-    if (!store_claim(&run->claim, run->options.store_path, error))
-        return false;
-    run->store = store_new();
-    if (!run->store)
-        return error_set(error, EXIT_FAILED, "out of memory for the profiles");
-    found = store_look(run->store, run->options.store_path, error);
-    return found == STORE_READ || (found == STORE_BROKEN && start_without_store(run, error));
-}
-
 static bool load_store(struct run *run, struct error *error)
 {
-    struct error why = {0};
-
-    if (!read_store(run, error))
+    run->store = store_start(&run->claim, run->options.store_path, run->report, error);
+    if (!run->store)
         return false;
     run->learner = learner_new(run->store);
     if (!run->learner)
         return error_set(error, EXIT_FAILED, "out of memory for the profiles");
-    if (!votes_load(run->store, run->options.store_path, &why))
-        log_line(LOG_LEVEL_WARNING, "%s", why.text);
     report_tick(run->report, run->store, NULL, NULL);
     return true;
 }
@@ -218,11 +185,7 @@ static bool make_daemon(struct run *run, struct error *error)
 /* What the operator told the daemon before this one. */
 static bool restore_state(struct run *run)
 {
-    struct error why = {0};
-
-    if (!state_restore(run->daemon, run->options.store_path, run->options.mode_given, &why))
-        log_line(LOG_LEVEL_WARNING, "%s", why.text);
-    state_keeper_init(&run->keeper, run->daemon);
+    state_begin(&run->keeper, run->daemon, run->options.store_path, run->options.mode_given);
     return true;
 }
 

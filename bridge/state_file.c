@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "bridge/base/clock.h"
+#include "bridge/base/log.h"
 #include "bridge/text/document.h"
 #include "bridge/text/mode_text.h"
 #include "bridge/text/server_text.h"
@@ -153,6 +154,16 @@ bool state_save(struct daemon *daemon, const char *store_path, struct error *err
 void state_keeper_init(struct state_keeper *keeper, const struct daemon *daemon)
 {
     *keeper = (struct state_keeper){.kept = daemon_words(daemon), .due_us = UINT64_MAX};
+}
+
+void state_begin(struct state_keeper *keeper, struct daemon *daemon, const char *store_path,
+                 bool mode_given)
+{
+    struct error why = {0};
+
+    if (!state_restore(daemon, store_path, mode_given, &why))
+        log_line(LOG_LEVEL_WARNING, "%s", why.text);
+    state_keeper_init(keeper, daemon);
 }
 
 bool state_turn(struct state_keeper *keeper, struct daemon *daemon, const char *store_path,

@@ -38,5 +38,8 @@ bool state_save(struct daemon *daemon, const char *store_path, struct error *err
  * as it was. */
 bool state_restore(struct daemon *daemon, const char *store_path, bool mode_given,
                    struct error *why);
+/* Both, at a start; what is not as it was is told in the log. */
+void state_begin(struct state_keeper *keeper, struct daemon *daemon, const char *store_path,
+                 bool mode_given);
 
 #endif

@@ -115,7 +115,7 @@ static bool is_picked_up(const struct engine *engine, const struct flow *flow)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
 
-    if (flow->state == FLOW_HALF_OPEN)
+    if (flow_is_half_open(flow))
         return !cold->server && cold->offered == FLOW_OFFER_UNKNOWN;
     return flow->state == FLOW_ESTABLISHED &&
            (cold->offered == FLOW_OFFER_UNKNOWN || cold->offered == FLOW_OFFER_MIDDLE);
