@@ -337,6 +337,12 @@ def learned(site, service):
     return evidence["armed"] and evidence["handshakes"] >= 8 and evidence["requests"] >= 8
 
 
+def requests_learned(site, service):
+    """0 where there is no profile yet."""
+    profile = profile_of(site, service)
+    return profile["evidence"]["requests"] if profile else 0
+
+
 def sessions_first(service):
     return service.sessions_first or max(
         SESSIONS_FIRST, -(-CONNECTIONS_FIRST // service.connections)
@@ -509,7 +515,7 @@ def learned_sessions(site, service):
         return learn(site, service)
     said = [service.session(site) for _ in range(sessions_first(service) + 2)]
     check(
-        settle(lambda: profile_of(site, service)["evidence"]["requests"] >= 8),
+        settle(lambda: requests_learned(site, service) >= 8),
         f"not learned: {profile_of(site, service)}",
     )
     return said
@@ -535,7 +541,8 @@ def try_service(service, family=4):
         lab.set_mode("attack", f"{site.host}:{service.port}")
         compare_sessions(site, service, said)
         note = wrong_ones(site, service)
-        check(service.session(site) in said, "a session after the wrong clients")
+        got = service.session(site)
+        check(got in said, f"a session after the wrong clients: {got!r}, before {said[-1]!r}")
         if service.after:
             service.after(site)
         learned_in = f"{len(said)} sessions to learn in {learning_s:.1f} s"
