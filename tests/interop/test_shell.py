@@ -2,6 +2,7 @@
 """OpenSSH and dropbear, servers and clients against each other, with keys; telnetd under inetd,
 with a real login."""
 import os
+import re
 import select
 import subprocess
 import time
@@ -124,13 +125,13 @@ def start_telnetd(site):
 
 
 def converse(process, exchanges, timeout_s=20):
-    """Answers what a program asks: (what it says, the answer), one after the other; all it said
-    until it ended."""
+    """Answers what a program asks: (what it says, as an expression; the answer), one after the
+    other; all it said until it ended."""
     said, end = "", time.monotonic() + timeout_s
     output = process.stdout.fileno()
     for wanted, answer in [*exchanges, (None, None)]:
         begin = len(said)
-        while wanted is None or wanted not in said[begin:]:
+        while wanted is None or not re.search(wanted, said[begin:]):
             readable, _, _ = select.select([output], [], [], max(0, end - time.monotonic()))
             if not readable:
                 raise Failure(f"{wanted!r} did not come; so far: {said!r}")
@@ -160,8 +161,9 @@ def telnet_session(site):
                 [
                     ("login: ", "tester\n"),
                     ("assword: ", "secret\n"),
-                    ("$ ", "echo $((6*7)) $TERM; tty | cut -c1-9\n"),
-                    ("/dev/pts/", "exit\n"),
+                    (r"\$ ", "echo $((6*7)) $TERM; tty | cut -c1-9\n"),
+                    # Behind the prompt: what is typed before it may be echoed on either side of it.
+                    (r"/dev/pts/\s+\$ ", "exit\n"),
                 ],
             )
         finally:
