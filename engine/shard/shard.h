@@ -76,7 +76,7 @@ struct engine {
     struct proof_table proofs;
     struct served_table served;
     struct served_table greeted; /* by cookie: which greetings were said lately */
-    uint32_t half_open_attacks; /* servers.attacks_begun, as far as it was acted on */
+    uint32_t half_open_attacks;  /* servers.attacks_begun, as far as it was acted on */
     struct held held;
 };
 

@@ -35,10 +35,9 @@ static void resend_greeting(struct engine *engine, const struct resend_entry *en
 static bool flow_is_another(const struct engine *engine, const struct flow *flow,
                             const struct resend_entry *entry)
 {
-    return !flow ||
-           ((flow->state == FLOW_CLOSING || flow->state == FLOW_ESTABLISHED ||
-             (flow_is_half_open(flow) && !flow_cold(&engine->flows, flow)->server)) &&
-            flow_cold(&engine->flows, flow)->client_isn + 1 != entry->ack);
+    return !flow || ((flow->state == FLOW_CLOSING || flow->state == FLOW_ESTABLISHED ||
+                      (flow_is_half_open(flow) && !flow_cold(&engine->flows, flow)->server)) &&
+                     flow_cold(&engine->flows, flow)->client_isn + 1 != entry->ack);
 }
 
 /* A greeting that is due (after 1 s, RFC 6298 2.1, and 3 s): to a client that waits, or beside a

@@ -36,8 +36,7 @@ static struct census walk(struct wire *wire, const struct engine *engine)
         census.openings += is_opening(flow);
         census.pending += flow->state == FLOW_OPENING || flow->state == FLOW_GREETING;
         census.kept += flow->state == FLOW_KEPT;
-        census.half_open +=
-            flow_is_half_open(flow) && flow_cold(&engine->flows, flow)->server != 0;
+        census.half_open += flow_is_half_open(flow) && flow_cold(&engine->flows, flow)->server != 0;
         census.spliced += flow->state == FLOW_SPLICED || flow->state == FLOW_DRAINING;
         census.closing += flow->state == FLOW_CLOSING;
         census.tracked += flow_is_half_open(flow) || flow->state == FLOW_ESTABLISHED ||
