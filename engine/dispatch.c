@@ -421,9 +421,6 @@ void engine_input_beside_carried(struct engine *engine, enum side from, uint8_t 
                                  uint32_t bytes, uint32_t wire_bytes, uint32_t capacity,
                                  uint64_t now_us, struct verdict *verdict)
 {
-    if (from == SIDE_CLIENT && engine_perhaps_plain_syn(buffer, bytes) &&
-        fast_syn(engine, buffer, bytes, capacity, now_us, verdict))
-        return;
     any_frame(engine, from, buffer, bytes, wire_bytes, capacity, now_us, verdict, true);
 }
 

@@ -292,7 +292,8 @@ static void check_own(struct scene *scene, uint8_t *buffer, uint32_t bytes, enum
         struct flow_key key;
 
         frame_flow_key(&frame, side_other(to), &key);
-        FUZZ_ASSERT(memcmp(&key, &cause->key, sizeof(key)) == 0);
+        /* Another connection is spoken of only where it is ended to make room (opening_room.h). */
+        FUZZ_ASSERT(memcmp(&key, &cause->key, sizeof(key)) == 0 || (frame.flags & TCP_RST));
     }
     deliver(scene, &frame, to, true);
     scene->replies++;

@@ -101,7 +101,7 @@ INTEROP = [
 ]
 # A thousand clients each: one file at a time.
 REDTEAM = ["test_slow.py"]
-LANES, INTEROP_LANES = 4, 2
+LANES, INTEROP_LANES = 4, 3
 BESIDE_NICE = 10  # so that the files have a processor when they want one
 LIMIT_S, INTEROP_LIMIT_S = 420, 600
 

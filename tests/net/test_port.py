@@ -79,7 +79,8 @@ def refused(lab, words, code=1, client=None, server=None):
     for option, side in (("--client", client), ("--server", server)):
         if side:
             argv[argv.index(option) + 1] = side
-    argv[argv.index("--control") + 1] += ".second"
+    for what in ("--control", "--store"):
+        argv[argv.index(what) + 1] += ".second"
     done = run(*argv, ok=False, timeout=10)
     check_equal(done.returncode, code, f"exit code ({done.stderr.strip()})")
     lines = done.stderr.strip().splitlines()

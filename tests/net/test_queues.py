@@ -136,7 +136,8 @@ def test_cards_that_were_made_with_many_queues():
             works(lab)
         # Who has queues of it, has it.
         argv = lab.daemon_command()
-        argv[argv.index("--control") + 1] += ".other"
+        for what in ("--control", "--store"):
+            argv[argv.index(what) + 1] += ".other"
         for workers in ("1", "2"):
             other = run(*argv, "--workers", workers, ok=False)
             check_equal(other.returncode, 1, f"another daemon on the same TAPs ({other.stderr})")
