@@ -204,8 +204,10 @@ static int add_program(struct nl_sock *socket, const struct program *program)
     return code;
 }
 
-/* Out of `interface` goes only what was redirected from `from`. */
-static int add_gate(struct nl_sock *socket, int interface, int from)
+/* Out of `interface` goes what was redirected from `from`; `otherwise`: what becomes of the rest.
+ */
+static int add_exit(struct nl_sock *socket, int interface, int from, int otherwise,
+                    uint32_t priority)
 {
     const struct bpf_insn code[] = {
         {.code = BPF_LDX | BPF_MEM | BPF_W,
@@ -214,17 +216,23 @@ static int add_gate(struct nl_sock *socket, int interface, int from)
          .off = offsetof(struct __sk_buff, ingress_ifindex)},
         {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_OK},
         {.code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = BPF_REG_2, .off = 1, .imm = from},
-        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_SHOT},
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = otherwise},
         {.code = BPF_JMP | BPF_EXIT},
     };
     const struct program gate = {.code = code,
                                  .instructions = sizeof(code) / sizeof(code[0]),
                                  .interface = interface,
                                  .hook = HOOK_EGRESS,
-                                 .priority = OUR_PRIORITY,
+                                 .priority = priority,
                                  .ethertype = ETH_P_ALL};
 
     return add_program(socket, &gate);
+}
+
+/* Nothing else goes out. */
+static int add_gate(struct nl_sock *socket, int interface, int from)
+{
+    return add_exit(socket, interface, from, TC_ACT_SHOT, OUR_PRIORITY);
 }
 
 /* mirred could do it, but libnl 3.7 refuses the redirect to an ingress. */
@@ -249,24 +257,7 @@ int redirect_add_probe(struct nl_sock *socket, int from, int to, uint16_t ethert
 /* In front of the gate: lets out what the program of `other` has sent, and leaves it the rest. */
 static int add_short_gate(struct nl_sock *socket, int interface, int other)
 {
-    const struct bpf_insn code[] = {
-        {.code = BPF_LDX | BPF_MEM | BPF_W,
-         .dst_reg = BPF_REG_2,
-         .src_reg = BPF_REG_1,
-         .off = offsetof(struct __sk_buff, ingress_ifindex)},
-        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_OK},
-        {.code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = BPF_REG_2, .off = 1, .imm = other},
-        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_UNSPEC},
-        {.code = BPF_JMP | BPF_EXIT},
-    };
-    const struct program gate = {.code = code,
-                                 .instructions = sizeof(code) / sizeof(code[0]),
-                                 .interface = interface,
-                                 .hook = HOOK_EGRESS,
-                                 .priority = SHORT_PRIORITY,
-                                 .ethertype = ETH_P_ALL};
-
-    return add_program(socket, &gate);
+    return add_exit(socket, interface, other, TC_ACT_UNSPEC, SHORT_PRIORITY);
 }
 
 int redirect_add_short(struct nl_sock *socket, int interface, int other, int program_fd)
