@@ -9,6 +9,8 @@
 #include "engine/stages/track.h"
 #include "engine/tables/carried.h"
 
+/* Two names of one number: that they stay so is what is asserted.
+ * NOLINTBEGIN(misc-redundant-expression) */
 _Static_assert(RECORD_NEAR_BYTES == TRACK_NEAR_BYTES && RECORD_OLD_BYTES == TRACK_OLD_BYTES,
                "the kernel believes what the engine does");
 _Static_assert(RECORD_FLOOR_DISTANCE == SPLICE_FLOOR_DISTANCE &&
@@ -16,6 +18,7 @@ _Static_assert(RECORD_FLOOR_DISTANCE == SPLICE_FLOOR_DISTANCE &&
                    RECORD_TIMESTAMPS_BYTES == TIMESTAMPS_BYTES,
                "the kernel translates as the engine does");
 _Static_assert(RECORD_WATCH_BYTES == OBSERVATION_FLOW_BYTES, "the learner gets as much");
+/* NOLINTEND(misc-redundant-expression) */
 
 /* Nothing that its halves differ in but offsets. */
 static bool spliced_plainly(const struct flow *flow)
