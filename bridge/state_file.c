@@ -128,17 +128,21 @@ static bool write_file(const char *path, const char *store_path, struct json_obj
 
 bool state_save(struct daemon *daemon, const char *store_path, struct error *error)
 {
-    struct json_object *document = document_new(), *servers = json_object_new_array(),
-                       *sources = json_object_new_array();
     char *path = state_path(store_path);
-    bool done = path || error_set(error, EXIT_FAILED, "out of memory for the state");
+    struct json_object *document, *servers, *sources;
+    bool done;
 
+    if (!path)
+        return error_set(error, EXIT_FAILED, "out of memory for the state");
+    document = document_new();
+    servers = json_object_new_array();
+    sources = json_object_new_array();
     if (daemon_mode_said(daemon))
         json_object_object_add(document, "mode",
                                json_object_new_string(mode_setting_name(daemon_mode(daemon))));
     json_object_object_add(document, "servers", servers);
     json_object_object_add(document, "sources", sources);
-    done = done && add_settings(daemon, servers, error) && add_rules(daemon, sources, error);
+    done = add_settings(daemon, servers, error) && add_rules(daemon, sources, error);
     if (done && !daemon_mode_said(daemon) && json_object_array_length(servers) == 0 &&
         json_object_array_length(sources) == 0)
         (void)unlink(path);
