@@ -215,8 +215,8 @@ static uint32_t waiting_in_all(const struct held *held)
 {
     uint32_t count = 0;
 
-    for (int class = 0; class < HELD_CLASSES; class ++)
-        count += held->queues[class].count;
+    for (int i = 0; i < HELD_CLASSES; i++)
+        count += held->queues[i].count;
     return count;
 }
 
@@ -224,8 +224,8 @@ static bool queue_tick(struct engine *engine, uint64_t now_us)
 {
     if (now_us < engine->held.queue_us || !waiting_in_all(&engine->held))
         return false;
-    for (int class = 0; class < HELD_CLASSES; class ++)
-        if (class_tick(engine, (enum held_class) class, now_us))
+    for (int i = 0; i < HELD_CLASSES; i++)
+        if (class_tick(engine, (enum held_class)i, now_us))
             return true;
     engine->held.queue_us = now_us + QUEUE_LOOK_US;
     return false;

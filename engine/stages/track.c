@@ -303,11 +303,15 @@ bool track_reborn(struct engine *engine, struct passage *passage, struct flow *f
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
     const struct frame *frame = &passage->frame;
-    struct server_key key = flow_key_server(&flow->key);
-    const struct server *server = server_find(&engine->servers, &key);
+    const struct server *server;
+    struct server_key key;
 
-    if (!is_synack(frame) || frame->seq == cold->server_isn || !server ||
-        !server_protected(server) || !frame_checksum_good(frame))
+    /* Of nearly all segments there is no more to be asked. */
+    if (!is_synack(frame) || frame->seq == cold->server_isn)
+        return false;
+    key = flow_key_server(&flow->key);
+    server = server_find(&engine->servers, &key);
+    if (!server || !server_protected(server) || !frame_checksum_good(frame))
         return false;
     passage_reset(engine, passage, DROP_stray);
     /* The client gets a cookie when it asks again. What is drained ends by its own timer. */
