@@ -74,7 +74,8 @@ static enum match zabbix_check(const uint8_t *request, size_t bytes)
 
 static enum match zabbix_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
 {
-    const size_t header = request[NAME_BYTES] & LARGE ? LARGE_BYTES : HEADER_BYTES;
+    const bool large = bytes > NAME_BYTES && (request[NAME_BYTES] & LARGE);
+    const size_t header = large ? LARGE_BYTES : HEADER_BYTES;
     const uint8_t *length = request + NAME_BYTES + 1;
 
     if (request[0] != NAME[0])
