@@ -237,6 +237,12 @@ void bench_put(struct bench *bench, enum side from)
 
 /* --- frames out ------------------------------------------------------------------------------ */
 
+void bench_forget(struct bench *bench)
+{
+    while (bench->queued > 0)
+        free(bench->queue[--bench->queued].buffer);
+}
+
 const struct frame *bench_take(struct bench *bench, enum side to, int line)
 {
     uint32_t at = 0;

@@ -74,6 +74,8 @@ struct bench {
 struct bench *bench_new(enum mode_setting setting);
 void bench_config(struct engine_config *config);
 struct bench *bench_new_sized(enum mode_setting setting, const struct engine_config *config);
+/* What came out so far is of no interest. */
+void bench_forget(struct bench *bench);
 /* Fails where a frame is left in a queue. */
 void bench_end(struct bench *bench);
 

@@ -179,16 +179,16 @@ Test(admission, clients_of_a_silent_server_are_ignored_but_for_a_few)
     unheard(b, "10.1.1.1:7777");
     unheard(b, "10.1.2.1:7777");
     bench_wait(b, SECOND_US * 29 / 10);
-    b->queued = 0;
+    bench_forget(b);
     answered(b, "10.1.3.1:7777");
     bench_wait(b, SECOND_US / 5);
-    b->queued = 0;
+    bench_forget(b);
     for (unsigned i = 0; i < 50; i++) {
         client_says(b, .from = "10.1.3.2:7777", .flags = "S", .seq = X + i, .options = OFFERS);
         passed += b->verdict.action == VERDICT_FORWARD;
         met += b->verdict.action == VERDICT_REPLY;
         ignored += b->verdict.action == VERDICT_DROP;
-        b->queued = 0;
+        bench_forget(b);
     }
     cr_assert_eq(passed, 1);
     cr_assert_eq(met, 10);
@@ -213,10 +213,10 @@ Test(admission, a_server_that_answers_somebody_is_not_silent)
     unheard(b, "10.1.1.1:7777");
     unheard(b, "10.1.2.1:7777");
     bench_wait(b, SECOND_US);
-    b->queued = 0;
+    bench_forget(b);
     open_http(b, OFFERS, OFFERS);
     bench_wait(b, SECOND_US * 5 / 2);
-    b->queued = 0;
+    bench_forget(b);
     for (unsigned i = 0; i < 50; i++)
         answered(b, "10.1.3.2:7777");
     bench_end(b);

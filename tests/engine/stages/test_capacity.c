@@ -46,7 +46,7 @@ static void opens(struct bench *b, unsigned number, const char *request)
     while (!(take(b, SIDE_SERVER)->flags & TCP_SYN))
         ;
     server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
-    b->queued = 0;
+    bench_forget(b);
     cr_assert_str_eq(bench_flow_state(b), "spliced");
 }
 
@@ -54,7 +54,7 @@ static void is_answered(struct bench *b, unsigned number)
 {
     client(b, number);
     server_says(b, .flags = "P.", .seq = Y + 1, .ack = ASKED, .payload = "HTTP/1.1 200 OK");
-    b->queued = 0;
+    bench_forget(b);
 }
 
 /* It serves these, and no others. */
@@ -85,7 +85,7 @@ Test(capacity, mark_falls_to_what_was_held)
     cr_assert_leq(mark(b), 10 + 1);
     cr_assert_geq(mark(b), 10);
     cr_assert_eq(bench_counters(b)->flows_ended, 10, "whose answers are long, and not read");
-    b->queued = 0;
+    bench_forget(b);
     bench_end(b);
 }
 
@@ -101,7 +101,7 @@ Test(capacity, mark_falls_by_half)
     cr_assert_eq(mark(b), 20);
     bench_wait(b, 20 * SECOND_US);
     cr_assert_leq(mark(b), 5);
-    b->queued = 0;
+    bench_forget(b);
     bench_end(b);
 }
 
@@ -145,7 +145,7 @@ Test(capacity, mark_rises_again)
         cr_assert_eq(mark(b), before + 1 + before / 8 < 64 ? before + 1 + before / 8 : 64);
     }
     cr_assert_eq(mark(b), 64);
-    b->queued = 0;
+    bench_forget(b);
     bench_end(b);
 }
 
@@ -158,7 +158,7 @@ Test(capacity, never_below_the_peak)
     opens(b, 11, REQUEST);
     bench_wait(b, 20 * SECOND_US);
     cr_assert_eq(mark(b), 15);
-    b->queued = 0;
+    bench_forget(b);
     bench_end(b);
 }
 
@@ -173,7 +173,7 @@ Test(capacity, slow_server_has_more_time)
     opens(b, 11, REQUEST);
     bench_wait(b, 20 * SECOND_US);
     cr_assert_eq(mark(b), 64);
-    b->queued = 0;
+    bench_forget(b);
     bench_end(b);
 }
 
@@ -204,11 +204,11 @@ Test(capacity, syns_that_are_not_answered)
         isn = take(b, SIDE_CLIENT)->seq;
         client_says(b, .flags = "P.", .seq = X + 1, .ack = isn + 1, .payload = REQUEST);
     }
-    b->queued = 0;
+    bench_forget(b);
     bench_wait(b, 9 * SECOND_US / 10);
     cr_assert_eq(mark(b), 64);
     bench_wait(b, SECOND_US / 2);
     cr_assert_eq(mark(b), 12 / 2);
-    b->queued = 0;
+    bench_forget(b);
     bench_end(b);
 }

@@ -120,7 +120,7 @@ Test(half_open, who_asks_again_has_as_long_again)
     bench_wait(b, SECOND_US * 2 / 5);
     nothing(b);
     client_says(b, .flags = "S", .seq = X, .options = OFFERS, .ttl = 61);
-    b->queued = 0;
+    bench_forget(b);
     bench_wait(b, SECOND_US * 1 / 5);
     asked(b);
     reset_at_both(b, 61);
@@ -210,7 +210,7 @@ Test(half_open, many_are_reset)
     for (int asks = 0; asks < 2; asks++) {
         bench_wait(b, A_MOMENT);
         cr_assert_eq(b->queued, MANY);
-        b->queued = 0;
+        bench_forget(b);
     }
     bench_wait(b, A_MOMENT);
     for (uint16_t i = 0; i < MANY; i++) {

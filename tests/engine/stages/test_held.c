@@ -40,7 +40,7 @@ static void server_accepts(struct bench *b)
     while (!(take(b, SIDE_SERVER)->flags & TCP_SYN))
         ;
     server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
-    b->queued = 0;
+    bench_forget(b);
     cr_assert_str_eq(bench_flow_state(b), "spliced");
 }
 
@@ -77,7 +77,7 @@ static void is_served(struct bench *b)
     server_says(b, .flags = "F.", .seq = told, .ack = ASKED);
     client_says(b, .flags = "F.", .seq = ASKED, .ack = isn + 1 + sizeof(ANSWER));
     cr_assert_str_eq(bench_flow_state(b), "closing");
-    b->queued = 0;
+    bench_forget(b);
 }
 
 static uint32_t held_now(struct bench *b)
@@ -123,7 +123,7 @@ Test(held, request_waits_for_a_place)
     held(b);
     client(b, 1, 1, 1000 + HELD_LEAST - 1);
     server_says(b, .flags = "F.", .seq = Y + 1, .ack = ASKED);
-    b->queued = 0;
+    bench_forget(b);
     cr_assert_eq(held_now(b), HELD_LEAST - 1, "what the server has closed is no burden");
     bench_wait(b, SECOND_US / 1000);
     client(b, 1, 1, 3000);
@@ -182,7 +182,7 @@ Test(held, source_over_its_share_waits_for_its_turn)
     for (port = 1000; port < 1002; port++) {
         client(b, 1, 1, port);
         server_says(b, .flags = "F.", .seq = Y + 1, .ack = ASKED);
-        b->queued = 0;
+        bench_forget(b);
         bench_wait(b, 1000);
         client(b, 1, 1, (uint16_t)(port + 2000));
         server_accepts(b);
@@ -195,7 +195,7 @@ static void next(struct bench *b, uint16_t port)
 {
     client(b, 200, 1, port);
     server_says(b, .flags = "F.", .seq = Y + 1, .ack = ASKED);
-    b->queued = 0;
+    bench_forget(b);
     bench_wait(b, 1000);
 }
 
@@ -235,7 +235,7 @@ Test(held, first_places_come_first)
     cr_assert(has_place(b, 12, 1000) && !has_place(b, 4, 2000));
     next(b, 1004);
     cr_assert(has_place(b, 4, 2000));
-    b->queued = 0;
+    bench_forget(b);
     bench_end(b);
 }
 
@@ -251,7 +251,7 @@ Test(held, operator_lifts_the_limits_for_a_source)
     cr_assert(engine_set_source(b->engine, &rule, b->now_us));
     for (unsigned i = 0; i < 2 * HELD_LEAST; i++)
         cr_assert(opens(b, 1, 1, 4000 + i));
-    b->queued = 0;
+    bench_forget(b);
     bench_end(b);
 }
 
@@ -286,7 +286,7 @@ Test(held, client_that_waits_for_the_server_is_asked_again)
     held(b);
     to_server(b, .flags = "S", .seq = X, .options = OFFERS);
     bench_wait(b, 2 * SECOND_US);
-    b->queued = 0;
+    bench_forget(b);
     bench_end(b);
 }
 
@@ -359,7 +359,7 @@ Test(held, what_was_there_before_the_attack_counts_for_the_mark)
         client(b, 1, 1 + i, 500);
         server_says(b, .flags = "R.", .seq = Y + 1, .ack = X + 1);
     }
-    b->queued = 0;
+    bench_forget(b);
     cr_assert_eq(mark(b), HELD_LEAST);
     bench_end(b);
 }
@@ -375,7 +375,7 @@ Test(held, connections_picked_up_at_the_start_are_the_peak)
         server_says(b, .flags = "P.", .seq = 77, .ack = 99, .payload = "news");
         client_says(b, .flags = ".", .seq = 99, .ack = 81);
     }
-    b->queued = 0;
+    bench_forget(b);
     client(b, 2, 1, 1000);
     handshake(b, OFFERS, OFFERS); /* from here on it is known for a server */
     bench_wait(b, SECOND_US);

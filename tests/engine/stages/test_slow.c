@@ -46,7 +46,7 @@ static bool opens(struct bench *b, unsigned number)
     while (!(take(b, SIDE_SERVER)->flags & TCP_SYN))
         ;
     server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
-    b->queued = 0;
+    bench_forget(b);
     return true;
 }
 
@@ -80,7 +80,7 @@ static void wanted(struct bench *b, uint64_t us)
         client_says(b, .flags = "P.", .seq = X + 1, .ack = isns[200] + 1, .payload = REQUEST);
         bench_wait(b, 100000);
     }
-    b->queued = 0;
+    bench_forget(b);
 }
 
 static void server_sends(struct bench *b, unsigned number, uint32_t from, uint32_t bytes)
@@ -113,12 +113,12 @@ Test(slow, both_ends_are_reset)
 
     fill(b);
     server_sends(b, 1, 0, 4);
-    b->queued = 0;
+    bench_forget(b);
     for (unsigned i = 2; i <= 8; i++) {
         client(b, i);
         server_says(b, .flags = "F.", .seq = Y + 1, .ack = ASKED);
     }
-    b->queued = 0;
+    bench_forget(b);
     bench_server(b, HTTP)->held = 20;
     bench_wait(b, 5 * SECOND_US); /* first the answer counts as a good one */
     opens(b, 200);
@@ -133,7 +133,7 @@ Test(slow, both_ends_are_reset)
     to_client(b, .flags = "R", .seq = isns[1] + 5);
     server_says(b, .flags = "P.", .seq = Y + 5, .ack = ASKED, .payload = "a");
     to_server(b, .flags = "R", .seq = ASKED);
-    b->queued = 0;
+    bench_forget(b);
     bench_end(b);
 }
 
@@ -146,7 +146,7 @@ Test(slow, port_of_one_that_was_ended_is_used_again)
     bench_server(b, HTTP)->held = 20;
     bench_wait(b, 3 * SECOND_US);
     opens(b, 200);
-    b->queued = 0;
+    bench_forget(b);
     for (unsigned i = 1; i <= 8 && lives(b, i); i++)
         ;
     cr_assert_str_eq(bench_flow_state(b), "closing");
@@ -191,7 +191,7 @@ static void ended_of_hundred(uint32_t above, uint32_t *at_once, uint32_t *in_a_s
     *at_once = (uint32_t)bench_counters(b)->flows_ended;
     wanted(b, SECOND_US);
     *in_a_second = (uint32_t)bench_counters(b)->flows_ended - *at_once;
-    b->queued = 0;
+    bench_forget(b);
     bench_end(b);
 }
 
@@ -235,7 +235,7 @@ Test(slow, who_was_slow_comes_last)
         isns[99] = take(b, SIDE_CLIENT)->seq;
         client_says(b, .flags = "P.", .seq = X + 1, .ack = isns[99] + 1, .payload = REQUEST);
         cr_assert_str_eq(bench_flow_state(b), was_ended ? "kept" : "opening", "%u", i);
-        b->queued = 0;
+        bench_forget(b);
         bench_server(b, HTTP)->held = 8;
     }
     bench_end(b);
@@ -270,7 +270,7 @@ Test(slow, worst_go_first)
     for (unsigned i = 1; i <= 2; i++)
         server_sends(b, i, 0, 20);
     bench_wait(b, 3 * SECOND_US);
-    b->queued = 0;
+    bench_forget(b);
     for (unsigned second = 0; second < 12; second++) {
         for (unsigned i = 7; i <= 8; i++) { /* bodies that trickle */
             client(b, i);
@@ -281,7 +281,7 @@ Test(slow, worst_go_first)
             client(b, i);
             client_says(b, .flags = ".", .seq = ASKED, .ack = isns[i] + 21, .window_closed = true);
         }
-        b->queued = 0;
+        bench_forget(b);
         bench_wait(b, SECOND_US);
         /* A look, at which nobody is ended. */
         for (uint32_t i = 0; i < b->engine->held.watch->used; i++) {
@@ -297,7 +297,7 @@ Test(slow, worst_go_first)
     cr_assert_eq(living(b), 3);
     cr_assert(!lives(b, 1) && !lives(b, 7) && !lives(b, 8), "they trickle");
     cr_assert(!lives(b, 2), "it was answered, and asks nothing");
-    b->queued = 0;
+    bench_forget(b);
     bench_end(b);
 }
 

@@ -16,7 +16,7 @@ static uint32_t strays(struct bench *b, const char *server, uint32_t count)
         snprintf(from, sizeof(from), "198.51.100.%u:%u", i & 255, 1024 + (i >> 8));
         client_says(b, .from = from, .to = server, .flags = ".", .seq = X + 1, .ack = 5);
         passed += b->verdict.action == VERDICT_FORWARD;
-        b->queued = 0;
+        bench_forget(b);
     }
     return passed;
 }
