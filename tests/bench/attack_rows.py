@@ -70,9 +70,9 @@ class _Router(NftSynproxy):
         self.make_ports()
         ends = ((PORTS[0], self.server, SERVER_IF), (PORTS[1], self.client, CLIENT_IF))
         for port, host, interface in ends:
-            self._ip(self.bridge, f"link set {port} address {host.mac(interface)}")
+            self.bridge.ip(f"link set {port} address {host.mac(interface)}")
         super().join()
-        self._ip(self.bridge, f"route add 10.79.0.0/16 via {CLIENT4} dev {PORTS[0]} onlink")
+        self.bridge.ip(f"route add 10.79.0.0/16 via {CLIENT4} dev {PORTS[0]} onlink")
 
 
 class Synproxy(Normal):

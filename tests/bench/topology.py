@@ -179,9 +179,7 @@ class KernelBridge(Topology):
 
     def join(self):
         self.make_ports()
-        self._ip(
-            self.bridge, "link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0"
-        )
+        self.bridge.ip("link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0")
         # Where br_netfilter is there every frame would pass the IP layer's filters, too.
         self.bridge.run(
             "sysctl",
@@ -192,8 +190,8 @@ class KernelBridge(Topology):
             ok=False,
         )
         for port in PORTS:
-            self._ip(self.bridge, f"link set {port} master br0")
-        self._ip(self.bridge, "link set br0 up")
+            self.bridge.ip(f"link set {port} master br0")
+        self.bridge.ip("link set br0 up")
         for port in PORTS:
             wait_until(
                 lambda p=port: "state forwarding"
@@ -232,15 +230,14 @@ class NftSynproxy(Topology):
             (PORTS[1], self.server, SERVER_IF, SERVER4, CLIENT4),
         )
         for port, host, interface, address, other in hosts:
-            self._ip(self.bridge, f"route add {address}/32 dev {port}")
-            self._ip(
-                self.bridge,
+            self.bridge.ip(f"route add {address}/32 dev {port}")
+            self.bridge.ip(
                 f"neigh replace {address} lladdr {host.mac(interface)} dev {port} nud permanent",
             )
             mac = self.bridge.mac(port)
-            self._ip(host, f"neigh replace {other} lladdr {mac} dev {interface} nud permanent")
+            host.ip(f"neigh replace {other} lladdr {mac} dev {interface} nud permanent")
         for net in (TALKERS, FLOOD):
-            self._ip(self.bridge, f"route add {net} via {CLIENT4} dev {PORTS[0]} onlink")
+            self.bridge.ip(f"route add {net} via {CLIENT4} dev {PORTS[0]} onlink")
         self.bridge.sysctl(
             {
                 "net.ipv4.ip_forward": 1,
@@ -274,7 +271,7 @@ class BareTap(Topology):
         # Queues as synward's own TAPs have them.
         for host, interface in ((self.client, CLIENT_IF), (self.server, SERVER_IF)):
             host.run("tc", "qdisc", "replace", "dev", interface, "root", "noqueue")
-            self._ip(host, f"link set {interface} txqueuelen 8192")
+            host.ip(f"link set {interface} txqueuelen 8192")
         self._addresses(1500)
         return process
 

@@ -93,11 +93,12 @@ def wait_until(condition, timeout_s, what):
         time.sleep(0.01)
 
 
-def run(*argv, ok=True, timeout=60):
-    """Runs a program to its end; its standard output. With ok=False the CompletedProcess, whatever
-    the exit code."""
+def run(*argv, ok=True, timeout=60, said=None):
+    """Runs a program to its end, with `said` as its standard input; its standard output. With
+    ok=False the CompletedProcess, whatever the exit code."""
     done = subprocess.run(
         [str(a) for a in argv],
+        input=said,
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -106,8 +107,8 @@ def run(*argv, ok=True, timeout=60):
     if not ok:
         return done
     if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip()[-400:]
-        raise Failure(f"{' '.join(map(str, argv))}: exit {done.returncode}: {said}")
+        why = (done.stderr or done.stdout).strip()[-400:]
+        raise Failure(f"{' '.join(map(str, argv))}: exit {done.returncode}: {why}")
     return done.stdout
 
 
@@ -181,7 +182,8 @@ class Server(Process):
     """A server of tests/servers. `counts()` reads the counters that it keeps in a mapped file."""
 
     def __init__(self, namespace, argv, log, counts):
-        super().__init__(["ip", "netns", "exec", namespace.name] + argv, log)
+        with namespace.inside():
+            super().__init__(argv, log)
         self.counts_path = counts
         line = self.popen.stdout.readline()
         check(line == b"ready\n", f"{argv[0]} did not start: {self.errors()}")
@@ -205,7 +207,7 @@ class Namespace:
 
     def create(self):
         run("ip", "netns", "add", self.name)
-        self.run("ip", "link", "set", "lo", "up")
+        self.ip("link set lo up")
         self.sysctl(
             {
                 "net.ipv4.conf.all.rp_filter": 0,
@@ -217,11 +219,20 @@ class Namespace:
         )
 
     def run(self, *argv, **options):
-        return run("ip", "netns", "exec", self.name, *argv, **options)
+        """In the namespace, but with the /sys of here; `ip netns exec` mounts one of its own, which
+        costs more than most programs that a test runs."""
+        with self.inside():
+            return run(*argv, **options)
+
+    def ip(self, *lines):
+        """The lines of a batch of ip(8), by one process: a lab has dozens of them."""
+        run("ip", "-n", self.name, "-batch", "-", said="\n".join(lines) + "\n")
 
     def sysctl(self, settings):
-        for key, value in settings.items():
-            self.run("sysctl", "-qw", f"{key}={value}")
+        with self.inside():
+            for key, value in settings.items():
+                with open(f"/proc/sys/{key.replace('.', '/')}", "w") as file:
+                    file.write(str(value))
 
     def pids(self):
         return [int(p) for p in run("ip", "netns", "pids", self.name, ok=False).stdout.split()]
@@ -265,6 +276,14 @@ class Namespace:
 def _enter(namespace_file):
     if _libc.setns(namespace_file.fileno(), CLONE_NEWNET) != 0:
         raise OSError(ctypes.get_errno(), "setns")
+
+
+def neighbours(mac, interface, *addresses):
+    """For Namespace.ip()."""
+    return [
+        f"neigh replace {address} lladdr {mac} dev {interface} nud permanent"
+        for address in addresses
+    ]
 
 
 def cpu_s(pid):
@@ -388,8 +407,8 @@ class Lab:
                 "netns",
                 self.bridge.name,
             )
-            self._ip(host, f"link set {interface} up")
-            self._ip(self.bridge, f"link set {port} up")
+            host.ip(f"link set {interface} up")
+            self.bridge.ip(f"link set {port} up")
         for port in PORTS:
             wait_until(
                 lambda p=port: "state UP" in self.bridge.run("ip", "link", "show", p),
@@ -399,7 +418,7 @@ class Lab:
 
     def _join_taps(self, mtu):
         for port, tap in zip(PORTS, TAPS):
-            self._ip(self.bridge, f"link set {tap} mtu {mtu} arp off")
+            self.bridge.ip(f"link set {tap} mtu {mtu} arp off")
             for one, other in ((port, tap), (tap, port)):
                 self.bridge.run("tc", "qdisc", "add", "dev", one, "ingress")
                 self.bridge.run(
@@ -431,28 +450,8 @@ class Lab:
             (self.server, SERVER_IF, "server"),
         ):
             path = os.path.join(TRACE, f"{namespace.name}-{end}.pcap")
-            tcpdump = self._keep(
-                Process(
-                    [
-                        "ip",
-                        "netns",
-                        "exec",
-                        namespace.name,
-                        "tcpdump",
-                        "-i",
-                        interface,
-                        "-U",
-                        "--immediate-mode",
-                        "-s",
-                        "200",
-                        "-Z",
-                        "root",
-                        "-w",
-                        path,
-                    ],
-                    self.log("tcpdump"),
-                )
-            )
+            options = ["-U", "--immediate-mode", "-s", "200", "-Z", "root", "-w", path]
+            tcpdump = self._spawn(namespace, ["tcpdump", "-i", interface, *options])
             wait_until(lambda t=tcpdump: "listening on" in t.errors(), 5, "tcpdump listens")
 
     def side_names(self):
@@ -496,36 +495,41 @@ class Lab:
         wait_until(ready, 10, "the control socket is there")
 
     def _addresses(self, mtu):
-        for namespace, interface, four, six in (
-            (self.client, CLIENT_IF, CLIENT4, CLIENT6),
-            (self.server, SERVER_IF, SERVER4, SERVER6),
+        """Neighbours are set by hand: no test then waits for, or loses a packet to, address
+        resolution."""
+        client_mac, server_mac = self.client.mac(CLIENT_IF), self.server.mac(SERVER_IF)
+        for namespace, interface, four, six, lines in (
+            (
+                self.client,
+                CLIENT_IF,
+                CLIENT4,
+                CLIENT6,
+                [
+                    f"route replace local {TALKERS} dev lo",
+                    *neighbours(server_mac, CLIENT_IF, SERVER4, SERVER6),
+                ],
+            ),
+            (
+                self.server,
+                SERVER_IF,
+                SERVER4,
+                SERVER6,
+                [
+                    *(
+                        f"route replace {net} via {CLIENT4}"
+                        for net in (TALKERS, "10.79.0.0/16", FLOOD)
+                    ),
+                    *(f"route replace {net} via {CLIENT6}" for net in ("fd79::/64", "fd99::/64")),
+                    *neighbours(client_mac, SERVER_IF, CLIENT4, CLIENT6),
+                ],
+            ),
         ):
-            batch = [
+            namespace.ip(
                 f"addr replace {four}/24 dev {interface}",
                 f"addr replace {six}/64 dev {interface} nodad",
-            ]
-            if mtu != 1500:
-                batch.append(f"link set {interface} mtu {mtu}")
-            batch.append(f"link set {interface} up")
-            for line in batch:
-                run("ip", "-n", namespace.name, *line.split())
-        self._ip(self.client, f"route replace local {TALKERS} dev lo")
-        for net in (TALKERS, "10.79.0.0/16", FLOOD):
-            self._ip(self.server, f"route replace {net} via {CLIENT4}")
-        for net in ("fd79::/64", "fd99::/64"):
-            self._ip(self.server, f"route replace {net} via {CLIENT6}")
-        # Neighbours are set by hand: no test then waits for, or loses a packet to, address
-        # resolution.
-        client_mac, server_mac = self.client.mac(CLIENT_IF), self.server.mac(SERVER_IF)
-        for address in (SERVER4, SERVER6):
-            self._ip(
-                self.client,
-                f"neigh replace {address} lladdr {server_mac} dev {CLIENT_IF} nud permanent",
-            )
-        for address in (CLIENT4, CLIENT6):
-            self._ip(
-                self.server,
-                f"neigh replace {address} lladdr {client_mac} dev {SERVER_IF} nud permanent",
+                *([f"link set {interface} mtu {mtu}"] if mtu != 1500 else []),
+                f"link set {interface} up",
+                *lines,
             )
 
     def lose(self, percent, where="ends"):
@@ -592,10 +596,6 @@ class Lab:
         self.namespaces.append(namespace)
         namespace.create()
         return namespace
-
-    @staticmethod
-    def _ip(namespace, line):
-        run("ip", "-n", namespace.name, *line.split())
 
     def stop_daemon(self, how=signal.SIGTERM):
         """Ends synward; returns (exit code, seconds it took)."""
@@ -746,13 +746,11 @@ class Lab:
         )
 
     def spawn(self, *argv, side="client"):
-        namespace = getattr(self, side)
-        return self._keep(
-            Process(
-                ["ip", "netns", "exec", namespace.name, *argv],
-                self.log(os.path.basename(str(argv[0]))),
-            )
-        )
+        return self._spawn(getattr(self, side), argv)
+
+    def _spawn(self, namespace, argv):
+        with namespace.inside():
+            return self._keep(Process(argv, self.log(os.path.basename(str(argv[0])))))
 
     def _program(self, name, arguments, options):
         argv = [os.path.join(PROGRAMS, name), *arguments]

@@ -452,7 +452,7 @@ def rejoin(lab):
         "netns",
         lab.bridge.name,
     )
-    lab._ip(lab.bridge, "link set p0 up")
+    lab.bridge.ip("link set p0 up")
     lab._addresses(1500)
 
 

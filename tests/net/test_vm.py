@@ -7,6 +7,8 @@ guest "client" -- virtio-net -- QEMU -- vm1 --- synward --- vm2 -- QEMU -- virti
 
 The TAPs lie in one namespace, as they do on a host of virtual machines. The stand-in is a redirect
 from either TAP to the other."""
+import json
+
 import runner
 from guest import Guest, make_vm, missing
 from lab import CLIENT4, CLIENT6, SERVER4, SERVER6, Lab, check, check_equal, run, wait_until
@@ -24,7 +26,7 @@ class Machines(Lab):
         make_vm()
         super().__init__()
         for tap in VM_TAPS:
-            self._ip(self.client, f"tuntap add {tap} mode tap")
+            self.client.ip(f"tuntap add {tap} mode tap")
 
     def side_names(self):
         return tuple(f"port:{tap}@{self.client.name}" for tap in VM_TAPS)
@@ -38,7 +40,7 @@ class Machines(Lab):
 
     def _join(self):
         for tap, other in (VM_TAPS, VM_TAPS[::-1]):
-            self._ip(self.client, f"link set {tap} up")
+            self.client.ip(f"link set {tap} up")
             self.client.run("tc", "qdisc", "add", "dev", tap, "ingress")
             self.client.run(
                 "tc",
@@ -76,16 +78,15 @@ class Machines(Lab):
 
     def remove(self, tap):
         if not self.stand_in:  # whose redirects nobody would make again
-            self._ip(self.client, f"link del {tap}")
+            self.client.ip(f"link del {tap}")
 
     def carrier(self, tap):
         return "LOWER_UP" in run("ip", "-n", self.client.name, "link", "show", tap)
 
     def received(self, tap):
         """What the guest has sent into its TAP: (packets, bytes). A super-frame is one packet."""
-        folder = f"/sys/class/net/{tap}/statistics"
-        numbers = self.client.run("cat", f"{folder}/rx_packets", f"{folder}/rx_bytes").split()
-        return int(numbers[0]), int(numbers[1])
+        link = json.loads(run("ip", "-n", self.client.name, "-s", "-j", "link", "show", tap))[0]
+        return link["stats64"]["rx"]["packets"], link["stats64"]["rx"]["bytes"]
 
 
 def serve(server):

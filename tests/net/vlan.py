@@ -14,7 +14,7 @@ carries a priority, 3 from clients and 5 from servers, which tells a captured fr
 kernel itself pushes and pops (bpf_skb_vlan_push, tc ingress): segmentation and checksums stay with
 the wire, as with VLAN devices.
 
-Run as a program, inside a namespace of `ip netns exec`, it loads one of its two classifiers:
+Run as a program, inside a network namespace, it loads one of its two classifiers:
 `vlan.py push|pop DEVICE TARGET TAG...`, a tag being TYPE:TCI with the outermost first."""
 import contextlib
 import ctypes
@@ -32,6 +32,7 @@ CLIENT_PRIORITY, SERVER_PRIORITY = 3, 5
 # ---
 
 SYSCALL_BPF, BPF_PROG_LOAD, BPF_OBJ_PIN = 321, 5, 6
+CLONE_NEWNS = 0x20000
 PROG_TYPE_SCHED_CLS = 3
 CALL_VLAN_PUSH, CALL_VLAN_POP, CALL_REDIRECT = 18, 19, 23
 CONTEXT_VLAN_PRESENT, CONTEXT_VLAN_TCI, CONTEXT_VLAN_PROTO = 20, 24, 28  # struct __sk_buff
@@ -102,8 +103,11 @@ def _bpf(command, attributes):
 
 
 def attach(program, device):
-    """tc takes a program by its name in a BPF file system; that one vanishes with the mount
-    namespace that `ip netns exec` made."""
+    """tc takes a program by its name in a BPF file system; that one lies in a mount namespace of
+    ours, and vanishes with it."""
+    if ctypes.CDLL(None).unshare(CLONE_NEWNS) != 0:
+        raise OSError("unshare")
+    subprocess.run(["mount", "--make-rslave", "/"], check=True)
     code, licence = ctypes.create_string_buffer(program, len(program)), ctypes.create_string_buffer(
         b"GPL"
     )
