@@ -1,41 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * cmd_stats.c - `synward stats`: every counter with what it counts, in the words of
- * engine/base/counters.h.
- */
+/* cmd_stats.c - `synward stats`: every counter with what it counts. */
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/cmd.h"
 #include "cli/control_client.h"
+#include "cli/counter_text.h"
 #include "cli/output.h"
 #include "cli/table.h"
-#include "engine/base/counters.h"
-#include "engine/engine.h"
-
-static const struct {
-    const char *group, *name, *text;
-} explanations[] = {
-#define COUNTER_TEXT(group_name, counter_name, words) {#group_name, #counter_name, words},
-#define DROP_TEXT(drop_name, words)                   {"drops", #drop_name, words},
-#define TABLE_TEXT(table_name, words)                                                              \
-    {"tables", #table_name "_used", words " now"},                                                 \
-        {"tables", #table_name "_size", "as many as there is room for"},
-    {"log", "dropped", "lines of the log that nobody read"},
-    SYNWARD_COUNTERS(COUNTER_TEXT) SYNWARD_DROPS(DROP_TEXT) ENGINE_TABLES(TABLE_TEXT)
-#undef COUNTER_TEXT
-#undef DROP_TEXT
-#undef TABLE_TEXT
-};
-
-/* Nothing for a counter of a newer daemon. */
-static const char *explain(const char *group, const char *name)
-{
-    for (size_t i = 0; i < sizeof(explanations) / sizeof(explanations[0]); i++)
-        if (strcmp(explanations[i].group, group) == 0 && strcmp(explanations[i].name, name) == 0)
-            return explanations[i].text;
-    return "";
-}
 
 /* A group is named once for people, in each row for scripts. */
 static void add_group(struct table *table, const char *group, struct json_object *counters,
@@ -48,7 +20,7 @@ static void add_group(struct table *table, const char *group, struct json_object
         table_cell(table, "%s", shown);
         table_cell(table, "%s", name);
         table_cell(table, "%s", json_object_get_string(value));
-        table_cell(table, "%s", explain(group, name));
+        table_cell(table, "%s", counter_text(group, name));
         shown = each ? group : "";
     }
 }

@@ -255,6 +255,16 @@ static const struct command commands[] = {
      .options = TABLE_OPTIONS,
      .summary = "counters: frames, cookies, requests, flows, sources, drops",
      .handle = cmd_stats},
+    {.name = "metrics",
+     .forms = {"[--control SOCKET]"},
+     .options = OPTION_BIT(CONTROL),
+     .summary = "the same figures and those of servers, for Prometheus",
+     .help = "The text format that Prometheus scrapes. The names are those of `synward stats`:\n"
+             "flows.opened is synward_flows_opened_total, drops.no_room is\n"
+             "synward_drops_total{reason=\"no_room\"}. A server is a label, up to 1,000 of them;\n"
+             "a client never is. For the textfile collector of node_exporter:\n"
+             "  synward metrics >synward.prom.new && mv synward.prom.new synward.prom\n",
+     .handle = cmd_metrics},
     {.name = "watch",
      .forms = {"[--json] [--control SOCKET]"},
      .options = DAEMON_OPTIONS,

@@ -38,10 +38,10 @@ FLOORS = {
         "run",
     ),
     "cli": (
-        "escape options file",
+        "escape options file counter_text",
         "output",
         "table control_client store_reader",
-        "profile_text server_table",
+        "profile_text server_table metrics",
         "command",
         "cmd",
         "cmd_*",

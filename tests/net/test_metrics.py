@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`synward metrics`: what Prometheus scrapes is well formed, equals `stats` and `status`, and has
+what the alerts in dist/ ask for."""
+import os
+import re
+
+import runner
+from lab import PROJECT, Lab, check, check_equal
+
+NAME = r"[a-z_][a-z0-9_]*"
+LABEL = rf'{NAME}="(?:[^"\\]|\\["\\n])*"'
+SAMPLE = re.compile(rf"({NAME})(?:\{{({LABEL}(?:,{LABEL})*)\}})? (-?[0-9.e+]+)")
+
+
+def parsed(text):
+    """{(name, labels): value}. A family is explained, then typed, then has its samples."""
+    lines = text.splitlines()
+    check_equal(lines.pop(), "# EOF", "the last line")
+    samples, families, family = {}, set(), None
+    for line in lines:
+        comment = re.fullmatch(rf"# (HELP|TYPE) ({NAME}) (.+)", line)
+        if comment and comment[1] == "HELP":
+            family = comment[2]
+            check(family not in families, f"{family} begins twice")
+            families.add(family)
+        elif comment:
+            check(comment[3] in ("gauge", "counter"), line)
+            check_equal(comment[2], family, "what is typed")
+            check_equal(comment[3] == "counter", family.endswith("_total"), line)
+        else:
+            sample = SAMPLE.fullmatch(line)
+            check(sample and sample[1] == family, f"no sample of {family}: {line}")
+            key = (sample[1], sample[2] or "")
+            check(key not in samples, f"told twice: {line}")
+            samples[key] = float(sample[3])
+    return samples
+
+
+def shown(lab):
+    """The figures, and what stats said right before and right behind them."""
+    before = lab.stats()
+    samples = parsed(lab.cli_text("metrics"))
+    return samples, before, lab.stats()
+
+
+def check_counters(samples, before, after):
+    """Each counter of `stats` is there, and lies between what it was before and behind."""
+    for group, counters in before.items():
+        if group in ("synward", "tables"):
+            continue
+        for name, value in counters.items():
+            keys = [
+                ("synward_drops_total", f'reason="{name}"'),
+                (f"synward_{group}_{name}_total", ""),
+                (f"synward_{group}_{name}", ""),
+            ][0 if group == "drops" else 1 : 1 if group == "drops" else 3]
+            found = [samples[key] for key in keys if key in samples]
+            check_equal(len(found), 1, f"{group}.{name} among the metrics")
+            least, most = sorted((value, after[group][name]))
+            check(least <= found[0] <= most, f"{group}.{name}: {found[0]}, not {least} to {most}")
+
+
+def test_figures_are_those_of_stats_and_status():
+    with Lab() as lab:
+        if lab.stand_in:
+            raise runner.Skip("needs the daemon")
+        lab.start()
+        lab.http()
+        lab.learn("http", 80)
+        lab.set_mode("attack")
+        lab.flood(80, count=2000)
+        check_equal(lab.fetch("http", 80, count=20)["failed"], 0, "fetches")
+        samples, before, after = shown(lab)
+        check_counters(samples, before, after)
+        check(samples[("synward_cookies_sent_total", "")] >= 2000, "cookies are counted")
+        server = 'server="10.77.0.2:80",vlan=""'
+        check_equal(samples[("synward_server_attack_mode", server)], 1, "the server's mode")
+        check_equal(samples[("synward_mode", 'mode="attack"')], 1, "the mode for all")
+        return f"{len(samples)} samples"
+
+
+def test_alerts_ask_for_what_is_there():
+    with Lab() as lab:
+        if lab.stand_in:
+            raise runner.Skip("needs the daemon")
+        lab.start()
+        lab.http()
+        lab.learn("http", 80)
+        known = {name for name, _ in parsed(lab.cli_text("metrics"))}
+        with open(os.path.join(PROJECT, "dist/synward.rules.yml"), encoding="utf-8") as rules:
+            asked = set(re.findall(r"\bsynward_[a-z_]+", rules.read()))
+        check(asked, "the alerts ask for something")
+        check_equal(asked - known, set(), "what the alerts ask for, and nobody tells")
+
+
+runner.main(globals())
