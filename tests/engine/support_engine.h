@@ -51,7 +51,8 @@
 struct bench {
     struct engine *engine;
     struct engine_config config;
-    uint8_t *memory;
+    void *allocated; /* what free() takes */
+    uint8_t *memory; /* the same, aligned */
     struct policy *policy;
     uint64_t now_us;
     const char *client, *server; /* endpoints that the words leave out */
