@@ -10,7 +10,9 @@
 #include <string.h>
 
 #define LOOKED_AT      32 /* entries, by one half_open_tick() */
+#define UNANSWERED_AGE 18 /* flow_clock(), as asked_when[] */
 #define ASKED_TIMES    2
+#define ASKED_STEPS    (sizeof(asked_when) / sizeof(*asked_when))
 #define ASKS_WINDOW    1024 /* of a segment whose number no host takes */
 #define MACS_BYTES     12u
 #define TAG_BYTES      4u
@@ -19,6 +21,14 @@
 #define TAG_KIND       0x0f
 #define ETHERTYPE_IPV4 0x0800
 #define ETHERTYPE_IPV6 0x86dd
+
+/*
+ * flow_clock() from a SYN, at the least, to asking its client twice, to waiting for the second
+ * answer, and to the reset. Each of them takes a FLOW_WAITING_AGE, too: who is old when protection
+ * begins, as all are that fill a backlog, is reset 0.6 s later, and the youngest 1.8 s after its
+ * SYN.
+ */
+static const uint8_t asked_when[] = {9, 18, 18, 27};
 
 /* 802.1Q, 802.1ad, and what was used before that: what frame.c reads. */
 static const uint16_t tag_kinds[] = {0x8100, 0x88a8, 0x9100};
@@ -86,6 +96,12 @@ void half_open_note_synack(const struct passage *passage, struct flow *flow)
     pack_link(&header, TTL_DEFAULT, &flow->link);
 }
 
+void half_open_begin_anew(struct flow *flow)
+{
+    flow->link.asked = 0;
+    flow->link.waited = 0;
+}
+
 /* --- what is due ----------------------------------------------------------------------------- */
 
 /* The way back of unpack_link(). */
@@ -116,7 +132,7 @@ static void say_to_client(struct engine *engine, const struct flow *flow, struct
  * (RFC 9293 3.10.7.4), which is the one that the server waits for. Whoever has not heard the
  * server's SYN-ACK leaves it alone, and asks again.
  */
-static void ask_client(struct engine *engine, struct flow *flow, uint64_t now_us)
+static void ask_client(struct engine *engine, const struct flow *flow)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
     struct segment segment;
@@ -127,8 +143,6 @@ static void ask_client(struct engine *engine, struct flow *flow, uint64_t now_us
     segment.ack = cold->client_isn + 1;
     segment.window = ASKS_WINDOW;
     say_to_client(engine, flow, &segment);
-    flow->link.asked++;
-    flow_renew(&engine->flows, flow, now_us);
 }
 
 /* Who took the server's SYN-ACK, and is heard by nobody, must not wait for ever for its first word.
@@ -174,8 +188,7 @@ static void count_unanswered(struct engine *engine, struct flow *flow, struct se
 {
     const struct ip_addr prefix =
         prefix_masked(&flow->key.client, prefix_neighbour_bits(&flow->key.client));
-    const uint32_t age =
-        flow_clock(now_us) - flow_cold(&engine->flows, flow)->listed + FLOW_WAITING_AGE;
+    const uint32_t age = flow_clock(now_us) - flow_cold(&engine->flows, flow)->born;
 
     flow->link.counted = true;
     if (!server_answered_lately(server, now_us) || now_us - server->back_us < (uint64_t)age << 16)
@@ -184,35 +197,53 @@ static void count_unanswered(struct engine *engine, struct flow *flow, struct se
     engine_check_triggers(engine, server, now_us);
 }
 
-/* Nothing has come back for half a second; for a second, when it is looked at again. */
-static void look_at_unanswered(struct engine *engine, struct flow *flow, struct server *server,
-                               uint64_t now_us)
+static uint32_t waited(const struct engine *engine, const struct flow *flow, uint64_t now_us)
 {
-    if (flow->link.looked) {
-        count_unanswered(engine, flow, server, now_us);
-        return;
-    }
-    flow->link.looked = true;
+    return flow->link.waited + flow_clock(now_us) - flow_cold(&engine->flows, flow)->listed;
+}
+
+/* It is looked at again after another FLOW_WAITING_AGE. */
+static void look_again(struct engine *engine, struct flow *flow, uint64_t now_us)
+{
+    const uint32_t age = waited(engine, flow, now_us);
+
+    flow->link.waited = (age < LINK_WAITED_MAX ? age : LINK_WAITED_MAX) & LINK_WAITED_MAX;
     flow_renew(&engine->flows, flow, now_us);
+}
+
+/* Of a server that we answer for, and that has answered. True where something went out. */
+static bool look_at_waiting(struct engine *engine, struct flow *flow, uint64_t now_us)
+{
+    const uint8_t step = flow->link.asked;
+
+    if (waited(engine, flow, now_us) < asked_when[step]) {
+        look_again(engine, flow, now_us);
+        return false;
+    }
+    if (step == ASKED_STEPS - 1) {
+        reset_both(engine, flow, now_us);
+        return true;
+    }
+    flow->link.asked = (step + 1u) & (ASKED_STEPS - 1);
+    if (step < ASKED_TIMES)
+        ask_client(engine, flow);
+    look_again(engine, flow, now_us);
+    return step < ASKED_TIMES;
 }
 
 /* True where something went out. */
 static bool look_at(struct engine *engine, struct flow *flow, uint64_t now_us)
 {
-    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
     struct server *server = flow_server(engine, flow);
 
     if (flow->state != FLOW_HALF_OPEN || !server || !flow->link.ttl)
         return false;
-    if (server_protected(server) && cold->server_next) {
-        if (flow->link.asked < ASKED_TIMES)
-            ask_client(engine, flow, now_us);
-        else
-            reset_both(engine, flow, now_us);
-        return true;
-    }
-    if (server->mode == MODE_NORMAL && !cold->server_next && !flow->link.counted)
-        look_at_unanswered(engine, flow, server, now_us);
+    if (flow_cold(&engine->flows, flow)->server_next)
+        return server_protected(server) && look_at_waiting(engine, flow, now_us);
+    if (waited(engine, flow, now_us) < UNANSWERED_AGE)
+        look_again(engine, flow, now_us);
+    else if (server->mode == MODE_NORMAL && !flow->link.counted)
+        count_unanswered(engine, flow, server, now_us);
     return false;
 }
 

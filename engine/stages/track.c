@@ -282,10 +282,13 @@ static void track_syn(struct engine *engine, struct passage *passage, struct flo
     if (flow_is_half_open(flow) && cold->client_isn == passage->frame.seq) {
         const struct server *server = flow_server(engine, flow);
 
-        /* It has not heard the server's SYN-ACK, and has a second from now to complete it
+        /* It has not heard the server's SYN-ACK, and has its time from now to complete it
          * (half_open.h). In attack mode no more, or repeats would keep it for ever. */
-        if (cold->server_next && server && !server_protected(server))
+        if (cold->server_next && server && !server_protected(server)) {
+            if (flow->state == FLOW_HALF_OPEN)
+                half_open_begin_anew(flow);
             flow_renew(&engine->flows, flow, passage->now_us);
+        }
         return;
     }
     if (flow_is_half_open(flow) || (flow->state == FLOW_CLOSING &&

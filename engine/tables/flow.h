@@ -35,8 +35,8 @@
  * half-open one, then of one that its server has closed and nobody has used for FLOW_CLOSING_LIFE.
  * Other established and spliced flows are never evicted.
  *
- * Who has been half-open for half a second is looked at (flow_waiting()): a mark goes through that
- * list behind those that were.
+ * Who has been half-open for a fifth of a second is looked at (flow_waiting()), and again each time
+ * that it is renewed: a mark goes through that list behind those that were.
  */
 #ifndef SYNWARD_ENGINE_TABLES_FLOW_H
 #define SYNWARD_ENGINE_TABLES_FLOW_H
@@ -57,8 +57,7 @@ static inline uint32_t flow_clock(uint64_t now_us)
 }
 #define FLOW_CLOCK_SECONDS(s) ((uint32_t)((s)*1000000ull >> 16))
 
-/* Half a second or more: both ends of it are rounded down. */
-#define FLOW_WAITING_AGE    (FLOW_CLOCK_SECONDS(1) / 2 + 2)
+#define FLOW_WAITING_AGE    (FLOW_CLOCK_SECONDS(1) / 5) /* less up to a step: it is rounded down */
 #define FLOW_HALF_OPEN_LIFE FLOW_CLOCK_SECONDS(60)
 #define FLOW_CLOSING_LIFE   FLOW_CLOCK_SECONDS(240)  /* RFC 9293 3.6.1: 2 MSL */
 #define FLOW_IDLE_LIFE      FLOW_CLOCK_SECONDS(7440) /* RFC 5382 REQ-5: at least 2 h 4 min */
@@ -112,9 +111,11 @@ struct flow_link {
     uint8_t tags[2];     /* of key.vlan.id[]: priority and DEI as in the tag, kind of tag */
     uint8_t ttl;         /* 0: nothing of all this is known */
     uint8_t counted : 1; /* that it is not answered says nothing, or nothing more */
-    uint8_t looked : 1;  /* flow_waiting() told of it while it was not answered */
-    uint8_t asked : 2;   /* how often its client was asked whether it is there */
+    uint8_t asked : 2;   /* what was done about it (stages/half_open.c) */
+    uint8_t waited : 5; /* flow_clock() from its SYN to its last renewal; LINK_WAITED_MAX: longer */
 };
+
+#define LINK_WAITED_MAX 31u
 
 /* Hot: what a forwarded segment needs. */
 struct flow {
