@@ -38,6 +38,7 @@
 #include "bridge/listeners/watch.h"
 #include "bridge/sides/kernel_path.h"
 #include "bridge/sides/sides.h"
+#include "bridge/sides_watch.h"
 #include "bridge/state_file.h"
 #include "bridge/store_start.h"
 #include "bridge/text/mode_text.h"
@@ -57,6 +58,7 @@ struct run {
     struct events *events;
     struct report *report;
     struct sides *sides;
+    struct sides_watch sides_watch;
     struct store_claim claim;
     struct kernel_path *path;
     struct store *store;
@@ -252,6 +254,8 @@ static bool watch_fd(struct run *run, int fd, struct error *error)
 
 static bool watch_all(struct run *run, struct error *error)
 {
+    run->sides_watch =
+        (struct sides_watch){.sides = run->sides, .path = run->path, .report = run->report};
     run->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (run->epoll_fd < 0)
         return error_set(error, EXIT_FAILED, "cannot make an epoll: %s", strerror(errno));
@@ -451,23 +455,6 @@ static int wait_ms(const struct run *run, uint64_t now_us)
     return due_us <= now_us ? 0 : (int)((due_us - now_us + 999) / 1000);
 }
 
-/* False: `fd` is not of an interface. */
-static bool follow_sides(struct run *run, int fd)
-{
-    const struct side_spec *spec;
-    enum port_change change;
-
-    if (!sides_follow(run->sides, fd, &change, &spec))
-        return false;
-    if (change != PORT_AS_BEFORE)
-        kernel_path_end(run->path, spec->device);
-    if (change == PORT_LOST)
-        report_side_lost(run->report, spec->text, spec->device);
-    else if (change == PORT_BACK)
-        report_side_back(run->report, spec->text, spec->device);
-    return true;
-}
-
 /* SIGHUP is what a terminal that is closed sends, and log rotation: no reason to cut a wire. */
 static void take_signals(struct run *run)
 {
@@ -491,7 +478,7 @@ static void handle_event(struct run *run, int fd, const struct workers_hooks *ho
         take_signals(run);
     else if (fd == workers_fd(run->workers))
         workers_drain(run->workers, hooks, now_us);
-    else if (!follow_sides(run, fd))
+    else if (!sides_watch_heard(&run->sides_watch, fd))
         control_handle(run->control);
 }
 

@@ -14,8 +14,8 @@
 
 #include "bridge/base/log.h"
 #include "bridge/bpf/steering.h"
-#include "bridge/sides/link.h"
-#include "bridge/sides/tap.h"
+#include "bridge/sides/rejoin.h"
+#include "bridge/sides/sides_parts.h"
 
 /*
  * Of each queue of a TAP that we made. It must hold what comes while a worker is not on a core: the
@@ -24,24 +24,6 @@
  * soonest. A TAP that somebody else made keeps the length that it has.
  */
 #define QUEUE_FRAMES 8192u
-
-/* One end of the bridge: the interface that it names, and the TAP that frames go through. */
-struct end {
-    struct side_spec spec;
-    struct link *link;     /* of the interface that the side names */
-    struct port *join;     /* NULL: that interface is the TAP itself */
-    struct link *tap_link; /* `link`, or that of the TAP which a port is joined to */
-    struct tap tap;
-    uint32_t mtu;             /* of the side's interface, as last read or set */
-    uint64_t overflow_before; /* of a persistent TAP, before we attached */
-};
-
-struct sides {
-    struct end ends[2]; /* by enum side */
-    uint32_t workers;   /* that there can be */
-    int steering_fd;    /* program for the TAPs' queues, -1: none */
-    struct error one_queue;
-};
 
 struct sides *sides_read(const char *client, const char *server, struct error *error)
 {
@@ -128,8 +110,7 @@ static bool mtu_fixed(const struct end *end)
     return end->join;
 }
 
-/* False, with an error, where the side cannot have this MTU. */
-static bool give_mtu(struct end *end, uint32_t mtu, struct error *error)
+bool end_give_mtu(struct end *end, uint32_t mtu, struct error *error)
 {
     if (end->mtu == mtu)
         return true;
@@ -144,9 +125,7 @@ static bool give_mtu(struct end *end, uint32_t mtu, struct error *error)
     return true;
 }
 
-/* The TAP behind a port shows the port's MTU. Nothing depends on it: a TAP takes what is redirected
- * to it. */
-static void tell_tap_mtu(const struct end *end)
+void end_tell_mtu(const struct end *end)
 {
     if (end->join)
         link_set_mtu(end->tap_link, end->mtu, NULL);
@@ -180,7 +159,7 @@ static bool open_end(const struct sides *sides, struct end *end, struct error *e
         link_set_queues(end->tap_link, QUEUE_FRAMES);
     if (end->join && !port_join(end->join, end->tap_link, end->tap.fds[0], error))
         return false;
-    tell_tap_mtu(end);
+    end_tell_mtu(end);
     return !end->tap.persistent || link_overflow(end->tap_link, &end->overflow_before, error);
 }
 
@@ -201,7 +180,7 @@ static bool agree_mtu(struct sides *sides, struct error *error)
         struct end *end = &sides->ends[side];
         struct error unequal = {0};
 
-        if (give_mtu(end, mtu, &unequal))
+        if (end_give_mtu(end, mtu, &unequal))
             continue;
         if (!mtu_fixed(end))
             return error_set(error, unequal.code, "%s", unequal.text);
@@ -281,50 +260,19 @@ bool sides_shorten(struct sides *sides, const int programs[2], uint32_t to[2], s
 
 /* --- following ------------------------------------------------------------------------------- */
 
-/*
- * A bridge has one MTU: what was changed on one side is copied to the other, or frames that one
- * host may send the other could not receive. Where both were changed the client side's counts.
- */
-static void follow_mtu(struct sides *sides)
-{
-    for (int side = 0; side < 2; side++) {
-        struct end *end = &sides->ends[side], *other = &sides->ends[!side];
-        struct error error = {0};
-        uint32_t mtu;
-
-        if (!link_mtu(end->link, &mtu, &error) || mtu == end->mtu)
-            continue;
-        end->mtu = mtu;
-        tell_tap_mtu(end);
-        if (other->mtu == mtu)
-            continue;
-        if (!give_mtu(other, mtu, &error))
-            log_line(LOG_LEVEL_WARNING, "%s has MTU %u now: %s", end->spec.text, mtu, error.text);
-        else
-            log_line(LOG_LEVEL_INFO, "%s: MTU %u, as %s has now", other->spec.text, mtu,
-                     end->spec.text);
-    }
-}
-
 int sides_events(const struct sides *sides, enum side side)
 {
     return link_events(sides->ends[side].link);
 }
 
-bool sides_follow(struct sides *sides, int fd, enum port_change *change,
-                  const struct side_spec **spec)
+bool sides_heard(const struct sides *sides, int fd, enum side *side)
 {
-    for (int side = 0; side < 2; side++) {
-        const struct end *end = &sides->ends[side];
-
-        if (fd != link_events(end->link))
-            continue;
-        link_heard(fd);
-        *spec = &end->spec;
-        *change = end->join ? port_follow(end->join) : PORT_AS_BEFORE;
-        follow_mtu(sides);
-        return true;
-    }
+    for (int i = 0; i < 2; i++)
+        if (fd == link_events(sides->ends[i].link)) {
+            link_heard(fd);
+            *side = (enum side)i;
+            return true;
+        }
     return false;
 }
 
@@ -332,12 +280,6 @@ bool sides_follow(struct sides *sides, int fd, enum port_change *change,
 
 static void close_end(struct end *end)
 {
-    /* A ring lets go of its files a moment after it was closed; the interface must be gone when we
-     * are. */
-    if (end->join)
-        port_leave(end->join);
-    if (end->tap.queues > 0 && !end->tap.persistent)
-        link_remove(end->tap_link);
     tap_close(&end->tap);
     if (end->tap_link != end->link)
         link_close(end->tap_link);
@@ -349,6 +291,7 @@ void sides_close(struct sides *sides)
 {
     if (!sides)
         return;
+    rejoin_leave(sides);
     close_end(&sides->ends[SIDE_SERVER]);
     close_end(&sides->ends[SIDE_CLIENT]);
     if (sides->steering_fd >= 0)

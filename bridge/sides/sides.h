@@ -4,7 +4,7 @@
  *
  *      sides_read()    what the operator wrote: nothing is touched yet
  *      sides_open()    TAPs and ports; sides_queues() is what each worker reads and writes
- *      sides_follow()  an interface has changed: what that means is done, and told
+ *      sides_heard()   an interface has changed: rejoin.h does what that means
  *      sides_close()   everything is as it was before
  *
  * Main thread only.
@@ -56,12 +56,7 @@ bool sides_overflow(const struct sides *sides, uint64_t overflow[2], struct erro
 
 /* Readable when an interface of that side's namespace has changed; -1: nobody tells. */
 int sides_events(const struct sides *sides, enum side side);
-/*
- * To be called when `fd` is readable: an MTU that was changed is given to the other side, a port
- * that came back is joined. False: it is no file of ours. `*spec` is the side that `*change` is
- * about.
- */
-bool sides_follow(struct sides *sides, int fd, enum port_change *change,
-                  const struct side_spec **spec);
+/* To be called when `fd` is readable: which side it is of. False: it is no file of ours. */
+bool sides_heard(const struct sides *sides, int fd, enum side *side);
 
 #endif

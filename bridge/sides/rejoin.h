@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * rejoin.h - what is done to the sides after the start, and needs the privileges of the start: all
+ * of it, and nothing else.
+ *
+ *      rejoin_look()    an interface may have changed: joined again, MTU and carrier taken over
+ *      rejoin_leave()   the end: everything is as it was before
+ *
+ * Plain data goes in and comes out, and no file: whoever gives privileges up after the start may
+ * leave both to a process that has kept them, with sides of its own that it got by fork(). What is
+ * asked of the sides otherwise after the start (sides.h) needs none.
+ */
+#ifndef SYNWARD_BRIDGE_SIDES_REJOIN_H
+#define SYNWARD_BRIDGE_SIDES_REJOIN_H
+
+#include "bridge/sides/port.h"
+#include "engine/tcp/frame.h"
+
+struct sides;
+
+/* What has become of one side. */
+struct rejoin_news {
+    enum port_change change;
+};
+
+/* Looks at the interface of that side, and does what is to be done about it. */
+void rejoin_look(struct sides *sides, enum side side, struct rejoin_news *news);
+/* Undoes what was done to the interfaces. Nothing but sides_close() is to be called then. */
+void rejoin_leave(struct sides *sides);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sides_parts.h - what sides.c and rejoin.c share, and nobody else. */
+#ifndef SYNWARD_BRIDGE_SIDES_SIDES_PARTS_H
+#define SYNWARD_BRIDGE_SIDES_SIDES_PARTS_H
+
+#include "bridge/sides/link.h"
+#include "bridge/sides/sides.h"
+#include "bridge/sides/tap.h"
+
+/* One end of the bridge: the interface that it names, and the TAP that frames go through. */
+struct end {
+    struct side_spec spec;
+    struct link *link;     /* of the interface that the side names */
+    struct port *join;     /* NULL: that interface is the TAP itself */
+    struct link *tap_link; /* `link`, or that of the TAP which a port is joined to */
+    struct tap tap;
+    uint32_t mtu;             /* of the side's interface, as last read or set */
+    uint64_t overflow_before; /* of a persistent TAP, before we attached */
+};
+
+struct sides {
+    struct end ends[2]; /* by enum side */
+    uint32_t workers;   /* that there can be */
+    int steering_fd;    /* program for the TAPs' queues, -1: none */
+    struct error one_queue;
+};
+
+/* False, with an error, where the side cannot have this MTU. */
+bool end_give_mtu(struct end *end, uint32_t mtu, struct error *error);
+/* The TAP behind a port shows the port's MTU. Nothing depends on it: a TAP takes what is redirected
+ * to it. */
+void end_tell_mtu(const struct end *end);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sides_watch.h - the main loop's eye on the interfaces of the sides: what has become of them is
+ * done (sides/rejoin.h) and told.
+ */
+#ifndef SYNWARD_BRIDGE_SIDES_WATCH_H
+#define SYNWARD_BRIDGE_SIDES_WATCH_H
+
+#include <stdbool.h>
+
+#include "bridge/events/report.h"
+#include "bridge/sides/kernel_path.h"
+#include "bridge/sides/sides.h"
+
+/* All of them outlive the watch. */
+struct sides_watch {
+    struct sides *sides;
+    struct kernel_path *path;
+    struct report *report;
+};
+
+/* False: `fd`, which is readable, is not of an interface. */
+bool sides_watch_heard(const struct sides_watch *watch, int fd);
+
+#endif
