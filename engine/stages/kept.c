@@ -197,10 +197,8 @@ bool kept_tick(struct engine *engine, uint64_t now_us)
     slot = &engine->slots.slots[index];
     flow = &engine->flows.flows[slot->flow];
     if (!life_left(engine, flow, slot, now_us)) {
-        if (slot->flags & SLOT_PROMISED)
-            emit(engine, flow, slot, true);
         engine->counters.requests_unfinished++;
-        kept_end(engine, flow, now_us);
+        kept_cut(engine, flow, now_us);
         return true;
     }
     if (waits_to_promise(engine, slot) &&
@@ -306,6 +304,15 @@ bool kept_end(struct engine *engine, struct flow *flow, uint64_t now_us)
     resend_remove(engine->greetings, &flow->key);
     engine_flow_free(engine, flow);
     return promised;
+}
+
+void kept_cut(struct engine *engine, struct flow *flow, uint64_t now_us)
+{
+    const struct slot *slot = kept_slot(engine, flow);
+
+    if (slot->flags & SLOT_PROMISED)
+        emit(engine, flow, slot, true);
+    kept_end(engine, flow, now_us);
 }
 
 void kept_wait(struct engine *engine, struct passage *passage, struct flow *flow)

@@ -30,6 +30,9 @@ void kept_wait(struct engine *engine, struct passage *passage, struct flow *flow
 /* It must go. True where it was promised: then its client is to be reset. */
 bool kept_end(struct engine *engine, struct flow *flow, uint64_t now_us);
 
+/* The same at once, and its client is reset where it was promised something. */
+void kept_cut(struct engine *engine, struct flow *flow, uint64_t now_us);
+
 /* A frame of a flow that is KEPT, from either side. */
 void kept_frame(struct engine *engine, struct passage *passage, struct flow *flow);
 /* What is due among slots, one of them; false where nothing is. */

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* handover.c - see handover.h. */
+#include "engine/stages/handover.h"
+
+#include <string.h>
+
+#include "engine/shard/connection.h"
+#include "engine/shard/observe.h"
+#include "engine/stages/kept.h"
+#include "engine/stages/opening.h"
+#include "engine/stages/opening_say.h"
+#include "engine/tables/carried.h"
+
+/* Things done by one handover_end(): each may put two segments into the outbox. */
+#define END_WORK 16
+
+/* --- openings end ---------------------------------------------------------------------------- */
+
+/* Its client was told nothing of what it has said, and says it again. */
+static bool will_be_repeated(const struct flow *flow, const struct opening *opening)
+{
+    return flow->state == FLOW_OPENING && opening->held_bytes > 0 && opening->promised == 0 &&
+           opening->greeting_bytes == 0;
+}
+
+static void end_opening(struct engine *engine, struct flow *flow, uint64_t now_us)
+{
+    const struct opening *opening =
+        &engine->openings.openings[flow_cold(&engine->flows, flow)->opening];
+
+    if (!will_be_repeated(flow, opening)) {
+        opening_fail(engine, flow, true, now_us);
+        return;
+    }
+    opening_reset_server(engine, flow, opening);
+    opening_done(engine, flow);
+    engine_flow_free(engine, flow);
+}
+
+static struct flow *oldest_of(const struct engine *engine, enum flow_list_id id)
+{
+    const struct flow_list *list = &engine->flows.lists[id];
+
+    return list->count ? &engine->flows.flows[list->oldest] : NULL;
+}
+
+bool handover_end(struct engine *engine, uint64_t now_us)
+{
+    engine->now_us = now_us;
+    for (int work = 0; work < END_WORK; work++) {
+        struct flow *opening = oldest_of(engine, FLOW_LIST_OPENING);
+        struct flow *kept = opening ? NULL : oldest_of(engine, FLOW_LIST_KEPT);
+
+        if (opening)
+            end_opening(engine, opening, now_us);
+        else if (kept)
+            kept_cut(engine, kept, now_us);
+        else
+            return false;
+    }
+    return true;
+}
+
+/* --- out ------------------------------------------------------------------------------------- */
+
+static bool is_handed(enum flow_state state)
+{
+    return state == FLOW_HALF_OPEN || state == FLOW_ESTABLISHED || state == FLOW_OUTBOUND ||
+           state == FLOW_SPLICED || state == FLOW_CLOSING;
+}
+
+_Static_assert(sizeof(((struct handed_flow *)NULL)->words) == sizeof(struct flow_link),
+               "a link and offsets are of one size");
+
+static void hand_flow(const struct flow *flow, const struct flow_cold *cold,
+                      struct handed_flow *out)
+{
+    *out = (struct handed_flow){.key = flow->key,
+                                .edited = (flow->flags & FLOW_EDIT) != 0,
+                                .state = flow->state,
+                                .flags = flow->flags,
+                                .to_client_shift = flow->to_client_shift,
+                                .to_server_shift = flow->to_server_shift,
+                                .offered = cold->offered,
+                                .generation = cold->generation,
+                                .timestamps = cold->timestamps,
+                                .used = flow->used,
+                                .born = cold->born,
+                                .client_isn = cold->client_isn,
+                                .server_isn = cold->server_isn,
+                                .client_next = cold->client_next,
+                                .server_next = cold->server_next,
+                                .server_mss = cold->server_mss,
+                                .client_scale = cold->client_scale};
+    memcpy(out->words, &flow->link, sizeof(out->words));
+    if (flow->flags & FLOW_GREETING_DUE)
+        out->newest_tsval = cold->newest_tsval;
+}
+
+uint32_t handover_flows(const struct engine *engine, uint32_t *cursor, struct handed_flow *out,
+                        uint32_t max)
+{
+    uint32_t count = 0;
+
+    for (; *cursor < engine->flows.unused && count < max; ++*cursor) {
+        const struct flow *flow = &engine->flows.flows[*cursor];
+
+        if (!is_handed((enum flow_state)flow->state))
+            continue;
+        flow_recall(&engine->flows, flow);
+        hand_flow(flow, flow_cold(&engine->flows, flow), &out[count++]);
+    }
+    return count;
+}
+
+uint32_t handover_servers(const struct engine *engine, uint32_t *cursor, struct handed_server *out,
+                          uint32_t max)
+{
+    uint32_t count = 0;
+
+    for (; *cursor < engine->servers.capacity && count < max; ++*cursor) {
+        const struct server *server = &engine->servers.slots[*cursor];
+
+        if (server->used)
+            out[count++] = (struct handed_server){.key = server->key,
+                                                  .cause = (uint16_t)server->cause,
+                                                  .attacked = server->mode == MODE_ATTACK,
+                                                  .cause_value = server->cause_value,
+                                                  .held_peak = server->held_peak,
+                                                  .since_us = server->since_us,
+                                                  .attack_ended_us = server->attack_ended_us,
+                                                  .answered_us = server->answered_us,
+                                                  .back_us = server->back_us,
+                                                  .peak_us = server->peak_us};
+    }
+    return count;
+}
+
+uint32_t handover_watches(const struct engine *engine, uint32_t *cursor, struct handed_watch *out,
+                          uint32_t max)
+{
+    const struct held_watch *watch = engine->held.watch;
+    uint32_t count = 0;
+
+    for (; *cursor < watch->used && count < max; ++*cursor) {
+        const struct watched *watched = &watch->entries[*cursor];
+        const struct flow *flow = watch_flow(&engine->flows, watched);
+
+        if (flow)
+            out[count++] = (struct handed_watch){.key = flow->key, .watched = *watched};
+    }
+    return count;
+}
+
+/* --- tags ------------------------------------------------------------------------------------ */
+
+struct tags {
+    uint32_t *tags;
+    uint32_t count;
+};
+
+static struct tags tags_of(const struct engine *engine, enum handed_tags which)
+{
+    switch (which) {
+    case HANDED_SERVED:
+        return (struct tags){engine->served.slots, engine->served.mask + 1};
+    case HANDED_GREETED:
+        return (struct tags){engine->greeted.slots, engine->greeted.mask + 1};
+    case HANDED_ANSWERED:
+        return (struct tags){engine->held.sources->answered, HELD_PLACES};
+    case HANDED_SLOW:
+        return (struct tags){engine->held.sources->slow, HELD_PLACES};
+    case HANDED_TAGS:
+        break;
+    }
+    return (struct tags){NULL, 0};
+}
+
+/* Those whose time is over are no harm: they carry it with them. But the minute of a request that
+ * was served goes round after four. */
+static bool is_of_use(enum handed_tags which, uint32_t tag, uint64_t now_us)
+{
+    if (which == HANDED_SERVED || which == HANDED_GREETED)
+        return served_counts(tag, now_us);
+    return tag != 0;
+}
+
+uint32_t handover_tags(const struct engine *engine, enum handed_tags which, uint32_t *cursor,
+                       struct handed_tag *out, uint32_t max)
+{
+    const struct tags from = tags_of(engine, which);
+    uint32_t count = 0;
+
+    for (; *cursor < from.count && count < max; ++*cursor)
+        if (is_of_use(which, from.tags[*cursor], engine->now_us))
+            out[count++] = (struct handed_tag){*cursor, from.tags[*cursor]};
+    return count;
+}
+
+void takeover_tag(struct engine *engine, enum handed_tags which, const struct handed_tag *from)
+{
+    const struct tags to = tags_of(engine, which);
+
+    if (from->place < to.count)
+        to.tags[from->place] = from->tag;
+}
+
+/* --- in -------------------------------------------------------------------------------------- */
+
+void takeover_server(struct engine *engine, const struct handed_server *from, uint64_t now_us)
+{
+    struct server *server = server_add(&engine->servers, &from->key, now_us);
+    const bool attacked = from->attacked && from->cause < TRIGGER_CAUSES;
+
+    if (!server)
+        return;
+    /* The operator's word counts, and was said before. */
+    if (attacked && server_setting(&engine->servers, server) == SETTING_AUTO)
+        server_set_mode(server, MODE_ATTACK, (enum trigger_cause)from->cause, from->cause_value,
+                        from->since_us);
+    server->attack_ended_us = from->attack_ended_us;
+    /* It no longer is: its cookies are out all the same. */
+    if (from->attacked && server->mode != MODE_ATTACK)
+        server->attack_ended_us = now_us;
+    server->answered_us = from->answered_us;
+    server->back_us = from->back_us;
+    server->held_peak = from->held_peak;
+    server->peak_us = from->peak_us;
+}
+
+static void fill_flow(struct flow *flow, struct flow_cold *cold, const struct handed_flow *from)
+{
+    memcpy(&flow->link, from->words, sizeof(from->words));
+    flow->flags = from->flags;
+    flow->to_client_shift = from->to_client_shift;
+    flow->to_server_shift = from->to_server_shift;
+    flow->used = from->used;
+    cold->born = from->born;
+    cold->offered = from->offered;
+    cold->generation = from->generation;
+    cold->timestamps = from->timestamps != 0;
+    cold->client_isn = from->client_isn;
+    cold->server_isn = from->server_isn;
+    cold->client_next = from->client_next;
+    cold->server_next = from->server_next;
+    cold->server_mss = from->server_mss;
+    cold->client_scale = from->client_scale;
+    /* What else stands there counts from nothing. */
+    cold->newest_tsval = from->flags & FLOW_GREETING_DUE ? from->newest_tsval : 0;
+    /* The learner has not heard how it began. */
+    cold->sampled[SIDE_CLIENT] = cold->sampled[SIDE_SERVER] = OBSERVE_NOTHING;
+}
+
+bool takeover_flow(struct engine *engine, const struct handed_flow *from, uint64_t now_us)
+{
+    struct flow *flow = NULL;
+
+    if (from->state < FLOW_STATES && is_handed((enum flow_state)from->state) &&
+        !flow_find(&engine->flows, &from->key))
+        flow = flow_new(&engine->flows, &from->key, (enum flow_state)from->state, now_us);
+    if (!flow)
+        return false;
+    fill_flow(flow, flow_cold(&engine->flows, flow), from);
+    if (from->state != FLOW_OUTBOUND)
+        engine_flow_find_server(engine, flow);
+    return true;
+}
+
+bool takeover_lost(struct engine *engine, const struct flow_key *key, uint64_t now_us)
+{
+    struct flow *flow = NULL;
+
+    if (!flow_find(&engine->flows, key))
+        flow = flow_new(&engine->flows, key, FLOW_CLOSING, now_us);
+    if (!flow)
+        return false;
+    flow->flags = FLOW_REFUSED;
+    engine_flow_find_server(engine, flow);
+    return true;
+}
+
+void takeover_watch(struct engine *engine, const struct handed_watch *from)
+{
+    const struct flow *flow = flow_find(&engine->flows, &from->key);
+    struct watched *watched;
+
+    if (!flow || flow->state != FLOW_SPLICED)
+        return;
+    watched = watch_begin(engine->held.watch, &engine->flows, flow);
+    *watched = from->watched;
+    watched->flow = flow_index(&engine->flows, flow);
+    watched->serial = flow_cold(&engine->flows, flow)->serial;
+    watched->server = flow_cold(&engine->flows, flow)->server;
+}

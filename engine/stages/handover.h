@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * handover.h - what a shard leaves to the shard of the next process, so that connections go on.
+ *
+ *      the old one, at its end                            the new one, before its first frame
+ *      handover_end()      until it says no               takeover_server()   of each
+ *      handover_flows()    servers, tags, sources         takeover_tags(), takeover_sources()
+ *                                                         takeover_flow()     of each, last
+ *
+ * Both have the same keys, the same table_seed and one clock. Tags and sources are found by hashes,
+ * so they go only to a shard whose tables have the same size, of as many shards.
+ *
+ * An opening has more to it than can be handed over (held bytes, what was promised): it ends. Who
+ * was promised nothing, and will repeat its request, is forgotten: its cookie is good in the new
+ * shard. All others are reset, at both ends. So is what was spliced by a process of another
+ * version, of which only the key can be read: takeover_lost().
+ */
+#ifndef SYNWARD_ENGINE_STAGES_HANDOVER_H
+#define SYNWARD_ENGINE_STAGES_HANDOVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/shard/shard.h"
+
+/*
+ * To be counted up with every change of what is handed over, and of what it means: promises
+ * (server/policy.h) and states (tables/flow.h) are among it.
+ */
+#define HANDOVER_LAYOUT 1u
+
+/* No padding, and the key first: that much of it every version can read. */
+struct handed_flow {
+    struct flow_key key;
+    uint8_t edited; /* the connection's halves are joined by offsets: any version reads this, too */
+    uint8_t state, flags;
+    int8_t to_client_shift, to_server_shift;
+    uint8_t offered, generation, timestamps;
+    uint32_t words[4]; /* of a half-open one its link, else the offsets and floors */
+    uint32_t used, born;
+    uint32_t client_isn, server_isn, client_next, server_next;
+    uint32_t newest_tsval; /* with FLOW_GREETING_DUE */
+    uint16_t server_mss;
+    uint8_t client_scale;
+    uint8_t unused;
+};
+
+_Static_assert(sizeof(struct handed_flow) == 96, "no padding");
+_Static_assert(offsetof(struct handed_flow, edited) == sizeof(struct flow_key),
+               "where every version finds it");
+
+struct handed_server {
+    struct server_key key;
+    uint16_t cause; /* enum trigger_cause */
+    uint32_t attacked, cause_value;
+    uint32_t held_peak, unused;
+    uint64_t since_us, attack_ended_us, answered_us, back_us, peak_us;
+};
+
+_Static_assert(sizeof(struct handed_server) == 80, "no padding");
+
+struct handed_tag {
+    uint32_t place, tag;
+};
+
+/* A connection that is watched for being slow. */
+struct handed_watch {
+    struct flow_key key;
+    struct watched watched;
+};
+
+enum handed_tags { HANDED_SERVED, HANDED_GREETED, HANDED_ANSWERED, HANDED_SLOW, HANDED_TAGS };
+
+/* --- the old one ------------------------------------------------------------------------------ */
+
+/* Ends openings and what is kept of requests, a bounded number. True: there are more; call again
+ * after emptying the outbox. */
+bool handover_end(struct engine *engine, uint64_t now_us);
+
+/* Each goes on at `*cursor` (0 at first), writes up to `max` and returns how many; fewer than
+ * `max`: these were the last. */
+uint32_t handover_flows(const struct engine *engine, uint32_t *cursor, struct handed_flow *out,
+                        uint32_t max);
+uint32_t handover_servers(const struct engine *engine, uint32_t *cursor, struct handed_server *out,
+                          uint32_t max);
+uint32_t handover_watches(const struct engine *engine, uint32_t *cursor, struct handed_watch *out,
+                          uint32_t max);
+uint32_t handover_tags(const struct engine *engine, enum handed_tags which, uint32_t *cursor,
+                       struct handed_tag *out, uint32_t max);
+
+/* --- the new one ------------------------------------------------------------------------------ */
+
+void takeover_server(struct engine *engine, const struct handed_server *from, uint64_t now_us);
+/* False: there is no room for it, or it is none that is handed over. */
+bool takeover_flow(struct engine *engine, const struct handed_flow *from, uint64_t now_us);
+/* Of a connection that cannot be taken over: whatever comes of it is answered by a reset. */
+bool takeover_lost(struct engine *engine, const struct flow_key *key, uint64_t now_us);
+/* Of a flow that was taken over. */
+void takeover_watch(struct engine *engine, const struct handed_watch *from);
+void takeover_tag(struct engine *engine, enum handed_tags which, const struct handed_tag *from);
+
+#endif

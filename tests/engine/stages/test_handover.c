@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tests of engine/stages/handover.c: what one shard leaves, and another goes on with. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "engine/stages/handover.h"
+#include "tests/engine/support_engine.h"
+
+#define RESET_OF_CLIENT .flags = "R.", .window_closed = true
+#define BREAK_US        (300 * 1000)
+
+/* The old shard's openings end; what it says at that is in its queue. */
+static void end(struct bench *b)
+{
+    while (handover_end(b->engine, b->now_us))
+        bench_wait(b, 1);
+    bench_wait(b, 1);
+}
+
+static void hand_servers_and_tags(struct bench *from, struct bench *to)
+{
+    struct handed_server server;
+    struct handed_tag tag;
+    uint32_t cursor = 0;
+
+    while (handover_servers(from->engine, &cursor, &server, 1))
+        takeover_server(to->engine, &server, to->now_us);
+    for (int which = 0; which < HANDED_TAGS; which++) {
+        cursor = 0;
+        while (handover_tags(from->engine, (enum handed_tags)which, &cursor, &tag, 1))
+            takeover_tag(to->engine, (enum handed_tags)which, &tag);
+    }
+}
+
+/* A shard that goes on where this one ends, a moment later. */
+static struct bench *successor(struct bench *from, enum mode_setting setting)
+{
+    struct bench *to = bench_new(setting);
+    struct handed_flow flow;
+    struct handed_watch watch;
+    uint32_t cursor = 0;
+
+    end(from);
+    to->now_us = from->now_us + BREAK_US;
+    hand_servers_and_tags(from, to);
+    while (handover_flows(from->engine, &cursor, &flow, 1))
+        cr_assert(takeover_flow(to->engine, &flow, to->now_us));
+    cursor = 0;
+    while (handover_watches(from->engine, &cursor, &watch, 1))
+        takeover_watch(to->engine, &watch);
+    to->server = from->server;
+    bench_end(from);
+    return to;
+}
+
+Test(handover, splice_goes_on)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c = open_http(b, OFFERS, "mss=1460 nop nop sack nop ws=3");
+
+    server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 19, .payload = "data");
+    take(b, SIDE_CLIENT);
+    b = successor(b, SETTING_ATTACK);
+    cr_assert_str_eq(bench_flow_state(b), "spliced");
+    cr_assert_eq(bench_counters(b)->flows_spliced, 1);
+    cr_assert_eq(bench_server(b, HTTP)->held, 1);
+    server_says(b, .flags = "P.", .seq = Y + 5, .ack = X + 19, .payload = "more", .window = 800);
+    to_client(b, .flags = "P.", .seq = c + 5, .ack = X + 19, .payload = "more", .window = 50);
+    client_says(b, .flags = ".", .seq = X + 19, .ack = c + 9, .options = "nop nop blocks=0-0");
+    to_server(b, .flags = ".", .seq = X + 19, .ack = Y + 9, .options = ANY_OPTIONS);
+    client_says(b, .flags = "F.", .seq = X + 19, .ack = c + 9);
+    to_server(b, .flags = "F.", .seq = X + 19, .ack = Y + 9);
+    server_says(b, .flags = "F.", .seq = Y + 9, .ack = X + 20);
+    to_client(b, .flags = "F.", .seq = c + 9, .ack = X + 20);
+    b = successor(b, SETTING_ATTACK);
+    cr_assert_str_eq(bench_flow_state(b), "closing");
+    client_says(b, .flags = ".", .seq = X + 20, .ack = c + 10);
+    to_server(b, .flags = ".", .seq = X + 20, .ack = Y + 10);
+    bench_end(b);
+}
+
+Test(handover, timestamps_go_on)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c, tsval, later;
+
+    client_says(b, .flags = "S", .seq = X, .options = "mss=1460 sack ts=100/0 nop ws=7");
+    c = take(b, SIDE_CLIENT)->seq;
+    tsval = b->seen_options.tsval;
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .options = ts(110, tsval),
+                .payload = REQUEST);
+    take(b, SIDE_SERVER);
+    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1,
+                .options = "mss=1460 sack ts=700/110 nop ws=7");
+    take(b, SIDE_SERVER);
+    server_says(b, .flags = ".", .seq = Y + 1, .ack = X + 19, .options = ts(701, 110));
+    take(b, SIDE_CLIENT);
+    later = b->seen_options.tsval;
+    cr_assert_gt((int32_t)(later - tsval), 0);
+    b = successor(b, SETTING_ATTACK);
+    server_says(b, .flags = ".", .seq = Y + 1, .ack = X + 19, .options = ts(702, 110));
+    to_client(b, .flags = ".", .seq = c + 1, .ack = X + 19, .options = ts(later + 1, 110));
+    client_says(b, .flags = ".", .seq = X + 19, .ack = c + 1, .options = ts(120, later + 1));
+    to_server(b, .flags = ".", .seq = X + 19, .ack = Y + 1, .options = ts(120, 702));
+    bench_end(b);
+}
+
+Test(handover, plain_connections_and_handshakes_go_on)
+{
+    struct bench *b = bench_new(SETTING_NORMAL);
+
+    handshake(b, OFFERS, OFFERS);
+    bench_forget(b);
+    bench_client(b, 2);
+    client_says(b, .flags = "S", .seq = X, .options = OFFERS);
+    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    bench_forget(b);
+    b = successor(b, SETTING_ATTACK);
+    bench_forget(b);
+    cr_assert_eq(bench_counters(b)->flows_tracked + bench_counters(b)->flows_pending, 2);
+    bench_client(b, 2);
+    cr_assert_str_eq(bench_flow_state(b), "half-open");
+    cr_assert_eq(bench_server(b, HTTP)->counts.half_open_flows, 1);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = REQUEST);
+    to_server(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = REQUEST);
+    bench_end(b);
+}
+
+Test(handover, cookie_is_good_once)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c = get_cookie(b, OFFERS);
+
+    b = successor(b, SETTING_ATTACK);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = REQUEST);
+    to_server(b, .flags = "S", .seq = X, .options = OFFERS);
+    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    to_server(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = REQUEST);
+    server_says(b, .flags = "R", .seq = Y + 1);
+    take(b, SIDE_CLIENT);
+    /* The next does not know the connection, but that its request was served. */
+    {
+        struct bench *next = bench_new(SETTING_ATTACK);
+
+        next->now_us = b->now_us + BREAK_US;
+        hand_servers_and_tags(b, next);
+        bench_end(b);
+        b = next;
+    }
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = REQUEST);
+    to_client(b, .flags = "R", .seq = c + 1, .window_closed = true);
+    bench_end(b);
+}
+
+Test(handover, cookie_of_a_server_that_is_no_longer_attacked)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c = get_cookie(b, OFFERS);
+
+    b = successor(b, SETTING_NORMAL);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = REQUEST);
+    to_server(b, .flags = "S", .seq = X, .options = OFFERS);
+    bench_end(b);
+}
+
+Test(handover, mode_of_a_server_is_kept)
+{
+    struct bench *b = bench_new(SETTING_AUTO);
+
+    engine_set_mode(b->engine, &bench_server(b, HTTP)->key, MODE_ATTACK, TRIGGER_SYN_RATE, 9000,
+                    b->now_us);
+    b = successor(b, SETTING_AUTO);
+    cr_assert_eq(bench_server(b, HTTP)->mode, MODE_ATTACK);
+    cr_assert_eq(bench_server(b, HTTP)->cause, TRIGGER_SYN_RATE);
+    cr_assert_eq(bench_server(b, HTTP)->cause_value, 9000);
+    cr_assert_eq(bench_server(b, POP3)->mode, MODE_NORMAL);
+    bench_end(b);
+}
+
+/* Its client was told nothing of the request, and says it again. */
+Test(handover, opening_begins_anew)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c = get_cookie(b, OFFERS);
+
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = REQUEST);
+    to_server(b, .flags = "S", .seq = X, .options = OFFERS);
+    end(b);
+    to_server(b, .flags = "R", .seq = X + 1, .window_closed = true);
+    b = successor(b, SETTING_ATTACK);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = REQUEST);
+    to_server(b, .flags = "S", .seq = X, .options = OFFERS);
+    bench_end(b);
+}
+
+/* Its server was told of a client whom it has greeted: neither end waits for the other. */
+Test(handover, greeting_ends_in_resets)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+
+    open_pop3(b);
+    end(b);
+    to_client(b, RESET_OF_CLIENT, .seq = ANY, .ack = ANY);
+    to_server(b, .flags = "R", .seq = X + 1, .window_closed = true);
+    b = successor(b, SETTING_ATTACK);
+    cr_assert_str_eq(bench_flow_state(b), "closing");
+    server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 1, .payload = GREETING);
+    to_server(b, .flags = "R", .seq = X + 1, .window_closed = true);
+    bench_end(b);
+}
+
+/* What was acknowledged of a request will not come again. */
+Test(handover, kept_request_ends_in_a_reset)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c = get_cookie(b, OFFERS);
+
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = "GET / HT");
+    bench_wait(b, SECOND_US / 10);
+    take(b, SIDE_CLIENT);
+    end(b);
+    cr_assert_eq(take(b, SIDE_CLIENT)->flags, TCP_RST | TCP_ACK);
+    cr_assert_eq(b->seen.view.seq, c + 1);
+    b = successor(b, SETTING_ATTACK);
+    client_says(b, .flags = "P.", .seq = X + 9, .ack = c + 1, .payload = "TP/1.1\r\n\r\n");
+    to_client(b, .flags = "R", .seq = c + 1, .window_closed = true);
+    bench_end(b);
+}
+
+/* Of another version nothing is known but that it was. */
+Test(handover, lost_connection_is_reset_at_both_ends)
+{
+    struct bench *b = bench_new(SETTING_ATTACK), *next;
+    uint32_t c = open_http(b, OFFERS, OFFERS), cursor = 0;
+    struct handed_flow flow;
+
+    cr_assert_eq(handover_flows(b->engine, &cursor, &flow, 1), 1);
+    cr_assert(flow.edited);
+    next = bench_new(SETTING_NORMAL);
+    cr_assert(takeover_lost(next->engine, &flow.key, next->now_us));
+    cr_assert_not(takeover_lost(next->engine, &flow.key, next->now_us), "once");
+    bench_end(b);
+    server_says(next, .flags = "P.", .seq = Y + 1, .ack = X + 19, .payload = "data");
+    to_server(next, .flags = "R", .seq = X + 19, .window_closed = true);
+    client_says(next, .flags = "P.", .seq = X + 19, .ack = c + 1, .payload = "more");
+    to_client(next, .flags = "R", .seq = c + 1, .window_closed = true);
+    bench_end(next);
+}
+
+/* Who is watched for being slow still is. */
+Test(handover, watch_goes_on)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    const struct watched *watched;
+
+    open_http(b, OFFERS, OFFERS);
+    b = successor(b, SETTING_ATTACK);
+    watched = watch_of(b->engine->held.watch, &b->engine->flows, bench_flow(b));
+    cr_assert_not_null(watched);
+    cr_assert_neq(watched->to_server.bytes, 0);
+    bench_end(b);
+}
+
+/* What is no state of ours, or is there already, is not taken. */
+Test(handover, what_is_handed_is_looked_at)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    struct handed_flow flow;
+    struct handed_tag tag = {UINT32_MAX, 5};
+    uint32_t cursor = 0;
+
+    open_http(b, OFFERS, OFFERS);
+    cr_assert_eq(handover_flows(b->engine, &cursor, &flow, 1), 1);
+    cr_assert_not(takeover_flow(b->engine, &flow, b->now_us), "it is there");
+    flow.key.client_port++;
+    flow.state = FLOW_OPENING;
+    cr_assert_not(takeover_flow(b->engine, &flow, b->now_us));
+    flow.state = 200;
+    cr_assert_not(takeover_flow(b->engine, &flow, b->now_us));
+    takeover_tag(b->engine, HANDED_SLOW, &tag);
+    bench_end(b);
+}
