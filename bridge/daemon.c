@@ -208,7 +208,8 @@ void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon
     *out = (struct daemon_side){.spec = spec->text,
                                 .device = spec->device,
                                 .netns = spec->netns[0] == '\0' ? NULL : spec->netns,
-                                .mtu = sides_mtu(daemon->parts.sides, side)};
+                                .mtu = sides_mtu(daemon->parts.sides, side),
+                                .vanishes = sides_card_vanishes(daemon->parts.sides, side)};
 }
 
 bool daemon_servers(struct daemon *daemon, struct daemon_server **servers, uint32_t *count,

@@ -55,6 +55,7 @@ struct daemon_side {
     const char *device; /* interface name */
     const char *netns;  /* NULL: our own */
     uint32_t mtu;
+    bool vanishes; /* the card, with its addresses, when the daemon ends */
 };
 
 struct daemon_server {

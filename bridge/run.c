@@ -39,8 +39,10 @@
 #include "bridge/sides/kernel_path.h"
 #include "bridge/sides/sides.h"
 #include "bridge/sides_watch.h"
+#include "bridge/stack_news.h"
 #include "bridge/state_file.h"
 #include "bridge/store_start.h"
+#include "bridge/takeover.h"
 #include "bridge/text/mode_text.h"
 #include "bridge/workers/workers.h"
 #include "engine/version.h"
@@ -60,10 +62,12 @@ struct run {
     struct sides *sides;
     struct sides_watch sides_watch;
     struct store_claim claim;
+    struct takeover *takeover;
     struct kernel_path *path;
     struct store *store;
     struct learner *learner;
     struct workers *workers;
+    struct stack_news stack_news;
     struct stack_watch *stack; /* NULL: the servers' TCP stack is not of this machine */
     struct daemon *daemon;
     struct state_keeper keeper;
@@ -105,6 +109,20 @@ static bool load_store(struct run *run, struct error *error)
     return true;
 }
 
+/* What the last one left says by which seed frames are shared out. */
+static bool open_sides(struct run *run, struct error *error)
+{
+    struct sides_options options = {.workers = run->options.workers,
+                                    .single_queue = run->options.single_queue};
+
+    run->takeover = takeover_read(run->options.store_path, run->options.client_side,
+                                  run->options.server_side, error);
+    if (!run->takeover)
+        return false;
+    options.steer_seed = takeover_steer_seed(run->takeover);
+    return sides_open(run->sides, &options, error);
+}
+
 /* What one worker's engine remembers. */
 static void fill_sizes(const struct run *run, struct engine_config *config)
 {
@@ -138,15 +156,17 @@ static void fill_options(struct run *run, struct worker_options *options)
     options->engine.observed_per_second = OBSERVED_PER_SECOND;
     options->engine.unknown = run->options.unknown;
     options->engine.triggers = run->options.triggers;
-    randombytes_buf(&options->engine.keys, sizeof(options->engine.keys));
-    randombytes_buf(options->engine.table_seed, sizeof(options->engine.table_seed));
+    takeover_fill_config(run->takeover, &options->engine);
+    options->inherit = takeover_fill;
+    options->inherit_context = run->takeover;
 }
 
 static bool start_workers(struct run *run, struct error *error)
 {
     const uint32_t count = sides_workers(run->sides);
     struct worker_options *options = calloc(count, sizeof(*options));
-    struct policy *policy = policy_compile(run->store, NULL, clock_now_us());
+    struct policy *policy =
+        policy_compile(run->store, takeover_policy(run->takeover), clock_now_us());
 
     if (!options || !policy) {
         free(options);
@@ -167,7 +187,10 @@ static bool start_workers(struct run *run, struct error *error)
     run->workers = workers_start(options, count, policy, error);
     sodium_memzero(options, count * sizeof(*options));
     free(options);
-    return run->workers;
+    if (!run->workers)
+        return false;
+    takeover_done(run->takeover);
+    return workers_watch_anew(run->workers, clock_now_us(), error);
 }
 
 static bool make_daemon(struct run *run, struct error *error)
@@ -191,46 +214,16 @@ static bool restore_state(struct run *run)
     return true;
 }
 
-static bool tell_listening(void *context, const struct server_key *server, bool listening)
-{
-    const struct run *run = context;
-
-    /* Ports that are listened on for a moment are no news: only what has been served is missed. */
-    if (listening || store_find(run->store, server))
-        report_listening(run->report, server, listening);
-    return workers_set_listening(run->workers, server, listening);
-}
-
-static void tell_accept_queue(void *context, const struct server_key *server, uint32_t used,
-                              uint32_t limit)
-{
-    const struct run *run = context;
-
-    workers_set_accept_queue(run->workers, server, used, limit);
-}
-
-static void tell_fresh(void *context)
-{
-    const struct run *run = context;
-
-    workers_listening_fresh(run->workers);
-}
-
-static void tell_lost(void *context, const char *reason)
-{
-    const struct run *run = context;
-
-    report_stack(run->report, reason);
-}
-
 /* The servers' TCP stack, where it is one of this machine. Only one that was asked for must be
  * there. */
 static bool open_stack(struct run *run, struct error *error)
 {
-    const struct stack_ears ears = {tell_listening, tell_accept_queue, tell_fresh, tell_lost, run};
+    const struct stack_ears ears = stack_news_ears(&run->stack_news);
     const struct side_spec *side = sides_spec(run->sides, SIDE_SERVER);
     struct error unseen = {0};
 
+    run->stack_news =
+        (struct stack_news){.store = run->store, .report = run->report, .workers = run->workers};
     if (run->options.server_stack) {
         run->stack = stack_watch_open(run->options.server_stack, "", &ears, error);
         return run->stack;
@@ -292,11 +285,9 @@ static bool start(struct run *run, struct error *error)
         return error_set(error, EXIT_FAILED, "no source of random numbers: libsodium cannot start");
     return make_events(run, error) && read_sides(run, error) &&
            control_check(run->options.control_path, error) && load_store(run, error) &&
-           signals_catch(&run->signals, error) &&
-           sides_open(run->sides, run->options.workers, run->options.single_queue, error) &&
-           open_path(run, error) && start_workers(run, error) && make_daemon(run, error) &&
-           restore_state(run) && open_stack(run, error) && watch_all(run, error) &&
-           open_control(run, error);
+           signals_catch(&run->signals, error) && open_sides(run, error) && open_path(run, error) &&
+           start_workers(run, error) && make_daemon(run, error) && restore_state(run) &&
+           open_stack(run, error) && watch_all(run, error) && open_control(run, error);
 }
 
 /* One line for `systemctl status`. */
@@ -506,16 +497,21 @@ static bool main_loop(struct run *run, struct error *error)
 
 /* --- end ------------------------------------------------------------------------------------- */
 
-/* What the workers saw last is learned too; then the file. */
+/* What the workers saw last is learned too; then the files. Connections last: they go on until the
+ * workers are halted. */
 static bool save_at_end(struct run *run, struct error *error)
 {
     const struct workers_hooks hooks = hooks_of(run);
+    bool saved;
 
     workers_drain(run->workers, &hooks, clock_now_us());
     if (daemon_learning(run->daemon))
         learner_flush(run->learner, clock_wall_us());
-    return daemon_save_at_end(run->daemon, error) &&
-           state_save(run->daemon, run->options.store_path, error);
+    saved = daemon_save_at_end(run->daemon, error) &&
+            state_save(run->daemon, run->options.store_path, error);
+    control_tell(run->control); /* as far as they take it now */
+    workers_halt(run->workers);
+    return takeover_write(run->takeover, run->workers, saved ? error : NULL) && saved;
 }
 
 static void finish(struct run *run)
@@ -529,6 +525,7 @@ static void finish(struct run *run)
     learner_free(run->learner);
     store_free(run->store);
     store_unclaim(&run->claim);
+    takeover_free(run->takeover);
     report_free(run->report);
     events_free(run->events);
     if (run->epoll_fd >= 0)
@@ -551,7 +548,6 @@ static bool serve_until_stopped(struct run *run, struct error *error)
     notify_stopping(&run->notify);
     save_error = (struct error){0};
     saved = save_at_end(run, &save_error);
-    control_tell(run->control); /* as far as they take it now */
     if (saved)
         return ok;
     /* A worker's failure is the cause: an error of the last save must not hide it. */

@@ -40,6 +40,24 @@ static void print_sides(struct json_object *sides)
     table_free(table);
 }
 
+/* Said where it is not as one would think. */
+static void print_restart(struct json_object *restart)
+{
+    struct json_object *cards = json_object_object_get(restart, "cards_vanish");
+    const size_t count = cards ? json_object_array_length(cards) : 0;
+
+    if (count == 0)
+        return;
+    fputs("restart: connections are kept, but the card", stdout);
+    for (size_t i = 0; i < count; i++)
+        printf("%s %s",
+               i           ? " and"
+               : count > 1 ? "s"
+                           : "",
+               json_object_get_string(json_object_array_get_idx(cards, i)));
+    puts(count > 1 ? " go meanwhile, with their addresses" : " goes meanwhile, with its addresses");
+}
+
 /* Where it was asked for. */
 static void print_path(struct json_object *path)
 {
@@ -57,6 +75,7 @@ static bool print_status(const struct arguments *arguments, struct json_object *
     if (!option_bare_table(arguments)) {
         print_head(document);
         print_sides(json_object_object_get(document, "sides"));
+        print_restart(json_object_object_get(document, "restart"));
         print_path(json_object_object_get(document, "kernel_path"));
         putchar('\n');
     }

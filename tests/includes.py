@@ -34,7 +34,7 @@ FLOORS = {
         "sides",
         "workers events",
         "daemon",
-        "control sides_watch state_file store_start",
+        "control sides_watch stack_news state_file store_start takeover*",
         "run",
     ),
     "cli": (

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
-#include <sodium.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -36,12 +35,11 @@ static int say_nothing(enum libbpf_print_level level, const char *format, va_lis
     return 0;
 }
 
-static bool configure(struct bpf_object *object, uint32_t workers)
+static bool configure(struct bpf_object *object, uint32_t workers, uint64_t seed)
 {
-    struct steer_config config = {.workers = workers};
+    const struct steer_config config = {.workers = workers, .seed = seed};
     struct bpf_map *constants = bpf_object__find_map_by_name(object, ".rodata");
 
-    randombytes_buf(&config.seed, sizeof(config.seed));
     return constants && bpf_map__set_initial_value(constants, &config, sizeof(config)) == 0;
 }
 
@@ -53,7 +51,7 @@ static int file_of(const struct bpf_object *object)
     return !program ? -1 : fcntl(bpf_program__fd(program), F_DUPFD_CLOEXEC, 0);
 }
 
-int steering_load(uint32_t workers, struct error *error)
+int steering_load(uint32_t workers, uint64_t seed, struct error *error)
 {
     size_t bytes;
     struct bpf_object *object;
@@ -67,7 +65,7 @@ int steering_load(uint32_t workers, struct error *error)
     object = bpf_object__open_mem(steer_object, bytes, NULL);
     file = -1;
     reason = errno;
-    if (object && configure(object, workers)) {
+    if (object && configure(object, workers, seed)) {
         reason = bpf_object__load(object);
         if (reason == 0)
             file = file_of(object);
@@ -77,6 +75,26 @@ int steering_load(uint32_t workers, struct error *error)
     if (file < 0)
         error_set(error, EXIT_FAILED, "the kernel takes no steering program: %s", strerror(reason));
     return file;
+}
+
+/* As mix() of the program. */
+static uint64_t mix(uint64_t hash, uint32_t word)
+{
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+    return hash ^ hash >> 29;
+}
+
+uint32_t steering_worker(uint64_t seed, uint32_t workers, const struct flow_key *key)
+{
+    uint32_t client[4], server[4];
+    uint64_t hash = seed;
+
+    memcpy(client, &key->client, sizeof(client));
+    memcpy(server, &key->server, sizeof(server));
+    for (int i = addr_is_v4(&key->client) ? 3 : 0; i < 4; i++)
+        hash = mix(hash, client[i] ^ server[i]);
+    hash = mix(hash, (uint32_t)(key->client_port ^ key->server_port));
+    return (uint32_t)((hash >> 32) * workers >> 32);
 }
 
 bool steering_attach(int tap_fd, int program_fd)

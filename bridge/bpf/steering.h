@@ -9,13 +9,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/base/addr.h"
 #include "profiles/error.h"
 
 /*
  * Loads the program for so many workers; both sides take the same, so that both directions of a
- * connection meet the same worker. A file, or -1: `error` says why the kernel takes none.
+ * connection meet the same worker. `seed` is secret. A file, or -1: `error` says why the kernel
+ * takes none.
  */
-int steering_load(uint32_t workers, struct error *error);
+int steering_load(uint32_t workers, uint64_t seed, struct error *error);
+/* Which worker the program gives this connection's segments to. */
+uint32_t steering_worker(uint64_t seed, uint32_t workers, const struct flow_key *key);
 /* The TAP whose queue `tap_fd` is goes by the program from now on. False, with errno, where the
  * kernel refuses. */
 bool steering_attach(int tap_fd, int program_fd);

@@ -75,6 +75,23 @@ servers_document(struct daemon *daemon, const struct server_selector *selector, 
     return array;
 }
 
+/* What an orderly end and a new start keep of the wire (takeover.h). */
+static struct json_object *restart_document(const struct daemon *daemon)
+{
+    struct json_object *object = json_object_new_object(), *cards = json_object_new_array();
+
+    for (int side = 0; side < 2; side++) {
+        struct daemon_side info = {0};
+
+        daemon_side_info(daemon, (enum side)side, &info);
+        if (info.vanishes)
+            json_object_array_add(cards, optional_string(info.device));
+    }
+    json_object_object_add(object, "connections", json_object_new_boolean(true));
+    json_object_object_add(object, "cards_vanish", cards);
+    return object;
+}
+
 /* Where it was asked for. "why": null where it is on. */
 static void add_path(struct json_object *document, const struct daemon *daemon)
 {
@@ -107,6 +124,7 @@ struct json_object *answer_status(struct daemon *daemon, struct json_object *req
     json_object_object_add(document, "uptime_s",
                            json_object_new_int64((int64_t)(daemon_uptime_us(daemon) / 1000000)));
     json_object_object_add(document, "sides", sides);
+    json_object_object_add(document, "restart", restart_document(daemon));
     add_path(document, daemon);
     json_object_object_add(document, "servers", servers);
     return document;

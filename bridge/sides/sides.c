@@ -82,6 +82,11 @@ const struct side_spec *sides_spec(const struct sides *sides, enum side side)
     return &sides->ends[side].spec;
 }
 
+bool sides_card_vanishes(const struct sides *sides, enum side side)
+{
+    return !sides->ends[side].join && !sides->ends[side].tap.persistent;
+}
+
 uint32_t sides_mtu(const struct sides *sides, enum side side)
 {
     uint32_t mtu = sides->ends[side].mtu;
@@ -190,10 +195,10 @@ static bool agree_mtu(struct sides *sides, struct error *error)
 }
 
 /* Without the program nothing can be told apart before it is read: one queue, one worker. */
-static void load_steering(struct sides *sides, bool single_queue)
+static void load_steering(struct sides *sides, const struct sides_options *options)
 {
-    if (!single_queue)
-        sides->steering_fd = steering_load(sides->workers, &sides->one_queue);
+    if (!options->single_queue)
+        sides->steering_fd = steering_load(sides->workers, options->steer_seed, &sides->one_queue);
     if (sides->steering_fd < 0)
         sides->workers = 1;
 }
@@ -220,12 +225,12 @@ static void settle_workers(struct sides *sides)
         tap_shrink(&sides->ends[side].tap, queues_wanted(sides));
 }
 
-bool sides_open(struct sides *sides, uint32_t workers, bool single_queue, struct error *error)
+bool sides_open(struct sides *sides, const struct sides_options *options, struct error *error)
 {
     struct end *client = &sides->ends[SIDE_CLIENT], *server = &sides->ends[SIDE_SERVER];
 
-    sides->workers = workers;
-    load_steering(sides, single_queue);
+    sides->workers = options->workers;
+    load_steering(sides, options);
     if (!open_end(sides, client, error) || !open_end(sides, server, error))
         return false;
     settle_workers(sides);

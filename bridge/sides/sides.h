@@ -25,12 +25,19 @@ struct sides;
 /* Both texts must outlive the sides. NULL: `error` says what is wrong with them. */
 struct sides *sides_read(const char *client, const char *server, struct error *error);
 
+struct sides_options {
+    uint32_t workers;
+    bool single_queue;   /* as if TAPs had one */
+    uint64_t steer_seed; /* bpf/steering.h */
+};
+
 /*
  * Opens both, for so many workers or, where a side does not have the queues for them, for one:
- * sides_workers() tells. `single_queue`: as if TAPs had one. False: sides_close() is still to be
- * called.
+ * sides_workers() tells. False: sides_close() is still to be called.
  */
-bool sides_open(struct sides *sides, uint32_t workers, bool single_queue, struct error *error);
+bool sides_open(struct sides *sides, const struct sides_options *options, struct error *error);
+/* The card of this side is a TAP of our own: it vanishes with us, and its addresses with it. */
+bool sides_card_vanishes(const struct sides *sides, enum side side);
 /* NULL is fine. */
 void sides_close(struct sides *sides);
 

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "bridge/base/clock.h"
+#include "engine/stages/handover.h"
 
 #define OBSERVATION_SLOTS 2048u /* 3.2 MiB; a batch brings a few hundred at most */
 #define TRIGGER_SLOTS     256u
@@ -47,6 +48,7 @@ struct worker {
     size_t engine_memory_bytes;
     uint64_t policy_generation;
     bool stopping, learning;
+    bool halted;           /* main thread */
     bool ring_bell, nudge; /* what the main thread is told of: now, or when it next looks */
 
     /* Down. */
@@ -345,6 +347,15 @@ static void run(struct worker *worker)
     }
 }
 
+/* What we have acknowledged, or opened, goes with us: both ends hear of it. */
+static void end_openings(struct worker *worker)
+{
+    while (handover_end(worker->engine, clock_now_us()))
+        send_outbox(worker);
+    send_outbox(worker);
+    ring_submit(worker->ring);
+}
+
 static bool make_engine(struct worker *worker)
 {
     const uint64_t now_us = clock_now_us();
@@ -361,6 +372,9 @@ static bool make_engine(struct worker *worker)
     worker->engine = engine_init(worker->engine_memory, &worker->options.engine, now_us);
     engine_set_setting(worker->engine, NULL, worker->options.mode, now_us);
     adopt_policy(worker, now_us);
+    if (worker->options.inherit)
+        worker->options.inherit(worker->options.inherit_context, worker->options.index,
+                                worker->options.count, worker->engine, now_us);
     return true;
 }
 
@@ -383,11 +397,11 @@ static void *thread_main(void *argument)
     if (!ok)
         worker->start_error.code = EXIT_FAILED;
     sem_post(&worker->ready);
-    if (ok)
+    if (ok) {
         run(worker);
+        end_openings(worker);
+    }
     ring_close(worker->ring);
-    if (worker->engine_memory)
-        munmap(worker->engine_memory, worker->engine_memory_bytes);
     return NULL;
 }
 
@@ -400,6 +414,8 @@ static void free_worker(struct worker *worker)
     if (worker->answer_fd >= 0)
         close(worker->answer_fd);
     sem_destroy(&worker->ready);
+    if (worker->engine_memory)
+        munmap(worker->engine_memory, worker->engine_memory_bytes);
     free(worker);
 }
 
@@ -445,13 +461,12 @@ struct worker *worker_start(const struct worker_options *options, struct error *
     return NULL;
 }
 
-void worker_stop(struct worker *worker)
+void worker_halt(struct worker *worker)
 {
-    struct worker_request request;
+    const struct worker_request request = {.kind = REQUEST_STOP};
 
-    if (!worker)
+    if (worker->halted)
         return;
-    request = (struct worker_request){.kind = REQUEST_STOP};
     /* A full mailbox empties as the worker serves it. */
     while (!worker_tell(worker, &request)) {
         struct pollfd answer = {.fd = worker->answer_fd, .events = POLLIN};
@@ -461,6 +476,19 @@ void worker_stop(struct worker *worker)
         eventfd_read(worker->answer_fd, &answers);
     }
     pthread_join(worker->thread, NULL);
+    worker->halted = true;
+}
+
+const struct engine *worker_engine(const struct worker *worker)
+{
+    return worker->engine;
+}
+
+void worker_stop(struct worker *worker)
+{
+    if (!worker)
+        return;
+    worker_halt(worker);
     free_worker(worker);
 }
 

@@ -31,6 +31,7 @@
 
 struct worker_options {
     uint32_t index; /* among the workers, for the policy hand-over */
+    uint32_t count; /* of workers */
     int fds[2];     /* by enum side, stay the caller's */
     int syn_fds[2]; /* the same, of queues of SYNs; -1: this side has none */
     bool has_syn_fds;
@@ -40,6 +41,11 @@ struct worker_options {
     bool learning;
     enum mode_setting mode;
     struct engine_config engine;
+    /* Called with `inherit_context` before the first frame (takeover.h), on the worker's thread;
+     * NULL: there is nothing to go on with. */
+    void (*inherit)(void *context, uint32_t index, uint32_t count, struct engine *engine,
+                    uint64_t now_us);
+    void *inherit_context;
     struct carrying *carrying; /* engine.records are its; NULL: the kernel carries nothing */
     uint32_t first_record;     /* of its records */
     struct policy_handover *policies;
@@ -91,7 +97,13 @@ struct worker;
 
 /* Returns when the worker reads its sides. */
 struct worker *worker_start(const struct worker_options *options, struct error *error);
-/* Ends the thread and frees everything. */
+/*
+ * Ends the thread; openings have ended (engine/stages/handover.h). What is left is the engine, as
+ * it is now, until worker_stop(). Nothing is to be told or asked any more.
+ */
+void worker_halt(struct worker *worker);
+const struct engine *worker_engine(const struct worker *worker);
+/* The same, and frees everything. */
 void worker_stop(struct worker *worker);
 /* True where the worker can no longer do its work; `error` says why. The bell was rung. */
 bool worker_failed(const struct worker *worker, struct error *error);

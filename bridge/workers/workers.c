@@ -28,6 +28,7 @@ static bool start_workers(struct workers *workers, const struct worker_options *
         struct worker_options mine = options[i];
 
         mine.index = i;
+        mine.count = count;
         mine.policies = workers->policies;
         mine.bell = &workers->bell;
         workers->worker[i] = worker_start(&mine, error);
@@ -63,6 +64,22 @@ struct workers *workers_start(const struct worker_options *options, uint32_t cou
     }
     workers_stop(workers);
     return NULL;
+}
+
+void workers_halt(struct workers *workers)
+{
+    for (uint32_t i = 0; i < workers->count; i++)
+        worker_halt(workers->worker[i]);
+}
+
+uint32_t workers_count(const struct workers *workers)
+{
+    return workers->count;
+}
+
+const struct engine *workers_engine(const struct workers *workers, uint32_t worker)
+{
+    return worker_engine(workers->worker[worker]);
 }
 
 void workers_stop(struct workers *workers)
@@ -267,6 +284,11 @@ static bool watch_anew(struct workers *workers, const struct server_key *server,
     }
     free(servers);
     return true;
+}
+
+bool workers_watch_anew(struct workers *workers, uint64_t now_us, struct error *error)
+{
+    return watch_anew(workers, NULL, now_us, error);
 }
 
 bool workers_set_setting(struct workers *workers, const struct server_key *server,

@@ -26,6 +26,10 @@ struct workers;
  */
 struct workers *workers_start(const struct worker_options *options, uint32_t count,
                               struct policy *first, struct error *error);
+/* worker_halt() of each; then worker_engine() is for who takes over. */
+void workers_halt(struct workers *workers);
+uint32_t workers_count(const struct workers *workers);
+const struct engine *workers_engine(const struct workers *workers, uint32_t worker);
 void workers_stop(struct workers *workers);
 
 /* Readable when workers_drain() has work that does not wait until workers_due(). */
@@ -66,6 +70,8 @@ bool workers_set_learning(struct workers *workers, bool learning);
 /* As engine_set_setting(), in force in every shard on return. */
 bool workers_set_setting(struct workers *workers, const struct server_key *server,
                          enum mode_setting setting, uint64_t now_us, struct error *error);
+/* Servers that are in attack mode from the start on are watched as if a trigger had fired. */
+bool workers_watch_anew(struct workers *workers, uint64_t now_us, struct error *error);
 /* Sums over the shards. */
 bool workers_counters(struct workers *workers, struct counters *out, struct error *error);
 /* The same: of all tables of one kind together. */

@@ -185,6 +185,11 @@ static bool is_of_use(enum handed_tags which, uint32_t tag, uint64_t now_us)
     return tag != 0;
 }
 
+uint32_t handover_places(const struct engine *engine, enum handed_tags which)
+{
+    return tags_of(engine, which).count;
+}
+
 uint32_t handover_tags(const struct engine *engine, enum handed_tags which, uint32_t *cursor,
                        struct handed_tag *out, uint32_t max)
 {

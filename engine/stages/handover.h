@@ -85,6 +85,8 @@ uint32_t handover_servers(const struct engine *engine, uint32_t *cursor, struct 
                           uint32_t max);
 uint32_t handover_watches(const struct engine *engine, uint32_t *cursor, struct handed_watch *out,
                           uint32_t max);
+/* How many places the table has: tags go into one that has as many. */
+uint32_t handover_places(const struct engine *engine, enum handed_tags which);
 uint32_t handover_tags(const struct engine *engine, enum handed_tags which, uint32_t *cursor,
                        struct handed_tag *out, uint32_t max);
 

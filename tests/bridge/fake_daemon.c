@@ -115,8 +115,8 @@ void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon
 {
     (void)daemon;
     if (side == SIDE_CLIENT)
-        *out =
-            (struct daemon_side){.spec = "netns:c/sw0", .device = "sw0", .netns = "c", .mtu = 1500};
+        *out = (struct daemon_side){
+            .spec = "netns:c/sw0", .device = "sw0", .netns = "c", .mtu = 1500, .vanishes = true};
     else
         *out = (struct daemon_side){.spec = "tap:sw1", .device = "sw1", .netns = NULL, .mtu = 9000};
 }

@@ -230,6 +230,20 @@ Test(steering, a_connection_has_one_worker)
     cr_assert_gt(tcp, 15000);
 }
 
+/* Who wants to know beforehand gets the same answer. */
+Test(steering, worker_of_a_connection)
+{
+    for (int i = 0; i < 20000; i++) {
+        const struct ends ends = some_ends(dice(2) != 0);
+        struct flow_key key = {.client_port = ends.src_port, .server_port = ends.dst_port};
+
+        key.client = ends.v6 ? addr_from_v6(ends.src) : addr_from_v4(ends.src);
+        key.server = ends.v6 ? addr_from_v6(ends.dst) : addr_from_v4(ends.dst);
+        cr_assert_eq(steering_worker(steer_config.seed, steer_config.workers, &key),
+                     worker_for(&ends), "connection %d", i);
+    }
+}
+
 /* What is read at once is what the walk finds, also of frames that only look plain: any of their
  * bytes changed, or cut anywhere. */
 Test(steering, plain_frames_as_by_the_walk)
@@ -453,7 +467,7 @@ static int enter_namespace(uint32_t workers)
     if (geteuid() != 0 || access("/dev/net/tun", R_OK) != 0 || unshare(CLONE_NEWNET) != 0)
         cr_skip_test("skipped: needs root and /dev/net/tun");
     cr_assert_geq(sodium_init(), 0);
-    const int program = steering_load(workers, &error);
+    const int program = steering_load(workers, 12345, &error);
     cr_assert_geq(program, 0, "%s", error.text);
     return program;
 }

@@ -71,6 +71,7 @@ Test(control_commands, status)
         "\"sides\":{\"client\":{\"side\":\"netns:c/"
         "sw0\",\"device\":\"sw0\",\"netns\":\"c\",\"mtu\":1500},"
         "\"server\":{\"side\":\"tap:sw1\",\"device\":\"sw1\",\"netns\":null,\"mtu\":9000}},"
+        "\"restart\":{\"connections\":true,\"cards_vanish\":[\"sw0\"]},"
         "\"servers\":[{\"server\":\"10.77.0.2\",\"port\":110,\"vlan\":[],\"mode\":\"normal\","
         "\"setting\":"
         "null,"

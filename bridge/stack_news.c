@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* stack_news.c - see stack_news.h. */
+#include "bridge/stack_news.h"
+
+static bool tell_listening(void *context, const struct server_key *server, bool listening)
+{
+    const struct stack_news *news = context;
+
+    /* Ports that are listened on for a moment are no news: only what has been served is missed. */
+    if (listening || store_find(news->store, server))
+        report_listening(news->report, server, listening);
+    return workers_set_listening(news->workers, server, listening);
+}
+
+static void tell_accept_queue(void *context, const struct server_key *server, uint32_t used,
+                              uint32_t limit)
+{
+    const struct stack_news *news = context;
+
+    workers_set_accept_queue(news->workers, server, used, limit);
+}
+
+static void tell_fresh(void *context)
+{
+    const struct stack_news *news = context;
+
+    workers_listening_fresh(news->workers);
+}
+
+static void tell_lost(void *context, const char *reason)
+{
+    const struct stack_news *news = context;
+
+    report_stack(news->report, reason);
+}
+
+struct stack_ears stack_news_ears(struct stack_news *news)
+{
+    return (struct stack_ears){tell_listening, tell_accept_queue, tell_fresh, tell_lost, news};
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* takeover.c - see takeover.h: what is read, and given to the workers. takeover_write.c writes. */
+#include "bridge/takeover.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bridge/base/clock.h"
+#include "bridge/base/log.h"
+#include "bridge/bpf/steering.h"
+#include "bridge/takeover_parts.h"
+
+/* A connection that was idle for longer is forgotten anyway. */
+#define AGE_MOST_US (7440ull * SECOND_US)
+
+/* --- the file -------------------------------------------------------------------------------- */
+
+/* Of all but the digest itself. */
+void takeover_digest_begin(crypto_generichash_state *state, const struct takeover_prefix *prefix)
+{
+    struct takeover_prefix clear = *prefix;
+
+    memset(clear.digest, 0, sizeof(clear.digest));
+    crypto_generichash_init(state, NULL, 0, sizeof(clear.digest));
+    crypto_generichash_update(state, (const uint8_t *)&clear, sizeof(clear));
+}
+
+void takeover_fill_sizes(uint32_t sizes[TAKEOVER_SIZES])
+{
+    const uint32_t all[TAKEOVER_SIZES] = {
+        sizeof(struct handed_flow),   sizeof(struct handed_server),
+        sizeof(struct handed_watch),  sizeof(struct handed_tag),
+        sizeof(struct promise),       sizeof(struct takeover_promises_row),
+        sizeof(struct takeover_tail), HANDED_TAGS};
+
+    memcpy(sizes, all, sizeof(all));
+}
+
+void takeover_boot(uint8_t boot[TAKEOVER_BOOT_BYTES])
+{
+    const int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+
+    memset(boot, 0, TAKEOVER_BOOT_BYTES);
+    if (fd < 0)
+        return;
+    if (read(fd, boot, TAKEOVER_BOOT_BYTES) < 0)
+        memset(boot, 0, TAKEOVER_BOOT_BYTES);
+    close(fd);
+}
+
+static bool digest_is_right(const struct takeover_prefix *prefix, const uint8_t *bytes,
+                            size_t length)
+{
+    uint8_t digest[TAKEOVER_DIGEST_BYTES];
+    crypto_generichash_state state;
+
+    takeover_digest_begin(&state, prefix);
+    crypto_generichash_update(&state, bytes + sizeof(*prefix), length - sizeof(*prefix));
+    crypto_generichash_final(&state, digest, sizeof(digest));
+    return memcmp(digest, prefix->digest, sizeof(digest)) == 0;
+}
+
+/* What every version wants of a file. NULL: it is as it should be. */
+static const char *flaw_of(const struct takeover *takeover)
+{
+    const struct takeover_prefix *prefix = &takeover->prefix;
+    const uint64_t flows = (uint64_t)prefix->flow_bytes * prefix->flows;
+    const uint64_t now_us = clock_now_us();
+    uint8_t boot[TAKEOVER_BOOT_BYTES];
+
+    takeover_boot(boot);
+    if (memcmp(prefix->magic, TAKEOVER_MAGIC, sizeof(prefix->magic)) != 0)
+        return "it is none of ours";
+    if (prefix->total_bytes != takeover->length || prefix->flow_bytes < TAKEOVER_FLOW_LEAST ||
+        flows > takeover->length - sizeof(*prefix))
+        return "it is not whole";
+    if (memcmp(prefix->boot, boot, sizeof(boot)) != 0 || prefix->written_us > now_us)
+        return "it is of another boot";
+    if (now_us - prefix->written_us > AGE_MOST_US)
+        return "it is too old";
+    if (!digest_is_right(prefix, takeover->bytes, takeover->length))
+        return "it is damaged";
+    return memcmp(prefix->wire, takeover->wire, sizeof(takeover->wire)) == 0
+               ? NULL
+               : "it is of another wire";
+}
+
+/* Where a section of `count` elements begins; NULL: the file does not hold so many. */
+static const uint8_t *section(const struct takeover *takeover, size_t *at, uint64_t count,
+                              size_t size)
+{
+    const uint8_t *begin = takeover->bytes + *at;
+
+    if (count * size > takeover->length - *at)
+        return NULL;
+    *at += count * size;
+    return begin;
+}
+
+/* The sections behind the flows. False: this is not the layout that it says. */
+static bool find_sections(struct takeover *takeover)
+{
+    size_t at =
+        sizeof(takeover->prefix) + (size_t)takeover->prefix.flow_bytes * takeover->prefix.flows;
+    const uint8_t *tail = section(takeover, &at, 1, sizeof(takeover->tail));
+
+    if (!tail)
+        return false;
+    memcpy(&takeover->tail, tail, sizeof(takeover->tail));
+    takeover->promises =
+        section(takeover, &at, takeover->tail.promises, sizeof(struct takeover_promises_row));
+    if (!takeover->promises)
+        return false;
+    takeover->servers =
+        section(takeover, &at, takeover->tail.servers, sizeof(struct takeover_server_row));
+    if (!takeover->servers)
+        return false;
+    takeover->watches = section(takeover, &at, takeover->tail.watches, sizeof(struct handed_watch));
+    if (!takeover->watches)
+        return false;
+    takeover->tags = section(takeover, &at, takeover->tail.tags, sizeof(struct takeover_tag_row));
+    return takeover->tags && at == takeover->length;
+}
+
+static bool is_of_this_layout(const struct takeover_prefix *prefix)
+{
+    uint32_t sizes[TAKEOVER_SIZES];
+
+    takeover_fill_sizes(sizes);
+    return prefix->layout == HANDOVER_LAYOUT && memcmp(prefix->sizes, sizes, sizeof(sizes)) == 0;
+}
+
+/* The whole of a file that nobody but root could have written. */
+static bool read_whole(struct takeover *takeover, int fd)
+{
+    struct stat status;
+    ssize_t got = 1;
+    size_t have = 0;
+
+    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_uid != geteuid() ||
+        (status.st_mode & 077) || status.st_size < (off_t)sizeof(takeover->prefix) ||
+        status.st_size > TAKEOVER_BYTES_MAX)
+        return false;
+    takeover->length = (size_t)status.st_size;
+    takeover->bytes = malloc(takeover->length);
+    while (takeover->bytes && have < takeover->length && got > 0) {
+        got = read(fd, takeover->bytes + have, takeover->length - have);
+        have += got > 0 ? (size_t)got : 0;
+    }
+    if (!takeover->bytes || have < takeover->length)
+        return false;
+    memcpy(&takeover->prefix, takeover->bytes, sizeof(takeover->prefix));
+    return true;
+}
+
+static void forget(struct takeover *takeover)
+{
+    if (takeover->bytes)
+        sodium_memzero(takeover->bytes, takeover->length);
+    free(takeover->bytes);
+    free(takeover->policy);
+    takeover->bytes = NULL;
+    takeover->policy = NULL;
+    takeover->length = 0;
+    takeover->prefix.flows = 0;
+    takeover->whole = false;
+}
+
+/* --- what it says ---------------------------------------------------------------------------- */
+
+/* As policy_compile() wants them: the policy that was in force, without what is compiled anew. */
+static bool make_policy(struct takeover *takeover)
+{
+    const uint32_t count = takeover->tail.promises;
+
+    takeover->policy = calloc(1, policy_bytes(count));
+    if (!takeover->policy)
+        return false;
+    takeover->policy->generation = takeover->tail.generation;
+    takeover->policy->count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        struct server_policy *server = &takeover->policy->servers[i];
+        struct takeover_promises_row promises;
+
+        memcpy(&promises, takeover->promises + i * sizeof(promises), sizeof(promises));
+        server->key = promises.key;
+        server->now = promises.now;
+        server->has_before = promises.has_before != 0;
+        server->before = promises.before;
+        server->before_until_us = promises.before_until_us;
+        if (server->now.greeting_bytes > GREETING_BYTES_MAX ||
+            server->before.greeting_bytes > GREETING_BYTES_MAX)
+            return false;
+    }
+    return true;
+}
+
+static void take_file(struct takeover *takeover, int fd, struct error *why)
+{
+    const char *flaw = read_whole(takeover, fd) ? flaw_of(takeover) : "it is not as we leave it";
+
+    if (flaw) {
+        error_set(why, EXIT_FAILED, "%s is not taken over: %s", takeover->path, flaw);
+        forget(takeover);
+        return;
+    }
+    takeover->whole =
+        is_of_this_layout(&takeover->prefix) && find_sections(takeover) && make_policy(takeover);
+    if (takeover->whole)
+        takeover->secrets = takeover->tail.secrets;
+    else
+        error_set(why, EXIT_FAILED,
+                  "%s is of another version (%.*s): its connections that went through a proxy are "
+                  "reset",
+                  takeover->path, (int)sizeof(takeover->prefix.version), takeover->prefix.version);
+}
+
+static void take_what_is_there(struct takeover *takeover)
+{
+    const int fd = open(takeover->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+    struct error why = {0};
+
+    if (fd >= 0) {
+        take_file(takeover, fd, &why);
+        close(fd);
+    } else if (errno != ENOENT) {
+        error_set(&why, EXIT_FAILED, "cannot read %s: %s", takeover->path, strerror(errno));
+    }
+    if (why.code != EXIT_DONE)
+        log_line(LOG_LEVEL_WARNING, "%s", why.text);
+}
+
+struct takeover *takeover_read(const char *store_path, const char *client_side,
+                               const char *server_side, struct error *error)
+{
+    struct takeover *takeover = calloc(1, sizeof(*takeover));
+
+    if (takeover)
+        takeover->path = takeover_path(store_path);
+    if (!takeover || !takeover->path) {
+        free(takeover);
+        error_set(error, EXIT_FAILED, "out of memory for what was left by the last one");
+        return NULL;
+    }
+    randombytes_buf(&takeover->secrets, sizeof(takeover->secrets));
+    takeover_wire(client_side, server_side, takeover->wire);
+    take_what_is_there(takeover);
+    return takeover;
+}
+
+void takeover_free(struct takeover *takeover)
+{
+    if (!takeover)
+        return;
+    forget(takeover);
+    free(takeover->path);
+    sodium_memzero(takeover, sizeof(*takeover));
+    free(takeover);
+}
+
+void takeover_fill_config(const struct takeover *takeover, struct engine_config *config)
+{
+    config->keys = takeover->secrets.keys;
+    memcpy(config->table_seed, takeover->secrets.table_seed, sizeof(config->table_seed));
+}
+
+uint64_t takeover_steer_seed(const struct takeover *takeover)
+{
+    return takeover->secrets.steer_seed;
+}
+
+const struct policy *takeover_policy(const struct takeover *takeover)
+{
+    return takeover->policy;
+}
+
+/* --- into a worker's engine ------------------------------------------------------------------ */
+
+/* Counts and tags are of a share of what was there: another number of workers has other shares. */
+static bool same_shards(const struct takeover *takeover, uint32_t count)
+{
+    return takeover->tail.shards == count;
+}
+
+static void fill_servers(const struct takeover *takeover, uint32_t index, uint32_t count,
+                         struct engine *engine, uint64_t now_us)
+{
+    for (uint32_t i = 0; i < takeover->tail.servers; i++) {
+        struct takeover_server_row server;
+
+        memcpy(&server, takeover->servers + i * sizeof(server), sizeof(server));
+        if (!same_shards(takeover, count))
+            server.server.held_peak /= count;
+        if (!same_shards(takeover, count) || server.shard == index)
+            takeover_server(engine, &server.server, now_us);
+    }
+}
+
+static void fill_tags(const struct takeover *takeover, uint32_t index, uint32_t count,
+                      struct engine *engine)
+{
+    if (!same_shards(takeover, count))
+        return;
+    for (int which = 0; which < HANDED_TAGS; which++)
+        if (takeover->tail.places[which] != handover_places(engine, (enum handed_tags)which))
+            return;
+    for (uint32_t i = 0; i < takeover->tail.tags; i++) {
+        struct takeover_tag_row tag;
+
+        memcpy(&tag, takeover->tags + i * sizeof(tag), sizeof(tag));
+        if (tag.shard == index && tag.which < HANDED_TAGS)
+            takeover_tag(engine, (enum handed_tags)tag.which, &tag.tag);
+    }
+}
+
+static void fill_watches(const struct takeover *takeover, struct engine *engine)
+{
+    for (uint32_t i = 0; i < takeover->tail.watches; i++) {
+        struct handed_watch watch;
+
+        memcpy(&watch, takeover->watches + i * sizeof(watch), sizeof(watch));
+        takeover_watch(engine, &watch);
+    }
+}
+
+static void fill_flows(struct takeover *takeover, uint32_t index, uint32_t count,
+                       struct engine *engine, uint64_t now_us)
+{
+    const uint32_t size = takeover->prefix.flow_bytes;
+    uint32_t taken = 0;
+
+    for (uint32_t i = 0; i < takeover->prefix.flows; i++) {
+        const uint8_t *at = takeover->bytes + sizeof(takeover->prefix) + (size_t)i * size;
+        struct handed_flow flow = {0};
+        bool done = false;
+
+        memcpy(&flow, at, size < sizeof(flow) ? size : sizeof(flow));
+        if (steering_worker(takeover->secrets.steer_seed, count, &flow.key) != index)
+            continue;
+        if (takeover->whole)
+            done = takeover_flow(engine, &flow, now_us);
+        else if (flow.edited)
+            done = takeover_lost(engine, &flow.key, now_us);
+        taken += done;
+    }
+    __atomic_fetch_add(&takeover->taken, taken, __ATOMIC_RELAXED);
+}
+
+void takeover_fill(void *context, uint32_t index, uint32_t count, struct engine *engine,
+                   uint64_t now_us)
+{
+    struct takeover *takeover = context;
+
+    if (takeover->whole) {
+        fill_servers(takeover, index, count, engine, now_us);
+        fill_tags(takeover, index, count, engine);
+    }
+    fill_flows(takeover, index, count, engine, now_us);
+    if (takeover->whole)
+        fill_watches(takeover, engine);
+}
+
+void takeover_done(struct takeover *takeover)
+{
+    if (takeover->whole)
+        log_line(LOG_LEVEL_INFO, "took over %u connections", takeover->taken);
+    else if (takeover->taken)
+        log_line(LOG_LEVEL_WARNING, "%u connections of another version are reset", takeover->taken);
+    (void)unlink(takeover->path);
+    forget(takeover);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * takeover.h - what a daemon that ends in order leaves to the next one, beside the store: its
+ * connections live on, and its cookies are good.
+ *
+ *      STORE.flows     mode 0600, for it holds secrets; written at the end, removed once the next
+ *                      daemon runs with what it says
+ *
+ *      prefix | flows | promises, servers, watches, tags
+ *
+ * It is of one boot, one wire (both sides as they were written), and good for as long as an idle
+ * connection is remembered; whatever of that does not hold, or is not whole by its digest, is as if
+ * there were none. Every version reads the prefix and, at the head of each flow, its key and
+ * whether its halves are joined by offsets. The rest belongs to one layout (HANDOVER_LAYOUT, and
+ * the sizes of all structs): another one's is not read, and its joined connections are answered by
+ * resets.
+ *
+ * Nothing is synced to the disk: what a crash of the machine leaves is of another boot.
+ */
+#ifndef SYNWARD_BRIDGE_TAKEOVER_H
+#define SYNWARD_BRIDGE_TAKEOVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bridge/workers/workers.h"
+#include "engine/server/policy.h"
+#include "profiles/error.h"
+
+struct takeover;
+
+/* What was left beside this store for this wire, or nothing: then keys and seeds are new. The log
+ * says where something lies there that is not taken. NULL: out of memory. */
+struct takeover *takeover_read(const char *store_path, const char *client_side,
+                               const char *server_side, struct error *error);
+/* Wipes what is secret. NULL is fine. */
+void takeover_free(struct takeover *takeover);
+
+/* Keys and seeds of the workers; the same at each call. */
+void takeover_fill_config(const struct takeover *takeover, struct engine_config *config);
+/* That of the program that chooses the worker (bpf/steering.h). */
+uint64_t takeover_steer_seed(const struct takeover *takeover);
+/* The promises of the old daemon, for policy_compile(); NULL: none. The takeover's. */
+const struct policy *takeover_policy(const struct takeover *takeover);
+/* worker_options.inherit, with the takeover as its context. `count` workers in all. */
+void takeover_fill(void *context, uint32_t index, uint32_t count, struct engine *engine,
+                   uint64_t now_us);
+/* The workers run: removes the file, and says in the log what was taken over. */
+void takeover_done(struct takeover *takeover);
+
+/* Of workers that were halted. Where nothing is to be left there is no file. */
+bool takeover_write(const struct takeover *takeover, const struct workers *workers,
+                    struct error *error);
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* takeover_write.c - writes STORE.flows (takeover.h), from engines whose workers were halted. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bridge/base/clock.h"
+#include "bridge/takeover_parts.h"
+#include "engine/version.h"
+
+#define FILE_MODE 0600
+/* Elements fetched at once. */
+#define BATCH 512u
+
+char *takeover_path(const char *store_path)
+{
+    char *target = realpath(store_path, NULL), *path = NULL;
+
+    if (asprintf(&path, "%s.flows", target ? target : store_path) < 0)
+        path = NULL;
+    free(target);
+    return path;
+}
+
+void takeover_wire(const char *client_side, const char *server_side,
+                   uint8_t wire[TAKEOVER_WIRE_BYTES])
+{
+    crypto_generichash_state state;
+
+    crypto_generichash_init(&state, NULL, 0, TAKEOVER_WIRE_BYTES);
+    /* With the zeros that end them. */
+    crypto_generichash_update(&state, (const uint8_t *)client_side, strlen(client_side) + 1);
+    crypto_generichash_update(&state, (const uint8_t *)server_side, strlen(server_side) + 1);
+    crypto_generichash_final(&state, wire, TAKEOVER_WIRE_BYTES);
+}
+
+/* --- out ------------------------------------------------------------------------------------- */
+
+/* First without `file`, to count: prefix and tail say how much there is. */
+struct writer {
+    FILE *file;
+    bool failed;
+    uint64_t bytes;
+    crypto_generichash_state digest;
+};
+
+static void put(struct writer *writer, const void *bytes, size_t length)
+{
+    writer->bytes += length;
+    if (!writer->file)
+        return;
+    crypto_generichash_update(&writer->digest, bytes, length);
+    writer->failed |= fwrite(bytes, 1, length, writer->file) != length;
+}
+
+static uint32_t put_flows(struct writer *writer, const struct engine *engine)
+{
+    struct handed_flow flows[BATCH];
+    uint32_t cursor = 0, count, all = 0;
+
+    while ((count = handover_flows(engine, &cursor, flows, BATCH)) > 0) {
+        put(writer, flows, count * sizeof(flows[0]));
+        all += count;
+    }
+    return all;
+}
+
+static uint32_t put_promises(struct writer *writer, const struct policy *policy)
+{
+    for (uint32_t i = 0; policy && i < policy->count; i++) {
+        const struct server_policy *server = &policy->servers[i];
+        struct takeover_promises_row row;
+
+        memset(&row, 0, sizeof(row)); /* padding too: it goes into a file */
+        row.key = server->key;
+        row.has_before = server->has_before;
+        row.before_until_us = server->before_until_us;
+        row.now = server->now;
+        row.before = server->before;
+        put(writer, &row, sizeof(row));
+    }
+    return policy ? policy->count : 0;
+}
+
+static uint32_t put_servers(struct writer *writer, const struct engine *engine, uint32_t shard)
+{
+    struct takeover_server_row row = {.shard = shard};
+    uint32_t cursor = 0, all = 0;
+
+    for (; handover_servers(engine, &cursor, &row.server, 1) == 1; all++)
+        put(writer, &row, sizeof(row));
+    return all;
+}
+
+static uint32_t put_watches(struct writer *writer, const struct engine *engine)
+{
+    struct handed_watch watch;
+    uint32_t cursor = 0, all = 0;
+
+    for (; handover_watches(engine, &cursor, &watch, 1) == 1; all++)
+        put(writer, &watch, sizeof(watch));
+    return all;
+}
+
+static uint64_t put_tags(struct writer *writer, const struct engine *engine, uint32_t shard,
+                         enum handed_tags which)
+{
+    struct handed_tag tags[BATCH];
+    uint32_t cursor = 0, count;
+    uint64_t all = 0;
+
+    while ((count = handover_tags(engine, which, &cursor, tags, BATCH)) > 0) {
+        for (uint32_t i = 0; i < count; i++) {
+            const struct takeover_tag_row row = {(uint16_t)shard, (uint16_t)which, tags[i]};
+
+            put(writer, &row, sizeof(row));
+        }
+        all += count;
+    }
+    return all;
+}
+
+/* Prefix and tail are filled in where this only counts. */
+static void put_all(struct writer *writer, const struct workers *workers,
+                    struct takeover_prefix *prefix, struct takeover_tail *tail)
+{
+    uint32_t flows = 0, servers = 0, watches = 0;
+    uint64_t tags = 0;
+
+    for (uint32_t i = 0; i < workers_count(workers); i++)
+        flows += put_flows(writer, workers_engine(workers, i));
+    put(writer, tail, sizeof(*tail));
+    tail->promises = put_promises(writer, workers_policy(workers));
+    for (uint32_t i = 0; i < workers_count(workers); i++)
+        servers += put_servers(writer, workers_engine(workers, i), i);
+    for (uint32_t i = 0; i < workers_count(workers); i++)
+        watches += put_watches(writer, workers_engine(workers, i));
+    for (uint32_t i = 0; i < workers_count(workers); i++)
+        for (int which = 0; which < HANDED_TAGS; which++)
+            tags += put_tags(writer, workers_engine(workers, i), i, (enum handed_tags)which);
+    prefix->flows = flows;
+    tail->servers = servers;
+    tail->watches = watches;
+    tail->tags = tags;
+}
+
+static void begin(const struct takeover *takeover, const struct workers *workers,
+                  struct takeover_prefix *prefix, struct takeover_tail *tail)
+{
+    const struct engine *first = workers_engine(workers, 0);
+    const struct policy *policy = workers_policy(workers);
+
+    memset(prefix, 0, sizeof(*prefix));
+    memset(tail, 0, sizeof(*tail));
+    memcpy(prefix->magic, TAKEOVER_MAGIC, sizeof(prefix->magic));
+    prefix->layout = HANDOVER_LAYOUT;
+    prefix->flow_bytes = sizeof(struct handed_flow);
+    takeover_fill_sizes(prefix->sizes);
+    prefix->written_us = clock_now_us();
+    takeover_boot(prefix->boot);
+    snprintf(prefix->version, sizeof(prefix->version), "%s", SYNWARD_VERSION);
+    memcpy(prefix->wire, takeover->wire, sizeof(prefix->wire));
+    tail->secrets = takeover->secrets;
+    tail->generation = policy ? policy->generation : 0;
+    tail->shards = workers_count(workers);
+    for (int which = 0; which < HANDED_TAGS; which++)
+        tail->places[which] = handover_places(first, (enum handed_tags)which);
+}
+
+/* The digest is known at the end, and stands in the prefix. */
+static bool write_to(struct writer *writer, const struct workers *workers,
+                     struct takeover_prefix *prefix, struct takeover_tail *tail)
+{
+    takeover_digest_begin(&writer->digest, prefix);
+    writer->failed = fwrite(prefix, sizeof(*prefix), 1, writer->file) != 1;
+    put_all(writer, workers, prefix, tail);
+    crypto_generichash_final(&writer->digest, prefix->digest, sizeof(prefix->digest));
+    rewind(writer->file);
+    writer->failed |= fwrite(prefix, sizeof(*prefix), 1, writer->file) != 1;
+    return fclose(writer->file) == 0 && !writer->failed;
+}
+
+/* A file of that name that somebody has put there is not followed. */
+static FILE *open_new(const char *path)
+{
+    int fd;
+    FILE *file;
+
+    if (unlink(path) != 0 && errno != ENOENT)
+        return NULL;
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+    file = fd < 0 ? NULL : fdopen(fd, "w");
+    if (fd >= 0 && !file)
+        close(fd);
+    return file;
+}
+
+static bool write_file(const char *path, const struct workers *workers,
+                       struct takeover_prefix *prefix, struct takeover_tail *tail,
+                       struct error *error)
+{
+    char *fresh = NULL;
+    struct writer writer = {0};
+    bool done = false;
+
+    if (asprintf(&fresh, "%s.new", path) < 0)
+        return error_set(error, EXIT_FAILED, "out of memory for the connections");
+    writer.file = open_new(fresh);
+    if (writer.file)
+        done = write_to(&writer, workers, prefix, tail) && rename(fresh, path) == 0;
+    if (!done)
+        error_set(error, EXIT_FAILED, "cannot write %s, connections are lost: %s", path,
+                  strerror(errno));
+    if (!done)
+        (void)unlink(fresh);
+    free(fresh);
+    return done;
+}
+
+/* Cookies are out, or were lately. */
+static bool any_attacked(const struct engine *engine)
+{
+    struct handed_server server;
+    uint32_t cursor = 0;
+
+    while (handover_servers(engine, &cursor, &server, 1) == 1)
+        if (server.attacked || server.attack_ended_us)
+            return true;
+    return false;
+}
+
+bool takeover_write(const struct takeover *takeover, const struct workers *workers,
+                    struct error *error)
+{
+    struct writer counter = {0};
+    struct takeover_prefix prefix;
+    struct takeover_tail tail;
+    bool wanted, done = true;
+
+    begin(takeover, workers, &prefix, &tail);
+    put_all(&counter, workers, &prefix, &tail);
+    prefix.total_bytes = sizeof(prefix) + counter.bytes;
+    wanted = prefix.flows > 0;
+    for (uint32_t i = 0; i < workers_count(workers); i++)
+        wanted = wanted || any_attacked(workers_engine(workers, i));
+    if (wanted)
+        done = write_file(takeover->path, workers, &prefix, &tail, error);
+    sodium_memzero(&tail, sizeof(tail));
+    return done;
+}

@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A daemon that ends in order leaves its connections to the next one: none is reset, none stalls.
+"""
+import hashlib
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import threading
+import time
+
+import runner
+from lab import SERVER4, SERVER6, Lab, check, check_equal, wait_until
+from rawtcp import EVERYTHING, RawClient
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"
+CONNECTIONS = 50  # of each kind
+# Two servers: of one that holds so many under attack the slow ones are ended.
+PLAIN, SPLICED = 80, 8080
+STALL_S = 3
+# bridge/takeover_parts.h
+PREFIX = struct.Struct("=8sIII")  # magic, layout, bytes of a flow, flows
+PREFIX_BYTES, LAYOUT_AT, DIGEST_BYTES = 184, 8, 32
+
+
+def daemon_lab(**options):
+    lab = Lab(**options)
+    if lab.stand_in:
+        raise runner.Skip("needs the daemon")
+    return lab
+
+
+class Talk:
+    """Connections that ask again as soon as they are answered, in a thread of their own."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.sockets = []
+        self.asked = {}  # socket: when it asked last, and has not been answered since
+        self.answers = {}
+        self.ended = {}
+        self.longest_s = 0.0
+        self.stop = False
+        self.thread = None
+
+    def connect(self, port, count):
+        with self.lab.client.inside():
+            for i in range(count):
+                address = SERVER6 if i % 5 == 4 else SERVER4
+                connection = socket.create_connection((address, port), timeout=10)
+                connection.sendall(REQUEST)
+                check(b"200 OK" in connection.recv(4096), "the first answer")
+                connection.setblocking(False)
+                self.sockets.append(connection)
+                self.answers[connection] = 0
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop = True
+        self.thread.join()
+
+    def close(self):
+        for connection in self.sockets:
+            connection.close()
+
+    def _ask(self, connection):
+        try:
+            connection.send(REQUEST)
+            self.asked[connection] = time.monotonic()
+        except OSError as error:
+            self.ended[connection] = error.strerror
+
+    def _hear(self, connection):
+        try:
+            said = connection.recv(65536)
+        except OSError as error:
+            self.ended[connection] = error.strerror
+            return
+        if not said:
+            self.ended[connection] = "closed"
+        elif b"\n" in said[-1:]:
+            self.longest_s = max(
+                self.longest_s, time.monotonic() - self.asked.pop(connection, time.monotonic())
+            )
+            self.answers[connection] += 1
+
+    def _run(self):
+        while not self.stop:
+            alive = [c for c in self.sockets if c not in self.ended]
+            for connection in alive:
+                if connection not in self.asked:
+                    self._ask(connection)
+            for connection in select.select(alive, [], [], 0.05)[0]:
+                self._hear(connection)
+            time.sleep(0.02)
+
+    def go_on(self):
+        """Each has been answered twice since now: once may have been on its way."""
+        since = dict(self.answers)
+        wait_until(
+            lambda: self.ended or all(self.answers[c] >= since[c] + 2 for c in self.sockets),
+            30,
+            "all are answered",
+        )
+        check_equal(list(self.ended.values()), [], "connections that ended")
+
+
+def spliced(lab):
+    return sum(f["state"] == "spliced" for f in lab.flows())
+
+
+def plain_and_spliced(lab, talk):
+    for port in (PLAIN, SPLICED):
+        lab.http(port)
+        lab.learn("http", port)
+        lab.fetch("http", port, SERVER6)
+    talk.connect(PLAIN, CONNECTIONS)
+    lab.set_mode("attack")
+    talk.connect(SPLICED, CONNECTIONS)
+    wait_until(lambda: spliced(lab) == CONNECTIONS, 5, "all are spliced")
+
+
+def restarts_under_traffic(lab, extra=(), after=()):
+    talk = Talk(lab)
+    plain_and_spliced(lab, talk)
+    with talk:
+        talk.go_on()
+        for _ in range(2):
+            lab.restart("attack", signal.SIGTERM, extra=extra)
+            check("took over" in lab.daemon.errors(), f"the log: {lab.daemon.errors()}")
+            check(not os.path.exists(f"{lab.store}.flows"), "what was left is removed")
+            talk.go_on()
+        check(talk.longest_s < STALL_S, f"stalled for {talk.longest_s:.1f} s")
+    wait_until(lambda: spliced(lab) == CONNECTIONS, 5, "all are spliced")
+    talk.close()
+    lab.wait_no_flows()
+    return f"longest pause {talk.longest_s:.2f} s"
+
+
+def test_ports():
+    with daemon_lab(sides="port") as lab:
+        lab.start(mode="normal")
+        return restarts_under_traffic(lab)
+
+
+def test_persistent_cards():
+    with daemon_lab() as lab:
+        lab.persistent_cards()
+        lab.start(mode="normal")
+        return restarts_under_traffic(lab)
+
+
+def test_other_number_of_workers():
+    with daemon_lab(sides="port") as lab:
+        lab.start(mode="normal", extra=("--workers", "2"))
+        return restarts_under_traffic(lab, extra=("--workers", "3"))
+
+
+def test_handshake_with_a_cookie_of_the_old_process():
+    """The SYN-ACK was the old one's. The request is served, and not twice."""
+    with daemon_lab(sides="port") as lab:
+        lab.start(mode="normal")
+        http = lab.http()
+        lab.learn("http", 80)
+        lab.set_mode("attack")
+        raw = RawClient(lab)
+        client = raw.connection(port=80, options=EVERYTHING)
+        client.handshake()
+        served = http.counts()["requests"]
+        lab.restart("attack", signal.SIGTERM)
+        client.send(REQUEST, advance=False)
+        check(b"200 OK" in client.read(lambda said: b"\n\r\n" in said or b"200" in said), "served")
+        check_equal(http.counts()["requests"], served + 1, "requests served")
+        raw.close()
+
+
+def damaged(whole):
+    return whole[:-1] + bytes([whole[-1] ^ 1])
+
+
+def of_another_layout(whole):
+    """Whole by its digest, and nothing behind the keys is where we have it."""
+    head = bytearray(whole[:PREFIX_BYTES])
+    head[LAYOUT_AT] ^= 0x80
+    head[PREFIX_BYTES - DIGEST_BYTES :] = bytes(DIGEST_BYTES)
+    digest = hashlib.blake2b(bytes(head) + whole[PREFIX_BYTES:], digest_size=DIGEST_BYTES).digest()
+    return bytes(head[: PREFIX_BYTES - DIGEST_BYTES]) + digest + whole[PREFIX_BYTES:]
+
+
+def restart_with(lab, change):
+    """What was left is changed before the next one reads it."""
+    left = f"{lab.store}.flows"
+    check(not os.path.exists(left), "nothing is left while it runs")
+    check_equal(lab.daemon.stop()[0], 0, "exit code")
+    check_equal(os.stat(left).st_mode & 0o777, 0o600, "its mode")
+    with open(left, "rb") as file:
+        whole = file.read()
+    magic, _, _, flows = PREFIX.unpack_from(whole)
+    check(magic == b"synwflow" and flows >= 2 * CONNECTIONS, f"{magic}, {flows} flows")
+    with open(left, "wb") as file:
+        file.write(change(whole))
+    lab._start_daemon("attack", ())  # pylint: disable=protected-access
+    check(not os.path.exists(left), "read once")
+
+
+def test_damaged():
+    """As if there were none."""
+    with daemon_lab(sides="port") as lab:
+        lab.start(mode="normal")
+        talk = Talk(lab)
+        plain_and_spliced(lab, talk)
+        restart_with(lab, damaged)
+        check("it is damaged" in lab.daemon.errors(), f"the log: {lab.daemon.errors()}")
+        check_equal(lab.flows(), [], "flows")
+        talk.close()
+
+
+def test_of_another_version():
+    """What was spliced is reset, at both ends; what was plain goes on."""
+    with daemon_lab(sides="port") as lab:
+        lab.start(mode="normal")
+        talk = Talk(lab)
+        plain_and_spliced(lab, talk)
+        restart_with(lab, of_another_layout)
+        check("of another version" in lab.daemon.errors(), f"the log: {lab.daemon.errors()}")
+        with talk:
+            wait_until(lambda: len(talk.ended) >= CONNECTIONS, 20, "the spliced ones end")
+            since = dict(talk.answers)
+            plain = talk.sockets[:CONNECTIONS]
+            wait_until(lambda: all(talk.answers[c] > since[c] for c in plain), 20, "plain go on")
+        check_equal(set(talk.ended.values()), {"Connection reset by peer"}, "how they end")
+        check_equal(set(talk.ended), set(talk.sockets[CONNECTIONS:]), "who ends")
+        talk.close()
+
+
+def test_status_says_what_a_restart_keeps():
+    with daemon_lab(sides="port") as lab:
+        lab.start(mode="normal")
+        restart = lab.cli("status")["restart"]
+        check_equal(restart["connections"], True, json.dumps(restart))
+        check_equal(restart["cards_vanish"], [], json.dumps(restart))
+    with daemon_lab() as lab:
+        lab.start(mode="normal")
+        restart = lab.cli("status")["restart"]
+        check_equal(restart["cards_vanish"], ["sw0", "sw1"], json.dumps(restart))
+        check("sw0" in lab.cli_text("status"), "for people, too")
+
+
+runner.main(globals())
