@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ring_open.c - makes a ring: io_uring, buffers, the best reads that the kernel has; and ends it.
+/*
+ * ring_open.c - makes a ring: io_uring, buffers, the best reads that the kernel has; and ends it.
+ *
+ * A ring does but what a worker needs: reads and writes of the files that were registered, and what
+ * ends them. That is laid down before the ring is enabled, and cannot be taken back: a system call
+ * that a filter refuses would else be had by way of the ring, which no filter sees.
  */
 #include <errno.h>
 #include <liburing.h>
@@ -7,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -31,10 +37,10 @@ static bool setup_error(int code, struct error *error)
 
 static bool open_uring(struct ring *ring, const struct ring_options *options, struct error *error)
 {
-    struct io_uring_params params = {.flags = IORING_SETUP_SINGLE_ISSUER |
-                                              IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE |
-                                              IORING_SETUP_SUBMIT_ALL | IORING_SETUP_TASKRUN_FLAG,
-                                     .cq_entries = COMPLETIONS};
+    struct io_uring_params params = {
+        .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE |
+                 IORING_SETUP_SUBMIT_ALL | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_R_DISABLED,
+        .cq_entries = COMPLETIONS};
     int files[FILES] = {[WAKE_FILE] = options->wake_fd};
     int code = io_uring_queue_init_params(SUBMISSIONS, &ring->uring, &params);
 
@@ -48,6 +54,48 @@ static bool open_uring(struct ring *ring, const struct ring_options *options, st
         files[number] = ring->lanes[number].fd;
     code = io_uring_register_files(&ring->uring, files, FILES);
     return code == 0 || setup_error(code, error);
+}
+
+/* The library of Debian 12 does not export what does this. 0, or an errno. */
+static int register_to(const struct ring *ring, unsigned opcode, void *argument, unsigned count)
+{
+    return syscall(SYS_io_uring_register, ring->uring.ring_fd, opcode, argument, count) < 0 ? errno
+                                                                                            : 0;
+}
+
+/* Of what a request may be, and what may still be registered: what takes things away. */
+static int restrict_uring(struct ring *ring)
+{
+    struct io_uring_restriction rules[] = {
+        {.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_READ},
+        {.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_WRITE},
+        {.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = OPCODE_READ_MULTISHOT},
+        {.opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED,
+         .sqe_flags = IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT},
+        {.opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED, .sqe_flags = IOSQE_FIXED_FILE},
+        {.opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_UNREGISTER_FILES},
+        {.opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_UNREGISTER_RING_FDS},
+        {.opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_UNREGISTER_PBUF_RING},
+        {.opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_REGISTER_SYNC_CANCEL},
+    };
+    const unsigned count = sizeof(rules) / sizeof(rules[0]);
+    const unsigned unknown = ring->knows_multishot ? 0 : 1;
+
+    /* A kernel takes no rule about an operation that it does not know. */
+    if (unknown)
+        rules[2] = rules[count - 1];
+    return register_to(ring, IORING_REGISTER_RESTRICTIONS, rules, count - unknown);
+}
+
+/* From here on it works. */
+static bool enable_uring(struct ring *ring, struct error *error)
+{
+    int code = restrict_uring(ring);
+
+    if (code != 0)
+        return error_set(error, EXIT_FAILED, "cannot restrict io_uring: %s", strerror(code));
+    code = register_to(ring, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+    return code == 0 || setup_error(-code, error);
 }
 
 static bool allocate_pool(struct ring *ring, struct error *error)
@@ -126,7 +174,6 @@ static void fill_lanes(struct ring *ring)
  * doing it. */
 static bool try_multishot(struct ring *ring)
 {
-    ring->multishot = opcode_known(ring, OPCODE_READ_MULTISHOT) && register_read_rings(ring);
     if (!ring->multishot)
         return false;
     fill_lanes(ring);
@@ -177,7 +224,13 @@ struct ring *ring_open(const struct ring_options *options, struct error *error)
         ring_close(ring);
         return NULL;
     }
-    if (options->single_reads || !try_multishot(ring))
+    ring->knows_multishot = opcode_known(ring, OPCODE_READ_MULTISHOT);
+    ring->multishot = !options->single_reads && ring->knows_multishot && register_read_rings(ring);
+    if (!enable_uring(ring, error)) {
+        ring_close(ring);
+        return NULL;
+    }
+    if (!try_multishot(ring))
         use_single_reads(ring);
     return ring;
 }

@@ -95,7 +95,7 @@ struct lane {
 
 struct ring {
     struct io_uring uring;
-    bool uring_open, multishot, refused, no_iowait;
+    bool uring_open, knows_multishot, multishot, refused, no_iowait;
     bool woken, wake_armed;
     int wake_fd, write_flags;
     int gone_side, gone_reason; /* gone_side -1: none */

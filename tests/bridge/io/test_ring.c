@@ -9,6 +9,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 
 #include "bridge/io/busy_poll.h"
 #include "bridge/base/clock.h"
+#include "bridge/io/ring_parts.h"
 
 struct pairs {
     int near[2], far[2]; /* by enum side */
@@ -526,4 +528,56 @@ Test(ring, a_lost_queue_of_syns_is_a_lost_side)
     cr_assert(ring_gone(syns.pairs.ring, &side, &reason));
     cr_assert_eq(side, SIDE_SERVER);
     close_syn_pairs(&syns);
+}
+
+/* --- restrictions ---------------------------------------------------------------------------- */
+
+/* What comes of a request that no worker makes. */
+static int result_of(struct ring *ring, const struct io_uring_sqe *wanted)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
+    struct io_uring_cqe *cqe;
+    int result;
+
+    cr_assert_not_null(sqe);
+    *sqe = *wanted;
+    sqe->user_data = UINT64_MAX;
+    cr_assert_geq(io_uring_submit_and_get_events(&ring->uring), 0);
+    do {
+        cr_assert_eq(io_uring_wait_cqe(&ring->uring, &cqe), 0);
+        result = cqe->user_data == UINT64_MAX ? cqe->res : 0;
+        io_uring_cqe_seen(&ring->uring, cqe);
+    } while (result == 0);
+    return result;
+}
+
+Test(ring, opens_no_file_and_makes_no_socket)
+{
+    struct pairs pairs = open_pairs(false);
+    struct io_uring_sqe sqe = {.fd = -1, .flags = IOSQE_FIXED_FILE};
+
+    io_uring_prep_openat(&sqe, AT_FDCWD, "/etc/passwd", O_RDONLY, 0);
+    cr_assert_eq(result_of(pairs.ring, &sqe), -EACCES, "it opens files");
+    sqe.flags = IOSQE_FIXED_FILE;
+    cr_assert_eq(result_of(pairs.ring, &sqe), -EACCES, "it opens files");
+    sqe = (struct io_uring_sqe){.opcode = IORING_OP_SOCKET, .fd = AF_INET, .off = SOCK_STREAM};
+    cr_assert_eq(result_of(pairs.ring, &sqe), -EACCES, "it makes sockets");
+    close_pairs(&pairs);
+}
+
+Test(ring, reads_and_writes_only_the_files_that_are_its_own)
+{
+    struct pairs pairs = open_pairs(false);
+    char bytes[8] = "frame";
+    struct io_uring_sqe sqe;
+    int more = pairs.near[0];
+
+    io_uring_prep_write(&sqe, pairs.near[0], bytes, sizeof(bytes), 0);
+    cr_assert_eq(result_of(pairs.ring, &sqe), -EACCES, "it writes to any file");
+    io_uring_prep_write(&sqe, WAKE_FILE, bytes, sizeof(bytes), 0);
+    sqe.flags = IOSQE_FIXED_FILE;
+    cr_assert_eq(result_of(pairs.ring, &sqe), sizeof(bytes), "what is registered it writes to");
+    cr_assert_eq(io_uring_register_files_update(&pairs.ring->uring, 0, &more, 1), -EACCES,
+                 "it takes more files");
+    close_pairs(&pairs);
 }
