@@ -11,7 +11,6 @@
 #include "bridge/daemon.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
@@ -143,7 +142,7 @@ uint64_t daemon_due_us(const struct daemon *daemon)
 
 bool daemon_save_at_end(struct daemon *daemon, struct error *error)
 {
-    const bool there = access(daemon->parts.store_path, F_OK) == 0;
+    const bool there = store_exists(daemon->parts.store, daemon->parts.store_path);
 
     return (there && store_revision(daemon->parts.store) == daemon->saved_revision) ||
            save_store(daemon, error);

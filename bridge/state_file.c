@@ -16,7 +16,7 @@
 #include "bridge/text/document.h"
 #include "bridge/text/mode_text.h"
 #include "bridge/text/server_text.h"
-#include "profiles/store/atomic_file.h"
+#include "profiles/store/file_hands.h"
 #include "profiles/store/json_document.h"
 #include "profiles/store/json_reader.h"
 
@@ -112,28 +112,47 @@ static bool add_rules(struct daemon *daemon, struct json_object *array, struct e
     return true;
 }
 
-static bool write_file(const char *path, const char *store_path, struct json_object *document,
-                       struct error *error)
+bool state_file(const char *store_path, struct atomic_file *file, struct error *error)
 {
-    const struct atomic_file file = {
-        .path = path, .what = "state", .owner = store_path, .mode = STATE_FILE_MODE};
+    *file = (struct atomic_file){.path = state_path(store_path),
+                                 .what = "state",
+                                 .owner = store_path,
+                                 .mode = STATE_FILE_MODE};
+    return file->path || error_set(error, EXIT_FAILED, "out of memory for the state");
+}
+
+static bool write_document(const struct file_hands *hands, const struct atomic_file *file,
+                           struct json_object *document, struct error *error)
+{
     size_t bytes = 0;
     const char *text = json_object_to_json_string_length(
         document,
         JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE, &bytes);
 
-    return text ? atomic_file_save(&file, text, bytes, error)
-                : error_set(error, EXIT_FAILED, "out of memory for the state");
+    if (!text)
+        return error_set(error, EXIT_FAILED, "out of memory for the state");
+    return hands ? file_hands_save(hands, KEPT_STATE, text, bytes, error)
+                 : atomic_file_save(file, text, bytes, error);
+}
+
+/* There is nothing to keep. */
+static void remove_file(const struct file_hands *hands, const struct atomic_file *file)
+{
+    if (hands)
+        hands->remove(hands->context, KEPT_STATE);
+    else
+        (void)unlink(file->path);
 }
 
 bool state_save(struct daemon *daemon, const char *store_path, struct error *error)
 {
-    char *path = state_path(store_path);
+    const struct file_hands *hands = store_hands(daemon_store(daemon));
     struct json_object *document, *servers, *sources;
+    struct atomic_file file;
     bool done;
 
-    if (!path)
-        return error_set(error, EXIT_FAILED, "out of memory for the state");
+    if (!state_file(store_path, &file, error))
+        return false;
     document = document_new();
     servers = json_object_new_array();
     sources = json_object_new_array();
@@ -145,11 +164,11 @@ bool state_save(struct daemon *daemon, const char *store_path, struct error *err
     done = add_settings(daemon, servers, error) && add_rules(daemon, sources, error);
     if (done && !daemon_mode_said(daemon) && json_object_array_length(servers) == 0 &&
         json_object_array_length(sources) == 0)
-        (void)unlink(path);
+        remove_file(hands, &file);
     else
-        done = done && write_file(path, store_path, document, error);
+        done = done && write_document(hands, &file, document, error);
     json_object_put(document);
-    free(path);
+    free((char *)file.path);
     return done;
 }
 

@@ -20,6 +20,7 @@
 #define SYNWARD_BRIDGE_STATE_FILE_H
 
 #include "bridge/daemon.h"
+#include "profiles/store/atomic_file.h"
 
 /* When it is to be written: a second after a word, so that many are written once. */
 struct state_keeper {
@@ -33,6 +34,8 @@ void state_keeper_init(struct state_keeper *keeper, const struct daemon *daemon)
 bool state_turn(struct state_keeper *keeper, struct daemon *daemon, const char *store_path,
                 uint64_t now_us, struct error *error);
 
+/* How it is replaced; the caller frees file->path. `store_path` outlives the file. */
+bool state_file(const char *store_path, struct atomic_file *file, struct error *error);
 bool state_save(struct daemon *daemon, const char *store_path, struct error *error);
 /* `mode_given`: the mode for all was said at the start, which counts. False: `why` says what is not
  * as it was. */

@@ -23,13 +23,7 @@ char *atomic_file_folder(const char *path)
     return folder;
 }
 
-struct saving {
-    const struct atomic_file *file;
-    char *beside; /* PATH.new */
-    int fd;
-};
-
-static bool fail(const struct saving *saving, const char *what, struct error *error)
+static bool fail(const struct atomic_saving *saving, const char *what, struct error *error)
 {
     return error_set(error, EXIT_FAILED, "cannot save the %s: %s %s: %s; the old %s is untouched",
                      saving->file->what, what, saving->beside, strerror(errno), saving->file->what);
@@ -57,7 +51,7 @@ static enum found whose(int fd)
     return status.st_uid == geteuid() && status.st_nlink == 1 ? FOUND_OURS : FOUND_OTHERS;
 }
 
-static bool open_beside(struct saving *saving, struct error *error)
+static bool open_beside(struct atomic_saving *saving, struct error *error)
 {
     for (int tries = 0; tries < LOCK_TRIES; tries++) {
         saving->fd = open(saving->beside, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
@@ -82,7 +76,7 @@ static bool open_beside(struct saving *saving, struct error *error)
     return fail(saving, "cannot lock", error);
 }
 
-static void set_ownership(const struct saving *saving)
+static void set_ownership(const struct atomic_saving *saving)
 {
     const struct atomic_file *file = saving->file;
     const bool keeps = file->keeps_mode;
@@ -95,19 +89,21 @@ static void set_ownership(const struct saving *saving)
         return; /* only root may give files away; this one is then ours */
 }
 
-static bool write_all(int fd, const char *bytes, size_t length)
+int atomic_file_write(int fd, const void *bytes, size_t length)
 {
+    const char *at = bytes;
+
     while (length > 0) {
-        const ssize_t written = write(fd, bytes, length);
+        const ssize_t written = write(fd, at, length);
 
         if (written < 0 && errno != EINTR)
-            return false;
+            return errno;
         if (written > 0) {
-            bytes += written;
+            at += written;
             length -= (size_t)written;
         }
     }
-    return true;
+    return 0;
 }
 
 static bool sync_folder(const char *path)
@@ -124,16 +120,10 @@ static bool sync_folder(const char *path)
     return done;
 }
 
-static bool replace(const struct saving *saving, const char *bytes, size_t length,
-                    struct error *error)
+static bool take_place(const struct atomic_saving *saving, struct error *error)
 {
     const char *path = saving->file->path;
 
-    if (ftruncate(saving->fd, 0) < 0 || !write_all(saving->fd, bytes, length)) {
-        fail(saving, "cannot write", error);
-        unlink(saving->beside); /* give a full disk its room back; the lock is still ours */
-        return false;
-    }
     set_ownership(saving);
     if (fsync(saving->fd) < 0)
         return fail(saving, "cannot write", error);
@@ -146,18 +136,53 @@ static bool replace(const struct saving *saving, const char *bytes, size_t lengt
     return true;
 }
 
+static bool give_up(const struct atomic_saving *saving, int reason, struct error *error)
+{
+    errno = reason;
+    fail(saving, "cannot write", error);
+    unlink(saving->beside); /* give a full disk its room back; the lock is still ours */
+    return false;
+}
+
+static void release(struct atomic_saving *saving)
+{
+    if (saving->fd >= 0)
+        close(saving->fd);
+    free(saving->beside);
+    *saving = (struct atomic_saving){.fd = -1};
+}
+
+bool atomic_file_begin(struct atomic_saving *saving, const struct atomic_file *file,
+                       struct error *error)
+{
+    *saving = (struct atomic_saving){.file = file, .fd = -1};
+    if (asprintf(&saving->beside, "%s.new", file->path) < 0) {
+        saving->beside = NULL;
+        return error_set(error, EXIT_FAILED, "cannot save the %s %s: out of memory", file->what,
+                         file->path);
+    }
+    if (open_beside(saving, error)) {
+        if (ftruncate(saving->fd, 0) == 0)
+            return true;
+        give_up(saving, errno, error);
+    }
+    release(saving);
+    return false;
+}
+
+bool atomic_file_end(struct atomic_saving *saving, int reason, struct error *error)
+{
+    const bool done = reason == 0 ? take_place(saving, error) : give_up(saving, reason, error);
+
+    release(saving);
+    return done;
+}
+
 bool atomic_file_save(const struct atomic_file *file, const void *bytes, size_t length,
                       struct error *error)
 {
-    struct saving saving = {.file = file, .fd = -1};
-    bool done;
+    struct atomic_saving saving;
 
-    if (asprintf(&saving.beside, "%s.new", file->path) < 0)
-        return error_set(error, EXIT_FAILED, "cannot save the %s %s: out of memory", file->what,
-                         file->path);
-    done = open_beside(&saving, error) && replace(&saving, bytes, length, error);
-    if (saving.fd >= 0)
-        close(saving.fd);
-    free(saving.beside);
-    return done;
+    return atomic_file_begin(&saving, file, error) &&
+           atomic_file_end(&saving, atomic_file_write(saving.fd, bytes, length), error);
 }

@@ -28,6 +28,20 @@ struct atomic_file {
 bool atomic_file_save(const struct atomic_file *file, const void *bytes, size_t length,
                       struct error *error);
 
+/* The same in steps, for bytes that somebody else writes. */
+struct atomic_saving {
+    const struct atomic_file *file; /* outlives the saving */
+    char *beside;                   /* PATH.new */
+    int fd;                         /* to be written to; -1: nothing was begun */
+};
+
+bool atomic_file_begin(struct atomic_saving *saving, const struct atomic_file *file,
+                       struct error *error);
+/* 0, or an errno. */
+int atomic_file_write(int fd, const void *bytes, size_t length);
+/* `reason` 0: all is written; else the errno of what failed. What was begun is over either way. */
+bool atomic_file_end(struct atomic_saving *saving, int reason, struct error *error);
+
 /* The folder that `path` lies in; the caller frees it. */
 char *atomic_file_folder(const char *path);
 

@@ -21,6 +21,7 @@ struct store {
     size_t count, capacity;
     uint64_t revision;
     uint8_t ballot_key[BALLOT_KEY_BYTES];
+    const struct file_hands *hands;
 };
 
 struct store *store_new(void)
@@ -87,6 +88,16 @@ static size_t place_of(const struct store *store, const struct server_key *key, 
     }
     *found = false;
     return low;
+}
+
+const struct file_hands *store_hands(const struct store *store)
+{
+    return store->hands;
+}
+
+void store_set_hands(struct store *store, const struct file_hands *hands)
+{
+    store->hands = hands;
 }
 
 size_t store_count(const struct store *store)

@@ -20,6 +20,8 @@
  * protection. */
 #define STORE_PROFILES_MAX 16384u
 
+struct atomic_file;
+struct file_hands;
 struct json_object;
 struct profile;
 struct store;
@@ -42,6 +44,10 @@ enum store_found store_look(struct store *store, const char *path, struct error 
 /* The same, where all that is not read is an error. */
 bool store_load(struct store *store, const char *path, struct error *error);
 bool store_save(const struct store *store, const char *path, struct error *error);
+bool store_exists(const struct store *store, const char *path);
+/* How a store at `path` is replaced; the caller frees file->path. False: nothing can be saved
+ * there. */
+bool store_file(const char *path, struct atomic_file *file, struct error *error);
 /*
  * Merges a file of profiles (same form as the store) over the store: a server in both takes the
  * file's. All or nothing.
@@ -55,6 +61,10 @@ bool store_import_text(struct store *store, const char *bytes, size_t length, co
  * set to that of votes that were saved. */
 const uint8_t *store_ballot_key(const struct store *store);
 void store_set_ballot_key(struct store *store, const uint8_t key[]);
+
+/* Who replaces its files (file_hands.h); NULL: we do. They outlive the store. */
+const struct file_hands *store_hands(const struct store *store);
+void store_set_hands(struct store *store, const struct file_hands *hands);
 
 size_t store_count(const struct store *store);
 /* In the order of (address, port, VLAN); valid until the store changes. */

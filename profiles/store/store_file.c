@@ -10,6 +10,7 @@
 
 #include "engine/version.h"
 #include "profiles/store/atomic_file.h"
+#include "profiles/store/file_hands.h"
 #include "profiles/store/json_document.h"
 #include "profiles/store/json_reader.h"
 #include "profiles/model/profile.h"
@@ -273,35 +274,56 @@ static bool check_target(const char *path, struct error *error)
     return true;
 }
 
-bool store_save(const struct store *store, const char *path, struct error *error)
+bool store_file(const char *path, struct atomic_file *file, struct error *error)
 {
     char *target;
-    struct json_object *document;
-    size_t length;
-    const char *text;
-    struct atomic_file file;
-    bool done;
 
+    *file = (struct atomic_file){0};
     if (!check_folder(path, error) || !check_target(path, error))
         return false;
     target = realpath(path, NULL);
     if (!target)
         target = strdup(path);
-    document = store_to_json(store);
-    length = 0;
-    text = json_object_to_json_string_length(document,
-                                             JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-                                                 JSON_C_TO_STRING_NOSLASHESCAPE,
-                                             &length);
-    file = (struct atomic_file){.path = target,
-                                .what = "store",
-                                .owner = target,
-                                .mode = STORE_FILE_MODE,
-                                .keeps_mode = true};
-    done = target && text
-               ? atomic_file_save(&file, text, length, error)
-               : error_set(error, EXIT_FAILED, "cannot save the store %s: out of memory", path);
-    json_object_put(document);
-    free(target);
+    *file = (struct atomic_file){.path = target,
+                                 .what = "store",
+                                 .owner = target,
+                                 .mode = STORE_FILE_MODE,
+                                 .keeps_mode = true};
+    return target || error_set(error, EXIT_FAILED, "cannot save the store %s: out of memory", path);
+}
+
+static bool save_text(const struct store *store, const char *path, const char *text, size_t length,
+                      struct error *error)
+{
+    struct atomic_file file;
+    bool done;
+
+    if (store_hands(store))
+        return file_hands_save(store_hands(store), KEPT_STORE, text, length, error);
+    done = store_file(path, &file, error) && atomic_file_save(&file, text, length, error);
+    free((char *)file.path);
     return done;
+}
+
+bool store_save(const struct store *store, const char *path, struct error *error)
+{
+    struct json_object *document = store_to_json(store);
+    size_t length = 0;
+    const char *text = json_object_to_json_string_length(
+        document,
+        JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE,
+        &length);
+    const bool done =
+        text ? save_text(store, path, text, length, error)
+             : error_set(error, EXIT_FAILED, "cannot save the store %s: out of memory", path);
+
+    json_object_put(document);
+    return done;
+}
+
+bool store_exists(const struct store *store, const char *path)
+{
+    const struct file_hands *hands = store_hands(store);
+
+    return hands ? hands->exists(hands->context, KEPT_STORE) : access(path, F_OK) == 0;
 }

@@ -13,6 +13,7 @@
 
 #include "profiles/model/profile.h"
 #include "profiles/store/atomic_file.h"
+#include "profiles/store/file_hands.h"
 
 #define VOTES_FILE_MODE 0600
 #define VOTES_FILE_MAX  (256u * 1024 * 1024)
@@ -93,22 +94,41 @@ static char *votes_path(const char *store_path)
     return path;
 }
 
+bool votes_file(const char *store_path, struct atomic_file *file, struct error *error)
+{
+    *file = (struct atomic_file){.path = votes_path(store_path),
+                                 .what = "votes",
+                                 .owner = store_path,
+                                 .mode = VOTES_FILE_MODE};
+    return file->path || error_set(error, EXIT_FAILED, "cannot save the votes beside %s: %s",
+                                   store_path, strerror(errno));
+}
+
+static bool save_bytes(const struct store *store, const char *store_path, const uint8_t *bytes,
+                       size_t length, struct error *error)
+{
+    struct atomic_file file;
+    bool done;
+
+    if (store_hands(store))
+        return file_hands_save(store_hands(store), KEPT_VOTES, bytes, length, error);
+    done = votes_file(store_path, &file, error) && atomic_file_save(&file, bytes, length, error);
+    free((char *)file.path);
+    return done;
+}
+
 bool votes_save(const struct store *store, const char *store_path, struct error *error)
 {
     const size_t length = votes_bytes(store);
-    char *path = votes_path(store_path);
-    uint8_t *bytes = path ? malloc(length) : NULL;
-    const struct atomic_file file = {
-        .path = path, .what = "votes", .owner = store_path, .mode = VOTES_FILE_MODE};
+    uint8_t *bytes = malloc(length);
     bool done;
 
-    if (bytes)
-        write_votes(store, bytes);
-    done = bytes ? atomic_file_save(&file, bytes, length, error)
-                 : error_set(error, EXIT_FAILED, "cannot save the votes beside %s: %s", store_path,
-                             strerror(errno));
+    if (!bytes)
+        return error_set(error, EXIT_FAILED, "cannot save the votes beside %s: out of memory",
+                         store_path);
+    write_votes(store, bytes);
+    done = save_bytes(store, store_path, bytes, length, error);
     free(bytes);
-    free(path);
     return done;
 }
 

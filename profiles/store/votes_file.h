@@ -30,6 +30,8 @@ enum votes_found { VOTES_READ, VOTES_MISSING, VOTES_BROKEN };
 enum votes_found votes_look(struct store *store, const char *store_path);
 /* The same; what does not read is moved away. False: voting begins anew, and `why` says why. */
 bool votes_load(struct store *store, const char *store_path, struct error *why);
+/* How they are replaced; the caller frees file->path. `store_path` outlives the file. */
+bool votes_file(const char *store_path, struct atomic_file *file, struct error *error);
 /* Beside a store that was saved. */
 bool votes_save(const struct store *store, const char *store_path, struct error *error);
 
