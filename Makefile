@@ -57,7 +57,7 @@ LOADS   := $(BUILD)/tests/bench/load $(BUILD)/tests/bench/reflector
 C_FILES  = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
 .PHONY: all help fresh oracle interop redteam instructions fuzz soak deps deps-bench deps-lint \
-        deps-vm vm check check-downloads check-unit demo bench bench-quick bench-attack sanitize install clean root \
+        deps-vm vm check check-more check-root check-vm check-unit demo bench bench-quick bench-attack sanitize install clean root \
         lint lint-format lint-lines lint-gcc lint-clang lint-tidy lint-cppcheck
 all: $(BUILD)/synward
 
@@ -157,15 +157,23 @@ $(LOADS): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
 	$(Q)$(SAY) "LINK $@"
 	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -luring -pthread
 
-#: make check      all tests: unit, simulator, instruction counts, fuzz targets for a minute, namespaces and virtual machines (as root)
-check: deps deps-vm
-	@$(MAKE) --no-print-directory -j$$(($(JOBS) + 1)) check-downloads all $(UNITS) $(SIM) $(SERVERS) $(BENCH) $(ORACLE)
+#: make check      the tests: unit, simulator, instruction counts, fuzz targets for a short while, namespaces (as root)
+check: deps
+	@$(MAKE) --no-print-directory -j$$(($(JOBS) + 1)) check-root all $(UNITS) $(SIM) $(SERVERS) $(BENCH) $(ORACLE)
 	@$(MAKE) --no-print-directory fuzz-build
 	@SYNWARD=$(BUILD)/synward sh tests/run.sh $(BUILD) all
 
+#: make check-more what says the same in another dress: several workers, virtual machines, longer fuzzing (as root)
+check-more: deps deps-vm
+	@$(MAKE) --no-print-directory -j$$(($(JOBS) + 1)) check-root check-vm all $(SERVERS)
+	@$(MAKE) --no-print-directory fuzz-build
+	@SYNWARD=$(BUILD)/synward sh tests/run.sh $(BUILD) more
+
 # What the namespace tests unpack, while the compiler works. What fails here is tried, and reported, again by who needs it.
-check-downloads:
-	@[ "$$(id -u)" != 0 ] || { sh tests/root/make-root.sh $(BUILD)/root; sh tests/vm/make-vm.sh $(BUILD)/vm; } || true
+check-root:
+	@[ "$$(id -u)" != 0 ] || sh tests/root/make-root.sh $(BUILD)/root || true
+check-vm:
+	@[ "$$(id -u)" != 0 ] || sh tests/vm/make-vm.sh $(BUILD)/vm || true
 
 #: make interop    real servers, each with its own client, learned and then attacked, in a private root under build/ (as root)
 interop: deps

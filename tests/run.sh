@@ -1,13 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# run.sh BUILD unit|all - runs the test programs of BUILD one after the other and ends with
+# run.sh BUILD unit|all|more - runs the test programs of BUILD one after the other and ends with
 # "N passed, N failed".
 #
 # unit: Criterion programs, simulator, order of includes, list of rules, names in documents, tests
 # of threats.
 # all: also the engine's instruction counts, the fuzz targets, and the namespace tests, which need
 # root.
+# more: what says the same again in another dress, or for longer.
 set -u
 build=$1
 what=$2
@@ -62,27 +63,40 @@ script() {
 	count $line
 }
 
-script python3 "$here/includes.py"
-script python3 "$here/rules.py"
-script python3 "$here/documents.py"
-script python3 "$here/threats.py"
-for program in unit-engine unit-profiles unit-bridge unit-cli simulator; do
-	criterion "$build/tests/$program"
-done
-if [ "$what" = all ]; then
-	script python3 "$here/bench/instructions.py" "$build/tests/bench/engine-bench"
-	fuzz="sh $here/fuzz/run.sh $build/fuzz 15 2000000"
+# in_namespaces SECONDS FRAMES [WORD...] - the namespace tests that run-all.py knows by WORD; they
+# wait most of their time. The fuzz targets, which need nothing but processors, run beside them.
+in_namespaces() {
+	fuzz="sh $here/fuzz/run.sh $build/fuzz $1 $2"
+	shift 2
 	if [ "$(id -u)" = 0 ] && sh "$here/root/make-root.sh" "$build/root"; then
-		# The namespace tests wait most of their time, and the fuzz targets need nothing but
-		# processors.
-		script python3 "$here/net/run-all.py" --beside "$fuzz"
+		script python3 "$here/net/run-all.py" --beside "$fuzz" "$@"
 	else
 		echo "FAILED namespace tests: they need root, and the private root that is made with it:" \
-			"run make check as root"
+			"run this as root"
 		count 0 1
 		# shellcheck disable=SC2086 # a command
 		script $fuzz
 	fi
-fi
+}
+
+units() {
+	script python3 "$here/includes.py"
+	script python3 "$here/rules.py"
+	script python3 "$here/documents.py"
+	script python3 "$here/threats.py"
+	for program in unit-engine unit-profiles unit-bridge unit-cli simulator; do
+		criterion "$build/tests/$program"
+	done
+}
+
+case $what in
+unit) units ;;
+all)
+	units
+	script python3 "$here/bench/instructions.py" "$build/tests/bench/engine-bench"
+	in_namespaces 5 1000000
+	;;
+more) in_namespaces 20 4000000 --more ;;
+esac
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs the namespace tests, file by file, and sums them up: `run-all.py [--beside COMMAND] [FILE
-...]`; those of ../interop: `run-all.py --interop [FILE ...]`; those of ../redteam: `run-all.py
---redteam [FILE ...]`.
+...]`; those that say the same again in another dress: `run-all.py --more`; those of ../interop:
+`run-all.py --interop [FILE ...]`; those of ../redteam: `run-all.py --redteam [FILE ...]`.
 
 FILE@N runs with N workers in each daemon (SYNWARD_WORKERS, lab.py). All files hold with 2 and with
 4; a cheap choice of them is run so. FILE@4k runs without huge pages (SYNWARD_HUGE_PAGES): those
@@ -33,12 +33,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 HEAVY = [
     "test_attacks.py",
     "test_transfer.py",
-    "test_real.py",
     "test_mtu.py",
-    "test_fingerprints.py",
     "test_auto.py",
     "test_protect.py",
-    "test_demo.py",
     "test_bridge.py",
     "test_held.py",
     "test_protect.py@4k 0000",
@@ -58,7 +55,6 @@ TOGETHER = [
     "test_switch.py",
     "test_watch.py",
     "test_loss.py",
-    "test_vm.py",
     "test_modes.py",
     "test_survive.py",
     "test_stack.py",
@@ -76,16 +72,23 @@ TOGETHER = [
     "test_vlan.py",
     "test_recipes.py",
     "test_pmtu.py",
-    "test_wire.py@2",
-    "test_wire.py@4",
+    "test_redteam.py",
+    "test_fingerprints.py",
+    "test_demo.py",
+    "test_real.py",
+    "test_votes.py",
+]
+# With several workers, and hosts that are machines of their own.
+MORE = [
+    "test_vm.py",
     "test_vlan.py@2",
     "test_vlan.py@4",
+    "test_wire.py@2",
+    "test_wire.py@4",
     "test_pmtu.py@2",
     "test_pmtu.py@4",
     "transparency.py@2",
     "test_protocols.py@4",
-    "test_redteam.py",
-    "test_votes.py",
 ]
 # The real programs; the longest first.
 INTEROP = [
@@ -207,23 +210,27 @@ def follow(results, name, process, begin):
     )
 
 
-def run_queue(results, left):
-    while True:
-        try:
-            name = left.get_nowait()
-        except queue.Empty:
-            return
-        run_file(results, name)
+def queue_of(names):
+    left = queue.SimpleQueue()
+    for name in names:
+        left.put(name)
+    return left
 
 
-def run_lanes(results, groups, beside=None):
-    """`groups`: names of files, and how many of these run at a time."""
-    threads = []
-    for names, lanes in groups:
-        left = queue.SimpleQueue()
-        for name in names:
-            left.put(name)
-        threads += [threading.Thread(target=run_queue, args=(results, left)) for _ in range(lanes)]
+def run_lane(results, queues):
+    """The files of the first queue until it is empty, then those of the next."""
+    for left in queues:
+        while True:
+            try:
+                name = left.get_nowait()
+            except queue.Empty:
+                break
+            run_file(results, name)
+
+
+def run_lanes(results, lanes, beside=None):
+    """`lanes`: for each file that runs at a time, the queues that it comes from."""
+    threads = [threading.Thread(target=run_lane, args=(results, queues)) for queues in lanes]
     if beside:
         threads.append(threading.Thread(target=run_beside, args=(results, beside)))
     for thread in threads:
@@ -242,24 +249,31 @@ def run_net(wanted, beside):
     unlisted = sorted(
         f
         for f in os.listdir(HERE)
-        if re.fullmatch(r"test_\w+\.py", f) and f not in HEAVY + TOGETHER
+        if re.fullmatch(r"test_\w+\.py", f) and f not in HEAVY + TOGETHER + MORE
     )
     wanted = wanted or HEAVY + unlisted + TOGETHER
     results = Results(HERE, LIMIT_S)
     light = [name for name in wanted if name in TOGETHER or name in unlisted]
-    run_lanes(results, [(light, LANES), ([n for n in wanted if n not in light], 1)], beside)
+    left, heavy = queue_of(light), queue_of([name for name in wanted if name not in light])
+    run_lanes(results, [[left]] * (LANES - 1) + [[left, heavy], [heavy]], beside)
+    return results
+
+
+def run_more(beside):
+    results = Results(HERE, LIMIT_S)
+    run_lanes(results, [[queue_of(MORE)]] * LANES, beside)
     return results
 
 
 def run_interop(wanted):
     results = Results(os.path.join(os.path.dirname(HERE), "interop"), INTEROP_LIMIT_S)
-    run_lanes(results, [(wanted or INTEROP, INTEROP_LANES)])
+    run_lanes(results, [[queue_of(wanted or INTEROP)]] * INTEROP_LANES)
     return results
 
 
 def run_redteam(wanted):
     results = Results(os.path.join(os.path.dirname(HERE), "redteam"), INTEROP_LIMIT_S)
-    run_lanes(results, [(wanted or REDTEAM, 1)])
+    run_lanes(results, [[queue_of(wanted or REDTEAM)]])
     return results
 
 
@@ -267,6 +281,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser()
     apart = parser.add_mutually_exclusive_group()
+    apart.add_argument("--more", action="store_true")
     apart.add_argument("--interop", action="store_true")
     apart.add_argument("--redteam", action="store_true")
     parser.add_argument("--beside", metavar="COMMAND")
@@ -279,7 +294,7 @@ def main():
         kind, results = "red team", run_redteam(given.files)
     else:
         kind = f"namespace tests{' and what ran beside them' if given.beside else ''}"
-        results = run_net(given.files, given.beside)
+        results = run_more(given.beside) if given.more else run_net(given.files, given.beside)
     took_s = time.monotonic() - begin
     print(f"{kind}: {results.passed} passed, {results.failed} failed ({took_s:.0f} s)")
     return 1 if results.failed else 0
