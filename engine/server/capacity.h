@@ -18,6 +18,7 @@ struct capacity {
     bool prompt;           /* somebody was served at once while it held its limit, lately */
     bool stuck;            /* somebody waits for too long: */
     uint32_t opened;       /* how many were */
+    uint32_t asked;        /* with a whole request, lately, and nobody later was answered */
     uint32_t heard_last;   /* the last one that it has answered */
     uint32_t stuck_number; /* the first one that waits for too long */
     uint32_t stuck_others; /* so many it held when that one came */

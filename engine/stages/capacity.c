@@ -7,6 +7,8 @@
 #include "engine/stages/slow.h"
 
 #define LOOK_US        250000
+#define LOOK_SOON_US   1000 /* where somebody waits until others are answered; 1 us more for each */
+#define ASKED_LEAST    8
 #define LOWER_US       500000 /* between two steps down */
 #define RAISE_US       1000000
 #define PATIENCE_LEAST FLOW_CLOCK_SECONDS(1)
@@ -24,6 +26,30 @@ static uint32_t patience(const struct server *server)
     if (server->answers.seen < ANSWERS_KNOWN)
         return UINT32_MAX;
     return most(PATIENCE_LEAST, PATIENCE_TIMES * answer_usual(&server->answers));
+}
+
+bool capacity_is_prompt(const struct server *server)
+{
+    return patience(server) <= PATIENCE_LEAST;
+}
+
+/* --- handed over at once ------------------------------------------------------------------------
+ */
+
+bool capacity_admits(struct engine *engine, const struct server *server, bool known,
+                     uint64_t now_us)
+{
+    const uint32_t asked = server->asking_now + server->capacity.asked;
+    const uint32_t times = known ? 2 : 1;
+    const uint32_t usual =
+        most(server->held_peak + server->held_peak / 2, limit_share(engine, ASKED_LEAST));
+
+    if (asked < times * usual || !capacity_is_prompt(server) ||
+        asked < times * rate_sum(&server->quick, now_us))
+        return true;
+    if (engine->held.answers_us > now_us + LOOK_SOON_US + engine->held.watch->used)
+        engine->held.answers_us = now_us + LOOK_SOON_US + engine->held.watch->used;
+    return false;
 }
 
 /* --- the mark falls, and rises --------------------------------------------------------------- */
@@ -103,6 +129,46 @@ static bool look_for_answers(struct engine *engine, uint64_t now_us)
     return unheard;
 }
 
+static struct server *watched_server(struct engine *engine, const struct watched *watched)
+{
+    return watched->server ? &engine->servers.slots[watched->server - 1] : NULL;
+}
+
+/* A whole request that nobody who came later has overtaken. */
+static bool is_asking(const struct engine *engine, const struct server *server,
+                      const struct watched *watched, uint64_t now_us)
+{
+    return watched->asks && !watched->awaits && !watched->heard &&
+           capacity_is_after(&server->capacity, watched->number) &&
+           flow_clock(now_us) - watched->opened < patience(server) &&
+           watch_flow(&engine->flows, watched);
+}
+
+static void count_asked(struct engine *engine, uint64_t now_us)
+{
+    const struct held_watch *watch = engine->held.watch;
+    uint32_t before = 0, now = 0;
+
+    for (uint32_t i = 0; i < watch->used; i++) {
+        struct server *server = watched_server(engine, &watch->entries[i]);
+
+        if (!server)
+            continue;
+        before += server->capacity.asked;
+        server->capacity.asked = 0;
+    }
+    for (uint32_t i = 0; i < watch->used; i++) {
+        struct server *server = watched_server(engine, &watch->entries[i]);
+
+        if (!server || !is_asking(engine, server, &watch->entries[i], now_us))
+            continue;
+        server->capacity.asked++;
+        now++;
+    }
+    if (now < before)
+        engine->held.queue_us = 0; /* there may be room */
+}
+
 static void act(struct engine *engine, struct server *server, uint64_t now_us)
 {
     struct capacity *capacity = &server->capacity;
@@ -123,12 +189,12 @@ bool capacity_tick(struct engine *engine, uint64_t now_us)
         return false;
     unheard = look_for_answers(engine, now_us);
     for (uint32_t i = 0; i < watch->used; i++) {
-        struct server *server =
-            watch->entries[i].server ? &engine->servers.slots[watch->entries[i].server - 1] : NULL;
+        struct server *server = watched_server(engine, &watch->entries[i]);
 
         if (server && (server->capacity.stuck || server->capacity.prompt))
             act(engine, server, now_us);
     }
+    count_asked(engine, now_us);
     engine->held.answers_us = unheard ? now_us + LOOK_US : UINT64_MAX;
     return true;
 }

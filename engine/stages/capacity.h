@@ -15,12 +15,25 @@
  * by half, and again. It rises by an eighth each second in which somebody is served at once while
  * all places are taken. It never falls below the peak of calm, or what is there from before the
  * attack.
+ *
+ * Until that is seen a server of few processes must not have a hundred requests in its queue, where
+ * everybody else would stand. So where it answers promptly in calm (in less than a quarter of a
+ * second), only so many whole requests that it has not answered are handed over at once: 8, or one
+ * and a half times the peak of calm, or as many as were answered and ended in the last 2 s within 2
+ * s each. Whoever waits for longer than the second above, or than somebody who came later, does not
+ * count: a long poll stops nobody. Clients that the server has answered before have as many again.
  */
 #ifndef SYNWARD_ENGINE_STAGES_CAPACITY_H
 #define SYNWARD_ENGINE_STAGES_CAPACITY_H
 
 #include "engine/shard/passage.h"
 
+/* True if it was seen in calm to answer within a quarter of a second. */
+bool capacity_is_prompt(const struct server *server);
+/* True if one more whole request may be handed over now; `known`: the server has answered its
+ * source before. */
+bool capacity_admits(struct engine *engine, const struct server *server, bool known,
+                     uint64_t now_us);
 /* A connection was opened: its answer is looked for from now on. */
 void capacity_watch(struct engine *engine, uint64_t now_us);
 /* The server has not answered our SYN for so long that we ask again. */

@@ -38,14 +38,16 @@ static enum held_class class_of(const struct engine *engine, const struct flow_k
     struct held_sources *sources = engine->held.sources;
     const uint64_t hash = held_hash(engine, key);
     const uint32_t holds = held_by(sources, hash);
+    uint64_t network;
 
     if (holds >= held_share(engine, server) || held_was_slow(sources, hash, now_us))
         return HELD_OTHERS;
     if (held_was_answered(sources, hash, now_us))
         return HELD_KNOWN;
-    if (held_was_slow(sources, held_network_hash(engine, key), now_us))
+    network = held_network_hash(engine, key);
+    if (held_was_slow(sources, network, now_us))
         return HELD_OTHERS;
-    return holds ? HELD_MORE : HELD_FIRST;
+    return holds || !held_waits_alone(sources, held_network(network)) ? HELD_MORE : HELD_FIRST;
 }
 
 /* Somebody waits who comes before a client of this class that comes now, or has its turn. */
@@ -84,17 +86,27 @@ bool held_admits(struct engine *engine, const struct flow_key *key, struct serve
     const uint32_t mark = held_mark(engine, server);
     enum held_class class;
 
-    if (server->mode != MODE_ATTACK || (server->held < mark && !anybody_waits(server)) ||
+    if (server->mode != MODE_ATTACK ||
+        (server->held < mark && !anybody_waits(server) &&
+         capacity_admits(engine, server, false, now_us)) ||
         source_is_exempt(&engine->sources, &key->client, now_us))
         return true;
     if (server->held >= room_for(server, HELD_OTHERS, mark, now_us))
         slow_make_room(engine, server, now_us);
     class = class_of(engine, key, server, now_us);
     return server->held < room_for(server, class, mark, now_us) &&
-           !is_behind(engine, server, class);
+           !is_behind(engine, server, class) &&
+           capacity_admits(engine, server, class == HELD_KNOWN, now_us);
 }
 
 /* --- who waits ------------------------------------------------------------------------------- */
+
+static void count_waiting(struct engine *engine, const struct held_waiting *waiting,
+                          enum held_class class, int change)
+{
+    if (class == HELD_FIRST)
+        held_wait_change(engine->held.sources, waiting->network, change);
+}
 
 static void queue(struct engine *engine, struct held_waiting waiting, enum held_class class)
 {
@@ -103,6 +115,7 @@ static void queue(struct engine *engine, struct held_waiting waiting, enum held_
     if (!held_queue_add(&engine->held.queues[class], waiting))
         return;
     engine->servers.slots[waiting.server].held_waiting[class]++;
+    count_waiting(engine, &waiting, class, 1);
     kept_slot(engine, flow)->flags |= SLOT_QUEUED;
 }
 
@@ -110,9 +123,12 @@ void held_wait(struct engine *engine, struct flow *flow, uint64_t now_us)
 {
     struct slot *slot = kept_slot(engine, flow);
     struct server *server = flow_server(engine, flow);
-    const struct held_waiting waiting = {flow_index(&engine->flows, flow),
-                                         flow_cold(&engine->flows, flow)->serial,
-                                         (uint32_t)(server - engine->servers.slots)};
+    const struct held_waiting waiting = {
+        .flow = flow_index(&engine->flows, flow),
+        .serial = flow_cold(&engine->flows, flow)->serial,
+        .server = (uint32_t)(server - engine->servers.slots),
+        .network = held_network(held_network_hash(engine, &flow->key)),
+    };
 
     slot->flags |= SLOT_WAITS;
     if (slot->flags & SLOT_QUEUED)
@@ -138,6 +154,7 @@ static void take_out(struct engine *engine, struct held_waiting *waiting, enum h
     struct flow *flow = waiting_flow(engine, waiting);
 
     engine->servers.slots[waiting->server].held_waiting[class]--;
+    count_waiting(engine, waiting, class, -1);
     if (flow)
         kept_slot(engine, flow)->flags &= (uint16_t)~SLOT_QUEUED;
     held_queue_take(&engine->held.queues[class], waiting);
@@ -158,6 +175,7 @@ static bool has_its_turn(struct engine *engine, struct held_waiting *waiting, en
                          uint64_t now_us)
 {
     struct flow *flow = waiting ? waiting_flow(engine, waiting) : NULL;
+    struct server *server;
     enum held_class now;
     bool admitted;
 
@@ -166,14 +184,15 @@ static bool has_its_turn(struct engine *engine, struct held_waiting *waiting, en
             take_out(engine, waiting, class);
         return false;
     }
-    now = class_of(engine, &flow->key, flow_server(engine, flow), now_us);
+    server = flow_server(engine, flow);
+    engine->held.in_turn = true;
+    count_waiting(engine, waiting, class, -1); /* it does not stand behind itself */
+    now = class_of(engine, &flow->key, server, now_us);
+    admitted = now <= class && held_admits(engine, &flow->key, server, now_us);
+    count_waiting(engine, waiting, class, 1);
     if (now > class) {
         move_back(engine, waiting, class, now);
-        return false;
-    }
-    engine->held.in_turn = true;
-    admitted = held_admits(engine, &flow->key, flow_server(engine, flow), now_us);
-    if (admitted) {
+    } else if (admitted) {
         take_out(engine, waiting, class);
         request_again(engine, flow, now_us);
     }

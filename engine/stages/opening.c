@@ -4,6 +4,7 @@
 #include "engine/stages/opening.h"
 
 #include "engine/base/bytes.h"
+#include "engine/protocols/protocol.h"
 #include "engine/shard/observe.h"
 #include "engine/stages/capacity.h"
 #include "engine/stages/draining.h"
@@ -108,10 +109,26 @@ static struct flow *make_flow(struct engine *engine, const struct passage *passa
     return flow;
 }
 
+/* A whole request that the server can answer as it is (stages/capacity.h). */
+static void note_asking(struct engine *engine, struct server *server, struct opening *opening)
+{
+    opening->asks = opening->held_bytes != 0 &&
+                    !protocol_awaits(opening_hold(&engine->openings, opening), opening->held_bytes);
+    server->asking_now += opening->asks;
+}
+
+static void asking_no_more(struct server *server, struct opening *opening)
+{
+    server->asking_now -= opening->asks;
+    opening->asks = false;
+}
+
 void opening_done(struct engine *engine, struct flow *flow)
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
     uint32_t share = engine->openings.openings[cold->opening].share;
+
+    asking_no_more(flow_server(engine, flow), &engine->openings.openings[cold->opening]);
 
     if (share != SHARE_NONE) {
         slot_long_end(&engine->slots, share);
@@ -160,6 +177,7 @@ bool opening_begin(struct engine *engine, struct passage *passage, struct server
     opening->promised = (uint16_t)said->promised;
     opening->share = said->share;
     opening->client_isn = proof->x;
+    note_asking(engine, server, opening);
     tag_take(&engine->stray, passage->hash, 0, passage->now_us);
     opening_send_syn(engine, flow, opening);
     opening->attempts = 1;
@@ -473,6 +491,7 @@ void opening_release(struct engine *engine, struct flow *flow, uint64_t now_us)
         draining_begin(engine, flow, now_us);
     else
         opening_send_held(engine, flow, opening, 0, held);
+    asking_no_more(flow_server(engine, flow), opening);
     slow_watch(engine, flow, opening, now_us);
     if (held)
         observe_data(engine, flow,

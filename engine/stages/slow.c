@@ -35,10 +35,21 @@ void slow_watch(struct engine *engine, const struct flow *flow, const struct ope
     watched->asks = opening->held_bytes != 0;
     watched->awaits = watched->asks && protocol_awaits(opening_hold(&engine->openings, opening),
                                                        opening->held_bytes);
+    server->capacity.asked += watched->asks && !watched->awaits;
     capacity_watch(engine, now_us);
 }
 
 /* --- which ----------------------------------------------------------------------------------- */
+
+/* The server, prompt in calm, has not come to it, nor to anybody who came later: what holds its
+ * places are others. */
+static bool stands_in_line(const struct server *server, const struct watched *watched,
+                           uint64_t now_us)
+{
+    return capacity_is_prompt(server) && watched->asks &&
+           capacity_is_after(&server->capacity, watched->number) &&
+           flow_clock(now_us) - watched->opened < WATCH_LONG;
+}
 
 static struct slow look(struct engine *engine, const struct server *server, struct watched *watched,
                         uint64_t now_us)
@@ -51,7 +62,8 @@ static struct slow look(struct engine *engine, const struct server *server, stru
         (int32_t)(flow_cold(&engine->flows, flow)->born - flow_clock(server->since_us)) < 0)
         return slow;
     slow.class = watch_look(watched, &engine->flows, flow, now_us);
-    if (slow.class == WATCH_WELL)
+    if (slow.class == WATCH_WELL ||
+        (slow.class == WATCH_SERVER && stands_in_line(server, watched, now_us)))
         return slow;
     hash = held_hash(engine, &flow->key);
     over = held_by(engine->held.sources, hash) > held_share(engine, server) ||

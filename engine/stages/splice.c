@@ -342,7 +342,7 @@ static void splice_from_client(struct engine *engine, struct passage *passage, s
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
 
     if (!passage->frame.window)
-        watch_closed(engine->held.watch, &engine->flows, flow);
+        watch_closed(engine->held.watch, &engine->flows, flow, passage->now_us);
     if (flow->flags & FLOW_GREETING_DUE)
         greeting_still_due(engine, passage, flow);
     splice_to_server(passage, flow);

@@ -7,6 +7,8 @@
  * the two is the answer. Sources that share both places are counted together, so the answer is
  * never too low.
  *
+ * In two more rows stands likewise how many of each network wait for their first place (held.h).
+ *
  * Who was answered leaves a tag, for a day:  | 20 bits of the hash | minute, 12 bits |
  * So does who was ended for being slow, for ten minutes.
  */
@@ -23,13 +25,39 @@
 #define HELD_SLOW_LASTS     10u
 
 struct held_sources {
-    uint16_t rows[2][HELD_PLACES];
+    uint16_t rows[2][HELD_PLACES], waiting[2][HELD_PLACES];
     uint32_t answered[HELD_PLACES], slow[HELD_PLACES];
 };
 
+static inline uint32_t held_row_place(uint64_t hash, int row)
+{
+    return (row ? hash >> 32 : hash) & (HELD_PLACES - 1);
+}
+
 static inline uint16_t *held_place(struct held_sources *held, uint64_t hash, int row)
 {
-    return &held->rows[row][(row ? hash >> 32 : hash) & (HELD_PLACES - 1)];
+    return &held->rows[row][held_row_place(hash, row)];
+}
+
+/* Both places of a network, to be kept where its address is not. */
+static inline uint32_t held_network(uint64_t hash)
+{
+    return held_row_place(hash, 0) | held_row_place(hash, 1) << 16;
+}
+
+static inline void held_wait_change(struct held_sources *held, uint32_t network, int change)
+{
+    uint16_t *place = &held->waiting[0][network & UINT16_MAX];
+    uint16_t *other = &held->waiting[1][network >> 16];
+
+    *place = (uint16_t)(*place + change);
+    *other = (uint16_t)(*other + change);
+}
+
+/* Nobody of it waits for a first place, as far as is known. */
+static inline bool held_waits_alone(const struct held_sources *held, uint32_t network)
+{
+    return !held->waiting[0][network & UINT16_MAX] || !held->waiting[1][network >> 16];
 }
 
 static inline void held_change(struct held_sources *held, uint64_t hash, int change)

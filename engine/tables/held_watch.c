@@ -54,12 +54,23 @@ struct watched *watch_of(struct held_watch *watch, const struct flow_table *flow
     return watched->flow == flow_index(flows, flow) && is_of(watched, flows, flow) ? watched : NULL;
 }
 
-void watch_closed(struct held_watch *watch, const struct flow_table *flows, const struct flow *flow)
+static void note_look(struct watched *watched, const struct flow_cold *cold, uint64_t now_us)
+{
+    watched->looked = flow_clock(now_us);
+    watched->client_next = cold->client_next;
+    watched->server_next = cold->server_next;
+}
+
+void watch_closed(struct held_watch *watch, const struct flow_table *flows, const struct flow *flow,
+                  uint64_t now_us)
 {
     struct watched *watched = watch_of(watch, flows, flow);
 
-    if (watched)
-        watched->closed = true;
+    if (!watched)
+        return;
+    if (!watched->closed && watched->looked == watched->opened)
+        note_look(watched, flow_cold(flows, flow), now_us);
+    watched->closed = true;
 }
 
 /*
@@ -109,9 +120,7 @@ enum watch_class watch_look(struct watched *watched, const struct flow_table *fl
         watched->closed = true;
     if (elapsed >= WATCH_LOOK) {
         judge(watched, flow, cold, elapsed);
-        watched->looked = flow_clock(now_us);
-        watched->client_next = cold->client_next;
-        watched->server_next = cold->server_next;
+        note_look(watched, cold, now_us);
     }
     if (!watched->slow)
         return WATCH_WELL;

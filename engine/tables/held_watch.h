@@ -75,9 +75,12 @@ struct flow *watch_flow(const struct flow_table *flows, const struct watched *wa
 /* That of a flow; NULL: it is not watched. */
 struct watched *watch_of(struct held_watch *watch, const struct flow_table *flows,
                          const struct flow *flow);
-/* The client says that it has no room. Rare: nothing is noted for other segments. */
-void watch_closed(struct held_watch *watch, const struct flow_table *flows,
-                  const struct flow *flow);
+/*
+ * The client says that it has no room. Rare: nothing is noted for other segments. Where that is
+ * before the first look, what came until then was for nobody, and the time to the look begins here.
+ */
+void watch_closed(struct held_watch *watch, const struct flow_table *flows, const struct flow *flow,
+                  uint64_t now_us);
 /* Looks at it now. */
 enum watch_class watch_look(struct watched *watched, const struct flow_table *flows,
                             const struct flow *flow, uint64_t now_us);

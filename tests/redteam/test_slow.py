@@ -213,6 +213,11 @@ def bodies():
     return Sockets(CONNECTIONS, PREFIXES, POST, b"a", whole=True)
 
 
+def reading():
+    request = b"GET /large HTTP/1.0\r\nHost: localhost\r\n\r\n"
+    return Sockets(CONNECTIONS, PREFIXES, request, window=2048, whole=True)
+
+
 def test_headers_of_one_address():
     return beside(SlowHttpTest("-H", "-i", 5, "-t", "GET"))
 
@@ -237,6 +242,14 @@ def test_bodies_of_200_prefixes():
 
 def test_bodies_of_200_prefixes_beside_a_known_client():
     return beside(bodies(), whole=True, at_most=HELD_MOST_OF_MANY, known=True)
+
+
+def test_reading_of_200_prefixes():
+    return beside(reading(), whole=True, at_most=HELD_MOST_OF_MANY)
+
+
+def test_reading_of_200_prefixes_beside_a_known_client():
+    return beside(reading(), whole=True, at_most=HELD_MOST_OF_MANY, known=True)
 
 
 def test_ranges_of_one_address():

@@ -11,6 +11,8 @@
 #define ASKED (X + 1 + sizeof(REQUEST) - 1)
 #define POST  "POST / HTTP/1.1\r\nContent-Length: 9000\r\n\r\n"
 
+#define AT_ONCE 8
+
 /* A server that answered at once in calm, and is attacked. */
 static struct bench *attacked(void)
 {
@@ -35,11 +37,10 @@ static void client(struct bench *b, unsigned number)
     b->client = b->client_text;
 }
 
-static void opens(struct bench *b, unsigned number, const char *request)
+static void opens_it(struct bench *b, const char *request)
 {
     uint32_t isn;
 
-    client(b, number);
     client_says(b, .flags = "S", .seq = X, .options = OFFERS);
     isn = take(b, SIDE_CLIENT)->seq;
     client_says(b, .flags = "P.", .seq = X + 1, .ack = isn + 1, .payload = request);
@@ -48,6 +49,12 @@ static void opens(struct bench *b, unsigned number, const char *request)
     server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
     bench_forget(b);
     cr_assert_str_eq(bench_flow_state(b), "spliced");
+}
+
+static void opens(struct bench *b, unsigned number, const char *request)
+{
+    client(b, number);
+    opens_it(b, request);
 }
 
 static void is_answered(struct bench *b, unsigned number)
@@ -63,7 +70,30 @@ static void serves(struct bench *b, unsigned first, unsigned last)
     for (unsigned i = first; i <= last; i++) {
         opens(b, i, REQUEST);
         is_answered(b, i);
+        bench_wait(b, SECOND_US * 26 / 100); /* that is seen */
     }
+}
+
+/* Its request waits: what is said to it meanwhile is no SYN to the server. */
+static void waits(struct bench *b, unsigned number)
+{
+    uint32_t isn;
+
+    client(b, number);
+    client_says(b, .flags = "S", .seq = X, .options = OFFERS);
+    isn = take(b, SIDE_CLIENT)->seq;
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = isn + 1, .payload = REQUEST);
+    nothing(b);
+    cr_assert_str_eq(bench_flow_state(b), "kept");
+}
+
+/* It is opened now, if ever. */
+static bool had_its_turn(struct bench *b, unsigned number)
+{
+    bench_wait(b, SECOND_US / 25);
+    bench_forget(b);
+    client(b, number);
+    return strcmp(bench_flow_state(b), "opening") == 0;
 }
 
 static uint32_t mark(struct bench *b)
@@ -77,14 +107,19 @@ Test(capacity, mark_falls_to_what_was_held)
 
     serves(b, 1, 10);
     bench_wait(b, SECOND_US);
-    for (unsigned i = 11; i <= 30; i++)
+    for (unsigned i = 11; i <= 18; i++)
         opens(b, i, REQUEST);
     bench_wait(b, 9 * SECOND_US / 10);
     cr_assert_eq(mark(b), 64, "it may be slow");
     bench_wait(b, SECOND_US / 2);
     cr_assert_leq(mark(b), 10 + 1);
     cr_assert_geq(mark(b), 10);
-    cr_assert_eq(bench_counters(b)->flows_ended, 10, "whose answers are long, and not read");
+    cr_assert_geq(bench_counters(b)->flows_ended, 18 - 11, "whose answers are long, and not read");
+    bench_forget(b);
+    for (unsigned i = 11; i <= 18; i++) {
+        client(b, i);
+        cr_assert_str_eq(bench_flow_state(b), "spliced", "they stand in line");
+    }
     bench_forget(b);
     bench_end(b);
 }
@@ -121,7 +156,7 @@ Test(capacity, later_ones_are_answered)
 {
     struct bench *b = attacked();
 
-    for (unsigned i = 1; i <= 10; i++)
+    for (unsigned i = 1; i < AT_ONCE; i++)
         opens(b, i, REQUEST);
     serves(b, 11, 11);
     bench_wait(b, 20 * SECOND_US);
@@ -210,5 +245,110 @@ Test(capacity, syns_that_are_not_answered)
     bench_wait(b, SECOND_US / 2);
     cr_assert_eq(mark(b), 12 / 2);
     bench_forget(b);
+    bench_end(b);
+}
+
+/* --- handed over at once --------------------------------------------------------------------- */
+
+Test(capacity, only_so_many_are_handed_over_at_once)
+{
+    struct bench *b = attacked();
+
+    for (unsigned i = 1; i <= AT_ONCE; i++)
+        opens(b, i, REQUEST);
+    waits(b, 17);
+    waits(b, 18);
+    cr_assert_not(had_its_turn(b, 17));
+    is_answered(b, 1);
+    cr_assert(had_its_turn(b, 17));
+    cr_assert_not(had_its_turn(b, 18));
+    bench_end(b);
+}
+
+/* Whom the server has answered last tells that it has taken all before, too. */
+Test(capacity, an_answer_to_a_later_one_makes_room)
+{
+    struct bench *b = attacked();
+
+    for (unsigned i = 1; i <= AT_ONCE; i++)
+        opens(b, i, REQUEST);
+    waits(b, 17);
+    is_answered(b, AT_ONCE);
+    cr_assert(had_its_turn(b, 17));
+    for (unsigned i = 18; i < 17 + AT_ONCE; i++)
+        opens(b, i, REQUEST);
+    waits(b, 17 + AT_ONCE);
+    bench_forget(b);
+    bench_end(b);
+}
+
+Test(capacity, known_clients_have_as_many_again)
+{
+    struct bench *b = attacked();
+
+    serves(b, 99, 99);
+    held_note_answered(b->engine->held.sources, held_hash(b->engine, &bench_flow(b)->key),
+                       b->now_us);
+    for (unsigned i = 1; i <= AT_ONCE; i++)
+        opens(b, i, REQUEST);
+    waits(b, 17);
+    snprintf(b->client_text, sizeof(b->client_text), "198.51.99.1:1001");
+    opens_it(b, REQUEST);
+    bench_end(b);
+}
+
+/* A server that was seen to take more at once is given more, and so is a crowd of quick ones. */
+Test(capacity, more_where_more_were_served)
+{
+    struct bench *b = attacked();
+
+    bench_server(b, HTTP)->held_peak = 20;
+    for (unsigned i = 1; i <= 30; i++)
+        opens(b, i, REQUEST);
+    waits(b, 31);
+    for (unsigned i = 0; i < 35; i++)
+        rate_add(&bench_server(b, HTTP)->quick, b->now_us);
+    cr_assert(had_its_turn(b, 31));
+    for (unsigned i = 32; i <= 35; i++)
+        opens(b, i, REQUEST);
+    waits(b, 36);
+    bench_forget(b);
+    bench_end(b);
+}
+
+/* Bodies are waited for by the server; a slow one may be slow; of one that is not known nobody can
+ * tell. */
+Test(capacity, as_many_as_come_where_nothing_can_be_told)
+{
+    struct bench *b = attacked();
+
+    for (unsigned i = 1; i <= 3 * AT_ONCE; i++)
+        opens(b, i, POST);
+    bench_end(b);
+    b = attacked();
+    for (int i = 0; i < 300; i++)
+        answer_note(&bench_server(b, HTTP)->answers, i % 5 ? 0 : FLOW_CLOCK_SECONDS(1));
+    for (unsigned i = 1; i <= 3 * AT_ONCE; i++)
+        opens(b, i, REQUEST);
+    bench_end(b);
+    b = attacked();
+    bench_server(b, HTTP)->answers = (struct answers){0};
+    for (unsigned i = 1; i <= 3 * AT_ONCE; i++)
+        opens(b, i, REQUEST);
+    bench_end(b);
+}
+
+/* Long polls: others are answered meanwhile, and the next ones are handed over. */
+Test(capacity, long_polls_stop_nobody)
+{
+    struct bench *b = attacked();
+
+    for (unsigned i = 1; i < AT_ONCE; i++)
+        opens(b, i, REQUEST);
+    serves(b, AT_ONCE, AT_ONCE);
+    bench_wait(b, SECOND_US / 2);
+    for (unsigned i = AT_ONCE + 1; i < 2 * AT_ONCE; i++)
+        opens(b, i, REQUEST);
+    serves(b, 2 * AT_ONCE, 2 * AT_ONCE);
     bench_end(b);
 }

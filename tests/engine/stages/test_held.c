@@ -239,6 +239,31 @@ Test(held, first_places_come_first)
     bench_end(b);
 }
 
+/* However many of a network wait, one of them stands before those of others. */
+Test(held, one_of_a_network_waits_for_a_first_place)
+{
+    struct bench *b = bench_of(SETTING_ATTACK);
+
+    b->engine->config.held_least = 8;
+    for (uint16_t port = 1000; port < 1008; port++)
+        cr_assert(opens(b, 200, 1, port));
+    for (unsigned prefix = 1; prefix <= 4; prefix++)
+        cr_assert(opens(b, prefix, 1, 1000));
+    cr_assert(!opens(b, 11, 1, 1000));
+    cr_assert(!opens(b, 12, 1, 1000));
+    for (unsigned host = 2; host <= 9; host++)
+        cr_assert(!opens(b, 11, host, 1000));
+    next(b, 1000);
+    cr_assert(has_place(b, 11, 1000) && !has_place(b, 12, 1000));
+    next(b, 1001);
+    cr_assert(has_place(b, 12, 1000), "the newest of the first ones");
+    next(b, 1002);
+    client(b, 11, 2, 1000);
+    cr_assert_str_neq(bench_flow_state(b), "kept", "and then they");
+    bench_forget(b);
+    bench_end(b);
+}
+
 Test(held, operator_lifts_the_limits_for_a_source)
 {
     struct bench *b = bench_of(SETTING_ATTACK);

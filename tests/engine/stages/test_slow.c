@@ -175,6 +175,23 @@ Test(slow, younger_than_two_seconds_stays)
     bench_end(b);
 }
 
+/* Of a server that is prompt in calm: it has not come to them, as others hold its places. */
+Test(slow, who_stands_in_line_stays_for_four_seconds)
+{
+    struct bench *b = attacked();
+
+    bench_server(b, HTTP)->answers = (struct answers){.seen = ANSWERS_KNOWN};
+    fill(b);
+    bench_server(b, HTTP)->held += 8;
+    opens(b, 200);
+    wanted(b, 39 * SECOND_US / 10);
+    cr_assert_eq(living(b), 8);
+    wanted(b, SECOND_US);
+    cr_assert_lt(living(b), 8);
+    bench_forget(b);
+    bench_end(b);
+}
+
 /* A hundred slow ones hold all that there is, and so many more are held; how many are ended at
  * once, and in the second after that. */
 static void ended_of_hundred(uint32_t above, uint32_t *at_once, uint32_t *in_a_second)

@@ -7,7 +7,7 @@
 
 static bool add(struct held_queue *queue, uint32_t flow)
 {
-    return held_queue_add(queue, (struct held_waiting){flow, 1, 0});
+    return held_queue_add(queue, (struct held_waiting){.flow = flow, .serial = 1});
 }
 
 static uint32_t take_first(struct held_queue *queue)

@@ -137,10 +137,35 @@ Test(held_watch, who_does_not_read_is_slow)
 
     cr_assert_eq(passes(b, 4, 0, 1000), WATCH_WELL);
     for (int i = 0; i < 3; i++) {
-        watch_closed(b->watch, &b->flows, b->flow);
+        watch_closed(b->watch, &b->flows, b->flow, b->now_us);
         passes(b, 2, 0, 0);
     }
     cr_assert_eq(passes(b, 1, 0, 0), WATCH_SLOW);
+    watch_end(b);
+}
+
+/* What fills its window at once is no reading: two seconds later it is known. */
+Test(held_watch, who_never_reads_is_slow_after_two_seconds)
+{
+    struct watch_bench *b = watch_bench();
+
+    b->cold->server_next += 4000;
+    b->now_us += SECOND_US / 10;
+    watch_closed(b->watch, &b->flows, b->flow, b->now_us);
+    cr_assert_eq(passes(b, 1, 0, 0), WATCH_WELL);
+    watch_closed(b->watch, &b->flows, b->flow, b->now_us);
+    cr_assert_eq(passes(b, 1, 0, 0), WATCH_CLIENT);
+    watch_end(b);
+}
+
+/* Nor does it where it goes on reading. */
+Test(held_watch, a_window_that_opens_again_is_no_sign)
+{
+    struct watch_bench *b = watch_bench();
+
+    b->cold->server_next += 4000;
+    watch_closed(b->watch, &b->flows, b->flow, b->now_us + SECOND_US / 10);
+    cr_assert_eq(passes(b, 10, 0, 1000), WATCH_WELL);
     watch_end(b);
 }
 
@@ -177,7 +202,7 @@ Test(held_watch, another_flow_on_the_entry_is_not_meant)
     cr_assert_null(watch_flow(&b->flows, b->watched));
     cr_assert_eq(flow_new(&b->flows, &key, FLOW_SPLICED, b->now_us), b->flow);
     cr_assert_null(watch_flow(&b->flows, b->watched));
-    watch_closed(b->watch, &b->flows, b->flow);
+    watch_closed(b->watch, &b->flows, b->flow, b->now_us);
     cr_assert(!b->watched->closed);
     watch_end(b);
 }
