@@ -96,11 +96,12 @@ $(BUILD)/bridge/bpf/steering.o: CFLAGS += -DSTEER_OBJECT='"$(STEER_OBJECT)"'
 
 # The programs that carry plain segments of known connections. Compare-and-swap is of BPF's third version.
 CARRY_OBJECT := $(BUILD)/bridge/bpf/carry.bpf.o
-$(CARRY_OBJECT): bridge/bpf/carry.bpf.c bridge/bpf/carry.h engine/tcp/flow_record.h engine/base/counters.h
+$(CARRY_OBJECT): bridge/bpf/carry.bpf.c $(wildcard bridge/bpf/*.h bridge/bpf/freestanding/*.h) \
+		$(wildcard engine/base/*.h engine/tcp/*.h)
 	@mkdir -p $(@D)
 	$(Q)$(SAY) "BPF  $<"
-	$(Q)clang -target bpf -mcpu=v3 -ffreestanding -O2 -g -Wall -Wextra -Wshadow -Werror -I. \
-		-I/usr/include/$$($(CC) -print-multiarch) -c -o $@ $<
+	$(Q)clang -target bpf -mcpu=v3 -ffreestanding -O2 -g -Wall -Wextra -Wshadow -Werror \
+		-Ibridge/bpf/freestanding -I. -mllvm -inline-threshold=100000 -I/usr/include/$$($(CC) -print-multiarch) -c -o $@ $<
 $(BUILD)/bridge/bpf/carrying.o: $(CARRY_OBJECT)
 $(BUILD)/bridge/bpf/carrying.o: CFLAGS += -DCARRY_OBJECT='"$(CARRY_OBJECT)"'
 
@@ -124,6 +125,9 @@ $(BUILD)/tests/unit-$(1): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/$(1)/*.c 
 	$$(Q)$$(CC) $$(SANITIZE) $$(LDFLAGS) -o $$@ $$^ $$(ALL_LDLIBS) -lcriterion
 endef
 $(foreach folder,engine profiles bridge cli,$(eval $(call unit_program,$(folder))))
+
+# What answers SYNs in the kernel is held against the engine in the engine's own worlds.
+$(BUILD)/tests/unit-bridge: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/engine/support_*.c))
 
 $(SIM): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/sim/*.c)) $(LIB_engine)
 	$(Q)$(SAY) "LINK $@"

@@ -180,8 +180,7 @@ static bool start_workers(struct run *run, struct error *error)
         options[i].has_syn_fds = true;
         options[i].first_record = i * options[i].engine.flows_max;
         if (options[i].carrying)
-            options[i].engine.records =
-                carrying_records(options[i].carrying) + options[i].first_record;
+            carrying_share(options[i].carrying, options[i].first_record, &options[i].engine);
         sides_queues(run->sides, i, options[i].fds, options[i].syn_fds);
     }
     run->workers = workers_start(options, count, policy, error);

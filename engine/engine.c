@@ -11,6 +11,7 @@
 #include "engine/shard/observe.h"
 #include "engine/shard/shard.h"
 #include "engine/stages/again.h"
+#include "engine/stages/answering.h"
 #include "engine/stages/carry.h"
 #include "engine/stages/half_open.h"
 #include "engine/stages/held.h"
@@ -85,7 +86,7 @@ struct pieces {
     void *engine, *outbox, *observations, *limits, *sources, *greetings, *synacks;
     void *stray, *asked, *proofs, *served, *greeted, *held_sources;
     void *held_queues, *held_watch;
-    void *servers, *slots, *openings, *carried, *flows;
+    void *servers, *slots, *openings, *carried, *answering, *flows;
 };
 
 static size_t lay_out(const struct engine_config *config, uint8_t *base, struct pieces *pieces)
@@ -100,7 +101,7 @@ static size_t lay_out(const struct engine_config *config, uint8_t *base, struct 
     pieces->greetings = place(&layout, resend_ring_bytes(config->greeted_max));
     pieces->synacks = place(&layout, resend_ring_bytes(config->greeted_max / SYNACKS_SHARE));
     pieces->stray = place(&layout, TAGS_STRAY * sizeof(struct tag));
-    pieces->asked = place(&layout, TAGS_ASKED * sizeof(struct tag));
+    pieces->asked = place(&layout, config->answers.records ? 0 : TAGS_ASKED * sizeof(struct tag));
     pieces->proofs = place(&layout, PROOFS * sizeof(struct proof_slot));
     pieces->served = place(&layout, config->served_max * sizeof(uint32_t));
     pieces->greeted = place(&layout, config->served_max / GREETED_SHARE * sizeof(uint32_t));
@@ -111,6 +112,7 @@ static size_t lay_out(const struct engine_config *config, uint8_t *base, struct 
     pieces->slots = place(&layout, slot_pool_bytes(config->slots_max, config->servers_max));
     pieces->openings = place(&layout, opening_pool_bytes(config->openings_max));
     pieces->carried = config->records ? place(&layout, sizeof(struct carried)) : NULL;
+    pieces->answering = config->answers.records ? place(&layout, sizeof(struct answering)) : NULL;
     pieces->flows = place(&layout, flow_table_bytes(config->flows_max));
     return layout.used;
 }
@@ -160,7 +162,8 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
     engine->greetings = resend_ring_init(pieces.greetings, config->greeted_max, seed);
     engine->synacks = resend_ring_init(pieces.synacks, config->greeted_max / SYNACKS_SHARE, seed);
     tag_table_init(&engine->stray, pieces.stray, TAGS_STRAY, 30000);
-    tag_table_init(&engine->asked, pieces.asked, TAGS_ASKED, RATE_WINDOW_US / 1000);
+    tag_table_init(&engine->asked, config->answers.records ? config->answers.asked : pieces.asked,
+                   TAGS_ASKED, RATE_WINDOW_US / 1000);
     engine->proofs = (struct proof_table){pieces.proofs, PROOFS - 1};
     served_init(&engine->served, pieces.served, config->served_max);
     served_init(&engine->greeted, pieces.greeted, config->served_max / GREETED_SHARE);
@@ -179,6 +182,11 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
     if (pieces.carried) {
         engine->flows.carried = pieces.carried;
         engine->flows.carried->records = config->records;
+    }
+    if (pieces.answering) {
+        engine->answering = pieces.answering;
+        engine->answering->records = config->answers.records;
+        engine->flows.known = config->answers.known;
     }
     for (int family = 0; family < 2; family++) {
         engine->default_promise[family].generation = DEFAULT_PROMISE_GENERATION;
@@ -214,8 +222,11 @@ bool engine_tick(struct engine *engine, uint64_t now_us)
                     held_tick(engine, now_us) || say_again(engine, now_us) ||
                     half_open_tick(engine, now_us) || expire_flow(engine, now_us);
 
-        if (!some)
+        if (!some) {
+            if (engine->answering)
+                answering_tick(engine, now_us);
             return false;
+        }
     }
     return true;
 }
@@ -234,6 +245,8 @@ uint64_t engine_next_deadline(const struct engine *engine)
     next = earlier(next, timer_wheel_next(&engine->slots.wheel));
     next = earlier(next, half_open_next(engine, engine->now_us));
     next = earlier(next, held_next(engine));
+    if (engine->answering)
+        next = earlier(next, answering_next(engine->answering));
     return earlier(next, flow_next_expiry(&engine->flows, engine->now_us));
 }
 
@@ -259,6 +272,11 @@ struct carried *engine_carried(struct engine *engine)
     return engine->flows.carried;
 }
 
+struct answering *engine_answering(struct engine *engine)
+{
+    return engine->answering;
+}
+
 void engine_settle(struct engine *engine)
 {
     carry_settle(engine);
@@ -268,6 +286,8 @@ void engine_adopt_policy(struct engine *engine, const struct policy *policy, uin
 {
     engine->policy = policy;
     synack_cache_forget(&engine->answers);
+    if (engine->answering)
+        engine->answering->renew = true;
     server_table_adopt(&engine->servers, policy, now_us);
 }
 
@@ -335,6 +355,11 @@ uint32_t engine_sources(const struct engine *engine, struct source_info *out, ui
                         uint64_t now_us)
 {
     return source_list(&engine->sources, out, max, now_us);
+}
+
+uint32_t engine_sources_changes(const struct engine *engine)
+{
+    return engine->sources.changes;
 }
 
 void engine_use(const struct engine *engine, struct engine_use *out)

@@ -71,6 +71,13 @@ struct carried *engine_carried(struct engine *engine);
 /* To be called when there is a touched_count and all that was to be written has been. */
 void engine_settle(struct engine *engine);
 
+/*
+ * For which servers the kernel answers SYNs (stages/answering.h): what it is to be told of that
+ * after each engine_tick() that says that nothing more is due; then orders_count = 0. NULL: it
+ * answers for nobody.
+ */
+struct answering *engine_answering(struct engine *engine);
+
 /* From here on the engine reads `policy` (may be NULL) and no longer the one before. */
 void engine_adopt_policy(struct engine *engine, const struct policy *policy, uint64_t now_us);
 
@@ -113,6 +120,8 @@ bool engine_forget_source(struct engine *engine, const struct ip_addr *prefix, u
 /* Writes up to `max` sources that are limited, put aside or allowed; returns how many there are. */
 uint32_t engine_sources(const struct engine *engine, struct source_info *out, uint32_t max,
                         uint64_t now_us);
+/* Another number where more of them may have been put aside since. */
+uint32_t engine_sources_changes(const struct engine *engine);
 
 /*
  * X(name, text): tables that an attack could fill. `stats --json`, the events and this struct are

@@ -18,49 +18,22 @@
  * Headers are read by calls, not in place: where they lie in the buffer, and whether that is
  * shared, is the kernel's affair then.
  */
-#include <linux/bpf.h>
-#include <linux/pkt_cls.h>
-#include <stdbool.h>
-
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
-
+#include "bridge/bpf/answer.bpf.h"
 #include "bridge/bpf/carry.h"
+#include "bridge/bpf/carry_parts.bpf.h"
 #include "engine/tcp/flow_record.h"
-
-#define INLINE static inline __attribute__((always_inline))
 
 #define FROM_CLIENT 0
 #define FROM_SERVER 1
 
-#define ETH_BYTES        14
-#define ETHERTYPE_IPV4   bpf_htons(0x0800)
-#define ETHERTYPE_IPV6   bpf_htons(0x86dd)
-#define IPV4_PLAIN       0x45
-#define IPV4_FRAGMENT    bpf_htons(0x3fff)
 #define IPV6_LABEL       bpf_htonl(0xfffff)
-#define PROTO_TCP        6
-#define TCP_BYTES        20
 #define TCP_SEQ_AT       4
 #define TCP_ACK_AT       8
-#define TCP_CHECKSUM_AT  16
 #define TIMESTAMPS_HEAD  bpf_htonl(0x0101080a)
 #define TIMESTAMPS_BYTES 12
 #define SACK_HEAD        bpf_htonl(0x01010500)
 #define SACK_HEAD_MASK   bpf_htonl(0xffffff00)
 #define SACK_BLOCKS_MAX  4
-
-#define FLAG_FIN 0x01
-#define FLAG_SYN 0x02
-#define FLAG_RST 0x04
-#define FLAG_ACK 0x10
-
-struct tcp_header {
-    __be16 src_port, dst_port;
-    __be32 seq, ack;
-    __u8 offset, flags;
-    __be16 window, checksum, urgent;
-};
 
 /* From the IP header on. */
 struct ipv4_begin {
@@ -128,21 +101,6 @@ struct {
     __type(key, __u32);
     __type(value, struct carry_settings);
 } carry_switch SEC(".maps");
-
-struct {
-    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, CARRY_COUNTS_COUNT);
-    __type(key, __u32);
-    __type(value, __u64);
-} carry_counts SEC(".maps");
-
-INLINE void count(__u32 what)
-{
-    __u64 *counter = bpf_map_lookup_elem(&carry_counts, &what);
-
-    if (counter)
-        (*counter)++;
-}
 
 /* --- reading --------------------------------------------------------------------------------- */
 
@@ -502,7 +460,8 @@ INLINE void shut_gates(struct flow_record *record, int from, __u32 serial,
         set_gate(record, !from, serial, RECORD_UP);
 }
 
-INLINE int carry(struct __sk_buff *skb, int from)
+/* Called, as answer_syn() is: both have their places on the stack, which has 512 bytes. */
+static __attribute__((noinline)) int carry(struct __sk_buff *skb, int from)
 {
     const __u32 first = 0;
     const struct carry_settings *settings = bpf_map_lookup_elem(&carry_switch, &first);
@@ -552,7 +511,9 @@ INLINE int carry(struct __sk_buff *skb, int from)
 SEC("tc")
 int carry_from_client(struct __sk_buff *skb)
 {
-    return carry(skb, FROM_CLIENT);
+    const int answered = answer_syn(skb, skb->ifindex);
+
+    return answered == ANSWER_LEFT ? carry(skb, FROM_CLIENT) : answered;
 }
 
 SEC("tc")

@@ -27,6 +27,7 @@ struct carrying {
     int programs[2];                      /* by the side that frames come from */
     struct flow_record *records;
     size_t records_bytes;
+    struct answer_maps *answers;
     atomic_ulong unrecorded;
 };
 
@@ -79,7 +80,8 @@ static bool find_parts(struct carrying *carrying, uint32_t connections)
     if (records == MAP_FAILED)
         return false;
     carrying->records = records;
-    return true;
+    carrying->answers = answer_maps_open(carrying->object);
+    return carrying->answers;
 }
 
 /* 0, or an errno. */
@@ -126,13 +128,26 @@ void carrying_close(struct carrying *carrying)
         carrying_lead(carrying, 0, 0);
         munmap(carrying->records, carrying->records_bytes);
     }
+    answer_maps_close(carrying->answers);
     bpf_object__close(carrying->object);
     free(carrying);
+}
+
+struct answer_maps *carrying_answers(struct carrying *carrying)
+{
+    return carrying->answers;
 }
 
 struct flow_record *carrying_records(struct carrying *carrying)
 {
     return carrying->records;
+}
+
+void carrying_share(struct carrying *carrying, uint32_t first, struct engine_config *config)
+{
+    config->records = carrying->records + first;
+    if (config->shards == 1)
+        config->answers = answer_maps_share(carrying->answers);
 }
 
 int carrying_program(const struct carrying *carrying, enum side from)

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bridge/bpf/answer_maps.h"
 #include "bridge/bpf/carry.h"
 #include "engine/tables/carried.h"
 #include "engine/tcp/frame.h"
@@ -26,8 +27,12 @@ struct carrying *carrying_open(uint32_t connections, struct error *error);
 /* Nothing is carried from here on. Who writes records has ended before. NULL is fine. */
 void carrying_close(struct carrying *carrying);
 
+/* Of the part that answers SYNs; until carrying_close(). */
+struct answer_maps *carrying_answers(struct carrying *carrying);
 /* Zeroed; until carrying_close(). */
 struct flow_record *carrying_records(struct carrying *carrying);
+/* What an engine has of both, whose first record is `first`: answers are for one that is alone. */
+void carrying_share(struct carrying *carrying, uint32_t first, struct engine_config *config);
 /* Of the program for frames that come from this side. */
 int carrying_program(const struct carrying *carrying, enum side from);
 /* Interfaces that lead to both sides, in the namespace where the programs are attached; 0: all

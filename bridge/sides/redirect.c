@@ -204,9 +204,8 @@ static int add_program(struct nl_sock *socket, const struct program *program)
     return code;
 }
 
-/* Out of `interface` goes what was redirected from `from`; `otherwise`: what becomes of the rest.
- */
-static int add_exit(struct nl_sock *socket, int interface, int from, int otherwise,
+/* Out of `interface` goes what came in at one of `from`; `otherwise`: what becomes of the rest. */
+static int add_exit(struct nl_sock *socket, int interface, const int from[2], int otherwise,
                     uint32_t priority)
 {
     const struct bpf_insn code[] = {
@@ -215,7 +214,8 @@ static int add_exit(struct nl_sock *socket, int interface, int from, int otherwi
          .src_reg = BPF_REG_1,
          .off = offsetof(struct __sk_buff, ingress_ifindex)},
         {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_OK},
-        {.code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = BPF_REG_2, .off = 1, .imm = from},
+        {.code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = BPF_REG_2, .off = 2, .imm = from[0]},
+        {.code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = BPF_REG_2, .off = 1, .imm = from[1]},
         {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = otherwise},
         {.code = BPF_JMP | BPF_EXIT},
     };
@@ -232,7 +232,7 @@ static int add_exit(struct nl_sock *socket, int interface, int from, int otherwi
 /* Nothing else goes out. */
 static int add_gate(struct nl_sock *socket, int interface, int from)
 {
-    return add_exit(socket, interface, from, TC_ACT_SHOT, OUR_PRIORITY);
+    return add_exit(socket, interface, (const int[]){from, from}, TC_ACT_SHOT, OUR_PRIORITY);
 }
 
 /* mirred could do it, but libnl 3.7 refuses the redirect to an ingress. */
@@ -254,10 +254,12 @@ int redirect_add_probe(struct nl_sock *socket, int from, int to, uint16_t ethert
     return add_program(socket, &probe);
 }
 
-/* In front of the gate: lets out what the program of `other` has sent, and leaves it the rest. */
+/* In front of the gate: lets out what the program of `other` has sent, and what the one here has
+ * answered, and leaves it the rest. */
 static int add_short_gate(struct nl_sock *socket, int interface, int other)
 {
-    return add_exit(socket, interface, other, TC_ACT_UNSPEC, SHORT_PRIORITY);
+    return add_exit(socket, interface, (const int[]){other, interface}, TC_ACT_UNSPEC,
+                    SHORT_PRIORITY);
 }
 
 int redirect_add_short(struct nl_sock *socket, int interface, int other, int program_fd)

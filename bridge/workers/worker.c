@@ -29,6 +29,8 @@
 #define REQUEST_SLOTS     1024u
 /* Rounds of engine_tick() between two looks at the sides. */
 #define TICK_ROUNDS 8
+/* A list of thousands is walked then. */
+#define ASIDE_AGAIN_US (1000ull * 1000)
 
 struct posted_request {
     struct worker_request request;
@@ -50,6 +52,8 @@ struct worker {
     bool stopping, learning;
     bool halted;           /* main thread */
     bool ring_bell, nudge; /* what the main thread is told of: now, or when it next looks */
+    uint64_t aside_us;     /* when the kernel is told again whose SYNs it leaves to the engine */
+    uint32_t aside_known;  /* engine_sources_changes(), when it was told last */
 
     /* Down. */
     struct mailbox *requests;
@@ -127,6 +131,38 @@ static void send_orders(struct worker *worker, uint32_t waiting)
     carrying_obey(worker->options.carrying, carried->orders, carried->orders_count,
                   worker->options.first_record);
     carried->orders_count = 0;
+}
+
+/* All that are put aside; what is over by now goes with that. */
+static void tell_aside(struct worker *worker, uint64_t now_us)
+{
+    const uint32_t changes = engine_sources_changes(worker->engine);
+    struct source_info *sources;
+    uint32_t room, count;
+
+    if (changes == worker->aside_known && now_us < worker->aside_us)
+        return;
+    worker->aside_known = changes;
+    worker->aside_us = now_us + ASIDE_AGAIN_US;
+    room = engine_sources(worker->engine, NULL, 0, now_us);
+    sources = calloc((size_t)room + 1, sizeof(*sources));
+    count = sources ? engine_sources(worker->engine, sources, room, now_us) : 0;
+    answer_maps_aside(carrying_answers(worker->options.carrying), sources, count);
+    free(sources);
+}
+
+static void send_answers(struct worker *worker, uint64_t now_us)
+{
+    struct answering *answering = engine_answering(worker->engine);
+
+    if (!answering)
+        return;
+    tell_aside(worker, now_us);
+    if (answering->orders_count == 0)
+        return;
+    answer_maps_obey(carrying_answers(worker->options.carrying), answering->orders,
+                     answering->orders_count);
+    answering->orders_count = 0;
 }
 
 /* What this batch has let through is on its way before the kernel may carry what follows. */
@@ -341,6 +377,7 @@ static void run(struct worker *worker)
             handle_frame(worker, &frame, now_us);
         more = tick(worker, now_us);
         settle_carried(worker);
+        send_answers(worker, now_us);
         check_sides(worker);
         worker->nudge |= ring_asks_for_core(worker->ring);
         send_observations(worker);
@@ -358,6 +395,7 @@ static void end_openings(struct worker *worker)
 
 static bool make_engine(struct worker *worker)
 {
+    const struct engine_config *config = &worker->options.engine;
     const uint64_t now_us = clock_now_us();
 
     worker->engine_memory_bytes = engine_bytes(&worker->options.engine);
@@ -369,7 +407,10 @@ static bool make_engine(struct worker *worker)
                          "out of memory: the engine needs %zu MiB of address space",
                          worker->engine_memory_bytes >> 20);
     }
-    worker->engine = engine_init(worker->engine_memory, &worker->options.engine, now_us);
+    worker->engine = engine_init(worker->engine_memory, config, now_us);
+    if (config->answers.records)
+        answer_maps_begin(carrying_answers(worker->options.carrying), config->table_seed,
+                          config->keys.tsval);
     engine_set_setting(worker->engine, NULL, worker->options.mode, now_us);
     adopt_policy(worker, now_us);
     if (worker->options.inherit)

@@ -181,12 +181,23 @@ static inline struct server_key flow_key_server(const struct flow_key *key)
 }
 
 /* High half xor low half of the product: every input bit reaches every output bit. */
+#ifdef __bpf__ /* has no product of 128 bits */
+static inline uint64_t hash_mix(uint64_t a, uint64_t b)
+{
+    const uint64_t a0 = (uint32_t)a, a1 = a >> 32, b0 = (uint32_t)b, b1 = b >> 32;
+    const uint64_t low = a0 * b0, first = a1 * b0 + (low >> 32);
+    const uint64_t second = a0 * b1 + (uint32_t)first;
+
+    return ((uint32_t)low | second << 32) ^ (a1 * b1 + (first >> 32) + (second >> 32));
+}
+#else
 static inline uint64_t hash_mix(uint64_t a, uint64_t b)
 {
     unsigned __int128 product = (unsigned __int128)a * b;
 
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
+#endif
 
 /* A seed as the hash of connections wants it. */
 struct flow_seed {

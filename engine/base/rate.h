@@ -39,6 +39,15 @@ static inline void rate_add_step(struct rate_window *window, uint64_t step)
     window->bucket[step % RATE_BUCKETS]++;
 }
 
+/* So many of a step that may be over. */
+static inline void rate_add_late(struct rate_window *window, uint64_t step, uint32_t count)
+{
+    if (step > window->step)
+        rate_advance(window, step);
+    if (window->step - step < RATE_BUCKETS)
+        window->bucket[step % RATE_BUCKETS] += count;
+}
+
 static inline void rate_add(struct rate_window *window, uint64_t now_us)
 {
     rate_add_step(window, rate_step(now_us));

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "engine/base/addr.h"
+#include "engine/tcp/answer_record.h"
 #include "engine/tcp/cookie.h"
 #include "engine/tcp/frame.h"
 #include "engine/base/token_bucket.h"
@@ -118,6 +119,7 @@ struct server {
     struct token_bucket minor, probes;  /* requests that may be right (stages/request_check.h) */
     struct token_bucket observed;       /* connections that the learner hears of */
     uint16_t ip_id;                     /* next, for servers that count up */
+    struct answer_record *record;       /* by which the kernel answers for it; NULL: it does not */
     const struct server_policy *policy; /* NULL: not profiled */
     struct cookie_kept cookies[SERVER_PROMISES]; /* by enum server_promise */
     struct server_host *host;     /* of this server's address; NULL: there was no room for it */
@@ -283,7 +285,9 @@ static inline uint16_t server_ip_id(struct server *server, const struct promise 
                                     uint16_t client_port, uint64_t now_us)
 {
     if (promise->synack.ip_id == IP_ID_INCREMENT)
-        return server->ip_id++;
+        return server->record
+                   ? (uint16_t)__atomic_fetch_add(&server->record->ip_id, 1, __ATOMIC_RELAXED)
+                   : server->ip_id++;
     if (promise->synack.ip_id == IP_ID_RANDOM)
         return (uint16_t)(now_us * 40503u ^ client_port);
     return 0;

@@ -144,6 +144,16 @@ static inline void trigger_asked(struct trigger_counts *counts, struct trigger_t
         rate_add(&counts->unanswered, now_us);
 }
 
+/* The kernel has answered SYNs in attack mode; `asked` of them were such firsts. */
+static inline void trigger_answered_for(struct trigger_counts *counts, uint64_t step, uint32_t syns,
+                                        uint32_t asked)
+{
+    if (syns)
+        rate_add_late(&counts->syns, step, syns);
+    if (asked)
+        rate_add_late(&counts->unanswered, step, asked);
+}
+
 /* Its cookie came back. False: that was known, or it went out long ago. Tags keep the time in whole
  * ms. */
 static inline bool trigger_answered(struct trigger_counts *counts, struct trigger_tag at,

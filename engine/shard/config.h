@@ -7,8 +7,18 @@
 
 #include "engine/server/mode.h"
 #include "engine/server/trigger.h"
+#include "engine/tables/seen.h"
+#include "engine/tcp/answer_record.h"
 #include "engine/tcp/cookie.h"
 #include "engine/tcp/flow_record.h"
+
+/* What the engine shares with a kernel that answers SYNs for it. All zeroed; the caller's. */
+struct answer_share {
+    struct answer_record *records; /* ANSWER_RECORDS of them; NULL, the default: it answers none */
+    uint8_t *known;                /* ANSWER_KNOWN of them */
+    struct tag *asked;             /* TAGS_ASKED of them (shard.h) */
+    uint32_t cores;                /* that answer; ANSWER_CORES at most */
+};
 
 struct engine_config {
     uint32_t flows_max;    /* entries of the flow table, default 262144 */
@@ -29,8 +39,9 @@ struct engine_config {
     struct cookie_keys keys;        /* the same in every shard */
     uint64_t table_seed[2];         /* of the hash tables; random, any */
     struct flow_record
-        *records; /* flows_max of them, zeroed, which the kernel reads as well and
-                     which stay the caller's; NULL, the default: it carries nothing */
+        *records;                /* flows_max of them, zeroed, which the kernel reads as well and
+                                    which stay the caller's; NULL, the default: it carries nothing */
+    struct answer_share answers; /* only where there is one shard */
 };
 
 #endif

@@ -53,6 +53,8 @@ struct held {
     uint32_t picked_up_next; /* index of the flow to be compared next; FLOW_NONE: all were */
 };
 
+struct answering;
+
 struct engine {
     struct engine_config config;
     uint64_t began_us;
@@ -78,6 +80,7 @@ struct engine {
     struct served_table greeted; /* by cookie: which greetings were said lately */
     uint32_t half_open_attacks;  /* servers.attacks_begun, as far as it was acted on */
     struct held held;
+    struct answering *answering; /* stages/answering.h; NULL: the kernel answers for nobody */
 };
 
 /* What one shard may have of a limit that all share, in general: connections come to each as often

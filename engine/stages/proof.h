@@ -12,6 +12,7 @@
 
 #include "engine/shard/observe.h"
 #include "engine/shard/passage.h"
+#include "engine/stages/answering.h"
 #include "engine/tcp/cookie.h"
 #include "engine/shard/connection.h"
 
@@ -114,6 +115,7 @@ proof_counted(struct engine *engine, struct server *server, uint64_t hash, uint3
 
     if (!proof_again(slot, (uint32_t)(now_us / 1000)))
         engine->counters.cookies_accepted++;
+    answering_catch_up(engine, server, now_us);
     /* A cookie that its client repeats, or one of long ago, says nothing about those that are out
      * now. */
     if (trigger_answered(&server->counts, asked, now_us)) {

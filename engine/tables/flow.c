@@ -9,6 +9,7 @@
 
 #include "engine/base/bytes.h"
 #include "engine/tables/carried.h"
+#include "engine/tcp/answer_record.h"
 
 static const char *const state_names[] = {
     [FLOW_FREE] = "free",
@@ -349,9 +350,19 @@ static uint32_t take_entry(struct flow_table *table)
     return table->unused < table->capacity ? table->unused++ : FLOW_NONE;
 }
 
+/* What is full stays so: it was too many to be counted. */
+static void count_known(const struct flow_table *table, uint64_t hash, int change)
+{
+    uint8_t *count = table->known ? &table->known[answer_known_at(hash)] : NULL;
+
+    if (count && *count != UINT8_MAX)
+        __atomic_store_n(count, (uint8_t)(*count + change), __ATOMIC_RELAXED);
+}
+
 struct flow *flow_new(struct flow_table *table, const struct flow_key *key, enum flow_state state,
                       uint64_t now_us)
 {
+    const uint64_t hash = flow_words_hash(table->seed, flow_key_words(key));
     uint32_t index = take_entry(table);
     struct flow *flow;
 
@@ -365,17 +376,20 @@ struct flow *flow_new(struct flow_table *table, const struct flow_key *key, enum
     table->cold[index].serial = ++table->serial;
     table->cold[index].born = flow->used;
     table->cold[index].opening = FLOW_NONE;
-    index_add(table, index, flow_words_hash(table->seed, flow_key_words(key)));
+    index_add(table, index, hash);
+    count_known(table, hash, 1);
     flow_set_state(table, flow, state, now_us);
     return flow;
 }
 
 void flow_free(struct flow_table *table, struct flow *flow)
 {
+    const uint64_t hash = flow_words_hash(table->seed, flow_key_words(&flow->key));
     uint32_t index = flow_index(table, flow);
 
     flow_set_state(table, flow, FLOW_FREE, 0);
-    index_remove(table, index, flow_words_hash(table->seed, flow_key_words(&flow->key)));
+    index_remove(table, index, hash);
+    count_known(table, hash, -1);
     table->cold[index].older = table->free_head;
     table->free_head = index;
 }

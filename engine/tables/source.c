@@ -286,6 +286,7 @@ static bool is_bad(const struct source_table *table, const struct source_entry *
 static void put_aside_until(struct source_table *table, struct source_entry *source,
                             uint64_t until_us, uint64_t now_us)
 {
+    table->changes++;
     source->since_us = now_us;
     source->until_us = until_us;
     if (until_us > table->aside_until_us)
@@ -501,6 +502,7 @@ bool source_set(struct source_table *table, const struct source_rule *rule, uint
     uint32_t bits = prefix_bits(&rule->prefix, rule->length);
     struct source_entry *source;
 
+    table->changes++;
     if (rule->by == SOURCE_BY_OPERATOR)
         return source_rule_set(table, rule, bits, now_us);
     source = find_or_make_prefix(table, &id, bits, now_us);

@@ -187,6 +187,7 @@ struct source_table {
     struct source_rule rules[SOURCE_RULES_MAX]; /* longest prefixes first, then by prefix */
     struct source_run runs[129];
     uint64_t evicted; /* entries that were put aside and had to go */
+    uint32_t changes; /* how often more may have been put aside; wraps */
 };
 
 static inline bool source_any_aside(const struct source_table *table, uint64_t now_us)

@@ -52,42 +52,18 @@
 #include <string.h>
 
 #include "engine/base/siphash.h"
+#include "engine/tcp/cookie_words.h"
 #include "engine/tcp/options.h"
 
-#define OPTIONS_MASK  0x7f000000u
-#define OPTIONS_SHIFT 24
-#define MSS_ENTRIES   4
-#define FINER_STEPS   16u
-#define TS_FINER      0x0fu
-#define TS_ECN        0x10u
-#define TS_SPARE      0x20u /* always 0 in ours */
+#define OPTIONS_MASK 0x7f000000u
+#define TS_FINER     0x0fu
+#define TS_SPARE     0x20u /* always 0 in ours */
 
-/* Ascending; one more than entries: the end of the last one's interval. */
-static const uint16_t mss_tables[2][MSS_ENTRIES + 1] = {
-    {216, 536, 1300, 1460, 1460 + 8000},  /* IPv4 */
-    {216, 1220, 1360, 1440, 1440 + 8000}, /* IPv6 */
-};
+static const uint16_t mss_tables[2][COOKIE_MSS_ENTRIES + 1] = {COOKIE_MSS_V4, COOKIE_MSS_V6};
 
 static const uint16_t *mss_table(const struct flow_key *key)
 {
     return mss_tables[addr_is_v4(&key->client) ? 0 : 1];
-}
-
-/* The last entry that is not above `mss`, or the first. */
-static unsigned mss_index(const uint16_t *table, uint16_t mss)
-{
-    return (unsigned)(table[1] <= mss) + (unsigned)(table[2] <= mss) + (unsigned)(table[3] <= mss);
-}
-
-/* The sixteenth of the interval from entry `index` that `mss` lies in. */
-static uint32_t finer_of(const uint16_t *table, unsigned index, uint16_t mss)
-{
-    uint32_t width = (uint32_t)(table[index + 1] - table[index]), step;
-
-    if (mss <= table[index])
-        return 0;
-    step = (uint32_t)(mss - table[index]) * FINER_STEPS / width;
-    return step < FINER_STEPS ? step : FINER_STEPS - 1;
 }
 
 /*
@@ -99,21 +75,19 @@ static uint16_t finer_to_mss(const uint16_t *table, unsigned index, uint32_t ste
 {
     uint32_t width = (uint32_t)(table[index + 1] - table[index]);
 
-    return (uint16_t)(table[index] + (step * width + FINER_STEPS - 1) / FINER_STEPS);
+    return (uint16_t)(table[index] + (step * width + COOKIE_FINER_STEPS - 1) / COOKIE_FINER_STEPS);
 }
 
 static uint32_t cookie_bits(const uint16_t *table, const struct cookie_options *options)
 {
-    uint32_t scale = options->window_scale <= WSCALE_MAX ? options->window_scale : WSCALE_NONE;
-
-    return (scale << 3 | (uint32_t)options->sack << 2 | mss_index(table, options->mss))
-           << OPTIONS_SHIFT;
+    return cookie_option_bits(cookie_mss_index(table, options->mss), options->window_scale,
+                              options->sack);
 }
 
 static uint32_t tsval_bits(const uint16_t *table, const struct cookie_options *options)
 {
-    return finer_of(table, mss_index(table, options->mss), options->mss) |
-           (options->ecn ? TS_ECN : 0);
+    return cookie_finer_of(table, cookie_mss_index(table, options->mss), options->mss) |
+           (options->ecn ? COOKIE_TS_ECN : 0);
 }
 
 struct cookie_words cookie_words_of(bool ipv4, const struct cookie_options *options)
@@ -161,26 +135,16 @@ static const struct siphash *key_of(struct cookie_kept *kept, const struct cooki
     return cookie_key_of(kept, keys, &server, generation, epoch);
 }
 
-/*
- * Second stage. The input has a fixed size for each family, and the sizes tell the families apart,
- * as SipHash takes the length in. Short, because SipHash is the dearest part of what a SYN costs.
- *
- *      IPv4   10 bytes: client, x | port
- *      IPv6   22 bytes: client | x, port
- */
 static inline uint32_t cookie_hash(const struct siphash *begun, const struct flow_key *key,
                                    uint32_t x)
 {
-    struct siphash state = *begun;
+    const uint64_t v6[2] = {key_word(&key->client, 0), key_word(&key->client, 8)};
     uint32_t v4;
 
-    if (addr_is_v4(&key->client)) {
-        memcpy(&v4, key->client.bytes + 12, sizeof(v4));
-        return cookie_hash_v4(begun, v4, key->client_port, x);
-    }
-    siphash_word(&state, key_word(&key->client, 0));
-    siphash_word(&state, key_word(&key->client, 8));
-    return (uint32_t)siphash_end(&state, x | (uint64_t)key->client_port << 32, 22);
+    if (!addr_is_v4(&key->client))
+        return cookie_hash_v6(begun, v6, key->client_port, x);
+    memcpy(&v4, key->client.bytes + 12, sizeof(v4));
+    return cookie_hash_v4(begun, v4, key->client_port, x);
 }
 
 /* The same for a SYN that is sent again (RFC 9293 3.8.1) in the same epoch. */
@@ -211,7 +175,7 @@ uint32_t cookie_hash_kept(struct cookie_kept *kept, const struct cookie_keys *ke
 
 struct cookie_options cookie_read(const struct flow_key *key, uint32_t read)
 {
-    uint32_t bits = (read & OPTIONS_MASK) >> OPTIONS_SHIFT;
+    uint32_t bits = (read & OPTIONS_MASK) >> COOKIE_OPTIONS_SHIFT;
 
     return (struct cookie_options){
         .mss = mss_table(key)[bits & 3],
@@ -271,6 +235,6 @@ void cookie_refine(const struct flow_key *key, uint32_t tsecr, struct cookie_opt
     /* Not one of ours: some stacks echo 0 or their own clock. What is in the cookie stands. */
     if (tsecr & TS_SPARE)
         return;
-    options->ecn = (tsecr & TS_ECN) != 0;
-    options->mss = finer_to_mss(table, mss_index(table, options->mss), tsecr & TS_FINER);
+    options->ecn = (tsecr & COOKIE_TS_ECN) != 0;
+    options->mss = finer_to_mss(table, cookie_mss_index(table, options->mss), tsecr & TS_FINER);
 }

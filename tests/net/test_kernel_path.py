@@ -4,7 +4,8 @@
 wires that lose frames, over switches of modes, kills and ports that vanish; and how much of it the
 kernel carries is counted.
 
-That each frame is carried as the engine would let it go is tests/bridge/bpf/test_carrying.c's."""
+That each frame is carried as the engine would let it go, and each SYN answered as it would, is
+tests/bridge/bpf/test_carrying.c's and test_answering.c's."""
 import signal
 import time
 
@@ -254,6 +255,73 @@ for _ in range({count}):
         carried, up = after["carried"] - before["carried"], went_up(before, after)
         check(carried > 2 * count * 0.9, f"{carried} carried, went up: {up}")
         return f"{(time.monotonic() - began) * 1e6 / count:.0f} us each, {sum(up.values())} went up"
+
+
+def flooded(lab, port, address, kind, count=90_000):
+    """Honest sessions beside a flood of 30,000 SYNs a second. What the kernel answered of it, and
+    what it sent up, is returned."""
+    before, cookies = kernel(lab), lab.stats()["cookies"]
+    flood = lab.start_flood(port, address=address, count=count, rate=30_000)
+    fetched = lab.fetch(kind, port, address, count=300, timeout_ms=10_000)
+    flood.report()
+    after, said = kernel(lab), lab.stats()["cookies"]
+    check_equal(fetched["failed"], 0, f"sessions beside the flood ({fetched})")
+    check(said["sent"] - cookies["sent"] >= 0.99 * count, f"cookies sent: {cookies} to {said}")
+    check(said["accepted"] - cookies["accepted"] >= 300, f"cookies that came back: {said}")
+    return after["answered"] - before["answered"], went_up(before, after)
+
+
+def flood_ends_in_the_kernel(address, prepare=None):
+    with path_lab("attack") as lab:
+        if prepare:
+            prepare(lab)
+        answered, up = flooded(lab, 80, address, "http")
+        check(answered >= 0.99 * 90_000, f"{answered} answered in the kernel, went up: {up}")
+        check_equal(kernel(lab)["lost"], 0, "frames lost")
+        return f"{answered} answered in the kernel"
+
+
+def test_syn_flood_ends_in_the_kernel():
+    return flood_ends_in_the_kernel(SERVER4)
+
+
+def test_syn_flood_ends_in_the_kernel_over_ipv6():
+    return flood_ends_in_the_kernel(SERVER6)
+
+
+def test_syn_flood_ends_in_the_kernel_with_full_checksums():
+    return flood_ends_in_the_kernel(SERVER4, without_checksums)
+
+
+def test_clients_who_wait_to_be_greeted():
+    """Some of the SYNs go up, so that their clients are asked again if their ACK is lost."""
+    with path_lab("attack") as lab:
+        lab.set_mode("normal")
+        lab.pop3()
+        lab.learn("pop3", 110)
+        lab.set_mode("attack")
+        answered, up = flooded(lab, 110, SERVER4, "pop3")
+        check(answered >= 0.8 * 90_000, f"{answered} answered in the kernel, went up: {up}")
+        check(up.get("up_syn_waiting", 0) >= 300, f"went up: {up}")
+        return f"{answered} answered in the kernel, {up['up_syn_waiting']} not"
+
+
+def test_attack_begins_and_ends_by_what_the_kernel_counts():
+    with path_lab() as lab:
+        lab.learn("http", 80)
+        lab.set_mode("auto")
+        lab.flood(80, count=150_000, rate=30_000)
+        check_equal(lab.server_mode(80), "attack", "mode under the flood")
+        answered = kernel(lab)["answered"]
+        check(answered >= 0.9 * 150_000, f"{answered} answered in the kernel")
+        began = time.monotonic()
+        while lab.server_mode(80) == "attack":
+            check(time.monotonic() - began < 50, "attack mode ends")
+            check_equal(lab.fetch("http", 80, count=100)["failed"], 0, "fetches")
+        took = time.monotonic() - began
+        check(took > 20, f"back after {took:.0f} s")
+        check_equal(lab.fetch("http", 80, count=50)["failed"], 0, "fetches after it")
+        return f"{answered} answered in the kernel, back after {took:.0f} s"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * answer.bpf.h - the part of carry.bpf.c that answers SYNs to servers in attack mode with the
+ * cookie that the engine would make (engine/tcp/answer_record.h), so that a flood ends here.
+ *
+ *      plain SYN -> server's record -> nobody's connection, not put aside -> options, checksum
+ *                -> what is said to such an offer -> cookie, TSval -> counted -> written over it
+ *
+ * Whatever is out of the ordinary goes up as it came. What is answered gets the bytes that
+ * engine/fast/syn.h, or stages/syn.c over IPv6, would write.
+ *
+ * A good checksum may be a full or a partial one, which alone the kernel knows: both are looked
+ * for, and the answer's is made of the SYN's by the difference, which is right for either.
+ */
+#ifndef SYNWARD_BRIDGE_BPF_ANSWER_BPF_H
+#define SYNWARD_BRIDGE_BPF_ANSWER_BPF_H
+
+#include "bridge/bpf/answer_read.bpf.h"
+
+/* --- the answer ------------------------------------------------------------------------------ */
+
+/* `sum`: of the segment without its checksum. */
+INLINE bool answer_checksum_good(const struct answer *answer, __u64 sum)
+{
+    const __u64 pseudo = answer->pseudo + bpf_htonl(PROTO_TCP + answer->l4_bytes);
+
+    return answer_fold(pseudo + sum + answer->checksum) == 0xffff ||
+           answer_fold(pseudo) == answer->checksum;
+}
+
+/* Remembers that this client was asked with this ISN, as tag_put_first(); true: for the first time.
+ */
+INLINE bool answer_remember(const struct answer *answer, __u32 x)
+{
+    const __u32 at = (__u32)answer->hash & (ASKED_TAGS - 1);
+    const __u32 now_ms = (__u32)(answer->now_us / 1000);
+    __u32 tag = (__u32)(answer->hash >> 32) + x;
+    __u64 *slot = bpf_map_lookup_elem(&answer_asked, &at), is;
+
+    if (!slot)
+        return false;
+    tag += !tag;
+    is = *(volatile __u64 *)slot;
+    if ((__u32)is == tag && now_ms - (__u32)(is >> 32) < ASKED_LIFE_MS)
+        return false;
+    *(volatile __u64 *)slot = (__u64)now_ms << 32 | tag;
+    return true;
+}
+
+INLINE void answer_count(const struct answer *answer, __u32 x)
+{
+    const __u32 step = (__u32)(answer->now_us / ANSWER_STEP_US) & (ANSWER_STEPS - 1);
+    const __u32 core = bpf_get_smp_processor_id() & (ANSWER_CORES - 1);
+    struct answer_counts *counts = &answer->record->counts[core];
+
+    __sync_fetch_and_add(&counts->syns[step], 1);
+    if (answer_remember(answer, x))
+        __sync_fetch_and_add(&counts->asked[step], 1);
+}
+
+INLINE __u16 answer_ip_id(const struct answer *answer)
+{
+    const __u8 kind = answer->record->ip_id_kind;
+
+    if (kind == ANSWER_IP_ID_INCREMENT)
+        return (__u16)__sync_fetch_and_add(&answer->record->ip_id, 1);
+    if (kind == ANSWER_IP_ID_RANDOM)
+        return (__u16)(answer->now_us * 40503u ^ answer->client_port);
+    return 0;
+}
+
+/* Cookie, and the bits of TSval, of what is granted; false: there is no key for this time. */
+INLINE bool answer_numbers(const struct answer *answer, const struct answer_walk *walk,
+                           const struct answer_said *said, __u32 x, struct cookie_words *numbers)
+{
+    const __u16 *table = answer->v4 ? answer_mss_v4 : answer_mss_v6;
+    const __u16 mss = walk->mss ? walk->mss : answer->v4 ? MSS_DEFAULT_V4 : MSS_DEFAULT_V6;
+    const __u8 offered = walk->wscale > WSCALE_MAX ? WSCALE_MAX : walk->wscale;
+    const __u8 scale = said->grants & ANSWER_WSCALE ? offered : WSCALE_NONE;
+    const __u32 epoch = (__u32)(answer->now_us / COOKIE_EPOCH_US);
+    const __u32 index = cookie_mss_index(table, mss) & (COOKIE_MSS_ENTRIES - 1);
+    const struct cookie_key *key = &answer->record->keys[epoch & (ANSWER_KEYS - 1)];
+    __u32 words, hash;
+
+    if (*(volatile __u64 *)&key->made_for != cookie_key_for(answer->record->generation, epoch))
+        return false;
+    words = cookie_option_bits(index, scale, said->grants & ANSWER_SACK);
+    hash = answer->v4 ? cookie_hash_v4(&key->begun, (__u32)(answer->client[1] >> 32),
+                                       answer->client_port, x)
+                      : cookie_hash_v6(&key->begun, answer->client, answer->client_port, x);
+    numbers->cookie = cookie_of(hash, words, epoch);
+    numbers->tsval =
+        cookie_finer_of(table, index, mss) | (said->grants & ANSWER_ECN ? COOKIE_TS_ECN : 0);
+    return true;
+}
+
+/* All that was read before is read before what follows. */
+INLINE void answer_barrier(void)
+{
+    __u64 mine = 0;
+
+    __sync_fetch_and_add(&mine, 1);
+}
+
+INLINE bool answer_is_whole(const struct answer *answer)
+{
+    answer_barrier();
+    return *(volatile __u32 *)&answer->record->version == answer->version;
+}
+
+/* Both ends exchanged. */
+INLINE void answer_turn(const struct answer *answer, struct answer_link *link)
+{
+    __builtin_memcpy(link->to, answer->link.from, sizeof(link->to));
+    __builtin_memcpy(link->from, answer->link.to, sizeof(link->from));
+    link->type = answer->link.type;
+}
+
+/* `bytes`: of the TCP header. */
+INLINE bool answer_write_v4(struct __sk_buff *skb, const struct answer *answer, __u32 bytes,
+                            __u16 ip_id)
+{
+    struct {
+        struct answer_link link;
+        struct answer_ipv4 ip;
+    } said = {0};
+
+    answer_turn(answer, &said.link);
+    said.ip.version = IPV4_PLAIN;
+    said.ip.bytes = bpf_htons((__u16)(sizeof(said.ip) + bytes));
+    said.ip.id = bpf_htons(ip_id);
+    said.ip.fragment = answer->record->df ? bpf_htons(0x4000) : 0;
+    said.ip.ttl = answer->record->ttl;
+    said.ip.protocol = PROTO_TCP;
+    said.ip.src = (__be32)(answer->server[1] >> 32);
+    said.ip.dst = (__be32)(answer->client[1] >> 32);
+    said.ip.checksum =
+        (__u16)~answer_fold((__u32)bpf_csum_diff(NULL, 0, (__be32 *)&said.ip, sizeof(said.ip), 0));
+    return bpf_skb_store_bytes(skb, 0, said.link.to, ETH_BYTES + sizeof(said.ip), 0) == 0;
+}
+
+INLINE bool answer_write_v6(struct __sk_buff *skb, const struct answer *answer, __u32 bytes,
+                            __u32 flow_label)
+{
+    struct {
+        struct answer_link link;
+        struct answer_ipv6 ip;
+    } said = {0};
+
+    answer_turn(answer, &said.link);
+    said.ip.first = bpf_htonl(6u << 28 | flow_label);
+    said.ip.bytes = bpf_htons((__u16)bytes);
+    said.ip.next = PROTO_TCP;
+    said.ip.hop_limit = answer->record->ttl;
+    said.ip.src[0] = answer->server[0];
+    said.ip.src[1] = answer->server[1];
+    said.ip.dst[0] = answer->client[0];
+    said.ip.dst[1] = answer->client[1];
+    return bpf_skb_store_bytes(skb, 0, said.link.to, ETH_BYTES + sizeof(said.ip), 0) == 0;
+}
+
+/* Full or partial, the checksum that stands there is made right for what has changed. */
+INLINE bool answer_write_checksum(struct __sk_buff *skb, const struct answer *answer, __u32 bytes,
+                                  __u64 difference)
+{
+    const __u32 at = answer->l4 + TCP_CHECKSUM_AT;
+
+    return bpf_l4_csum_replace(skb, at, 0, difference, 0) == 0 &&
+           bpf_l4_csum_replace(skb, at, bpf_htons((__u16)answer->l4_bytes), bpf_htons((__u16)bytes),
+                               BPF_F_PSEUDO_HDR | 2) == 0;
+}
+
+struct answer_segment {
+    struct answer_tcp tcp;
+    __be32 timestamps[2];
+    __u32 bytes, timestamps_at; /* of the header; of TSval in the frame, 0: there are none */
+    __u32 flow_label;
+    __u16 ip_id;
+};
+
+/* False: the kernel had no memory for it, and the frame may be half of each. */
+INLINE bool answer_write(struct __sk_buff *skb, const struct answer *answer,
+                         struct answer_segment *segment, __u64 sum)
+{
+    const __u32 bytes = segment->bytes;
+    __u64 difference;
+
+    if (bytes < TCP_BYTES || bytes > sizeof(segment->tcp))
+        return false;
+    difference = (__u32)bpf_csum_diff(NULL, 0, (__be32 *)&segment->tcp, bytes, ~(__u32)sum);
+    if (segment->timestamps_at)
+        difference += (__u64)segment->timestamps[0] + segment->timestamps[1];
+    difference = (difference & 0xffffffff) + (difference >> 32);
+    difference = (difference & 0xffffffff) + (difference >> 32);
+    segment->tcp.head.checksum = answer->checksum;
+    if ((skb->len != answer->l4 + bytes && bpf_skb_change_tail(skb, answer->l4 + bytes, 0) != 0) ||
+        !(answer->v4 ? answer_write_v4(skb, answer, bytes, segment->ip_id)
+                     : answer_write_v6(skb, answer, bytes, segment->flow_label)) ||
+        bpf_skb_store_bytes(skb, answer->l4, &segment->tcp, bytes, 0) != 0)
+        return false;
+    if (segment->timestamps_at &&
+        bpf_skb_store_bytes(skb, segment->timestamps_at, segment->timestamps, 8, 0) != 0)
+        return false;
+    return answer_write_checksum(skb, answer, bytes, difference);
+}
+
+/* What is said to this client. False: it is to be asked again, by the engine. */
+INLINE bool answer_say(const struct answer *answer, const struct answer_walk *walk,
+                       const struct tcp_header *syn, struct answer_segment *segment)
+{
+    const __u8 ecn = (syn->flags & (FLAG_ECE | FLAG_CWR)) == (FLAG_ECE | FLAG_CWR);
+    const __u8 offered = (walk->present & (OFFER_ECN_BIT - 1)) | (ecn ? OFFER_ECN_BIT : 0);
+    const struct answer_said *said = &answer->record->said[offered & (ANSWER_OFFERS - 1)];
+    const __u32 x = bpf_ntohl(syn->seq);
+    struct cookie_words numbers;
+    __u64 tuple;
+
+    if (!(said->grants & ANSWER_USABLE) || !answer_numbers(answer, walk, said, x, &numbers))
+        return false;
+    tuple = flow_words_hash(flow_seed_of(answer->settings->tsval_seed), answer_words(answer));
+    segment->bytes = TCP_BYTES + said->options_bytes;
+    segment->flow_label = (__u32)(tuple >> 44);
+    segment->tcp.head.src_port = syn->dst_port;
+    segment->tcp.head.dst_port = syn->src_port;
+    segment->tcp.head.seq = bpf_htonl(numbers.cookie);
+    segment->tcp.head.ack = bpf_htonl(x + 1);
+    segment->tcp.head.offset = (__u8)(segment->bytes / 4 << 4);
+    segment->tcp.head.flags = said->flags;
+    segment->tcp.head.window = bpf_htons(said->window);
+    __builtin_memcpy(segment->tcp.options, said->options, sizeof(said->options));
+    if (said->timestamps_at) {
+        segment->timestamps_at = answer->l4 + TCP_BYTES + said->timestamps_at;
+        segment->timestamps[0] = bpf_htonl(
+            (((__u32)(answer->now_us / 1000) + (__u32)tuple) & ~COOKIE_TS_BITS) | numbers.tsval);
+        segment->timestamps[1] = bpf_htonl(walk->tsval);
+    }
+    return true;
+}
+
+/* --- decision -------------------------------------------------------------------------------- */
+
+/* Its options, and the sum of its header. CARRY_answered: both are plain. */
+INLINE __u32 answer_look(struct __sk_buff *skb, const struct answer *answer, struct tcp_header *tcp,
+                         struct answer_walk *walk, __u64 *sum)
+{
+    const __u32 header_bytes = (__u32)(tcp->offset >> 4) * 4;
+    volatile __u32 options_bytes = header_bytes - TCP_BYTES;
+    __u32 bytes;
+
+    if (answer->ends_odd || header_bytes < TCP_BYTES || answer->l4_bytes != header_bytes ||
+        answer->l4 + header_bytes > skb->len)
+        return CARRY_up_syn_odd;
+    tcp->checksum = 0;
+    *sum = (__u32)bpf_csum_diff(NULL, 0, (__be32 *)tcp, sizeof(*tcp), 0);
+    bytes = options_bytes;
+    if (bytes > 0) {
+        if (bytes > TCP_OPTIONS_MAX ||
+            bpf_skb_load_bytes(skb, answer->l4 + TCP_BYTES, walk->at, bytes) != 0)
+            return CARRY_up_syn_odd;
+        *sum = (__u32)bpf_csum_diff(NULL, 0, (__be32 *)walk->at, bytes, (__u32)*sum);
+        walk->bytes = bytes;
+        bpf_loop(TCP_OPTIONS_MAX, answer_step, walk, 0);
+    }
+    if (walk->bad || (walk->present & OPTIONS_SIGNED) || !answer_checksum_good(answer, *sum))
+        return CARRY_up_syn_odd;
+    return CARRY_answered;
+}
+
+/* Of a client that may wait for its server to speak, and must be asked again if its ACK is lost,
+ * the engine answers as many as it could remember. */
+INLINE bool answer_is_remembered(const struct answer *answer)
+{
+    struct answer_record *record = answer->record;
+
+    return *(volatile __u8 *)&record->waits && *(volatile __s32 *)&record->spare > 0 &&
+           (__s32)__sync_fetch_and_add(&record->spare, -1) > 0;
+}
+
+INLINE __u32 answer_prepare(struct __sk_buff *skb, struct answer *answer, struct tcp_header *tcp,
+                            struct answer_segment *segment, __u64 *sum)
+{
+    struct answer_walk walk = {.wscale = WSCALE_NONE};
+    __u32 what;
+
+    if (answer->now_us >= *(volatile __u64 *)&answer->record->until_us)
+        return CARRY_up_syn_late;
+    if (answer_is_aside(answer))
+        return CARRY_up_syn_aside;
+    answer->hash =
+        flow_words_hash(flow_seed_of(answer->settings->table_seed), answer_words(answer));
+    if (answer_is_known(answer))
+        return ANSWER_KNOWN_FLOW;
+    what = answer_look(skb, answer, tcp, &walk, sum);
+    if (what != CARRY_answered)
+        return what;
+    if (!answer_say(answer, &walk, tcp, segment))
+        return CARRY_up_syn_late;
+    if (answer_is_remembered(answer))
+        return CARRY_up_syn_waiting;
+    segment->ip_id = answer_ip_id(answer);
+    return answer_is_whole(answer) ? CARRY_answered : CARRY_up_syn_late;
+}
+
+#define ANSWER_LEFT (-2) /* nothing was changed, and nothing counted */
+
+/* A client's frame. `to`: the interface that it came from. */
+static __attribute__((noinline)) int answer_syn(struct __sk_buff *skb, __u32 to)
+{
+    const __u32 first = 0;
+    struct answer_segment segment = {0};
+    struct answer answer = {0};
+    struct tcp_header tcp;
+    __u32 what;
+    __u64 sum = 0;
+
+    answer.settings = bpf_map_lookup_elem(&answer_switch, &first);
+    if (!answer.settings || !answer.settings->servers || !answer_read(skb, &answer, &tcp) ||
+        (tcp.flags & TCP_SYN_PLAIN) != FLAG_SYN)
+        return ANSWER_LEFT;
+    answer.client_port = bpf_ntohs(tcp.src_port);
+    answer.server_port = bpf_ntohs(tcp.dst_port);
+    answer.checksum = tcp.checksum;
+    if (!answer_find(&answer))
+        return ANSWER_LEFT;
+    answer.now_us =
+        answer.settings->clock_us ? answer.settings->clock_us : bpf_ktime_get_ns() / 1000;
+    what = answer_prepare(skb, &answer, &tcp, &segment, &sum);
+    /* Of a connection that has a record, the gates are to be shut. */
+    if (what == ANSWER_KNOWN_FLOW)
+        return ANSWER_LEFT;
+    if (what != CARRY_answered) {
+        count(what);
+        return TC_ACT_UNSPEC;
+    }
+    if (!answer_write(skb, &answer, &segment, sum)) {
+        count(CARRY_lost);
+        return TC_ACT_SHOT;
+    }
+    answer_count(&answer, bpf_ntohl(tcp.seq));
+    count(CARRY_answered);
+    return (int)bpf_redirect(to, 0);
+}
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* answer.h - what the part of the program that answers SYNs (answer.bpf.h) and those who load it
+ * agree on. */
+#ifndef SYNWARD_BRIDGE_BPF_ANSWER_H
+#define SYNWARD_BRIDGE_BPF_ANSWER_H
+
+#include <stdint.h>
+
+/* A server without VLAN tags: its address as in struct ip_addr, its port in wire order. */
+struct answer_key {
+    uint64_t addr[2];
+    uint16_t port, unused[3];
+};
+
+struct answer_value {
+    uint32_t index, serial; /* of the record */
+};
+
+/* A prefix of an address as in struct ip_addr; some of it may be put aside. */
+struct answer_prefix {
+    uint32_t bits;
+    uint8_t addr[16];
+};
+
+struct answer_settings {
+    uint32_t servers;    /* that are answered for; 0: all goes up */
+    uint32_t aside;      /* prefixes that are put aside */
+    uint32_t aside_lost; /* not 0: there was no room for all of them, and all goes up */
+    uint32_t unused;
+    uint64_t clock_us; /* for tests: stands; 0: the kernel's own */
+    uint64_t table_seed[2], tsval_seed[2];
+};
+
+/* Counts of known connections lie in pages: an element is found by number, and mapped. */
+#define ANSWER_PAGE_BYTES 4096u
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * answer_maps.h - the maps of the part of the carrying program that answers SYNs (answer.bpf.h).
+ *
+ *      answer_maps_share()   what an engine and the kernel both have
+ *      answer_maps_begin()   under which seeds; nothing is answered until a server has a record
+ *      answer_maps_obey()    which servers have one: the worker's thread, as all that follows
+ *      answer_maps_aside()   whose SYNs go up all the same
+ */
+#ifndef SYNWARD_BRIDGE_BPF_ANSWER_MAPS_H
+#define SYNWARD_BRIDGE_BPF_ANSWER_MAPS_H
+
+#include <bpf/libbpf.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/engine.h"
+#include "engine/stages/answering.h"
+
+struct answer_maps;
+
+/* Of a loaded object, which stays the caller's. NULL and errno. */
+struct answer_maps *answer_maps_open(const struct bpf_object *object);
+/* Nothing is answered from here on. NULL is fine. */
+void answer_maps_close(struct answer_maps *maps);
+
+struct answer_share answer_maps_share(const struct answer_maps *maps);
+void answer_maps_begin(struct answer_maps *maps, const uint64_t table_seed[2],
+                       const uint64_t tsval_seed[2]);
+/* For tests: the clock stands at this time; 0: it goes on. */
+void answer_maps_stop_clock(struct answer_maps *maps, uint64_t now_us);
+void answer_maps_obey(struct answer_maps *maps, const struct answer_order *orders, uint32_t count);
+/* All of those sources that are put aside, and no others, are known to be from here on; NULL: there
+ * was no memory to say so, and all goes up. */
+void answer_maps_aside(struct answer_maps *maps, const struct source_info *sources, uint32_t count);
+
+#endif

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * answer_read.bpf.h - for answer.bpf.h alone: the maps, and who is asked by whom, with which
+ * options.
+ */
+#ifndef SYNWARD_BRIDGE_BPF_ANSWER_READ_BPF_H
+#define SYNWARD_BRIDGE_BPF_ANSWER_READ_BPF_H
+
+#include "bridge/bpf/answer.h"
+#include "bridge/bpf/carry_parts.bpf.h"
+#include "engine/base/addr.h"
+#include "engine/base/siphash.h"
+#include "engine/tcp/answer_record.h"
+#include "engine/tcp/cookie.h"
+#include "engine/tcp/cookie_words.h"
+
+#define ASKED_TAGS    32768u /* TAGS_ASKED */
+#define ASKED_LIFE_MS 2000u
+
+#define TCP_SYN_PLAIN  (FLAG_FIN | FLAG_SYN | FLAG_RST | FLAG_ACK)
+#define FLAG_ECE       0x40
+#define FLAG_CWR       0x80
+#define OFFER_ECN_BIT  (1 << 4)
+#define OPTIONS_SIGNED (OPTION_MD5 | OPTION_AO)
+
+/* Beside enum carry_count: of a connection that may be known. */
+#define ANSWER_KNOWN_FLOW CARRY_COUNTS_COUNT
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, ANSWER_RECORDS * 2);
+    __type(key, struct answer_key);
+    __type(value, struct answer_value);
+} answer_servers SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, ANSWER_RECORDS);
+    __type(key, __u32);
+    __type(value, struct answer_record);
+} answer_records SEC(".maps");
+
+struct answer_page {
+    __u8 known[ANSWER_PAGE_BYTES];
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, ANSWER_KNOWN / ANSWER_PAGE_BYTES);
+    __type(key, __u32);
+    __type(value, struct answer_page);
+} answer_known SEC(".maps");
+
+/* struct tag of engine/tables/seen.h: tag in the lower half, milliseconds in the upper one. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, ASKED_TAGS);
+    __type(key, __u32);
+    __type(value, __u64);
+} answer_asked SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, 32768);
+    __type(key, struct answer_prefix);
+    __type(value, __u32);
+} answer_aside SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct answer_settings);
+} answer_switch SEC(".maps");
+
+static const uint16_t answer_mss_v4[] = COOKIE_MSS_V4, answer_mss_v6[] = COOKIE_MSS_V6;
+
+/* Headers as read, and as they are written. What follows the link header is aligned. */
+struct answer_link {
+    __u8 unused[2], to[6], from[6];
+    __be16 type;
+};
+
+struct answer_ipv4 {
+    __u8 version, tos;
+    __be16 bytes, id, fragment;
+    __u8 ttl, protocol;
+    __be16 checksum;
+    __be32 src, dst;
+};
+
+struct answer_ipv6 {
+    __be32 first;
+    __be16 bytes;
+    __u8 next, hop_limit;
+    __u64 src[2], dst[2];
+};
+
+struct answer_tcp {
+    struct tcp_header head;
+    __u8 options[TCP_OPTIONS_MAX];
+};
+
+/* Of a SYN's options, as in struct syn_options; and how far they are read. */
+struct answer_walk {
+    __u8 at[64];
+    __u32 offset, bytes;
+    __u32 tsval;
+    __u16 mss;
+    __u8 present, wscale;
+    bool bad;
+};
+
+struct answer {
+    const struct answer_settings *settings;
+    struct answer_record *record;
+    __u64 now_us;
+    uint64_t client[2], server[2]; /* addresses as in struct ip_addr */
+    __u64 hash;                    /* flow_key_hash() under the tables' seed */
+    __u32 version;
+    __u32 l4, l4_bytes; /* of the SYN */
+    __u64 pseudo;       /* sum of the addresses */
+    __u16 client_port, server_port;
+    __u16 checksum; /* the SYN's, as it stands there */
+    bool v4, ends_odd;
+    struct answer_link link;
+};
+
+/* --- options --------------------------------------------------------------------------------- */
+
+INLINE bool answer_first(struct answer_walk *walk, __u8 bit, bool fits)
+{
+    const bool first = fits && !(walk->present & bit);
+
+    walk->present |= fits ? bit : OPTION_OTHER;
+    return first;
+}
+
+INLINE __u32 answer_be32(const __u8 *at)
+{
+    return (__u32)at[0] << 24 | (__u32)at[1] << 16 | (__u32)at[2] << 8 | at[3];
+}
+
+/* As take_option() of engine/tcp/options.c. */
+INLINE void answer_take(struct answer_walk *walk, __u32 offset, __u8 kind, __u8 length)
+{
+    const __u8 *at = walk->at + offset;
+
+    if (kind == TCP_OPT_MSS) {
+        if (answer_first(walk, OPTION_MSS, length == 4))
+            walk->mss = (__u16)(at[2] << 8 | at[3]);
+    } else if (kind == TCP_OPT_WSCALE) {
+        if (answer_first(walk, OPTION_WSCALE, length == 3))
+            walk->wscale = at[2];
+    } else if (kind == TCP_OPT_SACK_PERMITTED) {
+        answer_first(walk, OPTION_SACK_PERMITTED, length == 2);
+    } else if (kind == TCP_OPT_TIMESTAMPS) {
+        if (answer_first(walk, OPTION_TIMESTAMPS, length == 10))
+            walk->tsval = answer_be32(at + 2);
+    } else if (kind == TCP_OPT_MD5 || kind == TCP_OPT_AO) {
+        walk->present |= OPTION_MD5; /* or it has another length: up it goes */
+    } else {
+        walk->present |= OPTION_OTHER;
+    }
+}
+
+/* One option a step. */
+static long answer_step(__u32 step, void *context)
+{
+    struct answer_walk *walk = context;
+    const __u32 offset = walk->offset;
+    __u8 kind, length;
+
+    (void)step;
+    if (offset >= walk->bytes || offset >= TCP_OPTIONS_MAX)
+        return 1;
+    kind = walk->at[offset];
+    length = walk->at[offset + 1];
+    if (kind == TCP_OPT_EOL)
+        return 1;
+    if (kind == TCP_OPT_NOP) {
+        walk->offset = offset + 1;
+        return 0;
+    }
+    if (length < 2 || offset + length > walk->bytes) {
+        walk->bad = true;
+        return 1;
+    }
+    answer_take(walk, offset, kind, length);
+    walk->offset = offset + length;
+    return 0;
+}
+
+/* --- who is asked, and by whom --------------------------------------------------------------- */
+
+INLINE __u32 answer_fold(__u64 sum)
+{
+    sum = (sum & 0xffffffff) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (__u32)((sum & 0xffff) + (sum >> 16));
+}
+
+INLINE bool answer_read_v4(struct __sk_buff *skb, struct answer *answer, struct tcp_header *tcp)
+{
+    struct {
+        struct answer_link link;
+        struct answer_ipv4 ip;
+        struct tcp_header tcp;
+    } begin = {0};
+    const __u32 bytes = sizeof(begin) - sizeof(begin.link.unused);
+    __u8 first;
+
+    if (bpf_skb_load_bytes(skb, 0, begin.link.to, bytes) != 0 || begin.ip.version != IPV4_PLAIN ||
+        begin.ip.protocol != PROTO_TCP || (begin.ip.fragment & IPV4_FRAGMENT))
+        return false;
+    *tcp = begin.tcp;
+    answer->link = begin.link;
+    answer->v4 = true;
+    answer->l4 = ETH_BYTES + sizeof(begin.ip);
+    answer->l4_bytes = bpf_ntohs(begin.ip.bytes) - (__u32)sizeof(begin.ip);
+    answer->client[0] = answer->server[0] = 0;
+    answer->client[1] = (__u64)begin.ip.src << 32 | 0xffff0000u;
+    answer->server[1] = (__u64)begin.ip.dst << 32 | 0xffff0000u;
+    answer->pseudo = (__u64)begin.ip.src + begin.ip.dst;
+    first = (__u8)begin.ip.src;
+    answer->ends_odd = (begin.link.to[0] & 1) || first == 0 || first == 127 || first >> 4 == 14 ||
+                       first == 255 || begin.ip.src == begin.ip.dst ||
+                       answer_fold((__u32)bpf_csum_diff(NULL, 0, (__be32 *)&begin.ip,
+                                                        sizeof(begin.ip), 0)) != 0xffff;
+    return true;
+}
+
+INLINE __u64 answer_sum(const __u64 address[2])
+{
+    return (address[0] & 0xffffffff) + (address[0] >> 32) + (address[1] & 0xffffffff) +
+           (address[1] >> 32);
+}
+
+INLINE bool answer_read_v6(struct __sk_buff *skb, struct answer *answer, struct tcp_header *tcp)
+{
+    struct {
+        struct answer_link link;
+        struct answer_ipv6 ip;
+        struct tcp_header tcp;
+    } begin = {0};
+    const __u32 bytes = ETH_BYTES + sizeof(begin.ip) + sizeof(begin.tcp);
+
+    if (bpf_skb_load_bytes(skb, 0, begin.link.to, bytes) != 0 ||
+        bpf_ntohl(begin.ip.first) >> 28 != 6 || begin.ip.next != PROTO_TCP)
+        return false;
+    *tcp = begin.tcp;
+    answer->link = begin.link;
+    answer->v4 = false;
+    answer->l4 = ETH_BYTES + sizeof(begin.ip);
+    answer->l4_bytes = bpf_ntohs(begin.ip.bytes);
+    answer->client[0] = begin.ip.src[0];
+    answer->client[1] = begin.ip.src[1];
+    answer->server[0] = begin.ip.dst[0];
+    answer->server[1] = begin.ip.dst[1];
+    answer->pseudo = answer_sum(begin.ip.src) + answer_sum(begin.ip.dst);
+    answer->ends_odd = (begin.link.to[0] & 1) || (__u8)begin.ip.src[0] == 0xff ||
+                       (!begin.ip.src[0] && begin.ip.src[1] == WIRE64(1)) ||
+                       (begin.ip.src[0] == begin.ip.dst[0] && begin.ip.src[1] == begin.ip.dst[1]);
+    return true;
+}
+
+/* False: it is not for here, whatever it is. */
+INLINE bool answer_read(struct __sk_buff *skb, struct answer *answer, struct tcp_header *tcp)
+{
+    if (skb->vlan_present)
+        return false;
+    if (skb->protocol == ETHERTYPE_IPV4)
+        return answer_read_v4(skb, answer, tcp);
+    return skb->protocol == ETHERTYPE_IPV6 && answer_read_v6(skb, answer, tcp);
+}
+
+/* The record of the server, where the kernel may answer for it. */
+INLINE bool answer_find(struct answer *answer)
+{
+    struct answer_key key = {.addr = {answer->server[0], answer->server[1]},
+                             .port = bpf_htons(answer->server_port)};
+    const struct answer_value *value = bpf_map_lookup_elem(&answer_servers, &key);
+    __u32 index;
+
+    if (!value)
+        return false;
+    index = value->index;
+    answer->record = bpf_map_lookup_elem(&answer_records, &index);
+    if (!answer->record)
+        return false;
+    answer->version = *(volatile __u32 *)&answer->record->version;
+    return !(answer->version & 1) && *(volatile __u32 *)&answer->record->serial == value->serial;
+}
+
+INLINE struct flow_words answer_words(const struct answer *answer)
+{
+    return (struct flow_words){
+        {answer->client[0], answer->client[1]},
+        {answer->server[0], answer->server[1]},
+        flow_ends_word((__u32)answer->client_port << 16 | answer->server_port)};
+}
+
+INLINE bool answer_is_known(const struct answer *answer)
+{
+    const __u32 at = answer_known_at(answer->hash), page = at / ANSWER_PAGE_BYTES;
+    const struct answer_page *counts = bpf_map_lookup_elem(&answer_known, &page);
+
+    return !counts || *(volatile __u8 *)&counts->known[at & (ANSWER_PAGE_BYTES - 1)];
+}
+
+INLINE bool answer_is_aside(const struct answer *answer)
+{
+    struct answer_prefix prefix = {.bits = 128};
+
+    if (answer->settings->aside_lost)
+        return true;
+    if (!answer->settings->aside)
+        return false;
+    __builtin_memcpy(prefix.addr, answer->client, sizeof(prefix.addr));
+    return bpf_map_lookup_elem(&answer_aside, &prefix);
+}
+
+#endif

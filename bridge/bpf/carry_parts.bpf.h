@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* carry_parts.bpf.h - what both parts of the program have in common: carry.bpf.c, answer.bpf.h. */
+#ifndef SYNWARD_BRIDGE_BPF_CARRY_PARTS_BPF_H
+#define SYNWARD_BRIDGE_BPF_CARRY_PARTS_BPF_H
+
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "bridge/bpf/carry.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+#define ETH_BYTES       14
+#define ETHERTYPE_IPV4  bpf_htons(0x0800)
+#define ETHERTYPE_IPV6  bpf_htons(0x86dd)
+#define IPV4_PLAIN      0x45
+#define IPV4_FRAGMENT   bpf_htons(0x3fff)
+#define PROTO_TCP       6
+#define TCP_BYTES       20
+#define TCP_CHECKSUM_AT 16
+
+#define FLAG_FIN 0x01
+#define FLAG_SYN 0x02
+#define FLAG_RST 0x04
+#define FLAG_ACK 0x10
+
+struct tcp_header {
+    __be16 src_port, dst_port;
+    __be32 seq, ack;
+    __u8 offset, flags;
+    __be16 window, checksum, urgent;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, CARRY_COUNTS_COUNT);
+    __type(key, __u32);
+    __type(value, __u64);
+} carry_counts SEC(".maps");
+
+INLINE void count(__u32 what)
+{
+    __u64 *counter = bpf_map_lookup_elem(&carry_counts, &what);
+
+    if (counter)
+        (*counter)++;
+}
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * answer_record.h - what the engine writes down of a server in attack mode so that the kernel may
+ * answer SYNs in its name (bridge/bpf/answer.bpf.h), and what both then write.
+ *
+ *      engine -> kernel   promise's generation and keys, what is said to each offer   under
+ * `version` kernel -> engine   how many were answered, for the triggers                    `counts`
+ *      both               the next IPv4 identification; which connections were asked (seen.h)
+ *
+ * `version` is odd while the engine writes. Who reads takes it before and after, and sends the SYN
+ * up where it was odd or is another now: no answer is made of halves.
+ *
+ * Counts are by the steps of rate.h and never fall, so that the engine adds to each step what is
+ * new of it, whenever it looks.
+ */
+#ifndef SYNWARD_ENGINE_TCP_ANSWER_RECORD_H
+#define SYNWARD_ENGINE_TCP_ANSWER_RECORD_H
+
+#include <stdint.h>
+
+#include "engine/tcp/cookie.h"
+#include "engine/tcp/options.h"
+
+#define ANSWER_RECORDS 512u /* servers in attack mode that the kernel answers for at once */
+#define ANSWER_OFFERS  32u  /* every enum synack_offer but a signed one */
+#define ANSWER_KEYS    4u   /* epochs: the one before, this and the next, by their lowest bits */
+#define ANSWER_STEPS   8u
+#define ANSWER_STEP_US 250000u
+#define ANSWER_DEAD_US 3000000u /* that long without a word of the engine */
+#define ANSWER_CORES   16u      /* who share a place lose nothing, they wait for each other */
+
+/* Of connections that the engine knows there is one count for each hash: where it is 0 there is
+ * none. 255 stays. */
+#define ANSWER_KNOWN (1u << 22)
+
+enum answer_grants {
+    ANSWER_SACK = 1 << 0,
+    ANSWER_WSCALE = 1 << 1,
+    ANSWER_ECN = 1 << 2,
+    ANSWER_USABLE = 1 << 3, /* else such a SYN goes up */
+};
+
+enum answer_ip_id { ANSWER_IP_ID_ZERO, ANSWER_IP_ID_INCREMENT, ANSWER_IP_ID_RANDOM };
+
+/* What is said to an offer. */
+struct answer_said {
+    uint8_t options[TCP_OPTIONS_MAX] __attribute__((aligned(8))); /* without timestamps */
+    uint8_t options_bytes;
+    uint8_t timestamps_at; /* of TSval in the options; 0: there are none. Even */
+    uint8_t flags, grants; /* of the header; enum answer_grants */
+    uint16_t window, unused;
+};
+
+/* Answered SYNs, and those that were the first of their client's ISN. */
+struct answer_counts {
+    uint32_t syns[ANSWER_STEPS], asked[ANSWER_STEPS];
+};
+
+struct answer_record {
+    uint32_t version, serial; /* serial 0: nobody's */
+    uint32_t ip_id;           /* next, for servers that count up */
+    int32_t spare;            /* SYNs that are still to go up where `waits` */
+    uint8_t ttl, df, ip_id_kind, waits;
+    uint32_t generation;
+    uint64_t until_us; /* nothing is answered from then on: who would check the cookies is dead */
+    struct cookie_key keys[ANSWER_KEYS];
+    struct answer_said said[ANSWER_OFFERS];
+    struct answer_counts counts[ANSWER_CORES] __attribute__((aligned(64)));
+};
+
+_Static_assert(sizeof(struct answer_counts) == 64, "a cache line for each core");
+
+/* Where the count of a connection stands. `hash`: flow_key_hash() */
+static inline uint32_t answer_known_at(uint64_t hash)
+{
+    return (uint32_t)(hash >> 40) & (ANSWER_KNOWN - 1);
+}
+
+#endif
