@@ -38,9 +38,9 @@ struct engine_config {
     struct trigger_limits triggers; /* for servers that have no limits of their own */
     struct cookie_keys keys;        /* the same in every shard */
     uint64_t table_seed[2];         /* of the hash tables; random, any */
-    struct flow_record
-        *records;                /* flows_max of them, zeroed, which the kernel reads as well and
-                                    which stay the caller's; NULL, the default: it carries nothing */
+    /* flows_max of them, zeroed, which the kernel reads as well and which stay the caller's; NULL,
+     * the default: it carries nothing */
+    struct flow_record *records;
     struct answer_share answers; /* only where there is one shard */
 };
 
