@@ -23,6 +23,11 @@ static uint32_t least(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
+static uint32_t most(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
 /* --- sending --------------------------------------------------------------------------------- */
 
 /* One way or the other it goes on: sent data is repeated (RFC 9293 3.8.1), later each time (RFC
@@ -231,15 +236,27 @@ static void server_frame(struct engine *engine, struct passage *passage, struct 
         set_timer(engine, flow, opening, passage->now_us);
 }
 
-/* Its numbers are ahead of what the server has: so the server is told in its own. */
+/*
+ * The number that the client was told to go on from, or the end of what it was seen to say: a host
+ * that gives up resets with the next number that it would send. Of any other in the window it is
+ * asked (RFC 5961 3.2): who has no such connection any more answers that with a RST of the number
+ * that it is told. Its numbers are ahead of what the server has: so the server is told in its own.
+ */
 static void client_reset(struct engine *engine, struct passage *passage, struct flow *flow,
                          struct opening *opening)
 {
-    uint32_t beyond = passage->frame.seq - (opening->client_isn + 1 + opening->promised);
+    const uint32_t first = opening->client_isn + 1, offset = passage->frame.seq - first;
+    const uint32_t told = most(opening->acked, opening->promised);
 
-    passage_drop(engine, passage, DROP_answered);
-    if (beyond <= HOLD_BYTES * 4)
+    if (offset == told || offset == opening->held_bytes ||
+        passage->frame.seq == flow_cold(&engine->flows, flow)->client_next) {
+        passage_drop(engine, passage, DROP_answered);
         opening_abandon(engine, flow, passage->now_us);
+    } else if (offset - told <= HOLD_BYTES * 4) {
+        opening_acknowledge_client(engine, passage, flow, opening);
+    } else {
+        passage_drop(engine, passage, DROP_answered);
+    }
 }
 
 /*

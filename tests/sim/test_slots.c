@@ -390,6 +390,38 @@ Test(slots, rule_1_3_client_that_leaves_takes_the_server_along)
     scenario_end(s);
 }
 
+/* It gives up with more under way than the server had room for: that is its next number, too. */
+Test(slots, rule_1_3_client_that_leaves_resets_with_its_next_number)
+{
+    struct scenario *s = draining("10");
+    scenario_drain(s);
+    inject(s, CLIENT, "P. x+19 ack c+1 win 502 <nop,nop,TS val 190 ecr t> | more");
+    scenario_drain(s);
+    inject(s, CLIENT, "R x+23 win 0");
+    expect(s, SERVER, "R x+1 win *");
+    expect_nothing(s);
+    scenario_end(s);
+}
+
+/* Whoever guesses a number in the window ends nothing: the client is asked, and answers with the
+ * exact one where it has left (RFC 5961 3.2). */
+Test(slots, rule_1_3_reset_while_draining_needs_the_exact_number)
+{
+    struct scenario *s = draining("65160");
+    expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 180 ecr 5000> | " GET_REQUEST);
+    inject(s, CLIENT, "R x+20 win 0");
+    expect(s, CLIENT, ". c+1 ack x+17 win * <nop,nop,TS val * ecr 180>");
+    expect_nothing(s);
+    inject(s, CLIENT, "R x+18 win 0");
+    expect(s, CLIENT, ". c+1 ack x+17 win * <nop,nop,TS val * ecr 180>");
+    inject(s, CLIENT, "R x+200000 win 0");
+    expect_nothing(s);
+    inject(s, CLIENT, "R x+17 win 0");
+    expect(s, SERVER, "R x+1 win *");
+    expect_nothing(s);
+    scenario_end(s);
+}
+
 Test(slots, rule_1_3_repeats_while_opening_are_answered)
 {
     struct scenario *s = promised();
