@@ -162,6 +162,13 @@ enum match proxy_check_behind(uint64_t accepted, const uint8_t *behind, size_t b
     return protocols_check(inner != 0 ? inner : ~SELF, behind, bytes, &id);
 }
 
+bool proxy_is_alone(const uint8_t *request, size_t bytes)
+{
+    size_t header;
+
+    return proxy_header(request, bytes, &header) == MATCH_YES && header == bytes;
+}
+
 static enum match proxy_check(const uint8_t *request, size_t bytes)
 {
     size_t header;

@@ -20,6 +20,8 @@ enum match proxy_header(const uint8_t *request, size_t bytes, size_t *header);
 enum match proxy_check_behind(uint64_t accepted, const uint8_t *behind, size_t bytes);
 /* The client's address that a whole header names, whoever says so; false: it names none. */
 bool proxy_client(const uint8_t *request, size_t bytes, struct ip_addr *client);
+/* A whole header, and nothing behind it. */
+bool proxy_is_alone(const uint8_t *request, size_t bytes);
 /* What is asked for behind a header; PROTOCOL_UNKNOWN where that cannot be told. */
 enum protocol_id proxy_behind(const uint8_t *request, size_t bytes);
 

@@ -352,6 +352,23 @@ static bool is_endless(const struct server_policy *policy, enum protocol_id matc
            !(policy->has_pattern && (policy->pattern.line_bytes_max || policy->pattern.lengths));
 }
 
+/* A header, and the client behind it waits for the greeting: it has asked nothing yet, so its
+ * server is opened as for a bare ACK (rule 2.5). */
+static bool is_header_alone(const struct request *request)
+{
+    return request->checked.protocol == PROTOCOL_PROXY &&
+           proxy_is_alone(request->said.data, request->said.bytes);
+}
+
+static void open_header(struct engine *engine, struct passage *passage, struct server *server,
+                        const struct proof *proof, struct flow *closing,
+                        const struct request *request)
+{
+    greet_beside(engine, passage, server, proof);
+    open_limited(engine, passage, server, proof, request->kept ? request->kept : closing,
+                 &request->said);
+}
+
 static inline void judge_request(struct engine *engine, struct passage *passage,
                                  struct server *server, const struct proof *proof,
                                  struct flow *closing, struct request *request)
@@ -379,6 +396,8 @@ static inline void judge_request(struct engine *engine, struct passage *passage,
         refuse_unless_right(engine, passage, server, proof, closing, request);
     else if (match == MATCH_MORE)
         decide_unfinished(engine, passage, server, proof, closing, request);
+    else if (is_header_alone(request))
+        open_header(engine, passage, server, proof, closing, request);
     else
         open_right(engine, passage, server, proof, closing, request,
                    is_endless(server->policy, request->checked.protocol));

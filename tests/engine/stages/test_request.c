@@ -96,3 +96,21 @@ Test(request_behind_a_proxy, openings_are_limited_for_whom_it_names)
     cr_assert(asks(b, "203.0.113.10", REQUEST));
     bench_end(b);
 }
+
+/* A header alone, where the service greets behind it, is no request: as many as of bare ACKs. */
+Test(request_behind_a_proxy, a_header_alone_is_opened_within_the_limits)
+{
+    struct bench *b = behind_a_proxy(true);
+    unsigned opened = 0;
+
+    bench_policy(b, HTTP)->protocols |= UINT64_C(1) << PROTOCOL_POP3;
+    bench_policy(b, HTTP)->open_per_source_per_second = 3;
+    for (int i = 0; i < 6; i++)
+        opened += asks(b, "203.0.113.9", "");
+    cr_assert_eq(opened, 3);
+    cr_assert_eq(bench_counters(b)->requests_matched, 0);
+    cr_assert(asks(b, "203.0.113.10", ""), "another client of the same balancer");
+    cr_assert(asks(b, "203.0.113.9", REQUEST), "a request has no such limit");
+    cr_assert_eq(bench_counters(b)->requests_matched, 1);
+    bench_end(b);
+}
