@@ -47,7 +47,9 @@ static enum held_class class_of(const struct engine *engine, const struct flow_k
     network = held_network_hash(engine, key);
     if (held_was_slow(sources, network, now_us))
         return HELD_OTHERS;
-    return holds || !held_waits_alone(sources, held_network(network)) ? HELD_MORE : HELD_FIRST;
+    if (!holds && (engine->held.in_turn || held_waits_alone(sources, network, flow_clock(now_us))))
+        return HELD_FIRST;
+    return HELD_MORE;
 }
 
 /* Somebody waits who comes before a client of this class that comes now, or has its turn. */
@@ -101,13 +103,6 @@ bool held_admits(struct engine *engine, const struct flow_key *key, struct serve
 
 /* --- who waits ------------------------------------------------------------------------------- */
 
-static void count_waiting(struct engine *engine, const struct held_waiting *waiting,
-                          enum held_class class, int change)
-{
-    if (class == HELD_FIRST)
-        held_wait_change(engine->held.sources, waiting->network, change);
-}
-
 static void queue(struct engine *engine, struct held_waiting waiting, enum held_class class)
 {
     struct flow *flow = &engine->flows.flows[waiting.flow];
@@ -115,7 +110,6 @@ static void queue(struct engine *engine, struct held_waiting waiting, enum held_
     if (!held_queue_add(&engine->held.queues[class], waiting))
         return;
     engine->servers.slots[waiting.server].held_waiting[class]++;
-    count_waiting(engine, &waiting, class, 1);
     kept_slot(engine, flow)->flags |= SLOT_QUEUED;
 }
 
@@ -127,15 +121,20 @@ void held_wait(struct engine *engine, struct flow *flow, uint64_t now_us)
         .flow = flow_index(&engine->flows, flow),
         .serial = flow_cold(&engine->flows, flow)->serial,
         .server = (uint32_t)(server - engine->servers.slots),
-        .network = held_network(held_network_hash(engine, &flow->key)),
     };
+    enum held_class class;
 
     slot->flags |= SLOT_WAITS;
     if (slot->flags & SLOT_QUEUED)
         return;
-    queue(engine, waiting, class_of(engine, &flow->key, server, now_us));
-    if (slot->flags & SLOT_QUEUED)
-        slot_whole(&engine->slots, slot);
+    class = class_of(engine, &flow->key, server, now_us);
+    queue(engine, waiting, class);
+    if (!(slot->flags & SLOT_QUEUED))
+        return;
+    if (class == HELD_FIRST)
+        held_note_wait(engine->held.sources, held_network_hash(engine, &flow->key),
+                       flow_clock(now_us));
+    slot_whole(&engine->slots, slot);
 }
 
 /* Its flow, where that still waits; NULL: the entry may go. */
@@ -154,7 +153,6 @@ static void take_out(struct engine *engine, struct held_waiting *waiting, enum h
     struct flow *flow = waiting_flow(engine, waiting);
 
     engine->servers.slots[waiting->server].held_waiting[class]--;
-    count_waiting(engine, waiting, class, -1);
     if (flow)
         kept_slot(engine, flow)->flags &= (uint16_t)~SLOT_QUEUED;
     held_queue_take(&engine->held.queues[class], waiting);
@@ -186,10 +184,8 @@ static bool has_its_turn(struct engine *engine, struct held_waiting *waiting, en
     }
     server = flow_server(engine, flow);
     engine->held.in_turn = true;
-    count_waiting(engine, waiting, class, -1); /* it does not stand behind itself */
     now = class_of(engine, &flow->key, server, now_us);
     admitted = now <= class && held_admits(engine, &flow->key, server, now_us);
-    count_waiting(engine, waiting, class, 1);
     if (now > class) {
         move_back(engine, waiting, class, now);
     } else if (admitted) {

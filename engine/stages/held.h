@@ -20,7 +20,8 @@
  * Who waits does so behind those of better classes (held_queue.h), and in its own first come, first
  * served. Of those who wait for their first place every second one is the newest: a thousand
  * networks that came before cost an honest newcomer its turn, not its patience. Of each network one
- * waits for a first place, and its others behind them: a thousand sockets of 200 networks are 200.
+ * in two seconds waits for a first place, and its others behind all of these: a thousand sockets of
+ * 200 networks are 200.
  * Whoever was ended for being slow, and strangers of its network, come last, for ten minutes.
  */
 #ifndef SYNWARD_ENGINE_STAGES_HELD_H

@@ -18,7 +18,7 @@
 /* Who comes first (stages/held.h). */
 enum held_class {
     HELD_KNOWN,  /* the server has answered its source before, and that holds less than its share */
-    HELD_FIRST,  /* its source holds nothing, and nobody of its network waits here */
+    HELD_FIRST,  /* its source holds nothing, and nobody else of its network came here just now */
     HELD_MORE,   /* its source holds less than its share */
     HELD_OTHERS, /* its source holds its share, or was slow */
     HELD_CLASSES
@@ -26,8 +26,7 @@ enum held_class {
 
 struct held_waiting {
     uint32_t flow, serial;
-    uint32_t server;  /* index into the server table */
-    uint32_t network; /* held_network() of its client */
+    uint32_t server; /* index into the server table */
 };
 
 struct held_queue {

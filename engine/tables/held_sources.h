@@ -7,7 +7,8 @@
  * the two is the answer. Sources that share both places are counted together, so the answer is
  * never too low.
  *
- * In two more rows stands likewise how many of each network wait for their first place (held.h).
+ * In two more rows stands likewise when one of each network began to wait for its first place
+ * (held.h): flow_clock(), its low 16 bits, never 0.
  *
  * Who was answered leaves a tag, for a day:  | 20 bits of the hash | minute, 12 bits |
  * So does who was ended for being slow, for ten minutes.
@@ -23,6 +24,7 @@
 #define HELD_MINUTE_MASK    0xfffu
 #define HELD_ANSWERED_LASTS (24u * 60)
 #define HELD_SLOW_LASTS     10u
+#define HELD_WAIT_APART     30u /* flow_clock(): 2 s */
 
 struct held_sources {
     uint16_t rows[2][HELD_PLACES], waiting[2][HELD_PLACES];
@@ -39,25 +41,24 @@ static inline uint16_t *held_place(struct held_sources *held, uint64_t hash, int
     return &held->rows[row][held_row_place(hash, row)];
 }
 
-/* Both places of a network, to be kept where its address is not. */
-static inline uint32_t held_network(uint64_t hash)
+/* One of this network waits from now on. */
+static inline void held_note_wait(struct held_sources *held, uint64_t network, uint32_t clock)
 {
-    return held_row_place(hash, 0) | held_row_place(hash, 1) << 16;
+    for (int row = 0; row < 2; row++)
+        held->waiting[row][held_row_place(network, row)] = (uint16_t)(clock | !(uint16_t)clock);
 }
 
-static inline void held_wait_change(struct held_sources *held, uint32_t network, int change)
+/* Nobody of it has begun to wait within HELD_WAIT_APART, as far as is known. */
+static inline bool held_waits_alone(const struct held_sources *held, uint64_t network,
+                                    uint32_t clock)
 {
-    uint16_t *place = &held->waiting[0][network & UINT16_MAX];
-    uint16_t *other = &held->waiting[1][network >> 16];
+    for (int row = 0; row < 2; row++) {
+        const uint16_t began = held->waiting[row][held_row_place(network, row)];
 
-    *place = (uint16_t)(*place + change);
-    *other = (uint16_t)(*other + change);
-}
-
-/* Nobody of it waits for a first place, as far as is known. */
-static inline bool held_waits_alone(const struct held_sources *held, uint32_t network)
-{
-    return !held->waiting[0][network & UINT16_MAX] || !held->waiting[1][network >> 16];
+        if (!began || (uint16_t)(clock - began) >= HELD_WAIT_APART)
+            return true;
+    }
+    return false;
 }
 
 static inline void held_change(struct held_sources *held, uint64_t hash, int change)

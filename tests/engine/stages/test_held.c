@@ -253,6 +253,7 @@ Test(held, one_of_a_network_waits_for_a_first_place)
     cr_assert(!opens(b, 12, 1, 1000));
     for (unsigned host = 2; host <= 9; host++)
         cr_assert(!opens(b, 11, host, 1000));
+    cr_assert_eq(bench_server(b, HTTP)->held_waiting[HELD_FIRST], 2);
     next(b, 1000);
     cr_assert(has_place(b, 11, 1000) && !has_place(b, 12, 1000));
     next(b, 1001);
@@ -260,6 +261,11 @@ Test(held, one_of_a_network_waits_for_a_first_place)
     next(b, 1002);
     client(b, 11, 2, 1000);
     cr_assert_str_neq(bench_flow_state(b), "kept", "and then they");
+    cr_assert(!opens(b, 12, 2, 1000));
+    cr_assert_eq(bench_server(b, HTTP)->held_waiting[HELD_FIRST], 0);
+    bench_wait(b, 2 * SECOND_US);
+    cr_assert(!opens(b, 12, 3, 1000));
+    cr_assert_eq(bench_server(b, HTTP)->held_waiting[HELD_FIRST], 1, "it has waited alone");
     bench_forget(b);
     bench_end(b);
 }
