@@ -277,6 +277,11 @@ struct answering *engine_answering(struct engine *engine)
     return engine->answering;
 }
 
+bool engine_settle_is_due(struct engine *engine)
+{
+    return carry_is_due(engine);
+}
+
 void engine_settle(struct engine *engine)
 {
     carry_settle(engine);

@@ -68,7 +68,9 @@ struct counters *engine_counters(struct engine *engine);
  * once a batch; then orders_count = 0. NULL: it carries none.
  */
 struct carried *engine_carried(struct engine *engine);
-/* To be called when there is a touched_count and all that was to be written has been. */
+/* Once a batch, where there is a touched_count: whether there is anything to settle. */
+bool engine_settle_is_due(struct engine *engine);
+/* To be called then, when all that was to be written has been. */
 void engine_settle(struct engine *engine);
 
 /*

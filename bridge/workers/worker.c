@@ -172,7 +172,7 @@ static void settle_carried(struct worker *worker)
 
     if (!carried)
         return;
-    if (carried->touched_count > 0) {
+    if (carried->touched_count > 0 && engine_settle_is_due(worker->engine)) {
         ring_submit(worker->ring);
         engine_settle(worker->engine);
     }

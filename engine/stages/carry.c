@@ -116,8 +116,6 @@ static void settle(struct engine *engine, uint32_t index)
         return;
     }
     if (!record->added) {
-        if (record->seen < CARRY_AFTER && ++record->seen < CARRY_AFTER)
-            return;
         fill_in(engine, flow, record);
         record->added = carried_add(&engine->flows, index);
         if (!record->added)
@@ -132,10 +130,44 @@ static void settle(struct engine *engine, uint32_t index)
                gate_may_open(flow, cold, SIDE_SERVER));
 }
 
+/* Neither known to the kernel nor about to be. */
+static bool is_left(const struct flow *flow, struct flow_record *record)
+{
+    if (record->added)
+        return false;
+    if (!may_be_carried(flow)) {
+        record->seen = 0;
+        return true;
+    }
+    return record->seen < CARRY_AFTER && ++record->seen < CARRY_AFTER;
+}
+
+bool carry_is_due(struct engine *engine)
+{
+    struct carried *carried = engine->flows.carried;
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < carried->touched_count; i++) {
+        const uint32_t index = carried->touched[i];
+        struct flow_record *record = &carried->records[index];
+
+        if (is_left(&engine->flows.flows[index], record))
+            record->touched = false;
+        else
+            carried->touched[kept++] = index;
+    }
+    carried->touched_count = kept;
+    carried->sifted = kept > 0;
+    return kept > 0;
+}
+
 void carry_settle(struct engine *engine)
 {
     struct carried *carried = engine->flows.carried;
 
+    if (!carried->sifted)
+        carry_is_due(engine);
+    carried->sifted = false;
     for (uint32_t i = 0; i < carried->touched_count; i++) {
         carried->records[carried->touched[i]].touched = false;
         settle(engine, carried->touched[i]);

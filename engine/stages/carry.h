@@ -12,10 +12,14 @@
 
 #include "engine/shard/shard.h"
 
-/* Batches in which a connection comes up before the kernel is told of it: to tell it costs as much
- * as a few segments, and most connections are short. */
-#define CARRY_AFTER 3
+/* Batches in which a connection comes up before the kernel is told of it: to tell it, and that it
+ * is over, costs as much as some segments, and most connections are short: handshake, request,
+ * answer and two FINs, each by itself, are not as many. */
+#define CARRY_AFTER 8
 
+/* False: none of those that have come up is the kernel's, nor is to be, and nothing is to be
+ * settled. Once a batch, and carry_settle() after it. */
+bool carry_is_due(struct engine *engine);
 /*
  * Settles the connections that have come up since the last time. All that the engine has let
  * through must have been written: here it is said that it has gone out.

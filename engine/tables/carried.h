@@ -33,6 +33,7 @@ struct carried {
     struct flow_record *records; /* by the flow's index */
     uint32_t serial;
     uint32_t touched_count, orders_count;
+    bool sifted; /* of those that were touched only such are left as the kernel knows, or is to */
     uint32_t touched[CARRIED_TOUCHED];
     struct carry_order orders[CARRIED_ORDERS];
 };
