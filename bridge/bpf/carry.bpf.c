@@ -511,9 +511,19 @@ static __attribute__((noinline)) int carry(struct __sk_buff *skb, int from)
 SEC("tc")
 int carry_from_client(struct __sk_buff *skb)
 {
-    const int answered = answer_syn(skb, skb->ifindex);
+    const __u32 first = 0;
+    const struct carry_settings *settings = bpf_map_lookup_elem(&carry_switch, &first);
+    const __u32 to = settings ? settings->to[FROM_CLIENT] : 0;
+    const int answered = to ? answer_syn(skb, to) : ANSWER_LEFT;
 
     return answered == ANSWER_LEFT ? carry(skb, FROM_CLIENT) : answered;
+}
+
+/* For kernels whose verifier does not take the part that answers. */
+SEC("tc")
+int carry_from_client_alone(struct __sk_buff *skb)
+{
+    return carry(skb, FROM_CLIENT);
 }
 
 SEC("tc")

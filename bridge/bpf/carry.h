@@ -36,7 +36,8 @@ enum carry_count {
         CARRY_COUNTS_COUNT
 };
 
-#define CARRY_FROM_CLIENT "carry_from_client"
-#define CARRY_FROM_SERVER "carry_from_server"
+#define CARRY_FROM_CLIENT       "carry_from_client"
+#define CARRY_FROM_CLIENT_ALONE "carry_from_client_alone"
+#define CARRY_FROM_SERVER       "carry_from_server"
 
 #endif

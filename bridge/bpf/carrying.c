@@ -58,10 +58,10 @@ static bool size_maps(const struct bpf_object *object, uint32_t connections)
     return true;
 }
 
-static bool find_parts(struct carrying *carrying, uint32_t connections)
+static bool find_parts(struct carrying *carrying, uint32_t connections, bool answers)
 {
-    const struct bpf_program *client =
-        bpf_object__find_program_by_name(carrying->object, CARRY_FROM_CLIENT);
+    const struct bpf_program *client = bpf_object__find_program_by_name(
+        carrying->object, answers ? CARRY_FROM_CLIENT : CARRY_FROM_CLIENT_ALONE);
     const struct bpf_program *server =
         bpf_object__find_program_by_name(carrying->object, CARRY_FROM_SERVER);
     void *records;
@@ -80,12 +80,23 @@ static bool find_parts(struct carrying *carrying, uint32_t connections)
     if (records == MAP_FAILED)
         return false;
     carrying->records = records;
+    if (!answers)
+        return true;
     carrying->answers = answer_maps_open(carrying->object);
     return carrying->answers;
 }
 
-/* 0, or an errno. */
-static int load(struct carrying *carrying, uint32_t connections)
+static bool choose_program(const struct bpf_object *object, bool answers)
+{
+    struct bpf_program *with = bpf_object__find_program_by_name(object, CARRY_FROM_CLIENT);
+    struct bpf_program *alone = bpf_object__find_program_by_name(object, CARRY_FROM_CLIENT_ALONE);
+
+    return with && alone && bpf_program__set_autoload(with, answers) == 0 &&
+           bpf_program__set_autoload(alone, !answers) == 0;
+}
+
+/* 0, or an errno. `answers`: with the part that answers SYNs. */
+static int load(struct carrying *carrying, uint32_t connections, bool answers)
 {
     size_t bytes;
     int code;
@@ -94,12 +105,13 @@ static int load(struct carrying *carrying, uint32_t connections)
     /* cppcheck-suppress comparePointers */
     bytes = (size_t)(carry_object_end - carry_object);
     carrying->object = bpf_object__open_mem(carry_object, bytes, NULL);
-    if (!carrying->object || !size_maps(carrying->object, connections))
+    if (!carrying->object || !size_maps(carrying->object, connections) ||
+        !choose_program(carrying->object, answers))
         return errno;
     code = bpf_object__load(carrying->object);
     if (code != 0)
         return -code;
-    return find_parts(carrying, connections) ? 0 : errno;
+    return find_parts(carrying, connections, answers) ? 0 : errno;
 }
 
 struct carrying *carrying_open(uint32_t connections, struct error *error)
@@ -112,7 +124,11 @@ struct carrying *carrying_open(uint32_t connections, struct error *error)
         return NULL;
     }
     libbpf_set_print(say_nothing);
-    reason = load(carrying, connections);
+    reason = load(carrying, connections, true);
+    if (reason != 0 && !carrying->records) {
+        bpf_object__close(carrying->object);
+        reason = load(carrying, connections, false);
+    }
     if (reason == 0)
         return carrying;
     error_set(error, EXIT_FAILED, "the kernel takes no carrying program: %s", strerror(reason));
@@ -146,7 +162,7 @@ struct flow_record *carrying_records(struct carrying *carrying)
 void carrying_share(struct carrying *carrying, uint32_t first, struct engine_config *config)
 {
     config->records = carrying->records + first;
-    if (config->shards == 1)
+    if (config->shards == 1 && carrying->answers)
         config->answers = answer_maps_share(carrying->answers);
 }
 

@@ -351,6 +351,19 @@ Test(answering, ends_when_the_engine_is_dead)
     carrying_close(kernel.carrying);
 }
 
+/* A port has vanished: all goes up. */
+Test(answering, ends_with_the_path)
+{
+    struct kernel kernel = open_kernel();
+    struct pair *pair = begin_plain_world(&kernel, OPENING_CHECK);
+
+    cr_assert(answers_http(&kernel, pair, 1));
+    carrying_lead(kernel.carrying, 0, 0);
+    cr_assert_not(answers_http(&kernel, pair, 2));
+    end_world(&kernel, pair);
+    carrying_close(kernel.carrying);
+}
+
 /* Of clients that may wait for the server's word some go up, to be asked again, and a flood does
  * not. */
 Test(answering, leaves_to_the_engine_as_many_as_it_may_ask_again)
