@@ -195,6 +195,11 @@ bool daemon_learning(const struct daemon *daemon)
     return daemon->learning;
 }
 
+const struct confinement *daemon_confinement(const struct daemon *daemon)
+{
+    return daemon->parts.confinement;
+}
+
 const char *daemon_path_hindrance(const struct daemon *daemon)
 {
     return kernel_path_hindrance(daemon->parts.path);

@@ -17,6 +17,7 @@
 #include "profiles/error.h"
 #include "profiles/store/store.h"
 
+struct confinement;
 struct daemon;
 struct kernel_path;
 struct learner;
@@ -33,6 +34,7 @@ struct daemon_parts {
     struct learner *learner;
     struct report *report;
     const char *store_path;
+    const struct confinement *confinement;
 };
 
 /* As it was started: the mode setting for all, and whether it learns. NULL: out of memory. */
@@ -73,6 +75,7 @@ bool daemon_learning(const struct daemon *daemon);
 void daemon_set_learning(struct daemon *daemon, bool on);
 /* NULL: the kernel carries known connections; else why not, "" where nobody asked for it. */
 const char *daemon_path_hindrance(const struct daemon *daemon);
+const struct confinement *daemon_confinement(const struct daemon *daemon);
 void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon_side *out);
 
 /*

@@ -3,8 +3,9 @@
  * run.c - see run.h.
  *
  * Start: everything that can be wrong without touching the system is looked at first (sides, store,
- * control socket), then come TAPs, workers, and last the control socket. What was made is unmade in
- * the opposite order, on failure as at the end.
+ * control socket), then come TAPs, the keeper (keeping.h), workers, and last the control socket.
+ * Then all privileges go (sandbox.h). What was made is unmade in the opposite order, on failure as
+ * at the end.
  *
  * Main loop: one epoll over signals, the workers' bell, changes of the interfaces and the control
  * socket, with the time of the next duty as its limit:
@@ -29,6 +30,7 @@
 #include "bridge/base/log.h"
 #include "bridge/base/notify.h"
 #include "bridge/base/signals.h"
+#include "bridge/confine.h"
 #include "bridge/control/answers.h"
 #include "bridge/control/socket.h"
 #include "bridge/daemon.h"
@@ -69,6 +71,7 @@ struct run {
     struct workers *workers;
     struct stack_news stack_news;
     struct stack_watch *stack; /* NULL: the servers' TCP stack is not of this machine */
+    struct confine confine;
     struct daemon *daemon;
     struct state_keeper keeper;
     struct control *control;
@@ -159,6 +162,31 @@ static void fill_options(struct run *run, struct worker_options *options)
     takeover_fill_config(run->takeover, &options->engine);
     options->inherit = takeover_fill;
     options->inherit_context = run->takeover;
+    options->sandbox = confine_sandbox(&run->confine);
+    options->sandbox_whole = run->options.sandbox == SANDBOX_ON;
+    options->escape = run->options.escape;
+}
+
+/* The servers' TCP stack, where it is one of this machine. */
+static bool open_stack(struct run *run, struct error *error)
+{
+    run->stack_news = (struct stack_news){.store = run->store, .report = run->report};
+    return stack_news_open(&run->stack_news, run->options.server_stack,
+                           sides_spec(run->sides, SIDE_SERVER), &run->stack, error);
+}
+
+static bool begin_confinement(struct run *run, struct error *error)
+{
+    const struct keeping_parts parts = {.sides = run->sides,
+                                        .stack = run->stack,
+                                        .store = run->store,
+                                        .claim = &run->claim,
+                                        .takeover = run->takeover,
+                                        .store_path = run->options.store_path,
+                                        .control_path = run->options.control_path};
+
+    return confine_begin(&run->confine, run->options.sandbox, run->options.escape, &parts,
+                         kernel_path_carrying(run->path) != NULL, error);
 }
 
 static bool start_workers(struct run *run, struct error *error)
@@ -188,6 +216,7 @@ static bool start_workers(struct run *run, struct error *error)
     free(options);
     if (!run->workers)
         return false;
+    run->stack_news.workers = run->workers;
     takeover_done(run->takeover);
     return workers_watch_anew(run->workers, clock_now_us(), error);
 }
@@ -200,7 +229,8 @@ static bool make_daemon(struct run *run, struct error *error)
                                        .store = run->store,
                                        .learner = run->learner,
                                        .report = run->report,
-                                       .store_path = run->options.store_path};
+                                       .store_path = run->options.store_path,
+                                       .confinement = &run->confine.told};
 
     run->daemon = daemon_new(&parts, run->options.mode, run->options.learning);
     return run->daemon || error_set(error, EXIT_FAILED, "out of memory");
@@ -213,33 +243,12 @@ static bool restore_state(struct run *run)
     return true;
 }
 
-/* The servers' TCP stack, where it is one of this machine. Only one that was asked for must be
- * there. */
-static bool open_stack(struct run *run, struct error *error)
-{
-    const struct stack_ears ears = stack_news_ears(&run->stack_news);
-    const struct side_spec *side = sides_spec(run->sides, SIDE_SERVER);
-    struct error unseen = {0};
-
-    run->stack_news =
-        (struct stack_news){.store = run->store, .report = run->report, .workers = run->workers};
-    if (run->options.server_stack) {
-        run->stack = stack_watch_open(run->options.server_stack, "", &ears, error);
-        return run->stack;
-    }
-    if (side->port || side->netns[0] == '\0')
-        return true;
-    run->stack = stack_watch_open(side->netns, side->device, &ears, &unseen);
-    if (!run->stack)
-        report_stack(run->report, unseen.text);
-    return true;
-}
-
+/* -1: there is nothing to watch. */
 static bool watch_fd(struct run *run, int fd, struct error *error)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
 
-    if (epoll_ctl(run->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0)
+    if (fd < 0 || epoll_ctl(run->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0)
         return true;
     return error_set(error, EXIT_FAILED, "cannot watch a file: %s", strerror(errno));
 }
@@ -247,19 +256,16 @@ static bool watch_fd(struct run *run, int fd, struct error *error)
 static bool watch_all(struct run *run, struct error *error)
 {
     run->sides_watch =
-        (struct sides_watch){.sides = run->sides, .path = run->path, .report = run->report};
+        (struct sides_watch){run->sides, run->path, run->report, run->confine.keeping};
     run->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (run->epoll_fd < 0)
         return error_set(error, EXIT_FAILED, "cannot make an epoll: %s", strerror(errno));
-    for (int side = 0; side < 2; side++) {
-        const int events = sides_events(run->sides, (enum side)side);
-
-        /* Without it an MTU that changes is not followed, nor a port that comes back, and nothing
-         * else. */
-        if (events >= 0 && !watch_fd(run, events, error))
-            return false;
-    }
-    return watch_fd(run, run->signals.fd, error) && watch_fd(run, workers_fd(run->workers), error);
+    /* Without these an MTU that changes is not followed, nor a port that comes back, and nothing
+     * else. */
+    return watch_fd(run, sides_events(run->sides, SIDE_CLIENT), error) &&
+           watch_fd(run, sides_events(run->sides, SIDE_SERVER), error) &&
+           watch_fd(run, keeping_fd(run->confine.keeping), error) &&
+           watch_fd(run, run->signals.fd, error) && watch_fd(run, workers_fd(run->workers), error);
 }
 
 static char *answer(void *context, const char *request, size_t bytes, size_t *answer_bytes)
@@ -285,8 +291,9 @@ static bool start(struct run *run, struct error *error)
     return make_events(run, error) && read_sides(run, error) &&
            control_check(run->options.control_path, error) && load_store(run, error) &&
            signals_catch(&run->signals, error) && open_sides(run, error) && open_path(run, error) &&
-           start_workers(run, error) && make_daemon(run, error) && restore_state(run) &&
-           open_stack(run, error) && watch_all(run, error) && open_control(run, error);
+           open_stack(run, error) && begin_confinement(run, error) && start_workers(run, error) &&
+           make_daemon(run, error) && restore_state(run) && watch_all(run, error) &&
+           open_control(run, error) && confine_end(&run->confine, error);
 }
 
 /* One line for `systemctl status`. */
@@ -468,6 +475,8 @@ static void handle_event(struct run *run, int fd, const struct workers_hooks *ho
         take_signals(run);
     else if (fd == workers_fd(run->workers))
         workers_drain(run->workers, hooks, now_us);
+    else if (fd == keeping_fd(run->confine.keeping))
+        confine_look(&run->confine);
     else if (!sides_watch_heard(&run->sides_watch, fd))
         control_handle(run->control);
 }
@@ -510,21 +519,28 @@ static bool save_at_end(struct run *run, struct error *error)
             state_save(run->daemon, run->options.store_path, error);
     control_tell(run->control); /* as far as they take it now */
     workers_halt(run->workers);
-    return takeover_write(run->takeover, run->workers, saved ? error : NULL) && saved;
+    return takeover_write(run->takeover, run->workers, keeping_hands(run->confine.keeping),
+                          saved ? error : NULL) &&
+           saved;
 }
 
 static void finish(struct run *run)
 {
+    if (run->control)
+        keeping_unplace(run->confine.keeping, control_place(run->control));
     control_close(run->control);
     daemon_free(run->daemon);
     stack_watch_close(run->stack);
     workers_stop(run->workers);
     kernel_path_close(run->path);
+    keeping_leave(run->confine.keeping);
     sides_close(run->sides);
     learner_free(run->learner);
     store_free(run->store);
     store_unclaim(&run->claim);
     takeover_free(run->takeover);
+    keeping_stop(run->confine.keeping);
+    spare_core_close(&run->spare_core);
     report_free(run->report);
     events_free(run->events);
     if (run->epoll_fd >= 0)
@@ -572,6 +588,7 @@ enum exit_code run_bridge(const struct run_options *options, struct error *error
     run->epoll_fd = run->signals.fd = -1;
     run->spare_us = NEVER;
     notify_open(&run->notify);
+    spare_core_open(&run->spare_core);
     ok = start(run, error) && serve_until_stopped(run, error);
     finish(run);
     if (ok)

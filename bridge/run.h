@@ -28,8 +28,10 @@ struct run_options {
     uint32_t workers;               /* 1 to WORKERS_MAX */
     uint32_t busy_poll;             /* a setting of busy_poll.h */
     enum kernel_path_setting kernel_path;
-    bool single_reads; /* hidden --single-reads: behave as if multishot reads were missing */
-    bool single_queue; /* hidden --single-queue: behave as if TAPs had one queue; one worker */
+    enum sandbox_setting sandbox;
+    const char *escape; /* hidden --escape: what is tried, to leave the sandbox; NULL: nothing */
+    bool single_reads;  /* hidden --single-reads: behave as if multishot reads were missing */
+    bool single_queue;  /* hidden --single-queue: behave as if TAPs had one queue; one worker */
 };
 
 /* Runs until SIGTERM or SIGINT; SIGHUP changes nothing. Returns an exit code that the README lists;

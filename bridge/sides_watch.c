@@ -2,14 +2,12 @@
 /* sides_watch.c - see sides_watch.h. */
 #include "bridge/sides_watch.h"
 
-#include "bridge/sides/rejoin.h"
-
 static void look(const struct sides_watch *watch, enum side side)
 {
     const struct side_spec *spec = sides_spec(watch->sides, side);
     struct rejoin_news news;
 
-    rejoin_look(watch->sides, side, &news);
+    keeping_look(watch->keeping, watch->sides, side, &news);
     if (news.change != PORT_AS_BEFORE)
         kernel_path_end(watch->path, spec->device);
     if (news.change == PORT_LOST)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "bridge/events/report.h"
+#include "bridge/keeping.h"
 #include "bridge/sides/kernel_path.h"
 #include "bridge/sides/sides.h"
 
@@ -17,6 +18,7 @@ struct sides_watch {
     struct sides *sides;
     struct kernel_path *path;
     struct report *report;
+    struct keeping *keeping; /* who does it; NULL: we */
 };
 
 /* False: `fd`, which is readable, is not of an interface. */

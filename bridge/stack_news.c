@@ -38,3 +38,22 @@ struct stack_ears stack_news_ears(struct stack_news *news)
 {
     return (struct stack_ears){tell_listening, tell_accept_queue, tell_fresh, tell_lost, news};
 }
+
+bool stack_news_open(struct stack_news *news, const char *named, const struct side_spec *side,
+                     struct stack_watch **watch, struct error *error)
+{
+    const struct stack_ears ears = stack_news_ears(news);
+    struct error unseen = {0};
+
+    *watch = NULL;
+    if (named) {
+        *watch = stack_watch_open(named, "", &ears, error);
+        return *watch;
+    }
+    if (side->port || side->netns[0] == '\0')
+        return true;
+    *watch = stack_watch_open(side->netns, side->device, &ears, &unseen);
+    if (!*watch)
+        report_stack(news->report, unseen.text);
+    return true;
+}

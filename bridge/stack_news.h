@@ -6,10 +6,12 @@
 
 #include "bridge/events/report.h"
 #include "bridge/listeners/watch.h"
+#include "bridge/sides/side.h"
 #include "bridge/workers/workers.h"
 #include "profiles/store/store.h"
 
-/* All of them outlive it, and it the ears. */
+/* All of them outlive it, and it the ears. The workers are there when the watch has its first turn.
+ */
 struct stack_news {
     struct store *store;
     struct report *report;
@@ -17,5 +19,12 @@ struct stack_news {
 };
 
 struct stack_ears stack_news_ears(struct stack_news *news);
+
+/*
+ * `named`: the namespace that was asked for, which must be there to be seen; NULL: that of the
+ * server side, if it has one. `*watch` NULL: there is none.
+ */
+bool stack_news_open(struct stack_news *news, const char *named, const struct side_spec *side,
+                     struct stack_watch **watch, struct error *error);
 
 #endif

@@ -42,7 +42,7 @@ void takeover_fill_sizes(uint32_t sizes[TAKEOVER_SIZES])
     memcpy(sizes, all, sizeof(all));
 }
 
-void takeover_boot(uint8_t boot[TAKEOVER_BOOT_BYTES])
+static void read_boot(uint8_t boot[TAKEOVER_BOOT_BYTES])
 {
     const int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
 
@@ -72,15 +72,13 @@ static const char *flaw_of(const struct takeover *takeover)
     const struct takeover_prefix *prefix = &takeover->prefix;
     const uint64_t flows = (uint64_t)prefix->flow_bytes * prefix->flows;
     const uint64_t now_us = clock_now_us();
-    uint8_t boot[TAKEOVER_BOOT_BYTES];
-
-    takeover_boot(boot);
     if (memcmp(prefix->magic, TAKEOVER_MAGIC, sizeof(prefix->magic)) != 0)
         return "it is none of ours";
     if (prefix->total_bytes != takeover->length || prefix->flow_bytes < TAKEOVER_FLOW_LEAST ||
         flows > takeover->length - sizeof(*prefix))
         return "it is not whole";
-    if (memcmp(prefix->boot, boot, sizeof(boot)) != 0 || prefix->written_us > now_us)
+    if (memcmp(prefix->boot, takeover->boot, sizeof(prefix->boot)) != 0 ||
+        prefix->written_us > now_us)
         return "it is of another boot";
     if (now_us - prefix->written_us > AGE_MOST_US)
         return "it is too old";
@@ -250,6 +248,7 @@ struct takeover *takeover_read(const char *store_path, const char *client_side,
     }
     randombytes_buf(&takeover->secrets, sizeof(takeover->secrets));
     takeover_wire(client_side, server_side, takeover->wire);
+    read_boot(takeover->boot);
     take_what_is_there(takeover);
     return takeover;
 }

@@ -26,6 +26,8 @@
 #include "bridge/workers/workers.h"
 #include "engine/server/policy.h"
 #include "profiles/error.h"
+#include "profiles/store/atomic_file.h"
+#include "profiles/store/file_hands.h"
 
 struct takeover;
 
@@ -48,8 +50,11 @@ void takeover_fill(void *context, uint32_t index, uint32_t count, struct engine 
 /* The workers run: removes the file, and says in the log what was taken over. */
 void takeover_done(struct takeover *takeover);
 
-/* Of workers that were halted. Where nothing is to be left there is no file. */
+/* How it is replaced; the caller frees file->path. */
+bool takeover_file(const char *store_path, struct atomic_file *file, struct error *error);
+/* Of workers that were halted; `hands` NULL: by ourselves. Where nothing is to be left there is no
+ * file. */
 bool takeover_write(const struct takeover *takeover, const struct workers *workers,
-                    struct error *error);
+                    const struct file_hands *hands, struct error *error);
 
 #endif

@@ -68,7 +68,7 @@ struct takeover_tag_row {
 
 struct takeover {
     char *path;
-    uint8_t wire[TAKEOVER_WIRE_BYTES];
+    uint8_t wire[TAKEOVER_WIRE_BYTES], boot[TAKEOVER_BOOT_BYTES]; /* ours */
     struct takeover_secrets secrets;
     uint8_t *bytes; /* of the file; NULL: there is none */
     size_t length;
@@ -84,7 +84,6 @@ struct takeover {
 char *takeover_path(const char *store_path);
 void takeover_wire(const char *client_side, const char *server_side,
                    uint8_t wire[TAKEOVER_WIRE_BYTES]);
-void takeover_boot(uint8_t boot[TAKEOVER_BOOT_BYTES]);
 void takeover_fill_sizes(uint32_t sizes[TAKEOVER_SIZES]);
 void takeover_digest_begin(crypto_generichash_state *state, const struct takeover_prefix *prefix);
 

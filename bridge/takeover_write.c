@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* takeover_write.c - writes STORE.flows (takeover.h), from engines whose workers were halted. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,7 +159,7 @@ static void begin(const struct takeover *takeover, const struct workers *workers
     prefix->flow_bytes = sizeof(struct handed_flow);
     takeover_fill_sizes(prefix->sizes);
     prefix->written_us = clock_now_us();
-    takeover_boot(prefix->boot);
+    memcpy(prefix->boot, takeover->boot, sizeof(prefix->boot));
     snprintf(prefix->version, sizeof(prefix->version), "%s", SYNWARD_VERSION);
     memcpy(prefix->wire, takeover->wire, sizeof(prefix->wire));
     tail->secrets = takeover->secrets;
@@ -183,41 +182,52 @@ static bool write_to(struct writer *writer, const struct workers *workers,
     return fclose(writer->file) == 0 && !writer->failed;
 }
 
-/* A file of that name that somebody has put there is not followed. */
-static FILE *open_new(const char *path)
+bool takeover_file(const char *store_path, struct atomic_file *file, struct error *error)
 {
-    int fd;
-    FILE *file;
-
-    if (unlink(path) != 0 && errno != ENOENT)
-        return NULL;
-    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
-    file = fd < 0 ? NULL : fdopen(fd, "w");
-    if (fd >= 0 && !file)
-        close(fd);
-    return file;
+    *file = (struct atomic_file){.path = takeover_path(store_path),
+                                 .what = "connections",
+                                 .mode = FILE_MODE,
+                                 .unsynced = true};
+    return file->path || error_set(error, EXIT_FAILED, "out of memory for the connections");
 }
 
-static bool write_file(const char *path, const struct workers *workers,
-                       struct takeover_prefix *prefix, struct takeover_tail *tail,
-                       struct error *error)
+/* `fd` is closed. 0, or an errno. */
+static int write_into(int fd, const struct workers *workers, struct takeover_prefix *prefix,
+                      struct takeover_tail *tail)
 {
-    char *fresh = NULL;
-    struct writer writer = {0};
-    bool done = false;
+    struct writer writer = {.file = fdopen(fd, "w")};
+    int reason = errno;
 
-    if (asprintf(&fresh, "%s.new", path) < 0)
-        return error_set(error, EXIT_FAILED, "out of memory for the connections");
-    writer.file = open_new(fresh);
-    if (writer.file)
-        done = write_to(&writer, workers, prefix, tail) && rename(fresh, path) == 0;
-    if (!done)
-        error_set(error, EXIT_FAILED, "cannot write %s, connections are lost: %s", path,
-                  strerror(errno));
-    if (!done)
-        (void)unlink(fresh);
-    free(fresh);
-    return done;
+    if (!writer.file) {
+        close(fd);
+        return reason;
+    }
+    errno = 0;
+    if (write_to(&writer, workers, prefix, tail))
+        return 0;
+    return errno ? errno : EIO;
+}
+
+static bool write_ourselves(const struct takeover *takeover, const struct workers *workers,
+                            struct takeover_prefix *prefix, struct takeover_tail *tail,
+                            struct error *error)
+{
+    const struct atomic_file file = {
+        .path = takeover->path, .what = "connections", .mode = FILE_MODE, .unsynced = true};
+    struct atomic_saving saving;
+
+    return atomic_file_begin(&saving, &file, error) &&
+           atomic_file_end(&saving, write_into(dup(saving.fd), workers, prefix, tail), error);
+}
+
+static bool write_by(const struct file_hands *hands, const struct workers *workers,
+                     struct takeover_prefix *prefix, struct takeover_tail *tail,
+                     struct error *error)
+{
+    const int fd = hands->begin(hands->context, KEPT_FLOWS, error);
+
+    return fd >= 0 &&
+           hands->end(hands->context, KEPT_FLOWS, write_into(fd, workers, prefix, tail), error);
 }
 
 /* Cookies are out, or were lately. */
@@ -233,7 +243,7 @@ static bool any_attacked(const struct engine *engine)
 }
 
 bool takeover_write(const struct takeover *takeover, const struct workers *workers,
-                    struct error *error)
+                    const struct file_hands *hands, struct error *error)
 {
     struct writer counter = {0};
     struct takeover_prefix prefix;
@@ -247,7 +257,8 @@ bool takeover_write(const struct takeover *takeover, const struct workers *worke
     for (uint32_t i = 0; i < workers_count(workers); i++)
         wanted = wanted || any_attacked(workers_engine(workers, i));
     if (wanted)
-        done = write_file(takeover->path, workers, &prefix, &tail, error);
+        done = hands ? write_by(hands, workers, &prefix, &tail, error)
+                     : write_ourselves(takeover, workers, &prefix, &tail, error);
     sodium_memzero(&tail, sizeof(tail));
     return done;
 }

@@ -74,6 +74,14 @@ static bool choose_kernel_path(const struct arguments *arguments, const struct c
            kernel_path_parse(arguments->value[OPTION_KERNEL_PATH], setting, error);
 }
 
+static bool choose_sandbox(const struct arguments *arguments, const struct config *config,
+                           enum sandbox_setting *setting, struct error *error)
+{
+    *setting = config->sandbox;
+    return !option_given(arguments, OPTION_SANDBOX) ||
+           sandbox_parse(arguments->value[OPTION_SANDBOX], setting, error);
+}
+
 static bool choose_sides(const struct arguments *arguments, const struct config *config,
                          struct run_options *options, struct error *error)
 {
@@ -101,6 +109,7 @@ static bool run_daemon(const struct arguments *arguments, const struct config *c
         .mode_given = option_given(arguments, OPTION_MODE) || config->mode != SETTING_INHERIT,
         .single_reads = option_given(arguments, OPTION_SINGLE_READS),
         .single_queue = option_given(arguments, OPTION_SINGLE_QUEUE),
+        .escape = arguments->value[OPTION_ESCAPE],
     };
 
     if (!choose_sides(arguments, config, &options, error) ||
@@ -110,7 +119,8 @@ static bool run_daemon(const struct arguments *arguments, const struct config *c
         !choose_workers(arguments, config, &options.workers, error) ||
         !choose_flows(arguments, config, &options.flows, error) ||
         !choose_busy_poll(arguments, config, &options.busy_poll, error) ||
-        !choose_kernel_path(arguments, config, &options.kernel_path, error))
+        !choose_kernel_path(arguments, config, &options.kernel_path, error) ||
+        !choose_sandbox(arguments, config, &options.sandbox, error))
         return false;
     return run_bridge(&options, error) == EXIT_DONE;
 }

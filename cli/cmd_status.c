@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* cmd_status.c - `synward status`. */
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/cmd.h"
 #include "cli/control_client.h"
@@ -69,6 +70,22 @@ static void print_path(struct json_object *path)
         printf("kernel path: off, %s\n", output_field(path, "why"));
 }
 
+/* An older daemon says nothing of it. */
+static void print_sandbox(struct json_object *sandbox)
+{
+    const char *state = sandbox ? output_field(sandbox, "state") : NULL;
+
+    if (!state)
+        return;
+    if (strcmp(state, "on") == 0)
+        printf("sandbox: on%s\n",
+               json_object_get_boolean(json_object_object_get(sandbox, "keeper"))
+                   ? ""
+                   : "; its keeper is gone: nothing is saved, no port joined again");
+    else
+        printf("sandbox: %s, %s\n", state, output_field(sandbox, "why"));
+}
+
 static bool print_status(const struct arguments *arguments, struct json_object *document,
                          struct error *error)
 {
@@ -77,6 +94,7 @@ static bool print_status(const struct arguments *arguments, struct json_object *
         print_sides(json_object_object_get(document, "sides"));
         print_restart(json_object_object_get(document, "restart"));
         print_path(json_object_object_get(document, "kernel_path"));
+        print_sandbox(json_object_object_get(document, "sandbox"));
         putchar('\n');
     }
     return server_table_show(arguments, json_object_object_get(document, "servers"), error);

@@ -41,12 +41,13 @@ static const struct command commands[] = {
      .forms = {"--client SIDE --server SIDE [--store FILE] [--control SOCKET] [--mode "
                "auto|normal|attack] "
                "[--server-stack NETNS] [--learn on|off] [--unknown cookie|pass|drop] [--workers N] "
-               "[--flows N] [--busy-poll off|auto|US] [--kernel-path auto|on|off] [--config FILE]"},
+               "[--flows N] [--busy-poll off|auto|US] [--kernel-path auto|on|off] [--sandbox "
+               "auto|on|off] [--config FILE]"},
      .options = OPTION_BIT(CLIENT) | OPTION_BIT(SERVER) | OPTION_BIT(STORE) | OPTION_BIT(CONTROL) |
                 OPTION_BIT(MODE) | OPTION_BIT(SERVER_STACK) | OPTION_BIT(LEARN) |
                 OPTION_BIT(UNKNOWN) | OPTION_BIT(FLOWS) | OPTION_BIT(CONFIG) | OPTION_BIT(WORKERS) |
                 OPTION_BIT(BUSY_POLL) | OPTION_BIT(KERNEL_PATH) | OPTION_BIT(SINGLE_READS) |
-                OPTION_BIT(SINGLE_QUEUE),
+                OPTION_BIT(SINGLE_QUEUE) | OPTION_BIT(SANDBOX) | OPTION_BIT(ESCAPE),
      .summary = "bridge two sides, learn the servers, protect them",
      .help = "Runs in the foreground until SIGTERM or SIGINT, and logs on stderr; lines that\n"
              "nobody reads are dropped and counted. A side is one of\n"

@@ -34,6 +34,8 @@
       "look for frames so long before sleeping (off)")                                             \
     X(KERNEL_PATH, "kernel-path", "auto|on|off", false,                                            \
       "let the kernel carry known connections between two ports (off)")                            \
+    X(SANDBOX, "sandbox", "auto|on|off", false,                                                    \
+      "give up all privileges after the start (auto: as far as can be)")                           \
     X(FOR, "for", "SECONDS", false, "how long a source stays put aside (until it is removed)")     \
     X(CONFIG, "config", "FILE", false, "read options from a JSON file; the command line wins")     \
     X(PCAP, "pcap", "FILE", false, "learn from a capture (pcap or pcapng)")                        \
@@ -42,7 +44,8 @@
     X(OUTPUT, "output", "COLUMNS", false, "print these columns only, in this order: a,b,c (-o)")   \
     X(HELP, "help", NULL, false, "explain the command")                                            \
     X(SINGLE_READS, "single-reads", NULL, true, "read as on kernels that have no multishot reads") \
-    X(SINGLE_QUEUE, "single-queue", NULL, true, "read each side as where TAPs have one queue")
+    X(SINGLE_QUEUE, "single-queue", NULL, true, "read each side as where TAPs have one queue")     \
+    X(ESCAPE, "escape", "ROLE:WHAT", true, "try to leave the sandbox (tests)")
 
 enum option_id {
 #define CLI_OPTION_ENUM(id, name, value, hidden, help) OPTION_##id,

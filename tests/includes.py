@@ -34,7 +34,9 @@ FLOORS = {
         "sides",
         "workers events",
         "daemon",
-        "control sides_watch stack_news state_file store_start takeover*",
+        "control stack_news state_file store_start takeover*",
+        "keeping",
+        "confine sides_watch",
         "run",
     ),
     "cli": (

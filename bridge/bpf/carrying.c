@@ -124,6 +124,7 @@ struct carrying *carrying_open(uint32_t connections, struct error *error)
         return NULL;
     }
     libbpf_set_print(say_nothing);
+    (void)libbpf_num_possible_cpus(); /* reads a file, once: later none may be opened */
     reason = load(carrying, connections, true);
     if (reason != 0 && !carrying->records) {
         bpf_object__close(carrying->object);

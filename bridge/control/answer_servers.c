@@ -6,6 +6,7 @@
 #include "bridge/control/answer.h"
 #include "bridge/control/request.h"
 #include "bridge/daemon.h"
+#include "bridge/text/confinement.h"
 #include "bridge/text/document.h"
 #include "bridge/text/mode_text.h"
 #include "profiles/store/json_document.h"
@@ -106,6 +107,25 @@ static void add_path(struct json_object *document, const struct daemon *daemon)
     json_object_object_add(document, "kernel_path", path);
 }
 
+/* All of it, some of it or nothing. */
+static void add_sandbox(struct json_object *document, const struct daemon *daemon)
+{
+    const struct confinement *confinement = daemon_confinement(daemon);
+    struct json_object *object = json_object_new_object();
+    const bool off = confinement->setting == SANDBOX_OFF;
+    const bool whole = !off && confinement->lack.code == EXIT_DONE;
+
+    json_object_object_add(object, "state",
+                           json_object_new_string(off     ? "off"
+                                                  : whole ? "on"
+                                                          : "partly"));
+    json_object_object_add(object, "keeper", json_object_new_boolean(confinement->keeper));
+    json_object_object_add(
+        object, "why",
+        whole ? NULL : json_object_new_string(off ? "as asked for" : confinement->lack.text));
+    json_object_object_add(document, "sandbox", object);
+}
+
 struct json_object *answer_status(struct daemon *daemon, struct json_object *request,
                                   struct error *error)
 {
@@ -126,6 +146,7 @@ struct json_object *answer_status(struct daemon *daemon, struct json_object *req
     json_object_object_add(document, "sides", sides);
     json_object_object_add(document, "restart", restart_document(daemon));
     add_path(document, daemon);
+    add_sandbox(document, daemon);
     json_object_object_add(document, "servers", servers);
     return document;
 }

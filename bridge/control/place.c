@@ -226,6 +226,13 @@ int place_take(struct place *place, const char *path, struct error *error)
     return -1;
 }
 
+void place_known(struct place *place, const char *path, uint64_t device, uint64_t inode)
+{
+    *place = (struct place){.device = (dev_t)device, .inode = (ino_t)inode};
+    if (!make_address(path, &place->address, NULL))
+        place->inode = 0;
+}
+
 void place_leave(const struct place *place)
 {
     struct stat status;

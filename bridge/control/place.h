@@ -10,6 +10,7 @@
 #define SYNWARD_BRIDGE_CONTROL_PLACE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
@@ -26,6 +27,8 @@ bool place_check(const char *path, struct error *error);
 /* Listens at `path`, replacing a stale socket; the folder of the default path is made if missing.
  * The listening file, or -1: `error` says why, and nothing was changed. */
 int place_take(struct place *place, const char *path, struct error *error);
+/* A socket of ours at `path`, known by its device and inode. */
+void place_known(struct place *place, const char *path, uint64_t device, uint64_t inode);
 /* Removes the socket, if it is still ours. */
 void place_leave(const struct place *place);
 

@@ -551,6 +551,11 @@ struct control *control_open(const char *path, const struct control_face *face, 
     return NULL;
 }
 
+const struct place *control_place(const struct control *control)
+{
+    return &control->place;
+}
+
 static void close_if_open(int fd)
 {
     if (fd >= 0)

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "bridge/control/place.h"
 #include "profiles/error.h"
 
 struct control;
@@ -59,6 +60,8 @@ void control_tell(struct control *control);
  * unless set. */
 void control_set_timeout_ms(struct control *control, unsigned timeout_ms);
 
+/* Of the socket's file, for who is to remove it. */
+const struct place *control_place(const struct control *control);
 /* Removes the socket, if it is still ours, and drops all connections. `control` may be NULL. */
 void control_close(struct control *control);
 

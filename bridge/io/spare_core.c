@@ -46,17 +46,12 @@ bool spare_core_parse(const char *text, uint32_t ticks_per_second, uint64_t *idl
     return true;
 }
 
-static bool read_idle(uint64_t *idle_us)
+static bool read_idle(int fd, uint64_t *idle_us)
 {
     char text[256];
     const long ticks_per_second = sysconf(_SC_CLK_TCK);
-    const int fd = open("/proc/stat", O_RDONLY | O_CLOEXEC);
-    ssize_t bytes;
+    const ssize_t bytes = pread(fd, text, sizeof(text) - 1, 0);
 
-    if (fd < 0)
-        return false;
-    bytes = read(fd, text, sizeof(text) - 1);
-    close(fd);
     if (bytes <= 0 || ticks_per_second <= 0)
         return false;
     text[bytes] = '\0';
@@ -68,13 +63,25 @@ static uint64_t time_us(struct timeval time)
     return (uint64_t)time.tv_sec * 1000000u + (uint64_t)time.tv_usec;
 }
 
+void spare_core_open(struct spare_core *core)
+{
+    *core = (struct spare_core){.fd = open("/proc/stat", O_RDONLY | O_CLOEXEC)};
+}
+
+void spare_core_close(struct spare_core *core)
+{
+    if (core->fd >= 0)
+        close(core->fd);
+    core->fd = -1;
+}
+
 bool spare_core_look(struct spare_core *core, uint64_t now_us, uint32_t workers)
 {
     struct rusage usage;
     uint64_t idle_us;
 
-    if (!read_idle(&idle_us) || getrusage(RUSAGE_SELF, &usage) != 0) {
-        *core = (struct spare_core){0};
+    if (!read_idle(core->fd, &idle_us) || getrusage(RUSAGE_SELF, &usage) != 0) {
+        *core = (struct spare_core){.fd = core->fd};
         return false;
     }
     return spare_core_judge(core, idle_us, time_us(usage.ru_utime) + time_us(usage.ru_stime),

@@ -24,8 +24,9 @@
 /* A look that lies longer back tells nothing of now. */
 #define SPARE_CORE_FRESH_US (2000ull * 1000)
 
-/* All zero: nothing known, no core. */
+/* All zero but for the file: nothing known, no core. */
 struct spare_core {
+    int fd;         /* of the kernel's count; -1: none */
     uint64_t at_us; /* 0: never looked */
     uint64_t idle_us, own_us;
     bool spare;
@@ -46,6 +47,9 @@ bool spare_core_judge(struct spare_core *core, uint64_t idle_us, uint64_t own_us
  */
 bool spare_core_parse(const char *text, uint32_t ticks_per_second, uint64_t *idle_us);
 
+/* The kernel's count is opened once, for who may open no file later. */
+void spare_core_open(struct spare_core *core);
+void spare_core_close(struct spare_core *core);
 /* Asks the kernel. Where it does not tell there is no spare core. */
 bool spare_core_look(struct spare_core *core, uint64_t now_us, uint32_t workers);
 

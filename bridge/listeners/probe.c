@@ -8,6 +8,7 @@
 #include "bridge/listeners/probe.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libmnl/libmnl.h>
 #include <limits.h>
 #include <linux/if_addr.h>
@@ -36,6 +37,7 @@ enum stage { STAGE_IDLE, STAGE_LINKS, STAGE_ADDRESSES, STAGE_IPV4, STAGE_IPV6 };
 struct stack_probe {
     char netns[NAME_MAX + 1];
     uint64_t netns_inode;
+    struct keeper *keeper; /* who opens sockets; NULL: we do */
     struct mnl_socket *diag, *route;
     enum stage stage;
     uint32_t sequence;
@@ -86,6 +88,35 @@ static bool open_sockets(struct stack_probe *probe, struct error *error)
     return (probe->diag && probe->route) ||
            error_set(error, EXIT_FAILED, "no netlink socket for the listening sockets: %s",
                      strerror(reason));
+}
+
+static bool fetch_sockets(struct stack_probe *probe, struct error *error)
+{
+    struct keeper_answer answer;
+    int files[KEEPER_FILES_MAX];
+
+    if (!keeper_ask(probe->keeper, KEEPER_LISTENERS, 0, NULL, &answer, files, error))
+        return false;
+    probe->diag = mnl_socket_fdopen(files[0]);
+    probe->route = mnl_socket_fdopen(files[1]);
+    return (probe->diag && probe->route) ||
+           error_set(error, EXIT_FAILED, "out of memory for the listening sockets");
+}
+
+void stack_probe_by(struct stack_probe *probe, struct keeper *keeper)
+{
+    probe->keeper = keeper;
+}
+
+bool stack_probe_lend(struct stack_probe *probe, int files[2], struct error *error)
+{
+    close_sockets(probe);
+    if (!open_sockets(probe, error))
+        return false;
+    files[0] = fcntl(mnl_socket_get_fd(probe->diag), F_DUPFD_CLOEXEC, 0);
+    files[1] = fcntl(mnl_socket_get_fd(probe->route), F_DUPFD_CLOEXEC, 0);
+    close_sockets(probe);
+    return true;
 }
 
 struct stack_probe *stack_probe_open(const char *netns, struct error *error)
@@ -362,7 +393,7 @@ enum stack_round stack_probe_turn(struct stack_probe *probe, struct error *error
 
     if (probe->failed) {
         close_sockets(probe);
-        if (!open_sockets(probe, error))
+        if (!(probe->keeper ? fetch_sockets(probe, error) : open_sockets(probe, error)))
             return STACK_ROUND_FAILED;
         probe->failed = false;
     }

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bridge/base/keeper.h"
 #include "bridge/listeners/parse.h"
 #include "profiles/error.h"
 
@@ -40,6 +41,9 @@ struct stack_probe;
 /* `netns` as `ip netns` knows it; "": our own. */
 struct stack_probe *stack_probe_open(const char *netns, struct error *error);
 void stack_probe_close(struct stack_probe *probe);
+/* From here on the keeper opens the sockets anew for us; it lends them by stack_probe_lend(). */
+void stack_probe_by(struct stack_probe *probe, struct keeper *keeper);
+bool stack_probe_lend(struct stack_probe *probe, int files[2], struct error *error);
 /* The inode by which the namespace is known in /proc. */
 uint64_t stack_probe_netns(const struct stack_probe *probe);
 

@@ -23,7 +23,9 @@ struct wanted {
 
 struct stack_programs {
     uint64_t netns;
-    DIR *proc; /* NULL: no walk */
+    struct keeper *keeper; /* who walks; NULL: we do */
+    bool walks;            /* the keeper does */
+    DIR *proc;             /* NULL: no walk */
     uint32_t count, waiting_count;
     struct wanted wanted[STACK_WANTED]; /* of this walk, or the one that is over; by inode */
     uint32_t waiting[STACK_WANTED];     /* for the next one */
@@ -62,7 +64,7 @@ bool stack_programs_want(struct stack_programs *programs, uint32_t inode)
 
 bool stack_programs_busy(const struct stack_programs *programs)
 {
-    return programs->proc || programs->waiting_count > 0;
+    return programs->proc || programs->walks || programs->waiting_count > 0;
 }
 
 static int compare_wanted(const void *left, const void *right)
@@ -79,13 +81,18 @@ static struct wanted *find_wanted(struct stack_programs *programs, uint32_t inod
     return bsearch(&key, programs->wanted, programs->count, sizeof(key), compare_wanted);
 }
 
-static void begin_walk(struct stack_programs *programs)
+static void take_waiting(struct stack_programs *programs)
 {
     for (uint32_t i = 0; i < programs->waiting_count; i++)
         programs->wanted[i] = (struct wanted){.inode = programs->waiting[i]};
     programs->count = programs->waiting_count;
     programs->waiting_count = 0;
     qsort(programs->wanted, programs->count, sizeof(programs->wanted[0]), compare_wanted);
+}
+
+static void begin_walk(struct stack_programs *programs)
+{
+    take_waiting(programs);
     programs->proc = opendir("/proc");
 }
 
@@ -171,10 +178,52 @@ static bool is_inside(const struct stack_programs *programs, const char *process
     return stat(path, &status) == 0 && status.st_ino == programs->netns;
 }
 
+/* --- by the keeper --------------------------------------------------------------------------- */
+
+void stack_programs_by(struct stack_programs *programs, struct keeper *keeper)
+{
+    programs->keeper = keeper;
+}
+
+static void take_name(struct stack_programs *programs, struct wanted *wanted)
+{
+    struct keeper_answer answer;
+
+    if (!keeper_ask(programs->keeper, KEEPER_PROGRAM_NAME, wanted->inode, NULL, &answer, NULL,
+                    NULL) ||
+        answer.number == 0)
+        return;
+    wanted->found = true;
+    memcpy(wanted->name, answer.error.text, sizeof(wanted->name) - 1);
+}
+
+/* As stack_programs_turn(). A keeper that is gone finds nothing. */
+static bool turn_of_keeper(struct stack_programs *programs)
+{
+    struct keeper_answer answer;
+
+    if (!programs->walks) {
+        take_waiting(programs);
+        for (uint32_t i = 0; i < programs->count; i++)
+            keeper_ask(programs->keeper, KEEPER_PROGRAM_WANT, programs->wanted[i].inode, NULL,
+                       &answer, NULL, NULL);
+    }
+    programs->walks =
+        keeper_ask(programs->keeper, KEEPER_PROGRAM_TURN, 0, NULL, &answer, NULL, NULL) &&
+        answer.number == 0;
+    for (uint32_t i = 0; !programs->walks && i < programs->count; i++)
+        take_name(programs, &programs->wanted[i]);
+    return !programs->walks;
+}
+
+/* --- a walk ---------------------------------------------------------------------------------- */
+
 bool stack_programs_turn(struct stack_programs *programs)
 {
     unsigned files = 0;
 
+    if (programs->keeper)
+        return turn_of_keeper(programs);
     if (!programs->proc)
         begin_walk(programs);
     for (unsigned i = 0; programs->proc && i < TURN_PROCESSES && files < TURN_FILES; i++) {

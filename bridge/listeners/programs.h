@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bridge/base/keeper.h"
 #include "bridge/listeners/parse.h"
 
 #define STACK_WANTED 1024
@@ -22,6 +23,8 @@ struct stack_programs;
  * memory. */
 struct stack_programs *stack_programs_new(uint64_t netns);
 void stack_programs_free(struct stack_programs *programs);
+/* From here on the keeper walks for us. */
+void stack_programs_by(struct stack_programs *programs, struct keeper *keeper);
 
 /* Adds a socket to the next walk. False: it is full. */
 bool stack_programs_want(struct stack_programs *programs, uint32_t inode);

@@ -70,6 +70,22 @@ void stack_watch_close(struct stack_watch *watch)
     free(watch);
 }
 
+void stack_watch_by(struct stack_watch *watch, struct keeper *keeper)
+{
+    stack_probe_by(watch->probe, keeper);
+    stack_programs_by(watch->programs, keeper);
+}
+
+struct stack_probe *stack_watch_probe(struct stack_watch *watch)
+{
+    return watch->probe;
+}
+
+struct stack_programs *stack_watch_programs(struct stack_watch *watch)
+{
+    return watch->programs;
+}
+
 uint64_t stack_watch_due(const struct stack_watch *watch)
 {
     return watch ? watch->due_us : UINT64_MAX;

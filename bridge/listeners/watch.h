@@ -59,6 +59,11 @@ struct stack_watch *stack_watch_open(const char *netns, const char *device,
                                      const struct stack_ears *ears, struct error *error);
 void stack_watch_close(struct stack_watch *watch);
 
+/* From here on the keeper opens sockets and walks for us; it does so with its own copy of these. */
+void stack_watch_by(struct stack_watch *watch, struct keeper *keeper);
+struct stack_probe *stack_watch_probe(struct stack_watch *watch);
+struct stack_programs *stack_watch_programs(struct stack_watch *watch);
+
 /* When stack_watch_turn() is next worth calling, on the monotonic clock. NULL: never. */
 uint64_t stack_watch_due(const struct stack_watch *watch);
 /* Does a bounded piece of what is due. `attacked`: a server is. Programs go into the profiles of

@@ -98,33 +98,47 @@ struct link *link_beside(const struct link *other, const struct side_spec *side,
     return link;
 }
 
-struct link *link_open(const struct side_spec *side, struct error *error)
+/* In the interface's namespace. */
+static bool connect_inside(struct link *link, struct error *error)
 {
-    struct link *link = link_new(side, error);
     struct netns_return back;
     int code;
 
-    if (!link)
-        return NULL;
     link->socket = nl_socket_alloc();
-    if (!link->socket) {
-        error_set(error, EXIT_FAILED, "out of memory for the link of side %s", side->text);
-        link_close(link);
-        return NULL;
-    }
-    if (!netns_enter(side->netns, &back, error)) {
-        link_close(link);
-        return NULL;
-    }
+    if (!link->socket)
+        return error_set(error, EXIT_FAILED, "out of memory for the link of side %s",
+                         link->side->text);
+    if (!netns_enter(link->side->netns, &back, error))
+        return false;
     code = nl_connect(link->socket, NETLINK_ROUTE);
     if (code == 0)
         link->events = link_listen();
     netns_leave(&back);
-    if (code == 0)
+    return code == 0 || link_error(link, "no netlink for", code, error);
+}
+
+struct link *link_open(const struct side_spec *side, struct error *error)
+{
+    struct link *link = link_new(side, error);
+
+    if (!link || connect_inside(link, error))
         return link;
-    link_error(link, "no netlink for", code, error);
     link_close(link);
     return NULL;
+}
+
+bool link_renew(struct link *link, struct error *error)
+{
+    nl_socket_free(link->socket);
+    if (link->events >= 0)
+        close(link->events);
+    link->events = -1;
+    return connect_inside(link, error);
+}
+
+void link_renew_beside(struct link *link, const struct link *other)
+{
+    link->socket = other->socket;
 }
 
 void link_close(struct link *link)

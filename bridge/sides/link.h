@@ -32,6 +32,12 @@ struct link *link_open(const struct side_spec *side, struct error *error);
 struct link *link_beside(const struct link *other, const struct side_spec *side,
                          struct error *error);
 void link_close(struct link *link);
+/*
+ * For a process that shares the socket with the one that it was forked from: one of its own. What
+ * was made by link_beside() is given it by link_renew_beside().
+ */
+bool link_renew(struct link *link, struct error *error);
+void link_renew_beside(struct link *link, const struct link *other);
 /* link_listen() in the interface's namespace; -1: none. The link's. */
 int link_events(const struct link *link);
 /* For who has more to ask in that namespace. The link's. */

@@ -281,6 +281,28 @@ bool sides_heard(const struct sides *sides, int fd, enum side *side)
     return false;
 }
 
+/* --- another process ------------------------------------------------------------------------- */
+
+void sides_kept_elsewhere(struct sides *sides)
+{
+    sides->elsewhere = true;
+}
+
+/* Of each TAP one queue stays, unread: a port is probed by it, and a program taken off. */
+bool sides_keep(struct sides *sides, struct error *error)
+{
+    for (int side = 0; side < 2; side++) {
+        struct end *end = &sides->ends[side];
+
+        if (!link_renew(end->link, error))
+            return false;
+        if (end->tap_link != end->link)
+            link_renew_beside(end->tap_link, end->link);
+        tap_shrink(&end->tap, 1);
+    }
+    return true;
+}
+
 /* --- closing --------------------------------------------------------------------------------- */
 
 static void close_end(struct end *end)
@@ -296,7 +318,8 @@ void sides_close(struct sides *sides)
 {
     if (!sides)
         return;
-    rejoin_leave(sides);
+    if (!sides->elsewhere)
+        rejoin_leave(sides);
     close_end(&sides->ends[SIDE_SERVER]);
     close_end(&sides->ends[SIDE_CLIENT]);
     if (sides->steering_fd >= 0)

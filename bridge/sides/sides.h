@@ -66,4 +66,12 @@ int sides_events(const struct sides *sides, enum side side);
 /* To be called when `fd` is readable: which side it is of. False: it is no file of ours. */
 bool sides_heard(const struct sides *sides, int fd, enum side *side);
 
+/*
+ * After a fork that leaves the child the privileges: the child keeps the sides (false: it cannot,
+ * and is to end), and does what rejoin.h says; for the parent they are kept elsewhere, and closing
+ * them closes only its files.
+ */
+bool sides_keep(struct sides *sides, struct error *error);
+void sides_kept_elsewhere(struct sides *sides);
+
 #endif

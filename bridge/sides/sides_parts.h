@@ -22,6 +22,7 @@ struct sides {
     struct end ends[2]; /* by enum side */
     uint32_t workers;   /* that there can be */
     int steering_fd;    /* program for the TAPs' queues, -1: none */
+    bool elsewhere;     /* another process looks after them */
     struct error one_queue;
 };
 

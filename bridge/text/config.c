@@ -63,12 +63,14 @@ static bool take(struct config *config, const char *key, const char *text, struc
     }
     if (strcmp(key, "kernel-path") == 0)
         return kernel_path_parse(text, &config->kernel_path, reason);
+    if (strcmp(key, "sandbox") == 0)
+        return sandbox_parse(text, &config->sandbox, reason);
     if (trigger_key(key))
         return trigger_set(&config->triggers, key, text, reason);
     return error_set(
         reason, EXIT_USAGE,
         "unknown key: known are client, server, server-stack, store, control, mode, learn, "
-        "unknown, workers, flows, busy-poll, kernel-path "
+        "unknown, workers, flows, busy-poll, kernel-path, sandbox "
         "and the triggers of `synward help profiles set`");
 }
 

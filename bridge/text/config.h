@@ -36,6 +36,7 @@ struct config {
     bool has_busy_poll;
     uint32_t busy_poll;                   /* a setting of busy_poll.h */
     enum kernel_path_setting kernel_path; /* KERNEL_PATH_OFF where the file does not say */
+    enum sandbox_setting sandbox;         /* SANDBOX_AUTO where the file does not say */
     struct trigger_limits triggers;
 };
 

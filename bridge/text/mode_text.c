@@ -106,6 +106,25 @@ bool kernel_path_parse(const char *text, enum kernel_path_setting *out, struct e
     return true;
 }
 
+static const char *const sandbox_names[] = {
+    [SANDBOX_AUTO] = "auto", [SANDBOX_ON] = "on", [SANDBOX_OFF] = "off"};
+
+bool sandbox_parse(const char *text, enum sandbox_setting *out, struct error *error)
+{
+    for (int i = SANDBOX_AUTO; i <= SANDBOX_OFF; i++) {
+        if (strcmp(text, sandbox_names[i]) == 0) {
+            *out = (enum sandbox_setting)i;
+            return true;
+        }
+    }
+    return error_set(error, EXIT_USAGE, "not a sandbox, auto, on or off: %.100s", text);
+}
+
+const char *sandbox_setting_name(enum sandbox_setting setting)
+{
+    return sandbox_names[setting];
+}
+
 bool switch_parse(const char *what, const char *text, bool *out, struct error *error)
 {
     if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0)

@@ -6,6 +6,8 @@
  *
  *      wait -> now -> policy, requests -> frames -> tick -> observations up
  *
+ * Before its first frame is looked at it gives up all that it needs no more (sandbox.h).
+ *
  * A worker that has failed (a side is gone) goes on answering requests, so that the main thread can
  * end in order.
  */
@@ -22,6 +24,7 @@
 #include <unistd.h>
 
 #include "bridge/base/clock.h"
+#include "bridge/base/escape.h"
 #include "engine/stages/handover.h"
 
 #define OBSERVATION_SLOTS 2048u /* 3.2 MiB; a batch brings a few hundred at most */
@@ -419,6 +422,18 @@ static bool make_engine(struct worker *worker)
     return true;
 }
 
+/* What is missing of it the main thread tells. */
+static bool enter_sandbox(struct worker *worker)
+{
+    const struct worker_options *options = &worker->options;
+    struct error why = {0};
+
+    if (options->sandbox && !sandbox_enter(options->sandbox, SANDBOX_WORKER, &why) &&
+        options->sandbox_whole)
+        return error_set(&worker->start_error, EXIT_FAILED, "no sandbox: %s", why.text);
+    return options->index != 0 || escape_try(options->escape, SANDBOX_WORKER, &worker->start_error);
+}
+
 /* The ring belongs to the thread that makes it. */
 static void *thread_main(void *argument)
 {
@@ -432,8 +447,9 @@ static void *thread_main(void *argument)
         .single_reads = worker->options.single_reads,
         .busy_poll = worker->options.busy_poll,
         .poll_word = worker->options.poll_word};
-    const bool ok =
-        make_engine(worker) && (worker->ring = ring_open(&options, &worker->start_error)) != NULL;
+    const bool ok = make_engine(worker) &&
+                    (worker->ring = ring_open(&options, &worker->start_error)) != NULL &&
+                    enter_sandbox(worker);
 
     if (!ok)
         worker->start_error.code = EXIT_FAILED;

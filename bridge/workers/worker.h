@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bridge/base/sandbox.h"
 #include "bridge/bpf/carrying.h"
 #include "bridge/workers/mailbox.h"
 #include "bridge/workers/policy_handover.h"
@@ -49,7 +50,10 @@ struct worker_options {
     struct carrying *carrying; /* engine.records are its; NULL: the kernel carries nothing */
     uint32_t first_record;     /* of its records */
     struct policy_handover *policies;
-    struct waker *bell; /* rung for the main thread when there is something to fetch */
+    struct waker *bell;            /* rung for the main thread when there is something to fetch */
+    const struct sandbox *sandbox; /* NULL: none; outlives the start */
+    bool sandbox_whole;            /* what cannot be had of it is an error */
+    const char *escape;            /* escape.h */
 };
 
 enum worker_request_kind {

@@ -84,7 +84,7 @@ static void set_ownership(const struct atomic_saving *saving)
 
     (void)fchmod(saving->fd,
                  keeps && stat(file->path, &status) == 0 ? status.st_mode & 0777 : file->mode);
-    if (stat(file->owner, &status) == 0 && status.st_uid != geteuid() &&
+    if (file->owner && stat(file->owner, &status) == 0 && status.st_uid != geteuid() &&
         fchown(saving->fd, status.st_uid, status.st_gid) < 0)
         return; /* only root may give files away; this one is then ours */
 }
@@ -125,12 +125,12 @@ static bool take_place(const struct atomic_saving *saving, struct error *error)
     const char *path = saving->file->path;
 
     set_ownership(saving);
-    if (fsync(saving->fd) < 0)
+    if (!saving->file->unsynced && fsync(saving->fd) < 0)
         return fail(saving, "cannot write", error);
     if (rename(saving->beside, path) < 0)
         return error_set(error, EXIT_FAILED, "cannot save the %s: rename %s to %s: %s",
                          saving->file->what, saving->beside, path, strerror(errno));
-    if (!sync_folder(path))
+    if (!saving->file->unsynced && !sync_folder(path))
         return error_set(error, EXIT_FAILED, "cannot save the %s: fsync of the folder of %s: %s",
                          saving->file->what, path, strerror(errno));
     return true;

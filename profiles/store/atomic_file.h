@@ -20,9 +20,10 @@
 struct atomic_file {
     const char *path;  /* symbolic links followed */
     const char *what;  /* it is, in errors: "store" */
-    const char *owner; /* the file whose owner it is to have, where that is there */
+    const char *owner; /* the file whose owner it is to have, where that is there; NULL: ours */
     mode_t mode;
     bool keeps_mode; /* of the file that is there */
+    bool unsynced;   /* what a crash of the machine leaves of it is of no use */
 };
 
 bool atomic_file_save(const struct atomic_file *file, const void *bytes, size_t length,

@@ -45,6 +45,7 @@ void fake_daemon_init(struct daemon *daemon)
     *daemon = (struct daemon){.mode = SETTING_AUTO,
                               .learning = true,
                               .path_hindrance = "",
+                              .confinement = {.keeper = true},
                               .uptime_us = 12900000,
                               .store = store_new(),
                               .events = events_new()};
@@ -104,6 +105,11 @@ bool daemon_learning(const struct daemon *daemon)
 void daemon_set_learning(struct daemon *daemon, bool on)
 {
     daemon->learning = on;
+}
+
+const struct confinement *daemon_confinement(const struct daemon *daemon)
+{
+    return &daemon->confinement;
 }
 
 const char *daemon_path_hindrance(const struct daemon *daemon)

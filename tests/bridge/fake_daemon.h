@@ -10,6 +10,7 @@
 
 #include "bridge/daemon.h"
 #include "bridge/events/events.h"
+#include "bridge/text/confinement.h"
 
 struct daemon {
     struct events *events;
@@ -17,6 +18,7 @@ struct daemon {
     bool learning;
     uint64_t uptime_us;
     const char *path_hindrance;
+    struct confinement confinement;
     struct store *store;
     struct daemon_server servers[4];
     uint32_t server_count;

@@ -27,7 +27,7 @@ Test(commands, every_one_is_whole)
 
     for (size_t i = 0; i < count; i++) {
         const struct command *command = &commands[i];
-        uint32_t hidden = OPTION_BIT(SINGLE_READS) | OPTION_BIT(SINGLE_QUEUE);
+        uint32_t hidden = OPTION_BIT(SINGLE_READS) | OPTION_BIT(SINGLE_QUEUE) | OPTION_BIT(ESCAPE);
 
         cr_assert((command->handle == NULL) != (command->explain == NULL), "%s", command->name);
         cr_assert_not_null(command->forms[0], "%s", command->name);

@@ -57,6 +57,7 @@ TOGETHER = [
     "test_loss.py",
     "test_modes.py",
     "test_survive.py",
+    "test_sandbox.py",
     "test_stack.py",
     "test_ends.py",
     "test_port.py",

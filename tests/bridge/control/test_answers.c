@@ -72,6 +72,7 @@ Test(control_commands, status)
         "sw0\",\"device\":\"sw0\",\"netns\":\"c\",\"mtu\":1500},"
         "\"server\":{\"side\":\"tap:sw1\",\"device\":\"sw1\",\"netns\":null,\"mtu\":9000}},"
         "\"restart\":{\"connections\":true,\"cards_vanish\":[\"sw0\"]},"
+        "\"sandbox\":{\"state\":\"on\",\"keeper\":true,\"why\":null},"
         "\"servers\":[{\"server\":\"10.77.0.2\",\"port\":110,\"vlan\":[],\"mode\":\"normal\","
         "\"setting\":"
         "null,"
@@ -102,6 +103,26 @@ Test(control_commands, status_of_the_kernel_path)
     cr_assert_str_eq(json_object_to_json_string_ext(path, JSON_C_TO_STRING_PLAIN),
                      "{\"on\":false,\"why\":\"both ports must be in one namespace\"}");
     json_object_put(document);
+}
+
+static void assert_sandbox(const char *expected)
+{
+    struct json_object *document = ask("{\"command\":\"status\"}");
+    struct json_object *sandbox = json_object_object_get(document, "sandbox");
+
+    cr_assert_str_eq(json_object_to_json_string_ext(sandbox, JSON_C_TO_STRING_PLAIN), expected);
+    json_object_put(document);
+}
+
+Test(control_commands, status_of_the_sandbox)
+{
+    struct confinement *confinement = &daemon_under_test.confinement;
+
+    error_set(&confinement->lack, EXIT_FAILED, "it stays root: Operation not permitted");
+    assert_sandbox("{\"state\":\"partly\",\"keeper\":true,"
+                   "\"why\":\"it stays root: Operation not permitted\"}");
+    *confinement = (struct confinement){.setting = SANDBOX_OFF};
+    assert_sandbox("{\"state\":\"off\",\"keeper\":false,\"why\":\"as asked for\"}");
 }
 
 Test(control_commands, flows)

@@ -79,8 +79,13 @@ Test(spare_core, reads_what_the_kernel_writes)
 
 Test(spare_core, the_kernel_tells)
 {
-    struct spare_core core = {0};
+    struct spare_core core;
+
+    spare_core_open(&core);
     spare_core_look(&core, 1000, 1);
     cr_assert_eq(core.at_us, 1000);
     cr_assert_gt(core.own_us, 0);
+    spare_core_close(&core);
+    cr_assert_not(spare_core_look(&core, 2000, 1), "without the file nothing is known");
+    cr_assert_eq(core.at_us, 0);
 }

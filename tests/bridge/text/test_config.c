@@ -123,6 +123,12 @@ Test(config, unknown_servers_and_triggers)
     cr_assert(config.has_busy_poll && config.busy_poll == 40);
     config_free(&config);
     cr_assert_eq(config.kernel_path, KERNEL_PATH_OFF, "unless it is asked for");
+    cr_assert_eq(config.sandbox, SANDBOX_AUTO, "unless something else is asked for");
+    cr_assert(parse(&config, "{\"sandbox\": \"off\"}", &error), "%s", error.text);
+    cr_assert_eq(config.sandbox, SANDBOX_OFF);
+    cr_assert_not(parse(&config, "{\"sandbox\": \"no\"}", &error));
+    cr_assert(strstr(error.text, "c.json:1: sandbox: not a sandbox, auto, on or off: no"), "%s",
+              error.text);
     cr_assert(parse(&config, "{\"kernel-path\": \"auto\"}", &error), "%s", error.text);
     cr_assert_eq(config.kernel_path, KERNEL_PATH_AUTO);
     cr_assert_not(parse(&config, "{\"kernel-path\": \"yes\"}", &error));

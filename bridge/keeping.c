@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* keeping.c - see keeping.h. */
+#include "bridge/keeping.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bridge/base/keeper.h"
+#include "bridge/base/log.h"
+#include "bridge/listeners/programs.h"
+#include "bridge/state_file.h"
+#include "profiles/store/store.h"
+#include "profiles/store/votes_file.h"
+
+struct keeping {
+    struct keeping_parts parts;
+    struct sandbox sandbox;
+    struct keeper keeper;
+    struct file_hands hands;
+    /* The keeper's own: what is being saved. */
+    struct atomic_file files[KEPT_FILES];
+    struct atomic_saving savings[KEPT_FILES];
+};
+
+/* --- the keeper: files ----------------------------------------------------------------------- */
+
+static bool find_file(struct keeping *keeping, enum kept_file which, struct error *error)
+{
+    static bool (*const finders[KEPT_FILES])(const char *, struct atomic_file *,
+                                             struct error *) = {[KEPT_STORE] = store_file,
+                                                                [KEPT_VOTES] = votes_file,
+                                                                [KEPT_STATE] = state_file,
+                                                                [KEPT_FLOWS] = takeover_file};
+    struct atomic_file *file = &keeping->files[which];
+
+    free((char *)file->path);
+    return finders[which](keeping->parts.store_path, file, error);
+}
+
+/* What was begun before and not ended is given up. */
+static int begin_file(struct keeping *keeping, enum kept_file which, struct error *error)
+{
+    struct atomic_saving *saving = &keeping->savings[which];
+
+    if (saving->fd >= 0)
+        atomic_file_end(saving, ECANCELED, NULL);
+    if (!find_file(keeping, which, error) ||
+        !atomic_file_begin(saving, &keeping->files[which], error))
+        return -1;
+    return dup(saving->fd);
+}
+
+static void end_file(struct keeping *keeping, enum kept_file which, int reason, struct error *error)
+{
+    if (keeping->savings[which].fd < 0)
+        error_set(error, EXIT_FAILED, "nothing was begun");
+    else
+        atomic_file_end(&keeping->savings[which], reason, error);
+}
+
+static void serve_file(struct keeping *keeping, const struct keeper_request *request,
+                       struct keeper_answer *answer, int files[KEEPER_FILES_MAX])
+{
+    const enum kept_file which = (enum kept_file)request->number;
+
+    if (request->number >= KEPT_FILES) {
+        error_set(&answer->error, EXIT_USAGE, "no such file");
+    } else if (request->what == KEEPER_FILE_BEGIN) {
+        files[0] = begin_file(keeping, which, &answer->error);
+        answer->files = files[0] >= 0 ? 1 : 0;
+    } else if (request->what == KEEPER_FILE_END) {
+        end_file(keeping, which, (int)request->figures[0], &answer->error);
+    } else if (find_file(keeping, which, &answer->error)) {
+        if (request->what == KEEPER_FILE_EXISTS)
+            answer->number = access(keeping->files[which].path, F_OK) == 0;
+        else
+            (void)unlink(keeping->files[which].path);
+    }
+}
+
+/* --- the keeper: all else -------------------------------------------------------------------- */
+
+static void follow(const struct keeping *keeping, uint32_t side, struct keeper_answer *answer)
+{
+    struct rejoin_news news;
+
+    if (!keeping->parts.sides || side > SIDE_SERVER) {
+        error_set(&answer->error, EXIT_USAGE, "no such side");
+        return;
+    }
+    rejoin_look(keeping->parts.sides, (enum side)side, &news);
+    answer->number = news.change;
+}
+
+static void serve_listeners(const struct keeping *keeping, const struct keeper_request *request,
+                            struct keeper_answer *answer, int files[KEEPER_FILES_MAX])
+{
+    struct stack_watch *stack = keeping->parts.stack;
+    const char *name;
+
+    if (!stack) {
+        error_set(&answer->error, EXIT_USAGE, "no listeners are looked at");
+    } else if (request->what == KEEPER_LISTENERS) {
+        if (stack_probe_lend(stack_watch_probe(stack), files, &answer->error))
+            answer->files = 2;
+    } else if (request->what == KEEPER_PROGRAM_WANT) {
+        answer->number = stack_programs_want(stack_watch_programs(stack), request->number);
+    } else if (request->what == KEEPER_PROGRAM_TURN) {
+        answer->number = !stack_programs_busy(stack_watch_programs(stack)) ||
+                         stack_programs_turn(stack_watch_programs(stack));
+    } else {
+        name = stack_programs_name(stack_watch_programs(stack), request->number);
+        answer->number = name ? 1 : 0;
+        strncpy(answer->error.text, name ? name : "", sizeof(answer->error.text) - 1);
+    }
+}
+
+static void unplace(const struct keeping *keeping, const uint64_t figures[2])
+{
+    struct place place;
+
+    if (!keeping->parts.control_path)
+        return;
+    place_known(&place, keeping->parts.control_path, figures[0], figures[1]);
+    place_leave(&place);
+}
+
+static void leave(struct keeping *keeping)
+{
+    sides_close(keeping->parts.sides);
+    keeping->parts.sides = NULL;
+    if (keeping->parts.claim)
+        store_unclaim(keeping->parts.claim);
+    keeping->parts.claim = NULL;
+}
+
+static void serve(void *context, const struct keeper_request *request, struct keeper_answer *answer,
+                  int files[KEEPER_FILES_MAX])
+{
+    struct keeping *keeping = context;
+
+    switch ((enum keeper_what)request->what) {
+    case KEEPER_FOLLOW:
+        follow(keeping, request->number, answer);
+        return;
+    case KEEPER_LISTENERS:
+    case KEEPER_PROGRAM_WANT:
+    case KEEPER_PROGRAM_TURN:
+    case KEEPER_PROGRAM_NAME:
+        serve_listeners(keeping, request, answer, files);
+        return;
+    case KEEPER_FILE_BEGIN:
+    case KEEPER_FILE_END:
+    case KEEPER_FILE_EXISTS:
+    case KEEPER_FILE_REMOVE:
+        serve_file(keeping, request, answer, files);
+        return;
+    case KEEPER_UNPLACE:
+        unplace(keeping, request->figures);
+        return;
+    case KEEPER_LEAVE:
+        leave(keeping);
+        return;
+    }
+    error_set(&answer->error, EXIT_USAGE, "no such request");
+}
+
+static void begin(void *context)
+{
+    struct keeping *keeping = context;
+    struct error error = {0};
+
+    if (keeping->parts.sides && !sides_keep(keeping->parts.sides, &error)) {
+        log_line(LOG_LEVEL_ERROR, "keeper: %s", error.text);
+        _exit(EXIT_FAILED);
+    }
+    takeover_free(keeping->parts.takeover);
+    (void)close(STDIN_FILENO);
+    (void)close(STDOUT_FILENO);
+    if (keeping->sandbox.denied.code == EXIT_DONE &&
+        !sandbox_enter(&keeping->sandbox, SANDBOX_KEEPER, &error))
+        log_line(LOG_LEVEL_WARNING, "keeper: %s", error.text);
+}
+
+/* --- the bridge ------------------------------------------------------------------------------ */
+
+static int hand_begin(void *context, enum kept_file which, struct error *error)
+{
+    struct keeping *keeping = context;
+    struct keeper_answer answer;
+    int files[KEEPER_FILES_MAX];
+
+    return keeper_ask(&keeping->keeper, KEEPER_FILE_BEGIN, which, NULL, &answer, files, error)
+               ? files[0]
+               : -1;
+}
+
+static bool hand_end(void *context, enum kept_file which, int reason, struct error *error)
+{
+    struct keeping *keeping = context;
+    const uint64_t figures[2] = {(uint64_t)reason};
+    struct keeper_answer answer;
+
+    return keeper_ask(&keeping->keeper, KEEPER_FILE_END, which, figures, &answer, NULL, error);
+}
+
+static bool hand_exists(void *context, enum kept_file which)
+{
+    struct keeping *keeping = context;
+    struct keeper_answer answer;
+
+    return keeper_ask(&keeping->keeper, KEEPER_FILE_EXISTS, which, NULL, &answer, NULL, NULL) &&
+           answer.number != 0;
+}
+
+static void hand_remove(void *context, enum kept_file which)
+{
+    struct keeping *keeping = context;
+    struct keeper_answer answer;
+
+    keeper_ask(&keeping->keeper, KEEPER_FILE_REMOVE, which, NULL, &answer, NULL, NULL);
+}
+
+static void hand_over(struct keeping *keeping)
+{
+    keeping->hands = (struct file_hands){.begin = hand_begin,
+                                         .end = hand_end,
+                                         .exists = hand_exists,
+                                         .remove = hand_remove,
+                                         .context = keeping};
+    if (keeping->parts.store)
+        store_set_hands(keeping->parts.store, &keeping->hands);
+    if (keeping->parts.sides)
+        sides_kept_elsewhere(keeping->parts.sides);
+    if (keeping->parts.stack)
+        stack_watch_by(keeping->parts.stack, &keeping->keeper);
+}
+
+struct keeping *keeping_start(const struct keeping_parts *parts, const struct sandbox *sandbox,
+                              struct error *error)
+{
+    struct keeping *keeping = calloc(1, sizeof(*keeping));
+
+    if (!keeping) {
+        error_set(error, EXIT_FAILED, "out of memory for a keeper");
+        return NULL;
+    }
+    keeping->parts = *parts;
+    keeping->sandbox = *sandbox;
+    for (int i = 0; i < KEPT_FILES; i++)
+        keeping->savings[i].fd = -1;
+    if (keeper_start(&keeping->keeper, begin, serve, keeping, error)) {
+        hand_over(keeping);
+        return keeping;
+    }
+    free(keeping);
+    return NULL;
+}
+
+void keeping_stop(struct keeping *keeping)
+{
+    if (keeping)
+        keeper_stop(&keeping->keeper);
+    free(keeping);
+}
+
+int keeping_fd(const struct keeping *keeping)
+{
+    return keeping ? keeper_fd(&keeping->keeper) : -1;
+}
+
+bool keeping_gone(struct keeping *keeping)
+{
+    return keeping && keeper_gone(&keeping->keeper);
+}
+
+const struct file_hands *keeping_hands(const struct keeping *keeping)
+{
+    return keeping ? &keeping->hands : NULL;
+}
+
+void keeping_look(struct keeping *keeping, struct sides *sides, enum side side,
+                  struct rejoin_news *news)
+{
+    struct keeper_answer answer;
+    struct error error = {0};
+
+    if (!keeping) {
+        rejoin_look(sides, side, news);
+        return;
+    }
+    *news = (struct rejoin_news){.change = PORT_AS_BEFORE};
+    if (!keeper_ask(&keeping->keeper, KEEPER_FOLLOW, side, NULL, &answer, NULL, &error))
+        log_line(LOG_LEVEL_ERROR, "%s has changed: %s", sides_spec(sides, side)->text, error.text);
+    else if (answer.number <= PORT_BACK)
+        news->change = (enum port_change)answer.number;
+}
+
+void keeping_unplace(struct keeping *keeping, const struct place *place)
+{
+    const uint64_t figures[2] = {place->device, place->inode};
+    struct keeper_answer answer;
+
+    if (keeping && place->inode != 0)
+        keeper_ask(&keeping->keeper, KEEPER_UNPLACE, 0, figures, &answer, NULL, NULL);
+}
+
+void keeping_leave(struct keeping *keeping)
+{
+    struct keeper_answer answer;
+
+    if (keeping)
+        keeper_ask(&keeping->keeper, KEEPER_LEAVE, 0, NULL, &answer, NULL, NULL);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * keeping.h - what the keeper (base/keeper.h) does for a bridge without privileges.
+ *
+ *      sides       an interface has changed: MTUs, a port that came back; everything as it was
+ *                  before at the end
+ *      listeners   netlink sockets of the servers' namespace; whose a socket is
+ *      files       store, votes, state, flows; the control socket and the lock at the end
+ */
+#ifndef SYNWARD_BRIDGE_KEEPING_H
+#define SYNWARD_BRIDGE_KEEPING_H
+
+#include "bridge/base/sandbox.h"
+#include "bridge/control/place.h"
+#include "bridge/listeners/watch.h"
+#include "bridge/sides/rejoin.h"
+#include "bridge/sides/sides.h"
+#include "bridge/takeover.h"
+#include "profiles/store/file_hands.h"
+#include "profiles/store/store_claim.h"
+
+struct keeping;
+
+/* What is not there is NULL. All of it outlives the keeping. */
+struct keeping_parts {
+    struct sides *sides; /* open */
+    struct stack_watch *stack;
+    struct store *store; /* which saves by the keeper's hands from here on */
+    struct store_claim *claim;
+    struct takeover *takeover; /* whose secrets the keeper forgets */
+    const char *store_path, *control_path;
+};
+
+/*
+ * Forks the keeper, before there are threads; from here on sides and listeners are its business.
+ * NULL: there is none, and `error` says why.
+ */
+struct keeping *keeping_start(const struct keeping_parts *parts, const struct sandbox *sandbox,
+                              struct error *error);
+/* NULL is fine, here and below: then we do it ourselves. The keeper ends. */
+void keeping_stop(struct keeping *keeping);
+
+/* Readable when it is gone; -1: there is none any more. */
+int keeping_fd(const struct keeping *keeping);
+/* True: it has gone since the last look. */
+bool keeping_gone(struct keeping *keeping);
+/* NULL: files are saved by ourselves. */
+const struct file_hands *keeping_hands(const struct keeping *keeping);
+/* rejoin_look() of its sides, or of ours. */
+void keeping_look(struct keeping *keeping, struct sides *sides, enum side side,
+                  struct rejoin_news *news);
+/* The end: the socket's name goes; then all else is left as it was. Without a keeper who closes
+ * these does it. */
+void keeping_unplace(struct keeping *keeping, const struct place *place);
+void keeping_leave(struct keeping *keeping);
+
+#endif
