@@ -208,11 +208,13 @@ const char *daemon_path_hindrance(const struct daemon *daemon)
 void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon_side *out)
 {
     const struct side_spec *spec = sides_spec(daemon->parts.sides, side);
+    const char *cut = sides_cut(daemon->parts.sides, side);
 
     *out = (struct daemon_side){.spec = spec->text,
                                 .device = spec->device,
                                 .netns = spec->netns[0] == '\0' ? NULL : spec->netns,
                                 .mtu = sides_mtu(daemon->parts.sides, side),
+                                .cut = cut[0] ? cut : NULL,
                                 .vanishes = sides_card_vanishes(daemon->parts.sides, side)};
 }
 

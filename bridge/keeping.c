@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -92,6 +93,19 @@ static void follow(const struct keeping *keeping, uint32_t side, struct keeper_a
     }
     rejoin_look(keeping->parts.sides, (enum side)side, &news);
     answer->number = news.change;
+    snprintf(answer->error.text, sizeof(answer->error.text), "%s", news.cut);
+}
+
+static void look_anew(const struct keeping *keeping, uint32_t side, struct keeper_answer *answer)
+{
+    struct rejoin_news news[2];
+
+    if (!keeping->parts.sides || side > SIDE_SERVER) {
+        error_set(&answer->error, EXIT_USAGE, "no such side");
+        return;
+    }
+    answer->number = rejoin_anew(keeping->parts.sides, news);
+    snprintf(answer->error.text, sizeof(answer->error.text), "%s", news[side].cut);
 }
 
 static void serve_listeners(const struct keeping *keeping, const struct keeper_request *request,
@@ -144,6 +158,9 @@ static void serve(void *context, const struct keeper_request *request, struct ke
     switch ((enum keeper_what)request->what) {
     case KEEPER_FOLLOW:
         follow(keeping, request->number, answer);
+        return;
+    case KEEPER_ANEW:
+        look_anew(keeping, request->number, answer);
         return;
     case KEEPER_LISTENERS:
     case KEEPER_PROGRAM_WANT:
@@ -294,8 +311,30 @@ void keeping_look(struct keeping *keeping, struct sides *sides, enum side side,
     *news = (struct rejoin_news){.change = PORT_AS_BEFORE};
     if (!keeper_ask(&keeping->keeper, KEEPER_FOLLOW, side, NULL, &answer, NULL, &error))
         log_line(LOG_LEVEL_ERROR, "%s has changed: %s", sides_spec(sides, side)->text, error.text);
-    else if (answer.number <= PORT_BACK)
+    else
+        snprintf(news->cut, sizeof(news->cut), "%.*s", (int)sizeof(news->cut) - 1,
+                 answer.error.text);
+    if (error.code == EXIT_DONE && answer.number <= PORT_BACK)
         news->change = (enum port_change)answer.number;
+}
+
+bool keeping_anew(struct keeping *keeping, struct sides *sides, struct rejoin_news news[2])
+{
+    bool anew = false;
+
+    if (!keeping)
+        return rejoin_anew(sides, news);
+    for (uint32_t side = 0; side < 2; side++) {
+        struct keeper_answer answer;
+
+        news[side] = (struct rejoin_news){.change = PORT_AS_BEFORE};
+        if (!keeper_ask(&keeping->keeper, KEEPER_ANEW, side, NULL, &answer, NULL, NULL))
+            return false;
+        anew = answer.number != 0;
+        snprintf(news[side].cut, sizeof(news[side].cut), "%.*s", (int)sizeof(news[side].cut) - 1,
+                 answer.error.text);
+    }
+    return anew;
 }
 
 void keeping_unplace(struct keeping *keeping, const struct place *place)

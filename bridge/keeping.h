@@ -49,6 +49,8 @@ const struct file_hands *keeping_hands(const struct keeping *keeping);
 /* rejoin_look() of its sides, or of ours. */
 void keeping_look(struct keeping *keeping, struct sides *sides, enum side side,
                   struct rejoin_news *news);
+/* rejoin_anew(), the same. */
+bool keeping_anew(struct keeping *keeping, struct sides *sides, struct rejoin_news news[2]);
 /* The end: the socket's name goes; then all else is left as it was. Without a keeper who closes
  * these does it. */
 void keeping_unplace(struct keeping *keeping, const struct place *place);

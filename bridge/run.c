@@ -77,7 +77,7 @@ struct run {
     struct control *control;
     int epoll_fd;
     struct signals signals;
-    bool stopping;
+    bool stopping, anew; /* to begin again */
     struct notify notify;
     unsigned ticks;
     struct busy_poll_word poll_word;
@@ -420,6 +420,20 @@ static void keep_state(struct run *run, uint64_t now_us)
         report_save_failed(run->report, error.text);
 }
 
+/* With sides that are there again; what lives is taken over. A worker that reads nothing where all
+ * seems to be there has lost its TAP to another of the same name. */
+static void tick_sides(struct run *run)
+{
+    const bool anew = sides_watch_turn(&run->sides_watch);
+    const bool cut = sides_cut(run->sides, SIDE_CLIENT)[0] || sides_cut(run->sides, SIDE_SERVER)[0];
+    struct error why = {0};
+
+    if (!anew && (cut || !workers_failed(run->workers, &why)))
+        return;
+    log_line(LOG_LEVEL_WARNING, "the sides are opened anew%s%s", why.text[0] ? ": " : "", why.text);
+    run->anew = run->stopping = true;
+}
+
 static void do_what_is_due(struct run *run, const struct workers_hooks *hooks, uint64_t now_us)
 {
     if (now_us >= workers_due(run->workers))
@@ -429,6 +443,7 @@ static void do_what_is_due(struct run *run, const struct workers_hooks *hooks, u
         learner_tick(run->learner, now_us, clock_wall_us());
         workers_tick(run->workers, hooks, now_us);
         tick_report(run);
+        tick_sides(run);
     }
     if (now_us >= run->spare_us || (run->spare_us == NEVER && busy_poll_keen(&run->poll_word)))
         look_for_core(run, now_us);
@@ -481,8 +496,8 @@ static void handle_event(struct run *run, int fd, const struct workers_hooks *ho
         control_handle(run->control);
 }
 
-/* False: a worker failed. */
-static bool main_loop(struct run *run, struct error *error)
+/* A worker whose side is gone waits with us until it is there again. */
+static void main_loop(struct run *run)
 {
     const struct workers_hooks hooks = hooks_of(run);
 
@@ -495,12 +510,9 @@ static bool main_loop(struct run *run, struct error *error)
 
         for (int i = 0; i < count; i++)
             handle_event(run, events[i].data.fd, &hooks, now_us);
-        if (workers_failed(run->workers, error))
-            return false;
         do_what_is_due(run, &hooks, now_us);
         control_tell(run->control);
     }
-    return true;
 }
 
 /* --- end ------------------------------------------------------------------------------------- */
@@ -546,51 +558,62 @@ static void finish(struct run *run)
     if (run->epoll_fd >= 0)
         close(run->epoll_fd);
     notify_close(&run->notify);
-    signals_release(&run->signals, run->stopping);
+    if (run->anew)
+        close(run->signals.fd); /* what comes meanwhile is for the next one */
+    else
+        signals_release(&run->signals, run->stopping);
     free(run);
 }
 
 static bool serve_until_stopped(struct run *run, struct error *error)
 {
-    bool ok;
-    struct error save_error;
-    bool saved;
-
     log_ready(run);
     tell_status(run);
     notify_ready(&run->notify);
-    ok = main_loop(run, error);
-    notify_stopping(&run->notify);
-    save_error = (struct error){0};
-    saved = save_at_end(run, &save_error);
-    if (saved)
-        return ok;
-    /* A worker's failure is the cause: an error of the last save must not hide it. */
-    if (ok)
-        *error = save_error;
+    main_loop(run);
+    /* Without privileges it takes a start from outside. */
+    if (run->anew && run->confine.keeping) {
+        run->anew = false;
+        notify_stopping(&run->notify);
+        return save_at_end(run, error) &&
+               error_set(error, EXIT_FAILED,
+                         "a side was taken away and is back: start synward again");
+    }
+    if (run->anew)
+        notify_reloading(&run->notify, clock_now_us());
     else
-        log_line(LOG_LEVEL_ERROR, "%s", save_error.text);
-    return false;
+        notify_stopping(&run->notify);
+    return save_at_end(run, error);
 }
 
-enum exit_code run_bridge(const struct run_options *options, struct error *error)
+/* `*anew`: it ended to begin again. */
+static bool run_once(const struct run_options *options, bool *anew, struct error *error)
 {
     struct run *run = calloc(1, sizeof(*run));
     bool ok;
 
-    *error = (struct error){0};
-    if (!run) {
-        error_set(error, EXIT_FAILED, "out of memory");
-        return error->code;
-    }
-    log_open();
+    if (!run)
+        return error_set(error, EXIT_FAILED, "out of memory");
     run->options = *options;
     run->epoll_fd = run->signals.fd = -1;
     run->spare_us = NEVER;
     notify_open(&run->notify);
     spare_core_open(&run->spare_core);
     ok = start(run, error) && serve_until_stopped(run, error);
+    *anew = run->anew;
     finish(run);
+    return ok;
+}
+
+enum exit_code run_bridge(const struct run_options *options, struct error *error)
+{
+    bool ok, anew = false;
+
+    *error = (struct error){0};
+    log_open();
+    do
+        ok = run_once(options, &anew, error);
+    while (ok && anew);
     if (ok)
         log_line(LOG_LEVEL_INFO, "stopped");
     log_close();

@@ -2,6 +2,18 @@
 /* sides_watch.c - see sides_watch.h. */
 #include "bridge/sides_watch.h"
 
+#include <string.h>
+
+/* Told when it begins, and when its cause is another one. */
+static void note_cut(const struct sides_watch *watch, enum side side, const char *why)
+{
+    const struct side_spec *spec = sides_spec(watch->sides, side);
+
+    if (*why && strcmp(why, sides_cut(watch->sides, side)) != 0)
+        report_side_cut(watch->report, spec->text, why);
+    sides_note_cut(watch->sides, side, why);
+}
+
 static void look(const struct sides_watch *watch, enum side side)
 {
     const struct side_spec *spec = sides_spec(watch->sides, side);
@@ -10,9 +22,13 @@ static void look(const struct sides_watch *watch, enum side side)
     keeping_look(watch->keeping, watch->sides, side, &news);
     if (news.change != PORT_AS_BEFORE)
         kernel_path_end(watch->path, spec->device);
-    if (news.change == PORT_LOST)
+    if (news.change == PORT_LOST) {
         report_side_lost(watch->report, spec->text, spec->device);
-    else if (news.change == PORT_BACK)
+        sides_note_cut(watch->sides, side, news.cut);
+    } else {
+        note_cut(watch, side, news.cut);
+    }
+    if (news.change == PORT_BACK)
         report_side_back(watch->report, spec->text, spec->device);
 }
 
@@ -24,4 +40,20 @@ bool sides_watch_heard(const struct sides_watch *watch, int fd)
         return false;
     look(watch, side);
     return true;
+}
+
+bool sides_watch_turn(const struct sides_watch *watch)
+{
+    struct rejoin_news news[2];
+    const bool anew = keeping_anew(watch->keeping, watch->sides, news);
+
+    for (int i = 0; i < 2; i++) {
+        const enum side side = (enum side)i;
+
+        if (news[i].cut[0])
+            note_cut(watch, side, news[i].cut);
+        else if (sides_cut(watch->sides, side)[0])
+            look(watch, side);
+    }
+    return anew;
 }

@@ -23,5 +23,7 @@ struct sides_watch {
 
 /* False: `fd`, which is readable, is not of an interface. */
 bool sides_watch_heard(const struct sides_watch *watch, int fd);
+/* Each second: what is cut is tried again. True: the sides are to be opened anew. */
+bool sides_watch_turn(const struct sides_watch *watch);
 
 #endif

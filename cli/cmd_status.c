@@ -26,7 +26,10 @@ static void print_side(struct table *table, const char *name, struct json_object
     table_cell(table, "%s side", name);
     table_cell(table, "%s", output_field(side, "side"));
     table_cell(table, "device %s", output_field(side, "device"));
-    table_cell(table, "mtu %s", output_field(side, "mtu"));
+    if (json_object_object_get(side, "cut"))
+        table_cell(table, "cut: %s", output_field(side, "cut"));
+    else
+        table_cell(table, "mtu %s", output_field(side, "mtu"));
 }
 
 static void print_sides(struct json_object *sides)

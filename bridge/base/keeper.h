@@ -22,7 +22,9 @@
 #include "profiles/error.h"
 
 enum keeper_what {
-    KEEPER_FOLLOW,       /* side `number`: the interfaces have changed; answers a port_change */
+    KEEPER_FOLLOW,       /* side `number`: the interfaces have changed; answers a port_change, and
+                            in its text why no frame passes */
+    KEEPER_ANEW,         /* side `number`: answers whether both are to be opened anew, and why */
     KEEPER_LISTENERS,    /* answers two netlink sockets of the servers' namespace */
     KEEPER_PROGRAM_WANT, /* of the socket with inode `number` */
     KEEPER_PROGRAM_TURN, /* answers 1: the walk is over */

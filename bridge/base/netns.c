@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NETNS_FOLDER "/run/netns"
@@ -29,6 +30,21 @@ static int netns_open(const char *name, struct error *error)
         error_set(error, EXIT_FAILED, "namespace %s: cannot open %s: %s", name, path,
                   strerror(errno));
     return fd;
+}
+
+bool netns_identify(const char *name, struct netns_id *id)
+{
+    char path[sizeof(NETNS_FOLDER) + NAME_MAX + 2];
+    struct stat status;
+
+    *id = (struct netns_id){0};
+    if (name[0] == '\0')
+        return true;
+    snprintf(path, sizeof(path), "%s/%s", NETNS_FOLDER, name);
+    if (stat(path, &status) != 0)
+        return false;
+    *id = (struct netns_id){status.st_dev, status.st_ino};
+    return true;
 }
 
 bool netns_enter(const char *name, struct netns_return *back, struct error *error)

@@ -9,8 +9,17 @@
 #define SYNWARD_BRIDGE_BASE_NETNS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "profiles/error.h"
+
+/* Which namespace a name stands for. */
+struct netns_id {
+    uint64_t device, inode;
+};
+
+/* False: there is none of that name. Empty, our own, is always the same. */
+bool netns_identify(const char *name, struct netns_id *id);
 
 struct netns_return {
     int fd; /* where to go back to; -1: no step was taken */

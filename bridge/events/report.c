@@ -403,6 +403,16 @@ void report_side_lost(struct report *report, const char *side, const char *devic
     add(report, &event);
 }
 
+void report_side_cut(struct report *report, const char *side, const char *why)
+{
+    struct event event = about(EVENT_SIDE, LOG_LEVEL_ERROR, "cut", NULL);
+
+    snprintf(event.subject, sizeof(event.subject), "%s", side);
+    snprintf(event.cause, sizeof(event.cause), "%s", why);
+    say(&event, "%s: the wire is cut: %s", side, why);
+    add(report, &event);
+}
+
 void report_side_back(struct report *report, const char *side, const char *device)
 {
     struct event event = about(EVENT_SIDE, LOG_LEVEL_INFO, "back", NULL);

@@ -50,6 +50,8 @@ void report_save_failed(struct report *report, const char *reason);
 void report_learning(struct report *report, bool on);
 /* An interface of somebody else's: `side` as given. */
 void report_side_lost(struct report *report, const char *side, const char *device);
+/* No frame passes, and not because the interface is gone. */
+void report_side_cut(struct report *report, const char *side, const char *why);
 void report_side_back(struct report *report, const char *side, const char *device);
 /* The view into the servers' TCP stack: `reason` says why it is gone, NULL: it is there. */
 void report_stack(struct report *report, const char *reason);

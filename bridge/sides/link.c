@@ -33,7 +33,8 @@ struct link {
 
 int link_listen(void)
 {
-    const struct sockaddr_nl group = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+    const struct sockaddr_nl group = {.nl_family = AF_NETLINK,
+                                      .nl_groups = RTMGRP_LINK | RTMGRP_TC};
     const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 
     if (fd >= 0 && bind(fd, (const struct sockaddr *)&group, sizeof(group)) != 0) {

@@ -16,7 +16,8 @@
 struct link;
 
 /*
- * A socket that becomes readable when an interface changes in the namespace that the thread is in;
+ * A socket that becomes readable when an interface, or what tc has put onto one, changes in the
+ * namespace that the thread is in;
  * -1, with errno: there is none. What it says is not read: link_heard() empties it, and who wants
  * to know asks the kernel.
  */

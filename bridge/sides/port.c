@@ -26,6 +26,8 @@
 /* After a kill the kernel takes the ring apart, and the TAP with it, a moment after the process is
  * gone. */
 #define RELEASE_US (500ull * 1000)
+/* What is tried and undone is a change too, of which we are told. */
+#define RETRY_US (900ull * 1000)
 
 enum port_note { NOTE_WAS_UP = 1, NOTE_WAS_DOWN = 2 };
 
@@ -34,8 +36,10 @@ struct port {
     struct side_spec tap_side;
     struct link *link, *tap;
     int tap_fd;
-    int index;   /* of the interface that is joined; 0: none */
-    int refused; /* of one that came back and could not be joined; 0: none */
+    int index;         /* of the interface that is joined; 0: none */
+    int refused;       /* of one that came back and could not be joined; 0: none */
+    uint64_t retry_us; /* what could not be joined is tried again then */
+    struct error cut;  /* why no frame passes; EXIT_DONE: they do */
     bool was_down;
     bool proved;     /* or found not to work, and said so */
     int promiscuous; /* the packet socket that holds the port so; -1: none */
@@ -320,17 +324,34 @@ void port_free(struct port *port)
 
 /* --- coming and going ------------------------------------------------------------------------ */
 
+/* Said once, however often it is tried. */
+static void say_cut(struct port *port, int index, const struct error *why)
+{
+    if (port->refused != index)
+        log_line(LOG_LEVEL_ERROR, "%s is there, but cannot be joined: %s", port->side->device,
+                 why->text);
+    port->refused = index;
+    port->cut = *why;
+    port->retry_us = clock_now_us() + RETRY_US;
+}
+
+static void say_whole(struct port *port)
+{
+    port->refused = 0;
+    port->cut = (struct error){0};
+    port->retry_us = 0;
+}
+
 /* The worker reads the TAP by now: only the way out can be probed. */
 static bool join_again(struct port *port, int index)
 {
     struct error error = {0};
 
-    if (join_inside(port, false, &error))
+    if (join_inside(port, false, &error)) {
+        say_whole(port);
         return true;
-    /* Said once: what is tried and undone is a change too, and would lead here again. */
-    port->refused = index;
-    log_line(LOG_LEVEL_ERROR, "%s is back, but cannot be joined: %s; then start synward again",
-             port->side->device, error.text);
+    }
+    say_cut(port, index, &error);
     return false;
 }
 
@@ -353,22 +374,88 @@ static void prove_late(struct port *port)
         log_line(LOG_LEVEL_WARNING, "%s", error.text);
 }
 
+/* --- what others take away ------------------------------------------------------------------- */
+
+/* A question that fails is no answer; without a TAP there is nothing to mend. */
+static bool is_whole(const struct port *port)
+{
+    struct nl_sock *socket = link_socket(port->link);
+    bool out = true, in = true;
+    struct link_state tap;
+
+    if (!link_look(port->tap, &tap, NULL) ||
+        redirect_whole(socket, port->index, tap.index, &out) != 0 ||
+        redirect_whole(socket, tap.index, port->index, &in) != 0)
+        return true;
+    return out && in;
+}
+
+/* What is left of ours goes; what is somebody else's stays, and we stay away. */
+static bool mend(struct port *port, struct error *error)
+{
+    struct nl_sock *socket = link_socket(port->link);
+    enum redirect_owner owner = REDIRECT_NONE;
+    struct link_state tap;
+    uint32_t note;
+    int code = redirect_look(socket, port->index, &owner, &note);
+
+    if (code != 0)
+        return port_error(port, "cannot read its tc filters", code, error);
+    if (owner == REDIRECT_FOREIGN)
+        return check_owner(port, owner, error);
+    if (!link_look(port->tap, &tap, error))
+        return false;
+    redirect_remove(socket, port->index);
+    return redirect_both(port, port->index, tap.index, error) &&
+           prove_if_possible(port, false, error);
+}
+
+static enum port_change follow_joined(struct port *port)
+{
+    const bool was_cut = port->cut.code != EXIT_DONE;
+    struct netns_return back;
+    struct error error = {0};
+    bool ok;
+
+    if (is_whole(port)) {
+        if (!port->proved)
+            prove_late(port);
+        say_whole(port);
+        return was_cut ? PORT_BACK : PORT_AS_BEFORE;
+    }
+    if (clock_now_us() < port->retry_us || !netns_enter(port->side->netns, &back, NULL))
+        return PORT_AS_BEFORE;
+    ok = mend(port, &error);
+    netns_leave(&back);
+    if (!ok) {
+        say_cut(port, port->index, &error);
+        return was_cut ? PORT_AS_BEFORE : PORT_CUT;
+    }
+    say_whole(port);
+    log_line(LOG_LEVEL_WARNING, "%s: its tc filters were taken away", port->side->text);
+    return PORT_BACK;
+}
+
+const char *port_cut(const struct port *port)
+{
+    return port->cut.code == EXIT_DONE ? NULL : port->cut.text;
+}
+
 enum port_change port_follow(struct port *port)
 {
     struct link_state state;
     enum port_change change = PORT_AS_BEFORE;
 
-    if (port->index != 0 && link_index_exists(port->link, port->index)) {
-        if (!port->proved)
-            prove_late(port);
-        return PORT_AS_BEFORE;
-    }
+    if (port->index != 0 && link_index_exists(port->link, port->index))
+        return follow_joined(port);
     if (port->index != 0) {
         change = PORT_LOST;
         port->index = 0;
         port_leave(port);
+        error_set(&port->cut, EXIT_FAILED, "%s has vanished", port->side->device);
     }
-    if (link_look(port->link, &state, NULL) && state.index != port->refused &&
+    if (link_look(port->link, &state, NULL) &&
+        (state.index != port->refused || clock_now_us() >= port->retry_us) &&
         join_again(port, state.index))
         change = PORT_BACK;
     return change;

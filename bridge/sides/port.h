@@ -18,7 +18,7 @@
  * port_join() of this port undoes it, or `tc qdisc del dev IFNAME clsact`.
  *
  * An interface that vanishes and comes back under its name (a VM's tap, when the VM starts again)
- * is joined anew.
+ * is joined anew, and so is one whose filters others have taken away.
  */
 #ifndef SYNWARD_BRIDGE_SIDES_PORT_H
 #define SYNWARD_BRIDGE_SIDES_PORT_H
@@ -43,12 +43,19 @@ int port_index(const struct port *port);
 /* The program sees first what comes in, and may send out of `other`, whose program may send out
  * here. Ends with the join. */
 bool port_shorten(struct port *port, const struct port *other, int program_fd, struct error *error);
-enum port_change { PORT_AS_BEFORE, PORT_LOST, PORT_BACK };
+enum port_change {
+    PORT_AS_BEFORE,
+    PORT_LOST, /* the interface is gone */
+    PORT_CUT,  /* others have taken away what joins it, and it cannot be joined again */
+    PORT_BACK, /* joined again */
+};
 /*
- * To be called after a change of the interfaces in that namespace: says whether the port has
- * vanished; one that is back is joined.
+ * To be called after a change of the interfaces in that namespace, or of what tc has put there, and
+ * each second while it is cut: one that is back is joined, and one whose filters are not whole.
  */
 enum port_change port_follow(struct port *port);
+/* Why no frame passes; NULL: they do. */
+const char *port_cut(const struct port *port);
 /* Undoes what port_join() did. */
 void port_leave(struct port *port);
 /* Of a port that was left. What refers to port_tap() ends before. NULL is fine. */

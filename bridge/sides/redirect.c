@@ -323,6 +323,7 @@ static uint32_t leads_to(struct rtnl_cls *filter)
 
 struct finding {
     unsigned ours, others;
+    unsigned gates;
     uint32_t target, note;
 };
 
@@ -344,6 +345,8 @@ static int look_at_hook(struct nl_sock *socket, int interface, uint32_t hook,
             finding->ours++;
         else
             finding->others++;
+        if (hook == HOOK_EGRESS && priority == OUR_PRIORITY)
+            finding->gates++;
         if (target != 0)
             finding->target = target;
         if (hook == HOOK_INGRESS && priority == OUR_PRIORITY && (handle & REDIRECT_NOTE_MAX) != 0)
@@ -371,16 +374,34 @@ static int find_qdisc(struct nl_sock *socket, int interface, bool *found, bool *
     return 0;
 }
 
+static int look_at(struct nl_sock *socket, int interface, bool *found, struct finding *finding)
+{
+    bool clsact;
+    int code = find_qdisc(socket, interface, found, &clsact);
+
+    if (code == 0 && clsact)
+        code = look_at_hook(socket, interface, HOOK_INGRESS, finding);
+    if (code == 0 && clsact)
+        code = look_at_hook(socket, interface, HOOK_EGRESS, finding);
+    return code;
+}
+
+int redirect_whole(struct nl_sock *socket, int from, int to, bool *whole)
+{
+    struct finding finding = {0};
+    bool found;
+    const int code = look_at(socket, from, &found, &finding);
+
+    *whole = found && finding.gates > 0 && finding.target == (uint32_t)to;
+    return code;
+}
+
 int redirect_look(struct nl_sock *socket, int interface, enum redirect_owner *owner, uint32_t *note)
 {
     struct finding finding = {0};
-    bool found, clsact;
-    int code = find_qdisc(socket, interface, &found, &clsact);
+    bool found;
+    const int code = look_at(socket, interface, &found, &finding);
 
-    if (code == 0 && clsact)
-        code = look_at_hook(socket, interface, HOOK_INGRESS, &finding);
-    if (code == 0 && clsact)
-        code = look_at_hook(socket, interface, HOOK_EGRESS, &finding);
     if (code != 0)
         return code;
     *note = finding.note;

@@ -37,6 +37,9 @@ enum redirect_owner {
 int redirect_look(struct nl_sock *socket, int interface, enum redirect_owner *owner,
                   uint32_t *note);
 
+/* Whether all that redirect_add() has put onto `from` is there. */
+int redirect_whole(struct nl_sock *socket, int from, int to, bool *whole);
+
 /*
  * `from` must be free: -NLE_EXIST where it is not. `note` (1 to REDIRECT_NOTE_MAX) is kept with it
  * in the kernel. On failure nothing is left behind.

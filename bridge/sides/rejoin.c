@@ -2,7 +2,10 @@
 /* rejoin.c - see rejoin.h. */
 #include "bridge/sides/rejoin.h"
 
+#include <stdio.h>
+
 #include "bridge/base/log.h"
+#include "bridge/base/netns.h"
 #include "bridge/sides/sides_parts.h"
 
 /*
@@ -33,9 +36,61 @@ static void follow_mtu(struct sides *sides)
 void rejoin_look(struct sides *sides, enum side side, struct rejoin_news *news)
 {
     const struct end *end = &sides->ends[side];
+    const char *cut;
 
     *news = (struct rejoin_news){.change = end->join ? port_follow(end->join) : PORT_AS_BEFORE};
+    cut = end->join ? port_cut(end->join) : NULL;
+    snprintf(news->cut, sizeof(news->cut), "%s", cut ? cut : "");
     follow_mtu(sides);
+}
+
+/* --- from the beginning ----------------------------------------------------------------------- */
+
+static bool same_namespace(const struct end *end)
+{
+    struct netns_id now;
+
+    /* One that has lost its name lives on with us in it, and carries frames. */
+    return !netns_identify(end->spec.netns, &now) ||
+           (now.device == end->netns.device && now.inode == end->netns.inode);
+}
+
+/* False: as long as it is so nothing passes, and this side cannot be mended. */
+static bool stands(const struct end *end, struct rejoin_news *news)
+{
+    struct link_state state;
+
+    if (!same_namespace(end))
+        snprintf(news->cut, sizeof(news->cut), "namespace %s was made anew", end->spec.netns);
+    else if (!link_look(end->tap_link, &state, NULL))
+        snprintf(news->cut, sizeof(news->cut), "the TAP of %s was removed", end->spec.device);
+    else
+        return true;
+    return false;
+}
+
+/* A port, or a TAP that others have made, must be there; ours is made with the side. */
+static bool can_be_opened(const struct end *end)
+{
+    struct link *link = link_open(&end->spec, NULL);
+    struct link_state state;
+    const bool wanted = end->join || end->tap.persistent;
+    const bool can = link && (!wanted || link_look(link, &state, NULL));
+
+    link_close(link);
+    return can;
+}
+
+bool rejoin_anew(struct sides *sides, struct rejoin_news news[2])
+{
+    bool fallen = false;
+
+    for (int side = 0; side < 2; side++) {
+        news[side] = (struct rejoin_news){.change = PORT_AS_BEFORE};
+        fallen |= !stands(&sides->ends[side], &news[side]);
+    }
+    return fallen && can_be_opened(&sides->ends[SIDE_CLIENT]) &&
+           can_be_opened(&sides->ends[SIDE_SERVER]);
 }
 
 /* A ring lets go of its files a moment after it was closed; the interface must be gone when we are.

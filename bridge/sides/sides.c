@@ -8,6 +8,7 @@
  */
 #include "bridge/sides/sides.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -82,6 +83,16 @@ const struct side_spec *sides_spec(const struct sides *sides, enum side side)
     return &sides->ends[side].spec;
 }
 
+void sides_note_cut(struct sides *sides, enum side side, const char *why)
+{
+    snprintf(sides->ends[side].cut, sizeof(sides->ends[side].cut), "%s", why);
+}
+
+const char *sides_cut(const struct sides *sides, enum side side)
+{
+    return sides->ends[side].cut;
+}
+
 bool sides_card_vanishes(const struct sides *sides, enum side side)
 {
     return !sides->ends[side].join && !sides->ends[side].tap.persistent;
@@ -138,6 +149,7 @@ void end_tell_mtu(const struct end *end)
 
 static bool open_links(struct end *end, struct error *error)
 {
+    netns_identify(end->spec.netns, &end->netns);
     end->link = end->tap_link = link_open(&end->spec, error);
     if (!end->link || !end->spec.port)
         return end->link;

@@ -56,6 +56,10 @@ bool sides_nowait_writes(const struct sides *sides);
 void sides_queues(const struct sides *sides, uint32_t worker, int fds[2], int syn_fds[2]);
 
 const struct side_spec *sides_spec(const struct sides *sides, enum side side);
+/* Why no frame passes, noted by who looks after the side (rejoin.h); empty: they do. */
+#define SIDE_CUT_BYTES 200
+void sides_note_cut(struct sides *sides, enum side side, const char *why);
+const char *sides_cut(const struct sides *sides, enum side side);
 /* As it is now: the user may have changed it. */
 uint32_t sides_mtu(const struct sides *sides, enum side side);
 /* Frames that the TAP of each side had no room for since sides_open(). */

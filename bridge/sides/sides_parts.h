@@ -3,6 +3,7 @@
 #ifndef SYNWARD_BRIDGE_SIDES_SIDES_PARTS_H
 #define SYNWARD_BRIDGE_SIDES_SIDES_PARTS_H
 
+#include "bridge/base/netns.h"
 #include "bridge/sides/link.h"
 #include "bridge/sides/sides.h"
 #include "bridge/sides/tap.h"
@@ -14,6 +15,8 @@ struct end {
     struct port *join;     /* NULL: that interface is the TAP itself */
     struct link *tap_link; /* `link`, or that of the TAP which a port is joined to */
     struct tap tap;
+    struct netns_id netns;    /* of the side, when it was opened */
+    char cut[SIDE_CUT_BYTES]; /* why no frame passes; empty: they do */
     uint32_t mtu;             /* of the side's interface, as last read or set */
     uint64_t overflow_before; /* of a persistent TAP, before we attached */
 };

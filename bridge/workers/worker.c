@@ -354,8 +354,7 @@ static void check_sides(struct worker *worker)
         !ring_gone(worker->ring, &side, &reason))
         return;
     error_set(&worker->failure, EXIT_FAILED,
-              "the interface of the %s side is gone (%s): was it or its namespace removed? start "
-              "synward again",
+              "the interface of the %s side is gone (%s): was it or its namespace removed?",
               side_names[side], reason == 0 ? "closed" : strerror(reason));
     atomic_store_explicit(&worker->failed, true, memory_order_release);
     worker->ring_bell = true;

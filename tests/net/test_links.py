@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What others do to the sides' interfaces while synward runs: it is mended, or said."""
+import json
+import signal
+
+import runner
+from lab import CLIENT_IF, PORTS, SERVER_IF, Lab, check, check_equal, run, wait_until
+
+WITHIN_S = 3  # 1 s, and what a busy machine adds
+
+
+def daemon_lab(**options):
+    lab = Lab(**options)
+    if lab.stand_in:
+        raise runner.Skip("needs the daemon")
+    return lab
+
+
+def passes(lab):
+    check_equal(lab.fetch("http", 80, count=5)["failed"], 0, "fetches")
+
+
+def cut_of(lab, side):
+    return lab.cli("status")["sides"][side].get("cut")
+
+
+def tap_of(lab, port):
+    index = json.loads(lab.bridge.run("ip", "-j", "link", "show", port))[0]["ifindex"]
+    return f"synward{index}"
+
+
+def has_filters(lab, interface):
+    shown = lab.bridge.run("tc", "filter", "show", "dev", interface, "ingress")
+    return "u32" in shown and "bpf" in lab.bridge.run(
+        "tc", "filter", "show", "dev", interface, "egress"
+    )
+
+
+def test_filters_that_are_taken_away():
+    """The whole qdisc, or one filter, of the port or of its TAP."""
+    with daemon_lab(sides="port") as lab:
+        lab.start(mode="normal")
+        lab.http()
+        passes(lab)
+        for port in PORTS:
+            for device in (port, tap_of(lab, port)):
+                for what in (
+                    ("qdisc", "del", "dev", device, "clsact"),
+                    ("filter", "del", "dev", device, "ingress"),
+                    ("filter", "del", "dev", device, "egress"),
+                ):
+                    lab.bridge.run("tc", *what)
+                    wait_until(lambda: has_filters(lab, device), WITHIN_S, f"mended: {what}")
+                    passes(lab)
+        check("joined again" in lab.daemon.errors(), f"the log: {lab.daemon.errors()}")
+        check_equal(cut_of(lab, "client"), None, "the client side")
+        check_equal(lab.stop_daemon()[0], 0, "exit code")
+        check("clsact" not in lab.bridge.run("tc", "qdisc"), "a qdisc is left behind")
+
+
+def test_filters_of_somebody_else():
+    """Their qdisc in the place of ours is left alone, and the side is cut until it is gone."""
+    with daemon_lab(sides="port") as lab:
+        lab.start(mode="normal")
+        lab.http()
+        lab.bridge.run("ip", "link", "set", "p0", "down")  # so that nobody is quicker
+        batch = "qdisc del dev p0 clsact\nqdisc add dev p0 ingress\n"
+        with open(f"{lab.folder}/batch", "w") as file:
+            file.write(batch)
+        for _ in range(20):  # until it was quicker than the daemon
+            run("tc", "-n", lab.bridge.name, "-batch", f"{lab.folder}/batch", ok=False)
+            if " ingress " in lab.bridge.run("tc", "qdisc", "show", "dev", "p0"):
+                break
+        check(" ingress " in lab.bridge.run("tc", "qdisc", "show", "dev", "p0"), "theirs is there")
+        wait_until(lambda: "left alone" in (cut_of(lab, "client") or ""), WITHIN_S, "status says")
+        check("the wire is cut" in lab.daemon.errors(), f"the log: {lab.daemon.errors()}")
+        check("cut: " in lab.cli_text("status"), "for people, too")
+        lab.bridge.run("tc", "qdisc", "del", "dev", "p0", "ingress")
+        lab.bridge.run("ip", "link", "set", "p0", "up")
+        wait_until(lambda: cut_of(lab, "client") is None, WITHIN_S, "joined again")
+        passes(lab)
+
+
+def test_port_that_is_gone():
+    with daemon_lab(sides="port") as lab:
+        lab.start(mode="normal")
+        run("ip", "-n", lab.bridge.name, "link", "del", "p0")
+        wait_until(lambda: "vanished" in (cut_of(lab, "client") or ""), WITHIN_S, "status says so")
+
+
+def test_tap_that_is_gone():
+    """The TAP behind a port is removed: it is made again, and connections live on."""
+    with daemon_lab(sides="port") as lab:
+        lab.start(mode="normal", extra=("--sandbox", "off"))
+        lab.http()
+        lab.learn("http", 80)
+        passes(lab)
+        lab.bridge.run("ip", "link", "del", tap_of(lab, "p0"))
+        wait_until(lambda: "opened anew" in lab.daemon.errors(), 2 * WITHIN_S, "the log says so")
+        wait_until(lambda: lab.daemon.errors().count(" ready: ") == 2, 2 * WITHIN_S, "ready again")
+        passes(lab)
+        lab.daemon.popen.send_signal(signal.SIGTERM)
+        check_equal(lab.daemon.popen.wait(timeout=5), 0, "exit code")
+
+
+def test_namespace_that_is_made_anew():
+    """The server's, with the card that synward had made there."""
+    with daemon_lab() as lab:
+        lab.start(mode="normal", extra=("--sandbox", "off"))
+        name = lab.server.name
+        run("ip", "netns", "del", name)
+        run("ip", "netns", "add", name)
+        wait_until(
+            lambda: SERVER_IF in run("ip", "-n", name, "-br", "link"), 2 * WITHIN_S, "a card"
+        )
+        wait_until(lambda: lab.daemon.errors().count(" ready: ") == 2, 2 * WITHIN_S, "ready again")
+        check("was made anew" in lab.daemon.errors(), f"the log: {lab.daemon.errors()}")
+        check(CLIENT_IF in run("ip", "-n", lab.client.name, "-br", "link"), "the client's card")
+        check_equal(lab.stop_daemon()[0], 0, "exit code")
+
+
+runner.main(globals())
