@@ -3,12 +3,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "bridge/keeping.h"
 #include "bridge/text/document.h"
 #include "bridge/text/mode_text.h"
 #include "cli/cmd.h"
 #include "cli/control_client.h"
 #include "cli/output.h"
 #include "profiles/capture/capture.h"
+#include "profiles/capture/capture_file.h"
 #include "profiles/store/votes_file.h"
 
 static void add_count(struct json_object *object, const char *name, uint64_t count)
@@ -105,6 +107,49 @@ static void print_words(const char *capture, const char *path, size_t profiles,
     printf("%s: %zu profiles; `synward profiles --store %s` shows them\n", path, profiles, path);
 }
 
+/*
+ * A capture is somebody else's words: it is read without privileges, and the store is put in place
+ * by a process that reads none of it. What an ordinary user cannot give up is his own.
+ */
+static struct keeping *give_up_privileges(struct store *store, const char *path)
+{
+    const struct keeping_parts parts = {.store_path = path};
+    struct keeping *keeping = NULL;
+    struct sandbox sandbox;
+    struct error lack;
+
+    sandbox_prepare(&sandbox, false);
+    lack = sandbox.denied;
+    if (lack.code == EXIT_DONE)
+        keeping = keeping_start(&parts, &sandbox, &lack);
+    store_set_hands(store, keeping_hands(keeping));
+    if (keeping) {
+        sandbox_hide_files(&lack);
+        sandbox_enter(&sandbox, SANDBOX_MAIN, &lack);
+    }
+    if (lack.code != EXIT_DONE && sandbox.user != 0)
+        fprintf(stderr, "synward: warning: the capture is read with privileges: %s\n", lack.text);
+    return keeping;
+}
+
+/* The capture is found, and what it says not yet read, while we still may open files. */
+static bool learn_apart(struct store *store, const char *capture, const char *path,
+                        struct capture_summary *summary, struct error *error)
+{
+    FILE *from = capture_file_find(capture, error);
+    struct keeping *keeping;
+    bool done;
+
+    if (!from)
+        return false;
+    keeping = give_up_privileges(store, path);
+    done = capture_learn_from(from, capture, store, summary, error) &&
+           store_save(store, path, error) && votes_save(store, path, error);
+    store_set_hands(store, NULL);
+    keeping_stop(keeping);
+    return done;
+}
+
 static bool learn_into(struct store *store, const struct arguments *arguments, struct error *error)
 {
     const char *capture = arguments->value[OPTION_PCAP];
@@ -117,8 +162,7 @@ static bool learn_into(struct store *store, const struct arguments *arguments, s
         return false;
     if (!votes_load(store, path, &why))
         fprintf(stderr, "synward: warning: %s\n", why.text);
-    if (!capture_learn(capture, store, &summary, error) || !store_save(store, path, error) ||
-        !votes_save(store, path, error))
+    if (!learn_apart(store, capture, path, &summary, error))
         return false;
     if (option_given(arguments, OPTION_JSON))
         print_json(capture, path, store_count(store), &summary);

@@ -320,14 +320,14 @@ static void finish(struct capture *capture)
     capture->summary->flows_given_up = stats.flows_evicted;
 }
 
-bool capture_learn(const char *path, struct store *store, struct capture_summary *summary,
-                   struct error *error)
+bool capture_learn_from(FILE *from, const char *path, struct store *store,
+                        struct capture_summary *summary, struct error *error)
 {
     struct capture capture;
     bool done;
 
     memset(summary, 0, sizeof(*summary));
-    capture = (struct capture){.summary = summary, .file = capture_file_open(path, error)};
+    capture = (struct capture){.summary = summary, .file = capture_file_take(from, path, error)};
     if (!capture.file)
         return false;
     done = open_parts(&capture, store)
@@ -337,4 +337,13 @@ bool capture_learn(const char *path, struct store *store, struct capture_summary
         finish(&capture);
     close_parts(&capture);
     return done;
+}
+
+bool capture_learn(const char *path, struct store *store, struct capture_summary *summary,
+                   struct error *error)
+{
+    FILE *from = capture_file_find(path, error);
+
+    memset(summary, 0, sizeof(*summary));
+    return from && capture_learn_from(from, path, store, summary, error);
 }

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "profiles/error.h"
 #include "profiles/store/store.h"
@@ -48,5 +49,8 @@ struct capture_summary {
 /* Learns from the capture at `path` into `store`. False: the file cannot be read as a capture. */
 bool capture_learn(const char *path, struct store *store, struct capture_summary *summary,
                    struct error *error);
+/* The same from a file of capture_file_find(), which it closes; `path` names it in errors. */
+bool capture_learn_from(FILE *from, const char *path, struct store *store,
+                        struct capture_summary *summary, struct error *error);
 
 #endif

@@ -72,21 +72,37 @@ static bool open_format(struct capture_file *file, const char *path, struct erro
     return file->pcapng || error_set(error, EXIT_FAILED, "cannot read %s: out of memory", path);
 }
 
-struct capture_file *capture_file_open(const char *path, struct error *error)
+FILE *capture_file_find(const char *path, struct error *error)
+{
+    FILE *found = strcmp(path, "-") == 0 ? stdin : fopen(path, "rbe");
+
+    if (!found)
+        error_set(error, EXIT_FAILED, "cannot read %s as a capture: %s", path, strerror(errno));
+    return found;
+}
+
+struct capture_file *capture_file_take(FILE *from, const char *path, struct error *error)
 {
     struct capture_file *file = calloc(1, sizeof(*file));
 
     if (!file) {
+        if (from != stdin)
+            fclose(from);
         error_set(error, EXIT_FAILED, "cannot read %s: out of memory", path);
         return NULL;
     }
-    file->file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rbe");
-    if (!file->file)
-        error_set(error, EXIT_FAILED, "cannot read %s as a capture: %s", path, strerror(errno));
-    else if (open_format(file, path, error))
+    file->file = from;
+    if (open_format(file, path, error))
         return file;
     capture_file_close(file);
     return NULL;
+}
+
+struct capture_file *capture_file_open(const char *path, struct error *error)
+{
+    FILE *found = capture_file_find(path, error);
+
+    return found ? capture_file_take(found, path, error) : NULL;
 }
 
 void capture_file_close(struct capture_file *file)

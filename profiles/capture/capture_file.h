@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "profiles/error.h"
 
@@ -30,6 +31,9 @@ enum capture_read {
 
 /* `path` may be "-": the standard input. NULL: `error` says why it is no capture. */
 struct capture_file *capture_file_open(const char *path, struct error *error);
+/* The same in two steps: nothing is read in the first. The second takes the file over. */
+FILE *capture_file_find(const char *path, struct error *error);
+struct capture_file *capture_file_take(FILE *from, const char *path, struct error *error);
 void capture_file_close(struct capture_file *file);
 /* The DLT_ that all frames have; -1 where each frame tells its own (pcapng). */
 int capture_file_link_type(const struct capture_file *file);

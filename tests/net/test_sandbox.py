@@ -5,7 +5,9 @@ import contextlib
 import json
 import os
 import signal
+import struct
 import subprocess
+import tempfile
 
 import runner
 from lab import PORTS, SYNWARD, Lab, check, check_equal, run, wait_until
@@ -211,6 +213,65 @@ def test_the_wire_outlives_the_keeper():
         code, _ = lab.daemon.stop()
         check_equal(code, 1, "exit code: the store is not saved")
         lab.daemon = None
+
+
+def without_setuid(lab):
+    """The daemon's command, where its user cannot be changed."""
+    whole = lab.daemon_command
+    return lambda *args, **options: [
+        "setpriv",
+        "--bounding-set=-setuid",
+        "--inh-caps=-setuid",
+        "--no-new-privs",
+        "--",
+        *whole(*args, **options),
+    ]
+
+
+def test_what_cannot_be_had_is_told():
+    with Lab() as lab:
+        if lab.stand_in:
+            raise runner.Skip("needs the daemon")
+        lab.daemon_command = without_setuid(lab)
+        lab.start()
+        found = lab.cli("status")["sandbox"]
+        check_equal(found["state"], "partly", "the state in status")
+        check("it stays root" in found["why"], f"the reason: {found['why']}")
+        check("it stays root" in lab.daemon.errors(), f"the log: {lab.daemon.errors()}")
+        for status in threads(lab.daemon.pid).values():
+            check_equal(status["CapEff"], NO_CAPABILITIES, "the rest is in force: CapEff")
+            check_equal(status["Seccomp"], "2", "the rest is in force: Seccomp")
+    with Lab() as lab:
+        command = without_setuid(lab)("auto", ("--sandbox", "on"))
+        done = run(*command, ok=False, timeout=20)
+        check(done.returncode == 1 and "it stays root" in done.stderr, f"on: {done}")
+
+
+HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101)
+
+
+def test_a_capture_is_read_without_privileges():
+    """The capture comes from us, so that the reader can be looked at while it reads."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = os.path.join(folder, "store")
+        learning = subprocess.Popen(
+            [SYNWARD, "learn", "--pcap", "-", "--store", store],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        try:
+            wait_until(
+                lambda: threads(learning.pid)[learning.pid]["Seccomp"] == "2", 10, "it is confined"
+            )
+            check_confined(learning.pid)
+            said, errors = learning.communicate(HEADER, timeout=20)
+        finally:
+            learning.kill()
+            learning.wait()
+        check_equal((learning.returncode, errors), (0, b""), "exit code and errors")
+        check(b"0 frames" in said, f"what it says: {said}")
+        check_equal(sorted(os.listdir(folder)), ["store", "store.votes"], "what is saved")
 
 
 def test_a_signal_to_all_ends_in_order():

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* test_keeper.c - a process that is asked, answers with figures and files, and comes to an end. */
+#include "bridge/base/keeper.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What the keeper of these tests does: the numbers are real ones, their meaning is not. */
+static void serve(void *context, const struct keeper_request *request, struct keeper_answer *answer,
+                  int files[KEEPER_FILES_MAX])
+{
+    (void)context;
+    switch (request->what) {
+    case KEEPER_FOLLOW:
+        answer->number = request->number + request->figures[0] + request->figures[1];
+        return;
+    case KEEPER_LISTENERS:
+        cr_assert_eq(pipe(files), 0);
+        answer->files = 2;
+        return;
+    case KEEPER_LEAVE:
+        _exit(0);
+    default:
+        error_set(&answer->error, EXIT_NOT_FOUND, "nothing known of %u", request->what);
+    }
+}
+
+static void nothing(void *context)
+{
+    (void)context;
+}
+
+static struct keeper start(void)
+{
+    struct keeper keeper;
+    struct error error = {0};
+
+    cr_assert(keeper_start(&keeper, nothing, serve, NULL, &error), "%s", error.text);
+    return keeper;
+}
+
+Test(keeper, answers_with_a_figure)
+{
+    struct keeper keeper = start();
+    const uint64_t figures[2] = {20, 300};
+    struct keeper_answer answer;
+    struct error error = {0};
+
+    for (uint32_t i = 0; i < 3; i++) {
+        cr_assert(keeper_ask(&keeper, KEEPER_FOLLOW, i, figures, &answer, NULL, &error), "%s",
+                  error.text);
+        cr_assert_eq(answer.number, 320 + i);
+    }
+    cr_assert_not(keeper_gone(&keeper));
+    keeper_stop(&keeper);
+}
+
+Test(keeper, hands_files_over)
+{
+    struct keeper keeper = start();
+    struct keeper_answer answer;
+    int files[KEEPER_FILES_MAX];
+    char byte = 0;
+
+    cr_assert(keeper_ask(&keeper, KEEPER_LISTENERS, 0, NULL, &answer, files, NULL));
+    cr_assert_eq(answer.files, 2);
+    cr_assert(fcntl(files[0], F_GETFD) & FD_CLOEXEC, "no program of ours gets them");
+    cr_assert_eq(write(files[1], "x", 1), 1);
+    cr_assert_eq(read(files[0], &byte, 1), 1);
+    cr_assert_eq(byte, 'x');
+    close(files[1]);
+    cr_assert_eq(read(files[0], &byte, 1), 0, "the keeper has kept none");
+    close(files[0]);
+    keeper_stop(&keeper);
+}
+
+Test(keeper, files_that_nobody_wants_are_closed)
+{
+    struct keeper keeper = start();
+    const int before = dup(0);
+    struct keeper_answer answer;
+    int after;
+
+    close(before);
+    for (int i = 0; i < 10; i++)
+        cr_assert(keeper_ask(&keeper, KEEPER_LISTENERS, 0, NULL, &answer, NULL, NULL));
+    after = dup(0);
+    cr_assert_eq(after, before);
+    close(after);
+    keeper_stop(&keeper);
+}
+
+Test(keeper, says_why_not)
+{
+    struct keeper keeper = start();
+    struct keeper_answer answer;
+    struct error error = {0};
+
+    cr_assert_not(keeper_ask(&keeper, KEEPER_FILE_END, 0, NULL, &answer, NULL, &error));
+    cr_assert_eq(error.code, EXIT_NOT_FOUND);
+    cr_assert(strstr(error.text, "nothing known"), "%s", error.text);
+    cr_assert_not(keeper_gone(&keeper), "it goes on");
+    keeper_stop(&keeper);
+}
+
+Test(keeper, one_that_dies_is_missed_at_once)
+{
+    struct keeper keeper = start();
+    struct keeper_answer answer;
+    struct error error = {0};
+
+    cr_assert_not(keeper_ask(&keeper, KEEPER_LEAVE, 0, NULL, &answer, NULL, &error));
+    cr_assert(strstr(error.text, "is gone"), "%s", error.text);
+    cr_assert_eq(keeper_fd(&keeper), -1);
+    cr_assert_not(keeper_ask(&keeper, KEEPER_FOLLOW, 0, NULL, &answer, NULL, &error));
+    keeper_stop(&keeper);
+}
+
+Test(keeper, one_that_is_killed_is_told)
+{
+    struct keeper keeper = start();
+    struct pollfd readable = {.fd = keeper_fd(&keeper), .events = POLLIN};
+
+    cr_assert_eq(kill(keeper.pid, SIGKILL), 0);
+    cr_assert_eq(poll(&readable, 1, 10000), 1);
+    cr_assert(keeper_gone(&keeper));
+    cr_assert_not(keeper_gone(&keeper), "once");
+}
+
+Test(keeper, ends_with_its_socket)
+{
+    struct keeper keeper = start();
+    const pid_t pid = keeper.pid;
+
+    keeper_stop(&keeper);
+    cr_assert_eq(kill(pid, 0), -1, "it is gone, and was waited for");
+}
