@@ -251,6 +251,16 @@ static const struct command commands[] = {
      .options = TABLE_OPTIONS,
      .summary = "forget what was said or judged of an address or prefix",
      .handle = cmd_sources_remove},
+    {.name = "detach",
+     .forms = {"SIDE [SIDE]"},
+     .least_words = 1,
+     .most_words = 2,
+     .summary = "remove what a killed synward has left on a port",
+     .help = "Opens a wire that was cut by a kill, where no synward is to be started again:\n"
+             "the tc filters go, and a port that was down is down again. SIDE is written as in\n"
+             "`synward run`. Where nothing is left nothing is done; where a synward runs it is\n"
+             "refused.\n",
+     .handle = cmd_detach},
     {.name = "stats",
      .forms = {TABLE_FORM},
      .options = TABLE_OPTIONS,

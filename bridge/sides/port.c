@@ -304,6 +304,42 @@ bool port_join(struct port *port, struct link *tap, int tap_fd, struct error *er
     return join_inside(port, true, error);
 }
 
+/* Of somebody else's there is nothing to remove. */
+static bool detach(struct port *port, int index, bool *found, struct error *error)
+{
+    enum redirect_owner owner = REDIRECT_NONE;
+    uint32_t note = 0;
+    int code = look_when_released(port, index, &owner, &note);
+
+    if (code != 0)
+        return port_error(port, "cannot read its tc filters", code, error);
+    if (owner == REDIRECT_ALIVE)
+        return check_owner(port, owner, error);
+    *found = owner == REDIRECT_DEAD;
+    if (!*found)
+        return true;
+    if (note == NOTE_WAS_DOWN)
+        link_set_down(port->link, NULL);
+    code = redirect_remove(link_socket(port->link), index);
+    return code == 0 || port_error(port, "cannot remove its tc filters", code, error);
+}
+
+bool port_detach(const struct side_spec *side, bool *found, struct error *error)
+{
+    struct port port = {.side = side, .tap_fd = -1, .promiscuous = -1};
+    struct link_state state;
+    bool done = true;
+
+    *found = false;
+    port.link = link_open(side, error);
+    if (!port.link)
+        return false;
+    if (link_look(port.link, &state, NULL))
+        done = detach(&port, state.index, found, error);
+    link_close(port.link);
+    return done;
+}
+
 int port_index(const struct port *port)
 {
     return port->index;

@@ -4,7 +4,7 @@ import json
 import signal
 
 import runner
-from lab import CLIENT_IF, PORTS, SERVER_IF, Lab, check, check_equal, run, wait_until
+from lab import CLIENT_IF, PORTS, SERVER_IF, SYNWARD, Lab, check, check_equal, run, wait_until
 
 WITHIN_S = 3  # 1 s, and what a busy machine adds
 
@@ -79,6 +79,24 @@ def test_filters_of_somebody_else():
         lab.bridge.run("ip", "link", "set", "p0", "up")
         wait_until(lambda: cut_of(lab, "client") is None, WITHIN_S, "joined again")
         passes(lab)
+
+
+def test_detach_after_a_kill():
+    """p1 was down before. Twice is as good as once; who runs is left alone."""
+    with daemon_lab(sides="port") as lab:
+        lab.make_ports()
+        lab.bridge.run("ip", "link", "set", "p1", "down")
+        lab.start(mode="normal")
+        refused = run(SYNWARD, "detach", *lab.side_names(), ok=False)
+        check("in use by another synward" in refused.stderr, f"while it runs: {refused}")
+        lab.stop_daemon(signal.SIGKILL)
+        check("clsact" in lab.bridge.run("tc", "qdisc"), "a qdisc is left behind")
+        said = run(SYNWARD, "detach", *lab.side_names())
+        check_equal(said.count("is removed"), 2, said)
+        check("clsact" not in lab.bridge.run("tc", "qdisc"), "nothing is left")
+        check("UP" not in lab.bridge.run("ip", "-br", "link", "show", "p1"), "p1 is down again")
+        said = run(SYNWARD, "detach", *lab.side_names())
+        check_equal(said.count("nothing is left behind"), 2, said)
 
 
 def test_port_that_is_gone():
