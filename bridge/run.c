@@ -36,6 +36,7 @@
 #include "bridge/daemon.h"
 #include "bridge/events/events.h"
 #include "bridge/events/report.h"
+#include "bridge/peaks.h"
 #include "bridge/io/spare_core.h"
 #include "bridge/listeners/watch.h"
 #include "bridge/sides/kernel_path.h"
@@ -370,7 +371,7 @@ static struct workers_hooks hooks_of(struct run *run)
                                   .context = run};
 }
 
-static void report_slow_ones(struct run *run)
+static void look_at_servers(struct run *run)
 {
     struct server_info *servers = NULL;
     uint32_t count = 0;
@@ -379,6 +380,7 @@ static void report_slow_ones(struct run *run)
         return;
     for (uint32_t i = 0; i < count; i++)
         report_slow(run->report, &servers[i].key, servers[i].ended);
+    peaks_learn(run->store, servers, count);
     free(servers);
 }
 
@@ -397,8 +399,8 @@ static void tick_report(struct run *run)
     if (counted) /* by every worker */
         notify_alive(&run->notify);
     tell_status(run);
-    if (counted && workers_attacked(run->workers))
-        report_slow_ones(run);
+    if (counted)
+        look_at_servers(run);
 }
 
 /* As long as a worker would look for frames before it sleeps, it is told whether there is a core

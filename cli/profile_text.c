@@ -244,6 +244,10 @@ static void add_evidence(struct table *table, struct json_object *evidence)
                output_field(evidence, "handshakes"), output_field(evidence, "requests"),
                fidelity_text(evidence, fidelity),
                json_object_get_boolean(get(evidence, "armed")) ? "armed" : "not armed");
+    if (get(evidence, "held_peak")) {
+        table_cell(table, "held in calm");
+        table_cell(table, "%s connections at once", output_field(evidence, "held_peak"));
+    }
     table_cell(table, "seen");
     if (get(evidence, "last_seen"))
         table_cell(table, "%s to %s", known(evidence, "first_seen"), known(evidence, "last_seen"));

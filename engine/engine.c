@@ -408,6 +408,7 @@ uint32_t engine_servers(const struct engine *engine, struct server_info *out, ui
                 .dead = server_dead(&engine->servers, server, now_us),
                 .held = server->held,
                 .held_mark = held_mark(engine, server),
+                .held_peak = server->held_peak,
                 .ended = server->slow_ended,
             };
         count++;

@@ -160,6 +160,7 @@ struct server_info {
     uint32_t half_open; /* now, as the trigger counts it */
     uint32_t held;      /* connections that are open at it */
     uint32_t held_mark; /* of these, not limited in attack mode (stages/held.h) */
+    uint32_t held_peak; /* the most in calm */
     uint32_t ended;     /* slow connections that were ended at it, ever */
     const char *dead;   /* why it serves nobody, static text; NULL: as far as is known it does */
 };

@@ -312,6 +312,7 @@ static void compile_server(const struct profile *profile, const struct server_po
     server->open_per_second = profile->settings.open_per_second;
     server->open_per_source_per_second = profile->settings.open_per_source;
     server->triggers = profile->settings.triggers;
+    server->held_peak = profile->held_peak;
     make_promise(profile, server->opening == OPENING_GREET ? &plan : NULL, &server->now);
     wanted = server->now;
     settle_promise(server, previous, profile->cookies_until_us > now_us, generation, now_us);

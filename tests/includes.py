@@ -34,7 +34,7 @@ FLOORS = {
         "sides",
         "workers events",
         "daemon",
-        "control stack_news state_file store_start takeover*",
+        "control peaks stack_news state_file store_start takeover*",
         "keeping",
         "confine sides_watch",
         "run",

@@ -64,7 +64,7 @@ static void merge_server(struct server_info *into, const struct server_info *fro
 {
     const uint32_t half_open = into->half_open + from->half_open;
     const uint32_t held = into->held + from->held, held_mark = into->held_mark + from->held_mark;
-    const uint32_t ended = into->ended + from->ended;
+    const uint32_t ended = into->ended + from->ended, peak = into->held_peak + from->held_peak;
     const char *dead = into->dead ? into->dead : from->dead;
     const bool takes_over =
         from->mode == MODE_ATTACK && (into->mode != MODE_ATTACK || from->since_us < into->since_us);
@@ -75,6 +75,7 @@ static void merge_server(struct server_info *into, const struct server_info *fro
     into->held = held;
     into->held_mark = held_mark;
     into->ended = ended;
+    into->held_peak = peak;
     into->dead = dead;
 }
 

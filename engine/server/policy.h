@@ -106,6 +106,7 @@ struct server_policy {
     uint32_t open_per_second;
     uint32_t open_per_source_per_second;
     struct trigger_limits triggers; /* rule 6 */
+    uint32_t held_peak; /* the most connections in calm, as far as was known before (rule 2.6) */
 };
 
 struct policy {

@@ -157,6 +157,17 @@ struct server *server_add(struct server_table *table, const struct server_key *k
     return server;
 }
 
+/* What was known before this process, until it has seen more. */
+static void adopt_peak(const struct server_table *table, struct server *server, uint64_t now_us)
+{
+    const uint32_t peak = server->policy->held_peak;
+
+    if (server->peak_us || !peak)
+        return;
+    server->held_peak = (peak + table->shards - 1) / table->shards;
+    server->peak_us = now_us;
+}
+
 void server_table_adopt(struct server_table *table, const struct policy *policy, uint64_t now_us)
 {
     for (uint32_t i = 0; i < table->capacity; i++)
@@ -166,8 +177,10 @@ void server_table_adopt(struct server_table *table, const struct policy *policy,
     for (uint32_t i = 0; policy != NULL && i < policy->count; i++) {
         struct server *server = server_add(table, &policy->servers[i].key, now_us);
 
-        if (server != NULL)
-            server->policy = &policy->servers[i];
+        if (server == NULL)
+            continue;
+        server->policy = &policy->servers[i];
+        adopt_peak(table, server, now_us);
     }
 }
 

@@ -400,6 +400,18 @@ enum speaker profile_speaks_first(const struct profile *profile)
     return voices[VOICE_SERVER_ONLY] > 0 ? SPEAKER_SERVER : SPEAKER_UNKNOWN;
 }
 
+bool profile_held_peak(struct profile *profile, uint32_t peak)
+{
+    const uint32_t known = profile->held_peak,
+                   bounded = peak < HELD_PEAK_MAX ? peak : HELD_PEAK_MAX;
+    const uint32_t apart = bounded > known ? bounded - known : known - bounded;
+
+    if (apart <= known / 8)
+        return false;
+    profile->held_peak = bounded;
+    return true;
+}
+
 void profile_program(struct profile *profile, const char *name)
 {
     memset(profile->program, 0, sizeof(profile->program));

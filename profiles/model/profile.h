@@ -92,6 +92,8 @@ struct profile_settings {
     uint32_t open_per_source;
 };
 
+#define HELD_PEAK_MAX (1u << 20) /* more than flows there are */
+
 #define HIDDEN_LIKE_MIN        8   /* accepted requests that make a likeness to MSE a fact */
 #define HIDDEN_SPREAD_MIN      128 /* bytes by which both sides' padding varied among them */
 #define HIDDEN_BEGINNINGS_MAX  8
@@ -135,6 +137,7 @@ struct profile {
     struct keyword_set keywords; /* of accepted requests */
     struct profile_settings settings;
     uint64_t handshakes, requests;
+    uint32_t held_peak; /* the most connections that it held in calm; 0: not known */
     struct fidelity fidelity;
     int64_t first_seen_s, last_seen_s;   /* seconds since 1970; 0: never */
     char program[PROFILE_PROGRAM_BYTES]; /* that listens there, as the host calls it; "": not known
@@ -200,6 +203,9 @@ bool profile_takes_bittorrent(const struct profile *profile);
  */
 bool profile_greeting_drift(struct profile *profile, const struct witness *witness,
                             const uint8_t *greeting, size_t bytes);
+
+/* What it is seen to hold in calm; true where that is news: by more than an eighth. */
+bool profile_held_peak(struct profile *profile, uint32_t peak);
 
 /* The program that listens there. A longer name is cut. */
 void profile_program(struct profile *profile, const char *name);

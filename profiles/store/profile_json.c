@@ -136,12 +136,18 @@ static void read_armed(struct json_reader *reader, struct json_object *value, vo
         reader_fail(reader, "armed", "is not true or false");
 }
 
+static bool has_held_peak(const void *record)
+{
+    return ((const struct profile *)record)->held_peak > 0;
+}
+
 static const struct field evidence_fields[] = {
     {FIELD_UINT("handshakes", struct profile, handshakes, INT64_MAX)},
     {FIELD_UINT("requests", struct profile, requests, INT64_MAX)},
     {FIELD_OWN("fidelity", write_fidelity, read_fidelity),
      .schema_text = "{\"type\": \"number\", \"minimum\": 0, \"maximum\": 1}"},
     {FIELD_OWN("armed", write_armed, read_armed), .schema_text = "{\"type\": \"boolean\"}"},
+    {FIELD_UINT("held_peak", struct profile, held_peak, HELD_PEAK_MAX), .there = has_held_peak},
     {FIELD_TIME("first_seen", struct profile, first_seen_s)},
     {FIELD_TIME("last_seen", struct profile, last_seen_s)},
     {0},

@@ -87,6 +87,26 @@ def test_the_end():
             )
 
 
+def test_the_peak_of_calm_outlives_the_daemon():
+    with Lab() as lab:
+        daemon_only(lab)
+        lab.start(mode="normal")
+        lab.http()
+        lab.learn("http", 80)
+        wait_until(lambda: lab.profile(80)["evidence"].get("held_peak"), 10, "a peak is learned")
+        lab.stop_daemon()
+        with open(lab.store) as store:
+            saved = json.load(store)
+        (evidence,) = (p["evidence"] for p in saved["profiles"])
+        check(evidence["held_peak"] >= 1, f"saved: {evidence}")
+        evidence["held_peak"] = 200
+        with open(lab.store, "w") as store:
+            json.dump(saved, store)
+        lab.start(mode="attack")
+        (server,) = lab.cli("status")["servers"]
+        check_equal(server["held_mark"], 300, "the mark of a server with a peak of 200")
+
+
 def test_a_saved_profile_protects_at_once():
     with Lab() as lab:
         daemon_only(lab)

@@ -135,6 +135,27 @@ Test(server, adopts_policies)
     free(two);
 }
 
+/* What was held in calm before this process; each shard takes its share. */
+Test(server, adopts_the_peak_of_calm_until_it_has_seen_one)
+{
+    struct server_table table = table_of(16);
+    struct policy *policy = policy_of(1, 2);
+    struct server *seen = add(&table, 1);
+
+    seen->held_peak = 7;
+    seen->peak_us = 1500;
+    table.shards = 2;
+    policy->servers[0].held_peak = policy->servers[1].held_peak = 101;
+    server_table_adopt(&table, policy, 2000);
+    cr_assert_eq(seen->held_peak, 7);
+    cr_assert_eq(add(&table, 2)->held_peak, 51);
+    cr_assert_eq(add(&table, 2)->peak_us, 2000, "so it falls as slowly as any");
+    policy->servers[1].held_peak = 40;
+    server_table_adopt(&table, policy, 3000);
+    cr_assert_eq(add(&table, 2)->held_peak, 51);
+    free(policy);
+}
+
 Test(server, adopting_more_than_fits)
 {
     struct server_table table = table_of(4);

@@ -96,6 +96,7 @@ Test(profile_json, every_kind_of_profile_survives)
     cr_assert(profile_set(binary, "request", "begun", NULL));
     cr_assert(profile_set(binary, "signed", "md5", NULL));
     binary->grace = (struct grace){.early = 7, .waited = 3, .gap_us = 800};
+    binary->held_peak = 120;
     cr_assert(profile_set(binary, "open_per_source", "17", NULL));
     cr_assert(profile_set(binary, "trigger.silent", "off", NULL));
     cr_assert(profile_set(binary, "trigger.half_open", "400", NULL));
@@ -114,6 +115,28 @@ Test(profile_json, every_kind_of_profile_survives)
 
 /* Of a server that takes requests that look random, alone and beside plain ones; and before that is
  * known. */
+Test(profile_json, peak_of_calm_is_there_where_it_is_known)
+{
+    const struct server_key key = test_server();
+    struct profile profile, read;
+    struct json_fault fault = {0};
+    struct json_object *json;
+
+    profile_init(&profile, &key);
+    json = profile_to_json(&profile);
+    cr_assert_null(strstr(text_of(json), "held_peak"));
+    cr_assert(profile_from_json(json, &read, &fault));
+    cr_assert_eq(read.held_peak, 0);
+    json_object_put(json);
+
+    profile.held_peak = 120;
+    json = profile_to_json(&profile);
+    cr_assert_not_null(strstr(text_of(json), "\"held_peak\": 120"));
+    cr_assert(profile_from_json(json, &read, &fault));
+    cr_assert_eq(read.held_peak, 120);
+    json_object_put(json);
+}
+
 Test(profile_json, forms_that_look_random_survive)
 {
     static const uint8_t hash[EDONKEY_HASH_BYTES] = {1, 2, 3, 14};
