@@ -221,6 +221,21 @@ static bool in_length(const struct pattern *pattern, uint16_t offset, bool *ends
     return false;
 }
 
+/*
+ * In front of a byte that varies zeros may be the higher digits of the same number, which is still
+ * small: a counter. Where nothing else is constant they stay.
+ */
+static void drop_leading_zeros(uint16_t varies, struct pattern *pattern)
+{
+    uint8_t pairs = pattern->pairs;
+
+    while (pairs > 0 && pattern->pair[pairs - 1].byte == 0 &&
+           pattern->pair[pairs - 1].offset + 1 + pattern->pairs - pairs == varies)
+        pairs--;
+    if (pairs > 0)
+        pattern->pairs = pairs;
+}
+
 static void put_constants(const struct pattern_model *model, uint16_t counted,
                           struct pattern *pattern)
 {
@@ -229,6 +244,8 @@ static void put_constants(const struct pattern_model *model, uint16_t counted,
     for (uint16_t i = 0; i < counted && pattern->pairs < PATTERN_PAIRS_MAX; i++) {
         const bool length = in_length(pattern, i, &ends);
 
+        if (!ends && !length && !model->constant[i] && !model->scattered)
+            drop_leading_zeros(i, pattern);
         if (ends || (!length && !model->constant[i] && !model->scattered))
             return;
         if (length || !model->constant[i])

@@ -9,7 +9,8 @@
  * without an exception leave a risk of one in ten that the next one is).
  *
  *      constants   the bytes from the first on that never changed, at most PATTERN_PAIRS_MAX; a
- *                  length field among them is passed over
+ *                  length field among them is passed over, and so are zeros right in front of a
+ *                  byte that changes, which may be the higher digits of a counter
  *      line        every request was a line of text
  *      length      a field of the first bytes that said how long the request was, at
  *                  PATTERN_LENGTHS_LEAST lengths or more and without exception

@@ -2,77 +2,10 @@
 /* support_strangers.c - see support_strangers.h. */
 #include "tests/profiles/support_strangers.h"
 
-#include <criterion/criterion.h>
-
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-/* --- writing --------------------------------------------------------------------------------- */
-
-static void put(struct words *words, const void *bytes, size_t count)
-{
-    cr_assert(words->count + count <= WORDS_MAX);
-    memcpy(words->bytes + words->count, bytes, count);
-    words->count += count;
-}
-
-static __attribute__((format(printf, 2, 3))) void text(struct words *words, const char *format, ...)
-{
-    char line[512];
-    va_list arguments;
-
-    va_start(arguments, format);
-    const int count = vsnprintf(line, sizeof(line), format, arguments);
-    va_end(arguments);
-    put(words, line, (size_t)count);
-}
-
-static void big(struct words *words, uint32_t value, unsigned width)
-{
-    for (unsigned i = 0; i < width; i++) {
-        const uint8_t byte = (uint8_t)(value >> 8 * (width - 1 - i));
-        put(words, &byte, 1);
-    }
-}
-
-static void little(struct words *words, uint32_t value, unsigned width)
-{
-    for (unsigned i = 0; i < width; i++) {
-        const uint8_t byte = (uint8_t)(value >> 8 * i);
-        put(words, &byte, 1);
-    }
-}
-
-/* Splitmix64: what clients choose, different for each n. */
-static uint32_t chosen(uint32_t n, uint32_t salt)
-{
-    uint64_t x = ((uint64_t)salt << 32 | n) + 0x9e3779b97f4a7c15u;
-
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-    return (uint32_t)(x ^ x >> 31);
-}
-
-static void noise(struct words *words, uint32_t n, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        big(words, chosen(n, 1000 + (uint32_t)i), 1);
-}
-
-/* A name of 3 to 14 letters. */
-static const char *name(uint32_t n, uint32_t salt)
-{
-    static char names[8][16];
-    static unsigned next;
-    char *at = names[next++ % 8];
-    const uint32_t letters = 3 + chosen(n, salt) % 12;
-
-    for (uint32_t i = 0; i < letters; i++)
-        at[i] = (char)('a' + chosen(n, salt * 31 + i + 1) % 26);
-    at[letters] = 0;
-    return at;
-}
+#include "tests/profiles/support_words.h"
 
 /* --- lines ----------------------------------------------------------------------------------- */
 
@@ -502,40 +435,40 @@ static void openvpn(unsigned dialect, uint32_t n, struct words *request, struct 
 #define TS3 "TS3\n\rWelcome to the TeamSpeak 3 ServerQuery interface\n\r"
 
 const struct stranger strangers[] = {
-    {"finger", NULL, 3, finger, NULL},
-    {"gopher", NULL, 3, gopher, NULL},
-    {"whois", NULL, 3, whois, NULL},
-    {"TeamSpeak query", TS3, 3, teamspeak, "it says yes by \"error id=0\""},
+    {"finger", NULL, 3, finger, NULL, NULL, 0},
+    {"gopher", NULL, 3, gopher, NULL, NULL, 0},
+    {"whois", NULL, 3, whois, NULL, NULL, 0},
+    {"TeamSpeak query", TS3, 3, teamspeak, "it says yes by \"error id=0\"", NULL, 0},
     {"ManageSieve", "\"IMPLEMENTATION\" \"Example\"\r\n\"SASL\" \"PLAIN\"\r\nOK\r\n", 3, sieve,
-     NULL},
-    {"clamd", NULL, 3, clamd, NULL},
-    {"spamd", NULL, 3, spamd, "what looks like Redis and like NNTP is answered alike"},
-    {"RTSP", NULL, 2, rtsp, NULL},
-    {"a line protocol with HTTP's verbs", NULL, 2, graphite_reader, NULL},
-    {"Zabbix agent", NULL, 2, zabbix, NULL},
-    {"Modbus/TCP", NULL, 3, modbus, NULL},
-    {"Source RCON", NULL, 2, rcon, NULL},
-    {"BGP", NULL, 3, bgp, NULL},
-    {"TDS", NULL, 3, tds, NULL},
-    {"Cassandra", NULL, 3, cassandra, NULL},
-    {"uWSGI", NULL, 2, uwsgi, NULL},
-    {"FastCGI", NULL, 2, fastcgi, NULL},
-    {"SCGI", NULL, 2, scgi, NULL},
-    {"distcc", NULL, 3, distcc, NULL},
-    {"SOCKS", NULL, 3, socks, NULL},
-    {"LPD", NULL, 3, lpd, NULL},
-    {"RTMP", NULL, 3, rtmp, NULL},
-    {"ZeroMQ", NULL, 3, zeromq, NULL},
-    {"Bitcoin", NULL, 2, bitcoin, NULL},
-    {"a ciphered game", NULL, 2, ciphered, NULL},
-    {"a telnet BBS", "\xff\xfd\x18\xff\xfb\1Welcome to the Cave\r\nlogin: ", 3, bbs, NULL},
-    {"S7", NULL, 2, s7, NULL},
-    {"FIX", NULL, 2, fix, NULL},
-    {"NRPE", NULL, 2, nrpe, NULL},
-    {"SMPP", NULL, 3, smpp, NULL},
-    {"EPMD", NULL, 2, epmd, NULL},
-    {"X11", NULL, 3, x11, NULL},
-    {"Oracle TNS", NULL, 2, oracle, NULL},
-    {"OpenVPN", NULL, 3, openvpn, NULL},
+     NULL, NULL, 0},
+    {"clamd", NULL, 3, clamd, NULL, NULL, 0},
+    {"spamd", NULL, 3, spamd, "what looks like Redis and like NNTP is answered alike", NULL, 0},
+    {"RTSP", NULL, 2, rtsp, NULL, NULL, 0},
+    {"a line protocol with HTTP's verbs", NULL, 2, graphite_reader, NULL, NULL, 0},
+    {"Zabbix agent", NULL, 2, zabbix, NULL, NULL, 0},
+    {"Modbus/TCP", NULL, 3, modbus, NULL, NULL, 0},
+    {"Source RCON", NULL, 2, rcon, NULL, NULL, 0},
+    {"BGP", NULL, 3, bgp, NULL, NULL, 0},
+    {"TDS", NULL, 3, tds, NULL, NULL, 0},
+    {"Cassandra", NULL, 3, cassandra, NULL, NULL, 0},
+    {"uWSGI", NULL, 2, uwsgi, NULL, NULL, 0},
+    {"FastCGI", NULL, 2, fastcgi, NULL, NULL, 0},
+    {"SCGI", NULL, 2, scgi, NULL, NULL, 0},
+    {"distcc", NULL, 3, distcc, NULL, NULL, 0},
+    {"SOCKS", NULL, 3, socks, NULL, NULL, 0},
+    {"LPD", NULL, 3, lpd, NULL, NULL, 0},
+    {"RTMP", NULL, 3, rtmp, NULL, NULL, 0},
+    {"ZeroMQ", NULL, 3, zeromq, NULL, NULL, 0},
+    {"Bitcoin", NULL, 2, bitcoin, NULL, NULL, 0},
+    {"a ciphered game", NULL, 2, ciphered, NULL, NULL, 0},
+    {"a telnet BBS", "\xff\xfd\x18\xff\xfb\1Welcome to the Cave\r\nlogin: ", 3, bbs, NULL, NULL, 0},
+    {"S7", NULL, 2, s7, NULL, NULL, 0},
+    {"FIX", NULL, 2, fix, NULL, NULL, 0},
+    {"NRPE", NULL, 2, nrpe, NULL, NULL, 0},
+    {"SMPP", NULL, 3, smpp, NULL, NULL, 0},
+    {"EPMD", NULL, 2, epmd, NULL, NULL, 0},
+    {"X11", NULL, 3, x11, NULL, NULL, 0},
+    {"Oracle TNS", NULL, 2, oracle, NULL, NULL, 0},
+    {"OpenVPN", NULL, 3, openvpn, NULL, NULL, 0},
 };
 const size_t strangers_count = sizeof(strangers) / sizeof(strangers[0]);
