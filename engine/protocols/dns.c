@@ -11,14 +11,15 @@
  *
  * Fourteen bytes decide. A NOTIFY may have an answer in it, an IXFR an authority (RFC 1996 3.7, RFC
  * 1995 3). Clients were seen to send the two bytes of length alone.
- *
- * Limits: UPDATE (RFC 2136), which counts other things there, is not known.
+ * An UPDATE counts one zone, and any number of conditions and changes where answers and authority
+ * are; no flag but its opcode is set (RFC 2136 2.2).
  */
 #include "engine/protocols/whole.h"
 
 #define HEADER_BYTES  14
 #define MESSAGE_LEAST 17 /* header, root name, type and class */
 #define QR            0x80
+#define UPDATE        0x28 /* opcode 5, and nothing else in this byte */
 /* QR, and the opcode's bits but the one that NOTIFY (4) has; QUERY is 0 */
 #define NO_QUERY     0xd8
 #define MUST_BE_ZERO 0xcf /* RA, Z and the code; AD and CD may be set (RFC 4035 4.6) */
@@ -30,6 +31,8 @@ static bool fits_count(const uint8_t *data, size_t at)
 
     if (at % 2 == 0)
         return data[at] == 0;
+    if (data[4] == UPDATE && (at == 9 || at == 11))
+        return true;
     return data[at] <= most[(at - 6) / 2] && (at != 7 || data[7] == 1);
 }
 
@@ -43,7 +46,7 @@ static bool fits_query(const uint8_t *data, size_t at)
     case 1:
         return ((unsigned)data[0] << 8 | data[1]) >= MESSAGE_LEAST;
     case 4:
-        return !(data[4] & NO_QUERY);
+        return data[4] == UPDATE || !(data[4] & NO_QUERY);
     case 5:
         return !(data[5] & MUST_BE_ZERO);
     default:
@@ -54,7 +57,7 @@ static bool fits_query(const uint8_t *data, size_t at)
 static enum match dns_check(const uint8_t *request, size_t bytes)
 {
     /* Most of what is none ends here: this is asked of whatever comes. */
-    if (bytes > 4 && (request[4] & NO_QUERY))
+    if (bytes > 4 && (request[4] & NO_QUERY) && request[4] != UPDATE)
         return MATCH_NO;
     return match_bytes(fits_query, HEADER_BYTES, request, bytes);
 }

@@ -29,7 +29,7 @@
 /* clang-format off */
 static const char *const *const verbs[VERBS] = {
     [VERB('A')] = WORDS("ADD", "APPEND"),
-    [VERB('C')] = WORDS("CAS", "CACHE_MEMLIMIT"),
+    [VERB('C')] = WORDS("CAS", "CACHE_MEMLIMIT", "CONFIG"),
     [VERB('D')] = WORDS("DELETE", "DECR"),
     [VERB('F')] = WORDS("FLUSH_ALL"),
     [VERB('G')] = WORDS("GET", "GETS", "GAT", "GATS"),

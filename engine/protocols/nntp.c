@@ -32,7 +32,8 @@ static const char *const *const verbs[VERBS] = {
     [VERB('Q')] = WORDS("QUIT"),
     [VERB('S')] = WORDS("STARTTLS", "STAT", "SLAVE"),
     [VERB('T')] = WORDS("TAKETHIS"),
-    [VERB('X')] = WORDS("XOVER", "XHDR", "XGTITLE", "XPAT"),
+    [VERB('X')] = WORDS("XOVER", "XHDR", "XGTITLE", "XPAT", "XPATH", "XFEATURE", "XINDEX",
+        "XROVER"),
 };
 /* clang-format on */
 

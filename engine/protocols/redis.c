@@ -31,6 +31,7 @@ static const char *const *const verbs[VERBS] = {
     [VERB('K')] = WORDS("KEYS"),
     [VERB('M')] = WORDS("MONITOR"),
     [VERB('P')] = WORDS("PING"),
+    [VERB('R')] = WORDS("ROLE"),
     [VERB('S')] = WORDS("SELECT", "SET", "SUBSCRIBE"),
     [VERB('T')] = WORDS("TIME"),
 };

@@ -33,7 +33,7 @@
         LETTERS(b, E | F | I | L | O | P), LETTERS(b, N | O | P | T | Y))                          \
     ROW(MYSQL, mysql, ANY, ANY, IS(b, 0), IS(b, 1))                                                \
     ROW(POSTGRESQL, postgresql, IS(b, 0), IS(b, 0), TO(b, 0, 0x27), ANY)                           \
-    ROW(REDIS, redis, IS(b, '*') || LETTERS(b, C | D | E | G | H | I | K | M | P | S | T),         \
+    ROW(REDIS, redis, IS(b, '*') || LETTERS(b, C | D | E | G | H | I | K | M | P | R | S | T),     \
         TO(b, '0', '9') || LETTERS(b, B | C | E | I | L | N | O | U | X),                          \
         TO(b, '0', '9') || IS(b, '\r') || LETTERS(b, B | C | F | H | I | L | M | N | S | T | Y),   \
         TO(b, '0', '9') || BLANK(b) || LETTERS(b, E | F | G | I | L | M | O | R | S))              \
@@ -54,7 +54,7 @@
     ROW(DNS, dns, ANY, ANY, ANY, ANY)                                                              \
     ROW(MEMCACHED, memcached,                                                                      \
         LOWER(b, A | C | D | F | G | I | L | M | P | R | S | T | V | W) || IS(b, 0x80), ANY,       \
-        LOWER(b, A | C | D | E | L | P | R | S | T | U) || BLANK(b) || IS(b, 0), ANY)              \
+        LOWER(b, A | C | D | E | L | N | P | R | S | T | U) || BLANK(b) || IS(b, 0), ANY)          \
     ROW(LDAP, ldap, IS(b, 0x30), TO(b, 1, 0x84) && !IS(b, 0x80), ANY, ANY)                         \
     ROW(AMQP, amqp, IS(b, 'A'), IS(b, 'M'), IS(b, 'Q'), IS(b, 'P'))                                \
     ROW(NATS, nats, LETTERS(b, C | H | P | S), LETTERS(b, I | O | P | U), LETTERS(b, B | N | U),   \
@@ -68,8 +68,8 @@
     ROW(RSYNC, rsync, IS(b, '@'), IS(b, 'R'), IS(b, 'S'), IS(b, 'Y'))                              \
     ROW(GIT, git, HEX(b), HEX(b), HEX(b), HEX(b))                                                  \
     ROW(NNTP, nntp, LETTERS(b, A | B | C | D | G | H | I | L | M | N | O | P | Q | S | T | X),     \
-        LETTERS(b, A | D | E | G | H | I | L | O | P | R | T | U | V),                             \
-        LETTERS(b, A | D | E | I | K | L | M | O | P | R | S | T | V | W | X),                     \
+        LETTERS(b, A | D | E | F | G | H | I | L | O | P | R | T | U | V),                         \
+        LETTERS(b, A | D | E | I | K | L | M | N | O | P | R | S | T | V | W | X),                 \
         LETTERS(b, A | C | D | E | G | H | I | N | P | R | T | U | V | Y) || BLANK(b))             \
     ROW(VNC, vnc, IS(b, 'R'), IS(b, 'F'), IS(b, 'B'), IS(b, ' '))                                  \
     ROW(PROXY, proxy, IS(b, 'P') || IS(b, '\r'), IS(b, 'R') || IS(b, '\n'),                        \
@@ -96,7 +96,7 @@
         IS(b, 'E') || LOWER(b, A | E | I | N | O | R | T | U | X),                                 \
         IS(b, 'Q') || LOWER(b, A | B | C | K | O | P | Q | S | T | W))                             \
     ROW(UWSGI, uwsgi, TO(b, 0, 32), ANY, ANY, ANY)                                                 \
-    ROW(SOCKS, socks, TO(b, 4, 5), TO(b, 1, 8), ANY, ANY)                                          \
+    ROW(SOCKS, socks, TO(b, 4, 5), TO(b, 1, 8) || IS(b, 0xf0), ANY, ANY)                           \
     ROW(ZABBIX, zabbix,                                                                            \
         IS(b, 'Z') || IS(b, 'z') || LOWER(b, A | D | E | K | L | M | N | P | R | S | V | W),       \
         IS(b, 'B') || LOWER(b, A | E | F | G | M | O | Q | R | V | Y),                             \

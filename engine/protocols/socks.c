@@ -20,6 +20,7 @@
 #define METHOD_NONE   0xff
 #define CONNECT       1
 #define BIND          2
+#define RESOLVE       0xf0 /* Tor's (its socks-extensions) */
 #define HEADER_4      8
 #define NAME_MOST     255
 
@@ -45,9 +46,9 @@ static bool fits_header_4(const uint8_t *data, size_t at)
 {
     switch (at) {
     case 1:
-        return data[1] == CONNECT || data[1] == BIND;
+        return data[1] == CONNECT || data[1] == BIND || data[1] == RESOLVE;
     case 3:
-        return data[2] != 0 || data[3] != 0;
+        return data[1] == RESOLVE || data[2] != 0 || data[3] != 0;
     default:
         return true;
     }
