@@ -32,8 +32,7 @@ static const char *const *const verbs[VERBS] = {
     [VERB('Q')] = WORDS("QUIT"),
     [VERB('S')] = WORDS("STARTTLS", "STAT", "SLAVE"),
     [VERB('T')] = WORDS("TAKETHIS"),
-    [VERB('X')] = WORDS("XOVER", "XHDR", "XGTITLE", "XPAT", "XPATH", "XFEATURE", "XINDEX",
-        "XROVER"),
+    [VERB('X')] = WORDS("XOVER", "XHDR", "XGTITLE", "XPAT", "XPATH", "XFEATURE", "XROVER"),
 };
 /* clang-format on */
 

@@ -69,7 +69,7 @@
     ROW(GIT, git, HEX(b), HEX(b), HEX(b), HEX(b))                                                  \
     ROW(NNTP, nntp, LETTERS(b, A | B | C | D | G | H | I | L | M | N | O | P | Q | S | T | X),     \
         LETTERS(b, A | D | E | F | G | H | I | L | O | P | R | T | U | V),                         \
-        LETTERS(b, A | D | E | I | K | L | M | N | O | P | R | S | T | V | W | X),                 \
+        LETTERS(b, A | D | E | I | K | L | M | O | P | R | S | T | V | W | X),                     \
         LETTERS(b, A | C | D | E | G | H | I | N | P | R | T | U | V | Y) || BLANK(b))             \
     ROW(VNC, vnc, IS(b, 'R'), IS(b, 'F'), IS(b, 'B'), IS(b, ' '))                                  \
     ROW(PROXY, proxy, IS(b, 'P') || IS(b, '\r'), IS(b, 'R') || IS(b, '\n'),                        \

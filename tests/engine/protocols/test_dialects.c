@@ -190,7 +190,6 @@ static const struct dialect {
     {PROTOCOL_NNTP, "XPATH", BYTES("XPATH <a@b>\r\n")},
     {PROTOCOL_NNTP, "XFEATURE", BYTES("XFEATURE COMPRESS GZIP\r\n")},
     {PROTOCOL_NNTP, "XROVER", BYTES("XROVER 1-5\r\n")},
-    {PROTOCOL_NNTP, "XINDEX", BYTES("XINDEX a.b\r\n")},
 
     {PROTOCOL_VNC, "3.3", BYTES("RFB 003.003\n")},
     {PROTOCOL_VNC, "3.7", BYTES("RFB 003.007\n")},
