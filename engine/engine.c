@@ -105,8 +105,8 @@ static size_t lay_out(const struct engine_config *config, uint8_t *base, struct 
     pieces->proofs = place(&layout, PROOFS * sizeof(struct proof_slot));
     pieces->served = place(&layout, config->served_max * sizeof(uint32_t));
     pieces->greeted = place(&layout, config->served_max / GREETED_SHARE * sizeof(uint32_t));
-    pieces->held_sources = place(&layout, sizeof(struct held_sources));
     pieces->servers = place(&layout, config->servers_max * sizeof(struct server));
+    pieces->held_sources = place(&layout, sizeof(struct held_sources));
     pieces->held_queues = place(&layout, HELD_CLASSES * sizeof(struct held_queue));
     pieces->held_watch = place(&layout, sizeof(struct held_watch));
     pieces->slots = place(&layout, slot_pool_bytes(config->slots_max, config->servers_max));
@@ -126,8 +126,8 @@ size_t engine_bytes(const struct engine_config *config)
 
 /*
  * Tables that a flood fills at random places are touched now, so that resident memory does not move
- * under attack. Pools that are used from one end (flows, openings, slots), and servers, grow
- * with honest use only.
+ * under attack. Pools that are used from one end (flows, openings, slots), servers, and who holds
+ * connections at them, grow with honest use only.
  */
 static void touch(const struct pieces *pieces)
 {

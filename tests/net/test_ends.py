@@ -258,21 +258,23 @@ def test_listener_that_is_gone():
     return compare(both, scenario, {"http": ("refused", "reset"), "pop3": ("refused", "reset")})
 
 
-def check_dead(lab, why):
+def check_dead(lab, *reasons):
     """What an operator reads."""
     if not lab.stand_in:
         servers = {(one["server"], one["port"]): one for one in lab.cli("status")["servers"]}
-        check_equal(servers[SERVER4, 80]["dead"], why, "why it is dead")
+        why = servers[SERVER4, 80]["dead"]
+        check(why in reasons, f"why it is dead: {why}, not one of {reasons}")
 
 
 def test_listener_that_is_gone_for_long():
-    """Nobody says who listens: three refusals do. When it is back, that shows within 2 s."""
+    """Three refusals say so, or the next look at the listeners, whichever is sooner. When it is
+    back, that shows within 2 s."""
 
     def scenario(lab, servers):
         servers[80].stop(signal.SIGTERM)
         first = [Client(lab, 80).visit() for _ in range(3)]
         later = [Client(lab, 80).connect() for _ in range(30)]
-        check_dead(lab, "refuses connections")
+        check_dead(lab, "refuses connections", "nobody listens")
         lab.http()
         wait_until(lambda: Client(lab, 80).visit()[0] == "answered", 2, "served again")
         check_dead(lab, None)

@@ -144,7 +144,8 @@ def test_cards_that_were_made_with_many_queues():
             check("is taken by a TAP that another process holds" in other.stderr, other.stderr)
         works(lab)
         check_equal(lab.stop_daemon()[0], 0, "exit code")
-        check("multi_queue" in lab.client.run("ip", "tuntap", "show"), "the card is still there")
+        card = run("ip", "-n", lab.client.name, "-d", "link", "show", CLIENT_IF)
+        check("multi_queue" in card, f"the card is still there: {card}")
 
 
 def test_cards_that_were_made_with_one_queue():
