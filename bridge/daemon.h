@@ -58,7 +58,7 @@ struct daemon_side {
     const char *netns;  /* NULL: our own */
     uint32_t mtu;
     const char *cut; /* why no frame passes; NULL: they do */
-    bool vanishes; /* the card, with its addresses, when the daemon ends */
+    bool vanishes;   /* the card, with its addresses, when the daemon ends */
 };
 
 struct daemon_server {
