@@ -14,6 +14,8 @@
  *      daemon_due_us()       a changed store becomes a policy, and a file (daemon.c)
  *      SPARE_CORE_EVERY_US   while a worker would busy poll: is there a core for it?
  *      stack_watch_due()     the listening sockets of the servers
+ *
+ * Over 600 lines: the start and the end mirror each other, and are read side by side.
  */
 #include "bridge/run.h"
 
@@ -36,9 +38,9 @@
 #include "bridge/daemon.h"
 #include "bridge/events/events.h"
 #include "bridge/events/report.h"
-#include "bridge/peaks.h"
 #include "bridge/io/spare_core.h"
 #include "bridge/listeners/watch.h"
+#include "bridge/peaks.h"
 #include "bridge/sides/kernel_path.h"
 #include "bridge/sides/sides.h"
 #include "bridge/sides_watch.h"

@@ -10,6 +10,8 @@
  *
  * A worker that has failed (a side is gone) goes on answering requests, so that the main thread can
  * end in order.
+ *
+ * Over 600 lines: the loop, and every request that it serves between two batches.
  */
 #include "bridge/workers/worker.h"
 
