@@ -72,6 +72,7 @@ static const char *flaw_of(const struct takeover *takeover)
     const struct takeover_prefix *prefix = &takeover->prefix;
     const uint64_t flows = (uint64_t)prefix->flow_bytes * prefix->flows;
     const uint64_t now_us = clock_now_us();
+
     if (memcmp(prefix->magic, TAKEOVER_MAGIC, sizeof(prefix->magic)) != 0)
         return "it is none of ours";
     if (prefix->total_bytes != takeover->length || prefix->flow_bytes < TAKEOVER_FLOW_LEAST ||
@@ -95,7 +96,7 @@ static const uint8_t *section(const struct takeover *takeover, size_t *at, uint6
 {
     const uint8_t *begin = takeover->bytes + *at;
 
-    if (count * size > takeover->length - *at)
+    if (count > (takeover->length - *at) / size)
         return NULL;
     *at += count * size;
     return begin;
