@@ -112,8 +112,10 @@ static struct flow *make_flow(struct engine *engine, const struct passage *passa
 /* A whole request that the server can answer as it is (stages/capacity.h). */
 static void note_asking(struct engine *engine, struct server *server, struct opening *opening)
 {
-    opening->asks = opening->held_bytes != 0 &&
-                    !protocol_awaits(opening_hold(&engine->openings, opening), opening->held_bytes);
+    opening->whole =
+        opening->held_bytes != 0 &&
+        !protocol_awaits(opening_hold(&engine->openings, opening), opening->held_bytes);
+    opening->asks = opening->whole;
     server->asking_now += opening->asks;
 }
 
@@ -129,7 +131,6 @@ void opening_done(struct engine *engine, struct flow *flow)
     uint32_t share = engine->openings.openings[cold->opening].share;
 
     asking_no_more(flow_server(engine, flow), &engine->openings.openings[cold->opening]);
-
     if (share != SHARE_NONE) {
         slot_long_end(&engine->slots, share);
         flow_server(engine, flow)->unanswered--;

@@ -33,8 +33,10 @@ void slow_watch(struct engine *engine, const struct flow *flow, const struct ope
     watched->others = (uint16_t)(others < UINT16_MAX ? others : UINT16_MAX);
     watched->number = ++server->capacity.opened;
     watched->asks = opening->held_bytes != 0;
-    watched->awaits = watched->asks && protocol_awaits(opening_hold(&engine->openings, opening),
-                                                       opening->held_bytes);
+    /* What was whole at the beginning awaits nothing: it need not be read again. */
+    watched->awaits =
+        watched->asks && !opening->whole &&
+        protocol_awaits(opening_hold(&engine->openings, opening), opening->held_bytes);
     server->capacity.asked += watched->asks && !watched->awaits;
     capacity_watch(engine, now_us);
 }
