@@ -2,6 +2,7 @@
 /* metrics.c - see metrics.h. */
 #include "cli/metrics.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/counter_text.h"
