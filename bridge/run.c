@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * run.c - see run.h.
+ * run.c - see run.h: main loop and end. The start is run_start.c.
  *
  * Start: everything that can be wrong without touching the system is looked at first (sides, store,
  * control socket), then come TAPs, the keeper (keeping.h), workers, and last the control socket.
@@ -14,14 +14,10 @@
  *      daemon_due_us()       a changed store becomes a policy, and a file (daemon.c)
  *      SPARE_CORE_EVERY_US   while a worker would busy poll: is there a core for it?
  *      stack_watch_due()     the listening sockets of the servers
- *
- * Over 600 lines: the start and the end mirror each other, and are read side by side.
  */
 #include "bridge/run.h"
 
-#include <errno.h>
 #include <signal.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,274 +26,16 @@
 
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
-#include "bridge/base/notify.h"
-#include "bridge/base/signals.h"
-#include "bridge/confine.h"
-#include "bridge/control/answers.h"
-#include "bridge/control/socket.h"
-#include "bridge/daemon.h"
-#include "bridge/events/events.h"
-#include "bridge/events/report.h"
-#include "bridge/io/spare_core.h"
-#include "bridge/listeners/watch.h"
 #include "bridge/peaks.h"
-#include "bridge/sides/kernel_path.h"
-#include "bridge/sides/sides.h"
-#include "bridge/sides_watch.h"
-#include "bridge/stack_news.h"
-#include "bridge/state_file.h"
-#include "bridge/store_start.h"
-#include "bridge/takeover.h"
+#include "bridge/run_parts.h"
 #include "bridge/text/mode_text.h"
-#include "bridge/workers/workers.h"
 #include "engine/version.h"
-#include "profiles/compile.h"
-#include "profiles/learn/learner.h"
 
 #define EVENTS_MAX     8
 #define COUNTERS_TICKS 2u /* seconds between two looks at the counters for events */
 #define NEVER          UINT64_MAX
-/* Of each server: 1 % of a core for the learner, where a busy one has 20,000. */
-#define OBSERVED_PER_SECOND 500u
 
-struct run {
-    struct run_options options;
-    struct events *events;
-    struct report *report;
-    struct sides *sides;
-    struct sides_watch sides_watch;
-    struct store_claim claim;
-    struct takeover *takeover;
-    struct kernel_path *path;
-    struct store *store;
-    struct learner *learner;
-    struct workers *workers;
-    struct stack_news stack_news;
-    struct stack_watch *stack; /* NULL: the servers' TCP stack is not of this machine */
-    struct confine confine;
-    struct daemon *daemon;
-    struct state_keeper keeper;
-    struct control *control;
-    int epoll_fd;
-    struct signals signals;
-    bool stopping, anew; /* to begin again */
-    struct notify notify;
-    unsigned ticks;
-    struct busy_poll_word poll_word;
-    struct spare_core spare_core;
-    uint64_t tick_us, spare_us; /* when due */
-};
-
-/* --- start ----------------------------------------------------------------------------------- */
-
-static bool make_events(struct run *run, struct error *error)
-{
-    run->events = events_new();
-    run->report = run->events ? report_new(run->events) : NULL;
-    return run->report || error_set(error, EXIT_FAILED, "out of memory for the events");
-}
-
-static bool read_sides(struct run *run, struct error *error)
-{
-    run->sides = sides_read(run->options.client_side, run->options.server_side, error);
-    return run->sides;
-}
-
-static bool load_store(struct run *run, struct error *error)
-{
-    run->store = store_start(&run->claim, run->options.store_path, run->report, error);
-    if (!run->store)
-        return false;
-    run->learner = learner_new(run->store);
-    if (!run->learner)
-        return error_set(error, EXIT_FAILED, "out of memory for the profiles");
-    report_tick(run->report, run->store, NULL, NULL);
-    return true;
-}
-
-/* What the last one left says by which seed frames are shared out. */
-static bool open_sides(struct run *run, struct error *error)
-{
-    struct sides_options options = {.workers = run->options.workers,
-                                    .single_queue = run->options.single_queue};
-
-    run->takeover = takeover_read(run->options.store_path, run->options.client_side,
-                                  run->options.server_side, error);
-    if (!run->takeover)
-        return false;
-    options.steer_seed = takeover_steer_seed(run->takeover);
-    return sides_open(run->sides, &options, error);
-}
-
-/* What one worker's engine remembers. */
-static void fill_sizes(const struct run *run, struct engine_config *config)
-{
-    engine_config_defaults(config);
-    engine_config_share(config, sides_workers(run->sides));
-    if (run->options.flows)
-        config->flows_max = run->options.flows;
-}
-
-static bool open_path(struct run *run, struct error *error)
-{
-    struct engine_config config;
-
-    fill_sizes(run, &config);
-    run->path = kernel_path_open(run->options.kernel_path, run->sides,
-                                 config.flows_max * sides_workers(run->sides), error);
-    return run->path;
-}
-
-/* What all workers have in common. */
-static void fill_options(struct run *run, struct worker_options *options)
-{
-    options->nowait_writes = sides_nowait_writes(run->sides);
-    options->single_reads = run->options.single_reads;
-    options->busy_poll = run->options.busy_poll;
-    options->poll_word = &run->poll_word;
-    options->learning = run->options.learning;
-    options->mode = run->options.mode;
-    fill_sizes(run, &options->engine);
-    options->carrying = kernel_path_carrying(run->path);
-    options->engine.observed_per_second = OBSERVED_PER_SECOND;
-    options->engine.unknown = run->options.unknown;
-    options->engine.triggers = run->options.triggers;
-    takeover_fill_config(run->takeover, &options->engine);
-    options->inherit = takeover_fill;
-    options->inherit_context = run->takeover;
-    options->sandbox = confine_sandbox(&run->confine);
-    options->sandbox_whole = run->options.sandbox == SANDBOX_ON;
-    options->escape = run->options.escape;
-}
-
-/* The servers' TCP stack, where it is one of this machine. */
-static bool open_stack(struct run *run, struct error *error)
-{
-    run->stack_news = (struct stack_news){.store = run->store, .report = run->report};
-    return stack_news_open(&run->stack_news, run->options.server_stack,
-                           sides_spec(run->sides, SIDE_SERVER), &run->stack, error);
-}
-
-static bool begin_confinement(struct run *run, struct error *error)
-{
-    const struct keeping_parts parts = {.sides = run->sides,
-                                        .stack = run->stack,
-                                        .store = run->store,
-                                        .claim = &run->claim,
-                                        .takeover = run->takeover,
-                                        .store_path = run->options.store_path,
-                                        .control_path = run->options.control_path};
-
-    return confine_begin(&run->confine, run->options.sandbox, run->options.escape, &parts,
-                         kernel_path_carrying(run->path) != NULL, error);
-}
-
-static bool start_workers(struct run *run, struct error *error)
-{
-    const uint32_t count = sides_workers(run->sides);
-    struct worker_options *options = calloc(count, sizeof(*options));
-    struct policy *policy =
-        policy_compile(run->store, takeover_policy(run->takeover), clock_now_us());
-
-    if (!options || !policy) {
-        free(options);
-        free(policy);
-        return error_set(error, EXIT_FAILED, "out of memory for the policy of %zu profiles",
-                         store_count(run->store));
-    }
-    fill_options(run, &options[0]);
-    for (uint32_t i = count; i-- > 0;) {
-        options[i] = options[0];
-        options[i].has_syn_fds = true;
-        options[i].first_record = i * options[i].engine.flows_max;
-        if (options[i].carrying)
-            carrying_share(options[i].carrying, options[i].first_record, &options[i].engine);
-        sides_queues(run->sides, i, options[i].fds, options[i].syn_fds);
-    }
-    run->workers = workers_start(options, count, policy, error);
-    sodium_memzero(options, count * sizeof(*options));
-    free(options);
-    if (!run->workers)
-        return false;
-    run->stack_news.workers = run->workers;
-    takeover_done(run->takeover);
-    return workers_watch_anew(run->workers, clock_now_us(), error);
-}
-
-static bool make_daemon(struct run *run, struct error *error)
-{
-    const struct daemon_parts parts = {.sides = run->sides,
-                                       .path = run->path,
-                                       .workers = run->workers,
-                                       .store = run->store,
-                                       .learner = run->learner,
-                                       .report = run->report,
-                                       .store_path = run->options.store_path,
-                                       .confinement = &run->confine.told};
-
-    run->daemon = daemon_new(&parts, run->options.mode, run->options.learning);
-    return run->daemon || error_set(error, EXIT_FAILED, "out of memory");
-}
-
-/* What the operator told the daemon before this one. */
-static bool restore_state(struct run *run)
-{
-    state_begin(&run->keeper, run->daemon, run->options.store_path, run->options.mode_given);
-    return true;
-}
-
-/* -1: there is nothing to watch. */
-static bool watch_fd(struct run *run, int fd, struct error *error)
-{
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-
-    if (fd < 0 || epoll_ctl(run->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0)
-        return true;
-    return error_set(error, EXIT_FAILED, "cannot watch a file: %s", strerror(errno));
-}
-
-static bool watch_all(struct run *run, struct error *error)
-{
-    run->sides_watch =
-        (struct sides_watch){run->sides, run->path, run->report, run->confine.keeping};
-    run->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (run->epoll_fd < 0)
-        return error_set(error, EXIT_FAILED, "cannot make an epoll: %s", strerror(errno));
-    /* Without these an MTU that changes is not followed, nor a port that comes back, and nothing
-     * else. */
-    return watch_fd(run, sides_events(run->sides, SIDE_CLIENT), error) &&
-           watch_fd(run, sides_events(run->sides, SIDE_SERVER), error) &&
-           watch_fd(run, keeping_fd(run->confine.keeping), error) &&
-           watch_fd(run, run->signals.fd, error) && watch_fd(run, workers_fd(run->workers), error);
-}
-
-static char *answer(void *context, const char *request, size_t bytes, size_t *answer_bytes)
-{
-    return control_answer(context, request, bytes, answer_bytes);
-}
-
-static bool open_control(struct run *run, struct error *error)
-{
-    const struct control_face face = {.answer = answer,
-                                      .asks_to_watch = control_asks_to_watch,
-                                      .context = run->daemon,
-                                      .events = run->events};
-
-    run->control = control_open(run->options.control_path, &face, error);
-    return run->control && watch_fd(run, control_fd(run->control), error);
-}
-
-static bool start(struct run *run, struct error *error)
-{
-    if (sodium_init() < 0)
-        return error_set(error, EXIT_FAILED, "no source of random numbers: libsodium cannot start");
-    return make_events(run, error) && read_sides(run, error) &&
-           control_check(run->options.control_path, error) && load_store(run, error) &&
-           signals_catch(&run->signals, error) && open_sides(run, error) && open_path(run, error) &&
-           open_stack(run, error) && begin_confinement(run, error) && start_workers(run, error) &&
-           make_daemon(run, error) && restore_state(run) && watch_all(run, error) &&
-           open_control(run, error) && confine_end(&run->confine, error);
-}
+/* --- what is told of it ----------------------------------------------------------------------- */
 
 /* One line for `systemctl status`. */
 static void tell_status(struct run *run)
@@ -603,7 +341,7 @@ static bool run_once(const struct run_options *options, bool *anew, struct error
     run->spare_us = NEVER;
     notify_open(&run->notify);
     spare_core_open(&run->spare_core);
-    ok = start(run, error) && serve_until_stopped(run, error);
+    ok = run_start(run, error) && serve_until_stopped(run, error);
     *anew = run->anew;
     finish(run);
     return ok;

@@ -37,7 +37,7 @@ FLOORS = {
         "control peaks stack_news state_file store_start takeover*",
         "keeping",
         "confine sides_watch",
-        "run",
+        "run*",
     ),
     "cli": (
         "escape options file counter_text",

@@ -10,8 +10,6 @@
  *
  * A worker that has failed (a side is gone) goes on answering requests, so that the main thread can
  * end in order.
- *
- * Over 600 lines: the loop, and every request that it serves between two batches.
  */
 #include "bridge/workers/worker.h"
 
@@ -27,6 +25,7 @@
 
 #include "bridge/base/clock.h"
 #include "bridge/base/escape.h"
+#include "bridge/workers/kernel_share.h"
 #include "engine/stages/handover.h"
 
 #define OBSERVATION_SLOTS 2048u /* 3.2 MiB; a batch brings a few hundred at most */
@@ -34,8 +33,6 @@
 #define REQUEST_SLOTS     1024u
 /* Rounds of engine_tick() between two looks at the sides. */
 #define TICK_ROUNDS 8
-/* A list of thousands is walked then. */
-#define ASIDE_AGAIN_US (1000ull * 1000)
 
 struct posted_request {
     struct worker_request request;
@@ -57,8 +54,7 @@ struct worker {
     bool stopping, learning;
     bool halted;           /* main thread */
     bool ring_bell, nudge; /* what the main thread is told of: now, or when it next looks */
-    uint64_t aside_us;     /* when the kernel is told again whose SYNs it leaves to the engine */
-    uint32_t aside_known;  /* engine_sources_changes(), when it was told last */
+    struct kernel_share kernel;
 
     /* Down. */
     struct mailbox *requests;
@@ -126,64 +122,6 @@ static void send_observations(struct worker *worker)
     worker->ring_bell = worker->nudge = false;
 }
 
-/* Few orders come of one frame: where half of the room is taken there is enough for the next. */
-static void send_orders(struct worker *worker, uint32_t waiting)
-{
-    struct carried *carried = engine_carried(worker->engine);
-
-    if (!carried || carried->orders_count <= waiting)
-        return;
-    carrying_obey(worker->options.carrying, carried->orders, carried->orders_count,
-                  worker->options.first_record);
-    carried->orders_count = 0;
-}
-
-/* All that are put aside; what is over by now goes with that. */
-static void tell_aside(struct worker *worker, uint64_t now_us)
-{
-    const uint32_t changes = engine_sources_changes(worker->engine);
-    struct source_info *sources;
-    uint32_t room, count;
-
-    if (changes == worker->aside_known && now_us < worker->aside_us)
-        return;
-    worker->aside_known = changes;
-    worker->aside_us = now_us + ASIDE_AGAIN_US;
-    room = engine_sources(worker->engine, NULL, 0, now_us);
-    sources = calloc((size_t)room + 1, sizeof(*sources));
-    count = sources ? engine_sources(worker->engine, sources, room, now_us) : 0;
-    answer_maps_aside(carrying_answers(worker->options.carrying), sources, count);
-    free(sources);
-}
-
-static void send_answers(struct worker *worker, uint64_t now_us)
-{
-    struct answering *answering = engine_answering(worker->engine);
-
-    if (!answering)
-        return;
-    tell_aside(worker, now_us);
-    if (answering->orders_count == 0)
-        return;
-    answer_maps_obey(carrying_answers(worker->options.carrying), answering->orders,
-                     answering->orders_count);
-    answering->orders_count = 0;
-}
-
-/* What this batch has let through is on its way before the kernel may carry what follows. */
-static void settle_carried(struct worker *worker)
-{
-    const struct carried *carried = engine_carried(worker->engine);
-
-    if (!carried)
-        return;
-    if (carried->touched_count > 0 && engine_settle_is_due(worker->engine)) {
-        ring_submit(worker->ring);
-        engine_settle(worker->engine);
-    }
-    send_orders(worker, 0);
-}
-
 static void send_outbox(struct worker *worker)
 {
     struct outbox *outbox = engine_outbox(worker->engine);
@@ -227,7 +165,7 @@ static void handle_frame(struct worker *worker, const struct ring_frame *frame, 
     }
     if (engine_outbox(worker->engine)->count > 0)
         send_outbox(worker);
-    send_orders(worker, CARRIED_ORDERS / 2);
+    kernel_share_orders(&worker->kernel, CARRIED_ORDERS / 2);
 }
 
 /* True: more is due at once. */
@@ -237,7 +175,7 @@ static bool tick(struct worker *worker, uint64_t now_us)
         const bool more = engine_tick(worker->engine, now_us);
 
         send_outbox(worker);
-        send_orders(worker, CARRIED_ORDERS / 2);
+        kernel_share_orders(&worker->kernel, CARRIED_ORDERS / 2);
         if (!more)
             return false;
     }
@@ -380,8 +318,8 @@ static void run(struct worker *worker)
         while (ring_next(worker->ring, &frame))
             handle_frame(worker, &frame, now_us);
         more = tick(worker, now_us);
-        settle_carried(worker);
-        send_answers(worker, now_us);
+        kernel_share_settle(&worker->kernel, worker->ring);
+        kernel_share_answers(&worker->kernel, now_us);
         check_sides(worker);
         worker->nudge |= ring_asks_for_core(worker->ring);
         send_observations(worker);
@@ -412,6 +350,9 @@ static bool make_engine(struct worker *worker)
                          worker->engine_memory_bytes >> 20);
     }
     worker->engine = engine_init(worker->engine_memory, config, now_us);
+    worker->kernel = (struct kernel_share){.engine = worker->engine,
+                                           .carrying = worker->options.carrying,
+                                           .first_record = worker->options.first_record};
     if (config->answers.records)
         answer_maps_begin(carrying_answers(worker->options.carrying), config->table_seed,
                           config->keys.tsval);

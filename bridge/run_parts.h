@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* run_parts.h - what a running daemon consists of, for run.c and run_start.c. */
+#ifndef SYNWARD_BRIDGE_RUN_PARTS_H
+#define SYNWARD_BRIDGE_RUN_PARTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bridge/base/notify.h"
+#include "bridge/base/signals.h"
+#include "bridge/confine.h"
+#include "bridge/control/socket.h"
+#include "bridge/daemon.h"
+#include "bridge/events/events.h"
+#include "bridge/events/report.h"
+#include "bridge/io/spare_core.h"
+#include "bridge/listeners/watch.h"
+#include "bridge/run.h"
+#include "bridge/sides/kernel_path.h"
+#include "bridge/sides/sides.h"
+#include "bridge/sides_watch.h"
+#include "bridge/stack_news.h"
+#include "bridge/state_file.h"
+#include "bridge/store_start.h"
+#include "bridge/takeover.h"
+#include "bridge/workers/workers.h"
+#include "profiles/learn/learner.h"
+
+struct run {
+    struct run_options options;
+    struct events *events;
+    struct report *report;
+    struct sides *sides;
+    struct sides_watch sides_watch;
+    struct store_claim claim;
+    struct takeover *takeover;
+    struct kernel_path *path;
+    struct store *store;
+    struct learner *learner;
+    struct workers *workers;
+    struct stack_news stack_news;
+    struct stack_watch *stack; /* NULL: the servers' TCP stack is not of this machine */
+    struct confine confine;
+    struct daemon *daemon;
+    struct state_keeper keeper;
+    struct control *control;
+    int epoll_fd;
+    struct signals signals;
+    bool stopping, anew; /* to begin again */
+    struct notify notify;
+    unsigned ticks;
+    struct busy_poll_word poll_word;
+    struct spare_core spare_core;
+    uint64_t tick_us, spare_us; /* when due */
+};
+
+/* Makes all of it, in the order that the head of run.c says. Where that fails, what was made before
+ * is the caller's to unmake. */
+bool run_start(struct run *run, struct error *error);
+
+#endif

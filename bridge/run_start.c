@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* run_start.c - see run_parts.h: everything that can be wrong without touching the system is looked
+ * at first. */
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "bridge/base/clock.h"
+#include "bridge/control/answers.h"
+#include "bridge/run_parts.h"
+#include "profiles/compile.h"
+
+/* Of each server: 1 % of a core for the learner, where a busy one has 20,000. */
+#define OBSERVED_PER_SECOND 500u
+
+static bool make_events(struct run *run, struct error *error)
+{
+    run->events = events_new();
+    run->report = run->events ? report_new(run->events) : NULL;
+    return run->report || error_set(error, EXIT_FAILED, "out of memory for the events");
+}
+
+static bool read_sides(struct run *run, struct error *error)
+{
+    run->sides = sides_read(run->options.client_side, run->options.server_side, error);
+    return run->sides;
+}
+
+static bool load_store(struct run *run, struct error *error)
+{
+    run->store = store_start(&run->claim, run->options.store_path, run->report, error);
+    if (!run->store)
+        return false;
+    run->learner = learner_new(run->store);
+    if (!run->learner)
+        return error_set(error, EXIT_FAILED, "out of memory for the profiles");
+    report_tick(run->report, run->store, NULL, NULL);
+    return true;
+}
+
+/* What the last one left says by which seed frames are shared out. */
+static bool open_sides(struct run *run, struct error *error)
+{
+    struct sides_options options = {.workers = run->options.workers,
+                                    .single_queue = run->options.single_queue};
+
+    run->takeover = takeover_read(run->options.store_path, run->options.client_side,
+                                  run->options.server_side, error);
+    if (!run->takeover)
+        return false;
+    options.steer_seed = takeover_steer_seed(run->takeover);
+    return sides_open(run->sides, &options, error);
+}
+
+/* What one worker's engine remembers. */
+static void fill_sizes(const struct run *run, struct engine_config *config)
+{
+    engine_config_defaults(config);
+    engine_config_share(config, sides_workers(run->sides));
+    if (run->options.flows)
+        config->flows_max = run->options.flows;
+}
+
+static bool open_path(struct run *run, struct error *error)
+{
+    struct engine_config config;
+
+    fill_sizes(run, &config);
+    run->path = kernel_path_open(run->options.kernel_path, run->sides,
+                                 config.flows_max * sides_workers(run->sides), error);
+    return run->path;
+}
+
+/* What all workers have in common. */
+static void fill_options(struct run *run, struct worker_options *options)
+{
+    options->nowait_writes = sides_nowait_writes(run->sides);
+    options->single_reads = run->options.single_reads;
+    options->busy_poll = run->options.busy_poll;
+    options->poll_word = &run->poll_word;
+    options->learning = run->options.learning;
+    options->mode = run->options.mode;
+    fill_sizes(run, &options->engine);
+    options->carrying = kernel_path_carrying(run->path);
+    options->engine.observed_per_second = OBSERVED_PER_SECOND;
+    options->engine.unknown = run->options.unknown;
+    options->engine.triggers = run->options.triggers;
+    takeover_fill_config(run->takeover, &options->engine);
+    options->inherit = takeover_fill;
+    options->inherit_context = run->takeover;
+    options->sandbox = confine_sandbox(&run->confine);
+    options->sandbox_whole = run->options.sandbox == SANDBOX_ON;
+    options->escape = run->options.escape;
+}
+
+/* The servers' TCP stack, where it is one of this machine. */
+static bool open_stack(struct run *run, struct error *error)
+{
+    run->stack_news = (struct stack_news){.store = run->store, .report = run->report};
+    return stack_news_open(&run->stack_news, run->options.server_stack,
+                           sides_spec(run->sides, SIDE_SERVER), &run->stack, error);
+}
+
+static bool begin_confinement(struct run *run, struct error *error)
+{
+    const struct keeping_parts parts = {.sides = run->sides,
+                                        .stack = run->stack,
+                                        .store = run->store,
+                                        .claim = &run->claim,
+                                        .takeover = run->takeover,
+                                        .store_path = run->options.store_path,
+                                        .control_path = run->options.control_path};
+
+    return confine_begin(&run->confine, run->options.sandbox, run->options.escape, &parts,
+                         kernel_path_carrying(run->path) != NULL, error);
+}
+
+static bool start_workers(struct run *run, struct error *error)
+{
+    const uint32_t count = sides_workers(run->sides);
+    struct worker_options *options = calloc(count, sizeof(*options));
+    struct policy *policy =
+        policy_compile(run->store, takeover_policy(run->takeover), clock_now_us());
+
+    if (!options || !policy) {
+        free(options);
+        free(policy);
+        return error_set(error, EXIT_FAILED, "out of memory for the policy of %zu profiles",
+                         store_count(run->store));
+    }
+    fill_options(run, &options[0]);
+    for (uint32_t i = count; i-- > 0;) {
+        options[i] = options[0];
+        options[i].has_syn_fds = true;
+        options[i].first_record = i * options[i].engine.flows_max;
+        if (options[i].carrying)
+            carrying_share(options[i].carrying, options[i].first_record, &options[i].engine);
+        sides_queues(run->sides, i, options[i].fds, options[i].syn_fds);
+    }
+    run->workers = workers_start(options, count, policy, error);
+    sodium_memzero(options, count * sizeof(*options));
+    free(options);
+    if (!run->workers)
+        return false;
+    run->stack_news.workers = run->workers;
+    takeover_done(run->takeover);
+    return workers_watch_anew(run->workers, clock_now_us(), error);
+}
+
+static bool make_daemon(struct run *run, struct error *error)
+{
+    const struct daemon_parts parts = {.sides = run->sides,
+                                       .path = run->path,
+                                       .workers = run->workers,
+                                       .store = run->store,
+                                       .learner = run->learner,
+                                       .report = run->report,
+                                       .store_path = run->options.store_path,
+                                       .confinement = &run->confine.told};
+
+    run->daemon = daemon_new(&parts, run->options.mode, run->options.learning);
+    return run->daemon || error_set(error, EXIT_FAILED, "out of memory");
+}
+
+/* What the operator told the daemon before this one. */
+static bool restore_state(struct run *run)
+{
+    state_begin(&run->keeper, run->daemon, run->options.store_path, run->options.mode_given);
+    return true;
+}
+
+/* -1: there is nothing to watch. */
+static bool watch_fd(struct run *run, int fd, struct error *error)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+    if (fd < 0 || epoll_ctl(run->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0)
+        return true;
+    return error_set(error, EXIT_FAILED, "cannot watch a file: %s", strerror(errno));
+}
+
+static bool watch_all(struct run *run, struct error *error)
+{
+    run->sides_watch =
+        (struct sides_watch){run->sides, run->path, run->report, run->confine.keeping};
+    run->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (run->epoll_fd < 0)
+        return error_set(error, EXIT_FAILED, "cannot make an epoll: %s", strerror(errno));
+    /* Without these an MTU that changes is not followed, nor a port that comes back, and nothing
+     * else. */
+    return watch_fd(run, sides_events(run->sides, SIDE_CLIENT), error) &&
+           watch_fd(run, sides_events(run->sides, SIDE_SERVER), error) &&
+           watch_fd(run, keeping_fd(run->confine.keeping), error) &&
+           watch_fd(run, run->signals.fd, error) && watch_fd(run, workers_fd(run->workers), error);
+}
+
+static char *answer(void *context, const char *request, size_t bytes, size_t *answer_bytes)
+{
+    return control_answer(context, request, bytes, answer_bytes);
+}
+
+static bool open_control(struct run *run, struct error *error)
+{
+    const struct control_face face = {.answer = answer,
+                                      .asks_to_watch = control_asks_to_watch,
+                                      .context = run->daemon,
+                                      .events = run->events};
+
+    run->control = control_open(run->options.control_path, &face, error);
+    return run->control && watch_fd(run, control_fd(run->control), error);
+}
+
+bool run_start(struct run *run, struct error *error)
+{
+    if (sodium_init() < 0)
+        return error_set(error, EXIT_FAILED, "no source of random numbers: libsodium cannot start");
+    return make_events(run, error) && read_sides(run, error) &&
+           control_check(run->options.control_path, error) && load_store(run, error) &&
+           signals_catch(&run->signals, error) && open_sides(run, error) && open_path(run, error) &&
+           open_stack(run, error) && begin_confinement(run, error) && start_workers(run, error) &&
+           make_daemon(run, error) && restore_state(run) && watch_all(run, error) &&
+           open_control(run, error) && confine_end(&run->confine, error);
+}
