@@ -44,13 +44,18 @@ static bool find_file(struct keeping *keeping, enum kept_file which, struct erro
 static int begin_file(struct keeping *keeping, enum kept_file which, struct error *error)
 {
     struct atomic_saving *saving = &keeping->savings[which];
+    int fd;
 
     if (saving->fd >= 0)
         atomic_file_end(saving, ECANCELED, NULL);
     if (!find_file(keeping, which, error) ||
         !atomic_file_begin(saving, &keeping->files[which], error))
         return -1;
-    return dup(saving->fd);
+    fd = dup(saving->fd);
+    if (fd < 0)
+        error_set(error, EXIT_FAILED, "cannot hand over %s: %s", saving->file->path,
+                  strerror(errno));
+    return fd;
 }
 
 static void end_file(struct keeping *keeping, enum kept_file which, int reason, struct error *error)
@@ -209,9 +214,12 @@ static int hand_begin(void *context, enum kept_file which, struct error *error)
     struct keeper_answer answer;
     int files[KEEPER_FILES_MAX];
 
-    return keeper_ask(&keeping->keeper, KEEPER_FILE_BEGIN, which, NULL, &answer, files, error)
-               ? files[0]
-               : -1;
+    if (!keeper_ask(&keeping->keeper, KEEPER_FILE_BEGIN, which, NULL, &answer, files, error))
+        return -1;
+    if (answer.files == 1)
+        return files[0];
+    error_set(error, EXIT_FAILED, "the keeper has handed over no file");
+    return -1;
 }
 
 static bool hand_end(void *context, enum kept_file which, int reason, struct error *error)
@@ -298,6 +306,18 @@ const struct file_hands *keeping_hands(const struct keeping *keeping)
     return keeping ? &keeping->hands : NULL;
 }
 
+/* As far as is known: without an answer what is cut stays so. */
+static void as_before(const struct sides *sides, enum side side, struct rejoin_news *news)
+{
+    *news = (struct rejoin_news){.change = PORT_AS_BEFORE};
+    snprintf(news->cut, sizeof(news->cut), "%s", sides_cut(sides, side));
+}
+
+static void take_cut(const struct keeper_answer *answer, struct rejoin_news *news)
+{
+    snprintf(news->cut, sizeof(news->cut), "%.*s", (int)sizeof(news->cut) - 1, answer->error.text);
+}
+
 void keeping_look(struct keeping *keeping, struct sides *sides, enum side side,
                   struct rejoin_news *news)
 {
@@ -308,13 +328,13 @@ void keeping_look(struct keeping *keeping, struct sides *sides, enum side side,
         rejoin_look(sides, side, news);
         return;
     }
-    *news = (struct rejoin_news){.change = PORT_AS_BEFORE};
-    if (!keeper_ask(&keeping->keeper, KEEPER_FOLLOW, side, NULL, &answer, NULL, &error))
+    as_before(sides, side, news);
+    if (!keeper_ask(&keeping->keeper, KEEPER_FOLLOW, side, NULL, &answer, NULL, &error)) {
         log_line(LOG_LEVEL_ERROR, "%s has changed: %s", sides_spec(sides, side)->text, error.text);
-    else
-        snprintf(news->cut, sizeof(news->cut), "%.*s", (int)sizeof(news->cut) - 1,
-                 answer.error.text);
-    if (error.code == EXIT_DONE && answer.number <= PORT_BACK)
+        return;
+    }
+    take_cut(&answer, news);
+    if (answer.number <= PORT_BACK)
         news->change = (enum port_change)answer.number;
 }
 
@@ -327,12 +347,11 @@ bool keeping_anew(struct keeping *keeping, struct sides *sides, struct rejoin_ne
     for (uint32_t side = 0; side < 2; side++) {
         struct keeper_answer answer;
 
-        news[side] = (struct rejoin_news){.change = PORT_AS_BEFORE};
+        as_before(sides, (enum side)side, &news[side]);
         if (!keeper_ask(&keeping->keeper, KEEPER_ANEW, side, NULL, &answer, NULL, NULL))
-            return false;
+            continue;
         anew = answer.number != 0;
-        snprintf(news[side].cut, sizeof(news[side].cut), "%.*s", (int)sizeof(news[side].cut) - 1,
-                 answer.error.text);
+        take_cut(&answer, &news[side]);
     }
     return anew;
 }

@@ -148,10 +148,17 @@ bool keeper_gone(struct keeper *keeper)
     uint32_t count;
     ssize_t bytes;
 
-    if (keeper->fd < 0)
-        return false;
-    while ((bytes = receive_answer(keeper->fd, &late, files, &count)) > 0)
+    if (keeper->fd < 0) {
+        const bool untold = keeper->untold;
+
+        keeper->untold = false;
+        return untold;
+    }
+    while ((bytes = receive_answer(keeper->fd, &late, files, &count)) > 0) {
         close_files(files, count);
+        if (late.sequence == keeper->owed)
+            keeper->owed = 0;
+    }
     if (bytes < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
     lose(keeper);
@@ -160,16 +167,17 @@ bool keeper_gone(struct keeper *keeper)
 
 static bool no_keeper(struct keeper *keeper, struct error *error)
 {
+    keeper->untold |= keeper->fd >= 0;
     lose(keeper);
     return error_set(error, EXIT_FAILED,
                      "the keeper, who has the privileges for this, is gone: start synward again");
 }
 
 /* An answer to what was asked before, and not waited for so long, is passed over. */
-static bool await(struct keeper *keeper, struct keeper_answer *answer, int files[KEEPER_FILES_MAX],
-                  struct error *error)
+static bool await(struct keeper *keeper, uint64_t limit_us, struct keeper_answer *answer,
+                  int files[KEEPER_FILES_MAX], struct error *error)
 {
-    const uint64_t until_us = clock_now_us() + KEEPER_ANSWER_US;
+    const uint64_t until_us = clock_now_us() + limit_us;
     uint64_t now_us;
 
     while ((now_us = clock_now_us()) < until_us) {
@@ -187,7 +195,23 @@ static bool await(struct keeper *keeper, struct keeper_answer *answer, int files
             return true;
         close_files(files, count);
     }
+    keeper->owed = keeper->sequence;
     return error_set(error, EXIT_FAILED, "the keeper does not answer");
+}
+
+/* One that stands still holds us up once, not at each request. */
+static bool still_owes(struct keeper *keeper)
+{
+    struct keeper_answer late;
+    int files[KEEPER_FILES_MAX];
+    uint32_t count;
+
+    while (keeper->owed && receive_answer(keeper->fd, &late, files, &count) > 0) {
+        close_files(files, count);
+        if (late.sequence == keeper->owed)
+            keeper->owed = 0;
+    }
+    return keeper->owed;
 }
 
 bool keeper_ask(struct keeper *keeper, enum keeper_what what, uint32_t number,
@@ -199,12 +223,15 @@ bool keeper_ask(struct keeper *keeper, enum keeper_what what, uint32_t number,
 
     if (keeper->fd < 0)
         return no_keeper(keeper, error);
+    if (still_owes(keeper))
+        return error_set(error, EXIT_FAILED, "the keeper does not answer");
     request.sequence = ++keeper->sequence;
     if (figures)
         memcpy(request.figures, figures, sizeof(request.figures));
     if (send(keeper->fd, &request, sizeof(request), MSG_NOSIGNAL) != (ssize_t)sizeof(request))
         return no_keeper(keeper, error);
-    if (!await(keeper, answer, got, error))
+    if (!await(keeper, what == KEEPER_FILE_END ? KEEPER_FILE_US : KEEPER_ANSWER_US, answer, got,
+               error))
         return false;
     if (!files)
         close_files(unwanted, answer->files);

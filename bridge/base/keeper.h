@@ -61,7 +61,8 @@ typedef void keeper_serve(void *context, const struct keeper_request *request,
 struct keeper {
     int fd; /* -1: it is gone */
     pid_t pid;
-    uint64_t sequence;
+    bool untold;             /* it went while it was asked, and keeper_gone() has not said so yet */
+    uint64_t sequence, owed; /* what was asked last; the answer that was not waited for, 0: none */
 };
 
 /*
@@ -72,13 +73,16 @@ bool keeper_start(struct keeper *keeper, void (*begin)(void *context), keeper_se
                   void *context, struct error *error);
 /* Readable when the keeper is gone; -1: it is, or never was. */
 int keeper_fd(const struct keeper *keeper);
-/* To be called then, from where no answer is awaited. True: it has gone now. */
+/* To be called then, and now and then, from where no answer is awaited. True: it has gone now, or
+ * while it was asked; said once. */
 bool keeper_gone(struct keeper *keeper);
 /*
- * Asks, and waits for the answer at most KEEPER_ANSWER_US. `files` (may be NULL) gets the files,
- * which are the caller's then. False: `error` says why; it was not done, or nobody knows.
+ * Asks, and waits for the answer at most KEEPER_ANSWER_US, for a file on its disk KEEPER_FILE_US.
+ * Until a late answer has come the next request fails at once. `files` (may be NULL) gets the
+ * files, which are the caller's then. False: `error` says why; it was not done, or nobody knows.
  */
 #define KEEPER_ANSWER_US (5000ull * 1000)
+#define KEEPER_FILE_US   (15000ull * 1000)
 bool keeper_ask(struct keeper *keeper, enum keeper_what what, uint32_t number,
                 const uint64_t figures[2], struct keeper_answer *answer,
                 int files[KEEPER_FILES_MAX], struct error *error);

@@ -97,6 +97,8 @@ static bool fetch_sockets(struct stack_probe *probe, struct error *error)
 
     if (!keeper_ask(probe->keeper, KEEPER_LISTENERS, 0, NULL, &answer, files, error))
         return false;
+    if (answer.files != 2)
+        return error_set(error, EXIT_FAILED, "the keeper has handed over no sockets");
     probe->diag = mnl_socket_fdopen(files[0]);
     probe->route = mnl_socket_fdopen(files[1]);
     return (probe->diag && probe->route) ||
@@ -116,7 +118,12 @@ bool stack_probe_lend(struct stack_probe *probe, int files[2], struct error *err
     files[0] = fcntl(mnl_socket_get_fd(probe->diag), F_DUPFD_CLOEXEC, 0);
     files[1] = fcntl(mnl_socket_get_fd(probe->route), F_DUPFD_CLOEXEC, 0);
     close_sockets(probe);
-    return true;
+    if (files[0] >= 0 && files[1] >= 0)
+        return true;
+    for (int i = 0; i < 2; i++)
+        if (files[i] >= 0)
+            close(files[i]);
+    return error_set(error, EXIT_FAILED, "cannot hand over a netlink socket: %s", strerror(errno));
 }
 
 struct stack_probe *stack_probe_open(const char *netns, struct error *error)

@@ -205,8 +205,9 @@ static bool turn_of_keeper(struct stack_programs *programs)
     if (!programs->walks) {
         take_waiting(programs);
         for (uint32_t i = 0; i < programs->count; i++)
-            keeper_ask(programs->keeper, KEEPER_PROGRAM_WANT, programs->wanted[i].inode, NULL,
-                       &answer, NULL, NULL);
+            if (!keeper_ask(programs->keeper, KEEPER_PROGRAM_WANT, programs->wanted[i].inode, NULL,
+                            &answer, NULL, NULL))
+                break;
     }
     programs->walks =
         keeper_ask(programs->keeper, KEEPER_PROGRAM_TURN, 0, NULL, &answer, NULL, NULL) &&

@@ -208,6 +208,8 @@ def test_the_wire_outlives_the_keeper():
         wait_until(lambda: not lab.cli("status")["sandbox"]["keeper"], 5, "status tells it")
         check("keeper is gone" in lab.daemon.errors(), "the log tells it")
         check("its keeper is gone" in lab.cli_text("status"), "the line in status")
+        for side in lab.cli("status")["sides"].values():
+            check(not side.get("cut"), f"nothing is cut: {side}")
         check_equal(lab.fetch("http", 80, count=5)["failed"], 0, "fetches without a keeper")
         check_confined(lab.daemon.pid)
         code, _ = lab.daemon.stop()

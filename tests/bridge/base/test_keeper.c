@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bridge/base/clock.h"
+
 /* What the keeper of these tests does: the numbers are real ones, their meaning is not. */
 static void serve(void *context, const struct keeper_request *request, struct keeper_answer *answer,
                   int files[KEEPER_FILES_MAX])
@@ -117,6 +119,31 @@ Test(keeper, one_that_dies_is_missed_at_once)
     cr_assert(strstr(error.text, "is gone"), "%s", error.text);
     cr_assert_eq(keeper_fd(&keeper), -1);
     cr_assert_not(keeper_ask(&keeper, KEEPER_FOLLOW, 0, NULL, &answer, NULL, &error));
+    cr_assert(keeper_gone(&keeper), "nobody was told yet");
+    cr_assert_not(keeper_gone(&keeper), "once");
+    keeper_stop(&keeper);
+}
+
+/* The second request fails without waiting; when the late answer is there all is well again. */
+Test(keeper, one_that_stands_still_holds_us_up_once)
+{
+    struct keeper keeper = start();
+    struct pollfd readable = {.fd = keeper_fd(&keeper), .events = POLLIN};
+    struct keeper_answer answer;
+    struct error error = {0};
+    uint64_t began_us;
+
+    cr_assert_eq(kill(keeper.pid, SIGSTOP), 0);
+    cr_assert_not(keeper_ask(&keeper, KEEPER_FOLLOW, 0, NULL, &answer, NULL, &error));
+    began_us = clock_now_us();
+    for (int i = 0; i < 1000; i++)
+        cr_assert_not(keeper_ask(&keeper, KEEPER_FOLLOW, 0, NULL, &answer, NULL, &error));
+    cr_assert_lt(clock_now_us() - began_us, KEEPER_ANSWER_US);
+    cr_assert(strstr(error.text, "does not answer"), "%s", error.text);
+    cr_assert_eq(kill(keeper.pid, SIGCONT), 0);
+    cr_assert_eq(poll(&readable, 1, 10000), 1);
+    cr_assert(keeper_ask(&keeper, KEEPER_FOLLOW, 7, NULL, &answer, NULL, &error));
+    cr_assert_eq(answer.number, 7);
     keeper_stop(&keeper);
 }
 
