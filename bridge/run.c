@@ -172,7 +172,10 @@ static void tick_sides(struct run *run)
 
     if (!anew && (cut || !workers_failed(run->workers, &why)))
         return;
-    log_line(LOG_LEVEL_WARNING, "the sides are opened anew%s%s", why.text[0] ? ": " : "", why.text);
+    log_line(LOG_LEVEL_WARNING, "%s%s%s",
+             run->confine.keeping ? "the sides must be opened anew, which takes a new start"
+                                  : "the sides are opened anew",
+             why.text[0] ? ": " : "", why.text);
     run->anew = run->stopping = true;
 }
 
@@ -183,6 +186,7 @@ static void do_what_is_due(struct run *run, const struct workers_hooks *hooks, u
     if (now_us >= run->tick_us) {
         run->tick_us = now_us + SECOND_US;
         learner_tick(run->learner, now_us, clock_wall_us());
+        confine_look(&run->confine);
         workers_tick(run->workers, hooks, now_us);
         tick_report(run);
         tick_sides(run);
@@ -319,7 +323,7 @@ static bool serve_until_stopped(struct run *run, struct error *error)
         notify_stopping(&run->notify);
         return save_at_end(run, error) &&
                error_set(error, EXIT_FAILED,
-                         "a side was taken away and is back: start synward again");
+                         "a side was taken away: start synward again (a service manager does)");
     }
     if (run->anew)
         notify_reloading(&run->notify, clock_now_us());

@@ -58,11 +58,9 @@ static bool same_namespace(const struct end *end)
 /* False: as long as it is so nothing passes, and this side cannot be mended. */
 static bool stands(const struct end *end, struct rejoin_news *news)
 {
-    struct link_state state;
-
     if (!same_namespace(end))
         snprintf(news->cut, sizeof(news->cut), "namespace %s was made anew", end->spec.netns);
-    else if (!link_look(end->tap_link, &state, NULL))
+    else if (!tap_exists(&end->tap))
         snprintf(news->cut, sizeof(news->cut), "the TAP of %s was removed", end->spec.device);
     else
         return true;

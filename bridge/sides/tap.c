@@ -281,6 +281,14 @@ bool tap_open(struct tap *tap, const struct side_spec *side, uint32_t queues, in
 }
 
 /* From the last one on: the kernel gives the place of a queue that goes to the last. */
+bool tap_exists(const struct tap *tap)
+{
+    struct ifreq request = {0};
+
+    /* The file of one that was removed is attached to nothing. */
+    return tap->queues == 0 || ioctl(tap->fds[0], TUNGETIFF, &request) == 0 || errno != EBADFD;
+}
+
 void tap_shrink(struct tap *tap, uint32_t queues)
 {
     while (tap->queues > queues)

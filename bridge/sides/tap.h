@@ -37,6 +37,8 @@ struct tap {
  */
 bool tap_open(struct tap *tap, const struct side_spec *side, uint32_t queues, int program,
               struct error *error);
+/* It is there, whatever its name is by now, and in whichever namespace. */
+bool tap_exists(const struct tap *tap);
 /* Keeps the first `queues` only. */
 void tap_shrink(struct tap *tap, uint32_t queues);
 void tap_close(struct tap *tap);

@@ -121,6 +121,39 @@ def test_tap_that_is_gone():
         check_equal(lab.daemon.popen.wait(timeout=5), 0, "exit code")
 
 
+def test_tap_that_is_gone_in_the_sandbox():
+    """Without privileges it takes a start from outside; connections live on then, too."""
+    with daemon_lab(sides="port") as lab:
+        lab.start(mode="normal", extra=("--sandbox", "auto"))
+        if lab.cli("status")["sandbox"]["state"] == "off":
+            raise runner.Skip("there is no sandbox")
+        lab.http()
+        lab.learn("http", 80)
+        lab.bridge.run("ip", "link", "del", tap_of(lab, "p0"))
+        check_equal(lab.daemon.popen.wait(timeout=10), 1, "exit code")
+        check("a service manager does" in lab.daemon.errors(), f"the log: {lab.daemon.errors()}")
+        lab.start(mode="normal")
+        passes(lab)
+
+
+def test_card_that_gets_another_name():
+    """As where it is to be eth0 in a container: frames pass as before."""
+    with daemon_lab() as lab:
+        lab.start(mode="normal")
+        lab.http()
+        passes(lab)
+        lab.client.ip(
+            f"link set {CLIENT_IF} down",
+            f"link set {CLIENT_IF} name eth0",
+            "link set eth0 up",
+        )
+        seen = lab.cli("status")["uptime_s"]
+        wait_until(lambda: lab.cli("status")["uptime_s"] >= seen + 2, 10, "two looks at the sides")
+        check(not cut_of(lab, "client"), f"cut: {cut_of(lab, 'client')}")
+        check("anew" not in lab.daemon.errors(), lab.daemon.errors())
+        check_equal(lab.stop_daemon()[0], 0, "exit code")
+
+
 def test_namespace_that_is_made_anew():
     """The server's, with the card that synward had made there."""
     with daemon_lab() as lab:
