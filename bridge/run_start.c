@@ -145,7 +145,6 @@ static bool start_workers(struct run *run, struct error *error)
     if (!run->workers)
         return false;
     run->stack_news.workers = run->workers;
-    takeover_done(run->takeover);
     return workers_watch_anew(run->workers, clock_now_us(), error);
 }
 
@@ -212,6 +211,14 @@ static bool open_control(struct run *run, struct error *error)
     return run->control && watch_fd(run, control_fd(run->control), error);
 }
 
+/* What the last one left is removed when little can fail any more, and before anybody is told that
+ * we are there. */
+static bool end_takeover(struct run *run)
+{
+    takeover_done(run->takeover, keeping_hands(run->confine.keeping));
+    return true;
+}
+
 bool run_start(struct run *run, struct error *error)
 {
     if (sodium_init() < 0)
@@ -221,5 +228,5 @@ bool run_start(struct run *run, struct error *error)
            signals_catch(&run->signals, error) && open_sides(run, error) && open_path(run, error) &&
            open_stack(run, error) && begin_confinement(run, error) && start_workers(run, error) &&
            make_daemon(run, error) && restore_state(run) && watch_all(run, error) &&
-           open_control(run, error) && confine_end(&run->confine, error);
+           end_takeover(run) && open_control(run, error) && confine_end(&run->confine, error);
 }

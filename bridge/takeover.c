@@ -295,8 +295,9 @@ static void fill_servers(const struct takeover *takeover, uint32_t index, uint32
         struct takeover_server_row server;
 
         memcpy(&server, takeover->servers + i * sizeof(server), sizeof(server));
+        /* The profile knows the whole; a share of another number of shares is none of ours. */
         if (!same_shards(takeover, count))
-            server.server.held_peak /= count;
+            server.server.held_peak = 0;
         if (!same_shards(takeover, count) || server.shard == index)
             takeover_server(engine, &server.server, now_us);
     }
@@ -366,12 +367,15 @@ void takeover_fill(void *context, uint32_t index, uint32_t count, struct engine 
         fill_watches(takeover, engine);
 }
 
-void takeover_done(struct takeover *takeover)
+void takeover_done(struct takeover *takeover, const struct file_hands *hands)
 {
     if (takeover->whole)
         log_line(LOG_LEVEL_INFO, "took over %u connections", takeover->taken);
     else if (takeover->taken)
         log_line(LOG_LEVEL_WARNING, "%u connections of another version are reset", takeover->taken);
-    (void)unlink(takeover->path);
+    if (hands)
+        hands->remove(hands->context, KEPT_FLOWS);
+    else
+        (void)unlink(takeover->path);
     forget(takeover);
 }

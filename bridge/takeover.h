@@ -47,8 +47,9 @@ const struct policy *takeover_policy(const struct takeover *takeover);
 /* worker_options.inherit, with the takeover as its context. `count` workers in all. */
 void takeover_fill(void *context, uint32_t index, uint32_t count, struct engine *engine,
                    uint64_t now_us);
-/* The workers run: removes the file, and says in the log what was taken over. */
-void takeover_done(struct takeover *takeover);
+/* Nearly all is up: removes the file, by `hands` where there are any, and says in the log what was
+ * taken over. */
+void takeover_done(struct takeover *takeover, const struct file_hands *hands);
 
 /* How it is replaced; the caller frees file->path. */
 bool takeover_file(const char *store_path, struct atomic_file *file, struct error *error);

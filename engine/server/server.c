@@ -225,7 +225,8 @@ void server_set_mode(struct server *server, enum mode mode, enum trigger_cause c
         ++*server->attacks_begun;
     server->mode = mode;
     server->held_before = mode == MODE_ATTACK ? server->held : 0;
-    server->capacity = (struct capacity){0};
+    /* Connections keep the numbers that they were opened with. */
+    server->capacity = (struct capacity){.opened = server->capacity.opened};
     server->unconfirmed = false;
     server->cause = cause;
     server->cause_value = value;

@@ -54,6 +54,14 @@ static void pack_link(const struct link_header *header, uint8_t ttl, struct flow
     }
 }
 
+/* Of a link that was handed over there may be none such. */
+static uint16_t kind_of(uint8_t tag)
+{
+    const uint8_t kind = tag & TAG_KIND;
+
+    return tag_kinds[kind < TAG_KINDS ? kind : 0];
+}
+
 static void unpack_link(const struct flow *flow, struct link_header *header)
 {
     const struct flow_link *link = &flow->link;
@@ -63,7 +71,7 @@ static void unpack_link(const struct flow *flow, struct link_header *header)
     for (int i = 0; i < 2; i++) {
         if (!flow->key.vlan.id[i])
             continue;
-        store_be16(at, tag_kinds[link->tags[i] & TAG_KIND]);
+        store_be16(at, kind_of(link->tags[i]));
         store_be16(at + 2, (uint16_t)((uint32_t)(link->tags[i] & TAG_PRIORITY) << 8 |
                                       (flow->key.vlan.id[i] & VLAN_ID_MASK)));
         at += TAG_BYTES;

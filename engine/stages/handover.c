@@ -127,6 +127,9 @@ uint32_t handover_servers(const struct engine *engine, uint32_t *cursor, struct 
                                                   .attacked = server->mode == MODE_ATTACK,
                                                   .cause_value = server->cause_value,
                                                   .held_peak = server->held_peak,
+                                                  .opened = server->capacity.opened,
+                                                  .answers_usual = server->answers.usual,
+                                                  .answers_seen = server->answers.seen,
                                                   .since_us = server->since_us,
                                                   .attack_ended_us = server->attack_ended_us,
                                                   .answered_us = server->answered_us,
@@ -229,8 +232,26 @@ void takeover_server(struct engine *engine, const struct handed_server *from, ui
         server->attack_ended_us = now_us;
     server->answered_us = from->answered_us;
     server->back_us = from->back_us;
-    server->held_peak = from->held_peak;
+    if (from->held_peak > server->held_peak)
+        server->held_peak = from->held_peak;
     server->peak_us = from->peak_us;
+    if (from->opened > server->capacity.opened)
+        server->capacity.opened = from->opened;
+    server->answers.usual = from->answers_usual;
+    server->answers.seen =
+        (uint8_t)(from->answers_seen < ANSWERS_KNOWN ? from->answers_seen : ANSWERS_KNOWN);
+}
+
+static bool is_shift(int shift)
+{
+    return shift >= -WSCALE_MAX && shift <= WSCALE_MAX;
+}
+
+static bool is_sane(const struct handed_flow *from)
+{
+    return from->state < FLOW_STATES && is_handed((enum flow_state)from->state) &&
+           is_shift(from->to_client_shift) && is_shift(from->to_server_shift) &&
+           (from->client_scale <= WSCALE_MAX || from->client_scale == WSCALE_NONE);
 }
 
 static void fill_flow(struct flow *flow, struct flow_cold *cold, const struct handed_flow *from)
@@ -260,8 +281,7 @@ bool takeover_flow(struct engine *engine, const struct handed_flow *from, uint64
 {
     struct flow *flow = NULL;
 
-    if (from->state < FLOW_STATES && is_handed((enum flow_state)from->state) &&
-        !flow_find(&engine->flows, &from->key))
+    if (is_sane(from) && !flow_find(&engine->flows, &from->key))
         flow = flow_new(&engine->flows, &from->key, (enum flow_state)from->state, now_us);
     if (!flow)
         return false;
@@ -289,7 +309,8 @@ void takeover_watch(struct engine *engine, const struct handed_watch *from)
     const struct flow *flow = flow_find(&engine->flows, &from->key);
     struct watched *watched;
 
-    if (!flow || flow->state != FLOW_SPLICED)
+    if (!flow || flow->state != FLOW_SPLICED || from->watched.to_server.length > LINK_HEADER_MAX ||
+        from->watched.to_server.length < ETH_HEADER_BYTES)
         return;
     watched = watch_begin(engine->held.watch, &engine->flows, flow);
     *watched = from->watched;

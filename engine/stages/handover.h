@@ -4,11 +4,15 @@
  *
  *      the old one, at its end                            the new one, before its first frame
  *      handover_end()      until it says no               takeover_server()   of each
- *      handover_flows()    servers, tags, sources         takeover_tags(), takeover_sources()
- *                                                         takeover_flow()     of each, last
+ *      handover_servers(), _tags(), _flows(), _watches()  takeover_tag()      of each
+ *                                                         takeover_flow()     of each
+ *                                                         takeover_watch()    of each, last
  *
- * Both have the same keys, the same table_seed and one clock. Tags and sources are found by hashes,
- * so they go only to a shard whose tables have the same size, of as many shards.
+ * Both have the same keys, the same table_seed and one clock. Tags are found by hashes, so they go
+ * only to a shard whose tables have the same size, of as many shards.
+ *
+ * What comes in may have been written by somebody who had taken over the old process: no value of
+ * it leads out of a table or shifts by more than a window scale.
  *
  * An opening has more to it than can be handed over (held bytes, what was promised): it ends. Who
  * was promised nothing, and will repeat its request, is forgotten: its cookie is good in the new
@@ -27,7 +31,7 @@
  * To be counted up with every change of what is handed over, and of what it means: promises
  * (server/policy.h) and states (tables/flow.h) are among it.
  */
-#define HANDOVER_LAYOUT 1u
+#define HANDOVER_LAYOUT 2u
 
 /* No padding, and the key first: that much of it every version can read. */
 struct handed_flow {
@@ -53,11 +57,13 @@ struct handed_server {
     struct server_key key;
     uint16_t cause; /* enum trigger_cause */
     uint32_t attacked, cause_value;
-    uint32_t held_peak, unused;
+    uint32_t held_peak;
+    uint32_t opened;                      /* the number of the last connection (capacity.h) */
+    uint32_t answers_usual, answers_seen; /* in calm, likewise */
     uint64_t since_us, attack_ended_us, answered_us, back_us, peak_us;
 };
 
-_Static_assert(sizeof(struct handed_server) == 80, "no padding");
+_Static_assert(sizeof(struct handed_server) == 88, "no padding");
 
 struct handed_tag {
     uint32_t place, tag;

@@ -177,6 +177,49 @@ Test(handover, mode_of_a_server_is_kept)
     bench_end(b);
 }
 
+/* How long it needs in calm cannot be learned again before the attack is over. */
+Test(handover, what_is_known_of_a_server_is_kept)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+
+    bench_server(b, HTTP)->answers = (struct answers){.usual = 40, .seen = ANSWERS_KNOWN};
+    bench_server(b, HTTP)->held_peak = 70;
+    bench_server(b, HTTP)->capacity.opened = 5000;
+    b = successor(b, SETTING_ATTACK);
+    cr_assert_eq(bench_server(b, HTTP)->answers.usual, 40);
+    cr_assert_eq(bench_server(b, HTTP)->answers.seen, ANSWERS_KNOWN);
+    cr_assert_eq(bench_server(b, HTTP)->held_peak, 70);
+    cr_assert_eq(bench_server(b, HTTP)->capacity.opened, 5000);
+    engine_set_setting(b->engine, NULL, SETTING_NORMAL, b->now_us);
+    engine_set_setting(b->engine, NULL, SETTING_ATTACK, b->now_us);
+    cr_assert_eq(bench_server(b, HTTP)->capacity.opened, 5000, "older connections have numbers");
+    bench_end(b);
+}
+
+/* Who had taken over the old process may have written anything. */
+Test(handover, values_that_no_shard_has_are_refused)
+{
+    struct bench *b = bench_new(SETTING_NORMAL);
+    struct handed_flow good = {0}, flow;
+    uint32_t cursor = 0;
+
+    handshake(b, OFFERS, OFFERS);
+    bench_forget(b);
+    cr_assert_eq(handover_flows(b->engine, &cursor, &good, 1), 1);
+    bench_end(b);
+    b = bench_new(SETTING_NORMAL);
+    for (int which = 0; which < 4; which++) {
+        flow = good;
+        flow.to_client_shift = which == 0 ? 15 : 0;
+        flow.to_server_shift = which == 1 ? -128 : 0;
+        flow.client_scale = which == 2 ? 255 - 1 : 7;
+        flow.state = which == 3 ? 200 : good.state;
+        cr_assert_not(takeover_flow(b->engine, &flow, b->now_us), "%d", which);
+    }
+    cr_assert(takeover_flow(b->engine, &good, b->now_us));
+    bench_end(b);
+}
+
 /* Its client was told nothing of the request, and says it again. */
 Test(handover, opening_begins_anew)
 {
