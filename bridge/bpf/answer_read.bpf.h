@@ -241,6 +241,12 @@ INLINE __u64 answer_sum(const __u64 address[2])
            (address[1] >> 32);
 }
 
+/* No address of IPv6 on a wire (frame.c): here it would be the key of one of IPv4. */
+INLINE bool answer_is_mapped(const __u64 address[2])
+{
+    return !address[0] && (__u32)address[1] == bpf_htonl(0xffff);
+}
+
 INLINE bool answer_read_v6(struct __sk_buff *skb, struct answer *answer, struct tcp_header *tcp)
 {
     struct {
@@ -251,7 +257,8 @@ INLINE bool answer_read_v6(struct __sk_buff *skb, struct answer *answer, struct 
     const __u32 bytes = ETH_BYTES + sizeof(begin.ip) + sizeof(begin.tcp);
 
     if (bpf_skb_load_bytes(skb, 0, begin.link.to, bytes) != 0 ||
-        bpf_ntohl(begin.ip.first) >> 28 != 6 || begin.ip.next != PROTO_TCP)
+        bpf_ntohl(begin.ip.first) >> 28 != 6 || begin.ip.next != PROTO_TCP ||
+        answer_is_mapped(begin.ip.src) || answer_is_mapped(begin.ip.dst))
         return false;
     *tcp = begin.tcp;
     answer->link = begin.link;

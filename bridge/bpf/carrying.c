@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "bridge/base/log.h"
+
 /* CARRY_OBJECT: where the build has put it. */
 __asm__(".pushsection .rodata\n"
         ".balign 16\n"
@@ -129,6 +131,10 @@ struct carrying *carrying_open(uint32_t connections, struct error *error)
     if (reason != 0 && !carrying->records) {
         bpf_object__close(carrying->object);
         reason = load(carrying, connections, false);
+        if (reason == 0)
+            log_line(LOG_LEVEL_WARNING,
+                     "the kernel path answers no SYNs: this kernel does not take "
+                     "that part of the program");
     }
     if (reason == 0)
         return carrying;

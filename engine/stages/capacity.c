@@ -33,8 +33,7 @@ bool capacity_is_prompt(const struct server *server)
     return patience(server) <= PATIENCE_LEAST;
 }
 
-/* --- handed over at once ------------------------------------------------------------------------
- */
+/* --- handed over at once --------------------------------------------------------------------- */
 
 bool capacity_admits(struct engine *engine, const struct server *server, bool known,
                      uint64_t now_us)

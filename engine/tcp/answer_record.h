@@ -3,8 +3,8 @@
  * answer_record.h - what the engine writes down of a server in attack mode so that the kernel may
  * answer SYNs in its name (bridge/bpf/answer.bpf.h), and what both then write.
  *
- *      engine -> kernel   promise's generation and keys, what is said to each offer   under
- * `version` kernel -> engine   how many were answered, for the triggers                    `counts`
+ *      engine -> kernel   under `version`: promise's generation and keys, what is said to an offer
+ *      kernel -> engine   `counts`: how many were answered, for the triggers
  *      both               the next IPv4 identification; which connections were asked (seen.h)
  *
  * `version` is odd while the engine writes. Who reads takes it before and after, and sends the SYN

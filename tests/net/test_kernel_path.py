@@ -52,6 +52,12 @@ def path_lab(mode="normal", **options):
     return lab
 
 
+def answering(lab):
+    """Of a kernel that takes that part of the program, too."""
+    if "answers no SYNs" in lab.daemon.errors():
+        raise runner.Skip("this kernel answers no SYNs")
+
+
 def kernel(lab):
     return lab.stats()["kernel"]
 
@@ -273,6 +279,7 @@ def flooded(lab, port, address, kind, count=90_000):
 
 def flood_ends_in_the_kernel(address, prepare=None):
     with path_lab("attack") as lab:
+        answering(lab)
         if prepare:
             prepare(lab)
         answered, up = flooded(lab, 80, address, "http")
@@ -296,6 +303,7 @@ def test_syn_flood_ends_in_the_kernel_with_full_checksums():
 def test_clients_who_wait_to_be_greeted():
     """Some of the SYNs go up, so that their clients are asked again if their ACK is lost."""
     with path_lab("attack") as lab:
+        answering(lab)
         lab.set_mode("normal")
         lab.pop3()
         lab.learn("pop3", 110)
@@ -308,6 +316,7 @@ def test_clients_who_wait_to_be_greeted():
 
 def test_attack_begins_and_ends_by_what_the_kernel_counts():
     with path_lab() as lab:
+        answering(lab)
         lab.learn("http", 80)
         lab.set_mode("auto")
         lab.flood(80, count=150_000, rate=30_000)
