@@ -152,6 +152,10 @@ static int add_maps(scmp_filter_ctx context, bool maps)
     if (!maps)
         return seccomp_rule_add(context, SCMP_ACT_KILL_PROCESS, SCMP_SYS(bpf), 0);
     code = add_if(context, SCMP_ACT_KILL_PROCESS, SCMP_SYS(bpf), more);
+    if (code == 0)
+        code =
+            add_if(context, SCMP_ACT_KILL_PROCESS, SCMP_SYS(bpf),
+                   (struct scmp_arg_cmp){.arg = 0, .op = SCMP_CMP_EQ, .datum_a = BPF_MAP_CREATE});
     for (scmp_datum_t command = BPF_MAP_LOOKUP_ELEM; command <= BPF_MAP_DELETE_ELEM && code == 0;
          command++)
         code = add_if(context, SCMP_ACT_ALLOW, SCMP_SYS(bpf),

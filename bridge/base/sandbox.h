@@ -3,8 +3,8 @@
  * sandbox.h - a process that has read what an attacker sent is worth little.
  *
  *                    capabilities  user     file system  system calls
- *      worker        none          nobody's an empty one what it needs; else it dies
- *      main thread   none          nobody's an empty one what it needs; else it dies
+ *      worker        none          nobody's an empty one what it needs
+ *      main thread   none          nobody's an empty one what it needs
  *      keeper        a few         ours     as it is     no program, no process, no tracing
  *
  * Each thread gives up what it has by itself, when it has all that it needs open, and before it

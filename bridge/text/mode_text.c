@@ -120,11 +120,6 @@ bool sandbox_parse(const char *text, enum sandbox_setting *out, struct error *er
     return error_set(error, EXIT_USAGE, "not a sandbox, auto, on or off: %.100s", text);
 }
 
-const char *sandbox_setting_name(enum sandbox_setting setting)
-{
-    return sandbox_names[setting];
-}
-
 bool switch_parse(const char *what, const char *text, bool *out, struct error *error)
 {
     if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0)

@@ -40,7 +40,6 @@ bool kernel_path_parse(const char *text, enum kernel_path_setting *out, struct e
 /* The words of --sandbox: auto (as far as it can be had), on, off. */
 enum sandbox_setting { SANDBOX_AUTO, SANDBOX_ON, SANDBOX_OFF };
 bool sandbox_parse(const char *text, enum sandbox_setting *out, struct error *error);
-const char *sandbox_setting_name(enum sandbox_setting setting);
 
 /* Reads on, off. False with EXIT_USAGE for any other word; `what` names the switch. */
 bool switch_parse(const char *what, const char *text, bool *out, struct error *error);
