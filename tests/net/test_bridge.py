@@ -5,7 +5,18 @@ import signal
 import socket
 
 import runner
-from lab import CLIENT_IF, SERVER_IF, SYNWARD, WORKERS, Lab, check, check_equal, run, wait_until
+from lab import (
+    CLIENT_IF,
+    SERVER_IF,
+    SYNWARD,
+    WORKERS,
+    Lab,
+    check,
+    check_equal,
+    in_time,
+    run,
+    wait_until,
+)
 from rawtcp import ACK, PSH, SYN, RawClient
 from wire_attacks import stranger
 
@@ -80,16 +91,27 @@ def test_memory_with_many_flows():
 
 
 def keep_requests(lab, count):
-    """So many requests that are begun, each of another source, at the servers in turn."""
+    """So many requests that are begun, each of another source, at the servers in turn. What is lost
+    on a busy machine is begun anew by others. How many were kept; the first may have ended by
+    now."""
+    kept, used = 0, 0
+    while kept < count and used < 2 * count:
+        begin_requests(lab, range(used, used + count - kept))
+        used += count - kept
+        kept = lab.stats()["requests"]["need_more"]
+    return kept
+
+
+def begin_requests(lab, numbers):
     raw = RawClient(lab)
     raw.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 24)
-    for first in range(0, count, BATCH):
-        batch = range(first, min(first + BATCH, count))
+    for first in range(numbers.start, numbers.stop, BATCH):
+        batch = range(first, min(first + BATCH, numbers.stop))
         for i in batch:
             raw.send_segment(20000 + i, WEB_PORTS[i % 3], i, 0, SYN, 64240, MSS, source=stranger(i))
         for _ in batch:
-            synack = raw.receive(lambda s: s.flags & (SYN | ACK) == SYN | ACK, 10)
-            if not synack:  # lost on a busy machine: how many are kept is looked at
+            synack = raw.receive(lambda s: s.flags & (SYN | ACK) == SYN | ACK, 1)
+            if not synack:  # lost
                 break
             i = synack.dport - 20000
             data = b"GET / HTTP/1.1\r\nX: ".ljust(1000, b"x")  # a chunk
@@ -113,8 +135,7 @@ def test_memory_with_all_slots_taken():
         check(len(lab.flows()) >= FLOWS, "flows")
         lab.set_mode("attack")
         before = lab.resident_kib()
-        keep_requests(lab, KEPT_BY_STRANGERS)
-        kept = lab.stats()["requests"]["need_more"]  # on a slow machine the first have ended by now
+        kept = keep_requests(lab, KEPT_BY_STRANGERS)
         check(kept > KEPT_BY_STRANGERS * 0.98, f"{kept} requests were kept")
         full = lab.resident_kib()
         check(full <= RESIDENT_MAX_KIB + SLOTS_KIB, f"{full} KiB are resident")
@@ -142,27 +163,34 @@ def test_the_end_under_load():
     worst = 0
     for mode in ("normal", "attack"):
         for number in (signal.SIGTERM, signal.SIGINT):
-            with Lab() as lab:
-                daemon_only(lab)
-                lab.start(mode="normal")
-                lab.http()
-                lab.learn("http", 80)
-                lab.set_mode(mode)
-                flood = lab.start_flood(80, count=100_000_000)
-                fetching = lab.start_fetch("http", 80)
-                sent = lab.stats()["frames"]["client_in"]
-                wait_until(
-                    lambda: lab.stats()["frames"]["client_in"] > sent + 50_000,
-                    10,
-                    "the flood is under way",
-                )
-                code, took = lab.stop_daemon(number)
-                flood.stop()
-                fetching.stop()
-                check_equal(code, 0, "exit code")
-                check(took <= 0.25, f"{mode} mode: took {took * 1000:.0f} ms")
-                worst = max(worst, took)
+            took = in_time(
+                0.25, lambda m=mode, n=number: end_under_load(m, n), f"the end in {mode} mode"
+            )
+            worst = max(worst, took)
     return f"at most {worst * 1000:.0f} ms"
+
+
+def end_under_load(mode, number):
+    """How long it took."""
+    with Lab() as lab:
+        daemon_only(lab)
+        lab.start(mode="normal")
+        lab.http()
+        lab.learn("http", 80)
+        lab.set_mode(mode)
+        flood = lab.start_flood(80, count=100_000_000)
+        fetching = lab.start_fetch("http", 80)
+        sent = lab.stats()["frames"]["client_in"]
+        wait_until(
+            lambda: lab.stats()["frames"]["client_in"] > sent + 50_000,
+            10,
+            "the flood is under way",
+        )
+        code, took = lab.stop_daemon(number)
+        flood.stop()
+        fetching.stop()
+        check_equal(code, 0, "exit code")
+        return took
 
 
 def test_an_mtu_is_copied():

@@ -223,6 +223,16 @@ void scenario_pass(struct scenario *scenario, uint64_t us)
     scenario->now_us = until_us;
 }
 
+void scenario_forget(struct scenario *scenario)
+{
+    for (int to = 0; to < 2; to++) {
+        for (; scenario->out[to].count > 0; scenario->out[to].count--) {
+            free(scenario->out[to].frames[scenario->out[to].first].buffer);
+            scenario->out[to].first = (scenario->out[to].first + 1) % SCENARIO_QUEUE_FRAMES;
+        }
+    }
+}
+
 void scenario_end(struct scenario *scenario)
 {
     scenario_expect_nothing(scenario, __FILE__, __LINE__);

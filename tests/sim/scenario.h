@@ -67,6 +67,8 @@ void scenario_drain(struct scenario *scenario);
 void scenario_pass(struct scenario *scenario, uint64_t us);
 /* Fails where something is left in the queues. */
 void scenario_end(struct scenario *scenario);
+/* What came out and is of no interest. */
+void scenario_forget(struct scenario *scenario);
 const struct counters *scenario_counters(struct scenario *scenario);
 __attribute__((format(printf, 4, 5), noreturn)) void
 scenario_fail(struct scenario *scenario, const char *file, int line, const char *format, ...);
