@@ -118,7 +118,9 @@ bool state_file(const char *store_path, struct atomic_file *file, struct error *
                                  .what = "state",
                                  .owner = store_path,
                                  .mode = STATE_FILE_MODE};
-    return file->path || error_set(error, EXIT_FAILED, "out of memory for the state");
+    if (!file->path)
+        error_set(error, EXIT_FAILED, "out of memory for the state");
+    return file->path;
 }
 
 static bool write_document(const struct file_hands *hands, const struct atomic_file *file,

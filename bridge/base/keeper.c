@@ -169,8 +169,9 @@ static bool no_keeper(struct keeper *keeper, struct error *error)
 {
     keeper->untold |= keeper->fd >= 0;
     lose(keeper);
-    return error_set(error, EXIT_FAILED,
-                     "the keeper, who has the privileges for this, is gone: start synward again");
+    error_set(error, EXIT_FAILED,
+              "the keeper, who has the privileges for this, is gone: start synward again");
+    return false;
 }
 
 /* An answer to what was asked before, and not waited for so long, is passed over. */
@@ -196,7 +197,8 @@ static bool await(struct keeper *keeper, uint64_t limit_us, struct keeper_answer
         close_files(files, count);
     }
     keeper->owed = keeper->sequence;
-    return error_set(error, EXIT_FAILED, "the keeper does not answer");
+    error_set(error, EXIT_FAILED, "the keeper does not answer");
+    return false;
 }
 
 /* One that stands still holds us up once, not at each request. */

@@ -376,7 +376,7 @@ static int find_qdisc(struct nl_sock *socket, int interface, bool *found, bool *
 
 static int look_at(struct nl_sock *socket, int interface, bool *found, struct finding *finding)
 {
-    bool clsact;
+    bool clsact = false;
     int code = find_qdisc(socket, interface, found, &clsact);
 
     if (code == 0 && clsact)
@@ -389,7 +389,7 @@ static int look_at(struct nl_sock *socket, int interface, bool *found, struct fi
 int redirect_whole(struct nl_sock *socket, int from, int to, bool *whole)
 {
     struct finding finding = {0};
-    bool found;
+    bool found = false;
     const int code = look_at(socket, from, &found, &finding);
 
     *whole = found && finding.gates > 0 && finding.target == (uint32_t)to;
@@ -399,7 +399,7 @@ int redirect_whole(struct nl_sock *socket, int from, int to, bool *whole)
 int redirect_look(struct nl_sock *socket, int interface, enum redirect_owner *owner, uint32_t *note)
 {
     struct finding finding = {0};
-    bool found;
+    bool found = false;
     const int code = look_at(socket, interface, &found, &finding);
 
     if (code != 0)

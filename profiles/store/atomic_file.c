@@ -158,8 +158,9 @@ bool atomic_file_begin(struct atomic_saving *saving, const struct atomic_file *f
     *saving = (struct atomic_saving){.file = file, .fd = -1};
     if (asprintf(&saving->beside, "%s.new", file->path) < 0) {
         saving->beside = NULL;
-        return error_set(error, EXIT_FAILED, "cannot save the %s %s: out of memory", file->what,
-                         file->path);
+        error_set(error, EXIT_FAILED, "cannot save the %s %s: out of memory", file->what,
+                  file->path);
+        return false;
     }
     if (open_beside(saving, error)) {
         if (ftruncate(saving->fd, 0) == 0)
