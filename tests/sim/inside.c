@@ -166,19 +166,28 @@ void inside_expect_empty(struct wire *wire)
                   (unsigned long long)engine->counters.drops[DROP_outbox_full]);
 }
 
+static struct flow_key key_of(const struct session *session)
+{
+    struct packet tagged;
+
+    memcpy(tagged.tags, session->client->tags, sizeof tagged.tags);
+    return (struct flow_key){.client = session->client_host->addr,
+                             .server = session->server_host->addr,
+                             .client_port = session->client_port,
+                             .server_port = session->server_port,
+                             .vlan = packet_vlan(&tagged)};
+}
+
 uint32_t inside_promised(const struct wire *wire, const struct session *session)
 {
     const struct engine *engine = wire->middle != NULL ? wire->middle->engine : NULL;
+    const struct flow_key key = key_of(session);
+    const struct flow *flow = engine != NULL ? flow_find(&engine->flows, &key) : NULL;
+    const struct flow_cold *cold = flow != NULL ? flow_cold(&engine->flows, flow) : NULL;
 
-    for (uint32_t i = 0; engine != NULL && i < engine->flows.unused; i++) {
-        const struct flow *flow = &engine->flows.flows[i];
-        const struct flow_cold *cold = flow_cold(&engine->flows, flow);
-
-        if (flow->state == FLOW_FREE || !flow_of(flow, session))
-            continue;
-        if (flow->state == FLOW_KEPT)
-            return engine->slots.slots[cold->slot].promised;
-        return flow_has_opening(flow) ? engine->openings.openings[cold->opening].promised : 0;
-    }
-    return 0;
+    if (flow == NULL)
+        return 0;
+    if (flow->state == FLOW_KEPT)
+        return engine->slots.slots[cold->slot].promised;
+    return flow_has_opening(flow) ? engine->openings.openings[cold->opening].promised : 0;
 }
