@@ -14,15 +14,25 @@ struct capacity {
     uint32_t limit;    /* its mark, where that is lowered; 0: it is not */
     uint64_t lower_us; /* when it may be lowered further, and raised */
     uint64_t raise_us;
-    bool heard;            /* it has answered somebody in this attack */
-    bool prompt;           /* somebody was served at once while it held its limit, lately */
-    bool stuck;            /* somebody waits for too long: */
-    uint32_t opened;       /* how many were */
-    uint32_t asked;        /* with a whole request, lately, and nobody later was answered */
-    uint32_t heard_last;   /* the last one that it has answered */
-    uint32_t stuck_number; /* the first one that waits for too long */
-    uint32_t stuck_others; /* so many it held when that one came */
+    bool heard;          /* it has answered somebody in this attack */
+    bool prompt;         /* somebody was served at once while it held its limit, lately */
+    bool stuck;          /* somebody waits for too long: */
+    bool stuck_by_many;  /* clients of several networks */
+    uint32_t served;     /* that it has begun to answer, and that are not idle, at the last look */
+    uint32_t opened;     /* how many were */
+    uint32_t asked;      /* with a whole request, lately, and nobody later was answered */
+    uint32_t heard_last; /* the last one that it has answered */
+    uint32_t stuck_number;  /* the first one that waits for too long */
+    uint32_t stuck_others;  /* so many it held when that one came */
+    uint64_t stuck_network; /* 0: nobody waits for too long */
 };
+
+/* So many clients that the server has not answered before may hold of a lowered mark: a quarter is
+ * left for those whom it has. */
+static inline uint32_t capacity_for_strangers(uint32_t limit)
+{
+    return limit - limit / 4;
+}
 
 /* Nobody who came after this one was answered. */
 static inline bool capacity_is_after(const struct capacity *capacity, uint32_t number)

@@ -114,7 +114,8 @@ void capacity_heard(struct server *server, uint32_t number, bool prompt)
     if (capacity_is_after(capacity, number))
         capacity->heard_last = number;
     capacity->heard = true;
-    capacity->prompt |= prompt && capacity->limit && server->held >= capacity->limit;
+    capacity->prompt |=
+        prompt && capacity->limit && server->held >= capacity_for_strangers(capacity->limit);
 }
 
 void engine_flow_answered(struct engine *engine, const struct flow *flow, uint64_t now_us)

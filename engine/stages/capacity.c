@@ -53,13 +53,15 @@ bool capacity_admits(struct engine *engine, const struct server *server, bool kn
 
 /* --- the mark falls, and rises --------------------------------------------------------------- */
 
-/* What holds places may go now, whoever waits for them. */
+/* What holds places may go now, whoever waits for them; idle ones where clients of several networks
+ * are stuck: a single one may be a long poll. */
 static void lower(struct engine *engine, struct server *server, uint32_t others, uint64_t now_us)
 {
     struct capacity *capacity = &server->capacity;
     const uint32_t mark = held_mark(engine, server);
     const uint32_t reached = server->held < mark ? server->held : mark;
-    const uint32_t least = most(most(server->held_peak, server->held_before + 1), 1);
+    const uint32_t least =
+        most(most(server->held_peak, server->held_before + 1), most(capacity->served, 1));
     const uint32_t limit = most(others < reached / 4 * 3 ? others : reached / 2, least);
     const bool settled =
         !capacity->limit || (server->held <= capacity->limit && now_us >= capacity->lower_us);
@@ -69,8 +71,7 @@ static void lower(struct engine *engine, struct server *server, uint32_t others,
         capacity->lower_us = now_us + LOWER_US;
     }
     capacity->raise_us = now_us + RAISE_US;
-    if (capacity->limit)
-        slow_make_room(engine, server, now_us);
+    slow_make_room(engine, server, capacity->stuck_by_many, now_us);
 }
 
 static void raise(struct engine *engine, struct server *server, uint64_t now_us)
@@ -87,28 +88,49 @@ static void raise(struct engine *engine, struct server *server, uint64_t now_us)
 
 /* --- looking for answers --------------------------------------------------------------------- */
 
-/* Notes whether it was answered meanwhile; true: not yet. */
-static bool is_unheard(struct server *server, struct watched *watched, const struct flow *flow,
-                       const struct flow_cold *cold, uint64_t now_us)
+/* The first one behind whom nobody was answered counts. Those before that may be served out of
+ * turn, where the accept queue is full, and not at all. */
+static void note_stuck(const struct engine *engine, struct capacity *capacity,
+                       const struct watched *watched, const struct flow *flow)
 {
+    const uint64_t network = held_network_hash(engine, &flow->key);
+
+    capacity->stuck_by_many |= capacity->stuck_network && network != capacity->stuck_network;
+    capacity->stuck_network = network;
+    if (!capacity_is_after(capacity, watched->number) ||
+        (capacity->stuck && (int32_t)(watched->number - capacity->stuck_number) >= 0))
+        return;
+    capacity->stuck = true;
+    capacity->stuck_number = watched->number;
+    capacity->stuck_others = watched->others;
+}
+
+/* Notes whether it was answered meanwhile; true: not yet. */
+static bool is_unheard(const struct engine *engine, struct server *server, struct watched *watched,
+                       const struct flow *flow, uint64_t now_us)
+{
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
     struct capacity *capacity = &server->capacity;
     const uint32_t age = flow_clock(now_us) - watched->opened;
 
-    if (watched->heard)
-        return false;
-    if (watch_was_answered(flow, cold)) {
+    if (!watched->heard && watch_was_answered(flow, cold)) {
         watched->heard = true;
         capacity_heard(server, watched->number, age <= patience(server));
+    }
+    if (watched->heard) {
+        capacity->served += !watched->slow || watched->closed;
         return false;
     }
-    if (watched->asks && !watched->awaits && age >= patience(server) &&
-        capacity_is_after(capacity, watched->number) &&
-        (!capacity->stuck || (int32_t)(watched->number - capacity->stuck_number) < 0)) {
-        capacity->stuck = true;
-        capacity->stuck_number = watched->number;
-        capacity->stuck_others = watched->others;
-    }
+    if (watched->asks && !watched->awaits && age >= patience(server))
+        note_stuck(engine, capacity, watched, flow);
     return true;
+}
+
+static void look_begins(struct capacity *capacity)
+{
+    capacity->served = 0;
+    capacity->stuck_by_many = false;
+    capacity->stuck_network = 0;
 }
 
 static bool look_for_answers(struct engine *engine, uint64_t now_us)
@@ -116,6 +138,9 @@ static bool look_for_answers(struct engine *engine, uint64_t now_us)
     struct held_watch *watch = engine->held.watch;
     bool unheard = false;
 
+    for (uint32_t i = 0; i < watch->used; i++)
+        if (watch->entries[i].server)
+            look_begins(&engine->servers.slots[watch->entries[i].server - 1].capacity);
     for (uint32_t i = 0; i < watch->used; i++) {
         const struct flow *flow = watch_flow(&engine->flows, &watch->entries[i]);
         const struct flow_cold *cold = flow ? flow_cold(&engine->flows, flow) : NULL;
@@ -123,7 +148,7 @@ static bool look_for_answers(struct engine *engine, uint64_t now_us)
 
         if (server && server->mode == MODE_ATTACK &&
             (int32_t)(cold->born - flow_clock(server->since_us)) >= 0)
-            unheard |= is_unheard(server, &watch->entries[i], flow, cold, now_us);
+            unheard |= is_unheard(engine, server, &watch->entries[i], flow, now_us);
     }
     return unheard;
 }

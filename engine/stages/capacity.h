@@ -13,8 +13,8 @@
  * The mark falls to what it held when that one came. Where that did not help (what holds the places
  * may be bodies that do not end, which nobody could tell from those that are worked on), it falls
  * by half, and again. It rises by an eighth each second in which somebody is served at once while
- * all places are taken. It never falls below the peak of calm, or what is there from before the
- * attack.
+ * all places are taken that are for anybody. It never falls below the peak of calm, what is there
+ * from before the attack, or as many as it is answering at this very moment.
  *
  * Until that is seen a server of few processes must not have a hundred requests in its queue, where
  * everybody else would stand. So where it answers promptly in calm (in less than a quarter of a

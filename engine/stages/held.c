@@ -70,13 +70,12 @@ static bool anybody_waits(const struct server *server)
            server->held_waiting[HELD_MORE] || server->held_waiting[HELD_OTHERS];
 }
 
-/* Where a lowered mark is all that the server can serve, a quarter is left for those whom it has
- * answered before. */
+/* A lowered mark is all that the server can serve. */
 static uint32_t room_for(const struct server *server, enum held_class class, uint32_t mark,
                          uint64_t now_us)
 {
     if (server->capacity.limit)
-        return class == HELD_KNOWN ? mark : mark - mark / 4;
+        return class == HELD_KNOWN ? mark : capacity_for_strangers(mark);
     if (class == HELD_OTHERS)
         return mark;
     return rate_sum(&server->quick, now_us) + (class == HELD_KNOWN ? 2 * mark : mark + mark / 2);
@@ -94,7 +93,7 @@ bool held_admits(struct engine *engine, const struct flow_key *key, struct serve
         source_is_exempt(&engine->sources, &key->client, now_us))
         return true;
     if (server->held >= room_for(server, HELD_OTHERS, mark, now_us))
-        slow_make_room(engine, server, now_us);
+        slow_make_room(engine, server, false, now_us);
     class = class_of(engine, key, server, now_us);
     return server->held < room_for(server, class, mark, now_us) &&
            !is_behind(engine, server, class) &&

@@ -13,11 +13,21 @@
 #define ENDED_LEAST   5
 #define LOOK_US       250000 /* at one server */
 #define LOOK_ANY_US   50000  /* at any: all that is watched is gone through */
+/* By then it is known of a connection whether it trickles, or does not read. */
+#define KNOWN_BY     WATCH_LONG
+#define CROWD_PLACES 2048u /* of a row; a power of two */
 
 struct slow {
     struct watched *watched;
     enum watch_class class;
+    bool alone;    /* no other slow one is of its network */
     uint64_t rank; /* who has the most goes first; 0: nobody */
+};
+
+/* What stands at one server, of those that are watched. */
+struct standing {
+    uint32_t all, young;             /* those of whom too little is known yet */
+    uint16_t crowd[2][CROWD_PLACES]; /* slow ones of a network, counted as in held_sources.h */
 };
 
 void slow_watch(struct engine *engine, const struct flow *flow, const struct opening *opening,
@@ -43,34 +53,71 @@ void slow_watch(struct engine *engine, const struct flow *flow, const struct ope
 
 /* --- which ----------------------------------------------------------------------------------- */
 
-/* The server, prompt in calm, has not come to it, nor to anybody who came later: what holds its
- * places are others. */
-static bool stands_in_line(const struct server *server, const struct watched *watched,
-                           uint64_t now_us)
+static uint16_t *crowd_place(struct standing *standing, uint64_t network, int row)
 {
-    return capacity_is_prompt(server) && watched->asks &&
-           capacity_is_after(&server->capacity, watched->number) &&
-           flow_clock(now_us) - watched->opened < WATCH_LONG;
+    return &standing->crowd[row][(row ? network >> 32 : network) & (CROWD_PLACES - 1)];
 }
 
-static struct slow look(struct engine *engine, const struct server *server, struct watched *watched,
-                        uint64_t now_us)
+static uint64_t crowd_of(struct standing *standing, uint64_t network)
+{
+    const uint16_t one = *crowd_place(standing, network, 0);
+    const uint16_t other = *crowd_place(standing, network, 1);
+
+    return one < other ? one : other;
+}
+
+/* That of an entry, where we have opened it in this attack; NULL otherwise. */
+static const struct flow *flow_of(const struct engine *engine, const struct server *server,
+                                  const struct watched *watched)
 {
     const struct flow *flow = watch_flow(&engine->flows, watched);
-    struct slow slow = {.watched = watched};
-    uint64_t hash, over;
 
-    if (!flow ||
-        (int32_t)(flow_cold(&engine->flows, flow)->born - flow_clock(server->since_us)) < 0)
+    return flow && (int32_t)(flow_cold(&engine->flows, flow)->born -
+                             flow_clock(server->since_us)) >= 0
+               ? flow
+               : NULL;
+}
+
+static void count(struct engine *engine, const struct server *server, struct watched *watched,
+                  struct standing *standing)
+{
+    const struct flow *flow = flow_of(engine, server, watched);
+    enum watch_class class;
+    uint64_t network;
+
+    if (!flow)
+        return;
+    standing->all++;
+    class = watch_look(watched, &engine->flows, flow, engine->now_us);
+    standing->young += watched->vague || flow_clock(engine->now_us) - watched->opened < KNOWN_BY;
+    if (class == WATCH_WELL)
+        return;
+    network = held_network_hash(engine, &flow->key);
+    for (int row = 0; row < 2; row++)
+        ++*crowd_place(standing, network, row);
+}
+
+/* Of one class and right the networks with the most go first: who is alone in his is no crowd. */
+static struct slow look(struct engine *engine, const struct server *server, struct watched *watched,
+                        struct standing *standing)
+{
+    const uint64_t now_us = engine->now_us;
+    const struct flow *flow = flow_of(engine, server, watched);
+    struct slow slow = {.watched = watched};
+    uint64_t hash, over, crowd;
+
+    if (!flow)
         return slow;
     slow.class = watch_look(watched, &engine->flows, flow, now_us);
-    if (slow.class == WATCH_WELL ||
-        (slow.class == WATCH_SERVER && stands_in_line(server, watched, now_us)))
+    if (slow.class == WATCH_WELL)
         return slow;
     hash = held_hash(engine, &flow->key);
     over = held_by(engine->held.sources, hash) > held_share(engine, server) ||
            held_was_slow(engine->held.sources, hash, now_us);
-    slow.rank = (uint64_t)slow.class << 34 | over << 33 | (flow_clock(now_us) - watched->since);
+    crowd = crowd_of(standing, held_network_hash(engine, &flow->key));
+    slow.alone = crowd <= 1;
+    slow.rank = (uint64_t)slow.class << 50 | over << 49 | crowd << 33 |
+                (flow_clock(now_us) - watched->since);
     return slow;
 }
 
@@ -130,6 +177,11 @@ static void note_slow(struct engine *engine, const struct flow_key *key, uint64_
     held_note_slow(engine->held.sources, held_network_hash(engine, key), now_us);
 }
 
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
 /* How many are to go now. */
 static uint32_t wanted(const struct engine *engine, const struct server *server)
 {
@@ -139,33 +191,70 @@ static uint32_t wanted(const struct engine *engine, const struct server *server)
                           server->held_waiting[HELD_MORE];
     const uint32_t count = above > wait ? above : wait;
 
-    return count < ENDED_LEAST ? ENDED_LEAST : count < ENDED_AT_ONCE ? count : ENDED_AT_ONCE;
+    return count < ENDED_LEAST ? ENDED_LEAST : least(count, ENDED_AT_ONCE);
 }
 
-void slow_make_room(struct engine *engine, struct server *server, uint64_t now_us)
+/*
+ * And of these, idle ones that are alone in their network, and where the server is not stuck any
+ * idle ones: one for each who has no place yet; those who have one, or were slow, come again for
+ * ever. While of most too little is known they stay: of those some will be over soon, and others
+ * turn out to be slow.
+ */
+static uint32_t idle_wanted(const struct server *server, const struct standing *standing,
+                            bool is_stuck)
+{
+    const uint32_t wait = server->held_waiting[HELD_KNOWN] + server->held_waiting[HELD_FIRST];
+
+    if (standing->young > standing->all / 2)
+        return 0;
+    return is_stuck ? ENDED_AT_ONCE : least(wait, ENDED_LEAST);
+}
+
+/* Whoever does not read is not idle. */
+static bool is_idle(const struct slow *slow, bool is_stuck)
+{
+    return slow->class < WATCH_BODY && !slow->watched->closed && !(is_stuck && !slow->alone);
+}
+
+/* Its server may have no process for it yet, and has one now, where another one went. */
+static bool waits_its_turn(const struct slow *slow, enum watch_class worst_gone, uint64_t now_us)
+{
+    return slow->class == WATCH_SERVER &&
+           (worst_gone > WATCH_SERVER || flow_clock(now_us) - slow->watched->opened < KNOWN_BY);
+}
+
+void slow_make_room(struct engine *engine, struct server *server, bool is_stuck, uint64_t now_us)
 {
     struct held_watch *watch = engine->held.watch;
     const uint16_t number = (uint16_t)(server - engine->servers.slots + 1);
     const uint32_t most = wanted(engine, server);
     struct slow slowest[ENDED_AT_ONCE] = {{0}};
+    struct standing standing = {0};
+    enum watch_class worst_gone = WATCH_WELL;
+    uint32_t idle;
 
     if (now_us < engine->held.slow_us || now_us < server->slow_us)
         return;
     engine->held.slow_us = now_us + LOOK_ANY_US;
     server->slow_us = now_us + (uint64_t)LOOK_US * engine->servers.shards;
-    for (uint32_t i = 0; i < watch->used; i++) {
-        struct watched *watched = &watch->entries[i];
-
-        if (watched->server == number)
-            insert(slowest, look(engine, server, watched, now_us));
-    }
+    for (uint32_t i = 0; i < watch->used; i++)
+        if (watch->entries[i].server == number)
+            count(engine, server, &watch->entries[i], &standing);
+    for (uint32_t i = 0; i < watch->used; i++)
+        if (watch->entries[i].server == number)
+            insert(slowest, look(engine, server, &watch->entries[i], &standing));
+    idle = idle_wanted(server, &standing, is_stuck);
     for (uint32_t i = 0; i < most && slowest[i].rank; i++) {
         const struct flow *flow = &engine->flows.flows[slowest[i].watched->flow];
+        const bool idles = is_idle(&slowest[i], is_stuck);
 
-        if (source_is_exempt(&engine->sources, &flow->key.client, now_us))
+        if (source_is_exempt(&engine->sources, &flow->key.client, now_us) || (idles && !idle) ||
+            waits_its_turn(&slowest[i], worst_gone, now_us))
             continue;
         if (slowest[i].class >= WATCH_BODY || slowest[i].watched->closed)
             note_slow(engine, &flow->key, now_us);
+        idle -= idles;
+        worst_gone = worst_gone == WATCH_WELL ? slowest[i].class : worst_gone;
         end(engine, slowest[i].watched, now_us);
     }
 }

@@ -73,6 +73,18 @@ void watch_closed(struct held_watch *watch, const struct flow_table *flows, cons
     watched->closed = true;
 }
 
+static bool is_slower(uint64_t bytes, uint32_t bytes_per_second, uint32_t elapsed)
+{
+    return bytes * 1000000 < ((uint64_t)bytes_per_second * elapsed) << 16;
+}
+
+static void note_trickle(struct watched *watched, bool typed)
+{
+    const int sum = watched->trickles + (typed ? WATCH_TRICKLES : WATCH_TYPED);
+
+    watched->trickles = (uint8_t)(sum < UINT8_MAX ? sum : UINT8_MAX);
+}
+
 /*
  * What has come since the last look, `elapsed` ago. Where both sides speak, a little at a time, a
  * person types, or is told something: that is idle at most.
@@ -83,9 +95,11 @@ static void judge(struct watched *watched, const struct flow *flow, const struct
     const uint32_t asked = cold->client_next - watched->client_next;
     const uint32_t answered = cold->server_next - watched->server_next;
     const uint64_t bytes = (uint64_t)asked + answered;
+    const bool moves = !is_slower(bytes, WATCH_BYTES_PER_SECOND, elapsed);
+    const bool typed = watch_was_answered(flow, cold) && !watched->closed &&
+                       is_slower(asked, WATCH_TYPED_BYTES_PER_SECOND, elapsed);
 
-    const bool moves = bytes * 1000000 >= ((uint64_t)WATCH_BYTES_PER_SECOND * elapsed) << 16;
-
+    watched->vague = elapsed > WATCH_LONG;
     if (moves || (bytes && elapsed > WATCH_LONG)) {
         watched->slow = watched->closed = false;
         watched->moved = moves;
@@ -100,8 +114,7 @@ static void judge(struct watched *watched, const struct flow *flow, const struct
         watched->since = watched->looked;
     watched->slow = true;
     if (watched->closed || (asked && !answered)) {
-        if (watched->trickles < UINT8_MAX)
-            watched->trickles++;
+        note_trickle(watched, typed);
     } else if (watch_was_answered(flow, cold)) { /* a body may come at long intervals */
         watched->trickles = 0;
     }
@@ -124,7 +137,7 @@ enum watch_class watch_look(struct watched *watched, const struct flow_table *fl
     }
     if (!watched->slow)
         return WATCH_WELL;
-    if (watched->trickles >= WATCH_TRICKLES)
+    if (watched->trickles >= WATCH_TRICKLES * WATCH_TYPED)
         return WATCH_SLOW;
     if (watch_was_answered(flow, cold))
         return WATCH_CLIENT;

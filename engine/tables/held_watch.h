@@ -23,7 +23,11 @@
 #define WATCH_LONG FLOW_CLOCK_SECONDS(4) /* an average over more says nothing about now */
 /* Fewer are slow: what Apache's mod_reqtimeout asks of a body by default */
 #define WATCH_BYTES_PER_SECOND 500u
-#define WATCH_TRICKLES         2 /* looks that saw it trickle, and nothing better in between */
+/* Looks that saw it trickle, and nothing better in between. In a dialogue that may be a person who
+ * types, if it is so little: he is idle at most until a minute has passed. */
+#define WATCH_TRICKLES               2
+#define WATCH_TYPED                  30
+#define WATCH_TYPED_BYTES_PER_SECOND 20u
 
 /* Who lets whom wait, the worst last. */
 enum watch_class {
@@ -48,8 +52,9 @@ struct watched {
     bool heard;                        /* the server has answered it */
     bool moved;                        /* it did well at the last look that was no slow one */
     bool slow;
-    bool closed; /* the client has closed its window */
-    uint8_t trickles;
+    bool vague;       /* the last look came so late that it says little */
+    bool closed;      /* the client has closed its window */
+    uint8_t trickles; /* WATCH_TRICKLES times WATCH_TYPED: too many */
     uint8_t client_ttl;
     struct link_header to_server;
 };

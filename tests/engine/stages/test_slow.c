@@ -28,6 +28,13 @@ static struct bench *attacked(void)
     return b;
 }
 
+/* Whatever is held are bodies that do not come. */
+static void await_bodies(struct bench *b)
+{
+    for (uint32_t i = 0; i < b->engine->held.watch->used; i++)
+        b->engine->held.watch->entries[i].awaits = true;
+}
+
 /* From here on 198.51.`number`.1:1000 speaks. */
 static void client(struct bench *b, unsigned number)
 {
@@ -35,9 +42,9 @@ static void client(struct bench *b, unsigned number)
     b->client = b->client_text;
 }
 
-static bool opens(struct bench *b, unsigned number)
+/* The client that speaks now. */
+static bool opens_as(struct bench *b, unsigned number)
 {
-    client(b, number);
     client_says(b, .flags = "S", .seq = X, .options = OFFERS);
     isns[number] = take(b, SIDE_CLIENT)->seq;
     client_says(b, .flags = "P.", .seq = X + 1, .ack = isns[number] + 1, .payload = REQUEST);
@@ -48,6 +55,23 @@ static bool opens(struct bench *b, unsigned number)
     server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
     bench_forget(b);
     return true;
+}
+
+static bool opens(struct bench *b, unsigned number)
+{
+    client(b, number);
+    return opens_as(b, number);
+}
+
+/* The client that speaks now was ended lately. */
+static void note_slow_now(struct bench *b)
+{
+    struct flow_key key = {.server_port = 80};
+    uint16_t port;
+
+    endpoint_read(b->client, &key.client, &port);
+    endpoint_read(HTTP, &key.server, &port);
+    held_note_slow(b->engine->held.sources, held_hash(b->engine, &key), b->now_us);
 }
 
 /* Eight, up to the mark. */
@@ -143,6 +167,7 @@ Test(slow, port_of_one_that_was_ended_is_used_again)
     struct bench *b = attacked();
 
     fill(b);
+    await_bodies(b);
     bench_server(b, HTTP)->held = 20;
     bench_wait(b, 3 * SECOND_US);
     opens(b, 200);
@@ -166,6 +191,7 @@ Test(slow, younger_than_two_seconds_stays)
     struct bench *b = attacked();
 
     fill(b);
+    await_bodies(b);
     bench_server(b, HTTP)->held += 8;
     opens(b, 200);
     wanted(b, 19 * SECOND_US / 10);
@@ -203,6 +229,7 @@ static void ended_of_hundred(uint32_t above, uint32_t *at_once, uint32_t *in_a_s
         cr_assert(opens(b, i));
     bench_server(b, HTTP)->held += above;
     b->engine->config.held_least = 100;
+    await_bodies(b);
     bench_wait(b, 5 * SECOND_US);
     opens(b, 200);
     *at_once = (uint32_t)bench_counters(b)->flows_ended;
@@ -233,8 +260,7 @@ Test(slow, who_was_slow_comes_last)
     struct bench *b = attacked();
 
     fill(b);
-    for (uint32_t i = 0; i < b->engine->held.watch->used; i++)
-        b->engine->held.watch->entries[i].awaits = true; /* bodies that do not come */
+    await_bodies(b);
     bench_server(b, HTTP)->held = 12;
     bench_wait(b, 3 * SECOND_US);
     cr_assert(opens(b, 200), "they make room for it");
@@ -310,11 +336,71 @@ Test(slow, worst_go_first)
         }
     }
     bench_server(b, HTTP)->held += 5;
+    bench_server(b, HTTP)->held_waiting[HELD_FIRST] = 2;
     opens(b, 200);
-    cr_assert_eq(living(b), 3);
+    bench_server(b, HTTP)->held_waiting[HELD_FIRST] -= 2;
+    cr_assert_eq(living(b), 4, "those that wait may have their turn now");
     cr_assert(!lives(b, 1) && !lives(b, 7) && !lives(b, 8), "they trickle");
     cr_assert(!lives(b, 2), "it was answered, and asks nothing");
     bench_forget(b);
+    bench_end(b);
+}
+
+/* Idle ones, from 4 s on; one for each who waits for his first place, at most 20 a second. */
+Test(slow, idle_ones_go_for_whoever_has_nothing)
+{
+    struct bench *b = attacked();
+
+    fill(b);
+    bench_server(b, HTTP)->held += 8;
+    bench_wait(b, 3 * SECOND_US);
+    opens(b, 200);
+    wanted(b, 9 * SECOND_US / 10);
+    cr_assert_eq(living(b), 8, "they may turn out to be something else");
+    wanted(b, SECOND_US);
+    cr_assert_lt(living(b), 8);
+    bench_end(b);
+}
+
+Test(slow, idle_ones_stay_where_those_wait_that_were_slow)
+{
+    struct bench *b = attacked();
+
+    fill(b);
+    bench_server(b, HTTP)->held += 8;
+    client(b, 200);
+    note_slow_now(b);
+    bench_wait(b, 5 * SECOND_US);
+    opens(b, 200);
+    wanted(b, 10 * SECOND_US);
+    cr_assert_eq(living(b), 8);
+    bench_end(b);
+}
+
+/* Seven of one network are idle, and one of another, for longest. */
+Test(slow, who_is_alone_in_his_network_is_no_crowd)
+{
+    struct bench *b = attacked();
+
+    cr_assert(opens(b, 1));
+    for (unsigned i = 2; i <= 8; i++) {
+        snprintf(b->client_text, sizeof(b->client_text), "203.0.113.%u:1000", i);
+        cr_assert(opens_as(b, i));
+    }
+    bench_wait(b, 5 * SECOND_US);
+    bench_server(b, HTTP)->held += 7;
+    bench_server(b, HTTP)->held_waiting[HELD_FIRST] = 7;
+    for (int i = 0; i < 4; i++) {
+        slow_make_room(b->engine, bench_server(b, HTTP), true, b->now_us);
+        bench_forget(b);
+        b->engine->held.slow_us = bench_server(b, HTTP)->slow_us = 0;
+        cr_assert(lives(b, 1) && bench_counters(b)->flows_ended == 7);
+    }
+    bench_wait(b, 5 * SECOND_US / 2);
+    slow_make_room(b->engine, bench_server(b, HTTP), true, b->now_us);
+    bench_forget(b);
+    cr_assert(!lives(b, 1), "looked at twice, it may go as well");
+    bench_server(b, HTTP)->held_waiting[HELD_FIRST] = 0;
     bench_end(b);
 }
 
@@ -344,7 +430,7 @@ Test(slow, what_the_operator_allows_stays)
     cr_assert(engine_set_source(b->engine, &rule, b->now_us));
     bench_server(b, HTTP)->held += 100;
     bench_wait(b, 5 * SECOND_US);
-    slow_make_room(b->engine, bench_server(b, HTTP), b->now_us);
+    slow_make_room(b->engine, bench_server(b, HTTP), true, b->now_us);
     cr_assert_eq(living(b), 8);
     bench_end(b);
 }

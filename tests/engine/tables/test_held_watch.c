@@ -130,6 +130,30 @@ Test(held_watch, a_body_at_long_intervals_is_slow)
     watch_end(b);
 }
 
+/* A person who types a line of which the server sees each key; whoever does so for a minute is
+ * slow. */
+Test(held_watch, typing_in_a_dialogue_is_idle)
+{
+    struct watch_bench *b = watch_bench();
+
+    cr_assert_eq(passes(b, 4, 10, 1000), WATCH_WELL);
+    cr_assert_eq(passes(b, 50, 1, 0), WATCH_CLIENT);
+    passes(b, 2, 1, 20);
+    cr_assert_eq(passes(b, 50, 1, 0), WATCH_CLIENT);
+    cr_assert_eq(passes(b, 20, 1, 0), WATCH_SLOW);
+    watch_end(b);
+}
+
+/* Nobody types a body. */
+Test(held_watch, a_body_that_trickles_in_a_dialogue_is_slow)
+{
+    struct watch_bench *b = watch_bench();
+
+    cr_assert_eq(passes(b, 4, 10, 1000), WATCH_WELL);
+    cr_assert_eq(passes(b, 8, 30, 0), WATCH_SLOW);
+    watch_end(b);
+}
+
 /* A closed window, while data is due. */
 Test(held_watch, who_does_not_read_is_slow)
 {
