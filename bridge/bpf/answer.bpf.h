@@ -108,12 +108,12 @@ INLINE bool answer_is_whole(const struct answer *answer)
     return *(volatile __u32 *)&answer->record->version == answer->version;
 }
 
-/* Both ends exchanged. */
-INLINE void answer_turn(const struct answer *answer, struct answer_link *link)
+/* Both ends exchanged. They are read anew: the stack has no room for them meanwhile. */
+INLINE bool answer_turn(struct __sk_buff *skb, struct answer_link *link)
 {
-    __builtin_memcpy(link->to, answer->link.from, sizeof(link->to));
-    __builtin_memcpy(link->from, answer->link.to, sizeof(link->from));
-    link->type = answer->link.type;
+    link->type = (__be16)skb->protocol;
+    return bpf_skb_load_bytes(skb, sizeof(link->to), link->to, sizeof(link->to)) == 0 &&
+           bpf_skb_load_bytes(skb, 0, link->from, sizeof(link->from)) == 0;
 }
 
 /* `bytes`: of the TCP header. */
@@ -125,7 +125,8 @@ INLINE bool answer_write_v4(struct __sk_buff *skb, const struct answer *answer, 
         struct answer_ipv4 ip;
     } said = {0};
 
-    answer_turn(answer, &said.link);
+    if (!answer_turn(skb, &said.link))
+        return false;
     said.ip.version = IPV4_PLAIN;
     said.ip.bytes = bpf_htons((__u16)(sizeof(said.ip) + bytes));
     said.ip.id = bpf_htons(ip_id);
@@ -147,7 +148,8 @@ INLINE bool answer_write_v6(struct __sk_buff *skb, const struct answer *answer, 
         struct answer_ipv6 ip;
     } said = {0};
 
-    answer_turn(answer, &said.link);
+    if (!answer_turn(skb, &said.link))
+        return false;
     said.ip.first = bpf_htonl(6u << 28 | flow_label);
     said.ip.bytes = bpf_htons((__u16)bytes);
     said.ip.next = PROTO_TCP;
@@ -182,11 +184,10 @@ struct answer_segment {
 INLINE bool answer_write(struct __sk_buff *skb, const struct answer *answer,
                          struct answer_segment *segment, __u64 sum)
 {
-    const __u32 bytes = segment->bytes;
+    volatile __u32 header_bytes = segment->bytes;
+    const __u32 bytes = ((header_bytes - 1) & (sizeof(segment->tcp) - 1)) + 1;
     __u64 difference;
 
-    if (bytes < TCP_BYTES || bytes > sizeof(segment->tcp))
-        return false;
     difference = (__u32)bpf_csum_diff(NULL, 0, (__be32 *)&segment->tcp, bytes, ~(__u32)sum);
     if (segment->timestamps_at)
         difference += (__u64)segment->timestamps[0] + segment->timestamps[1];
@@ -209,7 +210,7 @@ INLINE bool answer_say(const struct answer *answer, const struct answer_walk *wa
                        const struct tcp_header *syn, struct answer_segment *segment)
 {
     const __u8 ecn = (syn->flags & (FLAG_ECE | FLAG_CWR)) == (FLAG_ECE | FLAG_CWR);
-    const __u8 offered = (walk->present & (OFFER_ECN_BIT - 1)) | (ecn ? OFFER_ECN_BIT : 0);
+    volatile __u32 offered = (walk->present & (OFFER_ECN_BIT - 1)) | (ecn ? OFFER_ECN_BIT : 0);
     const struct answer_said *said = &answer->record->said[offered & (ANSWER_OFFERS - 1)];
     const __u32 x = bpf_ntohl(syn->seq);
     struct cookie_words numbers;
@@ -252,10 +253,10 @@ INLINE __u32 answer_look(struct __sk_buff *skb, const struct answer *answer, str
         return CARRY_up_syn_odd;
     tcp->checksum = 0;
     *sum = (__u32)bpf_csum_diff(NULL, 0, (__be32 *)tcp, sizeof(*tcp), 0);
-    bytes = options_bytes;
-    if (bytes > 0) {
-        if (bytes > TCP_OPTIONS_MAX ||
-            bpf_skb_load_bytes(skb, answer->l4 + TCP_BYTES, walk->at, bytes) != 0)
+    if (options_bytes) {
+        /* At least 1 in a form that Linux 6.1's verifier follows. */
+        bytes = ((options_bytes - 1) & (sizeof(walk->at) - 1)) + 1;
+        if (bpf_skb_load_bytes(skb, answer->l4 + TCP_BYTES, walk->at, bytes) != 0)
             return CARRY_up_syn_odd;
         *sum = (__u32)bpf_csum_diff(NULL, 0, (__be32 *)walk->at, bytes, (__u32)*sum);
         walk->bytes = bytes;

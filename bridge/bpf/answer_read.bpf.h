@@ -100,9 +100,10 @@ struct answer_ipv6 {
     __u64 src[2], dst[2];
 };
 
+/* A power of two: lengths are masked. */
 struct answer_tcp {
     struct tcp_header head;
-    __u8 options[TCP_OPTIONS_MAX];
+    __u8 options[TCP_OPTIONS_MAX + 4];
 };
 
 /* Of a SYN's options, as in struct syn_options; and how far they are read. */
@@ -127,7 +128,6 @@ struct answer {
     __u16 client_port, server_port;
     __u16 checksum; /* the SYN's, as it stands there */
     bool v4, ends_odd;
-    struct answer_link link;
 };
 
 /* --- options --------------------------------------------------------------------------------- */
@@ -219,7 +219,6 @@ INLINE bool answer_read_v4(struct __sk_buff *skb, struct answer *answer, struct 
         begin.ip.protocol != PROTO_TCP || (begin.ip.fragment & IPV4_FRAGMENT))
         return false;
     *tcp = begin.tcp;
-    answer->link = begin.link;
     answer->v4 = true;
     answer->l4 = ETH_BYTES + sizeof(begin.ip);
     answer->l4_bytes = bpf_ntohs(begin.ip.bytes) - (__u32)sizeof(begin.ip);
@@ -261,7 +260,6 @@ INLINE bool answer_read_v6(struct __sk_buff *skb, struct answer *answer, struct 
         answer_is_mapped(begin.ip.src) || answer_is_mapped(begin.ip.dst))
         return false;
     *tcp = begin.tcp;
-    answer->link = begin.link;
     answer->v4 = false;
     answer->l4 = ETH_BYTES + sizeof(begin.ip);
     answer->l4_bytes = bpf_ntohs(begin.ip.bytes);
