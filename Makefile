@@ -169,7 +169,7 @@ check: deps
 
 #: make check-more what says the same in another dress: several workers, virtual machines, longer fuzzing (as root)
 check-more: deps deps-vm
-	@$(MAKE) --no-print-directory -j$$(($(JOBS) + 1)) check-root check-vm all $(SERVERS)
+	@$(MAKE) --no-print-directory -j$$(($(JOBS) + 1)) check-root check-vm all $(SERVERS) $(BUILD)/tests/unit-bridge
 	@$(MAKE) --no-print-directory fuzz-build
 	@SYNWARD=$(BUILD)/synward sh tests/run.sh $(BUILD) more
 

@@ -27,6 +27,14 @@ static inline struct random random_begin(const char *test)
     return random;
 }
 
+/* How much of `usual` is wanted: SYNWARD_TEST_PERCENT, where a machine is slow. */
+static inline uint32_t random_rounds(uint32_t usual)
+{
+    const char *given = getenv("SYNWARD_TEST_PERCENT");
+
+    return given ? (uint32_t)(usual * strtoull(given, NULL, 10) / 100) : usual;
+}
+
 /* SplitMix64. */
 static inline uint64_t random_next(struct random *random)
 {

@@ -7,6 +7,8 @@
     guest.run("ping -c 1 10.77.0.2")                one line of shell; what it printed
     guest.program("fetch", "http", SERVER4, 80)     a program of tests/servers; its JSON object
     guest.stop()                                    as if the plug were pulled
+    Guest(..., programs=["/a/program"])             has these too, with their shared libraries, at
+                                                    the paths that they have here
 
 The guest is told, and answers, by its second serial port: a Unix socket of the lab's folder. Its
 kernel's messages go to a file there. QEMU emulates the processor (TCG), so the tests need no
@@ -23,6 +25,8 @@ VM = os.path.join(PROJECT, "build/vm")
 QEMU = "qemu-system-x86_64"
 BOOT_TIMEOUT_S = 60  # 3 s on an idle machine
 ROOM_FOR_MESSAGES = 600
+MEMORY_MIB = 192
+FOLDER, PROGRAM = 0o40755, 0o100755  # modes of an entry
 
 
 def missing():
@@ -38,8 +42,11 @@ def make_vm():
 
 
 class Guest:
-    def __init__(self, lab, tap, four, six):
+    def __init__(self, lab, tap, four, six, programs=()):
         self.tap = tap
+        self._initramfs = os.path.join(VM, "initramfs")
+        if programs:
+            self._initramfs = with_programs(self._initramfs, programs, lab.log(f"{tap}-initramfs"))
         self.mac = f"52:54:00:00:00:{four.rsplit('.', 1)[1].zfill(2)}"
         self._console = lab.log(f"{tap}-console")
         self._lines = b""
@@ -61,7 +68,7 @@ class Guest:
             "-accel",
             "tcg",
             "-m",
-            "128",
+            str(MEMORY_MIB),
             "-smp",
             "1",
             "-nodefaults",
@@ -72,7 +79,7 @@ class Guest:
             "-kernel",
             os.path.join(VM, "vmlinuz"),
             "-initrd",
-            os.path.join(VM, "initramfs"),
+            self._initramfs,
             "-append",
             f"console=ttyS0 quiet panic=-1 acpi=off mitigations=off ip4={four}/24 ip6={six}/64",
             "-netdev",
@@ -166,6 +173,40 @@ class Guest:
         """Power off without a word to the guest: QEMU ends, and the TAP has no carrier."""
         self._wire.close()
         self.process.stop()
+
+
+def shared_libraries(program):
+    """The paths where the loader finds them, its own among them."""
+    words = [line.split() for line in run("ldd", program).splitlines()]
+    return {word for line in words for word in line if word.startswith("/")}
+
+
+def entry(path, mode, content=b""):
+    """Of an archive in cpio's format "newc"."""
+    name = path.lstrip("/").encode() + b"\0"
+    numbers = (0, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name), 0)
+    head = b"070701" + b"".join(b"%08X" % number for number in numbers) + name
+    return b"".join(part + bytes(-len(part) % 4) for part in (head, content))
+
+
+def with_programs(initramfs, programs, path):
+    """The kernel unpacks one archive after the other. Returns `path`, where they are written to."""
+    files = set(programs).union(*map(shared_libraries, programs))
+    folders = {os.path.dirname(file) for file in files}
+    for folder in list(folders):
+        while folder := os.path.dirname(folder).rstrip("/"):
+            folders.add(folder)
+    with open(path, "wb") as out:
+        with open(initramfs, "rb") as begin:
+            shutil.copyfileobj(begin, out)
+        out.write(bytes(-out.tell() % 4))
+        for folder in sorted(folders):
+            out.write(entry(folder, FOLDER))
+        for file in sorted(files):
+            with open(file, "rb") as content:
+                out.write(entry(file, PROGRAM, content.read()))
+        out.write(entry("TRAILER!!!", 0))
+    return path
 
 
 def command_of(name, arguments, options):

@@ -8,12 +8,25 @@ guest "client" -- virtio-net -- QEMU -- vm1 --- synward --- vm2 -- QEMU -- virti
 The TAPs lie in one namespace, as they do on a host of virtual machines. The stand-in is a redirect
 from either TAP to the other."""
 import json
+import os
 
 import runner
 from guest import Guest, make_vm, missing
-from lab import CLIENT4, CLIENT6, SERVER4, SERVER6, Lab, check, check_equal, run, wait_until
+from lab import (
+    BUILD,
+    CLIENT4,
+    CLIENT6,
+    SERVER4,
+    SERVER6,
+    Lab,
+    check,
+    check_equal,
+    run,
+    wait_until,
+)
 
 VM_TAPS = CLIENT_TAP, SERVER_TAP = "vm1", "vm2"
+UNIT_TESTS = os.path.join(BUILD, "tests/unit-bridge")
 BULK_BYTES = 50_000_000
 SUPER_FRAME_BYTES = 3000  # a mean that frames of 1,514 bytes cannot have
 
@@ -218,6 +231,25 @@ def test_a_guest_goes_and_comes_back():
         check_equal(
             lab.client.run("tc", "qdisc", "show", "ingress"), "", "what is left on the TAPs"
         )
+
+
+def test_kernel_of_debian_12_takes_the_programs_of_the_kernel_path():
+    """The unit tests of both parts, as Linux 6.1 runs them: each loads, what it carries and what it
+    answers are the engine's own bytes."""
+    with Machines() as lab:
+        if lab.stand_in:
+            raise runner.Skip("needs no wire")
+        guest = Guest(lab, CLIENT_TAP, CLIENT4, CLIENT6, programs=[UNIT_TESTS]).ready()
+        release = guest.run("uname -r").strip()
+        check(release.startswith("6.1."), f"the guest runs Linux {release}")
+        guest.run("mkdir -p /dev/shm /tmp && mount -t tmpfs shm /dev/shm")
+        said = guest.run(
+            f"SYNWARD_TEST_PERCENT=4 {UNIT_TESTS} --color=never -j1 --verbose "
+            "--filter '@(answering|carrying)/*' 2>&1",
+            timeout=120,
+        )
+        check("skipped" not in said.lower(), f"none is skipped: {said}")
+        return f"Linux {release}: {said.strip().splitlines()[-1]}"
 
 
 runner.main(globals())
