@@ -304,19 +304,35 @@ bool port_join(struct port *port, struct link *tap, int tap_fd, struct error *er
     return join_inside(port, true, error);
 }
 
-/* Of somebody else's there is nothing to remove. */
+/* As above, where somebody else has filters there, too. */
+static int remove_when_released(const struct port *port, int index, enum redirect_owner *owner)
+{
+    const uint64_t until_us = clock_now_us() + RELEASE_US;
+    const int events = link_events(port->link);
+    int code;
+
+    do
+        code = redirect_remove_beside(link_socket(port->link), index, PROBE_ETHERTYPE, owner);
+    while (code == 0 && *owner == REDIRECT_ALIVE && link_wait(events, until_us));
+    return code;
+}
+
+/* Somebody else's filters stay. */
 static bool detach(struct port *port, int index, bool *found, struct error *error)
 {
     enum redirect_owner owner = REDIRECT_NONE;
     uint32_t note = 0;
     int code = look_when_released(port, index, &owner, &note);
+    const bool shared = code == 0 && owner == REDIRECT_FOREIGN;
 
+    if (shared)
+        code = remove_when_released(port, index, &owner);
     if (code != 0)
-        return port_error(port, "cannot read its tc filters", code, error);
+        return port_error(port, "cannot read or remove its tc filters", code, error);
     if (owner == REDIRECT_ALIVE)
         return check_owner(port, owner, error);
     *found = owner == REDIRECT_DEAD;
-    if (!*found)
+    if (!*found || shared)
         return true;
     if (note == NOTE_WAS_DOWN)
         link_set_down(port->link, NULL);
@@ -328,14 +344,13 @@ bool port_detach(const struct side_spec *side, bool *found, struct error *error)
 {
     struct port port = {.side = side, .tap_fd = -1, .promiscuous = -1};
     struct link_state state;
-    bool done = true;
+    bool done;
 
     *found = false;
     port.link = link_open(side, error);
     if (!port.link)
         return false;
-    if (link_look(port.link, &state, NULL))
-        done = detach(&port, state.index, found, error);
+    done = link_look(port.link, &state, error) && detach(&port, state.index, found, error);
     link_close(port.link);
     return done;
 }

@@ -58,8 +58,9 @@ enum port_change port_follow(struct port *port);
 const char *port_cut(const struct port *port);
 /* Undoes what port_join() did. */
 void port_leave(struct port *port);
-/* Removes what a killed process has left on the interface of this side. `*found` is false where
- * there was nothing, or no such interface. False: it is in use, or cannot be looked at. */
+/* Removes what a killed process has left on the interface of this side, also from beside what is
+ * somebody else's. `*found` is false where there was nothing. False: it is in use, cannot be looked
+ * at, or there is no such interface. */
 bool port_detach(const struct side_spec *side, bool *found, struct error *error);
 /* Of a port that was left. What refers to port_tap() ends before. NULL is fine. */
 void port_free(struct port *port);

@@ -20,9 +20,8 @@
 #include "bridge/sides/redirect.h"
 #include "engine/tcp/offload.h"
 
-#define ETHERTYPE_LOCAL 0x88B5 /* IEEE Std 802 local experimental EtherType 1 */
-#define TRIES           5
-#define TRY_US          (50ull * 1000)
+#define TRIES  5
+#define TRY_US (50ull * 1000)
 
 struct probe_frame {
     struct offload offload; /* zero: nothing to be done */
@@ -39,7 +38,7 @@ static void make_frame(const struct probe *probe, struct probe_frame *frame)
     memset(frame, 0, sizeof(*frame));
     memcpy(frame->ethernet.h_dest, nearest_bridge, ETH_ALEN);
     memcpy(frame->ethernet.h_source, probe->mac, ETH_ALEN);
-    frame->ethernet.h_proto = htons(ETHERTYPE_LOCAL);
+    frame->ethernet.h_proto = htons(PROBE_ETHERTYPE);
     randombytes_buf(frame->nonce, sizeof(frame->nonce));
 }
 
@@ -49,7 +48,7 @@ static int listen_at(int port)
 {
     struct sock_filter program[] = {
         BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(struct ethhdr, h_proto)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETHERTYPE_LOCAL, 0, 1),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PROBE_ETHERTYPE, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, UINT16_MAX),
         BPF_STMT(BPF_RET | BPF_K, 0),
     };
@@ -126,10 +125,10 @@ static enum probe_result probe_in(const struct probe *probe)
     bool passed;
     bool removed;
 
-    if (redirect_add_probe(probe->socket, probe->tap, probe->port, ETHERTYPE_LOCAL) != 0)
+    if (redirect_add_probe(probe->socket, probe->tap, probe->port, PROBE_ETHERTYPE) != 0)
         return PROBE_FAILED_IN;
     passed = passes(probe, probe->tap_fd, OFFLOAD_BYTES);
-    removed = redirect_remove_probe(probe->socket, probe->tap, ETHERTYPE_LOCAL) == 0;
+    removed = redirect_remove_probe(probe->socket, probe->tap, PROBE_ETHERTYPE) == 0;
     return passed && removed ? PROBE_PASSED : PROBE_FAILED_IN;
 }
 

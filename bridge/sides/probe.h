@@ -18,6 +18,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define PROBE_ETHERTYPE 0x88B5u /* IEEE Std 802 local experimental EtherType 1 */
+
 enum probe_result {
     PROBE_PASSED,
     PROBE_FAILED_OUT,   /* what we send does not leave the port */

@@ -273,20 +273,31 @@ int redirect_add_short(struct nl_sock *socket, int interface, int other, int pro
     return code == 0 ? add_file(socket, &program, program_fd) : code;
 }
 
-int redirect_remove_probe(struct nl_sock *socket, int from, uint16_t ethertype)
+/* All filters of one priority. */
+static int remove_filters(struct nl_sock *socket, const struct program *of)
 {
     struct rtnl_cls *filter = rtnl_cls_alloc();
     int code;
 
     if (!filter)
         return -NLE_NOMEM;
-    rtnl_tc_set_ifindex(TC_CAST(filter), from);
-    rtnl_tc_set_parent(TC_CAST(filter), HOOK_INGRESS);
-    rtnl_cls_set_prio(filter, PROBE_PRIORITY);
-    rtnl_cls_set_protocol(filter, ethertype);
+    rtnl_tc_set_ifindex(TC_CAST(filter), of->interface);
+    rtnl_tc_set_parent(TC_CAST(filter), of->hook);
+    rtnl_cls_set_prio(filter, (uint16_t)of->priority);
+    rtnl_cls_set_protocol(filter, of->ethertype);
     code = rtnl_cls_delete(socket, filter, 0);
     rtnl_cls_put(filter);
     return code;
+}
+
+int redirect_remove_probe(struct nl_sock *socket, int from, uint16_t ethertype)
+{
+    const struct program probe = {.interface = from,
+                                  .hook = HOOK_INGRESS,
+                                  .priority = PROBE_PRIORITY,
+                                  .ethertype = ethertype};
+
+    return remove_filters(socket, &probe);
 }
 
 /* --- both ------------------------------------------------------------------------------------ */
@@ -347,7 +358,7 @@ static int look_at_hook(struct nl_sock *socket, int interface, uint32_t hook,
             finding->others++;
         if (hook == HOOK_EGRESS && priority == OUR_PRIORITY)
             finding->gates++;
-        if (target != 0)
+        if (target != 0 && priority == OUR_PRIORITY)
             finding->target = target;
         if (hook == HOOK_INGRESS && priority == OUR_PRIORITY && (handle & REDIRECT_NOTE_MAX) != 0)
             finding->note = handle & REDIRECT_NOTE_MAX;
@@ -383,6 +394,33 @@ static int look_at(struct nl_sock *socket, int interface, bool *found, struct fi
         code = look_at_hook(socket, interface, HOOK_INGRESS, finding);
     if (code == 0 && clsact)
         code = look_at_hook(socket, interface, HOOK_EGRESS, finding);
+    return code;
+}
+
+int redirect_remove_beside(struct nl_sock *socket, int interface, uint16_t probe_ethertype,
+                           enum redirect_owner *owner)
+{
+    struct finding finding = {0};
+    bool found;
+    const struct program ours[] = {
+        {.hook = HOOK_EGRESS, .priority = OUR_PRIORITY, .ethertype = ETH_P_ALL},
+        {.hook = HOOK_EGRESS, .priority = SHORT_PRIORITY, .ethertype = ETH_P_ALL},
+        {.hook = HOOK_INGRESS, .priority = SHORT_PRIORITY, .ethertype = ETH_P_ALL},
+        {.hook = HOOK_INGRESS, .priority = PROBE_PRIORITY, .ethertype = probe_ethertype},
+        {.hook = HOOK_INGRESS, .priority = OUR_PRIORITY, .ethertype = ETH_P_ALL},
+    };
+    int code = look_at(socket, interface, &found, &finding);
+
+    *owner = finding.ours == 0 ? REDIRECT_NONE : finding.target ? REDIRECT_ALIVE : REDIRECT_DEAD;
+    for (size_t i = 0; code == 0 && *owner == REDIRECT_DEAD && i < sizeof(ours) / sizeof(ours[0]);
+         i++) {
+        struct program one = ours[i];
+
+        one.interface = interface;
+        code = remove_filters(socket, &one);
+        if (code == -NLE_OBJ_NOTFOUND)
+            code = 0;
+    }
     return code;
 }
 

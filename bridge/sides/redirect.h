@@ -47,6 +47,12 @@ int redirect_whole(struct nl_sock *socket, int from, int to, bool *whole);
 #define REDIRECT_NOTE_MAX 0xfffu
 int redirect_add(struct nl_sock *socket, int from, int to, uint32_t note);
 int redirect_remove(struct nl_sock *socket, int interface);
+/*
+ * Of what is ours beside somebody else's: `*owner` is REDIRECT_NONE (nothing), REDIRECT_ALIVE (left
+ * alone) or REDIRECT_DEAD (removed; what is theirs stays).
+ */
+int redirect_remove_beside(struct nl_sock *socket, int interface, uint16_t probe_ethertype,
+                           enum redirect_owner *owner);
 
 /*
  * While it stands, frames of this EtherType that come in at `from` come in at `to` as well, as if

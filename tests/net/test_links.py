@@ -99,6 +99,31 @@ def test_detach_after_a_kill():
         check_equal(said.count("nothing is left behind"), 2, said)
 
 
+def test_detach_beside_somebody_else():
+    """Our filters go, theirs stay, and frames that come in go up again."""
+    with daemon_lab(sides="port") as lab:
+        lab.start(mode="normal")
+        theirs = "filter add dev p0 {} pref 7 protocol 0x88B6 u32 match u32 0 0 flowid 1:1"
+        for hook in ("ingress", "egress"):
+            lab.bridge.run("tc", *theirs.format(hook).split())
+        refused = run(SYNWARD, "detach", lab.side_names()[0], ok=False)
+        check("in use by another synward" in refused.stderr, f"while it runs: {refused}")
+        lab.stop_daemon(signal.SIGKILL)
+        said = run(SYNWARD, "detach", *lab.side_names())
+        check_equal(said.count("is removed"), 2, said)
+        for hook in ("ingress", "egress"):
+            left = lab.bridge.run("tc", "filter", "show", "dev", "p0", hook)
+            check("pref 7 " in left, f"theirs: {left}")
+            check("mirred" not in left and "synward" not in left, f"ours: {left}")
+
+
+def test_detach_of_what_is_not_there():
+    """A name that nobody bears is most likely a mistyped one."""
+    refused = run(SYNWARD, "detach", "port:nosuchport0", ok=False)
+    check(refused.returncode != 0 and "nosuchport0" in refused.stderr, f"{refused}")
+    check("nothing is left" not in refused.stdout, f"{refused}")
+
+
 def test_port_that_is_gone():
     with daemon_lab(sides="port") as lab:
         lab.start(mode="normal")
