@@ -19,14 +19,27 @@
 #define LOG_LINE_BYTES 1024
 
 static const char *const level_text[] = {"error: ", "warning: ", "", "debug: "};
+/* What the journal cuts off the front of a line and files it by: LOG_ERR and so on of syslog(3). */
+static const char *const level_priority[] = {"<3>", "<4>", "<6>", "<7>"};
 _Static_assert(sizeof(level_text) / sizeof(level_text[0]) == LOG_LEVEL_DEBUG + 1,
                "one text per level");
 
 static struct {
     int fd; /* -1: not opened, lines go to stderr and may wait */
-    bool is_socket;
+    bool is_socket, is_journal;
     uint64_t dropped, untold;
 } log_state = {.fd = -1};
+
+/* The service manager names the journal's socket by device and inode (systemd.exec(5)); stderr may
+ * have been sent elsewhere since. */
+static bool is_journal(const struct stat *status)
+{
+    const char *named = getenv("JOURNAL_STREAM");
+    unsigned long long device, inode;
+
+    return named && sscanf(named, "%llu:%llu", &device, &inode) == 2 && device == status->st_dev &&
+           inode == status->st_ino;
+}
 
 /*
  * O_NONBLOCK belongs to the open file, which others share: a pipe or a terminal is opened once
@@ -39,6 +52,7 @@ void log_open(void)
     if (fstat(STDERR_FILENO, &status) < 0)
         return;
     log_state.is_socket = S_ISSOCK(status.st_mode);
+    log_state.is_journal = is_journal(&status);
     if (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode))
         log_state.fd =
             open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_APPEND | O_NOCTTY | O_CLOEXEC);
@@ -49,12 +63,17 @@ void log_close(void)
     if (log_state.fd >= 0)
         close(log_state.fd);
     log_state.fd = -1;
-    log_state.is_socket = false;
+    log_state.is_socket = log_state.is_journal = false;
 }
 
 uint64_t log_dropped(void)
 {
     return log_state.dropped;
+}
+
+static const char *priority(enum log_level level)
+{
+    return log_state.is_journal ? level_priority[level] : "";
 }
 
 static bool put(const char *line, size_t bytes)
@@ -74,9 +93,9 @@ static bool put_untold(void)
 {
     char line[80];
     const int bytes = snprintf(line, sizeof(line),
-                               "synward: %llu lines were not logged, as nobody "
+                               "%ssynward: %llu lines were not logged, as nobody "
                                "read them\n",
-                               (unsigned long long)log_state.untold);
+                               priority(LOG_LEVEL_WARNING), (unsigned long long)log_state.untold);
 
     if (log_state.untold > 0 && !put(line, (size_t)bytes))
         return false;
@@ -94,7 +113,7 @@ void log_line(enum log_level level, const char *format, ...)
 
     if (level == LOG_LEVEL_DEBUG && getenv("SYNWARD_DEBUG") == NULL)
         return;
-    head = snprintf(line, sizeof(line), "synward: %s", level_text[level]);
+    head = snprintf(line, sizeof(line), "%ssynward: %s", priority(level), level_text[level]);
     used = (size_t)head;
     va_start(arguments, format);
     body = vsnprintf(line + used, sizeof(line) - used - 1, format, arguments);

@@ -24,8 +24,9 @@ void log_close(void);
 uint64_t log_dropped(void);
 
 /*
- * Writes "synward: text\n"; errors and warnings are named as such. Lines above LOG_LEVEL_INFO need
- * SYNWARD_DEBUG in the environment.
+ * Writes "synward: text\n"; errors and warnings are named as such. Where stderr is the journal
+ * (JOURNAL_STREAM) each line begins with its priority, "<4>", which the journal takes off. Lines
+ * above LOG_LEVEL_INFO need SYNWARD_DEBUG in the environment.
  */
 __attribute__((format(printf, 2, 3))) void log_line(enum log_level level, const char *format, ...);
 
