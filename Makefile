@@ -24,8 +24,9 @@ DEPS      := gcc make pkg-config clang libclang-rt-14-dev \
              liburing-dev libnl-route-3-dev libmnl-dev libjson-c-dev libsodium-dev nettle-dev \
              libpcap-dev libbpf-dev libsmartcols-dev libseccomp-dev libcriterion-dev \
              iproute2 procps nftables ethtool openssl curl python3 binutils valgrind \
-             debootstrap ca-certificates
+             scdoc debootstrap ca-certificates
 DEPS_VM   := qemu-system-x86
+DEPS_MORE := zsh fish
 DEPS_BENCH := wrk iperf3 git
 DEPS_LINT := clang-format clang-tidy cppcheck black git
 
@@ -56,10 +57,10 @@ ORACLE  := $(BUILD)/tests/oracle/oracle
 LOADS   := $(BUILD)/tests/bench/load $(BUILD)/tests/bench/reflector
 C_FILES  = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
-.PHONY: all help fresh oracle interop redteam instructions fuzz soak deps deps-bench deps-lint \
+.PHONY: all help man deps-more fresh oracle interop redteam instructions fuzz soak deps deps-bench deps-lint \
         deps-vm vm check check-more check-root check-vm check-unit demo bench bench-quick bench-attack sanitize install clean root \
         lint lint-format lint-lines lint-gcc lint-clang lint-tidy lint-cppcheck
-all: $(BUILD)/synward
+all: $(BUILD)/synward man
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -68,6 +69,18 @@ help:
 $(BUILD)/synward: $(BUILD)/cli/main.o $(LIB_cli)
 	$(Q)$(SAY) "LINK $@"
 	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
+
+# Manual pages and completion are told by the program itself, out of its table of commands.
+MAN        := $(patsubst doc/man/%.scd,$(BUILD)/man/%,$(wildcard doc/man/*.scd))
+COMPLETION := $(addprefix $(BUILD)/completion/,bash zsh fish)
+man: $(MAN) $(COMPLETION)
+$(BUILD)/man/%: doc/man/%.scd doc/man/frame.sh $(BUILD)/synward
+	@mkdir -p $(@D)
+	@sh doc/man/frame.sh $(BUILD)/synward $< >$@.scd
+	@scdoc <$@.scd >$@.new && mv $@.new $@
+$(COMPLETION): $(BUILD)/completion/%: $(BUILD)/synward
+	@mkdir -p $(@D)
+	@$< completion $* >$@.new && mv $@.new $@
 
 $(BUILD)/libengine.a: $(ENGINE_SRC:%.c=$(BUILD)/%.o)
 $(BUILD)/libprofiles.a: $(PROFILES_SRC:%.c=$(BUILD)/%.o)
@@ -117,6 +130,9 @@ deps-bench:
 
 deps-vm:
 	@sh tests/deps.sh $(DEPS_VM)
+
+deps-more:
+	@sh tests/deps.sh $(DEPS_MORE)
 
 # Unit tests: one Criterion program per folder of tests/, one file per source. The simulator is one more.
 define unit_program
@@ -168,7 +184,7 @@ check: deps
 	@SYNWARD=$(BUILD)/synward sh tests/run.sh $(BUILD) all
 
 #: make check-more what says the same in another dress: several workers, virtual machines, longer fuzzing (as root)
-check-more: deps deps-vm
+check-more: deps deps-vm deps-more
 	@$(MAKE) --no-print-directory -j$$(($(JOBS) + 1)) check-root check-vm all $(SERVERS) $(BUILD)/tests/unit-bridge
 	@$(MAKE) --no-print-directory fuzz-build
 	@SYNWARD=$(BUILD)/synward sh tests/run.sh $(BUILD) more
@@ -274,10 +290,17 @@ SOAK_FIRST       ?= 1
 soak: $(SIM)
 	@python3 tests/sim/soak.py $(SIM) $(SOAK_CONNECTIONS) $(SOAK_FIRST)
 
+# Where zsh looks: site-functions below /usr/local, and on Debian vendor-completions below /usr.
+ZSH_FOLDER ?= $(if $(filter /usr/local,$(PREFIX)),site-functions,vendor-completions)
 #: make install    into DESTDIR and PREFIX
 install: all
 	install -Dm755 $(BUILD)/synward $(DESTDIR)$(PREFIX)/sbin/synward
 	@install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	@set -e; for page in $(MAN); do \
+		install -Dm644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
+	@install -Dm644 $(BUILD)/completion/bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/synward
+	@install -Dm644 $(BUILD)/completion/zsh $(DESTDIR)$(PREFIX)/share/zsh/$(ZSH_FOLDER)/_synward
+	@install -Dm644 $(BUILD)/completion/fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/synward.fish
 	sed 's,/usr/local/sbin,$(PREFIX)/sbin,' dist/synward@.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/synward@.service
 
 #: make clean      removes build/

@@ -11,7 +11,7 @@ command_handler cmd_profiles, cmd_profiles_export, cmd_profiles_import, cmd_prof
     cmd_profiles_set;
 command_handler cmd_sources, cmd_sources_add, cmd_sources_allow, cmd_sources_proxy,
     cmd_sources_remove;
-command_handler cmd_schema, cmd_version;
-command_explainer cmd_help, cmd_completion;
+command_handler cmd_schema, cmd_version, cmd_completion;
+command_explainer cmd_help, cmd_complete, cmd_manual;
 
 #endif

@@ -16,6 +16,8 @@ static void print_overview(const struct command_table *all)
     struct table *table = table_new(2, two_columns);
 
     for (size_t i = 0; i < all->count; i++) {
+        if (all->commands[i].hidden)
+            continue;
         table_cell(table, "%s", all->commands[i].name);
         table_cell(table, "%s", all->commands[i].summary);
     }

@@ -31,7 +31,8 @@ struct command {
     const char *forms[COMMAND_FORMS_MAX]; /* what follows the name, options included; the second may
                                              be NULL */
     size_t least_words, most_words;       /* after the name */
-    uint32_t options;    /* OPTION_BIT of those that it takes; --help is always taken */
+    bool hidden;      /* for scripts of ours: neither help nor completion nor the manual names it */
+    uint32_t options; /* OPTION_BIT of those that it takes; --help is always taken */
     const char *summary; /* one line */
     const char *help; /* the rest, lines of at most 80 characters, a newline at the end; or NULL */
     command_handler *handle; /* or */

@@ -304,12 +304,31 @@ static const struct command commands[] = {
      .summary = "print the version",
      .handle = cmd_version},
     {.name = "completion",
-     .forms = {"bash"},
+     .forms = {"bash|zsh|fish"},
      .least_words = 1,
      .most_words = 1,
      .summary = "print a completion script for the shell",
-     .help = "For this shell: source <(synward completion bash)\n",
-     .explain = cmd_completion},
+     .help = "For this shell:\n"
+             "  source <(synward completion bash)\n"
+             "  source <(synward completion zsh)     after compinit\n"
+             "  synward completion fish | source\n"
+             "The scripts ask synward itself what may come next, and that asks the daemon for\n"
+             "its servers.\n",
+     .handle = cmd_completion},
+    {.name = "complete",
+     .forms = {"LINE"},
+     .least_words = 1,
+     .most_words = 1,
+     .hidden = true,
+     .summary = "what may come at the end of a line (completion scripts)",
+     .explain = cmd_complete},
+    {.name = "manual",
+     .forms = {"synopsis|commands|options"},
+     .least_words = 1,
+     .most_words = 1,
+     .hidden = true,
+     .summary = "parts of the manual page (the build)",
+     .explain = cmd_manual},
 };
 
 static const struct command_table table = {commands, sizeof(commands) / sizeof(commands[0])};
@@ -322,10 +341,12 @@ const struct command_table *commands_all(void)
 static bool unknown_command(const char *word, struct error *error)
 {
     const char *names[sizeof(commands) / sizeof(commands[0])], *near;
+    size_t count = 0;
 
     for (size_t i = 0; i < table.count; i++)
-        names[i] = commands[i].name;
-    near = nearest_name(word, names, table.count);
+        if (!commands[i].hidden)
+            names[count++] = commands[i].name;
+    near = nearest_name(word, names, count);
     if (near)
         return error_set(error, EXIT_USAGE, "unknown command %.100s: did you mean `synward %s`?",
                          word, near);

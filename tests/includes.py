@@ -45,7 +45,7 @@ FLOORS = {
         "table control_client store_reader",
         "profile_text server_table metrics",
         "command",
-        "cmd",
+        "cmd complete",
         "cmd_*",
         "commands",
         "main",

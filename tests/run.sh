@@ -5,7 +5,7 @@
 # "N passed, N failed".
 #
 # unit: Criterion programs, simulator, order of includes, list of rules, names in documents, tests
-# of threats.
+# of threats, manual pages, completion.
 # all: also the engine's instruction counts, the fuzz targets, and the namespace tests, which need
 # root.
 # more: what says the same again in another dress, or for longer.
@@ -84,6 +84,8 @@ units() {
 	script python3 "$here/rules.py"
 	script python3 "$here/documents.py"
 	script python3 "$here/threats.py"
+	script python3 "$here/man.py" "$SYNWARD" "$build/man"
+	script python3 "$here/cli/shells.py" "$SYNWARD"
 	for program in unit-engine unit-profiles unit-bridge unit-cli simulator; do
 		criterion "$build/tests/$program"
 	done
@@ -96,7 +98,10 @@ all)
 	script python3 "$here/bench/instructions.py" "$build/tests/bench/engine-bench"
 	in_namespaces 5 1000000
 	;;
-more) in_namespaces 20 4000000 --more ;;
+more)
+	script python3 "$here/cli/shells.py" "$SYNWARD" zsh fish
+	in_namespaces 20 4000000 --more
+	;;
 esac
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""man.py SYNWARD FOLDER - what `synward help` says of each command and option stands in synward.8.
+
+The page in FOLDER is taken as groff would read it, without its requests and fonts, and both texts
+without the ends of their lines."""
+import os
+import re
+import subprocess
+import sys
+
+COMMANDS_LEAST = 20  # fewer: the overview was not read
+
+
+def plain(roff):
+    """The words of a page, one blank between them."""
+    lines = [line for line in roff.splitlines() if not re.match(r"[.']", line)]
+    text = re.sub(r"\\f[BIRP]|\\&", "", "\n".join(lines))
+    text = text.replace("\\(aq", "'").replace("\\-", "-").replace("\\e", "\\")
+    return " ".join(text.split())
+
+
+def ask(synward, *words):
+    return subprocess.run([synward, *words], check=True, capture_output=True, text=True).stdout
+
+
+def overview(synward):
+    """(command, summary) of each."""
+    table = ask(synward, "help").split("\n\n")[2]
+    return [re.split(r" {2,}", line.strip(), maxsplit=1) for line in table.splitlines() if line]
+
+
+def parts(text):
+    """What the page has to have of the help of one command, piece by piece."""
+    text = text.split("\nsee also:\n")[0]
+    body, _, options = text.partition("\noptions:\n")
+    for paragraph in body.split("\n\n"):
+        if paragraph.startswith("usage: "):
+            for form in paragraph.split("usage: ")[1:]:
+                yield form
+        else:
+            yield paragraph
+    for line in options.splitlines():
+        option, about = re.split(r" {2,}", line.strip(), maxsplit=1)
+        yield f"{option} {about}"
+
+
+def main():
+    synward, folder = sys.argv[1:3]
+    passed = failed = 0
+    with open(os.path.join(folder, "synward.8"), encoding="utf-8") as file:
+        page = file.read()
+    text = plain(page)
+    commands = overview(synward)
+    if len(commands) < COMMANDS_LEAST:
+        print(f"FAILED only {len(commands)} commands in `synward help`")
+        failed += 1
+    for name, summary in commands:
+        wanted = [" ".join(part.split()) for part in parts(ask(synward, "help", *name.split()))]
+        missing = [part for part in [summary, *wanted] if part and part not in text]
+        if not re.search(rf'^\.SS "?{name}"?$', page, re.M):
+            missing.append(f"a heading {name}")
+        passed, failed = passed + (not missing), failed + bool(missing)
+        for part in missing:
+            print(f"FAILED synward.8 lacks, of `synward help {name}`: {part}")
+    print(f"{passed} passed, {failed} failed")
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
