@@ -261,6 +261,16 @@ static const struct command commands[] = {
              "`synward run`. Where nothing is left nothing is done; where a synward runs it is\n"
              "refused.\n",
      .handle = cmd_detach},
+    {.name = "doctor",
+     .forms = {"[--client SIDE] [--server SIDE] [--config FILE] [--json]"},
+     .options = OPTION_BIT(CLIENT) | OPTION_BIT(SERVER) | OPTION_BIT(CONFIG) | OPTION_BIT(JSON),
+     .summary = "what would keep synward from starting, and what helps",
+     .help = "Looks at the machine, and at the sides that you mean to give `synward run`;\n"
+             "nothing is changed. Each finding is `ok`, a `note` (it runs all the same, less\n"
+             "well or not as one would think) or `wrong` (it would not start, or the host would\n"
+             "lose its network), with a remedy behind >. The exit code is 1 where something is\n"
+             "wrong.\n",
+     .handle = cmd_doctor},
     {.name = "stats",
      .forms = {TABLE_FORM},
      .options = TABLE_OPTIONS,

@@ -32,7 +32,7 @@ FLOORS = {
         "io",
         "text listeners",
         "sides",
-        "workers events",
+        "workers events doctor",
         "daemon",
         "control peaks stack_news state_file store_start takeover*",
         "keeping",

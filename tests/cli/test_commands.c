@@ -95,7 +95,7 @@ Test(commands, usage_errors_are_one_line)
     } bad[] = {
         {"", "no command"},
         {"statsu", "unknown command statsu: did you mean `synward stats`?"},
-        {"doctor", "unknown command doctor: `synward help` lists them"},
+        {"surgeon", "unknown command surgeon: `synward help` lists them"},
         {"sourcery", "unknown command sourcery"},
         {"sources add", "sources add: too few words"},
         {"sources add 1.2.3.4 --for ever", "sources add: --for ever"},

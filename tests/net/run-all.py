@@ -46,6 +46,7 @@ HEAVY = [
 # left over at the end.
 TOGETHER = [
     "cli_errors.py",
+    "test_doctor.py",
     "cli_learn.py",
     "test_oracle.py",
     "test_odd_frames.py",

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * attach.c - see attach.h. What the daemon would refuse is said in its own words: port_open() only
+ * looks.
+ */
+#include "bridge/doctor/attach.h"
+
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <netlink/route/addr.h>
+#include <netlink/route/link.h>
+#include <netlink/route/route.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bridge/base/netns.h"
+#include "bridge/sides/link.h"
+#include "bridge/sides/port.h"
+#include "bridge/sides/redirect.h"
+
+#define SHORT_QUEUE_FRAMES 1000u /* what the kernel gives a TAP */
+
+struct patient {
+    struct findings *findings;
+    struct side_spec side;
+    struct link *link;
+    struct link_state state;
+    uint32_t mtu;               /* bytes; 0: no interface yet */
+    char inside[NAME_MAX + 5];  /* "-n NAME " for commands; "" */
+    char prefix[NAME_MAX + 21]; /* "ip netns exec NAME "; "" */
+    const char *ssh_connection;
+};
+
+/* --- a port ---------------------------------------------------------------------------------- */
+
+static void check_owner(const struct patient *patient)
+{
+    enum redirect_owner owner = REDIRECT_NONE;
+    const char *device = patient->side.device;
+    struct error error = {0};
+    uint32_t note;
+    struct port *port = port_open(&patient->side, patient->link, &error);
+    const int code = redirect_look(link_socket(patient->link), patient->state.index, &owner, &note);
+
+    if (port) {
+        findings_add(patient->findings,
+                     code == 0 && owner == REDIRECT_DEAD ? FINDING_NOTE : FINDING_OK, "port", "%s",
+                     code == 0 && owner == REDIRECT_DEAD
+                         ? "cut by what a killed synward left behind; a start undoes it"
+                         : "it is free, nothing else holds it");
+        if (code == 0 && owner == REDIRECT_DEAD)
+            findings_remedy(patient->findings, "synward detach %s", patient->side.text);
+        port_free(port);
+        return;
+    }
+    findings_add(patient->findings, FINDING_WRONG, "port", "%s", error.text);
+    if (patient->state.master != 0)
+        findings_remedy(patient->findings, "ip %slink set %s nomaster", patient->inside, device);
+    else if (code == 0 && owner == REDIRECT_FOREIGN)
+        findings_remedy(patient->findings, "tc %sqdisc del dev %s clsact", patient->inside, device);
+    else if (code == 0 && owner == REDIRECT_ALIVE)
+        findings_remedy(patient->findings, "stop the other synward first");
+}
+
+static void check_lro(const struct patient *patient)
+{
+    struct ethtool_value value = {.cmd = ETHTOOL_GFLAGS};
+    struct ifreq request = {.ifr_data = (void *)&value};
+    struct netns_return back;
+    struct error error = {0};
+    bool on;
+    int fd;
+
+    if (!netns_enter(patient->side.netns, &back, &error))
+        return;
+    fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    memcpy(request.ifr_name, patient->side.device, sizeof(request.ifr_name));
+    on = fd >= 0 && ioctl(fd, SIOCETHTOOL, &request) == 0 && (value.data & ETH_FLAG_LRO);
+    if (fd >= 0)
+        close(fd);
+    netns_leave(&back);
+    if (!on) {
+        findings_add(patient->findings, FINDING_OK, "lro", "large receive offload is off");
+        return;
+    }
+    findings_add(patient->findings, FINDING_WRONG, "lro",
+                 "large receive offload merges segments that are not the host's: they cannot be "
+                 "taken apart again");
+    findings_remedy(patient->findings, "%sethtool -K %s lro off", patient->prefix,
+                    patient->side.device);
+}
+
+static void check_carrier(const struct patient *patient)
+{
+    if (!patient->state.up) {
+        findings_add(patient->findings, FINDING_OK, "carrier",
+                     "it is down: synward brings it up, and takes it down again at its end");
+    } else if (patient->state.carrier) {
+        findings_add(patient->findings, FINDING_OK, "carrier", "there is one");
+    } else {
+        findings_add(patient->findings, FINDING_NOTE, "carrier",
+                     "no carrier: the way in is tried when there is one");
+        findings_remedy(patient->findings, "start what is at the other end, or plug in the cable");
+    }
+}
+
+/* --- what the host would lose ---------------------------------------------------------------- */
+
+struct losses {
+    int index;
+    bool default_route;
+    uint32_t addresses;
+    const char *ssh_server; /* "" without */
+    bool ssh;
+};
+
+static void note_nexthop(struct rtnl_nexthop *hop, void *context)
+{
+    struct losses *losses = context;
+
+    losses->default_route |= rtnl_route_nh_get_ifindex(hop) == losses->index;
+}
+
+static void note_route(struct nl_object *object, void *context)
+{
+    struct rtnl_route *route = (struct rtnl_route *)object;
+    struct nl_addr *to = rtnl_route_get_dst(route);
+
+    if (rtnl_route_get_table(route) == RT_TABLE_MAIN && rtnl_route_get_type(route) == RTN_UNICAST &&
+        to && nl_addr_get_prefixlen(to) == 0)
+        rtnl_route_foreach_nexthop(route, note_nexthop, context);
+}
+
+static void note_address(struct nl_object *object, void *context)
+{
+    struct rtnl_addr *address = (struct rtnl_addr *)object;
+    struct losses *losses = context;
+    char text[64];
+
+    if (rtnl_addr_get_ifindex(address) != losses->index ||
+        rtnl_addr_get_scope(address) == RT_SCOPE_LINK)
+        return;
+    losses->addresses++;
+    nl_addr2str(rtnl_addr_get_local(address), text, sizeof(text));
+    text[strcspn(text, "/")] = '\0';
+    losses->ssh |= strcmp(text, losses->ssh_server) == 0;
+}
+
+static void look_at_losses(const struct patient *patient, struct losses *losses)
+{
+    struct nl_sock *socket = link_socket(patient->link);
+    struct nl_cache *cache = NULL;
+
+    if (rtnl_route_alloc_cache(socket, AF_UNSPEC, 0, &cache) == 0) {
+        nl_cache_foreach(cache, note_route, losses);
+        nl_cache_free(cache);
+    }
+    cache = NULL;
+    if (rtnl_addr_alloc_cache(socket, &cache) == 0) {
+        nl_cache_foreach(cache, note_address, losses);
+        nl_cache_free(cache);
+    }
+}
+
+static void check_host(const struct patient *patient)
+{
+    char server[64] = "";
+    struct losses losses = {.index = patient->state.index, .ssh_server = server};
+
+    if (patient->ssh_connection)
+        (void)sscanf(patient->ssh_connection, "%*63s %*63s %63s", server);
+    look_at_losses(patient, &losses);
+    if (!losses.ssh && !losses.default_route && losses.addresses == 0) {
+        findings_add(patient->findings, FINDING_OK, "host",
+                     "the host has no address of its own there");
+        return;
+    }
+    findings_add(patient->findings,
+                 losses.ssh || losses.default_route ? FINDING_WRONG : FINDING_NOTE, "host",
+                 "%s while synward runs, the host itself neither hears nor says anything there",
+                 losses.ssh             ? "this SSH session comes in here:"
+                 : losses.default_route ? "the default route leads out here:"
+                                        : "it has addresses of the host:");
+    findings_remedy(patient->findings, "%s",
+                    losses.ssh || losses.default_route
+                        ? "reach the host by another interface, or put a bridge and a veth pair "
+                          "between (doc/operate/attach.md)"
+                        : "nothing, where nobody needs them meanwhile");
+}
+
+static void check_port(struct patient *patient)
+{
+    struct error error = {0};
+
+    if (!link_look(patient->link, &patient->state, &error)) {
+        findings_add(patient->findings, FINDING_WRONG, "port", "%s", error.text);
+        findings_remedy(patient->findings, "ip %slink show", patient->inside);
+        return;
+    }
+    (void)link_mtu(patient->link, &patient->mtu, &error);
+    check_owner(patient);
+    check_lro(patient);
+    check_carrier(patient);
+    check_host(patient);
+}
+
+/* --- a TAP ----------------------------------------------------------------------------------- */
+
+static void check_queue(const struct patient *patient, struct rtnl_link *tap)
+{
+    const uint32_t frames = rtnl_link_get_txqlen(tap);
+
+    if (frames >= SHORT_QUEUE_FRAMES) {
+        findings_add(patient->findings, FINDING_OK, "queue", "%u frames", frames);
+        return;
+    }
+    findings_add(patient->findings, FINDING_NOTE, "queue",
+                 "its queue holds %u frames, fewer than a burst brings: the rest is lost", frames);
+    findings_remedy(patient->findings, "ip %slink set %s txqueuelen 8192", patient->inside,
+                    patient->side.device);
+}
+
+static void check_name(struct patient *patient)
+{
+    const char *device = patient->side.device;
+    struct rtnl_link *found = NULL;
+    const char *kind;
+
+    if (rtnl_link_get_kernel(link_socket(patient->link), 0, device, &found) != 0) {
+        findings_add(patient->findings, FINDING_OK, "name", "%s is free, synward makes it", device);
+        return;
+    }
+    kind = rtnl_link_get_type(found);
+    patient->mtu = rtnl_link_get_mtu(found);
+    if (kind && strcmp(kind, "tun") == 0) {
+        findings_add(patient->findings, FINDING_OK, "name", "%s is a TAP that is there: it is used",
+                     device);
+        check_queue(patient, found);
+    } else {
+        findings_add(patient->findings, FINDING_WRONG, "name",
+                     "the name %s is taken by an interface that is no TAP", device);
+        findings_remedy(patient->findings, "choose another name, or port:%s for that interface",
+                        device);
+    }
+    rtnl_link_put(found);
+}
+
+/* --- both ------------------------------------------------------------------------------------ */
+
+static void check_side(struct patient *patient, const char *text)
+{
+    struct error error = {0};
+
+    patient->findings->subject = text;
+    if (!side_parse(text, &patient->side, &error)) {
+        findings_add(patient->findings, FINDING_WRONG, "side", "%s", error.text);
+        return;
+    }
+    if (patient->side.netns[0]) {
+        snprintf(patient->inside, sizeof(patient->inside), "-n %s ", patient->side.netns);
+        snprintf(patient->prefix, sizeof(patient->prefix), "ip netns exec %s ",
+                 patient->side.netns);
+    }
+    patient->link = link_open(&patient->side, &error);
+    if (!patient->link) {
+        findings_add(patient->findings, FINDING_WRONG, "side", "%s", error.text);
+        return;
+    }
+    if (patient->side.port)
+        check_port(patient);
+    else
+        check_name(patient);
+    link_close(patient->link);
+}
+
+static void check_mtu(struct findings *findings, const struct patient patients[2])
+{
+    const struct patient *small = &patients[patients[0].mtu > patients[1].mtu];
+
+    if (patients[0].mtu == 0 || patients[1].mtu == 0 || patients[0].mtu == patients[1].mtu)
+        return;
+    findings->subject = small->side.text;
+    findings_add(findings, FINDING_NOTE, "mtu",
+                 "the sides' MTU differ (%u and %u bytes): what is larger is lost here",
+                 patients[0].mtu, patients[1].mtu);
+    findings_remedy(findings, "ip %slink set %s mtu %u", small->inside, small->side.device,
+                    patients[0].mtu > patients[1].mtu ? patients[0].mtu : patients[1].mtu);
+}
+
+void doctor_sides(struct findings *findings, const char *const texts[2], const char *ssh_connection)
+{
+    struct patient patients[2] = {{.findings = findings, .ssh_connection = ssh_connection},
+                                  {.findings = findings, .ssh_connection = ssh_connection}};
+
+    for (int i = 0; i < 2; i++)
+        if (texts[i])
+            check_side(&patients[i], texts[i]);
+    check_mtu(findings, patients);
+    if (texts[0] && texts[1] && side_same(&patients[0].side, &patients[1].side)) {
+        findings->subject = texts[1];
+        findings_add(findings, FINDING_WRONG, "side", "both sides are the same interface");
+        findings_remedy(findings, "give two");
+    }
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* cmd_doctor.c - `synward doctor`: checks with their remedies, before anything is attached. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bridge/base/showable.h"
+#include "bridge/doctor/attach.h"
+#include "bridge/doctor/findings.h"
+#include "bridge/doctor/machine.h"
+#include "bridge/text/config.h"
+#include "cli/cmd.h"
+#include "cli/output.h"
+
+static void print_finding(const struct finding *finding)
+{
+    char line[FINDING_TEXT_BYTES + FINDING_REMEDY_BYTES];
+
+    snprintf(line, sizeof(line), "%-5s  %s%s%s: %s", finding_level_name(finding->level),
+             finding->subject ? finding->subject : "", finding->subject ? " " : "", finding->check,
+             finding->text);
+    showable_line(line);
+    puts(line);
+    if (!finding->remedy[0])
+        return;
+    snprintf(line, sizeof(line), "       > %s", finding->remedy);
+    showable_line(line);
+    puts(line);
+}
+
+static struct json_object *finding_to_json(const struct finding *finding)
+{
+    struct json_object *object = output_alloc(json_object_new_object());
+
+    json_object_object_add(object, "level",
+                           json_object_new_string(finding_level_name(finding->level)));
+    json_object_object_add(object, "check", json_object_new_string(finding->check));
+    if (finding->subject)
+        json_object_object_add(object, "side", json_object_new_string(finding->subject));
+    json_object_object_add(object, "text", json_object_new_string(finding->text));
+    if (finding->remedy[0])
+        json_object_object_add(object, "remedy", json_object_new_string(finding->remedy));
+    return object;
+}
+
+static void print_json(const struct findings *findings)
+{
+    struct json_object *document = output_alloc(json_object_new_object());
+    struct json_object *array = output_alloc(json_object_new_array());
+
+    for (size_t i = 0; i < findings->count; i++)
+        json_object_array_add(array, finding_to_json(&findings->all[i]));
+    json_object_object_add(document, "findings", array);
+    json_object_object_add(document, "notes",
+                           json_object_new_uint64(findings_of(findings, FINDING_NOTE)));
+    json_object_object_add(document, "wrong",
+                           json_object_new_uint64(findings_of(findings, FINDING_WRONG)));
+    output_json(document);
+    json_object_put(document);
+}
+
+static bool examine(const struct arguments *arguments, const struct config *config,
+                    struct findings *findings, struct error *error)
+{
+    const char *const sides[2] = {
+        option_given(arguments, OPTION_CLIENT) ? arguments->value[OPTION_CLIENT] : config->client,
+        option_given(arguments, OPTION_SERVER) ? arguments->value[OPTION_SERVER] : config->server};
+    size_t wrong;
+
+    doctor_machine(findings);
+    doctor_sides(findings, sides, getenv("SSH_CONNECTION"));
+    if (option_given(arguments, OPTION_JSON))
+        print_json(findings);
+    else
+        for (size_t i = 0; i < findings->count; i++)
+            print_finding(&findings->all[i]);
+    wrong = findings_of(findings, FINDING_WRONG);
+    return wrong == 0 ||
+           error_set(error, EXIT_FAILED, "doctor: %zu of %zu checks found something wrong", wrong,
+                     findings->count);
+}
+
+bool cmd_doctor(const struct arguments *arguments, struct error *error)
+{
+    struct config config = {.mode = SETTING_INHERIT};
+    struct findings *findings = output_alloc(calloc(1, sizeof(*findings)));
+    const bool done = (!option_given(arguments, OPTION_CONFIG) ||
+                       config_load(&config, arguments->value[OPTION_CONFIG], error)) &&
+                      examine(arguments, &config, findings, error);
+
+    free(findings);
+    config_free(&config);
+    return done;
+}
