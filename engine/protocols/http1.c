@@ -128,23 +128,29 @@ static size_t content_length(const uint8_t *value, size_t bytes)
     return length;
 }
 
-static bool http1_awaits(const uint8_t *request, size_t bytes)
+/* "0", and two ends of lines: an empty body in chunks */
+#define LAST_CHUNK_BYTES 5
+
+static size_t http1_awaits(const uint8_t *request, size_t bytes)
 {
     static const char length_name[] = "content-length:", coding_name[] = "transfer-encoding:";
-    size_t at = empty_lines_bytes(request, bytes), due = 0, line;
+    size_t at = empty_lines_bytes(request, bytes), due = 0, least = 0, line;
 
     for (;; at += line) {
         line = line_bytes(request + at, bytes - at, bytes);
         if (line == 0)
-            return true; /* of the header itself there is more to come */
+            return 1; /* of the header itself there is more to come */
         if (line == 1 || (line == 2 && request[at] == '\r'))
-            return bytes - at - line < due;
+            break;
         if (begins_word(length_name, request + at, line) == MATCH_YES)
             due = content_length(request + at + sizeof(length_name) - 1,
                                  line - (sizeof(length_name) - 1));
         else if (begins_word(coding_name, request + at, line) == MATCH_YES)
-            due = SIZE_MAX;
+            least = 1; /* whether the last chunk is there is not looked for */
     }
+    at += line;
+    due = least ? LAST_CHUNK_BYTES : due;
+    return due > bytes - at + least ? due - (bytes - at) : least;
 }
 
 const struct protocol protocol_http1 = {

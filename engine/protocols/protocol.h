@@ -105,10 +105,10 @@ struct protocol {
      */
     enum match (*whole)(const uint8_t *request, size_t bytes, size_t from, size_t *needed);
     /*
-     * Does the server wait for more than these bytes, of a request that `check` matched, before it
-     * answers? As behind a header that announces a body. NULL: not once it is whole.
+     * How many more bytes, at least, the server waits for before it answers these of a request that
+     * `check` matched. As behind a header that announces a body. NULL: none once it is whole.
      */
-    bool (*awaits)(const uint8_t *request, size_t bytes);
+    size_t (*awaits)(const uint8_t *request, size_t bytes);
     /* Did the server's answer accept the request? Both from their first byte (a greeting is not
      * part of the answer). */
     enum acceptance (*accepts)(const uint8_t *request, size_t request_bytes, const uint8_t *answer,
@@ -147,8 +147,8 @@ enum protocol_id protocol_first(uint64_t protocols);
  * while more would be needed).
  */
 enum protocol_id protocol_of_request(const uint8_t *request, size_t bytes);
-/* `awaits` of a first request of whatever protocol. */
-bool protocol_awaits(const uint8_t *request, size_t bytes);
+/* `awaits` of a first request of this protocol; of PROTOCOL_UNKNOWN, of whatever it looks like. */
+size_t protocol_awaits(enum protocol_id id, const uint8_t *request, size_t bytes);
 /*
  * `whole` of a protocol; of PROTOCOL_UNKNOWN, of which nobody knows where a request ends, what is
  * there is whole.

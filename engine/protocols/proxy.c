@@ -204,6 +204,14 @@ static enum match proxy_whole(const uint8_t *request, size_t bytes, size_t from,
     return match;
 }
 
+static size_t proxy_awaits(const uint8_t *request, size_t bytes)
+{
+    const size_t at = behind_at(request, bytes);
+    const enum protocol_id behind = proxy_behind(request, bytes);
+
+    return behind == PROTOCOL_UNKNOWN ? 0 : protocol_awaits(behind, request + at, bytes - at);
+}
+
 static enum acceptance proxy_accepts(const uint8_t *request, size_t request_bytes,
                                      const uint8_t *answer, size_t answer_bytes)
 {
@@ -240,6 +248,7 @@ const struct protocol protocol_proxy = {
     .name = "proxy",
     .check = proxy_check,
     .whole = proxy_whole,
+    .awaits = proxy_awaits,
     .accepts = proxy_accepts,
     .keyword = proxy_keyword,
     .keyword_accepts = proxy_keyword_accepts,

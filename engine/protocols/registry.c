@@ -256,11 +256,13 @@ enum protocol_id protocol_of_request(const uint8_t *request, size_t bytes)
     return matched;
 }
 
-bool protocol_awaits(const uint8_t *request, size_t bytes)
+size_t protocol_awaits(enum protocol_id id, const uint8_t *request, size_t bytes)
 {
-    const struct protocol *protocol = protocol_by_id(protocol_of_request(request, bytes));
+    const enum protocol_id known =
+        id == PROTOCOL_UNKNOWN ? protocol_of_request(request, bytes) : id;
+    const struct protocol *protocol = protocol_by_id(known);
 
-    return protocol && protocol->awaits && protocol->awaits(request, bytes);
+    return protocol && protocol->awaits ? protocol->awaits(request, bytes) : 0;
 }
 
 enum match protocol_whole(enum protocol_id id, const uint8_t *request, size_t bytes, size_t from,

@@ -92,7 +92,7 @@ struct server {
     uint64_t back_us;         /* when the first one after long silence, or at all, was */
     uint64_t unprofiled_us;   /* when a cookie was last made for it without a profile; 0: never */
     uint32_t openings_now;    /* connections being opened to it */
-    uint32_t asking_now;      /* of these, with a whole request that it does not have yet */
+    uint32_t asking_now;      /* of these, with a request that it does not have yet */
     uint32_t unanswered;      /* of the class long: opened, and not answered yet (rule 1.3) */
     /* Connections that are open at it, or being opened (stages/held.h): */
     uint32_t held;        /* now */

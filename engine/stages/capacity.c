@@ -158,11 +158,12 @@ static struct server *watched_server(struct engine *engine, const struct watched
     return watched->server ? &engine->servers.slots[watched->server - 1] : NULL;
 }
 
-/* A whole request that nobody who came later has overtaken. */
+/* A request that nobody who came later has overtaken. Of one whose body is still to come nobody
+ * knows whether the server has come to it. */
 static bool is_asking(const struct engine *engine, const struct server *server,
                       const struct watched *watched, uint64_t now_us)
 {
-    return watched->asks && !watched->awaits && !watched->heard &&
+    return watched->asks && !watched->heard &&
            capacity_is_after(&server->capacity, watched->number) &&
            flow_clock(now_us) - watched->opened < patience(server) &&
            watch_flow(&engine->flows, watched);

@@ -109,13 +109,15 @@ static struct flow *make_flow(struct engine *engine, const struct passage *passa
     return flow;
 }
 
-/* A whole request that the server can answer as it is (stages/capacity.h). */
-static void note_asking(struct engine *engine, struct server *server, struct opening *opening)
+/* A request, and whether the server can answer it as it is (stages/capacity.h). */
+static void note_asking(struct engine *engine, struct server *server, struct opening *opening,
+                        enum protocol_id protocol)
 {
+    opening->protocol = (uint8_t)protocol;
+    opening->asks = opening->held_bytes != 0;
     opening->whole =
-        opening->held_bytes != 0 &&
-        !protocol_awaits(opening_hold(&engine->openings, opening), opening->held_bytes);
-    opening->asks = opening->whole;
+        opening->asks &&
+        !protocol_awaits(protocol, opening_hold(&engine->openings, opening), opening->held_bytes);
     server->asking_now += opening->asks;
 }
 
@@ -178,7 +180,7 @@ bool opening_begin(struct engine *engine, struct passage *passage, struct server
     opening->promised = (uint16_t)said->promised;
     opening->share = said->share;
     opening->client_isn = proof->x;
-    note_asking(engine, server, opening);
+    note_asking(engine, server, opening, said->protocol);
     tag_take(&engine->stray, passage->hash, 0, passage->now_us);
     opening_send_syn(engine, flow, opening);
     opening->attempts = 1;

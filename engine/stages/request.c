@@ -390,8 +390,10 @@ static inline void judge_request(struct engine *engine, struct passage *passage,
         return;
     }
     request->fits = match == MATCH_YES;
-    if (match == MATCH_YES)
+    if (match == MATCH_YES) {
+        request->said.protocol = request->checked.protocol;
         match = find_end(server, request);
+    }
     if (match == MATCH_NO)
         refuse_unless_right(engine, passage, server, proof, closing, request);
     else if (match == MATCH_MORE)
@@ -447,7 +449,10 @@ request_admit(struct engine *engine, struct passage *passage, struct server *ser
 {
     const struct frame *frame = &passage->frame;
     struct request request = {
-        .said = {frame_payload(frame), frame->payload_bytes, 0, SHARE_NONE, frame->flags & TCP_FIN},
+        .said = {.data = frame_payload(frame),
+                 .bytes = frame->payload_bytes,
+                 .share = SHARE_NONE,
+                 .fin = frame->flags & TCP_FIN},
     };
 
     if (served_already(engine, passage, &proof)) {
@@ -471,7 +476,10 @@ void request_goes_on(struct engine *engine, struct passage *passage, struct flow
         .timestamps = slot->flags & SLOT_TIMESTAMPS,
     };
     struct request request = {
-        .said = {NULL, slot->bytes, slot->promised, SHARE_NONE, slot->flags & SLOT_FIN},
+        .said = {.bytes = slot->bytes,
+                 .promised = slot->promised,
+                 .share = SHARE_NONE,
+                 .fin = slot->flags & SLOT_FIN},
         .kept = flow,
         .slot = slot,
         .checked = {.protocol = (enum protocol_id)slot->protocol},

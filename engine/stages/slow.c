@@ -15,7 +15,8 @@
 #define LOOK_ANY_US   50000  /* at any: all that is watched is gone through */
 /* By then it is known of a connection whether it trickles, or does not read. */
 #define KNOWN_BY     WATCH_LONG
-#define CROWD_PLACES 2048u /* of a row; a power of two */
+#define BODY_MOST    (UINT32_C(1) << 30) /* sequence numbers are compared with the end of a body */
+#define CROWD_PLACES 2048u               /* of a row; a power of two */
 
 struct slow {
     struct watched *watched;
@@ -37,6 +38,7 @@ void slow_watch(struct engine *engine, const struct flow *flow, const struct ope
     const uint32_t others =
         server->held > server->openings_now ? server->held - server->openings_now : 0;
     struct watched *watched = watch_begin(engine->held.watch, &engine->flows, flow);
+    size_t due;
 
     watched->client_ttl = opening->client_ttl;
     watched->to_server = opening->to_server;
@@ -44,10 +46,14 @@ void slow_watch(struct engine *engine, const struct flow *flow, const struct ope
     watched->number = ++server->capacity.opened;
     watched->asks = opening->held_bytes != 0;
     /* What was whole at the beginning awaits nothing: it need not be read again. */
-    watched->awaits =
-        watched->asks && !opening->whole &&
-        protocol_awaits(opening_hold(&engine->openings, opening), opening->held_bytes);
-    server->capacity.asked += watched->asks && !watched->awaits;
+    due = watched->asks && !opening->whole
+              ? protocol_awaits((enum protocol_id)opening->protocol,
+                                opening_hold(&engine->openings, opening), opening->held_bytes)
+              : 0;
+    watched->awaits = due != 0;
+    watched->body_end = flow_cold(&engine->flows, flow)->client_isn + 1 + opening->held_bytes +
+                        (uint32_t)(due < BODY_MOST ? due : BODY_MOST);
+    server->capacity.asked += watched->asks;
     capacity_watch(engine, now_us);
 }
 

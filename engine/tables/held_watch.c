@@ -139,7 +139,7 @@ enum watch_class watch_look(struct watched *watched, const struct flow_table *fl
         return WATCH_WELL;
     if (watched->trickles >= WATCH_TRICKLES * WATCH_TYPED)
         return WATCH_SLOW;
-    if (watch_was_answered(flow, cold))
-        return WATCH_CLIENT;
-    return watched->awaits ? WATCH_BODY : WATCH_SERVER;
+    if (watched->awaits && seq_before(cold->client_next, watched->body_end))
+        return WATCH_BODY;
+    return watch_was_answered(flow, cold) ? WATCH_CLIENT : WATCH_SERVER;
 }

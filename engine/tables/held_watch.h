@@ -34,7 +34,7 @@ enum watch_class {
     WATCH_WELL,   /* it moves, or is not known yet */
     WATCH_SERVER, /* the client has asked, and the server is silent: a long poll */
     WATCH_CLIENT, /* the server has answered, and nothing is asked */
-    WATCH_BODY,   /* the rest of the request does not come */
+    WATCH_BODY,   /* the rest of the request does not come, answered by "100 Continue" or not */
     WATCH_SLOW,   /* a body that trickles, or an answer that is not read */
 };
 
@@ -43,9 +43,10 @@ struct watched {
     uint32_t client_next, server_next; /* as in flow_cold, at the last look */
     uint32_t looked;                   /* flow_clock() of it */
     uint32_t since;                    /* flow_clock() since when it has been slow */
-    uint16_t server;                   /* as flow_cold.server */
+    uint32_t body_end;                 /* sequence number behind what the server waits for */
     uint32_t number;                   /* of those opened at its server, in their order */
     uint32_t opened;                   /* flow_clock() */
+    uint16_t server;                   /* as flow_cold.server */
     uint16_t others;                   /* so many the server held when it was opened */
     bool asks;                         /* something was asked when it was opened */
     bool awaits;                       /* the server waits for more than that */

@@ -62,8 +62,9 @@ struct opening {
     uint32_t refused_isn;    /* of the SYN-ACK that was reset because it answers another SYN */
     bool refused;            /* there was one */
     bool refused_lately;     /* since our last SYN by the timer: copies of it are under way */
-    bool whole;              /* it held a whole request when it began */
-    bool asks;               /* that, and it is counted in server.asking_now */
+    bool whole;              /* it held all that the server waits for when it began */
+    bool asks;               /* it held a request, and is counted in server.asking_now */
+    uint8_t protocol;        /* of that, where its check has told */
     bool fin;                /* the client's FIN follows the held bytes */
     uint32_t hold;           /* index of the buffer; OPENING_NONE: data is not held */
     uint16_t held_bytes;     /* contiguous from x+1 */

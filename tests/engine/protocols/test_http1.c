@@ -214,30 +214,36 @@ Test(http1, host_is_accepted_by_the_final_answer)
                  ACCEPTANCE_REFUSED);
 }
 
+#define MUCH "POST / HTTP/1.1\r\nContent-Length: 99999999999999999999999999\r\n\r\n"
+
 /* A server answers when the body has come, too. */
 Test(http1, awaits_what_the_header_announces)
 {
     static const struct {
         const char *request;
-        bool awaits;
+        size_t awaits;
     } cases[] = {
-        {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", false},
-        {"\r\nGET / HTTP/1.1\nHost: a\n\n", false},
-        {"GET / HTTP/1.1\r\nHost: a\r\n", true},
-        {"GET / HTTP/1.1\r\nHost: a", true},
-        {"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n", true},
-        {"POST / HTTP/1.1\r\ncontent-length:2\r\n\r\nh", true},
-        {"POST / HTTP/1.1\r\nCONTENT-LENGTH:  2 \r\n\r\nhi", false},
-        {"POST / HTTP/1.1\r\nContent-Length: 0\r\nHost: a\r\n\r\n", false},
-        {"GET / HTTP/1.1\r\nContent-Length: 1\r\n\r\n", true},
-        {"POST / HTTP/1.1\r\nContent-Length: 99999999999999999999999999\r\n\r\n", true},
-        {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", true},
-        {"POST / HTTP/1.1\r\nX: Content-Length: 2\r\n\r\n", false},
-        {"EHLO a.example\r\n", false},
-        {"", false},
+        {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0},
+        {"\r\nGET / HTTP/1.1\nHost: a\n\n", 0},
+        {"GET / HTTP/1.1\r\nHost: a\r\n", 1},
+        {"GET / HTTP/1.1\r\nHost: a", 1},
+        {"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n", 2},
+        {"POST / HTTP/1.1\r\ncontent-length:2\r\n\r\nh", 1},
+        {"POST / HTTP/1.1\r\nCONTENT-LENGTH:  2 \r\n\r\nhi", 0},
+        {"POST / HTTP/1.1\r\nContent-Length: 0\r\nHost: a\r\n\r\n", 0},
+        {"GET / HTTP/1.1\r\nContent-Length: 1\r\n\r\n", 1},
+        {"POST / HTTP/1.1\r\nContent-Length: 12345678901\r\n\r\n1", 12345678900},
+        {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 5},
+        {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n", 1},
+        {"POST / HTTP/1.1\r\nX: Content-Length: 2\r\n\r\n", 0},
+        {"EHLO a.example\r\n", 0},
+        {"", 0},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        cr_expect_eq(protocol_awaits((const uint8_t *)cases[i].request, strlen(cases[i].request)),
+        cr_expect_eq(protocol_awaits(PROTOCOL_UNKNOWN, (const uint8_t *)cases[i].request,
+                                     strlen(cases[i].request)),
                      cases[i].awaits, "%s", cases[i].request);
+    cr_expect_gt(protocol_awaits(PROTOCOL_HTTP, (const uint8_t *)MUCH, sizeof(MUCH) - 1),
+                 UINT64_C(1) << 40);
 }

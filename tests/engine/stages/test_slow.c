@@ -31,8 +31,12 @@ static struct bench *attacked(void)
 /* Whatever is held are bodies that do not come. */
 static void await_bodies(struct bench *b)
 {
-    for (uint32_t i = 0; i < b->engine->held.watch->used; i++)
-        b->engine->held.watch->entries[i].awaits = true;
+    for (uint32_t i = 0; i < b->engine->held.watch->used; i++) {
+        struct watched *watched = &b->engine->held.watch->entries[i];
+
+        watched->awaits = true;
+        watched->body_end = watched->client_next + 1000;
+    }
 }
 
 /* From here on 198.51.`number`.1:1000 speaks. */

@@ -112,8 +112,21 @@ Test(held_watch, one_bad_look_is_forgiven)
         cr_assert_eq(passes(b, 3, 0, 0), WATCH_WELL);
     }
     cr_assert_eq(passes(b, 4, 0, 0), WATCH_SERVER, "two are not");
+    watch_end(b);
+}
+
+/* "100 Continue" is no answer to a body that does not come. */
+Test(held_watch, a_body_that_is_due_is_no_idle_one)
+{
+    struct watch_bench *b = watch_bench();
+
     b->watched->awaits = true;
-    cr_assert_eq(passes(b, 1, 0, 0), WATCH_BODY);
+    b->watched->body_end = 120;
+    cr_assert_eq(passes(b, 2, 0, 0), WATCH_BODY);
+    passes(b, 1, 0, 25);
+    cr_assert_eq(passes(b, 6, 0, 0), WATCH_BODY);
+    passes(b, 1, 20, 0);
+    cr_assert_eq(passes(b, 6, 0, 0), WATCH_CLIENT, "it has come");
     watch_end(b);
 }
 
