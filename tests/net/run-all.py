@@ -83,6 +83,7 @@ TOGETHER = [
 # With several workers, and hosts that are machines of their own.
 MORE = [
     "test_slow.py",
+    "test_prefork.py",
     "test_vm.py",
     "test_vlan.py@2",
     "test_vlan.py@4",
