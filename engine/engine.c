@@ -103,7 +103,8 @@ static size_t lay_out(const struct engine_config *config, uint8_t *base, struct 
     pieces->stray = place(&layout, TAGS_STRAY * sizeof(struct tag));
     pieces->asked = place(&layout, config->answers.records ? 0 : TAGS_ASKED * sizeof(struct tag));
     pieces->proofs = place(&layout, PROOFS * sizeof(struct proof_slot));
-    pieces->served = place(&layout, config->served_max * sizeof(uint32_t));
+    pieces->served =
+        place(&layout, config->answers.records ? 0 : config->served_max * sizeof(uint32_t));
     pieces->greeted = place(&layout, config->served_max / GREETED_SHARE * sizeof(uint32_t));
     pieces->servers = place(&layout, config->servers_max * sizeof(struct server));
     pieces->held_sources = place(&layout, sizeof(struct held_sources));
@@ -165,7 +166,8 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
     tag_table_init(&engine->asked, config->answers.records ? config->answers.asked : pieces.asked,
                    TAGS_ASKED, RATE_WINDOW_US / 1000);
     engine->proofs = (struct proof_table){pieces.proofs, PROOFS - 1};
-    served_init(&engine->served, pieces.served, config->served_max);
+    served_init(&engine->served, config->answers.records ? config->answers.served : pieces.served,
+                config->served_max);
     served_init(&engine->greeted, pieces.greeted, config->served_max / GREETED_SHARE);
     engine->held = (struct held){
         .sources = pieces.held_sources,

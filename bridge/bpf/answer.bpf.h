@@ -19,15 +19,6 @@
 
 /* --- the answer ------------------------------------------------------------------------------ */
 
-/* `sum`: of the segment without its checksum. */
-INLINE bool answer_checksum_good(const struct answer *answer, __u64 sum)
-{
-    const __u64 pseudo = answer->pseudo + bpf_htonl(PROTO_TCP + answer->l4_bytes);
-
-    return answer_fold(pseudo + sum + answer->checksum) == 0xffff ||
-           answer_fold(pseudo) == answer->checksum;
-}
-
 /* Remembers that this client was asked with this ISN, as tag_put_first(); true: for the first time.
  */
 INLINE bool answer_remember(const struct answer *answer, __u32 x)
@@ -50,8 +41,7 @@ INLINE bool answer_remember(const struct answer *answer, __u32 x)
 INLINE void answer_count(const struct answer *answer, __u32 x)
 {
     const __u32 step = (__u32)(answer->now_us / ANSWER_STEP_US) & (ANSWER_STEPS - 1);
-    const __u32 core = bpf_get_smp_processor_id() & (ANSWER_CORES - 1);
-    struct answer_counts *counts = &answer->record->counts[core];
+    struct answer_counts *counts = answer_counts_of(answer);
 
     __sync_fetch_and_add(&counts->syns[step], 1);
     if (answer_remember(answer, x))
@@ -79,10 +69,11 @@ INLINE bool answer_numbers(const struct answer *answer, const struct answer_walk
     const __u8 scale = said->grants & ANSWER_WSCALE ? offered : WSCALE_NONE;
     const __u32 epoch = (__u32)(answer->now_us / COOKIE_EPOCH_US);
     const __u32 index = cookie_mss_index(table, mss) & (COOKIE_MSS_ENTRIES - 1);
-    const struct cookie_key *key = &answer->record->keys[epoch & (ANSWER_KEYS - 1)];
+    const struct answer_promise *promise = &answer->record->promises[0];
+    const struct cookie_key *key = &promise->keys[epoch & (ANSWER_KEYS - 1)];
     __u32 words, hash;
 
-    if (*(volatile __u64 *)&key->made_for != cookie_key_for(answer->record->generation, epoch))
+    if (*(volatile __u64 *)&key->made_for != cookie_key_for(promise->generation, epoch))
         return false;
     words = cookie_option_bits(index, scale, said->grants & ANSWER_SACK);
     hash = answer->v4 ? cookie_hash_v4(&key->begun, (__u32)(answer->client[1] >> 32),
@@ -92,20 +83,6 @@ INLINE bool answer_numbers(const struct answer *answer, const struct answer_walk
     numbers->tsval =
         cookie_finer_of(table, index, mss) | (said->grants & ANSWER_ECN ? COOKIE_TS_ECN : 0);
     return true;
-}
-
-/* All that was read before is read before what follows. */
-INLINE void answer_barrier(void)
-{
-    __u64 mine = 0;
-
-    __sync_fetch_and_add(&mine, 1);
-}
-
-INLINE bool answer_is_whole(const struct answer *answer)
-{
-    answer_barrier();
-    return *(volatile __u32 *)&answer->record->version == answer->version;
 }
 
 /* Both ends exchanged. They are read anew: the stack has no room for them meanwhile. */
@@ -240,31 +217,15 @@ INLINE bool answer_say(const struct answer *answer, const struct answer_walk *wa
 
 /* --- decision -------------------------------------------------------------------------------- */
 
-/* Its options, and the sum of its header. CARRY_answered: both are plain. */
-INLINE __u32 answer_look(struct __sk_buff *skb, const struct answer *answer, struct tcp_header *tcp,
-                         struct answer_walk *walk, __u64 *sum)
+/* False: it is odd, signed, or its checksum is wrong. */
+INLINE bool answer_look(struct __sk_buff *skb, const struct answer *answer, struct tcp_header *tcp,
+                        struct answer_walk *walk, __u64 *sum)
 {
-    const __u32 header_bytes = (__u32)(tcp->offset >> 4) * 4;
-    volatile __u32 options_bytes = header_bytes - TCP_BYTES;
-    __u32 bytes;
-
-    if (answer->ends_odd || header_bytes < TCP_BYTES || answer->l4_bytes != header_bytes ||
-        answer->l4 + header_bytes > skb->len)
-        return CARRY_up_syn_odd;
-    tcp->checksum = 0;
-    *sum = (__u32)bpf_csum_diff(NULL, 0, (__be32 *)tcp, sizeof(*tcp), 0);
-    if (options_bytes) {
-        /* At least 1 in a form that Linux 6.1's verifier follows. */
-        bytes = ((options_bytes - 1) & (sizeof(walk->at) - 1)) + 1;
-        if (bpf_skb_load_bytes(skb, answer->l4 + TCP_BYTES, walk->at, bytes) != 0)
-            return CARRY_up_syn_odd;
-        *sum = (__u32)bpf_csum_diff(NULL, 0, (__be32 *)walk->at, bytes, (__u32)*sum);
-        walk->bytes = bytes;
+    if (!answer_read_whole(skb, answer, tcp, walk, sum))
+        return false;
+    if (walk->bytes)
         bpf_loop(TCP_OPTIONS_MAX, answer_step, walk, 0);
-    }
-    if (walk->bad || (walk->present & OPTIONS_SIGNED) || !answer_checksum_good(answer, *sum))
-        return CARRY_up_syn_odd;
-    return CARRY_answered;
+    return !walk->bad && !(walk->present & OPTIONS_SIGNED);
 }
 
 /* Of a client that may wait for its server to speak, and must be asked again if its ACK is lost,
@@ -281,7 +242,6 @@ INLINE __u32 answer_prepare(struct __sk_buff *skb, struct answer *answer, struct
                             struct answer_segment *segment, __u64 *sum)
 {
     struct answer_walk walk = {.wscale = WSCALE_NONE};
-    __u32 what;
 
     if (answer->now_us >= *(volatile __u64 *)&answer->record->until_us)
         return CARRY_up_syn_late;
@@ -291,9 +251,8 @@ INLINE __u32 answer_prepare(struct __sk_buff *skb, struct answer *answer, struct
         flow_words_hash(flow_seed_of(answer->settings->table_seed), answer_words(answer));
     if (answer_is_known(answer))
         return ANSWER_KNOWN_FLOW;
-    what = answer_look(skb, answer, tcp, &walk, sum);
-    if (what != CARRY_answered)
-        return what;
+    if (!answer_look(skb, answer, tcp, &walk, sum))
+        return CARRY_up_syn_odd;
     if (!answer_say(answer, &walk, tcp, segment))
         return CARRY_up_syn_late;
     if (answer_is_remembered(answer))
@@ -301,8 +260,6 @@ INLINE __u32 answer_prepare(struct __sk_buff *skb, struct answer *answer, struct
     segment->ip_id = answer_ip_id(answer);
     return answer_is_whole(answer) ? CARRY_answered : CARRY_up_syn_late;
 }
-
-#define ANSWER_LEFT (-2) /* nothing was changed, and nothing counted */
 
 /* A client's frame. `to`: the interface that it came from. */
 static __attribute__((noinline)) int answer_syn(struct __sk_buff *skb, __u32 to)
@@ -318,13 +275,8 @@ static __attribute__((noinline)) int answer_syn(struct __sk_buff *skb, __u32 to)
     if (!answer.settings || !answer.settings->servers || !answer_read(skb, &answer, &tcp) ||
         (tcp.flags & TCP_SYN_PLAIN) != FLAG_SYN)
         return ANSWER_LEFT;
-    answer.client_port = bpf_ntohs(tcp.src_port);
-    answer.server_port = bpf_ntohs(tcp.dst_port);
-    answer.checksum = tcp.checksum;
-    if (!answer_find(&answer))
+    if (!answer_begin(&answer, &tcp))
         return ANSWER_LEFT;
-    answer.now_us =
-        answer.settings->clock_us ? answer.settings->clock_us : bpf_ktime_get_ns() / 1000;
     what = answer_prepare(skb, &answer, &tcp, &segment, &sum);
     /* Of a connection that has a record, the gates are to be shut. */
     if (what == ANSWER_KNOWN_FLOW)

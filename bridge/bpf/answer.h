@@ -23,15 +23,16 @@ struct answer_prefix {
 };
 
 struct answer_settings {
-    uint32_t servers;    /* that are answered for; 0: all goes up */
-    uint32_t aside;      /* prefixes that are put aside */
-    uint32_t aside_lost; /* not 0: there was no room for all of them, and all goes up */
-    uint32_t unused;
-    uint64_t clock_us; /* for tests: stands; 0: the kernel's own */
+    uint32_t servers;     /* that are answered for; 0: all goes up */
+    uint32_t aside;       /* prefixes that are put aside */
+    uint32_t aside_lost;  /* not 0: there was no room for all of them, and all goes up */
+    uint32_t served_mask; /* of the connections served lately (engine/tables/replays.h) */
+    uint64_t clock_us;    /* for tests: stands; 0: the kernel's own */
     uint64_t table_seed[2], tsval_seed[2];
 };
 
 /* Counts of known connections lie in pages: an element is found by number, and mapped. */
-#define ANSWER_PAGE_BYTES 4096u
+#define ANSWER_PAGE_BYTES  4096u
+#define ANSWER_SERVED_PAGE 1024u
 
 #endif

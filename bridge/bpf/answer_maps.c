@@ -29,6 +29,7 @@ static const struct {
     {"answer_records", ANSWER_RECORDS * sizeof(struct answer_record)},
     {"answer_known", ANSWER_KNOWN},
     {"answer_asked", TAGS_ASKED * sizeof(struct tag)},
+    {"answer_served", ANSWER_SERVED * sizeof(uint32_t)},
 };
 
 static void *map_shared(const struct bpf_object *object, int which)
@@ -62,8 +63,9 @@ struct answer_maps *answer_maps_open(const struct bpf_object *object)
         .records = map_shared(object, 0),
         .known = map_shared(object, 1),
         .asked = map_shared(object, 2),
+        .served = map_shared(object, 3),
         .cores = cores > 0 && cores < (int)ANSWER_CORES ? (uint32_t)cores : ANSWER_CORES};
-    if (maps->share.records && maps->share.known && maps->share.asked)
+    if (maps->share.records && maps->share.known && maps->share.asked && maps->share.served)
         return maps;
     answer_maps_close(maps);
     return NULL;
@@ -83,6 +85,8 @@ void answer_maps_close(struct answer_maps *maps)
         munmap(maps->share.known, shared[1].bytes);
     if (maps->share.asked)
         munmap(maps->share.asked, shared[2].bytes);
+    if (maps->share.served)
+        munmap(maps->share.served, shared[3].bytes);
     free(maps);
     errno = reason;
 }
@@ -92,11 +96,11 @@ struct answer_share answer_maps_share(const struct answer_maps *maps)
     return maps->share;
 }
 
-void answer_maps_begin(struct answer_maps *maps, const uint64_t table_seed[2],
-                       const uint64_t tsval_seed[2])
+void answer_maps_begin(struct answer_maps *maps, const struct engine_config *config)
 {
-    memcpy(maps->settings.table_seed, table_seed, sizeof(maps->settings.table_seed));
-    memcpy(maps->settings.tsval_seed, tsval_seed, sizeof(maps->settings.tsval_seed));
+    memcpy(maps->settings.table_seed, config->table_seed, sizeof(maps->settings.table_seed));
+    memcpy(maps->settings.tsval_seed, config->keys.tsval, sizeof(maps->settings.tsval_seed));
+    maps->settings.served_mask = config->served_max - 1;
     tell(maps);
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * answer_maps.h - the maps of the part of the carrying program that answers SYNs (answer.bpf.h).
+ * answer_maps.h - the maps of the parts of the carrying program that answer SYNs (answer.bpf.h)
+ * and drop what proves nothing (reject.bpf.h).
  *
  *      answer_maps_share()   what an engine and the kernel both have
- *      answer_maps_begin()   under which seeds; nothing is answered until a server has a record
+ *      answer_maps_begin()   for which engine; nothing is answered until a server has a record
  *      answer_maps_obey()    which servers have one: the worker's thread, as all that follows
  *      answer_maps_aside()   whose SYNs go up all the same
  */
@@ -25,8 +26,8 @@ struct answer_maps *answer_maps_open(const struct bpf_object *object);
 void answer_maps_close(struct answer_maps *maps);
 
 struct answer_share answer_maps_share(const struct answer_maps *maps);
-void answer_maps_begin(struct answer_maps *maps, const uint64_t table_seed[2],
-                       const uint64_t tsval_seed[2]);
+/* Of an engine that remembers ANSWER_SERVED connections served lately at most. */
+void answer_maps_begin(struct answer_maps *maps, const struct engine_config *config);
 /* For tests: the clock stands at this time; 0: it goes on. */
 void answer_maps_stop_clock(struct answer_maps *maps, uint64_t now_us);
 void answer_maps_obey(struct answer_maps *maps, const struct answer_order *orders, uint32_t count);

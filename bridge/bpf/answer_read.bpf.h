@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * answer_read.bpf.h - for answer.bpf.h alone: the maps, and who is asked by whom, with which
- * options.
+ * answer_read.bpf.h - for answer.bpf.h and reject.bpf.h alone: the maps, and who is asked by whom,
+ * with which options.
  */
 #ifndef SYNWARD_BRIDGE_BPF_ANSWER_READ_BPF_H
 #define SYNWARD_BRIDGE_BPF_ANSWER_READ_BPF_H
@@ -22,6 +22,8 @@
 #define FLAG_CWR       0x80
 #define OFFER_ECN_BIT  (1 << 4)
 #define OPTIONS_SIGNED (OPTION_MD5 | OPTION_AO)
+
+#define ANSWER_LEFT (-2) /* nothing was changed, and nothing counted */
 
 /* Beside enum carry_count: of a connection that may be known. */
 #define ANSWER_KNOWN_FLOW CARRY_COUNTS_COUNT
@@ -205,6 +207,40 @@ INLINE __u32 answer_fold(__u64 sum)
     return (__u32)((sum & 0xffff) + (sum >> 16));
 }
 
+/* `sum`: of the segment without its checksum. */
+INLINE bool answer_checksum_good(const struct answer *answer, __u64 sum)
+{
+    const __u64 pseudo = answer->pseudo + bpf_htonl(PROTO_TCP + answer->l4_bytes);
+
+    return answer_fold(pseudo + sum + answer->checksum) == 0xffff ||
+           answer_fold(pseudo) == answer->checksum;
+}
+
+/* A segment that is all header: its options, and its sum. False: it is none, or it is odd, or its
+ * checksum is wrong. */
+INLINE bool answer_read_whole(struct __sk_buff *skb, const struct answer *answer,
+                              struct tcp_header *tcp, struct answer_walk *walk, __u64 *sum)
+{
+    const __u32 header_bytes = (__u32)(tcp->offset >> 4) * 4;
+    volatile __u32 options_bytes = header_bytes - TCP_BYTES;
+    __u32 bytes;
+
+    if (answer->ends_odd || header_bytes < TCP_BYTES || answer->l4_bytes != header_bytes ||
+        answer->l4 + header_bytes > skb->len)
+        return false;
+    tcp->checksum = 0;
+    *sum = (__u32)bpf_csum_diff(NULL, 0, (__be32 *)tcp, sizeof(*tcp), 0);
+    if (options_bytes) {
+        /* At least 1 in a form that Linux 6.1's verifier follows. */
+        bytes = ((options_bytes - 1) & (sizeof(walk->at) - 1)) + 1;
+        if (bpf_skb_load_bytes(skb, answer->l4 + TCP_BYTES, walk->at, bytes) != 0)
+            return false;
+        *sum = (__u32)bpf_csum_diff(NULL, 0, (__be32 *)walk->at, bytes, (__u32)*sum);
+        walk->bytes = bytes;
+    }
+    return answer_checksum_good(answer, *sum);
+}
+
 INLINE bool answer_read_v4(struct __sk_buff *skb, struct answer *answer, struct tcp_header *tcp)
 {
     struct {
@@ -300,6 +336,38 @@ INLINE bool answer_find(struct answer *answer)
         return false;
     answer->version = *(volatile __u32 *)&answer->record->version;
     return !(answer->version & 1) && *(volatile __u32 *)&answer->record->serial == value->serial;
+}
+
+/* The rest of what is to be known of a frame that was read. False: it is to none of those servers.
+ */
+INLINE bool answer_begin(struct answer *answer, const struct tcp_header *tcp)
+{
+    const __u64 clock_us = answer->settings->clock_us;
+
+    answer->client_port = bpf_ntohs(tcp->src_port);
+    answer->server_port = bpf_ntohs(tcp->dst_port);
+    answer->checksum = tcp->checksum;
+    answer->now_us = clock_us ? clock_us : bpf_ktime_get_ns() / 1000;
+    return answer_find(answer);
+}
+
+/* All that was read before is read before what follows. */
+INLINE void answer_barrier(void)
+{
+    __u64 mine = 0;
+
+    __sync_fetch_and_add(&mine, 1);
+}
+
+INLINE bool answer_is_whole(const struct answer *answer)
+{
+    answer_barrier();
+    return *(volatile __u32 *)&answer->record->version == answer->version;
+}
+
+INLINE struct answer_counts *answer_counts_of(const struct answer *answer)
+{
+    return &answer->record->counts[bpf_get_smp_processor_id() & (ANSWER_CORES - 1)];
 }
 
 INLINE struct flow_words answer_words(const struct answer *answer)

@@ -21,6 +21,7 @@
 #include "bridge/bpf/answer.bpf.h"
 #include "bridge/bpf/carry.h"
 #include "bridge/bpf/carry_parts.bpf.h"
+#include "bridge/bpf/reject.bpf.h"
 #include "engine/tcp/flow_record.h"
 
 #define FROM_CLIENT 0
@@ -460,6 +461,8 @@ INLINE void shut_gates(struct flow_record *record, int from, __u32 serial,
         set_gate(record, !from, serial, RECORD_UP);
 }
 
+#define CARRY_STRANGER (-3) /* of no connection that is carried; nothing was counted */
+
 /* Called, as answer_syn() is: both have their places on the stack, which has 512 bytes. */
 static __attribute__((noinline)) int carry(struct __sk_buff *skb, int from)
 {
@@ -477,8 +480,10 @@ static __attribute__((noinline)) int carry(struct __sk_buff *skb, int from)
     if (!to)
         return TC_ACT_UNSPEC;
     value = find(skb, from, &segment, &plain);
+    if (!value && plain)
+        return CARRY_STRANGER;
     if (!value) {
-        count(plain ? CARRY_up_unknown : CARRY_up_other);
+        count(CARRY_up_other);
         return TC_ACT_UNSPEC;
     }
     index = value->index;
@@ -508,28 +513,45 @@ static __attribute__((noinline)) int carry(struct __sk_buff *skb, int from)
     return (int)bpf_redirect(to, 0);
 }
 
+INLINE int up_if_stranger(int action)
+{
+    if (action != CARRY_STRANGER)
+        return action;
+    count(CARRY_up_unknown);
+    return TC_ACT_UNSPEC;
+}
+
 SEC("tc")
 int carry_from_client(struct __sk_buff *skb)
 {
     const __u32 first = 0;
     const struct carry_settings *settings = bpf_map_lookup_elem(&carry_switch, &first);
     const __u32 to = settings ? settings->to[FROM_CLIENT] : 0;
-    const int answered = to ? answer_syn(skb, to) : ANSWER_LEFT;
+    int action = to ? answer_syn(skb, to) : ANSWER_LEFT;
 
-    return answered == ANSWER_LEFT ? carry(skb, FROM_CLIENT) : answered;
+    if (action != ANSWER_LEFT)
+        return action;
+    action = carry(skb, FROM_CLIENT);
+    if (action == CARRY_STRANGER) {
+        const int rejected = reject(skb);
+
+        if (rejected != ANSWER_LEFT)
+            return rejected;
+    }
+    return up_if_stranger(action);
 }
 
 /* For kernels whose verifier does not take the part that answers. */
 SEC("tc")
 int carry_from_client_alone(struct __sk_buff *skb)
 {
-    return carry(skb, FROM_CLIENT);
+    return up_if_stranger(carry(skb, FROM_CLIENT));
 }
 
 SEC("tc")
 int carry_from_server(struct __sk_buff *skb)
 {
-    return carry(skb, FROM_SERVER);
+    return up_if_stranger(carry(skb, FROM_SERVER));
 }
 
 char carry_license[] SEC("license") = "GPL";

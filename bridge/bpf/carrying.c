@@ -169,7 +169,7 @@ struct flow_record *carrying_records(struct carrying *carrying)
 void carrying_share(struct carrying *carrying, uint32_t first, struct engine_config *config)
 {
     config->records = carrying->records + first;
-    if (config->shards == 1 && carrying->answers)
+    if (config->shards == 1 && carrying->answers && config->served_max <= ANSWER_SERVED)
         config->answers = answer_maps_share(carrying->answers);
 }
 

@@ -354,8 +354,7 @@ static bool make_engine(struct worker *worker)
                                            .carrying = worker->options.carrying,
                                            .first_record = worker->options.first_record};
     if (config->answers.records)
-        answer_maps_begin(carrying_answers(worker->options.carrying), config->table_seed,
-                          config->keys.tsval);
+        answer_maps_begin(carrying_answers(worker->options.carrying), config);
     engine_set_setting(worker->engine, NULL, worker->options.mode, now_us);
     adopt_policy(worker, now_us);
     if (worker->options.inherit)

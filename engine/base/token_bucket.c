@@ -18,15 +18,26 @@
 #define DEPTH_MAX        (1ull << 62) /* keeps sums of times below 2^64 */
 #define LIMITER_WAYS     4u
 
+static uint64_t ticks_of_token(uint32_t per_second)
+{
+    const uint64_t rate = per_second != 0 ? per_second : 1;
+
+    return (TICKS_PER_SECOND + rate / 2) / rate;
+}
+
+/* Fits: 2^32 tokens of at most 2^32 ticks. */
+static uint64_t depth_of(uint64_t token, uint32_t burst)
+{
+    const uint64_t depth = burst * token;
+
+    return depth > DEPTH_MAX ? DEPTH_MAX : depth;
+}
+
 bool token_take(struct token_bucket *bucket, uint32_t per_second, uint32_t burst, uint64_t now_us)
 {
-    uint64_t rate = per_second != 0 ? per_second : 1;
-    uint64_t token = (TICKS_PER_SECOND + rate / 2) / rate;
-    uint64_t depth = burst * token; /* fits: 2^32 tokens of at most 2^32 ticks */
-    uint64_t now = now_us * TICKS_PER_US;
+    const uint64_t token = ticks_of_token(per_second), depth = depth_of(token, burst);
+    const uint64_t now = now_us * TICKS_PER_US;
 
-    if (depth > DEPTH_MAX)
-        depth = DEPTH_MAX;
     if (bucket->full_at < now)
         bucket->full_at = now;
     /* Emptier than empty: the limit was raised since. Without this it would wait at the old rate.
@@ -37,6 +48,14 @@ bool token_take(struct token_bucket *bucket, uint32_t per_second, uint32_t burst
         return false;
     bucket->full_at += token;
     return true;
+}
+
+uint64_t token_next_us(const struct token_bucket *bucket, uint32_t per_second, uint32_t burst)
+{
+    const uint64_t token = ticks_of_token(per_second), depth = depth_of(token, burst);
+    const uint64_t at = bucket->full_at + token;
+
+    return at <= depth ? 0 : (at - depth + TICKS_PER_US - 1) / TICKS_PER_US;
 }
 
 struct ip_addr source_prefix(const struct ip_addr *addr)

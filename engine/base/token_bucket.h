@@ -30,6 +30,9 @@ struct token_bucket {
  */
 bool token_take(struct token_bucket *bucket, uint32_t per_second, uint32_t burst, uint64_t now_us);
 
+/* When one is there next, if nobody takes it before. */
+uint64_t token_next_us(const struct token_bucket *bucket, uint32_t per_second, uint32_t burst);
+
 /* The part of an address that counts as one source: IPv4 address, or IPv6 /64 with the rest zero.
  */
 struct ip_addr source_prefix(const struct ip_addr *addr);

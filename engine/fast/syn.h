@@ -58,12 +58,6 @@ static inline uint8_t *syn_tcp(const struct syn *syn)
 /* --- recognise
  * ------------------------------------------------------------------------------------ */
 
-/* True where this server answers new clients with cookies. */
-static inline bool syn_is_answered(const struct server *server)
-{
-    return server_protected(server) && !server_refuses_new(server) && !server->doubted;
-}
-
 /* True of all that frame_ends_good() may refuse. */
 static inline bool ends_odd(const struct syn *syn)
 {
@@ -83,7 +77,7 @@ static inline struct server *recognise_syn(struct engine *engine, struct syn *sy
         return NULL;
     syn->key = frame_plain_words(syn->data, SIDE_CLIENT);
     server = server_of_plain(&engine->servers, syn->data);
-    if (!server || !syn_is_answered(server))
+    if (!server || !server_answers_new(server))
         return NULL;
     syn->hash = flow_words_hash(engine->flows.seed, syn->key);
     if (flow_find_words(&engine->flows, syn->key, syn->hash) != FLOW_NONE ||

@@ -323,4 +323,10 @@ static inline bool server_protected(const struct server *server)
     return server->mode == MODE_ATTACK && server_opening(server) != OPENING_PASS;
 }
 
+/* True where a new client gets a cookie at once, whatever else is to be known of it. */
+static inline bool server_answers_new(const struct server *server)
+{
+    return server_protected(server) && !server_refuses_new(server) && !server->doubted;
+}
+
 #endif

@@ -14,11 +14,9 @@ static uint32_t index_of(const struct answering *answering, const struct server 
     return (uint32_t)(server->record - answering->records);
 }
 
-/* What fast/syn.h and stages/syn.c would answer without looking any further. */
 static bool may_be_answered(const struct server *server)
 {
-    return server->used && server_protected(server) && !server_refuses_new(server) &&
-           !server->doubted && !server->key.vlan.id[0];
+    return server->used && server_answers_new(server) && !server->key.vlan.id[0];
 }
 
 /* --- counts ---------------------------------------------------------------------------------- */
@@ -50,6 +48,15 @@ static void count_step(struct engine *engine, struct answered *answered, uint64_
         trigger_answered_for(&answered->server->counts, step, syns, asked);
 }
 
+static void count_rejected(struct engine *engine, struct answered *answered)
+{
+    const uint32_t fresh =
+        take_new(engine, &answered->server->record->counts[0].rejected, 0, &answered->rejected);
+
+    engine->counters.cookies_rejected += fresh;
+    engine->counters.drops[DROP_bad_cookie] += fresh;
+}
+
 void answering_count(struct engine *engine, struct server *server, uint64_t now_us)
 {
     struct answering *answering = engine->answering;
@@ -63,6 +70,7 @@ void answering_count(struct engine *engine, struct server *server, uint64_t now_
     for (; step <= now; step++)
         count_step(engine, answered, step);
     answered->step = now;
+    count_rejected(engine, answered);
 }
 
 /* --- what is said ---------------------------------------------------------------------------- */
@@ -108,15 +116,44 @@ static uint8_t ip_id_kind(const struct promise *promise)
     return promise->synack.ip_id == IP_ID_RANDOM ? ANSWER_IP_ID_RANDOM : ANSWER_IP_ID_ZERO;
 }
 
+/* Of this epoch, the next and the one before, which may be of before time began. */
 static void write_keys(const struct engine *engine, struct answered *answered, uint64_t now_us)
 {
     const uint32_t epoch = (uint32_t)(now_us / COOKIE_EPOCH_US);
-    struct answer_record *record = answered->server->record;
+    struct answer_promise *promises = answered->server->record->promises;
 
-    for (uint32_t of = epoch; of <= epoch + 1; of++)
-        cookie_key_make(&record->keys[of % ANSWER_KEYS], &engine->config.keys,
-                        &answered->server->key, record->generation, of);
+    for (uint32_t i = 0; i < ANSWER_PROMISES; i++)
+        for (uint32_t of = epoch - 1; promises[i].until_us && of != epoch + 2; of++)
+            cookie_key_make(&promises[i].keys[of % ANSWER_KEYS], &engine->config.keys,
+                            &answered->server->key, promises[i].generation, of);
     answered->epoch = epoch;
+}
+
+/* As prove() tries them (proof.c). A greeting that a client may have heard part of is the engine's
+ * to judge. */
+static void write_promises(const struct engine *engine, const struct server *server,
+                           struct answer_record *record)
+{
+    const struct server_policy *policy = server->policy;
+    const bool v4 = addr_is_v4(&server->key.addr);
+    const struct promise *now = server_promise_now(engine, server, v4);
+    const struct promise *other = &engine->default_promise[v4 ? 0 : 1];
+    uint32_t greeting_bytes = now->greeting_bytes;
+
+    memset(record->promises, 0, sizeof(record->promises));
+    record->promises[0].generation = now->generation;
+    record->promises[0].until_us = UINT64_MAX;
+    if (policy && policy->has_before) {
+        record->promises[1].generation = policy->before.generation;
+        record->promises[1].until_us = policy->before_until_us;
+        greeting_bytes |= policy->before.greeting_bytes;
+    }
+    if (policy && server->unprofiled_us) {
+        record->promises[2].generation = other->generation;
+        record->promises[2].until_us = server->unprofiled_us + COOKIE_LIFETIME_US;
+        greeting_bytes |= other->greeting_bytes;
+    }
+    record->rejects = !greeting_bytes;
 }
 
 /* We are there, and cookies are made from here on. */
@@ -136,7 +173,7 @@ static void write_record(const struct engine *engine, struct answered *answered,
         server_promise_now(engine, server, addr_is_v4(&server->key.addr));
 
     begin_writing(record);
-    record->generation = promise->generation;
+    write_promises(engine, server, record);
     record->ttl = promised_ttl(promise);
     record->df = promise->synack.df;
     record->ip_id_kind = ip_id_kind(promise);
@@ -188,6 +225,7 @@ static void count_from_here(const struct engine *engine, struct answered *answer
         take_new(engine, record->counts[0].syns, place, answered->syns);
         take_new(engine, record->counts[0].asked, place, answered->asked);
     }
+    take_new(engine, &record->counts[0].rejected, 0, &answered->rejected);
 }
 
 static struct answered *free_place(struct answering *answering)
@@ -211,6 +249,7 @@ static void begin_answering(struct engine *engine, struct server *server, uint64
     answered->step = rate_step(now_us);
     count_from_here(engine, answered);
     server->record->ip_id = server->ip_id;
+    server->record->strays_us = 0;
     write_record(engine, answered, now_us);
     say_alive(server, now_us);
     answering->serial += answering->serial == UINT32_MAX ? 2 : 1; /* never 0 */

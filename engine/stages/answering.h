@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * answering.h - for which servers the kernel answers SYNs, and with what (tcp/answer_record.h).
+ * answering.h - for which servers the kernel answers SYNs, and with what, and drops segments that
+ * prove nothing (tcp/answer_record.h).
  *
  * For those in attack mode whose SYNs the engine would answer by the short way (fast/syn.h). What
  * is said for them is written down when that begins and when a policy is adopted, keys for the next
@@ -32,7 +33,7 @@ struct answered {
     struct server *server; /* NULL: nobody */
     uint64_t step;
     uint32_t epoch; /* keys are there for it and for the next */
-    uint32_t syns[ANSWER_STEPS], asked[ANSWER_STEPS];
+    uint32_t syns[ANSWER_STEPS], asked[ANSWER_STEPS], rejected;
 };
 
 struct answering {
@@ -51,7 +52,14 @@ void answering_tick(struct engine *engine, uint64_t now_us);
 /* When that is next worth calling. */
 uint64_t answering_next(const struct answering *answering);
 
-/* Counts what the kernel has answered for a server that has a record. */
+/* From then on, and not before, a segment that proves nothing may pass to this server, which has a
+ * record. */
+static inline void answering_no_strays(struct server *server, uint64_t until_us)
+{
+    __atomic_store_n(&server->record->strays_us, until_us, __ATOMIC_RELAXED);
+}
+
+/* Counts what the kernel has answered for a server that has a record, and dropped. */
 void answering_count(struct engine *engine, struct server *server, uint64_t now_us);
 static inline void answering_catch_up(struct engine *engine, struct server *server, uint64_t now_us)
 {

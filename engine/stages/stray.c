@@ -4,6 +4,7 @@
  */
 #include "engine/stages/stray.h"
 
+#include "engine/stages/answering.h"
 #include "engine/tcp/cookie.h"
 
 #define STRAYS_PER_SECOND                                                                          \
@@ -55,10 +56,20 @@ static bool stray_may_pass(struct engine *engine, struct server *server, uint64_
            token_take(&engine->strays, of_all, of_all, now_us);
 }
 
+/* The kernel drops them until one may pass again. */
+static void tell_next_stray(const struct engine *engine, struct server *server)
+{
+    const uint32_t limit = limit_share(engine, STRAYS_PER_SECOND);
+    const uint32_t of_all = limit_share(engine, STRAYS_OF_ALL);
+    const uint64_t of_server_us = token_next_us(&server->strays, limit, limit);
+    const uint64_t of_all_us = token_next_us(&engine->strays, of_all, of_all);
+
+    answering_no_strays(server, of_server_us > of_all_us ? of_server_us : of_all_us);
+}
+
 void stray_segment(struct engine *engine, struct passage *passage, struct server *server)
 {
-    bool proved_lately =
-        proof_lately(&engine->proofs, passage->hash, (uint32_t)(passage->now_us / 1000));
+    bool ends = proof_lately(&engine->proofs, passage->hash, (uint32_t)(passage->now_us / 1000));
 
     if ((passage->frame.flags & (TCP_ACK | TCP_RST)) == TCP_ACK && was_kept(engine, passage)) {
         passage_reset(engine, passage, DROP_stray);
@@ -66,8 +77,10 @@ void stray_segment(struct engine *engine, struct passage *passage, struct server
     }
     engine->counters.cookies_rejected++;
     /* A reordered first flight: its beginning is on the way, the client will repeat this. */
-    if (proved_lately || !stray_may_pass(engine, server, passage->now_us) ||
-        stray_is_ours(engine, passage)) {
+    ends = ends || !stray_may_pass(engine, server, passage->now_us);
+    if (server->record)
+        tell_next_stray(engine, server);
+    if (ends || stray_is_ours(engine, passage)) {
         passage_drop(engine, passage, DROP_bad_cookie);
         return;
     }

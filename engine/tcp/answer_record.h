@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * answer_record.h - what the engine writes down of a server in attack mode so that the kernel may
- * answer SYNs in its name (bridge/bpf/answer.bpf.h), and what both then write.
+ * answer SYNs in its name, and drop the segments that prove nothing (bridge/bpf/answer.bpf.h,
+ * reject.bpf.h), and what both then write.
  *
- *      engine -> kernel   under `version`: promise's generation and keys, what is said to an offer
- *      kernel -> engine   `counts`: how many were answered, for the triggers
+ *      engine -> kernel   under `version`: promises' generations and keys, what is said to an offer
+ *                         when a segment that proves nothing may pass (stages/stray.h)
+ *      kernel -> engine   `counts`: how many were answered, for the triggers; how many dropped
  *      both               the next IPv4 identification; which connections were asked (seen.h)
  *
  * `version` is odd while the engine writes. Who reads takes it before and after, and sends the SYN
@@ -27,11 +29,21 @@
 #define ANSWER_STEPS   8u
 #define ANSWER_STEP_US 250000u
 #define ANSWER_DEAD_US 3000000u /* that long without a word of the engine */
-#define ANSWER_CORES   16u      /* who share a place lose nothing, they wait for each other */
+/* One that proves nothing goes up, as it may pass: until the engine has said when another may, or
+ * for that long, they are dropped. */
+#define ANSWER_STRAY_US 10000u
+#define ANSWER_CORES    16u /* who share a place lose nothing, they wait for each other */
+
+/* Promises whose cookies are good: the one made now, the one before, and that of a server without a
+ * profile. A power of two. */
+#define ANSWER_PROMISES 4u
 
 /* Of connections that the engine knows there is one count for each hash: where it is 0 there is
  * none. 255 stays. */
 #define ANSWER_KNOWN (1u << 22)
+
+/* Connections that were served lately (tables/replays.h) which the kernel can look for, at most. */
+#define ANSWER_SERVED (1u << 20)
 
 enum answer_grants {
     ANSWER_SACK = 1 << 0,
@@ -51,9 +63,17 @@ struct answer_said {
     uint16_t window, unused;
 };
 
-/* Answered SYNs, and those that were the first of their client's ISN. */
+/* Answered SYNs, and those that were the first of their client's ISN; dropped segments. */
 struct answer_counts {
     uint32_t syns[ANSWER_STEPS], asked[ANSWER_STEPS];
+    uint32_t rejected, unused[15];
+};
+
+/* Whose cookies are good until then. All zero: nobody's. */
+struct answer_promise {
+    uint64_t until_us;
+    uint32_t generation, unused;
+    struct cookie_key keys[ANSWER_KEYS];
 };
 
 struct answer_record {
@@ -61,14 +81,15 @@ struct answer_record {
     uint32_t ip_id;           /* next, for servers that count up */
     int32_t spare;            /* SYNs that are still to go up where `waits` */
     uint8_t ttl, df, ip_id_kind, waits;
-    uint32_t generation;
-    uint64_t until_us; /* nothing is answered from then on: who would check the cookies is dead */
-    struct cookie_key keys[ANSWER_KEYS];
+    uint32_t rejects;   /* 0: what proves nothing goes up all the same */
+    uint64_t until_us;  /* nothing is answered from then on: who would check the cookies is dead */
+    uint64_t strays_us; /* from then on one that proves nothing may pass: see ANSWER_STRAY_US */
+    struct answer_promise promises[ANSWER_PROMISES]; /* the first is the one made now */
     struct answer_said said[ANSWER_OFFERS];
     struct answer_counts counts[ANSWER_CORES] __attribute__((aligned(64)));
 };
 
-_Static_assert(sizeof(struct answer_counts) == 64, "a cache line for each core");
+_Static_assert(sizeof(struct answer_counts) % 64 == 0, "cache lines of its own for each core");
 
 /* Where the count of a connection stands. `hash`: flow_key_hash() */
 static inline uint32_t answer_known_at(uint64_t hash)

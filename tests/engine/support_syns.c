@@ -71,6 +71,10 @@ static void some_policy(struct pair *pair)
     for (uint32_t i = 0; i < policy->count; i++) {
         struct server_policy *server = &policy->servers[i];
 
+        server->has_before = one_in(pair, 2);
+        server->before = server->now;
+        server->before_until_us =
+            pair->plain->now_us + random_below(&pair->random, COOKIE_LIFETIME_US);
         some_promise(pair, &server->now);
         server->armed = !one_in(pair, 4);
         if (one_in(pair, 3) && !server->now.greeting_bytes)
@@ -186,8 +190,7 @@ static const char *some_options(struct pair *pair, char text[200])
     return text;
 }
 
-/* Damages what the words cannot say, in frames that are plain IPv4. */
-static void some_damage(struct pair *pair)
+void pair_damage(struct pair *pair)
 {
     uint8_t *data = frame_data(&pair->frame), *ip = data + ETH_HEADER_BYTES;
     uint32_t at = random_below(&pair->random, pair->frame.bytes - OFFLOAD_BYTES);
@@ -264,5 +267,5 @@ void pair_make_syn(struct pair *pair)
     if (one_in(pair, 40) && pair->frame.view.ip_version == 4 && !words.vlan[0])
         frame_insert_ip_options(&pair->frame, "\1\1\1", 4);
     if (one_in(pair, 8))
-        some_damage(pair);
+        pair_damage(pair);
 }

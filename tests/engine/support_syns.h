@@ -28,5 +28,7 @@ struct pair *pair_new(uint64_t seed, const struct answer_share *answers);
 void pair_change_policy(struct pair *pair);
 /* Into pair->frame. */
 void pair_make_syn(struct pair *pair);
+/* Damages in it what the words cannot say, where it is plain IPv4. */
+void pair_damage(struct pair *pair);
 
 #endif

@@ -5,7 +5,9 @@
  *
  *      flood IFNAME DESTINATION-MAC ADDRESS PORT --count N [--rate N-PER-SECOND] [--sources
  *      A.B.C.D/BITS] [--seed N]
- *            [--drop yes]
+ *            [--drop yes] [--ack yes]
+ *
+ * With --ack bare acknowledgments of nothing, not SYNs.
  *
  * A full queue is waited for, and a sender that was late catches up. With --drop neither: what
  * finds no room is lost, and what was not sent in time is not sent at all, as with a flood that
@@ -51,10 +53,12 @@ static struct {
     uint8_t destination[6], source[6];
     uint16_t port;
     uint64_t count, rate;
-    bool drop;
+    bool drop, ack;
+    uint32_t tcp_bytes;
     uint32_t base, mask;
     uint64_t seed, made;
-} options = {.count = 1000, .base = 0x0ac80000u, .mask = 0xffff0000u, .seed = 1};
+} options = {
+    .count = 1000, .tcp_bytes = TCP_BYTES, .base = 0x0ac80000u, .mask = 0xffff0000u, .seed = 1};
 
 static uint32_t sum_bytes(uint32_t sum, const uint8_t *data, size_t bytes)
 {
@@ -76,12 +80,16 @@ static void put_tcp(uint8_t *at, uint32_t pseudo_sum)
     struct tcphdr tcp = {.source = htons((uint16_t)(1024 + (r & 0x7fff))),
                          .dest = htons(options.port),
                          .seq = (uint32_t)(r >> 32),
-                         .doff = TCP_BYTES / 4,
-                         .syn = 1,
+                         .ack_seq = options.ack ? (uint32_t)next_random(&options.seed) : 0,
+                         .doff = options.ack ? sizeof(struct tcphdr) / 4 : TCP_BYTES / 4,
+                         .syn = !options.ack,
+                         .ack = options.ack,
                          .window = htons(64240)};
     memcpy(at, &tcp, sizeof(tcp));
-    memcpy(at + sizeof(tcp), syn_options, sizeof(syn_options));
-    tcp.check = sum_finish(sum_bytes(pseudo_sum + IPPROTO_TCP + TCP_BYTES, at, TCP_BYTES));
+    if (!options.ack)
+        memcpy(at + sizeof(tcp), syn_options, sizeof(syn_options));
+    tcp.check =
+        sum_finish(sum_bytes(pseudo_sum + IPPROTO_TCP + options.tcp_bytes, at, options.tcp_bytes));
     memcpy(at, &tcp, sizeof(tcp));
 }
 
@@ -91,7 +99,7 @@ static size_t make_ipv4(uint8_t *frame)
     const uint32_t host = (uint32_t)options.made++ * 2654435761u & ~options.mask;
     struct iphdr ip = {.version = 4,
                        .ihl = 5,
-                       .tot_len = htons(20 + TCP_BYTES),
+                       .tot_len = htons((uint16_t)(20 + options.tcp_bytes)),
                        .frag_off = htons(0x4000),
                        .ttl = 64,
                        .protocol = IPPROTO_TCP,
@@ -101,13 +109,13 @@ static size_t make_ipv4(uint8_t *frame)
     ip.check = sum_finish(sum_bytes(0, frame + 14, sizeof(ip)));
     memcpy(frame + 14, &ip, sizeof(ip));
     put_tcp(frame + 34, sum_bytes(0, frame + 26, 8));
-    return 34 + TCP_BYTES;
+    return 34 + options.tcp_bytes;
 }
 
 static size_t make_ipv6(uint8_t *frame)
 {
     struct ip6_hdr ip = {.ip6_flow = htonl(6u << 28),
-                         .ip6_plen = htons(TCP_BYTES),
+                         .ip6_plen = htons((uint16_t)options.tcp_bytes),
                          .ip6_nxt = IPPROTO_TCP,
                          .ip6_hlim = 64,
                          .ip6_dst = ((const struct sockaddr_in6 *)&options.server)->sin6_addr};
@@ -117,7 +125,7 @@ static size_t make_ipv6(uint8_t *frame)
     memcpy(&ip.ip6_src.s6_addr[8], &host, sizeof(host));
     memcpy(frame + 14, &ip, sizeof(ip));
     put_tcp(frame + 54, sum_bytes(0, frame + 22, 32));
-    return 54 + TCP_BYTES;
+    return 54 + options.tcp_bytes;
 }
 
 static size_t make_frame(uint8_t *frame)
@@ -219,7 +227,10 @@ static void set_flood_option(const char *name, char *value)
         options.rate = number(value);
     else if (strcmp(name, "--seed") == 0)
         options.seed = number(value) * 2 + 1; /* never 0 */
-    else if (strcmp(name, "--drop") == 0)
+    else if (strcmp(name, "--ack") == 0) {
+        options.ack = strcmp(value, "yes") == 0;
+        options.tcp_bytes = options.ack ? sizeof(struct tcphdr) : TCP_BYTES;
+    } else if (strcmp(name, "--drop") == 0)
         options.drop = strcmp(value, "yes") == 0;
     else if (strcmp(name, "--sources") == 0) {
         char *slash = strchr(value, '/');

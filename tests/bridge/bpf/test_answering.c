@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_answering.c - one truth: SYNs that the program answers as the kernel runs it
- * (BPF_PROG_TEST_RUN), in front of an engine that shares its records, against an engine that sees
- * every frame. Frame by frame the two must say the same bytes, count the same, and remember the
- * same.
+ * test_answering.c - one truth: SYNs that the program answers and acknowledgments that it drops, as
+ * the kernel runs it (BPF_PROG_TEST_RUN), in front of an engine that shares its records, against an
+ * engine that sees every frame. Frame by frame the two must say the same bytes, count the same, and
+ * remember the same.
  *
  * Root only. SYNWARD_TEST_SEED replays a run.
  */
@@ -29,8 +29,14 @@ struct kernel {
     struct carrying *carrying;
     struct answer_maps *maps;
     struct answer_share share;
-    uint64_t answered, up;
+    uint64_t answered, rejected, up;
     uint32_t turns;
+};
+
+/* Of the newest answer, for what its client may say then. */
+struct answered_client {
+    char client[64], server[64];
+    uint32_t x, c;
 };
 
 static struct kernel open_kernel(void)
@@ -104,8 +110,9 @@ static struct pair *begin_world(struct kernel *kernel, uint64_t seed)
     memset(kernel->share.records, 0, ANSWER_RECORDS * sizeof(*kernel->share.records));
     memset(kernel->share.known, 0, ANSWER_KNOWN);
     memset(kernel->share.asked, 0, TAGS_ASKED * sizeof(*kernel->share.asked));
+    memset(kernel->share.served, 0, ANSWER_SERVED * sizeof(*kernel->share.served));
     pair = pair_new(seed, &kernel->share);
-    answer_maps_begin(kernel->maps, pair->plain->config.table_seed, pair->plain->config.keys.tsval);
+    answer_maps_begin(kernel->maps, &pair->plain->config);
     answer_maps_stop_clock(kernel->maps, pair->plain->now_us);
     tell_aside(kernel, pair->plain);
     after_batch(kernel, pair);
@@ -130,7 +137,7 @@ static void end_world(struct kernel *kernel, struct pair *pair)
 
 /* --- frames ---------------------------------------------------------------------------------- */
 
-/* True where the kernel answers it, in the buffer of the first engine. */
+/* True where the kernel answers it, in the buffer of the first engine, or drops it. */
 static bool kernel_answers(struct kernel *kernel, struct pair *pair)
 {
     const struct test_frame *frame = &pair->frame;
@@ -152,8 +159,14 @@ static bool kernel_answers(struct kernel *kernel, struct pair *pair)
                   "what goes up goes up as it came");
         return false;
     }
+    if ((int)run.retval == TC_ACT_SHOT) {
+        bench->verdict.action = VERDICT_DROP;
+        kernel->rejected++;
+        return true;
+    }
     cr_assert_eq(run.retval, (uint32_t)TC_ACT_REDIRECT);
     bench->verdict.action = VERDICT_REPLY;
+    kernel->answered++;
     bench->verdict.bytes = OFFLOAD_BYTES + run.data_size_out;
     return true;
 }
@@ -181,6 +194,8 @@ static void same_state(const struct pair *pair, const char *text)
     cr_assert_eq(a->counters.cookies_syn, b->counters.cookies_syn, "%s", text);
     cr_assert_eq(a->counters.cookies_sent, b->counters.cookies_sent, "%s", text);
     cr_assert_eq(a->counters.cookies_accepted, b->counters.cookies_accepted, "%s", text);
+    cr_assert_eq(a->counters.cookies_rejected, b->counters.cookies_rejected, "%s", text);
+    cr_assert_arr_eq(a->counters.drops, b->counters.drops, sizeof(a->counters.drops), "%s", text);
     for (uint32_t i = 0; i < a->servers.capacity; i++)
         if (a->servers.slots[i].used)
             same_server(&a->servers.slots[i], &b->servers.slots[i], text);
@@ -194,7 +209,6 @@ static void both(struct kernel *kernel, struct pair *pair, enum side from)
 
     pair->missing = 0;
     if (from == SIDE_CLIENT && kernel_answers(kernel, pair)) {
-        kernel->answered++;
         by = "kernel";
     } else {
         say(pair->plain, &pair->frame, from);
@@ -214,28 +228,96 @@ static void both(struct kernel *kernel, struct pair *pair, enum side from)
     same_state(pair, text);
 }
 
-/* The client's ACK of the answer that stands in the buffer. */
-static void acknowledge(struct kernel *kernel, struct pair *pair)
+static void write_end(char text[64], struct ip_addr addr, uint16_t port)
+{
+    char address[ADDR_TEXT_BYTES];
+
+    addr_to_text(&addr, address);
+    snprintf(text, 64, addr_is_v4(&addr) ? "%s:%u" : "[%s]:%u", address, port);
+}
+
+static void note_answer(struct pair *pair, struct answered_client *client)
 {
     static struct test_frame answer;
-    char from[64], to[64];
-    struct frame_words words = {.from = to, .to = from, .flags = "."};
-    struct ip_addr src, dst;
 
     frame_copy(&answer, pair->general->sent.buffer, pair->general->verdict.bytes);
-    if (answer.view.kind != FRAME_TCP || answer.view.ip_version != 4 ||
-        answer.view.l3 != ETH_HEADER_BYTES)
+    if (answer.view.kind != FRAME_TCP || answer.view.l3 != ETH_HEADER_BYTES)
         return;
-    src = frame_src(&answer.view);
-    dst = frame_dst(&answer.view);
-    addr_to_text(&src, from);
-    addr_to_text(&dst, to);
-    sprintf(from + strlen(from), ":%u", frame_src_port(&answer.view));
-    sprintf(to + strlen(to), ":%u", frame_dst_port(&answer.view));
-    words.seq = answer.view.ack;
-    words.ack = answer.view.seq + 1;
+    write_end(client->server, frame_src(&answer.view), frame_src_port(&answer.view));
+    write_end(client->client, frame_dst(&answer.view), frame_dst_port(&answer.view));
+    client->x = answer.view.ack - 1;
+    client->c = answer.view.seq;
+}
+
+/* What the newest client that was answered may send, or nearly so. */
+static void acknowledge(struct kernel *kernel, struct pair *pair,
+                        const struct answered_client *client)
+{
+    static const char *const flags[] = {".", "P.", "F.", "SE.", "R.", "E."};
+    const uint32_t which = random_below(&pair->random, 6);
+    struct frame_words words = {.from = client->client,
+                                .to = client->server,
+                                .flags = one_in(pair, 6) ? flags[which] : ".",
+                                .seq = client->x + 1,
+                                .ack = client->c + 1,
+                                .payload = one_in(pair, 8) ? "GET" : NULL,
+                                .payload_bytes = 1 + random_below(&pair->random, 2)};
+
+    if (!words.payload)
+        words.payload_bytes = 0;
+    if (one_in(pair, 2)) {
+        words.seq += random_below(&pair->random, 4) - 1;
+        words.ack += random_below(&pair->random, 3) - 1;
+    }
     frame_write(&pair->frame, &words);
     both(kernel, pair, SIDE_CLIENT);
+}
+
+/* From here on no stray passes for a while; one more tells the kernel. */
+static void let_no_stray_pass(struct pair *pair)
+{
+    struct bench *const benches[] = {pair->plain, pair->general};
+
+    for (int i = 0; i < 2; i++)
+        for (uint32_t n = 0; n < benches[i]->engine->servers.capacity; n++)
+            benches[i]->engine->servers.slots[n].strays.full_at = (benches[i]->now_us + 1000000)
+                                                                  << 12;
+}
+
+/* Of a flood: it acknowledges nothing. */
+static void make_stray(struct pair *pair)
+{
+    static const char *const servers[] = {HTTP, HTTP, HTTP, HTTP6, STRANGER, POP3};
+    char from[64];
+    struct frame_words words = {.from = from,
+                                .to = servers[random_below(&pair->random, 6)],
+                                .flags = ".",
+                                .seq = (uint32_t)random_next(&pair->random),
+                                .ack = (uint32_t)random_next(&pair->random),
+                                .options = one_in(pair, 3) ? "nop nop ts=77/88" : NULL};
+
+    if (strcmp(words.to, HTTP6) == 0)
+        snprintf(from, sizeof(from), "[2001:db8:1::%u]:%u", random_below(&pair->random, 9),
+                 random_below(&pair->random, 9));
+    else
+        snprintf(from, sizeof(from), "198.51.%u.%u:%u", random_below(&pair->random, 4),
+                 random_below(&pair->random, 256), random_below(&pair->random, 65536));
+    frame_write(&pair->frame, &words);
+    if (one_in(pair, 8))
+        pair_damage(pair);
+}
+
+static void flood_of_strays(struct kernel *kernel, struct pair *pair,
+                            const struct answered_client *client)
+{
+    if (!one_in(pair, 4))
+        let_no_stray_pass(pair);
+    for (int n = 0; n < 8; n++) {
+        make_stray(pair);
+        both(kernel, pair, SIDE_CLIENT);
+        if (client->client[0] && one_in(pair, 2))
+            acknowledge(kernel, pair, client);
+    }
 }
 
 /* As if its SYN had passed: then there is a flow on the tuple. */
@@ -290,7 +372,7 @@ static void switch_mode(struct kernel *kernel, struct pair *pair)
     after_batch(kernel, pair);
 }
 
-static void step(struct kernel *kernel, struct pair *pair)
+static void step(struct kernel *kernel, struct pair *pair, struct answered_client *client)
 {
     if (one_in(pair, 10))
         let_time_pass(kernel, pair);
@@ -306,8 +388,12 @@ static void step(struct kernel *kernel, struct pair *pair)
     }
     pair_make_syn(pair);
     both(kernel, pair, SIDE_CLIENT);
-    if (pair->general->verdict.action == VERDICT_REPLY && one_in(pair, 3))
-        acknowledge(kernel, pair);
+    if (pair->general->verdict.action == VERDICT_REPLY && one_in(pair, 3)) {
+        note_answer(pair, client);
+        acknowledge(kernel, pair, client);
+    }
+    if (one_in(pair, 20))
+        flood_of_strays(kernel, pair, client);
 }
 
 static bool answers_http(struct kernel *kernel, struct pair *pair, uint32_t client)
@@ -389,9 +475,10 @@ Test(answering, kernel_says_and_counts_what_the_engine_does)
 
     for (uint32_t world = 0; world < worlds; world++) {
         struct pair *pair = begin_world(&kernel, random_next(&seeds));
+        struct answered_client client = {.x = 0};
 
         for (uint32_t n = 0; n < FRAMES; n++)
-            step(&kernel, pair);
+            step(&kernel, pair, &client);
         cr_assert_arr_eq(pair->plain->engine->asked.slots, pair->general->engine->asked.slots,
                          TAGS_ASKED * sizeof(struct tag));
         end_world(&kernel, pair);
@@ -401,7 +488,14 @@ Test(answering, kernel_says_and_counts_what_the_engine_does)
             (unsigned long)kernel.answered, (unsigned long)kernel.up,
             (unsigned long)counts[CARRY_up_syn_odd], (unsigned long)counts[CARRY_up_syn_aside],
             (unsigned long)counts[CARRY_up_syn_waiting], (unsigned long)counts[CARRY_up_syn_late]);
+    fprintf(stderr, "%lu dropped; up: %lu good, %lu odd, %lu that may pass\n",
+            (unsigned long)kernel.rejected, (unsigned long)counts[CARRY_up_ack_good],
+            (unsigned long)counts[CARRY_up_ack_odd], (unsigned long)counts[CARRY_up_ack_stray]);
     cr_assert_gt(kernel.answered, worlds * FRAMES / 20, "%lu", (unsigned long)kernel.answered);
     cr_assert_geq(kernel.answered, counts[CARRY_answered]);
+    cr_assert_gt(kernel.rejected, worlds * 20, "%lu", (unsigned long)kernel.rejected);
+    cr_assert_eq(kernel.rejected, counts[CARRY_rejected]);
+    cr_assert_gt(counts[CARRY_up_ack_good], worlds, "%lu",
+                 (unsigned long)counts[CARRY_up_ack_good]);
     carrying_close(kernel.carrying);
 }

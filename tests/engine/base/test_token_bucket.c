@@ -43,6 +43,25 @@ Test(limiter, refills_one_by_one)
     cr_assert_eq(take_all(&bucket, 10, 3, 3 * SECOND_US), 3, "never above its burst");
 }
 
+Test(limiter, says_when_one_is_there_next)
+{
+    const uint32_t rates[] = {1, 3, 10, 100, 4097, 1000000};
+
+    for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++)
+        for (uint32_t burst = 1; burst < 9; burst++) {
+            const uint64_t now_us = 7 * SECOND_US + burst;
+            struct token_bucket bucket = {0};
+            uint64_t next_us;
+
+            cr_assert_leq(token_next_us(&bucket, rates[i], burst), now_us, "a full one");
+            take_all(&bucket, rates[i], burst, now_us);
+            next_us = token_next_us(&bucket, rates[i], burst);
+            cr_assert_gt(next_us, now_us);
+            cr_assert_not(token_take(&bucket, rates[i], burst, next_us - 1));
+            cr_assert(token_take(&bucket, rates[i], burst, next_us));
+        }
+}
+
 Test(limiter, refusals_cost_nothing)
 {
     struct token_bucket bucket = {0};

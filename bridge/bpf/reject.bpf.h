@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * reject.bpf.h - the part of carry.bpf.c that drops what proves nothing: acknowledgments to servers
+ * in attack mode, of no connection that the engine knows and without a good cookie, so that a flood
+ * of them ends here.
+ *
+ *      bare ACK -> server's record -> nobody's connection -> checksum -> no cookie that the engine
+ *               would find good -> nothing served lately -> no stray may pass now -> counted
+ *
+ * What the engine would do with any of these (stages/admission.c, stages/stray.c) is to count and
+ * drop it. All else goes up: good cookies, data, FINs, and one in a while that may pass unproved.
+ */
+#ifndef SYNWARD_BRIDGE_BPF_REJECT_BPF_H
+#define SYNWARD_BRIDGE_BPF_REJECT_BPF_H
+
+#include "bridge/bpf/answer_read.bpf.h"
+#include "engine/tables/replays.h"
+
+struct reject_page {
+    __u32 tags[ANSWER_SERVED_PAGE];
+};
+
+/* struct served_table of engine/tables/replays.h */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, ANSWER_SERVED / ANSWER_SERVED_PAGE);
+    __type(key, __u32);
+    __type(value, struct reject_page);
+} answer_served SEC(".maps");
+
+#define REJECT_TRIES 3 /* what an acknowledgment can be: stages/admission.c */
+
+/* Any outcome but a drop. */
+#define REJECT_NONE (CARRY_COUNTS_COUNT + 1) /* it is not for here */
+
+/* Under the key of one promise. `x`: the client's ISN. */
+INLINE bool reject_fits(const struct answer *answer, const struct cookie_key *key, __u32 x, __u32 c)
+{
+    const __u32 hash = answer->v4
+                           ? cookie_hash_v4(&key->begun, (__u32)(answer->client[1] >> 32),
+                                            answer->client_port, x)
+                           : cookie_hash_v6(&key->begun, answer->client, answer->client_port, x);
+
+    return cookie_fits(c, hash);
+}
+
+/* By one promise; CARRY_rejected: it is not proved by this one. */
+INLINE __u32 reject_try(const struct answer *answer, const struct answer_promise *promise, __u32 x,
+                        __u32 c)
+{
+    const __u64 epoch = cookie_epoch(c, answer->now_us);
+    const struct cookie_key *key = &promise->keys[epoch & (ANSWER_KEYS - 1)];
+
+    if (epoch == COOKIE_EPOCH_NONE || answer->now_us >= promise->until_us)
+        return CARRY_rejected;
+    if (*(volatile __u64 *)&key->made_for != cookie_key_for(promise->generation, (__u32)epoch))
+        return REJECT_NONE;
+    return reject_fits(answer, key, x, c) ? CARRY_up_ack_good : CARRY_rejected;
+}
+
+/* The handshake's own; a keepalive; the last one of a closing that was answered. */
+INLINE __u32 reject_prove(const struct answer *answer, __u32 seq, __u32 ack)
+{
+    __u32 what = CARRY_rejected;
+
+    for (__u32 i = 0; i < REJECT_TRIES * ANSWER_PROMISES && what == CARRY_rejected; i++) {
+        volatile __u32 which = i / REJECT_TRIES;
+        const __u32 as = i % REJECT_TRIES;
+
+        what = reject_try(answer, &answer->record->promises[which & (ANSWER_PROMISES - 1)],
+                          as == 0 ? seq - 1 : as == 1 ? seq : seq - 2, as == 2 ? ack - 2 : ack - 1);
+    }
+    return what;
+}
+
+/* As served_lately(). */
+INLINE bool reject_served(const struct answer *answer, __u32 x)
+{
+    const __u64 mixed = hash_with(answer->hash, x);
+    const __u32 tag = ((__u32)(mixed >> 32) & ~SERVED_MINUTE_MASK) | (SERVED_MINUTE_MASK + 1);
+    const __u32 at = (__u32)mixed & answer->settings->served_mask, page = at / ANSWER_SERVED_PAGE;
+    const struct reject_page *tags = bpf_map_lookup_elem(&answer_served, &page);
+    __u32 is;
+
+    if (!tags)
+        return true;
+    is = *(volatile __u32 *)&tags->tags[at & (ANSWER_SERVED_PAGE - 1)];
+    return served_counts(is, answer->now_us) && (is & ~SERVED_MINUTE_MASK) == tag;
+}
+
+/* Two cores may let one pass each: the engine has the last word. */
+INLINE bool reject_may_pass(const struct answer *answer)
+{
+    volatile __u64 *strays_us = (volatile __u64 *)&answer->record->strays_us;
+
+    if (answer->now_us < *strays_us)
+        return false;
+    *strays_us = answer->now_us + ANSWER_STRAY_US;
+    return true;
+}
+
+/* False: it has data or a FIN, is odd, or its checksum is wrong. */
+INLINE bool reject_looks_plain(struct __sk_buff *skb, const struct answer *answer,
+                               struct tcp_header *tcp)
+{
+    struct answer_walk walk = {0};
+    __u64 sum;
+
+    return !(tcp->flags & FLAG_FIN) && answer_read_whole(skb, answer, tcp, &walk, &sum);
+}
+
+INLINE __u32 reject_judge(struct __sk_buff *skb, struct answer *answer, struct tcp_header *tcp)
+{
+    const __u32 seq = bpf_ntohl(tcp->seq), ack = bpf_ntohl(tcp->ack);
+    __u32 what;
+
+    if (answer->now_us >= *(volatile __u64 *)&answer->record->until_us)
+        return REJECT_NONE;
+    if (!*(volatile __u32 *)&answer->record->rejects)
+        return CARRY_up_ack_stray;
+    answer->hash =
+        flow_words_hash(flow_seed_of(answer->settings->table_seed), answer_words(answer));
+    if (answer_is_known(answer))
+        return REJECT_NONE;
+    if (!reject_looks_plain(skb, answer, tcp))
+        return CARRY_up_ack_odd;
+    what = reject_prove(answer, seq, ack);
+    if (what != CARRY_rejected)
+        return what;
+    if (!answer_is_whole(answer))
+        return REJECT_NONE;
+    return reject_served(answer, seq) || reject_served(answer, seq + 1) || reject_may_pass(answer)
+               ? CARRY_up_ack_stray
+               : CARRY_rejected;
+}
+
+/* A client's segment of no connection that is carried. */
+static __attribute__((noinline)) int reject(struct __sk_buff *skb)
+{
+    const __u32 first = 0;
+    struct answer answer = {0};
+    struct tcp_header tcp;
+    __u32 what;
+
+    answer.settings = bpf_map_lookup_elem(&answer_switch, &first);
+    if (!answer.settings || !answer.settings->servers || !answer_read(skb, &answer, &tcp) ||
+        (tcp.flags & (FLAG_SYN | FLAG_RST | FLAG_ACK)) != FLAG_ACK)
+        return ANSWER_LEFT;
+    if (!answer_begin(&answer, &tcp))
+        return ANSWER_LEFT;
+    what = reject_judge(skb, &answer, &tcp);
+    if (what == REJECT_NONE)
+        return ANSWER_LEFT;
+    if (what == CARRY_rejected)
+        __sync_fetch_and_add(&answer_counts_of(&answer)->rejected, 1);
+    count(what);
+    return what == CARRY_rejected ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+}
+
+#endif
