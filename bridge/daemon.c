@@ -200,6 +200,11 @@ const struct confinement *daemon_confinement(const struct daemon *daemon)
     return daemon->parts.confinement;
 }
 
+const char *daemon_config_path(const struct daemon *daemon)
+{
+    return daemon->parts.config_path ? daemon->parts.config_path : "";
+}
+
 const char *daemon_path_hindrance(const struct daemon *daemon)
 {
     return kernel_path_hindrance(daemon->parts.path);

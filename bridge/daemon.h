@@ -35,6 +35,7 @@ struct daemon_parts {
     struct report *report;
     const char *store_path;
     const struct confinement *confinement;
+    const char *config_path; /* NULL: there is none */
 };
 
 /* As it was started: the mode setting for all, and whether it learns. NULL: out of memory. */
@@ -77,6 +78,8 @@ void daemon_set_learning(struct daemon *daemon, bool on);
 /* NULL: the kernel carries known connections; else why not, "" where nobody asked for it. */
 const char *daemon_path_hindrance(const struct daemon *daemon);
 const struct confinement *daemon_confinement(const struct daemon *daemon);
+/* The configuration file; "" where there is none. */
+const char *daemon_config_path(const struct daemon *daemon);
 void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon_side *out);
 
 /*

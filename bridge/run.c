@@ -111,6 +111,15 @@ static struct workers_hooks hooks_of(struct run *run)
                                   .context = run};
 }
 
+static void look_at_server(struct run *run, const struct server_info *server)
+{
+    struct error error = {0};
+
+    report_slow(run->report, &server->key, server->ended);
+    if (!run_modes_tell(&run->modes, run->daemon, &server->key, 1, &error))
+        log_line(LOG_LEVEL_WARNING, "a server has not the mode of the file: %s", error.text);
+}
+
 static void look_at_servers(struct run *run)
 {
     struct server_info *servers = NULL;
@@ -119,7 +128,7 @@ static void look_at_servers(struct run *run)
     if (!workers_servers(run->workers, &servers, &count, NULL))
         return;
     for (uint32_t i = 0; i < count; i++)
-        report_slow(run->report, &servers[i].key, servers[i].ended);
+        look_at_server(run, &servers[i]);
     peaks_learn(run->store, servers, count);
     free(servers);
 }
@@ -297,6 +306,7 @@ static void finish(struct run *run)
     store_free(run->store);
     store_unclaim(&run->claim);
     takeover_free(run->takeover);
+    run_modes_free(&run->modes);
     keeping_stop(run->confine.keeping);
     spare_core_close(&run->spare_core);
     report_free(run->report);

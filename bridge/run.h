@@ -13,6 +13,17 @@
 #include "engine/engine.h"
 #include "profiles/error.h"
 
+struct config;
+struct run_options;
+
+/* How options are made anew, of the same command line and another text of the file. */
+struct reconfiguring {
+    const char *path; /* of the file; NULL: there is none */
+    bool (*make)(void *context, const struct config *config, struct run_options *options,
+                 struct error *error);
+    void *context;
+};
+
 struct run_options {
     const char *client_side, *server_side; /* side.h says how they are written */
     const char *server_stack; /* namespace in which the servers listen; NULL: that of a netns:
@@ -30,8 +41,11 @@ struct run_options {
     enum kernel_path_setting kernel_path;
     enum sandbox_setting sandbox;
     const char *escape; /* hidden --escape: what is tried, to leave the sandbox; NULL: nothing */
-    bool single_reads;  /* hidden --single-reads: behave as if multishot reads were missing */
-    bool single_queue;  /* hidden --single-queue: behave as if TAPs had one queue; one worker */
+    /* What the configuration file says of servers; NULL: there is none. */
+    const struct config *config;
+    struct reconfiguring reconfiguring;
+    bool single_reads; /* hidden --single-reads: behave as if multishot reads were missing */
+    bool single_queue; /* hidden --single-queue: behave as if TAPs had one queue; one worker */
 };
 
 /* Runs until SIGTERM or SIGINT; SIGHUP changes nothing. Returns an exit code that the README lists;

@@ -16,6 +16,7 @@
 #include "bridge/io/spare_core.h"
 #include "bridge/listeners/watch.h"
 #include "bridge/run.h"
+#include "bridge/run_modes.h"
 #include "bridge/sides/kernel_path.h"
 #include "bridge/sides/sides.h"
 #include "bridge/sides_watch.h"
@@ -43,6 +44,7 @@ struct run {
     struct confine confine;
     struct daemon *daemon;
     struct state_keeper keeper;
+    struct run_modes modes;
     struct control *control;
     int epoll_fd;
     struct signals signals;

@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 
 #include "bridge/base/clock.h"
+#include "bridge/base/log.h"
 #include "bridge/control/answers.h"
 #include "bridge/run_parts.h"
 #include "profiles/compile.h"
@@ -28,10 +29,24 @@ static bool read_sides(struct run *run, struct error *error)
     return run->sides;
 }
 
+/* What the file says of servers, before any policy is made. */
+static bool configure_store(struct run *run, struct error *error)
+{
+    const struct config *config = run->options.config;
+    struct settings_for *settings = config_settings(config);
+    const bool done = settings && store_configure(run->store, settings, config->server_count);
+
+    free(settings);
+    return done ? run_modes_take(&run->modes, config, error)
+                : error_set(error, EXIT_FAILED, "out of memory for the settings of servers");
+}
+
 static bool load_store(struct run *run, struct error *error)
 {
     run->store = store_start(&run->claim, run->options.store_path, run->report, error);
     if (!run->store)
+        return false;
+    if (!configure_store(run, error))
         return false;
     run->learner = learner_new(run->store);
     if (!run->learner)
@@ -157,16 +172,21 @@ static bool make_daemon(struct run *run, struct error *error)
                                        .learner = run->learner,
                                        .report = run->report,
                                        .store_path = run->options.store_path,
-                                       .confinement = &run->confine.told};
+                                       .confinement = &run->confine.told,
+                                       .config_path = run->options.reconfiguring.path};
 
     run->daemon = daemon_new(&parts, run->options.mode, run->options.learning);
     return run->daemon || error_set(error, EXIT_FAILED, "out of memory");
 }
 
-/* What the operator told the daemon before this one. */
+/* What the operator told the daemon before this one; then what the file says, which counts. */
 static bool restore_state(struct run *run)
 {
+    struct error why = {0};
+
     state_begin(&run->keeper, run->daemon, run->options.store_path, run->options.mode_given);
+    if (!run_modes_tell_profiles(&run->modes, run->daemon, &why))
+        log_line(LOG_LEVEL_WARNING, "not every server has the mode of the file: %s", why.text);
     return true;
 }
 

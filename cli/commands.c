@@ -87,12 +87,25 @@ static const struct command commands[] = {
              "do without then, and say why (`synward status`). off is the default. It takes\n"
              "64 bytes of the kernel's memory for each of --flows, and 72 for one carried.\n"
              "\n"
-             "The config file is one JSON object with the keys client, server, store,\n"
-             "control, mode, server-stack, learn, unknown, workers, flows, busy-poll and\n"
-             "kernel-path, each a string as the option of that name takes it, and\n"
-             "trigger.half_open and its like (see `synward help profiles set`), which then count\n"
-             "for every server that has no setting of its own.\n",
+             "The configuration file has lines KEY = VALUE; # begins a comment. Its keys are the\n"
+             "options client, server, store, control, mode, server-stack, learn, unknown,\n"
+             "workers, flows, busy-poll, kernel-path and sandbox, and trigger.half_open and its\n"
+             "like (see `synward help profiles set`) for every server that has none of its own.\n"
+             "Below a line [server 10.77.0.2:110] stand mode, and what `synward profiles set`\n"
+             "sets, for this server: what the file says of it counts before what was set.\n"
+             "`synward check FILE` tells beforehand what a start would refuse.\n",
      .handle = cmd_run},
+    {.name = "check",
+     .forms = {"FILE [--store FILE] [--control SOCKET]"},
+     .least_words = 1,
+     .most_words = 1,
+     .options = OPTION_BIT(STORE) | OPTION_BIT(CONTROL),
+     .summary = "look at a configuration file as a start would",
+     .help = "Says what is wrong with it, in the words of `synward run --config FILE`, with file\n"
+             "and line, and ends with exit code 1; it touches nothing and asks no daemon. Store\n"
+             "and control socket are looked at, too; whether interfaces and namespaces are there\n"
+             "shows at the start. Give --store and --control where `run` is given them.\n",
+     .handle = cmd_check},
     {.name = "status",
      .forms = {TABLE_FORM},
      .options = TABLE_OPTIONS,

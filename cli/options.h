@@ -37,7 +37,7 @@
     X(SANDBOX, "sandbox", "auto|on|off", false,                                                    \
       "give up all privileges after the start (auto: as far as can be)")                           \
     X(FOR, "for", "SECONDS", false, "how long a source stays put aside (until it is removed)")     \
-    X(CONFIG, "config", "FILE", false, "read options from a JSON file; the command line wins")     \
+    X(CONFIG, "config", "FILE", false, "read options from a file; the command line wins")          \
     X(PCAP, "pcap", "FILE", false, "learn from a capture (pcap or pcapng)")                        \
     X(JSON, "json", NULL, false, "print one JSON object instead of tables")                        \
     X(TSV, "tsv", NULL, false, "print the table with tabs between columns, for scripts")           \

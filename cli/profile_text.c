@@ -222,14 +222,14 @@ static void add_tcp(struct table *table, struct json_object *tcp)
                get(tcp, "df") ? output_yes_no(tcp, "df") : "unknown", known(tcp, "ip_id"));
 }
 
-static void add_settings(struct table *table, struct json_object *settings)
+static void add_settings(struct table *table, const char *what, struct json_object *settings)
 {
     if (json_object_is_type(settings, json_type_object)) {
         json_object_object_foreach(settings, key, value)
         {
             if (!value)
                 continue;
-            table_cell(table, "setting");
+            table_cell(table, "%s", what);
             table_cell(table, "%s=%s", key, json_object_get_string(value));
         }
     }
@@ -294,7 +294,8 @@ void print_profile(struct json_object *profile)
     add_greeting(table, get(application, "greeting"));
     add_request(table, get(application, "request"));
     add_tcp(table, tcp);
-    add_settings(table, get(profile, "settings"));
+    add_settings(table, "setting", get(profile, "settings"));
+    add_settings(table, "configured", get(profile, "configured"));
     add_evidence(table, get(profile, "evidence"));
     if (get(profile, "enforced")) {
         table_cell(table, "enforced");

@@ -185,7 +185,7 @@ static enum unknown_requests unknown_requests(const struct profile *profile,
                                               const struct server_policy *server)
 {
     const uint64_t unknown = UINT64_C(1) << PROTOCOL_UNKNOWN;
-    const enum request_check check = profile_check(profile);
+    const enum request_check check = profile_check_in_force(profile);
 
     if (check == CHECK_KEYWORD)
         return UNKNOWN_REFUSED;
@@ -202,7 +202,7 @@ static enum unknown_requests unknown_requests(const struct profile *profile,
 static bool set_check(const struct profile *profile, struct server_policy *server)
 {
     const uint64_t unknown = UINT64_C(1) << PROTOCOL_UNKNOWN;
-    const enum request_check check = profile_check(profile);
+    const enum request_check check = profile_check_in_force(profile);
 
     if (check == CHECK_NONE)
         return false;
@@ -286,7 +286,7 @@ static uint8_t choose_signs(const struct profile *profile)
 {
     static const uint8_t by_setting[SIGNED_SETTINGS] = {
         [SIGNED_MD5] = OPTION_MD5, [SIGNED_AO] = OPTION_AO, [SIGNED_BOTH] = OPTION_AUTHENTICATED};
-    const enum signed_setting setting = profile->settings.signed_syns;
+    const enum signed_setting setting = profile_settings_in_force(profile).signed_syns;
 
     return setting == SIGNED_DEFAULT ? signs_by_itself(&profile->tcp.model) : by_setting[setting];
 }
@@ -294,6 +294,7 @@ static uint8_t choose_signs(const struct profile *profile)
 static void compile_server(const struct profile *profile, const struct server_policy *previous,
                            uint32_t generation, uint64_t now_us, struct server_policy *server)
 {
+    const struct profile_settings settings = profile_settings_in_force(profile);
     struct greeting_plan plan = {0};
     struct promise wanted;
     bool checked;
@@ -308,10 +309,10 @@ static void compile_server(const struct profile *profile, const struct server_po
     server->greeting_protocol = profile_greeting_protocol(profile);
     server->greeting_grace_us = greeting_grace(profile, server->greeting_protocol);
     server->signs = choose_signs(profile);
-    server->opens_begun = profile->settings.request == REQUEST_BEGUN;
-    server->open_per_second = profile->settings.open_per_second;
-    server->open_per_source_per_second = profile->settings.open_per_source;
-    server->triggers = profile->settings.triggers;
+    server->opens_begun = settings.request == REQUEST_BEGUN;
+    server->open_per_second = settings.open_per_second;
+    server->open_per_source_per_second = settings.open_per_source;
+    server->triggers = settings.triggers;
     server->held_peak = profile->held_peak;
     make_promise(profile, server->opening == OPENING_GREET ? &plan : NULL, &server->now);
     wanted = server->now;
@@ -365,7 +366,7 @@ static const char *why_not_armed(const struct profile *profile, char text[ENFORC
 static const char *why_unchecked(const struct profile *profile, bool checked,
                                  char text[ENFORCED_TEXT_BYTES])
 {
-    if (profile_check(profile) == CHECK_NONE)
+    if (profile_check_in_force(profile) == CHECK_NONE)
         return "check=none was set";
     if (!profile_armed(profile))
         return why_not_armed(profile, text);

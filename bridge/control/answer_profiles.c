@@ -134,6 +134,22 @@ struct json_object *answer_forget(struct daemon *daemon, struct json_object *req
     return document;
 }
 
+/* True where the configuration file has said it: by hand it would have no effect. */
+static bool said_by_file(const struct daemon *daemon, const struct profile *profile,
+                         const char *key, struct error *error)
+{
+    const size_t index = setting_index(key);
+    char value[SETTING_VALUE_BYTES];
+
+    if (!profile || index == SETTINGS_COUNT || !profile->said.line[index])
+        return false;
+    error_set(error, EXIT_FAILED,
+              "%s: %.200s:%u says %s, which counts: change it there, then `synward reload`", key,
+              daemon_config_path(daemon), profile->said.line[index],
+              setting_value(&profile->said.value, index, value));
+    return true;
+}
+
 /* One setting of every profile of the list. The first refuses what all would refuse: nothing is
  * half done. */
 static bool set_profiles(struct daemon *daemon, const struct key_list *list, const char *key,
@@ -142,6 +158,8 @@ static bool set_profiles(struct daemon *daemon, const struct key_list *list, con
     struct store *store = daemon_store(daemon);
     bool done = true;
 
+    for (size_t i = 0; done && i < list->count; i++)
+        done = !said_by_file(daemon, store_find(store, &list->keys[i]), key, error);
     for (size_t i = 0; done && i < list->count; i++) {
         struct profile *profile = store_find(store, &list->keys[i]);
 

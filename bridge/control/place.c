@@ -89,25 +89,38 @@ static enum occupant ask_occupant(const struct sockaddr_un *address, struct erro
     return OCCUPANT_ERROR;
 }
 
-static enum occupant find_occupant(const struct sockaddr_un *address, struct error *error)
+/* What is there is a socket, or `*there` is false. */
+static bool check_kind(const struct sockaddr_un *address, bool *there, struct error *error)
 {
     struct stat status;
 
-    if (lstat(address->sun_path, &status) < 0) {
-        if (errno == ENOENT)
-            return OCCUPANT_NONE;
-        error_set(error, EXIT_FAILED, "control socket: %s: %s: give another --control",
-                  address->sun_path, strerror(errno));
+    *there = lstat(address->sun_path, &status) == 0;
+    if (!*there)
+        return errno == ENOENT ||
+               error_set(error, EXIT_FAILED, "control socket: %s: %s: give another --control",
+                         address->sun_path, strerror(errno));
+    return S_ISSOCK(status.st_mode) || error_set(error, EXIT_FAILED,
+                                                 "control socket: %s: exists and is no socket: "
+                                                 "move it away or give another --control",
+                                                 address->sun_path);
+}
+
+static enum occupant find_occupant(const struct sockaddr_un *address, struct error *error)
+{
+    bool there;
+
+    if (!check_kind(address, &there, error))
         return OCCUPANT_ERROR;
-    }
-    if (!S_ISSOCK(status.st_mode)) {
-        error_set(
-            error, EXIT_FAILED,
-            "control socket: %s: exists and is no socket: move it away or give another --control",
-            address->sun_path);
-        return OCCUPANT_ERROR;
-    }
-    return ask_occupant(address, error);
+    return there ? ask_occupant(address, error) : OCCUPANT_NONE;
+}
+
+bool place_check_path(const char *path, struct error *error)
+{
+    struct sockaddr_un address;
+    bool there;
+
+    return make_address(path, &address, error) && check_folder(&address, error) &&
+           check_kind(&address, &there, error);
 }
 
 bool place_check(const char *path, struct error *error)

@@ -24,6 +24,8 @@ struct place {
 
 /* Could a socket be made at `path`? Leaves no trace. */
 bool place_check(const char *path, struct error *error);
+/* The same, but for a daemon that may live there. */
+bool place_check_path(const char *path, struct error *error);
 /* Listens at `path`, replacing a stale socket; the folder of the default path is made if missing.
  * The listening file, or -1: `error` says why, and nothing was changed. */
 int place_take(struct place *place, const char *path, struct error *error);

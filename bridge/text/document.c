@@ -3,6 +3,7 @@
 #include "bridge/text/document.h"
 
 #include "profiles/compile.h"
+#include "profiles/model/settings.h"
 #include "profiles/store/json_document.h"
 #include "profiles/store/store.h"
 
@@ -56,14 +57,38 @@ const char *document_string(struct json_object *object, const char *key)
     return json_object_get_string(value);
 }
 
+/* What the configuration file says, by the keys of `synward profiles set`; NULL: nothing. */
+static struct json_object *configured_document(const struct settings_said *said)
+{
+    struct json_object *object = NULL;
+    char value[SETTING_VALUE_BYTES];
+
+    for (size_t i = 0; i < SETTINGS_COUNT; i++) {
+        if (!said->line[i])
+            continue;
+        if (!object)
+            object = json_object_new_object();
+        json_object_object_add(object, setting_key(i),
+                               json_object_new_string(setting_value(&said->value, i, value)));
+    }
+    return object;
+}
+
 void document_add_enforced(struct json_object *document, const struct store *store)
 {
     struct json_object *profiles = json_object_object_get(document, "profiles");
     char text[ENFORCED_TEXT_BYTES];
 
-    for (size_t i = 0; i < store_count(store); i++)
-        json_object_object_add(json_object_array_get_idx(profiles, i), "enforced",
-                               json_object_new_string(profile_enforced(store_at(store, i), text)));
+    for (size_t i = 0; i < store_count(store); i++) {
+        const struct profile *profile = store_at(store, i);
+        struct json_object *object = json_object_array_get_idx(profiles, i);
+        struct json_object *configured = configured_document(&profile->said);
+
+        json_object_object_add(object, "enforced",
+                               json_object_new_string(profile_enforced(profile, text)));
+        if (configured)
+            json_object_object_add(object, "configured", configured);
+    }
 }
 
 struct json_object *document_vlan(const struct vlan_ids *vlan)

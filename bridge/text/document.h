@@ -29,7 +29,8 @@ const char *document_string(struct json_object *object, const char *key);
 
 struct store;
 
-/* Says with each profile of the store's document what is enforced in fact (compile.h). */
+/* Says with each profile of the store's document what is enforced in fact (compile.h), and what
+ * the configuration file says of it. */
 void document_add_enforced(struct json_object *document, const struct store *store);
 
 /* [100, 10]: VLAN IDs, outer first. */

@@ -147,7 +147,7 @@ void loosening_refused(struct profile *profile, const struct witness *witness, u
 
 bool loosening_stale(const struct profile *profile)
 {
-    return profile->staleness.stale && profile->settings.check == CHECK_DEFAULT;
+    return profile->staleness.stale && profile_settings_in_force(profile).check == CHECK_DEFAULT;
 }
 
 uint64_t loosening_minor(const struct profile *profile)

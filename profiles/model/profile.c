@@ -53,7 +53,7 @@ enum protocol_id profile_greeting_protocol(const struct profile *profile)
 bool profile_greeting_plan(const struct profile *profile, struct greeting_plan *plan)
 {
     return greeting_plan(&profile->greeting, protocol_by_id(profile_greeting_protocol(profile)),
-                         profile->settings.greeting, plan);
+                         profile_settings_in_force(profile).greeting, plan);
 }
 
 /*
@@ -451,16 +451,27 @@ bool profile_armed(const struct profile *profile)
            words_hold(profile);
 }
 
-enum request_check profile_check(const struct profile *profile)
+/* By what is set, or where that is nothing by what was learned. */
+static enum request_check check_by(const struct profile *profile, enum request_check set)
 {
     struct pattern pattern;
     bool only_unknown;
 
-    if (profile->settings.check != CHECK_DEFAULT)
-        return profile->settings.check;
+    if (set != CHECK_DEFAULT)
+        return set;
     only_unknown = profile->accepted == UINT64_C(1) << PROTOCOL_UNKNOWN;
     return only_unknown && pattern_model_get(&profile->pattern, &pattern) ? CHECK_PATTERN
                                                                           : CHECK_PROTOCOL;
+}
+
+enum request_check profile_check(const struct profile *profile)
+{
+    return check_by(profile, profile->settings.check);
+}
+
+enum request_check profile_check_in_force(const struct profile *profile)
+{
+    return check_by(profile, profile_settings_in_force(profile).check);
 }
 
 enum greeting_kind profile_greeting_kind(const struct profile *profile)

@@ -92,6 +92,14 @@ struct profile_settings {
     uint32_t open_per_source;
 };
 
+#define SETTINGS_COUNT 13 /* keys of settings.h */
+
+/* What the configuration file says of some of them, which counts before what was set by hand. */
+struct settings_said {
+    struct profile_settings value;
+    uint32_t line[SETTINGS_COUNT]; /* of each key in the file; 0: it says nothing of it */
+};
+
 #define HELD_PEAK_MAX (1u << 20) /* more than flows there are */
 
 #define HIDDEN_LIKE_MIN        8   /* accepted requests that make a likeness to MSE a fact */
@@ -144,6 +152,7 @@ struct profile {
                                           */
 
     /* Of this process only, not saved. */
+    struct settings_said said;
     uint64_t
         cookies_until_us; /* until then clients may hold cookies made under the promise in force */
     struct foreign_answers foreign;
@@ -156,6 +165,9 @@ struct profile {
 };
 
 void profile_init(struct profile *profile, const struct server_key *key);
+
+/* What counts: the configuration file's word, else what was set by hand. */
+struct profile_settings profile_settings_in_force(const struct profile *profile);
 
 /* Facts, each once per connection. */
 void profile_seen(struct profile *profile, uint64_t wall_us);
@@ -218,6 +230,8 @@ bool profile_armed(const struct profile *profile);
 double profile_fidelity(const struct profile *profile);
 /* The check in force: any but CHECK_DEFAULT. */
 enum request_check profile_check(const struct profile *profile);
+/* The same, by the settings that are in force. */
+enum request_check profile_check_in_force(const struct profile *profile);
 /* The greeting counts only where the server speaks first. One that has a salt is variable, be there
  * but one. */
 enum greeting_kind profile_greeting_kind(const struct profile *profile);

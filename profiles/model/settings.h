@@ -29,6 +29,23 @@
  */
 bool profile_set(struct profile *profile, const char *key, const char *value, struct error *error);
 
+/* The same of settings that are of no profile yet: nothing need be learned for them. */
+bool setting_set(struct profile_settings *settings, const char *key, const char *value,
+                 struct error *error);
+/* All keys in a row, NULL after the last; SETTINGS_COUNT for what is none. */
+const char *setting_key(size_t index);
+size_t setting_index(const char *key);
+
+/* The value of one key as it is written; "default" where it is that. Returns `text`. */
+#define SETTING_VALUE_BYTES 16
+const char *setting_value(const struct profile_settings *settings, size_t index,
+                          char text[SETTING_VALUE_BYTES]);
+
+/* What a configuration file says counts before what is set by hand; what `more` says counts before
+ * what `said` did. */
+void settings_overlay(struct profile_settings *settings, const struct settings_said *said);
+void settings_said_add(struct settings_said *said, const struct settings_said *more);
+
 /* The same for the limits of triggers alone ("trigger.silent"), as the config file sets them for
  * all servers. */
 bool trigger_set(struct trigger_limits *limits, const char *key, const char *value,
@@ -49,7 +66,7 @@ uint32_t *setting_number(struct profile_settings *settings, size_t index);
     "check, greeting, request, signed, open_per_second, open_per_source, trigger.half_open, "      \
     "trigger.silent, "                                                                             \
     "trigger.accept_queue, "                                                                       \
-    "trigger.syn_rate, trigger.mismatch, trigger.refused"
+    "trigger.syn_rate, trigger.mismatch, trigger.refused, trigger.unanswered"
 
 /* The values of check, for completion. */
 #define GREETING_VALUES "exact template default"

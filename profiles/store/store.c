@@ -13,6 +13,7 @@
 #include <sodium/randombytes.h>
 
 #include "profiles/model/profile.h"
+#include "profiles/model/settings.h"
 #include "profiles/store/json_document.h"
 #include "profiles/store/profile_json.h"
 
@@ -20,6 +21,8 @@ struct store {
     struct profile **profiles;
     size_t count, capacity;
     uint64_t revision;
+    struct settings_for *configured; /* by the configuration file */
+    size_t configured_count;
     uint8_t ballot_key[BALLOT_KEY_BYTES];
     const struct file_hands *hands;
 };
@@ -50,6 +53,7 @@ void store_free(struct store *store)
     for (size_t i = 0; i < store->count; i++)
         free(store->profiles[i]);
     free(store->profiles);
+    free(store->configured);
     free(store);
 }
 
@@ -134,6 +138,35 @@ static bool make_room(struct store *store)
     return true;
 }
 
+static void configure(const struct store *store, struct profile *profile)
+{
+    profile->said = (struct settings_said){0};
+    for (size_t i = 0; i < store->configured_count; i++) {
+        const struct settings_for *settings = &store->configured[i];
+
+        if (memcmp(&settings->addr, &profile->key.addr, sizeof(settings->addr)) == 0 &&
+            (settings->port == 0 || settings->port == profile->key.port))
+            settings_said_add(&profile->said, &settings->said);
+    }
+}
+
+bool store_configure(struct store *store, const struct settings_for *settings, size_t count)
+{
+    struct settings_for *copy = calloc(count + 1, sizeof(*copy));
+
+    if (!copy)
+        return false;
+    if (count > 0)
+        memcpy(copy, settings, count * sizeof(*copy));
+    free(store->configured);
+    store->configured = copy;
+    store->configured_count = count;
+    for (size_t i = 0; i < store->count; i++)
+        configure(store, store->profiles[i]);
+    store->revision++;
+    return true;
+}
+
 struct profile *store_add(struct store *store, const struct server_key *key)
 {
     bool found;
@@ -147,6 +180,7 @@ struct profile *store_add(struct store *store, const struct server_key *key)
     if (!profile)
         return NULL;
     profile_init(profile, key);
+    configure(store, profile);
     memmove(store->profiles + place + 1, store->profiles + place,
             (store->count - place) * sizeof(struct profile *));
     store->profiles[place] = profile;

@@ -15,6 +15,7 @@
 
 #include "engine/base/addr.h"
 #include "profiles/error.h"
+#include "profiles/model/profile.h"
 
 /* 16,384 profiles take about 25 MB; more servers than that stay without a profile, and so without
  * protection. */
@@ -23,7 +24,6 @@
 struct atomic_file;
 struct file_hands;
 struct json_object;
-struct profile;
 struct store;
 
 struct store *store_new(void);
@@ -74,6 +74,18 @@ struct profile *store_find(const struct store *store, const struct server_key *k
  */
 struct profile *store_add(struct store *store, const struct server_key *key);
 bool store_forget(struct store *store, const struct server_key *key);
+
+/*
+ * What the configuration file says of servers, in the place of what it said before; for profiles
+ * that are made later, too. Where several are of one server the later one counts. False: out of
+ * memory, and nothing changed.
+ */
+struct settings_for {
+    struct ip_addr addr;
+    uint16_t port; /* 0: every port */
+    struct settings_said said;
+};
+bool store_configure(struct store *store, const struct settings_for *settings, size_t count);
 
 /*
  * Grows with every change; the same number, the same contents. The learner says store_touch() when

@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "profiles/store/atomic_file.h"
+
 #define LOCK_MODE   0600
 #define LOCK_TRIES  16
 #define ASIDE_TRIES 100 /* names of one second */
@@ -126,6 +128,15 @@ bool store_claim(struct store_claim *claim, const char *path, struct error *erro
         return true;
     drop(claim);
     return false;
+}
+
+bool store_check(const char *path, struct error *error)
+{
+    struct atomic_file file = {0};
+    const bool good = check_kind(path, error) && store_file(path, &file, error);
+
+    free((char *)file.path);
+    return good;
 }
 
 void store_unclaim(struct store_claim *claim)

@@ -23,6 +23,8 @@ struct store_claim {
  * A missing file is claimed too.
  */
 bool store_claim(struct store_claim *claim, const char *path, struct error *error);
+/* Could it be claimed, if no other process had it? Nothing is touched. */
+bool store_check(const char *path, struct error *error);
 void store_unclaim(struct store_claim *claim);
 
 /*

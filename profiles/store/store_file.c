@@ -221,8 +221,13 @@ static bool merge(struct store *store, const struct store *read, const char *pat
         if (!store_add(store, &store_at(read, i)->key))
             return error_set(error, EXIT_FAILED,
                              "cannot import %s: more profiles than there is room for", path);
-    for (size_t i = 0; i < count; i++)
-        *store_find(store, &store_at(read, i)->key) = *store_at(read, i);
+    for (size_t i = 0; i < count; i++) {
+        struct profile *profile = store_find(store, &store_at(read, i)->key);
+        const struct settings_said said = profile->said;
+
+        *profile = *store_at(read, i);
+        profile->said = said;
+    }
     store_touch(store);
     return true;
 }

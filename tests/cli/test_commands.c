@@ -122,7 +122,7 @@ Test(commands, usage_errors_are_one_line)
         {"mode 10.0.0.1:80 attack", "not a mode: 10.0.0.1:80"},
         {"run", "run: --client is missing"},
         {"run --client tap:a", "run: --server is missing"},
-        {"run --client tap:a --server tap:a", "run: both sides are tap:a"},
+        {"run --client tap:a --server tap:a", "both sides are tap:a"},
         {"run --client tap:a --server tap:b --mode calm", "not a mode: calm"},
         {"run --client tap:a --server tap:b --learn maybe", "learn: maybe is neither"},
         {"run sideways", "run: too many words"},

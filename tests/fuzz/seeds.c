@@ -329,13 +329,12 @@ static void request_seeds(void)
 static void text_seeds(void)
 {
     static const char *const texts[] = {
-        "0{\"client\": \"netns:c/sw0\", \"server\": \"tap:sw1\", \"store\": \"/s\", \"control\": "
-        "\"/c\",\n "
-        "\"mode\": "
-        "\"auto\", \"learn\": \"on\"}\n",
-        "0{\"mode\": \"attack\", \"learn\": \"off\"}",
-        "0{\"client\": 7}",
-        "0{\"port\": \"7\"}",
+        "0# all\nclient = netns:c/sw0\nserver = tap:sw1\nstore=/s\n control = /c ; x\n"
+        "mode = auto\nlearn = on\ntrigger.silent = off\n",
+        "0mode = attack\n[server 192.0.2.1:110] # a\nmode = normal\ncheck = keyword\n"
+        "[server [2001:db8::1]:80]\nopen_per_second = 7\n[server fd77::2]\ntrigger.silent=3\n",
+        "0{\"client\": \"tap:a\"}",
+        "0mode = auto\nmode = auto\n",
         "1192.0.2.1:110",
         "1[2001:db8::1]:80",
         "12001:db8::1",

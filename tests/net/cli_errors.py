@@ -227,20 +227,36 @@ def test_missing_folder():
             lab, ["learn", "--pcap", "/dev/null", "--store", f"{missing}/p.json"], FAILED, missing
         )
         fails(lab, ["profiles", "--store", f"{missing}/p.json"], FAILED, missing)
-        fails(lab, run_arguments(lab, config=f"{missing}/c.json"), FAILED, missing)
+        fails(lab, run_arguments(lab, config=f"{missing}/c.conf"), FAILED, missing)
 
 
-def test_config_that_does_not_parse():
+def test_config_that_does_not_fit():
+    """`check` and the start say the same of it, word for word, with file and line."""
     with Lab() as lab:
-        path = os.path.join(lab.folder, "config.json")
-        for text, line in (
-            ('{\n"mode": "calm"}', ":2:"),
-            ('{"clients": "x"}', ":1:"),
-            ("{", ":1:"),
-            ('{"client":\n7}', ":2:"),
+        path = os.path.join(lab.folder, "lab.conf")
+        sides = "client = tap:a\nserver = tap:b\n"
+        places = f"store = {lab.store}\ncontrol = {lab.control}\n"
+        missing = os.path.join(lab.folder, "missing")
+        for text, line, reason in (
+            ("# calm\nmode = calm", 2, "mode: not a mode: calm"),
+            ("clients = x", 1, "clients: unknown key"),
+            ('{"client": "tap:a"}', 1, "JSON is read no longer: write each"),
+            ("client =", 1, "client: is empty"),
+            ("client = tap:a\n", 2, "server: is missing: give both sides"),
+            ("client = wire:a\nserver = tap:b", 1, "client: side wire:a: write netns:NAME"),
+            ("client = tap:a\n\nserver = b", 3, "server: side b: write netns:NAME"),
+            ("client = tap:a\nserver = tap:a", 2, "server: both sides are tap:a"),
+            (sides + f"store = {missing}/p.json\ncontrol = {lab.control}", 3, "store: no folder"),
+            (sides + f"store = /\ncontrol = {lab.control}", 3, "store: the store / is a folder"),
+            (sides + f"store = {lab.store}\ncontrol = {missing}/c", 4, "control: control socket"),
+            (sides + places + "[server 10.0.0.5:80]\nopen_per_second = x", 6, "open_per_second"),
         ):
-            write(path, text)
-            fails(lab, ["run", "--config", path], FAILED, path, line)
+            write(path, text + "\n")
+            said = fails(lab, ["check", path], FAILED, f"config: {path}:{line}: {reason}")
+            started = fails(lab, ["run", "--config", path], FAILED)
+            check_equal(said, started, "what check says, and the start")
+        write(path, sides + places)
+        check_equal(run(SYNWARD, "check", path), f"{path}: fit to start with\n", "a good one")
 
 
 def test_capture_that_is_none():

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "bridge/control/answers.h"
+#include "bridge/text/server_text.h"
 #include "profiles/model/profile.h"
+#include "profiles/model/settings.h"
 #include "tests/bridge/fake_daemon.h"
 
 static struct daemon daemon_under_test;
@@ -398,4 +400,35 @@ Test(control_commands, sources)
     assert_error("{\"command\": \"sources\", \"action\": \"add\", \"source\": \"10.1.2.3\", "
                  "\"for_s\": \"1\"}",
                  2, "for_s");
+}
+
+/* Nothing of it is half done: the first server takes it no more than the second. */
+Test(control_commands, set_what_the_file_says)
+{
+    struct store *store = daemon_under_test.store;
+    const struct server_key key = fake_key("10.77.0.2", 110, 0);
+    struct settings_for all = {.addr = key.addr};
+    const char *file = "\"configured\":{\"open_per_second\":\"80\",\"trigger.silent\":\"off\"}";
+    char server[SERVER_TEXT_BYTES], request[200];
+    struct json_object *document;
+
+    cr_assert(store_add(store, &key));
+    all.said.value.open_per_second = 80;
+    all.said.value.triggers.limit[TRIGGER_SILENT] = TRIGGER_OFF;
+    all.said.line[setting_index("open_per_second")] = 12;
+    all.said.line[setting_index("trigger.silent")] = 13;
+    cr_assert(store_configure(store, &all, 1));
+    server_to_text(&key.addr, key.port, server);
+    snprintf(request, sizeof(request),
+             "{\"command\":\"set\",\"server\":\"%s\",\"key\":\"open_per_second\",\"value\":\"9\"}",
+             server);
+    assert_error(request, EXIT_FAILED,
+                 "open_per_second: fake.conf:12 says 80, which counts: change it there");
+    cr_assert_eq(store_at(store, 0)->settings.open_per_second, 0);
+
+    snprintf(request, sizeof(request), "{\"command\":\"profiles\",\"server\":\"%s\"}", server);
+    document = ask(request);
+    cr_assert(strstr(json_object_to_json_string_ext(document, JSON_C_TO_STRING_PLAIN), file), "%s",
+              json_object_to_json_string(document));
+    json_object_put(document);
 }

@@ -102,3 +102,38 @@ Test(settings, wrong_ones_change_nothing_and_say_what_would_do)
         cr_assert_eq(profile.settings.open_per_second, 0);
     }
 }
+
+/* The configuration file's word counts before what was set by hand, and is not written to it. */
+Test(settings, what_the_file_says_counts)
+{
+    struct profile profile;
+    struct settings_said said = {0};
+    const struct server_key key = {.port = 80};
+    struct error error = {0};
+
+    profile_init(&profile, &key);
+    cr_assert(profile_set(&profile, "open_per_second", "7", &error));
+    cr_assert(profile_set(&profile, "trigger.silent", "8", &error));
+    cr_assert(setting_set(&said.value, "trigger.silent", "off", &error));
+    cr_assert(setting_set(&said.value, "check", "keyword", &error), "it may be learned later");
+    said.line[setting_index("trigger.silent")] = said.line[setting_index("check")] = 4;
+    profile.said = said;
+    cr_expect_eq(profile_settings_in_force(&profile).open_per_second, 7);
+    cr_expect_eq(profile_settings_in_force(&profile).triggers.limit[TRIGGER_SILENT], TRIGGER_OFF);
+    cr_expect_eq(profile_check_in_force(&profile), CHECK_KEYWORD);
+    cr_expect_eq(profile_check(&profile), CHECK_PROTOCOL);
+    cr_expect_eq(profile.settings.triggers.limit[TRIGGER_SILENT], 8);
+
+    profile.said = (struct settings_said){0};
+    cr_expect_eq(profile_settings_in_force(&profile).triggers.limit[TRIGGER_SILENT], 8);
+}
+
+Test(settings, every_key_has_a_place)
+{
+    for (size_t i = 0; i < SETTINGS_COUNT; i++) {
+        cr_assert_eq(setting_index(setting_key(i)), i);
+        cr_expect(strstr(SETTING_KEYS, setting_key(i)), "%s", setting_key(i));
+    }
+    cr_assert_null(setting_key(SETTINGS_COUNT));
+    cr_assert_eq(setting_index("checks"), SETTINGS_COUNT);
+}

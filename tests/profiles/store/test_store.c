@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <criterion/criterion.h>
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "profiles/model/profile.h"
+#include "profiles/model/settings.h"
 #include "profiles/store/store.h"
 
 static struct server_key key_of(const char *addr, uint16_t port, uint16_t vlan)
@@ -65,5 +69,40 @@ Test(store, is_bounded)
     cr_assert_eq(made, 16384);
     key.port = 1;
     cr_assert_not_null(store_add(store, &key));
+    store_free(store);
+}
+
+/* For profiles that are there, that are made later, and that are imported. */
+Test(store, what_the_file_says_of_servers)
+{
+    struct store *store = store_new();
+    struct settings_for all[2] = {0};
+    struct server_key key = {.port = 80};
+    struct error error = {0};
+    char *text;
+    size_t bytes;
+
+    key.addr.bytes[15] = 1;
+    all[0].addr = all[1].addr = key.addr;
+    all[0].said.value.open_per_second = 5;
+    all[0].said.line[setting_index("open_per_second")] = 1;
+    all[1].port = 80;
+    all[1].said.value.open_per_second = 80;
+    all[1].said.line[setting_index("open_per_second")] = 2;
+    cr_assert(store_add(store, &key));
+    cr_assert(store_configure(store, all, 2));
+    key.port = 81;
+    cr_assert(store_add(store, &key));
+    cr_expect_eq(profile_settings_in_force(store_at(store, 0)).open_per_second, 80);
+    cr_expect_eq(profile_settings_in_force(store_at(store, 1)).open_per_second, 5);
+
+    text = strdup(json_object_to_json_string_length(store_to_json(store), 0, &bytes));
+    cr_assert(store_import_text(store, text, bytes, "itself", &error), "%s", error.text);
+    cr_expect_eq(store_at(store, 0)->settings.open_per_second, 0, "it is not saved");
+    cr_expect_eq(profile_settings_in_force(store_at(store, 0)).open_per_second, 80);
+
+    cr_assert(store_configure(store, all, 0));
+    cr_expect_eq(profile_settings_in_force(store_at(store, 0)).open_per_second, 0);
+    free(text);
     store_free(store);
 }
