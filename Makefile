@@ -27,6 +27,7 @@ DEPS      := gcc make pkg-config clang libclang-rt-14-dev \
              scdoc debootstrap ca-certificates
 DEPS_VM   := qemu-system-x86
 DEPS_MORE := zsh fish
+DEPS_DEB  := debhelper dpkg-dev lintian
 DEPS_BENCH := wrk iperf3 git
 DEPS_LINT := clang-format clang-tidy cppcheck black git
 
@@ -36,7 +37,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
 PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
 PKG_LIBS   = $(shell pkg-config --libs $(PACKAGES))
 ALL_CFLAGS = -std=gnu11 $(OPT) $(WARNINGS) -fno-strict-aliasing -pthread -D_GNU_SOURCE -I. $(PKG_CFLAGS) \
-             $(SANITIZE) $(CFLAGS)
+             $(SANITIZE) $(CPPFLAGS) $(CFLAGS)
 ALL_LDLIBS = $(PKG_LIBS) -pthread $(LDLIBS)
 
 # One archive per folder, so that each part, and each test program, links only what it may include.
@@ -57,7 +58,7 @@ ORACLE  := $(BUILD)/tests/oracle/oracle
 LOADS   := $(BUILD)/tests/bench/load $(BUILD)/tests/bench/reflector
 C_FILES  = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
-.PHONY: all help man deps-more fresh oracle interop redteam instructions fuzz soak deps deps-bench deps-lint \
+.PHONY: all help man servers deb deps-deb deps-more fresh oracle interop redteam instructions fuzz soak deps deps-bench deps-lint \
         deps-vm vm check check-more check-root check-vm check-unit demo bench bench-quick bench-attack sanitize install clean root \
         lint lint-format lint-lines lint-gcc lint-clang lint-tidy lint-cppcheck
 all: $(BUILD)/synward man
@@ -131,6 +132,9 @@ deps-bench:
 deps-vm:
 	@sh tests/deps.sh $(DEPS_VM)
 
+deps-deb:
+	@sh tests/deps.sh $(DEPS_DEB)
+
 deps-more:
 	@sh tests/deps.sh $(DEPS_MORE)
 
@@ -157,6 +161,7 @@ $(BENCH): $(BUILD)/tests/bench/%-bench: $(BUILD)/tests/bench/%_bench.o $(LIB_eng
 	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lsodium -lnettle $(LDLIBS)
 
 # The servers, clients and floods that the namespace tests and the demo use.
+servers: $(SERVERS)
 .SECONDARY: $(SERVERS:%=%.o)
 $(BUILD)/tests/servers/%: $(BUILD)/tests/servers/%.o
 	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -pthread
@@ -289,6 +294,10 @@ SOAK_FIRST       ?= 1
 #: make soak       SOAK_CONNECTIONS (10000000) random connections in the simulator, from seed SOAK_FIRST (1) on
 soak: $(SIM)
 	@python3 tests/sim/soak.py $(SIM) $(SOAK_CONNECTIONS) $(SOAK_FIRST)
+
+#: make deb        Debian packages, under build/deb; lintian looks at them
+deb: deps deps-deb
+	@sh dist/deb.sh $(BUILD)/deb
 
 # Where zsh looks: site-functions below /usr/local, and on Debian vendor-completions below /usr.
 ZSH_FOLDER ?= $(if $(filter /usr/local,$(PREFIX)),site-functions,vendor-completions)

@@ -6,6 +6,7 @@
 #   tests    (default) nginx, dovecot (POP3), curl, nmap, p0f, tcpdump: what `make check` uses
 #   interop  the servers and clients of `make interop`
 #   redteam  Apache, and slowhttptest against it: what `make redteam` uses
+#   systemd  a system that boots: what `make package-test` installs the package on
 #   bare     nothing but the system itself: the machine that ../fresh.sh begins with
 #
 # Nothing of it is installed or started on the host. debootstrap and what is unpacked run in mount
@@ -29,7 +30,7 @@ fail()
     exit 1
 }
 
-[ $# -eq 1 ] || [ $# -eq 2 ] || fail "usage: make-root.sh DEST [tests|interop|redteam|bare]"
+[ $# -eq 1 ] || [ $# -eq 2 ] || fail "usage: make-root.sh DEST [tests|interop|redteam|systemd|bare]"
 [ "$(id -u)" -eq 0 ] || fail "must be root"
 install='' unpack='' unpack_alone=''
 case ${2-tests} in
@@ -51,6 +52,9 @@ interop)
     ;;
 redteam)
     install=apache2-bin,slowhttptest
+    ;;
+systemd)
+    install=systemd-sysv,dbus,iproute2,procps
     ;;
 bare) ;;
 *)
