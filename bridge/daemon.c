@@ -148,6 +148,11 @@ bool daemon_save_at_end(struct daemon *daemon, struct error *error)
            save_store(daemon, error);
 }
 
+const struct rehearsal *daemon_rehearsal(const struct daemon *daemon)
+{
+    return daemon->parts.rehearsal;
+}
+
 struct store *daemon_store(struct daemon *daemon)
 {
     return daemon->parts.store;

@@ -21,6 +21,7 @@ struct confinement;
 struct daemon;
 struct kernel_path;
 struct learner;
+struct rehearsal;
 struct report;
 struct sides;
 struct workers;
@@ -32,6 +33,7 @@ struct daemon_parts {
     struct workers *workers;
     struct store *store;
     struct learner *learner;
+    const struct rehearsal *rehearsal;
     struct report *report;
     const char *store_path;
     const struct confinement *confinement;
@@ -124,6 +126,8 @@ bool daemon_set_mode(struct daemon *daemon, const struct server_key *server,
  */
 struct store *daemon_store(struct daemon *daemon);
 void daemon_store_changed(struct daemon *daemon);
+/* What attack mode would have refused. */
+const struct rehearsal *daemon_rehearsal(const struct daemon *daemon);
 /* What has changed in the store is in force in every worker on return. */
 bool daemon_bring_in_force(struct daemon *daemon, struct error *error);
 /* Forgets a profile and makes the learner start it afresh. False: no such profile. */

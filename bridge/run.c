@@ -303,6 +303,7 @@ static void finish(struct run *run)
     keeping_leave(run->confine.keeping);
     sides_close(run->sides);
     learner_free(run->learner);
+    rehearsal_free(run->rehearsal);
     store_free(run->store);
     store_unclaim(&run->claim);
     takeover_free(run->takeover);

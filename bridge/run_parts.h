@@ -26,6 +26,7 @@
 #include "bridge/takeover.h"
 #include "bridge/workers/workers.h"
 #include "profiles/learn/learner.h"
+#include "profiles/learn/rehearsal.h"
 
 struct run {
     struct run_options options;
@@ -38,6 +39,7 @@ struct run {
     struct kernel_path *path;
     struct store *store;
     struct learner *learner;
+    struct rehearsal *rehearsal;
     struct workers *workers;
     struct stack_news stack_news;
     struct stack_watch *stack; /* NULL: the servers' TCP stack is not of this machine */

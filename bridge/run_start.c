@@ -49,7 +49,8 @@ static bool load_store(struct run *run, struct error *error)
     if (!configure_store(run, error))
         return false;
     run->learner = learner_new(run->store);
-    if (!run->learner)
+    run->rehearsal = rehearsal_new();
+    if (!run->learner || !run->rehearsal)
         return error_set(error, EXIT_FAILED, "out of memory for the profiles");
     report_tick(run->report, run->store, NULL, NULL);
     return true;
@@ -163,18 +164,27 @@ static bool start_workers(struct run *run, struct error *error)
     return workers_watch_anew(run->workers, clock_now_us(), error);
 }
 
+static const struct policy *policy_in_force(void *context)
+{
+    return workers_policy(context);
+}
+
 static bool make_daemon(struct run *run, struct error *error)
 {
+    const struct learner_rehearsal rehearsal = {
+        .rehearsal = run->rehearsal, .policy = policy_in_force, .context = run->workers};
     const struct daemon_parts parts = {.sides = run->sides,
                                        .path = run->path,
                                        .workers = run->workers,
                                        .store = run->store,
                                        .learner = run->learner,
+                                       .rehearsal = run->rehearsal,
                                        .report = run->report,
                                        .store_path = run->options.store_path,
                                        .confinement = &run->confine.told,
                                        .config_path = run->options.reconfiguring.path};
 
+    learner_rehearse(run->learner, &rehearsal);
     run->daemon = daemon_new(&parts, run->options.mode, run->options.learning);
     return run->daemon || error_set(error, EXIT_FAILED, "out of memory");
 }

@@ -3,12 +3,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "bridge/keeping.h"
 #include "bridge/text/document.h"
 #include "bridge/text/mode_text.h"
 #include "cli/cmd.h"
 #include "cli/control_client.h"
 #include "cli/output.h"
+#include "cli/reading_apart.h"
 #include "profiles/capture/capture.h"
 #include "profiles/capture/capture_file.h"
 #include "profiles/store/votes_file.h"
@@ -107,47 +107,20 @@ static void print_words(const char *capture, const char *path, size_t profiles,
     printf("%s: %zu profiles; `synward profiles --store %s` shows them\n", path, profiles, path);
 }
 
-/*
- * A capture is somebody else's words: it is read without privileges, and the store is put in place
- * by a process that reads none of it. What an ordinary user cannot give up is his own.
- */
-static struct keeping *give_up_privileges(struct store *store, const char *path)
+struct learn_apart {
+    FILE *from;
+    const char *capture, *path;
+    struct store *store;
+    struct capture_summary *summary;
+};
+
+static bool learn_and_save(void *context, struct error *error)
 {
-    const struct keeping_parts parts = {.store_path = path};
-    struct keeping *keeping = NULL;
-    struct sandbox sandbox;
-    struct error lack;
+    const struct learn_apart *apart = context;
 
-    sandbox_prepare(&sandbox, false);
-    lack = sandbox.denied;
-    if (lack.code == EXIT_DONE)
-        keeping = keeping_start(&parts, &sandbox, &lack);
-    store_set_hands(store, keeping_hands(keeping));
-    if (keeping) {
-        sandbox_hide_files(&lack);
-        sandbox_enter(&sandbox, SANDBOX_MAIN, &lack);
-    }
-    if (lack.code != EXIT_DONE && sandbox.user != 0)
-        fprintf(stderr, "synward: warning: the capture is read with privileges: %s\n", lack.text);
-    return keeping;
-}
-
-/* The capture is found, and what it says not yet read, while we still may open files. */
-static bool learn_apart(struct store *store, const char *capture, const char *path,
-                        struct capture_summary *summary, struct error *error)
-{
-    FILE *from = capture_file_find(capture, error);
-    struct keeping *keeping;
-    bool done;
-
-    if (!from)
-        return false;
-    keeping = give_up_privileges(store, path);
-    done = capture_learn_from(from, capture, store, summary, error) &&
-           store_save(store, path, error) && votes_save(store, path, error);
-    store_set_hands(store, NULL);
-    keeping_stop(keeping);
-    return done;
+    return capture_learn_from(apart->from, apart->capture, apart->store, apart->summary, error) &&
+           store_save(apart->store, apart->path, error) &&
+           votes_save(apart->store, apart->path, error);
 }
 
 static bool learn_into(struct store *store, const struct arguments *arguments, struct error *error)
@@ -156,13 +129,16 @@ static bool learn_into(struct store *store, const struct arguments *arguments, s
     const char *path =
         option_given(arguments, OPTION_STORE) ? arguments->value[OPTION_STORE] : STORE_PATH_DEFAULT;
     struct capture_summary summary = {0};
+    struct learn_apart apart = {
+        .capture = capture, .path = path, .store = store, .summary = &summary};
     struct error why = {0};
 
     if (!store_load(store, path, error))
         return false;
     if (!votes_load(store, path, &why))
         fprintf(stderr, "synward: warning: %s\n", why.text);
-    if (!learn_apart(store, capture, path, &summary, error))
+    apart.from = capture_file_find(capture, error); /* while we still may open files */
+    if (!apart.from || !reading_apart(store, path, learn_and_save, &apart, error))
         return false;
     if (option_given(arguments, OPTION_JSON))
         print_json(capture, path, store_count(store), &summary);

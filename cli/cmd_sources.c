@@ -63,15 +63,11 @@ bool cmd_sources_add(const struct arguments *arguments, struct error *error)
     const char *text = arguments->value[OPTION_FOR];
     struct json_object *request;
     unsigned long seconds = 0;
-    char *end = NULL;
 
-    errno = 0;
-    if (text)
-        seconds = strtoul(text, &end, 10);
-    if (text &&
-        (text[0] < '0' || text[0] > '9' || *end || errno || seconds < 1 || seconds > FOR_MAX_S))
+    if (text && !duration_parse(text, FOR_MAX_S, &seconds))
         return error_set(error, EXIT_USAGE,
-                         "sources add: --for %.40s: write seconds, from 1 to %lu", text, FOR_MAX_S);
+                         "sources add: --for %.40s: write seconds, from 1 to %lu, or 10m, 24h, 7d",
+                         text, FOR_MAX_S);
     request = request_for(arguments, "add");
     if (text)
         json_object_object_add(request, "for_s", json_object_new_int64((int64_t)seconds));

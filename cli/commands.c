@@ -274,6 +274,19 @@ static const struct command commands[] = {
              "`synward run`. Where nothing is left nothing is done; where a synward runs it is\n"
              "refused.\n",
      .handle = cmd_detach},
+    {.name = "rehearse",
+     .forms = {"[SERVER[:PORT]] [--for TIME] " TABLE_FORM,
+               "[SERVER[:PORT]] --pcap FILE [--store FILE] [--json | --tsv] [--output COLUMNS]"},
+     .most_words = 1,
+     .options = TABLE_OPTIONS | OPTION_BIT(FOR) | OPTION_BIT(PCAP) | OPTION_BIT(STORE),
+     .summary = "what attack mode would have refused, and why",
+     .help = "In calm the first request of each connection that synward learns from is judged\n"
+             "as attack mode would judge it, by the profile of that moment; nothing is refused.\n"
+             "Told is how many would be, for which reason, how many of these the server\n"
+             "accepted, and the last example of each. --for looks back so far, a day at most.\n"
+             "With --pcap a capture is judged by the profiles of a store (--store), and neither\n"
+             "is changed.\n" SERVER_FORMS,
+     .handle = cmd_rehearse},
     {.name = "doctor",
      .forms = {"[--client SIDE] [--server SIDE] [--config FILE] [--json]"},
      .options = OPTION_BIT(CLIENT) | OPTION_BIT(SERVER) | OPTION_BIT(CONFIG) | OPTION_BIT(JSON),

@@ -2,6 +2,8 @@
 /* options.c - reads command lines (options.h). */
 #include "cli/options.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct option_info options[OPTIONS_COUNT] = {
@@ -142,4 +144,27 @@ const char *nearest_name(const char *word, const char *const *names, size_t coun
         }
     }
     return nearest;
+}
+
+bool duration_parse(const char *text, unsigned long most_s, unsigned long *seconds)
+{
+    static const struct {
+        char suffix;
+        unsigned long seconds;
+    } units[] = {{'\0', 1}, {'s', 1}, {'m', 60}, {'h', 3600}, {'d', 24ul * 3600}};
+    char *end;
+    unsigned long number;
+
+    if (text[0] < '0' || text[0] > '9')
+        return false;
+    errno = 0;
+    number = strtoul(text, &end, 10);
+    if (errno || (end[0] && end[1]))
+        return false;
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+        if (*end == units[i].suffix) {
+            *seconds = number * units[i].seconds;
+            return number >= 1 && number <= most_s / units[i].seconds;
+        }
+    return false;
 }

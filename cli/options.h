@@ -36,7 +36,7 @@
       "let the kernel carry known connections between two ports (off)")                            \
     X(SANDBOX, "sandbox", "auto|on|off", false,                                                    \
       "give up all privileges after the start (auto: as far as can be)")                           \
-    X(FOR, "for", "SECONDS", false, "how long a source stays put aside (until it is removed)")     \
+    X(FOR, "for", "TIME", false, "how long: 90 (seconds), 10m, 24h, 7d")                           \
     X(CONFIG, "config", "FILE", false, "read options from a file; the command line wins")          \
     X(PCAP, "pcap", "FILE", false, "learn from a capture (pcap or pcapng)")                        \
     X(JSON, "json", NULL, false, "print one JSON object instead of tables")                        \
@@ -77,6 +77,9 @@ bool option_given(const struct arguments *arguments, enum option_id id);
 /* Reads argv[1..argc). False with EXIT_USAGE for an unknown option, a missing or needless value, or
  * too many words. */
 bool arguments_parse(struct arguments *out, int argc, char *const *argv, struct error *error);
+
+/* 90, 90s, 10m, 24h, 7d: from 1 to `most_s` seconds. */
+bool duration_parse(const char *text, unsigned long most_s, unsigned long *seconds);
 
 /* The name of `count` that is nearest to `word`, NULL where none is near. */
 const char *nearest_name(const char *word, const char *const *names, size_t count);

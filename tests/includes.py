@@ -42,7 +42,7 @@ FLOORS = {
     "cli": (
         "escape options file counter_text",
         "output",
-        "table control_client store_reader",
+        "table control_client store_reader reading_apart",
         "profile_text server_table metrics",
         "command",
         "cmd complete",

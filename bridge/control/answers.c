@@ -63,12 +63,13 @@ struct control_command {
 };
 
 static const struct control_command commands[] = {
-    {"status", answer_status, NULL},   {"profiles", answer_profiles, NULL},
-    {"export", answer_export, NULL},   {"import", answer_import, NULL},
-    {"forget", answer_forget, NULL},   {"set", answer_set, NULL},
-    {"learn", answer_learn, NULL},     {"mode", answer_mode, NULL},
-    {"flows", NULL, write_flows},      {"stats", answer_stats, NULL},
-    {"sources", answer_sources, NULL}, {"watch", answer_watch, NULL},
+    {"status", answer_status, NULL},     {"profiles", answer_profiles, NULL},
+    {"export", answer_export, NULL},     {"import", answer_import, NULL},
+    {"forget", answer_forget, NULL},     {"set", answer_set, NULL},
+    {"learn", answer_learn, NULL},       {"mode", answer_mode, NULL},
+    {"flows", NULL, write_flows},        {"stats", answer_stats, NULL},
+    {"sources", answer_sources, NULL},   {"watch", answer_watch, NULL},
+    {"rehearse", answer_rehearse, NULL},
 };
 
 static const struct control_command *find_command(struct json_object *request, struct error *error)

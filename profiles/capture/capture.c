@@ -320,19 +320,45 @@ static void finish(struct capture *capture)
     capture->summary->flows_given_up = stats.flows_evicted;
 }
 
+static const struct policy *policy_of(void *context)
+{
+    return context;
+}
+
+static void rehearse(const struct capture *capture, const struct capture_rehearsal *rehearsal)
+{
+    const struct learner_rehearsal into = {
+        .rehearsal = rehearsal->rehearsal,
+        .policy = policy_of,
+        .context = rehearsal->policy,
+    };
+
+    learner_rehearse(capture->learner, &into);
+}
+
 bool capture_learn_from(FILE *from, const char *path, struct store *store,
                         struct capture_summary *summary, struct error *error)
 {
+    return capture_rehearse_from(from, path, store, NULL, summary, error);
+}
+
+bool capture_rehearse_from(FILE *from, const char *path, struct store *store,
+                           const struct capture_rehearsal *rehearsal,
+                           struct capture_summary *summary, struct error *error)
+{
     struct capture capture;
+    bool opened;
     bool done;
 
     memset(summary, 0, sizeof(*summary));
     capture = (struct capture){.summary = summary, .file = capture_file_take(from, path, error)};
     if (!capture.file)
         return false;
-    done = open_parts(&capture, store)
-               ? read_frames(&capture, path, error)
-               : error_set(error, EXIT_FAILED, "cannot learn from %s: out of memory", path);
+    opened = open_parts(&capture, store);
+    if (opened && rehearsal)
+        rehearse(&capture, rehearsal);
+    done = opened ? read_frames(&capture, path, error)
+                  : error_set(error, EXIT_FAILED, "cannot learn from %s: out of memory", path);
     if (capture.engine)
         finish(&capture);
     close_parts(&capture);

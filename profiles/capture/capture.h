@@ -13,6 +13,9 @@
 #include "profiles/error.h"
 #include "profiles/store/store.h"
 
+struct policy;
+struct rehearsal;
+
 /*
  * Why frames taught nothing: X(member, words for one, words for more). A bad checksum is no reason:
  * captures made on a sending host have them unfinished.
@@ -52,5 +55,16 @@ bool capture_learn(const char *path, struct store *store, struct capture_summary
 /* The same from a file of capture_file_find(), which it closes; `path` names it in errors. */
 bool capture_learn_from(FILE *from, const char *path, struct store *store,
                         struct capture_summary *summary, struct error *error);
+
+/* What attack mode would refuse of the capture's first requests (learn/rehearsal.h). */
+struct capture_rehearsal {
+    struct rehearsal *rehearsal;
+    struct policy *policy; /* the same for the whole capture; read only */
+};
+/* As capture_learn_from(), which tells whether a server accepted a request by what it has learned
+ * into `store`. `rehearsal`: NULL for none. */
+bool capture_rehearse_from(FILE *from, const char *path, struct store *store,
+                           const struct capture_rehearsal *rehearsal,
+                           struct capture_summary *summary, struct error *error);
 
 #endif

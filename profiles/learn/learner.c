@@ -22,6 +22,7 @@
 #include "profiles/learn/followed.h"
 #include "profiles/learn/learn_greeting.h"
 #include "profiles/learn/learn_request.h"
+#include "profiles/learn/rehearsal.h"
 
 #define LEARNER_IDLE_US (600ull * 1000 * 1000) /* a greeting may take five minutes */
 #define SECOND_US       (1000u * 1000)
@@ -32,6 +33,7 @@ struct learner {
     struct learner_stats stats;
     struct learner_proxy proxies[LEARNER_PROXIES];
     uint32_t proxy_count;
+    struct learner_rehearsal rehearsal;
 };
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -202,6 +204,30 @@ static void vote(const struct followed *flow, struct profile *profile)
                    synack | words);
 }
 
+/* By the policy of now, of which this request is no part yet. What we opened was checked. */
+static void rehearse(const struct learner *learner, const struct followed *flow)
+{
+    const struct learner_rehearsal *into = &learner->rehearsal;
+    const struct policy *policy;
+    struct rehearsed_request request;
+
+    if (!into->rehearsal || flow->opened || !followed_request_done(flow) ||
+        flow->request == REQUEST_IGNORED || stream_bytes(&flow->client) == 0)
+        return;
+    policy = into->policy(into->context);
+    request = (struct rehearsed_request){
+        .client = &flow->name.client,
+        .bytes = flow->client.data,
+        .length = stream_bytes(&flow->client),
+        .answered = flow->request_bytes,
+        .more = stream_bytes(&flow->client) >= STREAM_BYTES,
+        .accepted = flow->request == REQUEST_ACCEPTED,
+        .wall_s = flow->witness.now_s,
+    };
+    rehearsal_take(into->rehearsal, &flow->name.server, policy_find(policy, &flow->name.server),
+                   &request);
+}
+
 /* Each accepted or refused request is counted once. */
 static void count_request(struct learner *learner, const struct followed *flow,
                           struct profile *profile)
@@ -230,8 +256,10 @@ static void judge(struct learner *learner, struct followed *flow, bool ended)
     }
     read_header(learner, flow);
     learn_request(flow, profile, ended);
-    if (!counted)
+    if (!counted) {
         count_request(learner, flow, profile);
+        rehearse(learner, flow);
+    }
     learn_request_keywords(flow, profile, ended);
     if (ended && followed_client_spoke_first(flow))
         followed_voice(flow, profile, VOICE_CLIENT_REFUSED);
@@ -410,6 +438,11 @@ void learner_flush(struct learner *learner, uint64_t wall_us)
 void learner_forget(struct learner *learner, const struct server_key *server)
 {
     followed_forget_server(&learner->flows, server);
+}
+
+void learner_rehearse(struct learner *learner, const struct learner_rehearsal *rehearsal)
+{
+    learner->rehearsal = *rehearsal;
 }
 
 struct learner_stats learner_stats(const struct learner *learner)

@@ -17,6 +17,8 @@
 #include "profiles/store/store.h"
 
 struct learner;
+struct policy;
+struct rehearsal;
 
 #define LEARNER_PROXIES 64 /* clients of more have the votes of their proxies */
 
@@ -52,6 +54,15 @@ void learner_forget(struct learner *learner, const struct server_key *server);
  */
 void learner_set_proxy(struct learner *learner, const struct learner_proxy *proxy);
 void learner_forget_proxy(struct learner *learner, const struct ip_addr *prefix, uint8_t length);
+
+/* Where first requests are judged by what attack mode would do with them (rehearsal.h), and by
+ * which policy: that of the moment, asked for at each request. */
+struct learner_rehearsal {
+    struct rehearsal *rehearsal; /* NULL: nowhere */
+    const struct policy *(*policy)(void *context);
+    void *context;
+};
+void learner_rehearse(struct learner *learner, const struct learner_rehearsal *rehearsal);
 
 /* Counts of the learner's own, for summaries. */
 struct learner_stats {

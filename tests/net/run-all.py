@@ -47,6 +47,7 @@ HEAVY = [
 TOGETHER = [
     "cli_errors.py",
     "test_doctor.py",
+    "test_rehearse.py",
     "cli_learn.py",
     "test_oracle.py",
     "test_odd_frames.py",

@@ -17,6 +17,9 @@
 #include "engine/tcp/frame.h"
 #include "engine/tcp/options.h"
 #include "profiles/capture/capture.h"
+#include "profiles/capture/capture_file.h"
+#include "profiles/compile.h"
+#include "profiles/learn/rehearsal.h"
 #include "profiles/model/profile.h"
 #include "tests/profiles/support_capture.h"
 
@@ -153,6 +156,97 @@ Test(capture, real_captures_against_their_truth, .timeout = 120)
     cr_assert_eq(files, 66);
     /* The encrypted BitTorrent of bittorrent_tcp_miss.pcapng is for no protocol file to know. */
     cr_assert(score.wrong <= 1, "%u of %u facts are wrong", score.wrong, score.facts);
+}
+
+/* --- the real ones, rehearsed ---------------------------------------------------------------- */
+
+struct rehearsed_sum {
+    unsigned armed, right, refused, refused_right;
+};
+
+/* As often as arms those that can be. */
+static struct store *learn_often(const char *path)
+{
+    struct store *store = store_new();
+    struct capture_summary summary;
+    struct error error = {0};
+
+    for (int i = 0; i < ARMED_HANDSHAKES; i++)
+        capture_learn(path, store, &summary, &error);
+    return store;
+}
+
+static void add_rehearsal(struct rehearsed_sum *sum, const struct rehearsal *rehearsal,
+                          const char *name)
+{
+    const struct rehearsed_server *server;
+
+    for (uint32_t i = 0; (server = rehearsal_server(rehearsal, i)) != NULL; i++)
+        for (int reason = 0; reason < REHEARSED_COUNT; reason++) {
+            const struct rehearsed_count count =
+                rehearsal_count(server, (enum rehearsed)reason, UINT64_MAX, UINT64_MAX);
+
+            sum->right += reason == REHEARSED_right ? count.all : 0;
+            if (!rehearsal_refuses((enum rehearsed)reason) || count.all == 0)
+                continue;
+            sum->refused += count.all;
+            sum->refused_right += count.accepted;
+            fprintf(stderr, "%s port %u: %u %s, %u of them right\n", name, server->key.port,
+                    count.all, rehearsal_name((enum rehearsed)reason), count.accepted);
+        }
+}
+
+static void rehearse(struct rehearsed_sum *sum, const char *path)
+{
+    struct store *store = learn_often(path);
+    struct capture_rehearsal into = {.rehearsal = rehearsal_new(),
+                                     .policy = policy_compile(store, NULL, 1)};
+    struct capture_summary summary;
+    struct error error = {0};
+    FILE *from = capture_file_find(path, &error);
+
+    for (uint32_t i = 0; i < into.policy->count; i++)
+        sum->armed += into.policy->servers[i].armed;
+    cr_assert(from && capture_rehearse_from(from, path, store, &into, &summary, &error), "%s",
+              error.text);
+    add_rehearsal(sum, into.rehearsal, path);
+    rehearsal_free(into.rehearsal);
+    free(into.policy);
+    store_free(store);
+}
+
+/* Armed by a capture, attack mode refuses none of its right requests. Each pass makes an engine of
+ * full size: of the files one of EVERY is taken. */
+#define EVERY 8u
+Test(capture, rehearsal_names_no_right_request, .timeout = 240)
+{
+    FILE *truth = fopen(CAPTURES "/truth.tsv", "r");
+    char *line = NULL, last[256] = "";
+    size_t capacity = 0;
+    struct rehearsed_sum sum = {0};
+    unsigned files = 0;
+
+    if (!truth)
+        cr_skip_test("skipped: no " CAPTURES);
+    cr_assert(getline(&line, &capacity, truth) > 0, "truth.tsv is empty");
+    while (getline(&line, &capacity, truth) > 0) {
+        char *row[COLUMNS], path[512];
+
+        if (!split_row(line, row) || strcmp(last, row[FILE_NAME]) == 0)
+            continue;
+        snprintf(last, sizeof(last), "%s", row[FILE_NAME]);
+        snprintf(path, sizeof(path), CAPTURES "/%s", last);
+        if (files++ % EVERY == 0)
+            rehearse(&sum, path);
+    }
+    free(line);
+    fclose(truth);
+    fprintf(stderr,
+            "rehearsal: %u servers armed, %u requests right, %u refused, %u of them right\n",
+            sum.armed, sum.right, sum.refused, sum.refused_right);
+    cr_assert_geq(sum.armed, 6);
+    cr_assert_geq(sum.right, 6);
+    cr_assert_eq(sum.refused_right, 0);
 }
 
 /* --- the real ones, damaged ------------------------------------------------------------------ */
