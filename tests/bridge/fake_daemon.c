@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profiles/learn/rehearsal.h"
+
 struct server_key fake_key(const char *address, uint16_t port, uint16_t vlan)
 {
     struct server_key key = {.port = port};
@@ -48,6 +50,7 @@ void fake_daemon_init(struct daemon *daemon)
                               .confinement = {.keeper = true},
                               .uptime_us = 12900000,
                               .store = store_new(),
+                              .rehearsal = rehearsal_new(),
                               .events = events_new()};
     add_server(daemon, fake_key("10.77.0.2", 110, 0));
     add_server(daemon, fake_key("fd77::2", 80, 10));
@@ -65,6 +68,7 @@ void fake_daemon_init(struct daemon *daemon)
 
 void fake_daemon_close(struct daemon *daemon)
 {
+    rehearsal_free(daemon->rehearsal);
     store_free(daemon->store);
     events_free(daemon->events);
 }
@@ -232,6 +236,11 @@ bool daemon_set_mode(struct daemon *daemon, const struct server_key *server,
         if (server_key_equal(&daemon->servers[i].info.key, server))
             daemon->servers[i].info.setting = setting;
     return true;
+}
+
+const struct rehearsal *daemon_rehearsal(const struct daemon *daemon)
+{
+    return daemon->rehearsal;
 }
 
 struct store *daemon_store(struct daemon *daemon)

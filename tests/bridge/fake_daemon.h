@@ -20,6 +20,7 @@ struct daemon {
     const char *path_hindrance;
     struct confinement confinement;
     struct store *store;
+    struct rehearsal *rehearsal;
     struct daemon_server servers[4];
     uint32_t server_count;
     struct flow_info flows[4];

@@ -8,6 +8,8 @@
 
 #include "bridge/control/answers.h"
 #include "bridge/text/server_text.h"
+#include "engine/protocols/protocol.h"
+#include "profiles/learn/rehearsal.h"
 #include "profiles/model/profile.h"
 #include "profiles/model/settings.h"
 #include "tests/bridge/fake_daemon.h"
@@ -367,6 +369,31 @@ Test(control_commands, hanging_worker)
     assert_error("{\"command\":\"mode\",\"setting\":\"auto\"}", EXIT_FAILED, "does not answer");
     assert_error("{\"command\":\"mode\",\"setting\":\"auto\",\"server\":\"1.1.1.1\"}", EXIT_FAILED,
                  "does not answer");
+}
+
+Test(control_commands, rehearse)
+{
+    const struct server_key key = fake_key("10.77.0.2", 22, 0);
+    const struct server_policy policy = {
+        .armed = true, .opening = OPENING_CHECK, .protocols = UINT64_C(1) << PROTOCOL_SSH};
+    const struct ip_addr client = fake_key("198.51.100.7", 0, 0).addr;
+    const struct rehearsed_request request = {.client = &client,
+                                              .bytes = (const uint8_t *)"GET / HTTP/1.1\r\n\r\n",
+                                              .length = 18,
+                                              .accepted = true,
+                                              .wall_s = 1};
+
+    assert_answer("{\"command\": \"rehearse\", \"for_s\": 600}",
+                  "\"for_s\":600,\"rehearsal\":[],\"passed_over\":0}");
+    rehearsal_take(daemon_under_test.rehearsal, &key, &policy, &request);
+    assert_answer(
+        "{\"command\": \"rehearse\", \"server\": \"10.77.0.2:22\"}",
+        "\"for_s\":86400,\"rehearsal\":[{\"server\":\"10.77.0.2\",\"port\":22,\"vlan\":[],"
+        "\"requests\":0,\"refused\":0,\"refused_accepted\":0,\"reasons\":[]}],"
+        "\"passed_over\":0}");
+    assert_answer("{\"command\": \"rehearse\", \"server\": \"10.77.0.3\"}",
+                  "\"for_s\":86400,\"rehearsal\":[],\"passed_over\":0}");
+    assert_error("{\"command\": \"rehearse\", \"server\": \"x\"}", 2, "x");
 }
 
 Test(control_commands, sources)
