@@ -45,7 +45,8 @@ struct held {
     struct held_watch *watch;
     uint64_t queue_us;       /* when the queues are to be looked at again */
     bool newest;             /* of those who wait for their first place, the newest is next */
-    bool in_turn;            /* what is asked for now has waited, and comes before others */
+    bool in_turn;            /* what is asked for now has waited, and comes before others: */
+    uint8_t turn_of;         /* the class that it has waited in */
     uint64_t answers_us;     /* when answers are to be looked for (stages/capacity.h) */
     uint64_t slow_us;        /* when slow connections may be looked for again, at any server */
     bool strangers;          /* connections were picked up whose server is not known */

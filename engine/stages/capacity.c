@@ -171,7 +171,7 @@ static bool is_asking(const struct engine *engine, const struct server *server,
 
 static void count_asked(struct engine *engine, uint64_t now_us)
 {
-    const struct held_watch *watch = engine->held.watch;
+    struct held_watch *watch = engine->held.watch;
     uint32_t before = 0, now = 0;
 
     for (uint32_t i = 0; i < watch->used; i++) {
@@ -185,7 +185,8 @@ static void count_asked(struct engine *engine, uint64_t now_us)
     for (uint32_t i = 0; i < watch->used; i++) {
         struct server *server = watched_server(engine, &watch->entries[i]);
 
-        if (!server || !is_asking(engine, server, &watch->entries[i], now_us))
+        watch->entries[i].counted = server && is_asking(engine, server, &watch->entries[i], now_us);
+        if (!watch->entries[i].counted)
             continue;
         server->capacity.asked++;
         now++;
@@ -229,8 +230,19 @@ uint64_t capacity_next(const struct engine *engine)
     return engine->held.answers_us;
 }
 
-void capacity_watch(struct engine *engine, uint64_t now_us)
+void capacity_forget(struct engine *engine, const struct watched *watched)
 {
+    struct server *server = watched_server(engine, watched);
+
+    if (watched->counted && server->capacity.asked)
+        server->capacity.asked--;
+}
+
+void capacity_watch(struct engine *engine, struct server *server, struct watched *watched,
+                    uint64_t now_us)
+{
+    watched->counted = watched->asks;
+    server->capacity.asked += watched->counted;
     if (engine->held.answers_us == UINT64_MAX)
         engine->held.answers_us = now_us + LOOK_US;
 }

@@ -35,7 +35,10 @@ bool capacity_is_prompt(const struct server *server);
 bool capacity_admits(struct engine *engine, const struct server *server, bool known,
                      uint64_t now_us);
 /* A connection was opened: its answer is looked for from now on. */
-void capacity_watch(struct engine *engine, uint64_t now_us);
+void capacity_watch(struct engine *engine, struct server *server, struct watched *watched,
+                    uint64_t now_us);
+/* Its place is about to be another's: it may still be counted at its server. */
+void capacity_forget(struct engine *engine, const struct watched *watched);
 /* The server has not answered our SYN for so long that we ask again. */
 void capacity_unheard(struct engine *engine, struct server *server, uint64_t now_us);
 /* Looks at all that wait for an answer, if it is time; false: nothing is due. */

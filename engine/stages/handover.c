@@ -317,4 +317,5 @@ void takeover_watch(struct engine *engine, const struct handed_watch *from)
     watched->flow = flow_index(&engine->flows, flow);
     watched->serial = flow_cold(&engine->flows, flow)->serial;
     watched->server = flow_cold(&engine->flows, flow)->server;
+    watched->counted = false;
 }

@@ -52,13 +52,14 @@ static enum held_class class_of(const struct engine *engine, const struct flow_k
     return HELD_MORE;
 }
 
-/* Somebody waits who comes before a client of this class that comes now, or has its turn. */
+/* Somebody waits who comes before a client of this class that comes now, or has its turn. That is
+ * behind all of better classes than it waited in, although its own may be better now. */
 static bool is_behind(const struct engine *engine, const struct server *server,
                       enum held_class class)
 {
-    const int last = (int)class - (engine->held.in_turn ? 1 : 0);
+    const int end = engine->held.in_turn ? engine->held.turn_of : (int)class + 1;
 
-    for (int before = 0; before <= last; before++)
+    for (int before = 0; before < end; before++)
         if (server->held_waiting[before])
             return true;
     return false;
@@ -183,6 +184,7 @@ static bool has_its_turn(struct engine *engine, struct held_waiting *waiting, en
     }
     server = flow_server(engine, flow);
     engine->held.in_turn = true;
+    engine->held.turn_of = (uint8_t) class;
     now = class_of(engine, &flow->key, server, now_us);
     admitted = now <= class && held_admits(engine, &flow->key, server, now_us);
     if (now > class) {

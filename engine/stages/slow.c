@@ -37,9 +37,11 @@ void slow_watch(struct engine *engine, const struct flow *flow, const struct ope
     struct server *server = flow_server(engine, flow);
     const uint32_t others =
         server->held > server->openings_now ? server->held - server->openings_now : 0;
-    struct watched *watched = watch_begin(engine->held.watch, &engine->flows, flow);
+    struct watched *watched;
     size_t due;
 
+    capacity_forget(engine, watch_place(engine->held.watch, flow_index(&engine->flows, flow)));
+    watched = watch_begin(engine->held.watch, &engine->flows, flow);
     watched->client_ttl = opening->client_ttl;
     watched->to_server = opening->to_server;
     watched->others = (uint16_t)(others < UINT16_MAX ? others : UINT16_MAX);
@@ -53,8 +55,7 @@ void slow_watch(struct engine *engine, const struct flow *flow, const struct ope
     watched->awaits = due != 0;
     watched->body_end = flow_cold(&engine->flows, flow)->client_isn + 1 + opening->held_bytes +
                         (uint32_t)(due < BODY_MOST ? due : BODY_MOST);
-    server->capacity.asked += watched->asks;
-    capacity_watch(engine, now_us);
+    capacity_watch(engine, server, watched, now_us);
 }
 
 /* --- which ----------------------------------------------------------------------------------- */

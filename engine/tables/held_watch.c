@@ -4,7 +4,7 @@
 
 #include "engine/tables/carried.h"
 
-static struct watched *place_of(struct held_watch *watch, uint32_t index)
+struct watched *watch_place(struct held_watch *watch, uint32_t index)
 {
     return &watch->entries[index & (HELD_WATCHED - 1)];
 }
@@ -14,7 +14,7 @@ struct watched *watch_begin(struct held_watch *watch, const struct flow_table *f
 {
     const struct flow_cold *cold = flow_cold(flows, flow);
     const uint32_t index = flow_index(flows, flow);
-    struct watched *watched = place_of(watch, index);
+    struct watched *watched = watch_place(watch, index);
 
     *watched = (struct watched){
         .flow = index,
@@ -49,7 +49,7 @@ struct flow *watch_flow(const struct flow_table *flows, const struct watched *wa
 struct watched *watch_of(struct held_watch *watch, const struct flow_table *flows,
                          const struct flow *flow)
 {
-    struct watched *watched = place_of(watch, flow_index(flows, flow));
+    struct watched *watched = watch_place(watch, flow_index(flows, flow));
 
     return watched->flow == flow_index(flows, flow) && is_of(watched, flows, flow) ? watched : NULL;
 }

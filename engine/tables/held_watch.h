@@ -51,6 +51,7 @@ struct watched {
     bool asks;                         /* something was asked when it was opened */
     bool awaits;                       /* the server waits for more than that */
     bool heard;                        /* the server has answered it */
+    bool counted;                      /* in capacity.asked of its server */
     bool moved;                        /* it did well at the last look that was no slow one */
     bool slow;
     bool vague;       /* the last look came so late that it says little */
@@ -60,7 +61,7 @@ struct watched {
     struct link_header to_server;
 };
 
-_Static_assert(sizeof(struct watched) <= 72, "16,384 of them are 1,152 KiB");
+_Static_assert(sizeof(struct watched) <= 76, "16,384 of them are 1,216 KiB");
 
 struct held_watch {
     uint32_t used; /* entries from here on were never used */
@@ -73,6 +74,9 @@ static inline bool watch_was_answered(const struct flow *flow, const struct flow
     return cold->server_next != flow->ack_floor;
 }
 
+/* Where the flow of this index is watched, now or from watch_begin() on; it may be another's yet.
+ */
+struct watched *watch_place(struct held_watch *watch, uint32_t index);
 /* A flow that was opened just now. */
 struct watched *watch_begin(struct held_watch *watch, const struct flow_table *flows,
                             const struct flow *flow);

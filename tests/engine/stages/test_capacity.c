@@ -14,13 +14,13 @@
 #define AT_ONCE 8
 
 /* A server that answered at once in calm, and is attacked. */
-static struct bench *attacked(void)
+static struct bench *attacked_of(uint32_t flows)
 {
     struct engine_config config;
     struct bench *b;
 
     bench_config(&config);
-    config.flows_max = 1024;
+    config.flows_max = flows;
     config.openings_max = 64;
     config.slots_max = 1024;
     config.held_least = 64;
@@ -28,6 +28,11 @@ static struct bench *attacked(void)
     for (int i = 0; i < ANSWERS_KNOWN; i++)
         answer_note(&bench_server(b, HTTP)->answers, 0);
     return b;
+}
+
+static struct bench *attacked(void)
+{
+    return attacked_of(1024);
 }
 
 /* From here on 198.51.`number`.1:1000 speaks. */
@@ -312,6 +317,31 @@ Test(capacity, only_so_many_are_handed_over_at_once)
     is_answered(b, 1);
     cr_assert(had_its_turn(b, 17));
     cr_assert_not(had_its_turn(b, 18));
+    bench_end(b);
+}
+
+/* Its watch goes to connections of another server, before anybody has looked whether it is over. */
+Test(capacity, who_is_watched_no_more_is_not_counted)
+{
+    struct flow_key key = {.server_port = 1};
+    struct flow *flow;
+    uint32_t first;
+    struct bench *b = attacked_of(2 * HELD_WATCHED);
+
+    opens(b, 1, REQUEST);
+    first = flow_index(&b->engine->flows, bench_flow(b));
+    cr_assert_eq(bench_server(b, HTTP)->capacity.asked, 1);
+    do {
+        key.client_port++;
+        flow = flow_new(&b->engine->flows, &key, FLOW_CLOSING, b->now_us);
+        cr_assert(flow);
+    } while (flow_index(&b->engine->flows, flow) + 1 < first + HELD_WATCHED);
+    b->server = HTTP6;
+    snprintf(b->client_text, sizeof(b->client_text), CLIENT6);
+    opens_it(b, REQUEST);
+    cr_assert_eq(flow_index(&b->engine->flows, bench_flow(b)), first + HELD_WATCHED);
+    cr_assert_eq(bench_server(b, HTTP)->capacity.asked, 0);
+    cr_assert_eq(bench_server(b, HTTP6)->capacity.asked, 1);
     bench_end(b);
 }
 

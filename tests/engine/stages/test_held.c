@@ -190,6 +190,16 @@ Test(held, source_over_its_share_waits_for_its_turn)
     bench_end(b);
 }
 
+/* One of a network of its own asks HTTP over IPv6, where there is no place. */
+static void waits_at_http6(struct bench *b, unsigned network)
+{
+    snprintf(b->client_text, sizeof(b->client_text), "[2001:db8:%x::1]:1000", network);
+    client_says(b, .flags = "S", .seq = X, .options = OFFERS);
+    isn = take(b, SIDE_CLIENT)->seq;
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = isn + 1, .payload = REQUEST);
+    cr_assert_str_eq(bench_flow_state(b), "kept");
+}
+
 /* Whoever is next: a place is given back by the `port`th of those that hold one. */
 static void next(struct bench *b, uint16_t port)
 {
@@ -235,6 +245,41 @@ Test(held, first_places_come_first)
     cr_assert(has_place(b, 12, 1000) && !has_place(b, 4, 2000));
     next(b, 1004);
     cr_assert(has_place(b, 4, 2000));
+    bench_forget(b);
+    bench_end(b);
+}
+
+/* Those that wait for another server fill the front of the queue, so the one that waits here for
+ * its first place is not looked at now; one that waits for more does not pass it for that. */
+Test(held, nobody_passes_a_better_class_that_waits_behind_another_server)
+{
+    struct bench *b = bench_of(SETTING_ATTACK);
+
+    b->engine->config.held_least = 8;
+    for (uint16_t port = 1000; port < 1008; port++)
+        cr_assert(opens(b, 200, 1, port));
+    for (unsigned prefix = 1; prefix <= 4; prefix++)
+        cr_assert(opens(b, prefix, 1, 1000));
+    bench_server(b, HTTP6)->held = 100;
+    for (unsigned prefix = 1; prefix <= 80; prefix++) {
+        if (prefix == 70) {
+            b->server = HTTP;
+            cr_assert(!opens(b, 11, 1, 1000));
+            cr_assert(!opens(b, 11, 2, 1000), "one of its network waits for a first place");
+        }
+        b->server = HTTP6;
+        waits_at_http6(b, prefix);
+    }
+    b->server = HTTP;
+    b->engine->held.newest = false;
+    next(b, 1000);
+    client(b, 11, 2, 1000);
+    cr_assert_str_eq(bench_flow_state(b), "kept");
+    bench_wait(b, SECOND_US / 10);
+    cr_assert(has_place(b, 11, 1000));
+    client(b, 11, 2, 1000);
+    cr_assert_str_eq(bench_flow_state(b), "kept");
+    bench_server(b, HTTP6)->held = 0;
     bench_forget(b);
     bench_end(b);
 }
