@@ -244,6 +244,10 @@ def test_bodies_of_200_prefixes_beside_a_known_client():
     return beside(bodies(), whole=True, at_most=HELD_MOST_OF_MANY, known=True)
 
 
+def test_reading_of_200_prefixes():
+    return beside(reading(), whole=True, at_most=HELD_MOST_OF_MANY)
+
+
 def test_reading_of_200_prefixes_beside_a_known_client():
     return beside(reading(), whole=True, at_most=HELD_MOST_OF_MANY, known=True)
 
