@@ -38,7 +38,8 @@
 #include "engine/tcp/cookie.h"
 #include "profiles/model/profile.h"
 
-#define SPEAKER_FLOWS 3
+#define SPEAKER_FLOWS  3
+#define EARLY_GRACE_US 20000u /* an ACK and the data behind it take the same way */
 
 /* --- promises -------------------------------------------------------------------------------- */
 
@@ -264,6 +265,15 @@ static uint32_t greeting_grace(const struct profile *profile, enum protocol_id g
     return grace_us(&profile->grace, protocol ? protocol->greeting_grace_us : 0);
 }
 
+/* Where nobody can greet for the server: long enough for a request that is sent right behind the
+ * handshake's ACK, too short for whoever waits for the greeting to notice. */
+static uint32_t early_grace(const struct profile *profile)
+{
+    const uint32_t measured = grace_us(&profile->grace, 0);
+
+    return measured > EARLY_GRACE_US ? measured : EARLY_GRACE_US;
+}
+
 /* What the server has signed its SYN-ACKs with, in handshakes that were completed. */
 static uint8_t signs_by_itself(const struct synack_model *model)
 {
@@ -320,6 +330,8 @@ static void compile_server(const struct profile *profile, const struct server_po
     /* The promise in force may be an older one, without a greeting or with another. */
     if (server->opening == OPENING_GREET && !greetings_alike(&server->now, &wanted))
         server->opening = OPENING_COOKIE;
+    if (server->opening == OPENING_COOKIE && server->checks_early)
+        server->early_grace_us = early_grace(profile);
 }
 
 static int by_key(const void *left, const void *right)
@@ -374,8 +386,9 @@ static const char *why_unchecked(const struct profile *profile, bool checked,
         return "no request was accepted that can be checked";
     if (who_is_waited_for(profile) == SPEAKER_UNKNOWN)
         return "who speaks first is not known";
-    return profile_greeting_kind(profile) == GREETING_VARIABLE ? "its greeting changes"
-                                                               : "its greeting is not known";
+    return profile_greeting_kind(profile) == GREETING_VARIABLE
+               ? "its greeting changes; who does not wait for it is checked"
+               : "its greeting is not known; who does not wait for it is checked";
 }
 
 static const char *checked_by(const struct server_policy *server)

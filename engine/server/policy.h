@@ -81,12 +81,14 @@ struct server_policy {
     enum opening_kind opening;
     enum protocol_id greeting_protocol; /* whose greeting it is; classifies unequal greetings */
     uint32_t
-        greeting_grace_us; /* how long clients that speak anyway are waited for; 0: not at all */
-    uint64_t protocols;    /* accepted ones, bits 1 << enum protocol_id; PROTOCOL_UNKNOWN means the
-                              pattern */
-    uint64_t minor;        /* known ones that few clients speak: opened at a low rate, blamed on
-                              nobody; bits as above */
-    uint8_t hidden;        /* forms that look random and are accepted, bits of enum hidden_form */
+        greeting_grace_us;   /* how long clients that speak anyway are waited for; 0: not at all */
+    uint32_t early_grace_us; /* how long a request is waited for that does not wait for a greeting
+                                that nobody can say for the server; 0: not at all */
+    uint64_t protocols; /* accepted ones, bits 1 << enum protocol_id; PROTOCOL_UNKNOWN means the
+                         pattern */
+    uint64_t minor;     /* known ones that few clients speak: opened at a low rate, blamed on
+                           nobody; bits as above */
+    uint8_t hidden;     /* forms that look random and are accepted, bits of enum hidden_form */
     uint8_t user_hash[EDONKEY_HASH_BYTES]; /* what HIDDEN_EDONKEY is deciphered with */
     bool has_pattern;
     enum unknown_requests unknown;

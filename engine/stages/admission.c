@@ -11,6 +11,7 @@
  */
 #include "engine/stages/admission.h"
 
+#include "engine/stages/early.h"
 #include "engine/stages/greeting.h"
 #include "engine/stages/proof.h"
 #include "engine/stages/request.h"
@@ -38,7 +39,10 @@ admit_waiting(struct engine *engine, struct passage *passage, struct server *ser
 {
     bool greets = server_opening(server) == OPENING_GREET && proof.promise->greeting_bytes;
     bool late = bare_is_late(engine, passage, &proof);
+    const bool picked_up = closing && closing->state == FLOW_ESTABLISHED;
 
+    if (!late && !greets && !picked_up && early_waits(engine, passage, server, &proof))
+        return;
     if (!late && !greets) {
         /* Also on a promise from before there was a greeting: the server greets for itself. */
         open_limited(engine, passage, server, &proof, closing,

@@ -4,6 +4,7 @@
  */
 #include "engine/stages/again.h"
 
+#include "engine/stages/early.h"
 #include "engine/stages/greeting.h"
 #include "engine/stages/speak.h"
 #include "engine/stages/syn.h"
@@ -41,17 +42,19 @@ static bool flow_is_another(const struct engine *engine, const struct flow *flow
 }
 
 /* A greeting that is due (after 1 s, RFC 6298 2.1, and 3 s): to a client that waits, or beside a
- * flow that was opened before it was acknowledged. */
+ * flow that was opened before it was acknowledged. Or the grace of one that nobody can greet. */
 static void greeting_due(struct engine *engine, const struct resend_entry *entry, uint64_t now_us)
 {
     const struct flow *flow = flow_find(&engine->flows, &entry->key);
     struct server_key key = flow_key_server(&entry->key);
-    const struct server *server = server_find(&engine->servers, &key);
+    struct server *server = server_find(&engine->servers, &key);
     const struct promise *promise =
         server ? server_promise(engine, server, addr_is_v4(&entry->key.server), entry->generation,
                                 now_us)
                : NULL;
 
+    if (promise && !promise->greeting_bytes && entry->stage == 0)
+        early_is_over(engine, entry, server, now_us);
     if (!promise || !promise->greeting_bytes)
         return;
     if (flow_is_another(engine, flow, entry) || flow->state == FLOW_OPENING ||

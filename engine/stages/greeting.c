@@ -34,10 +34,8 @@ void speak_greeting(const struct promise *promise, uint16_t mss, bool timestamps
     segment->gso_bytes = promise->greeting_bytes > limit ? limit : 0;
 }
 
-/* Remembers that G was said, or is to be said after `grace_us`. False: the source has its share of
- * the ring. */
-static bool remember_greeting(struct engine *engine, const struct passage *passage,
-                              const struct proof *proof, uint64_t grace_us)
+bool greeting_remember(struct engine *engine, const struct passage *passage,
+                       const struct proof *proof, uint64_t grace_us)
 {
     struct resend_entry *entry =
         resend_add(engine->greetings, &passage->key, grace_us, passage->now_us);
@@ -103,7 +101,7 @@ void greet(struct engine *engine, struct passage *passage, struct server *server
     struct segment segment;
     uint8_t options[12];
 
-    if (remember_greeting(engine, passage, proof, grace_us) && grace_us) {
+    if (greeting_remember(engine, passage, proof, grace_us) && grace_us) {
         passage_drop(engine, passage, DROP_answered);
         return;
     }
@@ -136,7 +134,7 @@ void greet_beside(struct engine *engine, const struct passage *passage, const st
     if (server_opening(server) != OPENING_GREET || proof->greeted ||
         greeted_already(engine, passage, proof) || !proof->promise->greeting_bytes ||
         !greeting_fits(passage, proof) || !greeting_may_be_said(engine, passage, proof) ||
-        !remember_greeting(engine, passage, proof, 0))
+        !greeting_remember(engine, passage, proof, 0))
         return;
     speak_greeting_now(engine, passage, proof, &segment, options);
     address_to_client(&passage->key, &segment);

@@ -18,6 +18,11 @@ bool greeting_fits(const struct passage *passage, const struct proof *proof);
 void speak_greeting(const struct promise *promise, uint16_t mss, bool timestamps,
                     struct segment *segment);
 
+/* Remembers that G was said, or what else is due after `grace_us` (early.h). False: the source has
+ * its share of the ring. */
+bool greeting_remember(struct engine *engine, const struct passage *passage,
+                       const struct proof *proof, uint64_t grace_us);
+
 /* True where G was said to this client already, or is about to be. */
 bool greeted_already(struct engine *engine, const struct passage *passage,
                      const struct proof *proof);

@@ -437,10 +437,12 @@ static void decide(struct engine *engine, struct passage *passage, struct server
     }
     if (opening == OPENING_CHECK || opening == OPENING_GREET)
         judge_request(engine, passage, server, proof, closing, request);
-    else if (asks_wrongly(engine, passage, server, request))
+    else if (asks_wrongly(engine, passage, server, request)) {
+        resend_remove(engine->synacks, &passage->key); /* it is not asked again, whatever it is */
         refuse_unless_right(engine, passage, server, proof, closing, request);
-    else
+    } else {
         open_limited(engine, passage, server, proof, closing, &request->said);
+    }
 }
 
 void __attribute__((noinline))

@@ -306,7 +306,7 @@ bool track_reborn(struct engine *engine, struct passage *passage, struct flow *f
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
     const struct frame *frame = &passage->frame;
-    const struct server *server;
+    struct server *server;
     struct server_key key;
 
     /* Of nearly all segments there is no more to be asked. */
@@ -316,6 +316,7 @@ bool track_reborn(struct engine *engine, struct passage *passage, struct flow *f
     server = server_find(&engine->servers, &key);
     if (!server || !server_protected(server) || !frame_checksum_good(frame))
         return false;
+    engine_server_answered(engine, server, passage->now_us); /* or the next SYN is passed, too */
     passage_reset(engine, passage, DROP_stray);
     /* The client gets a cookie when it asks again. What is drained ends by its own timer. */
     if (flow->state != FLOW_DRAINING)

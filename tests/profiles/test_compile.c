@@ -123,6 +123,11 @@ Test(compile, varying_greeting_is_never_faked)
         talk_whole(learner, id, greeting, "USER a\r\n", "+OK\r\n");
         cr_assert_eq(compiled(id)->opening, OPENING_COOKIE);
     }
+    cr_assert_eq(compiled(90)->early_grace_us, 20000);
+    store_at(store, 0)->grace = (struct grace){.early = 90, .gap_us = 30000};
+    cr_assert_geq(compiled(91)->early_grace_us, 30000, "as long as they take who speak at once");
+    store_at(store, 0)->grace.gap_us = 90000;
+    cr_assert_eq(compiled(92)->early_grace_us, GRACE_MOST_US);
 }
 
 /* Promised as last learned; what clients may hold cookies for is not renewed by each connection. */
@@ -221,7 +226,8 @@ Test(compile, mysql_is_opened_by_cookie)
     }
     cr_assert_eq(store_at(store, 0)->protocol, PROTOCOL_MYSQL);
     cr_assert_eq(store_at(store, 0)->requests, 12);
-    cr_assert_str_eq(enforced(), "unchecked: its greeting changes");
+    cr_assert_str_eq(enforced(),
+                     "unchecked: its greeting changes; who does not wait for it is checked");
     cr_assert(profile_set(store_at(store, 0), "greeting", "template", NULL));
     cr_assert_eq(compiled(100)->opening, OPENING_COOKIE);
 }

@@ -140,6 +140,8 @@ struct policy *fixture_all(const struct tcp_settings *settings)
         at[1] = fixture_greet(addr, POP3_PORT, POP3_PROMISE, &own);
         at[2] = fixture_check(addr, BINARY_PORT, PROTOCOL_UNKNOWN, &own);
         at[3] = fixture_cookie(addr, COOKIE_PORT, &own);
+        if (family == 1)
+            at[3].early_grace_us = 20000;
     }
     return fixture_policy(servers, 8);
 }
