@@ -215,6 +215,11 @@ const char *daemon_path_hindrance(const struct daemon *daemon)
     return kernel_path_hindrance(daemon->parts.path);
 }
 
+const char *daemon_path_no_answers(const struct daemon *daemon)
+{
+    return kernel_path_no_answers(daemon->parts.path);
+}
+
 void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon_side *out)
 {
     const struct side_spec *spec = sides_spec(daemon->parts.sides, side);

@@ -79,6 +79,8 @@ bool daemon_learning(const struct daemon *daemon);
 void daemon_set_learning(struct daemon *daemon, bool on);
 /* NULL: the kernel carries known connections; else why not, "" where nobody asked for it. */
 const char *daemon_path_hindrance(const struct daemon *daemon);
+/* Where it is on: kernel_path_no_answers() */
+const char *daemon_path_no_answers(const struct daemon *daemon);
 const struct confinement *daemon_confinement(const struct daemon *daemon);
 /* The configuration file; "" where there is none. */
 const char *daemon_config_path(const struct daemon *daemon);

@@ -67,10 +67,12 @@ static void print_path(struct json_object *path)
 {
     if (!path)
         return;
-    if (json_object_get_boolean(json_object_object_get(path, "on")))
-        puts("kernel path: on");
-    else
+    if (!json_object_get_boolean(json_object_object_get(path, "on")))
         printf("kernel path: off, %s\n", output_field(path, "why"));
+    else if (json_object_object_get(path, "answers_why"))
+        printf("kernel path: on, but it answers no SYNs: %s\n", output_field(path, "answers_why"));
+    else
+        puts("kernel path: on");
 }
 
 /* An older daemon says nothing of it. */

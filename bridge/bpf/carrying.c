@@ -30,6 +30,7 @@ struct carrying {
     struct flow_record *records;
     size_t records_bytes;
     struct answer_maps *answers;
+    struct error no_answers; /* why there are none */
     atomic_ulong unrecorded;
 };
 
@@ -116,10 +117,22 @@ static int load(struct carrying *carrying, uint32_t connections, bool answers)
     return find_parts(carrying, connections, answers) ? 0 : errno;
 }
 
+static const char *reason_text(int reason)
+{
+    switch (reason) {
+    case ENOSYS:
+        return "it has no BPF";
+    case EPERM:
+        return "not permitted; it may be locked down, or RLIMIT_MEMLOCK too low";
+    default:
+        return strerror(reason);
+    }
+}
+
 struct carrying *carrying_open(uint32_t connections, struct error *error)
 {
     struct carrying *carrying = calloc(1, sizeof(*carrying));
-    int reason;
+    int reason, first;
 
     if (!carrying) {
         error_set(error, EXIT_FAILED, "out of memory");
@@ -127,18 +140,16 @@ struct carrying *carrying_open(uint32_t connections, struct error *error)
     }
     libbpf_set_print(say_nothing);
     (void)libbpf_num_possible_cpus(); /* reads a file, once: later none may be opened */
-    reason = load(carrying, connections, true);
+    reason = first = load(carrying, connections, true);
     if (reason != 0 && !carrying->records) {
         bpf_object__close(carrying->object);
         reason = load(carrying, connections, false);
-        if (reason == 0)
-            log_line(LOG_LEVEL_WARNING,
-                     "the kernel path answers no SYNs: this kernel does not take "
-                     "that part of the program");
+        error_set(&carrying->no_answers, EXIT_FAILED,
+                  "the kernel does not take that part of the program: %s", reason_text(first));
     }
     if (reason == 0)
         return carrying;
-    error_set(error, EXIT_FAILED, "the kernel takes no carrying program: %s", strerror(reason));
+    error_set(error, EXIT_FAILED, "the kernel takes no carrying program: %s", reason_text(reason));
     carrying_close(carrying);
     return NULL;
 }
@@ -159,6 +170,11 @@ void carrying_close(struct carrying *carrying)
 struct answer_maps *carrying_answers(struct carrying *carrying)
 {
     return carrying->answers;
+}
+
+const char *carrying_no_answers(const struct carrying *carrying)
+{
+    return carrying->answers ? NULL : carrying->no_answers.text;
 }
 
 struct flow_record *carrying_records(struct carrying *carrying)

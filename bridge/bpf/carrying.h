@@ -27,8 +27,9 @@ struct carrying *carrying_open(uint32_t connections, struct error *error);
 /* Nothing is carried from here on. Who writes records has ended before. NULL is fine. */
 void carrying_close(struct carrying *carrying);
 
-/* Of the part that answers SYNs; until carrying_close(). */
+/* Of the part that answers SYNs; until carrying_close(). NULL: carrying_no_answers() says why. */
 struct answer_maps *carrying_answers(struct carrying *carrying);
+const char *carrying_no_answers(const struct carrying *carrying);
 /* Zeroed; until carrying_close(). */
 struct flow_record *carrying_records(struct carrying *carrying);
 /* What an engine has of both, whose first record is `first`: answers are for one that is alone. */

@@ -10,6 +10,7 @@ struct kernel_path {
     enum kernel_path_setting setting;
     struct carrying *carrying; /* stays when the path has ended: engines write its records */
     struct error hindrance;    /* EXIT_DONE: none */
+    const char *no_answers;    /* why it only carries; NULL: it does more */
 };
 
 /* Gates first, then programs, and where to last: nothing is lost on the way. */
@@ -31,6 +32,11 @@ static bool lead(struct kernel_path *path, struct sides *sides, uint32_t connect
         return false;
     }
     carrying_lead(path->carrying, to[SIDE_CLIENT], to[SIDE_SERVER]);
+    path->no_answers = carrying_no_answers(path->carrying);
+    if (!path->no_answers && sides_workers(sides) > 1)
+        path->no_answers = "there are several workers";
+    if (path->no_answers)
+        log_line(LOG_LEVEL_WARNING, "the kernel path answers no SYNs: %s", path->no_answers);
     return true;
 }
 
@@ -68,6 +74,11 @@ const char *kernel_path_hindrance(const struct kernel_path *path)
     if (path->setting == KERNEL_PATH_OFF)
         return "";
     return path->hindrance.code == EXIT_DONE ? NULL : path->hindrance.text;
+}
+
+const char *kernel_path_no_answers(const struct kernel_path *path)
+{
+    return path->no_answers;
 }
 
 struct carrying *kernel_path_carrying(struct kernel_path *path)

@@ -31,6 +31,8 @@ void kernel_path_close(struct kernel_path *path);
 
 /* NULL: it is on; "" where nobody asked for it. */
 const char *kernel_path_hindrance(const struct kernel_path *path);
+/* Where it is on: why it carries, but answers no SYNs; NULL: it does. */
+const char *kernel_path_no_answers(const struct kernel_path *path);
 /* NULL: it is off. */
 struct carrying *kernel_path_carrying(struct kernel_path *path);
 /* A port has vanished: from here on all goes up, until synward is started again. */

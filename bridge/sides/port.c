@@ -20,6 +20,7 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 #include "bridge/base/netns.h"
+#include "bridge/bpf/tcx.h"
 #include "bridge/sides/probe.h"
 #include "bridge/sides/redirect.h"
 
@@ -360,11 +361,29 @@ int port_index(const struct port *port)
     return port->index;
 }
 
+/* In the port's own namespace. */
+static bool is_shared(const struct port *port, bool *shared, struct error *error)
+{
+    struct netns_return back;
+
+    if (!netns_enter(port->side->netns, &back, error))
+        return false;
+    *shared = tcx_is_used(port->index);
+    netns_leave(&back);
+    return true;
+}
+
 bool port_shorten(struct port *port, const struct port *other, int program_fd, struct error *error)
 {
-    const int code =
-        redirect_add_short(link_socket(port->link), port->index, other->index, program_fd);
+    bool shared;
+    int code;
 
+    if (!is_shared(port, &shared, error))
+        return false;
+    if (shared)
+        return error_set(error, EXIT_FAILED, "%s: tcx programs of somebody else run first on %s",
+                         port->side->text, port->side->device);
+    code = redirect_add_short(link_socket(port->link), port->index, other->index, program_fd);
     return code == 0 || port_error(port, "cannot attach the carrying program", code, error);
 }
 

@@ -121,6 +121,11 @@ const char *daemon_path_hindrance(const struct daemon *daemon)
     return daemon->path_hindrance;
 }
 
+const char *daemon_path_no_answers(const struct daemon *daemon)
+{
+    return daemon->path_no_answers;
+}
+
 void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon_side *out)
 {
     (void)daemon;

@@ -17,7 +17,7 @@ struct daemon {
     enum mode_setting mode;
     bool learning;
     uint64_t uptime_us;
-    const char *path_hindrance;
+    const char *path_hindrance, *path_no_answers;
     struct confinement confinement;
     struct store *store;
     struct rehearsal *rehearsal;

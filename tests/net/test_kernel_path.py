@@ -6,7 +6,9 @@ kernel carries is counted.
 
 That each frame is carried as the engine would let it go, and each SYN answered as it would, is
 tests/bridge/bpf/test_carrying.c's and test_answering.c's."""
+import errno
 import signal
+import sys
 import time
 
 import runner
@@ -238,6 +240,109 @@ def test_refused_where_it_cannot_be():
         check(not path["on"] and "port:" in path["why"], f"{path}")
         lab.http()
         check_equal(lab.fetch("http", 80, count=5)["failed"], 0, "fetches")
+
+
+# Runs a command in which the kernel makes no map of BPF: it fails with this errno.
+NO_MAPS = """
+import ctypes, os, sys
+
+class Compare(ctypes.Structure):
+    _fields_ = [("argument", ctypes.c_uint), ("operator", ctypes.c_int), ("a", ctypes.c_uint64),
+                ("b", ctypes.c_uint64)]
+
+ALLOW, ERRNO, EQUAL, MAP_CREATE = 0x7FFF0000, 0x00050000, 4, 0
+seccomp = ctypes.CDLL("libseccomp.so.2")
+seccomp.seccomp_init.restype = ctypes.c_void_p
+filter = ctypes.c_void_p(seccomp.seccomp_init(ALLOW))
+number = seccomp.seccomp_syscall_resolve_name(b"bpf")
+compare = (Compare * 1)(Compare(0, EQUAL, MAP_CREATE, 0))
+assert seccomp.seccomp_rule_add_array(filter, ERRNO | int(sys.argv[1]), number, 1, compare) == 0
+assert seccomp.seccomp_load(filter) == 0
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+# Leaves a program behind at tcx, which lets all pass: DEVICE.
+TCX_PROGRAM = """
+import ctypes, os, socket, struct, sys
+
+PROG_LOAD, PROG_ATTACH, SCHED_CLS, TCX_INGRESS = 5, 8, 3, 46
+
+def bpf(command, attributes):
+    code = ctypes.CDLL(None, use_errno=True).syscall(321, command, attributes, len(attributes))
+    if code < 0:
+        print(os.strerror(ctypes.get_errno()))
+        sys.exit(3)
+    return code
+
+program = ctypes.create_string_buffer(struct.pack("<BBhiBBhi", 0xB7, 0, 0, -1, 0x95, 0, 0, 0))
+license = ctypes.create_string_buffer(b"GPL")
+where = ctypes.addressof
+file = bpf(PROG_LOAD, struct.pack("<IIQQ48x", SCHED_CLS, 2, where(program), where(license)))
+bpf(PROG_ATTACH, struct.pack("<IIII16x", socket.if_nametoindex(sys.argv[1]), file, TCX_INGRESS, 0))
+"""
+
+
+class Hindered(Lab):
+    """Whose daemon is started by another program, once something was done at its ports."""
+
+    def __init__(self, *before, at_ports=None):
+        super().__init__(sides="port")
+        self.before, self.at_ports = before, at_ports
+
+    def make_ports(self, mtu):
+        super().make_ports(mtu)
+        if self.at_ports:
+            self.at_ports(self)
+
+    def daemon_command(self, mode="normal", extra=()):
+        return [*self.before, *super().daemon_command(mode, extra)]
+
+
+def check_no_path(lab, why):
+    """One line says so, a bridge is there as without it; and `on` is refused."""
+    lab.start(extra=("--kernel-path", "auto"))
+    path = lab.cli("status")["kernel_path"]
+    check(not path["on"] and why in path["why"], f"{path}")
+    said = [line for line in lab.daemon.errors().splitlines() if "kernel path" in line]
+    check(len(said) == 1 and why in said[0], f"what the daemon says: {lab.daemon.errors()}")
+    lab.http()
+    check_equal(lab.fetch("http", 80, count=20)["failed"], 0, "fetches")
+    check_equal(kernel(lab)["carried"], 0, "segments carried")
+    lab.stop_daemon()
+    done = refused(lab, "on")
+    check_equal(done.returncode, 1, f"exit code ({done.stderr.strip()})")
+    check_equal(len(done.stderr.strip().splitlines()), 1, f"lines ({done.stderr})")
+    check(why in done.stderr, done.stderr)
+
+
+def test_kernel_that_takes_no_program():
+    """Without BPF, and locked down."""
+    for number, why in ((errno.ENOSYS, "no BPF"), (errno.EPERM, "locked down")):
+        with daemon_only(Hindered(sys.executable, "-c", NO_MAPS, str(number))) as lab:
+            check_no_path(lab, why)
+
+
+def test_memory_that_may_not_be_locked():
+    """What BPF has is counted for the cgroup; on a kernel where it is not, there is no path."""
+    with daemon_only(Hindered("prlimit", "--memlock=0:0", "--")) as lab:
+        lab.start(extra=("--kernel-path", "auto"))
+        path = lab.cli("status")["kernel_path"]
+        check(path["on"] or "RLIMIT_MEMLOCK" in path["why"], f"{path}")
+        lab.http()
+        check_equal(lab.fetch("http", 80, count=20)["failed"], 0, "fetches")
+        return "on" if path["on"] else path["why"]
+
+
+def leave_a_program(lab):
+    done = lab.bridge.run("python3", "-c", TCX_PROGRAM, PORTS[1], ok=False)
+    if done.returncode == 3:
+        raise runner.Skip(f"this kernel has no tcx: {done.stdout.strip()}")
+    check_equal(done.returncode, 0, f"a program at {PORTS[1]}'s tcx ({done.stderr})")
+
+
+def test_programs_of_others_that_run_first():
+    with daemon_only(Hindered(at_ports=leave_a_program)) as lab:
+        check_no_path(lab, f"tcx programs of somebody else run first on {PORTS[1]}")
 
 
 def test_requests_and_answers():

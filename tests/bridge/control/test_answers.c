@@ -99,13 +99,21 @@ Test(control_commands, status_of_the_kernel_path)
     document = ask("{\"command\":\"status\"}");
     path = json_object_object_get(document, "kernel_path");
     cr_assert_str_eq(json_object_to_json_string_ext(path, JSON_C_TO_STRING_PLAIN),
-                     "{\"on\":true,\"why\":null}");
+                     "{\"on\":true,\"why\":null,\"answers\":true,\"answers_why\":null}");
+    json_object_put(document);
+    daemon_under_test.path_no_answers = "there are several workers";
+    document = ask("{\"command\":\"status\"}");
+    path = json_object_object_get(document, "kernel_path");
+    cr_assert_str_eq(json_object_to_json_string_ext(path, JSON_C_TO_STRING_PLAIN),
+                     "{\"on\":true,\"why\":null,\"answers\":false,"
+                     "\"answers_why\":\"there are several workers\"}");
     json_object_put(document);
     daemon_under_test.path_hindrance = "both ports must be in one namespace";
     document = ask("{\"command\":\"status\"}");
     path = json_object_object_get(document, "kernel_path");
     cr_assert_str_eq(json_object_to_json_string_ext(path, JSON_C_TO_STRING_PLAIN),
-                     "{\"on\":false,\"why\":\"both ports must be in one namespace\"}");
+                     "{\"on\":false,\"why\":\"both ports must be in one namespace\","
+                     "\"answers\":false,\"answers_why\":null}");
     json_object_put(document);
 }
 
