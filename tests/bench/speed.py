@@ -34,18 +34,26 @@ QUICK_LIMIT_S = 75  # behind the first round nothing is begun after that
 class Work:
     """One kind of load. `run` gets (topology, seconds) and returns what was measured, by name."""
 
-    def __init__(self, name, seconds, run_it, also=()):
+    def __init__(self, name, seconds, run_it, also=(), through=topology.ALL):
         self.name, self.seconds, self.run = name, seconds, run_it
-        self.through = [*topology.ALL, *also]
+        self.through = [*through, *also]
+
+
+BOTH_MODES = [*topology.PORTS_NORMAL, *topology.PORTS_ATTACK]
 
 
 def request_response(connections):
-    return Work(f"rr{connections}", 2, lambda lab, seconds: lab.wrk(connections, seconds))
+    return Work(
+        f"rr{connections}", 2, lambda lab, seconds: lab.wrk(connections, seconds), BOTH_MODES
+    )
 
 
 def connections(concurrency):
     return Work(
-        f"conn{concurrency}", 1.5, lambda lab, seconds: lab.load(concurrency, round(seconds * 1000))
+        f"conn{concurrency}",
+        1.5,
+        lambda lab, seconds: lab.load(concurrency, round(seconds * 1000)),
+        BOTH_MODES,
     )
 
 
@@ -59,7 +67,20 @@ def under_flood(thousands, concurrency):
             sent = flood.stop_report()
         return {**result, "flood_per_s": sent["sent"] * 1e6 / sent["took_us"]}
 
-    return Work(f"flood{thousands}-{concurrency}", 1.5, work)
+    return Work(f"flood{thousands}-{concurrency}", 1.5, work, topology.PORTS_ATTACK)
+
+
+def bare_flood(name, rate, ack):
+    """What a flood alone costs the machine, its sender among it."""
+
+    def work(lab, seconds):
+        flood = lab.flood_to_server(seconds, rate=rate, ack=ack)
+        sent = flood.report(timeout=seconds + 20)
+        return {"sent": sent["sent"], "per_s": sent["sent"] * 1e6 / sent["took_us"]}
+
+    return Work(
+        name, 2, work, through=[topology.KernelBridge, *topology.PORTS_ATTACK, topology.Sink]
+    )
 
 
 def full_speed():
@@ -74,11 +95,11 @@ def full_speed():
         sent = flood.stop_report()
         return {"per_s": answered / took, "flood_per_s": sent["sent"] * 1e6 / sent["took_us"]}
 
-    return Work("syn", 1.5, work, also=[topology.BareAnswer])
+    return Work("syn", 1.5, work, [topology.BareAnswer, *topology.PORTS_ATTACK])
 
 
 def streams(count):
-    return Work(f"stream{count}", 2, lambda lab, seconds: lab.iperf(count, seconds))
+    return Work(f"stream{count}", 2, lambda lab, seconds: lab.iperf(count, seconds), BOTH_MODES)
 
 
 def memory():
@@ -105,6 +126,7 @@ def all_works():
         + [streams(n) for n in (1, 8)]
         + [under_flood(rate, n) for rate, many in FLOODS.items() for n in many]
         + [full_speed()]
+        + [bare_flood("syns300", 300_000, False), bare_flood("acks300", 300_000, True)]
     )
 
 
@@ -138,7 +160,9 @@ class Runner:
             work.seconds // 2 or 0.7 if self.quick else work.seconds
         )  # wrk and iperf3 take whole seconds
         cpu, frames, answered, begin = lab.cpu_s(), lab.frames(), lab.answered(), time.monotonic()
+        machine_s = topology.machine_cpu_s()
         sample = work.run(lab, seconds)
+        sample["machine_s"] = topology.machine_cpu_s() - machine_s
         sample["took_s"] = time.monotonic() - begin
         sample["frames"], sample["answered"] = lab.frames() - frames, lab.answered() - answered
         if cpu is not None:
@@ -244,7 +268,7 @@ def about(options, rounds):
         "tools": tool_versions(),
         "quick": options.quick,
         "rounds": rounds,
-        "titles": {kind.name: kind.title for kind in [*topology.ALL, topology.BareAnswer]},
+        "titles": {kind.name: kind.title for kind in topology.EVERY},
     }
 
 
@@ -273,9 +297,7 @@ def measure_all(options):
         [w.name for w in works if not options.quick or options.works or w.name in QUICK_WORKS],
         "work",
     )
-    through = chosen(
-        options.through, [kind.name for kind in [*topology.ALL, topology.BareAnswer]], "topology"
-    )
+    through = chosen(options.through, [kind.name for kind in topology.EVERY], "topology")
     rounds = options.rounds or (2 if options.quick else 5)
     result, runner = about(options, rounds), Runner(options.quick)
     try:
@@ -312,10 +334,14 @@ def main():
     parser.add_argument("--quick", action="store_true", help="2 rounds of a few works, under 90 s")
     parser.add_argument("--rounds", type=int, help="how many (5)")
     parser.add_argument(
-        "--works", default="", help="only those whose names begin so: rr, conn, stream, flood, syn"
+        "--works",
+        default="",
+        help="only those whose names begin so: rr, conn, stream, flood, syn, syns, acks",
     )
     parser.add_argument(
-        "--through", default="", help="only these: bridge, nft, tap, answer, normal, attack"
+        "--through",
+        default="",
+        help="only these: bridge, nft, tap, answer, normal, attack, port, path, sink",
     )
     parser.add_argument("--out", default=RESULTS, help="the JSON of results")
     parser.add_argument("--from", dest="source", help="tell what is in this JSON")

@@ -12,6 +12,7 @@ import svg
 BEGIN, END = "<!-- made by `make bench WRITE=1` -->\n", "<!-- end -->\n"
 COLUMNS = ["bridge", "nft", "tap", "normal", "attack"]
 RATE, P50, P99, STREAM = "per_s", "p50_us", "p99_us", "gbit_s"
+PATH_COLUMNS = ["bridge", "port-normal", "path-normal", "port-attack", "path-attack"]
 UNITS = {RATE: "/s", P50: " us", P99: " us", STREAM: " Gb/s"}
 
 # (what, work, metric, in which mode, compared with, what the ratio must be, no failures or stalls)
@@ -35,7 +36,18 @@ BUDGETS = [
     ("request-response p50, normal mode", "rr1", P50, "normal", "bridge", "<=", 1.1, False),
     ("request-response p50, attack mode", "rr1", P50, "attack", "bridge", "<=", 1.1, False),
 ]
+FLOODS_ALONE = {
+    "syn": "SYNs answered at full speed",
+    "syns300": "300,000 SYN/s",
+    "acks300": "300,000 acknowledgments of nothing a second",
+}
 RESIDENT_MIB, MEMORY_FLOWS = 64, 100_000
+PATH_RATIOS = [
+    ("path-normal", "bridge"),
+    ("path-attack", "bridge"),
+    ("path-normal", "port-normal"),
+    ("path-attack", "port-attack"),
+]
 
 
 def metric_of(work):
@@ -54,7 +66,7 @@ def title_of(work):
     if work.startswith("flood"):
         rate, many = work[5:].split("-")
         return f"connections, {many} at once, {rate},000 SYN/s"
-    return "SYNs answered at full speed" if work == "syn" else f"connections, {work[4:]} at once"
+    return FLOODS_ALONE.get(work) or f"connections, {work[4:]} at once"
 
 
 def values(result, work, name, metric):
@@ -115,7 +127,7 @@ def table(rows):
 def absolute_table(result):
     rows = [["work", *(result["titles"][name] for name in COLUMNS)]]
     for work in result["samples"]:
-        metrics = {P50: [P50, P99], RATE: [RATE] if work == "syn" else [RATE, P50]}.get(
+        metrics = {P50: [P50, P99], RATE: [RATE] if work in FLOODS_ALONE else [RATE, P50]}.get(
             metric_of(work), [STREAM]
         )
         for metric in metrics:
@@ -248,6 +260,64 @@ def cost_table(result):
     return table(rows)
 
 
+def path_table(result):
+    """With the kernel path and without, between the same ports."""
+    rows = [
+        [
+            "kernel path",
+            "metric",
+            *(result["titles"][name] for name in PATH_COLUMNS),
+            *(f"{one} / {two}" for one, two in PATH_RATIOS),
+        ]
+    ]
+    for work, by_name in result["samples"].items():
+        if not any(name.startswith("path") for name in by_name):
+            continue
+        metric = metric_of(work)
+        pairs = [spread(ratios(result, work, metric, *pair)) for pair in PATH_RATIOS]
+        rows.append(
+            [title_of(work), {RATE: "per second", P50: "p50", STREAM: "Gb/s"}[metric]]
+            + [with_spread(spread(values(result, work, name, metric))) for name in PATH_COLUMNS]
+            + [f"{found[0]:.2f}" if found else "-" for found in pairs]
+        )
+    return table(rows) if len(rows) > 1 else ""
+
+
+def machine_unit(work):
+    """(what one is called, how many there were of it in a sample)"""
+    if work.startswith("stream"):
+        return "gigabyte", lambda sample: sample["gigabytes"] * 1e6
+    if work in ("syns300", "acks300"):
+        return "frame sent", lambda sample: sample["sent"]
+    if work == "syn":
+        return "SYN answered", lambda sample: sample["answered"]
+    if work.startswith("rr"):
+        return "request", lambda sample: sample["done"]
+    return "connection", lambda sample: sample["per_s"] * sample["took_us"] / 1e6
+
+
+def machine_us(result, work, name):
+    """Microseconds of the whole machine for one; of a gigabyte: seconds."""
+    _, count = machine_unit(work)
+    samples = [s for s in result["samples"].get(work, {}).get(name, []) if s]
+    return spread([s["machine_s"] * 1e6 / count(s) for s in samples if count(s)])
+
+
+def machine_table(result):
+    """Whoever works for it: both hosts, the kernel, who sends a flood."""
+    columns = [*PATH_COLUMNS, "sink"]
+    rows = [["CPU of the whole machine for one", *(result["titles"][name] for name in columns)]]
+    for work, by_name in result["samples"].items():
+        if not any(name.startswith("path") for name in by_name):
+            continue
+        unit = " s" if work.startswith("stream") else " us"
+        rows.append(
+            [f"{machine_unit(work)[0]} ({title_of(work)})"]
+            + [with_spread(machine_us(result, work, name), unit) for name in columns]
+        )
+    return table(rows) if len(rows) > 1 else ""
+
+
 def floods_reached(result):
     """Where the sender could not keep to a flood's rate, because what it sends to runs on its own
     time."""
@@ -289,6 +359,8 @@ def text(result):
         "All figures:",
         absolute_table(result),
         cost_table(result),
+        path_table(result),
+        machine_table(result),
         floods_reached(result),
     ]
     if result["errors"]:

@@ -10,6 +10,9 @@
                     answers every SYN; for the SYN rate alone
     SynwardNormal   client TAP | synward | TAP server
     SynwardAttack   the same in attack mode, with the server's profile learned before
+    PortNormal, PortAttack    client veth | synward between two port: sides | veth server
+    PathNormal, PathAttack    the same with the kernel path
+    Sink            client veth | nobody, for what a flood's sender costs
 
 Every server's kernel has tcp_syncookies=1, as Linux has by default, and sends a SYN-ACK again only
 once, so that what a flood left behind is gone after 3 s. The client's host counts SYN-ACKs to the
@@ -17,6 +20,7 @@ flood's addresses, and drops them, where frames come in."""
 import json
 import os
 import re
+import time
 
 from lab import (
     BUILD,
@@ -40,13 +44,23 @@ IPERF_PORT = 5201
 HTTP_PORT = 80
 
 
+def machine_cpu_s():
+    """Time that all processors together were not idle so far: of the kernel, too, and of interrupts
+    that came while one was idle. Time that others took from a guest is not in it."""
+    with open("/proc/stat") as stat:
+        words = stat.readline().split()
+    idle, waiting, stolen = (int(words[n]) / os.sysconf("SC_CLK_TCK") for n in (4, 5, 8))
+    return time.monotonic() * os.cpu_count() - idle - waiting - stolen
+
+
 class Topology(Lab):
     name = title = None
 
-    def __init__(self):
+    def __init__(self, sides="netns"):
         super().__init__(
             stand_in=False,
             server_sysctls={"net.ipv4.tcp_syncookies": 1, "net.ipv4.tcp_synack_retries": 1},
+            sides=sides,
         )
 
     def join(self):
@@ -155,10 +169,12 @@ class Topology(Lab):
         )["end"]["sum_received"]
         return {"gbit_s": end["bits_per_second"] / 1e9, "gigabytes": end["bytes"] / 1e9}
 
-    def flood_to_server(self, seconds, rate=None):
-        """SYNs from made-up addresses; at most as many as `rate` asks for in so many seconds, and
-        what finds no room is lost. Without a rate as many as the other end takes."""
+    def flood_to_server(self, seconds, rate=None, ack=False):
+        """SYNs from made-up addresses, or acknowledgments of nothing; at most as many as `rate`
+        asks for in so many seconds, and what finds no room is lost. Without a rate as many as the
+        other end takes."""
         options = ["--rate", rate, "--drop", "yes"] if rate else []
+        options += ["--ack", "yes"] if ack else []
         count = int((rate or 4_000_000) * seconds)
         return self.spawn(
             os.path.join(BUILD, "tests/servers/flood"),
@@ -306,4 +322,42 @@ class SynwardAttack(SynwardNormal):
         self.set_mode("attack")
 
 
+class PortNormal(SynwardNormal):
+    name, title, path = "port-normal", "synward between ports, normal", "off"
+
+    def __init__(self):
+        super().__init__(sides="port")
+
+    def join(self):
+        self.start(mode="normal", extra=("--kernel-path", self.path))
+        return self.daemon
+
+
+class PortAttack(PortNormal, SynwardAttack):
+    name, title = "port-attack", "synward between ports, attack"
+
+
+class PathNormal(PortNormal):
+    name, title, path = "path-normal", "kernel path, normal", "on"
+
+
+class PathAttack(PortAttack):
+    name, title, path = "path-attack", "kernel path, attack", "on"
+
+
+class Sink(Topology):
+    name, title = "sink", "nobody"
+
+    def join(self):
+        self.make_ports()
+        self._addresses(1500)
+
+    def build(self):
+        self.load = lambda *_: None  # nobody can connect
+        return super().build()
+
+
 ALL = [KernelBridge, NftSynproxy, BareTap, SynwardNormal, SynwardAttack]
+PORTS_NORMAL = [PortNormal, PathNormal]
+PORTS_ATTACK = [PortAttack, PathAttack]
+EVERY = [*ALL, BareAnswer, *PORTS_NORMAL, *PORTS_ATTACK, Sink]
