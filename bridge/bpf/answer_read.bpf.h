@@ -320,6 +320,15 @@ INLINE bool answer_read(struct __sk_buff *skb, struct answer *answer, struct tcp
     return skb->protocol == ETHERTYPE_IPV6 && answer_read_v6(skb, answer, tcp);
 }
 
+/* All that was read before is read before what follows, on every processor: a fetching atomic of
+ * BPF is fully ordered. */
+INLINE void answer_barrier(void)
+{
+    __u64 mine = 0;
+
+    __sync_fetch_and_add(&mine, 1);
+}
+
 /* The record of the server, where the kernel may answer for it. */
 INLINE bool answer_find(struct answer *answer)
 {
@@ -335,6 +344,7 @@ INLINE bool answer_find(struct answer *answer)
     if (!answer->record)
         return false;
     answer->version = *(volatile __u32 *)&answer->record->version;
+    answer_barrier();
     return !(answer->version & 1) && *(volatile __u32 *)&answer->record->serial == value->serial;
 }
 
@@ -349,14 +359,6 @@ INLINE bool answer_begin(struct answer *answer, const struct tcp_header *tcp)
     answer->checksum = tcp->checksum;
     answer->now_us = clock_us ? clock_us : bpf_ktime_get_ns() / 1000;
     return answer_find(answer);
-}
-
-/* All that was read before is read before what follows. */
-INLINE void answer_barrier(void)
-{
-    __u64 mine = 0;
-
-    __sync_fetch_and_add(&mine, 1);
 }
 
 INLINE bool answer_is_whole(const struct answer *answer)
