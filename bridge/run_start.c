@@ -81,11 +81,16 @@ static void fill_sizes(const struct run *run, struct engine_config *config)
 
 static bool open_path(struct run *run, struct error *error)
 {
+    const uint32_t workers = sides_workers(run->sides);
     struct engine_config config;
+    struct carrying_sizes sizes;
 
     fill_sizes(run, &config);
-    run->path = kernel_path_open(run->options.kernel_path, run->sides,
-                                 config.flows_max * sides_workers(run->sides), error);
+    sizes = (struct carrying_sizes){.connections = config.flows_max * workers,
+                                    .answers = {.shards = workers,
+                                                .steer_seed = takeover_steer_seed(run->takeover),
+                                                .served_max = config.served_max}};
+    run->path = kernel_path_open(run->options.kernel_path, run->sides, &sizes, error);
     return run->path;
 }
 
@@ -152,7 +157,7 @@ static bool start_workers(struct run *run, struct error *error)
         options[i].has_syn_fds = true;
         options[i].first_record = i * options[i].engine.flows_max;
         if (options[i].carrying)
-            carrying_share(options[i].carrying, options[i].first_record, &options[i].engine);
+            carrying_share(options[i].carrying, i, &options[i].engine);
         sides_queues(run->sides, i, options[i].fds, options[i].syn_fds);
     }
     run->workers = workers_start(options, count, policy, error);

@@ -23,7 +23,7 @@
  */
 INLINE bool answer_remember(const struct answer *answer, __u32 x)
 {
-    const __u32 at = (__u32)answer->hash & (ASKED_TAGS - 1);
+    const __u32 at = answer->settings->asked_at + ((__u32)answer->hash & (ASKED_TAGS - 1));
     const __u32 now_ms = (__u32)(answer->now_us / 1000);
     __u32 tag = (__u32)(answer->hash >> 32) + x;
     __u64 *slot = bpf_map_lookup_elem(&answer_asked, &at), is;
@@ -264,15 +264,13 @@ INLINE __u32 answer_prepare(struct __sk_buff *skb, struct answer *answer, struct
 /* A client's frame. `to`: the interface that it came from. */
 static __attribute__((noinline)) int answer_syn(struct __sk_buff *skb, __u32 to)
 {
-    const __u32 first = 0;
     struct answer_segment segment = {0};
     struct answer answer = {0};
     struct tcp_header tcp;
     __u32 what;
     __u64 sum = 0;
 
-    answer.settings = bpf_map_lookup_elem(&answer_switch, &first);
-    if (!answer.settings || !answer.settings->servers || !answer_read(skb, &answer, &tcp) ||
+    if (!answer_open(&answer) || !answer_read(skb, &answer, &tcp) ||
         (tcp.flags & TCP_SYN_PLAIN) != FLAG_SYN)
         return ANSWER_LEFT;
     if (!answer_begin(&answer, &tcp))

@@ -18,55 +18,88 @@ struct answer_maps {
     int servers, aside, settings_map;
     struct answer_settings settings;
     struct answer_share share;
+    size_t served_bytes;
     uint32_t prefixes_count;
     struct answer_prefix prefixes[ASIDE_MAX]; /* that the kernel has, in order */
 };
 
-static const struct {
-    const char *name;
-    size_t bytes;
-} shared[] = {
-    {"answer_records", ANSWER_RECORDS * sizeof(struct answer_record)},
-    {"answer_known", ANSWER_KNOWN},
-    {"answer_asked", TAGS_ASKED * sizeof(struct tag)},
-    {"answer_served", ANSWER_SERVED * sizeof(uint32_t)},
-};
+#define RECORDS_BYTES (ANSWER_RECORDS * sizeof(struct answer_record))
+#define ASKED_BYTES   (TAGS_ASKED * sizeof(struct tag))
 
-static void *map_shared(const struct bpf_object *object, int which)
+static size_t served_bytes(const struct answer_sizes *sizes)
 {
-    const int fd = bpf_object__find_map_fd_by_name(object, shared[which].name);
-    void *memory = fd < 0
-                       ? MAP_FAILED
-                       : mmap(NULL, shared[which].bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    return sizes->served_max * sizeof(uint32_t);
+}
+
+bool answer_maps_size(const struct bpf_object *object, const struct answer_sizes *sizes)
+{
+    const struct {
+        const char *name;
+        uint32_t entries; /* for each shard */
+    } maps[] = {{"answer_servers", 2 * ANSWER_RECORDS},
+                {"answer_records", ANSWER_RECORDS},
+                {"answer_known", ANSWER_KNOWN / ANSWER_PAGE_BYTES},
+                {"answer_asked", TAGS_ASKED},
+                {"answer_served", sizes->served_max / ANSWER_SERVED_PAGE},
+                {"answer_aside", ASIDE_MAX},
+                {"answer_switch", 1}};
+
+    for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+        struct bpf_map *map = bpf_object__find_map_by_name(object, maps[i].name);
+
+        if (!map || bpf_map__set_max_entries(map, maps[i].entries * sizes->shards) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* The part of this shard, which begins at a page. */
+static void *map_part(const struct bpf_object *object, const char *name, uint32_t shard,
+                      size_t bytes)
+{
+    const int fd = bpf_object__find_map_fd_by_name(object, name);
+    void *memory =
+        fd < 0 ? MAP_FAILED
+               : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)(shard * bytes));
 
     return memory == MAP_FAILED ? NULL : memory;
 }
 
 static void tell(const struct answer_maps *maps)
 {
-    const uint32_t first = 0;
-
-    bpf_map_update_elem(maps->settings_map, &first, &maps->settings, BPF_ANY);
+    bpf_map_update_elem(maps->settings_map, &maps->settings.shard, &maps->settings, BPF_ANY);
 }
 
-struct answer_maps *answer_maps_open(const struct bpf_object *object)
+struct answer_maps *answer_maps_open(const struct bpf_object *object,
+                                     const struct answer_sizes *sizes, uint32_t shard)
 {
     struct answer_maps *maps = calloc(1, sizeof(*maps));
     const int cores = libbpf_num_possible_cpus();
 
     if (!maps)
         return NULL;
+    maps->served_bytes = served_bytes(sizes);
+    maps->settings =
+        (struct answer_settings){.served_mask = sizes->served_max - 1,
+                                 .shard = shard,
+                                 .shards = sizes->shards,
+                                 .steer_seed = sizes->steer_seed,
+                                 .known_page = shard * (ANSWER_KNOWN / ANSWER_PAGE_BYTES),
+                                 .asked_at = shard * TAGS_ASKED,
+                                 .served_page = shard * (sizes->served_max / ANSWER_SERVED_PAGE)};
     maps->servers = bpf_object__find_map_fd_by_name(object, "answer_servers");
     maps->aside = bpf_object__find_map_fd_by_name(object, "answer_aside");
     maps->settings_map = bpf_object__find_map_fd_by_name(object, "answer_switch");
     maps->share = (struct answer_share){
-        .records = map_shared(object, 0),
-        .known = map_shared(object, 1),
-        .asked = map_shared(object, 2),
-        .served = map_shared(object, 3),
+        .records = map_part(object, "answer_records", shard, RECORDS_BYTES),
+        .known = map_part(object, "answer_known", shard, ANSWER_KNOWN),
+        .asked = map_part(object, "answer_asked", shard, ASKED_BYTES),
+        .served = map_part(object, "answer_served", shard, served_bytes(sizes)),
         .cores = cores > 0 && cores < (int)ANSWER_CORES ? (uint32_t)cores : ANSWER_CORES};
-    if (maps->share.records && maps->share.known && maps->share.asked && maps->share.served)
+    if (maps->share.records && maps->share.known && maps->share.asked && maps->share.served) {
+        tell(maps); /* the first one's says how many there are */
         return maps;
+    }
     answer_maps_close(maps);
     return NULL;
 }
@@ -80,13 +113,13 @@ void answer_maps_close(struct answer_maps *maps)
     maps->settings.servers = 0;
     tell(maps);
     if (maps->share.records)
-        munmap(maps->share.records, shared[0].bytes);
+        munmap(maps->share.records, RECORDS_BYTES);
     if (maps->share.known)
-        munmap(maps->share.known, shared[1].bytes);
+        munmap(maps->share.known, ANSWER_KNOWN);
     if (maps->share.asked)
-        munmap(maps->share.asked, shared[2].bytes);
+        munmap(maps->share.asked, ASKED_BYTES);
     if (maps->share.served)
-        munmap(maps->share.served, shared[3].bytes);
+        munmap(maps->share.served, maps->served_bytes);
     free(maps);
     errno = reason;
 }
@@ -100,7 +133,6 @@ void answer_maps_begin(struct answer_maps *maps, const struct engine_config *con
 {
     memcpy(maps->settings.table_seed, config->table_seed, sizeof(maps->settings.table_seed));
     memcpy(maps->settings.tsval_seed, config->keys.tsval, sizeof(maps->settings.tsval_seed));
-    maps->settings.served_mask = config->served_max - 1;
     tell(maps);
 }
 
@@ -114,8 +146,10 @@ void answer_maps_stop_clock(struct answer_maps *maps, uint64_t now_us)
 
 static void obey(struct answer_maps *maps, const struct answer_order *order)
 {
-    const struct answer_value value = {.index = order->index, .serial = order->serial};
-    struct answer_key key = {.port = htons(order->server.port)};
+    const uint32_t shard = maps->settings.shard;
+    const struct answer_value value = {.index = shard * ANSWER_RECORDS + order->index,
+                                       .serial = order->serial};
+    struct answer_key key = {.port = htons(order->server.port), .shard = (uint16_t)shard};
 
     memcpy(key.addr, order->server.addr.bytes, sizeof(key.addr));
     if (!order->add)
@@ -141,10 +175,10 @@ static int compare_prefixes(const void *a, const void *b)
     return memcmp(a, b, sizeof(struct answer_prefix));
 }
 
-static struct answer_prefix prefix_of(const struct source_rule *rule)
+static struct answer_prefix prefix_of(uint32_t shard, const struct source_rule *rule)
 {
-    struct answer_prefix prefix = {.bits = rule->length +
-                                           (addr_is_v4(&rule->prefix) ? 128u - 32u : 0u)};
+    struct answer_prefix prefix = {
+        .bits = 32 + rule->length + (addr_is_v4(&rule->prefix) ? 128u - 32u : 0u), .shard = shard};
 
     memcpy(prefix.addr, rule->prefix.bytes, sizeof(prefix.addr));
     return prefix;
@@ -199,7 +233,7 @@ void answer_maps_aside(struct answer_maps *maps, const struct source_info *sourc
         if (aside == ASIDE_MAX)
             room = false;
         else
-            prefixes[aside++] = prefix_of(&sources[i].rule);
+            prefixes[aside++] = prefix_of(maps->settings.shard, &sources[i].rule);
     }
     if (prefixes) {
         aside = sort_prefixes(prefixes, aside);

@@ -20,13 +20,21 @@
 
 struct answer_maps;
 
-/* Of a loaded object, which stays the caller's. NULL and errno. */
-struct answer_maps *answer_maps_open(const struct bpf_object *object);
+struct answer_sizes {
+    uint32_t shards; /* 1 to ANSWER_SHARDS_MAX: each has maps of its own */
+    uint64_t steer_seed;
+    uint32_t served_max; /* of each engine: struct engine_config */
+};
+
+/* Before it is loaded. */
+bool answer_maps_size(const struct bpf_object *object, const struct answer_sizes *sizes);
+/* One shard's, of a loaded object, which stays the caller's. NULL and errno. */
+struct answer_maps *answer_maps_open(const struct bpf_object *object,
+                                     const struct answer_sizes *sizes, uint32_t shard);
 /* Nothing is answered from here on. NULL is fine. */
 void answer_maps_close(struct answer_maps *maps);
 
 struct answer_share answer_maps_share(const struct answer_maps *maps);
-/* Of an engine that remembers ANSWER_SERVED connections served lately at most. */
 void answer_maps_begin(struct answer_maps *maps, const struct engine_config *config);
 /* For tests: the clock stands at this time; 0: it goes on. */
 void answer_maps_stop_clock(struct answer_maps *maps, uint64_t now_us);

@@ -8,6 +8,7 @@
 
 #include "bridge/bpf/answer.h"
 #include "bridge/bpf/carry_parts.bpf.h"
+#include "bridge/bpf/steer.h"
 #include "engine/base/addr.h"
 #include "engine/base/siphash.h"
 #include "engine/tcp/answer_record.h"
@@ -28,6 +29,7 @@
 /* Beside enum carry_count: of a connection that may be known. */
 #define ANSWER_KNOWN_FLOW CARRY_COUNTS_COUNT
 
+/* The maps have their sizes for one shard here, and are made for all (answer_maps_size()). */
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, ANSWER_RECORDS * 2);
@@ -333,7 +335,8 @@ INLINE void answer_barrier(void)
 INLINE bool answer_find(struct answer *answer)
 {
     struct answer_key key = {.addr = {answer->server[0], answer->server[1]},
-                             .port = bpf_htons(answer->server_port)};
+                             .port = bpf_htons(answer->server_port),
+                             .shard = (__u16)answer->settings->shard};
     const struct answer_value *value = bpf_map_lookup_elem(&answer_servers, &key);
     __u32 index;
 
@@ -348,16 +351,46 @@ INLINE bool answer_find(struct answer *answer)
     return !(answer->version & 1) && *(volatile __u32 *)&answer->record->serial == value->serial;
 }
 
+/* Before it is read: false where there are no servers to answer for. */
+INLINE bool answer_open(struct answer *answer)
+{
+    const __u32 first = 0;
+
+    answer->settings = bpf_map_lookup_elem(&answer_switch, &first);
+    return answer->settings && (answer->settings->shards > 1 || answer->settings->servers);
+}
+
+/* Whose engine it is for, as steering_worker(). */
+INLINE __u32 answer_shard(const struct answer *answer)
+{
+    __u64 hash = answer->settings->steer_seed;
+
+    if (!answer->v4) {
+        hash = steer_mix(hash, (__u32)answer->client[0] ^ (__u32)answer->server[0]);
+        hash = steer_mix(hash, (__u32)(answer->client[0] >> 32 ^ answer->server[0] >> 32));
+        hash = steer_mix(hash, (__u32)answer->client[1] ^ (__u32)answer->server[1]);
+    }
+    hash = steer_mix(hash, (__u32)(answer->client[1] >> 32 ^ answer->server[1] >> 32));
+    hash = steer_mix(hash, (__u32)(answer->client_port ^ answer->server_port));
+    return steer_worker(hash, answer->settings->shards);
+}
+
 /* The rest of what is to be known of a frame that was read. False: it is to none of those servers.
  */
 INLINE bool answer_begin(struct answer *answer, const struct tcp_header *tcp)
 {
-    const __u64 clock_us = answer->settings->clock_us;
-
     answer->client_port = bpf_ntohs(tcp->src_port);
     answer->server_port = bpf_ntohs(tcp->dst_port);
     answer->checksum = tcp->checksum;
-    answer->now_us = clock_us ? clock_us : bpf_ktime_get_ns() / 1000;
+    if (answer->settings->shards > 1) {
+        const __u32 shard = answer_shard(answer);
+
+        answer->settings = bpf_map_lookup_elem(&answer_switch, &shard);
+        if (!answer->settings || !answer->settings->servers)
+            return false;
+    }
+    answer->now_us =
+        answer->settings->clock_us ? answer->settings->clock_us : bpf_ktime_get_ns() / 1000;
     return answer_find(answer);
 }
 
@@ -382,7 +415,8 @@ INLINE struct flow_words answer_words(const struct answer *answer)
 
 INLINE bool answer_is_known(const struct answer *answer)
 {
-    const __u32 at = answer_known_at(answer->hash), page = at / ANSWER_PAGE_BYTES;
+    const __u32 at = answer_known_at(answer->hash);
+    const __u32 page = answer->settings->known_page + at / ANSWER_PAGE_BYTES;
     const struct answer_page *counts = bpf_map_lookup_elem(&answer_known, &page);
 
     return !counts || *(volatile __u8 *)&counts->known[at & (ANSWER_PAGE_BYTES - 1)];
@@ -390,7 +424,7 @@ INLINE bool answer_is_known(const struct answer *answer)
 
 INLINE bool answer_is_aside(const struct answer *answer)
 {
-    struct answer_prefix prefix = {.bits = 128};
+    struct answer_prefix prefix = {.bits = 32 + 128, .shard = answer->settings->shard};
 
     if (answer->settings->aside_lost)
         return true;

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "bridge/base/log.h"
+#include "bridge/bpf/answer.h"
 
 /* CARRY_OBJECT: where the build has put it. */
 __asm__(".pushsection .rodata\n"
@@ -29,7 +29,7 @@ struct carrying {
     int programs[2];                      /* by the side that frames come from */
     struct flow_record *records;
     size_t records_bytes;
-    struct answer_maps *answers;
+    struct answer_maps *answers[ANSWER_SHARDS_MAX];
     struct error no_answers; /* why there are none */
     atomic_ulong unrecorded;
 };
@@ -48,20 +48,30 @@ static int map_of(const struct carrying *carrying, const char *name)
     return bpf_object__find_map_fd_by_name(carrying->object, name);
 }
 
-static bool size_maps(const struct bpf_object *object, uint32_t connections)
+static bool size_maps(const struct bpf_object *object, const struct carrying_sizes *sizes)
 {
     static const char *const names[] = {"carry_flows4", "carry_flows6", "carry_records"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         struct bpf_map *map = bpf_object__find_map_by_name(object, names[i]);
 
-        if (!map || bpf_map__set_max_entries(map, connections) != 0)
+        if (!map || bpf_map__set_max_entries(map, sizes->connections) != 0)
+            return false;
+    }
+    return sizes->answers.shards > ANSWER_SHARDS_MAX || answer_maps_size(object, &sizes->answers);
+}
+
+static bool open_answers(struct carrying *carrying, const struct answer_sizes *sizes)
+{
+    for (uint32_t shard = 0; shard < sizes->shards; shard++) {
+        carrying->answers[shard] = answer_maps_open(carrying->object, sizes, shard);
+        if (!carrying->answers[shard])
             return false;
     }
     return true;
 }
 
-static bool find_parts(struct carrying *carrying, uint32_t connections, bool answers)
+static bool find_parts(struct carrying *carrying, const struct carrying_sizes *sizes, bool answers)
 {
     const struct bpf_program *client = bpf_object__find_program_by_name(
         carrying->object, answers ? CARRY_FROM_CLIENT : CARRY_FROM_CLIENT_ALONE);
@@ -77,16 +87,13 @@ static bool find_parts(struct carrying *carrying, uint32_t connections, bool ans
     carrying->flows6 = map_of(carrying, "carry_flows6");
     carrying->settings = map_of(carrying, "carry_switch");
     carrying->counts = map_of(carrying, "carry_counts");
-    carrying->records_bytes = (size_t)connections * sizeof(struct flow_record);
+    carrying->records_bytes = (size_t)sizes->connections * sizeof(struct flow_record);
     records = mmap(NULL, carrying->records_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
                    map_of(carrying, "carry_records"), 0);
     if (records == MAP_FAILED)
         return false;
     carrying->records = records;
-    if (!answers)
-        return true;
-    carrying->answers = answer_maps_open(carrying->object);
-    return carrying->answers;
+    return !answers || open_answers(carrying, &sizes->answers);
 }
 
 static bool choose_program(const struct bpf_object *object, bool answers)
@@ -99,7 +106,7 @@ static bool choose_program(const struct bpf_object *object, bool answers)
 }
 
 /* 0, or an errno. `answers`: with the part that answers SYNs. */
-static int load(struct carrying *carrying, uint32_t connections, bool answers)
+static int load(struct carrying *carrying, const struct carrying_sizes *sizes, bool answers)
 {
     size_t bytes;
     int code;
@@ -108,13 +115,13 @@ static int load(struct carrying *carrying, uint32_t connections, bool answers)
     /* cppcheck-suppress comparePointers */
     bytes = (size_t)(carry_object_end - carry_object);
     carrying->object = bpf_object__open_mem(carry_object, bytes, NULL);
-    if (!carrying->object || !size_maps(carrying->object, connections) ||
+    if (!carrying->object || !size_maps(carrying->object, sizes) ||
         !choose_program(carrying->object, answers))
         return errno;
     code = bpf_object__load(carrying->object);
     if (code != 0)
         return -code;
-    return find_parts(carrying, connections, answers) ? 0 : errno;
+    return find_parts(carrying, sizes, answers) ? 0 : errno;
 }
 
 static const char *reason_text(int reason)
@@ -129,10 +136,29 @@ static const char *reason_text(int reason)
     }
 }
 
-struct carrying *carrying_open(uint32_t connections, struct error *error)
+/* With both parts where that may be, or the one that carries alone. 0, or an errno. */
+static int load_most(struct carrying *carrying, const struct carrying_sizes *sizes)
+{
+    int reason;
+
+    if (sizes->answers.shards > ANSWER_SHARDS_MAX) {
+        error_set(&carrying->no_answers, EXIT_FAILED, "there are more than %u workers",
+                  ANSWER_SHARDS_MAX);
+        return load(carrying, sizes, false);
+    }
+    reason = load(carrying, sizes, true);
+    if (reason == 0 || carrying->records)
+        return reason;
+    error_set(&carrying->no_answers, EXIT_FAILED,
+              "the kernel does not take that part of the program: %s", reason_text(reason));
+    bpf_object__close(carrying->object);
+    return load(carrying, sizes, false);
+}
+
+struct carrying *carrying_open(const struct carrying_sizes *sizes, struct error *error)
 {
     struct carrying *carrying = calloc(1, sizeof(*carrying));
-    int reason, first;
+    int reason;
 
     if (!carrying) {
         error_set(error, EXIT_FAILED, "out of memory");
@@ -140,13 +166,7 @@ struct carrying *carrying_open(uint32_t connections, struct error *error)
     }
     libbpf_set_print(say_nothing);
     (void)libbpf_num_possible_cpus(); /* reads a file, once: later none may be opened */
-    reason = first = load(carrying, connections, true);
-    if (reason != 0 && !carrying->records) {
-        bpf_object__close(carrying->object);
-        reason = load(carrying, connections, false);
-        error_set(&carrying->no_answers, EXIT_FAILED,
-                  "the kernel does not take that part of the program: %s", reason_text(first));
-    }
+    reason = load_most(carrying, sizes);
     if (reason == 0)
         return carrying;
     error_set(error, EXIT_FAILED, "the kernel takes no carrying program: %s", reason_text(reason));
@@ -162,19 +182,20 @@ void carrying_close(struct carrying *carrying)
         carrying_lead(carrying, 0, 0);
         munmap(carrying->records, carrying->records_bytes);
     }
-    answer_maps_close(carrying->answers);
+    for (uint32_t shard = 0; shard < ANSWER_SHARDS_MAX; shard++)
+        answer_maps_close(carrying->answers[shard]);
     bpf_object__close(carrying->object);
     free(carrying);
 }
 
-struct answer_maps *carrying_answers(struct carrying *carrying)
+struct answer_maps *carrying_answers(struct carrying *carrying, uint32_t shard)
 {
-    return carrying->answers;
+    return shard < ANSWER_SHARDS_MAX ? carrying->answers[shard] : NULL;
 }
 
 const char *carrying_no_answers(const struct carrying *carrying)
 {
-    return carrying->answers ? NULL : carrying->no_answers.text;
+    return carrying->answers[0] ? NULL : carrying->no_answers.text;
 }
 
 struct flow_record *carrying_records(struct carrying *carrying)
@@ -182,11 +203,13 @@ struct flow_record *carrying_records(struct carrying *carrying)
     return carrying->records;
 }
 
-void carrying_share(struct carrying *carrying, uint32_t first, struct engine_config *config)
+void carrying_share(struct carrying *carrying, uint32_t shard, struct engine_config *config)
 {
-    config->records = carrying->records + first;
-    if (config->shards == 1 && carrying->answers && config->served_max <= ANSWER_SERVED)
-        config->answers = answer_maps_share(carrying->answers);
+    const struct answer_maps *answers = carrying_answers(carrying, shard);
+
+    config->records = carrying->records + (size_t)shard * config->flows_max;
+    if (answers)
+        config->answers = answer_maps_share(answers);
 }
 
 int carrying_program(const struct carrying *carrying, enum side from)

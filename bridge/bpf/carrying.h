@@ -22,18 +22,24 @@
 
 struct carrying;
 
-/* For so many connections. NULL: the kernel takes no such program, or no map of that size. */
-struct carrying *carrying_open(uint32_t connections, struct error *error);
+struct carrying_sizes {
+    uint32_t connections; /* of all engines */
+    struct answer_sizes answers;
+};
+
+/* NULL: the kernel takes no such program, or no map of that size. */
+struct carrying *carrying_open(const struct carrying_sizes *sizes, struct error *error);
 /* Nothing is carried from here on. Who writes records has ended before. NULL is fine. */
 void carrying_close(struct carrying *carrying);
 
-/* Of the part that answers SYNs; until carrying_close(). NULL: carrying_no_answers() says why. */
-struct answer_maps *carrying_answers(struct carrying *carrying);
+/* Of the part that answers SYNs, one engine's; until carrying_close(). NULL: carrying_no_answers()
+ * says why. */
+struct answer_maps *carrying_answers(struct carrying *carrying, uint32_t shard);
 const char *carrying_no_answers(const struct carrying *carrying);
 /* Zeroed; until carrying_close(). */
 struct flow_record *carrying_records(struct carrying *carrying);
-/* What an engine has of both, whose first record is `first`: answers are for one that is alone. */
-void carrying_share(struct carrying *carrying, uint32_t first, struct engine_config *config);
+/* What the engine of a shard has of both. */
+void carrying_share(struct carrying *carrying, uint32_t shard, struct engine_config *config);
 /* Of the program for frames that come from this side. */
 int carrying_program(const struct carrying *carrying, enum side from);
 /* Interfaces that lead to both sides, in the namespace where the programs are attached; 0: all

@@ -24,7 +24,7 @@ struct reject_page {
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(map_flags, BPF_F_MMAPABLE);
-    __uint(max_entries, ANSWER_SERVED / ANSWER_SERVED_PAGE);
+    __uint(max_entries, 1);
     __type(key, __u32);
     __type(value, struct reject_page);
 } answer_served SEC(".maps");
@@ -37,10 +37,10 @@ struct {
 /* Under the key of one promise. `x`: the client's ISN. */
 INLINE bool reject_fits(const struct answer *answer, const struct cookie_key *key, __u32 x, __u32 c)
 {
-    const __u32 hash = answer->v4
-                           ? cookie_hash_v4(&key->begun, (__u32)(answer->client[1] >> 32),
-                                            answer->client_port, x)
-                           : cookie_hash_v6(&key->begun, answer->client, answer->client_port, x);
+    const __u32 hash =
+        answer->v4
+            ? cookie_hash_v4(&key->begun, (__u32)(answer->client[1] >> 32), answer->client_port, x)
+            : cookie_hash_v6(&key->begun, answer->client, answer->client_port, x);
 
     return cookie_fits(c, hash);
 }
@@ -69,7 +69,10 @@ INLINE __u32 reject_prove(const struct answer *answer, __u32 seq, __u32 ack)
         const __u32 as = i % REJECT_TRIES;
 
         what = reject_try(answer, &answer->record->promises[which & (ANSWER_PROMISES - 1)],
-                          as == 0 ? seq - 1 : as == 1 ? seq : seq - 2, as == 2 ? ack - 2 : ack - 1);
+                          as == 0   ? seq - 1
+                          : as == 1 ? seq
+                                    : seq - 2,
+                          as == 2 ? ack - 2 : ack - 1);
     }
     return what;
 }
@@ -79,7 +82,8 @@ INLINE bool reject_served(const struct answer *answer, __u32 x)
 {
     const __u64 mixed = hash_with(answer->hash, x);
     const __u32 tag = ((__u32)(mixed >> 32) & ~SERVED_MINUTE_MASK) | (SERVED_MINUTE_MASK + 1);
-    const __u32 at = (__u32)mixed & answer->settings->served_mask, page = at / ANSWER_SERVED_PAGE;
+    const __u32 at = (__u32)mixed & answer->settings->served_mask;
+    const __u32 page = answer->settings->served_page + at / ANSWER_SERVED_PAGE;
     const struct reject_page *tags = bpf_map_lookup_elem(&answer_served, &page);
     __u32 is;
 
@@ -138,13 +142,11 @@ INLINE __u32 reject_judge(struct __sk_buff *skb, struct answer *answer, struct t
 /* A client's segment of no connection that is carried. */
 static __attribute__((noinline)) int reject(struct __sk_buff *skb)
 {
-    const __u32 first = 0;
     struct answer answer = {0};
     struct tcp_header tcp;
     __u32 what;
 
-    answer.settings = bpf_map_lookup_elem(&answer_switch, &first);
-    if (!answer.settings || !answer.settings->servers || !answer_read(skb, &answer, &tcp) ||
+    if (!answer_open(&answer) || !answer_read(skb, &answer, &tcp) ||
         (tcp.flags & (FLAG_SYN | FLAG_RST | FLAG_ACK)) != FLAG_ACK)
         return ANSWER_LEFT;
     if (!answer_begin(&answer, &tcp))

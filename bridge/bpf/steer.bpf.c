@@ -118,13 +118,6 @@ static inline __attribute__((always_inline)) bool load(struct __sk_buff *skb, __
     return bpf_skb_load_bytes(skb, at, to, bytes) == 0;
 }
 
-/* `word` is the same for both directions. The upper half of the result depends on all of them. */
-static inline __attribute__((always_inline)) __u64 mix(__u64 hash, __u32 word)
-{
-    hash = (hash ^ word) * 0x9e3779b97f4a7c15ull;
-    return hash ^ hash >> 29;
-}
-
 static inline __attribute__((always_inline)) bool parse_v4(struct __sk_buff *skb, __u32 at,
                                                            struct packet *packet)
 {
@@ -132,7 +125,7 @@ static inline __attribute__((always_inline)) bool parse_v4(struct __sk_buff *skb
 
     if (!load(skb, at, &ip, sizeof(ip)) || ip.version >> 4 != 4)
         return false;
-    packet->hash = mix(steer_config.seed, ip.src ^ ip.dst);
+    packet->hash = steer_mix(steer_config.seed, ip.src ^ ip.dst);
     packet->transport = at + (ip.version & 15) * 4;
     packet->protocol = ip.protocol;
     packet->fragment = (be16(ip.fragment) & (IPV4_MORE | IPV4_OFFSET)) != 0;
@@ -180,7 +173,7 @@ static inline __attribute__((always_inline)) bool parse_v6(struct __sk_buff *skb
         return false;
     packet->hash = steer_config.seed;
     for (int i = 0; i < 4; i++)
-        packet->hash = mix(packet->hash, ip.src[i] ^ ip.dst[i]);
+        packet->hash = steer_mix(packet->hash, ip.src[i] ^ ip.dst[i]);
     packet->transport = at + sizeof(ip);
     packet->protocol = ip.next;
     packet->fragment = packet->headless = false;
@@ -196,13 +189,13 @@ static inline __attribute__((always_inline)) bool parse(struct __sk_buff *skb, _
 
 static inline __attribute__((always_inline)) __u32 queue_of(__u64 hash, __u32 queue)
 {
-    return (__u32)((hash >> 32) * steer_config.workers >> 32) * STEER_QUEUES + queue;
+    return steer_worker(hash, steer_config.workers) * STEER_QUEUES + queue;
 }
 
 static inline __attribute__((always_inline)) __u64 mix_ports(__u64 hash,
                                                              const struct tcp_begin *tcp)
 {
-    return mix(hash, be16(tcp->src_port) ^ be16(tcp->dst_port));
+    return steer_mix(hash, be16(tcp->src_port) ^ be16(tcp->dst_port));
 }
 
 static inline __attribute__((always_inline)) __u32
@@ -262,8 +255,8 @@ static inline __attribute__((always_inline)) bool steer_plain(struct __sk_buff *
         plain.ip.version != IPV4_NO_OPTIONS || plain.ip.protocol != PROTO_TCP ||
         (be16(plain.ip.fragment) & (IPV4_MORE | IPV4_OFFSET)) != 0)
         return false;
-    *queue =
-        (int)queue_of_segment(skb, mix(steer_config.seed, plain.ip.src ^ plain.ip.dst), &plain.tcp);
+    *queue = (int)queue_of_segment(skb, steer_mix(steer_config.seed, plain.ip.src ^ plain.ip.dst),
+                                   &plain.tcp);
     return true;
 }
 

@@ -16,6 +16,19 @@
 
 #define STEER_PROGRAM "steer"
 
+/* One word more of a hash. `word` is the same for both directions: one's own xor the other's. The
+ * upper half of the result depends on all of them. */
+static inline __attribute__((always_inline)) __u64 steer_mix(__u64 hash, __u32 word)
+{
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15ull;
+    return hash ^ hash >> 29;
+}
+
+static inline __attribute__((always_inline)) __u32 steer_worker(__u64 hash, __u32 workers)
+{
+    return (__u32)((hash >> 32) * workers >> 32);
+}
+
 struct steer_config {
     __u64 seed; /* random: no client can choose its worker */
     __u32 workers;

@@ -77,13 +77,6 @@ int steering_load(uint32_t workers, uint64_t seed, struct error *error)
     return file;
 }
 
-/* As mix() of the program. */
-static uint64_t mix(uint64_t hash, uint32_t word)
-{
-    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
-    return hash ^ hash >> 29;
-}
-
 uint32_t steering_worker(uint64_t seed, uint32_t workers, const struct flow_key *key)
 {
     uint32_t client[4], server[4];
@@ -92,9 +85,9 @@ uint32_t steering_worker(uint64_t seed, uint32_t workers, const struct flow_key 
     memcpy(client, &key->client, sizeof(client));
     memcpy(server, &key->server, sizeof(server));
     for (int i = addr_is_v4(&key->client) ? 3 : 0; i < 4; i++)
-        hash = mix(hash, client[i] ^ server[i]);
-    hash = mix(hash, (uint32_t)(key->client_port ^ key->server_port));
-    return (uint32_t)((hash >> 32) * workers >> 32);
+        hash = steer_mix(hash, client[i] ^ server[i]);
+    hash = steer_mix(hash, (uint32_t)(key->client_port ^ key->server_port));
+    return steer_worker(hash, workers);
 }
 
 bool steering_attach(int tap_fd, int program_fd)

@@ -14,14 +14,14 @@ struct kernel_path {
 };
 
 /* Gates first, then programs, and where to last: nothing is lost on the way. */
-static bool lead(struct kernel_path *path, struct sides *sides, uint32_t connections)
+static bool lead(struct kernel_path *path, struct sides *sides, const struct carrying_sizes *sizes)
 {
     uint32_t to[2];
     int programs[2];
 
     if (!sides_both_ports(sides, &path->hindrance))
         return false;
-    path->carrying = carrying_open(connections, &path->hindrance);
+    path->carrying = carrying_open(sizes, &path->hindrance);
     if (!path->carrying)
         return false;
     for (int side = 0; side < 2; side++)
@@ -33,15 +33,13 @@ static bool lead(struct kernel_path *path, struct sides *sides, uint32_t connect
     }
     carrying_lead(path->carrying, to[SIDE_CLIENT], to[SIDE_SERVER]);
     path->no_answers = carrying_no_answers(path->carrying);
-    if (!path->no_answers && sides_workers(sides) > 1)
-        path->no_answers = "there are several workers";
     if (path->no_answers)
         log_line(LOG_LEVEL_WARNING, "the kernel path answers no SYNs: %s", path->no_answers);
     return true;
 }
 
 struct kernel_path *kernel_path_open(enum kernel_path_setting setting, struct sides *sides,
-                                     uint32_t connections, struct error *error)
+                                     const struct carrying_sizes *sizes, struct error *error)
 {
     struct kernel_path *path = calloc(1, sizeof(*path));
 
@@ -50,7 +48,7 @@ struct kernel_path *kernel_path_open(enum kernel_path_setting setting, struct si
         return NULL;
     }
     path->setting = setting;
-    if (setting == KERNEL_PATH_OFF || lead(path, sides, connections))
+    if (setting == KERNEL_PATH_OFF || lead(path, sides, sizes))
         return path;
     if (setting == KERNEL_PATH_ON) {
         error_set(error, EXIT_FAILED, "no kernel path: %s", path->hindrance.text);

@@ -22,10 +22,10 @@
 
 struct kernel_path;
 
-/* For so many connections between sides that are open. NULL with an error: it was to be on, and
+/* Between sides that are open. NULL with an error: it was to be on, and
  * cannot be. Any other reason not to have it is told by kernel_path_hindrance(). */
 struct kernel_path *kernel_path_open(enum kernel_path_setting setting, struct sides *sides,
-                                     uint32_t connections, struct error *error);
+                                     const struct carrying_sizes *sizes, struct error *error);
 /* When no worker runs any more, and before the sides are closed. NULL is fine. */
 void kernel_path_close(struct kernel_path *path);
 

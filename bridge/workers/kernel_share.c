@@ -46,7 +46,7 @@ static void tell_aside(struct kernel_share *share, uint64_t now_us)
     if (!sources)
         return;
     share->aside_known = changes;
-    answer_maps_aside(carrying_answers(share->carrying), sources,
+    answer_maps_aside(share->answers, sources,
                       engine_sources(share->engine, sources, room, now_us));
     free(sources);
 }
@@ -60,6 +60,6 @@ void kernel_share_answers(struct kernel_share *share, uint64_t now_us)
     tell_aside(share, now_us);
     if (answering->orders_count == 0)
         return;
-    answer_maps_obey(carrying_answers(share->carrying), answering->orders, answering->orders_count);
+    answer_maps_obey(share->answers, answering->orders, answering->orders_count);
     answering->orders_count = 0;
 }

@@ -17,9 +17,10 @@
 struct kernel_share {
     struct engine *engine;
     struct carrying *carrying;
-    uint32_t first_record; /* of this engine's records */
-    uint64_t aside_us;     /* when the kernel is told again whose SYNs it leaves to the engine */
-    uint32_t aside_known;  /* engine_sources_changes(), when it was told last */
+    struct answer_maps *answers; /* this engine's */
+    uint32_t first_record;       /* of this engine's records */
+    uint64_t aside_us;    /* when the kernel is told again whose SYNs it leaves to the engine */
+    uint32_t aside_known; /* engine_sources_changes(), when it was told last */
 };
 
 /* Orders of the engine, where more than `waiting` are there. Few come of one frame: where half of

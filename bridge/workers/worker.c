@@ -353,8 +353,10 @@ static bool make_engine(struct worker *worker)
     worker->kernel = (struct kernel_share){.engine = worker->engine,
                                            .carrying = worker->options.carrying,
                                            .first_record = worker->options.first_record};
-    if (config->answers.records)
-        answer_maps_begin(carrying_answers(worker->options.carrying), config);
+    if (config->answers.records) {
+        worker->kernel.answers = carrying_answers(worker->options.carrying, worker->options.index);
+        answer_maps_begin(worker->kernel.answers, config);
+    }
     engine_set_setting(worker->engine, NULL, worker->options.mode, now_us);
     adopt_policy(worker, now_us);
     if (worker->options.inherit)

@@ -42,7 +42,7 @@ struct engine_config {
     /* flows_max of them, zeroed, which the kernel reads as well and which stay the caller's; NULL,
      * the default: it carries nothing */
     struct flow_record *records;
-    struct answer_share answers; /* only where there is one shard */
+    struct answer_share answers;
 };
 
 #endif

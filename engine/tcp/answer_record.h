@@ -42,9 +42,6 @@
  * none. 255 stays. */
 #define ANSWER_KNOWN (1u << 22)
 
-/* Connections that were served lately (tables/replays.h) which the kernel can look for, at most. */
-#define ANSWER_SERVED (1u << 20)
-
 enum answer_grants {
     ANSWER_SACK = 1 << 0,
     ANSWER_WSCALE = 1 << 1,

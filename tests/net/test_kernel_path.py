@@ -38,10 +38,11 @@ def daemon_only(lab):
     return lab
 
 
-def path_lab(mode="normal", **options):
+def path_lab(mode="normal", workers=1):
     """The path is on, where the kernel has it. For attack mode HTTP is learned before."""
-    lab = daemon_only(Lab(sides="port", **options))
-    lab.start(mode="normal", extra=("--kernel-path", "auto"))
+    lab = daemon_only(Lab(sides="port"))
+    several = ("--workers", str(workers)) if workers > 1 else ()
+    lab.start(mode="normal", extra=("--kernel-path", "auto", *several))
     path = lab.cli("status")["kernel_path"]
     if not path["on"]:
         lab.close()
@@ -382,8 +383,8 @@ def flooded(lab, port, address, kind, count=90_000):
     return after["answered"] - before["answered"], went_up(before, after)
 
 
-def flood_ends_in_the_kernel(address, prepare=None):
-    with path_lab("attack") as lab:
+def flood_ends_in_the_kernel(address, prepare=None, workers=1):
+    with path_lab("attack", workers) as lab:
         answering(lab)
         if prepare:
             prepare(lab)
@@ -399,6 +400,10 @@ def test_syn_flood_ends_in_the_kernel():
 
 def test_syn_flood_ends_in_the_kernel_over_ipv6():
     return flood_ends_in_the_kernel(SERVER6)
+
+
+def test_syn_flood_ends_in_the_kernel_beside_three_workers():
+    return flood_ends_in_the_kernel(SERVER4, workers=3)
 
 
 def test_syn_flood_ends_in_the_kernel_with_full_checksums():

@@ -15,15 +15,18 @@
 
 #include "bridge/bpf/answer_maps.h"
 #include "bridge/bpf/carrying.h"
+#include "bridge/bpf/steering.h"
 #include "engine/shard/shard.h"
 #include "engine/stages/answering.h"
 #include "tests/engine/support_syns.h"
 
-#define WORLDS    250
-#define FRAMES    400 /* in each, and what answers them */
-#define PLENTY    2000
-#define TO_CLIENT 7
-#define TO_SERVER 8
+#define WORLDS     250
+#define FRAMES     400 /* in each, and what answers them */
+#define PLENTY     2000
+#define TO_CLIENT  7
+#define TO_SERVER  8
+#define SERVED     65536u /* bench_config() */
+#define STEER_SEED 0x0123456789abcdefu
 
 struct kernel {
     struct carrying *carrying;
@@ -39,15 +42,18 @@ struct answered_client {
     uint32_t x, c;
 };
 
-static struct kernel open_kernel(void)
+static struct kernel open_kernel(uint32_t shards, uint32_t shard)
 {
     struct error error = {0};
-    struct kernel kernel = {.carrying = carrying_open(1024, &error)};
+    const struct carrying_sizes sizes = {
+        .connections = 1024,
+        .answers = {.shards = shards, .steer_seed = STEER_SEED, .served_max = SERVED}};
+    struct kernel kernel = {.carrying = carrying_open(&sizes, &error)};
 
     if (!kernel.carrying)
         cr_skip_test("skipped: %s", error.text);
     carrying_lead(kernel.carrying, TO_CLIENT, TO_SERVER);
-    kernel.maps = carrying_answers(kernel.carrying);
+    kernel.maps = carrying_answers(kernel.carrying, shard);
     kernel.share = answer_maps_share(kernel.maps);
     return kernel;
 }
@@ -110,7 +116,7 @@ static struct pair *begin_world(struct kernel *kernel, uint64_t seed)
     memset(kernel->share.records, 0, ANSWER_RECORDS * sizeof(*kernel->share.records));
     memset(kernel->share.known, 0, ANSWER_KNOWN);
     memset(kernel->share.asked, 0, TAGS_ASKED * sizeof(*kernel->share.asked));
-    memset(kernel->share.served, 0, ANSWER_SERVED * sizeof(*kernel->share.served));
+    memset(kernel->share.served, 0, SERVED * sizeof(*kernel->share.served));
     pair = pair_new(seed, &kernel->share);
     answer_maps_begin(kernel->maps, &pair->plain->config);
     answer_maps_stop_clock(kernel->maps, pair->plain->now_us);
@@ -425,7 +431,7 @@ static struct pair *begin_plain_world(struct kernel *kernel, enum opening_kind o
 /* Its cookies would be nobody's. */
 Test(answering, ends_when_the_engine_is_dead)
 {
-    struct kernel kernel = open_kernel();
+    struct kernel kernel = open_kernel(1, 0);
     struct pair *pair = begin_plain_world(&kernel, OPENING_CHECK);
 
     cr_assert(answers_http(&kernel, pair, 1));
@@ -440,7 +446,7 @@ Test(answering, ends_when_the_engine_is_dead)
 /* A port has vanished: all goes up. */
 Test(answering, ends_with_the_path)
 {
-    struct kernel kernel = open_kernel();
+    struct kernel kernel = open_kernel(1, 0);
     struct pair *pair = begin_plain_world(&kernel, OPENING_CHECK);
 
     cr_assert(answers_http(&kernel, pair, 1));
@@ -454,7 +460,7 @@ Test(answering, ends_with_the_path)
  * not. */
 Test(answering, leaves_to_the_engine_as_many_as_it_may_ask_again)
 {
-    struct kernel kernel = open_kernel();
+    struct kernel kernel = open_kernel(1, 0);
     struct pair *pair = begin_plain_world(&kernel, OPENING_COOKIE);
     uint32_t up = 0;
 
@@ -466,10 +472,62 @@ Test(answering, leaves_to_the_engine_as_many_as_it_may_ask_again)
     carrying_close(kernel.carrying);
 }
 
+static void asks(struct pair *pair, const char *to, uint32_t client)
+{
+    char from[40];
+
+    if (strcmp(to, HTTP6) == 0)
+        snprintf(from, sizeof(from), "[2001:db8:%u::%u]:%u", client % 7, client, 1000 + client);
+    else
+        snprintf(from, sizeof(from), "198.51.%u.%u:%u", client % 3, client, 1000 + client);
+    frame_write(
+        &pair->frame,
+        &(struct frame_words){.from = from, .to = to, .flags = "S", .seq = X, .options = OFFERS});
+}
+
+/* What a world of its own, with three workers, answers of what two hundred clients ask. */
+static uint32_t answered_by(uint32_t shard, const char *to)
+{
+    struct kernel kernel = open_kernel(3, shard);
+    struct pair *pair = begin_plain_world(&kernel, OPENING_CHECK);
+    struct server_key server = {0};
+    uint32_t answered = 0;
+
+    endpoint_read(to, &server.addr, &server.port);
+    if (strcmp(to, HTTP) != 0)
+        bench_policy(pair->plain, to)->now = bench_policy(pair->plain, HTTP)->now;
+    bench_policy(pair->plain, to)->opening = OPENING_CHECK;
+    bench_policy(pair->plain, to)->armed = true;
+    engine_adopt_policy(pair->plain->engine, pair->plain->policy, pair->plain->now_us);
+    engine_set_setting(pair->plain->engine, &server, SETTING_ATTACK, pair->plain->now_us);
+    after_batch(&kernel, pair);
+    for (uint32_t client = 0; client < 200; client++) {
+        struct flow_key key;
+        bool is;
+
+        asks(pair, to, client);
+        frame_flow_key(&pair->frame.view, SIDE_CLIENT, &key);
+        is = kernel_answers(&kernel, pair);
+        cr_assert_eq(is, steering_worker(STEER_SEED, 3, &key) == shard,
+                     "client %u of %s, worker %u: answered %d", client, to, shard, is);
+        answered += is;
+    }
+    end_world(&kernel, pair);
+    carrying_close(kernel.carrying);
+    return answered;
+}
+
+/* As its frames would meet that one's engine. */
+Test(answering, a_client_is_answered_with_what_its_worker_says)
+{
+    cr_assert_eq(answered_by(0, HTTP) + answered_by(1, HTTP) + answered_by(2, HTTP), 200u);
+    cr_assert_eq(answered_by(0, HTTP6) + answered_by(1, HTTP6) + answered_by(2, HTTP6), 200u);
+}
+
 Test(answering, kernel_says_and_counts_what_the_engine_does)
 {
     struct random seeds = random_begin("answering");
-    struct kernel kernel = open_kernel();
+    struct kernel kernel = open_kernel(1, 0);
     const uint32_t worlds = random_rounds(WORLDS);
     uint64_t counts[CARRY_COUNTS_COUNT], unrecorded;
 

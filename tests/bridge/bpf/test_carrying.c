@@ -151,13 +151,15 @@ static void random_flow(bool spliced, struct flow *flow, struct flow_cold *cold)
 
 static struct pair open_pair(bool spliced, bool v6)
 {
+    const struct carrying_sizes sizes = {.connections = FLOWS,
+                                         .answers = {.shards = 1, .served_max = 4096}};
     struct pair pair = {0};
     struct error error = {0};
     const struct flow_key key = key_of(v6);
     struct flow flow;
     struct flow_cold cold;
 
-    pair.carrying = carrying_open(FLOWS, &error);
+    pair.carrying = carrying_open(&sizes, &error);
     if (!pair.carrying)
         cr_skip_test("skipped: %s", error.text);
     carrying_lead(pair.carrying, TO_CLIENT, TO_SERVER);

@@ -101,12 +101,12 @@ Test(control_commands, status_of_the_kernel_path)
     cr_assert_str_eq(json_object_to_json_string_ext(path, JSON_C_TO_STRING_PLAIN),
                      "{\"on\":true,\"why\":null,\"answers\":true,\"answers_why\":null}");
     json_object_put(document);
-    daemon_under_test.path_no_answers = "there are several workers";
+    daemon_under_test.path_no_answers = "there are more than 8 workers";
     document = ask("{\"command\":\"status\"}");
     path = json_object_object_get(document, "kernel_path");
     cr_assert_str_eq(json_object_to_json_string_ext(path, JSON_C_TO_STRING_PLAIN),
                      "{\"on\":true,\"why\":null,\"answers\":false,"
-                     "\"answers_why\":\"there are several workers\"}");
+                     "\"answers_why\":\"there are more than 8 workers\"}");
     json_object_put(document);
     daemon_under_test.path_hindrance = "both ports must be in one namespace";
     document = ask("{\"command\":\"status\"}");
