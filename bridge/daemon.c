@@ -360,3 +360,8 @@ bool daemon_forget_source(struct daemon *daemon, const struct ip_addr *prefix, u
         report_rule(daemon->parts.report, &rule);
     return true;
 }
+
+struct json_object *daemon_reload(struct daemon *daemon, struct error *error)
+{
+    return daemon->parts.reload(daemon->parts.reload_context, error);
+}

@@ -18,6 +18,7 @@
 #include "profiles/store/store.h"
 
 struct confinement;
+struct json_object;
 struct daemon;
 struct kernel_path;
 struct learner;
@@ -38,6 +39,8 @@ struct daemon_parts {
     const char *store_path;
     const struct confinement *confinement;
     const char *config_path; /* NULL: there is none */
+    struct json_object *(*reload)(void *context, struct error *error);
+    void *reload_context;
 };
 
 /* As it was started: the mode setting for all, and whether it learns. NULL: out of memory. */
@@ -121,6 +124,10 @@ int64_t daemon_wall_s(const struct daemon *daemon, uint64_t time_us);
  */
 bool daemon_set_mode(struct daemon *daemon, const struct server_key *server,
                      enum mode_setting setting, struct error *error);
+
+/* Reads the configuration file anew, all or nothing: what has changed, as a document. NULL: `error`
+ * says what is wrong. */
+struct json_object *daemon_reload(struct daemon *daemon, struct error *error);
 
 /*
  * The store that the learner fills. After changing it call daemon_store_changed(): workers get a

@@ -12,6 +12,7 @@
 #include "bridge/base/log.h"
 #include "bridge/listeners/programs.h"
 #include "bridge/state_file.h"
+#include "bridge/text/config.h"
 #include "profiles/store/store.h"
 #include "profiles/store/votes_file.h"
 
@@ -136,6 +137,17 @@ static void serve_listeners(const struct keeping *keeping, const struct keeper_r
     }
 }
 
+static void serve_config(const struct keeping *keeping, struct keeper_answer *answer,
+                         int files[KEEPER_FILES_MAX])
+{
+    if (!keeping->parts.config_path) {
+        error_set(&answer->error, EXIT_USAGE, "no configuration file is known");
+        return;
+    }
+    files[0] = config_open(keeping->parts.config_path, &answer->error);
+    answer->files = files[0] >= 0 ? 1 : 0;
+}
+
 static void unplace(const struct keeping *keeping, const uint64_t figures[2])
 {
     struct place place;
@@ -178,6 +190,9 @@ static void serve(void *context, const struct keeper_request *request, struct ke
     case KEEPER_FILE_EXISTS:
     case KEEPER_FILE_REMOVE:
         serve_file(keeping, request, answer, files);
+        return;
+    case KEEPER_CONFIG:
+        serve_config(keeping, answer, files);
         return;
     case KEEPER_UNPLACE:
         unplace(keeping, request->figures);
@@ -304,6 +319,21 @@ bool keeping_gone(struct keeping *keeping)
 const struct file_hands *keeping_hands(const struct keeping *keeping)
 {
     return keeping ? &keeping->hands : NULL;
+}
+
+int keeping_config(struct keeping *keeping, const char *path, struct error *error)
+{
+    struct keeper_answer answer;
+    int files[KEEPER_FILES_MAX];
+
+    if (!keeping)
+        return config_open(path, error);
+    if (!keeper_ask(&keeping->keeper, KEEPER_CONFIG, 0, NULL, &answer, files, error))
+        return -1;
+    if (answer.files == 1)
+        return files[0];
+    error_set(error, EXIT_FAILED, "the keeper has handed over no file");
+    return -1;
 }
 
 /* As far as is known: without an answer what is cut stays so. */

@@ -5,7 +5,8 @@
  *      sides       an interface has changed: MTUs, a port that came back; everything as it was
  *                  before at the end
  *      listeners   netlink sockets of the servers' namespace; whose a socket is
- *      files       store, votes, state, flows; the control socket and the lock at the end
+ *      files       store, votes, state, flows; the control socket and the lock at the end; the
+ *                  configuration file, to be read anew
  */
 #ifndef SYNWARD_BRIDGE_KEEPING_H
 #define SYNWARD_BRIDGE_KEEPING_H
@@ -29,6 +30,7 @@ struct keeping_parts {
     struct store_claim *claim;
     struct takeover *takeover; /* whose secrets the keeper forgets */
     const char *store_path, *control_path;
+    const char *config_path;
 };
 
 /*
@@ -46,6 +48,8 @@ int keeping_fd(const struct keeping *keeping);
 bool keeping_gone(struct keeping *keeping);
 /* NULL: files are saved by ourselves. */
 const struct file_hands *keeping_hands(const struct keeping *keeping);
+/* config_open(): of the path that the keeper knows, or of `path`. */
+int keeping_config(struct keeping *keeping, const char *path, struct error *error);
 /* rejoin_look() of its sides, or of ours. */
 void keeping_look(struct keeping *keeping, struct sides *sides, enum side side,
                   struct rejoin_news *news);

@@ -28,6 +28,8 @@
 #include "bridge/base/log.h"
 #include "bridge/peaks.h"
 #include "bridge/run_parts.h"
+#include "bridge/run_reload.h"
+#include "bridge/text/config.h"
 #include "bridge/text/mode_text.h"
 #include "engine/version.h"
 
@@ -222,9 +224,11 @@ static int wait_ms(const struct run *run, uint64_t now_us)
     return due_us <= now_us ? 0 : (int)((due_us - now_us + 999) / 1000);
 }
 
-/* SIGHUP is what a terminal that is closed sends, and log rotation: no reason to cut a wire. */
+/* SIGHUP is what a terminal that is closed sends, and log rotation: no reason to cut a wire, and
+ * nothing else comes of it where the file is as it was. */
 static void take_signals(struct run *run)
 {
+    struct error error = {0};
     int number;
 
     while ((number = signals_next(&run->signals)) != 0) {
@@ -232,8 +236,12 @@ static void take_signals(struct run *run)
             run->stopping = true;
             continue;
         }
+        if (run->options.reconfiguring.path) {
+            json_object_put(run_reload(run, &error));
+            continue;
+        }
         notify_reloading(&run->notify, clock_now_us());
-        log_line(LOG_LEVEL_INFO, "SIGHUP: goes on, there is nothing to read anew");
+        log_line(LOG_LEVEL_INFO, "SIGHUP: goes on, there is no configuration file to read anew");
         notify_ready(&run->notify);
     }
 }
@@ -343,8 +351,10 @@ static bool serve_until_stopped(struct run *run, struct error *error)
     return save_at_end(run, error);
 }
 
-/* `*anew`: it ended to begin again. */
-static bool run_once(const struct run_options *options, bool *anew, struct error *error)
+/* `*anew`: it ended to begin again, by the options as they are then; `reloaded` is the file that
+ * they are of. */
+static bool run_once(struct run_options *options, struct config *reloaded, bool *anew,
+                     struct error *error)
 {
     struct run *run = calloc(1, sizeof(*run));
     bool ok;
@@ -352,25 +362,30 @@ static bool run_once(const struct run_options *options, bool *anew, struct error
     if (!run)
         return error_set(error, EXIT_FAILED, "out of memory");
     run->options = *options;
+    run->reloaded = reloaded;
     run->epoll_fd = run->signals.fd = -1;
     run->spare_us = NEVER;
     notify_open(&run->notify);
     spare_core_open(&run->spare_core);
     ok = run_start(run, error) && serve_until_stopped(run, error);
     *anew = run->anew;
+    *options = run->options;
     finish(run);
     return ok;
 }
 
 enum exit_code run_bridge(const struct run_options *options, struct error *error)
 {
+    struct run_options in_force = *options;
+    struct config reloaded = {.mode = SETTING_INHERIT};
     bool ok, anew = false;
 
     *error = (struct error){0};
     log_open();
     do
-        ok = run_once(options, &anew, error);
+        ok = run_once(&in_force, &reloaded, &anew, error);
     while (ok && anew);
+    config_free(&reloaded);
     if (ok)
         log_line(LOG_LEVEL_INFO, "stopped");
     log_close();

@@ -48,8 +48,8 @@ struct run_options {
     bool single_queue; /* hidden --single-queue: behave as if TAPs had one queue; one worker */
 };
 
-/* Runs until SIGTERM or SIGINT; SIGHUP changes nothing. Returns an exit code that the README lists;
- * `error` explains one that is not 0. */
+/* Runs until SIGTERM or SIGINT; SIGHUP reads the configuration file anew. Returns an exit code that
+ * the README lists; `error` explains one that is not 0. */
 enum exit_code run_bridge(const struct run_options *options, struct error *error);
 
 #endif

@@ -9,8 +9,7 @@
 #include "profiles/store/store.h"
 #include "profiles/store/store_claim.h"
 
-static bool check_sides(const struct run_options *options, enum config_key *part,
-                        struct error *error)
+bool run_check_sides(const struct run_options *options, enum config_key *part, struct error *error)
 {
     struct side_spec client, server;
 
@@ -28,7 +27,7 @@ static bool check_sides(const struct run_options *options, enum config_key *part
 bool run_check(const struct run_options *options, bool running, enum config_key *part,
                struct error *error)
 {
-    if (!check_sides(options, part, error))
+    if (!run_check_sides(options, part, error))
         return false;
     *part = CONFIG_CONTROL;
     if (!(running ? place_check_path(options->control_path, error)

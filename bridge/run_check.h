@@ -15,5 +15,7 @@
  */
 bool run_check(const struct run_options *options, bool running, enum config_key *part,
                struct error *error);
+/* The part of it that needs no file system. */
+bool run_check_sides(const struct run_options *options, enum config_key *part, struct error *error);
 
 #endif

@@ -44,23 +44,32 @@ static void keep_told(struct run_modes *modes, const struct run_modes *before)
     }
 }
 
-bool run_modes_take(struct run_modes *modes, const struct config *config, struct error *error)
+bool run_modes_plan(struct run_modes *modes, const struct run_modes *before,
+                    const struct config *config, struct error *error)
 {
-    struct run_modes taken = {.wanted = calloc(config->server_count + 1, sizeof(*taken.wanted)),
-                              .told = calloc(modes->told_count + 1, sizeof(*taken.told))};
-
-    if (!taken.wanted || !taken.told) {
-        run_modes_free(&taken);
+    *modes = (struct run_modes){.wanted = calloc(config->server_count + 1, sizeof(*modes->wanted)),
+                                .told = calloc(before->told_count + 1, sizeof(*modes->told))};
+    if (!modes->wanted || !modes->told) {
+        run_modes_free(modes);
         return error_set(error, EXIT_FAILED, "out of memory");
     }
     for (size_t i = 0; i < config->server_count; i++)
         if (config->servers[i].mode != SETTING_INHERIT)
-            taken.wanted[taken.wanted_count++] = config->servers[i];
-    qsort(taken.wanted, taken.wanted_count, sizeof(*taken.wanted), by_server);
-    keep_told(&taken, modes);
-    run_modes_free(modes);
-    *modes = taken;
+            modes->wanted[modes->wanted_count++] = config->servers[i];
+    qsort(modes->wanted, modes->wanted_count, sizeof(*modes->wanted), by_server);
+    keep_told(modes, before);
     return true;
+}
+
+bool run_modes_give_back(const struct run_modes *before, const struct run_modes *modes,
+                         struct daemon *daemon, struct error *error)
+{
+    bool done = true;
+
+    for (size_t i = 0; i < before->told_count; i++)
+        if (!find(modes, &before->told[i]))
+            done = daemon_set_mode(daemon, &before->told[i], SETTING_INHERIT, error) && done;
+    return done;
 }
 
 /* False: it was told before, or there is no memory to note it. */

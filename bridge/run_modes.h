@@ -20,9 +20,14 @@ struct run_modes {
     size_t told_count;
 };
 
-/* Takes what `config` says in the place of what was said before: servers for which that is the same
- * have got it already. False: out of memory, and nothing changed. */
-bool run_modes_take(struct run_modes *modes, const struct config *config, struct error *error);
+/* What is to be told by `config`, in the place of what `before` was by: servers for which that is
+ * the same have got it already. False: out of memory. */
+bool run_modes_plan(struct run_modes *modes, const struct run_modes *before,
+                    const struct config *config, struct error *error);
+/* Servers of which `modes` says nothing any more go back to the setting for all; false: not all of
+ * them. */
+bool run_modes_give_back(const struct run_modes *before, const struct run_modes *modes,
+                         struct daemon *daemon, struct error *error);
 /* Of the servers that are known, tells those that have not got theirs; false: not all of them. */
 bool run_modes_tell(struct run_modes *modes, struct daemon *daemon,
                     const struct server_key *servers, size_t count, struct error *error);

@@ -30,6 +30,7 @@
 
 struct run {
     struct run_options options;
+    struct config *reloaded; /* what was read last, for run_bridge(); empty until then */
     struct events *events;
     struct report *report;
     struct sides *sides;

@@ -11,6 +11,7 @@
 #include "bridge/base/log.h"
 #include "bridge/control/answers.h"
 #include "bridge/run_parts.h"
+#include "bridge/run_reload.h"
 #include "profiles/compile.h"
 
 /* Of each server: 1 % of a core for the learner, where a busy one has 20,000. */
@@ -32,12 +33,13 @@ static bool read_sides(struct run *run, struct error *error)
 /* What the file says of servers, before any policy is made. */
 static bool configure_store(struct run *run, struct error *error)
 {
+    static const struct run_modes none;
     const struct config *config = run->options.config;
     struct settings_for *settings = config_settings(config);
     const bool done = settings && store_configure(run->store, settings, config->server_count);
 
     free(settings);
-    return done ? run_modes_take(&run->modes, config, error)
+    return done ? run_modes_plan(&run->modes, &none, config, error)
                 : error_set(error, EXIT_FAILED, "out of memory for the settings of servers");
 }
 
@@ -132,7 +134,8 @@ static bool begin_confinement(struct run *run, struct error *error)
                                         .claim = &run->claim,
                                         .takeover = run->takeover,
                                         .store_path = run->options.store_path,
-                                        .control_path = run->options.control_path};
+                                        .control_path = run->options.control_path,
+                                        .config_path = run->options.reconfiguring.path};
 
     return confine_begin(&run->confine, run->options.sandbox, run->options.escape, &parts,
                          kernel_path_carrying(run->path) != NULL, error);
@@ -187,7 +190,9 @@ static bool make_daemon(struct run *run, struct error *error)
                                        .report = run->report,
                                        .store_path = run->options.store_path,
                                        .confinement = &run->confine.told,
-                                       .config_path = run->options.reconfiguring.path};
+                                       .config_path = run->options.reconfiguring.path,
+                                       .reload = run_reload,
+                                       .reload_context = run};
 
     learner_rehearse(run->learner, &rehearsal);
     run->daemon = daemon_new(&parts, run->options.mode, run->options.learning);

@@ -12,7 +12,8 @@
 static bool make_anew(void *context, const struct config *config, struct run_options *options,
                       struct error *error)
 {
-    return run_options_make(context, config, options, error);
+    return run_options_make(context, config, options, error) &&
+           run_options_check_sides(context, config, options, error);
 }
 
 bool cmd_run(const struct arguments *arguments, struct error *error)

@@ -127,18 +127,32 @@ bool run_options_make(const struct arguments *arguments, const struct config *co
            choose_sandbox(arguments, config, &options->sandbox, error);
 }
 
-bool run_options_check(const struct arguments *arguments, const struct config *config,
-                       const struct run_options *options, bool running, struct error *error)
+/* Always false; the file is blamed for what it says. */
+static bool blame(const struct arguments *arguments, const struct config *config,
+                  enum config_key part, struct error *error)
 {
     static const enum option_id option_of[CONFIG_KEYS_COUNT] = {[CONFIG_CLIENT] = OPTION_CLIENT,
                                                                 [CONFIG_SERVER] = OPTION_SERVER,
                                                                 [CONFIG_STORE] = OPTION_STORE,
                                                                 [CONFIG_CONTROL] = OPTION_CONTROL};
-    enum config_key part;
 
-    if (run_check(options, running, &part, error))
-        return true;
     return config->line[part] && !option_given(arguments, option_of[part])
                ? config_blame(config, part, error)
                : false;
+}
+
+bool run_options_check(const struct arguments *arguments, const struct config *config,
+                       const struct run_options *options, bool running, struct error *error)
+{
+    enum config_key part;
+
+    return run_check(options, running, &part, error) || blame(arguments, config, part, error);
+}
+
+bool run_options_check_sides(const struct arguments *arguments, const struct config *config,
+                             const struct run_options *options, struct error *error)
+{
+    enum config_key part;
+
+    return run_check_sides(options, &part, error) || blame(arguments, config, part, error);
 }

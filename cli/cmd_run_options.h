@@ -18,5 +18,8 @@ bool run_options_make(const struct arguments *arguments, const struct config *co
  */
 bool run_options_check(const struct arguments *arguments, const struct config *config,
                        const struct run_options *options, bool running, struct error *error);
+/* The part of it that needs no file system. */
+bool run_options_check_sides(const struct arguments *arguments, const struct config *config,
+                             const struct run_options *options, struct error *error);
 
 #endif

@@ -93,7 +93,8 @@ static const struct command commands[] = {
              "like (see `synward help profiles set`) for every server that has none of its own.\n"
              "Below a line [server 10.77.0.2:110] stand mode, and what `synward profiles set`\n"
              "sets, for this server: what the file says of it counts before what was set.\n"
-             "`synward check FILE` tells beforehand what a start would refuse.\n",
+             "`synward check FILE` tells beforehand what a start would refuse, and `synward\n"
+             "reload` takes a file that has changed.\n",
      .handle = cmd_run},
     {.name = "check",
      .forms = {"FILE [--store FILE] [--control SOCKET]"},
@@ -106,6 +107,16 @@ static const struct command commands[] = {
              "and control socket are looked at, too; whether interfaces and namespaces are there\n"
              "shows at the start. Give --store and --control where `run` is given them.\n",
      .handle = cmd_check},
+    {.name = "reload",
+     .forms = {TABLE_FORM},
+     .options = TABLE_OPTIONS,
+     .summary = "read the configuration file anew, without cutting the wire",
+     .help = "The daemon reads the file of its start (`run --config FILE`), as on SIGHUP.\n"
+             "All of it is taken, or nothing: where something is wrong it is told with file and\n"
+             "line, and what was in force stays so. Mode, learn, unknown, triggers and servers\n"
+             "change at once; IN FORCE says what waits for a restart. A mode that the file does\n"
+             "not change stays as `synward mode` has set it.\n",
+     .handle = cmd_reload},
     {.name = "status",
      .forms = {TABLE_FORM},
      .options = TABLE_OPTIONS,

@@ -348,6 +348,14 @@ void engine_listening_fresh(struct engine *engine, uint64_t now_us)
     engine->servers.listening_us = now_us != 0 ? now_us : 1;
 }
 
+void engine_configure(struct engine *engine, const struct trigger_limits *triggers,
+                      enum unknown_servers unknown)
+{
+    engine->config.triggers = *triggers;
+    engine->config.unknown = unknown;
+    server_table_configure(&engine->servers, triggers, unknown);
+}
+
 bool engine_set_source(struct engine *engine, const struct source_rule *rule, uint64_t now_us)
 {
     return source_set(&engine->sources, rule, now_us);

@@ -114,6 +114,11 @@ void engine_set_listening(struct engine *engine, const struct server_key *server
 /* What was said so is true at this moment. It is believed for LISTENING_FRESH_US (server.h). */
 void engine_listening_fresh(struct engine *engine, uint64_t now_us);
 
+/* What all servers have in common, in the place of engine_config's: for those that are known, too.
+ */
+void engine_configure(struct engine *engine, const struct trigger_limits *triggers,
+                      enum unknown_servers unknown);
+
 /* Of the operator, or of another shard (SOURCE_BY_JUDGEMENT). False: there is no room for more
  * rules of the operator. */
 bool engine_set_source(struct engine *engine, const struct source_rule *rule, uint64_t now_us);

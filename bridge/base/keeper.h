@@ -33,6 +33,7 @@ enum keeper_what {
     KEEPER_FILE_END,     /* the same; figure 0: 0, or the errno of what failed */
     KEEPER_FILE_EXISTS,  /* the same; answers 1 */
     KEEPER_FILE_REMOVE,  /* the same */
+    KEEPER_CONFIG,       /* answers the configuration file, open to be read */
     KEEPER_UNPLACE,      /* removes the control socket of device and inode `figures` */
     KEEPER_LEAVE,        /* leaves the ports, removes the TAPs, gives the store free */
 };

@@ -37,6 +37,13 @@ static struct json_object *answer_learn(struct daemon *daemon, struct json_objec
     return document;
 }
 
+struct json_object *answer_reload(struct daemon *daemon, struct json_object *request,
+                                  struct error *error)
+{
+    (void)request;
+    return daemon_reload(daemon, error);
+}
+
 /* The first line of a watcher: from here on it is told what happens. */
 static struct json_object *answer_watch(struct daemon *daemon, struct json_object *request,
                                         struct error *error)
@@ -63,13 +70,20 @@ struct control_command {
 };
 
 static const struct control_command commands[] = {
-    {"status", answer_status, NULL},     {"profiles", answer_profiles, NULL},
-    {"export", answer_export, NULL},     {"import", answer_import, NULL},
-    {"forget", answer_forget, NULL},     {"set", answer_set, NULL},
-    {"learn", answer_learn, NULL},       {"mode", answer_mode, NULL},
-    {"flows", NULL, write_flows},        {"stats", answer_stats, NULL},
-    {"sources", answer_sources, NULL},   {"watch", answer_watch, NULL},
+    {"status", answer_status, NULL},
+    {"profiles", answer_profiles, NULL},
+    {"export", answer_export, NULL},
+    {"import", answer_import, NULL},
+    {"forget", answer_forget, NULL},
+    {"set", answer_set, NULL},
+    {"learn", answer_learn, NULL},
+    {"mode", answer_mode, NULL},
+    {"flows", NULL, write_flows},
+    {"stats", answer_stats, NULL},
+    {"sources", answer_sources, NULL},
+    {"watch", answer_watch, NULL},
     {"rehearse", answer_rehearse, NULL},
+    {"reload", answer_reload, NULL},
 };
 
 static const struct control_command *find_command(struct json_object *request, struct error *error)

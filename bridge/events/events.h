@@ -45,7 +45,8 @@
     X(LEARNING, "learning", NULL)                                                                  \
     X(STACK, "stack", NULL)                                                                        \
     X(SERVER, "server", NULL)                                                                      \
-    X(SLOW, "slow", NULL)
+    X(SLOW, "slow", NULL)                                                                          \
+    X(CONFIG, "config", NULL)
 
 enum event_kind {
 #define EVENT_KIND_ENUM(id, name, subject) EVENT_##id,

@@ -435,6 +435,20 @@ void report_stack(struct report *report, const char *reason)
     add(report, &event);
 }
 
+void report_config(struct report *report, size_t changes, const char *refused)
+{
+    struct event event = about(EVENT_CONFIG, refused ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
+                               refused ? "refused" : "reloaded", NULL);
+
+    event.has_value = !refused;
+    event.value = changes;
+    snprintf(event.cause, sizeof(event.cause), "%s", refused ? refused : "");
+    say(&event,
+        refused ? "reload: %s; what was in force stays so" : "the configuration was reloaded%s",
+        refused ? refused : "");
+    add(report, &event);
+}
+
 /* --- servers that serve nobody --------------------------------------------------------------- */
 
 static void add_dead(struct report *report, const struct server_key *server, bool dead)

@@ -56,6 +56,9 @@ void report_side_back(struct report *report, const char *side, const char *devic
 /* The view into the servers' TCP stack: `reason` says why it is gone, NULL: it is there. */
 void report_stack(struct report *report, const char *reason);
 
+/* The configuration file was read anew: how much has changed, or `refused`, why not. */
+void report_config(struct report *report, size_t changes, const char *refused);
+
 /* How full the engines' tables are: told at two thirds, and anew after half of it was free. */
 void report_use(struct report *report, const struct engine_use *use);
 /* How many slow connections were ended at a server, ever: told where that has grown. */

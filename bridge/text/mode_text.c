@@ -56,13 +56,18 @@ const char *cause_to_text(enum trigger_cause cause, uint32_t value, char text[CA
     return text;
 }
 
+static const char *const unknown_names[] = {
+    [UNKNOWN_COOKIE] = "cookie", [UNKNOWN_PASS] = "pass", [UNKNOWN_DROP] = "drop"};
+
+const char *unknown_servers_name(enum unknown_servers unknown)
+{
+    return unknown_names[unknown];
+}
+
 bool unknown_servers_parse(const char *text, enum unknown_servers *out, struct error *error)
 {
-    static const char *const names[] = {
-        [UNKNOWN_COOKIE] = "cookie", [UNKNOWN_PASS] = "pass", [UNKNOWN_DROP] = "drop"};
-
     for (enum unknown_servers unknown = UNKNOWN_COOKIE; unknown <= UNKNOWN_DROP; unknown++) {
-        if (strcmp(text, names[unknown]) == 0) {
+        if (strcmp(text, unknown_names[unknown]) == 0) {
             *out = unknown;
             return true;
         }
@@ -106,8 +111,18 @@ bool kernel_path_parse(const char *text, enum kernel_path_setting *out, struct e
     return true;
 }
 
+const char *kernel_path_name(enum kernel_path_setting setting)
+{
+    return setting == KERNEL_PATH_AUTO ? "auto" : setting == KERNEL_PATH_ON ? "on" : "off";
+}
+
 static const char *const sandbox_names[] = {
     [SANDBOX_AUTO] = "auto", [SANDBOX_ON] = "on", [SANDBOX_OFF] = "off"};
+
+const char *sandbox_name(enum sandbox_setting setting)
+{
+    return sandbox_names[setting];
+}
 
 bool sandbox_parse(const char *text, enum sandbox_setting *out, struct error *error)
 {

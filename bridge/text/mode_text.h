@@ -25,6 +25,7 @@ const char *cause_to_text(enum trigger_cause cause, uint32_t value, char text[CA
 
 /* The words of --unknown: cookie, pass, drop. */
 bool unknown_servers_parse(const char *text, enum unknown_servers *out, struct error *error);
+const char *unknown_servers_name(enum unknown_servers unknown);
 
 /* How many workers: 1 to WORKERS_MAX. False with EXIT_USAGE for anything else. */
 bool workers_parse(const char *text, uint32_t *out, struct error *error);
@@ -36,10 +37,12 @@ bool flows_parse(const char *text, uint32_t *out, struct error *error);
 /* The words of --kernel-path: off, auto (where it is possible), on. */
 enum kernel_path_setting { KERNEL_PATH_OFF, KERNEL_PATH_AUTO, KERNEL_PATH_ON };
 bool kernel_path_parse(const char *text, enum kernel_path_setting *out, struct error *error);
+const char *kernel_path_name(enum kernel_path_setting setting);
 
 /* The words of --sandbox: auto (as far as it can be had), on, off. */
 enum sandbox_setting { SANDBOX_AUTO, SANDBOX_ON, SANDBOX_OFF };
 bool sandbox_parse(const char *text, enum sandbox_setting *out, struct error *error);
+const char *sandbox_name(enum sandbox_setting setting);
 
 /* Reads on, off. False with EXIT_USAGE for any other word; `what` names the switch. */
 bool switch_parse(const char *what, const char *text, bool *out, struct error *error);

@@ -422,6 +422,16 @@ static bool ask_all(struct workers *workers, struct worker_request *request, boo
     return true;
 }
 
+bool workers_configure(struct workers *workers, const struct trigger_limits *triggers,
+                       enum unknown_servers unknown, struct error *error)
+{
+    struct worker_request request = {
+        .kind = REQUEST_CONFIGURE, .triggers = *triggers, .unknown = unknown};
+    bool any, every;
+
+    return ask_all(workers, &request, &any, &every, error);
+}
+
 bool workers_set_source(struct workers *workers, const struct source_rule *rule,
                         struct error *error)
 {

@@ -139,6 +139,15 @@ uint32_t server_address_attacked(const struct server_table *table, const struct 
     return host != NULL && host->used ? host->attacked_anywhere : 0;
 }
 
+void server_table_configure(struct server_table *table, const struct trigger_limits *triggers,
+                            enum unknown_servers unknown)
+{
+    table->triggers = *triggers;
+    table->unknown = unknown;
+    for (uint32_t i = 0; i < table->capacity; i++)
+        table->slots[i].unknown = unknown;
+}
+
 struct server *server_add(struct server_table *table, const struct server_key *key, uint64_t now_us)
 {
     struct server *server = server_slot(table, key);

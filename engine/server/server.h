@@ -190,6 +190,9 @@ static inline struct server *server_of_plain(struct server_table *table, const u
     key = (struct server_key){.addr = addr_from_v4(addr), .port = port};
     return server_find_other(table, &key);
 }
+/* What all servers have in common; for those that are known, too. */
+void server_table_configure(struct server_table *table, const struct trigger_limits *triggers,
+                            enum unknown_servers unknown);
 /* Finds or makes; NULL where the table is full. A new server's mode follows the setting in force.
  */
 struct server *server_add(struct server_table *table, const struct server_key *key,

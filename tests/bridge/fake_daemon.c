@@ -276,3 +276,10 @@ const char *daemon_config_path(const struct daemon *daemon)
     (void)daemon;
     return "fake.conf";
 }
+
+struct json_object *daemon_reload(struct daemon *daemon, struct error *error)
+{
+    (void)daemon;
+    error_set(error, EXIT_FAILED, "config: fake.conf:3: mode: not a mode");
+    return NULL;
+}

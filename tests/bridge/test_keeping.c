@@ -94,6 +94,33 @@ Test(keeping, what_was_begun_and_not_ended_leaves_the_old)
     keeping_stop(keeping);
 }
 
+/* The path that it knew before the fork, and as it is now. */
+Test(keeping, opens_the_configuration_file)
+{
+    const struct keeping_parts parts = {.store_path = path, .config_path = state};
+    const struct sandbox none = {.denied = {.code = EXIT_FAILED}};
+    struct error error = {0};
+    struct keeping *keeping = keeping_start(&parts, &none, &error), *without = start();
+    FILE *file = fopen(state, "w");
+    char text[8] = "";
+    int fd;
+
+    fputs("new", file);
+    fclose(file);
+    fd = keeping_config(keeping, "/nonexistent", &error);
+    cr_assert_geq(fd, 0, "%s", error.text);
+    cr_assert_eq(read(fd, text, sizeof(text)), 3);
+    cr_assert_str_eq(text, "new");
+    cr_assert_lt(write(fd, "x", 1), 0, "only to be read");
+    close(fd);
+    unlink(state);
+    cr_assert_lt(keeping_config(keeping, state, &error), 0);
+    cr_assert(strstr(error.text, "No such file"), "%s", error.text);
+    cr_assert_lt(keeping_config(without, state, &error), 0, "it knows of none");
+    keeping_stop(keeping);
+    keeping_stop(without);
+}
+
 Test(keeping, no_file_but_the_three)
 {
     struct keeping *keeping = start();

@@ -59,6 +59,7 @@ TOGETHER = [
     "test_loss.py",
     "test_modes.py",
     "test_survive.py",
+    "test_reload.py",
     "test_sandbox.py",
     "test_stack.py",
     "test_ends.py",

@@ -467,3 +467,8 @@ Test(control_commands, set_what_the_file_says)
               json_object_to_json_string(document));
     json_object_put(document);
 }
+
+Test(control_commands, reload)
+{
+    assert_error("{\"command\":\"reload\"}", EXIT_FAILED, "config: fake.conf:3: mode: not a mode");
+}

@@ -378,3 +378,17 @@ Test(server, host_counts_its_attacked_ports)
     cr_assert_eq(server_host_attacked(&table, &key.addr, &key.vlan), 0,
                  "an address without servers");
 }
+
+/* For servers that are known as for those that come later. */
+Test(server, what_all_have_in_common_is_changed)
+{
+    struct server_table table = table_of(8);
+    struct trigger_limits limits = {.limit = {[TRIGGER_SYN_RATE] = 7}};
+    struct server *known = add(&table, 80);
+
+    cr_assert_eq(known->unknown, UNKNOWN_COOKIE);
+    server_table_configure(&table, &limits, UNKNOWN_DROP);
+    cr_assert_eq(known->unknown, UNKNOWN_DROP);
+    cr_assert_eq(add(&table, 81)->unknown, UNKNOWN_DROP);
+    cr_assert_eq(table.triggers.limit[TRIGGER_SYN_RATE], 7);
+}
