@@ -324,13 +324,21 @@ static const struct command commands[] = {
              "  synward metrics >synward.prom.new && mv synward.prom.new synward.prom\n",
      .handle = cmd_metrics},
     {.name = "watch",
-     .forms = {"[--json] [--control SOCKET]"},
-     .options = DAEMON_OPTIONS,
+     .forms = {"[--since NUMBER] [--kind KINDS] [--exec PROG | --json] [--control SOCKET]"},
+     .options = DAEMON_OPTIONS | OPTION_BIT(SINCE) | OPTION_BIT(KIND) | OPTION_BIT(EXEC),
      .summary = "tell what happens, as it happens, until Ctrl-C",
      .help = "Switches of mode with their cause, greetings that changed, profiles armed and\n"
              "disarmed, sources put aside and released, the store, full tables, lost frames,\n"
              "sides that vanish and come back. With --json one object a line. Who reads too\n"
-             "slowly is told how many events were lost.\n",
+             "slowly is told how many events were lost.\n"
+             "\n"
+             "Events are numbered, also over a restart: --since NUMBER begins behind that one,\n"
+             "as far as they are kept (the last 512 of the daemon that runs). KINDS are names\n"
+             "with commas between: mode, setting, greeting, profile, source, store, table,\n"
+             "overflow, side, learning, stack, server, slow, config.\n"
+             "With --exec PROG is run for each event, which it finds on stdin as one line of\n"
+             "JSON: one after the other, and for 10 s at most, then it is killed. What it does\n"
+             "not do well is told on stderr, and the next event has its turn.\n",
      .handle = cmd_watch},
     {.name = "help",
      .forms = {"[COMMAND]"},

@@ -36,6 +36,9 @@
       "let the kernel carry known connections between two ports (off)")                            \
     X(SANDBOX, "sandbox", "auto|on|off", false,                                                    \
       "give up all privileges after the start (auto: as far as can be)")                           \
+    X(SINCE, "since", "NUMBER", false, "begin after the event of this number")                     \
+    X(KIND, "kind", "KINDS", false, "only events of these kinds: mode,source")                     \
+    X(EXEC, "exec", "PROG", false, "run this program for each event")                              \
     X(FOR, "for", "TIME", false, "how long: 90 (seconds), 10m, 24h, 7d")                           \
     X(CONFIG, "config", "FILE", false, "read options from a file; the command line wins")          \
     X(PCAP, "pcap", "FILE", false, "learn from a capture (pcap or pcapng)")                        \

@@ -14,6 +14,7 @@
 #include "bridge/control/request.h"
 #include "bridge/control/text.h"
 #include "bridge/daemon.h"
+#include "bridge/events/events.h"
 #include "bridge/text/document.h"
 #include "bridge/text/mode_text.h"
 #include "engine/version.h"
@@ -44,15 +45,68 @@ struct json_object *answer_reload(struct daemon *daemon, struct json_object *req
     return daemon_reload(daemon, error);
 }
 
+static bool unknown_kind(const char *name, struct error *error)
+{
+    char known[256];
+    size_t used = 0;
+
+    for (enum event_kind kind = 0; kind < EVENT_KINDS_COUNT; kind++)
+        used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s", kind ? ", " : "",
+                                 event_kind_name(kind));
+    return error_set(error, EXIT_USAGE, "no kind of event \"%.40s\": known are %s", name, known);
+}
+
+/* "kinds": those that are wanted, all where there are none. */
+static bool read_kinds(struct json_object *request, uint32_t *unwanted, struct error *error)
+{
+    struct json_object *names = json_object_object_get(request, "kinds");
+
+    *unwanted = 0;
+    if (!names)
+        return true;
+    if (!json_object_is_type(names, json_type_array))
+        return error_set(error, EXIT_USAGE, "\"kinds\" is no array of names");
+    *unwanted = UINT32_MAX;
+    for (size_t i = 0; i < json_object_array_length(names); i++) {
+        const char *name = json_object_get_string(json_object_array_get_idx(names, i));
+        const enum event_kind kind = event_kind_named(name ? name : "");
+
+        if (kind == EVENT_KINDS_COUNT)
+            return unknown_kind(name ? name : "", error);
+        *unwanted &= ~(1u << kind);
+    }
+    return true;
+}
+
+/* "since": the number of an event; `events` NULL: only looked at. */
+static bool read_watch(struct json_object *request, const struct events *events,
+                       struct event_reader *reader, struct error *error)
+{
+    struct json_object *since = json_object_object_get(request, "since");
+    const int64_t number = json_object_get_int64(since);
+    uint32_t unwanted;
+
+    if (since && (!json_object_is_type(since, json_type_int) || number < 0))
+        return error_set(error, EXIT_USAGE, "\"since\" is not the number of an event");
+    if (!read_kinds(request, &unwanted, error))
+        return false;
+    if (events) {
+        *reader = since ? events_since(events, (uint64_t)number) : events_reader(events);
+        reader->unwanted = unwanted;
+    }
+    return true;
+}
+
 /* The first line of a watcher: from here on it is told what happens. */
 static struct json_object *answer_watch(struct daemon *daemon, struct json_object *request,
                                         struct error *error)
 {
-    struct json_object *document = document_new();
+    struct json_object *document;
     char time[TIME_TEXT_BYTES];
 
-    (void)request;
-    (void)error;
+    if (!read_watch(request, NULL, NULL, error))
+        return NULL;
+    document = document_new();
     json_object_object_add(
         document, "time",
         json_object_new_string(time_to_text((int64_t)(clock_wall_us() / 1000000), time)));
@@ -70,20 +124,13 @@ struct control_command {
 };
 
 static const struct control_command commands[] = {
-    {"status", answer_status, NULL},
-    {"profiles", answer_profiles, NULL},
-    {"export", answer_export, NULL},
-    {"import", answer_import, NULL},
-    {"forget", answer_forget, NULL},
-    {"set", answer_set, NULL},
-    {"learn", answer_learn, NULL},
-    {"mode", answer_mode, NULL},
-    {"flows", NULL, write_flows},
-    {"stats", answer_stats, NULL},
-    {"sources", answer_sources, NULL},
-    {"watch", answer_watch, NULL},
-    {"rehearse", answer_rehearse, NULL},
-    {"reload", answer_reload, NULL},
+    {"status", answer_status, NULL},     {"profiles", answer_profiles, NULL},
+    {"export", answer_export, NULL},     {"import", answer_import, NULL},
+    {"forget", answer_forget, NULL},     {"set", answer_set, NULL},
+    {"learn", answer_learn, NULL},       {"mode", answer_mode, NULL},
+    {"flows", NULL, write_flows},        {"stats", answer_stats, NULL},
+    {"sources", answer_sources, NULL},   {"watch", answer_watch, NULL},
+    {"rehearse", answer_rehearse, NULL}, {"reload", answer_reload, NULL},
 };
 
 static const struct control_command *find_command(struct json_object *request, struct error *error)
@@ -116,13 +163,16 @@ static struct json_object *parse_request(const char *request, size_t bytes, stru
     return parsed;
 }
 
-bool control_asks_to_watch(const char *request, size_t bytes)
+bool control_asks_to_watch(const char *request, size_t bytes, const struct events *events,
+                           struct event_reader *reader)
 {
     struct error error = {0};
     struct json_object *parsed =
         bytes <= WATCH_REQUEST_MAX ? parse_request(request, bytes, &error) : NULL;
     const struct control_command *command = parsed ? find_command(parsed, &error) : NULL;
-    const bool watch = command && command->handle == answer_watch;
+    /* What is wrong with it is answered as anything else is. */
+    const bool watch =
+        command && command->handle == answer_watch && read_watch(parsed, events, reader, &error);
 
     json_object_put(parsed);
     return watch;

@@ -12,6 +12,8 @@
 #include <stddef.h>
 
 struct daemon;
+struct event_reader;
+struct events;
 
 /*
  * Answers one request (`bytes` of JSON text) with the text of a document and a newline, an error
@@ -20,7 +22,9 @@ struct daemon;
  */
 char *control_answer(struct daemon *daemon, const char *request, size_t bytes,
                      size_t *answer_bytes);
-/* True for {"command": "watch"}: its answer is the first line of many, and the connection stays. */
-bool control_asks_to_watch(const char *request, size_t bytes);
+/* True for {"command": "watch"}: its answer is the first line of many, and the connection stays.
+ * Its "since" and "kinds" are what `reader` wants. */
+bool control_asks_to_watch(const char *request, size_t bytes, const struct events *events,
+                           struct event_reader *reader);
 
 #endif

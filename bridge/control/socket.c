@@ -294,7 +294,8 @@ static unsigned count_watchers(const struct control *control)
 }
 
 /* From READING to WATCHING: what it hears first is the answer to its request. */
-static void connection_watch(struct control *control, struct connection *connection, size_t bytes)
+static void connection_watch(struct control *control, struct connection *connection, size_t bytes,
+                             const struct event_reader *reader)
 {
     size_t answer_bytes = 0;
     char *answer;
@@ -303,7 +304,7 @@ static void connection_watch(struct control *control, struct connection *connect
         connection_refuse(control, connection, "too many watch already: end one of them");
         return;
     }
-    connection->reader = events_reader(control->face.events);
+    connection->reader = *reader;
     answer = control->face.answer(control->face.context, connection->buffer, bytes, &answer_bytes);
     connection_buffer(control, connection, answer, answer_bytes);
     connection->state = CONNECTION_WATCHING;
@@ -317,11 +318,12 @@ static void connection_watch(struct control *control, struct connection *connect
  */
 static void connection_ask(struct control *control, struct connection *connection, size_t bytes)
 {
+    struct event_reader reader;
     size_t answer_bytes = 0;
     char *answer;
 
-    if (control->face.asks_to_watch(connection->buffer, bytes)) {
-        connection_watch(control, connection, bytes);
+    if (control->face.asks_to_watch(connection->buffer, bytes, control->face.events, &reader)) {
+        connection_watch(control, connection, bytes, &reader);
         return;
     }
     answer = control->face.answer(control->face.context, connection->buffer, bytes, &answer_bytes);

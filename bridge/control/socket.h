@@ -15,6 +15,7 @@
 #include "profiles/error.h"
 
 struct control;
+struct event_reader;
 struct events;
 
 /* Who answers. */
@@ -24,8 +25,10 @@ struct control_face {
      * socket frees. NULL: out of memory.
      */
     char *(*answer)(void *context, const char *request, size_t bytes, size_t *answer_bytes);
-    /* Its answer is the first line of many: the connection stays, and is told the events. */
-    bool (*asks_to_watch)(const char *request, size_t bytes);
+    /* Its answer is the first line of many: the connection stays, and is told the events, from
+     * where `reader` is put and as it wants them. */
+    bool (*asks_to_watch)(const char *request, size_t bytes, const struct events *events,
+                          struct event_reader *reader);
     void *context;
     const struct events *events;
 };

@@ -20,6 +20,7 @@ struct kind_limits {
 
 struct events {
     uint64_t count; /* ever added */
+    uint64_t base;  /* number of the first, less one */
     struct kind_limits limits[EVENT_KINDS_COUNT];
     struct event ring[EVENTS_KEPT];
 };
@@ -34,7 +35,11 @@ static const struct {
 
 struct events *events_new(void)
 {
-    return calloc(1, sizeof(struct events));
+    struct events *events = calloc(1, sizeof(*events));
+
+    if (events)
+        events->base = clock_wall_us() / 1000000 * EVENTS_NUMBERS;
+    return events;
 }
 
 void events_free(struct events *events)
@@ -77,6 +82,34 @@ struct event_reader events_reader(const struct events *events)
     return (struct event_reader){.next = events->count};
 }
 
+uint64_t events_last(const struct events *events)
+{
+    return events->base + events->count;
+}
+
+struct event_reader events_since(const struct events *events, uint64_t number)
+{
+    struct event_reader reader = {.next = number > events->base ? number - events->base : 0};
+
+    if (reader.next > events->count)
+        reader.next = events->count;
+    return reader;
+}
+
+enum event_kind event_kind_named(const char *name)
+{
+    enum event_kind kind = 0;
+
+    while (kind < EVENT_KINDS_COUNT && strcmp(name, kinds[kind].name) != 0)
+        kind++;
+    return kind;
+}
+
+const char *event_kind_name(enum event_kind kind)
+{
+    return kinds[kind].name;
+}
+
 bool events_waiting(const struct events *events, const struct event_reader *reader)
 {
     return reader->next < events->count;
@@ -87,19 +120,22 @@ static void add_string(struct json_object *object, const char *key, const char *
     json_object_object_add(object, key, json_object_new_string(text));
 }
 
-static struct json_object *line_new(const char *event, int64_t wall_s)
+/* `number` 0: it is no event. */
+static struct json_object *line_new(const char *event, int64_t wall_s, uint64_t number)
 {
     struct json_object *line = document_new();
     char time[TIME_TEXT_BYTES];
 
     add_string(line, "time", time_to_text(wall_s, time));
+    if (number)
+        json_object_object_add(line, "number", json_object_new_uint64(number));
     add_string(line, "event", event);
     return line;
 }
 
-static struct json_object *event_to_json(const struct event *event)
+static struct json_object *event_to_json(const struct event *event, uint64_t number)
 {
-    struct json_object *line = line_new(kinds[event->kind].name, event->wall_s);
+    struct json_object *line = line_new(kinds[event->kind].name, event->wall_s, number);
     char address[ADDR_TEXT_BYTES];
 
     if (event->state)
@@ -123,7 +159,7 @@ static struct json_object *event_to_json(const struct event *event)
 
 static struct json_object *lost_to_json(uint64_t lost)
 {
-    struct json_object *line = line_new("lost", (int64_t)(clock_wall_us() / 1000000));
+    struct json_object *line = line_new("lost", (int64_t)(clock_wall_us() / 1000000), 0);
     char text[80];
 
     snprintf(text, sizeof(text), "%llu events were lost: they were read too slowly",
@@ -164,10 +200,15 @@ char *events_read(const struct events *events, struct event_reader *reader, unsi
 
     if (reader->next < oldest && lines_add(&lines, lost_to_json(oldest - reader->next)))
         reader->next = oldest;
-    for (unsigned i = 0; i < most && reader->next >= oldest && reader->next < events->count; i++) {
-        if (!lines_add(&lines, event_to_json(&events->ring[reader->next % EVENTS_KEPT])))
+    for (unsigned told = 0; told < most && reader->next >= oldest && reader->next < events->count;
+         reader->next++) {
+        const struct event *event = &events->ring[reader->next % EVENTS_KEPT];
+
+        if (reader->unwanted & (1u << event->kind))
+            continue;
+        if (!lines_add(&lines, event_to_json(event, events->base + reader->next + 1)))
             break;
-        reader->next++;
+        told++;
     }
     *bytes = lines.bytes;
     return lines.data;

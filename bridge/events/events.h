@@ -72,6 +72,11 @@ struct event {
 
 struct events;
 
+/*
+ * Events are numbered, and the numbers grow from one start to the next: they begin at the seconds
+ * since 1970 times EVENTS_NUMBERS, and a second has fewer events than that.
+ */
+#define EVENTS_NUMBERS 1000
 struct events *events_new(void);
 void events_free(struct events *events);
 
@@ -83,7 +88,18 @@ void events_add(struct events *events, const struct event *event, uint64_t now_u
 /* A place among the events. All zero is the beginning of all. */
 struct event_reader {
     uint64_t next;
+    uint32_t unwanted; /* bit 1 << enum event_kind: kinds that are not told */
 };
+
+_Static_assert(EVENT_KINDS_COUNT <= 32, "each kind has its bit");
+
+/* The number of the last; that of the first would be one more than what it is before any. */
+uint64_t events_last(const struct events *events);
+/* A reader of those with a higher number, as far as they are kept. */
+struct event_reader events_since(const struct events *events, uint64_t number);
+/* EVENT_KINDS_COUNT: there is none of this name. */
+enum event_kind event_kind_named(const char *name);
+const char *event_kind_name(enum event_kind kind);
 
 /* A reader of what comes from now on. */
 struct event_reader events_reader(const struct events *events);

@@ -6,19 +6,21 @@ import json
 import os
 import signal
 import socket
+import tempfile
 import threading
 import time
 
 import runner
-from lab import CLIENT4, SYNWARD, Lab, check, check_equal, run, wait_until
+from lab import CLIENT4, PROJECT, SYNWARD, Lab, check, check_equal, run, wait_until
 
 
 class Watcher:
     """A running `synward watch --json`; `lines` grows as events come."""
 
-    def __init__(self, lab):
+    def __init__(self, lab, *options):
         self.lines = []
-        self.process = lab.spawn(SYNWARD, "watch", "--json", "--control", lab.control)
+        argv = (SYNWARD, "watch", "--json", "--control", lab.control, *options)
+        self.process = lab.spawn(*argv)
         threading.Thread(target=self._read, daemon=True).start()
         self.expect("watch")
 
@@ -231,6 +233,109 @@ def test_watchers_that_do_not_read():
             lambda: run(SYNWARD, "status", "--control", lab.control), 5, "the daemon answers"
         )
         return f"{each * 1000:.1f} ms for each of 200 commands"
+
+
+def test_numbers_and_kinds():
+    """Who comes back hears what it has missed, of the kinds that it wants; also after a restart."""
+    with Lab() as lab:
+        watcher = watched_lab(lab)
+        lab.cli("learn", "off")
+        lab.set_mode("attack")
+        lab.cli("learn", "on")
+        last = watcher.expect("learning", state="on")["number"]
+        numbers = [line["number"] for line in watcher.lines if line["event"] != "watch"]
+        check_equal(numbers, list(range(numbers[0], last + 1)), "numbers")
+        first = numbers[0] - 1
+        later = Watcher(lab, "--since", first, "--kind", "learning,mode")
+        later.expect("learning", number=last)
+        told = [(line["event"], line.get("state")) for line in later.lines]
+        check_equal(told, [("watch", "attack"), ("learning", "off"), ("learning", "on")], "told")
+        for wrong, code in (("--kind=mood", 2), ("--since=x", 2)):
+            done = run(SYNWARD, "watch", wrong, "--control", lab.control, ok=False)
+            check_equal(done.returncode, code, f"{wrong}: {done.stderr}")
+        lab.restart("auto", signal.SIGTERM)
+        lab.cli("learn", "off")
+        again = Watcher(lab, "--since", last).expect("learning", state="off")["number"]
+        check(again > last, f"{again} comes after {last}")
+
+
+def test_examples_of_dist():
+    """Each is given an event as --exec gives it; what they call is ours."""
+    event = {"event": "source", "state": "aside", "source": "198.51.100.7/32", "text": "aside"}
+    with tempfile.TemporaryDirectory() as folder:
+        with open(os.path.join(folder, "curl"), "w") as file:
+            file.write(f'#!/bin/sh\ncat >{folder}/posted\necho "$@" >{folder}/arguments\n')
+        os.chmod(os.path.join(folder, "curl"), 0o755)
+        os.mkfifo(os.path.join(folder, "pipe"))
+        pipe = os.open(os.path.join(folder, "pipe"), os.O_RDONLY | os.O_NONBLOCK)
+        there = {
+            "PATH": f"{folder}:{os.environ['PATH']}",
+            "SYNWARD_WEBHOOK": "https://hooks.example/x",
+            "EXABGP_PIPE": os.path.join(folder, "pipe"),
+        }
+        give = lambda name, **more: run(
+            *("env", *(f"{key}={value}" for key, value in there.items())),
+            os.path.join(PROJECT, "dist/watch", name),
+            said=json.dumps({**event, **more}),
+        )
+        give("webhook.sh")
+        with open(os.path.join(folder, "posted")) as posted:
+            check_equal(json.load(posted), event, "what is posted")
+        with open(os.path.join(folder, "arguments")) as arguments:
+            check(arguments.read().endswith(" https://hooks.example/x\n"), "where to")
+        flow = "flow route { match { source 198.51.100.7/32; } then { discard; } }\n"
+        give("exabgp-flow.py")
+        check_equal(os.read(pipe, 4096).decode(), f"announce {flow}", "put aside")
+        give("exabgp-flow.py", state="released")
+        check_equal(os.read(pipe, 4096).decode(), f"withdraw {flow}", "released")
+        give("exabgp-flow.py", source="0.0.0.0/0")
+        give("exabgp-flow.py", event="mode", source=None)
+        check_equal(os.read(pipe, 4096), b"", "nothing else")
+        os.close(pipe)
+
+
+def test_fail2ban_action():
+    """Its commands, as fail2ban fills them in."""
+    with Lab() as lab:
+        watched_lab(lab)
+        with open(os.path.join(PROJECT, "dist/fail2ban-synward.conf")) as file:
+            action = dict(line.split(" = ", 1) for line in file if " = " in line[:20])
+        for command, known in (("actionban", ["198.51.100.7"]), ("actionunban", [])):
+            filled = action[command].replace("<ip>", "198.51.100.7")
+            filled = filled.replace("<control>", lab.control).replace("synward ", f"{SYNWARD} ", 1)
+            run("sh", "-c", filled)
+            found = [s["address"] for s in lab.cli("sources")["sources"]]
+            check_equal(found, known, command)
+
+
+def test_a_program_for_each_event():
+    with Lab() as lab:
+        watched_lab(lab)
+        out = os.path.join(lab.folder, "out")
+        program = os.path.join(lab.folder, "program")
+        with open(program, "w") as file:
+            file.write(f"#!/bin/sh\necho begin >>{out}\ncat >>{out}\necho end >>{out}\nexit 3\n")
+        os.chmod(program, 0o755)
+        watch = lab.spawn(SYNWARD, "watch", "--exec", program, "--control", lab.control)
+        read = lambda: open(out).read() if os.path.exists(out) else ""
+        for _ in range(100):  # until it listens
+            lab.cli("learn", "off")
+            lab.cli("learn", "on")
+            if read().count("end") >= 4:
+                break
+            time.sleep(0.1)
+        lines = read().splitlines()
+        check_equal(lines[0::3][:4], ["begin"] * 4, "one after the other")
+        events = [json.loads(line) for line in lines[1::3][:4]]
+        check_equal({e["event"] for e in events}, {"learning"}, "events")
+        check_equal(
+            [e["number"] for e in events],
+            list(range(events[0]["number"], events[0]["number"] + 4)),
+            "in order",
+        )
+        check(f"exec {program}: exit code 3" in watch.errors(), watch.errors())
+        watch.popen.send_signal(signal.SIGINT)
+        check_equal(watch.popen.wait(timeout=5), 0, "exit code after Ctrl-C")
 
 
 runner.main(globals())

@@ -472,3 +472,17 @@ Test(control_commands, reload)
 {
     assert_error("{\"command\":\"reload\"}", EXIT_FAILED, "config: fake.conf:3: mode: not a mode");
 }
+
+Test(control_commands, watch)
+{
+    struct event_reader reader = {0};
+    const char *good = "{\"command\":\"watch\",\"since\":0,\"kinds\":[\"mode\",\"source\"]}";
+    const char *bad = "{\"command\":\"watch\",\"kinds\":[\"mood\"]}";
+
+    cr_assert(control_asks_to_watch(good, strlen(good), daemon_under_test.events, &reader));
+    cr_assert_eq(reader.unwanted, ~(1u << EVENT_MODE | 1u << EVENT_SOURCE));
+    cr_assert_not(control_asks_to_watch(bad, strlen(bad), daemon_under_test.events, &reader));
+    assert_error(bad, EXIT_USAGE, "no kind of event \"mood\": known are mode, setting,");
+    assert_error("{\"command\":\"watch\",\"since\":-1}", EXIT_USAGE, "not the number of an event");
+    assert_error("{\"command\":\"watch\",\"kinds\":\"mode\"}", EXIT_USAGE, "no array of names");
+}

@@ -139,7 +139,7 @@ Test(events, a_line_says_it_all)
         .kind = EVENT_MODE, .level = LOG_LEVEL_WARNING, .state = "attack", .has_server = true};
     struct event_reader reader = events_reader(events);
     size_t bytes = 0;
-    char *lines;
+    char *lines, head[128];
 
     cr_assert(addr_from_text("fd77::2", &event.server.addr));
     event.server.port = 80;
@@ -153,9 +153,13 @@ Test(events, a_line_says_it_all)
     cr_assert_not_null(lines);
     cr_expect_eq(lines[bytes - 1], '\n');
     lines[bytes - 1] = '\0';
+    snprintf(head, sizeof(head),
+             "{\"synward\":{\"version\":\"0.1.0\",\"schema\":1},\"time\":\"2026-01-01T00:00:00Z\","
+             "\"number\":%llu,",
+             (unsigned long long)events_last(events));
+    cr_expect_eq(strncmp(lines, head, strlen(head)), 0, "%s", lines);
     cr_expect_str_eq(
-        lines,
-        "{\"synward\":{\"version\":\"0.1.0\",\"schema\":1},\"time\":\"2026-01-01T00:00:00Z\","
+        lines + strlen(head),
         "\"event\":\"mode\",\"state\":\"attack\",\"server\":\"fd77::2\",\"port\":80,\"vlan\":[10],"
         "\"cause\":\"half-open 212\",\"value\":212,"
         "\"text\":\"[fd77::2]:80: attack mode, \\\"half-open\\\" 212\"}");
@@ -206,4 +210,53 @@ Test(events, masses_of_one_kind_are_thinned_out_and_counted)
     cr_expect_eq(unsaid, 1000 - EVENT_BURST);
     cr_expect_eq(events_reader(events).next, EVENT_BURST + 2,
                  "the other kind has limits of its own");
+}
+
+/* Numbers go on over a restart: those of a later start are higher. */
+Test(events, a_reader_begins_behind_a_number)
+{
+    struct event_reader reader;
+    size_t bytes = 0;
+    uint64_t lost, first;
+    char *lines;
+    const char *text;
+    struct json_object *line;
+
+    add(0, 10);
+    reader = (struct event_reader){0};
+    lines = events_read(events, &reader, 1, &bytes);
+    text = lines;
+    line = take_line(&text, &bytes);
+    first = number(line, "number");
+    json_object_put(line);
+    free(lines);
+    cr_expect_eq(events_last(events), first + 9);
+    cr_expect_gt(first, UINT64_C(1700000000) * EVENTS_NUMBERS);
+    reader = events_since(events, first + 5);
+    cr_expect_eq(read_all(&reader, 100, 6, &lost), 4);
+    reader = events_since(events, first - 4000); /* of a run before */
+    cr_expect_eq(read_all(&reader, 100, 0, &lost), 10);
+    reader = events_since(events, first + 4000); /* a clock that was set back */
+    cr_expect_not(events_waiting(events, &reader));
+    add(10, EVENTS_KEPT);
+    reader = events_since(events, first);
+    cr_expect_eq(read_all(&reader, 100, 1, &lost), EVENTS_KEPT);
+    cr_expect_eq(lost, 9);
+}
+
+Test(events, a_reader_hears_the_kinds_that_it_wants)
+{
+    struct event_reader all = events_reader(events), none = all, some = all;
+    uint64_t lost;
+
+    for (enum event_kind kind = 0; kind < EVENT_KINDS_COUNT; kind++)
+        cr_expect_eq(event_kind_named(event_kind_name(kind)), kind);
+    cr_expect_eq(event_kind_named("modes"), EVENT_KINDS_COUNT);
+    none.unwanted = UINT32_MAX;
+    add(0, 20);
+    cr_expect_eq(read_all(&none, 4, 0, &lost), 0);
+    cr_expect_not(events_waiting(events, &none), "what it does not want it has passed");
+    some.unwanted = none.unwanted & ~(1u << EVENT_SIDE);
+    cr_expect_eq(read_all(&some, 4, 0, &lost), 20);
+    cr_expect_eq(read_all(&all, 4, 0, &lost), 20);
 }
