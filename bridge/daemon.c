@@ -15,6 +15,7 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 #include "bridge/events/report.h"
+#include "bridge/imports/imports.h"
 #include "bridge/sides/kernel_path.h"
 #include "bridge/sides/sides.h"
 #include "bridge/workers/workers.h"
@@ -364,4 +365,32 @@ bool daemon_forget_source(struct daemon *daemon, const struct ip_addr *prefix, u
 struct json_object *daemon_reload(struct daemon *daemon, struct error *error)
 {
     return daemon->parts.reload(daemon->parts.reload_context, error);
+}
+
+/* --- lists of sources ------------------------------------------------------------------------ */
+
+struct imports *daemon_imports(struct daemon *daemon)
+{
+    return daemon->parts.imports;
+}
+
+/* The old ones are freed when no worker reads them any more; where that is not known, never. */
+bool daemon_restore_lists(struct daemon *daemon, struct error *error)
+{
+    struct source_lists *lists;
+
+    if (!imports_compile(daemon->parts.imports, &lists))
+        return error_set(error, EXIT_FAILED, "out of memory for the lists: import them again");
+    if (!workers_set_lists(daemon->parts.workers, lists, error))
+        return false;
+    free(daemon->parts.imports->in_force);
+    daemon->parts.imports->in_force = lists;
+    return true;
+}
+
+bool daemon_lists_changed(struct daemon *daemon, struct error *error)
+{
+    return daemon_restore_lists(daemon, error) &&
+           imports_save(daemon->parts.imports, daemon->parts.store_path,
+                        store_hands(daemon->parts.store), error);
 }

@@ -21,6 +21,7 @@ struct confinement;
 struct json_object;
 struct daemon;
 struct kernel_path;
+struct imports;
 struct learner;
 struct rehearsal;
 struct report;
@@ -35,6 +36,7 @@ struct daemon_parts {
     struct store *store;
     struct learner *learner;
     const struct rehearsal *rehearsal;
+    struct imports *imports;
     struct report *report;
     const char *store_path;
     const struct confinement *confinement;
@@ -113,6 +115,12 @@ bool daemon_set_source(struct daemon *daemon, const struct ip_addr *prefix, uint
                        enum source_state state, uint64_t for_s, struct error *error);
 /* A rule or a judgement of a daemon before this one, as it stands. */
 bool daemon_keep_source(struct daemon *daemon, const struct source_rule *rule, struct error *error);
+/* The lists of sources, for imports.h; after changing them daemon_lists_changed(): in force, and
+ * saved, when it returns. */
+struct imports *daemon_imports(struct daemon *daemon);
+bool daemon_lists_changed(struct daemon *daemon, struct error *error);
+/* As they were before this process. */
+bool daemon_restore_lists(struct daemon *daemon, struct error *error);
 /* Rule and judgement. `*known` is false where there was neither. */
 bool daemon_forget_source(struct daemon *daemon, const struct ip_addr *prefix, uint8_t length,
                           bool *known, struct error *error);

@@ -10,6 +10,7 @@
 
 #include "bridge/base/keeper.h"
 #include "bridge/base/log.h"
+#include "bridge/imports/imports.h"
 #include "bridge/listeners/programs.h"
 #include "bridge/state_file.h"
 #include "bridge/text/config.h"
@@ -34,7 +35,8 @@ static bool find_file(struct keeping *keeping, enum kept_file which, struct erro
                                              struct error *) = {[KEPT_STORE] = store_file,
                                                                 [KEPT_VOTES] = votes_file,
                                                                 [KEPT_STATE] = state_file,
-                                                                [KEPT_FLOWS] = takeover_file};
+                                                                [KEPT_FLOWS] = takeover_file,
+                                                                [KEPT_LISTS] = imports_file};
     struct atomic_file *file = &keeping->files[which];
 
     free((char *)file->path);

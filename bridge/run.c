@@ -312,6 +312,7 @@ static void finish(struct run *run)
     sides_close(run->sides);
     learner_free(run->learner);
     rehearsal_free(run->rehearsal);
+    imports_free(run->imports);
     store_free(run->store);
     store_unclaim(&run->claim);
     takeover_free(run->takeover);

@@ -13,6 +13,7 @@
 #include "bridge/daemon.h"
 #include "bridge/events/events.h"
 #include "bridge/events/report.h"
+#include "bridge/imports/imports.h"
 #include "bridge/io/spare_core.h"
 #include "bridge/listeners/watch.h"
 #include "bridge/run.h"
@@ -41,6 +42,7 @@ struct run {
     struct store *store;
     struct learner *learner;
     struct rehearsal *rehearsal;
+    struct imports *imports;
     struct workers *workers;
     struct stack_news stack_news;
     struct stack_watch *stack; /* NULL: the servers' TCP stack is not of this machine */

@@ -43,6 +43,19 @@ static bool configure_store(struct run *run, struct error *error)
                 : error_set(error, EXIT_FAILED, "out of memory for the settings of servers");
 }
 
+/* One that does not read is put aside: what it said is missed less than the wire would be. */
+static bool load_imports(struct run *run, struct error *error)
+{
+    struct error why = {0};
+
+    run->imports = imports_new();
+    if (!run->imports)
+        return error_set(error, EXIT_FAILED, "out of memory for lists of sources");
+    if (!imports_load(run->imports, run->options.store_path, &why))
+        log_line(LOG_LEVEL_WARNING, "%s", why.text);
+    return true;
+}
+
 static bool load_store(struct run *run, struct error *error)
 {
     run->store = store_start(&run->claim, run->options.store_path, run->report, error);
@@ -55,7 +68,7 @@ static bool load_store(struct run *run, struct error *error)
     if (!run->learner || !run->rehearsal)
         return error_set(error, EXIT_FAILED, "out of memory for the profiles");
     report_tick(run->report, run->store, NULL, NULL);
-    return true;
+    return load_imports(run, error);
 }
 
 /* What the last one left says by which seed frames are shared out. */
@@ -187,6 +200,7 @@ static bool make_daemon(struct run *run, struct error *error)
                                        .store = run->store,
                                        .learner = run->learner,
                                        .rehearsal = run->rehearsal,
+                                       .imports = run->imports,
                                        .report = run->report,
                                        .store_path = run->options.store_path,
                                        .confinement = &run->confine.told,
@@ -207,6 +221,8 @@ static bool restore_state(struct run *run)
     state_begin(&run->keeper, run->daemon, run->options.store_path, run->options.mode_given);
     if (!run_modes_tell_profiles(&run->modes, run->daemon, &why))
         log_line(LOG_LEVEL_WARNING, "not every server has the mode of the file: %s", why.text);
+    if (run->imports->count > 0 && !daemon_restore_lists(run->daemon, &why))
+        log_line(LOG_LEVEL_WARNING, "the lists of sources are not in force: %s", why.text);
     return true;
 }
 

@@ -10,7 +10,7 @@ command_handler cmd_run, cmd_check, cmd_reload, cmd_status, cmd_learn, cmd_mode,
 command_handler cmd_profiles, cmd_profiles_export, cmd_profiles_import, cmd_profiles_forget,
     cmd_profiles_set;
 command_handler cmd_sources, cmd_sources_add, cmd_sources_allow, cmd_sources_proxy,
-    cmd_sources_remove;
+    cmd_sources_remove, cmd_sources_import;
 command_handler cmd_schema, cmd_version, cmd_completion;
 command_explainer cmd_help, cmd_complete, cmd_manual;
 

@@ -21,7 +21,7 @@ static const struct table_column source_columns[] = {
 static bool print_sources(const struct arguments *arguments, struct json_object *document,
                           struct error *error)
 {
-    struct json_object *sources = json_object_object_get(document, "sources");
+    struct json_object *sources = json_object_object_get(document, "sources"), *lists;
     struct table *table =
         table_new(sizeof(source_columns) / sizeof(source_columns[0]), source_columns);
 
@@ -39,6 +39,18 @@ static bool print_sources(const struct arguments *arguments, struct json_object 
         table_cell(table, "%s", output_field(source, "until"));
         table_cell(table, "%s", output_field(source, "mac"));
         table_cell(table, "%s", output_vlan(source, vlan));
+    }
+    lists = json_object_object_get(document, "lists");
+    for (size_t i = 0; lists && i < json_object_array_length(lists); i++) {
+        struct json_object *list = json_object_array_get_idx(lists, i);
+
+        table_cell(table, "list %s (%s prefixes)", output_field(list, "name"),
+                   output_field(list, "prefixes"));
+        table_cell(table, "aside");
+        table_cell(table, "operator");
+        for (size_t column = 3; column < sizeof(source_columns) / sizeof(source_columns[0]);
+             column++)
+            table_cell(table, "-");
     }
     return table_show(table, arguments,
                       "no source is put aside, limited or allowed, none is a proxy", error);

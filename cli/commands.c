@@ -275,6 +275,18 @@ static const struct command commands[] = {
      .options = TABLE_OPTIONS,
      .summary = "forget what was said or judged of an address or prefix",
      .handle = cmd_sources_remove},
+    {.name = "sources import",
+     .forms = {"NAME FILE [--json] [--control SOCKET]"},
+     .least_words = 2,
+     .most_words = 2,
+     .options = DAEMON_OPTIONS,
+     .summary = "put all prefixes of a list aside",
+     .help = "FILE has an address or prefix a line, up to a million; # and ; begin comments;\n"
+             "- is stdin. It takes the place of what had this NAME before, all of it or\n"
+             "nothing, and is kept over a restart; an empty FILE takes the list away. 16 lists\n"
+             "are kept. SYNs of what is in a list are dropped, to every server and in every\n"
+             "mode; `synward sources allow` of an address or prefix counts before.\n",
+     .handle = cmd_sources_import},
     {.name = "detach",
      .forms = {"SIDE [SIDE]"},
      .least_words = 1,

@@ -212,7 +212,7 @@ source_is_refused(struct engine *engine, const struct passage *passage)
     const struct server *server;
     enum source_by by;
 
-    if (!source_any_aside(&engine->sources, passage->now_us))
+    if (!source_any_aside(&engine->sources, passage->now_us) && !engine->sources.lists)
         return false;
     source = source_of_passage(passage, &passage->key.client);
     if (source_state(&engine->sources, &source, &by, passage->now_us) != SOURCE_ASIDE)

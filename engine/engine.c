@@ -361,6 +361,16 @@ bool engine_set_source(struct engine *engine, const struct source_rule *rule, ui
     return source_set(&engine->sources, rule, now_us);
 }
 
+void engine_set_source_lists(struct engine *engine, const struct source_lists *lists)
+{
+    source_set_lists(&engine->sources, lists);
+}
+
+bool engine_has_source_lists(const struct engine *engine)
+{
+    return engine->sources.lists;
+}
+
 bool engine_forget_source(struct engine *engine, const struct ip_addr *prefix, uint8_t length)
 {
     return source_forget(&engine->sources, prefix, length);

@@ -123,6 +123,10 @@ void engine_configure(struct engine *engine, const struct trigger_limits *trigge
  * rules of the operator. */
 bool engine_set_source(struct engine *engine, const struct source_rule *rule, uint64_t now_us);
 /* Also what was judged of it. False: nothing is known of this prefix. */
+/* Lists of the operator's, in the place of those before; they stay the caller's, until others have
+ * taken their place. NULL: none. */
+void engine_set_source_lists(struct engine *engine, const struct source_lists *lists);
+bool engine_has_source_lists(const struct engine *engine);
 bool engine_forget_source(struct engine *engine, const struct ip_addr *prefix, uint8_t length);
 /* Writes up to `max` sources that are limited, put aside or allowed; returns how many there are. */
 uint32_t engine_sources(const struct engine *engine, struct source_info *out, uint32_t max,

@@ -33,6 +33,7 @@ FLOORS = {
         "text listeners",
         "sides",
         "workers events doctor",
+        "imports",
         "daemon",
         "control peaks stack_news state_file store_start takeover*",
         "keeping",

@@ -17,6 +17,7 @@
 struct answer_maps {
     int servers, aside, settings_map;
     struct answer_settings settings;
+    bool more_aside;
     struct answer_share share;
     size_t served_bytes;
     uint32_t prefixes_count;
@@ -221,6 +222,11 @@ static bool replace_prefixes(struct answer_maps *maps, const struct answer_prefi
     return room;
 }
 
+void answer_maps_more_aside(struct answer_maps *maps, bool more)
+{
+    maps->more_aside = more;
+}
+
 void answer_maps_aside(struct answer_maps *maps, const struct source_info *sources, uint32_t count)
 {
     struct answer_prefix *prefixes = sources ? calloc((size_t)count + 1, sizeof(*prefixes)) : NULL;
@@ -240,7 +246,7 @@ void answer_maps_aside(struct answer_maps *maps, const struct source_info *sourc
         room = replace_prefixes(maps, prefixes, aside) && room;
     }
     maps->settings.aside = aside;
-    maps->settings.aside_lost = !room;
+    maps->settings.aside_lost = !room || maps->more_aside;
     tell(maps);
     free(prefixes);
 }

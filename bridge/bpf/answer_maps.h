@@ -39,6 +39,9 @@ void answer_maps_begin(struct answer_maps *maps, const struct engine_config *con
 /* For tests: the clock stands at this time; 0: it goes on. */
 void answer_maps_stop_clock(struct answer_maps *maps, uint64_t now_us);
 void answer_maps_obey(struct answer_maps *maps, const struct answer_order *orders, uint32_t count);
+/* More sources are put aside than answer_maps_aside() will be told, by lists: then no SYN is
+ * answered in the kernel. */
+void answer_maps_more_aside(struct answer_maps *maps, bool more);
 /* All of those sources that are put aside, and no others, are known to be from here on; NULL: there
  * was no memory to say so, and all goes up. */
 void answer_maps_aside(struct answer_maps *maps, const struct source_info *sources, uint32_t count);

@@ -6,6 +6,7 @@
 #include "bridge/control/answer.h"
 #include "bridge/control/request.h"
 #include "bridge/daemon.h"
+#include "bridge/imports/imports.h"
 #include "bridge/text/document.h"
 #include "bridge/text/link_text.h"
 #include "profiles/store/json_document.h"
@@ -83,11 +84,58 @@ static bool change_source(struct daemon *daemon, struct json_object *request, co
         return daemon_set_source(daemon, &prefix, length, SOURCE_PROXY, seconds, error);
     if (strcmp(action, "remove") != 0)
         return error_set(error, EXIT_USAGE,
-                         "no action \"%.40s\": add, allow, proxy and remove are known", action);
+                         "no action \"%.40s\": add, allow, proxy, remove and import are known",
+                         action);
     if (!daemon_forget_source(daemon, &prefix, length, &known, error))
         return false;
     return known || error_set(error, EXIT_NOT_FOUND,
                               "nothing is known of %.60s: `synward sources` lists what is", text);
+}
+
+/* "lists": by name, and of how many prefixes each was made. */
+static struct json_object *lists_document(struct daemon *daemon)
+{
+    const struct imports *imports = daemon_imports(daemon);
+    struct json_object *array = json_object_new_array();
+
+    for (uint32_t i = 0; i < imports->count; i++) {
+        struct json_object *object = json_object_new_object();
+
+        json_object_object_add(object, "name", json_object_new_string(imports->lists[i].name));
+        json_object_object_add(object, "prefixes",
+                               json_object_new_int64(imports->lists[i].prefixes));
+        json_object_array_add(array, object);
+    }
+    return array;
+}
+
+/* A piece of a list; with "last" it is in force, and saved, when it is answered. */
+static struct json_object *import_list(struct daemon *daemon, struct json_object *request,
+                                       struct error *error)
+{
+    const char *name = request_string(request, "name", error),
+               *prefixes = request_string(request, "prefixes", error);
+    const int64_t from = json_object_get_int64(json_object_object_get(request, "from"));
+    struct imports *imports = daemon_imports(daemon);
+    struct json_object *document;
+    uint32_t count;
+
+    if (!name || !prefixes)
+        return NULL;
+    if (from < 0 || from > IMPORT_PREFIXES_MAX) {
+        error_set(error, EXIT_USAGE, "\"from\" is not a number of prefixes");
+        return NULL;
+    }
+    if (!imports_add(imports, name, (uint32_t)from, prefixes, error))
+        return NULL;
+    count = imports->coming.prefixes;
+    if (json_object_get_boolean(json_object_object_get(request, "last")) &&
+        (!imports_end(imports, name, error) || !daemon_lists_changed(daemon, error)))
+        return NULL;
+    document = document_new();
+    json_object_object_add(document, "name", json_object_new_string(name));
+    json_object_object_add(document, "prefixes", json_object_new_int64(count));
+    return document;
 }
 
 struct json_object *answer_sources(struct daemon *daemon, struct json_object *request,
@@ -100,6 +148,8 @@ struct json_object *answer_sources(struct daemon *daemon, struct json_object *re
     if (json_object_object_get_ex(request, "action", &action)) {
         const char *text = request_string(request, "action", error);
 
+        if (text && strcmp(text, "import") == 0)
+            return import_list(daemon, request, error);
         if (!text || !change_source(daemon, request, text, error))
             return NULL;
     }
@@ -111,5 +161,6 @@ struct json_object *answer_sources(struct daemon *daemon, struct json_object *re
     free(sources);
     document = document_new();
     json_object_object_add(document, "sources", array);
+    json_object_object_add(document, "lists", lists_document(daemon));
     return document;
 }

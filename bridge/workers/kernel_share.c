@@ -46,6 +46,7 @@ static void tell_aside(struct kernel_share *share, uint64_t now_us)
     if (!sources)
         return;
     share->aside_known = changes;
+    answer_maps_more_aside(share->answers, engine_has_source_lists(share->engine));
     answer_maps_aside(share->answers, sources,
                       engine_sources(share->engine, sources, room, now_us));
     free(sources);

@@ -259,6 +259,10 @@ static void serve(struct worker *worker, const struct worker_request *request, u
         answer(request, engine_forget_source(worker->engine, &request->source.prefix,
                                              request->source.length));
         break;
+    case REQUEST_LISTS:
+        engine_set_source_lists(worker->engine, request->lists);
+        answer(request, true);
+        break;
     case REQUEST_CONFIGURE:
         engine_configure(worker->engine, &request->triggers, request->unknown);
         answer(request, true);

@@ -73,6 +73,7 @@ enum worker_request_kind {
                               was room, else 0 */
     REQUEST_FORGET_SOURCE, /* engine_forget_source(): `source`; `*count` is 1 where it was known,
                               else 0 */
+    REQUEST_LISTS,         /* engine_set_source_lists(): `lists` */
     REQUEST_CONFIGURE,     /* engine_configure(): `triggers`, `unknown` */
     REQUEST_NOTHING,       /* answers when everything told before is done */
     REQUEST_STOP,
@@ -89,6 +90,7 @@ struct worker_request {
     struct source_rule source;
     struct trigger_limits triggers;
     enum unknown_servers unknown;
+    const struct source_lists *lists;
     uint32_t max;
     uint32_t *count;
     union {

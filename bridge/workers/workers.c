@@ -422,6 +422,15 @@ static bool ask_all(struct workers *workers, struct worker_request *request, boo
     return true;
 }
 
+bool workers_set_lists(struct workers *workers, const struct source_lists *lists,
+                       struct error *error)
+{
+    struct worker_request request = {.kind = REQUEST_LISTS, .lists = lists};
+    bool any, every;
+
+    return ask_all(workers, &request, &any, &every, error);
+}
+
 bool workers_configure(struct workers *workers, const struct trigger_limits *triggers,
                        enum unknown_servers unknown, struct error *error)
 {

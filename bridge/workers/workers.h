@@ -91,6 +91,9 @@ bool workers_set_listening(struct workers *workers, const struct server_key *ser
 void workers_listening_fresh(struct workers *workers);
 /* Is any server in attack mode by a trigger? */
 bool workers_attacked(const struct workers *workers);
+/* engine_set_source_lists(), the same; false: some may still have those before. */
+bool workers_set_lists(struct workers *workers, const struct source_lists *lists,
+                       struct error *error);
 /* engine_configure(), in force in every shard on return. */
 bool workers_configure(struct workers *workers, const struct trigger_limits *triggers,
                        enum unknown_servers unknown, struct error *error);

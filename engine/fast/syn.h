@@ -25,6 +25,7 @@
 #include "engine/base/bytes.h"
 #include "engine/base/checksum.h"
 #include "engine/stages/syn.h"
+#include "engine/tables/source_lists.h"
 
 /* All that is ever written */
 #define ANSWER_ROOM (OFFLOAD_BYTES + PLAIN_FRAME_BYTES + TCP_OPTIONS_MAX)
@@ -73,7 +74,9 @@ static inline struct server *recognise_syn(struct engine *engine, struct syn *sy
     syn->l4_bytes = frame_plain_end(syn->data) - PLAIN_L4;
     /* Nothing behind the TCP header. */
     if (frame_plain_payload(syn->data) != frame_plain_end(syn->data) || ends_odd(syn) ||
-        source_any_aside(&engine->sources, syn->now_us))
+        source_any_aside(&engine->sources, syn->now_us) ||
+        (engine->sources.lists &&
+         source_lists_have_v4(engine->sources.lists, load_be32(syn_ip(syn) + 12))))
         return NULL;
     syn->key = frame_plain_words(syn->data, SIDE_CLIENT);
     server = server_of_plain(&engine->servers, syn->data);

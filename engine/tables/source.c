@@ -4,6 +4,7 @@
 
 #include "engine/tables/source_entry.h"
 #include "engine/tables/source_prefix.h"
+#include "engine/tables/source_lists.h"
 #include "engine/tables/source_rules.h"
 
 #include <string.h>
@@ -477,11 +478,12 @@ enum source_state source_state(const struct source_table *table, const struct so
                                enum source_by *by, uint64_t now_us)
 {
     const struct source_rule *rule = source_rule_for(table, &id->addr, now_us);
+    const bool listed = !rule && table->lists && source_lists_have(table->lists, &id->addr);
 
     if (by)
-        *by = rule ? SOURCE_BY_OPERATOR : SOURCE_BY_JUDGEMENT;
-    if (rule)
-        return rule->state;
+        *by = rule || listed ? SOURCE_BY_OPERATOR : SOURCE_BY_JUDGEMENT;
+    if (rule || listed)
+        return rule ? rule->state : SOURCE_ASIDE;
     return judged_aside(table, id, now_us) ? SOURCE_ASIDE : SOURCE_CLEAR;
 }
 
@@ -495,6 +497,12 @@ bool source_may_be_reset(struct source_table *table, const struct source_id *id,
 }
 
 /* --- set and forgotten by hand ------------------------------------------------------------- */
+
+void source_set_lists(struct source_table *table, const struct source_lists *lists)
+{
+    table->lists = lists;
+    table->changes++;
+}
 
 bool source_set(struct source_table *table, const struct source_rule *rule, uint64_t now_us)
 {

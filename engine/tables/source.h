@@ -36,7 +36,8 @@
  * Beside it stand the operator's own rules, by address alone, up to SOURCE_RULES_MAX prefixes of
  * any length: put aside (SYNs to every server are dropped, in every mode), allowed (never limited
  * nor put aside), or a proxy (allowed, and the addresses that its PROXY headers name are judged and
- * limited in its place). The longest prefix decides, and before any judgement.
+ * limited in its place). The longest prefix decides, and before any judgement. Behind them come his
+ * lists (source_lists.h): all that is in one is put aside.
  */
 #ifndef SYNWARD_ENGINE_TABLES_SOURCE_H
 #define SYNWARD_ENGINE_TABLES_SOURCE_H
@@ -100,6 +101,7 @@ struct observed_source {
     uint64_t until_us; /* that of the observation, or before: released */
 };
 
+struct source_lists;
 struct source_table;
 
 /* The address with the bits beyond `length` (of its own family) cleared. */
@@ -125,8 +127,8 @@ bool source_match(struct source_table *table, const struct source_id *id, uint64
 bool source_mismatch(struct source_table *table, const struct source_id *id, uint64_t now_us,
                      struct observed_source *aside, bool *may_be_reset);
 
-/* False: nothing may be put aside, so there is nobody to ask about. Nearly always: a flood costs no
- * look-up then. */
+/* False: nothing may be put aside but by lists, so there is nobody to ask about. Nearly always: a
+ * flood costs no look-up then. */
 static inline bool source_any_aside(const struct source_table *table, uint64_t now_us);
 /* What is to be done with this source; `*by` (may be NULL) is who says so. */
 enum source_state source_state(const struct source_table *table, const struct source_id *id,
@@ -141,6 +143,8 @@ bool source_matched_lately(const struct source_table *table, const struct source
 
 /* Sets or replaces. False: there is no room for more rules of the operator. */
 bool source_set(struct source_table *table, const struct source_rule *rule, uint64_t now_us);
+/* In the place of those before; they are the caller's. NULL: none. */
+void source_set_lists(struct source_table *table, const struct source_lists *lists);
 /* By whatever links it was judged. False: neither a rule nor a judgement. */
 bool source_forget(struct source_table *table, const struct ip_addr *prefix, uint8_t length);
 uint32_t source_list(const struct source_table *table, struct source_info *out, uint32_t max,
@@ -186,8 +190,9 @@ struct source_table {
     uint32_t rules_count, runs_count;
     struct source_rule rules[SOURCE_RULES_MAX]; /* longest prefixes first, then by prefix */
     struct source_run runs[129];
-    uint64_t evicted; /* entries that were put aside and had to go */
-    uint32_t changes; /* how often more may have been put aside; wraps */
+    const struct source_lists *lists; /* of the operator; NULL: none */
+    uint64_t evicted;                 /* entries that were put aside and had to go */
+    uint32_t changes;                 /* how often more may have been put aside; wraps */
 };
 
 static inline bool source_any_aside(const struct source_table *table, uint64_t now_us)

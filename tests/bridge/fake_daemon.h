@@ -10,6 +10,7 @@
 
 #include "bridge/daemon.h"
 #include "bridge/events/events.h"
+#include "bridge/imports/imports.h"
 #include "bridge/text/confinement.h"
 
 struct daemon {
@@ -29,6 +30,7 @@ struct daemon {
     uint32_t source_count;
     struct counters counters;
     struct engine_use use;
+    struct imports imports;
     unsigned store_changes, mode_changes;
     bool worker_hangs; /* questions to the worker fail */
 };

@@ -60,6 +60,7 @@ TOGETHER = [
     "test_modes.py",
     "test_survive.py",
     "test_reload.py",
+    "test_imports.py",
     "test_sandbox.py",
     "test_stack.py",
     "test_ends.py",

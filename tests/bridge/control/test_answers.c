@@ -406,21 +406,21 @@ Test(control_commands, rehearse)
 
 Test(control_commands, sources)
 {
-    assert_answer("{\"command\": \"sources\"}", "\"sources\":[]}");
+    assert_answer("{\"command\": \"sources\"}", "\"sources\":[],\"lists\":[]}");
     assert_answer("{\"command\": \"sources\", \"action\": \"add\", \"source\": \"10.1.2.3/24\", "
                   "\"for_s\": 60}",
                   "\"sources\":[{\"address\":\"10.1.2.0\",\"length\":24,\"state\":\"aside\",\"by\":"
                   "\"operator\","
                   "\"mismatches\":0,\"matches\":0,\"since\":\"2026-01-01T00:00:00Z\","
-                  "\"until\":\"2026-01-01T00:01:00Z\",\"mac\":null,\"vlan\":[]}]}");
+                  "\"until\":\"2026-01-01T00:01:00Z\",\"mac\":null,\"vlan\":[]}],\"lists\":[]}");
     assert_answer("{\"command\": \"sources\", \"action\": \"remove\", \"source\": \"10.1.2.0/24\"}",
-                  "\"sources\":[]}");
+                  "\"sources\":[],\"lists\":[]}");
     assert_answer(
         "{\"command\": \"sources\", \"action\": \"allow\", \"source\": \"fd77::1\"}",
         "\"sources\":[{\"address\":\"fd77::1\",\"length\":128,\"state\":\"allowed\",\"by\":"
         "\"operator\","
         "\"mismatches\":0,\"matches\":0,\"since\":\"2026-01-01T00:00:00Z\",\"until\":null,"
-        "\"mac\":null,\"vlan\":[]}]}");
+        "\"mac\":null,\"vlan\":[]}],\"lists\":[]}");
     assert_error("{\"command\": \"sources\", \"action\": \"remove\", \"source\": \"10.1.2.0/24\"}",
                  3, "nothing is known of 10.1.2.0/24");
     assert_error("{\"command\": \"sources\", \"action\": \"add\"}", 2, "\"source\"");
@@ -485,4 +485,23 @@ Test(control_commands, watch)
     assert_error(bad, EXIT_USAGE, "no kind of event \"mood\": known are mode, setting,");
     assert_error("{\"command\":\"watch\",\"since\":-1}", EXIT_USAGE, "not the number of an event");
     assert_error("{\"command\":\"watch\",\"kinds\":\"mode\"}", EXIT_USAGE, "no array of names");
+}
+
+Test(control_commands, lists_of_sources)
+{
+    const char *import = "{\"command\":\"sources\",\"action\":\"import\",\"name\":\"drop\",";
+    char request[200];
+
+    snprintf(request, sizeof(request), "%s\"from\":0,\"prefixes\":\"192.0.2.0/24\"}", import);
+    assert_answer(request, "\"name\":\"drop\",\"prefixes\":1}");
+    snprintf(request, sizeof(request), "%s\"from\":1,\"prefixes\":\"192.0.3.7\",\"last\":true}",
+             import);
+    assert_answer(request, "\"name\":\"drop\",\"prefixes\":2}");
+    assert_error(request, EXIT_FAILED, "another list was begun meanwhile");
+    snprintf(request, sizeof(request), "%s\"from\":-1,\"prefixes\":\"\"}", import);
+    assert_error(request, EXIT_USAGE, "not a number of prefixes");
+    snprintf(request, sizeof(request), "%s\"from\":0}", import);
+    assert_error(request, EXIT_USAGE, "no string \"prefixes\"");
+    cr_assert_eq(daemon_under_test.imports.count, 1);
+    cr_assert_eq(daemon_under_test.imports.lists[0].prefixes, 2);
 }

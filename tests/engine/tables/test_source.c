@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/tables/source.h"
+#include "engine/tables/source_lists.h"
 #include "tests/engine/random.h"
 
 #define SECOND_US 1000000ull
@@ -621,4 +622,37 @@ Test(source_link, the_mac_is_read_in_its_order)
     const struct source_link link = source_link_of(header, (struct vlan_ids){{0}});
 
     cr_assert_eq(memcmp(source_link_mac(&link), header + 6, 6), 0);
+}
+
+/* All that is in a list is put aside, for every server; a rule counts before, and takes nobody else
+ * out of it. */
+Test(source, lists_are_aside_where_no_rule_says_else)
+{
+    static struct source_lists lists;
+    static const struct range4 v4[] = {{0x0a000000, 0x0a0000ff}, {0x0a010000, 0x0a010000}};
+    static const struct range6 v6[] = {{{0xfd77000000000000, 0}, {0xfd77000000000000, 255}}};
+    const struct source_rule allowed = {
+        .prefix = at("10.0.0.7"), .length = 32, .state = SOURCE_ALLOWED, .by = SOURCE_BY_OPERATOR};
+    const struct source_id listed = from("10.0.0.8"), other = from("10.0.1.0"),
+                           one = from("10.1.0.0"), six = from("fd77::1");
+    const struct source_id proxy = from("10.0.0.7");
+    enum source_by by;
+
+    begin(SLOTS);
+    lists = (struct source_lists){.v4 = v4, .v6 = v6, .v4_count = 2, .v6_count = 1};
+    source_lists_index(&lists);
+    cr_assert_eq(source_state(&table, &listed, &by, now_us), SOURCE_CLEAR);
+    source_set_lists(&table, &lists);
+    cr_assert_not(source_any_aside(&table, now_us), "the lists are asked by themselves");
+    cr_assert_eq(source_state(&table, &listed, &by, now_us), SOURCE_ASIDE);
+    cr_assert_eq(by, SOURCE_BY_OPERATOR);
+    cr_assert_eq(source_state(&table, &one, &by, now_us), SOURCE_ASIDE);
+    cr_assert_eq(source_state(&table, &six, &by, now_us), SOURCE_ASIDE);
+    cr_assert_eq(source_state(&table, &other, &by, now_us), SOURCE_CLEAR);
+    cr_assert_eq(by, SOURCE_BY_JUDGEMENT);
+    cr_assert(source_set(&table, &allowed, now_us));
+    cr_assert_eq(source_state(&table, &proxy, &by, now_us), SOURCE_ALLOWED);
+    cr_assert_eq(source_state(&table, &listed, &by, now_us), SOURCE_ASIDE);
+    source_set_lists(&table, NULL);
+    cr_assert_eq(source_state(&table, &listed, &by, now_us), SOURCE_CLEAR);
 }
