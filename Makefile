@@ -58,7 +58,7 @@ ORACLE  := $(BUILD)/tests/oracle/oracle
 LOADS   := $(BUILD)/tests/bench/load $(BUILD)/tests/bench/reflector
 C_FILES  = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
-.PHONY: all help man servers deb deps-deb deps-more fresh oracle interop redteam instructions fuzz soak deps deps-bench deps-lint \
+.PHONY: all help man servers deb package-test deps-deb deps-more fresh oracle interop redteam instructions fuzz soak deps deps-bench deps-lint \
         deps-vm vm check check-more check-root check-vm check-unit demo bench bench-quick bench-attack sanitize install clean root \
         lint lint-format lint-lines lint-gcc lint-clang lint-tidy lint-cppcheck
 all: $(BUILD)/synward man
@@ -298,6 +298,11 @@ soak: $(SIM)
 #: make deb        Debian packages, under build/deb; lintian looks at them
 deb: deps deps-deb
 	@sh dist/deb.sh $(BUILD)/deb
+
+#: make package-test  installs the package on a system that boots, attacks, kills, upgrades and purges it (as root)
+package-test: deb
+	@$(MAKE) --no-print-directory all $(SERVERS)
+	@SYNWARD=$(BUILD)/synward python3 tests/package/test_package.py
 
 # Where zsh looks: site-functions below /usr/local, and on Debian vendor-completions below /usr.
 ZSH_FOLDER ?= $(if $(filter /usr/local,$(PREFIX)),site-functions,vendor-completions)

@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The Debian package on a system that boots (`make package-test`): installed, started, attacked,
+killed, upgraded, purged.
+
+The system is a copy of build/package-root in namespaces of its own (boot.sh), with a systemd of its
+own. The wire's two ends, p0 and p1, are moved there; clients and servers are those of every lab."""
+import contextlib
+import glob
+import os
+import re
+import shutil
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../net"))
+import runner  # noqa: E402
+from lab import (  # noqa: E402
+    BUILD,
+    CLIENT_IF,
+    PORTS,
+    PROJECT,
+    SERVER4,
+    Lab,
+    check,
+    check_equal,
+    run,
+    wait_until,
+)
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BASE, ROOT = os.path.join(BUILD, "package-root"), os.path.join(BUILD, "package/root")
+DEBS = os.path.join(BUILD, "deb")
+UNIT = "synward@lab.service"
+CONFIG = "/etc/synward/lab.json"
+CONFIG_TEXT = '{"client": "port:p0", "server": "port:p1", "mode": "auto"}'
+BOOT_S, APT_S = 60, 200
+# Where a system says that a package was once there, and what of it apt keeps.
+HISTORY = (
+    r"^/(var/log|var/cache|var/lib/apt|proc|sys|root)/|^/var/lib/dpkg/(status|triggers|available)"
+)
+
+
+def only(pattern):
+    found = glob.glob(pattern)
+    check_equal(len(found), 1, f"files that are {pattern}")
+    return found[0]
+
+
+def packages(folder):
+    """The package of `make deb`, and the same as a later build."""
+    first = only(f"{DEBS}/synward_*.deb")
+    shutil.copy(first, f"{folder}/first.deb")
+    version = run("dpkg-deb", "-f", first, "Version").strip()
+    tree = f"{folder}/tree"
+    run("dpkg-deb", "-R", first, tree)
+    with open(f"{tree}/DEBIAN/control") as file:
+        control = file.read()
+    with open(f"{tree}/DEBIAN/control", "w") as file:
+        file.write(control.replace(f"Version: {version}\n", f"Version: {version}+b1\n"))
+    run("dpkg-deb", "--root-owner-group", "-b", tree, f"{folder}/second.deb")
+    shutil.rmtree(tree)
+    return version, f"{version}+b1"
+
+
+def fetch_dependencies():
+    """Into apt's cache of ROOT, with this machine's network: the system that boots has none."""
+    proxies = [
+        l for l in run("apt-config", "dump", "Acquire").splitlines() if "::proxy" in l.lower()
+    ]
+    with open(f"{ROOT}/etc/apt/apt.conf.d/90proxy", "w") as file:
+        file.write("\n".join([*proxies, ""]))
+    shutil.copy("/etc/resolv.conf", f"{ROOT}/etc/resolv.conf")
+    script = (
+        "mount -t proc proc /proc && apt-get -q update && "
+        "apt-get -q -y --no-install-recommends --download-only install /root/first.deb"
+    )
+    run(
+        *("unshare", "--mount", "--pid", "--fork", "--kill-child", "chroot", ROOT),
+        *("sh", "-c", script),
+        timeout=APT_S,
+    )
+
+
+class Packaged(Lab):
+    def __init__(self):
+        super().__init__(sides="port")
+        if self.stand_in:
+            raise runner.Skip("needs the daemon")
+        run("sh", f"{PROJECT}/tests/root/make-root.sh", BASE, "systemd", timeout=300)
+        shutil.rmtree(ROOT, ignore_errors=True)
+        os.makedirs(os.path.dirname(ROOT), exist_ok=True)
+        run("cp", "-a", "--reflink=auto", BASE, ROOT)
+        os.unlink(f"{ROOT}/.synward-root")  # make-root.sh's
+        self.versions = packages(f"{ROOT}/root")
+        fetch_dependencies()
+        self.make_ports()
+        self.boot()
+
+    def boot(self):
+        self.machine = self.spawn("sh", f"{HERE}/boot.sh", ROOT)
+        children = f"/proc/{self.machine.pid}/task/{self.machine.pid}/children"
+
+        def child():
+            with open(children) as file:
+                return file.read().strip()
+
+        self.init = wait_until(child, 10, "boot.sh has a child")
+        wait_until(
+            lambda: os.path.exists(f"/proc/{self.init}/root/run/systemd/private"),
+            BOOT_S,
+            "systemd is there",
+        )
+        state = self.inside("systemctl", "is-system-running", "--wait", ok=False).stdout.strip()
+        check(
+            state in ("running", "degraded"),
+            f"the system is {state}: {self.machine.errors()}",
+        )
+        for port in PORTS:
+            self.bridge.ip(f"link set {port} netns {self.init}")
+            self.inside("ip", "link", "set", port, "up")
+        self.control = f"/proc/{self.init}/root/run/synward/lab/control.sock"
+
+    def close(self):
+        fault = super().close()
+        shutil.rmtree(ROOT, ignore_errors=True)
+        return fault
+
+    def inside(self, *argv, **options):
+        """A command in the booted system."""
+        return run(
+            *("nsenter", "-t", self.init, "-m", "-p", "-n", "-u", "-i", "-C", "env", "-i"),
+            *(
+                "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+                "LANG=C.UTF-8",
+                "DEBIAN_FRONTEND=noninteractive",
+            ),
+            *argv,
+            **{"timeout": APT_S, **options},
+        )
+
+    def apt(self, *argv):
+        return self.inside("apt-get", "-q", "-y", "--no-install-recommends", *argv)
+
+    def shown(self, name):
+        """A property of the unit."""
+        return self.inside("systemctl", "show", "-P", name, UNIT).strip()
+
+    def write(self, path, text):
+        self.inside("mkdir", "-p", os.path.dirname(path))
+        with open(f"/proc/{self.init}/root{path}", "w") as file:
+            file.write(text)
+
+    def journal(self, *argv):
+        return self.inside("journalctl", "-q", "--no-pager", "-u", UNIT, *argv)
+
+    @contextlib.contextmanager
+    def traffic(self, what, port=80, kind="http"):
+        """Clients that fetch meanwhile; none may fail."""
+        clients = self.start_fetch(
+            kind, port, count=100000, concurrency=4, interval_ms=20, timeout_ms=8000
+        )
+        yield
+        seen = clients.stop_report()
+        check(seen["ok"] > 20, f"{what}: clients were served ({seen})")
+        check_equal(seen["failed"], 0, f"{what}: fetches that failed ({seen})")
+
+    def start_again(self, what, how):
+        """The unit's main process is another one after `how`, and the wire carries frames."""
+        before = self.shown("MainPID")
+        how()
+        wait_until(
+            lambda: self.shown("MainPID") not in (before, "0")
+            and self.shown("ActiveState") == "active",
+            30,
+            f"{what}: another process is active",
+        )
+        check_equal(self.fetch("http", 80, count=5, timeout_ms=8000)["failed"], 0, what)
+
+
+def install(lab):
+    lab.apt("install", "/root/first.deb")
+    check_equal(
+        lab.inside("dpkg-query", "-W", "-f", "${Version}", "synward"), lab.versions[0], "version"
+    )
+    lab.inside("getent", "group", "synward")
+    for path in (
+        "/usr/share/man/man8/synward.8.gz",
+        "/usr/share/bash-completion/completions/synward",
+    ):
+        check(path in lab.inside("dpkg", "-L", "synward"), f"the package has {path}")
+    lab.write(CONFIG, CONFIG_TEXT)
+    lab.inside("systemctl", "enable", "--now", UNIT)
+    check_equal(lab.shown("ActiveState"), "active", "the unit, when enable --now returns")
+    check(os.path.exists(lab.control), "the socket is there when the unit is ready")
+
+
+def guarded(lab):
+    """What the unit and the sandbox take away."""
+    with open(f"/proc/{lab.init}/root/proc/{lab.shown('MainPID')}/status") as file:
+        status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+    check_equal(
+        (status["NoNewPrivs"], status["Seccomp"], int(status["CapEff"], 16)),
+        ("1", "2", 0),
+        "NoNewPrivs, Seccomp and CapEff of the main thread",
+    )
+    sandbox = lab.cli("status")["sandbox"]
+    check_equal((sandbox["state"], sandbox["why"]), ("on", None), "the sandbox under the unit")
+    lines = lab.journal("-o", "cat", "-p", "info")
+    check("synward: " in lines and not re.search(r"^<\d>", lines, re.M), f"the journal: {lines}")
+    check("error" not in lab.journal("-o", "cat", "-p", "err"), "no error in the journal")
+
+
+def attacked(lab):
+    """Two servers, learned in calm; a flood of SYNs and silent clients make synward help."""
+    lab.http()
+    lab.pop3()
+    lab.learn("http", 80)
+    lab.learn("pop3", 110)
+    with lab.traffic("under attack"):
+        talkers = lab.start_talkers(
+            80, count=300, concurrency=300, say="nothing", hold_ms=3000, connect_timeout_ms=3000
+        )
+        lab.flood(80, count=30000, rate=20000)
+        wait_until(lambda: lab.server_mode(80) == "attack", 5, "the server is protected")
+        talkers.report()
+    cookies = lab.stats()["cookies"]
+    check(cookies["sent"] > 1000, f"cookies were sent ({cookies})")
+    return cookies["sent"]
+
+
+def test_installed_started_attacked_killed_upgraded_purged():
+    with Packaged() as lab:
+        install(lab)
+        lab._addresses(1500)
+        guarded(lab)
+        cookies = attacked(lab)
+        with lab.traffic("a restart"):
+            lab.start_again("a restart", lambda: lab.inside("systemctl", "restart", UNIT))
+        check(lab.profile(80)["evidence"]["armed"], "the profile after a restart")
+        lab.start_again("a kill", lambda: lab.inside("systemctl", "kill", "-s", "KILL", UNIT))
+        check_equal(lab.shown("NRestarts"), "1", "restarts by systemd after a kill")
+        hang(lab)
+        with lab.traffic("an upgrade"):
+            lab.start_again("an upgrade", lambda: lab.apt("install", "/root/second.deb"))
+        check_equal(
+            lab.inside("dpkg-query", "-W", "-f", "${Version}", "synward"),
+            lab.versions[1],
+            "version after the upgrade",
+        )
+        purge(lab)
+        return f"{cookies} cookies"
+
+
+def hang(lab):
+    """A process that stands still is killed by the watchdog."""
+    lab.write(
+        f"/run/systemd/system/{UNIT}.d/soon.conf",
+        "[Service]\nWatchdogSec=3s\nTimeoutAbortSec=1s\n",
+    )
+    lab.inside("systemctl", "daemon-reload")
+    lab.start_again("a new watchdog", lambda: lab.inside("systemctl", "restart", UNIT))
+    lab.start_again(
+        "a hang", lambda: lab.inside("systemctl", "kill", "--kill-who=main", "-s", "STOP", UNIT)
+    )
+    check("atchdog timeout" in lab.journal(), "the journal tells of the watchdog")
+    lab.inside("rm", "-r", f"/run/systemd/system/{UNIT}.d")
+
+
+def purge(lab):
+    lab.apt("purge", "synward")
+    lab.inside("systemctl", "daemon-reload")
+    names = lab.inside("find", "/", "-xdev", "-iname", "*synward*")
+    names += lab.inside("find", "/run", "/dev/shm", "/tmp", "-iname", "*synward*")
+    left = [name for name in names.splitlines() if not re.search(HISTORY, name)]
+    check_equal(left, [], "what is left of synward")
+    check_equal(lab.inside("getent", "group", "synward", ok=False).returncode, 2, "the group")
+    check_equal(
+        lab.inside("sh", "-c", "ps -e -o comm | grep -c synward || true").strip(), "0", "ps"
+    )
+
+    def units():
+        listed = lab.inside("systemctl", "list-units", "--all", "--plain", "--no-legend")
+        return [line for line in listed.splitlines() if "synward" in line]
+
+    wait_until(lambda: not units(), 10, f"no unit ({units()})")
+    for port in PORTS:
+        check_equal(lab.inside("tc", "filter", "show", "dev", port, "ingress"), "", f"tc on {port}")
+    check("clsact" not in lab.inside("tc", "qdisc", "show"), "a qdisc")
+
+
+runner.main(globals())
