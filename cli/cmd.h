@@ -11,7 +11,7 @@ command_handler cmd_profiles, cmd_profiles_export, cmd_profiles_import, cmd_prof
     cmd_profiles_set;
 command_handler cmd_sources, cmd_sources_add, cmd_sources_allow, cmd_sources_proxy,
     cmd_sources_remove, cmd_sources_import;
-command_handler cmd_schema, cmd_version, cmd_completion;
+command_handler cmd_schema, cmd_version, cmd_completion, cmd_support;
 command_explainer cmd_help, cmd_complete, cmd_manual;
 
 #endif

@@ -365,6 +365,18 @@ static const struct command commands[] = {
              "cannot differ. It asks no daemon. A store that fits it may still be refused:\n"
              "the order of a pattern's bytes, for one, is no matter of schemas.\n",
      .handle = cmd_schema},
+    {.name = "support",
+     .forms = {"FILE.tar.gz [--redact] [--control SOCKET]"},
+     .least_words = 1,
+     .most_words = 1,
+     .options = OPTION_BIT(REDACT) | OPTION_BIT(CONTROL),
+     .summary = "write what a bug report needs into one file",
+     .help = "Versions, status, stats, profiles and sources of the daemon, the links of this\n"
+             "machine, the log as the journal has it. With --redact each address is ipv4-N,\n"
+             "ipv6-N or mac-N and each name name-N, the same wherever it stands: servers,\n"
+             "clients, hosts, interfaces, namespaces, greetings and patterns. In the log names\n"
+             "are found as far as the daemon and this machine know them. Look before you send.\n",
+     .handle = cmd_support},
     {.name = "version",
      .forms = {""},
      .options = OPTION_BIT(JSON),

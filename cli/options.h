@@ -42,6 +42,7 @@
     X(FOR, "for", "TIME", false, "how long: 90 (seconds), 10m, 24h, 7d")                           \
     X(CONFIG, "config", "FILE", false, "read options from a file; the command line wins")          \
     X(PCAP, "pcap", "FILE", false, "learn from a capture (pcap or pcapng)")                        \
+    X(REDACT, "redact", NULL, false, "replace addresses and names, the same by the same")          \
     X(JSON, "json", NULL, false, "print one JSON object instead of tables")                        \
     X(TSV, "tsv", NULL, false, "print the table with tabs between columns, for scripts")           \
     X(OUTPUT, "output", "COLUMNS", false, "print these columns only, in this order: a,b,c (-o)")   \

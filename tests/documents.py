@@ -12,7 +12,7 @@ import re
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-DOCUMENTS = ("README.md", "doc/**/*.md", "tests/**/README.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "doc/**/*.md", "tests/**/README.md")
 NAMED_LEAST = 100  # files named in all: fewer means that the documents were not read
 # Sources, wherever they are named; other files of ours in backquotes only.
 SOURCE = re.compile(r"(?<![\w/.<*-])((?:[\w-]+/|\.\./)*[\w.-]+\.(?:c|h|py|mk))(?![\w*])")

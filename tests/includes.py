@@ -43,7 +43,7 @@ FLOORS = {
     "cli": (
         "escape options file counter_text",
         "output",
-        "table control_client store_reader reading_apart",
+        "table control_client store_reader reading_apart redact archive_file",
         "profile_text server_table metrics",
         "command",
         "cmd complete",

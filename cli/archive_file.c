@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* archive_file.c - see archive_file.h. */
+#include "cli/archive_file.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/output.h"
+
+struct archive_file {
+    struct archive *archive;
+    char *path;
+    int fd;
+    bool failed;
+};
+
+struct archive_file *archive_file_new(const char *path, struct error *error)
+{
+    struct archive_file *file;
+    int fd;
+
+    unlink(path); /* a link that somebody put there is not followed */
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        error_set(error, EXIT_FAILED, "%.300s: %s: give another file", path, strerror(errno));
+        return NULL;
+    }
+    file = output_alloc(calloc(1, sizeof(*file)));
+    file->fd = fd;
+    file->path = output_alloc(strdup(path));
+    file->archive = output_alloc(archive_write_new());
+    file->failed = archive_write_add_filter_gzip(file->archive) != ARCHIVE_OK ||
+                   archive_write_set_format_pax_restricted(file->archive) != ARCHIVE_OK ||
+                   archive_write_open_fd(file->archive, fd) != ARCHIVE_OK;
+    return file;
+}
+
+void archive_file_add(struct archive_file *file, const char *name, const char *text)
+{
+    struct archive_entry *entry = output_alloc(archive_entry_new());
+    const size_t bytes = strlen(text);
+
+    archive_entry_set_pathname(entry, name);
+    archive_entry_set_filetype(entry, AE_IFREG);
+    archive_entry_set_perm(entry, 0600);
+    archive_entry_set_size(entry, (la_int64_t)bytes);
+    archive_entry_set_mtime(entry, time(NULL), 0);
+    if (file->failed || archive_write_header(file->archive, entry) != ARCHIVE_OK ||
+        archive_write_data(file->archive, text, bytes) != (la_ssize_t)bytes)
+        file->failed = true;
+    archive_entry_free(entry);
+}
+
+bool archive_file_end(struct archive_file *file, struct error *error)
+{
+    bool done =
+        archive_write_close(file->archive) == ARCHIVE_OK && !file->failed && fsync(file->fd) == 0;
+
+    if (!done) {
+        const char *why = archive_error_string(file->archive);
+
+        error_set(error, EXIT_FAILED, "%.300s: %.200s: give another file", file->path,
+                  why ? why : strerror(errno));
+        unlink(file->path);
+    }
+    archive_write_free(file->archive);
+    close(file->fd);
+    free(file->path);
+    free(file);
+    return done;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* archive_file.h - a .tar.gz of texts, written by libarchive. */
+#ifndef SYNWARD_CLI_ARCHIVE_FILE_H
+#define SYNWARD_CLI_ARCHIVE_FILE_H
+
+#include <stdbool.h>
+
+#include "profiles/error.h"
+
+struct archive_file;
+
+/* A new file that only its owner can read, in the place of what is there. NULL with `error`. */
+struct archive_file *archive_file_new(const char *path, struct error *error);
+/* One member; what fails is said by archive_file_end(). */
+void archive_file_add(struct archive_file *file, const char *name, const char *text);
+/* Writes the end and frees. False with `error`, and the file gone, where anything failed. */
+bool archive_file_end(struct archive_file *file, struct error *error);
+
+#endif
