@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bridge/text/config.h"
 #include "cli/cmd.h"
+#include "profiles/model/settings.h"
 
 /* Text of `length` bytes, with nothing in it that scdoc takes for markup. */
 static void print_text(const char *text, size_t length)
@@ -85,24 +87,50 @@ static void print_commands(const struct command_table *all)
     }
 }
 
+/* A term, what stands for its value, and what it does. */
+static void print_term(const char *before, const char *name, const char *between, const char *value,
+                       const char *about)
+{
+    putchar('*');
+    print_text(before, strlen(before));
+    print_text(name, strlen(name));
+    putchar('*');
+    if (value) {
+        printf("%s_", between);
+        print_text(value, strlen(value));
+        putchar('_');
+    }
+    fputs("\n\t", stdout);
+    print_text(about, strlen(about));
+    puts(".\n");
+}
+
 static void print_options(void)
 {
     for (enum option_id id = 0; id < OPTIONS_COUNT; id++) {
         const struct option_info *info = option_info(id);
 
-        if (info->hidden)
-            continue;
-        printf("*\\-\\-");
-        print_text(info->name, strlen(info->name));
-        fputs(info->value ? "* _" : "*", stdout);
-        if (info->value) {
-            print_text(info->value, strlen(info->value));
-            putchar('_');
-        }
-        fputs("\n\t", stdout);
-        print_text(info->help, strlen(info->help));
-        puts(".\n");
+        if (!info->hidden)
+            print_term("--", info->name, " ", info->value, info->help);
     }
+}
+
+static void print_keys(void)
+{
+#define PRINT_KEY(id, key, value, about) print_term("", key, " = ", value, about);
+    CONFIG_KEYS(PRINT_KEY)
+#undef PRINT_KEY
+}
+
+/* As `synward help profiles set` explains them. */
+static void print_settings(const struct command_table *all)
+{
+    struct arguments named = {.words = {"profiles", "set"}, .word_count = 2};
+    const struct command *command = command_find(all, &named);
+
+    print_text(SETTING_KEYS, strlen(SETTING_KEYS));
+    puts(".\n");
+    print_help(command->help);
 }
 
 bool cmd_manual(const struct command_table *all, const struct arguments *arguments,
@@ -116,6 +144,10 @@ bool cmd_manual(const struct command_table *all, const struct arguments *argumen
         print_commands(all);
     else if (strcmp(part, "options") == 0)
         print_options();
+    else if (strcmp(part, "keys") == 0)
+        print_keys();
+    else if (strcmp(part, "settings") == 0)
+        print_settings(all);
     else
         return error_set(error, EXIT_USAGE, "manual: no part %.100s", part);
     return true;

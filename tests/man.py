@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""man.py SYNWARD FOLDER - what `synward help` says of each command and option stands in synward.8.
+"""man.py SYNWARD FOLDER - what `synward help` says of each command and option stands in synward.8,
+each key of the configuration file in synward.conf.5, and what the package needs in debian/control.
 
-The page in FOLDER is taken as groff would read it, without its requests and fonts, and both texts
+The pages in FOLDER are taken as groff would read it, without its requests and fonts, and both texts
 without the ends of their lines."""
 import os
 import re
 import subprocess
 import sys
 
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 COMMANDS_LEAST = 20  # fewer: the overview was not read
 
 
@@ -45,9 +47,44 @@ def parts(text):
         yield f"{option} {about}"
 
 
+def configuration(synward, folder):
+    """Keys that synward.conf.5 lacks: of the reader's table, and those of `profiles set`."""
+    with open(os.path.join(folder, "synward.conf.5"), encoding="utf-8") as file:
+        text = plain(file.read())
+    with open(os.path.join(ROOT, "bridge/text/config.h"), encoding="utf-8") as file:
+        keys = re.findall(r'X\([A-Z_]+, "([\w-]+)", "([^"]+)"', file.read())
+    wanted = [f"{key} = {value} " for key, value in keys]
+    wanted += [
+        line.rstrip("=")
+        for line in ask(synward, "complete", "synward profiles set 10.0.0.1:80 ").splitlines()
+        if line.endswith("=")
+    ]
+    if len(keys) < 10 or len(wanted) - len(keys) < 10:
+        return [f"only {len(keys)} keys and {len(wanted) - len(keys)} settings are known"]
+    return [f"synward.conf.5 lacks {part}" for part in wanted if part not in text]
+
+
+def package():
+    """What the Makefile builds with and debian/control does not name."""
+    with open(os.path.join(ROOT, "Makefile"), encoding="utf-8") as file:
+        deps = re.search(r"^DEPS +:= ((?:.*\\\n)*.*)", file.read(), re.M).group(1).split()
+    with open(os.path.join(ROOT, "debian/control"), encoding="utf-8") as file:
+        needed = re.search(r"^Build-Depends:\n((?: .*\n)*)", file.read(), re.M).group(1)
+    libraries = [d for d in deps if d.endswith("-dev") and not d.startswith("libclang-rt")]
+    return [
+        f"debian/control lacks {name}"
+        for name in libraries
+        if not re.search(rf"^ {re.escape(name)}\b", needed, re.M)
+    ]
+
+
 def main():
     synward, folder = sys.argv[1:3]
     passed = failed = 0
+    for wrong in (configuration(synward, folder), package()):
+        passed, failed = passed + (not wrong), failed + bool(wrong)
+        for text in wrong:
+            print(f"FAILED {text}")
     with open(os.path.join(folder, "synward.8"), encoding="utf-8") as file:
         page = file.read()
     text = plain(page)

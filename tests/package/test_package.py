@@ -30,8 +30,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BASE, ROOT = os.path.join(BUILD, "package-root"), os.path.join(BUILD, "package/root")
 DEBS = os.path.join(BUILD, "deb")
 UNIT = "synward@lab.service"
-CONFIG = "/etc/synward/lab.json"
-CONFIG_TEXT = '{"client": "port:p0", "server": "port:p1", "mode": "auto"}'
+CONFIG = "/etc/synward/lab.conf"
+CONFIG_TEXT = "client = port:p0\nserver = port:p1\nmode = auto\n"
 BOOT_S, APT_S = 60, 200
 # Where a system says that a package was once there, and what of it apt keeps.
 HISTORY = (
@@ -184,10 +184,14 @@ def install(lab):
     lab.inside("getent", "group", "synward")
     for path in (
         "/usr/share/man/man8/synward.8.gz",
+        "/usr/share/man/man5/synward.conf.5.gz",
         "/usr/share/bash-completion/completions/synward",
     ):
         check(path in lab.inside("dpkg", "-L", "synward"), f"the package has {path}")
     lab.write(CONFIG, CONFIG_TEXT)
+    lab.inside("synward", "check", CONFIG)
+    findings = lab.inside("synward", "doctor", ok=False)
+    check(findings.returncode in (0, 1) and findings.stdout, f"doctor: {findings}")
     lab.inside("systemctl", "enable", "--now", UNIT)
     check_equal(lab.shown("ActiveState"), "active", "the unit, when enable --now returns")
     check(os.path.exists(lab.control), "the socket is there when the unit is ready")
