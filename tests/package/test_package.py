@@ -6,6 +6,7 @@ The system is a copy of build/package-root in namespaces of its own (boot.sh), w
 own. The wire's two ends, p0 and p1, are moved there; clients and servers are those of every lab."""
 import contextlib
 import glob
+import json
 import os
 import re
 import shutil
@@ -213,6 +214,22 @@ def guarded(lab):
     check("error" not in lab.journal("-o", "cat", "-p", "err"), "no error in the journal")
 
 
+def between_namespaces(lab):
+    """A second instance, whose cards it makes in namespaces that are made after systemd began."""
+    for name in ("outside", "inside"):
+        lab.inside("ip", "netns", "add", name)
+    text = "client = netns:outside/wan0\nserver = netns:inside/eth0\n"
+    lab.write("/etc/synward/inner.conf", text)
+    lab.inside("systemctl", "start", "synward@inner")
+    control = "/run/synward/inner/control.sock"
+    status = json.loads(lab.inside("synward", "status", "--json", "--control", control))
+    check_equal(status["sandbox"]["state"], "on", "the sandbox between namespaces")
+    lab.inside("ip", "-n", "inside", "link", "show", "eth0")
+    lab.inside("systemctl", "stop", "synward@inner")
+    left = lab.inside("ip", "-n", "inside", "link", "show", "eth0", ok=False)
+    check_equal(left.returncode, 1, "the card, when the instance has ended")
+
+
 def attacked(lab):
     """Two servers, learned in calm; a flood of SYNs and silent clients make synward help."""
     lab.http()
@@ -236,6 +253,7 @@ def test_installed_started_attacked_killed_upgraded_purged():
         install(lab)
         lab._addresses(1500)
         guarded(lab)
+        between_namespaces(lab)
         cookies = attacked(lab)
         with lab.traffic("a restart"):
             lab.start_again("a restart", lambda: lab.inside("systemctl", "restart", UNIT))
