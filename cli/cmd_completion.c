@@ -85,9 +85,8 @@ static void live_servers(const char *control, void (*say)(void *context, const c
                          void *context)
 {
     struct error ignored = {0};
-    struct json_object *status =
-        control_ask_at(control ? control : CONTROL_SOCKET_DEFAULT, control_request("status"),
-                       COMPLETE_WAIT_MS, &ignored);
+    struct json_object *status = control_ask_at(control_path(control), control_request("status"),
+                                                COMPLETE_WAIT_MS, &ignored);
     struct json_object *servers = json_object_object_get(status, "servers");
     char text[OUTPUT_SERVER_BYTES];
 

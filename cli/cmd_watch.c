@@ -101,7 +101,7 @@ bool cmd_watch(const struct arguments *arguments, struct error *error)
         json_object_put(request);
         return false;
     }
-    return control_listen_at(path ? path : CONTROL_SOCKET_DEFAULT, request, CONTROL_TIMEOUT_MS,
-                             heard, &watching, error) &&
+    return control_listen_at(control_path(path), request, CONTROL_TIMEOUT_MS, heard, &watching,
+                             error) &&
            error->code == EXIT_DONE;
 }

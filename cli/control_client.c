@@ -9,10 +9,12 @@
 #include "cli/control_client.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -25,6 +27,9 @@
 #include "bridge/text/document.h"
 #include "cli/output.h"
 #include "profiles/store/json_document.h"
+
+/* Those of dist/synward@.service. */
+#define CONTROL_SOCKETS_OF_INSTANCES "/run/synward/*/control.sock"
 
 struct exchange {
     const char *path;
@@ -335,12 +340,27 @@ bool control_listen_at(const char *path, struct json_object *request, unsigned t
     return end == STREAM_ENOUGH;
 }
 
+const char *control_path(const char *given)
+{
+    static char alone[PATH_MAX];
+    glob_t found;
+
+    if (given)
+        return given;
+    if (access(CONTROL_SOCKET_DEFAULT, F_OK) == 0 ||
+        glob(CONTROL_SOCKETS_OF_INSTANCES, 0, NULL, &found) != 0)
+        return CONTROL_SOCKET_DEFAULT;
+    if (found.gl_pathc == 1)
+        snprintf(alone, sizeof(alone), "%s", found.gl_pathv[0]);
+    globfree(&found);
+    return alone[0] ? alone : CONTROL_SOCKET_DEFAULT;
+}
+
 struct json_object *control_ask(const struct arguments *arguments, struct json_object *request,
                                 struct error *error)
 {
-    const char *path = arguments->value[OPTION_CONTROL];
-
-    return control_ask_at(path ? path : CONTROL_SOCKET_DEFAULT, request, CONTROL_TIMEOUT_MS, error);
+    return control_ask_at(control_path(arguments->value[OPTION_CONTROL]), request,
+                          CONTROL_TIMEOUT_MS, error);
 }
 
 bool control_show(const struct arguments *arguments, struct json_object *request,

@@ -31,7 +31,10 @@ typedef bool control_listener(void *context,
 bool control_listen_at(const char *path, struct json_object *request, unsigned timeout_ms,
                        control_listener *heard, void *context, struct error *error);
 
-/* The same at the socket that --control names, or the default. */
+/* The socket that --control names, else the default; where that is not there, and one instance of
+ * synward@.service runs alone, its socket. */
+const char *control_path(const char *given);
+/* control_ask_at() at control_path(). */
 struct json_object *control_ask(const struct arguments *arguments, struct json_object *request,
                                 struct error *error);
 /* Asks so, and prints the document: as it is with --json, else by `print`. Takes `request`. */

@@ -127,3 +127,8 @@ Test(control_client, nobody_there)
     cr_assert_null(control_ask_at("", control_request("status"), 50, &error));
     cr_assert_eq(error.code, EXIT_UNREACHABLE);
 }
+
+Test(control_client, place_that_is_named_is_taken)
+{
+    cr_assert_str_eq(control_path("/run/a.sock"), "/run/a.sock");
+}

@@ -224,10 +224,15 @@ def between_namespaces(lab):
     control = "/run/synward/inner/control.sock"
     status = json.loads(lab.inside("synward", "status", "--json", "--control", control))
     check_equal(status["sandbox"]["state"], "on", "the sandbox between namespaces")
+    unsaid = lab.inside("synward", "status", ok=False)
+    check_equal(unsaid.returncode, 4, f"which of two is meant has to be said ({unsaid})")
     lab.inside("ip", "-n", "inside", "link", "show", "eth0")
     lab.inside("systemctl", "stop", "synward@inner")
     left = lab.inside("ip", "-n", "inside", "link", "show", "eth0", ok=False)
     check_equal(left.returncode, 1, "the card, when the instance has ended")
+    check(
+        "port:p0" in lab.inside("synward", "status"), "the only instance is the one that is asked"
+    )
 
 
 def attacked(lab):
