@@ -296,9 +296,9 @@ SOAK_FIRST       ?= 1
 soak: $(SIM)
 	@python3 tests/sim/soak.py $(SIM) $(SOAK_CONNECTIONS) $(SOAK_FIRST)
 
-#: make deb        Debian packages, under build/deb; lintian looks at them
+#: make deb        Debian packages, under build/deb; lintian looks at them. DEB_BUILD_OPTIONS= runs the unit tests, too
 deb: deps deps-deb
-	@sh dist/deb.sh $(BUILD)/deb
+	@DEB_BUILD_OPTIONS="$${DEB_BUILD_OPTIONS-nocheck}" sh dist/deb.sh $(BUILD)/deb
 
 #: make package-test  installs the package on a system that boots, attacks, kills, upgrades and purges it (as root)
 package-test: deb

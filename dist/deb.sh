@@ -5,7 +5,7 @@
 # and has lintian look at them: a warning that debian/ does not explain is an error.
 #
 # What they are built with is the Build-Depends of debian/control. The unit tests run unless
-# DEB_BUILD_OPTIONS has nocheck.
+# DEB_BUILD_OPTIONS has nocheck, as it has from `make deb`.
 set -eu
 project=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$1"
