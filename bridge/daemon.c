@@ -10,6 +10,7 @@
  */
 #include "bridge/daemon.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "bridge/base/clock.h"
@@ -21,6 +22,7 @@
 #include "bridge/workers/workers.h"
 #include "profiles/compile.h"
 #include "profiles/learn/learner.h"
+#include "profiles/store/store_saving.h"
 #include "profiles/store/votes_file.h"
 
 #define COMPILE_DELAY_US (200ull * 1000)
@@ -36,6 +38,9 @@ struct daemon {
     uint64_t compiled_revision, saved_revision;
     uint64_t words;                             /* of the operator, so far */
     uint64_t compile_us, recompile_us, save_us; /* when due */
+    struct policy_compiling compiling;          /* its policy NULL: not begun */
+    struct store_saving saving;
+    uint64_t saving_revision; /* of the store when it was begun */
 };
 
 struct daemon *daemon_new(const struct daemon_parts *parts, enum mode_setting mode, bool learning)
@@ -49,37 +54,67 @@ struct daemon *daemon_new(const struct daemon_parts *parts, enum mode_setting mo
     daemon->compiled_revision = daemon->saved_revision = store_revision(parts->store);
     daemon->compile_us = daemon->save_us = NEVER;
     daemon->recompile_us = daemon->start_us + RECOMPILE_US;
+    daemon->saving.fd = -1;
     return daemon;
+}
+
+static void give_up_compiling(struct daemon *daemon)
+{
+    free(daemon->compiling.policy);
+    daemon->compiling.policy = NULL;
 }
 
 void daemon_free(struct daemon *daemon)
 {
+    if (!daemon)
+        return;
+    if (daemon->saving.fd >= 0)
+        store_saving_end(&daemon->saving, ECANCELED, NULL);
+    give_up_compiling(daemon);
     free(daemon);
 }
 
 /* --- the store: policy and file -------------------------------------------------------------- */
 
-static void compile_policy(struct daemon *daemon, uint64_t now_us)
+static void compiling_failed(struct daemon *daemon, uint64_t now_us)
 {
-    const uint64_t revision = store_revision(daemon->parts.store);
-    struct policy *policy;
-
-    daemon->compile_us = NEVER;
-    daemon->recompile_us = now_us + RECOMPILE_US;
-    policy = policy_compile(daemon->parts.store, workers_policy(daemon->parts.workers), now_us);
-    if (policy && workers_publish(daemon->parts.workers, policy)) {
-        daemon->compiled_revision = revision;
-        return;
-    }
-    free(policy);
+    give_up_compiling(daemon);
     daemon->compile_us = now_us + SECOND_US;
     log_line(LOG_LEVEL_ERROR, "out of memory for a new policy: the one before stays in force");
 }
 
+static void begin_compiling(struct daemon *daemon, uint64_t now_us)
+{
+    give_up_compiling(daemon);
+    daemon->compile_us = NEVER;
+    daemon->recompile_us = now_us + RECOMPILE_US;
+    if (!policy_compiling_begin(&daemon->compiling, daemon->parts.store,
+                                workers_policy(daemon->parts.workers), now_us))
+        compiling_failed(daemon, now_us);
+}
+
+/* A piece of it; when it is whole the workers have it. */
+static void go_on_compiling(struct daemon *daemon, uint64_t now_us)
+{
+    if (policy_compiling_step(&daemon->compiling))
+        return;
+    if (!workers_publish(daemon->parts.workers, daemon->compiling.policy)) {
+        compiling_failed(daemon, now_us);
+        return;
+    }
+    daemon->compiling.policy = NULL;
+    daemon->compiled_revision = daemon->compiling.revision;
+}
+
+/* At once, whatever it takes. */
 static void compile_changes(struct daemon *daemon)
 {
+    const uint64_t now_us = clock_now_us();
+
     if (store_revision(daemon->parts.store) != daemon->compiled_revision)
-        compile_policy(daemon, clock_now_us());
+        begin_compiling(daemon, now_us);
+    while (daemon->compiling.policy)
+        go_on_compiling(daemon, now_us);
 }
 
 /* Schedules what a changed store asks for; the first change counts, those that follow do not put it
@@ -88,57 +123,103 @@ void daemon_store_changed(struct daemon *daemon)
 {
     const uint64_t now_us = clock_now_us(), revision = store_revision(daemon->parts.store);
 
-    if (revision != daemon->compiled_revision && daemon->compile_us == NEVER)
+    if (revision != daemon->compiled_revision && daemon->compile_us == NEVER &&
+        !daemon->compiling.policy)
         daemon->compile_us = now_us + COMPILE_DELAY_US;
-    if (revision != daemon->saved_revision && daemon->save_us == NEVER)
+    if (revision != daemon->saved_revision && daemon->save_us == NEVER && daemon->saving.fd < 0)
         daemon->save_us = now_us + SAVE_DELAY_US;
 }
 
-bool daemon_bring_in_force(struct daemon *daemon, struct error *error)
+bool daemon_go_on_compiling(struct daemon *daemon, uint64_t revision)
+{
+    const uint64_t now_us = clock_now_us();
+
+    if (!daemon->compiling.policy && daemon->compiled_revision < revision)
+        begin_compiling(daemon, now_us);
+    if (daemon->compiling.policy)
+        go_on_compiling(daemon, now_us);
+    return daemon->compiled_revision >= revision;
+}
+
+bool daemon_wait_adopted(struct daemon *daemon, struct error *error)
 {
     struct counters unused;
 
-    compile_changes(daemon);
     /* Whatever a worker answers, it has adopted the policy before. */
     return workers_counters(daemon->parts.workers, &unused, error);
 }
 
-/* What was saved is what the revision was before: a change in the meantime will be seen. */
-static bool save_store(struct daemon *daemon, struct error *error)
+bool daemon_bring_in_force(struct daemon *daemon, struct error *error)
 {
-    const uint64_t revision = store_revision(daemon->parts.store);
+    compile_changes(daemon);
+    return daemon_wait_adopted(daemon, error);
+}
 
-    if (!store_save(daemon->parts.store, daemon->parts.store_path, error) ||
-        !votes_save(daemon->parts.store, daemon->parts.store_path, error))
+/* What was saved is what the revision was when it began: a change in the meantime will be seen. */
+static bool saved(struct daemon *daemon, uint64_t revision, struct error *error)
+{
+    if (!votes_save(daemon->parts.store, daemon->parts.store_path, error))
         return false;
     daemon->saved_revision = revision;
     report_saved(daemon->parts.report, daemon->parts.store_path, store_count(daemon->parts.store));
     return true;
 }
 
-static void save_when_due(struct daemon *daemon, uint64_t now_us)
+static void save_failed(struct daemon *daemon, uint64_t now_us, const struct error *error)
+{
+    report_save_failed(daemon->parts.report, error->text);
+    daemon->save_us = now_us + SAVE_DELAY_US;
+}
+
+static void begin_saving(struct daemon *daemon, uint64_t now_us)
 {
     struct error error = {0};
 
     daemon->save_us = NEVER;
-    if (save_store(daemon, &error))
-        return;
-    report_save_failed(daemon->parts.report, error.text);
-    daemon->save_us = now_us + SAVE_DELAY_US;
+    daemon->saving_revision = store_revision(daemon->parts.store);
+    if (!store_saving_begin(&daemon->saving, daemon->parts.store, daemon->parts.store_path, &error))
+        save_failed(daemon, now_us, &error);
+}
+
+static void go_on_saving(struct daemon *daemon, uint64_t now_us)
+{
+    struct error error = {0};
+    bool ended;
+
+    if (!store_saving_step(&daemon->saving, &ended, &error) ||
+        (ended && !saved(daemon, daemon->saving_revision, &error)))
+        save_failed(daemon, now_us, &error);
 }
 
 void daemon_turn(struct daemon *daemon, uint64_t now_us)
 {
     daemon_store_changed(daemon);
-    if (now_us >= daemon->compile_us || now_us >= daemon->recompile_us)
-        compile_policy(daemon, now_us);
-    if (now_us >= daemon->save_us)
-        save_when_due(daemon, now_us);
+    if (daemon->compiling.policy)
+        go_on_compiling(daemon, now_us);
+    else if (now_us >= daemon->compile_us || now_us >= daemon->recompile_us)
+        begin_compiling(daemon, now_us);
+    if (daemon->saving.fd >= 0)
+        go_on_saving(daemon, now_us);
+    else if (now_us >= daemon->save_us)
+        begin_saving(daemon, now_us);
 }
 
 uint64_t daemon_due_us(const struct daemon *daemon)
 {
+    if (daemon->compiling.policy || daemon->saving.fd >= 0)
+        return 0;
     return daemon->compile_us < daemon->save_us ? daemon->compile_us : daemon->save_us;
+}
+
+/* At once, whatever it takes. */
+static bool save_store(struct daemon *daemon, struct error *error)
+{
+    const uint64_t revision = store_revision(daemon->parts.store);
+
+    if (daemon->saving.fd >= 0)
+        store_saving_end(&daemon->saving, ECANCELED, NULL);
+    return store_save(daemon->parts.store, daemon->parts.store_path, error) &&
+           saved(daemon, revision, error);
 }
 
 bool daemon_save_at_end(struct daemon *daemon, struct error *error)

@@ -145,6 +145,11 @@ struct store *daemon_store(struct daemon *daemon);
 void daemon_store_changed(struct daemon *daemon);
 /* What attack mode would have refused. */
 const struct rehearsal *daemon_rehearsal(const struct daemon *daemon);
+/* A piece of the policy that a changed store asks for. True: the workers are given one that has the
+ * store as it was at this revision. */
+bool daemon_go_on_compiling(struct daemon *daemon, uint64_t revision);
+/* Until every worker has the policy that they were given. */
+bool daemon_wait_adopted(struct daemon *daemon, struct error *error);
 /* What has changed in the store is in force in every worker on return. */
 bool daemon_bring_in_force(struct daemon *daemon, struct error *error);
 /* Forgets a profile and makes the learner start it afresh. False: no such profile. */

@@ -256,9 +256,15 @@ static char *answer(void *context, const char *request, size_t bytes, size_t *an
     return control_answer(context, request, bytes, answer_bytes);
 }
 
+static struct pieces *begin_answer(void *context, char *request, size_t bytes)
+{
+    return control_begin(context, request, bytes);
+}
+
 static bool open_control(struct run *run, struct error *error)
 {
     const struct control_face face = {.answer = answer,
+                                      .begin = begin_answer,
                                       .asks_to_watch = control_asks_to_watch,
                                       .context = run->daemon,
                                       .events = run->events};

@@ -341,24 +341,65 @@ static int by_key(const void *left, const void *right)
     return memcmp(&a->key, &b->key, sizeof(a->key));
 }
 
+bool policy_compiling_begin(struct policy_compiling *compiling, const struct store *store,
+                            const struct policy *previous, uint64_t now_us)
+{
+    const size_t count = store_count(store);
+
+    *compiling = (struct policy_compiling){.store = store,
+                                           .previous = previous,
+                                           .now_us = now_us,
+                                           .revision = store_revision(store),
+                                           .room = (uint32_t)count};
+    compiling->policy = calloc(1, policy_bytes((uint32_t)count));
+    if (!compiling->policy)
+        return false;
+    compiling->policy->generation = previous ? previous->generation + 1 : 1;
+    return true;
+}
+
+/* The next server goes behind all others, unless their keys' bytes stand otherwise. */
+static void add_server(struct policy_compiling *compiling, const struct profile *profile)
+{
+    struct policy *policy = compiling->policy;
+    struct server_policy *server = &policy->servers[policy->count];
+
+    compile_server(profile, policy_find(compiling->previous, &profile->key),
+                   (uint32_t)policy->generation, compiling->now_us, server);
+    compiling->unsorted |= policy->count > 0 && by_key(server - 1, server) > 0;
+    policy->count++;
+    compiling->last = profile->key;
+}
+
+bool policy_compiling_step(struct policy_compiling *compiling)
+{
+    struct policy *policy = compiling->policy;
+    size_t index = policy->count > 0 ? store_behind(compiling->store, &compiling->last) : 0;
+
+    for (unsigned i = 0; i < POLICY_PIECE; i++, index++) {
+        const struct profile *profile = store_at(compiling->store, index);
+
+        if (profile && policy->count < compiling->room) {
+            add_server(compiling, profile);
+            continue;
+        }
+        if (compiling->unsorted)
+            qsort(policy->servers, policy->count, sizeof(*policy->servers), by_key);
+        return false;
+    }
+    return true;
+}
+
 struct policy *policy_compile(const struct store *store, const struct policy *previous,
                               uint64_t now_us)
 {
-    const uint32_t count = (uint32_t)store_count(store);
-    struct policy *policy = calloc(1, policy_bytes(count));
+    struct policy_compiling compiling;
 
-    if (!policy)
+    if (!policy_compiling_begin(&compiling, store, previous, now_us))
         return NULL;
-    policy->generation = previous ? previous->generation + 1 : 1;
-    policy->count = count;
-    for (uint32_t i = 0; i < count; i++) {
-        const struct profile *profile = store_at(store, i);
-
-        compile_server(profile, policy_find(previous, &profile->key), (uint32_t)policy->generation,
-                       now_us, &policy->servers[i]);
-    }
-    qsort(policy->servers, count, sizeof(*policy->servers), by_key);
-    return policy;
+    while (policy_compiling_step(&compiling))
+        ;
+    return compiling.policy;
 }
 
 /* --- what is enforced ------------------------------------------------------------------------ */

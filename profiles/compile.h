@@ -5,6 +5,7 @@
 #ifndef SYNWARD_PROFILES_COMPILE_H
 #define SYNWARD_PROFILES_COMPILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "engine/server/policy.h"
@@ -18,6 +19,28 @@
  */
 struct policy *policy_compile(const struct store *store, const struct policy *previous,
                               uint64_t now_us);
+
+/*
+ * The same in pieces. The store may change between two of them: each profile is taken as it is at
+ * its piece, and what comes behind the piece that it belongs into, or beyond as many as there were
+ * at the beginning, waits for the next policy. `previous` must stay in force until the end.
+ */
+#define POLICY_PIECE 64u
+struct policy_compiling {
+    const struct store *store;
+    const struct policy *previous;
+    struct policy *policy; /* the caller's when it is made; to be freed where it is given up */
+    uint64_t now_us;
+    uint64_t revision; /* of the store at the beginning */
+    uint32_t room;
+    bool unsorted;
+    struct server_key last;
+};
+/* False: out of memory. */
+bool policy_compiling_begin(struct policy_compiling *compiling, const struct store *store,
+                            const struct policy *previous, uint64_t now_us);
+/* True: more is to be done. */
+bool policy_compiling_step(struct policy_compiling *compiling);
 
 /*
  * What attack mode enforces of this server's clients in fact, in words: what their first requests

@@ -22,7 +22,7 @@ typedef struct json_object *answer_handler(struct daemon *daemon, struct json_ob
 typedef bool answer_writer(struct daemon *daemon, FILE *out, struct error *error);
 
 answer_handler answer_status, answer_mode; /* servers */
-answer_handler answer_profiles, answer_export, answer_import, answer_forget, answer_set;
+answer_handler answer_profiles, answer_forget, answer_set;
 answer_handler answer_sources, answer_rehearse;
 answer_handler answer_stats, answer_reload;
 answer_writer write_flows;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* answer_profiles.c - profiles: shown, exported, imported, forgotten, changed. */
+/* answer_profiles.c - profiles: those of a server shown, forgotten, changed. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,39 +8,39 @@
 #include "bridge/daemon.h"
 #include "bridge/text/document.h"
 #include "profiles/model/settings.h"
-#include "profiles/store/json_document.h"
+#include "profiles/model/profile.h"
+#include "profiles/store/profile_json.h"
 
-/* As the store holds them. */
-static struct json_object *stored_profiles(struct daemon *daemon, struct error *error)
-{
-    struct json_object *document = store_to_json(daemon_store(daemon));
-
-    if (!document)
-        error_set(error, EXIT_FAILED, "out of memory");
-    return document;
-}
-
-/* The profiles that `selector` (NULL: all) names, with what is enforced in fact; not found where
- * there is none. */
+/* The profiles that `selector` names, with what is enforced in fact; not found where there is none.
+ */
 static struct json_object *profiles_document(struct daemon *daemon,
                                              const struct server_selector *selector,
                                              struct error *error)
 {
-    struct json_object *document = stored_profiles(daemon, error);
+    const struct store *store = daemon_store(daemon);
+    struct json_object *document = document_new(), *profiles = json_object_new_array();
     char text[SERVER_TEXT_BYTES];
 
-    if (!document)
-        return NULL;
-    document_add_enforced(document, daemon_store(daemon));
-    if (selector && document_select_profiles(document, selector) == 0) {
-        json_object_put(document);
-        error_set(error, EXIT_NOT_FOUND, "no profile of %s: `synward profiles` lists those known",
-                  server_to_text(&selector->addr, selector->port, text));
-        return NULL;
+    for (size_t i = 0; i < store_count(store); i++) {
+        const struct profile *profile = store_at(store, i);
+        struct json_object *object;
+
+        if (!server_selector_matches(selector, &profile->key))
+            continue;
+        object = profile_to_json(profile);
+        document_add_enforced_to(object, profile);
+        json_object_array_add(profiles, object);
     }
-    return document;
+    json_object_object_add(document, "profiles", profiles);
+    if (json_object_array_length(profiles) > 0)
+        return document;
+    json_object_put(document);
+    error_set(error, EXIT_NOT_FOUND, "no profile of %s: `synward profiles` lists those known",
+              server_to_text(&selector->addr, selector->port, text));
+    return NULL;
 }
 
+/* Of one server: all of them are a long answer (answer_long.c). */
 struct json_object *answer_profiles(struct daemon *daemon, struct json_object *request,
                                     struct error *error)
 {
@@ -49,49 +49,10 @@ struct json_object *answer_profiles(struct daemon *daemon, struct json_object *r
 
     if (!request_server(request, &selector, &given, error))
         return NULL;
-    return profiles_document(daemon, given ? &selector : NULL, error);
-}
-
-struct json_object *answer_export(struct daemon *daemon, struct json_object *request,
-                                  struct error *error)
-{
-    (void)request;
-    return stored_profiles(daemon, error);
-}
-
-/* How many profiles a file that was imported holds. */
-static size_t count_profiles(const char *contents)
-{
-    struct json_flaw flaw;
-    struct json_object *parsed = json_document(contents, strlen(contents), JSON_UTF8, &flaw);
-    struct json_object *profiles = NULL;
-    size_t count = 0;
-
-    if (json_object_object_get_ex(parsed, "profiles", &profiles) &&
-        json_object_is_type(profiles, json_type_array))
-        count = json_object_array_length(profiles);
-    json_object_put(parsed);
-    return count;
-}
-
-struct json_object *answer_import(struct daemon *daemon, struct json_object *request,
-                                  struct error *error)
-{
-    const char *contents = request_string(request, "contents", error);
-    const int bytes = json_object_get_string_len(json_object_object_get(request, "contents"));
-    const char *name = document_string(request, "name");
-    struct json_object *document;
-
-    if (!contents || !store_import_text(daemon_store(daemon), contents, (size_t)bytes,
-                                        name ? name : "imported file", error))
-        return NULL;
-    daemon_store_changed(daemon);
-    if (!daemon_bring_in_force(daemon, error))
-        return NULL;
-    document = document_new();
-    json_object_object_add(document, "imported",
-                           json_object_new_int64((int64_t)count_profiles(contents)));
-    return document;
+    if (given)
+        return profiles_document(daemon, &selector, error);
+    error_set(error, EXIT_USAGE, "\"server\" is missing");
+    return NULL;
 }
 
 /* The profiles that the request must name, as a list that stays good while the store changes. */

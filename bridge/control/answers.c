@@ -7,10 +7,12 @@
 
 #include <json-c/json.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bridge/base/clock.h"
 #include "bridge/control/answer.h"
+#include "bridge/control/pieces.h"
 #include "bridge/control/request.h"
 #include "bridge/control/text.h"
 #include "bridge/daemon.h"
@@ -120,17 +122,24 @@ static struct json_object *answer_watch(struct daemon *daemon, struct json_objec
 struct control_command {
     const char *name;
     answer_handler *handle; /* or */
-    answer_writer *write;
+    answer_writer *write;   /* or neither: a long answer (control_begin()) */
 };
 
 static const struct control_command commands[] = {
-    {"status", answer_status, NULL},     {"profiles", answer_profiles, NULL},
-    {"export", answer_export, NULL},     {"import", answer_import, NULL},
-    {"forget", answer_forget, NULL},     {"set", answer_set, NULL},
-    {"learn", answer_learn, NULL},       {"mode", answer_mode, NULL},
-    {"flows", NULL, write_flows},        {"stats", answer_stats, NULL},
-    {"sources", answer_sources, NULL},   {"watch", answer_watch, NULL},
-    {"rehearse", answer_rehearse, NULL}, {"reload", answer_reload, NULL},
+    {"status", answer_status, NULL},
+    {"profiles", answer_profiles, NULL},
+    {"export", NULL, NULL},
+    {"import", NULL, NULL},
+    {"forget", answer_forget, NULL},
+    {"set", answer_set, NULL},
+    {"learn", answer_learn, NULL},
+    {"mode", answer_mode, NULL},
+    {"flows", NULL, write_flows},
+    {"stats", answer_stats, NULL},
+    {"sources", answer_sources, NULL},
+    {"watch", answer_watch, NULL},
+    {"rehearse", answer_rehearse, NULL},
+    {"reload", answer_reload, NULL},
 };
 
 static const struct control_command *find_command(struct json_object *request, struct error *error)
@@ -198,6 +207,31 @@ static void write_answer(struct daemon *daemon, const char *request, size_t byte
     json_object_put(parsed);
 }
 
+/* All pieces at once, where the answer is a long one. True: nothing else is to be done. */
+static bool write_long(struct daemon *daemon, const char *request, size_t bytes, FILE *out)
+{
+    char *copy = malloc(bytes + 1);
+    struct pieces *pieces;
+
+    if (!copy)
+        return false;
+    memcpy(copy, request, bytes);
+    copy[bytes] = '\0';
+    pieces = control_begin(daemon, copy, bytes);
+    while (pieces && !pieces->ended) {
+        size_t length;
+        char *piece = pieces->next(pieces, &length);
+
+        /* The stream ends with a newline of its own. */
+        fwrite(piece ? piece : "", 1, piece && pieces->ended ? length - 1 : length, out);
+        free(piece);
+    }
+    if (pieces)
+        pieces->free(pieces);
+    free(copy);
+    return pieces;
+}
+
 char *control_answer(struct daemon *daemon, const char *request, size_t bytes, size_t *answer_bytes)
 {
     struct error error = {0};
@@ -208,6 +242,8 @@ char *control_answer(struct daemon *daemon, const char *request, size_t bytes, s
     *answer_bytes = 0;
     if (!out)
         return NULL;
+    if (write_long(daemon, request, bytes, out))
+        return text_close(out, &text, answer_bytes);
     write_answer(daemon, request, bytes, out, &error);
     if (error.code != EXIT_DONE)
         text_write_document(out, document_error(&error));

@@ -14,6 +14,7 @@
 struct daemon;
 struct event_reader;
 struct events;
+struct pieces;
 
 /*
  * Answers one request (`bytes` of JSON text) with the text of a document and a newline, an error
@@ -26,5 +27,10 @@ char *control_answer(struct daemon *daemon, const char *request, size_t bytes,
  * Its "since" and "kinds" are what `reader` wants. */
 bool control_asks_to_watch(const char *request, size_t bytes, const struct events *events,
                            struct event_reader *reader);
+/*
+ * Where the answer is a long one: it is made in pieces, and `request` (with room for a byte behind
+ * it) is worked in until they are freed. NULL: control_answer() has it at once.
+ */
+struct pieces *control_begin(struct daemon *daemon, char *request, size_t bytes);
 
 #endif

@@ -4,6 +4,7 @@
  * up the main loop.
  *
  *      accept --> READING --newline or end--> control_answer() --> WRITING --all sent--> close
+ *                    |                        control_begin()      a piece each turn
  *                    |                                                |
  *                    +------ late, gone, out of room: close ----------+
  *                    |
@@ -37,58 +38,12 @@
 #include <unistd.h>
 
 #include "bridge/base/clock.h"
+#include "bridge/control/pieces.h"
 #include "bridge/control/place.h"
 #include "bridge/control/protocol.h"
+#include "bridge/control/socket_parts.h"
 #include "bridge/control/text.h"
 #include "bridge/events/events.h"
-
-#define CONNECTIONS_MAX    32
-#define WATCHERS_MAX       8
-#define WATCH_CHUNK        64
-#define REQUESTS_TOTAL_MAX (2 * (size_t)CONTROL_REQUEST_MAX)
-#define EVENTS_MAX         16
-/* Read or written for one connection before the others have their turn */
-#define TURN_BYTES         (256u * 1024)
-#define BUFFER_FIRST_BYTES 4096u
-#define LARGE_BYTES        (1u << 20)
-#define DEAF_MS            100
-
-#define NOT_DEAF UINT64_MAX
-
-/* epoll data: a connection's index, or one of these. */
-#define EVENT_LISTENER CONNECTIONS_MAX
-#define EVENT_TIMER    (CONNECTIONS_MAX + 1)
-
-enum connection_state {
-    CONNECTION_FREE,
-    CONNECTION_READING,  /* buffer[0..filled): the request so far */
-    CONNECTION_WRITING,  /* buffer[sent..filled): what is left of the answer */
-    CONNECTION_WATCHING, /* buffer[sent..filled): events on their way; `reader` says which come next
-                          */
-};
-
-struct connection {
-    enum connection_state state;
-    int fd;
-    uint64_t opened; /* running number: the lowest is the oldest */
-    uint64_t deadline_ms;
-    char *buffer;
-    size_t capacity, filled, sent;
-    int unread; /* bytes in the socket when the deadline was set */
-    bool large; /* memory is to be given back at the end */
-    struct event_reader reader;
-};
-
-struct control {
-    struct control_face face;
-    int epoll_fd, listen_fd, timer_fd;
-    unsigned timeout_ms;
-    uint64_t opened;
-    uint64_t deaf_until_ms; /* NOT_DEAF: connections are accepted */
-    size_t buffered_bytes;  /* sum of the capacities of the connections' buffers */
-    struct place place;
-    struct connection connections[CONNECTIONS_MAX];
-};
 
 /* Sets the timer to the earliest deadline, or off. */
 static void arm_timer(struct control *control)
@@ -116,12 +71,25 @@ static bool watch(struct control *control, int operation, int fd, uint32_t event
     return epoll_ctl(control->epoll_fd, operation, fd, &event) == 0;
 }
 
+/* NULL is fine. */
+static void drop_pieces(struct control *control, struct connection *connection)
+{
+    if (connection->pieces)
+        connection->pieces->free(connection->pieces);
+    control->buffered_bytes -= connection->request_capacity;
+    free(connection->request);
+    connection->pieces = NULL;
+    connection->request = NULL;
+    connection->request_capacity = 0;
+}
+
 static void connection_close(struct control *control, struct connection *connection)
 {
     if (connection->state == CONNECTION_FREE)
         return;
     close(connection->fd);
     control->buffered_bytes -= connection->capacity;
+    drop_pieces(control, connection);
     free(connection->buffer);
     if (connection->large)
         malloc_trim(0);
@@ -166,13 +134,6 @@ static void connection_send(struct control *control, struct connection *connecti
     }
 }
 
-static void connection_write(struct control *control, struct connection *connection)
-{
-    connection_send(control, connection);
-    if (connection->sent == connection->filled)
-        connection_close(control, connection);
-}
-
 static size_t connection_index(const struct control *control, const struct connection *connection)
 {
     return (size_t)(connection - control->connections);
@@ -187,6 +148,32 @@ static void connection_buffer(struct control *control, struct connection *connec
     connection->buffer = buffer;
     connection->capacity = connection->filled = bytes;
     connection->sent = 0;
+}
+
+/* The next piece, where there is one and the one before was taken. */
+static void connection_next(struct control *control, struct connection *connection)
+{
+    struct pieces *pieces = connection->pieces;
+    size_t bytes;
+    char *piece;
+
+    if (!pieces || connection->sent < connection->filled)
+        return;
+    piece = pieces->next(pieces, &bytes);
+    if (pieces->ended)
+        drop_pieces(control, connection);
+    if (bytes > 0)
+        connection_buffer(control, connection, piece, bytes);
+    put_off(control, connection);
+}
+
+static void connection_write(struct control *control, struct connection *connection)
+{
+    connection_next(control, connection);
+    connection_send(control, connection);
+    if (connection->state != CONNECTION_FREE && connection->sent == connection->filled &&
+        !connection->pieces)
+        connection_close(control, connection);
 }
 
 /*
@@ -227,19 +214,28 @@ void control_tell(struct control *control)
     }
 }
 
-/* From READING to WRITING. Takes `answer`; NULL: there is none. */
-static void connection_answer(struct control *control, struct connection *connection, char *answer,
-                              size_t bytes)
+/* From READING to WRITING. */
+static void connection_begin_writing(struct control *control, struct connection *connection)
 {
-    connection_buffer(control, connection, answer, bytes);
-    if (!answer || !watch(control, EPOLL_CTL_MOD, connection->fd, EPOLLOUT,
-                          connection_index(control, connection))) {
+    if (!watch(control, EPOLL_CTL_MOD, connection->fd, EPOLLOUT,
+               connection_index(control, connection))) {
         connection_close(control, connection);
         return;
     }
     connection->state = CONNECTION_WRITING;
     put_off(control, connection);
     connection_write(control, connection);
+}
+
+/* Takes `answer`; NULL: there is none. */
+static void connection_answer(struct control *control, struct connection *connection, char *answer,
+                              size_t bytes)
+{
+    connection_buffer(control, connection, answer, bytes);
+    if (answer)
+        connection_begin_writing(control, connection);
+    else
+        connection_close(control, connection);
 }
 
 static void connection_refuse(struct control *control, struct connection *connection,
@@ -324,6 +320,16 @@ static void connection_ask(struct control *control, struct connection *connectio
 
     if (control->face.asks_to_watch(connection->buffer, bytes, control->face.events, &reader)) {
         connection_watch(control, connection, bytes, &reader);
+        return;
+    }
+    connection->pieces = control->face.begin(control->face.context, connection->buffer, bytes);
+    if (connection->pieces) {
+        connection->large = true;
+        connection->request = connection->buffer;
+        connection->request_capacity = connection->capacity;
+        connection->buffer = NULL;
+        connection->capacity = connection->filled = 0;
+        connection_begin_writing(control, connection);
         return;
     }
     answer = control->face.answer(control->face.context, connection->buffer, bytes, &answer_bytes);

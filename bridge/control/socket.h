@@ -17,6 +17,7 @@
 struct control;
 struct event_reader;
 struct events;
+struct pieces;
 
 /* Who answers. */
 struct control_face {
@@ -25,6 +26,8 @@ struct control_face {
      * socket frees. NULL: out of memory.
      */
     char *(*answer)(void *context, const char *request, size_t bytes, size_t *answer_bytes);
+    /* A long answer, which works in `request` until it is freed; NULL: answer() has it. */
+    struct pieces *(*begin)(void *context, char *request, size_t bytes);
     /* Its answer is the first line of many: the connection stays, and is told the events, from
      * where `reader` is put and as it wants them. */
     bool (*asks_to_watch)(const char *request, size_t bytes, const struct events *events,

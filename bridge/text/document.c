@@ -74,21 +74,23 @@ static struct json_object *configured_document(const struct settings_said *said)
     return object;
 }
 
+void document_add_enforced_to(struct json_object *object, const struct profile *profile)
+{
+    struct json_object *configured = configured_document(&profile->said);
+    char text[ENFORCED_TEXT_BYTES];
+
+    json_object_object_add(object, "enforced",
+                           json_object_new_string(profile_enforced(profile, text)));
+    if (configured)
+        json_object_object_add(object, "configured", configured);
+}
+
 void document_add_enforced(struct json_object *document, const struct store *store)
 {
     struct json_object *profiles = json_object_object_get(document, "profiles");
-    char text[ENFORCED_TEXT_BYTES];
 
-    for (size_t i = 0; i < store_count(store); i++) {
-        const struct profile *profile = store_at(store, i);
-        struct json_object *object = json_object_array_get_idx(profiles, i);
-        struct json_object *configured = configured_document(&profile->said);
-
-        json_object_object_add(object, "enforced",
-                               json_object_new_string(profile_enforced(profile, text)));
-        if (configured)
-            json_object_object_add(object, "configured", configured);
-    }
+    for (size_t i = 0; i < store_count(store); i++)
+        document_add_enforced_to(json_object_array_get_idx(profiles, i), store_at(store, i));
 }
 
 struct json_object *document_vlan(const struct vlan_ids *vlan)

@@ -27,10 +27,13 @@ bool document_is_error(struct json_object *document, struct error *error);
  */
 const char *document_string(struct json_object *object, const char *key);
 
+struct profile;
 struct store;
 
-/* Says with each profile of the store's document what is enforced in fact (compile.h), and what
- * the configuration file says of it. */
+/* Says with a profile what is enforced in fact (compile.h), and what the configuration file says of
+ * it. */
+void document_add_enforced_to(struct json_object *object, const struct profile *profile);
+/* The same with each profile of the store's document. */
 void document_add_enforced(struct json_object *document, const struct store *store);
 
 /* [100, 10]: VLAN IDs, outer first. */

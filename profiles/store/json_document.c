@@ -13,82 +13,7 @@
 #include <json-c/json.h>
 
 #include "engine/version.h"
-
-/* --- walking over the text ------------------------------------------------------------------- */
-
-/* The text is known to parse: what is skipped is well-formed. */
-struct cursor {
-    const char *at, *end;
-};
-
-static void skip_space(struct cursor *cursor)
-{
-    while (cursor->at < cursor->end && (*cursor->at == ' ' || *cursor->at == '\t' ||
-                                        *cursor->at == '\r' || *cursor->at == '\n'))
-        cursor->at++;
-}
-
-static void skip_text(struct cursor *cursor)
-{
-    for (cursor->at++; cursor->at < cursor->end && *cursor->at != '"'; cursor->at++)
-        if (*cursor->at == '\\')
-            cursor->at++;
-    cursor->at = cursor->at < cursor->end ? cursor->at + 1 : cursor->end;
-}
-
-/* Skips a whole value, up to the comma or bracket behind it. */
-static void skip_value(struct cursor *cursor)
-{
-    unsigned depth = 0;
-
-    while (cursor->at < cursor->end) {
-        const char c = *cursor->at;
-
-        if (depth == 0 && (c == ',' || c == ']' || c == '}'))
-            return;
-        if (c == '"') {
-            skip_text(cursor);
-            continue;
-        }
-        if (c == '{' || c == '[')
-            depth++;
-        else if (c == '}' || c == ']')
-            depth--;
-        cursor->at++;
-    }
-}
-
-/* One key with its quotes, as it stands in the text. */
-struct key {
-    const char *at;
-    size_t bytes;
-};
-
-/* Skips a key and its colon, up to the value. */
-static struct key take_key(struct cursor *cursor)
-{
-    struct key key = {.at = cursor->at};
-
-    skip_text(cursor);
-    key.bytes = (size_t)(cursor->at - key.at);
-    skip_space(cursor);
-    cursor->at += cursor->at < cursor->end;
-    skip_space(cursor);
-    return key;
-}
-
-/* With the cursor behind a bracket or a comma: is there a member or element? */
-static bool at_entry(struct cursor *cursor)
-{
-    skip_space(cursor);
-    return cursor->at < cursor->end && *cursor->at != '}' && *cursor->at != ']';
-}
-
-static void skip_comma(struct cursor *cursor)
-{
-    skip_space(cursor);
-    cursor->at += cursor->at < cursor->end && *cursor->at == ',';
-}
+#include "profiles/store/json_cursor.h"
 
 /* --- keys that stand twice ------------------------------------------------------------------- */
 
@@ -97,13 +22,13 @@ static void skip_comma(struct cursor *cursor)
  * enough to know of it, and takes no memory. Stops at a single quote outside of texts: json-c takes
  * keys in such quotes, JSON does not.
  */
-static size_t members_in_text(struct cursor *cursor)
+static size_t members_in_text(struct json_cursor *cursor)
 {
     size_t members = 0;
 
     while (cursor->at < cursor->end && *cursor->at != '\'') {
         if (*cursor->at == '"') {
-            skip_text(cursor);
+            json_skip_text(cursor);
             continue;
         }
         members += *cursor->at == ':';
@@ -132,7 +57,7 @@ static size_t members_in_tree(struct json_object *value)
 
 static int key_order(const void *left, const void *right)
 {
-    const struct key *a = left, *b = right;
+    const struct json_key *a = left, *b = right;
     const int order = memcmp(a->at, b->at, a->bytes < b->bytes ? a->bytes : b->bytes);
 
     if (order != 0)
@@ -143,16 +68,16 @@ static int key_order(const void *left, const void *right)
 }
 
 struct keys {
-    struct key *list;
+    struct json_key *list;
     size_t count, capacity;
 };
 
-static bool keys_add(struct keys *keys, struct key key)
+static bool keys_add(struct keys *keys, struct json_key key)
 {
     const size_t capacity = keys->capacity ? keys->capacity * 2 : 16;
 
     if (keys->count == keys->capacity) {
-        struct key *list = realloc(keys->list, capacity * sizeof(*list));
+        struct json_key *list = realloc(keys->list, capacity * sizeof(*list));
 
         if (!list)
             return false;
@@ -164,12 +89,12 @@ static bool keys_add(struct keys *keys, struct key key)
 }
 
 /* The second of two that are equal. False: none. */
-static bool keys_twice(struct keys *keys, struct key *twice)
+static bool keys_twice(struct keys *keys, struct json_key *twice)
 {
     if (keys->count > 1)
         qsort(keys->list, keys->count, sizeof(*keys->list), key_order);
     for (size_t i = 1; i < keys->count; i++) {
-        const struct key *before = &keys->list[i - 1], *key = &keys->list[i];
+        const struct json_key *before = &keys->list[i - 1], *key = &keys->list[i];
 
         if (before->bytes == key->bytes && memcmp(before->at, key->at, key->bytes) == 0) {
             *twice = *key;
@@ -181,22 +106,22 @@ static bool keys_twice(struct keys *keys, struct key *twice)
 
 /* Looks through the value at the cursor and skips it. True: `twice` is a key that stands there for
  * the second time. */
-static bool find_twice(struct cursor *cursor, struct key *twice)
+static bool find_twice(struct json_cursor *cursor, struct json_key *twice)
 {
     const bool object = cursor->at < cursor->end && *cursor->at == '{';
     struct keys keys = {0};
     bool found = false;
 
     if (!object && !(cursor->at < cursor->end && *cursor->at == '[')) {
-        skip_value(cursor);
+        json_skip_value(cursor);
         return false;
     }
     cursor->at++;
-    while (!found && at_entry(cursor)) {
-        if (object && !keys_add(&keys, take_key(cursor)))
+    while (!found && json_at_entry(cursor)) {
+        if (object && !keys_add(&keys, json_take_key(cursor)))
             break;
         found = find_twice(cursor, twice);
-        skip_comma(cursor);
+        json_skip_comma(cursor);
     }
     cursor->at += cursor->at < cursor->end;
     found = found || keys_twice(&keys, twice);
@@ -220,10 +145,10 @@ flawed(struct json_flaw *flaw, enum json_flaw_kind kind, size_t offset, const ch
 
 static void flawed_by_key(struct json_flaw *flaw, const char *text, size_t bytes)
 {
-    struct cursor cursor = {text, text + bytes};
-    struct key twice;
+    struct json_cursor cursor = {text, text + bytes};
+    struct json_key twice;
 
-    skip_space(&cursor);
+    json_skip_space(&cursor);
 
     if (find_twice(&cursor, &twice))
         flawed(flaw, JSON_FLAW_TWICE, (size_t)(twice.at - text), "%.*s stands twice in one object",
@@ -239,7 +164,7 @@ static struct json_object *parse(const char *text, size_t bytes, enum json_encod
     struct json_tokener *tokener = bytes <= INT_MAX ? json_tokener_new() : NULL;
     enum json_tokener_error result;
     struct json_object *object;
-    struct cursor end = {text, text + bytes};
+    struct json_cursor end = {text, text + bytes};
 
     if (!tokener) {
         flawed(flaw, JSON_FLAW_MEMORY, 0, "out of memory");
@@ -252,7 +177,7 @@ static struct json_object *parse(const char *text, size_t bytes, enum json_encod
     end.at += json_tokener_get_parse_end(tokener);
     json_tokener_free(tokener);
     if (result == json_tokener_success)
-        skip_space(&end);
+        json_skip_space(&end);
     if (result == json_tokener_continue)
         flawed(flaw, JSON_FLAW_EARLY, bytes,
                "ends too early: a closing brace, bracket or quote is missing");
@@ -270,7 +195,7 @@ static struct json_object *parse(const char *text, size_t bytes, enum json_encod
 static void check_keys(struct json_object *object, const char *text, size_t bytes,
                        struct json_flaw *flaw)
 {
-    struct cursor cursor = {text, text + bytes};
+    struct json_cursor cursor = {text, text + bytes};
     const size_t members = members_in_text(&cursor);
 
     if (cursor.at < cursor.end)
@@ -300,7 +225,7 @@ struct json_object *json_document(const char *text, size_t bytes, enum json_enco
 /* --- finding a value's place ----------------------------------------------------------------- */
 
 /* How much of `path` this step takes: a key may hold dots itself ("trigger.silent"). 0: another. */
-static size_t step_into_key(const struct key *key, const char *path)
+static size_t step_into_key(const struct json_key *key, const char *path)
 {
     const size_t bytes = key->bytes >= 2 ? key->bytes - 2 : 0; /* without the quotes */
 
@@ -316,35 +241,35 @@ static size_t step_into_element(unsigned long index, const char *path)
 
 /* With the cursor on '{' or '[': moves it to the member or element that `path` begins with, and
  * returns how much of the path that is. 0: there is none. */
-static size_t descend(struct cursor *cursor, const char *path)
+static size_t descend(struct json_cursor *cursor, const char *path)
 {
-    struct cursor here = *cursor;
+    struct json_cursor here = *cursor;
 
     const bool object = here.at < here.end && *here.at == '{';
 
     if (!object && !(here.at < here.end && *here.at == '['))
         return 0;
     here.at++;
-    for (unsigned long index = 0; at_entry(&here); index++) {
-        const struct key key = object ? take_key(&here) : (struct key){0};
+    for (unsigned long index = 0; json_at_entry(&here); index++) {
+        const struct json_key key = object ? json_take_key(&here) : (struct json_key){0};
         const size_t step = object ? step_into_key(&key, path) : step_into_element(index, path);
 
         if (step > 0) {
             *cursor = here;
             return step;
         }
-        skip_value(&here);
-        skip_comma(&here);
+        json_skip_value(&here);
+        json_skip_comma(&here);
     }
     return 0;
 }
 
 size_t json_locate(const char *text, size_t bytes, const char *path)
 {
-    struct cursor cursor = {text, text + bytes};
+    struct json_cursor cursor = {text, text + bytes};
     size_t step = 1;
 
-    skip_space(&cursor);
+    json_skip_space(&cursor);
     while (*path && step > 0) {
         step = descend(&cursor, path);
         path += step;

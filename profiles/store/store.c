@@ -167,6 +167,16 @@ bool store_configure(struct store *store, const struct settings_for *settings, s
     return true;
 }
 
+/* There is room. */
+static void insert(struct store *store, size_t place, struct profile *profile)
+{
+    memmove(store->profiles + place + 1, store->profiles + place,
+            (store->count - place) * sizeof(struct profile *));
+    store->profiles[place] = profile;
+    store->count++;
+    store->revision++;
+}
+
 struct profile *store_add(struct store *store, const struct server_key *key)
 {
     bool found;
@@ -181,12 +191,19 @@ struct profile *store_add(struct store *store, const struct server_key *key)
         return NULL;
     profile_init(profile, key);
     configure(store, profile);
-    memmove(store->profiles + place + 1, store->profiles + place,
-            (store->count - place) * sizeof(struct profile *));
-    store->profiles[place] = profile;
-    store->count++;
-    store->revision++;
+    insert(store, place, profile);
     return profile;
+}
+
+bool store_put(struct store *store, struct profile *profile)
+{
+    bool found;
+    const size_t place = place_of(store, &profile->key, &found);
+
+    if (found || store->count >= STORE_PROFILES_MAX || !make_room(store))
+        return false;
+    insert(store, place, profile);
+    return true;
 }
 
 bool store_forget(struct store *store, const struct server_key *key)
@@ -201,6 +218,62 @@ bool store_forget(struct store *store, const struct server_key *key)
     memmove(store->profiles + place, store->profiles + place + 1,
             (store->count - place) * sizeof(struct profile *));
     store->revision++;
+    return true;
+}
+
+size_t store_behind(const struct store *store, const struct server_key *key)
+{
+    bool found;
+    const size_t place = place_of(store, key, &found);
+
+    return found ? place + 1 : place;
+}
+
+/* Moves both into `merged`, in order, which has room for all. */
+static void merge_into(struct profile **merged, struct store *store, struct store *from)
+{
+    size_t count = 0, a = 0, b = 0;
+
+    while (a < store->count || b < from->count) {
+        const int order = a == store->count ? 1
+                          : b == from->count
+                              ? -1
+                              : key_order(&store->profiles[a]->key, &from->profiles[b]->key);
+
+        if (order == 0)
+            free(store->profiles[a]);
+        if (order >= 0)
+            configure(store, from->profiles[b]);
+        merged[count++] = order < 0 ? store->profiles[a] : from->profiles[b];
+        a += order <= 0;
+        b += order >= 0;
+    }
+}
+
+static size_t count_merged(const struct store *store, const struct store *from)
+{
+    size_t count = store->count;
+
+    for (size_t i = 0; i < from->count; i++)
+        count += !store_find(store, &from->profiles[i]->key);
+    return count;
+}
+
+bool store_merge(struct store *store, struct store *from)
+{
+    const size_t count = count_merged(store, from);
+    struct profile **merged =
+        count <= STORE_PROFILES_MAX ? malloc((count + 1) * sizeof(struct profile *)) : NULL;
+
+    if (!merged)
+        return false;
+    merge_into(merged, store, from);
+    free(store->profiles);
+    store->profiles = merged;
+    store->count = count;
+    store->capacity = count + 1;
+    store->revision++;
+    from->count = 0;
     return true;
 }
 

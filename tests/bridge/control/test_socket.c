@@ -47,9 +47,14 @@ static char *answer(void *context, const char *request, size_t bytes, size_t *an
     return control_answer(context, request, bytes, answer_bytes);
 }
 
+static struct pieces *begin(void *context, char *request, size_t bytes)
+{
+    return control_begin(context, request, bytes);
+}
+
 static struct control *open_at(const char *where, struct error *error)
 {
-    const struct control_face face = {answer, control_asks_to_watch, &fake, fake.events};
+    const struct control_face face = {answer, begin, control_asks_to_watch, &fake, fake.events};
 
     return control_open(where, &face, error);
 }
