@@ -10,9 +10,12 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#define LOCK_TRIES 16
+#define LOCK_TRIES  16
+#define LOCK_WAITS  50
+#define LOCK_TRY_NS (20 * 1000 * 1000L) /* 1 s in all */
 
 char *atomic_file_folder(const char *path)
 {
@@ -51,6 +54,20 @@ static enum found whose(int fd)
     return status.st_uid == geteuid() && status.st_nlink == 1 ? FOUND_OURS : FOUND_OTHERS;
 }
 
+/* Whoever saves beside us has it for some milliseconds. Longer than this we do not wait, who have a
+ * loop to turn: what cannot be saved now is saved later. */
+static bool lock_in_time(int fd)
+{
+    static const struct timespec pause = {.tv_nsec = LOCK_TRY_NS};
+
+    for (int tries = 1; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
+        if ((errno != EWOULDBLOCK && errno != EINTR) || tries == LOCK_WAITS)
+            return false;
+        nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
 static bool open_beside(struct atomic_saving *saving, struct error *error)
 {
     for (int tries = 0; tries < LOCK_TRIES; tries++) {
@@ -58,7 +75,7 @@ static bool open_beside(struct atomic_saving *saving, struct error *error)
                           saving->file->mode);
         if (saving->fd < 0)
             return fail(saving, "cannot open", error);
-        if (flock(saving->fd, LOCK_EX) < 0)
+        if (!lock_in_time(saving->fd))
             return fail(saving, "cannot lock", error);
         if (still_named(saving->fd, saving->beside)) {
             const enum found found = whose(saving->fd);

@@ -4,10 +4,12 @@
  * leaves the old file or the new one. SYNWARD_TEST_KILLS=10000 is the long run.
  */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -162,5 +164,24 @@ Test(atomic_file, a_file_that_is_half_written_is_found)
     fclose(file);
     cr_assert_not(holds(test.path, test.old, test.old_bytes));
     cr_assert_not(holds(test.path, test.fresh, test.fresh_bytes));
+    finish(&test);
+}
+
+/* Somebody who keeps the lock holds nobody up for ever, and the old file stays. */
+Test(atomic_file, a_lock_is_not_waited_for, .timeout = 20)
+{
+    struct saving_test test;
+    struct stat status;
+    int lock;
+
+    begin(&test, 100, 200);
+    cr_assert(save(&test, test.old, test.old_bytes));
+    lock = open(test.beside, O_RDWR | O_CREAT, 0600);
+    cr_assert_eq(flock(lock, LOCK_EX), 0);
+    cr_assert_not(save(&test, test.fresh, test.fresh_bytes));
+    cr_assert_eq(stat(test.path, &status), 0);
+    cr_assert_eq(status.st_size, (off_t)test.old_bytes);
+    close(lock);
+    cr_assert(save(&test, test.fresh, test.fresh_bytes));
     finish(&test);
 }
