@@ -88,6 +88,7 @@ MORE = [
     "test_slow.py",
     "test_prefork.py",
     "test_vm.py",
+    "test_pieces.py",
     "test_vlan.py@2",
     "test_vlan.py@4",
     "test_wire.py@2",

