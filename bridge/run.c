@@ -64,6 +64,10 @@ static void log_ready(const struct run *run)
                  run->options.workers > 1 ? " instead of those asked for" : "");
     if (run->options.kernel_path != KERNEL_PATH_OFF && !kernel_path_hindrance(run->path))
         log_line(LOG_LEVEL_INFO, "the kernel carries known connections from port to port");
+    if (run->share.on)
+        log_line(LOG_LEVEL_INFO, "cookies are those of every bridge with the keys of %s%s",
+                 run->options.cluster_key,
+                 run->share.has_before ? ", the keys of its second line are good, too" : "");
     if (!workers_multishot(run->workers))
         log_line(LOG_LEVEL_INFO, "%s",
                  run->options.single_reads

@@ -40,6 +40,7 @@ struct run_options {
     uint32_t busy_poll;             /* a setting of busy_poll.h */
     enum kernel_path_setting kernel_path;
     enum sandbox_setting sandbox;
+    const char *cluster_key; /* key file (cluster_key.h); NULL: this bridge is alone */
     const char *escape; /* hidden --escape: what is tried, to leave the sandbox; NULL: nothing */
     /* What the configuration file says of servers; NULL: there is none. */
     const struct config *config;

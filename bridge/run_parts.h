@@ -34,6 +34,8 @@ struct run {
     struct config *reloaded; /* what was read last, for run_bridge(); empty until then */
     struct events *events;
     struct report *report;
+    struct cookie_keys shared_keys; /* where share.on */
+    struct cookie_share share;
     struct sides *sides;
     struct sides_watch sides_watch;
     struct store_claim claim;

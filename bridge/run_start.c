@@ -9,6 +9,7 @@
 
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
+#include "bridge/cluster_key.h"
 #include "bridge/control/answers.h"
 #include "bridge/run_parts.h"
 #include "bridge/run_reload.h"
@@ -22,6 +23,12 @@ static bool make_events(struct run *run, struct error *error)
     run->events = events_new();
     run->report = run->events ? report_new(run->events) : NULL;
     return run->report || error_set(error, EXIT_FAILED, "out of memory for the events");
+}
+
+static bool read_cluster_key(struct run *run, struct error *error)
+{
+    return !run->options.cluster_key ||
+           cluster_key_read(run->options.cluster_key, &run->shared_keys, &run->share, error);
 }
 
 static bool read_sides(struct run *run, struct error *error)
@@ -63,6 +70,7 @@ static bool load_store(struct run *run, struct error *error)
         return false;
     if (!configure_store(run, error))
         return false;
+    store_share(run->store, run->share.on);
     run->learner = learner_new(run->store);
     run->rehearsal = rehearsal_new();
     if (!run->learner || !run->rehearsal)
@@ -109,6 +117,19 @@ static bool open_path(struct run *run, struct error *error)
     return run->path;
 }
 
+/* What all bridges of a cluster have in common. It is wiped here, where it is read last. */
+static void fill_share(struct run *run, struct engine_config *config)
+{
+    if (!run->share.on)
+        return;
+    config->keys = run->shared_keys;
+    config->share = run->share;
+    config->share.steered_us = clock_now_us();
+    config->share.ahead_us = clock_wall_us() - config->share.steered_us;
+    sodium_memzero(&run->shared_keys, sizeof(run->shared_keys));
+    sodium_memzero(&run->share.before, sizeof(run->share.before));
+}
+
 /* What all workers have in common. */
 static void fill_options(struct run *run, struct worker_options *options)
 {
@@ -124,6 +145,7 @@ static void fill_options(struct run *run, struct worker_options *options)
     options->engine.unknown = run->options.unknown;
     options->engine.triggers = run->options.triggers;
     takeover_fill_config(run->takeover, &options->engine);
+    fill_share(run, &options->engine);
     options->inherit = takeover_fill;
     options->inherit_context = run->takeover;
     options->sandbox = confine_sandbox(&run->confine);
@@ -285,7 +307,7 @@ bool run_start(struct run *run, struct error *error)
 {
     if (sodium_init() < 0)
         return error_set(error, EXIT_FAILED, "no source of random numbers: libsodium cannot start");
-    return make_events(run, error) && read_sides(run, error) &&
+    return make_events(run, error) && read_cluster_key(run, error) && read_sides(run, error) &&
            control_check(run->options.control_path, error) && load_store(run, error) &&
            signals_catch(&run->signals, error) && open_sides(run, error) && open_path(run, error) &&
            open_stack(run, error) && begin_confinement(run, error) && start_workers(run, error) &&

@@ -114,6 +114,7 @@ bool run_options_make(const struct arguments *arguments, const struct config *co
         .mode_given = option_given(arguments, OPTION_MODE) || config->mode != SETTING_INHERIT,
         .single_reads = option_given(arguments, OPTION_SINGLE_READS),
         .single_queue = option_given(arguments, OPTION_SINGLE_QUEUE),
+        .cluster_key = arguments->value[OPTION_CLUSTER_KEY],
         .escape = arguments->value[OPTION_ESCAPE],
     };
     return choose_sides(arguments, config, options, error) &&

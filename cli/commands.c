@@ -42,12 +42,13 @@ static const struct command commands[] = {
                "auto|normal|attack] "
                "[--server-stack NETNS] [--learn on|off] [--unknown cookie|pass|drop] [--workers N] "
                "[--flows N] [--busy-poll off|auto|US] [--kernel-path auto|on|off] [--sandbox "
-               "auto|on|off] [--config FILE]"},
+               "auto|on|off] [--cluster-key FILE] [--config FILE]"},
      .options = OPTION_BIT(CLIENT) | OPTION_BIT(SERVER) | OPTION_BIT(STORE) | OPTION_BIT(CONTROL) |
                 OPTION_BIT(MODE) | OPTION_BIT(SERVER_STACK) | OPTION_BIT(LEARN) |
                 OPTION_BIT(UNKNOWN) | OPTION_BIT(FLOWS) | OPTION_BIT(CONFIG) | OPTION_BIT(WORKERS) |
                 OPTION_BIT(BUSY_POLL) | OPTION_BIT(KERNEL_PATH) | OPTION_BIT(SINGLE_READS) |
-                OPTION_BIT(SINGLE_QUEUE) | OPTION_BIT(SANDBOX) | OPTION_BIT(ESCAPE),
+                OPTION_BIT(SINGLE_QUEUE) | OPTION_BIT(SANDBOX) | OPTION_BIT(CLUSTER_KEY) |
+                OPTION_BIT(ESCAPE),
      .summary = "bridge two sides, learn the servers, protect them",
      .help = "Runs in the foreground until SIGTERM or SIGINT, and logs on stderr; lines that\n"
              "nobody reads are dropped and counted. A side is one of\n"
@@ -86,6 +87,11 @@ static const struct command commands[] = {
              "all else comes up to synward as ever. on: end where that is not possible; auto:\n"
              "do without then, and say why (`synward status`). off is the default. It takes\n"
              "64 bytes of the kernel's memory for each of --flows, and 72 for one carried.\n"
+             "\n"
+             "--cluster-key: where several bridges protect the same servers, each takes the\n"
+             "cookies of all that have the same file: one or two lines of 64 hexadecimal\n"
+             "digits, mode 0600. The first makes cookies, both are taken. Their clocks must\n"
+             "agree to a few seconds.\n"
              "\n"
              "The configuration file has lines KEY = VALUE; # begins a comment. Its keys are the\n"
              "options client, server, store, control, mode, server-stack, learn, unknown,\n"

@@ -36,6 +36,8 @@
       "let the kernel carry known connections between two ports (off)")                            \
     X(SANDBOX, "sandbox", "auto|on|off", false,                                                    \
       "give up all privileges after the start (auto: as far as can be)")                           \
+    X(CLUSTER_KEY, "cluster-key", "FILE", false,                                                   \
+      "key file that all bridges have which protect the same servers")                             \
     X(SINCE, "since", "NUMBER", false, "begin after the event of this number")                     \
     X(KIND, "kind", "KINDS", false, "only events of these kinds: mode,source")                     \
     X(EXEC, "exec", "PROG", false, "run this program for each event")                              \

@@ -436,6 +436,11 @@ uint32_t engine_servers(const struct engine *engine, struct server_info *out, ui
     return count;
 }
 
+void engine_steer(struct engine *engine, uint64_t ahead_us, uint64_t now_us)
+{
+    cookie_share_steer(&engine->config.share, ahead_us, now_us);
+}
+
 uint32_t engine_flows(const struct engine *engine, struct flow_info *out, uint32_t max,
                       uint64_t now_us)
 {

@@ -95,6 +95,9 @@ void engine_set_setting(struct engine *engine, const struct server_key *server,
  */
 void engine_set_mode(struct engine *engine, const struct server_key *server, enum mode mode,
                      enum trigger_cause cause, uint32_t value, uint64_t now_us);
+/* How far wall time is ahead of `now_us`, where cookies are shared: to be said once a second or so
+ * (tcp/cookie.h). */
+void engine_steer(struct engine *engine, uint64_t ahead_us, uint64_t now_us);
 /* Another shard has seen a server answer (OBSERVED_ANSWERED). */
 void engine_set_answered(struct engine *engine, const struct server_key *server, uint64_t now_us);
 /*

@@ -33,6 +33,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium/crypto_generichash.h>
 #include <sodium/randombytes.h>
 
 #include "engine/tcp/cookie.h"
@@ -40,6 +41,9 @@
 
 #define SPEAKER_FLOWS  3
 #define EARLY_GRACE_US 20000u /* an ACK and the data behind it take the same way */
+
+/* Instead of a number: the hash of what is promised. */
+#define GENERATION_BY_BYTES UINT32_MAX
 
 /* --- promises -------------------------------------------------------------------------------- */
 
@@ -116,6 +120,73 @@ static void make_promise(const struct profile *profile, const struct greeting_pl
     promise->greeting_prefix = plan->prefix;
     promise->greeting_suffix = plan->suffix;
     memcpy(promise->greeting, plan->said, plan->bytes);
+}
+
+static void hash_number(crypto_generichash_state *state, uint32_t number)
+{
+    const uint8_t bytes[4] = {(uint8_t)(number >> 24), (uint8_t)(number >> 16),
+                              (uint8_t)(number >> 8), (uint8_t)number};
+
+    crypto_generichash_update(state, bytes, sizeof(bytes));
+}
+
+static void hash_bytes(crypto_generichash_state *state, const uint8_t *bytes, uint32_t count)
+{
+    hash_number(state, count);
+    crypto_generichash_update(state, bytes, count);
+}
+
+/* What models_equal() compares. */
+static void hash_model(crypto_generichash_state *state, const struct synack_model *model)
+{
+    const uint32_t numbers[] = {model->mss_state, model->window_scale_state,
+                                model->sack,      model->timestamps,
+                                model->ecn,       model->mss,
+                                model->window,    model->window_scale,
+                                model->ttl,       model->df,
+                                model->ip_id,     model->variants_count};
+
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        hash_number(state, numbers[i]);
+    for (uint8_t i = 0; i < model->variants_count; i++) {
+        const struct synack_variant *variant = &model->variants[i];
+
+        hash_number(state, variant->offered);
+        hash_number(state, variant->ecn);
+        hash_number(state, variant->window);
+        hash_bytes(state, variant->layout, variant->layout_bytes);
+    }
+}
+
+/* What greetings_alike() compares, and the length, which acknowledgments count. */
+static void hash_greeting(crypto_generichash_state *state, const struct promise *promise)
+{
+    const uint32_t bytes = promise->greeting_bytes;
+
+    hash_number(state, promise->greeting_template);
+    hash_number(state, bytes);
+    if (promise->greeting_template) {
+        hash_bytes(state, promise->greeting, promise->greeting_prefix);
+        hash_bytes(state, promise->greeting + bytes - promise->greeting_suffix,
+                   promise->greeting_suffix);
+    } else {
+        hash_bytes(state, promise->greeting, bytes);
+    }
+}
+
+/* The same in each bridge that makes this promise. */
+static uint32_t generation_of(const struct promise *promise)
+{
+    crypto_generichash_state state;
+    uint8_t hash[crypto_generichash_BYTES_MIN];
+    uint32_t generation;
+
+    crypto_generichash_init(&state, NULL, 0, sizeof(hash));
+    hash_model(&state, &promise->synack);
+    hash_greeting(&state, promise);
+    crypto_generichash_final(&state, hash, sizeof(hash));
+    memcpy(&generation, hash, sizeof(generation));
+    return generation == UINT32_MAX ? 0 : generation; /* that is DEFAULT_PROMISE_GENERATION */
 }
 
 static bool before_in_use(const struct server_policy *server, uint64_t now_us)
@@ -305,6 +376,7 @@ static void compile_server(const struct profile *profile, const struct server_po
                            uint32_t generation, uint64_t now_us, struct server_policy *server)
 {
     const struct profile_settings settings = profile_settings_in_force(profile);
+    const bool by_bytes = generation == GENERATION_BY_BYTES;
     struct greeting_plan plan = {0};
     struct promise wanted;
     bool checked;
@@ -326,6 +398,11 @@ static void compile_server(const struct profile *profile, const struct server_po
     server->held_peak = profile->held_peak;
     make_promise(profile, server->opening == OPENING_GREET ? &plan : NULL, &server->now);
     wanted = server->now;
+    if (by_bytes)
+        generation = generation_of(&wanted);
+    /* One that is counted is another where others go by bytes. */
+    if (previous && by_bytes && generation_of(&previous->now) != previous->now.generation)
+        previous = NULL;
     settle_promise(server, previous, profile->cookies_until_us > now_us, generation, now_us);
     /* The promise in force may be an older one, without a greeting or with another. */
     if (server->opening == OPENING_GREET && !greetings_alike(&server->now, &wanted))
@@ -365,7 +442,9 @@ static void add_server(struct policy_compiling *compiling, const struct profile 
     struct server_policy *server = &policy->servers[policy->count];
 
     compile_server(profile, policy_find(compiling->previous, &profile->key),
-                   (uint32_t)policy->generation, compiling->now_us, server);
+                   store_shared(compiling->store) ? GENERATION_BY_BYTES
+                                                  : (uint32_t)policy->generation,
+                   compiling->now_us, server);
     compiling->unsorted |= policy->count > 0 && by_key(server - 1, server) > 0;
     policy->count++;
     compiling->last = profile->key;

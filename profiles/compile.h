@@ -15,6 +15,7 @@
  * Makes the policy for all profiles of the store. `previous` (may be NULL) is the policy now in
  * force: promises whose bytes are the same keep their generation; a changed promise moves the old
  * one to `before` for COOKIE_LIFETIME_US from `now_us`, and waits where `before` is still in use.
+ * Of a store that is shared the generation is a hash of what is promised, the same in each bridge.
  * The caller owns the result (free()). NULL: out of memory.
  */
 struct policy *policy_compile(const struct store *store, const struct policy *previous,

@@ -35,7 +35,7 @@ FLOORS = {
         "workers events doctor",
         "imports",
         "daemon",
-        "control peaks stack_news state_file store_start takeover*",
+        "cluster_key control peaks stack_news state_file store_start takeover*",
         "keeping",
         "confine sides_watch",
         "run*",

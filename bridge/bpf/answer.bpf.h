@@ -67,7 +67,7 @@ INLINE bool answer_numbers(const struct answer *answer, const struct answer_walk
     const __u16 mss = walk->mss ? walk->mss : answer->v4 ? MSS_DEFAULT_V4 : MSS_DEFAULT_V6;
     const __u8 offered = walk->wscale > WSCALE_MAX ? WSCALE_MAX : walk->wscale;
     const __u8 scale = said->grants & ANSWER_WSCALE ? offered : WSCALE_NONE;
-    const __u32 epoch = (__u32)(answer->now_us / COOKIE_EPOCH_US);
+    const __u32 epoch = (__u32)((answer->now_us + answer->record->ahead_us) / COOKIE_EPOCH_US);
     const __u32 index = cookie_mss_index(table, mss) & (COOKIE_MSS_ENTRIES - 1);
     const struct answer_promise *promise = &answer->record->promises[0];
     const struct cookie_key *key = &promise->keys[epoch & (ANSWER_KEYS - 1)];
@@ -209,7 +209,9 @@ INLINE bool answer_say(const struct answer *answer, const struct answer_walk *wa
     if (said->timestamps_at) {
         segment->timestamps_at = answer->l4 + TCP_BYTES + said->timestamps_at;
         segment->timestamps[0] = bpf_htonl(
-            (((__u32)(answer->now_us / 1000) + (__u32)tuple) & ~COOKIE_TS_BITS) | numbers.tsval);
+            (((__u32)((answer->now_us + answer->record->ahead_us) / 1000) + (__u32)tuple) &
+             ~COOKIE_TS_BITS) |
+            numbers.tsval);
         segment->timestamps[1] = bpf_htonl(walk->tsval);
     }
     return true;

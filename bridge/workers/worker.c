@@ -32,7 +32,8 @@
 #define TRIGGER_SLOTS     256u
 #define REQUEST_SLOTS     1024u
 /* Rounds of engine_tick() between two looks at the sides. */
-#define TICK_ROUNDS 8
+#define STEER_EVERY_US (1000ull * 1000)
+#define TICK_ROUNDS    8
 
 struct posted_request {
     struct worker_request request;
@@ -51,6 +52,7 @@ struct worker {
     void *engine_memory;
     size_t engine_memory_bytes;
     uint64_t policy_generation;
+    uint64_t steer_us; /* when the clock of shared cookies is next steered */
     bool stopping, learning;
     bool halted;           /* main thread */
     bool ring_bell, nudge; /* what the main thread is told of: now, or when it next looks */
@@ -166,6 +168,15 @@ static void handle_frame(struct worker *worker, const struct ring_frame *frame, 
     if (engine_outbox(worker->engine)->count > 0)
         send_outbox(worker);
     kernel_share_orders(&worker->kernel, CARRIED_ORDERS / 2);
+}
+
+/* Wall time is asked for where cookies are shared only. */
+static void steer(struct worker *worker, uint64_t now_us)
+{
+    if (!worker->options.engine.share.on || now_us < worker->steer_us)
+        return;
+    engine_steer(worker->engine, clock_wall_us() - now_us, now_us);
+    worker->steer_us = now_us + STEER_EVERY_US;
 }
 
 /* True: more is due at once. */
@@ -325,6 +336,7 @@ static void run(struct worker *worker)
             serve_requests(worker, now_us);
         while (ring_next(worker->ring, &frame))
             handle_frame(worker, &frame, now_us);
+        steer(worker, now_us);
         more = tick(worker, now_us);
         kernel_share_settle(&worker->kernel, worker->ring);
         kernel_share_answers(&worker->kernel, now_us);

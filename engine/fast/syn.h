@@ -124,7 +124,7 @@ static inline struct cookie_words syn_words(const struct syn *syn)
 static inline uint32_t make_syn_cookie(const struct engine *engine, const struct syn *syn,
                                        struct server *server, uint32_t words)
 {
-    const uint32_t epoch = (uint32_t)(syn->now_us / COOKIE_EPOCH_US);
+    const uint32_t epoch = (uint32_t)(cookie_time(engine, syn->now_us) / COOKIE_EPOCH_US);
     struct cookie_kept *kept = &server->cookies[server->policy ? PROMISE_NOW : PROMISE_DEFAULT];
     const struct siphash *key = cookie_key_of(kept, &engine->config.keys, &server->key,
                                               syn->kept->promise->generation, epoch);
@@ -205,7 +205,8 @@ static inline void answer_plain_syn(struct engine *engine, const struct syn *syn
     if (opening_waits_for_ack(server))
         remember_syn(engine, syn->data, syn->kept, syn->options, c, syn->now_us);
     if (v4->timestamps_at)
-        tsval = (cookie_tuple_ms(&engine->config.keys, syn->key, syn->now_us) & ~COOKIE_TS_BITS) |
+        tsval = (cookie_tuple_ms(&engine->config.keys, syn->key, cookie_time(engine, syn->now_us)) &
+                 ~COOKIE_TS_BITS) |
                 words.tsval;
     segment_turn_link(syn->data);
     write_synack_ip(syn, v4, addresses,

@@ -38,6 +38,7 @@ struct engine_config {
     enum unknown_servers unknown;
     struct trigger_limits triggers; /* for servers that have no limits of their own */
     struct cookie_keys keys;        /* the same in every shard */
+    struct cookie_share share;      /* and in every bridge of a cluster */
     uint64_t table_seed[2];         /* of the hash tables; random, any */
     /* flows_max of them, zeroed, which the kernel reads as well and which stay the caller's; NULL,
      * the default: it carries nothing */

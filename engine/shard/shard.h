@@ -121,6 +121,18 @@ static inline struct server *flow_server(struct engine *engine, const struct flo
     return server ? &engine->servers.slots[server - 1] : NULL;
 }
 
+/* The time that cookies and their TSvals are made by. */
+static inline uint64_t cookie_time(const struct engine *engine, uint64_t now_us)
+{
+    return now_us + engine->config.share.ahead_us;
+}
+
+/* Where the client has heard of another bridge, what it says next is above that. */
+static inline uint32_t tsval_shared(const struct engine *engine, uint32_t tsval, uint32_t echo)
+{
+    return engine->config.share.on ? cookie_tsval_above(tsval, echo) : tsval;
+}
+
 /* The promise with this generation that still counts for the server, or NULL. `ipv4` chooses the
  * default promise. */
 static inline const struct promise *server_promise(const struct engine *engine,

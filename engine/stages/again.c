@@ -22,7 +22,9 @@ static void resend_greeting(struct engine *engine, const struct resend_entry *en
     segment.window = promised_window(promise, &entry->client);
     speak_greeting(promise, entry->client.mss, entry->timestamps, &segment);
     if (entry->timestamps) {
-        uint32_t tsval = cookie_tsval(&engine->config.keys, &entry->key, &entry->client, now_us);
+        const uint32_t own = cookie_tsval(&engine->config.keys, &entry->key, &entry->client,
+                                          cookie_time(engine, now_us));
+        const uint32_t tsval = own + entry->ahead * (COOKIE_TS_BITS + 1);
 
         segment.options = options;
         segment.options_bytes = segment_timestamps(options, tsval, entry->tsecr);

@@ -116,16 +116,22 @@ static uint8_t ip_id_kind(const struct promise *promise)
     return promise->synack.ip_id == IP_ID_RANDOM ? ANSWER_IP_ID_RANDOM : ANSWER_IP_ID_ZERO;
 }
 
+static uint32_t epoch_of(const struct engine *engine, uint64_t now_us)
+{
+    return (uint32_t)(cookie_time(engine, now_us) / COOKIE_EPOCH_US);
+}
+
 /* Of this epoch, the next and the one before, which may be of before time began. */
 static void write_keys(const struct engine *engine, struct answered *answered, uint64_t now_us)
 {
-    const uint32_t epoch = (uint32_t)(now_us / COOKIE_EPOCH_US);
+    const uint32_t epoch = epoch_of(engine, now_us);
     struct answer_promise *promises = answered->server->record->promises;
 
     for (uint32_t i = 0; i < ANSWER_PROMISES; i++)
         for (uint32_t of = epoch - 1; promises[i].until_us && of != epoch + 2; of++)
             cookie_key_make(&promises[i].keys[of % ANSWER_KEYS], &engine->config.keys,
                             &answered->server->key, promises[i].generation, of);
+    answered->server->record->ahead_us = engine->config.share.ahead_us;
     answered->epoch = epoch;
 }
 
@@ -153,7 +159,8 @@ static void write_promises(const struct engine *engine, const struct server *ser
         record->promises[2].until_us = server->unprofiled_us + COOKIE_LIFETIME_US;
         greeting_bytes |= other->greeting_bytes;
     }
-    record->rejects = !greeting_bytes;
+    /* What another bridge made it cannot prove. */
+    record->rejects = !greeting_bytes && !engine->config.share.on;
 }
 
 /* We are there, and cookies are made from here on. */
@@ -269,7 +276,8 @@ static void look_at(struct engine *engine, struct answered *answered, uint64_t n
     }
     if (engine->answering->renew) {
         write_record(engine, answered, now_us);
-    } else if (answered->epoch != (uint32_t)(now_us / COOKIE_EPOCH_US)) {
+    } else if (answered->epoch != epoch_of(engine, now_us) ||
+               server->record->ahead_us != engine->config.share.ahead_us) {
         begin_writing(server->record);
         write_keys(engine, answered, now_us);
         end_writing(server->record);

@@ -34,6 +34,18 @@ void speak_greeting(const struct promise *promise, uint16_t mss, bool timestamps
     segment->gso_bytes = promise->greeting_bytes > limit ? limit : 0;
 }
 
+/* How far what the client is told is above our own clock, for when it is told again. */
+static uint8_t steps_ahead(const struct engine *engine, const struct passage *passage,
+                           const struct cookie_options *client)
+{
+    const uint32_t own = cookie_tsval(&engine->config.keys, &passage->key, client,
+                                      cookie_time(engine, passage->now_us));
+    const uint32_t steps =
+        (tsval_shared(engine, own, passage->options.tsecr) - own) / (COOKIE_TS_BITS + 1);
+
+    return steps < UINT8_MAX ? (uint8_t)steps : UINT8_MAX;
+}
+
 bool greeting_remember(struct engine *engine, const struct passage *passage,
                        const struct proof *proof, uint64_t grace_us)
 {
@@ -45,9 +57,12 @@ bool greeting_remember(struct engine *engine, const struct passage *passage,
     entry->seq = proof->c + 1;
     entry->ack = proof->x + 1;
     entry->tsecr = passage->options.tsval;
+    entry->client = proof_client(passage, proof);
+    entry->ahead = 0;
+    if (engine->config.share.on && proof->timestamps)
+        entry->ahead = steps_ahead(engine, passage, &entry->client);
     entry->timestamps = proof->timestamps;
     entry->generation = proof->promise->generation;
-    entry->client = proof_client(passage, proof);
     link_header_reverse(&passage->frame, &entry->link);
     return true;
 }

@@ -70,10 +70,12 @@ static void speak_ack(const struct engine *engine, const struct flow *flow, cons
     segment->ack = slot->x + 1 + slot->promised;
     segment->window = kept_window(slot->promised, promised_scale(promise, &client));
     if (slot->flags & SLOT_TIMESTAMPS) {
+        const uint32_t own = cookie_tsval(&engine->config.keys, &flow->key, &client,
+                                          cookie_time(engine, engine->now_us));
+
         segment->options = options;
-        segment->options_bytes = segment_timestamps(
-            options, cookie_tsval(&engine->config.keys, &flow->key, &client, engine->now_us),
-            slot->tsval);
+        segment->options_bytes =
+            segment_timestamps(options, tsval_shared(engine, own, slot->tsecr), slot->tsval);
     }
     address_to_client(&flow->key, segment);
 }

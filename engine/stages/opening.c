@@ -63,6 +63,7 @@ static void fill_opening(struct opening *opening, const struct passage *passage,
         promise->synack.window_scale_state == CAPABILITY_GRANTED)
         opening->promised_scale = promise->synack.window_scale;
     opening->client_tsval = passage->options.tsval;
+    opening->echo = passage->options.tsecr;
     opening->client_ack = frame->ack;
     opening->client_window = frame->window;
     opening->greeting_bytes = greeted ? promise->greeting_bytes : 0;
@@ -322,6 +323,17 @@ static void note_grants(const struct engine *engine, const struct passage *passa
             (uint16_t)(mss - (opening->timestamps ? ALIGNED_TIMESTAMPS_BYTES : 0));
 }
 
+/* Above every stateless TSval of ours: also above two that were said in answer to a later one of
+ * another bridge. */
+static uint32_t tsval_ceiling(const struct engine *engine, const struct flow *flow,
+                              const struct opening *opening, uint64_t now_us)
+{
+    const uint32_t own =
+        cookie_tsval_ceiling(&engine->config.keys, &flow->key, cookie_time(engine, now_us));
+
+    return tsval_shared(engine, own, opening->echo + 2 * (COOKIE_TS_BITS + 1));
+}
+
 /* The offsets between both halves, fixed from here on. TSval goes on above ours, or PAWS would bite
  * (RFC 7323 5.3). */
 static void fix_offsets(struct engine *engine, const struct passage *passage, struct flow *flow,
@@ -339,8 +351,8 @@ static void fix_offsets(struct engine *engine, const struct passage *passage, st
     flow->ack_floor = y + 1;
     flow->tsecr_floor = opening->server_tsval;
     if (opening->timestamps)
-        flow->ts_delta = cookie_tsval_ceiling(&engine->config.keys, &flow->key, passage->now_us) -
-                         opening->server_tsval;
+        flow->ts_delta =
+            tsval_ceiling(engine, flow, opening, passage->now_us) - opening->server_tsval;
 }
 
 /* What we offer to the server: exactly what our SYN-ACK granted to the client. */

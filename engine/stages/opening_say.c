@@ -190,7 +190,10 @@ void opening_acknowledge_client(struct engine *engine, struct passage *passage,
         uint32_t tsval =
             flow->state == FLOW_GREETING || flow->state == FLOW_DRAINING
                 ? opening->server_tsval + flow->ts_delta
-                : cookie_tsval(&engine->config.keys, &flow->key, &opening->client, passage->now_us);
+                : tsval_shared(engine,
+                               cookie_tsval(&engine->config.keys, &flow->key, &opening->client,
+                                            cookie_time(engine, passage->now_us)),
+                               opening->echo);
 
         segment.options = options;
         segment.options_bytes = segment_timestamps(options, tsval, opening->client_tsval);

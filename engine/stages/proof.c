@@ -24,11 +24,80 @@ prove_promise(const struct engine *engine, const struct passage *passage, struct
            prove_greeted(engine, passage, server, which, promise, x, ack, proof);
 }
 
-/* True where a cookie made for this server without a profile may still be on its way. */
-static bool default_promise_counts(const struct server *server, uint64_t now_us)
+/* True where a cookie made for this server without a profile may still be on its way; another
+ * bridge may have made one. */
+static bool default_promise_counts(const struct engine *engine, const struct server *server,
+                                   uint64_t now_us)
 {
-    return server->unprofiled_us && now_us - server->unprofiled_us < COOKIE_LIFETIME_US;
+    return engine->config.share.on ||
+           (server->unprofiled_us && now_us - server->unprofiled_us < COOKIE_LIFETIME_US);
 }
+
+/* --- of other bridges ------------------------------------------------------------------------- */
+
+/* Under keys that are not kept: seldom asked. */
+static bool prove_by(const struct passage *passage, const struct cookie_keys *keys,
+                     const struct promise *promise, uint64_t epoch, const struct proof *as,
+                     struct proof *proof)
+{
+    struct cookie_kept nothing = {0};
+    uint32_t hash;
+
+    if (epoch == COOKIE_EPOCH_NONE)
+        return false;
+    hash = cookie_hash_kept(&nothing, keys, &passage->key, as->x, promise->generation, epoch);
+    if (!cookie_fits(as->c, hash))
+        return false;
+    *proof = *as;
+    proof->promise = promise;
+    proof->read = as->c ^ hash;
+    return true;
+}
+
+/* What our own keys have not proved in this epoch or the one before. */
+static bool prove_number(const struct engine *engine, const struct passage *passage,
+                         const struct promise *promise, const struct proof *as, struct proof *proof)
+{
+    const struct cookie_share *share = &engine->config.share;
+    const uint64_t now_us = cookie_time(engine, passage->now_us);
+    const uint64_t next = cookie_epoch_next(as->c, now_us);
+
+    return prove_by(passage, &engine->config.keys, promise, next, as, proof) ||
+           (share->has_before &&
+            (prove_by(passage, &share->before, promise, cookie_epoch(as->c, now_us), as, proof) ||
+             prove_by(passage, &share->before, promise, next, as, proof)));
+}
+
+/* By the next epoch, where it is near, and by the keys that are on their way out or in. */
+static bool prove_shared(const struct engine *engine, const struct passage *passage,
+                         const struct promise *promise, uint32_t x, uint32_t ack,
+                         struct proof *proof)
+{
+    struct proof as = {
+        .x = x, .c = ack - 1, .timestamps = passage->options.present & OPTION_TIMESTAMPS};
+
+    if (prove_number(engine, passage, promise, &as, proof))
+        return true;
+    as.c -= promise->greeting_bytes;
+    as.greeted = true;
+    return promise->greeting_bytes && prove_number(engine, passage, promise, &as, proof);
+}
+
+static bool prove_of_cluster(const struct engine *engine, const struct passage *passage,
+                             const struct server *server, uint32_t x, uint32_t ack,
+                             struct proof *proof)
+{
+    const struct server_policy *policy = server->policy;
+    const bool ipv4 = passage->frame.ip_version == 4;
+
+    return (policy && prove_shared(engine, passage, &policy->now, x, ack, proof)) ||
+           (policy && policy->has_before && passage->now_us < policy->before_until_us &&
+            prove_shared(engine, passage, &policy->before, x, ack, proof)) ||
+           prove_shared(engine, passage, &engine->default_promise[ipv4 ? 0 : 1], x, ack, proof);
+}
+
+/* --- by any of ours ----------------------------------------------------------------------------
+ */
 
 bool prove_otherwise(const struct engine *engine, const struct passage *passage,
                      struct server *server, uint32_t x, uint32_t ack, struct proof *proof)
@@ -41,9 +110,11 @@ bool prove_otherwise(const struct engine *engine, const struct passage *passage,
     if (policy && policy->has_before && passage->now_us < policy->before_until_us &&
         prove_promise(engine, passage, server, PROMISE_BEFORE, &policy->before, x, ack, proof))
         return true;
-    return default_promise_counts(server, passage->now_us) &&
-           prove_promise(engine, passage, server, PROMISE_DEFAULT,
-                         &engine->default_promise[ipv4 ? 0 : 1], x, ack, proof);
+    if (default_promise_counts(engine, server, passage->now_us) &&
+        prove_promise(engine, passage, server, PROMISE_DEFAULT,
+                      &engine->default_promise[ipv4 ? 0 : 1], x, ack, proof))
+        return true;
+    return engine->config.share.on && prove_of_cluster(engine, passage, server, x, ack, proof);
 }
 
 bool prove(const struct engine *engine, const struct passage *passage, struct server *server,

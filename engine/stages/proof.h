@@ -47,7 +47,7 @@ prove_cookie(const struct engine *engine, const struct passage *passage, struct 
     const struct cookie_keys *keys = &engine->config.keys;
     const struct flow_key *key = &passage->key;
     struct cookie_kept *kept = &server->cookies[which];
-    uint64_t epoch = cookie_epoch(c, passage->now_us);
+    uint64_t epoch = cookie_epoch(c, cookie_time(engine, passage->now_us));
     uint32_t hash, client;
 
     if (epoch == COOKIE_EPOCH_NONE)

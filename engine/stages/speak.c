@@ -39,8 +39,9 @@ void speak_established(const struct engine *engine, const struct passage *passag
     segment->ack = passage->frame.seq + frame_seq_bytes(&passage->frame);
     segment->window = promised_window(proof->promise, &client);
     if (proof->timestamps) {
-        uint32_t tsval =
-            cookie_tsval(&engine->config.keys, &passage->key, &client, passage->now_us);
+        const uint32_t own = cookie_tsval(&engine->config.keys, &passage->key, &client,
+                                          cookie_time(engine, passage->now_us));
+        const uint32_t tsval = tsval_shared(engine, own, passage->options.tsecr);
 
         segment->options = options;
         segment->options_bytes = segment_timestamps(options, tsval, passage->options.tsval);

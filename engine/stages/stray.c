@@ -26,6 +26,7 @@
  */
 static bool stray_is_ours(const struct engine *engine, const struct passage *passage)
 {
+    const uint64_t skew_us = engine->config.share.on ? COOKIE_SKEW_US : 0;
     uint32_t behind_syn = tag_passed(&engine->asked, passage->hash, passage->frame.seq,
                                      STRAY_OURS_US / 1000, passage->now_us);
 
@@ -33,7 +34,8 @@ static bool stray_is_ours(const struct engine *engine, const struct passage *pas
         return true;
     return (passage->options.present & OPTION_TIMESTAMPS) &&
            cookie_tsecr_is_ours(&engine->config.keys, &passage->key, passage->options.tsecr,
-                                STRAY_OURS_US, passage->now_us);
+                                STRAY_OURS_US + 2 * skew_us,
+                                cookie_time(engine, passage->now_us) + skew_us);
 }
 
 /* What a promised slot was reset at (kept.c), and a keepalive below it. */

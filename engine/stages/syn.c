@@ -39,7 +39,7 @@ void speak_synack(struct engine *engine, const struct flow_key *key, const struc
     memcpy(options, answer->options, TCP_OPTIONS_MAX);
     if (answer->timestamps_at) {
         store_be32(options + answer->timestamps_at,
-                   cookie_tsval(&engine->config.keys, key, client, now_us));
+                   cookie_tsval(&engine->config.keys, key, client, cookie_time(engine, now_us)));
         store_be32(options + answer->timestamps_at + 4, tsecr);
     }
     speak_for(engine, promise, key, segment);
@@ -67,7 +67,7 @@ static void answer_syn(struct engine *engine, struct passage *passage, struct se
                             passage->frame.ip_version == 4, &answer->features);
     c = cookie_make_kept(&server->cookies[server->policy ? PROMISE_NOW : PROMISE_DEFAULT],
                          &engine->config.keys, &passage->key, frame->seq, promise->generation,
-                         &client, passage->now_us);
+                         &client, cookie_time(engine, passage->now_us));
     speak_synack(engine, &passage->key, promise, answer, &client, passage->options.tsval,
                  passage->now_us, &segment, options);
     segment.seq = c;

@@ -51,6 +51,7 @@ struct opening {
     uint32_t c;              /* our ISN towards the client */
     uint32_t generation;     /* of the promise */
     uint32_t client_tsval;   /* newest */
+    uint32_t echo;           /* the TSecr that the request came with */
     uint32_t client_ack;     /* newest, in our numbers */
     uint16_t client_window;  /* newest, as in the header */
     uint16_t greeting_bytes; /* g; 0: the server does not greet, or does so itself */

@@ -43,7 +43,10 @@ struct resend_entry {
     uint32_t generation; /* of the promise */
     uint8_t stage : 2;   /* what is due next: 0 to 3 */
     bool timestamps : 1;
-    uint8_t offered;              /* SYN-ACK: enum synack_offer */
+    union {
+        uint8_t offered; /* SYN-ACK: enum synack_offer */
+        uint8_t ahead;   /* greeting: steps of TSval that another bridge's clock is ahead of ours */
+    };
     struct cookie_options client; /* what was granted, for the bits of the TSval */
     struct link_header link;      /* towards the client */
     uint64_t sent_us;             /* of the first sending */

@@ -80,6 +80,7 @@ struct answer_record {
     uint8_t ttl, df, ip_id_kind, waits;
     uint32_t rejects;   /* 0: what proves nothing goes up all the same */
     uint64_t until_us;  /* nothing is answered from then on: who would check the cookies is dead */
+    uint64_t ahead_us;  /* of the time that cookies are made by: struct cookie_share */
     uint64_t strays_us; /* from then on one that proves nothing may pass: see ANSWER_STRAY_US */
     struct answer_promise promises[ANSWER_PROMISES]; /* the first is the one made now */
     struct answer_said said[ANSWER_OFFERS];

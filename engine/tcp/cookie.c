@@ -208,6 +208,20 @@ bool cookie_check(const struct cookie_keys *keys, const struct flow_key *key, ui
     return cookie_check_kept(&nothing, keys, key, x, generation, c, now_us, options);
 }
 
+/* The clock never goes back: what it is steered by is less than what has passed. */
+void cookie_share_steer(struct cookie_share *share, uint64_t ahead_us, uint64_t now_us)
+{
+    const int64_t most = (int64_t)((now_us - share->steered_us) / COOKIE_SLEW);
+    int64_t by = (int64_t)(ahead_us - share->ahead_us);
+
+    if (by > most)
+        by = most;
+    if (by < -most)
+        by = -most;
+    share->ahead_us += (uint64_t)by;
+    share->steered_us = now_us;
+}
+
 uint32_t cookie_tsval(const struct cookie_keys *keys, const struct flow_key *key,
                       const struct cookie_options *options, uint64_t now_us)
 {

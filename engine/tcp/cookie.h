@@ -41,6 +41,29 @@ struct cookie_keys {
     uint64_t tsval[2]; /* seed of the per-tuple TSval offset */
 };
 
+/*
+ * What several bridges that protect the same servers have in common, so that each takes the cookies
+ * of all. All zero: it is alone.
+ *
+ * Epochs and TSvals count on one clock, the monotonic one of each bridge plus `ahead_us`. It is
+ * steered towards wall time, by COOKIE_SLEW of what passes at most, so that it neither steps nor
+ * stands still. Bridges are COOKIE_SKEW_US apart at most: that long before an epoch ends the next
+ * one's cookies are good, too.
+ */
+struct cookie_share {
+    bool on;
+    bool has_before; /* the keys are being rolled: those of `before` count as well */
+    struct cookie_keys before;
+    uint64_t ahead_us;   /* modulo 2^64 */
+    uint64_t steered_us; /* when it was last */
+};
+
+#define COOKIE_SKEW_US (30ull * 1000 * 1000)
+#define COOKIE_SLEW    2048u /* one in so many: 488 ppm */
+
+/* Towards `ahead_us`, as far as may be by now. */
+void cookie_share_steer(struct cookie_share *share, uint64_t ahead_us, uint64_t now_us);
+
 /* What a cookie (and the TSval beside it) carries. */
 struct cookie_options {
     uint16_t mss; /* the client's MSS; read back rounded down to the table, or finer with a TSval */
@@ -131,6 +154,13 @@ static inline uint64_t cookie_epoch(uint32_t c, uint64_t now_us)
 
     return epoch - ((epoch & 1) != c >> 31);
 }
+/* The next epoch, where another bridge may have made it in that; else COOKIE_EPOCH_NONE. */
+static inline uint64_t cookie_epoch_next(uint32_t c, uint64_t now_us)
+{
+    const uint64_t next = (now_us + COOKIE_SKEW_US) / COOKIE_EPOCH_US;
+
+    return next != now_us / COOKIE_EPOCH_US && (next & 1) == c >> 31 ? next : COOKIE_EPOCH_NONE;
+}
 uint32_t cookie_hash_kept(struct cookie_kept *kept, const struct cookie_keys *keys,
                           const struct flow_key *key, uint32_t x, uint32_t generation,
                           uint64_t epoch);
@@ -171,6 +201,18 @@ static inline uint32_t cookie_tuple_ms(const struct cookie_keys *keys, struct fl
  * 63) + 1. */
 uint32_t cookie_tsval_ceiling(const struct cookie_keys *keys, const struct flow_key *key,
                               uint64_t now_us);
+/*
+ * `tsval` of our own clock, or where another bridge told the client a later one, the next after
+ * that: (echo | 63) + 1 with the bits of `tsval`. Else a clock behind would trip PAWS (RFC 7323
+ * 5.3).
+ */
+static inline uint32_t cookie_tsval_above(uint32_t tsval, uint32_t echo)
+{
+    const uint32_t least = (echo | COOKIE_TS_BITS) + 1;
+
+    return (int32_t)(least - (tsval & ~COOKIE_TS_BITS)) > 0 ? least | (tsval & COOKIE_TS_BITS)
+                                                            : tsval;
+}
 /*
  * True where `tsecr` echoes what this tuple was told by us within the last `age_us` (less than 24
  * days). Another server's clock looks so with age_us / 49 days.

@@ -21,11 +21,22 @@ struct store {
     struct profile **profiles;
     size_t count, capacity;
     uint64_t revision;
+    bool shared;
     struct settings_for *configured; /* by the configuration file */
     size_t configured_count;
     uint8_t ballot_key[BALLOT_KEY_BYTES];
     const struct file_hands *hands;
 };
+
+void store_share(struct store *store, bool shared)
+{
+    store->shared = shared;
+}
+
+bool store_shared(const struct store *store)
+{
+    return store->shared;
+}
 
 struct store *store_new(void)
 {

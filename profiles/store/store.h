@@ -95,6 +95,10 @@ struct settings_for {
 };
 bool store_configure(struct store *store, const struct settings_for *settings, size_t count);
 
+/* Other bridges make the same promises: their generations come from their bytes (compile.h). */
+void store_share(struct store *store, bool shared);
+bool store_shared(const struct store *store);
+
 /*
  * Grows with every change; the same number, the same contents. The learner says store_touch() when
  * it changed a profile.

@@ -61,6 +61,7 @@ TOGETHER = [
     "test_survive.py",
     "test_reload.py",
     "test_imports.py",
+    "test_cluster.py",
     "test_sandbox.py",
     "test_stack.py",
     "test_ends.py",

@@ -407,6 +407,23 @@ Test(compile, generation_changes_with_the_bytes_only)
     cr_assert_eq(server->before_until_us, 400 + COOKIE_LIFETIME_US);
 }
 
+/* Bridges that share cookies know a promise by its bytes, whatever was promised before. */
+Test(compile, generation_of_a_shared_store_is_a_hash)
+{
+    flows(1, 8, "+OK ready\r\n", "USER a\r\n", "+OK\r\n");
+    const uint32_t counted = compiled(100)->now.generation;
+    store_share(store, true);
+    const uint32_t first = compiled(200)->now.generation;
+    cr_assert_neq(first, counted);
+    const uint8_t ttl = store_at(store, 0)->tcp.model.ttl;
+    store_at(store, 0)->tcp.model.ttl = 63;
+    const uint32_t second = compiled(300)->now.generation;
+    cr_assert_neq(second, first);
+    cr_assert_eq(compiled(400)->before.generation, first);
+    store_at(store, 0)->tcp.model.ttl = ttl;
+    cr_assert_eq(compiled(300 + 2 * COOKIE_LIFETIME_US)->now.generation, first);
+}
+
 Test(compile, third_promise_waits_while_cookies_are_out)
 {
     flows(1, 8, "+OK ready\r\n", "USER a\r\n", "+OK\r\n");

@@ -294,6 +294,46 @@ Test(cookie, own_echo_is_known_for_as_long_as_asked)
     }
 }
 
+/* Towards what is asked for, by 488 ppm of what passes at most, and never back. */
+Test(cookie, shared_time_is_slewed)
+{
+    struct cookie_share share = {.on = true, .ahead_us = 1000000, .steered_us = 0};
+    uint64_t now_us = 0, before = share.ahead_us;
+
+    for (int second = 0; second < 100; second++) {
+        now_us += 1000000;
+        cookie_share_steer(&share, 1000000 + 20000, now_us);
+        cr_assert_leq(share.ahead_us, 1000000u + 20000);
+        cr_assert_leq(share.ahead_us - 1000000, now_us / 2000, "500 ppm at most");
+    }
+    cr_assert_eq(share.ahead_us, 1020000);
+    for (int second = 0; second < 10; second++) {
+        before = now_us + share.ahead_us;
+        now_us += 1000000;
+        cookie_share_steer(&share, 0, now_us);
+        cr_assert_geq(now_us + share.ahead_us - before, 999500u);
+        cr_assert_lt(now_us + share.ahead_us - before, 1000000u);
+    }
+}
+
+/* RFC 7323 5.3: never below what the client has heard, also where numbers wrap; the bits stay. */
+Test(cookie, timestamps_above_those_of_another_bridge)
+{
+    static const uint32_t echoes[] = {0, 5, 63, 64, 0x7fffffff, 0x80000000, 0xffffffff, 0xffffffc1};
+
+    for (size_t i = 0; i < sizeof(echoes) / sizeof(echoes[0]); i++)
+        for (int32_t behind = -200; behind <= 200; behind++) {
+            const uint32_t own = ((echoes[i] + (uint32_t)behind) & ~COOKIE_TS_BITS) | 0x15;
+            const uint32_t said = cookie_tsval_above(own, echoes[i]);
+
+            cr_assert_gt((int32_t)(said - echoes[i]), 0);
+            cr_assert_geq((int32_t)(said - own), 0);
+            cr_assert_eq(said & COOKIE_TS_BITS, 0x15u);
+            if ((int32_t)(own - echoes[i]) > 63)
+                cr_assert_eq(said, own);
+        }
+}
+
 Test(cookie, timestamp_clocks_of_two_connections_differ)
 {
     struct flow_key one = flow_of("192.0.2.7:1000", "192.0.2.1:80"),
