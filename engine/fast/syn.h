@@ -122,9 +122,9 @@ static inline struct cookie_words syn_words(const struct syn *syn)
 }
 
 static inline uint32_t make_syn_cookie(const struct engine *engine, const struct syn *syn,
-                                       struct server *server, uint32_t words)
+                                       struct server *server, uint32_t words, uint64_t time_us)
 {
-    const uint32_t epoch = (uint32_t)(cookie_time(engine, syn->now_us) / COOKIE_EPOCH_US);
+    const uint32_t epoch = (uint32_t)(time_us / COOKIE_EPOCH_US);
     struct cookie_kept *kept = &server->cookies[server->policy ? PROMISE_NOW : PROMISE_DEFAULT];
     const struct siphash *key = cookie_key_of(kept, &engine->config.keys, &server->key,
                                               syn->kept->promise->generation, epoch);
@@ -196,7 +196,8 @@ static inline void answer_plain_syn(struct engine *engine, const struct syn *syn
 {
     const struct answer_v4 *v4 = &syn->kept->v4;
     const struct cookie_words words = syn_words(syn);
-    const uint32_t c = make_syn_cookie(engine, syn, server, words.cookie);
+    const uint64_t time_us = cookie_time(engine, syn->now_us);
+    const uint32_t c = make_syn_cookie(engine, syn, server, words.cookie, time_us);
     const uint64_t addresses = load_wire64(syn_ip(syn) + 12);
     uint32_t tsval = 0;
 
@@ -205,8 +206,7 @@ static inline void answer_plain_syn(struct engine *engine, const struct syn *syn
     if (opening_waits_for_ack(server))
         remember_syn(engine, syn->data, syn->kept, syn->options, c, syn->now_us);
     if (v4->timestamps_at)
-        tsval = (cookie_tuple_ms(&engine->config.keys, syn->key, cookie_time(engine, syn->now_us)) &
-                 ~COOKIE_TS_BITS) |
+        tsval = (cookie_tuple_ms(&engine->config.keys, syn->key, time_us) & ~COOKIE_TS_BITS) |
                 words.tsval;
     segment_turn_link(syn->data);
     write_synack_ip(syn, v4, addresses,
