@@ -72,9 +72,10 @@ static inline struct server *recognise_syn(struct engine *engine, struct syn *sy
     struct server *server;
 
     syn->l4_bytes = frame_plain_end(syn->data) - PLAIN_L4;
-    /* Nothing behind the TCP header. */
+    /* Nothing behind the TCP header. Shared cookies are made the other way, which costs nothing
+     * here. */
     if (frame_plain_payload(syn->data) != frame_plain_end(syn->data) || ends_odd(syn) ||
-        source_any_aside(&engine->sources, syn->now_us) ||
+        source_any_aside(&engine->sources, syn->now_us) || engine->config.share.on ||
         (engine->sources.lists &&
          source_lists_have_v4(engine->sources.lists, load_be32(syn_ip(syn) + 12))))
         return NULL;
@@ -122,9 +123,9 @@ static inline struct cookie_words syn_words(const struct syn *syn)
 }
 
 static inline uint32_t make_syn_cookie(const struct engine *engine, const struct syn *syn,
-                                       struct server *server, uint32_t words, uint64_t time_us)
+                                       struct server *server, uint32_t words)
 {
-    const uint32_t epoch = (uint32_t)(time_us / COOKIE_EPOCH_US);
+    const uint32_t epoch = (uint32_t)(syn->now_us / COOKIE_EPOCH_US);
     struct cookie_kept *kept = &server->cookies[server->policy ? PROMISE_NOW : PROMISE_DEFAULT];
     const struct siphash *key = cookie_key_of(kept, &engine->config.keys, &server->key,
                                               syn->kept->promise->generation, epoch);
@@ -196,8 +197,7 @@ static inline void answer_plain_syn(struct engine *engine, const struct syn *syn
 {
     const struct answer_v4 *v4 = &syn->kept->v4;
     const struct cookie_words words = syn_words(syn);
-    const uint64_t time_us = cookie_time(engine, syn->now_us);
-    const uint32_t c = make_syn_cookie(engine, syn, server, words.cookie, time_us);
+    const uint32_t c = make_syn_cookie(engine, syn, server, words.cookie);
     const uint64_t addresses = load_wire64(syn_ip(syn) + 12);
     uint32_t tsval = 0;
 
@@ -206,7 +206,7 @@ static inline void answer_plain_syn(struct engine *engine, const struct syn *syn
     if (opening_waits_for_ack(server))
         remember_syn(engine, syn->data, syn->kept, syn->options, c, syn->now_us);
     if (v4->timestamps_at)
-        tsval = (cookie_tuple_ms(&engine->config.keys, syn->key, time_us) & ~COOKIE_TS_BITS) |
+        tsval = (cookie_tuple_ms(&engine->config.keys, syn->key, syn->now_us) & ~COOKIE_TS_BITS) |
                 words.tsval;
     segment_turn_link(syn->data);
     write_synack_ip(syn, v4, addresses,
