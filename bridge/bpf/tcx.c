@@ -13,6 +13,5 @@ bool tcx_is_used(int interface)
 {
     union bpf_attr query = {.query = {.target_fd = (__u32)interface, .attach_type = TCX_INGRESS}};
 
-    return syscall(SYS_bpf, BPF_PROG_QUERY, &query, sizeof(query)) == 0 &&
-           query.query.prog_cnt > 0;
+    return syscall(SYS_bpf, BPF_PROG_QUERY, &query, sizeof(query)) == 0 && query.query.prog_cnt > 0;
 }

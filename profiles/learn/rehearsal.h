@@ -78,8 +78,8 @@ struct rehearsed_request {
     const uint8_t *bytes;
     size_t length;
     size_t answered; /* how many of them the server had when it first answered; 0: it did not */
-    bool more;     /* the client may have said more than these */
-    bool accepted; /* by the server */
+    bool more;       /* the client may have said more than these */
+    bool accepted;   /* by the server */
     uint64_t wall_s;
 };
 

@@ -21,28 +21,28 @@
         }                                                                                          \
     } while (0)
 
-struct stream {
+struct fuzz_bytes {
     const uint8_t *at, *end;
 };
 
-static inline size_t stream_left(const struct stream *stream)
+static inline size_t stream_left(const struct fuzz_bytes *stream)
 {
     return (size_t)(stream->end - stream->at);
 }
 
-static inline uint8_t take_u8(struct stream *stream)
+static inline uint8_t take_u8(struct fuzz_bytes *stream)
 {
     return stream->at < stream->end ? *stream->at++ : 0;
 }
 
-static inline uint16_t take_u16(struct stream *stream)
+static inline uint16_t take_u16(struct fuzz_bytes *stream)
 {
     uint16_t high = take_u8(stream);
 
     return (uint16_t)(high << 8 | take_u8(stream));
 }
 
-static inline uint32_t take_u32(struct stream *stream)
+static inline uint32_t take_u32(struct fuzz_bytes *stream)
 {
     uint32_t high = take_u16(stream);
 

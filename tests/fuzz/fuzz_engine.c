@@ -7,7 +7,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     static struct scene scene;
-    struct stream stream = {data, data + bytes};
+    struct fuzz_bytes stream = {data, data + bytes};
 
     scene_begin(&scene);
     for (int steps = 0; stream_left(&stream) > 0 && steps < STEPS_MAX; steps++)

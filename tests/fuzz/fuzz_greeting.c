@@ -400,7 +400,7 @@ static void reset(struct exchange *exchange, bool damaged)
         (struct frame_words){.flags = "R.", .seq = Y + 1 + exchange->seen, .ack = X + 1});
 }
 
-static void take_step(struct exchange *exchange, struct stream *stream)
+static void take_step(struct exchange *exchange, struct fuzz_bytes *stream)
 {
     uint8_t kind = take_u8(stream);
     uint16_t a = take_u16(stream), b = take_u16(stream);
@@ -478,7 +478,7 @@ static void open_connection(struct exchange *exchange)
     check_expected(exchange);
 }
 
-static void begin(struct exchange *exchange, struct stream *stream)
+static void begin(struct exchange *exchange, struct fuzz_bytes *stream)
 {
     struct server_key *key = &policy->servers[0].key;
     uint16_t length, at;
@@ -510,7 +510,7 @@ static void begin(struct exchange *exchange, struct stream *stream)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     struct exchange exchange = {0};
-    struct stream stream = {data, data + bytes};
+    struct fuzz_bytes stream = {data, data + bytes};
 
     if (memory == NULL)
         prepare();

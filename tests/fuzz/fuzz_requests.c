@@ -252,7 +252,7 @@ static void learn_pattern(struct text *text)
 
 /* The data, with one byte of it said many times: limits of length lie beyond what an input is long.
  */
-static size_t spread(struct stream *stream, uint8_t *out)
+static size_t spread(struct fuzz_bytes *stream, uint8_t *out)
 {
     size_t times = take_u8(stream) * 150u, at = take_u8(stream), bytes = 0;
 
@@ -271,7 +271,7 @@ static size_t spread(struct stream *stream, uint8_t *out)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     static uint8_t all[DATA_MAX];
-    struct stream stream = {data, data + bytes};
+    struct fuzz_bytes stream = {data, data + bytes};
     static struct answers answers;
     struct text text = {.bytes = all};
     size_t step;

@@ -254,10 +254,10 @@ static void play_round(uint64_t number, uint64_t frames, struct totals *totals)
     scene_begin(&scene);
     choose_hot();
     while (scene.frames < frames) {
-        struct stream stream;
+        struct fuzz_bytes stream;
 
         make_step(&scene, &step);
-        stream = (struct stream){step.bytes, step.bytes + step.count};
+        stream = (struct fuzz_bytes){step.bytes, step.bytes + step.count};
         scene_step(&scene, &stream);
     }
     totals->frames += scene.frames;

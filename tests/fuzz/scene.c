@@ -659,7 +659,7 @@ static struct segment segment_between(const struct who *who)
                             .df = true};
 }
 
-static uint32_t patch(uint8_t *buffer, uint32_t bytes, struct stream *stream)
+static uint32_t patch(uint8_t *buffer, uint32_t bytes, struct fuzz_bytes *stream)
 {
     for (unsigned patches = 1 + (take_u8(stream) & 3); patches > 0; patches--) {
         uint32_t at = take_u16(stream) % bytes;
@@ -671,7 +671,7 @@ static uint32_t patch(uint8_t *buffer, uint32_t bytes, struct stream *stream)
 
 /* Flags are those of TCP; bit 7 of `who`: patches follow. A window of 255 is closed; an odd one
  * comes with room for an answer. */
-static void say(struct scene *scene, struct stream *stream, uint8_t step)
+static void say(struct scene *scene, struct fuzz_bytes *stream, uint8_t step)
 {
     static uint8_t buffer[TEST_FRAME_BYTES];
     uint8_t byte = take_u8(stream), flags = take_u8(stream), seq = take_u8(stream),
@@ -731,7 +731,7 @@ static void make_icmp(struct test_frame *frame, struct icmp_kind kind, const uin
 
 /* A router behind `who`'s side complains of a segment that came to that side, or of one that never
  * did. */
-static void complain(struct scene *scene, struct stream *stream, uint8_t step)
+static void complain(struct scene *scene, struct fuzz_bytes *stream, uint8_t step)
 {
     static struct test_frame frame;
     static const struct icmp_kind kinds[2][8] = {
@@ -772,7 +772,7 @@ static void complain(struct scene *scene, struct stream *stream, uint8_t step)
 
 /* --- other steps ----------------------------------------------------------------------------- */
 
-static void raw(struct scene *scene, struct stream *stream)
+static void raw(struct scene *scene, struct fuzz_bytes *stream)
 {
     enum side from = take_u8(stream) & 1 ? SIDE_SERVER : SIDE_CLIENT;
     size_t bytes = take_u16(stream) & 0x7ff;
@@ -798,7 +798,7 @@ static void tick(struct scene *scene)
     } while (more || engine_next_deadline(scene->engine) <= scene->now_us);
 }
 
-static void wait(struct scene *scene, struct stream *stream)
+static void wait(struct scene *scene, struct fuzz_bytes *stream)
 {
     static const uint8_t shifts[4] = {
         0, 8, 12, 16}; /* up to 16 ms, 4 s, 67 s, and 18 min: four epochs of the cookie */
@@ -809,7 +809,7 @@ static void wait(struct scene *scene, struct stream *stream)
         tick(scene);
 }
 
-static void operator(struct scene *scene, struct stream *stream)
+static void operator(struct scene *scene, struct fuzz_bytes *stream)
 {
     uint8_t server = take_u8(stream), word = take_u8(stream);
     struct server_key key = {.addr = servers[server % SCENE_SERVERS].addr,
@@ -825,7 +825,7 @@ static void operator(struct scene *scene, struct stream *stream)
         engine_set_setting(scene->engine, &key, (enum mode_setting)(word % 4), scene->now_us);
 }
 
-void scene_step(struct scene *scene, struct stream *stream)
+void scene_step(struct scene *scene, struct fuzz_bytes *stream)
 {
     uint8_t step = take_u8(stream);
     unsigned which;

@@ -75,7 +75,7 @@ struct scene {
  * engine is shared. */
 void scene_begin(struct scene *scene);
 /* Takes one step from the stream. */
-void scene_step(struct scene *scene, struct stream *stream);
+void scene_step(struct scene *scene, struct fuzz_bytes *stream);
 /* A long silence. */
 void scene_end(struct scene *scene);
 
