@@ -310,7 +310,7 @@ ZSH_FOLDER ?= $(if $(filter /usr/local,$(PREFIX)),site-functions,vendor-completi
 #: make install    into DESTDIR and PREFIX
 install: all
 	install -Dm755 $(BUILD)/synward $(DESTDIR)$(PREFIX)/sbin/synward
-	@install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	@install -d $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)/etc/synward $(DESTDIR)/var/lib/synward
 	@set -e; for page in $(MAN); do \
 		install -Dm644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
 	@install -Dm644 $(BUILD)/completion/bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/synward

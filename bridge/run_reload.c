@@ -29,6 +29,8 @@ static const char *option_text(const struct run_options *options, enum config_ke
         return options->server_side;
     case CONFIG_SERVER_STACK:
         return options->server_stack;
+    case CONFIG_CLUSTER_KEY:
+        return options->cluster_key;
     case CONFIG_STORE:
         return options->store_path;
     case CONFIG_CONTROL:
@@ -194,6 +196,20 @@ static void apply_modes(struct run *run, struct run_modes *modes, enum mode_sett
     free(servers);
 }
 
+/* A worker that did not answer may do so again, and is to go by what is in force. */
+static void put_back(struct run *run)
+{
+    struct settings_for *settings =
+        run->options.config ? config_settings(run->options.config) : NULL;
+    struct error error = {0};
+
+    warn(workers_configure(run->workers, &run->options.triggers, run->options.unknown, &error),
+         &error);
+    if (settings)
+        store_configure(run->store, settings, run->options.config->server_count);
+    free(settings);
+}
+
 /* What can fail comes first. The rest of the options stays that of the start. */
 static bool apply(struct run *run, const struct run_options *options, struct error *error)
 {
@@ -209,6 +225,7 @@ static bool apply(struct run *run, const struct run_options *options, struct err
            daemon_bring_in_force(run->daemon, error);
     free(settings);
     if (!done) {
+        put_back(run);
         run_modes_free(&modes);
         return false;
     }

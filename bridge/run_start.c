@@ -72,7 +72,7 @@ static bool load_store(struct run *run, struct error *error)
         return false;
     store_share(run->store, run->share.on);
     run->learner = learner_new(run->store);
-    run->rehearsal = rehearsal_new();
+    run->rehearsal = rehearsal_new(false);
     if (!run->learner || !run->rehearsal)
         return error_set(error, EXIT_FAILED, "out of memory for the profiles");
     report_tick(run->report, run->store, NULL, NULL);

@@ -6,6 +6,7 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,24 +18,40 @@
 struct archive_file {
     struct archive *archive;
     char *path;
+    char *beside; /* takes the place of `path` at the end; NULL: it is a pipe or device */
     int fd;
     bool failed;
 };
 
+/* What is there and is no regular file is written to; else a new one is made, so that what was
+ * there stays until this is whole, and a link is not followed. -1, with errno. */
+static int open_file(const char *path, char **beside)
+{
+    struct stat status;
+
+    *beside = NULL;
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
+        return open(path, O_WRONLY | O_CLOEXEC);
+    if (asprintf(beside, "%s.%d.new", path, (int)getpid()) < 0)
+        *beside = output_alloc(NULL);
+    return open(*beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+}
+
 struct archive_file *archive_file_new(const char *path, struct error *error)
 {
     struct archive_file *file;
-    int fd;
+    char *beside;
+    const int fd = open_file(path, &beside);
 
-    unlink(path); /* a link that somebody put there is not followed */
-    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) {
         error_set(error, EXIT_FAILED, "%.300s: %s: give another file", path, strerror(errno));
+        free(beside);
         return NULL;
     }
     file = output_alloc(calloc(1, sizeof(*file)));
     file->fd = fd;
     file->path = output_alloc(strdup(path));
+    file->beside = beside;
     file->archive = output_alloc(archive_write_new());
     file->failed = archive_write_add_filter_gzip(file->archive) != ARCHIVE_OK ||
                    archive_write_set_format_pax_restricted(file->archive) != ARCHIVE_OK ||
@@ -60,18 +77,20 @@ void archive_file_add(struct archive_file *file, const char *name, const char *t
 
 bool archive_file_end(struct archive_file *file, struct error *error)
 {
-    bool done =
-        archive_write_close(file->archive) == ARCHIVE_OK && !file->failed && fsync(file->fd) == 0;
+    bool done = archive_write_close(file->archive) == ARCHIVE_OK && !file->failed &&
+                (!file->beside || (fsync(file->fd) == 0 && rename(file->beside, file->path) == 0));
 
     if (!done) {
         const char *why = archive_error_string(file->archive);
 
         error_set(error, EXIT_FAILED, "%.300s: %.200s: give another file", file->path,
                   why ? why : strerror(errno));
-        unlink(file->path);
+        if (file->beside)
+            unlink(file->beside);
     }
     archive_write_free(file->archive);
     close(file->fd);
+    free(file->beside);
     free(file->path);
     free(file);
     return done;

@@ -2,6 +2,8 @@
 /* cmd_doctor.c - `synward doctor`: checks with their remedies, before anything is attached. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "bridge/base/showable.h"
 #include "bridge/doctor/attach.h"
@@ -58,16 +60,65 @@ static void print_json(const struct findings *findings)
     json_object_put(document);
 }
 
+/* The parent of a process; 0: none that we may know of. */
+static int parent_of(int pid)
+{
+    char path[64], line[256];
+    int parent = 0;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/%d/status", pid);
+    file = fopen(path, "re");
+    while (file && parent == 0 && fgets(line, sizeof(line), file))
+        if (strncmp(line, "PPid:", 5) == 0)
+            parent = (int)strtol(line + 5, NULL, 10);
+    if (file)
+        fclose(file);
+    return parent;
+}
+
+/* Of one process, in `found`. */
+static bool environment_has(int pid, char found[256])
+{
+    const char *wanted = "SSH_CONNECTION=";
+    char path[64], *entry = NULL;
+    size_t room = 0;
+    bool has = false;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/%d/environ", pid);
+    file = fopen(path, "re");
+    while (file && !has && getdelim(&entry, &room, '\0', file) > 0)
+        if (strncmp(entry, wanted, strlen(wanted)) == 0)
+            has = snprintf(found, 256, "%s", entry + strlen(wanted)) > 0;
+    free(entry);
+    if (file)
+        fclose(file);
+    return has;
+}
+
+/* sudo does not hand it on: whoever started it had it. */
+static const char *ssh_connection(char found[256])
+{
+    const char *own = getenv("SSH_CONNECTION");
+
+    for (int pid = getppid(); !own && pid > 1; pid = parent_of(pid))
+        if (environment_has(pid, found))
+            return found;
+    return own;
+}
+
 static bool examine(const struct arguments *arguments, const struct config *config,
                     struct findings *findings, struct error *error)
 {
     const char *const sides[2] = {
         option_given(arguments, OPTION_CLIENT) ? arguments->value[OPTION_CLIENT] : config->client,
         option_given(arguments, OPTION_SERVER) ? arguments->value[OPTION_SERVER] : config->server};
+    char ssh[256];
     size_t wrong;
 
     doctor_machine(findings);
-    doctor_sides(findings, sides, getenv("SSH_CONNECTION"));
+    doctor_sides(findings, sides, ssh_connection(ssh));
     if (option_given(arguments, OPTION_JSON))
         print_json(findings);
     else

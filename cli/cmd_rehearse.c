@@ -86,9 +86,13 @@ static bool print_rehearsal(const struct arguments *arguments, struct json_objec
 {
     struct json_object *servers = json_object_object_get(document, "rehearsal");
     struct table *table = table_new(COLUMNS, columns);
+    const int64_t over = json_object_get_int64(json_object_object_get(document, "passed_over"));
 
     if (!option_bare_table(arguments))
         print_sum(servers);
+    if (!option_bare_table(arguments) && over > 0)
+        printf("%" PRId64 " more of servers beyond the first %u are not judged\n", over,
+               REHEARSED_SERVERS);
     for (size_t i = 0; i < json_object_array_length(servers); i++) {
         struct json_object *server = json_object_array_get_idx(servers, i),
                            *reasons = json_object_object_get(server, "reasons");
@@ -120,7 +124,7 @@ static bool read_capture(void *context, struct error *error)
 static bool show(const struct arguments *arguments, const struct rehearsal *rehearsal,
                  struct error *error)
 {
-    /* A capture has its own time: all of it is told. */
+    /* All of it is told. */
     const struct rehearsal_span span = {.wall_s = UINT64_MAX, .for_s = UINT64_MAX};
     struct server_selector selector;
     const char *word = command_word(arguments, 0);
@@ -148,7 +152,7 @@ static bool rehearse_with(struct store *store, const struct arguments *arguments
     apart.from = capture_file_find(apart.capture, error);
     if (!apart.from)
         return false;
-    apart.rehearsal.rehearsal = rehearsal_new();
+    apart.rehearsal.rehearsal = rehearsal_new(true);
     apart.rehearsal.policy = policy_compile(store, NULL, clock_now_us());
     if (!apart.rehearsal.rehearsal || !apart.rehearsal.policy)
         error_set(error, EXIT_FAILED, "out of memory");

@@ -114,7 +114,7 @@ bool run_options_make(const struct arguments *arguments, const struct config *co
         .mode_given = option_given(arguments, OPTION_MODE) || config->mode != SETTING_INHERIT,
         .single_reads = option_given(arguments, OPTION_SINGLE_READS),
         .single_queue = option_given(arguments, OPTION_SINGLE_QUEUE),
-        .cluster_key = arguments->value[OPTION_CLUSTER_KEY],
+        .cluster_key = choose(arguments, OPTION_CLUSTER_KEY, config->cluster_key, NULL),
         .escape = arguments->value[OPTION_ESCAPE],
     };
     return choose_sides(arguments, config, options, error) &&

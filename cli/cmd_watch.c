@@ -54,8 +54,9 @@ static bool heard(void *context, struct json_object *line)
     const struct watching *watching = context;
 
     if (watching->program) {
-        run_program(watching->program, line);
-        return true;
+        if (!watch_told_to_end())
+            run_program(watching->program, line);
+        return !watch_told_to_end();
     }
     if (watching->json)
         output_json_line(line, false);

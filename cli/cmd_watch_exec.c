@@ -43,7 +43,7 @@ static void say(int fd, const char *line, size_t bytes)
     sigaction(SIGPIPE, &before, NULL);
 }
 
-static bool told_to_end(void)
+bool watch_told_to_end(void)
 {
     sigset_t pending;
 
@@ -57,7 +57,7 @@ static bool await(pid_t pid, int limit_ms, int *status)
     const uint64_t until_us = clock_now_us() + (uint64_t)limit_ms * 1000;
 
     while (waitpid(pid, status, WNOHANG) == 0) {
-        if (clock_now_us() >= until_us || told_to_end()) {
+        if (clock_now_us() >= until_us || watch_told_to_end()) {
             kill(-pid, SIGKILL);
             kill(pid, SIGKILL); /* where it has not yet a group of its own */
             waitpid(pid, status, 0);
@@ -86,8 +86,10 @@ bool watch_exec(const char *program, const char *line, size_t bytes, int limit_m
     }
     say(ends[1], line, bytes);
     if (!await(pid, limit_ms, &status))
-        return error_set(error, EXIT_FAILED, "exec %.200s: killed, it had not ended in %d ms",
-                         program, limit_ms);
+        return watch_told_to_end()
+                   ? error_set(error, EXIT_FAILED, "exec %.200s: ended with us", program)
+                   : error_set(error, EXIT_FAILED, "exec %.200s: killed, it had not ended in %d ms",
+                               program, limit_ms);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return true;
     if (WIFSIGNALED(status))

@@ -3,6 +3,7 @@
 #ifndef SYNWARD_CLI_CMD_WATCH_EXEC_H
 #define SYNWARD_CLI_CMD_WATCH_EXEC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "profiles/error.h"
@@ -15,7 +16,9 @@
  * whatever it has started in its process group. False: it could not be run, was killed, or did not
  * end with 0; `error` says which.
  */
-_Bool watch_exec(const char *program, const char *line, size_t bytes, int limit_ms,
-                 struct error *error);
+bool watch_exec(const char *program, const char *line, size_t bytes, int limit_ms,
+                struct error *error);
+/* SIGINT or SIGTERM waits to be taken: no program is to be begun any more. */
+bool watch_told_to_end(void);
 
 #endif

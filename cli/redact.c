@@ -122,6 +122,17 @@ static bool is_common(const char *text)
     return false;
 }
 
+static unsigned colons(const char *word)
+{
+    unsigned count = 0;
+
+    while ((word = strchr(word, ':')) != NULL) {
+        word++;
+        count++;
+    }
+    return count;
+}
+
 /* Is the word an address? Then `written` is the one way to write it. */
 static bool address_kind(const char *word, enum kind *kind, char written[INET6_ADDRSTRLEN])
 {
@@ -136,7 +147,7 @@ static bool address_kind(const char *word, enum kind *kind, char written[INET6_A
         *kind = KIND_IPV6;
         return inet_ntop(AF_INET6, bytes, written, INET6_ADDRSTRLEN);
     }
-    if (strlen(word) == 17 && ether_aton_r(word, &mac)) {
+    if (colons(word) == 5 && ether_aton_r(word, &mac)) { /* bridge IDs have no leading zeros */
         *kind = KIND_MAC;
         return ether_ntoa_r(&mac, written);
     }

@@ -23,6 +23,22 @@
 
 #define SHORT_QUEUE_FRAMES 1000u /* what the kernel gives a TAP */
 
+#define KEEP_THE_WAY                                                                               \
+    "reach the host by another interface, or put a bridge and a veth pair between "                \
+    "(doc/operate/attach.md)"
+#define DEPENDENTS_MAX 256u
+
+/* What the host would lose with the port: also what stands on it (VLANs, macvlans), and what it is
+ * a member of. */
+struct losses {
+    int dependents[DEPENDENTS_MAX]; /* interfaces, by index; the port's own first */
+    uint32_t count;
+    bool default_route;
+    uint32_t addresses;
+    char ssh_server[64]; /* "" without */
+    bool ssh;
+};
+
 struct patient {
     struct findings *findings;
     struct side_spec side;
@@ -32,6 +48,7 @@ struct patient {
     char inside[NAME_MAX + 5];  /* "-n NAME " for commands; "" */
     char prefix[NAME_MAX + 21]; /* "ip netns exec NAME "; "" */
     const char *ssh_connection;
+    struct losses losses;
 };
 
 /* --- a port ---------------------------------------------------------------------------------- */
@@ -57,7 +74,9 @@ static void check_owner(const struct patient *patient)
         return;
     }
     findings_add(patient->findings, FINDING_WRONG, "port", "%s", error.text);
-    if (patient->state.master != 0)
+    if (patient->state.master != 0 && (patient->losses.ssh || patient->losses.default_route))
+        findings_remedy(patient->findings, "%s", KEEP_THE_WAY);
+    else if (patient->state.master != 0)
         findings_remedy(patient->findings, "ip %slink set %s nomaster", patient->inside, device);
     else if (code == 0 && owner == REDIRECT_FOREIGN)
         findings_remedy(patient->findings, "tc %sqdisc del dev %s clsact", patient->inside, device);
@@ -109,19 +128,53 @@ static void check_carrier(const struct patient *patient)
 
 /* --- what the host would lose ---------------------------------------------------------------- */
 
-struct losses {
-    int index;
-    bool default_route;
-    uint32_t addresses;
-    const char *ssh_server; /* "" without */
-    bool ssh;
-};
+static bool depends(const struct losses *losses, int index)
+{
+    for (uint32_t i = 0; i < losses->count; i++)
+        if (losses->dependents[i] == index)
+            return true;
+    return false;
+}
+
+/* A veth end's link is its peer, which stands beside it, not below. */
+static bool stands_on(struct rtnl_link *link, const struct losses *losses)
+{
+    const char *kind = rtnl_link_get_type(link);
+
+    return rtnl_link_get_link(link) > 0 && !(kind && strcmp(kind, "veth") == 0) &&
+           depends(losses, rtnl_link_get_link(link));
+}
+
+static void note_dependent(struct nl_object *object, void *context)
+{
+    struct rtnl_link *link = (struct rtnl_link *)object;
+    struct losses *losses = context;
+    const int index = rtnl_link_get_ifindex(link);
+
+    if (losses->count < DEPENDENTS_MAX && !depends(losses, index) && stands_on(link, losses))
+        losses->dependents[losses->count++] = index;
+}
+
+/* Once more for each that was found: a VLAN of a VLAN. */
+static void find_dependents(struct nl_sock *socket, struct losses *losses)
+{
+    struct nl_cache *links = NULL;
+    uint32_t before;
+
+    if (rtnl_link_alloc_cache(socket, AF_UNSPEC, &links) != 0)
+        return;
+    do {
+        before = losses->count;
+        nl_cache_foreach(links, note_dependent, losses);
+    } while (losses->count > before);
+    nl_cache_free(links);
+}
 
 static void note_nexthop(struct rtnl_nexthop *hop, void *context)
 {
     struct losses *losses = context;
 
-    losses->default_route |= rtnl_route_nh_get_ifindex(hop) == losses->index;
+    losses->default_route |= depends(losses, rtnl_route_nh_get_ifindex(hop));
 }
 
 static void note_route(struct nl_object *object, void *context)
@@ -140,20 +193,26 @@ static void note_address(struct nl_object *object, void *context)
     struct losses *losses = context;
     char text[64];
 
-    if (rtnl_addr_get_ifindex(address) != losses->index ||
-        rtnl_addr_get_scope(address) == RT_SCOPE_LINK)
+    if (!depends(losses, rtnl_addr_get_ifindex(address)))
         return;
-    losses->addresses++;
     nl_addr2str(rtnl_addr_get_local(address), text, sizeof(text));
     text[strcspn(text, "/")] = '\0';
     losses->ssh |= strcmp(text, losses->ssh_server) == 0;
+    losses->addresses += rtnl_addr_get_scope(address) != RT_SCOPE_LINK;
 }
 
-static void look_at_losses(const struct patient *patient, struct losses *losses)
+static void look_at_losses(struct patient *patient)
 {
     struct nl_sock *socket = link_socket(patient->link);
+    struct losses *losses = &patient->losses;
     struct nl_cache *cache = NULL;
 
+    losses->dependents[losses->count++] = patient->state.index;
+    if (patient->state.master != 0)
+        losses->dependents[losses->count++] = patient->state.master;
+    if (patient->ssh_connection)
+        (void)sscanf(patient->ssh_connection, "%*63s %*63s %63[^% ]", losses->ssh_server);
+    find_dependents(socket, losses);
     if (rtnl_route_alloc_cache(socket, AF_UNSPEC, 0, &cache) == 0) {
         nl_cache_foreach(cache, note_route, losses);
         nl_cache_free(cache);
@@ -167,28 +226,21 @@ static void look_at_losses(const struct patient *patient, struct losses *losses)
 
 static void check_host(const struct patient *patient)
 {
-    char server[64] = "";
-    struct losses losses = {.index = patient->state.index, .ssh_server = server};
+    const struct losses *losses = &patient->losses;
+    const bool cut_off = losses->ssh || losses->default_route;
 
-    if (patient->ssh_connection)
-        (void)sscanf(patient->ssh_connection, "%*63s %*63s %63s", server);
-    look_at_losses(patient, &losses);
-    if (!losses.ssh && !losses.default_route && losses.addresses == 0) {
+    if (!cut_off && losses->addresses == 0) {
         findings_add(patient->findings, FINDING_OK, "host",
                      "the host has no address of its own there");
         return;
     }
-    findings_add(patient->findings,
-                 losses.ssh || losses.default_route ? FINDING_WRONG : FINDING_NOTE, "host",
+    findings_add(patient->findings, cut_off ? FINDING_WRONG : FINDING_NOTE, "host",
                  "%s while synward runs, the host itself neither hears nor says anything there",
-                 losses.ssh             ? "this SSH session comes in here:"
-                 : losses.default_route ? "the default route leads out here:"
-                                        : "it has addresses of the host:");
+                 losses->ssh             ? "this SSH session comes in here:"
+                 : losses->default_route ? "the default route leads out here:"
+                                         : "it has addresses of the host:");
     findings_remedy(patient->findings, "%s",
-                    losses.ssh || losses.default_route
-                        ? "reach the host by another interface, or put a bridge and a veth pair "
-                          "between (doc/operate/attach.md)"
-                        : "nothing, where nobody needs them meanwhile");
+                    cut_off ? KEEP_THE_WAY : "nothing, where nobody needs them meanwhile");
 }
 
 static void check_port(struct patient *patient)
@@ -201,6 +253,7 @@ static void check_port(struct patient *patient)
         return;
     }
     (void)link_mtu(patient->link, &patient->mtu, &error);
+    look_at_losses(patient);
     check_owner(patient);
     check_lro(patient);
     check_carrier(patient);
@@ -257,6 +310,8 @@ static void check_side(struct patient *patient, const char *text)
     patient->findings->subject = text;
     if (!side_parse(text, &patient->side, &error)) {
         findings_add(patient->findings, FINDING_WRONG, "side", "%s", error.text);
+        if (!strchr(text, ':'))
+            findings_remedy(patient->findings, "for an interface that is there: port:%.200s", text);
         return;
     }
     if (patient->side.netns[0]) {
@@ -299,7 +354,8 @@ void doctor_sides(struct findings *findings, const char *const texts[2], const c
         if (texts[i])
             check_side(&patients[i], texts[i]);
     check_mtu(findings, patients);
-    if (texts[0] && texts[1] && side_same(&patients[0].side, &patients[1].side)) {
+    if (patients[0].side.device[0] && patients[1].side.device[0] &&
+        side_same(&patients[0].side, &patients[1].side)) {
         findings->subject = texts[1];
         findings_add(findings, FINDING_WRONG, "side", "both sides are the same interface");
         findings_remedy(findings, "give two");

@@ -111,6 +111,8 @@ static bool take_value(struct config *config, enum config_key key, const char *t
         return take_string(&config->server, text, reason);
     case CONFIG_SERVER_STACK:
         return take_string(&config->server_stack, text, reason);
+    case CONFIG_CLUSTER_KEY:
+        return take_string(&config->cluster_key, text, reason);
     case CONFIG_STORE:
         return take_string(&config->store, text, reason);
     case CONFIG_CONTROL:
@@ -440,6 +442,7 @@ void config_free(struct config *config)
     free(config->client);
     free(config->server);
     free(config->server_stack);
+    free(config->cluster_key);
     free(config->store);
     free(config->control);
     free(config->servers);

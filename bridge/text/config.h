@@ -50,7 +50,8 @@
     X(FLOWS, "flows", "N", "connections remembered at once (262144)")                              \
     X(BUSY_POLL, "busy-poll", "off|auto|US", "look for frames so long before sleeping")            \
     X(KERNEL_PATH, "kernel-path", "auto|on|off", "let the kernel carry known connections (off)")   \
-    X(SANDBOX, "sandbox", "auto|on|off", "give up all privileges after the start (auto)")
+    X(SANDBOX, "sandbox", "auto|on|off", "give up all privileges after the start (auto)")          \
+    X(CLUSTER_KEY, "cluster-key", "FILE", "key file of all bridges that protect the same servers")
 
 enum config_key {
 #define CONFIG_KEY_ENUM(id, key, value, help) CONFIG_##id,
@@ -68,9 +69,10 @@ struct config_server {
 };
 
 struct config {
-    char *name;                                             /* of the file, for errors */
-    char *client, *server, *server_stack, *store, *control; /* NULL where the file does not say */
-    enum mode_setting mode;                                 /* SETTING_INHERIT where it does not */
+    char *name; /* of the file, for errors */
+    /* NULL where the file does not say */
+    char *client, *server, *server_stack, *store, *control, *cluster_key;
+    enum mode_setting mode; /* SETTING_INHERIT where it does not */
     bool learning;
     enum unknown_servers unknown;         /* UNKNOWN_COOKIE where the file does not say */
     uint32_t workers;                     /* 0 where the file does not say */

@@ -69,8 +69,9 @@ struct rehearsed_server {
 
 struct rehearsal;
 
-/* NULL: out of memory. */
-struct rehearsal *rehearsal_new(void);
+/* NULL: out of memory. `timeless`: nothing is forgotten, and there is one span, as a capture has.
+ */
+struct rehearsal *rehearsal_new(bool timeless);
 void rehearsal_free(struct rehearsal *rehearsal);
 
 struct rehearsed_request {

@@ -50,7 +50,7 @@ void fake_daemon_init(struct daemon *daemon)
                               .confinement = {.keeper = true},
                               .uptime_us = 12900000,
                               .store = store_new(),
-                              .rehearsal = rehearsal_new(),
+                              .rehearsal = rehearsal_new(false),
                               .events = events_new()};
     add_server(daemon, fake_key("10.77.0.2", 110, 0));
     add_server(daemon, fake_key("fd77::2", 80, 10));

@@ -23,7 +23,7 @@ Test(redact, addresses_in_texts)
     reads(r, "[fd77::2]:110, fd77:0:0::2: gone", "[ipv6-1]:110, ipv6-1: gone");
     reads(r, "10.0.0.0/8 fe80::1%eth0/64", "ipv4-3/8 ipv6-2%eth0/64");
     reads(r, "ether 02:00:00:AA:bb:cc brd ff:ff:ff:ff:ff:ff", "ether mac-1 brd ff:ff:ff:ff:ff:ff");
-    reads(r, "mac 2:0:0:aa:bb:cc", "mac 2:0:0:aa:bb:cc");
+    reads(r, "bridge 8000.2:0:0:aa:bb:cc mac 2:0:0:aa:bb:cc", "bridge 8000.mac-1 mac mac-1");
     reads(r, "127.0.0.1 ::1 0.0.0.0", "127.0.0.1 ::1 0.0.0.0");
     reads(r, "::ffff:10.0.0.5", "ipv6-3");
     reads(r, "2026-11-29T12:00:01+0000 0.2.0 1.2.3.4.5 12:34",

@@ -82,7 +82,7 @@ def test_bad_arguments():
         cases = [
             [],
             ["statsu"],
-            ["doctor"],
+            ["surgeon"],
             ["status", "now"],
             ["status", "--frob"],
             ["profiles", "forget", "10.0.0.1"],

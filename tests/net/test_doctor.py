@@ -111,6 +111,36 @@ def test_what_the_host_would_lose():
         expect(look(lab, "server", "host"), "wrong", "the default route leads out here")
 
 
+def test_what_stands_on_the_port():
+    """A macvlan on it has the default route; a bridge that it is in has this session's address."""
+    with port_lab() as lab:
+        lab.make_ports()
+        lab.bridge.ip(
+            "link add link p1 name above1 type macvlan mode bridge",
+            "link set above1 up",
+            "address add 10.77.9.1/24 dev above1",
+        )
+        expect(look(lab, "server", "host"), "note", "addresses of the host")
+        lab.bridge.ip("route add default via 10.77.9.2 dev above1")
+        expect(look(lab, "server", "host"), "wrong", "the default route leads out here")
+        lab.bridge.ip("link add br9 type bridge", "link set p0 master br9", "link set br9 up")
+        lab.bridge.ip("address add 10.77.9.1/24 dev br9", "address del 10.77.9.1/24 dev above1")
+        ssh = ["env", *(f"{k}={v}" for k, v in SSH.items())]
+        expect(look(lab, "client", "host", before=ssh), "wrong", "this SSH session comes in here")
+        finding = look(lab, "client", "port", before=ssh)
+        check("nomaster" not in finding["remedy"], f"it would end the session: {finding}")
+
+
+def test_sudo_hides_the_session():
+    """Whoever started us has it in its environment."""
+    with port_lab() as lab:
+        lab.make_ports()
+        lab.bridge.ip("address add 10.77.9.1/24 dev p1")
+        session = ["env", *(f"{k}={v}" for k, v in SSH.items()), "sh", "-c"]
+        sudo = [*session, '"$@"; exit $?', "sh", *BY_HAND]
+        expect(look(lab, "server", "host", before=sudo), "wrong", "this SSH session comes in here")
+
+
 def test_mtu_and_carrier():
     with port_lab() as lab:
         lab.make_ports()
@@ -154,6 +184,9 @@ def test_sides_that_are_none():
         found = [f for (side, _), f in doctor("--client", text).items() if side == text]
         check_equal(len(found), 1, f"findings of {text}")
         expect(found[0], "wrong", words)
+    found = doctor("--client", "eth1", "--server", "eth2")
+    check("port:eth1" in found[("eth1", "side")]["remedy"], f"{found}")
+    check("same interface" not in found[("eth2", "side")]["text"], f"{found}")
     found = doctor("--client", "tap:x0", "--server", "tap:x0")
     expect(found[("tap:x0", "side")], "wrong", "the same interface")
 

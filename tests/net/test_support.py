@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 import stat
 import tarfile
 
@@ -94,6 +95,18 @@ def test_support_without_a_daemon_and_without_room():
         done = run(SYNWARD, "support", f"{lab.folder}/none/s.tar.gz", ok=False)
         check_equal(done.returncode, 1, "exit code where the file cannot be made")
         check("No such file" in done.stderr, done.stderr)
+
+
+def test_support_leaves_what_is_no_file():
+    """A pipe is written to, and the link that leads to it stays; no file is lost by a failure."""
+    with Lab() as lab:
+        link = os.path.join(lab.folder, "out")
+        os.symlink("/proc/self/fd/1", link)
+        argv = [SYNWARD, "support", link, "--control", lab.control]
+        done = subprocess.run(argv, capture_output=True, timeout=60, check=True)
+        check_equal(done.stdout[:2], b"\x1f\x8b", "what came out of the pipe")
+        check(os.path.islink(link), "the link is gone")
+        check_equal([n for n in os.listdir(lab.folder) if n.endswith(".new")], [], "left beside")
 
 
 runner.main(globals())

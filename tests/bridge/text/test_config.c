@@ -40,6 +40,7 @@ Test(config, all_keys)
                                 "busy-poll = 40\n"
                                 "kernel-path = auto\n"
                                 "sandbox = off\n"
+                                "cluster-key = k.key\n"
                                 "trigger.half_open = 400\n"
                                 "trigger.silent = off");
 
@@ -47,6 +48,7 @@ Test(config, all_keys)
     cr_expect_str_eq(config.server, "tap:sw1");
     cr_expect_str_eq(config.server_stack, "s");
     cr_expect_str_eq(config.store, "s.json");
+    cr_expect_str_eq(config.cluster_key, "k.key");
     cr_expect_str_eq(config.control, "c.sock");
     cr_expect_eq(config.mode, SETTING_ATTACK);
     cr_expect(config.line[CONFIG_LEARN] == 10 && !config.learning);

@@ -199,7 +199,7 @@ static void add_rehearsal(struct rehearsed_sum *sum, const struct rehearsal *reh
 static void rehearse(struct rehearsed_sum *sum, const char *path)
 {
     struct store *store = learn_often(path);
-    struct capture_rehearsal into = {.rehearsal = rehearsal_new(),
+    struct capture_rehearsal into = {.rehearsal = rehearsal_new(true),
                                      .policy = policy_compile(store, NULL, 1)};
     struct capture_summary summary;
     struct error error = {0};

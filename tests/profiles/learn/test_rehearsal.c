@@ -84,7 +84,7 @@ static void take(struct rehearsal *rehearsal, uint16_t port, const char *text, b
 
 Test(rehearsal, looks_back_a_day_and_no_further)
 {
-    struct rehearsal *rehearsal = rehearsal_new();
+    struct rehearsal *rehearsal = rehearsal_new(false);
     const struct rehearsed_server *server;
     struct rehearsed_count count;
 
@@ -106,7 +106,7 @@ Test(rehearsal, looks_back_a_day_and_no_further)
 /* What the server took is what an operator has to see. */
 Test(rehearsal, the_example_is_the_one_that_harms)
 {
-    struct rehearsal *rehearsal = rehearsal_new();
+    struct rehearsal *rehearsal = rehearsal_new(false);
     const struct rehearsed_example *example;
 
     take(rehearsal, 80, "SSH-2.0-right\r\n", true, NOON_S);
@@ -121,7 +121,7 @@ Test(rehearsal, the_example_is_the_one_that_harms)
 
 Test(rehearsal, servers_are_bounded)
 {
-    struct rehearsal *rehearsal = rehearsal_new();
+    struct rehearsal *rehearsal = rehearsal_new(false);
 
     for (uint16_t port = 1; port <= REHEARSED_SERVERS + 3; port++)
         take(rehearsal, port, "SSH-2.0-x\r\n", false, NOON_S);
@@ -131,5 +131,19 @@ Test(rehearsal, servers_are_bounded)
     cr_assert_eq(
         rehearsal_count(rehearsal_server(rehearsal, 6), REHEARSED_other_protocol, NOON_S, 60).all,
         2);
+    rehearsal_free(rehearsal);
+}
+
+/* A capture may be of many days. */
+Test(rehearsal, a_capture_forgets_nothing)
+{
+    struct rehearsal *rehearsal = rehearsal_new(true);
+
+    for (uint64_t day = 0; day < 5; day++)
+        take(rehearsal, 80, "SSH-2.0-x\r\n", true, NOON_S + day * 24 * 3600);
+    cr_assert_eq(rehearsal_count(rehearsal_server(rehearsal, 0), REHEARSED_other_protocol,
+                                 UINT64_MAX, UINT64_MAX)
+                     .all,
+                 5);
     rehearsal_free(rehearsal);
 }
