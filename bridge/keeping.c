@@ -153,10 +153,15 @@ static void serve_config(const struct keeping *keeping, struct keeper_answer *an
 static void unplace(const struct keeping *keeping, const uint64_t figures[2])
 {
     struct place place;
+    char view[PLACE_VIEW_BYTES];
 
     if (!keeping->parts.control_path)
         return;
     place_known(&place, keeping->parts.control_path, figures[0], figures[1]);
+    place_leave(&place);
+    /* Or it is the other one: only what is known by its numbers goes. */
+    place_of_view(keeping->parts.control_path, view);
+    place_known(&place, view, figures[0], figures[1]);
     place_leave(&place);
 }
 

@@ -259,8 +259,17 @@ static void handle_event(struct run *run, int fd, const struct workers_hooks *ho
         workers_drain(run->workers, hooks, now_us);
     else if (fd == keeping_fd(run->confine.keeping))
         confine_look(&run->confine);
+    else if (run->view && fd == control_fd(run->view))
+        control_handle(run->view);
     else if (!sides_watch_heard(&run->sides_watch, fd))
         control_handle(run->control);
+}
+
+static void tell_watchers(struct run *run)
+{
+    control_tell(run->control);
+    if (run->view)
+        control_tell(run->view);
 }
 
 /* A worker whose side is gone waits with us until it is there again. */
@@ -278,7 +287,7 @@ static void main_loop(struct run *run)
         for (int i = 0; i < count; i++)
             handle_event(run, events[i].data.fd, &hooks, now_us);
         do_what_is_due(run, &hooks, now_us);
-        control_tell(run->control);
+        tell_watchers(run);
     }
 }
 
@@ -296,18 +305,24 @@ static bool save_at_end(struct run *run, struct error *error)
         learner_flush(run->learner, clock_wall_us());
     saved = daemon_save_at_end(run->daemon, error) &&
             state_save(run->daemon, run->options.store_path, error);
-    control_tell(run->control); /* as far as they take it now */
+    tell_watchers(run); /* as far as they take it now */
     workers_halt(run->workers);
     return takeover_write(run->takeover, run->workers, keeping_hands(run->confine.keeping),
                           saved ? error : NULL) &&
            saved;
 }
 
+static void leave_socket(struct run *run, struct control *control)
+{
+    if (control)
+        keeping_unplace(run->confine.keeping, control_place(control));
+    control_close(control);
+}
+
 static void finish(struct run *run)
 {
-    if (run->control)
-        keeping_unplace(run->confine.keeping, control_place(run->control));
-    control_close(run->control);
+    leave_socket(run, run->control);
+    leave_socket(run, run->view);
     daemon_free(run->daemon);
     stack_watch_close(run->stack);
     workers_stop(run->workers);

@@ -52,7 +52,7 @@ struct run {
     struct daemon *daemon;
     struct state_keeper keeper;
     struct run_modes modes;
-    struct control *control;
+    struct control *control, *view; /* view NULL: nobody can only look */
     int epoll_fd;
     struct signals signals;
     bool stopping, anew; /* to begin again */

@@ -273,23 +273,44 @@ static bool watch_all(struct run *run, struct error *error)
            watch_fd(run, run->signals.fd, error) && watch_fd(run, workers_fd(run->workers), error);
 }
 
-static char *answer(void *context, const char *request, size_t bytes, size_t *answer_bytes)
+static char *answer(void *context, struct control_question question, size_t *answer_bytes)
 {
-    return control_answer(context, request, bytes, answer_bytes);
+    return control_answer(context, question, answer_bytes);
 }
 
-static struct pieces *begin_answer(void *context, char *request, size_t bytes)
+static struct pieces *begin_answer(void *context, char *request, size_t bytes, bool view)
 {
-    return control_begin(context, request, bytes);
+    return control_begin(context, request, bytes, view);
 }
 
+static struct control_face face_of(struct run *run, bool view)
+{
+    return (struct control_face){.answer = answer,
+                                 .begin = begin_answer,
+                                 .asks_to_stay = control_asks_to_stay,
+                                 .context = run->daemon,
+                                 .events = run->events,
+                                 .view = view};
+}
+
+/* Nothing depends on it but who looks: a daemon without it protects as well. */
+static bool open_view(struct run *run, struct error *error)
+{
+    const struct control_face face = face_of(run, true);
+    struct error why = {0};
+    char path[PLACE_VIEW_BYTES];
+
+    place_of_view(run->options.control_path, path);
+    run->view = control_open(path, &face, &why);
+    if (!run->view)
+        log_line(LOG_LEVEL_WARNING, "nobody can look without being root: %s", why.text);
+    return !run->view || watch_fd(run, control_fd(run->view), error);
+}
+
+/* Last, as it is the sign that we are ready. */
 static bool open_control(struct run *run, struct error *error)
 {
-    const struct control_face face = {.answer = answer,
-                                      .begin = begin_answer,
-                                      .asks_to_watch = control_asks_to_watch,
-                                      .context = run->daemon,
-                                      .events = run->events};
+    const struct control_face face = face_of(run, false);
 
     run->control = control_open(run->options.control_path, &face, error);
     return run->control && watch_fd(run, control_fd(run->control), error);
@@ -312,5 +333,6 @@ bool run_start(struct run *run, struct error *error)
            signals_catch(&run->signals, error) && open_sides(run, error) && open_path(run, error) &&
            open_stack(run, error) && begin_confinement(run, error) && start_workers(run, error) &&
            make_daemon(run, error) && restore_state(run) && watch_all(run, error) &&
-           end_takeover(run) && open_control(run, error) && confine_end(&run->confine, error);
+           end_takeover(run) && open_view(run, error) && open_control(run, error) &&
+           confine_end(&run->confine, error);
 }

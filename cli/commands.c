@@ -328,9 +328,14 @@ static const struct command commands[] = {
              "wrong.\n",
      .handle = cmd_doctor},
     {.name = "stats",
-     .forms = {TABLE_FORM},
+     .forms = {"[SERVER[:PORT]] " TABLE_FORM},
+     .most_words = 1,
      .options = TABLE_OPTIONS,
-     .summary = "counters: frames, cookies, requests, flows, sources, drops",
+     .summary = "counters of all that passes, or the figures of one server",
+     .help = "Without SERVER: frames, cookies, requests, flows, sources, drops. With one: its\n"
+             "SYNs, cookies and connections since the start, what was refused and why, and how\n"
+             "long it took from a proved request to the open connection. What the kernel\n"
+             "carries (--kernel-path) is not among a server's frames.\n" SERVER_FORMS,
      .handle = cmd_stats},
     {.name = "metrics",
      .forms = {"[--control SOCKET]"},

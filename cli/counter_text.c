@@ -7,6 +7,7 @@
 
 #include "engine/base/counters.h"
 #include "engine/engine.h"
+#include "engine/server/figures.h"
 
 static const struct {
     const char *group, *name, *text;
@@ -16,11 +17,14 @@ static const struct {
 #define TABLE_TEXT(table_name, words)                                                              \
     {"tables", #table_name "_used", words " now"},                                                 \
         {"tables", #table_name "_size", "as many as there is room for"},
+#define FIGURE_TEXT(figure_name, words) {"server", #figure_name, words},
     {"log", "dropped", "lines of the log that nobody read"},
     SYNWARD_COUNTERS(COUNTER_TEXT) SYNWARD_DROPS(DROP_TEXT) ENGINE_TABLES(TABLE_TEXT)
+        SERVER_FIGURES(FIGURE_TEXT)
 #undef COUNTER_TEXT
 #undef DROP_TEXT
 #undef TABLE_TEXT
+#undef FIGURE_TEXT
 };
 
 const char *counter_text(const char *group, const char *name)

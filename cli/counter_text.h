@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* counter_text.h - what the counters of `stats` count, in the words of engine/base/counters.h. */
+/* counter_text.h - what the counters of `stats` count, in the words of engine/base/counters.h, and
+ * those of group "server" (engine/server/figures.h). */
 #ifndef SYNWARD_CLI_COUNTER_TEXT_H
 #define SYNWARD_CLI_COUNTER_TEXT_H
 

@@ -7,6 +7,7 @@
 
 #include "cli/counter_text.h"
 #include "cli/output.h"
+#include "engine/server/figures.h"
 
 /* --- text ------------------------------------------------------------------------------------ */
 
@@ -147,6 +148,126 @@ static void write_servers(FILE *out, struct json_object *servers)
     }
 }
 
+/* --- figures of servers ---------------------------------------------------------------------- */
+
+static struct json_object *figures_of(struct json_object *servers, size_t i)
+{
+    struct json_object *server = json_object_array_get_idx(servers, i);
+    struct json_object *figures = json_object_object_get(server, "figures");
+
+    return json_object_is_type(figures, json_type_object) ? figures : NULL;
+}
+
+/* The start of a line; `label` NULL: none but those of the server. */
+static void begin_line(FILE *out, const char *family, struct json_object *server, const char *label,
+                       const char *value)
+{
+    fprintf(out, "synward_%s{", family);
+    write_server_labels(out, server);
+    if (label) {
+        putc(',', out);
+        write_label(out, label, value);
+    }
+    fputs("} ", out);
+}
+
+static void write_figure(FILE *out, struct json_object *servers, size_t count, const char *name,
+                         const char *text)
+{
+    const bool gauge = counter_text_is_gauge(text);
+    char family[96];
+
+    snprintf(family, sizeof(family), "server_%s%s", name, gauge ? "" : "_total");
+    begin_family(out, family, gauge ? "gauge" : "counter", text);
+    for (size_t i = 0; i < count; i++) {
+        if (!figures_of(servers, i))
+            continue;
+        begin_line(out, family, json_object_array_get_idx(servers, i), NULL, NULL);
+        fprintf(out, "%s\n",
+                json_object_get_string(json_object_object_get(figures_of(servers, i), name)));
+    }
+}
+
+static void write_refusals_of(FILE *out, struct json_object *server, struct json_object *refused)
+{
+    json_object_object_foreach(refused, reason, value)
+    {
+        begin_line(out, "server_refused_total", server, "reason", reason);
+        fprintf(out, "%s\n", json_object_get_string(value));
+    }
+}
+
+static void write_refusals(FILE *out, struct json_object *servers, size_t count)
+{
+    begin_family(out, "server_refused_total", "counter",
+                 "Segments of new clients that were refused, by reason.");
+    for (size_t i = 0; i < count; i++) {
+        struct json_object *refused = json_object_object_get(figures_of(servers, i), "refused");
+
+        if (json_object_is_type(refused, json_type_object))
+            write_refusals_of(out, json_object_array_get_idx(servers, i), refused);
+    }
+}
+
+/* Cumulative, as Prometheus has them, up to the last bucket that is not empty. */
+static void write_histogram(FILE *out, struct json_object *server, struct json_object *figures)
+{
+    struct json_object *buckets = json_object_object_get(figures, "admission");
+    const size_t count =
+        json_object_is_type(buckets, json_type_array) ? json_object_array_length(buckets) : 0;
+    int64_t sum = 0;
+    char bound[32];
+
+    for (size_t i = 0; i < count && i + 1 < ADMISSION_BUCKETS; i++) {
+        sum += json_object_get_int64(json_object_array_get_idx(buckets, i));
+        snprintf(bound, sizeof(bound), "%.6f", (double)(1u << i) / 1e6);
+        begin_line(out, "server_admission_seconds_bucket", server, "le", bound);
+        fprintf(out, "%lld\n", (long long)sum);
+    }
+    begin_line(out, "server_admission_seconds_bucket", server, "le", "+Inf");
+    fprintf(out, "%s\n", json_object_get_string(json_object_object_get(figures, "admitted")));
+    begin_line(out, "server_admission_seconds_sum", server, NULL, NULL);
+    fprintf(out, "%.6f\n",
+            json_object_get_double(json_object_object_get(figures, "admission_us")) / 1e6);
+    begin_line(out, "server_admission_seconds_count", server, NULL, NULL);
+    fprintf(out, "%s\n", json_object_get_string(json_object_object_get(figures, "admitted")));
+}
+
+static void write_admissions(FILE *out, struct json_object *servers, size_t count)
+{
+    begin_family(out, "server_admission_seconds", "histogram",
+                 "Time from a proved request to the open connection.");
+    for (size_t i = 0; i < count; i++)
+        if (figures_of(servers, i))
+            write_histogram(out, json_object_array_get_idx(servers, i), figures_of(servers, i));
+}
+
+static void write_each_figure(FILE *out, struct json_object *servers, size_t count,
+                              struct json_object *first)
+{
+    json_object_object_foreach(first, name, value)
+    {
+        const char *text = counter_text("server", name);
+
+        if (*text && json_object_is_type(value, json_type_int) && strcmp(name, "admission_us") != 0)
+            write_figure(out, servers, count, name, text);
+    }
+}
+
+/* An older daemon has none. The names are those of its first server: all have the same. */
+static void write_figures(FILE *out, struct json_object *servers)
+{
+    const size_t known =
+        json_object_is_type(servers, json_type_array) ? json_object_array_length(servers) : 0;
+    const size_t count = known < METRICS_SERVERS_MAX ? known : METRICS_SERVERS_MAX;
+
+    if (!count || !figures_of(servers, 0))
+        return;
+    write_each_figure(out, servers, count, figures_of(servers, 0));
+    write_refusals(out, servers, count);
+    write_admissions(out, servers, count);
+}
+
 /* --- counters -------------------------------------------------------------------------------- */
 
 static bool ends_in(const char *text, const char *end)
@@ -235,6 +356,7 @@ void metrics_write(FILE *out, struct json_object *status, struct json_object *st
 {
     write_whole(out, status);
     write_servers(out, json_object_object_get(status, "servers"));
+    write_figures(out, json_object_object_get(status, "servers"));
     if (json_object_is_type(stats, json_type_object))
         write_counters(out, stats);
     fputs("# EOF\n", out);

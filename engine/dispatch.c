@@ -250,6 +250,10 @@ static inline __attribute__((always_inline)) void stranger_frame(struct engine *
 static void __attribute__((noinline))
 flow_frame(struct engine *engine, struct passage *passage, struct flow *flow)
 {
+    struct server *server = flow_server(engine, flow);
+
+    if (server)
+        figures_frame(&server->figures, passage->from == SIDE_CLIENT, passage->frame.bytes);
     passage_read_options(passage);
     if (passage->from == SIDE_CLIENT && !frame_offload_honest(&passage->frame)) {
         passage_drop(engine, passage, DROP_bad_checksum);

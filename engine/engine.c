@@ -416,7 +416,7 @@ uint32_t engine_servers(const struct engine *engine, struct server_info *out, ui
 
         if (!server->used)
             continue;
-        if (count < max)
+        if (count < max) {
             out[count] = (struct server_info){
                 .key = server->key,
                 .mode = server->mode,
@@ -424,13 +424,17 @@ uint32_t engine_servers(const struct engine *engine, struct server_info *out, ui
                 .since_us = server->since_us,
                 .cause = server->cause,
                 .cause_value = server->cause_value,
-                .half_open = server_half_open(server, now_us),
                 .dead = server_dead(&engine->servers, server, now_us),
                 .held = server->held,
                 .held_mark = held_mark(engine, server),
                 .held_peak = server->held_peak,
                 .ended = server->slow_ended,
+                .figures = server->figures,
+                .half_open_limit = server_limit(&engine->servers, server, TRIGGER_HALF_OPEN),
+                .usual = trigger_usual(&server->counts),
             };
+            out[count].figures.half_open = server_half_open(server, now_us);
+        }
         count++;
     }
     return count;

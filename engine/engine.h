@@ -25,6 +25,7 @@
 #include "engine/dispatch.h"
 #include "engine/shard/config.h"
 #include "engine/shard/observation.h"
+#include "engine/server/figures.h"
 #include "engine/server/policy.h"
 #include "engine/tables/carried.h"
 #include "engine/tables/source.h"
@@ -169,12 +170,14 @@ struct server_info {
     uint64_t since_us;         /* of the mode */
     enum trigger_cause cause;  /* of the mode, TRIGGER_NONE where the operator set it */
     uint32_t cause_value;
-    uint32_t half_open; /* now, as the trigger counts it */
     uint32_t held;      /* connections that are open at it */
     uint32_t held_mark; /* of these, not limited in attack mode (stages/held.h) */
     uint32_t held_peak; /* the most in calm */
     uint32_t ended;     /* slow connections that were ended at it, ever */
     const char *dead;   /* why it serves nobody, static text; NULL: as far as is known it does */
+    struct server_figures figures;
+    uint32_t half_open_limit; /* of half_open, beyond which the trigger fires; TRIGGER_OFF: never */
+    uint32_t usual;           /* SYNs in 2 s of calm; 0: not known yet */
 };
 /* Writes up to `max` servers; returns how many there are. */
 uint32_t engine_servers(const struct engine *engine, struct server_info *out, uint32_t max,

@@ -41,7 +41,7 @@ FLOORS = {
         "run*",
     ),
     "cli": (
-        "escape options file counter_text",
+        "admission escape options file counter_text",
         "output",
         "table control_client store_reader reading_apart redact archive_file",
         "profile_text server_table metrics",

@@ -22,6 +22,12 @@ typedef struct json_object *answer_handler(struct daemon *daemon, struct json_ob
 typedef bool answer_writer(struct daemon *daemon, FILE *out, struct error *error);
 
 answer_handler answer_status, answer_mode; /* servers */
+answer_handler answer_server_stats, answer_sample;
+/* How often an answer_sample() is wanted; 0: the request says it wrongly. */
+#define SAMPLE_DEFAULT_MS 1000
+#define SAMPLE_LEAST_MS   100
+#define SAMPLE_MOST_MS    60000
+uint32_t sample_every_ms(struct json_object *request);
 answer_handler answer_profiles, answer_forget, answer_set;
 answer_handler answer_sources, answer_rehearse;
 answer_handler answer_stats, answer_reload;

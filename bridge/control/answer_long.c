@@ -92,7 +92,9 @@ static bool read_request(struct long_answer *answer, char **at_once, size_t *byt
     if (command && strcmp(command, "import") == 0)
         return true;
     if (answer->request && taken->rest_bytes <= LONG_REQUEST_BYTES) {
-        *at_once = control_answer(answer->daemon, taken->rest, taken->rest_bytes, bytes);
+        *at_once = control_answer(
+            answer->daemon,
+            (struct control_question){.text = taken->rest, .bytes = taken->rest_bytes}, bytes);
         answer->pieces.ended = true;
         return false;
     }
@@ -235,11 +237,15 @@ static enum long_command command_of(const char *request, size_t bytes)
     return command;
 }
 
-struct pieces *control_begin(struct daemon *daemon, char *request, size_t bytes)
+struct pieces *control_begin(struct daemon *daemon, char *request, size_t bytes, bool view)
 {
     const enum long_command command = command_of(request, bytes);
-    struct long_answer *answer = command == COMMAND_SHORT ? NULL : calloc(1, sizeof(*answer));
+    struct long_answer *answer;
 
+    /* Of whoever may only look nothing is taken for an import: control_answer() refuses it. */
+    if (command == COMMAND_SHORT || (command == COMMAND_IMPORT && view))
+        return NULL;
+    answer = calloc(1, sizeof(*answer));
     if (!answer)
         return NULL;
     *answer = (struct long_answer){

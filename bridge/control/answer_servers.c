@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "bridge/control/answer.h"
+#include "bridge/base/clock.h"
 #include "bridge/control/request.h"
 #include "bridge/daemon.h"
 #include "bridge/text/confinement.h"
 #include "bridge/text/document.h"
+#include "bridge/text/figures_text.h"
 #include "bridge/text/mode_text.h"
 #include "profiles/store/json_document.h"
 
@@ -57,6 +59,14 @@ static struct json_object *server_document(const struct daemon_server *server)
     json_object_object_add(object, "held", json_object_new_int64(server->info.held));
     json_object_object_add(object, "held_mark", json_object_new_int64(server->info.held_mark));
     json_object_object_add(object, "ended", json_object_new_int64(server->info.ended));
+    json_object_object_add(object, "half_open_limit",
+                           server->info.half_open_limit == TRIGGER_OFF
+                               ? NULL
+                               : json_object_new_int64(server->info.half_open_limit));
+    json_object_object_add(object, "usual_syns",
+                           server->info.usual ? json_object_new_int64((server->info.usual + 1) / 2)
+                                              : NULL);
+    json_object_object_add(object, "figures", figures_document(&server->info.figures));
     return object;
 }
 
@@ -155,6 +165,87 @@ struct json_object *answer_status(struct daemon *daemon, struct json_object *req
     add_sandbox(document, daemon);
     json_object_object_add(document, "servers", servers);
     return document;
+}
+
+struct json_object *answer_server_stats(struct daemon *daemon, struct json_object *request,
+                                        struct error *error)
+{
+    struct server_selector selector;
+    struct json_object *document, *servers;
+    char text[SERVER_TEXT_BYTES];
+    bool given;
+
+    servers = request_server(request, &selector, &given, error)
+                  ? servers_document(daemon, &selector, error)
+                  : NULL;
+    if (servers && json_object_array_length(servers) == 0) {
+        json_object_put(servers);
+        servers = NULL;
+        error_set(error, EXIT_NOT_FOUND, "no server %s: `synward status` lists those known",
+                  server_to_text(&selector.addr, selector.port, text));
+    }
+    if (!servers)
+        return NULL;
+    document = document_new();
+    json_object_object_add(document, "servers", servers);
+    return document;
+}
+
+/* How often; 0 and `error`: the request says it wrongly. */
+static uint32_t every_ms(struct json_object *request, struct error *error)
+{
+    struct json_object *value = json_object_object_get(request, "every_ms");
+    const int64_t number = value ? json_object_get_int64(value) : SAMPLE_DEFAULT_MS;
+
+    if ((!value || json_object_is_type(value, json_type_int)) && number >= SAMPLE_LEAST_MS &&
+        number <= SAMPLE_MOST_MS)
+        return (uint32_t)number;
+    error_set(error, EXIT_USAGE, "\"every_ms\" is not a number of %d to %d", SAMPLE_LEAST_MS,
+              SAMPLE_MOST_MS);
+    return 0;
+}
+
+static struct json_object *lost_document(struct daemon *daemon, struct error *error)
+{
+    struct json_object *object;
+    struct counters counters = {0};
+
+    if (!daemon_counters(daemon, &counters, NULL, error))
+        return NULL;
+    object = json_object_new_object();
+    json_object_object_add(object, "tap_overflow",
+                           json_object_new_uint64(counters.frames_tap_overflow));
+    json_object_object_add(object, "refused", json_object_new_uint64(counters.frames_refused));
+    json_object_object_add(object, "no_room", json_object_new_uint64(counters.drops[DROP_no_room]));
+    return object;
+}
+
+struct json_object *answer_sample(struct daemon *daemon, struct json_object *request,
+                                  struct error *error)
+{
+    struct json_object *sequence = json_object_object_get(request, "sequence"), *lost, *document;
+
+    if (!every_ms(request, error))
+        return NULL;
+    lost = lost_document(daemon, error);
+    document = lost ? answer_status(daemon, request, error) : NULL;
+    if (!document) {
+        json_object_put(lost);
+        return NULL;
+    }
+    json_object_object_add(document, "sequence",
+                           json_object_new_int64(json_object_get_int64(sequence)));
+    json_object_object_add(document, "time_ms",
+                           json_object_new_int64((int64_t)(clock_wall_us() / 1000)));
+    json_object_object_add(document, "lost", lost);
+    return document;
+}
+
+uint32_t sample_every_ms(struct json_object *request)
+{
+    struct error error = {0};
+
+    return every_ms(request, &error);
 }
 
 /* Every server that is meant, seen on the wire or only known from a profile, gets its own setting.

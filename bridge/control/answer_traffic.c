@@ -75,7 +75,8 @@ struct json_object *answer_stats(struct daemon *daemon, struct json_object *requ
     struct engine_use use = {0};
     struct json_object *document;
 
-    (void)request;
+    if (json_object_object_get(request, "server"))
+        return answer_server_stats(daemon, request, error);
     if (!daemon_counters(daemon, &counters, NULL, error) || !daemon_use(daemon, &use, error))
         return NULL;
     document = document_new();

@@ -119,27 +119,31 @@ static struct json_object *answer_watch(struct daemon *daemon, struct json_objec
     return document;
 }
 
+#define ALWAYS "command" /* which every request has */
+
 struct control_command {
     const char *name;
     answer_handler *handle; /* or */
     answer_writer *write;   /* or neither: a long answer (control_begin()) */
+    const char *changes_by; /* it changes something where the request has this key; NULL: never */
 };
 
 static const struct control_command commands[] = {
-    {"status", answer_status, NULL},
-    {"profiles", answer_profiles, NULL},
-    {"export", NULL, NULL},
-    {"import", NULL, NULL},
-    {"forget", answer_forget, NULL},
-    {"set", answer_set, NULL},
-    {"learn", answer_learn, NULL},
-    {"mode", answer_mode, NULL},
-    {"flows", NULL, write_flows},
-    {"stats", answer_stats, NULL},
-    {"sources", answer_sources, NULL},
-    {"watch", answer_watch, NULL},
-    {"rehearse", answer_rehearse, NULL},
-    {"reload", answer_reload, NULL},
+    {"status", answer_status, NULL, NULL},
+    {"profiles", answer_profiles, NULL, NULL},
+    {"export", NULL, NULL, NULL},
+    {"import", NULL, NULL, ALWAYS},
+    {"forget", answer_forget, NULL, ALWAYS},
+    {"set", answer_set, NULL, ALWAYS},
+    {"learn", answer_learn, NULL, ALWAYS},
+    {"mode", answer_mode, NULL, "setting"},
+    {"flows", NULL, write_flows, NULL},
+    {"stats", answer_stats, NULL, NULL},
+    {"sources", answer_sources, NULL, "action"},
+    {"watch", answer_watch, NULL, NULL},
+    {"sample", answer_sample, NULL, NULL},
+    {"rehearse", answer_rehearse, NULL, NULL},
+    {"reload", answer_reload, NULL, ALWAYS},
 };
 
 static const struct control_command *find_command(struct json_object *request, struct error *error)
@@ -172,28 +176,46 @@ static struct json_object *parse_request(const char *request, size_t bytes, stru
     return parsed;
 }
 
-bool control_asks_to_watch(const char *request, size_t bytes, const struct events *events,
-                           struct event_reader *reader)
+struct control_stay control_asks_to_stay(const char *request, size_t bytes,
+                                         const struct events *events)
 {
     struct error error = {0};
     struct json_object *parsed =
         bytes <= WATCH_REQUEST_MAX ? parse_request(request, bytes, &error) : NULL;
     const struct control_command *command = parsed ? find_command(parsed, &error) : NULL;
-    /* What is wrong with it is answered as anything else is. */
-    const bool watch =
-        command && command->handle == answer_watch && read_watch(parsed, events, reader, &error);
+    struct control_stay stay = {0};
 
+    /* What is wrong with it is answered as anything else is. */
+    stay.watches = command && command->handle == answer_watch &&
+                   read_watch(parsed, events, &stay.reader, &error);
+    if (command && command->handle == answer_sample)
+        stay.sample_ms = sample_every_ms(parsed);
     json_object_put(parsed);
-    return watch;
+    return stay;
+}
+
+/* False with `error` where it would change something. */
+static bool only_reads(const struct control_command *command, struct json_object *request,
+                       struct error *error)
+{
+    if (!command->changes_by || !json_object_object_get_ex(request, command->changes_by, NULL))
+        return true;
+    return error_set(error, EXIT_USAGE,
+                     "\"%s\" changes something: over this socket one can only look", command->name);
 }
 
 /* Writes the answer, or fills `error`: then nothing was written. */
-static void write_answer(struct daemon *daemon, const char *request, size_t bytes, FILE *out,
+static void write_answer(struct daemon *daemon, struct control_question question, FILE *out,
                          struct error *error)
 {
-    struct json_object *parsed = parse_request(request, bytes, error), *document;
+    struct json_object *parsed = parse_request(question.text, question.bytes, error), *document;
     const struct control_command *command =
         error->code == EXIT_DONE ? find_command(parsed, error) : NULL;
+
+    if (command && question.view && !only_reads(command, parsed, error))
+        command = NULL;
+    if (command && command->handle == answer_sample)
+        json_object_object_add(parsed, "sequence", json_object_new_uint64(question.sequence));
 
     if (command && command->write) {
         command->write(daemon, out, error);
@@ -208,16 +230,16 @@ static void write_answer(struct daemon *daemon, const char *request, size_t byte
 }
 
 /* All pieces at once, where the answer is a long one. True: nothing else is to be done. */
-static bool write_long(struct daemon *daemon, const char *request, size_t bytes, FILE *out)
+static bool write_long(struct daemon *daemon, struct control_question question, FILE *out)
 {
-    char *copy = malloc(bytes + 1);
+    char *copy = malloc(question.bytes + 1);
     struct pieces *pieces;
 
     if (!copy)
         return false;
-    memcpy(copy, request, bytes);
-    copy[bytes] = '\0';
-    pieces = control_begin(daemon, copy, bytes);
+    memcpy(copy, question.text, question.bytes);
+    copy[question.bytes] = '\0';
+    pieces = control_begin(daemon, copy, question.bytes, question.view);
     while (pieces && !pieces->ended) {
         size_t length;
         char *piece = pieces->next(pieces, &length);
@@ -232,7 +254,7 @@ static bool write_long(struct daemon *daemon, const char *request, size_t bytes,
     return pieces;
 }
 
-char *control_answer(struct daemon *daemon, const char *request, size_t bytes, size_t *answer_bytes)
+char *control_answer(struct daemon *daemon, struct control_question question, size_t *answer_bytes)
 {
     struct error error = {0};
     struct text text;
@@ -242,9 +264,9 @@ char *control_answer(struct daemon *daemon, const char *request, size_t bytes, s
     *answer_bytes = 0;
     if (!out)
         return NULL;
-    if (write_long(daemon, request, bytes, out))
+    if (write_long(daemon, question, out))
         return text_close(out, &text, answer_bytes);
-    write_answer(daemon, request, bytes, out, &error);
+    write_answer(daemon, question, out, &error);
     if (error.code != EXIT_DONE)
         text_write_document(out, document_error(&error));
     return text_close(out, &text, answer_bytes);

@@ -3,6 +3,7 @@
 #include "bridge/control/place.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -223,7 +224,28 @@ static bool make_folder(const struct sockaddr_un *address, struct error *error)
                      folder, strerror(errno));
 }
 
-int place_take(struct place *place, const char *path, struct error *error)
+/* Before anybody can find it. */
+static bool open_to_group(const struct sockaddr_un *birth)
+{
+    const struct group *group = getgrnam(VIEW_GROUP);
+
+    return !group || (lchown(birth->sun_path, (uid_t)-1, group->gr_gid) == 0 &&
+                      chmod(birth->sun_path, 0660) == 0);
+}
+
+void place_of_view(const char *path, char view[PLACE_VIEW_BYTES])
+{
+    static const char usual[] = "control.sock";
+    const size_t length = strlen(path), end = sizeof(usual) - 1;
+
+    if (length >= end && strcmp(path + length - end, usual) == 0 &&
+        (length == end || path[length - end - 1] == '/'))
+        snprintf(view, PLACE_VIEW_BYTES, "%.*sview.sock", (int)(length - end), path);
+    else
+        snprintf(view, PLACE_VIEW_BYTES, "%s.view", path);
+}
+
+int place_take(struct place *place, const char *path, bool view, struct error *error)
 {
     struct sockaddr_un birth;
     int fd;
@@ -233,8 +255,15 @@ int place_take(struct place *place, const char *path, struct error *error)
         !birth_address(&place->address, &birth, error))
         return -1;
     fd = listen_at(&birth, error);
-    if (fd < 0 || move_into_place(place, &birth, error))
+    if (fd < 0)
+        return -1;
+    if (view && !open_to_group(&birth)) {
+        error_set(error, EXIT_FAILED, "control socket: %s: cannot be given to the group %s: %s",
+                  path, VIEW_GROUP, strerror(errno));
+        unlink(birth.sun_path);
+    } else if (move_into_place(place, &birth, error)) {
         return fd;
+    }
     close(fd);
     return -1;
 }

@@ -10,7 +10,7 @@
  *      {"synward": {...}, "error": {"code": 3, "text": "no server 10.77.0.9:80; `synward status`
  *      lists those known"}}
  *
- * The exception is "watch": its connection stays, and each event is one more line
+ * The exceptions are "watch" and "sample": their connection stays, and there come more lines
  * (doc/control-protocol.md).
  *
  * `code` is the exit code of the command line. An import carries the file's contents, so that the
@@ -21,6 +21,8 @@
 
 #define CONTROL_SOCKET_DEFAULT "/run/synward/control.sock"
 #define CONTROL_REQUEST_MAX    (64u * 1024 * 1024)
-#define CONTROL_TIMEOUT_MS     10000
+/* Of whoever may only look: what such a request holds is short. */
+#define CONTROL_VIEW_REQUEST_MAX (64u * 1024)
+#define CONTROL_TIMEOUT_MS       10000
 
 #endif

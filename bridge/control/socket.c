@@ -8,11 +8,14 @@
  *                    |                                                |
  *                    +------ late, gone, out of room: close ----------+
  *                    |
- *                 "watch" --> WATCHING --gone--> close
+ *                    +-- "watch" --> WATCHING --gone--> close
+ *                    +-- "sample" -> SAMPLING --gone--> close
  *
- * A watcher (at most WATCHERS_MAX of them) stays and is told events (events.h) as they come,
- * without a deadline. What its socket does not take waits in the ring of events, not here: at most
- * one chunk of WATCH_CHUNK events is set aside for it.
+ * A watcher (at most WATCHERS_MAX of them, with those who sample) stays and is told events
+ * (events.h) as they come, without a deadline. Who samples is answered anew at each tick of its
+ * own; where it has not taken the line before there is none, and the number in the next one tells.
+ * What the socket of a watcher does not take waits in the ring of events, not here: at most one
+ * chunk of WATCH_CHUNK events is set aside for it. Both are in streams.c.
  *
  * Everything is bounded. There are CONNECTIONS_MAX connections; when one more comes, the oldest
  * that has not yet stated its request makes room (a silent client cannot keep an operator out), or
@@ -39,11 +42,9 @@
 
 #include "bridge/base/clock.h"
 #include "bridge/control/pieces.h"
-#include "bridge/control/place.h"
 #include "bridge/control/protocol.h"
 #include "bridge/control/socket_parts.h"
 #include "bridge/control/text.h"
-#include "bridge/events/events.h"
 
 /* Sets the timer to the earliest deadline, or off. */
 static void arm_timer(struct control *control)
@@ -71,8 +72,8 @@ static bool watch(struct control *control, int operation, int fd, uint32_t event
     return epoll_ctl(control->epoll_fd, operation, fd, &event) == 0;
 }
 
-/* NULL is fine. */
-static void drop_pieces(struct control *control, struct connection *connection)
+/* What a long answer or a sampler needs to the end. NULL is fine. */
+static void drop_request(struct control *control, struct connection *connection)
 {
     if (connection->pieces)
         connection->pieces->free(connection->pieces);
@@ -83,13 +84,13 @@ static void drop_pieces(struct control *control, struct connection *connection)
     connection->request_capacity = 0;
 }
 
-static void connection_close(struct control *control, struct connection *connection)
+void connection_close(struct control *control, struct connection *connection)
 {
     if (connection->state == CONNECTION_FREE)
         return;
     close(connection->fd);
     control->buffered_bytes -= connection->capacity;
-    drop_pieces(control, connection);
+    drop_request(control, connection);
     free(connection->buffer);
     if (connection->large)
         malloc_trim(0);
@@ -104,17 +105,15 @@ static int unread(const struct connection *connection)
     return ioctl(connection->fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
-/* It is not silent: its time begins anew. A watcher has no deadline. */
+/* It is not silent: its time begins anew. Who stays has no deadline. */
 static void put_off(const struct control *control, struct connection *connection)
 {
-    if (connection->state != CONNECTION_WATCHING)
+    if (!connection_stays(connection))
         connection->deadline_ms = clock_now_us() / 1000 + control->timeout_ms;
     connection->unread = unread(connection);
 }
 
-/* Sends what the socket takes now; the rest waits for EPOLLOUT. Where it fails the connection is
- * closed. */
-static void connection_send(struct control *control, struct connection *connection)
+void connection_send(struct control *control, struct connection *connection)
 {
     size_t turn = 0;
 
@@ -139,15 +138,28 @@ static size_t connection_index(const struct control *control, const struct conne
     return (size_t)(connection - control->connections);
 }
 
-/* Takes `buffer` in the place of what there was. */
-static void connection_buffer(struct control *control, struct connection *connection, char *buffer,
-                              size_t bytes)
+bool connection_look(struct control *control, const struct connection *connection, uint32_t events)
+{
+    return watch(control, EPOLL_CTL_MOD, connection->fd, events,
+                 connection_index(control, connection));
+}
+
+void connection_buffer(struct control *control, struct connection *connection, char *buffer,
+                       size_t bytes)
 {
     free(connection->buffer);
     control->buffered_bytes += bytes - connection->capacity;
     connection->buffer = buffer;
     connection->capacity = connection->filled = bytes;
     connection->sent = 0;
+}
+
+void connection_keep_request(struct connection *connection)
+{
+    connection->request = connection->buffer;
+    connection->request_capacity = connection->capacity;
+    connection->buffer = NULL;
+    connection->capacity = connection->filled = connection->sent = 0;
 }
 
 /* The next piece, where there is one and the one before was taken. */
@@ -161,7 +173,7 @@ static void connection_next(struct control *control, struct connection *connecti
         return;
     piece = pieces->next(pieces, &bytes);
     if (pieces->ended)
-        drop_pieces(control, connection);
+        drop_request(control, connection);
     if (bytes > 0)
         connection_buffer(control, connection, piece, bytes);
     put_off(control, connection);
@@ -174,44 +186,6 @@ static void connection_write(struct control *control, struct connection *connect
     if (connection->state != CONNECTION_FREE && connection->sent == connection->filled &&
         !connection->pieces)
         connection_close(control, connection);
-}
-
-/*
- * One chunk of events for a watcher, where it has taken the one before. EPOLLOUT is asked for as
- * long as there is something to send; a watcher that is gone shows without being asked for
- * (EPOLLHUP).
- */
-static void connection_stream(struct control *control, struct connection *connection)
-{
-    const struct events *events = control->face.events;
-    size_t bytes = 0;
-    bool more;
-
-    if (connection->sent == connection->filled) {
-        char *lines = events_read(events, &connection->reader, WATCH_CHUNK, &bytes);
-
-        connection_buffer(control, connection, lines, bytes);
-    }
-    connection_send(control, connection);
-    if (connection->state == CONNECTION_FREE)
-        return;
-    more = connection->sent < connection->filled || events_waiting(events, &connection->reader);
-    if (!watch(control, EPOLL_CTL_MOD, connection->fd, more ? EPOLLOUT : 0,
-               connection_index(control, connection)))
-        connection_close(control, connection);
-}
-
-void control_tell(struct control *control)
-{
-    const struct events *events = control->face.events;
-
-    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
-        struct connection *connection = &control->connections[i];
-
-        if (connection->state == CONNECTION_WATCHING && connection->sent == connection->filled &&
-            events_waiting(events, &connection->reader))
-            connection_stream(control, connection);
-    }
 }
 
 /* From READING to WRITING. */
@@ -238,8 +212,7 @@ static void connection_answer(struct control *control, struct connection *connec
         connection_close(control, connection);
 }
 
-static void connection_refuse(struct control *control, struct connection *connection,
-                              const char *text)
+void connection_refuse(struct control *control, struct connection *connection, const char *text)
 {
     struct error error;
     size_t bytes = 0;
@@ -253,18 +226,22 @@ static void connection_refuse(struct control *control, struct connection *connec
 /* Makes room for more of the request. False: refused, the connection is no longer READING. */
 static bool connection_grow(struct control *control, struct connection *connection)
 {
+    const bool view = control->face.view;
+    const size_t most = view ? CONTROL_VIEW_REQUEST_MAX : CONTROL_REQUEST_MAX;
     size_t wanted = connection->capacity ? 2 * connection->capacity : BUFFER_FIRST_BYTES;
     char *grown;
 
     if (connection->filled < connection->capacity)
         return true;
-    if (connection->filled > CONTROL_REQUEST_MAX) {
+    if (connection->filled > most) {
         connection_refuse(control, connection,
-                          "the request is longer than 64 MiB: import it in parts");
+                          view ? "the request is longer than 64 KiB: over this socket one can only "
+                                 "look"
+                               : "the request is longer than 64 MiB: import it in parts");
         return false;
     }
-    if (wanted > CONTROL_REQUEST_MAX + 1) /* one more, so that a request that is too long shows */
-        wanted = CONTROL_REQUEST_MAX + 1;
+    if (wanted > most + 1) /* one more, so that a request that is too long shows */
+        wanted = most + 1;
     if (control->buffered_bytes + wanted - connection->capacity > REQUESTS_TOTAL_MAX) {
         connection_refuse(control, connection, "the daemon is busy with other requests: try again");
         return false;
@@ -280,59 +257,40 @@ static bool connection_grow(struct control *control, struct connection *connecti
     return true;
 }
 
-static unsigned count_watchers(const struct control *control)
+char *connection_ask(const struct control *control, const struct connection *connection,
+                     const char *request, size_t bytes, size_t *answer_bytes)
 {
-    unsigned count = 0;
+    const struct control_question question = {.text = request,
+                                              .bytes = bytes,
+                                              .view = control->face.view,
+                                              .sequence = connection->sequence};
 
-    for (size_t i = 0; i < CONNECTIONS_MAX; i++)
-        count += control->connections[i].state == CONNECTION_WATCHING;
-    return count;
-}
-
-/* From READING to WATCHING: what it hears first is the answer to its request. */
-static void connection_watch(struct control *control, struct connection *connection, size_t bytes,
-                             const struct event_reader *reader)
-{
-    size_t answer_bytes = 0;
-    char *answer;
-
-    if (count_watchers(control) == WATCHERS_MAX) {
-        connection_refuse(control, connection, "too many watch already: end one of them");
-        return;
-    }
-    connection->reader = *reader;
-    answer = control->face.answer(control->face.context, connection->buffer, bytes, &answer_bytes);
-    connection_buffer(control, connection, answer, answer_bytes);
-    connection->state = CONNECTION_WATCHING;
-    connection->deadline_ms = UINT64_MAX;
-    connection_stream(control, connection);
+    return control->face.answer(control->face.context, question, answer_bytes);
 }
 
 /*
  * The first `bytes` of the buffer are the request. Where it or its answer is large, so was what was
  * needed on the way: what the allocator keeps of that is given back when the connection ends.
  */
-static void connection_ask(struct control *control, struct connection *connection, size_t bytes)
+static void connection_request(struct control *control, struct connection *connection, size_t bytes)
 {
-    struct event_reader reader;
+    const struct control_face *face = &control->face;
+    const struct control_stay stay = face->asks_to_stay(connection->buffer, bytes, face->events);
     size_t answer_bytes = 0;
     char *answer;
 
-    if (control->face.asks_to_watch(connection->buffer, bytes, control->face.events, &reader)) {
-        connection_watch(control, connection, bytes, &reader);
+    if (stay.watches || stay.sample_ms) {
+        connection_stay(control, connection, bytes, stay);
         return;
     }
-    connection->pieces = control->face.begin(control->face.context, connection->buffer, bytes);
+    connection->pieces = face->begin(face->context, connection->buffer, bytes, face->view);
     if (connection->pieces) {
         connection->large = true;
-        connection->request = connection->buffer;
-        connection->request_capacity = connection->capacity;
-        connection->buffer = NULL;
-        connection->capacity = connection->filled = 0;
+        connection_keep_request(connection);
         connection_begin_writing(control, connection);
         return;
     }
-    answer = control->face.answer(control->face.context, connection->buffer, bytes, &answer_bytes);
+    answer = connection_ask(control, connection, connection->buffer, bytes, &answer_bytes);
     connection->large = bytes > LARGE_BYTES || answer_bytes > LARGE_BYTES;
     connection_answer(control, connection, answer, answer_bytes);
 }
@@ -353,7 +311,7 @@ static bool connection_try_request(struct control *control, struct connection *c
     if (bytes == 0)
         connection_close(control, connection);
     else
-        connection_ask(control, connection, bytes);
+        connection_request(control, connection, bytes);
     return true;
 }
 
@@ -455,7 +413,9 @@ static void close_if_late(struct control *control, struct connection *connection
 {
     if (connection->state == CONNECTION_FREE || connection->deadline_ms > now_ms)
         return;
-    if (connection->state == CONNECTION_WRITING && unread(connection) < connection->unread)
+    if (connection->state == CONNECTION_SAMPLING)
+        connection_tick(control, connection, now_ms);
+    else if (connection->state == CONNECTION_WRITING && unread(connection) < connection->unread)
         put_off(control, connection);
     else
         connection_close(control, connection);
@@ -491,8 +451,10 @@ static void handle_event(struct control *control, const struct epoll_event *even
         connection_read(control, connection);
     else if (connection->state == CONNECTION_WRITING)
         connection_write(control, connection);
-    else if (connection->state == CONNECTION_WATCHING && (event->events & (EPOLLHUP | EPOLLERR)))
+    else if (connection_stays(connection) && (event->events & (EPOLLHUP | EPOLLERR)))
         connection_close(control, connection);
+    else if (connection->state == CONNECTION_SAMPLING)
+        connection_sample(control, connection);
     else if (connection->state == CONNECTION_WATCHING)
         connection_stream(control, connection);
 }
@@ -548,7 +510,7 @@ struct control *control_open(const char *path, const struct control_face *face, 
     control->deaf_until_ms = NOT_DEAF;
     control->epoll_fd = control->timer_fd = control->listen_fd = -1;
     if (open_descriptors(control, error)) {
-        control->listen_fd = place_take(&control->place, path, error);
+        control->listen_fd = place_take(&control->place, path, face->view, error);
         if (control->listen_fd >= 0 &&
             watch(control, EPOLL_CTL_ADD, control->listen_fd, EPOLLIN, EVENT_LISTENER))
             return control;

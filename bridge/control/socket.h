@@ -12,28 +12,29 @@
 #include <stddef.h>
 
 #include "bridge/control/place.h"
+#include "bridge/control/question.h"
 #include "profiles/error.h"
 
 struct control;
-struct event_reader;
 struct events;
 struct pieces;
 
 /* Who answers. */
 struct control_face {
     /*
-     * Answers one request (`bytes` of text) with text, `*answer_bytes` long, which the control
-     * socket frees. NULL: out of memory.
+     * Answers one request with text, `*answer_bytes` long, which the control socket frees. NULL:
+     * out of memory.
      */
-    char *(*answer)(void *context, const char *request, size_t bytes, size_t *answer_bytes);
+    char *(*answer)(void *context, struct control_question question, size_t *answer_bytes);
     /* A long answer, which works in `request` until it is freed; NULL: answer() has it. */
-    struct pieces *(*begin)(void *context, char *request, size_t bytes);
-    /* Its answer is the first line of many: the connection stays, and is told the events, from
-     * where `reader` is put and as it wants them. */
-    bool (*asks_to_watch)(const char *request, size_t bytes, const struct events *events,
-                          struct event_reader *reader);
+    struct pieces *(*begin)(void *context, char *request, size_t bytes, bool view);
+    /* Its answer is the first line of many. */
+    struct control_stay (*asks_to_stay)(const char *request, size_t bytes,
+                                        const struct events *events);
     void *context;
     const struct events *events;
+    bool view; /* whoever asks here may only look; the socket is mode 0660, of the group that
+                  VIEW_GROUP names, or 0600 where there is none */
 };
 
 /*

@@ -62,16 +62,22 @@ static void *grow(void *table, uint32_t count, uint32_t more, size_t entry_bytes
 
 static void merge_server(struct server_info *into, const struct server_info *from)
 {
-    const uint32_t half_open = into->half_open + from->half_open;
     const uint32_t held = into->held + from->held, held_mark = into->held_mark + from->held_mark;
     const uint32_t ended = into->ended + from->ended, peak = into->held_peak + from->held_peak;
     const char *dead = into->dead ? into->dead : from->dead;
     const bool takes_over =
         from->mode == MODE_ATTACK && (into->mode != MODE_ATTACK || from->since_us < into->since_us);
+    struct server_figures figures = into->figures;
 
-    if (takes_over)
+    figures_add(&figures, &from->figures);
+    into->usual += from->usual;
+    if (takes_over) {
+        const uint32_t usual = into->usual;
+
         *into = *from;
-    into->half_open = half_open;
+        into->usual = usual;
+    }
+    into->figures = figures;
     into->held = held;
     into->held_mark = held_mark;
     into->ended = ended;

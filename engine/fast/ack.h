@@ -116,6 +116,7 @@ static inline void refuse_ack(struct engine *engine, const struct ack *ack, stru
     const struct promise *promise = &server->policy->now;
 
     trigger_spoke(&server->counts, slot);
+    server->figures.refused[REFUSAL_OF_mismatch]++;
     if (!proof_blame_source(engine, server, &client, slot, ack->now_us)) {
         verdict_drop(engine, verdict, DROP_mismatch);
         return;

@@ -159,6 +159,9 @@ PLAIN_INLINE bool plain_from(struct engine *engine, struct frame *frame, enum si
               : plain_spliced(engine, frame, from, flow, cold)))
         return false;
     flow->used = flow_clock(now_us);
+    if (cold->server)
+        figures_frame(&engine->servers.slots[cold->server - 1].figures, from == SIDE_CLIENT,
+                      frame->bytes);
     return true;
 }
 

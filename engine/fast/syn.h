@@ -153,6 +153,7 @@ remember_syn(struct engine *engine, uint8_t *data, const struct kept_answer *kep
 static inline void count_syn(struct engine *engine, const struct syn *syn, struct server *server)
 {
     engine->counters.cookies_syn++;
+    server->figures.syns++;
     trigger_syn(&server->counts, true, syn->now_us);
     trigger_asked(&server->counts, (struct trigger_tag){&engine->asked, syn->hash, syn->x},
                   syn->now_us);
@@ -213,6 +214,7 @@ static inline void answer_plain_syn(struct engine *engine, const struct syn *syn
                     server_ip_id(server, syn->kept->promise, syn->client_port, syn->now_us));
     write_synack_tcp(syn, v4, addresses, c, tsval);
     engine->counters.cookies_sent++;
+    server->figures.cookies_sent++;
 }
 
 /*

@@ -233,6 +233,7 @@ void server_set_mode(struct server *server, enum mode mode, enum trigger_cause c
     if (mode == MODE_ATTACK && server->attacks_begun != NULL)
         ++*server->attacks_begun;
     server->mode = mode;
+    server->figures.switches++;
     server->held_before = mode == MODE_ATTACK ? server->held : 0;
     /* Connections keep the numbers that they were opened with. */
     server->capacity = (struct capacity){.opened = server->capacity.opened};
@@ -294,6 +295,15 @@ void server_set_listening(struct server_table *table, const struct server_key *k
         server->listening = LISTENING_NO;
     if (server != NULL)
         look_again(server);
+}
+
+uint32_t server_limit(const struct server_table *table, const struct server *server,
+                      enum trigger_cause cause)
+{
+    static const struct trigger_limits none;
+
+    return trigger_limit(server->policy != NULL ? &server->policy->triggers : &none,
+                         &table->triggers, cause);
 }
 
 uint32_t server_half_open(const struct server *server, uint64_t now_us)

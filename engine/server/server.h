@@ -29,6 +29,7 @@
 #include "engine/base/token_bucket.h"
 #include "engine/server/capacity.h"
 #include "engine/server/doubt.h"
+#include "engine/server/figures.h"
 #include "engine/server/mode.h"
 #include "engine/server/policy.h"
 #include "engine/server/trigger.h"
@@ -122,6 +123,7 @@ struct server {
     struct answer_record *record;       /* by which the kernel answers for it; NULL: it does not */
     const struct server_policy *policy; /* NULL: not profiled */
     struct cookie_kept cookies[SERVER_PROMISES]; /* by enum server_promise */
+    struct server_figures figures;               /* half_open is found out when it is asked for */
     struct server_host *host;     /* of this server's address; NULL: there was no room for it */
     struct server_host *address;  /* the one without VLAN IDs; NULL: the same */
     uint32_t *attacked;           /* the table's; NULL: in none */
@@ -258,6 +260,9 @@ static inline bool server_answered_lately(const struct server *server, uint64_t 
 {
     return server->answered_us != 0 && now_us < server->answered_us + ANSWERED_LATELY_US;
 }
+/* In force for this server, over all shards; TRIGGER_OFF: none. */
+uint32_t server_limit(const struct server_table *table, const struct server *server,
+                      enum trigger_cause cause);
 /* Half-open (trigger.h), for the mode in force. */
 uint32_t server_half_open(const struct server *server, uint64_t now_us);
 /* False: server_trigger() would say no without counting, as it does for nearly every SYN of a

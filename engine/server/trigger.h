@@ -209,6 +209,12 @@ void trigger_accept_queue(struct trigger_counts *counts, uint32_t used, uint32_t
 /* The mode changes. */
 void trigger_mode(struct trigger_counts *counts, bool attack, uint64_t now_us);
 
+/* SYNs in 2 s that are usual; 0: not known yet. */
+static inline uint32_t trigger_usual(const struct trigger_counts *counts)
+{
+    return counts->usual_windows < USUAL_WINDOWS ? 0 : (uint32_t)(counts->usual / USUAL_SCALE);
+}
+
 /* Half-open as defined above. */
 uint32_t trigger_half_open(const struct trigger_counts *counts, bool attack, uint64_t now_us);
 

@@ -185,13 +185,15 @@ void engine_half_open_completed(struct engine *engine, struct server *server,
 
 /* --- flows ----------------------------------------------------------------------------------- */
 
-/* Keeps server->half_open_flows the number of half-open flows that point at it. */
-static void count_half_open(struct engine *engine, const struct flow *flow, int change)
+/* Keeps its server's numbers of half-open and of spliced flows those that point at it. */
+static void count_state(struct engine *engine, const struct flow *flow, int change)
 {
     struct server *server = flow_server(engine, flow);
 
     if (server && flow_is_half_open(flow))
         server->counts.half_open_flows += (uint32_t)change;
+    if (server && (flow->state == FLOW_SPLICED || flow->state == FLOW_DRAINING))
+        server->figures.spliced += (uint64_t)(int64_t)change;
 }
 
 /* Each shard sees the answers to some clients only: that there is a server, all must know. */
@@ -212,7 +214,7 @@ void engine_look_at_triggers(struct engine *engine, struct server *server, uint6
 /* Among those that count for its server. */
 static void count_flow(struct engine *engine, const struct flow *flow, int change)
 {
-    count_half_open(engine, flow, change);
+    count_state(engine, flow, change);
     if (is_held(flow))
         count_held(engine, flow, change);
 }
@@ -242,11 +244,11 @@ void engine_flow_state(struct engine *engine, struct flow *flow, enum flow_state
     const bool was_held = is_held(flow);
     const bool holds = state_is_held(state) && !(flow->flags & FLOW_SERVER_FIN);
 
-    count_half_open(engine, flow, -1);
+    count_state(engine, flow, -1);
     if (was_held && !holds)
         count_held(engine, flow, -1);
     flow_set_state(&engine->flows, flow, state, now_us);
-    count_half_open(engine, flow, 1);
+    count_state(engine, flow, 1);
     if (!was_held && holds)
         count_held(engine, flow, 1);
 }

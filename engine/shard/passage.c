@@ -8,6 +8,15 @@ void passage_hold(struct passage *passage)
     passage->verdict->bytes = 0;
 }
 
+void __attribute__((noinline))
+passage_count_refusal(struct engine *engine, const struct passage *passage, enum drop_reason reason)
+{
+    struct server *server = server_of(&engine->servers, &passage->key);
+
+    if (server)
+        figures_refuse(&server->figures, reason);
+}
+
 /* `bytes` were laid into the frame's buffer; 0: there was no room. */
 static void replied(struct engine *engine, struct passage *passage, uint32_t bytes)
 {
@@ -56,6 +65,8 @@ void passage_reset_by(struct engine *engine, struct passage *passage, const stru
     uint32_t flow_label = v4 ? 0 : flow_label_to_client(engine, &passage->key);
 
     engine->counters.drops[reason]++;
+    if (figures_is_refusal(reason))
+        passage_count_refusal(engine, passage, reason);
     replied(engine, passage,
             segment_answer_reset(&passage->frame, promised_ttl(promise), promise->synack.df,
                                  flow_label));

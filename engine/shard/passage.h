@@ -72,9 +72,15 @@ static inline void verdict_drop(struct engine *engine, struct verdict *verdict,
     verdict->bytes = 0;
     engine->counters.drops[reason]++;
 }
+/* Counted for the server that the segment is for; noinline, as those that refuse many go other ways
+ * (fast/ack.h). */
+void passage_count_refusal(struct engine *engine, const struct passage *passage,
+                           enum drop_reason reason);
 static inline void passage_drop(struct engine *engine, struct passage *passage,
                                 enum drop_reason reason)
 {
+    if (figures_is_refusal(reason))
+        passage_count_refusal(engine, passage, reason);
     verdict_drop(engine, passage->verdict, reason);
 }
 /* The payload was copied; the frame is done with. */

@@ -94,6 +94,7 @@ static void synack_due(struct engine *engine, const struct resend_entry *entry, 
     address_to_client(&entry->key, &segment);
     engine_emit(engine, SIDE_CLIENT, &entry->link, &segment);
     engine->counters.cookies_sent++;
+    server->figures.cookies_sent++;
 }
 
 bool say_again(struct engine *engine, uint64_t now_us)

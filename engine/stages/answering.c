@@ -44,6 +44,8 @@ static void count_step(struct engine *engine, struct answered *answered, uint64_
 
     engine->counters.cookies_syn += syns;
     engine->counters.cookies_sent += syns;
+    answered->server->figures.syns += syns;
+    answered->server->figures.cookies_sent += syns;
     if (answered->server->mode == MODE_ATTACK)
         trigger_answered_for(&answered->server->counts, step, syns, asked);
 }

@@ -9,6 +9,7 @@
 #include "engine/stages/capacity.h"
 #include "engine/stages/draining.h"
 #include "engine/stages/greeting_compare.h"
+#include "engine/stages/kept.h"
 #include "engine/stages/opening_room.h"
 #include "engine/stages/opening_say.h"
 #include "engine/stages/slow.h"
@@ -154,9 +155,22 @@ static bool was_greeted(const struct engine *engine, const struct proof *proof,
             served_lately(&engine->served, engine_hash(engine, key), proof->c, now_us));
 }
 
+/* When its request was first proved: it may have been kept since. */
+static uint64_t proved_us(struct engine *engine, const struct flow *before,
+                          const struct proof *proof, uint64_t now_us)
+{
+    const struct slot *slot =
+        before && before->state == FLOW_KEPT ? kept_slot(engine, before) : NULL;
+
+    if (!slot || slot->x != proof->x)
+        return now_us;
+    return now_us - (uint64_t)((uint32_t)(now_us / 1000) - slot->since_ms) * 1000;
+}
+
 bool opening_begin(struct engine *engine, struct passage *passage, struct server *server,
                    const struct proof *proof, struct flow *closing, const struct asked *said)
 {
+    const uint64_t began_us = proved_us(engine, closing, proof, passage->now_us);
     struct flow *flow = make_flow(engine, passage, server, closing, said->promised > 0);
     struct flow_cold *cold;
     struct opening *opening;
@@ -181,6 +195,7 @@ bool opening_begin(struct engine *engine, struct passage *passage, struct server
     opening->promised = (uint16_t)said->promised;
     opening->share = said->share;
     opening->client_isn = proof->x;
+    opening->proved_us = began_us;
     note_asking(engine, server, opening, said->protocol);
     tag_take(&engine->stray, passage->hash, 0, passage->now_us);
     opening_send_syn(engine, flow, opening);
@@ -207,6 +222,7 @@ void opening_fail(struct engine *engine, struct flow *flow, bool server_too, uin
         &engine->openings.openings[flow_cold(&engine->flows, flow)->opening];
 
     engine->counters.flows_refused++;
+    flow_server(engine, flow)->figures.failed++;
     opening_reset_client(engine, flow, opening);
     if (server_too)
         opening_reset_server(engine, flow, opening);
@@ -502,6 +518,7 @@ void opening_release(struct engine *engine, struct flow *flow, uint64_t now_us)
     flow->tsecr_floor = server_tsval;
     served_note(&engine->served, engine_hash(engine, &flow->key), cold->client_isn, now_us);
     engine->counters.flows_opened++;
+    figures_admit(&flow_server(engine, flow)->figures, now_us - opening->proved_us);
     if (opening->promised || opening->share != SHARE_NONE)
         draining_begin(engine, flow, now_us);
     else

@@ -79,6 +79,7 @@ static void answer_syn(struct engine *engine, struct passage *passage, struct se
         synack_remember(engine, passage, promise, &client, c, offered);
     passage_answer(engine, passage, &segment);
     engine->counters.cookies_sent++;
+    server->figures.cookies_sent++;
 }
 
 /*
@@ -158,6 +159,7 @@ meet_doubted(struct engine *engine, struct passage *passage, struct server *serv
 void admit_syn(struct engine *engine, struct passage *passage, struct server *server)
 {
     engine->counters.cookies_syn++;
+    server->figures.syns++;
     if ((passage->frame.flags & (TCP_FIN | TCP_RST)) || !frame_ends_good(&passage->frame)) {
         passage_drop(engine, passage, DROP_bad_segment);
         return;

@@ -46,8 +46,10 @@ static void begin_half_open(struct engine *engine, const struct passage *passage
     flow_bind_server(engine, flow, server);
     engine_flow_state(engine, flow, FLOW_HALF_OPEN, passage->now_us);
     half_open_note_syn(passage, flow);
-    if (server)
+    if (server) {
+        server->figures.syns++;
         trigger_syn(&server->counts, server->mode == MODE_ATTACK, passage->now_us);
+    }
     engine_check_triggers(engine, server, passage->now_us);
 }
 

@@ -35,6 +35,7 @@
 
 struct opening {
     uint64_t due_us;              /* of its timer: the wheel may be early (timer_wheel.h) */
+    uint64_t proved_us;           /* when its request was first proved */
     uint64_t greeting_since_us;   /* when the server accepted, and its greeting became due */
     uint32_t flow;                /* index into the flow table; OPENING_NONE: it is free */
     struct link_header to_server; /* as the client addressed it */

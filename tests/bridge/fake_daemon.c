@@ -61,6 +61,12 @@ void fake_daemon_init(struct daemon *daemon)
     add_flow(daemon, "10.77.0.1", 40312, daemon->servers[0].info.key, true);
     add_flow(daemon, "fd77::1", 40313, daemon->servers[1].info.key, false);
     daemon->servers[2].info.dead = "nobody listens";
+    daemon->servers[0].info.figures = (struct server_figures){.syns = 7, .half_open = 3};
+    daemon->servers[0].info.usual = 5;
+    figures_refuse(&daemon->servers[0].info.figures, DROP_mismatch);
+    figures_admit(&daemon->servers[0].info.figures, 3);
+    for (uint32_t i = 0; i < 3; i++)
+        daemon->servers[i].info.half_open_limit = i ? TRIGGER_OFF : 200;
     daemon->counters.frames_client_in = 7;
     daemon->use.openings = (struct table_use){3, 4096};
     daemon->counters.drops[DROP_bad_cookie] = UINT64_MAX;

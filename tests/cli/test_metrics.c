@@ -94,6 +94,39 @@ Test(metrics, servers)
     free(text);
 }
 
+Test(metrics, figures_of_servers)
+{
+    char *text =
+        written("{\"servers\":[{\"server\":\"10.77.0.2\",\"port\":80,\"vlan\":[],\"figures\":{"
+                "\"syns\":7,\"admitted\":3,\"admission_us\":1500000,\"spliced\":2,"
+                "\"refused\":{\"mismatch\":5},\"admission\":[1,0,2]}},"
+                "{\"server\":\"10.77.0.3\",\"port\":80,\"vlan\":[]}]}",
+                "{}");
+
+    has(text, "# HELP synward_server_syns_total SYNs that came to it\n"
+              "# TYPE synward_server_syns_total counter\n"
+              "synward_server_syns_total{server=\"10.77.0.2:80\",vlan=\"\"} 7\n#");
+    has(text, "# TYPE synward_server_spliced gauge\n"
+              "synward_server_spliced{server=\"10.77.0.2:80\",vlan=\"\"} 2\n");
+    has(text, "synward_server_refused_total{server=\"10.77.0.2:80\",vlan=\"\","
+              "reason=\"mismatch\"} 5\n");
+    has(text,
+        "# TYPE synward_server_admission_seconds histogram\n"
+        "synward_server_admission_seconds_bucket{server=\"10.77.0.2:80\",vlan=\"\",le=\"0.000001\"}"
+        " "
+        "1\n"
+        "synward_server_admission_seconds_bucket{server=\"10.77.0.2:80\",vlan=\"\",le=\"0.000002\"}"
+        " "
+        "1\n"
+        "synward_server_admission_seconds_bucket{server=\"10.77.0.2:80\",vlan=\"\",le=\"0.000004\"}"
+        " "
+        "3\n"
+        "synward_server_admission_seconds_bucket{server=\"10.77.0.2:80\",vlan=\"\",le=\"+Inf\"} 3\n"
+        "synward_server_admission_seconds_sum{server=\"10.77.0.2:80\",vlan=\"\"} 1.500000\n"
+        "synward_server_admission_seconds_count{server=\"10.77.0.2:80\",vlan=\"\"} 3\n");
+    free(text);
+}
+
 Test(metrics, so_many_servers_have_figures)
 {
     struct json_object *status = json_object_new_object();

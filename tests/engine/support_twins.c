@@ -28,6 +28,7 @@ static void same_servers(const struct server_table *a, const struct server_table
         cr_assert_arr_eq(&one->openings, &other->openings, sizeof(one->openings));
         cr_assert_arr_eq(&one->observed, &other->observed, sizeof(one->observed));
         cr_assert_eq(one->answered_us, other->answered_us);
+        cr_assert_arr_eq(&one->figures, &other->figures, sizeof(one->figures));
     }
 }
 

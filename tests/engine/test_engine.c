@@ -293,7 +293,7 @@ Test(engine, the_main_threads_word_counts_under_auto_only)
     cr_assert_eq(info_of(b, HTTP).cause_value, 7);
     client_says(b, .flags = "S", .seq = X, .options = OFFERS);
     to_client(b, .flags = "S.", .seq = ANY, .ack = X + 1, .options = OFFERS);
-    cr_assert_eq(info_of(b, HTTP).half_open, 1, "SYN-ACKs sent less cookies accepted");
+    cr_assert_eq(info_of(b, HTTP).figures.half_open, 1, "SYN-ACKs sent less cookies accepted");
     engine_set_mode(b->engine, &key, MODE_NORMAL, TRIGGER_NONE, 0, b->now_us);
     cr_assert_eq(info_of(b, HTTP).mode, MODE_NORMAL);
     engine_set_setting(b->engine, NULL, SETTING_NORMAL, b->now_us);

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`synward metrics`: what Prometheus scrapes is well formed, equals `stats` and `status`, and has
 what the alerts in dist/ ask for."""
+import json
 import os
 import re
+import socket
 
 import runner
 from lab import PROJECT, Lab, check, check_equal
@@ -24,12 +26,14 @@ def parsed(text):
             check(family not in families, f"{family} begins twice")
             families.add(family)
         elif comment:
-            check(comment[3] in ("gauge", "counter"), line)
+            check(comment[3] in ("gauge", "counter", "histogram"), line)
+            endings = ("_bucket", "_sum", "_count") if comment[3] == "histogram" else ("",)
             check_equal(comment[2], family, "what is typed")
             check_equal(comment[3] == "counter", family.endswith("_total"), line)
         else:
             sample = SAMPLE.fullmatch(line)
-            check(sample and sample[1] == family, f"no sample of {family}: {line}")
+            fits = sample and sample[1] in [family + ending for ending in endings]
+            check(fits, f"no sample of {family}: {line}")
             key = (sample[1], sample[2] or "")
             check(key not in samples, f"told twice: {line}")
             samples[key] = float(sample[3])
@@ -77,6 +81,46 @@ def test_figures_are_those_of_stats_and_status():
         check_equal(samples[("synward_server_attack_mode", server)], 1, "the server's mode")
         check_equal(samples[("synward_mode", 'mode="attack"')], 1, "the mode for all")
         return f"{len(samples)} samples"
+
+
+def asked_at(path, request):
+    """The first line that is answered at this socket."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10)
+        client.connect(path)
+        client.sendall(json.dumps(request).encode() + b"\n")
+        return json.loads(client.makefile().readline())
+
+
+def test_figures_of_a_server_are_the_same_everywhere():
+    with Lab() as lab:
+        if lab.stand_in:
+            raise runner.Skip("needs the daemon")
+        lab.start()
+        lab.http()
+        lab.learn("http", 80)
+        lab.set_mode("attack")
+        lab.flood(80, count=2000)
+        check_equal(lab.fetch("http", 80, count=20)["failed"], 0, "fetches")
+        shown_by = lab.cli("stats", "10.77.0.2:80")["servers"][0]["figures"]
+        check(shown_by["cookies_sent"] >= 2020, "cookies are counted")
+        check(shown_by["syns"] >= shown_by["cookies_sent"], "so are SYNs")
+        check_equal(shown_by["admitted"], 20, "connections opened")
+        check_equal(sum(shown_by["admission"]), 20, "times of admissions")
+        check(shown_by["bytes_out"] > shown_by["frames_out"] * 54 > 0, "bytes are counted")
+        samples = parsed(lab.cli_text("metrics"))
+        server = 'server="10.77.0.2:80",vlan=""'
+        for name in ("syns", "cookies_sent", "proofs", "admitted", "switches"):
+            found = samples[(f"synward_server_{name}_total", server)]
+            check_equal(found, shown_by[name], f"{name} of metrics")
+        view = lab.control.replace("control.sock", "view.sock")
+        view = view if view != lab.control else lab.control + ".view"
+        sample = asked_at(view, {"command": "sample"})
+        check_equal(sample["servers"][0]["figures"]["admitted"], 20, "the same by sample")
+        refused = asked_at(view, {"command": "mode", "setting": "normal"})
+        check_equal(refused["error"]["code"], 2, "what only looks changes nothing")
+        lab.stop_daemon()
+        check(not os.path.exists(view), "the second socket is gone")
 
 
 def test_alerts_ask_for_what_is_there():

@@ -28,10 +28,15 @@ static void teardown(void)
 
 TestSuite(control_commands, .init = setup, .fini = teardown);
 
+static struct control_question question(const char *request)
+{
+    return (struct control_question){.text = request, .bytes = strlen(request)};
+}
+
 static struct json_object *ask(const char *request)
 {
     size_t bytes = 0;
-    char *text = control_answer(&daemon_under_test, request, strlen(request), &bytes);
+    char *text = control_answer(&daemon_under_test, question(request), &bytes);
     cr_assert_eq(text[bytes - 1], '\n');
     text[bytes - 1] = '\0';
     struct json_object *document = json_tokener_parse(text);
@@ -44,7 +49,7 @@ static struct json_object *ask(const char *request)
 static void assert_answer(const char *request, const char *rest)
 {
     size_t bytes = 0;
-    char *text = control_answer(&daemon_under_test, request, strlen(request), &bytes);
+    char *text = control_answer(&daemon_under_test, question(request), &bytes);
     const char *head = "{\"synward\":{\"version\":\"0.1.0\",\"schema\":1},";
 
     cr_assert_eq(strncmp(text, head, strlen(head)), 0, "%s", text);
@@ -67,6 +72,17 @@ static void assert_error(const char *request, int code, const char *fragment)
     json_object_put(document);
 }
 
+#define NO_FIGURES                                                                                 \
+    "\"half_open_limit\":null,\"usual_syns\":null,\"figures\":{\"syns\":0,\"cookies_sent\":0,"     \
+    "\"proofs\":0,\"admitted\":0,\"failed\":0,\"frames_in\":0,\"frames_out\":0,\"bytes_in\":0,"    \
+    "\"bytes_out\":0,\"switches\":0,\"admission_us\":0,\"half_open\":0,\"spliced\":0,\"refused\":" \
+    "{},\"admission\":[]}}"
+#define SOME_FIGURES                                                                               \
+    "\"half_open_limit\":200,\"usual_syns\":3,\"figures\":{\"syns\":7,\"cookies_sent\":0,"         \
+    "\"proofs\":0,\"admitted\":1,\"failed\":0,\"frames_in\":0,\"frames_out\":0,\"bytes_in\":0,"    \
+    "\"bytes_out\":0,\"switches\":0,\"admission_us\":3,\"half_open\":3,\"spliced\":0,\"refused\":" \
+    "{\"mismatch\":1},\"admission\":[0,0,1]}}"
+
 Test(control_commands, status)
 {
     assert_answer(
@@ -81,13 +97,13 @@ Test(control_commands, status)
         "\"setting\":"
         "null,"
         "\"since\":\"2026-01-01T00:00:00Z\",\"cause\":null,\"dead\":null,\"held\":0,\"held_mark\":"
-        "0,\"ended\":0},"
+        "0,\"ended\":0," SOME_FIGURES ","
         "{\"server\":\"fd77::2\",\"port\":80,\"vlan\":[10],\"mode\":\"attack\",\"setting\":null,"
         "\"since\":\"2026-01-01T00:00:00Z\",\"cause\":\"half-open 212\",\"dead\":null,\"held\":0,"
-        "\"held_mark\":0,\"ended\":0},"
+        "\"held_mark\":0,\"ended\":0," NO_FIGURES ","
         "{\"server\":\"fd77::2\",\"port\":80,\"vlan\":[20],\"mode\":\"normal\",\"setting\":null,"
         "\"since\":\"2026-01-01T00:00:00Z\",\"cause\":null,\"dead\":\"nobody listens\",\"held\":0,"
-        "\"held_mark\":0,\"ended\":0}]}");
+        "\"held_mark\":0,\"ended\":0," NO_FIGURES "]}");
 }
 
 /* The kernel path is spoken of where it was asked for. */
@@ -351,7 +367,9 @@ Test(control_commands, zero_byte_is_no_blank)
 {
     size_t answer_bytes = 0;
     char *text =
-        control_answer(&daemon_under_test, "{\"command\":\"status\"}\0", 21, &answer_bytes);
+        control_answer(&daemon_under_test,
+                       (struct control_question){.text = "{\"command\":\"status\"}\0", .bytes = 21},
+                       &answer_bytes);
     text[answer_bytes - 1] = '\0';
     struct json_object *document = json_tokener_parse(text);
     cr_assert_not_null(json_object_object_get(document, "error"));
@@ -475,13 +493,15 @@ Test(control_commands, reload)
 
 Test(control_commands, watch)
 {
-    struct event_reader reader = {0};
     const char *good = "{\"command\":\"watch\",\"since\":0,\"kinds\":[\"mode\",\"source\"]}";
     const char *bad = "{\"command\":\"watch\",\"kinds\":[\"mood\"]}";
 
-    cr_assert(control_asks_to_watch(good, strlen(good), daemon_under_test.events, &reader));
-    cr_assert_eq(reader.unwanted, ~(1u << EVENT_MODE | 1u << EVENT_SOURCE));
-    cr_assert_not(control_asks_to_watch(bad, strlen(bad), daemon_under_test.events, &reader));
+    struct control_stay stay = control_asks_to_stay(good, strlen(good), daemon_under_test.events);
+
+    cr_assert(stay.watches && stay.sample_ms == 0);
+    cr_assert_eq(stay.reader.unwanted, ~(1u << EVENT_MODE | 1u << EVENT_SOURCE));
+    stay = control_asks_to_stay(bad, strlen(bad), daemon_under_test.events);
+    cr_assert(!stay.watches && stay.sample_ms == 0);
     assert_error(bad, EXIT_USAGE, "no kind of event \"mood\": known are mode, setting,");
     assert_error("{\"command\":\"watch\",\"since\":-1}", EXIT_USAGE, "not the number of an event");
     assert_error("{\"command\":\"watch\",\"kinds\":\"mode\"}", EXIT_USAGE, "no array of names");
@@ -504,4 +524,68 @@ Test(control_commands, lists_of_sources)
     assert_error(request, EXIT_USAGE, "no string \"prefixes\"");
     cr_assert_eq(daemon_under_test.imports.count, 1);
     cr_assert_eq(daemon_under_test.imports.lists[0].prefixes, 2);
+}
+
+Test(control_commands, stats_of_a_server)
+{
+    struct json_object *document = ask("{\"command\":\"stats\",\"server\":\"10.77.0.2:110\"}");
+    struct json_object *servers = json_object_object_get(document, "servers"), *figures;
+
+    cr_assert_eq(json_object_array_length(servers), 1u);
+    figures = json_object_object_get(json_object_array_get_idx(servers, 0), "figures");
+    cr_assert_eq(json_object_get_int(json_object_object_get(figures, "syns")), 7);
+    json_object_put(document);
+    assert_error("{\"command\":\"stats\",\"server\":\"10.77.0.9\"}", 3, "no server 10.77.0.9");
+    assert_error("{\"command\":\"stats\",\"server\":5}", 2, "not a string");
+}
+
+/* Each command, with what makes it change something. */
+Test(control_commands, who_may_only_look_changes_nothing)
+{
+    static const struct {
+        const char *request;
+        bool looks;
+    } requests[] = {
+        {"{\"command\":\"status\"}", true},
+        {"{\"command\":\"profiles\"}", true},
+        {"{\"command\":\"export\"}", true},
+        {"{\"command\":\"flows\"}", true},
+        {"{\"command\":\"stats\"}", true},
+        {"{\"command\":\"sources\"}", true},
+        {"{\"command\":\"sample\"}", true},
+        {"{\"command\":\"mode\"}", true},
+        {"{\"command\":\"mode\",\"setting\":\"attack\"}", false},
+        {"{\"command\":\"mode\",\"setting\":null}", false},
+        {"{\"command\":\"sources\",\"action\":\"add\",\"source\":\"10.0.0.1\"}", false},
+        {"{\"command\":\"learn\",\"learning\":false}", false},
+        {"{\"command\":\"forget\",\"server\":\"10.77.0.2:110\"}", false},
+        {"{\"command\":\"set\",\"server\":\"10.77.0.2:110\",\"key\":\"check\",\"value\":\"none\"}",
+         false},
+        {"{\"command\":\"import\",\"name\":\"a\",\"contents\":\"{}\"}", false},
+        {"{\"command\":\"sources\",\"action\":\"import\",\"name\":\"drop\",\"from\":0,"
+         "\"prefixes\":\"192.0.2.0/24\",\"last\":true}",
+         false},
+        {"{\"command\":\"reload\"}", false},
+        {"{\"command\":\"rehearse\"}", true},
+        {"{\"command\":\"watch\",\"since\":0,\"kinds\":[\"mode\"]}", true},
+    };
+
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        struct control_question asked = question(requests[i].request);
+        size_t bytes = 0;
+        char *text;
+
+        asked.view = true;
+        text = control_answer(&daemon_under_test, asked, &bytes);
+        cr_expect_eq(memmem(text, bytes, "\"error\"", 7) == NULL, requests[i].looks, "%s: %.*s",
+                     requests[i].request, (int)bytes, text);
+        cr_expect(requests[i].looks || memmem(text, bytes, "one can only look", 17), "%s: %.*s",
+                  requests[i].request, (int)bytes, text);
+        free(text);
+    }
+    cr_expect_eq(daemon_under_test.mode_changes, 0u);
+    cr_expect_eq(daemon_under_test.store_changes, 0u);
+    cr_expect_eq(daemon_under_test.source_count, 0u);
+    cr_expect_eq(daemon_under_test.imports.count, 0u);
+    cr_expect(daemon_under_test.learning);
 }

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <json-c/json.h>
 #include <poll.h>
 #include <stdio.h>
@@ -42,19 +43,23 @@ static void teardown(void)
 
 TestSuite(control, .init = setup, .fini = teardown, .timeout = 60);
 
-static char *answer(void *context, const char *request, size_t bytes, size_t *answer_bytes)
+static char *answer(void *context, struct control_question question, size_t *answer_bytes)
 {
-    return control_answer(context, request, bytes, answer_bytes);
+    return control_answer(context, question, answer_bytes);
 }
 
-static struct pieces *begin(void *context, char *request, size_t bytes)
+static struct pieces *begin(void *context, char *request, size_t bytes, bool view)
 {
-    return control_begin(context, request, bytes);
+    return control_begin(context, request, bytes, view);
 }
 
 static struct control *open_at(const char *where, struct error *error)
 {
-    const struct control_face face = {answer, begin, control_asks_to_watch, &fake, fake.events};
+    const struct control_face face = {.answer = answer,
+                                      .begin = begin,
+                                      .asks_to_stay = control_asks_to_stay,
+                                      .context = &fake,
+                                      .events = fake.events};
 
     return control_open(where, &face, error);
 }
@@ -621,5 +626,134 @@ Test(control, a_slow_watcher_loses_events_with_a_count)
                  "told and lost make all");
     close(slow);
     close(quick);
+    control_close(control);
+}
+
+/* --- samples --------------------------------------------------------------------------------- */
+
+Test(control, samples_come_by_themselves_with_their_number)
+{
+    struct control *control = open_control();
+    int fd = connect_client();
+    static char text[65536];
+
+    say(fd, "{\"command\":\"sample\",\"every_ms\":100}\n");
+    hear_until(control, fd, "\"sequence\":2,", text, sizeof(text));
+    cr_expect(strstr(text, "\"sequence\":0,") && strstr(text, "\"sequence\":1,"), "%s", text);
+    cr_expect(strstr(text, "\"figures\":{\"syns\":7,"), "%s", text);
+    ask_status(control);
+    close(fd);
+    control_close(control);
+}
+
+/* What every_ms is wrong is an answer, and the end. */
+Test(control, sample_that_is_asked_for_wrongly)
+{
+    static const char *const wrong[] = {"99", "60001", "\"1000\"", "1000.5"};
+    struct control *control = open_control();
+    char request[96], text[4096];
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        int fd = connect_client();
+
+        snprintf(request, sizeof(request), "{\"command\":\"sample\",\"every_ms\":%s}\n", wrong[i]);
+        say(fd, request);
+        hear(control, fd, text, sizeof(text));
+        cr_expect(strstr(text, "\"error\":{\"code\":2,\"text\":\"\\\"every_ms\\\" is not"),
+                  "%s: %s", wrong[i], text);
+        close(fd);
+    }
+    control_close(control);
+}
+
+Test(control, samplers_and_watchers_share_their_places)
+{
+    struct control *control = open_control();
+    static char text[65536];
+    int fds[8], late;
+
+    for (int i = 0; i < 8; i++) {
+        if (i % 2) {
+            fds[i] = watch_events(control);
+            continue;
+        }
+        fds[i] = connect_client();
+        say(fds[i], "{\"command\":\"sample\"}\n");
+        hear_until(control, fds[i], "\"sequence\":0,", text, sizeof(text));
+    }
+    late = connect_client();
+    say(late, "{\"command\":\"sample\"}\n");
+    hear(control, late, text, sizeof(text));
+    cr_expect(strstr(text, "too many watch already"), "%s", text);
+    close(late);
+    for (int i = 0; i < 8; i++)
+        close(fds[i]);
+    control_close(control);
+}
+
+/* --- who may only look ----------------------------------------------------------------------- */
+
+static struct control *open_view(void)
+{
+    const struct control_face face = {.answer = answer,
+                                      .begin = begin,
+                                      .asks_to_stay = control_asks_to_stay,
+                                      .context = &fake,
+                                      .events = fake.events,
+                                      .view = true};
+    struct error error = {0};
+    struct control *control = control_open(path, &face, &error);
+
+    cr_assert_not_null(control, "%s", error.text);
+    return control;
+}
+
+Test(control, view_answers_what_changes_nothing)
+{
+    struct control *control = open_view();
+    struct stat status;
+    int fd = -1;
+    char text[8192];
+
+    cr_assert_eq(stat(path, &status), 0);
+    cr_expect_eq(status.st_mode & 0777, getgrnam("synward") ? 0660u : 0600u);
+    ask_status(control);
+    fd = connect_client();
+    say(fd, "{\"command\":\"mode\",\"setting\":\"attack\"}\n");
+    hear(control, fd, text, sizeof(text));
+    cr_expect(strstr(text, "one can only look"), "%s", text);
+    cr_expect_eq(fake.mode_changes, 0u);
+    close(fd);
+    control_close(control);
+}
+
+/* Answers in pieces: a store goes out, none comes in, and nobody makes us hold 64 MiB. */
+Test(control, view_exports_and_never_imports)
+{
+    const struct server_key key = fake_key("10.77.0.2", 25, 0);
+    struct control *control = open_view();
+    char text[8192], blanks[CONTROL_VIEW_REQUEST_MAX + 2];
+    const size_t before = store_count(fake.store);
+    int fd = connect_client();
+
+    cr_assert_not_null(store_add(fake.store, &key));
+    say(fd, "{\"command\":\"export\"}\n");
+    hear(control, fd, text, sizeof(text));
+    cr_expect(strstr(text, "\"profiles\":") && strstr(text, "10.77.0.2"), "%s", text);
+    close(fd);
+
+    fd = connect_client();
+    say(fd, "{\"command\":\"import\",\"name\":\"a\",\"contents\":\"{}\"}\n");
+    hear(control, fd, text, sizeof(text));
+    cr_expect(strstr(text, "\"import\\\" changes something"), "%s", text);
+    close(fd);
+
+    memset(blanks, ' ', sizeof(blanks));
+    fd = connect_client();
+    cr_assert_eq(send(fd, blanks, sizeof(blanks), MSG_NOSIGNAL), (ssize_t)sizeof(blanks));
+    hear(control, fd, text, sizeof(text));
+    cr_expect(strstr(text, "longer than 64 KiB"), "%s", text);
+    close(fd);
+    cr_expect_eq(store_count(fake.store), before + 1);
     control_close(control);
 }

@@ -149,6 +149,8 @@ Test(answering, flood_that_the_kernel_answers_is_half_open)
     cr_assert_leq(half_open(b), 310u);
     cr_assert_eq(bench_counters(b)->cookies_syn, 600u);
     cr_assert_eq(bench_counters(b)->cookies_sent, 600u);
+    cr_assert_eq(bench_server(b, HTTP)->figures.syns, 600u);
+    cr_assert_eq(bench_server(b, HTTP)->figures.cookies_sent, 600u);
     bench_wait(b, 2 * RATE_WINDOW_US);
     cr_assert_eq(half_open(b), 0u);
     bench_end(b);
