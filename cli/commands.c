@@ -347,6 +347,24 @@ static const struct command commands[] = {
              "a client never is. For the textfile collector of node_exporter:\n"
              "  synward metrics >synward.prom.new && mv synward.prom.new synward.prom\n",
      .handle = cmd_metrics},
+    {.name = "top",
+     .forms = {"[--once] [--control SOCKET]"},
+     .options = OPTION_BIT(CONTROL) | OPTION_BIT(ONCE),
+     .summary = "the servers in a terminal, by what is happening",
+     .help = "Attacked servers first, then by SYNs a second. Each second anew: SYN/S with those\n"
+             "of the last seconds, HALF half-open connections, ADMIT and REFUSE a second,\n"
+             "CAUSE of the attack mode. From 120 columns on also SPLICE, connections that are\n"
+             "spliced now, and P99 of the time from a proved request to the open connection.\n"
+             "Keys:\n"
+             "  up, down, j, k, page up, page down   choose a server\n"
+             "  Enter   that server, with the reasons for what was refused\n"
+             "  o       sources that are put aside, limited or allowed\n"
+             "  Esc     back to the servers\n"
+             "  s       sort by something else\n"
+             "  m       set the mode of the server that is chosen\n"
+             "  q       end\n"
+             "--once prints one frame, as wide and long as COLUMNS and LINES say (80 and 24).\n",
+     .handle = cmd_top},
     {.name = "watch",
      .forms = {"[--since NUMBER] [--kind KINDS] [--exec PROG | --json] [--control SOCKET]"},
      .options = DAEMON_OPTIONS | OPTION_BIT(SINCE) | OPTION_BIT(KIND) | OPTION_BIT(EXEC),

@@ -48,6 +48,7 @@
     X(JSON, "json", NULL, false, "print one JSON object instead of tables")                        \
     X(TSV, "tsv", NULL, false, "print the table with tabs between columns, for scripts")           \
     X(OUTPUT, "output", "COLUMNS", false, "print these columns only, in this order: a,b,c (-o)")   \
+    X(ONCE, "once", NULL, false, "print one frame, and end")                                       \
     X(HELP, "help", NULL, false, "explain the command")                                            \
     X(SINGLE_READS, "single-reads", NULL, true, "read as on kernels that have no multishot reads") \
     X(SINGLE_QUEUE, "single-queue", NULL, true, "read each side as where TAPs have one queue")     \
@@ -61,6 +62,7 @@ enum option_id {
 };
 
 #define OPTION_BIT(id) (1u << OPTION_##id)
+_Static_assert(OPTIONS_COUNT <= 32, "the options of a command are bits of an uint32_t");
 
 struct option_info {
     const char *name, *value, *help;

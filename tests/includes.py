@@ -43,8 +43,8 @@ FLOORS = {
     "cli": (
         "admission escape options file counter_text",
         "output",
-        "table control_client store_reader reading_apart redact archive_file",
-        "profile_text server_table metrics",
+        "table control_client store_reader reading_apart redact archive_file top_model",
+        "profile_text server_table metrics top_frame",
         "command",
         "cmd complete",
         "cmd_*",

@@ -56,6 +56,7 @@ TOGETHER = [
     "test_whole.py",
     "test_switch.py",
     "test_watch.py",
+    "test_top.py",
     "test_loss.py",
     "test_modes.py",
     "test_survive.py",

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* top_model.c - see top_model.h. */
+#include "cli/top_model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/admission.h"
+
+static void take_text(char *out, size_t bytes, const char *text)
+{
+    snprintf(out, bytes, "%s", text);
+    for (; *out; out++)
+        if (*out < ' ' || *out > '~')
+            *out = '?';
+}
+
+static void take_word(char out[TOP_WORD], struct json_object *object, const char *key)
+{
+    take_text(out, TOP_WORD, output_field(object, key));
+}
+
+static int64_t number(struct json_object *object, const char *key, int64_t missing)
+{
+    struct json_object *value = json_object_object_get(object, key);
+
+    return value ? json_object_get_int64(value) : missing;
+}
+
+static uint64_t sum_of(struct json_object *counts)
+{
+    uint64_t sum = 0;
+
+    json_object_object_foreach(counts, name, value)
+    {
+        (void)name;
+        sum += json_object_get_uint64(value);
+    }
+    return sum;
+}
+
+/* A counter that has fallen belongs to a daemon that has begun again. */
+static double rate(uint64_t before, uint64_t now, double seconds)
+{
+    return now > before && seconds > 0 ? (double)(now - before) / seconds : 0;
+}
+
+static void take_server(struct top_server *server, struct json_object *object)
+{
+    struct json_object *figures = json_object_object_get(object, "figures");
+    struct json_object *refused = json_object_object_get(figures, "refused");
+    char *tags;
+
+    output_server(object, server->name);
+    take_text(server->key, sizeof(server->key), server->name);
+    take_text(server->name, sizeof(server->name), server->key);
+    tags = strstr(server->key, " vlan");
+    if (tags)
+        *tags = '\0';
+    take_word(server->mode, object, "mode");
+    take_word(server->setting, object, "setting");
+    take_word(server->cause, object, "cause");
+    if (json_object_object_get(object, "dead"))
+        take_word(server->cause, object, "dead");
+    server->figures = json_object_get(figures);
+    server->syns = (uint64_t)number(figures, "syns", 0);
+    server->admitted = (uint64_t)number(figures, "admitted", 0);
+    server->refused = json_object_is_type(refused, json_type_object) ? sum_of(refused) : 0;
+    server->half_open = number(figures, "half_open", 0);
+    server->spliced = number(figures, "spliced", 0);
+    server->limit = number(object, "half_open_limit", -1);
+    server->usual = number(object, "usual_syns", -1);
+}
+
+static void follow(struct top_server *server, const struct top_server *before, double seconds)
+{
+    struct json_object *admission = json_object_object_get(server->figures, "admission");
+    struct json_object *old = before ? json_object_object_get(before->figures, "admission") : NULL;
+
+    if (before) {
+        server->syn_rate = rate(before->syns, server->syns, seconds);
+        server->admit_rate = rate(before->admitted, server->admitted, seconds);
+        server->refuse_rate = rate(before->refused, server->refused, seconds);
+        memcpy(server->history, before->history + 1,
+               sizeof(server->history[0]) * (TOP_HISTORY - 1));
+    }
+    server->history[TOP_HISTORY - 1] = (float)server->syn_rate;
+    server->p50_us = admission_percentile(admission, old, 50);
+    server->p99_us = admission_percentile(admission, old, 99);
+}
+
+/* Mostly where it was. */
+static const struct top_server *known_as(const struct top_model *model, const char *name, size_t at)
+{
+    if (at < model->count && strcmp(model->servers[at].name, name) == 0)
+        return &model->servers[at];
+    for (size_t i = 0; i < model->count; i++)
+        if (strcmp(model->servers[i].name, name) == 0)
+            return &model->servers[i];
+    return NULL;
+}
+
+static void free_servers(struct top_server *servers, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        json_object_put(servers[i].figures);
+    free(servers);
+}
+
+void top_take(struct top_model *model, struct json_object *status, double now_s)
+{
+    struct json_object *array = json_object_object_get(status, "servers");
+    const size_t count =
+        json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
+    struct top_server *servers = output_alloc(calloc(count + 1, sizeof(*servers)));
+    const double seconds = now_s - model->time_s;
+
+    model->attacked = 0;
+    for (size_t i = 0; i < count; i++) {
+        take_server(&servers[i], json_object_array_get_idx(array, i));
+        follow(&servers[i], known_as(model, servers[i].name, i), seconds);
+        model->attacked += strcmp(servers[i].mode, "attack") == 0;
+    }
+    free_servers(model->servers, model->count);
+    model->servers = servers;
+    model->count = count;
+    model->time_s = now_s;
+    model->order = output_alloc(realloc(model->order, (count + 1) * sizeof(*model->order)));
+    for (size_t i = 0; i < count; i++)
+        model->order[i] = i;
+    take_word(model->mode, status, "mode");
+    take_word(model->version, json_object_object_get(status, "synward"), "version");
+    model->learning = json_object_get_boolean(json_object_object_get(status, "learning"));
+    output_duration((double)number(status, "uptime_s", 0), model->uptime);
+}
+
+/* --- order ----------------------------------------------------------------------------------- */
+
+struct sorting {
+    const struct top_server *servers;
+    enum top_order order;
+};
+
+static double weight(const struct top_server *server, enum top_order order)
+{
+    switch (order) {
+    case TOP_BY_ACTIVITY:
+        return server->syn_rate + (strcmp(server->mode, "attack") == 0 ? 1e12 : 0);
+    case TOP_BY_REFUSED:
+        return server->refuse_rate;
+    case TOP_BY_HALF_OPEN:
+        return (double)server->half_open;
+    case TOP_BY_NAME:
+    case TOP_ORDERS:
+        break;
+    }
+    return 0;
+}
+
+/* The greatest first; those alike as the daemon has them: by address and port. */
+static int compare(const void *a, const void *b, void *context)
+{
+    const struct sorting *sorting = context;
+    const size_t left = *(const size_t *)a, right = *(const size_t *)b;
+    const double one = weight(&sorting->servers[left], sorting->order);
+    const double other = weight(&sorting->servers[right], sorting->order);
+
+    if (one > other || one < other)
+        return one > other ? -1 : 1;
+    return left < right ? -1 : left > right;
+}
+
+void top_sort(struct top_model *model, enum top_order order)
+{
+    struct sorting sorting = {.servers = model->servers, .order = order};
+
+    if (model->count)
+        qsort_r(model->order, model->count, sizeof(*model->order), compare, &sorting);
+}
+
+const char *top_order_name(enum top_order order)
+{
+    static const char *const names[TOP_ORDERS] = {"what happens", "refused", "half-open", "name"};
+
+    return names[order];
+}
+
+void top_free(struct top_model *model)
+{
+    free_servers(model->servers, model->count);
+    free(model->order);
+    *model = (struct top_model){0};
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * top_model.h - what `synward top` knows of the servers: rates out of two answers of `status`, and
+ * the SYNs of the last minute.
+ */
+#ifndef SYNWARD_CLI_TOP_MODEL_H
+#define SYNWARD_CLI_TOP_MODEL_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cli/output.h"
+
+#define TOP_HISTORY 60 /* answers */
+#define TOP_WORD    64
+
+/* All texts are ASCII that a terminal may be given. */
+struct top_server {
+    char name[OUTPUT_SERVER_BYTES]; /* with VLAN */
+    char key[OUTPUT_SERVER_BYTES];  /* as the daemon takes it */
+    char mode[TOP_WORD], setting[TOP_WORD], cause[TOP_WORD];
+    uint64_t syns, admitted, refused; /* ever */
+    double syn_rate, admit_rate, refuse_rate;
+    int64_t half_open, limit, spliced, usual; /* limit, usual -1: none */
+    uint64_t p50_us, p99_us;                  /* of admissions since the answer before; 0: none */
+    float history[TOP_HISTORY];               /* SYNs a second, the newest last */
+    struct json_object *figures;
+};
+
+enum top_order { TOP_BY_ACTIVITY, TOP_BY_REFUSED, TOP_BY_HALF_OPEN, TOP_BY_NAME, TOP_ORDERS };
+
+struct top_model {
+    struct top_server *servers;
+    size_t *order; /* indices, as they are to be shown */
+    size_t count, attacked;
+    double time_s; /* of the last answer */
+    char mode[TOP_WORD], version[TOP_WORD], uptime[OUTPUT_DURATION_BYTES];
+    bool learning;
+};
+
+/* An answer of `status` that came at this time of a clock that only goes on. */
+void top_take(struct top_model *model, struct json_object *status, double now_s);
+void top_sort(struct top_model *model, enum top_order order);
+const char *top_order_name(enum top_order order);
+void top_free(struct top_model *model);
+
+#endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tests of cli/top_model.c and cli/top_frame.c: rates, order, and frames that fit. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/top_frame.h"
+
+struct page {
+    char text[65536];
+    unsigned lines, widest;
+};
+
+static void write_line(void *context, unsigned line, enum top_look look, const char *text)
+{
+    struct page *page = context;
+    unsigned columns = 0;
+
+    (void)look;
+    for (const char *at = text; *at; at++) {
+        cr_assert((unsigned char)*at >= 0x20 && *at != 0x7f, "a control character: %s", text);
+        columns += ((unsigned char)*at & 0xc0) != 0x80;
+    }
+    page->widest = columns > page->widest ? columns : page->widest;
+    page->lines = line + 1 > page->lines ? line + 1 : page->lines;
+    strcat(page->text, text);
+    strcat(page->text, "\n");
+}
+
+static void take(struct top_model *model, const char *servers, double now_s)
+{
+    static char text[32768];
+    struct json_object *status;
+
+    snprintf(text, sizeof(text), "{\"mode\":\"auto\",\"uptime_s\":5,\"servers\":[%s]}", servers);
+    status = json_tokener_parse(text);
+    cr_assert_not_null(status);
+    top_take(model, status, now_s);
+    json_object_put(status);
+}
+
+#define SERVER(port, mode, syns, refused)                                                          \
+    "{\"server\":\"10.77.0.2\",\"port\":" port ",\"mode\":\"" mode                                 \
+    "\",\"figures\":{\"syns\":" syns ",\"refused\":{\"mismatch\":" refused                         \
+    "},\"admission\":[0,0,1]}}"
+
+static const struct top_server *first(const struct top_model *model)
+{
+    return &model->servers[model->order[0]];
+}
+
+Test(top, rates_are_of_the_time_between)
+{
+    struct top_model model = {0};
+
+    take(&model, SERVER("80", "normal", "100", "5"), 10);
+    cr_assert_eq(model.servers[0].syn_rate, 0);
+    take(&model, SERVER("80", "normal", "300", "9"), 12);
+    cr_assert_float_eq(model.servers[0].syn_rate, 100, 1e-9);
+    cr_assert_float_eq(model.servers[0].refuse_rate, 2, 1e-9);
+    cr_assert_float_eq(model.servers[0].history[TOP_HISTORY - 1], 100, 1e-3);
+    take(&model, SERVER("80", "normal", "7", "0"), 13);
+    cr_assert_eq(model.servers[0].syn_rate, 0, "the daemon has begun again");
+    cr_assert_float_eq(model.servers[0].history[TOP_HISTORY - 2], 100, 1e-3);
+    top_free(&model);
+}
+
+Test(top, who_is_attacked_comes_first_then_who_is_busy)
+{
+    struct top_model model = {0};
+
+    take(&model,
+         SERVER("1", "normal", "0", "0") "," SERVER("2", "attack", "0",
+                                                    "0") "," SERVER("3", "normal", "0", "0"),
+         1);
+    take(&model,
+         SERVER("1", "normal", "5", "0") "," SERVER("2", "attack", "1",
+                                                    "0") "," SERVER("3", "normal", "9", "8"),
+         2);
+    top_sort(&model, TOP_BY_ACTIVITY);
+    cr_assert_str_eq(first(&model)->name, "10.77.0.2:2");
+    cr_assert_str_eq(model.servers[model.order[1]].name, "10.77.0.2:3");
+    top_sort(&model, TOP_BY_REFUSED);
+    cr_assert_str_eq(first(&model)->name, "10.77.0.2:3");
+    top_sort(&model, TOP_BY_NAME);
+    cr_assert_str_eq(first(&model)->name, "10.77.0.2:1");
+    top_free(&model);
+}
+
+Test(top, frames_fit_and_say_what_there_is)
+{
+    static const unsigned sizes[][2] = {{80, 24}, {200, 60}, {20, 5}};
+    static const enum top_page pages[] = {TOP_SERVERS, TOP_ONE_SERVER, TOP_SOURCES};
+    struct top_model model = {0};
+
+    take(&model, SERVER("80", "attack", "100", "5"), 1);
+    take(&model, SERVER("80", "attack", "20100", "5"), 2);
+    for (size_t i = 0; i < 9; i++) {
+        static struct page page;
+        struct top_view view = {.columns = sizes[i / 3][0],
+                                .lines = sizes[i / 3][1],
+                                .page = pages[i % 3],
+                                .blocks = i % 2};
+
+        page = (struct page){.lines = 0};
+        top_draw(&model, &view, write_line, &page);
+        cr_assert_leq(page.widest, view.columns, "%s", page.text);
+        cr_assert_leq(page.lines, view.lines, "%s", page.text);
+        if (view.columns >= 80 && view.page == TOP_SERVERS)
+            cr_assert(strstr(page.text, "10.77.0.2:80") && strstr(page.text, "20.0k"), "%s",
+                      page.text);
+        if (view.columns >= 80 && view.page == TOP_ONE_SERVER)
+            cr_assert(strstr(page.text, "  mismatch                        5\n"), "%s", page.text);
+    }
+    top_free(&model);
+}
+
+/* Names and causes that would move the cursor, or turn the line round, are shown as '?'. */
+Test(top, hostile_texts)
+{
+    static struct page page;
+    struct top_model model = {0};
+    struct top_view view = {.columns = 80, .lines = 24};
+
+    take(&model,
+         "{\"server\":\"\\u001b[2J\\u202e\",\"port\":1,\"mode\":\"\\u001b[H\",\"cause\":\"a\\nb\","
+         "\"figures\":{\"refused\":{\"\\u001b]0;x\\u0007\":1}}}",
+         1);
+    for (int i = TOP_SERVERS; i <= TOP_SOURCES; i++) {
+        view.page = (enum top_page)i;
+        view.sources = json_tokener_parse("[{\"address\":\"\\u001b[5n\",\"state\":\"\\u009b1m\"}]");
+        top_draw(&model, &view, write_line, &page);
+        json_object_put(view.sources);
+    }
+    cr_assert(strstr(page.text, "?[2J"), "%s", page.text);
+    top_free(&model);
+}
+
+/* Where there are more than fit, the chosen one is among those that are shown. */
+Test(top, what_is_chosen_is_seen)
+{
+    static char servers[32768], one[256];
+    static struct page page;
+    struct top_model model = {0};
+    struct top_view view = {.columns = 80, .lines = 24, .selected = 90};
+
+    for (int i = 0; i < 100; i++) {
+        snprintf(one, sizeof(one), "%s{\"server\":\"10.77.0.2\",\"port\":%d,\"figures\":{}}",
+                 i ? "," : "", 1000 + i);
+        strcat(servers, one);
+    }
+    take(&model, servers, 1);
+    top_draw(&model, &view, write_line, &page);
+    cr_assert(strstr(page.text, ":1090"), "%s", page.text);
+    cr_assert(!strstr(page.text, ":1000"), "%s", page.text);
+    view.selected = 5000;
+    top_draw(&model, &view, write_line, &page);
+    cr_assert_eq(view.selected, 99u);
+    top_free(&model);
+}
