@@ -32,7 +32,7 @@ DEPS_DEB  := debhelper dpkg-dev lintian
 DEPS_BENCH := wrk iperf3 git
 DEPS_LINT := clang-format clang-tidy cppcheck black git
 
-PACKAGES := liburing libnl-route-3.0 libmnl json-c libsodium nettle libpcap libbpf smartcols libseccomp inih libarchive \
+PACKAGES := liburing libnl-route-3.0 libmnl json-c libsodium nettle libpcap libbpf smartcols libseccomp inih \
             ncursesw
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
 # Looked up when a recipe runs, so that `make deps` may come first in the same run.

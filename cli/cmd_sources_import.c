@@ -15,7 +15,7 @@
 #include "cli/output.h"
 
 #define LIST_BYTES_MAX (128u * 1024 * 1024)
-#define PIECE_PREFIXES 4096u
+#define PIECE_PREFIXES 1024u /* a request stays below 64 KiB */
 #define PREFIX_BYTES   (ADDR_TEXT_BYTES + 5)
 
 struct prefix {

@@ -20,7 +20,7 @@ struct capacity {
     bool stuck_by_many;  /* clients of several networks */
     uint32_t served;     /* that it has begun to answer, and that are not idle, at the last look */
     uint32_t opened;     /* how many were */
-    uint32_t asked;      /* with a request, lately, and nobody later was answered */
+    uint32_t asked;      /* with a whole request, lately, and nobody later was answered */
     uint32_t heard_last; /* the last one that it has answered */
     uint32_t stuck_number;  /* the first one that waits for too long */
     uint32_t stuck_others;  /* so many it held when that one came */

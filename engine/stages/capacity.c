@@ -158,12 +158,11 @@ static struct server *watched_server(struct engine *engine, const struct watched
     return watched->server ? &engine->servers.slots[watched->server - 1] : NULL;
 }
 
-/* A request that nobody who came later has overtaken. Of one whose body is still to come nobody
- * knows whether the server has come to it. */
+/* A whole request that nobody who came later has overtaken. */
 static bool is_asking(const struct engine *engine, const struct server *server,
                       const struct watched *watched, uint64_t now_us)
 {
-    return watched->asks && !watched->heard &&
+    return watched->asks && !watched->awaits && !watched->heard &&
            capacity_is_after(&server->capacity, watched->number) &&
            flow_clock(now_us) - watched->opened < patience(server) &&
            watch_flow(&engine->flows, watched);
@@ -241,7 +240,7 @@ void capacity_forget(struct engine *engine, const struct watched *watched)
 void capacity_watch(struct engine *engine, struct server *server, struct watched *watched,
                     uint64_t now_us)
 {
-    watched->counted = watched->asks;
+    watched->counted = watched->asks && !watched->awaits;
     server->capacity.asked += watched->counted;
     if (engine->held.answers_us == UINT64_MAX)
         engine->held.answers_us = now_us + LOOK_US;

@@ -18,7 +18,7 @@
  *
  * Until that is seen a server of few processes must not have a hundred requests in its queue, where
  * everybody else would stand. So where it answers promptly in calm (in less than a quarter of a
- * second), only so many requests that it has not answered are handed over at once: 8, or one
+ * second), only so many whole requests that it has not answered are handed over at once: 8, or one
  * and a half times the peak of calm, or as many as were answered and ended in the last 2 s within 2
  * s each. Whoever waits for longer than the second above, or than somebody who came later, does not
  * count: a long poll stops nobody. Clients that the server has answered before have as many again.

@@ -305,7 +305,7 @@ static void flood_switches_in_spite_of(void (*blind)(struct scenario *s))
         spoofed_attempt(s, (uint16_t)(1024 + i));
         blind(s);
     }
-    cr_assert_eq(info_of(s, HTTP_PORT).half_open, 200);
+    cr_assert_eq(info_of(s, HTTP_PORT).figures.half_open, 200);
     cr_assert_eq(info_of(s, HTTP_PORT).mode, MODE_NORMAL);
     expect_count(s, flows_closing, 0);
     for (uint16_t i = 200; i < 300; i++) {
@@ -350,11 +350,11 @@ Test(hostile, blind_resets_change_nothing_on_a_half_open_connection)
     inject(s, SERVER, "R. 0:0(0) ack x+2 win 0"); /* answers another SYN than this */
     expect(s, CLIENT, "R. 0:0(0) ack x+2 win 0");
     expect_count(s, flows_closing, 0);
-    cr_assert_eq(info_of(s, HTTP_PORT).half_open, 1);
+    cr_assert_eq(info_of(s, HTTP_PORT).figures.half_open, 1);
     cr_assert_eq(s->middle->observed[OBSERVED_END], 0);
     inject(s, CLIENT, ". x+1 ack y+1 win 502");
     expect(s, SERVER, ". x+1 ack y+1 win 502");
-    cr_assert_eq(info_of(s, HTTP_PORT).half_open, 0);
+    cr_assert_eq(info_of(s, HTTP_PORT).figures.half_open, 0);
     cr_assert_eq(s->middle->observed[OBSERVED_ESTABLISHED], 1);
     scenario_end(s);
 }
@@ -365,7 +365,7 @@ Test(hostile, exact_reset_of_the_client_ends_a_half_open_connection)
     spoofed_attempt(s, 40000);
     inject(s, CLIENT, "R x+1:x+1(0) win 0");
     expect(s, SERVER, "R x+1:x+1(0) win 0");
-    cr_assert_eq(info_of(s, HTTP_PORT).half_open, 0);
+    cr_assert_eq(info_of(s, HTTP_PORT).figures.half_open, 0);
     expect_count(s, flows_closing, 1);
     scenario_end(s);
 }
