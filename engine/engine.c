@@ -34,7 +34,7 @@ void engine_config_defaults(struct engine_config *config)
     config->openings_max = 1024;
     config->greeted_max = 65536;
     config->slots_max = 16384;
-    config->servers_max = 4096;
+    config->servers_max = SERVERS_MOST;
     config->sources_max = 16384;
     config->observations_max = 256;
     config->served_max = 1024 * 1024;
@@ -414,7 +414,7 @@ uint32_t engine_servers(const struct engine *engine, struct server_info *out, ui
     for (uint32_t slot = 0; slot < engine->servers.capacity; slot++) {
         const struct server *server = &engine->servers.slots[slot];
 
-        if (!server->used)
+        if (!server_slot_used(&engine->servers, slot))
             continue;
         if (count < max) {
             out[count] = (struct server_info){

@@ -145,7 +145,8 @@ void server_table_configure(struct server_table *table, const struct trigger_lim
     table->triggers = *triggers;
     table->unknown = unknown;
     for (uint32_t i = 0; i < table->capacity; i++)
-        table->slots[i].unknown = unknown;
+        if (server_slot_used(table, i))
+            table->slots[i].unknown = unknown;
 }
 
 struct server *server_add(struct server_table *table, const struct server_key *key, uint64_t now_us)
@@ -160,6 +161,7 @@ struct server *server_add(struct server_table *table, const struct server_key *k
                               .since_us = now_us,
                               .unknown = table->unknown,
                               .host_slot = server->host_slot};
+    table->used_bits[(server - table->slots) / 64] |= UINT64_C(1) << (server - table->slots) % 64;
     join_host(table, server);
     server_apply(server, server_setting(table, server), now_us);
     table->count++;
@@ -180,8 +182,7 @@ static void adopt_peak(const struct server_table *table, struct server *server, 
 void server_table_adopt(struct server_table *table, const struct policy *policy, uint64_t now_us)
 {
     for (uint32_t i = 0; i < table->capacity; i++)
-        if (table->slots[i]
-                .policy) /* else nothing is written: a slot that was never used takes no memory */
+        if (server_slot_used(table, i))
             table->slots[i].policy = NULL;
     for (uint32_t i = 0; policy != NULL && i < policy->count; i++) {
         struct server *server = server_add(table, &policy->servers[i].key, now_us);
@@ -204,7 +205,7 @@ void server_set_setting(struct server_table *table, struct server *server,
     /* For all there is nothing to inherit from. */
     table->setting = setting != SETTING_INHERIT ? setting : SETTING_AUTO;
     for (uint32_t i = 0; i < table->capacity; i++)
-        if (table->slots[i].used && table->slots[i].setting == SETTING_INHERIT)
+        if (server_slot_used(table, i) && table->slots[i].setting == SETTING_INHERIT)
             server_apply(&table->slots[i], table->setting, now_us);
 }
 

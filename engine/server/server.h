@@ -93,7 +93,7 @@ struct server {
     uint64_t back_us;         /* when the first one after long silence, or at all, was */
     uint64_t unprofiled_us;   /* when a cookie was last made for it without a profile; 0: never */
     uint32_t openings_now;    /* connections being opened to it */
-    uint32_t asking_now;      /* of these, with a request that it does not have yet */
+    uint32_t asking_now;      /* of these, with a whole request that it does not have yet */
     uint32_t unanswered;      /* of the class long: opened, and not answered yet (rule 1.3) */
     /* Connections that are open at it, or being opened (stages/held.h): */
     uint32_t held;        /* now */
@@ -132,10 +132,14 @@ struct server {
                                      nothing to do with this server */
 };
 
+#define SERVERS_MOST 4096u
+
 struct server_table {
     struct server *slots;
-    struct server *last; /* found last: a flood asks for one and the same */
-    uint32_t capacity;   /* power of two */
+    uint64_t used_bits[SERVERS_MOST / 64]; /* of slots: where nobody was ever written to a slot it
+                                              is not read either, which would cost its page */
+    struct server *last;                   /* found last: a flood asks for one and the same */
+    uint32_t capacity;                     /* power of two, at most SERVERS_MOST */
     uint32_t count;
     uint32_t attacked;      /* servers in attack mode */
     uint32_t attacks_begun; /* how often one went into it; wraps */
@@ -146,6 +150,12 @@ struct server_table {
     enum unknown_servers unknown;
     uint64_t listening_us; /* when the main thread has last looked who listens; 0: never */
 };
+
+/* For who goes through all slots. */
+static inline bool server_slot_used(const struct server_table *table, uint32_t slot)
+{
+    return table->used_bits[slot / 64] >> (slot % 64) & 1;
+}
 
 /* `slots`: zeroed memory of the caller's. The setting begins as SETTING_AUTO, limits as the
  * defaults, one shard. */

@@ -296,7 +296,7 @@ static void look_for_more(struct engine *engine, uint64_t now_us)
     for (uint32_t i = 0; i < servers->capacity; i++) {
         struct server *server = &servers->slots[i];
 
-        if (may_be_answered(server) && !server->record)
+        if (server_slot_used(servers, i) && may_be_answered(server) && !server->record)
             begin_answering(engine, server, now_us);
     }
 }

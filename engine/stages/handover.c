@@ -121,7 +121,7 @@ uint32_t handover_servers(const struct engine *engine, uint32_t *cursor, struct 
     for (; *cursor < engine->servers.capacity && count < max; ++*cursor) {
         const struct server *server = &engine->servers.slots[*cursor];
 
-        if (server->used)
+        if (server_slot_used(&engine->servers, *cursor))
             out[count++] = (struct handed_server){.key = server->key,
                                                   .cause = (uint16_t)server->cause,
                                                   .attacked = server->mode == MODE_ATTACK,

@@ -111,15 +111,15 @@ static struct flow *make_flow(struct engine *engine, const struct passage *passa
     return flow;
 }
 
-/* A request, and whether the server can answer it as it is (stages/capacity.h). */
+/* A whole request that the server can answer as it is (stages/capacity.h). */
 static void note_asking(struct engine *engine, struct server *server, struct opening *opening,
                         enum protocol_id protocol)
 {
     opening->protocol = (uint8_t)protocol;
-    opening->asks = opening->held_bytes != 0;
     opening->whole =
-        opening->asks &&
+        opening->held_bytes != 0 &&
         !protocol_awaits(protocol, opening_hold(&engine->openings, opening), opening->held_bytes);
+    opening->asks = opening->whole;
     server->asking_now += opening->asks;
 }
 

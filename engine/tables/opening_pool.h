@@ -65,7 +65,7 @@ struct opening {
     bool refused;            /* there was one */
     bool refused_lately;     /* since our last SYN by the timer: copies of it are under way */
     bool whole;              /* it held all that the server waits for when it began */
-    bool asks;               /* it held a request, and is counted in server.asking_now */
+    bool asks;               /* that, and it is counted in server.asking_now */
     uint8_t protocol;        /* of that, where its check has told */
     bool fin;                /* the client's FIN follows the held bytes */
     uint32_t hold;           /* index of the buffer; OPENING_NONE: data is not held */
