@@ -87,8 +87,6 @@ TOGETHER = [
 ]
 # With several workers, and hosts that are machines of their own.
 MORE = [
-    "test_slow.py",
-    "test_prefork.py",
     "test_vm.py",
     "test_pieces.py",
     "test_vlan.py@2",
@@ -100,6 +98,8 @@ MORE = [
     "transparency.py@2",
     "test_protocols.py@4",
 ]
+# After these, one at a time: whole seconds of a server's patience are judged there.
+ALONE = ["test_slow.py", "test_prefork.py"]
 # The real programs; the longest first.
 INTEROP = [
     "test_emule.py",
@@ -259,7 +259,7 @@ def run_net(wanted, beside):
     unlisted = sorted(
         f
         for f in os.listdir(HERE)
-        if re.fullmatch(r"test_\w+\.py", f) and f not in HEAVY + TOGETHER + MORE
+        if re.fullmatch(r"test_\w+\.py", f) and f not in HEAVY + TOGETHER + MORE + ALONE
     )
     wanted = wanted or HEAVY + unlisted + TOGETHER
     results = Results(HERE, LIMIT_S)
@@ -272,6 +272,7 @@ def run_net(wanted, beside):
 def run_more(beside):
     results = Results(HERE, LIMIT_S)
     run_lanes(results, [[queue_of(MORE)]] * LANES, beside)
+    run_lanes(results, [[queue_of(ALONE)]])
     return results
 
 
