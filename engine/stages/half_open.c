@@ -137,16 +137,21 @@ static void say_to_client(struct engine *engine, const struct flow *flow, struct
 
 /*
  * Whoever is there says again what it has said: a number below the window is answered by an ACK
- * (RFC 9293 3.10.7.4), which is the one that the server waits for. Whoever has not heard the
- * server's SYN-ACK leaves it alone, and asks again.
+ * (RFC 9293 3.10.7.4), which is the one that the server waits for. With a byte of garbage, as a
+ * keepalive may have (RFC 1122 4.2.3.6): hosts that answer only so many bare segments a second
+ * (RFC 5961 10, Linux one in half a second) answer each that carries data. Whoever has not heard
+ * the server's SYN-ACK leaves it alone, and asks again.
  */
 static void ask_client(struct engine *engine, const struct flow *flow)
 {
+    static const uint8_t garbage = '?';
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
     struct segment segment;
 
     segment_begin(&segment);
     segment.flags = TCP_ACK;
+    segment.payload = &garbage;
+    segment.payload_bytes = sizeof(garbage);
     segment.seq = cold->server_next - 1;
     segment.ack = cold->client_isn + 1;
     segment.window = ASKS_WINDOW;
