@@ -15,14 +15,6 @@
 #define LENGTH_LEAST 22 /* "git-upload-pack /" and a zero */
 #define LENGTH_MOST  65520
 
-static int hex_value(uint8_t c)
-{
-    if (is_digit(c))
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static size_t packet_bytes(const uint8_t *data)
 {
     size_t length = 0;

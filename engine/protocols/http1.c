@@ -63,6 +63,11 @@ static enum match put_host_field(struct keywords_found *found, const uint8_t *va
     return put_host(found, KEYWORD_HOST, value, bytes) ? MATCH_YES : MATCH_NO;
 }
 
+static bool is_empty_line(const uint8_t *text, size_t line)
+{
+    return line == 1 || (line == 2 && text[0] == '\r');
+}
+
 static enum match host_field(const uint8_t *fields, size_t bytes, struct keywords_found *found)
 {
     static const char name[] = "host:";
@@ -72,7 +77,7 @@ static enum match host_field(const uint8_t *fields, size_t bytes, struct keyword
         line = line_bytes(fields + at, bytes - at, bytes);
         if (line == 0)
             return MATCH_MORE;
-        if (line == 1 || (line == 2 && fields[at] == '\r')) {
+        if (is_empty_line(fields + at, line)) {
             keywords_put_absent(found, KEYWORD_HOST);
             return MATCH_YES;
         }
@@ -131,6 +136,45 @@ static size_t content_length(const uint8_t *value, size_t bytes)
 /* "0", and two ends of lines: an empty body in chunks */
 #define LAST_CHUNK_BYTES 5
 
+/* RFC 9112 7.1; SIZE_MAX / 16 at most. */
+static size_t chunk_length(const uint8_t *line, size_t bytes)
+{
+    size_t length = 0;
+
+    for (size_t at = 0; at < bytes && hex_value(line[at]) >= 0; at++)
+        length =
+            length > SIZE_MAX / 256 ? SIZE_MAX / 16 : length << 4 | (size_t)hex_value(line[at]);
+    return length;
+}
+
+/* The last chunk is there, and the empty line behind it. */
+static bool chunks_are_whole(const uint8_t *body, size_t bytes)
+{
+    size_t at = 0, line, length;
+
+    do {
+        line = line_bytes(body + at, bytes - at, bytes);
+        if (line == 0)
+            return false;
+        length = chunk_length(body + at, line);
+        at += line;
+        if (length >= bytes - at)
+            return false;
+        at += length;
+        if (length > 0) {
+            line = line_bytes(body + at, bytes - at, bytes);
+            if (line == 0)
+                return false;
+            at += line;
+        }
+    } while (length > 0);
+    for (;; at += line) {
+        line = line_bytes(body + at, bytes - at, bytes);
+        if (line == 0 || is_empty_line(body + at, line))
+            return line != 0;
+    }
+}
+
 static size_t http1_awaits(const uint8_t *request, size_t bytes)
 {
     static const char length_name[] = "content-length:", coding_name[] = "transfer-encoding:";
@@ -140,15 +184,17 @@ static size_t http1_awaits(const uint8_t *request, size_t bytes)
         line = line_bytes(request + at, bytes - at, bytes);
         if (line == 0)
             return 1; /* of the header itself there is more to come */
-        if (line == 1 || (line == 2 && request[at] == '\r'))
+        if (is_empty_line(request + at, line))
             break;
         if (begins_word(length_name, request + at, line) == MATCH_YES)
             due = content_length(request + at + sizeof(length_name) - 1,
                                  line - (sizeof(length_name) - 1));
         else if (begins_word(coding_name, request + at, line) == MATCH_YES)
-            least = 1; /* whether the last chunk is there is not looked for */
+            least = 1;
     }
     at += line;
+    if (least && chunks_are_whole(request + at, bytes - at))
+        return 0;
     due = least ? LAST_CHUNK_BYTES : due;
     return due > bytes - at + least ? due - (bytes - at) : least;
 }

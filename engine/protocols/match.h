@@ -85,6 +85,15 @@ static inline bool ends_word(uint8_t c)
     return c == ' ' || c == '\r' || c == '\n';
 }
 
+/* Of a hexadecimal digit; -1: it is none. */
+static inline int hex_value(uint8_t c)
+{
+    if (is_digit(c))
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 static inline size_t text_bytes(const char *text)
 {
     size_t bytes = 0;

@@ -235,6 +235,13 @@ Test(http1, awaits_what_the_header_announces)
         {"POST / HTTP/1.1\r\nContent-Length: 12345678901\r\n\r\n1", 12345678900},
         {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 5},
         {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n", 1},
+        {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 0},
+        {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nhi\r\nA\r\n0123456789\r\n"
+         "0\r\nTrailer: a\r\n\r\n",
+         0},
+        {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nTrailer: a\r\n", 1},
+        {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n0\r\n\r\n", 1},
+        {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n0\r\n\r\n", 1},
         {"POST / HTTP/1.1\r\nX: Content-Length: 2\r\n\r\n", 0},
         {"EHLO a.example\r\n", 0},
         {"", 0},
