@@ -13,6 +13,7 @@
 #define RAISE_US       1000000
 #define PATIENCE_LEAST FLOW_CLOCK_SECONDS(1)
 #define PATIENCE_TIMES 4
+#define POLL_TIMES     8 /* that many times what is waited for patiently: a long poll, say */
 #define SYN_UNHEARD_US 1000000
 
 static uint32_t most(uint32_t a, uint32_t b)
@@ -53,8 +54,8 @@ bool capacity_admits(struct engine *engine, const struct server *server, bool kn
 
 /* --- the mark falls, and rises --------------------------------------------------------------- */
 
-/* What holds places may go now, whoever waits for them; idle ones where clients of several networks
- * are stuck: a single one may be a long poll. */
+/* What holds places may go now, whoever waits for them, as far as it is more than in calm; idle
+ * ones where clients of several networks are stuck: a single one may be a long poll. */
 static void lower(struct engine *engine, struct server *server, uint32_t others, uint64_t now_us)
 {
     struct capacity *capacity = &server->capacity;
@@ -71,7 +72,8 @@ static void lower(struct engine *engine, struct server *server, uint32_t others,
         capacity->lower_us = now_us + LOWER_US;
     }
     capacity->raise_us = now_us + RAISE_US;
-    slow_make_room(engine, server, capacity->stuck_by_many, now_us);
+    if (server->held > most(server->held_peak, server->held_before))
+        slow_make_room(engine, server, capacity->stuck_by_many, 0, now_us);
 }
 
 static void raise(struct engine *engine, struct server *server, uint64_t now_us)
@@ -90,13 +92,16 @@ static void raise(struct engine *engine, struct server *server, uint64_t now_us)
 
 /* The first one behind whom nobody was answered counts. Those before that may be served out of
  * turn, where the accept queue is full, and not at all. */
-static void note_stuck(const struct engine *engine, struct capacity *capacity,
-                       const struct watched *watched, const struct flow *flow)
+static void note_stuck(const struct engine *engine, struct server *server,
+                       const struct watched *watched, const struct flow *flow, uint32_t age)
 {
+    struct capacity *capacity = &server->capacity;
     const uint64_t network = held_network_hash(engine, &flow->key);
 
-    capacity->stuck_by_many |= capacity->stuck_network && network != capacity->stuck_network;
-    capacity->stuck_network = network;
+    if (age / POLL_TIMES < patience(server)) {
+        capacity->stuck_by_many |= capacity->stuck_network && network != capacity->stuck_network;
+        capacity->stuck_network = network;
+    }
     if (!capacity_is_after(capacity, watched->number) ||
         (capacity->stuck && (int32_t)(watched->number - capacity->stuck_number) >= 0))
         return;
@@ -122,7 +127,7 @@ static bool is_unheard(const struct engine *engine, struct server *server, struc
         return false;
     }
     if (watched->asks && !watched->awaits && age >= patience(server))
-        note_stuck(engine, capacity, watched, flow);
+        note_stuck(engine, server, watched, flow, age);
     return true;
 }
 

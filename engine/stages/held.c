@@ -52,6 +52,15 @@ static enum held_class class_of(const struct engine *engine, const struct flow_k
     return HELD_MORE;
 }
 
+/* held_hash() of its source where that has its share; 0: it has not. */
+static uint64_t has_its_share(const struct engine *engine, const struct flow_key *key,
+                              const struct server *server)
+{
+    const uint64_t hash = held_hash(engine, key);
+
+    return held_by(engine->held.sources, hash) >= held_share(engine, server) ? hash : 0;
+}
+
 /* Somebody waits who comes before a client of this class that comes now, or has its turn. That is
  * behind all of better classes than it waited in, although its own may be better now. */
 static bool is_behind(const struct engine *engine, const struct server *server,
@@ -94,7 +103,7 @@ bool held_admits(struct engine *engine, const struct flow_key *key, struct serve
         source_is_exempt(&engine->sources, &key->client, now_us))
         return true;
     if (server->held >= room_for(server, HELD_OTHERS, mark, now_us))
-        slow_make_room(engine, server, false, now_us);
+        slow_make_room(engine, server, false, has_its_share(engine, key, server), now_us);
     class = class_of(engine, key, server, now_us);
     return server->held < room_for(server, class, mark, now_us) &&
            !is_behind(engine, server, class) &&

@@ -22,6 +22,7 @@ struct slow {
     struct watched *watched;
     enum watch_class class;
     bool alone;    /* no other slow one is of its network */
+    bool own;      /* of the source that makes room for itself */
     uint64_t rank; /* who has the most goes first; 0: nobody */
 };
 
@@ -106,7 +107,7 @@ static void count(struct engine *engine, const struct server *server, struct wat
 
 /* Of one class and right the networks with the most go first: who is alone in his is no crowd. */
 static struct slow look(struct engine *engine, const struct server *server, struct watched *watched,
-                        struct standing *standing)
+                        struct standing *standing, uint64_t own)
 {
     const uint64_t now_us = engine->now_us;
     const struct flow *flow = flow_of(engine, server, watched);
@@ -119,7 +120,8 @@ static struct slow look(struct engine *engine, const struct server *server, stru
     if (slow.class == WATCH_WELL)
         return slow;
     hash = held_hash(engine, &flow->key);
-    over = held_by(engine->held.sources, hash) > held_share(engine, server) ||
+    slow.own = own && hash == own;
+    over = slow.own || held_by(engine->held.sources, hash) > held_share(engine, server) ||
            held_was_slow(engine->held.sources, hash, now_us);
     crowd = crowd_of(standing, held_network_hash(engine, &flow->key));
     slow.alone = crowd <= 1;
@@ -230,7 +232,8 @@ static bool waits_its_turn(const struct slow *slow, enum watch_class worst_gone,
            (worst_gone > WATCH_SERVER || flow_clock(now_us) - slow->watched->opened < KNOWN_BY);
 }
 
-void slow_make_room(struct engine *engine, struct server *server, bool is_stuck, uint64_t now_us)
+void slow_make_room(struct engine *engine, struct server *server, bool is_stuck, uint64_t own,
+                    uint64_t now_us)
 {
     struct held_watch *watch = engine->held.watch;
     const uint16_t number = (uint16_t)(server - engine->servers.slots + 1);
@@ -238,7 +241,7 @@ void slow_make_room(struct engine *engine, struct server *server, bool is_stuck,
     struct slow slowest[ENDED_AT_ONCE] = {{0}};
     struct standing standing = {0};
     enum watch_class worst_gone = WATCH_WELL;
-    uint32_t idle;
+    uint32_t idle, idle_own = ENDED_LEAST;
 
     if (now_us < engine->held.slow_us || now_us < server->slow_us)
         return;
@@ -249,18 +252,19 @@ void slow_make_room(struct engine *engine, struct server *server, bool is_stuck,
             count(engine, server, &watch->entries[i], &standing);
     for (uint32_t i = 0; i < watch->used; i++)
         if (watch->entries[i].server == number)
-            insert(slowest, look(engine, server, &watch->entries[i], &standing));
+            insert(slowest, look(engine, server, &watch->entries[i], &standing, own));
     idle = idle_wanted(server, &standing, is_stuck);
     for (uint32_t i = 0; i < most && slowest[i].rank; i++) {
         const struct flow *flow = &engine->flows.flows[slowest[i].watched->flow];
         const bool idles = is_idle(&slowest[i], is_stuck);
+        uint32_t *left = slowest[i].own ? &idle_own : &idle;
 
-        if (source_is_exempt(&engine->sources, &flow->key.client, now_us) || (idles && !idle) ||
+        if (source_is_exempt(&engine->sources, &flow->key.client, now_us) || (idles && !*left) ||
             waits_its_turn(&slowest[i], worst_gone, now_us))
             continue;
         if (slowest[i].class >= WATCH_BODY || slowest[i].watched->closed)
             note_slow(engine, &flow->key, now_us);
-        idle -= idles;
+        *left -= idles;
         worst_gone = worst_gone == WATCH_WELL ? slowest[i].class : worst_gone;
         end(engine, slowest[i].watched, now_us);
     }

@@ -15,6 +15,9 @@
  * idle ones go only for somebody who has nothing there and was not slow himself, 20 a second, and
  * not while half of the others are younger than 4 s, of whom it is not known yet whether they are
  * slow. Whoever waits for the server's first answer stays for 4 s: it may not have come to him yet.
+ *
+ * A source that has its share, as a crowd behind one address may, makes room for itself: for one of
+ * its own that waits an idle one of its own goes, 20 a second.
  */
 #ifndef SYNWARD_ENGINE_STAGES_SLOW_H
 #define SYNWARD_ENGINE_STAGES_SLOW_H
@@ -25,7 +28,9 @@
 void slow_watch(struct engine *engine, const struct flow *flow, const struct opening *opening,
                 uint64_t now_us);
 /* Ends a few at this server, if it is time. `is_stuck`: it answers nobody else meanwhile, so idle
- * ones go, too, whoever waits here. */
-void slow_make_room(struct engine *engine, struct server *server, bool is_stuck, uint64_t now_us);
+ * ones go, too, whoever waits here. `own`: held_hash() of a source that has its share, and has one
+ * more that waits; 0: nobody's. */
+void slow_make_room(struct engine *engine, struct server *server, bool is_stuck, uint64_t own,
+                    uint64_t now_us);
 
 #endif

@@ -135,11 +135,12 @@ enum watch_class watch_look(struct watched *watched, const struct flow_table *fl
         judge(watched, flow, cold, elapsed);
         note_look(watched, cold, now_us);
     }
+    watched->had_body = watched->had_body || !seq_before(cold->client_next, watched->body_end);
     if (!watched->slow)
         return WATCH_WELL;
     if (watched->trickles >= WATCH_TRICKLES * WATCH_TYPED)
         return WATCH_SLOW;
-    if (watched->awaits && seq_before(cold->client_next, watched->body_end))
+    if (watched->awaits && !watched->had_body)
         return WATCH_BODY;
     return watch_was_answered(flow, cold) ? WATCH_CLIENT : WATCH_SERVER;
 }

@@ -50,6 +50,7 @@ struct watched {
     uint16_t others;                   /* so many the server held when it was opened */
     bool asks;                         /* something was asked when it was opened */
     bool awaits;                       /* the server waits for more than that */
+    bool had_body;                     /* it has come: body_end means nothing, numbers come round */
     bool heard;                        /* the server has answered it */
     bool counted;                      /* in capacity.asked of its server */
     bool moved;                        /* it did well at the last look that was no slow one */

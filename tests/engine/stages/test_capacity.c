@@ -194,6 +194,41 @@ Test(capacity, idle_ones_go_where_several_networks_are_stuck)
     }
 }
 
+/* As many as there were in calm: what is there does not stand in anybody's way. */
+Test(capacity, idle_ones_stay_where_calm_had_as_many)
+{
+    struct bench *b = attacked();
+
+    bench_server(b, HTTP)->held_peak = 40;
+    serves(b, 1, 30);
+    bench_wait(b, 5 * SECOND_US);
+    opens(b, 31, REQUEST);
+    opens(b, 32, REQUEST);
+    bench_wait(b, 8 * SECOND_US);
+    cr_assert_eq(bench_counters(b)->flows_ended, 0);
+    bench_forget(b);
+    bench_end(b);
+}
+
+/* Two long polls of two networks, and one that has waited for two seconds. */
+Test(capacity, who_waits_for_long_makes_no_crowd)
+{
+    struct bench *b = attacked();
+
+    serves(b, 1, 30);
+    opens(b, 31, REQUEST);
+    opens(b, 32, REQUEST);
+    serves(b, 33, 40);
+    bench_wait(b, 10 * SECOND_US);
+    bench_forget(b);
+    cr_assert_eq(bench_counters(b)->flows_ended, 0);
+    opens(b, 41, REQUEST);
+    bench_wait(b, 6 * SECOND_US);
+    cr_assert_eq(bench_counters(b)->flows_ended, 0);
+    bench_forget(b);
+    bench_end(b);
+}
+
 Test(capacity, bodies_say_nothing)
 {
     struct bench *b = attacked();

@@ -381,6 +381,40 @@ Test(slow, idle_ones_stay_where_those_wait_that_were_slow)
     bench_end(b);
 }
 
+/* From here on port 1000 + `number` of one address speaks. */
+static void one_of_the_crowd(struct bench *b, unsigned number)
+{
+    snprintf(b->client_text, sizeof(b->client_text), "203.0.113.1:%u", 1000 + number);
+    b->client = b->client_text;
+}
+
+/* Its idle ones make room for its own, one for one; nobody else does. */
+Test(slow, a_crowd_behind_one_address_is_served_in_turn)
+{
+    struct bench *b = attacked();
+
+    b->engine->config.held_least = 65;
+    cr_assert(opens(b, 1));
+    for (unsigned i = 0; i < 64; i++) {
+        one_of_the_crowd(b, i);
+        cr_assert(opens_as(b, 100 + i));
+        server_says(b, .flags = "P.", .seq = Y + 1, .ack = ASKED, .payload = "+OK");
+        bench_forget(b);
+    }
+    one_of_the_crowd(b, 64);
+    cr_assert(!opens_as(b, 164), "it has its share");
+    bench_wait(b, 15 * SECOND_US / 10);
+    cr_assert_eq(bench_counters(b)->flows_ended, 0);
+    cr_assert_str_eq(bench_flow_state(b), "kept");
+    bench_wait(b, 2 * SECOND_US);
+    bench_forget(b);
+    cr_assert_geq(bench_counters(b)->flows_ended, 1);
+    cr_assert_leq(bench_counters(b)->flows_ended, 5);
+    cr_assert_str_eq(bench_flow_state(b), "opening");
+    cr_assert(lives(b, 1), "it is of another network");
+    bench_end(b);
+}
+
 /* Seven of one network are idle, and one of another, for longest. */
 Test(slow, who_is_alone_in_his_network_is_no_crowd)
 {
@@ -395,13 +429,13 @@ Test(slow, who_is_alone_in_his_network_is_no_crowd)
     bench_server(b, HTTP)->held += 7;
     bench_server(b, HTTP)->held_waiting[HELD_FIRST] = 7;
     for (int i = 0; i < 4; i++) {
-        slow_make_room(b->engine, bench_server(b, HTTP), true, b->now_us);
+        slow_make_room(b->engine, bench_server(b, HTTP), true, 0, b->now_us);
         bench_forget(b);
         b->engine->held.slow_us = bench_server(b, HTTP)->slow_us = 0;
         cr_assert(lives(b, 1) && bench_counters(b)->flows_ended == 7);
     }
     bench_wait(b, 5 * SECOND_US / 2);
-    slow_make_room(b->engine, bench_server(b, HTTP), true, b->now_us);
+    slow_make_room(b->engine, bench_server(b, HTTP), true, 0, b->now_us);
     bench_forget(b);
     cr_assert(!lives(b, 1), "looked at twice, it may go as well");
     bench_server(b, HTTP)->held_waiting[HELD_FIRST] = 0;
@@ -434,7 +468,7 @@ Test(slow, what_the_operator_allows_stays)
     cr_assert(engine_set_source(b->engine, &rule, b->now_us));
     bench_server(b, HTTP)->held += 100;
     bench_wait(b, 5 * SECOND_US);
-    slow_make_room(b->engine, bench_server(b, HTTP), true, b->now_us);
+    slow_make_room(b->engine, bench_server(b, HTTP), true, 0, b->now_us);
     cr_assert_eq(living(b), 8);
     bench_end(b);
 }

@@ -130,6 +130,21 @@ Test(held_watch, a_body_that_is_due_is_no_idle_one)
     watch_end(b);
 }
 
+/* Its numbers come round on a connection that goes on for gigabytes. */
+Test(held_watch, a_body_that_has_come_is_due_no_more)
+{
+    struct watch_bench *b = watch_bench();
+
+    b->watched->awaits = true;
+    b->watched->body_end = 120;
+    passes(b, 2, 20, 0);
+    for (int i = 0; i < 3; i++)
+        passes(b, 2, UINT32_MAX / 8, 1000);
+    cr_assert(seq_before(b->cold->client_next, b->watched->body_end));
+    cr_assert_eq(passes(b, 6, 0, 0), WATCH_CLIENT);
+    watch_end(b);
+}
+
 /* A body that trickles, a byte each ten seconds. */
 Test(held_watch, a_body_at_long_intervals_is_slow)
 {
