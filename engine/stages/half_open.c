@@ -144,7 +144,7 @@ static void say_to_client(struct engine *engine, const struct flow *flow, struct
  */
 static void ask_client(struct engine *engine, const struct flow *flow)
 {
-    static const uint8_t garbage = '?';
+    static const uint8_t garbage = 0;
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
     struct segment segment;
 

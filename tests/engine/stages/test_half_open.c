@@ -24,10 +24,10 @@ static void attack(struct bench *b)
     engine_set_setting(b->engine, NULL, SETTING_ATTACK, b->now_us);
 }
 
-/* With a byte, which a host answers each time (RFC 5961 10: bare ones it may not). */
+/* With a byte of zero, which a host answers each time (RFC 5961 10: bare ones it may not). */
 static void asked_once(struct bench *b)
 {
-    to_client(b, .flags = ".", .seq = Y, .ack = X + 1, .payload = "?");
+    to_client(b, .flags = ".", .seq = Y, .ack = X + 1, .payload = "", .payload_bytes = 1);
     nothing(b);
 }
 
