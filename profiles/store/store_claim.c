@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@
 
 #define LOCK_MODE   0600
 #define LOCK_TRIES  16
+#define FREE_TRIES  50 /* for the lock of one that was killed, and is not gone altogether */
+#define FREE_TRY_MS 20
 #define ASIDE_TRIES 100 /* names of one second */
 
 /* What the store's name stands for: two names of one file are one store. The caller frees it. */
@@ -79,6 +82,18 @@ static void write_holder(int fd)
         return;
 }
 
+/* Whoever is killed has a keeper (bridge/base/keeper.h) that ends a moment later: a start right
+ * behind a kill finds its lock. */
+static bool lock_or_wait(int fd)
+{
+    for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
+        if (errno != EWOULDBLOCK || tries == FREE_TRIES)
+            return false;
+        poll(NULL, 0, FREE_TRY_MS);
+    }
+    return true;
+}
+
 /* True also where no lock can be made: who cannot write there harms no store. */
 static bool take_lock(struct store_claim *claim, const char *path, struct error *error)
 {
@@ -89,7 +104,7 @@ static bool take_lock(struct store_claim *claim, const char *path, struct error 
             return errno == EACCES || errno == EROFS || errno == ENOENT ||
                    error_set(error, EXIT_FAILED, "cannot lock the store: %s: %s", claim->lock_path,
                              strerror(errno));
-        if (flock(claim->fd, LOCK_EX | LOCK_NB) < 0)
+        if (!lock_or_wait(claim->fd))
             return errno == EWOULDBLOCK
                        ? refuse_second(claim, path, error)
                        : error_set(error, EXIT_FAILED, "cannot lock the store: %s: %s",
