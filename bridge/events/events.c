@@ -38,7 +38,7 @@ struct events *events_new(void)
     struct events *events = calloc(1, sizeof(*events));
 
     if (events)
-        events->base = clock_wall_us() / 1000000 * EVENTS_NUMBERS;
+        events->base = clock_wall_us() * EVENTS_NUMBERS / 1000000;
     return events;
 }
 

@@ -73,8 +73,8 @@ struct event {
 struct events;
 
 /*
- * Events are numbered, and the numbers grow from one start to the next: they begin at the seconds
- * since 1970 times EVENTS_NUMBERS, and a second has fewer events than that.
+ * Events are numbered, and the numbers grow from one start to the next: they begin at the time
+ * since 1970 in seconds times EVENTS_NUMBERS, and a second has fewer events than that.
  */
 #define EVENTS_NUMBERS 1000
 struct events *events_new(void);
