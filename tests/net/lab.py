@@ -35,6 +35,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -91,6 +92,12 @@ def wait_until(condition, timeout_s, what):
         if time.monotonic() > end:
             raise Failure(f"after {timeout_s} s still not: {what}")
         time.sleep(0.01)
+
+
+def listens(path):
+    """Somebody does: one who was killed leaves the name of his socket behind."""
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as one:
+        return one.connect_ex(path) == 0
 
 
 def in_time(limit_s, attempt, what):
@@ -500,9 +507,9 @@ class Lab:
 
         def ready():
             check(self.daemon.running(), f"synward ended: {self.daemon.errors()}")
-            return os.path.exists(self.control)
+            return listens(self.control)
 
-        wait_until(ready, 10, "the control socket is there")
+        wait_until(ready, 10, "somebody listens at the control socket")
 
     def _addresses(self, mtu):
         """Neighbours are set by hand: no test then waits for, or loses a packet to, address

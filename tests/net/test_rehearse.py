@@ -29,6 +29,13 @@ def reasons(server):
     return {reason["reason"]: reason for reason in server["reasons"]}
 
 
+def right_ones(lab):
+    """One more request, and how many were found right by now."""
+    check_equal(lab.fetch("http", 80)["failed"], 0, "a right request")
+    why = reasons(rehearsed(lab)[(SERVER4, 80)])
+    return why["right"]["requests"] if "right" in why else 0
+
+
 def test_names_what_would_be_refused_and_refuses_nothing():
     with Lab() as lab:
         if lab.stand_in:
@@ -36,6 +43,7 @@ def test_names_what_would_be_refused_and_refuses_nothing():
         lab.start(mode="normal")
         lab.http()
         lab.learn("http", 80)
+        wait_until(lambda: right_ones(lab) > 0, 10, "what was learned is in force")
         before = rehearsed(lab)[(SERVER4, 80)]
         check_equal(before["refused"], 0, "refused while it was learned")
         check_equal(lab.fetch("http", 80, count=5)["failed"], 0, "right requests")
