@@ -455,13 +455,16 @@ struct imports *daemon_imports(struct daemon *daemon)
     return daemon->parts.imports;
 }
 
-/* The old ones are freed when no worker reads them any more; where that is not known, never. */
-bool daemon_restore_lists(struct daemon *daemon, struct error *error)
+static bool compile_lists(const struct daemon *daemon, struct source_lists **lists,
+                          struct error *error)
 {
-    struct source_lists *lists;
+    return imports_compile(daemon->parts.imports, lists) ||
+           error_set(error, EXIT_FAILED, "out of memory for the lists: import them again");
+}
 
-    if (!imports_compile(daemon->parts.imports, &lists))
-        return error_set(error, EXIT_FAILED, "out of memory for the lists: import them again");
+/* The old ones are freed when no worker reads them any more; where that is not known, never. */
+static bool set_lists(struct daemon *daemon, struct source_lists *lists, struct error *error)
+{
     if (!workers_set_lists(daemon->parts.workers, lists, error))
         return false;
     free(daemon->parts.imports->in_force);
@@ -469,9 +472,36 @@ bool daemon_restore_lists(struct daemon *daemon, struct error *error)
     return true;
 }
 
+bool daemon_restore_lists(struct daemon *daemon, struct error *error)
+{
+    struct source_lists *lists;
+
+    return compile_lists(daemon, &lists, error) && set_lists(daemon, lists, error);
+}
+
+static bool save_lists(const struct daemon *daemon, struct error *error)
+{
+    return imports_save(daemon->parts.imports, daemon->parts.store_path,
+                        store_hands(daemon->parts.store), error);
+}
+
+/* First what may fail, a full disk say. */
 bool daemon_lists_changed(struct daemon *daemon, struct error *error)
 {
-    return daemon_restore_lists(daemon, error) &&
-           imports_save(daemon->parts.imports, daemon->parts.store_path,
-                        store_hands(daemon->parts.store), error);
+    struct imports *imports = daemon->parts.imports;
+    struct source_lists *lists = NULL;
+    struct error unused;
+
+    if (!compile_lists(daemon, &lists, error) || !save_lists(daemon, error)) {
+        free(lists);
+        imports_undo(imports);
+        return false;
+    }
+    if (!set_lists(daemon, lists, error)) { /* what they read is not known */
+        imports_undo(imports);
+        (void)save_lists(daemon, &unused);
+        return false;
+    }
+    imports_keep(imports);
+    return true;
 }

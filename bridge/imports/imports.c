@@ -29,6 +29,7 @@ void imports_free(struct imports *imports)
         return;
     for (uint32_t i = 0; i < imports->count; i++)
         clear(&imports->lists[i]);
+    imports_keep(imports);
     clear(&imports->coming);
     free(imports->in_force);
     free(imports);
@@ -203,75 +204,117 @@ bool imports_end(struct imports *imports, const char *name, struct error *error)
         return error_set(error, EXIT_FAILED, "no room: there are %u lists already",
                          IMPORT_LISTS_MAX);
     }
+    imports_keep(imports);
+    memcpy(imports->before, imports->lists, sizeof(imports->before));
+    imports->before_count = imports->count;
     if (place < imports->count)
-        clear(&imports->lists[place]);
-    if (coming->prefixes > 0) {
-        imports->lists[place] = *coming;
+        imports->gone = imports->lists[place];
+    imports->made = *coming;
+    *coming = (struct import_list){0};
+    if (imports->made.prefixes > 0) {
+        imports->lists[place] = imports->made;
         imports->count += place == imports->count;
-        *coming = (struct import_list){0};
-        return true;
-    }
-    clear(coming);
-    if (place < imports->count) {
+    } else if (place < imports->count) {
         imports->lists[place] = imports->lists[--imports->count];
         imports->lists[imports->count] = (struct import_list){0};
     }
     return true;
 }
 
-/* --- all as one ------------------------------------------------------------------------------ */
-
-static uint32_t merge_v4(const struct imports *imports, struct range4 *out)
+void imports_keep(struct imports *imports)
 {
-    uint32_t at[IMPORT_LISTS_MAX] = {0}, count = 0;
-
-    for (;;) {
-        const struct range4 *least = NULL;
-        uint32_t of = 0;
-
-        for (uint32_t i = 0; i < imports->count; i++) {
-            const struct import_list *list = &imports->lists[i];
-
-            if (at[i] < list->v4_count && (!least || list->v4[at[i]].first < least->first)) {
-                least = &list->v4[at[i]];
-                of = i;
-            }
-        }
-        if (!least)
-            return count;
-        at[of]++;
-        if (count == 0 || least->first > out[count - 1].last)
-            out[count++] = *least;
-        else if (least->last > out[count - 1].last)
-            out[count - 1].last = least->last;
-    }
+    if (imports->made.prefixes == 0)
+        clear(&imports->made);
+    imports->made = (struct import_list){0};
+    clear(&imports->gone);
 }
 
-static uint32_t merge_v6(const struct imports *imports, struct range6 *out)
+void imports_undo(struct imports *imports)
 {
-    uint32_t at[IMPORT_LISTS_MAX] = {0}, count = 0;
+    clear(&imports->made);
+    imports->gone = (struct import_list){0};
+    memcpy(imports->lists, imports->before, sizeof(imports->lists));
+    imports->count = imports->before_count;
+}
 
-    for (;;) {
-        const struct range6 *least = NULL;
-        uint32_t of = 0;
+/* --- all as one ------------------------------------------------------------------------------ */
 
-        for (uint32_t i = 0; i < imports->count; i++) {
-            const struct import_list *list = &imports->lists[i];
+/* What is the same of both families: a range is its first and its last address, one behind the
+ * other. */
+struct family {
+    size_t address_bytes;
+    bool (*below)(const void *a, const void *b);
+    const void *(*ranges)(const struct import_list *list, uint32_t *count);
+};
 
-            if (at[i] < list->v6_count &&
-                (!least || addr6_below(list->v6[at[i]].first, least->first))) {
-                least = &list->v6[at[i]];
-                of = i;
-            }
+static bool below4(const void *a, const void *b)
+{
+    return *(const uint32_t *)a < *(const uint32_t *)b;
+}
+
+static bool below6(const void *a, const void *b)
+{
+    return addr6_below(*(const struct addr6 *)a, *(const struct addr6 *)b);
+}
+
+static const void *ranges4(const struct import_list *list, uint32_t *count)
+{
+    *count = list->v4_count;
+    return list->v4;
+}
+
+static const void *ranges6(const struct import_list *list, uint32_t *count)
+{
+    *count = list->v6_count;
+    return list->v6;
+}
+
+static const struct family v4 = {sizeof(uint32_t), below4, ranges4},
+                           v6 = {sizeof(struct addr6), below6, ranges6};
+
+static const char *range_at(const struct family *family, const void *ranges, uint32_t index)
+{
+    return (const char *)ranges + 2 * family->address_bytes * index;
+}
+
+/* The range that begins first, of those that each list has not given yet; NULL: there is none. */
+static const char *next_range(const struct family *family, const struct imports *imports,
+                              uint32_t given[IMPORT_LISTS_MAX])
+{
+    const char *least = NULL;
+    uint32_t of = 0;
+
+    for (uint32_t i = 0; i < imports->count; i++) {
+        uint32_t count;
+        const void *ranges = family->ranges(&imports->lists[i], &count);
+        const char *next = given[i] < count ? range_at(family, ranges, given[i]) : NULL;
+
+        if (next && (!least || family->below(next, least))) {
+            least = next;
+            of = i;
         }
-        if (!least)
-            return count;
-        at[of]++;
-        if (count == 0 || addr6_below(out[count - 1].last, least->first))
-            out[count++] = *least;
-        else if (addr6_below(out[count - 1].last, least->last))
-            out[count - 1].last = least->last;
     }
+    given[of] += least != NULL;
+    return least;
+}
+
+/* How many there are in the end. */
+static uint32_t merge(const struct family *family, const struct imports *imports, void *out)
+{
+    const size_t bytes = family->address_bytes;
+    uint32_t given[IMPORT_LISTS_MAX] = {0}, count = 0;
+    const char *range;
+    char *end = NULL; /* the last one of them */
+
+    while ((range = next_range(family, imports, given)) != NULL) {
+        if (!end || family->below(end + bytes, range)) {
+            end = (char *)out + 2 * bytes * count++;
+            memcpy(end, range, 2 * bytes);
+        } else if (family->below(end + bytes, range + bytes)) {
+            memcpy(end + bytes, range + bytes, bytes);
+        }
+    }
+    return count;
 }
 
 /* In large pages, where the system has them: to touch it page by page takes longer than to fill it,
@@ -291,27 +334,27 @@ static void *huge(size_t bytes)
 
 bool imports_compile(const struct imports *imports, struct source_lists **lists)
 {
-    size_t v4 = 0, v6 = 0;
-    struct range6 *ranges6;
-    struct range4 *ranges4;
+    size_t count4 = 0, count6 = 0;
+    struct range6 *all6;
+    struct range4 *all4;
 
     *lists = NULL;
     for (uint32_t i = 0; i < imports->count; i++) {
-        v4 += imports->lists[i].v4_count;
-        v6 += imports->lists[i].v6_count;
+        count4 += imports->lists[i].v4_count;
+        count6 += imports->lists[i].v6_count;
     }
-    if (v4 + v6 == 0)
+    if (count4 + count6 == 0)
         return true;
     /* One piece of memory: free() is all it takes. */
-    *lists = huge(sizeof(**lists) + v6 * sizeof(*ranges6) + v4 * sizeof(*ranges4));
+    *lists = huge(sizeof(**lists) + count6 * sizeof(*all6) + count4 * sizeof(*all4));
     if (!*lists)
         return false;
-    ranges6 = (struct range6 *)(void *)(((char *)*lists) + sizeof(**lists));
-    ranges4 = (struct range4 *)(void *)(ranges6 + v6);
-    (*lists)->v6 = ranges6;
-    (*lists)->v4 = ranges4;
-    (*lists)->v6_count = merge_v6(imports, ranges6);
-    (*lists)->v4_count = merge_v4(imports, ranges4);
+    all6 = (struct range6 *)(void *)(((char *)*lists) + sizeof(**lists));
+    all4 = (struct range4 *)(void *)(all6 + count6);
+    (*lists)->v6 = all6;
+    (*lists)->v4 = all4;
+    (*lists)->v6_count = merge(&v6, imports, all6);
+    (*lists)->v4_count = merge(&v4, imports, all4);
     source_lists_index(*lists);
     return true;
 }

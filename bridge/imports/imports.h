@@ -6,6 +6,7 @@
  *                                         work each
  *      imports_end()                      it takes the place of the list of that name; no prefixes:
  *                                         there is none any more
+ *      imports_keep(), imports_undo()     so it stays, or all is as it was
  *
  * What is on its way is seen by nobody, and there is one at a time: a list that begins ends another
  * that has not come to its end. All lists lie in STORE.lists, over a restart. Main thread only.
@@ -39,6 +40,11 @@ struct imports {
     uint32_t count;
     struct import_list coming;     /* name "": nothing is on its way */
     struct source_lists *in_force; /* that the workers read */
+
+    /* Until imports_keep() or imports_undo() */
+    struct import_list before[IMPORT_LISTS_MAX]; /* as they were */
+    uint32_t before_count;
+    struct import_list made, gone; /* what is new of them, and what was in its place */
 };
 
 struct imports *imports_new(void);
@@ -54,6 +60,8 @@ bool imports_add(struct imports *imports, const char *name, uint32_t from, const
                  struct error *error);
 /* The list that was on its way is there. */
 bool imports_end(struct imports *imports, const char *name, struct error *error);
+void imports_keep(struct imports *imports);
+void imports_undo(struct imports *imports);
 
 /* All of them as one for the engine, which the caller frees; `*lists` NULL: there are none. False:
  * out of memory. */

@@ -80,6 +80,30 @@ def test_over_a_restart():
         check("lists.bad" in lab.daemon.errors(), lab.daemon.errors())
 
 
+def test_a_full_disk_changes_nothing():
+    with Lab() as lab:
+        folder = os.path.join(lab.folder, "small")
+        os.mkdir(folder)
+        run("mount", "-t", "tmpfs", "-o", "size=256k", "none", folder)
+        try:
+            lab.store = os.path.join(folder, "profiles.json")
+            started(lab)
+            import_text(lab, "drop", "192.0.2.0/24\n")
+            many = "".join(
+                f"{CLIENT4.rsplit('.', 2)[0]}.{i // 128}.{i % 128 * 2}\n" for i in range(32000)
+            )
+            done = import_text(lab, "drop", many, ok=False)
+            check(done.returncode == 1 and "No space left" in done.stderr, f"{done}")
+            check_equal(listed(lab), {"drop": 1}, "what was there before")
+            check(reaches(lab), "nobody else is put aside")
+            import_text(lab, "drop", f"{CLIENT4}\n")
+            check(not reaches(lab), "what has room is in force")
+        finally:
+            lab.stop_daemon()
+            lab.daemon = None
+            run("umount", "-l", folder)
+
+
 def test_a_million():
     """In pieces: others are answered meanwhile. Memory, time, and the way back."""
     with Lab() as lab:

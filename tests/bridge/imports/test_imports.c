@@ -88,6 +88,29 @@ Test(imports, lists_overlap_and_go)
 }
 
 /* What was in force stays so until the last piece. */
+/* A list that is replaced, one that is new, one that goes: as if nothing had been. */
+Test(imports, what_is_undone_was_not)
+{
+    static const char *const prefixes[] = {"203.0.113.0/24", "203.0.113.0/24", ""};
+    static const char *const names[] = {"a", "c", "a"};
+    struct error error;
+
+    import("a", "192.0.2.0/24 2001:db8::/32");
+    imports_keep(imports);
+    import("b", "198.51.100.0/24");
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        cr_assert(add(names[i], 0, prefixes[i], &error), "%s", error.text);
+        cr_assert(imports_end(imports, names[i], &error), "%s", error.text);
+        imports_undo(imports);
+        cr_expect_eq(imports->count, 2);
+        cr_expect_str_eq(imports->lists[0].name, "a");
+        cr_expect(listed("192.0.2.1") && listed("2001:db8::1") && listed("198.51.100.1"));
+        cr_expect(!listed("203.0.113.1"));
+    }
+    import("a", "203.0.113.0/24");
+    cr_expect(!listed("192.0.2.1") && listed("203.0.113.1"));
+}
+
 Test(imports, pieces)
 {
     struct error error;
