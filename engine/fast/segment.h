@@ -100,7 +100,20 @@ PLAIN_INLINE bool plain_to_client(const struct engine *engine, struct frame *fra
     return true;
 }
 
-/* splice_from_client(). */
+/* Of what is larger than a segment without options may be: false where its payload does not fit.
+ * A super-frame is told the limit. */
+PLAIN_INLINE bool plain_fits_server(struct frame *frame, const struct flow_cold *cold)
+{
+    const uint16_t limit = splice_server_limit(cold, frame);
+
+    if (limit && frame_is_super(frame))
+        frame_lower_gso(frame, limit);
+    else if (limit && frame->payload_bytes > limit)
+        return false;
+    return true;
+}
+
+/* splice_from_client(). What it asks last may change the frame. */
 PLAIN_INLINE bool plain_to_server(struct frame *frame, const struct flow *flow,
                                   struct flow_cold *cold)
 {
@@ -110,24 +123,18 @@ PLAIN_INLINE bool plain_to_server(struct frame *frame, const struct flow *flow,
     uint32_t more = at && !cold->timestamps ? TIMESTAMPS_BYTES : 0;
     uint32_t ack = seq_max(frame->ack - flow->delta, flow->ack_floor);
     uint64_t sum;
-    uint16_t limit = 0; /* where it is not known to be short enough */
 
     if ((odd &&
          (odd != PLAIN_MODE(0, FLOW_NO_ECN, 0, 0) || (frame_tos(frame) & 3) != ECN_NOT_ECT)) ||
         !track_is_near(frame, cold->client_next) || !track_client_goes_on(cold, ack))
         return false;
-    if (frame->payload_bytes + more > cold->server_mss) {
-        limit = splice_server_limit(cold, frame);
-        if (limit && frame->payload_bytes > limit && !frame_is_super(frame))
-            return false;
-    }
+    if (frame->payload_bytes + more > cold->server_mss && !plain_fits_server(frame, cold))
+        return false;
     sum = frame_edit_be32(tcp + 8, ack);
     if (at)
         sum +=
             frame_edit_be32(at + 4, seq_max(load_be32(at + 4) - flow->ts_delta, flow->tsecr_floor));
     frame_edit_end(frame->offload, tcp, sum);
-    if (limit && frame_is_super(frame))
-        frame_lower_gso(frame, limit);
     cold->client_next = seq_max(cold->client_next, frame->seq + frame->payload_bytes);
     return true;
 }

@@ -49,9 +49,11 @@ struct synack_cache {
 /* Also before the first use. */
 void synack_cache_forget(struct synack_cache *cache);
 
-/* kept_answer_of() of another than the one found last. */
-struct kept_answer *kept_answer_other(struct synack_cache *cache, uint32_t server,
-                                      const struct promise *promise, uint8_t offered);
+/* kept_answer_of() of another than the one found last. Rare: what it is given is worked out only
+ * then. */
+struct kept_answer *__attribute__((cold))
+kept_answer_other(struct synack_cache *cache, uint32_t server, const struct promise *promise,
+                  uint8_t offered);
 /* What a server answers under `promise` to a SYN that offers this (enum synack_offer). `server` is
  * any number, the same each time, that other servers are not likely to have. */
 static inline struct kept_answer *kept_answer_of(struct synack_cache *cache, uint32_t server,
