@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`synward metrics`: what Prometheus scrapes is well formed, equals `stats` and `status`, and has
-what the alerts in dist/ ask for."""
+what the alerts and the dashboard in dist/ ask for."""
+import contextlib
+import itertools
 import json
 import os
 import re
 import socket
 
 import runner
-from lab import PROJECT, Lab, check, check_equal
+from lab import PROJECT, SERVER4, Lab, check, check_equal
 
 NAME = r"[a-z_][a-z0-9_]*"
 LABEL = rf'{NAME}="(?:[^"\\]|\\["\\n])*"'
@@ -123,18 +125,51 @@ def test_figures_of_a_server_are_the_same_everywhere():
         check(not os.path.exists(view), "the second socket is gone")
 
 
-def test_alerts_ask_for_what_is_there():
+def test_alerts_and_dashboard_ask_for_what_is_there():
+    """Names, and labels: a query for what nobody tells shows an empty panel, and no error."""
     with Lab() as lab:
         if lab.stand_in:
             raise runner.Skip("needs the daemon")
         lab.start()
         lab.http()
         lab.learn("http", 80)
-        known = {name for name, _ in parsed(lab.cli_text("metrics"))}
-        with open(os.path.join(PROJECT, "dist/synward.rules.yml"), encoding="utf-8") as rules:
-            asked = set(re.findall(r"\bsynward_[a-z_]+", rules.read()))
-        check(asked, "the alerts ask for something")
-        check_equal(asked - known, set(), "what the alerts ask for, and nobody tells")
+        lab.set_mode("attack")
+        lab.fetch("http", 80)
+        with lab.client.inside(), socket.create_connection((SERVER4, 80), timeout=5) as wrong:
+            wrong.sendall(b"SSH-2.0-x\r\n")  # a reason of refusal
+            with contextlib.suppress(ConnectionResetError):
+                wrong.recv(1)
+        labels = {}
+        for name, pairs in parsed(lab.cli_text("metrics")):
+            labels.setdefault(name, set()).update(re.findall(r'(\w+)="', pairs))
+        for file in ("synward.rules.yml", "synward.dashboard.json"):
+            with open(os.path.join(PROJECT, "dist", file), encoding="utf-8") as asking:
+                asked = re.findall(r"\b(synward_[a-z_]+)\b(?:\{([^}]*)\})?", asking.read())
+            check(len(asked) >= 5, f"{file} asks for something")
+            for name, pairs in asked:
+                check(name in labels, f"{file} asks for {name}, and nobody tells it")
+                wanted = set(re.findall(r"(\w+)=", pairs)) - {"instance"}  # Prometheus adds that
+                check(wanted <= labels[name], f"{file}: {name} has labels {labels[name]}: {wanted}")
+
+
+def test_dashboard_is_one():
+    """As Grafana reads it: each panel has a place of its own, and a query."""
+    with open(os.path.join(PROJECT, "dist/synward.dashboard.json"), encoding="utf-8") as file:
+        panels = json.load(file)["panels"]
+    check_equal(len({panel["id"] for panel in panels}), len(panels), "numbers of panels")
+    places = set()
+    for panel in panels:
+        at = panel["gridPos"]
+        check(at["x"] + at["w"] <= 24, f"{panel['title']} is within 24 columns")
+        for place in itertools.product(
+            range(at["x"], at["x"] + at["w"]), range(at["y"], at["y"] + at["h"])
+        ):
+            check(place not in places, f"{panel['title']} lies on another at {place}")
+            places.add(place)
+        queries = [target["expr"] for target in panel.get("targets", [])]
+        check(queries or panel["type"] == "row", f"{panel['title']} asks for something")
+        for query in queries:
+            check_equal(query.count("("), query.count(")"), f"parentheses of {query}")
 
 
 runner.main(globals())
