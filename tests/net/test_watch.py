@@ -2,6 +2,7 @@
 """`synward watch`: what happens is told as it happens, with cause and figure; whoever does not
 listen disturbs nobody."""
 import contextlib
+import http.server
 import json
 import os
 import signal
@@ -306,6 +307,71 @@ def test_fail2ban_action():
             run("sh", "-c", filled)
             found = [s["address"] for s in lab.cli("sources")["sources"]]
             check_equal(found, known, command)
+
+
+class LocalApi(http.server.BaseHTTPRequestHandler):
+    """CrowdSec's: bans in answers[begin or news], one after the other, the last one again."""
+
+    answers, asked = {}, []
+
+    def do_GET(self):
+        begin = self.path.endswith("startup=true")
+        self.asked.append((self.path.split("?")[0], begin, self.headers["X-Api-Key"]))
+        answers = self.answers[begin]
+        told = answers.pop(0) if len(answers) > 1 else answers[0]
+        if told is None:
+            self.send_error(500)
+            return
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(told).encode())
+
+    def log_message(self, *words):
+        pass
+
+
+def ban(number, value, **more):
+    scope = "Range" if "/" in value else "Ip"
+    return {"id": number, "type": "ban", "scope": scope, "value": value, **more}
+
+
+def test_crowdsec_bouncer():
+    """Against an API that tells all, then news, then fails, then has begun anew."""
+    with Lab() as lab:
+        watched_lab(lab)
+        one, two = ban(1, "198.51.100.7"), ban(2, "203.0.113.0/24")
+        odd = [ban(3, "0.0.0.0/0"), ban(4, "nobody"), ban(5, "192.0.2.1", type="captcha")]
+        again = ban(6, "198.51.100.7")
+        nothing = {"new": None, "deleted": None}
+        LocalApi.answers = {
+            True: [{"new": [one, two, *odd], "deleted": []}, {"new": [ban(9, "192.0.2.9")]}],
+            False: [{"new": [again], "deleted": [one, two]}, nothing, nothing, None],
+        }
+        with lab.client.inside():
+            server = http.server.HTTPServer(("127.0.0.1", 0), LocalApi)
+        with contextlib.closing(server.socket):
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            os.symlink(SYNWARD, os.path.join(lab.folder, "synward"))
+            bouncer = lab.spawn(
+                *("env", f"PATH={lab.folder}:{os.environ['PATH']}", "CROWDSEC_KEY=secret"),
+                *(f"CROWDSEC_URL=http://127.0.0.1:{server.server_port}", "CROWDSEC_EVERY_S=0.5"),
+                *(os.path.join(PROJECT, "dist/crowdsec-bouncer.py"), "--control", lab.control),
+            )
+            lists = lambda: {each["name"]: each["prefixes"] for each in lab.cli("sources")["lists"]}
+            wait_until(lambda: lists() == {"crowdsec": 2}, 10, "two are banned")
+            wait_until(lambda: lists() == {"crowdsec": 1}, 10, "one is, for another reason")
+            wait_until(
+                lambda: (True in [b for _, b, _ in LocalApi.asked[1:]]), 10, "it begins anew"
+            )
+            check_equal({path for path, _, _ in LocalApi.asked}, {"/v1/decisions/stream"}, "asked")
+            check_equal({key for _, _, key in LocalApi.asked}, {"secret"}, "key")
+            check("the list stays" in bouncer.errors(), bouncer.errors())
+            bouncer.stop()
+            server.shutdown()
+        done = run(
+            "env", "-u", "CROWDSEC_KEY", os.path.join(PROJECT, "dist/crowdsec-bouncer.py"), ok=False
+        )
+        check("cscli bouncers add" in done.stderr, done.stderr)
 
 
 def test_a_program_for_each_event():
