@@ -42,8 +42,9 @@ static uint32_t write_ack(const struct engine *engine, const struct resend_entry
     segment.ttl = TTL_DEFAULT;
     segment.window = kept_window(0, scale == WSCALE_NONE ? 0 : scale); /* as there */
     if (entry->timestamps) {
-        const uint32_t tsecr = cookie_tsval(&engine->config.keys, &entry->key, &entry->client,
-                                            cookie_time(engine, now_us));
+        const uint32_t own = cookie_tsval(&engine->config.keys, &entry->key, &entry->client,
+                                          cookie_time(engine, now_us));
+        const uint32_t tsecr = own + entry->ahead * (COOKIE_TS_BITS + 1);
 
         segment.options = options;
         segment.options_bytes = segment_timestamps(options, entry->tsecr, tsecr);

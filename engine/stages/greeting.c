@@ -35,7 +35,7 @@ void speak_greeting(const struct promise *promise, uint16_t mss, bool timestamps
 }
 
 /* How far what the client is told is above our own clock, for when it is told again. */
-static uint8_t steps_ahead(const struct engine *engine, const struct passage *passage,
+static uint16_t steps_ahead(const struct engine *engine, const struct passage *passage,
                            const struct cookie_options *client)
 {
     const uint32_t own = cookie_tsval(&engine->config.keys, &passage->key, client,
@@ -43,7 +43,7 @@ static uint8_t steps_ahead(const struct engine *engine, const struct passage *pa
     const uint32_t steps =
         (tsval_shared(engine, own, passage->options.tsecr) - own) / (COOKIE_TS_BITS + 1);
 
-    return steps < UINT8_MAX ? (uint8_t)steps : UINT8_MAX;
+    return (uint16_t)(steps < RESEND_AHEAD_MAX ? steps : RESEND_AHEAD_MAX);
 }
 
 bool greeting_remember(struct engine *engine, const struct passage *passage,
@@ -60,7 +60,7 @@ bool greeting_remember(struct engine *engine, const struct passage *passage,
     entry->client = proof_client(passage, proof);
     entry->ahead = 0;
     if (engine->config.share.on && proof->timestamps)
-        entry->ahead = steps_ahead(engine, passage, &entry->client);
+        entry->ahead = steps_ahead(engine, passage, &entry->client) & RESEND_AHEAD_MAX;
     entry->timestamps = proof->timestamps;
     entry->generation = proof->promise->generation;
     link_header_reverse(&passage->frame, &entry->link);

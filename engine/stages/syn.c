@@ -26,7 +26,7 @@ void synack_remember(struct engine *engine, const struct passage *passage,
     entry->ack = passage->frame.seq + 1;
     entry->tsecr = passage->options.tsval;
     entry->generation = promise->generation;
-    entry->offered = offered;
+    entry->offered = offered & 0x3fu;
     entry->client = *client;
     link_header_reverse(&passage->frame, &entry->link);
 }

@@ -41,11 +41,17 @@ struct resend_entry {
     uint32_t ack; /* x + 1 */
     uint32_t tsecr;
     uint32_t generation; /* of the promise */
-    uint8_t stage : 2;   /* what is due next: 0 to 3 */
-    bool timestamps : 1;
     union {
-        uint8_t offered; /* SYN-ACK: enum synack_offer */
-        uint8_t ahead;   /* greeting: steps of TSval that another bridge's clock is ahead of ours */
+        struct {
+            uint16_t stage : 2; /* what is due next: 0 to 3 */
+            uint16_t timestamps : 1;
+            uint16_t offered : 6; /* SYN-ACK: enum synack_offer */
+        };
+        struct {
+            uint16_t : 3; /* the same */
+            uint16_t ahead : 13; /* greeting: steps of TSval that another bridge's clock is ahead of
+                                    ours */
+        };
     };
     struct cookie_options client; /* what was granted, for the bits of the TSval */
     struct link_header link;      /* towards the client */
@@ -53,6 +59,10 @@ struct resend_entry {
 };
 
 #define RESEND_STAGES 4u
+
+#define RESEND_AHEAD_MAX 8191u /* 524 s */
+
+_Static_assert(COOKIE_SKEW_US / 1000 / (COOKIE_TS_BITS + 1) < RESEND_AHEAD_MAX, "all that is allowed");
 
 struct resend_slot;
 
