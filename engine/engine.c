@@ -85,7 +85,7 @@ static void *place(struct layout *layout, size_t bytes)
 struct pieces {
     void *engine, *outbox, *observations, *limits, *sources, *greetings, *synacks;
     void *stray, *asked, *proofs, *served, *greeted, *held_sources;
-    void *held_queues, *held_watch;
+    void *held_queues, *held_watch, *rolled;
     void *servers, *slots, *openings, *carried, *answering, *flows;
 };
 
@@ -110,6 +110,7 @@ static size_t lay_out(const struct engine_config *config, uint8_t *base, struct 
     pieces->held_sources = place(&layout, sizeof(struct held_sources));
     pieces->held_queues = place(&layout, HELD_CLASSES * sizeof(struct held_queue));
     pieces->held_watch = place(&layout, sizeof(struct held_watch));
+    pieces->rolled = config->share.has_before ? place(&layout, rolled_keys_bytes()) : NULL;
     pieces->slots = place(&layout, slot_pool_bytes(config->slots_max, config->servers_max));
     pieces->openings = place(&layout, opening_pool_bytes(config->openings_max));
     pieces->carried = config->records ? place(&layout, sizeof(struct carried)) : NULL;
@@ -149,6 +150,10 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
     memset(engine, 0, sizeof(*engine));
     engine->config = *config;
     engine->now_us = engine->began_us = now_us;
+    if (config->share.on)
+        engine->config.share.early_us = COOKIE_SKEW_US;
+    if (config->share.has_before)
+        engine->rolled = rolled_keys_init(pieces.rolled);
     engine->outbox.memory = pieces.outbox;
     engine->outbox.capacity = OUTBOX_BYTES;
     engine->observations.slots = pieces.observations;

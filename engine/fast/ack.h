@@ -57,7 +57,7 @@ static inline bool ack_is_proved(const struct engine *engine, struct server *ser
                                  struct ack *ack)
 {
     const uint32_t c = load_be32(ack_tcp(ack) + 8) - 1;
-    const uint64_t epoch = cookie_epoch(c, cookie_time(engine, ack->now_us));
+    const uint64_t epoch = cookie_epoch(c, cookie_check_time(engine, ack->now_us));
     const struct siphash *key;
 
     if (epoch == COOKIE_EPOCH_NONE)

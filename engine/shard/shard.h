@@ -55,6 +55,7 @@ struct held {
 };
 
 struct answering;
+struct rolled_keys;
 
 struct engine {
     struct engine_config config;
@@ -81,6 +82,7 @@ struct engine {
     struct served_table greeted; /* by cookie: which greetings were said lately */
     uint32_t half_open_attacks;  /* servers.attacks_begun, as far as it was acted on */
     struct held held;
+    struct rolled_keys *rolled;  /* stages/proof.c; NULL: no keys are being rolled */
     struct answering *answering; /* stages/answering.h; NULL: the kernel answers for nobody */
 };
 
@@ -125,6 +127,12 @@ static inline struct server *flow_server(struct engine *engine, const struct flo
 static inline uint64_t cookie_time(const struct engine *engine, uint64_t now_us)
 {
     return now_us + engine->config.share.ahead_us;
+}
+
+/* The time that cookies are checked by: that of who is ahead of us most. */
+static inline uint64_t cookie_check_time(const struct engine *engine, uint64_t now_us)
+{
+    return cookie_time(engine, now_us) + engine->config.share.early_us;
 }
 
 /* Where the client has heard of another bridge, what it says next is above that. */

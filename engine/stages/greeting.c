@@ -36,7 +36,7 @@ void speak_greeting(const struct promise *promise, uint16_t mss, bool timestamps
 
 /* How far what the client is told is above our own clock, for when it is told again. */
 static uint16_t steps_ahead(const struct engine *engine, const struct passage *passage,
-                           const struct cookie_options *client)
+                            const struct cookie_options *client)
 {
     const uint32_t own = cookie_tsval(&engine->config.keys, &passage->key, client,
                                       cookie_time(engine, passage->now_us));

@@ -33,19 +33,54 @@ static bool default_promise_counts(const struct engine *engine, const struct ser
            (server->unprofiled_us && now_us - server->unprofiled_us < COOKIE_LIFETIME_US);
 }
 
-/* --- of other bridges ------------------------------------------------------------------------- */
+/* --- by keys that are being rolled -------------------------------------------------------------
+ */
 
-/* Under keys that are not kept: seldom asked. */
-static bool prove_by(const struct passage *passage, const struct cookie_keys *keys,
-                     const struct promise *promise, uint64_t epoch, const struct proof *as,
-                     struct proof *proof)
+#define ROLLED_KEYS 256u
+
+/* The place of a promise of a server, by both; whoever comes to the same takes it. */
+struct rolled_keys {
+    struct rolled_key {
+        struct server_key server;
+        uint32_t which;
+        struct cookie_kept kept;
+    } of[ROLLED_KEYS];
+};
+
+size_t rolled_keys_bytes(void)
 {
-    struct cookie_kept nothing = {0};
+    return sizeof(struct rolled_keys);
+}
+
+struct rolled_keys *rolled_keys_init(void *memory)
+{
+    memset(memory, 0, sizeof(struct rolled_keys));
+    return memory;
+}
+
+static struct cookie_kept *rolled_kept(const struct engine *engine, const struct server *server,
+                                       enum server_promise which)
+{
+    const size_t place = (size_t)(server - engine->servers.slots) * SERVER_PROMISES + which;
+    struct rolled_key *key = &engine->rolled->of[place % ROLLED_KEYS];
+
+    if (key->which != which || !server_key_equal(&key->server, &server->key))
+        *key = (struct rolled_key){.server = server->key, .which = which};
+    return &key->kept;
+}
+
+static bool prove_rolled_cookie(const struct engine *engine, const struct passage *passage,
+                                const struct server *server, enum server_promise which,
+                                const struct promise *promise, const struct proof *as,
+                                struct proof *proof)
+{
+    const uint64_t epoch = cookie_epoch(as->c, cookie_check_time(engine, passage->now_us));
     uint32_t hash;
 
     if (epoch == COOKIE_EPOCH_NONE)
         return false;
-    hash = cookie_hash_kept(&nothing, keys, &passage->key, as->x, promise->generation, epoch);
+    hash = cookie_hash_kept(rolled_kept(engine, server, which), &engine->config.share.before,
+                            &passage->key, as->x, promise->generation, epoch);
     if (!cookie_fits(as->c, hash))
         return false;
     *proof = *as;
@@ -54,46 +89,36 @@ static bool prove_by(const struct passage *passage, const struct cookie_keys *ke
     return true;
 }
 
-/* What our own keys have not proved in this epoch or the one before. */
-static bool prove_number(const struct engine *engine, const struct passage *passage,
-                         const struct promise *promise, const struct proof *as, struct proof *proof)
-{
-    const struct cookie_share *share = &engine->config.share;
-    const uint64_t now_us = cookie_time(engine, passage->now_us);
-    const uint64_t next = cookie_epoch_next(as->c, now_us);
-
-    return prove_by(passage, &engine->config.keys, promise, next, as, proof) ||
-           (share->has_before &&
-            (prove_by(passage, &share->before, promise, cookie_epoch(as->c, now_us), as, proof) ||
-             prove_by(passage, &share->before, promise, next, as, proof)));
-}
-
-/* By the next epoch, where it is near, and by the keys that are on their way out or in. */
-static bool prove_shared(const struct engine *engine, const struct passage *passage,
-                         const struct promise *promise, uint32_t x, uint32_t ack,
-                         struct proof *proof)
+static bool prove_rolled_promise(const struct engine *engine, const struct passage *passage,
+                                 const struct server *server, enum server_promise which,
+                                 const struct promise *promise, uint32_t x, uint32_t ack,
+                                 struct proof *proof)
 {
     struct proof as = {
         .x = x, .c = ack - 1, .timestamps = passage->options.present & OPTION_TIMESTAMPS};
 
-    if (prove_number(engine, passage, promise, &as, proof))
+    if (prove_rolled_cookie(engine, passage, server, which, promise, &as, proof))
         return true;
     as.c -= promise->greeting_bytes;
     as.greeted = true;
-    return promise->greeting_bytes && prove_number(engine, passage, promise, &as, proof);
+    return promise->greeting_bytes &&
+           prove_rolled_cookie(engine, passage, server, which, promise, &as, proof);
 }
 
-static bool prove_of_cluster(const struct engine *engine, const struct passage *passage,
-                             const struct server *server, uint32_t x, uint32_t ack,
-                             struct proof *proof)
+/* As many hashes more as by our own keys. */
+static bool prove_rolled(const struct engine *engine, const struct passage *passage,
+                         const struct server *server, uint32_t x, uint32_t ack, struct proof *proof)
 {
     const struct server_policy *policy = server->policy;
     const bool ipv4 = passage->frame.ip_version == 4;
 
-    return (policy && prove_shared(engine, passage, &policy->now, x, ack, proof)) ||
+    return (policy && prove_rolled_promise(engine, passage, server, PROMISE_NOW, &policy->now, x,
+                                           ack, proof)) ||
            (policy && policy->has_before && passage->now_us < policy->before_until_us &&
-            prove_shared(engine, passage, &policy->before, x, ack, proof)) ||
-           prove_shared(engine, passage, &engine->default_promise[ipv4 ? 0 : 1], x, ack, proof);
+            prove_rolled_promise(engine, passage, server, PROMISE_BEFORE, &policy->before, x, ack,
+                                 proof)) ||
+           prove_rolled_promise(engine, passage, server, PROMISE_DEFAULT,
+                                &engine->default_promise[ipv4 ? 0 : 1], x, ack, proof);
 }
 
 /* --- by any of ours ----------------------------------------------------------------------------
@@ -114,7 +139,7 @@ bool prove_otherwise(const struct engine *engine, const struct passage *passage,
         prove_promise(engine, passage, server, PROMISE_DEFAULT,
                       &engine->default_promise[ipv4 ? 0 : 1], x, ack, proof))
         return true;
-    return engine->config.share.on && prove_of_cluster(engine, passage, server, x, ack, proof);
+    return engine->rolled && prove_rolled(engine, passage, server, x, ack, proof);
 }
 
 bool prove(const struct engine *engine, const struct passage *passage, struct server *server,

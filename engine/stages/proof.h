@@ -47,7 +47,7 @@ prove_cookie(const struct engine *engine, const struct passage *passage, struct 
     const struct cookie_keys *keys = &engine->config.keys;
     const struct flow_key *key = &passage->key;
     struct cookie_kept *kept = &server->cookies[which];
-    uint64_t epoch = cookie_epoch(c, cookie_time(engine, passage->now_us));
+    uint64_t epoch = cookie_epoch(c, cookie_check_time(engine, passage->now_us));
     uint32_t hash, client;
 
     if (epoch == COOKIE_EPOCH_NONE)
@@ -99,6 +99,11 @@ static inline __attribute__((always_inline)) bool prove_at_once(const struct eng
 bool __attribute__((noinline))
 prove(const struct engine *engine, const struct passage *passage, struct server *server, uint32_t x,
       uint32_t ack, struct proof *proof);
+
+/* Keys of servers under the secret that is being rolled, for as many promises as are in use at once:
+ * those of others are made again. */
+size_t rolled_keys_bytes(void);
+struct rolled_keys *rolled_keys_init(void *memory);
 
 /* --- count ------------------------------------------------------------------------------------ */
 

@@ -48,7 +48,7 @@ struct resend_entry {
             uint16_t offered : 6; /* SYN-ACK: enum synack_offer */
         };
         struct {
-            uint16_t : 3; /* the same */
+            uint16_t : 3;        /* the same */
             uint16_t ahead : 13; /* greeting: steps of TSval that another bridge's clock is ahead of
                                     ours */
         };
@@ -62,7 +62,8 @@ struct resend_entry {
 
 #define RESEND_AHEAD_MAX 8191u /* 524 s */
 
-_Static_assert(COOKIE_SKEW_US / 1000 / (COOKIE_TS_BITS + 1) < RESEND_AHEAD_MAX, "all that is allowed");
+_Static_assert(COOKIE_SKEW_US / 1000 / (COOKIE_TS_BITS + 1) < RESEND_AHEAD_MAX,
+               "all that is allowed");
 
 struct resend_slot;
 

@@ -47,13 +47,16 @@ struct cookie_keys {
  *
  * Epochs and TSvals count on one clock, the monotonic one of each bridge plus `ahead_us`. It is
  * steered towards wall time, by COOKIE_SLEW of what passes at most, so that it neither steps nor
- * stands still. Bridges are COOKIE_SKEW_US apart at most: that long before an epoch ends the next
- * one's cookies are good, too.
+ * stands still. Bridges are COOKIE_SKEW_US apart at most. So cookies are checked by a time that is
+ * `early_us` ahead: that long before an epoch ends those of the next are good, in the place of
+ * those of the one before, which live so much shorter (3.5 to 7.5 minutes). One hash decides as
+ * well.
  */
 struct cookie_share {
     bool on;
     bool has_before; /* the keys are being rolled: those of `before` count as well */
     struct cookie_keys before;
+    uint64_t early_us;   /* COOKIE_SKEW_US, or 0 of a bridge that is alone */
     uint64_t ahead_us;   /* modulo 2^64 */
     uint64_t steered_us; /* when it was last */
 };
@@ -153,13 +156,6 @@ static inline uint64_t cookie_epoch(uint32_t c, uint64_t now_us)
     uint64_t epoch = now_us / COOKIE_EPOCH_US;
 
     return epoch - ((epoch & 1) != c >> 31);
-}
-/* The next epoch, where another bridge may have made it in that; else COOKIE_EPOCH_NONE. */
-static inline uint64_t cookie_epoch_next(uint32_t c, uint64_t now_us)
-{
-    const uint64_t next = (now_us + COOKIE_SKEW_US) / COOKIE_EPOCH_US;
-
-    return next != now_us / COOKIE_EPOCH_US && (next & 1) == c >> 31 ? next : COOKIE_EPOCH_NONE;
 }
 uint32_t cookie_hash_kept(struct cookie_kept *kept, const struct cookie_keys *keys,
                           const struct flow_key *key, uint32_t x, uint32_t generation,

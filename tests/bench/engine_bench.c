@@ -35,6 +35,7 @@
 #define SYN_OPTIONS "mss=1460 sack ts=1/0 nop ws=7"
 #define DATA_BYTES  1448
 #define LEAST_FLOWS 32768
+#define STRAYS      2000
 #define OTHERS      20000 /* the first client of those whose requests are kept */
 #define REQUEST     "GET / HTTP/1.1\r\nHost: www.example.net\r\n\r\n"
 #define BEGINNING   "GET"
@@ -120,13 +121,16 @@ static struct policy *make_policy(const char *name, uint32_t servers)
     return policy;
 }
 
-static void make_engine(struct bench *bench, uint32_t flows)
+static void make_engine(struct bench *bench, uint32_t flows,
+                        void (*config_more)(struct engine_config *config))
 {
     struct engine_config config;
     void *memory;
     size_t bytes;
 
     engine_config_defaults(&config);
+    if (config_more)
+        config_more(&config);
     config.flows_max = flows;
     config.openings_max = 16384;
     config.held_least = flows; /* none of them is one too many */
@@ -267,6 +271,7 @@ struct kind {
     uint32_t (*next)(struct bench *bench, uint32_t n); /* lays the n-th frame into the buffer */
     enum side from;
     enum verdict_action expected;
+    void (*config)(struct engine_config *config); /* NULL: as they are made */
 };
 
 static void begin_syn(struct bench *bench)
@@ -316,6 +321,49 @@ static uint32_t next_proof(struct bench *bench, uint32_t n)
     bytes = load(bench, &bench->frame, SIDE_CLIENT, n);
     set_numbers(&bench->frame.view, bench->buffer, bench->cookie + 1, bench->tsval);
     return bytes;
+}
+
+/* Nobody has made its cookie. */
+static uint32_t next_bad(struct bench *bench, uint32_t n)
+{
+    const uint32_t bytes = load(bench, &bench->frame, SIDE_CLIENT, n);
+
+    set_numbers(&bench->frame.view, bench->buffer, n * 2654435761u, 1);
+    return bytes;
+}
+
+/* As many as may pass for another connection's have passed. */
+static void pass_strays(struct bench *bench)
+{
+    for (uint32_t n = 0; n < STRAYS; n++)
+        input(bench, SIDE_CLIENT, next_bad(bench, n));
+}
+
+static void begin_bad(struct bench *bench)
+{
+    begin_ack(bench);
+    pass_strays(bench);
+}
+
+static void begin_bad_data(struct bench *bench)
+{
+    begin_wrong(bench);
+    pass_strays(bench);
+}
+
+/* In the last 30 s of an epoch, one of several bridges. */
+static void shared(struct engine_config *config)
+{
+    config->share.on = true;
+    config->share.ahead_us = 7 * COOKIE_EPOCH_US - 20 * 1000000;
+}
+
+/* The same while the key is rolled. */
+static void rolled(struct engine_config *config)
+{
+    shared(config);
+    config->share.has_before = true;
+    config->share.before.mac[0] = 1;
 }
 
 static void begin_beginning(struct bench *bench)
@@ -424,15 +472,21 @@ static void begin_to_server(struct bench *bench)
 }
 
 static const struct kind kinds[] = {
-    {"syn", begin_syn, next_client, SIDE_CLIENT, VERDICT_REPLY},
-    {"syn6", begin_syn6, next_client, SIDE_CLIENT, VERDICT_REPLY},
-    {"ack", begin_ack, next_proof, SIDE_CLIENT, VERDICT_DROP},
-    {"request-wrong", begin_wrong, next_proof, SIDE_CLIENT, VERDICT_REPLY},
-    {"beginning", begin_beginning, next_beginning, SIDE_CLIENT, VERDICT_HOLD},
-    {"opening", begin_opening, next_proof, SIDE_CLIENT, VERDICT_HOLD},
-    {"forward", begin_forward, next_of_flows, SIDE_SERVER, VERDICT_FORWARD},
-    {"splice-to-client", begin_to_client, next_of_flows, SIDE_SERVER, VERDICT_FORWARD},
-    {"splice-to-server", begin_to_server, next_of_flows, SIDE_CLIENT, VERDICT_FORWARD},
+    {"syn", begin_syn, next_client, SIDE_CLIENT, VERDICT_REPLY, NULL},
+    {"syn6", begin_syn6, next_client, SIDE_CLIENT, VERDICT_REPLY, NULL},
+    {"ack", begin_ack, next_proof, SIDE_CLIENT, VERDICT_DROP, NULL},
+    {"ack-bad", begin_bad, next_bad, SIDE_CLIENT, VERDICT_DROP, NULL},
+    {"ack-bad-shared", begin_bad, next_bad, SIDE_CLIENT, VERDICT_DROP, shared},
+    {"ack-bad-rolled", begin_bad, next_bad, SIDE_CLIENT, VERDICT_DROP, rolled},
+    {"wrong-bad", begin_bad_data, next_bad, SIDE_CLIENT, VERDICT_DROP, NULL},
+    {"wrong-bad-shared", begin_bad_data, next_bad, SIDE_CLIENT, VERDICT_DROP, shared},
+    {"wrong-bad-rolled", begin_bad_data, next_bad, SIDE_CLIENT, VERDICT_DROP, rolled},
+    {"request-wrong", begin_wrong, next_proof, SIDE_CLIENT, VERDICT_REPLY, NULL},
+    {"beginning", begin_beginning, next_beginning, SIDE_CLIENT, VERDICT_HOLD, NULL},
+    {"opening", begin_opening, next_proof, SIDE_CLIENT, VERDICT_HOLD, NULL},
+    {"forward", begin_forward, next_of_flows, SIDE_SERVER, VERDICT_FORWARD, NULL},
+    {"splice-to-client", begin_to_client, next_of_flows, SIDE_SERVER, VERDICT_FORWARD, NULL},
+    {"splice-to-server", begin_to_server, next_of_flows, SIDE_CLIENT, VERDICT_FORWARD, NULL},
 };
 
 static void run(struct bench *bench, const struct kind *kind, uint32_t frames)
@@ -462,7 +516,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; frames && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         if (strcmp(kinds[i].name, name) != 0)
             continue;
-        make_engine(&bench, bench.flows < LEAST_FLOWS ? LEAST_FLOWS : bench.flows);
+        make_engine(&bench, bench.flows < LEAST_FLOWS ? LEAST_FLOWS : bench.flows, kinds[i].config);
         if (full)
             fill_slots(&bench);
         bench.from = kinds[i].from;

@@ -130,6 +130,28 @@ Test(proof, the_next_epoch_is_taken_near_its_beginning_only)
     bench_end(far);
 }
 
+/* They have the same bit: one hash decides on both. */
+Test(proof, the_next_epoch_takes_the_place_of_the_one_before)
+{
+    static const struct {
+        int64_t at_us;
+        uint64_t accepted;
+    } rows[] = {{439 * (int64_t)SECOND_US, 1}, {451 * (int64_t)SECOND_US, 0}};
+    const struct cookie_keys keys = key_of_text("one");
+
+    for (size_t i = 0; i < 2; i++) {
+        struct bench *a = bridge(&keys, NULL, 239 * (int64_t)SECOND_US);
+        struct bench *b = bridge(&keys, NULL, rows[i].at_us);
+        const uint32_t c = get_cookie(a, OFFERS);
+
+        client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1, .window = 502);
+        bench_forget(b);
+        cr_assert_eq(bench_counters(b)->cookies_accepted, rows[i].accepted);
+        bench_end(a);
+        bench_end(b);
+    }
+}
+
 /* First all know both keys; then one after the other makes by the new one. */
 Test(proof, a_key_is_rolled)
 {
