@@ -287,6 +287,11 @@ const struct confinement *daemon_confinement(const struct daemon *daemon)
     return daemon->parts.confinement;
 }
 
+const struct cluster_clock *daemon_clock(const struct daemon *daemon)
+{
+    return daemon->parts.clock;
+}
+
 const char *daemon_config_path(const struct daemon *daemon)
 {
     return daemon->parts.config_path ? daemon->parts.config_path : "";

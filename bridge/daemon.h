@@ -17,6 +17,7 @@
 #include "profiles/error.h"
 #include "profiles/store/store.h"
 
+struct cluster_clock;
 struct confinement;
 struct json_object;
 struct daemon;
@@ -40,7 +41,8 @@ struct daemon_parts {
     struct report *report;
     const char *store_path;
     const struct confinement *confinement;
-    const char *config_path; /* NULL: there is none */
+    const struct cluster_clock *clock; /* of several bridges; its share.on false: alone */
+    const char *config_path;           /* NULL: there is none */
     struct json_object *(*reload)(void *context, struct error *error);
     void *reload_context;
 };
@@ -87,6 +89,8 @@ const char *daemon_path_hindrance(const struct daemon *daemon);
 /* Where it is on: kernel_path_no_answers() */
 const char *daemon_path_no_answers(const struct daemon *daemon);
 const struct confinement *daemon_confinement(const struct daemon *daemon);
+/* share.on false: this bridge is alone. */
+const struct cluster_clock *daemon_clock(const struct daemon *daemon);
 /* The configuration file; "" where there is none. */
 const char *daemon_config_path(const struct daemon *daemon);
 void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon_side *out);

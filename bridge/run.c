@@ -194,6 +194,14 @@ static void tick_sides(struct run *run)
     run->anew = run->stopping = true;
 }
 
+/* One that was stepped is followed slowly. */
+static void tick_clock(struct run *run, uint64_t now_us)
+{
+    if (cluster_clock_turn(&run->clock, now_us, clock_wall_us()))
+        report_clock(run->report, !run->clock.wrong, run->clock.off_us,
+                     cluster_clock_lasts_s(&run->clock));
+}
+
 static void do_what_is_due(struct run *run, const struct workers_hooks *hooks, uint64_t now_us)
 {
     if (now_us >= workers_due(run->workers))
@@ -203,6 +211,7 @@ static void do_what_is_due(struct run *run, const struct workers_hooks *hooks, u
         learner_tick(run->learner, now_us, clock_wall_us());
         confine_look(&run->confine);
         workers_tick(run->workers, hooks, now_us);
+        tick_clock(run, now_us);
         tick_report(run);
         tick_sides(run);
     }

@@ -8,6 +8,7 @@
 
 #include "bridge/base/notify.h"
 #include "bridge/base/signals.h"
+#include "bridge/cluster/clock.h"
 #include "bridge/confine.h"
 #include "bridge/control/socket.h"
 #include "bridge/daemon.h"
@@ -36,6 +37,7 @@ struct run {
     struct report *report;
     struct cookie_keys shared_keys; /* where share.on */
     struct cookie_share share;
+    struct cluster_clock clock;
     struct sides *sides;
     struct sides_watch sides_watch;
     struct store_claim claim;

@@ -27,8 +27,14 @@ static bool make_events(struct run *run, struct error *error)
 
 static bool read_cluster_key(struct run *run, struct error *error)
 {
-    return !run->options.cluster_key ||
-           cluster_key_read(run->options.cluster_key, &run->shared_keys, &run->share, error);
+    if (!run->options.cluster_key)
+        return true;
+    if (!cluster_key_read(run->options.cluster_key, &run->shared_keys, &run->share, error))
+        return false;
+    if (!cluster_clock_kept())
+        log_line(LOG_LEVEL_WARNING, "nobody keeps this machine's clock right (chrony, ntpd): once "
+                                    "it is 30 s off, other bridges take none of its cookies");
+    return true;
 }
 
 static bool read_sides(struct run *run, struct error *error)
@@ -126,6 +132,7 @@ static void fill_share(struct run *run, struct engine_config *config)
     config->share = run->share;
     config->share.steered_us = clock_now_us();
     config->share.ahead_us = clock_wall_us() - config->share.steered_us;
+    cluster_clock_begin(&run->clock, &config->share);
     sodium_memzero(&run->shared_keys, sizeof(run->shared_keys));
     sodium_memzero(&run->share.before, sizeof(run->share.before));
 }
@@ -226,6 +233,7 @@ static bool make_daemon(struct run *run, struct error *error)
                                        .report = run->report,
                                        .store_path = run->options.store_path,
                                        .confinement = &run->confine.told,
+                                       .clock = &run->clock,
                                        .config_path = run->options.reconfiguring.path,
                                        .reload = run_reload,
                                        .reload_context = run};

@@ -91,6 +91,19 @@ static void print_sandbox(struct json_object *sandbox)
         printf("sandbox: %s, %s\n", state, output_field(sandbox, "why"));
 }
 
+/* Where there are other bridges. */
+static void print_cluster(struct json_object *cluster)
+{
+    if (!cluster)
+        return;
+    if (strcmp(output_field(cluster, "clock"), "right") == 0)
+        puts("cluster: cookies are made by wall time");
+    else
+        printf("cluster: cookies are made by a time %.1f s off: wall time was stepped; a restart "
+               "follows it at once\n",
+               json_object_get_double(json_object_object_get(cluster, "clock_off_s")));
+}
+
 static bool print_status(const struct arguments *arguments, struct json_object *document,
                          struct error *error)
 {
@@ -100,6 +113,7 @@ static bool print_status(const struct arguments *arguments, struct json_object *
         print_restart(json_object_object_get(document, "restart"));
         print_path(json_object_object_get(document, "kernel_path"));
         print_sandbox(json_object_object_get(document, "sandbox"));
+        print_cluster(json_object_object_get(document, "cluster"));
         putchar('\n');
     }
     return server_table_show(arguments, json_object_object_get(document, "servers"), error);

@@ -33,7 +33,7 @@ FLOORS = {
         "text listeners",
         "sides",
         "workers events doctor",
-        "imports",
+        "imports cluster",
         "daemon",
         "cluster_key control peaks stack_news state_file store_start takeover*",
         "keeping",

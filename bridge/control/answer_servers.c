@@ -3,8 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bridge/control/answer.h"
 #include "bridge/base/clock.h"
+#include "bridge/cluster/clock.h"
+#include "bridge/control/answer.h"
 #include "bridge/control/request.h"
 #include "bridge/daemon.h"
 #include "bridge/text/confinement.h"
@@ -142,6 +143,22 @@ static void add_sandbox(struct json_object *document, const struct daemon *daemo
     json_object_object_add(document, "sandbox", object);
 }
 
+/* Where there are other bridges. */
+static void add_cluster(struct json_object *document, const struct daemon *daemon)
+{
+    const struct cluster_clock *clock = daemon_clock(daemon);
+    struct json_object *object;
+
+    if (!clock->share.on)
+        return;
+    object = json_object_new_object();
+    json_object_object_add(object, "clock",
+                           json_object_new_string(clock->wrong ? "wrong" : "right"));
+    json_object_object_add(object, "clock_off_s",
+                           json_object_new_double((double)(clock->off_us / 1000) / 1000));
+    json_object_object_add(document, "cluster", object);
+}
+
 struct json_object *answer_status(struct daemon *daemon, struct json_object *request,
                                   struct error *error)
 {
@@ -163,6 +180,7 @@ struct json_object *answer_status(struct daemon *daemon, struct json_object *req
     json_object_object_add(document, "restart", restart_document(daemon));
     add_path(document, daemon);
     add_sandbox(document, daemon);
+    add_cluster(document, daemon);
     json_object_object_add(document, "servers", servers);
     return document;
 }

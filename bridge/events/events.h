@@ -46,7 +46,8 @@
     X(STACK, "stack", NULL)                                                                        \
     X(SERVER, "server", NULL)                                                                      \
     X(SLOW, "slow", NULL)                                                                          \
-    X(CONFIG, "config", NULL)
+    X(CONFIG, "config", NULL)                                                                      \
+    X(CLUSTER, "cluster", NULL)
 
 enum event_kind {
 #define EVENT_KIND_ENUM(id, name, subject) EVENT_##id,

@@ -435,6 +435,25 @@ void report_stack(struct report *report, const char *reason)
     add(report, &event);
 }
 
+void report_clock(struct report *report, bool right, int64_t off_us, uint64_t lasts_s)
+{
+    struct event event = about(EVENT_CLUSTER, right ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+                               right ? "clock-right" : "clock-wrong", NULL);
+    const double off_s = (double)off_us / 1e6;
+
+    event.has_value = true;
+    event.value = (uint64_t)(llabs(off_us) / 1000000);
+    snprintf(event.cause, sizeof(event.cause), "%.1f s", off_s);
+    if (right)
+        say(&event, "cookies are made by wall time again");
+    else
+        say(&event,
+            "wall time was stepped: cookies are made by a time %.1f s %s it, and other bridges may "
+            "not take them; it is followed within %.1f hours, a restart follows at once",
+            off_s < 0 ? -off_s : off_s, off_s < 0 ? "ahead of" : "behind", (double)lasts_s / 3600);
+    add(report, &event);
+}
+
 void report_config(struct report *report, size_t changes, const char *refused)
 {
     struct event event = about(EVENT_CONFIG, refused ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,

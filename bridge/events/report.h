@@ -56,6 +56,10 @@ void report_side_back(struct report *report, const char *side, const char *devic
 /* The view into the servers' TCP stack: `reason` says why it is gone, NULL: it is there. */
 void report_stack(struct report *report, const char *reason);
 
+/* The clock that cookies of a cluster are made by is so far behind wall time (ahead: < 0), and
+ * comes near in so many seconds; or `right`, it has. */
+void report_clock(struct report *report, bool right, int64_t off_us, uint64_t lasts_s);
+
 /* The configuration file was read anew: how much has changed, or `refused`, why not. */
 void report_config(struct report *report, size_t changes, const char *refused);
 

@@ -117,6 +117,11 @@ void daemon_set_learning(struct daemon *daemon, bool on)
     daemon->learning = on;
 }
 
+const struct cluster_clock *daemon_clock(const struct daemon *daemon)
+{
+    return &daemon->clock;
+}
+
 const struct confinement *daemon_confinement(const struct daemon *daemon)
 {
     return &daemon->confinement;

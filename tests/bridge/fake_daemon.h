@@ -8,6 +8,7 @@
 #ifndef SYNWARD_TESTS_BRIDGE_FAKE_DAEMON_H
 #define SYNWARD_TESTS_BRIDGE_FAKE_DAEMON_H
 
+#include "bridge/cluster/clock.h"
 #include "bridge/daemon.h"
 #include "bridge/events/events.h"
 #include "bridge/imports/imports.h"
@@ -20,6 +21,7 @@ struct daemon {
     uint64_t uptime_us;
     const char *path_hindrance, *path_no_answers;
     struct confinement confinement;
+    struct cluster_clock clock;
     struct store *store;
     struct rehearsal *rehearsal;
     struct daemon_server servers[4];

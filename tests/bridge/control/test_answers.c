@@ -83,6 +83,23 @@ static void assert_error(const char *request, int code, const char *fragment)
     "\"bytes_out\":0,\"switches\":0,\"admission_us\":3,\"half_open\":3,\"spliced\":0,\"refused\":" \
     "{\"mismatch\":1},\"admission\":[0,0,1]}}"
 
+/* Only where there are other bridges. */
+Test(control_commands, status_says_how_far_the_clock_of_the_cluster_is_off)
+{
+    struct json_object *document = ask("{\"command\": \"status\"}"), *cluster;
+
+    cr_assert_null(json_object_object_get(document, "cluster"));
+    json_object_put(document);
+    daemon_under_test.clock =
+        (struct cluster_clock){.share.on = true, .off_us = -12345678, .wrong = true};
+    document = ask("{\"command\": \"status\"}");
+    cluster = json_object_object_get(document, "cluster");
+    cr_assert_str_eq(json_object_get_string(json_object_object_get(cluster, "clock")), "wrong");
+    cr_assert_float_eq(json_object_get_double(json_object_object_get(cluster, "clock_off_s")),
+                       -12.345, 0.0001);
+    json_object_put(document);
+}
+
 Test(control_commands, status)
 {
     assert_answer(
