@@ -48,7 +48,6 @@ struct held {
     bool in_turn;            /* what is asked for now has waited, and comes before others: */
     uint8_t turn_of;         /* the class that it has waited in */
     uint64_t answers_us;     /* when answers are to be looked for (stages/capacity.h) */
-    uint64_t slow_us;        /* when slow connections may be looked for again, at any server */
     bool strangers;          /* connections were picked up whose server is not known */
     uint32_t servers_known;  /* how many servers they were last compared with */
     uint32_t picked_up_next; /* index of the flow to be compared next; FLOW_NONE: all were */

@@ -307,15 +307,9 @@ bool takeover_lost(struct engine *engine, const struct flow_key *key, uint64_t n
 void takeover_watch(struct engine *engine, const struct handed_watch *from)
 {
     const struct flow *flow = flow_find(&engine->flows, &from->key);
-    struct watched *watched;
 
     if (!flow || flow->state != FLOW_SPLICED || from->watched.to_server.length > LINK_HEADER_MAX ||
         from->watched.to_server.length < ETH_HEADER_BYTES)
         return;
-    watched = watch_begin(engine->held.watch, &engine->flows, flow);
-    *watched = from->watched;
-    watched->flow = flow_index(&engine->flows, flow);
-    watched->serial = flow_cold(&engine->flows, flow)->serial;
-    watched->server = flow_cold(&engine->flows, flow)->server;
-    watched->counted = false;
+    watch_go_on(engine->held.watch, &engine->flows, flow, &from->watched)->counted = false;
 }

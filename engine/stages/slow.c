@@ -12,7 +12,6 @@
 #define ENDED_AT_ONCE 32
 #define ENDED_LEAST   5
 #define LOOK_US       250000 /* at one server */
-#define LOOK_ANY_US   50000  /* at any: all that is watched is gone through */
 /* By then it is known of a connection whether it trickles, or does not read. */
 #define KNOWN_BY     WATCH_LONG
 #define BODY_MOST    (UINT32_C(1) << 30) /* sequence numbers are compared with the end of a body */
@@ -25,6 +24,8 @@ struct slow {
     bool own;      /* of the source that makes room for itself */
     uint64_t rank; /* who has the most goes first; 0: nobody */
 };
+
+_Static_assert(SERVERS_MOST < WATCH_SERVERS, "each server has a list of those that are watched");
 
 /* What stands at one server, of those that are watched. */
 struct standing {
@@ -240,19 +241,17 @@ void slow_make_room(struct engine *engine, struct server *server, bool is_stuck,
     const uint32_t most = wanted(engine, server);
     struct slow slowest[ENDED_AT_ONCE] = {{0}};
     struct standing standing = {0};
+    struct watched *one;
     enum watch_class worst_gone = WATCH_WELL;
     uint32_t idle, idle_own = ENDED_LEAST;
 
-    if (now_us < engine->held.slow_us || now_us < server->slow_us)
+    if (now_us < server->slow_us)
         return;
-    engine->held.slow_us = now_us + LOOK_ANY_US;
     server->slow_us = now_us + (uint64_t)LOOK_US * engine->servers.shards;
-    for (uint32_t i = 0; i < watch->used; i++)
-        if (watch->entries[i].server == number)
-            count(engine, server, &watch->entries[i], &standing);
-    for (uint32_t i = 0; i < watch->used; i++)
-        if (watch->entries[i].server == number)
-            insert(slowest, look(engine, server, &watch->entries[i], &standing, own));
+    for (one = watch_first(watch, number); one; one = watch_next(watch, one))
+        count(engine, server, one, &standing);
+    for (one = watch_first(watch, number); one; one = watch_next(watch, one))
+        insert(slowest, look(engine, server, one, &standing, own));
     idle = idle_wanted(server, &standing, is_stuck);
     for (uint32_t i = 0; i < most && slowest[i].rank; i++) {
         const struct flow *flow = &engine->flows.flows[slowest[i].watched->flow];

@@ -9,6 +9,33 @@ struct watched *watch_place(struct held_watch *watch, uint32_t index)
     return &watch->entries[index & (HELD_WATCHED - 1)];
 }
 
+static void leave_list(struct held_watch *watch, const struct watched *watched)
+{
+    if (!watched->server)
+        return;
+    if (watched->next != WATCH_NOBODY)
+        watch->entries[watched->next].before = watched->before;
+    if (watched->before != WATCH_NOBODY)
+        watch->entries[watched->before].next = watched->next;
+    else
+        watch->first[watched->server] =
+            watched->next != WATCH_NOBODY ? (uint16_t)(watched->next + 1) : 0;
+}
+
+static void enter_list(struct held_watch *watch, struct watched *watched)
+{
+    uint16_t *first = &watch->first[watched->server];
+
+    watched->before = watched->next = WATCH_NOBODY;
+    if (!watched->server)
+        return;
+    if (*first) {
+        watched->next = (uint16_t)(*first - 1);
+        watch->entries[watched->next].before = (uint16_t)(watched - watch->entries);
+    }
+    *first = (uint16_t)(watched - watch->entries + 1);
+}
+
 struct watched *watch_begin(struct held_watch *watch, const struct flow_table *flows,
                             const struct flow *flow)
 {
@@ -16,6 +43,7 @@ struct watched *watch_begin(struct held_watch *watch, const struct flow_table *f
     const uint32_t index = flow_index(flows, flow);
     struct watched *watched = watch_place(watch, index);
 
+    leave_list(watch, watched);
     *watched = (struct watched){
         .flow = index,
         .serial = cold->serial,
@@ -25,8 +53,24 @@ struct watched *watch_begin(struct held_watch *watch, const struct flow_table *f
         .opened = flow->used,
         .server = cold->server,
     };
+    enter_list(watch, watched);
     if (watch->used <= (index & (HELD_WATCHED - 1)))
         watch->used = (index & (HELD_WATCHED - 1)) + 1;
+    return watched;
+}
+
+struct watched *watch_go_on(struct held_watch *watch, const struct flow_table *flows,
+                            const struct flow *flow, const struct watched *from)
+{
+    struct watched *watched = watch_begin(watch, flows, flow);
+    const struct watched now = *watched;
+
+    *watched = *from;
+    watched->flow = now.flow;
+    watched->serial = now.serial;
+    watched->server = now.server;
+    watched->next = now.next;
+    watched->before = now.before;
     return watched;
 }
 

@@ -6,6 +6,10 @@
  * An entry is found by the flow's index; it names the flow by its serial, as another one may stand
  * there by now. What a flow has moved is known from its sequence numbers: it is compared from look
  * to look, and nothing is noted for a segment.
+ *
+ * Those of one server are a list, so that who looks for its slow ones goes through no others, and
+ * has no reason to wait for those who look at other servers. An entry whose flow is gone stays in
+ * the list until its place is another's.
  */
 #ifndef SYNWARD_ENGINE_TABLES_HELD_WATCH_H
 #define SYNWARD_ENGINE_TABLES_HELD_WATCH_H
@@ -17,7 +21,9 @@
 #include "engine/tables/flow.h"
 #include "engine/tcp/segment.h"
 
-#define HELD_WATCHED 16384u /* a power of two */
+#define HELD_WATCHED  16384u /* a power of two */
+#define WATCH_SERVERS 4097u  /* numbers of servers, as in flow_cold */
+#define WATCH_NOBODY  0xffffu
 
 #define WATCH_LOOK FLOW_CLOCK_SECONDS(2) /* between two looks that count; nobody is slow before */
 #define WATCH_LONG FLOW_CLOCK_SECONDS(4) /* an average over more says nothing about now */
@@ -48,12 +54,13 @@ struct watched {
     uint32_t opened;                   /* flow_clock() */
     uint16_t server;                   /* as flow_cold.server */
     uint16_t others;                   /* so many the server held when it was opened */
-    bool asks;                         /* something was asked when it was opened */
-    bool awaits;                       /* the server waits for more than that */
-    bool had_body;                     /* it has come: body_end means nothing, numbers come round */
-    bool heard;                        /* the server has answered it */
-    bool counted;                      /* in capacity.asked of its server */
-    bool moved;                        /* it did well at the last look that was no slow one */
+    uint16_t next, before; /* places of its server's list; WATCH_NOBODY: it ends there */
+    bool asks;             /* something was asked when it was opened */
+    bool awaits;           /* the server waits for more than that */
+    bool had_body;         /* it has come: body_end means nothing, numbers come round */
+    bool heard;            /* the server has answered it */
+    bool counted;          /* in capacity.asked of its server */
+    bool moved;            /* it did well at the last look that was no slow one */
     bool slow;
     bool vague;       /* the last look came so late that it says little */
     bool closed;      /* the client has closed its window */
@@ -62,10 +69,12 @@ struct watched {
     struct link_header to_server;
 };
 
-_Static_assert(sizeof(struct watched) <= 76, "16,384 of them are 1,216 KiB");
+_Static_assert(sizeof(struct watched) <= 80, "16,384 of them are 1,280 KiB");
+_Static_assert(HELD_WATCHED <= WATCH_NOBODY, "a place is 16 bits");
 
 struct held_watch {
-    uint32_t used; /* entries from here on were never used */
+    uint32_t used;                 /* entries from here on were never used */
+    uint16_t first[WATCH_SERVERS]; /* of each server's list: its place, plus one; 0: nobody */
     struct watched entries[HELD_WATCHED];
 };
 
@@ -81,6 +90,18 @@ struct watched *watch_place(struct held_watch *watch, uint32_t index);
 /* A flow that was opened just now. */
 struct watched *watch_begin(struct held_watch *watch, const struct flow_table *flows,
                             const struct flow *flow);
+/* The same that goes on as `from` says, which another daemon has written. */
+struct watched *watch_go_on(struct held_watch *watch, const struct flow_table *flows,
+                            const struct flow *flow, const struct watched *from);
+/* The first of a server's list, and the next one; NULL: there is none. */
+static inline struct watched *watch_first(struct held_watch *watch, uint16_t server)
+{
+    return watch->first[server] ? &watch->entries[watch->first[server] - 1] : NULL;
+}
+static inline struct watched *watch_next(struct held_watch *watch, const struct watched *watched)
+{
+    return watched->next != WATCH_NOBODY ? &watch->entries[watched->next] : NULL;
+}
 /* The flow of the entry, where it is that of a splice that the server has not closed; or NULL. */
 struct flow *watch_flow(const struct flow_table *flows, const struct watched *watched);
 /* That of a flow; NULL: it is not watched. */

@@ -20,6 +20,7 @@ static struct bench *attacked(void)
     config.flows_max = 1024;
     config.openings_max = 64;
     config.slots_max = 1024;
+    config.servers_max = 128;
     config.held_least = 8;
     b = bench_new_sized(SETTING_ATTACK, &config);
     /* So that its silence says nothing (capacity.h) */
@@ -431,7 +432,7 @@ Test(slow, who_is_alone_in_his_network_is_no_crowd)
     for (int i = 0; i < 4; i++) {
         slow_make_room(b->engine, bench_server(b, HTTP), true, 0, b->now_us);
         bench_forget(b);
-        b->engine->held.slow_us = bench_server(b, HTTP)->slow_us = 0;
+        bench_server(b, HTTP)->slow_us = 0;
         cr_assert(lives(b, 1) && bench_counters(b)->flows_ended == 7);
     }
     bench_wait(b, 5 * SECOND_US / 2);
@@ -470,5 +471,58 @@ Test(slow, what_the_operator_allows_stays)
     bench_wait(b, 5 * SECOND_US);
     slow_make_room(b->engine, bench_server(b, HTTP), true, 0, b->now_us);
     cr_assert_eq(living(b), 8);
+    bench_end(b);
+}
+
+/* A hundred other servers are full as well, and clients wait for each of them: before one who waits
+ * for HTTP they have their turn, for so long. */
+static void wanted_beside_others(struct bench *b, uint64_t us)
+{
+    struct server *others[100];
+
+    for (uint16_t i = 0; i < 100; i++) {
+        struct server_key key = bench_server(b, HTTP)->key;
+
+        key.port = (uint16_t)(1000 + i);
+        others[i] = server_add(&b->engine->servers, &key, b->now_us);
+    }
+    bench_server(b, HTTP)->held_waiting[HELD_FIRST] = 1;
+    for (uint64_t passed = 0; passed < us; passed += 10000) {
+        for (int i = 0; i < 100; i++)
+            slow_make_room(b->engine, others[i], false, 0, b->now_us);
+        slow_make_room(b->engine, bench_server(b, HTTP), false, 0, b->now_us);
+        bench_wait(b, 10000);
+    }
+    bench_server(b, HTTP)->held_waiting[HELD_FIRST] = 0;
+    bench_forget(b);
+}
+
+/* Whoever waits for another server has no say in how often one looks at this. */
+Test(slow, idle_ones_go_beside_a_hundred_full_servers)
+{
+    struct bench *b = attacked();
+
+    fill(b);
+    bench_server(b, HTTP)->held += 8;
+    wanted_beside_others(b, 7 * SECOND_US);
+    cr_assert_lt(living(b), 8);
+    bench_end(b);
+}
+
+Test(slow, bodies_that_trickle_go_beside_a_hundred_full_servers)
+{
+    struct bench *b = attacked();
+
+    fill(b);
+    bench_server(b, HTTP)->held += 8;
+    for (uint32_t i = 0; i < 8; i++) {
+        for (unsigned one = 1; one <= 8; one++) {
+            client(b, one);
+            client_says(b, .flags = "P.", .seq = ASKED + i, .ack = isns[one] + 1, .payload = "a");
+        }
+        bench_forget(b);
+        wanted_beside_others(b, SECOND_US);
+    }
+    cr_assert_lt(living(b), 8);
     bench_end(b);
 }

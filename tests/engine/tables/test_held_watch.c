@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/tables/held_watch.h"
+#include "tests/engine/random.h"
 
 #define SECOND_US 1000000ull
 #define START_US  (1000 * SECOND_US)
@@ -256,5 +257,34 @@ Test(held_watch, another_flow_on_the_entry_is_not_meant)
     cr_assert_null(watch_flow(&b->flows, b->watched));
     watch_closed(b->watch, &b->flows, b->flow, b->now_us);
     cr_assert(!b->watched->closed);
+    watch_end(b);
+}
+
+/* Places are used again by connections of other servers: each list has its server's own, and all of
+ * them, once. */
+Test(held_watch, those_of_a_server_are_a_list)
+{
+    const struct watched from = {.next = 5, .before = 6, .server = 4000};
+    struct random random = random_begin("held_watch/list");
+    struct watch_bench *b = watch_bench();
+
+    for (int round = 0; round < 20000; round++) {
+        const struct flow *flow = &b->flows.flows[random_below(&random, 64)];
+        uint32_t listed = 0, there = 0;
+
+        flow_cold(&b->flows, flow)->server = (uint16_t)random_below(&random, 4);
+        if (random_below(&random, 2))
+            watch_begin(b->watch, &b->flows, flow);
+        else
+            watch_go_on(b->watch, &b->flows, flow, &from);
+        for (uint16_t server = 1; server < 4; server++) {
+            for (const struct watched *one = watch_first(b->watch, server); one;
+                 one = watch_next(b->watch, one), listed++)
+                cr_assert(one->server == server && listed < 64);
+        }
+        for (uint32_t i = 0; i < b->watch->used; i++)
+            there += b->watch->entries[i].server != 0;
+        cr_assert_eq(listed, there);
+    }
     watch_end(b);
 }
