@@ -115,7 +115,8 @@ static bool open_path(struct run *run, struct error *error)
     struct carrying_sizes sizes;
 
     fill_sizes(run, &config);
-    sizes = (struct carrying_sizes){.connections = config.flows_max * workers,
+    sizes = (struct carrying_sizes){.connections = config.flows_max,
+                                    .servers = config.servers_max,
                                     .answers = {.shards = workers,
                                                 .steer_seed = takeover_steer_seed(run->takeover),
                                                 .served_max = config.served_max}};
@@ -200,7 +201,7 @@ static bool start_workers(struct run *run, struct error *error)
     for (uint32_t i = count; i-- > 0;) {
         options[i] = options[0];
         options[i].has_syn_fds = true;
-        options[i].first_record = i * options[i].engine.flows_max;
+        options[i].shard = i;
         if (options[i].carrying)
             carrying_share(options[i].carrying, i, &options[i].engine);
         sides_queues(run->sides, i, options[i].fds, options[i].syn_fds);

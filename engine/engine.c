@@ -439,6 +439,8 @@ uint32_t engine_servers(const struct engine *engine, struct server_info *out, ui
                 .usual = trigger_usual(&server->counts),
             };
             out[count].figures.half_open = server_half_open(server, now_us);
+            if (engine->config.record_figures)
+                figures_carried(&out[count].figures, &engine->config.record_figures[slot]);
         }
         count++;
     }

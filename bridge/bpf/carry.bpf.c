@@ -98,6 +98,14 @@ struct {
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct record_figures);
+} carry_figures SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 1);
     __type(key, __u32);
     __type(value, struct carry_settings);
@@ -461,6 +469,17 @@ INLINE void shut_gates(struct flow_record *record, int from, __u32 serial,
         set_gate(record, !from, serial, RECORD_UP);
 }
 
+INLINE void count_carried(const struct __sk_buff *skb, int from, __u32 figures)
+{
+    const __u32 place = figures - 1;
+    struct record_figures *of = figures ? bpf_map_lookup_elem(&carry_figures, &place) : NULL;
+
+    if (!of)
+        return;
+    __sync_fetch_and_add(&of->from[from].frames, 1);
+    __sync_fetch_and_add(&of->from[from].bytes, skb->len);
+}
+
 #define CARRY_STRANGER (-3) /* of no connection that is carried; nothing was counted */
 
 /* Called, as answer_syn() is: both have their places on the stack, which has 512 bytes. */
@@ -473,7 +492,7 @@ static __attribute__((noinline)) int carry(struct __sk_buff *skb, int from)
     struct carry_value *value;
     struct flow_record *record;
     bool plain = false, edits;
-    __u32 to, what, index, serial;
+    __u32 to, what, index, serial, figures;
     __u64 way;
 
     to = settings ? settings->to[!from] : 0;
@@ -488,6 +507,7 @@ static __attribute__((noinline)) int carry(struct __sk_buff *skb, int from)
     }
     index = value->index;
     serial = value->serial;
+    figures = value->figures;
     record = bpf_map_lookup_elem(&carry_records, &index);
     way = record ? read_way(record, from) : 0;
     if (!record || record_serial(way) != serial) {
@@ -510,6 +530,7 @@ static __attribute__((noinline)) int carry(struct __sk_buff *skb, int from)
         return TC_ACT_SHOT;
     }
     count(CARRY_carried);
+    count_carried(skb, from, figures);
     return (int)bpf_redirect(to, 0);
 }
 

@@ -22,6 +22,7 @@ struct carry_key6 {
 
 struct carry_value {
     uint32_t index, serial; /* of the record */
+    uint32_t figures;       /* place of its server's, plus one; 0: nobody's */
 };
 
 /* Interfaces that lead to the client and to the server; 0: all goes up. */

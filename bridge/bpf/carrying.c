@@ -28,7 +28,8 @@ struct carrying {
     int flows4, flows6, settings, counts; /* maps */
     int programs[2];                      /* by the side that frames come from */
     struct flow_record *records;
-    size_t records_bytes;
+    struct record_figures *figures;
+    struct carrying_sizes sizes;
     struct answer_maps *answers[ANSWER_SHARDS_MAX];
     struct error no_answers; /* why there are none */
     atomic_ulong unrecorded;
@@ -50,12 +51,19 @@ static int map_of(const struct carrying *carrying, const char *name)
 
 static bool size_maps(const struct bpf_object *object, const struct carrying_sizes *sizes)
 {
-    static const char *const names[] = {"carry_flows4", "carry_flows6", "carry_records"};
+    const uint32_t connections = sizes->connections * sizes->answers.shards;
+    const struct {
+        const char *name;
+        uint32_t entries;
+    } maps[] = {{"carry_flows4", connections},
+                {"carry_flows6", connections},
+                {"carry_records", connections},
+                {"carry_figures", sizes->servers * sizes->answers.shards}};
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        struct bpf_map *map = bpf_object__find_map_by_name(object, names[i]);
+    for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+        struct bpf_map *map = bpf_object__find_map_by_name(object, maps[i].name);
 
-        if (!map || bpf_map__set_max_entries(map, sizes->connections) != 0)
+        if (!map || bpf_map__set_max_entries(map, maps[i].entries) != 0)
             return false;
     }
     return sizes->answers.shards > ANSWER_SHARDS_MAX || answer_maps_size(object, &sizes->answers);
@@ -71,13 +79,30 @@ static bool open_answers(struct carrying *carrying, const struct answer_sizes *s
     return true;
 }
 
+static size_t records_bytes(const struct carrying_sizes *sizes)
+{
+    return (size_t)sizes->connections * sizes->answers.shards * sizeof(struct flow_record);
+}
+
+static size_t figures_bytes(const struct carrying_sizes *sizes)
+{
+    return (size_t)sizes->servers * sizes->answers.shards * sizeof(struct record_figures);
+}
+
+/* NULL: an errno says why. */
+static void *shared(const struct carrying *carrying, const char *map, size_t bytes)
+{
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, map_of(carrying, map), 0);
+
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
 static bool find_parts(struct carrying *carrying, const struct carrying_sizes *sizes, bool answers)
 {
     const struct bpf_program *client = bpf_object__find_program_by_name(
         carrying->object, answers ? CARRY_FROM_CLIENT : CARRY_FROM_CLIENT_ALONE);
     const struct bpf_program *server =
         bpf_object__find_program_by_name(carrying->object, CARRY_FROM_SERVER);
-    void *records;
 
     if (!client || !server)
         return false;
@@ -87,13 +112,11 @@ static bool find_parts(struct carrying *carrying, const struct carrying_sizes *s
     carrying->flows6 = map_of(carrying, "carry_flows6");
     carrying->settings = map_of(carrying, "carry_switch");
     carrying->counts = map_of(carrying, "carry_counts");
-    carrying->records_bytes = (size_t)sizes->connections * sizeof(struct flow_record);
-    records = mmap(NULL, carrying->records_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-                   map_of(carrying, "carry_records"), 0);
-    if (records == MAP_FAILED)
-        return false;
-    carrying->records = records;
-    return !answers || open_answers(carrying, &sizes->answers);
+    carrying->sizes = *sizes;
+    carrying->records = shared(carrying, "carry_records", records_bytes(sizes));
+    carrying->figures = shared(carrying, "carry_figures", figures_bytes(sizes));
+    return carrying->records && carrying->figures &&
+           (!answers || open_answers(carrying, &sizes->answers));
 }
 
 static bool choose_program(const struct bpf_object *object, bool answers)
@@ -180,8 +203,10 @@ void carrying_close(struct carrying *carrying)
         return;
     if (carrying->records) {
         carrying_lead(carrying, 0, 0);
-        munmap(carrying->records, carrying->records_bytes);
+        munmap(carrying->records, records_bytes(&carrying->sizes));
     }
+    if (carrying->figures)
+        munmap(carrying->figures, figures_bytes(&carrying->sizes));
     for (uint32_t shard = 0; shard < ANSWER_SHARDS_MAX; shard++)
         answer_maps_close(carrying->answers[shard]);
     bpf_object__close(carrying->object);
@@ -207,7 +232,8 @@ void carrying_share(struct carrying *carrying, uint32_t shard, struct engine_con
 {
     const struct answer_maps *answers = carrying_answers(carrying, shard);
 
-    config->records = carrying->records + (size_t)shard * config->flows_max;
+    config->records = carrying->records + (size_t)shard * carrying->sizes.connections;
+    config->record_figures = carrying->figures + (size_t)shard * carrying->sizes.servers;
     if (answers)
         config->answers = answer_maps_share(answers);
 }
@@ -228,18 +254,22 @@ void carrying_lead(struct carrying *carrying, uint32_t to_client, uint32_t to_se
 /* --- orders ---------------------------------------------------------------------------------- */
 
 /* One that is to be removed may never have found room. */
-static bool obey_in(int map, const void *key, const struct carry_order *order, uint32_t first)
+static bool obey_in(int map, const void *key, const struct carry_value *value, bool add)
 {
-    const struct carry_value value = {.index = first + order->index, .serial = order->serial};
-
-    if (order->add)
-        return bpf_map_update_elem(map, key, &value, BPF_ANY) == 0;
+    if (add)
+        return bpf_map_update_elem(map, key, value, BPF_ANY) == 0;
     bpf_map_delete_elem(map, key);
     return true;
 }
 
-static bool obey(const struct carrying *carrying, const struct carry_order *order, uint32_t first)
+static bool obey(const struct carrying *carrying, const struct carry_order *order, uint32_t shard)
 {
+    const struct carrying_sizes *sizes = &carrying->sizes;
+    const struct carry_value value = {
+        .index = shard * sizes->connections + order->index,
+        .serial = order->serial,
+        .figures = order->server ? shard * sizes->servers + order->server : 0,
+    };
     const struct flow_key *key = &order->key;
     struct carry_key4 key4 = {.client_port = htons(key->client_port),
                               .server_port = htons(key->server_port)};
@@ -248,18 +278,18 @@ static bool obey(const struct carrying *carrying, const struct carry_order *orde
     if (addr_is_v4(&key->server)) {
         memcpy(&key4.client, key->client.bytes + 12, sizeof(key4.client));
         memcpy(&key4.server, key->server.bytes + 12, sizeof(key4.server));
-        return obey_in(carrying->flows4, &key4, order, first);
+        return obey_in(carrying->flows4, &key4, &value, order->add);
     }
     memcpy(key6.client, key->client.bytes, sizeof(key6.client));
     memcpy(key6.server, key->server.bytes, sizeof(key6.server));
-    return obey_in(carrying->flows6, &key6, order, first);
+    return obey_in(carrying->flows6, &key6, &value, order->add);
 }
 
 void carrying_obey(struct carrying *carrying, const struct carry_order *orders, uint32_t count,
-                   uint32_t first)
+                   uint32_t shard)
 {
     for (uint32_t i = 0; i < count; i++)
-        if (!obey(carrying, &orders[i], first))
+        if (!obey(carrying, &orders[i], shard))
             atomic_fetch_add_explicit(&carrying->unrecorded, 1, memory_order_relaxed);
 }
 

@@ -23,8 +23,8 @@
 struct carrying;
 
 struct carrying_sizes {
-    uint32_t connections; /* of all engines */
-    struct answer_sizes answers;
+    uint32_t connections, servers; /* of one engine */
+    struct answer_sizes answers;   /* and how many engines there are */
 };
 
 /* NULL: the kernel takes no such program, or no map of that size. */
@@ -45,9 +45,9 @@ int carrying_program(const struct carrying *carrying, enum side from);
 /* Interfaces that lead to both sides, in the namespace where the programs are attached; 0: all
  * goes up. */
 void carrying_lead(struct carrying *carrying, uint32_t to_client, uint32_t to_server);
-/* Obeys what an engine asks, whose first record is `first`. */
+/* Obeys what the engine of a shard asks. */
 void carrying_obey(struct carrying *carrying, const struct carry_order *orders, uint32_t count,
-                   uint32_t first);
+                   uint32_t shard);
 /* What the programs have counted, and how many connections found no room. */
 void carrying_count(const struct carrying *carrying, uint64_t counts[CARRY_COUNTS_COUNT],
                     uint64_t *unrecorded);

@@ -13,7 +13,7 @@ void kernel_share_orders(struct kernel_share *share, uint32_t waiting)
 
     if (!carried || carried->orders_count <= waiting)
         return;
-    carrying_obey(share->carrying, carried->orders, carried->orders_count, share->first_record);
+    carrying_obey(share->carrying, carried->orders, carried->orders_count, share->shard);
     carried->orders_count = 0;
 }
 

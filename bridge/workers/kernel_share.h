@@ -18,7 +18,7 @@ struct kernel_share {
     struct engine *engine;
     struct carrying *carrying;
     struct answer_maps *answers; /* this engine's */
-    uint32_t first_record;       /* of this engine's records */
+    uint32_t shard;              /* this engine's */
     uint64_t aside_us;    /* when the kernel is told again whose SYNs it leaves to the engine */
     uint32_t aside_known; /* engine_sources_changes(), when it was told last */
 };

@@ -372,7 +372,7 @@ static bool make_engine(struct worker *worker)
     worker->engine = engine_init(worker->engine_memory, config, now_us);
     worker->kernel = (struct kernel_share){.engine = worker->engine,
                                            .carrying = worker->options.carrying,
-                                           .first_record = worker->options.first_record};
+                                           .shard = worker->options.shard};
     if (config->answers.records) {
         worker->kernel.answers = carrying_answers(worker->options.carrying, worker->options.index);
         answer_maps_begin(worker->kernel.answers, config);

@@ -48,7 +48,7 @@ struct worker_options {
                     uint64_t now_us);
     void *inherit_context;
     struct carrying *carrying; /* engine.records are its; NULL: the kernel carries nothing */
-    uint32_t first_record;     /* of its records */
+    uint32_t shard;            /* which of them are its records */
     struct policy_handover *policies;
     struct waker *bell;            /* rung for the main thread when there is something to fetch */
     const struct sandbox *sandbox; /* NULL: none; outlives the start */

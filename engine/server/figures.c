@@ -25,6 +25,14 @@ void figures_admit(struct server_figures *figures, uint64_t us)
     figures->admission[bits < ADMISSION_BUCKETS ? bits : ADMISSION_BUCKETS - 1]++;
 }
 
+void figures_carried(struct server_figures *sum, const struct record_figures *carried)
+{
+    sum->frames_in += __atomic_load_n(&carried->from[0].frames, __ATOMIC_RELAXED);
+    sum->bytes_in += __atomic_load_n(&carried->from[0].bytes, __ATOMIC_RELAXED);
+    sum->frames_out += __atomic_load_n(&carried->from[1].frames, __ATOMIC_RELAXED);
+    sum->bytes_out += __atomic_load_n(&carried->from[1].bytes, __ATOMIC_RELAXED);
+}
+
 void figures_add(struct server_figures *sum, const struct server_figures *from)
 {
 #define ADD(name, text) sum->name += from->name;

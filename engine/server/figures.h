@@ -4,8 +4,9 @@
  * the metrics are made from these lists, so that names cannot drift.
  *
  * Fixed memory, and one writer (the worker). A frame is counted for the server whose connection it
- * belongs to when it comes; what the kernel carries without the engine (bridge/bpf/carry.bpf.c) is
- * not among them. SYNs and cookies of what the kernel answers are (stages/answering.h).
+ * belongs to when it comes. What the kernel carries without the engine (bridge/bpf/carry.bpf.c) it
+ * counts itself, and it is added when somebody asks. SYNs and cookies of what the kernel answers
+ * are among them (stages/answering.h).
  */
 #ifndef SYNWARD_ENGINE_SERVER_FIGURES_H
 #define SYNWARD_ENGINE_SERVER_FIGURES_H
@@ -14,6 +15,7 @@
 #include <stdint.h>
 
 #include "engine/base/counters.h"
+#include "engine/tcp/flow_record.h"
 
 /* X(name, text). Those marked "now" in the text are gauges. */
 #define SERVER_FIGURES(X)                                                                          \
@@ -91,6 +93,8 @@ static inline void figures_frame(struct server_figures *figures, bool from_clien
 void figures_refuse(struct server_figures *figures, enum drop_reason reason);
 void figures_admit(struct server_figures *figures, uint64_t us);
 /* Number by number, gauges too: shards hold disjoint connections. */
+/* What the kernel has carried. */
+void figures_carried(struct server_figures *sum, const struct record_figures *carried);
 void figures_add(struct server_figures *sum, const struct server_figures *from);
 
 #endif

@@ -43,6 +43,8 @@ struct engine_config {
     /* flows_max of them, zeroed, which the kernel reads as well and which stay the caller's; NULL,
      * the default: it carries nothing */
     struct flow_record *records;
+    struct record_figures
+        *record_figures; /* servers_max of them; NULL where there are no records */
     struct answer_share answers;
 };
 

@@ -4,6 +4,7 @@
 
 #include "engine/base/bytes.h"
 #include "engine/shard/observe.h"
+#include "engine/tables/carried.h"
 #include "engine/tables/source_prefix.h"
 
 /* The peak of a server rises by one in that time, or in ten times of it where it is a source with
@@ -225,6 +226,9 @@ void flow_bind_server(struct engine *engine, struct flow *flow, struct server *s
     flow_cold(&engine->flows, flow)->server =
         server ? (uint16_t)(server - engine->servers.slots + 1) : (uint16_t)0;
     count_flow(engine, flow, 1);
+    /* The kernel counts it for another one from then on. */
+    if (engine->flows.carried)
+        carried_withdraw(&engine->flows, flow_index(&engine->flows, flow));
 }
 
 void engine_flow_find_server(struct engine *engine, struct flow *flow)

@@ -14,6 +14,7 @@ static bool put_order(const struct flow_table *table, uint32_t index, bool add)
         (struct carry_order){.key = table->flows[index].key,
                              .index = index,
                              .serial = carried->records[index].serial,
+                             .server = table->cold[index].server,
                              .add = add};
     return true;
 }

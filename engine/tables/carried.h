@@ -26,7 +26,8 @@
 struct carry_order {
     struct flow_key key;
     uint32_t index, serial;
-    bool add; /* else: remove */
+    uint16_t server; /* as in flow_cold: whose figures it is counted in; 0: nobody's */
+    bool add;        /* else: remove */
 };
 
 struct carried {

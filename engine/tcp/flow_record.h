@@ -58,6 +58,15 @@ struct flow_record {
 
 _Static_assert(sizeof(struct flow_record) == 64, "one cache line");
 
+/* What the kernel has carried of a server's connections, by side that sends: a cache line for each,
+ * as the two are not seen on one core. The kernel adds, atomically. */
+struct record_figures {
+    struct {
+        uint64_t frames, bytes;
+        uint64_t unused[6];
+    } from[2];
+};
+
 #define RECORD_SERIALS (1u << 30)
 
 /* As the engine has them (stages/carry.c compares). */

@@ -80,6 +80,10 @@ def stream(mode, kind, address, sent=BULK_BYTES):
             carried >= CARRIED * (carried + sum(up.values())), f"{carried} carried, went up: {up}"
         )
         check_equal(after["lost"], 0, "segments lost")
+        server = f"[{address}]:80" if ":" in address else f"{address}:80"
+        figures = lab.cli("stats", server)["servers"][0]["figures"]
+        moved = max(figures["bytes_in"], figures["bytes_out"])
+        check(sent < moved < 1.3 * sent, f"the server's figures have it: {figures}")
         return f"{carried} carried, {sum(up.values())} went up"
 
 

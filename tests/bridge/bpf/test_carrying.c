@@ -22,7 +22,9 @@
 
 #define NOW_US      5000000ull
 #define FLOWS       1024u
-#define CONNECTIONS 6 /* of each kind */
+#define SERVERS     16u
+#define SHARD       1u /* of two, so that places of others show */
+#define CONNECTIONS 6  /* of each kind */
 #define FRAMES      1500
 #define TO_CLIENT   7
 #define TO_SERVER   8
@@ -59,7 +61,8 @@ static uint32_t random_word(void)
 
 /* --- engines and their connection ------------------------------------------------------------ */
 
-static struct engine *make_engine(struct flow_record *records, void **memory)
+/* `carrying` NULL: one that sees every frame. */
+static struct engine *make_engine(struct carrying *carrying, void **memory)
 {
     struct engine_config config;
 
@@ -68,9 +71,12 @@ static struct engine *make_engine(struct flow_record *records, void **memory)
     config.openings_max = config.slots_max = 256;
     config.greeted_max = config.sources_max = 1024;
     config.served_max = 4096;
+    config.servers_max = SERVERS;
     config.table_seed[0] = 17;
     config.table_seed[1] = 42;
-    config.records = records;
+    if (carrying)
+        carrying_share(carrying, SHARD, &config);
+    config.answers = (struct answer_share){0};
     cr_assert(posix_memalign(memory, 64, engine_bytes(&config)) == 0);
     memset(*memory, 0, engine_bytes(&config));
     return engine_init(*memory, &config, NOW_US);
@@ -93,6 +99,8 @@ static struct flow *make_flow(struct engine *engine, const struct flow_key *key,
     struct flow *flow =
         engine_flow_new(engine, key, (enum flow_state)flow_like->state, engine->now_us);
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    const struct server_key at = flow_key_server(key);
+    struct server *server = server_add(&engine->servers, &at, engine->now_us);
 
     flow->flags = flow_like->flags;
     flow->delta = flow_like->delta;
@@ -108,6 +116,7 @@ static struct flow *make_flow(struct engine *engine, const struct flow_key *key,
     cold->sampled[0] = cold_like->sampled[0];
     cold->sampled[1] = cold_like->sampled[1];
     cold->storm = (struct flow_storm){0};
+    flow_bind_server(engine, flow, server);
     return flow;
 }
 
@@ -116,7 +125,7 @@ static void obey(const struct pair *pair)
     struct carried *carried = engine_carried(pair->engine);
 
     engine_settle(pair->engine);
-    carrying_obey(pair->carrying, carried->orders, carried->orders_count, 0);
+    carrying_obey(pair->carrying, carried->orders, carried->orders_count, SHARD);
     carried->orders_count = 0;
 }
 
@@ -151,8 +160,8 @@ static void random_flow(bool spliced, struct flow *flow, struct flow_cold *cold)
 
 static struct pair open_pair(bool spliced, bool v6)
 {
-    const struct carrying_sizes sizes = {.connections = FLOWS,
-                                         .answers = {.shards = 1, .served_max = 4096}};
+    const struct carrying_sizes sizes = {
+        .connections = FLOWS, .servers = SERVERS, .answers = {.shards = 2, .served_max = 4096}};
     struct pair pair = {0};
     struct error error = {0};
     const struct flow_key key = key_of(v6);
@@ -163,7 +172,7 @@ static struct pair open_pair(bool spliced, bool v6)
     if (!pair.carrying)
         cr_skip_test("skipped: %s", error.text);
     carrying_lead(pair.carrying, TO_CLIENT, TO_SERVER);
-    pair.engine = make_engine(carrying_records(pair.carrying), &pair.memory[0]);
+    pair.engine = make_engine(pair.carrying, &pair.memory[0]);
     pair.reference = make_engine(NULL, &pair.memory[1]);
     random_flow(spliced, &flow, &cold);
     pair.flow = make_flow(pair.engine, &key, &flow, &cold);
@@ -368,6 +377,20 @@ static void one_frame(struct pair *pair, uint64_t number)
               "frame %lu: other numbers", (unsigned long)number);
 }
 
+/* What the kernel has counted is added to what the engine has. */
+static void same_figures(const struct pair *pair)
+{
+    struct server_info is[SERVERS], wanted[SERVERS];
+
+    cr_assert_eq(engine_servers(pair->engine, is, SERVERS, NOW_US), 1);
+    cr_assert_eq(engine_servers(pair->reference, wanted, SERVERS, NOW_US), 1);
+    cr_assert_eq(is[0].figures.frames_in, wanted[0].figures.frames_in);
+    cr_assert_eq(is[0].figures.frames_out, wanted[0].figures.frames_out);
+    cr_assert_eq(is[0].figures.bytes_in, wanted[0].figures.bytes_in);
+    cr_assert_eq(is[0].figures.bytes_out, wanted[0].figures.bytes_out);
+    cr_assert_gt(wanted[0].figures.frames_in + wanted[0].figures.frames_out, FRAMES / 2);
+}
+
 static void same_for_all(bool spliced, bool v6)
 {
     random_of_test = random_begin("carrying");
@@ -378,6 +401,7 @@ static void same_for_all(bool spliced, bool v6)
             one_frame(&pair, number);
         cr_assert(pair.carried > pair.up, "%lu carried, %lu up", (unsigned long)pair.carried,
                   (unsigned long)pair.up);
+        same_figures(&pair);
         close_pair(&pair);
     }
 }
