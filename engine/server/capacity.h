@@ -14,10 +14,12 @@ struct capacity {
     uint32_t limit;    /* its mark, where that is lowered; 0: it is not */
     uint64_t lower_us; /* when it may be lowered further, and raised */
     uint64_t raise_us;
-    bool heard;          /* it has answered somebody in this attack */
-    bool prompt;         /* somebody was served at once while it held its limit, lately */
-    bool stuck;          /* somebody waits for too long: */
-    bool stuck_by_many;  /* clients of several networks */
+    uint64_t unheard_until_us; /* it had no room for SYNs lately; 0: it had */
+    uint64_t freed_us;         /* when places were last made free at it */
+    bool heard;                /* it has answered somebody in this attack */
+    bool prompt;               /* somebody was served at once while it held its limit, lately */
+    bool stuck;                /* somebody waits for too long: */
+    bool stuck_by_many;        /* clients of several networks */
     uint32_t served;     /* that it has begun to answer, and that are not idle, at the last look */
     uint32_t opened;     /* how many were */
     uint32_t asked;      /* with a whole request, lately, and nobody later was answered */

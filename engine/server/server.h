@@ -94,6 +94,7 @@ struct server {
     uint64_t unprofiled_us;   /* when a cookie was last made for it without a profile; 0: never */
     uint32_t openings_now;    /* connections being opened to it */
     uint32_t asking_now;      /* of these, with a whole request that it does not have yet */
+    uint32_t unheard_now;     /* of these, whose SYN it has not answered */
     uint32_t unanswered;      /* of the class long: opened, and not answered yet (rule 1.3) */
     /* Connections that are open at it, or being opened (stages/held.h): */
     uint32_t held;        /* now */

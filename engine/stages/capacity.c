@@ -15,6 +15,7 @@
 #define PATIENCE_TIMES 4
 #define POLL_TIMES     8 /* that many times what is waited for patiently: a long poll, say */
 #define SYN_UNHEARD_US 1000000
+#define UNHEARD_US     2000000 /* so long its backlog is taken for full after that */
 
 static uint32_t most(uint32_t a, uint32_t b)
 {
@@ -36,13 +37,20 @@ bool capacity_is_prompt(const struct server *server)
 
 /* --- handed over at once --------------------------------------------------------------------- */
 
+/* So many are handed over at once, whatever was seen in this attack. */
+static uint32_t at_once(const struct engine *engine, const struct server *server)
+{
+    return most(server->held_peak + server->held_peak / 2, limit_share(engine, ASKED_LEAST));
+}
+
 bool capacity_admits(struct engine *engine, const struct server *server, bool known,
                      uint64_t now_us)
 {
-    const uint32_t asked = server->asking_now + server->capacity.asked;
+    const uint32_t asked =
+        most(server->asking_now + server->capacity.asked,
+             now_us < server->capacity.unheard_until_us ? server->unheard_now : 0);
     const uint32_t times = known ? 2 : 1;
-    const uint32_t usual =
-        most(server->held_peak + server->held_peak / 2, limit_share(engine, ASKED_LEAST));
+    const uint32_t usual = at_once(engine, server);
 
     if (asked < times * usual || !capacity_is_prompt(server) ||
         asked < times * rate_sum(&server->quick, now_us))
@@ -251,13 +259,25 @@ void capacity_watch(struct engine *engine, struct server *server, struct watched
         engine->held.answers_us = now_us + LOOK_US;
 }
 
-void capacity_unheard(struct engine *engine, struct server *server, uint64_t now_us)
+bool capacity_unheard(struct engine *engine, struct server *server, uint32_t attempts,
+                      uint64_t now_us)
 {
+    struct capacity *capacity = &server->capacity;
     const uint32_t others =
         server->held > server->openings_now ? server->held - server->openings_now : 0;
+    const uint64_t since_us =
+        server->answered_us > capacity->freed_us ? server->answered_us : capacity->freed_us;
 
-    if (server->mode == MODE_ATTACK && server->answers.seen >= ANSWERS_KNOWN &&
-        server->openings_now > 1 && server_answered_lately(server, now_us) &&
-        now_us - server->answered_us >= SYN_UNHEARD_US)
-        lower(engine, server, others, now_us);
+    if (server->mode != MODE_ATTACK || server->answers.seen < ANSWERS_KNOWN ||
+        (server->openings_now <= 1 && attempts <= 1) || !server_answered_lately(server, now_us) ||
+        now_us - since_us < SYN_UNHEARD_US)
+        return false;
+    capacity->unheard_until_us = now_us + UNHEARD_US;
+    lower(engine, server, others, now_us);
+    return server->unheard_now > at_once(engine, server);
+}
+
+void capacity_freed(struct server *server, uint64_t now_us)
+{
+    server->capacity.freed_us = now_us;
 }

@@ -22,6 +22,11 @@
  * and a half times the peak of calm, or as many as were answered and ended in the last 2 s within 2
  * s each. Whoever waits for longer than the second above, or than somebody who came later, does not
  * count: a long poll stops nobody. Clients that the server has answered before have as many again.
+ *
+ * A server of few places that are held has a backlog, too, which bodies would fill, and nobody
+ * else's SYN would find room there. So where it has not answered SYNs for a second only as many of
+ * them go on asking; what the others have said they say again, and wait here in their order. When
+ * places are free those that go on are asked for at once.
  */
 #ifndef SYNWARD_ENGINE_STAGES_CAPACITY_H
 #define SYNWARD_ENGINE_STAGES_CAPACITY_H
@@ -39,8 +44,13 @@ void capacity_watch(struct engine *engine, struct server *server, struct watched
                     uint64_t now_us);
 /* Its place is about to be another's: it may still be counted at its server. */
 void capacity_forget(struct engine *engine, const struct watched *watched);
-/* The server has not answered our SYN for so long that we ask again. */
-void capacity_unheard(struct engine *engine, struct server *server, uint64_t now_us);
+/* The server has not answered our SYN, said `attempts` times, for so long that we would ask again;
+ * a single one may have been lost once. True: it has no room for those that wait for that already,
+ * and this one better waits here. */
+bool capacity_unheard(struct engine *engine, struct server *server, uint32_t attempts,
+                      uint64_t now_us);
+/* Places were made free at it, and it is asked again. */
+void capacity_freed(struct server *server, uint64_t now_us);
 /* Looks at all that wait for an answer, if it is time; false: nothing is due. */
 bool capacity_tick(struct engine *engine, uint64_t now_us);
 /* When there is something for capacity_tick() to do; UINT64_MAX: nothing. */

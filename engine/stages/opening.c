@@ -120,7 +120,9 @@ static void note_asking(struct engine *engine, struct server *server, struct ope
         opening->held_bytes != 0 &&
         !protocol_awaits(protocol, opening_hold(&engine->openings, opening), opening->held_bytes);
     opening->asks = opening->whole;
+    opening->unheard = true;
     server->asking_now += opening->asks;
+    server->unheard_now++;
 }
 
 static void asking_no_more(struct server *server, struct opening *opening)
@@ -129,12 +131,23 @@ static void asking_no_more(struct server *server, struct opening *opening)
     opening->asks = false;
 }
 
+/* Who waited for that may have a place now. */
+static void unheard_no_more(struct engine *engine, struct server *server, struct opening *opening)
+{
+    if (!opening->unheard)
+        return;
+    opening->unheard = false;
+    server->unheard_now--;
+    engine->held.queue_us = 0;
+}
+
 void opening_done(struct engine *engine, struct flow *flow)
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
     uint32_t share = engine->openings.openings[cold->opening].share;
 
     asking_no_more(flow_server(engine, flow), &engine->openings.openings[cold->opening]);
+    unheard_no_more(engine, flow_server(engine, flow), &engine->openings.openings[cold->opening]);
     if (share != SHARE_NONE) {
         slot_long_end(&engine->slots, share);
         flow_server(engine, flow)->unanswered--;
@@ -393,6 +406,7 @@ static void server_accepts(struct engine *engine, struct passage *passage, struc
         return;
     }
     engine_server_answered(engine, flow_server(engine, flow), passage->now_us);
+    unheard_no_more(engine, flow_server(engine, flow), opening);
     fix_offsets(engine, passage, flow, opening);
     note_grants(engine, passage, flow, opening);
     cold->offered = offer_to_server(opening);
@@ -551,6 +565,32 @@ void opening_release(struct engine *engine, struct flow *flow, uint64_t now_us)
 
 /* --- time ------------------------------------------------------------------------------------ */
 
+/* What it has said it says again: nobody has acknowledged it. */
+static bool may_be_withdrawn(const struct opening *opening)
+{
+    return opening->held_bytes && !opening->promised && !opening->fin;
+}
+
+static void withdraw(struct engine *engine, struct flow *flow, const struct opening *opening)
+{
+    opening_reset_server(engine, flow, opening);
+    opening_done(engine, flow);
+    engine_flow_free(engine, flow);
+}
+
+void openings_ask_again(struct engine *engine, const struct server *server, uint64_t now_us)
+{
+    struct opening_pool *pool = &engine->openings;
+
+    for (uint32_t i = 0; i < pool->openings_touched; i++) {
+        const struct opening *opening = &pool->openings[i];
+
+        if (opening->flow != FLOW_NONE && opening->unheard &&
+            flow_server(engine, &engine->flows.flows[opening->flow]) == server)
+            set_timer(engine, i, now_us);
+    }
+}
+
 /* Asked for the third time, which is DOUBT_UNHEARD_US after the first: the server has answered
  * nobody since then. */
 static void note_silence(struct engine *engine, const struct flow *flow,
@@ -558,8 +598,6 @@ static void note_silence(struct engine *engine, const struct flow *flow,
 {
     struct server *server = flow_server(engine, flow);
 
-    if (opening->attempts == 1)
-        capacity_unheard(engine, server, now_us);
     if (opening->attempts == 2 && now_us - server->answered_us >= DOUBT_UNHEARD_US)
         server_doubt(server, DOUBT_SILENT, &flow->key.client);
 }
@@ -581,6 +619,10 @@ bool opening_tick(struct engine *engine, uint64_t now_us)
     } else if (flow->state == FLOW_GREETING &&
                now_us - opening->greeting_since_us < greeting_wait_us(&engine->openings)) {
         set_timer(engine, index, now_us + GREETING_LOOK_US);
+    } else if (flow->state == FLOW_OPENING && opening->attempts < SYN_ATTEMPTS &&
+               capacity_unheard(engine, flow_server(engine, flow), opening->attempts, now_us) &&
+               may_be_withdrawn(opening)) {
+        withdraw(engine, flow, opening);
     } else if (flow->state == FLOW_OPENING && opening->attempts < SYN_ATTEMPTS) {
         note_silence(engine, flow, opening, now_us);
         opening_send_syn(engine, flow, opening);

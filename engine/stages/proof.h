@@ -100,8 +100,8 @@ bool __attribute__((noinline))
 prove(const struct engine *engine, const struct passage *passage, struct server *server, uint32_t x,
       uint32_t ack, struct proof *proof);
 
-/* Keys of servers under the secret that is being rolled, for as many promises as are in use at once:
- * those of others are made again. */
+/* Keys of servers under the secret that is being rolled, for as many promises as are in use at
+ * once: those of others are made again. */
 size_t rolled_keys_bytes(void);
 struct rolled_keys *rolled_keys_init(void *memory);
 

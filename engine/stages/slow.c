@@ -6,6 +6,7 @@
 #include "engine/shard/connection.h"
 #include "engine/stages/capacity.h"
 #include "engine/stages/held.h"
+#include "engine/stages/opening.h"
 #include "engine/stages/speak.h"
 #include "engine/tables/source_rules.h"
 
@@ -244,6 +245,7 @@ void slow_make_room(struct engine *engine, struct server *server, bool is_stuck,
     struct watched *one;
     enum watch_class worst_gone = WATCH_WELL;
     uint32_t idle, idle_own = ENDED_LEAST;
+    bool ended = false;
 
     if (now_us < server->slow_us)
         return;
@@ -266,5 +268,10 @@ void slow_make_room(struct engine *engine, struct server *server, bool is_stuck,
         *left -= idles;
         worst_gone = worst_gone == WATCH_WELL ? slowest[i].class : worst_gone;
         end(engine, slowest[i].watched, now_us);
+        ended = true;
+    }
+    if (ended && server->unheard_now) {
+        capacity_freed(server, now_us);
+        openings_ask_again(engine, server, now_us);
     }
 }

@@ -67,6 +67,11 @@ def held(lab):
     return next(s for s in lab.cli("status")["servers"] if s["port"] == WEB)
 
 
+def idle_ones(server):
+    """Of its processes, those that wait for a connection."""
+    return [child for child in server.children if "accept" in open(f"/proc/{child}/wchan").read()]
+
+
 def beside(kinds, known=False):
     with Lab() as lab:
         if lab.stand_in:
@@ -82,7 +87,9 @@ def beside(kinds, known=False):
             lab.set_mode("attack")
             holders = Holders(lab, [KINDS[kind] for kind in kinds], NETWORKS, each=2)
             try:
-                wait_until(lambda: held(lab)["held"] >= PROCESSES, 10, "all processes are held")
+                wait_until(lambda: held(lab)["held"] >= PROCESSES, 10, "it holds as many")
+                if kinds == ["bodies"]:  # the backlog gives them out late
+                    wait_until(lambda: not idle_ones(server), 10, "all processes are held")
                 took = [fetch(lab) for _ in range(FETCHES)]
             finally:
                 holders.end()
@@ -101,8 +108,10 @@ def test_readers():
     return beside(["readers"])
 
 
-def test_idle_ones():
-    return beside(["idle"])
+def test_idle_ones_beside_a_known_client():
+    """A new one waits 2 to 15 s: of those that have nothing each has his turn, and an idle one is
+    known as such after 4 s only (doc/limits.md)."""
+    return beside(["idle"], known=True)
 
 
 def test_all_three_beside_a_known_client():

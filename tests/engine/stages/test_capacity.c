@@ -229,6 +229,70 @@ Test(capacity, who_waits_for_long_makes_no_crowd)
     bench_end(b);
 }
 
+/* One whose body is due is handed over: the server does not answer its SYN. */
+static bool syn_goes_out(struct bench *b, unsigned number)
+{
+    uint32_t isn;
+
+    client(b, number);
+    client_says(b, .flags = "S", .seq = X, .options = OFFERS);
+    isn = take(b, SIDE_CLIENT)->seq;
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = isn + 1, .payload = POST);
+    bench_forget(b);
+    return strcmp(bench_flow_state(b), "opening") == 0;
+}
+
+static unsigned opening_among(struct bench *b, unsigned first, unsigned last)
+{
+    unsigned count = 0;
+
+    for (unsigned i = first; i <= last; i++) {
+        client(b, i);
+        count += strcmp(bench_flow_state(b), "opening") == 0;
+    }
+    return count;
+}
+
+/* Bodies hold its processes and fill its backlog: few go on asking, the others wait here. */
+Test(capacity, only_so_many_syns_go_on_unanswered)
+{
+    struct bench *b = attacked();
+    unsigned one;
+
+    serves(b, 1, 1);
+    for (unsigned i = 11; i <= 40; i++)
+        cr_assert(syn_goes_out(b, i), "%u", i);
+    bench_wait(b, 9 * SECOND_US / 10);
+    cr_assert_eq(opening_among(b, 11, 40), 30, "they may be on their way");
+    bench_wait(b, SECOND_US);
+    bench_forget(b);
+    cr_assert_eq(opening_among(b, 11, 40), AT_ONCE);
+    for (one = 11; opening_among(b, one, one) == 1; one++)
+        ;
+    cr_assert_str_eq(bench_flow_state(b), "none", "as if it had not spoken");
+    cr_assert(!syn_goes_out(b, one), "it says it again");
+    cr_assert_str_eq(bench_flow_state(b), "kept");
+    bench_end(b);
+}
+
+/* Ten bodies hold its processes, a client waits for room in the backlog, and nobody comes later:
+ * the bodies go when they are known. */
+Test(capacity, bodies_go_for_who_waits_in_the_backlog)
+{
+    struct bench *b = attacked();
+
+    handed_over_at_once(b, 11);
+    for (unsigned i = 1; i <= 10; i++)
+        opens(b, i, POST);
+    cr_assert(syn_goes_out(b, 11));
+    bench_wait(b, 2 * SECOND_US);
+    cr_assert_eq(bench_counters(b)->flows_ended, 0, "they are too young");
+    bench_wait(b, 2 * SECOND_US);
+    cr_assert_geq(bench_counters(b)->flows_ended, 5);
+    bench_forget(b);
+    bench_end(b);
+}
+
 Test(capacity, bodies_say_nothing)
 {
     struct bench *b = attacked();
