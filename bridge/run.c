@@ -62,7 +62,7 @@ static void log_ready(const struct run *run)
                  "%s: one worker%s, and SYNs wait in one queue with all else",
                  sides_one_queue(run->sides)->text,
                  run->options.workers > 1 ? " instead of those asked for" : "");
-    if (run->options.kernel_path != KERNEL_PATH_OFF && !kernel_path_hindrance(run->path))
+    if (!kernel_path_hindrance(run->path))
         log_line(LOG_LEVEL_INFO, "the kernel carries known connections from port to port");
     if (run->share.on)
         log_line(LOG_LEVEL_INFO, "cookies are those of every bridge with the keys of %s%s",

@@ -33,7 +33,7 @@
     X(BUSY_POLL, "busy-poll", "off|auto|US", false,                                                \
       "look for frames so long before sleeping (off)")                                             \
     X(KERNEL_PATH, "kernel-path", "auto|on|off", false,                                            \
-      "let the kernel carry known connections between two ports (off)")                            \
+      "let the kernel carry known connections between two ports (auto)")                            \
     X(SANDBOX, "sandbox", "auto|on|off", false,                                                    \
       "give up all privileges after the start (auto: as far as can be)")                           \
     X(CLUSTER_KEY, "cluster-key", "FILE", false,                                                   \

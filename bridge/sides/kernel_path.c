@@ -47,6 +47,8 @@ struct kernel_path *kernel_path_open(enum kernel_path_setting setting, struct si
         error_set(error, EXIT_FAILED, "out of memory for the kernel path");
         return NULL;
     }
+    if (setting == KERNEL_PATH_UNSAID && !sides_are_ports(sides))
+        setting = KERNEL_PATH_OFF;
     path->setting = setting;
     if (setting == KERNEL_PATH_OFF || lead(path, sides, sizes))
         return path;

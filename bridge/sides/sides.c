@@ -252,11 +252,16 @@ bool sides_open(struct sides *sides, const struct sides_options *options, struct
 
 /* --- the short way --------------------------------------------------------------------------- */
 
+bool sides_are_ports(const struct sides *sides)
+{
+    return sides->ends[SIDE_CLIENT].join && sides->ends[SIDE_SERVER].join;
+}
+
 bool sides_both_ports(const struct sides *sides, struct error *why)
 {
     const struct end *client = &sides->ends[SIDE_CLIENT], *server = &sides->ends[SIDE_SERVER];
 
-    if (!client->join || !server->join)
+    if (!sides_are_ports(sides))
         return error_set(why, EXIT_FAILED, "it leads from a port: side to another");
     if (strcmp(client->spec.netns, server->spec.netns) != 0)
         return error_set(why, EXIT_FAILED, "both ports must be in one namespace");

@@ -41,7 +41,8 @@ bool sides_card_vanishes(const struct sides *sides, enum side side);
 /* NULL is fine. */
 void sides_close(struct sides *sides);
 
-/* Whether both are ports of one namespace; `why` says that they are not. */
+/* Whether both are ports; and whether of one namespace: `why` says that they are not. */
+bool sides_are_ports(const struct sides *sides);
 bool sides_both_ports(const struct sides *sides, struct error *why);
 /* Attaches a program to each, by the side that frames come from (port_shorten()), and says which
  * interfaces lead where. What is attached when it fails goes with the sides. */

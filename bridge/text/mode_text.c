@@ -113,7 +113,7 @@ bool kernel_path_parse(const char *text, enum kernel_path_setting *out, struct e
 
 const char *kernel_path_name(enum kernel_path_setting setting)
 {
-    return setting == KERNEL_PATH_AUTO ? "auto" : setting == KERNEL_PATH_ON ? "on" : "off";
+    return setting == KERNEL_PATH_OFF ? "off" : setting == KERNEL_PATH_ON ? "on" : "auto";
 }
 
 static const char *const sandbox_names[] = {

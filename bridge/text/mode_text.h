@@ -34,8 +34,9 @@ bool workers_parse(const char *text, uint32_t *out, struct error *error);
 #define FLOWS_MOST  16777216u
 bool flows_parse(const char *text, uint32_t *out, struct error *error);
 
-/* The words of --kernel-path: off, auto (where it is possible), on. */
-enum kernel_path_setting { KERNEL_PATH_OFF, KERNEL_PATH_AUTO, KERNEL_PATH_ON };
+/* The words of --kernel-path: off, auto (where it is possible), on. Unsaid is auto, and nothing is
+ * told of it where a side is no port, which is how it then has to be. */
+enum kernel_path_setting { KERNEL_PATH_UNSAID, KERNEL_PATH_OFF, KERNEL_PATH_AUTO, KERNEL_PATH_ON };
 bool kernel_path_parse(const char *text, enum kernel_path_setting *out, struct error *error);
 const char *kernel_path_name(enum kernel_path_setting setting);
 

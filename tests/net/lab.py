@@ -186,9 +186,12 @@ class Process:
         _, out = self.stop()
         return json.loads(out)
 
-    def errors(self):
+    def said(self):
         with open(self.log, errors="replace") as log:
-            return log.read().strip()[-600:]
+            return log.read()
+
+    def errors(self):
+        return self.said().strip()[-600:]
 
     def resident_kib(self):
         with open(f"/proc/{self.pid}/status") as status:

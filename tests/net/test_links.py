@@ -140,7 +140,7 @@ def test_tap_that_is_gone():
         passes(lab)
         lab.bridge.run("ip", "link", "del", tap_of(lab, "p0"))
         wait_until(lambda: "opened anew" in lab.daemon.errors(), 2 * WITHIN_S, "the log says so")
-        wait_until(lambda: lab.daemon.errors().count(" ready: ") == 2, 2 * WITHIN_S, "ready again")
+        wait_until(lambda: lab.daemon.said().count(" ready: ") == 2, 2 * WITHIN_S, "ready again")
         passes(lab)
         lab.daemon.popen.send_signal(signal.SIGTERM)
         check_equal(lab.daemon.popen.wait(timeout=5), 0, "exit code")

@@ -73,7 +73,7 @@ Test(config, nothing_is_said_in_an_empty_file)
     cr_expect_null(config.client);
     cr_expect_eq(config.mode, SETTING_INHERIT);
     cr_expect_eq(config.workers, 0);
-    cr_expect_eq(config.kernel_path, KERNEL_PATH_OFF, "unless it is asked for");
+    cr_expect_eq(config.kernel_path, KERNEL_PATH_UNSAID, "auto where both are ports");
     cr_expect_eq(config.sandbox, SANDBOX_AUTO, "unless something else is asked for");
     for (enum config_key key = 0; key < CONFIG_KEYS_COUNT; key++)
         cr_expect_eq(config.line[key], 0);
