@@ -51,6 +51,18 @@ static inline void store_be32(uint8_t *at, uint32_t value)
     memcpy(at, &value, sizeof(value));
 }
 
+/* Eight bytes as a number, the first one lowest. */
+static inline uint64_t load_le64(const void *at)
+{
+    uint64_t value;
+
+    memcpy(&value, at, sizeof(value));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    value = __builtin_bswap64(value);
+#endif
+    return value;
+}
+
 /*
  * Eight bytes as they lie on the wire, in one register: to be summed, or compared under a mask with
  * a constant that WIRE64() makes of one written as the bytes are read.

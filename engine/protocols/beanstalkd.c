@@ -16,7 +16,7 @@
 #define LINE_END_BYTES 2
 
 /* clang-format off */
-static const char *const *const verbs[VERBS] = {
+static const verb_list verbs[VERBS] = {
     [VERB('B')] = WORDS("BURY"),
     [VERB('D')] = WORDS("DELETE"),
     [VERB('I')] = WORDS("IGNORE"),
@@ -29,7 +29,7 @@ static const char *const *const verbs[VERBS] = {
     [VERB('U')] = WORDS("USE"),
     [VERB('W')] = WORDS("WATCH"),
 };
-static const char *const *const words[VERBS] = {
+static const verb_list words[VERBS] = {
     [VERB('B')] = WORDS("BURIED"),
     [VERB('D')] = WORDS("DELETED", "DEADLINE_SOON", "DRAINING"),
     [VERB('E')] = WORDS("EXPECTED_CRLF"),
@@ -95,6 +95,9 @@ static enum acceptance beanstalkd_accepts(const uint8_t *request, size_t request
 const struct protocol protocol_beanstalkd = {
     .id = PROTOCOL_BEANSTALKD,
     .name = "beanstalkd",
+    .verbs = verbs,
+    .verbs_lower = true,
+    .verbs_tell = true,
     .check = beanstalkd_check,
     .whole = beanstalkd_whole,
     .accepts = beanstalkd_accepts,

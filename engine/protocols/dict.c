@@ -18,7 +18,7 @@
 #define CODE_BYTES     3
 
 /* clang-format off */
-static const char *const *const verbs[VERBS] = {
+static const verb_list verbs[VERBS] = {
     [VERB('A')] = WORDS("AUTH"),
     [VERB('C')] = WORDS("CLIENT"),
     [VERB('D')] = WORDS("DEFINE"),
@@ -79,6 +79,8 @@ const struct protocol protocol_dict = {
     .name = "dict",
     .server_first = true,
     .greeting_form = GREETING_FORM_SALTED,
+    .verbs = verbs,
+    .verbs_tell = true,
     .check = dict_check,
     .whole = whole_line,
     .accepts = dict_accepts,

@@ -15,7 +15,7 @@
 #include "engine/protocols/reply_code.h"
 #include "engine/protocols/whole.h"
 
-static const char *const *const verbs[VERBS] = {
+static const verb_list verbs[VERBS] = {
     [VERB('A')] = WORDS("AUTH"),         [VERB('C')] = WORDS("CLNT"), [VERB('F')] = WORDS("FEAT"),
     [VERB('H')] = WORDS("HOST", "HELP"), [VERB('L')] = WORDS("LANG"), [VERB('N')] = WORDS("NOOP"),
     [VERB('O')] = WORDS("OPTS"),         [VERB('Q')] = WORDS("QUIT"), [VERB('R')] = WORDS("REIN"),
@@ -51,6 +51,8 @@ const struct protocol protocol_ftp = {
     .name = "ftp",
     .server_first = true,
     .greeting_form = GREETING_FORM_TEXT,
+    .verbs = verbs,
+    .verbs_tell = true,
     .check = ftp_check,
     .whole = whole_line,
     .accepts = ftp_accepts,

@@ -16,7 +16,7 @@
 #define REFUSAL      "ERR "
 #define ERROR        19
 
-static const char *const *const verbs[VERBS] = {
+static const verb_list verbs[VERBS] = {
     [VERB('C')] = WORDS("CANCEL", "CREATE"),
     [VERB('D')] = WORDS("DROP"),
     [VERB('G')] = WORDS("GETPID"),
@@ -92,6 +92,9 @@ static enum acceptance gearman_accepts(const uint8_t *request, size_t request_by
 const struct protocol protocol_gearman = {
     .id = PROTOCOL_GEARMAN,
     .name = "gearman",
+    .verbs = verbs,
+    .verbs_lower = true,
+    .verbs_tell = true,
     .check = gearman_check,
     .whole = gearman_whole,
     .accepts = gearman_accepts,

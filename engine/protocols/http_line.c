@@ -155,11 +155,6 @@ size_t graphic_bytes(const uint8_t *data, size_t bytes)
     return graphic_end(data, at, bytes);
 }
 
-bool no_blank_within(const uint8_t *data, size_t bytes)
-{
-    return !blanks_8(data) && graphic_bytes(data + 8, bytes - 8) == bytes - 8;
-}
-
 /* The four forms of RFC 9112 3.2 begin with a slash, an asterisk, or a scheme, name or address. */
 static bool begins_target(uint8_t c)
 {
@@ -187,18 +182,15 @@ static const bool tokens[256] = {
     ['^' ... 'z'] = true, ['|'] = true,          ['~'] = true,
 };
 
-/* How many bytes of a token stand here, up to one more than a method may have. */
-static size_t method_bytes(const uint8_t *data, size_t bytes)
+static bool is_token(const uint8_t *data, size_t bytes)
 {
-    size_t at = 0, end = bytes <= METHOD_BYTES_MAX ? bytes : METHOD_BYTES_MAX + 1;
+    size_t at = 0;
 
-    if (bytes > METHOD_BYTES_MAX && no_blank_within(data, METHOD_BYTES_MAX + 1))
-        return METHOD_BYTES_MAX + 1;
-    while (at + 4 <= end && all_4(tokens, data + at))
+    while (at + 4 <= bytes && all_4(tokens, data + at))
         at += 4;
-    while (at < end && tokens[data[at]])
+    while (at < bytes && tokens[data[at]])
         at++;
-    return at;
+    return at == bytes;
 }
 
 static enum match begins_any(const char *const words[], size_t count, const uint8_t *data,
@@ -227,6 +219,8 @@ static enum match begins_call(const uint8_t *data, size_t bytes)
     static const char *const schemes[] = {"sip:", "tel:", "urn:", "sips:"};
     uint32_t scheme;
 
+    if (bytes > 0 && ((data[0] | 0x20) < 's' || (data[0] | 0x20) > 'u'))
+        return MATCH_NO;
     if (bytes <= 4)
         return begins_any(schemes, COUNT_OF(schemes), data, bytes);
     if (data[3] != ':')
@@ -269,16 +263,18 @@ enum match begins_request_line(const char *name, char version_max, enum target k
                                const uint8_t *data, size_t bytes)
 {
     size_t at = empty_lines_bytes(data, bytes), method;
+    enum match rest = MATCH_MORE;
 
     if (at + 1 == bytes && data[at] == '\r')
         return MATCH_MORE;
-    method = method_bytes(data + at, bytes - at);
-    at += method;
-    if (at == bytes && method <= METHOD_BYTES_MAX)
-        return MATCH_MORE;
-    if (method == 0 || method > METHOD_BYTES_MAX || data[at] != ' ')
+    data += at;
+    bytes -= at;
+    method = graphic_bytes(data, bytes <= METHOD_BYTES_MAX ? bytes : METHOD_BYTES_MAX + 1);
+    if (method > METHOD_BYTES_MAX || (method < bytes && (method == 0 || data[method] != ' ')))
         return MATCH_NO;
-    return begins_rest_of_line(name, version_max, kind, data + at + 1, bytes - at - 1);
+    if (method < bytes)
+        rest = begins_rest_of_line(name, version_max, kind, data + method + 1, bytes - method - 1);
+    return rest == MATCH_NO || !is_token(data, method) ? MATCH_NO : rest;
 }
 
 static bool status_accepts(const uint8_t status[3])

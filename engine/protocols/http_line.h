@@ -34,8 +34,7 @@ static inline size_t few_empty_lines_bytes(const uint8_t *data, size_t bytes)
 /* How many bytes above a space stand here. As cheap as it can be: a request's target may fill a
  * segment. */
 size_t graphic_bytes(const uint8_t *data, size_t bytes);
-/* Is none of these bytes, of which there are eight at least, a space or below it? */
-bool no_blank_within(const uint8_t *data, size_t bytes);
+
 enum target {
     TARGET_WEB,  /* the four forms of RFC 9112 3.2, but for what is a call's */
     TARGET_CALL, /* sip:, sips: (RFC 3261 19.1), tel: (RFC 3966), urn: (RFC 5031) */

@@ -18,7 +18,7 @@
 #define TAG_BYTES_MAX  32
 #define LINE_BYTES_MAX 2048
 
-static const char *const *const commands[VERBS] = {
+static const verb_list commands[VERBS] = {
     [VERB('A')] = WORDS("AUTHENTICATE"),    [VERB('C')] = WORDS("CAPABILITY", "COMPRESS"),
     [VERB('E')] = WORDS("ENABLE"),          [VERB('I')] = WORDS("ID"),
     [VERB('L')] = WORDS("LOGIN", "LOGOUT"), [VERB('N')] = WORDS("NOOP"),
@@ -31,32 +31,30 @@ static const bool tags[256] = {
     [',' ... '['] = true, [']' ... 'z'] = true, ['|' ... '~'] = true,
 };
 
-/* The length of the tag, up to what is no part of one or is one too many. */
+/* The length of the tag, up to what is no part of one. */
 static size_t tag_bytes(const uint8_t *data, size_t bytes)
 {
-    size_t at = 0, end = bytes <= TAG_BYTES_MAX ? bytes : TAG_BYTES_MAX + 1;
+    size_t at = 0;
 
-    while (at + 4 <= end && all_4(tags, data + at))
+    while (at + 4 <= bytes && all_4(tags, data + at))
         at += 4;
-    while (at < end && tags[data[at]])
+    while (at < bytes && tags[data[at]])
         at++;
     return at;
 }
 
+/* What stands behind the first word comes first: it tells nearly all that is none, the tag's
+ * letters are many. */
 static enum match imap_check(const uint8_t *request, size_t bytes)
 {
-    size_t tag;
+    const size_t tag = graphic_bytes(request, bytes <= TAG_BYTES_MAX ? bytes : TAG_BYTES_MAX + 1);
+    enum match match = MATCH_MORE;
 
-    if (bytes > TAG_BYTES_MAX && no_blank_within(request, TAG_BYTES_MAX + 1))
+    if (tag > TAG_BYTES_MAX || (tag < bytes && (tag == 0 || request[tag] != ' ')))
         return MATCH_NO;
-    tag = tag_bytes(request, bytes);
-    if (tag > TAG_BYTES_MAX)
-        return MATCH_NO;
-    if (tag == bytes)
-        return MATCH_MORE;
-    if (tag == 0 || request[tag] != ' ')
-        return MATCH_NO;
-    return begins_verb(commands, request + tag + 1, bytes - tag - 1);
+    if (tag < bytes)
+        match = begins_verb(commands, request + tag + 1, bytes - tag - 1);
+    return match == MATCH_NO || tag_bytes(request, tag) != tag ? MATCH_NO : match;
 }
 
 static enum match untagged_accepts(const uint8_t *answer, size_t bytes)
@@ -92,7 +90,7 @@ static enum acceptance imap_accepts(const uint8_t *request, size_t request_bytes
         tagged_accepts(request, tag_bytes(request, request_bytes), answer, answer_bytes));
 }
 
-static const char *const *const status[VERBS] = {
+static const verb_list status[VERBS] = {
     [VERB('O')] = WORDS("OK"), [VERB('B')] = WORDS("BYE"), [VERB('P')] = WORDS("PREAUTH")};
 
 static enum greeting_verdict imap_greeting(const uint8_t *data, size_t bytes,

@@ -20,7 +20,7 @@
 #define LINE_BYTES_MAX 512
 
 /* clang-format off */
-static const char *const *const verbs[VERBS] = {
+static const verb_list verbs[VERBS] = {
     [VERB('A')] = WORDS("AUTHENTICATE"),
     [VERB('C')] = WORDS("CAP"),
     [VERB('N')] = WORDS("NICK"),
@@ -29,7 +29,7 @@ static const char *const *const verbs[VERBS] = {
     [VERB('U')] = WORDS("USER"),
     [VERB('W')] = WORDS("WEBIRC"),
 };
-static const char *const *const words[VERBS] = {
+static const verb_list words[VERBS] = {
     [VERB('A')] = WORDS("AUTHENTICATE"),
     [VERB('C')] = WORDS("CAP"),
     [VERB('N')] = WORDS("NOTICE"),
@@ -97,6 +97,7 @@ static enum acceptance irc_accepts(const uint8_t *request, size_t request_bytes,
 const struct protocol protocol_irc = {
     .id = PROTOCOL_IRC,
     .name = "irc",
+    .verbs = verbs,
     .check = irc_check,
     .whole = irc_whole,
     .accepts = irc_accepts,

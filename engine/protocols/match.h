@@ -9,6 +9,7 @@
 #ifndef SYNWARD_ENGINE_PROTOCOLS_MATCH_H
 #define SYNWARD_ENGINE_PROTOCOLS_MATCH_H
 
+#include "engine/base/bytes.h"
 #include "engine/protocols/protocol.h"
 
 #include <string.h>
@@ -54,14 +55,71 @@ enum match begins_status(const char *status, const uint8_t *data, size_t bytes);
  * letters at least, and are given in capitals, by their first letter, so that most lists are done
  * with at once: [VERB('C')] = WORDS("CLIENT", "COMMAND", "CONFIG").
  */
-#define VERBS        26
 #define VERB(letter) ((letter) - 'A')
-#define WORDS(...)   ((const char *const[]){__VA_ARGS__, NULL})
-enum match begins_verb(const char *const *const verbs[static VERBS], const uint8_t *data,
-                       size_t bytes);
+#define WORDS(...)   ((const char[][VERB_BYTES]){__VA_ARGS__, ""})
+enum match begins_verb(const verb_list verbs[static VERBS], const uint8_t *data, size_t bytes);
 /* The same, but in lower case alone: capitals are another protocol's. */
-enum match begins_lower_verb(const char *const *const verbs[static VERBS], const uint8_t *data,
+enum match begins_lower_verb(const verb_list verbs[static VERBS], const uint8_t *data,
                              size_t bytes);
+
+/*
+ * The first word of some data, as a verb may be: eight bytes of it a part, compared at once. It is
+ * read once for many lists of verbs.
+ *
+ * A part is compared but for the bit by which cases differ. By that some other characters differ,
+ * too, but of these one of each pair is a control character or a blank, and those end words.
+ */
+#define WORD_PARTS (VERB_BYTES / 8)
+
+struct word_part {
+    uint64_t text;   /* the first byte lowest; nulls behind the word */
+    uint64_t counts; /* the bits that are compared: of what is there; all, where it ends here */
+};
+
+struct word {
+    struct word_part parts[WORD_PARTS];
+    unsigned count;     /* of them */
+    enum match matches; /* what it is to a verb that fits: YES; MORE: it is not there to its end;
+                           NO: it is too long, or ends in neither a space nor the end of the line */
+};
+
+/* Reads the first part of a word of at least one byte. False: it is longer, and to be gone on with
+ * where the first part is a verb's, too. */
+bool word_begin(struct word *word, const uint8_t *data, size_t bytes);
+void word_go_on(struct word *word, const uint8_t *data, size_t bytes);
+/* Of one that is a verb, or may be the beginning of one. */
+bool word_has_capitals(const struct word *word);
+
+/* Those that begin with this letter, or NULL. */
+static inline verb_list verbs_beginning(const verb_list verbs[static VERBS], uint8_t letter)
+{
+    const unsigned number = (letter | 0x20u) - 'a';
+
+    return number < VERBS ? verbs[number] : NULL;
+}
+
+static inline bool word_part_fits(const struct word *word, unsigned part, const char *verb)
+{
+    return ((load_le64(verb + (size_t)part * 8) ^ word->parts[part].text) &
+            word->parts[part].counts) == 0;
+}
+
+/* begins_verb() of the data that the word was read from, by the list of its first letter. */
+static inline enum match word_is_among(const struct word *word, verb_list list)
+{
+    for (; (*list)[0] != 0; list++) {
+        if (word_part_fits(word, 0, *list) && (word->count < 2 || word_part_fits(word, 1, *list)) &&
+            (word->count < 3 || word_part_fits(word, 2, *list)))
+            return word->matches;
+    }
+    return MATCH_NO;
+}
+
+/* A space or the end of the line. */
+static inline bool ends_word(uint8_t c)
+{
+    return c == ' ' || c == '\r' || c == '\n';
+}
 
 static inline bool is_digit(uint8_t c)
 {
@@ -77,12 +135,6 @@ static inline bool is_letter(uint8_t c)
 static inline bool all_4(const bool set[256], const uint8_t *data)
 {
     return set[data[0]] & set[data[1]] & set[data[2]] & set[data[3]];
-}
-
-/* A space or the end of the line. */
-static inline bool ends_word(uint8_t c)
-{
-    return c == ' ' || c == '\r' || c == '\n';
 }
 
 /* Of a hexadecimal digit; -1: it is none. */

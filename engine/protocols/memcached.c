@@ -27,7 +27,7 @@
 #define STATUS_AUTH     0x21 /* goes on */
 
 /* clang-format off */
-static const char *const *const verbs[VERBS] = {
+static const verb_list verbs[VERBS] = {
     [VERB('A')] = WORDS("ADD", "APPEND"),
     [VERB('C')] = WORDS("CAS", "CACHE_MEMLIMIT", "CONFIG"),
     [VERB('D')] = WORDS("DELETE", "DECR"),
@@ -43,7 +43,7 @@ static const char *const *const verbs[VERBS] = {
     [VERB('V')] = WORDS("VERSION", "VERBOSITY"),
     [VERB('W')] = WORDS("WATCH"),
 };
-static const char *const *const words[VERBS] = {
+static const verb_list words[VERBS] = {
     [VERB('D')] = WORDS("DELETED"),
     [VERB('E')] = WORDS("END", "EXISTS", "EN", "EX"),
     [VERB('H')] = WORDS("HD"),
@@ -127,6 +127,9 @@ static enum acceptance memcached_accepts(const uint8_t *request, size_t request_
 const struct protocol protocol_memcached = {
     .id = PROTOCOL_MEMCACHED,
     .name = "memcached",
+    .verbs = verbs,
+    .verbs_lower = true,
+    .verbs_tell = true,
     .check = memcached_check,
     .whole = memcached_whole,
     .accepts = memcached_accepts,

@@ -19,7 +19,7 @@
 #define LIST_END           "command_list_end"
 
 /* clang-format off */
-static const char *const *const verbs[VERBS] = {
+static const verb_list verbs[VERBS] = {
     [VERB('A')] = WORDS("ADD", "ADDID", "ADDTAGID", "ALBUMART"),
     [VERB('B')] = WORDS("BINARYLIMIT"),
     [VERB('C')] = WORDS("CHANNELS", "CLEAR", "CLEARERROR", "CLEARTAGID", "CLOSE",
@@ -125,6 +125,9 @@ const struct protocol protocol_mpd = {
     .name = "mpd",
     .server_first = true,
     .greeting_form = GREETING_FORM_EXACT,
+    .verbs = verbs,
+    .verbs_lower = true,
+    .verbs_tell = true,
     .check = mpd_check,
     .whole = mpd_whole,
     .accepts = mpd_accepts,

@@ -16,12 +16,12 @@
 
 #define GREETING_BYTES_MAX 4096
 
-static const char *const *const verbs[VERBS] = {
+static const verb_list verbs[VERBS] = {
     [VERB('H')] = WORDS("HPUB"), [VERB('P')] = WORDS("PING", "PUB"), [VERB('S')] = WORDS("SUB")};
-static const char *const *const words[VERBS] = {[VERB('H')] = WORDS("HMSG"),
-                                                [VERB('I')] = WORDS("INFO"),
-                                                [VERB('M')] = WORDS("MSG"),
-                                                [VERB('P')] = WORDS("PONG", "PING")};
+static const verb_list words[VERBS] = {[VERB('H')] = WORDS("HMSG"),
+                                       [VERB('I')] = WORDS("INFO"),
+                                       [VERB('M')] = WORDS("MSG"),
+                                       [VERB('P')] = WORDS("PONG", "PING")};
 
 /* Between the word and the bracket any blanks may stand. */
 static enum match check_connect(const uint8_t *request, size_t bytes)

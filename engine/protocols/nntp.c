@@ -16,7 +16,7 @@
 #define CODE_BYTES     3
 
 /* clang-format off */
-static const char *const *const verbs[VERBS] = {
+static const verb_list verbs[VERBS] = {
     [VERB('A')] = WORDS("ARTICLE", "AUTHINFO"),
     [VERB('B')] = WORDS("BODY"),
     [VERB('C')] = WORDS("CAPABILITIES", "CHECK", "COMPRESS"),
@@ -104,6 +104,7 @@ const struct protocol protocol_nntp = {
     .name = "nntp",
     .server_first = true,
     .greeting_form = GREETING_FORM_TEXT,
+    .verbs = verbs,
     .check = nntp_check,
     .whole = whole_line,
     .accepts = nntp_accepts,

@@ -21,7 +21,7 @@
 #define LINE_BYTES_MAX 512
 
 /* RFC 1939 (USER, APOP, QUIT), 2449 (CAPA), 2595 (STLS), 5034 (AUTH), 6856 (UTF8, LANG). */
-static const char *const *const verbs[VERBS] = {
+static const verb_list verbs[VERBS] = {
     [VERB('A')] = WORDS("AUTH", "APOP"), [VERB('C')] = WORDS("CAPA"),
     [VERB('L')] = WORDS("LANG"),         [VERB('Q')] = WORDS("QUIT"),
     [VERB('S')] = WORDS("STLS"),         [VERB('U')] = WORDS("USER", "UTF8"),
@@ -68,6 +68,8 @@ const struct protocol protocol_pop3 = {
     .name = "pop3",
     .server_first = true,
     .greeting_form = GREETING_FORM_TEXT,
+    .verbs = verbs,
+    .verbs_tell = true,
     .check = pop3_check,
     .whole = whole_line,
     .accepts = pop3_accepts,

@@ -80,6 +80,12 @@ enum greeting_form {
     GREETING_FORM_SALTED, /* a number that the server will ask for: never said for it */
 };
 
+/* Words in capitals that requests begin with, by their first letter (match.h). A list ends in an
+ * empty one; nulls stand behind each, and tell where it ends. NULL: there is none. */
+#define VERBS      26u
+#define VERB_BYTES 24u
+typedef const char (*verb_list)[VERB_BYTES];
+
 struct protocol {
     enum protocol_id id;
     const char *name; /* as in JSON */
@@ -93,6 +99,15 @@ struct protocol {
     enum greeting_form greeting_form;
     uint32_t greeting_grace_us; /* how long to wait for clients that speak anyway, while nothing was
                                    measured */
+    /*
+     * Where a request begins with a letter it begins with one of these verbs, and what stands
+     * behind words: of any other word `check` says no, and yes of none that is not there to its
+     * end. Of many protocols one word is compared with the verbs of all, which is cheaper than to
+     * ask them. NULL: nothing of the kind is known.
+     */
+    const verb_list *verbs;
+    bool verbs_lower; /* in lower case alone */
+    bool verbs_tell;  /* `check` says of such a request what the verb says, and no more */
     /* Are these first bytes of the client a request of this protocol? Hot. */
     enum match (*check)(const uint8_t *request, size_t bytes);
     /*

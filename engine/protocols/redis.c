@@ -22,7 +22,7 @@
 #define LOWER          0x20202000u /* what tells three letters' cases */
 #define GET_SPACE      0x67657420u /* "get " */
 
-static const char *const *const verbs[VERBS] = {
+static const verb_list verbs[VERBS] = {
     [VERB('C')] = WORDS("CLIENT", "COMMAND", "CONFIG"),
     [VERB('D')] = WORDS("DEL", "DBSIZE"),
     [VERB('E')] = WORDS("ECHO", "EXISTS"),

@@ -20,7 +20,7 @@
 #define METHOD_BYTES_LEAST 3 /* "ACK" */
 
 /* Those that IANA lists, and those of Microsoft's clients (MS-SIP). */
-static const char *const *const methods[VERBS] = {
+static const verb_list methods[VERBS] = {
     [VERB('A')] = WORDS("ACK"),
     [VERB('B')] = WORDS("BYE", "BENOTIFY"),
     [VERB('C')] = WORDS("CANCEL"),
@@ -108,6 +108,7 @@ const struct protocol protocol_sip = {
     .id = PROTOCOL_SIP,
     .name = "sip",
     .answers_alone = true,
+    .verbs = methods,
     .check = sip_check,
     .whole = sip_whole,
     .accepts = sip_accepts,

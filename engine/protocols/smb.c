@@ -66,10 +66,24 @@ static bool is_smb2(const uint8_t *data, size_t bytes)
     return bytes > 4 && data[4] == SMB2;
 }
 
+/* fits_request() of all bytes, where they are there. */
+static bool fits_whole_request(const uint8_t *data)
+{
+    const uint64_t begins = load_wire64(data);
+
+    if (((begins ^ WIRE64(UINT64_C(0x0000000000534d42))) & WIRE64(UINT64_C(0xfffe000000ffffff))))
+        return false;
+    if (data[4] == SMB1)
+        return data[8] == SMB1_NEGOTIATE;
+    return data[4] == SMB2 && data[8] == 64 && data[9] == 0 && data[16] == 0 && data[17] == 0;
+}
+
 static enum match smb_check(const uint8_t *request, size_t bytes)
 {
     if (bytes > 0 && request[0] == SESSION_REQUEST)
         return match_bytes(fits_session, SESSION_BYTES, request, bytes);
+    if (bytes >= SMB2_BYTES)
+        return fits_whole_request(request) ? MATCH_YES : MATCH_NO;
     return match_bytes(fits_request, is_smb2(request, bytes) ? SMB2_BYTES : SMB1_BYTES, request,
                        bytes);
 }

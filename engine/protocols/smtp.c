@@ -18,7 +18,7 @@
 #include "engine/protocols/reply_code.h"
 #include "engine/protocols/whole.h"
 
-static const char *const *const verbs[VERBS] = {
+static const verb_list verbs[VERBS] = {
     [VERB('E')] = WORDS("EHLO", "EXPN"), [VERB('H')] = WORDS("HELO", "HELP"),
     [VERB('L')] = WORDS("LHLO"),         [VERB('N')] = WORDS("NOOP"),
     [VERB('Q')] = WORDS("QUIT"),         [VERB('R')] = WORDS("RSET"),
@@ -26,7 +26,7 @@ static const char *const *const verbs[VERBS] = {
 };
 
 #define HELLO_BYTES 4
-static const char *const *const hellos[VERBS] = {
+static const verb_list hellos[VERBS] = {
     [VERB('E')] = WORDS("EHLO"), [VERB('H')] = WORDS("HELO"), [VERB('L')] = WORDS("LHLO")};
 
 static enum match smtp_check(const uint8_t *request, size_t bytes)
@@ -77,6 +77,8 @@ const struct protocol protocol_smtp = {
     .server_first = true,
     .greeting_form = GREETING_FORM_TEXT,
     .early_talk_is_wrong = true,
+    .verbs = verbs,
+    .verbs_tell = true,
     .check = smtp_check,
     .whole = whole_line,
     .accepts = smtp_accepts,

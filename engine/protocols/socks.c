@@ -54,10 +54,23 @@ static bool fits_header_4(const uint8_t *data, size_t at)
     }
 }
 
+/* Eight bytes of a text, none of them its end. */
+static bool goes_on(const uint8_t *data)
+{
+    const uint64_t text = load_le64(data), ones = UINT64_C(0x0101010101010101);
+    const uint64_t differ = text ^ 0x7f * ones;
+
+    return ((((text - ' ' * ones) & ~text) | ((differ - ones) & ~differ)) & 0x80 * ones) == 0;
+}
+
 /* A text up to its zero; `*at` is put behind it. */
 static enum match pass_text(const uint8_t *data, size_t bytes, size_t *at)
 {
-    for (size_t begin = *at; *at < bytes; ++*at) {
+    const size_t begin = *at;
+
+    while (*at + 8 <= bytes && *at + 8 - begin <= NAME_MOST && goes_on(data + *at))
+        *at += 8;
+    for (; *at < bytes; ++*at) {
         if (data[*at] == 0) {
             ++*at;
             return MATCH_YES;

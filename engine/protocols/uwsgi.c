@@ -51,7 +51,12 @@ static bool fits_request(const uint8_t *data, size_t at)
 
 static enum match uwsgi_check(const uint8_t *request, size_t bytes)
 {
-    enum match match = match_bytes(fits_request, NAME, request, bytes);
+    enum match match;
+
+    /* Nearly all that begins so low is none by this. */
+    if (bytes >= NAME && (request[5] != 0 || request[4] < NAME_LEAST || request[4] > NAME_MOST))
+        return MATCH_NO;
+    match = match_bytes(fits_request, NAME, request, bytes);
 
     return match == MATCH_YES ? match_bytes(fits_request, NAME + request[4], request, bytes)
                               : match;

@@ -22,7 +22,7 @@
 #define KEY_BYTES_MAX 17 /* of its first word, with what ends it */
 
 /* What the keys of agents begin with, up to the first dot or bracket. */
-static const char *const *const keys[VERBS] = {
+static const verb_list keys[VERBS] = {
     [VERB('A')] = WORDS("AGENT"),
     [VERB('D')] = WORDS("DOCKER"),
     [VERB('E')] = WORDS("EVENTLOG"),
@@ -50,19 +50,39 @@ static enum match check_header(const uint8_t *data, size_t bytes)
     return match_bytes(fits_header, NAME_BYTES + 1, data, bytes);
 }
 
-static enum match check_key(const uint8_t *request, size_t bytes)
+/* Does the request begin with this one, in lower case? */
+static enum match begins_key(const char key[static VERB_BYTES], const uint8_t *request,
+                             size_t bytes)
 {
-    uint8_t word[KEY_BYTES_MAX];
     size_t at = 0;
 
-    for (; at < bytes && at < KEY_BYTES_MAX - 1 && (is_letter(request[at]) || request[at] == '_');
-         at++)
-        word[at] = request[at];
-    if (at < bytes && request[at] != '.' && request[at] != '[')
-        return MATCH_NO;
-    if (at < bytes)
-        word[at++] = ' ';
-    return begins_lower_verb(keys, word, at);
+    for (; key[at] != 0; at++) {
+        if (at == bytes)
+            return MATCH_MORE;
+        if (request[at] != (key[at] == '_' ? '_' : (uint8_t)(key[at] | 0x20)))
+            return MATCH_NO;
+    }
+    if (at == bytes)
+        return MATCH_MORE;
+    return request[at] == '.' || request[at] == '[' ? MATCH_YES : MATCH_NO;
+}
+
+static enum match check_key(const uint8_t *request, size_t bytes)
+{
+    verb_list key = verbs_beginning(keys, request[0]);
+
+    for (; key && (*key)[0] != 0; key++) {
+        enum match match;
+
+        /* The second and the third letter tell most. */
+        if ((bytes > 1 && request[1] != ((*key)[1] | 0x20)) ||
+            (bytes > 2 && (*key)[2] != 0 && request[2] != ((*key)[2] | 0x20)))
+            continue;
+        match = begins_key(*key, request, bytes);
+        if (match != MATCH_NO)
+            return match;
+    }
+    return MATCH_NO;
 }
 
 static enum match zabbix_check(const uint8_t *request, size_t bytes)

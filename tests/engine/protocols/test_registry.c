@@ -4,8 +4,10 @@
 
 #include <string.h>
 
+#include "engine/protocols/match.h"
 #include "engine/protocols/protocol.h"
 #include "engine/protocols/samples.h"
+#include "tests/engine/random.h"
 
 static enum protocol_id request_of(const char *text)
 {
@@ -197,5 +199,128 @@ Test(registry, fifth_bytes_are_those_of_the_checks)
         cr_expect_eq(protocols_check(UINT64_C(1) << sample->id, request, 5, &matched),
                      protocol_by_id(sample->id)->check(request, 5), "%s: %02x", sample->name,
                      request[4]);
+    }
+}
+
+/* --- all at once, and one by one -------------------------------------------------------------- */
+
+/* What is said where each is asked by its own check, in the registry's order. */
+static enum match ask_all(uint64_t accepted, const uint8_t *request, size_t bytes,
+                          enum protocol_id *matched)
+{
+    enum match best = MATCH_NO;
+
+    *matched = PROTOCOL_UNKNOWN;
+    for (int id = PROTOCOL_UNKNOWN + 1; id < PROTOCOLS_COUNT; id++) {
+        enum match match = accepted >> id & 1
+                               ? protocol_by_id((enum protocol_id)id)->check(request, bytes)
+                               : MATCH_NO;
+
+        if (match == MATCH_YES) {
+            *matched = (enum protocol_id)id;
+            return MATCH_YES;
+        }
+        best = match == MATCH_MORE ? MATCH_MORE : best;
+    }
+    return best;
+}
+
+/* One that begins with this letter, of a protocol that has verbs; its bytes. */
+static size_t draw_verb(struct random *random, uint8_t *out)
+{
+    const struct protocol *protocol;
+    verb_list list = NULL;
+    size_t count = 0;
+
+    while (!list) {
+        protocol =
+            protocol_by_id((enum protocol_id)(1 + random_below(random, PROTOCOLS_COUNT - 1)));
+        if (protocol->verbs)
+            list = protocol->verbs[random_below(random, VERBS)];
+    }
+    while (list[count][0] != 0)
+        count++;
+    list += random_below(random, (uint32_t)count);
+    count = strlen(*list);
+    for (size_t i = 0; i < count; i++)
+        out[i] =
+            (uint8_t)(protocol->verbs_lower && (*list)[i] >= 'A' ? (*list)[i] | 0x20 : (*list)[i]);
+    return count;
+}
+
+/* The beginning of a sample or of a verb, changed here and there, and something behind it. */
+static size_t draw_request(struct random *random, uint8_t out[80])
+{
+    static const char *const letters[] = {"aA1 /.:[_-\r\n\t", "ehlo x-1 HTTP/1.", "GETPOSL sip:0"};
+    const char *const set = letters[random_below(random, 3)];
+    const struct sample *sample = &samples[random_below(random, (uint32_t)samples_count)];
+    size_t at = 0, changes = random_below(random, 3);
+
+    if (random_below(random, 2)) {
+        at = sample->count < 80 ? sample->count : 80;
+        memcpy(out, sample->bytes, at);
+    } else {
+        at = draw_verb(random, out);
+    }
+    at = random_below(random, 4) ? at : random_below(random, (uint32_t)at + 1);
+    for (size_t i = at; i < 80; i++)
+        out[i] =
+            (uint8_t)(random_below(random, 8) ? set[random_below(random, (uint32_t)strlen(set))]
+                                              : (char)random_below(random, 256));
+    while (at > 0 && changes-- > 0)
+        out[random_below(random, (uint32_t)at)] =
+            (uint8_t)(random_below(random, 2) ? random_below(random, 256) : out[0] ^ 0x20);
+    return random_below(random, 4) ? (at < 80 ? at + random_below(random, 80 - (uint32_t)at) : at)
+                                   : random_below(random, 81);
+}
+
+/* Words are compared with the verbs of all before anybody is asked. A PROXY header is another
+ * matter: what is behind it counts. */
+Test(registry, all_at_once_say_what_each_says_alone)
+{
+    struct random random = random_begin("registry/all");
+    unsigned seen[3] = {0};
+
+    for (uint32_t round = 0; round < random_rounds(2000000); round++) {
+        uint64_t accepted = ~(UINT64_C(1) << PROTOCOL_PROXY);
+        enum protocol_id one, other;
+        uint8_t request[80];
+        size_t bytes = draw_request(&random, request);
+        enum match match;
+
+        if (random_below(&random, 2))
+            accepted &= random_next(&random);
+        match = ask_all(accepted, request, bytes, &one);
+        seen[match]++;
+        cr_assert_eq(protocols_check(accepted, request, bytes, &other), match, "%zu: %.*s", bytes,
+                     (int)bytes, request);
+        cr_assert_eq(one, other, "%s, %s: %.*s", protocol_name(one), protocol_name(other),
+                     (int)bytes, request);
+    }
+    cr_assert(seen[MATCH_NO] > 10000 && seen[MATCH_YES] > 10000 && seen[MATCH_MORE] > 10000);
+}
+
+/* The registry's lines say who has verbs; the check says no of any other word. */
+Test(registry, verbs_are_those_of_the_checks)
+{
+    struct random random = random_begin("registry/verbs");
+
+    for (uint32_t round = 0; round < random_rounds(200000); round++) {
+        uint8_t request[80];
+        size_t bytes = draw_request(&random, request);
+
+        for (int id = PROTOCOL_UNKNOWN + 1; id < PROTOCOLS_COUNT && bytes > 0; id++) {
+            const struct protocol *protocol = protocol_by_id((enum protocol_id)id);
+            enum match says = protocol->check(request, bytes), verb;
+
+            if (!protocol->verbs || !is_letter(request[0]))
+                continue;
+            verb = protocol->verbs_lower ? begins_lower_verb(protocol->verbs, request, bytes)
+                                         : begins_verb(protocol->verbs, request, bytes);
+            cr_assert(verb == MATCH_YES || says == verb, "%s: %.*s", protocol->name, (int)bytes,
+                      request);
+            cr_assert(!protocol->verbs_tell || says == verb, "%s: %.*s", protocol->name, (int)bytes,
+                      request);
+        }
     }
 }
