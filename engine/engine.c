@@ -23,7 +23,9 @@
 /* Cookies that drew a greeting lately get a part of what requests served lately have. */
 #define GREETED_SHARE 16
 /* Things done by one engine_tick(): each may put one or two segments into the outbox */
-#define TICK_WORK 16
+#define TICK_WORK       16
+#define SERVERS_LOOK_US (3600ull * 1000 * 1000) /* between two looks for servers that are over */
+#define SERVERS_AT_ONCE 512
 
 /* --- memory ---------------------------------------------------------------------------------- */
 
@@ -154,6 +156,7 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
         engine->config.share.early_us = COOKIE_SKEW_US;
     if (config->share.has_before)
         engine->rolled = rolled_keys_init(pieces.rolled);
+    engine->servers_look_us = now_us + SERVERS_LOOK_US;
     engine->outbox.memory = pieces.outbox;
     engine->outbox.capacity = OUTBOX_BYTES;
     engine->observations.slots = pieces.observations;
@@ -221,13 +224,38 @@ static bool expire_flow(struct engine *engine, uint64_t now_us)
     return true;
 }
 
+/* Goes through all servers once in SERVERS_LOOK_US, some of them at once; true while there are
+ * others. Nobody is woken for it: where nothing comes, nobody wants a slot. */
+static bool expire_servers(struct engine *engine, uint64_t now_us)
+{
+    struct server_table *servers = &engine->servers;
+
+    if (now_us < engine->servers_look_us)
+        return false;
+    for (uint32_t i = 0; i < SERVERS_AT_ONCE && engine->servers_looked < servers->capacity; i++) {
+        const uint32_t slot = engine->servers_looked++;
+
+        if (!server_slot_used(servers, slot) || !server_is_over(&servers->slots[slot], now_us))
+            continue;
+        watch_forget(engine->held.watch, (uint16_t)(slot + 1));
+        server_forget(servers, &servers->slots[slot]);
+    }
+    if (engine->servers_looked < servers->capacity)
+        return true;
+    server_table_tidy(servers);
+    engine->servers_looked = 0;
+    engine->servers_look_us = now_us + SERVERS_LOOK_US;
+    return false;
+}
+
 bool engine_tick(struct engine *engine, uint64_t now_us)
 {
     engine->now_us = now_us;
     for (int work = 0; work < TICK_WORK; work++) {
         bool some = opening_tick(engine, now_us) || kept_tick(engine, now_us) ||
                     held_tick(engine, now_us) || say_again(engine, now_us) ||
-                    half_open_tick(engine, now_us) || expire_flow(engine, now_us);
+                    half_open_tick(engine, now_us) || expire_flow(engine, now_us) ||
+                    expire_servers(engine, now_us);
 
         if (!some) {
             if (engine->answering)

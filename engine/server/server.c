@@ -2,9 +2,10 @@
 /*
  * server.c - see server.h.
  *
- * A server is looked for from the slot that its key hashes to on, up to the first free slot, at
- * most SERVER_PROBES_MAX slots: what has no room there is not in the table, so that a full table
- * costs no walk over all of it for each frame.
+ * A server is looked for from the slot that its key hashes to on, up to the first slot that was
+ * never used, at most SERVER_PROBES_MAX slots: what has no room there is not in the table, so that
+ * a full table costs no walk over all of it for each frame. Slots that were given back count as
+ * never used once no search goes past them (server_table_tidy()).
  *
  *                 trigger under AUTO, operator, another shard
  *      NORMAL  ------------------------------------------------>  ATTACK
@@ -27,19 +28,31 @@ void server_table_init(struct server_table *table, struct server *slots, uint32_
     };
 }
 
-/* The server's slot, or the free one where it would go; NULL where there is neither. */
+static void set_bit(uint64_t *bits, uint32_t slot, bool value)
+{
+    const uint64_t bit = UINT64_C(1) << slot % 64;
+
+    bits[slot / 64] = value ? bits[slot / 64] | bit : bits[slot / 64] & ~bit;
+}
+
+/* The server's slot, or the first free one where it may go; NULL where there is neither. */
 static struct server *server_slot(const struct server_table *table, const struct server_key *key)
 {
     uint64_t home = table_hash(table->seed, key, sizeof(*key));
     uint32_t probes = table->capacity < SERVER_PROBES_MAX ? table->capacity : SERVER_PROBES_MAX;
+    struct server *free_one = NULL;
 
     for (uint32_t i = 0; i < probes; i++) {
         struct server *server = &table->slots[(home + i) & (table->capacity - 1)];
 
-        if (!server->used || server_key_equal(&server->key, key))
+        if (server->used && server_key_equal(&server->key, key))
             return server;
+        if (!server->used && !free_one)
+            free_one = server;
+        if (!server->used && !server->gone)
+            break;
     }
-    return NULL;
+    return free_one;
 }
 
 struct server *server_find_other(struct server_table *table, const struct server_key *key)
@@ -61,30 +74,47 @@ static void server_apply(struct server *server, enum mode_setting setting, uint6
         server_set_mode(server, MODE_ATTACK, TRIGGER_NONE, 0, now_us);
 }
 
-/* The same walk as server_slot(), over the hosts that lie in the same slots. */
+/* The same walk as server_slot(), over the hosts that lie in the same slots; one without users is
+ * free, and searches go on behind it. */
 static struct server_host *host_slot(const struct server_table *table, const struct ip_addr *addr,
                                      const struct vlan_ids *vlan)
 {
     struct server_host wanted = {.key = {*addr, *vlan}};
     uint64_t home = table_hash(table->seed, &wanted.key, sizeof(wanted.key));
     uint32_t probes = table->capacity < SERVER_PROBES_MAX ? table->capacity : SERVER_PROBES_MAX;
+    struct server_host *free_one = NULL;
 
     for (uint32_t i = 0; i < probes; i++) {
         struct server_host *host = &table->slots[(home + i) & (table->capacity - 1)].host_slot;
 
-        if (!host->used || memcmp(&host->key, &wanted.key, sizeof(wanted.key)) == 0)
+        if (host->users && memcmp(&host->key, &wanted.key, sizeof(wanted.key)) == 0)
             return host;
+        if (!host->users && !free_one)
+            free_one = host;
+        if (!host->used)
+            break;
     }
-    return NULL;
+    return free_one;
 }
 
-static struct server_host *host_add(const struct server_table *table, const struct ip_addr *addr,
+static uint32_t host_slot_number(const struct server_table *table, const struct server_host *host)
+{
+    const size_t at = (size_t)((const uint8_t *)host - (const uint8_t *)table->slots);
+
+    return (uint32_t)(at / sizeof(struct server));
+}
+
+static struct server_host *host_add(struct server_table *table, const struct ip_addr *addr,
                                     struct vlan_ids vlan)
 {
     struct server_host *host = host_slot(table, addr, &vlan);
 
-    if (host != NULL && !host->used)
+    if (host != NULL && !host->users) {
         *host = (struct server_host){.key = {*addr, vlan}, .used = true};
+        set_bit(table->host_bits, host_slot_number(table, host), true);
+    }
+    if (host != NULL)
+        host->users++;
     return host;
 }
 
@@ -107,7 +137,7 @@ static const struct server_host *host_find(const struct server_table *table,
 {
     const struct server_host *host = host_slot(table, addr, &vlan);
 
-    return host != NULL && host->used && host->servers ? host : NULL;
+    return host != NULL && host->users && host->servers ? host : NULL;
 }
 
 uint32_t server_host_behind_tags(const struct server_table *table, const struct ip_addr *addr,
@@ -136,7 +166,7 @@ uint32_t server_address_attacked(const struct server_table *table, const struct 
 {
     const struct server_host *host = host_slot(table, addr, &(const struct vlan_ids){{0, 0}});
 
-    return host != NULL && host->used ? host->attacked_anywhere : 0;
+    return host != NULL && host->users ? host->attacked_anywhere : 0;
 }
 
 void server_table_configure(struct server_table *table, const struct trigger_limits *triggers,
@@ -161,11 +191,95 @@ struct server *server_add(struct server_table *table, const struct server_key *k
                               .since_us = now_us,
                               .unknown = table->unknown,
                               .host_slot = server->host_slot};
-    table->used_bits[(server - table->slots) / 64] |= UINT64_C(1) << (server - table->slots) % 64;
+    set_bit(table->used_bits, (uint32_t)(server - table->slots), true);
+    set_bit(table->gone_bits, (uint32_t)(server - table->slots), false);
     join_host(table, server);
     server_apply(server, server_setting(table, server), now_us);
     table->count++;
     return server;
+}
+
+static bool anybody_waits(const struct server *server)
+{
+    for (int i = 0; i < HELD_CLASSES; i++)
+        if (server->held_waiting[i])
+            return true;
+    return false;
+}
+
+bool server_is_over(const struct server *server, uint64_t now_us)
+{
+    const uint64_t heard_us =
+        server->answered_us > server->since_us ? server->answered_us : server->since_us;
+
+    return !server->policy && server->setting == SETTING_INHERIT && server->mode == MODE_NORMAL &&
+           server->listening != LISTENING_YES && !server->record && !server->flows &&
+           !server->held && !server->openings_now && !server->asking_now &&
+           !anybody_waits(server) && now_us >= heard_us + SERVER_LIFE_US;
+}
+
+void server_forget(struct server_table *table, struct server *server)
+{
+    const uint32_t slot = (uint32_t)(server - table->slots);
+
+    if (server->host != NULL) {
+        server->host->servers--;
+        server->host->users--;
+    }
+    if (server->address != NULL)
+        server->address->users--;
+    *server = (struct server){.gone = true, .host_slot = server->host_slot};
+    set_bit(table->used_bits, slot, false);
+    set_bit(table->gone_bits, slot, true);
+    table->count--;
+    if (table->last == server)
+        table->last = NULL;
+}
+
+/* Slots that the search for this key goes past, up to where it is found. */
+static void note_path(const struct server_table *table, uint64_t *passed, uint64_t home,
+                      uint32_t slot)
+{
+    for (uint32_t at = (uint32_t)home & (table->capacity - 1); at != slot;
+         at = (at + 1) & (table->capacity - 1))
+        set_bit(passed, at, true);
+}
+
+static void note_host_path(const struct server_table *table, uint64_t *passed,
+                           const struct server_host *host)
+{
+    note_path(table, passed, table_hash(table->seed, &host->key, sizeof(host->key)),
+              host_slot_number(table, host));
+}
+
+void server_table_tidy(struct server_table *table)
+{
+    uint64_t passed[SERVERS_MOST / 64] = {0}, hosts_passed[SERVERS_MOST / 64] = {0};
+
+    for (uint32_t slot = 0; slot < table->capacity; slot++) {
+        const struct server *server = &table->slots[slot];
+
+        if (!server_slot_used(table, slot))
+            continue;
+        note_path(table, passed, table_hash(table->seed, &server->key, sizeof(server->key)), slot);
+        if (server->host != NULL)
+            note_host_path(table, hosts_passed, server->host);
+        if (server->address != NULL)
+            note_host_path(table, hosts_passed, server->address);
+    }
+    for (uint32_t slot = 0; slot < table->capacity; slot++) {
+        struct server *server = &table->slots[slot];
+
+        if ((table->gone_bits[slot / 64] & ~passed[slot / 64]) >> slot % 64 & 1) {
+            server->gone = false;
+            set_bit(table->gone_bits, slot, false);
+        }
+        if ((table->host_bits[slot / 64] & ~hosts_passed[slot / 64]) >> slot % 64 & 1 &&
+            !server->host_slot.users) {
+            server->host_slot.used = false;
+            set_bit(table->host_bits, slot, false);
+        }
+    }
 }
 
 /* What was known before this process, until it has seen more. */

@@ -3,9 +3,12 @@
  * server.h - the mutable state of each server in one shard: mode, setting, what the triggers count.
  *
  * Entries are made by a SYN-ACK that crosses from the server side, and by adopting a policy; never
- * by a client, so that a port scan or a flood cannot fill the table. Open addressing, never deleted
- * from (a server once seen stays; the table is fixed, and a server that finds no room within
- * SERVER_PROBES_MAX slots is passed untouched).
+ * by a client, so that a port scan or a flood cannot fill the table. Open addressing in fixed
+ * memory: a server that finds no room within SERVER_PROBES_MAX slots is passed untouched. An entry
+ * stays where it is for as long as it is there. It is given back where nothing is known of the
+ * server any more: no profile, nothing that an operator said, no connection, and no SYN-ACK of its
+ * for SERVER_LIFE_US. A slot that was given back is passed over by searches, and taken first by the
+ * next server that comes by.
  *
  * Modes. A shard switches a server to attack itself when a trigger fires under SETTING_AUTO, and
  * reports it; the way back is the main thread's word alone (server_set_mode).
@@ -36,6 +39,7 @@
 #include "engine/tables/held_queue.h"
 
 #define SERVER_PROBES_MAX 128
+#define SERVER_LIFE_US    (24ull * 3600 * 1000 * 1000)
 #define TRIGGER_REPORT_US (1000ull * 1000) /* a firing trigger is reported at most this often */
 /*
  * A server whose last SYN-ACK is older has stopped answering, or answers another way. A Linux
@@ -68,7 +72,8 @@ struct server_host {
         struct vlan_ids vlan;
     } key;
     bool used;
-    uint32_t servers;           /* there */
+    uint32_t servers; /* there */
+    uint32_t users; /* servers that point here: as their host, or as their address. 0: it is free */
     uint32_t attacked_ports;    /* of those, in attack mode */
     uint32_t attacked_anywhere; /* without VLAN IDs: the same of this address in whatever VLAN */
 };
@@ -79,6 +84,7 @@ enum server_promise { PROMISE_NOW, PROMISE_BEFORE, PROMISE_DEFAULT, SERVER_PROMI
 struct server {
     struct server_key key;
     bool used;
+    bool gone; /* given back: searches go on behind it */
     enum mode mode;
     enum mode_setting setting;    /* its own, or SETTING_INHERIT */
     enum unknown_servers unknown; /* as the table's */
@@ -92,6 +98,7 @@ struct server {
     uint64_t answered_us;     /* when its last SYN-ACK was seen; 0: never */
     uint64_t back_us;         /* when the first one after long silence, or at all, was */
     uint64_t unprofiled_us;   /* when a cookie was last made for it without a profile; 0: never */
+    uint32_t flows;           /* entries of the flow table that are of its connections */
     uint32_t openings_now;    /* connections being opened to it */
     uint32_t asking_now;      /* of these, with a whole request that it does not have yet */
     uint32_t unheard_now;     /* of these, whose SYN it has not answered */
@@ -137,6 +144,8 @@ struct server {
 
 struct server_table {
     struct server *slots;
+    uint64_t gone_bits[SERVERS_MOST / 64]; /* of slots that were given back, and of those with a */
+    uint64_t host_bits[SERVERS_MOST / 64]; /* host, or one that has no users any more */
     uint64_t used_bits[SERVERS_MOST / 64]; /* of slots: where nobody was ever written to a slot it
                                               is not read either, which would cost its page */
     struct server *last;                   /* found last: a flood asks for one and the same */
@@ -210,6 +219,12 @@ void server_table_configure(struct server_table *table, const struct trigger_lim
  */
 struct server *server_add(struct server_table *table, const struct server_key *key,
                           uint64_t now_us);
+/* Nothing is known of it any more, and nothing points to it. */
+bool server_is_over(const struct server *server, uint64_t now_us);
+/* Gives its slot back. */
+void server_forget(struct server_table *table, struct server *server);
+/* What was given back is as if it had never been used, where no search goes past it any more. */
+void server_table_tidy(struct server_table *table);
 /*
  * How many servers at this address are in attack mode that a frame with these VLAN IDs may reach:
  * those in its VLAN or, where nobody is known there, those whom it reaches when outer tags are

@@ -222,9 +222,15 @@ static void count_flow(struct engine *engine, const struct flow *flow, int chang
 
 void flow_bind_server(struct engine *engine, struct flow *flow, struct server *server)
 {
+    struct server *before = flow_server(engine, flow);
+
     count_flow(engine, flow, -1);
+    if (before)
+        before->flows--;
     flow_cold(&engine->flows, flow)->server =
         server ? (uint16_t)(server - engine->servers.slots + 1) : (uint16_t)0;
+    if (server)
+        server->flows++;
     count_flow(engine, flow, 1);
     /* The kernel counts it for another one from then on. */
     if (engine->flows.carried)
@@ -259,7 +265,11 @@ void engine_flow_state(struct engine *engine, struct flow *flow, enum flow_state
 
 void engine_flow_free(struct engine *engine, struct flow *flow)
 {
+    struct server *server = flow_server(engine, flow);
+
     count_flow(engine, flow, -1);
+    if (server)
+        server->flows--;
     if (flow->state == FLOW_KEPT)
         slot_give_back(&engine->slots, &engine->slots.slots[flow_cold(&engine->flows, flow)->slot]);
     flow_free(&engine->flows, flow);

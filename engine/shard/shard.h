@@ -80,6 +80,8 @@ struct engine {
     struct served_table served;
     struct served_table greeted; /* by cookie: which greetings were said lately */
     uint32_t half_open_attacks;  /* servers.attacks_begun, as far as it was acted on */
+    uint64_t servers_look_us;    /* when servers that are over are looked for */
+    uint32_t servers_looked;     /* as far as it was done */
     struct held held;
     struct rolled_keys *rolled;  /* stages/proof.c; NULL: no keys are being rolled */
     struct answering *answering; /* stages/answering.h; NULL: the kernel answers for nobody */

@@ -74,6 +74,16 @@ struct watched *watch_go_on(struct held_watch *watch, const struct flow_table *f
     return watched;
 }
 
+void watch_forget(struct held_watch *watch, uint16_t server)
+{
+    while (watch->first[server]) {
+        struct watched *watched = &watch->entries[watch->first[server] - 1];
+
+        leave_list(watch, watched);
+        *watched = (struct watched){.next = WATCH_NOBODY, .before = WATCH_NOBODY};
+    }
+}
+
 static bool is_of(const struct watched *watched, const struct flow_table *flows,
                   const struct flow *flow)
 {

@@ -93,6 +93,8 @@ struct watched *watch_begin(struct held_watch *watch, const struct flow_table *f
 /* The same that goes on as `from` says, which another daemon has written. */
 struct watched *watch_go_on(struct held_watch *watch, const struct flow_table *flows,
                             const struct flow *flow, const struct watched *from);
+/* Its server is gone: nobody is watched at it any more. */
+void watch_forget(struct held_watch *watch, uint16_t server);
 /* The first of a server's list, and the next one; NULL: there is none. */
 static inline struct watched *watch_first(struct held_watch *watch, uint16_t server)
 {

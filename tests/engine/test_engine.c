@@ -265,6 +265,51 @@ Test(engine, a_server_is_dead_while_that_is_fresh)
     bench_end(b);
 }
 
+#define HOUR_US (3600 * SECOND_US)
+
+/* Where something goes on, hour by hour: the connection that is there speaks. */
+static void pass_hours(struct bench *b, unsigned hours)
+{
+    for (unsigned hour = 0; hour < hours; hour++) {
+        b->client = CLIENT;
+        client_says(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = "a");
+        server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 2, .payload = "a");
+        bench_wait(b, HOUR_US);
+        bench_forget(b);
+    }
+}
+
+/* A server without a profile that has answered nobody for a day gives its slot back, and is seen
+ * anew; what has a connection, or a profile, stays. */
+Test(engine, servers_are_forgotten_after_a_day)
+{
+    struct bench *b = bench_new(SETTING_NORMAL);
+    uint32_t with_profiles;
+
+    b->server = "192.0.2.1:2001";
+    handshake(b, OFFERS, OFFERS);
+    with_profiles = b->engine->servers.count - 1;
+    b->client = "198.51.100.9:1000";
+    b->server = STRANGER;
+    handshake(b, OFFERS, OFFERS);
+    client_says(b, .flags = "R", .seq = X + 1);
+    bench_forget(b);
+    cr_assert_not_null(bench_server(b, STRANGER));
+    b->server = "192.0.2.1:2001";
+    pass_hours(b, 23);
+    cr_assert_not_null(bench_server(b, STRANGER));
+    pass_hours(b, 3);
+    cr_assert_null(bench_server(b, STRANGER));
+    cr_assert_not_null(bench_server(b, "192.0.2.1:2001"), "it has a connection");
+    cr_assert_not_null(bench_server(b, HTTP), "it has a profile");
+    cr_assert_eq(b->engine->servers.count, with_profiles + 1);
+    b->client = "198.51.100.9:1000";
+    b->server = STRANGER;
+    handshake(b, OFFERS, OFFERS);
+    cr_assert_not_null(bench_server(b, STRANGER));
+    bench_end(b);
+}
+
 Test(engine, use_of_the_tables)
 {
     struct bench *b = bench_new(SETTING_ATTACK);

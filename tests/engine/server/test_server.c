@@ -392,3 +392,90 @@ Test(server, what_all_have_in_common_is_changed)
     cr_assert_eq(add(&table, 81)->unknown, UNKNOWN_DROP);
     cr_assert_eq(table.triggers.limit[TRIGGER_SYN_RATE], 7);
 }
+
+/* --- slots are given back ----------------------------------------------------------------------
+ */
+
+/* Whatever is known of a server keeps it. */
+Test(server, is_over_a_day_after_its_last_answer_where_nothing_is_known_of_it)
+{
+    struct server_table table = table_of(8);
+    struct server *server = add(&table, 80);
+    struct server_policy policy = {0};
+    struct answer_record record;
+    const uint64_t over_us = 5 * SECOND_US + SERVER_LIFE_US;
+
+    server_answered(server, 5 * SECOND_US);
+    cr_assert_not(server_is_over(server, over_us - 1));
+    cr_assert(server_is_over(server, over_us));
+    server->policy = &policy;
+    cr_assert_not(server_is_over(server, over_us), "it has a profile");
+    server->policy = NULL;
+    server->record = &record;
+    cr_assert_not(server_is_over(server, over_us), "the kernel answers for it");
+    server->record = NULL;
+    server->flows = 1;
+    cr_assert_not(server_is_over(server, over_us), "a connection is there");
+    server->flows = 0;
+    server->held_waiting[HELD_MORE] = 1;
+    cr_assert_not(server_is_over(server, over_us), "somebody waits");
+    server->held_waiting[HELD_MORE] = 0;
+    server_set_listening(&table, &server->key, true, 6 * SECOND_US);
+    cr_assert_not(server_is_over(server, over_us), "somebody listens");
+    server_set_listening(&table, &server->key, false, 6 * SECOND_US);
+    server_set_setting(&table, server, SETTING_AUTO, 6 * SECOND_US);
+    cr_assert_not(server_is_over(server, over_us), "the operator has spoken of it");
+    server_set_setting(&table, server, SETTING_INHERIT, 6 * SECOND_US);
+    cr_assert(server_is_over(server, over_us));
+    server_set_mode(server, MODE_ATTACK, TRIGGER_HALF_OPEN, 1, over_us);
+    cr_assert_not(server_is_over(server, over_us + SERVER_LIFE_US));
+    server_set_mode(server, MODE_NORMAL, TRIGGER_NONE, 0, over_us);
+    cr_assert_not(server_is_over(server, over_us), "its cookies are out yet");
+}
+
+/* Servers come and go: each is found for as long as it is there, and its host is; what is gone is
+ * not. All slots are free again at the end, and no search goes past them. */
+Test(server, come_and_go)
+{
+    enum { CAPACITY = 64, NUMBERS = 96 };
+    struct random random = random_begin("server/come_and_go");
+    struct server_table table = table_of(CAPACITY);
+    bool there[NUMBERS] = {false};
+    uint32_t count = 0;
+
+    for (uint32_t round = 0; round < random_rounds(200000); round++) {
+        const uint32_t number = random_below(&random, NUMBERS);
+        const struct vlan_ids none = {{0, 0}};
+        struct server_key key = key_of(number << 16 | 80);
+        struct server *server;
+
+        key.vlan.id[0] = (uint16_t)(number % 3);
+        server = server_find(&table, &key);
+        cr_assert_eq(server != NULL, there[number]);
+        if (server) {
+            server_set_mode(server, MODE_ATTACK, TRIGGER_HALF_OPEN, 1, round + 1);
+            cr_assert_eq(server_host_attacked(&table, &key.addr, &key.vlan), 1);
+            cr_assert_eq(server_address_attacked(&table, &key.addr), 1);
+            server_set_mode(server, MODE_NORMAL, TRIGGER_NONE, 0, round + 1);
+            server_forget(&table, server);
+            cr_assert_eq(server_host_attacked(&table, &key.addr, &none), 0);
+            there[number] = false;
+            count--;
+        } else if (count < CAPACITY / 2) {
+            server = server_add(&table, &key, round);
+            cr_assert_not_null(server);
+            cr_assert(server_slot_used(&table, (uint32_t)(server - slots)));
+            there[number] = true;
+            count++;
+        }
+        cr_assert_eq(table.count, count);
+        if (random_below(&random, 100) == 0)
+            server_table_tidy(&table);
+    }
+    for (uint32_t slot = 0; slot < CAPACITY; slot++)
+        if (server_slot_used(&table, slot))
+            server_forget(&table, &slots[slot]);
+    server_table_tidy(&table);
+    for (uint32_t slot = 0; slot < CAPACITY; slot++)
+        cr_assert(!slots[slot].used && !slots[slot].gone && !slots[slot].host_slot.users);
+}
