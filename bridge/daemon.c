@@ -19,9 +19,11 @@
 #include "bridge/imports/imports.h"
 #include "bridge/sides/kernel_path.h"
 #include "bridge/sides/sides.h"
+#include "bridge/text/server_text.h"
 #include "bridge/workers/workers.h"
 #include "profiles/compile.h"
 #include "profiles/learn/learner.h"
+#include "profiles/store/expiry.h"
 #include "profiles/store/store_saving.h"
 #include "profiles/store/votes_file.h"
 
@@ -29,6 +31,7 @@
 #define RECOMPILE_US     (60 * SECOND_US)
 #define SAVE_DELAY_US    (10 * SECOND_US)
 #define NEVER            UINT64_MAX
+#define EXPIRED_AT_ONCE  16 /* profiles: the others have the next turn */
 
 struct daemon {
     struct daemon_parts parts;
@@ -41,6 +44,7 @@ struct daemon {
     struct policy_compiling compiling;          /* its policy NULL: not begun */
     struct store_saving saving;
     uint64_t saving_revision; /* of the store when it was begun */
+    struct expiry expiry;
 };
 
 struct daemon *daemon_new(const struct daemon_parts *parts, enum mode_setting mode, bool learning)
@@ -191,8 +195,24 @@ static void go_on_saving(struct daemon *daemon, uint64_t now_us)
         save_failed(daemon, now_us, &error);
 }
 
+static void forget_unused(struct daemon *daemon, uint64_t now_us)
+{
+    struct server_key key;
+    char text[SERVER_TEXT_BYTES];
+
+    for (int i = 0;
+         i < EXPIRED_AT_ONCE && expiry_next(&daemon->expiry, daemon->parts.store, daemon->learning,
+                                            now_us, clock_wall_us(), &key);
+         i++) {
+        log_line(LOG_LEVEL_INFO, "the profile of %s is forgotten: not seen for %d days",
+                 server_to_text(&key.addr, key.port, text), PROFILE_LIFE_DAYS);
+        daemon_forget(daemon, &key);
+    }
+}
+
 void daemon_turn(struct daemon *daemon, uint64_t now_us)
 {
+    forget_unused(daemon, now_us);
     daemon_store_changed(daemon);
     if (daemon->compiling.policy)
         go_on_compiling(daemon, now_us);

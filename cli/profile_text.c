@@ -297,6 +297,10 @@ void print_profile(struct json_object *profile)
     add_settings(table, "setting", get(profile, "settings"));
     add_settings(table, "configured", get(profile, "configured"));
     add_evidence(table, get(profile, "evidence"));
+    if (get(profile, "kept_until")) {
+        table_cell(table, "kept until");
+        table_cell(table, "%s, if it is not seen again", known(profile, "kept_until"));
+    }
     if (get(profile, "enforced")) {
         table_cell(table, "enforced");
         table_cell(table, "%s", known(profile, "enforced"));

@@ -4,6 +4,7 @@
 
 #include "profiles/compile.h"
 #include "profiles/model/settings.h"
+#include "profiles/store/expiry.h"
 #include "profiles/store/json_document.h"
 #include "profiles/store/store.h"
 
@@ -77,12 +78,15 @@ static struct json_object *configured_document(const struct settings_said *said)
 void document_add_enforced_to(struct json_object *object, const struct profile *profile)
 {
     struct json_object *configured = configured_document(&profile->said);
-    char text[ENFORCED_TEXT_BYTES];
+    const int64_t until_s = profile_kept_until_s(profile);
+    char text[ENFORCED_TEXT_BYTES], time[TIME_TEXT_BYTES];
 
     json_object_object_add(object, "enforced",
                            json_object_new_string(profile_enforced(profile, text)));
     if (configured)
         json_object_object_add(object, "configured", configured);
+    json_object_object_add(object, "kept_until",
+                           until_s ? json_object_new_string(time_to_text(until_s, time)) : NULL);
 }
 
 void document_add_enforced(struct json_object *document, const struct store *store)

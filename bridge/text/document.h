@@ -30,8 +30,8 @@ const char *document_string(struct json_object *object, const char *key);
 struct profile;
 struct store;
 
-/* Says with a profile what is enforced in fact (compile.h), and what the configuration file says of
- * it. */
+/* Says with a profile what is enforced in fact (compile.h), what the configuration file says of it,
+ * and until when it is kept (expiry.h). */
 void document_add_enforced_to(struct json_object *object, const struct profile *profile);
 /* The same with each profile of the store's document. */
 void document_add_enforced(struct json_object *document, const struct store *store);

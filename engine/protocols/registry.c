@@ -34,8 +34,8 @@
         LETTERS(b, E | F | I | L | O | P), LETTERS(b, N | O | P | T | Y))                          \
     ROW(MYSQL, mysql, BY_FORM, ANY, ANY, IS(b, 0), IS(b, 1))                                       \
     ROW(POSTGRESQL, postgresql, BY_FORM, IS(b, 0), IS(b, 0), TO(b, 0, 0x27), ANY)                  \
-    ROW(REDIS, redis, BY_FORM, IS(b,                                                               \
-        '*') || LETTERS(b, C | D | E | G | H | I | K | M | P | R | S | T),                         \
+    ROW(REDIS, redis, BY_FORM,                                                                     \
+        IS(b, '*') || LETTERS(b, C | D | E | G | H | I | K | M | P | R | S | T),                   \
         TO(b, '0', '9') || LETTERS(b, B | C | E | I | L | N | O | U | X),                          \
         TO(b, '0', '9') || IS(b, '\r') || LETTERS(b, B | C | F | H | I | L | M | N | S | T | Y),   \
         TO(b, '0', '9') || BLANK(b) || LETTERS(b, E | F | G | I | L | M | O | R | S))              \
@@ -50,8 +50,8 @@
             EOL(b),                                                                                \
         LETTERS(b, A | B | C | D | E | F | G | I | K | L | M | N | O | P | R | S | T | U | V |     \
             Y) || BLANK(b))                                                                        \
-    ROW(GNUTELLA, gnutella, BY_FORM, IS(b, 'G'), IS(b, 'I') || IS(b, 'N'), IS(b, 'U') || IS(b,     \
-        'V'),                                                                                      \
+    ROW(GNUTELLA, gnutella, BY_FORM, IS(b, 'G'), IS(b, 'I') || IS(b, 'N'),                         \
+        IS(b, 'U') || IS(b, 'V'),                                                                  \
         IS(b, 'T') || IS(b, ' '))                                                                  \
     ROW(EDONKEY, edonkey, BY_FORM, IS(b, 0xe3) || IS(b, 0xc5) || IS(b, 0xd4), ANY, ANY, IS(b, 0))  \
     ROW(DNS, dns, BY_FORM, ANY, ANY, ANY, ANY)                                                     \

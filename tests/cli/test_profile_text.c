@@ -21,6 +21,7 @@ static const char example[] =
     "null, "
     "\"keywords\": {}}},"
     " \"settings\": {\"check\": \"none\"}, \"enforced\": \"unchecked: check=none was set\","
+    " \"kept_until\": \"2026-04-01T00:10:00Z\","
     " \"evidence\": {\"handshakes\": 12, \"requests\": 10, \"fidelity\": 0.9799, \"armed\": true,"
     " \"first_seen\": \"2026-01-01T00:00:00Z\", \"last_seen\": \"2026-01-01T00:10:00Z\"}}";
 
@@ -53,6 +54,7 @@ Test(profile_text, whole_profile)
         "  setting        check=none\n"
         "  evidence       handshakes 12, accepted requests 10, fidelity 0.97, armed\n"
         "  seen           2026-01-01T00:00:00Z to 2026-01-01T00:10:00Z\n"
+        "  kept until     2026-04-01T00:10:00Z, if it is not seen again\n"
         "  enforced       unchecked: check=none was set\n"
         "  SYN-ACKs by what the client offered:\n"
         "    OFFERED   ANSWERED      WINDOW  ECN  SEEN\n"
