@@ -43,27 +43,63 @@ static inline bool capacity_is_after(const struct capacity *capacity, uint32_t n
 }
 
 /*
- * The time from the handshake to the first answer that nine of ten connections stay below in calm.
+ * The time from the request to the first answer that nine of ten connections stay below in calm.
  * It moves by a part of itself, whatever a sample says: up by nine times what it moves down.
+ *
+ * A server that is thought to be slow is guarded less, so nobody alone can make it so: of a server
+ * with clients of three networks or more the time is not moved up by one of the last two that did,
+ * for ten minutes; of one with two networks not by the last.
  */
 #define ANSWERS_KNOWN 8 /* samples */
 #define ANSWERS_PARTS 16u
+#define ANSWERS_APART 9155u /* flow_clock(): 600 s */
 struct answers {
-    uint32_t usual; /* flow_clock(), in ANSWERS_PARTS */
-    uint8_t seen;   /* ANSWERS_KNOWN at most */
+    uint32_t usual;      /* flow_clock(), in ANSWERS_PARTS */
+    uint8_t seen;        /* ANSWERS_KNOWN at most */
+    uint8_t networks;    /* that it has answered, 3 at most */
+    uint32_t network[2]; /* the first two */
+    struct {
+        uint32_t network, clock;
+    } raised[2]; /* who has moved it up last, and before that */
 };
 
-static inline void answer_note(struct answers *answers, uint32_t took)
+static inline void answer_note_network(struct answers *answers, uint32_t network)
+{
+    for (unsigned i = 0; i < answers->networks; i++)
+        if (i == 2 || answers->network[i] == network)
+            return;
+    if (answers->networks < 2)
+        answers->network[answers->networks] = network;
+    answers->networks++;
+}
+
+static inline bool answer_may_raise(const struct answers *answers, uint32_t network, uint32_t clock)
+{
+    for (unsigned i = 0; i + 1 < answers->networks; i++)
+        if (answers->raised[i].network == network &&
+            clock - answers->raised[i].clock < ANSWERS_APART)
+            return false;
+    return true;
+}
+
+/* `network`: any number that tells the client's from others; `clock`: flow_clock(). */
+static inline void answer_note(struct answers *answers, uint32_t took, uint32_t network,
+                               uint32_t clock)
 {
     const uint32_t limit = UINT32_MAX / ANSWERS_PARTS;
     const uint32_t sample = (took < limit ? took : limit) * ANSWERS_PARTS;
 
-    if (!answers->seen)
+    answer_note_network(answers, network);
+    if (!answers->seen) {
         answers->usual = sample;
-    else if (sample > answers->usual)
-        answers->usual += answers->usual / 4 + ANSWERS_PARTS;
-    else
+    } else if (sample <= answers->usual) {
         answers->usual -= (answers->usual + 35) / 36;
+    } else if (answer_may_raise(answers, network, clock)) {
+        answers->usual += answers->usual / 4 + ANSWERS_PARTS;
+        answers->raised[1] = answers->raised[0];
+        answers->raised[0].network = network;
+        answers->raised[0].clock = clock;
+    }
     if (answers->seen < ANSWERS_KNOWN)
         answers->seen++;
 }

@@ -124,7 +124,8 @@ void engine_flow_answered(struct engine *engine, const struct flow *flow, uint64
     struct server *server = flow_server(engine, flow);
 
     if (server && server->mode == MODE_NORMAL)
-        answer_note(&server->answers, flow_clock(now_us) - flow_cold(&engine->flows, flow)->born);
+        answer_note(&server->answers, flow_clock(now_us) - flow->used,
+                    (uint32_t)held_network_hash(engine, &flow->key), flow_clock(now_us));
 }
 
 /* The server has said something since it was asked; a FIN alone says nothing. */

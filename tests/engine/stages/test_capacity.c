@@ -26,7 +26,7 @@ static struct bench *attacked_of(uint32_t flows)
     config.held_least = 64;
     b = bench_new_sized(SETTING_ATTACK, &config);
     for (int i = 0; i < ANSWERS_KNOWN; i++)
-        answer_note(&bench_server(b, HTTP)->answers, 0);
+        answer_note(&bench_server(b, HTTP)->answers, 0, 1, 0);
     return b;
 }
 
@@ -357,7 +357,7 @@ Test(capacity, slow_server_has_more_time)
     struct bench *b = attacked();
 
     for (int i = 0; i < 300; i++)
-        answer_note(&bench_server(b, HTTP)->answers, i % 5 ? 0 : FLOW_CLOCK_SECONDS(10));
+        answer_note(&bench_server(b, HTTP)->answers, i % 5 ? 0 : FLOW_CLOCK_SECONDS(10), 1, 0);
     serves(b, 1, 10);
     opens(b, 11, REQUEST);
     bench_wait(b, 20 * SECOND_US);
@@ -510,7 +510,7 @@ Test(capacity, as_many_as_come_where_nothing_can_be_told)
     struct bench *b = attacked();
 
     for (int i = 0; i < 300; i++)
-        answer_note(&bench_server(b, HTTP)->answers, i % 5 ? 0 : FLOW_CLOCK_SECONDS(1));
+        answer_note(&bench_server(b, HTTP)->answers, i % 5 ? 0 : FLOW_CLOCK_SECONDS(1), 1, 0);
     for (unsigned i = 1; i <= 3 * AT_ONCE; i++)
         opens(b, i, REQUEST);
     bench_end(b);
@@ -534,4 +534,77 @@ Test(capacity, long_polls_stop_nobody)
         opens(b, i, REQUEST);
     serves(b, 2 * AT_ONCE, 2 * AT_ONCE);
     bench_end(b);
+}
+
+/* --- how long it needs in calm -----------------------------------------------------------------
+ */
+
+/* In calm 198.51.`network`.`number` asks after so long, and is answered after so long. */
+static void asks_in_calm(struct bench *b, unsigned network, unsigned number, uint64_t after_us,
+                         uint64_t took_us)
+{
+    snprintf(b->client_text, sizeof(b->client_text), "198.51.%u.%u:1000", network, number);
+    b->client = b->client_text;
+    handshake(b, OFFERS, OFFERS);
+    bench_wait(b, after_us);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = REQUEST);
+    server_says(b, .flags = ".", .seq = Y + 1, .ack = ASKED);
+    bench_wait(b, took_us);
+    server_says(b, .flags = "P.", .seq = Y + 1, .ack = ASKED, .payload = "HTTP/1.1 200 OK");
+    client_says(b, .flags = "R", .seq = ASKED);
+    bench_forget(b);
+}
+
+static struct bench *in_calm(void)
+{
+    struct engine_config config;
+    struct bench *b;
+
+    bench_config(&config);
+    config.flows_max = 1024;
+    b = bench_new_sized(SETTING_NORMAL, &config);
+    for (unsigned i = 0; i < ANSWERS_KNOWN; i++)
+        asks_in_calm(b, 1 + i, 1, 0, 0);
+    return b;
+}
+
+/* A browser connects before it knows what to ask for; so may anybody. */
+Test(capacity, a_client_that_thinks_makes_no_server_slow)
+{
+    struct bench *b = in_calm();
+
+    for (unsigned i = 0; i < 30; i++)
+        asks_in_calm(b, 1 + i, 1, 60 * SECOND_US, 0);
+    cr_assert(capacity_is_prompt(bench_server(b, HTTP)));
+    bench_end(b);
+}
+
+/* Who finds what the server is slow at can ask for it as often as he likes. */
+Test(capacity, one_network_makes_no_server_slow)
+{
+    struct bench *b = in_calm();
+
+    for (unsigned i = 0; i < 200; i++)
+        asks_in_calm(b, 99, i, 0, 5 * SECOND_US / 2);
+    cr_assert(capacity_is_prompt(bench_server(b, HTTP)));
+    for (unsigned i = 0; i < 30; i++)
+        asks_in_calm(b, 1 + i, 1, 0, 5 * SECOND_US / 2);
+    cr_assert_not(capacity_is_prompt(bench_server(b, HTTP)), "thirty say that it is");
+    bench_end(b);
+}
+
+/* A load balancer, or a test bench. */
+Test(capacity, the_only_network_is_believed)
+{
+    struct answers answers = {0};
+
+    for (unsigned i = 0; i < 30; i++)
+        answer_note(&answers, FLOW_CLOCK_SECONDS(2), 7, 0);
+    cr_assert_geq(answer_usual(&answers), FLOW_CLOCK_SECONDS(1));
+    for (unsigned i = 0; i < 200; i++)
+        answer_note(&answers, 0, 7, 0);
+    cr_assert_lt(answer_usual(&answers), FLOW_CLOCK_SECONDS(1));
+    for (unsigned i = 0; i < 30; i++)
+        answer_note(&answers, FLOW_CLOCK_SECONDS(2), 7, 0);
+    cr_assert_geq(answer_usual(&answers), FLOW_CLOCK_SECONDS(1));
 }
