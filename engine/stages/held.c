@@ -10,7 +10,8 @@
 #include "engine/tables/source_rules.h"
 
 #define QUEUE_LOOK_US  20000
-#define QUEUE_LOOKS    32   /* entries looked at in a row */
+#define QUEUE_LOOKS    32   /* entries looked at in a row, and as many more as it takes */
+#define QUEUE_ROUND    50   /* for each to be looked at in so many rows: within a second */
 #define PICKED_UP_STEP 1024 /* flows looked at in a row */
 
 /* --- who may have one more ------------------------------------------------------------------- */
@@ -206,15 +207,16 @@ static bool has_its_turn(struct engine *engine, struct held_waiting *waiting, en
     return admitted;
 }
 
-/* The first ones, and then a few of the others, who may wait for another server. */
+/* The first ones, and then a part of the others, who may wait for another server. */
 static bool queue_has_turn(struct engine *engine, enum held_class class, uint64_t now_us)
 {
     struct held_queue *queue = &engine->held.queues[class];
+    const uint32_t looks = QUEUE_LOOKS + queue->count / QUEUE_ROUND;
 
     for (uint32_t at = 0; at < QUEUE_LOOKS && at < queue->count; at++)
         if (has_its_turn(engine, held_queue_at(queue, at), class, now_us))
             return true;
-    for (uint32_t looked = 0; looked < QUEUE_LOOKS && queue->cursor < queue->count; looked++)
+    for (uint32_t looked = 0; looked < looks && queue->cursor < queue->count; looked++)
         if (has_its_turn(engine, held_queue_at(queue, queue->cursor++), class, now_us))
             return true;
     if (queue->cursor >= queue->count)

@@ -284,6 +284,42 @@ Test(held, nobody_passes_a_better_class_that_waits_behind_another_server)
     bench_end(b);
 }
 
+/* However many wait for another server, nobody waits for his turn for two seconds. */
+Test(held, thousands_that_wait_for_another_server_cost_nobody_his_turn)
+{
+    struct engine_config config;
+    struct bench *b;
+    uint64_t waited_us = 0;
+
+    bench_config(&config);
+    config.flows_max = config.slots_max = 16384;
+    config.openings_max = 64;
+    config.held_least = 8;
+    b = bench_new_sized(SETTING_ATTACK, &config);
+    for (uint16_t port = 1000; port < 1008; port++)
+        cr_assert(opens(b, 200, 1, port));
+    for (unsigned prefix = 1; prefix <= 4; prefix++)
+        cr_assert(opens(b, prefix, 1, 1000));
+    bench_server(b, HTTP6)->held = 100;
+    for (unsigned prefix = 1; prefix <= 6000; prefix++) {
+        if (prefix == 5900) {
+            b->server = HTTP;
+            cr_assert(!opens(b, 11, 1, 1000));
+        }
+        b->server = HTTP6;
+        waits_at_http6(b, prefix);
+        bench_forget(b);
+    }
+    b->server = HTTP;
+    next(b, 1000);
+    for (; !has_place(b, 11, 1000) && waited_us < 10 * SECOND_US; waited_us += 20000)
+        bench_wait(b, 20000);
+    cr_assert_leq(waited_us, 2 * SECOND_US);
+    bench_server(b, HTTP6)->held = 0;
+    bench_forget(b);
+    bench_end(b);
+}
+
 /* However many of a network wait, one of them stands before those of others. */
 Test(held, one_of_a_network_waits_for_a_first_place)
 {
