@@ -239,6 +239,8 @@ static bool expire_servers(struct engine *engine, uint64_t now_us)
             continue;
         watch_forget(engine->held.watch, (uint16_t)(slot + 1));
         server_forget(servers, &servers->slots[slot]);
+        if (engine->config.record_figures)
+            engine->config.record_figures[slot] = (struct record_figures){0};
     }
     if (engine->servers_looked < servers->capacity)
         return true;
