@@ -15,6 +15,7 @@
 
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
+#include "bridge/cluster/peers.h"
 #include "bridge/events/report.h"
 #include "bridge/imports/imports.h"
 #include "bridge/sides/kernel_path.h"
@@ -43,6 +44,7 @@ struct daemon {
     uint64_t compile_us, recompile_us, save_us; /* when due */
     struct policy_compiling compiling;          /* its policy NULL: not begun */
     struct store_saving saving;
+    uint32_t bridges;         /* that the workers were told of */
     uint64_t saving_revision; /* of the store when it was begun */
     struct expiry expiry;
 };
@@ -59,6 +61,7 @@ struct daemon *daemon_new(const struct daemon_parts *parts, enum mode_setting mo
     daemon->compile_us = daemon->save_us = NEVER;
     daemon->recompile_us = daemon->start_us + RECOMPILE_US;
     daemon->saving.fd = -1;
+    daemon->bridges = 1;
     return daemon;
 }
 
@@ -471,6 +474,50 @@ bool daemon_forget_source(struct daemon *daemon, const struct ip_addr *prefix, u
 struct json_object *daemon_reload(struct daemon *daemon, struct error *error)
 {
     return daemon->parts.reload(daemon->parts.reload_context, error);
+}
+
+/* --- other bridges ---------------------------------------------------------------------------- */
+
+const struct cluster_peers *daemon_peers(const struct daemon *daemon)
+{
+    return daemon->parts.peers;
+}
+
+void daemon_told_of_peers(struct daemon *daemon, const struct cluster_peers *said)
+{
+    struct cluster_peers *peers = daemon->parts.peers;
+
+    if (cluster_peers_told(peers, said, clock_now_us()))
+        report_peers(daemon->parts.report, peers);
+    if (peers->bridges != daemon->bridges &&
+        workers_set_bridges(daemon->parts.workers, peers->bridges))
+        daemon->bridges = peers->bridges;
+}
+
+void daemon_hold_attack(struct daemon *daemon, const struct server_key *server,
+                        const struct observed_trigger *trigger, uint64_t for_s, const char *node)
+{
+    const uint64_t now_us = clock_now_us();
+    bool new;
+
+    if (workers_hold_attack(daemon->parts.workers, server, trigger, now_us + for_s * SECOND_US,
+                            now_us, &new) &&
+        new)
+        report_attack_of_peer(daemon->parts.report, server, trigger, node);
+}
+
+void daemon_adopt_aside(struct daemon *daemon, const struct source_rule *rule, const char *node)
+{
+    struct error error = {0};
+
+    /* Where there is no room the other bridge has it, and this one judges for itself. */
+    if (workers_set_source(daemon->parts.workers, rule, &error))
+        report_aside_of_peer(daemon->parts.report, rule, node);
+}
+
+uint32_t daemon_fired_lately(const struct daemon *daemon, struct server_key *servers, uint32_t max)
+{
+    return workers_fired_lately(daemon->parts.workers, servers, max, clock_now_us());
 }
 
 /* --- lists of sources ------------------------------------------------------------------------ */

@@ -18,6 +18,7 @@
 #include "profiles/store/store.h"
 
 struct cluster_clock;
+struct cluster_peers;
 struct confinement;
 struct json_object;
 struct daemon;
@@ -41,6 +42,7 @@ struct daemon_parts {
     struct report *report;
     const char *store_path;
     const struct confinement *confinement;
+    struct cluster_peers *peers;
     const struct cluster_clock *clock; /* of several bridges; its share.on false: alone */
     const char *config_path;           /* NULL: there is none */
     struct json_object *(*reload)(void *context, struct error *error);
@@ -91,6 +93,16 @@ const char *daemon_path_no_answers(const struct daemon *daemon);
 const struct confinement *daemon_confinement(const struct daemon *daemon);
 /* share.on false: this bridge is alone. */
 const struct cluster_clock *daemon_clock(const struct daemon *daemon);
+const struct cluster_peers *daemon_peers(const struct daemon *daemon);
+/* What sync says of itself and of the other bridges; triggers act by how many there are. */
+void daemon_told_of_peers(struct daemon *daemon, const struct cluster_peers *said);
+/* The bridge `node` is attacked at this server: so is this one, for `for_s` at least. */
+void daemon_hold_attack(struct daemon *daemon, const struct server_key *server,
+                        const struct observed_trigger *trigger, uint64_t for_s, const char *node);
+/* Whom the bridge `node` has put aside is aside here, unless the operator says otherwise. */
+void daemon_adopt_aside(struct daemon *daemon, const struct source_rule *rule, const char *node);
+/* Servers for which a trigger of this bridge fired lately, at most `max`; how many. */
+uint32_t daemon_fired_lately(const struct daemon *daemon, struct server_key *servers, uint32_t max);
 /* The configuration file; "" where there is none. */
 const char *daemon_config_path(const struct daemon *daemon);
 void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon_side *out);

@@ -159,8 +159,11 @@ static void unplace(const struct keeping *keeping, const uint64_t figures[2])
         return;
     place_known(&place, keeping->parts.control_path, figures[0], figures[1]);
     place_leave(&place);
-    /* Or it is the other one: only what is known by its numbers goes. */
+    /* Or it is another one: only what is known by its numbers goes. */
     place_of_view(keeping->parts.control_path, view);
+    place_known(&place, view, figures[0], figures[1]);
+    place_leave(&place);
+    place_of_sync(keeping->parts.control_path, view);
     place_known(&place, view, figures[0], figures[1]);
     place_leave(&place);
 }

@@ -194,12 +194,14 @@ static void tick_sides(struct run *run)
     run->anew = run->stopping = true;
 }
 
-/* One that was stepped is followed slowly. */
-static void tick_clock(struct run *run, uint64_t now_us)
+/* A clock that was stepped is followed slowly; who speaks of the others may be gone. */
+static void tick_cluster(struct run *run, uint64_t now_us)
 {
     if (cluster_clock_turn(&run->clock, now_us, clock_wall_us()))
         report_clock(run->report, !run->clock.wrong, run->clock.off_us,
                      cluster_clock_lasts_s(&run->clock));
+    if (cluster_peers_turn(&run->peers, now_us))
+        report_peers(run->report, &run->peers);
 }
 
 static void do_what_is_due(struct run *run, const struct workers_hooks *hooks, uint64_t now_us)
@@ -211,7 +213,7 @@ static void do_what_is_due(struct run *run, const struct workers_hooks *hooks, u
         learner_tick(run->learner, now_us, clock_wall_us());
         confine_look(&run->confine);
         workers_tick(run->workers, hooks, now_us);
-        tick_clock(run, now_us);
+        tick_cluster(run, now_us);
         tick_report(run);
         tick_sides(run);
     }
@@ -270,6 +272,8 @@ static void handle_event(struct run *run, int fd, const struct workers_hooks *ho
         confine_look(&run->confine);
     else if (run->view && fd == control_fd(run->view))
         control_handle(run->view);
+    else if (run->sync && fd == control_fd(run->sync))
+        control_handle(run->sync);
     else if (!sides_watch_heard(&run->sides_watch, fd))
         control_handle(run->control);
 }
@@ -332,6 +336,7 @@ static void finish(struct run *run)
 {
     leave_socket(run, run->control);
     leave_socket(run, run->view);
+    leave_socket(run, run->sync);
     daemon_free(run->daemon);
     stack_watch_close(run->stack);
     workers_stop(run->workers);

@@ -9,6 +9,7 @@
 #include "bridge/base/notify.h"
 #include "bridge/base/signals.h"
 #include "bridge/cluster/clock.h"
+#include "bridge/cluster/peers.h"
 #include "bridge/confine.h"
 #include "bridge/control/socket.h"
 #include "bridge/daemon.h"
@@ -38,6 +39,7 @@ struct run {
     struct cookie_keys shared_keys; /* where share.on */
     struct cookie_share share;
     struct cluster_clock clock;
+    struct cluster_peers peers;
     struct sides *sides;
     struct sides_watch sides_watch;
     struct store_claim claim;
@@ -55,6 +57,7 @@ struct run {
     struct state_keeper keeper;
     struct run_modes modes;
     struct control *control, *view; /* view NULL: nobody can only look */
+    struct control *sync;           /* NULL: this bridge is alone */
     int epoll_fd;
     struct signals signals;
     bool stopping, anew; /* to begin again */

@@ -234,11 +234,13 @@ static bool make_daemon(struct run *run, struct error *error)
                                        .report = run->report,
                                        .store_path = run->options.store_path,
                                        .confinement = &run->confine.told,
+                                       .peers = &run->peers,
                                        .clock = &run->clock,
                                        .config_path = run->options.reconfiguring.path,
                                        .reload = run_reload,
                                        .reload_context = run};
 
+    cluster_peers_begin(&run->peers);
     learner_rehearse(run->learner, &rehearsal);
     run->daemon = daemon_new(&parts, run->options.mode, run->options.learning);
     return run->daemon || error_set(error, EXIT_FAILED, "out of memory");
@@ -316,6 +318,23 @@ static bool open_view(struct run *run, struct error *error)
     return !run->view || watch_fd(run, control_fd(run->view), error);
 }
 
+/* What is shared beside cookies comes over it. */
+static bool open_sync(struct run *run, struct error *error)
+{
+    struct control_face face = face_of(run, false);
+    struct error why = {0};
+    char path[PLACE_VIEW_BYTES];
+
+    if (!run->share.on)
+        return true;
+    face.sync = true;
+    place_of_sync(run->options.control_path, path);
+    run->sync = control_open(path, &face, &why);
+    if (!run->sync)
+        log_line(LOG_LEVEL_WARNING, "nothing but cookies is shared: %s", why.text);
+    return !run->sync || watch_fd(run, control_fd(run->sync), error);
+}
+
 /* Last, as it is the sign that we are ready. */
 static bool open_control(struct run *run, struct error *error)
 {
@@ -342,6 +361,6 @@ bool run_start(struct run *run, struct error *error)
            signals_catch(&run->signals, error) && open_sides(run, error) && open_path(run, error) &&
            open_stack(run, error) && begin_confinement(run, error) && start_workers(run, error) &&
            make_daemon(run, error) && restore_state(run) && watch_all(run, error) &&
-           end_takeover(run) && open_view(run, error) && open_control(run, error) &&
-           confine_end(&run->confine, error);
+           end_takeover(run) && open_view(run, error) && open_sync(run, error) &&
+           open_control(run, error) && confine_end(&run->confine, error);
 }

@@ -97,7 +97,8 @@ static bool add_settings(struct daemon *daemon, struct json_object *array, struc
     return true;
 }
 
-/* Those that are limited are so by requests of the last seconds. */
+/* Those that are limited are so by requests of the last seconds; what other bridges said they will
+ * say again. */
 static bool add_rules(struct daemon *daemon, struct json_object *array, struct error *error)
 {
     struct source_info *sources = NULL;
@@ -106,7 +107,7 @@ static bool add_rules(struct daemon *daemon, struct json_object *array, struct e
     if (!daemon_sources(daemon, &sources, &count, error))
         return false;
     for (uint32_t i = 0; i < count; i++)
-        if (sources[i].rule.state >= SOURCE_ASIDE)
+        if (sources[i].rule.state >= SOURCE_ASIDE && sources[i].rule.by != SOURCE_BY_CLUSTER)
             json_object_array_add(array, rule_to_json(daemon, &sources[i].rule));
     free(sources);
     return true;

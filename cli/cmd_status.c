@@ -96,9 +96,14 @@ static void print_cluster(struct json_object *cluster)
 {
     if (!cluster)
         return;
-    if (strcmp(output_field(cluster, "clock"), "right") == 0)
-        puts("cluster: cookies are made by wall time");
+    if (strcmp(output_field(cluster, "state"), "joined") == 0)
+        printf("cluster: joined as %s, %s bridges live\n", output_field(cluster, "node"),
+               output_field(cluster, "bridges"));
+    else if (strcmp(output_field(cluster, "state"), "unknown") == 0)
+        puts("cluster: cookies are shared; `synward sync`, which shares the rest, was not heard");
     else
+        printf("cluster: %s, %s\n", output_field(cluster, "state"), output_field(cluster, "why"));
+    if (strcmp(output_field(cluster, "clock"), "right") != 0)
         printf("cluster: cookies are made by a time %.1f s off: wall time was stepped; a restart "
                "follows it at once\n",
                json_object_get_double(json_object_object_get(cluster, "clock_off_s")));

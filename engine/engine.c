@@ -477,6 +477,11 @@ uint32_t engine_servers(const struct engine *engine, struct server_info *out, ui
     return count;
 }
 
+void engine_set_bridges(struct engine *engine, uint32_t bridges)
+{
+    engine->servers.bridges = bridges ? bridges : 1;
+}
+
 void engine_steer(struct engine *engine, uint64_t ahead_us, uint64_t now_us)
 {
     cookie_share_steer(&engine->config.share, ahead_us, now_us);

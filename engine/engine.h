@@ -96,6 +96,11 @@ void engine_set_setting(struct engine *engine, const struct server_key *server,
  */
 void engine_set_mode(struct engine *engine, const struct server_key *server, enum mode mode,
                      enum trigger_cause cause, uint32_t value, uint64_t now_us);
+/*
+ * Clients are spread among so many bridges, of which this is one: each acts at that part of a
+ * trigger's limit. At least 1.
+ */
+void engine_set_bridges(struct engine *engine, uint32_t bridges);
 /* How far wall time is ahead of `now_us`, where cookies are shared: to be said once a second or so
  * (tcp/cookie.h). */
 void engine_steer(struct engine *engine, uint64_t ahead_us, uint64_t now_us);

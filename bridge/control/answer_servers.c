@@ -5,6 +5,7 @@
 
 #include "bridge/base/clock.h"
 #include "bridge/cluster/clock.h"
+#include "bridge/cluster/peers.h"
 #include "bridge/control/answer.h"
 #include "bridge/control/request.h"
 #include "bridge/daemon.h"
@@ -147,6 +148,7 @@ static void add_sandbox(struct json_object *document, const struct daemon *daemo
 static void add_cluster(struct json_object *document, const struct daemon *daemon)
 {
     const struct cluster_clock *clock = daemon_clock(daemon);
+    const struct cluster_peers *peers = daemon_peers(daemon);
     struct json_object *object;
 
     if (!clock->share.on)
@@ -156,6 +158,12 @@ static void add_cluster(struct json_object *document, const struct daemon *daemo
                            json_object_new_string(clock->wrong ? "wrong" : "right"));
     json_object_object_add(object, "clock_off_s",
                            json_object_new_double((double)(clock->off_us / 1000) / 1000));
+    json_object_object_add(object, "state", json_object_new_string(peers_state_name(peers->state)));
+    json_object_object_add(object, "node",
+                           peers->name[0] ? json_object_new_string(peers->name) : NULL);
+    json_object_object_add(object, "bridges", json_object_new_int64(peers->bridges));
+    json_object_object_add(object, "why",
+                           peers->why[0] ? json_object_new_string(peers->why) : NULL);
     json_object_object_add(document, "cluster", object);
 }
 

@@ -21,6 +21,9 @@ static struct json_object *source_document(const struct daemon *daemon,
                                          [SOURCE_ASIDE] = "aside",
                                          [SOURCE_ALLOWED] = "allowed",
                                          [SOURCE_PROXY] = "proxy"};
+    static const char *const by[] = {[SOURCE_BY_JUDGEMENT] = "judgement",
+                                     [SOURCE_BY_OPERATOR] = "operator",
+                                     [SOURCE_BY_CLUSTER] = "cluster"};
     const struct source_rule *rule = &info->rule;
     struct json_object *object = json_object_new_object();
     char address[ADDR_TEXT_BYTES], since[TIME_TEXT_BYTES], until[TIME_TEXT_BYTES];
@@ -30,9 +33,7 @@ static struct json_object *source_document(const struct daemon *daemon,
                            json_object_new_string(addr_to_text(&rule->prefix, address)));
     json_object_object_add(object, "length", json_object_new_int(rule->length));
     json_object_object_add(object, "state", json_object_new_string(states[rule->state]));
-    json_object_object_add(
-        object, "by",
-        json_object_new_string(rule->by == SOURCE_BY_OPERATOR ? "operator" : "judgement"));
+    json_object_object_add(object, "by", json_object_new_string(by[rule->by]));
     json_object_object_add(object, "mismatches", json_object_new_int64(info->mismatches));
     json_object_object_add(object, "matches", json_object_new_int64(info->matches));
     json_object_object_add(

@@ -144,6 +144,7 @@ static const struct control_command commands[] = {
     {"sample", answer_sample, NULL, NULL},
     {"rehearse", answer_rehearse, NULL, NULL},
     {"reload", answer_reload, NULL, ALWAYS},
+    {"cluster", answer_cluster, NULL, ALWAYS},
 };
 
 static const struct control_command *find_command(struct json_object *request, struct error *error)
@@ -204,6 +205,18 @@ static bool only_reads(const struct control_command *command, struct json_object
                      "\"%s\" changes something: over this socket one can only look", command->name);
 }
 
+/* `synward sync` is told all, and says what other bridges have told it: no word of the operator's.
+ * Profiles it imports, which is a long answer. */
+static bool is_of_sync(const struct control_command *command, struct json_object *request,
+                       struct error *error)
+{
+    if (command->handle == answer_cluster || !command->changes_by ||
+        !json_object_object_get_ex(request, command->changes_by, NULL))
+        return true;
+    return error_set(error, EXIT_USAGE,
+                     "\"%s\" is not for this socket: it is that of `synward sync`", command->name);
+}
+
 /* Writes the answer, or fills `error`: then nothing was written. */
 static void write_answer(struct daemon *daemon, struct control_question question, FILE *out,
                          struct error *error)
@@ -213,6 +226,8 @@ static void write_answer(struct daemon *daemon, struct control_question question
         error->code == EXIT_DONE ? find_command(parsed, error) : NULL;
 
     if (command && question.view && !only_reads(command, parsed, error))
+        command = NULL;
+    if (command && question.sync && !is_of_sync(command, parsed, error))
         command = NULL;
     if (command && command->handle == answer_sample)
         json_object_object_add(parsed, "sequence", json_object_new_uint64(question.sequence));

@@ -225,27 +225,38 @@ static bool make_folder(const struct sockaddr_un *address, struct error *error)
 }
 
 /* Before anybody can find it. */
-static bool open_to_group(const struct sockaddr_un *birth)
+static bool open_to_group(const struct sockaddr_un *birth, const char *name)
 {
-    const struct group *group = getgrnam(VIEW_GROUP);
+    const struct group *group = getgrnam(name);
 
     return !group || (lchown(birth->sun_path, (uid_t)-1, group->gr_gid) == 0 &&
                       chmod(birth->sun_path, 0660) == 0);
 }
 
-void place_of_view(const char *path, char view[PLACE_VIEW_BYTES])
+/* "NAME.sock" beside "control.sock", "X.NAME" beside any other X. */
+static void place_beside(const char *path, const char *name, char beside[PLACE_VIEW_BYTES])
 {
     static const char usual[] = "control.sock";
     const size_t length = strlen(path), end = sizeof(usual) - 1;
 
     if (length >= end && strcmp(path + length - end, usual) == 0 &&
         (length == end || path[length - end - 1] == '/'))
-        snprintf(view, PLACE_VIEW_BYTES, "%.*sview.sock", (int)(length - end), path);
+        snprintf(beside, PLACE_VIEW_BYTES, "%.*s%s.sock", (int)(length - end), path, name);
     else
-        snprintf(view, PLACE_VIEW_BYTES, "%s.view", path);
+        snprintf(beside, PLACE_VIEW_BYTES, "%s.%s", path, name);
 }
 
-int place_take(struct place *place, const char *path, bool view, struct error *error)
+void place_of_view(const char *path, char view[PLACE_VIEW_BYTES])
+{
+    place_beside(path, "view", view);
+}
+
+void place_of_sync(const char *path, char sync[PLACE_VIEW_BYTES])
+{
+    place_beside(path, "sync", sync);
+}
+
+int place_take(struct place *place, const char *path, const char *group, struct error *error)
 {
     struct sockaddr_un birth;
     int fd;
@@ -257,9 +268,9 @@ int place_take(struct place *place, const char *path, bool view, struct error *e
     fd = listen_at(&birth, error);
     if (fd < 0)
         return -1;
-    if (view && !open_to_group(&birth)) {
+    if (group && !open_to_group(&birth, group)) {
         error_set(error, EXIT_FAILED, "control socket: %s: cannot be given to the group %s: %s",
-                  path, VIEW_GROUP, strerror(errno));
+                  path, group, strerror(errno));
         unlink(birth.sun_path);
     } else if (move_into_place(place, &birth, error)) {
         return fd;

@@ -13,6 +13,7 @@ struct control_question {
     const char *text; /* JSON */
     size_t bytes;
     bool view;         /* whoever asks may only look */
+    bool sync;         /* over the socket of `synward sync` */
     uint64_t sequence; /* of a sample */
 };
 

@@ -263,6 +263,7 @@ char *connection_ask(const struct control *control, const struct connection *con
     const struct control_question question = {.text = request,
                                               .bytes = bytes,
                                               .view = control->face.view,
+                                              .sync = control->face.sync,
                                               .sequence = connection->sequence};
 
     return control->face.answer(control->face.context, question, answer_bytes);
@@ -510,7 +511,11 @@ struct control *control_open(const char *path, const struct control_face *face, 
     control->deaf_until_ms = NOT_DEAF;
     control->epoll_fd = control->timer_fd = control->listen_fd = -1;
     if (open_descriptors(control, error)) {
-        control->listen_fd = place_take(&control->place, path, face->view, error);
+        control->listen_fd = place_take(&control->place, path,
+                                        face->view   ? VIEW_GROUP
+                                        : face->sync ? SYNC_GROUP
+                                                     : NULL,
+                                        error);
         if (control->listen_fd >= 0 &&
             watch(control, EPOLL_CTL_ADD, control->listen_fd, EPOLLIN, EVENT_LISTENER))
             return control;

@@ -33,6 +33,7 @@ struct control_face {
                                         const struct events *events);
     void *context;
     const struct events *events;
+    bool sync; /* of `synward sync`, as view is; not both */
     bool view; /* whoever asks here may only look; the socket is mode 0660, of the group that
                   VIEW_GROUP names, or 0600 where there is none */
 };

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bridge/base/clock.h"
+#include "bridge/cluster/peers.h"
 #include "bridge/text/link_text.h"
 #include "bridge/text/mode_text.h"
 #include "bridge/text/server_text.h"
@@ -433,6 +434,50 @@ void report_stack(struct report *report, const char *reason)
     else
         say(&event, "the servers' listening sockets are known again");
     add(report, &event);
+}
+
+void report_peers(struct report *report, const struct cluster_peers *peers)
+{
+    const bool joined = peers->state == PEERS_JOINED;
+    struct event event = about(EVENT_CLUSTER, joined ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+                               peers_state_name(peers->state), NULL);
+
+    event.has_value = true;
+    event.value = peers->bridges;
+    snprintf(event.cause, sizeof(event.cause), "%s", peers->why);
+    if (joined)
+        say(&event, "joined the cluster as %s: %u bridges", peers->name, peers->bridges);
+    else
+        say(&event, "the other bridges are not heard (%s): what is known of them stays",
+            peers->why);
+    add(report, &event);
+}
+
+void report_attack_of_peer(struct report *report, const struct server_key *server,
+                           const struct observed_trigger *trigger, const char *node)
+{
+    struct event event = about(EVENT_MODE, LOG_LEVEL_WARNING, mode_name(MODE_ATTACK), server);
+    char text[SERVER_TEXT_BYTES], cause[CAUSE_TEXT_BYTES];
+    const char *why = cause_to_text(trigger->cause, trigger->value, cause);
+
+    event.has_value = trigger->value != 0;
+    event.value = trigger->value;
+    snprintf(event.cause, sizeof(event.cause), "bridge %.40s: %s", node, why ? why : "");
+    say(&event, "%s: attack mode, %s", server_text(server, text), event.cause);
+    add(report, &event);
+}
+
+void report_aside_of_peer(struct report *report, const struct source_rule *rule, const char *node)
+{
+    const struct aside aside = {
+        .prefix = rule->prefix, .length = rule->length, .until_us = rule->until_us};
+    struct event event = about(EVENT_SOURCE, LOG_LEVEL_WARNING, "aside", NULL);
+    char text[EVENT_TEXT_BYTES - EVENT_SUBJECT_BYTES];
+
+    snprintf(event.cause, sizeof(event.cause), "bridge %.40s", node);
+    snprintf(text, sizeof(text), "put aside: judged by %s", event.cause);
+    add_source(report, &event, &rule->prefix, rule->length, text);
+    remember_aside(report, &aside);
 }
 
 void report_clock(struct report *report, bool right, int64_t off_us, uint64_t lasts_s)

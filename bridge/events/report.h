@@ -56,6 +56,13 @@ void report_side_back(struct report *report, const char *side, const char *devic
 /* The view into the servers' TCP stack: `reason` says why it is gone, NULL: it is there. */
 void report_stack(struct report *report, const char *reason);
 
+/* The other bridges: joined, or why not. */
+struct cluster_peers;
+void report_peers(struct report *report, const struct cluster_peers *peers);
+/* What the bridge `node` says of a server, or of a source. */
+void report_attack_of_peer(struct report *report, const struct server_key *server,
+                           const struct observed_trigger *trigger, const char *node);
+void report_aside_of_peer(struct report *report, const struct source_rule *rule, const char *node);
 /* The clock that cookies of a cluster are made by is so far behind wall time (ahead: < 0), and
  * comes near in so many seconds; or `right`, it has. */
 void report_clock(struct report *report, bool right, int64_t off_us, uint64_t lasts_s);

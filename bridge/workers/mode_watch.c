@@ -9,7 +9,8 @@
 
 struct watched {
     struct server_key server;
-    uint64_t since_us, fired_us;
+    uint64_t since_us, fired_us; /* 0: never here */
+    uint64_t held_us;            /* until then another bridge says so */
 };
 
 struct mode_watch {
@@ -27,17 +28,50 @@ void mode_watch_free(struct mode_watch *watch)
     free(watch);
 }
 
+static struct watched *find(struct mode_watch *watch, const struct server_key *server)
+{
+    for (uint32_t i = 0; i < watch->count; i++)
+        if (server_key_equal(&watch->watched[i].server, server))
+            return &watch->watched[i];
+    return NULL;
+}
+
 bool mode_watch_fired(struct mode_watch *watch, const struct server_key *server, uint64_t now_us)
 {
-    for (uint32_t i = 0; i < watch->count; i++) {
-        if (!server_key_equal(&watch->watched[i].server, server))
-            continue;
-        watch->watched[i].fired_us = now_us;
+    struct watched *watched = find(watch, server);
+
+    if (watched)
+        watched->fired_us = now_us;
+    else if (watch->count < MODE_WATCH_SERVERS)
+        watch->watched[watch->count++] =
+            (struct watched){.server = *server, .since_us = now_us, .fired_us = now_us};
+    return !watched;
+}
+
+bool mode_watch_hold(struct mode_watch *watch, const struct server_key *server, uint64_t until_us,
+                     uint64_t now_us)
+{
+    struct watched *watched = find(watch, server);
+
+    if (watched)
+        watched->held_us = until_us;
+    else if (watch->count < MODE_WATCH_SERVERS)
+        watch->watched[watch->count++] =
+            (struct watched){.server = *server, .since_us = now_us, .held_us = until_us};
+    else
         return false;
-    }
-    if (watch->count < MODE_WATCH_SERVERS)
-        watch->watched[watch->count++] = (struct watched){*server, now_us, now_us};
-    return true;
+    return !watched;
+}
+
+uint32_t mode_watch_fired_lately(const struct mode_watch *watch, struct server_key *servers,
+                                 uint32_t max, uint64_t now_us)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < watch->count && count < max; i++)
+        if (watch->watched[i].fired_us && now_us < watch->watched[i].fired_us + MODE_QUIET_US)
+            servers[count++] = watch->watched[i].server;
+    return count;
 }
 
 static void take(struct mode_watch *watch, uint32_t index)
@@ -59,10 +93,11 @@ void mode_watch_forget(struct mode_watch *watch, const struct server_key *server
 
 static uint64_t due_us(const struct watched *watched)
 {
-    const uint64_t quiet_us = watched->fired_us + MODE_QUIET_US,
+    const uint64_t quiet_us = watched->fired_us ? watched->fired_us + MODE_QUIET_US : 0,
                    least_us = watched->since_us + MODE_LEAST_US;
+    const uint64_t own_us = quiet_us > least_us ? quiet_us : least_us;
 
-    return quiet_us > least_us ? quiet_us : least_us;
+    return own_us > watched->held_us ? own_us : watched->held_us;
 }
 
 bool mode_watch_take_due(struct mode_watch *watch, uint64_t now_us, struct server_key *server)

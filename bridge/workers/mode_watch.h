@@ -27,6 +27,14 @@ void mode_watch_free(struct mode_watch *watch);
 /* A trigger fired for `server`. True: it was not watched before, it has just gone into attack mode.
  */
 bool mode_watch_fired(struct mode_watch *watch, const struct server_key *server, uint64_t now_us);
+/* Another bridge says that it is attacked: it stays so until `until_us`, whatever is fired here.
+ * True: as above. */
+bool mode_watch_hold(struct mode_watch *watch, const struct server_key *server, uint64_t until_us,
+                     uint64_t now_us);
+/* The servers for which a trigger fired here within MODE_QUIET_US, at most `max` of them; how many.
+ */
+uint32_t mode_watch_fired_lately(const struct mode_watch *watch, struct server_key *servers,
+                                 uint32_t max, uint64_t now_us);
 /* The operator took the decision: nothing will be returned. NULL: for all. */
 void mode_watch_forget(struct mode_watch *watch, const struct server_key *server);
 /* Takes one server whose time has come off the watch; false: none is due. */

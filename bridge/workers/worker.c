@@ -274,6 +274,9 @@ static void serve(struct worker *worker, const struct worker_request *request, u
         engine_set_source_lists(worker->engine, request->lists);
         answer(request, true);
         break;
+    case REQUEST_BRIDGES:
+        engine_set_bridges(worker->engine, request->value);
+        break;
     case REQUEST_CONFIGURE:
         engine_configure(worker->engine, &request->triggers, request->unknown);
         answer(request, true);

@@ -441,6 +441,36 @@ bool workers_configure(struct workers *workers, const struct trigger_limits *tri
     return ask_all(workers, &request, &any, &every, error);
 }
 
+bool workers_set_bridges(struct workers *workers, uint32_t bridges)
+{
+    const struct worker_request request = {.kind = REQUEST_BRIDGES, .value = bridges};
+
+    return tell_all(workers, &request);
+}
+
+bool workers_hold_attack(struct workers *workers, const struct server_key *server,
+                         const struct observed_trigger *trigger, uint64_t until_us, uint64_t now_us,
+                         bool *new)
+{
+    const struct worker_request request = {.kind = REQUEST_MODE,
+                                           .server = *server,
+                                           .mode = MODE_ATTACK,
+                                           .cause = trigger->cause,
+                                           .value = trigger->value};
+
+    *new = mode_watch_hold(workers->watch, server, until_us, now_us);
+    if (!*new || tell_all(workers, &request))
+        return true;
+    mode_watch_forget(workers->watch, server); /* new when it is said again */
+    return false;
+}
+
+uint32_t workers_fired_lately(const struct workers *workers, struct server_key *servers,
+                              uint32_t max, uint64_t now_us)
+{
+    return mode_watch_fired_lately(workers->watch, servers, max, now_us);
+}
+
 bool workers_set_source(struct workers *workers, const struct source_rule *rule,
                         struct error *error)
 {

@@ -97,6 +97,18 @@ bool workers_set_lists(struct workers *workers, const struct source_lists *lists
 /* engine_configure(), in force in every shard on return. */
 bool workers_configure(struct workers *workers, const struct trigger_limits *triggers,
                        enum unknown_servers unknown, struct error *error);
+/* engine_set_bridges(); false: not every shard could be told now. */
+bool workers_set_bridges(struct workers *workers, uint32_t bridges);
+/*
+ * Another bridge says that the server is attacked: so it is here, under auto, until `until_us` at
+ * least. `*new`: it was not. False: not every shard could be told now.
+ */
+bool workers_hold_attack(struct workers *workers, const struct server_key *server,
+                         const struct observed_trigger *trigger, uint64_t until_us, uint64_t now_us,
+                         bool *new);
+/* mode_watch_fired_lately() */
+uint32_t workers_fired_lately(const struct workers *workers, struct server_key *servers,
+                              uint32_t max, uint64_t now_us);
 /* An operator's rule, in force in every shard on return. */
 bool workers_set_source(struct workers *workers, const struct source_rule *rule,
                         struct error *error);

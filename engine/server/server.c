@@ -25,6 +25,7 @@ void server_table_init(struct server_table *table, struct server *slots, uint32_
         .seed = {seed[0], seed[1]},
         .setting = SETTING_AUTO,
         .shards = 1,
+        .bridges = 1,
     };
 }
 
@@ -434,7 +435,7 @@ static enum trigger_cause firing(const struct server_table *table, const struct 
     const struct trigger_question question = {
         .own = server->policy != NULL ? &server->policy->triggers : &none,
         .common = &table->triggers,
-        .shards = table->shards,
+        .shards = table->shards * table->bridges,
         .attack = attack,
         .cause = server->cause,
         .stale = !attack && now_us >= server->answered_us + ANSWERS_FRESH_US,

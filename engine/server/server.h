@@ -157,6 +157,7 @@ struct server_table {
     enum mode_setting setting; /* for all that have none of their own; never SETTING_INHERIT */
     struct trigger_limits triggers;
     uint32_t shards;
+    uint32_t bridges; /* of the cluster, this one too: limits of triggers are shared among them */
     enum unknown_servers unknown;
     uint64_t listening_us; /* when the main thread has last looked who listens; 0: never */
 };

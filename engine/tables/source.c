@@ -481,7 +481,7 @@ enum source_state source_state(const struct source_table *table, const struct so
     const bool listed = !rule && table->lists && source_lists_have(table->lists, &id->addr);
 
     if (by)
-        *by = rule || listed ? SOURCE_BY_OPERATOR : SOURCE_BY_JUDGEMENT;
+        *by = rule ? rule->by : listed ? SOURCE_BY_OPERATOR : SOURCE_BY_JUDGEMENT;
     if (rule || listed)
         return rule ? rule->state : SOURCE_ASIDE;
     return judged_aside(table, id, now_us) ? SOURCE_ASIDE : SOURCE_CLEAR;
@@ -511,7 +511,7 @@ bool source_set(struct source_table *table, const struct source_rule *rule, uint
     struct source_entry *source;
 
     table->changes++;
-    if (rule->by == SOURCE_BY_OPERATOR)
+    if (rule->by != SOURCE_BY_JUDGEMENT)
         return source_rule_set(table, rule, bits, now_us);
     source = find_or_make_prefix(table, &id, bits, now_us);
     if (rule->state == SOURCE_CLEAR && source_is_aside(source, now_us))

@@ -67,7 +67,11 @@ enum source_state {
     SOURCE_ALLOWED,
     SOURCE_PROXY, /* allowed, and believed: what a PROXY header names is who is judged instead */
 };
-enum source_by { SOURCE_BY_JUDGEMENT, SOURCE_BY_OPERATOR };
+enum source_by {
+    SOURCE_BY_JUDGEMENT,
+    SOURCE_BY_OPERATOR,
+    SOURCE_BY_CLUSTER, /* another bridge has judged it, by whatever way it comes to us */
+};
 
 /* Who is judged: an address, and how its frames came. */
 struct source_id {

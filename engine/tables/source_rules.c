@@ -110,7 +110,11 @@ bool source_rule_set(struct source_table *table, const struct source_rule *rule,
 
     remove_expired(table, now_us);
     place = place_of(table, &prefix, bits, &found);
-    if (!found && table->rules_count == SOURCE_RULES_MAX)
+    /* Others' judgements leave room for the operator's word, which counts before them. */
+    if (found && rule->by == SOURCE_BY_CLUSTER && table->rules[place].by == SOURCE_BY_OPERATOR)
+        return true;
+    if (!found && table->rules_count >=
+                      (rule->by == SOURCE_BY_CLUSTER ? SOURCE_RULES_MAX / 2 : SOURCE_RULES_MAX))
         return false;
     if (!found) {
         memmove(&table->rules[place + 1], &table->rules[place],

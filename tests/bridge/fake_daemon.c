@@ -122,6 +122,40 @@ const struct cluster_clock *daemon_clock(const struct daemon *daemon)
     return &daemon->clock;
 }
 
+const struct cluster_peers *daemon_peers(const struct daemon *daemon)
+{
+    return &daemon->peers;
+}
+
+void daemon_told_of_peers(struct daemon *daemon, const struct cluster_peers *said)
+{
+    cluster_peers_told(&daemon->peers, said, 1);
+}
+
+void daemon_hold_attack(struct daemon *daemon, const struct server_key *server,
+                        const struct observed_trigger *trigger, uint64_t for_s, const char *node)
+{
+    (void)trigger;
+    (void)for_s;
+    (void)node;
+    if (daemon->held_count < 4)
+        daemon->held[daemon->held_count++] = *server;
+}
+
+void daemon_adopt_aside(struct daemon *daemon, const struct source_rule *rule, const char *node)
+{
+    struct error error = {0};
+
+    (void)node;
+    daemon_keep_source(daemon, rule, &error);
+}
+
+uint32_t daemon_fired_lately(const struct daemon *daemon, struct server_key *servers, uint32_t max)
+{
+    servers[0] = daemon->fired;
+    return daemon->fired.port && max ? 1 : 0;
+}
+
 const struct confinement *daemon_confinement(const struct daemon *daemon)
 {
     return &daemon->confinement;

@@ -9,6 +9,7 @@
 #define SYNWARD_TESTS_BRIDGE_FAKE_DAEMON_H
 
 #include "bridge/cluster/clock.h"
+#include "bridge/cluster/peers.h"
 #include "bridge/daemon.h"
 #include "bridge/events/events.h"
 #include "bridge/imports/imports.h"
@@ -22,6 +23,10 @@ struct daemon {
     const char *path_hindrance, *path_no_answers;
     struct confinement confinement;
     struct cluster_clock clock;
+    struct cluster_peers peers;
+    struct server_key held[4]; /* by other bridges */
+    uint32_t held_count;
+    struct server_key fired; /* port 0: none */
     struct store *store;
     struct rehearsal *rehearsal;
     struct daemon_server servers[4];

@@ -83,6 +83,89 @@ static void assert_error(const char *request, int code, const char *fragment)
     "\"bytes_out\":0,\"switches\":0,\"admission_us\":3,\"half_open\":3,\"spliced\":0,\"refused\":" \
     "{\"mismatch\":1},\"admission\":[0,0,1]}}"
 
+#define SAYS "{\"command\": \"cluster\", \"state\": \"joined\", \"node\": \"a\", \"bridges\": 3"
+
+static void of_cluster(void)
+{
+    daemon_under_test.clock.share.on = true;
+    daemon_under_test.peers.bridges = 1;
+}
+
+Test(control_commands, cluster_is_for_several_bridges)
+{
+    assert_error(SAYS "}", 1, "--cluster-key");
+    of_cluster();
+    assert_error("{\"command\": \"cluster\", \"state\": \"joined\", \"node\": \"a\"}", 2, "state");
+    assert_error("{\"command\": \"cluster\", \"state\": \"unknown\", \"node\": \"a\", "
+                 "\"bridges\": 1}",
+                 2, "state");
+    assert_error(SAYS ", \"attacks\": [{\"server\": \"10.0.0.1\", \"port\": 70000}]}", 2,
+                 "attacks");
+    assert_error(SAYS ", \"attacks\": [{\"server\": \"10.0.0.1\", \"port\": 80, \"vlan\": [], "
+                      "\"node\": \"b\", \"cause\": 99, \"value\": 1, \"for_s\": 45}]}",
+                 2, "attacks");
+    assert_error(SAYS
+                 ", \"asides\": [{\"source\": \"10.0.0.1/33\", \"node\": \"b\", \"for_s\": 1}]}",
+                 2, "asides");
+    assert_error(SAYS ", \"asides\": {}}", 2, "asides");
+    cr_assert_eq(daemon_under_test.held_count, 0);
+}
+
+Test(control_commands, cluster_says_and_hears)
+{
+    const struct source_info *adopted;
+    struct json_object *document, *attacks;
+
+    of_cluster();
+    adopted = &daemon_under_test.sources[daemon_under_test.source_count];
+    daemon_under_test.fired = daemon_under_test.servers[1].info.key;
+    daemon_under_test.servers[1].info.mode = MODE_ATTACK;
+    document = ask(SAYS ", \"attacks\": [{\"server\": \"10.0.0.1\", \"port\": 80, \"vlan\": [7], "
+                        "\"node\": \"b\", \"cause\": 1, \"value\": 212, \"for_s\": 45}], "
+                        "\"asides\": [{\"source\": \"198.51.100.0/24\", \"node\": \"b\", "
+                        "\"for_s\": 60}]}");
+    cr_assert_eq(daemon_under_test.peers.bridges, 3);
+    cr_assert_eq(daemon_under_test.held_count, 1);
+    cr_assert_eq(daemon_under_test.held[0].port, 80);
+    cr_assert_eq(daemon_under_test.held[0].vlan.id[0], 7);
+    cr_assert_eq(adopted->rule.by, SOURCE_BY_CLUSTER);
+    cr_assert_eq(adopted->rule.length, 24);
+    attacks = json_object_object_get(document, "attacks");
+    cr_assert_eq(json_object_array_length(attacks), 1);
+    cr_assert_eq(
+        json_object_get_int(json_object_object_get(json_object_array_get_idx(attacks, 0), "port")),
+        daemon_under_test.fired.port);
+    cr_assert_not_null(json_object_object_get(document, "revision"));
+    json_object_put(document);
+}
+
+/* No word of the operator comes over the socket of sync. */
+Test(control_commands, sync_says_what_others_say_and_nothing_else)
+{
+    static const char *const refused[] = {
+        "{\"command\": \"mode\", \"setting\": \"normal\"}",
+        "{\"command\": \"learn\", \"learning\": false}", "{\"command\": \"reload\"}",
+        "{\"command\": \"forget\", \"server\": \"10.77.0.2:110\"}",
+        "{\"command\": \"sources\", \"action\": \"allow\", "
+        "\"source\": \"10.0.0.1\"}"};
+    static const char *const answered[] = {SAYS "}", "{\"command\": \"status\"}"};
+
+    of_cluster();
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]) + 2; i++) {
+        const bool right = i >= sizeof(refused) / sizeof(refused[0]);
+        struct control_question asked =
+            question(right ? answered[i - sizeof(refused) / sizeof(refused[0])] : refused[i]);
+        size_t bytes = 0;
+        char *text;
+
+        asked.sync = true;
+        text = control_answer(&daemon_under_test, asked, &bytes);
+        cr_assert_eq(memmem(text, bytes, "\"error\"", 7) == NULL, right, "%.*s", (int)bytes, text);
+        free(text);
+    }
+    cr_assert_eq(daemon_under_test.mode_changes, 0);
+}
+
 /* Only where there are other bridges. */
 Test(control_commands, status_says_how_far_the_clock_of_the_cluster_is_off)
 {

@@ -68,3 +68,22 @@ Test(mode_watch, more_servers_than_fit)
     cr_assert_eq(returned, MODE_WATCH_SERVERS);
     mode_watch_free(watch);
 }
+
+Test(mode_watch, what_another_bridge_says_holds_it)
+{
+    struct mode_watch *watch = mode_watch_new();
+    struct server_key key = server(80), out;
+
+    cr_assert(mode_watch_hold(watch, &key, 145 * SECOND_US, 100 * SECOND_US), "it is new");
+    cr_assert_not(mode_watch_hold(watch, &key, 155 * SECOND_US, 110 * SECOND_US));
+    cr_assert_eq(mode_watch_fired_lately(watch, &out, 1, 110 * SECOND_US), 0, "not here");
+    cr_assert_not(mode_watch_take_due(watch, 155 * SECOND_US - 1, &out));
+    cr_assert(mode_watch_take_due(watch, 155 * SECOND_US, &out));
+    cr_assert(mode_watch_fired(watch, &key, 200 * SECOND_US));
+    mode_watch_hold(watch, &key, 210 * SECOND_US, 200 * SECOND_US);
+    cr_assert_eq(mode_watch_fired_lately(watch, &out, 1, 229 * SECOND_US), 1);
+    cr_assert_eq(mode_watch_fired_lately(watch, &out, 1, 230 * SECOND_US), 0);
+    cr_assert_not(mode_watch_take_due(watch, 229 * SECOND_US, &out), "its own time counts, too");
+    cr_assert(mode_watch_take_due(watch, 230 * SECOND_US, &out));
+    mode_watch_free(watch);
+}

@@ -170,6 +170,24 @@ Test(server, adopting_more_than_fits)
     free(policy);
 }
 
+/* Clients are spread among bridges: each acts at its part. */
+Test(server, bridges_share_the_limits)
+{
+    struct server_table table = table_of(16);
+    struct observed_trigger trigger;
+
+    for (uint32_t bridges = 1; bridges <= 3; bridges += 2) {
+        struct server *server = add(&table, (uint16_t)bridges);
+
+        table.bridges = bridges;
+        server_answered(server, 1000);
+        server->counts.half_open_flows = 100;
+        cr_assert_eq(server_trigger(&table, server, 2000, &trigger), bridges == 3);
+    }
+    cr_assert_eq(trigger.cause, TRIGGER_HALF_OPEN);
+    cr_assert_eq(trigger.value, 300, "as people count");
+}
+
 Test(server, setting_for_all)
 {
     struct server_table table = table_of(16);

@@ -405,6 +405,41 @@ Test(source, rules_longest_prefix_decides)
     cr_assert_not(source_forget(&table, &addr, 24));
 }
 
+static bool of_another_bridge(const char *text, uint8_t length)
+{
+    const struct source_rule rule = {.prefix = at(text),
+                                     .length = length,
+                                     .state = SOURCE_ASIDE,
+                                     .by = SOURCE_BY_CLUSTER,
+                                     .until_us = now_us + SECOND_US};
+
+    return source_set(&table, &rule, now_us);
+}
+
+/* They count as what is judged here does, and leave half of the room to the operator. */
+Test(source, judgements_of_other_bridges)
+{
+    const struct source_id id = {at("198.51.100.8"), link_by(ROUTER)};
+    enum source_by by;
+    char text[40];
+
+    begin(SLOTS);
+    cr_assert(rule("198.51.100.7", 32, SOURCE_ALLOWED, 0));
+    cr_assert(of_another_bridge("198.51.100.7", 32));
+    cr_assert_eq(state("198.51.100.7"), SOURCE_ALLOWED, "the operator's word counts");
+    cr_assert(of_another_bridge("198.51.100.8", 32));
+    cr_assert_eq(source_state(&table, &id, &by, now_us), SOURCE_ASIDE);
+    cr_assert_eq(by, SOURCE_BY_CLUSTER);
+    for (int i = 2; i < SOURCE_RULES_MAX / 2; i++) {
+        snprintf(text, sizeof(text), "10.1.%d.%d", i / 256, i % 256);
+        cr_assert(of_another_bridge(text, 32));
+    }
+    cr_assert_not(of_another_bridge("10.9.9.9", 32));
+    cr_assert(rule("10.9.9.9", 32, SOURCE_ASIDE, 0));
+    now_us += SECOND_US;
+    cr_assert_eq(state("198.51.100.8"), SOURCE_CLEAR);
+}
+
 Test(source, rules_of_both_families_do_not_meet)
 {
     begin(SLOTS);

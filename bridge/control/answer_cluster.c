@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * answer_cluster.c - `cluster`: what `synward sync` says of the other bridges, and hears of this
+ * one.
+ *
+ * It says who lives, which servers are attacked at others, and whom others have put aside. It hears
+ * which triggers fired here, whom this bridge has judged, what the operator said of sources, and
+ * whether a profile may have changed.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge/base/clock.h"
+#include "bridge/cluster/clock.h"
+#include "bridge/cluster/peers.h"
+#include "bridge/control/answer.h"
+#include "bridge/control/request.h"
+#include "bridge/daemon.h"
+#include "bridge/text/document.h"
+#include "bridge/text/server_text.h"
+
+/* In one question; more come with the next. */
+#define ATTACKS_MOST 4096u
+#define ASIDES_MOST  256u
+#define HOLD_MOST_S  60
+#define ASIDE_MOST_S 86400
+
+static bool wrong(struct error *error, const char *what)
+{
+    return error_set(error, EXIT_USAGE, "\"%s\" is not as it must be", what);
+}
+
+static bool get_number(struct json_object *object, const char *key, int64_t most, int64_t *out)
+{
+    struct json_object *value = json_object_object_get(object, key);
+
+    *out = json_object_get_int64(value);
+    return json_object_is_type(value, json_type_int) && *out >= 0 && *out <= most;
+}
+
+static bool get_vlan(struct json_object *object, struct vlan_ids *vlan)
+{
+    struct json_object *array = json_object_object_get(object, "vlan");
+    const size_t count =
+        json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 3;
+
+    *vlan = (struct vlan_ids){0};
+    if (count > 2)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const int64_t id = json_object_get_int64(json_object_array_get_idx(array, i));
+
+        if (id < 1 || id > 4094)
+            return false;
+        vlan->id[i] = (uint16_t)id;
+    }
+    return true;
+}
+
+static bool get_server(struct json_object *object, struct server_key *key)
+{
+    const char *address = document_string(object, "server");
+    struct server_selector selector;
+    struct error error = {0};
+    int64_t port;
+
+    *key = (struct server_key){0};
+    if (!address || !server_selector_parse(address, &selector, &error) || selector.port != 0 ||
+        !get_number(object, "port", UINT16_MAX, &port) || port == 0 ||
+        !get_vlan(object, &key->vlan))
+        return false;
+    key->addr = selector.addr;
+    key->port = (uint16_t)port;
+    return true;
+}
+
+/* --- what it says ---------------------------------------------------------------------------- */
+
+static bool take_attack(struct daemon *daemon, struct json_object *object, struct error *error)
+{
+    struct observed_trigger trigger = {0};
+    struct server_key server;
+    int64_t cause, value, for_s;
+    const char *node = document_string(object, "node");
+
+    if (!get_server(object, &server) || !node ||
+        !get_number(object, "cause", TRIGGER_CAUSES - 1, &cause) ||
+        !get_number(object, "value", UINT32_MAX, &value) ||
+        !get_number(object, "for_s", HOLD_MOST_S, &for_s))
+        return wrong(error, "attacks");
+    trigger.cause = (enum trigger_cause)cause;
+    trigger.value = (uint32_t)value;
+    daemon_hold_attack(daemon, &server, &trigger, (uint64_t)for_s, node);
+    return true;
+}
+
+static bool take_aside(struct daemon *daemon, struct json_object *object, struct error *error)
+{
+    struct source_rule rule = {.state = SOURCE_ASIDE, .by = SOURCE_BY_CLUSTER};
+    const char *source = document_string(object, "source"), *node = document_string(object, "node");
+    struct error why = {0};
+    int64_t for_s;
+
+    if (!source || !node || !prefix_parse(source, &rule.prefix, &rule.length, &why) ||
+        !get_number(object, "for_s", ASIDE_MOST_S, &for_s))
+        return wrong(error, "asides");
+    rule.until_us = clock_now_us() + (uint64_t)for_s * SECOND_US;
+    daemon_adopt_aside(daemon, &rule, node);
+    return true;
+}
+
+typedef bool taker(struct daemon *daemon, struct json_object *object, struct error *error);
+
+static bool take_all(struct daemon *daemon, struct json_object *request, const char *key,
+                     size_t most, taker *take, struct error *error)
+{
+    struct json_object *array = json_object_object_get(request, key);
+
+    if (!array)
+        return true;
+    if (!json_object_is_type(array, json_type_array) || json_object_array_length(array) > most)
+        return wrong(error, key);
+    for (size_t i = 0; i < json_object_array_length(array); i++)
+        if (!take(daemon, json_object_array_get_idx(array, i), error))
+            return false;
+    return true;
+}
+
+static bool take_state(struct json_object *request, struct cluster_peers *said, struct error *error)
+{
+    const char *state = document_string(request, "state"), *why = document_string(request, "why"),
+               *name = document_string(request, "node");
+    int64_t bridges;
+
+    *said = (struct cluster_peers){0};
+    for (enum peers_state one = PEERS_JOINED; state && one <= PEERS_REFUSED; one++)
+        if (strcmp(state, peers_state_name(one)) == 0)
+            said->state = one;
+    if (said->state == PEERS_UNKNOWN || !name ||
+        !get_number(request, "bridges", PEERS_MOST, &bridges) || bridges == 0)
+        return wrong(error, "state");
+    said->bridges = (uint32_t)bridges;
+    snprintf(said->name, sizeof(said->name), "%s", name);
+    snprintf(said->why, sizeof(said->why), "%s", why ? why : "");
+    return true;
+}
+
+/* --- what it hears --------------------------------------------------------------------------- */
+
+static struct json_object *server_object(const struct server_key *key)
+{
+    struct json_object *object = json_object_new_object();
+    char address[ADDR_TEXT_BYTES];
+
+    json_object_object_add(object, "server",
+                           json_object_new_string(addr_to_text(&key->addr, address)));
+    json_object_object_add(object, "port", json_object_new_int(key->port));
+    json_object_object_add(object, "vlan", document_vlan(&key->vlan));
+    return object;
+}
+
+static bool fired(const struct server_key *keys, uint32_t count, const struct server_key *key)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (server_key_equal(&keys[i], key))
+            return true;
+    return false;
+}
+
+/* Servers for which a trigger fired here. */
+static bool add_attacks(struct daemon *daemon, struct json_object *document, struct error *error)
+{
+    struct server_key *keys = calloc(ATTACKS_MOST, sizeof(*keys));
+    struct json_object *array = json_object_new_array();
+    const uint32_t lately = keys ? daemon_fired_lately(daemon, keys, ATTACKS_MOST) : 0;
+    struct daemon_server *servers = NULL;
+    uint32_t count = 0;
+    const bool done = lately == 0 || daemon_servers(daemon, &servers, &count, error);
+
+    for (uint32_t i = 0; i < count; i++) {
+        const struct server_info *info = &servers[i].info;
+        struct json_object *object;
+
+        if (info->mode != MODE_ATTACK || !fired(keys, lately, &info->key))
+            continue;
+        object = server_object(&info->key);
+        json_object_object_add(object, "cause", json_object_new_int(info->cause));
+        json_object_object_add(object, "value", json_object_new_int64(info->cause_value));
+        json_object_array_add(array, object);
+    }
+    json_object_object_add(document, "attacks", array);
+    free(servers);
+    free(keys);
+    return done;
+}
+
+static void add_source(struct daemon *daemon, struct json_object *array,
+                       const struct source_rule *rule)
+{
+    struct json_object *object = json_object_new_object();
+    char address[ADDR_TEXT_BYTES], text[ADDR_TEXT_BYTES + 8];
+
+    snprintf(text, sizeof(text), "%s/%u", addr_to_text(&rule->prefix, address), rule->length);
+    json_object_object_add(object, "source", json_object_new_string(text));
+    if (rule->until_us)
+        json_object_object_add(object, "until_s",
+                               json_object_new_int64(daemon_wall_s(daemon, rule->until_us)));
+    json_object_array_add(array, object);
+}
+
+/* Whom this bridge has judged. */
+static bool add_asides(struct daemon *daemon, struct json_object *document, struct error *error)
+{
+    struct json_object *array = json_object_new_array();
+    struct source_info *sources = NULL;
+    uint32_t count = 0;
+    const bool done = daemon_sources(daemon, &sources, &count, error);
+
+    for (uint32_t i = 0; i < count && json_object_array_length(array) < ASIDES_MOST; i++)
+        if (sources[i].rule.by == SOURCE_BY_JUDGEMENT && sources[i].rule.state == SOURCE_ASIDE)
+            add_source(daemon, array, &sources[i].rule);
+    free(sources);
+    json_object_object_add(document, "asides", array);
+    return done;
+}
+
+static void add_clock(const struct daemon *daemon, struct json_object *document)
+{
+    const struct cluster_clock *clock = daemon_clock(daemon);
+
+    json_object_object_add(
+        document, "clock_ms",
+        json_object_new_int64((int64_t)(cluster_clock_us(clock, clock_now_us()) / 1000)));
+}
+
+struct json_object *answer_cluster(struct daemon *daemon, struct json_object *request,
+                                   struct error *error)
+{
+    struct cluster_peers said;
+    struct json_object *document;
+
+    if (!daemon_clock(daemon)->share.on) {
+        error_set(error, EXIT_FAILED, "this daemon is alone: start it with --cluster-key FILE");
+        return NULL;
+    }
+    if (!take_state(request, &said, error))
+        return NULL;
+    daemon_told_of_peers(daemon, &said);
+    if (!take_all(daemon, request, "attacks", ATTACKS_MOST, take_attack, error) ||
+        !take_all(daemon, request, "asides", ASIDES_MOST, take_aside, error))
+        return NULL;
+    document = document_new();
+    add_clock(daemon, document);
+    json_object_object_add(document, "revision",
+                           json_object_new_uint64(store_revision(daemon_store(daemon))));
+    if (add_attacks(daemon, document, error) && add_asides(daemon, document, error))
+        return document;
+    json_object_put(document);
+    return NULL;
+}
