@@ -23,7 +23,7 @@ SAY      ?= echo
 DEPS      := gcc make pkg-config clang libclang-rt-14-dev \
              liburing-dev libnl-route-3-dev libmnl-dev libjson-c-dev libsodium-dev nettle-dev \
              libpcap-dev libbpf-dev libsmartcols-dev libseccomp-dev libinih-dev libarchive-dev \
-             libncurses-dev libcriterion-dev \
+             libncurses-dev libhiredis-dev libcriterion-dev \
              iproute2 procps nftables ethtool openssl curl python3 binutils valgrind \
              scdoc debootstrap ca-certificates tmux
 DEPS_VM   := qemu-system-x86
@@ -32,7 +32,7 @@ DEPS_DEB  := debhelper dpkg-dev lintian
 DEPS_BENCH := wrk iperf3 git
 DEPS_LINT := clang-format clang-tidy cppcheck black git
 
-PACKAGES := liburing libnl-route-3.0 libmnl json-c libsodium nettle libpcap libbpf smartcols libseccomp inih \
+PACKAGES := liburing libnl-route-3.0 libmnl json-c hiredis libsodium nettle libpcap libbpf smartcols libseccomp inih \
             ncursesw
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
 # Looked up when a recipe runs, so that `make deps` may come first in the same run.

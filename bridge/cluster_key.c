@@ -13,7 +13,7 @@
 #define TEXT_MAX    (2 * (LINE_DIGITS + 1))
 #define CONTEXT     "synwardC" /* crypto_kdf_CONTEXTBYTES of them */
 
-enum { SUBKEY_MAC = 1, SUBKEY_TSVAL = 2 };
+enum { SUBKEY_MAC = 1, SUBKEY_TSVAL = 2, SUBKEY_SEAL = 3, SUBKEY_FINGERPRINT = 4 };
 
 _Static_assert(crypto_kdf_KEYBYTES * 2 == LINE_DIGITS, "a line is a key");
 _Static_assert(sizeof(CONTEXT) - 1 == crypto_kdf_CONTEXTBYTES, "as long as it must be");
@@ -51,53 +51,80 @@ static bool read_text(const char *path, char text[TEXT_MAX + 1], size_t *bytes, 
 }
 
 /* False: the line at `*at` is no key. */
-static bool take_line(const char **at, const char *end, struct cookie_keys *keys)
+static bool take_line(const char **at, const char *end, uint8_t key[crypto_kdf_KEYBYTES])
 {
     const char *line = *at;
-    uint8_t key[crypto_kdf_KEYBYTES];
     size_t bytes = 0;
-    const bool ok = end - line >= LINE_DIGITS &&
-                    sodium_hex2bin(key, sizeof(key), line, LINE_DIGITS, NULL, &bytes, NULL) == 0 &&
-                    bytes == sizeof(key) &&
-                    (line + LINE_DIGITS == end || line[LINE_DIGITS] == '\n');
 
-    if (ok) {
-        crypto_kdf_derive_from_key(keys->mac, sizeof(keys->mac), SUBKEY_MAC, CONTEXT, key);
-        crypto_kdf_derive_from_key((uint8_t *)keys->tsval, sizeof(keys->tsval), SUBKEY_TSVAL,
-                                   CONTEXT, key);
-        *at = line + LINE_DIGITS == end ? end : line + LINE_DIGITS + 1;
-    }
-    sodium_memzero(key, sizeof(key));
-    return ok;
+    if (end - line < LINE_DIGITS ||
+        sodium_hex2bin(key, crypto_kdf_KEYBYTES, line, LINE_DIGITS, NULL, &bytes, NULL) != 0 ||
+        bytes != crypto_kdf_KEYBYTES || (line + LINE_DIGITS != end && line[LINE_DIGITS] != '\n'))
+        return false;
+    *at = line + LINE_DIGITS == end ? end : line + LINE_DIGITS + 1;
+    return true;
 }
 
-static bool take_text(const char *text, size_t bytes, struct cookie_keys *keys,
-                      struct cookie_share *share)
+static void derive_cookies(const uint8_t key[crypto_kdf_KEYBYTES], struct cookie_keys *keys)
 {
-    const char *at = text, *end = text + bytes;
+    crypto_kdf_derive_from_key(keys->mac, sizeof(keys->mac), SUBKEY_MAC, CONTEXT, key);
+    crypto_kdf_derive_from_key((uint8_t *)keys->tsval, sizeof(keys->tsval), SUBKEY_TSVAL, CONTEXT,
+                               key);
+}
 
-    *share = (struct cookie_share){.on = true};
-    if (bytes > TEXT_MAX || !take_line(&at, end, keys))
-        return false;
-    if (at == end)
-        return true;
-    share->has_before = true;
-    return take_line(&at, end, &share->before) && at == end;
+static void derive_seal(const uint8_t key[crypto_kdf_KEYBYTES], struct cluster_seal *seal)
+{
+    crypto_kdf_derive_from_key(seal->mac, sizeof(seal->mac), SUBKEY_SEAL, CONTEXT, key);
+    crypto_kdf_derive_from_key(seal->fingerprint, sizeof(seal->fingerprint), SUBKEY_FINGERPRINT,
+                               CONTEXT, key);
+}
+
+/* The lines of the file, to be wiped. 0: it is wrong. */
+static unsigned read_lines(const char *path, uint8_t lines[2][crypto_kdf_KEYBYTES],
+                           struct error *error)
+{
+    char text[TEXT_MAX + 1];
+    const char *at = text, *end;
+    size_t bytes;
+    unsigned count = 0;
+
+    if (!read_text(path, text, &bytes, error))
+        return 0;
+    end = text + bytes;
+    while (bytes <= TEXT_MAX && count < 2 && at < end && take_line(&at, end, lines[count]))
+        count++;
+    if (at != end || count == 0) {
+        count = 0;
+        error_set(error, EXIT_FAILED,
+                  "cluster key %s: one or two lines of %d hexadecimal digits are wanted: "
+                  "openssl rand -hex 32",
+                  path, LINE_DIGITS);
+    }
+    sodium_memzero(text, sizeof(text));
+    return count;
 }
 
 bool cluster_key_read(const char *path, struct cookie_keys *keys, struct cookie_share *share,
                       struct error *error)
 {
-    char text[TEXT_MAX + 1];
-    size_t bytes;
-    bool ok;
+    uint8_t lines[2][crypto_kdf_KEYBYTES];
+    const unsigned count = read_lines(path, lines, error);
 
-    if (!read_text(path, text, &bytes, error))
-        return false;
-    ok = take_text(text, bytes, keys, share);
-    sodium_memzero(text, sizeof(text));
-    return ok || error_set(error, EXIT_FAILED,
-                           "cluster key %s: one or two lines of %d hexadecimal digits are wanted: "
-                           "openssl rand -hex 32",
-                           path, LINE_DIGITS);
+    *share = (struct cookie_share){.on = true, .has_before = count > 1};
+    if (count > 0)
+        derive_cookies(lines[0], keys);
+    if (count > 1)
+        derive_cookies(lines[1], &share->before);
+    sodium_memzero(lines, sizeof(lines));
+    return count > 0;
+}
+
+bool cluster_key_seals(const char *path, struct cluster_seals *seals, struct error *error)
+{
+    uint8_t lines[2][crypto_kdf_KEYBYTES];
+
+    seals->count = read_lines(path, lines, error);
+    for (unsigned i = 0; i < seals->count; i++)
+        derive_seal(lines[i], &seals->seal[i]);
+    sodium_memzero(lines, sizeof(lines));
+    return seals->count > 0;
 }

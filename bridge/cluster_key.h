@@ -15,6 +15,19 @@
 #include "engine/tcp/cookie.h"
 #include "profiles/error.h"
 
+/* What values in the store of a cluster are made by (`synward sync`), of the lines in their order.
+ */
+struct cluster_seals {
+    unsigned count;
+    struct cluster_seal {
+        uint8_t mac[32];
+        uint8_t fingerprint[16]; /* tells whether two have the same line, and nothing of it */
+    } seal[2];
+};
+
+/* From the same file. */
+bool cluster_key_seals(const char *path, struct cluster_seals *seals, struct error *error);
+
 /* Fills `keys`, and of `share` all but its clock. */
 bool cluster_key_read(const char *path, struct cookie_keys *keys, struct cookie_share *share,
                       struct error *error);

@@ -200,8 +200,10 @@ static void tick_cluster(struct run *run, uint64_t now_us)
     if (cluster_clock_turn(&run->clock, now_us, clock_wall_us()))
         report_clock(run->report, !run->clock.wrong, run->clock.off_us,
                      cluster_clock_lasts_s(&run->clock));
-    if (cluster_peers_turn(&run->peers, now_us))
-        report_peers(run->report, &run->peers);
+    if (!cluster_peers_turn(&run->peers, now_us))
+        return;
+    report_peers(run->report, &run->peers);
+    store_set_teachers(run->store, NULL, 0); /* each learns for itself again */
 }
 
 static void do_what_is_due(struct run *run, const struct workers_hooks *hooks, uint64_t now_us)

@@ -37,7 +37,7 @@ static void print_options(const struct command *command)
     for (enum option_id id = 0; id < OPTIONS_COUNT; id++) {
         const struct option_info *info = option_info(id);
 
-        if (info->hidden || !(command->options & (1u << id)))
+        if (info->hidden || !(command->options & (UINT64_C(1) << id)))
             continue;
         table_cell(table, "--%s%s%s", info->name, info->value ? " " : "",
                    info->value ? info->value : "");

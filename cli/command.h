@@ -32,7 +32,7 @@ struct command {
                                              be NULL */
     size_t least_words, most_words;       /* after the name */
     bool hidden;      /* for scripts of ours: neither help nor completion nor the manual names it */
-    uint32_t options; /* OPTION_BIT of those that it takes; --help is always taken */
+    uint64_t options; /* OPTION_BIT of those that it takes; --help is always taken */
     const char *summary; /* one line */
     const char *help; /* the rest, lines of at most 80 characters, a newline at the end; or NULL */
     command_handler *handle; /* or */

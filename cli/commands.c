@@ -103,6 +103,23 @@ static const struct command commands[] = {
              "`synward check FILE` tells beforehand what a start would refuse, and `synward\n"
              "reload` takes a file that has changed.\n",
      .handle = cmd_run},
+    {.name = "sync",
+     .forms = {"--redis URL --name CLUSTER --cluster-key FILE [--node NAME] [--password-file FILE] "
+               "[--control SOCKET]"},
+     .options = OPTION_BIT(REDIS) | OPTION_BIT(NAME) | OPTION_BIT(CLUSTER_KEY) | OPTION_BIT(NODE) |
+                OPTION_BIT(PASSWORD_FILE) | OPTION_BIT(CONTROL),
+     .summary = "share profiles, attacks and sources with the other bridges of a cluster",
+     .help = "Runs beside a daemon that has the same --cluster-key, in the foreground until\n"
+             "SIGTERM or SIGINT, and speaks with Redis (6.2 or newer) or Valkey, which all\n"
+             "bridges of the cluster reach. What one has learned serves all; a server that is\n"
+             "attacked at one is protected at all; who is put aside by one is so at all; each\n"
+             "acts at its part of a trigger's limit.\n"
+             "Values in the store are signed with the key file: whoever owns the store can take\n"
+             "them away, and nothing else. Without the store all stays as it is, and cookies\n"
+             "are shared as ever. No frame ever waits for it.\n"
+             "Started as root it becomes the user synward-sync, where there is one. It finds\n"
+             "the daemon by the socket beside --control: sync.sock beside control.sock.\n",
+     .handle = cmd_sync},
     {.name = "check",
      .forms = {"FILE [--store FILE] [--control SOCKET]"},
      .least_words = 1,
@@ -469,7 +486,8 @@ static bool check_usage(const struct command *command, const struct arguments *a
     const size_t used = arguments->name_words, words = arguments->word_count - used;
 
     for (enum option_id id = 0; id < OPTIONS_COUNT; id++)
-        if (id != OPTION_HELP && option_given(arguments, id) && !(command->options & (1u << id)))
+        if (id != OPTION_HELP && option_given(arguments, id) &&
+            !(command->options & (UINT64_C(1) << id)))
             return error_set(error, EXIT_USAGE, "%s: takes no --%s: see `synward help %s`",
                              command->name, option_info(id)->name, command->name);
     if (option_given(arguments, OPTION_JSON) && option_bare_table(arguments))

@@ -188,7 +188,7 @@ static void offer_options(const struct completion *line)
     for (enum option_id id = 0; id < OPTIONS_COUNT; id++) {
         const struct option_info *info = option_info(id);
 
-        if (info->hidden || (id != OPTION_HELP && !(line->command->options & (1u << id))))
+        if (info->hidden || (id != OPTION_HELP && !(line->command->options & (UINT64_C(1) << id))))
             continue;
         snprintf(candidate, sizeof(candidate), "--%s", info->name);
         offer_word(line->current, candidate, info->help);

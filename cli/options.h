@@ -38,6 +38,11 @@
       "give up all privileges after the start (auto: as far as can be)")                           \
     X(CLUSTER_KEY, "cluster-key", "FILE", false,                                                   \
       "key file that all bridges have which protect the same servers")                             \
+    X(REDIS, "redis", "URL", false, "the store of the cluster: redis://HOST[:PORT] or unix:PATH")  \
+    X(NAME, "name", "CLUSTER", false, "what all bridges of the cluster call it")                   \
+    X(NODE, "node", "NAME", false, "what this bridge is called in it (the host's name)")           \
+    X(PASSWORD_FILE, "password-file", "FILE", false,                                               \
+      "password of the store, or user and password, mode 0600")                                    \
     X(SINCE, "since", "NUMBER", false, "begin after the event of this number")                     \
     X(KIND, "kind", "KINDS", false, "only events of these kinds: mode,source")                     \
     X(EXEC, "exec", "PROG", false, "run this program for each event")                              \
@@ -61,8 +66,8 @@ enum option_id {
         OPTIONS_COUNT
 };
 
-#define OPTION_BIT(id) (1u << OPTION_##id)
-_Static_assert(OPTIONS_COUNT <= 32, "the options of a command are bits of an uint32_t");
+#define OPTION_BIT(id) (UINT64_C(1) << OPTION_##id)
+_Static_assert(OPTIONS_COUNT <= 64, "the options of a command are bits of an uint64_t");
 
 struct option_info {
     const char *name, *value, *help;

@@ -33,8 +33,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sodium/crypto_generichash.h>
-#include <sodium/randombytes.h>
+#include <sodium.h>
 
 #include "engine/tcp/cookie.h"
 #include "profiles/model/profile.h"
@@ -555,4 +554,35 @@ char *profile_enforced(const struct profile *profile, char text[ENFORCED_TEXT_BY
                  why_unchecked(profile, checked, why));
     free(server);
     return text;
+}
+
+static void hash_names(crypto_generichash_state *state, const struct keyword_set *set)
+{
+    for (uint16_t i = 0; i < set->count; i++) {
+        hash_bytes(state, &set->entries[i].kind, 1);
+        hash_bytes(state, &set->entries[i].bytes, 1);
+    }
+    hash_bytes(state, set->text, set->text_bytes);
+}
+
+/* Both promises but for what is counted only, and what is made by chance. */
+char *profile_mark(const struct profile *profile, char text[MARK_TEXT_BYTES])
+{
+    struct server_policy *server = calloc(1, sizeof(*server));
+    uint8_t hash[(MARK_TEXT_BYTES - 1) / 2] = {0};
+    crypto_generichash_state state;
+
+    if (server) {
+        compile_server(profile, NULL, GENERATION_BY_BYTES, 0, server);
+        crypto_generichash_init(&state, NULL, 0, sizeof(hash));
+        hash_names(&state, &profile->keywords);
+        hash_bytes(&state, (const uint8_t *)&server->now.generation, sizeof(server->now.generation));
+        memset(&server->now, 0, sizeof(server->now));
+        memset(&server->keywords, 0, sizeof(server->keywords));
+        server->held_peak = server->greeting_grace_us = server->early_grace_us = 0;
+        hash_bytes(&state, (const uint8_t *)server, sizeof(*server));
+        crypto_generichash_final(&state, hash, sizeof(hash));
+    }
+    free(server);
+    return sodium_bin2hex(text, MARK_TEXT_BYTES, hash, sizeof(hash));
 }

@@ -50,4 +50,9 @@ bool policy_compiling_step(struct policy_compiling *compiling);
 #define ENFORCED_TEXT_BYTES 160
 char *profile_enforced(const struct profile *profile, char text[ENFORCED_TEXT_BYTES]);
 
+/* Changes when what the profile promises or enforces does, and with nothing else. Returns `text`.
+ */
+#define MARK_TEXT_BYTES 33
+char *profile_mark(const struct profile *profile, char text[MARK_TEXT_BYTES]);
+
 #endif

@@ -44,7 +44,10 @@ FLOORS = {
     "cli": (
         "admission escape options file counter_text",
         "output",
-        "table control_client store_reader reading_apart redact archive_file top_model",
+        "table control_client store_reader reading_apart redact archive_file top_model sync_seal sync_store",
+        "sync_memory",
+        "sync",
+        "sync_round sync_profiles",
         "profile_text server_table metrics top_frame",
         "command",
         "cmd complete",

@@ -40,6 +40,16 @@ bool cluster_peers_turn(struct cluster_peers *peers, uint64_t now_us)
     return true;
 }
 
+/* FNV-1a */
+uint64_t peers_id(const char *name)
+{
+    uint64_t id = 0xcbf29ce484222325u;
+
+    for (; *name; name++)
+        id = (id ^ (uint8_t)*name) * 0x100000001b3u;
+    return id ? id : 1;
+}
+
 const char *peers_state_name(enum peers_state state)
 {
     return names[state];

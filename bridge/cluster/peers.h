@@ -40,6 +40,8 @@ bool cluster_peers_told(struct cluster_peers *peers, const struct cluster_peers 
                         uint64_t now_us);
 /* About once a second. True: it has fallen silent. */
 bool cluster_peers_turn(struct cluster_peers *peers, uint64_t now_us);
+/* A bridge by its name: not 0. */
+uint64_t peers_id(const char *name);
 const char *peers_state_name(enum peers_state state);
 
 #endif

@@ -52,7 +52,7 @@ static bool get_vlan(struct json_object *object, struct vlan_ids *vlan)
 
         if (id < 1 || id > 4094)
             return false;
-        vlan->id[i] = (uint16_t)id;
+        vlan->id[i] = (uint16_t)(VLAN_PRESENT | id);
     }
     return true;
 }
@@ -143,6 +143,24 @@ static bool take_state(struct json_object *request, struct cluster_peers *said, 
     snprintf(said->name, sizeof(said->name), "%s", name);
     snprintf(said->why, sizeof(said->why), "%s", why ? why : "");
     return true;
+}
+
+/* Whose profiles are theirs alone to teach. */
+static void take_teachers(struct daemon *daemon, struct json_object *request)
+{
+    struct json_object *array = json_object_object_get(request, "teachers");
+    uint64_t ids[PEERS_MOST];
+    size_t count = 0;
+
+    if (!json_object_is_type(array, json_type_array))
+        return;
+    for (size_t i = 0; i < json_object_array_length(array) && count < PEERS_MOST; i++) {
+        const char *name = json_object_get_string(json_object_array_get_idx(array, i));
+
+        if (name)
+            ids[count++] = peers_id(name);
+    }
+    store_set_teachers(daemon_store(daemon), ids, count);
 }
 
 /* --- what it hears --------------------------------------------------------------------------- */
@@ -245,12 +263,15 @@ struct json_object *answer_cluster(struct daemon *daemon, struct json_object *re
     }
     if (!take_state(request, &said, error))
         return NULL;
+    take_teachers(daemon, request);
     daemon_told_of_peers(daemon, &said);
     if (!take_all(daemon, request, "attacks", ATTACKS_MOST, take_attack, error) ||
         !take_all(daemon, request, "asides", ASIDES_MOST, take_aside, error))
         return NULL;
     document = document_new();
     add_clock(daemon, document);
+    json_object_object_add(document, "up_s",
+                           json_object_new_int64((int64_t)(daemon_uptime_us(daemon) / SECOND_US)));
     json_object_object_add(document, "revision",
                            json_object_new_uint64(store_revision(daemon_store(daemon))));
     if (add_attacks(daemon, document, error) && add_asides(daemon, document, error))

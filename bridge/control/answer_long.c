@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "bridge/base/clock.h"
+#include "bridge/cluster/peers.h"
 #include "bridge/control/answer.h"
 #include "bridge/control/answers.h"
 #include "bridge/control/import_request.h"
@@ -141,10 +142,13 @@ static char *next_read(struct long_answer *answer, size_t *bytes)
 {
     struct store *store = daemon_store(answer->daemon);
     struct error error = {0};
+    const char *teacher = document_string(answer->request, "teacher");
     const enum store_import_state state = store_import_step(answer->import, &error);
 
     if (state == STORE_IMPORT_GOES_ON)
         return NULL;
+    if (state == STORE_IMPORT_READ && teacher)
+        store_import_teach(answer->import, peers_id(teacher));
     if (state == STORE_IMPORT_FAILED || !store_import_merge(answer->import, store, &error))
         return fail(answer, &error, bytes);
     answer->revision = store_revision(store);

@@ -79,10 +79,11 @@ void document_add_enforced_to(struct json_object *object, const struct profile *
 {
     struct json_object *configured = configured_document(&profile->said);
     const int64_t until_s = profile_kept_until_s(profile);
-    char text[ENFORCED_TEXT_BYTES], time[TIME_TEXT_BYTES];
+    char text[ENFORCED_TEXT_BYTES], time[TIME_TEXT_BYTES], mark[MARK_TEXT_BYTES];
 
     json_object_object_add(object, "enforced",
                            json_object_new_string(profile_enforced(profile, text)));
+    json_object_object_add(object, "mark", json_object_new_string(profile_mark(profile, mark)));
     if (configured)
         json_object_object_add(object, "configured", configured);
     json_object_object_add(object, "kept_until",

@@ -387,6 +387,14 @@ static void note_attack(struct learner *learner, const struct observation *obser
         profile->cookies_until_us = observation->time_us + COOKIE_LIFETIME_US;
 }
 
+/* What another bridge teaches is learned there alone. */
+static bool is_taught(const struct learner *learner, const struct server_key *server)
+{
+    const struct profile *profile = store_find(learner->store, server);
+
+    return profile && store_is_taught(learner->store, profile);
+}
+
 void learner_observe(struct learner *learner, const struct observation *observation,
                      uint64_t wall_us)
 {
@@ -394,6 +402,8 @@ void learner_observe(struct learner *learner, const struct observation *observat
     struct followed *flow;
 
     note_attack(learner, observation);
+    if (is_taught(learner, &observation->server))
+        return;
     if (observation->kind == OBSERVED_SYNACK) {
         on_synack(learner, observation, wall_us);
         return;

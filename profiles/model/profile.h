@@ -153,6 +153,7 @@ struct profile {
 
     /* Of this process only, not saved. */
     struct settings_said said;
+    uint64_t teacher; /* the bridge whose profile it is; 0: ours */
     uint64_t
         cookies_until_us; /* until then clients may hold cookies made under the promise in force */
     struct foreign_answers foreign;

@@ -22,6 +22,8 @@ struct store {
     size_t count, capacity;
     uint64_t revision;
     bool shared;
+    uint64_t teachers[STORE_TEACHERS_MAX];
+    size_t teachers_count;
     struct settings_for *configured; /* by the configuration file */
     size_t configured_count;
     uint8_t ballot_key[BALLOT_KEY_BYTES];
@@ -36,6 +38,21 @@ void store_share(struct store *store, bool shared)
 bool store_shared(const struct store *store)
 {
     return store->shared;
+}
+
+void store_set_teachers(struct store *store, const uint64_t *ids, size_t count)
+{
+    store->teachers_count = count < STORE_TEACHERS_MAX ? count : STORE_TEACHERS_MAX;
+    if (count)
+        memcpy(store->teachers, ids, store->teachers_count * sizeof(*ids));
+}
+
+bool store_is_taught(const struct store *store, const struct profile *profile)
+{
+    for (size_t i = 0; profile->teacher && i < store->teachers_count; i++)
+        if (store->teachers[i] == profile->teacher)
+            return true;
+    return false;
 }
 
 struct store *store_new(void)

@@ -100,6 +100,14 @@ void store_share(struct store *store, bool shared);
 bool store_shared(const struct store *store);
 
 /*
+ * Bridges that live, by the ids that profiles have as their `teacher`: what those teach is theirs,
+ * so that all promise the same. At most STORE_TEACHERS_MAX.
+ */
+#define STORE_TEACHERS_MAX 64u
+void store_set_teachers(struct store *store, const uint64_t *ids, size_t count);
+bool store_is_taught(const struct store *store, const struct profile *profile);
+
+/*
  * Grows with every change; the same number, the same contents. The learner says store_touch() when
  * it changed a profile.
  */

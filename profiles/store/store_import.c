@@ -72,6 +72,12 @@ bool store_import_broken(const struct store_import *import)
     return import->broken;
 }
 
+void store_import_teach(struct store_import *import, uint64_t teacher)
+{
+    for (size_t i = 0; i < store_count(import->read); i++)
+        store_at(import->read, i)->teacher = teacher;
+}
+
 size_t store_import_count(const struct store_import *import)
 {
     return import->count;

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "profiles/error.h"
 
@@ -29,6 +30,8 @@ enum store_import_state store_import_step(struct store_import *import, struct er
 bool store_import_broken(const struct store_import *import);
 /* How many profiles were read. */
 size_t store_import_count(const struct store_import *import);
+/* All of it is what this bridge teaches (profile.h). */
+void store_import_teach(struct store_import *import, uint64_t teacher);
 /* Puts what was read over `store`: a server in both takes the document's. All or nothing, once. */
 bool store_import_merge(struct store_import *import, struct store *store, struct error *error);
 /* NULL is fine. */

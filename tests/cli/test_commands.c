@@ -27,7 +27,7 @@ Test(commands, every_one_is_whole)
 
     for (size_t i = 0; i < count; i++) {
         const struct command *command = &commands[i];
-        uint32_t hidden = OPTION_BIT(SINGLE_READS) | OPTION_BIT(SINGLE_QUEUE) | OPTION_BIT(ESCAPE);
+        uint64_t hidden = OPTION_BIT(SINGLE_READS) | OPTION_BIT(SINGLE_QUEUE) | OPTION_BIT(ESCAPE);
 
         cr_assert((command->handle == NULL) != (command->explain == NULL), "%s", command->name);
         cr_assert_not_null(command->forms[0], "%s", command->name);
@@ -44,9 +44,9 @@ Test(commands, every_one_is_whole)
             strcat(written, option_info(id)->name);
             for (size_t form = 0; form < COMMAND_FORMS_MAX && command->forms[form]; form++)
                 shown |= strstr(command->forms[form], written) != NULL;
-            if (strcmp(command->name, "version") != 0 && !((1u << id) & hidden))
-                cr_expect_eq(shown, (command->options & (1u << id)) != 0, "%s %s", command->name,
-                             written);
+            if (strcmp(command->name, "version") != 0 && !((UINT64_C(1) << id) & hidden))
+                cr_expect_eq(shown, (command->options & (UINT64_C(1) << id)) != 0, "%s %s",
+                             command->name, written);
         }
         for (size_t j = 0; j < i; j++)
             cr_assert_str_neq(command->name, commands[j].name);

@@ -127,7 +127,7 @@ Test(control_commands, cluster_says_and_hears)
     cr_assert_eq(daemon_under_test.peers.bridges, 3);
     cr_assert_eq(daemon_under_test.held_count, 1);
     cr_assert_eq(daemon_under_test.held[0].port, 80);
-    cr_assert_eq(daemon_under_test.held[0].vlan.id[0], 7);
+    cr_assert_eq(daemon_under_test.held[0].vlan.id[0], VLAN_PRESENT | 7);
     cr_assert_eq(adopted->rule.by, SOURCE_BY_CLUSTER);
     cr_assert_eq(adopted->rule.length, 24);
     attacks = json_object_object_get(document, "attacks");

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sync_memory.h - the newest version of each value that was seen, so that nothing older is believed
+ * again.
+ *
+ * It grows with values that were made by the key file only, up to SYNC_MEMORY_MOST; beyond that
+ * nothing new is believed.
+ */
+#ifndef SYNWARD_CLI_SYNC_MEMORY_H
+#define SYNWARD_CLI_SYNC_MEMORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cli/sync_seal.h"
+
+#define SYNC_MEMORY_MOST 65536u
+
+/* What is known of one value. All zero: nothing. */
+struct sync_known {
+    uint64_t version;
+    char writer[SYNC_WRITER_BYTES];
+    uint64_t acted_ms; /* when it was written or handed on last */
+    char head[68];     /* of a profile: how its text begins, with the MAC */
+    char mark[33];     /* of a profile: what is in force by it here */
+    bool taken;        /* of a profile: the daemon has been given it, its mark is not known yet */
+};
+
+struct sync_memory;
+
+struct sync_memory *sync_memory_new(void);
+void sync_memory_free(struct sync_memory *memory);
+/* Finds, or with `make` makes, what is known of the value there. NULL: nothing, or there is no
+ * room. Good until the next one is made. */
+struct sync_known *sync_memory_of(struct sync_memory *memory, struct sync_place place, bool make);
+
+#endif

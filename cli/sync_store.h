@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sync_store.h - a connection to Redis or Valkey that believes nothing of it.
+ *
+ * hiredis writes commands and reads replies; the socket is ours, so that every command has an end
+ * (SYNC_STORE_MS for all of its reply) and a most (SYNC_REPLY_MOST bytes). What goes beyond ends
+ * the connection.
+ */
+#ifndef SYNWARD_CLI_SYNC_STORE_H
+#define SYNWARD_CLI_SYNC_STORE_H
+
+#include <hiredis/read.h>
+#include <hiredis/hiredis.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "profiles/error.h"
+
+#define SYNC_STORE_MS   500u
+#define SYNC_REPLY_MOST (24u * 1024 * 1024)
+#define SYNC_WORDS_MOST 300
+
+struct sync_store {
+    const char *url, *user, *password; /* the last two may be NULL */
+    int fd;                            /* -1: not connected */
+    redisReader *reader;
+};
+
+/* redis://HOST[:PORT], or unix:PATH. False: `error` says what is wrong with it. */
+bool sync_store_check(const char *url, struct error *error);
+/* Connects, and says who we are. */
+bool sync_store_open(struct sync_store *store, struct error *error);
+void sync_store_close(struct sync_store *store);
+
+struct sync_command {
+    int count;
+    const char *word[SYNC_WORDS_MOST];
+    size_t bytes[SYNC_WORDS_MOST];
+};
+
+/* One word more. */
+void sync_command_add(struct sync_command *command, const char *word, size_t bytes);
+void sync_command_text(struct sync_command *command, const char *text);
+/* Words, NULL behind the last. */
+struct sync_command sync_command_of(const char *first, ...) __attribute__((sentinel));
+
+/*
+ * The reply, to be freed with freeReplyObject(). NULL: the connection has ended, or the store
+ * refuses; `error` says why.
+ */
+redisReply *sync_store_ask(struct sync_store *store, const struct sync_command *command,
+                           struct error *error);
+
+#endif
