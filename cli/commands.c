@@ -108,7 +108,7 @@ static const struct command commands[] = {
                "[--control SOCKET]"},
      .options = OPTION_BIT(REDIS) | OPTION_BIT(NAME) | OPTION_BIT(CLUSTER_KEY) | OPTION_BIT(NODE) |
                 OPTION_BIT(PASSWORD_FILE) | OPTION_BIT(CONTROL),
-     .summary = "share profiles, attacks and sources with the other bridges of a cluster",
+     .summary = "share what one bridge knows with the others of its cluster",
      .help = "Runs beside a daemon that has the same --cluster-key, in the foreground until\n"
              "SIGTERM or SIGINT, and speaks with Redis (6.2 or newer) or Valkey, which all\n"
              "bridges of the cluster reach. What one has learned serves all; a server that is\n"

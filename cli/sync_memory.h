@@ -20,10 +20,10 @@
 struct sync_known {
     uint64_t version;
     char writer[SYNC_WRITER_BYTES];
-    uint64_t acted_ms; /* when it was written or handed on last */
-    char head[68];     /* of a profile: how its text begins, with the MAC */
-    char mark[33];     /* of a profile: what is in force by it here */
-    bool taken;        /* of a profile: the daemon has been given it, its mark is not known yet */
+    uint64_t acted_ms;    /* when it was written or handed on last */
+    char head[68];        /* of a profile: how its text begins, with the MAC */
+    char mark[33];        /* of a profile that we teach: what is promised and enforced by it */
+    uint8_t settings[16]; /* of a profile: digest of what the operator set, as its teacher has it */
 };
 
 struct sync_memory;

@@ -6,9 +6,10 @@
  * The teacher is who wrote the value, as long as that bridge lives; then it is whoever writes
  * first, which the store decides: a value is replaced only where it is still the one that was read.
  * What a teacher learns is written when what is promised or enforced changes (its `mark`), and once
- * in an hour, as a value counts for a day. Where a bridge that is taught has another mark, the
- * operator has set something there: its word counts, and that bridge teaches from then on.
+ * in an hour, as a value counts for a day. Where a bridge that is taught has other settings, the
+ * operator has made them there: his word counts, and that bridge teaches from then on.
  */
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,6 +145,15 @@ static void note_head(struct sync *sync, const char *field, const redisReply *te
                  text->type == REDIS_REPLY_STRING ? text->str : "");
 }
 
+/* Of what the operator set by hand. */
+static void digest_settings(struct json_object *profile, uint8_t digest[16])
+{
+    struct json_object *settings = json_object_object_get(profile, "settings");
+    const char *text = settings ? json_object_to_json_string(settings) : "{}";
+
+    crypto_generichash(digest, 16, (const unsigned char *)text, strlen(text), NULL, 0);
+}
+
 /* A value in the store: taken where it is another bridge's, and new. */
 static bool take_profile(struct lessons *lessons, const redisReply *field, const redisReply *text,
                          struct error *error)
@@ -152,6 +162,8 @@ static bool take_profile(struct lessons *lessons, const redisReply *field, const
     const uint64_t now_ms = sync_wall_ms();
     struct sync_value value;
     struct sync_known *known;
+    struct json_object *content;
+    struct json_flaw flaw;
     bool new;
 
     if (field->type != REDIS_REPLY_STRING || strlen(field->str) != field->len)
@@ -166,7 +178,11 @@ static bool take_profile(struct lessons *lessons, const redisReply *field, const
     if (!new || strcmp(value.writer, sync->node) == 0 || value.until_ms <= now_ms ||
         value.until_ms > now_ms + PROFILE_MS + 60000)
         return true;
-    known->taken = true;
+    content = json_document(value.content, value.bytes, JSON_UTF8, &flaw);
+    if (!content)
+        return true;
+    digest_settings(content, known->settings);
+    json_object_put(content);
     return add(lessons, &value, error);
 }
 
@@ -365,22 +381,18 @@ static bool replace(struct sync *sync, const char *field, struct json_object *pr
 
 /*
  * True where this bridge is to write it: nobody else teaches it and its mark is new, or long said;
- * or somebody does, and the mark is not his any more.
+ * or somebody does, and the operator has set something else here.
  */
-static bool is_ours_to_say(struct sync *sync, struct sync_known *known, const char *mark)
+static bool is_ours_to_say(const struct sync *sync, const struct sync_known *known,
+                           const char *mark, const uint8_t settings[16])
 {
     const bool others = known->version && strcmp(known->writer, sync->node) != 0 &&
                         sync_node_lives(sync, known->writer);
-    const bool same = strncmp(known->mark, mark, sizeof(known->mark)) == 0;
+    const bool set_here = memcmp(known->settings, settings, sizeof(known->settings)) != 0;
 
-    if (others && known->taken) {
-        snprintf(known->mark, sizeof(known->mark), "%s", mark);
-        known->taken = false;
-        return false;
-    }
     if (others)
-        return known->mark[0] && !same;
-    return !same || sync->push_profiles || !known->version ||
+        return set_here;
+    return set_here || strcmp(known->mark, mark) != 0 || sync->push_profiles || !known->version ||
            sync_wall_ms() >= known->acted_ms + AGAIN_MS;
 }
 
@@ -389,6 +401,7 @@ static bool teach(struct sync *sync, struct json_object *profile, struct error *
     char profiles[SYNC_KEY_BYTES], field[128], mark[sizeof(((struct sync_known *)0)->mark)];
     const char *said = document_string(profile, "mark");
     struct sync_known *known;
+    uint8_t settings[16];
     bool written;
 
     if (!said || !is_armed(profile) || !field_of(profile, field))
@@ -396,7 +409,8 @@ static bool teach(struct sync *sync, struct json_object *profile, struct error *
     known = sync_memory_of(sync->memory,
                            (struct sync_place){sync_key(sync, "profiles", profiles), field}, true);
     snprintf(mark, sizeof(mark), "%s", said);
-    if (!known || !is_ours_to_say(sync, known, mark))
+    digest_settings(profile, settings);
+    if (!known || !is_ours_to_say(sync, known, mark, settings))
         return true;
     json_object_object_del(profile, "mark");
     json_object_object_del(profile, "enforced");
@@ -408,8 +422,11 @@ static bool teach(struct sync *sync, struct json_object *profile, struct error *
         if (!replace(sync, field, profile, known, &written, error))
             return false;
     }
-    if (written)
+    if (written) {
         snprintf(known->mark, sizeof(known->mark), "%s", mark);
+        memcpy(known->settings, settings, sizeof(settings));
+        sync->count_ms = 0;
+    }
     return true;
 }
 
@@ -442,8 +459,10 @@ static bool count_profiles(struct sync *sync, struct error *error)
     reply = sync_store_ask(&sync->store, &command, error);
     if (!reply)
         return false;
-    if (reply->type == REDIS_REPLY_INTEGER && (uint64_t)reply->integer < sync->taught_count)
+    if (reply->type == REDIS_REPLY_INTEGER && (uint64_t)reply->integer < sync->taught_count) {
         sync->read_profiles = sync->push_profiles = true;
+        sync->look_ms = 0;
+    }
     sync->taught_count = reply->type == REDIS_REPLY_INTEGER ? (uint64_t)reply->integer : 0;
     freeReplyObject(reply);
     return true;

@@ -63,6 +63,7 @@ TOGETHER = [
     "test_reload.py",
     "test_imports.py",
     "test_cluster.py",
+    "test_sync.py",
     "test_sandbox.py",
     "test_stack.py",
     "test_ends.py",

@@ -1,0 +1,428 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`synward sync`: two or three bridges, each with its own hosts, and Redis on a UNIX socket between
+them. What one knows serves all; a store that is slow, gone, emptied, full or somebody else's takes
+nothing away."""
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import threading
+import time
+
+import runner
+from lab import (
+    PROJECT,
+    ROOT,
+    SYNWARD,
+    Lab,
+    Process,
+    check,
+    check_equal,
+    make_root,
+    run,
+    wait_until,
+)
+
+PORT = 80
+NAME = "test"
+SEALED = f"synward:{NAME}"
+
+
+class Bridge(Lab):
+    """A lab whose daemon has the cluster's key, with a sync beside it."""
+
+    def __init__(self, cluster, name):
+        super().__init__()
+        self.cluster, self.name, self.sync = cluster, name, None
+        if self.stand_in:
+            raise runner.Skip("needs the daemon")
+
+    def begin(self, mode="auto", sync=True):
+        self.start(mode=mode, extra=["--cluster-key", self.cluster.key])
+        self.http(PORT)
+        if sync:
+            self.join()
+
+    def join(self, key=None, redis=None, name=None, node=None):
+        self.sync = self._keep(
+            Process(
+                [SYNWARD, "sync", "--redis", redis or f"unix:{self.cluster.socket}"]
+                + ["--name", name or NAME, "--node", node or self.name]
+                + ["--cluster-key", key or self.cluster.key, "--control", self.control],
+                self.log("sync"),
+            )
+        )
+
+    def state(self):
+        return self.cli("status")["cluster"]
+
+    def wait_state(self, state, bridges=None, timeout_s=10):
+        def so():
+            now = self.state()
+            return now["state"] == state and bridges in (None, now["bridges"])
+
+        wait_until(so, timeout_s, f"{self.name} is {state} with {bridges}: {self.state()}")
+
+    def asides(self):
+        return [
+            (s["address"], s["by"]) for s in self.cli("sources")["sources"] if s["state"] == "aside"
+        ]
+
+
+class Cluster:
+    """The store, the key, and the bridges, all of which end with it."""
+
+    def __init__(self, *names, redis=()):
+        make_root()
+        self.stack = contextlib.ExitStack()
+        self.options = redis
+        self.names = names
+
+    def __enter__(self):
+        place = self.stack.enter_context(Lab())
+        self.place, self.folder = place, os.path.join(place.folder, "redis")
+        os.makedirs(self.folder)
+        os.chmod(self.folder, 0o755)
+        self.socket = os.path.join(self.folder, "redis.sock")
+        self.key = self.key_file("cluster.key", secrets.token_hex(32))
+        self.start_store()
+        self.bridges = [self.stack.enter_context(Bridge(self, name)) for name in self.names]
+        return self
+
+    def __exit__(self, *what):
+        return self.stack.__exit__(*what)
+
+    def key_file(self, name, *keys):
+        path = os.path.join(self.place.folder, name)
+        with open(path, "w", encoding="ascii") as file:
+            file.write("".join(key + "\n" for key in keys))
+        os.chmod(path, 0o600)
+        return path
+
+    def start_store(self):
+        self.store = self.place._keep(
+            Process(
+                [os.path.join(PROJECT, "tests/root/run-redis.sh"), self.place.server.name, ROOT]
+                + [self.folder, *self.options],
+                self.place.log("redis"),
+            )
+        )
+        wait_until(self.answers, 10, "Redis answers")
+
+    def answers(self):
+        with contextlib.suppress(OSError):
+            return self.ask("PING") == "PONG"
+        return False
+
+    def ask(self, *words):
+        """One command; its reply as Python has it."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(5)
+            connection.connect(self.socket)
+            parts = [word if isinstance(word, bytes) else str(word).encode() for word in words]
+            connection.sendall(
+                b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(p), p) for p in parts)
+            )
+            return self._reply(connection.makefile("rb"))
+
+    def _reply(self, file):
+        line = file.readline().rstrip(b"\r\n")
+        kind, rest = line[:1], line[1:]
+        if kind == b"*":
+            return [self._reply(file) for _ in range(int(rest))]
+        if kind == b"$":
+            data = None if int(rest) < 0 else file.read(int(rest) + 2)[:-2]
+            return data.decode(errors="replace") if data is not None else None
+        return int(rest) if kind == b":" else rest.decode()
+
+    def hash(self, name):
+        found = self.ask("HGETALL", f"{SEALED}:{name}")
+        return dict(zip(found[::2], found[1::2]))
+
+
+def attacked(bridge):
+    return bridge.server_mode(PORT) == "attack"
+
+
+def attack(bridge):
+    """A flood that goes on; the caller stops it."""
+    return bridge.start_flood(PORT, count=10_000_000, rate=3000)
+
+
+def promise(bridge):
+    profile = bridge.profile(PORT)
+    return profile and (profile["mark"], profile["tcp"], profile["application"]["protocol"])
+
+
+def test_bridges_join_and_one_that_dies_is_counted_out():
+    with Cluster("a", "b") as cluster:
+        a, b = cluster.bridges
+        for bridge in (a, b):
+            bridge.begin()
+        for bridge in (a, b):
+            bridge.wait_state("joined", 2)
+        b.sync.stop(signal.SIGKILL)
+        a.wait_state("joined", 1, 30)
+        b.wait_state("away", 2, 20)
+        check("does not run" in b.state()["why"], b.state())
+        b.join()
+        a.wait_state("joined", 2)
+        b.wait_state("joined", 2)
+
+
+def test_what_one_has_learned_serves_all():
+    with Cluster("a", "b", "c") as cluster:
+        a, b, c = cluster.bridges
+        for bridge in (a, b):
+            bridge.begin()
+            bridge.wait_state("joined")
+        a.learn("http", PORT)
+        wait_until(lambda: b.profile(PORT), 5, "b has the profile")
+        wait_until(lambda: promise(b) == promise(a), 5, f"{promise(a)} at both: {promise(b)}")
+        begin = time.monotonic()
+        c.begin()
+        wait_until(lambda: promise(c) == promise(a), 5, "who joins has it")
+        check(time.monotonic() - begin < 8, "within seconds")
+        # While a lives it teaches: what b sees of the server changes nothing there.
+        before = b.profile(PORT)["evidence"]["handshakes"]
+        b.fetch("http", port=PORT, count=20)
+        check_equal(b.profile(PORT)["evidence"]["handshakes"], before, "b learns nothing of it")
+        # The operator's word at b reaches all.
+        b.cli("profiles", "set", f"10.77.0.2:{PORT}", "trigger.half_open=77")
+        wait_until(
+            lambda: a.profile(PORT)["settings"].get("trigger.half_open") == 77,
+            8,
+            f"the setting reaches a: {a.profile(PORT)['settings']}",
+        )
+
+
+def test_an_attack_at_one_is_one_at_all():
+    with Cluster("a", "b") as cluster:
+        a, b = cluster.bridges
+        for bridge in (a, b):
+            bridge.begin()
+            bridge.wait_state("joined")
+        a.learn("http", PORT)
+        wait_until(lambda: b.profile(PORT), 5, "b has the profile")
+        check(not attacked(a) and not attacked(b), "calm")
+        flood = attack(a)
+        wait_until(lambda: attacked(a), 10, "a is attacked")
+        begin = time.monotonic()
+        wait_until(lambda: attacked(b), 5, "so is b")
+        check(time.monotonic() - begin < 2, f"within 2 s: {time.monotonic() - begin:.1f}")
+        causes = [s["cause"] for s in b.cli("status")["servers"] if s["port"] == PORT]
+        check("half-open" in causes[0], causes)
+        check_equal(b.fetch("http", port=PORT, count=5)["failed"], 0, "b's clients are served")
+        flood.stop()
+        wait_until(lambda: not attacked(a), 60, "a is calm")
+        wait_until(lambda: not attacked(b), 60, "b is calm, too")
+
+
+def test_who_is_put_aside_by_one_is_so_at_all():
+    with Cluster("a", "b") as cluster:
+        a, b = cluster.bridges
+        for bridge in (a, b):
+            bridge.begin()
+            bridge.wait_state("joined")
+        a.learn("http", PORT)
+        a.set_mode("attack")
+        a.talkers(
+            PORT,
+            count=150,
+            sources="10.78.0.7/32",
+            concurrency=10,
+            say="bittorrent",
+            hold_ms=100,
+            connect_timeout_ms=500,
+        )
+        check_equal(a.asides(), [("10.78.0.7", "judgement")], "at a")
+        begin = time.monotonic()
+        wait_until(lambda: b.asides() == [("10.78.0.7", "cluster")], 5, f"at b: {b.asides()}")
+        check(time.monotonic() - begin < 2, f"within 2 s: {time.monotonic() - begin:.1f}")
+
+
+def test_a_store_that_is_away_takes_nothing():
+    with Cluster("a", "b") as cluster:
+        a, b = cluster.bridges
+        for bridge in (a, b):
+            bridge.begin()
+            bridge.wait_state("joined")
+        a.learn("http", PORT)
+        wait_until(lambda: b.profile(PORT), 5, "b has the profile")
+        cluster.store.popen.send_signal(signal.SIGSTOP)
+        a.wait_state("away", 2, 20)
+        check("the store at" in a.state()["why"], a.state())
+        check_equal(b.fetch("http", port=PORT, count=5)["failed"], 0, "b's clients are served")
+        cluster.store.popen.send_signal(signal.SIGCONT)
+        a.wait_state("joined", 2)
+        cluster.store.stop(signal.SIGKILL)
+        os.unlink(cluster.socket)
+        a.wait_state("away", 2, 20)
+        b.wait_state("away", 2, 20)
+        check(promise(b) == promise(a), "profiles stay")
+        cluster.start_store()  # an empty one
+        for bridge in (a, b):
+            bridge.wait_state("joined", 2)
+        wait_until(lambda: len(cluster.hash("profiles")) == 1, 10, "the profile is there again")
+        cluster.ask("FLUSHALL")
+        wait_until(lambda: len(cluster.hash("profiles")) == 1, 15, "and again")
+        check(promise(b) == promise(a), "profiles stay")
+        check_equal([x.state()["bridges"] for x in (a, b)], [2, 2], "nobody is counted out")
+
+
+def test_a_full_store_is_away():
+    with Cluster("a", redis=["--maxmemory", "1200kb"]) as cluster:
+        a = cluster.bridges[0]
+        cluster.ask("CONFIG", "SET", "maxmemory", "1")
+        a.begin()
+        wait_until(lambda: "OOM" in (a.state()["why"] or ""), 10, f"told: {a.state()}")
+        check_equal(a.state()["state"], "away", "state")
+        cluster.ask("CONFIG", "SET", "maxmemory", "0")
+        a.wait_state("joined", 1)
+
+
+def test_nobody_without_the_key_is_believed():
+    with Cluster("a", "b") as cluster:
+        a, b = cluster.bridges
+        for bridge in (a, b):
+            bridge.begin()
+            bridge.wait_state("joined")
+        a.learn("http", PORT)
+        wait_until(lambda: b.profile(PORT), 5, "b has the profile")
+        flood = attack(a)
+        wait_until(lambda: cluster.hash("attacks"), 10, "an attack is told")
+        kept = cluster.hash("attacks")
+        flood.stop()
+        good = next(iter(kept.values()))
+        field = next(iter(kept))
+        profiles = cluster.hash("profiles")
+        b.set_mode("normal")
+        b.set_mode("auto")
+        # Of somebody else's making, moved to another place, changed, cut short, and far too long.
+        forged = {
+            "10.77.0.2 81 [ ] a": good,
+            "10.77.0.2 82 [ ] a": good.replace("80", "82"),
+            "10.77.0.2 83 [ ] a": "s1 " + "0" * 64 + good[67:],
+            "10.77.0.2 84 [ ] a": good[:40],
+            "10.77.0.2 85 [ ] a": "x" * 3_000_000,
+        }
+        for name, text in forged.items():
+            cluster.ask("HSET", f"{SEALED}:attacks", name, text)
+        cluster.ask("HSET", f"{SEALED}:nodes", "evil", next(iter(cluster.hash("nodes").values())))
+        server, text = next(iter(profiles.items()))
+        cluster.ask(
+            "HSET", f"{SEALED}:profiles", server, text.replace('"armed":true', '"armed":false')
+        )
+        cluster.ask("XADD", f"{SEALED}:changes", "*", "f", server)
+        wait_until(lambda: "no bridge wrote" in b.sync.errors(), 10, f"said: {b.sync.errors()}")
+        for bridge in (a, b):
+            bridge.wait_state("joined", 2)
+            ports = [s["port"] for s in bridge.cli("status")["servers"] if s["mode"] == "attack"]
+            check(set(ports) <= {PORT}, f"attacked: {ports}")
+            check(bridge.profile(PORT)["evidence"]["armed"], "armed as before")
+        # What was true once: its time is over.
+        wait_until(lambda: not attacked(a) and not attacked(b), 90, "calm again")
+        cluster.ask("HSET", f"{SEALED}:attacks", field, good)
+        cluster.ask("HDEL", f"{SEALED}:attacks", *forged)
+        time.sleep(3)  # nothing is to happen
+        check(not attacked(b), "an old attack is none")
+
+
+def test_another_key_file_may_not_join():
+    with Cluster("a", "b") as cluster:
+        a, b = cluster.bridges
+        a.begin()
+        a.wait_state("joined", 1)
+        b.begin(sync=False)
+        other = cluster.key_file("other.key", secrets.token_hex(32))
+        b.join(key=other)
+        b.wait_state("refused", 1)
+        check("another key file" in b.state()["why"], b.state())
+        check_equal(a.state()["bridges"], 1, "a counts only itself")
+
+
+def test_two_of_one_name():
+    with Cluster("a", "b") as cluster:
+        a, b = cluster.bridges
+        a.begin()
+        a.wait_state("joined", 1)
+        b.begin(sync=False)
+        b.join(node="a")
+        wait_until(
+            lambda: "refused" in (a.state()["state"], b.state()["state"]), 10, "one is refused"
+        )
+
+
+class FakeStore(threading.Thread):
+    """A server that says what `answer` makes of each command's first word."""
+
+    def __init__(self, path, answer):
+        super().__init__(daemon=True)
+        self.answer, self.listener = answer, socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        self.listener.listen(4)
+
+    def run(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.listener.accept()
+                with contextlib.suppress(OSError), connection:
+                    while text := connection.recv(65536):
+                        word = text.split(b"\r\n")[2].decode()
+                        self.answer(connection, word)
+
+    def close(self):
+        self.listener.close()
+
+
+def drip(connection, _word):
+    for byte in b"*2\r\n$10\r\n" * 1000:
+        connection.sendall(bytes([byte]))
+        time.sleep(0.05)
+
+
+def gush(connection, _word):
+    connection.sendall(b"$900000000\r\n")
+    while True:
+        connection.sendall(b"x" * 65536)
+
+
+def lie_about_time(connection, word):
+    connection.sendall(
+        b"*2\r\n$10\r\n1000000000\r\n$1\r\n0\r\n" if word == "TIME" else b"-ERR no\r\n"
+    )
+
+
+def test_a_store_that_is_none():
+    answers = {
+        "drip": (drip, "away", "in time"),
+        "gush": (gush, "away", "than it was asked"),
+        "nest": (lambda c, _: c.sendall(b"*1\r\n" * 100), "away", "no Redis"),
+        "many": (lambda c, _: c.sendall(b"*2147483647\r\n"), "away", "the store at"),
+        "http": (lambda c, _: c.sendall(b"HTTP/1.1 400 Bad\r\n\r\n"), "away", "no Redis"),
+        "time": (lie_about_time, "refused", "off the store's"),
+    }
+    with Cluster("a") as cluster:
+        a = cluster.bridges[0]
+        a.begin(sync=False)
+        a.learn("http", PORT)
+        for name, (answer, state, why) in answers.items():
+            path = os.path.join(cluster.folder, f"{name}.sock")
+            store = FakeStore(path, answer)
+            store.start()
+            a.join(redis=f"unix:{path}")
+            wait_until(
+                lambda s=state, w=why: (a.state()["state"], w in (a.state()["why"] or ""))
+                == (s, True),
+                20,
+                f"{name}: {state}, {why}: {a.state()}",
+            )
+            check(a.sync.running(), f"{name}: it lives: {a.sync.errors()}")
+            check(a.sync.resident_kib() < 200_000, f"{name}: {a.sync.resident_kib()} KiB")
+            check_equal(a.fetch("http", port=PORT, count=3)["failed"], 0, f"{name}: served")
+            a.sync.stop()
+            store.close()
+
+
+runner.main(globals())
