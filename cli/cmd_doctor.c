@@ -11,7 +11,9 @@
 #include "bridge/doctor/machine.h"
 #include "bridge/text/config.h"
 #include "cli/cmd.h"
+#include "cli/doctor_cluster.h"
 #include "cli/output.h"
+#include "cli/password_file.h"
 
 static void print_finding(const struct finding *finding)
 {
@@ -109,7 +111,8 @@ static const char *ssh_connection(char found[256])
 }
 
 static bool examine(const struct arguments *arguments, const struct config *config,
-                    struct findings *findings, struct error *error)
+                    const struct cluster_patient *cluster, struct findings *findings,
+                    struct error *error)
 {
     const char *const sides[2] = {
         option_given(arguments, OPTION_CLIENT) ? arguments->value[OPTION_CLIENT] : config->client,
@@ -119,6 +122,7 @@ static bool examine(const struct arguments *arguments, const struct config *conf
 
     doctor_machine(findings);
     doctor_sides(findings, sides, ssh_connection(ssh));
+    doctor_cluster(findings, cluster);
     if (option_given(arguments, OPTION_JSON))
         print_json(findings);
     else
@@ -134,9 +138,23 @@ bool cmd_doctor(const struct arguments *arguments, struct error *error)
 {
     struct config config = {.mode = SETTING_INHERIT};
     struct findings *findings = output_alloc(calloc(1, sizeof(*findings)));
-    const bool done = (!option_given(arguments, OPTION_CONFIG) ||
-                       config_load(&config, arguments->value[OPTION_CONFIG], error)) &&
-                      examine(arguments, &config, findings, error);
+    struct password password = {0};
+    struct cluster_patient cluster;
+    bool done = (!option_given(arguments, OPTION_CONFIG) ||
+                 config_load(&config, arguments->value[OPTION_CONFIG], error)) &&
+                password_read(arguments->value[OPTION_PASSWORD_FILE], &password, error);
+
+    cluster = (struct cluster_patient){
+        .key_file = option_given(arguments, OPTION_CLUSTER_KEY)
+                        ? arguments->value[OPTION_CLUSTER_KEY]
+                        : config.cluster_key,
+        .redis = arguments->value[OPTION_REDIS],
+        .name = arguments->value[OPTION_NAME],
+        .user = password.user,
+        .password = password.password,
+    };
+    done = done && examine(arguments, &config, &cluster, findings, error);
+    password_free(&password);
 
     free(findings);
     config_free(&config);

@@ -16,7 +16,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bridge/base/clock.h"
@@ -25,37 +24,12 @@
 #include "bridge/control/place.h"
 #include "cli/cmd.h"
 #include "cli/control_client.h"
-#include "cli/file.h"
+#include "cli/password_file.h"
 #include "cli/sync.h"
 
 #define SYNC_USER       "synward-sync"
 #define MEMORY_MOST     (2048ull << 20)
-#define PASSWORD_MOST   1024u
 #define DAEMON_AGAIN_MS 1000
-
-/* "PASSWORD", or "USER PASSWORD". */
-static bool read_password(const char *path, char **text, struct sync_store *store,
-                          struct error *error)
-{
-    struct stat status;
-    size_t bytes = 0;
-    char *space;
-
-    if (stat(path, &status) == 0 && (status.st_mode & (S_IRWXG | S_IRWXO)))
-        return error_set(error, EXIT_FAILED,
-                         "--password-file %.100s: others may read it: chmod 0600", path);
-    *text = file_read(path, PASSWORD_MOST, &bytes, error);
-    if (!*text)
-        return false;
-    (*text)[strcspn(*text, "\r\n")] = '\0';
-    space = strchr(*text, ' ');
-    if (space)
-        *space = '\0';
-    store->user = space ? *text : NULL;
-    store->password = space ? space + 1 : *text;
-    return store->password[0] != '\0' ||
-           error_set(error, EXIT_FAILED, "--password-file %.100s: is empty", path);
-}
 
 /* As its own user, where there is one; never with more than it has. */
 static bool give_up_privileges(struct error *error)
@@ -149,10 +123,8 @@ static bool is_name(const char *text, size_t most)
 }
 
 static bool read_arguments(const struct arguments *arguments, struct sync *sync, char *host,
-                           char **password, struct error *error)
+                           struct password *password, struct error *error)
 {
-    const char *file = arguments->value[OPTION_PASSWORD_FILE];
-
     sync->store.url = arguments->value[OPTION_REDIS];
     sync->seal.cluster = arguments->value[OPTION_NAME];
     if (!sync->store.url || !sync->seal.cluster || !arguments->value[OPTION_CLUSTER_KEY])
@@ -167,14 +139,18 @@ static bool read_arguments(const struct arguments *arguments, struct sync *sync,
     if (!is_name(sync->node, SYNC_WRITER_BYTES))
         return error_set(error, EXIT_USAGE, "--node %.70s: letters, digits, . _ - , 63 at most",
                          sync->node);
+    if (!password_read(arguments->value[OPTION_PASSWORD_FILE], password, error))
+        return false;
+    sync->store.user = password->user;
+    sync->store.password = password->password;
     return sync_store_check(sync->store.url, error) &&
-           (!file || read_password(file, password, &sync->store, error)) &&
            cluster_key_seals(arguments->value[OPTION_CLUSTER_KEY], &sync->seal.keys, error);
 }
 
 bool cmd_sync(const struct arguments *arguments, struct error *error)
 {
-    char host[SYNC_WRITER_BYTES] = "", control[PLACE_VIEW_BYTES], *password = NULL;
+    char host[SYNC_WRITER_BYTES] = "", control[PLACE_VIEW_BYTES];
+    struct password password = {0};
     struct sync sync = {.control = control};
     bool done;
 
@@ -187,9 +163,7 @@ bool cmd_sync(const struct arguments *arguments, struct error *error)
            serve(&sync, error);
     sync_end(&sync);
     sodium_memzero(&sync.seal.keys, sizeof(sync.seal.keys));
-    if (password)
-        sodium_memzero(password, strlen(password));
-    free(password);
+    password_free(&password);
     log_close();
     return done;
 }

@@ -335,14 +335,19 @@ static const struct command commands[] = {
              "is changed.\n" SERVER_FORMS,
      .handle = cmd_rehearse},
     {.name = "doctor",
-     .forms = {"[--client SIDE] [--server SIDE] [--config FILE] [--json]"},
-     .options = OPTION_BIT(CLIENT) | OPTION_BIT(SERVER) | OPTION_BIT(CONFIG) | OPTION_BIT(JSON),
+     .forms =
+         {"[--client SIDE] [--server SIDE] [--cluster-key FILE] [--redis URL] [--name CLUSTER] "
+          "[--password-file FILE] [--config FILE] [--json]"},
+     .options = OPTION_BIT(CLIENT) | OPTION_BIT(SERVER) | OPTION_BIT(CLUSTER_KEY) |
+                OPTION_BIT(REDIS) | OPTION_BIT(NAME) | OPTION_BIT(PASSWORD_FILE) |
+                OPTION_BIT(CONFIG) | OPTION_BIT(JSON),
      .summary = "what would keep synward from starting, and what helps",
      .help = "Looks at the machine, and at the sides that you mean to give `synward run`;\n"
              "nothing is changed. Each finding is `ok`, a `note` (it runs all the same, less\n"
              "well or not as one would think) or `wrong` (it would not start, or the host would\n"
              "lose its network), with a remedy behind >. The exit code is 1 where something is\n"
-             "wrong.\n",
+             "wrong. With --cluster-key or --redis it looks at what several bridges need, too:\n"
+             "a clock that is kept right, the key file, a store that answers.\n",
      .handle = cmd_doctor},
     {.name = "stats",
      .forms = {"[SERVER[:PORT]] " TABLE_FORM},

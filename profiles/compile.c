@@ -576,7 +576,8 @@ char *profile_mark(const struct profile *profile, char text[MARK_TEXT_BYTES])
         compile_server(profile, NULL, GENERATION_BY_BYTES, 0, server);
         crypto_generichash_init(&state, NULL, 0, sizeof(hash));
         hash_names(&state, &profile->keywords);
-        hash_bytes(&state, (const uint8_t *)&server->now.generation, sizeof(server->now.generation));
+        hash_bytes(&state, (const uint8_t *)&server->now.generation,
+                   sizeof(server->now.generation));
         memset(&server->now, 0, sizeof(server->now));
         memset(&server->keywords, 0, sizeof(server->keywords));
         server->held_peak = server->greeting_grace_us = server->early_grace_us = 0;

@@ -44,10 +44,11 @@ FLOORS = {
     "cli": (
         "admission escape options file counter_text",
         "output",
-        "table control_client store_reader reading_apart redact archive_file top_model sync_seal sync_store",
+        "table control_client store_reader reading_apart redact archive_file top_model",
+        "sync_seal sync_store password_file",
         "sync_memory",
         "sync",
-        "sync_round sync_profiles",
+        "sync_round sync_profiles doctor_cluster",
         "profile_text server_table metrics top_frame",
         "command",
         "cmd complete",

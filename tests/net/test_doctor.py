@@ -254,5 +254,30 @@ def test_for_people():
     check(any(l.startswith("wrong  port:no?[2Jsuch port: ") for l in lines), f"{lines}")
 
 
+def test_what_several_bridges_need():
+    with port_lab() as lab:
+        key = os.path.join(lab.folder, "cluster.key")
+        found = doctor("--cluster-key", key)
+        expect(found[(None, "cluster key")], "wrong", "No such file")
+        with open(key, "w", encoding="ascii") as file:
+            file.write("0" * 64 + "\n")
+        os.chmod(key, 0o644)
+        finding = doctor("--cluster-key", key)[(None, "cluster key")]
+        expect(finding, "wrong", "others may use it")
+        os.chmod(key, 0o600)
+        found = doctor("--cluster-key", key, "--redis", f"unix:{lab.folder}/none.sock")
+        expect(found[(None, "cluster key")], "ok", "has 1 line")
+        expect(found[(None, "store")], "wrong", "does not answer")
+        check_equal(found[(None, "clock")]["level"] == "wrong", not clock_is_kept(), "the clock")
+        check((None, "clock") not in doctor(), "who is alone needs none of it")
+
+
+def clock_is_kept():
+    """As adjtimex(2) has it: STA_UNSYNC."""
+    state = ctypes.create_string_buffer(256)
+    ctypes.CDLL(None).adjtimex(state)
+    return not int.from_bytes(state[40:44], "little") & 0x40
+
+
 if __name__ == "__main__":
     runner.main(globals())

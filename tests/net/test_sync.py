@@ -3,6 +3,7 @@
 them. What one knows serves all; a store that is slow, gone, emptied, full or somebody else's takes
 nothing away."""
 import contextlib
+import json
 import os
 import secrets
 import signal
@@ -340,6 +341,24 @@ def test_another_key_file_may_not_join():
         b.wait_state("refused", 1)
         check("another key file" in b.state()["why"], b.state())
         check_equal(a.state()["bridges"], 1, "a counts only itself")
+
+
+def test_doctor_looks_at_the_store():
+    with Cluster("a") as cluster:
+        other = cluster.key_file("other.key", secrets.token_hex(32))
+        url = ["--redis", f"unix:{cluster.socket}", "--name", NAME]
+
+        def look(key, check_name):
+            said = run(SYNWARD, "doctor", "--json", "--cluster-key", key, *url, ok=False).stdout
+            return [f for f in json.loads(said)["findings"] if f["check"] == check_name][0]
+
+        check_equal(look(cluster.key, "store")["level"], "ok", "the store")
+        check_equal(look(cluster.key, "cluster")["level"], "note", "nobody has joined")
+        a = cluster.bridges[0]
+        a.begin()
+        a.wait_state("joined", 1)
+        check_equal(look(cluster.key, "cluster")["level"], "ok", "the key file")
+        check_equal(look(other, "cluster")["level"], "wrong", "another key file")
 
 
 def test_two_of_one_name():

@@ -3,7 +3,7 @@
 #
 # make-root.sh DEST [LIST] - a private Debian root for the tests. LIST says what is in it:
 #
-#   tests    (default) nginx, dovecot (POP3), curl, nmap, p0f, tcpdump, Redis: what `make check` uses
+#   tests    (default) nginx, dovecot (POP3), curl, nmap, p0f, tcpdump, Redis: for `make check`
 #   interop  the servers and clients of `make interop`
 #   redteam  Apache, and slowhttptest against it: what `make redteam` uses
 #   systemd  a system that boots: what `make package-test` installs the package on
