@@ -15,12 +15,12 @@
 static void check_kept(struct findings *findings)
 {
     if (cluster_clock_kept()) {
-        findings_add(findings, FINDING_OK, "clock", "it is kept right");
+        findings_add(findings, FINDING_OK, "cluster clock", "it is kept right");
         return;
     }
-    findings_add(findings, FINDING_WRONG, "clock",
+    findings_add(findings, FINDING_WRONG, "cluster clock",
                  "nobody keeps it right: once it is 30 s off, other bridges take no cookie of it");
-    findings_remedy(findings, "apt-get install chrony");
+    findings_remedy(findings, "timedatectl set-ntp true");
 }
 
 static bool check_key(struct findings *findings, const char *path, struct cluster_seals *seals)

@@ -268,8 +268,10 @@ def test_what_several_bridges_need():
         found = doctor("--cluster-key", key, "--redis", f"unix:{lab.folder}/none.sock")
         expect(found[(None, "cluster key")], "ok", "has 1 line")
         expect(found[(None, "store")], "wrong", "does not answer")
-        check_equal(found[(None, "clock")]["level"] == "wrong", not clock_is_kept(), "the clock")
-        check((None, "clock") not in doctor(), "who is alone needs none of it")
+        check_equal(
+            found[(None, "cluster clock")]["level"] == "wrong", not clock_is_kept(), "the clock"
+        )
+        check((None, "cluster clock") not in doctor(), "who is alone needs none of it")
 
 
 def clock_is_kept():
