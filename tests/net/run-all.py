@@ -64,6 +64,7 @@ TOGETHER = [
     "test_imports.py",
     "test_cluster.py",
     "test_sync.py",
+    "test_spread.py",
     "test_sandbox.py",
     "test_stack.py",
     "test_ends.py",

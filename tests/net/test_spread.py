@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Three bridges before one server, their keys and what they know in common: each segment of a
+handshake by another one, a flood over all of them."""
+import time
+
+import runner
+from lab import check, check_equal, make_root, wait_until
+from spread import BY_CONNECTION, BY_SEGMENT, NAMES, Spread
+
+CONNECTIONS = 10_000
+
+
+def learned(lab):
+    """All three have the profile that one of them has learned."""
+    lab.http(80)
+    for name in NAMES:
+        lab.start_bridge(name)
+    for name in NAMES:
+        wait_until(lambda n=name: lab.bridges(n) == 3, 10, f"{name} has joined")
+    lab.spread(BY_CONNECTION)
+    check_equal(lab.fetch("http", port=80, count=60)["failed"], 0, "fetches while learning")
+    for name in NAMES:
+        wait_until(
+            lambda n=name: any(p["evidence"]["armed"] for p in lab.profiles_of(n)),
+            8,
+            f"{name} has the profile: {lab.profiles_of(name)}",
+        )
+
+
+def test_each_segment_by_another_bridge():
+    make_root()
+    with Spread() as lab:
+        learned(lab)
+        for name in NAMES:
+            lab.ask(name, "mode", "attack")
+        lab.spread(BY_SEGMENT)
+        report = lab.fetch("http", port=80, count=CONNECTIONS, concurrency=16, timeout_ms=5000)
+        check_equal((report["ok"], report["failed"]), (CONNECTIONS, 0), f"fetches: {report}")
+        made, taken, opened = [lab.ask(n, "stats") for n in NAMES]
+        check(made["cookies"]["sent"] >= CONNECTIONS, f"a answers SYNs: {made['cookies']}")
+        # A port that is used again keeps its count, and its ACK goes by c: of some thousand.
+        check(taken["cookies"]["accepted"] >= CONNECTIONS // 2, f"b takes: {taken['cookies']}")
+        check(opened["requests"]["matched"] >= CONNECTIONS, f"c opens: {opened['requests']}")
+        return f"{CONNECTIONS:,} fetches, SYN by a, ACK by b, request by c: none failed"
+
+
+def test_a_flood_over_three_switches_all():
+    make_root()
+    with Spread() as lab:
+        learned(lab)
+        floods = [lab.start_flood_at(number, 10_000) for number in range(3)]
+
+        def attacked():
+            return [name for name in NAMES if "attack" in lab.mode_at(name)]
+
+        wait_until(attacked, 10, "one is attacked")
+        begin = time.monotonic()
+        wait_until(lambda: len(attacked()) == 3, 10, f"all are: {attacked()}")
+        took = time.monotonic() - begin
+        check(took < 2, f"{took:.1f} s after the first")
+        report = lab.fetch("http", port=80, count=200, timeout_ms=5000)
+        check_equal(report["failed"], 0, f"fetches under it: {report}")
+        for flood in floods:
+            flood.stop()
+        return f"all within {took:.1f} s of the first; 200 fetches, none failed"
+
+
+if __name__ == "__main__":
+    runner.main(globals())
