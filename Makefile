@@ -61,7 +61,7 @@ LOADS   := $(BUILD)/tests/bench/load $(BUILD)/tests/bench/reflector
 C_FILES  = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
 .PHONY: all help man servers deb package-test deps-deb deps-more fresh oracle interop redteam instructions fuzz soak deps deps-bench deps-lint \
-        deps-vm vm check check-more check-root check-vm check-unit demo bench bench-quick bench-attack sanitize install clean root \
+        deps-vm vm check check-more check-root check-vm check-unit demo cluster-demo bench bench-quick bench-attack sanitize install clean root \
         lint lint-format lint-lines lint-gcc lint-clang lint-tidy lint-cppcheck
 all: $(BUILD)/synward man
 
@@ -227,6 +227,11 @@ instructions: deps
 demo: deps
 	@$(MAKE) --no-print-directory $(if $(filter 0,$(V)),-s) all $(SERVERS)
 	@REAL=$(REAL) SYNWARD=$(BUILD)/synward python3 tests/demo/demo.py
+
+#: make cluster-demo  three bridges, one key file, Redis: a flood, one that joins, one that dies
+cluster-demo: deps
+	@$(MAKE) --no-print-directory $(if $(filter 0,$(V)),-s) all $(SERVERS)
+	@SYNWARD=$(BUILD)/synward python3 tests/demo/cluster.py
 
 #: make root       nginx, dovecot and the tools of the tests in a private root under build/
 root: deps
