@@ -103,8 +103,13 @@ static void begin_compiling(struct daemon *daemon, uint64_t now_us)
 /* A piece of it; when it is whole the workers have it. */
 static void go_on_compiling(struct daemon *daemon, uint64_t now_us)
 {
+    uint64_t due_us;
+
     if (policy_compiling_step(&daemon->compiling))
         return;
+    due_us = daemon->compiling.policy->due_us;
+    if (due_us && due_us < daemon->compile_us)
+        daemon->compile_us = due_us;
     if (!workers_publish(daemon->parts.workers, daemon->compiling.policy)) {
         compiling_failed(daemon, now_us);
         return;
@@ -130,7 +135,7 @@ void daemon_store_changed(struct daemon *daemon)
 {
     const uint64_t now_us = clock_now_us(), revision = store_revision(daemon->parts.store);
 
-    if (revision != daemon->compiled_revision && daemon->compile_us == NEVER &&
+    if (revision != daemon->compiled_revision && now_us + COMPILE_DELAY_US < daemon->compile_us &&
         !daemon->compiling.policy)
         daemon->compile_us = now_us + COMPILE_DELAY_US;
     if (revision != daemon->saved_revision && daemon->save_us == NEVER && daemon->saving.fd < 0)

@@ -25,7 +25,8 @@
  * profile.cookies_until_us), a third waits. In normal mode nobody holds any, and what is learned
  * takes effect at once. A server whose greeting changed and was learned anew during an attack is
  * therefore opened by cookie, and greets itself, until the promise of its new greeting may be
- * given.
+ * given. Where bridges share their cookies a new promise is good for ANNOUNCED_US before it is
+ * made, in the place of the one before.
  */
 #include "profiles/compile.h"
 
@@ -39,7 +40,8 @@
 #include "profiles/model/profile.h"
 
 #define SPEAKER_FLOWS  3
-#define EARLY_GRACE_US 20000u /* an ACK and the data behind it take the same way */
+#define ANNOUNCED_US   (5000ull * 1000) /* what one bridge has written, all have by then */
+#define EARLY_GRACE_US 20000u           /* an ACK and the data behind it take the same way */
 
 /* Instead of a number: the hash of what is promised. */
 #define GENERATION_BY_BYTES UINT32_MAX
@@ -193,32 +195,77 @@ static bool before_in_use(const struct server_policy *server, uint64_t now_us)
     return server->has_before && server->before_until_us > now_us;
 }
 
-/* Carries over what was promised, and puts the new promise beside it where it differs. */
-static void settle_promise(struct server_policy *server, const struct server_policy *previous,
-                           bool cookies_out, uint32_t generation, uint64_t now_us)
+static void keep_before(struct server_policy *server, const struct server_policy *previous,
+                        uint64_t now_us)
 {
-    bool same;
-    bool waits;
+    if (!before_in_use(previous, now_us))
+        return;
+    server->has_before = true;
+    server->before = previous->before;
+    server->before_until_us = previous->before_until_us;
+    server->before_since_us = previous->before_since_us;
+}
+
+static void set_before(struct server_policy *server, const struct promise *promise, uint64_t now_us)
+{
+    server->has_before = true;
+    server->before = *promise;
+    server->before_until_us = now_us + COOKIE_LIFETIME_US;
+    server->before_since_us = now_us;
+}
+
+/*
+ * Of several bridges: a new promise is good at all of them before one makes it. Until then it
+ * stands in the place of the one before. Returns when that is over; 0: it may be made.
+ */
+static uint64_t announce(struct server_policy *server, const struct server_policy *previous,
+                         bool cookies_out, uint32_t generation, uint64_t now_us)
+{
+    const struct promise wanted = server->now;
+    const bool known =
+        before_in_use(previous, now_us) && promise_holds(&previous->before, &wanted, cookies_out);
+
+    if (known && now_us >= previous->before_since_us + ANNOUNCED_US)
+        return 0;
+    server->now = previous->now;
+    if (known) {
+        keep_before(server, previous, now_us);
+    } else {
+        set_before(server, &wanted, now_us);
+        server->before.generation = generation;
+    }
+    return server->before_since_us + ANNOUNCED_US;
+}
+
+/*
+ * Carries over what was promised, and puts the new promise beside it where it differs. Returns when
+ * it is to be asked again; 0: no sooner than ever.
+ */
+static uint64_t settle_promise(struct server_policy *server, const struct server_policy *previous,
+                               bool cookies_out, uint32_t generation, bool shared, uint64_t now_us)
+{
+    uint64_t due_us;
+    bool same, waits;
 
     if (!previous) {
         server->now.generation = generation;
-        return;
+        return 0;
     }
     same = promise_holds(&previous->now, &server->now, cookies_out);
-    waits = !same && cookies_out && before_in_use(previous, now_us);
+    waits = !same && cookies_out && before_in_use(previous, now_us) &&
+            !(shared && promise_holds(&previous->before, &server->now, cookies_out));
     if (same || waits) {
         server->now = previous->now;
-        if (before_in_use(previous, now_us)) {
-            server->has_before = true;
-            server->before = previous->before;
-            server->before_until_us = previous->before_until_us;
-        }
-        return;
+        keep_before(server, previous, now_us);
+        return 0;
     }
+    due_us =
+        shared && previous->armed ? announce(server, previous, cookies_out, generation, now_us) : 0;
+    if (due_us)
+        return due_us;
     server->now.generation = generation;
-    server->has_before = true;
-    server->before = previous->now;
-    server->before_until_us = now_us + COOKIE_LIFETIME_US;
+    set_before(server, &previous->now, now_us);
+    return 0;
 }
 
 /* --- opening --------------------------------------------------------------------------------- */
@@ -371,8 +418,9 @@ static uint8_t choose_signs(const struct profile *profile)
     return setting == SIGNED_DEFAULT ? signs_by_itself(&profile->tcp.model) : by_setting[setting];
 }
 
-static void compile_server(const struct profile *profile, const struct server_policy *previous,
-                           uint32_t generation, uint64_t now_us, struct server_policy *server)
+/* Returns when it is to be made anew; 0: no sooner than ever. */
+static uint64_t compile_server(const struct profile *profile, const struct server_policy *previous,
+                               uint32_t generation, uint64_t now_us, struct server_policy *server)
 {
     const struct profile_settings settings = profile_settings_in_force(profile);
     const bool by_bytes = generation == GENERATION_BY_BYTES;
@@ -380,6 +428,7 @@ static void compile_server(const struct profile *profile, const struct server_po
     struct promise wanted;
     bool checked;
     bool known;
+    uint64_t due_us;
 
     server->key = profile->key;
     server->armed = profile_armed(profile);
@@ -402,12 +451,14 @@ static void compile_server(const struct profile *profile, const struct server_po
     /* One that is counted is another where others go by bytes. */
     if (previous && by_bytes && generation_of(&previous->now) != previous->now.generation)
         previous = NULL;
-    settle_promise(server, previous, profile->cookies_until_us > now_us, generation, now_us);
+    due_us = settle_promise(server, previous, profile->cookies_until_us > now_us, generation,
+                            by_bytes, now_us);
     /* The promise in force may be an older one, without a greeting or with another. */
     if (server->opening == OPENING_GREET && !greetings_alike(&server->now, &wanted))
         server->opening = OPENING_COOKIE;
     if (server->opening == OPENING_COOKIE && server->checks_early)
         server->early_grace_us = early_grace(profile);
+    return due_us;
 }
 
 static int by_key(const void *left, const void *right)
@@ -439,11 +490,13 @@ static void add_server(struct policy_compiling *compiling, const struct profile 
 {
     struct policy *policy = compiling->policy;
     struct server_policy *server = &policy->servers[policy->count];
+    const uint64_t due_us = compile_server(
+        profile, policy_find(compiling->previous, &profile->key),
+        store_shared(compiling->store) ? GENERATION_BY_BYTES : (uint32_t)policy->generation,
+        compiling->now_us, server);
 
-    compile_server(profile, policy_find(compiling->previous, &profile->key),
-                   store_shared(compiling->store) ? GENERATION_BY_BYTES
-                                                  : (uint32_t)policy->generation,
-                   compiling->now_us, server);
+    if (due_us && (policy->due_us == 0 || due_us < policy->due_us))
+        policy->due_us = due_us;
     compiling->unsorted |= policy->count > 0 && by_key(server - 1, server) > 0;
     policy->count++;
     compiling->last = profile->key;

@@ -103,6 +103,7 @@ struct server_policy {
     struct promise now;
     bool has_before;
     uint64_t before_until_us; /* the promise before is honoured until then */
+    uint64_t before_since_us; /* and since then; of a cluster it may also be the next one */
     struct promise before;
     /* rule 2.5; 0 = the default (1,000 per server and 200 per source a second). */
     uint32_t open_per_second;
@@ -113,6 +114,7 @@ struct server_policy {
 
 struct policy {
     uint64_t generation;
+    uint64_t due_us; /* when it is to be made anew, for the next promises; 0: no sooner than ever */
     uint32_t count;
     struct server_policy servers[]; /* in the order of server keys (memcmp), no two alike */
 };

@@ -11,6 +11,8 @@
 #include "profiles/model/settings.h"
 #include "tests/profiles/observations.h"
 
+#define SECOND_US 1000000ull
+
 static struct store *store;
 static struct learner *learner;
 static struct policy *policy;
@@ -417,11 +419,47 @@ Test(compile, generation_of_a_shared_store_is_a_hash)
     cr_assert_neq(first, counted);
     const uint8_t ttl = store_at(store, 0)->tcp.model.ttl;
     store_at(store, 0)->tcp.model.ttl = 63;
-    const uint32_t second = compiled(300)->now.generation;
+    compiled(300);
+    const uint32_t second = compiled(300 + 5 * SECOND_US)->now.generation;
     cr_assert_neq(second, first);
-    cr_assert_eq(compiled(400)->before.generation, first);
+    cr_assert_eq(compiled(400 + 5 * SECOND_US)->before.generation, first);
     store_at(store, 0)->tcp.model.ttl = ttl;
-    cr_assert_eq(compiled(300 + 2 * COOKIE_LIFETIME_US)->now.generation, first);
+    compiled(300 + 2 * COOKIE_LIFETIME_US);
+    cr_assert_eq(compiled(300 + 2 * COOKIE_LIFETIME_US + 5 * SECOND_US)->now.generation, first);
+}
+
+/* All of them take it first, and then one after the other makes it. */
+Test(compile, promise_of_a_shared_store_is_good_before_it_is_made)
+{
+    const struct server_policy *server;
+
+    flows(1, 8, "+OK ready\r\n", "USER a\r\n", "+OK\r\n");
+    store_share(store, true);
+    server = compiled(100);
+    cr_assert(server->armed);
+    cr_assert_not(server->has_before, "nobody can have had another one");
+    const uint32_t first = server->now.generation;
+    store_at(store, 0)->tcp.model.ttl = 63;
+    store_at(store, 0)->cookies_until_us = 10 * COOKIE_LIFETIME_US;
+    server = compiled(200);
+    cr_assert_eq(server->now.generation, first);
+    cr_assert(server->has_before);
+    const uint32_t second = server->before.generation;
+    cr_assert_neq(second, first);
+    cr_assert_eq(policy->due_us, 200 + 5 * SECOND_US);
+    server = compiled(199 + 5 * SECOND_US);
+    cr_assert_eq(server->now.generation, first);
+    cr_assert_eq(server->before.generation, second);
+    cr_assert_eq(policy->due_us, 200 + 5 * SECOND_US, "it is not put off");
+    server = compiled(200 + 5 * SECOND_US);
+    cr_assert_eq(server->now.generation, second);
+    cr_assert_eq(server->before.generation, first);
+    cr_assert_eq(server->before_until_us, 200 + 5 * SECOND_US + COOKIE_LIFETIME_US);
+    cr_assert_eq(policy->due_us, 0);
+    store_at(store, 0)->tcp.model.ttl = 62; /* clients may hold cookies of both */
+    server = compiled(10 * SECOND_US);
+    cr_assert_eq(server->now.generation, second);
+    cr_assert_eq(server->before.generation, first);
 }
 
 Test(compile, third_promise_waits_while_cookies_are_out)
