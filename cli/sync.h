@@ -9,12 +9,13 @@
  * The store has, under "synward:CLUSTER:", hashes whose values are sealed (sync_seal.h) and say
  * until when they count, and one stream:
  *
- *      meta       "key": fingerprint of the key file        who has another one may not join
- *      nodes      by name: alive, for 15 s                  with N of them each acts at limit / N
- *      attacks    by server and node, for 45 s              renewed every 10 s while a trigger
- * fires asides     by prefix and node, as long as judged profiles   by server; its writer teaches
- * it while he lives, and all others take it as it is changes    stream of the profiles' names,
- * bounded: who fell behind reads all again
+ *      meta      "key": fingerprint of the key file; who has another one may not join
+ *      nodes     by name: alive, for 15 s; with N of them each acts at limit / N
+ *      attacks   by server and node, for 45 s; renewed every 10 s while a trigger fires
+ *      asides    by prefix and node, as long as judged
+ *      rules     by prefix: the operator's last word
+ *      profiles  by server; its writer teaches it while he lives, all others take it as it is
+ *      changes   the stream: names of profiles, bounded; who fell behind reads all again
  *
  * What counts is kept here and in the daemon. A store that is empty, slow, gone, or somebody else's
  * takes nothing away: at worst nothing new is heard.
@@ -54,8 +55,10 @@ struct sync {
     unsigned nodes_count; /* that live for all that is known, this one too */
     uint64_t forged, replayed, odd_seen, odd_told; /* values that nobody wrote, or wrote long ago */
 
-    struct json_object *attacks, *asides; /* of others, for the daemon */
-    struct json_object *heard;            /* the daemon's last answer */
+    struct json_object *attacks, *asides, *rules; /* of others, for the daemon */
+    struct json_object *rules_before;             /* of the answer before; NULL: none */
+    uint64_t round;
+    struct json_object *heard; /* the daemon's last answer */
     int64_t daemon_up_s;
     bool tell_all;                     /* the daemon is a new one: all is told again */
     char change[SYNC_CHANGE_BYTES];    /* the last one read */
@@ -87,6 +90,14 @@ bool sync_write(struct sync *sync, const char *name, const char *field, struct j
 bool sync_take(struct sync *sync, const char *name, const char *field, const redisReply *text,
                struct sync_value *value, struct sync_known **known);
 
+typedef void value_taker(struct sync *sync, const char *field, const struct sync_value *value,
+                         struct sync_known *known, struct json_object *content, uint64_t now_ms);
+/* All values of a hash whose time is not over, and ends within `most_ms`. */
+bool sync_read_hash(struct sync *sync, const char *name, uint64_t most_ms, value_taker *take,
+                    struct error *error);
+
+/* sync_rules.c: the operator's word on sources. */
+bool sync_rules_turn(struct sync *sync, struct error *error);
 /* sync_profiles.c: reads what others teach, and teaches. */
 bool sync_profiles_turn(struct sync *sync, struct error *error);
 

@@ -21,6 +21,10 @@ struct sync_known {
     uint64_t version;
     char writer[SYNC_WRITER_BYTES];
     uint64_t acted_ms;    /* when it was written or handed on last */
+    uint64_t seen;        /* of a rule: the round in which it stood in the store */
+    uint64_t handed;      /* of a rule: the round in which it was handed on */
+    char state[12];       /* of a rule */
+    int64_t until_s;      /* the same; 0: until it is taken away */
     char head[68];        /* of a profile: how its text begins, with the MAC */
     char mark[33];        /* of a profile that we teach: what is promised and enforced by it */
     uint8_t settings[16]; /* of a profile: digest of what the operator set, as its teacher has it */

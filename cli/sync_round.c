@@ -117,9 +117,6 @@ bool sync_take(struct sync *sync, const char *name, const char *field, const red
     return true;
 }
 
-typedef void value_taker(struct sync *sync, const char *field, const struct sync_value *value,
-                         struct sync_known *known, struct json_object *content, uint64_t now_ms);
-
 /* A node that went without its value being taken away. */
 static void note_dead(struct sync *sync, const char *name, const char *field, uint64_t until_ms)
 {
@@ -158,8 +155,8 @@ static void take_value(struct sync *sync, const char *name, const redisReply *fi
     snprintf(known->writer, sizeof(known->writer), "%s", value.writer);
 }
 
-static bool read_hash(struct sync *sync, const char *name, uint64_t most_ms, value_taker *take,
-                      struct error *error)
+bool sync_read_hash(struct sync *sync, const char *name, uint64_t most_ms, value_taker *take,
+                    struct error *error)
 {
     char key[SYNC_KEY_BYTES];
     const struct sync_command count = sync_command_of("HLEN", sync_key(sync, name, key), NULL);
@@ -322,7 +319,7 @@ static bool say_alive(struct sync *sync, struct error *error)
 
 static bool turn_nodes(struct sync *sync, struct error *error)
 {
-    if (!read_hash(sync, "nodes", NODE_MS, take_node, error))
+    if (!sync_read_hash(sync, "nodes", NODE_MS, take_node, error))
         return false;
     if (sync->why.code != EXIT_DONE) {
         *error = sync->why;
@@ -443,9 +440,9 @@ static bool turn_store(struct sync *sync, struct error *error)
         sync->read_profiles = sync->push_profiles = true;
     return check_clock(sync, error) && check_key(sync, error) && turn_nodes(sync, error) &&
            publish_attacks(sync, error) && publish_asides(sync, error) &&
-           read_hash(sync, "attacks", ATTACK_MS, take_attack, error) &&
-           read_hash(sync, "asides", ASIDE_MOST_MS, take_aside, error) &&
-           sync_profiles_turn(sync, error);
+           sync_read_hash(sync, "attacks", ATTACK_MS, take_attack, error) &&
+           sync_read_hash(sync, "asides", ASIDE_MOST_MS, take_aside, error) &&
+           sync_rules_turn(sync, error) && sync_profiles_turn(sync, error);
 }
 
 static struct json_object *names_of_others(const struct sync *sync)
@@ -475,6 +472,7 @@ static bool turn_daemon(struct sync *sync, struct error *error)
     json_object_object_add(request, "teachers", names_of_others(sync));
     json_object_object_add(request, "attacks", json_object_get(sync->attacks));
     json_object_object_add(request, "asides", json_object_get(sync->asides));
+    json_object_object_add(request, "rules", json_object_get(sync->rules));
     answer = control_ask_at(sync->control, request, DAEMON_MS, error);
     if (!answer)
         return false;
@@ -507,18 +505,21 @@ bool sync_begin(struct sync *sync)
     sync->memory = sync_memory_new();
     renew(&sync->attacks);
     renew(&sync->asides);
+    renew(&sync->rules);
     error_set(&sync->why, EXIT_FAILED, "it has just begun");
-    return sync->memory && sync->attacks && sync->asides;
+    return sync->memory && sync->attacks && sync->asides && sync->rules;
 }
 
 bool sync_round(struct sync *sync, struct error *error)
 {
     struct error why = {0};
 
+    sync->round++;
     if (!turn_daemon(sync, error))
         return false;
     renew(&sync->attacks);
     renew(&sync->asides);
+    renew(&sync->rules);
     sync->why = why;
     sync->state = SYNC_AWAY;
     if (turn_store(sync, &why))
@@ -534,5 +535,7 @@ void sync_end(struct sync *sync)
     sync_memory_free(sync->memory);
     json_object_put(sync->attacks);
     json_object_put(sync->asides);
+    json_object_put(sync->rules);
+    json_object_put(sync->rules_before);
     json_object_put(sync->heard);
 }

@@ -24,6 +24,13 @@
 #define ASIDES_MOST  256u
 #define HOLD_MOST_S  60
 #define ASIDE_MOST_S 86400
+#define RULE_MOST_S  SOURCE_FOR_MAX_S
+
+static const char *const rule_states[] = {[SOURCE_CLEAR] = "clear",
+                                          [SOURCE_LIMITED] = "limited",
+                                          [SOURCE_ASIDE] = "aside",
+                                          [SOURCE_ALLOWED] = "allowed",
+                                          [SOURCE_PROXY] = "proxy"};
 
 static bool wrong(struct error *error, const char *what)
 {
@@ -106,6 +113,32 @@ static bool take_aside(struct daemon *daemon, struct json_object *object, struct
         return wrong(error, "asides");
     rule.until_us = clock_now_us() + (uint64_t)for_s * SECOND_US;
     daemon_adopt_aside(daemon, &rule, node);
+    return true;
+}
+
+/* The operator's word at another bridge. */
+static bool take_rule(struct daemon *daemon, struct json_object *object, struct error *error)
+{
+    const char *source = document_string(object, "source"),
+               *state = document_string(object, "state");
+    struct source_rule rule = {.by = SOURCE_BY_OPERATOR};
+    struct error why = {0};
+    int64_t for_s;
+    bool known;
+
+    for (enum source_state one = SOURCE_CLEAR; state && one <= SOURCE_PROXY; one++)
+        if (one != SOURCE_LIMITED && strcmp(state, rule_states[one]) == 0)
+            rule.state = one;
+    if (!source || !state || !prefix_parse(source, &rule.prefix, &rule.length, &why) ||
+        strcmp(state, rule_states[rule.state]) != 0 ||
+        !get_number(object, "for_s", RULE_MOST_S, &for_s))
+        return wrong(error, "rules");
+    rule.until_us = for_s ? clock_now_us() + (uint64_t)for_s * SECOND_US : 0;
+    /* Where there is no room it stays said elsewhere. */
+    if (rule.state == SOURCE_CLEAR)
+        daemon_forget_source(daemon, &rule.prefix, rule.length, &known, &why);
+    else
+        daemon_keep_source(daemon, &rule, &why);
     return true;
 }
 
@@ -223,22 +256,34 @@ static void add_source(struct daemon *daemon, struct json_object *array,
     if (rule->until_us)
         json_object_object_add(object, "until_s",
                                json_object_new_int64(daemon_wall_s(daemon, rule->until_us)));
+    json_object_object_add(object, "state", json_object_new_string(rule_states[rule->state]));
     json_object_array_add(array, object);
 }
 
-/* Whom this bridge has judged. */
+/* Whom this bridge has judged, and what the operator said here. */
 static bool add_asides(struct daemon *daemon, struct json_object *document, struct error *error)
 {
-    struct json_object *array = json_object_new_array();
+    struct json_object *array = json_object_new_array(), *rules = json_object_new_array();
     struct source_info *sources = NULL;
     uint32_t count = 0;
     const bool done = daemon_sources(daemon, &sources, &count, error);
 
-    for (uint32_t i = 0; i < count && json_object_array_length(array) < ASIDES_MOST; i++)
-        if (sources[i].rule.by == SOURCE_BY_JUDGEMENT && sources[i].rule.state == SOURCE_ASIDE)
-            add_source(daemon, array, &sources[i].rule);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct source_rule *rule = &sources[i].rule;
+
+        if (rule->by == SOURCE_BY_OPERATOR)
+            add_source(daemon, rules, rule);
+        else if (rule->by == SOURCE_BY_JUDGEMENT && rule->state == SOURCE_ASIDE &&
+                 json_object_array_length(array) < ASIDES_MOST)
+            add_source(daemon, array, rule);
+    }
     free(sources);
     json_object_object_add(document, "asides", array);
+    /* A list that is not whole would say that the operator has taken rules away. */
+    if (done)
+        json_object_object_add(document, "rules", rules);
+    else
+        json_object_put(rules);
     return done;
 }
 
@@ -266,7 +311,8 @@ struct json_object *answer_cluster(struct daemon *daemon, struct json_object *re
     take_teachers(daemon, request);
     daemon_told_of_peers(daemon, &said);
     if (!take_all(daemon, request, "attacks", ATTACKS_MOST, take_attack, error) ||
-        !take_all(daemon, request, "asides", ASIDES_MOST, take_aside, error))
+        !take_all(daemon, request, "asides", ASIDES_MOST, take_aside, error) ||
+        !take_all(daemon, request, "rules", ASIDES_MOST, take_rule, error))
         return NULL;
     document = document_new();
     add_clock(daemon, document);

@@ -11,8 +11,6 @@
 #include "bridge/text/link_text.h"
 #include "profiles/store/json_document.h"
 
-#define SOURCE_FOR_MAX_S 31536000 /* a year */
-
 static struct json_object *source_document(const struct daemon *daemon,
                                            const struct source_info *info)
 {

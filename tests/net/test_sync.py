@@ -243,6 +243,43 @@ def test_who_is_put_aside_by_one_is_so_at_all():
         check(time.monotonic() - begin < 2, f"within 2 s: {time.monotonic() - begin:.1f}")
 
 
+def test_the_operators_word_on_sources_counts_at_all():
+    with Cluster("a", "b") as cluster:
+        a, b = cluster.bridges
+
+        def rules(bridge):
+            return {
+                f"{s['address']}/{s['length']}": s["state"]
+                for s in bridge.cli("sources")["sources"]
+                if s["by"] == "operator"
+            }
+
+        def both_have(wanted):
+            wait_until(
+                lambda: rules(a) == rules(b) == wanted, 5, f"{wanted}: {rules(a)}, {rules(b)}"
+            )
+
+        a.begin()
+        a.cli("sources", "add", "198.51.100.0/24")
+        b.begin()
+        for bridge in (a, b):
+            bridge.wait_state("joined", 2)
+        both_have({"198.51.100.0/24": "aside"})
+        b.cli("sources", "allow", "198.51.100.7")
+        both_have({"198.51.100.0/24": "aside", "198.51.100.7/32": "allowed"})
+        a.cli("sources", "add", "203.0.113.9", "--for", "600")
+        a.cli("sources", "allow", "198.51.100.0/24")
+        timed = {"203.0.113.9/32": "aside"}
+        both_have({"198.51.100.0/24": "allowed", "198.51.100.7/32": "allowed", **timed})
+        b.cli("sources", "remove", "198.51.100.0/24")
+        both_have({"198.51.100.7/32": "allowed", **timed})
+        cluster.ask("FLUSHALL")
+        wait_until(lambda: len(cluster.hash("rules")) == 2, 10, "the store has them again")
+        both_have({"198.51.100.7/32": "allowed", **timed})
+        a.cli("sources", "remove", "198.51.100.7")
+        both_have(timed)
+
+
 def test_a_store_that_is_away_takes_nothing():
     with Cluster("a", "b") as cluster:
         a, b = cluster.bridges

@@ -139,6 +139,27 @@ Test(control_commands, cluster_says_and_hears)
     json_object_put(document);
 }
 
+Test(control_commands, cluster_tells_what_operators_said_elsewhere)
+{
+    const uint32_t rules = daemon_under_test.source_count;
+    struct json_object *document;
+
+    of_cluster();
+    assert_error(SAYS
+                 ", \"rules\": [{\"source\": \"10.0.0.1\", \"state\": \"limited\", \"for_s\": 0}]}",
+                 2, "rules");
+    assert_error(SAYS ", \"rules\": [{\"source\": \"10.0.0.1\", \"state\": \"allowed\"}]}", 2,
+                 "rules");
+    document = ask(SAYS ", \"rules\": [{\"source\": \"10.0.0.0/8\", \"state\": \"allowed\", "
+                        "\"for_s\": 0}]}");
+    cr_assert_eq(daemon_under_test.source_count, rules + 1);
+    cr_assert_eq(daemon_under_test.sources[rules].rule.state, SOURCE_ALLOWED);
+    cr_assert_eq(daemon_under_test.sources[rules].rule.by, SOURCE_BY_OPERATOR);
+    cr_assert_eq(daemon_under_test.sources[rules].rule.until_us, 0);
+    cr_assert_not_null(json_object_object_get(document, "rules"));
+    json_object_put(document);
+}
+
 /* No word of the operator comes over the socket of sync. */
 Test(control_commands, sync_says_what_others_say_and_nothing_else)
 {
