@@ -520,6 +520,11 @@ void daemon_adopt_aside(struct daemon *daemon, const struct source_rule *rule, c
         report_aside_of_peer(daemon->parts.report, rule, node);
 }
 
+void daemon_set_returned(struct daemon *daemon, const struct server_key *server, uint32_t returned)
+{
+    workers_set_returned(daemon->parts.workers, server, returned);
+}
+
 uint32_t daemon_fired_lately(const struct daemon *daemon, struct server_key *servers, uint32_t max)
 {
     return workers_fired_lately(daemon->parts.workers, servers, max, clock_now_us());

@@ -101,6 +101,8 @@ void daemon_hold_attack(struct daemon *daemon, const struct server_key *server,
                         const struct observed_trigger *trigger, uint64_t for_s, const char *node);
 /* Whom the bridge `node` has put aside is aside here, unless the operator says otherwise. */
 void daemon_adopt_aside(struct daemon *daemon, const struct source_rule *rule, const char *node);
+/* So many of the cookies that were asked for here in 2 s came back at other bridges. */
+void daemon_set_returned(struct daemon *daemon, const struct server_key *server, uint32_t returned);
 /* Servers for which a trigger of this bridge fired lately, at most `max`; how many. */
 uint32_t daemon_fired_lately(const struct daemon *daemon, struct server_key *servers, uint32_t max);
 /* The configuration file; "" where there is none. */

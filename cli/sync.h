@@ -13,9 +13,10 @@
  *      nodes     by name: alive, for 15 s; with N of them each acts at limit / N
  *      attacks   by server and node, for 45 s; renewed every 10 s while a trigger fires
  *      asides    by prefix and node, as long as judged
- *      rules     by prefix: the operator's last word
- *      profiles  by server; its writer teaches it while he lives, all others take it as it is
- *      changes   the stream: names of profiles, bounded; who fell behind reads all again
+ *      counts    by server and node, for 5 s, while it is protected: cookies sent, and taken of
+ * others rules     by prefix: the operator's last word profiles  by server; its writer teaches it
+ * while he lives, all others take it as it is changes   the stream: names of profiles, bounded; who
+ * fell behind reads all again
  *
  * What counts is kept here and in the daemon. A store that is empty, slow, gone, or somebody else's
  * takes nothing away: at worst nothing new is heard.
@@ -56,6 +57,8 @@ struct sync {
     uint64_t forged, replayed, odd_seen, odd_told; /* values that nobody wrote, or wrote long ago */
 
     struct json_object *attacks, *asides, *rules; /* of others, for the daemon */
+    struct json_object *returned;                 /* the same: what came back elsewhere */
+    struct json_object *counts;                   /* of this round */
     struct json_object *rules_before;             /* of the answer before; NULL: none */
     uint64_t round;
     struct json_object *heard; /* the daemon's last answer */
@@ -96,6 +99,8 @@ typedef void value_taker(struct sync *sync, const char *field, const struct sync
 bool sync_read_hash(struct sync *sync, const char *name, uint64_t most_ms, value_taker *take,
                     struct error *error);
 
+/* sync_counts.c: which cookies came back elsewhere. */
+bool sync_counts_turn(struct sync *sync, struct error *error);
 /* sync_rules.c: the operator's word on sources. */
 bool sync_rules_turn(struct sync *sync, struct error *error);
 /* sync_profiles.c: reads what others teach, and teaches. */

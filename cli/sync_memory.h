@@ -20,7 +20,11 @@
 struct sync_known {
     uint64_t version;
     char writer[SYNC_WRITER_BYTES];
-    uint64_t acted_ms;    /* when it was written or handed on last */
+    uint64_t acted_ms; /* when it was written or handed on last */
+    uint64_t told_ms;  /* of an attack: when the daemon was told last */
+    /* Of counts: those read last, in which version and when, and what they grow by in 2 s. */
+    uint64_t sent, foreign, count_version, count_ms;
+    double sent_pace, foreign_pace;
     uint64_t seen;        /* of a rule: the round in which it stood in the store */
     uint64_t handed;      /* of a rule: the round in which it was handed on */
     char state[12];       /* of a rule */

@@ -339,17 +339,17 @@ static void hand_on(struct json_object *array, const struct sync_value *value,
     json_object_array_add(array, json_object_get(content));
 }
 
-/* Each is handed on now and then, as long as it is renewed. */
+/* Each is handed on now and then, as long as it is renewed; ours, too, so that it ends everywhere
+ * at once. */
 static void take_attack(struct sync *sync, const char *field, const struct sync_value *value,
                         struct sync_known *known, struct json_object *content, uint64_t now_ms)
 {
     (void)field;
-    if (strcmp(value->writer, sync->node) == 0 ||
-        json_object_array_length(sync->attacks) == TOLD_MOST ||
-        (now_ms < known->acted_ms + TOLD_AGAIN_MS && !sync->tell_all))
+    if (json_object_array_length(sync->attacks) == TOLD_MOST ||
+        (now_ms < known->told_ms + TOLD_AGAIN_MS && !sync->tell_all))
         return;
     hand_on(sync->attacks, value, content, value->until_ms - now_ms);
-    known->acted_ms = now_ms;
+    known->told_ms = now_ms;
 }
 
 /* Each is handed on once. */
@@ -442,7 +442,8 @@ static bool turn_store(struct sync *sync, struct error *error)
            publish_attacks(sync, error) && publish_asides(sync, error) &&
            sync_read_hash(sync, "attacks", ATTACK_MS, take_attack, error) &&
            sync_read_hash(sync, "asides", ASIDE_MOST_MS, take_aside, error) &&
-           sync_rules_turn(sync, error) && sync_profiles_turn(sync, error);
+           sync_counts_turn(sync, error) && sync_rules_turn(sync, error) &&
+           sync_profiles_turn(sync, error);
 }
 
 static struct json_object *names_of_others(const struct sync *sync)
@@ -473,6 +474,7 @@ static bool turn_daemon(struct sync *sync, struct error *error)
     json_object_object_add(request, "attacks", json_object_get(sync->attacks));
     json_object_object_add(request, "asides", json_object_get(sync->asides));
     json_object_object_add(request, "rules", json_object_get(sync->rules));
+    json_object_object_add(request, "returned", json_object_get(sync->returned));
     answer = control_ask_at(sync->control, request, DAEMON_MS, error);
     if (!answer)
         return false;
@@ -506,8 +508,11 @@ bool sync_begin(struct sync *sync)
     renew(&sync->attacks);
     renew(&sync->asides);
     renew(&sync->rules);
+    renew(&sync->returned);
+    renew(&sync->counts);
     error_set(&sync->why, EXIT_FAILED, "it has just begun");
-    return sync->memory && sync->attacks && sync->asides && sync->rules;
+    return sync->memory && sync->attacks && sync->asides && sync->rules && sync->returned &&
+           sync->counts;
 }
 
 bool sync_round(struct sync *sync, struct error *error)
@@ -520,6 +525,8 @@ bool sync_round(struct sync *sync, struct error *error)
     renew(&sync->attacks);
     renew(&sync->asides);
     renew(&sync->rules);
+    renew(&sync->returned);
+    renew(&sync->counts);
     sync->why = why;
     sync->state = SYNC_AWAY;
     if (turn_store(sync, &why))
@@ -536,6 +543,8 @@ void sync_end(struct sync *sync)
     json_object_put(sync->attacks);
     json_object_put(sync->asides);
     json_object_put(sync->rules);
+    json_object_put(sync->returned);
+    json_object_put(sync->counts);
     json_object_put(sync->rules_before);
     json_object_put(sync->heard);
 }

@@ -467,6 +467,7 @@ uint32_t engine_servers(const struct engine *engine, struct server_info *out, ui
                 .figures = server->figures,
                 .half_open_limit = server_limit(&engine->servers, server, TRIGGER_HALF_OPEN),
                 .usual = trigger_usual(&server->counts),
+                .foreign = server->foreign,
             };
             out[count].figures.half_open = server_half_open(server, now_us);
             if (engine->config.record_figures)
@@ -475,6 +476,15 @@ uint32_t engine_servers(const struct engine *engine, struct server_info *out, ui
         count++;
     }
     return count;
+}
+
+void engine_set_returned(struct engine *engine, const struct server_key *server, uint32_t returned,
+                         uint64_t now_us)
+{
+    struct server *one = server_find(&engine->servers, server);
+
+    if (one)
+        trigger_returned(&one->counts, returned, now_us);
 }
 
 void engine_set_bridges(struct engine *engine, uint32_t bridges)

@@ -101,6 +101,10 @@ void engine_set_mode(struct engine *engine, const struct server_key *server, enu
  * trigger's limit. At least 1.
  */
 void engine_set_bridges(struct engine *engine, uint32_t bridges);
+/* Of the cookies that a server's clients were asked for here in 2 s, so many came back at other
+ * bridges (server/trigger.h): to be said once a second. */
+void engine_set_returned(struct engine *engine, const struct server_key *server, uint32_t returned,
+                         uint64_t now_us);
 /* How far wall time is ahead of `now_us`, where cookies are shared: to be said once a second or so
  * (tcp/cookie.h). */
 void engine_steer(struct engine *engine, uint64_t ahead_us, uint64_t now_us);
@@ -183,6 +187,7 @@ struct server_info {
     struct server_figures figures;
     uint32_t half_open_limit; /* of half_open, beyond which the trigger fires; TRIGGER_OFF: never */
     uint32_t usual;           /* SYNs in 2 s of calm; 0: not known yet */
+    uint32_t foreign; /* cookies that came back here and were not asked here lately; wraps */
 };
 /* Writes up to `max` servers; returns how many there are. */
 uint32_t engine_servers(const struct engine *engine, struct server_info *out, uint32_t max,

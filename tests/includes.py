@@ -48,7 +48,7 @@ FLOORS = {
         "sync_seal sync_store password_file",
         "sync_memory",
         "sync",
-        "sync_round sync_rules sync_profiles doctor_cluster",
+        "sync_round sync_counts sync_rules sync_profiles doctor_cluster",
         "profile_text server_table metrics top_frame",
         "command",
         "cmd complete",

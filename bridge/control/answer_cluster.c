@@ -22,6 +22,7 @@
 /* In one question; more come with the next. */
 #define ATTACKS_MOST 4096u
 #define ASIDES_MOST  256u
+#define COUNTS_MOST  100u
 #define HOLD_MOST_S  60
 #define ASIDE_MOST_S 86400
 #define RULE_MOST_S  SOURCE_FOR_MAX_S
@@ -142,6 +143,18 @@ static bool take_rule(struct daemon *daemon, struct json_object *object, struct 
     return true;
 }
 
+/* Cookies of ours that came back elsewhere. */
+static bool take_returned(struct daemon *daemon, struct json_object *object, struct error *error)
+{
+    struct server_key server;
+    int64_t count;
+
+    if (!get_server(object, &server) || !get_number(object, "count", UINT32_MAX, &count))
+        return wrong(error, "returned");
+    daemon_set_returned(daemon, &server, (uint32_t)count);
+    return true;
+}
+
 typedef bool taker(struct daemon *daemon, struct json_object *object, struct error *error);
 
 static bool take_all(struct daemon *daemon, struct json_object *request, const char *key,
@@ -218,28 +231,47 @@ static bool fired(const struct server_key *keys, uint32_t count, const struct se
     return false;
 }
 
-/* Servers for which a trigger fired here. */
+static struct json_object *attack_object(const struct server_info *info)
+{
+    struct json_object *object = server_object(&info->key);
+
+    json_object_object_add(object, "cause", json_object_new_int(info->cause));
+    json_object_object_add(object, "value", json_object_new_int64(info->cause_value));
+    return object;
+}
+
+static struct json_object *count_object(const struct server_info *info)
+{
+    struct json_object *object = server_object(&info->key);
+
+    json_object_object_add(object, "sent", json_object_new_uint64(info->figures.cookies_sent));
+    json_object_object_add(object, "foreign", json_object_new_uint64(info->foreign));
+    return object;
+}
+
+/* Servers that are protected; those of them for which a trigger fired here; and what was counted.
+ */
 static bool add_attacks(struct daemon *daemon, struct json_object *document, struct error *error)
 {
     struct server_key *keys = calloc(ATTACKS_MOST, sizeof(*keys));
-    struct json_object *array = json_object_new_array();
+    struct json_object *attacks = json_object_new_array(), *counts = json_object_new_array();
     const uint32_t lately = keys ? daemon_fired_lately(daemon, keys, ATTACKS_MOST) : 0;
     struct daemon_server *servers = NULL;
     uint32_t count = 0;
-    const bool done = lately == 0 || daemon_servers(daemon, &servers, &count, error);
+    const bool done = daemon_servers(daemon, &servers, &count, error);
 
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; done && i < count; i++) {
         const struct server_info *info = &servers[i].info;
-        struct json_object *object;
 
-        if (info->mode != MODE_ATTACK || !fired(keys, lately, &info->key))
+        if (info->mode != MODE_ATTACK)
             continue;
-        object = server_object(&info->key);
-        json_object_object_add(object, "cause", json_object_new_int(info->cause));
-        json_object_object_add(object, "value", json_object_new_int64(info->cause_value));
-        json_object_array_add(array, object);
+        if (fired(keys, lately, &info->key))
+            json_object_array_add(attacks, attack_object(info));
+        if (json_object_array_length(counts) < COUNTS_MOST)
+            json_object_array_add(counts, count_object(info));
     }
-    json_object_object_add(document, "attacks", array);
+    json_object_object_add(document, "attacks", attacks);
+    json_object_object_add(document, "counts", counts);
     free(servers);
     free(keys);
     return done;
@@ -312,7 +344,8 @@ struct json_object *answer_cluster(struct daemon *daemon, struct json_object *re
     daemon_told_of_peers(daemon, &said);
     if (!take_all(daemon, request, "attacks", ATTACKS_MOST, take_attack, error) ||
         !take_all(daemon, request, "asides", ASIDES_MOST, take_aside, error) ||
-        !take_all(daemon, request, "rules", ASIDES_MOST, take_rule, error))
+        !take_all(daemon, request, "rules", ASIDES_MOST, take_rule, error) ||
+        !take_all(daemon, request, "returned", ASIDES_MOST, take_returned, error))
         return NULL;
     document = document_new();
     add_clock(daemon, document);

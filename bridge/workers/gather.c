@@ -63,6 +63,7 @@ static void *grow(void *table, uint32_t count, uint32_t more, size_t entry_bytes
 static void merge_server(struct server_info *into, const struct server_info *from)
 {
     const uint32_t held = into->held + from->held, held_mark = into->held_mark + from->held_mark;
+    const uint32_t foreign = into->foreign + from->foreign;
     const uint32_t ended = into->ended + from->ended, peak = into->held_peak + from->held_peak;
     const char *dead = into->dead ? into->dead : from->dead;
     const bool takes_over =
@@ -82,6 +83,7 @@ static void merge_server(struct server_info *into, const struct server_info *fro
     into->held_mark = held_mark;
     into->ended = ended;
     into->held_peak = peak;
+    into->foreign = foreign;
     into->dead = dead;
 }
 

@@ -69,7 +69,7 @@ uint32_t mode_watch_fired_lately(const struct mode_watch *watch, struct server_k
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < watch->count && count < max; i++)
-        if (watch->watched[i].fired_us && now_us < watch->watched[i].fired_us + MODE_QUIET_US)
+        if (watch->watched[i].fired_us && now_us < watch->watched[i].fired_us + MODE_FIRING_US)
             servers[count++] = watch->watched[i].server;
     return count;
 }

@@ -17,6 +17,7 @@
 
 #define MODE_QUIET_US      (30ull * 1000 * 1000)
 #define MODE_LEAST_US      (10ull * 1000 * 1000)
+#define MODE_FIRING_US     (10ull * 1000 * 1000) /* so long after the last one it still fires */
 #define MODE_WATCH_SERVERS 4096
 
 struct mode_watch;
@@ -31,8 +32,8 @@ bool mode_watch_fired(struct mode_watch *watch, const struct server_key *server,
  * True: as above. */
 bool mode_watch_hold(struct mode_watch *watch, const struct server_key *server, uint64_t until_us,
                      uint64_t now_us);
-/* The servers for which a trigger fired here within MODE_QUIET_US, at most `max` of them; how many.
- */
+/* The servers for which a trigger has fired here within MODE_FIRING_US, at most `max` of them; how
+ * many. */
 uint32_t mode_watch_fired_lately(const struct mode_watch *watch, struct server_key *servers,
                                  uint32_t max, uint64_t now_us);
 /* The operator took the decision: nothing will be returned. NULL: for all. */

@@ -274,6 +274,9 @@ static void serve(struct worker *worker, const struct worker_request *request, u
         engine_set_source_lists(worker->engine, request->lists);
         answer(request, true);
         break;
+    case REQUEST_RETURNED:
+        engine_set_returned(worker->engine, &request->server, request->value, now_us);
+        break;
     case REQUEST_BRIDGES:
         engine_set_bridges(worker->engine, request->value);
         break;

@@ -74,6 +74,7 @@ enum worker_request_kind {
     REQUEST_FORGET_SOURCE, /* engine_forget_source(): `source`; `*count` is 1 where it was known,
                               else 0 */
     REQUEST_LISTS,         /* engine_set_source_lists(): `lists` */
+    REQUEST_RETURNED,      /* engine_set_returned(): `server`, `value` */
     REQUEST_BRIDGES,       /* engine_set_bridges(): `value` */
     REQUEST_CONFIGURE,     /* engine_configure(): `triggers`, `unknown` */
     REQUEST_NOTHING,       /* answers when everything told before is done */

@@ -465,6 +465,15 @@ bool workers_hold_attack(struct workers *workers, const struct server_key *serve
     return false;
 }
 
+void workers_set_returned(struct workers *workers, const struct server_key *server,
+                          uint32_t returned)
+{
+    const struct worker_request request = {
+        .kind = REQUEST_RETURNED, .server = *server, .value = returned / workers->count};
+
+    tell_all(workers, &request);
+}
+
 uint32_t workers_fired_lately(const struct workers *workers, struct server_key *servers,
                               uint32_t max, uint64_t now_us)
 {

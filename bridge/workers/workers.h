@@ -106,6 +106,9 @@ bool workers_set_bridges(struct workers *workers, uint32_t bridges);
 bool workers_hold_attack(struct workers *workers, const struct server_key *server,
                          const struct observed_trigger *trigger, uint64_t until_us, uint64_t now_us,
                          bool *new);
+/* engine_set_returned(), each shard its part. */
+void workers_set_returned(struct workers *workers, const struct server_key *server,
+                          uint32_t returned);
 /* mode_watch_fired_lately() */
 uint32_t workers_fired_lately(const struct workers *workers, struct server_key *servers,
                               uint32_t max, uint64_t now_us);

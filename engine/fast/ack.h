@@ -143,7 +143,7 @@ static inline bool fast_ack(struct engine *engine, uint8_t *buffer, uint32_t byt
         request_plain(engine, buffer, bytes, hash, capacity, now_us, verdict, server, ack.read);
         return true;
     }
-    slot = proof_counted(engine, server, hash, ack.x, now_us);
+    slot = proof_counted(engine, server, hash, ack.x, ack.payload == ack.end, now_us);
     if (ack.payload == ack.end)
         verdict_drop(engine, verdict, DROP_answered);
     else

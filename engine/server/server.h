@@ -130,6 +130,7 @@ struct server {
     uint16_t ip_id;                     /* next, for servers that count up */
     struct answer_record *record;       /* by which the kernel answers for it; NULL: it does not */
     const struct server_policy *policy; /* NULL: not profiled */
+    uint32_t foreign; /* cookies that came back here and were not asked here lately; wraps */
     struct cookie_kept cookies[SERVER_PROMISES]; /* by enum server_promise */
     struct server_figures figures;               /* half_open is found out when it is asked for */
     struct server_host *host;     /* of this server's address; NULL: there was no room for it */

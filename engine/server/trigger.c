@@ -84,13 +84,22 @@ void trigger_mode(struct trigger_counts *counts, bool attack, uint64_t now_us)
 
 /* --- figures --------------------------------------------------------------------------------- */
 
+/* What has not come back of `asked`, here or elsewhere. */
+static uint32_t still_out(const struct trigger_counts *counts, uint32_t asked, uint64_t now_us)
+{
+    const bool fresh = counts->returned_us != 0 && now_us < counts->returned_us + RETURNED_FRESH_US;
+    const uint32_t returned = fresh ? counts->returned : 0;
+
+    return asked > returned ? asked - returned : 0;
+}
+
 uint32_t trigger_half_open(const struct trigger_counts *counts, bool attack, uint64_t now_us)
 {
     uint32_t left = now_us < counts->left_until_us ? counts->half_open_left : 0;
     uint32_t unanswered = rate_sum(&counts->unanswered, now_us);
 
     if (attack)
-        return unanswered;
+        return still_out(counts, unanswered, now_us);
     return unanswered + (counts->half_open_flows > left ? counts->half_open_flows - left : 0);
 }
 
@@ -185,7 +194,9 @@ static bool unanswered_fires(const struct trigger_counts *counts,
         return run->two_prefixes && run->count >= least &&
                question->now_us - run->last_us < UNANSWERED_RUN_US;
     }
-    *value = rate_sum_older(&counts->unanswered, UNANSWERED_AFTER_US, question->now_us);
+    *value = still_out(counts,
+                       rate_sum_older(&counts->unanswered, UNANSWERED_AFTER_US, question->now_us),
+                       question->now_us);
     return question->cause == TRIGGER_UNANSWERED && *value >= least &&
            *value >= rate_sum_older(&counts->syns, UNANSWERED_AFTER_US, question->now_us) /
                          SERVED_FOR_EACH;

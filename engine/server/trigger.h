@@ -27,6 +27,10 @@
  * or its data, takes back nothing but what it brought itself. Tags and marks may be overwritten
  * under load: then a figure is too high, which in attack mode only prolongs it.
  *
+ * Elsewhere. Where a SYN goes by one bridge of a cluster and its ACK by another, the first is told
+ * how many of its cookies came back there, and takes them off. Who repeats a good cookie at several
+ * bridges takes off as many more: he may end an attack mode early, and normal mode counts anew.
+ *
  * Unanswered. A server whose backlog is full answers nobody, and a small one is filled by a handful
  * of forged SYNs, far below what the other figures notice. A SYN without an answer is a sign of
  * that only if the server has answered others lately (server.h): one that is down is left alone.
@@ -75,6 +79,7 @@
 #define USUAL_WINDOWS_MAX     128
 #define USUAL_IDLE_WINDOWS    1024 /* without any SYN: whatever was usual is forgotten */
 #define USUAL_SCALE           256
+#define RETURNED_FRESH_US     (3000ull * 1000)
 #define ACCEPT_QUEUE_FRESH_US (5000ull * 1000)
 
 /* Limits by enum trigger_cause; 0: the default, TRIGGER_OFF: never. */
@@ -107,6 +112,8 @@ struct trigger_counts {
      * table has no entry, taken back when their client completes the handshake. */
     struct rate_window unanswered;
     struct rate_window handshakes;
+    uint32_t returned; /* of the unanswered ones of 2 s, cookies that came back at other bridges */
+    uint64_t returned_us;      /* when that was told; 0: never */
     struct rate_window silent; /* handshakes, taken back when the client speaks */
     struct rate_window syns, mismatches, refusals;
     struct trigger_run run;
@@ -142,6 +149,15 @@ static inline void trigger_asked(struct trigger_counts *counts, struct trigger_t
 {
     if (tag_put_first(at.table, at.hash, at.x, now_us))
         rate_add(&counts->unanswered, now_us);
+}
+
+/* Of a cluster: so many of our SYN-ACKs of 2 s came back elsewhere. It counts for
+ * RETURNED_FRESH_US. */
+static inline void trigger_returned(struct trigger_counts *counts, uint32_t returned,
+                                    uint64_t now_us)
+{
+    counts->returned = returned;
+    counts->returned_us = now_us;
 }
 
 /* The kernel has answered SYNs in attack mode; `asked` of them were such firsts. */

@@ -108,19 +108,22 @@ struct rolled_keys *rolled_keys_init(void *memory);
 /* --- count ------------------------------------------------------------------------------------ */
 
 /*
- * Counts a handshake once, although it is proved anew by every segment. `hash`: of the connection;
+ * Counts a handshake once, although it is proved anew by every segment. `bare`: by an ACK without
+ * data. `hash`: of the connection;
  * `x`: the client's ISN. Returns where it is remembered.
  */
 static inline __attribute__((always_inline)) struct proof_slot *
-proof_counted(struct engine *engine, struct server *server, uint64_t hash, uint32_t x,
+proof_counted(struct engine *engine, struct server *server, uint64_t hash, uint32_t x, bool bare,
               uint64_t now_us)
 {
     const struct trigger_tag asked = {&engine->asked, hash, x};
     struct proof_slot *slot = proof_slot(&engine->proofs, hash, x, (uint32_t)(now_us / 1000));
+    bool foreign = false;
 
     if (!proof_again(slot, (uint32_t)(now_us / 1000))) {
         engine->counters.cookies_accepted++;
         server->figures.proofs++;
+        foreign = bare; /* what follows may come to yet another bridge */
     }
     answering_catch_up(engine, server, now_us);
     /* A cookie that its client repeats, or one of long ago, says nothing about those that are out
@@ -128,6 +131,8 @@ proof_counted(struct engine *engine, struct server *server, uint64_t hash, uint3
     if (trigger_answered(&server->counts, asked, now_us)) {
         trigger_handshake(&server->counts, slot, rate_step(now_us));
         engine_check_triggers(engine, server, now_us);
+    } else if (foreign) {
+        server->foreign++;
     }
     return slot;
 }
@@ -137,7 +142,8 @@ static inline __attribute__((always_inline)) void proof_count(struct engine *eng
                                                               struct server *server,
                                                               struct proof *proof)
 {
-    proof->slot = proof_counted(engine, server, passage->hash, proof->x, passage->now_us);
+    proof->slot = proof_counted(engine, server, passage->hash, proof->x,
+                                passage->frame.payload_bytes == 0, passage->now_us);
 }
 
 /*

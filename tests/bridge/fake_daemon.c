@@ -150,6 +150,12 @@ void daemon_adopt_aside(struct daemon *daemon, const struct source_rule *rule, c
     daemon_keep_source(daemon, rule, &error);
 }
 
+void daemon_set_returned(struct daemon *daemon, const struct server_key *server, uint32_t returned)
+{
+    (void)server;
+    daemon->returned = returned;
+}
+
 uint32_t daemon_fired_lately(const struct daemon *daemon, struct server_key *servers, uint32_t max)
 {
     servers[0] = daemon->fired;

@@ -26,6 +26,7 @@ struct daemon {
     struct cluster_peers peers;
     struct server_key held[4]; /* by other bridges */
     uint32_t held_count;
+    uint32_t returned;
     struct server_key fired; /* port 0: none */
     struct store *store;
     struct rehearsal *rehearsal;

@@ -65,5 +65,38 @@ def test_a_flood_over_three_switches_all():
         return f"all within {took:.1f} s of the first; 200 fetches, none failed"
 
 
+def test_cookies_that_come_back_elsewhere_are_not_half_open():
+    """Honest clients, whose SYN goes by a and all else by b and c: when a flood has ended, a knows
+    that they are no flood."""
+    make_root()
+    with Spread() as lab:
+        learned(lab)
+        flood = lab.start_flood_at(0, 10_000)
+        wait_until(
+            lambda: all("attack" in lab.mode_at(name) for name in NAMES), 10, "all are attacked"
+        )
+        lab.spread(BY_SEGMENT)
+        clients = lab.start_fetch(
+            "http", port=80, concurrency=8, interval_ms=10, timeout_ms=5000, count=1_000_000
+        )
+        flood.stop()
+
+        def half_open():
+            found = [s for s in lab.ask("a", "status")["servers"] if s["port"] == 80]
+            return found[0]["figures"]["half_open"]
+
+        def few():
+            return sorted(half_open() for _ in range(20) if not time.sleep(0.1))[15] < 67
+
+        wait_until(few, 40, f"few are half-open: {half_open()}")
+        before = lab.ask("a", "stats")["cookies"]["sent"]
+        check(few(), f"and stay so: {half_open()}")
+        sent = lab.ask("a", "stats")["cookies"]["sent"] - before
+        check(sent > 200, f"clients go on asking: {sent} SYN-ACKs in 2 s")
+        report = clients.stop_report()
+        check(report["ok"] > 1000 and report["failed"] == 0, f"fetches: {report}")
+        return f"fewer than 67 half-open of {sent} that a asked in 2 s; {report['ok']:,} fetches"
+
+
 if __name__ == "__main__":
     runner.main(globals())

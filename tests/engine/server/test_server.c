@@ -188,6 +188,23 @@ Test(server, bridges_share_the_limits)
     cr_assert_eq(trigger.value, 300, "as people count");
 }
 
+/* What came back at other bridges is not half-open here; what was told long ago is nothing. */
+Test(server, cookies_that_came_back_elsewhere_are_not_half_open)
+{
+    struct server_table table = table_of(16);
+    struct server *server = add(&table, 1);
+
+    server_set_mode(server, MODE_ATTACK, TRIGGER_HALF_OPEN, 212, 1000000);
+    trigger_answered_for(&server->counts, rate_step(1000000), 300, 300);
+    cr_assert_eq(server_half_open(server, 1000000), 300);
+    trigger_returned(&server->counts, 250, 1000000);
+    cr_assert_eq(server_half_open(server, 1000000), 50);
+    trigger_returned(&server->counts, 301, 1000000);
+    cr_assert_eq(server_half_open(server, 1000000), 0);
+    trigger_answered_for(&server->counts, rate_step(4000000), 300, 300);
+    cr_assert_eq(server_half_open(server, 4000000), 300);
+}
+
 Test(server, setting_for_all)
 {
     struct server_table table = table_of(16);

@@ -152,6 +152,20 @@ Test(proof, the_next_epoch_takes_the_place_of_the_one_before)
     }
 }
 
+/* By whoever takes the handshake's ACK, and not by whoever takes the request. */
+Test(proof, cookie_of_another_bridge_is_counted_once)
+{
+    const struct cookie_keys keys = key_of_text("one");
+    struct bench *benches[3] = {bridge(&keys, NULL, 5), bridge(&keys, NULL, 5),
+                                bridge(&keys, NULL, 5)};
+
+    connects(benches, OFFERS, 1000);
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(bench_server(benches[i], HTTP)->foreign, i == 1 ? 1 : 0, "bridge %d", i);
+        bench_end(benches[i]);
+    }
+}
+
 /* First all know both keys; then one after the other makes by the new one. */
 Test(proof, a_key_is_rolled)
 {
