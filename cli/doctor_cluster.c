@@ -85,7 +85,7 @@ static void check_store(struct findings *findings, const struct cluster_patient 
 {
     struct sync_store store = {
         .url = patient->redis, .user = patient->user, .password = patient->password, .fd = -1};
-    const struct sync_command time = sync_command_of("TIME", NULL);
+    const struct sync_command time = sync_command_of("TIME");
     struct sync_command meta;
     struct error error = {0};
     char key[128];
@@ -102,7 +102,7 @@ static void check_store(struct findings *findings, const struct cluster_patient 
     check_time(findings, reply);
     freeReplyObject(reply);
     snprintf(key, sizeof(key), "synward:%s:meta", patient->name ? patient->name : "");
-    meta = sync_command_of("HGET", key, "key", NULL);
+    meta = sync_command_of("HGET", key, "key");
     reply = patient->name && seals ? sync_store_ask(&store, &meta, &error) : NULL;
     if (reply) {
         check_fingerprint(findings, seals, reply, patient->name);

@@ -243,8 +243,8 @@ static bool read_changes(struct sync *sync, struct lessons *lessons, struct erro
 
     snprintf(from, sizeof(from), "(%s", sync->change);
     range = sync_command_of("XRANGE", sync_key(sync, "changes", changes), from, "+", "COUNT",
-                            CHANGES_READ, NULL);
-    get = sync_command_of("HMGET", sync_key(sync, "profiles", profiles), NULL);
+                            CHANGES_READ);
+    get = sync_command_of("HMGET", sync_key(sync, "profiles", profiles));
     reply = sync_store_ask(&sync->store, &range, error);
     if (!reply)
         return false;
@@ -268,8 +268,8 @@ static bool read_changes(struct sync *sync, struct lessons *lessons, struct erro
 static bool find_end_of_changes(struct sync *sync, struct error *error)
 {
     char changes[SYNC_KEY_BYTES];
-    const struct sync_command last = sync_command_of(
-        "XREVRANGE", sync_key(sync, "changes", changes), "+", "-", "COUNT", "1", NULL);
+    const struct sync_command last =
+        sync_command_of("XREVRANGE", sync_key(sync, "changes", changes), "+", "-", "COUNT", "1");
     redisReply *reply = sync_store_ask(&sync->store, &last, error);
 
     if (!reply)
@@ -286,7 +286,7 @@ static bool scan(struct lessons *lessons, char cursor[32], struct error *error)
 {
     char profiles[SYNC_KEY_BYTES];
     const struct sync_command command = sync_command_of(
-        "HSCAN", sync_key(lessons->sync, "profiles", profiles), cursor, "COUNT", SCAN_COUNT, NULL);
+        "HSCAN", sync_key(lessons->sync, "profiles", profiles), cursor, "COUNT", SCAN_COUNT);
     redisReply *reply = sync_store_ask(&lessons->sync->store, &command, error);
     const redisReply *pairs;
     bool good;
@@ -351,7 +351,7 @@ static bool replace(struct sync *sync, const char *field, struct json_object *pr
     const struct sync_place place = {sync_key(sync, "profiles", profiles), field};
     struct sync_command command =
         sync_command_of("EVAL", replace_script, "2", profiles, sync_key(sync, "changes", changes),
-                        field, known->head, NULL);
+                        field, known->head);
     const uint64_t wall_us = clock_wall_us();
     struct sync_value value = {.until_ms = wall_us / 1000 + PROFILE_MS};
     redisReply *reply;
@@ -449,7 +449,7 @@ static bool count_profiles(struct sync *sync, struct error *error)
 {
     char profiles[SYNC_KEY_BYTES];
     const struct sync_command command =
-        sync_command_of("HLEN", sync_key(sync, "profiles", profiles), NULL);
+        sync_command_of("HLEN", sync_key(sync, "profiles", profiles));
     const uint64_t now_ms = sync_wall_ms();
     redisReply *reply;
 

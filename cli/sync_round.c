@@ -65,7 +65,7 @@ bool sync_write(struct sync *sync, const char *name, const char *field, struct j
     char key[SYNC_KEY_BYTES], *text;
     const struct sync_place place = {sync_key(sync, name, key), field};
     struct sync_known *known = sync_memory_of(sync->memory, place, true);
-    struct sync_command command = sync_command_of("HSET", key, field, NULL);
+    struct sync_command command = sync_command_of("HSET", key, field);
     const uint64_t wall_us = clock_wall_us();
     struct sync_value value = {.until_ms = until_ms};
     size_t bytes = 0;
@@ -92,7 +92,7 @@ bool sync_write(struct sync *sync, const char *name, const char *field, struct j
 
 static void remove_value(struct sync *sync, const char *key, const char *field)
 {
-    const struct sync_command command = sync_command_of("HDEL", key, field, NULL);
+    const struct sync_command command = sync_command_of("HDEL", key, field);
     struct error error = {0};
 
     ask(sync, &command, &error);
@@ -159,8 +159,8 @@ bool sync_read_hash(struct sync *sync, const char *name, uint64_t most_ms, value
                     struct error *error)
 {
     char key[SYNC_KEY_BYTES];
-    const struct sync_command count = sync_command_of("HLEN", sync_key(sync, name, key), NULL);
-    const struct sync_command all = sync_command_of("HGETALL", key, NULL);
+    const struct sync_command count = sync_command_of("HLEN", sync_key(sync, name, key));
+    const struct sync_command all = sync_command_of("HGETALL", key);
     redisReply *reply = sync_store_ask(&sync->store, &count, error);
     const bool many = reply && reply->integer > (long long)VALUES_MOST;
 
@@ -189,7 +189,7 @@ static bool refuse(struct sync *sync, struct error *error)
 /* The store's clock stands between those of all bridges. */
 static bool check_clock(struct sync *sync, struct error *error)
 {
-    const struct sync_command command = sync_command_of("TIME", NULL);
+    const struct sync_command command = sync_command_of("TIME");
     redisReply *reply = sync_store_ask(&sync->store, &command, error);
     const bool right = reply && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
                        reply->element[0]->type == REDIS_REPLY_STRING;
@@ -220,8 +220,7 @@ static bool is_fingerprint(const struct sync *sync, unsigned key, const redisRep
 static bool check_key(struct sync *sync, struct error *error)
 {
     char key[SYNC_KEY_BYTES], hex[33];
-    const struct sync_command get =
-        sync_command_of("HGET", sync_key(sync, "meta", key), "key", NULL);
+    const struct sync_command get = sync_command_of("HGET", sync_key(sync, "meta", key), "key");
     struct sync_command set;
     redisReply *reply = sync_store_ask(&sync->store, &get, error);
     bool first, second, none;
@@ -240,7 +239,7 @@ static bool check_key(struct sync *sync, struct error *error)
     }
     sodium_bin2hex(hex, sizeof(hex), sync->seal.keys.seal[0].fingerprint,
                    sizeof(sync->seal.keys.seal[0].fingerprint));
-    set = sync_command_of("HSET", key, "schema", "1", "key", hex, NULL);
+    set = sync_command_of("HSET", key, "schema", "1", "key", hex);
     return ask(sync, &set, error);
 }
 

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -139,9 +138,9 @@ static bool connect_to(struct sync_store *store, const struct endpoint *endpoint
 
 static bool log_in(struct sync_store *store, struct error *error)
 {
-    const struct sync_command command =
-        store->user ? sync_command_of("AUTH", store->user, store->password, NULL)
-                    : sync_command_of("AUTH", store->password, NULL);
+    const struct sync_command command = store->user
+                                            ? sync_command_of("AUTH", store->user, store->password)
+                                            : sync_command_of("AUTH", store->password);
     redisReply *reply = sync_store_ask(store, &command, error);
 
     if (!reply)
@@ -190,15 +189,12 @@ void sync_command_text(struct sync_command *command, const char *text)
     sync_command_add(command, text, strlen(text));
 }
 
-struct sync_command sync_command_of(const char *first, ...)
+struct sync_command sync_command_words(const char *const *words, size_t count)
 {
     struct sync_command command = {0};
-    va_list words;
 
-    va_start(words, first);
-    for (const char *word = first; word; word = va_arg(words, const char *))
-        sync_command_text(&command, word);
-    va_end(words);
+    for (size_t i = 0; i < count; i++)
+        sync_command_text(&command, words[i]);
     return command;
 }
 

@@ -42,8 +42,11 @@ struct sync_command {
 /* One word more. */
 void sync_command_add(struct sync_command *command, const char *word, size_t bytes);
 void sync_command_text(struct sync_command *command, const char *text);
-/* Words, NULL behind the last. */
-struct sync_command sync_command_of(const char *first, ...) __attribute__((sentinel));
+struct sync_command sync_command_words(const char *const *words, size_t count);
+/* Of some words of text. */
+#define sync_command_of(...)                                                                       \
+    sync_command_words((const char *const[]){__VA_ARGS__},                                         \
+                       sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
 
 /*
  * The reply, to be freed with freeReplyObject(). NULL: the connection has ended, or the store

@@ -235,7 +235,7 @@ static struct json_object *attack_object(const struct server_info *info)
 {
     struct json_object *object = server_object(&info->key);
 
-    json_object_object_add(object, "cause", json_object_new_int(info->cause));
+    json_object_object_add(object, "cause", json_object_new_int((int)info->cause));
     json_object_object_add(object, "value", json_object_new_int64(info->cause_value));
     return object;
 }

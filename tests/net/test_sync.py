@@ -28,6 +28,7 @@ from lab import (
 PORT = 80
 NAME = "test"
 SEALED = f"synward:{NAME}"
+SERVERS = 10_000
 
 
 class Bridge(Lab):
@@ -408,6 +409,41 @@ def test_two_of_one_name():
         wait_until(
             lambda: "refused" in (a.state()["state"], b.state()["state"]), 10, "one is refused"
         )
+
+
+def test_ten_thousand_servers():
+    """What they take in the store, and how long who joins waits for them."""
+    with Cluster("a", "b") as cluster:
+        a, b = cluster.bridges
+        a.begin()
+        a.wait_state("joined", 1)
+        a.learn("http", PORT)
+        profile = a.profile(PORT)
+        for key in ("mark", "enforced", "configured"):
+            profile.pop(key, None)
+        path = os.path.join(cluster.place.folder, "many.json")
+        many = [{**profile, "server": f"10.88.{i // 250}.{i % 250 + 1}"} for i in range(SERVERS)]
+        with open(path, "w", encoding="ascii") as file:
+            json.dump({"synward": {"version": "0.1.0", "schema": 1}, "profiles": many}, file)
+        a.cli("profiles", "import", path)
+        key = f"{SEALED}:profiles"
+        wait_until(lambda: cluster.ask("HLEN", key) == SERVERS + 1, 60, "all are in the store")
+        each = cluster.ask("MEMORY", "USAGE", key, "SAMPLES", "0") / (SERVERS + 1)
+        check(each < 4096, f"{each:.0f} bytes of the store's memory for each")
+        b.begin(sync=False)
+        begin = time.monotonic()
+        b.join()
+        last = f"{many[-1]['server']}:{PORT}"
+
+        def has_all():
+            asked = [SYNWARD, "profiles", last, "--json", "--control", b.control]
+            return run(*asked, ok=False).returncode == 0
+
+        wait_until(has_all, 40, "b has the last of them")
+        took = time.monotonic() - begin
+        b.wait_state("joined", 2, 40)
+        check(a.sync.resident_kib() < 1024 * 1024, f"{a.sync.resident_kib()} KiB")
+        return f"{each:.0f} bytes each in the store; who joins has them in {took:.1f} s"
 
 
 class FakeStore(threading.Thread):
