@@ -436,8 +436,13 @@ static bool teach_all(struct sync *sync, struct error *error)
         control_ask_at(sync->control, control_request("profiles"), DAEMON_MS, error);
     struct json_object *array = json_object_object_get(answer, "profiles");
     const size_t count = array ? json_object_array_length(array) : 0;
-    bool good = answer;
+    bool good = true;
 
+    /* Of what the daemon does not tell nothing is taught; all else is shared. */
+    if (!answer) {
+        log_line(LOG_LEVEL_WARNING, "profiles are not taught: %s", error->text);
+        *error = (struct error){0};
+    }
     for (size_t i = 0; good && i < count; i++)
         good = teach(sync, json_object_array_get_idx(array, i), error);
     json_object_put(answer);
