@@ -87,3 +87,38 @@ Test(cluster_key, what_is_no_key_is_refused)
     cr_assert_not(cluster_key_read("/nowhere/synward.key", &keys, &share, &error));
     cr_assert_not(cluster_key_read("/tmp", &keys, &share, &error));
 }
+
+static bool seals_of(const char *text, struct cluster_seals *seals)
+{
+    char path[] = "/tmp/synward-cluster-key-XXXXXX";
+    const int fd = mkstemp(path);
+    bool ok;
+
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+    error = (struct error){0};
+    ok = cluster_key_seals(path, seals, &error);
+    unlink(path);
+    return ok;
+}
+
+/* Values in the store are signed by other keys than cookies are made by, of each line. */
+Test(cluster_key, seals_are_of_the_same_lines)
+{
+    struct cluster_seals one, both;
+
+    cr_assert(seals_of(ONE "\n", &one), "%s", error.text);
+    cr_assert_eq(one.count, 1);
+    cr_assert(seals_of(TWO "\n" ONE "\n", &both), "%s", error.text);
+    cr_assert_eq(both.count, 2);
+    cr_assert_arr_eq(&both.seal[1], &one.seal[0], sizeof(one.seal[0]));
+    cr_assert_neq(memcmp(both.seal[0].mac, both.seal[1].mac, sizeof(both.seal[0].mac)), 0);
+    cr_assert_neq(memcmp(both.seal[0].fingerprint, both.seal[1].fingerprint,
+                         sizeof(both.seal[0].fingerprint)),
+                  0);
+    cr_assert(reads(ONE "\n", 0600));
+    cr_assert_neq(memcmp(keys.mac, one.seal[0].mac, sizeof(keys.mac)), 0);
+    cr_assert_neq(memcmp(one.seal[0].fingerprint, one.seal[0].mac, 16), 0);
+    cr_assert_not(seals_of("no key\n", &one));
+}

@@ -641,3 +641,38 @@ Test(compile, signed_handshakes_disarm_nothing)
     cr_assert_eq(policy->servers[0].now.synack.timestamps, before.timestamps);
     cr_assert_eq(policy->servers[0].now.synack.sack, before.sack);
 }
+
+/* Other bridges are told when what is promised or enforced has changed, and not for each client. */
+Test(compile, mark_changes_with_what_is_in_force)
+{
+    char first[MARK_TEXT_BYTES], now[MARK_TEXT_BYTES];
+
+    flows(1, 12, "+OK ready\r\n", "USER a\r\n", "+OK\r\n");
+    profile_mark(store_at(store, 0), first);
+    flows(13, 20, "+OK ready\r\n", "USER a\r\n", "+OK\r\n");
+    cr_assert_str_eq(profile_mark(store_at(store, 0), now), first);
+    store_at(store, 0)->held_peak = 77;
+    cr_assert_str_eq(profile_mark(store_at(store, 0), now), first);
+    store_at(store, 0)->tcp.model.ttl = 63;
+    cr_assert_str_neq(profile_mark(store_at(store, 0), now), first);
+    strcpy(first, now);
+    store_at(store, 0)->settings.open_per_second = 5;
+    cr_assert_str_neq(profile_mark(store_at(store, 0), now), first);
+}
+
+/* What another bridge teaches is not learned here, as long as that bridge lives. */
+Test(compile, who_is_taught_learns_nothing)
+{
+    static const uint64_t teachers[] = {7, 9};
+    struct profile *profile;
+
+    flows(1, 8, "+OK ready\r\n", "USER a\r\n", "+OK\r\n");
+    profile = store_at(store, 0);
+    profile->teacher = 9;
+    store_set_teachers(store, teachers, 2);
+    flows(9, 12, "+OK ready\r\n", "USER a\r\n", "+OK\r\n");
+    cr_assert_eq(profile->handshakes, 8);
+    store_set_teachers(store, teachers, 1);
+    flows(13, 14, "+OK ready\r\n", "USER a\r\n", "+OK\r\n");
+    cr_assert_eq(profile->handshakes, 10);
+}
