@@ -146,7 +146,9 @@ static void note_answered(struct engine *engine, const struct flow *flow, uint64
     if (!server || !was_answered(flow, cold))
         return;
     held_note_answered(engine->held.sources, held_hash(engine, &flow->key), now_us);
-    if (flow_clock(now_us) - cold->born <= FLOW_CLOCK_SECONDS(2))
+    if (flow_clock(now_us) - cold->born <= FLOW_CLOCK_SECONDS(2) &&
+        held_note_quick(engine->held.sources, held_network_hash(engine, &flow->key),
+                        flow_clock(now_us)))
         rate_add(&server->quick, now_us);
 }
 
