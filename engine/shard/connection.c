@@ -142,13 +142,14 @@ static void note_answered(struct engine *engine, const struct flow *flow, uint64
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
     struct server *server = flow_server(engine, flow);
+    uint64_t source;
 
     if (!server || !was_answered(flow, cold))
         return;
-    held_note_answered(engine->held.sources, held_hash(engine, &flow->key), now_us);
+    source = held_hash(engine, &flow->key);
+    held_note_answered(engine->held.sources, source, now_us);
     if (flow_clock(now_us) - cold->born <= FLOW_CLOCK_SECONDS(2) &&
-        held_note_quick(engine->held.sources, held_network_hash(engine, &flow->key),
-                        flow_clock(now_us)))
+        held_note_quick(engine->held.sources, source, flow_clock(now_us)))
         rate_add(&server->quick, now_us);
 }
 

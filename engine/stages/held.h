@@ -9,7 +9,7 @@
  *      held >= 2 x mark        nor does anybody
  *
  * To both of the latter come as many as were answered and ended within 2 s in the last 2 s: a
- * crowd of quick ones, that nobody has foreseen, makes its own room. Of each network eight count: a
+ * crowd of quick ones, that nobody has foreseen, makes its own room. Of each source eight count: a
  * single one that fetches as fast as it can makes none for slow ones of others.
  *
  * The mark is 1.5 times the most in calm, or what was there when the attack began, at least

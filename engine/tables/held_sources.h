@@ -10,7 +10,7 @@
  * In two more rows stands likewise when one of each network began to wait for its first place
  * (held.h): flow_clock(), its low 16 bits, never 0.
  *
- * In one more row stands when one of each network was last served quickly, as it counts once in
+ * In one more row stands when each source was last served quickly, as it counts once in
  * HELD_QUICK_APART for the room that a crowd makes for itself.
  *
  * Who was answered leaves a tag, for a day:  | 20 bits of the hash | minute, 12 bits |
@@ -29,11 +29,10 @@
 #define HELD_SLOW_LASTS     10u
 #define HELD_WAIT_APART     30u /* flow_clock(): 2 s */
 #define HELD_QUICK_APART    4u  /* 262 ms */
-#define HELD_QUICK_PLACES   4096u
 
 struct held_sources {
     uint16_t rows[2][HELD_PLACES], waiting[2][HELD_PLACES];
-    uint16_t quick[HELD_QUICK_PLACES];
+    uint16_t quick[HELD_PLACES];
     uint32_t answered[HELD_PLACES], slow[HELD_PLACES];
 };
 
@@ -67,10 +66,10 @@ static inline bool held_waits_alone(const struct held_sources *held, uint64_t ne
     return false;
 }
 
-/* One of this network was served quickly: true where that counts. */
-static inline bool held_note_quick(struct held_sources *held, uint64_t network, uint32_t clock)
+/* This source was served quickly: true where that counts. */
+static inline bool held_note_quick(struct held_sources *held, uint64_t source, uint32_t clock)
 {
-    uint16_t *last = &held->quick[network & (HELD_QUICK_PLACES - 1)];
+    uint16_t *last = &held->quick[source & (HELD_PLACES - 1)];
 
     if (*last && (uint16_t)(clock - *last) < HELD_QUICK_APART)
         return false;

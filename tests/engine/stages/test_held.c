@@ -373,7 +373,7 @@ Test(held, as_many_more_as_are_served_quickly)
     struct bench *b = bench_of(SETTING_ATTACK);
 
     for (uint32_t i = 0; i < 50; i++) {
-        cr_assert(opens(b, 100 + i, 1, 1000));
+        cr_assert(opens(b, 100, 1 + i, 1000));
         is_served(b);
     }
     cr_assert_eq(open_many(b, 200, 1), HELD_LEAST * 3 / 2 + 50);
@@ -381,13 +381,13 @@ Test(held, as_many_more_as_are_served_quickly)
 }
 
 /* Not so one that fetches as fast as it can, for slow ones of others. */
-Test(held, one_network_that_is_quick_makes_room_for_few)
+Test(held, one_source_that_is_quick_makes_room_for_few)
 {
     struct bench *b = bench_of(SETTING_ATTACK);
     uint32_t opened;
 
     for (uint32_t i = 0; i < 200; i++) {
-        cr_assert(opens(b, 100, 1 + i, 1000));
+        cr_assert(opens(b, 100, 1, 1000 + i));
         is_served(b);
         bench_wait(b, 9000);
     }
