@@ -24,8 +24,11 @@ struct reconfiguring {
     void *context;
 };
 
+#define INLINED_BYTES 300 /* "inline:", the longest names of an interface and a namespace, "@" */
+
 struct run_options {
     const char *client_side, *server_side; /* side.h says how they are written */
+    char inlined[2][INLINED_BYTES];        /* the two, where one interface stands for both */
     const char *server_stack; /* namespace in which the servers listen; NULL: that of a netns:
                                  server side, if any */
     const char *store_path;

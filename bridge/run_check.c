@@ -17,11 +17,7 @@ bool run_check_sides(const struct run_options *options, enum config_key *part, s
     if (!side_parse(options->client_side, &client, error))
         return false;
     *part = CONFIG_SERVER;
-    return side_parse(options->server_side, &server, error) &&
-           (!side_same(&client, &server) ||
-            error_set(error, EXIT_USAGE,
-                      "both sides are %s: a bridge needs two different interfaces",
-                      options->client_side));
+    return side_parse(options->server_side, &server, error) && side_pair(&client, &server, error);
 }
 
 bool run_check(const struct run_options *options, bool running, enum config_key *part,

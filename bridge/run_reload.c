@@ -27,6 +27,8 @@ static const char *option_text(const struct run_options *options, enum config_ke
         return options->client_side;
     case CONFIG_SERVER:
         return options->server_side;
+    case CONFIG_INLINE: /* is told as the sides that it stands for */
+        return NULL;
     case CONFIG_SERVER_STACK:
         return options->server_stack;
     case CONFIG_CLUSTER_KEY:

@@ -50,7 +50,7 @@ bool stack_news_open(struct stack_news *news, const char *named, const struct si
         *watch = stack_watch_open(named, "", &ears, error);
         return *watch;
     }
-    if (side->port || side->netns[0] == '\0')
+    if (side->port || side->host || side->netns[0] == '\0')
         return true;
     *watch = stack_watch_open(side->netns, side->device, &ears, &unseen);
     if (!*watch)

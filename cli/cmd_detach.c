@@ -12,7 +12,8 @@ static bool detach(const char *text, struct error *error)
     struct side_spec side;
     bool found = false;
 
-    if (!side_parse(text, &side, error) || (side.port && !port_detach(&side, &found, error)))
+    if (!side_parse(text, &side, error) ||
+        ((side.port || side.host) && !port_detach(&side, &found, error)))
         return false;
     printf("%s: %s\n", text, found ? "what was left behind is removed" : "nothing is left behind");
     return true;

@@ -11,6 +11,7 @@
 #include "bridge/doctor/machine.h"
 #include "bridge/text/config.h"
 #include "cli/cmd.h"
+#include "cli/cmd_run_options.h"
 #include "cli/doctor_cluster.h"
 #include "cli/output.h"
 #include "cli/password_file.h"
@@ -114,12 +115,18 @@ static bool examine(const struct arguments *arguments, const struct config *conf
                     const struct cluster_patient *cluster, struct findings *findings,
                     struct error *error)
 {
-    const char *const sides[2] = {
+    const char *inlined = run_options_inline(arguments, config);
+    const char *sides[2] = {
         option_given(arguments, OPTION_CLIENT) ? arguments->value[OPTION_CLIENT] : config->client,
         option_given(arguments, OPTION_SERVER) ? arguments->value[OPTION_SERVER] : config->server};
-    char ssh[256];
+    char ssh[256], both[2][INLINED_BYTES];
     size_t wrong;
 
+    if (inlined) {
+        run_options_both_ends(inlined, both);
+        sides[0] = both[0];
+        sides[1] = both[1];
+    }
     doctor_machine(findings);
     doctor_sides(findings, sides, ssh_connection(ssh));
     doctor_cluster(findings, cluster);

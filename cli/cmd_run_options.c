@@ -2,6 +2,7 @@
 /* cmd_run_options.c - see cmd_run_options.h. */
 #include "cli/cmd_run_options.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "bridge/control/protocol.h"
@@ -83,23 +84,63 @@ static bool choose_sandbox(const struct arguments *arguments, const struct confi
            sandbox_parse(arguments->value[OPTION_SANDBOX], setting, error);
 }
 
+const char *run_options_inline(const struct arguments *arguments, const struct config *config)
+{
+    const bool sides =
+        option_given(arguments, OPTION_CLIENT) || option_given(arguments, OPTION_SERVER);
+
+    return choose(arguments, OPTION_INLINE, sides ? NULL : config->inlined, NULL);
+}
+
+void run_options_both_ends(const char *inlined, char sides[2][INLINED_BYTES])
+{
+    snprintf(sides[0], INLINED_BYTES, "inline:%s", inlined);
+    snprintf(sides[1], INLINED_BYTES, "port:%s", inlined);
+}
+
+/* False: two things are said of the same. */
+static bool check_one_word(const struct arguments *arguments, const struct config *config,
+                           struct error *error)
+{
+    if (option_given(arguments, OPTION_INLINE) &&
+        (option_given(arguments, OPTION_CLIENT) || option_given(arguments, OPTION_SERVER)))
+        return error_set(error, EXIT_USAGE,
+                         "run: --inline stands for both sides: leave out --client and --server");
+    if (!config->inlined || (!config->client && !config->server))
+        return true;
+    error_set(error, EXIT_FAILED, "stands for both sides: leave out client and server");
+    return config_blame(config, CONFIG_INLINE, error);
+}
+
 /* Whose word each side is stands in the error where it is the file's. */
 static bool choose_sides(const struct arguments *arguments, const struct config *config,
                          struct run_options *options, struct error *error)
 {
+    const char *inlined = run_options_inline(arguments, config);
+
+    if (!check_one_word(arguments, config, error))
+        return false;
+    if (inlined) {
+        run_options_both_ends(inlined, options->inlined);
+        options->client_side = options->inlined[0];
+        options->server_side = options->inlined[1];
+        return true;
+    }
     options->client_side = choose(arguments, OPTION_CLIENT, config->client, NULL);
     options->server_side = choose(arguments, OPTION_SERVER, config->server, NULL);
     if (options->client_side && options->server_side)
         return true;
     if (config->name) {
         error_set(error, EXIT_FAILED,
-                  "is missing: give both sides, such as client = %s, server = %s", "port:eth1",
-                  "port:eth2");
+                  "is missing: give both sides, such as client = %s, server = %s, or inline = %s",
+                  "port:eth1", "port:eth2", "vnet3");
         return config_blame(config, options->client_side ? CONFIG_SERVER : CONFIG_CLIENT, error);
     }
     return error_set(
-        error, EXIT_USAGE, "run: --%s is missing: give both sides, such as --client %s --server %s",
-        options->client_side ? "server" : "client", "netns:clients/sw0", "netns:servers/sw1");
+        error, EXIT_USAGE,
+        "run: --%s is missing: give both sides, such as --client %s --server %s, or --inline %s",
+        options->client_side ? "server" : "client", "netns:clients/sw0", "netns:servers/sw1",
+        "vnet3");
 }
 
 bool run_options_make(const struct arguments *arguments, const struct config *config,
@@ -134,9 +175,12 @@ static bool blame(const struct arguments *arguments, const struct config *config
 {
     static const enum option_id option_of[CONFIG_KEYS_COUNT] = {[CONFIG_CLIENT] = OPTION_CLIENT,
                                                                 [CONFIG_SERVER] = OPTION_SERVER,
+                                                                [CONFIG_INLINE] = OPTION_INLINE,
                                                                 [CONFIG_STORE] = OPTION_STORE,
                                                                 [CONFIG_CONTROL] = OPTION_CONTROL};
 
+    if ((part == CONFIG_CLIENT || part == CONFIG_SERVER) && run_options_inline(arguments, config))
+        part = CONFIG_INLINE;
     return config->line[part] && !option_given(arguments, option_of[part])
                ? config_blame(config, part, error)
                : false;

@@ -10,6 +10,11 @@
 #include "bridge/text/config.h"
 #include "cli/options.h"
 
+/* The interface that stands for both sides; NULL: none does. */
+const char *run_options_inline(const struct arguments *arguments, const struct config *config);
+/* The sides that it stands for, clients first. */
+void run_options_both_ends(const char *inlined, char sides[2][INLINED_BYTES]);
+
 /* `config`: empty where there is no file. Texts in `options` are those of the two. */
 bool run_options_make(const struct arguments *arguments, const struct config *config,
                       struct run_options *options, struct error *error);

@@ -38,7 +38,8 @@
 
 static const struct command commands[] = {
     {.name = "run",
-     .forms = {"--client SIDE --server SIDE [--store FILE] [--control SOCKET] [--mode "
+     .forms = {"(--inline IFNAME[@NETNS] | --client SIDE --server SIDE) [--store FILE] "
+               "[--control SOCKET] [--mode "
                "auto|normal|attack] "
                "[--server-stack NETNS] [--learn on|off] [--unknown cookie|pass|drop] [--workers N] "
                "[--flows N] [--busy-poll off|auto|US] [--kernel-path auto|on|off] [--sandbox "
@@ -48,7 +49,7 @@ static const struct command commands[] = {
                 OPTION_BIT(UNKNOWN) | OPTION_BIT(FLOWS) | OPTION_BIT(CONFIG) | OPTION_BIT(WORKERS) |
                 OPTION_BIT(BUSY_POLL) | OPTION_BIT(KERNEL_PATH) | OPTION_BIT(SINGLE_READS) |
                 OPTION_BIT(SINGLE_QUEUE) | OPTION_BIT(SANDBOX) | OPTION_BIT(CLUSTER_KEY) |
-                OPTION_BIT(ESCAPE),
+                OPTION_BIT(ESCAPE) | OPTION_BIT(INLINE),
      .summary = "bridge two sides, learn the servers, protect them",
      .help = "Runs in the foreground until SIGTERM or SIGINT, and logs on stderr; lines that\n"
              "nobody reads are dropped and counted. A side is one of\n"
@@ -57,6 +58,14 @@ static const struct command commands[] = {
              "  port:IFNAME[@NAME] an interface that exists (a VM's tap, a veth end, a card),\n"
              "                     in our own namespace or in NAME, joined to a TAP of ours;\n"
              "                     the host itself neither hears nor says anything there\n"
+             "  inline:IFNAME[@NAME] what the host has at IFNAME, its bridge or its own stack,\n"
+             "                     where port:IFNAME, the wire of it, is the other side\n"
+             "--inline IFNAME is short for --client inline:IFNAME --server port:IFNAME: servers\n"
+             "behind this interface (a VM's tap, a container's veth end) are protected. It keeps\n"
+             "its place in its bridge, or its addresses and routes, and the host goes on using\n"
+             "it. For what the host itself serves, or its bridge, on a network card: --client\n"
+             "port:eth1 --server inline:eth1.\n"
+             "\n"
              "The control socket appears when both sides are up; a service manager that set\n"
              "NOTIFY_SOCKET is told then, too, and WATCHDOG_USEC is obeyed (sd_notify(3)).\n"
              "\n"
@@ -95,9 +104,10 @@ static const struct command commands[] = {
              "\n"
              "The configuration file has lines KEY = VALUE; a line that begins with # is a\n"
              "comment, and so is what follows \" ;\" behind a value. Its keys are the\n"
-             "options client, server, store, control, mode, server-stack, learn, unknown,\n"
-             "workers, flows, busy-poll, kernel-path and sandbox, and trigger.half_open and its\n"
-             "like (see `synward help profiles set`) for every server that has none of its own.\n"
+             "options client, server, inline, store, control, mode, server-stack, learn,\n"
+             "unknown, workers, flows, busy-poll, kernel-path and sandbox, and\n"
+             "trigger.half_open and its like (see `synward help profiles set`) for every server\n"
+             "that has none of its own.\n"
              "Below a line [server 10.77.0.2:110] stand mode, and what `synward profiles set`\n"
              "sets, for this server: what the file says of it counts before what was set.\n"
              "`synward check FILE` tells beforehand what a start would refuse, and `synward\n"
@@ -336,11 +346,11 @@ static const struct command commands[] = {
      .handle = cmd_rehearse},
     {.name = "doctor",
      .forms =
-         {"[--client SIDE] [--server SIDE] [--cluster-key FILE] [--redis URL] [--name CLUSTER] "
-          "[--password-file FILE] [--config FILE] [--json]"},
-     .options = OPTION_BIT(CLIENT) | OPTION_BIT(SERVER) | OPTION_BIT(CLUSTER_KEY) |
-                OPTION_BIT(REDIS) | OPTION_BIT(NAME) | OPTION_BIT(PASSWORD_FILE) |
-                OPTION_BIT(CONFIG) | OPTION_BIT(JSON),
+         {"[--inline IFNAME[@NETNS] | [--client SIDE] [--server SIDE]] [--cluster-key FILE] "
+          "[--redis URL] [--name CLUSTER] [--password-file FILE] [--config FILE] [--json]"},
+     .options = OPTION_BIT(CLIENT) | OPTION_BIT(SERVER) | OPTION_BIT(INLINE) |
+                OPTION_BIT(CLUSTER_KEY) | OPTION_BIT(REDIS) | OPTION_BIT(NAME) |
+                OPTION_BIT(PASSWORD_FILE) | OPTION_BIT(CONFIG) | OPTION_BIT(JSON),
      .summary = "what would keep synward from starting, and what helps",
      .help = "Looks at the machine, and at the sides that you mean to give `synward run`;\n"
              "nothing is changed. Each finding is `ok`, a `note` (it runs all the same, less\n"

@@ -19,6 +19,8 @@
 #define CLI_OPTIONS(X)                                                                             \
     X(CLIENT, "client", "SIDE", false, "where the clients are")                                    \
     X(SERVER, "server", "SIDE", false, "where the servers are")                                    \
+    X(INLINE, "inline", "IFNAME[@NETNS]", false,                                                   \
+      "protect the servers behind this interface, which stays where it is")                        \
     X(SERVER_STACK, "server-stack", "NETNS", false,                                                \
       "namespace of this machine in which the servers listen")                                     \
     X(STORE, "store", "FILE", false, "file of the profiles (/var/lib/synward/profiles.json)")      \

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "bridge/base/netns.h"
+#include "bridge/sides/inline.h"
 #include "bridge/sides/link.h"
 #include "bridge/sides/port.h"
 #include "bridge/sides/redirect.h"
@@ -115,8 +116,10 @@ static void check_lro(const struct patient *patient)
 static void check_carrier(const struct patient *patient)
 {
     if (!patient->state.up) {
-        findings_add(patient->findings, FINDING_OK, "carrier",
-                     "it is down: synward brings it up, and takes it down again at its end");
+        findings_add(patient->findings, FINDING_OK, "carrier", "it is down: %s",
+                     patient->side.in_use
+                         ? "synward leaves it so"
+                         : "synward brings it up, and takes it down again at its end");
     } else if (patient->state.carrier) {
         findings_add(patient->findings, FINDING_OK, "carrier", "there is one");
     } else {
@@ -243,7 +246,31 @@ static void check_host(const struct patient *patient)
                     cut_off ? KEEP_THE_WAY : "nothing, where nobody needs them meanwhile");
 }
 
-static void check_port(struct patient *patient)
+/* Of an interface that the host goes on using: nothing is lost, but what is behind it may be meant
+ * otherwise. */
+static void check_direction(const struct patient *patient, bool servers)
+{
+    const struct side_spec *side = &patient->side;
+    const char *at = side->netns[0] ? "@" : "";
+    struct error error = {0};
+
+    if (!inline_check(patient->link, side, servers, &error)) {
+        findings_add(patient->findings, FINDING_WRONG, "inline", "%s", error.text);
+        findings_remedy(patient->findings, "ip %slink show type bridge_slave", patient->inside);
+    } else if (servers && patient->state.kind[0] == '\0') {
+        findings_add(patient->findings, FINDING_NOTE, "inline",
+                     "it is a network card: protected is what is behind its cable, not this "
+                     "machine and its bridge");
+        findings_remedy(patient->findings,
+                        "to protect those: --client port:%s%s%s --server inline:%s%s%s",
+                        side->device, at, side->netns, side->device, at, side->netns);
+    } else {
+        findings_add(patient->findings, FINDING_OK, "inline",
+                     "it stays where it is, and the host goes on using it");
+    }
+}
+
+static void check_port(struct patient *patient, bool server)
 {
     struct error error = {0};
 
@@ -257,7 +284,10 @@ static void check_port(struct patient *patient)
     check_owner(patient);
     check_lro(patient);
     check_carrier(patient);
-    check_host(patient);
+    if (patient->side.in_use)
+        check_direction(patient, server);
+    else
+        check_host(patient);
 }
 
 /* --- a TAP ----------------------------------------------------------------------------------- */
@@ -303,7 +333,8 @@ static void check_name(struct patient *patient)
 
 /* --- both ------------------------------------------------------------------------------------ */
 
-static void check_side(struct patient *patient, const char *text)
+/* `in_use`: it is a port, and the other side is the host's end of it. */
+static void check_side(struct patient *patient, const char *text, bool server, bool in_use)
 {
     struct error error = {0};
 
@@ -319,14 +350,15 @@ static void check_side(struct patient *patient, const char *text)
         snprintf(patient->prefix, sizeof(patient->prefix), "ip netns exec %s ",
                  patient->side.netns);
     }
+    patient->side.in_use = in_use;
     patient->link = link_open(&patient->side, &error);
     if (!patient->link) {
         findings_add(patient->findings, FINDING_WRONG, "side", "%s", error.text);
         return;
     }
     if (patient->side.port)
-        check_port(patient);
-    else
+        check_port(patient, server);
+    else if (!patient->side.host)
         check_name(patient);
     link_close(patient->link);
 }
@@ -350,14 +382,22 @@ void doctor_sides(struct findings *findings, const char *const texts[2], const c
     struct patient patients[2] = {{.findings = findings, .ssh_connection = ssh_connection},
                                   {.findings = findings, .ssh_connection = ssh_connection}};
 
+    struct side_spec sides[2];
+    struct error error = {0};
+    const bool both = texts[0] && texts[1] && side_parse(texts[0], &sides[0], NULL) &&
+                      side_parse(texts[1], &sides[1], NULL);
+    const bool pair = both && side_pair(&sides[0], &sides[1], &error);
+
     for (int i = 0; i < 2; i++)
         if (texts[i])
-            check_side(&patients[i], texts[i]);
+            check_side(&patients[i], texts[i], i == 1, pair && sides[i].in_use);
     check_mtu(findings, patients);
-    if (patients[0].side.device[0] && patients[1].side.device[0] &&
-        side_same(&patients[0].side, &patients[1].side)) {
+    if (both && !pair) {
+        const bool same = !sides[0].host && !sides[1].host;
+
         findings->subject = texts[1];
-        findings_add(findings, FINDING_WRONG, "side", "both sides are the same interface");
-        findings_remedy(findings, "give two");
+        findings_add(findings, FINDING_WRONG, "side", "%s",
+                     same ? "both sides are the same interface" : error.text);
+        findings_remedy(findings, same ? "give two" : "--inline IFNAME");
     }
 }

@@ -16,6 +16,7 @@
 #include <netlink/socket.h>
 #include <net/if_arp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -186,16 +187,13 @@ static struct rtnl_link *fetch(const struct link *link, struct error *error)
     return NULL;
 }
 
-bool link_look(const struct link *link, struct link_state *state, struct error *error)
+/* And gives it back. */
+static void read_state(struct rtnl_link *found, struct link_state *state)
 {
-    struct rtnl_link *found = fetch(link, error);
-    unsigned flags;
-    struct nl_addr *mac;
+    const unsigned flags = rtnl_link_get_flags(found);
+    const char *kind = rtnl_link_get_type(found);
+    struct nl_addr *mac = rtnl_link_get_addr(found);
 
-    if (!found)
-        return false;
-    flags = rtnl_link_get_flags(found);
-    mac = rtnl_link_get_addr(found);
     *state = (struct link_state){.index = rtnl_link_get_ifindex(found),
                                  .master = rtnl_link_get_master(found),
                                  .ethernet = rtnl_link_get_arptype(found) == ARPHRD_ETHER,
@@ -203,7 +201,26 @@ bool link_look(const struct link *link, struct link_state *state, struct error *
                                  .carrier = rtnl_link_get_carrier(found) != 0};
     if (mac && nl_addr_get_len(mac) == sizeof(state->mac))
         memcpy(state->mac, nl_addr_get_binary_addr(mac), sizeof(state->mac));
+    snprintf(state->kind, sizeof(state->kind), "%s", kind ? kind : "");
     rtnl_link_put(found);
+}
+
+bool link_look(const struct link *link, struct link_state *state, struct error *error)
+{
+    struct rtnl_link *found = fetch(link, error);
+
+    if (found)
+        read_state(found, state);
+    return found;
+}
+
+bool link_look_at(const struct link *link, int index, struct link_state *state)
+{
+    struct rtnl_link *found = NULL;
+
+    if (rtnl_link_get_kernel(link->socket, index, NULL, &found) != 0)
+        return false;
+    read_state(found, state);
     return true;
 }
 

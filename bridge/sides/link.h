@@ -50,9 +50,12 @@ struct link_state {
     bool ethernet; /* frames begin with an Ethernet header */
     bool up;
     bool carrier;
-    uint8_t mac[6]; /* where it is Ethernet */
+    uint8_t mac[6];      /* where it is Ethernet */
+    char kind[IFNAMSIZ]; /* veth, tun, macvlan ...; empty: of hardware */
 };
 bool link_look(const struct link *link, struct link_state *state, struct error *error);
+/* The same of the interface of this index, whatever its name is now. False: it is not there. */
+bool link_look_at(const struct link *link, int index, struct link_state *state);
 /* Whether this interface is still there, whatever its name is now. */
 bool link_index_exists(const struct link *link, int index);
 

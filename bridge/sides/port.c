@@ -21,6 +21,7 @@
 #include "bridge/base/log.h"
 #include "bridge/base/netns.h"
 #include "bridge/bpf/tcx.h"
+#include "bridge/sides/inline.h"
 #include "bridge/sides/probe.h"
 #include "bridge/sides/redirect.h"
 
@@ -36,6 +37,7 @@ struct port {
     const struct side_spec *side;
     struct side_spec tap_side;
     struct link *link, *tap;
+    struct link *host; /* the TAP of the host's end; NULL: the host is mute here */
     int tap_fd;
     int index;         /* of the interface that is joined; 0: none */
     int refused;       /* of one that came back and could not be joined; 0: none */
@@ -63,12 +65,12 @@ static bool check_kind(const struct port *port, const struct link_state *state, 
             error, EXIT_FAILED,
             "side %s: %s is not an Ethernet interface; give one whose frames have MAC addresses",
             text, device);
-    if (state->master != 0)
+    if (state->master != 0 && !port->side->in_use)
         return error_set(
             error, EXIT_FAILED,
             "side %s: %s is a member of another interface (bridge, bond); take it out first: `ip "
-            "link set %s nomaster`",
-            text, device, device);
+            "link set %s nomaster`, or take its place there: --inline %s",
+            text, device, device, device);
     return true;
 }
 
@@ -130,7 +132,7 @@ static bool undo_left_over(struct port *port, const struct examined *found, stru
 {
     int code;
 
-    port->was_down = !found->state.up;
+    port->was_down = !found->state.up && !port->side->in_use;
     if (found->owner != REDIRECT_DEAD)
         return true;
     port->was_down = port->was_down || found->note == NOTE_WAS_DOWN;
@@ -232,6 +234,20 @@ static bool prove_if_possible(struct port *port, bool both_ways, struct error *e
     return true;
 }
 
+static int redirect_port(const struct port *port, int index, int tap_index)
+{
+    struct inline_ends ends = {.port = index, .wire = tap_index};
+    struct link_state host;
+
+    if (!port->host)
+        return redirect_add(link_socket(port->link), index, tap_index,
+                            port->was_down ? NOTE_WAS_DOWN : NOTE_WAS_UP);
+    if (!link_look(port->host, &host, NULL))
+        return -NLE_NODEV;
+    ends.host = host.index;
+    return inline_add(link_socket(port->link), &ends, NOTE_WAS_UP);
+}
+
 static bool redirect_both(struct port *port, int index, int tap_index, struct error *error)
 {
     struct nl_sock *socket = link_socket(port->link);
@@ -241,7 +257,7 @@ static bool redirect_both(struct port *port, int index, int tap_index, struct er
     redirect_remove(socket, tap_index);
     code = redirect_add(socket, tap_index, index, NOTE_WAS_UP);
     if (code == 0)
-        code = redirect_add(socket, index, tap_index, port->was_down ? NOTE_WAS_DOWN : NOTE_WAS_UP);
+        code = redirect_port(port, index, tap_index);
     if (code == 0) {
         port->index = index;
         return true;
@@ -253,17 +269,22 @@ static bool redirect_both(struct port *port, int index, int tap_index, struct er
                       code, error);
 }
 
+/* Of a port that nobody else uses. */
+static bool wake(struct port *port, const struct link_state *state, struct error *error)
+{
+    return set_promiscuous(port, state->index, error) && link_set_up(port->tap, error) &&
+           (state->up || link_set_up(port->link, error));
+}
+
 /* What is made here is unmade by port_leave(). In the port's namespace. */
 static bool join(struct port *port, const struct link_state *state, bool both_ways,
                  struct error *error)
 {
     struct link_state tap;
 
-    return link_look(port->tap, &tap, error) &&
+    return link_look(port->tap, &tap, error) && (!port->host || link_set_up(port->tap, error)) &&
            redirect_both(port, state->index, tap.index, error) &&
-           set_promiscuous(port, state->index, error) && link_set_up(port->tap, error) &&
-           (state->up || link_set_up(port->link, error)) &&
-           prove_if_possible(port, both_ways, error);
+           (port->host || wake(port, state, error)) && prove_if_possible(port, both_ways, error);
 }
 
 void port_leave(struct port *port)
@@ -297,9 +318,11 @@ static bool join_inside(struct port *port, bool both_ways, struct error *error)
     return ok;
 }
 
-bool port_join(struct port *port, struct link *tap, int tap_fd, struct error *error)
+bool port_join(struct port *port, struct link *tap, int tap_fd, struct link *host,
+               struct error *error)
 {
     port->tap = tap;
+    port->host = host;
     port->tap_fd = tap_fd;
     link_set_mute(tap);
     return join_inside(port, true, error);
@@ -450,14 +473,21 @@ static void prove_late(struct port *port)
 static bool is_whole(const struct port *port)
 {
     struct nl_sock *socket = link_socket(port->link);
-    bool out = true, in = true;
-    struct link_state tap;
+    struct inline_ends ends = {.port = port->index};
+    bool out = true, in = true, beside = true;
+    struct link_state tap, host;
 
     if (!link_look(port->tap, &tap, NULL) ||
         redirect_whole(socket, port->index, tap.index, &out) != 0 ||
         redirect_whole(socket, tap.index, port->index, &in) != 0)
         return true;
-    return out && in;
+    if (port->host && link_look(port->host, &host, NULL)) {
+        ends.wire = tap.index;
+        ends.host = host.index;
+        if (inline_whole(socket, &ends, &beside) != 0)
+            return true;
+    }
+    return out && in && beside;
 }
 
 /* What is left of ours goes; what is somebody else's stays, and we stay away. */

@@ -17,6 +17,9 @@
  * its qdisc stays and, its target gone, drops everything: the wire is cut, until the next
  * port_join() of this port undoes it, or `tc qdisc del dev IFNAME clsact`.
  *
+ * A port that the host goes on using (side.h, inline.h) is not made promiscuous, nor brought up,
+ * and may be a member of a bridge: nothing is changed of it.
+ *
  * An interface that vanishes and comes back under its name (a VM's tap, when the VM starts again)
  * is joined anew, and so is one whose filters others have taken away.
  */
@@ -35,9 +38,13 @@ struct port;
 struct port *port_open(const struct side_spec *side, struct link *link, struct error *error);
 /* The TAP to be made for it. The port's. */
 const struct side_spec *port_tap(const struct port *port);
-/* Undoes what a killed process left on the port, joins the two and proves it. `tap_fd` is open, and
- * nobody reads it yet. `tap` must outlive the port. */
-bool port_join(struct port *port, struct link *tap, int tap_fd, struct error *error);
+/*
+ * Undoes what a killed process left on the port, joins the two and proves it. `tap_fd` is open, and
+ * nobody reads it yet. `host` is the TAP of the host's end where the port is in use, up, else NULL.
+ * Both must outlive the port.
+ */
+bool port_join(struct port *port, struct link *tap, int tap_fd, struct link *host,
+               struct error *error);
 /* The index of the interface that is joined; 0: none. */
 int port_index(const struct port *port);
 /* The program sees first what comes in, and may send out of `other`, whose program may send out

@@ -31,7 +31,8 @@
 
 #define OUR_PRIORITY   0x5357u /* "SW": by this our filters are known */
 #define PROBE_PRIORITY (OUR_PRIORITY - 1)
-#define SHORT_PRIORITY (OUR_PRIORITY - 2) /* is asked first */
+#define SHORT_PRIORITY (OUR_PRIORITY - 2)
+#define FIRST_PRIORITY (OUR_PRIORITY - 3) /* is asked first */
 #define PROGRAM_NAME   "synward"
 #define ROOT_TABLE     0x800 /* what the kernel calls the first hash table of u32 */
 
@@ -273,6 +274,19 @@ int redirect_add_short(struct nl_sock *socket, int interface, int other, int pro
     return code == 0 ? add_file(socket, &program, program_fd) : code;
 }
 
+int redirect_add_first(struct nl_sock *socket, int interface, enum redirect_way way,
+                       const struct bpf_insn *code, uint32_t instructions)
+{
+    const struct program first = {.code = code,
+                                  .instructions = instructions,
+                                  .interface = interface,
+                                  .hook = way == REDIRECT_IN ? HOOK_INGRESS : HOOK_EGRESS,
+                                  .priority = FIRST_PRIORITY,
+                                  .ethertype = ETH_P_ALL};
+
+    return add_program(socket, &first);
+}
+
 /* All filters of one priority. */
 static int remove_filters(struct nl_sock *socket, const struct program *of)
 {
@@ -304,11 +318,20 @@ int redirect_remove_probe(struct nl_sock *socket, int from, uint16_t ethertype)
 
 int redirect_add(struct nl_sock *socket, int from, int to, uint32_t note)
 {
-    int code = add_clsact(socket, from);
+    const int code = redirect_begin(socket, from);
 
-    if (code != 0)
-        return code;
-    code = add_gate(socket, from, to);
+    return code == 0 ? redirect_end(socket, from, to, note) : code;
+}
+
+int redirect_begin(struct nl_sock *socket, int from)
+{
+    return add_clsact(socket, from);
+}
+
+int redirect_end(struct nl_sock *socket, int from, int to, uint32_t note)
+{
+    int code = add_gate(socket, from, to);
+
     if (code == 0)
         code = add_rule(socket, from, to, note);
     if (code != 0)
@@ -334,9 +357,15 @@ static uint32_t leads_to(struct rtnl_cls *filter)
 
 struct finding {
     unsigned ours, others;
-    unsigned gates;
+    unsigned gates, firsts;
     uint32_t target, note;
 };
+
+static bool is_ours(uint32_t priority)
+{
+    return priority == OUR_PRIORITY || priority == PROBE_PRIORITY || priority == SHORT_PRIORITY ||
+           priority == FIRST_PRIORITY;
+}
 
 static int look_at_hook(struct nl_sock *socket, int interface, uint32_t hook,
                         struct finding *finding)
@@ -352,12 +381,14 @@ static int look_at_hook(struct nl_sock *socket, int interface, uint32_t hook,
         const uint16_t priority = rtnl_cls_get_prio(filter);
         const uint32_t target = leads_to(filter), handle = rtnl_tc_get_handle(TC_CAST(filter));
 
-        if (priority == OUR_PRIORITY || priority == PROBE_PRIORITY || priority == SHORT_PRIORITY)
+        if (is_ours(priority))
             finding->ours++;
         else
             finding->others++;
         if (hook == HOOK_EGRESS && priority == OUR_PRIORITY)
             finding->gates++;
+        /* Each priority has a head without a handle, too. */
+        finding->firsts += priority == FIRST_PRIORITY && handle != 0;
         if (target != 0 && priority == OUR_PRIORITY)
             finding->target = target;
         if (hook == HOOK_INGRESS && priority == OUR_PRIORITY && (handle & REDIRECT_NOTE_MAX) != 0)
@@ -406,6 +437,8 @@ int redirect_remove_beside(struct nl_sock *socket, int interface, uint16_t probe
         {.hook = HOOK_EGRESS, .priority = OUR_PRIORITY, .ethertype = ETH_P_ALL},
         {.hook = HOOK_EGRESS, .priority = SHORT_PRIORITY, .ethertype = ETH_P_ALL},
         {.hook = HOOK_INGRESS, .priority = SHORT_PRIORITY, .ethertype = ETH_P_ALL},
+        {.hook = HOOK_EGRESS, .priority = FIRST_PRIORITY, .ethertype = ETH_P_ALL},
+        {.hook = HOOK_INGRESS, .priority = FIRST_PRIORITY, .ethertype = ETH_P_ALL},
         {.hook = HOOK_INGRESS, .priority = PROBE_PRIORITY, .ethertype = probe_ethertype},
         {.hook = HOOK_INGRESS, .priority = OUR_PRIORITY, .ethertype = ETH_P_ALL},
     };
@@ -431,6 +464,16 @@ int redirect_whole(struct nl_sock *socket, int from, int to, bool *whole)
     const int code = look_at(socket, from, &found, &finding);
 
     *whole = found && finding.gates > 0 && finding.target == (uint32_t)to;
+    return code;
+}
+
+int redirect_firsts(struct nl_sock *socket, int interface, unsigned *firsts)
+{
+    struct finding finding = {0};
+    bool found = false;
+    const int code = look_at(socket, interface, &found, &finding);
+
+    *firsts = finding.firsts;
     return code;
 }
 

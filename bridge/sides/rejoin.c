@@ -23,7 +23,7 @@ static void follow_mtu(struct sides *sides)
             continue;
         end->mtu = mtu;
         end_tell_mtu(end);
-        if (other->mtu == mtu)
+        if (other->mtu == mtu || side_same(&end->spec, &other->spec))
             continue;
         if (!end_give_mtu(other, mtu, &error))
             log_line(LOG_LEVEL_WARNING, "%s has MTU %u now: %s", end->spec.text, mtu, error.text);
@@ -72,7 +72,7 @@ static bool can_be_opened(const struct end *end)
 {
     struct link *link = link_open(&end->spec, NULL);
     struct link_state state;
-    const bool wanted = end->join || end->tap.persistent;
+    const bool wanted = end->join || end->spec.host || end->tap.persistent;
     const bool can = link && (!wanted || link_look(link, &state, NULL));
 
     link_close(link);
@@ -93,16 +93,18 @@ bool rejoin_anew(struct sides *sides, struct rejoin_news news[2])
 
 /* A ring lets go of its files a moment after it was closed; the interface must be gone when we are.
  */
-static void leave_end(struct end *end)
+static void remove_tap(struct end *end)
 {
-    if (end->join)
-        port_leave(end->join);
     if (end->tap.queues > 0 && !end->tap.persistent)
         link_remove(end->tap_link);
 }
 
+/* No port leads to a TAP that is gone. */
 void rejoin_leave(struct sides *sides)
 {
-    leave_end(&sides->ends[SIDE_SERVER]);
-    leave_end(&sides->ends[SIDE_CLIENT]);
+    for (int side = 0; side < 2; side++)
+        if (sides->ends[side].join)
+            port_leave(sides->ends[side].join);
+    remove_tap(&sides->ends[SIDE_SERVER]);
+    remove_tap(&sides->ends[SIDE_CLIENT]);
 }

@@ -65,23 +65,36 @@ static bool parse_netns(const char *name, struct side_spec *side, struct error *
            set_device(slash + 1, side, error);
 }
 
-static bool parse_port(const char *name, struct side_spec *side, struct error *error)
+/* `form`: how such a side is written. */
+static bool parse_existing(const char *name, const char *form, struct side_spec *side,
+                           struct error *error)
 {
     const char *at = strchrnul(name, '@');
     char device[IFNAMSIZ + 1];
 
     /* One that is too long stays too long. */
     snprintf(device, sizeof(device), "%.*s", (int)(at - name), name);
-    side->port = true;
     if (!set_device(device, side, error))
         return false;
     if (*at == '\0')
         return true;
     if (strchr(at, '/') != NULL)
         return error_set(error, EXIT_USAGE,
-                         "side %s: '%s' is not the name of a namespace; write port:IFNAME@NETNS",
-                         side->text, at + 1);
-    return set_netns(at + 1, strlen(at + 1), "port:IFNAME@NETNS", side, error);
+                         "side %s: '%s' is not the name of a namespace; write %s", side->text,
+                         at + 1, form);
+    return set_netns(at + 1, strlen(at + 1), form, side, error);
+}
+
+static bool parse_port(const char *name, struct side_spec *side, struct error *error)
+{
+    side->port = true;
+    return parse_existing(name, "port:IFNAME@NETNS", side, error);
+}
+
+static bool parse_host(const char *name, struct side_spec *side, struct error *error)
+{
+    side->host = true;
+    return parse_existing(name, "inline:IFNAME@NETNS", side, error);
 }
 
 bool side_parse(const char *text, struct side_spec *side, struct error *error)
@@ -92,15 +105,39 @@ bool side_parse(const char *text, struct side_spec *side, struct error *error)
         return set_device(text + 4, side, error);
     if (strncmp(text, "port:", 5) == 0)
         return parse_port(text + 5, side, error);
+    if (strncmp(text, "inline:", 7) == 0)
+        return parse_host(text + 7, side, error);
     if (strncmp(text, "netns:", 6) == 0)
         return parse_netns(text + 6, side, error);
     return error_set(error, EXIT_USAGE,
-                     "side %s: write netns:NAME/IFNAME, tap:IFNAME or port:IFNAME[@NETNS]", text);
+                     "side %s: write netns:NAME/IFNAME, tap:IFNAME, port:IFNAME[@NETNS] or "
+                     "inline:IFNAME[@NETNS]",
+                     text);
 }
 
 bool side_same(const struct side_spec *a, const struct side_spec *b)
 {
     return strcmp(a->netns, b->netns) == 0 && strcmp(a->device, b->device) == 0;
+}
+
+bool side_pair(struct side_spec *client, struct side_spec *server, struct error *error)
+{
+    struct side_spec *host = client->host ? client : server,
+                     *port = host == client ? server : client;
+
+    if (!host->host && side_same(client, server))
+        return error_set(error, EXIT_USAGE,
+                         "both sides are %s: a bridge needs two different interfaces",
+                         client->text);
+    if (!host->host)
+        return true;
+    if (!port->port || !side_same(host, port))
+        return error_set(error, EXIT_USAGE,
+                         "side %s: the other side of it is port:%s, the same interface: what the "
+                         "host has there is one side, the wire the other",
+                         host->text, strchr(host->text, ':') + 1);
+    port->in_use = true;
+    return true;
 }
 
 const char *side_place(const struct side_spec *side, char text[SIDE_PLACE_BYTES])

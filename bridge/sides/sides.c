@@ -15,6 +15,7 @@
 
 #include "bridge/base/log.h"
 #include "bridge/bpf/steering.h"
+#include "bridge/sides/inline.h"
 #include "bridge/sides/rejoin.h"
 #include "bridge/sides/sides_parts.h"
 
@@ -39,12 +40,9 @@ struct sides *sides_read(const char *client, const char *server, struct error *e
     for (int side = 0; side < 2; side++)
         specs[side] = &sides->ends[side].spec;
     if (side_parse(client, specs[SIDE_CLIENT], error) &&
-        side_parse(server, specs[SIDE_SERVER], error)) {
-        if (!side_same(specs[SIDE_CLIENT], specs[SIDE_SERVER]))
-            return sides;
-        error_set(error, EXIT_USAGE, "both sides are %s: a bridge needs two different interfaces",
-                  client);
-    }
+        side_parse(server, specs[SIDE_SERVER], error) &&
+        side_pair(specs[SIDE_CLIENT], specs[SIDE_SERVER], error))
+        return sides;
     free(sides);
     return NULL;
 }
@@ -95,7 +93,9 @@ const char *sides_cut(const struct sides *sides, enum side side)
 
 bool sides_card_vanishes(const struct sides *sides, enum side side)
 {
-    return !sides->ends[side].join && !sides->ends[side].tap.persistent;
+    const struct end *end = &sides->ends[side];
+
+    return !end->join && !end->spec.host && !end->tap.persistent;
 }
 
 uint32_t sides_mtu(const struct sides *sides, enum side side)
@@ -123,7 +123,7 @@ bool sides_overflow(const struct sides *sides, uint64_t overflow[2], struct erro
 /* An interface of somebody else's keeps the MTU that it has; our TAPs follow. */
 static bool mtu_fixed(const struct end *end)
 {
-    return end->join;
+    return end->join || end->spec.host;
 }
 
 bool end_give_mtu(struct end *end, uint32_t mtu, struct error *error)
@@ -143,7 +143,7 @@ bool end_give_mtu(struct end *end, uint32_t mtu, struct error *error)
 
 void end_tell_mtu(const struct end *end)
 {
-    if (end->join)
+    if (mtu_fixed(end))
         link_set_mtu(end->tap_link, end->mtu, NULL);
 }
 
@@ -151,13 +151,23 @@ static bool open_links(struct end *end, struct error *error)
 {
     netns_identify(end->spec.netns, &end->netns);
     end->link = end->tap_link = link_open(&end->spec, error);
-    if (!end->link || !end->spec.port)
+    if (!end->link || (!end->spec.port && !end->spec.host))
         return end->link;
     end->tap_link = NULL;
+    if (end->spec.host)
+        return inline_tap(end->link, &end->spec, &end->host_tap, error) &&
+               (end->tap_link = link_beside(end->link, &end->host_tap, error));
     end->join = port_open(&end->spec, end->link, error);
     if (end->join)
         end->tap_link = link_beside(end->link, port_tap(end->join), error);
     return end->tap_link;
+}
+
+static const struct side_spec *tap_of(const struct end *end)
+{
+    if (end->spec.host)
+        return &end->host_tap;
+    return end->join ? port_tap(end->join) : &end->spec;
 }
 
 static uint32_t queues_wanted(const struct sides *sides)
@@ -165,19 +175,46 @@ static uint32_t queues_wanted(const struct sides *sides)
     return sides->steering_fd < 0 ? 1 : sides->workers * STEER_QUEUES;
 }
 
-static bool open_end(const struct sides *sides, struct end *end, struct error *error)
+static struct link *host_of(struct sides *sides, const struct end *end)
 {
-    if (!open_links(end, error) ||
-        !tap_open(&end->tap, !end->join ? &end->spec : port_tap(end->join), queues_wanted(sides),
-                  sides->steering_fd, error) ||
+    if (!end->spec.in_use)
+        return NULL;
+    return sides->ends[end == &sides->ends[SIDE_CLIENT] ? SIDE_SERVER : SIDE_CLIENT].tap_link;
+}
+
+static bool open_end(struct sides *sides, struct end *end, struct error *error)
+{
+    if (!tap_open(&end->tap, tap_of(end), queues_wanted(sides), sides->steering_fd, error) ||
         !link_mtu(end->link, &end->mtu, error))
         return false;
     if (!end->tap.persistent)
         link_set_queues(end->tap_link, QUEUE_FRAMES);
-    if (end->join && !port_join(end->join, end->tap_link, end->tap.fds[0], error))
-        return false;
+    if (end->spec.host)
+        link_set_mute(end->tap_link);
     end_tell_mtu(end);
+    if (end->spec.host)
+        return link_set_up(end->tap_link, error);
+    if (end->join &&
+        !port_join(end->join, end->tap_link, end->tap.fds[0], host_of(sides, end), error))
+        return false;
     return !end->tap.persistent || link_overflow(end->tap_link, &end->overflow_before, error);
+}
+
+/* The host's end is there before the port leads to it. */
+static bool open_ends(struct sides *sides, struct error *error)
+{
+    struct end *client = &sides->ends[SIDE_CLIENT], *server = &sides->ends[SIDE_SERVER];
+    struct end *first = server->spec.host ? server : client;
+
+    if (!open_links(client, error) || !open_links(server, error))
+        return false;
+    for (int side = 0; side < 2; side++)
+        if (sides->ends[side].spec.in_use &&
+            !inline_check(sides->ends[side].link, &sides->ends[side].spec, side == SIDE_SERVER,
+                          error))
+            return false;
+    return open_end(sides, first, error) &&
+           open_end(sides, first == client ? server : client, error);
 }
 
 /*
@@ -243,7 +280,7 @@ bool sides_open(struct sides *sides, const struct sides_options *options, struct
 
     sides->workers = options->workers;
     load_steering(sides, options);
-    if (!open_end(sides, client, error) || !open_end(sides, server, error))
+    if (!open_ends(sides, error))
         return false;
     settle_workers(sides);
     return agree_mtu(sides, error) && link_set_up(client->tap_link, error) &&

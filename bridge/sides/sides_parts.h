@@ -11,9 +11,10 @@
 /* One end of the bridge: the interface that it names, and the TAP that frames go through. */
 struct end {
     struct side_spec spec;
-    struct link *link;     /* of the interface that the side names */
-    struct port *join;     /* NULL: that interface is the TAP itself */
-    struct link *tap_link; /* `link`, or that of the TAP which a port is joined to */
+    struct link *link;         /* of the interface that the side names */
+    struct port *join;         /* NULL: that interface is the TAP itself */
+    struct link *tap_link;     /* `link`, or that of the TAP which a port is joined to */
+    struct side_spec host_tap; /* where the side is the host's end of a port: its TAP */
     struct tap tap;
     struct netns_id netns;    /* of the side, when it was opened */
     char cut[SIDE_CUT_BYTES]; /* why no frame passes; empty: they do */

@@ -109,6 +109,8 @@ static bool take_value(struct config *config, enum config_key key, const char *t
         return take_string(&config->client, text, reason);
     case CONFIG_SERVER:
         return take_string(&config->server, text, reason);
+    case CONFIG_INLINE:
+        return take_string(&config->inlined, text, reason);
     case CONFIG_SERVER_STACK:
         return take_string(&config->server_stack, text, reason);
     case CONFIG_CLUSTER_KEY:
@@ -441,6 +443,7 @@ void config_free(struct config *config)
     free(config->name);
     free(config->client);
     free(config->server);
+    free(config->inlined);
     free(config->server_stack);
     free(config->cluster_key);
     free(config->store);

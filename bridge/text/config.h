@@ -39,6 +39,8 @@
 #define CONFIG_KEYS(X)                                                                             \
     X(CLIENT, "client", "SIDE", "the side where the clients are")                                  \
     X(SERVER, "server", "SIDE", "the side where the servers are")                                  \
+    X(INLINE, "inline", "IFNAME[@NETNS]",                                                          \
+      "in the place of both sides: the interface behind which the servers are")                    \
     X(SERVER_STACK, "server-stack", "NETNS", "namespace in which the servers listen")              \
     X(STORE, "store", "FILE", "where profiles are kept")                                           \
     X(CONTROL, "control", "SOCKET", "the control socket")                                          \
@@ -71,7 +73,7 @@ struct config_server {
 struct config {
     char *name; /* of the file, for errors */
     /* NULL where the file does not say */
-    char *client, *server, *server_stack, *store, *control, *cluster_key;
+    char *client, *server, *inlined, *server_stack, *store, *control, *cluster_key;
     enum mode_setting mode; /* SETTING_INHERIT where it does not */
     bool learning;
     enum unknown_servers unknown;         /* UNKNOWN_COOKIE where the file does not say */

@@ -61,6 +61,7 @@ RAW4, RAW6 = "10.79.0.1", "fd79::1"
 FLOOD = "10.200.0.0/16"
 CLIENT_IF, SERVER_IF = "sw0", "sw1"
 PORTS, TAPS = ("p0", "p1"), ("t0", "t1")  # in the bridge's own namespace
+BRIDGE = "br0"  # there, where an interface of it is inline: what joins the ports
 
 CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG, PR_SET_THP_DISABLE = 1, 41
@@ -435,6 +436,14 @@ class Lab:
                 5,
                 f"{port} is up",
             )
+        if self.sides == "inline":
+            self.bridge.ip(f"link add {BRIDGE} mtu {mtu} type bridge", f"link set {BRIDGE} up")
+            self.bridge.ip(*(f"link set {port} master {BRIDGE}" for port in PORTS))
+            # The host's firewall, where it sees what is bridged, changes frames (trims padding).
+            if os.path.exists("/proc/sys/net/bridge"):
+                self.bridge.sysctl(
+                    {f"net.bridge.bridge-nf-call-{kind}tables": 0 for kind in ("ip", "ip6")}
+                )
 
     def _join_taps(self, mtu):
         for port, tap in zip(PORTS, TAPS):
@@ -480,6 +489,8 @@ class Lab:
             return f"netns:{self.client.name}/{CLIENT_IF}", f"netns:{self.server.name}/{SERVER_IF}"
         if self.sides == "port":
             return tuple(f"port:{port}@{self.bridge.name}" for port in PORTS)
+        if self.sides == "inline":
+            return tuple(f"{kind}:{PORTS[1]}@{self.bridge.name}" for kind in ("inline", "port"))
         return tuple(f"tap:{tap}" for tap in TAPS)
 
     def daemon_command(self, mode="normal", extra=()):

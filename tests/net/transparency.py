@@ -287,6 +287,21 @@ def test_kinds_port():
     return both_ways(False, corpus, sides="port")
 
 
+def through_a_bridge(make):
+    """Less what bridges keep to themselves (802.1Q, 8.6.3)."""
+    return lambda dice: [
+        (name, frame) for name, frame in make(dice) if frame[:5] != b"\x01\x80\xc2\0\0"
+    ]
+
+
+def test_kinds_inline():
+    return both_ways(False, through_a_bridge(corpus), sides="inline")
+
+
+def test_jumbo_inline():
+    return both_ways(False, lambda dice: sizes(dice, 9014), mtu=9000, sides="inline")
+
+
 def test_jumbo_port():
     return both_ways(False, lambda dice: sizes(dice, 9014), mtu=9000, sides="port")
 
@@ -471,6 +486,10 @@ def test_super_frames_single():
 
 def test_super_frames_port():
     return super_frames(False, sides="port")
+
+
+def test_super_frames_inline():
+    return super_frames(False, sides="inline")
 
 
 runner.main(globals())

@@ -62,6 +62,17 @@ Test(side, port)
     cr_assert_not(side.port);
 }
 
+Test(side, host)
+{
+    struct side_spec side;
+
+    cr_assert(side_parse("inline:vnet3", &side, NULL));
+    cr_assert(side.host && !side.port && !side.in_use);
+    cr_assert_str_eq(side.device, "vnet3");
+    cr_assert(side_parse("inline:vnet3@web-1", &side, NULL));
+    cr_assert_str_eq(side.netns, "web-1");
+}
+
 Test(side, nonsense)
 {
     static const char *const wrong[] = {"",
@@ -94,7 +105,10 @@ Test(side, nonsense)
                                         "port:a b",
                                         "port:abcdefghijklmnop",
                                         "port:abcdefghijklmnop@x",
-                                        "Port:eth0"};
+                                        "Port:eth0",
+                                        "inline:",
+                                        "inline:port:eth0",
+                                        "inline:eth0@a/b"};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         struct side_spec side;
         struct error error = {0};
@@ -120,4 +134,35 @@ Test(side, same)
     cr_assert(side_same(&a, &b), "one interface cannot be ours and somebody else's");
     side_parse("port:eth0@x", &a, NULL);
     cr_assert_not(side_same(&a, &b));
+}
+
+static bool pairs(const char *client, const char *server, bool in_use[2])
+{
+    struct side_spec a, b;
+    struct error error = {0};
+    bool good;
+
+    cr_assert(side_parse(client, &a, NULL) && side_parse(server, &b, NULL));
+    good = side_pair(&a, &b, &error);
+    cr_assert_eq(good, error.code == EXIT_DONE);
+    in_use[0] = a.in_use;
+    in_use[1] = b.in_use;
+    return good;
+}
+
+Test(side, pair)
+{
+    bool in_use[2];
+
+    cr_assert(pairs("port:eth0", "tap:sw0", in_use));
+    cr_assert(!in_use[0] && !in_use[1]);
+    cr_assert_not(pairs("port:eth0", "tap:eth0", in_use), "one interface is no wire");
+    cr_assert(pairs("inline:eth0", "port:eth0", in_use));
+    cr_assert(!in_use[0] && in_use[1]);
+    cr_assert(pairs("port:eth0@n", "inline:eth0@n", in_use));
+    cr_assert(in_use[0] && !in_use[1]);
+    cr_assert_not(pairs("inline:eth0", "port:eth1", in_use), "two interfaces");
+    cr_assert_not(pairs("inline:eth0", "port:eth0@n", in_use), "two namespaces");
+    cr_assert_not(pairs("inline:eth0", "tap:eth0", in_use), "that one is ours");
+    cr_assert_not(pairs("inline:eth0", "inline:eth0", in_use), "no wire");
 }

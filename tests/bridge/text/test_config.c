@@ -29,6 +29,7 @@ Test(config, all_keys)
                                 "client = netns:c/sw0\n"
                                 "  server=tap:sw1  \n"
                                 "server-stack = s\r\n"
+                                "inline = vnet3@n\r\n"
                                 "store = s.json ; relative\n"
                                 "; and\n\n"
                                 "control = c.sock\n"
@@ -47,11 +48,12 @@ Test(config, all_keys)
     cr_expect_str_eq(config.client, "netns:c/sw0");
     cr_expect_str_eq(config.server, "tap:sw1");
     cr_expect_str_eq(config.server_stack, "s");
+    cr_expect_str_eq(config.inlined, "vnet3@n");
     cr_expect_str_eq(config.store, "s.json");
     cr_expect_str_eq(config.cluster_key, "k.key");
     cr_expect_str_eq(config.control, "c.sock");
     cr_expect_eq(config.mode, SETTING_ATTACK);
-    cr_expect(config.line[CONFIG_LEARN] == 10 && !config.learning);
+    cr_expect(config.line[CONFIG_LEARN] == 11 && !config.learning);
     cr_expect_eq(config.unknown, UNKNOWN_DROP);
     cr_expect_eq(config.workers, 4);
     cr_expect_eq(config.flows, 4000000u);
