@@ -44,9 +44,9 @@ bool inline_tap(const struct link *link, const struct side_spec *side, struct si
 bool inline_check(const struct link *link, const struct side_spec *side, bool servers,
                   struct error *error);
 /*
- * In the place of redirect_add() on the port, whose errors and `note` it has. No frame is lost:
- * what comes meanwhile goes the new way or the old one. Goes with redirect_remove(). Returns 0, or
- * libnl's error code, as all below.
+ * In the place of redirect_add() on the port, whose errors and `note` it has. What comes meanwhile
+ * goes the new way or the old one; but the kernel stops an interface for about a millisecond to put
+ * a qdisc onto it. Goes with redirect_remove(). Returns 0, or libnl's error code, as all below.
  */
 int inline_add(struct nl_sock *socket, const struct inline_ends *ends, uint32_t note);
 /* Whether all of that is there. */
