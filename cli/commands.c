@@ -131,15 +131,16 @@ static const struct command commands[] = {
              "the daemon by the socket beside --control: sync.sock beside control.sock.\n",
      .handle = cmd_sync},
     {.name = "check",
-     .forms = {"FILE [--store FILE] [--control SOCKET]"},
+     .forms = {"FILE [--inline IFNAME[@NETNS]] [--store FILE] [--control SOCKET]"},
      .least_words = 1,
      .most_words = 1,
-     .options = OPTION_BIT(STORE) | OPTION_BIT(CONTROL),
+     .options = OPTION_BIT(INLINE) | OPTION_BIT(STORE) | OPTION_BIT(CONTROL),
      .summary = "look at a configuration file as a start would",
      .help = "Says what is wrong with it, in the words of `synward run --config FILE`, with file\n"
              "and line, and ends with exit code 1; it touches nothing and asks no daemon. Store\n"
              "and control socket are looked at, too; whether interfaces and namespaces are there\n"
-             "shows at the start. Give --store and --control where `run` is given them.\n",
+             "shows at the start. Give --inline, --store and --control where `run` is given\n"
+             "them.\n",
      .handle = cmd_check},
     {.name = "reload",
      .forms = {TABLE_FORM},

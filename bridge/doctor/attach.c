@@ -25,8 +25,8 @@
 #define SHORT_QUEUE_FRAMES 1000u /* what the kernel gives a TAP */
 
 #define KEEP_THE_WAY                                                                               \
-    "reach the host by another interface, or put a bridge and a veth pair between "                \
-    "(doc/operate/attach.md)"
+    "reach the host by another interface, or let it go on using this one, by inline: as the "      \
+    "other side (doc/operate/attach.md)"
 #define DEPENDENTS_MAX 256u
 
 /* What the host would lose with the port: also what stands on it (VLANs, macvlans), and what it is

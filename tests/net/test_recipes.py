@@ -19,6 +19,7 @@ mount -t tmpfs none /run
 mount -t tmpfs none /var/lib
 mkdir /run/netns /var/lib/synward
 ip link set lo up
+at=  # where the daemon is asked
 ethtool() { :; }  # a veth has nothing of what is turned off
 synward() {
     case $1 in
@@ -69,11 +70,104 @@ fetch before outside
 
 TRY = """
 fetch normal outside
-until synward profiles | grep -q " yes "; do sleep 0.05; done  # armed
-synward mode attack
+until synward profiles $at | grep -q " yes "; do sleep 0.05; done  # armed
+synward mode attack $at
 fetch attack outside
-echo "cookies: $(synward stats | sed -n 's/.* accepted  *\\([0-9]*\\)  *handshakes.*/\\1/p')"
+echo "cookies: $(synward stats $at | sed -n 's/.* accepted  *\\([0-9]*\\)  *handshakes.*/\\1/p')"
 stop
+"""
+
+
+# A guest is there from the start, and ends: what its libvirt or Proxmox would do is to call the
+# hook. Of systemd there is what the hooks ask of it: the unit's program, with what its file says.
+HYPERVISOR = """
+for folder in /etc /usr/share/doc /var/lib; do
+    mount -t tmpfs none /mnt
+    cp -a $folder/. /mnt 2>/dev/null || :
+    mount --move /mnt $folder
+done
+mkdir -p /etc/synward /var/lib/vz/snippets /usr/share/doc/synward/examples /run/bin
+cp -a "$PROJECT/dist/hooks" /usr/share/doc/synward/examples
+PATH=/run/bin:$PATH
+cat >/run/bin/systemctl <<'END'
+#!/bin/bash
+set -eu
+what=$1 unit=${!#} name=${unit#synward@}
+[ $unit != libvirtd ] || exit 0
+echo "$*" >>/run/asked
+case $what in
+start) [ ! -e /run/pid-$name ] || exit 0 ;;
+esac
+if [ $what != start ] && [ -e /run/pid-$name ]; then
+    kill $(cat /run/pid-$name)
+    rm /run/pid-$name
+fi
+if [ $what != stop ]; then
+    eval "$(sed -n 's/^Environment=//p' "$PROJECT/dist/synward@.service")"
+    file=$(sed -n 's/^EnvironmentFile=-//p' "$PROJECT/dist/synward@.service")
+    # As systemd reads it: the rest of the line is the value.
+    [ ! -e ${file//%i/$name} ] || SIDES=$(sed -n 's/^SIDES=//p' ${file//%i/$name})
+    mkdir -p /run/synward/$name /var/lib/synward/$name
+    command=$(sed -n 's,^ExecStart=/usr/local/sbin/synward,"$SYNWARD",p' \
+        "$PROJECT/dist/synward@.service")
+    eval "exec 3>&- ; ${command//%i/$name} &"
+    echo $! >/run/pid-$name
+fi
+END
+chmod +x /run/bin/systemctl
+guest() {  # INSTANCE HOOK ARGUMENTS: begins, and is there when its synward is
+    at="--control /run/synward/$1/control.sock"
+    instance=$1
+    shift
+    "$@"
+    until [ -S "${at#* }" ]; do kill -0 $(cat /run/pid-$instance); sleep 0.02; done
+}
+stop() { :; }
+gone() {
+    while [ -S "${at#* }" ]; do sleep 0.02; done
+    while tc qdisc | grep -q clsact; do sleep 0.02; done
+    [ -z "$(ls -A /run/synward-sides)" ]
+}
+"""
+
+LIBVIRT = """
+cat >/run/shop.xml <<'END'
+<domain type='kvm' id='7'>
+  <name>shop</name>
+  <devices>
+    <disk type='file' device='disk'>
+      <target dev='vda' bus='virtio'/>
+    </disk>
+    <interface type='bridge'>
+      <mac address='52:54:00:11:22:33'/>
+      <source bridge='br0'/>
+      <target dev='vnet7'/>
+      <model type='virtio'/>
+    </interface>
+    <interface type='bridge'>
+      <source bridge='br0'/>
+      <target dev='vnet8'/>
+    </interface>
+  </devices>
+</domain>
+END
+hook() { /etc/libvirt/hooks/qemu.d/synward shop $1 $2 - </run/shop.xml; }
+virsh() {
+    case $1 in
+    start) hook prepare begin; hook start begin; guest shop-0 hook started begin; hook reconnect begin ;;
+    destroy) hook stopped end; hook release end; gone ;;
+    esac
+}
+"""
+
+PROXMOX = """
+hook() { /var/lib/vz/snippets/synward.sh 100 $1; }
+qm() {
+    case $1 in
+    start) hook pre-start; guest tap100i0 hook post-start ;;
+    stop) hook pre-stop; hook post-stop; gone ;;
+    esac
+}
 """
 
 
@@ -81,7 +175,7 @@ def recipe(number):
     """(the commands of a recipe, those that undo it)"""
     with open(RECIPES) as file:
         text = re.search(rf"^## {number}\. .*?(?=^## |\Z)", file.read(), re.M | re.S).group(0)
-    forward, _, back = text.partition("\nUndo: ")
+    forward, _, back = text.partition("\nUndo:")
     return tuple(
         "".join(re.findall(r"^```sh\n(.*?)^```", part, re.M | re.S)) for part in (forward, back)
     )
@@ -89,9 +183,9 @@ def recipe(number):
 
 def follow(stage, number, after=""):
     commands, undo = recipe(number)
-    check(commands and undo, f"recipe {number} has commands and says how to undo them")
+    check(commands, f"recipe {number} has commands")
     script = PRELUDE + stage + commands + TRY + undo + after
-    os.environ.update(SYNWARD=SYNWARD, PROGRAMS=PROGRAMS)
+    os.environ.update(SYNWARD=os.path.abspath(SYNWARD), PROGRAMS=PROGRAMS, PROJECT=PROJECT)
     done = run(
         "unshare",
         "--net",
@@ -113,6 +207,7 @@ def follow(stage, number, after=""):
     check({"normal", "attack"} <= {when for when, _ in fetched}, f"fetches: {done.stdout[-400:]}")
     check_equal([f for f in fetched if f[1] != "10"], [], "fetches that failed")
     check("cookies: 10\n" in done.stdout, f"each came in by a cookie: {done.stdout[-400:]}")
+    return done.stdout
 
 
 def test_two_namespaces():
@@ -123,9 +218,10 @@ def test_two_cards():
     follow(CARDS.format(to_client="eth1", to_server="eth2"), 2, "fetch after outside")
 
 
-def behind_a_bridge(number, bridge, to_server):
+def behind_a_bridge(number, bridge, to_server, before="", after=""):
     names = {"bridge": bridge, "to_client": "eth1", "to_server": to_server}
-    follow((CARDS + BRIDGE).format(**names), number, "fetch after outside")
+    stage = before + (CARDS + BRIDGE).format(**names)
+    return follow(stage, number, "fetch after outside\n" + after)
 
 
 def test_machine_behind_a_bridge():
@@ -134,6 +230,32 @@ def test_machine_behind_a_bridge():
 
 def test_whole_bridge():
     behind_a_bridge(5, "br0", "vm1")
+
+
+ASKED = "cat /run/asked\n"
+
+
+def asked(output):
+    return re.findall(r"^.* synward@.*$", output, re.M)
+
+
+def test_libvirt():
+    """Of two interfaces one has a file; libvirt that is started again changes nothing."""
+    got = behind_a_bridge(6, "br0", "vnet7", HYPERVISOR + LIBVIRT, ASKED)
+    check_equal(
+        asked(got),
+        [f"{what} --no-block synward@shop-0" for what in ("restart", "start", "stop")],
+        "what systemd was asked",
+    )
+
+
+def test_proxmox():
+    got = behind_a_bridge(8, "br0", "tap100i0", HYPERVISOR + PROXMOX, ASKED)
+    check_equal(
+        asked(got),
+        ["start --no-block synward@tap100i0", "stop --no-block synward@tap100i0"],
+        "what systemd was asked",
+    )
 
 
 def test_container():
