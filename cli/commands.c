@@ -38,7 +38,7 @@
 
 static const struct command commands[] = {
     {.name = "run",
-     .forms = {"(--inline IFNAME[@NETNS] | --client SIDE --server SIDE) [--store FILE] "
+     .forms = {"[--inline IFNAME[@NETNS] | --client SIDE --server SIDE] [--store FILE] "
                "[--control SOCKET] [--mode "
                "auto|normal|attack] "
                "[--server-stack NETNS] [--learn on|off] [--unknown cookie|pass|drop] [--workers N] "
@@ -58,7 +58,8 @@ static const struct command commands[] = {
              "  port:IFNAME[@NAME] an interface that exists (a VM's tap, a veth end, a card),\n"
              "                     in our own namespace or in NAME, joined to a TAP of ours;\n"
              "                     the host itself neither hears nor says anything there\n"
-             "  inline:IFNAME[@NAME] what the host has at IFNAME, its bridge or its own stack,\n"
+             "  inline:IFNAME[@NAME]\n"
+             "                     what the host has at IFNAME, its bridge or its own stack,\n"
              "                     where port:IFNAME, the wire of it, is the other side\n"
              "--inline IFNAME is short for --client inline:IFNAME --server port:IFNAME: servers\n"
              "behind this interface (a VM's tap, a container's veth end) are protected. It keeps\n"

@@ -4,6 +4,7 @@
 #include "cli/complete.h"
 
 #include <ctype.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -112,6 +113,16 @@ static void offer_choices(const char *current, const char *text, size_t length)
     }
 }
 
+static void offer_interfaces(const char *current)
+{
+    struct if_nameindex *all = if_nameindex();
+
+    for (struct if_nameindex *one = all; one && one->if_index != 0; one++)
+        offer_word(current, one->if_name, NULL);
+    if (all)
+        if_freenameindex(all);
+}
+
 static bool begins(const char *text, const char *with)
 {
     return strncmp(text, with, strlen(with)) == 0;
@@ -128,6 +139,9 @@ static void offer_placeholder(const struct completion *line, const char *text, s
         offer_word(line->current, "netns:", NULL);
         offer_word(line->current, "tap:", NULL);
         offer_word(line->current, "port:", NULL);
+        offer_word(line->current, "inline:", NULL);
+    } else if (begins(text, "IFNAME")) {
+        offer_interfaces(line->current);
     } else if (begins(text, "KEY=VALUE")) {
         offer_settings(line->current);
     } else if (begins(text, "COMMAND")) {

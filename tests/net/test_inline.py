@@ -317,7 +317,7 @@ class Stream(threading.Thread):
 
 
 def test_the_wire_is_not_cut_by_a_start():
-    """A frame or two are lost when it begins, while the kernel puts a qdisc onto the interface; when
+    """A frame or two are lost when it begins, as the kernel puts a qdisc onto the interface; when
     it ends those that were under way."""
     with Inline() as lab:
         lab.make_ports()
@@ -464,7 +464,7 @@ def test_down_at_the_start():
 
 
 def test_renamed_moved_and_left_alone():
-    """Another name, another bridge, none, and back: it goes with the interface, and at the end it is
+    """Another name, another bridge, none, and back: it goes with the interface; at the end it is
     where it was put."""
     with Inline() as lab:
         lab.start()

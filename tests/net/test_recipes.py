@@ -154,7 +154,11 @@ END
 hook() { /etc/libvirt/hooks/qemu.d/synward shop $1 $2 - </run/shop.xml; }
 virsh() {
     case $1 in
-    start) hook prepare begin; hook start begin; guest shop-0 hook started begin; hook reconnect begin ;;
+    start)
+        hook prepare begin
+        hook start begin
+        guest shop-0 hook started begin
+        hook reconnect begin ;;
     destroy) hook stopped end; hook release end; gone ;;
     esac
 }
