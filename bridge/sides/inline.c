@@ -2,8 +2,9 @@
 /*
  * inline.c - see inline.h.
  *
- * A frame that is sent to an ingress (BPF_F_INGRESS) is received there within the write that
- * brought it: the kernel queues it on this core, and empties that queue before the write returns.
+ * A frame that mirred sends to an ingress is received there at once, within the write that brought
+ * it, and for whom it is has been told by then, as it came out of the host's TAP: so that TAP has
+ * the port's MAC.
  */
 #include "bridge/sides/inline.h"
 
@@ -99,20 +100,30 @@ bool inline_check(const struct link *link, const struct side_spec *side, bool se
                      side->text, device);
 }
 
+bool inline_carry_mac(const struct link *port, struct link *host, struct error *error)
+{
+    struct link_state wanted, found;
+
+    return link_look(port, &wanted, error) && link_look(host, &found, error) &&
+           (memcmp(wanted.mac, found.mac, sizeof(found.mac)) == 0 ||
+            link_set_mac(host, wanted.mac, error));
+}
+
 /* --- the host's TAP -------------------------------------------------------------------------- */
 
-static int bring_to_port(struct nl_sock *socket, const struct inline_ends *ends)
+/* Then they go the way of redirect_end_inwards(). */
+static int mark_for_port(struct nl_sock *socket, const struct inline_ends *ends)
 {
-    const struct bpf_insn code[] = {SET_MARK(MARK), GO_TO(ends->port, BPF_F_INGRESS)};
+    const struct bpf_insn code[] = {SET_MARK(MARK), SET(BPF_REG_0, TC_ACT_UNSPEC), END};
 
     return redirect_add_first(socket, ends->host, REDIRECT_IN, code, COUNT_OF(code));
 }
 
-/* What the port's program has not sent goes the way of redirect.h: it is dropped. */
+/* What the port's program has not sent is dropped. */
 static int take_from_port(struct nl_sock *socket, const struct inline_ends *ends)
 {
-    const struct bpf_insn code[] = {LOAD(mark), SET(BPF_REG_0, TC_ACT_UNSPEC), SKIP_UNLESS(MARK, 1),
-                                    SET(BPF_REG_0, TC_ACT_OK), END};
+    const struct bpf_insn code[] = {LOAD(mark), SET(BPF_REG_0, TC_ACT_OK), SKIP_IF(MARK, 1),
+                                    SET(BPF_REG_0, TC_ACT_SHOT), END};
 
     return redirect_add_first(socket, ends->host, REDIRECT_OUT, code, COUNT_OF(code));
 }
@@ -123,10 +134,12 @@ static int open_host(struct nl_sock *socket, const struct inline_ends *ends, uin
 
     /* A join before this one led to an interface that is gone. */
     redirect_remove(socket, ends->host);
-    code = redirect_add(socket, ends->host, ends->port, note);
+    code = redirect_begin(socket, ends->host);
     if (code == 0)
-        code = bring_to_port(socket, ends);
-    return code == 0 ? take_from_port(socket, ends) : code;
+        code = mark_for_port(socket, ends);
+    if (code == 0)
+        code = take_from_port(socket, ends);
+    return code == 0 ? redirect_end_inwards(socket, ends->host, ends->port, note) : code;
 }
 
 /* --- the port -------------------------------------------------------------------------------- */
@@ -168,14 +181,11 @@ int inline_add(struct nl_sock *socket, const struct inline_ends *ends, uint32_t 
 
 int inline_whole(struct nl_sock *socket, const struct inline_ends *ends, bool *whole)
 {
-    unsigned at_port = 0, at_host = 0;
-    bool leads = false;
-    int code = redirect_whole(socket, ends->host, ends->port, &leads);
+    bool port = false, host = false;
+    int code = redirect_firsts_whole(socket, ends->port, ends->wire, &port);
 
     if (code == 0)
-        code = redirect_firsts(socket, ends->host, &at_host);
-    if (code == 0)
-        code = redirect_firsts(socket, ends->port, &at_port);
-    *whole = leads && at_host == 2 && at_port == 2;
+        code = redirect_firsts_whole(socket, ends->host, ends->port, &host);
+    *whole = port && host;
     return code;
 }

@@ -43,6 +43,8 @@ bool inline_tap(const struct link *link, const struct side_spec *side, struct si
  */
 bool inline_check(const struct link *link, const struct side_spec *side, bool servers,
                   struct error *error);
+/* The host's TAP has the MAC of the port from here on. */
+bool inline_carry_mac(const struct link *port, struct link *host, struct error *error);
 /*
  * In the place of redirect_add() on the port, whose errors and `note` it has. What comes meanwhile
  * goes the new way or the old one; but the kernel stops an interface for about a millisecond to put

@@ -272,6 +272,18 @@ bool link_set_down(struct link *link, struct error *error)
     return change(link, wish, "cannot take down interface", error);
 }
 
+bool link_set_mac(struct link *link, const uint8_t mac[6], struct error *error)
+{
+    struct rtnl_link *wish = rtnl_link_alloc();
+    struct nl_addr *address = nl_addr_build(AF_LLC, mac, 6);
+
+    if (wish && address)
+        rtnl_link_set_addr(wish, address);
+    if (address)
+        nl_addr_put(address);
+    return change(link, wish, "cannot set the MAC of interface", error);
+}
+
 void link_set_mute(struct link *link)
 {
     struct rtnl_link *arp = rtnl_link_alloc(), *address = rtnl_link_alloc();

@@ -60,6 +60,7 @@ bool link_look_at(const struct link *link, int index, struct link_state *state);
 bool link_index_exists(const struct link *link, int index);
 
 bool link_set_up(struct link *link, struct error *error);
+bool link_set_mac(struct link *link, const uint8_t mac[6], struct error *error);
 bool link_set_down(struct link *link, struct error *error);
 /* An interface that only carries what is not its own: no ARP, no IPv6 address by itself. Before it
  * is brought up. */

@@ -269,6 +269,11 @@ static bool redirect_both(struct port *port, int index, int tap_index, struct er
                       code, error);
 }
 
+static bool prepare_in_use(const struct port *port, struct error *error)
+{
+    return inline_carry_mac(port->link, port->host, error) && link_set_up(port->tap, error);
+}
+
 /* Of a port that nobody else uses. */
 static bool wake(struct port *port, const struct link_state *state, struct error *error)
 {
@@ -282,7 +287,7 @@ static bool join(struct port *port, const struct link_state *state, bool both_wa
 {
     struct link_state tap;
 
-    return link_look(port->tap, &tap, error) && (!port->host || link_set_up(port->tap, error)) &&
+    return link_look(port->tap, &tap, error) && (!port->host || prepare_in_use(port, error)) &&
            redirect_both(port, state->index, tap.index, error) &&
            (port->host || wake(port, state, error)) && prove_if_possible(port, both_ways, error);
 }
@@ -517,6 +522,8 @@ static enum port_change follow_joined(struct port *port)
     struct error error = {0};
     bool ok;
 
+    if (port->host)
+        inline_carry_mac(port->link, port->host, NULL);
     if (is_whole(port)) {
         if (!port->proved)
             prove_late(port);

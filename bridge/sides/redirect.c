@@ -2,8 +2,8 @@
 /*
  * redirect.c - see redirect.h.
  *
- * libnl-route speaks for u32 and mirred; it knows neither clsact's two hooks by name nor the bpf
- * classifier, whose message is written here. The gate has five instructions: mirred notes in a
+ * libnl-route knows neither clsact's two hooks by name, nor mirred to an ingress, nor the bpf
+ * classifier: their messages are written here. The gate has five instructions: mirred notes in a
  * frame where it came in (skb_iif), and a frame of the host's own has come in nowhere.
  */
 #include "bridge/sides/redirect.h"
@@ -34,7 +34,7 @@
 #define SHORT_PRIORITY (OUR_PRIORITY - 2)
 #define FIRST_PRIORITY (OUR_PRIORITY - 3) /* is asked first */
 #define PROGRAM_NAME   "synward"
-#define ROOT_TABLE     0x800 /* what the kernel calls the first hash table of u32 */
+#define ROOT_TABLE     0x800u /* what the kernel calls the first hash table of u32 */
 
 /* ingress and clsact stand in the same place: an interface has one of them at most. */
 #define QDISC_PARENT TC_H_CLSACT
@@ -84,53 +84,62 @@ int redirect_remove(struct nl_sock *socket, int interface)
 
 /* --- u32 and mirred: every frame that comes in ----------------------------------------------- */
 
-static struct rtnl_act *mirred(int to)
-{
-    struct rtnl_act *action = rtnl_act_alloc();
+/* Where it leads, and to which of its sides: TCA_EGRESS_REDIR, TCA_INGRESS_REDIR. */
+struct rule {
+    int from, to;
+    int side;
+    uint32_t note;
+};
 
-    if (!action)
-        return NULL;
-    if (rtnl_tc_set_kind(TC_CAST(action), "mirred") == 0 &&
-        rtnl_mirred_set_action(action, TCA_EGRESS_REDIR) == 0 &&
-        rtnl_mirred_set_policy(action, TC_ACT_STOLEN) == 0 &&
-        rtnl_mirred_set_ifindex(action, (uint32_t)to) == 0)
-        return action;
-    rtnl_act_put(action);
-    return NULL;
+static int fill_mirred(struct nl_msg *message, const struct rule *rule)
+{
+    const struct tc_mirred wanted = {
+        .action = TC_ACT_STOLEN, .eaction = rule->side, .ifindex = (uint32_t)rule->to};
+    struct nlattr *actions = nla_nest_start(message, TCA_U32_ACT);
+    struct nlattr *first = nla_nest_start(message, 1), *options;
+
+    if (!actions || !first || nla_put_string(message, TCA_ACT_KIND, "mirred") != 0)
+        return -NLE_NOMEM;
+    options = nla_nest_start(message, TCA_ACT_OPTIONS);
+    if (!options || nla_put(message, TCA_MIRRED_PARMS, sizeof(wanted), &wanted) != 0)
+        return -NLE_NOMEM;
+    nla_nest_end(message, options);
+    nla_nest_end(message, first);
+    return nla_nest_end(message, actions);
 }
 
 /* A u32 filter with one key that every frame fits: nothing compared with nothing. */
-static int fill_match_all(struct rtnl_cls *filter, int from, uint32_t note)
+static int fill_rule(struct nl_msg *message, const struct rule *rule)
 {
-    int code;
+    const struct tcmsg head = {.tcm_family = AF_UNSPEC,
+                               .tcm_ifindex = rule->from,
+                               .tcm_parent = HOOK_INGRESS,
+                               .tcm_handle = ROOT_TABLE << 20 | rule->note,
+                               .tcm_info = TC_H_MAKE(OUR_PRIORITY << 16, htons(ETH_P_ALL))};
+    const struct {
+        struct tc_u32_sel head;
+        struct tc_u32_key key;
+    } every = {.head = {.flags = TC_U32_TERMINAL, .nkeys = 1}};
+    struct nlattr *options;
 
-    rtnl_tc_set_ifindex(TC_CAST(filter), from);
-    rtnl_tc_set_parent(TC_CAST(filter), HOOK_INGRESS);
-    rtnl_cls_set_prio(filter, OUR_PRIORITY);
-    rtnl_cls_set_protocol(filter, ETH_P_ALL);
-    code = rtnl_tc_set_kind(TC_CAST(filter), "u32");
-    if (code != 0)
-        return code;
-    rtnl_u32_set_handle(filter, ROOT_TABLE, 0, (int)note);
-    code = rtnl_u32_add_key(filter, 0, 0, 0, 0);
-    return code == 0 ? rtnl_u32_set_cls_terminal(filter) : code;
+    if (nlmsg_append(message, (void *)&head, sizeof(head), NLMSG_ALIGNTO) != 0 ||
+        nla_put_string(message, TCA_KIND, "u32") != 0)
+        return -NLE_NOMEM;
+    options = nla_nest_start(message, TCA_OPTIONS);
+    if (!options || nla_put(message, TCA_U32_SEL, sizeof(every), &every) != 0 ||
+        fill_mirred(message, rule) != 0)
+        return -NLE_NOMEM;
+    return nla_nest_end(message, options);
 }
 
-static int add_rule(struct nl_sock *socket, int from, int to, uint32_t note)
+static int add_rule(struct nl_sock *socket, const struct rule *rule)
 {
-    struct rtnl_cls *filter = rtnl_cls_alloc();
-    struct rtnl_act *action = mirred(to);
-    int code = !filter || !action ? -NLE_NOMEM : fill_match_all(filter, from, note);
+    struct nl_msg *message = nlmsg_alloc_simple(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL);
+    const int code = !message ? -NLE_NOMEM : fill_rule(message, rule);
 
     if (code == 0)
-        code = rtnl_u32_add_action(filter, action);
-    if (code == 0)
-        code = rtnl_cls_add(socket, filter, NLM_F_CREATE | NLM_F_EXCL);
-    /* A filter that took the action holds a reference of its own. */
-    if (action)
-        rtnl_act_put(action);
-    if (filter)
-        rtnl_cls_put(filter);
+        return nl_send_sync(socket, message); /* frees it */
+    nlmsg_free(message);
     return code;
 }
 
@@ -333,10 +342,15 @@ int redirect_end(struct nl_sock *socket, int from, int to, uint32_t note)
     int code = add_gate(socket, from, to);
 
     if (code == 0)
-        code = add_rule(socket, from, to, note);
+        code = add_rule(socket, &(struct rule){from, to, TCA_EGRESS_REDIR, note});
     if (code != 0)
         redirect_remove(socket, from);
     return code;
+}
+
+int redirect_end_inwards(struct nl_sock *socket, int from, int to, uint32_t note)
+{
+    return add_rule(socket, &(struct rule){from, to, TCA_INGRESS_REDIR, note});
 }
 
 /* --- what is there --------------------------------------------------------------------------- */
@@ -467,13 +481,13 @@ int redirect_whole(struct nl_sock *socket, int from, int to, bool *whole)
     return code;
 }
 
-int redirect_firsts(struct nl_sock *socket, int interface, unsigned *firsts)
+int redirect_firsts_whole(struct nl_sock *socket, int from, int to, bool *whole)
 {
     struct finding finding = {0};
     bool found = false;
-    const int code = look_at(socket, interface, &found, &finding);
+    const int code = look_at(socket, from, &found, &finding);
 
-    *firsts = finding.firsts;
+    *whole = found && finding.firsts == 2 && finding.target == (uint32_t)to;
     return code;
 }
 

@@ -47,9 +47,13 @@ int redirect_whole(struct nl_sock *socket, int from, int to, bool *whole);
  */
 #define REDIRECT_NOTE_MAX 0xfffu
 int redirect_add(struct nl_sock *socket, int from, int to, uint32_t note);
-/* The same in two steps, for programs of redirect_add_first() that are to be there before it is. */
+/*
+ * The same in two steps, for programs of redirect_add_first() that are to be there before it is.
+ * Inwards: to the ingress of `to`, as if its wire had brought the frame, and without a gate.
+ */
 int redirect_begin(struct nl_sock *socket, int from);
 int redirect_end(struct nl_sock *socket, int from, int to, uint32_t note);
+int redirect_end_inwards(struct nl_sock *socket, int from, int to, uint32_t note);
 int redirect_remove(struct nl_sock *socket, int interface);
 /*
  * Of what is ours beside somebody else's: `*owner` is REDIRECT_NONE (nothing), REDIRECT_ALIVE (left
@@ -70,12 +74,12 @@ int redirect_add_probe(struct nl_sock *socket, int from, int to, uint16_t ethert
 int redirect_add_short(struct nl_sock *socket, int interface, int other, int program_fd);
 /*
  * Of an interface whose redirect is there or begun: one more program each way, which is asked
- * first. They go with the redirect. `*firsts`: how many there are.
+ * first. They go with the redirect. `*whole`: both are there, and the redirect.
  */
 enum redirect_way { REDIRECT_IN, REDIRECT_OUT };
 int redirect_add_first(struct nl_sock *socket, int interface, enum redirect_way way,
                        const struct bpf_insn *code, uint32_t instructions);
-int redirect_firsts(struct nl_sock *socket, int interface, unsigned *firsts);
+int redirect_firsts_whole(struct nl_sock *socket, int from, int to, bool *whole);
 int redirect_remove_probe(struct nl_sock *socket, int from, uint16_t ethertype);
 
 #endif
