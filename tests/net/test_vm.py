@@ -233,6 +233,44 @@ def test_a_guest_goes_and_comes_back():
         )
 
 
+class Bridged(Machines):
+    """Both guests' TAPs are members of a bridge, and the server's is inline."""
+
+    def __init__(self):
+        super().__init__()
+        if self.stand_in:
+            self.close()
+            raise runner.Skip("needs the daemon")
+        self.client.ip("link add br0 type bridge", "link set br0 up")
+        self.client.ip(*(f"link set {tap} master br0 up" for tap in VM_TAPS))
+
+    def side_names(self):
+        return tuple(f"{kind}:{SERVER_TAP}@{self.client.name}" for kind in ("inline", "port"))
+
+
+def test_a_guest_that_stays_in_its_bridge():
+    """synward comes and goes while the guests run; the server's is switched off, and comes back as
+    another TAP of that name."""
+    with Bridged() as lab:
+        client, server = lab.boot()
+        fetch(client, "http", 80, count=2)
+        lab.start()
+        learn(lab, client)
+        lab.set_mode("attack")
+        check_wrong_requests_end_here(lab, client, server)
+        transferred = transfer(lab, client, "download", SERVER4, SERVER_TAP)
+        server.stop()
+        lab.remove(SERVER_TAP)
+        lab.client.ip(f"tuntap add {SERVER_TAP} mode tap", f"link set {SERVER_TAP} master br0 up")
+        server = lab.boot_server()
+        serve(server.ready())
+        fetch(client, "http", 80, count=5)
+        check_equal(lab.stop_daemon()[0], 0, "exit code of synward")
+        check_equal(lab.client.run("tc", "qdisc", "show", "ingress"), "", "what is left")
+        fetch(client, "http", 80, count=5)
+        return transferred
+
+
 def test_kernel_of_debian_12_takes_the_programs_of_the_kernel_path():
     """The unit tests of both parts, as Linux 6.1 runs them: each loads, what it carries and what it
     answers are the engine's own bytes."""
