@@ -116,17 +116,16 @@ static int fill_rule(struct nl_msg *message, const struct rule *rule)
                                .tcm_parent = HOOK_INGRESS,
                                .tcm_handle = ROOT_TABLE << 20 | rule->note,
                                .tcm_info = TC_H_MAKE(OUR_PRIORITY << 16, htons(ETH_P_ALL))};
-    const struct {
-        struct tc_u32_sel head;
-        struct tc_u32_key key;
-    } every = {.head = {.flags = TC_U32_TERMINAL, .nkeys = 1}};
+    const struct tc_u32_sel selector = {.flags = TC_U32_TERMINAL, .nkeys = 1};
+    uint8_t every[sizeof(selector) + sizeof(struct tc_u32_key)] = {0};
     struct nlattr *options;
 
+    memcpy(every, &selector, sizeof(selector));
     if (nlmsg_append(message, (void *)&head, sizeof(head), NLMSG_ALIGNTO) != 0 ||
         nla_put_string(message, TCA_KIND, "u32") != 0)
         return -NLE_NOMEM;
     options = nla_nest_start(message, TCA_OPTIONS);
-    if (!options || nla_put(message, TCA_U32_SEL, sizeof(every), &every) != 0 ||
+    if (!options || nla_put(message, TCA_U32_SEL, sizeof(every), every) != 0 ||
         fill_mirred(message, rule) != 0)
         return -NLE_NOMEM;
     return nla_nest_end(message, options);

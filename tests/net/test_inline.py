@@ -31,7 +31,8 @@ from lab import (
     wait_until,
 )
 
-ETH_P_ALL, PACKET_OUTGOING = 3, 4
+ETH_P_ALL = 3
+SO_RCVBUFFORCE = 33
 HOST4 = "10.77.0.3"
 WITHIN_S = 5
 
@@ -292,7 +293,7 @@ class Stream(threading.Thread):
             self.out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         with lab.server.inside():
             self.into = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.into.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        self.into.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 26)  # read at the end
         self.into.bind((SERVER4, 9009))
         self.into.settimeout(1)
         self.out.connect((SERVER4, 9009))
