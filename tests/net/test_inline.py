@@ -23,9 +23,11 @@ from lab import (
     SERVER_IF,
     SYNWARD,
     Lab,
+    Process,
     Server,
     check,
     check_equal,
+    listens,
     neighbours,
     run,
     wait_until,
@@ -176,6 +178,26 @@ def test_the_servers_behind_it_are_protected():
             [(f"inline:{name}", PORTS[1]), (f"port:{name}", PORTS[1])],
             "the sides",
         )
+
+
+def test_two_in_one_bridge():
+    """Each member has a synward of its own: a frame passes both, each way."""
+    with Inline() as lab:
+        lab.start()
+        argv = lab.daemon_command("normal")
+        argv[argv.index("--inline") + 1] = f"{PORTS[0]}@{lab.bridge.name}"
+        for what in ("--control", "--store"):
+            argv[argv.index(what) + 1] += ".second"
+        second = lab._keep(Process(argv, lab.log("second")))
+        wait_until(lambda: listens(f"{lab.control}.second"), WITHIN_S, "the second is ready")
+        lab.http()
+        protected(lab)
+        seen = json.loads(run(SYNWARD, "stats", "--json", "--control", f"{lab.control}.second"))[
+            "frames"
+        ]
+        check(seen["client_in"] > 50 and seen["server_in"] > 50, f"frames of the second: {seen}")
+        check_equal(second.stop()[0], 0, "exit code of the second")
+        passes(lab)
 
 
 def test_the_host_reaches_them_and_is_reached():
@@ -471,7 +493,8 @@ def test_renamed_moved_and_left_alone():
         lab.start()
         lab.http()
         passes(lab)
-        ip(lab, "link", "set", PORTS[1], "name", "renamed")
+        for what in (f"{PORTS[1]} down", f"{PORTS[1]} name renamed", "renamed up"):
+            ip(lab, "link", "set", *what.split())
         passes(lab)
         ip(lab, "link", "add", "br1", "type", "bridge")
         ip(lab, "link", "set", "br1", "up")
@@ -563,7 +586,7 @@ def test_one_that_comes_back():
         check_equal(link(lab, PORTS[1])["master"], BRIDGE, "its master")
 
 
-def test_mtu_follows():
+def test_mtu_and_address_are_followed():
     with Inline() as lab:
         lab.start()
         ip(lab, "link", "set", PORTS[1], "mtu", "9000")
@@ -571,6 +594,12 @@ def test_mtu_follows():
             wait_until(lambda t=tap: link(lab, t)["mtu"] == 9000, WITHIN_S, f"the MTU of {tap}")
         sides = lab.cli("status")["sides"]
         check_equal([sides[s]["mtu"] for s in ("client", "server")], [9000, 9000], "the status")
+        ip(lab, "link", "set", PORTS[1], "address", "02:00:00:00:00:77")
+        wait_until(
+            lambda: any(link(lab, t)["address"] == "02:00:00:00:00:77" for t in taps(lab)),
+            WITHIN_S,
+            "a TAP with its new address",
+        )
         check("keeps its MTU" not in lab.daemon.errors(), f"the log: {lab.daemon.errors()}")
 
 

@@ -149,6 +149,13 @@ def test_ports():
         return restarts_under_traffic(lab)
 
 
+def test_inline():
+    """The wire is whole between the two: what is spliced meets the other end's numbers meanwhile."""
+    with daemon_lab(sides="inline") as lab:
+        lab.start(mode="normal")
+        return restarts_under_traffic(lab)
+
+
 def test_persistent_cards():
     with daemon_lab() as lab:
         lab.persistent_cards()
