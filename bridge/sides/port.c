@@ -430,6 +430,9 @@ static void say_cut(struct port *port, int index, const struct error *why)
                  why->text);
     port->refused = index;
     port->cut = *why;
+    /* Of a port that is in use the host's frames, and the wire's, take the old way. */
+    if (port->host)
+        error_set(&port->cut, EXIT_FAILED, "unprotected, frames pass by: %.150s", why->text);
     port->retry_us = clock_now_us() + RETRY_US;
 }
 

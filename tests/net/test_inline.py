@@ -586,6 +586,30 @@ def test_one_that_comes_back():
         check_equal(link(lab, PORTS[1])["master"], BRIDGE, "its master")
 
 
+def test_one_that_comes_back_taken():
+    """With a qdisc of somebody else's, as a rate limit is one: it works, the status says that it is
+    unprotected, and it is joined when that is gone."""
+    with Inline() as lab:
+        lab.start()
+        lab.http()
+        ip(lab, "link", "del", PORTS[1])
+        ends = ("type", "veth", "peer", "name", "other", "netns", lab.bridge.name)
+        run("ip", "link", "add", SERVER_IF, "netns", lab.server.name, *ends)
+        lab.bridge.run("tc", "qdisc", "add", "dev", "other", "ingress")
+        ip(lab, "link", "set", "other", "name", PORTS[1])
+        ip(lab, "link", "set", PORTS[1], "master", BRIDGE, "up")
+        lab._addresses(1500)
+
+        def cut():
+            return lab.cli("status")["sides"]["server"].get("cut") or ""
+
+        wait_until(lambda: cut().startswith("unprotected"), WITHIN_S, "the status says so")
+        passes(lab)
+        lab.bridge.run("tc", "qdisc", "del", "dev", PORTS[1], "ingress")
+        wait_until(lambda: not cut(), WITHIN_S, "it is joined")
+        protected(lab)
+
+
 def test_mtu_and_address_are_followed():
     with Inline() as lab:
         lab.start()

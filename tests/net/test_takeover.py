@@ -150,7 +150,7 @@ def test_ports():
 
 
 def test_inline():
-    """The wire is whole between the two: what is spliced meets the other end's numbers meanwhile."""
+    """The wire is whole between the two: what is spliced meets the far end's numbers meanwhile."""
     with daemon_lab(sides="inline") as lab:
         lab.start(mode="normal")
         return restarts_under_traffic(lab)
