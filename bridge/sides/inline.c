@@ -64,7 +64,7 @@ bool inline_tap(const struct link *link, const struct side_spec *side, struct si
     if (!link_look(link, &state, error))
         return false;
     *tap = *side;
-    snprintf(tap->device, sizeof(tap->device), "synward%din", state.index);
+    snprintf(tap->device, sizeof(tap->device), "synwin%d", state.index);
     return true;
 }
 

@@ -35,7 +35,8 @@ struct inline_ends {
     int wire, host; /* the TAPs */
 };
 
-/* The TAP to be made for the host's end, by the interface that is there. False: there is none. */
+/* The TAP to be made for the host's end, synwin and the index of the interface, as it is there.
+ * False: it is not. */
 bool inline_tap(const struct link *link, const struct side_spec *side, struct side_spec *tap,
                 struct error *error);
 /*

@@ -96,7 +96,7 @@ def seen_by_the_host(lab):
     """The same without what synward adds: its TAPs, and what tc has on the interface."""
     seen = state(lab)
     del seen["tc"]
-    seen["links"] = {n: v for n, v in seen["links"].items() if not n.startswith("synward")}
+    seen["links"] = {n: v for n, v in seen["links"].items() if not n.startswith("synw")}
     return seen
 
 
@@ -291,7 +291,7 @@ def taps(lab):
     return [
         found["ifname"]
         for found in json.loads(ip(lab, "-j", "link"))
-        if found["ifname"].startswith("synward")
+        if found["ifname"].startswith("synw")
     ]
 
 
@@ -551,7 +551,7 @@ def test_filters_that_are_taken_away():
     with Inline() as lab:
         lab.start()
         lab.http()
-        host_tap = next(tap for tap in taps(lab) if tap.endswith("in"))
+        host_tap = next(tap for tap in taps(lab) if tap.startswith("synwin"))
         for device in (PORTS[1], host_tap):
             for what in (
                 ("qdisc", "del", "dev", device, "clsact"),
