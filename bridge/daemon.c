@@ -345,6 +345,7 @@ void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon
                                 .netns = spec->netns[0] == '\0' ? NULL : spec->netns,
                                 .mtu = sides_mtu(daemon->parts.sides, side),
                                 .cut = cut[0] ? cut : NULL,
+                                .carrier = sides_carrier(daemon->parts.sides, side),
                                 .vanishes = sides_card_vanishes(daemon->parts.sides, side)};
 }
 

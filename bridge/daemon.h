@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bridge/sides/carrier.h"
 #include "engine/engine.h"
 #include "profiles/error.h"
 #include "profiles/store/store.h"
@@ -70,7 +71,8 @@ struct daemon_side {
     const char *netns;  /* NULL: our own */
     uint32_t mtu;
     const char *cut; /* why no frame passes; NULL: they do */
-    bool vanishes;   /* the card, with its addresses, when the daemon ends */
+    const struct carrier_news *carrier;
+    bool vanishes; /* the card, with its addresses, when the daemon ends */
 };
 
 struct daemon_server {

@@ -116,6 +116,21 @@ static void look_anew(const struct keeping *keeping, uint32_t side, struct keepe
     snprintf(answer->error.text, sizeof(answer->error.text), "%s", news[side].cut);
 }
 
+static void mirror(const struct keeping *keeping, const struct keeper_request *request,
+                   struct keeper_answer *answer)
+{
+    struct carrier_news news[2];
+
+    if (!keeping->parts.sides || request->number > SIDE_SERVER ||
+        request->figures[0] > CARRIER_KEEP) {
+        error_set(&answer->error, EXIT_USAGE, "no such side, or setting");
+        return;
+    }
+    mirroring_turn(keeping->parts.sides, (enum carrier_setting)request->figures[0], news);
+    answer->number = news[request->number].state;
+    snprintf(answer->error.text, sizeof(answer->error.text), "%s", news[request->number].untold);
+}
+
 static void serve_listeners(const struct keeping *keeping, const struct keeper_request *request,
                             struct keeper_answer *answer, int files[KEEPER_FILES_MAX])
 {
@@ -188,6 +203,9 @@ static void serve(void *context, const struct keeper_request *request, struct ke
         return;
     case KEEPER_ANEW:
         look_anew(keeping, request->number, answer);
+        return;
+    case KEEPER_CARRIER:
+        mirror(keeping, request, answer);
         return;
     case KEEPER_LISTENERS:
     case KEEPER_PROGRAM_WANT:
@@ -394,6 +412,28 @@ bool keeping_anew(struct keeping *keeping, struct sides *sides, struct rejoin_ne
         take_cut(&answer, &news[side]);
     }
     return anew;
+}
+
+void keeping_mirror(struct keeping *keeping, struct sides *sides, enum carrier_setting setting,
+                    struct carrier_news news[2])
+{
+    const uint64_t figures[2] = {setting};
+
+    if (!keeping) {
+        mirroring_turn(sides, setting, news);
+        return;
+    }
+    for (uint32_t side = 0; side < 2; side++) {
+        struct keeper_answer answer;
+
+        news[side] = *sides_carrier(sides, (enum side)side);
+        if (!keeper_ask(&keeping->keeper, KEEPER_CARRIER, side, figures, &answer, NULL, NULL) ||
+            answer.number > CARRIER_HELD)
+            continue;
+        news[side].state = (enum carrier_state)answer.number;
+        snprintf(news[side].untold, sizeof(news[side].untold), "%.*s",
+                 (int)sizeof(news[side].untold) - 1, answer.error.text);
+    }
 }
 
 void keeping_unplace(struct keeping *keeping, const struct place *place)

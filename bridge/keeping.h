@@ -14,6 +14,7 @@
 #include "bridge/base/sandbox.h"
 #include "bridge/control/place.h"
 #include "bridge/listeners/watch.h"
+#include "bridge/sides/mirroring.h"
 #include "bridge/sides/rejoin.h"
 #include "bridge/sides/sides.h"
 #include "bridge/takeover.h"
@@ -55,6 +56,9 @@ void keeping_look(struct keeping *keeping, struct sides *sides, enum side side,
                   struct rejoin_news *news);
 /* rejoin_anew(), the same. */
 bool keeping_anew(struct keeping *keeping, struct sides *sides, struct rejoin_news news[2]);
+/* mirroring_turn(), the same. */
+void keeping_mirror(struct keeping *keeping, struct sides *sides, enum carrier_setting setting,
+                    struct carrier_news news[2]);
 /* The end: the socket's name goes; then all else is left as it was. Without a keeper who closes
  * these does it. */
 void keeping_unplace(struct keeping *keeping, const struct place *place);

@@ -42,6 +42,7 @@ struct run_options {
     uint32_t workers;               /* 1 to WORKERS_MAX */
     uint32_t busy_poll;             /* a setting of busy_poll.h */
     enum kernel_path_setting kernel_path;
+    enum carrier_setting carrier;
     enum sandbox_setting sandbox;
     const char *cluster_key; /* key file (cluster_key.h); NULL: this bridge is alone */
     const char *escape; /* hidden --escape: what is tried, to leave the sandbox; NULL: nothing */

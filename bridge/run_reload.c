@@ -45,6 +45,8 @@ static const char *option_text(const struct run_options *options, enum config_ke
         return unknown_servers_name(options->unknown);
     case CONFIG_KERNEL_PATH:
         return kernel_path_name(options->kernel_path);
+    case CONFIG_CARRIER:
+        return carrier_name(options->carrier);
     case CONFIG_SANDBOX:
         return sandbox_name(options->sandbox);
     case CONFIG_BUSY_POLL:
@@ -66,7 +68,8 @@ static const char *option_text(const struct run_options *options, enum config_ke
 
 static bool takes_a_restart(enum config_key key)
 {
-    return key != CONFIG_MODE && key != CONFIG_LEARN && key != CONFIG_UNKNOWN;
+    return key != CONFIG_MODE && key != CONFIG_LEARN && key != CONFIG_UNKNOWN &&
+           key != CONFIG_CARRIER;
 }
 
 static struct json_object *text_or_null(const char *text)
@@ -237,6 +240,8 @@ static bool apply(struct run *run, const struct run_options *options, struct err
     run->options.mode = options->mode;
     run->options.learning = options->learning;
     run->options.unknown = options->unknown;
+    run->options.carrier = options->carrier;
+    sides_watch_carrier(&run->sides_watch);
     run->options.triggers = options->triggers;
     return true;
 }

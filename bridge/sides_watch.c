@@ -2,6 +2,7 @@
 /* sides_watch.c - see sides_watch.h. */
 #include "bridge/sides_watch.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Told when it begins, and when its cause is another one. */
@@ -32,6 +33,41 @@ static void look(const struct sides_watch *watch, enum side side)
         report_side_back(watch->report, spec->text, spec->device);
 }
 
+/* "port:eth2 shows none", or why it shows one. */
+static void tell_mirrored(const struct sides_watch *watch, enum side side,
+                          const struct carrier_news *other)
+{
+    const struct side_spec *spec = sides_spec(watch->sides, side);
+    const char *its = sides_spec(watch->sides, side_other(side))->text;
+    char told[CARRIER_UNTOLD_BYTES + 100];
+
+    if (other->state == CARRIER_HELD)
+        snprintf(told, sizeof(told), "nor does %.90s show one", its);
+    else if (other->state != CARRIER_THERE)
+        snprintf(told, sizeof(told), "nor has %.90s", its);
+    else
+        snprintf(told, sizeof(told), "%.90s is not told: %.100s", its,
+                 other->untold[0] ? other->untold : "somebody else has brought it up");
+    report_side_no_carrier(watch->report, spec->text, told);
+}
+
+void sides_watch_carrier(const struct sides_watch *watch)
+{
+    struct carrier_news news[2];
+
+    keeping_mirror(watch->keeping, watch->sides, *watch->carrier, news);
+    for (int i = 0; i < 2; i++) {
+        const enum side side = (enum side)i;
+        const enum carrier_state was = sides_carrier(watch->sides, side)->state;
+
+        if (news[i].state == CARRIER_LOST && was != CARRIER_LOST)
+            tell_mirrored(watch, side, &news[!i]);
+        if (news[i].state == CARRIER_THERE && was == CARRIER_LOST)
+            report_side_carrier(watch->report, sides_spec(watch->sides, side)->text);
+        sides_note_carrier(watch->sides, side, &news[i]);
+    }
+}
+
 bool sides_watch_heard(const struct sides_watch *watch, int fd)
 {
     enum side side;
@@ -39,6 +75,7 @@ bool sides_watch_heard(const struct sides_watch *watch, int fd)
     if (!sides_heard(watch->sides, fd, &side))
         return false;
     look(watch, side);
+    sides_watch_carrier(watch);
     return true;
 }
 
@@ -55,5 +92,6 @@ bool sides_watch_turn(const struct sides_watch *watch)
         else if (sides_cut(watch->sides, side)[0])
             look(watch, side);
     }
+    sides_watch_carrier(watch);
     return anew;
 }

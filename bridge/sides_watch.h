@@ -19,10 +19,13 @@ struct sides_watch {
     struct kernel_path *path;
     struct report *report;
     struct keeping *keeping; /* who does it; NULL: we */
+    const enum carrier_setting *carrier;
 };
 
 /* False: `fd`, which is readable, is not of an interface. */
 bool sides_watch_heard(const struct sides_watch *watch, int fd);
+/* What has no carrier, and what was done about it. At the start, too. */
+void sides_watch_carrier(const struct sides_watch *watch);
 /* Each second: what is cut is tried again. True: the sides are to be opened anew. */
 bool sides_watch_turn(const struct sides_watch *watch);
 

@@ -76,6 +76,14 @@ static bool choose_kernel_path(const struct arguments *arguments, const struct c
            kernel_path_parse(arguments->value[OPTION_KERNEL_PATH], setting, error);
 }
 
+static bool choose_carrier(const struct arguments *arguments, const struct config *config,
+                           enum carrier_setting *setting, struct error *error)
+{
+    *setting = config->carrier;
+    return !option_given(arguments, OPTION_CARRIER) ||
+           carrier_parse(arguments->value[OPTION_CARRIER], setting, error);
+}
+
 static bool choose_sandbox(const struct arguments *arguments, const struct config *config,
                            enum sandbox_setting *setting, struct error *error)
 {
@@ -166,6 +174,7 @@ bool run_options_make(const struct arguments *arguments, const struct config *co
            choose_flows(arguments, config, &options->flows, error) &&
            choose_busy_poll(arguments, config, &options->busy_poll, error) &&
            choose_kernel_path(arguments, config, &options->kernel_path, error) &&
+           choose_carrier(arguments, config, &options->carrier, error) &&
            choose_sandbox(arguments, config, &options->sandbox, error);
 }
 

@@ -21,6 +21,14 @@ static void print_head(struct json_object *document)
            uptime);
 }
 
+/* Where there is none. */
+static const char *carrier_words(const char *carrier)
+{
+    return strcmp(carrier, "held") == 0 ? ", down: the other side has no carrier"
+           : strcmp(carrier, "lost") == 0 || strcmp(carrier, "awaited") == 0 ? ", no carrier"
+                                                                             : "";
+}
+
 static void print_side(struct table *table, const char *name, struct json_object *side)
 {
     table_cell(table, "%s side", name);
@@ -29,7 +37,18 @@ static void print_side(struct table *table, const char *name, struct json_object
     if (json_object_object_get(side, "cut"))
         table_cell(table, "cut: %s", output_field(side, "cut"));
     else
-        table_cell(table, "mtu %s", output_field(side, "mtu"));
+        table_cell(table, "mtu %s%s", output_field(side, "mtu"),
+                   carrier_words(output_field(side, "carrier")));
+}
+
+/* Where somebody would not see that the other side has none, and did not ask for that. */
+static void print_untold(struct json_object *side)
+{
+    struct json_object *why = json_object_object_get(side, "untold");
+
+    if (why && strcmp(json_object_get_string(why), "as asked for") != 0)
+        printf("carrier: a loss is not mirrored to %s: %s\n", output_field(side, "side"),
+               json_object_get_string(why));
 }
 
 static void print_sides(struct json_object *sides)
@@ -42,6 +61,8 @@ static void print_sides(struct json_object *sides)
     print_side(table, "server", json_object_object_get(sides, "server"));
     table_print(table, stdout, 2);
     table_free(table);
+    print_untold(json_object_object_get(sides, "client"));
+    print_untold(json_object_object_get(sides, "server"));
 }
 
 /* Said where it is not as one would think. */

@@ -42,14 +42,15 @@ static const struct command commands[] = {
                "[--control SOCKET] [--mode "
                "auto|normal|attack] "
                "[--server-stack NETNS] [--learn on|off] [--unknown cookie|pass|drop] [--workers N] "
-               "[--flows N] [--busy-poll off|auto|US] [--kernel-path auto|on|off] [--sandbox "
+               "[--flows N] [--busy-poll off|auto|US] [--kernel-path auto|on|off] [--carrier "
+               "mirror|keep] [--sandbox "
                "auto|on|off] [--cluster-key FILE] [--config FILE]"},
      .options = OPTION_BIT(CLIENT) | OPTION_BIT(SERVER) | OPTION_BIT(STORE) | OPTION_BIT(CONTROL) |
                 OPTION_BIT(MODE) | OPTION_BIT(SERVER_STACK) | OPTION_BIT(LEARN) |
                 OPTION_BIT(UNKNOWN) | OPTION_BIT(FLOWS) | OPTION_BIT(CONFIG) | OPTION_BIT(WORKERS) |
                 OPTION_BIT(BUSY_POLL) | OPTION_BIT(KERNEL_PATH) | OPTION_BIT(SINGLE_READS) |
                 OPTION_BIT(SINGLE_QUEUE) | OPTION_BIT(SANDBOX) | OPTION_BIT(CLUSTER_KEY) |
-                OPTION_BIT(ESCAPE) | OPTION_BIT(INLINE),
+                OPTION_BIT(ESCAPE) | OPTION_BIT(INLINE) | OPTION_BIT(CARRIER),
      .summary = "bridge two sides, learn the servers, protect them",
      .help = "Runs in the foreground until SIGTERM or SIGINT, and logs on stderr; lines that\n"
              "nobody reads are dropped and counted. A side is one of\n"
@@ -98,6 +99,12 @@ static const struct command commands[] = {
              "do without then, and say why (`synward status`). off is the default. It takes\n"
              "64 bytes of the kernel's memory for each of --flows, and 72 for one carried.\n"
              "\n"
+             "--carrier: where one side has no carrier (an unplugged cable, a guest that is off,\n"
+             "an interface that is down) the other one shows none either, as with a cable, until\n"
+             "it is back. A port is taken down for that, where that is a veth or a network card\n"
+             "without addresses of this host; `synward status` says where nobody can be told.\n"
+             "mirror is the default; keep: each side keeps its own.\n"
+             "\n"
              "--cluster-key: where several bridges protect the same servers, each takes the\n"
              "cookies of all that have the same file: one or two lines of 64 hexadecimal\n"
              "digits, mode 0600. The first makes cookies, both are taken. Their clocks must\n"
@@ -106,7 +113,7 @@ static const struct command commands[] = {
              "The configuration file has lines KEY = VALUE; a line that begins with # is a\n"
              "comment, and so is what follows \" ;\" behind a value. Its keys are the\n"
              "options client, server, inline, store, control, mode, server-stack, learn,\n"
-             "unknown, workers, flows, busy-poll, kernel-path and sandbox, and\n"
+             "unknown, workers, flows, busy-poll, kernel-path, carrier and sandbox, and\n"
              "trigger.half_open and its like (see `synward help profiles set`) for every server\n"
              "that has none of its own.\n"
              "Below a line [server 10.77.0.2:110] stand mode, and what `synward profiles set`\n"

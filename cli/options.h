@@ -34,6 +34,8 @@
     X(FLOWS, "flows", "N", false, "connections remembered at once (262144)")                       \
     X(BUSY_POLL, "busy-poll", "off|auto|US", false,                                                \
       "look for frames so long before sleeping (off)")                                             \
+    X(CARRIER, "carrier", "mirror|keep", false,                                                    \
+      "where one side has no carrier the other one shows none (mirror)")                           \
     X(KERNEL_PATH, "kernel-path", "auto|on|off", false,                                            \
       "let the kernel carry known connections between two ports (auto)")                            \
     X(SANDBOX, "sandbox", "auto|on|off", false,                                                    \

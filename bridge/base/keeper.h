@@ -25,6 +25,9 @@ enum keeper_what {
     KEEPER_FOLLOW,       /* side `number`: the interfaces have changed; answers a port_change, and
                             in its text why no frame passes */
     KEEPER_ANEW,         /* side `number`: answers whether both are to be opened anew, and why */
+    KEEPER_CARRIER,      /* side `number`, with an enum carrier_setting: what one side has lost is
+                            mirrored to the other; answers an enum carrier_state, and in its text
+                            why it would not be told */
     KEEPER_LISTENERS,    /* answers two netlink sockets of the servers' namespace */
     KEEPER_PROGRAM_WANT, /* of the socket with inode `number` */
     KEEPER_PROGRAM_TURN, /* answers 1: the walk is over */

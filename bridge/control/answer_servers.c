@@ -30,6 +30,10 @@ static struct json_object *side_document(const struct daemon *daemon, enum side 
     json_object_object_add(object, "device", optional_string(info.device));
     json_object_object_add(object, "netns", optional_string(info.netns));
     json_object_object_add(object, "mtu", json_object_new_int64(info.mtu));
+    json_object_object_add(object, "carrier",
+                           json_object_new_string(carrier_state_name(info.carrier->state)));
+    if (info.carrier->untold[0])
+        json_object_object_add(object, "untold", json_object_new_string(info.carrier->untold));
     if (info.cut)
         json_object_object_add(object, "cut", json_object_new_string(info.cut));
     return object;

@@ -423,6 +423,25 @@ void report_side_back(struct report *report, const char *side, const char *devic
     add(report, &event);
 }
 
+void report_side_no_carrier(struct report *report, const char *side, const char *told)
+{
+    struct event event = about(EVENT_SIDE, LOG_LEVEL_WARNING, "no carrier", NULL);
+
+    snprintf(event.subject, sizeof(event.subject), "%s", side);
+    snprintf(event.cause, sizeof(event.cause), "%.*s", (int)sizeof(event.cause) - 1, told);
+    say(&event, "%s has no carrier; %s", side, told);
+    add(report, &event);
+}
+
+void report_side_carrier(struct report *report, const char *side)
+{
+    struct event event = about(EVENT_SIDE, LOG_LEVEL_INFO, "carrier", NULL);
+
+    snprintf(event.subject, sizeof(event.subject), "%s", side);
+    say(&event, "%s has a carrier again", side);
+    add(report, &event);
+}
+
 void report_stack(struct report *report, const char *reason)
 {
     struct event event = about(EVENT_STACK, reason ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,

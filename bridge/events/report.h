@@ -53,6 +53,9 @@ void report_side_lost(struct report *report, const char *side, const char *devic
 /* No frame passes, and not because the interface is gone. */
 void report_side_cut(struct report *report, const char *side, const char *why);
 void report_side_back(struct report *report, const char *side, const char *device);
+/* An interface has no carrier; `told` says what becomes of the other one. */
+void report_side_no_carrier(struct report *report, const char *side, const char *told);
+void report_side_carrier(struct report *report, const char *side);
 /* The view into the servers' TCP stack: `reason` says why it is gone, NULL: it is there. */
 void report_stack(struct report *report, const char *reason);
 

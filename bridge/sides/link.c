@@ -7,14 +7,17 @@
 #include <linux/if_link.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <netlink/cache.h>
 #include <netlink/errno.h>
 #include <netlink/netlink.h>
+#include <netlink/route/addr.h>
 #include <netlink/route/link.h>
 #include <netlink/route/link/inet6.h>
 #include <netlink/route/qdisc.h>
 #include <netlink/route/tc.h>
 #include <netlink/socket.h>
 #include <net/if_arp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -222,6 +225,30 @@ bool link_look_at(const struct link *link, int index, struct link_state *state)
         return false;
     read_state(found, state);
     return true;
+}
+
+static bool is_of_the_link_alone(struct nl_addr *address)
+{
+    return address && nl_addr_get_family(address) == AF_INET6 &&
+           IN6_IS_ADDR_LINKLOCAL((const struct in6_addr *)nl_addr_get_binary_addr(address));
+}
+
+bool link_has_address(const struct link *link, int index)
+{
+    struct nl_cache *addresses = NULL;
+    bool found = false;
+
+    if (rtnl_addr_alloc_cache(link->socket, &addresses) != 0)
+        return true;
+    for (struct nl_object *object = nl_cache_get_first(addresses); object && !found;
+         object = nl_cache_get_next(object)) {
+        struct rtnl_addr *address = (struct rtnl_addr *)object;
+
+        found = rtnl_addr_get_ifindex(address) == index &&
+                !is_of_the_link_alone(rtnl_addr_get_local(address));
+    }
+    nl_cache_free(addresses);
+    return found;
 }
 
 bool link_index_exists(const struct link *link, int index)

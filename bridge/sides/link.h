@@ -56,6 +56,8 @@ struct link_state {
 bool link_look(const struct link *link, struct link_state *state, struct error *error);
 /* The same of the interface of this index, whatever its name is now. False: it is not there. */
 bool link_look_at(const struct link *link, int index, struct link_state *state);
+/* Whether the host has an address on it, other than those that IPv6 makes for the link alone. */
+bool link_has_address(const struct link *link, int index);
 /* Whether this interface is still there, whatever its name is now. */
 bool link_index_exists(const struct link *link, int index);
 

@@ -44,6 +44,7 @@ struct port {
     uint64_t retry_us; /* what could not be joined is tried again then */
     struct error cut;  /* why no frame passes; EXIT_DONE: they do */
     bool was_down;
+    bool held;       /* taken down by port_hold() */
     bool proved;     /* or found not to work, and said so */
     int promiscuous; /* the packet socket that holds the port so; -1: none */
 };
@@ -111,7 +112,7 @@ static bool check_owner(const struct port *port, enum redirect_owner owner, stru
 struct examined {
     struct link_state state;
     enum redirect_owner owner; /* REDIRECT_NONE or REDIRECT_DEAD */
-    uint32_t note;             /* REDIRECT_DEAD: what was noted */
+    uint32_t note;             /* REDIRECT_DEAD: what was noted; else 0 */
 };
 
 /* False where the interface is no port for us. */
@@ -127,15 +128,21 @@ static bool examine(const struct port *port, struct examined *found, struct erro
     return check_owner(port, found->owner, error);
 }
 
-/* A port that a killed process brought up counts as down. */
+static enum port_note noted(uint32_t note)
+{
+    return (enum port_note)(note & REDIRECT_NOTE_MAX);
+}
+
+/* A port that a killed process brought up counts as down; one that it held down does not. */
 static bool undo_left_over(struct port *port, const struct examined *found, struct error *error)
 {
     int code;
 
-    port->was_down = !found->state.up && !port->side->in_use;
+    port->was_down =
+        !found->state.up && !port->side->in_use && !(found->note & REDIRECT_MARKED);
     if (found->owner != REDIRECT_DEAD)
         return true;
-    port->was_down = port->was_down || found->note == NOTE_WAS_DOWN;
+    port->was_down = port->was_down || noted(found->note) == NOTE_WAS_DOWN;
     log_line(LOG_LEVEL_WARNING, "%s: undoing what a killed synward left behind", port->side->text);
     code = redirect_remove(link_socket(port->link), found->state.index);
     return code == 0 ||
@@ -297,8 +304,14 @@ void port_leave(struct port *port)
     struct link_state state;
 
     /* By its name: another may have that by now. */
-    if (port->was_down && link_look(port->link, &state, NULL) && state.index == port->index)
-        link_set_down(port->link, NULL);
+    if ((port->held || port->was_down) && link_look(port->link, &state, NULL) &&
+        state.index == port->index) {
+        if (port->was_down)
+            link_set_down(port->link, NULL);
+        else
+            link_set_up(port->link, NULL);
+    }
+    port->held = false;
     if (port->index != 0)
         redirect_remove(link_socket(port->link), port->index);
     if (port->promiscuous >= 0)
@@ -361,9 +374,11 @@ static bool detach(struct port *port, int index, bool *found, struct error *erro
     if (owner == REDIRECT_ALIVE)
         return check_owner(port, owner, error);
     *found = owner == REDIRECT_DEAD;
+    if (*found && (note & REDIRECT_MARKED) && noted(note) == NOTE_WAS_UP)
+        link_set_up(port->link, NULL);
     if (!*found || shared)
         return true;
-    if (note == NOTE_WAS_DOWN)
+    if (noted(note) == NOTE_WAS_DOWN)
         link_set_down(port->link, NULL);
     code = redirect_remove(link_socket(port->link), index);
     return code == 0 || port_error(port, "cannot remove its tc filters", code, error);
@@ -514,8 +529,11 @@ static bool mend(struct port *port, struct error *error)
     if (!link_look(port->tap, &tap, error))
         return false;
     redirect_remove(socket, port->index);
-    return redirect_both(port, port->index, tap.index, error) &&
-           prove_if_possible(port, false, error);
+    if (!redirect_both(port, port->index, tap.index, error))
+        return false;
+    if (port->held)
+        redirect_mark(socket, port->index, true);
+    return prove_if_possible(port, false, error);
 }
 
 static enum port_change follow_joined(struct port *port)
@@ -544,6 +562,27 @@ static enum port_change follow_joined(struct port *port)
     say_whole(port);
     log_line(LOG_LEVEL_WARNING, "%s: its tc filters were taken away", port->side->text);
     return PORT_BACK;
+}
+
+/* The mark stands as long as it may be down by us. */
+bool port_hold(struct port *port, bool held, struct error *error)
+{
+    struct nl_sock *socket = link_socket(port->link);
+    int code;
+
+    if (port->index == 0)
+        return error_set(error, EXIT_FAILED, "%s has vanished", port->side->device);
+    code = held ? redirect_mark(socket, port->index, true) : 0;
+    if (code != 0)
+        return port_error(port, "cannot note that it is held down", code, error);
+    port->held = held;
+    if (held && link_set_down(port->link, error))
+        return true;
+    port->held = false;
+    if (!held && !link_set_up(port->link, error))
+        return false;
+    redirect_mark(socket, port->index, false);
+    return !held;
 }
 
 const char *port_cut(const struct port *port)

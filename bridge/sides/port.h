@@ -61,6 +61,9 @@ enum port_change {
  * each second while it is cut: one that is back is joined, and one whose filters are not whole.
  */
 enum port_change port_follow(struct port *port);
+/* Takes it down, so that its far end sees no carrier; false: as it was before. What holds it goes
+ * with the join, and a killed process's successor knows of it. */
+bool port_hold(struct port *port, bool held, struct error *error);
 /* Why no frame passes; NULL: they do. */
 const char *port_cut(const struct port *port);
 /* Undoes what port_join() did. */

@@ -33,6 +33,7 @@
 #define PROBE_PRIORITY (OUR_PRIORITY - 1)
 #define SHORT_PRIORITY (OUR_PRIORITY - 2)
 #define FIRST_PRIORITY (OUR_PRIORITY - 3) /* is asked first */
+#define MARK_PRIORITY  (OUR_PRIORITY + 1) /* is never asked: the gate says it all */
 #define PROGRAM_NAME   "synward"
 #define ROOT_TABLE     0x800u /* what the kernel calls the first hash table of u32 */
 
@@ -322,6 +323,26 @@ int redirect_remove_probe(struct nl_sock *socket, int from, uint16_t ethertype)
     return remove_filters(socket, &probe);
 }
 
+/* A program that nothing comes to. */
+int redirect_mark(struct nl_sock *socket, int interface, bool marked)
+{
+    const struct bpf_insn code[] = {
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_SHOT},
+        {.code = BPF_JMP | BPF_EXIT},
+    };
+    const struct program mark = {.code = code,
+                                 .instructions = sizeof(code) / sizeof(code[0]),
+                                 .interface = interface,
+                                 .hook = HOOK_EGRESS,
+                                 .priority = MARK_PRIORITY,
+                                 .ethertype = ETH_P_ALL};
+    const int code_was = remove_filters(socket, &mark);
+
+    if (marked)
+        return add_program(socket, &mark);
+    return code_was == -NLE_OBJ_NOTFOUND ? 0 : code_was;
+}
+
 /* --- both ------------------------------------------------------------------------------------ */
 
 int redirect_add(struct nl_sock *socket, int from, int to, uint32_t note)
@@ -370,6 +391,7 @@ static uint32_t leads_to(struct rtnl_cls *filter)
 
 struct finding {
     unsigned ours, others;
+    bool marked;
     unsigned gates, firsts;
     uint32_t target, note;
 };
@@ -377,7 +399,7 @@ struct finding {
 static bool is_ours(uint32_t priority)
 {
     return priority == OUR_PRIORITY || priority == PROBE_PRIORITY || priority == SHORT_PRIORITY ||
-           priority == FIRST_PRIORITY;
+           priority == FIRST_PRIORITY || priority == MARK_PRIORITY;
 }
 
 static int look_at_hook(struct nl_sock *socket, int interface, uint32_t hook,
@@ -398,6 +420,7 @@ static int look_at_hook(struct nl_sock *socket, int interface, uint32_t hook,
             finding->ours++;
         else
             finding->others++;
+        finding->marked |= priority == MARK_PRIORITY;
         if (hook == HOOK_EGRESS && priority == OUR_PRIORITY)
             finding->gates++;
         /* Each priority has a head without a handle, too. */
@@ -449,6 +472,7 @@ int redirect_remove_beside(struct nl_sock *socket, int interface, uint16_t probe
     const struct program ours[] = {
         {.hook = HOOK_EGRESS, .priority = OUR_PRIORITY, .ethertype = ETH_P_ALL},
         {.hook = HOOK_EGRESS, .priority = SHORT_PRIORITY, .ethertype = ETH_P_ALL},
+        {.hook = HOOK_EGRESS, .priority = MARK_PRIORITY, .ethertype = ETH_P_ALL},
         {.hook = HOOK_INGRESS, .priority = SHORT_PRIORITY, .ethertype = ETH_P_ALL},
         {.hook = HOOK_EGRESS, .priority = FIRST_PRIORITY, .ethertype = ETH_P_ALL},
         {.hook = HOOK_INGRESS, .priority = FIRST_PRIORITY, .ethertype = ETH_P_ALL},
@@ -498,7 +522,7 @@ int redirect_look(struct nl_sock *socket, int interface, enum redirect_owner *ow
 
     if (code != 0)
         return code;
-    *note = finding.note;
+    *note = finding.note | (finding.marked ? REDIRECT_MARKED : 0);
     if (!found)
         *owner = REDIRECT_NONE;
     else if (finding.ours == 0 || finding.others != 0)

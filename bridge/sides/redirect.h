@@ -32,8 +32,9 @@ enum redirect_owner {
 };
 
 /*
- * Looks at `interface`. `*note` is what redirect_add() was given, where it is ours. Returns 0, or
- * libnl's error code as all here do.
+ * Looks at `interface`. `*note` is what redirect_add() was given, where it is ours, and
+ * REDIRECT_MARKED where redirect_mark() was there, too. Returns 0, or libnl's error code as all
+ * here do.
  */
 int redirect_look(struct nl_sock *socket, int interface, enum redirect_owner *owner,
                   uint32_t *note);
@@ -54,6 +55,9 @@ int redirect_add(struct nl_sock *socket, int from, int to, uint32_t note);
 int redirect_begin(struct nl_sock *socket, int from);
 int redirect_end(struct nl_sock *socket, int from, int to, uint32_t note);
 int redirect_end_inwards(struct nl_sock *socket, int from, int to, uint32_t note);
+#define REDIRECT_MARKED 0x1000u
+/* A mark that is kept with it, or goes; it may be there, or not, already. */
+int redirect_mark(struct nl_sock *socket, int interface, bool marked);
 int redirect_remove(struct nl_sock *socket, int interface);
 /*
  * Of what is ours beside somebody else's: `*owner` is REDIRECT_NONE (nothing), REDIRECT_ALIVE (left

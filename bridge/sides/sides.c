@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 #include "bridge/bpf/steering.h"
 #include "bridge/sides/inline.h"
@@ -89,6 +90,16 @@ void sides_note_cut(struct sides *sides, enum side side, const char *why)
 const char *sides_cut(const struct sides *sides, enum side side)
 {
     return sides->ends[side].cut;
+}
+
+void sides_note_carrier(struct sides *sides, enum side side, const struct carrier_news *news)
+{
+    sides->ends[side].carrier = *news;
+}
+
+const struct carrier_news *sides_carrier(const struct sides *sides, enum side side)
+{
+    return &sides->ends[side].carrier;
 }
 
 bool sides_card_vanishes(const struct sides *sides, enum side side)
@@ -184,6 +195,8 @@ static struct link *host_of(struct sides *sides, const struct end *end)
 
 static bool open_end(struct sides *sides, struct end *end, struct error *error)
 {
+    struct link_state tap;
+
     if (!tap_open(&end->tap, tap_of(end), queues_wanted(sides), sides->steering_fd, error) ||
         !link_mtu(end->link, &end->mtu, error))
         return false;
@@ -192,6 +205,8 @@ static bool open_end(struct sides *sides, struct end *end, struct error *error)
     if (end->spec.host)
         link_set_mute(end->tap_link);
     end_tell_mtu(end);
+    if (link_look(end->tap_link, &tap, NULL))
+        end->index = tap.index;
     if (end->spec.host)
         return link_set_up(end->tap_link, error);
     if (end->join &&
@@ -283,8 +298,11 @@ bool sides_open(struct sides *sides, const struct sides_options *options, struct
     if (!open_ends(sides, error))
         return false;
     settle_workers(sides);
-    return agree_mtu(sides, error) && link_set_up(client->tap_link, error) &&
-           link_set_up(server->tap_link, error);
+    if (!agree_mtu(sides, error) || !link_set_up(client->tap_link, error) ||
+        !link_set_up(server->tap_link, error))
+        return false;
+    carrier_init(&sides->carrier, clock_now_us());
+    return true;
 }
 
 /* --- the short way --------------------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bridge/sides/carrier.h"
 #include "bridge/sides/port.h"
 #include "bridge/sides/side.h"
 #include "engine/tcp/frame.h"
@@ -61,6 +62,9 @@ const struct side_spec *sides_spec(const struct sides *sides, enum side side);
 #define SIDE_CUT_BYTES 200
 void sides_note_cut(struct sides *sides, enum side side, const char *why);
 const char *sides_cut(const struct sides *sides, enum side side);
+/* The same of its carrier (mirroring.h). */
+void sides_note_carrier(struct sides *sides, enum side side, const struct carrier_news *news);
+const struct carrier_news *sides_carrier(const struct sides *sides, enum side side);
 /* As it is now: the user may have changed it. */
 uint32_t sides_mtu(const struct sides *sides, enum side side);
 /* Frames that the TAP of each side had no room for since sides_open(). */

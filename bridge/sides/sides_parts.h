@@ -4,6 +4,7 @@
 #define SYNWARD_BRIDGE_SIDES_SIDES_PARTS_H
 
 #include "bridge/base/netns.h"
+#include "bridge/sides/carrier.h"
 #include "bridge/sides/link.h"
 #include "bridge/sides/sides.h"
 #include "bridge/sides/tap.h"
@@ -16,17 +17,20 @@ struct end {
     struct link *tap_link;     /* `link`, or that of the TAP which a port is joined to */
     struct side_spec host_tap; /* where the side is the host's end of a port: its TAP */
     struct tap tap;
-    struct netns_id netns;    /* of the side, when it was opened */
+    struct netns_id netns; /* of the side, when it was opened */
+    int index;             /* of the TAP */
+    struct carrier_news carrier;
     char cut[SIDE_CUT_BYTES]; /* why no frame passes; empty: they do */
     uint32_t mtu;             /* of the side's interface, as last read or set */
     uint64_t overflow_before; /* of a persistent TAP, before we attached */
 };
 
 struct sides {
-    struct end ends[2]; /* by enum side */
-    uint32_t workers;   /* that there can be */
-    int steering_fd;    /* program for the TAPs' queues, -1: none */
-    bool elsewhere;     /* another process looks after them */
+    struct end ends[2];     /* by enum side */
+    uint32_t workers;       /* that there can be */
+    int steering_fd;        /* program for the TAPs' queues, -1: none */
+    bool elsewhere;         /* another process looks after them */
+    struct carrier carrier; /* of who looks after them */
     struct error one_queue;
 };
 

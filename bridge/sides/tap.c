@@ -280,7 +280,6 @@ bool tap_open(struct tap *tap, const struct side_spec *side, uint32_t queues, in
     return ok;
 }
 
-/* From the last one on: the kernel gives the place of a queue that goes to the last. */
 bool tap_exists(const struct tap *tap)
 {
     struct ifreq request = {0};
@@ -289,6 +288,16 @@ bool tap_exists(const struct tap *tap)
     return tap->queues == 0 || ioctl(tap->fds[0], TUNGETIFF, &request) == 0 || errno != EBADFD;
 }
 
+bool tap_set_carrier(const struct tap *tap, bool carrier, struct error *error)
+{
+    const int on = carrier;
+
+    return tap->queues == 0 || ioctl(tap->fds[0], TUNSETCARRIER, &on) == 0 ||
+           error_set(error, EXIT_FAILED, "the kernel sets no carrier of a TAP: %s",
+                     strerror(errno));
+}
+
+/* From the last one on: the kernel gives the place of a queue that goes to the last. */
 void tap_shrink(struct tap *tap, uint32_t queues)
 {
     while (tap->queues > queues)

@@ -39,6 +39,8 @@ bool tap_open(struct tap *tap, const struct side_spec *side, uint32_t queues, in
               struct error *error);
 /* It is there, whatever its name is by now, and in whichever namespace. */
 bool tap_exists(const struct tap *tap);
+/* Whether who uses it as a network card sees a carrier. */
+bool tap_set_carrier(const struct tap *tap, bool carrier, struct error *error);
 /* Keeps the first `queues` only. */
 void tap_shrink(struct tap *tap, uint32_t queues);
 void tap_close(struct tap *tap);

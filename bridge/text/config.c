@@ -133,6 +133,8 @@ static bool take_value(struct config *config, enum config_key key, const char *t
         return busy_poll_parse(text, &config->busy_poll, reason);
     case CONFIG_KERNEL_PATH:
         return kernel_path_parse(text, &config->kernel_path, reason);
+    case CONFIG_CARRIER:
+        return carrier_parse(text, &config->carrier, reason);
     case CONFIG_SANDBOX:
         return sandbox_parse(text, &config->sandbox, reason);
     case CONFIG_KEYS_COUNT:

@@ -116,6 +116,19 @@ const char *kernel_path_name(enum kernel_path_setting setting)
     return setting == KERNEL_PATH_OFF ? "off" : setting == KERNEL_PATH_ON ? "on" : "auto";
 }
 
+bool carrier_parse(const char *text, enum carrier_setting *out, struct error *error)
+{
+    if (strcmp(text, "mirror") != 0 && strcmp(text, "keep") != 0)
+        return error_set(error, EXIT_USAGE, "neither mirror nor keep: %.100s", text);
+    *out = strcmp(text, "keep") == 0 ? CARRIER_KEEP : CARRIER_MIRROR;
+    return true;
+}
+
+const char *carrier_name(enum carrier_setting setting)
+{
+    return setting == CARRIER_KEEP ? "keep" : "mirror";
+}
+
 static const char *const sandbox_names[] = {
     [SANDBOX_AUTO] = "auto", [SANDBOX_ON] = "on", [SANDBOX_OFF] = "off"};
 

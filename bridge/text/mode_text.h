@@ -40,6 +40,11 @@ enum kernel_path_setting { KERNEL_PATH_UNSAID, KERNEL_PATH_OFF, KERNEL_PATH_AUTO
 bool kernel_path_parse(const char *text, enum kernel_path_setting *out, struct error *error);
 const char *kernel_path_name(enum kernel_path_setting setting);
 
+/* The words of --carrier: whether what one side has lost is mirrored to the other. */
+enum carrier_setting { CARRIER_MIRROR, CARRIER_KEEP };
+bool carrier_parse(const char *text, enum carrier_setting *out, struct error *error);
+const char *carrier_name(enum carrier_setting setting);
+
 /* The words of --sandbox: auto (as far as it can be had), on, off. */
 enum sandbox_setting { SANDBOX_AUTO, SANDBOX_ON, SANDBOX_OFF };
 bool sandbox_parse(const char *text, enum sandbox_setting *out, struct error *error);

@@ -179,12 +179,19 @@ const char *daemon_path_no_answers(const struct daemon *daemon)
 
 void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon_side *out)
 {
+    static const struct carrier_news there, lost = {CARRIER_LOST, "as asked for"};
+
     (void)daemon;
     if (side == SIDE_CLIENT)
-        *out = (struct daemon_side){
-            .spec = "netns:c/sw0", .device = "sw0", .netns = "c", .mtu = 1500, .vanishes = true};
+        *out = (struct daemon_side){.spec = "netns:c/sw0",
+                                    .device = "sw0",
+                                    .netns = "c",
+                                    .mtu = 1500,
+                                    .carrier = &there,
+                                    .vanishes = true};
     else
-        *out = (struct daemon_side){.spec = "tap:sw1", .device = "sw1", .netns = NULL, .mtu = 9000};
+        *out = (struct daemon_side){
+            .spec = "tap:sw1", .device = "sw1", .netns = NULL, .mtu = 9000, .carrier = &lost};
 }
 
 static void *copy(const void *from, size_t bytes)

@@ -210,8 +210,9 @@ Test(control_commands, status)
         "{\"command\": \"status\"}",
         "\"mode\":\"auto\",\"learning\":true,\"uptime_s\":12,"
         "\"sides\":{\"client\":{\"side\":\"netns:c/"
-        "sw0\",\"device\":\"sw0\",\"netns\":\"c\",\"mtu\":1500},"
-        "\"server\":{\"side\":\"tap:sw1\",\"device\":\"sw1\",\"netns\":null,\"mtu\":9000}},"
+        "sw0\",\"device\":\"sw0\",\"netns\":\"c\",\"mtu\":1500,\"carrier\":\"there\"},"
+        "\"server\":{\"side\":\"tap:sw1\",\"device\":\"sw1\",\"netns\":null,\"mtu\":9000,"
+        "\"carrier\":\"lost\",\"untold\":\"as asked for\"}},"
         "\"restart\":{\"connections\":true,\"cards_vanish\":[\"sw0\"]},"
         "\"sandbox\":{\"state\":\"on\",\"keeper\":true,\"why\":null},"
         "\"servers\":[{\"server\":\"10.77.0.2\",\"port\":110,\"vlan\":[],\"mode\":\"normal\","
