@@ -121,6 +121,17 @@ $(CARRY_OBJECT): bridge/bpf/carry.bpf.c $(wildcard bridge/bpf/*.h bridge/bpf/fre
 $(BUILD)/bridge/bpf/carrying.o: $(CARRY_OBJECT)
 $(BUILD)/bridge/bpf/carrying.o: CFLAGS += -DCARRY_OBJECT='"$(CARRY_OBJECT)"'
 
+# The programs that pass frames on while no worker is alive.
+BYPASS_OBJECT := $(BUILD)/bridge/bpf/bypass.bpf.o
+$(BYPASS_OBJECT): bridge/bpf/bypass.bpf.c $(wildcard bridge/bpf/*.h bridge/bpf/freestanding/*.h) \
+		$(wildcard engine/base/*.h engine/tcp/*.h)
+	@mkdir -p $(@D)
+	$(Q)$(SAY) "BPF  $<"
+	$(Q)clang -target bpf -mcpu=v3 -ffreestanding -O2 -g -Wall -Wextra -Wshadow -Werror \
+		-Ibridge/bpf/freestanding -I. -mllvm -inline-threshold=100000 -I/usr/include/$$($(CC) -print-multiarch) -c -o $@ $<
+$(BUILD)/bridge/bpf/bypassing.o: $(BYPASS_OBJECT)
+$(BUILD)/bridge/bpf/bypassing.o: CFLAGS += -DBYPASS_OBJECT='"$(BYPASS_OBJECT)"'
+
 #: make deps       installs what building and testing needs, from Debian's packages
 deps:
 	@sh tests/deps.sh $(DEPS)
@@ -266,7 +277,7 @@ lint-clang:
 lint-tidy: $(SOURCES:%.c=$(BUILD)/%.tidy) $(UNITS) $(SIM) $(SERVERS) $(BENCH) $(LOADS)
 
 $(BUILD)/%.tidy: $(BUILD)/%.o .clang-tidy
-	@clang-tidy --quiet $*.c -- -std=gnu11 -D_GNU_SOURCE -I. -DSTEER_OBJECT='"$(STEER_OBJECT)"' -DCARRY_OBJECT='"$(CARRY_OBJECT)"' $(PKG_CFLAGS) 2>$@.log || { cat $@.log; exit 1; }
+	@clang-tidy --quiet $*.c -- -std=gnu11 -D_GNU_SOURCE -I. -DSTEER_OBJECT='"$(STEER_OBJECT)"' -DCARRY_OBJECT='"$(CARRY_OBJECT)"' -DBYPASS_OBJECT='"$(BYPASS_OBJECT)"' $(PKG_CFLAGS) 2>$@.log || { cat $@.log; exit 1; }
 	@touch $@
 
 lint-cppcheck:

@@ -19,6 +19,7 @@
 #include "bridge/events/report.h"
 #include "bridge/imports/imports.h"
 #include "bridge/sides/kernel_path.h"
+#include "bridge/sides/when_dead.h"
 #include "bridge/sides/sides.h"
 #include "bridge/text/server_text.h"
 #include "bridge/workers/workers.h"
@@ -333,6 +334,14 @@ const char *daemon_path_hindrance(const struct daemon *daemon)
 const char *daemon_path_no_answers(const struct daemon *daemon)
 {
     return kernel_path_no_answers(daemon->parts.path);
+}
+
+const char *daemon_when_dead(const struct daemon *daemon, const char **why,
+                             struct when_dead_use *use)
+{
+    *why = when_dead_hindrance(daemon->parts.when_dead);
+    when_dead_use(daemon->parts.when_dead, use);
+    return when_dead_name(when_dead_setting(daemon->parts.when_dead));
 }
 
 void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon_side *out)

@@ -24,6 +24,8 @@ struct confinement;
 struct json_object;
 struct daemon;
 struct kernel_path;
+struct when_dead;
+struct when_dead_use;
 struct imports;
 struct learner;
 struct rehearsal;
@@ -35,6 +37,7 @@ struct workers;
 struct daemon_parts {
     struct sides *sides;
     struct kernel_path *path;
+    struct when_dead *when_dead;
     struct workers *workers;
     struct store *store;
     struct learner *learner;
@@ -92,6 +95,10 @@ void daemon_set_learning(struct daemon *daemon, bool on);
 const char *daemon_path_hindrance(const struct daemon *daemon);
 /* Where it is on: kernel_path_no_answers() */
 const char *daemon_path_no_answers(const struct daemon *daemon);
+/* What passes while no worker is alive, by the word of --when-dead; `*why`: it is not so, because
+ * (NULL: it is); and what there was of it. */
+const char *daemon_when_dead(const struct daemon *daemon, const char **why,
+                             struct when_dead_use *use);
 const struct confinement *daemon_confinement(const struct daemon *daemon);
 /* share.on false: this bridge is alone. */
 const struct cluster_clock *daemon_clock(const struct daemon *daemon);

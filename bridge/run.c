@@ -64,6 +64,9 @@ static void log_ready(const struct run *run)
                  run->options.workers > 1 ? " instead of those asked for" : "");
     if (!kernel_path_hindrance(run->path))
         log_line(LOG_LEVEL_INFO, "the kernel carries known connections from port to port");
+    if (run->options.when_dead_given && when_dead_hindrance(run->when_dead))
+        log_line(LOG_LEVEL_WARNING, "the wire is cut while no worker is alive: %s",
+                 when_dead_hindrance(run->when_dead));
     if (run->share.on)
         log_line(LOG_LEVEL_INFO, "cookies are those of every bridge with the keys of %s%s",
                  run->options.cluster_key,
@@ -144,10 +147,13 @@ static void tick_report(struct run *run)
 {
     struct counters counters;
     struct engine_use use;
+    struct when_dead_use dead;
     uint64_t overflow[2];
     const bool ask = run->ticks++ % COUNTERS_TICKS == 0;
     const bool counted = ask && daemon_counters(run->daemon, &counters, overflow, NULL);
 
+    when_dead_use(run->when_dead, &dead);
+    report_dead(run->report, dead.times, dead.passed, dead.dropped);
     report_tick(run->report, run->store, counted ? &counters : NULL, overflow);
     if (counted && daemon_use(run->daemon, &use, NULL))
         report_use(run->report, &use);
@@ -334,6 +340,19 @@ static void leave_socket(struct run *run, struct control *control)
     control_close(control);
 }
 
+/* A wire that had outlived a kill outlives a start that fails, too. */
+static void leave_sides(struct run *run)
+{
+    if (!run->started && when_dead_goes_on(run->when_dead)) {
+        log_line(LOG_LEVEL_WARNING, "the wire goes on without synward, as before this start");
+        sides_kept_elsewhere(run->sides);
+    } else {
+        keeping_leave(run->confine.keeping);
+    }
+    when_dead_close(run->when_dead);
+    sides_close(run->sides);
+}
+
 static void finish(struct run *run)
 {
     leave_socket(run, run->control);
@@ -343,8 +362,7 @@ static void finish(struct run *run)
     stack_watch_close(run->stack);
     workers_stop(run->workers);
     kernel_path_close(run->path);
-    keeping_leave(run->confine.keeping);
-    sides_close(run->sides);
+    leave_sides(run);
     learner_free(run->learner);
     rehearsal_free(run->rehearsal);
     imports_free(run->imports);
@@ -368,6 +386,7 @@ static void finish(struct run *run)
 
 static bool serve_until_stopped(struct run *run, struct error *error)
 {
+    run->started = true;
     log_ready(run);
     tell_status(run);
     notify_ready(&run->notify);

@@ -43,6 +43,8 @@ struct run_options {
     uint32_t busy_poll;             /* a setting of busy_poll.h */
     enum kernel_path_setting kernel_path;
     enum carrier_setting carrier;
+    enum when_dead_setting when_dead;
+    bool when_dead_given; /* else it is no news that it cannot be */
     enum sandbox_setting sandbox;
     const char *cluster_key; /* key file (cluster_key.h); NULL: this bridge is alone */
     const char *escape; /* hidden --escape: what is tried, to leave the sandbox; NULL: nothing */

@@ -22,6 +22,7 @@
 #include "bridge/run_modes.h"
 #include "bridge/sides/kernel_path.h"
 #include "bridge/sides/sides.h"
+#include "bridge/sides/when_dead.h"
 #include "bridge/sides_watch.h"
 #include "bridge/stack_news.h"
 #include "bridge/state_file.h"
@@ -44,6 +45,7 @@ struct run {
     struct sides_watch sides_watch;
     struct store_claim claim;
     struct takeover *takeover;
+    struct when_dead *when_dead;
     struct kernel_path *path;
     struct store *store;
     struct learner *learner;
@@ -60,7 +62,7 @@ struct run {
     struct control *sync;           /* NULL: this bridge is alone */
     int epoll_fd;
     struct signals signals;
-    bool stopping, anew; /* to begin again */
+    bool started, stopping, anew; /* to begin again */
     struct notify notify;
     unsigned ticks;
     struct busy_poll_word poll_word;

@@ -108,6 +108,12 @@ static void fill_sizes(const struct run *run, struct engine_config *config)
         config->flows_max = run->options.flows;
 }
 
+static bool open_bypass(struct run *run, struct error *error)
+{
+    run->when_dead = when_dead_open(run->options.when_dead, run->sides, error);
+    return run->when_dead;
+}
+
 static bool open_path(struct run *run, struct error *error)
 {
     const uint32_t workers = sides_workers(run->sides);
@@ -117,6 +123,7 @@ static bool open_path(struct run *run, struct error *error)
     fill_sizes(run, &config);
     sizes = (struct carrying_sizes){.connections = config.flows_max,
                                     .servers = config.servers_max,
+                                    .pulse = when_dead_map(run->when_dead),
                                     .answers = {.shards = workers,
                                                 .steer_seed = takeover_steer_seed(run->takeover),
                                                 .served_max = config.served_max}};
@@ -153,6 +160,8 @@ static void fill_options(struct run *run, struct worker_options *options)
     options->engine.unknown = run->options.unknown;
     options->engine.triggers = run->options.triggers;
     takeover_fill_config(run->takeover, &options->engine);
+    options->pulse = when_dead_pulse(run->when_dead);
+    options->engine.joined = when_dead_joined(run->when_dead, options->engine.table_seed);
     fill_share(run, &options->engine);
     options->inherit = takeover_fill;
     options->inherit_context = run->takeover;
@@ -226,6 +235,7 @@ static bool make_daemon(struct run *run, struct error *error)
         .rehearsal = run->rehearsal, .policy = policy_in_force, .context = run->workers};
     const struct daemon_parts parts = {.sides = run->sides,
                                        .path = run->path,
+                                       .when_dead = run->when_dead,
                                        .workers = run->workers,
                                        .store = run->store,
                                        .learner = run->learner,
@@ -359,9 +369,10 @@ bool run_start(struct run *run, struct error *error)
         return error_set(error, EXIT_FAILED, "no source of random numbers: libsodium cannot start");
     return make_events(run, error) && read_cluster_key(run, error) && read_sides(run, error) &&
            control_check(run->options.control_path, error) && load_store(run, error) &&
-           signals_catch(&run->signals, error) && open_sides(run, error) && open_path(run, error) &&
-           open_stack(run, error) && begin_confinement(run, error) && start_workers(run, error) &&
-           make_daemon(run, error) && restore_state(run) && watch_all(run, error) &&
-           end_takeover(run) && open_view(run, error) && open_sync(run, error) &&
-           open_control(run, error) && confine_end(&run->confine, error);
+           signals_catch(&run->signals, error) && open_sides(run, error) &&
+           open_bypass(run, error) && open_path(run, error) && open_stack(run, error) &&
+           begin_confinement(run, error) && start_workers(run, error) && make_daemon(run, error) &&
+           restore_state(run) && watch_all(run, error) && end_takeover(run) &&
+           open_view(run, error) && open_sync(run, error) && open_control(run, error) &&
+           confine_end(&run->confine, error);
 }

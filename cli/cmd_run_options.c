@@ -84,6 +84,14 @@ static bool choose_carrier(const struct arguments *arguments, const struct confi
            carrier_parse(arguments->value[OPTION_CARRIER], setting, error);
 }
 
+static bool choose_when_dead(const struct arguments *arguments, const struct config *config,
+                             enum when_dead_setting *setting, struct error *error)
+{
+    *setting = config->when_dead;
+    return !option_given(arguments, OPTION_WHEN_DEAD) ||
+           when_dead_parse(arguments->value[OPTION_WHEN_DEAD], setting, error);
+}
+
 static bool choose_sandbox(const struct arguments *arguments, const struct config *config,
                            enum sandbox_setting *setting, struct error *error)
 {
@@ -161,6 +169,8 @@ bool run_options_make(const struct arguments *arguments, const struct config *co
         .triggers = config->triggers,
         .config = config,
         .mode_given = option_given(arguments, OPTION_MODE) || config->mode != SETTING_INHERIT,
+        .when_dead_given =
+            option_given(arguments, OPTION_WHEN_DEAD) || config->line[CONFIG_WHEN_DEAD] > 0,
         .single_reads = option_given(arguments, OPTION_SINGLE_READS),
         .single_queue = option_given(arguments, OPTION_SINGLE_QUEUE),
         .cluster_key = choose(arguments, OPTION_CLUSTER_KEY, config->cluster_key, NULL),
@@ -175,6 +185,7 @@ bool run_options_make(const struct arguments *arguments, const struct config *co
            choose_busy_poll(arguments, config, &options->busy_poll, error) &&
            choose_kernel_path(arguments, config, &options->kernel_path, error) &&
            choose_carrier(arguments, config, &options->carrier, error) &&
+           choose_when_dead(arguments, config, &options->when_dead, error) &&
            choose_sandbox(arguments, config, &options->sandbox, error);
 }
 

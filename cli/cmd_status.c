@@ -96,6 +96,19 @@ static void print_path(struct json_object *path)
         puts("kernel path: on");
 }
 
+/* Where it is not as asked for, or was needed. */
+static void print_dead(struct json_object *dead)
+{
+    struct json_object *why = dead ? json_object_object_get(dead, "why") : NULL;
+
+    if (why)
+        printf("when dead: the wire is cut, %s\n", json_object_get_string(why));
+    if (dead && json_object_get_int64(json_object_object_get(dead, "times")) > 0)
+        printf("when dead: %s; no worker was alive %s times, %s frames went by, %s were dropped\n",
+               output_field(dead, "setting"), output_field(dead, "times"),
+               output_field(dead, "passed"), output_field(dead, "dropped"));
+}
+
 /* An older daemon says nothing of it. */
 static void print_sandbox(struct json_object *sandbox)
 {
@@ -138,6 +151,7 @@ static bool print_status(const struct arguments *arguments, struct json_object *
         print_sides(json_object_object_get(document, "sides"));
         print_restart(json_object_object_get(document, "restart"));
         print_path(json_object_object_get(document, "kernel_path"));
+        print_dead(json_object_object_get(document, "when_dead"));
         print_sandbox(json_object_object_get(document, "sandbox"));
         print_cluster(json_object_object_get(document, "cluster"));
         putchar('\n');

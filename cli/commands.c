@@ -43,14 +43,15 @@ static const struct command commands[] = {
                "auto|normal|attack] "
                "[--server-stack NETNS] [--learn on|off] [--unknown cookie|pass|drop] [--workers N] "
                "[--flows N] [--busy-poll off|auto|US] [--kernel-path auto|on|off] [--carrier "
-               "mirror|keep] [--sandbox "
+               "mirror|keep] [--when-dead open|limited|closed] [--sandbox "
                "auto|on|off] [--cluster-key FILE] [--config FILE]"},
      .options = OPTION_BIT(CLIENT) | OPTION_BIT(SERVER) | OPTION_BIT(STORE) | OPTION_BIT(CONTROL) |
                 OPTION_BIT(MODE) | OPTION_BIT(SERVER_STACK) | OPTION_BIT(LEARN) |
                 OPTION_BIT(UNKNOWN) | OPTION_BIT(FLOWS) | OPTION_BIT(CONFIG) | OPTION_BIT(WORKERS) |
                 OPTION_BIT(BUSY_POLL) | OPTION_BIT(KERNEL_PATH) | OPTION_BIT(SINGLE_READS) |
                 OPTION_BIT(SINGLE_QUEUE) | OPTION_BIT(SANDBOX) | OPTION_BIT(CLUSTER_KEY) |
-                OPTION_BIT(ESCAPE) | OPTION_BIT(INLINE) | OPTION_BIT(CARRIER),
+                OPTION_BIT(ESCAPE) | OPTION_BIT(INLINE) | OPTION_BIT(CARRIER) |
+                OPTION_BIT(WHEN_DEAD),
      .summary = "bridge two sides, learn the servers, protect them",
      .help = "Runs in the foreground until SIGTERM or SIGINT, and logs on stderr; lines that\n"
              "nobody reads are dropped and counted. A side is one of\n"
@@ -105,6 +106,12 @@ static const struct command commands[] = {
              "without addresses of this host; `synward status` says where nobody can be told.\n"
              "mirror is the default; keep: each side keeps its own.\n"
              "\n"
+             "--when-dead: what passes between two port: sides of one namespace while no\n"
+             "worker is alive, because synward was killed or has not answered for 3 s. limited\n"
+             "(default): everything, but of new connections from clients 8 a second for each\n"
+             "server; open: everything; closed: nothing, as with all other sides. What synward\n"
+             "has joined goes on only where the kernel carries it.\n"
+             "\n"
              "--cluster-key: where several bridges protect the same servers, each takes the\n"
              "cookies of all that have the same file: one or two lines of 64 hexadecimal\n"
              "digits, mode 0600. The first makes cookies, both are taken. Their clocks must\n"
@@ -113,7 +120,7 @@ static const struct command commands[] = {
              "The configuration file has lines KEY = VALUE; a line that begins with # is a\n"
              "comment, and so is what follows \" ;\" behind a value. Its keys are the\n"
              "options client, server, inline, store, control, mode, server-stack, learn,\n"
-             "unknown, workers, flows, busy-poll, kernel-path, carrier and sandbox, and\n"
+             "unknown, workers, flows, busy-poll, kernel-path, carrier, when-dead and sandbox, and\n"
              "trigger.half_open and its like (see `synward help profiles set`) for every server\n"
              "that has none of its own.\n"
              "Below a line [server 10.77.0.2:110] stand mode, and what `synward profiles set`\n"

@@ -34,6 +34,8 @@
     X(FLOWS, "flows", "N", false, "connections remembered at once (262144)")                       \
     X(BUSY_POLL, "busy-poll", "off|auto|US", false,                                                \
       "look for frames so long before sleeping (off)")                                             \
+    X(WHEN_DEAD, "when-dead", "open|limited|closed", false,                                        \
+      "what passes between two ports while no worker is alive (limited)")                          \
     X(CARRIER, "carrier", "mirror|keep", false,                                                    \
       "where one side has no carrier the other one shows none (mirror)")                           \
     X(KERNEL_PATH, "kernel-path", "auto|on|off", false,                                            \

@@ -15,10 +15,14 @@
  * that covers nothing of this. Nothing is changed before all has been decided: a frame that goes up
  * goes up as it came.
  *
+ * While no worker is alive (bypass.h) nothing is on its way through one: gates and order count for
+ * nothing then, FIN and RST are carried, and what of a splice cannot be is dropped.
+ *
  * Headers are read by calls, not in place: where they lie in the buffer, and whether that is
  * shared, is the kernel's affair then.
  */
 #include "bridge/bpf/answer.bpf.h"
+#include "bridge/bpf/bypass_parts.bpf.h"
 #include "bridge/bpf/carry.h"
 #include "bridge/bpf/carry_parts.bpf.h"
 #include "bridge/bpf/reject.bpf.h"
@@ -215,17 +219,19 @@ INLINE void set_gate(struct flow_record *record, int from, __u32 serial, __u32 g
  * somebody else was faster.
  */
 INLINE bool advance(struct flow_record *record, int from, __u32 serial,
-                    const struct segment *segment)
+                    const struct segment *segment, bool alone)
 {
     const __u32 end = segment->seq + segment->payload_bytes;
     __u64 was = read_way(record, from);
 
     for (int i = 0; i < 3; i++) {
-        const __u64 is = record_way(serial, RECORD_CARRY, record_later(record_next(was), end));
+        const __u32 gate = alone ? record_gate(was) : RECORD_CARRY;
+        const __u64 is = record_way(serial, gate, record_later(record_next(was), end));
         __u64 found;
 
-        if (record_serial(was) != serial || record_gate(was) == RECORD_UP ||
-            (record_gate(was) == RECORD_JOIN && segment->seq != record_next(was)))
+        if (record_serial(was) != serial ||
+            (!alone && (record_gate(was) == RECORD_UP ||
+                        (record_gate(was) == RECORD_JOIN && segment->seq != record_next(was)))))
             return false;
         if (is == was)
             return true;
@@ -234,7 +240,7 @@ INLINE bool advance(struct flow_record *record, int from, __u32 serial,
             return true;
         was = found;
     }
-    return record_serial(was) == serial && record_gate(was) == RECORD_CARRY;
+    return record_serial(was) == serial && (alone || record_gate(was) == RECORD_CARRY);
 }
 
 /* --- translation ----------------------------------------------------------------------------- */
@@ -428,17 +434,17 @@ INLINE bool learner_wants(const struct flow_record *record, int from, const stru
 }
 
 INLINE __u32 judge(struct __sk_buff *skb, int from, struct flow_record *record, __u64 way,
-                   const struct segment *segment, struct edit *edit)
+                   const struct segment *segment, struct edit *edit, bool alone)
 {
     const bool spliced = record->flags & RECORD_EDIT;
     const __u32 theirs = record_next(read_way(record, !from));
     const __u32 tick = (__u32)((bpf_ktime_get_coarse_ns() / 1000) >> 16);
     __u32 ack = segment->ack, floor;
 
-    if (record_gate(way) == RECORD_UP ||
-        (record_gate(way) == RECORD_JOIN && segment->seq != record_next(way)))
+    if (!alone && (record_gate(way) == RECORD_UP ||
+                   (record_gate(way) == RECORD_JOIN && segment->seq != record_next(way))))
         return CARRY_up_order;
-    if (learner_wants(record, from, segment))
+    if (!alone && learner_wants(record, from, segment))
         return CARRY_up_learning;
     if (segment->seq - (record_next(way) - RECORD_NEAR_BYTES) > 2 * RECORD_NEAR_BYTES)
         return CARRY_up_numbers;
@@ -491,6 +497,7 @@ static __attribute__((noinline)) int carry(struct __sk_buff *skb, int from)
     struct edit edit = {0};
     struct carry_value *value;
     struct flow_record *record;
+    const bool alone = bypassed();
     bool plain = false, edits;
     __u32 to, what, index, serial, figures;
     __u64 way;
@@ -515,11 +522,16 @@ static __attribute__((noinline)) int carry(struct __sk_buff *skb, int from)
         return TC_ACT_UNSPEC;
     }
     edits = record->flags & RECORD_EDIT;
-    what = (segment.flags & (FLAG_SYN | FLAG_FIN | FLAG_RST | FLAG_ACK)) != FLAG_ACK
+    what = (segment.flags &
+            (alone ? FLAG_SYN | FLAG_ACK : FLAG_SYN | FLAG_FIN | FLAG_RST | FLAG_ACK)) != FLAG_ACK
                ? CARRY_up_flags
-               : judge(skb, from, record, way, &segment, &edit);
-    if (what == CARRY_carried && !advance(record, from, serial, &segment))
+               : judge(skb, from, record, way, &segment, &edit, alone);
+    if (what == CARRY_carried && !advance(record, from, serial, &segment, alone))
         what = CARRY_up_order;
+    if (alone && edits && what != CARRY_carried && !(segment.flags & FLAG_SYN)) {
+        count(CARRY_lost);
+        return TC_ACT_SHOT;
+    }
     if (what != CARRY_carried) {
         shut_gates(record, from, serial, &segment);
         count(what);

@@ -66,6 +66,9 @@ static bool size_maps(const struct bpf_object *object, const struct carrying_siz
         if (!map || bpf_map__set_max_entries(map, maps[i].entries) != 0)
             return false;
     }
+    if (sizes->pulse >= 0 &&
+        bpf_map__reuse_fd(bpf_object__find_map_by_name(object, "bypass_pulse"), sizes->pulse) != 0)
+        return false;
     return sizes->answers.shards > ANSWER_SHARDS_MAX || answer_maps_size(object, &sizes->answers);
 }
 

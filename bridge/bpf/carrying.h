@@ -25,6 +25,7 @@ struct carrying;
 struct carrying_sizes {
     uint32_t connections, servers; /* of one engine */
     struct answer_sizes answers;   /* and how many engines there are */
+    int pulse; /* map that says whether a worker is alive (bypassing.h); -1: they always are */
 };
 
 /* NULL: the kernel takes no such program, or no map of that size. */

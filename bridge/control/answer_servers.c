@@ -9,6 +9,7 @@
 #include "bridge/control/answer.h"
 #include "bridge/control/request.h"
 #include "bridge/daemon.h"
+#include "bridge/sides/when_dead.h"
 #include "bridge/text/confinement.h"
 #include "bridge/text/document.h"
 #include "bridge/text/figures_text.h"
@@ -129,6 +130,22 @@ static void add_path(struct json_object *document, const struct daemon *daemon)
     json_object_object_add(document, "kernel_path", path);
 }
 
+/* "why": null where it is as asked for. */
+static void add_when_dead(struct json_object *document, const struct daemon *daemon)
+{
+    struct json_object *object = json_object_new_object();
+    struct when_dead_use use = {0};
+    const char *why = NULL;
+
+    json_object_object_add(object, "setting",
+                           json_object_new_string(daemon_when_dead(daemon, &why, &use)));
+    json_object_object_add(object, "why", optional_string(why));
+    json_object_object_add(object, "times", json_object_new_int64(use.times));
+    json_object_object_add(object, "passed", json_object_new_int64((int64_t)use.passed));
+    json_object_object_add(object, "dropped", json_object_new_int64((int64_t)use.dropped));
+    json_object_object_add(document, "when_dead", object);
+}
+
 /* All of it, some of it or nothing. */
 static void add_sandbox(struct json_object *document, const struct daemon *daemon)
 {
@@ -191,6 +208,7 @@ struct json_object *answer_status(struct daemon *daemon, struct json_object *req
     json_object_object_add(document, "sides", sides);
     json_object_object_add(document, "restart", restart_document(daemon));
     add_path(document, daemon);
+    add_when_dead(document, daemon);
     add_sandbox(document, daemon);
     add_cluster(document, daemon);
     json_object_object_add(document, "servers", servers);

@@ -46,6 +46,7 @@
     X(STACK, "stack", NULL)                                                                        \
     X(SERVER, "server", NULL)                                                                      \
     X(SLOW, "slow", NULL)                                                                          \
+    X(DEAD, "dead", NULL)                                                                          \
     X(CONFIG, "config", NULL)                                                                      \
     X(CLUSTER, "cluster", NULL)
 

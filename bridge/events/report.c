@@ -3,6 +3,7 @@
 #include "bridge/events/report.h"
 
 #include <stdarg.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +76,8 @@ struct report {
     struct known_profile *profiles;
     size_t profile_count;
     bool save_failed;
+    uint32_t dead_times; /* as was told last: no worker was alive */
+    uint64_t dead_passed, dead_dropped;
 };
 
 struct report *report_new(struct events *events)
@@ -439,6 +442,24 @@ void report_side_carrier(struct report *report, const char *side)
 
     snprintf(event.subject, sizeof(event.subject), "%s", side);
     say(&event, "%s has a carrier again", side);
+    add(report, &event);
+}
+
+void report_dead(struct report *report, uint32_t times, uint64_t passed, uint64_t dropped)
+{
+    struct event event = about(EVENT_DEAD, LOG_LEVEL_ERROR, "over", NULL);
+
+    if (times == report->dead_times)
+        return;
+    event.has_value = true;
+    event.value = passed - report->dead_passed;
+    say(&event,
+        "no worker was alive for a while: %" PRIu64 " frames went by unseen, %" PRIu64
+        " were dropped",
+        event.value, dropped - report->dead_dropped);
+    report->dead_times = times;
+    report->dead_passed = passed;
+    report->dead_dropped = dropped;
     add(report, &event);
 }
 

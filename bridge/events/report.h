@@ -56,6 +56,10 @@ void report_side_back(struct report *report, const char *side, const char *devic
 /* An interface has no carrier; `told` says what becomes of the other one. */
 void report_side_no_carrier(struct report *report, const char *side, const char *told);
 void report_side_carrier(struct report *report, const char *side);
+/* How often no worker was alive, since the start, and what went by meanwhile: told where it is
+ * more.
+ */
+void report_dead(struct report *report, uint32_t times, uint64_t passed, uint64_t dropped);
 /* The view into the servers' TCP stack: `reason` says why it is gone, NULL: it is there. */
 void report_stack(struct report *report, const char *reason);
 

@@ -201,7 +201,8 @@ static void read_state(struct rtnl_link *found, struct link_state *state)
                                  .master = rtnl_link_get_master(found),
                                  .ethernet = rtnl_link_get_arptype(found) == ARPHRD_ETHER,
                                  .up = (flags & IFF_UP) != 0,
-                                 .carrier = rtnl_link_get_carrier(found) != 0};
+                                 .carrier = rtnl_link_get_carrier(found) != 0,
+                                 .promiscuous = (flags & IFF_PROMISC) != 0};
     if (mac && nl_addr_get_len(mac) == sizeof(state->mac))
         memcpy(state->mac, nl_addr_get_binary_addr(mac), sizeof(state->mac));
     snprintf(state->kind, sizeof(state->kind), "%s", kind ? kind : "");
@@ -309,6 +310,17 @@ bool link_set_mac(struct link *link, const uint8_t mac[6], struct error *error)
     if (address)
         nl_addr_put(address);
     return change(link, wish, "cannot set the MAC of interface", error);
+}
+
+bool link_set_promiscuous(struct link *link, bool promiscuous, struct error *error)
+{
+    struct rtnl_link *wish = rtnl_link_alloc();
+
+    if (wish && promiscuous)
+        rtnl_link_set_flags(wish, IFF_PROMISC);
+    else if (wish)
+        rtnl_link_unset_flags(wish, IFF_PROMISC);
+    return change(link, wish, "cannot change the promiscuous mode of interface", error);
 }
 
 void link_set_mute(struct link *link)

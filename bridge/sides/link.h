@@ -50,6 +50,7 @@ struct link_state {
     bool ethernet; /* frames begin with an Ethernet header */
     bool up;
     bool carrier;
+    bool promiscuous;    /* by its flag: others may have made it so without */
     uint8_t mac[6];      /* where it is Ethernet */
     char kind[IFNAMSIZ]; /* veth, tun, macvlan ...; empty: of hardware */
 };
@@ -64,6 +65,8 @@ bool link_index_exists(const struct link *link, int index);
 bool link_set_up(struct link *link, struct error *error);
 bool link_set_mac(struct link *link, const uint8_t mac[6], struct error *error);
 bool link_set_down(struct link *link, struct error *error);
+/* As long as that flag stands, whoever is there. */
+bool link_set_promiscuous(struct link *link, bool promiscuous, struct error *error);
 /* An interface that only carries what is not its own: no ARP, no IPv6 address by itself. Before it
  * is brought up. */
 void link_set_mute(struct link *link);

@@ -44,7 +44,9 @@ struct port {
     uint64_t retry_us; /* what could not be joined is tried again then */
     struct error cut;  /* why no frame passes; EXIT_DONE: they do */
     bool was_down;
-    bool held;       /* taken down by port_hold() */
+    bool held;     /* taken down by port_hold() */
+    bool bypassed; /* its flag says that it is promiscuous, and did not before */
+    bool left_behind;
     bool proved;     /* or found not to work, and said so */
     int promiscuous; /* the packet socket that holds the port so; -1: none */
 };
@@ -139,9 +141,12 @@ static bool undo_left_over(struct port *port, const struct examined *found, stru
     int code;
 
     port->was_down =
-        !found->state.up && !port->side->in_use && !(found->note & REDIRECT_MARKED);
+        !found->state.up && !port->side->in_use && !(found->note & REDIRECT_HELD);
     if (found->owner != REDIRECT_DEAD)
         return true;
+    port->left_behind = true;
+    if (found->note & REDIRECT_PROMISCUOUS)
+        link_set_promiscuous(port->link, false, NULL);
     port->was_down = port->was_down || noted(found->note) == NOTE_WAS_DOWN;
     log_line(LOG_LEVEL_WARNING, "%s: undoing what a killed synward left behind", port->side->text);
     code = redirect_remove(link_socket(port->link), found->state.index);
@@ -304,14 +309,16 @@ void port_leave(struct port *port)
     struct link_state state;
 
     /* By its name: another may have that by now. */
-    if ((port->held || port->was_down) && link_look(port->link, &state, NULL) &&
+    if ((port->held || port->was_down || port->bypassed) && link_look(port->link, &state, NULL) &&
         state.index == port->index) {
+        if (port->bypassed)
+            link_set_promiscuous(port->link, false, NULL);
         if (port->was_down)
             link_set_down(port->link, NULL);
-        else
+        else if (port->held)
             link_set_up(port->link, NULL);
     }
-    port->held = false;
+    port->held = port->bypassed = false;
     if (port->index != 0)
         redirect_remove(link_socket(port->link), port->index);
     if (port->promiscuous >= 0)
@@ -374,7 +381,9 @@ static bool detach(struct port *port, int index, bool *found, struct error *erro
     if (owner == REDIRECT_ALIVE)
         return check_owner(port, owner, error);
     *found = owner == REDIRECT_DEAD;
-    if (*found && (note & REDIRECT_MARKED) && noted(note) == NOTE_WAS_UP)
+    if (*found && (note & REDIRECT_PROMISCUOUS))
+        link_set_promiscuous(port->link, false, NULL);
+    if (*found && (note & REDIRECT_HELD) && noted(note) == NOTE_WAS_UP)
         link_set_up(port->link, NULL);
     if (!*found || shared)
         return true;
@@ -428,6 +437,38 @@ bool port_shorten(struct port *port, const struct port *other, int program_fd, s
                          port->side->text, port->side->device);
     code = redirect_add_short(link_socket(port->link), port->index, other->index, program_fd);
     return code == 0 || port_error(port, "cannot attach the carrying program", code, error);
+}
+
+/* The mark is there before the flag. */
+static bool stay_promiscuous(struct port *port, struct error *error)
+{
+    struct link_state state;
+    int code;
+
+    if (!link_look(port->link, &state, error))
+        return false;
+    if (port->bypassed || state.promiscuous)
+        return true;
+    code = redirect_mark(link_socket(port->link), port->index, REDIRECT_PROMISCUOUS, true);
+    if (code != 0)
+        return port_error(port, "cannot note that it stays promiscuous", code, error);
+    port->bypassed = link_set_promiscuous(port->link, true, error);
+    return port->bypassed;
+}
+
+bool port_bypass(struct port *port, const struct port *other, int program_fd, struct error *error)
+{
+    const int code =
+        redirect_add_bypass(link_socket(port->link), port->index, other->index, program_fd);
+
+    if (code != 0)
+        return port_error(port, "cannot attach the bypassing program", code, error);
+    return stay_promiscuous(port, error);
+}
+
+bool port_was_left_behind(const struct port *port)
+{
+    return port->left_behind;
 }
 
 void port_free(struct port *port)
@@ -532,7 +573,9 @@ static bool mend(struct port *port, struct error *error)
     if (!redirect_both(port, port->index, tap.index, error))
         return false;
     if (port->held)
-        redirect_mark(socket, port->index, true);
+        redirect_mark(socket, port->index, REDIRECT_HELD, true);
+    if (port->bypassed)
+        redirect_mark(socket, port->index, REDIRECT_PROMISCUOUS, true);
     return prove_if_possible(port, false, error);
 }
 
@@ -572,7 +615,7 @@ bool port_hold(struct port *port, bool held, struct error *error)
 
     if (port->index == 0)
         return error_set(error, EXIT_FAILED, "%s has vanished", port->side->device);
-    code = held ? redirect_mark(socket, port->index, true) : 0;
+    code = held ? redirect_mark(socket, port->index, REDIRECT_HELD, true) : 0;
     if (code != 0)
         return port_error(port, "cannot note that it is held down", code, error);
     port->held = held;
@@ -581,7 +624,7 @@ bool port_hold(struct port *port, bool held, struct error *error)
     port->held = false;
     if (!held && !link_set_up(port->link, error))
         return false;
-    redirect_mark(socket, port->index, false);
+    redirect_mark(socket, port->index, REDIRECT_HELD, false);
     return !held;
 }
 

@@ -13,9 +13,9 @@
  * own frames are dropped before the wire. The port's addresses, routes and MTU stay as they are.
  * The TAP is called synward and the port's interface index: synward7.
  *
- * Undone by port_leave(). When we are killed the TAP goes with us, the port's promiscuous mode too;
- * its qdisc stays and, its target gone, drops everything: the wire is cut, until the next
- * port_join() of this port undoes it, or `tc qdisc del dev IFNAME clsact`.
+ * Undone by port_leave(). When we are killed the TAP goes with us; the qdisc stays and, its target
+ * gone, drops everything, or passes it on to the other port (port_bypass(); then the port stays
+ * promiscuous, too), until the next port_join() of this port, or port_detach(), undoes it.
  *
  * A port that the host goes on using (side.h, inline.h) is not made promiscuous, nor brought up,
  * and may be a member of a bridge: nothing is changed of it.
@@ -50,6 +50,10 @@ int port_index(const struct port *port);
 /* The program sees first what comes in, and may send out of `other`, whose program may send out
  * here. Ends with the join. */
 bool port_shorten(struct port *port, const struct port *other, int program_fd, struct error *error);
+/* The same for while nobody is alive; it outlives us, and so does the promiscuous mode then. */
+bool port_bypass(struct port *port, const struct port *other, int program_fd, struct error *error);
+/* A killed process had left it behind when it was joined first. */
+bool port_was_left_behind(const struct port *port);
 enum port_change {
     PORT_AS_BEFORE,
     PORT_LOST, /* the interface is gone */

@@ -31,11 +31,16 @@
 
 #define OUR_PRIORITY   0x5357u /* "SW": by this our filters are known */
 #define PROBE_PRIORITY (OUR_PRIORITY - 1)
-#define SHORT_PRIORITY (OUR_PRIORITY - 2)
-#define FIRST_PRIORITY (OUR_PRIORITY - 3) /* is asked first */
-#define MARK_PRIORITY  (OUR_PRIORITY + 1) /* is never asked: the gate says it all */
-#define PROGRAM_NAME   "synward"
-#define ROOT_TABLE     0x800u /* what the kernel calls the first hash table of u32 */
+/* Are asked first, in this order: what an interface that is in use has, and the kernel path. */
+#define FIRST_PRIORITY  (OUR_PRIORITY - 4)
+#define SHORT_PRIORITY  (OUR_PRIORITY - 3)
+#define BYPASS_PRIORITY (OUR_PRIORITY - 2)
+/* Are never asked: the gate says it all. */
+#define HELD_PRIORITY        (OUR_PRIORITY + 1)
+#define PROMISCUOUS_PRIORITY (OUR_PRIORITY + 2)
+#define LAST_PRIORITY        PROMISCUOUS_PRIORITY
+#define PROGRAM_NAME         "synward"
+#define ROOT_TABLE           0x800u /* what the kernel calls the first hash table of u32 */
 
 /* ingress and clsact stand in the same place: an interface has one of them at most. */
 #define QDISC_PARENT TC_H_CLSACT
@@ -264,23 +269,28 @@ int redirect_add_probe(struct nl_sock *socket, int from, int to, uint16_t ethert
     return add_program(socket, &probe);
 }
 
-/* In front of the gate: lets out what the program of `other` has sent, and what the one here has
- * answered, and leaves it the rest. */
-static int add_short_gate(struct nl_sock *socket, int interface, int other)
+/* With a gate in front of the other: it lets out what the program of `other` has sent, and what the
+ * one here has answered, and leaves it the rest. */
+static int add_at(struct nl_sock *socket, int interface, int other, int program_fd,
+                  uint32_t priority)
 {
-    return add_exit(socket, interface, (const int[]){other, interface}, TC_ACT_UNSPEC,
-                    SHORT_PRIORITY);
+    const struct program program = {
+        .interface = interface, .hook = HOOK_INGRESS, .priority = priority, .ethertype = ETH_P_ALL};
+    const int code =
+        add_exit(socket, interface, (const int[]){other, interface}, TC_ACT_UNSPEC, priority);
+
+    return code == 0 ? add_file(socket, &program, program_fd) : code;
 }
 
 int redirect_add_short(struct nl_sock *socket, int interface, int other, int program_fd)
 {
-    const struct program program = {.interface = interface,
-                                    .hook = HOOK_INGRESS,
-                                    .priority = SHORT_PRIORITY,
-                                    .ethertype = ETH_P_ALL};
-    const int code = add_short_gate(socket, interface, other);
+    return add_at(socket, interface, other, program_fd, SHORT_PRIORITY);
+}
 
-    return code == 0 ? add_file(socket, &program, program_fd) : code;
+int redirect_add_bypass(struct nl_sock *socket, int interface, int other, int program_fd)
+{
+    redirect_remove_bypass(socket, interface);
+    return add_at(socket, interface, other, program_fd, BYPASS_PRIORITY);
 }
 
 int redirect_add_first(struct nl_sock *socket, int interface, enum redirect_way way,
@@ -323,24 +333,38 @@ int redirect_remove_probe(struct nl_sock *socket, int from, uint16_t ethertype)
     return remove_filters(socket, &probe);
 }
 
+int redirect_remove_bypass(struct nl_sock *socket, int interface)
+{
+    struct program program = {.interface = interface,
+                              .hook = HOOK_INGRESS,
+                              .priority = BYPASS_PRIORITY,
+                              .ethertype = ETH_P_ALL};
+    const int code = remove_filters(socket, &program);
+
+    program.hook = HOOK_EGRESS;
+    remove_filters(socket, &program);
+    return code;
+}
+
 /* A program that nothing comes to. */
-int redirect_mark(struct nl_sock *socket, int interface, bool marked)
+int redirect_mark(struct nl_sock *socket, int interface, uint32_t mark, bool marked)
 {
     const struct bpf_insn code[] = {
         {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_SHOT},
         {.code = BPF_JMP | BPF_EXIT},
     };
-    const struct program mark = {.code = code,
-                                 .instructions = sizeof(code) / sizeof(code[0]),
-                                 .interface = interface,
-                                 .hook = HOOK_EGRESS,
-                                 .priority = MARK_PRIORITY,
-                                 .ethertype = ETH_P_ALL};
-    const int code_was = remove_filters(socket, &mark);
+    const struct program program = {.code = code,
+                                    .instructions = sizeof(code) / sizeof(code[0]),
+                                    .interface = interface,
+                                    .hook = HOOK_EGRESS,
+                                    .priority = mark == REDIRECT_HELD ? HELD_PRIORITY
+                                                                      : PROMISCUOUS_PRIORITY,
+                                    .ethertype = ETH_P_ALL};
+    const int removed = remove_filters(socket, &program);
 
     if (marked)
-        return add_program(socket, &mark);
-    return code_was == -NLE_OBJ_NOTFOUND ? 0 : code_was;
+        return add_program(socket, &program);
+    return removed == -NLE_OBJ_NOTFOUND ? 0 : removed;
 }
 
 /* --- both ------------------------------------------------------------------------------------ */
@@ -391,15 +415,14 @@ static uint32_t leads_to(struct rtnl_cls *filter)
 
 struct finding {
     unsigned ours, others;
-    bool marked;
+    uint32_t marks;
     unsigned gates, firsts;
     uint32_t target, note;
 };
 
 static bool is_ours(uint32_t priority)
 {
-    return priority == OUR_PRIORITY || priority == PROBE_PRIORITY || priority == SHORT_PRIORITY ||
-           priority == FIRST_PRIORITY || priority == MARK_PRIORITY;
+    return priority >= FIRST_PRIORITY && priority <= LAST_PRIORITY;
 }
 
 static int look_at_hook(struct nl_sock *socket, int interface, uint32_t hook,
@@ -420,7 +443,8 @@ static int look_at_hook(struct nl_sock *socket, int interface, uint32_t hook,
             finding->ours++;
         else
             finding->others++;
-        finding->marked |= priority == MARK_PRIORITY;
+        if (priority == HELD_PRIORITY || priority == PROMISCUOUS_PRIORITY)
+            finding->marks |= priority == HELD_PRIORITY ? REDIRECT_HELD : REDIRECT_PROMISCUOUS;
         if (hook == HOOK_EGRESS && priority == OUR_PRIORITY)
             finding->gates++;
         /* Each priority has a head without a handle, too. */
@@ -472,7 +496,10 @@ int redirect_remove_beside(struct nl_sock *socket, int interface, uint16_t probe
     const struct program ours[] = {
         {.hook = HOOK_EGRESS, .priority = OUR_PRIORITY, .ethertype = ETH_P_ALL},
         {.hook = HOOK_EGRESS, .priority = SHORT_PRIORITY, .ethertype = ETH_P_ALL},
-        {.hook = HOOK_EGRESS, .priority = MARK_PRIORITY, .ethertype = ETH_P_ALL},
+        {.hook = HOOK_EGRESS, .priority = BYPASS_PRIORITY, .ethertype = ETH_P_ALL},
+        {.hook = HOOK_EGRESS, .priority = HELD_PRIORITY, .ethertype = ETH_P_ALL},
+        {.hook = HOOK_EGRESS, .priority = PROMISCUOUS_PRIORITY, .ethertype = ETH_P_ALL},
+        {.hook = HOOK_INGRESS, .priority = BYPASS_PRIORITY, .ethertype = ETH_P_ALL},
         {.hook = HOOK_INGRESS, .priority = SHORT_PRIORITY, .ethertype = ETH_P_ALL},
         {.hook = HOOK_EGRESS, .priority = FIRST_PRIORITY, .ethertype = ETH_P_ALL},
         {.hook = HOOK_INGRESS, .priority = FIRST_PRIORITY, .ethertype = ETH_P_ALL},
@@ -522,7 +549,7 @@ int redirect_look(struct nl_sock *socket, int interface, enum redirect_owner *ow
 
     if (code != 0)
         return code;
-    *note = finding.note | (finding.marked ? REDIRECT_MARKED : 0);
+    *note = finding.note | finding.marks;
     if (!found)
         *owner = REDIRECT_NONE;
     else if (finding.ours == 0 || finding.others != 0)

@@ -33,8 +33,7 @@ enum redirect_owner {
 
 /*
  * Looks at `interface`. `*note` is what redirect_add() was given, where it is ours, and
- * REDIRECT_MARKED where redirect_mark() was there, too. Returns 0, or libnl's error code as all
- * here do.
+ * its marks. Returns 0, or libnl's error code as all here do.
  */
 int redirect_look(struct nl_sock *socket, int interface, enum redirect_owner *owner,
                   uint32_t *note);
@@ -55,9 +54,10 @@ int redirect_add(struct nl_sock *socket, int from, int to, uint32_t note);
 int redirect_begin(struct nl_sock *socket, int from);
 int redirect_end(struct nl_sock *socket, int from, int to, uint32_t note);
 int redirect_end_inwards(struct nl_sock *socket, int from, int to, uint32_t note);
-#define REDIRECT_MARKED 0x1000u
-/* A mark that is kept with it, or goes; it may be there, or not, already. */
-int redirect_mark(struct nl_sock *socket, int interface, bool marked);
+/* Marks that are kept with it, or go; one may be there, or not, already. */
+#define REDIRECT_HELD        0x1000u
+#define REDIRECT_PROMISCUOUS 0x2000u
+int redirect_mark(struct nl_sock *socket, int interface, uint32_t mark, bool marked);
 int redirect_remove(struct nl_sock *socket, int interface);
 /*
  * Of what is ours beside somebody else's: `*owner` is REDIRECT_NONE (nothing), REDIRECT_ALIVE (left
@@ -84,6 +84,10 @@ enum redirect_way { REDIRECT_IN, REDIRECT_OUT };
 int redirect_add_first(struct nl_sock *socket, int interface, enum redirect_way way,
                        const struct bpf_insn *code, uint32_t instructions);
 int redirect_firsts_whole(struct nl_sock *socket, int from, int to, bool *whole);
+/* The same behind that one, for while nobody is alive; may be there already, for another `other`.
+ */
+int redirect_add_bypass(struct nl_sock *socket, int interface, int other, int program_fd);
+int redirect_remove_bypass(struct nl_sock *socket, int interface);
 int redirect_remove_probe(struct nl_sock *socket, int from, uint16_t ethertype);
 
 #endif

@@ -33,12 +33,22 @@ static void follow_mtu(struct sides *sides)
     }
 }
 
+static void bypass_again(struct sides *sides)
+{
+    struct error why = {0};
+
+    if (sides->bypassing && !sides_bypass_again(sides, &why))
+        log_line(LOG_LEVEL_WARNING, "nothing would go by while no worker is alive: %s", why.text);
+}
+
 void rejoin_look(struct sides *sides, enum side side, struct rejoin_news *news)
 {
     const struct end *end = &sides->ends[side];
     const char *cut;
 
     *news = (struct rejoin_news){.change = end->join ? port_follow(end->join) : PORT_AS_BEFORE};
+    if (news->change == PORT_BACK)
+        bypass_again(sides);
     cut = end->join ? port_cut(end->join) : NULL;
     snprintf(news->cut, sizeof(news->cut), "%s", cut ? cut : "");
     follow_mtu(sides);

@@ -15,6 +15,7 @@
 
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
+#include "bridge/bpf/bypassing.h"
 #include "bridge/bpf/steering.h"
 #include "bridge/sides/inline.h"
 #include "bridge/sides/rejoin.h"
@@ -333,6 +334,44 @@ bool sides_shorten(struct sides *sides, const int programs[2], uint32_t to[2], s
         to[side] = (uint32_t)port_index(port);
     }
     return true;
+}
+
+static bool bypass_end(const struct end *end, const struct end *other, int program,
+                       struct error *error)
+{
+    return port_index(end->join) != 0 && port_index(other->join) != 0
+               ? port_bypass(end->join, other->join, program, error)
+               : error_set(error, EXIT_FAILED, "a port has vanished");
+}
+
+bool sides_bypass_again(struct sides *sides, struct error *error)
+{
+    const uint32_t nowhere[2] = {0, 0};
+    uint32_t to[2], tap[2];
+    bool left_behind = false;
+
+    for (int side = 0; side < 2; side++) {
+        const struct end *end = &sides->ends[side];
+
+        if (!bypass_end(end, &sides->ends[!side],
+                        bypassing_program(sides->bypassing, (enum side)side), error)) {
+            bypassing_lead(sides->bypassing, nowhere, nowhere, false, clock_now_us());
+            return false;
+        }
+        to[side] = (uint32_t)port_index(end->join);
+        tap[side] = (uint32_t)end->index;
+        left_behind |= port_was_left_behind(end->join);
+    }
+    bypassing_lead(sides->bypassing, to, tap, left_behind, clock_now_us());
+    return true;
+}
+
+bool sides_bypass(struct sides *sides, struct bypassing *bypassing, struct error *error)
+{
+    sides->bypassing = bypassing;
+    if (!sides_bypass_again(sides, error))
+        sides->bypassing = NULL;
+    return sides->bypassing;
 }
 
 /* --- following ------------------------------------------------------------------------------- */

@@ -48,6 +48,9 @@ bool sides_both_ports(const struct sides *sides, struct error *why);
 /* Attaches a program to each, by the side that frames come from (port_shorten()), and says which
  * interfaces lead where. What is attached when it fails goes with the sides. */
 bool sides_shorten(struct sides *sides, const int programs[2], uint32_t to[2], struct error *error);
+struct bypassing;
+/* Between both ports, from here on: `bypassing` outlives the sides. False: nothing is attached. */
+bool sides_bypass(struct sides *sides, struct bypassing *bypassing, struct error *error);
 
 uint32_t sides_workers(const struct sides *sides);
 /* Why there is one worker, or no queue of SYNs; EXIT_DONE: there are. */

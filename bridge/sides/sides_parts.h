@@ -26,14 +26,17 @@ struct end {
 };
 
 struct sides {
-    struct end ends[2];     /* by enum side */
-    uint32_t workers;       /* that there can be */
-    int steering_fd;        /* program for the TAPs' queues, -1: none */
-    bool elsewhere;         /* another process looks after them */
-    struct carrier carrier; /* of who looks after them */
+    struct end ends[2];          /* by enum side */
+    uint32_t workers;            /* that there can be */
+    int steering_fd;             /* program for the TAPs' queues, -1: none */
+    bool elsewhere;              /* another process looks after them */
+    struct carrier carrier;      /* of who looks after them */
+    struct bypassing *bypassing; /* NULL: none */
     struct error one_queue;
 };
 
+/* After a port was joined again. False: nothing goes by. */
+bool sides_bypass_again(struct sides *sides, struct error *error);
 /* False, with an error, where the side cannot have this MTU. */
 bool end_give_mtu(struct end *end, uint32_t mtu, struct error *error);
 /* The TAP behind a port shows the port's MTU. Nothing depends on it: a TAP takes what is redirected

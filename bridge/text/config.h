@@ -51,6 +51,7 @@
     X(WORKERS, "workers", "N", "threads that carry frames (1)")                                    \
     X(FLOWS, "flows", "N", "connections remembered at once (262144)")                              \
     X(BUSY_POLL, "busy-poll", "off|auto|US", "look for frames so long before sleeping")            \
+    X(WHEN_DEAD, "when-dead", "open|limited|closed", "what passes while no worker is alive")       \
     X(CARRIER, "carrier", "mirror|keep", "mirror what one side has lost (mirror)")                 \
     X(KERNEL_PATH, "kernel-path", "auto|on|off", "let the kernel carry known connections (auto)")   \
     X(SANDBOX, "sandbox", "auto|on|off", "give up all privileges after the start (auto)")          \
@@ -82,6 +83,7 @@ struct config {
     uint32_t flows;                       /* 0 where the file does not say */
     uint32_t busy_poll;                   /* a setting of busy_poll.h */
     enum kernel_path_setting kernel_path; /* KERNEL_PATH_UNSAID where the file does not say */
+    enum when_dead_setting when_dead;     /* WHEN_DEAD_LIMITED where the file does not say */
     enum carrier_setting carrier;         /* CARRIER_MIRROR where the file does not say */
     enum sandbox_setting sandbox;         /* SANDBOX_AUTO where the file does not say */
     struct trigger_limits triggers;

@@ -129,6 +129,25 @@ const char *carrier_name(enum carrier_setting setting)
     return setting == CARRIER_KEEP ? "keep" : "mirror";
 }
 
+static const char *const when_dead_names[] = {
+    [WHEN_DEAD_LIMITED] = "limited", [WHEN_DEAD_OPEN] = "open", [WHEN_DEAD_CLOSED] = "closed"};
+
+const char *when_dead_name(enum when_dead_setting setting)
+{
+    return when_dead_names[setting];
+}
+
+bool when_dead_parse(const char *text, enum when_dead_setting *out, struct error *error)
+{
+    for (int i = WHEN_DEAD_LIMITED; i <= WHEN_DEAD_CLOSED; i++) {
+        if (strcmp(text, when_dead_names[i]) == 0) {
+            *out = (enum when_dead_setting)i;
+            return true;
+        }
+    }
+    return error_set(error, EXIT_USAGE, "neither open, limited nor closed: %.100s", text);
+}
+
 static const char *const sandbox_names[] = {
     [SANDBOX_AUTO] = "auto", [SANDBOX_ON] = "on", [SANDBOX_OFF] = "off"};
 

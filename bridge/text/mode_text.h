@@ -45,6 +45,11 @@ enum carrier_setting { CARRIER_MIRROR, CARRIER_KEEP };
 bool carrier_parse(const char *text, enum carrier_setting *out, struct error *error);
 const char *carrier_name(enum carrier_setting setting);
 
+/* The words of --when-dead: what becomes of frames while no worker is alive. */
+enum when_dead_setting { WHEN_DEAD_LIMITED, WHEN_DEAD_OPEN, WHEN_DEAD_CLOSED };
+bool when_dead_parse(const char *text, enum when_dead_setting *out, struct error *error);
+const char *when_dead_name(enum when_dead_setting setting);
+
 /* The words of --sandbox: auto (as far as it can be had), on, off. */
 enum sandbox_setting { SANDBOX_AUTO, SANDBOX_ON, SANDBOX_OFF };
 bool sandbox_parse(const char *text, enum sandbox_setting *out, struct error *error);

@@ -25,15 +25,18 @@
 
 #include "bridge/base/clock.h"
 #include "bridge/base/escape.h"
+#include "bridge/bpf/bypass.h"
 #include "bridge/workers/kernel_share.h"
 #include "engine/stages/handover.h"
 
 #define OBSERVATION_SLOTS 2048u /* 3.2 MiB; a batch brings a few hundred at most */
 #define TRIGGER_SLOTS     256u
 #define REQUEST_SLOTS     1024u
+#define STEER_EVERY_US    (1000ull * 1000)
+/* Where nothing comes for so long, nothing of what was stale is left. */
+#define STALE_WAIT_US 1000u
 /* Rounds of engine_tick() between two looks at the sides. */
-#define STEER_EVERY_US (1000ull * 1000)
-#define TICK_ROUNDS    8
+#define TICK_ROUNDS 8
 
 struct posted_request {
     struct worker_request request;
@@ -57,6 +60,7 @@ struct worker {
     bool halted;           /* main thread */
     bool ring_bell, nudge; /* what the main thread is told of: now, or when it next looks */
     struct kernel_share kernel;
+    uint32_t deaths_seen; /* bpf/bypass.h */
 
     /* Down. */
     struct mailbox *requests;
@@ -325,9 +329,29 @@ static void check_sides(struct worker *worker)
     worker->ring_bell = true;
 }
 
+/* Whoever sent them has sent them again by now, another way round. */
+static void throw_away(struct worker *worker)
+{
+    struct ring_frame frame;
+    bool any = false;
+
+    while (ring_next(worker->ring, &frame)) {
+        ring_release(worker->ring, &frame);
+        engine_counters(worker->engine)->frames_stale++;
+        any = true;
+    }
+    if (!any)
+        bypass_alive(worker->options.pulse, &worker->deaths_seen);
+}
+
+static bool is_stale(struct worker *worker)
+{
+    return worker->options.pulse && bypass_beat(worker->options.pulse, &worker->deaths_seen);
+}
+
 static void run(struct worker *worker)
 {
-    bool more = false;
+    bool more = false, stale = is_stale(worker);
     uint64_t now_us = clock_now_us();
 
     while (!worker->stopping) {
@@ -335,11 +359,18 @@ static void run(struct worker *worker)
         uint64_t wait_us = deadline_us > now_us ? deadline_us - now_us : 0;
         struct ring_frame frame;
 
-        ring_wait(worker->ring, deadline_us == UINT64_MAX ? UINT64_MAX : wait_us);
+        if (stale)
+            wait_us = STALE_WAIT_US;
+        else if (deadline_us == UINT64_MAX)
+            wait_us = UINT64_MAX;
+        ring_wait(worker->ring, wait_us);
+        stale = is_stale(worker);
         now_us = clock_now_us();
         adopt_policy(worker, now_us);
         if (ring_woken(worker->ring))
             serve_requests(worker, now_us);
+        if (stale)
+            throw_away(worker);
         while (ring_next(worker->ring, &frame))
             handle_frame(worker, &frame, now_us);
         steer(worker, now_us);

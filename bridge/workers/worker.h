@@ -47,8 +47,9 @@ struct worker_options {
     void (*inherit)(void *context, uint32_t index, uint32_t count, struct engine *engine,
                     uint64_t now_us);
     void *inherit_context;
-    struct carrying *carrying; /* engine.records are its; NULL: the kernel carries nothing */
-    uint32_t shard;            /* which of them are its records */
+    struct carrying *carrying;  /* engine.records are its; NULL: the kernel carries nothing */
+    uint32_t shard;             /* which of them are its records */
+    struct bypass_pulse *pulse; /* bpf/bypass.h; NULL: nobody asks whether it is alive */
     struct policy_handover *policies;
     struct waker *bell;            /* rung for the main thread when there is something to fetch */
     const struct sandbox *sandbox; /* NULL: none; outlives the start */

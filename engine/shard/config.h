@@ -46,6 +46,7 @@ struct engine_config {
     struct record_figures
         *record_figures; /* servers_max of them; NULL where there are no records */
     struct answer_share answers;
+    uint16_t *joined; /* tcp/joined.h, of all shards, zeroed; NULL, the default: nobody asks */
 };
 
 #endif

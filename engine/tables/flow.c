@@ -10,6 +10,7 @@
 #include "engine/base/bytes.h"
 #include "engine/tables/carried.h"
 #include "engine/tcp/answer_record.h"
+#include "engine/tcp/joined.h"
 
 static const char *const state_names[] = {
     [FLOW_FREE] = "free",
@@ -230,6 +231,20 @@ static void gauge_add(struct flow_table *table, enum flow_state state, uint64_t 
     }
 }
 
+static bool is_joined(enum flow_state state)
+{
+    return state == FLOW_SPLICED || state == FLOW_DRAINING;
+}
+
+static void count_joined(const struct flow_table *table, const struct flow *flow, int change)
+{
+    struct flow_words words = flow_key_words(&flow->key);
+
+    words.ends = flow_ends_word((uint32_t)flow->key.client_port << 16 | flow->key.server_port);
+    __atomic_fetch_add(&table->joined[joined_at(table->seed, words)], (uint16_t)change,
+                       __ATOMIC_RELAXED);
+}
+
 void flow_set_state(struct flow_table *table, struct flow *flow, enum flow_state state,
                     uint64_t now_us)
 {
@@ -244,6 +259,8 @@ void flow_set_state(struct flow_table *table, struct flow *flow, enum flow_state
         table->picked_up_by[flow->mac_place - 1]--;
     if ((from == FLOW_LIST_HALF_OPEN || from == FLOW_LIST_PICKED_UP) && flow->state != state)
         flow->link = (struct flow_link){.ttl = 0};
+    if (table->joined && is_joined((enum flow_state)flow->state) != is_joined(state))
+        count_joined(table, flow, is_joined(state) ? 1 : -1);
     flow->state = (uint8_t)state;
     if (from != FLOW_LIST_NONE)
         list_remove(table, from, index);

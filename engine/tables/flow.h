@@ -216,6 +216,7 @@ struct flow_table {
     uint32_t picked_up_most;   /* the place that had the most when it was last added to */
     struct counters *counters; /* the gauges are kept here */
     struct carried *carried;   /* carried.h; NULL: the kernel carries nothing */
+    uint16_t *joined;          /* tcp/joined.h; NULL: nobody asks */
     uint8_t *known;            /* tcp/answer_record.h; NULL: the kernel answers nobody */
 };
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bridge/sides/when_dead.h"
 #include "profiles/learn/rehearsal.h"
 
 struct server_key fake_key(const char *address, uint16_t port, uint16_t vlan)
@@ -175,6 +176,15 @@ const char *daemon_path_hindrance(const struct daemon *daemon)
 const char *daemon_path_no_answers(const struct daemon *daemon)
 {
     return daemon->path_no_answers;
+}
+
+const char *daemon_when_dead(const struct daemon *daemon, const char **why,
+                             struct when_dead_use *use)
+{
+    (void)daemon;
+    *why = "it leads from a port: side to another";
+    *use = (struct when_dead_use){.times = 2, .passed = 30, .dropped = 4};
+    return "limited";
 }
 
 void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon_side *out)

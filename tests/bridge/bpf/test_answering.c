@@ -48,6 +48,7 @@ static struct kernel open_kernel(uint32_t shards, uint32_t shard)
     const struct carrying_sizes sizes = {
         .connections = 1024,
         .servers = 16,
+        .pulse = -1,
         .answers = {.shards = shards, .steer_seed = STEER_SEED, .served_max = SERVED}};
     struct kernel kernel = {.carrying = carrying_open(&sizes, &error)};
 

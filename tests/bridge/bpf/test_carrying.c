@@ -160,8 +160,10 @@ static void random_flow(bool spliced, struct flow *flow, struct flow_cold *cold)
 
 static struct pair open_pair(bool spliced, bool v6)
 {
-    const struct carrying_sizes sizes = {
-        .connections = FLOWS, .servers = SERVERS, .answers = {.shards = 2, .served_max = 4096}};
+    const struct carrying_sizes sizes = {.connections = FLOWS,
+                                         .servers = SERVERS,
+                                         .pulse = -1,
+                                         .answers = {.shards = 2, .served_max = 4096}};
     struct pair pair = {0};
     struct error error = {0};
     const struct flow_key key = key_of(v6);

@@ -214,6 +214,8 @@ Test(control_commands, status)
         "\"server\":{\"side\":\"tap:sw1\",\"device\":\"sw1\",\"netns\":null,\"mtu\":9000,"
         "\"carrier\":\"lost\",\"untold\":\"as asked for\"}},"
         "\"restart\":{\"connections\":true,\"cards_vanish\":[\"sw0\"]},"
+        "\"when_dead\":{\"setting\":\"limited\",\"why\":\"it leads from a port: side to another\","
+        "\"times\":2,\"passed\":30,\"dropped\":4},"
         "\"sandbox\":{\"state\":\"on\",\"keeper\":true,\"why\":null},"
         "\"servers\":[{\"server\":\"10.77.0.2\",\"port\":110,\"vlan\":[],\"mode\":\"normal\","
         "\"setting\":"

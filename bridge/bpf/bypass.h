@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * bypass.h - what the bypassing program (bypass.bpf.c), those who load it and the workers agree on:
+ * who is alive.
+ *
+ *      program   first_us = now, where it is 0   a frame has gone up that nobody has answered
+ *      worker    first_us = 0, each batch        it has been read, and all that came before
+ *      program   dead_us = now, deaths + 1       the TAP is gone, or first_us is BYPASS_DEAD_US old
+ *      worker    sees that `deaths` has grown: what it reads is stale, and is thrown away until
+ *                there is nothing; then dead_us = 0
+ *
+ * An idle worker is not late: nobody waits for it. A clock that jumps kills nobody: a worker that
+ * runs has BYPASS_DOUBT_US to answer, once the time is over.
+ */
+#ifndef SYNWARD_BRIDGE_BPF_BYPASS_H
+#define SYNWARD_BRIDGE_BPF_BYPASS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define BYPASS_FROM_CLIENT "bypass_from_client"
+#define BYPASS_FROM_SERVER "bypass_from_server"
+
+#define BYPASS_LATE_US  5000u /* from then on it is asked whether the TAP is there */
+#define BYPASS_DEAD_US  3000000u
+#define BYPASS_DOUBT_US 20000u
+
+/* New connections of clients while nobody is alive, where they are limited: for each server, and of
+ * what cannot be read for all; so many at once as in a second. */
+#define BYPASS_SYNS       8u
+#define BYPASS_ODD        128u
+#define BYPASS_SERVERS    256u /* that have a bucket of their own, by a hash */
+#define BYPASS_ODD_BUCKET BYPASS_SERVERS
+
+enum bypass_policy { BYPASS_OPEN, BYPASS_LIMITED };
+
+struct bypass_pulse {
+    /* Written at nearly each batch. */
+    uint64_t first_us, suspect_us;
+    uint64_t unused[6];
+    /* Seldom. Times are of the monotonic clock; 0: never. */
+    uint64_t dead_us;
+    uint32_t deaths, policy;
+    uint32_t to[2];  /* interfaces that lead to the client and to the server; 0: all goes up */
+    uint32_t tap[2]; /* that frames from the client, from the server go up by */
+    uint64_t seed[2];
+    uint64_t passed, limited; /* frames, since the start; dropped: limited, or of a joined one */
+};
+
+_Static_assert(sizeof(struct bypass_pulse) == 128, "two cache lines");
+
+/* --- the workers' part ----------------------------------------------------------------------- */
+
+/* At each batch, before it is handled; `*seen` is the worker's. True: it is stale. */
+static inline bool bypass_beat(struct bypass_pulse *pulse, const uint32_t *seen)
+{
+    if (__atomic_load_n(&pulse->deaths, __ATOMIC_ACQUIRE) != *seen)
+        return true;
+    if (__atomic_load_n(&pulse->first_us, __ATOMIC_RELAXED)) {
+        __atomic_store_n(&pulse->suspect_us, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&pulse->first_us, 0, __ATOMIC_RELEASE);
+    }
+    return false;
+}
+
+/* Nothing is left of what was stale. */
+static inline void bypass_alive(struct bypass_pulse *pulse, uint32_t *seen)
+{
+    *seen = __atomic_load_n(&pulse->deaths, __ATOMIC_ACQUIRE);
+    __atomic_store_n(&pulse->suspect_us, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&pulse->first_us, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&pulse->dead_us, 0, __ATOMIC_RELEASE);
+}
+
+#endif

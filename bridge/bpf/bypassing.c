@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* bypassing.c - see bypassing.h. Carried in the executable and loaded as steering.c does. */
+#include "bridge/bpf/bypassing.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "engine/tcp/joined.h"
+
+/* BYPASS_OBJECT: where the build has put it. */
+__asm__(".pushsection .rodata\n"
+        ".balign 16\n"
+        "bypass_object: .incbin \"" BYPASS_OBJECT "\"\n"
+        "bypass_object_end:\n"
+        ".popsection\n");
+extern const uint8_t bypass_object[] __attribute__((visibility("hidden")));
+extern const uint8_t bypass_object_end[] __attribute__((visibility("hidden")));
+
+struct bypassing {
+    struct bpf_object *object;
+    int programs[2]; /* by the side that frames come from */
+    int map;
+    struct bypass_pulse *pulse;
+    uint16_t *joined;
+};
+
+/* What is wrong is told by our own errors. */
+static int say_nothing(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+    (void)level;
+    (void)format;
+    (void)arguments;
+    return 0;
+}
+
+static void *share(const struct bypassing *bypassing, const char *name, size_t bytes)
+{
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+                        bpf_object__find_map_fd_by_name(bypassing->object, name), 0);
+
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+static bool find_parts(struct bypassing *bypassing)
+{
+    const struct bpf_program *client =
+        bpf_object__find_program_by_name(bypassing->object, BYPASS_FROM_CLIENT);
+    const struct bpf_program *server =
+        bpf_object__find_program_by_name(bypassing->object, BYPASS_FROM_SERVER);
+
+    if (!client || !server)
+        return false;
+    bypassing->programs[SIDE_CLIENT] = bpf_program__fd(client);
+    bypassing->programs[SIDE_SERVER] = bpf_program__fd(server);
+    bypassing->map = bpf_object__find_map_fd_by_name(bypassing->object, "bypass_pulse");
+    bypassing->pulse = share(bypassing, "bypass_pulse", sizeof(struct bypass_pulse));
+    bypassing->joined = share(bypassing, "bypass_joined", JOINED_BYTES);
+    return bypassing->pulse && bypassing->joined;
+}
+
+/* 0, or an errno. */
+static int load(struct bypassing *bypassing)
+{
+    size_t bytes;
+    int code;
+
+    /* Two labels around one piece of data. */
+    /* cppcheck-suppress comparePointers */
+    bytes = (size_t)(bypass_object_end - bypass_object);
+    bypassing->object = bpf_object__open_mem(bypass_object, bytes, NULL);
+    if (!bypassing->object)
+        return errno;
+    code = bpf_object__load(bypassing->object);
+    if (code != 0)
+        return -code;
+    return find_parts(bypassing) ? 0 : errno;
+}
+
+struct bypassing *bypassing_open(enum bypass_policy policy, struct error *error)
+{
+    struct bypassing *bypassing = calloc(1, sizeof(*bypassing));
+    int reason;
+
+    if (!bypassing) {
+        error_set(error, EXIT_FAILED, "out of memory");
+        return NULL;
+    }
+    libbpf_set_print(say_nothing);
+    reason = load(bypassing);
+    if (reason == 0) {
+        bypassing->pulse->policy = policy;
+        return bypassing;
+    }
+    error_set(error, EXIT_FAILED, "the kernel takes no bypassing program: %s",
+              reason == EPERM ? "not permitted; it may be locked down, or RLIMIT_MEMLOCK too low"
+                              : strerror(reason));
+    bypassing_close(bypassing);
+    return NULL;
+}
+
+void bypassing_close(struct bypassing *bypassing)
+{
+    if (!bypassing)
+        return;
+    if (bypassing->pulse)
+        munmap(bypassing->pulse, sizeof(*bypassing->pulse));
+    if (bypassing->joined)
+        munmap(bypassing->joined, JOINED_BYTES);
+    bpf_object__close(bypassing->object);
+    free(bypassing);
+}
+
+int bypassing_program(const struct bypassing *bypassing, enum side from)
+{
+    return bypassing->programs[from];
+}
+
+int bypassing_map(const struct bypassing *bypassing)
+{
+    return bypassing->map;
+}
+
+void bypassing_lead(struct bypassing *bypassing, const uint32_t to[2], const uint32_t tap[2],
+                    bool begun, uint64_t now_us)
+{
+    struct bypass_pulse *pulse = bypassing->pulse;
+
+    if (begun && pulse->deaths == 0) {
+        pulse->deaths = 1;
+        pulse->dead_us = now_us;
+    }
+    memcpy(pulse->tap, tap, sizeof(pulse->tap));
+    for (int side = 0; side < 2; side++)
+        __atomic_store_n(&pulse->to[side], to[side], __ATOMIC_RELEASE);
+}
+
+struct bypass_pulse *bypassing_pulse(struct bypassing *bypassing)
+{
+    return bypassing->pulse;
+}
+
+uint16_t *bypassing_joined(struct bypassing *bypassing, const uint64_t table_seed[2])
+{
+    memcpy(bypassing->pulse->seed, table_seed, sizeof(bypassing->pulse->seed));
+    return bypassing->joined;
+}

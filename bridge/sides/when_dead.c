@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* when_dead.c - see when_dead.h. */
+#include "bridge/sides/when_dead.h"
+
+#include <stdlib.h>
+
+struct when_dead {
+    enum when_dead_setting setting;
+    bool begun; /* the first workers had not been alive yet: that is no time to be told of */
+    struct bypassing *bypassing;
+    struct error hindrance; /* EXIT_DONE: none */
+};
+
+static void attach(struct when_dead *dead, struct sides *sides)
+{
+    if (!sides_both_ports(sides, &dead->hindrance))
+        return;
+    dead->bypassing = bypassing_open(dead->setting == WHEN_DEAD_OPEN ? BYPASS_OPEN : BYPASS_LIMITED,
+                                     &dead->hindrance);
+    if (!dead->bypassing)
+        return;
+    if (!sides_bypass(sides, dead->bypassing, &dead->hindrance)) {
+        bypassing_close(dead->bypassing);
+        dead->bypassing = NULL;
+        return;
+    }
+    dead->begun = bypassing_pulse(dead->bypassing)->deaths > 0;
+}
+
+struct when_dead *when_dead_open(enum when_dead_setting setting, struct sides *sides,
+                                 struct error *error)
+{
+    struct when_dead *dead = calloc(1, sizeof(*dead));
+
+    if (!dead) {
+        error_set(error, EXIT_FAILED, "out of memory for what passes while no worker is alive");
+        return NULL;
+    }
+    dead->setting = setting;
+    if (setting != WHEN_DEAD_CLOSED)
+        attach(dead, sides);
+    return dead;
+}
+
+void when_dead_close(struct when_dead *dead)
+{
+    if (!dead)
+        return;
+    bypassing_close(dead->bypassing);
+    free(dead);
+}
+
+enum when_dead_setting when_dead_setting(const struct when_dead *dead)
+{
+    return dead->setting;
+}
+
+const char *when_dead_hindrance(const struct when_dead *dead)
+{
+    return dead->hindrance.code == EXIT_DONE ? NULL : dead->hindrance.text;
+}
+
+bool when_dead_goes_on(const struct when_dead *dead)
+{
+    return dead && dead->bypassing && dead->begun;
+}
+
+void when_dead_use(const struct when_dead *dead, struct when_dead_use *use)
+{
+    const struct bypass_pulse *pulse = dead->bypassing ? bypassing_pulse(dead->bypassing) : NULL;
+
+    *use = (struct when_dead_use){0};
+    if (!pulse)
+        return;
+    use->times = __atomic_load_n(&pulse->deaths, __ATOMIC_RELAXED) - dead->begun;
+    use->passed = __atomic_load_n(&pulse->passed, __ATOMIC_RELAXED);
+    use->dropped = __atomic_load_n(&pulse->limited, __ATOMIC_RELAXED);
+}
+
+struct bypass_pulse *when_dead_pulse(struct when_dead *dead)
+{
+    return dead->bypassing ? bypassing_pulse(dead->bypassing) : NULL;
+}
+
+uint16_t *when_dead_joined(struct when_dead *dead, const uint64_t table_seed[2])
+{
+    return dead->bypassing ? bypassing_joined(dead->bypassing, table_seed) : NULL;
+}
+
+int when_dead_map(const struct when_dead *dead)
+{
+    return dead->bypassing ? bypassing_map(dead->bypassing) : -1;
+}

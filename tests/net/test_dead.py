@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""--when-dead: what passes while no worker is alive, killed or stopped, and what comes of it when
+one is alive again."""
+import contextlib
+import ctypes
+import os
+import re
+import signal
+import socket
+import struct
+import threading
+import time
+
+import runner
+from lab import PORTS, SERVER4, Lab, check, check_equal, run, wait_until
+
+DEAD_S = 3  # bridge/bpf/bypass.h
+SYNS = 8  # a second for each server, and so many at once
+LONG_BYTES = 400_000_000
+EVERY_S = 0.002
+WIRE_PORT = 5005
+SLACK_S = 0.25  # what a machine that others use may add
+
+
+def dead_lab(*extra, mode="normal"):
+    lab = Lab(sides="port")
+    if lab.stand_in:
+        raise runner.Skip("needs the daemon")
+    lab.start(mode=mode, extra=extra)
+    return lab
+
+
+class Beat:
+    """Datagrams with their number and time, each 2 ms, from the client to the server."""
+
+    def __init__(self, lab):
+        with lab.client.inside():
+            self.sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with lab.server.inside():
+            self.receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.receiver.bind((SERVER4, WIRE_PORT))
+        self.receiver.settimeout(0.2)
+        self.came = []  # (number, sent, received)
+        self.stopping = False
+        self.threads = [threading.Thread(target=t) for t in (self._send, self._receive)]
+        for thread in self.threads:
+            thread.start()
+
+    def _send(self):
+        number = 0
+        while not self.stopping:
+            with contextlib.suppress(OSError):
+                self.sender.sendto(
+                    struct.pack("!Qd", number, time.monotonic()), (SERVER4, WIRE_PORT)
+                )
+            number += 1
+            time.sleep(EVERY_S)
+
+    def _receive(self):
+        while not self.stopping:
+            with contextlib.suppress(socket.timeout):
+                number, sent = struct.unpack("!Qd", self.receiver.recv(64))
+                self.came.append((number, sent, time.monotonic()))
+
+    def stop(self):
+        self.stopping = True
+        for thread in self.threads:
+            thread.join()
+        self.sender.close()
+        self.receiver.close()
+
+    def __enter__(self):
+        wait_until(lambda: len(self.came) > 20, 5, "datagrams come")
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def since(self, begin):
+        return [one for one in self.came if one[2] >= begin]
+
+    def longest_gap_s(self, begin):
+        """Between two that came, since then; and since the last."""
+        times = [begin, *(received for _, _, received in self.since(begin)), time.monotonic()]
+        return max(later - earlier for earlier, later in zip(times, times[1:]))
+
+
+def dead_of(lab):
+    return lab.cli("status")["when_dead"]
+
+
+def kill(lab):
+    """Its keeper, too."""
+    pid = lab.daemon.popen.pid
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        children = file.read().split()
+    lab.stop_daemon(signal.SIGKILL)
+    for child in children:
+        wait_until(lambda c=child: not os.path.exists(f"/proc/{c}"), 10, "the keeper is gone")
+
+
+def start_again(lab, *extra):
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(lab.control)
+    lab._start_daemon("normal", extra)
+
+
+def test_killed():
+    """The wire goes on by itself, and goes on with the next daemon."""
+    with dead_lab() as lab, Beat(lab) as beat:
+        lab.http()
+        check_equal(dead_of(lab)["setting"], "limited", "unless something else is said")
+        check_equal(dead_of(lab)["why"], None, "it is so")
+        fetch = lab.start_fetch("download", 80, count=1, bytes=LONG_BYTES, timeout_ms=60000)
+        time.sleep(0.2)
+        begin = time.monotonic()
+        kill(lab)
+        wait_until(lambda: len(beat.since(begin)) > 200, 5, "datagrams go by")
+        hole = beat.longest_gap_s(begin)
+        check(hole < 0.5 + SLACK_S, f"a hole of {hole * 1000:.0f} ms")
+        for port in PORTS:  # or a card would drop what is for the servers
+            check("PROMISC" in lab.bridge.run("ip", "link", "show", port), f"{port} is deaf")
+        check_equal(lab.fetch("http", 80, count=5)["failed"], 0, "new connections")
+        begin = time.monotonic()
+        start_again(lab)
+        wait_until(lambda: len(beat.since(begin)) > 200, 5, "datagrams come")
+        again = beat.longest_gap_s(begin)
+        check(again < 0.5 + SLACK_S, f"a hole of {again * 1000:.0f} ms at the start")
+        check_equal(fetch.report()["ok"], 1, "the stream over both")
+        check_equal(lab.stop_daemon()[0], 0, "exit code")
+        check("clsact" not in lab.bridge.run("tc", "qdisc"), "a qdisc is left behind")
+        check("PROMISC" not in lab.bridge.run("ip", "link", "show", PORTS[0]), "promiscuous")
+        return f"holes: {hole * 1000:.0f} ms at the kill, {again * 1000:.0f} ms at the next start"
+
+
+def test_stopped():
+    """After 3 s frames go by; what had waited is thrown away: nothing comes late, or twice."""
+    with dead_lab() as lab, Beat(lab) as beat:
+        lab.http()
+        pid = lab.daemon.popen.pid
+        begin = time.monotonic()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            wait_until(lambda: len(beat.since(begin + 1)) > 200, DEAD_S + 5, "datagrams go by")
+            check_equal(lab.fetch("http", 80, count=5)["failed"], 0, "new connections")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        hole = beat.longest_gap_s(begin)
+        check(DEAD_S - 0.5 < hole < DEAD_S + 0.5 + SLACK_S, f"a hole of {hole:.2f} s")
+        goes = time.monotonic()
+        wait_until(lambda: len(beat.since(goes)) > 300, 5, "datagrams come")
+        numbers = [number for number, _, _ in beat.came]
+        check_equal(len(numbers), len(set(numbers)), "datagrams that came twice")
+        late = max(received - sent for _, sent, received in beat.since(begin + 1))
+        check(late < 1, f"one came {late:.2f} s late")
+        wait_until(lambda: dead_of(lab)["times"] == 1, 5, "status tells of it")
+        check(dead_of(lab)["passed"] > 200, f"{dead_of(lab)}")
+        check(lab.stats()["frames"]["stale"] > 0, "what had waited was counted")
+        wait_until(lambda: "went by unseen" in lab.daemon.errors(), 5, "the log tells of it")
+        check("1 times" in lab.cli_text("status"), "for people, too")
+        check_equal(lab.fetch("http", 80, count=5)["failed"], 0, "fetches afterwards")
+        return f"a hole of {hole:.2f} s, the latest {late * 1000:.0f} ms late"
+
+
+def test_stopped_for_a_second():
+    """That is late, and not dead: nothing goes by, however often; what waits is not thrown away."""
+    with dead_lab() as lab, Beat(lab) as beat:
+        pid = lab.daemon.popen.pid
+        for _ in range(4):
+            begin = time.monotonic()
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(1)
+            seen = len(beat.since(begin + 0.2))
+            os.kill(pid, signal.SIGCONT)
+            check_equal(seen, 0, "datagrams that went by")
+            wait_until(lambda b=begin: len(beat.since(b)) > 500, 5, "all that waited")
+        check_equal(dead_of(lab)["times"], 0, "times that no worker was alive")
+
+
+PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT, WALL = 17, 0x4206, 0x4207, 0x40000000
+
+
+@contextlib.contextmanager
+def stuck(thread):
+    """One thread stands still, the others do not notice."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+
+    def trace(what):
+        code = libc.ptrace(what, thread, None, None)
+        check(code == 0, f"ptrace {what}: {os.strerror(ctypes.get_errno())}")
+
+    trace(PTRACE_SEIZE)
+    trace(PTRACE_INTERRUPT)
+    os.waitpid(thread, WALL)
+    yield
+    trace(PTRACE_DETACH)
+
+
+def worker_threads(pid):
+    found = []
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/comm") as file:
+            if int(task) != pid and file.read().strip() == "synward":
+                found.append(int(task))
+    return found
+
+
+def test_worker_that_is_stuck():
+    """The main thread answers meanwhile."""
+    with dead_lab() as lab, Beat(lab) as beat:
+        workers = worker_threads(lab.daemon.popen.pid)
+        check_equal(len(workers), 1, "workers")
+        begin = time.monotonic()
+        with stuck(workers[0]):
+            wait_until(lambda: len(beat.since(begin + 1)) > 200, DEAD_S + 5, "datagrams go by")
+        hole = beat.longest_gap_s(begin)
+        check(DEAD_S - 0.5 < hole < DEAD_S + 0.5 + SLACK_S, f"a hole of {hole:.2f} s")
+        wait_until(lambda: dead_of(lab)["times"] == 1, 10, "status tells of it")
+        begin = time.monotonic()
+        wait_until(lambda: len(beat.since(begin)) > 200, 5, "datagrams come")
+        return f"a hole of {hole:.2f} s"
+
+
+@contextlib.contextmanager
+def syns_counted(lab):
+    """How many SYNs come to the server."""
+    rules = (
+        "table ip seen { chain in { type filter hook prerouting priority -300; "
+        "tcp flags & (syn|ack) == syn counter; }; }"
+    )
+    lab.server.run("nft", rules)
+
+    def count():
+        return int(re.search(r"counter packets (\d+)", lab.server.run("nft", "list ruleset"))[1])
+
+    yield count
+    lab.server.run("nft", "delete table ip seen")
+
+
+def flood_while_dead(setting):
+    """SYNs a second that reach the server, of 20,000 a second for 3 s."""
+    with dead_lab("--when-dead", setting) as lab:
+        lab.http()
+        kill(lab)
+        time.sleep(0.2)
+        with syns_counted(lab) as count:
+            begin = time.monotonic()
+            lab.flood(80, rate=20000, count=60000)
+            took = time.monotonic() - begin
+            return count(), took
+
+
+def test_limited():
+    came, took = flood_while_dead("limited")
+    check(0 < came <= SYNS * (took + 2), f"{came} SYNs in {took:.1f} s")
+    return f"{came} of 60,000 SYNs in {took:.1f} s"
+
+
+def test_open():
+    came, _ = flood_while_dead("open")
+    check(came > 50000, f"{came} SYNs of 60,000")
+    return f"{came} of 60,000 SYNs"
+
+
+def test_closed():
+    """As on a wire that is cut."""
+    with dead_lab("--when-dead", "closed") as lab, Beat(lab) as beat:
+        check_equal(dead_of(lab)["setting"], "closed", "setting")
+        kill(lab)
+        time.sleep(0.3)
+        begin = time.monotonic()
+        time.sleep(1)
+        check_equal(len(beat.since(begin)), 0, "datagrams that went by")
+
+
+def test_joined_connections():
+    """What was joined by offsets: by the kernel it goes on, without it nothing of it passes,
+    neither way, as its other end would not understand it."""
+    for path in ("on", "off"):
+        with dead_lab("--kernel-path", path) as lab:
+            lab.http()
+            lab.learn("http", 80)
+            lab.set_mode("attack")
+            fetch = lab.start_fetch("download", 80, count=1, bytes=LONG_BYTES, timeout_ms=60000)
+            wait_until(
+                lambda: any(flow["state"] == "spliced" for flow in lab.flows()), 5, "it is joined"
+            )
+            if path == "on":
+                wait_until(lambda: lab.stats()["kernel"]["carried"] > 500, 10, "it is carried")
+            kill(lab)
+            if path == "on":
+                check_equal(fetch.report()["ok"], 1, "the stream, with its end")
+                continue
+            time.sleep(0.5)
+            before = lab.client.counter("TcpExtTCPChallengeACK"), received(lab)
+            time.sleep(1)
+            after = lab.client.counter("TcpExtTCPChallengeACK"), received(lab)
+            check_equal(after, before, "segments of it that came through")
+            fetch.stop(signal.SIGKILL)
+
+
+def received(lab):
+    return lab.client.counter("TcpInSegs")
+
+
+def test_other_sides_say_so():
+    lab = Lab()
+    if lab.stand_in:
+        raise runner.Skip("needs the daemon")
+    with lab:
+        lab.start(mode="normal")
+        check("port:" in dead_of(lab)["why"], f"{dead_of(lab)}")
+        check("when dead: the wire is cut" in lab.cli_text("status"), "for people, too")
+
+
+def test_start_that_fails():
+    """After a kill the wire goes on although the next start fails, early or late."""
+    with dead_lab() as lab, Beat(lab) as beat:
+        lab.http()
+        kill(lab)
+        time.sleep(0.3)
+        for extra in (("--mode", "perhaps"), ("--escape", "main:nothing")):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(lab.control)
+            done = run(*lab.daemon_command(extra=extra), ok=False, timeout=20)
+            check(done.returncode != 0, f"{extra} is refused: {done.returncode}")
+            begin = time.monotonic()
+            wait_until(lambda b=begin: len(beat.since(b)) > 200, 5, f"goes on after {extra}")
+        check_equal(lab.fetch("http", 80, count=5)["failed"], 0, "new connections")
+        start_again(lab)
+        check_equal(lab.fetch("http", 80, count=5)["failed"], 0, "with the next one")
+
+
+runner.main(globals())
