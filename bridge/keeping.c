@@ -13,6 +13,7 @@
 #include "bridge/imports/imports.h"
 #include "bridge/listeners/programs.h"
 #include "bridge/state_file.h"
+#include "bridge/takeover_log.h"
 #include "bridge/text/config.h"
 #include "profiles/store/store.h"
 #include "profiles/store/votes_file.h"
@@ -31,12 +32,10 @@ struct keeping {
 
 static bool find_file(struct keeping *keeping, enum kept_file which, struct error *error)
 {
-    static bool (*const finders[KEPT_FILES])(const char *, struct atomic_file *,
-                                             struct error *) = {[KEPT_STORE] = store_file,
-                                                                [KEPT_VOTES] = votes_file,
-                                                                [KEPT_STATE] = state_file,
-                                                                [KEPT_FLOWS] = takeover_file,
-                                                                [KEPT_LISTS] = imports_file};
+    static bool (*const finders[KEPT_FILES])(const char *, struct atomic_file *, struct error *) = {
+        [KEPT_STORE] = store_file,         [KEPT_VOTES] = votes_file,
+        [KEPT_STATE] = state_file,         [KEPT_FLOWS] = takeover_file,
+        [KEPT_JOINED] = takeover_log_file, [KEPT_LISTS] = imports_file};
     struct atomic_file *file = &keeping->files[which];
 
     free((char *)file->path);

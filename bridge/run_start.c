@@ -13,6 +13,7 @@
 #include "bridge/control/answers.h"
 #include "bridge/run_parts.h"
 #include "bridge/run_reload.h"
+#include "bridge/takeover_log.h"
 #include "profiles/compile.h"
 
 /* Of each server: 1 % of a core for the learner, where a busy one has 20,000. */
@@ -108,10 +109,26 @@ static void fill_sizes(const struct run *run, struct engine_config *config)
         config->flows_max = run->options.flows;
 }
 
+/* What was joined before is left alone from the first frame on; then the engines know. */
+static void mark_joined(struct run *run, int change)
+{
+    struct engine_config config = {0};
+
+    takeover_fill_config(run->takeover, &config);
+    takeover_log_mark(takeover_log_of(run->takeover),
+                      when_dead_joined(run->when_dead, config.table_seed), config.table_seed,
+                      change);
+    sodium_memzero(&config.keys, sizeof(config.keys));
+}
+
 static bool open_bypass(struct run *run, struct error *error)
 {
     run->when_dead = when_dead_open(run->options.when_dead, run->sides, error);
-    return run->when_dead;
+    if (!run->when_dead)
+        return false;
+    mark_joined(run, 1);
+    when_dead_begin(run->when_dead, run->sides);
+    return true;
 }
 
 static bool open_path(struct run *run, struct error *error)
@@ -193,6 +210,15 @@ static bool begin_confinement(struct run *run, struct error *error)
                          kernel_path_carrying(run->path) != NULL, error);
 }
 
+/* Without it a kill strands what is joined, and nothing else is the worse for it. */
+static void begin_log(struct run *run, uint32_t workers, uint32_t flows)
+{
+    struct error why = {0};
+
+    if (!takeover_log_begin(takeover_log_of(run->takeover), workers, flows, &why))
+        log_line(LOG_LEVEL_WARNING, "joined connections would not outlive a kill: %s", why.text);
+}
+
 static bool start_workers(struct run *run, struct error *error)
 {
     const uint32_t count = sides_workers(run->sides);
@@ -207,10 +233,12 @@ static bool start_workers(struct run *run, struct error *error)
                          store_count(run->store));
     }
     fill_options(run, &options[0]);
+    begin_log(run, count, options[0].engine.flows_max);
     for (uint32_t i = count; i-- > 0;) {
         options[i] = options[0];
         options[i].has_syn_fds = true;
         options[i].shard = i;
+        takeover_log_share(takeover_log_of(run->takeover), i, &options[i].engine);
         if (options[i].carrying)
             carrying_share(options[i].carrying, i, &options[i].engine);
         sides_queues(run->sides, i, options[i].fds, options[i].syn_fds);
@@ -220,6 +248,7 @@ static bool start_workers(struct run *run, struct error *error)
     free(options);
     if (!run->workers)
         return false;
+    mark_joined(run, -1);
     run->stack_news.workers = run->workers;
     return workers_watch_anew(run->workers, clock_now_us(), error);
 }

@@ -251,7 +251,12 @@ struct takeover *takeover_read(const char *store_path, const char *client_side,
     takeover_wire(client_side, server_side, takeover->wire);
     read_boot(takeover->boot);
     take_what_is_there(takeover);
-    return takeover;
+    takeover->log = takeover_log_read(store_path, takeover->boot, takeover->wire);
+    if (takeover->log)
+        return takeover;
+    error_set(error, EXIT_FAILED, "out of memory for what was left by the last one");
+    takeover_free(takeover);
+    return NULL;
 }
 
 void takeover_free(struct takeover *takeover)
@@ -259,6 +264,7 @@ void takeover_free(struct takeover *takeover)
     if (!takeover)
         return;
     forget(takeover);
+    takeover_log_free(takeover->log);
     free(takeover->path);
     sodium_memzero(takeover, sizeof(*takeover));
     free(takeover);
@@ -268,6 +274,11 @@ void takeover_fill_config(const struct takeover *takeover, struct engine_config 
 {
     config->keys = takeover->secrets.keys;
     memcpy(config->table_seed, takeover->secrets.table_seed, sizeof(config->table_seed));
+}
+
+struct takeover_log *takeover_log_of(struct takeover *takeover)
+{
+    return takeover->log;
 }
 
 uint64_t takeover_steer_seed(const struct takeover *takeover)
@@ -353,6 +364,20 @@ static void fill_flows(struct takeover *takeover, uint32_t index, uint32_t count
     __atomic_fetch_add(&takeover->taken, taken, __ATOMIC_RELAXED);
 }
 
+/* Of one that was killed: what ended in order has left more. */
+static void fill_log(struct takeover *takeover, uint32_t index, uint32_t count,
+                     struct engine *engine, uint64_t now_us)
+{
+    struct takeover_log_taken taken;
+
+    if (takeover->bytes)
+        return;
+    taken = takeover_log_fill(takeover->log, takeover->secrets.steer_seed, index, count, engine,
+                              now_us);
+    __atomic_fetch_add(&takeover->killed, taken.live, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&takeover->killed_reset, taken.reset, __ATOMIC_RELAXED);
+}
+
 void takeover_fill(void *context, uint32_t index, uint32_t count, struct engine *engine,
                    uint64_t now_us)
 {
@@ -363,6 +388,7 @@ void takeover_fill(void *context, uint32_t index, uint32_t count, struct engine 
         fill_tags(takeover, index, count, engine);
     }
     fill_flows(takeover, index, count, engine, now_us);
+    fill_log(takeover, index, count, engine, now_us);
     if (takeover->whole)
         fill_watches(takeover, engine);
 }
@@ -373,6 +399,11 @@ void takeover_done(struct takeover *takeover, const struct file_hands *hands)
         log_line(LOG_LEVEL_INFO, "took over %u connections", takeover->taken);
     else if (takeover->taken)
         log_line(LOG_LEVEL_WARNING, "%u connections of another version are reset", takeover->taken);
+    if (takeover->killed || takeover->killed_reset)
+        log_line(LOG_LEVEL_INFO,
+                 "took over %u joined connections of a synward that was killed, and reset %u",
+                 takeover->killed, takeover->killed_reset);
+    takeover_log_done(takeover->log);
     if (hands)
         hands->remove(hands->context, KEPT_FLOWS);
     else

@@ -30,6 +30,7 @@
 #include "profiles/store/file_hands.h"
 
 struct takeover;
+struct takeover_log;
 
 /* What was left beside this store for this wire, or nothing: then keys and seeds are new. The log
  * says where something lies there that is not taken. NULL: out of memory. */
@@ -44,6 +45,8 @@ void takeover_fill_config(const struct takeover *takeover, struct engine_config 
 uint64_t takeover_steer_seed(const struct takeover *takeover);
 /* The promises of the old daemon, for policy_compile(); NULL: none. The takeover's. */
 const struct policy *takeover_policy(const struct takeover *takeover);
+/* What is left in case we are killed (takeover_log.h). */
+struct takeover_log *takeover_log_of(struct takeover *takeover);
 /* worker_options.inherit, with the takeover as its context. `count` workers in all. */
 void takeover_fill(void *context, uint32_t index, uint32_t count, struct engine *engine,
                    uint64_t now_us);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "bridge/takeover.h"
+#include "bridge/takeover_log.h"
 #include "engine/stages/handover.h"
 
 #define TAKEOVER_MAGIC        "synwflow"
@@ -78,6 +79,8 @@ struct takeover {
     const uint8_t *promises, *servers, *watches, *tags;
     struct policy *policy;
     uint32_t taken; /* connections; the workers count */
+    struct takeover_log *log;
+    uint32_t killed, killed_reset; /* the same, of that; reset where too old */
 };
 
 /* The caller frees it; NULL: out of memory. */

@@ -260,5 +260,7 @@ bool takeover_write(const struct takeover *takeover, const struct workers *worke
         done = hands ? write_by(hands, workers, &prefix, &tail, error)
                      : write_ourselves(takeover, workers, &prefix, &tail, error);
     sodium_memzero(&tail, sizeof(tail));
+    if (done)
+        takeover_log_end(takeover->log, hands);
     return done;
 }

@@ -190,6 +190,8 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
     opening_pool_init(&engine->openings, pieces.openings, config->openings_max, now_us);
     flow_table_init(&engine->flows, pieces.flows, config->flows_max, seed, &engine->counters);
     engine->flows.joined = config->joined;
+    engine->flows.log = config->log;
+    engine->flows.log_rows = config->log_rows;
     if (pieces.carried) {
         engine->flows.carried = pieces.carried;
         engine->flows.carried->records = config->records;

@@ -305,24 +305,29 @@ INLINE bool move_sack(struct __sk_buff *skb, const struct flow_record *record, _
 }
 
 /* The floor of acks follows the server, as in splice.c; it is read again by the engine. */
-INLINE __u32 move_floor(struct flow_record *record, __u32 next)
+INLINE __u32 move_floor(struct flow_record *record, __u32 next, bool *moved)
 {
     const __u32 floor = *(volatile __u32 *)&record->ack_floor;
 
     if (next - floor <= RECORD_FLOOR_FARTHEST || next - floor > 1u << 31)
         return floor;
     *(volatile __u32 *)&record->ack_floor = next - RECORD_FLOOR_DISTANCE;
+    *moved = true;
     return next - RECORD_FLOOR_DISTANCE;
 }
 
 /* Returns what hinders it, or CARRY_carried. */
 INLINE __u32 edit_to_client(struct __sk_buff *skb, struct flow_record *record, __u64 way,
-                            const struct segment *segment, struct edit *edit)
+                            const struct segment *segment, struct edit *edit, bool alone)
 {
     const __u32 end = segment->seq + segment->payload_bytes;
-    const __u32 floor = move_floor(record, record_later(record_next(way), end));
+    bool moved = false;
+    const __u32 floor = move_floor(record, record_later(record_next(way), end), &moved);
     __be32 timestamps[2] = {0};
 
+    /* Once in half a GiB, for who comes after us (engine/tables/joined_log.h). */
+    if (moved && !alone)
+        return CARRY_up_numbers;
     if ((__s32)(segment->seq - floor) < 0)
         return CARRY_up_numbers;
     if (!read_options(skb, segment, edit, timestamps))
@@ -453,7 +458,7 @@ INLINE __u32 judge(struct __sk_buff *skb, int from, struct flow_record *record, 
     if (*(volatile __u32 *)&record->used != tick)
         *(volatile __u32 *)&record->used = tick;
     if (from == FROM_SERVER)
-        return spliced ? edit_to_client(skb, record, way, segment, edit) : CARRY_carried;
+        return spliced ? edit_to_client(skb, record, way, segment, edit, alone) : CARRY_carried;
     floor = *(volatile __u32 *)&record->ack_floor;
     if (spliced)
         ack = record_later(ack - record->delta, floor);

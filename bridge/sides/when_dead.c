@@ -11,23 +11,14 @@ struct when_dead {
     struct error hindrance; /* EXIT_DONE: none */
 };
 
-static void attach(struct when_dead *dead, struct sides *sides)
+static void load(struct when_dead *dead, const struct sides *sides)
 {
-    if (!sides_both_ports(sides, &dead->hindrance))
-        return;
-    dead->bypassing = bypassing_open(dead->setting == WHEN_DEAD_OPEN ? BYPASS_OPEN : BYPASS_LIMITED,
-                                     &dead->hindrance);
-    if (!dead->bypassing)
-        return;
-    if (!sides_bypass(sides, dead->bypassing, &dead->hindrance)) {
-        bypassing_close(dead->bypassing);
-        dead->bypassing = NULL;
-        return;
-    }
-    dead->begun = bypassing_pulse(dead->bypassing)->deaths > 0;
+    if (sides_both_ports(sides, &dead->hindrance))
+        dead->bypassing = bypassing_open(
+            dead->setting == WHEN_DEAD_OPEN ? BYPASS_OPEN : BYPASS_LIMITED, &dead->hindrance);
 }
 
-struct when_dead *when_dead_open(enum when_dead_setting setting, struct sides *sides,
+struct when_dead *when_dead_open(enum when_dead_setting setting, const struct sides *sides,
                                  struct error *error)
 {
     struct when_dead *dead = calloc(1, sizeof(*dead));
@@ -38,8 +29,20 @@ struct when_dead *when_dead_open(enum when_dead_setting setting, struct sides *s
     }
     dead->setting = setting;
     if (setting != WHEN_DEAD_CLOSED)
-        attach(dead, sides);
+        load(dead, sides);
     return dead;
+}
+
+void when_dead_begin(struct when_dead *dead, struct sides *sides)
+{
+    if (!dead->bypassing)
+        return;
+    if (sides_bypass(sides, dead->bypassing, &dead->hindrance)) {
+        dead->begun = bypassing_pulse(dead->bypassing)->deaths > 0;
+        return;
+    }
+    bypassing_close(dead->bypassing);
+    dead->bypassing = NULL;
 }
 
 void when_dead_close(struct when_dead *dead)

@@ -25,8 +25,10 @@ struct when_dead_use {
 };
 
 /* Between sides that are open. NULL: out of memory; all else is when_dead_hindrance(). */
-struct when_dead *when_dead_open(enum when_dead_setting setting, struct sides *sides,
+struct when_dead *when_dead_open(enum when_dead_setting setting, const struct sides *sides,
                                  struct error *error);
+/* From here on. What is joined is to be counted before. */
+void when_dead_begin(struct when_dead *dead, struct sides *sides);
 /* When no worker runs any more. NULL is fine. */
 void when_dead_close(struct when_dead *dead);
 

@@ -46,6 +46,8 @@ struct engine_config {
     struct record_figures
         *record_figures; /* servers_max of them; NULL where there are no records */
     struct answer_share answers;
+    struct handed_flow *log; /* tables/joined_log.h, zeroed; NULL, the default: none */
+    uint32_t log_rows;
     uint16_t *joined; /* tcp/joined.h, of all shards, zeroed; NULL, the default: nobody asks */
 };
 

@@ -7,6 +7,7 @@
 #include "engine/stages/ack_storm.h"
 #include "engine/stages/splice.h"
 #include "engine/stages/track.h"
+#include "engine/tables/joined_log.h"
 #include "engine/tables/carried.h"
 
 /* Two names of one number: that they stay so is what is asserted.
@@ -121,6 +122,7 @@ static void settle(struct engine *engine, uint32_t index)
         if (!record->added)
             return;
     }
+    joined_log_follow(&engine->flows, flow);
     __atomic_store_n(&record->tsecr_floor, flow->tsecr_floor, __ATOMIC_RELAXED);
     __atomic_store_n(&record->ack_floor, flow->ack_floor, __ATOMIC_RELAXED);
     __atomic_store_n(&record->flags, flags_of(flow, cold), __ATOMIC_RELAXED);

@@ -69,34 +69,6 @@ static bool is_handed(enum flow_state state)
            state == FLOW_SPLICED || state == FLOW_CLOSING;
 }
 
-_Static_assert(sizeof(((struct handed_flow *)NULL)->words) == sizeof(struct flow_link),
-               "a link and offsets are of one size");
-
-static void hand_flow(const struct flow *flow, const struct flow_cold *cold,
-                      struct handed_flow *out)
-{
-    *out = (struct handed_flow){.key = flow->key,
-                                .edited = (flow->flags & FLOW_EDIT) != 0,
-                                .state = flow->state,
-                                .flags = flow->flags,
-                                .to_client_shift = flow->to_client_shift,
-                                .to_server_shift = flow->to_server_shift,
-                                .offered = cold->offered,
-                                .generation = cold->generation,
-                                .timestamps = cold->timestamps,
-                                .used = flow->used,
-                                .born = cold->born,
-                                .client_isn = cold->client_isn,
-                                .server_isn = cold->server_isn,
-                                .client_next = cold->client_next,
-                                .server_next = cold->server_next,
-                                .server_mss = cold->server_mss,
-                                .client_scale = cold->client_scale};
-    memcpy(out->words, &flow->link, sizeof(out->words));
-    if (flow->flags & FLOW_GREETING_DUE)
-        out->newest_tsval = cold->newest_tsval;
-}
-
 uint32_t handover_flows(const struct engine *engine, uint32_t *cursor, struct handed_flow *out,
                         uint32_t max)
 {
@@ -108,7 +80,7 @@ uint32_t handover_flows(const struct engine *engine, uint32_t *cursor, struct ha
         if (!is_handed((enum flow_state)flow->state))
             continue;
         flow_recall(&engine->flows, flow);
-        hand_flow(flow, flow_cold(&engine->flows, flow), &out[count++]);
+        handed_flow_fill(flow, flow_cold(&engine->flows, flow), &out[count++]);
     }
     return count;
 }
@@ -286,6 +258,8 @@ bool takeover_flow(struct engine *engine, const struct handed_flow *from, uint64
     if (!flow)
         return false;
     fill_flow(flow, flow_cold(&engine->flows, flow), from);
+    if (flow->state == FLOW_SPLICED)
+        joined_log_write(&engine->flows, flow);
     if (from->state != FLOW_OUTBOUND)
         engine_flow_find_server(engine, flow);
     return true;

@@ -26,32 +26,13 @@
 #include <stdint.h>
 
 #include "engine/shard/shard.h"
+#include "engine/tables/joined_log.h"
 
 /*
  * To be counted up with every change of what is handed over, and of what it means: promises
  * (server/policy.h) and states (tables/flow.h) are among it.
  */
 #define HANDOVER_LAYOUT 2u
-
-/* No padding, and the key first: that much of it every version can read. */
-struct handed_flow {
-    struct flow_key key;
-    uint8_t edited; /* the connection's halves are joined by offsets: any version reads this, too */
-    uint8_t state, flags;
-    int8_t to_client_shift, to_server_shift;
-    uint8_t offered, generation, timestamps;
-    uint32_t words[4]; /* of a half-open one its link, else the offsets and floors */
-    uint32_t used, born;
-    uint32_t client_isn, server_isn, client_next, server_next;
-    uint32_t newest_tsval; /* with FLOW_GREETING_DUE */
-    uint16_t server_mss;
-    uint8_t client_scale;
-    uint8_t unused;
-};
-
-_Static_assert(sizeof(struct handed_flow) == 96, "no padding");
-_Static_assert(offsetof(struct handed_flow, edited) == sizeof(struct flow_key),
-               "where every version finds it");
 
 struct handed_server {
     struct server_key key;

@@ -8,6 +8,7 @@
 #include "engine/shard/observe.h"
 #include "engine/stages/ack_storm.h"
 #include "engine/stages/track.h"
+#include "engine/tables/joined_log.h"
 
 #include <string.h>
 
@@ -283,13 +284,15 @@ static bool swallow_greeting(struct engine *engine, struct passage *passage,
  * nobody speaks (RFC 7323 5.5). A flipped bit may look like that too, and so does a segment of the
  * tuple's last connection that comes late: its sequence number lies below this one's (RFC 6528 3).
  */
-static void follow_floors(struct flow *flow, struct flow_cold *cold, const struct passage *passage)
+static void follow_floors(const struct engine *engine, struct flow *flow, struct flow_cold *cold,
+                          const struct passage *passage)
 {
     uint32_t tsval = passage->options.tsval;
 
     if (cold->server_next - flow->ack_floor > SPLICE_FLOOR_FARTHEST) {
         flow->ack_floor = cold->server_next - SPLICE_FLOOR_DISTANCE;
         greeting_acknowledged(flow, cold);
+        joined_log_write(&engine->flows, flow);
     }
     if ((passage->options.present & OPTION_TIMESTAMPS) &&
         tsval - flow->tsecr_floor > SPLICE_FLOOR_DISTANCE &&
@@ -325,7 +328,7 @@ static void splice_from_server(struct engine *engine, struct passage *passage, s
         (passage->options.present & OPTION_TIMESTAMPS))
         cold->newest_tsval = seq_max(cold->newest_tsval, passage->options.tsval);
     track_progress(engine, passage, flow);
-    follow_floors(flow, cold, passage);
+    follow_floors(engine, flow, cold, passage);
     if (flow->state == FLOW_SPLICED || flow->state == FLOW_DRAINING)
         observe_frame_data(engine, flow, passage);
     track_closing(engine, passage, flow, FLOW_SPLICED);

@@ -9,6 +9,7 @@
 
 #include "engine/base/bytes.h"
 #include "engine/tables/carried.h"
+#include "engine/tables/joined_log.h"
 #include "engine/tcp/answer_record.h"
 #include "engine/tcp/joined.h"
 
@@ -236,15 +237,6 @@ static bool is_joined(enum flow_state state)
     return state == FLOW_SPLICED || state == FLOW_DRAINING;
 }
 
-static void count_joined(const struct flow_table *table, const struct flow *flow, int change)
-{
-    struct flow_words words = flow_key_words(&flow->key);
-
-    words.ends = flow_ends_word((uint32_t)flow->key.client_port << 16 | flow->key.server_port);
-    __atomic_fetch_add(&table->joined[joined_at(table->seed, words)], (uint16_t)change,
-                       __ATOMIC_RELAXED);
-}
-
 void flow_set_state(struct flow_table *table, struct flow *flow, enum flow_state state,
                     uint64_t now_us)
 {
@@ -260,8 +252,12 @@ void flow_set_state(struct flow_table *table, struct flow *flow, enum flow_state
     if ((from == FLOW_LIST_HALF_OPEN || from == FLOW_LIST_PICKED_UP) && flow->state != state)
         flow->link = (struct flow_link){.ttl = 0};
     if (table->joined && is_joined((enum flow_state)flow->state) != is_joined(state))
-        count_joined(table, flow, is_joined(state) ? 1 : -1);
+        joined_count(table->joined, table->seed, &flow->key, is_joined(state) ? 1 : -1);
+    if (flow->state == FLOW_SPLICED && state != FLOW_SPLICED)
+        joined_log_clear(table, flow);
     flow->state = (uint8_t)state;
+    if (state == FLOW_SPLICED)
+        joined_log_write(table, flow);
     if (from != FLOW_LIST_NONE)
         list_remove(table, from, index);
     if (to != FLOW_LIST_NONE)

@@ -216,8 +216,10 @@ struct flow_table {
     uint32_t picked_up_most;   /* the place that had the most when it was last added to */
     struct counters *counters; /* the gauges are kept here */
     struct carried *carried;   /* carried.h; NULL: the kernel carries nothing */
-    uint16_t *joined;          /* tcp/joined.h; NULL: nobody asks */
-    uint8_t *known;            /* tcp/answer_record.h; NULL: the kernel answers nobody */
+    struct handed_flow *log;   /* joined_log.h; NULL: none */
+    uint32_t log_rows;
+    uint16_t *joined; /* tcp/joined.h; NULL: nobody asks */
+    uint8_t *known;   /* tcp/answer_record.h; NULL: the kernel answers nobody */
 };
 
 /* Bytes of memory (64-aligned, zeroed) for `capacity` entries. */

@@ -22,4 +22,15 @@ static inline uint32_t joined_at(struct flow_seed seed, struct flow_words words)
     return (uint32_t)(flow_words_hash(seed, words) >> 32) & (JOINED_COUNTS - 1);
 }
 
+#ifndef __bpf__
+static inline void joined_count(uint16_t *counts, struct flow_seed seed, const struct flow_key *key,
+                                int change)
+{
+    struct flow_words words = flow_key_words(key);
+
+    words.ends = flow_ends_word((uint32_t)key->client_port << 16 | key->server_port);
+    __atomic_fetch_add(&counts[joined_at(seed, words)], (uint16_t)change, __ATOMIC_RELAXED);
+}
+#endif
+
 #endif

@@ -18,7 +18,15 @@
 
 #include "profiles/error.h"
 
-enum kept_file { KEPT_STORE, KEPT_VOTES, KEPT_STATE, KEPT_FLOWS, KEPT_LISTS, KEPT_FILES };
+enum kept_file {
+    KEPT_STORE,
+    KEPT_VOTES,
+    KEPT_STATE,
+    KEPT_FLOWS,
+    KEPT_JOINED,
+    KEPT_LISTS,
+    KEPT_FILES
+};
 
 struct file_hands {
     /* The file to write to, which the caller closes; -1 with an error. */

@@ -12,7 +12,7 @@ import threading
 import time
 
 import runner
-from lab import PORTS, SERVER4, Lab, check, check_equal, run, wait_until
+from lab import PORTS, SERVER4, SERVER_IF, Lab, check, check_equal, run, wait_until
 
 DEAD_S = 3  # bridge/bpf/bypass.h
 SYNS = 8  # a second for each server, and so many at once
@@ -298,6 +298,65 @@ def test_joined_connections():
             after = lab.client.counter("TcpExtTCPChallengeACK"), received(lab)
             check_equal(after, before, "segments of it that came through")
             fetch.stop(signal.SIGKILL)
+
+
+def slow_down(lab):
+    """The server's card: so that a stream is still there after two starts."""
+    slow = "root tbf rate 500mbit burst 256kb latency 50ms"
+    lab.server.run("tc", "qdisc", "add", "dev", SERVER_IF, *slow.split())
+
+
+def outlives(*extra):
+    """A stream of a joined connection over a kill and a start; how long nothing of it came."""
+    with dead_lab("--kernel-path", extra[0], "--when-dead", extra[1]) as lab:
+        lab.http()
+        lab.learn("http", 80)
+        lab.set_mode("attack")
+        slow_down(lab)
+        fetch = lab.start_fetch("download", 80, count=1, bytes=LONG_BYTES, timeout_ms=60000)
+        wait_until(
+            lambda: any(flow["state"] == "spliced" for flow in lab.flows()), 5, "it is joined"
+        )
+        for _ in range(2):  # the second one knows it from the first, which had not opened it
+            kill(lab)
+            start_again(lab, "--kernel-path", extra[0], "--when-dead", extra[1])
+            check("took over 1 joined connections" in lab.daemon.errors(), lab.daemon.errors())
+            before = received(lab)
+            wait_until(lambda b=before: received(lab) > b + 100, 5, "it goes on")
+            check_equal([flow["state"] for flow in lab.flows()], ["spliced"], "flows")
+        check_equal(fetch.report()["ok"], 1, "the stream, with its end")
+        check_equal(lab.stop_daemon()[0], 0, "exit code")
+        start_again(lab, "--kernel-path", extra[0])
+        check(
+            "joined connections" not in lab.daemon.errors(), "after an end in order it says nothing"
+        )
+
+
+def test_joined_connections_outlive_a_kill():
+    """Without the kernel path, with it, and where the wire is cut in between."""
+    for path, dead in (("off", "limited"), ("on", "limited"), ("off", "closed")):
+        outlives(path, dead)
+
+
+def test_joined_connections_of_cards_outlive_a_kill():
+    """netns: sides whose cards were made beforehand."""
+    lab = Lab()
+    if lab.stand_in:
+        raise runner.Skip("needs the daemon")
+    with lab:
+        lab.persistent_cards()
+        lab.start(mode="normal")
+        lab.http()
+        lab.learn("http", 80)
+        lab.set_mode("attack")
+        fetch = lab.start_fetch("download", 80, count=1, bytes=LONG_BYTES, timeout_ms=60000)
+        wait_until(
+            lambda: any(flow["state"] == "spliced" for flow in lab.flows()), 5, "it is joined"
+        )
+        kill(lab)
+        start_again(lab)
+        check("took over 1 joined connections" in lab.daemon.errors(), lab.daemon.errors())
+        check_equal(fetch.report()["ok"], 1, "the stream")
 
 
 def received(lab):

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tests of bridge/takeover_log.c: what is left, and when it is of use. */
+#include "bridge/takeover_log.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bridge/takeover_parts.h"
+#include "engine/stages/handover.h"
+#include "engine/tcp/joined.h"
+
+static const uint8_t boot[TAKEOVER_BOOT_BYTES] = "boot", other_boot[TAKEOVER_BOOT_BYTES] = "other";
+static const uint8_t wire[TAKEOVER_WIRE_BYTES] = "wire", other_wire[TAKEOVER_WIRE_BYTES] = "other";
+static const uint64_t seed[2] = {1, 2};
+static uint16_t counts[JOINED_COUNTS];
+static char folder[64], store[96], path[112];
+
+static void setup(void)
+{
+    snprintf(folder, sizeof(folder), "/tmp/synward-test-log-XXXXXX");
+    cr_assert_not_null(mkdtemp(folder));
+    snprintf(store, sizeof(store), "%s/profiles.json", folder);
+    snprintf(path, sizeof(path), "%s.joined", store);
+}
+
+static void teardown(void)
+{
+    char command[160];
+
+    snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+    cr_assert_eq(system(command), 0);
+}
+
+TestSuite(takeover_log, .init = setup, .fini = teardown);
+
+/* Two workers, each with one joined connection and one that is half written. */
+static struct takeover_log *run_one(void)
+{
+    struct takeover_log *log = takeover_log_read(store, boot, wire);
+    struct error error = {0};
+
+    cr_assert_not_null(log);
+    cr_assert(takeover_log_begin(log, 2, 16, &error), "%s", error.text);
+    for (uint32_t worker = 0; worker < 2; worker++) {
+        struct engine_config config = {0};
+
+        takeover_log_share(log, worker, &config);
+        cr_assert_eq(config.log_rows, 16);
+        config.log[3].key.client_port = (uint16_t)(1000 + worker);
+        config.log[3].edited = 1;
+        config.log[4].key.client_port = (uint16_t)(2000 + worker);
+    }
+    takeover_log_done(log);
+    return log;
+}
+
+/* How many joined connections the next one finds. */
+static unsigned found(const uint8_t *with_boot, const uint8_t *with_wire)
+{
+    struct takeover_log *log = takeover_log_read(store, with_boot, with_wire);
+    unsigned count = 0;
+
+    memset(counts, 0, sizeof(counts));
+    takeover_log_mark(log, counts, seed, 1);
+    for (uint32_t i = 0; i < JOINED_COUNTS; i++)
+        count += counts[i];
+    takeover_log_mark(log, counts, seed, -1);
+    for (uint32_t i = 0; i < JOINED_COUNTS; i++)
+        cr_assert_eq(counts[i], 0);
+    takeover_log_free(log);
+    return count;
+}
+
+Test(takeover_log, of_who_was_killed)
+{
+    struct stat status;
+
+    takeover_log_free(run_one());
+    cr_assert_eq(found(boot, wire), 2);
+    cr_assert_eq(found(other_boot, wire), 0, "numbers of another boot");
+    cr_assert_eq(found(boot, other_wire), 0, "connections of another wire");
+    cr_assert_eq(stat(path, &status), 0);
+    cr_assert_eq(status.st_mode & 0777, 0600);
+}
+
+Test(takeover_log, of_who_ended_in_order)
+{
+    struct takeover_log *log = run_one();
+
+    cr_assert_eq(link(path, store), 0);
+    takeover_log_end(log, NULL);
+    takeover_log_free(log);
+    cr_assert_neq(access(path, F_OK), 0);
+    cr_assert_eq(rename(store, path), 0, "as if it could not be removed");
+    cr_assert_eq(found(boot, wire), 0);
+}
+
+Test(takeover_log, a_start_that_fails_leaves_the_old_one)
+{
+    struct takeover_log *log;
+    struct error error = {0};
+
+    takeover_log_free(run_one());
+    log = takeover_log_read(store, boot, wire);
+    cr_assert(takeover_log_begin(log, 1, 16, &error), "%s", error.text);
+    takeover_log_free(log);
+    cr_assert_eq(found(boot, wire), 2);
+    strcat(path, ".next");
+    cr_assert_neq(access(path, F_OK), 0, "nothing of ours");
+}
+
+Test(takeover_log, what_somebody_else_could_have_written_is_not_read)
+{
+    takeover_log_free(run_one());
+    cr_assert_eq(chmod(path, 0644), 0);
+    cr_assert_eq(found(boot, wire), 0);
+}
+
+Test(takeover_log, what_is_cut_short_is_not_read)
+{
+    takeover_log_free(run_one());
+    cr_assert_eq(truncate(path, 4096 + 10 * 96), 0);
+    cr_assert_eq(found(boot, wire), 0);
+    cr_assert_eq(truncate(path, 100), 0);
+    cr_assert_eq(found(boot, wire), 0);
+}
+
+Test(takeover_log, without_room_there_is_none)
+{
+    struct takeover_log *log = takeover_log_read("/proc/nowhere", boot, wire);
+    struct engine_config config = {0};
+    struct error error = {0};
+
+    cr_assert_not(takeover_log_begin(log, 1, 16, &error));
+    takeover_log_share(log, 0, &config);
+    cr_assert_null(config.log);
+    takeover_log_free(log);
+}
