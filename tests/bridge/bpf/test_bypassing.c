@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Tests of bridge/bpf/bypass.bpf.c, run in this kernel: who is alive, and what passes while nobody
+ * is. Needs root.
+ */
+#include "bridge/bpf/bypassing.h"
+
+#include <bpf/bpf.h>
+#include <criterion/criterion.h>
+#include <linux/pkt_cls.h>
+#include <string.h>
+
+#include "bridge/base/clock.h"
+#include "engine/base/addr.h"
+#include "engine/base/bytes.h"
+#include "engine/tcp/joined.h"
+
+#define TO_CLIENT 1u /* the loopback interface: it is there */
+#define TO_SERVER 1u
+#define GONE      0x7ffffff0u
+#define BYTES     128u
+
+#define FIN_ACK 0x11
+#define SYN     0x02
+#define SYN_ACK 0x12
+#define RST     0x04
+#define ACK     0x10
+
+static struct bypassing *bypassing;
+static struct bypass_pulse *pulse;
+static uint16_t *joined;
+static const uint64_t seed[2] = {3, 5};
+static uint8_t frame[BYTES];
+static uint32_t at; /* of what comes next in it */
+
+static void open_with(enum bypass_policy policy)
+{
+    const uint32_t to[2] = {TO_CLIENT, TO_SERVER}, tap[2] = {1, 1};
+    struct error error = {0};
+
+    bypassing = bypassing_open(policy, &error);
+    if (!bypassing)
+        cr_skip_test("skipped: %s", error.text);
+    joined = bypassing_joined(bypassing, seed);
+    bypassing_lead(bypassing, to, tap, false, clock_now_us());
+    pulse = bypassing_pulse(bypassing);
+}
+
+static void die(void)
+{
+    pulse->dead_us = clock_now_us();
+    pulse->deaths++;
+}
+
+/* --- frames ---------------------------------------------------------------------------------- */
+
+static void put16(uint16_t value)
+{
+    store_be16(frame + at, value);
+    at += 2;
+}
+
+static void ethernet(void)
+{
+    memset(frame, 0, sizeof(frame));
+    memset(frame, 0x02, 12);
+    at = 12;
+}
+
+static void tcp(uint16_t src, uint16_t dst, uint8_t flags)
+{
+    store_be16(frame + at, src);
+    store_be16(frame + at + 2, dst);
+    frame[at + 12] = 5 << 4;
+    frame[at + 13] = flags;
+}
+
+/* From 192.0.2.1 to 192.0.2.2. */
+static void ipv4(uint8_t protocol, uint8_t words, uint16_t fragment)
+{
+    put16(0x0800);
+    frame[at] = (uint8_t)(0x40 | words);
+    store_be16(frame + at + 2, 60);
+    store_be16(frame + at + 6, fragment);
+    frame[at + 9] = protocol;
+    memcpy(frame + at + 12, (const uint8_t[]){192, 0, 2, 1, 192, 0, 2, 2}, 8);
+    at += words * 4u;
+}
+
+static void ipv6(uint8_t next)
+{
+    put16(0x86dd);
+    frame[at] = 0x60;
+    store_be16(frame + at + 4, 20);
+    frame[at + 6] = next;
+    frame[at + 8] = frame[at + 24] = 0xfd;
+    frame[at + 23] = 1;
+    frame[at + 39] = 2;
+    at += 40;
+}
+
+static void tag(uint16_t type)
+{
+    put16(type);
+    put16(5);
+}
+
+static int run(enum side from)
+{
+    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = sizeof(frame));
+
+    cr_assert_eq(bpf_prog_test_run_opts(bypassing_program(bypassing, from), &options), 0);
+    return (int)options.retval;
+}
+
+/* How many of so many pass. */
+static unsigned passing(enum side from, unsigned frames)
+{
+    unsigned passed = 0;
+
+    for (unsigned i = 0; i < frames; i++) {
+        const int verdict = run(from);
+
+        cr_assert(verdict == TC_ACT_REDIRECT || verdict == TC_ACT_SHOT, "%d", verdict);
+        passed += verdict == TC_ACT_REDIRECT;
+    }
+    return passed;
+}
+
+static void segment(uint16_t src, uint16_t dst, uint8_t flags)
+{
+    ethernet();
+    ipv4(6, 5, 0);
+    tcp(src, dst, flags);
+}
+
+/* --- who is alive ---------------------------------------------------------------------------- */
+
+Test(bypassing, who_answers_is_alive)
+{
+    uint32_t seen = 0;
+
+    open_with(BYPASS_LIMITED);
+    segment(1000, 80, ACK);
+    for (int i = 0; i < 10; i++) {
+        cr_assert_eq(run(SIDE_CLIENT), TC_ACT_UNSPEC);
+        cr_assert_neq(pulse->first_us, 0);
+        cr_assert_not(bypass_beat(pulse, &seen));
+        cr_assert_eq(pulse->first_us, 0);
+    }
+    bypassing_close(bypassing);
+}
+
+/* Whoever runs has BYPASS_DOUBT_US, though the clock may have jumped. */
+Test(bypassing, who_does_not_answer_is_dead_after_three_seconds_and_a_doubt)
+{
+    uint32_t seen = 0;
+
+    open_with(BYPASS_LIMITED);
+    segment(1000, 80, ACK);
+    pulse->first_us = clock_now_us() - BYPASS_DEAD_US / 2;
+    cr_assert_eq(run(SIDE_CLIENT), TC_ACT_UNSPEC, "late, and not dead");
+    pulse->first_us = clock_now_us() - 2 * BYPASS_DEAD_US;
+    cr_assert_eq(run(SIDE_CLIENT), TC_ACT_UNSPEC);
+    cr_assert_neq(pulse->suspect_us, 0);
+    cr_assert_eq(run(SIDE_CLIENT), TC_ACT_UNSPEC, "in doubt");
+    pulse->suspect_us = clock_now_us() - 2 * BYPASS_DOUBT_US;
+    cr_assert_eq(run(SIDE_CLIENT), TC_ACT_REDIRECT);
+    cr_assert_eq(pulse->deaths, 1);
+    cr_assert(bypass_beat(pulse, &seen), "what waited is stale");
+    cr_assert_eq(run(SIDE_SERVER), TC_ACT_REDIRECT, "until nothing of it is left");
+    bypass_alive(pulse, &seen);
+    cr_assert_eq(run(SIDE_SERVER), TC_ACT_UNSPEC);
+    cr_assert_not(bypass_beat(pulse, &seen));
+    bypassing_close(bypassing);
+}
+
+Test(bypassing, without_a_tap_nobody_is_alive)
+{
+    open_with(BYPASS_OPEN);
+    segment(1000, 80, ACK);
+    pulse->tap[SIDE_CLIENT] = GONE;
+    cr_assert_eq(run(SIDE_CLIENT), TC_ACT_UNSPEC, "nobody is late yet");
+    pulse->first_us = clock_now_us() - 4 * BYPASS_LATE_US;
+    cr_assert_eq(run(SIDE_SERVER), TC_ACT_UNSPEC, "its TAP is there");
+    cr_assert_eq(run(SIDE_CLIENT), TC_ACT_REDIRECT);
+    bypassing_close(bypassing);
+}
+
+/* --- what passes ----------------------------------------------------------------------------- */
+
+Test(bypassing, open_is_open)
+{
+    open_with(BYPASS_OPEN);
+    die();
+    segment(1000, 80, SYN);
+    cr_assert_eq(passing(SIDE_CLIENT, 1000), 1000);
+    cr_assert_eq(pulse->passed, 1000);
+    bypassing_close(bypassing);
+}
+
+Test(bypassing, syns_to_each_server_are_limited)
+{
+    open_with(BYPASS_LIMITED);
+    die();
+    segment(1000, 80, SYN);
+    cr_assert_eq(passing(SIDE_CLIENT, 1000), BYPASS_SYNS);
+    cr_assert_eq(pulse->limited, 1000 - BYPASS_SYNS);
+    segment(1000, 443, SYN);
+    cr_assert_eq(passing(SIDE_CLIENT, 100), BYPASS_SYNS, "another server");
+    cr_assert_eq(passing(SIDE_SERVER, 100), 100, "who the servers call is their affair");
+    bypassing_close(bypassing);
+}
+
+/* By whatever way it is written, it is the same server. */
+Test(bypassing, syns_in_odd_forms_are_limited)
+{
+    open_with(BYPASS_LIMITED);
+    die();
+    segment(1000, 80, SYN);
+    cr_assert_eq(passing(SIDE_CLIENT, 20), BYPASS_SYNS);
+    segment(1000, 80, SYN | 0xc0);
+    cr_assert_eq(passing(SIDE_CLIENT, 20), 0, "ECN");
+    ethernet();
+    ipv4(6, 8, 0);
+    tcp(1000, 80, SYN);
+    cr_assert_eq(passing(SIDE_CLIENT, 20), 0, "IP options");
+    ethernet();
+    tag(0x8100);
+    tag(0x8100);
+    ipv4(6, 5, 0);
+    tcp(1000, 80, SYN);
+    cr_assert_eq(passing(SIDE_CLIENT, 20), 0, "two tags");
+    ethernet();
+    ipv6(6);
+    tcp(1000, 80, SYN);
+    cr_assert_eq(passing(SIDE_CLIENT, 1000), BYPASS_SYNS, "IPv6");
+    bypassing_close(bypassing);
+}
+
+Test(bypassing, what_may_be_tcp_and_is_not_read_is_limited)
+{
+    open_with(BYPASS_LIMITED);
+    die();
+    ethernet();
+    ipv6(0);
+    cr_assert_eq(passing(SIDE_CLIENT, 1000), BYPASS_ODD, "hop-by-hop options");
+    ethernet();
+    ipv4(6, 5, 0x2000);
+    cr_assert_eq(passing(SIDE_CLIENT, 100), 0, "a fragment, from the same bucket");
+    ethernet();
+    tag(0x88a8);
+    tag(0x8100);
+    tag(0x8100);
+    ipv4(6, 5, 0);
+    cr_assert_eq(passing(SIDE_CLIENT, 100), 0, "three tags");
+    bypassing_close(bypassing);
+}
+
+Test(bypassing, all_else_passes)
+{
+    open_with(BYPASS_LIMITED);
+    die();
+    for (unsigned i = 0; i < 4; i++) {
+        segment(1000, 80, (const uint8_t[]){ACK, FIN_ACK, RST, SYN_ACK}[i]);
+        cr_assert_eq(passing(SIDE_CLIENT, 200), 200);
+    }
+    ethernet();
+    ipv4(17, 5, 0);
+    cr_assert_eq(passing(SIDE_CLIENT, 200), 200, "UDP");
+    ethernet();
+    ipv6(58);
+    cr_assert_eq(passing(SIDE_CLIENT, 200), 200, "ICMPv6");
+    ethernet();
+    put16(0x0806);
+    cr_assert_eq(passing(SIDE_CLIENT, 200), 200, "ARP");
+    bypassing_close(bypassing);
+}
+
+/* In neither direction, whatever its tags are; a SYN begins another one. */
+Test(bypassing, what_is_joined_does_not_pass)
+{
+    struct flow_key key = {.client_port = 1000, .server_port = 80};
+
+    open_with(BYPASS_OPEN);
+    die();
+    cr_assert(addr_from_text("192.0.2.1", &key.client));
+    cr_assert(addr_from_text("192.0.2.2", &key.server));
+    joined_count(joined, flow_seed_of(seed), &key, 1);
+    segment(1000, 80, ACK);
+    cr_assert_eq(passing(SIDE_CLIENT, 10), 0);
+    ethernet();
+    tag(0x8100);
+    ipv4(6, 5, 0);
+    tcp(1000, 80, ACK);
+    cr_assert_eq(passing(SIDE_CLIENT, 10), 0, "tagged");
+    segment(80, 1000, ACK);
+    cr_assert_eq(passing(SIDE_SERVER, 10), 10, "192.0.2.1:80 is another one");
+    segment(1001, 80, ACK);
+    cr_assert_eq(passing(SIDE_CLIENT, 10), 10, "and so is this");
+    segment(80, 1000, ACK);
+    memcpy(frame + 26, (const uint8_t[]){192, 0, 2, 2, 192, 0, 2, 1}, 8);
+    cr_assert_eq(passing(SIDE_SERVER, 10), 0, "what the server says");
+    segment(1000, 80, SYN);
+    cr_assert_eq(passing(SIDE_CLIENT, 10), 10);
+    joined_count(joined, flow_seed_of(seed), &key, -1);
+    segment(1000, 80, ACK);
+    cr_assert_eq(passing(SIDE_CLIENT, 10), 10, "it has ended");
+    bypassing_close(bypassing);
+}
