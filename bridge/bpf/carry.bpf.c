@@ -221,7 +221,8 @@ INLINE void set_gate(struct flow_record *record, int from, __u32 serial, __u32 g
 INLINE bool advance(struct flow_record *record, int from, __u32 serial,
                     const struct segment *segment, bool alone)
 {
-    const __u32 end = segment->seq + segment->payload_bytes;
+    const __u32 fin = alone && (segment->flags & FLAG_FIN) ? 1 : 0;
+    const __u32 end = segment->seq + segment->payload_bytes + fin;
     __u64 was = read_way(record, from);
 
     for (int i = 0; i < 3; i++) {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """--when-dead: what passes while no worker is alive, killed or stopped, and what comes of it when
 one is alive again."""
+import concurrent.futures
 import contextlib
 import ctypes
 import os
@@ -12,7 +13,7 @@ import threading
 import time
 
 import runner
-from lab import PORTS, SERVER4, SERVER_IF, Lab, check, check_equal, run, wait_until
+from lab import CLIENT4, PORTS, SERVER4, SERVER_IF, Lab, check, check_equal, run, wait_until
 
 DEAD_S = 3  # bridge/bpf/bypass.h
 SYNS = 8  # a second for each server, and so many at once
@@ -336,6 +337,52 @@ def test_joined_connections_outlive_a_kill():
     """Without the kernel path, with it, and where the wire is cut in between."""
     for path, dead in (("off", "limited"), ("on", "limited"), ("off", "closed")):
         outlives(path, dead)
+
+
+def ask(lab, count, source_port, timeout_s=10):
+    """A request from this port, on a connection that is still open."""
+    with lab.client.inside():
+        asker = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    asker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    asker.settimeout(timeout_s)
+    asker.bind((CLIENT4, source_port))
+    asker.connect((SERVER4, 80))
+    asker.sendall(b"GET /bytes/%d HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" % count)
+    return asker
+
+
+def answer_bytes(asker):
+    """Until its end."""
+    total = 0
+    with asker:
+        while True:
+            piece = asker.recv(1 << 20)
+            if not piece:
+                return total
+            total += len(piece)
+
+
+def test_connections_that_end_meanwhile():
+    """Carried to their ends, FINs and all, while nobody is alive; the next daemon, which does not
+    know, is in the way of nobody who comes from the same port, and of no other."""
+    with dead_lab("--kernel-path", "on") as lab:
+        lab.http()
+        lab.learn("http", 80)
+        lab.set_mode("attack")
+        slow_down(lab)
+        count = 60_000_000  # a second
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            stream = pool.submit(answer_bytes, ask(lab, count, 45000))
+            wait_until(lambda: lab.stats()["kernel"]["carried"] > 200, 10, "it is carried")
+            kill(lab)
+            came = stream.result()
+        check(came > count, f"{came} bytes of {count}")
+        # TIME_WAIT is at the server, which has closed first.
+        start_again(lab, "--kernel-path", "on", "--mode", "attack")
+        check("took over 1 joined connections" in lab.daemon.errors(), lab.daemon.errors())
+        came = answer_bytes(ask(lab, 1000, 45000))
+        check(came > 1000, f"{came} bytes from the same port")
+        check_equal(lab.fetch("http", 80, count=20)["failed"], 0, "from others")
 
 
 def test_joined_connections_of_cards_outlive_a_kill():
