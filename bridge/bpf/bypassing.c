@@ -92,7 +92,7 @@ struct bypassing *bypassing_open(enum bypass_policy policy, struct error *error)
     }
     libbpf_set_print(say_nothing);
     reason = load(bypassing);
-    if (reason == 0) {
+    if (reason == 0 && bypassing->pulse) {
         bypassing->pulse->policy = policy;
         return bypassing;
     }

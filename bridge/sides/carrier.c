@@ -97,7 +97,7 @@ enum carrier_state carrier_state(const struct carrier *carrier, const struct car
         return CARRIER_HELD;
     if (seen[side].carrier)
         return CARRIER_THERE;
-    return is_lost(carrier, seen, side, now_us) ? CARRIER_LOST : CARRIER_AWAITED;
+    return is_lost(carrier, seen, (int)side, now_us) ? CARRIER_LOST : CARRIER_AWAITED;
 }
 
 const char *carrier_state_name(enum carrier_state state)
